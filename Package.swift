@@ -1,0 +1,50 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// Settings of every target: what the compiler can refuse, it refuses.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .strictMemorySafety(),
+  .treatAllWarnings(as: .error),
+  .enableExperimentalFeature("Lifetimes"),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+]
+
+/// Settings of what runs on the device (tiers 0 to 2): these targets compile in both builds.
+let device: [SwiftSetting] =
+  strict + [.enableExperimentalFeature("Embedded", .when(traits: ["Embedded"]))]
+
+let tools: TargetDependencyCondition? = .when(traits: ["Tools"])
+
+let package = Package(
+  name: "nbiot-coap",
+  products: [
+    .library(name: "CoAPMessage", targets: ["CoAPMessage"])
+  ],
+  traits: [
+    .trait(
+      name: "Embedded",
+      description: "Builds tiers 0 to 2 as Embedded Swift, without the Swift runtime."),
+    .trait(
+      name: "Tools",
+      description: "The simulator and the command line, with the packages that only they need."),
+    .default(enabledTraits: ["Tools"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+  ],
+  targets: [
+    .target(name: "ConstrainedCore", swiftSettings: device),
+    .target(name: "CoAPMessage", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .testTarget(
+      name: "CoAPMessageTests", dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"],
+      resources: [.copy("Resources/coap-messages.json")], swiftSettings: strict),
+    .target(
+      name: "TestSupport", dependencies: ["ConstrainedCore"], path: "Tests/TestSupport",
+      swiftSettings: strict),
+  ]
+)

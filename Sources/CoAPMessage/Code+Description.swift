@@ -1,0 +1,48 @@
+#if !hasFeature(Embedded)
+extension Code: CustomStringConvertible {
+  /// The code as people write it, "2.05", and its registered name where it has one.
+  public var description: String {
+    guard let name else { return dotted }
+    return "\(dotted) \(name)"
+  }
+
+  /// The code as people write it, "2.05".
+  public var dotted: String {
+    "\(`class`).\(detail < 10 ? "0" : "")\(detail)"
+  }
+
+  /// The name in RFC 7252 Section 12.1, if it has one.
+  public var name: String? {
+    switch self {
+    case .empty: "Empty"
+    case .get: "GET"
+    case .post: "POST"
+    case .put: "PUT"
+    case .delete: "DELETE"
+    case .created: "Created"
+    case .deleted: "Deleted"
+    case .valid: "Valid"
+    case .changed: "Changed"
+    case .content: "Content"
+    case .badRequest: "Bad Request"
+    case .unauthorized: "Unauthorized"
+    case .badOption: "Bad Option"
+    case .forbidden: "Forbidden"
+    case .notFound: "Not Found"
+    case .methodNotAllowed: "Method Not Allowed"
+    case .notAcceptable: "Not Acceptable"
+    case .preconditionFailed: "Precondition Failed"
+    case .requestEntityTooLarge: "Request Entity Too Large"
+    case .pathTooLong: "URL Too Long"
+    case .unsupportedContentFormat: "Unsupported Content-Format"
+    case .internalServerError: "Internal Server Error"
+    case .notImplemented: "Not Implemented"
+    case .badGateway: "Bad Gateway"
+    case .serviceUnavailable: "Service Unavailable"
+    case .gatewayTimeout: "Gateway Timeout"
+    case .proxyingNotSupported: "Proxying Not Supported"
+    default: nil
+    }
+  }
+}
+#endif

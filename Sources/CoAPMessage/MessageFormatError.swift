@@ -1,0 +1,44 @@
+/// Why bytes are not a CoAP message (RFC 7252 Section 3); each offset counts bytes from the start.
+public enum MessageFormatError: Error, Equatable, Sendable {
+  /// Fewer than the header's 4 bytes.
+  case truncatedHeader(length: Int)
+  /// A version other than 1; such a message is ignored in silence.
+  case unknownVersion(UInt8)
+  /// A token length of 9 to 15, which is reserved.
+  case reservedTokenLength(UInt8)
+  /// The token goes on past the end.
+  case truncatedToken
+  /// A message of code 0.00 with a token (RFC 7252 Section 4.1).
+  case emptyMessageWithToken
+  /// A message of code 0.00 with bytes after the message ID (RFC 7252 Section 4.1).
+  case emptyMessageWithData
+  /// An option delta of 15 that is not the payload marker.
+  case reservedOptionDelta(offset: Int)
+  /// An option length of 15, which is reserved.
+  case reservedOptionLength(offset: Int)
+  /// The extended delta goes on past the end.
+  case truncatedOptionDelta(offset: Int)
+  /// The extended length goes on past the end.
+  case truncatedOptionLength(offset: Int)
+  /// The option's value goes on past the end.
+  case truncatedOptionValue(offset: Int)
+  /// The deltas add up to more than 65535 (RFC 7252 Section 5.4.6); reading the sum in 16 bits would
+  /// turn it into another option.
+  case optionNumberOverflow(offset: Int)
+  /// A payload marker with nothing after it.
+  case payloadMarkerWithoutPayload(offset: Int)
+
+  /// Where in the message it shows, in bytes from the start.
+  public var offset: Int {
+    switch self {
+    case .unknownVersion, .reservedTokenLength: 0
+    case .truncatedHeader(let length): length
+    case .truncatedToken, .emptyMessageWithToken, .emptyMessageWithData: 4
+    case .reservedOptionDelta(let offset), .reservedOptionLength(let offset),
+      .truncatedOptionDelta(let offset), .truncatedOptionLength(let offset),
+      .truncatedOptionValue(let offset), .optionNumberOverflow(let offset),
+      .payloadMarkerWithoutPayload(let offset):
+      offset
+    }
+  }
+}

@@ -1,0 +1,44 @@
+/// What matches a response to its request, 0 to 8 opaque bytes (RFC 7252 Section 5.3.1).
+@frozen
+public struct Token: Hashable, Sendable {
+  /// The bytes, the first one in the highest place in use.
+  @usableFromInline
+  let bits: UInt64
+
+  /// How many bytes, 0 to 8.
+  public let count: Int
+
+  @inlinable
+  init(bits: UInt64, count: Int) {
+    self.bits = bits
+    self.count = count
+  }
+
+  /// The token without bytes.
+  @inlinable
+  public init() {
+    self.init(bits: 0, count: 0)
+  }
+
+  /// The 4 bytes of `value`, the highest first.
+  @inlinable
+  public init(_ value: UInt32) {
+    self.init(bits: UInt64(value), count: 4)
+  }
+
+  /// The token of those bytes; `nil` when there are more than 8.
+  @inlinable
+  public init?(_ bytes: borrowing Span<UInt8>) {
+    guard bytes.count <= 8 else { return nil }
+    var bits: UInt64 = 0
+    for index in bytes.indices { bits = bits << 8 | UInt64(bytes[index]) }
+    self.init(bits: bits, count: bytes.count)
+  }
+
+  /// The byte at `index`, which must be below `count`.
+  @inlinable
+  public subscript(index: Int) -> UInt8 {
+    precondition(index >= 0 && index < count, "a token's index lies within its bytes")
+    return UInt8(truncatingIfNeeded: bits >> UInt64((count - 1 - index) * 8))
+  }
+}

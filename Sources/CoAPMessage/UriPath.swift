@@ -1,0 +1,66 @@
+public import ConstrainedCore
+
+extension MessageWriter {
+  /// Appends a Uri-Path option for each segment of `path` (RFC 7252 Section 6.4 step 8).
+  ///
+  /// A leading slash is not a segment, and neither is a trailing one, which the platform's own
+  /// client drops too. The bytes are taken as they stand, not percent-decoded.
+  public mutating func path(_ path: borrowing Span<UInt8>) throws(MessageWriterError) {
+    var start = 0
+    if path.count > 0, path[0] == UInt8(ascii: "/") { start = 1 }
+    while start < path.count {
+      var end = start
+      while end < path.count, path[end] != UInt8(ascii: "/") { end += 1 }
+      let segment = path.extracting(start..<end)
+      guard !segment.isEqual(to: "."), !segment.isEqual(to: "..") else { throw .dotSegment }
+      try option(.uriPath, segment)
+      start = end + 1
+    }
+  }
+}
+
+extension MessageView {
+  /// Writes the path of the Uri-Path options, a slash before each segment, and "/" when there is
+  /// none (RFC 7252 Section 6.5 steps 6 and 7).
+  ///
+  /// A byte that a URI's path cannot carry as it is, a slash within a segment among them, becomes
+  /// a percent sign and two hexadecimal digits.
+  public func writePath(into output: inout ByteWriter) throws(CapacityError) {
+    let start = output.count
+    do throws(CapacityError) {
+      var iterator = options
+      while let option = iterator.next() {
+        guard option.number == .uriPath else { continue }
+        try output.append(UInt8(ascii: "/"))
+        for index in option.value.indices {
+          try Self.appendPathByte(option.value[index], to: &output)
+        }
+      }
+      if output.count == start { try output.append(UInt8(ascii: "/")) }
+    } catch {
+      output.truncate(to: start)
+      throw error
+    }
+  }
+
+  private static func appendPathByte(
+    _ byte: UInt8, to output: inout ByteWriter
+  ) throws(CapacityError) {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "."),
+      UInt8(ascii: "_"), UInt8(ascii: "~"), UInt8(ascii: "!"), UInt8(ascii: "$"),
+      UInt8(ascii: "&")...UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: "="),
+      UInt8(ascii: ":"), UInt8(ascii: "@"):
+      try output.append(byte)
+    default:
+      try output.append(UInt8(ascii: "%"))
+      try output.append(hexDigit(byte >> 4))
+      try output.append(hexDigit(byte & 0x0F))
+    }
+  }
+
+  private static func hexDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? 0x30 + value : 0x41 + value - 10
+  }
+}

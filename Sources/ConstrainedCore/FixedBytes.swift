@@ -1,0 +1,95 @@
+/// Up to `capacity` bytes held in place, without a heap.
+///
+/// Size: `capacity` bytes and a counter.
+@frozen
+public struct FixedBytes<let capacity: Int>: Sendable {
+  @usableFromInline
+  var storage: InlineArray<capacity, UInt8>
+
+  @usableFromInline
+  var length: Int
+
+  /// How many of the bytes are in use.
+  @inlinable
+  public var count: Int { length }
+
+  /// Holds nothing.
+  @inlinable
+  public init() {
+    storage = InlineArray(repeating: 0)
+    length = 0
+  }
+
+  /// Copies `bytes`, which must be no longer than `capacity`.
+  @inlinable
+  public init(copying bytes: borrowing Span<UInt8>) throws(CapacityError) {
+    self.init()
+    try replace(with: bytes)
+  }
+
+  /// Whether nothing is held.
+  @inlinable
+  public var isEmpty: Bool { count == 0 }
+
+  /// The bytes in use.
+  @inlinable
+  public var bytes: Span<UInt8> {
+    @_lifetime(borrow self)
+    borrowing get { storage.span.extracting(0..<count) }
+  }
+
+  /// Copies `bytes` over what was held, or leaves it as it was when they do not fit.
+  @inlinable
+  public mutating func replace(with bytes: borrowing Span<UInt8>) throws(CapacityError) {
+    guard bytes.count <= capacity else { throw CapacityError() }
+    var writer = ByteWriter(storage.mutableSpan)
+    try writer.append(bytes)
+    let written = writer.count
+    length = written
+  }
+
+  /// Lets `body` write the contents anew; holds nothing when it throws.
+  @inlinable
+  public mutating func write<Failure: Error>(
+    _ body: (inout ByteWriter) throws(Failure) -> Void
+  ) throws(Failure) {
+    length = 0
+    var writer = ByteWriter(storage.mutableSpan)
+    try body(&writer)
+    let written = writer.count
+    length = written
+  }
+
+  /// Holds nothing any more; the old bytes stay in memory.
+  @inlinable
+  public mutating func removeAll() {
+    length = 0
+  }
+}
+
+extension FixedBytes: Equatable {
+  /// Whether both hold the same bytes; not in constant time, so not for secrets.
+  public static func == (left: Self, right: Self) -> Bool {
+    left.bytes.isEqual(to: right.bytes)
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// Whether both hold the same bytes; not in constant time, so not for secrets.
+  @inlinable
+  package func isEqual(to other: borrowing Span<UInt8>) -> Bool {
+    guard count == other.count else { return false }
+    for index in 0..<count where self[index] != other[index] { return false }
+    return true
+  }
+
+  /// Whether the bytes are those of a literal.
+  @inlinable
+  package func isEqual(to text: StaticString) -> Bool {
+    guard count == text.utf8CodeUnitCount else { return false }
+    // SAFETY: a StaticString's bytes live as long as the program, and the count was compared.
+    let bytes = unsafe UnsafeBufferPointer(start: text.utf8Start, count: count)
+    for index in 0..<count where unsafe self[index] != bytes[index] { return false }
+    return true
+  }
+}

@@ -1,0 +1,67 @@
+/// A point on the caller's monotonic clock, in milliseconds from an origin of the caller's choice.
+@frozen
+public struct Instant: Comparable, Hashable, Sendable {
+  /// Milliseconds since the clock's origin.
+  public var milliseconds: Int64
+
+  /// The instant that many milliseconds after the clock's origin.
+  @inlinable
+  public init(milliseconds: Int64) {
+    self.milliseconds = milliseconds
+  }
+
+  /// Whether `left` comes first.
+  @inlinable
+  public static func < (left: Instant, right: Instant) -> Bool {
+    left.milliseconds < right.milliseconds
+  }
+
+  /// The instant `right` later.
+  @inlinable
+  public static func + (left: Instant, right: Milliseconds) -> Instant {
+    Instant(milliseconds: left.milliseconds &+ right.count)
+  }
+
+  /// The time from `right` to `left`.
+  @inlinable
+  public static func - (left: Instant, right: Instant) -> Milliseconds {
+    Milliseconds(left.milliseconds &- right.milliseconds)
+  }
+}
+
+/// A span of time in milliseconds.
+@frozen
+public struct Milliseconds: Comparable, Hashable, Sendable {
+  /// How many milliseconds; negative for a time that has passed.
+  public var count: Int64
+
+  /// That many milliseconds.
+  @inlinable
+  public init(_ count: Int64) {
+    self.count = count
+  }
+
+  /// Whether `left` is the shorter one.
+  @inlinable
+  public static func < (left: Milliseconds, right: Milliseconds) -> Bool {
+    left.count < right.count
+  }
+
+  /// Both times together.
+  @inlinable
+  public static func + (left: Milliseconds, right: Milliseconds) -> Milliseconds {
+    Milliseconds(left.count &+ right.count)
+  }
+
+  /// `left` less `right`.
+  @inlinable
+  public static func - (left: Milliseconds, right: Milliseconds) -> Milliseconds {
+    Milliseconds(left.count &- right.count)
+  }
+
+  /// `left`, `right` times over.
+  @inlinable
+  public static func * (left: Milliseconds, right: Int64) -> Milliseconds {
+    Milliseconds(left.count &* right)
+  }
+}

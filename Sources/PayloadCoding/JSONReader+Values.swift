@@ -1,0 +1,159 @@
+public import ConstrainedCore
+
+extension JSONReader {
+  /// Writes the string or key of that range, its escapes resolved, as UTF-8.
+  public func copyString(
+    _ range: Range<Int>, into output: inout ByteWriter
+  ) throws(CapacityError) {
+    var position = range.lowerBound
+    while position < range.upperBound {
+      guard text[position] == UInt8(ascii: "\\") else {
+        try output.append(text[position])
+        position += 1
+        continue
+      }
+      var scalar: UInt32 = 0
+      do throws(JSONError) {
+        position = try JSONEscape.read(text, at: position, into: &scalar)
+      } catch {
+        preconditionFailure("a range that the reader returned holds only valid escapes")
+      }
+      try UTF8Sequence.append(scalar, to: &output)
+    }
+  }
+
+  /// Whether the string or key of that range is `literal`, its escapes resolved.
+  public func string(_ range: Range<Int>, equals literal: StaticString) -> Bool {
+    var storage = InlineArray<64, UInt8>(repeating: 0)
+    var writer = ByteWriter(storage.mutableSpan)
+    do throws(CapacityError) {
+      try copyString(range, into: &writer)
+    } catch {
+      return false
+    }
+    return writer.written.isEqual(to: literal)
+  }
+
+  /// The digits of that range as an unsigned integer; `nil` unless it is digits alone, 1 to 20 of
+  /// them, of a value that fits. Works for a number and for a string that holds one.
+  public func unsigned(_ range: Range<Int>) -> UInt64? {
+    guard !range.isEmpty else { return nil }
+    var value: UInt64 = 0
+    for position in range {
+      let digit = text[position] &- 0x30
+      guard digit <= 9 else { return nil }
+      let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+      let (sum, carry) = product.addingReportingOverflow(UInt64(digit))
+      guard !overflow && !carry else { return nil }
+      value = sum
+    }
+    return value
+  }
+}
+
+/// The escapes of RFC 8259 Section 7.
+enum JSONEscape {
+  /// Reads the escape whose reverse solidus is at `start`; returns where the text goes on.
+  static func read(
+    _ text: Span<UInt8>, at start: Int, into scalar: inout UInt32
+  ) throws(JSONError) -> Int {
+    guard start + 1 < text.count else { throw .truncated }
+    switch text[start + 1] {
+    case UInt8(ascii: "\""): scalar = 0x22
+    case UInt8(ascii: "\\"): scalar = 0x5C
+    case UInt8(ascii: "/"): scalar = 0x2F
+    case UInt8(ascii: "b"): scalar = 0x08
+    case UInt8(ascii: "f"): scalar = 0x0C
+    case UInt8(ascii: "n"): scalar = 0x0A
+    case UInt8(ascii: "r"): scalar = 0x0D
+    case UInt8(ascii: "t"): scalar = 0x09
+    case UInt8(ascii: "u"): return try readUnicode(text, at: start, into: &scalar)
+    default: throw .unexpectedByte(offset: start + 1)
+    }
+    return start + 2
+  }
+
+  private static func readUnicode(
+    _ text: Span<UInt8>, at start: Int, into scalar: inout UInt32
+  ) throws(JSONError) -> Int {
+    let first = try readDigits(text, at: start + 2)
+    guard first & 0xF800 == 0xD800 else {
+      scalar = first
+      return start + 6
+    }
+    guard first < 0xDC00 else { throw .loneSurrogate(offset: start) }
+    guard start + 7 < text.count else { throw .truncated }
+    guard text[start + 6] == UInt8(ascii: "\\"), text[start + 7] == UInt8(ascii: "u") else {
+      throw .loneSurrogate(offset: start)
+    }
+    let second = try readDigits(text, at: start + 8)
+    guard second & 0xFC00 == 0xDC00 else { throw .loneSurrogate(offset: start) }
+    scalar = 0x10000 + (first & 0x3FF) << 10 + second & 0x3FF
+    return start + 12
+  }
+
+  private static func readDigits(_ text: Span<UInt8>, at start: Int) throws(JSONError) -> UInt32 {
+    var value: UInt32 = 0
+    for offset in start..<start + 4 {
+      guard offset < text.count else { throw .truncated }
+      let digit: UInt8
+      switch text[offset] {
+      case 0x30...0x39: digit = text[offset] - 0x30
+      case 0x41...0x46: digit = text[offset] - 0x37
+      case 0x61...0x66: digit = text[offset] - 0x57
+      default: throw .unexpectedByte(offset: offset)
+      }
+      value = value << 4 | UInt32(digit)
+    }
+    return value
+  }
+}
+
+/// The sequences of RFC 3629 Section 4.
+enum UTF8Sequence {
+  /// How many bytes the sequence at `start` has, 2 to 4; its first byte is 0x80 or above.
+  static func length(in text: Span<UInt8>, at start: Int) throws(JSONError) -> Int {
+    var lowest: UInt8 = 0x80
+    var highest: UInt8 = 0xBF
+    let length: Int
+    switch text[start] {
+    case 0xC2...0xDF: length = 2
+    case 0xE0: (length, lowest) = (3, 0xA0)
+    case 0xED: (length, highest) = (3, 0x9F)
+    case 0xE1...0xEF: length = 3
+    case 0xF0: (length, lowest) = (4, 0x90)
+    case 0xF4: (length, highest) = (4, 0x8F)
+    case 0xF1...0xF3: length = 4
+    default: throw .invalidUTF8(offset: start)
+    }
+    for offset in start + 1..<start + length {
+      guard offset < text.count else { throw .truncated }
+      guard text[offset] >= lowest, text[offset] <= highest else {
+        throw .invalidUTF8(offset: start)
+      }
+      (lowest, highest) = (0x80, 0xBF)
+    }
+    return length
+  }
+
+  /// Appends a scalar value, which must not be a surrogate.
+  static func append(_ scalar: UInt32, to output: inout ByteWriter) throws(CapacityError) {
+    func tail(_ shift: UInt32) -> UInt8 { UInt8(truncatingIfNeeded: 0x80 | scalar >> shift & 0x3F) }
+    switch scalar {
+    case 0..<0x80:
+      try output.append(UInt8(truncatingIfNeeded: scalar))
+    case 0x80..<0x800:
+      try output.append(UInt8(truncatingIfNeeded: 0xC0 | scalar >> 6))
+      try output.append(tail(0))
+    case 0x800..<0x10000:
+      try output.append(UInt8(truncatingIfNeeded: 0xE0 | scalar >> 12))
+      try output.append(tail(6))
+      try output.append(tail(0))
+    default:
+      try output.append(UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18))
+      try output.append(tail(12))
+      try output.append(tail(6))
+      try output.append(tail(0))
+    }
+  }
+}

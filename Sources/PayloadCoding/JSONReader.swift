@@ -1,0 +1,218 @@
+/// What a `JSONReader` found; ranges are offsets into the text, in bytes.
+public enum JSONToken: Equatable, Sendable {
+  /// `{`
+  case beginObject
+  /// `}`
+  case endObject
+  /// `[`
+  case beginArray
+  /// `]`
+  case endArray
+  /// A member's name, between its quotes, escapes and all.
+  case key(Range<Int>)
+  /// A string, between its quotes, escapes and all.
+  case string(Range<Int>)
+  /// A number as it is written.
+  case number(Range<Int>)
+  /// `true` or `false`
+  case boolean(Bool)
+  /// `null`
+  case null
+}
+
+/// Reads one JSON text (RFC 8259) a token at a time from borrowed bytes, without a heap.
+///
+/// The whole grammar is checked, UTF-8 and surrogates included, whoever wrote the text. `next()`
+/// gives `nil` once the text is complete. After an error the reader gives the same error again.
+/// Size: about 64 bytes, whatever the text.
+public struct JSONReader: ~Escapable {
+  /// How deep objects and arrays may lie within each other.
+  public static let maxDepth = 32
+
+  private enum Expected {
+    case value, firstKeyOrEnd, key, firstValueOrEnd, commaOrEnd, nothing
+  }
+
+  let text: Span<UInt8>
+  private(set) var offset = 0
+  private var expected = Expected.value
+  private var depth = 0
+  /// A bit for each open level, the innermost lowest: 1 an object, 0 an array.
+  private var objects: UInt32 = 0
+  private var failure: JSONError?
+
+  /// Reads `text` from its start.
+  @_lifetime(copy text)
+  public init(_ text: Span<UInt8>) {
+    self.text = text
+  }
+
+  /// The next token; `nil` after the last one of a complete text.
+  public mutating func next() throws(JSONError) -> JSONToken? {
+    if let failure { throw failure }
+    do throws(JSONError) {
+      return try readToken()
+    } catch {
+      failure = error
+      throw error
+    }
+  }
+
+  /// Reads past one whole value whose first token is `token`.
+  public mutating func skip(_ token: JSONToken) throws(JSONError) {
+    guard token == .beginObject || token == .beginArray else { return }
+    let outside = depth - 1
+    while depth > outside { _ = try next() }
+  }
+
+  private mutating func readToken() throws(JSONError) -> JSONToken? {
+    skipWhiteSpace()
+    if expected == .nothing {
+      guard offset == text.count else { throw .unexpectedByte(offset: offset) }
+      return nil
+    }
+    var byte = try peek()
+    if expected == .commaOrEnd {
+      if byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]") { return try end(byte) }
+      guard byte == UInt8(ascii: ",") else { throw .unexpectedByte(offset: offset) }
+      offset += 1
+      expected = isInObject ? .key : .value
+      skipWhiteSpace()
+      byte = try peek()
+    }
+    switch expected {
+    case .firstKeyOrEnd:
+      return byte == UInt8(ascii: "}") ? try end(byte) : try readKey(byte)
+    case .key:
+      return try readKey(byte)
+    case .firstValueOrEnd where byte == UInt8(ascii: "]"):
+      return try end(byte)
+    default:
+      return try readValue(byte)
+    }
+  }
+
+  private var isInObject: Bool { objects & 1 == 1 }
+
+  private mutating func begin(object: Bool) throws(JSONError) -> JSONToken {
+    guard depth < Self.maxDepth else { throw .tooDeep(offset: offset) }
+    offset += 1
+    depth += 1
+    objects = objects << 1 | (object ? 1 : 0)
+    expected = object ? .firstKeyOrEnd : .firstValueOrEnd
+    return object ? .beginObject : .beginArray
+  }
+
+  private mutating func end(_ byte: UInt8) throws(JSONError) -> JSONToken {
+    let closesObject = byte == UInt8(ascii: "}")
+    guard depth > 0, closesObject == isInObject else { throw .unexpectedByte(offset: offset) }
+    offset += 1
+    depth -= 1
+    objects >>= 1
+    expected = depth == 0 ? .nothing : .commaOrEnd
+    return closesObject ? .endObject : .endArray
+  }
+
+  private mutating func readKey(_ byte: UInt8) throws(JSONError) -> JSONToken {
+    guard byte == UInt8(ascii: "\"") else { throw .unexpectedByte(offset: offset) }
+    let range = try scanString()
+    skipWhiteSpace()
+    guard try peek() == UInt8(ascii: ":") else { throw .unexpectedByte(offset: offset) }
+    offset += 1
+    expected = .value
+    return .key(range)
+  }
+
+  private mutating func readValue(_ byte: UInt8) throws(JSONError) -> JSONToken {
+    let token: JSONToken
+    switch byte {
+    case UInt8(ascii: "{"): return try begin(object: true)
+    case UInt8(ascii: "["): return try begin(object: false)
+    case UInt8(ascii: "\""): token = .string(try scanString())
+    case UInt8(ascii: "-"), UInt8(ascii: "0")...UInt8(ascii: "9"):
+      token = .number(try scanNumber())
+    case UInt8(ascii: "t"): token = try scanWord("true", .boolean(true))
+    case UInt8(ascii: "f"): token = try scanWord("false", .boolean(false))
+    case UInt8(ascii: "n"): token = try scanWord("null", .null)
+    default: throw .unexpectedByte(offset: offset)
+    }
+    expected = depth == 0 ? .nothing : .commaOrEnd
+    return token
+  }
+
+  private mutating func skipWhiteSpace() {
+    while offset < text.count {
+      switch text[offset] {
+      case 0x20, 0x09, 0x0A, 0x0D: offset += 1
+      default: return
+      }
+    }
+  }
+
+  private func peek() throws(JSONError) -> UInt8 {
+    guard offset < text.count else { throw .truncated }
+    return text[offset]
+  }
+
+  private mutating func scanWord(
+    _ word: StaticString, _ token: JSONToken
+  ) throws(JSONError) -> JSONToken {
+    // SAFETY: a StaticString's bytes live as long as the program.
+    let letters = unsafe UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
+    for unsafe letter in unsafe letters {
+      guard try peek() == letter else { throw .unexpectedByte(offset: offset) }
+      offset += 1
+    }
+    return token
+  }
+
+  private mutating func scanNumber() throws(JSONError) -> Range<Int> {
+    let start = offset
+    if text[offset] == UInt8(ascii: "-") { offset += 1 }
+    if try peek() == UInt8(ascii: "0") {
+      offset += 1
+    } else {
+      try scanDigits()
+    }
+    if offset < text.count, text[offset] == UInt8(ascii: ".") {
+      offset += 1
+      try scanDigits()
+    }
+    if offset < text.count, text[offset] | 0x20 == UInt8(ascii: "e") {
+      offset += 1
+      let sign = try peek()
+      if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { offset += 1 }
+      try scanDigits()
+    }
+    return start..<offset
+  }
+
+  private mutating func scanDigits() throws(JSONError) {
+    guard isDigit(try peek()) else { throw .unexpectedByte(offset: offset) }
+    while offset < text.count, isDigit(text[offset]) { offset += 1 }
+  }
+
+  private func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
+
+  private mutating func scanString() throws(JSONError) -> Range<Int> {
+    offset += 1
+    let start = offset
+    while true {
+      let byte = try peek()
+      switch byte {
+      case UInt8(ascii: "\""):
+        offset += 1
+        return start..<offset - 1
+      case UInt8(ascii: "\\"):
+        var scalar: UInt32 = 0
+        offset = try JSONEscape.read(text, at: offset, into: &scalar)
+      case 0..<0x20:
+        throw .unexpectedByte(offset: offset)
+      case 0x20..<0x80:
+        offset += 1
+      default:
+        offset += try UTF8Sequence.length(in: text, at: offset)
+      }
+    }
+  }
+}

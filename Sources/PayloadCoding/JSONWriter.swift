@@ -1,0 +1,163 @@
+public import ConstrainedCore
+
+/// Writes one JSON value (RFC 8259) without white space into bytes that the caller owns.
+///
+/// ```
+/// var json = JSONWriter(buffer.mutableSpan)
+/// try json.beginObject()
+/// try json.key("temperature")
+/// try json.decimal(2_150, fractionDigits: 2)
+/// try json.endObject()  // {"temperature":21.50}
+/// ```
+///
+/// The commas and colons are the writer's. Calls in an order that makes no JSON (a value without a
+/// key in an object, an end without a beginning) are the caller's mistake and not checked. After a
+/// call that throws, the output is not complete JSON; start again with a larger buffer.
+public struct JSONWriter: ~Copyable, ~Escapable {
+  private var output: ByteWriter
+  private var needsComma = false
+
+  /// Starts at the beginning of `storage`.
+  @_lifetime(copy storage)
+  public init(_ storage: consuming MutableSpan<UInt8>) {
+    output = ByteWriter(storage)
+  }
+
+  /// How many bytes have been written.
+  public var count: Int { output.count }
+
+  /// What has been written so far.
+  public var written: Span<UInt8> {
+    @_lifetime(borrow self)
+    borrowing get { output.written }
+  }
+
+  /// Opens an object.
+  public mutating func beginObject() throws(CapacityError) {
+    try separate()
+    try output.append(UInt8(ascii: "{"))
+    needsComma = false
+  }
+
+  /// Closes an object.
+  public mutating func endObject() throws(CapacityError) {
+    try output.append(UInt8(ascii: "}"))
+    needsComma = true
+  }
+
+  /// Opens an array.
+  public mutating func beginArray() throws(CapacityError) {
+    try separate()
+    try output.append(UInt8(ascii: "["))
+    needsComma = false
+  }
+
+  /// Closes an array.
+  public mutating func endArray() throws(CapacityError) {
+    try output.append(UInt8(ascii: "]"))
+    needsComma = true
+  }
+
+  /// Writes a member's name from a literal, which must need no escapes.
+  public mutating func key(_ name: StaticString) throws(CapacityError) {
+    try separate()
+    try output.append(UInt8(ascii: "\""))
+    try output.append(name)
+    try output.append("\":")
+    needsComma = false
+  }
+
+  /// Writes a member's name.
+  public mutating func key(_ name: borrowing Span<UInt8>) throws(CapacityError) {
+    try string(name)
+    try output.append(UInt8(ascii: ":"))
+    needsComma = false
+  }
+
+  /// Writes a string from its UTF-8 bytes, escaping what RFC 8259 Section 7 demands and no more.
+  public mutating func string(_ text: borrowing Span<UInt8>) throws(CapacityError) {
+    try separate()
+    try output.append(UInt8(ascii: "\""))
+    for index in text.indices { try appendEscaped(text[index]) }
+    try output.append(UInt8(ascii: "\""))
+    needsComma = true
+  }
+
+  /// Writes a string from a literal, which must need no escapes.
+  public mutating func string(_ text: StaticString) throws(CapacityError) {
+    try separate()
+    try output.append(UInt8(ascii: "\""))
+    try output.append(text)
+    try output.append(UInt8(ascii: "\""))
+    needsComma = true
+  }
+
+  /// Writes an integer.
+  public mutating func integer(_ value: Int64) throws(CapacityError) {
+    try separate()
+    if value < 0 { try output.append(UInt8(ascii: "-")) }
+    try output.append(decimal: value.magnitude)
+    needsComma = true
+  }
+
+  /// Writes an integer that may be above `Int64.max`.
+  public mutating func unsigned(_ value: UInt64) throws(CapacityError) {
+    try separate()
+    try output.append(decimal: value)
+    needsComma = true
+  }
+
+  /// Writes a fixed-point number: `value` divided by 10 to the `fractionDigits`, 0 to 18 digits.
+  ///
+  /// Sensors deliver fixed point; so no digit is invented and none is lost.
+  public mutating func decimal(_ value: Int64, fractionDigits: Int) throws(CapacityError) {
+    precondition(fractionDigits >= 0 && fractionDigits <= 18, "an Int64 has at most 18 fractions")
+    guard fractionDigits > 0 else { return try integer(value) }
+    try separate()
+    if value < 0 { try output.append(UInt8(ascii: "-")) }
+    var scale: UInt64 = 1
+    for _ in 0..<fractionDigits { scale *= 10 }
+    try output.append(decimal: value.magnitude / scale)
+    try output.append(UInt8(ascii: "."))
+    var rest = value.magnitude % scale
+    for _ in 0..<fractionDigits {
+      scale /= 10
+      try output.append(UInt8(truncatingIfNeeded: 0x30 + rest / scale))
+      rest %= scale
+    }
+    needsComma = true
+  }
+
+  /// Writes `true` or `false`.
+  public mutating func boolean(_ value: Bool) throws(CapacityError) {
+    try separate()
+    try output.append(value ? "true" : "false")
+    needsComma = true
+  }
+
+  /// Writes `null`.
+  public mutating func null() throws(CapacityError) {
+    try separate()
+    try output.append("null")
+    needsComma = true
+  }
+
+  private mutating func separate() throws(CapacityError) {
+    if needsComma { try output.append(UInt8(ascii: ",")) }
+  }
+
+  private mutating func appendEscaped(_ byte: UInt8) throws(CapacityError) {
+    switch byte {
+    case UInt8(ascii: "\""): try output.append(#"\""#)
+    case UInt8(ascii: "\\"): try output.append(#"\\"#)
+    case 0x0A: try output.append(#"\n"#)
+    case 0x0D: try output.append(#"\r"#)
+    case 0x09: try output.append(#"\t"#)
+    case 0..<0x20:
+      try output.append(#"\u00"#)
+      try output.append(0x30 + byte >> 4)
+      try output.append(byte & 0x0F < 10 ? 0x30 + byte & 0x0F : 0x57 + byte & 0x0F)
+    default: try output.append(byte)
+    }
+  }
+}

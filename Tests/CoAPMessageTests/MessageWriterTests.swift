@@ -1,0 +1,115 @@
+import CoAPMessage
+import ConstrainedCore
+import TestSupport
+import Testing
+
+@Suite("RFC 7252 Sections 3 and 6: writing messages and paths")
+struct MessageWriterTests {
+  func path(_ text: String) throws -> String {
+    var buffer = [UInt8](repeating: 0xA5, count: 512)
+    var writer = try MessageWriter(
+      buffer.mutableSpan, type: .confirmable, code: .post, messageID: 1, token: Token())
+    try writer.path(Array(text.utf8).span)
+    let count = writer.count
+    let message = try MessageView(buffer.span.extracting(0..<count))
+    var output = [UInt8](repeating: 0xA5, count: 512)
+    var bytes = ByteWriter(output.mutableSpan)
+    try message.writePath(into: &bytes)
+    let length = bytes.count
+    return String(decoding: output[..<length], as: UTF8.self)
+  }
+
+  @Test(arguments: [
+    ("/a/b", "/a/b"), ("a/b", "/a/b"), ("/a/b/", "/a/b"), ("", "/"), ("/", "/"),
+    ("/a//b", "/a//b"), ("/a b", "/a%20b"), ("/a?b", "/a%3Fb"), ("/é", "/%C3%A9"),
+    ("/topic/a1GFjLP3xxC/device/pub", "/topic/a1GFjLP3xxC/device/pub"),
+  ])
+  func `a path becomes Uri-Path options and comes back`(input: String, expected: String) throws {
+    #expect(try path(input) == expected)
+  }
+
+  @Test(arguments: ["/.", "/..", "/a/../b", "."])
+  func `a dot segment is refused`(input: String) {
+    #expect(throws: MessageWriterError.dotSegment) { try path(input) }
+  }
+
+  @Test func `a slash within a segment is not taken for a separator`() throws {
+    let bytes = hex("40 02 00 01 b3 61 2f 62")
+    let message = try MessageView(bytes.span)
+    var output = [UInt8](repeating: 0, count: 16)
+    var writer = ByteWriter(output.mutableSpan)
+    try message.writePath(into: &writer)
+    let count = writer.count
+    #expect(String(decoding: output[..<count], as: UTF8.self) == "/a%2Fb")
+  }
+
+  @Test(arguments: [
+    (0 as UInt64, "40 02 00 01 c0"), (1, "40 02 00 01 c1 01"), (50, "40 02 00 01 c1 32"),
+    (256, "40 02 00 01 c2 01 00"), (0xFFFF_FFFF, "40 02 00 01 c4 ff ff ff ff"),
+    (UInt64.max, "40 02 00 01 c8 ff ff ff ff ff ff ff ff"),
+  ])
+  func `a number takes as few bytes as it needs`(value: UInt64, expected: String) throws {
+    var buffer = [UInt8](repeating: 0xA5, count: 32)
+    var writer = try MessageWriter(
+      buffer.mutableSpan, type: .confirmable, code: .post, messageID: 1, token: Token())
+    try writer.option(.contentFormat, uint: value)
+    let count = writer.count
+    #expect(Array(buffer[..<count]) == hex(expected))
+    let message = try MessageView(buffer.span.extracting(0..<count))
+    #expect(message.first(.contentFormat)?.uintValue == value)
+  }
+
+  @Test func `a write that does not fit leaves the message as it was`() throws {
+    for capacity in 4..<40 {
+      var buffer = [UInt8](repeating: 0xA5, count: capacity)
+      var writer = try MessageWriter(
+        buffer.mutableSpan, type: .confirmable, code: .post, messageID: 1, token: Token())
+      try? writer.option(.uriPath, Array("topic".utf8).span)
+      try? writer.option(.platformToken, [UInt8](repeating: 7, count: 13).span)
+      try? writer.option(.platformMessageID, uint: 300)
+      try? writer.payload([1, 2, 3].span)
+      let count = writer.count
+      #expect(count <= capacity)
+      _ = try MessageView(buffer.span.extracting(0..<count))
+    }
+  }
+
+  @Test func `the platform's options have the properties of their numbers`() {
+    #expect(!OptionNumber.platformToken.isCritical)
+    #expect(!OptionNumber.platformToken.isUnsafeToForward)
+    #expect(OptionNumber.platformSequence.isCritical)
+    #expect(!OptionNumber.platformSequence.isUnsafeToForward)
+    #expect(!OptionNumber.platformMessageID.isCritical)
+    #expect(OptionNumber.platformMessageID.isUnsafeToForward)
+    #expect(OptionNumber.legacyPlatformToken.isCritical)
+    #expect(OptionNumber.size1.isNoCacheKey)
+  }
+
+  @Test func `random messages come back as they were written`() throws {
+    var random = SeededRandom(seed: 7_252)
+    for _ in 0..<5_000 {
+      var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+      let token = Token([UInt8](repeating: 9, count: Int.random(in: 0...8, using: &random)).span)
+      var writer = try MessageWriter(
+        buffer.mutableSpan, type: .confirmable, code: .post,
+        messageID: .random(in: 0...65535, using: &random), token: try #require(token))
+      var options: [Vector.Option] = []
+      var number = 0
+      for _ in 0..<Int.random(in: 0...9, using: &random) {
+        number += Int.random(in: 0...(Bool.random(using: &random) ? 14 : 3_000), using: &random)
+        guard number <= 65535 else { break }
+        let length = Int.random(in: 0...(Bool.random(using: &random) ? 14 : 300), using: &random)
+        let value = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
+        guard writer.count + length + 5 < 1_900 else { break }
+        try writer.option(OptionNumber(rawValue: UInt16(number)), value.span)
+        options.append(.init(number: UInt16(number), value: value))
+      }
+      let payload = (0..<Int.random(in: 0...64, using: &random)).map { UInt8($0) }
+      try writer.payload(payload.span)
+      let count = writer.count
+      let read = try parts(of: Array(buffer[..<count]))
+      #expect(read.0 == options)
+      #expect(read.1 == payload)
+    }
+  }
+}

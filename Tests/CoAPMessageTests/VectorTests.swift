@@ -1,0 +1,154 @@
+import CoAPMessage
+import ConstrainedCore
+import Foundation
+import TestSupport
+import Testing
+
+struct Vector: Decodable, Sendable, CustomTestStringConvertible {
+  struct Option: Decodable, Sendable, Equatable {
+    let number: UInt16
+    let value: [UInt8]
+
+    init(number: UInt16, value: [UInt8]) {
+      self.number = number
+      self.value = value
+    }
+
+    init(from decoder: any Decoder) throws {
+      var container = try decoder.unkeyedContainer()
+      number = try container.decode(UInt16.self)
+      value = TestSupport.hex(try container.decode(String.self))
+    }
+  }
+
+  struct Decoded: Decodable, Sendable {
+    let type: UInt8
+    let code: UInt8
+    let mid: UInt16
+    let token: String
+    let options: [Option]
+    let payload: String
+  }
+
+  let id: String
+  let hex: String
+  let valid: Bool
+  let reason: String?
+  let decoded: Decoded?
+
+  var testDescription: String { id }
+
+  static let all: [Vector] = {
+    guard let url = Bundle.module.url(forResource: "coap-messages", withExtension: "json"),
+      let data = try? Data(contentsOf: url),
+      let vectors = try? JSONDecoder().decode([Vector].self, from: data)
+    else { preconditionFailure("the vectors are a resource of this target") }
+    return vectors
+  }()
+}
+
+/// The word that the vectors use for an error.
+func reason(_ error: MessageFormatError) -> String {
+  switch error {
+  case .truncatedHeader: "truncated-header"
+  case .unknownVersion: "version"
+  case .reservedTokenLength: "tkl-reserved"
+  case .truncatedToken: "truncated-token"
+  case .emptyMessageWithToken: "empty-with-token"
+  case .emptyMessageWithData: "empty-with-data"
+  case .reservedOptionDelta: "delta-15"
+  case .reservedOptionLength: "length-15"
+  case .truncatedOptionDelta: "truncated-ext-delta"
+  case .truncatedOptionLength: "truncated-ext-length"
+  case .truncatedOptionValue: "truncated-option-value"
+  case .optionNumberOverflow: "option-number-overflow"
+  case .payloadMarkerWithoutPayload: "marker-empty-payload"
+  }
+}
+
+/// Visits everything a message has, as a caller would.
+func parts(of bytes: [UInt8]) throws(MessageFormatError) -> ([Vector.Option], [UInt8]) {
+  let message = try MessageView(bytes.span)
+  _ = (message.type, message.code, message.messageID, message.token)
+  var options: [Vector.Option] = []
+  var iterator = message.options
+  while let option = iterator.next() {
+    options.append(.init(number: option.number.rawValue, value: array(option.value)))
+    _ = option.uintValue
+  }
+  return (options, array(message.payload))
+}
+
+/// Writes the message again from its parts, into bytes that held something else.
+func reencode(_ bytes: [UInt8]) throws -> [UInt8] {
+  let message = try MessageView(bytes.span)
+  var buffer = [UInt8](repeating: 0xA5, count: bytes.count)
+  var writer = try MessageWriter(
+    buffer.mutableSpan, type: message.type, code: message.code, messageID: message.messageID,
+    token: message.token)
+  var iterator = message.options
+  while let option = iterator.next() { try writer.option(option.number, option.value) }
+  try writer.payload(message.payload)
+  let count = writer.count
+  return Array(buffer[..<count])
+}
+
+@Suite("RFC 7252 Section 3: message format, the published vectors")
+struct VectorTests {
+  @Test func `there are 533 vectors`() {
+    #expect(Vector.all.count == 533)
+    #expect(Vector.all.count(where: \.valid) == 333)
+  }
+
+  @Test(arguments: Vector.all.filter(\.valid))
+  func `a valid vector reads as its parts and is written back to its bytes`(
+    vector: Vector
+  ) throws {
+    let bytes = hex(vector.hex)
+    let expected = try #require(vector.decoded)
+    let message = try MessageView(bytes.span)
+    #expect(message.type.rawValue == expected.type)
+    #expect(message.code.rawValue == expected.code)
+    #expect(message.messageID == expected.mid)
+    #expect(message.token == Token(hex(expected.token).span))
+    let (options, payload) = try parts(of: bytes)
+    #expect(options == expected.options)
+    #expect(payload == hex(expected.payload))
+    #expect(try reencode(bytes) == bytes)
+  }
+
+  @Test(arguments: Vector.all.filter { !$0.valid })
+  func `an invalid vector is refused for its reason`(vector: Vector) throws {
+    let bytes = hex(vector.hex)
+    do throws(MessageFormatError) {
+      _ = try parts(of: bytes)
+      Issue.record("accepted")
+    } catch {
+      #expect(reason(error) == vector.reason)
+      #expect(error.offset <= bytes.count)
+    }
+  }
+
+  @Test func `every truncation and every flipped bit of each vector is an error or a message`() {
+    var messages = 0
+    var errors = 0
+    func read(_ bytes: [UInt8]) {
+      do throws(MessageFormatError) {
+        _ = try parts(of: bytes)
+        messages += 1
+      } catch {
+        errors += 1
+      }
+    }
+    for vector in Vector.all {
+      let bytes = hex(vector.hex)
+      for length in bytes.indices { read(Array(bytes[..<length])) }
+      for bit in 0..<bytes.count * 8 {
+        var flipped = bytes
+        flipped[bit / 8] ^= 1 << (bit % 8)
+        read(flipped)
+      }
+    }
+    #expect(messages > 0 && errors > 0)
+  }
+}
