@@ -40,9 +40,20 @@ let package = Package(
   targets: [
     .target(name: "ConstrainedCore", swiftSettings: device),
     .target(name: "CoAPMessage", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(name: "PayloadCoding", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(
+      name: "CoAPExchange", dependencies: ["ConstrainedCore", "CoAPMessage"],
+      swiftSettings: device),
     .testTarget(
       name: "CoAPMessageTests", dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"],
       resources: [.copy("Resources/coap-messages.json")], swiftSettings: strict),
+    .testTarget(
+      name: "PayloadCodingTests", dependencies: ["ConstrainedCore", "PayloadCoding", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "CoAPExchangeTests",
+      dependencies: ["ConstrainedCore", "CoAPMessage", "CoAPExchange", "TestSupport"],
+      swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["ConstrainedCore"], path: "Tests/TestSupport",
       swiftSettings: strict),

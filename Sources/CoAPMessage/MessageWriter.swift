@@ -42,7 +42,7 @@ public struct MessageWriter: ~Copyable, ~Escapable {
 
   /// Appends an option with its value as it stands.
   public mutating func option(
-    _ number: OptionNumber, _ value: borrowing Span<UInt8>
+    _ number: OptionNumber, _ value: Span<UInt8>
   ) throws(MessageWriterError) {
     let start = output.count
     do throws(CapacityError) {
@@ -75,7 +75,7 @@ public struct MessageWriter: ~Copyable, ~Escapable {
 
   /// Appends the payload marker and `payload`; nothing at all when it is empty (RFC 7252 Section 3:
   /// a marker with no payload after it is a format error).
-  public mutating func payload(_ payload: borrowing Span<UInt8>) throws(MessageWriterError) {
+  public mutating func payload(_ payload: Span<UInt8>) throws(MessageWriterError) {
     guard payload.count > 0 else { return }
     precondition(!isEmptyMessage, "an Empty message has no payload (RFC 7252 Section 4.1)")
     guard payload.count < output.remaining else { throw .capacity }

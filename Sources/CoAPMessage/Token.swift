@@ -28,7 +28,7 @@ public struct Token: Hashable, Sendable {
 
   /// The token of those bytes; `nil` when there are more than 8.
   @inlinable
-  public init?(_ bytes: borrowing Span<UInt8>) {
+  public init?(_ bytes: Span<UInt8>) {
     guard bytes.count <= 8 else { return nil }
     var bits: UInt64 = 0
     for index in bytes.indices { bits = bits << 8 | UInt64(bytes[index]) }

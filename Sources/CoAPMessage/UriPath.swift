@@ -5,7 +5,7 @@ extension MessageWriter {
   ///
   /// A leading slash is not a segment, and neither is a trailing one, which the platform's own
   /// client drops too. The bytes are taken as they stand, not percent-decoded.
-  public mutating func path(_ path: borrowing Span<UInt8>) throws(MessageWriterError) {
+  public mutating func path(_ path: Span<UInt8>) throws(MessageWriterError) {
     var start = 0
     if path.count > 0, path[0] == UInt8(ascii: "/") { start = 1 }
     while start < path.count {

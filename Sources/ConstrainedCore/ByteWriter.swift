@@ -53,7 +53,7 @@ public struct ByteWriter: ~Copyable, ~Escapable {
 
   /// Appends all of `bytes`, or nothing.
   @inlinable
-  public mutating func append(_ bytes: borrowing Span<UInt8>) throws(CapacityError) {
+  public mutating func append(_ bytes: Span<UInt8>) throws(CapacityError) {
     let added = bytes.count
     guard added <= storage.count - count else { throw CapacityError() }
     guard added > 0 else { return }

@@ -22,7 +22,7 @@ public struct FixedBytes<let capacity: Int>: Sendable {
 
   /// Copies `bytes`, which must be no longer than `capacity`.
   @inlinable
-  public init(copying bytes: borrowing Span<UInt8>) throws(CapacityError) {
+  public init(copying bytes: Span<UInt8>) throws(CapacityError) {
     self.init()
     try replace(with: bytes)
   }
@@ -40,7 +40,7 @@ public struct FixedBytes<let capacity: Int>: Sendable {
 
   /// Copies `bytes` over what was held, or leaves it as it was when they do not fit.
   @inlinable
-  public mutating func replace(with bytes: borrowing Span<UInt8>) throws(CapacityError) {
+  public mutating func replace(with bytes: Span<UInt8>) throws(CapacityError) {
     guard bytes.count <= capacity else { throw CapacityError() }
     var writer = ByteWriter(storage.mutableSpan)
     try writer.append(bytes)
@@ -77,7 +77,7 @@ extension FixedBytes: Equatable {
 extension Span where Element == UInt8 {
   /// Whether both hold the same bytes; not in constant time, so not for secrets.
   @inlinable
-  package func isEqual(to other: borrowing Span<UInt8>) -> Bool {
+  package func isEqual(to other: Span<UInt8>) -> Bool {
     guard count == other.count else { return false }
     for index in 0..<count where self[index] != other[index] { return false }
     return true

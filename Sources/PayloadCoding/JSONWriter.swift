@@ -68,14 +68,14 @@ public struct JSONWriter: ~Copyable, ~Escapable {
   }
 
   /// Writes a member's name.
-  public mutating func key(_ name: borrowing Span<UInt8>) throws(CapacityError) {
+  public mutating func key(_ name: Span<UInt8>) throws(CapacityError) {
     try string(name)
     try output.append(UInt8(ascii: ":"))
     needsComma = false
   }
 
   /// Writes a string from its UTF-8 bytes, escaping what RFC 8259 Section 7 demands and no more.
-  public mutating func string(_ text: borrowing Span<UInt8>) throws(CapacityError) {
+  public mutating func string(_ text: Span<UInt8>) throws(CapacityError) {
     try separate()
     try output.append(UInt8(ascii: "\""))
     for index in text.indices { try appendEscaped(text[index]) }

@@ -16,7 +16,7 @@ package func hex(_ text: String) -> [UInt8] {
 }
 
 /// The bytes as lower-case hexadecimal digits.
-package func hexText(_ bytes: borrowing Span<UInt8>) -> String {
+package func hexText(_ bytes: Span<UInt8>) -> String {
   var text = ""
   for index in bytes.indices {
     let byte = bytes[index]
@@ -26,7 +26,7 @@ package func hexText(_ bytes: borrowing Span<UInt8>) -> String {
 }
 
 /// The bytes in an array that a test can compare.
-package func array(_ bytes: borrowing Span<UInt8>) -> [UInt8] {
+package func array(_ bytes: Span<UInt8>) -> [UInt8] {
   var result: [UInt8] = []
   for index in bytes.indices { result.append(bytes[index]) }
   return result

@@ -1,0 +1,86 @@
+public import ConstrainedCore
+
+/// How patiently a confirmable message is sent again (RFC 7252 Section 4.8), and the times that
+/// follow from it (Section 4.8.2).
+public struct TransmissionParameters: Equatable, Sendable {
+  /// ACK_TIMEOUT: the shortest time to the first retransmission; 1 second or more on a radio.
+  public var acknowledgementTimeout: Milliseconds
+
+  /// ACK_RANDOM_FACTOR in thousandths, 1,000 or more: 1,500 is the RFC's 1.5.
+  public var acknowledgementRandomFactor: Int64
+
+  /// MAX_RETRANSMIT, 0 to 20: how often a message is sent again.
+  public var maxRetransmit: Int
+
+  /// NSTART, 1 or more: how many requests may be outstanding at once (RFC 7252 Section 4.7).
+  public var nstart: Int
+
+  /// MAX_LATENCY: the longest time a datagram is expected to travel, 100 seconds by the RFC.
+  public static let maxLatency = Milliseconds(100_000)
+
+  /// Parameters of one's own; values outside their ranges are a caller's mistake and trap.
+  public init(
+    acknowledgementTimeout: Milliseconds, acknowledgementRandomFactor: Int64 = 1_500,
+    maxRetransmit: Int, nstart: Int = 1
+  ) {
+    precondition(
+      acknowledgementTimeout.count > 0 && acknowledgementTimeout.count <= 3_600_000,
+      "ACK_TIMEOUT is between 1 millisecond and 1 hour")
+    precondition(
+      acknowledgementRandomFactor >= 1_000 && acknowledgementRandomFactor <= 10_000,
+      "ACK_RANDOM_FACTOR is between 1 and 10")
+    precondition(maxRetransmit >= 0 && maxRetransmit <= 20, "MAX_RETRANSMIT is between 0 and 20")
+    precondition(nstart >= 1, "NSTART is at least 1")
+    self.acknowledgementTimeout = acknowledgementTimeout
+    self.acknowledgementRandomFactor = acknowledgementRandomFactor
+    self.maxRetransmit = maxRetransmit
+    self.nstart = nstart
+  }
+
+  /// The RFC's own: 2 s, 1.5, 4; gives up after 93 s.
+  public static let standard = TransmissionParameters(
+    acknowledgementTimeout: Milliseconds(2_000), maxRetransmit: 4)
+
+  /// For LTE-M: 4 s, 1.5, 4; gives up after 186 s.
+  public static let lteM = TransmissionParameters(
+    acknowledgementTimeout: Milliseconds(4_000), maxRetransmit: 4)
+
+  /// For NB-IoT: 10 s, 1.5, 3; gives up after 225 s. Answers take 2 to 40 seconds there.
+  public static let nbIoT = TransmissionParameters(
+    acknowledgementTimeout: Milliseconds(10_000), maxRetransmit: 3)
+
+  /// For NB-IoT at the edge of a cell: 15 s, 1.5, 2; gives up after 157.5 s. One vendor found 10 s
+  /// to be too short there.
+  public static let nbIoTDeep = TransmissionParameters(
+    acknowledgementTimeout: Milliseconds(15_000), maxRetransmit: 2)
+
+  /// MAX_TRANSMIT_SPAN: from the first transmission to the last retransmission, at the longest.
+  public var maxTransmitSpan: Milliseconds { scaled(1 << Int64(maxRetransmit) - 1) }
+
+  /// MAX_TRANSMIT_WAIT: from the first transmission to giving up.
+  public var maxTransmitWait: Milliseconds { scaled(1 << Int64(maxRetransmit + 1) - 1) }
+
+  /// PROCESSING_DELAY: how long a server may take before it acknowledges.
+  public var processingDelay: Milliseconds { acknowledgementTimeout }
+
+  /// MAX_RTT: the longest round trip.
+  public var maxRoundTrip: Milliseconds { Self.maxLatency * 2 + processingDelay }
+
+  /// EXCHANGE_LIFETIME: how long a message ID may not be used again, and duplicates be expected.
+  public var exchangeLifetime: Milliseconds {
+    maxTransmitSpan + Self.maxLatency * 2 + processingDelay
+  }
+
+  /// NON_LIFETIME: the same for a non-confirmable message.
+  public var nonConfirmableLifetime: Milliseconds { maxTransmitSpan + Self.maxLatency }
+
+  /// The first timeout: ACK_TIMEOUT times a factor between 1 and ACK_RANDOM_FACTOR, by `random`.
+  public func initialTimeout(random: UInt32) -> Milliseconds {
+    let spread = acknowledgementTimeout.count * (acknowledgementRandomFactor - 1_000) / 1_000
+    return acknowledgementTimeout + Milliseconds(spread * Int64(random) / Int64(UInt32.max))
+  }
+
+  private func scaled(_ factor: Int64) -> Milliseconds {
+    Milliseconds(acknowledgementTimeout.count * factor * acknowledgementRandomFactor / 1_000)
+  }
+}

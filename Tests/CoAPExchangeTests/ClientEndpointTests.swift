@@ -1,0 +1,304 @@
+import CoAPExchange
+import CoAPMessage
+import ConstrainedCore
+import TestSupport
+import Testing
+
+typealias Endpoint = ClientEndpoint<2, 64>
+
+/// An endpoint on a virtual clock, with the datagrams it sends.
+struct Bench: ~Copyable {
+  var endpoint: Endpoint
+  var now = Instant(milliseconds: 1_000)
+
+  init(_ parameters: TransmissionParameters = .standard) {
+    endpoint = Endpoint(parameters: parameters, random: 0x1233)
+  }
+
+  var isIdle: Bool { endpoint.isIdle }
+
+  func deadline() -> Instant? { endpoint.pollTimeout() }
+
+  mutating func event() -> ExchangeEvent? { endpoint.pollEvent() }
+
+  /// Starts a request with the next message ID; the first is 0x1234.
+  mutating func send(token: UInt32 = 0xDEAD_BEEF, random: UInt32 = 0) throws -> ExchangeID {
+    var buffer = [UInt8](repeating: 0, count: 64)
+    let messageID = endpoint.newMessageID()
+    var writer = try MessageWriter(
+      buffer.mutableSpan, type: .confirmable, code: .post, messageID: messageID,
+      token: Token(token))
+    try writer.payload([1].span)
+    let count = writer.count
+    return try endpoint.send(buffer.span.extracting(0..<count), random: random)
+  }
+
+  mutating func transmit() throws -> ([UInt8], Transmission)? {
+    var buffer = [UInt8](repeating: 0xA5, count: 64)
+    var writer = ByteWriter(buffer.mutableSpan)
+    guard let transmission = try endpoint.pollTransmit(into: &writer, at: now) else { return nil }
+    let count = writer.count
+    return (Array(buffer[..<count]), transmission)
+  }
+
+  mutating func receive(_ text: String) throws -> Reception {
+    let bytes = hex(text)
+    do throws(MessageFormatError) {
+      return endpoint.handle(try MessageView(bytes.span), at: now)
+    } catch {
+      endpoint.handleMalformed(bytes.span, error)
+      return .ignored
+    }
+  }
+
+  /// Lets time pass to the next deadline; returns by how much.
+  mutating func wait() -> Int64? {
+    guard let next = endpoint.pollTimeout() else { return nil }
+    let passed = (next - now).count
+    now = next
+    endpoint.handleTimeout(at: now)
+    return passed
+  }
+}
+
+@Suite("RFC 7252 Sections 4 and 5: the client's exchanges")
+struct ClientEndpointTests {
+  @Test func `a piggybacked response ends the exchange`() throws {
+    var bench = Bench()
+    let id = try bench.send()
+    let sent = try #require(try bench.transmit())
+    #expect(sent.0 == hex("44 02 12 34 de ad be ef ff 01"))
+    #expect(sent.1 == .request(id, attempt: 1))
+    #expect(try bench.transmit() == nil)
+    #expect(try bench.receive("64 45 12 34 de ad be ef") == .response(id))
+    do {
+      let value = bench.isIdle
+      #expect(value)
+    }
+    do {
+      let value = bench.deadline()
+      #expect(value == nil)
+    }
+    // A second copy of the acknowledgement is ignored in silence.
+    #expect(try bench.receive("64 45 12 34 de ad be ef") == .ignored)
+    #expect(try bench.transmit() == nil)
+  }
+
+  @Test func `retransmissions double, and the exchange ends after MAX_TRANSMIT_WAIT`() throws {
+    var bench = Bench()
+    let id = try bench.send()
+    var gaps: [Int64] = []
+    var attempts = 0
+    while let sent = try bench.transmit() {
+      attempts += 1
+      #expect(sent.1 == .request(id, attempt: attempts))
+      if let gap = bench.wait() { gaps.append(gap) }
+    }
+    #expect(gaps == [2_000, 4_000, 8_000, 16_000, 63_000])
+    #expect(bench.now.milliseconds == 1_000 + 93_000)
+    do {
+      let value = bench.event()
+      #expect(value == .timedOut(id))
+    }
+    do {
+      let value = bench.event()
+      #expect(value == nil)
+    }
+    do {
+      let value = bench.isIdle
+      #expect(value)
+    }
+  }
+
+  @Test(arguments: [
+    (TransmissionParameters.standard, 45_000 as Int64, 93_000 as Int64, 247_000 as Int64),
+    (.lteM, 90_000, 186_000, 294_000), (.nbIoT, 105_000, 225_000, 315_000),
+    (.nbIoTDeep, 67_500, 157_500, 282_500),
+  ])
+  func `the derived times are those of RFC 7252 Section 4.8.2`(
+    parameters: TransmissionParameters, span: Int64, wait: Int64, lifetime: Int64
+  ) {
+    #expect(parameters.maxTransmitSpan.count == span)
+    #expect(parameters.maxTransmitWait.count == wait)
+    #expect(parameters.exchangeLifetime.count == lifetime)
+  }
+
+  @Test func `the first timeout lies between ACK_TIMEOUT and its random factor`() {
+    let parameters = TransmissionParameters.nbIoT
+    #expect(parameters.initialTimeout(random: 0).count == 10_000)
+    #expect(parameters.initialTimeout(random: .max).count == 15_000)
+    #expect(parameters.initialTimeout(random: .max / 2).count == 12_499)
+  }
+
+  @Test(arguments: [
+    ("64 45 12 35 de ad be ef", "another message ID"), ("64 45 12 34 de ad be ee", "another token"),
+    ("63 45 12 34 de ad be", "a shorter token"), ("64 02 12 34 de ad be ef", "a request code"),
+    ("64 25 12 34 de ad be ef", "a reserved class"),
+    ("64 45 12 34 de ad be ef 91 01", "an unknown critical option"),
+    ("70 00 12 35", "a Reset for another message"), ("60 00 12 35", "an ACK for another message"),
+  ])
+  func `a message that is not the answer is ignored and the exchange goes on`(
+    bytes: String, why: String
+  ) throws {
+    var bench = Bench()
+    let id = try bench.send()
+    _ = try bench.transmit()
+    #expect(try bench.receive(bytes) == .ignored)
+    #expect(try bench.transmit() == nil)
+    #expect(try bench.receive("64 45 12 34 de ad be ef") == .response(id))
+  }
+
+  @Test func `an empty ACK stops the retransmissions, a separate response is acknowledged`() throws {
+    var bench = Bench()
+    let id = try bench.send()
+    _ = try bench.transmit()
+    #expect(try bench.receive("60 00 12 34") == .acknowledged(id))
+    #expect(try bench.transmit() == nil)
+    #expect(try bench.receive("60 00 12 34") == .ignored)
+    bench.now = bench.now + Milliseconds(60_000)
+    bench.endpoint.handleTimeout(at: bench.now)
+    #expect(try bench.transmit() == nil)
+    #expect(try bench.receive("44 45 77 01 de ad be ef") == .response(id))
+    #expect(try #require(try bench.transmit()).0 == hex("60 00 77 01"))
+    // The acknowledgement was lost: the response comes again and is acknowledged, not delivered.
+    #expect(try bench.receive("44 45 77 01 de ad be ef") == .ignored)
+    #expect(try #require(try bench.transmit()).0 == hex("60 00 77 01"))
+    // After EXCHANGE_LIFETIME it answers nothing that is known.
+    bench.now = bench.now + TransmissionParameters.standard.exchangeLifetime
+    #expect(try bench.receive("44 45 77 01 de ad be ef") == .ignored)
+    #expect(try #require(try bench.transmit()).0 == hex("70 00 77 01"))
+  }
+
+  @Test func `a response overtakes its acknowledgement`() throws {
+    var bench = Bench()
+    let id = try bench.send()
+    _ = try bench.transmit()
+    #expect(try bench.receive("54 45 77 02 de ad be ef") == .response(id))
+    #expect(try bench.transmit() == nil)
+    #expect(try bench.receive("60 00 12 34") == .ignored)
+    #expect(try bench.transmit() == nil)
+  }
+
+  @Test func `an acknowledged request whose answer never comes ends after MAX_TRANSMIT_WAIT`()
+    throws
+  {
+    var bench = Bench()
+    let id = try bench.send()
+    _ = try bench.transmit()
+    _ = try bench.receive("60 00 12 34")
+    do {
+      let value = bench.wait()
+      #expect(value == 93_000)
+    }
+    do {
+      let value = bench.event()
+      #expect(value == .timedOut(id))
+    }
+  }
+
+  @Test func `a Reset ends the exchange`() throws {
+    var bench = Bench()
+    let id = try bench.send()
+    _ = try bench.transmit()
+    #expect(try bench.receive("70 00 12 34") == .reset(id))
+    do {
+      let value = bench.isIdle
+      #expect(value)
+    }
+  }
+
+  @Test func `cancel stops the retransmissions, and a late answer is ignored`() throws {
+    var bench = Bench()
+    let id = try bench.send()
+    _ = try bench.transmit()
+    bench.endpoint.cancel(id)
+    do {
+      let value = bench.deadline()
+      #expect(value == nil)
+    }
+    #expect(try bench.receive("64 45 12 34 de ad be ef") == .ignored)
+    #expect(try bench.transmit() == nil)
+    // The slot is free for the next request, and the old id does not cancel it.
+    let next = try bench.send()
+    #expect(next != id)
+    bench.endpoint.cancel(id)
+    #expect(try bench.transmit()?.1 == .request(next, attempt: 1))
+  }
+
+  @Test(arguments: [
+    ("40 00 00 07", "70 00 00 07", "a ping"), ("40 01 00 08", "70 00 00 08", "a request"),
+    ("44 45 00 09 01 02 03 04", "70 00 00 09", "an answer to nothing"),
+    ("40 25 00 0a", "70 00 00 0a", "a reserved class"),
+    ("4f 01 00 0b", "70 00 00 0b", "a format error"),
+    ("44 45 12 34 de ad be ef 91 01", "70 00 12 34", "an unknown critical option"),
+  ])
+  func `a confirmable message that cannot be used gets a Reset`(
+    bytes: String, reply: String, why: String
+  ) throws {
+    var bench = Bench()
+    _ = try bench.send()
+    _ = try bench.transmit()
+    #expect(try bench.receive(bytes) == .ignored)
+    #expect(try #require(try bench.transmit()).0 == hex(reply))
+    #expect(try bench.transmit() == nil)
+  }
+
+  @Test(arguments: [
+    "50 00 00 07", "50 01 00 08", "54 45 00 09 01 02 03 04", "5f 01 00 0b", "6f 01 00 0b",
+    "80 01 00 0c", "40 01", "", "c0 01 00 0c",
+  ])
+  func `any other message that cannot be used is ignored`(bytes: String) throws {
+    var bench = Bench()
+    #expect(try bench.receive(bytes) == .ignored)
+    #expect(try bench.transmit() == nil)
+  }
+
+  @Test func `NSTART 1 sends the second request when the first is over`() throws {
+    var bench = Bench()
+    let first = try bench.send(token: 1)
+    let second = try bench.send(token: 2)
+    #expect(throws: ExchangeError.tableFull) { try bench.send(token: 3) }
+    #expect(try bench.transmit()?.1 == .request(first, attempt: 1))
+    #expect(try bench.transmit() == nil)
+    _ = try bench.receive("64 45 12 34 00 00 00 01")
+    #expect(try bench.transmit()?.1 == .request(second, attempt: 1))
+  }
+
+  @Test func `what is no confirmable request is not sent`() {
+    var endpoint = Endpoint(parameters: .standard, random: 0)
+    for text in ["50 02 00 01", "60 00 00 01", "40 45 00 01", "40 00 00 01", "41"] {
+      #expect(throws: ExchangeError.notAConfirmableRequest) {
+        _ = try endpoint.send(hex(text).span, random: 0)
+      }
+    }
+    #expect(throws: ExchangeError.messageTooLong(limit: 64)) {
+      try endpoint.send([UInt8](repeating: 0x40, count: 65).span, random: 0)
+    }
+    let isIdle = endpoint.isIdle
+    #expect(isIdle)
+  }
+
+  @Test func `random datagrams at random times neither trap nor leave the endpoint stuck`() throws {
+    var random = SeededRandom(seed: 0xC0A9)
+    var bench = Bench()
+    for _ in 0..<20_000 {
+      let length = Int.random(in: 0...24, using: &random)
+      var bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
+      if length >= 8, Bool.random(using: &random) {
+        let starts = ["64 45 12 34 de ad be ef", "44 45 00 01 de ad be ef", "60 00 12 34"]
+        let start = hex(starts[Int.random(in: 0..<3, using: &random)])
+        bytes.replaceSubrange(0..<start.count, with: start)
+      }
+      _ = try? bench.send(random: random.nextUInt32())
+      _ = try bench.receive(hexText(bytes.span))
+      while try bench.transmit() != nil {}
+      bench.now = bench.now + Milliseconds(Int64.random(in: 0...40_000, using: &random))
+      bench.endpoint.handleTimeout(at: bench.now)
+      while bench.event() != nil {}
+    }
+    while bench.wait() != nil { while try bench.transmit() != nil {} }
+    while bench.event() != nil {}
+    while try bench.transmit() != nil {}
+    while bench.wait() != nil { while try bench.transmit() != nil {} }
+  }
+}
