@@ -44,6 +44,15 @@ let package = Package(
     .target(
       name: "CoAPExchange", dependencies: ["ConstrainedCore", "CoAPMessage"],
       swiftSettings: device),
+    .target(name: "CoAPSecurity", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .systemLibrary(
+      name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+    .systemLibrary(name: "CPOSIX"),
+    .target(
+      name: "OpenSSLSupport", dependencies: ["ConstrainedCore", "COpenSSL"], swiftSettings: device),
+    .target(
+      name: "SymmetricSecurity", dependencies: ["ConstrainedCore", "CoAPSecurity", "OpenSSLSupport"],
+      swiftSettings: device),
     .testTarget(
       name: "CoAPMessageTests", dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"],
       resources: [.copy("Resources/coap-messages.json")], swiftSettings: strict),

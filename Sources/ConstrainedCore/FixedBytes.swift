@@ -38,6 +38,13 @@ public struct FixedBytes<let capacity: Int>: Sendable {
     borrowing get { storage.span.extracting(0..<count) }
   }
 
+  /// Lets `body` change all of the storage in place, bytes no longer in use included: for wiping.
+  @inlinable
+  package mutating func withStorage(_ body: (inout MutableSpan<UInt8>) -> Void) {
+    var all = storage.mutableSpan
+    body(&all)
+  }
+
   /// Copies `bytes` over what was held, or leaves it as it was when they do not fit.
   @inlinable
   public mutating func replace(with bytes: Span<UInt8>) throws(CapacityError) {

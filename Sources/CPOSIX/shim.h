@@ -1,0 +1,32 @@
+// The POSIX calls that the device makes; `import Glibc` does not exist in the Embedded build.
+#ifndef NBIOT_CPOSIX_SHIM_H
+#define NBIOT_CPOSIX_SHIM_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+// errno is a macro over a function call, which Swift does not import.
+static inline int nbiot_errno(void) { return errno; }
+
+// SOCK_DGRAM is an enumeration in glibc and a macro elsewhere.
+static inline int nbiot_udp_socket(int family) {
+  return socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
+}
+
+static inline struct addrinfo nbiot_udp_hints(int numeric_only) {
+  struct addrinfo hints;
+  memset(&hints, 0, sizeof hints);
+  hints.ai_family = AF_UNSPEC;
+  hints.ai_socktype = SOCK_DGRAM;
+  hints.ai_flags = AI_NUMERICSERV | (numeric_only ? AI_NUMERICHOST : 0);
+  return hints;
+}
+
+#endif

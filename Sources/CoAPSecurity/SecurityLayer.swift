@@ -1,0 +1,76 @@
+public import ConstrainedCore
+
+/// How messages are kept from others on the way: one of two layers, chosen when a program is built.
+///
+/// A layer has two seams. The **payload seam** works on what goes into a CoAP message, the
+/// **datagram seam** on what goes onto the wire. The symmetric mode (device guide 3.6, port 5682)
+/// uses the first, DTLS (port 5684) the second; the unused one passes bytes through. A call that
+/// throws leaves its output as it was.
+public protocol SecurityLayer: ~Copyable {
+  /// Whether `/auth` and each report carry a sequence number (device guide 3.6: in symmetric mode).
+  var usesSequence: Bool { get }
+
+  /// Makes the session's key of the device secret and the random that `/auth` gave; a layer with
+  /// keys of its own does nothing. The old key is wiped.
+  mutating func establish(
+    secret: Span<UInt8>, random: Span<UInt8>
+  ) throws(SecurityError)
+
+  /// Appends what is to stand in the message for `payload`.
+  mutating func seal(payload: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError)
+
+  /// Appends the payload that the message's bytes stand for.
+  mutating func open(payload: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError)
+
+  /// Appends the value of option 2089 for a sequence number.
+  mutating func sealSequence(
+    _ sequence: UInt64, into output: inout ByteWriter
+  ) throws(SecurityError)
+
+  /// Appends the datagram that carries `message`.
+  mutating func wrap(_ message: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError)
+
+  /// Appends the message that `datagram` carries; nothing when it was the layer's own affair.
+  mutating func unwrap(_ datagram: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError)
+
+  /// Writes the next datagram of the layer itself, whole; `false` when there is none.
+  mutating func pollTransmit(
+    into output: inout ByteWriter, at now: Instant
+  ) throws(SecurityError) -> Bool
+
+  /// When the layer's `handleTimeout` is to be called next.
+  func pollTimeout() -> Instant?
+
+  /// Takes in that time has passed.
+  mutating func handleTimeout(at now: Instant)
+}
+
+/// The datagram seam of a layer that has none: a message is a datagram.
+extension SecurityLayer where Self: ~Copyable {
+  /// Appends `message` as it is.
+  public mutating func wrap(
+    _ message: Span<UInt8>, into output: inout ByteWriter
+  ) throws(SecurityError) {
+    do throws(CapacityError) { try output.append(message) } catch { throw .capacity }
+  }
+
+  /// Appends `datagram` as it is.
+  public mutating func unwrap(
+    _ datagram: Span<UInt8>, into output: inout ByteWriter
+  ) throws(SecurityError) {
+    do throws(CapacityError) { try output.append(datagram) } catch { throw .capacity }
+  }
+
+  /// There is never one.
+  public mutating func pollTransmit(
+    into output: inout ByteWriter, at now: Instant
+  ) throws(SecurityError) -> Bool {
+    false
+  }
+
+  /// Never.
+  public func pollTimeout() -> Instant? { nil }
+
+  /// Does nothing.
+  public mutating func handleTimeout(at now: Instant) {}
+}
