@@ -45,6 +45,9 @@ let package = Package(
       name: "CoAPExchange", dependencies: ["ConstrainedCore", "CoAPMessage"],
       swiftSettings: device),
     .target(name: "CoAPSecurity", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(
+      name: "AliyunIoT", dependencies: ["ConstrainedCore", "CoAPMessage", "PayloadCoding"],
+      swiftSettings: device),
     .systemLibrary(
       name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
     .systemLibrary(name: "CPOSIX"),
@@ -53,6 +56,12 @@ let package = Package(
     .target(
       name: "SymmetricSecurity", dependencies: ["ConstrainedCore", "CoAPSecurity", "OpenSSLSupport"],
       swiftSettings: device),
+    .target(
+      name: "DeviceSession",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "CoAPExchange", "AliyunIoT",
+        "OpenSSLSupport",
+      ], swiftSettings: device),
     .testTarget(
       name: "CoAPMessageTests", dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"],
       resources: [.copy("Resources/coap-messages.json")], swiftSettings: strict),

@@ -1,0 +1,87 @@
+public import ConstrainedCore
+public import PayloadCoding
+
+/// What the platform answers to `/auth` (device guide 3.6), read from bytes that anybody may have
+/// sent.
+public struct AuthenticationAnswer: Sendable {
+  /// The token of all reports until it expires; 1 to 192 bytes, the limit of the platform's own SDK.
+  public private(set) var token = FixedBytes<192>()
+
+  /// What the session's key is made of, in symmetric mode; 1 to 32 bytes, else empty.
+  public private(set) var random = FixedBytes<32>()
+
+  /// The number above which a report's sequence numbers start, in symmetric mode.
+  public private(set) var sequenceOffset: UInt64?
+
+  /// Reads a JSON object; unknown members are passed over, a number may be a number or a string.
+  public init(json: Span<UInt8>) throws(AuthenticationAnswerError) {
+    var reader = JSONReader(json)
+    guard try Self.next(&reader) == .beginObject else { throw .notAnObject }
+    while case .key(let key)? = try Self.next(&reader) {
+      guard let value = try Self.next(&reader) else { throw .json(.truncated) }
+      if reader.string(key, equals: "token") {
+        guard token.isEmpty else { throw .repeated }
+        token = try Self.text(value, in: reader, otherwise: .token)
+      } else if reader.string(key, equals: "random") {
+        guard random.isEmpty else { throw .repeated }
+        random = try Self.text(value, in: reader, otherwise: .random)
+      } else if reader.string(key, equals: "seqOffset") {
+        guard sequenceOffset == nil else { throw .repeated }
+        sequenceOffset = try Self.number(value, in: reader)
+      } else {
+        do throws(JSONError) { try reader.skip(value) } catch { throw .json(error) }
+      }
+    }
+    // The object is closed; nothing may follow it.
+    guard try Self.next(&reader) == nil else { throw .notAnObject }
+    guard !token.isEmpty else { throw .token }
+  }
+
+  private static func next(
+    _ reader: inout JSONReader
+  ) throws(AuthenticationAnswerError) -> JSONToken? {
+    do throws(JSONError) { return try reader.next() } catch { throw .json(error) }
+  }
+
+  private static func text<let capacity: Int>(
+    _ value: JSONToken, in reader: borrowing JSONReader, otherwise failure: AuthenticationAnswerError
+  ) throws(AuthenticationAnswerError) -> FixedBytes<capacity> {
+    guard case .string(let range) = value, !range.isEmpty else { throw failure }
+    var result = FixedBytes<capacity>()
+    do throws(CapacityError) {
+      try result.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try reader.copyString(range, into: &writer)
+      }
+    } catch {
+      throw failure
+    }
+    return result
+  }
+
+  private static func number(
+    _ value: JSONToken, in reader: borrowing JSONReader
+  ) throws(AuthenticationAnswerError) -> UInt64 {
+    switch value {
+    case .number(let range), .string(let range):
+      guard let number = reader.unsigned(range) else { throw .sequenceOffset }
+      return number
+    default: throw .sequenceOffset
+    }
+  }
+}
+
+/// Why an answer to `/auth` could not be used.
+public enum AuthenticationAnswerError: Error, Equatable, Sendable {
+  /// The payload is not JSON.
+  case json(JSONError)
+  /// The payload is JSON, but not one object.
+  case notAnObject
+  /// The token is missing, no string, empty or longer than 192 bytes.
+  case token
+  /// The random is missing where the mode needs one, no string, empty or longer than 32 bytes.
+  case random
+  /// The offset is missing where the mode needs one, or no integer from 0 to 2^64 - 1.
+  case sequenceOffset
+  /// A member comes twice; which one holds cannot be known.
+  case repeated
+}

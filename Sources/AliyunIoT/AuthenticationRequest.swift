@@ -1,0 +1,116 @@
+public import ConstrainedCore
+internal import PayloadCoding
+
+/// The payload of `POST /auth` and the text that its signature covers (device guide 3.6).
+public struct AuthenticationRequest: Sendable {
+  /// How it is signed.
+  public var signMethod: SignMethod
+
+  /// Sent and signed only when set; the platform's default is piggybacked.
+  public var acknowledgementMode: AcknowledgementMode?
+
+  /// Milliseconds since 1970, sent and signed only when set; the platform checks no window.
+  public var timestamp: UInt64?
+
+  /// A number that is sent as a string and signed: in symmetric mode only.
+  public var sequence: UInt32?
+
+  /// A request with these fields.
+  public init(
+    signMethod: SignMethod = .hmacMD5, acknowledgementMode: AcknowledgementMode? = nil,
+    timestamp: UInt64? = nil, sequence: UInt32? = nil
+  ) {
+    self.signMethod = signMethod
+    self.acknowledgementMode = acknowledgementMode
+    self.timestamp = timestamp
+    self.sequence = sequence
+  }
+
+  /// Appends what is signed: name and value of each field in ASCII order of the names, without
+  /// separators; `sign` and `signmethod` are not among them (device guide 3.6).
+  public func writeSigningContent(
+    _ identity: DeviceIdentity, into output: inout ByteWriter
+  ) throws(CapacityError) {
+    if let acknowledgementMode {
+      try output.append("ackMode")
+      try output.append(decimal: UInt64(acknowledgementMode.rawValue))
+    }
+    try output.append("clientId")
+    try output.append(identity.clientID.bytes)
+    try output.append("deviceName")
+    try output.append(identity.deviceName.bytes)
+    try output.append("productKey")
+    try output.append(identity.productKey.bytes)
+    if let sequence {
+      try output.append("seq")
+      try output.append(decimal: UInt64(sequence))
+    }
+    if let timestamp {
+      try output.append("timestamp")
+      try output.append(decimal: timestamp)
+    }
+  }
+
+  /// Appends the JSON payload, its fields in the guide's order and every value a string.
+  ///
+  /// `signature` is the HMAC's bytes; they are written in upper-case hexadecimal digits as the guide
+  /// prints them for this mode.
+  public func writePayload(
+    _ identity: DeviceIdentity, signature: Span<UInt8>, into output: inout ByteWriter
+  ) throws(CapacityError) {
+    var storage = InlineArray<640, UInt8>(repeating: 0)
+    var json = JSONWriter(storage.mutableSpan)
+    try json.beginObject()
+    try json.key("productKey")
+    try json.string(identity.productKey.bytes)
+    try json.key("deviceName")
+    try json.string(identity.deviceName.bytes)
+    try json.key("clientId")
+    try json.string(identity.clientID.bytes)
+    try json.key("sign")
+    try json.hexadecimalString(signature)
+    if signMethod != .hmacMD5 {
+      try json.key("signmethod")
+      try json.string(signMethod.wireName)
+    }
+    if let acknowledgementMode {
+      try json.key("ackMode")
+      try json.decimalString(UInt64(acknowledgementMode.rawValue))
+    }
+    if let sequence {
+      try json.key("seq")
+      try json.decimalString(UInt64(sequence))
+    }
+    if let timestamp {
+      try json.key("timestamp")
+      try json.decimalString(timestamp)
+    }
+    try json.endObject()
+    try output.append(json.written)
+  }
+}
+
+extension JSONWriter {
+  fileprivate mutating func decimalString(_ value: UInt64) throws(CapacityError) {
+    var digits = FixedBytes<20>()
+    try digits.write { (writer: inout ByteWriter) throws(CapacityError) in
+      try writer.append(decimal: value)
+    }
+    try string(digits.bytes)
+  }
+
+  fileprivate mutating func hexadecimalString(_ bytes: Span<UInt8>) throws(CapacityError) {
+    var digits = FixedBytes<64>()
+    try digits.write { (writer: inout ByteWriter) throws(CapacityError) in
+      for index in bytes.indices {
+        try writer.append(Self.hexadecimalDigit(bytes[index] >> 4))
+        try writer.append(Self.hexadecimalDigit(bytes[index] & 0x0F))
+      }
+    }
+    try string(digits.bytes)
+  }
+
+  private static func hexadecimalDigit(_ value: UInt8) -> UInt8 {
+    value < 10 ? 0x30 + value : 0x41 + value - 10
+  }
+}

@@ -1,0 +1,89 @@
+public import ConstrainedCore
+
+/// Who the device is to the platform: product key, device name and client id, without the secret.
+public struct DeviceIdentity: Sendable, Equatable {
+  /// The product's key, 1 to 64 letters and digits; the platform's have 11.
+  public let productKey: FixedBytes<64>
+
+  /// The device's name, 4 to 32 of `[A-Za-z0-9_@.:-]`. The guide's error 6280 allows `_ @ .`; the
+  /// platform's newer pages add `-` and `:`.
+  public let deviceName: FixedBytes<32>
+
+  /// What the client calls itself, 1 to 64 bytes (device guide 3.6).
+  public let clientID: FixedBytes<64>
+
+  /// Checks the three; without a `clientID` it is `productKey&deviceName`, as the guide prints it.
+  public init(
+    productKey: Span<UInt8>, deviceName: Span<UInt8>, clientID: Span<UInt8>? = nil
+  ) throws(IdentityError) {
+    guard productKey.count > 0, productKey.allSatisfy(Self.isAlphanumeric) else {
+      throw .productKey
+    }
+    guard deviceName.count >= 4, deviceName.count <= 32 else {
+      throw .deviceNameLength(deviceName.count)
+    }
+    guard deviceName.allSatisfy(Self.isDeviceNameByte) else { throw .deviceNameCharacter }
+    do throws(CapacityError) {
+      self.productKey = try FixedBytes(copying: productKey)
+      self.deviceName = try FixedBytes(copying: deviceName)
+    } catch {
+      throw .productKey
+    }
+    var client = FixedBytes<64>()
+    do throws(CapacityError) {
+      try client.write { (writer: inout ByteWriter) throws(CapacityError) in
+        if let clientID {
+          try writer.append(clientID)
+        } else {
+          try writer.append(productKey)
+          try writer.append(UInt8(ascii: "&"))
+          try writer.append(deviceName)
+        }
+      }
+    } catch {
+      throw .clientIDLength(clientID?.count ?? productKey.count + 1 + deviceName.count)
+    }
+    guard !client.isEmpty else { throw .clientIDLength(0) }
+    guard client.bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { throw .clientIDCharacter }
+    self.clientID = client
+  }
+
+  private static func isAlphanumeric(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+      UInt8(ascii: "0")...UInt8(ascii: "9"):
+      true
+    default: false
+    }
+  }
+
+  private static func isDeviceNameByte(_ byte: UInt8) -> Bool {
+    switch byte {
+    case UInt8(ascii: "_"), UInt8(ascii: "@"), UInt8(ascii: "."), UInt8(ascii: ":"),
+      UInt8(ascii: "-"):
+      true
+    default: isAlphanumeric(byte)
+    }
+  }
+}
+
+/// Why names do not make a device's identity.
+public enum IdentityError: Error, Equatable, Sendable {
+  /// Empty, longer than 64 bytes, or not letters and digits alone.
+  case productKey
+  /// Not 4 to 32 bytes (device guide 6.2, error 6280).
+  case deviceNameLength(Int)
+  /// A character that a device name cannot have (device guide 6.2, error 6280).
+  case deviceNameCharacter
+  /// Not 1 to 64 bytes (device guide 3.6).
+  case clientIDLength(Int)
+  /// A control character, which could not stand in a signed text.
+  case clientIDCharacter
+}
+
+extension Span where Element == UInt8 {
+  func allSatisfy(_ predicate: (UInt8) -> Bool) -> Bool {
+    for index in indices where !predicate(self[index]) { return false }
+    return true
+  }
+}

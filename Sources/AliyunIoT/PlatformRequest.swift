@@ -1,0 +1,55 @@
+public import CoAPMessage
+internal import ConstrainedCore
+
+/// Which option carries the token of a report.
+public enum TokenOption: Sendable {
+  /// 2088, as the guide says.
+  case current
+  /// 61, as the platform's SDKs 3.0 to 3.2 do; a critical option.
+  case legacy
+}
+
+/// Writes the two requests that a device makes (device guide 3.6), option by option in the order of
+/// the wire: Uri-Path, Content-Format, Accept, token, sequence.
+public enum PlatformRequest {
+  /// The longest payload of a report before encryption, in bytes (device guide 3.5 advises 1 KB).
+  public static let maxPayload = 1_024
+
+  /// Appends to `message` what makes it `POST /auth` with a JSON payload.
+  public static func writeAuthentication(
+    payload: Span<UInt8>, into message: inout MessageWriter
+  ) throws(MessageWriterError) {
+    try message.path(of: "auth")
+    try message.option(.contentFormat, uint: UInt64(ContentFormat.json.rawValue))
+    try message.option(.accept, uint: UInt64(ContentFormat.json.rawValue))
+    try message.payload(payload)
+  }
+
+  /// Appends to `message` what makes it `POST /topic/…`; `sequence` and `payload` as the security
+  /// layer made them, an empty `sequence` for a mode without one.
+  public static func writeReport(
+    topic: Topic, contentFormat: ContentFormat, accept: ContentFormat?, tokenOption: TokenOption,
+    token: Span<UInt8>, sequence: Span<UInt8>, payload: Span<UInt8>,
+    into message: inout MessageWriter
+  ) throws(MessageWriterError) {
+    try message.path(of: "topic")
+    try message.path(topic.bytes.bytes)
+    try message.option(.contentFormat, uint: UInt64(contentFormat.rawValue))
+    if let accept { try message.option(.accept, uint: UInt64(accept.rawValue)) }
+    switch tokenOption {
+    case .current: try message.option(.platformToken, token)
+    case .legacy: try message.option(.legacyPlatformToken, token)
+    }
+    if !sequence.isEmpty { try message.option(.platformSequence, sequence) }
+    try message.payload(payload)
+  }
+}
+
+extension MessageWriter {
+  fileprivate mutating func path(of segment: StaticString) throws(MessageWriterError) {
+    var storage = InlineArray<8, UInt8>(repeating: 0)
+    var writer = ByteWriter(storage.mutableSpan)
+    do throws(CapacityError) { try writer.append(segment) } catch { throw .capacity }
+    try option(.uriPath, writer.written)
+  }
+}

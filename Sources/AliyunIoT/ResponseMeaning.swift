@@ -1,0 +1,33 @@
+public import CoAPMessage
+
+/// What the platform's response code asks the device to do.
+public enum ResponseMeaning: Equatable, Sendable {
+  /// 2.xx: done.
+  case success
+  /// The token is not, or no longer, valid: authenticate, then send again.
+  case authenticateAgain
+  /// The platform has a fault of its own: wait, then send again.
+  case retryLater
+  /// Sending the same again would fail again.
+  case refusal
+
+  /// The meaning of an answer to `/auth`.
+  public init(ofAuthentication code: Code) {
+    switch code {
+    case _ where code.isSuccess: self = .success
+    case .internalServerError: self = .retryLater
+    default: self = .refusal
+    }
+  }
+
+  /// The meaning of an answer to a report. 4.01 is the guide's; the platform's own SDK v3 takes 4.02
+  /// for an invalid token too.
+  public init(ofReport code: Code) {
+    switch code {
+    case _ where code.isSuccess: self = .success
+    case .unauthorized, .badOption: self = .authenticateAgain
+    case .internalServerError: self = .retryLater
+    default: self = .refusal
+    }
+  }
+}

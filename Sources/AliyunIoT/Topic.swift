@@ -1,0 +1,54 @@
+public import ConstrainedCore
+
+/// A checked topic to report to, such as `/a1GFjLP3xxC/device/pub` (device guide 3.5: a topic is the
+/// path of the resource, the same as in MQTT).
+public struct Topic: Equatable, Sendable {
+  /// The topic's bytes, its leading slash included.
+  public let bytes: FixedBytes<128>
+
+  /// Checks `bytes`: at most 128 (the path limit of the platform's SDK v3), a leading slash, no empty
+  /// or dot segment, none of the wildcards and control characters that a topic to publish to cannot
+  /// have.
+  public init(_ bytes: Span<UInt8>) throws(TopicError) {
+    guard bytes.count <= 128 else { throw .tooLong(bytes.count) }
+    guard bytes.count > 0, bytes[0] == UInt8(ascii: "/") else { throw .noLeadingSlash }
+    var start = 1
+    for index in 1...bytes.count {
+      guard index == bytes.count || bytes[index] == UInt8(ascii: "/") else {
+        let byte = bytes[index]
+        guard byte != UInt8(ascii: "+"), byte != UInt8(ascii: "#") else {
+          throw .wildcard(offset: index)
+        }
+        guard byte > 0x20, byte != 0x7F else { throw .unprintable(offset: index) }
+        continue
+      }
+      guard index > start else { throw .emptySegment(offset: start) }
+      let segment = bytes.extracting(start..<index)
+      guard !segment.isEqual(to: "."), !segment.isEqual(to: "..") else {
+        throw .dotSegment(offset: start)
+      }
+      start = index + 1
+    }
+    do throws(CapacityError) {
+      self.bytes = try FixedBytes(copying: bytes)
+    } catch {
+      throw .tooLong(bytes.count)
+    }
+  }
+}
+
+/// Why bytes are not a topic to report to; offsets count bytes from the start.
+public enum TopicError: Error, Equatable, Sendable {
+  /// More than 128 bytes.
+  case tooLong(Int)
+  /// It does not start with a slash.
+  case noLeadingSlash
+  /// Two slashes in a row, or one at the end.
+  case emptySegment(offset: Int)
+  /// A segment "." or "..", which Uri-Path must not be (RFC 7252 Section 5.10.1).
+  case dotSegment(offset: Int)
+  /// A `+` or `#`, which only a subscription may have.
+  case wildcard(offset: Int)
+  /// A space or a control character.
+  case unprintable(offset: Int)
+}

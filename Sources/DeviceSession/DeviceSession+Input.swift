@@ -1,0 +1,193 @@
+internal import AliyunIoT
+internal import CoAPExchange
+internal import CoAPMessage
+internal import CoAPSecurity
+public import ConstrainedCore
+internal import OpenSSLSupport
+
+extension DeviceSession where Security: ~Copyable {
+  /// Takes in a datagram from the platform's address; what cannot be used is dropped.
+  public mutating func handleDatagram(_ datagram: Span<UInt8>, at now: Instant) {
+    counters.datagramsDown += 1
+    counters.bytesDown += datagram.count
+    var message = FixedBytes<1_472>()
+    do throws(SecurityError) {
+      try message.write { (writer: inout ByteWriter) throws(SecurityError) in
+        try security.unwrap(datagram, into: &writer)
+      }
+    } catch {
+      // A datagram that is too long or not the peer's is as good as lost.
+      return
+    }
+    guard !message.isEmpty else { return }
+    do throws(MessageFormatError) {
+      let view = try MessageView(message.bytes)
+      handle(view, ofDatagram: datagram.count, at: now)
+    } catch {
+      endpoint.handleMalformed(message.bytes, error)
+    }
+  }
+
+  /// Takes in that time has passed; call it at or after `pollTimeout`.
+  public mutating func handleTimeout(at now: Instant) {
+    security.handleTimeout(at: now)
+    endpoint.handleTimeout(at: now)
+    while case .timedOut(let exchange)? = endpoint.pollEvent() {
+      if authentication == .inFlight(exchange) {
+        failAuthentication(.timedOut, at: now)
+      } else if report.phase == .inFlight(exchange) {
+        finishReport(.timedOut, code: nil, at: now)
+      }
+    }
+    if case .waiting(let until) = authentication, until <= now { startAuthentication(at: now) }
+    if case .waiting(let until) = report.phase, until <= now { sendReport(at: now) }
+  }
+
+  private mutating func handle(
+    _ message: borrowing MessageView, ofDatagram count: Int, at now: Instant
+  ) {
+    switch endpoint.handle(message, at: now) {
+    case .response(let exchange):
+      counters.roundTrips += 1
+      if authentication == .inFlight(exchange) {
+        handleAuthenticationAnswer(message, at: now)
+      } else if report.phase == .inFlight(exchange) {
+        report.bytesDown += count
+        handleReportAnswer(message, at: now)
+      }
+    case .acknowledged(let exchange):
+      if report.phase == .inFlight(exchange) { report.bytesDown += count }
+    case .reset(let exchange):
+      if authentication == .inFlight(exchange) {
+        failAuthentication(.reset, at: now)
+      } else if report.phase == .inFlight(exchange) {
+        report.bytesDown += count
+        finishReport(.reset, code: nil, at: now)
+      }
+    case .ignored: break
+    }
+  }
+}
+
+// MARK: - /auth
+
+extension DeviceSession where Security: ~Copyable {
+  private mutating func handleAuthenticationAnswer(
+    _ message: borrowing MessageView, at now: Instant
+  ) {
+    switch ResponseMeaning(ofAuthentication: message.code) {
+    case .success: break
+    case .retryLater where authenticationRetries < settings.serverErrorRetries:
+      authentication = .waiting(until: now + retryDelay(authenticationRetries))
+      authenticationRetries += 1
+      return
+    default:
+      failAuthentication(.refused(message.code), at: now)
+      return
+    }
+    do throws(AuthenticationFailure) {
+      try adopt(message.payload)
+    } catch {
+      failAuthentication(error, at: now)
+      return
+    }
+    authentication = .done
+    counters.authentications += 1
+    events.append(.authenticated)
+    if report.phase == .awaitingToken { sendReport(at: now) }
+  }
+
+  private mutating func adopt(_ payload: Span<UInt8>) throws(AuthenticationFailure) {
+    let answer: AuthenticationAnswer
+    do throws(AuthenticationAnswerError) {
+      answer = try AuthenticationAnswer(json: payload)
+    } catch {
+      throw .unusableAnswer(error)
+    }
+    if security.usesSequence {
+      guard !answer.random.isEmpty else { throw .unusableAnswer(.random) }
+      guard let offset = answer.sequenceOffset else { throw .unusableAnswer(.sequenceOffset) }
+      tracker = SequenceTracker(offset: offset)
+    }
+    do throws(SecurityError) {
+      try Self.establish(&security, secret: secret, random: answer.random)
+    } catch {
+      throw .security(error)
+    }
+    token = answer.token
+  }
+
+  private static func establish(
+    _ security: inout Security, secret: borrowing SecretBytes, random: FixedBytes<32>
+  ) throws(SecurityError) {
+    try security.establish(secret: secret.bytes, random: random.bytes)
+  }
+
+  mutating func failAuthentication(_ failure: AuthenticationFailure, at now: Instant) {
+    authentication = .none
+    events.append(.authenticationFailed(failure))
+    if report.phase != .none { finishReport(.unauthenticated(failure), code: nil, at: now) }
+  }
+}
+
+// MARK: - Reports
+
+extension DeviceSession where Security: ~Copyable {
+  private mutating func handleReportAnswer(_ message: borrowing MessageView, at now: Instant) {
+    let code = message.code
+    switch ResponseMeaning(ofReport: code) {
+    case .success:
+      var messageID = FixedBytes<64>()
+      if let option = message.first(.platformMessageID) {
+        // An elective option of a length that nobody expects is as good as absent.
+        try? messageID.replace(with: option.value)
+      }
+      let isReadable = openAnswer(message.payload)
+      finishReport(
+        isReadable ? .acknowledged : .unreadableAnswer, code: code, messageID: messageID, at: now)
+    case .authenticateAgain where !report.hasReauthenticated:
+      report.hasReauthenticated = true
+      report.phase = .awaitingToken
+      forgetToken()
+      connect(at: now)
+    case .retryLater where report.retries < settings.serverErrorRetries:
+      report.phase = .waiting(until: now + retryDelay(report.retries))
+      report.retries += 1
+    case .authenticateAgain:
+      forgetToken()
+      finishReport(.rejected, code: code, at: now)
+    default:
+      finishReport(.rejected, code: code, at: now)
+    }
+  }
+
+  /// Decrypts the answer's payload; an empty one is not encrypted, in either mode.
+  private mutating func openAnswer(_ payload: Span<UInt8>) -> Bool {
+    guard !payload.isEmpty else { return true }
+    do throws(SecurityError) {
+      try answerStorage.write { (writer: inout ByteWriter) throws(SecurityError) in
+        try security.open(payload: payload, into: &writer)
+      }
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  func makeResult(
+    _ outcome: ReportOutcome, code: Code?, messageID: FixedBytes<64>, at now: Instant
+  ) -> ReportResult {
+    ReportResult(
+      id: report.id, outcome: outcome, code: code, messageID: messageID,
+      sequence: report.sequence, bytesUp: report.bytesUp, bytesDown: report.bytesDown,
+      transmissions: report.transmissions, duration: now - report.startedAt)
+  }
+
+  mutating func finishReport(
+    _ outcome: ReportOutcome, code: Code?, messageID: FixedBytes<64> = FixedBytes(),
+    at now: Instant
+  ) {
+    events.append(.report(makeResult(outcome, code: code, messageID: messageID, at: now)))
+    report.phase = .none
+  }
+}

@@ -1,0 +1,130 @@
+internal import AliyunIoT
+internal import CoAPExchange
+internal import CoAPMessage
+internal import CoAPSecurity
+internal import ConstrainedCore
+internal import OpenSSLSupport
+
+/// How the two requests are made; each starts an exchange.
+extension DeviceSession where Security: ~Copyable {
+  /// The wait before the next try after 5.00: ACK_TIMEOUT, doubled each time, with the random factor
+  /// that keeps many devices from coming back at once.
+  mutating func retryDelay(_ retries: Int) -> Milliseconds {
+    settings.timing.initialTimeout(random: randomness.nextUInt32()) * (1 << Int64(min(retries, 16)))
+  }
+
+  /// Sends `POST /auth`.
+  mutating func startAuthentication(at now: Instant) {
+    var fields = AuthenticationRequest(
+      signMethod: settings.signMethod, acknowledgementMode: settings.acknowledgementMode,
+      timestamp: settings.timestamp)
+    // The platform's own SDK v3 draws the number of /auth from 0 to 9999.
+    if security.usesSequence { fields.sequence = randomness.nextUInt32() % 10_000 }
+    do throws(SecurityError) {
+      let payload = try signedPayload(fields)
+      authentication = .inFlight(
+        try startExchange { (message: inout MessageWriter) throws(MessageWriterError) in
+          try PlatformRequest.writeAuthentication(payload: payload.bytes, into: &message)
+        })
+    } catch {
+      failAuthentication(.security(error), at: now)
+    }
+  }
+
+  /// Sends the report under way, under a new number where the mode has numbers.
+  mutating func sendReport(at now: Instant) {
+    guard let topic = report.topic else { return }
+    var sealedSequence = FixedBytes<32>()
+    var sealedPayload = FixedBytes<1_040>()
+    do throws(SecurityError) {
+      if security.usesSequence {
+        guard let sequence = tracker?.next() else {
+          forgetToken()
+          return finishReport(.sequenceExhausted, code: nil, at: now)
+        }
+        report.sequence = sequence
+        try sealedSequence.write { (writer: inout ByteWriter) throws(SecurityError) in
+          try security.sealSequence(sequence, into: &writer)
+        }
+      }
+      try sealedPayload.write { (writer: inout ByteWriter) throws(SecurityError) in
+        try security.seal(payload: report.payload.bytes, into: &writer)
+      }
+      let (format, accept, tokenOption) = (report.format, settings.accept, settings.tokenOption)
+      let token = token
+      report.phase = .inFlight(
+        try startExchange { (message: inout MessageWriter) throws(MessageWriterError) in
+          try PlatformRequest.writeReport(
+            topic: topic, contentFormat: format, accept: accept, tokenOption: tokenOption,
+            token: token.bytes, sequence: sealedSequence.bytes, payload: sealedPayload.bytes, into: &message)
+        })
+    } catch {
+      finishReport(.unsealable(error), code: nil, at: now)
+    }
+  }
+
+  private func signedPayload(
+    _ fields: AuthenticationRequest
+  ) throws(SecurityError) -> FixedBytes<640> {
+    var content = FixedBytes<384>()
+    var payload = FixedBytes<640>()
+    do throws(CapacityError) {
+      try content.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try fields.writeSigningContent(identity, into: &writer)
+      }
+    } catch {
+      throw .capacity
+    }
+    let signature: FixedBytes<32>
+    do throws(OpenSSLError) {
+      signature = try fields.signMethod.hash.hmac(key: secret.bytes, content: content.bytes)
+    } catch {
+      throw .library(code: error.code)
+    }
+    do throws(CapacityError) {
+      try payload.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try fields.writePayload(identity, signature: signature.bytes, into: &writer)
+      }
+    } catch {
+      throw .capacity
+    }
+    return payload
+  }
+
+  /// Starts the exchange of a confirmable POST whose options and payload `build` writes.
+  private mutating func startExchange(
+    _ build: (inout MessageWriter) throws(MessageWriterError) -> Void
+  ) throws(SecurityError) -> ExchangeID {
+    var storage = InlineArray<1_472, UInt8>(repeating: 0)
+    // In symmetric mode the token guards against forged answers, which nothing else does: 4 random
+    // bytes (RFC 7252 Section 5.3.1 asks for 32 bits of randomness).
+    let bits = randomness.next()
+    let count: Int
+    do throws(MessageWriterError) {
+      var message = try MessageWriter(
+        storage.mutableSpan, type: .confirmable, code: .post, messageID: endpoint.newMessageID(),
+        token: Token(UInt32(truncatingIfNeeded: bits)))
+      try build(&message)
+      count = message.count
+    } catch {
+      throw .capacity
+    }
+    do throws(ExchangeError) {
+      return try endpoint.send(
+        storage.span.extracting(0..<count), random: UInt32(truncatingIfNeeded: bits >> 32))
+    } catch {
+      preconditionFailure("a session has one request under way at a time")
+    }
+  }
+}
+
+extension SignMethod {
+  /// The hash function under the HMAC.
+  var hash: Hash {
+    switch self {
+    case .hmacMD5: .md5
+    case .hmacSHA1: .sha1
+    case .hmacSHA256: .sha256
+    }
+  }
+}

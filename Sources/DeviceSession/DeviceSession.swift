@@ -1,0 +1,180 @@
+public import AliyunIoT
+internal import CoAPExchange
+public import CoAPMessage
+public import CoAPSecurity
+public import ConstrainedCore
+public import OpenSSLSupport
+
+/// One device on the platform: it authenticates when it must, and delivers one report at a time.
+///
+/// A state machine without I/O. Order of calls: `connect` or `publish`; then, until `isIdle`, again
+/// and again: `pollTransmit` until it gives `nil`, wait for a datagram or for `pollTimeout`, hand the
+/// one to `handleDatagram` and the other to `handleTimeout`, then `pollEvent` until it gives `nil`.
+/// `UDPDriver` does this over a socket.
+///
+/// Memory: about 7 KB, in place. After the first report no call allocates.
+public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>:
+  ~Copyable
+{
+  /// The largest datagram that is sent or taken, in bytes: what fits an Ethernet frame over IPv4.
+  public static var maxDatagram: Int { 1_472 }
+
+  typealias Endpoint = ClientEndpoint<1, 1_472>
+
+  let identity: DeviceIdentity
+  let secret: SecretBytes
+  let settings: DeviceSettings
+  var security: Security
+  var randomness: Randomness
+  var endpoint: Endpoint
+
+  var authentication = Authentication.none
+  var authenticationRetries = 0
+  var token = FixedBytes<192>()
+  var tracker: SequenceTracker?
+
+  var report = PendingReport()
+  var reportCount: UInt32 = 0
+  var answerStorage = FixedBytes<1_472>()
+
+  var request = FixedBytes<1_472>()
+  var events = EventQueue()
+
+  /// What the session has sent and received.
+  public internal(set) var counters = DeviceCounters()
+
+  /// A session without a token; it sends nothing yet.
+  public init(
+    identity: DeviceIdentity, secret: consuming SecretBytes, settings: DeviceSettings = .init(),
+    security: consuming Security, randomness: Randomness
+  ) {
+    self.identity = identity
+    self.secret = secret
+    self.settings = settings
+    self.security = security
+    var source = randomness
+    endpoint = Endpoint(parameters: settings.timing, random: source.nextUInt32())
+    self.randomness = source
+  }
+
+  /// Whether the device has a token that the platform has not refused.
+  public var isAuthenticated: Bool { authentication == .done }
+
+  /// Whether nothing is under way and nothing waits to be sent.
+  public var isIdle: Bool {
+    endpoint.isIdle && report.phase == .none && events.isEmpty
+      && (authentication == .done || authentication == .none)
+  }
+
+  /// The decrypted payload of the last report's answer; empty when it had none.
+  public var answer: Span<UInt8> {
+    @_lifetime(borrow self)
+    borrowing get { answerStorage.bytes }
+  }
+}
+
+// MARK: - Commands
+
+extension DeviceSession where Security: ~Copyable {
+  /// Authenticates, unless the device has a token or is at it.
+  public mutating func connect(at now: Instant) {
+    guard authentication == .none else { return }
+    authenticationRetries = 0
+    startAuthentication(at: now)
+  }
+
+  /// Reports `payload` to `topic`, authenticating first where needed; an event says how it ended.
+  public mutating func publish(
+    topic: Topic, payload: Span<UInt8>, format: ContentFormat = .json, at now: Instant
+  ) throws(DeviceError) -> ReportID {
+    guard report.phase == .none else { throw .busy }
+    do throws(CapacityError) {
+      try report.payload.replace(with: payload)
+    } catch {
+      throw .payloadTooLong(payload.count)
+    }
+    reportCount &+= 1
+    answerStorage.removeAll()
+    report.begin(ReportID(number: reportCount), topic: topic, format: format, at: now)
+    if authentication == .done {
+      sendReport(at: now)
+    } else {
+      connect(at: now)
+    }
+    return report.id
+  }
+
+  /// Forgets the report under way and stops its retransmissions; no event follows. The platform may
+  /// or may not have it.
+  public mutating func cancelReport() {
+    if case .inFlight(let exchange) = report.phase { endpoint.cancel(exchange) }
+    report.phase = .none
+  }
+
+  /// Forgets the token, for example after it expired, so that the next report authenticates.
+  public mutating func forgetToken() {
+    guard authentication == .done else { return }
+    authentication = .none
+    token.removeAll()
+  }
+}
+
+// MARK: - Output
+
+extension DeviceSession where Security: ~Copyable {
+  /// Writes the next datagram that is due, whole, into an empty `output` of at least `maxDatagram`
+  /// bytes; `nil` when none is.
+  public mutating func pollTransmit(
+    into output: inout ByteWriter, at now: Instant
+  ) throws(DeviceError) -> DeviceTransmission? {
+    let start = output.count
+    do throws(SecurityError) {
+      if try security.pollTransmit(into: &output, at: now) {
+        countUp(output.count - start)
+        return .control
+      }
+    } catch {
+      throw .capacity
+    }
+    var transmission: Transmission?
+    do throws(CapacityError) {
+      try request.write { (writer: inout ByteWriter) throws(CapacityError) in
+        transmission = try endpoint.pollTransmit(into: &writer, at: now)
+      }
+    } catch {
+      preconditionFailure("the request's storage is as large as the endpoint's messages")
+    }
+    guard let transmission else { return nil }
+    do throws(SecurityError) {
+      try security.wrap(request.bytes, into: &output)
+    } catch {
+      throw .capacity
+    }
+    let count = output.count - start
+    countUp(count)
+    guard case .request(let exchange, let attempt) = transmission else { return .control }
+    counters.transmissions += 1
+    if attempt == 1 { counters.requests += 1 }
+    if authentication == .inFlight(exchange) { return .authentication(attempt: attempt) }
+    report.bytesUp += count
+    report.transmissions += 1
+    return .report(attempt: attempt)
+  }
+
+  /// When `handleTimeout` is to be called next; `nil` while nothing is waited for.
+  public func pollTimeout() -> Instant? {
+    var earliest = endpoint.pollTimeout()
+    if let deadline = security.pollTimeout() { earliest = min(earliest ?? deadline, deadline) }
+    if case .waiting(let until) = authentication { earliest = min(earliest ?? until, until) }
+    if case .waiting(let until) = report.phase { earliest = min(earliest ?? until, until) }
+    return earliest
+  }
+
+  /// What happened since the last call; `nil` when that is all.
+  public mutating func pollEvent() -> DeviceEvent? { events.removeFirst() }
+
+  private mutating func countUp(_ bytes: Int) {
+    counters.datagramsUp += 1
+    counters.bytesUp += bytes
+  }
+}

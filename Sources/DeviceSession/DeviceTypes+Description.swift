@@ -1,0 +1,53 @@
+#if !hasFeature(Embedded)
+internal import AliyunIoT
+internal import CoAPMessage
+
+extension AuthenticationFailure: CustomStringConvertible {
+  /// What happened, then what to do.
+  public var description: String {
+    switch self {
+    case .refused(let code): ResponseMeaning.advice(onAuthentication: code)
+    case .timedOut:
+      "the endpoint never answered: check host and port, and that UDP gets through"
+    case .reset:
+      "the endpoint refused the message with a Reset: check that a CoAP platform listens there"
+    case .unusableAnswer(let error):
+      "\(error): check host and port; what answered is not the platform, or was altered on the way"
+    case .security(let error):
+      "the security layer could not make a key (\(error)): check the OpenSSL installation"
+    }
+  }
+}
+
+extension ReportResult {
+  /// What happened to the report, then what to do; `nil` for an acknowledged one.
+  public var advice: String? {
+    switch outcome {
+    case .acknowledged: nil
+    case .rejected: ResponseMeaning.advice(onReport: code ?? .empty)
+    case .timedOut:
+      "no answer came: the platform may or may not have the report; try --timing nbIoT on a slow link"
+    case .reset: AuthenticationFailure.reset.description
+    case .unreadableAnswer:
+      "the platform answered, but its payload does not open with the session's key: it was altered "
+        + "on the way, or the platform uses another key"
+    case .unauthenticated(let failure): failure.description
+    case .unsealable(let error): "the security layer could not seal the report (\(error))"
+    case .sequenceExhausted: "the session's sequence numbers are used up: authenticate again"
+    }
+  }
+}
+
+extension DeviceError: CustomStringConvertible {
+  /// What happened, then what to do.
+  public var description: String {
+    switch self {
+    case .busy: "a report is under way: wait until it has ended"
+    case .payloadTooLong(let count):
+      "the payload has \(count) bytes; at most 1,024 are allowed (device guide 3.5 advises 1 KB): "
+        + "split it"
+    case .capacity: "the output has no room for a datagram of 1,472 bytes"
+    }
+  }
+}
+#endif

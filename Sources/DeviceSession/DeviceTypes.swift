@@ -1,0 +1,117 @@
+public import AliyunIoT
+public import CoAPMessage
+public import CoAPSecurity
+public import ConstrainedCore
+
+/// Which report of a session, counted from 1.
+public struct ReportID: Hashable, Sendable {
+  /// The count.
+  public let number: UInt32
+}
+
+/// Why a device could not authenticate.
+public enum AuthenticationFailure: Error, Equatable, Sendable {
+  /// The platform answered with this code.
+  case refused(Code)
+  /// Nothing came within MAX_TRANSMIT_WAIT.
+  case timedOut
+  /// The peer refused the message with a Reset: no CoAP server, or not this one.
+  case reset
+  /// The answer is not what `/auth` answers.
+  case unusableAnswer(AuthenticationAnswerError)
+  /// The security layer could not make a key.
+  case security(SecurityError)
+}
+
+/// How a report ended.
+public enum ReportOutcome: Equatable, Sendable {
+  /// The platform took it.
+  case acknowledged
+  /// The platform refused it with the result's code.
+  case rejected
+  /// Nothing came within MAX_TRANSMIT_WAIT; the platform may or may not have it.
+  case timedOut
+  /// The peer refused the message with a Reset.
+  case reset
+  /// The platform answered with a success code, but its payload does not open with the session's key.
+  case unreadableAnswer
+  /// The report needed a new token and got none.
+  case unauthenticated(AuthenticationFailure)
+  /// The security layer could not seal it.
+  case unsealable(SecurityError)
+  /// The session's sequence numbers are used up; authenticate anew.
+  case sequenceExhausted
+}
+
+/// A report that has ended, with what it cost: its own requests, not those of `/auth`.
+public struct ReportResult: Sendable {
+  /// Which report.
+  public let id: ReportID
+  /// How it ended.
+  public let outcome: ReportOutcome
+  /// The last answer's code, if there was an answer.
+  public let code: Code?
+  /// The value of option 2090 in the answer, opaque; empty when there is none or it is over 64 bytes.
+  public let messageID: FixedBytes<64>
+  /// The last sequence number that it was sent under; `nil` in a mode without one.
+  public let sequence: UInt64?
+  /// Bytes of UDP payload that the device sent for it, all transmissions together.
+  public let bytesUp: Int
+  /// Bytes of UDP payload that the device received for it.
+  public let bytesDown: Int
+  /// How often a request for it was sent.
+  public let transmissions: Int
+  /// From `publish` to the end.
+  public let duration: Milliseconds
+}
+
+/// What happened in a session.
+public enum DeviceEvent: Sendable {
+  /// The device has a token.
+  case authenticated
+  /// It has none.
+  case authenticationFailed(AuthenticationFailure)
+  /// A report has ended; the session's `answer` holds the payload of its answer until the next
+  /// `publish`.
+  case report(ReportResult)
+}
+
+/// What `pollTransmit` wrote.
+public enum DeviceTransmission: Equatable, Sendable {
+  /// `POST /auth`, for the `attempt`th time.
+  case authentication(attempt: Int)
+  /// A report, for the `attempt`th time.
+  case report(attempt: Int)
+  /// An acknowledgement or Reset, or a datagram of the security layer.
+  case control
+}
+
+/// Why a session could not do what it was asked to; nothing was sent.
+public enum DeviceError: Error, Equatable, Sendable {
+  /// A report is under way; one at a time.
+  case busy
+  /// The payload is longer than 1,024 bytes (device guide 3.5).
+  case payloadTooLong(Int)
+  /// The output's storage is smaller than a datagram.
+  case capacity
+}
+
+/// What a session has sent and received since it began.
+public struct DeviceCounters: Equatable, Sendable {
+  /// Datagrams sent.
+  public var datagramsUp = 0
+  /// Datagrams received.
+  public var datagramsDown = 0
+  /// Bytes of UDP payload sent.
+  public var bytesUp = 0
+  /// Bytes of UDP payload received.
+  public var bytesDown = 0
+  /// Requests sent, each counted once however often it was transmitted.
+  public var requests = 0
+  /// Transmissions of requests.
+  public var transmissions = 0
+  /// Requests that were answered.
+  public var roundTrips = 0
+  /// Times that the platform gave a token.
+  public var authentications = 0
+}

@@ -1,0 +1,74 @@
+internal import AliyunIoT
+internal import CoAPExchange
+internal import CoAPMessage
+internal import ConstrainedCore
+
+/// Where a session stands with its token.
+enum Authentication: Equatable {
+  case none
+  case inFlight(ExchangeID)
+  case waiting(until: Instant)
+  case done
+}
+
+/// The report under way, kept in plain so that it can be sealed again under another number or key.
+struct PendingReport {
+  enum Phase: Equatable {
+    case none
+    case awaitingToken
+    case inFlight(ExchangeID)
+    case waiting(until: Instant)
+  }
+
+  var phase = Phase.none
+  var id = ReportID(number: 0)
+  var topic: Topic?
+  var format = ContentFormat.json
+  var payload = FixedBytes<1_024>()
+  var sequence: UInt64?
+  var startedAt = Instant(milliseconds: 0)
+  var bytesUp = 0
+  var bytesDown = 0
+  var transmissions = 0
+  var retries = 0
+  var hasReauthenticated = false
+
+  /// Starts over with what `payload` holds.
+  mutating func begin(_ id: ReportID, topic: Topic, format: ContentFormat, at now: Instant) {
+    self.id = id
+    self.topic = topic
+    self.format = format
+    phase = .awaitingToken
+    sequence = nil
+    startedAt = now
+    bytesUp = 0
+    bytesDown = 0
+    transmissions = 0
+    retries = 0
+    hasReauthenticated = false
+  }
+}
+
+/// The events that wait for `pollEvent`; a session makes at most two between its owner's calls: one
+/// of its token and one of its report. When the owner polls none, the oldest is dropped.
+struct EventQueue {
+  private var entries = InlineArray<4, DeviceEvent?>(repeating: nil)
+  private var count = 0
+
+  var isEmpty: Bool { count == 0 }
+
+  mutating func append(_ event: DeviceEvent) {
+    if count == entries.count { _ = removeFirst() }
+    entries[count] = event
+    count += 1
+  }
+
+  mutating func removeFirst() -> DeviceEvent? {
+    guard count > 0 else { return nil }
+    let first = entries[0]
+    for index in 1..<entries.count { entries[index - 1] = entries[index] }
+    entries[entries.count - 1] = nil
+    count -= 1
+    return first
+  }
+}
