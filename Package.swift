@@ -62,6 +62,13 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "CoAPExchange", "AliyunIoT",
         "OpenSSLSupport",
       ], swiftSettings: device),
+    .target(
+      name: "PlatformSimulator",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "OpenSSLSupport",
+        .product(name: "NIOCore", package: "swift-nio", condition: tools),
+        .product(name: "NIOPosix", package: "swift-nio", condition: tools),
+      ], swiftSettings: strict),
     .testTarget(
       name: "CoAPMessageTests", dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"],
       resources: [.copy("Resources/coap-messages.json")], swiftSettings: strict),

@@ -1,0 +1,59 @@
+internal import CoAPMessage
+internal import ConstrainedCore
+
+/// An answer before it is a message.
+struct PlatformResponse {
+  var code: Code
+  var payload: [UInt8] = []
+  var platformMessageID: UInt64?
+  /// Whether it goes in a message of its own; the configuration decides when `nil`.
+  var isSeparate: Bool?
+
+  init(code: Code, payload: [UInt8] = []) {
+    self.code = code
+    self.payload = payload
+  }
+
+  func encoded(_ type: MessageType, _ messageID: UInt16, _ token: Token) -> [UInt8] {
+    var buffer = [UInt8](repeating: 0, count: payload.count + 64)
+    do throws(MessageWriterError) {
+      var writer = try MessageWriter(
+        buffer.mutableSpan, type: type, code: code, messageID: messageID, token: token)
+      // Unverified: the bytes of option 2090; 8 bytes of an unsigned number here.
+      if let platformMessageID { try writer.option(.platformMessageID, uint: platformMessageID) }
+      try writer.payload(payload.span)
+      let count = writer.count
+      return Array(buffer[..<count])
+    } catch {
+      preconditionFailure("64 bytes are room for a header and one option")
+    }
+  }
+}
+
+/// A confirmable response that waits for its acknowledgement.
+struct SeparateResponse<Peer: Hashable> {
+  let peer: Peer
+  let messageID: UInt16
+  let bytes: [UInt8]
+  private(set) var deadline: Instant
+  private var timeout = Milliseconds(2_000)
+  private var retransmissions = 0
+
+  init(peer: Peer, messageID: UInt16, bytes: [UInt8], at now: Instant) {
+    self.peer = peer
+    self.messageID = messageID
+    self.bytes = bytes
+    deadline = now + timeout
+  }
+
+  /// Whether MAX_RETRANSMIT, 4, is used up.
+  var isGivenUp: Bool { retransmissions > 4 }
+
+  /// Notes a retransmission; `false` when there were enough.
+  mutating func retransmit(at now: Instant) -> Bool {
+    retransmissions += 1
+    timeout = timeout + timeout
+    deadline = now + timeout
+    return !isGivenUp
+  }
+}

@@ -1,0 +1,66 @@
+internal import CoAPMessage
+
+/// The options of a request, each checked by RFC 7252 Section 5.4 and the device guide's 3.6.
+struct RequestOptions {
+  private(set) var segments: [String] = []
+  private(set) var contentFormat: UInt64?
+  private(set) var accept: UInt64?
+  private(set) var token: [UInt8]?
+  private(set) var sequence: [UInt8]?
+
+  init(_ message: borrowing MessageView, tokenOption: UInt16) throws(Refusal) {
+    var seen: Set<UInt16> = []
+    var iterator = message.options
+    while let option = iterator.next() {
+      let number = option.number
+      let value = option.value.indices.map { option.value[$0] }
+      let isRepeated = !seen.insert(number.rawValue).inserted
+      switch number {
+      case .uriPath:
+        guard let segment = String(validating: value, as: UTF8.self) else {
+          throw Refusal(code: .badOption, note: "a Uri-Path is not UTF-8")
+        }
+        segments.append(segment)
+      case _ where isRepeated:
+        // RFC 7252 Section 5.4.5: a supernumerary option is treated like an unrecognised one.
+        guard !number.isCritical else {
+          throw Refusal(code: .badOption, note: "option \(number.rawValue) comes twice")
+        }
+      case .contentFormat: contentFormat = option.uintValue
+      case .accept: accept = option.uintValue
+      case .uriHost, .uriPort: break
+      case .platformSequence: sequence = value
+      case _ where number.rawValue == tokenOption: token = value
+      case _ where number.isCritical:
+        throw Refusal(code: .badOption, note: "unknown critical option \(number.rawValue)")
+      default: break
+      }
+    }
+  }
+
+  var path: String { "/" + segments.joined(separator: "/") }
+
+  /// Checks what both requests have in common.
+  func check(
+    _ message: borrowing MessageView, needsContentFormat: Bool
+  ) throws(Refusal) {
+    guard message.code == .post else {
+      throw Refusal(code: .methodNotAllowed, note: "only POST is allowed")
+    }
+    let formats: Set<UInt64> = [50, 60]
+    if let accept, !formats.contains(accept) {
+      throw Refusal(code: .notAcceptable, note: "Accept is neither 50 nor 60")
+    }
+    // The guide's platform checks Content-Format at /auth, not on a report.
+    if needsContentFormat, contentFormat != 50 {
+      throw Refusal(code: .unsupportedContentFormat, note: "Content-Format is not 50")
+    }
+  }
+
+  /// Whether product key and device name stand in the topic, one after the other.
+  func names(_ device: SimulatedDevice) -> Bool {
+    zip(segments.dropFirst(), segments.dropFirst(2)).contains {
+      $0 == device.productKey && $1 == device.deviceName
+    }
+  }
+}

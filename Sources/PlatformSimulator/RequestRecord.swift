@@ -1,0 +1,75 @@
+public import CoAPMessage
+public import ConstrainedCore
+
+/// What one request was, and what the platform made of it.
+public struct RequestRecord: Sendable {
+  /// What kind of datagram came in.
+  public enum Kind: String, Sendable {
+    /// `POST /auth`.
+    case authentication
+    /// `POST /topic/…`.
+    case report
+    /// A request for anything else.
+    case other
+    /// A request that came again and was answered as the first time.
+    case duplicate
+    /// Bytes that are no CoAP message.
+    case malformed
+  }
+
+  /// What came in.
+  public var kind: Kind
+  /// When it came in.
+  public var time: Instant
+  /// Where it came from.
+  public var peer: String
+  /// The request's CoAP message ID.
+  public var messageID: UInt16 = 0
+  /// Product key and device name with a slash between, once known.
+  public var device: String?
+  /// The path of the request.
+  public var path = ""
+  /// The decrypted sequence number of a report.
+  public var sequence: UInt64?
+  /// The decrypted payload of a report.
+  public var payload: [UInt8] = []
+  /// The code of the answer; `nil` when there was none.
+  public var code: Code?
+  /// The message id in the answer's option 2090.
+  public var platformMessageID: UInt64?
+  /// Bytes of UDP payload received.
+  public var bytesUp = 0
+  /// Bytes of UDP payload sent in answer, without retransmissions.
+  public var bytesDown = 0
+  /// Why the request was refused.
+  public var note = ""
+
+  /// Whether the platform took a report with this record.
+  public var isAcceptedReport: Bool { kind == .report && code?.isSuccess == true }
+
+  /// The record in one line for a person.
+  public var line: String {
+    var parts = [peer]
+    if let device { parts.append(device) }
+    parts.append(kind == .duplicate ? "again" : kind == .malformed ? "malformed" : "POST")
+    if !path.isEmpty { parts.append(path) }
+    if let sequence { parts.append("seq \(sequence)") }
+    if !payload.isEmpty { parts.append(Self.printable(payload)) }
+    parts.append("->")
+    parts.append(code?.description ?? "nothing")
+    if let platformMessageID { parts.append("id \(platformMessageID)") }
+    parts.append("(\(bytesUp) B up, \(bytesDown) B down)")
+    if !note.isEmpty { parts.append("- \(note)") }
+    return parts.joined(separator: " ")
+  }
+
+  /// The payload as text where it is text without control characters, else in hexadecimal digits.
+  static func printable(_ bytes: [UInt8]) -> String {
+    if let text = String(validating: bytes, as: UTF8.self),
+      text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
+    {
+      return text
+    }
+    return "0x" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}

@@ -1,0 +1,117 @@
+internal import CoAPMessage
+internal import ConstrainedCore
+
+/// What each request means to the platform, and the answer to it.
+extension SimulatedPlatform {
+  mutating func respond(
+    to message: borrowing MessageView, at now: Instant, record: inout RequestRecord
+  ) -> PlatformResponse {
+    do throws(Refusal) {
+      let options = try RequestOptions(message, tokenOption: configuration.tokenOption)
+      record.path = options.path
+      if options.segments == ["auth"] {
+        record.kind = .authentication
+        return try authenticate(message, options, at: now, record: &record)
+      }
+      guard options.segments.first == "topic", options.segments.count > 1 else {
+        throw Refusal(code: .notFound, note: "only /auth and /topic exist")
+      }
+      record.kind = .report
+      return try report(message, options, at: now, record: &record)
+    } catch {
+      record.note = error.note
+      return PlatformResponse(code: error.code)
+    }
+  }
+
+  private mutating func authenticate(
+    _ message: borrowing MessageView, _ options: RequestOptions, at now: Instant,
+    record: inout RequestRecord
+  ) throws(Refusal) -> PlatformResponse {
+    try options.check(message, needsContentFormat: true)
+    let payload = Self.bytes(of: message.payload)
+    let fields = try AuthenticationCheck(payload: payload).run(devices: devices)
+    record.device = fields.device.path
+    let session = try makeSession(fields, at: now)
+    if let old = tokens[fields.device.path] { sessions[old] = nil }
+    tokens[fields.device.path] = session.token
+    sessions[session.token] = session
+    let random = String(decoding: session.random, as: UTF8.self)
+    let token = String(decoding: session.token, as: UTF8.self)
+    let answer =
+      #"{"random":"\#(random)","seqOffset":\#(session.sequenceOffset),"token":"\#(token)"}"#
+    return PlatformResponse(code: .content, payload: Array(answer.utf8))
+  }
+
+  private mutating func makeSession(
+    _ fields: AuthenticationFields, at now: Instant
+  ) throws(Refusal) -> PlatformSession {
+    // As the guide's example has them: 16 hexadecimal digits, and 30 characters, a dot and the first
+    // 4 of the digits.
+    let digits = Array("0123456789abcdef".utf8)
+    let letters = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+    let value = random.next()
+    let key = (0..<16).map { digits[Int(value >> UInt64($0 * 4) & 0xF)] }
+    let name = (0..<30).map { _ in letters[Int(random.next() % 62)] }
+    do {
+      return try PlatformSession(
+        device: fields.device, token: name + [UInt8(ascii: ".")] + key[..<4], random: key,
+        sequenceOffset: configuration.sequenceOffset, expiry: now + configuration.tokenLifetime,
+        answersSeparately: fields.answersSeparately ?? (configuration.answerMode == .separate))
+    } catch {
+      throw Refusal(code: .internalServerError, note: "OpenSSL failed: \(error)")
+    }
+  }
+
+  private mutating func report(
+    _ message: borrowing MessageView, _ options: RequestOptions, at now: Instant,
+    record: inout RequestRecord
+  ) throws(Refusal) -> PlatformResponse {
+    try options.check(message, needsContentFormat: false)
+    guard let token = options.token else {
+      throw Refusal(code: .badRequest, note: "option \(configuration.tokenOption) is missing")
+    }
+    guard let session = sessions[token], session.expiry > now, !session.isFull else {
+      throw Refusal(code: .unauthorized, note: "the token is unknown or expired")
+    }
+    record.device = session.device.path
+    guard options.names(session.device) else {
+      throw Refusal(code: .forbidden, note: "the topic does not name the device of this token")
+    }
+    guard let sealed = options.sequence, let text = session.decrypt(sealed.span),
+      let sequence = UInt64(String(decoding: text, as: UTF8.self)),
+      text.elementsEqual(String(sequence).utf8)
+    else {
+      throw Refusal(code: .badRequest, note: "option 2089 is no encrypted decimal number")
+    }
+    record.sequence = sequence
+    guard let payload = session.decrypt(message.payload) else {
+      throw Refusal(code: .badRequest, note: "the payload does not decrypt with the session's key")
+    }
+    record.payload = payload
+    guard payload.count <= 1_024 else {
+      throw Refusal(code: .requestEntityTooLarge, note: "the payload has over 1,024 bytes")
+    }
+    // Unverified: the platform's code for a number that is too low or was used before.
+    let isAbove =
+      configuration.sequenceRule == .greaterOrEqual
+      ? sequence >= session.sequenceOffset : sequence > session.sequenceOffset
+    guard isAbove else {
+      throw Refusal(code: .badRequest, note: "seq is not above \(session.sequenceOffset)")
+    }
+    guard session.use(sequence) else {
+      throw Refusal(code: .badRequest, note: "seq was used before in this session")
+    }
+    nextPlatformMessageID += 1
+    let reply = configuration.reply?("/" + options.segments.dropFirst().joined(separator: "/"), payload)
+    var response = PlatformResponse(code: .content)
+    if let reply, !reply.isEmpty { response.payload = session.encrypt(reply) ?? [] }
+    response.platformMessageID = nextPlatformMessageID
+    response.isSeparate = session.answersSeparately
+    return response
+  }
+
+  private static func bytes(of span: Span<UInt8>) -> [UInt8] {
+    span.indices.map { span[$0] }
+  }
+}

@@ -1,0 +1,67 @@
+public import ConstrainedCore
+
+/// A device that the simulated platform knows.
+public struct SimulatedDevice: Sendable {
+  /// The product's key.
+  public let productKey: String
+  /// The device's name.
+  public let deviceName: String
+  /// The device's secret, as the console would show it.
+  public let secret: [UInt8]
+
+  /// A device with its three credentials.
+  public init(productKey: String, deviceName: String, secret: [UInt8]) {
+    self.productKey = productKey
+    self.deviceName = deviceName
+    self.secret = secret
+  }
+
+  var path: String { "\(productKey)/\(deviceName)" }
+}
+
+/// How the simulated platform behaves; the defaults are as strict as the device guide.
+public struct SimulatorConfiguration: Sendable {
+  /// How requests are answered when `/auth` did not ask for one of the two.
+  public enum AnswerMode: String, Sendable, CaseIterable {
+    /// Acknowledgement and answer in one message.
+    case piggybacked
+    /// An empty acknowledgement first, the answer in a confirmable message of its own.
+    case separate
+  }
+
+  /// Which sequence numbers a report may have.
+  public enum SequenceRule: String, Sendable, CaseIterable {
+    /// Above the offset, as the guide demands.
+    case greater
+    /// The offset itself too, with which the platform's C SDK starts.
+    case greaterOrEqual
+  }
+
+  /// The devices that may authenticate.
+  public var devices: [SimulatedDevice] = []
+
+  /// The member `seqOffset` of the answer to `/auth`.
+  public var sequenceOffset: UInt64 = 1
+
+  /// How long a token is good for; 7 days in the platform's C SDK v4.
+  public var tokenLifetime = Milliseconds(7 * 24 * 3_600 * 1_000)
+
+  /// How requests are answered by default.
+  public var answerMode = AnswerMode.piggybacked
+
+  /// Which sequence numbers are taken.
+  public var sequenceRule = SequenceRule.greater
+
+  /// The number of the option that carries the token: 2088, or 61 for the platform's older SDKs.
+  public var tokenOption: UInt16 = 2088
+
+  /// How long a request is remembered to know its duplicates by: EXCHANGE_LIFETIME, 247 seconds with
+  /// the standard parameters (RFC 7252 Section 4.8.2).
+  public var exchangeLifetime = Milliseconds(247_000)
+
+  /// The plain payload of the answer to a report; empty, and so none, when `nil`.
+  public var reply: (@Sendable (_ topic: String, _ payload: [UInt8]) -> [UInt8])?
+
+  /// The strict platform, with no device.
+  public init() {}
+}
