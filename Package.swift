@@ -79,6 +79,21 @@ let package = Package(
       name: "CoAPExchangeTests",
       dependencies: ["ConstrainedCore", "CoAPMessage", "CoAPExchange", "TestSupport"],
       swiftSettings: strict),
+    .testTarget(
+      name: "AliyunIoTTests",
+      dependencies: ["ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "TestSupport"],
+      swiftSettings: strict),
+    .testTarget(
+      name: "SymmetricSecurityTests",
+      dependencies: [
+        "ConstrainedCore", "CoAPSecurity", "OpenSSLSupport", "SymmetricSecurity", "TestSupport",
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "DeviceSessionTests",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
+        "OpenSSLSupport", "SymmetricSecurity", "DeviceSession", "PlatformSimulator", "TestSupport",
+      ], swiftSettings: strict),
     .target(
       name: "TestSupport", dependencies: ["ConstrainedCore"], path: "Tests/TestSupport",
       swiftSettings: strict),

@@ -115,6 +115,7 @@ extension DeviceSession where Security: ~Copyable {
       throw .security(error)
     }
     token = answer.token
+    isKeyConfirmed = false
   }
 
   private static func establish(
@@ -143,6 +144,8 @@ extension DeviceSession where Security: ~Copyable {
         try? messageID.replace(with: option.value)
       }
       let isReadable = openAnswer(message.payload)
+      isKeyConfirmed = isReadable
+      if !isReadable { forgetToken() }
       finishReport(
         isReadable ? .acknowledged : .unreadableAnswer, code: code, messageID: messageID, at: now)
     case .authenticateAgain where !report.hasReauthenticated:
@@ -157,6 +160,9 @@ extension DeviceSession where Security: ~Copyable {
       forgetToken()
       finishReport(.rejected, code: code, at: now)
     default:
+      // The answer to /auth is not authenticated: one that was altered on the way leaves the two
+      // ends with different keys, and every report is refused with 4.00 from then on.
+      if code == .badRequest && !isKeyConfirmed { forgetToken() }
       finishReport(.rejected, code: code, at: now)
     }
   }

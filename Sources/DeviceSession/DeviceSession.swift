@@ -32,6 +32,8 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var authenticationRetries = 0
   var token = FixedBytes<192>()
   var tracker: SequenceTracker?
+  /// Whether the platform has taken a report under this token, and so has the same key.
+  var isKeyConfirmed = false
 
   var report = PendingReport()
   var reportCount: UInt32 = 0

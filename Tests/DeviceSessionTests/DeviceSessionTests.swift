@@ -1,0 +1,246 @@
+import AliyunIoT
+import CoAPExchange
+import CoAPMessage
+import ConstrainedCore
+import DeviceSession
+import PlatformSimulator
+import TestSupport
+import Testing
+
+@Suite("Device guide 3.6: one device in symmetric mode")
+struct DeviceSessionTests {
+  @Test func `the first report authenticates, the second does not`() throws {
+    var world = try World()
+    let first = try #require(try world.report(#"{"value":1}"#))
+    #expect(first.outcome == .acknowledged)
+    #expect(first.sequence == 2)
+    #expect(first.code == .content)
+    #expect(first.messageID.count == 8)
+    #expect(first.transmissions == 1)
+    let second = try #require(try world.report(#"{"value":2}"#))
+    #expect(second.sequence == 3)
+    #expect(world.sent == [.authentication(attempt: 1), .report(attempt: 1), .report(attempt: 1)])
+    #expect(world.records.map(\.kind) == [.authentication, .report, .report])
+    #expect(world.accepted.map { String(decoding: $0.payload, as: UTF8.self) }
+      == [#"{"value":1}"#, #"{"value":2}"#])
+  }
+
+  @Test func `the report of the guide's example takes 124 bytes up and 19 down`() throws {
+    var world = try World()
+    let result = try #require(try world.report(#"{"value":1}"#))
+    #expect(result.bytesUp == 124)
+    #expect(result.bytesDown == 19)
+  }
+
+  @Test(arguments: [SignMethod.hmacMD5, .hmacSHA1, .hmacSHA256])
+  func `every setting of auth is signed and accepted`(method: SignMethod) throws {
+    var settings = DeviceSettings()
+    settings.signMethod = method
+    settings.acknowledgementMode = .separate
+    settings.timestamp = 1_524_448_722_000
+    settings.accept = .cbor
+    var world = try World(settings: settings)
+    let result = try #require(try world.report("x"))
+    #expect(result.outcome == .acknowledged)
+    // The empty acknowledgement and the separate response.
+    #expect(result.bytesDown == 4 + 19)
+    #expect(world.sent.last == .control)
+  }
+
+  @Test func `the legacy token option is taken by a platform that expects it, and by no other`()
+    throws
+  {
+    var settings = DeviceSettings()
+    settings.tokenOption = .legacy
+    var old = try World(settings: settings) { $0.tokenOption = 61 }
+    #expect(try old.report("x")?.outcome == .acknowledged)
+    var current = try World(settings: settings)
+    #expect(try current.report("x")?.outcome == .rejected)
+  }
+
+  @Test func `a wrong secret is refused with 4.01`() throws {
+    var world = try World(secret: Array("wrong".utf8))
+    let result = try #require(try world.report("x"))
+    #expect(result.outcome == .unauthenticated(.refused(.unauthorized)))
+    #expect(world.failure == .refused(.unauthorized))
+    #expect(world.accepted.isEmpty)
+    #expect(result.transmissions == 0)
+  }
+
+  @Test func `an expired token leads to one new auth, and the report comes under a new number`()
+    throws
+  {
+    var world = try World { $0.tokenLifetime = Milliseconds(60_000) }
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    world.now = world.now + Milliseconds(120_000)
+    let result = try #require(try world.report("b"))
+    #expect(result.outcome == .acknowledged)
+    #expect(result.transmissions == 2)
+    #expect(world.records.map(\.kind) == [
+      .authentication, .report, .report, .authentication, .report,
+    ])
+    #expect(world.accepted.count == 2)
+    #expect(world.session.counters.authentications == 2)
+  }
+
+  @Test(arguments: [Code.unauthorized, .badOption])
+  func `a token that is never taken ends the report after one new auth`(code: Code) throws {
+    var world = try World()
+    world.intercept = { isAuthentication($0) ? nil : answer(to: $0, code) }
+    let result = try #require(try world.report("x"))
+    #expect(result.outcome == .rejected)
+    #expect(result.code == code)
+    #expect(world.sent == [
+      .authentication(attempt: 1), .report(attempt: 1), .authentication(attempt: 1),
+      .report(attempt: 1),
+    ])
+    let isAuthenticated = world.session.isAuthenticated
+    #expect(!isAuthenticated)
+  }
+
+  @Test func `5-00 on a report waits longer each time and sends under a new number`() throws {
+    var world = try World()
+    var failures = 2
+    world.intercept = {
+      guard !isAuthentication($0), failures > 0 else { return nil }
+      failures -= 1
+      return answer(to: $0, .internalServerError)
+    }
+    let start = world.now
+    let result = try #require(try world.report("x"))
+    #expect(result.outcome == .acknowledged)
+    #expect(result.transmissions == 3)
+    #expect(result.sequence == 4)
+    // ACK_TIMEOUT and twice that, each up to half as long again.
+    let passed = (world.now - start).count
+    #expect(passed >= 6_000 && passed <= 9_100)
+  }
+
+  @Test func `5-00 for ever ends the report after three more tries`() throws {
+    var world = try World()
+    world.intercept = {
+      isAuthentication($0) ? nil : answer(to: $0, .internalServerError)
+    }
+    let result = try #require(try world.report("x"))
+    #expect(result.outcome == .rejected)
+    #expect(result.code == .internalServerError)
+    #expect(result.transmissions == 4)
+    world.intercept = { answer(to: $0, .internalServerError) }
+    world.session.forgetToken()
+    #expect(
+      try world.report("x")?.outcome == .unauthenticated(.refused(.internalServerError)))
+  }
+
+  @Test(arguments: [Code.badRequest, .forbidden, .notFound, .methodNotAllowed, .notAcceptable])
+  func `any other code goes to the caller at once`(code: Code) throws {
+    var world = try World()
+    world.intercept = { isAuthentication($0) ? nil : answer(to: $0, code) }
+    let result = try #require(try world.report("x"))
+    #expect(result.outcome == .rejected)
+    #expect(result.code == code)
+    #expect(result.transmissions == 1)
+    #expect(result.advice != nil)
+  }
+
+  @Test func `4-00 before any success makes the next report authenticate, afterwards it does not`()
+    throws
+  {
+    var world = try World()
+    world.intercept = { isAuthentication($0) ? nil : answer(to: $0, .badRequest) }
+    #expect(try world.report("a")?.outcome == .rejected)
+    world.intercept = nil
+    #expect(try world.report("b")?.outcome == .acknowledged)
+    #expect(world.session.counters.authentications == 2)
+    world.intercept = { answer(to: $0, .badRequest) }
+    #expect(try world.report("c")?.outcome == .rejected)
+    world.intercept = nil
+    #expect(try world.report("d")?.outcome == .acknowledged)
+    #expect(world.session.counters.authentications == 2)
+  }
+
+  @Test func `another device's topic is refused by the platform`() throws {
+    var world = try World()
+    let result = try #require(try world.report("x", topic: "/a1B2c3D4e5F/device2/user/update"))
+    #expect(result.code == .forbidden)
+  }
+
+  @Test func `an answer's payload is decrypted`() throws {
+    var world = try World {
+      $0.reply = { topic, payload in Array("got ".utf8) + payload }
+    }
+    #expect(try world.report("hello")?.outcome == .acknowledged)
+    let got = array(world.session.answer)
+    #expect(got == Array("got hello".utf8))
+    world.platform = SimulatedPlatform(SimulatorConfiguration(), random: SeededRandom(seed: 9))
+    world.intercept = { answer(to: $0, .content) }
+    _ = try world.report("again")
+    let none = array(world.session.answer)
+    #expect(none.isEmpty)
+  }
+
+  @Test func `silence ends the report after MAX_TRANSMIT_WAIT`() throws {
+    var world = try World()
+    world.intercept = { _ in [] }
+    let start = world.now
+    #expect(try world.report("x")?.outcome == .unauthenticated(.timedOut))
+    #expect((world.now - start).count == 93_000)
+    #expect(world.sent == (1...5).map { .authentication(attempt: $0) })
+  }
+
+  @Test func `a Reset ends the report`() throws {
+    var world = try World()
+    world.intercept = { isAuthentication($0) ? nil : [[0x70, 0, $0[2], $0[3]]] }
+    #expect(try world.report("x")?.outcome == .reset)
+    world.session.forgetToken()
+    world.intercept = { [[0x70, 0, $0[2], $0[3]]] }
+    #expect(try world.report("x")?.outcome == .unauthenticated(.reset))
+  }
+
+  @Test func `one report at a time, of at most 1,024 bytes`() throws {
+    var world = try World()
+    try world.publish("x")
+    #expect(throws: DeviceError.busy) { try world.publish("y") }
+    try world.run()
+    let result = try #require(try world.report(String(repeating: "a", count: 1_024)))
+    #expect(result.outcome == .acknowledged)
+    #expect(throws: DeviceError.payloadTooLong(1_025)) {
+      try world.publish(String(repeating: "a", count: 1_025))
+    }
+    // The longest of everything fits a datagram.
+    let longest = "/a1B2c3D4e5F/device1/" + String(repeating: "t", count: 107)
+    #expect(longest.utf8.count == 128)
+    #expect(
+      try world.report(String(repeating: "a", count: 1_024), topic: longest)?.outcome
+        == .acknowledged)
+  }
+
+  @Test func `a cancelled report is sent no more, and the next one goes through`() throws {
+    var world = try World()
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    try world.publish("b")
+    try world.step()
+    world.session.cancelReport()
+    world.link = LossyLink(loss: 0, duplication: 0, delay: 10...10, seed: 2)
+    try world.run()
+    let isIdle = world.session.isIdle
+    #expect(isIdle)
+    #expect(try world.report("c")?.outcome == .acknowledged)
+  }
+
+  @Test func `a cancelled report does not stop the auth it waited for`() throws {
+    var world = try World()
+    try world.publish("a")
+    world.session.cancelReport()
+    try world.run()
+    let isAuthenticated = world.session.isAuthenticated
+    #expect(isAuthenticated)
+    #expect(world.accepted.isEmpty)
+  }
+
+  @Test func `the numbers end before they wrap`() throws {
+    var world = try World { $0.sequenceOffset = UInt64.max - 1 }
+    #expect(try world.report("a")?.sequence == UInt64.max)
+    #expect(try world.report("b")?.outcome == .sequenceExhausted)
+    #expect(try world.report("c")?.outcome == .acknowledged)
+  }
+}

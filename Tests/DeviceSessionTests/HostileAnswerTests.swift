@@ -1,0 +1,155 @@
+import AliyunIoT
+import CoAPMessage
+import ConstrainedCore
+import DeviceSession
+import PayloadCoding
+import PlatformSimulator
+import TestSupport
+import Testing
+
+@Suite("Answers that nobody should send")
+struct HostileAnswerTests {
+  static let good =
+    #"{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"}"#
+
+  /// Runs one report against an `/auth` answer, then checks that the session is usable again.
+  func failure(_ payload: String) throws -> AuthenticationFailure? {
+    var world = try World()
+    world.intercept = { answer(to: $0, .content, payload: Array(payload.utf8)) }
+    _ = try world.report("x")
+    let failure = world.failure
+    world.intercept = nil
+    #expect(try world.report("y")?.outcome == .acknowledged)
+    return failure
+  }
+
+  @Test func `an auth answer cut anywhere is an error`() throws {
+    for length in 0..<Self.good.utf8.count {
+      let failure = try failure(String(Self.good.prefix(length)))
+      guard case .unusableAnswer(.json) = failure else {
+        Issue.record("\(length): \(String(describing: failure))")
+        return
+      }
+    }
+  }
+
+  @Test(arguments: [
+    (#"[]"#, AuthenticationAnswerError.notAnObject), (#"1"#, .notAnObject), ("{}", .token),
+    (#"{"token":"","random":"a","seqOffset":1}"#, .token),
+    (#"{"token":1,"random":"a","seqOffset":1}"#, .token),
+    (#"{"token":"t","seqOffset":1}"#, .random),
+    (#"{"token":"t","random":"","seqOffset":1}"#, .random),
+    (#"{"token":"t","random":"a"}"#, .sequenceOffset),
+    (#"{"token":"t","random":"a","seqOffset":-1}"#, .sequenceOffset),
+    (#"{"token":"t","random":"a","seqOffset":1.5}"#, .sequenceOffset),
+    (#"{"token":"t","random":"a","seqOffset":18446744073709551616}"#, .sequenceOffset),
+    (#"{"token":"t","random":"a","seqOffset":null}"#, .sequenceOffset),
+    (#"{"token":"t","token":"t","random":"a","seqOffset":1}"#, .repeated),
+    (#"{"token":"t","random":"a","random":"b","seqOffset":1}"#, .repeated),
+    (#"{"token":"t","random":"a","seqOffset":1,"seqOffset":2}"#, .repeated),
+  ])
+  func `an auth answer without what it must have is an error`(
+    payload: String, expected: AuthenticationAnswerError
+  ) throws {
+    #expect(try failure(payload) == .unusableAnswer(expected))
+  }
+
+  @Test func `a token over 192 and a random over 32 bytes are errors`() throws {
+    let token = String(repeating: "t", count: 193)
+    #expect(
+      try failure(#"{"token":"\#(token)","random":"a","seqOffset":1}"#) == .unusableAnswer(.token))
+    let random = String(repeating: "r", count: 33)
+    #expect(
+      try failure(#"{"token":"t","random":"\#(random)","seqOffset":1}"#)
+        == .unusableAnswer(.random))
+  }
+
+  @Test func `members in any order, unknown members and a number as text are taken`() throws {
+    var world = try World()
+    var asked = 0
+    world.intercept = {
+      asked += 1
+      let payload = #"{"x":[{"y":null}],"seqOffset":"41","random":"r","token":"\u0074"}"#
+      return answer(to: $0, .content, payload: isAuthentication($0) ? Array(payload.utf8) : [])
+    }
+    let result = try #require(try world.report("x"))
+    #expect(result.outcome == .acknowledged)
+    #expect(result.sequence == 42)
+    #expect(asked == 2)
+  }
+
+  @Test(arguments: [1, 15, 16, 17, 32, 1_008, 1_024])
+  func `an answer that does not decrypt is an error, and the session goes on`(
+    length: Int
+  ) throws {
+    var world = try World()
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    world.intercept = {
+      answer(to: $0, .content, payload: [UInt8](repeating: 0x5A, count: length))
+    }
+    let result = try #require(try world.report("b"))
+    #expect(result.outcome == .unreadableAnswer)
+    #expect(result.advice != nil)
+    let none = array(world.session.answer)
+    #expect(none.isEmpty)
+    world.intercept = nil
+    #expect(try world.report("c")?.outcome == .acknowledged)
+  }
+
+  @Test func `an option of 65,535 bytes and a long message id are no trap`() throws {
+    var world = try World()
+    world.intercept = {
+      isAuthentication($0)
+        ? nil
+        : answer(
+          to: $0, .content, options: [(.platformMessageID, [UInt8](repeating: 1, count: 65_535))])
+          + answer(
+            to: $0, .content, options: [(.platformMessageID, [UInt8](repeating: 1, count: 65))])
+    }
+    let result = try #require(try world.report("x"))
+    // The first is larger than any datagram that is taken; the second's option is ignored.
+    #expect(result.outcome == .acknowledged)
+    #expect(result.messageID.isEmpty)
+  }
+
+  @Test func `every flipped bit of every answer leaves the session usable`() throws {
+    var random = SeededRandom(seed: 5_682)
+    for bit in 0..<8 * 120 {
+      var world = try World(seed: UInt64(bit))
+      let target = Int.random(in: 0...1, using: &random)
+      world.link = LossyLink(loss: 0, duplication: 0, delay: 10...10, seed: UInt64(bit))
+      var platform = world.platform
+      var count = 0
+      world.intercept = { request in
+        let output = platform.handle(request, from: 1, at: Instant(milliseconds: 1_000_000))
+        count += 1
+        return output.datagrams.map { datagram in
+          var bytes = datagram.bytes
+          if count - 1 == target, bit / 8 < bytes.count { bytes[bit / 8] ^= 1 << (bit % 8) }
+          return bytes
+        }
+      }
+      _ = try world.report("x")
+      world.intercept = nil
+      world.platform = platform
+      #expect(try world.report("y")?.outcome == .acknowledged, "bit \(bit)")
+    }
+  }
+
+  @Test func `random datagrams at any time are no trap`() throws {
+    var random = SeededRandom(seed: 2_026)
+    var world = try World()
+    for round in 0..<300 {
+      try? world.publish("\(round)")
+      for _ in 0..<20 {
+        let bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in
+          UInt8.random(in: 0...255, using: &random)
+        }
+        world.session.handleDatagram(bytes.span, at: world.now)
+        try world.transmit()
+      }
+      try world.run()
+    }
+    #expect(world.accepted.count == 300)
+  }
+}
