@@ -60,8 +60,16 @@ let package = Package(
       name: "DeviceSession",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "CoAPExchange", "AliyunIoT",
-        "OpenSSLSupport",
+        "OpenSSLSupport", "UDPTransport",
       ], swiftSettings: device),
+    .target(
+      name: "UDPTransport", dependencies: ["ConstrainedCore", "CPOSIX"], swiftSettings: device),
+    .target(
+      name: "DeviceClient",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "AliyunIoT", "OpenSSLSupport", "SymmetricSecurity",
+        "UDPTransport", "DeviceSession",
+      ], swiftSettings: strict),
     .target(
       name: "PlatformSimulator",
       dependencies: [

@@ -113,6 +113,14 @@ extension DeviceSession where Security: ~Copyable {
     report.phase = .none
   }
 
+  /// Forgets the report and the authentication under way and stops their retransmissions; no event
+  /// follows.
+  public mutating func cancelAll() {
+    cancelReport()
+    if case .inFlight(let exchange) = authentication { endpoint.cancel(exchange) }
+    if authentication != .done { authentication = .none }
+  }
+
   /// Forgets the token, for example after it expired, so that the next report authenticates.
   public mutating func forgetToken() {
     guard authentication == .done else { return }

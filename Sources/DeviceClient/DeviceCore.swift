@@ -1,0 +1,241 @@
+internal import AliyunIoT
+internal import CoAPMessage
+internal import ConstrainedCore
+internal import DeviceSession
+internal import Dispatch
+internal import OpenSSLSupport
+internal import SymmetricSecurity
+internal import Synchronization
+internal import UDPTransport
+
+/// The session of a client with its socket, its timer and those who wait for it.
+///
+/// All of it lies under one lock; the sources' handlers and the callers take it in turn. The handlers
+/// keep this object, and so the socket, until both sources are cancelled.
+final class DeviceCore: Sendable {
+  typealias Session = DeviceSession<SymmetricSecurity, SystemRandom>
+
+  /// A report that waits for its turn or for its answer.
+  struct Pending {
+    let id: UInt64
+    let topic: Topic
+    let payload: [UInt8]
+    let format: ContentFormat
+    let continuation: CheckedContinuation<Receipt, any Error>
+  }
+
+  private struct Connecting {
+    let id: UInt64
+    let continuation: CheckedContinuation<Void, any Error>
+  }
+
+  private struct State: ~Copyable {
+    var session: Session
+    var socket: UDPSocket
+    let readSource: any DispatchSourceRead
+    let timer: any DispatchSourceTimer
+    var isClosed = false
+    var nextID: UInt64 = 0
+    /// Calls that have an id and have not arrived yet, and those of them that were cancelled.
+    var expected: Set<UInt64> = []
+    var cancelled: Set<UInt64> = []
+    var connecting: [Connecting] = []
+    var queue: [Pending] = []
+    var current: Pending?
+  }
+
+  /// What is to be done once the lock is free.
+  private struct Resumption {
+    var actions: [@Sendable () -> Void] = []
+
+    mutating func finish(_ pending: Pending, _ result: Result<Receipt, any Error>) {
+      actions.append { pending.continuation.resume(with: result) }
+    }
+
+    mutating func finish(_ connecting: Connecting, _ result: Result<Void, any Error>) {
+      actions.append { connecting.continuation.resume(with: result) }
+    }
+  }
+
+  private let state: Mutex<State>
+  private let onTransmission: (@Sendable (DeviceTransmission) -> Void)?
+
+  init(
+    session: consuming sending Session, socket: consuming sending UDPSocket,
+    onTransmission: (@Sendable (DeviceTransmission) -> Void)?
+  ) {
+    let descriptor = socket.descriptor
+    let queue = DispatchQueue(label: "nbiot.device")
+    state = Mutex(
+      State(
+        session: session, socket: socket,
+        readSource: DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue),
+        timer: DispatchSource.makeTimerSource(queue: queue)))
+    self.onTransmission = onTransmission
+  }
+
+  func start() {
+    state.withLock { state in
+      state.readSource.setEventHandler { self.update { _, _ in } }
+      state.timer.setEventHandler { self.update { _, _ in } }
+      // Until a source is cancelled it keeps its handlers, and they keep the socket open.
+      state.readSource.setCancelHandler { _ = self }
+      state.readSource.resume()
+      state.timer.resume()
+    }
+  }
+
+  func stop() {
+    update { state, resumption in
+      guard !state.isClosed else { return }
+      state.isClosed = true
+      Self.failAll(&state, DeviceClientError.closed, &resumption)
+      state.readSource.cancel()
+      state.timer.cancel()
+    }
+  }
+
+  var counters: DeviceCounters { state.withLock { $0.session.counters } }
+
+  func makeID() -> UInt64 {
+    state.withLock {
+      $0.nextID += 1
+      $0.expected.insert($0.nextID)
+      return $0.nextID
+    }
+  }
+
+  func connect(_ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>) {
+    let connecting = Connecting(id: id, continuation: continuation)
+    update { state, resumption in
+      if let error = Self.refusal(&state, id) {
+        resumption.finish(connecting, .failure(error))
+      } else if state.session.isAuthenticated {
+        resumption.finish(connecting, .success(()))
+      } else {
+        state.connecting.append(connecting)
+        state.session.connect(at: MonotonicClock.now())
+      }
+    }
+  }
+
+  func publish(_ pending: Pending) {
+    update { state, resumption in
+      if let error = Self.refusal(&state, pending.id) {
+        resumption.finish(pending, .failure(error))
+      } else {
+        state.queue.append(pending)
+      }
+    }
+  }
+
+  func cancel(_ id: UInt64) {
+    update { state, resumption in
+      if let index = state.connecting.firstIndex(where: { $0.id == id }) {
+        resumption.finish(state.connecting.remove(at: index), .failure(CancellationError()))
+        if state.connecting.isEmpty && state.current == nil { state.session.cancelAll() }
+      } else if let index = state.queue.firstIndex(where: { $0.id == id }) {
+        resumption.finish(state.queue.remove(at: index), .failure(CancellationError()))
+      } else if let current = state.current, current.id == id {
+        state.current = nil
+        if state.connecting.isEmpty {
+          state.session.cancelAll()
+        } else {
+          state.session.cancelReport()
+        }
+        resumption.finish(current, .failure(CancellationError()))
+      } else if state.expected.remove(id) != nil {
+        state.cancelled.insert(id)
+      }
+    }
+  }
+
+  /// Changes the state, then does what is due, and after the lock is free wakes who waited.
+  private func update(_ change: (inout State, inout Resumption) -> Void) {
+    var resumption = Resumption()
+    state.withLock { state in
+      change(&state, &resumption)
+      if !state.isClosed { advance(&state, &resumption) }
+    }
+    for action in resumption.actions { action() }
+  }
+
+  private func advance(_ state: inout State, _ resumption: inout Resumption) {
+    let now = MonotonicClock.now()
+    repeat {
+      Self.startNext(&state, &resumption, at: now)
+      do throws(TransportError) {
+        try state.session.drive(over: state.socket, at: now) { onTransmission?($0) }
+      } catch {
+        state.session.cancelAll()
+        Self.failAll(&state, DeviceClientError.transport(error), &resumption)
+      }
+      while let event = state.session.pollEvent() { Self.handle(event, &state, &resumption) }
+    } while state.current == nil && !state.queue.isEmpty
+    Self.schedule(state.timer, state.session.pollTimeout(), now)
+  }
+
+  private static func schedule(
+    _ timer: any DispatchSourceTimer, _ deadline: Instant?, _ now: Instant
+  ) {
+    guard let deadline else { return timer.schedule(deadline: .distantFuture) }
+    timer.schedule(deadline: .now() + .milliseconds(Int(max(0, (deadline - now).count))))
+  }
+
+  private static func startNext(
+    _ state: inout State, _ resumption: inout Resumption, at now: Instant
+  ) {
+    guard state.current == nil, !state.queue.isEmpty else { return }
+    let next = state.queue.removeFirst()
+    do throws(DeviceError) {
+      _ = try state.session.publish(
+        topic: next.topic, payload: next.payload.span, format: next.format, at: now)
+      state.current = next
+    } catch {
+      resumption.finish(next, .failure(DeviceClientError.device(error)))
+    }
+  }
+
+  private static func handle(
+    _ event: DeviceEvent, _ state: inout State, _ resumption: inout Resumption
+  ) {
+    switch event {
+    case .authenticated:
+      for connecting in state.connecting { resumption.finish(connecting, .success(())) }
+      state.connecting.removeAll()
+    case .authenticationFailed(let failure):
+      for connecting in state.connecting {
+        resumption.finish(connecting, .failure(DeviceClientError.authentication(failure)))
+      }
+      state.connecting.removeAll()
+    case .report(let result):
+      guard let current = state.current else { return }
+      state.current = nil
+      let answer = state.session.answer
+      let receipt = Receipt(result: result, answer: answer.indices.map { answer[$0] })
+      switch result.outcome {
+      case .acknowledged: resumption.finish(current, .success(receipt))
+      case .unauthenticated(let failure) where result.transmissions == 0:
+        resumption.finish(current, .failure(DeviceClientError.authentication(failure)))
+      default: resumption.finish(current, .failure(DeviceClientError.undelivered(receipt)))
+      }
+    }
+  }
+
+  private static func refusal(_ state: inout State, _ id: UInt64) -> (any Error)? {
+    state.expected.remove(id)
+    if state.cancelled.remove(id) != nil { return CancellationError() }
+    return state.isClosed ? DeviceClientError.closed : nil
+  }
+
+  private static func failAll(
+    _ state: inout State, _ error: DeviceClientError, _ resumption: inout Resumption
+  ) {
+    for connecting in state.connecting { resumption.finish(connecting, .failure(error)) }
+    if let current = state.current { resumption.finish(current, .failure(error)) }
+    for pending in state.queue { resumption.finish(pending, .failure(error)) }
+    state.connecting.removeAll()
+    state.queue.removeAll()
+    state.current = nil
+  }
+}

@@ -1,0 +1,39 @@
+public import ConstrainedCore
+public import UDPTransport
+
+extension DeviceSession where Security: ~Copyable {
+  /// Does over a socket what is due now: takes in the datagrams that are there, lets time pass, sends
+  /// what is due. Then poll the events, and wait on the socket until `pollTimeout`.
+  ///
+  /// `observe` is told of each datagram sent. After an error the session is as it was and goes on
+  /// when called again.
+  public mutating func drive(
+    over socket: borrowing UDPSocket, at now: Instant,
+    observe: (DeviceTransmission) -> Void = { _ in }
+  ) throws(TransportError) {
+    var datagram = FixedBytes<1_472>()
+    // A flood does not keep the caller from its timers: the rest is taken in by the next call.
+    for _ in 0..<64 {
+      var isThere = false
+      try datagram.write { (writer: inout ByteWriter) throws(TransportError) in
+        isThere = try socket.receive(into: &writer)
+      }
+      guard isThere else { break }
+      handleDatagram(datagram.bytes, at: now)
+    }
+    handleTimeout(at: now)
+    while true {
+      var transmission: DeviceTransmission?
+      datagram.write { (writer: inout ByteWriter) in
+        do throws(DeviceError) {
+          transmission = try pollTransmit(into: &writer, at: now)
+        } catch {
+          preconditionFailure("a buffer of maxDatagram bytes has room for any datagram")
+        }
+      }
+      guard let transmission else { return }
+      try socket.send(datagram.bytes)
+      observe(transmission)
+    }
+  }
+}

@@ -1,0 +1,13 @@
+internal import CPOSIX
+public import ConstrainedCore
+
+/// The clock that never goes back and goes on while the machine sleeps.
+public enum MonotonicClock {
+  /// Now, in milliseconds since the machine started (CLOCK_BOOTTIME).
+  public static func now() -> Instant {
+    var time = timespec()
+    // SAFETY: writes exactly one timespec.
+    _ = unsafe clock_gettime(CLOCK_BOOTTIME, &time)
+    return Instant(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
+  }
+}

@@ -1,0 +1,130 @@
+internal import CPOSIX
+public import ConstrainedCore
+
+/// A UDP socket with one peer; it never blocks. Closed when the value ends.
+///
+/// Being connected, it takes datagrams from that peer's address and port alone, and learns of ICMP
+/// errors.
+public struct UDPSocket: ~Copyable {
+  /// The file descriptor, for waiting on it together with others.
+  public let descriptor: Int32
+
+  /// Connects to a host, in digits or by name, and a port. A name costs a query, which may block for
+  /// seconds and fails on modules without DNS; digits cost nothing.
+  public init(host: Span<UInt8>, port: UInt16) throws(TransportError) {
+    var name = FixedBytes<256>()
+    var service = FixedBytes<8>()
+    do throws(CapacityError) {
+      // A C string ends with a zero byte, which must not come sooner.
+      for index in host.indices where host[index] == 0 { throw CapacityError() }
+      try name.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try writer.append(host)
+        try writer.append(0)
+      }
+      try service.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try writer.append(decimal: UInt64(port))
+        try writer.append(0)
+      }
+    } catch {
+      throw .unknownHost(code: EAI_NONAME)
+    }
+    var list: UnsafeMutablePointer<addrinfo>?
+    var code = unsafe Self.resolve(name, service, numericOnly: true, into: &list)
+    if code != 0 { code = unsafe Self.resolve(name, service, numericOnly: false, into: &list) }
+    guard code == 0 else { throw .unknownHost(code: code) }
+    // SAFETY: the list comes from getaddrinfo and is freed once, here.
+    defer { unsafe freeaddrinfo(list) }
+    descriptor = try unsafe Self.connect(list)
+  }
+
+  deinit {
+    _ = close(descriptor)
+  }
+
+  /// Sends one datagram. A full queue loses it, as the network may; CoAP sends again.
+  public func send(_ datagram: Span<UInt8>) throws(TransportError) {
+    // SAFETY: the pointer covers exactly the datagram and does not outlive the call.
+    let sent = unsafe datagram.withUnsafeBufferPointer {
+      unsafe CPOSIX.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+    }
+    if sent < 0 { try Self.check(nbiot_errno()) }
+  }
+
+  /// Appends one datagram to an empty `output` and says whether there was one; a datagram longer
+  /// than its room is dropped.
+  public func receive(into output: inout ByteWriter) throws(TransportError) -> Bool {
+    while true {
+      var received = 0
+      unsafe output.appendUnchecked { room in
+        // SAFETY: the pointer covers exactly the room; MSG_TRUNC only makes the result tell the
+        // datagram's whole length.
+        received = unsafe recv(
+          descriptor, room.baseAddress, room.count, Int32(MSG_TRUNC))
+        return received > 0 && received <= room.count ? received : 0
+      }
+      if received < 0 {
+        try Self.check(nbiot_errno())
+        return false
+      }
+      if output.count > 0 { return true }
+    }
+  }
+
+  /// Waits until a datagram is there or the time has come; `nil` waits without end.
+  public func wait(until deadline: Instant?) {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    var timeout: Int32 = -1
+    if let deadline {
+      let rest = (deadline - MonotonicClock.now()).count
+      timeout = Int32(clamping: max(0, rest))
+    }
+    // SAFETY: one entry, and the call does not keep the pointer.
+    _ = unsafe poll(&entry, 1, timeout)
+  }
+
+  private static func resolve(
+    _ name: FixedBytes<256>, _ service: FixedBytes<8>, numericOnly: Bool,
+    into list: inout UnsafeMutablePointer<addrinfo>?
+  ) -> Int32 {
+    var hints = unsafe nbiot_udp_hints(numericOnly ? 1 : 0)
+    // SAFETY: both spans end with the zero byte that was appended to them.
+    return unsafe name.bytes.withUnsafeBytes { name in
+      unsafe service.bytes.withUnsafeBytes { service in
+        unsafe getaddrinfo(
+          name.bindMemory(to: CChar.self).baseAddress,
+          service.bindMemory(to: CChar.self).baseAddress, &hints, &list)
+      }
+    }
+  }
+
+  /// The first address of the list that a socket can be connected to.
+  private static func connect(
+    _ list: UnsafeMutablePointer<addrinfo>?
+  ) throws(TransportError) -> Int32 {
+    var code: Int32 = 0
+    var next = unsafe list
+    while let address = unsafe next {
+      let descriptor = unsafe nbiot_udp_socket(address.pointee.ai_family)
+      if descriptor >= 0 {
+        let connected = unsafe CPOSIX.connect(
+          descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen)
+        if connected == 0 { return descriptor }
+        code = nbiot_errno()
+        _ = close(descriptor)
+      } else {
+        code = nbiot_errno()
+      }
+      unsafe next = address.pointee.ai_next
+    }
+    throw code == ENETUNREACH || code == EHOSTUNREACH
+      ? .unreachable(code: code) : .system(code: code)
+  }
+
+  private static func check(_ code: Int32) throws(TransportError) {
+    switch code {
+    case EAGAIN, EINTR, ENOBUFS: return
+    case ECONNREFUSED: throw .refused
+    default: throw .unreachable(code: code)
+    }
+  }
+}
