@@ -22,7 +22,11 @@ let tools: TargetDependencyCondition? = .when(traits: ["Tools"])
 let package = Package(
   name: "nbiot-coap",
   products: [
-    .library(name: "CoAPMessage", targets: ["CoAPMessage"])
+    .library(name: "CoAPMessage", targets: ["CoAPMessage"]),
+    .library(name: "DeviceSession", targets: ["DeviceSession", "SymmetricSecurity"]),
+    .library(name: "DeviceClient", targets: ["DeviceClient"]),
+    .library(name: "PlatformSimulator", targets: ["PlatformSimulator"]),
+    .executable(name: "nbiot", targets: ["nbiot"]),
   ],
   traits: [
     .trait(
@@ -76,6 +80,13 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "OpenSSLSupport",
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
         .product(name: "NIOPosix", package: "swift-nio", condition: tools),
+      ], swiftSettings: strict),
+    .executableTarget(
+      name: "nbiot",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
+        "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceClient", "PlatformSimulator",
+        .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
       ], swiftSettings: strict),
     .testTarget(
       name: "CoAPMessageTests", dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"],

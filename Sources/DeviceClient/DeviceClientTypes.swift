@@ -16,7 +16,7 @@ public struct DeviceClientConfiguration: Sendable {
   public var port: UInt16
   /// Signing, options and timing.
   public var settings = DeviceSettings()
-  /// Told of each datagram that is sent; called on the client's queue, so it should be quick.
+  /// Told of each datagram that is sent, while the client is locked: be quick, and do not call it.
   public var onTransmission: (@Sendable (DeviceTransmission) -> Void)?
 
   /// A device of the symmetric mode at the platform's own address (device guide 3.6), unless a host

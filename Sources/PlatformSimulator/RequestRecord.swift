@@ -64,7 +64,7 @@ public struct RequestRecord: Sendable {
   }
 
   /// The payload as text where it is text without control characters, else in hexadecimal digits.
-  static func printable(_ bytes: [UInt8]) -> String {
+  public static func printable(_ bytes: [UInt8]) -> String {
     if let text = String(validating: bytes, as: UTF8.self),
       text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
     {

@@ -1,0 +1,136 @@
+internal import AliyunIoT
+internal import ArgumentParser
+internal import CoAPExchange
+internal import CoAPMessage
+
+/// The security layers that the command line offers.
+enum SecurityArgument: String, ExpressibleByArgument, CaseIterable {
+  case symmetric
+}
+
+/// How results are printed.
+enum OutputArgument: String, ExpressibleByArgument, CaseIterable {
+  case text, json
+}
+
+/// What payloads are written in.
+enum FormatArgument: String, ExpressibleByArgument, CaseIterable {
+  case json
+
+  var contentFormat: ContentFormat { .json }
+}
+
+/// The presets of `TransmissionParameters`.
+enum TimingArgument: String, ExpressibleByArgument, CaseIterable {
+  case standard, lteM, nbIoT, nbIoTDeep
+
+  var parameters: TransmissionParameters {
+    switch self {
+    case .standard: .standard
+    case .lteM: .lteM
+    case .nbIoT: .nbIoT
+    case .nbIoTDeep: .nbIoTDeep
+    }
+  }
+}
+
+/// The names of the field `signmethod`.
+enum SignMethodArgument: String, ExpressibleByArgument, CaseIterable {
+  case hmacmd5, hmacsha1, hmacsha256
+
+  var method: SignMethod {
+    switch self {
+    case .hmacmd5: .hmacMD5
+    case .hmacsha1: .hmacSHA1
+    case .hmacsha256: .hmacSHA256
+    }
+  }
+}
+
+/// The two modes of the field `ackMode`, by name or number.
+enum AckModeArgument: String, ExpressibleByArgument, CaseIterable {
+  case piggybacked, separate
+
+  init?(argument: String) {
+    switch argument {
+    case "piggybacked", "0": self = .piggybacked
+    case "separate", "1": self = .separate
+    default: return nil
+    }
+  }
+
+  var mode: AcknowledgementMode { self == .piggybacked ? .piggybacked : .separate }
+}
+
+/// Which sequence numbers the simulator takes.
+enum SequenceRuleArgument: String, ExpressibleByArgument, CaseIterable {
+  case greater, greaterOrEqual
+}
+
+/// The formats that a report may ask the answer to be in.
+enum AcceptArgument: String, ExpressibleByArgument, CaseIterable {
+  case json, cbor
+  case octetStream = "octet-stream"
+  case none
+
+  var contentFormat: ContentFormat? {
+    switch self {
+    case .json: .json
+    case .cbor: .cbor
+    case .octetStream: .octetStream
+    case .none: nil
+    }
+  }
+}
+
+/// The numbers of the option that carries the token.
+enum TokenOptionArgument: String, ExpressibleByArgument, CaseIterable {
+  case current = "2088"
+  case legacy = "61"
+
+  var option: TokenOption { self == .current ? .current : .legacy }
+}
+
+/// A host and perhaps a port: `HOST`, `HOST:PORT`, `[IPv6]:PORT`.
+struct EndpointArgument: ExpressibleByArgument {
+  let host: String
+  let port: UInt16?
+
+  init?(argument: String) {
+    var rest = Substring(argument)
+    if rest.first == "[" {
+      guard let end = rest.firstIndex(of: "]") else { return nil }
+      host = String(rest[rest.index(after: rest.startIndex)..<end])
+      rest = rest[rest.index(after: end)...]
+    } else if rest.count(where: { $0 == ":" }) > 1 {
+      // An IPv6 address without brackets.
+      host = argument
+      rest = ""
+    } else {
+      host = String(rest.prefix { $0 != ":" })
+      rest = rest.dropFirst(host.count)
+    }
+    guard !host.isEmpty else { return nil }
+    if rest.isEmpty {
+      port = nil
+    } else {
+      guard rest.first == ":", let number = UInt16(rest.dropFirst()), number > 0 else { return nil }
+      port = number
+    }
+  }
+}
+
+/// Milliseconds since 1970, or `now`.
+struct TimestampArgument: ExpressibleByArgument {
+  let milliseconds: UInt64
+
+  init?(argument: String) {
+    if argument == "now" {
+      milliseconds = Clock.millisecondsSince1970()
+    } else if let number = UInt64(argument) {
+      milliseconds = number
+    } else {
+      return nil
+    }
+  }
+}

@@ -1,0 +1,50 @@
+internal import ArgumentParser
+internal import Foundation
+
+/// The command line's exit statuses; scripts rely on them.
+enum ExitStatus: Int32 {
+  /// Everything was acknowledged.
+  case success = 0
+  /// Some reports were not.
+  case undelivered = 1
+  /// The arguments do not make sense; nothing was sent.
+  case usage = 2
+  /// The platform refused the authentication.
+  case unauthenticated = 3
+  /// The endpoint never answered.
+  case unreachable = 4
+
+  var error: ExitCode { ExitCode(rawValue) }
+}
+
+@main
+struct Nbiot: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "nbiot",
+    abstract: "A device of the Alibaba Cloud IoT platform over CoAP, and a platform to try it with.",
+    discussion: """
+      Start with `nbiot demo`: it runs a platform and a device on this machine, and needs no account.
+
+      Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication refused, 4 the endpoint \
+      never answered.
+      """,
+    version: "0.1.0",
+    subcommands: [DemoCommand.self, PublishCommand.self, SimulateCommand.self])
+
+  static func main() async {
+    do {
+      var command = try parseAsRoot()
+      if var asynchronous = command as? any AsyncParsableCommand {
+        try await asynchronous.run()
+      } else {
+        try command.run()
+      }
+    } catch {
+      let code = exitCode(for: error)
+      guard code == .validationFailure else { exit(withError: error) }
+      // ArgumentParser's own status for a usage error is 64; ours is documented as 2.
+      Console.complain(fullMessage(for: error))
+      Foundation.exit(ExitStatus.usage.rawValue)
+    }
+  }
+}

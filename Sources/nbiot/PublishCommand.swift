@@ -1,0 +1,203 @@
+internal import AliyunIoT
+internal import ArgumentParser
+internal import CoAPExchange
+internal import CoAPMessage
+internal import ConstrainedCore
+internal import DeviceClient
+internal import DeviceSession
+internal import UDPTransport
+
+struct PublishCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "publish",
+    abstract: "Reports to a topic: one payload, or one for each line of standard input.",
+    discussion: """
+      Example, against the platform:
+        nbiot publish --product-key a1B2c3D4e5F --device-name device1 \\
+          --device-secret-file secret.txt \\
+          --topic /a1B2c3D4e5F/device1/user/update --payload '{"value":1}'
+
+      Example, against `nbiot simulate --port 5682 …` on this machine:
+        printf '{"value":1}\\n' | nbiot publish --endpoint 127.0.0.1:5682 --output json …
+
+      A line is sent as it arrives; empty lines are passed over. The secret comes from a file or from \
+      the environment variable NBIOT_DEVICE_SECRET, never from an argument.
+
+      Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication refused, 4 the endpoint \
+      never answered.
+      """)
+
+  @Option(help: "The product's key.")
+  var productKey: String
+
+  @Option(help: "The device's name.")
+  var deviceName: String
+
+  @Option(help: "A file with the device secret in its first line.")
+  var deviceSecretFile: String?
+
+  @Option(help: "The topic, with its leading slash.")
+  var topic: String
+
+  @Option(help: "The payload; without it, standard input is read line by line.")
+  var payload: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where to report to (default: the platform's address for product key and region).",
+      valueName: "host:port"))
+  var endpoint: EndpointArgument?
+
+  @Option(help: "The platform's region; the device guide knows this one only.")
+  var region = "cn-shanghai"
+
+  @Option(help: "How the messages are protected.")
+  var security = SecurityArgument.symmetric
+
+  @Option(help: "What the payloads are written in.")
+  var format = FormatArgument.json
+
+  @Option(help: "How /auth is signed.")
+  var signMethod = SignMethodArgument.hmacmd5
+
+  @Option(help: "The client id (default: PRODUCTKEY&DEVICENAME).")
+  var clientId: String?
+
+  @Option(help: "How patiently a message is sent again.")
+  var timing = TimingArgument.standard
+
+  @Option(help: "Which option carries the token; 61 for platforms of the SDKs 3.0 to 3.2.")
+  var tokenOption = TokenOptionArgument.current
+
+  @Option(help: "The format asked for in the answers; none saves 2 bytes.")
+  var accept = AcceptArgument.json
+
+  @Option(help: "How /auth asks the platform to answer: piggybacked (0) or separate (1).")
+  var ackMode: AckModeArgument?
+
+  @Option(help: "The timestamp of /auth: milliseconds since 1970, or now.")
+  var timestamp: TimestampArgument?
+
+  @Option(help: "How results are printed.")
+  var output = OutputArgument.text
+
+  func validate() throws {
+    do throws(TopicError) {
+      _ = try Topic(Array(topic.utf8).span)
+    } catch {
+      throw ValidationError(error.description)
+    }
+    if let payload, payload.utf8.count > PlatformRequest.maxPayload {
+      throw ValidationError(DeviceError.payloadTooLong(payload.utf8.count).description)
+    }
+  }
+
+  func run() async throws {
+    let client = try makeClient()
+    let status = await publishAll(client)
+    await client.close()
+    if status != .success { throw status.error }
+  }
+
+  private func makeClient() throws -> DeviceClient {
+    var configuration = DeviceClientConfiguration(
+      productKey: productKey, deviceName: deviceName, host: endpoint?.host,
+      port: endpoint?.port ?? PlatformAddress.symmetricPort, region: region)
+    configuration.clientID = clientId
+    configuration.settings.signMethod = signMethod.method
+    configuration.settings.acknowledgementMode = ackMode?.mode
+    configuration.settings.timestamp = timestamp?.milliseconds
+    configuration.settings.tokenOption = tokenOption.option
+    configuration.settings.accept = accept.contentFormat
+    configuration.settings.timing = timing.parameters
+    if Console.isInteractive {
+      configuration.onTransmission = Self.retransmissionLine(of: timing.parameters.maxRetransmit)
+    }
+    var secret = try Secret.load(path: deviceSecretFile)
+    defer { Secret.erase(&secret) }
+    do throws(DeviceClientError) {
+      return try DeviceClient(configuration, secret: secret)
+    } catch {
+      guard case .transport = error else { throw ValidationError(error.description) }
+      Console.complain("nbiot: \(error)")
+      throw ExitStatus.unreachable.error
+    }
+  }
+
+  private static func retransmissionLine(
+    of limit: Int
+  ) -> @Sendable (DeviceTransmission) -> Void {
+    { transmission in
+      switch transmission {
+      case .authentication(let attempt) where attempt > 1:
+        Console.complain("no answer yet: /auth sent again, \(attempt - 1) of \(limit)")
+      case .report(let attempt) where attempt > 1:
+        Console.complain("no answer yet: report sent again, \(attempt - 1) of \(limit)")
+      default: break
+      }
+    }
+  }
+
+  private func publishAll(_ client: DeviceClient) async -> ExitStatus {
+    if let payload {
+      let (line, status) = await publish(Array(payload.utf8), number: 1, client)
+      show(line)
+      return status
+    }
+    let lines = LineReader()
+    var worst = ExitStatus.success
+    var number = 0
+    while let payload = await lines.next() {
+      number += 1
+      let (line, status) = await publish(payload, number: number, client)
+      show(line)
+      // Without a token or an endpoint no other line would fare better.
+      if status == .unauthenticated || status == .unreachable { return status }
+      if status != .success { worst = status }
+    }
+    return worst
+  }
+
+  private func publish(
+    _ payload: [UInt8], number: Int, _ client: DeviceClient
+  ) async -> (ReportLine, ExitStatus) {
+    let start = MonotonicClock.now()
+    do {
+      let receipt = try await client.publish(payload, to: topic, format: format.contentFormat)
+      return (ReportLine(number, topic, receipt), .success)
+    } catch let error as DeviceClientError {
+      let passed = (MonotonicClock.now() - start).count
+      let line = ReportLine(number, topic, error, milliseconds: passed)
+      return (line, Self.status(error, hasAnswered: client.counters.roundTrips > 0))
+    } catch {
+      let line = ReportLine(
+        number: number, topic: topic, outcome: .refused, advice: "\(error)")
+      return (line, .undelivered)
+    }
+  }
+
+  private static func status(_ error: DeviceClientError, hasAnswered: Bool) -> ExitStatus {
+    switch error {
+    case .transport, .authentication(.timedOut): .unreachable
+    case .authentication: .unauthenticated
+    case .undelivered(let receipt):
+      switch receipt.result.outcome {
+      case .unauthenticated(.timedOut): .unreachable
+      case .unauthenticated: .unauthenticated
+      case .timedOut where !hasAnswered: .unreachable
+      default: .undelivered
+      }
+    default: .undelivered
+    }
+  }
+
+  private func show(_ line: ReportLine) {
+    switch output {
+    case .json: line.printJSON()
+    case .text: Console.print(line.text)
+    }
+    if output == .json, let advice = line.advice {
+      Console.complain("nbiot: report \(line.number): \(advice)")
+    }
+  }
+}

@@ -1,0 +1,150 @@
+internal import CoAPMessage
+internal import ConstrainedCore
+internal import DeviceClient
+internal import DeviceSession
+internal import PayloadCoding
+
+/// One report as the command line prints it.
+struct ReportLine {
+  /// What became of a report, in the words of the JSON output.
+  enum Outcome: String {
+    /// The platform took it.
+    case acknowledged
+    /// The platform, or the peer, did not take it.
+    case rejected
+    /// No answer came.
+    case timedOut
+    /// It was not sent.
+    case refused
+  }
+
+  let number: Int
+  let topic: String
+  let outcome: Outcome
+  var code: Code?
+  var result: ReportResult?
+  var answer: [UInt8] = []
+  var milliseconds: Int64 = 0
+  var advice: String?
+
+  var hexMessageID: String? {
+    guard let messageID = result?.messageID, !messageID.isEmpty else { return nil }
+    let bytes = messageID.bytes
+    return bytes.indices.map { (bytes[$0] < 16 ? "0" : "") + String(bytes[$0], radix: 16) }.joined()
+  }
+
+  /// The line for a person.
+  var text: String {
+    var parts = ["report \(number) \(outcome.rawValue)"]
+    if let code { parts.append(code.description) }
+    if let hexMessageID { parts.append("id \(hexMessageID)") }
+    if let result {
+      if let sequence = result.sequence { parts.append("seq \(sequence)") }
+      parts.append("\(result.bytesUp) B up")
+      parts.append("\(result.bytesDown) B down")
+      parts.append("\(result.transmissions) sent")
+    }
+    parts.append("\(milliseconds) ms")
+    if !answer.isEmpty {
+      parts.append("answer " + (String(validating: answer, as: UTF8.self) ?? hex(answer)))
+    }
+    return parts.joined(separator: ", ") + (advice.map { ": " + $0 } ?? "")
+  }
+
+  /// Prints the object for a program, on one line.
+  func printJSON() {
+    // Six bytes for each one in the answer is the worst that escaping does.
+    var buffer = [UInt8](repeating: 0, count: 4_096 + 6 * answer.count)
+    var json = JSONWriter(buffer.mutableSpan)
+    do throws(CapacityError) {
+      try write(into: &json)
+    } catch {
+      preconditionFailure("the longest line fits its buffer")
+    }
+    Console.print(json.written)
+  }
+
+  private func write(into json: inout JSONWriter) throws(CapacityError) {
+    try json.beginObject()
+    try json.key("report")
+    try json.integer(Int64(number))
+    try json.key("topic")
+    try json.text(topic)
+    try json.key("outcome")
+    try json.text(outcome.rawValue)
+    try json.key("code")
+    try json.text(code?.dotted)
+    try json.key("messageID")
+    try json.text(hexMessageID)
+    try json.key("seq")
+    if let sequence = result?.sequence { try json.unsigned(sequence) } else { try json.null() }
+    try json.key("bytesUp")
+    try json.integer(Int64(result?.bytesUp ?? 0))
+    try json.key("bytesDown")
+    try json.integer(Int64(result?.bytesDown ?? 0))
+    try json.key("transmissions")
+    try json.integer(Int64(result?.transmissions ?? 0))
+    try json.key("milliseconds")
+    try json.integer(milliseconds)
+    if !answer.isEmpty {
+      if let text = String(validating: answer, as: UTF8.self) {
+        try json.key("answer")
+        try json.text(text)
+      } else {
+        try json.key("answerHex")
+        try json.text(hex(answer))
+      }
+    }
+    if let advice {
+      try json.key("error")
+      try json.text(advice)
+    }
+    try json.endObject()
+  }
+
+  private func hex(_ bytes: [UInt8]) -> String {
+    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}
+
+extension ReportLine {
+  /// The line of a report that the platform answered.
+  init(_ number: Int, _ topic: String, _ receipt: Receipt) {
+    let result = receipt.result
+    let outcome: Outcome =
+      switch result.outcome {
+      case .acknowledged: .acknowledged
+      case .timedOut, .unauthenticated(.timedOut): .timedOut
+      case .unsealable, .sequenceExhausted: .refused
+      case .rejected, .reset, .unreadableAnswer, .unauthenticated: .rejected
+      }
+    self.init(
+      number: number, topic: topic, outcome: outcome, code: result.code, result: result,
+      answer: receipt.answer, milliseconds: result.duration.count, advice: result.advice)
+  }
+
+  /// The line of a report that was not sent, or not answered.
+  init(_ number: Int, _ topic: String, _ error: DeviceClientError, milliseconds: Int64) {
+    if case .undelivered(let receipt) = error {
+      self.init(number, topic, receipt)
+      return
+    }
+    var code: Code?
+    var outcome = Outcome.refused
+    if case .authentication(let failure) = error {
+      if case .refused(let answered) = failure { code = answered }
+      if failure == .timedOut { outcome = .timedOut }
+    }
+    self.init(
+      number: number, topic: topic, outcome: outcome, code: code, milliseconds: milliseconds,
+      advice: error.description)
+  }
+}
+
+extension JSONWriter {
+  /// Writes a string, or `null`.
+  mutating func text(_ value: String?) throws(CapacityError) {
+    guard let value else { return try null() }
+    try string(Array(value.utf8).span)
+  }
+}

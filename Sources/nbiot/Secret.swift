@@ -1,0 +1,55 @@
+internal import ArgumentParser
+internal import Foundation
+internal import OpenSSLSupport
+
+/// Where a device secret comes from: a file or the environment, never an argument, which every user
+/// of the machine could read.
+enum Secret {
+  static let variable = "NBIOT_DEVICE_SECRET"
+
+  /// The secret from `path`, else from the environment.
+  static func load(path: String?) throws -> [UInt8] {
+    if let path { return try read(path) }
+    guard let text = ProcessInfo.processInfo.environment[variable], !text.isEmpty else {
+      throw ValidationError(
+        "no device secret: give --device-secret-file FILE, or set \(variable). The secret is on the "
+          + "device's page in the console.")
+    }
+    return Array(text.utf8)
+  }
+
+  /// The first line of a file.
+  static func read(_ path: String) throws -> [UInt8] {
+    guard let stream = InputStream(fileAtPath: path) else {
+      throw ValidationError("the secret file \(path) cannot be opened")
+    }
+    stream.open()
+    defer { stream.close() }
+    var buffer = [UInt8](repeating: 0, count: 256)
+    defer { erase(&buffer) }
+    let count = unsafe stream.read(&buffer, maxLength: buffer.count)
+    guard count >= 0 else {
+      throw ValidationError(
+        "the secret file \(path) cannot be read: check that it exists and belongs to you")
+    }
+    warnIfReadable(path)
+    let secret = Array(buffer[..<count].prefix { $0 != 0x0A && $0 != 0x0D })
+    guard !secret.isEmpty, secret.count <= SecretBytes.maxCount else {
+      throw ValidationError(
+        "the secret file \(path) must hold the secret in its first line, 1 to 128 bytes")
+    }
+    return secret
+  }
+
+  /// Overwrites a copy of the secret that is no longer needed.
+  static func erase(_ bytes: inout [UInt8]) {
+    var span = bytes.mutableSpan
+    wipe(&span)
+  }
+
+  private static func warnIfReadable(_ path: String) {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+    guard let mode = attributes?[.posixPermissions] as? Int, mode & 0o077 != 0 else { return }
+    Console.complain("warning: others can read the secret file \(path); run: chmod 600 \(path)")
+  }
+}

@@ -1,0 +1,155 @@
+internal import ArgumentParser
+internal import CoAPMessage
+internal import ConstrainedCore
+internal import Foundation
+internal import PayloadCoding
+internal import PlatformSimulator
+
+struct SimulateCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "simulate",
+    abstract: "Runs a platform on this machine that answers devices in symmetric mode.",
+    discussion: """
+      Example:
+        (umask 077; openssl rand -hex 16 > secret.txt)
+        nbiot simulate --port 5682 --device a1B2c3D4e5F,device1,secret.txt
+
+      It is as strict as the device guide: sign, fields, options, sequence numbers, padding. The \
+      options below name each tolerance. It prints one line for each request, and ends with Ctrl-C.
+      """)
+
+  @Option(help: "The address to listen on, in digits.")
+  var host = "127.0.0.1"
+
+  @Option(help: "The UDP port to listen on; 0 takes any free one and prints it.")
+  var port = 5682
+
+  @Option(
+    help: ArgumentHelp(
+      "A device that may authenticate; repeat it for more.", valueName: "pk,dn,secretfile"))
+  var device: [String] = []
+
+  @Option(help: "The seqOffset in the answer to /auth.")
+  var seqOffset: UInt64 = 1
+
+  @Option(help: ArgumentHelp("How long a token is good for.", valueName: "seconds"))
+  var tokenLifetime: Int64 = 7 * 24 * 3_600
+
+  @Option(help: "How requests are answered when /auth does not say: piggybacked or separate.")
+  var answer = AckModeArgument.piggybacked
+
+  @Option(help: "Which seq is taken: greater than seqOffset, or greaterOrEqual as the C SDK sends it.")
+  var sequenceRule = SequenceRuleArgument.greater
+
+  @Option(help: "Which option carries the token; 61 for devices with the SDKs 3.0 to 3.2.")
+  var tokenOption = TokenOptionArgument.current
+
+  @Option(help: "How requests are printed.")
+  var log = OutputArgument.text
+
+  func validate() throws {
+    guard !device.isEmpty else {
+      throw ValidationError("no device may authenticate: give --device PK,DN,SECRETFILE")
+    }
+    guard port >= 0, port <= 65_535 else { throw ValidationError("--port is 0 to 65535") }
+    guard tokenLifetime > 0, tokenLifetime <= 3_155_760_000 else {
+      throw ValidationError("--token-lifetime is 1 second to 100 years")
+    }
+  }
+
+  func run() async throws {
+    var configuration = SimulatorConfiguration()
+    configuration.devices = try device.map(Self.parse)
+    configuration.sequenceOffset = seqOffset
+    configuration.tokenLifetime = Milliseconds(tokenLifetime * 1_000)
+    configuration.answerMode = answer == .piggybacked ? .piggybacked : .separate
+    configuration.sequenceRule = sequenceRule == .greater ? .greater : .greaterOrEqual
+    configuration.tokenOption = tokenOption == .current ? 2088 : 61
+    let isJSON = log == .json
+    let server: SimulatorServer
+    do {
+      server = try await SimulatorServer.start(configuration, host: host, port: port) { record in
+        if isJSON {
+          record.printJSON()
+        } else {
+          Console.print("\(Clock.timestamp()) \(record.line)")
+        }
+      }
+    } catch {
+      throw ValidationError("cannot listen on \(host) port \(port): \(error)")
+    }
+    Console.print(
+      isJSON
+        ? #"{"listening":"\#(host)","port":\#(server.port)}"#
+        : "listening on \(host) port \(server.port), \(device.count) device(s)")
+    await Self.waitForSignal()
+    try await server.close()
+  }
+
+  private static func parse(_ text: String) throws -> SimulatedDevice {
+    let parts = text.split(separator: ",", maxSplits: 2, omittingEmptySubsequences: false)
+    guard parts.count == 3, !parts.contains(where: \.isEmpty) else {
+      throw ValidationError("--device takes PRODUCTKEY,DEVICENAME,SECRETFILE, not \(text)")
+    }
+    return SimulatedDevice(
+      productKey: String(parts[0]), deviceName: String(parts[1]),
+      secret: try Secret.read(String(parts[2])))
+  }
+
+  /// Waits for Ctrl-C or SIGTERM.
+  private static func waitForSignal() async {
+    let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
+    let sources = [SIGINT, SIGTERM].map { number in
+      _ = signal(number, SIG_IGN)
+      let source = DispatchSource.makeSignalSource(signal: number)
+      source.setEventHandler { continuation.yield() }
+      source.resume()
+      return source
+    }
+    for await _ in stream { break }
+    for source in sources { source.cancel() }
+  }
+}
+
+extension RequestRecord {
+  /// Prints the record as an object on one line.
+  fileprivate func printJSON() {
+    var buffer = [UInt8](repeating: 0, count: 4_096 + 6 * (payload.count + path.utf8.count))
+    var json = JSONWriter(buffer.mutableSpan)
+    do throws(CapacityError) {
+      try write(into: &json)
+    } catch {
+      preconditionFailure("the longest record fits its buffer")
+    }
+    Console.print(json.written)
+  }
+
+  private func write(into json: inout JSONWriter) throws(CapacityError) {
+    try json.beginObject()
+    try json.key("time")
+    try json.text(Clock.timestamp())
+    try json.key("kind")
+    try json.text(kind.rawValue)
+    try json.key("peer")
+    try json.text(peer)
+    try json.key("device")
+    try json.text(device)
+    try json.key("path")
+    try json.text(path)
+    try json.key("seq")
+    if let sequence { try json.unsigned(sequence) } else { try json.null() }
+    try json.key("payload")
+    try json.text(Self.printable(payload))
+    try json.key("code")
+    try json.text(code?.dotted)
+    try json.key("messageID")
+    if let platformMessageID { try json.unsigned(platformMessageID) } else { try json.null() }
+    try json.key("bytesUp")
+    try json.integer(Int64(bytesUp))
+    try json.key("bytesDown")
+    try json.integer(Int64(bytesDown))
+    try json.key("note")
+    try json.text(note)
+    try json.endObject()
+  }
+}
