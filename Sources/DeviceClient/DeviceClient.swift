@@ -14,7 +14,7 @@ internal import UDPTransport
 /// ```
 ///
 /// Reports are delivered one after the other, in the order of the calls. Cancelling the task stops
-/// the retransmissions of its report. The client opens one UDP socket, and no thread of its own.
+/// the retransmissions of its report. The client has one UDP socket and one thread that waits for it.
 public final class DeviceClient: Sendable {
   private let core: DeviceCore
 
@@ -48,7 +48,7 @@ public final class DeviceClient: Sendable {
         session: DeviceSession(
           identity: identity, secret: bytes, settings: configuration.settings,
           security: SymmetricSecurity(), randomness: SystemRandom()),
-        socket: socket, onTransmission: configuration.onTransmission)
+        socket: socket, signal: try WakeSignal(), onTransmission: configuration.onTransmission)
     } catch {
       throw .transport(error)
     }

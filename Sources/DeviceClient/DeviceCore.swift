@@ -10,8 +10,12 @@ internal import UDPTransport
 
 /// The session of a client with its socket, its timer and those who wait for it.
 ///
-/// All of it lies under one lock; the sources' handlers and the callers take it in turn. The handlers
-/// keep this object, and so the socket, until both sources are cancelled.
+/// All of it lies under one lock. A thread of the client's waits for the socket and for the next
+/// deadline; callers do their step on their own thread and wake it. The thread keeps this object, and
+/// so the socket, until the client is closed.
+///
+/// Not a dispatch source: on Linux it does not report the error of a socket, and an ICMP message
+/// would be noticed only with the next retransmission.
 final class DeviceCore: Sendable {
   typealias Session = DeviceSession<SymmetricSecurity, SystemRandom>
 
@@ -32,8 +36,6 @@ final class DeviceCore: Sendable {
   private struct State: ~Copyable {
     var session: Session
     var socket: UDPSocket
-    let readSource: any DispatchSourceRead
-    let timer: any DispatchSourceTimer
     var isClosed = false
     var nextID: UInt64 = 0
     /// Calls that have an id and have not arrived yet, and those of them that were cancelled.
@@ -58,30 +60,33 @@ final class DeviceCore: Sendable {
   }
 
   private let state: Mutex<State>
+  private let descriptor: Int32
+  private let signal: WakeSignal
   private let onTransmission: (@Sendable (DeviceTransmission) -> Void)?
 
   init(
     session: consuming sending Session, socket: consuming sending UDPSocket,
+    signal: consuming WakeSignal,
     onTransmission: (@Sendable (DeviceTransmission) -> Void)?
   ) {
-    let descriptor = socket.descriptor
-    let queue = DispatchQueue(label: "nbiot.device")
-    state = Mutex(
-      State(
-        session: session, socket: socket,
-        readSource: DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: queue),
-        timer: DispatchSource.makeTimerSource(queue: queue)))
+    descriptor = socket.descriptor
+    state = Mutex(State(session: session, socket: socket))
+    self.signal = signal
     self.onTransmission = onTransmission
   }
 
   func start() {
-    state.withLock { state in
-      state.readSource.setEventHandler { self.update { _, _ in } }
-      state.timer.setEventHandler { self.update { _, _ in } }
-      // Until a source is cancelled it keeps its handlers, and they keep the socket open.
-      state.readSource.setCancelHandler { _ = self }
-      state.readSource.resume()
-      state.timer.resume()
+    DispatchQueue(label: "nbiot.device").async { [self] in
+      while true {
+        var isClosed = false
+        var deadline: Instant?
+        step { state in
+          isClosed = state.isClosed
+          deadline = state.session.pollTimeout()
+        }
+        if isClosed { return }
+        signal.wait(forSocket: descriptor, until: deadline)
+      }
     }
   }
 
@@ -90,8 +95,6 @@ final class DeviceCore: Sendable {
       guard !state.isClosed else { return }
       state.isClosed = true
       Self.failAll(&state, DeviceClientError.closed, &resumption)
-      state.readSource.cancel()
-      state.timer.cancel()
     }
   }
 
@@ -150,12 +153,23 @@ final class DeviceCore: Sendable {
     }
   }
 
-  /// Changes the state, then does what is due, and after the lock is free wakes who waited.
+  /// Changes the state, then does what is due; the waiting thread learns of the new deadline.
   private func update(_ change: (inout State, inout Resumption) -> Void) {
+    step(change) { _ in }
+    signal.set()
+  }
+
+  /// Changes the state, does what is due, looks at the outcome, and after the lock is free wakes who
+  /// waited for it.
+  private func step(
+    _ change: (inout State, inout Resumption) -> Void = { _, _ in },
+    then look: (borrowing State) -> Void
+  ) {
     var resumption = Resumption()
     state.withLock { state in
       change(&state, &resumption)
       if !state.isClosed { advance(&state, &resumption) }
+      look(state)
     }
     for action in resumption.actions { action() }
   }
@@ -172,14 +186,6 @@ final class DeviceCore: Sendable {
       }
       while let event = state.session.pollEvent() { Self.handle(event, &state, &resumption) }
     } while state.current == nil && !state.queue.isEmpty
-    Self.schedule(state.timer, state.session.pollTimeout(), now)
-  }
-
-  private static func schedule(
-    _ timer: any DispatchSourceTimer, _ deadline: Instant?, _ now: Instant
-  ) {
-    guard let deadline else { return timer.schedule(deadline: .distantFuture) }
-    timer.schedule(deadline: .now() + .milliseconds(Int(max(0, (deadline - now).count))))
   }
 
   private static func startNext(

@@ -38,7 +38,16 @@ struct RequestOptions {
     }
   }
 
-  var path: String { "/" + segments.joined(separator: "/") }
+  /// The path for the log, readable even where the options are refused.
+  static func path(of message: borrowing MessageView) -> String {
+    var path = ""
+    var iterator = message.options
+    while let option = iterator.next() {
+      guard option.number == .uriPath else { continue }
+      path += "/" + RequestRecord.printable(option.value.indices.map { option.value[$0] })
+    }
+    return path
+  }
 
   /// Checks what both requests have in common.
   func check(

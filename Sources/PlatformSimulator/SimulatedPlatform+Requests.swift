@@ -6,9 +6,9 @@ extension SimulatedPlatform {
   mutating func respond(
     to message: borrowing MessageView, at now: Instant, record: inout RequestRecord
   ) -> PlatformResponse {
+    record.path = RequestOptions.path(of: message)
     do throws(Refusal) {
       let options = try RequestOptions(message, tokenOption: configuration.tokenOption)
-      record.path = options.path
       if options.segments == ["auth"] {
         record.kind = .authentication
         return try authenticate(message, options, at: now, record: &record)

@@ -10,4 +10,10 @@ public enum MonotonicClock {
     _ = unsafe clock_gettime(CLOCK_BOOTTIME, &time)
     return Instant(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
   }
+
+  /// The time left until `deadline` as `poll` takes it: milliseconds, -1 for no end.
+  static func timeout(until deadline: Instant?) -> Int32 {
+    guard let deadline else { return -1 }
+    return Int32(clamping: max(0, (deadline - now()).count))
+  }
 }

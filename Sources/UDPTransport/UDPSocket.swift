@@ -70,16 +70,11 @@ public struct UDPSocket: ~Copyable {
     }
   }
 
-  /// Waits until a datagram is there or the time has come; `nil` waits without end.
+  /// Waits until a datagram or an error is there or the time has come; `nil` waits without end.
   public func wait(until deadline: Instant?) {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    var timeout: Int32 = -1
-    if let deadline {
-      let rest = (deadline - MonotonicClock.now()).count
-      timeout = Int32(clamping: max(0, rest))
-    }
     // SAFETY: one entry, and the call does not keep the pointer.
-    _ = unsafe poll(&entry, 1, timeout)
+    _ = unsafe poll(&entry, 1, MonotonicClock.timeout(until: deadline))
   }
 
   private static func resolve(

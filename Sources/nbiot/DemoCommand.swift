@@ -62,8 +62,7 @@ struct DemoCommand: AsyncParsableCommand {
     do {
       try await client.connect()
     } catch {
-      Console.complain("nbiot: \(error)")
-      throw ExitStatus.unauthenticated.error
+      throw Complaint("\(error)", .unauthenticated)
     }
     let counters = client.counters
     Console.print(

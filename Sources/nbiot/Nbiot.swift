@@ -17,6 +17,17 @@ enum ExitStatus: Int32 {
   var error: ExitCode { ExitCode(rawValue) }
 }
 
+/// Ends the program with a sentence on standard error.
+struct Complaint: Error {
+  let message: String
+  let status: ExitStatus
+
+  init(_ message: String, _ status: ExitStatus = .usage) {
+    self.message = message
+    self.status = status
+  }
+}
+
 @main
 struct Nbiot: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -39,6 +50,9 @@ struct Nbiot: AsyncParsableCommand {
       } else {
         try command.run()
       }
+    } catch let complaint as Complaint {
+      Console.complain("nbiot: \(complaint.message)")
+      Foundation.exit(complaint.status.rawValue)
     } catch {
       let code = exitCode(for: error)
       guard code == .validationFailure else { exit(withError: error) }

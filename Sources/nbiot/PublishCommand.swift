@@ -118,9 +118,8 @@ struct PublishCommand: AsyncParsableCommand {
     do throws(DeviceClientError) {
       return try DeviceClient(configuration, secret: secret)
     } catch {
-      guard case .transport = error else { throw ValidationError(error.description) }
-      Console.complain("nbiot: \(error)")
-      throw ExitStatus.unreachable.error
+      guard case .transport = error else { throw Complaint(error.description) }
+      throw Complaint(error.description, .unreachable)
     }
   }
 

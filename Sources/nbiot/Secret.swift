@@ -1,4 +1,3 @@
-internal import ArgumentParser
 internal import Foundation
 internal import OpenSSLSupport
 
@@ -11,7 +10,7 @@ enum Secret {
   static func load(path: String?) throws -> [UInt8] {
     if let path { return try read(path) }
     guard let text = ProcessInfo.processInfo.environment[variable], !text.isEmpty else {
-      throw ValidationError(
+      throw Complaint(
         "no device secret: give --device-secret-file FILE, or set \(variable). The secret is on the "
           + "device's page in the console.")
     }
@@ -21,7 +20,7 @@ enum Secret {
   /// The first line of a file.
   static func read(_ path: String) throws -> [UInt8] {
     guard let stream = InputStream(fileAtPath: path) else {
-      throw ValidationError("the secret file \(path) cannot be opened")
+      throw Complaint("the secret file \(path) cannot be opened")
     }
     stream.open()
     defer { stream.close() }
@@ -29,13 +28,13 @@ enum Secret {
     defer { erase(&buffer) }
     let count = unsafe stream.read(&buffer, maxLength: buffer.count)
     guard count >= 0 else {
-      throw ValidationError(
+      throw Complaint(
         "the secret file \(path) cannot be read: check that it exists and belongs to you")
     }
     warnIfReadable(path)
     let secret = Array(buffer[..<count].prefix { $0 != 0x0A && $0 != 0x0D })
     guard !secret.isEmpty, secret.count <= SecretBytes.maxCount else {
-      throw ValidationError(
+      throw Complaint(
         "the secret file \(path) must hold the secret in its first line, 1 to 128 bytes")
     }
     return secret

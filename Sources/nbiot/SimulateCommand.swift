@@ -76,7 +76,7 @@ struct SimulateCommand: AsyncParsableCommand {
         }
       }
     } catch {
-      throw ValidationError("cannot listen on \(host) port \(port): \(error)")
+      throw Complaint("cannot listen on \(host) port \(port): \(error)")
     }
     Console.print(
       isJSON
@@ -89,7 +89,7 @@ struct SimulateCommand: AsyncParsableCommand {
   private static func parse(_ text: String) throws -> SimulatedDevice {
     let parts = text.split(separator: ",", maxSplits: 2, omittingEmptySubsequences: false)
     guard parts.count == 3, !parts.contains(where: \.isEmpty) else {
-      throw ValidationError("--device takes PRODUCTKEY,DEVICENAME,SECRETFILE, not \(text)")
+      throw Complaint("--device takes PRODUCTKEY,DEVICENAME,SECRETFILE, not \(text)")
     }
     return SimulatedDevice(
       productKey: String(parts[0]), deviceName: String(parts[1]),
