@@ -7,6 +7,7 @@ let strict: [SwiftSetting] = [
   .strictMemorySafety(),
   .treatAllWarnings(as: .error),
   .enableExperimentalFeature("Lifetimes"),
+  .enableExperimentalFeature("AddressableParameters"),
   .enableUpcomingFeature("ExistentialAny"),
   .enableUpcomingFeature("MemberImportVisibility"),
   .enableUpcomingFeature("InternalImportsByDefault"),
@@ -113,6 +114,18 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
         "OpenSSLSupport", "SymmetricSecurity", "DeviceSession", "PlatformSimulator", "TestSupport",
       ], swiftSettings: strict),
+    .executableTarget(
+      name: "device-probe",
+      dependencies: [
+        "ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "SymmetricSecurity", "UDPTransport",
+        "DeviceSession", "CPOSIX",
+      ], path: "Tests/DeviceProbe", swiftSettings: device),
+    .target(
+      name: "Tier0Proof",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange",
+        "AliyunIoT",
+      ], path: "Tests/Tier0Proof", swiftSettings: device),
     .target(
       name: "TestSupport", dependencies: ["ConstrainedCore"], path: "Tests/TestSupport",
       swiftSettings: strict),

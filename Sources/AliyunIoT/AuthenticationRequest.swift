@@ -33,7 +33,7 @@ public struct AuthenticationRequest: Sendable {
   ) throws(CapacityError) {
     if let acknowledgementMode {
       try output.append("ackMode")
-      try output.append(decimal: UInt64(acknowledgementMode.rawValue))
+      try output.append(decimal: UInt64(widening: acknowledgementMode.rawValue))
     }
     try output.append("clientId")
     try output.append(identity.clientID.bytes)
@@ -43,7 +43,7 @@ public struct AuthenticationRequest: Sendable {
     try output.append(identity.productKey.bytes)
     if let sequence {
       try output.append("seq")
-      try output.append(decimal: UInt64(sequence))
+      try output.append(decimal: UInt64(widening: sequence))
     }
     if let timestamp {
       try output.append("timestamp")
@@ -75,11 +75,11 @@ public struct AuthenticationRequest: Sendable {
     }
     if let acknowledgementMode {
       try json.key("ackMode")
-      try json.decimalString(UInt64(acknowledgementMode.rawValue))
+      try json.decimalString(UInt64(widening: acknowledgementMode.rawValue))
     }
     if let sequence {
       try json.key("seq")
-      try json.decimalString(UInt64(sequence))
+      try json.decimalString(UInt64(widening: sequence))
     }
     if let timestamp {
       try json.key("timestamp")

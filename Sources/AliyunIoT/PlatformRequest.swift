@@ -20,8 +20,8 @@ public enum PlatformRequest {
     payload: Span<UInt8>, into message: inout MessageWriter
   ) throws(MessageWriterError) {
     try message.path(of: "auth")
-    try message.option(.contentFormat, uint: UInt64(ContentFormat.json.rawValue))
-    try message.option(.accept, uint: UInt64(ContentFormat.json.rawValue))
+    try message.option(.contentFormat, uint: UInt64(widening: ContentFormat.json.rawValue))
+    try message.option(.accept, uint: UInt64(widening: ContentFormat.json.rawValue))
     try message.payload(payload)
   }
 
@@ -34,8 +34,8 @@ public enum PlatformRequest {
   ) throws(MessageWriterError) {
     try message.path(of: "topic")
     try message.path(topic.bytes.bytes)
-    try message.option(.contentFormat, uint: UInt64(contentFormat.rawValue))
-    if let accept { try message.option(.accept, uint: UInt64(accept.rawValue)) }
+    try message.option(.contentFormat, uint: UInt64(widening: contentFormat.rawValue))
+    if let accept { try message.option(.accept, uint: UInt64(widening: accept.rawValue)) }
     switch tokenOption {
     case .current: try message.option(.platformToken, token)
     case .legacy: try message.option(.legacyPlatformToken, token)

@@ -1,5 +1,5 @@
 /// How `/auth` is signed: an HMAC keyed with the device secret (device guide 3.6).
-public enum SignMethod: Sendable, CaseIterable {
+public enum SignMethod: Sendable {
   /// `hmacmd5`, the guide's default; not sent in the request, so that it costs no byte.
   case hmacMD5
   /// `hmacsha1`.

@@ -89,7 +89,7 @@ extension ClientEndpoint {
     _ request: Span<UInt8>, random: UInt32, parameters: TransmissionParameters? = nil
   ) throws(ExchangeError) -> ExchangeID {
     guard request.count <= maxMessageSize else { throw .messageTooLong(limit: maxMessageSize) }
-    guard let index = slots.indices.first(where: { slots[$0].phase == .free }) else {
+    guard let index = firstSlot(where: { $0.phase == .free }) else {
       throw .tableFull
     }
     var isRequest = false
@@ -131,7 +131,7 @@ extension ClientEndpoint {
       return .reply
     }
     startQueued()
-    guard let index = slots.indices.first(where: { slots[$0].isDue }) else { return nil }
+    guard let index = firstSlot(where: { $0.isDue }) else { return nil }
     try output.append(slots[index].message.bytes)
     slots[index].recordTransmission(at: now)
     return .request(slots[index].id, attempt: slots[index].transmissions)
@@ -168,9 +168,7 @@ extension ClientEndpoint {
     // matches nothing and is ignored in silence.
     let messageID = message.messageID
     guard
-      let index = slots.indices.first(where: {
-        slots[$0].isWaiting && slots[$0].messageID == messageID
-      })
+      let index = firstSlot(where: { $0.isWaiting && $0.messageID == messageID })
     else { return .ignored }
     if message.code == .empty {
       guard slots[index].phase == .awaitingAcknowledgement else { return .ignored }
@@ -187,9 +185,7 @@ extension ClientEndpoint {
   private mutating func handleReset(_ message: borrowing MessageView) -> Reception {
     let messageID = message.messageID
     guard message.code == .empty,
-      let index = slots.indices.first(where: {
-        slots[$0].isWaiting && slots[$0].messageID == messageID
-      })
+      let index = firstSlot(where: { $0.isWaiting && $0.messageID == messageID })
     else { return .ignored }
     slots[index].phase = .free
     slots[index].isDue = false
@@ -208,7 +204,7 @@ extension ClientEndpoint {
     }
     let token = message.token
     guard message.code.isResponse, !message.hasUnrecognizedCriticalOption,
-      let index = slots.indices.first(where: { slots[$0].isWaiting && slots[$0].token == token })
+      let index = firstSlot(where: { $0.isWaiting && $0.token == token })
     else {
       // RFC 7252 Section 4.2 and 4.3: a ping, a request to this client, an answer to nothing and a
       // reserved code are refused with a Reset when confirmable, else ignored.
@@ -226,6 +222,15 @@ extension ClientEndpoint {
     slots[index].phase = .free
     slots[index].isDue = false
     return .response(slots[index].id)
+  }
+
+  /// Where the first exchange of that kind is. `Sequence.first(where:)` would allocate on a 32-bit
+  /// machine.
+  private func firstSlot(
+    where matches: (borrowing Exchange<maxMessageSize>) -> Bool
+  ) -> Int? {
+    for index in slots.indices where matches(slots[index]) { return index }
+    return nil
   }
 
   private mutating func startQueued() {

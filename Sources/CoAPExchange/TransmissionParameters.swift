@@ -55,10 +55,10 @@ public struct TransmissionParameters: Equatable, Sendable {
     acknowledgementTimeout: Milliseconds(15_000), maxRetransmit: 2)
 
   /// MAX_TRANSMIT_SPAN: from the first transmission to the last retransmission, at the longest.
-  public var maxTransmitSpan: Milliseconds { scaled(1 << Int64(maxRetransmit) - 1) }
+  public var maxTransmitSpan: Milliseconds { scaled(doublings: maxRetransmit) }
 
   /// MAX_TRANSMIT_WAIT: from the first transmission to giving up.
-  public var maxTransmitWait: Milliseconds { scaled(1 << Int64(maxRetransmit + 1) - 1) }
+  public var maxTransmitWait: Milliseconds { scaled(doublings: maxRetransmit + 1) }
 
   /// PROCESSING_DELAY: how long a server may take before it acknowledges.
   public var processingDelay: Milliseconds { acknowledgementTimeout }
@@ -77,10 +77,12 @@ public struct TransmissionParameters: Equatable, Sendable {
   /// The first timeout: ACK_TIMEOUT times a factor between 1 and ACK_RANDOM_FACTOR, by `random`.
   public func initialTimeout(random: UInt32) -> Milliseconds {
     let spread = acknowledgementTimeout.count * (acknowledgementRandomFactor - 1_000) / 1_000
-    return acknowledgementTimeout + Milliseconds(spread * Int64(random) / Int64(UInt32.max))
+    return acknowledgementTimeout + Milliseconds(spread * Int64(widening: random) / Int64(widening: UInt32.max))
   }
 
-  private func scaled(_ factor: Int64) -> Milliseconds {
-    Milliseconds(acknowledgementTimeout.count * factor * acknowledgementRandomFactor / 1_000)
+  /// ACK_TIMEOUT times 2 to the `doublings` less 1, times ACK_RANDOM_FACTOR.
+  private func scaled(doublings: Int) -> Milliseconds {
+    let factor = 1 &<< Int64(widening: UInt32(truncatingIfNeeded: doublings)) - 1
+    return Milliseconds(acknowledgementTimeout.count * factor * acknowledgementRandomFactor / 1_000)
   }
 }

@@ -1,3 +1,5 @@
+public import ConstrainedCore
+
 /// A well-formed CoAP message in borrowed bytes (RFC 7252 Section 3).
 ///
 /// ```
@@ -60,7 +62,7 @@ public struct MessageView: ~Escapable {
   @inlinable
   public var token: Token {
     var bits: UInt64 = 0
-    for index in 4..<4 + tokenLength { bits = bits << 8 | UInt64(bytes[index]) }
+    for index in 4..<4 + tokenLength { bits = bits &<< 8 | UInt64(widening: bytes[index]) }
     return Token(bits: bits, count: tokenLength)
   }
 
@@ -157,6 +159,6 @@ extension MessageView {
     guard let option = first(.contentFormat), let value = option.uintValue, value <= 0xFFFF else {
       return nil
     }
-    return ContentFormat(rawValue: UInt16(value))
+    return ContentFormat(rawValue: UInt16(truncatingIfNeeded: value))
   }
 }

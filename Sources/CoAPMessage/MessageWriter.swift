@@ -64,7 +64,7 @@ public struct MessageWriter: ~Copyable, ~Escapable {
     do throws(CapacityError) {
       try optionHeader(number, length: length)
       for index in stride(from: length - 1, through: 0, by: -1) {
-        try output.append(UInt8(truncatingIfNeeded: value >> UInt64(index * 8)))
+        try output.append(UInt8(truncatingIfNeeded: value &>> UInt64(widening: UInt8(index * 8))))
       }
     } catch {
       output.truncate(to: start)

@@ -1,3 +1,5 @@
+internal import ConstrainedCore
+
 /// One option of a checked message, its value borrowed (RFC 7252 Section 3.1).
 @frozen
 public struct OptionView: ~Escapable {
@@ -19,8 +21,8 @@ public struct OptionView: ~Escapable {
   public var uintValue: UInt64? {
     var result: UInt64 = 0
     for index in value.indices {
-      guard result >> 56 == 0 else { return nil }
-      result = result << 8 | UInt64(value[index])
+      guard result &>> 56 == 0 else { return nil }
+      result = result &<< 8 | UInt64(widening: value[index])
     }
     return result
   }

@@ -1,3 +1,5 @@
+public import ConstrainedCore
+
 /// What matches a response to its request, 0 to 8 opaque bytes (RFC 7252 Section 5.3.1).
 @frozen
 public struct Token: Hashable, Sendable {
@@ -23,7 +25,7 @@ public struct Token: Hashable, Sendable {
   /// The 4 bytes of `value`, the highest first.
   @inlinable
   public init(_ value: UInt32) {
-    self.init(bits: UInt64(value), count: 4)
+    self.init(bits: UInt64(widening: value), count: 4)
   }
 
   /// The token of those bytes; `nil` when there are more than 8.
@@ -31,7 +33,7 @@ public struct Token: Hashable, Sendable {
   public init?(_ bytes: Span<UInt8>) {
     guard bytes.count <= 8 else { return nil }
     var bits: UInt64 = 0
-    for index in bytes.indices { bits = bits << 8 | UInt64(bytes[index]) }
+    for index in bytes.indices { bits = bits &<< 8 | UInt64(widening: bytes[index]) }
     self.init(bits: bits, count: bytes.count)
   }
 
@@ -39,6 +41,6 @@ public struct Token: Hashable, Sendable {
   @inlinable
   public subscript(index: Int) -> UInt8 {
     precondition(index >= 0 && index < count, "a token's index lies within its bytes")
-    return UInt8(truncatingIfNeeded: bits >> UInt64((count - 1 - index) * 8))
+    return UInt8(truncatingIfNeeded: bits &>> UInt64(widening: UInt8((count - 1 - index) * 8)))
   }
 }

@@ -32,10 +32,14 @@ public struct FixedBytes<let capacity: Int>: Sendable {
   public var isEmpty: Bool { count == 0 }
 
   /// The bytes in use.
+  // `@_addressableSelf`: the span points into `self`, which must therefore come by address. Without
+  // it 6.3.1 passes a specialised FixedBytes by value and the span outlives the copy; seen in the
+  // Embedded build, where every use is specialised.
   @inlinable
   public var bytes: Span<UInt8> {
     @_lifetime(borrow self)
-    borrowing get { storage.span.extracting(0..<count) }
+    @_addressableSelf
+    get { storage.span.extracting(0..<count) }
   }
 
   /// Lets `body` change all of the storage in place, bytes no longer in use included: for wiping.

@@ -10,7 +10,7 @@ extension DeviceSession where Security: ~Copyable {
   /// The wait before the next try after 5.00: ACK_TIMEOUT, doubled each time, with the random factor
   /// that keeps many devices from coming back at once.
   mutating func retryDelay(_ retries: Int) -> Milliseconds {
-    settings.timing.initialTimeout(random: randomness.nextUInt32()) * (1 << Int64(min(retries, 16)))
+    settings.timing.initialTimeout(random: randomness.nextUInt32()) * (1 << min(retries, 16))
   }
 
   /// Sends `POST /auth`.

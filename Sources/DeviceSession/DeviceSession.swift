@@ -71,7 +71,8 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   /// The decrypted payload of the last report's answer; empty when it had none.
   public var answer: Span<UInt8> {
     @_lifetime(borrow self)
-    borrowing get { answerStorage.bytes }
+    @_addressableSelf
+    get { answerStorage.bytes }
   }
 }
 

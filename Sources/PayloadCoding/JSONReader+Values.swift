@@ -43,7 +43,7 @@ extension JSONReader {
       let digit = text[position] &- 0x30
       guard digit <= 9 else { return nil }
       let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-      let (sum, carry) = product.addingReportingOverflow(UInt64(digit))
+      let (sum, carry) = product.addingReportingOverflow(UInt64(widening: digit))
       guard !overflow && !carry else { return nil }
       value = sum
     }

@@ -1,0 +1,202 @@
+internal import AliyunIoT
+internal import CoAPExchange
+internal import CoAPMessage
+internal import CoAPSecurity
+internal import ConstrainedCore
+internal import PayloadCoding
+
+// Generic code is compiled when it is used with concrete types. This target uses all that tier 0 has,
+// so that `make embedded`, which compiles it with -no-allocations, proves that none of it touches
+// the heap. It is never run.
+
+/// A layer that passes everything through, in place of one that needs OpenSSL.
+struct PlainSecurity: ~Copyable, SecurityLayer {
+  var usesSequence: Bool { true }
+
+  mutating func establish(secret: Span<UInt8>, random: Span<UInt8>) throws(SecurityError) {}
+
+  mutating func seal(payload: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError) {
+    try wrap(payload, into: &output)
+  }
+
+  mutating func open(payload: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError) {
+    try unwrap(payload, into: &output)
+  }
+
+  mutating func sealSequence(
+    _ sequence: UInt64, into output: inout ByteWriter
+  ) throws(SecurityError) {
+    do throws(CapacityError) {
+      try output.append(decimal: sequence)
+    } catch {
+      throw .capacity
+    }
+  }
+}
+
+/// A whole exchange: two names and an answer in, a request out. Returns a count of bytes or a
+/// negative number.
+@c(tier0_proof)
+public func tier0Proof(
+  _ productKey: UnsafePointer<UInt8>, _ productKeyCount: Int,
+  _ deviceName: UnsafePointer<UInt8>, _ deviceNameCount: Int,
+  _ datagram: UnsafePointer<UInt8>, _ datagramCount: Int,
+  _ output: UnsafeMutablePointer<UInt8>, _ outputCount: Int,
+  _ milliseconds: Int64, _ random: UInt32
+) -> Int {
+  // SAFETY: the caller passes buffers with their counts.
+  let productKey = unsafe Span(_unsafeStart: productKey, count: productKeyCount)
+  let deviceName = unsafe Span(_unsafeStart: deviceName, count: deviceNameCount)
+  let datagram = unsafe Span(_unsafeStart: datagram, count: datagramCount)
+  var written = unsafe ByteWriter(MutableSpan(_unsafeStart: output, count: outputCount))
+  let now = Instant(milliseconds: milliseconds)
+  var endpoint = ClientEndpoint<2, 1_472>(parameters: .nbIoT, random: random)
+  do throws(ProofFailure) {
+    let identity = try identity(productKey, deviceName)
+    let message = try report(identity, datagram, endpoint.newMessageID(), random)
+    let exchange = try start(&endpoint, message.bytes, random)
+    try transmit(&endpoint, into: &written, at: now)
+    take(&endpoint, datagram, at: now)
+    endpoint.handleTimeout(at: now + endpointTimeout(endpoint, now))
+    while endpoint.pollEvent() != nil {}
+    endpoint.cancel(exchange)
+  } catch {
+    return -1
+  }
+  return written.count
+}
+
+enum ProofFailure: Error {
+  case failed
+}
+
+func identity(
+  _ productKey: Span<UInt8>, _ deviceName: Span<UInt8>
+) throws(ProofFailure) -> DeviceIdentity {
+  do throws(IdentityError) {
+    return try DeviceIdentity(productKey: productKey, deviceName: deviceName)
+  } catch {
+    throw .failed
+  }
+}
+
+func report(
+  _ identity: DeviceIdentity, _ json: Span<UInt8>, _ messageID: UInt16, _ random: UInt32
+) throws(ProofFailure) -> FixedBytes<1_472> {
+  var security = PlainSecurity()
+  var sequence = FixedBytes<32>()
+  var payload = FixedBytes<1_040>()
+  let topic: Topic
+  let answer: AuthenticationAnswer
+  do throws(AuthenticationAnswerError) {
+    answer = try AuthenticationAnswer(json: json)
+  } catch {
+    throw .failed
+  }
+  do throws(TopicError) { topic = try Topic(identity.clientID.bytes) } catch { throw .failed }
+  var tracker = SequenceTracker(offset: answer.sequenceOffset ?? 0)
+  do throws(SecurityError) {
+    try security.establish(secret: json, random: answer.random.bytes)
+    if let number = tracker.next() {
+      try sequence.write { (writer: inout ByteWriter) throws(SecurityError) in
+        try security.sealSequence(number, into: &writer)
+      }
+    }
+    try payload.write { (writer: inout ByteWriter) throws(SecurityError) in
+      try security.seal(payload: json, into: &writer)
+    }
+  } catch {
+    throw .failed
+  }
+  let request = AuthenticationRequest(
+    signMethod: .hmacSHA256, acknowledgementMode: .separate, timestamp: 1, sequence: 2)
+  var content = FixedBytes<1_472>()
+  do throws(CapacityError) {
+    try content.write { (writer: inout ByteWriter) throws(CapacityError) in
+      try request.writeSigningContent(identity, into: &writer)
+      try request.writePayload(identity, signature: json, into: &writer)
+      try PlatformAddress.writeHost(
+        productKey: identity.productKey.bytes, region: json, into: &writer)
+    }
+    var storage = InlineArray<256, UInt8>(repeating: 0)
+    try reading(JSONWriter(storage.mutableSpan))
+  } catch {
+    throw .failed
+  }
+  var storage = InlineArray<1_472, UInt8>(repeating: 0)
+  do throws(MessageWriterError) {
+    var message = try MessageWriter(
+      storage.mutableSpan, type: .confirmable, code: .post, messageID: messageID,
+      token: Token(random))
+    try PlatformRequest.writeReport(
+      topic: topic, contentFormat: .json, accept: .cbor, tokenOption: .current,
+      token: answer.token.bytes, sequence: sequence.bytes, payload: payload.bytes, into: &message)
+    try PlatformRequest.writeAuthentication(payload: payload.bytes, into: &message)
+    let count = message.count
+    content.removeAll()
+    content.write { (writer: inout ByteWriter) in
+      try? writer.append(storage.span.extracting(0..<count))
+    }
+  } catch {
+    throw .failed
+  }
+  return content
+}
+
+/// Writes one value of each kind.
+func reading(_ writer: consuming JSONWriter) throws(CapacityError) {
+  try writer.beginObject()
+  try writer.key("a")
+  try writer.decimal(-2_150, fractionDigits: 2)
+  try writer.key("b")
+  try writer.beginArray()
+  try writer.integer(1)
+  try writer.unsigned(2)
+  try writer.boolean(true)
+  try writer.null()
+  try writer.endArray()
+  try writer.endObject()
+}
+
+func start(
+  _ endpoint: inout ClientEndpoint<2, 1_472>, _ message: Span<UInt8>, _ random: UInt32
+) throws(ProofFailure) -> ExchangeID {
+  do throws(ExchangeError) {
+    return try endpoint.send(message, random: random)
+  } catch {
+    throw .failed
+  }
+}
+
+func transmit(
+  _ endpoint: inout ClientEndpoint<2, 1_472>, into output: inout ByteWriter, at now: Instant
+) throws(ProofFailure) {
+  do throws(CapacityError) {
+    while try endpoint.pollTransmit(into: &output, at: now) != nil {}
+  } catch {
+    throw .failed
+  }
+}
+
+func take(
+  _ endpoint: inout ClientEndpoint<2, 1_472>, _ datagram: Span<UInt8>, at now: Instant
+) {
+  do throws(MessageFormatError) {
+    let message = try MessageView(datagram)
+    var path = InlineArray<128, UInt8>(repeating: 0)
+    var writer = ByteWriter(path.mutableSpan)
+    try? message.writePath(into: &writer)
+    _ = message.contentFormat
+    _ = ResponseMeaning(ofReport: message.code)
+    _ = ResponseMeaning(ofAuthentication: message.code)
+    _ = endpoint.handle(message, at: now)
+  } catch {
+    endpoint.handleMalformed(datagram, error)
+  }
+}
+
+func endpointTimeout(
+  _ endpoint: borrowing ClientEndpoint<2, 1_472>, _ now: Instant
+) -> Milliseconds {
+  (endpoint.pollTimeout() ?? now) - now
+}
