@@ -114,6 +114,15 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
         "OpenSSLSupport", "SymmetricSecurity", "DeviceSession", "PlatformSimulator", "TestSupport",
       ], swiftSettings: strict),
+    .testTarget(
+      name: "DeviceClientTests",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "AliyunIoT", "DeviceSession", "DeviceClient",
+        "PlatformSimulator", "UDPTransport",
+      ], swiftSettings: strict),
+    .testTarget(
+      name: "nbiotTests", dependencies: ["nbiot"],
+      resources: [.copy("README.md")], swiftSettings: strict),
     .executableTarget(
       name: "device-probe",
       dependencies: [
