@@ -32,10 +32,12 @@ let package = Package(
   traits: [
     .trait(
       name: "Embedded",
-      description: "Builds tiers 0 to 2 as Embedded Swift, without the Swift runtime."),
+      description: "Builds tiers 0 to 2 as Embedded Swift, without the Swift runtime."
+    ),
     .trait(
       name: "Tools",
-      description: "The simulator and the command line, with the packages that only they need."),
+      description: "The simulator and the command line, with the packages that only they need."
+    ),
     .default(enabledTraits: ["Tools"]),
   ],
   dependencies: [
@@ -47,96 +49,144 @@ let package = Package(
     .target(name: "CoAPMessage", dependencies: ["ConstrainedCore"], swiftSettings: device),
     .target(name: "PayloadCoding", dependencies: ["ConstrainedCore"], swiftSettings: device),
     .target(
-      name: "CoAPExchange", dependencies: ["ConstrainedCore", "CoAPMessage"],
-      swiftSettings: device),
+      name: "CoAPExchange",
+      dependencies: ["ConstrainedCore", "CoAPMessage"],
+      swiftSettings: device
+    ),
     .target(name: "CoAPSecurity", dependencies: ["ConstrainedCore"], swiftSettings: device),
     .target(
-      name: "AliyunIoT", dependencies: ["ConstrainedCore", "CoAPMessage", "PayloadCoding"],
-      swiftSettings: device),
+      name: "AliyunIoT",
+      dependencies: ["ConstrainedCore", "CoAPMessage", "PayloadCoding"],
+      swiftSettings: device
+    ),
     .systemLibrary(
-      name: "COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+      name: "COpenSSL",
+      pkgConfig: "libcrypto",
+      providers: [.apt(["libssl-dev"])]
+    ),
     .systemLibrary(name: "CPOSIX"),
     .target(
-      name: "OpenSSLSupport", dependencies: ["ConstrainedCore", "COpenSSL"], swiftSettings: device),
+      name: "OpenSSLSupport",
+      dependencies: ["ConstrainedCore", "COpenSSL"],
+      swiftSettings: device
+    ),
     .target(
-      name: "SymmetricSecurity", dependencies: ["ConstrainedCore", "CoAPSecurity", "OpenSSLSupport"],
-      swiftSettings: device),
+      name: "SymmetricSecurity",
+      dependencies: ["ConstrainedCore", "CoAPSecurity", "OpenSSLSupport"],
+      swiftSettings: device
+    ),
     .target(
       name: "DeviceSession",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "CoAPExchange", "AliyunIoT",
         "OpenSSLSupport", "UDPTransport",
-      ], swiftSettings: device),
+      ],
+      swiftSettings: device
+    ),
     .target(
-      name: "UDPTransport", dependencies: ["ConstrainedCore", "CPOSIX"], swiftSettings: device),
+      name: "UDPTransport",
+      dependencies: ["ConstrainedCore", "CPOSIX"],
+      swiftSettings: device
+    ),
     .target(
       name: "DeviceClient",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "AliyunIoT", "OpenSSLSupport", "SymmetricSecurity",
         "UDPTransport", "DeviceSession",
-      ], swiftSettings: strict),
+      ],
+      swiftSettings: strict
+    ),
     .target(
       name: "PlatformSimulator",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "OpenSSLSupport",
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
         .product(name: "NIOPosix", package: "swift-nio", condition: tools),
-      ], swiftSettings: strict),
+      ],
+      swiftSettings: strict
+    ),
     .executableTarget(
       name: "nbiot",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
         "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceClient", "PlatformSimulator",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
-      ], swiftSettings: strict),
+      ],
+      swiftSettings: strict
+    ),
     .testTarget(
-      name: "CoAPMessageTests", dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"],
-      resources: [.copy("Resources/coap-messages.json")], swiftSettings: strict),
+      name: "CoAPMessageTests",
+      dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"],
+      resources: [.copy("Resources/coap-messages.json")],
+      swiftSettings: strict
+    ),
     .testTarget(
-      name: "PayloadCodingTests", dependencies: ["ConstrainedCore", "PayloadCoding", "TestSupport"],
-      swiftSettings: strict),
+      name: "PayloadCodingTests",
+      dependencies: ["ConstrainedCore", "PayloadCoding", "TestSupport"],
+      swiftSettings: strict
+    ),
     .testTarget(
       name: "CoAPExchangeTests",
       dependencies: ["ConstrainedCore", "CoAPMessage", "CoAPExchange", "TestSupport"],
-      swiftSettings: strict),
+      swiftSettings: strict
+    ),
     .testTarget(
       name: "AliyunIoTTests",
       dependencies: ["ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "TestSupport"],
-      swiftSettings: strict),
+      swiftSettings: strict
+    ),
     .testTarget(
       name: "SymmetricSecurityTests",
       dependencies: [
         "ConstrainedCore", "CoAPSecurity", "OpenSSLSupport", "SymmetricSecurity", "TestSupport",
-      ], swiftSettings: strict),
+      ],
+      swiftSettings: strict
+    ),
     .testTarget(
       name: "DeviceSessionTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
         "OpenSSLSupport", "SymmetricSecurity", "DeviceSession", "PlatformSimulator", "TestSupport",
-      ], swiftSettings: strict),
+      ],
+      swiftSettings: strict
+    ),
     .testTarget(
       name: "DeviceClientTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "AliyunIoT", "DeviceSession", "DeviceClient",
         "PlatformSimulator", "UDPTransport",
-      ], swiftSettings: strict),
+      ],
+      swiftSettings: strict
+    ),
     .testTarget(
-      name: "nbiotTests", dependencies: ["nbiot"],
-      resources: [.copy("README.md")], swiftSettings: strict),
+      name: "nbiotTests",
+      dependencies: ["nbiot"],
+      resources: [.copy("README.md")],
+      swiftSettings: strict
+    ),
     .executableTarget(
       name: "device-probe",
       dependencies: [
         "ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "SymmetricSecurity", "UDPTransport",
         "DeviceSession", "CPOSIX",
-      ], path: "Tests/DeviceProbe", swiftSettings: device),
+      ],
+      path: "Tests/DeviceProbe",
+      swiftSettings: device
+    ),
     .target(
       name: "Tier0Proof",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange",
         "AliyunIoT",
-      ], path: "Tests/Tier0Proof", swiftSettings: device),
+      ],
+      path: "Tests/Tier0Proof",
+      swiftSettings: device
+    ),
     .target(
-      name: "TestSupport", dependencies: ["ConstrainedCore"], path: "Tests/TestSupport",
-      swiftSettings: strict),
+      name: "TestSupport",
+      dependencies: ["ConstrainedCore"],
+      path: "Tests/TestSupport",
+      swiftSettings: strict
+    ),
   ]
 )

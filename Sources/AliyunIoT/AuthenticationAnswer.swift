@@ -44,7 +44,9 @@ public struct AuthenticationAnswer: Sendable {
   }
 
   private static func text<let capacity: Int>(
-    _ value: JSONToken, in reader: borrowing JSONReader, otherwise failure: AuthenticationAnswerError
+    _ value: JSONToken,
+    in reader: borrowing JSONReader,
+    otherwise failure: AuthenticationAnswerError
   ) throws(AuthenticationAnswerError) -> FixedBytes<capacity> {
     guard case .string(let range) = value, !range.isEmpty else { throw failure }
     var result = FixedBytes<capacity>()
@@ -59,7 +61,8 @@ public struct AuthenticationAnswer: Sendable {
   }
 
   private static func number(
-    _ value: JSONToken, in reader: borrowing JSONReader
+    _ value: JSONToken,
+    in reader: borrowing JSONReader
   ) throws(AuthenticationAnswerError) -> UInt64 {
     switch value {
     case .number(let range), .string(let range):

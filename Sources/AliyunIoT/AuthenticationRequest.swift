@@ -17,8 +17,10 @@ public struct AuthenticationRequest: Sendable {
 
   /// A request with these fields.
   public init(
-    signMethod: SignMethod = .hmacMD5, acknowledgementMode: AcknowledgementMode? = nil,
-    timestamp: UInt64? = nil, sequence: UInt32? = nil
+    signMethod: SignMethod = .hmacMD5,
+    acknowledgementMode: AcknowledgementMode? = nil,
+    timestamp: UInt64? = nil,
+    sequence: UInt32? = nil
   ) {
     self.signMethod = signMethod
     self.acknowledgementMode = acknowledgementMode
@@ -29,7 +31,8 @@ public struct AuthenticationRequest: Sendable {
   /// Appends what is signed: name and value of each field in ASCII order of the names, without
   /// separators; `sign` and `signmethod` are not among them (device guide 3.6).
   public func writeSigningContent(
-    _ identity: DeviceIdentity, into output: inout ByteWriter
+    _ identity: DeviceIdentity,
+    into output: inout ByteWriter
   ) throws(CapacityError) {
     if let acknowledgementMode {
       try output.append("ackMode")
@@ -56,7 +59,9 @@ public struct AuthenticationRequest: Sendable {
   /// `signature` is the HMAC's bytes; they are written in upper-case hexadecimal digits as the guide
   /// prints them for this mode.
   public func writePayload(
-    _ identity: DeviceIdentity, signature: Span<UInt8>, into output: inout ByteWriter
+    _ identity: DeviceIdentity,
+    signature: Span<UInt8>,
+    into output: inout ByteWriter
   ) throws(CapacityError) {
     var storage = InlineArray<640, UInt8>(repeating: 0)
     var json = JSONWriter(storage.mutableSpan)

@@ -5,8 +5,9 @@ public struct DeviceIdentity: Sendable, Equatable {
   /// The product's key, 1 to 64 letters and digits; the platform's have 11.
   public let productKey: FixedBytes<64>
 
-  /// The device's name, 4 to 32 of `[A-Za-z0-9_@.:-]`. The guide's error 6280 allows `_ @ .`; the
-  /// platform's newer pages add `-` and `:`.
+  /// The device's name, 4 to 32 of `[A-Za-z0-9_@.:-]`.
+  ///
+  /// The guide's error 6280 allows `_ @ .`; the platform's newer pages add `-` and `:`.
   public let deviceName: FixedBytes<32>
 
   /// What the client calls itself, 1 to 64 bytes (device guide 3.6).
@@ -14,7 +15,9 @@ public struct DeviceIdentity: Sendable, Equatable {
 
   /// Checks the three; without a `clientID` it is `productKey&deviceName`, as the guide prints it.
   public init(
-    productKey: Span<UInt8>, deviceName: Span<UInt8>, clientID: Span<UInt8>? = nil
+    productKey: Span<UInt8>,
+    deviceName: Span<UInt8>,
+    clientID: Span<UInt8>? = nil
   ) throws(IdentityError) {
     guard productKey.count > 0, productKey.allSatisfy(Self.isAlphanumeric) else {
       throw .productKey

@@ -11,7 +11,9 @@ public enum PlatformAddress {
   /// Appends the host of a product, `PRODUCTKEY.coap.REGION.link.aliyuncs.com`; the guide knows the
   /// region cn-shanghai only.
   public static func writeHost(
-    productKey: Span<UInt8>, region: Span<UInt8>, into output: inout ByteWriter
+    productKey: Span<UInt8>,
+    region: Span<UInt8>,
+    into output: inout ByteWriter
   ) throws(CapacityError) {
     try output.append(productKey)
     try output.append(".coap.")

@@ -17,7 +17,8 @@ public enum PlatformRequest {
 
   /// Appends to `message` what makes it `POST /auth` with a JSON payload.
   public static func writeAuthentication(
-    payload: Span<UInt8>, into message: inout MessageWriter
+    payload: Span<UInt8>,
+    into message: inout MessageWriter
   ) throws(MessageWriterError) {
     try message.path(of: "auth")
     try message.option(.contentFormat, uint: UInt64(widening: ContentFormat.json.rawValue))
@@ -28,8 +29,13 @@ public enum PlatformRequest {
   /// Appends to `message` what makes it `POST /topic/…`; `sequence` and `payload` as the security
   /// layer made them, an empty `sequence` for a mode without one.
   public static func writeReport(
-    topic: Topic, contentFormat: ContentFormat, accept: ContentFormat?, tokenOption: TokenOption,
-    token: Span<UInt8>, sequence: Span<UInt8>, payload: Span<UInt8>,
+    topic: Topic,
+    contentFormat: ContentFormat,
+    accept: ContentFormat?,
+    tokenOption: TokenOption,
+    token: Span<UInt8>,
+    sequence: Span<UInt8>,
+    payload: Span<UInt8>,
     into message: inout MessageWriter
   ) throws(MessageWriterError) {
     try message.path(of: "topic")

@@ -20,8 +20,9 @@ public enum ResponseMeaning: Equatable, Sendable {
     }
   }
 
-  /// The meaning of an answer to a report. 4.01 is the guide's; the platform's own SDK v3 takes 4.02
-  /// for an invalid token too.
+  /// The meaning of an answer to a report.
+  ///
+  /// 4.01 is the guide's; the platform's own SDK v3 takes 4.02 for an invalid token too.
   public init(ofReport code: Code) {
     switch code {
     case _ where code.isSuccess: self = .success

@@ -49,7 +49,8 @@ extension ClientEndpoint {
   /// Takes in a datagram that is not a message: a confirmable one is refused with a Reset
   /// (RFC 7252 Section 4.2), anything else and any unknown version is ignored (Sections 3 and 4.3).
   public mutating func handleMalformed(
-    _ datagram: Span<UInt8>, _ error: MessageFormatError
+    _ datagram: Span<UInt8>,
+    _ error: MessageFormatError
   ) {
     switch error {
     case .truncatedHeader, .unknownVersion: return
@@ -86,7 +87,9 @@ extension ClientEndpoint {
   /// Sends `request`, a whole confirmable message with an ID from `newMessageID`, as soon as NSTART
   /// allows; `random` spreads its retransmissions.
   public mutating func send(
-    _ request: Span<UInt8>, random: UInt32, parameters: TransmissionParameters? = nil
+    _ request: Span<UInt8>,
+    random: UInt32,
+    parameters: TransmissionParameters? = nil
   ) throws(ExchangeError) -> ExchangeID {
     guard request.count <= maxMessageSize else { throw .messageTooLong(limit: maxMessageSize) }
     guard let index = firstSlot(where: { $0.phase == .free }) else {
@@ -123,7 +126,8 @@ extension ClientEndpoint {
 extension ClientEndpoint {
   /// Writes the next datagram that is due, whole, into an empty `output`; `nil` when none is.
   public mutating func pollTransmit(
-    into output: inout ByteWriter, at now: Instant
+    into output: inout ByteWriter,
+    at now: Instant
   ) throws(CapacityError) -> Transmission? {
     if let reply = replies.first {
       try reply.write(into: &output)
@@ -162,7 +166,8 @@ extension ClientEndpoint {
 
 extension ClientEndpoint {
   private mutating func handleAcknowledgement(
-    _ message: borrowing MessageView, at now: Instant
+    _ message: borrowing MessageView,
+    at now: Instant
   ) -> Reception {
     // RFC 7252 Section 4.2: an acknowledgement is matched by its message ID. A late or second one
     // matches nothing and is ignored in silence.
@@ -193,7 +198,8 @@ extension ClientEndpoint {
   }
 
   private mutating func handleSeparate(
-    _ message: borrowing MessageView, at now: Instant
+    _ message: borrowing MessageView,
+    at now: Instant
   ) -> Reception {
     let isConfirmable = message.type == .confirmable
     let messageID = message.messageID
@@ -224,8 +230,9 @@ extension ClientEndpoint {
     return .response(slots[index].id)
   }
 
-  /// Where the first exchange of that kind is. `Sequence.first(where:)` would allocate on a 32-bit
-  /// machine.
+  /// Where the first exchange of that kind is.
+  ///
+  /// `Sequence.first(where:)` would allocate on a 32-bit machine.
   private func firstSlot(
     where matches: (borrowing Exchange<maxMessageSize>) -> Bool
   ) -> Int? {
@@ -251,8 +258,10 @@ extension ClientEndpoint {
 }
 
 extension MessageView {
-  /// Whether the response carries a critical option that this client gives no meaning to
-  /// (RFC 7252 Section 5.4.1: such a response is rejected). The platform's 2089 is known.
+  /// Whether the response carries a critical option that this client gives no meaning to (RFC 7252
+  /// Section 5.4.1: such a response is rejected).
+  ///
+  /// The platform's 2089 is known.
   fileprivate var hasUnrecognizedCriticalOption: Bool {
     var iterator = options
     while let option = iterator.next() {

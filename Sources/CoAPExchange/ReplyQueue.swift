@@ -15,8 +15,9 @@ struct EmptyReply {
   }
 }
 
-/// Up to 8 empty replies that wait to be sent. When full, the newest is dropped: its message comes
-/// again and is answered then.
+/// Up to 8 empty replies that wait to be sent.
+///
+/// When full, the newest is dropped: its message comes again and is answered then.
 struct ReplyQueue {
   private var entries = InlineArray<8, EmptyReply>(repeating: EmptyReply())
   private var start = 0
@@ -38,8 +39,10 @@ struct ReplyQueue {
   }
 }
 
-/// The message IDs of the last 8 separate responses, to know their duplicates by. When full, the
-/// oldest is forgotten: its next duplicate gets a Reset instead of an acknowledgement.
+/// The message IDs of the last 8 separate responses, to know their duplicates by.
+///
+/// When full, the oldest is forgotten: its next duplicate gets a Reset instead of an
+/// acknowledgement.
 struct RecentMessageIDs {
   private struct Entry {
     var messageID: UInt16 = 0

@@ -20,15 +20,19 @@ public struct TransmissionParameters: Equatable, Sendable {
 
   /// Parameters of one's own; values outside their ranges are a caller's mistake and trap.
   public init(
-    acknowledgementTimeout: Milliseconds, acknowledgementRandomFactor: Int64 = 1_500,
-    maxRetransmit: Int, nstart: Int = 1
+    acknowledgementTimeout: Milliseconds,
+    acknowledgementRandomFactor: Int64 = 1_500,
+    maxRetransmit: Int,
+    nstart: Int = 1
   ) {
     precondition(
       acknowledgementTimeout.count > 0 && acknowledgementTimeout.count <= 3_600_000,
-      "ACK_TIMEOUT is between 1 millisecond and 1 hour")
+      "ACK_TIMEOUT is between 1 millisecond and 1 hour"
+    )
     precondition(
       acknowledgementRandomFactor >= 1_000 && acknowledgementRandomFactor <= 10_000,
-      "ACK_RANDOM_FACTOR is between 1 and 10")
+      "ACK_RANDOM_FACTOR is between 1 and 10"
+    )
     precondition(maxRetransmit >= 0 && maxRetransmit <= 20, "MAX_RETRANSMIT is between 0 and 20")
     precondition(nstart >= 1, "NSTART is at least 1")
     self.acknowledgementTimeout = acknowledgementTimeout
@@ -39,20 +43,31 @@ public struct TransmissionParameters: Equatable, Sendable {
 
   /// The RFC's own: 2 s, 1.5, 4; gives up after 93 s.
   public static let standard = TransmissionParameters(
-    acknowledgementTimeout: Milliseconds(2_000), maxRetransmit: 4)
+    acknowledgementTimeout: Milliseconds(2_000),
+    maxRetransmit: 4
+  )
 
   /// For LTE-M: 4 s, 1.5, 4; gives up after 186 s.
   public static let lteM = TransmissionParameters(
-    acknowledgementTimeout: Milliseconds(4_000), maxRetransmit: 4)
+    acknowledgementTimeout: Milliseconds(4_000),
+    maxRetransmit: 4
+  )
 
-  /// For NB-IoT: 10 s, 1.5, 3; gives up after 225 s. Answers take 2 to 40 seconds there.
+  /// For NB-IoT: 10 s, 1.5, 3; gives up after 225 s.
+  ///
+  /// Answers take 2 to 40 seconds there.
   public static let nbIoT = TransmissionParameters(
-    acknowledgementTimeout: Milliseconds(10_000), maxRetransmit: 3)
+    acknowledgementTimeout: Milliseconds(10_000),
+    maxRetransmit: 3
+  )
 
-  /// For NB-IoT at the edge of a cell: 15 s, 1.5, 2; gives up after 157.5 s. One vendor found 10 s
-  /// to be too short there.
+  /// For NB-IoT at the edge of a cell: 15 s, 1.5, 2; gives up after 157.5 s.
+  ///
+  /// One vendor found 10 s to be too short there.
   public static let nbIoTDeep = TransmissionParameters(
-    acknowledgementTimeout: Milliseconds(15_000), maxRetransmit: 2)
+    acknowledgementTimeout: Milliseconds(15_000),
+    maxRetransmit: 2
+  )
 
   /// MAX_TRANSMIT_SPAN: from the first transmission to the last retransmission, at the longest.
   public var maxTransmitSpan: Milliseconds { scaled(doublings: maxRetransmit) }
@@ -77,7 +92,8 @@ public struct TransmissionParameters: Equatable, Sendable {
   /// The first timeout: ACK_TIMEOUT times a factor between 1 and ACK_RANDOM_FACTOR, by `random`.
   public func initialTimeout(random: UInt32) -> Milliseconds {
     let spread = acknowledgementTimeout.count * (acknowledgementRandomFactor - 1_000) / 1_000
-    return acknowledgementTimeout + Milliseconds(spread * Int64(widening: random) / Int64(widening: UInt32.max))
+    return acknowledgementTimeout
+      + Milliseconds(spread * Int64(widening: random) / Int64(widening: UInt32.max))
   }
 
   /// ACK_TIMEOUT times 2 to the `doublings` less 1, times ACK_RANDOM_FACTOR.

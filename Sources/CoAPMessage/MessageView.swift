@@ -88,7 +88,8 @@ public struct MessageView: ~Escapable {
   var tokenLength: Int { Int(bytes[0] & 0x0F) }
 
   private static func checkOptions(
-    of bytes: Span<UInt8>, from start: Int
+    of bytes: Span<UInt8>,
+    from start: Int
   ) throws(MessageFormatError) -> Int {
     let end = bytes.count
     var offset = start

@@ -17,7 +17,10 @@ public struct MessageWriter: ~Copyable, ~Escapable {
   /// Writes header and token at the start of `storage`.
   @_lifetime(copy storage)
   public init(
-    _ storage: consuming MutableSpan<UInt8>, type: MessageType, code: Code, messageID: UInt16,
+    _ storage: consuming MutableSpan<UInt8>,
+    type: MessageType,
+    code: Code,
+    messageID: UInt16,
     token: Token
   ) throws(MessageWriterError) {
     guard code != .empty || token.count == 0 else { throw .emptyMessageWithToken }
@@ -42,7 +45,8 @@ public struct MessageWriter: ~Copyable, ~Escapable {
 
   /// Appends an option with its value as it stands.
   public mutating func option(
-    _ number: OptionNumber, _ value: Span<UInt8>
+    _ number: OptionNumber,
+    _ value: Span<UInt8>
   ) throws(MessageWriterError) {
     let start = output.count
     do throws(CapacityError) {
@@ -57,7 +61,8 @@ public struct MessageWriter: ~Copyable, ~Escapable {
 
   /// Appends an option with a number as value, in as few bytes as it takes (RFC 7252 Section 3.2).
   public mutating func option(
-    _ number: OptionNumber, uint value: UInt64
+    _ number: OptionNumber,
+    uint value: UInt64
   ) throws(MessageWriterError) {
     let start = output.count
     let length = (64 - value.leadingZeroBitCount + 7) / 8
@@ -88,7 +93,8 @@ public struct MessageWriter: ~Copyable, ~Escapable {
   }
 
   private mutating func optionHeader(
-    _ number: OptionNumber, length: Int
+    _ number: OptionNumber,
+    length: Int
   ) throws(CapacityError) {
     precondition(!isEmptyMessage, "an Empty message has no options (RFC 7252 Section 4.1)")
     precondition(number.rawValue >= lastOption, "options are written in ascending order")

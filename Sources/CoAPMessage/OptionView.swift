@@ -16,8 +16,10 @@ public struct OptionView: ~Escapable {
     self.value = value
   }
 
-  /// The value as an unsigned number, the highest byte first; leading zero bytes are accepted
-  /// (RFC 7252 Section 3.2). `nil` when the number takes more than 64 bits.
+  /// The value as an unsigned number, the highest byte first; leading zero bytes are accepted (RFC
+  /// 7252 Section 3.2).
+  ///
+  /// `nil` when the number takes more than 64 bits.
   public var uintValue: UInt64? {
     var result: UInt64 = 0
     for index in value.indices {
@@ -61,7 +63,9 @@ public struct OptionIterator: ~Escapable {
     let value = bytes.extracting(offset..<offset + length)
     offset += length
     return OptionView(
-      number: OptionNumber(rawValue: UInt16(truncatingIfNeeded: number)), value: value)
+      number: OptionNumber(rawValue: UInt16(truncatingIfNeeded: number)),
+      value: value
+    )
   }
 
   @inlinable

@@ -44,7 +44,8 @@ extension MessageView {
   }
 
   private static func appendPathByte(
-    _ byte: UInt8, to output: inout ByteWriter
+    _ byte: UInt8,
+    to output: inout ByteWriter
   ) throws(CapacityError) {
     switch byte {
     case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),

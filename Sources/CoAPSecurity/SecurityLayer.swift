@@ -13,7 +13,8 @@ public protocol SecurityLayer: ~Copyable {
   /// Makes the session's key of the device secret and the random that `/auth` gave; a layer with
   /// keys of its own does nothing. The old key is wiped.
   mutating func establish(
-    secret: Span<UInt8>, random: Span<UInt8>
+    secret: Span<UInt8>,
+    random: Span<UInt8>
   ) throws(SecurityError)
 
   /// Appends what is to stand in the message for `payload`.
@@ -24,7 +25,8 @@ public protocol SecurityLayer: ~Copyable {
 
   /// Appends the value of option 2089 for a sequence number.
   mutating func sealSequence(
-    _ sequence: UInt64, into output: inout ByteWriter
+    _ sequence: UInt64,
+    into output: inout ByteWriter
   ) throws(SecurityError)
 
   /// Appends the datagram that carries `message`.
@@ -35,7 +37,8 @@ public protocol SecurityLayer: ~Copyable {
 
   /// Writes the next datagram of the layer itself, whole; `false` when there is none.
   mutating func pollTransmit(
-    into output: inout ByteWriter, at now: Instant
+    into output: inout ByteWriter,
+    at now: Instant
   ) throws(SecurityError) -> Bool
 
   /// When the layer's `handleTimeout` is to be called next.
@@ -49,21 +52,24 @@ public protocol SecurityLayer: ~Copyable {
 extension SecurityLayer where Self: ~Copyable {
   /// Appends `message` as it is.
   public mutating func wrap(
-    _ message: Span<UInt8>, into output: inout ByteWriter
+    _ message: Span<UInt8>,
+    into output: inout ByteWriter
   ) throws(SecurityError) {
     do throws(CapacityError) { try output.append(message) } catch { throw .capacity }
   }
 
   /// Appends `datagram` as it is.
   public mutating func unwrap(
-    _ datagram: Span<UInt8>, into output: inout ByteWriter
+    _ datagram: Span<UInt8>,
+    into output: inout ByteWriter
   ) throws(SecurityError) {
     do throws(CapacityError) { try output.append(datagram) } catch { throw .capacity }
   }
 
   /// There is never one.
   public mutating func pollTransmit(
-    into output: inout ByteWriter, at now: Instant
+    into output: inout ByteWriter,
+    at now: Instant
   ) throws(SecurityError) -> Bool {
     false
   }

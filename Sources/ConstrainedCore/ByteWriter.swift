@@ -76,10 +76,8 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     guard added <= storage.count - count else { throw CapacityError() }
     // SAFETY: a StaticString's bytes live as long as the program.
     let bytes = unsafe UnsafeBufferPointer(start: text.utf8Start, count: added)
-    for unsafe byte in unsafe bytes {
-      storage[count] = byte
-      length += 1
-    }
+    for index in 0..<added { storage[length + index] = unsafe bytes[index] }
+    length += added
   }
 
   /// Appends a number in decimal digits, 1 to 20 bytes, or nothing.

@@ -32,11 +32,11 @@ public struct FixedBytes<let capacity: Int>: Sendable {
   public var isEmpty: Bool { count == 0 }
 
   /// The bytes in use.
-  // `@_addressableSelf`: the span points into `self`, which must therefore come by address. Without
-  // it 6.3.1 passes a specialised FixedBytes by value and the span outlives the copy; seen in the
-  // Embedded build, where every use is specialised.
   @inlinable
   public var bytes: Span<UInt8> {
+    // `@_addressableSelf`: the span points into `self`, which must therefore come by address. Without
+    // it 6.3.1 passes a specialised FixedBytes by value, and the span outlives the copy: seen in the
+    // Embedded build, where every use is specialised.
     @_lifetime(borrow self)
     @_addressableSelf
     get { storage.span.extracting(0..<count) }

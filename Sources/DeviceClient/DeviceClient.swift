@@ -18,10 +18,12 @@ internal import UDPTransport
 public final class DeviceClient: Sendable {
   private let core: DeviceCore
 
-  /// Checks the names, resolves the host and opens the socket; sends nothing. The secret is copied;
-  /// wipe your own.
+  /// Checks the names, resolves the host and opens the socket; sends nothing.
+  ///
+  /// The secret is copied; wipe your own.
   public init(
-    _ configuration: DeviceClientConfiguration, secret: [UInt8]
+    _ configuration: DeviceClientConfiguration,
+    secret: [UInt8]
   ) throws(DeviceClientError) {
     let identity: DeviceIdentity
     do throws(IdentityError) {
@@ -29,11 +31,14 @@ public final class DeviceClient: Sendable {
       if let clientID {
         identity = try DeviceIdentity(
           productKey: Array(configuration.productKey.utf8).span,
-          deviceName: Array(configuration.deviceName.utf8).span, clientID: clientID.span)
+          deviceName: Array(configuration.deviceName.utf8).span,
+          clientID: clientID.span
+        )
       } else {
         identity = try DeviceIdentity(
           productKey: Array(configuration.productKey.utf8).span,
-          deviceName: Array(configuration.deviceName.utf8).span)
+          deviceName: Array(configuration.deviceName.utf8).span
+        )
       }
     } catch {
       throw .identity(error)
@@ -43,12 +48,21 @@ public final class DeviceClient: Sendable {
     }
     do throws(TransportError) {
       let socket = try UDPSocket(
-        host: Array(configuration.host.utf8).span, port: configuration.port)
+        host: Array(configuration.host.utf8).span,
+        port: configuration.port
+      )
       core = DeviceCore(
         session: DeviceSession(
-          identity: identity, secret: bytes, settings: configuration.settings,
-          security: SymmetricSecurity(), randomness: SystemRandom()),
-        socket: socket, signal: try WakeSignal(), onTransmission: configuration.onTransmission)
+          identity: identity,
+          secret: bytes,
+          settings: configuration.settings,
+          security: SymmetricSecurity(),
+          randomness: SystemRandom()
+        ),
+        socket: socket,
+        signal: try WakeSignal(),
+        onTransmission: configuration.onTransmission
+      )
     } catch {
       throw .transport(error)
     }
@@ -59,8 +73,9 @@ public final class DeviceClient: Sendable {
     core.stop()
   }
 
-  /// Authenticates, unless the device has a token. `publish` does it by itself; call this to learn
-  /// early that the credentials are good.
+  /// Authenticates, unless the device has a token.
+  ///
+  /// `publish` does it by itself; call this to learn early that the credentials are good.
   public func connect() async throws {
     let id = core.makeID()
     try await withTaskCancellationHandler {
@@ -75,7 +90,9 @@ public final class DeviceClient: Sendable {
   /// Throws `DeviceClientError`, or `CancellationError` when the task is cancelled; the platform may
   /// have the report then.
   public func publish(
-    _ payload: [UInt8], to topic: String, format: ContentFormat = .json
+    _ payload: [UInt8],
+    to topic: String,
+    format: ContentFormat = .json
   ) async throws -> Receipt {
     let checked: Topic
     do throws(TopicError) {
@@ -91,7 +108,13 @@ public final class DeviceClient: Sendable {
       try await withCheckedThrowingContinuation {
         core.publish(
           DeviceCore.Pending(
-            id: id, topic: checked, payload: payload, format: format, continuation: $0))
+            id: id,
+            topic: checked,
+            payload: payload,
+            format: format,
+            continuation: $0
+          )
+        )
       }
     } onCancel: {
       core.cancel(id)
@@ -101,8 +124,9 @@ public final class DeviceClient: Sendable {
   /// What the client has sent and received.
   public var counters: DeviceCounters { core.counters }
 
-  /// Ends what is under way with an error and closes the socket. Nothing is sent: on a radio a
-  /// farewell costs a wake-up.
+  /// Ends what is under way with an error and closes the socket.
+  ///
+  /// Nothing is sent: on a radio a farewell costs a wake-up.
   public func close() async {
     core.stop()
   }

@@ -22,8 +22,11 @@ public struct DeviceClientConfiguration: Sendable {
   /// A device of the symmetric mode at the platform's own address (device guide 3.6), unless a host
   /// or a port is given.
   public init(
-    productKey: String, deviceName: String, host: String? = nil,
-    port: UInt16 = PlatformAddress.symmetricPort, region: String = "cn-shanghai"
+    productKey: String,
+    deviceName: String,
+    host: String? = nil,
+    port: UInt16 = PlatformAddress.symmetricPort,
+    region: String = "cn-shanghai"
   ) {
     self.productKey = productKey
     self.deviceName = deviceName

@@ -65,7 +65,8 @@ final class DeviceCore: Sendable {
   private let onTransmission: (@Sendable (DeviceTransmission) -> Void)?
 
   init(
-    session: consuming sending Session, socket: consuming sending UDPSocket,
+    session: consuming sending Session,
+    socket: consuming sending UDPSocket,
     signal: consuming WakeSignal,
     onTransmission: (@Sendable (DeviceTransmission) -> Void)?
   ) {
@@ -189,13 +190,19 @@ final class DeviceCore: Sendable {
   }
 
   private static func startNext(
-    _ state: inout State, _ resumption: inout Resumption, at now: Instant
+    _ state: inout State,
+    _ resumption: inout Resumption,
+    at now: Instant
   ) {
     guard state.current == nil, !state.queue.isEmpty else { return }
     let next = state.queue.removeFirst()
     do throws(DeviceError) {
       _ = try state.session.publish(
-        topic: next.topic, payload: next.payload.span, format: next.format, at: now)
+        topic: next.topic,
+        payload: next.payload.span,
+        format: next.format,
+        at: now
+      )
       state.current = next
     } catch {
       resumption.finish(next, .failure(DeviceClientError.device(error)))
@@ -203,7 +210,9 @@ final class DeviceCore: Sendable {
   }
 
   private static func handle(
-    _ event: DeviceEvent, _ state: inout State, _ resumption: inout Resumption
+    _ event: DeviceEvent,
+    _ state: inout State,
+    _ resumption: inout Resumption
   ) {
     switch event {
     case .authenticated:
@@ -235,7 +244,9 @@ final class DeviceCore: Sendable {
   }
 
   private static func failAll(
-    _ state: inout State, _ error: DeviceClientError, _ resumption: inout Resumption
+    _ state: inout State,
+    _ error: DeviceClientError,
+    _ resumption: inout Resumption
   ) {
     for connecting in state.connecting { resumption.finish(connecting, .failure(error)) }
     if let current = state.current { resumption.finish(current, .failure(error)) }

@@ -44,7 +44,9 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   private mutating func handle(
-    _ message: borrowing MessageView, ofDatagram count: Int, at now: Instant
+    _ message: borrowing MessageView,
+    ofDatagram count: Int,
+    at now: Instant
   ) {
     switch endpoint.handle(message, at: now) {
     case .response(let exchange):
@@ -73,7 +75,8 @@ extension DeviceSession where Security: ~Copyable {
 
 extension DeviceSession where Security: ~Copyable {
   private mutating func handleAuthenticationAnswer(
-    _ message: borrowing MessageView, at now: Instant
+    _ message: borrowing MessageView,
+    at now: Instant
   ) {
     switch ResponseMeaning(ofAuthentication: message.code) {
     case .success: break
@@ -119,7 +122,9 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   private static func establish(
-    _ security: inout Security, secret: borrowing SecretBytes, random: FixedBytes<32>
+    _ security: inout Security,
+    secret: borrowing SecretBytes,
+    random: FixedBytes<32>
   ) throws(SecurityError) {
     try security.establish(secret: secret.bytes, random: random.bytes)
   }
@@ -147,7 +152,11 @@ extension DeviceSession where Security: ~Copyable {
       isKeyConfirmed = isReadable
       if !isReadable { forgetToken() }
       finishReport(
-        isReadable ? .acknowledged : .unreadableAnswer, code: code, messageID: messageID, at: now)
+        isReadable ? .acknowledged : .unreadableAnswer,
+        code: code,
+        messageID: messageID,
+        at: now
+      )
     case .authenticateAgain where !report.hasReauthenticated:
       report.hasReauthenticated = true
       report.phase = .awaitingToken
@@ -181,16 +190,28 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   func makeResult(
-    _ outcome: ReportOutcome, code: Code?, messageID: FixedBytes<64>, at now: Instant
+    _ outcome: ReportOutcome,
+    code: Code?,
+    messageID: FixedBytes<64>,
+    at now: Instant
   ) -> ReportResult {
     ReportResult(
-      id: report.id, outcome: outcome, code: code, messageID: messageID,
-      sequence: report.sequence, bytesUp: report.bytesUp, bytesDown: report.bytesDown,
-      transmissions: report.transmissions, duration: now - report.startedAt)
+      id: report.id,
+      outcome: outcome,
+      code: code,
+      messageID: messageID,
+      sequence: report.sequence,
+      bytesUp: report.bytesUp,
+      bytesDown: report.bytesDown,
+      transmissions: report.transmissions,
+      duration: now - report.startedAt
+    )
   }
 
   mutating func finishReport(
-    _ outcome: ReportOutcome, code: Code?, messageID: FixedBytes<64> = FixedBytes(),
+    _ outcome: ReportOutcome,
+    code: Code?,
+    messageID: FixedBytes<64> = FixedBytes(),
     at now: Instant
   ) {
     events.append(.report(makeResult(outcome, code: code, messageID: messageID, at: now)))

@@ -16,8 +16,10 @@ extension DeviceSession where Security: ~Copyable {
   /// Sends `POST /auth`.
   mutating func startAuthentication(at now: Instant) {
     var fields = AuthenticationRequest(
-      signMethod: settings.signMethod, acknowledgementMode: settings.acknowledgementMode,
-      timestamp: settings.timestamp)
+      signMethod: settings.signMethod,
+      acknowledgementMode: settings.acknowledgementMode,
+      timestamp: settings.timestamp
+    )
     // The platform's own SDK v3 draws the number of /auth from 0 to 9999.
     if security.usesSequence { fields.sequence = randomness.nextUInt32() % 10_000 }
     do throws(SecurityError) {
@@ -25,7 +27,8 @@ extension DeviceSession where Security: ~Copyable {
       authentication = .inFlight(
         try startExchange { (message: inout MessageWriter) throws(MessageWriterError) in
           try PlatformRequest.writeAuthentication(payload: payload.bytes, into: &message)
-        })
+        }
+      )
     } catch {
       failAuthentication(.security(error), at: now)
     }
@@ -55,9 +58,17 @@ extension DeviceSession where Security: ~Copyable {
       report.phase = .inFlight(
         try startExchange { (message: inout MessageWriter) throws(MessageWriterError) in
           try PlatformRequest.writeReport(
-            topic: topic, contentFormat: format, accept: accept, tokenOption: tokenOption,
-            token: token.bytes, sequence: sealedSequence.bytes, payload: sealedPayload.bytes, into: &message)
-        })
+            topic: topic,
+            contentFormat: format,
+            accept: accept,
+            tokenOption: tokenOption,
+            token: token.bytes,
+            sequence: sealedSequence.bytes,
+            payload: sealedPayload.bytes,
+            into: &message
+          )
+        }
+      )
     } catch {
       finishReport(.unsealable(error), code: nil, at: now)
     }
@@ -102,8 +113,12 @@ extension DeviceSession where Security: ~Copyable {
     let count: Int
     do throws(MessageWriterError) {
       var message = try MessageWriter(
-        storage.mutableSpan, type: .confirmable, code: .post, messageID: endpoint.newMessageID(),
-        token: Token(UInt32(truncatingIfNeeded: bits)))
+        storage.mutableSpan,
+        type: .confirmable,
+        code: .post,
+        messageID: endpoint.newMessageID(),
+        token: Token(UInt32(truncatingIfNeeded: bits))
+      )
       try build(&message)
       count = message.count
     } catch {
@@ -111,7 +126,9 @@ extension DeviceSession where Security: ~Copyable {
     }
     do throws(ExchangeError) {
       return try endpoint.send(
-        storage.span.extracting(0..<count), random: UInt32(truncatingIfNeeded: bits >> 32))
+        storage.span.extracting(0..<count),
+        random: UInt32(truncatingIfNeeded: bits >> 32)
+      )
     } catch {
       preconditionFailure("a session has one request under way at a time")
     }

@@ -2,13 +2,16 @@ public import ConstrainedCore
 public import UDPTransport
 
 extension DeviceSession where Security: ~Copyable {
-  /// Does over a socket what is due now: takes in the datagrams that are there, lets time pass, sends
-  /// what is due. Then poll the events, and wait on the socket until `pollTimeout`.
+  /// Does over a socket what is due now: takes in the datagrams that are there, lets time pass,
+  /// sends what is due.
+  ///
+  /// Then poll the events, and wait on the socket until `pollTimeout`.
   ///
   /// `observe` is told of each datagram sent. After an error the session is as it was and goes on
   /// when called again.
   public mutating func drive(
-    over socket: borrowing UDPSocket, at now: Instant,
+    over socket: borrowing UDPSocket,
+    at now: Instant,
     observe: (DeviceTransmission) -> Void = { _ in }
   ) throws(TransportError) {
     var datagram = FixedBytes<1_472>()

@@ -47,8 +47,11 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
 
   /// A session without a token; it sends nothing yet.
   public init(
-    identity: DeviceIdentity, secret: consuming SecretBytes, settings: DeviceSettings = .init(),
-    security: consuming Security, randomness: Randomness
+    identity: DeviceIdentity,
+    secret: consuming SecretBytes,
+    settings: DeviceSettings = .init(),
+    security: consuming Security,
+    randomness: Randomness
   ) {
     self.identity = identity
     self.secret = secret
@@ -88,7 +91,10 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Reports `payload` to `topic`, authenticating first where needed; an event says how it ended.
   public mutating func publish(
-    topic: Topic, payload: Span<UInt8>, format: ContentFormat = .json, at now: Instant
+    topic: Topic,
+    payload: Span<UInt8>,
+    format: ContentFormat = .json,
+    at now: Instant
   ) throws(DeviceError) -> ReportID {
     guard report.phase == .none else { throw .busy }
     do throws(CapacityError) {
@@ -107,8 +113,9 @@ extension DeviceSession where Security: ~Copyable {
     return report.id
   }
 
-  /// Forgets the report under way and stops its retransmissions; no event follows. The platform may
-  /// or may not have it.
+  /// Forgets the report under way and stops its retransmissions; no event follows.
+  ///
+  /// The platform may or may not have it.
   public mutating func cancelReport() {
     if case .inFlight(let exchange) = report.phase { endpoint.cancel(exchange) }
     report.phase = .none
@@ -136,7 +143,8 @@ extension DeviceSession where Security: ~Copyable {
   /// Writes the next datagram that is due, whole, into an empty `output` of at least `maxDatagram`
   /// bytes; `nil` when none is.
   public mutating func pollTransmit(
-    into output: inout ByteWriter, at now: Instant
+    into output: inout ByteWriter,
+    at now: Instant
   ) throws(DeviceError) -> DeviceTransmission? {
     let start = output.count
     do throws(SecurityError) {

@@ -22,8 +22,9 @@ public struct DeviceSettings: Sendable {
   /// Retransmission.
   public var timing = TransmissionParameters.standard
 
-  /// How often a request is made again after 5.00, before the report is given up. The waits start at
-  /// ACK_TIMEOUT and double.
+  /// How often a request is made again after 5.00, before the report is given up.
+  ///
+  /// The waits start at ACK_TIMEOUT and double.
   public var serverErrorRetries = 3
 
   /// The settings that the guide prints.

@@ -50,7 +50,9 @@ struct PendingReport {
 }
 
 /// The events that wait for `pollEvent`; a session makes at most two between its owner's calls: one
-/// of its token and one of its report. When the owner polls none, the oldest is dropped.
+/// of its token and one of its report.
+///
+/// When the owner polls none, the oldest is dropped.
 struct EventQueue {
   private var entries = InlineArray<4, DeviceEvent?>(repeating: nil)
   private var count = 0

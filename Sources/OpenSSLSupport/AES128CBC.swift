@@ -14,7 +14,9 @@ public struct AES128CBC: ~Copyable {
   private let decryption: OpaquePointer
   private let vector: FixedBytes<16>
 
-  /// Makes the contexts. `key` and `vector` must have 16 bytes each.
+  /// Makes the contexts.
+  ///
+  /// `key` and `vector` must have 16 bytes each.
   public init(key: Span<UInt8>, vector: Span<UInt8>) throws(OpenSSLError) {
     precondition(key.count == 16 && vector.count == 16, "AES-128 takes a key and a block")
     guard let encryption = unsafe Self.context(key: key, encrypts: true) else {
@@ -44,7 +46,8 @@ public struct AES128CBC: ~Copyable {
 
   /// Appends the ciphertext of `plaintext`; `false`, and nothing appended, without room for it.
   public func encrypt(
-    _ plaintext: Span<UInt8>, into output: inout ByteWriter
+    _ plaintext: Span<UInt8>,
+    into output: inout ByteWriter
   ) throws(OpenSSLError) -> Bool {
     guard output.remaining >= Self.sealedCount(plaintext.count) else { return false }
     let whole = plaintext.count / Self.blockSize * Self.blockSize
@@ -68,7 +71,8 @@ public struct AES128CBC: ~Copyable {
   ///
   /// The padding is checked in a time that does not depend on it.
   public func decrypt(
-    _ ciphertext: Span<UInt8>, into output: inout ByteWriter
+    _ ciphertext: Span<UInt8>,
+    into output: inout ByteWriter
   ) throws(OpenSSLError) -> Bool {
     let count = ciphertext.count
     guard count > 0, count % Self.blockSize == 0, output.remaining >= count else { return false }
@@ -103,7 +107,13 @@ public struct AES128CBC: ~Copyable {
     // SAFETY: the key has 16 bytes, which is what the cipher reads.
     let ready = unsafe key.withUnsafeBufferPointer {
       unsafe EVP_CipherInit_ex(
-        context, EVP_aes_128_cbc(), nil, $0.baseAddress, nil, encrypts ? 1 : 0)
+        context,
+        EVP_aes_128_cbc(),
+        nil,
+        $0.baseAddress,
+        nil,
+        encrypts ? 1 : 0
+      )
     }
     guard ready == 1, unsafe EVP_CIPHER_CTX_set_padding(context, 0) == 1 else {
       unsafe EVP_CIPHER_CTX_free(context)
@@ -122,7 +132,9 @@ public struct AES128CBC: ~Copyable {
 
   /// Passes whole blocks through; without padding, as many bytes come out as go in.
   private func update(
-    _ context: OpaquePointer, _ input: Span<UInt8>, into output: inout ByteWriter
+    _ context: OpaquePointer,
+    _ input: Span<UInt8>,
+    into output: inout ByteWriter
   ) throws(OpenSSLError) {
     guard input.count > 0 else { return }
     var made: Int32 = 0
@@ -131,7 +143,12 @@ public struct AES128CBC: ~Copyable {
       var status: Int32 = 0
       unsafe output.appendUnchecked { room in
         status = unsafe EVP_CipherUpdate(
-          context, room.baseAddress, &made, source.baseAddress, Int32(source.count))
+          context,
+          room.baseAddress,
+          &made,
+          source.baseAddress,
+          Int32(source.count)
+        )
         return status == 1 ? Int(made) : 0
       }
       return status

@@ -21,13 +21,21 @@ public enum Hash: Sendable {
 
   /// The HMAC of `content` (RFC 2104), keyed with `key`.
   public func hmac(
-    key: Span<UInt8>, content: Span<UInt8>
+    key: Span<UInt8>,
+    content: Span<UInt8>
   ) throws(OpenSSLError) -> FixedBytes<32> {
     try unsafe output { (target, length) in
       unsafe key.withUnsafeBufferPointer { key in
         unsafe content.withUnsafeBufferPointer {
           unsafe HMAC(
-            function, key.baseAddress, Int32(key.count), $0.baseAddress, $0.count, target, length)
+            function,
+            key.baseAddress,
+            Int32(key.count),
+            $0.baseAddress,
+            $0.count,
+            target,
+            length
+          )
             != nil
         }
       }

@@ -11,8 +11,9 @@ public struct SecretBytes: ~Copyable {
   /// The longest secret that is taken, in bytes; the platform's have 32.
   public static let maxCount = 128
 
-  /// Copies `bytes`; the caller wipes its own copy. `nil` when there are none or more than 128, or
-  /// when there is no memory.
+  /// Copies `bytes`; the caller wipes its own copy.
+  ///
+  /// `nil` when there are none or more than 128, or when there is no memory.
   public init?(copying bytes: Span<UInt8>) {
     guard bytes.count > 0, bytes.count <= Self.maxCount,
       let memory = unsafe nbiot_secret_alloc(bytes.count)

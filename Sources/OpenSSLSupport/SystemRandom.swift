@@ -6,7 +6,9 @@ public struct SystemRandom: RandomSource, Sendable {
   /// The generator is shared; this value holds nothing.
   public init() {}
 
-  /// 64 random bits. Traps when OpenSSL has no randomness: no key or token could be trusted then.
+  /// 64 random bits.
+  ///
+  /// Traps when OpenSSL has no randomness: no key or token could be trusted then.
   public mutating func next() -> UInt64 {
     var value: UInt64 = 0
     // SAFETY: exactly the 8 bytes of `value` are written.

@@ -3,7 +3,8 @@ public import ConstrainedCore
 extension JSONReader {
   /// Writes the string or key of that range, its escapes resolved, as UTF-8.
   public func copyString(
-    _ range: Range<Int>, into output: inout ByteWriter
+    _ range: Range<Int>,
+    into output: inout ByteWriter
   ) throws(CapacityError) {
     var position = range.lowerBound
     while position < range.upperBound {
@@ -34,8 +35,10 @@ extension JSONReader {
     return writer.written.isEqual(to: literal)
   }
 
-  /// The digits of that range as an unsigned integer; `nil` unless it is digits alone, 1 to 20 of
-  /// them, of a value that fits. Works for a number and for a string that holds one.
+  /// The digits of that range as an unsigned integer.
+  ///
+  /// `nil` unless it is digits alone, 1 to 20 of them, of a value that fits. Works for a number and
+  /// for a string that holds one.
   public func unsigned(_ range: Range<Int>) -> UInt64? {
     guard !range.isEmpty else { return nil }
     var value: UInt64 = 0
@@ -55,7 +58,9 @@ extension JSONReader {
 enum JSONEscape {
   /// Reads the escape whose reverse solidus is at `start`; returns where the text goes on.
   static func read(
-    _ text: Span<UInt8>, at start: Int, into scalar: inout UInt32
+    _ text: Span<UInt8>,
+    at start: Int,
+    into scalar: inout UInt32
   ) throws(JSONError) -> Int {
     guard start + 1 < text.count else { throw .truncated }
     switch text[start + 1] {
@@ -74,7 +79,9 @@ enum JSONEscape {
   }
 
   private static func readUnicode(
-    _ text: Span<UInt8>, at start: Int, into scalar: inout UInt32
+    _ text: Span<UInt8>,
+    at start: Int,
+    into scalar: inout UInt32
   ) throws(JSONError) -> Int {
     let first = try readDigits(text, at: start + 2)
     guard first & 0xF800 == 0xD800 else {

@@ -155,12 +155,13 @@ public struct JSONReader: ~Escapable {
   }
 
   private mutating func scanWord(
-    _ word: StaticString, _ token: JSONToken
+    _ word: StaticString,
+    _ token: JSONToken
   ) throws(JSONError) -> JSONToken {
     // SAFETY: a StaticString's bytes live as long as the program.
     let letters = unsafe UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
-    for unsafe letter in unsafe letters {
-      guard try peek() == letter else { throw .unexpectedByte(offset: offset) }
+    for index in 0..<letters.count {
+      guard unsafe try peek() == letters[index] else { throw .unexpectedByte(offset: offset) }
       offset += 1
     }
     return token

@@ -32,7 +32,11 @@ struct DuplicateTable<Peer: Hashable> {
   }
 
   mutating func insert(
-    _ peer: Peer, _ messageID: UInt16, record: RequestRecord, reply: [UInt8]?, at now: Instant
+    _ peer: Peer,
+    _ messageID: UInt16,
+    record: RequestRecord,
+    reply: [UInt8]?,
+    at now: Instant
   ) {
     forgetOld(at: now)
     let key = Key(peer: peer, messageID: messageID)

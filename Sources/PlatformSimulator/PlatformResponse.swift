@@ -18,7 +18,12 @@ struct PlatformResponse {
     var buffer = [UInt8](repeating: 0, count: payload.count + 64)
     do throws(MessageWriterError) {
       var writer = try MessageWriter(
-        buffer.mutableSpan, type: type, code: code, messageID: messageID, token: token)
+        buffer.mutableSpan,
+        type: type,
+        code: code,
+        messageID: messageID,
+        token: token
+      )
       // Unverified: the bytes of option 2090; 8 bytes of an unsigned number here.
       if let platformMessageID { try writer.option(.platformMessageID, uint: platformMessageID) }
       try writer.payload(payload.span)

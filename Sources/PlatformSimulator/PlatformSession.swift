@@ -18,8 +18,12 @@ final class PlatformSession {
   private static let maxSequences = 1_000_000
 
   init(
-    device: SimulatedDevice, token: [UInt8], random: [UInt8], sequenceOffset: UInt64,
-    expiry: Instant, answersSeparately: Bool
+    device: SimulatedDevice,
+    token: [UInt8],
+    random: [UInt8],
+    sequenceOffset: UInt64,
+    expiry: Instant,
+    answersSeparately: Bool
   ) throws {
     self.device = device
     self.token = token
@@ -54,7 +58,8 @@ final class PlatformSession {
   func use(_ sequence: UInt64) -> Bool { usedSequences.insert(sequence).inserted }
 
   private func transform(
-    capacity: Int, _ body: (inout ByteWriter) throws(OpenSSLError) -> Bool
+    capacity: Int,
+    _ body: (inout ByteWriter) throws(OpenSSLError) -> Bool
   ) -> [UInt8]? {
     var buffer = [UInt8](repeating: 0, count: capacity)
     var writer = ByteWriter(buffer.mutableSpan)

@@ -51,7 +51,8 @@ struct RequestOptions {
 
   /// Checks what both requests have in common.
   func check(
-    _ message: borrowing MessageView, needsContentFormat: Bool
+    _ message: borrowing MessageView,
+    needsContentFormat: Bool
   ) throws(Refusal) {
     guard message.code == .post else {
       throw Refusal(code: .methodNotAllowed, note: "only POST is allowed")

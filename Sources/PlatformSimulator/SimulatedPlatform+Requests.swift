@@ -4,7 +4,9 @@ internal import ConstrainedCore
 /// What each request means to the platform, and the answer to it.
 extension SimulatedPlatform {
   mutating func respond(
-    to message: borrowing MessageView, at now: Instant, record: inout RequestRecord
+    to message: borrowing MessageView,
+    at now: Instant,
+    record: inout RequestRecord
   ) -> PlatformResponse {
     record.path = RequestOptions.path(of: message)
     do throws(Refusal) {
@@ -25,7 +27,9 @@ extension SimulatedPlatform {
   }
 
   private mutating func authenticate(
-    _ message: borrowing MessageView, _ options: RequestOptions, at now: Instant,
+    _ message: borrowing MessageView,
+    _ options: RequestOptions,
+    at now: Instant,
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
     try options.check(message, needsContentFormat: true)
@@ -44,7 +48,8 @@ extension SimulatedPlatform {
   }
 
   private mutating func makeSession(
-    _ fields: AuthenticationFields, at now: Instant
+    _ fields: AuthenticationFields,
+    at now: Instant
   ) throws(Refusal) -> PlatformSession {
     // As the guide's example has them: 16 hexadecimal digits, and 30 characters, a dot and the first
     // 4 of the digits.
@@ -55,16 +60,22 @@ extension SimulatedPlatform {
     let name = (0..<30).map { _ in letters[Int(random.next() % 62)] }
     do {
       return try PlatformSession(
-        device: fields.device, token: name + [UInt8(ascii: ".")] + key[..<4], random: key,
-        sequenceOffset: configuration.sequenceOffset, expiry: now + configuration.tokenLifetime,
-        answersSeparately: fields.answersSeparately ?? (configuration.answerMode == .separate))
+        device: fields.device,
+        token: name + [UInt8(ascii: ".")] + key[..<4],
+        random: key,
+        sequenceOffset: configuration.sequenceOffset,
+        expiry: now + configuration.tokenLifetime,
+        answersSeparately: fields.answersSeparately ?? (configuration.answerMode == .separate)
+      )
     } catch {
       throw Refusal(code: .internalServerError, note: "OpenSSL failed: \(error)")
     }
   }
 
   private mutating func report(
-    _ message: borrowing MessageView, _ options: RequestOptions, at now: Instant,
+    _ message: borrowing MessageView,
+    _ options: RequestOptions,
+    at now: Instant,
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
     try options.check(message, needsContentFormat: false)
@@ -103,7 +114,10 @@ extension SimulatedPlatform {
       throw Refusal(code: .badRequest, note: "seq was used before in this session")
     }
     nextPlatformMessageID += 1
-    let reply = configuration.reply?("/" + options.segments.dropFirst().joined(separator: "/"), payload)
+    let reply = configuration.reply?(
+      "/" + options.segments.dropFirst().joined(separator: "/"),
+      payload
+    )
     var response = PlatformResponse(code: .content)
     if let reply, !reply.isEmpty { response.payload = session.encrypt(reply) ?? [] }
     response.platformMessageID = nextPlatformMessageID

@@ -82,7 +82,10 @@ public struct SimulatedPlatform<Peer: Hashable> {
   }
 
   private mutating func handle(
-    _ message: borrowing MessageView, from peer: Peer, at now: Instant, output: inout Output
+    _ message: borrowing MessageView,
+    from peer: Peer,
+    at now: Instant,
+    output: inout Output
   ) {
     let messageID = message.messageID
     switch message.type {
@@ -118,8 +121,12 @@ public struct SimulatedPlatform<Peer: Hashable> {
   }
 
   private mutating func send(
-    _ response: inout PlatformResponse, to message: borrowing MessageView, from peer: Peer,
-    at now: Instant, record: inout RequestRecord, output: inout Output
+    _ response: inout PlatformResponse,
+    to message: borrowing MessageView,
+    from peer: Peer,
+    at now: Instant,
+    record: inout RequestRecord,
+    output: inout Output
   ) {
     let separately = response.isSeparate ?? (configuration.answerMode == .separate)
     let isConfirmable = message.type == .confirmable
@@ -136,7 +143,8 @@ public struct SimulatedPlatform<Peer: Hashable> {
       if isConfirmable {
         output.datagrams.append(Outgoing(peer: peer, bytes: bytes))
         separate.append(
-          SeparateResponse(peer: peer, messageID: nextMessageID, bytes: bytes, at: now))
+          SeparateResponse(peer: peer, messageID: nextMessageID, bytes: bytes, at: now)
+        )
       }
     }
     record.bytesDown = output.datagrams.reduce(0) { $0 + $1.bytes.count }

@@ -15,7 +15,9 @@ public final class SimulatorServer: Sendable {
   ///
   /// `onRecord` is told of each request, in order, on the server's thread, before it is answered.
   public static func start(
-    _ configuration: SimulatorConfiguration, host: String = "127.0.0.1", port: Int = 0,
+    _ configuration: SimulatorConfiguration,
+    host: String = "127.0.0.1",
+    port: Int = 0,
     onRecord: @escaping @Sendable (RequestRecord) -> Void
   ) async throws -> SimulatorServer {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -24,7 +26,8 @@ public final class SimulatorServer: Sendable {
         .channelInitializer { channel in
           channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandler(
-              SimulatorHandler(configuration, onRecord: onRecord))
+              SimulatorHandler(configuration, onRecord: onRecord)
+            )
           }
         }
         .bind(host: host, port: port).get()
@@ -83,11 +86,14 @@ private final class SimulatorHandler: ChannelInboundHandler {
   }
 
   private func send(
-    _ datagrams: [SimulatedPlatform<SocketAddress>.Outgoing], _ context: ChannelHandlerContext
+    _ datagrams: [SimulatedPlatform<SocketAddress>.Outgoing],
+    _ context: ChannelHandlerContext
   ) {
     for datagram in datagrams {
       let envelope = AddressedEnvelope(
-        remoteAddress: datagram.peer, data: ByteBuffer(bytes: datagram.bytes))
+        remoteAddress: datagram.peer,
+        data: ByteBuffer(bytes: datagram.bytes)
+      )
       context.write(wrapOutboundOut(envelope), promise: nil)
     }
     context.flush()

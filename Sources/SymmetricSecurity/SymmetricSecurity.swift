@@ -18,7 +18,8 @@ public struct SymmetricSecurity: ~Copyable, SecurityLayer {
 
   /// Derives the key; `random` has at most 32 bytes.
   public mutating func establish(
-    secret: Span<UInt8>, random: Span<UInt8>
+    secret: Span<UInt8>,
+    random: Span<UInt8>
   ) throws(SecurityError) {
     cipher = nil
     var material = InlineArray<192, UInt8>(repeating: 0)
@@ -49,7 +50,8 @@ public struct SymmetricSecurity: ~Copyable, SecurityLayer {
 
   /// Appends the ciphertext of `payload`, 1 to 16 bytes longer.
   public mutating func seal(
-    payload: Span<UInt8>, into output: inout ByteWriter
+    payload: Span<UInt8>,
+    into output: inout ByteWriter
   ) throws(SecurityError) {
     let sealed: Bool?
     do throws(OpenSSLError) {
@@ -63,7 +65,8 @@ public struct SymmetricSecurity: ~Copyable, SecurityLayer {
 
   /// Appends the plaintext of `payload`.
   public mutating func open(
-    payload: Span<UInt8>, into output: inout ByteWriter
+    payload: Span<UInt8>,
+    into output: inout ByteWriter
   ) throws(SecurityError) {
     let opened: Bool?
     do throws(OpenSSLError) {
@@ -77,7 +80,8 @@ public struct SymmetricSecurity: ~Copyable, SecurityLayer {
 
   /// Appends the ciphertext of the number's decimal digits: 16 bytes for up to 15 digits, else 32.
   public mutating func sealSequence(
-    _ sequence: UInt64, into output: inout ByteWriter
+    _ sequence: UInt64,
+    into output: inout ByteWriter
   ) throws(SecurityError) {
     var digits = InlineArray<20, UInt8>(repeating: 0)
     var writer = ByteWriter(digits.mutableSpan)

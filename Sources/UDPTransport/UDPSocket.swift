@@ -1,7 +1,9 @@
 internal import CPOSIX
 public import ConstrainedCore
 
-/// A UDP socket with one peer; it never blocks. Closed when the value ends.
+/// A UDP socket with one peer; it never blocks.
+///
+/// Closed when the value ends.
 ///
 /// Being connected, it takes datagrams from that peer's address and port alone, and learns of ICMP
 /// errors.
@@ -9,8 +11,10 @@ public struct UDPSocket: ~Copyable {
   /// The file descriptor, for waiting on it together with others.
   public let descriptor: Int32
 
-  /// Connects to a host, in digits or by name, and a port. A name costs a query, which may block for
-  /// seconds and fails on modules without DNS; digits cost nothing.
+  /// Connects to a host, in digits or by name, and a port.
+  ///
+  /// A name costs a query, which may block for seconds and fails on modules without DNS; digits
+  /// cost nothing.
   public init(host: Span<UInt8>, port: UInt16) throws(TransportError) {
     var name = FixedBytes<256>()
     var service = FixedBytes<8>()
@@ -41,7 +45,9 @@ public struct UDPSocket: ~Copyable {
     _ = close(descriptor)
   }
 
-  /// Sends one datagram. A full queue loses it, as the network may; CoAP sends again.
+  /// Sends one datagram.
+  ///
+  /// A full queue loses it, as the network may; CoAP sends again.
   public func send(_ datagram: Span<UInt8>) throws(TransportError) {
     // SAFETY: the pointer covers exactly the datagram and does not outlive the call.
     let sent = unsafe datagram.withUnsafeBufferPointer {
@@ -59,7 +65,11 @@ public struct UDPSocket: ~Copyable {
         // SAFETY: the pointer covers exactly the room; MSG_TRUNC only makes the result tell the
         // datagram's whole length.
         received = unsafe recv(
-          descriptor, room.baseAddress, room.count, Int32(MSG_TRUNC))
+          descriptor,
+          room.baseAddress,
+          room.count,
+          Int32(MSG_TRUNC)
+        )
         return received > 0 && received <= room.count ? received : 0
       }
       if received < 0 {
@@ -78,7 +88,9 @@ public struct UDPSocket: ~Copyable {
   }
 
   private static func resolve(
-    _ name: FixedBytes<256>, _ service: FixedBytes<8>, numericOnly: Bool,
+    _ name: FixedBytes<256>,
+    _ service: FixedBytes<8>,
+    numericOnly: Bool,
     into list: inout UnsafeMutablePointer<addrinfo>?
   ) -> Int32 {
     var hints = unsafe nbiot_udp_hints(numericOnly ? 1 : 0)
@@ -87,7 +99,10 @@ public struct UDPSocket: ~Copyable {
       unsafe service.bytes.withUnsafeBytes { service in
         unsafe getaddrinfo(
           name.bindMemory(to: CChar.self).baseAddress,
-          service.bindMemory(to: CChar.self).baseAddress, &hints, &list)
+          service.bindMemory(to: CChar.self).baseAddress,
+          &hints,
+          &list
+        )
       }
     }
   }
@@ -102,7 +117,10 @@ public struct UDPSocket: ~Copyable {
       let descriptor = unsafe nbiot_udp_socket(address.pointee.ai_family)
       if descriptor >= 0 {
         let connected = unsafe CPOSIX.connect(
-          descriptor, address.pointee.ai_addr, address.pointee.ai_addrlen)
+          descriptor,
+          address.pointee.ai_addr,
+          address.pointee.ai_addrlen
+        )
         if connected == 0 { return descriptor }
         code = nbiot_errno()
         _ = close(descriptor)

@@ -22,7 +22,8 @@ public struct WakeSignal: ~Copyable, Sendable {
     _ = unsafe write(descriptor, &one, 8)
   }
 
-  /// Waits until the socket has a datagram or an error, the signal is set or the time has come;
+  /// Waits until the socket has a datagram or an error, the signal is set or the time has come.
+  ///
   /// `nil` waits without end. Clears the signal.
   public func wait(forSocket socket: Int32, until deadline: Instant?) {
     var entries = InlineArray<2, pollfd>(repeating: pollfd())

@@ -18,7 +18,8 @@ struct DemoCommand: AsyncParsableCommand {
       The device signs, authenticates, derives the key and reports load, memory, uptime and, where \
       there is a sensor, the temperature, over UDP on the loopback interface. Exit status 0 only if \
       every report was acknowledged and the platform decrypted exactly what was read.
-      """)
+      """
+  )
 
   @Option(help: "How many reports to send.")
   var reports = 10
@@ -44,8 +45,13 @@ struct DemoCommand: AsyncParsableCommand {
     Console.print("device    \(productKey)/\(deviceName), a new random secret")
     let client = try DeviceClient(
       DeviceClientConfiguration(
-        productKey: productKey, deviceName: deviceName, host: "127.0.0.1",
-        port: UInt16(server.port)), secret: secret)
+        productKey: productKey,
+        deviceName: deviceName,
+        host: "127.0.0.1",
+        port: UInt16(server.port)
+      ),
+      secret: secret
+    )
     let topic = "/\(productKey)/\(deviceName)/user/update"
     Console.print("topic     \(topic)")
     try await connect(client)
@@ -71,7 +77,8 @@ struct DemoCommand: AsyncParsableCommand {
   }
 
   private func report(
-    to topic: String, _ client: DeviceClient
+    to topic: String,
+    _ client: DeviceClient
   ) async -> (payloads: [[UInt8]], acknowledged: Int) {
     var payloads: [[UInt8]] = []
     var acknowledged = 0
@@ -105,7 +112,8 @@ struct DemoCommand: AsyncParsableCommand {
       transmissions   \(counters.transmissions) of \(counters.requests) requests, /auth included
       round trips     \(counters.roundTrips)
       decrypted       \(isSame ? "exactly what was read" : "NOT what was read")
-      """)
+      """
+    )
   }
 
   /// 32 hexadecimal digits, as the platform's secrets have.

@@ -32,7 +32,8 @@ struct Complaint: Error {
 struct Nbiot: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "nbiot",
-    abstract: "A device of the Alibaba Cloud IoT platform over CoAP, and a platform to try it with.",
+    abstract:
+      "A device of the Alibaba Cloud IoT platform over CoAP, and a platform to try it with.",
     discussion: """
       Start with `nbiot demo`: it runs a platform and a device on this machine, and needs no account.
 
@@ -40,7 +41,8 @@ struct Nbiot: AsyncParsableCommand {
       never answered.
       """,
     version: "0.1.0",
-    subcommands: [DemoCommand.self, PublishCommand.self, SimulateCommand.self])
+    subcommands: [DemoCommand.self, PublishCommand.self, SimulateCommand.self]
+  )
 
   static func main() async {
     do {

@@ -25,7 +25,8 @@ struct PublishCommand: AsyncParsableCommand {
 
       Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication refused, 4 the endpoint \
       never answered.
-      """)
+      """
+  )
 
   @Option(help: "The product's key.")
   var productKey: String
@@ -45,7 +46,9 @@ struct PublishCommand: AsyncParsableCommand {
   @Option(
     help: ArgumentHelp(
       "Where to report to (default: the platform's address for product key and region).",
-      valueName: "host:port"))
+      valueName: "host:port"
+    )
+  )
   var endpoint: EndpointArgument?
 
   @Option(help: "The platform's region; the device guide knows this one only.")
@@ -101,8 +104,12 @@ struct PublishCommand: AsyncParsableCommand {
 
   private func makeClient() throws -> DeviceClient {
     var configuration = DeviceClientConfiguration(
-      productKey: productKey, deviceName: deviceName, host: endpoint?.host,
-      port: endpoint?.port ?? PlatformAddress.symmetricPort, region: region)
+      productKey: productKey,
+      deviceName: deviceName,
+      host: endpoint?.host,
+      port: endpoint?.port ?? PlatformAddress.symmetricPort,
+      region: region
+    )
     configuration.clientID = clientId
     configuration.settings.signMethod = signMethod.method
     configuration.settings.acknowledgementMode = ackMode?.mode
@@ -158,7 +165,9 @@ struct PublishCommand: AsyncParsableCommand {
   }
 
   private func publish(
-    _ payload: [UInt8], number: Int, _ client: DeviceClient
+    _ payload: [UInt8],
+    number: Int,
+    _ client: DeviceClient
   ) async -> (ReportLine, ExitStatus) {
     let start = MonotonicClock.now()
     do {
@@ -170,7 +179,11 @@ struct PublishCommand: AsyncParsableCommand {
       return (line, Self.status(error, hasAnswered: client.counters.roundTrips > 0))
     } catch {
       let line = ReportLine(
-        number: number, topic: topic, outcome: .refused, advice: "\(error)")
+        number: number,
+        topic: topic,
+        outcome: .refused,
+        advice: "\(error)"
+      )
       return (line, .undelivered)
     }
   }

@@ -21,7 +21,8 @@ struct Readings {
       load: words("/proc/loadavg").first.flatMap(decimal),
       memoryAvailableKiB: memoryAvailable(),
       uptimeSeconds: words("/proc/uptime").first.flatMap(decimal),
-      temperatureCelsius: temperature())
+      temperatureCelsius: temperature()
+    )
   }
 
   /// The readings as a JSON object; what this machine cannot tell is left out.
@@ -45,7 +46,9 @@ struct Readings {
       if let temperatureCelsius {
         try json.key("temperatureCelsius")
         try json.decimal(
-          temperatureCelsius.value, fractionDigits: temperatureCelsius.fractionDigits)
+          temperatureCelsius.value,
+          fractionDigits: temperatureCelsius.fractionDigits
+        )
       }
       try json.endObject()
     } catch {

@@ -119,8 +119,15 @@ extension ReportLine {
       case .rejected, .reset, .unreadableAnswer, .unauthenticated: .rejected
       }
     self.init(
-      number: number, topic: topic, outcome: outcome, code: result.code, result: result,
-      answer: receipt.answer, milliseconds: result.duration.count, advice: result.advice)
+      number: number,
+      topic: topic,
+      outcome: outcome,
+      code: result.code,
+      result: result,
+      answer: receipt.answer,
+      milliseconds: result.duration.count,
+      advice: result.advice
+    )
   }
 
   /// The line of a report that was not sent, or not answered.
@@ -136,8 +143,13 @@ extension ReportLine {
       if failure == .timedOut { outcome = .timedOut }
     }
     self.init(
-      number: number, topic: topic, outcome: outcome, code: code, milliseconds: milliseconds,
-      advice: error.description)
+      number: number,
+      topic: topic,
+      outcome: outcome,
+      code: code,
+      milliseconds: milliseconds,
+      advice: error.description
+    )
   }
 }
 

@@ -12,7 +12,8 @@ enum Secret {
     guard let text = ProcessInfo.processInfo.environment[variable], !text.isEmpty else {
       throw Complaint(
         "no device secret: give --device-secret-file FILE, or set \(variable). The secret is on the "
-          + "device's page in the console.")
+          + "device's page in the console."
+      )
     }
     return Array(text.utf8)
   }
@@ -29,13 +30,15 @@ enum Secret {
     let count = unsafe stream.read(&buffer, maxLength: buffer.count)
     guard count >= 0 else {
       throw Complaint(
-        "the secret file \(path) cannot be read: check that it exists and belongs to you")
+        "the secret file \(path) cannot be read: check that it exists and belongs to you"
+      )
     }
     warnIfReadable(path)
     let secret = Array(buffer[..<count].prefix { $0 != 0x0A && $0 != 0x0D })
     guard !secret.isEmpty, secret.count <= SecretBytes.maxCount else {
       throw Complaint(
-        "the secret file \(path) must hold the secret in its first line, 1 to 128 bytes")
+        "the secret file \(path) must hold the secret in its first line, 1 to 128 bytes"
+      )
     }
     return secret
   }

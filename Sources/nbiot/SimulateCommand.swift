@@ -16,7 +16,8 @@ struct SimulateCommand: AsyncParsableCommand {
 
       It is as strict as the device guide: sign, fields, options, sequence numbers, padding. The \
       options below name each tolerance. It prints one line for each request, and ends with Ctrl-C.
-      """)
+      """
+  )
 
   @Option(help: "The address to listen on, in digits.")
   var host = "127.0.0.1"
@@ -26,7 +27,10 @@ struct SimulateCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "A device that may authenticate; repeat it for more.", valueName: "pk,dn,secretfile"))
+      "A device that may authenticate; repeat it for more.",
+      valueName: "pk,dn,secretfile"
+    )
+  )
   var device: [String] = []
 
   @Option(help: "The seqOffset in the answer to /auth.")
@@ -38,7 +42,9 @@ struct SimulateCommand: AsyncParsableCommand {
   @Option(help: "How requests are answered when /auth does not say: piggybacked or separate.")
   var answer = AckModeArgument.piggybacked
 
-  @Option(help: "Which seq is taken: greater than seqOffset, or greaterOrEqual as the C SDK sends it.")
+  @Option(
+    help: "Which seq is taken: greater than seqOffset, or greaterOrEqual as the C SDK sends it."
+  )
   var sequenceRule = SequenceRuleArgument.greater
 
   @Option(help: "Which option carries the token; 61 for devices with the SDKs 3.0 to 3.2.")
@@ -81,7 +87,8 @@ struct SimulateCommand: AsyncParsableCommand {
     Console.print(
       isJSON
         ? #"{"listening":"\#(host)","port":\#(server.port)}"#
-        : "listening on \(host) port \(server.port), \(device.count) device(s)")
+        : "listening on \(host) port \(server.port), \(device.count) device(s)"
+    )
     await Self.waitForSignal()
     try await server.close()
   }
@@ -92,8 +99,10 @@ struct SimulateCommand: AsyncParsableCommand {
       throw Complaint("--device takes PRODUCTKEY,DEVICENAME,SECRETFILE, not \(text)")
     }
     return SimulatedDevice(
-      productKey: String(parts[0]), deviceName: String(parts[1]),
-      secret: try Secret.read(String(parts[2])))
+      productKey: String(parts[0]),
+      deviceName: String(parts[1]),
+      secret: try Secret.read(String(parts[2]))
+    )
   }
 
   /// Waits for Ctrl-C or SIGTERM.

@@ -11,15 +11,21 @@ func sign(_ hash: Hash, secret: String, _ content: String) throws -> String {
 }
 
 func identity(
-  _ productKey: String, _ deviceName: String, clientID: String? = nil
+  _ productKey: String,
+  _ deviceName: String,
+  clientID: String? = nil
 ) throws -> DeviceIdentity {
   guard let clientID else {
     return try DeviceIdentity(
-      productKey: Array(productKey.utf8).span, deviceName: Array(deviceName.utf8).span)
+      productKey: Array(productKey.utf8).span,
+      deviceName: Array(deviceName.utf8).span
+    )
   }
   return try DeviceIdentity(
-    productKey: Array(productKey.utf8).span, deviceName: Array(deviceName.utf8).span,
-    clientID: Array(clientID.utf8).span)
+    productKey: Array(productKey.utf8).span,
+    deviceName: Array(deviceName.utf8).span,
+    clientID: Array(clientID.utf8).span
+  )
 }
 
 func text(_ body: (inout ByteWriter) throws -> Void) throws -> String {
@@ -42,13 +48,16 @@ struct SigningTests {
     let content = "clientId12345deviceNamedeviceproductKeypktimestamp789"
     #expect(
       try sign(.sha1, secret: "secret", content)
-        == "FAFD82A3D602B37FB0FA8B7892F24A477F851A14".lowercased())
+        == "FAFD82A3D602B37FB0FA8B7892F24A477F851A14".lowercased()
+    )
     #expect(
       try sign(.md5, secret: "secret", content)
-        == "14B198324FE55E1D3C88F2E705E201EE".lowercased())
+        == "14B198324FE55E1D3C88F2E705E201EE".lowercased()
+    )
     #expect(
       try sign(.sha256, secret: "secret", content)
-        == "6074A46A91B1EBB2CC4EA42790AD0E80202C9843859FC292E57C4EB19FAD9E57".lowercased())
+        == "6074A46A91B1EBB2CC4EA42790AD0E80202C9843859FC292E57C4EB19FAD9E57".lowercased()
+    )
     // The same content comes out of the request with these fields.
     let made = try text {
       try AuthenticationRequest(timestamp: 789)
@@ -63,7 +72,8 @@ struct SigningTests {
     (.sha256, "d4cff352aef45f929dbf2e8629a8447e275cc636d80b6c2e73ae590f6726cc5a"),
   ])
   func `the synthetic signs of the guide's symmetric example`(
-    hash: Hash, expected: String
+    hash: Hash,
+    expected: String
   ) throws {
     let content = try text { try seed.writeSigningContent(try seedIdentity(), into: &$0) }
     #expect(try sign(hash, secret: "secret", content) == expected)
@@ -72,20 +82,27 @@ struct SigningTests {
   @Test func `the synthetic sign of the guide's DTLS example`() throws {
     let content = try text {
       try AuthenticationRequest().writeSigningContent(
-        try identity("ZG1EvTEa7NN", "NlwaSPXsCpTQuh8FxBGH", clientID: "mylight1000002"), into: &$0)
+        try identity("ZG1EvTEa7NN", "NlwaSPXsCpTQuh8FxBGH", clientID: "mylight1000002"),
+        into: &$0
+      )
     }
     #expect(
-      try sign(.md5, secret: "secret", content) == "d32ba354d8c78785536fe88f6310ba3f")
+      try sign(.md5, secret: "secret", content) == "d32ba354d8c78785536fe88f6310ba3f"
+    )
   }
 
   @Test func `ackMode comes first and timestamp last in what is signed`() throws {
     let request = AuthenticationRequest(
-      signMethod: .hmacSHA1, acknowledgementMode: .piggybacked, timestamp: 1_524_448_722_000,
-      sequence: 123)
+      signMethod: .hmacSHA1,
+      acknowledgementMode: .piggybacked,
+      timestamp: 1_524_448_722_000,
+      sequence: 123
+    )
     #expect(
       try text {
         try request.writeSigningContent(try identity("123", "test", clientID: "123"), into: &$0)
-      } == "ackMode0clientId123deviceNametestproductKey123seq123timestamp1524448722000")
+      } == "ackMode0clientId123deviceNametestproductKey123seq123timestamp1524448722000"
+    )
   }
 
   @Test func `the payload has the guide's fields in the guide's order`() throws {
@@ -96,15 +113,25 @@ struct SigningTests {
       }
         == #"{"productKey":"a1NUjcVkHZS","deviceName":"ff1a11e7c08d4b3db2b1500d8e0e55","#
         + #""clientId":"a1NUjcVkHZS&ff1a11e7c08d4b3db2b1500d8e0e55","#
-        + #""sign":"F9FD53EE0CD010FCA40D14A9FEAB81E0","seq":"10"}"#)
+        + #""sign":"F9FD53EE0CD010FCA40D14A9FEAB81E0","seq":"10"}"#
+    )
     let full = AuthenticationRequest(
-      signMethod: .hmacSHA256, acknowledgementMode: .separate, timestamp: 5, sequence: 0)
+      signMethod: .hmacSHA256,
+      acknowledgementMode: .separate,
+      timestamp: 5,
+      sequence: 0
+    )
     #expect(
       try text {
-        try full.writePayload(try identity("p", "dddd", clientID: "c\""), signature: [1].span, into: &$0)
+        try full.writePayload(
+          try identity("p", "dddd", clientID: "c\""),
+          signature: [1].span,
+          into: &$0
+        )
       }
         == #"{"productKey":"p","deviceName":"dddd","clientId":"c\"","sign":"01","#
-        + #""signmethod":"hmacsha256","ackMode":"1","seq":"0","timestamp":"5"}"#)
+        + #""signmethod":"hmacsha256","ackMode":"1","seq":"0","timestamp":"5"}"#
+    )
   }
 }
 

@@ -26,8 +26,12 @@ struct Bench: ~Copyable {
     var buffer = [UInt8](repeating: 0, count: 64)
     let messageID = endpoint.newMessageID()
     var writer = try MessageWriter(
-      buffer.mutableSpan, type: .confirmable, code: .post, messageID: messageID,
-      token: Token(token))
+      buffer.mutableSpan,
+      type: .confirmable,
+      code: .post,
+      messageID: messageID,
+      token: Token(token)
+    )
     try writer.payload([1].span)
     let count = writer.count
     return try endpoint.send(buffer.span.extracting(0..<count), random: random)
@@ -116,7 +120,10 @@ struct ClientEndpointTests {
     (.nbIoTDeep, 67_500, 157_500, 282_500),
   ])
   func `the derived times are those of RFC 7252 Section 4.8.2`(
-    parameters: TransmissionParameters, span: Int64, wait: Int64, lifetime: Int64
+    parameters: TransmissionParameters,
+    span: Int64,
+    wait: Int64,
+    lifetime: Int64
   ) {
     #expect(parameters.maxTransmitSpan.count == span)
     #expect(parameters.maxTransmitWait.count == wait)
@@ -138,7 +145,8 @@ struct ClientEndpointTests {
     ("70 00 12 35", "a Reset for another message"), ("60 00 12 35", "an ACK for another message"),
   ])
   func `a message that is not the answer is ignored and the exchange goes on`(
-    bytes: String, why: String
+    bytes: String,
+    why: String
   ) throws {
     var bench = Bench()
     let id = try bench.send()
@@ -148,7 +156,8 @@ struct ClientEndpointTests {
     #expect(try bench.receive("64 45 12 34 de ad be ef") == .response(id))
   }
 
-  @Test func `an empty ACK stops the retransmissions, a separate response is acknowledged`() throws {
+  @Test func `an empty ACK stops the retransmissions, a separate response is acknowledged`() throws
+  {
     var bench = Bench()
     let id = try bench.send()
     _ = try bench.transmit()
@@ -233,7 +242,9 @@ struct ClientEndpointTests {
     ("44 45 12 34 de ad be ef 91 01", "70 00 12 34", "an unknown critical option"),
   ])
   func `a confirmable message that cannot be used gets a Reset`(
-    bytes: String, reply: String, why: String
+    bytes: String,
+    reply: String,
+    why: String
   ) throws {
     var bench = Bench()
     _ = try bench.send()

@@ -8,7 +8,12 @@ struct MessageWriterTests {
   func path(_ text: String) throws -> String {
     var buffer = [UInt8](repeating: 0xA5, count: 512)
     var writer = try MessageWriter(
-      buffer.mutableSpan, type: .confirmable, code: .post, messageID: 1, token: Token())
+      buffer.mutableSpan,
+      type: .confirmable,
+      code: .post,
+      messageID: 1,
+      token: Token()
+    )
     try writer.path(Array(text.utf8).span)
     let count = writer.count
     let message = try MessageView(buffer.span.extracting(0..<count))
@@ -51,7 +56,12 @@ struct MessageWriterTests {
   func `a number takes as few bytes as it needs`(value: UInt64, expected: String) throws {
     var buffer = [UInt8](repeating: 0xA5, count: 32)
     var writer = try MessageWriter(
-      buffer.mutableSpan, type: .confirmable, code: .post, messageID: 1, token: Token())
+      buffer.mutableSpan,
+      type: .confirmable,
+      code: .post,
+      messageID: 1,
+      token: Token()
+    )
     try writer.option(.contentFormat, uint: value)
     let count = writer.count
     #expect(Array(buffer[..<count]) == hex(expected))
@@ -63,7 +73,12 @@ struct MessageWriterTests {
     for capacity in 4..<40 {
       var buffer = [UInt8](repeating: 0xA5, count: capacity)
       var writer = try MessageWriter(
-        buffer.mutableSpan, type: .confirmable, code: .post, messageID: 1, token: Token())
+        buffer.mutableSpan,
+        type: .confirmable,
+        code: .post,
+        messageID: 1,
+        token: Token()
+      )
       try? writer.option(.uriPath, Array("topic".utf8).span)
       try? writer.option(.platformToken, [UInt8](repeating: 7, count: 13).span)
       try? writer.option(.platformMessageID, uint: 300)
@@ -91,8 +106,12 @@ struct MessageWriterTests {
       var buffer = [UInt8](repeating: 0xA5, count: 2_048)
       let token = Token([UInt8](repeating: 9, count: Int.random(in: 0...8, using: &random)).span)
       var writer = try MessageWriter(
-        buffer.mutableSpan, type: .confirmable, code: .post,
-        messageID: .random(in: 0...65535, using: &random), token: try #require(token))
+        buffer.mutableSpan,
+        type: .confirmable,
+        code: .post,
+        messageID: .random(in: 0...65535, using: &random),
+        token: try #require(token)
+      )
       var options: [Vector.Option] = []
       var number = 0
       for _ in 0..<Int.random(in: 0...9, using: &random) {

@@ -61,8 +61,11 @@ struct DeviceClientTests {
     let records = Records()
     let server = try await SimulatorServer.start(configuration) { records.add($0) }
     let device = DeviceClientConfiguration(
-      productKey: "a1B2c3D4e5F", deviceName: "device1", host: "127.0.0.1",
-      port: UInt16(server.port))
+      productKey: "a1B2c3D4e5F",
+      deviceName: "device1",
+      host: "127.0.0.1",
+      port: UInt16(server.port)
+    )
     do {
       try await body(device, records)
     } catch {
@@ -128,7 +131,11 @@ struct DeviceClientTests {
     let port = UInt16(server.port)
     try await server.close()
     let device = DeviceClientConfiguration(
-      productKey: "a1B2c3D4e5F", deviceName: "device1", host: "127.0.0.1", port: port)
+      productKey: "a1B2c3D4e5F",
+      deviceName: "device1",
+      host: "127.0.0.1",
+      port: port
+    )
     let client = try DeviceClient(device, secret: Self.secret)
     await #expect {
       _ = try await client.publish([1], to: Self.topic)
@@ -141,7 +148,11 @@ struct DeviceClientTests {
 
   @Test func `names, topics and payloads are checked before anything is sent`() async throws {
     let device = DeviceClientConfiguration(
-      productKey: "a1B2c3D4e5F", deviceName: "abc", host: "127.0.0.1", port: 9)
+      productKey: "a1B2c3D4e5F",
+      deviceName: "abc",
+      host: "127.0.0.1",
+      port: 9
+    )
     #expect {
       _ = try DeviceClient(device, secret: Self.secret)
     } throws: {
@@ -188,7 +199,11 @@ struct DeviceClientTests {
   @Test func `a cancelled task does not wait for an endpoint that is silent`() async throws {
     let holder = try SilentSocket()
     var device = DeviceClientConfiguration(
-      productKey: "a1B2c3D4e5F", deviceName: "device1", host: "127.0.0.1", port: holder.port)
+      productKey: "a1B2c3D4e5F",
+      deviceName: "device1",
+      host: "127.0.0.1",
+      port: holder.port
+    )
     let (sent, continuation) = AsyncStream.makeStream(of: Void.self)
     device.onTransmission = { _ in continuation.yield() }
     let client = try DeviceClient(device, secret: Self.secret)

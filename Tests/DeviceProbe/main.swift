@@ -45,18 +45,26 @@ func run() -> Int32 {
   let path = bytes("/a1B2c3D4e5F/device1/user/update")
   let payload = bytes(#"{"value":1}"#)
   let host = bytes("127.0.0.1")
-  guard let identity = try? DeviceIdentity(
-    productKey: productKey.bytes, deviceName: deviceName.bytes),
+  guard
+    let identity = try? DeviceIdentity(
+      productKey: productKey.bytes,
+      deviceName: deviceName.bytes
+    ),
     let topic = try? Topic(path.bytes)
   else { return 2 }
   var session = DeviceSession(
-    identity: identity, secret: secret, security: SymmetricSecurity(), randomness: SystemRandom())
+    identity: identity,
+    secret: secret,
+    security: SymmetricSecurity(),
+    randomness: SystemRandom()
+  )
   var acknowledged: UInt32 = 0
   do throws(TransportError) {
     let socket = try UDPSocket(host: host.bytes, port: port)
     for _ in 0..<count {
-      guard (try? session.publish(topic: topic, payload: payload.bytes, at: MonotonicClock.now()))
-        != nil
+      guard
+        (try? session.publish(topic: topic, payload: payload.bytes, at: MonotonicClock.now()))
+          != nil
       else { return 1 }
       if try finish(&session, socket) { acknowledged += 1 }
     }
@@ -68,7 +76,8 @@ func run() -> Int32 {
 
 /// Drives the session until its report has ended; says whether it was acknowledged.
 func finish(
-  _ session: inout DeviceSession<SymmetricSecurity, SystemRandom>, _ socket: borrowing UDPSocket
+  _ session: inout DeviceSession<SymmetricSecurity, SystemRandom>,
+  _ socket: borrowing UDPSocket
 ) throws(TransportError) -> Bool {
   while true {
     try session.drive(over: socket, at: MonotonicClock.now())

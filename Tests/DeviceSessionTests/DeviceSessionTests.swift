@@ -21,8 +21,10 @@ struct DeviceSessionTests {
     #expect(second.sequence == 3)
     #expect(world.sent == [.authentication(attempt: 1), .report(attempt: 1), .report(attempt: 1)])
     #expect(world.records.map(\.kind) == [.authentication, .report, .report])
-    #expect(world.accepted.map { String(decoding: $0.payload, as: UTF8.self) }
-      == [#"{"value":1}"#, #"{"value":2}"#])
+    #expect(
+      world.accepted.map { String(decoding: $0.payload, as: UTF8.self) }
+        == [#"{"value":1}"#, #"{"value":2}"#]
+    )
   }
 
   @Test func `the report of the guide's example takes 124 bytes up and 19 down`() throws {
@@ -76,9 +78,11 @@ struct DeviceSessionTests {
     let result = try #require(try world.report("b"))
     #expect(result.outcome == .acknowledged)
     #expect(result.transmissions == 2)
-    #expect(world.records.map(\.kind) == [
-      .authentication, .report, .report, .authentication, .report,
-    ])
+    #expect(
+      world.records.map(\.kind) == [
+        .authentication, .report, .report, .authentication, .report,
+      ]
+    )
     #expect(world.accepted.count == 2)
     #expect(world.session.counters.authentications == 2)
   }
@@ -90,10 +94,12 @@ struct DeviceSessionTests {
     let result = try #require(try world.report("x"))
     #expect(result.outcome == .rejected)
     #expect(result.code == code)
-    #expect(world.sent == [
-      .authentication(attempt: 1), .report(attempt: 1), .authentication(attempt: 1),
-      .report(attempt: 1),
-    ])
+    #expect(
+      world.sent == [
+        .authentication(attempt: 1), .report(attempt: 1), .authentication(attempt: 1),
+        .report(attempt: 1),
+      ]
+    )
     let isAuthenticated = world.session.isAuthenticated
     #expect(!isAuthenticated)
   }
@@ -128,7 +134,8 @@ struct DeviceSessionTests {
     world.intercept = { answer(to: $0, .internalServerError) }
     world.session.forgetToken()
     #expect(
-      try world.report("x")?.outcome == .unauthenticated(.refused(.internalServerError)))
+      try world.report("x")?.outcome == .unauthenticated(.refused(.internalServerError))
+    )
   }
 
   @Test(arguments: [Code.badRequest, .forbidden, .notFound, .methodNotAllowed, .notAcceptable])
@@ -211,7 +218,8 @@ struct DeviceSessionTests {
     #expect(longest.utf8.count == 128)
     #expect(
       try world.report(String(repeating: "a", count: 1_024), topic: longest)?.outcome
-        == .acknowledged)
+        == .acknowledged
+    )
   }
 
   @Test func `a cancelled report is sent no more, and the next one goes through`() throws {

@@ -49,7 +49,8 @@ struct HostileAnswerTests {
     (#"{"token":"t","random":"a","seqOffset":1,"seqOffset":2}"#, .repeated),
   ])
   func `an auth answer without what it must have is an error`(
-    payload: String, expected: AuthenticationAnswerError
+    payload: String,
+    expected: AuthenticationAnswerError
   ) throws {
     #expect(try failure(payload) == .unusableAnswer(expected))
   }
@@ -57,11 +58,13 @@ struct HostileAnswerTests {
   @Test func `a token over 192 and a random over 32 bytes are errors`() throws {
     let token = String(repeating: "t", count: 193)
     #expect(
-      try failure(#"{"token":"\#(token)","random":"a","seqOffset":1}"#) == .unusableAnswer(.token))
+      try failure(#"{"token":"\#(token)","random":"a","seqOffset":1}"#) == .unusableAnswer(.token)
+    )
     let random = String(repeating: "r", count: 33)
     #expect(
       try failure(#"{"token":"t","random":"\#(random)","seqOffset":1}"#)
-        == .unusableAnswer(.random))
+        == .unusableAnswer(.random)
+    )
   }
 
   @Test func `members in any order, unknown members and a number as text are taken`() throws {
@@ -102,9 +105,15 @@ struct HostileAnswerTests {
       isAuthentication($0)
         ? nil
         : answer(
-          to: $0, .content, options: [(.platformMessageID, [UInt8](repeating: 1, count: 65_535))])
+          to: $0,
+          .content,
+          options: [(.platformMessageID, [UInt8](repeating: 1, count: 65_535))]
+        )
           + answer(
-            to: $0, .content, options: [(.platformMessageID, [UInt8](repeating: 1, count: 65))])
+            to: $0,
+            .content,
+            options: [(.platformMessageID, [UInt8](repeating: 1, count: 65))]
+          )
     }
     let result = try #require(try world.report("x"))
     // The first is larger than any datagram that is taken; the second's option is ignored.

@@ -12,13 +12,17 @@ struct LossyLinkTests {
     LossyLink(loss: 0.3, duplication: 0.05, delay: 200...6_000, seed: seed)
   }
 
-  /// At 30 % loss each way, 3.5 % of the exchanges fail with the standard 4 retransmissions; with 14
-  /// it is one in 24,000. The platform remembers requests as long as these parameters ask for.
+  /// At 30 % loss each way, 3.5 % of the exchanges fail with the standard 4 retransmissions; with
+  /// 14 it is one in 24,000.
+  ///
+  /// The platform remembers requests as long as these parameters ask for.
   @Test(arguments: [7 as UInt64, 42, 2_026])
   func `1,000 reports are each accepted exactly once`(seed: UInt64) throws {
     var settings = DeviceSettings()
     settings.timing = TransmissionParameters(
-      acknowledgementTimeout: Milliseconds(2_000), maxRetransmit: 14)
+      acknowledgementTimeout: Milliseconds(2_000),
+      maxRetransmit: 14
+    )
     let lifetime = settings.timing.exchangeLifetime
     var world = try World(settings: settings, link: Self.link(seed), seed: seed) {
       $0.exchangeLifetime = lifetime
@@ -29,7 +33,8 @@ struct LossyLinkTests {
     }
     #expect(
       world.accepted.map { String(decoding: $0.payload, as: UTF8.self) }
-        == (1...1_000).map { #"{"n":\#($0)}"# })
+        == (1...1_000).map { #"{"n":\#($0)}"# }
+    )
     #expect(world.sent.count > 1_500)
   }
 
@@ -64,7 +69,9 @@ struct LossyLinkTests {
     var settings = DeviceSettings()
     settings.acknowledgementMode = .separate
     settings.timing = TransmissionParameters(
-      acknowledgementTimeout: Milliseconds(2_000), maxRetransmit: 14)
+      acknowledgementTimeout: Milliseconds(2_000),
+      maxRetransmit: 14
+    )
     let lifetime = settings.timing.exchangeLifetime
     var world = try World(settings: settings, link: Self.link(11), seed: 11) {
       $0.exchangeLifetime = lifetime

@@ -24,21 +24,31 @@ struct World: ~Copyable {
   var intercept: (([UInt8]) -> [[UInt8]]?)?
 
   init(
-    settings: DeviceSettings = DeviceSettings(), secret: [UInt8] = World.secret,
+    settings: DeviceSettings = DeviceSettings(),
+    secret: [UInt8] = World.secret,
     link: LossyLink = LossyLink(loss: 0, duplication: 0, delay: 10...10, seed: 1),
     seed: UInt64 = 1,
     configure: (inout SimulatorConfiguration) -> Void = { _ in }
   ) throws {
     let identity = try DeviceIdentity(
-      productKey: Array(Self.productKey.utf8).span, deviceName: Array(Self.deviceName.utf8).span)
+      productKey: Array(Self.productKey.utf8).span,
+      deviceName: Array(Self.deviceName.utf8).span
+    )
     guard let bytes = SecretBytes(copying: secret.span) else { preconditionFailure("no memory") }
     session = DeviceSession(
-      identity: identity, secret: bytes, settings: settings, security: SymmetricSecurity(),
-      randomness: SeededRandom(seed: seed))
+      identity: identity,
+      secret: bytes,
+      settings: settings,
+      security: SymmetricSecurity(),
+      randomness: SeededRandom(seed: seed)
+    )
     var configuration = SimulatorConfiguration()
     configuration.devices = [
       SimulatedDevice(
-        productKey: Self.productKey, deviceName: Self.deviceName, secret: Self.secret)
+        productKey: Self.productKey,
+        deviceName: Self.deviceName,
+        secret: Self.secret
+      )
     ]
     configure(&configuration)
     platform = SimulatedPlatform(configuration, random: SeededRandom(seed: seed &+ 1))
@@ -47,15 +57,20 @@ struct World: ~Copyable {
 
   /// Starts a report without letting time pass.
   mutating func publish(
-    _ payload: String, topic: String = "/a1B2c3D4e5F/device1/user/update"
+    _ payload: String,
+    topic: String = "/a1B2c3D4e5F/device1/user/update"
   ) throws {
     _ = try session.publish(
-      topic: try Topic(Array(topic.utf8).span), payload: Array(payload.utf8).span, at: now)
+      topic: try Topic(Array(topic.utf8).span),
+      payload: Array(payload.utf8).span,
+      at: now
+    )
   }
 
   /// Reports and lets time pass until the report has ended.
   mutating func report(
-    _ payload: String, topic: String = "/a1B2c3D4e5F/device1/user/update"
+    _ payload: String,
+    topic: String = "/a1B2c3D4e5F/device1/user/update"
   ) throws -> ReportResult? {
     events.removeAll()
     try publish(payload, topic: topic)
@@ -119,13 +134,20 @@ struct World: ~Copyable {
 
 /// A piggybacked answer to a request, for interceptors.
 func answer(
-  to request: [UInt8], _ code: Code, payload: [UInt8] = [], options: [(OptionNumber, [UInt8])] = []
+  to request: [UInt8],
+  _ code: Code,
+  payload: [UInt8] = [],
+  options: [(OptionNumber, [UInt8])] = []
 ) -> [[UInt8]] {
   var buffer = [UInt8](repeating: 0, count: 70_000)
   guard let message = try? MessageView(request.span),
     var writer = try? MessageWriter(
-      buffer.mutableSpan, type: .acknowledgement, code: code, messageID: message.messageID,
-      token: message.token)
+      buffer.mutableSpan,
+      type: .acknowledgement,
+      code: code,
+      messageID: message.messageID,
+      token: message.token
+    )
   else { preconditionFailure("the device sends messages") }
   for (number, value) in options { try? writer.option(number, value.span) }
   try? writer.payload(payload.span)

@@ -24,7 +24,8 @@ struct JSONReaderTests {
   @Test func `the auth answer of the guide reads as its members`() throws {
     let text = Array(
       #"{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"}"#
-        .utf8)
+        .utf8
+    )
     var reader = JSONReader(text.span)
     #expect(try reader.next() == .beginObject)
     guard case .key(let key)? = try reader.next() else { return #expect(Bool(false)) }
@@ -49,7 +50,8 @@ struct JSONReaderTests {
     try reader.copyString(range, into: &writer)
     let count = writer.count
     let expected = try #require(
-      JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed) as? String)
+      JSONSerialization.jsonObject(with: Data(bytes), options: .fragmentsAllowed) as? String
+    )
     #expect(String(decoding: buffer[..<count], as: UTF8.self) == expected)
   }
 

@@ -7,7 +7,8 @@ import Testing
 @Suite("RFC 8259: writing JSON")
 struct JSONWriterTests {
   func write(
-    capacity: Int = 256, _ body: (inout JSONWriter) throws -> Void
+    capacity: Int = 256,
+    _ body: (inout JSONWriter) throws -> Void
   ) throws -> String {
     var buffer = [UInt8](repeating: 0xA5, count: capacity)
     var writer = JSONWriter(buffer.mutableSpan)
@@ -40,7 +41,9 @@ struct JSONWriterTests {
     (Int64.min, 0, "-9223372036854775808"), (Int64.min, 18, "-9.223372036854775808"),
   ])
   func `a fixed-point number keeps its digits`(
-    value: Int64, digits: Int, expected: String
+    value: Int64,
+    digits: Int,
+    expected: String
   ) throws {
     #expect(try write { try $0.decimal(value, fractionDigits: digits) } == expected)
   }
@@ -49,7 +52,9 @@ struct JSONWriterTests {
     let text = String(String.UnicodeScalarView((0...0x2FF).compactMap(UnicodeScalar.init)))
     let json = try write(capacity: 4_096) { try $0.string(Array(text.utf8).span) }
     let back = try JSONSerialization.jsonObject(
-      with: Data(json.utf8), options: .fragmentsAllowed)
+      with: Data(json.utf8),
+      options: .fragmentsAllowed
+    )
     #expect(back as? String == text)
   }
 

@@ -7,7 +7,8 @@ import Testing
 
 /// What `body` writes into bytes that held something else.
 func output<E: Error>(
-  capacity: Int = 2_048, _ body: (inout ByteWriter) throws(E) -> Void
+  capacity: Int = 2_048,
+  _ body: (inout ByteWriter) throws(E) -> Void
 ) throws(E) -> [UInt8] {
   var buffer = [UInt8](repeating: 0xA5, count: capacity)
   var writer = ByteWriter(buffer.mutableSpan)
@@ -21,7 +22,9 @@ struct SymmetricSecurityTests {
   func layer() throws -> SymmetricSecurity {
     var layer = SymmetricSecurity()
     try layer.establish(
-      secret: Array("secret".utf8).span, random: Array("ad2b3a5eb51d64f7".utf8).span)
+      secret: Array("secret".utf8).span,
+      random: Array("ad2b3a5eb51d64f7".utf8).span
+    )
     return layer
   }
 
@@ -29,7 +32,8 @@ struct SymmetricSecurityTests {
     let digest = try Hash.sha256.digest(of: Array("secret,ad2b3a5eb51d64f7".utf8).span)
     let text = hexText(digest.bytes)
     #expect(
-      text == "4fcabc8f2b75880c668a5d40cf032ffd9af8465310559cb8cb5b8f9ad74b8d75")
+      text == "4fcabc8f2b75880c668a5d40cf032ffd9af8465310559cb8cb5b8f9ad74b8d75"
+    )
     // The key itself never leaves the layer; a cipher with the worked key gives the same bytes.
     let key = hex("668a5d40cf032ffd9af8465310559cb8")
     let cipher = try AES128CBC(key: key.span, vector: Array("543yhjy97ae7fyfg".utf8).span)
@@ -53,7 +57,8 @@ struct SymmetricSecurityTests {
     #expect(try output { try layer.sealSequence(.max, into: &$0) }.count == 32)
     #expect(
       try output { try layer.seal(payload: [UInt8]().span, into: &$0) }
-        == hex("f5bbe366b80abda030a3a34d77ff325e"))
+        == hex("f5bbe366b80abda030a3a34d77ff325e")
+    )
   }
 
   @Test func `every length comes back, and needs exactly its room`() throws {
@@ -64,7 +69,8 @@ struct SymmetricSecurityTests {
       #expect(sealed.count == (length / 16 + 1) * 16)
       #expect(
         try output(capacity: sealed.count) { try layer.open(payload: sealed.span, into: &$0) }
-          == plain)
+          == plain
+      )
       #expect(throws: SecurityError.capacity) {
         try output(capacity: sealed.count - 1) { try layer.seal(payload: plain.span, into: &$0) }
       }
@@ -110,7 +116,8 @@ struct SymmetricSecurityTests {
     var layer = try layer()
     for padding in 2...16 {
       for wrong in 1..<padding {
-        var block = [UInt8](repeating: 0, count: 16 - padding)
+        var block =
+          [UInt8](repeating: 0, count: 16 - padding)
           + [UInt8](repeating: UInt8(padding), count: padding)
         block[15 - wrong] ^= 0x10
         let sealed = try output { _ = try raw.encrypt(block.span, into: &$0) }.prefix(16)
@@ -136,10 +143,12 @@ struct SymmetricSecurityTests {
     let vector = hex("000102030405060708090a0b0c0d0e0f")
     let plain = hex(
       "6bc1bee22e409f96e93d7e117393172a ae2d8a571e03ac9c9eb76fac45af8e51"
-        + "30c81c46a35ce411e5fbc1191a0a52ef f69f2445df4f9b17ad2b417be66c3710")
+        + "30c81c46a35ce411e5fbc1191a0a52ef f69f2445df4f9b17ad2b417be66c3710"
+    )
     let expected = hex(
       "7649abac8119b246cee98e9b12e9197d 5086cb9b507219ee95db113a917678b2"
-        + "73bed6b8e3c1743b7116e69e22229516 3ff1caa1681fac09120eca307586e1a7")
+        + "73bed6b8e3c1743b7116e69e22229516 3ff1caa1681fac09120eca307586e1a7"
+    )
     let cipher = try AES128CBC(key: key.span, vector: vector.span)
     let sealed = try output { _ = try cipher.encrypt(plain.span, into: &$0) }
     #expect(Array(sealed.prefix(64)) == expected)

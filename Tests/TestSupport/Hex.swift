@@ -1,4 +1,6 @@
-/// The bytes of hexadecimal digits; spaces are skipped. Traps on anything else: it reads literals.
+/// The bytes of hexadecimal digits; spaces are skipped.
+///
+/// Traps on anything else: it reads literals.
 package func hex(_ text: String) -> [UInt8] {
   let digits = text.utf8.filter { $0 != UInt8(ascii: " ") }
   precondition(digits.count % 2 == 0, "hex digits come in pairs")

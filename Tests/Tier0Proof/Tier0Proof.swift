@@ -24,7 +24,8 @@ struct PlainSecurity: ~Copyable, SecurityLayer {
   }
 
   mutating func sealSequence(
-    _ sequence: UInt64, into output: inout ByteWriter
+    _ sequence: UInt64,
+    into output: inout ByteWriter
   ) throws(SecurityError) {
     do throws(CapacityError) {
       try output.append(decimal: sequence)
@@ -34,15 +35,21 @@ struct PlainSecurity: ~Copyable, SecurityLayer {
   }
 }
 
-/// A whole exchange: two names and an answer in, a request out. Returns a count of bytes or a
-/// negative number.
+/// A whole exchange: two names and an answer in, a request out.
+///
+/// Returns a count of bytes or a negative number.
 @c(tier0_proof)
 public func tier0Proof(
-  _ productKey: UnsafePointer<UInt8>, _ productKeyCount: Int,
-  _ deviceName: UnsafePointer<UInt8>, _ deviceNameCount: Int,
-  _ datagram: UnsafePointer<UInt8>, _ datagramCount: Int,
-  _ output: UnsafeMutablePointer<UInt8>, _ outputCount: Int,
-  _ milliseconds: Int64, _ random: UInt32
+  _ productKey: UnsafePointer<UInt8>,
+  _ productKeyCount: Int,
+  _ deviceName: UnsafePointer<UInt8>,
+  _ deviceNameCount: Int,
+  _ datagram: UnsafePointer<UInt8>,
+  _ datagramCount: Int,
+  _ output: UnsafeMutablePointer<UInt8>,
+  _ outputCount: Int,
+  _ milliseconds: Int64,
+  _ random: UInt32
 ) -> Int {
   // SAFETY: the caller passes buffers with their counts.
   let productKey = unsafe Span(_unsafeStart: productKey, count: productKeyCount)
@@ -71,7 +78,8 @@ enum ProofFailure: Error {
 }
 
 func identity(
-  _ productKey: Span<UInt8>, _ deviceName: Span<UInt8>
+  _ productKey: Span<UInt8>,
+  _ deviceName: Span<UInt8>
 ) throws(ProofFailure) -> DeviceIdentity {
   do throws(IdentityError) {
     return try DeviceIdentity(productKey: productKey, deviceName: deviceName)
@@ -81,7 +89,10 @@ func identity(
 }
 
 func report(
-  _ identity: DeviceIdentity, _ json: Span<UInt8>, _ messageID: UInt16, _ random: UInt32
+  _ identity: DeviceIdentity,
+  _ json: Span<UInt8>,
+  _ messageID: UInt16,
+  _ random: UInt32
 ) throws(ProofFailure) -> FixedBytes<1_472> {
   var security = PlainSecurity()
   var sequence = FixedBytes<32>()
@@ -109,14 +120,21 @@ func report(
     throw .failed
   }
   let request = AuthenticationRequest(
-    signMethod: .hmacSHA256, acknowledgementMode: .separate, timestamp: 1, sequence: 2)
+    signMethod: .hmacSHA256,
+    acknowledgementMode: .separate,
+    timestamp: 1,
+    sequence: 2
+  )
   var content = FixedBytes<1_472>()
   do throws(CapacityError) {
     try content.write { (writer: inout ByteWriter) throws(CapacityError) in
       try request.writeSigningContent(identity, into: &writer)
       try request.writePayload(identity, signature: json, into: &writer)
       try PlatformAddress.writeHost(
-        productKey: identity.productKey.bytes, region: json, into: &writer)
+        productKey: identity.productKey.bytes,
+        region: json,
+        into: &writer
+      )
     }
     var storage = InlineArray<256, UInt8>(repeating: 0)
     try reading(JSONWriter(storage.mutableSpan))
@@ -126,11 +144,22 @@ func report(
   var storage = InlineArray<1_472, UInt8>(repeating: 0)
   do throws(MessageWriterError) {
     var message = try MessageWriter(
-      storage.mutableSpan, type: .confirmable, code: .post, messageID: messageID,
-      token: Token(random))
+      storage.mutableSpan,
+      type: .confirmable,
+      code: .post,
+      messageID: messageID,
+      token: Token(random)
+    )
     try PlatformRequest.writeReport(
-      topic: topic, contentFormat: .json, accept: .cbor, tokenOption: .current,
-      token: answer.token.bytes, sequence: sequence.bytes, payload: payload.bytes, into: &message)
+      topic: topic,
+      contentFormat: .json,
+      accept: .cbor,
+      tokenOption: .current,
+      token: answer.token.bytes,
+      sequence: sequence.bytes,
+      payload: payload.bytes,
+      into: &message
+    )
     try PlatformRequest.writeAuthentication(payload: payload.bytes, into: &message)
     let count = message.count
     content.removeAll()
@@ -159,7 +188,9 @@ func reading(_ writer: consuming JSONWriter) throws(CapacityError) {
 }
 
 func start(
-  _ endpoint: inout ClientEndpoint<2, 1_472>, _ message: Span<UInt8>, _ random: UInt32
+  _ endpoint: inout ClientEndpoint<2, 1_472>,
+  _ message: Span<UInt8>,
+  _ random: UInt32
 ) throws(ProofFailure) -> ExchangeID {
   do throws(ExchangeError) {
     return try endpoint.send(message, random: random)
@@ -169,7 +200,9 @@ func start(
 }
 
 func transmit(
-  _ endpoint: inout ClientEndpoint<2, 1_472>, into output: inout ByteWriter, at now: Instant
+  _ endpoint: inout ClientEndpoint<2, 1_472>,
+  into output: inout ByteWriter,
+  at now: Instant
 ) throws(ProofFailure) {
   do throws(CapacityError) {
     while try endpoint.pollTransmit(into: &output, at: now) != nil {}
@@ -179,7 +212,9 @@ func transmit(
 }
 
 func take(
-  _ endpoint: inout ClientEndpoint<2, 1_472>, _ datagram: Span<UInt8>, at now: Instant
+  _ endpoint: inout ClientEndpoint<2, 1_472>,
+  _ datagram: Span<UInt8>,
+  at now: Instant
 ) {
   do throws(MessageFormatError) {
     let message = try MessageView(datagram)
@@ -196,7 +231,8 @@ func take(
 }
 
 func endpointTimeout(
-  _ endpoint: borrowing ClientEndpoint<2, 1_472>, _ now: Instant
+  _ endpoint: borrowing ClientEndpoint<2, 1_472>,
+  _ now: Instant
 ) -> Milliseconds {
   (endpoint.pollTimeout() ?? now) - now
 }

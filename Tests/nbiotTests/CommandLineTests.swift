@@ -24,7 +24,9 @@ func process(_ arguments: [String], environment: [String: String] = [:]) -> Proc
 }
 
 func nbiot(
-  _ arguments: [String], input: String = "", environment: [String: String] = [:]
+  _ arguments: [String],
+  input: String = "",
+  environment: [String: String] = [:]
 ) async throws -> Run {
   let process = process(arguments, environment: environment)
   let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
@@ -38,8 +40,10 @@ func nbiot(
   let errors = try stderr.fileHandleForReading.readToEnd() ?? Data()
   process.waitUntilExit()
   return Run(
-    status: process.terminationStatus, output: String(decoding: output, as: UTF8.self),
-    errors: String(decoding: errors, as: UTF8.self))
+    status: process.terminationStatus,
+    output: String(decoding: output, as: UTF8.self),
+    errors: String(decoding: errors, as: UTF8.self)
+  )
 }
 
 /// `nbiot simulate` in a process of its own, with one device.
@@ -53,13 +57,17 @@ final class Simulator {
   init(_ options: [String] = []) throws {
     directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try FileManager.default.createDirectory(
-      at: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+      at: directory,
+      withIntermediateDirectories: true,
+      attributes: [.posixPermissions: 0o700]
+    )
     let file = directory.appending(path: "secret.txt")
     try Data("0123456789abcdef0123456789abcdef\n".utf8).write(to: file)
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
     secretFile = file.path
     process = nbiotTests.process(
-      ["simulate", "--port", "0", "--device", "a1B2c3D4e5F,device1,\(file.path)"] + options)
+      ["simulate", "--port", "0", "--device", "a1B2c3D4e5F,device1,\(file.path)"] + options
+    )
     process.standardOutput = output
     try process.run()
     // Its first line, which it prints once it listens.
@@ -90,7 +98,8 @@ struct CommandLineTests {
     let simulator = try Simulator()
     let run = try await nbiot(
       simulator.device(["--device-secret-file", simulator.secretFile, "--output", "json"]),
-      input: "{\"value\":1}\n")
+      input: "{\"value\":1}\n"
+    )
     #expect(run.status == 0)
     let object = try #require(run.object)
     #expect(object["report"] as? Int == 1)
@@ -114,8 +123,10 @@ struct CommandLineTests {
   {
     let simulator = try Simulator(["--log", "json"])
     let run = try await nbiot(
-      simulator.device(), input: "a\r\n\nb\nc",
-      environment: ["NBIOT_DEVICE_SECRET": "0123456789abcdef0123456789abcdef"])
+      simulator.device(),
+      input: "a\r\n\nb\nc",
+      environment: ["NBIOT_DEVICE_SECRET": "0123456789abcdef0123456789abcdef"]
+    )
     #expect(run.status == 0)
     #expect(run.output.split(separator: "\n").count == 3)
     let (_, log) = try simulator.stop()
@@ -130,7 +141,8 @@ struct CommandLineTests {
     let simulator = try Simulator()
     let run = try await nbiot(
       simulator.device(["--payload", "x", "--output", "json"]),
-      environment: ["NBIOT_DEVICE_SECRET": "wrong"])
+      environment: ["NBIOT_DEVICE_SECRET": "wrong"]
+    )
     #expect(run.status == 3)
     #expect(run.object?["outcome"] as? String == "refused")
     #expect(run.object?["code"] as? String == "4.01")
@@ -143,7 +155,8 @@ struct CommandLineTests {
     _ = try simulator.stop()
     let run = try await nbiot(
       simulator.device(["--payload", "x", "--output", "json"]),
-      environment: ["NBIOT_DEVICE_SECRET": "secret"])
+      environment: ["NBIOT_DEVICE_SECRET": "secret"]
+    )
     #expect(run.status == 4)
     #expect(run.errors.contains("nobody listens at the endpoint"))
   }
@@ -152,7 +165,8 @@ struct CommandLineTests {
     let simulator = try Simulator()
     let run = try await nbiot(
       simulator.device(["--device-secret-file", simulator.secretFile, "--output", "json"]),
-      input: String(repeating: "a", count: 1_025) + "\nb\n")
+      input: String(repeating: "a", count: 1_025) + "\nb\n"
+    )
     #expect(run.status == 1)
     let lines = run.output.split(separator: "\n")
     #expect(lines.count == 2)
@@ -167,10 +181,14 @@ struct CommandLineTests {
     ["simulate", "--device", "only-one-part"],
     ["publish", "--product-key", "k", "--device-name", "dddd", "--topic", "x", "--payload", "x"],
     ["publish", "--product-key", "k", "--device-name", "d", "--topic", "/x", "--payload", "x"],
-    ["publish", "--product-key", "k", "--device-name", "dddd", "--topic", "/x", "--client-id",
-      String(repeating: "c", count: 65), "--payload", "x"],
-    ["publish", "--product-key", "k", "--device-name", "dddd", "--topic", "/x", "--payload",
-      String(repeating: "p", count: 1_025)],
+    [
+      "publish", "--product-key", "k", "--device-name", "dddd", "--topic", "/x", "--client-id",
+      String(repeating: "c", count: 65), "--payload", "x",
+    ],
+    [
+      "publish", "--product-key", "k", "--device-name", "dddd", "--topic", "/x", "--payload",
+      String(repeating: "p", count: 1_025),
+    ],
   ])
   func `what makes no sense exits with 2, says why, and prints no result`(
     arguments: [String]

@@ -1,0 +1,60 @@
+# make            install what is missing, build the tools
+# make demo       a platform and a device on this machine: ten reports of its own readings
+# make test       the whole test suite
+# make lint       formatting, documentation comments, imports that Package.swift does not declare
+# make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
+# make allocations  heap allocations for one report after the first, counted by valgrind: must be 0
+
+SHELL := /bin/bash
+SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+STRICT := --explicit-target-dependency-import-check error
+TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Tier0Proof
+
+.PHONY: all deps build demo test lint embedded allocations clean
+
+all: build
+
+deps:
+	@command -v swift >/dev/null || { echo "swift 6.3 or later is missing: https://www.swift.org/install" >&2; exit 1; }
+	@missing=; \
+	pkg-config --exists libcrypto 2>/dev/null || missing="pkg-config libssl-dev"; \
+	command -v valgrind >/dev/null || missing="$$missing valgrind"; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing $$missing"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy $$missing; \
+	fi
+
+build: deps
+	swift build $(STRICT)
+
+demo: deps
+	swift run $(STRICT) nbiot demo
+
+test: deps
+	swift test $(STRICT)
+
+lint:
+	swift format lint --strict --recursive Package.swift Sources Tests
+
+# The proof: with -no-allocations any heap allocation is a compile error. Tier0Proof uses the generic
+# code of the other targets with concrete types, without which it would not be compiled at all.
+embedded: deps
+	@for target in $(TIER0); do \
+	  echo "armv7em, no allocations: $$target"; \
+	  swift build $(STRICT) --target $$target --triple armv7em-none-none-eabi -c release --traits Embedded \
+	    --scratch-path .build-armv7em -Xswiftc -wmo -Xswiftc -no-allocations || exit 1; \
+	done
+	@echo "x86_64, no allocations: Tier0Proof"
+	swift build $(STRICT) --target Tier0Proof -c release --traits Embedded --scratch-path .build-proof \
+	  -Xswiftc -wmo -Xswiftc -no-allocations
+	@echo "x86_64 Linux, tiers 0 to 2: device-probe"
+	swift build $(STRICT) --product device-probe -c release --traits Embedded --scratch-path .build-embedded
+	@strip -o .build-embedded/device-probe .build-embedded/release/device-probe && size .build-embedded/device-probe
+
+allocations: embedded build
+	swift build $(STRICT) --product device-probe -c release
+	Tests/DeviceProbe/allocations.sh .build-embedded/release/device-probe
+	Tests/DeviceProbe/allocations.sh .build/release/device-probe
+
+clean:
+	rm -rf .build .build-armv7em .build-proof .build-embedded

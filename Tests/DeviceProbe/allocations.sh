@@ -1,0 +1,30 @@
+#!/usr/bin/env bash
+# Counts the heap allocations of one report after the first: runs a device-probe for 1 and for 101
+# reports under valgrind, against a simulator of its own, and compares. Exits 1 unless it is 0.
+set -euo pipefail
+probe=$1
+nbiot=$(dirname "$0")/../../.build/debug/nbiot
+directory=$(mktemp -d)
+secret=0123456789abcdef0123456789abcdef
+(umask 077; echo "$secret" > "$directory/secret.txt")
+"$nbiot" simulate --port 0 --device "a1B2c3D4e5F,device1,$directory/secret.txt" > "$directory/log" &
+simulator=$!
+trap 'kill $simulator 2>/dev/null; rm -rf "$directory"' EXIT
+for _ in $(seq 100); do
+  port=$(sed -n 's/.*port \([0-9]*\),.*/\1/p' "$directory/log")
+  [ -n "$port" ] && break
+  sleep 0.1
+done
+# The ordinary build finds the Swift runtime beside the compiler.
+libraries=$(dirname "$(dirname "$(readlink -f "$(command -v swift)")")")/lib/swift/linux
+count() {
+  printf '%s %s %s\n' "$secret" "$port" "$1" |
+    LD_LIBRARY_PATH=$libraries timeout 60 valgrind --log-file="$directory/valgrind" "$probe" ||
+    { echo "device-probe failed; its log:" >&2; cat "$directory/valgrind" >&2; exit 1; }
+  sed -n 's/.*total heap usage: \([0-9,]*\) allocs.*/\1/p' "$directory/valgrind" | tr -d ,
+}
+first=$(count 1)
+more=$(count 101)
+[ -n "$first" ] && [ -n "$more" ] || { echo "valgrind printed no count" >&2; exit 1; }
+echo "$probe: $first allocations with 1 report, $more with 101: $((more - first)) for 100 reports"
+[ "$more" = "$first" ]
