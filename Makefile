@@ -52,9 +52,9 @@ embedded: deps
 	@strip -o .build-embedded/device-probe .build-embedded/release/device-probe && size .build-embedded/device-probe
 
 allocations: embedded build
-	swift build $(STRICT) --product device-probe -c release
-	Tests/DeviceProbe/allocations.sh .build-embedded/release/device-probe
-	Tests/DeviceProbe/allocations.sh .build/release/device-probe
+	swift build $(STRICT) --product ordinary-probe -c release
+	Tests/ProbeDevice/allocations.sh .build-embedded/release/device-probe
+	Tests/ProbeDevice/allocations.sh .build/release/ordinary-probe
 
 clean:
 	rm -rf .build .build-armv7em .build-proof .build-embedded

@@ -164,14 +164,27 @@ let package = Package(
       resources: [.copy("README.md")],
       swiftSettings: strict
     ),
-    .executableTarget(
-      name: "device-probe",
+    .target(
+      name: "ProbeDevice",
       dependencies: [
         "ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "SymmetricSecurity", "UDPTransport",
         "DeviceSession", "CPOSIX",
       ],
+      path: "Tests/ProbeDevice",
+      exclude: ["allocations.sh"],
+      swiftSettings: device
+    ),
+    .executableTarget(
+      name: "device-probe",
+      dependencies: ["ProbeDevice", "CPOSIX"],
       path: "Tests/DeviceProbe",
       swiftSettings: device
+    ),
+    .executableTarget(
+      name: "ordinary-probe",
+      dependencies: ["ProbeDevice", "CPOSIX"],
+      path: "Tests/OrdinaryProbe",
+      swiftSettings: strict
     ),
     .target(
       name: "Tier0Proof",

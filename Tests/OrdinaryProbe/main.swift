@@ -1,0 +1,4 @@
+internal import CPOSIX
+internal import ProbeDevice
+
+exit(runProbe())
