@@ -99,7 +99,7 @@ let package = Package(
     .target(
       name: "PlatformSimulator",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "OpenSSLSupport",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "OpenSSLSupport",
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
         .product(name: "NIOPosix", package: "swift-nio", condition: tools),
       ],
@@ -155,6 +155,13 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "AliyunIoT", "DeviceSession", "DeviceClient",
         "PlatformSimulator", "UDPTransport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "PlatformSimulatorTests",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "OpenSSLSupport", "PlatformSimulator", "TestSupport",
       ],
       swiftSettings: strict
     ),

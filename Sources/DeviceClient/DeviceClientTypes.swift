@@ -53,8 +53,10 @@ public enum DeviceClientError: Error, Sendable {
   case topic(TopicError)
   /// The session does not take the report; nothing was sent.
   case device(DeviceError)
-  /// The endpoint cannot be reached.
+  /// The endpoint cannot be reached; the report was not sent.
   case transport(TransportError)
+  /// The endpoint could no longer be reached once the report was sent; the platform may have it.
+  case interrupted(TransportError, Receipt)
   /// The device could not authenticate.
   case authentication(AuthenticationFailure)
   /// The report ended without being acknowledged.
@@ -73,6 +75,8 @@ extension DeviceClientError: CustomStringConvertible {
     case .topic(let error): error.description
     case .device(let error): error.description
     case .transport(let error): error.description
+    case .interrupted(let error, _):
+      "\(error); the platform may or may not have the report"
     case .authentication(let failure): failure.description
     case .undelivered(let receipt): receipt.result.advice ?? "the report was not acknowledged"
     case .closed: "the client is closed: make a new one"

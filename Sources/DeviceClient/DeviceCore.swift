@@ -85,7 +85,10 @@ final class DeviceCore: Sendable {
           isClosed = state.isClosed
           deadline = state.session.pollTimeout()
         }
-        if isClosed { return }
+        if isClosed {
+          state.withLock { $0.socket.close() }
+          return
+        }
         signal.wait(forSocket: descriptor, until: deadline)
       }
     }
@@ -142,7 +145,7 @@ final class DeviceCore: Sendable {
         resumption.finish(state.queue.remove(at: index), .failure(CancellationError()))
       } else if let current = state.current, current.id == id {
         state.current = nil
-        if state.connecting.isEmpty {
+        if state.connecting.isEmpty && state.queue.isEmpty {
           state.session.cancelAll()
         } else {
           state.session.cancelReport()
@@ -179,14 +182,35 @@ final class DeviceCore: Sendable {
     let now = MonotonicClock.now()
     repeat {
       Self.startNext(&state, &resumption, at: now)
+      var failure: TransportError?
       do throws(TransportError) {
         try state.session.drive(over: state.socket, at: now) { onTransmission?($0) }
       } catch {
-        state.session.cancelAll()
-        Self.failAll(&state, DeviceClientError.transport(error), &resumption)
+        failure = error
       }
+      // What had ended before the error counts as it ended.
       while let event = state.session.pollEvent() { Self.handle(event, &state, &resumption) }
+      if let failure { Self.interrupt(&state, failure, &resumption, at: now) }
     } while state.current == nil && !state.queue.isEmpty
+  }
+
+  /// Ends all that is under way with the error of the link; a report that was sent keeps its figures.
+  private static func interrupt(
+    _ state: inout State,
+    _ failure: TransportError,
+    _ resumption: inout Resumption,
+    at now: Instant
+  ) {
+    state.session.interrupt(at: now)
+    while let event = state.session.pollEvent() {
+      guard case .report(let result) = event, result.transmissions > 0,
+        let current = state.current
+      else { continue }
+      state.current = nil
+      let receipt = Receipt(result: result, answer: [])
+      resumption.finish(current, .failure(DeviceClientError.interrupted(failure, receipt)))
+    }
+    failAll(&state, .transport(failure), &resumption)
   }
 
   private static func startNext(

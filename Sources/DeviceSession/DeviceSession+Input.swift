@@ -40,7 +40,14 @@ extension DeviceSession where Security: ~Copyable {
       }
     }
     if case .waiting(let until) = authentication, until <= now { startAuthentication(at: now) }
-    if case .waiting(let until) = report.phase, until <= now { sendReport(at: now) }
+    if case .waiting(let until) = report.phase, until <= now {
+      if authentication == .done {
+        sendReport(at: now)
+      } else {
+        report.phase = .awaitingToken
+        connect(at: now)
+      }
+    }
   }
 
   private mutating func handle(
@@ -110,7 +117,9 @@ extension DeviceSession where Security: ~Copyable {
     if security.usesSequence {
       guard !answer.random.isEmpty else { throw .unusableAnswer(.random) }
       guard let offset = answer.sequenceOffset else { throw .unusableAnswer(.sequenceOffset) }
-      tracker = SequenceTracker(offset: offset)
+      // Should the platform give the same token and key once more, its numbers go on.
+      let isSame = answer.token == token && answer.random == keyRandom
+      if tracker == nil || !isSame { tracker = SequenceTracker(offset: offset) }
     }
     do throws(SecurityError) {
       try Self.establish(&security, secret: secret, random: answer.random)
@@ -118,6 +127,7 @@ extension DeviceSession where Security: ~Copyable {
       throw .security(error)
     }
     token = answer.token
+    keyRandom = answer.random
     isKeyConfirmed = false
   }
 

@@ -22,7 +22,7 @@ extension DeviceSession where Security: ~Copyable {
         isThere = try socket.receive(into: &writer)
       }
       guard isThere else { break }
-      handleDatagram(datagram.bytes, at: now)
+      if !datagram.isEmpty { handleDatagram(datagram.bytes, at: now) }
     }
     handleTimeout(at: now)
     while true {

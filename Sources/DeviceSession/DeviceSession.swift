@@ -31,6 +31,7 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var authentication = Authentication.none
   var authenticationRetries = 0
   var token = FixedBytes<192>()
+  var keyRandom = FixedBytes<32>()
   var tracker: SequenceTracker?
   /// Whether the platform has taken a report under this token, and so has the same key.
   var isKeyConfirmed = false
@@ -82,9 +83,11 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
 // MARK: - Commands
 
 extension DeviceSession where Security: ~Copyable {
-  /// Authenticates, unless the device has a token or is at it.
+  /// Authenticates, unless the device has a token or is at it, or a report is on its way: one request
+  /// at a time.
   public mutating func connect(at now: Instant) {
     guard authentication == .none else { return }
+    if case .inFlight = report.phase { return }
     authenticationRetries = 0
     startAuthentication(at: now)
   }
@@ -121,6 +124,15 @@ extension DeviceSession where Security: ~Copyable {
     report.phase = .none
   }
 
+  /// Ends the report and the authentication under way because the link failed; an event tells what
+  /// the report had cost.
+  public mutating func interrupt(at now: Instant) {
+    let hasReport = report.phase != .none
+    let result = makeResult(.interrupted, code: nil, messageID: FixedBytes(), at: now)
+    cancelAll()
+    if hasReport { events.append(.report(result)) }
+  }
+
   /// Forgets the report and the authentication under way and stops their retransmissions; no event
   /// follows.
   public mutating func cancelAll() {
@@ -133,7 +145,6 @@ extension DeviceSession where Security: ~Copyable {
   public mutating func forgetToken() {
     guard authentication == .done else { return }
     authentication = .none
-    token.removeAll()
   }
 }
 

@@ -27,6 +27,7 @@ extension ReportResult {
     case .rejected: ResponseMeaning.advice(onReport: code ?? .empty)
     case .timedOut:
       "no answer came: the platform may or may not have the report; try --timing nbIoT on a slow link"
+    case .interrupted: "the link failed: the platform may or may not have the report"
     case .reset: AuthenticationFailure.reset.description
     case .unreadableAnswer:
       "the platform answered, but its payload does not open with the session's key: it was altered "

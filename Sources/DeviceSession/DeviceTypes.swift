@@ -31,6 +31,8 @@ public enum ReportOutcome: Equatable, Sendable {
   case rejected
   /// Nothing came within MAX_TRANSMIT_WAIT; the platform may or may not have it.
   case timedOut
+  /// The link failed meanwhile; once it was sent, the platform may or may not have it.
+  case interrupted
   /// The peer refused the message with a Reset.
   case reset
   /// The platform answered with a success code, but its payload does not open with the session's key.

@@ -1,7 +1,7 @@
 internal import CoAPMessage
 internal import ConstrainedCore
-internal import Foundation
 internal import OpenSSLSupport
+internal import PayloadCoding
 
 /// What a valid `/auth` asked for.
 struct AuthenticationFields {
@@ -22,23 +22,59 @@ struct AuthenticationCheck {
     "version", "resources",
   ]
 
-  private let fields: [String: String]
+  private let fields: [String: String?]
 
   init(payload: [UInt8]) throws(Refusal) {
-    guard let object = try? JSONSerialization.jsonObject(with: Data(payload)),
-      let members = object as? [String: Any]
-    else { throw Refusal(code: .badRequest, note: "the payload is not one JSON object") }
-    var fields: [String: String] = [:]
-    for (name, value) in members {
-      guard Self.known.contains(name) else {
-        throw Refusal(code: .badRequest, note: "unknown field \(name)")
-      }
-      guard let text = value as? String else {
-        throw Refusal(code: .badRequest, note: "the field \(name) is not a string")
-      }
-      fields[name] = text
+    do throws(JSONError) {
+      fields = try Self.members(of: payload)
+    } catch {
+      throw Refusal(code: .badRequest, note: "the payload is not JSON: \(error)")
     }
-    self.fields = fields
+    for (name, value) in fields {
+      guard Self.known.contains(name) else {
+        let shown = RequestRecord.printable(Array(name.utf8.prefix(64)))
+        throw Refusal(code: .badRequest, note: "unknown field \(shown)")
+      }
+      guard value != nil else {
+        throw Refusal(
+          code: .badRequest,
+          note: "the field \(name) is not a string, or comes twice"
+        )
+      }
+    }
+  }
+
+  /// The members of one object; `nil` for a value that is no string or a name that comes again.
+  /// Empty when the text is another value.
+  private static func members(of payload: [UInt8]) throws(JSONError) -> [String: String?] {
+    var fields: [String: String?] = [:]
+    var reader = JSONReader(payload.span)
+    guard try reader.next() == .beginObject else { return [:] }
+    while case .key(let key)? = try reader.next() {
+      guard let value = try reader.next() else { throw .truncated }
+      let name = text(key, in: reader, of: payload.count)
+      if case .string(let range) = value, fields[name] == nil {
+        fields[name] = text(range, in: reader, of: payload.count)
+      } else {
+        fields[name] = .some(nil)
+        try reader.skip(value)
+      }
+    }
+    _ = try reader.next()
+    return fields
+  }
+
+  private static func text(
+    _ range: Range<Int>,
+    in reader: borrowing JSONReader,
+    of capacity: Int
+  ) -> String {
+    var buffer = [UInt8](repeating: 0, count: capacity)
+    var writer = ByteWriter(buffer.mutableSpan)
+    // Resolving escapes never makes a text longer.
+    try? reader.copyString(range, into: &writer)
+    let count = writer.count
+    return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
   func run(devices: [String: SimulatedDevice]) throws(Refusal) -> AuthenticationFields {
@@ -50,7 +86,8 @@ struct AuthenticationCheck {
       throw Refusal(code: .badRequest, note: "the clientId has over 64 bytes")
     }
     for name in ["seq", "timestamp"] {
-      guard fields[name]?.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) ?? true else {
+      guard let value = fields[name] ?? nil else { continue }
+      guard !value.isEmpty, value.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
         throw Refusal(code: .badRequest, note: "the field \(name) is not a decimal number")
       }
     }
@@ -67,14 +104,14 @@ struct AuthenticationCheck {
   }
 
   private func required(_ name: String) throws(Refusal) -> String {
-    guard let value = fields[name], !value.isEmpty else {
+    guard let value = fields[name] ?? nil, !value.isEmpty else {
       throw Refusal(code: .badRequest, note: "the field \(name) is missing")
     }
     return value
   }
 
   private func separateAnswers() throws(Refusal) -> Bool? {
-    switch fields["ackMode"] {
+    switch fields["ackMode"] ?? nil {
     case nil: return nil
     case "0": return false
     case "1": return true
@@ -83,7 +120,7 @@ struct AuthenticationCheck {
   }
 
   private func hashFunction() throws(Refusal) -> Hash {
-    switch fields["signmethod"] {
+    switch fields["signmethod"] ?? nil {
     case nil, "hmacmd5": return .md5
     case "hmacsha1": return .sha1
     case "hmacsha256": return .sha256
@@ -95,7 +132,7 @@ struct AuthenticationCheck {
   private func isSigned(_ signature: String, by hash: Hash, for device: SimulatedDevice) -> Bool {
     let unsigned: Set<String> = ["version", "sign", "resources", "signmethod"]
     let content = fields.filter { !unsigned.contains($0.key) }
-      .sorted { $0.key < $1.key }.map { $0.key + $0.value }.joined()
+      .sorted { $0.key < $1.key }.map { $0.key + ($0.value ?? "") }.joined()
     guard let expected = try? hash.hmac(key: device.secret.span, content: Array(content.utf8).span)
     else { return false }
     var digits = ""

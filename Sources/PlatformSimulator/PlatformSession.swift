@@ -32,8 +32,13 @@ final class PlatformSession {
     self.expiry = expiry
     self.answersSeparately = answersSeparately
     // The key: digits 16 to 47 of the hexadecimal SHA-256 of "secret,random".
-    let material = device.secret + [UInt8(ascii: ",")] + random
-    let digest = try Hash.sha256.digest(of: material.span)
+    var material = device.secret + [UInt8(ascii: ",")] + random
+    defer {
+      var span = material.mutableSpan
+      wipe(&span)
+    }
+    var digest = try Hash.sha256.digest(of: material.span)
+    defer { digest.withStorage { wipe(&$0) } }
     let vector = Array("543yhjy97ae7fyfg".utf8)
     cipher = try AES128CBC(key: digest.bytes.extracting(8..<24), vector: vector.span)
   }

@@ -20,14 +20,25 @@ struct RequestOptions {
         guard let segment = String(validating: value, as: UTF8.self) else {
           throw Refusal(code: .badOption, note: "a Uri-Path is not UTF-8")
         }
+        // RFC 7252 Sections 5.10.1 and 5.10: 0 to 255 bytes, neither "." nor ".."; an empty one is no
+        // part of any topic.
+        guard !segment.isEmpty, value.count <= 255, segment != ".", segment != ".." else {
+          throw Refusal(code: .badOption, note: "a Uri-Path is empty, a dot segment or too long")
+        }
         segments.append(segment)
       case _ where isRepeated:
         // RFC 7252 Section 5.4.5: a supernumerary option is treated like an unrecognised one.
         guard !number.isCritical else {
           throw Refusal(code: .badOption, note: "option \(number.rawValue) comes twice")
         }
-      case .contentFormat: contentFormat = option.uintValue
-      case .accept: accept = option.uintValue
+      case .contentFormat:
+        // RFC 7252 Section 5.4.3: a value of a wrong length is treated like an unrecognised option.
+        contentFormat = value.count <= 2 ? option.uintValue : nil
+      case .accept:
+        guard value.count <= 2 else {
+          throw Refusal(code: .badOption, note: "Accept has over 2 bytes")
+        }
+        accept = option.uintValue
       case .uriHost, .uriPort: break
       case .platformSequence: sequence = value
       case _ where number.rawValue == tokenOption: token = value
@@ -67,10 +78,17 @@ struct RequestOptions {
     }
   }
 
-  /// Whether product key and device name stand in the topic, one after the other.
+  /// Whether the topic belongs to the device: `/PK/DN/…`, `/sys/PK/DN/…`, `/ota/device/X/PK/DN` or
+  /// `/ext/X/PK/DN/…` (device guide 3.5, 4 and 6).
   func names(_ device: SimulatedDevice) -> Bool {
-    zip(segments.dropFirst(), segments.dropFirst(2)).contains {
-      $0 == device.productKey && $1 == device.deviceName
-    }
+    let topic = segments.dropFirst()
+    let prefix =
+      switch topic.first {
+      case "sys": 1
+      case "ota": topic.dropFirst().first == "device" ? 3 : 0
+      case "ext": 2
+      default: 0
+      }
+    return topic.dropFirst(prefix).prefix(2) == [device.productKey, device.deviceName]
   }
 }

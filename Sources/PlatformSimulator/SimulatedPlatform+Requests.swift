@@ -79,6 +79,9 @@ extension SimulatedPlatform {
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
     try options.check(message, needsContentFormat: false)
+    guard record.path.utf8.count <= 128 + "/topic".utf8.count else {
+      throw Refusal(code: .pathTooLong, note: "the topic has over 128 bytes")
+    }
     guard let token = options.token else {
       throw Refusal(code: .badRequest, note: "option \(configuration.tokenOption) is missing")
     }

@@ -90,6 +90,8 @@ public struct SimulatedPlatform<Peer: Hashable> {
     let messageID = message.messageID
     switch message.type {
     case .acknowledgement, .reset:
+      // RFC 7252 Section 4.2: both are empty messages here; any other is ignored.
+      guard message.code == .empty else { return }
       separate.removeAll { $0.peer == peer && $0.messageID == messageID }
       return
     case .confirmable, .nonConfirmable: break
@@ -105,9 +107,11 @@ public struct SimulatedPlatform<Peer: Hashable> {
       var record = known.record
       record.kind = .duplicate
       record.time = now
-      record.bytesDown = known.reply?.count ?? 0
+      // RFC 7252 Section 4.3: a duplicate of a non-confirmable message is ignored.
+      let reply = message.type == .confirmable ? known.reply : nil
+      record.bytesDown = reply?.count ?? 0
       output.record = record
-      if let reply = known.reply { output.datagrams.append(Outgoing(peer: peer, bytes: reply)) }
+      if let reply { output.datagrams.append(Outgoing(peer: peer, bytes: reply)) }
       return
     }
     var record = RequestRecord(kind: .other, time: now, peer: "\(peer)")

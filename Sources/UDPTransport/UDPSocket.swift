@@ -9,7 +9,7 @@ public import ConstrainedCore
 /// errors.
 public struct UDPSocket: ~Copyable {
   /// The file descriptor, for waiting on it together with others.
-  public let descriptor: Int32
+  public private(set) var descriptor: Int32
 
   /// Connects to a host, in digits or by name, and a port.
   ///
@@ -42,7 +42,13 @@ public struct UDPSocket: ~Copyable {
   }
 
   deinit {
-    _ = close(descriptor)
+    if descriptor >= 0 { _ = CPOSIX.close(descriptor) }
+  }
+
+  /// Closes the socket before the value ends; it must not be used any more.
+  public mutating func close() {
+    if descriptor >= 0 { _ = CPOSIX.close(descriptor) }
+    descriptor = -1
   }
 
   /// Sends one datagram.
@@ -56,28 +62,20 @@ public struct UDPSocket: ~Copyable {
     if sent < 0 { try Self.check(nbiot_errno()) }
   }
 
-  /// Appends one datagram to an empty `output` and says whether there was one; a datagram longer
-  /// than its room is dropped.
+  /// Appends one datagram to an empty `output` and says whether there was one.
+  ///
+  /// An empty datagram and one longer than the room leave `output` empty.
   public func receive(into output: inout ByteWriter) throws(TransportError) -> Bool {
-    while true {
-      var received = 0
-      unsafe output.appendUnchecked { room in
-        // SAFETY: the pointer covers exactly the room; MSG_TRUNC only makes the result tell the
-        // datagram's whole length.
-        received = unsafe recv(
-          descriptor,
-          room.baseAddress,
-          room.count,
-          Int32(MSG_TRUNC)
-        )
-        return received > 0 && received <= room.count ? received : 0
-      }
-      if received < 0 {
-        try Self.check(nbiot_errno())
-        return false
-      }
-      if output.count > 0 { return true }
+    var received = 0
+    unsafe output.appendUnchecked { room in
+      // SAFETY: the pointer covers exactly the room; MSG_TRUNC only makes the result tell the
+      // datagram's whole length.
+      received = unsafe recv(descriptor, room.baseAddress, room.count, Int32(MSG_TRUNC))
+      return received > 0 && received <= room.count ? received : 0
     }
+    if received >= 0 { return true }
+    try Self.check(nbiot_errno())
+    return false
   }
 
   /// Waits until a datagram or an error is there or the time has come; `nil` waits without end.
@@ -123,7 +121,7 @@ public struct UDPSocket: ~Copyable {
         )
         if connected == 0 { return descriptor }
         code = nbiot_errno()
-        _ = close(descriptor)
+        _ = CPOSIX.close(descriptor)
       } else {
         code = nbiot_errno()
       }

@@ -23,26 +23,28 @@ enum Console {
 
 /// Lines of standard input, read when they are asked for, so that a fast writer waits in the pipe.
 actor LineReader {
-  private var buffer: [UInt8] = []
+  /// How much of a line is kept: more than any payload may have, so that a longer one is refused.
+  static let limit = 65_536
+
+  private var input = Data()
   private var isAtEnd = false
 
   /// The next line that is not empty, without its end; `nil` after the last.
   func next() async -> [UInt8]? {
+    var line: [UInt8] = []
     while true {
-      if let end = buffer.firstIndex(of: 0x0A) {
-        var line = Array(buffer[..<end])
-        buffer.removeFirst(end + 1)
-        if line.last == 0x0D { line.removeLast() }
-        if !line.isEmpty { return line }
-      } else if isAtEnd {
-        guard !buffer.isEmpty else { return nil }
-        defer { buffer = [] }
-        return buffer
-      } else {
-        let more = await Self.read()
-        isAtEnd = more.isEmpty
-        buffer += more
+      if input.isEmpty && !isAtEnd {
+        input = await Self.read()
+        isAtEnd = input.isEmpty
       }
+      let end = input.firstIndex(of: 0x0A) ?? input.endIndex
+      line += input[..<end].prefix(Self.limit - line.count)
+      let isComplete = end < input.endIndex
+      input = isComplete ? input[input.index(after: end)...] : Data()
+      guard isComplete || isAtEnd else { continue }
+      if line.last == 0x0D { line.removeLast() }
+      if !line.isEmpty { return line }
+      if isAtEnd && input.isEmpty { return nil }
     }
   }
 

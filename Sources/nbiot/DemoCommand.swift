@@ -33,8 +33,7 @@ struct DemoCommand: AsyncParsableCommand {
   func run() async throws {
     let productKey = "a1DemoNbIoT"
     let deviceName = "demo-device"
-    var secret = Self.makeSecret()
-    defer { Secret.erase(&secret) }
+    let secret = Self.makeSecret()
     var configuration = SimulatorConfiguration()
     configuration.devices = [
       SimulatedDevice(productKey: productKey, deviceName: deviceName, secret: secret)
@@ -68,6 +67,9 @@ struct DemoCommand: AsyncParsableCommand {
     do {
       try await client.connect()
     } catch {
+      guard case DeviceClientError.authentication(let failure) = error, failure != .timedOut else {
+        throw Complaint("\(error)", .unreachable)
+      }
       throw Complaint("\(error)", .unauthenticated)
     }
     let counters = client.counters

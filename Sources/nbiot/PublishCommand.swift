@@ -157,7 +157,7 @@ struct PublishCommand: AsyncParsableCommand {
       number += 1
       let (line, status) = await publish(payload, number: number, client)
       show(line)
-      // Without a token or an endpoint no other line would fare better.
+      // Refused, or never answered: no other line would fare better.
       if status == .unauthenticated || status == .unreachable { return status }
       if status != .success { worst = status }
     }
@@ -189,14 +189,14 @@ struct PublishCommand: AsyncParsableCommand {
   }
 
   private static func status(_ error: DeviceClientError, hasAnswered: Bool) -> ExitStatus {
-    switch error {
-    case .transport, .authentication(.timedOut): .unreachable
+    let silent: ExitStatus = hasAnswered ? .undelivered : .unreachable
+    return switch error {
+    case .transport, .interrupted, .authentication(.timedOut): silent
     case .authentication: .unauthenticated
     case .undelivered(let receipt):
       switch receipt.result.outcome {
-      case .unauthenticated(.timedOut): .unreachable
+      case .timedOut, .unauthenticated(.timedOut): silent
       case .unauthenticated: .unauthenticated
-      case .timedOut where !hasAnswered: .unreachable
       default: .undelivered
       }
     default: .undelivered

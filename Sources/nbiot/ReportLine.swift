@@ -114,7 +114,7 @@ extension ReportLine {
     let outcome: Outcome =
       switch result.outcome {
       case .acknowledged: .acknowledged
-      case .timedOut, .unauthenticated(.timedOut): .timedOut
+      case .timedOut, .interrupted, .unauthenticated(.timedOut): .timedOut
       case .unsealable, .sequenceExhausted: .refused
       case .rejected, .reset, .unreadableAnswer, .unauthenticated: .rejected
       }
@@ -134,6 +134,11 @@ extension ReportLine {
   init(_ number: Int, _ topic: String, _ error: DeviceClientError, milliseconds: Int64) {
     if case .undelivered(let receipt) = error {
       self.init(number, topic, receipt)
+      return
+    }
+    if case .interrupted(_, let receipt) = error {
+      self.init(number, topic, receipt)
+      advice = error.description
       return
     }
     var code: Code?

@@ -72,6 +72,7 @@ struct SimulateCommand: AsyncParsableCommand {
     configuration.sequenceRule = sequenceRule == .greater ? .greater : .greaterOrEqual
     configuration.tokenOption = tokenOption == .current ? 2088 : 61
     let isJSON = log == .json
+    let signals = Signals()
     let server: SimulatorServer
     do {
       server = try await SimulatorServer.start(configuration, host: host, port: port) { record in
@@ -89,7 +90,7 @@ struct SimulateCommand: AsyncParsableCommand {
         ? #"{"listening":"\#(host)","port":\#(server.port)}"#
         : "listening on \(host) port \(server.port), \(device.count) device(s)"
     )
-    await Self.waitForSignal()
+    await signals.wait()
     try await server.close()
   }
 
@@ -104,17 +105,27 @@ struct SimulateCommand: AsyncParsableCommand {
       secret: try Secret.read(String(parts[2]))
     )
   }
+}
 
-  /// Waits for Ctrl-C or SIGTERM.
-  private static func waitForSignal() async {
+/// Ctrl-C and SIGTERM, from the moment that this value exists.
+private struct Signals {
+  private let stream: AsyncStream<Void>
+  private let sources: [any DispatchSourceSignal]
+
+  init() {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
-    let sources = [SIGINT, SIGTERM].map { number in
+    self.stream = stream
+    sources = [SIGINT, SIGTERM].map { number in
       _ = signal(number, SIG_IGN)
       let source = DispatchSource.makeSignalSource(signal: number)
       source.setEventHandler { continuation.yield() }
       source.resume()
       return source
     }
+  }
+
+  /// Waits for the first of them.
+  func wait() async {
     for await _ in stream { break }
     for source in sources { source.cancel() }
   }
@@ -123,7 +134,10 @@ struct SimulateCommand: AsyncParsableCommand {
 extension RequestRecord {
   /// Prints the record as an object on one line.
   fileprivate func printJSON() {
-    var buffer = [UInt8](repeating: 0, count: 4_096 + 6 * (payload.count + path.utf8.count))
+    var buffer = [UInt8](
+      repeating: 0,
+      count: 4_096 + 6 * (payload.count + path.utf8.count + note.utf8.count)
+    )
     var json = JSONWriter(buffer.mutableSpan)
     do throws(CapacityError) {
       try write(into: &json)

@@ -311,5 +311,9 @@ struct ClientEndpointTests {
     while bench.event() != nil {}
     while try bench.transmit() != nil {}
     while bench.wait() != nil { while try bench.transmit() != nil {} }
+    while bench.event() != nil {}
+    while try bench.transmit() != nil {}
+    let isIdle = bench.isIdle
+    #expect(isIdle)
   }
 }

@@ -225,14 +225,78 @@ struct DeviceSessionTests {
   @Test func `a cancelled report is sent no more, and the next one goes through`() throws {
     var world = try World()
     #expect(try world.report("a")?.outcome == .acknowledged)
+    world.intercept = { _ in [] }
     try world.publish("b")
     try world.step()
+    let sent = world.sent.count
     world.session.cancelReport()
-    world.link = LossyLink(loss: 0, duplication: 0, delay: 10...10, seed: 2)
+    let deadline = world.session.pollTimeout()
+    #expect(deadline == nil)
+    world.now = world.now + Milliseconds(300_000)
+    try world.step()
+    #expect(world.sent.count == sent)
+    world.intercept = nil
+    #expect(try world.report("c")?.outcome == .acknowledged)
+    #expect(world.accepted.map(\.payload) == [Array("a".utf8), Array("c".utf8)])
+  }
+
+  @Test func `one request at a time, whatever the owner calls meanwhile`() throws {
+    var world = try World()
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    world.events.removeAll()
+    try world.publish("b")
+    world.session.forgetToken()
+    world.session.connect(at: world.now)
     try world.run()
+    #expect(world.accepted.count == 2)
+    // The same while a report waits after 5.00: the new token comes first, then the report.
+    var failures = 1
+    world.intercept = {
+      guard !isAuthentication($0), failures > 0 else { return nil }
+      failures -= 1
+      return answer(to: $0, .internalServerError)
+    }
+    world.events.removeAll()
+    try world.publish("c")
+    for _ in 0..<8 {
+      try world.step()
+      world.now = world.now + Milliseconds(10)
+    }
+    #expect(failures == 0)
+    world.session.forgetToken()
+    try world.run()
+    #expect(world.accepted.count == 3)
+    #expect(world.records.suffix(2).map(\.kind) == [.authentication, .report])
+  }
+
+  @Test func `an interrupted report tells what it had cost`() throws {
+    var world = try World()
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    try world.publish("b")
+    try world.step()
+    world.session.interrupt(at: world.now)
+    guard case .report(let result)? = world.session.pollEvent() else {
+      Issue.record("no event")
+      return
+    }
+    #expect(result.outcome == .interrupted)
+    #expect(result.transmissions == 1)
+    #expect(result.bytesUp > 0)
     let isIdle = world.session.isIdle
     #expect(isIdle)
-    #expect(try world.report("c")?.outcome == .acknowledged)
+  }
+
+  @Test func `the same token and key once more do not repeat a number`() throws {
+    var world = try World()
+    let payload = #"{"random":"r","seqOffset":1,"token":"t"}"#
+    world.intercept = {
+      isAuthentication($0)
+        ? answer(to: $0, .content, payload: Array(payload.utf8)) : answer(to: $0, .content)
+    }
+    #expect(try world.report("a")?.sequence == 2)
+    world.session.forgetToken()
+    #expect(try world.report("b")?.sequence == 3)
+    #expect(world.session.counters.authentications == 2)
   }
 
   @Test func `a cancelled report does not stop the auth it waited for`() throws {
