@@ -44,8 +44,10 @@ struct AuthenticationCheck {
     }
   }
 
-  /// The members of one object; `nil` for a value that is no string or a name that comes again.
-  /// Empty when the text is another value.
+  /// The members of one object.
+  ///
+  /// `nil` for a value that is no string or a name that comes again. Empty when the text is another
+  /// value.
   private static func members(of payload: [UInt8]) throws(JSONError) -> [String: String?] {
     var fields: [String: String?] = [:]
     var reader = JSONReader(payload.span)
