@@ -30,7 +30,7 @@ public struct DeviceClientConfiguration: Sendable {
   ) {
     self.productKey = productKey
     self.deviceName = deviceName
-    self.host = host ?? "\(productKey).coap.\(region).link.aliyuncs.com"
+    self.host = host ?? PlatformAddress.host(productKey: productKey, region: region)
     self.port = port
   }
 }

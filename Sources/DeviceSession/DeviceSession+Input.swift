@@ -10,7 +10,7 @@ extension DeviceSession where Security: ~Copyable {
   public mutating func handleDatagram(_ datagram: Span<UInt8>, at now: Instant) {
     counters.datagramsDown += 1
     counters.bytesDown += datagram.count
-    var message = FixedBytes<1_472>()
+    var message = Datagram()
     do throws(SecurityError) {
       try message.write { (writer: inout ByteWriter) throws(SecurityError) in
         try security.unwrap(datagram, into: &writer)
@@ -199,13 +199,13 @@ extension DeviceSession where Security: ~Copyable {
     }
   }
 
-  func makeResult(
+  mutating func finishReport(
     _ outcome: ReportOutcome,
     code: Code?,
-    messageID: FixedBytes<64>,
+    messageID: FixedBytes<64> = FixedBytes(),
     at now: Instant
-  ) -> ReportResult {
-    ReportResult(
+  ) {
+    let result = ReportResult(
       id: report.id,
       outcome: outcome,
       code: code,
@@ -216,15 +216,7 @@ extension DeviceSession where Security: ~Copyable {
       transmissions: report.transmissions,
       duration: now - report.startedAt
     )
-  }
-
-  mutating func finishReport(
-    _ outcome: ReportOutcome,
-    code: Code?,
-    messageID: FixedBytes<64> = FixedBytes(),
-    at now: Instant
-  ) {
-    events.append(.report(makeResult(outcome, code: code, messageID: messageID, at: now)))
+    events.append(.report(result))
     report.phase = .none
   }
 }

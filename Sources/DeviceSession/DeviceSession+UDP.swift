@@ -14,7 +14,7 @@ extension DeviceSession where Security: ~Copyable {
     at now: Instant,
     observe: (DeviceTransmission) -> Void = { _ in }
   ) throws(TransportError) {
-    var datagram = FixedBytes<1_472>()
+    var datagram = Datagram()
     // A flood does not keep the caller from its timers: the rest is taken in by the next call.
     for _ in 0..<64 {
       var isThere = false

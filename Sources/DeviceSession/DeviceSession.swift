@@ -10,7 +10,7 @@ public import OpenSSLSupport
 /// A state machine without I/O. Order of calls: `connect` or `publish`; then, until `isIdle`, again
 /// and again: `pollTransmit` until it gives `nil`, wait for a datagram or for `pollTimeout`, hand the
 /// one to `handleDatagram` and the other to `handleTimeout`, then `pollEvent` until it gives `nil`.
-/// `UDPDriver` does this over a socket.
+/// `drive(over:at:)` does this over a socket.
 ///
 /// Memory: about 7 KB, in place. After the first report no call allocates.
 public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>:
@@ -18,6 +18,9 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
 {
   /// The largest datagram that is sent or taken, in bytes: what fits an Ethernet frame over IPv4.
   public static var maxDatagram: Int { 1_472 }
+
+  /// Room for `maxDatagram` bytes.
+  typealias Datagram = FixedBytes<1_472>
 
   typealias Endpoint = ClientEndpoint<1, 1_472>
 
@@ -38,9 +41,9 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
 
   var report = PendingReport()
   var reportCount: UInt32 = 0
-  var answerStorage = FixedBytes<1_472>()
+  var answerStorage = Datagram()
 
-  var request = FixedBytes<1_472>()
+  var request = Datagram()
   var events = EventQueue()
 
   /// What the session has sent and received.
@@ -127,10 +130,9 @@ extension DeviceSession where Security: ~Copyable {
   /// Ends the report and the authentication under way because the link failed; an event tells what
   /// the report had cost.
   public mutating func interrupt(at now: Instant) {
-    let hasReport = report.phase != .none
-    let result = makeResult(.interrupted, code: nil, messageID: FixedBytes(), at: now)
+    if case .inFlight(let exchange) = report.phase { endpoint.cancel(exchange) }
+    if report.phase != .none { finishReport(.interrupted, code: nil, at: now) }
     cancelAll()
-    if hasReport { events.append(.report(result)) }
   }
 
   /// Forgets the report and the authentication under way and stops their retransmissions; no event

@@ -26,11 +26,11 @@ public struct AES128CBC: ~Copyable {
       unsafe EVP_CIPHER_CTX_free(encryption)
       throw .fromQueue()
     }
-    var copy = FixedBytes<16>()
-    copy.write { (writer: inout ByteWriter) in
-      for index in vector.indices { try? writer.append(vector[index]) }
+    do throws(CapacityError) {
+      self.vector = try FixedBytes(copying: vector)
+    } catch {
+      preconditionFailure("the vector's 16 bytes were checked")
     }
-    self.vector = copy
     unsafe self.encryption = encryption
     unsafe self.decryption = decryption
   }

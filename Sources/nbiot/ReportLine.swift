@@ -30,7 +30,7 @@ struct ReportLine {
   var hexMessageID: String? {
     guard let messageID = result?.messageID, !messageID.isEmpty else { return nil }
     let bytes = messageID.bytes
-    return bytes.indices.map { (bytes[$0] < 16 ? "0" : "") + String(bytes[$0], radix: 16) }.joined()
+    return hex(bytes.indices.map { bytes[$0] })
   }
 
   /// The line for a person.

@@ -130,11 +130,6 @@ func report(
     try content.write { (writer: inout ByteWriter) throws(CapacityError) in
       try request.writeSigningContent(identity, into: &writer)
       try request.writePayload(identity, signature: json, into: &writer)
-      try PlatformAddress.writeHost(
-        productKey: identity.productKey.bytes,
-        region: json,
-        into: &writer
-      )
     }
     var storage = InlineArray<256, UInt8>(repeating: 0)
     try reading(JSONWriter(storage.mutableSpan))
