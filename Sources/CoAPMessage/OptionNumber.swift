@@ -52,6 +52,8 @@ extension OptionNumber {
   public static let maxAge = OptionNumber(14)
   /// 15 Uri-Query.
   public static let uriQuery = OptionNumber(15)
+  /// 16 Hop-Limit (RFC 8768).
+  public static let hopLimit = OptionNumber(16)
   /// 17 Accept.
   public static let accept = OptionNumber(17)
   /// 20 Location-Query.

@@ -1,0 +1,53 @@
+internal import ConstrainedCore
+
+extension MessageView {
+  /// The first critical option that cannot be understood, and for whose sake the message must be
+  /// refused (RFC 7252 Section 5.4.1); `nil` when there is none.
+  ///
+  /// An option is not understood when its number is unknown, when its value's length is outside the
+  /// defined range (Section 5.4.3), or when it occurs again although it must not (Section 5.4.5). A
+  /// string that is not UTF-8 is taken for one of the second kind.
+  public var unrecognizedCriticalOption: OptionNumber? {
+    var iterator = options
+    var previous: OptionNumber?
+    while let option = iterator.next() {
+      if option.number.isCritical, !option.isRecognized(after: previous) { return option.number }
+      previous = option.number
+    }
+    return nil
+  }
+
+  /// The number in the first option of that kind; `nil` when there is none, or when its length is
+  /// outside the defined range, which makes an elective option as good as absent (RFC 7252 Section
+  /// 5.4.3).
+  public func uint(_ number: OptionNumber) -> UInt32? {
+    guard let option = first(number), option.isRecognized(after: nil),
+      let value = option.uintValue
+    else { return nil }
+    return UInt32(truncatingIfNeeded: value)
+  }
+}
+
+extension OptionView {
+  /// Whether the option means something here, given the number of the option before it.
+  fileprivate func isRecognized(after previous: OptionNumber?) -> Bool {
+    guard let definition = number.definition else { return false }
+    guard value.count >= definition.minLength, value.count <= definition.maxLength else {
+      return false
+    }
+    if !definition.isRepeatable, previous == number { return false }
+    return definition.format != .string || value.isUTF8
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// Whether the bytes are UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF.
+  fileprivate var isUTF8: Bool {
+    do throws(UTF8.ValidationError) {
+      _ = try UTF8Span(validating: self)
+      return true
+    } catch {
+      return false
+    }
+  }
+}
