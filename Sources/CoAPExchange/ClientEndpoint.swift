@@ -1,122 +1,185 @@
 public import CoAPMessage
 public import ConstrainedCore
 
-/// The client's half of RFC 7252 Sections 4 and 5 with one server, as a state machine without I/O.
+/// The client's half of RFC 7252 Sections 4 and 5 with one server, as a state machine without I/O,
+/// with Observe (RFC 7641), No-Response (RFC 7967) and Echo (RFC 9175).
 ///
-/// Order of calls: `newMessageID` and `send` to start a request; then, until it is over, again and
-/// again: `pollTransmit` until it gives `nil`, wait for a datagram or for `pollTimeout`, hand the
-/// one to `handle` or `handleMalformed` and the other to `handleTimeout`, then `pollEvent` until it
-/// gives `nil`. Time and randomness are arguments.
+/// Order of calls: `send` to start a request; then, until it is over, again and again: `pollTransmit`
+/// until it gives `nil`, wait for a datagram or for `pollTimeout`, hand the one to `handle` or
+/// `handleMalformed` and the other to `handleTimeout`, then `pollEvent` until it gives `nil`. Time and
+/// randomness are arguments. A body of more than one message is the affair of `BlockwiseTransfer`,
+/// which makes the requests for it.
 ///
-/// It holds at most `maxExchanges` requests, of at most `maxMessageSize` bytes each, and sends no
-/// more than NSTART of them at once; the others wait in the order of `send`. No heap.
-public struct ClientEndpoint<let maxExchanges: Int, let maxMessageSize: Int>: ~Copyable {
-  private var slots: InlineArray<maxExchanges, Exchange<maxMessageSize>>
-  private var parameters: TransmissionParameters
-  private var nextMessageID: UInt16
-  private var nextNumber: UInt32 = 1
-  private var replies = ReplyQueue()
-  private var answered = RecentMessageIDs()
+/// It holds at most `maxExchanges` requests and observations, of at most `maxMessageSize` bytes each,
+/// and sends no more than NSTART of them at once; the others wait in the order of `send`. Duplicates
+/// of the last `maxDuplicates` responses are known for their lifetimes; what happens beyond says
+/// `DuplicateTable`. No heap.
+public struct ClientEndpoint<
+  let maxExchanges: Int, let maxMessageSize: Int, let maxDuplicates: Int
+>: ~Copyable {
+  var slots: InlineArray<maxExchanges, Exchange<maxMessageSize>>
+  let parameters: TransmissionParameters
+  var adaptiveTimeout: AdaptiveTimeout?
+  var messageIDs: MessageIDSource
+  var tokens: TokenSource
+  var nextNumber: UInt32 = 1
+  var replies = ReplyQueue()
+  var duplicates = DuplicateTable<maxDuplicates>()
+  /// Until when no other non-confirmable request is sent, unless the server answers.
+  var probingUntil = Instant(milliseconds: .min)
 
-  /// Starts with no exchange; `random` makes the first message ID unpredictable (RFC 7252
-  /// Section 4.4).
-  public init(parameters: TransmissionParameters, random: UInt32) {
+  /// Starts with no exchange.
+  ///
+  /// `random` makes the first message ID unpredictable (RFC 7252 Section 4.4), `tokenKey` the tokens
+  /// (Section 5.3.1); both are drawn anew each time a device starts. With `isAdaptive` the
+  /// retransmission timeout follows the round trips that are measured, in the manner of CoCoA;
+  /// requests with parameters of their own keep to these.
+  public init(
+    parameters: TransmissionParameters,
+    isAdaptive: Bool = false,
+    random: UInt32,
+    tokenKey: UInt64
+  ) {
     self.parameters = parameters
+    adaptiveTimeout =
+      isAdaptive ? AdaptiveTimeout(initial: parameters.acknowledgementTimeout) : nil
     slots = InlineArray(repeating: Exchange())
-    nextMessageID = UInt16(truncatingIfNeeded: random)
+    messageIDs = MessageIDSource(random: random)
+    tokens = TokenSource(key: tokenKey)
   }
 
-  /// Whether no exchange is under way and no reply is waiting to be sent.
+  /// Whether no exchange is under way, nothing is observed and no reply is waiting to be sent.
   public var isIdle: Bool {
     if !replies.isEmpty { return false }
     for index in slots.indices where slots[index].phase != .free { return false }
     return true
   }
-}
 
-// MARK: - Input
-
-extension ClientEndpoint {
-  /// Takes in a message from the server.
-  public mutating func handle(_ message: borrowing MessageView, at now: Instant) -> Reception {
-    switch message.type {
-    case .acknowledgement: return handleAcknowledgement(message, at: now)
-    case .reset: return handleReset(message)
-    case .confirmable, .nonConfirmable: return handleSeparate(message, at: now)
-    }
-  }
-
-  /// Takes in a datagram that is not a message: a confirmable one is refused with a Reset
-  /// (RFC 7252 Section 4.2), anything else and any unknown version is ignored (Sections 3 and 4.3).
-  public mutating func handleMalformed(
-    _ datagram: Span<UInt8>,
-    _ error: MessageFormatError
-  ) {
-    switch error {
-    case .truncatedHeader, .unknownVersion: return
-    default: break
-    }
-    guard datagram[0] >> 4 & 0x03 == MessageType.confirmable.rawValue else { return }
-    replies.append(.reset, messageID: UInt16(datagram[2]) << 8 | UInt16(datagram[3]))
-  }
-
-  /// Takes in that time has passed; call it at or after `pollTimeout`.
-  public mutating func handleTimeout(at now: Instant) {
-    for index in slots.indices where slots[index].isWaiting && slots[index].deadline <= now {
-      if slots[index].phase == .awaitingAcknowledgement,
-        slots[index].transmissions <= slots[index].parameters.maxRetransmit
-      {
-        slots[index].isDue = true
-      } else {
-        slots[index].phase = .timedOut
-        slots[index].isDue = false
-      }
-    }
+  /// Where the first exchange of that kind is.
+  ///
+  /// `Sequence.first(where:)` would allocate on a 32-bit machine.
+  func firstSlot(where matches: (borrowing Exchange<maxMessageSize>) -> Bool) -> Int? {
+    for index in slots.indices where matches(slots[index]) { return index }
+    return nil
   }
 }
 
 // MARK: - Commands
 
 extension ClientEndpoint {
-  /// A message ID that has not been used for the longest time (RFC 7252 Section 4.4).
-  public mutating func newMessageID() -> UInt16 {
-    nextMessageID &+= 1
-    return nextMessageID
+  /// A token of 4 bytes for a new request; none comes twice.
+  public mutating func newToken() -> Token { tokens.next() }
+
+  /// Sends a request as soon as NSTART allows; `build` writes its options and payload.
+  ///
+  /// `random` spreads its retransmissions; `parameters` are those of this request alone, NSTART
+  /// excepted. The message ID is drawn when the request goes out. A GET or FETCH with Observe 0
+  /// registers an observation, which lasts until it is cancelled or ends; No-Response (RFC 7967) in
+  /// the request says which answers are not waited for.
+  public mutating func send(
+    _ code: Code,
+    type: MessageType = .confirmable,
+    token: Token,
+    random: UInt32,
+    parameters: TransmissionParameters? = nil,
+    _ build: (inout MessageWriter) throws(MessageWriterError) -> Void
+  ) throws(ExchangeError) -> ExchangeID {
+    guard code.isRequest, type == .confirmable || type == .nonConfirmable else {
+      throw .notARequest(code)
+    }
+    let index = try keep(code, type, token, parameters, build)
+    slots[index].begin(ExchangeID(number: nextNumber), random: random)
+    nextNumber &+= 1
+    slots[index].readRequest()
+    return slots[index].id
   }
 
-  /// Sends `request`, a whole confirmable message with an ID from `newMessageID`, as soon as NSTART
-  /// allows; `random` spreads its retransmissions.
-  public mutating func send(
-    _ request: Span<UInt8>,
+  /// Sends an empty confirmable message, which a server answers with a Reset: a ping (RFC 7252
+  /// Section 4.3).
+  public mutating func ping(
     random: UInt32,
     parameters: TransmissionParameters? = nil
   ) throws(ExchangeError) -> ExchangeID {
-    guard request.count <= maxMessageSize else { throw .messageTooLong(limit: maxMessageSize) }
-    guard let index = firstSlot(where: { $0.phase == .free }) else {
-      throw .tableFull
-    }
-    var isRequest = false
-    do throws(MessageFormatError) {
-      let message = try MessageView(request)
-      isRequest = message.type == .confirmable && message.code.isRequest
-      slots[index].keep(request, messageID: message.messageID, token: message.token)
-    } catch {
-      isRequest = false
-    }
-    guard isRequest else { throw .notAConfirmableRequest }
-    slots[index].parameters = parameters ?? self.parameters
-    slots[index].timeout = slots[index].parameters.initialTimeout(random: random)
-    slots[index].number = nextNumber
-    slots[index].phase = .queued
+    let index = try keep(.empty, .confirmable, Token(), parameters) { _ in }
+    slots[index].begin(ExchangeID(number: nextNumber), random: random)
     nextNumber &+= 1
+    slots[index].isPing = true
     return slots[index].id
   }
 
   /// Forgets the exchange and stops its retransmissions; what still comes for it is ignored.
+  ///
+  /// An observation is given up so without a byte: the next notification is refused with a Reset,
+  /// which tells the server (RFC 7641 Section 3.6).
   public mutating func cancel(_ exchange: ExchangeID) {
     for index in slots.indices where slots[index].phase != .free && slots[index].id == exchange {
-      slots[index].phase = .free
-      slots[index].isDue = false
+      slots[index].release()
+    }
+  }
+
+  /// Ends an observation by telling the server, with the request that registered it and Observe 1
+  /// (RFC 7641 Section 3.6); its answer is the exchange's response.
+  public mutating func cancelObservation(_ exchange: ExchangeID) throws(ExchangeError) {
+    guard
+      let index = firstSlot(where: {
+        $0.id == exchange && $0.takesResponses && $0.observation != nil && !$0.isCancelling
+      })
+    else { throw .notAnObservation }
+    var changes = OptionChanges()
+    changes.set(.observe, uint: 1)
+    guard slots[index].change(changes) else { throw .message(.capacity) }
+    slots[index].isCancelling = true
+    slots[index].queue()
+  }
+
+  /// Forgets the round trips that were measured: after a sleep the network may be another one.
+  public mutating func resetTimeout() {
+    adaptiveTimeout?.reset()
+  }
+
+  /// Writes a message into a free slot, which stays free.
+  private mutating func keep(
+    _ code: Code,
+    _ type: MessageType,
+    _ token: Token,
+    _ parameters: TransmissionParameters?,
+    _ build: (inout MessageWriter) throws(MessageWriterError) -> Void
+  ) throws(ExchangeError) -> Int {
+    guard let index = firstSlot(where: { $0.phase == .free }) else { throw .tableFull }
+    do throws(MessageWriterError) {
+      try slots[index].message.fill { (storage) throws(MessageWriterError) in
+        var writer = try MessageWriter(
+          storage,
+          type: type,
+          code: code,
+          messageID: 0,
+          token: token
+        )
+        try build(&writer)
+        return writer.count
+      }
+    } catch {
+      throw .message(error)
+    }
+    slots[index].token = token
+    slots[index].isConfirmable = type == .confirmable
+    slots[index].parameters = parameters ?? self.parameters
+    slots[index].hasOwnParameters = parameters != nil
+    return index
+  }
+}
+
+extension Exchange {
+  /// Finds out what the request asks of the exchange.
+  mutating func readRequest() {
+    do throws(MessageFormatError) {
+      let request = try MessageView(message.bytes)
+      let (noResponse, observe) = (request.uint(.noResponse), request.uint(.observe))
+      unwanted = noResponse ?? 0
+      // RFC 7641 Section 2: a register request is a GET with Observe 0; RFC 8132 adds FETCH.
+      if observe == 0, request.code == .get || request.code == .fetch { observation = Observation() }
+    } catch {
+      preconditionFailure("what a MessageWriter writes is a message")
     }
   }
 }
@@ -129,23 +192,53 @@ extension ClientEndpoint {
     into output: inout ByteWriter,
     at now: Instant
   ) throws(CapacityError) -> Transmission? {
+    try pollTransmit(at: now) { (datagram: Span<UInt8>) throws(CapacityError) in
+      try output.append(datagram)
+    }
+  }
+
+  /// Hands the next datagram that is due to `send`, from where it lies; `nil` when none is.
+  ///
+  /// When `send` throws, the datagram counts as not sent.
+  public mutating func pollTransmit<Failure: Error>(
+    at now: Instant,
+    _ send: (Span<UInt8>) throws(Failure) -> Void
+  ) throws(Failure) -> Transmission? {
     if let reply = replies.first {
-      try reply.write(into: &output)
+      try send(reply.bytes.bytes)
       replies.removeFirst()
       return .reply
     }
-    startQueued()
-    guard let index = firstSlot(where: { $0.isDue }) else { return nil }
-    try output.append(slots[index].message.bytes)
-    slots[index].recordTransmission(at: now)
-    return .request(slots[index].id, attempt: slots[index].transmissions)
+    startQueued(at: now)
+    for index in slots.indices where slots[index].isDue {
+      guard slots[index].mayRetransmit(at: now) else {
+        slots[index].isDue = false
+        slots[index].deadline = slots[index].givesUpAt
+        continue
+      }
+      try send(slots[index].message.bytes)
+      slots[index].recordTransmission(at: now)
+      noteUnanswered(index, at: now)
+      return .request(slots[index].id, attempt: slots[index].transmissions)
+    }
+    return nil
   }
 
-  /// When `handleTimeout` is to be called next; `nil` while nothing is waited for.
+  /// When `handleTimeout` or, for a request that has to wait, `pollTransmit` is to be called next;
+  /// `nil` while nothing is waited for.
   public func pollTimeout() -> Instant? {
     var earliest: Instant?
-    for index in slots.indices where slots[index].isWaiting && !slots[index].isDue {
-      let deadline = slots[index].deadline
+    let isFull = outstandingCount >= parameters.nstart
+    for index in slots.indices {
+      let deadline: Instant
+      if slots[index].phase == .queued {
+        deadline = mayStart(index)
+        if isFull || deadline.milliseconds == .min { continue }
+      } else if slots[index].hasDeadline {
+        deadline = slots[index].deadline
+      } else {
+        continue
+      }
       if let known = earliest, known <= deadline { continue }
       earliest = deadline
     }
@@ -154,119 +247,76 @@ extension ClientEndpoint {
 
   /// What happened since the last call; `nil` when that is all.
   public mutating func pollEvent() -> ExchangeEvent? {
-    for index in slots.indices where slots[index].phase == .timedOut {
-      slots[index].phase = .free
-      return .timedOut(slots[index].id)
+    for index in slots.indices {
+      let id = slots[index].id
+      switch slots[index].phase {
+      case .timedOut:
+        slots[index].release()
+        return .timedOut(id)
+      case .concluded:
+        slots[index].release()
+        return .concluded(id)
+      default: break
+      }
+      if slots[index].hasStaleEvent {
+        slots[index].hasStaleEvent = false
+        return .stale(id)
+      }
     }
     return nil
   }
-}
 
-// MARK: - Matching
-
-extension ClientEndpoint {
-  private mutating func handleAcknowledgement(
-    _ message: borrowing MessageView,
-    at now: Instant
-  ) -> Reception {
-    // RFC 7252 Section 4.2: an acknowledgement is matched by its message ID. A late or second one
-    // matches nothing and is ignored in silence.
-    let messageID = message.messageID
-    guard
-      let index = firstSlot(where: { $0.isWaiting && $0.messageID == messageID })
-    else { return .ignored }
-    if message.code == .empty {
-      guard slots[index].phase == .awaitingAcknowledgement else { return .ignored }
-      slots[index].awaitResponse(at: now)
-      return .acknowledged(slots[index].id)
-    }
-    // RFC 7252 Section 5.3.2: in a piggybacked response both message ID and token must match.
-    guard message.code.isResponse, message.token == slots[index].token,
-      !message.hasUnrecognizedCriticalOption
-    else { return .ignored }
-    return finish(index)
+  /// When a queued request may go out, as far as time is concerned.
+  private func mayStart(_ index: Int) -> Instant {
+    slots[index].isConfirmable ? messageIDs.available : max(messageIDs.available, probingUntil)
   }
 
-  private mutating func handleReset(_ message: borrowing MessageView) -> Reception {
-    let messageID = message.messageID
-    guard message.code == .empty,
-      let index = firstSlot(where: { $0.isWaiting && $0.messageID == messageID })
-    else { return .ignored }
-    slots[index].phase = .free
-    slots[index].isDue = false
-    return .reset(slots[index].id)
+  private var outstandingCount: Int {
+    var count = 0
+    for index in slots.indices where slots[index].isOutstanding { count += 1 }
+    return count
   }
 
-  private mutating func handleSeparate(
-    _ message: borrowing MessageView,
-    at now: Instant
-  ) -> Reception {
-    let isConfirmable = message.type == .confirmable
-    let messageID = message.messageID
-    // RFC 7252 Section 4.2: each copy of a confirmable message is acknowledged, and processed once.
-    if isConfirmable, answered.contains(messageID, at: now) {
-      replies.append(.acknowledgement, messageID: messageID)
-      return .ignored
-    }
-    let token = message.token
-    guard message.code.isResponse, !message.hasUnrecognizedCriticalOption,
-      let index = firstSlot(where: { $0.isWaiting && $0.token == token })
-    else {
-      // RFC 7252 Section 4.2 and 4.3: a ping, a request to this client, an answer to nothing and a
-      // reserved code are refused with a Reset when confirmable, else ignored.
-      if isConfirmable { replies.append(.reset, messageID: messageID) }
-      return .ignored
-    }
-    if isConfirmable {
-      replies.append(.acknowledgement, messageID: messageID)
-      answered.insert(messageID, until: now + slots[index].parameters.exchangeLifetime)
-    }
-    return finish(index)
-  }
-
-  private mutating func finish(_ index: Int) -> Reception {
-    slots[index].phase = .free
-    slots[index].isDue = false
-    return .response(slots[index].id)
-  }
-
-  /// Where the first exchange of that kind is.
-  ///
-  /// `Sequence.first(where:)` would allocate on a 32-bit machine.
-  private func firstSlot(
-    where matches: (borrowing Exchange<maxMessageSize>) -> Bool
-  ) -> Int? {
-    for index in slots.indices where matches(slots[index]) { return index }
-    return nil
-  }
-
-  private mutating func startQueued() {
-    var outstanding = 0
-    for index in slots.indices where slots[index].isWaiting { outstanding += 1 }
+  private mutating func startQueued(at now: Instant) {
+    var outstanding = outstandingCount
     while outstanding < parameters.nstart {
       var next: Int?
-      for index in slots.indices where slots[index].phase == .queued {
+      for index in slots.indices where slots[index].phase == .queued && mayStart(index) <= now {
         if let known = next, slots[known].number < slots[index].number { continue }
         next = index
       }
       guard let next else { return }
-      slots[next].phase = .awaitingAcknowledgement
-      slots[next].isDue = true
+      start(next, at: now)
       outstanding += 1
     }
   }
-}
 
-extension MessageView {
-  /// Whether the response carries a critical option that this client gives no meaning to (RFC 7252
-  /// Section 5.4.1: such a response is rejected).
-  ///
-  /// The platform's 2089 is known.
-  fileprivate var hasUnrecognizedCriticalOption: Bool {
-    var iterator = options
-    while let option = iterator.next() {
-      if option.number.isCritical, option.number != .platformSequence { return true }
+  private mutating func start(_ index: Int, at now: Instant) {
+    let parameters = slots[index].parameters
+    let lifetime =
+      slots[index].isConfirmable ? parameters.exchangeLifetime : parameters.nonConfirmableLifetime
+    let random = slots[index].random
+    var timeout = parameters.initialTimeout(random: random)
+    var growth: Int64 = 2_000
+    if !slots[index].hasOwnParameters, let base = adaptiveTimeout?.timeout(at: now) {
+      timeout = parameters.initialTimeout(random: random, base: base)
+      growth = AdaptiveTimeout.growth(of: base)
     }
-    return false
+    slots[index].start(
+      messageID: messageIDs.take(until: now + lifetime),
+      timeout: timeout,
+      growth: growth
+    )
+  }
+
+  /// RFC 7252 Section 4.7: to a server that does not answer, no more than PROBING_RATE is sent.
+  ///
+  /// Confirmable requests keep to it by their retransmission; this is for the others, from their
+  /// transmission until an answer shows that the server is there.
+  private mutating func noteUnanswered(_ index: Int, at now: Instant) {
+    guard !slots[index].isConfirmable else { return }
+    let bytes = Int64(widening: UInt32(truncatingIfNeeded: slots[index].message.count))
+    let pause = Milliseconds(bytes * 1_000 / parameters.probingRate)
+    probingUntil = max(probingUntil, now) + pause
   }
 }

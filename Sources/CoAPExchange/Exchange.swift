@@ -1,58 +1,215 @@
 internal import CoAPMessage
 internal import ConstrainedCore
 
-/// One request on its way, with its bytes kept for retransmission.
+/// One request on its way, with its bytes kept for retransmission, and for an observation as long as
+/// it lasts.
 struct Exchange<let maxMessageSize: Int> {
   enum Phase {
-    case free, queued, awaitingAcknowledgement, awaitingResponse, timedOut
+    /// The slot is not in use.
+    case free
+    /// To be sent when NSTART allows.
+    case queued
+    /// Sent; neither acknowledged nor answered.
+    case awaitingAcknowledgement
+    /// Acknowledged or non-confirmable; not answered.
+    case awaitingResponse
+    /// A registered observation between two notifications.
+    case observing
+    /// Over, with an event to tell.
+    case timedOut, concluded
   }
 
   var phase = Phase.free
   var isDue = false
+  var isConfirmable = false
+  var isPing = false
+  /// The classes of answers that No-Response asked not to send: bit 1 for 2.xx, 3 for 4.xx, 4 for
+  /// 5.xx.
+  var unwanted: UInt32 = 0
+  /// Whether the acknowledgement of the message ID carried an answer.
+  var isAnswered = false
+  var hasEchoed = false
+  var observation: Observation?
+  var isCancelling = false
+  var isStale = false
+  var hasStaleEvent = false
   var number: UInt32 = 0
   var messageID: UInt16 = 0
   var token = Token()
+  var random: UInt32 = 0
   var transmissions = 0
   var parameters = TransmissionParameters.standard
+  var hasOwnParameters = false
   var timeout = Milliseconds(0)
+  /// By how many thousandths the timeout grows each time.
+  var growth: Int64 = 2_000
   var deadline = Instant(milliseconds: 0)
-  var givesUpAt = Instant(milliseconds: 0)
+  var startedAt = Instant(milliseconds: 0)
   var message = FixedBytes<maxMessageSize>()
 
   var id: ExchangeID { ExchangeID(number: number) }
 
   var isWaiting: Bool { phase == .awaitingAcknowledgement || phase == .awaitingResponse }
 
-  /// Keeps a request whose length the caller has checked.
-  mutating func keep(_ request: Span<UInt8>, messageID: UInt16, token: Token) {
-    do throws(CapacityError) {
-      try message.replace(with: request)
-    } catch {
-      preconditionFailure("the length was checked against maxMessageSize")
-    }
-    self.messageID = messageID
-    self.token = token
-    transmissions = 0
-    isDue = false
+  /// Whether something is to happen at `deadline`.
+  var hasDeadline: Bool { !isDue && (isWaiting || phase == .observing) }
+
+  /// Whether a response with the exchange's token means it.
+  var takesResponses: Bool {
+    isWaiting && transmissions > 0 || phase == .observing
+      || observation?.isRegistered == true && (isWaiting || phase == .queued)
   }
+
+  /// RFC 7252 Section 4.7: outstanding is a request that is neither acknowledged nor answered.
+  var isOutstanding: Bool {
+    phase == .awaitingAcknowledgement || phase == .awaitingResponse && !isConfirmable
+  }
+
+  /// RFC 7967 Section 2.1: whether no answer of any class is to be sent.
+  var wantsNoAnswer: Bool { unwanted & 0b11010 == 0b11010 }
+
+  /// Starts over with the request that `message` holds.
+  mutating func begin(_ id: ExchangeID, random: UInt32) {
+    number = id.number
+    isAnswered = false
+    hasEchoed = false
+    observation = nil
+    isCancelling = false
+    isStale = false
+    hasStaleEvent = false
+    unwanted = 0
+    isPing = false
+    queue()
+    self.random = random
+  }
+
+  /// Waits for its turn with a message ID of its own, and with timers spread anew.
+  mutating func queue() {
+    // A number of 32 bits from the one that the caller drew: it spreads timers, no more.
+    random = random &* 1_664_525 &+ 1_013_904_223
+    phase = .queued
+    isDue = false
+    transmissions = 0
+    isAnswered = false
+  }
+
+  /// Goes out under `messageID`.
+  mutating func start(messageID: UInt16, timeout: Milliseconds, growth: Int64) {
+    self.messageID = messageID
+    message.withStorage { bytes in
+      bytes[2] = UInt8(truncatingIfNeeded: messageID >> 8)
+      bytes[3] = UInt8(truncatingIfNeeded: messageID)
+    }
+    self.timeout = timeout
+    self.growth = growth
+    phase = .awaitingAcknowledgement
+    isDue = true
+  }
+
+  /// Whether the message may be sent once more: not later than MAX_TRANSMIT_SPAN after the first
+  /// time, else the server may have forgotten that one and take the message for another (RFC 7252
+  /// Section 4.8.2). It happens to a device that slept.
+  func mayRetransmit(at now: Instant) -> Bool {
+    transmissions <= parameters.maxRetransmit
+      && (transmissions == 0 || now - startedAt <= parameters.maxTransmitSpan)
+  }
+
+  var givesUpAt: Instant { startedAt + parameters.maxTransmitWait }
 
   /// Notes that the message is on the wire, and when to act next.
   mutating func recordTransmission(at now: Instant) {
     isDue = false
     transmissions += 1
-    if transmissions == 1 { givesUpAt = now + parameters.maxTransmitWait }
+    if transmissions == 1 { startedAt = now }
+    guard isConfirmable else {
+      phase = wantsNoAnswer ? .concluded : .awaitingResponse
+      deadline = givesUpAt
+      return
+    }
     deadline = now + timeout
-    // RFC 7252 Section 4.2: the timeout is doubled. After the last retransmission the whole of
-    // MAX_TRANSMIT_WAIT is waited out: it costs no byte, and an answer may still be on its way.
-    timeout = timeout + timeout
+    timeout = Milliseconds(timeout.count &* growth / 1_000)
+    // After the last retransmission the whole of MAX_TRANSMIT_WAIT is waited out: it costs no byte,
+    // and an answer may still be on its way.
     if transmissions > parameters.maxRetransmit { deadline = max(deadline, givesUpAt) }
+  }
+
+  /// Takes in that the deadline has passed.
+  mutating func handleTimeout(at now: Instant) {
+    switch phase {
+    case .awaitingAcknowledgement:
+      if mayRetransmit(at: now) {
+        isDue = true
+      } else if now < givesUpAt {
+        deadline = givesUpAt
+      } else {
+        phase = .timedOut
+        isDue = false
+      }
+    case .awaitingResponse:
+      // Whoever asked not to hear of success has learned that there was no failure to tell.
+      phase = unwanted != 0 ? .concluded : .timedOut
+    case .observing:
+      if isStale {
+        queue()
+      } else {
+        isStale = true
+        hasStaleEvent = true
+        // RFC 7641 Section 3.3.1: a random time between 5 and 15 seconds.
+        deadline = now + Milliseconds(5_000 + Int64(widening: random >> 16) * 10_000 / 65_536)
+      }
+    case .free, .queued, .timedOut, .concluded: break
+    }
   }
 
   /// Notes that the request has arrived: no retransmission any more, and for the answer the same
   /// patience as for the acknowledgement.
   mutating func awaitResponse(at now: Instant) {
-    phase = .awaitingResponse
+    phase = wantsNoAnswer ? .concluded : .awaitingResponse
     isDue = false
     deadline = now + parameters.maxTransmitWait
+  }
+
+  /// Notes that a notification came whose state is fresh for `maxAge` seconds.
+  mutating func observe(maxAge: UInt32, at now: Instant) {
+    phase = .observing
+    isDue = false
+    isStale = false
+    deadline = now + Milliseconds(Int64(widening: maxAge)) * 1_000
+  }
+
+  /// Puts the same request with changed options in the place of the request; `false`, and nothing
+  /// changed, when it would not fit.
+  mutating func change(_ changes: OptionChanges) -> Bool {
+    let old = message
+    do throws(MessageFormatError) {
+      let request = try MessageView(old.bytes)
+      do throws(MessageWriterError) {
+        try message.fill { (storage) throws(MessageWriterError) in
+          var writer = try MessageWriter(
+            storage,
+            type: request.type,
+            code: request.code,
+            messageID: 0,
+            token: request.token
+          )
+          try writer.options(of: request, with: changes)
+          try writer.payload(request.payload)
+          return writer.count
+        }
+        return true
+      } catch {
+        message = old
+        return false
+      }
+    } catch {
+      preconditionFailure("a kept request is a message")
+    }
+  }
+
+  /// Makes room for another exchange.
+  mutating func release() {
+    phase = .free
+    isDue = false
+    hasStaleEvent = false
   }
 }

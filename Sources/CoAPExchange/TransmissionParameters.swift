@@ -15,6 +15,10 @@ public struct TransmissionParameters: Equatable, Sendable {
   /// NSTART, 1 or more: how many requests may be outstanding at once (RFC 7252 Section 4.7).
   public var nstart: Int
 
+  /// PROBING_RATE, 1 or more, in bytes a second: how fast an endpoint may be sent to that does not
+  /// answer (RFC 7252 Section 4.7).
+  public var probingRate: Int64
+
   /// MAX_LATENCY: the longest time a datagram is expected to travel, 100 seconds by the RFC.
   public static let maxLatency = Milliseconds(100_000)
 
@@ -23,7 +27,8 @@ public struct TransmissionParameters: Equatable, Sendable {
     acknowledgementTimeout: Milliseconds,
     acknowledgementRandomFactor: Int64 = 1_500,
     maxRetransmit: Int,
-    nstart: Int = 1
+    nstart: Int = 1,
+    probingRate: Int64 = 1
   ) {
     precondition(
       acknowledgementTimeout.count > 0 && acknowledgementTimeout.count <= 3_600_000,
@@ -35,10 +40,15 @@ public struct TransmissionParameters: Equatable, Sendable {
     )
     precondition(maxRetransmit >= 0 && maxRetransmit <= 20, "MAX_RETRANSMIT is between 0 and 20")
     precondition(nstart >= 1, "NSTART is at least 1")
+    precondition(
+      probingRate >= 1 && probingRate <= 1_000_000,
+      "PROBING_RATE is between 1 and 1,000,000 bytes a second"
+    )
     self.acknowledgementTimeout = acknowledgementTimeout
     self.acknowledgementRandomFactor = acknowledgementRandomFactor
     self.maxRetransmit = maxRetransmit
     self.nstart = nstart
+    self.probingRate = probingRate
   }
 
   /// The RFC's own: 2 s, 1.5, 4; gives up after 93 s.
@@ -91,9 +101,13 @@ public struct TransmissionParameters: Equatable, Sendable {
 
   /// The first timeout: ACK_TIMEOUT times a factor between 1 and ACK_RANDOM_FACTOR, by `random`.
   public func initialTimeout(random: UInt32) -> Milliseconds {
-    let spread = acknowledgementTimeout.count * (acknowledgementRandomFactor - 1_000) / 1_000
-    return acknowledgementTimeout
-      + Milliseconds(spread * Int64(widening: random) / Int64(widening: UInt32.max))
+    initialTimeout(random: random, base: acknowledgementTimeout)
+  }
+
+  /// The first timeout with another base than ACK_TIMEOUT.
+  func initialTimeout(random: UInt32, base: Milliseconds) -> Milliseconds {
+    let spread = base.count * (acknowledgementRandomFactor - 1_000) / 1_000
+    return base + Milliseconds(spread * Int64(widening: random) / Int64(widening: UInt32.max))
   }
 
   /// ACK_TIMEOUT times 2 to the `doublings` less 1, times ACK_RANDOM_FACTOR.

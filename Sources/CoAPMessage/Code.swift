@@ -49,6 +49,12 @@ extension Code {
   public static let put = Code(0, 03)
   /// 0.04 DELETE.
   public static let delete = Code(0, 04)
+  /// 0.05 FETCH (RFC 8132).
+  public static let fetch = Code(0, 05)
+  /// 0.06 PATCH (RFC 8132).
+  public static let patch = Code(0, 06)
+  /// 0.07 iPATCH (RFC 8132).
+  public static let iPatch = Code(0, 07)
   /// 2.01 Created.
   public static let created = Code(2, 01)
   /// 2.02 Deleted.
@@ -59,6 +65,8 @@ extension Code {
   public static let changed = Code(2, 04)
   /// 2.05 Content.
   public static let content = Code(2, 05)
+  /// 2.31 Continue (RFC 7959).
+  public static let `continue` = Code(2, 31)
   /// 4.00 Bad Request.
   public static let badRequest = Code(4, 00)
   /// 4.01 Unauthorized.
@@ -73,6 +81,10 @@ extension Code {
   public static let methodNotAllowed = Code(4, 05)
   /// 4.06 Not Acceptable.
   public static let notAcceptable = Code(4, 06)
+  /// 4.08 Request Entity Incomplete (RFC 7959).
+  public static let requestEntityIncomplete = Code(4, 08)
+  /// 4.09 Conflict (RFC 8132).
+  public static let conflict = Code(4, 09)
   /// 4.12 Precondition Failed.
   public static let preconditionFailed = Code(4, 12)
   /// 4.13 Request Entity Too Large.

@@ -10,6 +10,10 @@ public protocol SecurityLayer: ~Copyable {
   /// Whether `/auth` and each report carry a sequence number (device guide 3.6: in symmetric mode).
   var usesSequence: Bool { get }
 
+  /// Whether a datagram is something else than the message in it: `false` for a layer that leaves
+  /// the datagram seam as it is, whose datagrams then need no copy.
+  static var wrapsDatagrams: Bool { get }
+
   /// Makes the session's key of the device secret and the random that `/auth` gave; a layer with
   /// keys of its own does nothing. The old key is wiped.
   mutating func establish(
@@ -50,6 +54,9 @@ public protocol SecurityLayer: ~Copyable {
 
 /// The datagram seam of a layer that has none: a message is a datagram.
 extension SecurityLayer where Self: ~Copyable {
+  /// A datagram is the message in it.
+  public static var wrapsDatagrams: Bool { false }
+
   /// Appends `message` as it is.
   public mutating func wrap(
     _ message: Span<UInt8>,

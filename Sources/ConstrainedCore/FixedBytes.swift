@@ -71,6 +71,18 @@ public struct FixedBytes<let capacity: Int>: Sendable {
     length = written
   }
 
+  /// Lets `body` write the contents anew from the start of the storage and return their count; holds
+  /// nothing when it throws.
+  @inlinable
+  package mutating func fill<Failure: Error>(
+    _ body: (consuming MutableSpan<UInt8>) throws(Failure) -> Int
+  ) throws(Failure) {
+    length = 0
+    let written = try body(storage.mutableSpan)
+    precondition(written >= 0 && written <= capacity, "no more is written than there is room for")
+    length = written
+  }
+
   /// Holds nothing any more; the old bytes stay in memory.
   @inlinable
   public mutating func removeAll() {

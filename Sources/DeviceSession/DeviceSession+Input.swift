@@ -10,6 +10,9 @@ extension DeviceSession where Security: ~Copyable {
   public mutating func handleDatagram(_ datagram: Span<UInt8>, at now: Instant) {
     counters.datagramsDown += 1
     counters.bytesDown += datagram.count
+    guard Security.wrapsDatagrams else {
+      return handleMessage(datagram, ofDatagram: datagram.count, at: now)
+    }
     var message = Datagram()
     do throws(SecurityError) {
       try message.write { (writer: inout ByteWriter) throws(SecurityError) in
@@ -20,11 +23,18 @@ extension DeviceSession where Security: ~Copyable {
       return
     }
     guard !message.isEmpty else { return }
+    handleMessage(message.bytes, ofDatagram: datagram.count, at: now)
+  }
+
+  private mutating func handleMessage(
+    _ bytes: Span<UInt8>,
+    ofDatagram count: Int,
+    at now: Instant
+  ) {
     do throws(MessageFormatError) {
-      let view = try MessageView(message.bytes)
-      handle(view, ofDatagram: datagram.count, at: now)
+      handle(try MessageView(bytes), ofDatagram: count, at: now)
     } catch {
-      endpoint.handleMalformed(message.bytes, error)
+      endpoint.handleMalformed(bytes, error)
     }
   }
 
@@ -73,7 +83,9 @@ extension DeviceSession where Security: ~Copyable {
         report.bytesDown += count
         finishReport(.reset, code: nil, at: now)
       }
-    case .ignored: break
+    case .challenged(let exchange):
+      if report.phase == .inFlight(exchange) { report.bytesDown += count }
+    case .notification, .ignored: break
     }
   }
 }

@@ -106,31 +106,21 @@ extension DeviceSession where Security: ~Copyable {
   private mutating func startExchange(
     _ build: (inout MessageWriter) throws(MessageWriterError) -> Void
   ) throws(SecurityError) -> ExchangeID {
-    var storage = InlineArray<1_472, UInt8>(repeating: 0)
-    // In symmetric mode the token guards against forged answers, which nothing else does: 4 random
-    // bytes (RFC 7252 Section 5.3.1 asks for 32 bits of randomness).
-    let bits = randomness.next()
-    let count: Int
-    do throws(MessageWriterError) {
-      var message = try MessageWriter(
-        storage.mutableSpan,
-        type: .confirmable,
-        code: .post,
-        messageID: endpoint.newMessageID(),
-        token: Token(UInt32(truncatingIfNeeded: bits))
-      )
-      try build(&message)
-      count = message.count
-    } catch {
-      throw .capacity
-    }
+    // In symmetric mode the token guards against forged answers, which nothing else does: 4 bytes
+    // that cannot be guessed (RFC 7252 Section 5.3.1 asks for 32 bits of randomness).
     do throws(ExchangeError) {
       return try endpoint.send(
-        storage.span.extracting(0..<count),
-        random: UInt32(truncatingIfNeeded: bits >> 32)
+        .post,
+        token: endpoint.newToken(),
+        random: randomness.nextUInt32(),
+        build
       )
     } catch {
-      preconditionFailure("a session has one request under way at a time")
+      switch error {
+      case .message: throw .capacity
+      case .tableFull, .notARequest, .notAnObservation:
+        preconditionFailure("a session has one request under way at a time")
+      }
     }
   }
 }

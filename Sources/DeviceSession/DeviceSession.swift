@@ -22,7 +22,7 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   /// Room for `maxDatagram` bytes.
   typealias Datagram = FixedBytes<1_472>
 
-  typealias Endpoint = ClientEndpoint<1, 1_472>
+  typealias Endpoint = ClientEndpoint<1, 1_472, 8>
 
   let identity: DeviceIdentity
   let secret: SecretBytes
@@ -43,7 +43,6 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var reportCount: UInt32 = 0
   var answerStorage = Datagram()
 
-  var request = Datagram()
   var events = EventQueue()
 
   /// What the session has sent and received.
@@ -62,7 +61,11 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
     self.settings = settings
     self.security = security
     var source = randomness
-    endpoint = Endpoint(parameters: settings.timing, random: source.nextUInt32())
+    endpoint = Endpoint(
+      parameters: settings.timing,
+      random: source.nextUInt32(),
+      tokenKey: source.next()
+    )
     self.randomness = source
   }
 
@@ -168,20 +171,13 @@ extension DeviceSession where Security: ~Copyable {
     } catch {
       throw .capacity
     }
-    var transmission: Transmission?
-    do throws(CapacityError) {
-      try request.write { (writer: inout ByteWriter) throws(CapacityError) in
-        transmission = try endpoint.pollTransmit(into: &writer, at: now)
-      }
-    } catch {
-      preconditionFailure("the request's storage is as large as the endpoint's messages")
-    }
-    guard let transmission else { return nil }
+    let transmission: Transmission?
     do throws(SecurityError) {
-      try security.wrap(request.bytes, into: &output)
+      transmission = try Self.transmit(&endpoint, &security, into: &output, at: now)
     } catch {
       throw .capacity
     }
+    guard let transmission else { return nil }
     let count = output.count - start
     countUp(count)
     guard case .request(let exchange, let attempt) = transmission else { return .control }
@@ -204,6 +200,17 @@ extension DeviceSession where Security: ~Copyable {
 
   /// What happened since the last call; `nil` when that is all.
   public mutating func pollEvent() -> DeviceEvent? { events.removeFirst() }
+
+  private static func transmit(
+    _ endpoint: inout Endpoint,
+    _ security: inout Security,
+    into output: inout ByteWriter,
+    at now: Instant
+  ) throws(SecurityError) -> Transmission? {
+    try endpoint.pollTransmit(at: now) { (message: Span<UInt8>) throws(SecurityError) in
+      try security.wrap(message, into: &output)
+    }
+  }
 
   private mutating func countUp(_ bytes: Int) {
     counters.datagramsUp += 1

@@ -4,7 +4,7 @@ import ConstrainedCore
 import TestSupport
 import Testing
 
-typealias Endpoint = ClientEndpoint<2, 64>
+typealias Endpoint = ClientEndpoint<2, 64, 4>
 
 /// An endpoint on a virtual clock, with the datagrams it sends.
 final class Bench {
@@ -12,7 +12,7 @@ final class Bench {
   var now = Instant(milliseconds: 1_000)
 
   init(_ parameters: TransmissionParameters = .standard) {
-    endpoint = Endpoint(parameters: parameters, random: 0x1233)
+    endpoint = Endpoint(parameters: parameters, random: 0x1234, tokenKey: 7)
   }
 
   var isIdle: Bool { endpoint.isIdle }
@@ -23,18 +23,10 @@ final class Bench {
 
   /// Starts a request with the next message ID; the first is 0x1234.
   func send(token: UInt32 = 0xDEAD_BEEF, random: UInt32 = 0) throws -> ExchangeID {
-    var buffer = [UInt8](repeating: 0, count: 64)
-    let messageID = endpoint.newMessageID()
-    var writer = try MessageWriter(
-      buffer.mutableSpan,
-      type: .confirmable,
-      code: .post,
-      messageID: messageID,
-      token: Token(token)
-    )
-    try writer.payload([1].span)
-    let count = writer.count
-    return try endpoint.send(buffer.span.extracting(0..<count), random: random)
+    try endpoint.send(.post, token: Token(token), random: random) {
+      (message: inout MessageWriter) throws(MessageWriterError) in
+      try message.payload([1].span)
+    }
   }
 
   func transmit() throws -> ([UInt8], Transmission)? {
@@ -248,15 +240,21 @@ struct ClientEndpointTests {
     #expect(try bench.transmit()?.1 == .request(second, attempt: 1))
   }
 
-  @Test func `what is no confirmable request is not sent`() {
-    var endpoint = Endpoint(parameters: .standard, random: 0)
-    for text in ["50 02 00 01", "60 00 00 01", "40 45 00 01", "40 00 00 01", "41"] {
-      #expect(throws: ExchangeError.notAConfirmableRequest) {
-        _ = try endpoint.send(hex(text).span, random: 0)
+  @Test func `what is no request is not sent`() {
+    var endpoint = Endpoint(parameters: .standard, random: 0, tokenKey: 0)
+    for code in [Code.content, .empty] {
+      #expect(throws: ExchangeError.notARequest(code)) {
+        _ = try endpoint.send(code, token: Token(), random: 0) { _ in }
       }
     }
-    #expect(throws: ExchangeError.messageTooLong(limit: 64)) {
-      try endpoint.send([UInt8](repeating: 0x40, count: 65).span, random: 0)
+    #expect(throws: ExchangeError.notARequest(.get)) {
+      _ = try endpoint.send(.get, type: .reset, token: Token(), random: 0) { _ in }
+    }
+    #expect(throws: ExchangeError.message(.capacity)) {
+      _ = try endpoint.send(.get, token: Token(), random: 0) {
+        (message: inout MessageWriter) throws(MessageWriterError) in
+        try message.payload([UInt8](repeating: 1, count: 60).span)
+      }
     }
     let isIdle = endpoint.isIdle
     #expect(isIdle)

@@ -57,10 +57,15 @@ public func tier0Proof(
   let datagram = unsafe Span(_unsafeStart: datagram, count: datagramCount)
   var written = unsafe ByteWriter(MutableSpan(_unsafeStart: output, count: outputCount))
   let now = Instant(milliseconds: milliseconds)
-  var endpoint = ClientEndpoint<2, 1_472>(parameters: .nbIoT, random: random)
+  var endpoint = ClientEndpoint<2, 1_472, 8>(
+    parameters: .nbIoT,
+    isAdaptive: true,
+    random: random,
+    tokenKey: 1
+  )
   do throws(ProofFailure) {
     let identity = try identity(productKey, deviceName)
-    let message = try report(identity, datagram, endpoint.newMessageID(), random)
+    let message = try report(identity, datagram, UInt16(truncatingIfNeeded: random), random)
     let exchange = try start(&endpoint, message.bytes, random)
     try transmit(&endpoint, into: &written, at: now)
     take(&endpoint, datagram, at: now)
@@ -183,19 +188,22 @@ func reading(_ writer: consuming JSONWriter) throws(CapacityError) {
 }
 
 func start(
-  _ endpoint: inout ClientEndpoint<2, 1_472>,
+  _ endpoint: inout ClientEndpoint<2, 1_472, 8>,
   _ message: Span<UInt8>,
   _ random: UInt32
 ) throws(ProofFailure) -> ExchangeID {
   do throws(ExchangeError) {
-    return try endpoint.send(message, random: random)
+    return try endpoint.send(.post, token: endpoint.newToken(), random: random) {
+      (writer: inout MessageWriter) throws(MessageWriterError) in
+      try writer.payload(message)
+    }
   } catch {
     throw .failed
   }
 }
 
 func transmit(
-  _ endpoint: inout ClientEndpoint<2, 1_472>,
+  _ endpoint: inout ClientEndpoint<2, 1_472, 8>,
   into output: inout ByteWriter,
   at now: Instant
 ) throws(ProofFailure) {
@@ -207,7 +215,7 @@ func transmit(
 }
 
 func take(
-  _ endpoint: inout ClientEndpoint<2, 1_472>,
+  _ endpoint: inout ClientEndpoint<2, 1_472, 8>,
   _ datagram: Span<UInt8>,
   at now: Instant
 ) {
@@ -226,7 +234,7 @@ func take(
 }
 
 func endpointTimeout(
-  _ endpoint: borrowing ClientEndpoint<2, 1_472>,
+  _ endpoint: borrowing ClientEndpoint<2, 1_472, 8>,
   _ now: Instant
 ) -> Milliseconds {
   (endpoint.pollTimeout() ?? now) - now

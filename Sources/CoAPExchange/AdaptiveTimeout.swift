@@ -1,0 +1,74 @@
+internal import ConstrainedCore
+
+/// A retransmission timeout that follows the round trips that were measured, in the manner of CoCoA
+/// (draft-ietf-core-cocoa-03).
+///
+/// Two estimators (RFC 6298): the strong one takes requests that were answered without a
+/// retransmission, the weak one those that needed one or two, measured from their first
+/// transmission. Differences from the draft: the timeout never falls below 1 second, which a radio
+/// needs, so the draft's rules for shorter ones have no place here.
+struct AdaptiveTimeout {
+  private struct Estimator {
+    var smoothed: Int64 = 0
+    var variation: Int64 = 0
+    var isSet = false
+
+    /// Takes in a round trip; returns the estimator's own timeout.
+    mutating func add(_ roundTrip: Int64, variationFactor: Int64) -> Int64 {
+      if isSet {
+        let difference = smoothed > roundTrip ? smoothed - roundTrip : roundTrip - smoothed
+        variation = (3 * variation + difference) / 4
+        smoothed = (7 * smoothed + roundTrip) / 8
+      } else {
+        smoothed = roundTrip
+        variation = roundTrip / 2
+        isSet = true
+      }
+      return smoothed + variationFactor * variation
+    }
+  }
+
+  private let initial: Int64
+  private var overall: Int64
+  private var updated: Instant?
+  private var strong = Estimator()
+  private var weak = Estimator()
+
+  /// Starts with ACK_TIMEOUT.
+  init(initial: Milliseconds) {
+    self.initial = initial.count
+    overall = initial.count
+  }
+
+  /// The timeout for a request that starts now.
+  mutating func timeout(at now: Instant) -> Milliseconds {
+    // Section 4.2.4 of the draft: a timeout above 3 seconds that nothing confirms goes down again.
+    if let last = updated, overall > 3_000, now - last > Milliseconds(4 * overall) {
+      overall = 1_000 + overall / 2
+      updated = now
+    }
+    return Milliseconds(overall)
+  }
+
+  /// Takes in the time from a request's first transmission to its acknowledgement or answer.
+  mutating func measure(_ roundTrip: Milliseconds, transmissions: Int, at now: Instant) {
+    switch transmissions {
+    case 1: overall = (strong.add(roundTrip.count, variationFactor: 4) + overall) / 2
+    case 2, 3: overall = (weak.add(roundTrip.count, variationFactor: 1) + 3 * overall) / 4
+    default: return
+    }
+    overall = min(max(overall, 1_000), 60_000)
+    updated = now
+  }
+
+  /// Forgets all measurements, for the network after a sleep may be another one.
+  mutating func reset() {
+    self = AdaptiveTimeout(initial: Milliseconds(initial))
+  }
+
+  /// By how many thousandths each timeout of a request grows (Section 4.2.3 of the draft): a long one
+  /// by half, so that the last retransmission is not minutes away.
+  static func growth(of timeout: Milliseconds) -> Int64 {
+    timeout.count > 3_000 ? 1_500 : 2_000
+  }
+}

@@ -1,0 +1,198 @@
+public import CoAPMessage
+public import ConstrainedCore
+
+extension ClientEndpoint {
+  /// Takes in a message from the server.
+  public mutating func handle(_ message: borrowing MessageView, at now: Instant) -> Reception {
+    switch message.type {
+    case .acknowledgement: handleAcknowledgement(message, at: now)
+    case .reset: handleReset(message)
+    case .confirmable, .nonConfirmable: handleSeparate(message, at: now)
+    }
+  }
+
+  /// Takes in a datagram that is not a message: a confirmable one is refused with a Reset
+  /// (RFC 7252 Section 4.2), anything else and any unknown version is ignored (Sections 3 and 4.3).
+  public mutating func handleMalformed(
+    _ datagram: Span<UInt8>,
+    _ error: MessageFormatError
+  ) {
+    switch error {
+    case .truncatedHeader, .unknownVersion: return
+    default: break
+    }
+    guard datagram.count >= 4, datagram[0] >> 4 & 0x03 == MessageType.confirmable.rawValue else {
+      return
+    }
+    replies.append(Reply(messageID: UInt16(datagram[2]) << 8 | UInt16(datagram[3])))
+  }
+
+  /// Takes in that time has passed; call it at or after `pollTimeout`.
+  public mutating func handleTimeout(at now: Instant) {
+    for index in slots.indices
+    where slots[index].hasDeadline && slots[index].deadline <= now {
+      slots[index].handleTimeout(at: now)
+    }
+  }
+}
+
+// MARK: - Messages
+
+extension ClientEndpoint {
+  private mutating func handleAcknowledgement(
+    _ message: borrowing MessageView,
+    at now: Instant
+  ) -> Reception {
+    // RFC 7252 Section 4.2: an acknowledgement is matched by its message ID. A late or second one
+    // matches nothing and is ignored in silence.
+    let messageID = message.messageID
+    guard
+      let index = firstSlot(where: {
+        ($0.isWaiting || $0.phase == .observing) && $0.messageID == messageID && $0.isConfirmable
+          && !$0.isAnswered && $0.transmissions > 0
+      })
+    else { return .ignored }
+    let id = slots[index].id
+    if message.code == .empty {
+      guard slots[index].phase == .awaitingAcknowledgement else { return .ignored }
+      noteAnswer(index, at: now)
+      if slots[index].isPing {
+        slots[index].release()
+      } else {
+        slots[index].awaitResponse(at: now)
+      }
+      return .acknowledged(id)
+    }
+    // RFC 7252 Section 5.3.2: in a piggybacked response both message ID and token must match.
+    guard message.code.isResponse, message.token == slots[index].token, !slots[index].isPing,
+      message.unrecognizedCriticalOption == nil
+    else { return .ignored }
+    slots[index].isAnswered = true
+    return handleResponse(message, of: index, isPiggybacked: true, at: now)
+  }
+
+  private mutating func handleReset(_ message: borrowing MessageView) -> Reception {
+    let messageID = message.messageID
+    guard message.code == .empty,
+      let index = firstSlot(where: {
+        $0.isWaiting && $0.messageID == messageID && $0.transmissions > 0
+      })
+    else { return .ignored }
+    probingUntil = Instant(milliseconds: .min)
+    slots[index].release()
+    return .reset(slots[index].id)
+  }
+
+  private mutating func handleSeparate(
+    _ message: borrowing MessageView,
+    at now: Instant
+  ) -> Reception {
+    let isConfirmable = message.type == .confirmable
+    let messageID = message.messageID
+    // RFC 7252 Section 4.5: each copy of a confirmable message is acknowledged, and processed once.
+    if duplicates.contains(messageID, at: now) {
+      if isConfirmable { replies.append(Reply(type: .acknowledgement, messageID: messageID)) }
+      return .ignored
+    }
+    let token = message.token
+    guard message.code.isResponse, message.unrecognizedCriticalOption == nil,
+      let index = firstSlot(where: { $0.takesResponses && !$0.isPing && $0.token == token })
+    else {
+      reject(message)
+      return .ignored
+    }
+    let parameters = slots[index].parameters
+    if isConfirmable { replies.append(Reply(type: .acknowledgement, messageID: messageID)) }
+    duplicates.insert(
+      messageID,
+      until: now
+        + (isConfirmable ? parameters.exchangeLifetime : parameters.nonConfirmableLifetime)
+    )
+    return handleResponse(message, of: index, isPiggybacked: false, at: now)
+  }
+
+  /// Answers a message that nothing here waits for.
+  private mutating func reject(_ message: borrowing MessageView) {
+    let isConfirmable = message.type == .confirmable
+    if isConfirmable, message.code.isRequest, message.unrecognizedCriticalOption != nil {
+      // RFC 7252 Section 5.4.1: "Unrecognized options of class "critical" that occur in a
+      // Confirmable request MUST cause the return of a 4.02 (Bad Option) response."
+      replies.append(
+        Reply(
+          type: .acknowledgement,
+          code: .badOption,
+          messageID: message.messageID,
+          token: message.token
+        )
+      )
+      return
+    }
+    // RFC 7252 Sections 4.2 and 4.3: a ping, a request to this client, which serves nothing, an
+    // answer to nothing and a reserved code are refused with a Reset when confirmable, else ignored.
+    // RFC 7641 Section 3.6: a notification that nobody wants is refused in either form.
+    let isUnwantedNotification = message.code.isResponse && message.first(.observe) != nil
+    if isConfirmable || isUnwantedNotification {
+      replies.append(Reply(messageID: message.messageID))
+    }
+  }
+}
+
+// MARK: - Responses
+
+extension ClientEndpoint {
+  private mutating func handleResponse(
+    _ message: borrowing MessageView,
+    of index: Int,
+    isPiggybacked: Bool,
+    at now: Instant
+  ) -> Reception {
+    let id = slots[index].id
+    let sequence = message.code.isSuccess ? message.uint(.observe) : nil
+    if slots[index].isCancelling, sequence != nil, !isPiggybacked {
+      // A notification that the cancellation has crossed.
+      return .ignored
+    }
+    if let sequence, slots[index].observation != nil, !slots[index].isCancelling {
+      guard slots[index].observation?.isNewer(sequence, at: now) == true else { return .ignored }
+      noteAnswer(index, at: now)
+      // RFC 7252 Section 5.10.5: 60 seconds when the option is absent.
+      slots[index].observe(maxAge: message.uint(.maxAge) ?? 60, at: now)
+      return .notification(id)
+    }
+    noteAnswer(index, at: now)
+    if message.code == .unauthorized, !slots[index].hasEchoed, answerEcho(message, of: index) {
+      return .challenged(id)
+    }
+    slots[index].release()
+    return .response(id)
+  }
+
+  /// Queues the request once more with the server's Echo value; `false` when there is none or no
+  /// room for it.
+  private mutating func answerEcho(_ message: borrowing MessageView, of index: Int) -> Bool {
+    guard let echo = message.first(.echo), echo.value.count >= 1 else { return false }
+    var changes = OptionChanges()
+    do throws(CapacityError) {
+      try changes.set(.echo, echo.value)
+    } catch {
+      return false
+    }
+    guard slots[index].change(changes) else { return false }
+    slots[index].hasEchoed = true
+    slots[index].queue()
+    return true
+  }
+
+  /// Notes that the server is there, and how long its answer took.
+  private mutating func noteAnswer(_ index: Int, at now: Instant) {
+    probingUntil = Instant(milliseconds: .min)
+    guard slots[index].phase == .awaitingAcknowledgement, slots[index].transmissions > 0 else {
+      return
+    }
+    adaptiveTimeout?.measure(
+      now - slots[index].startedAt,
+      transmissions: slots[index].transmissions,
+      at: now
+    )
+  }
+}

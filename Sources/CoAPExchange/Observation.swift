@@ -1,0 +1,23 @@
+internal import ConstrainedCore
+
+/// What is known of an observed resource's last state (RFC 7641).
+struct Observation {
+  private var sequence: UInt32 = 0
+  private var arrival = Instant(milliseconds: 0)
+  private(set) var isRegistered = false
+
+  /// Takes in a notification's sequence number; `false` when the state that is known is newer.
+  mutating func isNewer(_ sequence: UInt32, at now: Instant) -> Bool {
+    if isRegistered {
+      // RFC 7641 Section 3.4: serial-number arithmetic in 24 bits, and after 128 seconds anything
+      // counts as newer.
+      let ahead = (sequence &- self.sequence) & 0xFF_FFFF
+      let isAhead = ahead != 0 && ahead < 0x80_0000
+      guard isAhead || (now - arrival).count > 128_000 else { return false }
+    }
+    isRegistered = true
+    self.sequence = sequence
+    arrival = now
+    return true
+  }
+}
