@@ -1,0 +1,293 @@
+public import CoAPMessage
+internal import ConstrainedCore
+
+/// A request whose body or whose answer's body may be longer than a message: Block1 and Block2 (RFC
+/// 7959), one block at a time, so that no body is ever in memory at once.
+///
+/// It makes the requests; an endpoint sends them. Order of calls: ask `nextPiece` which bytes of the
+/// body the next request carries, have `ClientEndpoint.send` write the request by `write(_:isLast:into:)`
+/// under a new token, and give the response to `handle`, whose step says what to do with its payload
+/// and whether there is another request; so on until the step is `finished`.
+///
+/// Every request carries the options that were given at the start. Blocks become smaller when the
+/// server asks for it. When the server has lost the first blocks (4.08), or the resource changed
+/// meanwhile (another ETag), the transfer starts over once. Memory: `maxOptionBytes` for the options,
+/// and about 100 bytes.
+public struct BlockwiseTransfer<let maxOptionBytes: Int>: ~Copyable {
+  /// The method of every request.
+  public let code: Code
+
+  /// How large the blocks of the request's body are; the server may have made them smaller.
+  public private(set) var blockSize: BlockSize
+
+  /// How many bytes the response's body has, if the server said so (Size2).
+  public private(set) var responseSize: Int?
+
+  private var options = FixedBytes<maxOptionBytes>()
+  private let firstBlockSize: BlockSize
+  private let requestedSize: BlockSize?
+  private let bodySize: Int?
+
+  private var phase = Phase.sending
+  /// Where in the request's body the next piece starts, and where the last one written ended.
+  private var sent = 0
+  private var pieceEnd = 0
+  private var hasWritten = false
+  private var isLastPiece = true
+  private var usesBlock1 = false
+
+  private var received = 0
+  private var responseBlockSize = BlockSize.largest
+  private var eTag = FixedBytes<8>()
+  private var restarts = 0
+
+  private enum Phase {
+    case sending, receiving, finished
+  }
+
+  /// Prepares a transfer; `build` writes the options of every request, and no payload.
+  ///
+  /// - Parameters:
+  ///   - code: The method.
+  ///   - blockSize: How large the blocks of the request's body are at most.
+  ///   - bodySize: How many bytes the request's body has, if it is known: it is then announced
+  ///     (Size1), so that a server can refuse it before its first block is wasted.
+  ///   - responseBlockSize: How large the blocks of the response's body shall be at most; `nil` leaves
+  ///     it to the server and costs no byte.
+  public init(
+    _ code: Code,
+    blockSize: BlockSize = .largest,
+    bodySize: Int? = nil,
+    responseBlockSize: BlockSize? = nil,
+    _ build: (inout MessageWriter) throws(MessageWriterError) -> Void
+  ) throws(MessageWriterError) {
+    self.code = code
+    self.blockSize = blockSize
+    firstBlockSize = blockSize
+    self.bodySize = bodySize
+    requestedSize = responseBlockSize
+    var options = FixedBytes<maxOptionBytes>()
+    try options.fill { (storage) throws(MessageWriterError) in
+      var writer = try MessageWriter(
+        storage,
+        type: .confirmable,
+        code: code,
+        messageID: 0,
+        token: Token()
+      )
+      try build(&writer)
+      return writer.count
+    }
+    self.options = options
+  }
+
+  /// Which bytes of the request's body the next request carries at most: fewer when the body ends
+  /// before, and none once the response's body is being fetched.
+  public var nextPiece: Range<Int> {
+    phase == .sending ? sent..<sent + blockSize.bytes : sent..<sent
+  }
+}
+
+/// What to do with the response that a transfer has taken in.
+public enum BlockwiseStep: Equatable, Sendable {
+  /// The server has the piece and wants the next: send another request.
+  case next
+  /// The response's payload belongs at this byte of the response's body: take it, then send another
+  /// request for the rest.
+  case block(offset: Int)
+  /// Forget what was taken of the response's body, begin the request's body anew, and send another
+  /// request.
+  case restart
+  /// The transfer is over; the response's code says how, and its payload belongs at this byte of the
+  /// response's body.
+  case finished(offset: Int)
+}
+
+/// Why a transfer cannot go on.
+public enum BlockwiseError: Error, Equatable, Sendable {
+  /// The server answered with a block that was not asked for.
+  case unexpectedBlock
+  /// A block that is not the last has another size than it says.
+  case wrongBlockSize
+  /// The resource changed again and again while it was fetched.
+  case changed
+  /// The body has more than 1,048,576 blocks.
+  case bodyTooLong
+}
+
+// MARK: - Requests
+
+extension BlockwiseTransfer {
+  /// Writes options and payload of the next request: `piece` holds the body's bytes of `nextPiece`,
+  /// all of them unless `isLast`.
+  public mutating func write(
+    _ piece: Span<UInt8> = Span(),
+    isLast: Bool = true,
+    into message: inout MessageWriter
+  ) throws(MessageWriterError) {
+    precondition(phase != .finished, "a finished transfer has no further request")
+    var changes = OptionChanges()
+    if phase == .sending {
+      precondition(
+        piece.count <= blockSize.bytes && (isLast || piece.count == blockSize.bytes),
+        "a block that is not the last is full"
+      )
+      pieceEnd = sent + piece.count
+      isLastPiece = isLast
+      hasWritten = true
+      usesBlock1 = sent > 0 || !isLast
+      if usesBlock1 {
+        guard let block = BlockOption(offset: sent, isMore: !isLast, size: blockSize) else {
+          throw .capacity
+        }
+        changes.set(.block1, uint: block.value)
+        if sent == 0, let bodySize { changes.set(.size1, uint: UInt32(clamping: bodySize)) }
+      }
+      // RFC 7959 Section 2.7: a size for the response's blocks is asked for with the last block of
+      // the request's body.
+      if isLast, let size = requestedSize,
+        let block = BlockOption(offset: 0, isMore: false, size: size)
+      {
+        changes.set(.block2, uint: block.value)
+      }
+    } else {
+      guard let block = BlockOption(offset: received, isMore: false, size: responseBlockSize) else {
+        throw .capacity
+      }
+      changes.set(.block2, uint: block.value)
+      // RFC 7959 Section 3.4: only the first request of a transfer registers an observation.
+      changes.remove(.observe)
+    }
+    try message.options(of: template, with: changes)
+    if phase == .sending { try message.payload(piece) }
+  }
+
+  /// The options of every request, in a message of their own.
+  private var template: MessageView {
+    @_lifetime(borrow self)
+    @_addressableSelf
+    get {
+      do throws(MessageFormatError) {
+        return try MessageView(options.bytes)
+      } catch {
+        preconditionFailure("the options were written as a message")
+      }
+    }
+  }
+}
+
+// MARK: - Responses
+
+extension BlockwiseTransfer {
+  /// Takes in the response to the last request; a notification of the resource that is fetched
+  /// starts the fetching of its other blocks.
+  public mutating func handle(
+    _ response: borrowing MessageView
+  ) throws(BlockwiseError) -> BlockwiseStep {
+    let code = response.code
+    if phase == .sending, hasWritten {
+      switch code {
+      case .requestEntityTooLarge:
+        // RFC 7959 Section 2.9.3: the server names the size that it would take.
+        if let block = response.block(.block1), block.size < blockSize {
+          restartSending(blockSize: block.size)
+          return .restart
+        }
+      case .requestEntityIncomplete where restarts == 0 && usesBlock1:
+        restarts += 1
+        restartSending(blockSize: blockSize)
+        return .restart
+      default: break
+      }
+      if code.isSuccess, !isLastPiece { return try continueSending(response) }
+      if code == .continue { throw .unexpectedBlock }
+    }
+    guard code.isSuccess else {
+      phase = .finished
+      return .finished(offset: 0)
+    }
+    return try receive(response)
+  }
+
+  private mutating func restartSending(blockSize: BlockSize) {
+    self.blockSize = blockSize
+    sent = 0
+    isLastPiece = true
+    usesBlock1 = false
+  }
+
+  /// The server took a piece that was not the last: with 2.31, or with another success code when it
+  /// handles each block by itself (RFC 7959 Section 2.3).
+  private mutating func continueSending(
+    _ response: borrowing MessageView
+  ) throws(BlockwiseError) -> BlockwiseStep {
+    guard let block = response.block(.block1), block.number == UInt32(clamping: sent / blockSize.bytes)
+    else { throw .unexpectedBlock }
+    sent = pieceEnd
+    // RFC 7959 Section 2.5: a smaller size in the response is used from now on; the bytes taken so
+    // far are a multiple of it.
+    blockSize = min(blockSize, block.size)
+    guard BlockOption(offset: sent, isMore: false, size: blockSize) != nil else {
+      throw .bodyTooLong
+    }
+    return .next
+  }
+
+  private mutating func receive(
+    _ response: borrowing MessageView
+  ) throws(BlockwiseError) -> BlockwiseStep {
+    let isFirst = phase == .sending
+    guard let block = response.block(.block2) else {
+      guard isFirst else { throw .unexpectedBlock }
+      phase = .finished
+      return .finished(offset: 0)
+    }
+    if let size = response.uint(.size2) { responseSize = Int(size) }
+    if isFirst {
+      remember(response.first(.eTag))
+      received = 0
+      responseBlockSize = min(block.size, requestedSize ?? .largest)
+      phase = .receiving
+      if block.offset != 0 { throw .unexpectedBlock }
+    } else {
+      guard hasETag(response.first(.eTag)) else { return try restartReceiving() }
+      guard block.offset == received, block.size <= responseBlockSize else {
+        throw .unexpectedBlock
+      }
+      responseBlockSize = block.size
+    }
+    let offset = received
+    guard block.isMore else {
+      phase = .finished
+      return .finished(offset: offset)
+    }
+    guard response.payload.count == block.size.bytes else { throw .wrongBlockSize }
+    received += block.size.bytes
+    guard BlockOption(offset: received, isMore: false, size: responseBlockSize) != nil else {
+      throw .bodyTooLong
+    }
+    return .block(offset: offset)
+  }
+
+  /// Fetches the body again from its start, which now belongs to another state of the resource (RFC
+  /// 7959 Section 2.4).
+  private mutating func restartReceiving() throws(BlockwiseError) -> BlockwiseStep {
+    guard restarts == 0, code == .get || code == .fetch else { throw .changed }
+    restarts += 1
+    phase = .sending
+    hasWritten = false
+    restartSending(blockSize: firstBlockSize)
+    return .restart
+  }
+
+  private mutating func remember(_ tag: consuming OptionView?) {
+    eTag.removeAll()
+    // One of a length that is not allowed is as good as absent (RFC 7252 Section 5.4.3).
+    if let tag { try? eTag.replace(with: tag.value) }
+  }
+
+  private func hasETag(_ tag: consuming OptionView?) -> Bool {
+    guard let tag, tag.value.count <= 8 else { return eTag.isEmpty }
+    return eTag.bytes.isEqual(to: tag.value)
+  }
+}
