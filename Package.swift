@@ -117,7 +117,6 @@ let package = Package(
     .testTarget(
       name: "CoAPMessageTests",
       dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"],
-      resources: [.copy("Resources/coap-messages.json")],
       swiftSettings: strict
     ),
     .testTarget(
@@ -206,6 +205,7 @@ let package = Package(
       name: "TestSupport",
       dependencies: ["ConstrainedCore"],
       path: "Tests/TestSupport",
+      resources: [.copy("Resources/coap-messages.json")],
       swiftSettings: strict
     ),
   ]

@@ -6,7 +6,8 @@ internal import ConstrainedCore
 /// Two estimators (RFC 6298): the strong one takes requests that were answered without a
 /// retransmission, the weak one those that needed one or two, measured from their first
 /// transmission. Differences from the draft: the timeout never falls below 1 second, which a radio
-/// needs, so the draft's rules for shorter ones have no place here.
+/// needs, so the draft's rules for shorter ones have no place here; and it never grows so long that no
+/// retransmission fits into MAX_TRANSMIT_SPAN.
 struct AdaptiveTimeout {
   private struct Estimator {
     var smoothed: Int64 = 0
@@ -29,15 +30,20 @@ struct AdaptiveTimeout {
   }
 
   private let initial: Int64
+  private let longest: Int64
   private var overall: Int64
   private var updated: Instant?
   private var strong = Estimator()
   private var weak = Estimator()
 
   /// Starts with ACK_TIMEOUT.
-  init(initial: Milliseconds) {
-    self.initial = initial.count
-    overall = initial.count
+  init(_ parameters: TransmissionParameters) {
+    initial = parameters.acknowledgementTimeout.count
+    longest = min(
+      60_000,
+      parameters.maxTransmitSpan.count * 1_000 / parameters.acknowledgementRandomFactor
+    )
+    overall = initial
   }
 
   /// The timeout for a request that starts now.
@@ -57,13 +63,16 @@ struct AdaptiveTimeout {
     case 2, 3: overall = (weak.add(roundTrip.count, variationFactor: 1) + 3 * overall) / 4
     default: return
     }
-    overall = min(max(overall, 1_000), 60_000)
+    overall = min(max(overall, 1_000), max(longest, initial))
     updated = now
   }
 
   /// Forgets all measurements, for the network after a sleep may be another one.
   mutating func reset() {
-    self = AdaptiveTimeout(initial: Milliseconds(initial))
+    overall = initial
+    updated = nil
+    strong = Estimator()
+    weak = Estimator()
   }
 
   /// By how many thousandths each timeout of a request grows (Section 4.2.3 of the draft): a long one

@@ -41,8 +41,7 @@ public struct ClientEndpoint<
     tokenKey: UInt64
   ) {
     self.parameters = parameters
-    adaptiveTimeout =
-      isAdaptive ? AdaptiveTimeout(initial: parameters.acknowledgementTimeout) : nil
+    adaptiveTimeout = isAdaptive ? AdaptiveTimeout(parameters) : nil
     slots = InlineArray(repeating: Exchange())
     messageIDs = MessageIDSource(random: random)
     tokens = TokenSource(key: tokenKey)

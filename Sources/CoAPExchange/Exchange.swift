@@ -130,7 +130,7 @@ struct Exchange<let maxMessageSize: Int> {
     timeout = Milliseconds(timeout.count &* growth / 1_000)
     // After the last retransmission the whole of MAX_TRANSMIT_WAIT is waited out: it costs no byte,
     // and an answer may still be on its way.
-    if transmissions > parameters.maxRetransmit { deadline = max(deadline, givesUpAt) }
+    if !mayRetransmit(at: deadline) { deadline = givesUpAt }
   }
 
   /// Takes in that the deadline has passed.

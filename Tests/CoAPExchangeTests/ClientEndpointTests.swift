@@ -4,59 +4,6 @@ import ConstrainedCore
 import TestSupport
 import Testing
 
-typealias Endpoint = ClientEndpoint<2, 64, 4>
-
-/// An endpoint on a virtual clock, with the datagrams it sends.
-final class Bench {
-  var endpoint: Endpoint
-  var now = Instant(milliseconds: 1_000)
-
-  init(_ parameters: TransmissionParameters = .standard) {
-    endpoint = Endpoint(parameters: parameters, random: 0x1234, tokenKey: 7)
-  }
-
-  var isIdle: Bool { endpoint.isIdle }
-
-  func deadline() -> Instant? { endpoint.pollTimeout() }
-
-  func event() -> ExchangeEvent? { endpoint.pollEvent() }
-
-  /// Starts a request with the next message ID; the first is 0x1234.
-  func send(token: UInt32 = 0xDEAD_BEEF, random: UInt32 = 0) throws -> ExchangeID {
-    try endpoint.send(.post, token: Token(token), random: random) {
-      (message: inout MessageWriter) throws(MessageWriterError) in
-      try message.payload([1].span)
-    }
-  }
-
-  func transmit() throws -> ([UInt8], Transmission)? {
-    var buffer = [UInt8](repeating: 0xA5, count: 64)
-    var writer = ByteWriter(buffer.mutableSpan)
-    guard let transmission = try endpoint.pollTransmit(into: &writer, at: now) else { return nil }
-    let count = writer.count
-    return (Array(buffer[..<count]), transmission)
-  }
-
-  func receive(_ text: String) throws -> Reception {
-    let bytes = hex(text)
-    do throws(MessageFormatError) {
-      return endpoint.handle(try MessageView(bytes.span), at: now)
-    } catch {
-      endpoint.handleMalformed(bytes.span, error)
-      return .ignored
-    }
-  }
-
-  /// Lets time pass to the next deadline; returns by how much.
-  func wait() -> Int64? {
-    guard let next = endpoint.pollTimeout() else { return nil }
-    let passed = (next - now).count
-    now = next
-    endpoint.handleTimeout(at: now)
-    return passed
-  }
-}
-
 @Suite("RFC 7252 Sections 4 and 5: the client's exchanges")
 struct ClientEndpointTests {
   @Test func `a piggybacked response ends the exchange`() throws {
