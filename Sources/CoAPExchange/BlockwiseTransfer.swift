@@ -221,7 +221,8 @@ extension BlockwiseTransfer {
   private mutating func continueSending(
     _ response: borrowing MessageView
   ) throws(BlockwiseError) -> BlockwiseStep {
-    guard let block = response.block(.block1), block.number == UInt32(clamping: sent / blockSize.bytes)
+    guard let block = response.block(.block1),
+      block.number == UInt32(clamping: sent / blockSize.bytes)
     else { throw .unexpectedBlock }
     sent = pieceEnd
     // RFC 7959 Section 2.5: a smaller size in the response is used from now on; the bytes taken so

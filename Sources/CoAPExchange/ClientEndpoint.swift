@@ -15,7 +15,9 @@ public import ConstrainedCore
 /// of the last `maxDuplicates` responses are known for their lifetimes; what happens beyond says
 /// `DuplicateTable`. No heap.
 public struct ClientEndpoint<
-  let maxExchanges: Int, let maxMessageSize: Int, let maxDuplicates: Int
+  let maxExchanges: Int,
+  let maxMessageSize: Int,
+  let maxDuplicates: Int
 >: ~Copyable {
   var slots: InlineArray<maxExchanges, Exchange<maxMessageSize>>
   let parameters: TransmissionParameters
@@ -176,7 +178,9 @@ extension Exchange {
       let (noResponse, observe) = (request.uint(.noResponse), request.uint(.observe))
       unwanted = noResponse ?? 0
       // RFC 7641 Section 2: a register request is a GET with Observe 0; RFC 8132 adds FETCH.
-      if observe == 0, request.code == .get || request.code == .fetch { observation = Observation() }
+      if observe == 0, request.code == .get || request.code == .fetch {
+        observation = Observation()
+      }
     } catch {
       preconditionFailure("what a MessageWriter writes is a message")
     }

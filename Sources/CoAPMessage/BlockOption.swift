@@ -51,7 +51,10 @@ public struct BlockOption: Hashable, Sendable {
   ///
   /// `offset` must be a multiple of the size.
   public init?(offset: Int, isMore: Bool, size: BlockSize) {
-    precondition(offset >= 0 && offset % size.bytes == 0, "a block starts at a multiple of its size")
+    precondition(
+      offset >= 0 && offset % size.bytes == 0,
+      "a block starts at a multiple of its size"
+    )
     let number = offset / size.bytes
     guard number <= 0xF_FFFF else { return nil }
     self.number = UInt32(truncatingIfNeeded: number)

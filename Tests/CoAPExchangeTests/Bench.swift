@@ -102,7 +102,8 @@ func bytes(
   _ options: [(OptionNumber, [UInt8])] = [],
   payload: [UInt8] = []
 ) -> [UInt8] {
-  var buffer = [UInt8](repeating: 0xA5, count: 70_000)
+  let room = options.reduce(16 + payload.count) { $0 + 5 + $1.1.count }
+  var buffer = [UInt8](repeating: 0xA5, count: room)
   guard
     var writer = try? MessageWriter(
       buffer.mutableSpan,

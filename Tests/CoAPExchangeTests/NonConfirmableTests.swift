@@ -77,7 +77,11 @@ struct NonConfirmableTests {
     // 11 bytes each.
     for token in 1...2 {
       _ = try bench.send(
-        .post, type: .nonConfirmable, token: UInt32(token), options: [(.noResponse, [26])])
+        .post,
+        type: .nonConfirmable,
+        token: UInt32(token),
+        options: [(.noResponse, [26])]
+      )
     }
     #expect(try bench.sent() != "")
     #expect(try bench.sent() == "")
@@ -185,7 +189,9 @@ struct IdentifierTests {
       let messageID = String(datagram.dropFirst(4).prefix(4))
       if let before = last[messageID] { shortest = min(shortest, (bench.now - before).count) }
       last[messageID] = bench.now
-      _ = try bench.receive("6445\(messageID)" + hexText(hex(String(datagram.dropFirst(8).prefix(8))).span))
+      _ = try bench.receive(
+        "6445\(messageID)" + hexText(hex(String(datagram.dropFirst(8).prefix(8))).span)
+      )
       bench.now = bench.now + Milliseconds(1)
     }
     #expect(last.count == 65_536)

@@ -13,7 +13,12 @@ struct ObserveTests {
     let id = try bench.send(.get, options: [(.observe, []), (.uriPath, Array("obs".utf8))])
     #expect(try bench.sent() == "44011234deadbeef60536f6273")
     let answer = bytes(
-      .acknowledgement, .content, 0x1234, 0xDEAD_BEEF, [(.observe, [10]), (.maxAge, [30])])
+      .acknowledgement,
+      .content,
+      0x1234,
+      0xDEAD_BEEF,
+      [(.observe, [10]), (.maxAge, [30])]
+    )
     #expect(try bench.receive(hexText(answer.span)) == .notification(id))
     return (bench, id)
   }
@@ -25,7 +30,8 @@ struct ObserveTests {
     code: Code = .content
   ) -> String {
     hexText(
-      bytes(type, code, messageID, 0xDEAD_BEEF, [(.observe, [sequence]), (.maxAge, [30])]).span)
+      bytes(type, code, messageID, 0xDEAD_BEEF, [(.observe, [sequence]), (.maxAge, [30])]).span
+    )
   }
 
   @Test func `confirmable notifications are acknowledged, non-confirmable ones are not`() throws {
@@ -63,7 +69,12 @@ struct ObserveTests {
     let id = registration.id
     func receive(_ sequence: [UInt8], _ messageID: UInt16) throws -> Reception {
       let message = bytes(
-        .nonConfirmable, .content, messageID, 0xDEAD_BEEF, [(.observe, sequence)])
+        .nonConfirmable,
+        .content,
+        messageID,
+        0xDEAD_BEEF,
+        [(.observe, sequence)]
+      )
       return try bench.receive(hexText(message.span))
     }
     #expect(try receive([0x80, 0x00, 0x09], 1) == .notification(id))

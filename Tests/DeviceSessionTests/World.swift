@@ -20,6 +20,9 @@ struct World: ~Copyable {
   var records: [RequestRecord] = []
   var events: [DeviceEvent] = []
   var sent: [DeviceTransmission] = []
+  /// Is told of each datagram that reaches the device, and of each that it sends.
+  var onArrival: (([UInt8]) -> Void)?
+  var onTransmission: (([UInt8]) -> Void)?
   /// Takes the place of the platform while it returns something: hostile or canned answers.
   var intercept: (([UInt8]) -> [[UInt8]]?)?
 
@@ -104,7 +107,9 @@ struct World: ~Copyable {
           if let record = output.record { records.append(record) }
           for datagram in output.datagrams { link.send(datagram.bytes, .down, at: now) }
         }
-      case .down: session.handleDatagram(arrival.bytes.span, at: now)
+      case .down:
+        onArrival?(arrival.bytes)
+        session.handleDatagram(arrival.bytes.span, at: now)
       }
     }
     session.handleTimeout(at: now)
@@ -120,7 +125,9 @@ struct World: ~Copyable {
       guard let transmission = try session.pollTransmit(into: &writer, at: now) else { return }
       let count = writer.count
       sent.append(transmission)
-      link.send(Array(buffer[..<count]), .up, at: now)
+      let datagram = Array(buffer[..<count])
+      onTransmission?(datagram)
+      link.send(datagram, .up, at: now)
     }
   }
 

@@ -1,4 +1,5 @@
 internal import Foundation
+
 /// One of the published messages, with its parts or the reason why it is none.
 package struct Vector: Decodable, Sendable, CustomStringConvertible {
   package struct Option: Decodable, Sendable, Equatable {
@@ -44,4 +45,3 @@ package struct Vector: Decodable, Sendable, CustomStringConvertible {
     return vectors
   }()
 }
-
