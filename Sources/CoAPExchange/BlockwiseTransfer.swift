@@ -47,13 +47,10 @@ public struct BlockwiseTransfer<let maxOptionBytes: Int>: ~Copyable {
 
   /// Prepares a transfer; `build` writes the options of every request, and no payload.
   ///
-  /// - Parameters:
-  ///   - code: The method.
-  ///   - blockSize: How large the blocks of the request's body are at most.
-  ///   - bodySize: How many bytes the request's body has, if it is known: it is then announced
-  ///     (Size1), so that a server can refuse it before its first block is wasted.
-  ///   - responseBlockSize: How large the blocks of the response's body shall be at most; `nil` leaves
-  ///     it to the server and costs no byte.
+  /// `blockSize` is the most that a block of the request's body has. A known `bodySize` is announced
+  /// (Size1), so that a server can refuse the body before its first block is wasted.
+  /// `responseBlockSize` is the most that a block of the response's body shall have; `nil` leaves it
+  /// to the server and costs no byte.
   public init(
     _ code: Code,
     blockSize: BlockSize = .largest,

@@ -106,9 +106,10 @@ struct Exchange<let maxMessageSize: Int> {
     isDue = true
   }
 
-  /// Whether the message may be sent once more: not later than MAX_TRANSMIT_SPAN after the first
-  /// time, else the server may have forgotten that one and take the message for another (RFC 7252
-  /// Section 4.8.2). It happens to a device that slept.
+  /// Whether the message may be sent once more: not later than MAX_TRANSMIT_SPAN after the first time.
+  ///
+  /// Later the server may have forgotten that one and take the message for another (RFC 7252 Section
+  /// 4.8.2). It happens to a device that slept.
   func mayRetransmit(at now: Instant) -> Bool {
     transmissions <= parameters.maxRetransmit
       && (transmissions == 0 || now - startedAt <= parameters.maxTransmitSpan)
