@@ -72,6 +72,7 @@ public func tier0Proof(
     endpoint.handleTimeout(at: now + endpointTimeout(endpoint, now))
     while endpoint.pollEvent() != nil {}
     endpoint.cancel(exchange)
+    try exchangeKinds(&endpoint, datagram, random)
   } catch {
     return -1
   }
@@ -196,6 +197,51 @@ func start(
     return try endpoint.send(.post, token: endpoint.newToken(), random: random) {
       (writer: inout MessageWriter) throws(MessageWriterError) in
       try writer.payload(message)
+    }
+  } catch {
+    throw .failed
+  }
+}
+
+/// Starts what is not a plain request: a ping, an observation and its end, a block of a body.
+func exchangeKinds(
+  _ endpoint: inout ClientEndpoint<2, 1_472, 8>,
+  _ datagram: Span<UInt8>,
+  _ random: UInt32
+) throws(ProofFailure) {
+  do throws(MessageWriterError) {
+    var transfer = try BlockwiseTransfer<64>(.put, bodySize: 2_000, responseBlockSize: .largest) {
+      (writer: inout MessageWriter) throws(MessageWriterError) in
+      try writer.path(datagram)
+    }
+    do throws(ExchangeError) {
+      endpoint.cancel(try endpoint.ping(random: random))
+      let observation = try endpoint.send(
+        .get,
+        type: .nonConfirmable,
+        token: endpoint.newToken(),
+        random: random
+      ) { (writer: inout MessageWriter) throws(MessageWriterError) in
+        try writer.option(.observe, uint: 0)
+      }
+      try endpoint.cancelObservation(observation)
+      endpoint.resetTimeout()
+      _ = try endpoint.send(transfer.code, token: endpoint.newToken(), random: random) {
+        (writer: inout MessageWriter) throws(MessageWriterError) in
+        try transfer.write(datagram, isLast: transfer.nextPiece.isEmpty, into: &writer)
+      }
+    } catch {
+      throw .capacity
+    }
+    do throws(MessageFormatError) {
+      let message = try MessageView(datagram)
+      do throws(BlockwiseError) {
+        _ = try transfer.handle(message)
+      } catch {
+        throw .truncatedToken
+      }
+    } catch {
+      throw .capacity
     }
   } catch {
     throw .failed
