@@ -10,7 +10,15 @@ extension DeviceSession where Security: ~Copyable {
   /// The wait before the next try after 5.00: ACK_TIMEOUT, doubled each time, with the random factor
   /// that keeps many devices from coming back at once.
   mutating func retryDelay(_ retries: Int) -> Milliseconds {
-    settings.timing.initialTimeout(random: randomness.nextUInt32()) * (1 << min(retries, 16))
+    settings.timing.initialTimeout(random: nextSpread()) * (1 << min(retries, 16))
+  }
+
+  /// The next number for a timer, drawn without asking the operating system (Marsaglia's xorshift).
+  private mutating func nextSpread() -> UInt32 {
+    spread ^= spread << 13
+    spread ^= spread >> 17
+    spread ^= spread << 5
+    return spread
   }
 
   /// Sends `POST /auth`.
@@ -112,7 +120,7 @@ extension DeviceSession where Security: ~Copyable {
       return try endpoint.send(
         .post,
         token: endpoint.newToken(),
-        random: randomness.nextUInt32(),
+        random: nextSpread(),
         build
       )
     } catch {

@@ -29,6 +29,8 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   let settings: DeviceSettings
   var security: Security
   var randomness: Randomness
+  /// Spreads timers, so that many devices do not send at once; it need not be hard to guess.
+  var spread: UInt32
   var endpoint: Endpoint
 
   var authentication = Authentication.none
@@ -66,6 +68,7 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
       random: source.nextUInt32(),
       tokenKey: source.next()
     )
+    spread = source.nextUInt32() | 1
     self.randomness = source
   }
 
