@@ -12,25 +12,33 @@ public struct AES128CBC: ~Copyable {
 
   private let encryption: OpaquePointer
   private let decryption: OpaquePointer
-  private let vector: FixedBytes<16>
+  private let vector: InlineArray<16, UInt8>
+
+  /// The block that each context chains the next one to: the last ciphertext, at first the vector.
+  ///
+  /// A message starts over from the vector. To set it anew in the context costs thousands of
+  /// instructions, and to take the difference out of the first block 16: CBC adds the chained block
+  /// by exclusive or, so that (block + vector + chained) + chained is block + vector.
+  private var encryptionChain: InlineArray<16, UInt8>
+  private var decryptionChain: InlineArray<16, UInt8>
 
   /// Makes the contexts.
   ///
   /// `key` and `vector` must have 16 bytes each.
   public init(key: Span<UInt8>, vector: Span<UInt8>) throws(OpenSSLError) {
     precondition(key.count == 16 && vector.count == 16, "AES-128 takes a key and a block")
-    guard let encryption = unsafe Self.context(key: key, encrypts: true) else {
+    guard let encryption = unsafe Self.context(key, vector, encrypts: true) else {
       throw .fromQueue()
     }
-    guard let decryption = unsafe Self.context(key: key, encrypts: false) else {
+    guard let decryption = unsafe Self.context(key, vector, encrypts: false) else {
       unsafe EVP_CIPHER_CTX_free(encryption)
       throw .fromQueue()
     }
-    do throws(CapacityError) {
-      self.vector = try FixedBytes(copying: vector)
-    } catch {
-      preconditionFailure("the vector's 16 bytes were checked")
-    }
+    var start = InlineArray<16, UInt8>(repeating: 0)
+    for index in 0..<16 { start[index] = vector[index] }
+    self.vector = start
+    encryptionChain = start
+    decryptionChain = start
     unsafe self.encryption = encryption
     unsafe self.decryption = decryption
   }
@@ -45,24 +53,35 @@ public struct AES128CBC: ~Copyable {
   public static func sealedCount(_ count: Int) -> Int { (count / blockSize + 1) * blockSize }
 
   /// Appends the ciphertext of `plaintext`; `false`, and nothing appended, without room for it.
-  public func encrypt(
+  public mutating func encrypt(
     _ plaintext: Span<UInt8>,
     into output: inout ByteWriter
   ) throws(OpenSSLError) -> Bool {
-    guard output.remaining >= Self.sealedCount(plaintext.count) else { return false }
-    let whole = plaintext.count / Self.blockSize * Self.blockSize
-    let padding = UInt8(Self.blockSize - (plaintext.count - whole))
-    var last = InlineArray<16, UInt8>(repeating: padding)
-    for index in whole..<plaintext.count { last[index - whole] = plaintext[index] }
-    let start = output.count
-    do throws(OpenSSLError) {
+    let count = plaintext.count
+    let sealed = Self.sealedCount(count)
+    guard output.remaining >= sealed else { return false }
+    let padding = UInt8(truncatingIfNeeded: sealed - count)
+    let (vector, chain) = (vector, encryptionChain)
+    let context = unsafe encryption
+    var last = InlineArray<16, UInt8>(repeating: 0)
+    var isDone = false
+    unsafe output.appendUnchecked { room in
+      // SAFETY: the room has `sealed` bytes or more, 16 at least. EVP_CipherUpdate works in place
+      // when input and output are the same, and gives as many whole blocks as it gets.
+      for index in 0..<count { unsafe room[index] = plaintext[index] }
+      for index in count..<sealed { unsafe room[index] = padding }
+      for index in 0..<16 { unsafe room[index] ^= vector[index] ^ chain[index] }
+      isDone = unsafe Self.update(context, room.baseAddress, room.baseAddress, sealed)
+      for index in 0..<16 { unsafe last[index] = room[sealed - 16 + index] }
+      return isDone ? sealed : 0
+    }
+    guard isDone else {
+      let error = OpenSSLError.fromQueue()
+      encryptionChain = vector
       try unsafe restart(encryption)
-      try unsafe update(encryption, plaintext.extracting(0..<whole), into: &output)
-      try unsafe update(encryption, last.span, into: &output)
-    } catch {
-      output.truncate(to: start)
       throw error
     }
+    encryptionChain = last
     return true
   }
 
@@ -70,20 +89,31 @@ public struct AES128CBC: ~Copyable {
   /// multiple of 16 above 0, the padding is wrong anywhere, or there is no room: all alike.
   ///
   /// The padding is checked in a time that does not depend on it.
-  public func decrypt(
+  public mutating func decrypt(
     _ ciphertext: Span<UInt8>,
     into output: inout ByteWriter
   ) throws(OpenSSLError) -> Bool {
     let count = ciphertext.count
     guard count > 0, count % Self.blockSize == 0, output.remaining >= count else { return false }
     let start = output.count
-    do throws(OpenSSLError) {
+    let (vector, chain) = (vector, decryptionChain)
+    let context = unsafe decryption
+    var isDone = false
+    unsafe output.appendUnchecked { room in
+      // SAFETY: the room has `count` bytes or more, 16 at least, and is not where the ciphertext lies.
+      isDone = unsafe ciphertext.withUnsafeBufferPointer { source in
+        unsafe Self.update(context, room.baseAddress, source.baseAddress, count)
+      }
+      for index in 0..<16 { unsafe room[index] ^= vector[index] ^ chain[index] }
+      return isDone ? count : 0
+    }
+    guard isDone else {
+      let error = OpenSSLError.fromQueue()
+      decryptionChain = vector
       try unsafe restart(decryption)
-      try unsafe update(decryption, ciphertext, into: &output)
-    } catch {
-      output.truncate(to: start)
       throw error
     }
+    for index in 0..<16 { decryptionChain[index] = ciphertext[count - 16 + index] }
     let padding = Self.padding(of: output.written.extracting(droppingFirst: start))
     output.truncate(to: padding == 0 ? start : start + count - padding)
     return padding != 0
@@ -102,18 +132,24 @@ public struct AES128CBC: ~Copyable {
     return wrong == 0 ? length : 0
   }
 
-  private static func context(key: Span<UInt8>, encrypts: Bool) -> OpaquePointer? {
+  private static func context(
+    _ key: Span<UInt8>,
+    _ vector: Span<UInt8>,
+    encrypts: Bool
+  ) -> OpaquePointer? {
     guard let context = unsafe EVP_CIPHER_CTX_new() else { return nil }
-    // SAFETY: the key has 16 bytes, which is what the cipher reads.
-    let ready = unsafe key.withUnsafeBufferPointer {
-      unsafe EVP_CipherInit_ex(
-        context,
-        EVP_aes_128_cbc(),
-        nil,
-        $0.baseAddress,
-        nil,
-        encrypts ? 1 : 0
-      )
+    // SAFETY: key and vector have 16 bytes each, which is what the cipher reads.
+    let ready = unsafe key.withUnsafeBufferPointer { key in
+      unsafe vector.withUnsafeBufferPointer { vector in
+        unsafe EVP_CipherInit_ex(
+          context,
+          EVP_aes_128_cbc(),
+          nil,
+          key.baseAddress,
+          vector.baseAddress,
+          encrypts ? 1 : 0
+        )
+      }
     }
     guard ready == 1, unsafe EVP_CIPHER_CTX_set_padding(context, 0) == 1 else {
       unsafe EVP_CIPHER_CTX_free(context)
@@ -122,37 +158,25 @@ public struct AES128CBC: ~Copyable {
     return unsafe context
   }
 
+  /// Sets the vector in a context.
   private func restart(_ context: OpaquePointer) throws(OpenSSLError) {
     // SAFETY: the vector has 16 bytes, which is what the cipher reads.
-    let ready = unsafe vector.bytes.withUnsafeBufferPointer {
+    let ready = unsafe vector.span.withUnsafeBufferPointer {
       unsafe EVP_CipherInit_ex(context, nil, nil, nil, $0.baseAddress, -1)
     }
     guard ready == 1 else { throw .fromQueue() }
   }
 
-  /// Passes whole blocks through; without padding, as many bytes come out as go in.
-  private func update(
+  /// Passes `count` bytes, a multiple of 16, through; without padding, as many come out as go in.
+  private static func update(
     _ context: OpaquePointer,
-    _ input: Span<UInt8>,
-    into output: inout ByteWriter
-  ) throws(OpenSSLError) {
-    guard input.count > 0 else { return }
+    _ output: UnsafeMutablePointer<UInt8>?,
+    _ input: UnsafePointer<UInt8>?,
+    _ count: Int
+  ) -> Bool {
     var made: Int32 = 0
-    // SAFETY: the callers checked that the output has room for the input's whole blocks.
-    let done = unsafe input.withUnsafeBufferPointer { source in
-      var status: Int32 = 0
-      unsafe output.appendUnchecked { room in
-        status = unsafe EVP_CipherUpdate(
-          context,
-          room.baseAddress,
-          &made,
-          source.baseAddress,
-          Int32(source.count)
-        )
-        return status == 1 ? Int(made) : 0
-      }
-      return status
-    }
-    guard done == 1, Int(made) == input.count else { throw .fromQueue() }
+    // SAFETY: both callers pass `count` bytes to read and room for `count` bytes.
+    let status = unsafe EVP_CipherUpdate(context, output, &made, input, Int32(count))
+    return status == 1 && Int(made) == count
   }
 }

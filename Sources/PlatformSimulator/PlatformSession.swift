@@ -11,7 +11,7 @@ final class PlatformSession {
   let sequenceOffset: UInt64
   let expiry: Instant
   let answersSeparately: Bool
-  private let cipher: AES128CBC
+  private var cipher: AES128CBC
   private var usedSequences: Set<UInt64> = []
 
   /// How many numbers are remembered; a session that used them all must authenticate again.

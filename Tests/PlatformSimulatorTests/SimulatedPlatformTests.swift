@@ -85,9 +85,14 @@ struct Bench {
   }
 }
 
-struct Session: ~Copyable {
+final class Session {
   let token: [UInt8]
-  let cipher: AES128CBC
+  private var cipher: AES128CBC
+
+  init(token: [UInt8], cipher: consuming AES128CBC) {
+    self.token = token
+    self.cipher = cipher
+  }
 
   func seal(_ text: String) throws -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 2_048)

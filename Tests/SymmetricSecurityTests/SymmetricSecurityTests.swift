@@ -36,7 +36,7 @@ struct SymmetricSecurityTests {
     )
     // The key itself never leaves the layer; a cipher with the worked key gives the same bytes.
     let key = hex("668a5d40cf032ffd9af8465310559cb8")
-    let cipher = try AES128CBC(key: key.span, vector: Array("543yhjy97ae7fyfg".utf8).span)
+    var cipher = try AES128CBC(key: key.span, vector: Array("543yhjy97ae7fyfg".utf8).span)
     let expected = try output { _ = try cipher.encrypt([1, 2, 3].span, into: &$0) }
     var layer = try layer()
     #expect(try output { try layer.seal(payload: [1, 2, 3].span, into: &$0) } == expected)
@@ -81,7 +81,7 @@ struct SymmetricSecurityTests {
     let key = hex("668a5d40cf032ffd9af8465310559cb8")
     let vector = Array("543yhjy97ae7fyfg".utf8)
     // Every last byte with every kind of padding before it, encrypted as raw blocks.
-    let raw = try AES128CBC(key: key.span, vector: vector.span)
+    var raw = try AES128CBC(key: key.span, vector: vector.span)
     var layer = try layer()
     var accepted: Set<UInt8> = []
     for last in UInt8.min...UInt8.max {
@@ -112,7 +112,7 @@ struct SymmetricSecurityTests {
 
   @Test func `one wrong byte anywhere in the padding is found`() throws {
     let key = hex("668a5d40cf032ffd9af8465310559cb8")
-    let raw = try AES128CBC(key: key.span, vector: Array("543yhjy97ae7fyfg".utf8).span)
+    var raw = try AES128CBC(key: key.span, vector: Array("543yhjy97ae7fyfg".utf8).span)
     var layer = try layer()
     for padding in 2...16 {
       for wrong in 1..<padding {
@@ -149,9 +149,30 @@ struct SymmetricSecurityTests {
       "7649abac8119b246cee98e9b12e9197d 5086cb9b507219ee95db113a917678b2"
         + "73bed6b8e3c1743b7116e69e22229516 3ff1caa1681fac09120eca307586e1a7"
     )
-    let cipher = try AES128CBC(key: key.span, vector: vector.span)
+    var cipher = try AES128CBC(key: key.span, vector: vector.span)
     let sealed = try output { _ = try cipher.encrypt(plain.span, into: &$0) }
     #expect(Array(sealed.prefix(64)) == expected)
+  }
+
+  @Test func `each message starts over from the vector, whatever went through before`() throws {
+    let key = hex("668a5d40cf032ffd9af8465310559cb8")
+    let vector = Array("543yhjy97ae7fyfg".utf8)
+    var used = try AES128CBC(key: key.span, vector: vector.span)
+    var random = SeededRandom(seed: 5)
+    for _ in 0..<500 {
+      let plain = (0..<Int.random(in: 0...100, using: &random)).map { _ in
+        UInt8.random(in: 0...255, using: &random)
+      }
+      var fresh = try AES128CBC(key: key.span, vector: vector.span)
+      let sealed = try output { _ = try used.encrypt(plain.span, into: &$0) }
+      #expect(try output { _ = try fresh.encrypt(plain.span, into: &$0) } == sealed)
+      #expect(try output { _ = try used.decrypt(sealed.span, into: &$0) } == plain)
+      // Garbage, a wrong length and no room leave nothing behind.
+      let garbage = [UInt8](repeating: UInt8.random(in: 0...255, using: &random), count: 32)
+      _ = try output { _ = try used.decrypt(garbage.span, into: &$0) }
+      _ = try output { _ = try used.decrypt(garbage.span.extracting(0..<31), into: &$0) }
+      _ = try output(capacity: 8) { _ = try used.encrypt(plain.span, into: &$0) }
+    }
   }
 
   @Test func `a constant-time comparison compares`() {
