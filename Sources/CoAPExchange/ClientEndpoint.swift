@@ -175,11 +175,18 @@ extension Exchange {
   mutating func readRequest() {
     do throws(MessageFormatError) {
       let request = try MessageView(message.bytes)
-      let (noResponse, observe) = (request.uint(.noResponse), request.uint(.observe))
-      unwanted = noResponse ?? 0
-      // RFC 7641 Section 2: a register request is a GET with Observe 0; RFC 8132 adds FETCH.
-      if observe == 0, request.code == .get || request.code == .fetch {
-        observation = Observation()
+      var options = request.options
+      while let option = options.next(), option.number.rawValue <= OptionNumber.noResponse.rawValue
+      {
+        if option.number == .noResponse {
+          unwanted = UInt32(truncatingIfNeeded: option.uintValue ?? 0)
+        }
+        // RFC 7641 Section 2: a GET with Observe 0 registers; RFC 8132 adds FETCH.
+        if option.number == .observe, option.uintValue == 0,
+          request.code == .get || request.code == .fetch
+        {
+          observation = Observation()
+        }
       }
     } catch {
       preconditionFailure("what a MessageWriter writes is a message")

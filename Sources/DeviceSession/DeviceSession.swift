@@ -65,6 +65,7 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
     var source = randomness
     endpoint = Endpoint(
       parameters: settings.timing,
+      isAdaptive: settings.adaptsTimeout,
       random: source.nextUInt32(),
       tokenKey: source.next()
     )
@@ -123,6 +124,12 @@ extension DeviceSession where Security: ~Copyable {
       connect(at: now)
     }
     return report.id
+  }
+
+  /// Forgets the round trips that were measured: call it after a sleep, for the network may have
+  /// become another one. Only `adaptsTimeout` makes a difference.
+  public mutating func resetTimeout() {
+    endpoint.resetTimeout()
   }
 
   /// Forgets the report under way and stops its retransmissions; no event follows.

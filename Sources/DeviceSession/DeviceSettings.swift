@@ -22,6 +22,10 @@ public struct DeviceSettings: Sendable {
   /// Retransmission.
   public var timing = TransmissionParameters.standard
 
+  /// Whether the retransmission timeout follows the round trips that are measured, in the manner of
+  /// CoCoA, instead of keeping to `timing`.
+  public var adaptsTimeout = false
+
   /// How often a request is made again after 5.00, before the report is given up.
   ///
   /// The waits start at ACK_TIMEOUT and double.

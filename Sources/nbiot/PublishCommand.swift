@@ -69,6 +69,9 @@ struct PublishCommand: AsyncParsableCommand {
   @Option(help: "How patiently a message is sent again.")
   var timing = TimingArgument.standard
 
+  @Flag(help: "Let the first timeout follow the round trips that are measured (CoCoA).")
+  var adaptiveTimeout = false
+
   @Option(help: "Which option carries the token; 61 for platforms of the SDKs 3.0 to 3.2.")
   var tokenOption = TokenOptionArgument.current
 
@@ -117,6 +120,7 @@ struct PublishCommand: AsyncParsableCommand {
     configuration.settings.tokenOption = tokenOption.option
     configuration.settings.accept = accept.contentFormat
     configuration.settings.timing = timing.parameters
+    configuration.settings.adaptsTimeout = adaptiveTimeout
     if Console.isInteractive {
       configuration.onTransmission = Self.retransmissionLine(of: timing.parameters.maxRetransmit)
     }

@@ -110,4 +110,22 @@ struct LongRunTests {
       """
     )
   }
+
+  @Test func `with answers after 6 to 10 s an adaptive timeout saves most retransmissions`() throws {
+    var transmissions: [Bool: Int] = [:]
+    for adapts in [false, true] {
+      var settings = DeviceSettings()
+      settings.adaptsTimeout = adapts
+      let link = LossyLink(loss: 0, duplication: 0, delay: 3_000...5_000, seed: 4)
+      var world = try World(settings: settings, link: link, seed: 4)
+      for number in 1...1_000 {
+        #expect(try world.report("\(number)")?.outcome == .acknowledged)
+      }
+      transmissions[adapts] = world.session.counters.transmissions
+    }
+    let (fixed, adaptive) = (transmissions[false] ?? 0, transmissions[true] ?? 0)
+    #expect(fixed > 2_500)
+    #expect(adaptive < 1_050)
+    print("1,000 reports and /auth: \(fixed) transmissions with ACK_TIMEOUT, \(adaptive) adaptive")
+  }
 }
