@@ -192,8 +192,23 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "CBORPayloadTests",
+      dependencies: ["ConstrainedCore", "CBORPayload", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "PacketCaptureTests",
+      dependencies: ["PacketCapture", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "InspectionTests",
+      dependencies: ["CoAPMessage", "Inspection", "PacketCapture", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "nbiotTests",
-      dependencies: ["nbiot"],
+      dependencies: ["nbiot", "CoAPMessage", "TestSupport"],
       resources: [.copy("README.md")],
       swiftSettings: strict
     ),

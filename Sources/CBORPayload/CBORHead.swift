@@ -84,6 +84,8 @@ struct CBORHead {
   }
 
   /// One callback for each kind; the context is an optional `Kind`, which it fills.
+  ///
+  /// A C `size_t` comes as an `Int`: a count of items above `Int.max` looks negative.
   private static var callbacks: cbor_callbacks {
     unsafe cbor_callbacks(
       uint8: { unsafe CBORHead.found(.unsigned(UInt64($1)), $0) },
@@ -99,9 +101,9 @@ struct CBORHead {
       string: { unsafe CBORHead.found(.text($2), $0) },
       string_start: { unsafe CBORHead.found(.indefiniteText, $0) },
       indef_array_start: { unsafe CBORHead.found(.indefiniteArray, $0) },
-      array_start: { unsafe CBORHead.found(.array(UInt64($1)), $0) },
+      array_start: { unsafe CBORHead.found(.array(UInt64(UInt(bitPattern: $1))), $0) },
       indef_map_start: { unsafe CBORHead.found(.indefiniteMap, $0) },
-      map_start: { unsafe CBORHead.found(.map(UInt64($1)), $0) },
+      map_start: { unsafe CBORHead.found(.map(UInt64(UInt(bitPattern: $1))), $0) },
       tag: { unsafe CBORHead.found(.tag($1), $0) },
       float2: { unsafe CBORHead.found(.float(Double($1)), $0) },
       float4: { unsafe CBORHead.found(.float(Double($1)), $0) },

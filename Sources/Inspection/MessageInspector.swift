@@ -99,7 +99,8 @@ public struct MessageInspector: ~Copyable {
     let sealed = PayloadText.dump("payload", payload, "encrypted")
     // A number that does not open tells of a wrong key, where the payload might open by chance.
     guard isSequenceOpened != false, let inside = opened(payload) else {
-      return (view.first(.platformSequence) == nil
+      return
+        (view.first(.platformSequence) == nil
         ? PayloadText.line("payload", payload, format) : sealed) + "\n  inside: " + Self.notOpened
     }
     return sealed + PayloadText.line("inside", inside.span, format)

@@ -9,7 +9,7 @@ struct InspectCommand: ParsableCommand {
     abstract: "Shows what is in CoAP messages: from hexadecimal digits or from a capture file.",
     discussion: """
       Example, a message as an argument, and many, one a line:
-        nbiot inspect 6245123448656cff48656c6c6f
+        nbiot inspect 40017d34bb74656d7065726174757265
         nbiot inspect --output json < messages.txt
 
       Example, what tcpdump has seen of a device, with what is inside the encrypted reports:
