@@ -27,6 +27,7 @@ let package = Package(
     .library(name: "DeviceSession", targets: ["DeviceSession", "SymmetricSecurity"]),
     .library(name: "DeviceClient", targets: ["DeviceClient"]),
     .library(name: "PlatformSimulator", targets: ["PlatformSimulator"]),
+    .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
     .executable(name: "nbiot", targets: ["nbiot"]),
   ],
   traits: [
@@ -65,6 +66,16 @@ let package = Package(
       providers: [.apt(["libssl-dev"])]
     ),
     .systemLibrary(name: "CPOSIX"),
+    .systemLibrary(
+      name: "CLibCBOR",
+      pkgConfig: "libcbor",
+      providers: [.apt(["libcbor-dev"])]
+    ),
+    .systemLibrary(
+      name: "CPcap",
+      pkgConfig: "libpcap",
+      providers: [.apt(["libpcap-dev"])]
+    ),
     .target(
       name: "OpenSSLSupport",
       dependencies: ["ConstrainedCore", "COpenSSL"],
@@ -105,11 +116,26 @@ let package = Package(
       ],
       swiftSettings: strict
     ),
+    .target(
+      name: "CBORPayload",
+      dependencies: ["ConstrainedCore", "PayloadCoding", "CLibCBOR"],
+      swiftSettings: device
+    ),
+    .target(name: "PacketCapture", dependencies: ["CPcap"], swiftSettings: strict),
+    .target(
+      name: "Inspection",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "SymmetricSecurity",
+        "CBORPayload", "PacketCapture",
+      ],
+      swiftSettings: strict
+    ),
     .executableTarget(
       name: "nbiot",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
         "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceClient", "PlatformSimulator",
+        "CoAPSecurity", "PacketCapture", "Inspection",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
       ],
       swiftSettings: strict
@@ -165,8 +191,23 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "CBORPayloadTests",
+      dependencies: ["ConstrainedCore", "CBORPayload", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "PacketCaptureTests",
+      dependencies: ["PacketCapture", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "InspectionTests",
+      dependencies: ["CoAPMessage", "Inspection", "PacketCapture", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "nbiotTests",
-      dependencies: ["nbiot"],
+      dependencies: ["nbiot", "CoAPMessage", "TestSupport"],
       resources: [.copy("README.md")],
       swiftSettings: strict
     ),

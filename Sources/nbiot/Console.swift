@@ -19,6 +19,24 @@ enum Console {
 
   /// Whether a person reads standard error.
   static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
+
+  /// Whether a person types standard input.
+  static var isInputInteractive: Bool { isatty(STDIN_FILENO) == 1 }
+
+  /// The next bytes of standard input, at most 64 KiB, as soon as there are any; none at its end.
+  static func read() throws -> [UInt8] {
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    while true {
+      // SAFETY: the pointer covers the whole buffer and does not outlive the call.
+      let count = unsafe buffer.withUnsafeMutableBytes {
+        unsafe Foundation.read(STDIN_FILENO, $0.baseAddress, $0.count)
+      }
+      if count >= 0 { return Array(buffer[..<count]) }
+      guard errno == EINTR else {
+        throw Complaint("standard input cannot be read: it must be a file or a pipe")
+      }
+    }
+  }
 }
 
 /// Lines of standard input, read when they are asked for, so that a fast writer waits in the pipe.

@@ -41,7 +41,9 @@ struct Nbiot: AsyncParsableCommand {
       never answered.
       """,
     version: "0.1.0",
-    subcommands: [DemoCommand.self, PublishCommand.self, SimulateCommand.self]
+    subcommands: [
+      DemoCommand.self, PublishCommand.self, SimulateCommand.self, InspectCommand.self,
+    ]
   )
 
   static func main() async {

@@ -208,7 +208,7 @@ struct CommandLineTests {
     #expect(run.errors.contains("NBIOT_DEVICE_SECRET"))
   }
 
-  @Test(arguments: ["demo", "publish", "simulate"])
+  @Test(arguments: ["demo", "publish", "simulate", "inspect"])
   func `help teaches by an example`(command: String) async throws {
     let run = try await nbiot([command, "--help"])
     #expect(run.status == 0)

@@ -1,0 +1,19 @@
+#if !hasFeature(Embedded)
+extension CBORError: CustomStringConvertible {
+  /// What is wrong with the bytes, in a sentence without a full stop.
+  public var description: String {
+    switch self {
+    case .truncated(let offset): "the bytes end within the item at byte \(offset)"
+    case .malformedHead(let offset): "byte \(offset) begins no CBOR item"
+    case .unexpectedBreak(let offset): "the break at byte \(offset) ends nothing"
+    case .wrongChunk(let offset):
+      "the item at byte \(offset) is no chunk of the string of indefinite length around it"
+    case .invalidUTF8(let offset): "the text string at byte \(offset) is not UTF-8"
+    case .tooDeep(let offset):
+      "the item at byte \(offset) lies deeper than \(CBORDiagnosticNotation.maxDepth) levels"
+    case .trailingBytes(let offset): "bytes follow the item, from byte \(offset)"
+    case .capacity: "the notation is longer than the room for it"
+    }
+  }
+}
+#endif

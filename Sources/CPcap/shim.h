@@ -1,0 +1,7 @@
+// libpcap's offline reader as Swift sees it; PacketCapture is its only user.
+#ifndef NBIOT_CPCAP_SHIM_H
+#define NBIOT_CPCAP_SHIM_H
+
+#include <pcap/pcap.h>
+
+#endif

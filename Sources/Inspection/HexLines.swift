@@ -1,0 +1,117 @@
+/// Takes apart a stream of lines, each the bytes of one message in hexadecimal digits.
+///
+/// Spaces, tabs and colons may stand between bytes, "0x" before any; lines without anything else are
+/// passed over. Memory held: one message, however long the line.
+public struct HexLines: Sendable {
+  /// How many bytes a line may hold: a UDP datagram has no more.
+  public static let limit = 65_535
+
+  /// One line that was not empty.
+  public struct Line: Equatable, Sendable {
+    /// Which line of the stream it was, counted from 1, empty ones included.
+    public let number: Int
+    /// Its bytes; empty for a line with "0x" alone.
+    public let bytes: [UInt8]
+    /// Why it is not hexadecimal, if so.
+    public let error: HexLineError?
+  }
+
+  private var number = 1
+  private var column = 0
+  private var bytes: [UInt8] = []
+  private var half: UInt8?
+  private var isBlank = true
+  private var error: HexLineError?
+
+  /// Starts before the first line.
+  public init() {}
+
+  /// Takes the stream's next byte; gives the line that it ends, if it ends one.
+  public mutating func take(_ byte: UInt8) -> Line? {
+    guard byte != UInt8(ascii: "\n") else { return finish() }
+    column += 1
+    guard error == nil else { return nil }
+    switch byte {
+    case UInt8(ascii: " "), UInt8(ascii: "\t"), UInt8(ascii: ":"), UInt8(ascii: "\r"):
+      if half != nil { error = .halfByte(column: column - 1) }
+    case UInt8(ascii: "x"), UInt8(ascii: "X"):
+      guard half == 0 else {
+        error = .notHexadecimal(byte, column: column)
+        break
+      }
+      half = nil
+    default: takeDigit(byte)
+    }
+    return nil
+  }
+
+  /// Takes the stream's end; gives the last line, if something is on it.
+  public mutating func finish() -> Line? {
+    if error == nil, half != nil { error = .halfByte(column: column) }
+    defer {
+      number += 1
+      column = 0
+      bytes = []
+      half = nil
+      isBlank = true
+      error = nil
+    }
+    guard !isBlank || error != nil else { return nil }
+    return Line(number: number, bytes: error == nil ? bytes : [], error: error)
+  }
+
+  private mutating func takeDigit(_ byte: UInt8) {
+    guard let value = Self.value(of: byte) else {
+      error = .notHexadecimal(byte, column: column)
+      return
+    }
+    isBlank = false
+    guard let high = half else {
+      half = value
+      return
+    }
+    guard bytes.count < Self.limit else {
+      error = .tooLong
+      bytes = []
+      return
+    }
+    bytes.append(high << 4 | value)
+    half = nil
+  }
+
+  private static func value(of digit: UInt8) -> UInt8? {
+    switch digit {
+    case UInt8(ascii: "0")...UInt8(ascii: "9"): digit - UInt8(ascii: "0")
+    case UInt8(ascii: "a")...UInt8(ascii: "f"): digit - UInt8(ascii: "a") + 10
+    case UInt8(ascii: "A")...UInt8(ascii: "F"): digit - UInt8(ascii: "A") + 10
+    default: nil
+    }
+  }
+}
+
+/// Why a line is not the bytes of a message; columns count bytes from 1.
+public enum HexLineError: Error, Equatable, Sendable {
+  /// A byte that is neither a digit nor a separator.
+  case notHexadecimal(UInt8, column: Int)
+  /// One digit where two make a byte.
+  case halfByte(column: Int)
+  /// More bytes than a UDP datagram has.
+  case tooLong
+}
+
+extension HexLineError: CustomStringConvertible {
+  /// What is wrong with the line, in a sentence without a full stop.
+  public var description: String {
+    switch self {
+    case .notHexadecimal(let byte, let column):
+      if byte > 0x20, byte < 0x7F {
+        "\(Unicode.Scalar(byte)) in column \(column) is not a hexadecimal digit"
+      } else {
+        "the byte in column \(column), number \(byte), is not a hexadecimal digit"
+      }
+    case .halfByte(let column):
+      "the digit in column \(column) stands alone, and two make a byte"
+    case .tooLong: "more than \(HexLines.limit) bytes, and a UDP datagram has no more"
+    }
+  }
+}

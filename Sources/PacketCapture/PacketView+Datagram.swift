@@ -1,0 +1,180 @@
+extension PacketView {
+  /// The UDP datagram in the packet; every length is checked against the packet.
+  ///
+  /// Passes over 802.1Q and 802.1ad tags, IPv4 options and IPv6 extension headers. Checksums are not
+  /// checked: a machine that lets its network card compute them captures packets without.
+  @_lifetime(copy self)
+  public func datagram(_ linkType: LinkType) throws(PacketError) -> DatagramView {
+    var reader = LayerReader(self)
+    switch try reader.internetProtocol(linkType) {
+    case 4: return try reader.ipv4()
+    case 6: return try reader.ipv6()
+    default: throw .notUDP
+    }
+  }
+}
+
+/// The layers of a packet, read from the outermost inwards.
+private struct LayerReader: ~Escapable {
+  let bytes: Span<UInt8>
+  /// Where the next layer begins.
+  var offset = 0
+  /// Where it ends on the wire, which may be beyond what the capture kept.
+  var end: Int
+
+  @_lifetime(copy packet)
+  init(_ packet: PacketView) {
+    bytes = packet.bytes
+    end = packet.originalCount
+  }
+
+  /// The byte at a place counted from the layer's start.
+  func byte(_ place: Int) throws(PacketError) -> UInt8 {
+    guard place < end - offset else { throw .malformed }
+    guard place < bytes.count - offset else { throw .cutShort }
+    return bytes[offset + place]
+  }
+
+  func uint16(_ place: Int) throws(PacketError) -> UInt16 {
+    UInt16(try byte(place)) << 8 | UInt16(try byte(place + 1))
+  }
+
+  func uint32(_ place: Int) throws(PacketError) -> UInt32 {
+    UInt32(try uint16(place)) << 16 | UInt32(try uint16(place + 2))
+  }
+
+  func uint64(_ place: Int) throws(PacketError) -> UInt64 {
+    UInt64(try uint32(place)) << 32 | UInt64(try uint32(place + 4))
+  }
+
+  /// Ends the layer so many bytes behind its start.
+  mutating func setLength(_ length: Int) throws(PacketError) {
+    guard length <= end - offset else { throw .malformed }
+    end = offset + length
+  }
+
+  /// Goes on to the next layer, so many bytes further.
+  mutating func advance(_ length: Int) throws(PacketError) {
+    guard length <= end - offset else { throw .malformed }
+    offset += length
+  }
+
+  /// Passes over the link layer; 4 or 6, or 0 for another protocol.
+  mutating func internetProtocol(_ linkType: LinkType) throws(PacketError) -> UInt8 {
+    switch linkType {
+    case .ethernet:
+      let type = try uint16(12)
+      try advance(14)
+      return try etherType(type)
+    case .linuxCooked:
+      let type = try uint16(14)
+      try advance(16)
+      return try etherType(type)
+    case .linuxCooked2:
+      let type = try uint16(0)
+      try advance(20)
+      return try etherType(type)
+    case .null, .loop:
+      let family = try uint32(0)
+      try advance(4)
+      return Self.version(family: family, isNull: linkType == .null)
+    case .raw, .rawInFile, .ipv4, .ipv6: return try byte(0) >> 4
+    default: throw .notUDP
+    }
+  }
+
+  private mutating func etherType(_ first: UInt16) throws(PacketError) -> UInt8 {
+    var type = first
+    // 802.1Q, 802.1ad, and what was used before it: 2 bytes of tag, then the type of what follows.
+    while type == 0x8100 || type == 0x88A8 || type == 0x9100 {
+      type = try uint16(2)
+      try advance(4)
+    }
+    return type == 0x0800 ? 4 : type == 0x86DD ? 6 : 0
+  }
+
+  /// AF_INET is 2 everywhere; AF_INET6 is 24, 28 or 30 on the systems that have this link type, and
+  /// 10 on Linux.
+  private static func version(family: UInt32, isNull: Bool) -> UInt8 {
+    func version(_ family: UInt32) -> UInt8 {
+      switch family {
+      case 2: 4
+      case 10, 24, 28, 30: 6
+      default: 0
+      }
+    }
+    let found = version(family)
+    return found == 0 && isNull ? version(family.byteSwapped) : found
+  }
+
+  /// RFC 791 Section 3.1.
+  @_lifetime(copy self)
+  mutating func ipv4() throws(PacketError) -> DatagramView {
+    let first = try byte(0)
+    let headerLength = Int(first & 0x0F) * 4
+    guard first >> 4 == 4, headerLength >= 20 else { throw .malformed }
+    let totalLength = Int(try uint16(2))
+    // 0 where the network card was to cut a long packet into pieces.
+    if totalLength != 0 {
+      guard totalLength >= headerLength else { throw .malformed }
+      try setLength(totalLength)
+    }
+    guard try byte(9) == 17 else { throw .notUDP }
+    // More Fragments, or an offset.
+    guard try uint16(6) & 0x3FFF == 0 else { throw .fragment }
+    let source = IPAddress(ipv4: try uint32(12))
+    let destination = IPAddress(ipv4: try uint32(16))
+    try advance(headerLength)
+    return try udp(source, destination)
+  }
+
+  /// RFC 8200 Sections 3 and 4.
+  @_lifetime(copy self)
+  mutating func ipv6() throws(PacketError) -> DatagramView {
+    guard try byte(0) >> 4 == 6 else { throw .malformed }
+    let payloadLength = Int(try uint16(4))
+    var next = try byte(6)
+    let source = IPAddress(ipv6: try uint64(8), try uint64(16))
+    let destination = IPAddress(ipv6: try uint64(24), try uint64(32))
+    try advance(40)
+    try setLength(payloadLength)
+    while next != 17 {
+      let length: Int
+      switch next {
+      // Hop-by-hop options, routing, destination options, mobility: in units of 8 bytes, less one.
+      case 0, 43, 60, 135: length = (Int(try byte(1)) + 1) * 8
+      // Authentication header: in units of 4 bytes, less two.
+      case 51: length = (Int(try byte(1)) + 2) * 4
+      case 44:
+        // A whole packet may carry a fragment header all the same (RFC 6946).
+        guard try uint16(2) & 0xFFF9 == 0 else { throw .fragment }
+        length = 8
+      default: throw .notUDP
+      }
+      next = try byte(0)
+      try advance(length)
+    }
+    return try udp(source, destination)
+  }
+
+  /// RFC 768.
+  @_lifetime(copy self)
+  private mutating func udp(
+    _ source: IPAddress,
+    _ destination: IPAddress
+  ) throws(PacketError) -> DatagramView {
+    let sourcePort = try uint16(0)
+    let destinationPort = try uint16(2)
+    let length = Int(try uint16(4))
+    guard length >= 8 else { throw .malformed }
+    try setLength(length)
+    try advance(8)
+    guard offset <= bytes.count else { throw .cutShort }
+    return DatagramView(
+      source: Endpoint(address: source, port: sourcePort),
+      destination: Endpoint(address: destination, port: destinationPort),
+      payload: bytes.extracting(offset..<min(end, bytes.count)),
+      originalCount: end - offset
+    )
+  }
+}

@@ -1,0 +1,222 @@
+internal import ArgumentParser
+internal import CoAPSecurity
+internal import Inspection
+internal import PacketCapture
+
+struct InspectCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "inspect",
+    abstract: "Shows what is in CoAP messages: from hexadecimal digits or from a capture file.",
+    discussion: """
+      Example, a message as an argument, and many, one a line:
+        nbiot inspect 40017d34bb74656d7065726174757265
+        nbiot inspect --output json < messages.txt
+
+      Example, what tcpdump has seen of a device, with what is inside the encrypted reports:
+        tcpdump -i any -s 0 -w device.pcap udp port 5682
+        nbiot inspect --capture device.pcap --device-secret-file secret.txt \\
+          --random ad2b3a5eb51d64f7
+
+      Spaces, tabs, colons and 0x may stand between the bytes; empty lines are passed over. What is \
+      not a CoAP message is a result too, with the reason and the byte where it shows. In a capture, \
+      DTLS records (port 5684) are named and not opened. --output json prints one object for each \
+      message, always as it was on the wire.
+
+      The random is what the platform answered to /auth, in the clear. The secret comes from a file \
+      or from the environment variable NBIOT_DEVICE_SECRET, never from an argument.
+
+      Exit status: 0 everything was read, 1 some lines were not hexadecimal or the capture broke off, \
+      2 usage, or a file that cannot be read.
+      """
+  )
+
+  @Argument(
+    help: ArgumentHelp(
+      "Messages, each in hexadecimal digits; without any, standard input is read line by line.",
+      valueName: "hex"
+    )
+  )
+  var messages: [String] = []
+
+  @Option(help: "A capture file, pcap or pcapng; - reads it from standard input.")
+  var capture: String?
+
+  @Option(
+    help: "A UDP port whose packets are shown; repeat it for more (default: 5683, 5682, 5684)."
+  )
+  var port: [UInt16] = []
+
+  @Option(help: "A file with the device secret in its first line.")
+  var deviceSecretFile: String?
+
+  @Option(help: "The random that /auth gave, to show what is inside encrypted reports.")
+  var random: String?
+
+  @Option(help: "How results are printed.")
+  var output = OutputArgument.text
+
+  func validate() throws {
+    if capture != nil, !messages.isEmpty {
+      throw ValidationError("give either messages or --capture FILE, not both")
+    }
+    if capture == nil, !port.isEmpty {
+      throw ValidationError("--port chooses packets of a capture: give --capture FILE with it")
+    }
+    if let random {
+      guard !random.isEmpty, random.utf8.count <= 32 else {
+        throw ValidationError("--random has 1 to 32 characters, as the answer to /auth gives it")
+      }
+    } else if deviceSecretFile != nil {
+      throw ValidationError(
+        "--device-secret-file needs --random, the random in the platform's answer to /auth: the key "
+          + "is made of both"
+      )
+    }
+  }
+
+  func run() throws {
+    let status =
+      if let capture {
+        try inspect(capture: capture)
+      } else if messages.isEmpty {
+        try inspectLines()
+      } else {
+        try inspectArguments()
+      }
+    if status != .success { throw status.error }
+  }
+
+  private func makeInspector() throws -> MessageInspector {
+    guard let random else { return MessageInspector() }
+    var secret = try Secret.load(path: deviceSecretFile)
+    defer { Secret.erase(&secret) }
+    do throws(SecurityError) {
+      return try MessageInspector(secret: secret.span, random: Array(random.utf8).span)
+    } catch {
+      throw Complaint("no key can be made of the device secret and --random: \(error)")
+    }
+  }
+
+  private func inspectArguments() throws -> ExitStatus {
+    var printer = Printer(try makeInspector(), output)
+    var status = ExitStatus.success
+    for (index, message) in messages.enumerated() {
+      let place = messages.count > 1 ? "argument \(index + 1): " : ""
+      var lines = HexLines()
+      var isEmpty = true
+      for byte in message.utf8 + [0x0A] {
+        guard let line = lines.take(byte) else { continue }
+        isEmpty = false
+        if !printer.show(line, place) { status = .undelivered }
+      }
+      if isEmpty {
+        Console.complain("nbiot: \(place)there are no digits in it")
+        status = .undelivered
+      }
+    }
+    return status
+  }
+
+  private func inspectLines() throws -> ExitStatus {
+    var printer = Printer(try makeInspector(), output)
+    var status = ExitStatus.success
+    var lines = HexLines()
+    if Console.isInputInteractive {
+      Console.complain("nbiot: type messages in hexadecimal digits, one a line; Ctrl-D ends")
+    }
+    while true {
+      let bytes = try Console.read()
+      for byte in bytes {
+        guard let line = lines.take(byte) else { continue }
+        if !printer.show(line, "line \(line.number): ") { status = .undelivered }
+      }
+      if bytes.isEmpty { break }
+    }
+    if let line = lines.finish(), !printer.show(line, "line \(line.number): ") {
+      status = .undelivered
+    }
+    return status
+  }
+
+  private func inspect(capture path: String) throws -> ExitStatus {
+    let inspector = try makeInspector()
+    var file = try open(path)
+    guard LinkType.supported.contains(file.linkType) else {
+      throw Complaint(
+        "the packets of \(path) begin with \(CaptureFile.name(of: file.linkType)), and only Ethernet, "
+          + "Linux cooked, raw IP and BSD loopback are read: capture on another device (tcpdump -i any)"
+      )
+    }
+    var packets = PacketInspector(
+      inspector,
+      linkType: file.linkType,
+      ports: port.isEmpty ? PacketInspector.defaultPorts : Set(port)
+    )
+    var separator = ""
+    do throws(CaptureError) {
+      while let packet = try file.next() {
+        switch output {
+        case .json:
+          if let line = packets.json(packet) { Console.print(line.span) }
+        case .text:
+          guard let text = packets.text(packet) else { continue }
+          Console.print(separator + text)
+          separator = "\n"
+        }
+      }
+    } catch {
+      Console.complain("nbiot: \(packets.counts)")
+      Console.complain(
+        "nbiot: the capture \(path) breaks off after that: \(Self.reason(error)); what comes before "
+          + "was shown"
+      )
+      return .undelivered
+    }
+    Console.complain("nbiot: \(packets.counts)")
+    return .success
+  }
+
+  private func open(_ path: String) throws -> CaptureFile {
+    do throws(CaptureError) {
+      return try CaptureFile(path: path)
+    } catch {
+      throw Complaint(
+        "the capture cannot be read: \(Self.reason(error)). Give a file that tcpdump -w or Wireshark "
+          + "has written, and check that it exists and may be read"
+      )
+    }
+  }
+
+  private static func reason(_ error: CaptureError) -> String {
+    switch error {
+    case .notOpened(let text), .broken(let text): text
+    }
+  }
+}
+
+/// Prints the messages of lines, or complains about them.
+private struct Printer: ~Copyable {
+  private var inspector: MessageInspector
+  private let output: OutputArgument
+  private var separator = ""
+
+  init(_ inspector: consuming MessageInspector, _ output: OutputArgument) {
+    self.inspector = inspector
+    self.output = output
+  }
+
+  /// Shows the line's message; `false` when the line is none.
+  mutating func show(_ line: HexLines.Line, _ place: String) -> Bool {
+    if let error = line.error {
+      Console.complain("nbiot: \(place)\(error)")
+      return false
+    }
+    switch output {
+    case .json: Console.print(inspector.json(line.bytes.span).span)
+    case .text:
+      Console.print(separator + inspector.text(line.bytes.span))
+      separator = "\n"
+    }
+    return true
+  }
+}
