@@ -63,6 +63,11 @@ struct InspectCommandTests {
     let number: Int
     let value: String
 
+    init(_ option: Vector.Option) {
+      number = Int(option.number)
+      value = hexText(option.value.span)
+    }
+
     init(from decoder: any Decoder) throws {
       var container = try decoder.unkeyedContainer()
       number = try container.decode(Int.self)
@@ -71,31 +76,10 @@ struct InspectCommandTests {
     }
   }
 
-  struct Vector: Decodable {
-    struct Decoded: Decodable {
-      let ver: Int
-      let type: Int
-      let code: Int
-      let mid: Int
-      let token: String
-      let options: [Option]
-      let payload: String
-    }
-
-    let id: String
-    let hex: String
-    let valid: Bool
-    let decoded: Decoded?
-  }
-
-  static let vectors = URL(filePath: #filePath)
-    .appending(path: "../../CoAPMessageTests/Resources/coap-messages.json")
-    .standardizedFileURL
-
   @Test func `all 533 vectors come out with their parts, and written anew byte for byte`()
     async throws
   {
-    let vectors = try JSONDecoder().decode([Vector].self, from: Data(contentsOf: Self.vectors))
+    let vectors = Vector.all
     #expect(vectors.count == 533)
     let run = try await inspect(
       ["--output", "json"],
@@ -112,12 +96,12 @@ struct InspectCommandTests {
         try compareRefusal(object, String(line), vector)
         continue
       }
-      #expect(object.version == decoded.ver, "\(vector.id)")
-      #expect(object.type == decoded.type, "\(vector.id)")
-      #expect(object.code == decoded.code, "\(vector.id)")
-      #expect(object.messageID == decoded.mid, "\(vector.id)")
+      #expect(object.version == 1, "\(vector.id)")
+      #expect(object.type == Int(decoded.type), "\(vector.id)")
+      #expect(object.code == Int(decoded.code), "\(vector.id)")
+      #expect(object.messageID == Int(decoded.mid), "\(vector.id)")
       #expect(object.token == decoded.token, "\(vector.id)")
-      #expect(object.options == decoded.options, "\(vector.id)")
+      #expect(object.options == decoded.options.map(Option.init), "\(vector.id)")
       #expect(object.payload == decoded.payload, "\(vector.id)")
       #expect(object.reencoded == vector.hex, "\(vector.id)")
     }
