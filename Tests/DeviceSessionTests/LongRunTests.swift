@@ -111,7 +111,8 @@ struct LongRunTests {
     )
   }
 
-  @Test func `with answers after 6 to 10 s an adaptive timeout saves most retransmissions`() throws {
+  @Test func `with answers after 6 to 10 s an adaptive timeout saves most retransmissions`() throws
+  {
     var transmissions: [Bool: Int] = [:]
     for adapts in [false, true] {
       var settings = DeviceSettings()

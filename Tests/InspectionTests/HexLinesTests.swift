@@ -1,5 +1,6 @@
-@testable import Inspection
 import Testing
+
+@testable import Inspection
 
 func lines(_ text: String) -> [HexLines.Line] {
   var lines = HexLines()
