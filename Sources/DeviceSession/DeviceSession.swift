@@ -126,8 +126,10 @@ extension DeviceSession where Security: ~Copyable {
     return report.id
   }
 
-  /// Forgets the round trips that were measured: call it after a sleep, for the network may have
-  /// become another one. Only `adaptsTimeout` makes a difference.
+  /// Forgets the round trips that were measured.
+  ///
+  /// Call it after a sleep, for the network may have become another one. It matters to
+  /// `adaptsTimeout` alone.
   public mutating func resetTimeout() {
     endpoint.resetTimeout()
   }

@@ -107,11 +107,9 @@ public struct MessageInspector: ~Copyable {
   }
 
   /// Whether the payload is in the clear even in symmetric mode: in `/auth` and what is below it
-  /// (device guide 3.6), and where an answer is JSON as it stands, as the one to `/auth` is.
+  /// (device guide 3.6), and where it is JSON as it stands, which ciphertext is not.
   private func isPlain(_ view: MessageView) -> Bool {
-    if view.code.isRequest {
-      return view.first(.uriPath)?.value.isEqual(to: "auth") ?? false
-    }
+    if view.code.isRequest, view.first(.uriPath)?.value.isEqual(to: "auth") == true { return true }
     return PayloadText.isJSON(view.payload)
   }
 
