@@ -40,6 +40,7 @@ public struct BlockwiseTransfer<let maxOptionBytes: Int>: ~Copyable {
   private var responseBlockSize = BlockSize.largest
   private var eTag = FixedBytes<8>()
   private var restarts = 0
+  private var hasReceived = false
 
   private enum Phase {
     case sending, receiving, finished
@@ -152,9 +153,9 @@ extension BlockwiseTransfer {
         throw .capacity
       }
       changes.set(.block2, uint: block.value)
-      // RFC 7959 Section 3.4: only the first request of a transfer registers an observation.
-      changes.remove(.observe)
     }
+    // RFC 7959 Section 3.4: only the first request of a transfer registers an observation.
+    if hasReceived { changes.remove(.observe) }
     try message.options(of: template, with: changes)
     if phase == .sending { try message.payload(piece) }
   }
@@ -236,16 +237,17 @@ extension BlockwiseTransfer {
   ) throws(BlockwiseError) -> BlockwiseStep {
     let isFirst = phase == .sending
     guard let block = response.block(.block2) else {
-      guard isFirst else { throw .unexpectedBlock }
+      guard isFirst, response.first(.block2) == nil else { throw .unexpectedBlock }
       phase = .finished
       return .finished(offset: 0)
     }
-    if let size = response.uint(.size2) { responseSize = Int(size) }
+    if let size = response.uint(.size2) { responseSize = Int(clamping: size) }
     if isFirst {
       remember(response.first(.eTag))
       received = 0
       responseBlockSize = min(block.size, requestedSize ?? .largest)
       phase = .receiving
+      hasReceived = true
       if block.offset != 0 { throw .unexpectedBlock }
     } else {
       guard hasETag(response.first(.eTag)) else { return try restartReceiving() }
@@ -255,6 +257,7 @@ extension BlockwiseTransfer {
       responseBlockSize = block.size
     }
     let offset = received
+    guard response.payload.count <= block.size.bytes else { throw .wrongBlockSize }
     guard block.isMore else {
       phase = .finished
       return .finished(offset: offset)
@@ -272,6 +275,7 @@ extension BlockwiseTransfer {
   private mutating func restartReceiving() throws(BlockwiseError) -> BlockwiseStep {
     guard restarts == 0, code == .get || code == .fetch else { throw .changed }
     restarts += 1
+    responseSize = nil
     phase = .sending
     hasWritten = false
     restartSending(blockSize: firstBlockSize)

@@ -45,17 +45,17 @@ extension ClientEndpoint {
   ) -> Reception {
     // RFC 7252 Section 4.2: an acknowledgement is matched by its message ID. A late or second one
     // matches nothing and is ignored in silence.
-    let messageID = message.messageID
+    let (messageID, token) = (message.messageID, message.token)
     guard
       let index = firstSlot(where: {
-        ($0.isWaiting || $0.phase == .observing) && $0.messageID == messageID && $0.isConfirmable
-          && !$0.isAnswered && $0.transmissions > 0
+        ($0.isWaiting || $0.phase == .observing && $0.token == token)
+          && $0.messageID == messageID && $0.isConfirmable && !$0.isAnswered && $0.transmissions > 0
       })
     else { return .ignored }
     let id = slots[index].id
     if message.code == .empty {
       guard slots[index].phase == .awaitingAcknowledgement else { return .ignored }
-      noteAnswer(index, at: now)
+      noteAnswer(index, isMeasured: true, at: now)
       if slots[index].isPing {
         // RFC 7252 Section 4.3 asks for a Reset; this shows as well that the server is there.
         slots[index].release()
@@ -65,7 +65,7 @@ extension ClientEndpoint {
       return .acknowledged(id)
     }
     // RFC 7252 Section 5.3.2: in a piggybacked response both message ID and token must match.
-    guard message.code.isResponse, message.token == slots[index].token, !slots[index].isPing,
+    guard message.code.isResponse, token == slots[index].token, !slots[index].isPing,
       message.unrecognizedCriticalOption == nil
     else { return .ignored }
     slots[index].isAnswered = true
@@ -76,7 +76,9 @@ extension ClientEndpoint {
     let messageID = message.messageID
     guard message.code == .empty,
       let index = firstSlot(where: {
-        $0.isWaiting && $0.messageID == messageID && $0.transmissions > 0
+        // An acknowledged message is not refused any more.
+        ($0.phase == .awaitingAcknowledgement || $0.phase == .awaitingResponse && !$0.isConfirmable)
+          && $0.messageID == messageID && $0.transmissions > 0
       })
     else { return .ignored }
     probingUntil = Instant(milliseconds: .min)
@@ -96,10 +98,15 @@ extension ClientEndpoint {
       return .ignored
     }
     let token = message.token
-    guard message.code.isResponse, message.unrecognizedCriticalOption == nil,
+    guard message.code.isResponse,
       let index = firstSlot(where: { $0.takesResponses && !$0.isPing && $0.token == token })
     else {
       reject(message)
+      return .ignored
+    }
+    guard message.unrecognizedCriticalOption == nil else {
+      // RFC 7252 Section 5.4.1: such a response is rejected, which a NON may be in silence.
+      if isConfirmable { replies.append(Reply(messageID: messageID)) }
       return .ignored
     }
     let parameters = slots[index].parameters
@@ -153,14 +160,21 @@ extension ClientEndpoint {
       // A notification that the cancellation has crossed.
       return .ignored
     }
+    let isRegistered = slots[index].observation?.isRegistered == true
     if let sequence, slots[index].observation != nil, !slots[index].isCancelling {
-      guard slots[index].observation?.isNewer(sequence, at: now) == true else { return .ignored }
-      noteAnswer(index, at: now)
+      // RFC 7641 Section 3.4 orders notifications. What answers the request just sent, a renewal of an
+      // unchanged state or of a server that started anew, is not one.
+      let comparison: Observation.Comparison =
+        !slots[index].isWaiting ? .reordering : isPiggybacked ? .none : .renewal
+      guard slots[index].observation?.isNewer(sequence, comparison, at: now) == true else {
+        return .ignored
+      }
+      noteAnswer(index, isMeasured: isPiggybacked || !isRegistered, at: now)
       // RFC 7252 Section 5.10.5: 60 seconds when the option is absent.
       slots[index].observe(maxAge: message.uint(.maxAge) ?? 60, at: now)
       return .notification(id)
     }
-    noteAnswer(index, at: now)
+    noteAnswer(index, isMeasured: true, at: now)
     if message.code == .unauthorized, !slots[index].hasEchoed, answerEcho(message, of: index) {
       return .challenged(id)
     }
@@ -178,16 +192,20 @@ extension ClientEndpoint {
     } catch {
       return false
     }
-    guard slots[index].change(changes) else { return false }
+    // Under a token of its own, so that a second answer to the first request is not taken for its
+    // answer (RFC 9175 Section 4); an observation lives by its token.
+    let token = slots[index].observation == nil ? tokens.next() : slots[index].token
+    guard slots[index].change(changes, token: token) else { return false }
     slots[index].hasEchoed = true
     slots[index].queue()
     return true
   }
 
   /// Notes that the server is there, and how long its answer took.
-  private mutating func noteAnswer(_ index: Int, at now: Instant) {
+  private mutating func noteAnswer(_ index: Int, isMeasured: Bool, at now: Instant) {
     probingUntil = Instant(milliseconds: .min)
-    guard slots[index].phase == .awaitingAcknowledgement, slots[index].transmissions > 0 else {
+    guard isMeasured, slots[index].phase == .awaitingAcknowledgement, slots[index].transmissions > 0
+    else {
       return
     }
     adaptiveTimeout?.measure(

@@ -5,8 +5,8 @@ public import ConstrainedCore
 /// with Observe (RFC 7641), No-Response (RFC 7967) and Echo (RFC 9175).
 ///
 /// Order of calls: `send` to start a request; then, until it is over, again and again: `pollTransmit`
-/// until it gives `nil`, wait for a datagram or for `pollTimeout`, hand the one to `handle` or
-/// `handleMalformed` and the other to `handleTimeout`, then `pollEvent` until it gives `nil`. Time and
+/// until it gives `nil`, `pollEvent` until it gives `nil`, wait for a datagram or for `pollTimeout`, and
+/// hand the one to `handle` or `handleMalformed` and the other to `handleTimeout`. Time and
 /// randomness are arguments. A body of more than one message is the affair of `BlockwiseTransfer`,
 /// which makes the requests for it.
 ///
@@ -73,8 +73,8 @@ extension ClientEndpoint {
 
   /// Sends a request as soon as NSTART allows; `build` writes its options and payload.
   ///
-  /// `random` spreads its retransmissions; `parameters` are those of this request alone, NSTART
-  /// excepted. The message ID is drawn when the request goes out. A GET or FETCH with Observe 0
+  /// `random` spreads its retransmissions; `parameters` are those of this request alone, but for
+  /// NSTART. The message ID is drawn when the request goes out. A GET or FETCH with Observe 0
   /// registers an observation, which lasts until it is cancelled or ends; No-Response (RFC 7967) in
   /// the request says which answers are not waited for.
   public mutating func send(
@@ -128,7 +128,10 @@ extension ClientEndpoint {
     else { throw .notAnObservation }
     var changes = OptionChanges()
     changes.set(.observe, uint: 1)
-    guard slots[index].change(changes) else { throw .message(.capacity) }
+    guard slots[index].change(changes, token: slots[index].token) else {
+      throw .message(.capacity)
+    }
+    slots[index].makeConfirmable()
     slots[index].isCancelling = true
     slots[index].queue()
   }
@@ -147,6 +150,7 @@ extension ClientEndpoint {
     _ build: (inout MessageWriter) throws(MessageWriterError) -> Void
   ) throws(ExchangeError) -> Int {
     guard let index = firstSlot(where: { $0.phase == .free }) else { throw .tableFull }
+    if code != .empty, firstSlot(where: { $0.uses(token) }) != nil { throw .tokenInUse }
     do throws(MessageWriterError) {
       try slots[index].message.fill { (storage) throws(MessageWriterError) in
         var writer = try MessageWriter(
@@ -234,8 +238,8 @@ extension ClientEndpoint {
     return nil
   }
 
-  /// When `handleTimeout` or, for a request that has to wait, `pollTransmit` is to be called next;
-  /// `nil` while nothing is waited for.
+  /// When `handleTimeout`, `pollTransmit` and `pollEvent` are to be called next, an instant of the past
+  /// when it is time; `nil` while nothing is waited for.
   public func pollTimeout() -> Instant? {
     var earliest: Instant?
     let isFull = outstandingCount >= parameters.nstart
@@ -244,8 +248,8 @@ extension ClientEndpoint {
       if slots[index].phase == .queued {
         deadline = mayStart(index)
         if isFull || deadline.milliseconds == .min { continue }
-      } else if slots[index].hasDeadline {
-        deadline = slots[index].deadline
+      } else if slots[index].phase != .free {
+        deadline = slots[index].hasEvent ? slots[index].startedAt : slots[index].deadline
       } else {
         continue
       }
@@ -315,7 +319,8 @@ extension ClientEndpoint {
     slots[index].start(
       messageID: messageIDs.take(until: now + lifetime),
       timeout: timeout,
-      growth: growth
+      growth: growth,
+      at: now
     )
   }
 
@@ -326,7 +331,7 @@ extension ClientEndpoint {
   private mutating func noteUnanswered(_ index: Int, at now: Instant) {
     guard !slots[index].isConfirmable else { return }
     let bytes = Int64(widening: UInt32(truncatingIfNeeded: slots[index].message.count))
-    let pause = Milliseconds(bytes * 1_000 / parameters.probingRate)
+    let pause = Milliseconds(bytes * 1_000 / slots[index].parameters.probingRate)
     probingUntil = max(probingUntil, now) + pause
   }
 }

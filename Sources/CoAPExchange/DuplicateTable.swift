@@ -4,9 +4,9 @@ internal import ConstrainedCore
 /// EXCHANGE_LIFETIME or NON_LIFETIME (RFC 7252 Section 4.5).
 ///
 /// When full, the one that would expire first is forgotten. A duplicate of a forgotten response
-/// finds no exchange any more and is refused with a Reset where it is confirmable, else ignored; a
-/// duplicate of a forgotten notification is no newer than what is known (RFC 7641 Section 3.4) and
-/// acknowledged. Neither is delivered twice.
+/// finds no exchange any more and is refused with a Reset where it is confirmable, else ignored. A
+/// duplicate of a forgotten notification is acknowledged, and delivered again only when nothing newer
+/// came in the 128 seconds before it (RFC 7641 Section 3.4).
 struct DuplicateTable<let capacity: Int> {
   private struct Entry {
     var messageID: UInt16 = 0

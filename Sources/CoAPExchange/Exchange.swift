@@ -51,6 +51,14 @@ struct Exchange<let maxMessageSize: Int> {
 
   var isWaiting: Bool { phase == .awaitingAcknowledgement || phase == .awaitingResponse }
 
+  /// Whether `pollEvent` has something to tell.
+  var hasEvent: Bool { phase == .timedOut || phase == .concluded || hasStaleEvent }
+
+  /// Whether a response with that token would mean the exchange.
+  func uses(_ token: Token) -> Bool {
+    phase != .free && phase != .timedOut && phase != .concluded && !isPing && self.token == token
+  }
+
   /// Whether something is to happen at `deadline`.
   var hasDeadline: Bool { !isDue && (isWaiting || phase == .observing) }
 
@@ -94,8 +102,14 @@ struct Exchange<let maxMessageSize: Int> {
   }
 
   /// Goes out under `messageID`.
-  mutating func start(messageID: UInt16, timeout: Milliseconds, growth: Int64) {
+  mutating func start(
+    messageID: UInt16,
+    timeout: Milliseconds,
+    growth: Int64,
+    at now: Instant
+  ) {
     self.messageID = messageID
+    deadline = now
     message.withStorage { bytes in
       bytes[2] = UInt8(truncatingIfNeeded: messageID >> 8)
       bytes[3] = UInt8(truncatingIfNeeded: messageID)
@@ -106,13 +120,16 @@ struct Exchange<let maxMessageSize: Int> {
     isDue = true
   }
 
-  /// Whether the message may be sent once more: not later than MAX_TRANSMIT_SPAN after the first time.
+  /// Whether the message may be sent once more: not much later than MAX_TRANSMIT_SPAN after the first
+  /// time.
   ///
   /// Later the server may have forgotten that one and take the message for another (RFC 7252 Section
-  /// 4.8.2). It happens to a device that slept.
+  /// 4.8.2). It happens to a device that slept. Timers that fire late have PROCESSING_DELAY, which
+  /// EXCHANGE_LIFETIME contains.
   func mayRetransmit(at now: Instant) -> Bool {
-    transmissions <= parameters.maxRetransmit
-      && (transmissions == 0 || now - startedAt <= parameters.maxTransmitSpan)
+    guard transmissions > 0 else { return true }
+    return transmissions <= parameters.maxRetransmit
+      && now - startedAt <= parameters.maxTransmitSpan + parameters.processingDelay
   }
 
   var givesUpAt: Instant { startedAt + parameters.maxTransmitWait }
@@ -147,10 +164,11 @@ struct Exchange<let maxMessageSize: Int> {
         isDue = false
       }
     case .awaitingResponse:
-      // Whoever asked not to hear of success has learned that there was no failure to tell.
-      phase = unwanted != 0 ? .concluded : .timedOut
+      // Who asked not to hear of success (RFC 7967 Section 2.1) heard of no failure.
+      phase = unwanted & 0b10 != 0 ? .concluded : .timedOut
     case .observing:
       if isStale {
+        makeConfirmable()
         queue()
       } else {
         isStale = true
@@ -175,12 +193,21 @@ struct Exchange<let maxMessageSize: Int> {
     phase = .observing
     isDue = false
     isStale = false
+    hasStaleEvent = false
+    hasEchoed = false
     deadline = now + Milliseconds(Int64(widening: maxAge)) * 1_000
   }
 
-  /// Puts the same request with changed options in the place of the request; `false`, and nothing
-  /// changed, when it would not fit.
-  mutating func change(_ changes: OptionChanges) -> Bool {
+  /// A renewal or the end of an observation asks for an acknowledgement, however the observation
+  /// began: one lost datagram shall not end it.
+  mutating func makeConfirmable() {
+    isConfirmable = true
+    message.withStorage { $0[0] &= 0xCF }
+  }
+
+  /// Puts the same request with changed options, and perhaps another token, in the place of the
+  /// request; `false`, and nothing changed, when it would not fit.
+  mutating func change(_ changes: OptionChanges, token: Token) -> Bool {
     let old = message
     do throws(MessageFormatError) {
       let request = try MessageView(old.bytes)
@@ -191,12 +218,13 @@ struct Exchange<let maxMessageSize: Int> {
             type: request.type,
             code: request.code,
             messageID: 0,
-            token: request.token
+            token: token
           )
           try writer.options(of: request, with: changes)
           try writer.payload(request.payload)
           return writer.count
         }
+        self.token = token
         return true
       } catch {
         message = old

@@ -38,11 +38,12 @@ public enum ExchangeEvent: Equatable, Sendable {
   /// Nothing came within MAX_TRANSMIT_WAIT, or no separate response after the acknowledgement. An
   /// observation whose renewal ends so is dead.
   case timedOut(ExchangeID)
-  /// The request is over without an answer, as its No-Response option asked for (RFC 7967).
+  /// The request is over without an answer, as its No-Response option asked for (RFC 7967): nobody
+  /// knows whether a non-confirmable one arrived.
   case concluded(ExchangeID)
   /// Max-Age has passed since the last notification, so that the state that is known is no longer
   /// fresh. Unless it is cancelled, the observation is registered again 5 to 15 seconds later (RFC
-  /// 7641 Section 3.3.1).
+  /// 7641 Section 3.3.1); a server that gives a short Max-Age makes that a costly habit.
   case stale(ExchangeID)
 }
 
@@ -55,6 +56,8 @@ public enum ExchangeError: Error, Equatable, Sendable {
   case message(MessageWriterError)
   /// The code is not that of a request.
   case notARequest(Code)
+  /// Another exchange uses the token (RFC 7252 Section 5.3.1).
+  case tokenInUse
   /// The exchange is over, or observes nothing.
   case notAnObservation
 }

@@ -6,13 +6,23 @@ struct Observation {
   private var arrival = Instant(milliseconds: 0)
   private(set) var isRegistered = false
 
-  /// Takes in a notification's sequence number; `false` when the state that is known is newer.
-  mutating func isNewer(_ sequence: UInt32, at now: Instant) -> Bool {
-    if isRegistered {
+  /// What a sequence number is compared for.
+  enum Comparison {
+    /// A notification that may have been overtaken.
+    case reordering
+    /// A separate response, which answers a renewal or notifies: the number that is known counts.
+    case renewal
+    /// The answer to the request just sent, whose number starts a new count.
+    case none
+  }
+
+  /// Takes in a state's sequence number; `false` when the state that is known is newer.
+  mutating func isNewer(_ sequence: UInt32, _ comparison: Comparison, at now: Instant) -> Bool {
+    if isRegistered, comparison != .none {
       // RFC 7641 Section 3.4: serial-number arithmetic in 24 bits, and after 128 seconds anything
       // counts as newer.
       let ahead = (sequence &- self.sequence) & 0xFF_FFFF
-      let isAhead = ahead != 0 && ahead < 0x80_0000
+      let isAhead = ahead < 0x80_0000 && (ahead != 0 || comparison == .renewal)
       guard isAhead || (now - arrival).count > 128_000 else { return false }
     }
     isRegistered = true

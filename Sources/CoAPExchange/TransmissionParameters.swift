@@ -4,20 +4,20 @@ public import ConstrainedCore
 /// follow from it (Section 4.8.2).
 public struct TransmissionParameters: Equatable, Sendable {
   /// ACK_TIMEOUT: the shortest time to the first retransmission; 1 second or more on a radio.
-  public var acknowledgementTimeout: Milliseconds
+  public let acknowledgementTimeout: Milliseconds
 
   /// ACK_RANDOM_FACTOR in thousandths, 1,000 or more: 1,500 is the RFC's 1.5.
-  public var acknowledgementRandomFactor: Int64
+  public let acknowledgementRandomFactor: Int64
 
   /// MAX_RETRANSMIT, 0 to 20: how often a message is sent again.
-  public var maxRetransmit: Int
+  public let maxRetransmit: Int
 
   /// NSTART, 1 or more: how many requests may be outstanding at once (RFC 7252 Section 4.7).
-  public var nstart: Int
+  public let nstart: Int
 
   /// PROBING_RATE, 1 or more, in bytes a second: how fast an endpoint may be sent to that does not
   /// answer (RFC 7252 Section 4.7).
-  public var probingRate: Int64
+  public let probingRate: Int64
 
   /// MAX_LATENCY: the longest time a datagram is expected to travel, 100 seconds by the RFC.
   public static let maxLatency = Milliseconds(100_000)

@@ -4,25 +4,30 @@ extension MessageView {
   /// The first critical option that cannot be understood, and for whose sake the message must be
   /// refused (RFC 7252 Section 5.4.1); `nil` when there is none.
   ///
-  /// An option is not understood when its number is unknown, when its value's length is outside the
-  /// defined range (Section 5.4.3), or when it occurs again although it must not (Section 5.4.5). A
-  /// string that is not UTF-8 is taken for one of the second kind.
+  /// An option is not understood when its number is unknown, when it is one of a request and the
+  /// message is a response (Section 5.4), when its value's length is outside the defined range
+  /// (Section 5.4.3), or when it occurs again although it must not (Section 5.4.5). A string that is
+  /// not UTF-8 is taken for one of wrong length.
   public var unrecognizedCriticalOption: OptionNumber? {
     var iterator = options
     var previous: OptionNumber?
     while let option = iterator.next() {
-      if option.number.isCritical, !option.isRecognized(after: previous) { return option.number }
+      if option.number.isCritical,
+        !option.isRecognized(after: previous) || code.isResponse && option.number.isForRequests
+      {
+        return option.number
+      }
       previous = option.number
     }
     return nil
   }
 
-  /// The number in the first option of that kind; `nil` when there is none, or when its length is
-  /// outside the defined range, which makes an elective option as good as absent (RFC 7252 Section
-  /// 5.4.3).
+  /// The number in the first option of that kind; `nil` when there is none, when it has more than 32
+  /// bits, or when its length is outside the defined range, which makes an elective option as good as
+  /// absent (RFC 7252 Section 5.4.3).
   public func uint(_ number: OptionNumber) -> UInt32? {
     guard let option = first(number), option.isRecognized(after: nil),
-      let value = option.uintValue
+      let value = option.uintValue, value &>> 32 == 0
     else { return nil }
     return UInt32(truncatingIfNeeded: value)
   }

@@ -36,6 +36,16 @@ public struct OptionDefinition: Sendable {
 }
 
 extension OptionNumber {
+  /// Whether it is a critical option that RFC 7252 Section 5.10 defines for requests alone.
+  var isForRequests: Bool {
+    switch self {
+    case .ifMatch, .uriHost, .ifNoneMatch, .uriPort, .uriPath, .uriQuery, .accept, .proxyURI,
+      .proxyScheme:
+      true
+    default: false
+    }
+  }
+
   /// How the option is defined; `nil` for a number that this library gives no meaning to.
   ///
   /// The lengths of the platform's options are this library's own bounds: device guide 3.6 gives

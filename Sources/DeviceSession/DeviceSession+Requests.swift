@@ -126,7 +126,7 @@ extension DeviceSession where Security: ~Copyable {
     } catch {
       switch error {
       case .message: throw .capacity
-      case .tableFull, .notARequest, .notAnObservation:
+      case .tableFull, .tokenInUse, .notARequest, .notAnObservation:
         preconditionFailure("a session has one request under way at a time")
       }
     }

@@ -19,6 +19,9 @@ final class Bench {
     )
   }
 
+  /// The token of the last datagram.
+  private(set) var token = ""
+
   var isIdle: Bool { endpoint.isIdle }
 
   func deadline() -> Instant? { endpoint.pollTimeout() }
@@ -68,6 +71,7 @@ final class Bench {
     var writer = ByteWriter(buffer.mutableSpan)
     guard let transmission = try endpoint.pollTransmit(into: &writer, at: now) else { return nil }
     let count = writer.count
+    token = hexText(buffer[4..<4 + Int(buffer[0] & 0x0F)].span)
     return (Array(buffer[..<count]), transmission)
   }
 

@@ -164,7 +164,8 @@ struct ExchangeScript: ~Copyable {
     while let event = endpoint.pollEvent() {
       switch event {
       case .timedOut(let id), .concluded(let id): close(id)
-      case .stale(let id): precondition(open.contains(id), "an observation that is over is not stale")
+      case .stale(let id):
+        precondition(open.contains(id), "an observation that is over is not stale")
       }
     }
   }

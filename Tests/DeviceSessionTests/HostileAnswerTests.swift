@@ -171,4 +171,11 @@ struct HostileAnswerTests {
     }
     #expect(world.accepted.count == 300)
   }
+
+  @Test func `2.31 to a report, which has no further block, is no success`() throws {
+    var world = try World()
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    world.intercept = { answer(to: $0, .continue) }
+    #expect(try world.report("b")?.outcome == .rejected)
+  }
 }
