@@ -154,6 +154,9 @@ extension ClientEndpoint {
       return .ignored
     }
     if let sequence, slots[index].observation != nil, !slots[index].isCancelling {
+      // What answers a registration or its renewal is news whatever its number: a server that was
+      // rebooted meanwhile counts anew.
+      if slots[index].isWaiting { slots[index].observation = Observation() }
       guard slots[index].observation?.isNewer(sequence, at: now) == true else { return .ignored }
       noteAnswer(index, at: now)
       // RFC 7252 Section 5.10.5: 60 seconds when the option is absent.
