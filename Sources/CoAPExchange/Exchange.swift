@@ -106,13 +106,15 @@ struct Exchange<let maxMessageSize: Int> {
     isDue = true
   }
 
-  /// Whether the message may be sent once more: not later than MAX_TRANSMIT_SPAN after the first time.
+  /// Whether the message may be sent once more: not later than MAX_TRANSMIT_SPAN after the first time,
+  /// and PROCESSING_DELAY for a timer that was served late.
   ///
   /// Later the server may have forgotten that one and take the message for another (RFC 7252 Section
-  /// 4.8.2). It happens to a device that slept.
+  /// 4.8.2: EXCHANGE_LIFETIME holds both times). It happens to a device that slept.
   func mayRetransmit(at now: Instant) -> Bool {
     transmissions <= parameters.maxRetransmit
-      && (transmissions == 0 || now - startedAt <= parameters.maxTransmitSpan)
+      && (transmissions == 0
+        || now - startedAt <= parameters.maxTransmitSpan + parameters.processingDelay)
   }
 
   var givesUpAt: Instant { startedAt + parameters.maxTransmitWait }
