@@ -17,7 +17,9 @@ struct BlockTests {
   static let twoThousand = thousand + thousand.reversed()
 
   /// What aiocoap's /large holds.
-  static let large = Array((0..<250).map { String(10_000_000 + $0).dropFirst() + " " }.joined().utf8)
+  static let large = Array(
+    (0..<250).map { String(10_000_000 + $0).dropFirst() + " " }.joined().utf8
+  )
 
   func transfer(
     _ code: Code,

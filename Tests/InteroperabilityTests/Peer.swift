@@ -180,10 +180,11 @@ final class LibcoapServer: Peer {
     let input = Pipe()
     let log = try PeerSetUp.log("libcoap-\(number)")
     process.executableURL = URL(filePath: "/bin/sh")
-    // A shell's background job has no standard input of its own: hence descriptor 3.
+    // A shell's background job has no standard input of its own: hence descriptor 3. At any other
+    // signal than 9 the server says goodbye to those who observe.
     process.arguments =
       [
-        "-c", #"exec 3<&0; "$@" & child=$!; (read -r _ <&3; kill $child) & wait $child"#, "sh",
+        "-c", #"exec 3<&0; "$@" & child=$!; (read -r _ <&3; kill -9 $child) & wait $child"#, "sh",
         "coap-server-notls", "-A", "127.0.0.1", "-p", "\(port)", "-d", "100", "-e", "-v", "7",
       ] + options
     process.standardInput = input

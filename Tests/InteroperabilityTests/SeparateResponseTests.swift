@@ -17,7 +17,9 @@ struct SeparateResponseTests {
     type: MessageType = .confirmable,
     token: Token? = nil
   ) throws -> ExchangeID {
-    guard kind == .libcoap else { return try client.send(.get, "separate", type: type, token: token) }
+    guard kind == .libcoap else {
+      return try client.send(.get, "separate", type: type, token: token)
+    }
     return try client.send(.get, "async", type: type, token: token) {
       (message: inout MessageWriter) throws(MessageWriterError) in
       try message.option(.uriQuery, Array("1".utf8).span)
