@@ -39,7 +39,9 @@ func withPeer(
       try PeerSetUp.check(kind)
     } catch {
       if PeerSetUp.isRequired { throw error }
-      try Test.cancel("\(error)")
+      // Of a cancelled case of a test with several, the console says nothing.
+      print("skipped: \(Test.current?.displayName ?? "a test") with \(kind.rawValue): \(error)")
+      try Test.cancel("skipped: \(error)")
     }
     let peer: any Peer =
       switch kind {
@@ -109,8 +111,10 @@ enum PeerSetUp {
   private static func install(_ kind: PeerKind) -> PeerError? {
     do {
       let process = Process()
-      process.executableURL = tests.appending(path: "set-up.sh")
-      process.arguments = [kind.rawValue]
+      process.executableURL = URL(filePath: "/usr/bin/env")
+      // A test may take 5 minutes.
+      let script = tests.appending(path: "set-up.sh").path
+      process.arguments = ["timeout", "240", script, kind.rawValue]
       let output = try log("set-up-\(kind.rawValue)")
       process.standardInput = FileHandle.nullDevice
       process.standardOutput = output

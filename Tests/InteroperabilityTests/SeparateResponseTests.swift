@@ -5,7 +5,7 @@ import Testing
 
 /// Responses that come after their acknowledgement, and the lossy context; the table of which peer
 /// serves what is with `CoreTests`.
-@Suite("ETSI plugtests: RFC 7252, separate responses and loss", .timeLimit(.minutes(1)))
+@Suite("ETSI plugtests: RFC 7252, separate responses and loss", .timeLimit(.minutes(5)))
 struct SeparateResponseTests {
   typealias Option = Dissection.Option
 
@@ -131,7 +131,7 @@ extension SeparateResponseTests {
     #expect(Set(requests.map(\.message.bytes)).count == 1, sourceLocation: location)
     if requests.count >= 2 {
       let gap = (requests[1].time - requests[0].time).count
-      #expect(gap >= 300 && gap < 1_000, sourceLocation: location)
+      #expect(gap >= 300 && gap < 3_000, sourceLocation: location)
     }
   }
 
