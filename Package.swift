@@ -157,6 +157,12 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "InteroperabilityTests",
+      dependencies: ["ConstrainedCore", "CoAPMessage", "CoAPExchange", "UDPTransport"],
+      exclude: ["plugtest_server.py", "set-up.sh"],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "AliyunIoTTests",
       dependencies: ["ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "TestSupport"],
       swiftSettings: strict

@@ -165,7 +165,11 @@ extension ClientEndpoint {
       // RFC 7641 Section 3.4 orders notifications. What answers the request just sent, a renewal of an
       // unchanged state or of a server that started anew, is not one.
       let comparison: Observation.Comparison =
-        !slots[index].isWaiting ? .reordering : isPiggybacked ? .none : .renewal
+        switch slots[index].phase {
+        case .awaitingAcknowledgement: isPiggybacked ? .none : .renewal
+        case .awaitingResponse: .none
+        default: .reordering
+        }
       guard slots[index].observation?.isNewer(sequence, comparison, at: now) == true else {
         return .ignored
       }

@@ -10,9 +10,10 @@ struct Observation {
   enum Comparison {
     /// A notification that may have been overtaken.
     case reordering
-    /// A separate response, which answers a renewal or notifies: the number that is known counts.
+    /// A separate response before the acknowledgement of a renewal, which answers it or is a
+    /// notification that crosses it: the number that is known counts.
     case renewal
-    /// The answer to the request just sent, whose number starts a new count.
+    /// The answer to a renewal, whose number starts a new count.
     case none
   }
 

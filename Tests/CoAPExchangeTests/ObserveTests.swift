@@ -103,6 +103,25 @@ struct ObserveTests {
     #expect(bench.wait() == 60_000)
   }
 
+  @Test(arguments: [MessageType.acknowledgement, .confirmable])
+  func `the answer to a renewal counts, however a rebooted server numbers it`(
+    type: MessageType
+  ) throws {
+    let registration = try Self.registered()
+    let bench = registration.bench
+    let id = registration.id
+    _ = bench.wait()
+    _ = bench.event()
+    _ = bench.wait()
+    #expect(try bench.sent() == "44011235deadbeef60536f6273")
+    if type == .confirmable { #expect(try bench.receive("60 00 12 35") == .acknowledged(id)) }
+    #expect(try bench.receive(notification(0, 0x1235, type)) == .notification(id))
+    // From here on the new numbers count.
+    #expect(try bench.receive(notification(1, 0x7702)) == .notification(id))
+    #expect(try bench.receive(notification(1, 0x7703)) == .ignored)
+    #expect(bench.wait() == 30_000)
+  }
+
   @Test func `a dead observation is said to be dead`() throws {
     let registration = try Self.registered()
     let bench = registration.bench

@@ -79,6 +79,20 @@ struct ExchangePeerFailureTests {
     #expect(firsts.count == 3)
   }
 
+  @Test func `timers that are served late cost no retransmission`() throws {
+    let bench = Bench()
+    // The longest timeouts there are: the last one ends just at MAX_TRANSMIT_SPAN.
+    _ = try bench.send(random: .max)
+    var sent = 0
+    while try bench.transmit() != nil {
+      sent += 1
+      guard let next = bench.deadline() else { break }
+      bench.now = next + Milliseconds(20)
+      bench.endpoint.handleTimeout(at: bench.now)
+    }
+    #expect(sent == 5)
+  }
+
   @Test func `the message ID goes on after 65535`() throws {
     let bench = Bench()
     var seen: [String] = []
