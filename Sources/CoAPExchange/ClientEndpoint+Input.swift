@@ -57,10 +57,11 @@ extension ClientEndpoint {
       guard slots[index].phase == .awaitingAcknowledgement else { return .ignored }
       noteAnswer(index, at: now)
       if slots[index].isPing {
+        // RFC 7252 Section 4.3 asks for a Reset; this shows as well that the server is there.
         slots[index].release()
-      } else {
-        slots[index].awaitResponse(at: now)
+        return .reset(id)
       }
+      slots[index].awaitResponse(at: now)
       return .acknowledged(id)
     }
     // RFC 7252 Section 5.3.2: in a piggybacked response both message ID and token must match.

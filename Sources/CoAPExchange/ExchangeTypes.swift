@@ -16,7 +16,7 @@ public enum Reception: Equatable, Sendable {
   /// An empty acknowledgement: the request arrived, its answer follows in a message of its own
   /// (RFC 7252 Section 5.2.2) unless No-Response asked for none.
   case acknowledged(ExchangeID)
-  /// The peer refused the message with a Reset; the exchange is over. It is how a ping is answered.
+  /// The peer refused the message with a Reset, or answered a ping; the exchange is over.
   case reset(ExchangeID)
   /// The server wants to know that the request is fresh: it goes again with the value of the
   /// server's Echo option (RFC 9175 Section 2.3).

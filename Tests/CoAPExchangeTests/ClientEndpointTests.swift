@@ -207,30 +207,28 @@ struct ClientEndpointTests {
     #expect(isIdle)
   }
 
-  @Test func `random datagrams at random times neither trap nor leave the endpoint stuck`() throws {
+  @Test func `random commands, datagrams and times neither trap nor leave the endpoint stuck`() {
     var random = SeededRandom(seed: 0xC0A9)
-    let bench = Bench()
+    let messages = [
+      "64 45 00 00 00 00 00 00", "44 45 00 00 00 00 00 00", "54 45 00 00 00 00 00 00", "60 00 00 00",
+      "70 00 00 00", "64 45 00 00 00 00 00 00 61 05 81 1e", "54 45 00 00 00 00 00 00 61 06",
+      "64 81 00 00 00 00 00 00 d8 ef 01 02 03 04 05 06 07 08", "64 5f 00 00 00 00 00 00 d1 0e 08",
+    ].map { hex($0) }
     for _ in 0..<20_000 {
-      let length = Int.random(in: 0...24, using: &random)
-      var bytes = (0..<length).map { _ in UInt8.random(in: 0...255, using: &random) }
-      if length >= 8, Bool.random(using: &random) {
-        let starts = ["64 45 12 34 de ad be ef", "44 45 00 01 de ad be ef", "60 00 12 34"]
-        let start = hex(starts[Int.random(in: 0..<3, using: &random)])
-        bytes.replaceSubrange(0..<start.count, with: start)
+      var script: [UInt8] = []
+      for _ in 0..<Int.random(in: 1...30, using: &random) {
+        if Bool.random(using: &random) {
+          script += [.random(in: 0...6, using: &random), .random(in: 0...255, using: &random)]
+          continue
+        }
+        var message = messages[Int.random(in: 0..<messages.count, using: &random)]
+        if Bool.random(using: &random) {
+          let index = Int.random(in: 0..<message.count, using: &random)
+          message[index] = .random(in: 0...255, using: &random)
+        }
+        script += [Bool.random(using: &random) ? 15 : 7, UInt8(message.count)] + message
       }
-      _ = try? bench.send(random: random.nextUInt32())
-      _ = try bench.receive(hexText(bytes.span))
-      while try bench.transmit() != nil {}
-      bench.now = bench.now + Milliseconds(Int64.random(in: 0...40_000, using: &random))
-      bench.endpoint.handleTimeout(at: bench.now)
-      while bench.event() != nil {}
+      ExchangeScript.run(script.span)
     }
-    while bench.wait() != nil { while try bench.transmit() != nil {} }
-    while bench.event() != nil {}
-    while try bench.transmit() != nil {}
-    while bench.wait() != nil { while try bench.transmit() != nil {} }
-    while bench.event() != nil {}
-    while try bench.transmit() != nil {}
-    #expect(bench.isIdle)
   }
 }

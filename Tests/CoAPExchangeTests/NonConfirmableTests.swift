@@ -110,7 +110,7 @@ struct NonConfirmableTests {
     let bench = Bench()
     let id = try bench.endpoint.ping(random: 0)
     _ = try bench.transmit()
-    #expect(try bench.receive("60 00 12 34") == .acknowledged(id))
+    #expect(try bench.receive("60 00 12 34") == .reset(id))
     #expect(bench.isIdle)
   }
 }
