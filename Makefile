@@ -5,13 +5,14 @@
 # make lint       formatting, documentation comments, imports that Package.swift does not declare
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
 # make allocations  heap allocations for one report after the first, counted by valgrind: must be 0
+# make fuzz SECONDS=60  each fuzzer of Tests/Fuzzing for so long, under address sanitizer
 
 SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 STRICT := --explicit-target-dependency-import-check error
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Tier0Proof
 
-.PHONY: all deps peers build demo test lint embedded allocations clean
+.PHONY: all deps peers build demo test lint embedded allocations fuzz clean
 
 all: build
 
@@ -62,5 +63,10 @@ allocations: embedded build
 	Tests/ProbeDevice/allocations.sh .build-embedded/release/device-probe
 	Tests/ProbeDevice/allocations.sh .build/release/ordinary-probe
 
+SECONDS := 60
+fuzz: deps
+	@command -v python3 >/dev/null || { echo "python3 is missing: it writes the first inputs" >&2; exit 1; }
+	Tests/Fuzzing/run.sh $(SECONDS)
+
 clean:
-	rm -rf .build .build-armv7em .build-proof .build-embedded .build-peers
+	rm -rf .build .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz

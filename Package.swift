@@ -30,6 +30,8 @@ let package = Package(
     .library(name: "PlatformSimulator", targets: ["PlatformSimulator"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
     .executable(name: "nbiot", targets: ["nbiot"]),
+    // For the package Tests/Fuzzing alone.
+    .library(name: "FuzzEntries", targets: ["FuzzEntries"]),
   ],
   traits: [
     .trait(
@@ -153,7 +155,9 @@ let package = Package(
     ),
     .testTarget(
       name: "CoAPExchangeTests",
-      dependencies: ["ConstrainedCore", "CoAPMessage", "CoAPExchange", "TestSupport"],
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "FuzzEntries", "TestSupport",
+      ],
       swiftSettings: strict
     ),
     .testTarget(
@@ -248,6 +252,21 @@ let package = Package(
       ],
       path: "Tests/Tier0Proof",
       swiftSettings: device
+    ),
+    .target(
+      name: "FuzzEntries",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
+        "CBORPayload", "PacketCapture", "Inspection",
+      ],
+      path: "Tests/Fuzzing/Entries",
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "FuzzReplayTests",
+      dependencies: ["FuzzEntries"],
+      path: "Tests/Fuzzing/Replay",
+      swiftSettings: strict
     ),
     .target(
       name: "TestSupport",

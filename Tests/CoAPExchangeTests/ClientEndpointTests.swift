@@ -1,6 +1,7 @@
 import CoAPExchange
 import CoAPMessage
 import ConstrainedCore
+import FuzzEntries
 import TestSupport
 import Testing
 
@@ -229,7 +230,7 @@ struct ClientEndpointTests {
         }
         script += [Bool.random(using: &random) ? 15 : 7, UInt8(message.count)] + message
       }
-      ExchangeScript.run(script.span)
+      fuzzExchange(script.span)
     }
   }
 }

@@ -1,13 +1,18 @@
-import CoAPExchange
-import CoAPMessage
-import ConstrainedCore
+internal import CoAPExchange
+internal import CoAPMessage
+internal import ConstrainedCore
+
+/// ClientEndpoint and BlockwiseTransfer under commands, datagrams and times; see `ExchangeScript`.
+public func fuzzExchange(_ bytes: Span<UInt8>) {
+  ExchangeScript.run(bytes)
+}
 
 /// An endpoint under arbitrary commands, datagrams and times, read from bytes.
 ///
 /// Each step is a byte that says what to do and one that says with what. It checks what must hold
 /// whatever happens: nothing traps, each exchange ends once, a deadline is in the future once it has
 /// been handled, and in the end the endpoint is idle.
-struct ExchangeScript: ~Copyable {
+private struct ExchangeScript: ~Copyable {
   private var endpoint = ClientEndpoint<3, 96, 2>(
     parameters: .standard,
     isAdaptive: true,

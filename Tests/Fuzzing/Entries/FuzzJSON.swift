@@ -1,0 +1,63 @@
+internal import ConstrainedCore
+internal import PayloadCoding
+
+/// JSONReader: every token lies within the text, strings come out no longer than they were, levels
+/// balance, and an error stays.
+public func fuzzJSON(_ bytes: Span<UInt8>) {
+  var reader = JSONReader(bytes)
+  var buffer = [UInt8](repeating: 0, count: bytes.count)
+  var tokens = 0
+  var depth = 0
+  do throws(JSONError) {
+    while let token = try reader.next() {
+      tokens += 1
+      precondition(tokens <= bytes.count, "more tokens than bytes")
+      switch token {
+      case .beginObject, .beginArray: depth += 1
+      case .endObject, .endArray: depth -= 1
+      case .key(let range), .string(let range):
+        check(range, in: bytes)
+        _ = reader.string(range, equals: "token")
+        _ = reader.unsigned(range)
+        var writer = ByteWriter(buffer.mutableSpan)
+        do throws(CapacityError) {
+          try reader.copyString(range, into: &writer)
+        } catch {
+          preconditionFailure("a string is longer than it is written")
+        }
+        precondition(writer.count <= range.count)
+      case .number(let range):
+        check(range, in: bytes)
+        _ = reader.unsigned(range)
+      case .boolean, .null: break
+      }
+      precondition(depth >= 0 && depth <= JSONReader.maxDepth, "levels out of balance")
+    }
+    precondition(depth == 0, "the text is complete, but a level is open")
+  } catch {
+    do throws(JSONError) {
+      _ = try reader.next()
+      preconditionFailure("the reader went on after an error")
+    } catch let second {
+      precondition(second == error, "the error has changed")
+    }
+  }
+  skipEach(bytes)
+}
+
+/// Reads past the first value whole, which must come to the same end.
+private func skipEach(_ bytes: Span<UInt8>) {
+  var reader = JSONReader(bytes)
+  do throws(JSONError) {
+    guard let first = try reader.next() else { return }
+    try reader.skip(first)
+    let second = try reader.next()
+    precondition(second == nil, "something follows the only value")
+  } catch {
+    return
+  }
+}
+
+private func check(_ range: Range<Int>, in bytes: Span<UInt8>) {
+  precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count, "a range outside the text")
+}
