@@ -24,7 +24,10 @@ let package = Package(
   name: "nbiot-coap",
   products: [
     .library(name: "CoAPMessage", targets: ["CoAPMessage"]),
-    .library(name: "CoAPExchange", targets: ["CoAPExchange", "CoAPMessage", "ConstrainedCore", "UDPTransport"]),
+    .library(
+      name: "CoAPExchange",
+      targets: ["CoAPExchange", "CoAPMessage", "ConstrainedCore", "UDPTransport"]
+    ),
     .library(name: "DeviceSession", targets: ["DeviceSession", "SymmetricSecurity"]),
     .library(name: "DeviceClient", targets: ["DeviceClient"]),
     .library(name: "PlatformSimulator", targets: ["PlatformSimulator"]),
