@@ -11,11 +11,11 @@ public struct ContentFormat: RawRepresentable, Hashable, Sendable {
   }
 
   /// 0 text/plain; charset=utf-8.
-  public static let textPlain = ContentFormat(rawValue: 0)
+  @inlinable public static var textPlain: ContentFormat { ContentFormat(rawValue: 0) }
   /// 42 application/octet-stream.
-  public static let octetStream = ContentFormat(rawValue: 42)
+  @inlinable public static var octetStream: ContentFormat { ContentFormat(rawValue: 42) }
   /// 50 application/json.
-  public static let json = ContentFormat(rawValue: 50)
+  @inlinable public static var json: ContentFormat { ContentFormat(rawValue: 50) }
   /// 60 application/cbor (RFC 8949 Section 9.3).
-  public static let cbor = ContentFormat(rawValue: 60)
+  @inlinable public static var cbor: ContentFormat { ContentFormat(rawValue: 60) }
 }

@@ -1,4 +1,4 @@
-public import ConstrainedCore
+internal import ConstrainedCore
 
 /// A well-formed CoAP message in borrowed bytes (RFC 7252 Section 3).
 ///
@@ -21,28 +21,35 @@ public struct MessageView: ~Escapable {
   @usableFromInline
   let optionsEnd: Int
 
+  /// The first 4 bytes, the first one in the highest place.
+  @usableFromInline
+  let header: UInt32
+
   /// Checks `bytes` as one whole message; time grows with the number of options.
+  @inlinable
+  @inline(__always)
   @_lifetime(copy bytes)
   public init(_ bytes: Span<UInt8>) throws(MessageFormatError) {
-    guard bytes.count >= 4 else { throw .truncatedHeader(length: bytes.count) }
-    let first = bytes[0]
-    guard first >> 6 == 1 else { throw .unknownVersion(first >> 6) }
-    let tokenLength = Int(first & 0x0F)
-    guard tokenLength <= 8 else { throw .reservedTokenLength(first & 0x0F) }
-    guard bytes.count >= 4 + tokenLength else { throw .truncatedToken }
-    if bytes[1] == 0 {
-      // RFC 7252 Section 4.1: an Empty message has TKL 0 and no bytes after the Message ID.
-      guard tokenLength == 0 else { throw .emptyMessageWithToken }
-      guard bytes.count == 4 else { throw .emptyMessageWithData }
+    let header = bytes.count >= 4 ? bytes.firstFourBytes : 0
+    if let end = Self.quickOptionsEnd(bytes, header) {
+      self.init(checked: bytes, optionsEnd: end, header: header)
+    } else {
+      self = try Self.checking(bytes)
     }
-    self.optionsEnd = try Self.checkOptions(of: bytes, from: 4 + tokenLength)
+  }
+
+  @inlinable
+  @_lifetime(copy bytes)
+  init(checked bytes: Span<UInt8>, optionsEnd: Int, header: UInt32) {
     self.bytes = bytes
+    self.optionsEnd = optionsEnd
+    self.header = header
   }
 
   /// Confirmable, non-confirmable, acknowledgement or reset.
   @inlinable
   public var type: MessageType {
-    switch bytes[0] >> 4 & 0x03 {
+    switch header &>> 28 & 0x03 {
     case 0: .confirmable
     case 1: .nonConfirmable
     case 2: .acknowledgement
@@ -52,94 +59,55 @@ public struct MessageView: ~Escapable {
 
   /// The method or the response code.
   @inlinable
-  public var code: Code { Code(rawValue: bytes[1]) }
+  public var code: Code { Code(rawValue: UInt8(truncatingIfNeeded: header &>> 16)) }
 
   /// The number that matches acknowledgements and finds duplicates.
   @inlinable
-  public var messageID: UInt16 { UInt16(bytes[2]) << 8 | UInt16(bytes[3]) }
+  public var messageID: UInt16 { UInt16(truncatingIfNeeded: header) }
+
+  /// How many bytes the token has, 0 to 8.
+  @inlinable
+  public var tokenLength: Int { Int(header &>> 24 & 0x0F) }
 
   /// What matches a response to its request.
-  @inlinable
   public var token: Token {
     var bits: UInt64 = 0
-    for index in 4..<4 + tokenLength { bits = bits &<< 8 | UInt64(widening: bytes[index]) }
+    for index in 0..<tokenLength {
+      bits |= UInt64(widening: bytes[4 &+ index]) &<< UInt64(widening: UInt8(index &* 8))
+    }
     return Token(bits: bits, count: tokenLength)
   }
 
   /// The options in the order of the wire, from the first.
   @inlinable
+  @inline(__always)
   public var options: OptionIterator {
     @_lifetime(copy self)
-    get { OptionIterator(bytes, from: 4 + tokenLength, to: optionsEnd) }
+    get {
+      // SAFETY: the check of the format found the options' end within the bytes.
+      let upToOptionsEnd = unsafe bytes.extracting(
+        unchecked: Range(uncheckedBounds: (0, optionsEnd))
+      )
+      return OptionIterator(upToOptionsEnd, from: 4 &+ tokenLength)
+    }
   }
 
   /// The payload; empty when the message has none.
   @inlinable
+  @inline(__always)
   public var payload: Span<UInt8> {
     @_lifetime(copy self)
-    get { bytes.extracting(min(optionsEnd + 1, bytes.count)..<bytes.count) }
+    get {
+      guard optionsEnd < bytes.count else { return Span() }
+      // SAFETY: there is a byte at `optionsEnd`, the payload marker.
+      let range = unsafe Range(uncheckedBounds: (optionsEnd &+ 1, bytes.count))
+      return unsafe bytes.extracting(unchecked: range)
+    }
   }
 
   /// How many bytes the whole message has.
   @inlinable
   public var count: Int { bytes.count }
-
-  @inlinable
-  var tokenLength: Int { Int(bytes[0] & 0x0F) }
-
-  private static func checkOptions(
-    of bytes: Span<UInt8>,
-    from start: Int
-  ) throws(MessageFormatError) -> Int {
-    let end = bytes.count
-    var offset = start
-    var number = 0
-    while offset < end {
-      let header = bytes[offset]
-      if header == 0xFF {
-        guard offset + 1 < end else { throw .payloadMarkerWithoutPayload(offset: offset) }
-        return offset
-      }
-      let optionOffset = offset
-      offset += 1
-      var delta = Int(header >> 4)
-      if delta >= 13 {
-        guard delta != 15 else { throw .reservedOptionDelta(offset: optionOffset) }
-        guard let extended = Self.extended(delta, in: bytes, at: &offset) else {
-          throw .truncatedOptionDelta(offset: optionOffset)
-        }
-        delta = extended
-      }
-      var length = Int(header & 0x0F)
-      if length >= 13 {
-        guard length != 15 else { throw .reservedOptionLength(offset: optionOffset) }
-        guard let extended = Self.extended(length, in: bytes, at: &offset) else {
-          throw .truncatedOptionLength(offset: optionOffset)
-        }
-        length = extended
-      }
-      number += delta
-      guard number <= 0xFFFF else { throw .optionNumberOverflow(offset: optionOffset) }
-      guard length <= end - offset else { throw .truncatedOptionValue(offset: optionOffset) }
-      offset += length
-    }
-    return end
-  }
-
-  /// The value of a nibble of 13 (one more byte, plus 13) or 14 (two more, plus 269).
-  @inline(__always)
-  private static func extended(_ nibble: Int, in bytes: Span<UInt8>, at offset: inout Int) -> Int? {
-    if nibble == 13 {
-      guard offset < bytes.count else { return nil }
-      let value = Int(bytes[offset]) + 13
-      offset += 1
-      return value
-    }
-    guard offset + 1 < bytes.count else { return nil }
-    let value = (Int(bytes[offset]) << 8 | Int(bytes[offset + 1])) + 269
-    offset += 2
-    return value
-  }
 }
 
 extension MessageView {

@@ -9,12 +9,13 @@ public import ConstrainedCore
 public struct MessageWriter: ~Copyable, ~Escapable {
   @usableFromInline
   var output: ByteWriter
+
+  /// The least number that the next option may have; above all numbers in an Empty message.
   @usableFromInline
-  var lastOption: UInt16
-  @usableFromInline
-  var isEmptyMessage: Bool
+  var leastOption: UInt32
 
   /// Writes header and token at the start of `storage`.
+  @inlinable
   @_lifetime(copy storage)
   public init(
     _ storage: consuming MutableSpan<UInt8>,
@@ -24,19 +25,17 @@ public struct MessageWriter: ~Copyable, ~Escapable {
     token: Token
   ) throws(MessageWriterError) {
     guard code != .empty || token.count == 0 else { throw .emptyMessageWithToken }
-    var output = ByteWriter(storage)
-    do throws(CapacityError) {
-      try output.append(0x40 | type.rawValue << 4 | UInt8(truncatingIfNeeded: token.count))
-      try output.append(code.rawValue)
-      try output.append(UInt8(truncatingIfNeeded: messageID >> 8))
-      try output.append(UInt8(truncatingIfNeeded: messageID))
-      for index in 0..<token.count { try output.append(token[index]) }
-    } catch {
-      throw .capacity
+    let first = 0x40 | type.rawValue << 4 | UInt8(truncatingIfNeeded: token.count)
+    let header = UInt32(first) | UInt32(code.rawValue) << 8 | UInt32(messageID.byteSwapped) << 16
+    let output: ByteWriter
+    if token.count <= 4, storage.count >= 8 {
+      let start = UInt64(widening: header) | token.bits &<< 32
+      output = ByteWriter(storage, startingWith: start, count: 4 &+ token.count)
+    } else {
+      output = try Self.begin(storage, header, token)
     }
     self.output = output
-    lastOption = 0
-    isEmptyMessage = code == .empty
+    leastOption = code == .empty ? .max : 0
   }
 
   /// How many bytes the message has so far.
@@ -44,82 +43,138 @@ public struct MessageWriter: ~Copyable, ~Escapable {
   public var count: Int { output.count }
 
   /// Appends an option with its value as it stands.
+  @inlinable
+  @inline(__always)
   public mutating func option(
     _ number: OptionNumber,
     _ value: Span<UInt8>
   ) throws(MessageWriterError) {
-    let start = output.count
-    do throws(CapacityError) {
-      try optionHeader(number, length: value.count)
-      try output.append(value)
-    } catch {
-      output.truncate(to: start)
-      throw .capacity
+    let delta = delta(to: number)
+    if delta < 13, value.count < 13 {
+      let header = UInt8(truncatingIfNeeded: delta &<< 4 | UInt32(truncatingIfNeeded: value.count))
+      if output.appendAtOnce(header, then: value) {
+        leastOption = UInt32(number.rawValue)
+        return
+      }
     }
-    lastOption = number.rawValue
+    try longOption(number, value)
   }
 
   /// Appends an option with a number as value, in as few bytes as it takes (RFC 7252 Section 3.2).
+  @inlinable
+  @inline(__always)
   public mutating func option(
     _ number: OptionNumber,
     uint value: UInt64
   ) throws(MessageWriterError) {
-    let start = output.count
-    let length = (64 - value.leadingZeroBitCount + 7) / 8
-    do throws(CapacityError) {
-      try optionHeader(number, length: length)
-      for index in stride(from: length - 1, through: 0, by: -1) {
-        try output.append(UInt8(truncatingIfNeeded: value &>> UInt64(widening: UInt8(index * 8))))
+    let delta = delta(to: number)
+    if delta < 13, value <= 0xFFFF {
+      let value = UInt32(truncatingIfNeeded: value)
+      let length: UInt32 = value > 0xFF ? 2 : value > 0 ? 1 : 0
+      let bytes = value > 0xFF ? value.byteSwapped &>> 8 : value &<< 8
+      let option = UInt64(widening: bytes | delta &<< 4 | length)
+      if output.appendAtOnce(option, count: Int(1 &+ length)) {
+        leastOption = UInt32(number.rawValue)
+        return
       }
-    } catch {
-      output.truncate(to: start)
-      throw .capacity
     }
-    lastOption = number.rawValue
+    try longOption(number, uint: value)
   }
 
   /// Appends the payload marker and `payload`; nothing at all when it is empty (RFC 7252 Section 3:
   /// a marker with no payload after it is a format error).
   public mutating func payload(_ payload: Span<UInt8>) throws(MessageWriterError) {
     guard payload.count > 0 else { return }
-    precondition(!isEmptyMessage, "an Empty message has no payload (RFC 7252 Section 4.1)")
+    precondition(leastOption <= 0xFFFF, "an Empty message has no payload (RFC 7252 Section 4.1)")
     guard payload.count < output.remaining else { throw .capacity }
-    do throws(CapacityError) {
-      try output.append(0xFF)
-      try output.append(payload)
-    } catch {
-      throw .capacity
-    }
+    output.put(0xFF)
+    output.put(payload)
   }
 
-  private mutating func optionHeader(
+  @inlinable
+  @inline(__always)
+  func delta(to number: OptionNumber) -> UInt32 {
+    precondition(
+      UInt32(number.rawValue) >= leastOption,
+      "options are written in ascending order, and none in an Empty message"
+    )
+    return UInt32(number.rawValue) &- leastOption
+  }
+}
+
+// MARK: - The roads less taken
+
+extension MessageWriter {
+  /// Writes the header and a token of any length.
+  @usableFromInline
+  @_lifetime(copy storage)
+  static func begin(
+    _ storage: consuming MutableSpan<UInt8>,
+    _ header: UInt32,
+    _ token: Token
+  ) throws(MessageWriterError) -> ByteWriter {
+    guard 4 + token.count <= storage.count else { throw .capacity }
+    var output = ByteWriter(storage)
+    for index: UInt8 in 0..<4 {
+      output.put(UInt8(truncatingIfNeeded: header &>> UInt32(index &* 8)))
+    }
+    for index in 0..<token.count { output.put(token[index]) }
+    return output
+  }
+
+  /// Appends an option whose header has more than one byte, or that may not fit.
+  @usableFromInline
+  mutating func longOption(
     _ number: OptionNumber,
-    length: Int
-  ) throws(CapacityError) {
-    precondition(!isEmptyMessage, "an Empty message has no options (RFC 7252 Section 4.1)")
-    precondition(number.rawValue >= lastOption, "options are written in ascending order")
-    guard length <= 65_804 else { throw CapacityError() }
-    let delta = Int(number.rawValue - lastOption)
-    let header = Self.nibble(delta) << 4 | Self.nibble(length)
-    try output.append(header)
-    try appendExtended(delta)
-    try appendExtended(length)
+    _ value: Span<UInt8>
+  ) throws(MessageWriterError) {
+    guard value.count <= 65_804 else { throw .capacity }
+    let delta = UInt32(number.rawValue) &- leastOption
+    let length = UInt32(truncatingIfNeeded: value.count)
+    // Built from its end, because its first byte belongs into the lowest place.
+    var header: UInt64 = 0
+    var count = 1
+    let lengthNibble = Self.extend(length, before: &header, &count)
+    let deltaNibble = Self.extend(delta, before: &header, &count)
+    header = header &<< 8 | UInt64(widening: deltaNibble &<< 4 | lengthNibble)
+    guard output.append(header, count: count, then: value) else { throw .capacity }
+    leastOption = UInt32(number.rawValue)
   }
 
+  /// Puts the bytes that follow the nibble of a delta or length, if any, before `header`; gives the
+  /// nibble (RFC 7252 Section 3.1).
   @inline(__always)
-  private static func nibble(_ value: Int) -> UInt8 {
-    value < 13 ? UInt8(truncatingIfNeeded: value) : value < 269 ? 13 : 14
-  }
-
-  @inline(__always)
-  private mutating func appendExtended(_ value: Int) throws(CapacityError) {
-    if value < 13 { return }
+  private static func extend(
+    _ value: UInt32,
+    before header: inout UInt64,
+    _ count: inout Int
+  ) -> UInt32 {
+    if value < 13 { return value }
     if value < 269 {
-      try output.append(UInt8(truncatingIfNeeded: value - 13))
-    } else {
-      try output.append(UInt8(truncatingIfNeeded: (value - 269) >> 8))
-      try output.append(UInt8(truncatingIfNeeded: value - 269))
+      header = header &<< 8 | UInt64(widening: value &- 13)
+      count &+= 1
+      return 13
     }
+    let rest = UInt16(truncatingIfNeeded: value &- 269)
+    header = header &<< 16 | UInt64(widening: rest.byteSwapped)
+    count &+= 2
+    return 14
+  }
+
+  /// Appends an option with a number of any length.
+  @usableFromInline
+  mutating func longOption(
+    _ number: OptionNumber,
+    uint value: UInt64
+  ) throws(MessageWriterError) {
+    let length = (71 &- value.leadingZeroBitCount) &>> 3
+    var bytes = InlineArray<8, UInt8>(repeating: 0)
+    for index in bytes.indices {
+      bytes[index] = UInt8(
+        truncatingIfNeeded: value &>> UInt64(widening: UInt8(truncatingIfNeeded: 56 &- index &* 8))
+      )
+    }
+    try longOption(number, bytes.span.extracting(8 - length..<8))
   }
 }
 

@@ -31,57 +31,57 @@ public struct OptionNumber: RawRepresentable, Hashable, Sendable {
 
 extension OptionNumber {
   /// 1 If-Match.
-  public static let ifMatch = OptionNumber(1)
+  @inlinable public static var ifMatch: OptionNumber { OptionNumber(1) }
   /// 3 Uri-Host.
-  public static let uriHost = OptionNumber(3)
+  @inlinable public static var uriHost: OptionNumber { OptionNumber(3) }
   /// 4 ETag.
-  public static let eTag = OptionNumber(4)
+  @inlinable public static var eTag: OptionNumber { OptionNumber(4) }
   /// 5 If-None-Match.
-  public static let ifNoneMatch = OptionNumber(5)
+  @inlinable public static var ifNoneMatch: OptionNumber { OptionNumber(5) }
   /// 6 Observe (RFC 7641).
-  public static let observe = OptionNumber(6)
+  @inlinable public static var observe: OptionNumber { OptionNumber(6) }
   /// 7 Uri-Port.
-  public static let uriPort = OptionNumber(7)
+  @inlinable public static var uriPort: OptionNumber { OptionNumber(7) }
   /// 8 Location-Path.
-  public static let locationPath = OptionNumber(8)
+  @inlinable public static var locationPath: OptionNumber { OptionNumber(8) }
   /// 11 Uri-Path.
-  public static let uriPath = OptionNumber(11)
+  @inlinable public static var uriPath: OptionNumber { OptionNumber(11) }
   /// 12 Content-Format.
-  public static let contentFormat = OptionNumber(12)
+  @inlinable public static var contentFormat: OptionNumber { OptionNumber(12) }
   /// 14 Max-Age.
-  public static let maxAge = OptionNumber(14)
+  @inlinable public static var maxAge: OptionNumber { OptionNumber(14) }
   /// 15 Uri-Query.
-  public static let uriQuery = OptionNumber(15)
+  @inlinable public static var uriQuery: OptionNumber { OptionNumber(15) }
   /// 16 Hop-Limit (RFC 8768).
-  public static let hopLimit = OptionNumber(16)
+  @inlinable public static var hopLimit: OptionNumber { OptionNumber(16) }
   /// 17 Accept.
-  public static let accept = OptionNumber(17)
+  @inlinable public static var accept: OptionNumber { OptionNumber(17) }
   /// 20 Location-Query.
-  public static let locationQuery = OptionNumber(20)
+  @inlinable public static var locationQuery: OptionNumber { OptionNumber(20) }
   /// 23 Block2 (RFC 7959).
-  public static let block2 = OptionNumber(23)
+  @inlinable public static var block2: OptionNumber { OptionNumber(23) }
   /// 27 Block1 (RFC 7959).
-  public static let block1 = OptionNumber(27)
+  @inlinable public static var block1: OptionNumber { OptionNumber(27) }
   /// 28 Size2 (RFC 7959).
-  public static let size2 = OptionNumber(28)
+  @inlinable public static var size2: OptionNumber { OptionNumber(28) }
   /// 35 Proxy-Uri.
-  public static let proxyURI = OptionNumber(35)
+  @inlinable public static var proxyURI: OptionNumber { OptionNumber(35) }
   /// 39 Proxy-Scheme.
-  public static let proxyScheme = OptionNumber(39)
+  @inlinable public static var proxyScheme: OptionNumber { OptionNumber(39) }
   /// 60 Size1.
-  public static let size1 = OptionNumber(60)
+  @inlinable public static var size1: OptionNumber { OptionNumber(60) }
   /// 61, the token option of the platform's older SDKs (3.0 to 3.2); critical.
-  public static let legacyPlatformToken = OptionNumber(61)
+  @inlinable public static var legacyPlatformToken: OptionNumber { OptionNumber(61) }
   /// 252 Echo (RFC 9175).
-  public static let echo = OptionNumber(252)
+  @inlinable public static var echo: OptionNumber { OptionNumber(252) }
   /// 258 No-Response (RFC 7967).
-  public static let noResponse = OptionNumber(258)
+  @inlinable public static var noResponse: OptionNumber { OptionNumber(258) }
   /// 292 Request-Tag (RFC 9175).
-  public static let requestTag = OptionNumber(292)
+  @inlinable public static var requestTag: OptionNumber { OptionNumber(292) }
   /// 2088, the token that `/auth` gave (device guide 3.6); elective, safe to forward.
-  public static let platformToken = OptionNumber(2088)
+  @inlinable public static var platformToken: OptionNumber { OptionNumber(2088) }
   /// 2089, the encrypted sequence number of a report (device guide 3.6); critical, safe to forward.
-  public static let platformSequence = OptionNumber(2089)
+  @inlinable public static var platformSequence: OptionNumber { OptionNumber(2089) }
   /// 2090, the platform's message id (device guide 3.6); elective, unsafe to forward.
-  public static let platformMessageID = OptionNumber(2090)
+  @inlinable public static var platformMessageID: OptionNumber { OptionNumber(2090) }
 }

@@ -33,49 +33,49 @@ public struct OptionView: ~Escapable {
 /// Walks the options of a checked message; it neither throws nor traps.
 @frozen
 public struct OptionIterator: ~Escapable {
+  /// The message up to where its options end.
   @usableFromInline
   let bytes: Span<UInt8>
   @usableFromInline
-  let end: Int
-  @usableFromInline
   var offset: Int
   @usableFromInline
-  var number: Int
+  var number: UInt32
 
   @inlinable
   @_lifetime(copy bytes)
-  init(_ bytes: Span<UInt8>, from start: Int, to end: Int) {
+  init(_ bytes: Span<UInt8>, from start: Int) {
     self.bytes = bytes
-    self.end = end
-    self.offset = start
-    self.number = 0
+    offset = start
+    number = 0
   }
 
   /// The next option, or `nil` after the last.
   @inlinable
+  @inline(__always)
   @_lifetime(copy self)
   public mutating func next() -> OptionView? {
-    guard offset < end else { return nil }
-    let header = bytes[offset]
-    offset += 1
-    number += extended(Int(header >> 4))
-    let length = extended(Int(header & 0x0F))
-    let value = bytes.extracting(offset..<offset + length)
-    offset += length
+    // Whatever the bytes are, the walk stays within them; with those of a checked message none of
+    // the guards but the first ever ends it.
+    guard let header = bytes.byte(at: offset) else { return nil }
+    var start = offset &+ 1
+    var delta = Int(header &>> 4)
+    var length = Int(header & 0x0F)
+    if header >= 0xD0 {
+      guard let extended = bytes.extended(header &>> 4, at: &start) else { return nil }
+      delta = extended
+    }
+    if length >= 13 {
+      guard let extended = bytes.extended(header & 0x0F, at: &start) else { return nil }
+      length = extended
+    }
+    offset = start &+ length
+    guard UInt(bitPattern: offset) <= UInt(bitPattern: bytes.count) else { return nil }
+    number &+= UInt32(truncatingIfNeeded: delta)
+    // SAFETY: `start` follows a byte that is there, and `length`, no less than 0, ends within them.
+    let value = unsafe bytes.slice(from: start, count: length)
     return OptionView(
       number: OptionNumber(rawValue: UInt16(truncatingIfNeeded: number)),
       value: value
     )
-  }
-
-  @inlinable
-  mutating func extended(_ nibble: Int) -> Int {
-    if nibble < 13 { return nibble }
-    if nibble == 13 {
-      offset += 1
-      return Int(bytes[offset - 1]) + 13
-    }
-    offset += 2
-    return (Int(bytes[offset - 2]) << 8 | Int(bytes[offset - 1])) + 269
   }
 }

@@ -3,7 +3,7 @@ public import ConstrainedCore
 /// What matches a response to its request, 0 to 8 opaque bytes (RFC 7252 Section 5.3.1).
 @frozen
 public struct Token: Hashable, Sendable {
-  /// The bytes, the first one in the highest place in use.
+  /// The bytes, the first one in the lowest place; the places not in use are zero.
   @usableFromInline
   let bits: UInt64
 
@@ -25,7 +25,7 @@ public struct Token: Hashable, Sendable {
   /// The 4 bytes of `value`, the highest first.
   @inlinable
   public init(_ value: UInt32) {
-    self.init(bits: UInt64(widening: value), count: 4)
+    self.init(bits: UInt64(widening: value.byteSwapped), count: 4)
   }
 
   /// The token of those bytes; `nil` when there are more than 8.
@@ -33,7 +33,9 @@ public struct Token: Hashable, Sendable {
   public init?(_ bytes: Span<UInt8>) {
     guard bytes.count <= 8 else { return nil }
     var bits: UInt64 = 0
-    for index in bytes.indices { bits = bits &<< 8 | UInt64(widening: bytes[index]) }
+    for index in bytes.indices {
+      bits |= UInt64(widening: bytes[index]) &<< UInt64(widening: UInt8(index * 8))
+    }
     self.init(bits: bits, count: bytes.count)
   }
 
@@ -41,6 +43,6 @@ public struct Token: Hashable, Sendable {
   @inlinable
   public subscript(index: Int) -> UInt8 {
     precondition(index >= 0 && index < count, "a token's index lies within its bytes")
-    return UInt8(truncatingIfNeeded: bits &>> UInt64(widening: UInt8((count - 1 - index) * 8)))
+    return UInt8(truncatingIfNeeded: bits &>> UInt64(widening: UInt8(index * 8)))
   }
 }

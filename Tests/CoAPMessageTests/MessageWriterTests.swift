@@ -89,6 +89,91 @@ struct MessageWriterTests {
     }
   }
 
+  @Test(arguments: 0...8)
+  func `a token of any length comes back in its order`(length: Int) throws {
+    let bytes = (0..<length).map { UInt8($0 + 1) }
+    let made = Token(bytes.span)
+    let token = try #require(made)
+    for spare in 0...8 {
+      var buffer = [UInt8](repeating: 0xA5, count: 4 + length + spare)
+      let writer = try MessageWriter(
+        buffer.mutableSpan,
+        type: .nonConfirmable,
+        code: .get,
+        messageID: 0x1234,
+        token: token
+      )
+      let count = writer.count
+      #expect(Array(buffer[..<count]) == [0x50 | UInt8(length), 0x01, 0x12, 0x34] + bytes)
+      let read = try MessageView(buffer.span.extracting(0..<count))
+      #expect(read.token == token)
+      #expect(read.tokenLength == length)
+      #expect((0..<length).map { token[$0] } == bytes)
+    }
+    #expect(throws: MessageWriterError.capacity) {
+      var buffer = [UInt8](repeating: 0xA5, count: 3 + length)
+      _ = try MessageWriter(
+        buffer.mutableSpan,
+        type: .nonConfirmable,
+        code: .get,
+        messageID: 0x1234,
+        token: token
+      )
+    }
+  }
+
+  /// Writes one option after 4 bytes of header, into that much storage.
+  func option(
+    _ number: UInt16,
+    _ value: [UInt8],
+    isNumber: Bool,
+    capacity: Int
+  ) throws -> [UInt8] {
+    var buffer = [UInt8](repeating: 0xA5, count: capacity)
+    var writer = try MessageWriter(
+      buffer.mutableSpan,
+      type: .confirmable,
+      code: .post,
+      messageID: 1,
+      token: Token()
+    )
+    let number = OptionNumber(rawValue: number)
+    do throws(MessageWriterError) {
+      if isNumber {
+        try writer.option(number, uint: value.reduce(0) { $0 << 8 | UInt64($1) })
+      } else {
+        try writer.option(number, value.span)
+      }
+    } catch {
+      #expect(error == .capacity)
+    }
+    let count = writer.count
+    return Array(buffer[4..<count])
+  }
+
+  @Test(arguments: [1, 12, 13, 268, 269, 65535] as [UInt16], [false, true])
+  func `an option is written alike with much room and with just enough`(
+    number: UInt16,
+    isNumber: Bool
+  ) throws {
+    for length in isNumber ? Array(0...8) : Array(0...40) + [268, 269, 300] {
+      let value = (0..<length).map { UInt8(truncatingIfNeeded: $0 + 1) }
+      let ample = try option(number, value, isNumber: isNumber, capacity: 4 + length + 64)
+      #expect(Array(ample.suffix(length)) == value)
+      let message = try parts(of: hex("40 02 00 01") + ample)
+      #expect(message.0 == [.init(number: number, value: value)])
+      for spare in 0..<9 {
+        let capacity = 4 + ample.count + spare
+        let tight = try option(number, value, isNumber: isNumber, capacity: capacity)
+        #expect(tight == ample)
+      }
+      for missing in 1...ample.count {
+        let capacity = 4 + ample.count - missing
+        #expect(try option(number, value, isNumber: isNumber, capacity: capacity).isEmpty)
+      }
+    }
+  }
+
   @Test func `the platform's options have the properties of their numbers`() {
     #expect(!OptionNumber.platformToken.isCritical)
     #expect(!OptionNumber.platformToken.isUnsafeToForward)

@@ -1,0 +1,91 @@
+extension MessageView {
+  /// Where the options end: at the payload marker or at the end of the message; `nil` when something
+  /// is wrong, or so unusual that `checking` has to decide.
+  @inlinable
+  @inline(__always)
+  static func quickOptionsEnd(_ bytes: Span<UInt8>, _ header: UInt32) -> Int? {
+    // Version 1 and TKL without the type between them: 0x40 to 0x48.
+    let tokenLength = (header &>> 24 & 0xCF) &- 0x40
+    guard tokenLength <= 8, header & 0x00FF_0000 != 0 else {
+      return bytes.count == 4 && tokenLength == 0 ? 4 : nil
+    }
+    var offset = 4 &+ Int(truncatingIfNeeded: tokenLength)
+    var extendedDeltas = 0
+    while let first = bytes.byte(at: offset) {
+      offset &+= 1
+      if first >= 0xD0 {
+        if first >= 0xF0 {
+          guard first == 0xFF else { return nil }
+          guard offset < bytes.count else { return nil }
+          offset &-= 1
+          break
+        }
+        guard let delta = bytes.extended(first &>> 4, at: &offset) else { return nil }
+        extendedDeltas &+= delta
+      }
+      let length = Int(first & 0x0F)
+      if length < 13 {
+        offset &+= length
+        continue
+      }
+      guard length != 15, let extended = bytes.extended(first & 0x0F, at: &offset) else {
+        return nil
+      }
+      offset &+= extended
+    }
+    // A delta within the first byte is at most 12: in 4,000 bytes these add up to less than 48,000,
+    // and so only the others can make a number too high.
+    guard UInt(bitPattern: offset) <= UInt(bitPattern: bytes.count), bytes.count <= 4_000,
+      extendedDeltas <= 0xFFFF - 48_000
+    else { return nil }
+    return offset
+  }
+
+  /// The message in `bytes`, checked byte by byte.
+  @usableFromInline
+  @inline(never)
+  @_lifetime(copy bytes)
+  static func checking(_ bytes: Span<UInt8>) throws(MessageFormatError) -> MessageView {
+    let end = try checkedOptionsEnd(bytes)
+    return MessageView(checked: bytes, optionsEnd: end, header: bytes.firstFourBytes)
+  }
+
+  /// Where the options end, after every check of the format.
+  static func checkedOptionsEnd(_ bytes: Span<UInt8>) throws(MessageFormatError) -> Int {
+    guard bytes.count >= 4 else { throw .truncatedHeader(length: bytes.count) }
+    let first = bytes[0]
+    guard first >> 6 == 1 else { throw .unknownVersion(first >> 6) }
+    let tokenLength = Int(first & 0x0F)
+    guard tokenLength <= 8 else { throw .reservedTokenLength(first & 0x0F) }
+    guard bytes.count >= 4 + tokenLength else { throw .truncatedToken }
+    if bytes[1] == 0 {
+      // RFC 7252 Section 4.1: an Empty message has TKL 0 and no bytes after the Message ID.
+      guard tokenLength == 0 else { throw .emptyMessageWithToken }
+      guard bytes.count == 4 else { throw .emptyMessageWithData }
+    }
+    var offset = 4 + tokenLength
+    var number = 0
+    while offset < bytes.count {
+      let option = offset
+      let first = bytes[option]
+      offset += 1
+      if first == 0xFF {
+        guard offset < bytes.count else { throw .payloadMarkerWithoutPayload(offset: option) }
+        return option
+      }
+      guard first < 0xF0 else { throw .reservedOptionDelta(offset: option) }
+      guard let delta = bytes.value(of: first >> 4, at: &offset) else {
+        throw .truncatedOptionDelta(offset: option)
+      }
+      guard first & 0x0F != 15 else { throw .reservedOptionLength(offset: option) }
+      guard let length = bytes.value(of: first & 0x0F, at: &offset) else {
+        throw .truncatedOptionLength(offset: option)
+      }
+      number += delta
+      guard number <= 0xFFFF else { throw .optionNumberOverflow(offset: option) }
+      guard length <= bytes.count - offset else { throw .truncatedOptionValue(offset: option) }
+      offset += length
+    }
+    return offset
+  }
+}
