@@ -5,6 +5,7 @@
 # make lint       formatting, documentation comments, imports that Package.swift does not declare
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
 # make allocations  heap allocations for one report after the first, counted by valgrind: must be 0
+# make bench      the codec beside a floor in C and libcoap, and what a report costs: one table each
 # make fuzz SECONDS=60  each fuzzer of Tests/Fuzzing for so long, under address sanitizer
 
 SHELL := /bin/bash
@@ -12,7 +13,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 STRICT := --explicit-target-dependency-import-check error
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Tier0Proof
 
-.PHONY: all deps peers build demo test lint embedded allocations fuzz clean
+.PHONY: all deps peers build demo test lint embedded allocations bench fuzz clean
 
 all: build
 
@@ -41,7 +42,7 @@ test: deps peers
 	swift test $(STRICT)
 
 lint:
-	swift format lint --strict --recursive Package.swift Sources Tests
+	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
 
 # The proof: with -no-allocations any heap allocation is a compile error. Tier0Proof uses the generic
 # code of the other targets with concrete types, without which it would not be compiled at all.
@@ -68,5 +69,19 @@ fuzz: deps
 	@command -v python3 >/dev/null || { echo "python3 is missing: it writes the first inputs" >&2; exit 1; }
 	Tests/Fuzzing/run.sh $(SECONDS)
 
+bench: deps
+	@pkg-config --exists libcoap-3-notls 2>/dev/null || { echo "installing libcoap3-dev"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy libcoap3-dev; }
+	swift build -c release --package-path Benchmarks
+	swift build $(STRICT) --product device-probe -c release --traits Embedded --scratch-path .build-embedded
+	swift build $(STRICT) --product ordinary-probe -c release
+	swift build $(STRICT) --product ordinary-probe -c release --scratch-path .build-specialised \
+	  -Xswiftc -cross-module-optimization
+	Benchmarks/race.sh
+	@echo
+	@Benchmarks/report.sh "Embedded, as on a module" .build-embedded/release/device-probe \
+	  "ordinary, -Xswiftc -cross-module-optimization" .build-specialised/release/ordinary-probe \
+	  "ordinary" .build/release/ordinary-probe
+
 clean:
-	rm -rf .build .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz
+	rm -rf .build .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-specialised Benchmarks/.build

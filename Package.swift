@@ -228,8 +228,8 @@ let package = Package(
     .target(
       name: "ProbeDevice",
       dependencies: [
-        "ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "SymmetricSecurity", "UDPTransport",
-        "DeviceSession", "CPOSIX",
+        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "AliyunIoT", "OpenSSLSupport",
+        "SymmetricSecurity", "UDPTransport", "DeviceSession", "CPOSIX",
       ],
       path: "Tests/ProbeDevice",
       exclude: ["allocations.sh"],

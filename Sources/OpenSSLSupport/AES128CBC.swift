@@ -12,15 +12,15 @@ public struct AES128CBC: ~Copyable {
 
   private let encryption: OpaquePointer
   private let decryption: OpaquePointer
-  private let vector: InlineArray<16, UInt8>
+  private let vector: Block
 
   /// The block that each context chains the next one to: the last ciphertext, at first the vector.
   ///
   /// A message starts over from the vector. To set it anew in the context costs thousands of
   /// instructions, and to take the difference out of the first block 16: CBC adds the chained block
   /// by exclusive or, so that (block + vector + chained) + chained is block + vector.
-  private var encryptionChain: InlineArray<16, UInt8>
-  private var decryptionChain: InlineArray<16, UInt8>
+  private var encryptionChain: Block
+  private var decryptionChain: Block
 
   /// Makes the contexts.
   ///
@@ -34,8 +34,8 @@ public struct AES128CBC: ~Copyable {
       unsafe EVP_CIPHER_CTX_free(encryption)
       throw .fromQueue()
     }
-    var start = InlineArray<16, UInt8>(repeating: 0)
-    for index in 0..<16 { start[index] = vector[index] }
+    // SAFETY: the vector's 16 bytes were checked.
+    let start = unsafe vector.withUnsafeBytes { unsafe Block($0, at: 0) }
     self.vector = start
     encryptionChain = start
     decryptionChain = start
@@ -61,18 +61,23 @@ public struct AES128CBC: ~Copyable {
     let sealed = Self.sealedCount(count)
     guard output.remaining >= sealed else { return false }
     let padding = UInt8(truncatingIfNeeded: sealed - count)
-    let (vector, chain) = (vector, encryptionChain)
+    let difference = vector ^ encryptionChain
     let context = unsafe encryption
-    var last = InlineArray<16, UInt8>(repeating: 0)
+    var last = vector
     var isDone = false
     unsafe output.appendUnchecked { room in
       // SAFETY: the room has `sealed` bytes or more, 16 at least. EVP_CipherUpdate works in place
       // when input and output are the same, and gives as many whole blocks as it gets.
-      for index in 0..<count { unsafe room[index] = plaintext[index] }
+      unsafe plaintext.withUnsafeBufferPointer { source in
+        if let from = source.baseAddress {
+          unsafe room.baseAddress?.update(from: from, count: count)
+        }
+      }
       for index in count..<sealed { unsafe room[index] = padding }
-      for index in 0..<16 { unsafe room[index] ^= vector[index] ^ chain[index] }
+      let bytes = UnsafeMutableRawBufferPointer(room)
+      unsafe (Block(UnsafeRawBufferPointer(bytes), at: 0) ^ difference).store(in: bytes, at: 0)
       isDone = unsafe Self.update(context, room.baseAddress, room.baseAddress, sealed)
-      for index in 0..<16 { unsafe last[index] = room[sealed - 16 + index] }
+      last = unsafe Block(UnsafeRawBufferPointer(bytes), at: sealed - Self.blockSize)
       return isDone ? sealed : 0
     }
     guard isDone else {
@@ -96,15 +101,23 @@ public struct AES128CBC: ~Copyable {
     let count = ciphertext.count
     guard count > 0, count % Self.blockSize == 0, output.remaining >= count else { return false }
     let start = output.count
-    let (vector, chain) = (vector, decryptionChain)
+    let difference = vector ^ decryptionChain
     let context = unsafe decryption
+    var last = vector
     var isDone = false
     unsafe output.appendUnchecked { room in
       // SAFETY: the room has `count` bytes or more, 16 at least, and is not where the ciphertext lies.
-      isDone = unsafe ciphertext.withUnsafeBufferPointer { source in
-        unsafe Self.update(context, room.baseAddress, source.baseAddress, count)
+      unsafe ciphertext.withUnsafeBytes { source in
+        isDone = unsafe Self.update(
+          context,
+          room.baseAddress,
+          source.assumingMemoryBound(to: UInt8.self).baseAddress,
+          count
+        )
+        last = unsafe Block(source, at: count - Self.blockSize)
       }
-      for index in 0..<16 { unsafe room[index] ^= vector[index] ^ chain[index] }
+      let bytes = UnsafeMutableRawBufferPointer(room)
+      unsafe (Block(UnsafeRawBufferPointer(bytes), at: 0) ^ difference).store(in: bytes, at: 0)
       return isDone ? count : 0
     }
     guard isDone else {
@@ -113,7 +126,7 @@ public struct AES128CBC: ~Copyable {
       try unsafe restart(decryption)
       throw error
     }
-    for index in 0..<16 { decryptionChain[index] = ciphertext[count - 16 + index] }
+    decryptionChain = last
     let padding = Self.padding(of: output.written.extracting(droppingFirst: start))
     output.truncate(to: padding == 0 ? start : start + count - padding)
     return padding != 0
@@ -160,9 +173,19 @@ public struct AES128CBC: ~Copyable {
 
   /// Sets the vector in a context.
   private func restart(_ context: OpaquePointer) throws(OpenSSLError) {
+    var bytes = InlineArray<16, UInt8>(repeating: 0)
+    var span = bytes.mutableSpan
     // SAFETY: the vector has 16 bytes, which is what the cipher reads.
-    let ready = unsafe vector.span.withUnsafeBufferPointer {
-      unsafe EVP_CipherInit_ex(context, nil, nil, nil, $0.baseAddress, -1)
+    let ready = unsafe span.withUnsafeMutableBytes { bytes in
+      unsafe vector.store(in: bytes, at: 0)
+      return unsafe EVP_CipherInit_ex(
+        context,
+        nil,
+        nil,
+        nil,
+        bytes.assumingMemoryBound(to: UInt8.self).baseAddress,
+        -1
+      )
     }
     guard ready == 1 else { throw .fromQueue() }
   }
@@ -178,5 +201,35 @@ public struct AES128CBC: ~Copyable {
     // SAFETY: both callers pass `count` bytes to read and room for `count` bytes.
     let status = unsafe EVP_CipherUpdate(context, output, &made, input, Int32(count))
     return status == 1 && Int(made) == count
+  }
+}
+
+/// A block of 16 bytes as two numbers, in the machine's own order.
+private struct Block {
+  private var first: UInt64
+  private var second: UInt64
+
+  private init(_ first: UInt64, _ second: UInt64) {
+    self.first = first
+    self.second = second
+  }
+
+  /// Reads the block; there must be 16 bytes from `offset` on.
+  init(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+    // SAFETY: the caller has 16 bytes there.
+    first = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+    second = unsafe bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
+  }
+
+  /// Writes the block; there must be 16 bytes from `offset` on.
+  func store(in bytes: UnsafeMutableRawBufferPointer, at offset: Int) {
+    // SAFETY: the caller has 16 bytes there.
+    unsafe bytes.storeBytes(of: first, toByteOffset: offset, as: UInt64.self)
+    unsafe bytes.storeBytes(of: second, toByteOffset: offset + 8, as: UInt64.self)
+  }
+
+  /// Both blocks added without carry.
+  static func ^ (left: Block, right: Block) -> Block {
+    Block(left.first ^ right.first, left.second ^ right.second)
   }
 }
