@@ -47,6 +47,7 @@ extension AuthenticationAnswerError: CustomStringConvertible {
     case .random: "the answer to /auth has no random of 1 to 32 bytes"
     case .sequenceOffset: "the answer to /auth has no usable seqOffset"
     case .repeated: "the answer to /auth has a member twice"
+    case .incomplete: "the answer to /auth comes in blocks"
     }
   }
 }

@@ -87,4 +87,6 @@ public enum AuthenticationAnswerError: Error, Equatable, Sendable {
   case sequenceOffset
   /// A member comes twice; which one holds cannot be known.
   case repeated
+  /// The answer is the first block of a longer body (RFC 7959).
+  case incomplete
 }

@@ -108,6 +108,7 @@ extension DeviceSession where Security: ~Copyable {
       return
     }
     do throws(AuthenticationFailure) {
+      if message.block(.block2)?.isMore == true { throw .unusableAnswer(.incomplete) }
       try adopt(message.payload)
     } catch {
       failAuthentication(error, at: now)

@@ -178,4 +178,17 @@ struct HostileAnswerTests {
     world.intercept = { answer(to: $0, .continue) }
     #expect(try world.report("b")?.outcome == .rejected)
   }
+
+  @Test func `the first block of an auth answer is not taken for all of it`() throws {
+    var world = try World()
+    world.intercept = {
+      answer(
+        to: $0,
+        .content,
+        payload: Array(HostileAnswerTests.good.utf8),
+        options: [(.block2, [0x0E])]
+      )
+    }
+    #expect(try world.report("a")?.outcome == .unauthenticated(.unusableAnswer(.incomplete)))
+  }
 }
