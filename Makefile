@@ -52,7 +52,7 @@ embedded: deps
 	  swift build $(STRICT) --target $$target --triple armv7em-none-none-eabi -c release --traits Embedded \
 	    --scratch-path .build-armv7em -Xswiftc -wmo -Xswiftc -no-allocations || exit 1; \
 	done
-	@echo "x86_64, no allocations: Tier0Proof"
+	@echo "x86_64, no allocations: all of tier 0, through Tier0Proof"
 	swift build $(STRICT) --target Tier0Proof -c release --traits Embedded --scratch-path .build-proof \
 	  -Xswiftc -wmo -Xswiftc -no-allocations
 	@echo "x86_64 Linux, tiers 0 to 2: device-probe"
