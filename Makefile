@@ -66,7 +66,8 @@ allocations: embedded build
 
 SECONDS := 60
 fuzz: deps
-	@command -v python3 >/dev/null || { echo "python3 is missing: it writes the first inputs" >&2; exit 1; }
+	@command -v python3 >/dev/null || { echo "installing python3"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy python3; }
 	Tests/Fuzzing/run.sh $(SECONDS)
 
 bench: deps
