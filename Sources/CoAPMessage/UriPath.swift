@@ -6,13 +6,16 @@ extension MessageWriter {
   /// A leading slash is not a segment, and neither is a trailing one, which the platform's own
   /// client drops too. The bytes are taken as they stand, not percent-decoded.
   public mutating func path(_ path: Span<UInt8>) throws(MessageWriterError) {
-    var start = 0
-    if path.count > 0, path[0] == UInt8(ascii: "/") { start = 1 }
+    let slash = UInt8(ascii: "/")
+    let dot = UInt8(ascii: ".")
+    var start = path.byte(at: 0) == slash ? 1 : 0
     while start < path.count {
       var end = start
-      while end < path.count, path[end] != UInt8(ascii: "/") { end += 1 }
+      while let byte = path.byte(at: end), byte != slash { end &+= 1 }
       let segment = path.extracting(start..<end)
-      guard !segment.isEqual(to: "."), !segment.isEqual(to: "..") else { throw .dotSegment }
+      if path.byte(at: start) == dot, segment.count <= 2 {
+        guard segment.count == 2, segment[1] != dot else { throw .dotSegment }
+      }
       try option(.uriPath, segment)
       start = end + 1
     }

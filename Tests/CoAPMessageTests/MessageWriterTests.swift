@@ -26,14 +26,15 @@ struct MessageWriterTests {
 
   @Test(arguments: [
     ("/a/b", "/a/b"), ("a/b", "/a/b"), ("/a/b/", "/a/b"), ("", "/"), ("/", "/"),
-    ("/a//b", "/a//b"), ("/a b", "/a%20b"), ("/a?b", "/a%3Fb"), ("/é", "/%C3%A9"),
+    ("/a//b", "/a//b"), ("/a b", "/a%20b"), ("/a?b", "/a%3Fb"), ("/é", "/%C3%A9"), ("/.a", "/.a"),
+    ("/a.", "/a."), ("/...", "/..."),
     ("/topic/a1GFjLP3xxC/device/pub", "/topic/a1GFjLP3xxC/device/pub"),
   ])
   func `a path becomes Uri-Path options and comes back`(input: String, expected: String) throws {
     #expect(try path(input) == expected)
   }
 
-  @Test(arguments: ["/.", "/..", "/a/../b", "."])
+  @Test(arguments: ["/.", "/..", "/a/../b", ".", "/a/.", "/./a"])
   func `a dot segment is refused`(input: String) {
     #expect(throws: MessageWriterError.dotSegment) { try path(input) }
   }
