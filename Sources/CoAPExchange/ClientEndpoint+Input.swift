@@ -199,7 +199,8 @@ extension ClientEndpoint {
     // Under a token of its own, so that a second answer to the first request is not taken for its
     // answer (RFC 9175 Section 4); an observation lives by its token.
     let token = slots[index].observation == nil ? tokens.next() : slots[index].token
-    guard slots[index].change(changes, token: token) else { return false }
+    guard requests[index].change(changes, token: token) else { return false }
+    slots[index].token = token
     slots[index].hasEchoed = true
     slots[index].queue()
     return true

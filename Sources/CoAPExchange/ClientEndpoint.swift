@@ -19,7 +19,9 @@ public struct ClientEndpoint<
   let maxMessageSize: Int,
   let maxDuplicates: Int
 >: ~Copyable {
-  var slots: InlineArray<maxExchanges, Exchange<maxMessageSize>>
+  var slots: InlineArray<maxExchanges, Exchange>
+  /// The bytes of each slot's request.
+  var requests: InlineArray<maxExchanges, KeptRequest<maxMessageSize>>
   let parameters: TransmissionParameters
   var adaptiveTimeout: AdaptiveTimeout?
   var messageIDs: MessageIDSource
@@ -45,6 +47,7 @@ public struct ClientEndpoint<
     self.parameters = parameters
     adaptiveTimeout = isAdaptive ? AdaptiveTimeout(parameters) : nil
     slots = InlineArray(repeating: Exchange())
+    requests = InlineArray(repeating: KeptRequest())
     messageIDs = MessageIDSource(random: random)
     tokens = TokenSource(key: tokenKey)
   }
@@ -59,7 +62,7 @@ public struct ClientEndpoint<
   /// Where the first exchange of that kind is.
   ///
   /// `Sequence.first(where:)` would allocate on a 32-bit machine.
-  func firstSlot(where matches: (borrowing Exchange<maxMessageSize>) -> Bool) -> Int? {
+  func firstSlot(where matches: (borrowing Exchange) -> Bool) -> Int? {
     for index in slots.indices where matches(slots[index]) { return index }
     return nil
   }
@@ -91,7 +94,7 @@ extension ClientEndpoint {
     let index = try keep(code, type, token, parameters, build)
     slots[index].begin(ExchangeID(number: nextNumber), random: random)
     nextNumber &+= 1
-    slots[index].readRequest()
+    slots[index].read(requests[index].bytes)
     return slots[index].id
   }
 
@@ -128,10 +131,10 @@ extension ClientEndpoint {
     else { throw .notAnObservation }
     var changes = OptionChanges()
     changes.set(.observe, uint: 1)
-    guard slots[index].change(changes, token: slots[index].token) else {
+    guard requests[index].change(changes, token: slots[index].token) else {
       throw .message(.capacity)
     }
-    slots[index].makeConfirmable()
+    slots[index].isConfirmable = true
     slots[index].isCancelling = true
     slots[index].queue()
   }
@@ -152,17 +155,7 @@ extension ClientEndpoint {
     guard let index = firstSlot(where: { $0.phase == .free }) else { throw .tableFull }
     if code != .empty, firstSlot(where: { $0.uses(token) }) != nil { throw .tokenInUse }
     do throws(MessageWriterError) {
-      try slots[index].message.fill { (storage) throws(MessageWriterError) in
-        var writer = try MessageWriter(
-          storage,
-          type: type,
-          code: code,
-          messageID: 0,
-          token: token
-        )
-        try build(&writer)
-        return writer.count
-      }
+      try requests[index].write(code, type, token, build)
     } catch {
       throw .message(error)
     }
@@ -171,30 +164,6 @@ extension ClientEndpoint {
     slots[index].parameters = parameters ?? self.parameters
     slots[index].hasOwnParameters = parameters != nil
     return index
-  }
-}
-
-extension Exchange {
-  /// Finds out what the request asks of the exchange.
-  mutating func readRequest() {
-    do throws(MessageFormatError) {
-      let request = try MessageView(message.bytes)
-      var options = request.options
-      while let option = options.next(), option.number.rawValue <= OptionNumber.noResponse.rawValue
-      {
-        if option.number == .noResponse {
-          unwanted = UInt32(truncatingIfNeeded: option.uintValue ?? 0)
-        }
-        // RFC 7641 Section 2: a GET with Observe 0 registers; RFC 8132 adds FETCH.
-        if option.number == .observe, option.uintValue == 0,
-          request.code == .get || request.code == .fetch
-        {
-          observation = Observation()
-        }
-      }
-    } catch {
-      preconditionFailure("what a MessageWriter writes is a message")
-    }
   }
 }
 
@@ -230,7 +199,7 @@ extension ClientEndpoint {
         slots[index].deadline = slots[index].givesUpAt
         continue
       }
-      try send(slots[index].message.bytes)
+      try send(requests[index].bytes)
       slots[index].recordTransmission(at: now)
       noteUnanswered(index, at: now)
       return .request(slots[index].id, attempt: slots[index].transmissions)
@@ -316,12 +285,9 @@ extension ClientEndpoint {
       timeout = parameters.initialTimeout(random: random, base: base)
       growth = AdaptiveTimeout.growth(of: base)
     }
-    slots[index].start(
-      messageID: messageIDs.take(until: now + lifetime),
-      timeout: timeout,
-      growth: growth,
-      at: now
-    )
+    let messageID = messageIDs.take(until: now + lifetime)
+    requests[index].start(messageID: messageID, isConfirmable: slots[index].isConfirmable)
+    slots[index].start(messageID: messageID, timeout: timeout, growth: growth, at: now)
   }
 
   /// RFC 7252 Section 4.7: to a server that does not answer, no more than PROBING_RATE is sent.
@@ -330,7 +296,7 @@ extension ClientEndpoint {
   /// transmission until an answer shows that the server is there.
   private mutating func noteUnanswered(_ index: Int, at now: Instant) {
     guard !slots[index].isConfirmable else { return }
-    let bytes = Int64(widening: UInt32(truncatingIfNeeded: slots[index].message.count))
+    let bytes = Int64(widening: UInt32(truncatingIfNeeded: requests[index].count))
     let pause = Milliseconds(bytes * 1_000 / slots[index].parameters.probingRate)
     probingUntil = max(probingUntil, now) + pause
   }

@@ -1,9 +1,8 @@
 internal import CoAPMessage
 internal import ConstrainedCore
 
-/// One request on its way, with its bytes kept for retransmission, and for an observation as long as
-/// it lasts.
-struct Exchange<let maxMessageSize: Int> {
+/// Where one request stands on its way; its bytes are kept apart, in a `KeptRequest`.
+struct Exchange {
   enum Phase {
     /// The slot is not in use.
     case free
@@ -45,7 +44,6 @@ struct Exchange<let maxMessageSize: Int> {
   var growth: Int64 = 2_000
   var deadline = Instant(milliseconds: 0)
   var startedAt = Instant(milliseconds: 0)
-  var message = FixedBytes<maxMessageSize>()
 
   var id: ExchangeID { ExchangeID(number: number) }
 
@@ -76,7 +74,7 @@ struct Exchange<let maxMessageSize: Int> {
   /// RFC 7967 Section 2.1: whether no answer of any class is to be sent.
   var wantsNoAnswer: Bool { unwanted & 0b11010 == 0b11010 }
 
-  /// Starts over with the request that `message` holds.
+  /// Starts over with another request.
   mutating func begin(_ id: ExchangeID, random: UInt32) {
     number = id.number
     isAnswered = false
@@ -89,6 +87,24 @@ struct Exchange<let maxMessageSize: Int> {
     isPing = false
     queue()
     self.random = random
+  }
+
+  /// Finds out what the request asks of its exchange: which answers No-Response does not want, and
+  /// whether it registers an observation.
+  mutating func read(_ bytes: Span<UInt8>) {
+    let request = viewOfOwnMessage(bytes)
+    var options = request.options
+    while let option = options.next(), option.number.rawValue <= OptionNumber.noResponse.rawValue {
+      if option.number == .noResponse {
+        unwanted = UInt32(truncatingIfNeeded: option.uintValue ?? 0)
+      }
+      // RFC 7641 Section 2: a GET with Observe 0 registers; RFC 8132 adds FETCH.
+      if option.number == .observe, option.uintValue == 0,
+        request.code == .get || request.code == .fetch
+      {
+        observation = Observation()
+      }
+    }
   }
 
   /// Waits for its turn with a message ID of its own, and with timers spread anew.
@@ -110,10 +126,6 @@ struct Exchange<let maxMessageSize: Int> {
   ) {
     self.messageID = messageID
     deadline = now
-    message.withStorage { bytes in
-      bytes[2] = UInt8(truncatingIfNeeded: messageID >> 8)
-      bytes[3] = UInt8(truncatingIfNeeded: messageID)
-    }
     self.timeout = timeout
     self.growth = growth
     phase = .awaitingAcknowledgement
@@ -168,7 +180,8 @@ struct Exchange<let maxMessageSize: Int> {
       phase = unwanted & 0b10 != 0 ? .concluded : .timedOut
     case .observing:
       if isStale {
-        makeConfirmable()
+        // One lost datagram shall not end the observation, however it began.
+        isConfirmable = true
         queue()
       } else {
         isStale = true
@@ -196,43 +209,6 @@ struct Exchange<let maxMessageSize: Int> {
     hasStaleEvent = false
     hasEchoed = false
     deadline = now + Milliseconds(Int64(widening: maxAge)) * 1_000
-  }
-
-  /// A renewal or the end of an observation asks for an acknowledgement, however the observation
-  /// began: one lost datagram shall not end it.
-  mutating func makeConfirmable() {
-    isConfirmable = true
-    message.withStorage { $0[0] &= 0xCF }
-  }
-
-  /// Puts the same request with changed options, and perhaps another token, in the place of the
-  /// request; `false`, and nothing changed, when it would not fit.
-  mutating func change(_ changes: OptionChanges, token: Token) -> Bool {
-    let old = message
-    do throws(MessageFormatError) {
-      let request = try MessageView(old.bytes)
-      do throws(MessageWriterError) {
-        try message.fill { (storage) throws(MessageWriterError) in
-          var writer = try MessageWriter(
-            storage,
-            type: request.type,
-            code: request.code,
-            messageID: 0,
-            token: token
-          )
-          try writer.options(of: request, with: changes)
-          try writer.payload(request.payload)
-          return writer.count
-        }
-        self.token = token
-        return true
-      } catch {
-        message = old
-        return false
-      }
-    } catch {
-      preconditionFailure("a kept request is a message")
-    }
   }
 
   /// Makes room for another exchange.

@@ -203,12 +203,20 @@ extension DeviceSession where Security: ~Copyable {
   private mutating func openAnswer(_ payload: Span<UInt8>) -> Bool {
     guard !payload.isEmpty else { return true }
     do throws(SecurityError) {
-      try answerStorage.write { (writer: inout ByteWriter) throws(SecurityError) in
-        try security.open(payload: payload, into: &writer)
-      }
+      try Self.open(payload, &security, into: &answerStorage)
       return true
     } catch {
       return false
+    }
+  }
+
+  private static func open(
+    _ payload: Span<UInt8>,
+    _ security: inout Security,
+    into output: inout Datagram
+  ) throws(SecurityError) {
+    try output.write { (writer: inout ByteWriter) throws(SecurityError) in
+      try security.open(payload: payload, into: &writer)
     }
   }
 

@@ -54,13 +54,9 @@ extension DeviceSession where Security: ~Copyable {
           return finishReport(.sequenceExhausted, code: nil, at: now)
         }
         report.sequence = sequence
-        try sealedSequence.write { (writer: inout ByteWriter) throws(SecurityError) in
-          try security.sealSequence(sequence, into: &writer)
-        }
+        try Self.seal(sequence, &security, into: &sealedSequence)
       }
-      try sealedPayload.write { (writer: inout ByteWriter) throws(SecurityError) in
-        try security.seal(payload: report.payload.bytes, into: &writer)
-      }
+      try Self.seal(report.payload.bytes, &security, into: &sealedPayload)
       let (format, accept, tokenOption) = (report.format, settings.accept, settings.tokenOption)
       let token = token
       report.phase = .inFlight(
@@ -79,6 +75,28 @@ extension DeviceSession where Security: ~Copyable {
       )
     } catch {
       finishReport(.unsealable(error), code: nil, at: now)
+    }
+  }
+
+  // Without `self`, whose type an ordinary build would have to look up for the closures.
+
+  private static func seal(
+    _ sequence: UInt64,
+    _ security: inout Security,
+    into output: inout FixedBytes<32>
+  ) throws(SecurityError) {
+    try output.write { (writer: inout ByteWriter) throws(SecurityError) in
+      try security.sealSequence(sequence, into: &writer)
+    }
+  }
+
+  private static func seal(
+    _ payload: Span<UInt8>,
+    _ security: inout Security,
+    into output: inout FixedBytes<1_040>
+  ) throws(SecurityError) {
+    try output.write { (writer: inout ByteWriter) throws(SecurityError) in
+      try security.seal(payload: payload, into: &writer)
     }
   }
 

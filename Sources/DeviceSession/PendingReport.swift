@@ -55,21 +55,21 @@ struct PendingReport {
 /// When the owner polls none, the oldest is dropped.
 struct EventQueue {
   private var entries = InlineArray<4, DeviceEvent?>(repeating: nil)
+  private var start = 0
   private var count = 0
 
   var isEmpty: Bool { count == 0 }
 
   mutating func append(_ event: DeviceEvent) {
     if count == entries.count { _ = removeFirst() }
-    entries[count] = event
+    entries[(start + count) % entries.count] = event
     count += 1
   }
 
   mutating func removeFirst() -> DeviceEvent? {
     guard count > 0 else { return nil }
-    let first = entries[0]
-    for index in 1..<entries.count { entries[index - 1] = entries[index] }
-    entries[entries.count - 1] = nil
+    let first = entries[start]
+    start = (start + 1) % entries.count
     count -= 1
     return first
   }
