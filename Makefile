@@ -11,6 +11,9 @@
 SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 STRICT := --explicit-target-dependency-import-check error
+# A device's program: without the Swift runtime, and without what it does not use.
+DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker --gc-sections \
+  -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Tier0Proof
 
 .PHONY: all deps peers build demo test lint embedded allocations bench fuzz clean
@@ -56,7 +59,7 @@ embedded: deps
 	swift build $(STRICT) --target Tier0Proof -c release --traits Embedded --scratch-path .build-proof \
 	  -Xswiftc -wmo -Xswiftc -no-allocations
 	@echo "x86_64 Linux, tiers 0 to 2: device-probe"
-	swift build $(STRICT) --product device-probe -c release --traits Embedded --scratch-path .build-embedded
+	swift build $(STRICT) --product device-probe $(DEVICE)
 	@strip -o .build-embedded/device-probe .build-embedded/release/device-probe && size .build-embedded/device-probe
 
 allocations: embedded build
@@ -74,7 +77,7 @@ bench: deps
 	@pkg-config --exists libcoap-3-notls 2>/dev/null || { echo "installing libcoap3-dev"; \
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy libcoap3-dev; }
 	swift build -c release --package-path Benchmarks
-	swift build $(STRICT) --product device-probe -c release --traits Embedded --scratch-path .build-embedded
+	swift build $(STRICT) --product device-probe $(DEVICE)
 	swift build $(STRICT) --product ordinary-probe -c release
 	swift build $(STRICT) --product ordinary-probe -c release --scratch-path .build-specialised \
 	  -Xswiftc -cross-module-optimization
