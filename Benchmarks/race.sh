@@ -39,9 +39,21 @@ each() {
   awk -v first="$first" -v more="$more" 'BEGIN { printf "%.1f", (more - first) / 10000 }'
 }
 
+# In turn, five times, and the best of each: another program's burst of work then hits no one alone.
+for round in 1 2 3 4 5; do
+  for name in $order; do "$binaries/${program[$name]}" time >> "$directory/rounds-$name"; done
+done
+for name in $order; do
+  awk '
+    { key = $1 " " $2 " " $3 }
+    !(key in best) { order[++count] = key; best[key] = $4 }
+    $4 < best[key] { best[key] = $4 }
+    END { for (i = 1; i <= count; i++) print order[i], best[order[i]] }
+  ' "$directory/rounds-$name" > "$directory/time-$name"
+done
+
 for name in $order; do
   binary=$binaries/${program[$name]}
-  "$binary" time > "$directory/time-$name"
   while read -r _ message operation time; do
     executed=$(each instructions "$binary" run "$message" "$operation")
     allocated=$(each allocations "$binary" run "$message" "$operation")

@@ -4,7 +4,7 @@ extension MessageFormatError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .truncatedHeader(let length):
-      "the message has \(length) bytes, and a CoAP header takes 4"
+      "the message has \(length) byte\(length == 1 ? "" : "s"), and a CoAP header takes 4"
     case .unknownVersion(let version):
       "the message has version \(version), and only version 1 exists"
     case .reservedTokenLength(let length):

@@ -12,7 +12,8 @@ enum OptionText {
       let (shortest, longest) = (definition.minLength, definition.maxLength)
       if option.value.count < shortest || option.value.count > longest {
         let range = shortest == longest ? "\(shortest)" : "\(shortest) to \(longest)"
-        parts.append("(\(option.value.count) bytes, and \(range) are defined)")
+        let plural = option.value.count == 1 ? "" : "s"
+        parts.append("(\(option.value.count) byte\(plural), and \(range) are defined)")
       }
       if !definition.isRepeatable, previous == option.number {
         parts.append("(must not occur again)")

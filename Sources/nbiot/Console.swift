@@ -1,20 +1,35 @@
 internal import Foundation
+internal import PayloadCoding
 
 /// Whole lines to standard output and standard error, each written at once.
 enum Console {
   static func print(_ line: String) {
-    FileHandle.standardOutput.write(Data((line + "\n").utf8))
+    write(Data((line + "\n").utf8))
   }
 
   static func print(_ line: Span<UInt8>) {
     var data = Data(capacity: line.count + 1)
     for index in line.indices { data.append(line[index]) }
     data.append(0x0A)
-    FileHandle.standardOutput.write(data)
+    write(data)
   }
 
+  /// Ends the program when standard output cannot be written: whoever reads it would miss results.
+  private static func write(_ data: Data) {
+    do {
+      try FileHandle.standardOutput.write(contentsOf: data)
+    } catch {
+      complain("nbiot: standard output cannot be written: check the disk, or who reads it")
+      Foundation.exit(ExitStatus.output.rawValue)
+    }
+  }
+
+  /// Writes a line to standard error; what would steer a terminal is shown escaped, for a complaint
+  /// may quote a file's name.
   static func complain(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    let line = ReadableText.plain(line.utf8Span.span, keepsLines: true) ?? line
+    // There is nobody left to tell when this fails.
+    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
   }
 
   /// Whether a person reads standard error.

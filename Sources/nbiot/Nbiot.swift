@@ -13,6 +13,8 @@ enum ExitStatus: Int32 {
   case unauthenticated = 3
   /// The endpoint never answered.
   case unreachable = 4
+  /// Standard output cannot be written.
+  case output = 5
 
   var error: ExitCode { ExitCode(rawValue) }
 }
@@ -38,7 +40,7 @@ struct Nbiot: AsyncParsableCommand {
       Start with `nbiot demo`: it runs a platform and a device on this machine, and needs no account.
 
       Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication refused, 4 the endpoint \
-      never answered.
+      never answered, 5 standard output cannot be written.
       """,
     version: "0.1.0",
     subcommands: [

@@ -175,6 +175,23 @@ struct MessageWriterTests {
     }
   }
 
+  @Test func `a value of 65,804 bytes is the longest that an option has`() throws {
+    var buffer = [UInt8](repeating: 0xA5, count: 66_000)
+    var writer = try MessageWriter(
+      buffer.mutableSpan,
+      type: .confirmable,
+      code: .post,
+      messageID: 1,
+      token: Token()
+    )
+    let value = [UInt8](repeating: 7, count: 65_805)
+    #expect(throws: MessageWriterError.capacity) { try writer.option(.uriPath, value.span) }
+    try writer.option(.uriPath, value.span.extracting(0..<65_804))
+    let count = writer.count
+    #expect(count == 4 + 3 + 65_804)
+    #expect(Array(buffer[..<8]) == hex("40 02 00 01 be ff ff 07"))
+  }
+
   @Test func `the platform's options have the properties of their numbers`() {
     #expect(!OptionNumber.platformToken.isCritical)
     #expect(!OptionNumber.platformToken.isUnsafeToForward)

@@ -302,4 +302,22 @@ struct InspectCommandTests {
     #expect(run.status == 2)
     #expect(run.errors.contains("NBIOT_DEVICE_SECRET"))
   }
+
+  @Test func `a full disk behind standard output is an error and not a crash`() throws {
+    let run = process(["inspect", "60001234"])
+    run.standardOutput = try FileHandle(forWritingTo: URL(filePath: "/dev/full"))
+    let errors = Pipe()
+    run.standardError = errors
+    try run.run()
+    let text = try errors.fileHandleForReading.readToEnd() ?? Data()
+    run.waitUntilExit()
+    #expect(run.terminationStatus == 5)
+    #expect(String(decoding: text, as: UTF8.self).contains("standard output cannot be written"))
+  }
+
+  @Test func `a file's name does not steer the terminal`() async throws {
+    let run = try await inspect(["--capture", "no\u{1B}[31mfile"])
+    #expect(run.status == 2)
+    #expect(run.errors.contains(#"no\u001b[31mfile"#))
+  }
 }

@@ -45,15 +45,20 @@ static uint64_t run(const struct contender *contender, int message, int decodes,
   return decodes ? decode_many(contender, message, count) : encode_many(contender, message, count);
 }
 
-static uint64_t number(const char *text, uint64_t otherwise) {
-  if (text == NULL) return otherwise;
+// A number in decimal digits, at most 10^12, which no run outlives.
+static uint64_t number(const char *text) {
   char *end;
   unsigned long long value = strtoull(text, &end, 10);
-  return *text != 0 && *end == 0 ? value : otherwise;
+  if (*text < '0' || *text > '9' || *end != 0 || value > 1000000000000)
+    contender_fail("counts are whole numbers from 0 to 1000000000000");
+  return value;
 }
 
 uint64_t contender_setting(const char *name, uint64_t otherwise) {
-  return number(getenv(name), otherwise);
+  const char *text = getenv(name);
+  uint64_t value = text == NULL ? otherwise : number(text);
+  if (value == 0) contender_fail("N and REPS are at least 1");
+  return value;
 }
 
 static int check(const struct contender *contender) {
@@ -74,7 +79,6 @@ static int check(const struct contender *contender) {
 static int measure(const struct contender *contender) {
   uint64_t count = contender_setting("N", 200000);
   uint64_t repetitions = contender_setting("REPS", 7);
-  if (count == 0 || repetitions == 0) return 2;
   for (int message = 0; message < 3; message++) {
     for (int decodes = 0; decodes < 2; decodes++) {
       uint64_t best = UINT64_MAX;
@@ -96,7 +100,7 @@ int contender_main(const struct contender *contender, int argc, char **argv) {
   if (argc == 2 && strcmp(argv[1], "time") == 0) return measure(contender);
   if (argc == 5 && strcmp(argv[1], "run") == 0 && strlen(argv[2]) == 1 && argv[2][0] >= 'A' &&
       argv[2][0] <= 'C' && (strcmp(argv[3], "encode") == 0 || strcmp(argv[3], "decode") == 0)) {
-    uint64_t count = number(argv[4], 0);
+    uint64_t count = number(argv[4]);
     uint64_t sum = run(contender, argv[2][0] - 'A', argv[3][0] == 'd', count);
     return sum == 0 && count > 0;
   }

@@ -131,7 +131,7 @@ if arguments.count == 2, arguments[1] == "check" {
   time(messages)
 } else if arguments.count == 5, arguments[1] == "run",
   let message = Message(rawValue: arguments[2]),
-  let operation = Operation(rawValue: arguments[3]), let count = Int(arguments[4]), count > 0
+  let operation = Operation(rawValue: arguments[3]), let count = Int(arguments[4]), count >= 0
 {
   _ = run(message, operation, count, messages)
 } else {

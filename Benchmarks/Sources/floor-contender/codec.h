@@ -8,15 +8,44 @@
 #include <stdint.h>
 #include <string.h>
 
+#define INLINE static inline __attribute__((always_inline))
+
+// Short values are copied by two moves that may overlap: a call of memcpy costs more than they do.
+INLINE void copy(uint8_t *to, const uint8_t *from, size_t count) {
+  if (count >= 16 && count <= 64) {
+    memcpy(to, from, 16);
+    if (count > 32) memcpy(to + 16, from + 16, 16);
+    if (count > 48) memcpy(to + 32, from + 32, 16);
+    memcpy(to + count - 16, from + count - 16, 16);
+  } else if (count > 64) {
+    memcpy(to, from, count);
+  } else if (count >= 8) {
+    uint64_t first, last;
+    memcpy(&first, from, 8);
+    memcpy(&last, from + count - 8, 8);
+    memcpy(to, &first, 8);
+    memcpy(to + count - 8, &last, 8);
+  } else if (count >= 4) {
+    uint32_t first, last;
+    memcpy(&first, from, 4);
+    memcpy(&last, from + count - 4, 4);
+    memcpy(to, &first, 4);
+    memcpy(to + count - 4, &last, 4);
+  } else if (count > 0) {
+    to[0] = from[0];
+    if (count > 1) memcpy(to + count - 2, from + count - 2, 2);
+  }
+}
+
 struct writer {
   uint8_t *start;
-  size_t capacity;
-  size_t count;
+  uint8_t *at;
+  uint8_t *end;
   uint16_t last_option;
   bool is_empty_message;
 };
 
-static inline bool writer_begin(struct writer *writer, uint8_t *buffer, size_t capacity,
+INLINE bool writer_begin(struct writer *writer, uint8_t *buffer, size_t capacity,
                                 uint8_t type, uint8_t code, uint16_t message_id,
                                 const uint8_t *token, size_t token_length) {
   if (token_length > 8 || capacity < 4 + token_length) return false;
@@ -25,10 +54,10 @@ static inline bool writer_begin(struct writer *writer, uint8_t *buffer, size_t c
   buffer[1] = code;
   buffer[2] = (uint8_t)(message_id >> 8);
   buffer[3] = (uint8_t)message_id;
-  if (token_length > 0) memcpy(buffer + 4, token, token_length);
+  if (token_length > 0) copy(buffer + 4, token, token_length);
   writer->start = buffer;
-  writer->capacity = capacity;
-  writer->count = 4 + token_length;
+  writer->at = buffer + 4 + token_length;
+  writer->end = buffer + capacity;
   writer->last_option = 0;
   writer->is_empty_message = code == 0;
   return true;
@@ -51,31 +80,44 @@ static inline uint8_t nibble(size_t value) {
   return value < 13 ? (uint8_t)value : value < 269 ? 13 : 14;
 }
 
-// The place for the option's value, or NULL.
-static inline uint8_t *writer_option_header(struct writer *writer, uint16_t number,
-                                            size_t length) {
-  if (writer->is_empty_message || number < writer->last_option || length > 65804) return NULL;
-  size_t delta = (size_t)(number - writer->last_option);
-  size_t total = 1 + extended_size(delta) + extended_size(length) + length;
-  if (total > writer->capacity - writer->count) return NULL;
-  uint8_t *at = writer->start + writer->count;
+// Writes an option's header of more than one byte and gives the place for the value, or NULL. It takes no
+// writer, so that the caller's stays in registers.
+static __attribute__((noinline)) uint8_t *put_long_header(uint8_t *at, size_t room, size_t delta,
+                                                          size_t length) {
+  if (length > 65804) return NULL;
+  if (1 + extended_size(delta) + extended_size(length) + length > room) return NULL;
   *at++ = (uint8_t)(nibble(delta) << 4 | nibble(length));
   at = put_extended(at, delta);
-  at = put_extended(at, length);
-  writer->count += total;
+  return put_extended(at, length);
+}
+
+// The place for the option's value, or NULL.
+INLINE uint8_t *writer_option_header(struct writer *writer, uint16_t number, size_t length) {
+  if (writer->is_empty_message || number < writer->last_option) return NULL;
+  size_t delta = (size_t)(number - writer->last_option);
+  size_t room = (size_t)(writer->end - writer->at);
+  uint8_t *at = writer->at;
+  if (delta < 13 && length < 13) {
+    if (1 + length > room) return NULL;
+    *at++ = (uint8_t)(delta << 4 | length);
+  } else {
+    at = put_long_header(at, room, delta, length);
+    if (at == NULL) return NULL;
+  }
+  writer->at = at + length;
   writer->last_option = number;
   return at;
 }
 
-static inline bool writer_option(struct writer *writer, uint16_t number, const uint8_t *value,
+INLINE bool writer_option(struct writer *writer, uint16_t number, const uint8_t *value,
                                  size_t length) {
   uint8_t *at = writer_option_header(writer, number, length);
   if (at == NULL) return false;
-  memcpy(at, value, length);
+  copy(at, value, length);
   return true;
 }
 
-static inline bool writer_option_uint(struct writer *writer, uint16_t number, uint64_t value) {
+INLINE bool writer_option_uint(struct writer *writer, uint16_t number, uint64_t value) {
   size_t length = value == 0 ? 0 : (71 - (size_t)__builtin_clzll(value)) / 8;
   uint8_t *at = writer_option_header(writer, number, length);
   if (at == NULL) return false;
@@ -86,14 +128,17 @@ static inline bool writer_option_uint(struct writer *writer, uint16_t number, ui
   return true;
 }
 
-static inline bool writer_payload(struct writer *writer, const uint8_t *payload, size_t length) {
+INLINE bool writer_payload(struct writer *writer, const uint8_t *payload, size_t length) {
   if (length == 0) return true;
-  if (writer->is_empty_message || length >= writer->capacity - writer->count) return false;
-  uint8_t *at = writer->start + writer->count;
-  *at = 0xff;
-  memcpy(at + 1, payload, length);
-  writer->count += 1 + length;
+  if (writer->is_empty_message || length >= (size_t)(writer->end - writer->at)) return false;
+  *writer->at = 0xff;
+  copy(writer->at + 1, payload, length);
+  writer->at += 1 + length;
   return true;
+}
+
+INLINE size_t writer_count(const struct writer *writer) {
+  return (size_t)(writer->at - writer->start);
 }
 
 enum reader_error {

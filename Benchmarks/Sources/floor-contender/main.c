@@ -7,7 +7,7 @@ static size_t encode_a(uint8_t *buffer, size_t capacity, const uint8_t **message
   struct writer writer;
   *message = buffer;
   if (!writer_begin(&writer, buffer, capacity, ACK, 0, contender_empty_message_id, NULL, 0)) return 0;
-  return writer.count;
+  return writer_count(&writer);
 }
 
 static size_t encode_b(uint8_t *buffer, size_t capacity, const uint8_t **message) {
@@ -26,7 +26,7 @@ static size_t encode_b(uint8_t *buffer, size_t capacity, const uint8_t **message
                      report->platform_sequence.count) ||
       !writer_payload(&writer, report->payload.start, report->payload.count))
     return 0;
-  return writer.count;
+  return writer_count(&writer);
 }
 
 static size_t encode_c(uint8_t *buffer, size_t capacity, const uint8_t **message) {
@@ -42,7 +42,7 @@ static size_t encode_c(uint8_t *buffer, size_t capacity, const uint8_t **message
       !writer_option_uint(&writer, 23, answer->block2) ||
       !writer_payload(&writer, answer->payload.start, answer->payload.count))
     return 0;
-  return writer.count;
+  return writer_count(&writer);
 }
 
 static uint32_t decode(const uint8_t *bytes, size_t count) {
