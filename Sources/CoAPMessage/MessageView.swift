@@ -125,9 +125,7 @@ extension MessageView {
   /// What the payload says it is written in; `nil` when it does not say, or with a value longer
   /// than 2 bytes (RFC 7252 Section 5.4.3: treated as unrecognised).
   public var contentFormat: ContentFormat? {
-    guard let option = first(.contentFormat), let value = option.uintValue, value <= 0xFFFF else {
-      return nil
-    }
+    guard let value = uint(.contentFormat) else { return nil }
     return ContentFormat(rawValue: UInt16(truncatingIfNeeded: value))
   }
 }

@@ -76,6 +76,9 @@ struct CodecPeerFailureTests {
     let elective = try MessageView(age.span)
     #expect(elective.unrecognizedCriticalOption == nil)
     #expect(elective.uint(.maxAge) == nil)
+    let format = hex("60 45 00 01 c3 00 00 32 ff 31")
+    let untold = try MessageView(format.span)
+    #expect(untold.contentFormat == nil)
   }
 
   /// One peer's SDK sends option 2089 as 4137.
