@@ -23,7 +23,7 @@ all: build
 deps:
 	@command -v swift >/dev/null || { echo "swift 6.3 or later is missing: https://www.swift.org/install" >&2; exit 1; }
 	@missing=; \
-	pkg-config --exists libcrypto 2>/dev/null || missing="pkg-config libssl-dev"; \
+	pkg-config --exists openssl 2>/dev/null || missing="pkg-config libssl-dev"; \
 	pkg-config --exists libcbor 2>/dev/null || missing="$$missing pkg-config libcbor-dev"; \
 	pkg-config --exists libpcap 2>/dev/null || missing="$$missing pkg-config libpcap-dev"; \
 	command -v valgrind >/dev/null || missing="$$missing valgrind"; \

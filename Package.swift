@@ -28,7 +28,7 @@ let package = Package(
       name: "CoAPExchange",
       targets: ["CoAPExchange", "CoAPMessage", "ConstrainedCore", "UDPTransport"]
     ),
-    .library(name: "DeviceSession", targets: ["DeviceSession", "SymmetricSecurity"]),
+    .library(name: "DeviceSession", targets: ["DeviceSession", "SymmetricSecurity", "DTLSSecurity"]),
     .library(name: "DeviceClient", targets: ["DeviceClient"]),
     .library(name: "PlatformSimulator", targets: ["PlatformSimulator"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
@@ -68,7 +68,7 @@ let package = Package(
     ),
     .systemLibrary(
       name: "COpenSSL",
-      pkgConfig: "libcrypto",
+      pkgConfig: "openssl",
       providers: [.apt(["libssl-dev"])]
     ),
     .systemLibrary(name: "CPOSIX"),
@@ -90,6 +90,11 @@ let package = Package(
     .target(
       name: "SymmetricSecurity",
       dependencies: ["ConstrainedCore", "CoAPSecurity", "OpenSSLSupport"],
+      swiftSettings: device
+    ),
+    .target(
+      name: "DTLSSecurity",
+      dependencies: ["ConstrainedCore", "CoAPSecurity", "CoAPExchange", "OpenSSLSupport"],
       swiftSettings: device
     ),
     .target(

@@ -1,15 +1,87 @@
-// OpenSSL 3's cryptography as Swift sees it; OpenSSLSupport is its only user.
+// OpenSSL 3 as Swift sees it; OpenSSLSupport is its only user.
 #ifndef NBIOT_COPENSSL_SHIM_H
 #define NBIOT_COPENSSL_SHIM_H
 
+#include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <openssl/pem.h>
 #include <openssl/rand.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 // Swift does not import function-like macros.
 static inline void *nbiot_secret_alloc(size_t count) { return OPENSSL_zalloc(count); }
 static inline void nbiot_secret_free(void *bytes, size_t count) { OPENSSL_clear_free(bytes, count); }
 
+static const uint64_t nbiot_common_options = SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
+static const uint64_t nbiot_no_encrypt_then_mac = SSL_OP_NO_ENCRYPT_THEN_MAC;
+static const uint64_t nbiot_no_ticket = SSL_OP_NO_TICKET;
+static const uint64_t nbiot_cookie_exchange = SSL_OP_COOKIE_EXCHANGE;
+
+static inline int nbiot_set_only_dtls12(SSL_CTX *context) {
+  return SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) == 1 &&
+         SSL_CTX_set_max_proto_version(context, DTLS1_2_VERSION) == 1;
+}
+static inline int nbiot_set_groups(SSL *ssl, const char *list) { return (int)SSL_set1_groups_list(ssl, (char *)list); }
+static inline int nbiot_set_context_groups(SSL_CTX *context, const char *list) { return (int)SSL_CTX_set1_groups_list(context, (char *)list); }
+static inline int nbiot_set_signatures(SSL_CTX *context, const char *list) { return (int)SSL_CTX_set1_sigalgs_list(context, (char *)list); }
+static inline int nbiot_set_server_name(SSL *ssl, const char *name) { return (int)SSL_set_tlsext_host_name(ssl, (char *)name); }
+static inline void nbiot_set_cache(SSL_CTX *context, long mode) { SSL_CTX_set_session_cache_mode(context, mode); }
+static inline void nbiot_set_send_fragment(SSL_CTX *context, long size) { SSL_CTX_set_max_send_fragment(context, size); }
+static inline void nbiot_set_link_mtu(SSL *ssl, long mtu) { DTLS_set_link_mtu(ssl, mtu); }
+static inline int nbiot_handle_timeout(SSL *ssl) { return (int)DTLSv1_handle_timeout(ssl); }
+// Whether OpenSSL has a timer at all, and how long it still runs.
+static inline int nbiot_time_left(SSL *ssl, int64_t *microseconds) {
+  struct timeval left;
+  if (DTLSv1_get_timeout(ssl, &left) != 1) return 0;
+  *microseconds = (int64_t)left.tv_sec * 1000000 + left.tv_usec;
+  return 1;
+}
+
+static inline void nbiot_set_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
+static inline void nbiot_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
+
+// Security level 2 counts CCM_8's tag of 64 bits as too weak, although a forged record costs 2^64
+// tries over a radio: the three suites pass, everything else is judged as the level demands.
+typedef int (*nbiot_security_callback)(const SSL *, const SSL_CTX *, int, int, int, void *, void *);
+static inline int nbiot_judge(const SSL *ssl, const SSL_CTX *context, int operation, int bits, int id, void *other, void *original) {
+  if ((operation & SSL_SECOP_OTHER_TYPE) == SSL_SECOP_OTHER_CIPHER && other != NULL) {
+    uint16_t suite = SSL_CIPHER_get_protocol_id((const SSL_CIPHER *)other);
+    if (suite == 0xC0AE || suite == 0xC0A8 || suite == 0xC0A0) return 1;
+  }
+  return ((nbiot_security_callback)original)(ssl, context, operation, bits, id, other, NULL);
+}
+static inline void nbiot_set_security(SSL_CTX *context) {
+  SSL_CTX_set_security_level(context, 2);
+  SSL_CTX_set0_security_ex_data(context, (void *)SSL_CTX_get_security_callback(context));
+  SSL_CTX_set_security_callback(context, nbiot_judge);
+}
+
+static inline X509 *nbiot_read_certificate(BIO *bio) { return PEM_read_bio_X509(bio, NULL, NULL, NULL); }
+// Without it OpenSSL would ask whoever sits at the terminal for the password of an encrypted key.
+static inline int nbiot_no_password(char *buffer, int size, int writing, void *data) { return -1; }
+static inline EVP_PKEY *nbiot_read_key(BIO *bio) { return PEM_read_bio_PrivateKey(bio, NULL, nbiot_no_password, NULL); }
+static inline int nbiot_add_chain(SSL_CTX *context, X509 *certificate) { return (int)SSL_CTX_add1_chain_cert(context, certificate); }
+static inline int nbiot_is_expired(const X509 *certificate) { return X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0; }
+
+// Sessions as bytes, in memory that is wiped when it is freed.
+static inline unsigned char *nbiot_encode_session(SSL_SESSION *session, size_t *count) {
+  unsigned char *bytes = NULL;
+  int length = i2d_SSL_SESSION(session, &bytes);
+  *count = length > 0 ? (size_t)length : 0;
+  return length > 0 ? bytes : NULL;
+}
+static inline SSL_SESSION *nbiot_decode_session(const unsigned char *bytes, size_t count) {
+  const unsigned char *next = bytes;
+  SSL_SESSION *session = d2i_SSL_SESSION(NULL, &next, (long)count);
+  if (session != NULL && next != bytes + count) {
+    SSL_SESSION_free(session);
+    session = NULL;
+  }
+  return session;
+}
 #endif

@@ -34,10 +34,35 @@ public protocol SecurityLayer: ~Copyable {
   ) throws(SecurityError)
 
   /// Appends the datagram that carries `message`.
-  mutating func wrap(_ message: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError)
+  ///
+  /// Throws `notEstablished` when the two ends must first agree on keys; the layer has begun to see to
+  /// that, and the message is to be handed over again when `holdsBack` is `false`.
+  mutating func wrap(
+    _ message: Span<UInt8>,
+    into output: inout ByteWriter,
+    at now: Instant
+  ) throws(SecurityError)
 
   /// Appends the message that `datagram` carries; nothing when it was the layer's own affair.
-  mutating func unwrap(_ datagram: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError)
+  ///
+  /// While `hasPendingMessage`, call it again with an empty `datagram`.
+  mutating func unwrap(
+    _ datagram: Span<UInt8>,
+    into output: inout ByteWriter,
+    at now: Instant
+  ) throws(SecurityError)
+
+  /// Whether another message waits that came in the same datagram as the last one.
+  var hasPendingMessage: Bool { get }
+
+  /// Whether no message can be wrapped until the layer has done something of its own.
+  var holdsBack: Bool { get }
+
+  /// What happened in the layer since the last call; `nil` when that is all.
+  mutating func pollEvent() -> SecurityEvent?
+
+  /// Gives up what the layer is about to do of its own.
+  mutating func interrupt()
 
   /// Writes the next datagram of the layer itself, whole; `false` when there is none.
   mutating func pollTransmit(
@@ -60,7 +85,8 @@ extension SecurityLayer where Self: ~Copyable {
   /// Appends `message` as it is.
   public mutating func wrap(
     _ message: Span<UInt8>,
-    into output: inout ByteWriter
+    into output: inout ByteWriter,
+    at now: Instant
   ) throws(SecurityError) {
     do throws(CapacityError) { try output.append(message) } catch { throw .capacity }
   }
@@ -68,10 +94,23 @@ extension SecurityLayer where Self: ~Copyable {
   /// Appends `datagram` as it is.
   public mutating func unwrap(
     _ datagram: Span<UInt8>,
-    into output: inout ByteWriter
+    into output: inout ByteWriter,
+    at now: Instant
   ) throws(SecurityError) {
     do throws(CapacityError) { try output.append(datagram) } catch { throw .capacity }
   }
+
+  /// There is never one.
+  public var hasPendingMessage: Bool { false }
+
+  /// It never does.
+  public var holdsBack: Bool { false }
+
+  /// Nothing ever happens.
+  public mutating func pollEvent() -> SecurityEvent? { nil }
+
+  /// Does nothing.
+  public mutating func interrupt() {}
 
   /// There is never one.
   public mutating func pollTransmit(

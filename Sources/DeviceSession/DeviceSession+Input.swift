@@ -16,7 +16,7 @@ extension DeviceSession where Security: ~Copyable {
     var message = Datagram()
     do throws(SecurityError) {
       try message.write { (writer: inout ByteWriter) throws(SecurityError) in
-        try security.unwrap(datagram, into: &writer)
+        try security.unwrap(datagram, into: &writer, at: now)
       }
     } catch {
       // A datagram that is too long or not the peer's is as good as lost.

@@ -220,7 +220,7 @@ extension DeviceSession where Security: ~Copyable {
     at now: Instant
   ) throws(SecurityError) -> Transmission? {
     try endpoint.pollTransmit(at: now) { (message: Span<UInt8>) throws(SecurityError) in
-      try security.wrap(message, into: &output)
+      try security.wrap(message, into: &output, at: now)
     }
   }
 

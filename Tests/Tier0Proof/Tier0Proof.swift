@@ -16,11 +16,11 @@ struct PlainSecurity: ~Copyable, SecurityLayer {
   mutating func establish(secret: Span<UInt8>, random: Span<UInt8>) throws(SecurityError) {}
 
   mutating func seal(payload: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError) {
-    try wrap(payload, into: &output)
+    try wrap(payload, into: &output, at: Instant(milliseconds: 0))
   }
 
   mutating func open(payload: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError) {
-    try unwrap(payload, into: &output)
+    try unwrap(payload, into: &output, at: Instant(milliseconds: 0))
   }
 
   mutating func sealSequence(

@@ -1,0 +1,68 @@
+public import CoAPExchange
+public import ConstrainedCore
+public import OpenSSLSupport
+
+/// How a device uses DTLS; the defaults are for a radio that costs energy for every byte.
+public struct DTLSSettings: Sendable {
+  /// How patiently a flight of the handshake is sent again: ACK_TIMEOUT, doubling, MAX_RETRANSMIT
+  /// times (RFC 7925 Section 11 recommends to start with 9 seconds on such radios).
+  public var timing = TransmissionParameters.standard
+
+  /// After how long a silence the association counts as lost, because NAT has forgotten the device;
+  /// `nil` for never.
+  ///
+  /// NAT bindings live 30 to 60 seconds. OpenSSL has no connection IDs (RFC 9146), so that a message
+  /// from another port reaches nobody.
+  public var idleLimit: Milliseconds? = Milliseconds(30_000)
+
+  /// After how many confirmable messages without any answer the association counts as lost, 1 or more.
+  public var silenceLimit = 2
+
+  /// What fits the link with the headers of IP and UDP, in bytes, 256 or more; flights are cut so.
+  public var linkMTU = 1_280
+
+  /// Asks for records of at most 512, 1,024, 2,048 or 4,096 bytes (RFC 6066 Section 4); `nil` for any.
+  public var maxFragmentLength: Int?
+
+  /// How sessions are resumed.
+  ///
+  /// An identifier costs 64 bytes in two hellos; a ticket costs twice its length, some 400 bytes, and
+  /// is for servers that keep no sessions themselves.
+  public var resumption = DTLSContext.Resumption.sessionID
+
+  /// Whether suites without forward secrecy or with CBC are offered too, after all others: static RSA
+  /// and CBC with certificates, CBC with a pre-shared key.
+  ///
+  /// The platform's own C SDKs have no others. CBC is protected by encrypt-then-MAC (RFC 7366) only
+  /// where the server knows it.
+  public var allowsLegacySuites = false
+
+  /// How many authorities may stand between the server's certificate and the trusted one.
+  public var chainDepth = 4
+
+  /// Whose time the instants are.
+  package var clock = DTLSConnection.Clock.machine
+
+  /// The settings for a radio that costs energy.
+  public init() {}
+
+  var patience: DTLSConnection.Patience {
+    DTLSConnection.Patience(timeout: timing.acknowledgementTimeout, limit: timing.maxRetransmit)
+  }
+}
+
+/// Why an association cannot be made of what was given; nothing was sent.
+public enum DTLSConfigurationError: Error, Equatable, Sendable {
+  /// There is no certificate in PEM among the authorities, or one that is broken.
+  case authorities
+  /// The server's name is empty, longer than 255 bytes, or contains what no name can.
+  case serverName
+  /// The device's certificate and key, in PEM, are broken, encrypted or do not fit together.
+  case deviceCertificate
+  /// The identity has more than 255 bytes, none, or a zero among them, or the key not 1 to 128 bytes.
+  case preSharedKey
+  /// A session that was exported for another server, other authorities or another key, or no session.
+  case foreignSession
+  /// OpenSSL refused, with its packed error code.
+  case library(code: UInt)
+}

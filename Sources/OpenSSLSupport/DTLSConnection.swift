@@ -1,0 +1,436 @@
+internal import COpenSSL
+public import ConstrainedCore
+
+/// One end of a DTLS 1.2 association (RFC 6347), without a socket and without a clock.
+///
+/// Datagrams go in by `receive`, those of the handshake come out by `pollDatagram`; messages go
+/// through `seal` and `receive`. Order of calls: `start` or, as a server, `receive`; then
+/// `pollDatagram` until it gives `false`; `handleTimeout` at `pollTimeout`.
+/// Memory: what OpenSSL takes, about 30 KB, and a queue of handshake datagrams. No call allocates
+/// once the association is established.
+@safe
+public struct DTLSConnection: ~Copyable {
+  /// Where the association stands.
+  public enum State: Equatable, Sendable {
+    /// Not both ends have proved who they are.
+    case handshaking
+    /// Messages can be sent.
+    case established
+    /// It is over: closed by the peer in a way that only the peer can have done, or failed.
+    case ended(DTLSFailure)
+  }
+
+  /// How patiently a flight is sent again.
+  public struct Patience: Sendable {
+    /// The time to the first retransmission; it doubles each time.
+    public var timeout: Milliseconds
+    /// How often a flight is sent again.
+    public var limit: Int
+
+    /// Waits so long, and so often.
+    public init(timeout: Milliseconds, limit: Int) {
+      self.timeout = timeout
+      self.limit = limit
+    }
+  }
+
+  /// Whose time the caller's instants are.
+  public enum Clock: Sendable {
+    /// The machine's own.
+    case machine
+    /// A test's.
+    case virtual
+  }
+
+  /// The longest a flight is waited for (RFC 6347 Section 4.2.4.1: 60 seconds).
+  private static let longestTimeout = Milliseconds(60_000)
+
+  /// The bytes that a record adds to its message, at most: the header, a block of vector, HMAC-SHA-384
+  /// and padding.
+  public static let maxOverhead = 13 + 16 + 48 + 16
+
+  let ssl: OpaquePointer
+  private let io: UnsafeMutablePointer<DatagramBIO>
+  private let role: DTLSContext.Role
+  private let patience: Patience
+  private let clock: Clock
+  private var timeout: Milliseconds
+  private var retransmissions = 0
+  private var deadline: Instant?
+  private var clearAlert: UInt8?
+  private var hasAnswer = false
+
+  /// Where the association stands.
+  public private(set) var state = State.handshaking
+
+  /// Whether both ends had proved who they are before it ended.
+  public private(set) var hasBeenEstablished = false
+
+  /// How many flights were sent again.
+  public private(set) var flightsSentAgain = 0
+
+  /// An association that has sent nothing yet.
+  ///
+  /// `linkMTU` is what fits the link with the headers of IP and UDP, 256 bytes or more; handshake
+  /// flights are cut so.
+  public init(
+    _ context: borrowing DTLSContext,
+    patience: Patience,
+    linkMTU: Int = 1_280,
+    clock: Clock = .machine
+  ) throws(OpenSSLError) {
+    guard let ssl = unsafe SSL_new(context.handle) else { throw .fromQueue() }
+    guard let bio = unsafe BIO_new(DatagramMethod.shared.method) else {
+      unsafe SSL_free(ssl)
+      throw .fromQueue()
+    }
+    unsafe self.ssl = ssl
+    role = context.role
+    self.patience = patience
+    self.clock = clock
+    timeout = patience.timeout
+    unsafe io = .allocate(capacity: 1)
+    unsafe io.initialize(to: DatagramBIO(queueCapacity: role == .client ? 4_096 : 16_384))
+    unsafe BIO_set_data(bio, io)
+    unsafe SSL_set_bio(ssl, bio, bio)
+    unsafe SSL_set_ex_data(ssl, 0, io)
+    unsafe nbiot_set_link_mtu(ssl, max(256, linkMTU))
+    unsafe DTLS_set_timer_cb(ssl) { ssl, previous in
+      // SAFETY: the value lives as long as the association.
+      guard let io = unsafe DatagramBIO.of(ssl) else { return 1_000_000 }
+      unsafe io.pointee.isRetransmitting = previous != 0
+      return unsafe io.pointee.timer
+    }
+    if role == .client {
+      unsafe SSL_set_connect_state(ssl)
+    } else {
+      unsafe SSL_set_accept_state(ssl)
+    }
+    setTimer()
+  }
+
+  deinit {
+    // An association that just ends, as a sleeping device's does, keeps its session resumable.
+    if state == .established {
+      unsafe SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+    }
+    // SAFETY: both belong to this value alone; the BIO goes with the association.
+    unsafe SSL_free(ssl)
+    unsafe io.pointee.key.withStorage { wipe(&$0) }
+    unsafe io.pointee.queue.deallocate()
+    unsafe io.deinitialize(count: 1)
+    unsafe io.deallocate()
+  }
+}
+
+// MARK: - Set-up
+
+extension DTLSConnection {
+  /// Demands that the peer's certificate be for `name`, a host's name or its address in digits, and
+  /// tells the server which name is meant (RFC 6066 Section 3) unless it is an address.
+  ///
+  /// `false` when the name cannot stand in a certificate.
+  public func setServerName(_ name: Span<UInt8>) -> Bool {
+    guard name.count > 0, name.count <= 255 else { return false }
+    for index in name.indices where name[index] <= 0x20 || name[index] >= 0x7F { return false }
+    let ssl = unsafe ssl
+    return unsafe withCString(name) { text in
+      let parameters = unsafe SSL_get0_param(ssl)
+      if unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, text) == 1 { return true }
+      ERR_clear_error()
+      unsafe SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
+      return unsafe SSL_set1_host(ssl, text) == 1 && nbiot_set_server_name(ssl, text) == 1
+    }
+  }
+
+  /// Proves by a key that both ends know (RFC 4279); the identity has at most 255 bytes without a zero
+  /// among them, the key at most 128.
+  public func setPreSharedKey(
+    identity: Span<UInt8>,
+    key: Span<UInt8>
+  ) throws(CapacityError) {
+    guard identity.count <= 255 else { throw CapacityError() }
+    try unsafe io.pointee.identity.replace(with: identity)
+    try unsafe io.pointee.key.replace(with: key)
+    unsafe SSL_set_psk_client_callback(ssl) { ssl, _, identity, maxIdentity, key, maxKey in
+      guard let io = unsafe DatagramBIO.of(ssl) else { return 0 }
+      // SAFETY: OpenSSL gives room for `maxIdentity` characters and a zero, and for `maxKey` bytes.
+      return unsafe io.pointee.givePreSharedKey(identity, Int(maxIdentity), key, Int(maxKey))
+    }
+  }
+
+  /// Offers to go on with a session that `session` gave, in as few bytes as that takes: its suite
+  /// alone and one group.
+  ///
+  /// `false` when the bytes are no session, or the server's certificate has expired since; the
+  /// handshake is then a full one.
+  public func resume(_ session: Span<UInt8>) -> Bool {
+    // SAFETY: the pointer covers exactly the span and does not outlive the call.
+    let decoded = unsafe session.withUnsafeBufferPointer {
+      unsafe nbiot_decode_session($0.baseAddress, $0.count)
+    }
+    guard let decoded = unsafe decoded else {
+      ERR_clear_error()
+      return false
+    }
+    defer { unsafe SSL_SESSION_free(decoded) }
+    if let certificate = unsafe SSL_SESSION_get0_peer(decoded),
+      unsafe nbiot_is_expired(certificate) != 0
+    {
+      return false
+    }
+    guard let suite = unsafe SSL_SESSION_get0_cipher(decoded),
+      unsafe SSL_set_cipher_list(ssl, SSL_CIPHER_get_name(suite)) == 1,
+      unsafe nbiot_set_groups(ssl, "P-256") == 1,
+      unsafe SSL_set_session(ssl, decoded) == 1
+    else {
+      ERR_clear_error()
+      return false
+    }
+    return true
+  }
+}
+
+// MARK: - What came of it
+
+extension DTLSConnection {
+  /// Whether an earlier session was resumed.
+  public var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
+
+  /// The suite's name as OpenSSL and the RFCs spell it, with a zero behind it; empty before there is
+  /// one.
+  public var suite: FixedBytes<64> {
+    var name = FixedBytes<64>()
+    guard let cipher = unsafe SSL_get_current_cipher(ssl),
+      let text = unsafe SSL_CIPHER_get_name(cipher)
+    else { return name }
+    name.write { (writer: inout ByteWriter) in
+      var index = 0
+      // SAFETY: the text ends with zero.
+      while unsafe text[index] != 0 {
+        try? writer.append(UInt8(bitPattern: unsafe text[index]))
+        index += 1
+      }
+    }
+    return name
+  }
+
+  /// The session as bytes that `resume` takes; `nil` when it cannot be resumed.
+  public func session() -> DTLSSession? {
+    guard let session = unsafe SSL_get_session(ssl),
+      unsafe SSL_SESSION_is_resumable(session) == 1
+    else { return nil }
+    return unsafe DTLSSession(session)
+  }
+
+  /// How many bytes the session's identifier, and its ticket, add to a hello that resumes it.
+  public var resumptionBytes: Int {
+    guard let session = unsafe SSL_get_session(ssl) else { return 0 }
+    var count: Int = 0
+    unsafe SSL_SESSION_get0_ticket(session, nil, &count)
+    return 32 + count
+  }
+
+  /// Whether a message waits that came in the same datagram as the last one.
+  public var hasPendingMessage: Bool {
+    unsafe state == .established && SSL_has_pending(ssl) == 1
+  }
+
+  /// When `handleTimeout` is to be called next.
+  public var pollTimeout: Instant? { deadline }
+}
+
+// MARK: - Handshake and messages
+
+extension DTLSConnection {
+  /// Says hello.
+  public mutating func start(at now: Instant) {
+    advance(at: now)
+  }
+
+  /// Takes in a datagram, and appends the first message in it to `output`.
+  ///
+  /// What is not the peer's is dropped without a trace.
+  public mutating func receive(
+    _ datagram: Span<UInt8>,
+    into output: inout ByteWriter,
+    at now: Instant
+  ) {
+    if case .ended = state { return }
+    var datagram = datagram
+    if state == .handshaking, role == .client {
+      // RFC 6347 Section 4.1.2.7: anybody can send an alert in the clear. It is kept in mind until
+      // the flight would be sent again, and counts for nothing when the server answers before that.
+      datagram = datagram.extracting(0..<takeClearAlert(from: datagram))
+      if datagram.isEmpty { return }
+    }
+    unsafe datagram.withUnsafeBufferPointer { bytes in
+      // SAFETY: the pointer is taken back below, before the span ends.
+      unsafe io.pointee.input = bytes.baseAddress
+      unsafe io.pointee.inputCount = bytes.count
+      if state == .handshaking { advance(at: now) }
+      if state == .established { read(into: &output) }
+      unsafe io.pointee.input = nil
+      unsafe io.pointee.inputCount = 0
+    }
+  }
+
+  /// Appends the record that carries `message`, in one datagram.
+  public mutating func seal(
+    _ message: Span<UInt8>,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    precondition(state == .established, "messages are sent on an established association only")
+    guard message.count <= 16_384, output.remaining >= message.count + Self.maxOverhead else {
+      throw CapacityError()
+    }
+    var result: Int32 = 0
+    unsafe output.appendUnchecked { room in
+      // SAFETY: the room is the BIO's target during this call alone.
+      unsafe io.pointee.target = room.baseAddress
+      unsafe io.pointee.targetCapacity = room.count
+      unsafe io.pointee.targetCount = 0
+      result = unsafe message.withUnsafeBytes {
+        unsafe SSL_write(ssl, $0.baseAddress, Int32($0.count))
+      }
+      unsafe io.pointee.target = nil
+      return unsafe io.pointee.targetCount
+    }
+    if result <= 0 { end(after: result) }
+  }
+
+  /// Says goodbye; the datagram waits in the queue.
+  public mutating func close() {
+    guard state == .established else { return }
+    _ = unsafe SSL_shutdown(ssl)
+    ERR_clear_error()
+    state = .ended(.closed)
+    deadline = nil
+  }
+
+  /// Appends the next datagram of the handshake to an empty `output`; `false` when there is none.
+  public mutating func pollDatagram(
+    into output: inout ByteWriter
+  ) throws(CapacityError) -> Bool {
+    guard unsafe io.pointee.nextCount > 0 else { return false }
+    try unsafe io.pointee.removeFirst(into: &output)
+    return true
+  }
+
+  /// Sends the last flight again when it is time, or gives up.
+  public mutating func handleTimeout(at now: Instant) {
+    guard let deadline, deadline <= now, state == .handshaking else { return }
+    if let clearAlert { return end(.alert(clearAlert)) }
+    guard retransmissions < patience.limit else { return end(.timedOut(hasAnswer: hasAnswer)) }
+    retransmissions += 1
+    timeout = min(max(timeout, Self.longestTimeout), timeout * 2)
+    setTimer()
+    guard sendAgain() else { return end(.timedOut(hasAnswer: hasAnswer)) }
+    flightsSentAgain += 1
+    self.deadline = now + timeout
+  }
+
+  // MARK: Private
+
+  private mutating func advance(at now: Instant) {
+    let queued = unsafe io.pointee.queueEnd
+    let result = unsafe SSL_do_handshake(ssl)
+    unsafe io.pointee.isRetransmitting = false
+    if result == 1 {
+      state = .established
+      hasBeenEstablished = true
+      deadline = nil
+      return
+    }
+    guard unsafe SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ else {
+      return end(after: result)
+    }
+    ERR_clear_error()
+    guard unsafe io.pointee.queueEnd != queued else { return }
+    // A flight of its own has been answered by the peer's, and the next one is under way.
+    if deadline != nil { hasAnswer = true }
+    clearAlert = nil
+    retransmissions = 0
+    timeout = patience.timeout
+    setTimer()
+    deadline = now + timeout
+  }
+
+  private mutating func read(into output: inout ByteWriter) {
+    var result: Int32 = 0
+    unsafe output.appendUnchecked { room in
+      // SAFETY: the room has that many bytes.
+      result = unsafe SSL_read(ssl, room.baseAddress, Int32(clamping: room.count))
+      return result > 0 ? Int(result) : 0
+    }
+    unsafe io.pointee.isRetransmitting = false
+    if result <= 0 { end(after: result) }
+  }
+
+  /// How long OpenSSL's own timer runs.
+  ///
+  /// It is never to be the first: with the machine's clock it has run out for a tenth of the time when
+  /// `handleTimeout` comes, and earlier when the clock is a test's. OpenSSL takes less than 15 ms for
+  /// none.
+  private func setTimer() {
+    let microseconds = clock == .virtual ? 16_000 : timeout.count * 900 + 15_000
+    unsafe io.pointee.timer = UInt32(clamping: microseconds)
+  }
+
+  private func sendAgain() -> Bool {
+    unsafe io.pointee.wantsRetransmission = true
+    defer {
+      unsafe io.pointee.wantsRetransmission = false
+      unsafe io.pointee.isRetransmitting = false
+    }
+    var left: Int64 = 0
+    while true {
+      guard unsafe nbiot_time_left(ssl, &left) == 1 else { return false }
+      if left == 0 { break }
+      // At most a millisecond on a test's clock. Longer: somebody has set the machine's clock back.
+      guard left < 20_000 else { return false }
+    }
+    let result = unsafe nbiot_handle_timeout(ssl)
+    ERR_clear_error()
+    return result == 1
+  }
+
+  /// How many bytes of a datagram stand in front of an alert in the clear.
+  private mutating func takeClearAlert(from datagram: Span<UInt8>) -> Int {
+    var offset = 0
+    while offset + 13 <= datagram.count {
+      let length = Int(datagram[offset + 11]) << 8 | Int(datagram[offset + 12])
+      let isClear = datagram[offset + 3] == 0 && datagram[offset + 4] == 0
+      if datagram[offset] == 21, isClear {
+        if length == 2, offset + 15 <= datagram.count { clearAlert = datagram[offset + 14] }
+        return offset
+      }
+      offset += 13 + length
+    }
+    return datagram.count
+  }
+
+  private mutating func end(_ failure: DTLSFailure) {
+    state = .ended(failure)
+    deadline = nil
+  }
+
+  /// Finds out what a call that gave `result` means.
+  private mutating func end(after result: Int32) {
+    switch unsafe SSL_get_error(ssl, result) {
+    case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: break
+    case SSL_ERROR_ZERO_RETURN: end(.closed)
+    default:
+      let code = ERR_peek_error()
+      let reason = Int(ERR_GET_REASON(code))
+      if reason == Int(SSL_R_CERTIFICATE_VERIFY_FAILED) {
+        end(.certificate(Int32(truncatingIfNeeded: unsafe SSL_get_verify_result(ssl))))
+      } else if reason > 1_000, reason < 1_256 {
+        end(.alert(UInt8(truncatingIfNeeded: reason - 1_000)))
+      } else {
+        end(.library(code: UInt(code)))
+      }
+    }
+    ERR_clear_error()
+  }
+}

@@ -1,0 +1,172 @@
+internal import COpenSSL
+internal import ConstrainedCore
+
+/// What an association reads from and writes to: one datagram in, datagrams out, no socket.
+///
+/// OpenSSL 3.0 has no such BIO of its own. It lies on the heap, because OpenSSL keeps its address.
+@safe
+struct DatagramBIO {
+  /// Handshake datagrams that wait to be sent, each behind 2 bytes of its length.
+  ///
+  /// What has no room is lost, as on the network; the flight's retransmission brings it again.
+  var queue: UnsafeMutableRawBufferPointer
+  var queueStart = 0
+  var queueEnd = 0
+
+  /// The datagram that OpenSSL is to read, during a call.
+  var input: UnsafePointer<UInt8>?
+  var inputCount = 0
+
+  /// Where a record goes that carries a message, during a call; else the queue is written.
+  var target: UnsafeMutablePointer<UInt8>?
+  var targetCount = 0
+  var targetCapacity = 0
+
+  /// Whether what OpenSSL writes is its last flight again, and whether that is wanted.
+  ///
+  /// OpenSSL looks at a clock of its own before it reads, and would send a flight again that the
+  /// caller's clock has not asked for.
+  var isRetransmitting = false
+  var wantsRetransmission = false
+
+  /// How long OpenSSL's own timer is to run, in microseconds.
+  var timer: UInt32 = 0
+
+  /// Bytes that IP and UDP add to a datagram.
+  var overhead = 28
+
+  /// Who asks for a cookie (a server's).
+  var peer = FixedBytes<64>()
+  /// The pre-shared key's identity and the key (a client's).
+  var identity = FixedBytes<256>()
+  var key = FixedBytes<128>()
+  #if !hasFeature(Embedded)
+  /// Finds the key of an identity (a server's).
+  var findKey: (([UInt8]) -> [UInt8]?)?
+  #endif
+
+  init(queueCapacity: Int) {
+    unsafe queue = .allocate(byteCount: queueCapacity, alignment: 1)
+  }
+
+  /// The value behind an association's callbacks.
+  static func of(_ ssl: OpaquePointer?) -> UnsafeMutablePointer<DatagramBIO>? {
+    // SAFETY: every association is made with the address of its own value at index 0.
+    unsafe SSL_get_ex_data(ssl, 0)?.assumingMemoryBound(to: DatagramBIO.self)
+  }
+
+  mutating func write(_ bytes: UnsafePointer<CChar>, _ count: Int) {
+    if isRetransmitting && !wantsRetransmission { return }
+    // SAFETY: OpenSSL passes `count` bytes; each copy goes where there is room for them.
+    if let target = unsafe target {
+      guard count <= targetCapacity - targetCount else { return }
+      unsafe UnsafeMutableRawPointer(target + targetCount).copyMemory(from: bytes, byteCount: count)
+      targetCount += count
+      return
+    }
+    if queueStart == queueEnd {
+      queueStart = 0
+      queueEnd = 0
+    }
+    guard unsafe count + 2 <= queue.count - queueEnd, count <= Int(UInt16.max) else { return }
+    unsafe queue[queueEnd] = UInt8(truncatingIfNeeded: count >> 8)
+    unsafe queue[queueEnd + 1] = UInt8(truncatingIfNeeded: count)
+    unsafe (queue.baseAddress! + queueEnd + 2).copyMemory(from: bytes, byteCount: count)
+    queueEnd += count + 2
+  }
+
+  /// Takes the datagram; the bytes that `room` cannot hold are lost.
+  mutating func read(_ room: UnsafeMutablePointer<CChar>, _ capacity: Int) -> Int {
+    isRetransmitting = false
+    guard let source = unsafe input else { return 0 }
+    let count = min(inputCount, capacity)
+    // SAFETY: both have `count` bytes.
+    unsafe UnsafeMutableRawPointer(room).copyMemory(from: source, byteCount: count)
+    unsafe input = nil
+    inputCount = 0
+    return count
+  }
+
+  /// Writes the identity with a zero behind it, and the key, whose length it returns; 0 when there is
+  /// no room, which ends the handshake.
+  func givePreSharedKey(
+    _ name: UnsafeMutablePointer<CChar>?,
+    _ maxName: Int,
+    _ secret: UnsafeMutablePointer<UInt8>?,
+    _ maxSecret: Int
+  ) -> UInt32 {
+    guard let name = unsafe name, let secret = unsafe secret, identity.count < maxName,
+      key.count <= maxSecret
+    else { return 0 }
+    // SAFETY: the room was compared.
+    for index in 0..<identity.count {
+      unsafe name[index] = CChar(bitPattern: identity.bytes[index])
+    }
+    unsafe name[identity.count] = 0
+    for index in 0..<key.count { unsafe secret[index] = key.bytes[index] }
+    return UInt32(key.count)
+  }
+
+  /// The bytes of the first datagram of the queue; 0 when it is empty.
+  var nextCount: Int {
+    guard queueStart < queueEnd else { return 0 }
+    return unsafe Int(queue[queueStart]) << 8 | Int(queue[queueStart + 1])
+  }
+
+  /// Appends the first datagram of the queue to `output`, or leaves both as they are.
+  mutating func removeFirst(into output: inout ByteWriter) throws(CapacityError) {
+    let count = nextCount
+    // SAFETY: the queue holds `count` bytes behind their length.
+    let bytes = unsafe UnsafeRawBufferPointer(queue)[(queueStart + 2)..<(queueStart + 2 + count)]
+    let span = unsafe Span<UInt8>(_unsafeBytes: bytes)
+    try output.append(span)
+    queueStart += count + 2
+  }
+}
+
+/// The BIO's methods, made once for all associations.
+@safe
+struct DatagramMethod: @unchecked Sendable {
+  static let shared = DatagramMethod()
+
+  let method: OpaquePointer?
+
+  private init() {
+    let method = unsafe BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "datagrams")
+    // SAFETY: each callback gets the BIO whose data is its DatagramBIO, and memory that OpenSSL owns.
+    unsafe BIO_meth_set_write(method) { bio, bytes, count in
+      guard let bytes = unsafe bytes, count >= 0, let data = unsafe BIO_get_data(bio) else {
+        return -1
+      }
+      unsafe data.assumingMemoryBound(to: DatagramBIO.self).pointee.write(bytes, Int(count))
+      return count
+    }
+    unsafe BIO_meth_set_read(method) { bio, room, count in
+      unsafe nbiot_clear_retry(bio)
+      guard let room = unsafe room, count >= 0, let data = unsafe BIO_get_data(bio) else {
+        return -1
+      }
+      let taken = unsafe data.assumingMemoryBound(to: DatagramBIO.self).pointee.read(
+        room,
+        Int(count)
+      )
+      if taken > 0 { return Int32(taken) }
+      unsafe nbiot_set_retry_read(bio)
+      return -1
+    }
+    unsafe BIO_meth_set_ctrl(method) { bio, command, _, _ in
+      guard let data = unsafe BIO_get_data(bio) else { return 0 }
+      switch command {
+      case BIO_CTRL_FLUSH: return 1
+      case BIO_CTRL_DGRAM_GET_MTU_OVERHEAD:
+        return unsafe data.assumingMemoryBound(to: DatagramBIO.self).pointee.overhead
+      default: return 0
+      }
+    }
+    unsafe BIO_meth_set_create(method) { bio in
+      unsafe BIO_set_init(bio, 1)
+      return 1
+    }
+    unsafe self.method = method
+  }
+}
