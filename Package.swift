@@ -190,7 +190,8 @@ let package = Package(
       name: "DeviceSessionTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
-        "OpenSSLSupport", "SymmetricSecurity", "DeviceSession", "PlatformSimulator", "TestSupport",
+        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CoAPSecurity", "DeviceSession",
+        "PlatformSimulator", "TestSupport",
       ],
       swiftSettings: strict
     ),

@@ -84,4 +84,29 @@ static inline SSL_SESSION *nbiot_decode_session(const unsigned char *bytes, size
   }
   return session;
 }
+
+// The server's side: cookies, sessions, certificates of its own making.
+static inline int nbiot_listen(SSL *ssl) {
+  BIO_ADDR *address = BIO_ADDR_new();
+  int result = address == NULL ? -1 : DTLSv1_listen(ssl, address);
+  BIO_ADDR_free(address);
+  return result;
+}
+static inline void nbiot_forget_sessions(SSL_CTX *context) {
+  // As if it were a day later than any session lasts.
+  SSL_CTX_flush_sessions(context, 0x7fffffff);
+}
+static inline EVP_PKEY *nbiot_make_p256_key(void) { return EVP_EC_gen("P-256"); }
+static inline int nbiot_add_extension(X509 *certificate, X509 *issuer, int nid, const char *value) {
+  X509V3_CTX context;
+  X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);
+  X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, &context, nid, (char *)value);
+  int result = extension != NULL && X509_add_ext(certificate, extension, -1);
+  X509_EXTENSION_free(extension);
+  return result;
+}
+static inline int nbiot_set_common_name(X509_NAME *name, const char *text) {
+  return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)text, -1, -1, 0);
+}
+static inline long nbiot_take_text(BIO *bio, char **text) { return BIO_get_mem_data(bio, text); }
 #endif

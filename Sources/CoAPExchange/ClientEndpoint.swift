@@ -139,6 +139,35 @@ extension ClientEndpoint {
     slots[index].queue()
   }
 
+  /// Sends a request again at once, for example over another association in place of one that broke;
+  /// nothing when it was acknowledged, or when as many transmissions as are allowed were made.
+  public mutating func sendAgain(_ exchange: ExchangeID, at now: Instant) {
+    for index in slots.indices
+    where slots[index].phase == .awaitingAcknowledgement && slots[index].id == exchange {
+      if slots[index].mayRetransmit(at: now) { slots[index].isDue = true }
+    }
+  }
+
+  /// Starts a request over, with all its retransmissions and another message ID, and says whether: not
+  /// when it was acknowledged or has not been sent yet.
+  ///
+  /// For another DTLS association, where it is a new message (RFC 7252 Section 9.1.1).
+  public mutating func startOver(_ exchange: ExchangeID) -> Bool {
+    guard
+      let index = firstSlot(where: {
+        $0.phase == .awaitingAcknowledgement && $0.id == exchange && $0.transmissions > 0
+      })
+    else { return false }
+    slots[index].queue()
+    return true
+  }
+
+  /// Forgets which messages of the server came already: over another DTLS association its message IDs
+  /// mean others (RFC 7252 Section 9.1.1).
+  public mutating func forgetDuplicates() {
+    duplicates = DuplicateTable()
+  }
+
   /// Forgets the round trips that were measured: after a sleep the network may be another one.
   public mutating func resetTimeout() {
     adaptiveTimeout?.reset()

@@ -28,6 +28,15 @@ public struct Token: Hashable, Sendable {
     self.init(bits: UInt64(widening: value.byteSwapped), count: 4)
   }
 
+  /// As few bytes as the number takes, the lowest first: none for 0, 4 at most; no two numbers have the
+  /// same.
+  @inlinable
+  public init(counting number: UInt32) {
+    let count =
+      number == 0 ? 0 : number < 0x100 ? 1 : number < 0x1_0000 ? 2 : number < 0x100_0000 ? 3 : 4
+    self.init(bits: UInt64(widening: number), count: count)
+  }
+
   /// The token of those bytes; `nil` when there are more than 8.
   @inlinable
   public init?(_ bytes: Span<UInt8>) {

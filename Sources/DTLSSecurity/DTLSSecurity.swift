@@ -33,6 +33,10 @@ public struct DTLSSecurity: ~Copyable, SecurityLayer {
 
   private var lastDatagram = Instant(milliseconds: 0)
   private var unanswered = 0
+  /// Whether a message has come over the association, and whether its predecessor was given up without
+  /// one.
+  private var hasAnswered = false
+  private var wasSilent = false
 
   private var handshakeBytes = 0
   private var handshakeDatagrams = 0
@@ -283,7 +287,10 @@ extension DTLSSecurity {
     into output: inout ByteWriter,
     at now: Instant
   ) throws(SecurityError) {
-    if isEstablished, isDoubtful(at: now) { previous = connection.take() }
+    if isEstablished, isDoubtful(at: now) {
+      wasSilent = !hasAnswered
+      previous = connection.take()
+    }
     guard isEstablished else {
       connect(at: now)
       throw .notEstablished
@@ -309,20 +316,19 @@ extension DTLSSecurity {
     at now: Instant
   ) throws(SecurityError) {
     let start = output.count
+    defer { if output.count > start { noteMessage(at: now) } }
     // RFC 6347 Section 4.1: content type 23. During a handshake only the old association can have it.
     if previous != nil, datagram.count > 0, datagram[0] == 23 {
       previous?.receive(datagram, into: &output, at: now)
       if output.count > start {
         // It is alive after all; the server keeps it until a new one stands (Section 4.2.8).
         connection = previous.take()
-        noteActivity(at: now)
       }
       return
     }
     guard let before = state else { return }
     if before == .handshaking { countUp(datagram.count) }
     connection?.receive(datagram, into: &output, at: now)
-    if output.count > start { noteActivity(at: now) }
     guard let after = state, after != before else { return }
     switch after {
     case .handshaking: break
@@ -435,14 +441,17 @@ extension DTLSSecurity {
   }
 
   private func isDoubtful(at now: Instant) -> Bool {
-    if unanswered >= max(1, settings.silenceLimit) { return true }
+    // Where two associations in a row bring nothing, the server is at a loss, not NAT.
+    if unanswered >= settings.silentMessages, hasAnswered || !wasSilent { return true }
     guard let limit = settings.idleLimit else { return false }
     return now - lastDatagram > limit
   }
 
-  private mutating func noteActivity(at now: Instant) {
+  private mutating func noteMessage(at now: Instant) {
     lastDatagram = now
     unanswered = 0
+    hasAnswered = true
+    wasSilent = false
   }
 
   private mutating func countUp(_ bytes: Int) {
@@ -514,7 +523,9 @@ extension DTLSSecurity {
     previous = nil
     failures = 0
     notBefore = Instant(milliseconds: .min)
-    noteActivity(at: now)
+    lastDatagram = now
+    unanswered = 0
+    hasAnswered = false
     if !isResumed { keepSession() }
     event = .established(isResumed: isResumed)
   }

@@ -15,8 +15,12 @@ public struct DTLSSettings: Sendable {
   /// from another port reaches nobody.
   public var idleLimit: Milliseconds? = Milliseconds(30_000)
 
-  /// After how many confirmable messages without any answer the association counts as lost, 1 or more.
-  public var silenceLimit = 2
+  /// After how many confirmable messages without any answer the association counts as lost, 1 or more;
+  /// never later than when a request ends without an answer.
+  ///
+  /// A request that is sent again over another association is a new message to the server: where it
+  /// had arrived and its answers were lost, the server gets it twice. So the device is not hasty.
+  public var silenceLimit = 3
 
   /// What fits the link with the headers of IP and UDP, in bytes, 256 or more; flights are cut so.
   public var linkMTU = 1_280
@@ -45,6 +49,9 @@ public struct DTLSSettings: Sendable {
 
   /// The settings for a radio that costs energy.
   public init() {}
+
+  /// A request that has ended without an answer was sent so often.
+  var silentMessages: Int { max(1, min(silenceLimit, timing.maxRetransmit + 1)) }
 
   var patience: DTLSConnection.Patience {
     DTLSConnection.Patience(timeout: timing.acknowledgementTimeout, limit: timing.maxRetransmit)

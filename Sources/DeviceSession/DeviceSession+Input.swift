@@ -13,17 +13,65 @@ extension DeviceSession where Security: ~Copyable {
     guard Security.wrapsDatagrams else {
       return handleMessage(datagram, ofDatagram: datagram.count, at: now)
     }
+    handleRecords(datagram, at: now)
+  }
+
+  private mutating func handleRecords(_ datagram: Span<UInt8>, at now: Instant) {
     var message = Datagram()
-    do throws(SecurityError) {
-      try message.write { (writer: inout ByteWriter) throws(SecurityError) in
-        try security.unwrap(datagram, into: &writer, at: now)
+    var isFirst = true
+    repeat {
+      do throws(SecurityError) {
+        try message.write { (writer: inout ByteWriter) throws(SecurityError) in
+          try security.unwrap(isFirst ? datagram : Span(), into: &writer, at: now)
+        }
+      } catch {
+        // A datagram that is too long or not the peer's is as good as lost.
+        return
       }
-    } catch {
-      // A datagram that is too long or not the peer's is as good as lost.
-      return
+      takeSecurityEvents(at: now)
+      if !message.isEmpty {
+        handleMessage(message.bytes, ofDatagram: isFirst ? datagram.count : 0, at: now)
+      }
+      isFirst = false
+    } while security.hasPendingMessage
+  }
+
+  /// Takes in what the security layer has to tell.
+  mutating func takeSecurityEvents(at now: Instant) {
+    while let event = security.pollEvent() {
+      switch event {
+      case .established(let isResumed):
+        counters.handshakes += 1
+        if isResumed { counters.resumptions += 1 }
+        endpoint.forgetDuplicates()
+        if let exchange = requestUnderWay, !hasStartedOver {
+          hasStartedOver = endpoint.startOver(exchange)
+        }
+      case .closed:
+        // The request under way goes again over the next association.
+        if let exchange = requestUnderWay { endpoint.sendAgain(exchange, at: now) }
+      case .failed(let failure):
+        if case .inFlight(let exchange) = authentication {
+          abandon(exchange)
+          failAuthentication(.handshake(failure), at: now)
+        } else if case .inFlight(let exchange) = report.phase {
+          abandon(exchange)
+          finishReport(.handshake(failure), code: nil, at: now)
+        }
+      }
     }
-    guard !message.isEmpty else { return }
-    handleMessage(message.bytes, ofDatagram: datagram.count, at: now)
+  }
+
+  private var requestUnderWay: ExchangeID? {
+    if case .inFlight(let exchange) = authentication { return exchange }
+    if case .inFlight(let exchange) = report.phase { return exchange }
+    return nil
+  }
+
+  /// Ends an exchange whose answer may still come; its token is not used again.
+  mutating func abandon(_ exchange: ExchangeID) {
+    endpoint.cancel(exchange)
+    unansweredRequests &+= 1
   }
 
   private mutating func handleMessage(
@@ -40,13 +88,21 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Takes in that time has passed; call it at or after `pollTimeout`.
   public mutating func handleTimeout(at now: Instant) {
-    security.handleTimeout(at: now)
+    if Security.wrapsDatagrams {
+      security.handleTimeout(at: now)
+      takeSecurityEvents(at: now)
+    }
     endpoint.handleTimeout(at: now)
     while case .timedOut(let exchange)? = endpoint.pollEvent() {
+      unansweredRequests &+= 1
+      // The silence may have been the association's end: once more over another one, unless the
+      // platform has said that it has the request.
+      let isOver = !Security.wrapsDatagrams || hasStartedOver || isRequestAcknowledged
+      hasStartedOver = true
       if authentication == .inFlight(exchange) {
-        failAuthentication(.timedOut, at: now)
+        if isOver { failAuthentication(.timedOut, at: now) } else { startAuthentication(at: now) }
       } else if report.phase == .inFlight(exchange) {
-        finishReport(.timedOut, code: nil, at: now)
+        if isOver { finishReport(.timedOut, code: nil, at: now) } else { sendReport(at: now) }
       }
     }
     if case .waiting(let until) = authentication, until <= now { startAuthentication(at: now) }
@@ -68,6 +124,7 @@ extension DeviceSession where Security: ~Copyable {
     switch endpoint.handle(message, at: now) {
     case .response(let exchange):
       counters.roundTrips += 1
+      hasStartedOver = false
       if authentication == .inFlight(exchange) {
         handleAuthenticationAnswer(message, at: now)
       } else if report.phase == .inFlight(exchange) {
@@ -75,8 +132,10 @@ extension DeviceSession where Security: ~Copyable {
         handleReportAnswer(message, at: now)
       }
     case .acknowledged(let exchange):
+      isRequestAcknowledged = true
       if report.phase == .inFlight(exchange) { report.bytesDown += count }
     case .reset(let exchange):
+      unansweredRequests &+= 1
       if authentication == .inFlight(exchange) {
         failAuthentication(.reset, at: now)
       } else if report.phase == .inFlight(exchange) {
@@ -154,6 +213,7 @@ extension DeviceSession where Security: ~Copyable {
 
   mutating func failAuthentication(_ failure: AuthenticationFailure, at now: Instant) {
     authentication = .none
+    hasStartedOver = false
     events.append(.authenticationFailed(failure))
     if report.phase != .none { finishReport(.unauthenticated(failure), code: nil, at: now) }
   }
@@ -239,5 +299,6 @@ extension DeviceSession where Security: ~Copyable {
     )
     events.append(.report(result))
     report.phase = .none
+    hasStartedOver = false
   }
 }

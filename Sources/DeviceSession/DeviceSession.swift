@@ -47,6 +47,13 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
 
   var events = EventQueue()
 
+  /// Whether the request under way was acknowledged, its answer to come in a message of its own.
+  var isRequestAcknowledged = false
+  /// Whether the request under way has been started over on another association, which is done once.
+  var hasStartedOver = false
+  /// How many requests ended without an answer over a secure channel, whose tokens stay in use.
+  var unansweredRequests: UInt32 = 0
+
   /// What the session has sent and received.
   public internal(set) var counters = DeviceCounters()
 
@@ -138,14 +145,14 @@ extension DeviceSession where Security: ~Copyable {
   ///
   /// The platform may or may not have it.
   public mutating func cancelReport() {
-    if case .inFlight(let exchange) = report.phase { endpoint.cancel(exchange) }
+    if case .inFlight(let exchange) = report.phase { abandon(exchange) }
     report.phase = .none
   }
 
   /// Ends the report and the authentication under way because the link failed; an event tells what
   /// the report had cost.
   public mutating func interrupt(at now: Instant) {
-    if case .inFlight(let exchange) = report.phase { endpoint.cancel(exchange) }
+    if case .inFlight(let exchange) = report.phase { abandon(exchange) }
     if report.phase != .none { finishReport(.interrupted, code: nil, at: now) }
     cancelAll()
   }
@@ -154,8 +161,16 @@ extension DeviceSession where Security: ~Copyable {
   /// follows.
   public mutating func cancelAll() {
     cancelReport()
-    if case .inFlight(let exchange) = authentication { endpoint.cancel(exchange) }
+    if case .inFlight(let exchange) = authentication { abandon(exchange) }
     if authentication != .done { authentication = .none }
+    security.interrupt()
+  }
+
+  /// Hands out the security layer, for what it alone offers: to export a session, for example.
+  public mutating func withSecurity<Result, Failure: Error>(
+    _ body: (inout Security) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(&security)
   }
 
   /// Forgets the token, for example after it expired, so that the next report authenticates.
@@ -175,19 +190,16 @@ extension DeviceSession where Security: ~Copyable {
     at now: Instant
   ) throws(DeviceError) -> DeviceTransmission? {
     let start = output.count
-    do throws(SecurityError) {
-      if try security.pollTransmit(into: &output, at: now) {
-        countUp(output.count - start)
-        return .control
-      }
-    } catch {
-      throw .capacity
-    }
-    let transmission: Transmission?
+    if try pollOwnTransmit(into: &output, at: now) { return .handshake }
+    if Security.wrapsDatagrams, security.holdsBack { return nil }
+    var transmission: Transmission?
     do throws(SecurityError) {
       transmission = try Self.transmit(&endpoint, &security, into: &output, at: now)
     } catch {
-      throw .capacity
+      guard error == .notEstablished else { throw .capacity }
+      // The message waits for the handshake that has begun.
+      takeSecurityEvents(at: now)
+      return try pollOwnTransmit(into: &output, at: now) ? .handshake : nil
     }
     guard let transmission else { return nil }
     let count = output.count - start
@@ -203,7 +215,7 @@ extension DeviceSession where Security: ~Copyable {
 
   /// When `handleTimeout` is to be called next; `nil` while nothing is waited for.
   public func pollTimeout() -> Instant? {
-    var earliest = endpoint.pollTimeout()
+    var earliest = Security.wrapsDatagrams && security.holdsBack ? nil : endpoint.pollTimeout()
     if let deadline = security.pollTimeout() { earliest = min(earliest ?? deadline, deadline) }
     if case .waiting(let until) = authentication { earliest = min(earliest ?? until, until) }
     if case .waiting(let until) = report.phase { earliest = min(earliest ?? until, until) }
@@ -222,6 +234,21 @@ extension DeviceSession where Security: ~Copyable {
     try endpoint.pollTransmit(at: now) { (message: Span<UInt8>) throws(SecurityError) in
       try security.wrap(message, into: &output, at: now)
     }
+  }
+
+  /// Writes the next datagram of the security layer's own.
+  private mutating func pollOwnTransmit(
+    into output: inout ByteWriter,
+    at now: Instant
+  ) throws(DeviceError) -> Bool {
+    let start = output.count
+    do throws(SecurityError) {
+      guard try security.pollTransmit(into: &output, at: now) else { return false }
+    } catch {
+      throw .capacity
+    }
+    countUp(output.count - start)
+    return true
   }
 
   private mutating func countUp(_ bytes: Int) {

@@ -1,6 +1,7 @@
 #if !hasFeature(Embedded)
 internal import AliyunIoT
 internal import CoAPMessage
+internal import CoAPSecurity
 
 extension AuthenticationFailure: CustomStringConvertible {
   /// What happened, then what to do.
@@ -13,6 +14,7 @@ extension AuthenticationFailure: CustomStringConvertible {
       "the endpoint refused the message with a Reset: check that a CoAP platform listens there"
     case .unusableAnswer(let error):
       "\(error): check host and port; what answered is not the platform, or was altered on the way"
+    case .handshake(let failure): failure.description
     case .security(let error):
       "the security layer could not make a key (\(error)): check the OpenSSL installation"
     }
@@ -33,6 +35,10 @@ extension ReportResult {
       "the platform answered, but its payload does not open with the session's key: it was altered "
         + "on the way, or the platform uses another key"
     case .unauthenticated(let failure): failure.description
+    case .handshake(let failure):
+      transmissions == 0
+        ? failure.description
+        : "\(failure); the platform may or may not have the report"
     case .unsealable(let error): "the security layer could not seal the report (\(error))"
     case .sequenceExhausted: "the session's sequence numbers are used up: authenticate again"
     }

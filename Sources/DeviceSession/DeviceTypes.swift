@@ -21,6 +21,8 @@ public enum AuthenticationFailure: Error, Equatable, Sendable {
   case unusableAnswer(AuthenticationAnswerError)
   /// The security layer could not make a key.
   case security(SecurityError)
+  /// There is no secure channel to the platform; nothing of the device was sent.
+  case handshake(HandshakeFailure)
 }
 
 /// How a report ended.
@@ -41,6 +43,8 @@ public enum ReportOutcome: Equatable, Sendable {
   case unauthenticated(AuthenticationFailure)
   /// The security layer could not seal it.
   case unsealable(SecurityError)
+  /// There is no secure channel any more; the platform has the report only if it was sent before.
+  case handshake(HandshakeFailure)
   /// The session's sequence numbers are used up; authenticate anew.
   case sequenceExhausted
 }
@@ -84,8 +88,10 @@ public enum DeviceTransmission: Equatable, Sendable {
   case authentication(attempt: Int)
   /// A report, for the `attempt`th time.
   case report(attempt: Int)
-  /// An acknowledgement or Reset, or a datagram of the security layer.
+  /// An acknowledgement or Reset.
   case control
+  /// A datagram of the security layer's own.
+  case handshake
 }
 
 /// Why a session could not do what it was asked to; nothing was sent.
@@ -114,6 +120,10 @@ public struct DeviceCounters: Equatable, Sendable {
   public var transmissions = 0
   /// Requests that were answered.
   public var roundTrips = 0
+  /// Secure channels that were made, by whole handshakes and by resumed sessions.
+  public var handshakes = 0
+  /// Those of them that went on with an earlier session.
+  public var resumptions = 0
   /// Times that the platform gave a token.
   public var authentications = 0
 }

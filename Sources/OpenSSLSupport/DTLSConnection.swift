@@ -50,7 +50,7 @@ public struct DTLSConnection: ~Copyable {
   public static let maxOverhead = 13 + 16 + 48 + 16
 
   let ssl: OpaquePointer
-  private let io: UnsafeMutablePointer<DatagramBIO>
+  let io: UnsafeMutablePointer<DatagramBIO>
   private let role: DTLSContext.Role
   private let patience: Patience
   private let clock: Clock

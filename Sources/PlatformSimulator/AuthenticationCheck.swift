@@ -44,6 +44,9 @@ struct AuthenticationCheck {
     }
   }
 
+  /// Whether the field of the symmetric mode is there.
+  var hasSequence: Bool { fields["seq"] != nil }
+
   /// The members of one object.
   ///
   /// `nil` for a value that is no string or a name that comes again. Empty when the text is another

@@ -11,7 +11,8 @@ final class PlatformSession {
   let sequenceOffset: UInt64
   let expiry: Instant
   let answersSeparately: Bool
-  private var cipher: AES128CBC
+  /// `nil` where the messages lie in DTLS records.
+  private var cipher: AES128CBC?
   private var usedSequences: Set<UInt64> = []
 
   /// How many numbers are remembered; a session that used them all must authenticate again.
@@ -23,7 +24,8 @@ final class PlatformSession {
     random: [UInt8],
     sequenceOffset: UInt64,
     expiry: Instant,
-    answersSeparately: Bool
+    answersSeparately: Bool,
+    protection: SimulatorConfiguration.Protection
   ) throws {
     self.device = device
     self.token = token
@@ -31,6 +33,10 @@ final class PlatformSession {
     self.sequenceOffset = sequenceOffset
     self.expiry = expiry
     self.answersSeparately = answersSeparately
+    guard protection == .symmetric else {
+      cipher = nil
+      return
+    }
     // The key: digits 16 to 47 of the hexadecimal SHA-256 of "secret,random".
     var material = device.secret + [UInt8(ascii: ",")] + random
     defer {
@@ -48,14 +54,14 @@ final class PlatformSession {
   /// The plaintext, or `nil` when the bytes do not decrypt.
   func decrypt(_ bytes: Span<UInt8>) -> [UInt8]? {
     transform(capacity: bytes.count) { writer throws(OpenSSLError) in
-      try cipher.decrypt(bytes, into: &writer)
+      try cipher?.decrypt(bytes, into: &writer) ?? false
     }
   }
 
   /// The ciphertext; `nil` only when OpenSSL fails.
   func encrypt(_ bytes: [UInt8]) -> [UInt8]? {
     transform(capacity: AES128CBC.sealedCount(bytes.count)) { writer throws(OpenSSLError) in
-      try cipher.encrypt(bytes.span, into: &writer)
+      try cipher?.encrypt(bytes.span, into: &writer) ?? false
     }
   }
 

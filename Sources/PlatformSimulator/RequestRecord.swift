@@ -15,6 +15,8 @@ public struct RequestRecord: Sendable {
     case duplicate
     /// Bytes that are no CoAP message.
     case malformed
+    /// A DTLS association began or ended; the note says how.
+    case association
   }
 
   /// What came in.
@@ -38,6 +40,8 @@ public struct RequestRecord: Sendable {
   /// The message id in the answer's option 2090.
   public var platformMessageID: UInt64?
   /// Bytes of UDP payload received.
+  ///
+  /// In the DTLS mode those of the message, and of the whole handshake.
   public var bytesUp = 0
   /// Bytes of UDP payload sent in answer, without retransmissions.
   public var bytesDown = 0
@@ -50,6 +54,7 @@ public struct RequestRecord: Sendable {
   /// The record in one line for a person.
   public var line: String {
     var parts = [peer]
+    if kind == .association { return "\(peer) DTLS \(note)" }
     if let device { parts.append(device) }
     parts.append(kind == .duplicate ? "again" : kind == .malformed ? "malformed" : "POST")
     if !path.isEmpty { parts.append(path) }

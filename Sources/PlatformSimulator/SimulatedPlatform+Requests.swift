@@ -34,12 +34,21 @@ extension SimulatedPlatform {
   ) throws(Refusal) -> PlatformResponse {
     try options.check(message, needsContentFormat: true)
     let payload = Self.bytes(of: message.payload)
-    let fields = try AuthenticationCheck(payload: payload).run(devices: devices)
+    let check = try AuthenticationCheck(payload: payload)
+    if configuration.protection == .dtls, check.hasSequence {
+      // Device guide 3.6: the fields of the DTLS mode are those of the other but for this one.
+      throw Refusal(code: .badRequest, note: "the field seq belongs to the symmetric mode")
+    }
+    let fields = try check.run(devices: devices)
     record.device = fields.device.path
     let session = try makeSession(fields, at: now)
     if let old = tokens[fields.device.path] { sessions[old] = nil }
     tokens[fields.device.path] = session.token
     sessions[session.token] = session
+    if configuration.protection == .dtls {
+      let answer = #"{"token":"\#(String(decoding: session.token, as: UTF8.self))"}"#
+      return PlatformResponse(code: .content, payload: Array(answer.utf8))
+    }
     let random = String(decoding: session.random, as: UTF8.self)
     let token = String(decoding: session.token, as: UTF8.self)
     let answer =
@@ -65,7 +74,8 @@ extension SimulatedPlatform {
         random: key,
         sequenceOffset: configuration.sequenceOffset,
         expiry: now + configuration.tokenLifetime,
-        answersSeparately: fields.answersSeparately ?? (configuration.answerMode == .separate)
+        answersSeparately: fields.answersSeparately ?? (configuration.answerMode == .separate),
+        protection: configuration.protection
       )
     } catch {
       throw Refusal(code: .internalServerError, note: "OpenSSL failed: \(error)")
@@ -92,6 +102,9 @@ extension SimulatedPlatform {
     guard options.names(session.device) else {
       throw Refusal(code: .forbidden, note: "the topic does not name the device of this token")
     }
+    if configuration.protection == .dtls {
+      return try plainReport(message, options, session, record: &record)
+    }
     guard let sealed = options.sequence, let text = session.decrypt(sealed.span),
       let sequence = UInt64(String(decoding: text, as: UTF8.self)),
       text.elementsEqual(String(sequence).utf8)
@@ -117,15 +130,38 @@ extension SimulatedPlatform {
       throw Refusal(code: .badRequest, note: "seq was used before in this session")
     }
     nextPlatformMessageID += 1
-    let reply = configuration.reply?(
-      "/" + options.segments.dropFirst().joined(separator: "/"),
-      payload
-    )
     var response = PlatformResponse(code: .content)
-    if let reply, !reply.isEmpty { response.payload = session.encrypt(reply) ?? [] }
+    let reply = reply(to: options, payload)
+    if !reply.isEmpty { response.payload = session.encrypt(reply) ?? [] }
     response.platformMessageID = nextPlatformMessageID
     response.isSeparate = session.answersSeparately
     return response
+  }
+
+  /// A report of the DTLS mode: its token alone, and the payload as it is (device guide 3.6).
+  ///
+  /// Unverified: whether the answer has option 2090 there; the guide does not mention it.
+  private mutating func plainReport(
+    _ message: borrowing MessageView,
+    _ options: RequestOptions,
+    _ session: PlatformSession,
+    record: inout RequestRecord
+  ) throws(Refusal) -> PlatformResponse {
+    guard options.sequence == nil else {
+      throw Refusal(code: .badOption, note: "option 2089 belongs to the symmetric mode")
+    }
+    let payload = Self.bytes(of: message.payload)
+    record.payload = payload
+    guard payload.count <= 1_024 else {
+      throw Refusal(code: .requestEntityTooLarge, note: "the payload has over 1,024 bytes")
+    }
+    var response = PlatformResponse(code: .content, payload: reply(to: options, payload))
+    response.isSeparate = session.answersSeparately
+    return response
+  }
+
+  private func reply(to options: RequestOptions, _ payload: [UInt8]) -> [UInt8] {
+    configuration.reply?("/" + options.segments.dropFirst().joined(separator: "/"), payload) ?? []
   }
 
   private static func bytes(of span: Span<UInt8>) -> [UInt8] {

@@ -10,7 +10,7 @@ public struct SimulatedPlatform<Peer: Hashable> {
   public struct Outgoing {
     /// Where to.
     public let peer: Peer
-    /// The UDP payload.
+    /// The UDP payload, or the message in it.
     public let bytes: [UInt8]
   }
 

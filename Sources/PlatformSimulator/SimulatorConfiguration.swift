@@ -37,8 +37,19 @@ public struct SimulatorConfiguration: Sendable {
     case greaterOrEqual
   }
 
+  /// How messages are protected.
+  public enum Protection: String, Sendable {
+    /// Payloads and sequence numbers are encrypted (port 5682).
+    case symmetric
+    /// The messages lie in DTLS records (port 5684), and are plain.
+    case dtls
+  }
+
   /// The devices that may authenticate.
   public var devices: [SimulatedDevice] = []
+
+  /// How messages are protected.
+  public var protection = Protection.symmetric
 
   /// The member `seqOffset` of the answer to `/auth`.
   public var sequenceOffset: UInt64 = 1
@@ -61,6 +72,9 @@ public struct SimulatorConfiguration: Sendable {
 
   /// The plain payload of the answer to a report; empty, and so none, when `nil`.
   public var reply: (@Sendable (_ topic: String, _ payload: [UInt8]) -> [UInt8])?
+
+  /// The platform's end of the DTLS associations; `protection` must be `dtls`.
+  public var dtls = SimulatedDTLS()
 
   /// The strict platform, with no device.
   public init() {}

@@ -116,6 +116,7 @@ extension ReportLine {
       case .acknowledged: .acknowledged
       case .timedOut, .interrupted, .unauthenticated(.timedOut): .timedOut
       case .unsealable, .sequenceExhausted: .refused
+      case .handshake: result.transmissions == 0 ? .refused : .timedOut
       case .rejected, .reset, .unreadableAnswer, .unauthenticated: .rejected
       }
     self.init(

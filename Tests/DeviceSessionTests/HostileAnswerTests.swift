@@ -93,7 +93,7 @@ struct HostileAnswerTests {
     let result = try #require(try world.report("b"))
     #expect(result.outcome == .unreadableAnswer)
     #expect(result.advice != nil)
-    let none = array(world.session.answer)
+    let none = world.session.answer
     #expect(none.isEmpty)
     world.intercept = nil
     #expect(try world.report("c")?.outcome == .acknowledged)
@@ -140,10 +140,10 @@ struct HostileAnswerTests {
       var platform = world.platform
       var count = 0
       world.intercept = { request in
-        let output = platform.handle(request, from: 1, at: Instant(milliseconds: 1_000_000))
+        let output = platform.handle(request, from: 1, at: Instant(milliseconds: 1_000_000), intercept: nil)
         count += 1
         return output.datagrams.map { datagram in
-          var bytes = datagram.bytes
+          var bytes = datagram
           if count - 1 == target, bit / 8 < bytes.count { bytes[bit / 8] ^= 1 << (bit % 8) }
           return bytes
         }
@@ -164,7 +164,7 @@ struct HostileAnswerTests {
         let bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in
           UInt8.random(in: 0...255, using: &random)
         }
-        world.session.handleDatagram(bytes.span, at: world.now)
+        world.session.handleDatagram(bytes, at: world.now)
         try world.transmit()
       }
       try world.run()

@@ -1,7 +1,9 @@
 import AliyunIoT
 import CoAPExchange
 import ConstrainedCore
+import DTLSSecurity
 import DeviceSession
+import OpenSSLSupport
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -16,16 +18,29 @@ struct LossyLinkTests {
   /// 14 it is one in 24,000.
   ///
   /// The platform remembers requests as long as these parameters ask for.
-  @Test(arguments: [7 as UInt64, 42, 2_026])
-  func `1,000 reports are each accepted exactly once`(seed: UInt64) throws {
+  /// With DTLS as long as the device keeps to its association: over another one a request is a new
+  /// message to the platform.
+  @Test(arguments: Layer.allCases, [7 as UInt64, 42, 2_026])
+  func `1,000 reports are each accepted exactly once`(layer: Layer, seed: UInt64) throws {
+    var dtls = DTLSSettings()
+    dtls.idleLimit = nil
+    dtls.silenceLimit = 15
     var settings = DeviceSettings()
     settings.timing = TransmissionParameters(
       acknowledgementTimeout: Milliseconds(2_000),
       maxRetransmit: 14
     )
     let lifetime = settings.timing.exchangeLifetime
-    var world = try World(settings: settings, link: Self.link(seed), seed: seed) {
+    var world = try World(
+      layer,
+      settings: settings,
+      link: Self.link(seed),
+      seed: seed,
+      dtls: dtls
+    ) {
       $0.exchangeLifetime = lifetime
+      $0.dtls.idleLimit = nil
+      $0.dtls.patience.limit = 14
     }
     for number in 1...1_000 {
       let result = try world.report(#"{"n":\#(number)}"#)

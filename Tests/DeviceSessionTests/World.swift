@@ -1,6 +1,7 @@
 import AliyunIoT
 import CoAPMessage
 import ConstrainedCore
+import DTLSSecurity
 import DeviceSession
 import OpenSSLSupport
 import PlatformSimulator
@@ -13,8 +14,11 @@ struct World: ~Copyable {
   static let deviceName = "device1"
   static let secret = Array("0123456789abcdef0123456789abcdef".utf8)
 
-  var session: DeviceSession<SymmetricSecurity, SeededRandom>
-  var platform: SimulatedPlatform<Int>
+  let layer: Layer
+  let session: AnyDevice
+  var platform: Platform
+  /// The device's address: NAT gives it another one when this is changed.
+  var address = 1
   var link: LossyLink
   var now = Instant(milliseconds: 1_000_000)
   var records: [RequestRecord] = []
@@ -27,24 +31,22 @@ struct World: ~Copyable {
   var intercept: (([UInt8]) -> [[UInt8]]?)?
 
   init(
+    _ layer: Layer = .symmetric,
     settings: DeviceSettings = DeviceSettings(),
     secret: [UInt8] = World.secret,
     link: LossyLink = LossyLink(loss: 0, duplication: 0, delay: 10...10, seed: 1),
     seed: UInt64 = 1,
+    dtls: DTLSSettings = DTLSSettings(),
     configure: (inout SimulatorConfiguration) -> Void = { _ in }
   ) throws {
     let identity = try DeviceIdentity(
       productKey: Array(Self.productKey.utf8).span,
       deviceName: Array(Self.deviceName.utf8).span
     )
-    guard let bytes = SecretBytes(copying: secret.span) else { preconditionFailure("no memory") }
-    session = DeviceSession(
-      identity: identity,
-      secret: bytes,
-      settings: settings,
-      security: SymmetricSecurity(),
-      randomness: SeededRandom(seed: seed)
-    )
+    var dtls = dtls
+    dtls.timing = settings.timing
+    dtls.clock = .virtual
+    let device = try makeDevice(layer, identity, secret, settings, dtls, SeededRandom(seed: seed))
     var configuration = SimulatorConfiguration()
     configuration.devices = [
       SimulatedDevice(
@@ -54,7 +56,9 @@ struct World: ~Copyable {
       )
     ]
     configure(&configuration)
-    platform = SimulatedPlatform(configuration, random: SeededRandom(seed: seed &+ 1))
+    platform = try Platform(layer, configuration, seed: seed &+ 1)
+    session = device
+    self.layer = layer
     self.link = link
   }
 
@@ -65,7 +69,7 @@ struct World: ~Copyable {
   ) throws {
     _ = try session.publish(
       topic: try Topic(Array(topic.utf8).span),
-      payload: Array(payload.utf8).span,
+      payload: Array(payload.utf8),
       at: now
     )
   }
@@ -100,20 +104,16 @@ struct World: ~Copyable {
     while let arrival = link.receive(by: now) {
       switch arrival.direction {
       case .up:
-        if let answers = intercept?(arrival.bytes) {
-          for answer in answers { link.send(answer, .down, at: now) }
-        } else {
-          let output = platform.handle(arrival.bytes, from: 1, at: now)
-          if let record = output.record { records.append(record) }
-          for datagram in output.datagrams { link.send(datagram.bytes, .down, at: now) }
-        }
+        let output = platform.handle(arrival.bytes, from: address, at: now, intercept: intercept)
+        records += output.records
+        for datagram in output.datagrams { link.send(datagram, .down, at: now) }
       case .down:
         onArrival?(arrival.bytes)
-        session.handleDatagram(arrival.bytes.span, at: now)
+        session.handleDatagram(arrival.bytes, at: now)
       }
     }
     session.handleTimeout(at: now)
-    for datagram in platform.handleTimeout(at: now) { link.send(datagram.bytes, .down, at: now) }
+    for datagram in platform.handleTimeout(at: now) { link.send(datagram, .down, at: now) }
     while let event = session.pollEvent() { events.append(event) }
     try transmit()
   }
@@ -124,12 +124,15 @@ struct World: ~Copyable {
       var writer = ByteWriter(buffer.mutableSpan)
       guard let transmission = try session.pollTransmit(into: &writer, at: now) else { return }
       let count = writer.count
-      sent.append(transmission)
+      if transmission != .handshake { sent.append(transmission) }
       let datagram = Array(buffer[..<count])
       onTransmission?(datagram)
       link.send(datagram, .up, at: now)
     }
   }
+
+  /// What came in, without the beginnings and ends of associations.
+  var requests: [RequestRecord] { records.filter { $0.kind != .association } }
 
   var accepted: [RequestRecord] { records.filter(\.isAcceptedReport) }
 

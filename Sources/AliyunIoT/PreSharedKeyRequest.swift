@@ -1,0 +1,52 @@
+public import ConstrainedCore
+
+/// The identity and the key of the platform's DTLS mode with a pre-shared key (protocol facts 2.1),
+/// as the platform's C SDK v4 computes them.
+///
+/// Unverified: whether the platform takes other methods and timestamps.
+public struct PreSharedKeyRequest: Sendable {
+  /// How the key is made of the device secret; the SDK's is HMAC-SHA-256.
+  public var signMethod: SignMethod
+
+  /// A time in milliseconds since 1970 that both texts contain; the SDK's is always the same.
+  public var timestamp: UInt64
+
+  /// The SDK's choice, unless others are given.
+  public init(signMethod: SignMethod = .hmacSHA256, timestamp: UInt64 = 2_524_608_000_000) {
+    self.signMethod = signMethod
+    self.timestamp = timestamp
+  }
+
+  /// Appends `devicename|METHOD|PK&DN|TIMESTAMP`.
+  public func writeIdentity(
+    _ identity: DeviceIdentity,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    try output.append("devicename|")
+    try output.append(signMethod.wireName)
+    try output.append("|")
+    try Self.writeNames(identity, into: &output)
+    try output.append("|")
+    try output.append(decimal: timestamp)
+  }
+
+  /// Appends the text whose HMAC, in upper-case hexadecimal digits, is the key.
+  public func writeSigningContent(
+    _ identity: DeviceIdentity,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    try output.append("id")
+    try Self.writeNames(identity, into: &output)
+    try output.append("timestamp")
+    try output.append(decimal: timestamp)
+  }
+
+  private static func writeNames(
+    _ identity: DeviceIdentity,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    try output.append(identity.productKey.bytes)
+    try output.append("&")
+    try output.append(identity.deviceName.bytes)
+  }
+}

@@ -1,0 +1,113 @@
+#if !hasFeature(Embedded)
+internal import COpenSSL
+internal import ConstrainedCore
+
+/// A server's certificate with the authority that vouches for it, made here and now, in PEM.
+///
+/// Keys: ECDSA on P-256. The authority's key is forgotten, so that nobody issues another certificate.
+public struct IssuedCertificate: Sendable {
+  /// The authority's certificate, which devices trust.
+  public let authority: [UInt8]
+  /// The server's certificate.
+  public let certificate: [UInt8]
+  /// The server's private key.
+  public let key: [UInt8]
+
+  /// Issues a certificate for `names`, host names and addresses in digits, valid for `days` from
+  /// yesterday on.
+  public init(names: [String], days: Int = 3_650) throws(OpenSSLError) {
+    let authorityKey = try PrivateKey()
+    let serverKey = try PrivateKey()
+    let root = Certificate(serial: 1, subject: "nbiot simulator CA", key: authorityKey, days)
+    try root.add(NID_basic_constraints, "critical,CA:TRUE", issuer: root)
+    try root.add(NID_key_usage, "critical,keyCertSign,cRLSign", issuer: root)
+    try root.sign(issuer: root, key: authorityKey)
+    var random = SystemRandom()
+    let serial = Int(random.next() >> 2)
+    let leaf = Certificate(
+      serial: serial,
+      subject: names.first ?? "localhost",
+      key: serverKey,
+      days
+    )
+    let alternatives = names.map { Self.isAddress($0) ? "IP:\($0)" : "DNS:\($0)" }
+    try leaf.add(NID_basic_constraints, "critical,CA:FALSE", issuer: root)
+    try leaf.add(NID_key_usage, "critical,digitalSignature", issuer: root)
+    try leaf.add(NID_ext_key_usage, "serverAuth", issuer: root)
+    try leaf.add(NID_subject_alt_name, alternatives.joined(separator: ","), issuer: root)
+    try leaf.sign(issuer: root, key: authorityKey)
+    authority = unsafe Self.text { unsafe PEM_write_bio_X509($0, root.handle) }
+    certificate = unsafe Self.text { unsafe PEM_write_bio_X509($0, leaf.handle) }
+    key = unsafe Self.text {
+      unsafe PEM_write_bio_PKCS8PrivateKey($0, serverKey.handle, nil, nil, 0, nil, nil)
+    }
+  }
+
+  private static func isAddress(_ name: String) -> Bool {
+    name.contains(":") || name.allSatisfy { $0.isASCII && ($0.isNumber || $0 == ".") }
+  }
+
+  private static func text(_ write: (OpaquePointer?) -> Int32) -> [UInt8] {
+    let bio = unsafe BIO_new(BIO_s_mem())
+    defer { unsafe BIO_free_all(bio) }
+    _ = unsafe write(bio)
+    var start: UnsafeMutablePointer<CChar>?
+    let count = unsafe nbiot_take_text(bio, &start)
+    guard let start = unsafe start, count > 0 else { return [] }
+    // SAFETY: the BIO holds `count` bytes there until it is freed.
+    return unsafe Array(UnsafeRawBufferPointer(start: start, count: count))
+  }
+}
+
+@safe
+private struct PrivateKey: ~Copyable {
+  let handle: OpaquePointer
+
+  init() throws(OpenSSLError) {
+    guard let handle = unsafe nbiot_make_p256_key() else { throw .fromQueue() }
+    unsafe self.handle = handle
+  }
+
+  deinit {
+    unsafe EVP_PKEY_free(handle)
+  }
+}
+
+@safe
+private struct Certificate: ~Copyable {
+  let handle: OpaquePointer?
+
+  init(serial: Int, subject: String, key: borrowing PrivateKey, _ days: Int) {
+    unsafe handle = X509_new()
+    // Version 3 is number 2.
+    unsafe X509_set_version(handle, 2)
+    unsafe ASN1_INTEGER_set(X509_get_serialNumber(handle), serial)
+    unsafe X509_gmtime_adj(X509_getm_notBefore(handle), -86_400)
+    unsafe X509_gmtime_adj(X509_getm_notAfter(handle), days * 86_400)
+    unsafe X509_set_pubkey(handle, key.handle)
+    unsafe nbiot_set_common_name(X509_get_subject_name(handle), subject)
+  }
+
+  deinit {
+    unsafe X509_free(handle)
+  }
+
+  func add(
+    _ identifier: Int32,
+    _ value: String,
+    issuer: borrowing Certificate
+  ) throws(OpenSSLError) {
+    guard unsafe nbiot_add_extension(handle, issuer.handle, identifier, value) == 1 else {
+      throw .fromQueue()
+    }
+  }
+
+  func sign(
+    issuer: borrowing Certificate,
+    key: borrowing PrivateKey
+  ) throws(OpenSSLError) {
+    unsafe X509_set_issuer_name(handle, X509_get_subject_name(issuer.handle))
+    guard unsafe X509_sign(handle, key.handle, EVP_sha256()) > 0 else { throw .fromQueue() }
+  }
+}
+#endif

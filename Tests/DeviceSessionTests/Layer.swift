@@ -1,0 +1,213 @@
+import AliyunIoT
+import CoAPMessage
+import CoAPSecurity
+import ConstrainedCore
+import DTLSSecurity
+import DeviceSession
+import OpenSSLSupport
+import PlatformSimulator
+import SymmetricSecurity
+import TestSupport
+import Testing
+
+/// The security layers, each of which runs the whole suite of a device.
+enum Layer: String, CaseIterable, CustomTestStringConvertible, Sendable {
+  case symmetric
+  case certificate
+  case preSharedKey
+
+  var testDescription: String { rawValue }
+
+  /// Whether reports carry numbers.
+  var hasSequence: Bool { self == .symmetric }
+
+  /// The longest that handshakes delay something on a link of 10 ms.
+  var delay: Int64 { self == .symmetric ? 0 : 200 }
+}
+
+/// One certificate for all tests: to make it takes longer than to use it.
+let issued = try! IssuedCertificate(names: ["platform.test", "127.0.0.1"])
+
+/// A device with any layer.
+class AnyDevice {
+  var counters: DeviceCounters { fatalError() }
+  var isIdle: Bool { fatalError() }
+  var isAuthenticated: Bool { fatalError() }
+  var answer: [UInt8] { fatalError() }
+  func publish(topic: Topic, payload: [UInt8], at now: Instant) throws -> ReportID { fatalError() }
+  func connect(at now: Instant) { fatalError() }
+  func handleDatagram(_ datagram: [UInt8], at now: Instant) { fatalError() }
+  func handleTimeout(at now: Instant) { fatalError() }
+  func pollTransmit(into output: inout ByteWriter, at now: Instant) throws -> DeviceTransmission? {
+    fatalError()
+  }
+  func pollTimeout() -> Instant? { fatalError() }
+  func pollEvent() -> DeviceEvent? { fatalError() }
+  func forgetToken() { fatalError() }
+  func cancelReport() { fatalError() }
+  func cancelAll() { fatalError() }
+  func interrupt(at now: Instant) { fatalError() }
+}
+
+/// A device with one layer.
+final class Device<Security: SecurityLayer & ~Copyable>: AnyDevice {
+  var session: DeviceSession<Security, SeededRandom>
+
+  init(_ session: consuming DeviceSession<Security, SeededRandom>) {
+    self.session = session
+  }
+
+  override var counters: DeviceCounters { session.counters }
+  override var isIdle: Bool { session.isIdle }
+  override var isAuthenticated: Bool { session.isAuthenticated }
+  override var answer: [UInt8] {
+    var bytes: [UInt8] = []
+    for index in 0..<session.answer.count { bytes.append(session.answer[index]) }
+    return bytes
+  }
+
+  override func publish(topic: Topic, payload: [UInt8], at now: Instant) throws -> ReportID {
+    try session.publish(topic: topic, payload: payload.span, at: now)
+  }
+
+  override func connect(at now: Instant) { session.connect(at: now) }
+
+  override func handleDatagram(_ datagram: [UInt8], at now: Instant) {
+    session.handleDatagram(datagram.span, at: now)
+  }
+
+  override func handleTimeout(at now: Instant) { session.handleTimeout(at: now) }
+
+  override func pollTransmit(
+    into output: inout ByteWriter,
+    at now: Instant
+  ) throws -> DeviceTransmission? {
+    try session.pollTransmit(into: &output, at: now)
+  }
+
+  override func pollTimeout() -> Instant? { session.pollTimeout() }
+  override func pollEvent() -> DeviceEvent? { session.pollEvent() }
+  override func forgetToken() { session.forgetToken() }
+  override func cancelReport() { session.cancelReport() }
+  override func cancelAll() { session.cancelAll() }
+  override func interrupt(at now: Instant) { session.interrupt(at: now) }
+}
+
+/// A device of the test's identity.
+func makeDevice(
+  _ layer: Layer,
+  _ identity: DeviceIdentity,
+  _ secret: [UInt8],
+  _ settings: DeviceSettings,
+  _ dtls: DTLSSettings,
+  _ random: SeededRandom
+) throws -> AnyDevice {
+  guard let bytes = SecretBytes(copying: secret.span) else { preconditionFailure("no memory") }
+  switch layer {
+  case .symmetric:
+    return Device(
+      DeviceSession(
+        identity: identity,
+        secret: bytes,
+        settings: settings,
+        security: SymmetricSecurity(),
+        randomness: random
+      )
+    )
+  case .certificate:
+    let authority = issued.authority
+    return Device(
+      DeviceSession(
+        identity: identity,
+        secret: bytes,
+        settings: settings,
+        security: try DTLSSecurity(
+          serverName: Array("platform.test".utf8).span,
+          authorities: authority.span,
+          settings: dtls
+        ),
+        randomness: random
+      )
+    )
+  case .preSharedKey:
+    let deviceSecret = World.secret
+    let key = try PreSharedKey(identity, secret: deviceSecret.span)
+    let name = key.identity
+    return Device(
+      DeviceSession(
+        identity: identity,
+        secret: bytes,
+        settings: settings,
+        security: try DTLSSecurity(
+          identity: name.bytes,
+          key: key.key.bytes,
+          settings: dtls
+        ),
+        randomness: random
+      )
+    )
+  }
+}
+
+/// The platform's end of the link, with or without DTLS.
+enum Platform {
+  case plain(SimulatedPlatform<Int>)
+  case secure(SecurePlatform<Int>)
+
+  init(_ layer: Layer, _ configuration: SimulatorConfiguration, seed: UInt64) throws {
+    var configuration = configuration
+    if layer == .symmetric {
+      self = .plain(SimulatedPlatform(configuration, random: SeededRandom(seed: seed)))
+    } else {
+      configuration.dtls.certificate = issued.certificate
+      configuration.dtls.key = issued.key
+      configuration.dtls.clock = .virtual
+      self = .secure(try SecurePlatform(configuration, random: SeededRandom(seed: seed)))
+    }
+  }
+
+  mutating func handle(
+    _ bytes: [UInt8],
+    from peer: Int,
+    at now: Instant,
+    intercept: (([UInt8]) -> [[UInt8]]?)?
+  ) -> (datagrams: [[UInt8]], records: [RequestRecord]) {
+    switch self {
+    case .plain(var platform):
+      if let answers = intercept?(bytes) { return (answers, []) }
+      let output = platform.handle(bytes, from: peer, at: now)
+      self = .plain(platform)
+      return (output.datagrams.map(\.bytes), output.record.map { [$0] } ?? [])
+    case .secure(var platform):
+      platform.intercept = intercept
+      let output = platform.handle(bytes, from: peer, at: now)
+      self = .secure(platform)
+      return (output.datagrams.map(\.bytes), output.records)
+    }
+  }
+
+  func pollTimeout() -> Instant? {
+    switch self {
+    case .plain(let platform): platform.pollTimeout()
+    case .secure(let platform): platform.pollTimeout()
+    }
+  }
+
+  mutating func handleTimeout(at now: Instant) -> [[UInt8]] {
+    switch self {
+    case .plain(var platform):
+      let datagrams = platform.handleTimeout(at: now)
+      self = .plain(platform)
+      return datagrams.map(\.bytes)
+    case .secure(var platform):
+      let output = platform.handleTimeout(at: now)
+      self = .secure(platform)
+      return output.datagrams.map(\.bytes)
+    }
+  }
+
+  /// Forgets what could be resumed.
+  func forgetSessions() {
+    if case .secure(let platform) = self { platform.forgetSessions() }
+  }
+}
