@@ -42,6 +42,7 @@ public struct DTLSSecurity: ~Copyable, SecurityLayer {
   private var handshakeDatagrams = 0
   private var helloBytes = 0
 
+  private var startsOver = 0
   private var failures = 0
   private var notBefore = Instant(milliseconds: .min)
   private var waitsUntil: Instant?
@@ -483,6 +484,7 @@ extension DTLSSecurity {
       waitsUntil = notBefore
       return
     }
+    startsOver = 0
     begin(at: now)
   }
 
@@ -549,14 +551,18 @@ extension DTLSSecurity {
       event = .closed
       return
     }
-    let wasResuming = isResuming
     switch failure {
     case .timedOut(hasAnswer: false): break
-    // What the server cannot resume it is not asked to resume again.
+    case .library where startsOver < settings.timing.maxRetransmit:
+      // What made no sense may have been a late datagram of an earlier handshake, which nothing
+      // distinguishes, or a forged one; RFC 6347 Section 4.1.2.7 would have it discarded.
+      startsOver += 1
+      return begin(at: now)
+    case .alert where isResuming, .closed where isResuming:
+      // The session alone was offered, in one suite: now everything is.
+      session = nil
+      return begin(at: now)
     default: session = nil
-    }
-    if wasResuming {
-      guard case .timedOut = failure else { return begin(at: now) }
     }
     fail(HandshakeFailure(failure, usesPreSharedKey: mode == .preSharedKey), at: now)
   }

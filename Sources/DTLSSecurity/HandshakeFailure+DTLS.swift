@@ -17,8 +17,9 @@ extension HandshakeFailure {
   /// OpenSSL's x509_vfy.h.
   private init(certificate code: Int32) {
     switch code {
-    // No issuer, a self-signed certificate in the chain or at its start, no first signature.
-    case 2, 18, 19, 20, 21, 27: self = .unknownAuthority
+    // No issuer, a signature by another one of that name, a self-signed certificate in the chain or at
+    // its start, no first signature.
+    case 2, 7, 18, 19, 20, 21, 27: self = .unknownAuthority
     case 9, 11: self = .notYetValid
     case 10, 12: self = .expired
     case 24, 32, 79: self = .invalidAuthority

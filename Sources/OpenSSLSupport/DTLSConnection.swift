@@ -421,7 +421,8 @@ extension DTLSConnection {
     case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: break
     case SSL_ERROR_ZERO_RETURN: end(.closed)
     default:
-      let code = ERR_peek_error()
+      // The last error is the handshake's own; those before it are of what it called.
+      let code = ERR_peek_last_error()
       let reason = Int(ERR_GET_REASON(code))
       if reason == Int(SSL_R_CERTIFICATE_VERIFY_FAILED) {
         end(.certificate(Int32(truncatingIfNeeded: unsafe SSL_get_verify_result(ssl))))

@@ -51,8 +51,9 @@ struct DeviceSessionTests {
   }
 
   @Test(arguments: Layer.allCases)
-  func `the legacy token option is taken by a platform that expects it, and by no other`(layer: Layer) throws
-  {
+  func `the legacy token option is taken by a platform that expects it, and by no other`(
+    layer: Layer
+  ) throws {
     var settings = DeviceSettings()
     settings.tokenOption = .legacy
     var old = try World(layer, settings: settings) { $0.tokenOption = 61 }
@@ -72,8 +73,9 @@ struct DeviceSessionTests {
   }
 
   @Test(arguments: Layer.allCases)
-  func `an expired token leads to one new auth, and the report comes under a new number`(layer: Layer) throws
-  {
+  func `an expired token leads to one new auth, and the report comes under a new number`(
+    layer: Layer
+  ) throws {
     var world = try World(layer) { $0.tokenLifetime = Milliseconds(60_000) }
     #expect(try world.report("a")?.outcome == .acknowledged)
     world.now = world.now + Milliseconds(120_000)
@@ -90,7 +92,10 @@ struct DeviceSessionTests {
   }
 
   @Test(arguments: Layer.allCases, [Code.unauthorized, .badOption])
-  func `a token that is never taken ends the report after one new auth`(layer: Layer, code: Code) throws {
+  func `a token that is never taken ends the report after one new auth`(
+    layer: Layer,
+    code: Code
+  ) throws {
     var world = try World(layer)
     world.intercept = { isAuthentication($0) ? nil : answer(to: $0, code) }
     let result = try #require(try world.report("x"))
@@ -142,7 +147,10 @@ struct DeviceSessionTests {
     )
   }
 
-  @Test(arguments: Layer.allCases, [Code.badRequest, .forbidden, .notFound, .methodNotAllowed, .notAcceptable])
+  @Test(
+    arguments: Layer.allCases,
+    [Code.badRequest, .forbidden, .notFound, .methodNotAllowed, .notAcceptable]
+  )
   func `any other code goes to the caller at once`(layer: Layer, code: Code) throws {
     var world = try World(layer)
     world.intercept = { isAuthentication($0) ? nil : answer(to: $0, code) }
@@ -154,8 +162,9 @@ struct DeviceSessionTests {
   }
 
   @Test(arguments: Layer.allCases)
-  func `4-00 before any success makes the next report authenticate, afterwards it does not`(layer: Layer) throws
-  {
+  func `4-00 before any success makes the next report authenticate, afterwards it does not`(
+    layer: Layer
+  ) throws {
     var world = try World(layer)
     world.intercept = { isAuthentication($0) ? nil : answer(to: $0, .badRequest) }
     #expect(try world.report("a")?.outcome == .rejected)

@@ -140,7 +140,12 @@ struct HostileAnswerTests {
       var platform = world.platform
       var count = 0
       world.intercept = { request in
-        let output = platform.handle(request, from: 1, at: Instant(milliseconds: 1_000_000), intercept: nil)
+        let output = platform.handle(
+          request,
+          from: 1,
+          at: Instant(milliseconds: 1_000_000),
+          intercept: nil
+        )
         count += 1
         return output.datagrams.map { datagram in
           var bytes = datagram

@@ -27,6 +27,12 @@ struct World: ~Copyable {
   /// Is told of each datagram that reaches the device, and of each that it sends.
   var onArrival: (([UInt8]) -> Void)?
   var onTransmission: (([UInt8]) -> Void)?
+  /// What happens to one datagram.
+  var mischief: Mischief?
+  /// The alert that the server answers each datagram with, in the clear.
+  var refusal: UInt8?
+  /// Whether nothing reaches the platform.
+  var isDead = false
   /// Takes the place of the platform while it returns something: hostile or canned answers.
   var intercept: (([UInt8]) -> [[UInt8]]?)?
 
@@ -103,10 +109,16 @@ struct World: ~Copyable {
   mutating func step() throws {
     while let arrival = link.receive(by: now) {
       switch arrival.direction {
+      case .up where isDead: break
       case .up:
+        if let refusal {
+          let alert: [UInt8] = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, refusal]
+          link.send(alert, .down, at: now)
+          continue
+        }
         let output = platform.handle(arrival.bytes, from: address, at: now, intercept: intercept)
         records += output.records
-        for datagram in output.datagrams { link.send(datagram, .down, at: now) }
+        for datagram in output.datagrams { send(datagram, .down) }
       case .down:
         onArrival?(arrival.bytes)
         session.handleDatagram(arrival.bytes, at: now)
@@ -127,7 +139,18 @@ struct World: ~Copyable {
       if transmission != .handshake { sent.append(transmission) }
       let datagram = Array(buffer[..<count])
       onTransmission?(datagram)
-      link.send(datagram, .up, at: now)
+      send(datagram, .up)
+    }
+  }
+
+  private mutating func send(_ datagram: [UInt8], _ direction: LossyLink.Direction) {
+    switch mischief?.next() {
+    case .lost: break
+    case .doubled:
+      link.send(datagram, direction, at: now)
+      link.send(datagram, direction, at: now)
+    case .late: link.send(datagram, direction, at: now + Milliseconds(25))
+    case nil: link.send(datagram, direction, at: now)
     }
   }
 
@@ -139,6 +162,27 @@ struct World: ~Copyable {
   var failure: AuthenticationFailure? {
     for case .authenticationFailed(let failure) in events { return failure }
     return nil
+  }
+}
+
+/// What happens to the datagram of that number, counted from 0 in both directions together.
+struct Mischief {
+  enum Kind: CaseIterable {
+    case lost, doubled, late
+  }
+
+  let kind: Kind
+  let number: Int
+  private var count = 0
+
+  init(kind: Kind, number: Int) {
+    self.kind = kind
+    self.number = number
+  }
+
+  mutating func next() -> Kind? {
+    count += 1
+    return count - 1 == number ? kind : nil
   }
 }
 
