@@ -113,8 +113,8 @@ let package = Package(
     .target(
       name: "DeviceClient",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "AliyunIoT", "OpenSSLSupport", "SymmetricSecurity",
-        "UDPTransport", "DeviceSession",
+        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "AliyunIoT", "OpenSSLSupport",
+        "SymmetricSecurity", "DTLSSecurity", "UDPTransport", "DeviceSession",
       ],
       swiftSettings: strict
     ),

@@ -1,5 +1,8 @@
 internal import AliyunIoT
 public import CoAPMessage
+internal import CoAPSecurity
+internal import ConstrainedCore
+internal import DTLSSecurity
 public import DeviceSession
 internal import OpenSSLSupport
 internal import SymmetricSecurity
@@ -16,7 +19,7 @@ internal import UDPTransport
 /// Reports are delivered one after the other, in the order of the calls. Cancelling the task stops
 /// the retransmissions of its report. The client has one UDP socket and one thread that waits for it.
 public final class DeviceClient: Sendable {
-  private let core: DeviceCore
+  private let core: any ClientCore
 
   /// Checks the names, resolves the host and opens the socket; sends nothing.
   ///
@@ -46,27 +49,132 @@ public final class DeviceClient: Sendable {
     guard let bytes = SecretBytes(copying: secret.span) else {
       throw .secretLength(secret.count)
     }
+    switch configuration.security {
+    case .symmetric:
+      core = try Self.makeCore(configuration, identity, bytes, SymmetricSecurity())
+    case .certificate, .preSharedKey:
+      core = try Self.makeCore(
+        configuration,
+        identity,
+        bytes,
+        try Self.makeDTLS(configuration, identity, secret),
+        export: Self.export
+      )
+    }
+    core.start()
+  }
+
+  private static func makeCore<Security: SecurityLayer & SendableMetatype & ~Copyable>(
+    _ configuration: DeviceClientConfiguration,
+    _ identity: DeviceIdentity,
+    _ secret: consuming sending SecretBytes,
+    _ security: consuming sending Security,
+    export: @escaping @Sendable (inout Security) -> [UInt8]? = { _ in nil }
+  ) throws(DeviceClientError) -> any ClientCore {
     do throws(TransportError) {
       let socket = try UDPSocket(
         host: Array(configuration.host.utf8).span,
-        port: configuration.port
+        port: configuration.port ?? defaultPort(configuration.security)
       )
-      core = DeviceCore(
+      return DeviceCore(
         session: DeviceSession(
           identity: identity,
-          secret: bytes,
+          secret: secret,
           settings: configuration.settings,
-          security: SymmetricSecurity(),
+          security: security,
           randomness: SystemRandom()
         ),
         socket: socket,
         signal: try WakeSignal(),
-        onTransmission: configuration.onTransmission
+        onTransmission: configuration.onTransmission,
+        export: export
       )
     } catch {
       throw .transport(error)
     }
-    core.start()
+  }
+
+  private static func defaultPort(_ security: ClientSecurity) -> UInt16 {
+    switch security {
+    case .symmetric: PlatformAddress.symmetricPort
+    case .certificate, .preSharedKey: PlatformAddress.dtlsPort
+    }
+  }
+
+  private static func makeDTLS(
+    _ configuration: DeviceClientConfiguration,
+    _ identity: DeviceIdentity,
+    _ secret: [UInt8]
+  ) throws(DeviceClientError) -> DTLSSecurity {
+    var settings = configuration.dtls
+    settings.timing = configuration.settings.timing
+    do throws(DTLSConfigurationError) {
+      var security: DTLSSecurity
+      switch configuration.security {
+      case .certificate(let trust):
+        let name = Array((trust.serverName ?? configuration.host).utf8)
+        if let certificate = trust.certificate, let key = trust.key {
+          security = try DTLSSecurity(
+            serverName: name.span,
+            authorities: trust.authorities.span,
+            certificate: certificate.span,
+            key: key.span,
+            settings: settings
+          )
+        } else {
+          guard trust.certificate == nil, trust.key == nil else { throw .deviceCertificate }
+          security = try DTLSSecurity(
+            serverName: name.span,
+            authorities: trust.authorities.span,
+            settings: settings
+          )
+        }
+      case .preSharedKey(let request):
+        let key = try preSharedKey(identity, secret, request)
+        let name = key.identity
+        security = try DTLSSecurity(
+          identity: name.bytes,
+          key: key.key.bytes,
+          settings: settings
+        )
+      case .symmetric: preconditionFailure("the symmetric mode has no DTLS")
+      }
+      if let session = configuration.dtlsSession {
+        do throws(DTLSConfigurationError) {
+          try security.importSession(session.span)
+        } catch {
+          // A session of another server: the handshake is a whole one.
+        }
+      }
+      return security
+    } catch {
+      throw .dtls(error)
+    }
+  }
+
+  private static func preSharedKey(
+    _ identity: DeviceIdentity,
+    _ secret: [UInt8],
+    _ request: PreSharedKeyRequest
+  ) throws(DTLSConfigurationError) -> PreSharedKey {
+    do throws(SecurityError) {
+      return try PreSharedKey(identity, secret: secret.span, request: request)
+    } catch {
+      if case .library(let code) = error { throw .library(code: code) }
+      throw .preSharedKey
+    }
+  }
+
+  private static func export(_ security: inout DTLSSecurity) -> [UInt8]? {
+    var buffer = [UInt8](repeating: 0, count: DTLSSecurity.maxSessionSize)
+    defer {
+      var span = buffer.mutableSpan
+      wipe(&span)
+    }
+    var writer = ByteWriter(buffer.mutableSpan)
+    guard (try? security.exportSession(into: &writer)) == true else { return nil }
+    let count = writer.count
+    return Array(buffer[..<count])
   }
 
   deinit {
@@ -107,7 +215,7 @@ public final class DeviceClient: Sendable {
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation {
         core.publish(
-          DeviceCore.Pending(
+          Pending(
             id: id,
             topic: checked,
             payload: payload,
@@ -123,6 +231,11 @@ public final class DeviceClient: Sendable {
 
   /// What the client has sent and received.
   public var counters: DeviceCounters { core.counters }
+
+  /// The DTLS session for a later process, which then resumes it; `nil` when there is none.
+  ///
+  /// It holds the channel's secret: keep it where nobody else reads.
+  public func exportSession() -> [UInt8]? { core.exportSession() }
 
   /// Ends what is under way with an error and closes the socket.
   ///

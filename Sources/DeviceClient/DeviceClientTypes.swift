@@ -1,6 +1,35 @@
 public import AliyunIoT
+public import DTLSSecurity
 public import DeviceSession
 public import UDPTransport
+
+/// How a client's messages are protected.
+public enum ClientSecurity: Sendable {
+  /// AES with a key made of the device secret (device guide 3.6, port 5682).
+  case symmetric
+  /// DTLS that verifies the platform's certificate (device guide 3.6, port 5684).
+  case certificate(PlatformTrust)
+  /// DTLS with a key made of the device secret, as the platform's C SDK v4 does.
+  case preSharedKey(PreSharedKeyRequest = PreSharedKeyRequest())
+}
+
+/// Whom a client takes for the platform.
+public struct PlatformTrust: Sendable {
+  /// The certificates of the authorities that are trusted, in PEM.
+  public var authorities: [UInt8]
+  /// The name in the platform's certificate; the host when `nil`.
+  public var serverName: String?
+  /// The device's own certificate in PEM, for a server that demands one.
+  public var certificate: [UInt8]?
+  /// Its private key in PEM, without a password.
+  public var key: [UInt8]?
+
+  /// Trusts these authorities.
+  public init(authorities: [UInt8], serverName: String? = nil) {
+    self.authorities = authorities
+    self.serverName = serverName
+  }
+}
 
 /// A device and how it talks to the platform.
 public struct DeviceClientConfiguration: Sendable {
@@ -12,20 +41,26 @@ public struct DeviceClientConfiguration: Sendable {
   public var clientID: String?
   /// The host to connect to, a name or an address in digits.
   public var host: String
-  /// Its UDP port.
-  public var port: UInt16
+  /// Its UDP port; the platform's for the kind of security when `nil`.
+  public var port: UInt16?
   /// Signing, options and timing.
   public var settings = DeviceSettings()
+  /// How messages are protected.
+  public var security = ClientSecurity.symmetric
+  /// How DTLS is used; its timing is that of `settings`.
+  public var dtls = DTLSSettings()
+  /// A DTLS session that `DeviceClient.exportSession` gave earlier; one that does not fit is passed
+  /// over.
+  public var dtlsSession: [UInt8]?
   /// Told of each datagram that is sent, while the client is locked: be quick, and do not call it.
   public var onTransmission: (@Sendable (DeviceTransmission) -> Void)?
 
-  /// A device of the symmetric mode at the platform's own address (device guide 3.6), unless a host
-  /// or a port is given.
+  /// A device at the platform's own address (device guide 3.6), unless a host or a port is given.
   public init(
     productKey: String,
     deviceName: String,
     host: String? = nil,
-    port: UInt16 = PlatformAddress.symmetricPort,
+    port: UInt16? = nil,
     region: String = "cn-shanghai"
   ) {
     self.productKey = productKey
@@ -51,6 +86,8 @@ public enum DeviceClientError: Error, Sendable {
   case secretLength(Int)
   /// The topic cannot be reported to; nothing was sent.
   case topic(TopicError)
+  /// The authorities, names or keys for DTLS cannot be used; nothing was sent.
+  case dtls(DTLSConfigurationError)
   /// The session does not take the report; nothing was sent.
   case device(DeviceError)
   /// The endpoint cannot be reached; the report was not sent.
@@ -72,6 +109,7 @@ extension DeviceClientError: CustomStringConvertible {
     case .identity(let error): error.description
     case .secretLength(let count):
       "the device secret has \(count) bytes; 1 to 128 are allowed, and the platform's have 32"
+    case .dtls(let error): error.description
     case .topic(let error): error.description
     case .device(let error): error.description
     case .transport(let error): error.description

@@ -1,10 +1,10 @@
 internal import AliyunIoT
 internal import CoAPMessage
+internal import CoAPSecurity
 internal import ConstrainedCore
 internal import DeviceSession
 internal import Dispatch
 internal import OpenSSLSupport
-internal import SymmetricSecurity
 internal import Synchronization
 internal import UDPTransport
 
@@ -16,22 +16,8 @@ internal import UDPTransport
 ///
 /// Not a dispatch source: on Linux it does not report the error of a socket, and an ICMP message
 /// would be noticed only with the next retransmission.
-final class DeviceCore: Sendable {
-  typealias Session = DeviceSession<SymmetricSecurity, SystemRandom>
-
-  /// A report that waits for its turn or for its answer.
-  struct Pending {
-    let id: UInt64
-    let topic: Topic
-    let payload: [UInt8]
-    let format: ContentFormat
-    let continuation: CheckedContinuation<Receipt, any Error>
-  }
-
-  private struct Connecting {
-    let id: UInt64
-    let continuation: CheckedContinuation<Void, any Error>
-  }
+final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: ClientCore, Sendable {
+  typealias Session = DeviceSession<Security, SystemRandom>
 
   private struct State: ~Copyable {
     var session: Session
@@ -46,30 +32,20 @@ final class DeviceCore: Sendable {
     var current: Pending?
   }
 
-  /// What is to be done once the lock is free.
-  private struct Resumption {
-    var actions: [@Sendable () -> Void] = []
-
-    mutating func finish(_ pending: Pending, _ result: Result<Receipt, any Error>) {
-      actions.append { pending.continuation.resume(with: result) }
-    }
-
-    mutating func finish(_ connecting: Connecting, _ result: Result<Void, any Error>) {
-      actions.append { connecting.continuation.resume(with: result) }
-    }
-  }
-
   private let state: Mutex<State>
   private let descriptor: Int32
   private let signal: WakeSignal
   private let onTransmission: (@Sendable (DeviceTransmission) -> Void)?
+  private let export: @Sendable (inout Security) -> [UInt8]?
 
   init(
     session: consuming sending Session,
     socket: consuming sending UDPSocket,
     signal: consuming WakeSignal,
-    onTransmission: (@Sendable (DeviceTransmission) -> Void)?
+    onTransmission: (@Sendable (DeviceTransmission) -> Void)?,
+    export: @escaping @Sendable (inout Security) -> [UInt8]? = { _ in nil }
   ) {
+    self.export = export
     descriptor = socket.descriptor
     state = Mutex(State(session: session, socket: socket))
     self.signal = signal
@@ -103,6 +79,10 @@ final class DeviceCore: Sendable {
   }
 
   var counters: DeviceCounters { state.withLock { $0.session.counters } }
+
+  func exportSession() -> [UInt8]? {
+    state.withLock { $0.session.withSecurity { export(&$0) } }
+  }
 
   func makeID() -> UInt64 {
     state.withLock {

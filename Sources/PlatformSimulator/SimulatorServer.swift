@@ -26,7 +26,7 @@ public final class SimulatorServer: Sendable {
         .channelInitializer { channel in
           channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandler(
-              SimulatorHandler(configuration, onRecord: onRecord)
+              try SimulatorHandler(configuration, onRecord: onRecord)
             )
           }
         }
@@ -61,35 +61,35 @@ private final class SimulatorHandler: ChannelInboundHandler {
   typealias InboundIn = AddressedEnvelope<ByteBuffer>
   typealias OutboundOut = AddressedEnvelope<ByteBuffer>
 
-  private var platform: SimulatedPlatform<SocketAddress>
+  private var platform: ServedPlatform
   private let onRecord: (RequestRecord) -> Void
   private var timer: Scheduled<Void>?
 
-  init(_ configuration: SimulatorConfiguration, onRecord: @escaping (RequestRecord) -> Void) {
-    platform = SimulatedPlatform(configuration, random: SystemRandom())
+  init(
+    _ configuration: SimulatorConfiguration,
+    onRecord: @escaping (RequestRecord) -> Void
+  ) throws(OpenSSLError) {
+    platform = try ServedPlatform(configuration)
     self.onRecord = onRecord
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let envelope = unwrapInboundIn(data)
     let bytes = Array(envelope.data.readableBytesView)
-    var output = platform.handle(bytes, from: envelope.remoteAddress, at: Self.now())
-    output.record?.peer = Self.text(envelope.remoteAddress)
-    // First the record: who has the answer can rely on the record's being there.
-    if let record = output.record { onRecord(record) }
-    send(output.datagrams, context)
-    schedule(context)
+    finish(platform.handle(bytes, from: envelope.remoteAddress, at: Self.now()), context)
   }
 
   func channelInactive(context: ChannelHandlerContext) {
     timer?.cancel()
   }
 
-  private func send(
-    _ datagrams: [SimulatedPlatform<SocketAddress>.Outgoing],
+  private func finish(
+    _ output: SecurePlatform<SocketAddress>.Output,
     _ context: ChannelHandlerContext
   ) {
-    for datagram in datagrams {
+    // First the records: who has the answer can rely on the record's being there.
+    for record in output.records { onRecord(record) }
+    for datagram in output.datagrams {
       let envelope = AddressedEnvelope(
         remoteAddress: datagram.peer,
         data: ByteBuffer(bytes: datagram.bytes)
@@ -97,6 +97,7 @@ private final class SimulatorHandler: ChannelInboundHandler {
       context.write(wrapOutboundOut(envelope), promise: nil)
     }
     context.flush()
+    schedule(context)
   }
 
   private func schedule(_ context: ChannelHandlerContext) {
@@ -105,16 +106,63 @@ private final class SimulatorHandler: ChannelInboundHandler {
     guard let deadline = platform.pollTimeout() else { return }
     let wait = max(0, (deadline - Self.now()).count)
     timer = context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(wait)) {
-      self.send(self.platform.handleTimeout(at: Self.now()), context)
-      self.schedule(context)
+      self.finish(self.platform.handleTimeout(at: Self.now()), context)
     }
   }
 
   private static func now() -> Instant {
     Instant(milliseconds: Int64(NIODeadline.now().uptimeNanoseconds / 1_000_000))
   }
+}
 
-  private static func text(_ address: SocketAddress) -> String {
-    "\(address.ipAddress ?? "?"):\(address.port ?? 0)"
+/// The platform on a port, with or without DTLS.
+private struct ServedPlatform {
+  typealias Output = SecurePlatform<SocketAddress>.Output
+
+  // One of the two.
+  private var plain: SimulatedPlatform<SocketAddress>?
+  private var secure: SecurePlatform<SocketAddress>?
+
+  init(_ configuration: SimulatorConfiguration) throws(OpenSSLError) {
+    switch configuration.protection {
+    case .symmetric: plain = SimulatedPlatform(configuration, random: SystemRandom())
+    case .dtls: secure = try SecurePlatform(configuration, random: SystemRandom())
+    }
+  }
+
+  mutating func handle(_ bytes: [UInt8], from peer: SocketAddress, at now: Instant) -> Output {
+    var output = Output()
+    if let made = plain?.handle(bytes, from: peer, at: now) {
+      output.add(made.datagrams)
+      if let record = made.record { output.records = [record] }
+    }
+    if let made = secure?.handle(bytes, from: peer, at: now) { output = made }
+    let text = "\(peer.ipAddress ?? "?"):\(peer.port ?? 0)"
+    for index in output.records.indices { output.records[index].peer = text }
+    return output
+  }
+
+  func pollTimeout() -> Instant? { plain?.pollTimeout() ?? secure?.pollTimeout() }
+
+  mutating func handleTimeout(at now: Instant) -> Output {
+    var output = Output()
+    if let datagrams = plain?.handleTimeout(at: now) { output.add(datagrams) }
+    if let made = secure?.handleTimeout(at: now) { output = made }
+    for index in output.records.indices {
+      // NIO writes [IPv4]127.0.0.1:5684.
+      let peer = output.records[index].peer
+      output.records[index].peer = String(peer.drop { $0 != "]" }.dropFirst())
+    }
+    return output
+  }
+}
+
+extension SecurePlatform<SocketAddress>.Output {
+  fileprivate mutating func add(_ plain: [SimulatedPlatform<SocketAddress>.Outgoing]) {
+    for datagram in plain {
+      datagrams.append(
+        SecurePlatform<SocketAddress>.Outgoing(peer: datagram.peer, bytes: datagram.bytes)
+      )
+    }
   }
 }

@@ -150,19 +150,25 @@ func makeDevice(
 }
 
 /// The platform's end of the link, with or without DTLS.
-enum Platform {
-  case plain(SimulatedPlatform<Int>)
-  case secure(SecurePlatform<Int>)
+struct Platform {
+  // One of the two.
+  private var plain: SimulatedPlatform<Int>?
+  private var secure: SecurePlatform<Int>?
 
-  init(_ layer: Layer, _ configuration: SimulatorConfiguration, seed: UInt64) throws {
+  init(
+    _ layer: Layer,
+    _ configuration: SimulatorConfiguration,
+    certificate: IssuedCertificate = issued,
+    seed: UInt64
+  ) throws {
     var configuration = configuration
     if layer == .symmetric {
-      self = .plain(SimulatedPlatform(configuration, random: SeededRandom(seed: seed)))
+      plain = SimulatedPlatform(configuration, random: SeededRandom(seed: seed))
     } else {
-      configuration.dtls.certificate = issued.certificate
-      configuration.dtls.key = issued.key
+      configuration.dtls.certificate = certificate.certificate
+      configuration.dtls.key = certificate.key
       configuration.dtls.clock = .virtual
-      self = .secure(try SecurePlatform(configuration, random: SeededRandom(seed: seed)))
+      secure = try SecurePlatform(configuration, random: SeededRandom(seed: seed))
     }
   }
 
@@ -172,42 +178,22 @@ enum Platform {
     at now: Instant,
     intercept: (([UInt8]) -> [[UInt8]]?)?
   ) -> (datagrams: [[UInt8]], records: [RequestRecord]) {
-    switch self {
-    case .plain(var platform):
-      if let answers = intercept?(bytes) { return (answers, []) }
-      let output = platform.handle(bytes, from: peer, at: now)
-      self = .plain(platform)
+    if plain != nil, let answers = intercept?(bytes) { return (answers, []) }
+    if let output = plain?.handle(bytes, from: peer, at: now) {
       return (output.datagrams.map(\.bytes), output.record.map { [$0] } ?? [])
-    case .secure(var platform):
-      platform.intercept = intercept
-      let output = platform.handle(bytes, from: peer, at: now)
-      self = .secure(platform)
-      return (output.datagrams.map(\.bytes), output.records)
     }
+    secure?.intercept = intercept
+    let output = secure?.handle(bytes, from: peer, at: now)
+    return (output?.datagrams.map(\.bytes) ?? [], output?.records ?? [])
   }
 
-  func pollTimeout() -> Instant? {
-    switch self {
-    case .plain(let platform): platform.pollTimeout()
-    case .secure(let platform): platform.pollTimeout()
-    }
-  }
+  func pollTimeout() -> Instant? { plain?.pollTimeout() ?? secure?.pollTimeout() }
 
   mutating func handleTimeout(at now: Instant) -> [[UInt8]] {
-    switch self {
-    case .plain(var platform):
-      let datagrams = platform.handleTimeout(at: now)
-      self = .plain(platform)
-      return datagrams.map(\.bytes)
-    case .secure(var platform):
-      let output = platform.handleTimeout(at: now)
-      self = .secure(platform)
-      return output.datagrams.map(\.bytes)
-    }
+    plain?.handleTimeout(at: now).map(\.bytes)
+      ?? secure?.handleTimeout(at: now).datagrams.map(\.bytes) ?? []
   }
 
   /// Forgets what could be resumed.
-  func forgetSessions() {
-    if case .secure(let platform) = self { platform.forgetSessions() }
-  }
+  func forgetSessions() { secure?.forgetSessions() }
 }

@@ -232,11 +232,12 @@ struct SecureChannelTests {
     dtls.timing = .standard
     var world = try World(.certificate, dtls: dtls)
     let other = try IssuedCertificate(names: ["platform.test"])
-    var configuration = SimulatorConfiguration()
-    configuration.dtls.certificate = other.certificate
-    configuration.dtls.key = other.key
-    configuration.dtls.clock = .virtual
-    world.platform = .secure(try SecurePlatform(configuration, random: SeededRandom(seed: 5)))
+    world.platform = try Platform(
+      .certificate,
+      SimulatorConfiguration(),
+      certificate: other,
+      seed: 5
+    )
     var kinds: Set<UInt8> = []
     world.onTransmission = { kinds.insert($0[0]) }
     let result = try #require(try world.report("a"))

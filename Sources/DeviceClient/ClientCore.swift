@@ -1,0 +1,43 @@
+internal import AliyunIoT
+internal import CoAPMessage
+internal import DeviceSession
+
+/// What a client does with its core, whichever security layer that has.
+protocol ClientCore: AnyObject, Sendable {
+  var counters: DeviceCounters { get }
+  func start()
+  func stop()
+  func makeID() -> UInt64
+  func connect(_ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>)
+  func publish(_ pending: Pending)
+  func cancel(_ id: UInt64)
+  func exportSession() -> [UInt8]?
+}
+
+/// A report that waits for its turn or for its answer.
+struct Pending {
+  let id: UInt64
+  let topic: Topic
+  let payload: [UInt8]
+  let format: ContentFormat
+  let continuation: CheckedContinuation<Receipt, any Error>
+}
+
+/// A caller that waits for the token.
+struct Connecting {
+  let id: UInt64
+  let continuation: CheckedContinuation<Void, any Error>
+}
+
+/// What is to be done once the lock is free.
+struct Resumption {
+  var actions: [@Sendable () -> Void] = []
+
+  mutating func finish(_ pending: Pending, _ result: Result<Receipt, any Error>) {
+    actions.append { pending.continuation.resume(with: result) }
+  }
+
+  mutating func finish(_ connecting: Connecting, _ result: Result<Void, any Error>) {
+    actions.append { connecting.continuation.resume(with: result) }
+  }
+}
