@@ -146,7 +146,7 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
         "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceClient", "PlatformSimulator",
-        "CoAPSecurity", "PacketCapture", "Inspection",
+        "CoAPSecurity", "DTLSSecurity", "PacketCapture", "Inspection",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
       ],
       swiftSettings: strict

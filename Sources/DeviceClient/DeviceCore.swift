@@ -16,7 +16,8 @@ internal import UDPTransport
 ///
 /// Not a dispatch source: on Linux it does not report the error of a socket, and an ICMP message
 /// would be noticed only with the next retransmission.
-final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: ClientCore, Sendable {
+final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: ClientCore, Sendable
+{
   typealias Session = DeviceSession<Security, SystemRandom>
 
   private struct State: ~Copyable {

@@ -54,7 +54,9 @@ public struct RequestRecord: Sendable {
   /// The record in one line for a person.
   public var line: String {
     var parts = [peer]
-    if kind == .association { return "\(peer) DTLS \(note)" }
+    if kind == .association {
+      return "\(peer) DTLS \(note) (\(bytesUp) B up, \(bytesDown) B down)"
+    }
     if let device { parts.append(device) }
     parts.append(kind == .duplicate ? "again" : kind == .malformed ? "malformed" : "POST")
     if !path.isEmpty { parts.append(path) }

@@ -2,10 +2,24 @@ internal import AliyunIoT
 internal import ArgumentParser
 internal import CoAPExchange
 internal import CoAPMessage
+internal import OpenSSLSupport
 
 /// The security layers that the command line offers.
 enum SecurityArgument: String, ExpressibleByArgument, CaseIterable {
-  case symmetric
+  case symmetric, dtls
+}
+
+/// How DTLS sessions are resumed.
+enum ResumptionArgument: String, ExpressibleByArgument, CaseIterable {
+  case id, ticket, none
+
+  var resumption: DTLSContext.Resumption {
+    switch self {
+    case .id: .sessionID
+    case .ticket: .ticket
+    case .none: .none
+    }
+  }
 }
 
 /// How results are printed.

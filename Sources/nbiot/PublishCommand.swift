@@ -20,6 +20,10 @@ struct PublishCommand: AsyncParsableCommand {
       Example, against `nbiot simulate --port 5682 …` on this machine:
         printf '{"value":1}\\n' | nbiot publish --endpoint 127.0.0.1:5682 --output json …
 
+      Example over DTLS, with the CA file that `nbiot simulate --security dtls` has made:
+        nbiot publish --security dtls --ca-file certificates/ca.pem --session-file session.bin \\
+          --endpoint 127.0.0.1:5684 …
+
       A line is sent as it arrives; empty lines are passed over. The secret comes from a file or from \
       the environment variable NBIOT_DEVICE_SECRET, never from an argument.
 
@@ -54,8 +58,11 @@ struct PublishCommand: AsyncParsableCommand {
   @Option(help: "The platform's region; the device guide knows this one only.")
   var region = "cn-shanghai"
 
-  @Option(help: "How the messages are protected.")
+  @Option(help: "How the messages are protected: symmetric on port 5682, dtls on port 5684.")
   var security = SecurityArgument.symmetric
+
+  @OptionGroup(title: "With --security dtls")
+  var dtls: DTLSOptions
 
   @Option(help: "What the payloads are written in.")
   var format = FormatArgument.json
@@ -88,6 +95,9 @@ struct PublishCommand: AsyncParsableCommand {
   var output = OutputArgument.text
 
   func validate() throws {
+    if security == .symmetric, dtls.isUsed {
+      throw ValidationError("these options belong to DTLS: give --security dtls with them")
+    }
     do throws(TopicError) {
       _ = try Topic(Array(topic.utf8).span)
     } catch {
@@ -101,6 +111,7 @@ struct PublishCommand: AsyncParsableCommand {
   func run() async throws {
     let client = try makeClient()
     let status = await publishAll(client)
+    keepSession(client)
     await client.close()
     if status != .success { throw status.error }
   }
@@ -110,7 +121,7 @@ struct PublishCommand: AsyncParsableCommand {
       productKey: productKey,
       deviceName: deviceName,
       host: endpoint?.host,
-      port: endpoint?.port ?? PlatformAddress.symmetricPort,
+      port: endpoint?.port,
       region: region
     )
     configuration.clientID = clientId
@@ -121,6 +132,7 @@ struct PublishCommand: AsyncParsableCommand {
     configuration.settings.accept = accept.contentFormat
     configuration.settings.timing = timing.parameters
     configuration.settings.adaptsTimeout = adaptiveTimeout
+    if security == .dtls { try dtls.configure(&configuration) }
     if Console.isInteractive {
       configuration.onTransmission = Self.retransmissionLine(of: timing.parameters.maxRetransmit)
     }
@@ -131,6 +143,17 @@ struct PublishCommand: AsyncParsableCommand {
     } catch {
       guard case .transport = error else { throw Complaint(error.description) }
       throw Complaint(error.description, .unreachable)
+    }
+  }
+
+  /// Writes the DTLS session for the next run; a run that cannot has still delivered its reports.
+  private func keepSession(_ client: DeviceClient) {
+    guard let path = dtls.sessionFile, var session = client.exportSession() else { return }
+    defer { Secret.erase(&session) }
+    do {
+      try PrivateFile.write(session, to: path)
+    } catch {
+      Console.complain("warning: \((error as? Complaint)?.message ?? "\(error)")")
     }
   }
 

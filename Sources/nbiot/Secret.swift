@@ -33,7 +33,7 @@ enum Secret {
         "the secret file \(path) cannot be read: check that it exists and belongs to you"
       )
     }
-    warnIfReadable(path)
+    PrivateFile.warnIfReadable(path, "secret")
     let secret = Array(buffer[..<count].prefix { $0 != 0x0A && $0 != 0x0D })
     guard !secret.isEmpty, secret.count <= SecretBytes.maxCount else {
       throw Complaint(
@@ -47,11 +47,5 @@ enum Secret {
   static func erase(_ bytes: inout [UInt8]) {
     var span = bytes.mutableSpan
     wipe(&span)
-  }
-
-  private static func warnIfReadable(_ path: String) {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-    guard let mode = attributes?[.posixPermissions] as? Int, mode & 0o077 != 0 else { return }
-    Console.complain("warning: others can read the secret file \(path); run: chmod 600 \(path)")
   }
 }

@@ -8,11 +8,16 @@ internal import PlatformSimulator
 struct SimulateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate",
-    abstract: "Runs a platform on this machine that answers devices in symmetric mode.",
+    abstract:
+      "Runs a platform on this machine that answers devices in symmetric mode or over DTLS.",
     discussion: """
       Example:
         (umask 077; openssl rand -hex 16 > secret.txt)
         nbiot simulate --port 5682 --device a1B2c3D4e5F,device1,secret.txt
+
+      Example over DTLS; the first run makes the certificates, and devices trust certificates/ca.pem:
+        nbiot simulate --security dtls --certificates certificates \\
+          --device a1B2c3D4e5F,device1,secret.txt
 
       It is as strict as the device guide: sign, fields, options, sequence numbers, padding. The \
       options below name each tolerance. It prints one line for each request, and ends with Ctrl-C.
@@ -22,8 +27,14 @@ struct SimulateCommand: AsyncParsableCommand {
   @Option(help: "The address to listen on, in digits.")
   var host = "127.0.0.1"
 
-  @Option(help: "The UDP port to listen on; 0 takes any free one and prints it.")
-  var port = 5682
+  @Option(
+    help:
+      "The UDP port to listen on (default: 5682, with DTLS 5684); 0 takes any free one and prints it."
+  )
+  var port: Int?
+
+  @Option(help: "How the messages are protected.")
+  var security = SecurityArgument.symmetric
 
   @Option(
     help: ArgumentHelp(
@@ -50,6 +61,33 @@ struct SimulateCommand: AsyncParsableCommand {
   @Option(help: "Which option carries the token; 61 for devices with the SDKs 3.0 to 3.2.")
   var tokenOption = TokenOptionArgument.current
 
+  @Option(
+    help: ArgumentHelp(
+      "With DTLS: where ca.pem, server.pem and server-key.pem are; made there on first use.",
+      valueName: "directory"
+    )
+  )
+  var certificates: String?
+
+  @Option(help: "With DTLS: how sessions are resumed.")
+  var resumption = ResumptionArgument.id
+
+  @Option(
+    help: ArgumentHelp("With DTLS: how long a session can be resumed.", valueName: "seconds")
+  )
+  var sessionLifetime = 86_400
+
+  @Option(
+    help: ArgumentHelp(
+      "With DTLS: close an association after so long a silence; 0 for never.",
+      valueName: "seconds"
+    )
+  )
+  var idleClose = 300
+
+  @Flag(help: "With DTLS: take static RSA and CBC too, as the platform's C SDKs need.")
+  var legacySuites = false
+
   @Option(help: "How requests are printed.")
   var log = OutputArgument.text
 
@@ -57,7 +95,17 @@ struct SimulateCommand: AsyncParsableCommand {
     guard !device.isEmpty else {
       throw ValidationError("no device may authenticate: give --device PK,DN,SECRETFILE")
     }
-    guard port >= 0, port <= 65_535 else { throw ValidationError("--port is 0 to 65535") }
+    if let port, port < 0 || port > 65_535 { throw ValidationError("--port is 0 to 65535") }
+    if security == .dtls, certificates == nil {
+      throw ValidationError("give --certificates DIRECTORY: what is missing in it is made")
+    }
+    if security == .symmetric, certificates != nil || legacySuites {
+      throw ValidationError("these options belong to DTLS: give --security dtls with them")
+    }
+    guard sessionLifetime >= 1, sessionLifetime <= 3_155_760, idleClose >= 0, idleClose <= 3_155_760
+    else {
+      throw ValidationError("--session-lifetime and --idle-close are at most 3,155,760 seconds")
+    }
     guard tokenLifetime > 0, tokenLifetime <= 3_155_760_000 else {
       throw ValidationError("--token-lifetime is 1 second to 100 years")
     }
@@ -71,6 +119,18 @@ struct SimulateCommand: AsyncParsableCommand {
     configuration.answerMode = answer == .piggybacked ? .piggybacked : .separate
     configuration.sequenceRule = sequenceRule == .greater ? .greater : .greaterOrEqual
     configuration.tokenOption = tokenOption == .current ? 2088 : 61
+    if let certificates, security == .dtls {
+      configuration.protection = .dtls
+      let files = try CertificateFiles.load(certificates, host: host)
+      configuration.dtls.certificate = files.certificate
+      configuration.dtls.key = files.key
+      configuration.dtls.resumption = resumption.resumption
+      configuration.dtls.sessionLifetime = Milliseconds(Int64(sessionLifetime) * 1_000)
+      configuration.dtls.idleLimit =
+        idleClose == 0 ? nil : Milliseconds(Int64(idleClose) * 1_000)
+      configuration.dtls.allowsLegacySuites = legacySuites
+    }
+    let port = port ?? (security == .dtls ? 5_684 : 5_682)
     let isJSON = log == .json
     let signals = Signals()
     let server: SimulatorServer
@@ -89,6 +149,7 @@ struct SimulateCommand: AsyncParsableCommand {
       isJSON
         ? #"{"listening":"\#(host)","port":\#(server.port)}"#
         : "listening on \(host) port \(server.port), \(device.count) device(s)"
+          + (security == .dtls ? ", DTLS 1.2" : "")
     )
     await signals.wait()
     try await server.close()

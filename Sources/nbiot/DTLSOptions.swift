@@ -1,0 +1,134 @@
+internal import AliyunIoT
+internal import ArgumentParser
+internal import ConstrainedCore
+internal import DTLSSecurity
+internal import DeviceClient
+
+/// The options of `--security dtls`.
+struct DTLSOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The certificates of the authorities that may vouch for the server, in PEM: the platform's root "
+        + "certificate, or ca.pem of `nbiot simulate`.",
+      valueName: "file"
+    )
+  )
+  var caFile: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The name in the server's certificate (default: the host of the endpoint).",
+      valueName: "name"
+    )
+  )
+  var serverName: String?
+
+  @Flag(
+    help: ArgumentHelp(
+      "Use a pre-shared key made of the device secret, as the platform's C SDK v4 does, not a "
+        + "certificate."
+    )
+  )
+  var psk = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Keep the DTLS session here, so that the next run resumes it; readable for you alone.",
+      valueName: "file"
+    )
+  )
+  var sessionFile: String?
+
+  @Option(help: ArgumentHelp("The device's own certificate, in PEM.", valueName: "file"))
+  var certificateFile: String?
+
+  @Option(
+    help: ArgumentHelp("Its private key, in PEM without a password.", valueName: "file")
+  )
+  var keyFile: String?
+
+  @Option(help: "How a session is resumed: id costs the fewest bytes.")
+  var resumption = ResumptionArgument.id
+
+  @Option(
+    help: ArgumentHelp(
+      "After how long a silence the session is resumed before a report; 0 for never.",
+      valueName: "seconds"
+    )
+  )
+  var idleLimit = 30
+
+  @Option(
+    help: ArgumentHelp("What the link carries with the headers of IP and UDP.", valueName: "bytes")
+  )
+  var mtu = 1_280
+
+  @Option(
+    help: ArgumentHelp(
+      "Ask the server for records of at most 512, 1024, 2048 or 4096 bytes.",
+      valueName: "bytes"
+    )
+  )
+  var maxFragment: Int?
+
+  @Flag(help: "Offer static RSA and CBC too, which old servers need; weaker, and longer records.")
+  var legacySuites = false
+
+  func validate() throws {
+    guard idleLimit >= 0, idleLimit <= 31_536_000 else {
+      throw ValidationError("--idle-limit is 0 to 31,536,000 seconds")
+    }
+    guard mtu >= 256, mtu <= 1_500 else {
+      throw ValidationError("--mtu is 256 to 1,500 bytes")
+    }
+    if let maxFragment, ![512, 1_024, 2_048, 4_096].contains(maxFragment) {
+      throw ValidationError("--max-fragment is 512, 1024, 2048 or 4096")
+    }
+    if psk, caFile != nil || serverName != nil || certificateFile != nil || keyFile != nil {
+      throw ValidationError(
+        "--psk verifies no certificate: give it without --ca-file, --server-name, "
+          + "--certificate-file and --key-file"
+      )
+    }
+    if (certificateFile == nil) != (keyFile == nil) {
+      throw ValidationError("give --certificate-file and --key-file together")
+    }
+  }
+
+  /// Whether one of them was given.
+  var isUsed: Bool {
+    caFile != nil || serverName != nil || psk || sessionFile != nil || certificateFile != nil
+      || maxFragment != nil || legacySuites
+  }
+
+  func configure(_ configuration: inout DeviceClientConfiguration) throws {
+    configuration.dtls.resumption = resumption.resumption
+    configuration.dtls.idleLimit = idleLimit == 0 ? nil : Milliseconds(Int64(idleLimit) * 1_000)
+    configuration.dtls.linkMTU = mtu
+    configuration.dtls.maxFragmentLength = maxFragment
+    configuration.dtls.allowsLegacySuites = legacySuites
+    if legacySuites {
+      Console.complain(
+        "warning: --legacy-suites allows static RSA and CBC: whoever gets the server's key later can "
+          + "read what was sent, and records are longer"
+      )
+    }
+    if let sessionFile { configuration.dtlsSession = try SessionFile.read(sessionFile) }
+    if psk {
+      configuration.security = .preSharedKey()
+      return
+    }
+    guard let caFile else {
+      throw Complaint(
+        "DTLS verifies the server: give --ca-file FILE with the platform's root certificate, or --psk"
+      )
+    }
+    var trust = PlatformTrust(authorities: try PrivateFile.read(caFile), serverName: serverName)
+    if let certificateFile, let keyFile {
+      trust.certificate = try PrivateFile.read(certificateFile)
+      trust.key = try PrivateFile.read(keyFile)
+      PrivateFile.warnIfReadable(keyFile, "private key")
+    }
+    configuration.security = .certificate(trust)
+  }
+}

@@ -1,0 +1,77 @@
+internal import Foundation
+
+/// Files with secrets in them: nobody else reads them, and a power cut leaves the old or the new one.
+enum PrivateFile {
+  /// The largest file that is read.
+  static let limit = 1 << 20
+
+  static func read(_ path: String) throws -> [UInt8] {
+    guard let handle = FileHandle(forReadingAtPath: path) else {
+      throw Complaint("the file \(path) cannot be opened: check that it exists and belongs to you")
+    }
+    defer { try? handle.close() }
+    do {
+      let data = try handle.read(upToCount: limit + 1) ?? Data()
+      guard data.count <= limit else { throw Complaint("the file \(path) is over 1 MiB long") }
+      return Array(data)
+    } catch let complaint as Complaint {
+      throw complaint
+    } catch {
+      throw Complaint("the file \(path) cannot be read: it must be a file that belongs to you")
+    }
+  }
+
+  /// Writes a file of mode 600, whole or not at all.
+  static func write(_ bytes: [UInt8], to path: String) throws {
+    let temporary = path + ".new"
+    _ = unsafe unlink(temporary)
+    let descriptor = unsafe open(
+      temporary,
+      O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
+      0o600
+    )
+    guard descriptor >= 0 else {
+      throw Complaint("the file \(path) cannot be written: check its folder and the disk")
+    }
+    var isWritten = true
+    var offset = 0
+    while offset < bytes.count {
+      // SAFETY: the pointer covers the rest of the bytes and does not outlive the call.
+      let count = unsafe bytes.withUnsafeBytes {
+        unsafe Foundation.write(
+          descriptor,
+          $0.baseAddress.map { unsafe $0 + offset },
+          bytes.count - offset
+        )
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else {
+        isWritten = false
+        break
+      }
+      offset += count
+    }
+    isWritten = fsync(descriptor) == 0 && isWritten
+    _ = close(descriptor)
+    guard isWritten, unsafe rename(temporary, path) == 0 else {
+      _ = unsafe unlink(temporary)
+      throw Complaint("the file \(path) cannot be written: check its folder and the disk")
+    }
+  }
+
+  static func warnIfReadable(_ path: String, _ what: String) {
+    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+    guard let mode = attributes?[.posixPermissions] as? Int, mode & 0o077 != 0 else { return }
+    Console.complain("warning: others can read the \(what) file \(path); run: chmod 600 \(path)")
+  }
+}
+
+/// The DTLS session between two runs.
+enum SessionFile {
+  /// The session in a file; `nil` when there is none yet.
+  static func read(_ path: String) throws -> [UInt8]? {
+    guard FileManager.default.fileExists(atPath: path) else { return nil }
+    PrivateFile.warnIfReadable(path, "session")
+    return try PrivateFile.read(path)
+  }
+}
