@@ -235,7 +235,7 @@ let package = Package(
       name: "ProbeDevice",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "AliyunIoT", "OpenSSLSupport",
-        "SymmetricSecurity", "UDPTransport", "DeviceSession", "CPOSIX",
+        "SymmetricSecurity", "DTLSSecurity", "UDPTransport", "DeviceSession", "CPOSIX",
       ],
       path: "Tests/ProbeDevice",
       exclude: ["allocations.sh"],
@@ -245,6 +245,12 @@ let package = Package(
       name: "device-probe",
       dependencies: ["ProbeDevice", "CPOSIX"],
       path: "Tests/DeviceProbe",
+      swiftSettings: device
+    ),
+    .executableTarget(
+      name: "dtls-probe",
+      dependencies: ["ProbeDevice", "CPOSIX"],
+      path: "Tests/DTLSProbe",
       swiftSettings: device
     ),
     .executableTarget(

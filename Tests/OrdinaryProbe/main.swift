@@ -1,4 +1,5 @@
 internal import CPOSIX
 internal import ProbeDevice
 
-exit(runProbe())
+// With an argument, whichever, over DTLS.
+exit(CommandLine.argc > 1 ? runSecureProbe() : runProbe())

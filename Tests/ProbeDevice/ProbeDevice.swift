@@ -2,10 +2,13 @@
 // 32 bytes, authenticates at 127.0.0.1:PORT as a1B2c3D4e5F/device1 and reports {"value":1} COUNT
 // times; with port 0 it does so without a socket, against canned answers. `device-probe` runs it in
 // the Embedded build, whose size `make embedded` prints, and `ordinary-probe` in the ordinary one;
-// `make allocations` counts what both allocate, `make bench` the instructions of a report.
+// `make allocations` counts what both allocate, `make bench` the instructions of a report. `dtls-probe`
+// does the same over DTLS, by a certificate where one of an authority follows in PEM, else with a
+// pre-shared key.
 
 internal import AliyunIoT
 internal import CPOSIX
+internal import CoAPSecurity
 internal import ConstrainedCore
 internal import DeviceSession
 internal import OpenSSLSupport
@@ -82,8 +85,8 @@ package func runProbe() -> Int32 {
 }
 
 /// Drives the session until its report has ended; says whether it was acknowledged.
-func finish(
-  _ session: inout DeviceSession<SymmetricSecurity, SystemRandom>,
+func finish<Security: SecurityLayer & ~Copyable>(
+  _ session: inout DeviceSession<Security, SystemRandom>,
   _ socket: borrowing UDPSocket
 ) throws(TransportError) -> Bool {
   while true {

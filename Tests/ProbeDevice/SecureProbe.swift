@@ -1,0 +1,93 @@
+internal import AliyunIoT
+internal import CPOSIX
+internal import CoAPSecurity
+internal import ConstrainedCore
+internal import DTLSSecurity
+internal import DeviceSession
+internal import OpenSSLSupport
+internal import UDPTransport
+
+/// Runs the device over DTLS; the exit status is 0 when every report was acknowledged.
+package func runSecureProbe() -> Int32 {
+  var input = InlineArray<4_096, UInt8>(repeating: 0)
+  var span = input.mutableSpan
+  defer { wipe(&span) }
+  var length = 0
+  while length < 4_096 {
+    // SAFETY: reads at most the bytes that are left of the buffer.
+    let count = unsafe span.withUnsafeMutableBufferPointer {
+      unsafe read(0, $0.baseAddress.map { unsafe $0 + length }, 4_096 - length)
+    }
+    guard count > 0 else { break }
+    length += count
+  }
+  guard length > 32, let secret = SecretBytes(copying: span.span.extracting(0..<32)) else {
+    return 2
+  }
+  var offset = 33
+  let port = UInt16(truncatingIfNeeded: number(in: span.span, at: &offset))
+  offset += 1
+  let count = number(in: span.span, at: &offset)
+  let productKey = bytes("a1B2c3D4e5F")
+  let deviceName = bytes("device1")
+  let host = bytes("127.0.0.1")
+  let rest = span.span.extracting(min(offset + 1, length)..<length)
+  guard
+    let identity = try? DeviceIdentity(
+      productKey: productKey.bytes,
+      deviceName: deviceName.bytes
+    )
+  else { return 2 }
+  do throws(DTLSConfigurationError) {
+    var session = DeviceSession(
+      identity: identity,
+      secret: secret,
+      security: rest.isEmpty
+        ? try secure(identity, span.span.extracting(0..<32))
+        : try DTLSSecurity(serverName: host.bytes, authorities: rest),
+      randomness: SystemRandom()
+    )
+    return report(&session, host, port, count)
+  } catch {
+    return 2
+  }
+}
+
+private func secure(
+  _ identity: DeviceIdentity,
+  _ secret: Span<UInt8>
+) throws(DTLSConfigurationError) -> DTLSSecurity {
+  let key: PreSharedKey
+  do throws(SecurityError) {
+    key = try PreSharedKey(identity, secret: secret)
+  } catch {
+    throw .preSharedKey
+  }
+  let name = key.identity
+  return try DTLSSecurity(identity: name.bytes, key: key.key.bytes)
+}
+
+private func report(
+  _ session: inout DeviceSession<DTLSSecurity, SystemRandom>,
+  _ host: FixedBytes<128>,
+  _ port: UInt16,
+  _ count: UInt32
+) -> Int32 {
+  let path = bytes("/a1B2c3D4e5F/device1/user/update")
+  let payload = bytes(#"{"value":1}"#)
+  guard let topic = try? Topic(path.bytes) else { return 2 }
+  var acknowledged: UInt32 = 0
+  do throws(TransportError) {
+    let socket = try UDPSocket(host: host.bytes, port: port)
+    for _ in 0..<count {
+      guard
+        (try? session.publish(topic: topic, payload: payload.bytes, at: MonotonicClock.now()))
+          != nil
+      else { return 1 }
+      if try finish(&session, socket) { acknowledged += 1 }
+    }
+  } catch {
+    return 4
+  }
+  return acknowledged == count ? 0 : 1
+}
