@@ -68,10 +68,12 @@ struct DatagramBIO {
       queueStart = 0
       queueEnd = 0
     }
-    guard unsafe count + 2 <= queue.count - queueEnd, count <= Int(UInt16.max) else { return }
+    guard let start = unsafe queue.baseAddress, unsafe count + 2 <= queue.count - queueEnd,
+      count <= Int(UInt16.max)
+    else { return }
     unsafe queue[queueEnd] = UInt8(truncatingIfNeeded: count >> 8)
     unsafe queue[queueEnd + 1] = UInt8(truncatingIfNeeded: count)
-    unsafe (queue.baseAddress! + queueEnd + 2).copyMemory(from: bytes, byteCount: count)
+    unsafe (start + queueEnd + 2).copyMemory(from: bytes, byteCount: count)
     queueEnd += count + 2
   }
 
