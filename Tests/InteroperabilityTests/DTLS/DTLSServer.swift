@@ -1,3 +1,4 @@
+import ConstrainedCore
 import Foundation
 import Synchronization
 import Testing
@@ -62,7 +63,8 @@ final class DTLSServer: Sendable {
   func stop() {
     guard let running = running.withLock({ $0.take() }) else { return }
     running.process.terminate()
-    running.process.waitUntilExit()
+    // Foundation takes a second to notice that a process has ended; the kernel's table does not.
+    for _ in 0..<500 where (try? Self.isBound(port)) == true { usleep(10_000) }
   }
 
   /// Has s_server send that as one record.
@@ -71,12 +73,18 @@ final class DTLSServer: Sendable {
     try input.fileHandleForWriting.write(contentsOf: Data(message))
   }
 
-  /// What s_server was sent, once there are so many bytes; what there is after 5 seconds.
-  func received(_ count: Int) throws -> [UInt8] {
+  /// What s_server was sent, once there are so many bytes; what there is after 5 seconds, in which
+  /// `client` goes on.
+  func received(_ count: Int, _ client: SecureClient) throws -> [UInt8] {
     guard let output = running.withLock({ $0?.output }) else { return [] }
     var bytes: [UInt8] = []
     let handle = output.fileHandleForReading
-    while bytes.count < count, wait(for: [handle.fileDescriptor], 5_000) {
+    let end = client.now + Milliseconds(5_000)
+    while bytes.count < count, client.now < end {
+      guard wait(for: [handle.fileDescriptor], 0) else {
+        try client.run(for: 5)
+        continue
+      }
       guard let more = try handle.read(upToCount: count - bytes.count), !more.isEmpty else { break }
       bytes += more
     }
@@ -108,18 +116,20 @@ final class DTLSServer: Sendable {
     process.standardOutput = output ?? log
     process.standardError = log
     try process.run()
-    // Bound sockets by the kernel's table, addresses in hexadecimal digits.
-    let digits = String(port, radix: 16, uppercase: true)
-    let entry = "0100007F:" + String(repeating: "0", count: 4 - digits.count) + digits
     for _ in 0..<500 where process.isRunning {
-      let table = try String(contentsOfFile: "/proc/net/udp", encoding: .utf8)
-      if table.contains(entry) {
-        return Running(process: process, input: input, output: output)
-      }
+      if try isBound(port) { return Running(process: process, input: input, output: output) }
       usleep(10_000)
     }
     process.terminate()
     throw PeerError(description: "\(kind.rawValue) does not listen on port \(port): dtls-\(number)")
+  }
+
+  /// By the kernel's table, with addresses in hexadecimal digits.
+  private static func isBound(_ port: UInt16) throws -> Bool {
+    let digits = String(port, radix: 16, uppercase: true)
+    // The socket's own address stands behind its number, its peer's behind that.
+    let entry = ": 0100007F:" + String(repeating: "0", count: 4 - digits.count) + digits
+    return try String(contentsOfFile: "/proc/net/udp", encoding: .utf8).contains(entry)
   }
 }
 

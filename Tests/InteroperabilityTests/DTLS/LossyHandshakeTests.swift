@@ -46,7 +46,7 @@ struct LossyHandshakeTests {
       let first = try SecureClient(port: server.port, mode.device(settings))
       try first.send(SecureDevice.report)
       _ = try first.event()
-      #expect(try server.received(SecureDevice.report.count) == SecureDevice.report)
+      #expect(try server.received(SecureDevice.report.count, first) == SecureDevice.report)
       let exported: [UInt8] = try #require(try first.exportSession())
       session = exported
       try first.close()
@@ -61,10 +61,10 @@ struct LossyHandshakeTests {
     guard case .established = event else { return (client, relay) }
     // The relay may have told the message apart from the handshake no better than a network does: it
     // is sent until it arrives, as CoAP does.
-    var message = try server.received(SecureDevice.report.count)
+    var message = try server.received(SecureDevice.report.count, client)
     for _ in 0..<3 where message.isEmpty {
       try client.send(SecureDevice.report)
-      message = try server.received(SecureDevice.report.count)
+      message = try server.received(SecureDevice.report.count, client)
     }
     #expect(message == SecureDevice.report, "\(client.trace)")
     try server.send(Array(SecureDevice.report.reversed()))

@@ -12,7 +12,7 @@ struct ResumptionTests {
   func exchangeReports(_ client: SecureClient, _ server: DTLSServer) throws -> Bool {
     try client.send(SecureDevice.report)
     let event = try client.event()
-    #expect(try server.received(SecureDevice.report.count) == SecureDevice.report)
+    #expect(try server.received(SecureDevice.report.count, client) == SecureDevice.report)
     try server.send(Array(SecureDevice.report.reversed()))
     #expect(try client.receive() == Array(SecureDevice.report.reversed()))
     guard case .established(let isResumed) = event else {
@@ -114,7 +114,7 @@ struct ResumptionTests {
       try server.reboot()
       let count = client.sent.count
       #expect(try !exchangeReports(client, server))
-      #expect(client.sent.count - count == whole)
+      #expect(client.sent.count - count == whole, "\(client.trace)")
       // The new session is the one that is resumed from now on.
       try client.close()
       try client.run(for: 50)
@@ -156,10 +156,7 @@ struct ResumptionTests {
     }
   }
 
-  @Test
-  func `a session with any byte left out is refused, with any bit flipped never resumed falsely`()
-    async throws
-  {
+  @Test func `a session with any byte left out or any bit flipped is refused`() async throws {
     try await withServer(.openSSL, DTLSServer.certificate("good")) { server in
       let session = try session(server, SecureDevice.certificate())
       let client = try SecureClient(port: server.port, SecureDevice.certificate())
@@ -171,21 +168,15 @@ struct ResumptionTests {
       #expect(throws: DTLSConfigurationError.foreignSession) {
         try client.importSession(session + [0])
       }
-      var refused = 0
       for index in session.indices {
         var altered = session
         altered[index] ^= 1 << UInt8(index % 8)
-        do throws(DTLSConfigurationError) {
+        #expect(throws: DTLSConfigurationError.foreignSession) {
           try client.importSession(altered)
-        } catch {
-          #expect(error == .foreignSession)
-          refused += 1
         }
       }
-      #expect(refused >= 33)
-      print("session: \(session.count) bytes, \(refused) of as many altered ones refused")
-      // What was imported last is not what the server knows, or is: either way there is a channel.
-      _ = try exchangeReports(client, server)
+      try client.importSession(session)
+      #expect(try exchangeReports(client, server))
     }
   }
 

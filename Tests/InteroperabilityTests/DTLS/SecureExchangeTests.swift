@@ -25,7 +25,7 @@ struct SecureExchangeTests {
     try client.send(SecureDevice.report)
     try client.wait(for: "an event") { !client.events.isEmpty }
     #expect(client.events == [.established(isResumed: false)])
-    #expect(try server.received(SecureDevice.report.count) == SecureDevice.report)
+    #expect(try server.received(SecureDevice.report.count, client) == SecureDevice.report)
     let answer = Array(SecureDevice.report.reversed())
     try server.send(answer)
     #expect(try client.receive() == answer)
