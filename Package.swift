@@ -28,7 +28,10 @@ let package = Package(
       name: "CoAPExchange",
       targets: ["CoAPExchange", "CoAPMessage", "ConstrainedCore", "UDPTransport"]
     ),
-    .library(name: "DeviceSession", targets: ["DeviceSession", "SymmetricSecurity", "DTLSSecurity"]),
+    .library(
+      name: "DeviceSession",
+      targets: ["DeviceSession", "SymmetricSecurity", "DTLSSecurity"]
+    ),
     .library(name: "DeviceClient", targets: ["DeviceClient"]),
     .library(name: "PlatformSimulator", targets: ["PlatformSimulator"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
@@ -170,8 +173,11 @@ let package = Package(
     ),
     .testTarget(
       name: "InteroperabilityTests",
-      dependencies: ["ConstrainedCore", "CoAPMessage", "CoAPExchange", "UDPTransport"],
-      exclude: ["plugtest_server.py", "set-up.sh"],
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "CoAPSecurity", "OpenSSLSupport",
+        "DTLSSecurity", "UDPTransport",
+      ],
+      exclude: ["plugtest_server.py", "set-up.sh", "DTLS/certificates.sh"],
       swiftSettings: strict
     ),
     .testTarget(

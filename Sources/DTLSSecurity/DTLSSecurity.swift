@@ -410,8 +410,14 @@ extension DTLSSecurity {
     case .none: return false
     case .some(let session):
       guard output.remaining >= 33 + session.count else { throw CapacityError() }
+      let seal: FixedBytes<32>
+      do throws(DTLSConfigurationError) {
+        seal = try Self.digest(binding.bytes, session.bytes, Span())
+      } catch {
+        return false
+      }
       try output.append(Self.sessionVersion)
-      try output.append(binding.bytes)
+      try output.append(seal.bytes)
       try output.append(session.bytes)
       return true
     }
@@ -421,9 +427,12 @@ extension DTLSSecurity {
   public mutating func importSession(
     _ bytes: Span<UInt8>
   ) throws(DTLSConfigurationError) {
-    guard bytes.count > 33, bytes[0] == Self.sessionVersion,
-      constantTimeEqual(bytes.extracting(1..<33), binding.bytes),
-      let imported = DTLSSession(copying: bytes.extracting(droppingFirst: 33))
+    guard bytes.count > 33, bytes[0] == Self.sessionVersion else { throw .foreignSession }
+    let rest = bytes.extracting(droppingFirst: 33)
+    // A flash memory forgets: secrets with a bit flipped would cost a handshake that never ends.
+    let seal = try Self.digest(binding.bytes, rest, Span())
+    guard constantTimeEqual(bytes.extracting(1..<33), seal.bytes),
+      let imported = DTLSSession(copying: rest)
     else { throw .foreignSession }
     session = consume imported
   }

@@ -99,7 +99,10 @@ public struct DTLSConnection: ~Copyable {
       // SAFETY: the value lives as long as the association.
       guard let io = unsafe DatagramBIO.of(ssl) else { return 1_000_000 }
       unsafe io.pointee.isRetransmitting = previous != 0
-      return unsafe io.pointee.timer
+      // Too early it ran out: it is not to run for a whole timeout more, else the flight could not be
+      // sent again when the caller's clock asks for it.
+      let isEarly = unsafe previous != 0 && !io.pointee.wantsRetransmission
+      return unsafe isEarly ? io.pointee.rest : io.pointee.timer
     }
     if role == .client {
       unsafe SSL_set_connect_state(ssl)
@@ -256,22 +259,17 @@ extension DTLSConnection {
     into output: inout ByteWriter,
     at now: Instant
   ) {
-    if case .ended = state { return }
-    var datagram = datagram
-    if state == .handshaking, role == .client {
-      // RFC 6347 Section 4.1.2.7: anybody can send an alert in the clear. It is kept in mind until
-      // the flight would be sent again, and counts for nothing when the server answers before that.
-      datagram = datagram.extracting(0..<takeClearAlert(from: datagram))
-      if datagram.isEmpty { return }
+    guard state == .handshaking, role == .client else {
+      return take(datagram, into: &output, at: now)
     }
-    unsafe datagram.withUnsafeBufferPointer { bytes in
-      // SAFETY: the pointer is taken back below, before the span ends.
-      unsafe io.pointee.input = bytes.baseAddress
-      unsafe io.pointee.inputCount = bytes.count
-      if state == .handshaking { advance(at: now) }
-      if state == .established { read(into: &output) }
-      unsafe io.pointee.input = nil
-      unsafe io.pointee.inputCount = 0
+    // RFC 6347 Section 4.1.2.7: anybody can send an alert in the clear. It is kept in mind until the
+    // flight would be sent again, and counts for nothing when the server answers before that.
+    let start = output.count
+    var offset = 0
+    while offset < datagram.count, output.count == start {
+      let alert = findClearAlert(in: datagram, from: offset)
+      take(datagram.extracting(offset..<alert.lowerBound), into: &output, at: now)
+      offset = alert.upperBound
     }
   }
 
@@ -285,6 +283,7 @@ extension DTLSConnection {
       throw CapacityError()
     }
     var result: Int32 = 0
+    ERR_clear_error()
     unsafe output.appendUnchecked { room in
       // SAFETY: the room is the BIO's target during this call alone.
       unsafe io.pointee.target = room.baseAddress
@@ -325,15 +324,20 @@ extension DTLSConnection {
     retransmissions += 1
     timeout = min(max(timeout, Self.longestTimeout), timeout * 2)
     setTimer()
-    guard sendAgain() else { return end(.timedOut(hasAnswer: hasAnswer)) }
-    flightsSentAgain += 1
     self.deadline = now + timeout
+    switch sendAgain() {
+    case .sent: flightsSentAgain += 1
+    // Somebody has set the machine's clock back. The attempt counts, for else it might never end.
+    case .early(let left): self.deadline = now + min(left, timeout)
+    case .failed: end(.timedOut(hasAnswer: hasAnswer))
+    }
   }
 
   // MARK: Private
 
   private mutating func advance(at now: Instant) {
-    let queued = unsafe io.pointee.queueEnd
+    let writes = unsafe io.pointee.writes
+    setRest(at: now)
     let result = unsafe SSL_do_handshake(ssl)
     unsafe io.pointee.isRetransmitting = false
     if result == 1 {
@@ -346,7 +350,7 @@ extension DTLSConnection {
       return end(after: result)
     }
     ERR_clear_error()
-    guard unsafe io.pointee.queueEnd != queued else { return }
+    guard unsafe io.pointee.writes != writes else { return }
     // A flight of its own has been answered by the peer's, and the next one is under way.
     if deadline != nil { hasAnswer = true }
     clearAlert = nil
@@ -358,6 +362,7 @@ extension DTLSConnection {
 
   private mutating func read(into output: inout ByteWriter) {
     var result: Int32 = 0
+    ERR_clear_error()
     unsafe output.appendUnchecked { room in
       // SAFETY: the room has that many bytes.
       result = unsafe SSL_read(ssl, room.baseAddress, Int32(clamping: room.count))
@@ -367,17 +372,54 @@ extension DTLSConnection {
     if result <= 0 { end(after: result) }
   }
 
-  /// How long OpenSSL's own timer runs.
-  ///
-  /// It is never to be the first: with the machine's clock it has run out for a tenth of the time when
-  /// `handleTimeout` comes, and earlier when the clock is a test's. OpenSSL takes less than 15 ms for
-  /// none.
-  private func setTimer() {
-    let microseconds = clock == .virtual ? 16_000 : timeout.count * 900 + 15_000
-    unsafe io.pointee.timer = UInt32(clamping: microseconds)
+  /// Lets OpenSSL read a datagram, or what it has kept of the last one.
+  private mutating func take(
+    _ datagram: Span<UInt8>,
+    into output: inout ByteWriter,
+    at now: Instant
+  ) {
+    unsafe datagram.withUnsafeBufferPointer { bytes in
+      // SAFETY: the pointer is taken back below, before the span ends.
+      unsafe io.pointee.input = bytes.baseAddress
+      unsafe io.pointee.inputCount = bytes.count
+      if state == .handshaking, bytes.count > 0 { advance(at: now) }
+      if state == .established { read(into: &output) }
+      unsafe io.pointee.input = nil
+      unsafe io.pointee.inputCount = 0
+    }
   }
 
-  private func sendAgain() -> Bool {
+  /// How long OpenSSL's own timer runs behind a flight.
+  ///
+  /// It looks at the timer whenever it reads, and what it would then send is kept back: early is of no
+  /// use. But it sends nothing for `handleTimeout` before the timer has run out, for which it takes the
+  /// last 15 ms. So it runs as long as the caller's clock, less 2 per thousand by which the two may
+  /// differ; with a test's clock it runs out at once.
+  private func setTimer() {
+    unsafe io.pointee.timer = clock == .virtual ? 16_000 : Self.microseconds(timeout)
+  }
+
+  /// How long it runs on when it has run out before the caller's clock has: 4 ms or more, because
+  /// OpenSSL gives up at the thirteenth time.
+  private func setRest(at now: Instant) {
+    guard let deadline, clock == .machine else {
+      unsafe io.pointee.rest = 19_000
+      return
+    }
+    unsafe io.pointee.rest = max(19_000, Self.microseconds(deadline - now))
+  }
+
+  private static func microseconds(_ time: Milliseconds) -> UInt32 {
+    UInt32(clamping: time.count * 998 + 12_000)
+  }
+
+  private enum Retransmission {
+    case sent
+    case early(Milliseconds)
+    case failed
+  }
+
+  private func sendAgain() -> Retransmission {
     unsafe io.pointee.wantsRetransmission = true
     defer {
       unsafe io.pointee.wantsRetransmission = false
@@ -385,29 +427,35 @@ extension DTLSConnection {
     }
     var left: Int64 = 0
     while true {
-      guard unsafe nbiot_time_left(ssl, &left) == 1 else { return false }
+      guard unsafe nbiot_time_left(ssl, &left) == 1 else { return .failed }
       if left == 0 { break }
-      // At most a millisecond on a test's clock. Longer: somebody has set the machine's clock back.
-      guard left < 20_000 else { return false }
+      // 5 ms are waited out.
+      guard left < 20_000 else { return .early(Milliseconds(left / 1_000)) }
     }
+    ERR_clear_error()
     let result = unsafe nbiot_handle_timeout(ssl)
     ERR_clear_error()
-    return result == 1
+    return result == 1 ? .sent : .failed
   }
 
-  /// How many bytes of a datagram stand in front of an alert in the clear.
-  private mutating func takeClearAlert(from datagram: Span<UInt8>) -> Int {
-    var offset = 0
+  /// Where the next alert in the clear stands; behind the end when there is none.
+  private mutating func findClearAlert(in datagram: Span<UInt8>, from start: Int) -> Range<Int> {
+    var offset = start
     while offset + 13 <= datagram.count {
       let length = Int(datagram[offset + 11]) << 8 | Int(datagram[offset + 12])
       let isClear = datagram[offset + 3] == 0 && datagram[offset + 4] == 0
+      let end = min(offset + 13 + length, datagram.count)
       if datagram[offset] == 21, isClear {
-        if length == 2, offset + 15 <= datagram.count { clearAlert = datagram[offset + 14] }
-        return offset
+        // RFC 5246 Section 7.2: 2 is fatal; of the warnings only close_notify ends anything.
+        if length == 2, end == offset + 15, datagram[offset + 13] == 2 || datagram[offset + 14] == 0
+        {
+          clearAlert = datagram[offset + 14]
+        }
+        return offset..<end
       }
-      offset += 13 + length
+      offset = end
     }
-    return datagram.count
+    return datagram.count..<datagram.count
   }
 
   private mutating func end(_ failure: DTLSFailure) {

@@ -29,8 +29,13 @@ struct DatagramBIO {
   var isRetransmitting = false
   var wantsRetransmission = false
 
-  /// How long OpenSSL's own timer is to run, in microseconds.
+  /// How long OpenSSL's own timer is to run, in microseconds: behind a new flight, and after it has run
+  /// out although the caller's clock has not.
   var timer: UInt32 = 0
+  var rest: UInt32 = 0
+
+  /// How many records of the handshake were written.
+  var writes = 0
 
   /// Bytes that IP and UDP add to a datagram.
   var overhead = 28
@@ -64,14 +69,17 @@ struct DatagramBIO {
       targetCount += count
       return
     }
+    writes &+= 1
     if queueStart == queueEnd {
       queueStart = 0
       queueEnd = 0
     }
-    guard unsafe count + 2 <= queue.count - queueEnd, count <= Int(UInt16.max) else { return }
+    guard let start = unsafe queue.baseAddress, unsafe count + 2 <= queue.count - queueEnd,
+      count <= Int(UInt16.max)
+    else { return }
     unsafe queue[queueEnd] = UInt8(truncatingIfNeeded: count >> 8)
     unsafe queue[queueEnd + 1] = UInt8(truncatingIfNeeded: count)
-    unsafe (queue.baseAddress! + queueEnd + 2).copyMemory(from: bytes, byteCount: count)
+    unsafe (start + queueEnd + 2).copyMemory(from: bytes, byteCount: count)
     queueEnd += count + 2
   }
 
