@@ -5,7 +5,8 @@
 # make lint       formatting, documentation comments, imports that Package.swift does not declare
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
 # make allocations  heap allocations for one report after the first, counted by valgrind: must be 0
-# make bench      the codec beside a floor in C and libcoap, and what a report costs: one table each
+# make bench      the codec beside a floor in C and libcoap, what a report costs, and what a DTLS
+#                 handshake costs beside openssl s_client: one table each
 # make fuzz SECONDS=60  each fuzzer of Tests/Fuzzing for so long, under address sanitizer
 
 SHELL := /bin/bash
@@ -74,6 +75,8 @@ fuzz: deps
 	Tests/Fuzzing/run.sh $(SECONDS)
 
 bench: deps
+	@command -v python3 >/dev/null && command -v openssl >/dev/null || { echo "installing python3 openssl"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy python3 openssl; }
 	@pkg-config --exists libcoap-3-notls 2>/dev/null || { echo "installing libcoap3-dev"; \
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy libcoap3-dev; }
 	swift build -c release --package-path Benchmarks
@@ -86,6 +89,8 @@ bench: deps
 	@Benchmarks/report.sh "Embedded, as on a module" .build-embedded/release/device-probe \
 	  "ordinary, -Xswiftc -cross-module-optimization" .build-specialised/release/ordinary-probe \
 	  "ordinary" .build/release/ordinary-probe
+	@echo
+	@Benchmarks/handshakes.sh
 
 clean:
 	rm -rf .build .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-specialised Benchmarks/.build

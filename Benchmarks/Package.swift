@@ -25,6 +25,7 @@ let package = Package(
     .executable(name: "codec-contender", targets: ["codec-contender"]),
     .executable(name: "floor-contender", targets: ["floor-contender"]),
     .executable(name: "libcoap-contender", targets: ["libcoap-contender"]),
+    .executable(name: "handshake-contender", targets: ["handshake-contender"]),
     .library(name: "AllocationCounter", type: .dynamic, targets: ["AllocationCounter"]),
   ],
   dependencies: [.package(name: "nbiot-coap", path: "..", traits: [])],
@@ -49,6 +50,14 @@ let package = Package(
     .executableTarget(
       name: "codec-contender",
       dependencies: ["CContender", .product(name: "CoAPMessage", package: "nbiot-coap")],
+      swiftSettings: strict
+    ),
+    .executableTarget(
+      name: "handshake-contender",
+      dependencies: [
+        .product(name: "CoAPExchange", package: "nbiot-coap"),
+        .product(name: "DeviceSession", package: "nbiot-coap"),
+      ],
       swiftSettings: strict
     ),
   ]

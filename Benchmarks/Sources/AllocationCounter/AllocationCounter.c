@@ -1,6 +1,7 @@
 #include "AllocationCounter.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -12,46 +13,56 @@ void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
 void *__libc_memalign(size_t, size_t);
+void __libc_free(void *);
 
 static atomic_ullong allocations;
+// Bytes of what is allocated now, as large as glibc makes it, and the most that ever were.
+static atomic_llong held, peak;
 
-static void count(void) { atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed); }
-
-void *malloc(size_t size) {
-  count();
-  return __libc_malloc(size);
+static void *count(void *memory) {
+  atomic_fetch_add_explicit(&allocations, 1, memory_order_relaxed);
+  long long size = (long long)malloc_usable_size(memory);
+  long long now = atomic_fetch_add_explicit(&held, size, memory_order_relaxed) + size;
+  long long most = atomic_load_explicit(&peak, memory_order_relaxed);
+  while (now > most && !atomic_compare_exchange_weak(&peak, &most, now)) continue;
+  return memory;
 }
 
-void *calloc(size_t number, size_t size) {
-  count();
-  return __libc_calloc(number, size);
+static void uncount(size_t size) {
+  atomic_fetch_sub_explicit(&held, (long long)size, memory_order_relaxed);
 }
+
+void *malloc(size_t size) { return count(__libc_malloc(size)); }
+
+void *calloc(size_t number, size_t size) { return count(__libc_calloc(number, size)); }
 
 void *realloc(void *old, size_t size) {
-  count();
-  return __libc_realloc(old, size);
+  size_t before = malloc_usable_size(old);
+  void *memory = __libc_realloc(old, size);
+  // A failure leaves the old memory as it was; a size of 0 frees it.
+  if (memory != NULL || size == 0) uncount(before);
+  return count(memory);
 }
 
-void *memalign(size_t alignment, size_t size) {
-  count();
-  return __libc_memalign(alignment, size);
-}
+void *memalign(size_t alignment, size_t size) { return count(__libc_memalign(alignment, size)); }
 
-void *aligned_alloc(size_t alignment, size_t size) {
-  count();
-  return __libc_memalign(alignment, size);
-}
+void *aligned_alloc(size_t alignment, size_t size) { return memalign(alignment, size); }
 
 int posix_memalign(void **result, size_t alignment, size_t size) {
-  count();
-  void *memory = __libc_memalign(alignment, size);
+  void *memory = memalign(alignment, size);
   if (memory == NULL) return ENOMEM;
   *result = memory;
   return 0;
 }
 
+void free(void *memory) {
+  uncount(malloc_usable_size(memory));
+  __libc_free(memory);
+}
+
 __attribute__((destructor)) static void report(void) {
-  char text[64];
-  int length = snprintf(text, sizeof text, "allocations %llu\n", atomic_load(&allocations));
+  char text[96];
+  int length = snprintf(text, sizeof text, "allocations %llu\npeak %lld\n",
+                        atomic_load(&allocations), atomic_load(&peak));
   if (length > 0 && write(STDERR_FILENO, text, (size_t)length) < 0) _exit(1);
 }
