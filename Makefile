@@ -14,6 +14,7 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 STRICT := --explicit-target-dependency-import-check error
 # A device's program: without the Swift runtime, and without what it does not use.
 DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker --gc-sections \
+  -Xlinker --as-needed \
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Tier0Proof
 
@@ -61,12 +62,19 @@ embedded: deps
 	  -Xswiftc -wmo -Xswiftc -no-allocations
 	@echo "x86_64 Linux, tiers 0 to 2: device-probe"
 	swift build $(STRICT) --product device-probe $(DEVICE)
-	@strip -o .build-embedded/device-probe .build-embedded/release/device-probe && size .build-embedded/device-probe
+	@echo "x86_64 Linux, tiers 0 to 2 with DTLS: dtls-probe"
+	swift build $(STRICT) --product dtls-probe $(DEVICE)
+	@for probe in device-probe dtls-probe; do \
+	  strip -o .build-embedded/$$probe .build-embedded/release/$$probe && size .build-embedded/$$probe || exit 1; \
+	done
 
 allocations: embedded build
 	swift build $(STRICT) --product ordinary-probe -c release
 	Tests/ProbeDevice/allocations.sh .build-embedded/release/device-probe
 	Tests/ProbeDevice/allocations.sh .build/release/ordinary-probe
+	Tests/ProbeDevice/allocations.sh .build-embedded/release/dtls-probe certificate
+	Tests/ProbeDevice/allocations.sh .build-embedded/release/dtls-probe psk
+	Tests/ProbeDevice/allocations.sh .build/release/ordinary-probe certificate dtls
 
 SECONDS := 60
 fuzz: deps

@@ -39,7 +39,6 @@ public struct DTLSSecurity: ~Copyable, SecurityLayer {
   private var wasSilent = false
 
   private var handshakeBytes = 0
-  private var handshakeDatagrams = 0
   private var helloBytes = 0
 
   private var startsOver = 0
@@ -102,15 +101,13 @@ extension DTLSSecurity {
     } else {
       binding = try Self.digest(name.bytes, authorities, Span())
     }
-    self.init(
-      context: context,
-      settings: settings,
-      mode: .certificate,
-      serverName: name,
-      identity: FixedBytes(),
-      key: nil,
-      binding: binding
-    )
+    self.context = context
+    self.settings = settings
+    mode = .certificate
+    self.serverName = name
+    identity = FixedBytes()
+    self.key = nil
+    self.binding = binding
   }
 
   /// Proves and demands knowledge of a key (RFC 4279), 1 to 128 bytes, under an identity of 1 to 255
@@ -132,32 +129,12 @@ extension DTLSSecurity {
       throw .library(code: error.code)
     }
     let binding = try Self.digest(name.bytes, key, Span())
-    self.init(
-      context: context,
-      settings: settings,
-      mode: .preSharedKey,
-      serverName: FixedBytes(),
-      identity: name,
-      key: secret,
-      binding: binding
-    )
-  }
-
-  private init(
-    context: consuming DTLSContext,
-    settings: DTLSSettings,
-    mode: Mode,
-    serverName: FixedBytes<256>,
-    identity: FixedBytes<256>,
-    key: consuming SecretBytes?,
-    binding: FixedBytes<32>
-  ) {
     self.context = context
     self.settings = settings
-    self.mode = mode
-    self.serverName = serverName
-    self.identity = identity
-    self.key = key
+    mode = .preSharedKey
+    serverName = FixedBytes()
+    self.identity = name
+    self.key = consume secret
     self.binding = binding
   }
 
@@ -467,7 +444,6 @@ extension DTLSSecurity {
   private mutating func countUp(_ bytes: Int) {
     // IPv4 and UDP add 28 bytes.
     handshakeBytes += bytes + 28
-    handshakeDatagrams += 1
   }
 
   private static func makeConnection(
@@ -499,7 +475,6 @@ extension DTLSSecurity {
 
   private mutating func begin(at now: Instant) {
     handshakeBytes = 0
-    handshakeDatagrams = 0
     helloBytes = 0
     do throws(DTLSConfigurationError) {
       var next = try Self.makeConnection(context, settings)

@@ -17,35 +17,59 @@ public struct PreSharedKey: ~Copyable {
     secret: Span<UInt8>,
     request: PreSharedKeyRequest = PreSharedKeyRequest()
   ) throws(SecurityError) {
+    let identity = try Self.identity(of: device, request)
+    var digits = try Self.digits(for: device, secret, request)
+    let copy = SecretBytes(copying: digits.bytes)
+    digits.withStorage { wipe(&$0) }
+    guard let key = copy else { throw .library(code: 0) }
+    self.identity = identity
+    self.key = key
+  }
+
+  private static func identity(
+    of device: DeviceIdentity,
+    _ request: PreSharedKeyRequest
+  ) throws(SecurityError) -> FixedBytes<256> {
     var identity = FixedBytes<256>()
-    var content = FixedBytes<256>()
-    var digits = FixedBytes<64>()
-    defer { digits.withStorage { wipe(&$0) } }
     do throws(CapacityError) {
       try identity.write { (writer: inout ByteWriter) throws(CapacityError) in
         try request.writeIdentity(device, into: &writer)
       }
+    } catch {
+      throw .capacity
+    }
+    return identity
+  }
+
+  /// The HMAC in upper-case hexadecimal digits.
+  private static func digits(
+    for device: DeviceIdentity,
+    _ secret: Span<UInt8>,
+    _ request: PreSharedKeyRequest
+  ) throws(SecurityError) -> FixedBytes<64> {
+    var content = FixedBytes<256>()
+    do throws(CapacityError) {
       try content.write { (writer: inout ByteWriter) throws(CapacityError) in
         try request.writeSigningContent(device, into: &writer)
       }
     } catch {
       throw .capacity
     }
+    var signature: FixedBytes<32>
     do throws(OpenSSLError) {
-      var signature = try request.signMethod.hash.hmac(key: secret, content: content.bytes)
-      defer { signature.withStorage { wipe(&$0) } }
-      digits.write { (writer: inout ByteWriter) in
-        for index in 0..<signature.count {
-          try? writer.append(Self.digit(signature.bytes[index] >> 4))
-          try? writer.append(Self.digit(signature.bytes[index] & 0x0F))
-        }
-      }
+      signature = try request.signMethod.hash.hmac(key: secret, content: content.bytes)
     } catch {
       throw .library(code: error.code)
     }
-    guard let key = SecretBytes(copying: digits.bytes) else { throw .library(code: 0) }
-    self.identity = identity
-    self.key = key
+    var digits = FixedBytes<64>()
+    digits.write { (writer: inout ByteWriter) in
+      for index in 0..<signature.count {
+        try? writer.append(digit(signature.bytes[index] >> 4))
+        try? writer.append(digit(signature.bytes[index] & 0x0F))
+      }
+    }
+    signature.withStorage { wipe(&$0) }
+    return digits
   }
 
   private static func digit(_ value: UInt8) -> UInt8 {

@@ -57,14 +57,20 @@ private func secure(
   _ identity: DeviceIdentity,
   _ secret: Span<UInt8>
 ) throws(DTLSConfigurationError) -> DTLSSecurity {
-  let key: PreSharedKey
   do throws(SecurityError) {
-    key = try PreSharedKey(identity, secret: secret)
+    return try layer(try PreSharedKey(identity, secret: secret))
   } catch {
     throw .preSharedKey
   }
+}
+
+private func layer(_ key: borrowing PreSharedKey) throws(SecurityError) -> DTLSSecurity {
   let name = key.identity
-  return try DTLSSecurity(identity: name.bytes, key: key.key.bytes)
+  do throws(DTLSConfigurationError) {
+    return try DTLSSecurity(identity: name.bytes, key: key.key.bytes)
+  } catch {
+    throw .capacity
+  }
 }
 
 private func report(
