@@ -14,7 +14,6 @@ SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 STRICT := --explicit-target-dependency-import-check error
 # A device's program: without the Swift runtime, and without what it does not use.
 DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker --gc-sections \
-  -Xlinker --as-needed \
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Tier0Proof
 

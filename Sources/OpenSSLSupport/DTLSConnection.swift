@@ -382,7 +382,8 @@ extension DTLSConnection {
       // SAFETY: the pointer is taken back below, before the span ends.
       unsafe io.pointee.input = bytes.baseAddress
       unsafe io.pointee.inputCount = bytes.count
-      if state == .handshaking, bytes.count > 0 { advance(at: now) }
+      // A server's connection that has listened has the hello inside already.
+      if state == .handshaking, bytes.count > 0 || role == .server { advance(at: now) }
       if state == .established { read(into: &output) }
       unsafe io.pointee.input = nil
       unsafe io.pointee.inputCount = 0
