@@ -204,8 +204,9 @@ let package = Package(
     .testTarget(
       name: "DeviceClientTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "AliyunIoT", "DeviceSession", "DeviceClient",
-        "PlatformSimulator", "UDPTransport",
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "CoAPSecurity", "AliyunIoT",
+        "OpenSSLSupport", "DTLSSecurity", "DeviceSession", "DeviceClient", "PlatformSimulator",
+        "UDPTransport",
       ],
       swiftSettings: strict
     ),

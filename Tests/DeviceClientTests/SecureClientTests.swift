@@ -1,0 +1,149 @@
+import AliyunIoT
+import CoAPExchange
+import CoAPSecurity
+import ConstrainedCore
+import DTLSSecurity
+import DeviceClient
+import DeviceSession
+import OpenSSLSupport
+import PlatformSimulator
+import Testing
+import UDPTransport
+
+@Suite("The async client over DTLS and real UDP")
+struct SecureClientTests {
+  static let topic = DeviceClientTests.topic
+
+  struct Server {
+    var simulator = SimulatorConfiguration()
+    let issued: IssuedCertificate
+
+    init() throws {
+      issued = try IssuedCertificate(names: ["127.0.0.1"])
+      simulator.devices = [
+        SimulatedDevice(
+          productKey: "a1B2c3D4e5F",
+          deviceName: "device1",
+          secret: DeviceClientTests.secret
+        )
+      ]
+      simulator.protection = .dtls
+      simulator.dtls.certificate = issued.certificate
+      simulator.dtls.key = issued.key
+    }
+
+    func client(port: Int) -> DeviceClientConfiguration {
+      var configuration = DeviceClientConfiguration(
+        productKey: "a1B2c3D4e5F",
+        deviceName: "device1",
+        host: "127.0.0.1",
+        port: UInt16(port)
+      )
+      configuration.security = .certificate(PlatformTrust(authorities: issued.authority))
+      configuration.settings.timing = TransmissionParameters(
+        acknowledgementTimeout: Milliseconds(200),
+        maxRetransmit: 4
+      )
+      return configuration
+    }
+  }
+
+  @Test func `twenty reports at once come one after the other over one association`()
+    async throws
+  {
+    let server = try Server()
+    let records = Records()
+    let running = try await SimulatorServer.start(server.simulator) { records.add($0) }
+    let client = try DeviceClient(
+      server.client(port: running.port),
+      secret: DeviceClientTests.secret
+    )
+    try await withThrowingTaskGroup(of: Void.self) { group in
+      for number in 0..<20 {
+        group.addTask { _ = try await client.publish(Array("\(number)".utf8), to: Self.topic) }
+      }
+      try await group.waitForAll()
+    }
+    #expect(records.all.count { $0.isAcceptedReport } == 20)
+    #expect(client.counters.handshakes == 1)
+    await client.close()
+    try await running.close()
+  }
+
+  @Test func `the server is restarted on its port: the next report is delivered`() async throws {
+    let server = try Server()
+    let records = Records()
+    var running = try await SimulatorServer.start(server.simulator) { records.add($0) }
+    let port = running.port
+    let client = try DeviceClient(server.client(port: port), secret: DeviceClientTests.secret)
+    _ = try await client.publish(Array("a".utf8), to: Self.topic)
+    try await running.close()
+    running = try await SimulatorServer.start(server.simulator, port: port) { records.add($0) }
+    _ = try await client.publish(Array("b".utf8), to: Self.topic)
+    #expect(records.all.filter(\.isAcceptedReport).map(\.payload) == [[0x61], [0x62]])
+    #expect(client.counters.handshakes == 2)
+    await client.close()
+    try await running.close()
+  }
+
+  @Test func `an exported session is resumed by the next client, a foreign one is passed over`()
+    async throws
+  {
+    let server = try Server()
+    let running = try await SimulatorServer.start(server.simulator) { _ in }
+    var configuration = server.client(port: running.port)
+    let first = try DeviceClient(configuration, secret: DeviceClientTests.secret)
+    #expect(first.exportSession() == nil)
+    try await first.connect()
+    configuration.dtlsSession = first.exportSession()
+    #expect(configuration.dtlsSession != nil)
+    await first.close()
+    let second = try DeviceClient(configuration, secret: DeviceClientTests.secret)
+    try await second.connect()
+    #expect(second.counters.resumptions == 1)
+    await second.close()
+    configuration.security = .preSharedKey()
+    let third = try DeviceClient(configuration, secret: DeviceClientTests.secret)
+    try await third.connect()
+    #expect(third.counters.handshakes == 1)
+    #expect(third.counters.resumptions == 0)
+    await third.close()
+    try await running.close()
+  }
+
+  @Test func `an unknown authority is an error of its own, and nothing of the report is sent`()
+    async throws
+  {
+    let server = try Server()
+    let records = Records()
+    let running = try await SimulatorServer.start(server.simulator) { records.add($0) }
+    var configuration = server.client(port: running.port)
+    let other = try IssuedCertificate(names: ["127.0.0.1"])
+    configuration.security = .certificate(PlatformTrust(authorities: other.authority))
+    let client = try DeviceClient(configuration, secret: DeviceClientTests.secret)
+    do {
+      _ = try await client.publish([1], to: Self.topic)
+      Issue.record("published to a server that nobody vouches for")
+    } catch DeviceClientError.authentication(.handshake(let failure)) {
+      #expect(failure == .unknownAuthority)
+    }
+    #expect(records.all.allSatisfy { $0.kind == .association })
+    await client.close()
+    try await running.close()
+  }
+
+  @Test func `what cannot be a trust or a name is refused before anything is sent`() throws {
+    let server = try Server()
+    var configuration = server.client(port: 1)
+    configuration.security = .certificate(PlatformTrust(authorities: []))
+    #expect(throws: DeviceClientError.self) {
+      try DeviceClient(configuration, secret: DeviceClientTests.secret)
+    }
+    configuration.security = .certificate(
+      PlatformTrust(authorities: server.issued.authority, serverName: "a b")
+    )
+    #expect(throws: DeviceClientError.self) {
+      try DeviceClient(configuration, secret: DeviceClientTests.secret)
+    }
+  }
+}
