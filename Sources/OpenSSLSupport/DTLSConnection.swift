@@ -90,11 +90,14 @@ public struct DTLSConnection: ~Copyable {
     self.clock = clock
     timeout = patience.timeout
     unsafe io = .allocate(capacity: 1)
-    unsafe io.initialize(to: DatagramBIO(queueCapacity: role == .client ? 4_096 : 16_384))
+    let mtu = max(256, linkMTU)
+    unsafe io.initialize(
+      to: DatagramBIO(queueCapacity: role == .client ? 4_096 : 16_384, linkMTU: mtu)
+    )
     unsafe BIO_set_data(bio, io)
     unsafe SSL_set_bio(ssl, bio, bio)
     unsafe SSL_set_ex_data(ssl, 0, io)
-    unsafe nbiot_set_link_mtu(ssl, max(256, linkMTU))
+    unsafe nbiot_set_link_mtu(ssl, mtu)
     unsafe DTLS_set_timer_cb(ssl) { ssl, previous in
       // SAFETY: the value lives as long as the association.
       guard let io = unsafe DatagramBIO.of(ssl) else { return 1_000_000 }
