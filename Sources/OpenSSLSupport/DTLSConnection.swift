@@ -58,7 +58,9 @@ public struct DTLSConnection: ~Copyable {
   private var retransmissions = 0
   private var deadline: Instant?
   private var clearAlert: UInt8?
-  private var hasAnswer = false
+
+  /// Whether the peer has answered a flight with the next one.
+  public private(set) var hasAnswer = false
 
   /// Where the association stands.
   public private(set) var state = State.handshaking
@@ -116,9 +118,12 @@ public struct DTLSConnection: ~Copyable {
   }
 
   deinit {
-    // An association that just ends, as a sleeping device's does, keeps its session resumable.
-    if state == .established {
+    // An association that just ends, as a sleeping device's does, or by the peer's goodbye, keeps its
+    // session resumable; OpenSSL would take it out of a server's cache.
+    switch state {
+    case .established, .ended(.closed):
       unsafe SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+    default: break
     }
     // SAFETY: both belong to this value alone; the BIO goes with the association.
     unsafe SSL_free(ssl)
