@@ -193,6 +193,13 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "DTLSSecurityTests",
+      dependencies: [
+        "ConstrainedCore", "CoAPSecurity", "CoAPExchange", "OpenSSLSupport", "DTLSSecurity",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "DeviceSessionTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",

@@ -9,7 +9,8 @@ internal import OpenSSLSupport
 /// after `idleLimit` without a datagram, after `silenceLimit` messages without an answer, when the
 /// server closes it. Then it resumes the session, or makes a new one where the server has forgotten it.
 /// An association that is given up is still listened to until the next one stands: an answer that was
-/// long on its way is not lost.
+/// long on its way is not lost. Where the server does not answer the new hello, it is told goodbye first:
+/// RFC 6347 Section 4.2.8 lets it take a hello amid an association, but libcoap's servers do not.
 public struct DTLSSecurity: ~Copyable, SecurityLayer {
   private enum Mode {
     case certificate
@@ -30,6 +31,10 @@ public struct DTLSSecurity: ~Copyable, SecurityLayer {
   private var previous: DTLSConnection?
   private var isResuming = false
   private var session: DTLSSession?
+
+  /// Whether the previous association was told goodbye, and whether the server is known to need that.
+  private var hasSaidGoodbye = false
+  private var needsGoodbye = false
 
   private var lastDatagram = Instant(milliseconds: 0)
   private var unanswered = 0
@@ -268,6 +273,8 @@ extension DTLSSecurity {
     if isEstablished, isDoubtful(at: now) {
       wasSilent = !hasAnswered
       previous = connection.take()
+      hasSaidGoodbye = false
+      if needsGoodbye { sayGoodbye() }
     }
     guard isEstablished else {
       connect(at: now)
@@ -323,6 +330,7 @@ extension DTLSSecurity {
     let start = output.count
     var isThere = false
     do throws(CapacityError) {
+      if try previous?.pollDatagram(into: &output) ?? false { return true }
       isThere = try connection?.pollDatagram(into: &output) ?? false
     } catch {
       throw .capacity
@@ -350,6 +358,9 @@ extension DTLSSecurity {
   public mutating func handleTimeout(at now: Instant) {
     if let until = waitsUntil, until <= now { waitsUntil = nil }
     guard state == .handshaking else { return }
+    if let due = connection?.pollTimeout, due <= now, connection?.hasAnswer == false {
+      sayGoodbye()
+    }
     connection?.handleTimeout(at: now)
     if case .ended(let failure)? = state { handleEnd(failure, at: now) }
   }
@@ -434,6 +445,13 @@ extension DTLSSecurity {
     return now - lastDatagram > limit
   }
 
+  /// Lets the server forget the association that was given up.
+  private mutating func sayGoodbye() {
+    guard previous != nil, !hasSaidGoodbye else { return }
+    previous?.close()
+    hasSaidGoodbye = true
+  }
+
   private mutating func noteMessage(at now: Instant) {
     lastDatagram = now
     unanswered = 0
@@ -506,6 +524,8 @@ extension DTLSSecurity {
 
   private mutating func handleEstablishment(at now: Instant) {
     let isResumed = connection?.isResumed ?? false
+    if hasSaidGoodbye { needsGoodbye = true }
+    hasSaidGoodbye = false
     previous = nil
     failures = 0
     notBefore = Instant(milliseconds: .min)

@@ -58,7 +58,9 @@ public struct DTLSConnection: ~Copyable {
   private var retransmissions = 0
   private var deadline: Instant?
   private var clearAlert: UInt8?
-  private var hasAnswer = false
+
+  /// Whether the peer has answered a flight with the next one.
+  public private(set) var hasAnswer = false
 
   /// Where the association stands.
   public private(set) var state = State.handshaking
@@ -90,11 +92,14 @@ public struct DTLSConnection: ~Copyable {
     self.clock = clock
     timeout = patience.timeout
     unsafe io = .allocate(capacity: 1)
-    unsafe io.initialize(to: DatagramBIO(queueCapacity: role == .client ? 4_096 : 16_384))
+    let mtu = max(256, linkMTU)
+    unsafe io.initialize(
+      to: DatagramBIO(queueCapacity: role == .client ? 4_096 : 16_384, linkMTU: mtu)
+    )
     unsafe BIO_set_data(bio, io)
     unsafe SSL_set_bio(ssl, bio, bio)
     unsafe SSL_set_ex_data(ssl, 0, io)
-    unsafe nbiot_set_link_mtu(ssl, max(256, linkMTU))
+    unsafe nbiot_set_link_mtu(ssl, mtu)
     unsafe DTLS_set_timer_cb(ssl) { ssl, previous in
       // SAFETY: the value lives as long as the association.
       guard let io = unsafe DatagramBIO.of(ssl) else { return 1_000_000 }
@@ -113,9 +118,12 @@ public struct DTLSConnection: ~Copyable {
   }
 
   deinit {
-    // An association that just ends, as a sleeping device's does, keeps its session resumable.
-    if state == .established {
+    // An association that just ends, as a sleeping device's does, or by the peer's goodbye, keeps its
+    // session resumable; OpenSSL would take it out of a server's cache.
+    switch state {
+    case .established, .ended(.closed):
       unsafe SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
+    default: break
     }
     // SAFETY: both belong to this value alone; the BIO goes with the association.
     unsafe SSL_free(ssl)

@@ -12,6 +12,8 @@ struct DatagramBIO {
   var queue: UnsafeMutableRawBufferPointer
   var queueStart = 0
   var queueEnd = 0
+  /// Where the last one stands, which takes more records as long as it waits.
+  private var lastStart = 0
 
   /// The datagram that OpenSSL is to read, during a call.
   var input: UnsafePointer<UInt8>?
@@ -39,6 +41,8 @@ struct DatagramBIO {
 
   /// Bytes that IP and UDP add to a datagram.
   var overhead = 28
+  /// How long a datagram may be without them.
+  var maxDatagram: Int
 
   /// Who asks for a cookie (a server's).
   var peer = FixedBytes<64>()
@@ -50,7 +54,8 @@ struct DatagramBIO {
   var findKey: (([UInt8]) -> [UInt8]?)?
   #endif
 
-  init(queueCapacity: Int) {
+  init(queueCapacity: Int, linkMTU: Int) {
+    maxDatagram = linkMTU - overhead
     unsafe queue = .allocate(byteCount: queueCapacity, alignment: 1)
   }
 
@@ -74,13 +79,18 @@ struct DatagramBIO {
       queueStart = 0
       queueEnd = 0
     }
-    guard let start = unsafe queue.baseAddress, unsafe count + 2 <= queue.count - queueEnd,
+    // OpenSSL sends a flight again record by record: one datagram costs less than three.
+    let isAppended = queueEnd > 0 && queueEnd - lastStart - 2 + count <= maxDatagram
+    let start = isAppended ? queueEnd : queueEnd + 2
+    guard let memory = unsafe queue.baseAddress, unsafe count <= queue.count - start,
       count <= Int(UInt16.max)
     else { return }
-    unsafe queue[queueEnd] = UInt8(truncatingIfNeeded: count >> 8)
-    unsafe queue[queueEnd + 1] = UInt8(truncatingIfNeeded: count)
-    unsafe (start + queueEnd + 2).copyMemory(from: bytes, byteCount: count)
-    queueEnd += count + 2
+    if !isAppended { lastStart = queueEnd }
+    unsafe (memory + start).copyMemory(from: bytes, byteCount: count)
+    queueEnd = start + count
+    let length = queueEnd - lastStart - 2
+    unsafe queue[lastStart] = UInt8(truncatingIfNeeded: length >> 8)
+    unsafe queue[lastStart + 1] = UInt8(truncatingIfNeeded: length)
   }
 
   /// Takes the datagram; the bytes that `room` cannot hold are lost.

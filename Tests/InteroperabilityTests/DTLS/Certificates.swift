@@ -18,7 +18,13 @@ enum Certificates {
   /// Makes "brief", whose time is over in so many seconds, in a directory of its own.
   static func makeBrief(seconds: Int) throws -> URL {
     let copy = URL.temporaryDirectory.appending(path: "nbiot-brief-\(UUID().uuidString)")
-    try FileManager.default.copyItem(at: directory(), to: copy)
+    try FileManager.default.createDirectory(at: copy, withIntermediateDirectories: true)
+    for name in ["ca.crt", "ca.key"] {
+      try FileManager.default.copyItem(
+        at: directory().appending(path: name),
+        to: copy.appending(path: name)
+      )
+    }
     try script([copy.path, "brief", "\(seconds)"])
     return copy
   }

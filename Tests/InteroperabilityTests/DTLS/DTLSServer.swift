@@ -142,6 +142,8 @@ func withServer(
   _ options: [String],
   _ body: @Sendable (DTLSServer) throws -> Void
 ) async throws {
+  await Turn.shared.take()
+  defer { Turn.shared.give() }
   try await onThread {
     do {
       if kind != .openSSL { try PeerSetUp.check(.libcoap) }
@@ -154,6 +156,43 @@ func withServer(
     let server = try DTLSServer(kind, options)
     defer { server.stop() }
     try body(server)
+  }
+}
+
+/// Lets so many servers run at once that what depends on time is not disturbed by the tests themselves.
+private final class Turn: Sendable {
+  static let shared = Turn()
+
+  private struct State {
+    var free = 4
+    var waiting: [CheckedContinuation<Void, Never>] = []
+  }
+
+  private let state = Mutex(State())
+
+  func take() async {
+    await withCheckedContinuation { continuation in
+      let isFree = state.withLock { state in
+        if state.free == 0 {
+          state.waiting.append(continuation)
+          return false
+        }
+        state.free -= 1
+        return true
+      }
+      if isFree { continuation.resume() }
+    }
+  }
+
+  func give() {
+    let next: CheckedContinuation<Void, Never>? = state.withLock { state in
+      if state.waiting.isEmpty {
+        state.free += 1
+        return nil
+      }
+      return state.waiting.removeFirst()
+    }
+    next?.resume()
   }
 }
 

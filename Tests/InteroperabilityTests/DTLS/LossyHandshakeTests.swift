@@ -115,12 +115,18 @@ struct LossyHandshakeTests {
     _ mode: HandshakeMode
   ) async throws {
     try await withServer(.openSSL, mode.options()) { server in
-      let settings = SecureDevice.settings(timeout: 1_000, limit: 3)
-      let (client, relay) = try shakeHands(mode, server, settings, delay: 400)
+      // As 10 seconds are to 8; the rest is for a machine that is busy.
+      let settings = SecureDevice.settings(timeout: 4_000, limit: 3)
+      let (client, relay) = try shakeHands(mode, server, settings, delay: 1_600)
       let hellos = client.sent.filter { Records($0).contains { $0.message == 1 } }
       #expect(hellos.count == 2)
-      // Two hellos, the last flight and the message.
-      #expect(relay.count(.up) == 4, "\(client.trace)")
+      // Two hellos, the last flight and the message; and s_server, whose own timeout is a second, may
+      // repeat its Finished, which must be answered (RFC 6347 Section 4.2.4).
+      let repeats = client.datagrams.filter { datagram in
+        !datagram.isSent && Records(datagram.bytes).contains { $0.type == 22 && $0.epoch == 1 }
+      }
+      let answers = mode == .resumed ? repeats.count - 1 : 0
+      #expect(relay.count(.up) == 4 + answers, "\(client.trace)")
     }
   }
 }

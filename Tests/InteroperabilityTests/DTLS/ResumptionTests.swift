@@ -4,6 +4,7 @@ import DTLSSecurity
 import Foundation
 import OpenSSLSupport
 import Testing
+import UDPTransport
 
 @Suite("Sessions that are resumed (RFC 5246 Section 7.3, RFC 5077)", .timeLimit(.minutes(3)))
 struct ResumptionTests {
@@ -181,12 +182,14 @@ struct ResumptionTests {
   }
 
   @Test func `the session of a certificate that has expired since is not resumed`() async throws {
-    let folder = try Certificates.makeBrief(seconds: 3)
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let options =
-      ["-dtls1_2", "-cert", "\(folder.path)/brief.pem"]
-      + ["-key", "\(folder.path)/brief.key"]
-    try await withServer(.openSSL, options) { server in
+    try await withServer(.openSSL, DTLSServer.certificate("good")) { server in
+      let folder = try Certificates.makeBrief(seconds: 10)
+      let expiry = MonotonicClock.now() + Milliseconds(11_000)
+      defer { try? FileManager.default.removeItem(at: folder) }
+      try server.reboot(
+        options: ["-dtls1_2", "-cert", "\(folder.path)/brief.pem"]
+          + ["-key", "\(folder.path)/brief.key"]
+      )
       let client = try SecureClient(
         port: server.port,
         SecureDevice.certificate(SecureDevice.settings(timeout: 400, limit: 1))
@@ -197,7 +200,7 @@ struct ResumptionTests {
       #expect(try exchangeReports(client, server), "it is resumed while the certificate is good")
       let session = try #require(try client.exportSession())
       try client.close()
-      try client.run(for: 3_500)
+      try client.run(for: max(0, (expiry - client.now).count))
       try client.send(SecureDevice.report)
       #expect(try client.event() == .failed(.expired))
 

@@ -24,7 +24,7 @@ final class SecureClient {
     let description: String
   }
 
-  private(set) var layer: DTLSSecurity
+  private var layer: DTLSSecurity
   private let socket: Holder
   private let end: Instant
   private(set) var datagrams: [Datagram] = []
@@ -40,6 +40,7 @@ final class SecureClient {
   }
 
   var now: Instant { MonotonicClock.now() }
+  var isEstablished: Bool { layer.isEstablished }
   var sent: [[UInt8]] { datagrams.filter(\.isSent).map(\.bytes) }
   var trace: String { datagrams.map(\.description).joined(separator: "\n") + "\n\(events)" }
 

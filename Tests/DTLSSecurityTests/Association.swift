@@ -1,0 +1,161 @@
+import CoAPExchange
+import CoAPSecurity
+import ConstrainedCore
+import DTLSSecurity
+import OpenSSLSupport
+import Testing
+
+/// A device and a server in one process, on a virtual clock, with nothing but memory between them.
+///
+/// It blocks nowhere; what is under way lies in `up` and `down` until the test hands it over.
+final class Association {
+  var device: DTLSSecurity
+  private let context: DTLSContext
+  private var server: DTLSConnection
+  private let timing: DTLSConnection.Patience
+  var now = Instant(milliseconds: 1_000)
+
+  /// What the device has sent, and what the server has.
+  var up: [[UInt8]] = []
+  var down: [[UInt8]] = []
+  /// Messages that came through.
+  var atServer: [[UInt8]] = []
+  var atDevice: [[UInt8]] = []
+
+  init(_ change: (inout DTLSSettings) -> Void = { _ in }) throws {
+    var settings = DTLSSettings()
+    settings.clock = .virtual
+    settings.timing = TransmissionParameters(
+      acknowledgementTimeout: Milliseconds(10_000),
+      maxRetransmit: 3
+    )
+    change(&settings)
+    let (name, certificate) = (Array("localhost".utf8), Array(Self.certificate.utf8))
+    let key = Array(Self.key.utf8)
+    device = try DTLSSecurity(
+      serverName: name.span,
+      authorities: certificate.span,
+      settings: settings
+    )
+    context = try DTLSContext(.server)
+    let suites = Array("ECDHE-ECDSA-CHACHA20-POLY1305".utf8)
+    try context.setSuites(suites.span, needsEncryptThenMAC: false)
+    try context.setCertificate(certificate.span, key: key.span)
+    context.setResumption(.sessionID)
+    timing = DTLSConnection.Patience(timeout: Milliseconds(60_000), limit: 3)
+    server = try DTLSConnection(context, patience: timing, clock: .virtual)
+  }
+
+  /// The server forgets the association, but not its session.
+  func renewServer() throws {
+    server = try DTLSConnection(context, patience: timing, clock: .virtual)
+  }
+
+  /// Has the device send; `false` when it must shake hands first.
+  func send(_ message: [UInt8]) throws -> Bool {
+    var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+    var writer = ByteWriter(buffer.mutableSpan)
+    do throws(SecurityError) {
+      try device.wrap(message.span, into: &writer, at: now)
+    } catch {
+      guard error == .notEstablished else { throw error }
+      try collect()
+      return false
+    }
+    let count = writer.count
+    try collect()
+    up.append(Array(buffer[..<count]))
+    return true
+  }
+
+  func toDevice(_ datagram: [UInt8]) throws {
+    var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+    var writer = ByteWriter(buffer.mutableSpan)
+    try device.unwrap(datagram.span, into: &writer, at: now)
+    let count = writer.count
+    if count > 0 { atDevice.append(Array(buffer[..<count])) }
+    try collect()
+  }
+
+  func toServer(_ datagram: [UInt8]) throws {
+    var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+    var writer = ByteWriter(buffer.mutableSpan)
+    server.receive(datagram.span, into: &writer, at: now)
+    let count = writer.count
+    if count > 0 { atServer.append(Array(buffer[..<count])) }
+    try collect()
+  }
+
+  /// Has the server send, on an association that stands.
+  func answer(_ message: [UInt8]) throws {
+    var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+    var writer = ByteWriter(buffer.mutableSpan)
+    try server.seal(message.span, into: &writer)
+    let count = writer.count
+    down.append(Array(buffer[..<count]))
+  }
+
+  func closeServer() throws {
+    server.close()
+    try collect()
+  }
+
+  /// Lets time pass on the device.
+  func pass(_ milliseconds: Int64) throws {
+    now = now + Milliseconds(milliseconds)
+    device.handleTimeout(at: now)
+    try collect()
+  }
+
+  /// Hands everything over until nobody sends any more.
+  func settle() throws {
+    while !up.isEmpty || !down.isEmpty {
+      while !up.isEmpty { try toServer(up.removeFirst()) }
+      while !down.isEmpty { try toDevice(down.removeFirst()) }
+    }
+  }
+
+  func event() -> SecurityEvent? { device.pollEvent() }
+
+  func isEstablished() -> Bool { device.isEstablished }
+
+  private func collect() throws {
+    while true {
+      var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+      var writer = ByteWriter(buffer.mutableSpan)
+      guard try device.pollTransmit(into: &writer, at: now) else { break }
+      let count = writer.count
+      up.append(Array(buffer[..<count]))
+    }
+    while true {
+      var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+      var writer = ByteWriter(buffer.mutableSpan)
+      guard try server.pollDatagram(into: &writer) else { break }
+      let count = writer.count
+      down.append(Array(buffer[..<count]))
+    }
+  }
+
+  /// Of "localhost", signed by itself and for this test alone; good until 2126.
+  static let certificate = """
+    -----BEGIN CERTIFICATE-----
+    MIIBgTCCASigAwIBAgIBATAKBggqhkjOPQQDAjAUMRIwEAYDVQQDDAlsb2NhbGhv
+    c3QwIBcNMjYxMTIxMTYyOTI2WhgPMjEyNjEwMjgxNjI5MjZaMBQxEjAQBgNVBAMM
+    CWxvY2FsaG9zdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABJ3RLDjSP4AUNNm+
+    EX93EC19+4/j3NsQqGSaprOhddqN9b5x4KS2Dmz6yU4qlGhQ6QxXyEqNONpgM1eK
+    Xulnlu6jaTBnMB0GA1UdDgQWBBSxOIVXa779FFQgXoRYBJiZn145vDAfBgNVHSME
+    GDAWgBSxOIVXa779FFQgXoRYBJiZn145vDAPBgNVHRMBAf8EBTADAQH/MBQGA1Ud
+    EQQNMAuCCWxvY2FsaG9zdDAKBggqhkjOPQQDAgNHADBEAiAZod+e8zYd3K2gLoO3
+    69x0LzI+rPYGemVvL7zqC3fJigIgHDVqyN0MMvu/CrGhkO8zZdzE2OUFrYA5dUM+
+    6USK5+8=
+    -----END CERTIFICATE-----
+    """
+
+  private static let key = """
+    -----BEGIN PRIVATE KEY-----
+    MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg2hoSNyJTsO6/9koL
+    YvapV81SC1ZOayz2orDQJMVD0jShRANCAASd0Sw40j+AFDTZvhF/dxAtffuP49zb
+    EKhkmqazoXXajfW+ceCktg5s+slOKpRoUOkMV8hKjTjaYDNXil7pZ5bu
+    -----END PRIVATE KEY-----
+    """
+}
