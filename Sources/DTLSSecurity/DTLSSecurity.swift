@@ -75,7 +75,7 @@ extension DTLSSecurity {
   ) throws(DTLSConfigurationError) {
     var name = FixedBytes<256>()
     do throws(CapacityError) { try name.replace(with: serverName) } catch { throw .serverName }
-    let context = try Self.makeContext(settings)
+    let context = try Self.makeContext(settings, .certificate)
     do throws(OpenSSLError) {
       try Self.setSuites(context, settings, .certificate)
     } catch {
@@ -127,7 +127,7 @@ extension DTLSSecurity {
     for index in identity.indices where identity[index] == 0 { throw .preSharedKey }
     do throws(CapacityError) { try name.replace(with: identity) } catch { throw .preSharedKey }
     guard let secret = SecretBytes(copying: key) else { throw .preSharedKey }
-    let context = try Self.makeContext(settings)
+    let context = try Self.makeContext(settings, .preSharedKey)
     do throws(OpenSSLError) {
       try Self.setSuites(context, settings, .preSharedKey)
     } catch {
@@ -144,11 +144,16 @@ extension DTLSSecurity {
   }
 
   private static func makeContext(
-    _ settings: DTLSSettings
+    _ settings: DTLSSettings,
+    _ mode: Mode
   ) throws(DTLSConfigurationError) -> DTLSContext {
     do throws(OpenSSLError) {
       let context = try DTLSContext(.client)
-      context.setResumption(settings.resumption)
+      switch settings.resumption {
+      case .none: context.setResumption(.none)
+      case .ticket where mode == .certificate: context.setResumption(.ticket)
+      case .sessionID, .ticket: context.setResumption(.sessionID)
+      }
       if let length = settings.maxFragmentLength { try context.setMaxFragmentLength(length) }
       return context
     } catch {
@@ -306,8 +311,9 @@ extension DTLSSecurity {
     if previous != nil, datagram.count > 0, datagram[0] == 23 {
       previous?.receive(datagram, into: &output, at: now)
       if output.count > start {
-        // It is alive after all; the server keeps it until a new one stands (Section 4.2.8).
-        connection = previous.take()
+        // It is alive after all; the server keeps it until a new one stands (Section 4.2.8), or until
+        // it hears goodbye.
+        if !hasSaidGoodbye { connection = previous.take() }
       }
       return
     }
@@ -496,9 +502,14 @@ extension DTLSSecurity {
     helloBytes = 0
     do throws(DTLSConfigurationError) {
       var next = try Self.makeConnection(context, settings)
+      switch session {
+      case .some(let session): isResuming = next.resume(session.bytes)
+      case .none: isResuming = false
+      }
       switch mode {
       case .certificate:
-        guard next.setServerName(serverName.bytes) else { throw .serverName }
+        let isSent = !isResuming || settings.namesServerOnResumption
+        guard next.setServerName(serverName.bytes, isSent: isSent) else { throw .serverName }
       case .preSharedKey:
         do throws(CapacityError) {
           switch key {
@@ -508,10 +519,6 @@ extension DTLSSecurity {
         } catch {
           throw .preSharedKey
         }
-      }
-      switch session {
-      case .some(let session): isResuming = next.resume(session.bytes)
-      case .none: isResuming = false
       }
       next.start(at: now)
       connection = consume next
@@ -557,7 +564,8 @@ extension DTLSSecurity {
     }
     switch failure {
     case .timedOut(hasAnswer: false): break
-    case .library where startsOver < settings.timing.maxRetransmit:
+    case .library(let code)
+    where OpenSSLError(packed: code).reason == .other && startsOver < settings.timing.maxRetransmit:
       // What made no sense may have been a late datagram of an earlier handshake, which nothing
       // distinguishes, or a forged one; RFC 6347 Section 4.1.2.7 would have it discarded.
       startsOver += 1

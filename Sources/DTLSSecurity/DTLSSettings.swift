@@ -1,6 +1,6 @@
 public import CoAPExchange
 public import ConstrainedCore
-public import OpenSSLSupport
+package import OpenSSLSupport
 
 /// How a device uses DTLS; the defaults are for a radio that costs energy for every byte.
 public struct DTLSSettings: Sendable {
@@ -15,8 +15,8 @@ public struct DTLSSettings: Sendable {
   /// from another port reaches nobody.
   public var idleLimit: Milliseconds? = Milliseconds(30_000)
 
-  /// After how many confirmable messages without any answer the association counts as lost, 1 or more;
-  /// never later than when a request ends without an answer.
+  /// After how many transmissions of confirmable messages without any answer the association counts as
+  /// lost, 1 or more; never later than when a request ends without an answer.
   ///
   /// A request that is sent again over another association is a new message to the server: where it
   /// had arrived and its answers were lost, the server gets it twice. So the device is not hasty.
@@ -28,11 +28,28 @@ public struct DTLSSettings: Sendable {
   /// Asks for records of at most 512, 1,024, 2,048 or 4,096 bytes (RFC 6066 Section 4); `nil` for any.
   public var maxFragmentLength: Int?
 
+  /// How a session is resumed.
+  public enum Resumption: Sendable {
+    /// Never: each handshake is a whole one.
+    case none
+    /// By the identifier under which the server keeps it.
+    case sessionID
+    /// By a ticket of the server's that the device keeps (RFC 5077); with a pre-shared key, where a whole
+    /// handshake costs less, by the identifier.
+    case ticket
+  }
+
   /// How sessions are resumed.
   ///
   /// An identifier costs 64 bytes in two hellos; a ticket costs twice its length, some 400 bytes, and
   /// is for servers that keep no sessions themselves.
-  public var resumption = DTLSContext.Resumption.sessionID
+  public var resumption = Resumption.sessionID
+
+  /// Whether the hello that resumes a session names the server, as RFC 6066 Section 3 recommends.
+  ///
+  /// Without it each of two hellos is 9 bytes and the name shorter; a server that serves several names
+  /// at one address may then not find the session.
+  public var namesServerOnResumption = true
 
   /// Whether suites without forward secrecy or with CBC are offered too, after all others: static RSA
   /// and CBC with certificates, CBC with a pre-shared key.

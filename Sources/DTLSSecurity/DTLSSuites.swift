@@ -1,7 +1,7 @@
 /// What is offered to the server, by OpenSSL's names.
 ///
 /// Every suite costs 4 bytes in two hellos. ChaCha20-Poly1305 and CCM_8 add 29 bytes to a record, CCM
-/// and GCM 37, CBC with SHA-1 49 to 64.
+/// and GCM 37, CBC with SHA-1 50 to 65.
 enum DTLSSuites {
   /// With certificates: forward secrecy and authenticated encryption, the shortest records first.
   static var certificate: StaticString {

@@ -35,6 +35,8 @@ struct DatagramBIO {
   /// out although the caller's clock has not.
   var timer: UInt32 = 0
   var rest: UInt32 = 0
+  /// How often the timer has run out before the caller's clock, since the last flight.
+  var earlyCount = 0
 
   /// How many records of the handshake were written.
   var writes = 0

@@ -2,6 +2,7 @@ internal import AliyunIoT
 internal import ArgumentParser
 internal import CoAPExchange
 internal import CoAPMessage
+internal import DTLSSecurity
 internal import OpenSSLSupport
 
 /// The security layers that the command line offers.
@@ -13,7 +14,17 @@ enum SecurityArgument: String, ExpressibleByArgument, CaseIterable {
 enum ResumptionArgument: String, ExpressibleByArgument, CaseIterable {
   case id, ticket, none
 
-  var resumption: DTLSContext.Resumption {
+  /// What the simulator offers.
+  var server: DTLSContext.Resumption {
+    switch self {
+    case .id: .sessionID
+    case .ticket: .ticket
+    case .none: .none
+    }
+  }
+
+  /// What a device asks for.
+  var device: DTLSSettings.Resumption {
     switch self {
     case .id: .sessionID
     case .ticket: .ticket

@@ -102,7 +102,7 @@ struct DTLSOptions: ParsableArguments {
   }
 
   func configure(_ configuration: inout DeviceClientConfiguration) throws {
-    configuration.dtls.resumption = resumption.resumption
+    configuration.dtls.resumption = resumption.device
     configuration.dtls.idleLimit = idleLimit == 0 ? nil : Milliseconds(Int64(idleLimit) * 1_000)
     configuration.dtls.linkMTU = mtu
     configuration.dtls.maxFragmentLength = maxFragment

@@ -124,7 +124,7 @@ struct SimulateCommand: AsyncParsableCommand {
       let files = try CertificateFiles.load(certificates, host: host)
       configuration.dtls.certificate = files.certificate
       configuration.dtls.key = files.key
-      configuration.dtls.resumption = resumption.resumption
+      configuration.dtls.resumption = resumption.server
       configuration.dtls.sessionLifetime = Milliseconds(Int64(sessionLifetime) * 1_000)
       configuration.dtls.idleLimit =
         idleClose == 0 ? nil : Milliseconds(Int64(idleClose) * 1_000)
