@@ -2,6 +2,7 @@ import CoAPExchange
 import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
+import OpenSSLSupport
 import Testing
 
 @Suite("DTLS 1.2 on a virtual clock (RFC 6347)")
