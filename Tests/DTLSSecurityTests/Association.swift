@@ -119,6 +119,8 @@ final class Association {
 
   func isEstablished() -> Bool { device.isEstablished }
 
+  func hasPendingMessage() -> Bool { device.hasPendingMessage }
+
   private func collect() throws {
     while true {
       var buffer = [UInt8](repeating: 0xA5, count: 2_048)

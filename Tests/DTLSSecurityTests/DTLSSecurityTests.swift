@@ -1,6 +1,8 @@
+import CoAPExchange
 import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
+import OpenSSLSupport
 import Testing
 
 @Suite("DTLS 1.2 on a virtual clock (RFC 6347)")
@@ -82,6 +84,41 @@ struct DTLSSecurityTests {
     try association.pass(9_999)
     #expect(association.up.count == 1)
     try association.pass(1)
+    #expect(association.up.count == 2)
+    try association.settle()
+    #expect(association.event() == .established(isResumed: false))
+  }
+
+  @Test func `a datagram just before the time is up does not keep a flight from being sent again`()
+    throws
+  {
+    let association = try Association {
+      $0.clock = .machine
+      $0.timing = TransmissionParameters(
+        acknowledgementTimeout: Milliseconds(300),
+        maxRetransmit: 3
+      )
+    }
+    let clock = ContinuousClock()
+    let start = clock.now
+    let origin = association.now
+    #expect(try !association.send(report))
+    // A record of a handshake's next epoch, which is put aside; one each millisecond, but no more than
+    // OpenSSL's limit of early timeouts allows in this time.
+    let stray: [UInt8] = [22, 0xFE, 0xFD, 0, 9, 0, 0, 0, 0, 0, 9, 0, 1, 0]
+    var elapsed = 0
+    while elapsed < 300 {
+      let passed = (clock.now - start).components
+      elapsed = Int(passed.seconds) * 1_000 + Int(passed.attoseconds / 1_000_000_000_000_000)
+      association.now = origin + Milliseconds(Int64(min(elapsed, 299)))
+      if elapsed >= 260 { try association.toDevice(stray) }
+      let next = clock.now + .milliseconds(1)
+      while clock.now < next {}
+    }
+    #expect(association.up.count == 1)
+    association.now = origin + Milliseconds(300)
+    try association.pass(0)
+    #expect(association.event() == nil)
     #expect(association.up.count == 2)
     try association.settle()
     #expect(association.event() == .established(isResumed: false))

@@ -110,6 +110,45 @@ struct LossyHandshakeTests {
     }
   }
 
+  @Test(arguments: DTLSServer.Kind.libcoaps, [true, false])
+  func `each datagram of a handshake with libcoap's server may be lost`(
+    _ kind: DTLSServer.Kind,
+    _ usesCertificate: Bool
+  ) async throws {
+    let settings = SecureDevice.settings(timeout: 400, limit: 3)
+    let options =
+      try usesCertificate
+      ? DTLSServer.libcoapCertificate("good") : ["-k", SecureDevice.key, "-h", "hint"]
+    try await withServer(kind, options) { server in
+      for direction in DatagramRelay.Direction.allCases {
+        var number = 0
+        var count = 1
+        while number < count {
+          let chosen = number
+          let relay = try DatagramRelay(
+            to: server.port,
+            fate: { side, index, bytes in
+              side == direction && index == chosen && Self.isHandshake(bytes) ? .isLost : .passes
+            }
+          )
+          defer { relay.stop() }
+          let device =
+            try usesCertificate
+            ? SecureDevice.certificate(settings) : SecureDevice.preSharedKey(settings)
+          let client = try SecureClient(port: relay.port, device)
+          let answer = try Dissection(client.exchange(SecureDevice.report))
+          #expect(answer?.code == "2.01" || answer?.code == "2.04", "\(client.trace)")
+          #expect(try client.event() == .established(isResumed: false), "\(client.trace)")
+          count =
+            relay.passages.filter { $0.direction == direction && Self.isHandshake($0.bytes) }
+            .count
+          number += 1
+        }
+        #expect(number >= 3)
+      }
+    }
+  }
+
   @Test(arguments: HandshakeMode.allCases)
   func `a flight is not sent again while the answer is on its way`(
     _ mode: HandshakeMode

@@ -35,7 +35,10 @@ enum SecureDevice {
   }
 
   /// One that has a certificate itself.
-  static func mutual(_ name: String) throws -> DTLSSecurity {
+  static func mutual(
+    _ name: String,
+    _ settings: DTLSSettings = settings()
+  ) throws -> DTLSSecurity {
     let trusted = try Certificates.text("ca.pem")
     let chain = try Certificates.text("\(name).pem")
     let key = try Certificates.text("\(name).key")
@@ -45,7 +48,7 @@ enum SecureDevice {
       authorities: trusted.span,
       certificate: chain.span,
       key: key.span,
-      settings: settings()
+      settings: settings
     )
   }
 

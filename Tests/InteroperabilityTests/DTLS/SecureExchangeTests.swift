@@ -152,6 +152,33 @@ struct SecureExchangeTests {
     }
   }
 
+  @Test(arguments: [512, 1_024])
+  func `a server cuts its records as short as it is asked to`(_ length: Int) async throws {
+    // Two certificates with keys of 2,048 bits would not fit.
+    try await withServer(.openSSL, DTLSServer.certificate("rsa", "-listen")) { server in
+      let settings = SecureDevice.settings { $0.maxFragmentLength = length }
+      let client = try SecureClient(port: server.port, SecureDevice.certificate(settings))
+      try exchangeReports(client, server)
+      for datagram in client.datagrams where !datagram.isSent {
+        #expect(Records(datagram.bytes).allSatisfy { $0.count <= length + 64 })
+      }
+    }
+  }
+
+  @Test func `the device cuts its flights to the link`() async throws {
+    let authority = try Certificates.path("ca.pem")
+    let options = try DTLSServer.certificate("good", "-Verify", "2", "-CAfile", authority)
+    try await withServer(.openSSL, options) { server in
+      let client = try SecureClient(
+        port: server.port,
+        SecureDevice.mutual("device", SecureDevice.settings { $0.linkMTU = 256 })
+      )
+      try exchangeReports(client, server)
+      #expect(client.sent.allSatisfy { $0.count + 28 <= 256 })
+      #expect(client.sent.count >= 5, "\(client.trace)")
+    }
+  }
+
   /// Prints what a handshake took.
   func note(_ client: SecureClient, _ what: String) {
     let handshake = client.datagrams.filter { Records($0.bytes).contains { $0.type != 23 } }

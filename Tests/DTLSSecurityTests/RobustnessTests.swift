@@ -1,0 +1,147 @@
+import CoAPSecurity
+import ConstrainedCore
+import DTLSSecurity
+import Testing
+
+@Suite("What anybody can send to a device (RFC 6347 Section 4.1.2)")
+struct RobustnessTests {
+  let report = Array("a report of some bytes".utf8)
+
+  func connected() throws -> Association {
+    let association = try Association()
+    #expect(try !association.send(report))
+    try association.settle()
+    #expect(association.event() == .established(isResumed: false))
+    return association
+  }
+
+  /// Where the bodies of handshake messages stand: behind 13 bytes of a record's header and 12 of a
+  /// message's.
+  func bodies(_ datagram: [UInt8]) -> [Int] {
+    var result: [Int] = []
+    var offset = 0
+    while offset + 13 <= datagram.count {
+      let end = offset + 13 + Int(datagram[offset + 11]) << 8 + Int(datagram[offset + 12])
+      if datagram[offset] == 22, end > offset + 25 { result += offset + 25..<end }
+      offset = end
+    }
+    return result
+  }
+
+  @Test(arguments: [0, 1])
+  func `no flight of the server's with a bit flipped leads to an association`(
+    _ flight: Int
+  ) throws {
+    var count = 1
+    var index = 0
+    while index < count {
+      let association = try Association()
+      #expect(try !association.send(report))
+      try association.toServer(association.up.removeFirst())
+      if flight == 1 {
+        while !association.down.isEmpty { try association.toDevice(association.down.removeFirst()) }
+        try association.toServer(association.up.removeFirst())
+      }
+      var datagrams = association.down
+      association.down = []
+      let places = datagrams.indices.flatMap { number in
+        bodies(datagrams[number]).map { (number, $0) }
+      }
+      count = places.count
+      // A signature is not always of the same length.
+      guard index < count else { break }
+      let (number, place) = places[index]
+      datagrams[number][place] ^= 1 << UInt8(index % 8)
+      for datagram in datagrams { try association.toDevice(datagram) }
+      try association.settle()
+      #expect(!association.isEstablished(), "byte \(place) of datagram \(number)")
+      #expect(try !association.send(report))
+      #expect(association.atServer.isEmpty)
+      index += 1
+    }
+    #expect(count > (flight == 0 ? 500 : 10))
+  }
+
+  @Test func `what is cut off or made up does not end a handshake`() throws {
+    let association = try Association()
+    #expect(try !association.send(report))
+    try association.toServer(association.up.removeFirst())
+    let flight = association.down
+    association.down = []
+    var random = SystemRandomNumberGenerator()
+    // A new record number each, so that none is taken for a repetition of another.
+    for datagram in flight {
+      for count in stride(from: 0, to: datagram.count, by: 37) {
+        // Cut off within the first record's body the record is not one.
+        let first = 13 + Int(datagram[11]) << 8 + Int(datagram[12])
+        try association.toDevice(Array(datagram[..<min(count, first - 1)]))
+      }
+    }
+    for _ in 0..<200 {
+      let type = [0, 19, 24, 99, 255].randomElement(using: &random) ?? 0
+      let noise = (0..<Int.random(in: 1...60)).map { _ in UInt8.random(in: 0...255) }
+      try association.toDevice([UInt8(type)] + noise)
+    }
+    #expect(association.event() == nil)
+    for datagram in flight { try association.toDevice(datagram) }
+    try association.settle()
+    #expect(association.event() == .established(isResumed: false))
+  }
+
+  @Test func `a record that comes twice is one message`() throws {
+    let association = try connected()
+    #expect(try association.send(report))
+    association.up.append(association.up[0])
+    try association.settle()
+    #expect(association.atServer == [report])
+    try association.answer(report)
+    association.down.append(association.down[0])
+    try association.settle()
+    #expect(association.atDevice == [report])
+  }
+
+  @Test func `no bit of a record can be changed`() throws {
+    let association = try connected()
+    try association.answer(report)
+    let record = association.down.removeFirst()
+    for index in record.indices {
+      // A length that is too long or too short makes it another record, never a message.
+      var altered = record
+      altered[index] ^= 1 << UInt8(index % 8)
+      try association.toDevice(altered)
+    }
+    #expect(association.atDevice.isEmpty)
+    #expect(association.isEstablished())
+    try association.toDevice(record)
+    #expect(association.atDevice == [report])
+  }
+
+  @Test func `records in the clear do not end an association`() throws {
+    let association = try connected()
+    for type: UInt8 in [20, 21, 22, 23, 24] {
+      for body: [UInt8] in [[1], [2, 40], [1, 0], Array(repeating: 1, count: 40)] {
+        try association.toDevice(
+          [type, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 1, type, 0, UInt8(body.count)] + body
+        )
+      }
+    }
+    #expect(association.event() == nil)
+    try association.answer(report)
+    try association.settle()
+    #expect(association.atDevice == [report])
+  }
+
+  @Test func `two messages in one datagram are two messages`() throws {
+    let association = try connected()
+    try association.answer(report)
+    try association.answer(Array(report.reversed()))
+    let both = association.down[0] + association.down[1]
+    association.down = []
+    try association.toDevice(both)
+    #expect(association.atDevice == [report])
+    #expect(association.hasPendingMessage())
+    try association.toDevice([])
+    #expect(association.atDevice == [report, Array(report.reversed())])
+    #expect(!association.hasPendingMessage())
+  }
+}
