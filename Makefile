@@ -1,10 +1,12 @@
 # make            install what is missing, build the tools
-# make demo       a platform and a device on this machine: ten reports of its own readings
+# make demo       a platform and a device on this machine: ten reports, then three over DTLS
 # make test       the whole test suite
 # make peers      install what the interoperability tests talk to; the tests skip what is missing
 # make lint       formatting, documentation comments, imports that Package.swift does not declare
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
 # make allocations  heap allocations for one report after the first, counted by valgrind: must be 0
+# make waiting    the CPU time of a device that waits a minute for a server that is silent
+# make sanitize   the tests of DTLS under the address sanitizer
 # make bench      the codec beside a floor in C and libcoap, what a report costs, and what a DTLS
 #                 handshake costs beside openssl s_client: one table each
 # make fuzz SECONDS=60  each fuzzer of Tests/Fuzzing for so long, under address sanitizer
@@ -17,7 +19,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Tier0Proof
 
-.PHONY: all deps peers build demo test lint embedded allocations bench fuzz clean
+.PHONY: all deps peers build demo test lint embedded allocations waiting sanitize bench fuzz clean
 
 all: build
 
@@ -38,6 +40,8 @@ build: deps
 
 demo: deps
 	swift run $(STRICT) nbiot demo
+	@echo
+	swift run $(STRICT) nbiot demo --security dtls --reports 3
 
 peers:
 	@Tests/InteroperabilityTests/set-up.sh || echo "the tests of the missing peers will be skipped" >&2
@@ -75,6 +79,13 @@ allocations: embedded build
 	Tests/ProbeDevice/allocations.sh .build-embedded/release/dtls-probe psk
 	Tests/ProbeDevice/allocations.sh .build/release/ordinary-probe certificate dtls
 
+waiting: embedded build
+	Tests/ProbeDevice/waiting.sh .build-embedded/release/dtls-probe 60
+
+sanitize: deps
+	swift test $(STRICT) --sanitize=address --scratch-path .build-sanitize \
+	  --filter 'DTLS|SecureChannel|SecureClient|DeviceSessionTests.DeviceSessionTests|HostileAnswer'
+
 SECONDS := 60
 fuzz: deps
 	@command -v python3 >/dev/null || { echo "installing python3"; \
@@ -100,4 +111,4 @@ bench: deps
 	@Benchmarks/handshakes.sh
 
 clean:
-	rm -rf .build .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-specialised Benchmarks/.build
+	rm -rf .build .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build
