@@ -26,7 +26,13 @@ enum Layer: String, CaseIterable, CustomTestStringConvertible, Sendable {
 }
 
 /// One certificate for all tests: to make it takes longer than to use it.
-let issued = try! IssuedCertificate(names: ["platform.test", "127.0.0.1"])
+let issued: IssuedCertificate = {
+  do {
+    return try IssuedCertificate(names: ["platform.test", "127.0.0.1"])
+  } catch {
+    preconditionFailure("OpenSSL makes no certificate: \(error)")
+  }
+}()
 
 /// A device with any layer.
 class AnyDevice {
