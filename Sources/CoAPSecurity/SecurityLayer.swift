@@ -58,6 +58,10 @@ public protocol SecurityLayer: ~Copyable {
   /// Whether no message can be wrapped until the layer has done something of its own.
   var holdsBack: Bool { get }
 
+  /// Whether the layer's own next datagram had better wait for a message, to be sent in one with it;
+  /// `wrap` sees to that. It is not to wait when there is none.
+  var joinsNextMessage: Bool { get }
+
   /// What happened in the layer since the last call; `nil` when that is all.
   mutating func pollEvent() -> SecurityEvent?
 
@@ -105,6 +109,9 @@ extension SecurityLayer where Self: ~Copyable {
 
   /// It never does.
   public var holdsBack: Bool { false }
+
+  /// There is never one.
+  public var joinsNextMessage: Bool { false }
 
   /// Nothing ever happens.
   public mutating func pollEvent() -> SecurityEvent? { nil }

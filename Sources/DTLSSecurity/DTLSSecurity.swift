@@ -42,6 +42,9 @@ public struct DTLSSecurity: ~Copyable, SecurityLayer {
   /// one.
   private var hasAnswered = false
   private var wasSilent = false
+  /// Whether its last flight went with a message, and whether the server turned out not to take that.
+  private var hasJoined = false
+  private var cannotJoin = false
 
   private var handshakeBytes = 0
   private var helloBytes = 0
@@ -268,6 +271,18 @@ extension DTLSSecurity {
     }
   }
 
+  /// Whether the last flight waits for the first message, see `DTLSSettings.joinsLastFlight`.
+  public var joinsNextMessage: Bool {
+    settings.joinsLastFlight && !cannotJoin && isEstablished && queuedBytes > 0
+  }
+
+  private var queuedBytes: Int {
+    switch connection {
+    case .some(let connection): connection.queuedBytes
+    case .none: 0
+    }
+  }
+
   /// Appends the record that carries `message`; begins a handshake where there is no association, or
   /// none that is likely to be alive.
   public mutating func wrap(
@@ -277,6 +292,7 @@ extension DTLSSecurity {
   ) throws(SecurityError) {
     if isEstablished, isDoubtful(at: now) {
       wasSilent = !hasAnswered
+      if hasJoined, !hasAnswered { cannotJoin = true }
       previous = connection.take()
       hasSaidGoodbye = false
       if needsGoodbye { sayGoodbye() }
@@ -284,6 +300,13 @@ extension DTLSSecurity {
     guard isEstablished else {
       connect(at: now)
       throw .notEstablished
+    }
+    if joinsNextMessage {
+      // Where both do not fit, the flight goes first, alone.
+      let joined = queuedBytes + message.count + DTLSConnection.maxOverhead
+      guard joined <= min(settings.linkMTU - 28, output.remaining) else { throw .notEstablished }
+      _ = try pollTransmit(into: &output, at: now)
+      hasJoined = true
     }
     do throws(CapacityError) {
       try connection?.seal(message, into: &output)
@@ -539,6 +562,7 @@ extension DTLSSecurity {
     lastDatagram = now
     unanswered = 0
     hasAnswered = false
+    hasJoined = false
     if !isResumed { keepSession() }
     event = .established(isResumed: isResumed)
   }

@@ -51,6 +51,14 @@ public struct DTLSSettings: Sendable {
   /// at one address may then not find the session.
   public var namesServerOnResumption = true
 
+  /// Whether the last flight of a resumed handshake and the first message go in one datagram, which saves
+  /// the headers of another one and a transmission.
+  ///
+  /// Servers should take records of the handshake and of the application in one datagram, as RFC 6347
+  /// Section 4.1.1 allows. libcoap 4.3.1 over OpenSSL never answers then; the device finds that out by
+  /// the silence and does not do it again.
+  public var joinsLastFlight = false
+
   /// Whether suites without forward secrecy or with CBC are offered too, after all others: static RSA
   /// and CBC with certificates, CBC with a pre-shared key.
   ///

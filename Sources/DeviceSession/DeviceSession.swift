@@ -190,7 +190,7 @@ extension DeviceSession where Security: ~Copyable {
     at now: Instant
   ) throws(DeviceError) -> DeviceTransmission? {
     let start = output.count
-    if try pollOwnTransmit(into: &output, at: now) { return .handshake }
+    if !security.joinsNextMessage, try pollOwnTransmit(into: &output, at: now) { return .handshake }
     if Security.wrapsDatagrams, security.holdsBack { return nil }
     var transmission: Transmission?
     do throws(SecurityError) {
@@ -201,7 +201,11 @@ extension DeviceSession where Security: ~Copyable {
       takeSecurityEvents(at: now)
       return try pollOwnTransmit(into: &output, at: now) ? .handshake : nil
     }
-    guard let transmission else { return nil }
+    guard let transmission else {
+      // No message to join with.
+      guard Security.wrapsDatagrams, try pollOwnTransmit(into: &output, at: now) else { return nil }
+      return .handshake
+    }
     let count = output.count - start
     countUp(count)
     guard case .request(let exchange, let attempt) = transmission else { return .control }

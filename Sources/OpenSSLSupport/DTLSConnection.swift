@@ -252,6 +252,9 @@ extension DTLSConnection {
     return 32 + count
   }
 
+  /// How many bytes wait to be sent in the first datagram of the queue.
+  public var queuedBytes: Int { unsafe io.pointee.nextCount }
+
   /// Whether a message waits that came in the same datagram as the last one.
   public var hasPendingMessage: Bool {
     unsafe state == .established && SSL_has_pending(ssl) == 1

@@ -71,6 +71,14 @@ struct DTLSOptions: ParsableArguments {
   )
   var maxFragment: Int?
 
+  @Flag(
+    help: ArgumentHelp(
+      "Send the end of a resumed handshake and the first request in one datagram: 28 bytes and a "
+        + "transmission less, where the server takes it."
+    )
+  )
+  var joinLastFlight = false
+
   @Flag(help: "Offer static RSA and CBC too, which old servers need; weaker, and longer records.")
   var legacySuites = false
 
@@ -98,7 +106,7 @@ struct DTLSOptions: ParsableArguments {
   /// Whether one of them was given.
   var isUsed: Bool {
     caFile != nil || serverName != nil || psk || sessionFile != nil || certificateFile != nil
-      || maxFragment != nil || legacySuites
+      || maxFragment != nil || legacySuites || joinLastFlight
   }
 
   func configure(_ configuration: inout DeviceClientConfiguration) throws {
@@ -107,6 +115,7 @@ struct DTLSOptions: ParsableArguments {
     configuration.dtls.linkMTU = mtu
     configuration.dtls.maxFragmentLength = maxFragment
     configuration.dtls.allowsLegacySuites = legacySuites
+    configuration.dtls.joinsLastFlight = joinLastFlight
     if legacySuites {
       Console.complain(
         "warning: --legacy-suites allows static RSA and CBC: whoever gets the server's key later can "

@@ -31,6 +31,10 @@ struct World: ~Copyable {
   var mischief: Mischief?
   /// The alert that the server answers each datagram with, in the clear.
   var refusal: UInt8?
+  /// Whether the platform gets nothing any more after a datagram with the end of a handshake and a
+  /// message, until the next hello.
+  var isDeafAfterJoin = false
+  private var isDeaf = false
   /// Whether nothing reaches the platform.
   var isDead = false
   /// Takes the place of the platform while it returns something: hostile or canned answers.
@@ -115,6 +119,19 @@ struct World: ~Copyable {
           let alert: [UInt8] = [21, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 9, 0, 2, 2, refusal]
           link.send(alert, .down, at: now)
           continue
+        }
+        if isDeafAfterJoin {
+          if arrival.bytes[0] == 22 { isDeaf = false }
+          // A ChangeCipherSpec of 14 bytes, a Finished, a message.
+          if arrival.bytes[0] == 20, arrival.bytes.count > 14 + 61 { isDeaf = true }
+          if isDeaf, arrival.bytes[0] == 23 { continue }
+          if isDeaf, arrival.bytes[0] == 20 {
+            let head = Array(arrival.bytes.prefix(14 + 53))
+            for datagram in platform.handle(head, from: address, at: now, intercept: nil).datagrams {
+              send(datagram, .down)
+            }
+            continue
+          }
         }
         let output = platform.handle(arrival.bytes, from: address, at: now, intercept: intercept)
         records += output.records
