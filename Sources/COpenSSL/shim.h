@@ -44,6 +44,12 @@ static inline int nbiot_time_left(SSL *ssl, int64_t *microseconds) {
   return 1;
 }
 
+// What the argument of BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT is when the timer is stopped.
+static inline int nbiot_is_no_time(const void *time) {
+  const struct timeval *value = time;
+  return value != NULL && value->tv_sec == 0 && value->tv_usec == 0;
+}
+
 static inline void nbiot_set_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
 static inline void nbiot_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
 

@@ -35,8 +35,6 @@ struct DatagramBIO {
   /// out although the caller's clock has not.
   var timer: UInt32 = 0
   var rest: UInt32 = 0
-  /// How often the timer has run out before the caller's clock, since the last flight.
-  var earlyCount = 0
 
   /// How many records of the handshake were written.
   var writes = 0
@@ -68,7 +66,6 @@ struct DatagramBIO {
   }
 
   mutating func write(_ bytes: UnsafePointer<CChar>, _ count: Int) {
-    if isRetransmitting && !wantsRetransmission { return }
     // SAFETY: OpenSSL passes `count` bytes; each copy goes where there is room for them.
     if let target = unsafe target {
       guard count <= targetCapacity - targetCount else { return }
@@ -76,6 +73,9 @@ struct DatagramBIO {
       targetCount += count
       return
     }
+    // An alert (RFC 5246 Section 6.2.1: 21) is never part of a flight.
+    let isAlert = unsafe count > 0 && bytes[0] == 21
+    if isRetransmitting && !wantsRetransmission && !isAlert { return }
     writes &+= 1
     if queueStart == queueEnd {
       queueStart = 0
@@ -174,9 +174,16 @@ struct DatagramMethod: @unchecked Sendable {
       unsafe nbiot_set_retry_read(bio)
       return -1
     }
-    unsafe BIO_meth_set_ctrl(method) { bio, command, _, _ in
+    unsafe BIO_meth_set_ctrl(method) { bio, command, _, argument in
       guard let data = unsafe BIO_get_data(bio) else { return 0 }
       switch command {
+      case BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT:
+        // OpenSSL stops its timer when the peer's flight is complete: what it writes next is new, even
+        // if the timer ran out between two records of one datagram.
+        if unsafe nbiot_is_no_time(argument) != 0 {
+          unsafe data.assumingMemoryBound(to: DatagramBIO.self).pointee.isRetransmitting = false
+        }
+        return 1
       case BIO_CTRL_FLUSH: return 1
       case BIO_CTRL_DGRAM_GET_MTU_OVERHEAD:
         return unsafe data.assumingMemoryBound(to: DatagramBIO.self).pointee.overhead

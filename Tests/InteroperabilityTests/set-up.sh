@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
-# Installs the peers of the interoperability tests where they are missing: set-up.sh [libcoap] [aiocoap]
-# libcoap's example server comes from Debian, aiocoap from PyPI into .build-peers/venv.
+# Installs the peers of the interoperability tests where they are missing: set-up.sh [libcoap] [openssl] [aiocoap]
+# libcoap's example servers and OpenSSL's command line come from Debian, aiocoap from PyPI into .build-peers/venv.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 aiocoap=0.4.17
 stamp=.build-peers/venv/aiocoap-$aiocoap
 
 has_libcoap() { command -v coap-server-notls >/dev/null; }
+has_openssl() { command -v openssl >/dev/null; }
 has_aiocoap() { [ -e "$stamp" ]; }
 
 as_root() {
@@ -39,11 +40,12 @@ mkdir -p .build-peers
 # One at a time: two test runs may come here at once.
 exec 9>.build-peers/lock
 flock 9
-[ $# -gt 0 ] || set -- libcoap aiocoap
+[ $# -gt 0 ] || set -- libcoap openssl aiocoap
 for name in "$@"; do
   "has_$name" && continue
   case $name in
   libcoap) install_packages libcoap3-bin ;;
+  openssl) install_packages openssl ;;
   aiocoap) install_aiocoap ;;
   esac
 done

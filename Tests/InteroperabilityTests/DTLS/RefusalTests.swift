@@ -200,6 +200,31 @@ struct RefusalTests {
     }
   }
 
+  @Test func `a server that demands a certificate does not talk to a device without a good one`()
+    async throws
+  {
+    let authority = try Certificates.path("ca.pem")
+    let options = try DTLSServer.certificate(
+      "good",
+      "-Verify",
+      "2",
+      "-CAfile",
+      authority,
+      "-verify_return_error"
+    )
+    try await withServer(.openSSL, options) { server in
+      // RFC 5246 Section 7.4.6: handshake_failure to who has none, unknown_ca to who has a stranger's.
+      let without = try SecureClient(port: server.port, SecureDevice.certificate(Self.brief))
+      #expect(try failure(without) == .nothingInCommon)
+      let stranger = try SecureDevice.mutual("foreign", Self.brief)
+      let foreign = try SecureClient(port: server.port, stranger)
+      #expect(try failure(foreign) == .alert(48))
+      let good = try SecureClient(port: server.port, SecureDevice.mutual("device"))
+      try good.send(SecureDevice.report)
+      #expect(try good.event() == .established(isResumed: false))
+    }
+  }
+
   @Test func `a server that is not there is said to be silent`() async throws {
     try await onThread {
       let port = try BoundSocket().port

@@ -36,7 +36,6 @@ struct SecureExchangeTests {
     try await withServer(kind, DTLSServer.libcoapCertificate("good")) { server in
       let client = try SecureClient(port: server.port, SecureDevice.certificate())
       try exchangeReports(client)
-      note(client, "\(kind.rawValue), certificate")
       try client.close()
     }
   }
@@ -48,7 +47,6 @@ struct SecureExchangeTests {
     try await withServer(kind, ["-k", SecureDevice.key, "-h", "hint"]) { server in
       let client = try SecureClient(port: server.port, SecureDevice.preSharedKey())
       try exchangeReports(client)
-      note(client, "\(kind.rawValue), PSK")
       try client.close()
     }
   }
@@ -59,7 +57,6 @@ struct SecureExchangeTests {
       let client = try SecureClient(port: server.port, SecureDevice.certificate())
       try exchangeReports(client, server)
       #expect(client.suite == "ECDHE-ECDSA-CHACHA20-POLY1305")
-      note(client, "s_server \(options), certificate")
       if options.contains("256") {
         let received = client.datagrams.filter { !$0.isSent && $0.bytes[0] == 22 }
         #expect(received.count > 4, "the certificate came in fragments")
@@ -75,7 +72,6 @@ struct SecureExchangeTests {
       let client = try SecureClient(port: server.port, SecureDevice.preSharedKey())
       try exchangeReports(client, server)
       #expect(client.suite == "PSK-CHACHA20-POLY1305")
-      note(client, "s_server \(options), PSK")
     }
   }
 
@@ -93,7 +89,6 @@ struct SecureExchangeTests {
       let client = try SecureClient(port: server.port, SecureDevice.certificate())
       try exchangeReports(client, server)
       #expect(client.suite == suite)
-      note(client, suite)
     }
   }
 
@@ -148,7 +143,6 @@ struct SecureExchangeTests {
       #expect(
         client.datagrams.contains { $0.isSent && Records($0.bytes).contains { $0.message == 11 } }
       )
-      note(client, "mutual")
     }
   }
 
@@ -177,13 +171,5 @@ struct SecureExchangeTests {
       #expect(client.sent.allSatisfy { $0.count + 28 <= 256 })
       #expect(client.sent.count >= 5, "\(client.trace)")
     }
-  }
-
-  /// Prints what a handshake took.
-  func note(_ client: SecureClient, _ what: String) {
-    let handshake = client.datagrams.filter { Records($0.bytes).contains { $0.type != 23 } }
-    let up = handshake.filter(\.isSent).map(\.bytes.count)
-    let down = handshake.filter { !$0.isSent }.map(\.bytes.count)
-    print("handshake: \(what): \(client.suite), up \(up), down \(down)")
   }
 }
