@@ -259,7 +259,7 @@ extension DTLSConnection {
     advance(at: now)
   }
 
-  /// Takes in a datagram, and appends the first message in it to `output`.
+  /// Takes in a datagram, and appends the first message in it to `output`, if it has room for all of it.
   ///
   /// What is not the peer's is dropped without a trace.
   public mutating func receive(
@@ -368,16 +368,40 @@ extension DTLSConnection {
     deadline = now + timeout
   }
 
+  /// Appends a message whole, or loses it where there is no room for it.
   private mutating func read(into output: inout ByteWriter) {
+    let start = output.count
     var result: Int32 = 0
     ERR_clear_error()
-    unsafe output.appendUnchecked { room in
-      // SAFETY: the room has that many bytes.
-      result = unsafe SSL_read(ssl, room.baseAddress, Int32(clamping: room.count))
-      return result > 0 ? Int(result) : 0
+    if output.remaining == 0 {
+      result = discard(atMost: 256)
+    } else {
+      unsafe output.appendUnchecked { room in
+        // SAFETY: the room has that many bytes.
+        result = unsafe SSL_read(ssl, room.baseAddress, Int32(clamping: room.count))
+        return result > 0 ? Int(result) : 0
+      }
     }
     unsafe io.pointee.isRetransmitting = false
-    if result <= 0 { end(after: result) }
+    if result <= 0 { return end(after: result) }
+    while case let rest = unsafe SSL_pending(ssl), rest > 0 {
+      output.truncate(to: start)
+      if discard(atMost: rest) <= 0 { break }
+    }
+  }
+
+  /// Reads what nobody wants, 256 bytes or less; `SSL_read` must have room for a byte.
+  private func discard(atMost count: Int32) -> Int32 {
+    var bytes = FixedBytes<256>()
+    var result: Int32 = 0
+    bytes.write { (writer: inout ByteWriter) in
+      unsafe writer.appendUnchecked { room in
+        // SAFETY: the room has 256 bytes.
+        result = unsafe SSL_read(ssl, room.baseAddress, min(count, Int32(clamping: room.count)))
+        return 0
+      }
+    }
+    return result
   }
 
   /// Lets OpenSSL read a datagram, or what it has kept of the last one.
