@@ -136,81 +136,6 @@ public struct DTLSConnection: ~Copyable {
   }
 }
 
-// MARK: - Set-up
-
-extension DTLSConnection {
-  /// Demands that the peer's certificate be for `name`, a host's name or its address in digits, and
-  /// tells the server which name is meant (RFC 6066 Section 3) unless it is an address.
-  ///
-  /// Without `isSent` the server is not told, which saves 9 bytes and the name in each hello.
-  /// `false` when the name cannot stand in a certificate.
-  public func setServerName(_ name: Span<UInt8>, isSent: Bool = true) -> Bool {
-    guard name.count > 0, name.count <= 255 else { return false }
-    for index in name.indices where name[index] <= 0x20 || name[index] >= 0x7F { return false }
-    let ssl = unsafe ssl
-    return unsafe withCString(name) { text in
-      let parameters = unsafe SSL_get0_param(ssl)
-      if unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, text) == 1 { return true }
-      ERR_clear_error()
-      unsafe SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
-      guard unsafe SSL_set1_host(ssl, text) == 1 else { return false }
-      return unsafe !isSent || nbiot_set_server_name(ssl, text) == 1
-    }
-  }
-
-  /// Proves by a key that both ends know (RFC 4279); the identity has at most 255 bytes without a zero
-  /// among them, the key at most 128.
-  public func setPreSharedKey(
-    identity: Span<UInt8>,
-    key: Span<UInt8>
-  ) throws(CapacityError) {
-    guard identity.count <= 255 else { throw CapacityError() }
-    try unsafe io.pointee.identity.replace(with: identity)
-    try unsafe io.pointee.key.replace(with: key)
-    unsafe SSL_set_psk_client_callback(ssl) { ssl, _, identity, maxIdentity, key, maxKey in
-      guard let io = unsafe DatagramBIO.of(ssl) else { return 0 }
-      // SAFETY: OpenSSL gives room for `maxIdentity` characters and a zero, and for `maxKey` bytes.
-      return unsafe io.pointee.givePreSharedKey(identity, Int(maxIdentity), key, Int(maxKey))
-    }
-  }
-
-  /// Offers to go on with a session that `session` gave, in as few bytes as that takes: its suite
-  /// alone, one group and one signature algorithm.
-  ///
-  /// `false` when the bytes are no session, or the server's certificate has expired since; the
-  /// handshake is then a full one.
-  public func resume(_ session: Span<UInt8>) -> Bool {
-    // SAFETY: the pointer covers exactly the span and does not outlive the call.
-    let decoded = unsafe session.withUnsafeBufferPointer {
-      unsafe nbiot_decode_session($0.baseAddress, $0.count)
-    }
-    guard let decoded = unsafe decoded else {
-      ERR_clear_error()
-      return false
-    }
-    defer { unsafe SSL_SESSION_free(decoded) }
-    if let certificate = unsafe SSL_SESSION_get0_peer(decoded),
-      unsafe nbiot_is_expired(certificate) != 0
-    {
-      return false
-    }
-    guard let suite = unsafe SSL_SESSION_get0_cipher(decoded),
-      unsafe SSL_set_cipher_list(ssl, SSL_CIPHER_get_name(suite)) == 1,
-      // Of the two groups the one that every server has, should it have forgotten the session.
-      unsafe nbiot_set_groups(ssl, "P-256") == 1,
-      unsafe nbiot_set_own_signatures(
-        ssl,
-        nbiot_has_rsa(suite) == 1 ? "RSA+SHA256" : "ECDSA+SHA256"
-      ) == 1,
-      unsafe SSL_set_session(ssl, decoded) == 1
-    else {
-      ERR_clear_error()
-      return false
-    }
-    return true
-  }
-}
-
 // MARK: - What came of it
 
 extension DTLSConnection {
@@ -271,7 +196,7 @@ extension DTLSConnection {
     advance(at: now)
   }
 
-  /// Takes in a datagram, and appends the first message in it to `output`.
+  /// Takes in a datagram, and appends the first message in it to `output`, if it has room for all of it.
   ///
   /// What is not the peer's is dropped without a trace.
   public mutating func receive(
@@ -381,16 +306,40 @@ extension DTLSConnection {
     deadline = now + timeout
   }
 
+  /// Appends a message whole, or loses it where there is no room for it.
   private mutating func read(into output: inout ByteWriter) {
+    let start = output.count
     var result: Int32 = 0
     ERR_clear_error()
-    unsafe output.appendUnchecked { room in
-      // SAFETY: the room has that many bytes.
-      result = unsafe SSL_read(ssl, room.baseAddress, Int32(clamping: room.count))
-      return result > 0 ? Int(result) : 0
+    if output.remaining == 0 {
+      result = discard(atMost: 256)
+    } else {
+      unsafe output.appendUnchecked { room in
+        // SAFETY: the room has that many bytes.
+        result = unsafe SSL_read(ssl, room.baseAddress, Int32(clamping: room.count))
+        return result > 0 ? Int(result) : 0
+      }
     }
     unsafe io.pointee.isRetransmitting = false
-    if result <= 0 { end(after: result) }
+    if result <= 0 { return end(after: result) }
+    while case let rest = unsafe SSL_pending(ssl), rest > 0 {
+      output.truncate(to: start)
+      if discard(atMost: rest) <= 0 { break }
+    }
+  }
+
+  /// Reads what nobody wants, 256 bytes or less; `SSL_read` must have room for a byte.
+  private func discard(atMost count: Int32) -> Int32 {
+    var bytes = FixedBytes<256>()
+    var result: Int32 = 0
+    bytes.write { (writer: inout ByteWriter) in
+      unsafe writer.appendUnchecked { room in
+        // SAFETY: the room has 256 bytes.
+        result = unsafe SSL_read(ssl, room.baseAddress, min(count, Int32(clamping: room.count)))
+        return 0
+      }
+    }
+    return result
   }
 
   /// Lets OpenSSL read a datagram, or what it has kept of the last one.

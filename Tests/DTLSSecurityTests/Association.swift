@@ -68,8 +68,8 @@ final class Association {
     return true
   }
 
-  func toDevice(_ datagram: [UInt8]) throws {
-    var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+  func toDevice(_ datagram: [UInt8], room: Int = 2_048) throws {
+    var buffer = [UInt8](repeating: 0xA5, count: room)
     var writer = ByteWriter(buffer.mutableSpan)
     try device.unwrap(datagram.span, into: &writer, at: now)
     let count = writer.count

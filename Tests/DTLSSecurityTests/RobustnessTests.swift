@@ -131,6 +131,25 @@ struct RobustnessTests {
     #expect(association.atDevice == [report])
   }
 
+  @Test func `a message that is longer than the room for it is lost whole`() throws {
+    let association = try connected()
+    let long = [UInt8](repeating: 7, count: 1_000)
+    for room in [0, 1, report.count, 999] {
+      try association.answer(long)
+      try association.answer(report)
+      let both = association.down[0] + association.down[1]
+      association.down = []
+      try association.toDevice(both, room: room)
+      while association.hasPendingMessage() { try association.toDevice([]) }
+      #expect(association.atDevice == [report], "\(room)")
+      association.atDevice = []
+    }
+    try association.answer(long)
+    try association.toDevice(association.down.removeFirst(), room: 1_000)
+    #expect(association.atDevice == [long])
+    #expect(association.event() == nil)
+  }
+
   @Test func `two messages in one datagram are two messages`() throws {
     let association = try connected()
     try association.answer(report)

@@ -1,0 +1,75 @@
+internal import COpenSSL
+public import ConstrainedCore
+
+extension DTLSConnection {
+  /// Demands that the peer's certificate be for `name`, a host's name or its address in digits, and
+  /// tells the server which name is meant (RFC 6066 Section 3) unless it is an address.
+  ///
+  /// Without `isSent` the server is not told, which saves 9 bytes and the name in each hello.
+  /// `false` when the name cannot stand in a certificate.
+  public func setServerName(_ name: Span<UInt8>, isSent: Bool = true) -> Bool {
+    guard name.count > 0, name.count <= 255 else { return false }
+    for index in name.indices where name[index] <= 0x20 || name[index] >= 0x7F { return false }
+    let ssl = unsafe ssl
+    return unsafe withCString(name) { text in
+      let parameters = unsafe SSL_get0_param(ssl)
+      if unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, text) == 1 { return true }
+      ERR_clear_error()
+      unsafe SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
+      guard unsafe SSL_set1_host(ssl, text) == 1 else { return false }
+      return unsafe !isSent || nbiot_set_server_name(ssl, text) == 1
+    }
+  }
+
+  /// Proves by a key that both ends know (RFC 4279); the identity has at most 255 bytes without a zero
+  /// among them, the key at most 128.
+  public func setPreSharedKey(
+    identity: Span<UInt8>,
+    key: Span<UInt8>
+  ) throws(CapacityError) {
+    guard identity.count <= 255 else { throw CapacityError() }
+    try unsafe io.pointee.identity.replace(with: identity)
+    try unsafe io.pointee.key.replace(with: key)
+    unsafe SSL_set_psk_client_callback(ssl) { ssl, _, identity, maxIdentity, key, maxKey in
+      guard let io = unsafe DatagramBIO.of(ssl) else { return 0 }
+      // SAFETY: OpenSSL gives room for `maxIdentity` characters and a zero, and for `maxKey` bytes.
+      return unsafe io.pointee.givePreSharedKey(identity, Int(maxIdentity), key, Int(maxKey))
+    }
+  }
+
+  /// Offers to go on with a session that `session` gave, in as few bytes as that takes: its suite
+  /// alone, one group and one signature algorithm.
+  ///
+  /// `false` when the bytes are no session, or the server's certificate has expired since; the
+  /// handshake is then a full one.
+  public func resume(_ session: Span<UInt8>) -> Bool {
+    // SAFETY: the pointer covers exactly the span and does not outlive the call.
+    let decoded = unsafe session.withUnsafeBufferPointer {
+      unsafe nbiot_decode_session($0.baseAddress, $0.count)
+    }
+    guard let decoded = unsafe decoded else {
+      ERR_clear_error()
+      return false
+    }
+    defer { unsafe SSL_SESSION_free(decoded) }
+    if let certificate = unsafe SSL_SESSION_get0_peer(decoded),
+      unsafe nbiot_is_expired(certificate) != 0
+    {
+      return false
+    }
+    guard let suite = unsafe SSL_SESSION_get0_cipher(decoded),
+      unsafe SSL_set_cipher_list(ssl, SSL_CIPHER_get_name(suite)) == 1,
+      // Of the two groups the one that every server has, should it have forgotten the session.
+      unsafe nbiot_set_groups(ssl, "P-256") == 1,
+      unsafe nbiot_set_own_signatures(
+        ssl,
+        nbiot_has_rsa(suite) == 1 ? "RSA+SHA256" : "ECDSA+SHA256"
+      ) == 1,
+      unsafe SSL_set_session(ssl, decoded) == 1
+    else {
+      ERR_clear_error()
+      return false
+    }
+    return true
+  }
+}
