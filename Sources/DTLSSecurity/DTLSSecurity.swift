@@ -600,6 +600,9 @@ extension DTLSSecurity {
       return begin(at: now)
     default: session = nil
     }
+    if case .alert = failure, connection?.lacksCertificate == true {
+      return fail(.certificateWanted, at: now)
+    }
     fail(HandshakeFailure(failure, usesPreSharedKey: mode == .preSharedKey), at: now)
   }
 
