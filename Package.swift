@@ -220,7 +220,8 @@ let package = Package(
     .testTarget(
       name: "PlatformSimulatorTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "OpenSSLSupport", "PlatformSimulator", "TestSupport",
+        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "OpenSSLSupport", "DTLSSecurity",
+        "PlatformSimulator", "TestSupport",
       ],
       swiftSettings: strict
     ),
