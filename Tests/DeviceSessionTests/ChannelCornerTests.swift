@@ -1,0 +1,36 @@
+import ConstrainedCore
+import DTLSSecurity
+import DeviceSession
+import OpenSSLSupport
+import PlatformSimulator
+import TestSupport
+import Testing
+
+@Suite("DTLS under a device: what belongs to which association and request")
+struct ChannelCornerTests {
+  static let layers: [Layer] = [.certificate, .preSharedKey]
+
+  /// RFC 7252 Section 5.3.1: an empty token is for requests made one by one that receive piggybacked
+  /// responses. A separate response comes again when its acknowledgement is lost.
+  @Test(arguments: layers)
+  func `an old separate response that comes again answers no other request`(
+    layer: Layer
+  ) throws {
+    var world = try World(layer) { $0.answerMode = .separate }
+    #expect(try world.report("0")?.outcome == .acknowledged)
+    // Request, acknowledgement, response, acknowledgement: the last is lost.
+    world.mischief = Mischief(kind: .lost, number: 3)
+    // More than the table of duplicates holds.
+    for number in 1...12 {
+      #expect(try world.report("\(number)")?.outcome == .acknowledged)
+    }
+    // This request is lost at first.
+    world.now = world.now + Milliseconds(1_000)
+    world.mischief = Mischief(kind: .lost, number: 0)
+    let result = try #require(try world.report("lost at first"))
+    #expect(result.outcome == .acknowledged)
+    #expect(result.transmissions == 2)
+    let count = world.accepted.filter { $0.payload == Array("lost at first".utf8) }.count
+    #expect(count == 1)
+  }
+}
