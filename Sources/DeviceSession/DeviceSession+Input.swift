@@ -72,6 +72,7 @@ extension DeviceSession where Security: ~Copyable {
   mutating func abandon(_ exchange: ExchangeID) {
     endpoint.cancel(exchange)
     tokensInUse &+= 1
+    hasStartedOver = false
   }
 
   private mutating func handleMessage(

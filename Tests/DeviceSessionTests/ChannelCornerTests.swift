@@ -33,4 +33,35 @@ struct ChannelCornerTests {
     let count = world.accepted.filter { $0.payload == Array("lost at first".utf8) }.count
     #expect(count == 1)
   }
+
+  @Test func `a cancelled report leaves the next one its second association`() throws {
+    var world = try World(.certificate)
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    var isSilent = true
+    world.intercept = { _ in isSilent ? [] : nil }
+    try world.publish("b")
+    while world.session.counters.handshakes < 2 {
+      try world.step()
+      let next = [world.session.pollTimeout(), world.link.nextArrival].compactMap { $0 }.min()
+      world.now = max(world.now, try #require(next))
+    }
+    world.session.cancelReport()
+    isSilent = false
+    #expect(try world.report("c")?.outcome == .acknowledged)
+    world.session.cancelReport()
+    isSilent = true
+    try world.publish("d")
+    while world.session.counters.handshakes < 3 {
+      try world.step()
+      let next = [world.session.pollTimeout(), world.link.nextArrival].compactMap { $0 }.min()
+      world.now = max(world.now, try #require(next))
+    }
+    world.session.cancelReport()
+    isSilent = false
+    // Lost by NAT: three transmissions, and the next association begins with the first again.
+    world.address = 2
+    world.sent.removeAll()
+    #expect(try world.report("e")?.outcome == .acknowledged)
+    #expect(world.sent.last == .report(attempt: 1))
+  }
 }
