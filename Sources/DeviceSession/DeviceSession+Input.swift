@@ -43,11 +43,12 @@ extension DeviceSession where Security: ~Copyable {
       case .established(let isResumed):
         counters.handshakes += 1
         if isResumed { counters.resumptions += 1 }
-        endpoint.forgetDuplicates()
+        endpoint.forgetMessages()
         if let exchange = requestUnderWay, !hasStartedOver {
           hasStartedOver = endpoint.startOver(exchange)
         }
       case .closed:
+        endpoint.forgetMessages()
         // The request under way goes again over the next association.
         if let exchange = requestUnderWay { endpoint.sendAgain(exchange, at: now) }
       case .failed(let failure):

@@ -64,4 +64,16 @@ struct ChannelCornerTests {
     #expect(try world.report("e")?.outcome == .acknowledged)
     #expect(world.sent.last == .report(attempt: 1))
   }
+
+  /// The response and the server's goodbye come at the same time.
+  @Test func `no association is made for an acknowledgement`() throws {
+    var world = try World(.certificate) {
+      $0.answerMode = .separate
+      $0.dtls.idleLimit = Milliseconds(25)
+    }
+    world.mischief = Mischief(kind: .late, number: 12)
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    #expect(world.session.counters.handshakes == 1)
+    #expect(world.session.counters.datagramsUp == 6)
+  }
 }
