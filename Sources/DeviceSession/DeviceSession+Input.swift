@@ -49,8 +49,11 @@ extension DeviceSession where Security: ~Copyable {
         }
       case .closed:
         endpoint.forgetMessages()
-        // The request under way goes again over the next association.
-        if let exchange = requestUnderWay { endpoint.sendAgain(exchange, at: now) }
+        // The request under way goes again over the next association: at once, and when that is closed
+        // too, at its own time.
+        if let exchange = requestUnderWay, !hasStartedOver {
+          endpoint.sendAgain(exchange, at: now)
+        }
       case .failed(let failure):
         if case .inFlight(let exchange) = authentication {
           abandon(exchange)

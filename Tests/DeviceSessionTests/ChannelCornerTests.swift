@@ -10,8 +10,9 @@ import Testing
 struct ChannelCornerTests {
   static let layers: [Layer] = [.certificate, .preSharedKey]
 
-  /// RFC 7252 Section 5.3.1: an empty token is for requests made one by one that receive piggybacked
-  /// responses. A separate response comes again when its acknowledgement is lost.
+  /// RFC 7252 Section 5.3.1 keeps the empty token for piggybacked responses.
+  ///
+  /// A separate response comes again when its acknowledgement is lost.
   @Test(arguments: layers)
   func `an old separate response that comes again answers no other request`(
     layer: Layer
@@ -75,5 +76,30 @@ struct ChannelCornerTests {
     #expect(try world.report("a")?.outcome == .acknowledged)
     #expect(world.session.counters.handshakes == 1)
     #expect(world.session.counters.datagramsUp == 6)
+  }
+
+  @Test(arguments: layers)
+  func `a server that closes each association at once is not asked again without a pause`(
+    layer: Layer
+  ) throws {
+    var world = try World(layer) {
+      $0.dtls.idleLimit = Milliseconds(0)
+      $0.dtls.resumption = .none
+    }
+    var datagrams = 0
+    world.onTransmission = { _ in datagrams += 1 }
+    try world.publish("a")
+    let end = world.now + Milliseconds(60_000)
+    for _ in 0..<1_000 {
+      try world.step()
+      let next = [
+        world.session.pollTimeout(), world.platform.pollTimeout(), world.link.nextArrival,
+      ]
+      .compactMap { $0 }.min()
+      guard let next, next < end, !world.session.isIdle else { break }
+      world.now = max(world.now, next)
+    }
+    #expect(datagrams < 40)
+    #expect(world.events.count == 2)
   }
 }
