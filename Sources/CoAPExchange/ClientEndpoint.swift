@@ -162,10 +162,11 @@ extension ClientEndpoint {
     return true
   }
 
-  /// Forgets which messages of the server came already: over another DTLS association its message IDs
-  /// mean others (RFC 7252 Section 9.1.1).
-  public mutating func forgetDuplicates() {
+  /// Forgets which messages of the server came already, and what would answer them: over another DTLS
+  /// association their message IDs mean others (RFC 7252 Section 9.1.1).
+  public mutating func forgetMessages() {
     duplicates = DuplicateTable()
+    replies = ReplyQueue()
   }
 
   /// Forgets the round trips that were measured: after a sleep the network may be another one.

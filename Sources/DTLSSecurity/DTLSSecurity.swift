@@ -42,6 +42,10 @@ public struct DTLSSecurity: ~Copyable, SecurityLayer {
   /// one.
   private var hasAnswered = false
   private var wasSilent = false
+  /// Whether a message has gone over the association, either way, and whether an earlier one was over
+  /// before that.
+  private var isUsed = false
+  private var wasUseless = false
   /// Whether its last flight went with a message, and whether the server turned out not to take that.
   private var hasJoined = false
   private var cannotJoin = false
@@ -318,6 +322,7 @@ extension DTLSSecurity {
       throw .notEstablished
     }
     lastDatagram = now
+    isUsed = true
     // RFC 7252 Section 3: the type stands in bits 4 and 5 of the first byte; 0 is confirmable.
     if message.count > 0, message[0] & 0x30 == 0 { unanswered += 1 }
   }
@@ -400,7 +405,10 @@ extension DTLSSecurity {
   /// Gives up a handshake that is under way; an association stays.
   public mutating func interrupt() {
     waitsUntil = nil
-    if state == .handshaking { connection = previous.take() }
+    if state == .handshaking {
+      connection = previous.take()
+      isUsed = true
+    }
   }
 
   /// Tells the server that the association is over (close_notify), by one more datagram.
@@ -486,6 +494,9 @@ extension DTLSSecurity {
     unanswered = 0
     hasAnswered = true
     wasSilent = false
+    isUsed = true
+    wasUseless = false
+    failures = 0
   }
 
   private mutating func countUp(_ bytes: Int) {
@@ -523,6 +534,7 @@ extension DTLSSecurity {
   private mutating func begin(at now: Instant) {
     handshakeBytes = 0
     helloBytes = 0
+    isUsed = false
     do throws(DTLSConfigurationError) {
       var next = try Self.makeConnection(context, settings)
       switch session {
@@ -557,7 +569,6 @@ extension DTLSSecurity {
     if hasSaidGoodbye { needsGoodbye = true }
     hasSaidGoodbye = false
     previous = nil
-    failures = 0
     notBefore = Instant(milliseconds: .min)
     lastDatagram = now
     unanswered = 0
@@ -581,10 +592,16 @@ extension DTLSSecurity {
   private mutating func handleEnd(_ failure: DTLSFailure, at now: Instant) {
     if connection?.hasBeenEstablished == true {
       // RFC 5246 Section 7.2.2: a fatal alert ends the session, a goodbye does not.
-      if failure != .closed { session = nil }
+      if failure != .closed || isResuming && !isUsed { session = nil }
       connection = nil
-      event = .closed
-      return
+      if isUsed || !wasUseless {
+        wasUseless = !isUsed
+        event = .closed
+        return
+      }
+      // Over before anything was sent, and not for the first time: as good as refused, else a server
+      // without room would be asked again and again.
+      return fail(HandshakeFailure(failure, usesPreSharedKey: mode == .preSharedKey), at: now)
     }
     switch failure {
     case .timedOut(hasAnswer: false): break

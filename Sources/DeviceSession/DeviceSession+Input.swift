@@ -43,13 +43,17 @@ extension DeviceSession where Security: ~Copyable {
       case .established(let isResumed):
         counters.handshakes += 1
         if isResumed { counters.resumptions += 1 }
-        endpoint.forgetDuplicates()
+        endpoint.forgetMessages()
         if let exchange = requestUnderWay, !hasStartedOver {
           hasStartedOver = endpoint.startOver(exchange)
         }
       case .closed:
-        // The request under way goes again over the next association.
-        if let exchange = requestUnderWay { endpoint.sendAgain(exchange, at: now) }
+        endpoint.forgetMessages()
+        // The request under way goes again over the next association: at once, and when that is closed
+        // too, at its own time.
+        if let exchange = requestUnderWay, !hasStartedOver {
+          endpoint.sendAgain(exchange, at: now)
+        }
       case .failed(let failure):
         if case .inFlight(let exchange) = authentication {
           abandon(exchange)
@@ -71,7 +75,8 @@ extension DeviceSession where Security: ~Copyable {
   /// Ends an exchange whose answer may still come; its token is not used again.
   mutating func abandon(_ exchange: ExchangeID) {
     endpoint.cancel(exchange)
-    unansweredRequests &+= 1
+    tokensInUse &+= 1
+    hasStartedOver = false
   }
 
   private mutating func handleMessage(
@@ -94,7 +99,7 @@ extension DeviceSession where Security: ~Copyable {
     }
     endpoint.handleTimeout(at: now)
     while case .timedOut(let exchange)? = endpoint.pollEvent() {
-      unansweredRequests &+= 1
+      tokensInUse &+= 1
       // The silence may have been the association's end: once more over another one, unless the
       // platform has said that it has the request.
       let isOver = !Security.wrapsDatagrams || hasStartedOver || isRequestAcknowledged
@@ -121,7 +126,15 @@ extension DeviceSession where Security: ~Copyable {
     ofDatagram count: Int,
     at now: Instant
   ) {
-    switch endpoint.handle(message, at: now) {
+    let reception = endpoint.handle(message, at: now)
+    switch reception {
+    case .response, .challenged:
+      // The server sends it again where its acknowledgement is lost, or answers a second copy of the
+      // request so, and the table of duplicates is small: it must mean no other request.
+      if message.type != .acknowledgement { tokensInUse &+= 1 }
+    default: break
+    }
+    switch reception {
     case .response(let exchange):
       counters.roundTrips += 1
       hasStartedOver = false
@@ -135,7 +148,7 @@ extension DeviceSession where Security: ~Copyable {
       isRequestAcknowledged = true
       if report.phase == .inFlight(exchange) { report.bytesDown += count }
     case .reset(let exchange):
-      unansweredRequests &+= 1
+      tokensInUse &+= 1
       if authentication == .inFlight(exchange) {
         failAuthentication(.reset, at: now)
       } else if report.phase == .inFlight(exchange) {

@@ -133,10 +133,11 @@ extension DeviceSession where Security: ~Copyable {
   /// In symmetric mode it guards against forged answers, which nothing else does: 4 bytes that cannot
   /// be guessed (RFC 7252 Section 5.3.1 asks for 32 bits of randomness). In a secure channel it only
   /// has to tell a request from those whose answers may still come: with one request at a time it is
-  /// empty until one has ended without an answer, and has a byte or two from then on.
+  /// empty until one has ended without an answer, or with one that was not piggybacked (Section 5.3.1),
+  /// and has a byte or two from then on.
   private mutating func newToken() -> Token {
     guard Security.wrapsDatagrams else { return endpoint.newToken() }
-    return Token(counting: unansweredRequests)
+    return Token(counting: tokensInUse)
   }
 
   /// Starts the exchange of a confirmable POST whose options and payload `build` writes.

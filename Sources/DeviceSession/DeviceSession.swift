@@ -51,8 +51,9 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var isRequestAcknowledged = false
   /// Whether the request under way has been started over on another association, which is done once.
   var hasStartedOver = false
-  /// How many requests ended without an answer over a secure channel, whose tokens stay in use.
-  var unansweredRequests: UInt32 = 0
+  /// How many tokens stay in use over a secure channel: those of requests that ended without an answer,
+  /// and those whose answer came in a message of its own, which may come again.
+  var tokensInUse: UInt32 = 0
 
   /// What the session has sent and received.
   public internal(set) var counters = DeviceCounters()
