@@ -241,7 +241,7 @@ public final class DeviceClient: Sendable {
 
   /// Ends what is under way with an error and closes the socket.
   ///
-  /// Nothing is sent: on a radio a farewell costs a wake-up.
+  /// Nothing is sent, unless `dtls.saysGoodbye` is set: on a radio a farewell costs a wake-up.
   public func close() async {
     core.stop()
   }

@@ -246,9 +246,12 @@ extension DTLSConnection {
     if result <= 0 { end(after: result) }
   }
 
-  /// Says goodbye; the datagram waits in the queue, and what was on its way still comes.
+  /// Says goodbye, or answers the peer's; the datagram waits in the queue, and what was on its way still
+  /// comes.
   public mutating func close() {
-    guard state == .established else { return }
+    guard state == .established || state == .ended(.closed) && hasBeenEstablished, !isClosing else {
+      return
+    }
     isClosing = true
     _ = unsafe SSL_shutdown(ssl)
     ERR_clear_error()

@@ -95,6 +95,9 @@ struct DTLSOptions: ParsableArguments {
   )
   var joinLastFlight = false
 
+  @Flag(help: "Tell the server goodbye at the end, by one more transmission.")
+  var goodbye = false
+
   @Flag(help: "Offer static RSA and CBC too, which old servers need; weaker, and longer records.")
   var legacySuites = false
 
@@ -128,7 +131,7 @@ struct DTLSOptions: ParsableArguments {
   /// Whether one of them was given.
   var isUsed: Bool {
     caFile != nil || serverName != nil || psk || pskIdentity != nil || sessionFile != nil || certificateFile != nil
-      || maxFragment != nil || legacySuites || joinLastFlight
+      || maxFragment != nil || legacySuites || joinLastFlight || goodbye
   }
 
   func configure(_ configuration: inout DeviceClientConfiguration) throws {
@@ -138,6 +141,7 @@ struct DTLSOptions: ParsableArguments {
     configuration.dtls.maxFragmentLength = maxFragment
     configuration.dtls.allowsLegacySuites = legacySuites
     configuration.dtls.joinsLastFlight = joinLastFlight
+    configuration.dtls.saysGoodbye = goodbye
     if legacySuites {
       Console.complain(
         "warning: --legacy-suites allows static RSA and CBC: whoever gets the server's key later can "

@@ -50,6 +50,7 @@ private final class HandshakeScript {
     settings.clock = .virtual
     settings.joinsLastFlight = flavour & 1 != 0
     settings.allowsLegacySuites = flavour & 2 != 0
+    settings.saysGoodbye = flavour & 16 != 0
     settings.linkMTU = flavour & 4 != 0 ? 256 : 1_280
     settings.resumption = flavour & 8 != 0 ? .none : .sessionID
     let suites = Array((flavour & 2 != 0 ? "PSK-AES128-CBC-SHA" : "PSK-AES128-CCM8").utf8)
