@@ -52,6 +52,25 @@ extension JSONReader {
     }
     return value
   }
+
+  /// The number of that range as an integer; `nil` unless it is digits alone, a minus sign perhaps in
+  /// front, of a value that fits.
+  public func integer(_ range: Range<Int>) -> Int64? {
+    guard range.count > 1, text[range.lowerBound] == UInt8(ascii: "-") else {
+      guard let value = unsigned(range), value <= UInt64(0x7FFF_FFFF_FFFF_FFFF) else { return nil }
+      return Int64(truncatingIfNeeded: value)
+    }
+    guard let magnitude = unsigned(range.lowerBound + 1..<range.upperBound),
+      magnitude <= UInt64(0x8000_0000_0000_0000)
+    else { return nil }
+    return Int64(truncatingIfNeeded: 0 &- magnitude)
+  }
+
+  /// The number of that range as the Double nearest to it, ties to even; `nil` when it is beyond the
+  /// largest one.
+  public func double(_ range: Range<Int>) -> Double? {
+    DecimalNumber.double(text.extracting(range))
+  }
 }
 
 /// The escapes of RFC 8259 Section 7.

@@ -128,6 +128,39 @@ public struct JSONWriter: ~Copyable, ~Escapable {
     needsComma = true
   }
 
+  /// Writes a Double in the fewest digits that read back as the same; `null` for what JSON cannot say,
+  /// infinity and NaN.
+  ///
+  /// From 10^21 on and below 10^-6 with an exponent, as ECMAScript does.
+  public mutating func double(_ value: Double) throws(CapacityError) {
+    guard value.isFinite else { return try null() }
+    try separate()
+    if value.sign == .minus { try output.append(UInt8(ascii: "-")) }
+    try append(ShortestDecimal(value))
+    needsComma = true
+  }
+
+  private mutating func append(_ number: ShortestDecimal) throws(CapacityError) {
+    let (count, point) = (number.count, number.exponent)
+    let digits = number.digits
+    if point > 21 || point < -5 {
+      try output.append(digits[0])
+      if count > 1 { try output.append(UInt8(ascii: ".")) }
+      for index in 1..<max(1, count) { try output.append(digits[index]) }
+      try output.append(UInt8(ascii: "e"))
+      if point < 1 { try output.append(UInt8(ascii: "-")) }
+      let size = UInt32(truncatingIfNeeded: abs(point - 1))
+      return try output.append(decimal: UInt64(widening: size))
+    }
+    if point <= 0 { try output.append("0.") }
+    for _ in 0..<max(0, -point) { try output.append(0x30) }
+    for index in 0..<count {
+      if index == point, point > 0 { try output.append(UInt8(ascii: ".")) }
+      try output.append(digits[index])
+    }
+    for _ in 0..<max(0, point - count) { try output.append(0x30) }
+  }
+
   /// Writes `true` or `false`.
   public mutating func boolean(_ value: Bool) throws(CapacityError) {
     try separate()
