@@ -31,19 +31,22 @@ struct NumberTests {
   @Test(arguments: [
     (0.0, "0"), (-0.0, "-0"), (1, "1"), (-1.5, "-1.5"), (21.5, "21.5"), (0.1, "0.1"),
     (1e20, "100000000000000000000"), (1e21, "1e21"), (0.000001, "0.000001"), (1.5e-7, "1.5e-7"),
-    (Double.leastNonzeroMagnitude, "5e-324"), (2.225_073_858_507_201_4e-308, "2.2250738585072014e-308"),
-    (1.797_693_134_862_315_7e308, "1.7976931348623157e308"), (9_007_199_254_740_992, "9007199254740992"),
+    (Double.leastNonzeroMagnitude, "5e-324"),
+    (2.225_073_858_507_201_4e-308, "2.2250738585072014e-308"),
+    (1.797_693_134_862_315_7e308, "1.7976931348623157e308"),
+    (9_007_199_254_740_992, "9007199254740992"),
     (123_456_789_012_345_680, "123456789012345680"), (5e-6, "0.000005"), (.infinity, "null"),
-    (.nan, "null"), (4.35, "4.35"), (2.5e-5, "0.000025"), (9.5367431640625e-7, "9.5367431640625e-7"),
+    (.nan, "null"), (4.35, "4.35"), (2.5e-5, "0.000025"),
+    (9.5367431640625e-7, "9.5367431640625e-7"),
   ])
   func `a Double is written in the fewest digits`(value: Double, expected: String) throws {
     #expect(try text(value) == expected)
   }
 
   /// The standard library's own shortest digits are the reference, Foundation's parser another.
-  @Test func `100,000 Doubles of any bits are written shortest and read back`() throws {
+  @Test func `20,000 Doubles of any bits are written shortest and read back`() throws {
     var random = SeededRandom(seed: 2_026)
-    for _ in 0..<100_000 {
+    for _ in 0..<20_000 {
       let value = Double(bitPattern: random.next())
       guard value.isFinite else { continue }
       let written = try text(value)
@@ -52,9 +55,9 @@ struct NumberTests {
     }
   }
 
-  @Test func `100,000 texts of any digits are read as another parser reads them`() throws {
+  @Test func `20,000 texts of any digits are read as another parser reads them`() throws {
     var random = SeededRandom(seed: 7)
-    for _ in 0..<100_000 {
+    for _ in 0..<20_000 {
       let count = Int.random(in: 1...40, using: &random)
       let digits = (0..<count).map { _ in String(Int.random(in: 0...9, using: &random)) }.joined()
       let exponent = Int.random(in: -340...310, using: &random)
@@ -86,11 +89,13 @@ struct NumberTests {
     #expect(try double(above) == 9_007_199_254_740_994)
   }
 
-  @Test(arguments: [
-    ("0", 0), ("-0", 0), ("9223372036854775807", Int64.max), ("-9223372036854775808", Int64.min),
-    ("-1", -1), ("9223372036854775808", nil), ("-9223372036854775809", nil), ("1.0", nil),
-    ("1e2", nil), ("-", nil),
-  ] as [(String, Int64?)])
+  @Test(
+    arguments: [
+      ("0", 0), ("-0", 0), ("9223372036854775807", Int64.max), ("-9223372036854775808", Int64.min),
+      ("-1", -1), ("9223372036854775808", nil), ("-9223372036854775809", nil), ("1.0", nil),
+      ("1e2", nil), ("-", nil),
+    ] as [(String, Int64?)]
+  )
   func `integers are read whole or not at all`(text: String, expected: Int64?) throws {
     let bytes = Array(text.utf8)
     let reader = JSONReader(bytes.span)
