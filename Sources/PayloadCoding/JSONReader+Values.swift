@@ -58,12 +58,12 @@ extension JSONReader {
   public func integer(_ range: Range<Int>) -> Int64? {
     guard range.count > 1, text[range.lowerBound] == UInt8(ascii: "-") else {
       guard let value = unsigned(range), value <= UInt64(0x7FFF_FFFF_FFFF_FFFF) else { return nil }
-      return Int64(truncatingIfNeeded: value)
+      return Int64(bitPattern: value)
     }
     guard let magnitude = unsigned(range.lowerBound + 1..<range.upperBound),
       magnitude <= UInt64(0x8000_0000_0000_0000)
     else { return nil }
-    return Int64(truncatingIfNeeded: 0 &- magnitude)
+    return Int64(bitPattern: 0 &- magnitude)
   }
 
   /// The number of that range as the Double nearest to it, ties to even; `nil` when it is beyond the
