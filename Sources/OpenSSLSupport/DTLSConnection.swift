@@ -46,6 +46,12 @@ public struct DTLSConnection: ~Copyable {
   /// The longest a flight is waited for (RFC 6347 Section 4.2.4.1: 60 seconds).
   private static let longestTimeout = Milliseconds(60_000)
 
+  /// The most flights of a client: a hello without a cookie, one with, the key, and two to spare.
+  ///
+  /// Anybody can ask for another cookie, and be given a hello each time (RFC 6347 Section 4.2.1); a
+  /// server may do so when it has just changed its secret.
+  private static let mostFlights = 5
+
   /// The bytes that a record adds to its message, at most: the header, a block of vector, HMAC-SHA-384
   /// and padding.
   public static let maxOverhead = 13 + 16 + 48 + 16
@@ -57,6 +63,7 @@ public struct DTLSConnection: ~Copyable {
   private let clock: Clock
   private var timeout: Milliseconds
   private var retransmissions = 0
+  private var flights = 0
   private var deadline: Instant?
   private var clearAlert: UInt8?
   private var isClosing = false
@@ -299,6 +306,10 @@ extension DTLSConnection {
     guard unsafe io.pointee.writes != writes else { return }
     // A flight of its own has been answered by the peer's, and the next one is under way.
     if deadline != nil { hasAnswer = true }
+    flights += 1
+    guard role == .server || flights <= Self.mostFlights else {
+      return end(.timedOut(hasAnswer: true))
+    }
     clearAlert = nil
     retransmissions = 0
     timeout = patience.timeout
