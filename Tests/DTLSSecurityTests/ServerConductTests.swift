@@ -30,4 +30,100 @@ struct ServerConductTests {
     #expect(hellos > 1)
     #expect(hellos < 12)
   }
+
+  /// One end of each association with the same server, which knows one suite with CBC.
+  private final class LegacyServer {
+    let context: DTLSContext
+    var connection: DTLSConnection
+
+    init(_ issued: IssuedCertificate) throws {
+      let suites = Array("ECDHE-ECDSA-AES128-SHA256".utf8)
+      context = try DTLSContext(.server)
+      try context.setSuites(suites.span, needsEncryptThenMAC: true)
+      try context.setCertificate(issued.certificate.span, key: issued.key.span)
+      context.setResumption(.sessionID)
+      connection = try Self.connect(context)
+    }
+
+    private static func connect(_ context: borrowing DTLSContext) throws -> DTLSConnection {
+      try DTLSConnection(
+        context,
+        patience: DTLSConnection.Patience(timeout: Milliseconds(60_000), limit: 3),
+        clock: .virtual
+      )
+    }
+
+    func renew() throws { connection = try Self.connect(context) }
+  }
+
+  private func device(_ issued: IssuedCertificate, legacy: Bool) throws -> DTLSSecurity {
+    var settings = DTLSSettings()
+    settings.clock = .virtual
+    settings.allowsLegacySuites = legacy
+    let name = Array("localhost".utf8)
+    return try DTLSSecurity(
+      serverName: name.span,
+      authorities: issued.authority.span,
+      settings: settings
+    )
+  }
+
+  /// Whether the two ends come together.
+  private func shakeHands(
+    _ device: inout DTLSSecurity,
+    _ server: LegacyServer
+  ) throws -> SecurityEvent? {
+    let now = Instant(milliseconds: 1_000)
+    var buffer = [UInt8](repeating: 0, count: 2_048)
+    do throws(SecurityError) {
+      var writer = ByteWriter(buffer.mutableSpan)
+      try device.wrap(report.span, into: &writer, at: now)
+      Issue.record("there is an association already")
+    } catch {}
+    for _ in 0..<10 {
+      while true {
+        var writer = ByteWriter(buffer.mutableSpan)
+        guard try device.pollTransmit(into: &writer, at: now) else { break }
+        let count = writer.count
+        let datagram = Array(buffer[..<count])
+        var rest = [UInt8](repeating: 0, count: 2_048)
+        var output = ByteWriter(rest.mutableSpan)
+        server.connection.receive(datagram.span, into: &output, at: now)
+      }
+      while true {
+        var writer = ByteWriter(buffer.mutableSpan)
+        guard try server.connection.pollDatagram(into: &writer) else { break }
+        let count = writer.count
+        let datagram = Array(buffer[..<count])
+        var rest = [UInt8](repeating: 0, count: 2_048)
+        var output = ByteWriter(rest.mutableSpan)
+        try device.unwrap(datagram.span, into: &output, at: now)
+      }
+    }
+    return device.pollEvent()
+  }
+
+  @Test func `a session with a suite that is no longer allowed is not resumed`() throws {
+    let issued = try IssuedCertificate(names: ["localhost"])
+    let server = try LegacyServer(issued)
+    var first = try device(issued, legacy: true)
+    #expect(try shakeHands(&first, server) == .established(isResumed: false))
+    var buffer = [UInt8](repeating: 0, count: 4_096)
+    var writer = ByteWriter(buffer.mutableSpan)
+    #expect(try first.exportSession(into: &writer))
+    let count = writer.count
+    let session = Array(buffer[..<count])
+    try server.renew()
+    var same = try device(issued, legacy: true)
+    try same.importSession(session.span)
+    #expect(try shakeHands(&same, server) == .established(isResumed: true))
+    try server.renew()
+    var strict = try device(issued, legacy: false)
+    do throws(DTLSConfigurationError) {
+      try strict.importSession(session.span)
+    } catch {}
+    #expect(try shakeHands(&strict, server) == nil)
+    let isEstablished = strict.isEstablished
+    #expect(!isEstablished)
+  }
 }
