@@ -218,12 +218,12 @@ struct PublishCommand: AsyncParsableCommand {
   private static func status(_ error: DeviceClientError, hasAnswered: Bool) -> ExitStatus {
     let silent: ExitStatus = hasAnswered ? .undelivered : .unreachable
     return switch error {
-    case .transport, .interrupted, .authentication(.timedOut): silent
-    case .authentication: .unauthenticated
+    case .transport, .interrupted: silent
+    case .authentication(let failure): failure.isSilence ? silent : .unauthenticated
     case .undelivered(let receipt):
       switch receipt.result.outcome {
-      case .timedOut, .unauthenticated(.timedOut): silent
-      case .unauthenticated: .unauthenticated
+      case .timedOut: silent
+      case .unauthenticated(let failure): failure.isSilence ? silent : .unauthenticated
       default: .undelivered
       }
     default: .undelivered
