@@ -339,9 +339,10 @@ extension DTLSSecurity {
     if previous != nil, datagram.count > 0, datagram[0] == 23 {
       previous?.receive(datagram, into: &output, at: now)
       if output.count > start {
-        // It is alive after all; the server keeps it until a new one stands (Section 4.2.8), or until
-        // it hears goodbye.
-        if !hasSaidGoodbye { connection = previous.take() }
+        // It is alive after all; the server keeps it until a new one stands (Section 4.2.8), which may
+        // be as soon as it has the device's last flight, or until it hears goodbye.
+        let isReplaced = hasSaidGoodbye || connection?.hasSentFinished == true
+        if !isReplaced { connection = previous.take() }
       }
       return
     }

@@ -149,6 +149,13 @@ extension DTLSConnection {
   /// Whether an earlier session was resumed.
   public var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
 
+  /// Whether this end has sent its last flight, or the last but one.
+  public var hasSentFinished: Bool {
+    var digest: UInt8 = 0
+    // SAFETY: there is room for the one byte.
+    return unsafe SSL_get_finished(ssl, &digest, 1) > 0
+  }
+
   /// The suite's name as OpenSSL and the RFCs spell it, with a zero behind it; empty before there is
   /// one.
   public var suite: FixedBytes<64> {
