@@ -8,7 +8,8 @@ extension DTLSConnection {
   /// Without `isSent` the server is not told, which saves 9 bytes and the name in each hello.
   /// `false` when the name cannot stand in a certificate.
   public func setServerName(_ name: Span<UInt8>, isSent: Bool = true) -> Bool {
-    guard name.count > 0, name.count <= 255 else { return false }
+    // OpenSSL takes a name that begins with a dot for any name that ends so.
+    guard name.count > 0, name.count <= 255, name[0] != UInt8(ascii: ".") else { return false }
     for index in name.indices where name[index] <= 0x20 || name[index] >= 0x7F { return false }
     let ssl = unsafe ssl
     return unsafe withCString(name) { text in

@@ -126,4 +126,16 @@ struct ServerConductTests {
     let isEstablished = strict.isEstablished
     #expect(!isEstablished)
   }
+
+  @Test func `a name that stands for many is none`() throws {
+    let issued = try IssuedCertificate(names: ["a.platform.test"])
+    for name in [".platform.test", "", "a b"] {
+      #expect(throws: DTLSConfigurationError.serverName) {
+        _ = try DTLSSecurity(
+          serverName: Array(name.utf8).span,
+          authorities: issued.authority.span
+        )
+      }
+    }
+  }
 }
