@@ -513,7 +513,7 @@ extension DTLSSecurity {
       return try DTLSConnection(
         context,
         patience: settings.patience,
-        linkMTU: settings.linkMTU,
+        linkMTU: min(settings.linkMTU, 1_500),
         clock: settings.clock
       )
     } catch {

@@ -36,12 +36,15 @@ struct ServerConductTests {
     let context: DTLSContext
     var connection: DTLSConnection
 
-    init(_ issued: IssuedCertificate) throws {
+    init(_ issued: IssuedCertificate, asksForCertificate: Bool = false) throws {
       let suites = Array("ECDHE-ECDSA-AES128-SHA256".utf8)
       context = try DTLSContext(.server)
       try context.setSuites(suites.span, needsEncryptThenMAC: true)
       try context.setCertificate(issued.certificate.span, key: issued.key.span)
       context.setResumption(.sessionID)
+      if asksForCertificate {
+        _ = try context.setAuthorities(issued.authority.span, depth: 9)
+      }
       connection = try Self.connect(context)
     }
 
@@ -74,7 +77,8 @@ struct ServerConductTests {
     _ server: LegacyServer
   ) throws -> SecurityEvent? {
     let now = Instant(milliseconds: 1_000)
-    var buffer = [UInt8](repeating: 0, count: 2_048)
+    // What a device has for a datagram.
+    var buffer = [UInt8](repeating: 0, count: 1_472)
     do throws(SecurityError) {
       var writer = ByteWriter(buffer.mutableSpan)
       try device.wrap(report.span, into: &writer, at: now)
@@ -137,5 +141,29 @@ struct ServerConductTests {
         )
       }
     }
+  }
+
+  @Test(arguments: [4])
+  func `a device's long chain of certificates goes out in datagrams that fit its buffer`(
+    count: Int
+  ) throws {
+    let issued = try IssuedCertificate(names: ["localhost"])
+    let server = try LegacyServer(issued, asksForCertificate: true)
+    var chain = issued.certificate
+    for _ in 1..<count { chain += issued.authority }
+    var settings = DTLSSettings()
+    settings.clock = .virtual
+    settings.allowsLegacySuites = true
+    settings.linkMTU = 9_000
+    var device = try DTLSSecurity(
+      serverName: Array("localhost".utf8).span,
+      authorities: issued.authority.span,
+      certificate: chain.span,
+      key: issued.key.span,
+      settings: settings
+    )
+    // The server has the whole flight: it says that the certificate is not a client's.
+    _ = try shakeHands(&device, server)
+    #expect(server.connection.state != .handshaking)
   }
 }
