@@ -7,8 +7,8 @@ public import ConstrainedCore
 /// through `seal` and `receive`. Order of calls: `start` or, as a server, `receive`; then
 /// `pollDatagram` until it gives `false`; `handleTimeout` at `pollTimeout`.
 /// Memory: 54 to 59 KB while it is established, nearly all OpenSSL's buffers, and 4 of them a queue of
-/// handshake datagrams. No call allocates then, but for suites with CBC, for which OpenSSL allocates some
-/// 50 times a message.
+/// handshake datagrams, which has 16 KB at an end with a certificate. No call allocates then, but for
+/// suites with CBC, for which OpenSSL allocates some 50 times a message.
 @safe
 public struct DTLSConnection: ~Copyable {
   /// Where the association stands.
@@ -102,8 +102,10 @@ public struct DTLSConnection: ~Copyable {
     timeout = patience.timeout
     unsafe io = .allocate(capacity: 1)
     let mtu = max(256, linkMTU)
+    // A flight with a chain of certificates is the longest.
+    let hasCertificate = unsafe SSL_CTX_get0_certificate(context.handle) != nil
     unsafe io.initialize(
-      to: DatagramBIO(queueCapacity: role == .client ? 4_096 : 16_384, linkMTU: mtu)
+      to: DatagramBIO(queueCapacity: hasCertificate ? 16_384 : 4_096, linkMTU: mtu)
     )
     unsafe BIO_set_data(bio, io)
     unsafe SSL_set_bio(ssl, bio, bio)

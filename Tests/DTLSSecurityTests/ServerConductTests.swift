@@ -143,7 +143,7 @@ struct ServerConductTests {
     }
   }
 
-  @Test(arguments: [4])
+  @Test(arguments: [4, 12])
   func `a device's long chain of certificates goes out in datagrams that fit its buffer`(
     count: Int
   ) throws {
