@@ -409,6 +409,7 @@ extension DTLSSecurity {
     if state == .handshaking {
       connection = previous.take()
       isUsed = true
+      hasSaidGoodbye = false
     }
   }
 

@@ -147,4 +147,26 @@ struct ChannelCornerTests {
     #expect(result.transmissions == 1)
     #expect(world.session.counters.handshakes == 2)
   }
+
+  /// A server that was told goodbye for nothing is not one that needs it.
+  @Test func `what an interrupted handshake was about is not held against the next one`() throws {
+    var world = try World(.certificate)
+    var goodbyes = 0
+    world.onTransmission = { if $0[0] == 21 { goodbyes += 1 } }
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    world.isDead = true
+    try world.publish("b")
+    while goodbyes == 0 {
+      try world.step()
+      let next = [world.session.pollTimeout(), world.link.nextArrival].compactMap { $0 }.min()
+      world.now = max(world.now, try #require(next))
+    }
+    world.session.cancelAll()
+    world.isDead = false
+    for _ in 0..<2 {
+      world.now = world.now + Milliseconds(60_000)
+      #expect(try world.report("c")?.outcome == .acknowledged)
+    }
+    #expect(goodbyes == 1)
+  }
 }
