@@ -6,7 +6,7 @@
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
 # make allocations  heap allocations for one report after the first, counted by valgrind: must be 0
 # make waiting    the CPU time of a device that waits a minute for a server that is silent
-# make sanitize   the tests of DTLS under the address sanitizer
+# make sanitize   the tests of DTLS under the address sanitizer, handshakes under valgrind
 # make bench      the codec beside a floor in C and libcoap, what a report costs, and what a DTLS
 #                 handshake costs beside openssl s_client: one table each
 # make fuzz SECONDS=60  each fuzzer of Tests/Fuzzing for so long, under address sanitizer
@@ -82,9 +82,13 @@ allocations: embedded build
 waiting: embedded build
 	Tests/ProbeDevice/waiting.sh .build-embedded/release/dtls-probe 60
 
+# Leaks are valgrind's to find: those that the address sanitizer tells of here are XCTest's and
+# Foundation's.
 sanitize: deps
-	swift test $(STRICT) --sanitize=address --scratch-path .build-sanitize \
+	ASAN_OPTIONS=detect_leaks=0 swift test $(STRICT) --sanitize=address --scratch-path .build-sanitize \
 	  --filter 'DTLS|SecureChannel|SecureClient|DeviceSessionTests.DeviceSessionTests|HostileAnswer'
+	swift build $(STRICT) -c release --product dtls-exercise
+	valgrind --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=1 .build/release/dtls-exercise 300
 
 SECONDS := 60
 fuzz: deps

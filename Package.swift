@@ -220,7 +220,8 @@ let package = Package(
     .testTarget(
       name: "PlatformSimulatorTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "OpenSSLSupport", "PlatformSimulator", "TestSupport",
+        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "OpenSSLSupport", "DTLSSecurity",
+        "PlatformSimulator", "TestSupport",
       ],
       swiftSettings: strict
     ),
@@ -285,10 +286,16 @@ let package = Package(
     .target(
       name: "FuzzEntries",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
-        "CBORPayload", "PacketCapture", "Inspection",
+        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "CoAPExchange", "PayloadCoding",
+        "AliyunIoT", "OpenSSLSupport", "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection",
       ],
       path: "Tests/Fuzzing/Entries",
+      swiftSettings: strict
+    ),
+    .executableTarget(
+      name: "dtls-exercise",
+      dependencies: ["FuzzEntries"],
+      path: "Tests/DTLSExercise",
       swiftSettings: strict
     ),
     .testTarget(

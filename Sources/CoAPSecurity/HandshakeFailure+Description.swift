@@ -35,6 +35,8 @@ extension HandshakeFailure: CustomStringConvertible {
     case .nothingInCommon:
       "the server accepts none of the cipher suites: it may know only static RSA or CBC, which "
         + "--legacy-suites allows"
+    case .certificateWanted:
+      "the server demands a certificate of the device's: give --certificate-file and --key-file"
     case .unknownIdentity:
       "the server does not know the identity of the pre-shared key: check product key and device name"
     case .wrongKey:

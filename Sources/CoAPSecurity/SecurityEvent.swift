@@ -37,6 +37,8 @@ public enum HandshakeFailure: Error, Equatable, Sendable {
   case oldVersion
   /// The peer accepts nothing of what is offered.
   case nothingInCommon
+  /// The peer demands a certificate of the device's, and there is none.
+  case certificateWanted
   /// The peer does not know the identity of the pre-shared key.
   case unknownIdentity
   /// The peer says that the pre-shared key is wrong.

@@ -68,6 +68,9 @@ public protocol SecurityLayer: ~Copyable {
   /// Gives up what the layer is about to do of its own.
   mutating func interrupt()
 
+  /// Ends what there is with the peer; `pollTransmit` then gives a goodbye, where the layer says one.
+  mutating func close()
+
   /// Writes the next datagram of the layer itself, whole; `false` when there is none.
   mutating func pollTransmit(
     into output: inout ByteWriter,
@@ -118,6 +121,9 @@ extension SecurityLayer where Self: ~Copyable {
 
   /// Does nothing.
   public mutating func interrupt() {}
+
+  /// Does nothing.
+  public mutating func close() {}
 
   /// There is never one.
   public mutating func pollTransmit(

@@ -413,11 +413,15 @@ extension DTLSSecurity {
     }
   }
 
-  /// Tells the server that the association is over (close_notify), by one more datagram.
-  ///
-  /// A device that sleeps does not: it costs a transmission, and the session can be resumed without.
+  /// Ends the association, and tells the server where `saysGoodbye` is set; the session stays.
   public mutating func close() {
-    connection?.close()
+    interrupt()
+    previous = nil
+    if settings.saysGoodbye {
+      connection?.close()
+    } else {
+      connection = nil
+    }
   }
 }
 
@@ -595,7 +599,11 @@ extension DTLSSecurity {
     if connection?.hasBeenEstablished == true {
       // RFC 5246 Section 7.2.2: a fatal alert ends the session, a goodbye does not.
       if failure != .closed || isResuming && !isUsed { session = nil }
-      connection = nil
+      if settings.saysGoodbye, failure == .closed {
+        connection?.close()
+      } else {
+        connection = nil
+      }
       if isUsed || !wasUseless {
         wasUseless = !isUsed
         event = .closed
@@ -618,6 +626,9 @@ extension DTLSSecurity {
       session = nil
       return begin(at: now)
     default: session = nil
+    }
+    if case .alert = failure, connection?.lacksCertificate == true {
+      return fail(.certificateWanted, at: now)
     }
     fail(HandshakeFailure(failure, usesPreSharedKey: mode == .preSharedKey), at: now)
   }

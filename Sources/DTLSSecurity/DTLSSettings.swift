@@ -59,6 +59,12 @@ public struct DTLSSettings: Sendable {
   /// the silence and does not do it again.
   public var joinsLastFlight = false
 
+  /// Whether the server is told goodbye (close_notify, RFC 5246 Section 7.2.1) when the device closes, and
+  /// answered when it says so itself.
+  ///
+  /// The RFC demands both; each costs a transmission, and the session can be resumed without.
+  public var saysGoodbye = false
+
   /// Whether suites without forward secrecy or with CBC are offered too, after all others: static RSA
   /// and CBC with certificates, CBC with a pre-shared key.
   ///

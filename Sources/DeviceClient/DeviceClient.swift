@@ -52,7 +52,7 @@ public final class DeviceClient: Sendable {
     switch configuration.security {
     case .symmetric:
       core = try Self.makeCore(configuration, identity, bytes, SymmetricSecurity())
-    case .certificate, .preSharedKey:
+    case .certificate, .preSharedKey, .ownKey:
       core = try Self.makeCore(
         configuration,
         identity,
@@ -97,7 +97,7 @@ public final class DeviceClient: Sendable {
   private static func defaultPort(_ security: ClientSecurity) -> UInt16 {
     switch security {
     case .symmetric: PlatformAddress.symmetricPort
-    case .certificate, .preSharedKey: PlatformAddress.dtlsPort
+    case .certificate, .preSharedKey, .ownKey: PlatformAddress.dtlsPort
     }
   }
 
@@ -137,6 +137,8 @@ public final class DeviceClient: Sendable {
           key: key.key.bytes,
           settings: settings
         )
+      case .ownKey(let identity, let key):
+        security = try DTLSSecurity(identity: identity.span, key: key.span, settings: settings)
       case .symmetric: preconditionFailure("the symmetric mode has no DTLS")
       }
       if let session = configuration.dtlsSession {
@@ -239,7 +241,7 @@ public final class DeviceClient: Sendable {
 
   /// Ends what is under way with an error and closes the socket.
   ///
-  /// Nothing is sent: on a radio a farewell costs a wake-up.
+  /// Nothing is sent, unless `dtls.saysGoodbye` is set: on a radio a farewell costs a wake-up.
   public func close() async {
     core.stop()
   }

@@ -11,6 +11,8 @@ public enum ClientSecurity: Sendable {
   case certificate(PlatformTrust)
   /// DTLS with a key made of the device secret, as the platform's C SDK v4 does.
   case preSharedKey(PreSharedKeyRequest = PreSharedKeyRequest())
+  /// DTLS with a key of one's own, 1 to 128 bytes, under an identity of 1 to 255 bytes.
+  case ownKey(identity: [UInt8], key: [UInt8])
 }
 
 /// Whom a client takes for the platform.

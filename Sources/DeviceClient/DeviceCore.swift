@@ -75,6 +75,11 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     update { state, resumption in
       guard !state.isClosed else { return }
       state.isClosed = true
+      state.session.close()
+      // A goodbye that cannot be sent is not needed either.
+      if Security.wrapsDatagrams {
+        try? state.session.drive(over: state.socket, at: MonotonicClock.now())
+      }
       Self.failAll(&state, DeviceClientError.closed, &resumption)
     }
   }

@@ -167,6 +167,14 @@ extension DeviceSession where Security: ~Copyable {
     security.interrupt()
   }
 
+  /// Ends the report, the authentication and the secure channel; `pollTransmit` may give a goodbye.
+  ///
+  /// The session can be used again.
+  public mutating func close() {
+    cancelAll()
+    security.close()
+  }
+
   /// Hands out the security layer, for what it alone offers: to export a session, for example.
   public mutating func withSecurity<Result, Failure: Error>(
     _ body: (inout Security) throws(Failure) -> Result

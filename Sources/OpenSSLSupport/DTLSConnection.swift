@@ -192,6 +192,9 @@ extension DTLSConnection {
     return 32 + count
   }
 
+  /// Whether the server has asked for a certificate of the device's, which has none.
+  public var lacksCertificate: Bool { unsafe io.pointee.lacksCertificate }
+
   /// How many bytes wait to be sent in the first datagram of the queue.
   public var queuedBytes: Int { unsafe io.pointee.nextCount }
 
@@ -259,9 +262,12 @@ extension DTLSConnection {
     if result <= 0 { end(after: result) }
   }
 
-  /// Says goodbye; the datagram waits in the queue, and what was on its way still comes.
+  /// Says goodbye, or answers the peer's; the datagram waits in the queue, and what was on its way still
+  /// comes.
   public mutating func close() {
-    guard state == .established else { return }
+    guard state == .established || state == .ended(.closed) && hasBeenEstablished, !isClosing else {
+      return
+    }
     isClosing = true
     _ = unsafe SSL_shutdown(ssl)
     ERR_clear_error()
@@ -442,6 +448,10 @@ extension DTLSConnection {
         if length == 2, end == offset + 15, datagram[offset + 13] == 2 || datagram[offset + 14] == 0
         {
           clearAlert = datagram[offset + 14]
+          // RFC 6347 Section 4.1: who answers in records of 1.0 has not agreed to 1.2; a server that has
+          // refuses the suites in records of 1.2.
+          let isOld = datagram[offset + 1] == 0xFE && datagram[offset + 2] == 0xFF
+          if isOld, clearAlert == 40 { clearAlert = 70 }
         }
         return offset..<end
       }

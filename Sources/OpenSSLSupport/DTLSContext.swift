@@ -45,6 +45,11 @@ public struct DTLSContext: ~Copyable {
     self.role = role
     unsafe SSL_CTX_set_options(context, nbiot_common_options)
     unsafe nbiot_set_security(context)
+    // Asked when a server wants a certificate and none was set: the handshake goes on without.
+    unsafe SSL_CTX_set_client_cert_cb(context) { ssl, _, _ in
+      unsafe DatagramBIO.of(ssl)?.pointee.lacksCertificate = true
+      return 0
+    }
     // A record is at most a datagram: no buffer of 16 KB to write it in.
     unsafe nbiot_set_send_fragment(context, 2_048)
   }

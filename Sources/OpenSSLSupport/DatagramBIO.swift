@@ -44,6 +44,9 @@ struct DatagramBIO {
   /// How long a datagram may be without them.
   var maxDatagram: Int
 
+  /// Whether the server has asked for a certificate that there is none of.
+  var lacksCertificate = false
+
   /// Who asks for a cookie (a server's).
   var peer = FixedBytes<64>()
   /// The pre-shared key's identity and the key (a client's).

@@ -33,6 +33,22 @@ struct DTLSOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "The pre-shared key's identity, for a key of your own.",
+      valueName: "text"
+    )
+  )
+  var pskIdentity: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "A file with a pre-shared key of your own in its first line, taken as it is.",
+      valueName: "file"
+    )
+  )
+  var pskKeyFile: String?
+
+  @Option(
+    help: ArgumentHelp(
       "Keep the DTLS session here, so that the next run resumes it; readable for you alone.",
       valueName: "file"
     )
@@ -79,6 +95,9 @@ struct DTLSOptions: ParsableArguments {
   )
   var joinLastFlight = false
 
+  @Flag(help: "Tell the server goodbye at the end, by one more transmission.")
+  var goodbye = false
+
   @Flag(help: "Offer static RSA and CBC too, which old servers need; weaker, and longer records.")
   var legacySuites = false
 
@@ -92,9 +111,15 @@ struct DTLSOptions: ParsableArguments {
     if let maxFragment, ![512, 1_024, 2_048, 4_096].contains(maxFragment) {
       throw ValidationError("--max-fragment is 512, 1024, 2048 or 4096")
     }
-    if psk, caFile != nil || serverName != nil || certificateFile != nil || keyFile != nil {
+    if (pskIdentity == nil) != (pskKeyFile == nil) {
+      throw ValidationError("give --psk-identity and --psk-key-file together")
+    }
+    if psk, pskIdentity != nil {
+      throw ValidationError("--psk makes identity and key itself: give it or your own, not both")
+    }
+    if psk || pskIdentity != nil, caFile != nil || serverName != nil || certificateFile != nil || keyFile != nil {
       throw ValidationError(
-        "--psk verifies no certificate: give it without --ca-file, --server-name, "
+        "a pre-shared key verifies no certificate: give it without --ca-file, --server-name, "
           + "--certificate-file and --key-file"
       )
     }
@@ -105,8 +130,8 @@ struct DTLSOptions: ParsableArguments {
 
   /// Whether one of them was given.
   var isUsed: Bool {
-    caFile != nil || serverName != nil || psk || sessionFile != nil || certificateFile != nil
-      || maxFragment != nil || legacySuites || joinLastFlight
+    caFile != nil || serverName != nil || psk || pskIdentity != nil || sessionFile != nil || certificateFile != nil
+      || maxFragment != nil || legacySuites || joinLastFlight || goodbye
   }
 
   func configure(_ configuration: inout DeviceClientConfiguration) throws {
@@ -116,6 +141,7 @@ struct DTLSOptions: ParsableArguments {
     configuration.dtls.maxFragmentLength = maxFragment
     configuration.dtls.allowsLegacySuites = legacySuites
     configuration.dtls.joinsLastFlight = joinLastFlight
+    configuration.dtls.saysGoodbye = goodbye
     if legacySuites {
       Console.complain(
         "warning: --legacy-suites allows static RSA and CBC: whoever gets the server's key later can "
@@ -125,6 +151,11 @@ struct DTLSOptions: ParsableArguments {
     if let sessionFile { configuration.dtlsSession = try SessionFile.read(sessionFile) }
     if psk {
       configuration.security = .preSharedKey()
+      return
+    }
+    if let pskIdentity, let pskKeyFile {
+      let key = try Secret.read(pskKeyFile)
+      configuration.security = .ownKey(identity: Array(pskIdentity.utf8), key: key)
       return
     }
     guard let caFile else {

@@ -52,6 +52,7 @@ class AnyDevice {
   func forgetToken() { fatalError() }
   func cancelReport() { fatalError() }
   func cancelAll() { fatalError() }
+  func close() { fatalError() }
   func interrupt(at now: Instant) { fatalError() }
 }
 
@@ -96,6 +97,7 @@ final class Device<Security: SecurityLayer & ~Copyable>: AnyDevice {
   override func forgetToken() { session.forgetToken() }
   override func cancelReport() { session.cancelReport() }
   override func cancelAll() { session.cancelAll() }
+  override func close() { session.close() }
   override func interrupt(at now: Instant) { session.interrupt(at: now) }
 }
 

@@ -346,6 +346,38 @@ struct SecureChannelTests {
     #expect(world.accepted.count == 2)
   }
 
+  @Test(arguments: layers, [false, true])
+  func `a goodbye is said and answered only where that is wanted, and the session resumed after it`(
+    layer: Layer,
+    saysGoodbye: Bool
+  ) throws {
+    var dtls = DTLSSettings()
+    dtls.idleLimit = nil
+    dtls.saysGoodbye = saysGoodbye
+    var world = try World(layer, dtls: dtls) { $0.dtls.idleLimit = Milliseconds(20_000) }
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    var sent: [UInt8] = []
+    world.onTransmission = { sent.append($0[0]) }
+    // The device's own.
+    world.session.close()
+    try world.run()
+    try world.step()
+    #expect(sent == (saysGoodbye ? [21] : []))
+    #expect(try world.report("b")?.outcome == .acknowledged)
+    #expect(world.session.counters.resumptions == 1)
+    // The server's.
+    sent = []
+    world.now = world.now + Milliseconds(20_000)
+    for _ in 0..<3 {
+      try world.step()
+      world.now = world.now + Milliseconds(100)
+    }
+    #expect(sent == (saysGoodbye ? [21] : []))
+    #expect(try world.report("c")?.outcome == .acknowledged)
+    #expect(world.session.counters.resumptions == 2)
+    #expect(world.accepted.count == 3)
+  }
+
   @Test func `tokens are empty until a request ends without an answer`() throws {
     var world = try World(.certificate)
     var tokens: [[UInt8]] = []

@@ -27,5 +27,6 @@ let package = Package(
     fuzzer("fuzz-json"),
     fuzzer("fuzz-auth"),
     fuzzer("fuzz-inspect"),
+    fuzzer("fuzz-handshake"),
   ]
 )

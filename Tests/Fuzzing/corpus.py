@@ -83,6 +83,12 @@ scripts += [start + receive(answer) for start in (b"\0\0", b"\0\2", b"\1\1", b"\
 scripts += [b"\0\2" + receive(answers[5]) + b"\xf5\x30" + receive(answers[6]) + b"\4\0" + receive(answers[0])]
 scripts += [receive(message, False) for message in short if len(message) <= 255]
 write("fuzz-exchange", scripts)
+
+# A handshake with a message each way and a sleep, twice, whole and in part, in each flavour.
+calm = (bytes(2) + bytes([2, 0, 4, 0, 4, 0]) * 6 + bytes([0, 0, 2, 0, 13, 0, 4, 0, 12, 255])) * 2
+handshakes = [bytes([flavour]) + calm for flavour in range(16)]
+handshakes += [b"\0" + calm[:length] + bytes([15, len(record)]) + record + calm for length in range(0, len(calm), 12)]
+write("fuzz-handshake", handshakes)
 write("fuzz-json", texts)
 write("fuzz-auth", texts)
 write(

@@ -101,6 +101,23 @@ struct DTLSCommandTests {
     _ = try second.stop()
   }
 
+  /// The identity and the key that the platform's C SDK v4 makes of these names and this secret; the
+  /// key was computed by the `openssl` command line.
+  @Test func `a pre-shared key of one's own is taken as it is`() async throws {
+    let folder = try Folder()
+    let simulator = try simulator(folder)
+    let key = folder.path("key.txt")
+    let digits = "eac4ce452a32b701e834dd7cb987d11b898ece3e498975f10526c73ddfe27817".uppercased()
+    try Data((digits + "\n").utf8).write(to: URL(filePath: key))
+    let identity = "devicename|hmacsha256|a1B2c3D4e5F&device1|2524608000000"
+    let run = try await publish(simulator, ["--psk-identity", identity, "--psk-key-file", key])
+    #expect(run.status == 0)
+    #expect(run.errors.contains("chmod 600"))
+    #expect(try await publish(simulator, ["--psk"]).status == 0)
+    let log = try simulator.stop().log
+    #expect(!(run.output + run.errors + log).contains(digits))
+  }
+
   @Test func `a device that the platform does not know has a sentence of its own`() async throws {
     let folder = try Folder()
     let simulator = try simulator(folder)
@@ -118,11 +135,13 @@ struct DTLSCommandTests {
     (["--security", "dtls"], "--ca-file"),
     (["--security", "dtls", "--ca-file", "/dev/null"], "no certificate in PEM"),
     (["--security", "dtls", "--ca-file", "/nonexistent"], "cannot be opened"),
-    (["--security", "dtls", "--psk", "--ca-file", "x"], "--psk verifies no certificate"),
+    (["--security", "dtls", "--psk", "--ca-file", "x"], "verifies no certificate"),
     (["--security", "dtls", "--psk", "--mtu", "100"], "--mtu"),
     (["--security", "dtls", "--psk", "--max-fragment", "100"], "--max-fragment"),
     (["--security", "dtls", "--ca-file", "x", "--key-file", "y"], "together"),
     (["--psk"], "--security dtls"),
+    (["--security", "dtls", "--psk-identity", "x"], "together"),
+    (["--security", "dtls", "--psk", "--psk-identity", "x", "--psk-key-file", "y"], "not both"),
   ])
   func `options that make no sense are usage errors`(
     options: [String],

@@ -8,7 +8,9 @@ struct RegressionTests {
     .appending(path: "../../Regressions")
     .standardizedFileURL
 
-  static let targets = ["fuzz-message", "fuzz-exchange", "fuzz-json", "fuzz-auth", "fuzz-inspect"]
+  static let targets = [
+    "fuzz-message", "fuzz-exchange", "fuzz-json", "fuzz-auth", "fuzz-inspect", "fuzz-handshake",
+  ]
 
   static func run(_ target: String, _ bytes: Span<UInt8>) {
     switch target {
@@ -17,6 +19,7 @@ struct RegressionTests {
     case "fuzz-json": fuzzJSON(bytes)
     case "fuzz-auth": fuzzAuthentication(bytes)
     case "fuzz-inspect": fuzzInspect(bytes)
+    case "fuzz-handshake": fuzzHandshake(bytes)
     default: preconditionFailure("\(target) has no function here")
     }
   }

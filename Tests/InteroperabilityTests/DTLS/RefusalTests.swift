@@ -48,7 +48,7 @@ struct Refusal: Sendable, CustomTestStringConvertible {
     .certificate("an RSA key of 1,024 bits", "small", .weakKey),
     .certificate("not for servers", "purpose", .wrongPurpose),
     // Of what is offered DTLS 1.0 has nothing: the server's alert says that, not the version.
-    Refusal("DTLS 1.0 alone", .nothingInCommon) { try oldServer() },
+    Refusal("DTLS 1.0 alone", .oldVersion) { try oldServer() },
     Refusal("static RSA alone", .nothingInCommon) {
       try DTLSServer.certificate("rsa", "-cipher", "AES128-SHA:AES128-SHA256:AES256-SHA")
     },
@@ -215,7 +215,7 @@ struct RefusalTests {
     try await withServer(.openSSL, options) { server in
       // RFC 5246 Section 7.4.6: handshake_failure to who has none, unknown_ca to who has a stranger's.
       let without = try SecureClient(port: server.port, SecureDevice.certificate(Self.brief))
-      #expect(try failure(without) == .nothingInCommon)
+      #expect(try failure(without) == .certificateWanted)
       let stranger = try SecureDevice.mutual("foreign", Self.brief)
       let foreign = try SecureClient(port: server.port, stranger)
       #expect(try failure(foreign) == .alert(48))

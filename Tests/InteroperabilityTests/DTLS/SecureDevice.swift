@@ -20,6 +20,8 @@ enum SecureDevice {
       acknowledgementTimeout: Milliseconds(timeout),
       maxRetransmit: limit
     )
+    // s_server takes one client at a time.
+    settings.saysGoodbye = true
     change(&settings)
     return settings
   }
