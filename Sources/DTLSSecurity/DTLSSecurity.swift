@@ -347,6 +347,8 @@ extension DTLSSecurity {
       return
     }
     guard let before = state else { return }
+    // What would answer it could not be sent.
+    if case .ended = before { return }
     if before == .handshaking { countUp(datagram.count) }
     connection?.receive(datagram, into: &output, at: now)
     guard let after = state, after != before else { return }

@@ -172,6 +172,7 @@ extension DeviceSession where Security: ~Copyable {
   /// The session can be used again.
   public mutating func close() {
     cancelAll()
+    if Security.wrapsDatagrams { endpoint.forgetMessages() }
     security.close()
   }
 

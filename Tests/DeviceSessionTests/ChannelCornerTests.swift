@@ -169,4 +169,26 @@ struct ChannelCornerTests {
     }
     #expect(goodbyes == 1)
   }
+
+  @Test(arguments: [false, true])
+  func `what comes after a device has closed begins nothing`(saysGoodbye: Bool) throws {
+    var dtls = DTLSSettings()
+    dtls.saysGoodbye = saysGoodbye
+    var world = try World(.certificate, dtls: dtls) { $0.answerMode = .separate }
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    try world.publish("b")
+    try world.step()
+    world.now = world.now + Milliseconds(10)
+    try world.step()
+    world.now = world.now + Milliseconds(10)
+    // The response is there already.
+    world.session.close()
+    var kinds: [UInt8] = []
+    world.onTransmission = { kinds.append($0[0]) }
+    for _ in 0..<10 {
+      try world.step()
+      world.now = world.now + Milliseconds(10)
+    }
+    #expect(kinds == (saysGoodbye ? [21] : []))
+  }
 }
