@@ -34,7 +34,9 @@ public struct DTLSSecurity: ~Copyable, SecurityLayer {
 
   /// Whether the previous association was told goodbye, and whether the server is known to need that.
   private var hasSaidGoodbye = false
-  private var needsGoodbye = false
+  private var needsGoodbye: Bool { goodbyesNeeded > 1 }
+  /// How often a hello was answered only after a goodbye: once may have been a loss.
+  private var goodbyesNeeded = 0
 
   private var lastDatagram = Instant(milliseconds: 0)
   private var unanswered = 0
@@ -308,7 +310,7 @@ extension DTLSSecurity {
     if joinsNextMessage {
       // Where both do not fit, the flight goes first, alone.
       let joined = queuedBytes + message.count + DTLSConnection.maxOverhead
-      guard joined <= min(settings.linkMTU - 28, output.remaining) else { throw .notEstablished }
+      guard joined <= min(settings.linkMTU - 48, output.remaining) else { throw .notEstablished }
       _ = try pollTransmit(into: &output, at: now)
       hasJoined = true
     }
@@ -574,7 +576,11 @@ extension DTLSSecurity {
 
   private mutating func handleEstablishment(at now: Instant) {
     let isResumed = connection?.isResumed ?? false
-    if hasSaidGoodbye { needsGoodbye = true }
+    if hasSaidGoodbye {
+      goodbyesNeeded += 1
+    } else if previous != nil {
+      goodbyesNeeded = 0
+    }
     hasSaidGoodbye = false
     previous = nil
     notBefore = Instant(milliseconds: .min)

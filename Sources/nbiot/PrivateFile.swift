@@ -43,7 +43,8 @@ enum PrivateFile {
 
   /// Writes a file of mode 600, whole or not at all.
   static func write(_ bytes: [UInt8], to path: String) throws {
-    let temporary = path + ".new"
+    // A name of its own: another run may write the same file.
+    let temporary = "\(path).\(getpid()).new"
     _ = unsafe unlink(temporary)
     let descriptor = unsafe Foundation.open(
       temporary,
@@ -76,6 +77,15 @@ enum PrivateFile {
     guard isWritten, unsafe rename(temporary, path) == 0 else {
       _ = unsafe unlink(temporary)
       throw Complaint("the file \(path) cannot be written: check its folder and the disk")
+    }
+    // The new name must survive a power cut too.
+    let folder = unsafe Foundation.open(
+      URL(filePath: path).deletingLastPathComponent().path,
+      O_RDONLY | O_DIRECTORY | O_CLOEXEC
+    )
+    if folder >= 0 {
+      _ = fsync(folder)
+      _ = close(folder)
     }
   }
 

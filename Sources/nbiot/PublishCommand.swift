@@ -5,6 +5,7 @@ internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
 internal import DeviceSession
+internal import Foundation
 internal import UDPTransport
 
 struct PublishCommand: AsyncParsableCommand {
@@ -148,7 +149,12 @@ struct PublishCommand: AsyncParsableCommand {
 
   /// Writes the DTLS session for the next run; a run that cannot has still delivered its reports.
   private func keepSession(_ client: DeviceClient) {
-    guard let path = dtls.sessionFile, var session = client.exportSession() else { return }
+    guard let path = dtls.sessionFile else { return }
+    guard var session = client.exportSession() else {
+      // A session that the server would not resume is of no use to the next run either.
+      if client.counters.handshakes > 0 { try? FileManager.default.removeItem(atPath: path) }
+      return
+    }
     defer { Secret.erase(&session) }
     do {
       try PrivateFile.write(session, to: path)
