@@ -29,6 +29,12 @@ static inline int nbiot_set_only_dtls12(SSL_CTX *context) {
 static inline int nbiot_set_groups(SSL *ssl, const char *list) { return (int)SSL_set1_groups_list(ssl, (char *)list); }
 static inline int nbiot_set_context_groups(SSL_CTX *context, const char *list) { return (int)SSL_CTX_set1_groups_list(context, (char *)list); }
 static inline int nbiot_set_own_signatures(SSL *ssl, const char *list) { return (int)SSL_set1_sigalgs_list(ssl, (char *)list); }
+static inline int nbiot_offers(const SSL *ssl, const SSL_CIPHER *suite) {
+  const STACK_OF(SSL_CIPHER) *suites = SSL_get_ciphers(ssl);
+  for (int index = 0; index < sk_SSL_CIPHER_num(suites); index++)
+    if (SSL_CIPHER_get_id(sk_SSL_CIPHER_value(suites, index)) == SSL_CIPHER_get_id(suite)) return 1;
+  return 0;
+}
 static inline int nbiot_has_rsa(const SSL_CIPHER *suite) { return SSL_CIPHER_get_auth_nid(suite) == NID_auth_rsa; }
 static inline int nbiot_set_signatures(SSL_CTX *context, const char *list) { return (int)SSL_CTX_set1_sigalgs_list(context, (char *)list); }
 static inline int nbiot_set_server_name(SSL *ssl, const char *name) { return (int)SSL_set_tlsext_host_name(ssl, (char *)name); }

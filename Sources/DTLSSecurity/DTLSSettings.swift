@@ -22,7 +22,8 @@ public struct DTLSSettings: Sendable {
   /// had arrived and its answers were lost, the server gets it twice. So the device is not hasty.
   public var silenceLimit = 3
 
-  /// What fits the link with the headers of IP and UDP, in bytes, 256 or more; flights are cut so.
+  /// What fits the link with the headers of IP and UDP, in bytes, 256 to 1,500; flights are cut so, with
+  /// the 48 bytes that IPv6 needs.
   public var linkMTU = 1_280
 
   /// Asks for records of at most 512, 1,024, 2,048 or 4,096 bytes (RFC 6066 Section 4); `nil` for any.

@@ -130,8 +130,8 @@ extension DeviceSession where Security: ~Copyable {
     switch reception {
     case .response, .challenged:
       // The server sends it again where its acknowledgement is lost, or answers a second copy of the
-      // request so, and the table of duplicates is small: it must mean no other request.
-      if message.type != .acknowledgement { tokensInUse &+= 1 }
+      // request once more, and the table of duplicates is small: it must mean no other request.
+      if message.type != .acknowledgement || wasSentAgain { tokensInUse &+= 1 }
     default: break
     }
     switch reception {

@@ -49,6 +49,8 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
 
   /// Whether the request under way was acknowledged, its answer to come in a message of its own.
   var isRequestAcknowledged = false
+  /// Whether the request under way was sent more than once, so that it may have more than one answer.
+  var wasSentAgain = false
   /// Whether the request under way has been started over on another association, which is done once.
   var hasStartedOver = false
   /// How many tokens stay in use over a secure channel: those of requests that ended without an answer,
@@ -148,6 +150,9 @@ extension DeviceSession where Security: ~Copyable {
   public mutating func cancelReport() {
     if case .inFlight(let exchange) = report.phase { abandon(exchange) }
     report.phase = .none
+    // Nothing waits for the handshake any more; over a sleep it would only grow stale.
+    if case .inFlight = authentication { return }
+    security.interrupt()
   }
 
   /// Ends the report and the authentication under way because the link failed; an event tells what
@@ -172,6 +177,7 @@ extension DeviceSession where Security: ~Copyable {
   /// The session can be used again.
   public mutating func close() {
     cancelAll()
+    if Security.wrapsDatagrams { endpoint.forgetMessages() }
     security.close()
   }
 
@@ -220,6 +226,7 @@ extension DeviceSession where Security: ~Copyable {
     guard case .request(let exchange, let attempt) = transmission else { return .control }
     counters.transmissions += 1
     if attempt == 1 { counters.requests += 1 }
+    wasSentAgain = attempt > 1
     if authentication == .inFlight(exchange) { return .authentication(attempt: attempt) }
     report.bytesUp += count
     report.transmissions += 1

@@ -8,7 +8,8 @@ extension DTLSConnection {
   /// Without `isSent` the server is not told, which saves 9 bytes and the name in each hello.
   /// `false` when the name cannot stand in a certificate.
   public func setServerName(_ name: Span<UInt8>, isSent: Bool = true) -> Bool {
-    guard name.count > 0, name.count <= 255 else { return false }
+    // OpenSSL takes a name that begins with a dot for any name that ends so.
+    guard name.count > 0, name.count <= 255, name[0] != UInt8(ascii: ".") else { return false }
     for index in name.indices where name[index] <= 0x20 || name[index] >= 0x7F { return false }
     let ssl = unsafe ssl
     return unsafe withCString(name) { text in
@@ -40,8 +41,8 @@ extension DTLSConnection {
   /// Offers to go on with a session that `session` gave, in as few bytes as that takes: its suite
   /// alone, one group and one signature algorithm.
   ///
-  /// `false` when the bytes are no session, or the server's certificate has expired since; the
-  /// handshake is then a full one.
+  /// `false` when the bytes are no session, its suite is not among those that the context offers, or the
+  /// server's certificate has expired since; the handshake is then a full one.
   public func resume(_ session: Span<UInt8>) -> Bool {
     // SAFETY: the pointer covers exactly the span and does not outlive the call.
     let decoded = unsafe session.withUnsafeBufferPointer {
@@ -58,6 +59,7 @@ extension DTLSConnection {
       return false
     }
     guard let suite = unsafe SSL_SESSION_get0_cipher(decoded),
+      unsafe nbiot_offers(ssl, suite) == 1,
       unsafe SSL_set_cipher_list(ssl, SSL_CIPHER_get_name(suite)) == 1,
       // Of the two groups the one that every server has, should it have forgotten the session.
       unsafe nbiot_set_groups(ssl, "P-256") == 1,

@@ -7,8 +7,8 @@ public import ConstrainedCore
 /// through `seal` and `receive`. Order of calls: `start` or, as a server, `receive`; then
 /// `pollDatagram` until it gives `false`; `handleTimeout` at `pollTimeout`.
 /// Memory: 54 to 59 KB while it is established, nearly all OpenSSL's buffers, and 4 of them a queue of
-/// handshake datagrams. No call allocates then, but for suites with CBC, for which OpenSSL allocates some
-/// 50 times a message.
+/// handshake datagrams, which has 16 KB at an end with a certificate. No call allocates then, but for
+/// suites with CBC, for which OpenSSL allocates some 50 times a message.
 @safe
 public struct DTLSConnection: ~Copyable {
   /// Where the association stands.
@@ -46,6 +46,12 @@ public struct DTLSConnection: ~Copyable {
   /// The longest a flight is waited for (RFC 6347 Section 4.2.4.1: 60 seconds).
   private static let longestTimeout = Milliseconds(60_000)
 
+  /// The most flights of a client: a hello without a cookie, one with, the key, and two to spare.
+  ///
+  /// Anybody can ask for another cookie, and be given a hello each time (RFC 6347 Section 4.2.1); a
+  /// server may do so when it has just changed its secret.
+  private static let mostFlights = 5
+
   /// The bytes that a record adds to its message, at most: the header, a block of vector, HMAC-SHA-384
   /// and padding.
   public static let maxOverhead = 13 + 16 + 48 + 16
@@ -57,6 +63,7 @@ public struct DTLSConnection: ~Copyable {
   private let clock: Clock
   private var timeout: Milliseconds
   private var retransmissions = 0
+  private var flights = 0
   private var deadline: Instant?
   private var clearAlert: UInt8?
   private var isClosing = false
@@ -95,8 +102,10 @@ public struct DTLSConnection: ~Copyable {
     timeout = patience.timeout
     unsafe io = .allocate(capacity: 1)
     let mtu = max(256, linkMTU)
+    // A flight with a chain of certificates is the longest.
+    let hasCertificate = unsafe SSL_CTX_get0_certificate(context.handle) != nil
     unsafe io.initialize(
-      to: DatagramBIO(queueCapacity: role == .client ? 4_096 : 16_384, linkMTU: mtu)
+      to: DatagramBIO(queueCapacity: hasCertificate ? 16_384 : 4_096, linkMTU: mtu)
     )
     unsafe BIO_set_data(bio, io)
     unsafe SSL_set_bio(ssl, bio, bio)
@@ -141,6 +150,13 @@ public struct DTLSConnection: ~Copyable {
 extension DTLSConnection {
   /// Whether an earlier session was resumed.
   public var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
+
+  /// Whether this end has sent its last flight, or the last but one.
+  public var hasSentFinished: Bool {
+    var digest: UInt8 = 0
+    // SAFETY: there is room for the one byte.
+    return unsafe SSL_get_finished(ssl, &digest, 1) > 0
+  }
 
   /// The suite's name as OpenSSL and the RFCs spell it, with a zero behind it; empty before there is
   /// one.
@@ -305,6 +321,10 @@ extension DTLSConnection {
     guard unsafe io.pointee.writes != writes else { return }
     // A flight of its own has been answered by the peer's, and the next one is under way.
     if deadline != nil { hasAnswer = true }
+    flights += 1
+    guard role == .server || flights <= Self.mostFlights else {
+      return end(.timedOut(hasAnswer: true))
+    }
     clearAlert = nil
     retransmissions = 0
     timeout = patience.timeout

@@ -39,8 +39,8 @@ struct DatagramBIO {
   /// How many records of the handshake were written.
   var writes = 0
 
-  /// Bytes that IP and UDP add to a datagram.
-  var overhead = 28
+  /// Bytes that IP and UDP add to a datagram: 28 over IPv4, 48 over IPv6.
+  var overhead = 48
   /// How long a datagram may be without them.
   var maxDatagram: Int
 

@@ -6,8 +6,8 @@ public import OpenSSLSupport
 /// `SimulatedPlatform` behind DTLS associations.
 ///
 /// It treats devices as a server without connection IDs does: an association belongs to an address
-/// and port, and records from another one are dropped. It remembers at most 1,000 associations; beyond
-/// that the one that was silent for longest is forgotten.
+/// and port, and records from another one are dropped. It remembers at most 1,000 associations, and as
+/// many handshakes; beyond that the one that was silent for longest is forgotten.
 public struct SecurePlatform<Peer: Hashable> {
   /// A device's address, and which of its associations.
   struct SecurePeer: Hashable, CustomStringConvertible {
@@ -44,8 +44,8 @@ public struct SecurePlatform<Peer: Hashable> {
   /// Takes the platform's place while it returns something: a test's answers to a message.
   package var intercept: (([UInt8]) -> [[UInt8]]?)?
 
-  /// How many associations are remembered.
-  private static var limit: Int { 1_000 }
+  /// How many associations are remembered, and as many handshakes beside them.
+  package var limit = 1_000
 
   /// Starts with no association; throws where the certificate or the key is not good.
   public init(
@@ -194,12 +194,15 @@ public struct SecurePlatform<Peer: Hashable> {
   }
 
   private mutating func makeRoom() {
-    while handshaking.count >= Self.limit,
+    while handshaking.count >= limit,
       let oldest = handshaking.values.min(by: { $0.number < $1.number })
     {
       handshaking[oldest.peer] = nil
     }
-    while established.count >= Self.limit,
+  }
+
+  private mutating func makeRoomForEstablished() {
+    while established.count >= limit,
       let oldest = established.values.min(by: { $0.lastDatagram < $1.lastDatagram })
     {
       established[oldest.peer] = nil
@@ -247,6 +250,7 @@ public struct SecurePlatform<Peer: Hashable> {
     case .established:
       guard handshaking[association.peer] === association else { return }
       handshaking[association.peer] = nil
+      if established[association.peer] == nil { makeRoomForEstablished() }
       established[association.peer] = association
       association.lastDatagram = now
       let suite = association.connection.suite

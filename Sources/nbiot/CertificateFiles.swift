@@ -57,9 +57,10 @@ struct CertificateFiles {
     } catch {
       throw Complaint("OpenSSL could not make a certificate (error \(error.code))")
     }
+    // The server's certificate last: without it the next start says that something is missing.
+    try PrivateFile.write(issued.authority, to: authority)
     try PrivateFile.write(issued.key, to: key)
     try PrivateFile.write(issued.certificate, to: certificate)
-    try PrivateFile.write(issued.authority, to: authority)
     Console.complain(
       "made \(authority), which devices trust, and the server's certificate beside it"
     )

@@ -63,21 +63,26 @@ struct DTLSOptions: ParsableArguments {
   )
   var keyFile: String?
 
-  @Option(help: "How a session is resumed: id costs the fewest bytes.")
-  var resumption = ResumptionArgument.id
+  @Option(
+    help: "How a session is resumed: id (default), which costs the fewest bytes, ticket or none."
+  )
+  var resumption: ResumptionArgument?
 
   @Option(
     help: ArgumentHelp(
-      "After how long a silence the session is resumed before a report; 0 for never.",
+      "After how long a silence the session is resumed before a report (default: 30); 0 for never.",
       valueName: "seconds"
     )
   )
-  var idleLimit = 30
+  var idleLimit: Int?
 
   @Option(
-    help: ArgumentHelp("What the link carries with the headers of IP and UDP.", valueName: "bytes")
+    help: ArgumentHelp(
+      "What the link carries with the headers of IP and UDP (default: 1280).",
+      valueName: "bytes"
+    )
   )
-  var mtu = 1_280
+  var mtu: Int?
 
   @Option(
     help: ArgumentHelp(
@@ -102,12 +107,10 @@ struct DTLSOptions: ParsableArguments {
   var legacySuites = false
 
   func validate() throws {
-    guard idleLimit >= 0, idleLimit <= 31_536_000 else {
+    if let idleLimit, idleLimit < 0 || idleLimit > 31_536_000 {
       throw ValidationError("--idle-limit is 0 to 31,536,000 seconds")
     }
-    guard mtu >= 256, mtu <= 1_500 else {
-      throw ValidationError("--mtu is 256 to 1,500 bytes")
-    }
+    if let mtu, mtu < 256 || mtu > 1_500 { throw ValidationError("--mtu is 256 to 1,500 bytes") }
     if let maxFragment, ![512, 1_024, 2_048, 4_096].contains(maxFragment) {
       throw ValidationError("--max-fragment is 512, 1024, 2048 or 4096")
     }
@@ -117,7 +120,8 @@ struct DTLSOptions: ParsableArguments {
     if psk, pskIdentity != nil {
       throw ValidationError("--psk makes identity and key itself: give it or your own, not both")
     }
-    if psk || pskIdentity != nil, caFile != nil || serverName != nil || certificateFile != nil || keyFile != nil {
+    let certificates = [caFile, serverName, certificateFile, keyFile]
+    if psk || pskIdentity != nil, certificates.contains(where: { $0 != nil }) {
       throw ValidationError(
         "a pre-shared key verifies no certificate: give it without --ca-file, --server-name, "
           + "--certificate-file and --key-file"
@@ -130,14 +134,18 @@ struct DTLSOptions: ParsableArguments {
 
   /// Whether one of them was given.
   var isUsed: Bool {
-    caFile != nil || serverName != nil || psk || pskIdentity != nil || sessionFile != nil || certificateFile != nil
-      || maxFragment != nil || legacySuites || joinLastFlight || goodbye
+    let texts = [caFile, serverName, pskIdentity, sessionFile, certificateFile]
+    let numbers = [maxFragment, idleLimit, mtu]
+    return psk || legacySuites || joinLastFlight || goodbye || resumption != nil
+      || texts.contains { $0 != nil } || numbers.contains { $0 != nil }
   }
 
   func configure(_ configuration: inout DeviceClientConfiguration) throws {
-    configuration.dtls.resumption = resumption.device
-    configuration.dtls.idleLimit = idleLimit == 0 ? nil : Milliseconds(Int64(idleLimit) * 1_000)
-    configuration.dtls.linkMTU = mtu
+    if let resumption { configuration.dtls.resumption = resumption.device }
+    if let idleLimit {
+      configuration.dtls.idleLimit = idleLimit == 0 ? nil : Milliseconds(Int64(idleLimit) * 1_000)
+    }
+    if let mtu { configuration.dtls.linkMTU = mtu }
     configuration.dtls.maxFragmentLength = maxFragment
     configuration.dtls.allowsLegacySuites = legacySuites
     configuration.dtls.joinsLastFlight = joinLastFlight

@@ -79,7 +79,7 @@ struct DemoCommand: AsyncParsableCommand {
     do {
       try await client.connect()
     } catch {
-      guard case DeviceClientError.authentication(let failure) = error, failure != .timedOut else {
+      guard case DeviceClientError.authentication(let failure) = error, !failure.isSilence else {
         throw Complaint("\(error)", .unreachable)
       }
       throw Complaint("\(error)", .unauthenticated)

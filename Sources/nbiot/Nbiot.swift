@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import CoAPSecurity
+internal import DeviceSession
 internal import Foundation
 
 /// The command line's exit statuses; scripts rely on them.
@@ -17,6 +19,11 @@ enum ExitStatus: Int32 {
   case output = 5
 
   var error: ExitCode { ExitCode(rawValue) }
+}
+
+extension AuthenticationFailure {
+  /// Whether nothing ever came from the endpoint.
+  var isSilence: Bool { self == .timedOut || self == .handshake(.noAnswer) }
 }
 
 /// Ends the program with a sentence on standard error.

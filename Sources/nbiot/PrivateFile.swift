@@ -6,10 +6,30 @@ enum PrivateFile {
   static let limit = 1 << 20
 
   static func read(_ path: String) throws -> [UInt8] {
+    let handle = try open(path)
+    defer { try? handle.close() }
+    return try read(handle, path)
+  }
+
+  /// What is in the file; `nil` when somebody else may have written it.
+  static func readOwn(_ path: String) throws -> [UInt8]? {
+    let handle = try open(path)
+    defer { try? handle.close() }
+    var status = stat()
+    guard unsafe fstat(handle.fileDescriptor, &status) == 0, status.st_uid == geteuid(),
+      status.st_mode & 0o022 == 0
+    else { return nil }
+    return try read(handle, path)
+  }
+
+  private static func open(_ path: String) throws -> FileHandle {
     guard let handle = FileHandle(forReadingAtPath: path) else {
       throw Complaint("the file \(path) cannot be opened: check that it exists and belongs to you")
     }
-    defer { try? handle.close() }
+    return handle
+  }
+
+  private static func read(_ handle: FileHandle, _ path: String) throws -> [UInt8] {
     do {
       let data = try handle.read(upToCount: limit + 1) ?? Data()
       guard data.count <= limit else { throw Complaint("the file \(path) is over 1 MiB long") }
@@ -23,9 +43,10 @@ enum PrivateFile {
 
   /// Writes a file of mode 600, whole or not at all.
   static func write(_ bytes: [UInt8], to path: String) throws {
-    let temporary = path + ".new"
+    // A name of its own: another run may write the same file.
+    let temporary = "\(path).\(getpid()).new"
     _ = unsafe unlink(temporary)
-    let descriptor = unsafe open(
+    let descriptor = unsafe Foundation.open(
       temporary,
       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
       0o600
@@ -57,6 +78,15 @@ enum PrivateFile {
       _ = unsafe unlink(temporary)
       throw Complaint("the file \(path) cannot be written: check its folder and the disk")
     }
+    // The new name must survive a power cut too.
+    let folder = unsafe Foundation.open(
+      URL(filePath: path).deletingLastPathComponent().path,
+      O_RDONLY | O_DIRECTORY | O_CLOEXEC
+    )
+    if folder >= 0 {
+      _ = fsync(folder)
+      _ = close(folder)
+    }
   }
 
   static func warnIfReadable(_ path: String, _ what: String) {
@@ -68,10 +98,18 @@ enum PrivateFile {
 
 /// The DTLS session between two runs.
 enum SessionFile {
-  /// The session in a file; `nil` when there is none yet.
+  /// The session in a file; `nil` when there is none yet, or none to be relied on: who makes a session
+  /// of his own up is taken for the server without a certificate.
   static func read(_ path: String) throws -> [UInt8]? {
     guard FileManager.default.fileExists(atPath: path) else { return nil }
+    guard let session = try PrivateFile.readOwn(path) else {
+      Console.complain(
+        "warning: others can change the session file \(path), so it is not used: remove it, or give one "
+          + "in a folder of your own"
+      )
+      return nil
+    }
     PrivateFile.warnIfReadable(path, "session")
-    return try PrivateFile.read(path)
+    return session
   }
 }

@@ -5,6 +5,7 @@ internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
 internal import DeviceSession
+internal import Foundation
 internal import UDPTransport
 
 struct PublishCommand: AsyncParsableCommand {
@@ -148,7 +149,12 @@ struct PublishCommand: AsyncParsableCommand {
 
   /// Writes the DTLS session for the next run; a run that cannot has still delivered its reports.
   private func keepSession(_ client: DeviceClient) {
-    guard let path = dtls.sessionFile, var session = client.exportSession() else { return }
+    guard let path = dtls.sessionFile else { return }
+    guard var session = client.exportSession() else {
+      // A session that the server would not resume is of no use to the next run either.
+      if client.counters.handshakes > 0 { try? FileManager.default.removeItem(atPath: path) }
+      return
+    }
     defer { Secret.erase(&session) }
     do {
       try PrivateFile.write(session, to: path)
@@ -218,12 +224,12 @@ struct PublishCommand: AsyncParsableCommand {
   private static func status(_ error: DeviceClientError, hasAnswered: Bool) -> ExitStatus {
     let silent: ExitStatus = hasAnswered ? .undelivered : .unreachable
     return switch error {
-    case .transport, .interrupted, .authentication(.timedOut): silent
-    case .authentication: .unauthenticated
+    case .transport, .interrupted: silent
+    case .authentication(let failure): failure.isSilence ? silent : .unauthenticated
     case .undelivered(let receipt):
       switch receipt.result.outcome {
-      case .timedOut, .unauthenticated(.timedOut): silent
-      case .unauthenticated: .unauthenticated
+      case .timedOut: silent
+      case .unauthenticated(let failure): failure.isSilence ? silent : .unauthenticated
       default: .undelivered
       }
     default: .undelivered

@@ -5,7 +5,8 @@ internal import FuzzEntries
 
 // A handshake with nothing amiss, a message each way, a sleep, and all of it again.
 let calm: [UInt8] =
-  [0] + (0..<2).flatMap { _ in
+  [0]
+  + (0..<2).flatMap { _ in
     [0, 0] + (0..<6).flatMap { _ in [2, 0, 4, 0, 4, 0] as [UInt8] }
       + [0, 0, 2, 0, 13, 0, 4, 0, 12, 255]
   }

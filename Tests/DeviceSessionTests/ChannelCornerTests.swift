@@ -102,4 +102,93 @@ struct ChannelCornerTests {
     #expect(datagrams < 40)
     #expect(world.events.count == 2)
   }
+
+  /// The server puts the new association in the old one's place when it has the device's last flight;
+  /// what it answered before that comes when the device still waits for its Finished.
+  @Test(arguments: layers)
+  func `an answer that crosses the end of a whole handshake counts, and does not undo it`(
+    layer: Layer
+  ) throws {
+    var world = try World(layer)
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    world.platform.forgetSessions()
+    world.isDead = true
+    var request: [UInt8] = []
+    var flights = 0
+    world.onTransmission = {
+      if $0[0] == 23 { request = $0 } else { flights += 1 }
+    }
+    world.events.removeAll()
+    try world.publish("b")
+    while flights < 3 {
+      try world.step()
+      if flights == 1 { world.isDead = false }
+      let next = [
+        world.session.pollTimeout(), world.platform.pollTimeout(), world.link.nextArrival,
+      ]
+      .compactMap { $0 }.min()
+      if flights < 3 { world.now = max(world.now, try #require(next)) }
+    }
+    // The last copy of the request reaches the server just before the last flight.
+    let output = world.platform.handle(
+      request,
+      from: world.address,
+      at: world.now,
+      intercept: nil
+    )
+    for datagram in output.datagrams { world.link.send(datagram, .down, at: world.now) }
+    try world.run()
+    #expect(world.events.count == 1)
+    // The Finished of the server.
+    world.now = world.now + Milliseconds(1_000)
+    try world.step()
+    let result = try #require(try world.report("c"))
+    #expect(result.outcome == .acknowledged)
+    #expect(result.transmissions == 1)
+    #expect(world.session.counters.handshakes == 2)
+  }
+
+  /// A server that was told goodbye for nothing is not one that needs it.
+  @Test func `what an interrupted handshake was about is not held against the next one`() throws {
+    var world = try World(.certificate)
+    var goodbyes = 0
+    world.onTransmission = { if $0[0] == 21 { goodbyes += 1 } }
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    world.isDead = true
+    try world.publish("b")
+    while goodbyes == 0 {
+      try world.step()
+      let next = [world.session.pollTimeout(), world.link.nextArrival].compactMap { $0 }.min()
+      world.now = max(world.now, try #require(next))
+    }
+    world.session.cancelAll()
+    world.isDead = false
+    for _ in 0..<2 {
+      world.now = world.now + Milliseconds(60_000)
+      #expect(try world.report("c")?.outcome == .acknowledged)
+    }
+    #expect(goodbyes == 1)
+  }
+
+  @Test(arguments: [false, true])
+  func `what comes after a device has closed begins nothing`(saysGoodbye: Bool) throws {
+    var dtls = DTLSSettings()
+    dtls.saysGoodbye = saysGoodbye
+    var world = try World(.certificate, dtls: dtls) { $0.answerMode = .separate }
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    try world.publish("b")
+    try world.step()
+    world.now = world.now + Milliseconds(10)
+    try world.step()
+    world.now = world.now + Milliseconds(10)
+    // The response is there already.
+    world.session.close()
+    var kinds: [UInt8] = []
+    world.onTransmission = { kinds.append($0[0]) }
+    for _ in 0..<10 {
+      try world.step()
+      world.now = world.now + Milliseconds(10)
+    }
+    #expect(kinds == (saysGoodbye ? [21] : []))
+  }
 }

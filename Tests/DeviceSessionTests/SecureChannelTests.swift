@@ -398,6 +398,39 @@ struct SecureChannelTests {
     #expect(world.accepted.map(\.payload) == [Array("a".utf8), Array("c".utf8)])
   }
 
+  @Test func `a request that was sent twice keeps its token to itself`() throws {
+    var world = try World(.certificate)
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    var tokens: [[UInt8]] = []
+    world.intercept = { request in
+      tokens.append(Array(request[4..<(4 + Int(request[0] & 0x0F))]))
+      // The first copy is lost.
+      return tokens.count == 1 ? [] : nil
+    }
+    #expect(try world.report("b")?.outcome == .acknowledged)
+    #expect(try world.report("c")?.outcome == .acknowledged)
+    #expect(try world.report("d")?.outcome == .acknowledged)
+    #expect(tokens == [[], [], [1], [1]])
+  }
+
+  @Test func `a cancelled report leaves no handshake behind`() throws {
+    var world = try World(.certificate)
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    world.now = world.now + Milliseconds(60_000)
+    world.isDead = true
+    try world.publish("b")
+    try world.step()
+    let before = world.session.counters.datagramsUp
+    world.session.cancelReport()
+    let deadline = world.session.pollTimeout()
+    #expect(deadline == nil)
+    world.now = world.now + Milliseconds(3_600_000)
+    try world.step()
+    #expect(world.session.counters.datagramsUp == before)
+    world.isDead = false
+    #expect(try world.report("c")?.outcome == .acknowledged)
+  }
+
   @Test func `a report in a record is 29 bytes longer than its message`() throws {
     var world = try World(.certificate)
     var message = 0

@@ -127,7 +127,8 @@ struct World: ~Copyable {
           if isDeaf, arrival.bytes[0] == 23 { continue }
           if isDeaf, arrival.bytes[0] == 20 {
             let head = Array(arrival.bytes.prefix(14 + 53))
-            for datagram in platform.handle(head, from: address, at: now, intercept: nil).datagrams {
+            for datagram in platform.handle(head, from: address, at: now, intercept: nil).datagrams
+            {
               send(datagram, .down)
             }
             continue

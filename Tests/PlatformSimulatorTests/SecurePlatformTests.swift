@@ -285,7 +285,9 @@ struct SecurePlatformTests {
     #expect(flights == 5)
   }
 
-  @Test(arguments: ["x", "devicename|hmacsha256|pk&device", "devicename|x|pk&device|1", "a|b|c|d|e"])
+  @Test(arguments: [
+    "x", "devicename|hmacsha256|pk&device", "devicename|x|pk&device|1", "a|b|c|d|e",
+  ])
   func `an identity that is not the SDK's is unknown`(identity: String) throws {
     let bench = try SecureBench()
     let key = Array("key".utf8)

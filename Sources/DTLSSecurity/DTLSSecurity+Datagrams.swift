@@ -1,0 +1,181 @@
+internal import CoAPExchange
+public import CoAPSecurity
+public import ConstrainedCore
+internal import OpenSSLSupport
+
+extension DTLSSecurity {
+  /// Whether messages can be sent at once.
+  public var isEstablished: Bool { state == .established }
+
+  /// The suite in use, by OpenSSL's name; empty before there is one.
+  public var suite: FixedBytes<64> {
+    switch connection {
+    case .some(let connection): connection.suite
+    case .none: FixedBytes()
+    }
+  }
+
+  /// Whether a handshake is under way, or put off after one that failed.
+  public var holdsBack: Bool {
+    waitsUntil != nil || state == .handshaking
+  }
+
+  /// Whether another message waits that came in the same datagram as the last one.
+  public var hasPendingMessage: Bool {
+    switch connection {
+    case .some(let connection): connection.hasPendingMessage
+    case .none: false
+    }
+  }
+
+  /// Whether the last flight waits for the first message, see `DTLSSettings.joinsLastFlight`.
+  public var joinsNextMessage: Bool {
+    settings.joinsLastFlight && !cannotJoin && isEstablished && queuedBytes > 0
+  }
+
+  private var queuedBytes: Int {
+    switch connection {
+    case .some(let connection): connection.queuedBytes
+    case .none: 0
+    }
+  }
+
+  /// Appends the record that carries `message`; begins a handshake where there is no association, or
+  /// none that is likely to be alive.
+  public mutating func wrap(
+    _ message: Span<UInt8>,
+    into output: inout ByteWriter,
+    at now: Instant
+  ) throws(SecurityError) {
+    if isEstablished, isDoubtful(at: now) {
+      wasSilent = !hasAnswered
+      if hasJoined, !hasAnswered { cannotJoin = true }
+      previous = connection.take()
+      hasSaidGoodbye = false
+      if needsGoodbye { sayGoodbye() }
+    }
+    guard isEstablished else {
+      connect(at: now)
+      throw .notEstablished
+    }
+    if joinsNextMessage {
+      // Where both do not fit, the flight goes first, alone.
+      let joined = queuedBytes + message.count + DTLSConnection.maxOverhead
+      guard joined <= min(settings.linkMTU - 48, output.remaining) else { throw .notEstablished }
+      _ = try pollTransmit(into: &output, at: now)
+      hasJoined = true
+    }
+    do throws(CapacityError) {
+      try connection?.seal(message, into: &output)
+    } catch {
+      throw .capacity
+    }
+    if case .ended(let failure)? = state {
+      handleEnd(failure, at: now)
+      throw .notEstablished
+    }
+    lastDatagram = now
+    isUsed = true
+    // RFC 7252 Section 3: the type stands in bits 4 and 5 of the first byte; 0 is confirmable.
+    if message.count > 0, message[0] & 0x30 == 0 { unanswered += 1 }
+  }
+
+  /// Appends the first message in `datagram`.
+  public mutating func unwrap(
+    _ datagram: Span<UInt8>,
+    into output: inout ByteWriter,
+    at now: Instant
+  ) throws(SecurityError) {
+    let start = output.count
+    defer { if output.count > start { noteMessage(at: now) } }
+    // RFC 6347 Section 4.1: content type 23. During a handshake only the old association can have it.
+    if previous != nil, datagram.count > 0, datagram[0] == 23 {
+      previous?.receive(datagram, into: &output, at: now)
+      if output.count > start {
+        // It is alive after all; the server keeps it until a new one stands (Section 4.2.8), which may
+        // be as soon as it has the device's last flight, or until it hears goodbye.
+        let isReplaced = hasSaidGoodbye || connection?.hasSentFinished == true
+        if !isReplaced { connection = previous.take() }
+      }
+      return
+    }
+    guard let before = state else { return }
+    // What would answer it could not be sent.
+    if case .ended = before { return }
+    if before == .handshaking { countUp(datagram.count) }
+    connection?.receive(datagram, into: &output, at: now)
+    guard let after = state, after != before else { return }
+    switch after {
+    case .handshaking: break
+    case .established: handleEstablishment(at: now)
+    case .ended(let failure): handleEnd(failure, at: now)
+    }
+  }
+
+  /// Writes the next datagram of the handshake, or a goodbye.
+  public mutating func pollTransmit(
+    into output: inout ByteWriter,
+    at now: Instant
+  ) throws(SecurityError) -> Bool {
+    let start = output.count
+    var isThere = false
+    do throws(CapacityError) {
+      if try previous?.pollDatagram(into: &output) ?? false { return true }
+      isThere = try connection?.pollDatagram(into: &output) ?? false
+    } catch {
+      throw .capacity
+    }
+    if isThere {
+      if helloBytes == 0 { helloBytes = output.count - start }
+      countUp(output.count - start)
+      lastDatagram = now
+    } else if case .ended? = state {
+      connection = nil
+    }
+    return isThere
+  }
+
+  /// When a flight is due again, or a handshake that was put off.
+  public func pollTimeout() -> Instant? {
+    if let waitsUntil { return waitsUntil }
+    switch connection {
+    case .some(let connection): return connection.pollTimeout
+    case .none: return nil
+    }
+  }
+
+  /// Sends a flight again, or gives up.
+  public mutating func handleTimeout(at now: Instant) {
+    if let until = waitsUntil, until <= now { waitsUntil = nil }
+    guard state == .handshaking else { return }
+    if let due = connection?.pollTimeout, due <= now, connection?.hasAnswer == false {
+      sayGoodbye()
+    }
+    connection?.handleTimeout(at: now)
+    if case .ended(let failure)? = state { handleEnd(failure, at: now) }
+  }
+
+  /// What happened since the last call.
+  public mutating func pollEvent() -> SecurityEvent? { event.take() }
+
+  /// Gives up a handshake that is under way; an association stays.
+  public mutating func interrupt() {
+    waitsUntil = nil
+    if state == .handshaking {
+      connection = previous.take()
+      isUsed = true
+      hasSaidGoodbye = false
+    }
+  }
+
+  /// Ends the association, and tells the server where `saysGoodbye` is set; the session stays.
+  public mutating func close() {
+    interrupt()
+    previous = nil
+    if settings.saysGoodbye {
+      connection?.close()
+    } else {
+      connection = nil
+    }
+  }
+}

@@ -1,0 +1,177 @@
+internal import CoAPExchange
+internal import CoAPSecurity
+internal import ConstrainedCore
+internal import OpenSSLSupport
+
+/// When an association begins and ends, and what becomes of its session.
+extension DTLSSecurity {
+  var state: DTLSConnection.State? {
+    switch connection {
+    case .some(let connection): connection.state
+    case .none: nil
+    }
+  }
+
+  func isDoubtful(at now: Instant) -> Bool {
+    // Where two associations in a row bring nothing, the server is at a loss, not NAT.
+    if unanswered >= settings.silentMessages, hasAnswered || !wasSilent { return true }
+    guard let limit = settings.idleLimit else { return false }
+    return now - lastDatagram > limit
+  }
+
+  /// Lets the server forget the association that was given up.
+  mutating func sayGoodbye() {
+    guard previous != nil, !hasSaidGoodbye else { return }
+    previous?.close()
+    hasSaidGoodbye = true
+  }
+
+  mutating func noteMessage(at now: Instant) {
+    lastDatagram = now
+    unanswered = 0
+    hasAnswered = true
+    wasSilent = false
+    isUsed = true
+    wasUseless = false
+    failures = 0
+  }
+
+  mutating func countUp(_ bytes: Int) {
+    // IPv4 and UDP add 28 bytes.
+    handshakeBytes += bytes + 28
+  }
+
+  static func makeConnection(
+    _ context: borrowing DTLSContext,
+    _ settings: DTLSSettings
+  ) throws(DTLSConfigurationError) -> DTLSConnection {
+    do throws(OpenSSLError) {
+      return try DTLSConnection(
+        context,
+        patience: settings.patience,
+        linkMTU: min(settings.linkMTU, 1_500),
+        clock: settings.clock
+      )
+    } catch {
+      throw .library(code: error.code)
+    }
+  }
+
+  mutating func connect(at now: Instant) {
+    if state == .handshaking { return }
+    // RFC 7252 Section 4.7 in spirit: who has just refused is not asked again at once.
+    guard now >= notBefore else {
+      waitsUntil = notBefore
+      return
+    }
+    startsOver = 0
+    begin(at: now)
+  }
+
+  mutating func begin(at now: Instant) {
+    handshakeBytes = 0
+    helloBytes = 0
+    isUsed = false
+    do throws(DTLSConfigurationError) {
+      var next = try Self.makeConnection(context, settings)
+      switch session {
+      case .some(let session): isResuming = next.resume(session.bytes)
+      case .none: isResuming = false
+      }
+      switch mode {
+      case .certificate:
+        let isSent = !isResuming || settings.namesServerOnResumption
+        guard next.setServerName(serverName.bytes, isSent: isSent) else { throw .serverName }
+      case .preSharedKey:
+        do throws(CapacityError) {
+          switch key {
+          case .some(let key): try next.setPreSharedKey(identity: identity.bytes, key: key.bytes)
+          case .none: break
+          }
+        } catch {
+          throw .preSharedKey
+        }
+      }
+      next.start(at: now)
+      connection = consume next
+    } catch {
+      fail(.library(code: 0), at: now)
+      return
+    }
+    if case .ended(let failure)? = state { handleEnd(failure, at: now) }
+  }
+
+  mutating func handleEstablishment(at now: Instant) {
+    let isResumed = connection?.isResumed ?? false
+    if hasSaidGoodbye {
+      goodbyesNeeded += 1
+    } else if previous != nil {
+      goodbyesNeeded = 0
+    }
+    hasSaidGoodbye = false
+    previous = nil
+    notBefore = Instant(milliseconds: .min)
+    lastDatagram = now
+    unanswered = 0
+    hasAnswered = false
+    hasJoined = false
+    if !isResumed { keepSession() }
+    event = .established(isResumed: isResumed)
+  }
+
+  /// Keeps the new session, unless it cannot be resumed or a whole handshake is cheaper.
+  mutating func keepSession() {
+    session = nil
+    guard settings.resumption != .none, let made = connection?.session() else { return }
+    let added = connection?.resumptionBytes ?? 0
+    // A resumed handshake: two hellos with the identifier or ticket, 48 bytes to ask for the cookie,
+    // 184 of the server's flight, 67 of the device's, and the headers of five datagrams.
+    let expected = 2 * (helloBytes + added) + 48 + 184 + 67 + 5 * 28
+    if expected < handshakeBytes { session = consume made }
+  }
+
+  mutating func handleEnd(_ failure: DTLSFailure, at now: Instant) {
+    if connection?.hasBeenEstablished == true {
+      // RFC 5246 Section 7.2.2: a fatal alert ends the session, a goodbye does not.
+      if failure != .closed || isResuming && !isUsed { session = nil }
+      if settings.saysGoodbye, failure == .closed {
+        connection?.close()
+      } else {
+        connection = nil
+      }
+      if isUsed || !wasUseless {
+        wasUseless = !isUsed
+        event = .closed
+        return
+      }
+      // Over before anything was sent, and not for the first time: as good as refused, else a server
+      // without room would be asked again and again.
+      return fail(HandshakeFailure(failure, usesPreSharedKey: mode == .preSharedKey), at: now)
+    }
+    switch failure {
+    case .timedOut(hasAnswer: false): break
+    case .library(let code)
+    where OpenSSLError(packed: code).reason == .other && startsOver < settings.timing.maxRetransmit:
+      // What made no sense may have been a late datagram of an earlier handshake, which nothing
+      // distinguishes, or a forged one; RFC 6347 Section 4.1.2.7 would have it discarded.
+      startsOver += 1
+      return begin(at: now)
+    case .alert where isResuming, .closed where isResuming:
+      // The session alone was offered, in one suite: now everything is.
+      session = nil
+      return begin(at: now)
+    default: session = nil
+    }
+    if case .alert = failure, connection?.lacksCertificate == true {
+      return fail(.certificateWanted, at: now)
+    }
+    fail(HandshakeFailure(failure, usesPreSharedKey: mode == .preSharedKey), at: now)
+  }
+
+  mutating func fail(_ failure: HandshakeFailure, at now: Instant) {
+    let wait = settings.timing.acknowledgementTimeout * (1 << Int64(min(failures, 8)))
+    failures += 1
+    notBefore = now + wait
+    event = .failed(failure)
+  }
+}
