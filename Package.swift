@@ -227,7 +227,7 @@ let package = Package(
     ),
     .testTarget(
       name: "CBORPayloadTests",
-      dependencies: ["ConstrainedCore", "CBORPayload", "TestSupport"],
+      dependencies: ["ConstrainedCore", "PayloadCoding", "CBORPayload", "TestSupport"],
       swiftSettings: strict
     ),
     .testTarget(

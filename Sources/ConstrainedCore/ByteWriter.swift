@@ -99,6 +99,28 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     length = count
   }
 
+  /// Moves the written bytes of `range` in front of those from `start` on, which stand before them.
+  package mutating func move(_ range: Range<Int>, to start: Int) {
+    precondition(
+      start >= 0 && start <= range.lowerBound && range.upperBound <= length,
+      "only what was written is moved, and only to the front"
+    )
+    reverse(start..<range.lowerBound)
+    reverse(range)
+    reverse(start..<range.upperBound)
+  }
+
+  private mutating func reverse(_ range: Range<Int>) {
+    var (low, high) = (range.lowerBound, range.upperBound - 1)
+    while low < high {
+      let byte = storage[low]
+      storage[low] = storage[high]
+      storage[high] = byte
+      low += 1
+      high -= 1
+    }
+  }
+
   /// Hands the unwritten rest to `fill`, which writes from its start and returns how many bytes.
   ///
   /// For C calls that write into a buffer. `fill` must return at most the count it was given.

@@ -1,0 +1,215 @@
+internal import CLibCBOR
+public import ConstrainedCore
+public import PayloadCoding
+
+/// Writes one CBOR data item (RFC 8949) into bytes that the caller owns, with libcbor's encoders.
+///
+/// Lengths are definite, and numbers, floating-point ones too, take the fewest bytes that lose nothing:
+/// preferred serialization (Section 4.1). With `isDeterministic` the members of each object are put in
+/// the order of Section 4.2.1, the bytes of their keys.
+/// Size: a span, counters and the starts of 32 open objects and arrays; no heap.
+public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
+  /// How deep objects and arrays may lie within each other; a deeper one throws.
+  public static let maxDepth = 32
+
+  private var output: ByteWriter
+  private let isDeterministic: Bool
+  /// Where the members of each open object begin.
+  private var starts = InlineArray<32, Int>(repeating: 0)
+  private var depth = 0
+
+  /// Starts at the beginning of `storage`.
+  @_lifetime(copy storage)
+  public init(_ storage: consuming MutableSpan<UInt8>, isDeterministic: Bool = false) {
+    output = ByteWriter(storage)
+    self.isDeterministic = isDeterministic
+  }
+
+  /// How many bytes have been written.
+  public var count: Int { output.count }
+
+  /// What has been written so far.
+  public var written: Span<UInt8> {
+    @_lifetime(borrow self)
+    borrowing get { output.written }
+  }
+
+  /// Opens an object of `count` members: a key and a value each.
+  public mutating func beginObject(count: Int) throws(CapacityError) {
+    try unsafe begin { unsafe cbor_encode_map_start(count, $0, $1) }
+  }
+
+  /// Closes an object, and puts its members in order where that was asked for.
+  public mutating func endObject() throws(CapacityError) {
+    precondition(depth > 0, "an object that is closed was opened")
+    depth -= 1
+    if isDeterministic { sortMembers(from: starts[depth]) }
+  }
+
+  /// Opens an array of `count` values.
+  public mutating func beginArray(count: Int) throws(CapacityError) {
+    try unsafe begin { unsafe cbor_encode_array_start(count, $0, $1) }
+  }
+
+  /// Closes an array.
+  public mutating func endArray() throws(CapacityError) {
+    precondition(depth > 0, "an array that is closed was opened")
+    depth -= 1
+  }
+
+  /// Writes a member's name from a literal.
+  public mutating func key(_ name: StaticString) throws(CapacityError) { try string(name) }
+
+  /// Writes a member's name from its UTF-8 bytes.
+  public mutating func key(_ name: Span<UInt8>) throws(CapacityError) { try string(name) }
+
+  /// Writes a text from a literal.
+  public mutating func string(_ text: StaticString) throws(CapacityError) {
+    // SAFETY: a StaticString's bytes live as long as the program.
+    try string(unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount))
+  }
+
+  /// Writes a text from its UTF-8 bytes, which are not checked.
+  public mutating func string(_ text: Span<UInt8>) throws(CapacityError) {
+    let start = output.count
+    try unsafe put { unsafe cbor_encode_string_start(text.count, $0, $1) }
+    do throws(CapacityError) {
+      try output.append(text)
+    } catch {
+      output.truncate(to: start)
+      throw error
+    }
+  }
+
+  /// Writes an integer.
+  public mutating func integer(_ value: Int64) throws(CapacityError) {
+    guard value < 0 else { return try unsigned(UInt64(bitPattern: value)) }
+    // Section 3.1: major type 1 holds -1 minus the value.
+    let rest = UInt64(bitPattern: ~value)
+    try unsafe put { unsafe cbor_encode_negint(rest, $0, $1) }
+  }
+
+  /// Writes an integer that may be above `Int64.max`.
+  public mutating func unsigned(_ value: UInt64) throws(CapacityError) {
+    try unsafe put { unsafe cbor_encode_uint(value, $0, $1) }
+  }
+
+  /// Writes the Double nearest to a fixed-point number: `value` divided by 10 to the `fractionDigits`, 0
+  /// to 18 digits.
+  public mutating func decimal(_ value: Int64, fractionDigits: Int) throws(CapacityError) {
+    precondition(fractionDigits >= 0 && fractionDigits <= 18, "an Int64 has at most 18 fractions")
+    guard fractionDigits > 0 else { return try integer(value) }
+    var scale = 1.0
+    for _ in 0..<fractionDigits { scale *= 10 }
+    try double(Double(value) / scale)
+  }
+
+  /// Writes a Double in 3, 5 or 9 bytes, whichever loses nothing; infinity and NaN as `null`, as JSON
+  /// must.
+  public mutating func double(_ value: Double) throws(CapacityError) {
+    guard value.isFinite else { return try null() }
+    let single = Float(value)
+    if Double(single) != value {
+      try unsafe put { unsafe cbor_encode_double(value, $0, $1) }
+    } else if Self.fitsHalf(value) {
+      try unsafe put { unsafe cbor_encode_half(single, $0, $1) }
+    } else {
+      try unsafe put { unsafe cbor_encode_single(single, $0, $1) }
+    }
+  }
+
+  /// Writes `true` or `false`.
+  public mutating func boolean(_ value: Bool) throws(CapacityError) {
+    try unsafe put { unsafe cbor_encode_bool(value, $0, $1) }
+  }
+
+  /// Writes `null`.
+  public mutating func null() throws(CapacityError) {
+    try unsafe put { unsafe cbor_encode_null($0, $1) }
+  }
+
+  /// Whether 16 bits hold the value: 11 bits of mantissa, exponents from -14 to 15, and multiples of 2^-24
+  /// below that.
+  private static func fitsHalf(_ value: Double) -> Bool {
+    if value == 0 { return true }
+    guard value.magnitude <= 65_504 else { return false }
+    if value.magnitude >= 0x1p-14 { return value.bitPattern & 0x3FF_FFFF_FFFF == 0 }
+    let multiple = value.magnitude * 0x1p24
+    return multiple == multiple.rounded(.towardZero)
+  }
+
+  private mutating func begin(
+    _ encode: (UnsafeMutablePointer<UInt8>?, Int) -> Int
+  ) throws(CapacityError) {
+    guard depth < Self.maxDepth else { throw CapacityError() }
+    try unsafe put(encode)
+    starts[depth] = output.count
+    depth += 1
+  }
+
+  private mutating func put(
+    _ encode: (UnsafeMutablePointer<UInt8>?, Int) -> Int
+  ) throws(CapacityError) {
+    var made = 0
+    unsafe output.appendUnchecked { room in
+      // SAFETY: libcbor writes at most the count it is given, and says 0 where that is too little.
+      made = unsafe encode(room.baseAddress, room.count)
+      return made
+    }
+    guard made > 0 else { throw CapacityError() }
+  }
+}
+
+// MARK: - Order
+
+extension CBORWriter {
+  /// Puts the members from `start` to the end into the order of their keys' bytes: each time the smallest
+  /// of the rest goes to its front.
+  private mutating func sortMembers(from start: Int) {
+    var front = start
+    while front < output.count {
+      var smallest = front..<front
+      var key = front..<front
+      var next = front
+      while next < output.count {
+        let middle = end(ofItemAt: next)
+        let end = end(ofItemAt: middle)
+        if key.isEmpty || precedes(next..<middle, key) {
+          key = next..<middle
+          smallest = next..<end
+        }
+        next = end
+      }
+      output.move(smallest, to: front)
+      front += smallest.count
+    }
+  }
+
+  private func precedes(_ left: Range<Int>, _ right: Range<Int>) -> Bool {
+    let bytes = output.written
+    for index in 0..<min(left.count, right.count) {
+      let (one, other) = (bytes[left.lowerBound + index], bytes[right.lowerBound + index])
+      if one != other { return one < other }
+    }
+    return left.count < right.count
+  }
+
+  /// Where the item at `start`, of the writer's own making, ends.
+  private func end(ofItemAt start: Int) -> Int {
+    var offset = start
+    var pending = 1
+    while pending > 0 {
+      guard let head = try? CBORHead(output.written, at: offset) else {
+        preconditionFailure("what the writer has written can be read")
+      }
+      pending -= 1
+      switch head.kind {
+      case .array(let count): pending += Int(count)
+      case .map(let count): pending += 2 * Int(count)
+      default: break
+      }
+      offset += head.count
+    }
+    return offset
+  }
+}

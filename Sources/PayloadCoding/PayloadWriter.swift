@@ -1,0 +1,62 @@
+public import ConstrainedCore
+
+/// Writes one value, with objects and arrays in it, into bytes that the caller owns: as JSON
+/// (`JSONWriter`) or as CBOR (`CBORWriter`), by the same calls.
+///
+/// Objects and arrays say first how many members they will have, which CBOR writes and JSON does not.
+/// Calls in an order that makes no value, and counts that do not come true, are the caller's mistake and
+/// not checked. After a call that throws, the output is not complete; start again with a larger buffer.
+public protocol PayloadWriter: ~Copyable, ~Escapable {
+  /// How many bytes have been written.
+  var count: Int { get }
+
+  /// Opens an object of `count` members: a key and a value each.
+  mutating func beginObject(count: Int) throws(CapacityError)
+
+  /// Closes an object.
+  mutating func endObject() throws(CapacityError)
+
+  /// Opens an array of `count` values.
+  mutating func beginArray(count: Int) throws(CapacityError)
+
+  /// Closes an array.
+  mutating func endArray() throws(CapacityError)
+
+  /// Writes a member's name from a literal, which must need no escapes.
+  mutating func key(_ name: StaticString) throws(CapacityError)
+
+  /// Writes a member's name from its UTF-8 bytes.
+  mutating func key(_ name: Span<UInt8>) throws(CapacityError)
+
+  /// Writes a text from a literal, which must need no escapes.
+  mutating func string(_ text: StaticString) throws(CapacityError)
+
+  /// Writes a text from its UTF-8 bytes.
+  mutating func string(_ text: Span<UInt8>) throws(CapacityError)
+
+  /// Writes an integer.
+  mutating func integer(_ value: Int64) throws(CapacityError)
+
+  /// Writes an integer that may be above `Int64.max`.
+  mutating func unsigned(_ value: UInt64) throws(CapacityError)
+
+  /// Writes a fixed-point number: `value` divided by 10 to the `fractionDigits`, 0 to 18 digits.
+  mutating func decimal(_ value: Int64, fractionDigits: Int) throws(CapacityError)
+
+  /// Writes a Double so that it reads back as the same; infinity and NaN as `null`.
+  mutating func double(_ value: Double) throws(CapacityError)
+
+  /// Writes `true` or `false`.
+  mutating func boolean(_ value: Bool) throws(CapacityError)
+
+  /// Writes `null`.
+  mutating func null() throws(CapacityError)
+}
+
+extension JSONWriter: PayloadWriter {
+  /// Opens an object; JSON does not say how many members it has.
+  public mutating func beginObject(count: Int) throws(CapacityError) { try beginObject() }
+
+  /// Opens an array; JSON does not say how many values it has.
+  public mutating func beginArray(count: Int) throws(CapacityError) { try beginArray() }
+}
