@@ -195,6 +195,12 @@ extension DTLSConnection {
   /// Whether the server has asked for a certificate of the device's, which has none.
   public var lacksCertificate: Bool { unsafe io.pointee.lacksCertificate }
 
+  /// How many bytes a message may have: what fits the records that both ends have agreed on.
+  public var maxMessage: Int {
+    let limit = unsafe nbiot_max_fragment(ssl)
+    return limit == 0 ? 16_384 : limit
+  }
+
   /// How many bytes wait to be sent in the first datagram of the queue.
   public var queuedBytes: Int { unsafe io.pointee.nextCount }
 

@@ -398,6 +398,33 @@ struct SecureChannelTests {
     #expect(world.accepted.map(\.payload) == [Array("a".utf8), Array("c".utf8)])
   }
 
+  @Test(arguments: layers)
+  func `a report longer than the records that were asked for is refused, once and at once`(
+    layer: Layer
+  ) throws {
+    var dtls = DTLSSettings()
+    dtls.maxFragmentLength = 512
+    var world = try World(layer, dtls: dtls)
+    #expect(
+      try world.report(String(repeating: "a", count: 700))?.outcome
+        == .unsealable(.messageTooLong)
+    )
+    #expect(world.session.counters.handshakes == 1)
+    #expect(try world.report(String(repeating: "a", count: 300))?.outcome == .acknowledged)
+    #expect(world.session.counters.handshakes == 1)
+  }
+
+  @Test func `a device that resumes nothing resumes no session that it was given either`() throws {
+    var dtls = DTLSSettings()
+    dtls.resumption = .none
+    var world = try World(.certificate, dtls: dtls)
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    world.now = world.now + Milliseconds(60_000)
+    #expect(try world.report("b")?.outcome == .acknowledged)
+    #expect(world.session.counters.handshakes == 2)
+    #expect(world.session.counters.resumptions == 0)
+  }
+
   @Test func `a request that was sent twice keeps its token to itself`() throws {
     var world = try World(.certificate)
     #expect(try world.report("a")?.outcome == .acknowledged)
