@@ -82,7 +82,8 @@ enum PrivateFile {
   static func target(of path: String) -> String {
     var path = path
     for _ in 0..<8 {
-      guard let next = try? FileManager.default.destinationOfSymbolicLink(atPath: path) else { break }
+      let files = FileManager.default
+      guard let next = try? files.destinationOfSymbolicLink(atPath: path) else { break }
       path = URL(filePath: next, relativeTo: URL(filePath: path).deletingLastPathComponent()).path
     }
     return path
