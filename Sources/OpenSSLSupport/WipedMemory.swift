@@ -1,12 +1,14 @@
 internal import COpenSSL
 
-/// Bytes in memory of their own, wiped when the value ends.
+/// Bytes in memory of their own, wiped when the value ends: what secrets and sessions are kept in.
+///
+/// Public only because the Embedded build must see how a part of a public value ends.
 @safe
-struct WipedMemory: ~Copyable {
+public struct WipedMemory: ~Copyable {
   private let start: UnsafeMutablePointer<UInt8>
 
   /// How many bytes there are.
-  let count: Int
+  public let count: Int
 
   /// Takes memory over that OpenSSL has allocated with this length.
   init(taking start: UnsafeMutablePointer<UInt8>, count: Int) {
@@ -29,7 +31,7 @@ struct WipedMemory: ~Copyable {
   }
 
   /// The bytes themselves.
-  var bytes: Span<UInt8> {
+  public var bytes: Span<UInt8> {
     @_lifetime(borrow self)
     borrowing get {
       // SAFETY: the memory lives as long as this value, which the span borrows.
