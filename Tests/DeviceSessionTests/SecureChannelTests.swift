@@ -41,6 +41,24 @@ struct SecureChannelTests {
     #expect(world.accepted.count == 2)
   }
 
+  /// A server that repeats its flight each second, as OpenSSL's do, on a link whose round trip takes 8.
+  @Test(arguments: layers)
+  func `a server that is less patient than the link is slow is answered once`(layer: Layer) throws {
+    var settings = DeviceSettings()
+    settings.timing = .nbIoT
+    let link = LossyLink(loss: 0, duplication: 0, delay: 4_000...4_000, seed: 1)
+    var world = try World(layer, settings: settings, link: link) {
+      $0.dtls.patience.timeout = Milliseconds(1_000)
+    }
+    #expect(try world.report("a")?.outcome == .acknowledged)
+    world.now = world.now + Milliseconds(3_600_000)
+    var handshake = 0
+    world.onTransmission = { if $0[0] != 23 { handshake += 1 } }
+    #expect(try world.report("b")?.outcome == .acknowledged)
+    #expect(world.session.counters.resumptions == 1)
+    #expect(handshake == 3)
+  }
+
   @Test(arguments: layers)
   func `within the idle limit the association is used again, after it resumed`(
     layer: Layer
