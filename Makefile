@@ -86,7 +86,7 @@ waiting: embedded build
 # Foundation's.
 sanitize: deps
 	ASAN_OPTIONS=detect_leaks=0 swift test $(STRICT) --sanitize=address --scratch-path .build-sanitize \
-	  --filter 'DTLS|SecureChannel|SecureClient|DeviceSessionTests.DeviceSessionTests|HostileAnswer'
+	  --filter 'DTLS|Channel|SecureClient|DeviceSessionTests.DeviceSessionTests|HostileAnswer'
 	swift build $(STRICT) -c release --product dtls-exercise
 	valgrind --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=1 .build/release/dtls-exercise 300
 

@@ -151,6 +151,7 @@ let package = Package(
         "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceClient", "PlatformSimulator",
         "CoAPSecurity", "DTLSSecurity", "PacketCapture", "Inspection",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
+        .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ],
       swiftSettings: strict
     ),
@@ -253,7 +254,7 @@ let package = Package(
         "SymmetricSecurity", "DTLSSecurity", "UDPTransport", "DeviceSession", "CPOSIX",
       ],
       path: "Tests/ProbeDevice",
-      exclude: ["allocations.sh"],
+      exclude: ["allocations.sh", "waiting.sh"],
       swiftSettings: device
     ),
     .executableTarget(

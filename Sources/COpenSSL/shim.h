@@ -82,6 +82,13 @@ static inline EVP_PKEY *nbiot_read_key(BIO *bio) { return PEM_read_bio_PrivateKe
 static inline int nbiot_add_chain(SSL_CTX *context, X509 *certificate) { return (int)SSL_CTX_add1_chain_cert(context, certificate); }
 static inline int nbiot_is_expired(const X509 *certificate) { return X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0; }
 
+// The longest record that both ends have agreed on (RFC 6066 Section 4); 0 for any.
+static inline size_t nbiot_max_fragment(SSL *ssl) {
+  SSL_SESSION *session = SSL_get_session(ssl);
+  uint8_t code = session == NULL ? 0 : SSL_SESSION_get_max_fragment_length(session);
+  return code >= 1 && code <= 4 ? (size_t)256 << code : 0;
+}
+
 // Sessions as bytes, in memory that is wiped when it is freed.
 static inline unsigned char *nbiot_encode_session(SSL_SESSION *session, size_t *count) {
   unsigned char *bytes = NULL;

@@ -7,7 +7,7 @@ extension HandshakeFailure: CustomStringConvertible {
       "no answer to the DTLS handshake: check host and port, and that UDP gets through"
     case .unconfirmed:
       "the DTLS server answered, but did not finish the handshake: with a pre-shared key, check the "
-        + "device secret; else the link loses too much, try --timing nbIoT"
+        + "device secret or the key; else the link loses too much"
     case .unknownAuthority:
       "the server's certificate is not vouched for by any authority in the CA file: give the file of "
         + "the platform's root certificate"
@@ -33,14 +33,15 @@ extension HandshakeFailure: CustomStringConvertible {
     case .oldVersion:
       "the server speaks no DTLS 1.2: only older versions, which are not secure"
     case .nothingInCommon:
-      "the server accepts none of the cipher suites: it may know only static RSA or CBC, which "
-        + "--legacy-suites allows"
+      "the server accepts none of the cipher suites and curves: it may know only static RSA or CBC, which "
+        + "--legacy-suites allows, or have a key on another curve than P-256"
     case .certificateWanted:
       "the server demands a certificate of the device's: give --certificate-file and --key-file"
     case .unknownIdentity:
-      "the server does not know the identity of the pre-shared key: check product key and device name"
+      "the server does not know the identity of the pre-shared key: check product key and device name, or "
+        + "--psk-identity"
     case .wrongKey:
-      "the server says that the pre-shared key is wrong: check the device secret"
+      "the server says that the pre-shared key is wrong: check the device secret or the key"
     case .alert(let number):
       "the server refused the DTLS handshake with alert \(number) (RFC 5246, section 7.2)"
     case .library(let code):

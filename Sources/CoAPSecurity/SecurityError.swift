@@ -4,6 +4,8 @@ public enum SecurityError: Error, Equatable, Sendable {
   case notEstablished
   /// The output has no room for the result.
   case capacity
+  /// The message is longer than the records that the two ends have agreed on.
+  case messageTooLong
   /// The peer's bytes could not be opened; every cause looks alike on purpose, so that nobody who
   /// sends bytes learns from the difference.
   case openFailed

@@ -33,6 +33,13 @@ extension DTLSSecurity {
     settings.joinsLastFlight && !cannotJoin && isEstablished && queuedBytes > 0
   }
 
+  private var maxMessage: Int {
+    switch connection {
+    case .some(let connection): connection.maxMessage
+    case .none: 0
+    }
+  }
+
   private var queuedBytes: Int {
     switch connection {
     case .some(let connection): connection.queuedBytes
@@ -58,6 +65,7 @@ extension DTLSSecurity {
       connect(at: now)
       throw .notEstablished
     }
+    guard message.count <= maxMessage else { throw .messageTooLong }
     if joinsNextMessage {
       // Where both do not fit, the flight goes first, alone.
       let joined = queuedBytes + message.count + DTLSConnection.maxOverhead

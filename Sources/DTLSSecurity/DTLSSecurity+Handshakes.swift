@@ -75,8 +75,9 @@ extension DTLSSecurity {
     do throws(DTLSConfigurationError) {
       var next = try Self.makeConnection(context, settings)
       switch session {
-      case .some(let session): isResuming = next.resume(session.bytes)
-      case .none: isResuming = false
+      case .some(let session) where settings.resumption != .none:
+        isResuming = next.resume(session.bytes)
+      default: isResuming = false
       }
       switch mode {
       case .certificate:

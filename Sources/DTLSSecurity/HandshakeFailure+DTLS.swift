@@ -48,7 +48,7 @@ extension HandshakeFailure {
     case .unsupportedVersion: self = .oldVersion
     case .weakSignature: self = .weakSignature
     case .weakKey: self = .weakKey
-    case .other: self = .library(code: code)
+    case .nothingInCommon, .unknownIdentity, .other: self = .library(code: code)
     }
   }
 }

@@ -66,6 +66,17 @@ extension DeviceSession where Security: ~Copyable {
     }
   }
 
+  /// Ends the request under way, which cannot be sent.
+  mutating func failRequest(_ error: SecurityError, at now: Instant) {
+    if case .inFlight(let exchange) = authentication {
+      abandon(exchange)
+      failAuthentication(.security(error), at: now)
+    } else if case .inFlight(let exchange) = report.phase {
+      abandon(exchange)
+      finishReport(.unsealable(error), code: nil, at: now)
+    }
+  }
+
   private var requestUnderWay: ExchangeID? {
     if case .inFlight(let exchange) = authentication { return exchange }
     if case .inFlight(let exchange) = report.phase { return exchange }

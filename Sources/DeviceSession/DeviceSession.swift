@@ -211,6 +211,11 @@ extension DeviceSession where Security: ~Copyable {
     do throws(SecurityError) {
       transmission = try Self.transmit(&endpoint, &security, into: &output, at: now)
     } catch {
+      if error == .messageTooLong {
+        // Neither time nor another association makes it shorter.
+        failRequest(error, at: now)
+        return nil
+      }
       guard error == .notEstablished else { throw .capacity }
       // The message waits for the handshake that has begun.
       takeSecurityEvents(at: now)
@@ -233,8 +238,10 @@ extension DeviceSession where Security: ~Copyable {
     return .report(attempt: attempt)
   }
 
-  /// When `handleTimeout` is to be called next; `nil` while nothing is waited for.
+  /// When `handleTimeout` is to be called next, an instant of the past when an event waits; `nil` while
+  /// nothing is waited for.
   public func pollTimeout() -> Instant? {
+    if !events.isEmpty { return report.startedAt }
     var earliest = Security.wrapsDatagrams && security.holdsBack ? nil : endpoint.pollTimeout()
     if let deadline = security.pollTimeout() { earliest = min(earliest ?? deadline, deadline) }
     if case .waiting(let until) = authentication { earliest = min(earliest ?? until, until) }

@@ -15,6 +15,7 @@ extension AuthenticationFailure: CustomStringConvertible {
     case .unusableAnswer(let error):
       "\(error): check host and port; what answered is not the platform, or was altered on the way"
     case .handshake(let failure): failure.description
+    case .security(.messageTooLong): SecurityError.tooLongAdvice
     case .security(let error):
       "the security layer could not make a key (\(error)): check the OpenSSL installation"
     }
@@ -39,9 +40,17 @@ extension ReportResult {
       transmissions == 0
         ? failure.description
         : "\(failure); the platform may or may not have the report"
+    case .unsealable(.messageTooLong): SecurityError.tooLongAdvice
     case .unsealable(let error): "the security layer could not seal the report (\(error))"
     case .sequenceExhausted: "the session's sequence numbers are used up: authenticate again"
     }
+  }
+}
+
+extension SecurityError {
+  fileprivate static var tooLongAdvice: String {
+    "the message is longer than the records that the server was asked for: send less at once, or ask for "
+      + "longer ones (--max-fragment)"
   }
 }
 

@@ -67,6 +67,8 @@ public struct DTLSConnection: ~Copyable {
   private var deadline: Instant?
   private var clearAlert: UInt8?
   private var isClosing = false
+  /// When the last flight of the handshake was sent.
+  private var lastFlight = Instant(milliseconds: 0)
 
   /// Whether the peer has answered a flight with the next one.
   public private(set) var hasAnswer = false
@@ -195,6 +197,12 @@ extension DTLSConnection {
   /// Whether the server has asked for a certificate of the device's, which has none.
   public var lacksCertificate: Bool { unsafe io.pointee.lacksCertificate }
 
+  /// How many bytes a message may have: what fits the records that both ends have agreed on.
+  public var maxMessage: Int {
+    let limit = unsafe nbiot_max_fragment(ssl)
+    return limit == 0 ? 16_384 : limit
+  }
+
   /// How many bytes wait to be sent in the first datagram of the queue.
   public var queuedBytes: Int { unsafe io.pointee.nextCount }
 
@@ -312,6 +320,7 @@ extension DTLSConnection {
       state = .established
       hasBeenEstablished = true
       deadline = nil
+      lastFlight = now
       return
     }
     guard unsafe SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ else {
@@ -333,9 +342,18 @@ extension DTLSConnection {
   }
 
   /// Appends a message whole, or loses it where there is no room for it.
-  private mutating func read(into output: inout ByteWriter) {
+  private mutating func read(into output: inout ByteWriter, at now: Instant) {
     let start = output.count
     var result: Int32 = 0
+    // RFC 6347 Section 4.2.4: the last flight is sent again when the peer repeats its own. A server whose
+    // timer is shorter than the way does so before it can have the flight, and more than once: the same
+    // patience as with every flight.
+    let writes = unsafe io.pointee.writes
+    unsafe io.pointee.keepsBack = role == .client && now - lastFlight < patience.timeout
+    defer {
+      unsafe io.pointee.keepsBack = false
+      if unsafe io.pointee.writes != writes { lastFlight = now }
+    }
     ERR_clear_error()
     if output.remaining == 0 {
       result = discard(atMost: 256)
@@ -380,7 +398,7 @@ extension DTLSConnection {
       unsafe io.pointee.inputCount = bytes.count
       // A server's connection that has listened has the hello inside already.
       if state == .handshaking, bytes.count > 0 || role == .server { advance(at: now) }
-      if state == .established || isClosing { read(into: &output) }
+      if state == .established || isClosing { read(into: &output, at: now) }
       unsafe io.pointee.input = nil
       unsafe io.pointee.inputCount = 0
     }

@@ -94,7 +94,7 @@ public struct DTLSContext: ~Copyable {
   /// A client keeps them itself; a server without a cache and without tickets resumes none.
   public func setResumption(_ resumption: Resumption) {
     if resumption != .ticket { unsafe SSL_CTX_set_options(handle, nbiot_no_ticket) }
-    let keeps = role == .server && resumption != .none
+    let keeps = role == .server && resumption == .sessionID
     unsafe nbiot_set_cache(handle, keeps ? Int(SSL_SESS_CACHE_SERVER) : Int(SSL_SESS_CACHE_OFF))
   }
 

@@ -31,6 +31,9 @@ struct DatagramBIO {
   var isRetransmitting = false
   var wantsRetransmission = false
 
+  /// Whether the last flight, which OpenSSL sends again for each repetition of the peer's, is kept back.
+  var keepsBack = false
+
   /// How long OpenSSL's own timer is to run, in microseconds: behind a new flight, and after it has run
   /// out although the caller's clock has not.
   var timer: UInt32 = 0
@@ -78,7 +81,7 @@ struct DatagramBIO {
     }
     // An alert (RFC 5246 Section 6.2.1: 21) is never part of a flight.
     let isAlert = unsafe count > 0 && bytes[0] == 21
-    if isRetransmitting && !wantsRetransmission && !isAlert { return }
+    if isRetransmitting && !wantsRetransmission || keepsBack, !isAlert { return }
     writes &+= 1
     if queueStart == queueEnd {
       queueStart = 0

@@ -22,6 +22,10 @@ extension OpenSSLError {
     case weakSignature
     /// The peer's key is too short.
     case weakKey
+    /// The peer offers nothing that is taken.
+    case nothingInCommon
+    /// There is no key for the peer's identity.
+    case unknownIdentity
     /// Anything else.
     case other
   }
@@ -35,6 +39,8 @@ extension OpenSSLError {
     case Int(SSL_R_WRONG_SIGNATURE_TYPE): .weakSignature
     case Int(SSL_R_EE_KEY_TOO_SMALL), Int(SSL_R_CA_KEY_TOO_SMALL), Int(SSL_R_DH_KEY_TOO_SMALL):
       .weakKey
+    case Int(SSL_R_NO_SHARED_CIPHER): .nothingInCommon
+    case Int(SSL_R_PSK_IDENTITY_NOT_FOUND): .unknownIdentity
     default: .other
     }
   }

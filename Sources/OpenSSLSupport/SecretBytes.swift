@@ -1,12 +1,11 @@
 internal import COpenSSL
 
 /// A secret in memory of its own, wiped when the value ends.
-@safe
 public struct SecretBytes: ~Copyable {
-  private let start: UnsafeMutablePointer<UInt8>
+  private let memory: WipedMemory
 
   /// How many bytes the secret has.
-  public let count: Int
+  public var count: Int { memory.count }
 
   /// The longest secret that is taken, in bytes; the platform's have 32.
   public static let maxCount = 128
@@ -15,28 +14,14 @@ public struct SecretBytes: ~Copyable {
   ///
   /// `nil` when there are none or more than 128, or when there is no memory.
   public init?(copying bytes: Span<UInt8>) {
-    guard bytes.count > 0, bytes.count <= Self.maxCount,
-      let memory = unsafe nbiot_secret_alloc(bytes.count)
-    else { return nil }
-    // SAFETY: the memory has `bytes.count` bytes and belongs to this value alone.
-    unsafe start = memory.bindMemory(to: UInt8.self, capacity: bytes.count)
-    count = bytes.count
-    for index in bytes.indices { unsafe start[index] = bytes[index] }
-  }
-
-  deinit {
-    // SAFETY: allocated in `init` with this length, and freed nowhere else.
-    unsafe nbiot_secret_free(start, count)
+    guard bytes.count <= Self.maxCount, let memory = WipedMemory(copying: bytes) else { return nil }
+    self.memory = memory
   }
 
   /// The secret itself; do not copy it anywhere that is not wiped.
   public var bytes: Span<UInt8> {
     @_lifetime(borrow self)
-    borrowing get {
-      // SAFETY: the memory lives as long as this value, which the span borrows.
-      let span = unsafe Span(_unsafeStart: start, count: count)
-      return unsafe _overrideLifetime(span, borrowing: self)
-    }
+    borrowing get { memory.bytes }
   }
 }
 

@@ -86,6 +86,11 @@ public struct SecurePlatform<Peer: Hashable> {
       advance(known, with: datagram, at: now, &output)
     } else if let known = established[peer] {
       advance(known, with: datagram, at: now, &output)
+    } else if let first = datagram.first, !(20...23).contains(first) {
+      var record = RequestRecord(kind: .malformed, time: now, peer: "\(peer)")
+      record.bytesUp = datagram.count
+      record.note = "no DTLS record: is the device in symmetric mode?"
+      output.records.append(record)
     }
     return output
   }
@@ -109,7 +114,7 @@ public struct SecurePlatform<Peer: Hashable> {
       flush(association, &output)
       if case .ended(let failure) = association.connection.state {
         handshaking[association.peer] = nil
-        note("handshake given up: \(failure)", association, at: now, &output)
+        note("handshake given up: \(failure.description)", association, at: now, &output)
       }
     }
     if let limit = configuration.dtls.idleLimit {
@@ -261,7 +266,8 @@ public struct SecurePlatform<Peer: Hashable> {
       if handshaking[association.peer] === association { handshaking[association.peer] = nil }
       if established[association.peer] === association { established[association.peer] = nil }
       note(
-        failure == .closed ? "closed by the device" : "ended: \(failure)",
+        association.connection.hasBeenEstablished
+          ? "ended: \(failure.description)" : "handshake failed: \(failure.description)",
         association,
         at: now,
         &output

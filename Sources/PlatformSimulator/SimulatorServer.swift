@@ -149,9 +149,9 @@ private struct ServedPlatform {
     if let datagrams = plain?.handleTimeout(at: now) { output.add(datagrams) }
     if let made = secure?.handleTimeout(at: now) { output = made }
     for index in output.records.indices {
-      // NIO writes [IPv4]127.0.0.1:5684.
+      // NIO writes [IPv4]127.0.0.1/127.0.0.1:5684.
       let peer = output.records[index].peer
-      output.records[index].peer = String(peer.drop { $0 != "]" }.dropFirst())
+      output.records[index].peer = String(peer.split(separator: "/").last ?? "")
     }
     return output
   }

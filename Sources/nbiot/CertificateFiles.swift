@@ -57,8 +57,9 @@ struct CertificateFiles {
     } catch {
       throw Complaint("OpenSSL could not make a certificate (error \(error.code))")
     }
-    // The server's certificate last: without it the next start says that something is missing.
-    try PrivateFile.write(issued.authority, to: authority)
+    // The server's certificate last: without it the next start says that something is missing. The
+    // authority's is for everybody.
+    try PrivateFile.write(issued.authority, to: authority, mode: 0o644)
     try PrivateFile.write(issued.key, to: key)
     try PrivateFile.write(issued.certificate, to: certificate)
     Console.complain(

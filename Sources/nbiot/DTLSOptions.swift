@@ -78,7 +78,8 @@ struct DTLSOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "What the link carries with the headers of IP and UDP (default: 1280).",
+      "What the link carries with the headers of IP and UDP (default: 1280); flights of the handshake "
+        + "are cut so, a report is one record.",
       valueName: "bytes"
     )
   )
@@ -107,6 +108,7 @@ struct DTLSOptions: ParsableArguments {
   var legacySuites = false
 
   func validate() throws {
+    if sessionFile?.isEmpty == true { throw ValidationError("--session-file needs a name") }
     if let idleLimit, idleLimit < 0 || idleLimit > 31_536_000 {
       throw ValidationError("--idle-limit is 0 to 31,536,000 seconds")
     }
@@ -140,7 +142,8 @@ struct DTLSOptions: ParsableArguments {
       || texts.contains { $0 != nil } || numbers.contains { $0 != nil }
   }
 
-  func configure(_ configuration: inout DeviceClientConfiguration) throws {
+  /// Sets up DTLS; returns where the session is kept.
+  func configure(_ configuration: inout DeviceClientConfiguration) throws -> SessionFile? {
     if let resumption { configuration.dtls.resumption = resumption.device }
     if let idleLimit {
       configuration.dtls.idleLimit = idleLimit == 0 ? nil : Milliseconds(Int64(idleLimit) * 1_000)
@@ -156,15 +159,17 @@ struct DTLSOptions: ParsableArguments {
           + "read what was sent, and records are longer"
       )
     }
-    if let sessionFile { configuration.dtlsSession = try SessionFile.read(sessionFile) }
-    if psk {
-      configuration.security = .preSharedKey()
-      return
-    }
+    let file = try sessionFile.map { try SessionFile($0) }
+    configuration.dtlsSession = file?.session
+    configuration.security = try security()
+    return file
+  }
+
+  private func security() throws -> ClientSecurity {
+    if psk { return .preSharedKey() }
     if let pskIdentity, let pskKeyFile {
       let key = try Secret.read(pskKeyFile)
-      configuration.security = .ownKey(identity: Array(pskIdentity.utf8), key: key)
-      return
+      return .ownKey(identity: Array(pskIdentity.utf8), key: key)
     }
     guard let caFile else {
       throw Complaint(
@@ -177,6 +182,6 @@ struct DTLSOptions: ParsableArguments {
       trust.key = try PrivateFile.read(keyFile)
       PrivateFile.warnIfReadable(keyFile, "private key")
     }
-    configuration.security = .certificate(trust)
+    return .certificate(trust)
   }
 }

@@ -125,7 +125,7 @@ struct DemoCommand: AsyncParsableCommand {
       UDP payload     \(counters.bytesUp) B up, \(counters.bytesDown) B down
       with IP, UDP    \(up) B up, \(down) B down (28 B a datagram over IPv4)
       transmissions   \(counters.transmissions) of \(counters.requests) requests, /auth included
-      round trips     \(counters.roundTrips)
+      round trips     \(counters.roundTrips)\(security == .dtls ? " and those of \(counters.handshakes) handshake" : "")
       received        \(isSame ? "exactly what was read" : "NOT what was read")
       """
     )

@@ -5,58 +5,49 @@ enum PrivateFile {
   /// The largest file that is read.
   static let limit = 1 << 20
 
-  static func read(_ path: String) throws -> [UInt8] {
-    let handle = try open(path)
-    defer { try? handle.close() }
-    return try read(handle, path)
-  }
+  /// What is in the file, and its mode and owner.
+  static func read(_ path: String) throws -> [UInt8] { try readWithStatus(path).bytes }
 
-  /// What is in the file; `nil` when somebody else may have written it.
-  static func readOwn(_ path: String) throws -> [UInt8]? {
-    let handle = try open(path)
-    defer { try? handle.close() }
-    var status = stat()
-    guard unsafe fstat(handle.fileDescriptor, &status) == 0, status.st_uid == geteuid(),
-      status.st_mode & 0o022 == 0
-    else { return nil }
-    return try read(handle, path)
-  }
-
-  private static func open(_ path: String) throws -> FileHandle {
-    guard let handle = FileHandle(forReadingAtPath: path) else {
-      throw Complaint("the file \(path) cannot be opened: check that it exists and belongs to you")
+  /// What is in the file, with its status at that moment.
+  static func readWithStatus(_ path: String) throws -> (bytes: [UInt8], status: stat) {
+    // Not to wait for a pipe's other end.
+    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      throw Complaint("the file \(path) cannot be opened: \(text(errno))")
     }
-    return handle
-  }
-
-  private static func read(_ handle: FileHandle, _ path: String) throws -> [UInt8] {
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw Complaint("\(path) is no file: give a regular one")
+    }
     do {
       let data = try handle.read(upToCount: limit + 1) ?? Data()
       guard data.count <= limit else { throw Complaint("the file \(path) is over 1 MiB long") }
-      return Array(data)
+      return (Array(data), status)
     } catch let complaint as Complaint {
       throw complaint
     } catch {
-      throw Complaint("the file \(path) cannot be read: it must be a file that belongs to you")
+      throw Complaint("the file \(path) cannot be read: check the disk")
     }
   }
 
-  /// Writes a file of mode 600, whole or not at all.
-  static func write(_ bytes: [UInt8], to path: String) throws {
+  /// Writes a file, whole or not at all, of mode 600 unless another is given; where `path` is a symbolic
+  /// link, the file that it leads to.
+  static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o600) throws {
+    let target = target(of: path)
     // A name of its own: another run may write the same file.
-    let temporary = "\(path).\(getpid()).new"
-    _ = unsafe unlink(temporary)
-    let descriptor = unsafe Foundation.open(
+    let temporary = "\(target).\(getpid()).\(UInt32.random(in: 0 ... .max)).new"
+    let descriptor = unsafe open(
       temporary,
       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
-      0o600
+      mode
     )
     guard descriptor >= 0 else {
-      throw Complaint("the file \(path) cannot be written: check its folder and the disk")
+      throw Complaint("the file \(path) cannot be written: \(text(errno))")
     }
-    var isWritten = true
+    var failure: Int32 = 0
     var offset = 0
-    while offset < bytes.count {
+    while offset < bytes.count, failure == 0 {
       // SAFETY: the pointer covers the rest of the bytes and does not outlive the call.
       let count = unsafe bytes.withUnsafeBytes {
         unsafe Foundation.write(
@@ -66,21 +57,19 @@ enum PrivateFile {
         )
       }
       if count < 0 && errno == EINTR { continue }
-      guard count > 0 else {
-        isWritten = false
-        break
-      }
-      offset += count
+      if count <= 0 { failure = errno }
+      offset += max(0, count)
     }
-    isWritten = fsync(descriptor) == 0 && isWritten
+    if failure == 0, fsync(descriptor) != 0 { failure = errno }
     _ = close(descriptor)
-    guard isWritten, unsafe rename(temporary, path) == 0 else {
+    if failure == 0, unsafe rename(temporary, target) != 0 { failure = errno }
+    guard failure == 0 else {
       _ = unsafe unlink(temporary)
-      throw Complaint("the file \(path) cannot be written: check its folder and the disk")
+      throw Complaint("the file \(path) cannot be written: \(text(failure))")
     }
     // The new name must survive a power cut too.
-    let folder = unsafe Foundation.open(
-      URL(filePath: path).deletingLastPathComponent().path,
+    let folder = unsafe open(
+      URL(filePath: target).deletingLastPathComponent().path,
       O_RDONLY | O_DIRECTORY | O_CLOEXEC
     )
     if folder >= 0 {
@@ -89,27 +78,27 @@ enum PrivateFile {
     }
   }
 
+  /// Where a path leads to through symbolic links, which need not exist.
+  static func target(of path: String) -> String {
+    var path = path
+    for _ in 0..<8 {
+      let files = FileManager.default
+      guard let next = try? files.destinationOfSymbolicLink(atPath: path) else { break }
+      path = URL(filePath: next, relativeTo: URL(filePath: path).deletingLastPathComponent()).path
+    }
+    return path
+  }
+
   static func warnIfReadable(_ path: String, _ what: String) {
-    let attributes = try? FileManager.default.attributesOfItem(atPath: path)
-    guard let mode = attributes?[.posixPermissions] as? Int, mode & 0o077 != 0 else { return }
+    var status = stat()
+    guard unsafe stat(path, &status) == 0 else { return }
+    warnIfReadable(path, what, status)
+  }
+
+  static func warnIfReadable(_ path: String, _ what: String, _ status: stat) {
+    guard status.st_mode & 0o077 != 0 else { return }
     Console.complain("warning: others can read the \(what) file \(path); run: chmod 600 \(path)")
   }
-}
 
-/// The DTLS session between two runs.
-enum SessionFile {
-  /// The session in a file; `nil` when there is none yet, or none to be relied on: who makes a session
-  /// of his own up is taken for the server without a certificate.
-  static func read(_ path: String) throws -> [UInt8]? {
-    guard FileManager.default.fileExists(atPath: path) else { return nil }
-    guard let session = try PrivateFile.readOwn(path) else {
-      Console.complain(
-        "warning: others can change the session file \(path), so it is not used: remove it, or give one "
-          + "in a folder of your own"
-      )
-      return nil
-    }
-    PrivateFile.warnIfReadable(path, "session")
-    return session
-  }
+  static func text(_ code: Int32) -> String { unsafe String(cString: strerror(code)) }
 }

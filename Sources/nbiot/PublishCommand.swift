@@ -5,7 +5,6 @@ internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
 internal import DeviceSession
-internal import Foundation
 internal import UDPTransport
 
 struct PublishCommand: AsyncParsableCommand {
@@ -28,8 +27,8 @@ struct PublishCommand: AsyncParsableCommand {
       A line is sent as it arrives; empty lines are passed over. The secret comes from a file or from \
       the environment variable NBIOT_DEVICE_SECRET, never from an argument.
 
-      Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication refused, 4 the endpoint \
-      never answered.
+      Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication or DTLS handshake refused, \
+      4 the endpoint never answered, 5 standard output cannot be written.
       """
   )
 
@@ -110,14 +109,13 @@ struct PublishCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let client = try makeClient()
-    let status = await publishAll(client)
-    keepSession(client)
+    let (client, file) = try makeClient()
+    let status = await publishAll(client, file)
     await client.close()
     if status != .success { throw status.error }
   }
 
-  private func makeClient() throws -> DeviceClient {
+  private func makeClient() throws -> (DeviceClient, SessionFile?) {
     var configuration = DeviceClientConfiguration(
       productKey: productKey,
       deviceName: deviceName,
@@ -133,34 +131,26 @@ struct PublishCommand: AsyncParsableCommand {
     configuration.settings.accept = accept.contentFormat
     configuration.settings.timing = timing.parameters
     configuration.settings.adaptsTimeout = adaptiveTimeout
-    if security == .dtls { try dtls.configure(&configuration) }
+    let file = security == .dtls ? try dtls.configure(&configuration) : nil
     if Console.isInteractive {
       configuration.onTransmission = Self.retransmissionLine(of: timing.parameters.maxRetransmit)
     }
     var secret = try Secret.load(path: deviceSecretFile)
     defer { Secret.erase(&secret) }
     do throws(DeviceClientError) {
-      return try DeviceClient(configuration, secret: secret)
+      return (try DeviceClient(configuration, secret: secret), file)
     } catch {
       guard case .transport = error else { throw Complaint(error.description) }
       throw Complaint(error.description, .unreachable)
     }
   }
 
-  /// Writes the DTLS session for the next run; a run that cannot has still delivered its reports.
-  private func keepSession(_ client: DeviceClient) {
-    guard let path = dtls.sessionFile else { return }
-    guard var session = client.exportSession() else {
-      // A session that the server would not resume is of no use to the next run either.
-      if client.counters.handshakes > 0 { try? FileManager.default.removeItem(atPath: path) }
-      return
-    }
+  /// Keeps the DTLS session for the next run; one that the server would not resume is of no use to it.
+  private func keepSession(_ client: DeviceClient, _ file: SessionFile?) {
+    guard let file else { return }
+    guard var session = client.exportSession() else { return file.remove() }
     defer { Secret.erase(&session) }
-    do {
-      try PrivateFile.write(session, to: path)
-    } catch {
-      Console.complain("warning: \((error as? Complaint)?.message ?? "\(error)")")
-    }
+    file.keep(session)
   }
 
   private static func retransmissionLine(
@@ -177,9 +167,9 @@ struct PublishCommand: AsyncParsableCommand {
     }
   }
 
-  private func publishAll(_ client: DeviceClient) async -> ExitStatus {
+  private func publishAll(_ client: DeviceClient, _ file: SessionFile?) async -> ExitStatus {
     if let payload {
-      let (line, status) = await publish(Array(payload.utf8), number: 1, client)
+      let (line, status) = await publish(Array(payload.utf8), number: 1, client, file)
       show(line)
       return status
     }
@@ -188,13 +178,28 @@ struct PublishCommand: AsyncParsableCommand {
     var number = 0
     while let payload = await lines.next() {
       number += 1
-      let (line, status) = await publish(payload, number: number, client)
+      let (line, status) = await publish(payload, number: number, client, file)
       show(line)
       // Refused, or never answered: no other line would fare better.
       if status == .unauthenticated || status == .unreachable { return status }
       if status != .success { worst = status }
     }
     return worst
+  }
+
+  private func publish(
+    _ payload: [UInt8],
+    number: Int,
+    _ client: DeviceClient,
+    _ file: SessionFile?
+  ) async -> (ReportLine, ExitStatus) {
+    let before = client.counters
+    var (line, status) = await publish(payload, number: number, client)
+    let after = client.counters
+    // Whoever ends the program finds the session in the file all the same.
+    if after.handshakes > before.handshakes { keepSession(client, file) }
+    if security == .dtls { line.channel = .init(before: before, after: after) }
+    return (line, status)
   }
 
   private func publish(

@@ -27,6 +27,30 @@ struct ReportLine {
   var milliseconds: Int64 = 0
   var advice: String?
 
+  /// What became of the secure channel meanwhile; `nil` in a mode without one.
+  var channel: Channel?
+
+  /// The secure channel of a report.
+  enum Channel: String {
+    /// It went over the one that was there.
+    case kept
+    /// It needed a whole handshake.
+    case made
+    /// It resumed a session.
+    case resumed
+    /// There is none.
+    case none
+
+    init(before: DeviceCounters, after: DeviceCounters) {
+      if after.handshakes == before.handshakes {
+        self = after.handshakes == 0 ? .none : .kept
+      } else {
+        let resumptions = after.resumptions - before.resumptions
+        self = resumptions == after.handshakes - before.handshakes ? .resumed : .made
+      }
+    }
+  }
+
   var hexMessageID: String? {
     guard let messageID = result?.messageID, !messageID.isEmpty else { return nil }
     let bytes = messageID.bytes
@@ -44,6 +68,7 @@ struct ReportLine {
       parts.append("\(result.bytesDown) B down")
       parts.append("\(result.transmissions) sent")
     }
+    if let channel, channel != .none { parts.append("DTLS session \(channel.rawValue)") }
     parts.append("\(milliseconds) ms")
     if !answer.isEmpty {
       parts.append("answer " + (String(validating: answer, as: UTF8.self) ?? hex(answer)))
@@ -86,6 +111,10 @@ struct ReportLine {
     try json.integer(Int64(result?.transmissions ?? 0))
     try json.key("milliseconds")
     try json.integer(milliseconds)
+    if let channel {
+      try json.key("session")
+      try json.text(channel == .none ? nil : channel.rawValue)
+    }
     if !answer.isEmpty {
       if let text = String(validating: answer, as: UTF8.self) {
         try json.key("answer")

@@ -2,6 +2,8 @@ internal import ArgumentParser
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import Foundation
+internal import NIOCore
+internal import OpenSSLSupport
 internal import PayloadCoding
 internal import PlatformSimulator
 
@@ -69,21 +71,24 @@ struct SimulateCommand: AsyncParsableCommand {
   )
   var certificates: String?
 
-  @Option(help: "With DTLS: how sessions are resumed.")
-  var resumption = ResumptionArgument.id
-
-  @Option(
-    help: ArgumentHelp("With DTLS: how long a session can be resumed.", valueName: "seconds")
-  )
-  var sessionLifetime = 86_400
+  @Option(help: "With DTLS: how sessions are resumed (default: id).")
+  var resumption: ResumptionArgument?
 
   @Option(
     help: ArgumentHelp(
-      "With DTLS: close an association after so long a silence; 0 for never.",
+      "With DTLS: how long a session can be resumed (default: 86400).",
       valueName: "seconds"
     )
   )
-  var idleClose = 300
+  var sessionLifetime: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "With DTLS: close an association after so long a silence (default: 300); 0 for never.",
+      valueName: "seconds"
+    )
+  )
+  var idleClose: Int?
 
   @Flag(help: "With DTLS: take static RSA and CBC too, as the platform's C SDKs need.")
   var legacySuites = false
@@ -97,14 +102,22 @@ struct SimulateCommand: AsyncParsableCommand {
     }
     if let port, port < 0 || port > 65_535 { throw ValidationError("--port is 0 to 65535") }
     if security == .dtls, certificates == nil {
-      throw ValidationError("give --certificates DIRECTORY: what is missing in it is made")
+      throw ValidationError(
+        "give --certificates DIRECTORY: an authority and a certificate are made in it if it is empty"
+      )
     }
-    if security == .symmetric, certificates != nil || legacySuites {
+    let numbers = [idleClose, sessionLifetime]
+    if security == .symmetric,
+      certificates != nil || legacySuites || resumption != nil
+        || numbers.contains(where: { $0 != nil })
+    {
       throw ValidationError("these options belong to DTLS: give --security dtls with them")
     }
-    guard sessionLifetime >= 1, sessionLifetime <= 3_155_760, idleClose >= 0, idleClose <= 3_155_760
+    guard (1...3_155_760).contains(sessionLifetime ?? 1), (0...3_155_760).contains(idleClose ?? 0)
     else {
-      throw ValidationError("--session-lifetime and --idle-close are at most 3,155,760 seconds")
+      throw ValidationError(
+        "--session-lifetime is 1 to 3,155,760 seconds, --idle-close 0 to 3,155,760"
+      )
     }
     guard tokenLifetime > 0, tokenLifetime <= 3_155_760_000 else {
       throw ValidationError("--token-lifetime is 1 second to 100 years")
@@ -124,11 +137,18 @@ struct SimulateCommand: AsyncParsableCommand {
       let files = try CertificateFiles.load(certificates, host: host)
       configuration.dtls.certificate = files.certificate
       configuration.dtls.key = files.key
-      configuration.dtls.resumption = resumption.server
-      configuration.dtls.sessionLifetime = Milliseconds(Int64(sessionLifetime) * 1_000)
-      configuration.dtls.idleLimit =
-        idleClose == 0 ? nil : Milliseconds(Int64(idleClose) * 1_000)
+      if let resumption { configuration.dtls.resumption = resumption.server }
+      if let sessionLifetime {
+        configuration.dtls.sessionLifetime = Milliseconds(Int64(sessionLifetime) * 1_000)
+      }
+      if let idleClose {
+        configuration.dtls.idleLimit =
+          idleClose == 0 ? nil : Milliseconds(Int64(idleClose) * 1_000)
+      }
       configuration.dtls.allowsLegacySuites = legacySuites
+      if legacySuites {
+        Console.complain("warning: --legacy-suites takes static RSA and CBC, which are weaker")
+      }
     }
     let port = port ?? (security == .dtls ? 5_684 : 5_682)
     let isJSON = log == .json
@@ -143,7 +163,7 @@ struct SimulateCommand: AsyncParsableCommand {
         }
       }
     } catch {
-      throw Complaint("cannot listen on \(host) port \(port): \(error)")
+      throw Complaint(Self.sentence(error, host: host, port: port, certificates))
     }
     Console.print(
       isJSON
@@ -153,6 +173,22 @@ struct SimulateCommand: AsyncParsableCommand {
     )
     await signals.wait()
     try await server.close()
+  }
+
+  /// Why the server does not run.
+  private static func sentence(
+    _ error: any Error,
+    host: String,
+    port: Int,
+    _ certificates: String?
+  ) -> String {
+    if error is OpenSSLError {
+      return
+        "the certificate or the key in \(certificates ?? "memory") cannot be used: they are broken, "
+        + "or do not belong together"
+    }
+    let reason = (error as? IOError).map { PrivateFile.text($0.errnoCode) } ?? "\(error)"
+    return "cannot listen on \(host) port \(port): \(reason)"
   }
 
   private static func parse(_ text: String) throws -> SimulatedDevice {

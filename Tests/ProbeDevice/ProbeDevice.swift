@@ -68,9 +68,22 @@ package func runProbe() -> Int32 {
     let acknowledged = reportDry(&session, topic, payload.bytes, &platform, count: count)
     return acknowledged == count ? 0 : 1
   }
+  return report(&session, host.bytes, port, count)
+}
+
+/// Reports so often over a socket; the exit status is 0 when every report was acknowledged.
+func report<Security: SecurityLayer & ~Copyable>(
+  _ session: inout DeviceSession<Security, SystemRandom>,
+  _ host: Span<UInt8>,
+  _ port: UInt16,
+  _ count: UInt32
+) -> Int32 {
+  let path = bytes("/a1B2c3D4e5F/device1/user/update")
+  let payload = bytes(#"{"value":1}"#)
+  guard let topic = try? Topic(path.bytes) else { return 2 }
   var acknowledged: UInt32 = 0
   do throws(TransportError) {
-    let socket = try UDPSocket(host: host.bytes, port: port)
+    let socket = try UDPSocket(host: host, port: port)
     for _ in 0..<count {
       guard
         (try? session.publish(topic: topic, payload: payload.bytes, at: MonotonicClock.now()))

@@ -5,7 +5,6 @@ internal import ConstrainedCore
 internal import DTLSSecurity
 internal import DeviceSession
 internal import OpenSSLSupport
-internal import UDPTransport
 
 /// Runs the device over DTLS; the exit status is 0 when every report was acknowledged.
 package func runSecureProbe() -> Int32 {
@@ -47,7 +46,7 @@ package func runSecureProbe() -> Int32 {
         : try DTLSSecurity(serverName: host.bytes, authorities: rest),
       randomness: SystemRandom()
     )
-    return report(&session, host, port, count)
+    return report(&session, host.bytes, port, count)
   } catch {
     return 2
   }
@@ -71,29 +70,4 @@ private func layer(_ key: borrowing PreSharedKey) throws(SecurityError) -> DTLSS
   } catch {
     throw .capacity
   }
-}
-
-private func report(
-  _ session: inout DeviceSession<DTLSSecurity, SystemRandom>,
-  _ host: FixedBytes<128>,
-  _ port: UInt16,
-  _ count: UInt32
-) -> Int32 {
-  let path = bytes("/a1B2c3D4e5F/device1/user/update")
-  let payload = bytes(#"{"value":1}"#)
-  guard let topic = try? Topic(path.bytes) else { return 2 }
-  var acknowledged: UInt32 = 0
-  do throws(TransportError) {
-    let socket = try UDPSocket(host: host.bytes, port: port)
-    for _ in 0..<count {
-      guard
-        (try? session.publish(topic: topic, payload: payload.bytes, at: MonotonicClock.now()))
-          != nil
-      else { return 1 }
-      if try finish(&session, socket) { acknowledged += 1 }
-    }
-  } catch {
-    return 4
-  }
-  return acknowledged == count ? 0 : 1
 }

@@ -11,6 +11,7 @@ secret=0123456789abcdef0123456789abcdef
 (umask 077; echo "$secret" > "$directory/secret.txt")
 options=()
 [ "$mode" = symmetric ] || options=(--security dtls --certificates "$directory/certificates")
+: > "$directory/log"
 "$nbiot" simulate --port 0 --device "a1B2c3D4e5F,device1,$directory/secret.txt" "${options[@]}" \
   > "$directory/log" 2> "$directory/errors" &
 simulator=$!

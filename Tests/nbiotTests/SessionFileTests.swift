@@ -30,4 +30,99 @@ struct SessionFileTests {
     #expect(log.components(separatedBy: "DTLS session made").count == 4)
     #expect(log.components(separatedBy: "DTLS session resumed").count == 2)
   }
+
+  /// `publish` in a folder with a simulator beside it.
+  private func publish(
+    _ session: String,
+    _ folder: DTLSCommandTests.Folder,
+    _ simulator: Simulator,
+    _ options: [String] = []
+  ) async throws -> Run {
+    try await nbiot(
+      simulator.device(
+        [
+          "--device-secret-file", simulator.secretFile, "--security", "dtls", "--ca-file",
+          folder.path("certificates/ca.pem"), "--session-file", session,
+        ] + options
+      ),
+      input: "{}\n"
+    )
+  }
+
+  private func simulator(_ folder: DTLSCommandTests.Folder) throws -> Simulator {
+    try Simulator(["--security", "dtls", "--certificates", folder.path("certificates")])
+  }
+
+  @Test func `what is no session file is not overwritten, and nothing is sent`() async throws {
+    let folder = try DTLSCommandTests.Folder()
+    let simulator = try simulator(folder)
+    let secret = try Data(contentsOf: URL(filePath: simulator.secretFile))
+    for path in [simulator.secretFile, folder.path("certificates/ca.pem")] {
+      let before = try Data(contentsOf: URL(filePath: path))
+      let run = try await publish(path, folder, simulator)
+      #expect(run.status == 2)
+      #expect(run.errors.contains("is no session file"))
+      #expect(try Data(contentsOf: URL(filePath: path)) == before)
+    }
+    for path in [folder.url.path, "/dev/null", folder.path("missing/session")] {
+      let run = try await publish(path, folder, simulator)
+      #expect(run.status == 2)
+      #expect(run.errors.contains("is no file") || run.errors.contains("cannot be written"))
+    }
+    #expect(try Data(contentsOf: URL(filePath: simulator.secretFile)) == secret)
+    let log = try simulator.stop().log
+    #expect(!log.contains("POST"))
+  }
+
+  @Test func `a symbolic link stays one, and the file behind it is written`() async throws {
+    let folder = try DTLSCommandTests.Folder()
+    let simulator = try simulator(folder)
+    try FileManager.default.createSymbolicLink(
+      atPath: folder.path("link"),
+      withDestinationPath: folder.path("session")
+    )
+    for _ in 0..<2 {
+      let run = try await publish(folder.path("link"), folder, simulator)
+      #expect(run.status == 0)
+      #expect(!run.errors.contains("warning"))
+    }
+    let target = try FileManager.default.destinationOfSymbolicLink(atPath: folder.path("link"))
+    #expect(target == folder.path("session"))
+    #expect(try folder.mode("session") == 0o600)
+    let log = try simulator.stop().log
+    #expect(log.contains("DTLS session resumed"))
+  }
+
+  @Test func `the session is there as soon as there is one, and the output says how it came`()
+    async throws
+  {
+    let folder = try DTLSCommandTests.Folder()
+    let simulator = try simulator(folder)
+    let session = folder.path("session")
+    let running = process(
+      simulator.device([
+        "--device-secret-file", simulator.secretFile, "--security", "dtls", "--ca-file",
+        folder.path("certificates/ca.pem"), "--session-file", session, "--output", "json",
+      ])
+    )
+    let (input, output) = (Pipe(), Pipe())
+    running.standardInput = input
+    running.standardOutput = output
+    try running.run()
+    try input.fileHandleForWriting.write(contentsOf: Data("{}\n{}\n".utf8))
+    var text = ""
+    while text.count(where: { $0 == "\n" }) < 2 {
+      text += String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+    }
+    // As Ctrl-C or a power cut would.
+    kill(running.processIdentifier, SIGKILL)
+    running.waitUntilExit()
+    #expect(text.contains(#""session":"made""#))
+    #expect(text.contains(#""session":"kept""#))
+    let next = try await publish(session, folder, simulator, ["--output", "json"])
+    #expect(next.object?["session"] as? String == "resumed")
+    let none = try await publish(session, folder, simulator, ["--resumption", "none"])
+    #expect(none.output.contains("DTLS session made"))
+    _ = try simulator.stop()
+  }
 }
