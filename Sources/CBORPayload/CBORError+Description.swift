@@ -11,6 +11,9 @@ extension CBORError: CustomStringConvertible {
     case .invalidUTF8(let offset): "the text string at byte \(offset) is not UTF-8"
     case .tooDeep(let offset):
       "the item at byte \(offset) lies deeper than \(CBORDiagnosticNotation.maxDepth) levels"
+    case .keyIsNoText(let offset): "the key at byte \(offset) is no text string"
+    case .outOfModel(let offset):
+      "the item at byte \(offset) is neither text, number, boolean, null nor bytes in one piece"
     case .trailingBytes(let offset): "bytes follow the item, from byte \(offset)"
     case .capacity: "the notation is longer than the room for it"
     }

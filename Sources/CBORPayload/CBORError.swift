@@ -13,6 +13,10 @@ public enum CBORError: Error, Equatable, Sendable {
   case invalidUTF8(offset: Int)
   /// Items lie within each other more than `CBORDiagnosticNotation.maxDepth` deep.
   case tooDeep(offset: Int)
+  /// An object's key that is no text.
+  case keyIsNoText(offset: Int)
+  /// An item that CBOR allows and `CBORReader` has no token for.
+  case outOfModel(offset: Int)
   /// Bytes after the item.
   case trailingBytes(offset: Int)
   /// The output has no room.

@@ -111,8 +111,8 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     let single = Float(value)
     if Double(single) != value {
       try unsafe put { unsafe cbor_encode_double(value, $0, $1) }
-    } else if Self.fitsHalf(value) {
-      try unsafe put { unsafe cbor_encode_half(single, $0, $1) }
+    } else if let half = Self.half(value) {
+      try append(half)
     } else {
       try unsafe put { unsafe cbor_encode_single(single, $0, $1) }
     }
@@ -128,14 +128,28 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     try unsafe put { unsafe cbor_encode_null($0, $1) }
   }
 
-  /// Whether 16 bits hold the value: 11 bits of mantissa, exponents from -14 to 15, and multiples of 2^-24
-  /// below that.
-  private static func fitsHalf(_ value: Double) -> Bool {
-    if value == 0 { return true }
-    guard value.magnitude <= 65_504 else { return false }
-    if value.magnitude >= 0x1p-14 { return value.bitPattern & 0x3FF_FFFF_FFFF == 0 }
-    let multiple = value.magnitude * 0x1p24
-    return multiple == multiple.rounded(.towardZero)
+  /// The value in 16 bits: 11 bits of mantissa, exponents from -14 to 15, and multiples of 2^-24 below
+  /// that; `nil` when they do not hold it.
+  private static func half(_ value: Double) -> UInt16? {
+    let sign = UInt16(truncatingIfNeeded: value.bitPattern &>> 48) & 0x8000
+    guard value.magnitude <= 65_504 else { return nil }
+    guard value.magnitude >= 0x1p-14 else {
+      let multiple = value.magnitude * 0x1p24
+      let whole = UInt16(multiple)
+      return multiple == Double(whole) ? sign | whole : nil
+    }
+    guard value.bitPattern & 0x3FF_FFFF_FFFF == 0 else { return nil }
+    // The exponent's bias goes from 1,023 to 15.
+    let rest = value.bitPattern & 0x7FFF_FFFF_FFFF_FFFF - (1_023 - 15) &<< 52
+    return sign | UInt16(truncatingIfNeeded: rest &>> 42)
+  }
+
+  /// RFC 8949 Section 3.3; libcbor 0.8.0 writes some of the smallest wrong.
+  private mutating func append(_ half: UInt16) throws(CapacityError) {
+    guard output.remaining >= 3 else { throw CapacityError() }
+    try output.append(0xF9)
+    try output.append(UInt8(truncatingIfNeeded: half >> 8))
+    try output.append(UInt8(truncatingIfNeeded: half))
   }
 
   private mutating func begin(

@@ -10,4 +10,6 @@ public enum JSONError: Error, Equatable, Sendable {
   case invalidUTF8(offset: Int)
   /// An escape that names half of a surrogate pair.
   case loneSurrogate(offset: Int)
+  /// A number beyond the largest Double, where its value is asked for.
+  case numberTooLarge(offset: Int)
 }

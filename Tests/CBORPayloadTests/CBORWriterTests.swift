@@ -15,16 +15,19 @@ struct CBORWriterTests {
     var cbor = CBORWriter(buffer.mutableSpan, isDeterministic: isDeterministic)
     try write(&cbor)
     let count = cbor.count
-    return hexText(buffer[..<count].span)
+    let bytes = Array(buffer[..<count])
+    return hexText(bytes.span)
   }
 
   /// RFC 8949 Appendix A.
-  @Test(arguments: [
-    (0, "00"), (1, "01"), (10, "0a"), (23, "17"), (24, "1818"), (25, "1819"), (100, "1864"),
-    (1_000, "1903e8"), (1_000_000, "1a000f4240"), (1_000_000_000_000, "1b000000e8d4a51000"),
-    (-1, "20"), (-10, "29"), (-100, "3863"), (-1_000, "3903e7"),
-    (Int64.min, "3b7fffffffffffffff"), (Int64.max, "1b7fffffffffffffff"),
-  ] as [(Int64, String)])
+  @Test(
+    arguments: [
+      (0, "00"), (1, "01"), (10, "0a"), (23, "17"), (24, "1818"), (25, "1819"), (100, "1864"),
+      (1_000, "1903e8"), (1_000_000, "1a000f4240"), (1_000_000_000_000, "1b000000e8d4a51000"),
+      (-1, "20"), (-10, "29"), (-100, "3863"), (-1_000, "3903e7"),
+      (Int64.min, "3b7fffffffffffffff"), (Int64.max, "1b7fffffffffffffff"),
+    ] as [(Int64, String)]
+  )
   func `integers take the fewest bytes`(value: Int64, expected: String) throws {
     #expect(try written { try $0.integer(value) } == expected)
   }
@@ -49,10 +52,12 @@ struct CBORWriterTests {
     #expect(try written { try $0.double(value) } == expected)
   }
 
-  @Test(arguments: [
-    (215, 1, "f94d60"), (2_150, 2, "f94d60"), (-5, 0, "24"), (1, 1, "fb3fb999999999999a"),
-    (1_234_567, 3, "fb40934a449ba5e354"),
-  ] as [(Int64, Int, String)])
+  @Test(
+    arguments: [
+      (215, 1, "f94d60"), (2_150, 2, "f94d60"), (-5, 0, "24"), (1, 1, "fb3fb999999999999a"),
+      (1_234_567, 3, "fb40934a449ba5e354"),
+    ] as [(Int64, Int, String)]
+  )
   func `a fixed-point number becomes the nearest Double`(
     value: Int64,
     digits: Int,
@@ -110,7 +115,7 @@ struct CBORWriterTests {
   }
 
   @Test func `without room nothing is written beyond it, and the writer says so`() throws {
-    for capacity in 0..<30 {
+    for capacity in 0..<28 {
       #expect(throws: CapacityError.self) {
         _ = try written(capacity: capacity) {
           try $0.beginObject(count: 1)

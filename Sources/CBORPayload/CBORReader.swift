@@ -1,0 +1,197 @@
+public import ConstrainedCore
+public import PayloadCoding
+
+/// Reads one CBOR data item (RFC 8949) a token at a time from borrowed bytes, with libcbor's streaming
+/// decoder, without a heap.
+///
+/// Lengths may be indefinite, and tags are passed over (Section 3.4: what a tag means is the affair of who
+/// knows it). Keys must be texts. Not in the model, and errors: byte strings in chunks, simple values
+/// without a meaning, integers below `Int64.min`.
+/// Size: about 600 bytes, whatever the item.
+public struct CBORReader: ~Escapable, PayloadReader {
+  /// How deep objects and arrays may lie within each other.
+  public static let maxDepth = 32
+
+  private struct Level {
+    var isObject = false
+    /// How many items are still to come; `nil` when a break ends them.
+    var left: Int?
+    /// Whether the next item of an object is a key.
+    var expectsKey = false
+  }
+
+  private let bytes: Span<UInt8>
+  private var offset = 0
+  private var levels = InlineArray<32, Level>(repeating: Level())
+  private var depth = 0
+  private var isComplete = false
+  private var failure: CBORError?
+
+  /// Reads `bytes` from its start.
+  @_lifetime(copy bytes)
+  public init(_ bytes: Span<UInt8>) {
+    self.bytes = bytes
+  }
+
+  /// The next token; `nil` after the last one of a complete item.
+  public mutating func nextToken() throws(CBORError) -> PayloadToken? {
+    if let failure { throw failure }
+    do throws(CBORError) {
+      return try readToken()
+    } catch {
+      failure = error
+      throw error
+    }
+  }
+
+  /// Appends the UTF-8 bytes of a text or key.
+  public func copy(_ text: PayloadText, into output: inout ByteWriter) throws(CapacityError) {
+    guard text.form == .chunked else { return try output.append(bytes.extracting(text.range)) }
+    let start = output.count
+    var position = text.range.lowerBound
+    while position < text.range.upperBound {
+      guard let head = try? CBORHead(bytes, at: position), case .text(let count) = head.kind else {
+        preconditionFailure("a text that the reader returned holds only chunks of text")
+      }
+      position += head.count
+      do throws(CapacityError) {
+        try output.append(bytes.extracting(position - count..<position))
+      } catch {
+        output.truncate(to: start)
+        throw error
+      }
+    }
+  }
+
+  private mutating func readToken() throws(CBORError) -> PayloadToken? {
+    if isComplete {
+      guard offset == bytes.count else { throw .trailingBytes(offset: offset) }
+      return nil
+    }
+    if depth > 0, levels[depth - 1].left == 0 { return close() }
+    let head = try readHead()
+    let start = offset
+    offset += head.count
+    if case .stop = head.kind { return try closeAtBreak(start) }
+    if depth > 0, levels[depth - 1].expectsKey {
+      let text = try readText(head, at: start)
+      guard let text else { throw .keyIsNoText(offset: start) }
+      noteItem()
+      return .key(text)
+    }
+    switch head.kind {
+    case .array(let count): return try open(isObject: false, count, at: start)
+    case .map(let count): return try open(isObject: true, count, at: start)
+    case .indefiniteArray: return try open(isObject: false, nil, at: start)
+    case .indefiniteMap: return try open(isObject: true, nil, at: start)
+    default: break
+    }
+    let token: PayloadToken
+    if let text = try readText(head, at: start) {
+      token = .text(text)
+    } else {
+      token = try Self.simple(head, at: start)
+    }
+    noteItem()
+    return token
+  }
+
+  /// The head of the next item that is no tag.
+  private mutating func readHead() throws(CBORError) -> CBORHead {
+    while true {
+      guard offset < bytes.count else { throw .truncated(offset: offset) }
+      let head = try CBORHead(bytes, at: offset)
+      guard case .tag = head.kind else { return head }
+      offset += head.count
+    }
+  }
+
+  private static func simple(_ head: CBORHead, at start: Int) throws(CBORError) -> PayloadToken {
+    switch head.kind {
+    case .unsigned(let value):
+      return value <= UInt64(Int64.max) ? .integer(Int64(bitPattern: value)) : .unsigned(value)
+    case .negative(let value):
+      guard value <= UInt64(Int64.max) else { throw .outOfModel(offset: start) }
+      return .integer(~Int64(bitPattern: value))
+    case .float(let value): return .double(value)
+    case .boolean(let value): return .boolean(value)
+    case .null, .undefined: return .null
+    case .bytes(let count): return .bytes(start + head.count - count..<start + head.count)
+    default: throw .outOfModel(offset: start)
+    }
+  }
+
+  /// The text that begins with `head`; `nil` when it begins something else.
+  private mutating func readText(
+    _ head: CBORHead,
+    at start: Int
+  ) throws(CBORError) -> PayloadText? {
+    switch head.kind {
+    case .text(let count):
+      let range = offset - count..<offset
+      try check(range, at: start)
+      return PayloadText(range: range, form: .plain)
+    case .indefiniteText:
+      let first = offset
+      while true {
+        guard offset < bytes.count else { throw .truncated(offset: offset) }
+        let chunk = try CBORHead(bytes, at: offset)
+        let place = offset
+        offset += chunk.count
+        if case .stop = chunk.kind {
+          return PayloadText(range: first..<place, form: .chunked)
+        }
+        guard case .text(let count) = chunk.kind else { throw .wrongChunk(offset: place) }
+        // RFC 8949 Section 3.2.3: each chunk is UTF-8 by itself.
+        try check(offset - count..<offset, at: place)
+      }
+    default: return nil
+    }
+  }
+
+  private func check(_ range: Range<Int>, at start: Int) throws(CBORError) {
+    guard UTF8Check.isValid(bytes.extracting(range)) else { throw .invalidUTF8(offset: start) }
+  }
+
+  private mutating func open(
+    isObject: Bool,
+    _ count: UInt64?,
+    at start: Int
+  ) throws(CBORError) -> PayloadToken {
+    guard depth < Self.maxDepth else { throw .tooDeep(offset: start) }
+    var level = Level(isObject: isObject, left: nil, expectsKey: isObject)
+    if let count {
+      // Each item takes a byte: a count beyond the rest is refused here.
+      let most = (bytes.count - offset) / (isObject ? 2 : 1)
+      guard count <= UInt64(most) else { throw .truncated(offset: start) }
+      level.left = Int(count) * (isObject ? 2 : 1)
+    }
+    levels[depth] = level
+    depth += 1
+    return isObject ? .beginObject : .beginArray
+  }
+
+  private mutating func closeAtBreak(_ start: Int) throws(CBORError) -> PayloadToken {
+    guard depth > 0, levels[depth - 1].left == nil,
+      !levels[depth - 1].isObject || levels[depth - 1].expectsKey
+    else { throw .unexpectedBreak(offset: start) }
+    return close()
+  }
+
+  private mutating func close() -> PayloadToken {
+    depth -= 1
+    let isObject = levels[depth].isObject
+    noteItem()
+    return isObject ? .endObject : .endArray
+  }
+
+  /// Counts an item that is complete.
+  private mutating func noteItem() {
+    guard depth > 0 else {
+      isComplete = true
+      return
+    }
+    if let left = levels[depth - 1].left { levels[depth - 1].left = left - 1 }
+    if levels[depth - 1].isObject { levels[depth - 1].expectsKey.toggle() }
+  }
+}

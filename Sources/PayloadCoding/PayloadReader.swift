@@ -1,0 +1,127 @@
+public import ConstrainedCore
+
+/// What a `PayloadReader` found.
+public enum PayloadToken: Equatable, Sendable {
+  /// An object opens; keys and values follow in turn.
+  case beginObject
+  /// The innermost object closes.
+  case endObject
+  /// An array opens.
+  case beginArray
+  /// The innermost array closes.
+  case endArray
+  /// A member's name.
+  case key(PayloadText)
+  /// A text.
+  case text(PayloadText)
+  /// An integer.
+  case integer(Int64)
+  /// An integer above `Int64.max`.
+  case unsigned(UInt64)
+  /// Any other number; the Double nearest to it.
+  case double(Double)
+  /// `true` or `false`.
+  case boolean(Bool)
+  /// `null`, and CBOR's `undefined`.
+  case null
+  /// A byte string, which CBOR alone has: where its content lies. One in chunks is not in the model.
+  case bytes(Range<Int>)
+}
+
+/// Where a text lies in what is read, and how it is written there.
+public struct PayloadText: Equatable, Sendable {
+  /// How a text is written.
+  public enum Form: Sendable {
+    /// As it is.
+    case plain
+    /// Perhaps with JSON's escapes.
+    case escaped
+    /// In CBOR's chunks, each behind its head.
+    case chunked
+  }
+
+  /// Where it begins and ends, in bytes.
+  public let range: Range<Int>
+
+  /// How it is written.
+  public let form: Form
+
+  package init(range: Range<Int>, form: Form) {
+    self.range = range
+    self.form = form
+  }
+}
+
+/// Reads one value a token at a time from borrowed bytes that anybody may have sent: JSON (`JSONReader`)
+/// or CBOR (`CBORReader`), by the same calls.
+///
+/// No heap; depth is bounded. After an error a reader gives the same error again.
+public protocol PayloadReader: ~Escapable {
+  /// Why bytes cannot be read.
+  associatedtype Failure: Error
+
+  /// The next token; `nil` after the last one of a complete value, which nothing follows.
+  mutating func nextToken() throws(Failure) -> PayloadToken?
+
+  /// Reads past one whole value whose first token is `token`.
+  mutating func skip(_ token: PayloadToken) throws(Failure)
+
+  /// Appends the UTF-8 bytes of a text or key.
+  func copy(_ text: PayloadText, into output: inout ByteWriter) throws(CapacityError)
+}
+
+extension PayloadReader where Self: ~Escapable {
+  /// Reads past one whole value whose first token is `token`.
+  public mutating func skip(_ token: PayloadToken) throws(Failure) {
+    var depth = 0
+    var next: PayloadToken? = token
+    while let token = next {
+      switch token {
+      case .beginObject, .beginArray: depth += 1
+      case .endObject, .endArray: depth -= 1
+      default: break
+      }
+      if depth == 0 { return }
+      next = try nextToken()
+    }
+  }
+
+  /// Whether a text or key is `literal`, which has at most 64 bytes.
+  public func text(_ text: PayloadText, equals literal: StaticString) -> Bool {
+    var storage = InlineArray<64, UInt8>(repeating: 0)
+    var writer = ByteWriter(storage.mutableSpan)
+    do throws(CapacityError) {
+      try copy(text, into: &writer)
+    } catch {
+      return false
+    }
+    return writer.written.isEqual(to: literal)
+  }
+}
+
+extension JSONReader: PayloadReader {
+  /// The next token; a number beyond the largest Double is an error.
+  public mutating func nextToken() throws(JSONError) -> PayloadToken? {
+    guard let token = try next() else { return nil }
+    switch token {
+    case .beginObject: return .beginObject
+    case .endObject: return .endObject
+    case .beginArray: return .beginArray
+    case .endArray: return .endArray
+    case .key(let range): return .key(PayloadText(range: range, form: .escaped))
+    case .string(let range): return .text(PayloadText(range: range, form: .escaped))
+    case .number(let range):
+      if let value = integer(range) { return .integer(value) }
+      if let value = unsigned(range) { return .unsigned(value) }
+      guard let value = double(range) else { throw .numberTooLarge(offset: range.lowerBound) }
+      return .double(value)
+    case .boolean(let value): return .boolean(value)
+    case .null: return .null
+    }
+  }
+
+  /// Appends the UTF-8 bytes of a text or key, its escapes resolved.
+  public func copy(_ text: PayloadText, into output: inout ByteWriter) throws(CapacityError) {
+    try copyString(text.range, into: &output)
+  }
+}
