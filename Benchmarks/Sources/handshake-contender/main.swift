@@ -91,6 +91,8 @@ func run() {
   var settings = DTLSSettings()
   settings.allowsLegacySuites = options.contains("legacy")
   if options.contains("ticket") { settings.resumption = .ticket }
+  // s_server takes the next client after it only.
+  settings.saysGoodbye = true
   var security = makeSecurity(arguments[3], arguments[4], arguments[5], settings)
   if let path = value("load") {
     do { try security.importSession(contents(of: path).span) } catch { fail("\(error)") }
