@@ -149,7 +149,7 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
         "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceClient", "PlatformSimulator",
-        "CoAPSecurity", "DTLSSecurity", "PacketCapture", "Inspection",
+        "CoAPSecurity", "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ],

@@ -40,9 +40,9 @@ enum OutputArgument: String, ExpressibleByArgument, CaseIterable {
 
 /// What payloads are written in.
 enum FormatArgument: String, ExpressibleByArgument, CaseIterable {
-  case json
+  case json, cbor
 
-  var contentFormat: ContentFormat { .json }
+  var contentFormat: ContentFormat { self == .json ? .json : .cbor }
 }
 
 /// The presets of `TransmissionParameters`.

@@ -64,7 +64,7 @@ struct PublishCommand: AsyncParsableCommand {
   @OptionGroup(title: "With --security dtls")
   var dtls: DTLSOptions
 
-  @Option(help: "What the payloads are written in.")
+  @Option(help: "What the payloads are sent in: json as they are, cbor made of lines of JSON.")
   var format = FormatArgument.json
 
   @Option(help: "How /auth is signed.")
@@ -194,7 +194,19 @@ struct PublishCommand: AsyncParsableCommand {
     _ file: SessionFile?
   ) async -> (ReportLine, ExitStatus) {
     let before = client.counters
-    var (line, status) = await publish(payload, number: number, client)
+    let converted: [UInt8]
+    do throws(CBORConversion.Failure) {
+      converted = format == .cbor ? try CBORConversion.convert(payload) : payload
+    } catch {
+      let line = ReportLine(
+        number: number,
+        topic: topic,
+        outcome: .refused,
+        advice: error.description
+      )
+      return (line, .undelivered)
+    }
+    var (line, status) = await publish(converted, number: number, client)
     let after = client.counters
     // Whoever ends the program finds the session in the file all the same.
     if after.handshakes > before.handshakes { keepSession(client, file) }

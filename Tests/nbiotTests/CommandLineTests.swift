@@ -94,6 +94,25 @@ final class Simulator {
 
 @Suite("The command line, as its user runs it")
 struct CommandLineTests {
+  @Test func `lines of JSON become CBOR, and one that is none is refused without being sent`()
+    async throws
+  {
+    let simulator = try Simulator()
+    let run = try await nbiot(
+      simulator.device([
+        "--device-secret-file", simulator.secretFile, "--format", "cbor", "--output", "json",
+      ]),
+      input: #"{"value":1,"list":[1.5,null,"\u00fc"]}"# + "\n{\"value\":}\n"
+    )
+    #expect(run.status == 1)
+    #expect(run.output.contains(#""outcome":"refused""#))
+    #expect(run.errors.contains("the line is not JSON"))
+    let log = try simulator.stop().log
+    // {"value": 1, "list": [1.5, null, "ü"]}
+    #expect(log.contains("0xa26576616c756501646c69737483f93e00f662c3bc -> 2.05"))
+    #expect(log.components(separatedBy: "POST /topic").count == 2)
+  }
+
   @Test func `one line in, one object out, acknowledged`() async throws {
     let simulator = try Simulator()
     let run = try await nbiot(
