@@ -285,3 +285,37 @@ func endpointTimeout(
 ) -> Milliseconds {
   (endpoint.pollTimeout() ?? now) - now
 }
+
+/// Numbers and the calls that JSON and CBOR share.
+package func proveNumbers(_ text: Span<UInt8>, into storage: consuming MutableSpan<UInt8>) -> Int {
+  var writer = JSONWriter(storage)
+  do throws(CapacityError) {
+    try writeReading(into: &writer)
+  } catch {
+    return -1
+  }
+  var reader = JSONReader(text)
+  do throws(JSONError) {
+    while let token = try reader.nextToken() {
+      if case .double(let value) = token, value > 1 { return 1 }
+      try reader.skip(token)
+    }
+  } catch {
+    return -2
+  }
+  return writer.count
+}
+
+private func writeReading<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+  into writer: inout Writer
+) throws(CapacityError) {
+  try writer.beginObject(count: 2)
+  try writer.key("temperature")
+  try writer.double(21.5)
+  try writer.key("values")
+  try writer.beginArray(count: 2)
+  try writer.integer(-1)
+  try writer.unsigned(1)
+  try writer.endArray()
+  try writer.endObject()
+}
