@@ -25,14 +25,7 @@ extension JSONReader {
 
   /// Whether the string or key of that range is `literal`, its escapes resolved.
   public func string(_ range: Range<Int>, equals literal: StaticString) -> Bool {
-    var storage = InlineArray<64, UInt8>(repeating: 0)
-    var writer = ByteWriter(storage.mutableSpan)
-    do throws(CapacityError) {
-      try copyString(range, into: &writer)
-    } catch {
-      return false
-    }
-    return writer.written.isEqual(to: literal)
+    text(PayloadText(range: range, form: .escaped), equals: literal)
   }
 
   /// The digits of that range as an unsigned integer.
