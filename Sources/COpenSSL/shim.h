@@ -20,7 +20,6 @@ static inline void nbiot_secret_free(void *bytes, size_t count) { OPENSSL_clear_
 static const uint64_t nbiot_common_options = SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
 static const uint64_t nbiot_no_encrypt_then_mac = SSL_OP_NO_ENCRYPT_THEN_MAC;
 static const uint64_t nbiot_no_ticket = SSL_OP_NO_TICKET;
-static const uint64_t nbiot_cookie_exchange = SSL_OP_COOKIE_EXCHANGE;
 
 static inline int nbiot_set_only_dtls12(SSL_CTX *context) {
   return SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) == 1 &&

@@ -79,9 +79,6 @@ public struct DTLSConnection: ~Copyable {
   /// Whether both ends had proved who they are before it ended.
   public private(set) var hasBeenEstablished = false
 
-  /// How many flights were sent again.
-  public private(set) var flightsSentAgain = 0
-
   /// An association that has sent nothing yet.
   ///
   /// `linkMTU` is what fits the link with the headers of IP and UDP, 256 bytes or more; handshake
@@ -147,77 +144,12 @@ public struct DTLSConnection: ~Copyable {
   }
 }
 
-// MARK: - What came of it
-
-extension DTLSConnection {
-  /// Whether an earlier session was resumed.
-  public var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
-
-  /// Whether this end has sent its last flight, or the last but one.
-  public var hasSentFinished: Bool {
-    var digest: UInt8 = 0
-    // SAFETY: there is room for the one byte.
-    return unsafe SSL_get_finished(ssl, &digest, 1) > 0
-  }
-
-  /// The suite's name as OpenSSL and the RFCs spell it, with a zero behind it; empty before there is
-  /// one.
-  public var suite: FixedBytes<64> {
-    var name = FixedBytes<64>()
-    guard let cipher = unsafe SSL_get_current_cipher(ssl),
-      let text = unsafe SSL_CIPHER_get_name(cipher)
-    else { return name }
-    name.write { (writer: inout ByteWriter) in
-      var index = 0
-      // SAFETY: the text ends with zero.
-      while unsafe text[index] != 0 {
-        try? writer.append(UInt8(bitPattern: unsafe text[index]))
-        index += 1
-      }
-    }
-    return name
-  }
-
-  /// The session as bytes that `resume` takes; `nil` when it cannot be resumed.
-  public func session() -> DTLSSession? {
-    guard let session = unsafe SSL_get_session(ssl),
-      unsafe SSL_SESSION_is_resumable(session) == 1
-    else { return nil }
-    return unsafe DTLSSession(session)
-  }
-
-  /// How many bytes the session's identifier, and its ticket, add to a hello that resumes it.
-  public var resumptionBytes: Int {
-    guard let session = unsafe SSL_get_session(ssl) else { return 0 }
-    var count: Int = 0
-    unsafe SSL_SESSION_get0_ticket(session, nil, &count)
-    return 32 + count
-  }
-
-  /// Whether the server has asked for a certificate of the device's, which has none.
-  public var lacksCertificate: Bool { unsafe io.pointee.lacksCertificate }
-
-  /// How many bytes a message may have: what fits the records that both ends have agreed on.
-  public var maxMessage: Int {
-    let limit = unsafe nbiot_max_fragment(ssl)
-    return limit == 0 ? 16_384 : limit
-  }
-
-  /// How many bytes wait to be sent in the first datagram of the queue.
-  public var queuedBytes: Int { unsafe io.pointee.nextCount }
-
-  /// Whether a message waits that came in the same datagram as the last one.
-  public var hasPendingMessage: Bool {
-    unsafe state == .established && SSL_has_pending(ssl) == 1
-  }
-
-  /// When `handleTimeout` is to be called next.
-  public var pollTimeout: Instant? { deadline }
-}
-
 // MARK: - Handshake and messages
 
 extension DTLSConnection {
+  /// When `handleTimeout` is to be called next.
+  public var pollTimeout: Instant? { deadline }
+
   /// Says hello.
   public mutating func start(at now: Instant) {
     advance(at: now)
@@ -302,7 +234,7 @@ extension DTLSConnection {
     setTimer()
     self.deadline = now + timeout
     switch sendAgain() {
-    case .sent: flightsSentAgain += 1
+    case .sent: break
     // Somebody has set the machine's clock back. The attempt counts, for else it might never end.
     case .early(let left): self.deadline = now + min(left, timeout)
     case .failed: end(.timedOut(hasAnswer: hasAnswer))
