@@ -86,6 +86,33 @@ struct SecureClientTests {
     try await running.close()
   }
 
+  @Test func `NAT gives the device another port: delivered once, after one resumption`()
+    async throws
+  {
+    let server = try Server()
+    let records = Records()
+    let running = try await SimulatorServer.start(server.simulator) { records.add($0) }
+    let relay = try NATRelay(to: UInt16(running.port))
+    let client = try DeviceClient(
+      server.client(port: Int(relay.port)),
+      secret: DeviceClientTests.secret
+    )
+    for text in ["a", "b", "c"] {
+      _ = try await client.publish(Array(text.utf8), to: Self.topic)
+      if text == "b" { relay.forget() }
+    }
+    #expect(
+      records.all.filter(\.isAcceptedReport).map(\.payload)
+        == ["a", "b", "c"].map { Array($0.utf8) }
+    )
+    #expect(client.counters.handshakes == 2)
+    #expect(client.counters.resumptions == 1)
+    #expect(client.counters.authentications == 1)
+    await client.close()
+    relay.stop()
+    try await running.close()
+  }
+
   @Test func `an exported session is resumed by the next client, a foreign one is passed over`()
     async throws
   {
