@@ -6,21 +6,33 @@ public import PayloadCoding
 ///
 /// Lengths are definite, and numbers, floating-point ones too, take the fewest bytes that lose nothing:
 /// preferred serialization (Section 4.1). With `isDeterministic` the members of each object are put in
-/// the order of Section 4.2.1, the bytes of their keys.
-/// Size: a span, counters and the starts of 32 open objects and arrays; no heap.
+/// the order of Section 4.2.1, the bytes of their keys. How many members an object or array has is known
+/// once it is closed: from the 24th on its head grows, and what lies behind it moves by a byte or two.
+/// Size: about 600 bytes, for 32 open objects and arrays; no heap.
 public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
+  /// The number of application/cbor.
+  public static var contentFormat: UInt16 { 60 }
+
   /// How deep objects and arrays may lie within each other; a deeper one throws.
   public static let maxDepth = 32
 
   private var output: ByteWriter
   private let isDeterministic: Bool
-  /// Where the members of each open object begin.
+  /// Where the content of each open object or array begins, right behind a head of one byte.
   private var starts = InlineArray<32, Int>(repeating: 0)
+  /// How many items each of them has so far; a key is one, too.
+  private var items = InlineArray<32, Int>(repeating: 0)
   private var depth = 0
 
   /// Starts at the beginning of `storage`.
   @_lifetime(copy storage)
-  public init(_ storage: consuming MutableSpan<UInt8>, isDeterministic: Bool = false) {
+  public init(_ storage: consuming MutableSpan<UInt8>) {
+    self.init(storage, isDeterministic: false)
+  }
+
+  /// Starts at the beginning of `storage`, and sorts objects when `isDeterministic`.
+  @_lifetime(copy storage)
+  public init(_ storage: consuming MutableSpan<UInt8>, isDeterministic: Bool) {
     output = ByteWriter(storage)
     self.isDeterministic = isDeterministic
   }
@@ -34,27 +46,30 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     borrowing get { output.written }
   }
 
-  /// Opens an object of `count` members: a key and a value each.
-  public mutating func beginObject(count: Int) throws(CapacityError) {
-    try unsafe begin { unsafe cbor_encode_map_start(count, $0, $1) }
+  /// Opens an object.
+  public mutating func beginObject() throws(CapacityError) {
+    try unsafe begin { unsafe cbor_encode_map_start(0, $0, $1) }
   }
 
   /// Closes an object, and puts its members in order where that was asked for.
   public mutating func endObject() throws(CapacityError) {
     precondition(depth > 0, "an object that is closed was opened")
-    depth -= 1
-    if isDeterministic { sortMembers(from: starts[depth]) }
+    let start = starts[depth - 1]
+    if isDeterministic { sortMembers(from: start) }
+    let count = items[depth - 1] / 2
+    try unsafe end { unsafe cbor_encode_map_start(count, $0, $1) }
   }
 
-  /// Opens an array of `count` values.
-  public mutating func beginArray(count: Int) throws(CapacityError) {
-    try unsafe begin { unsafe cbor_encode_array_start(count, $0, $1) }
+  /// Opens an array.
+  public mutating func beginArray() throws(CapacityError) {
+    try unsafe begin { unsafe cbor_encode_array_start(0, $0, $1) }
   }
 
   /// Closes an array.
   public mutating func endArray() throws(CapacityError) {
     precondition(depth > 0, "an array that is closed was opened")
-    depth -= 1
+    let count = items[depth - 1]
+    try unsafe end { unsafe cbor_encode_array_start(count, $0, $1) }
   }
 
   /// Writes a member's name from a literal.
@@ -79,6 +94,12 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
       output.truncate(to: start)
       throw error
     }
+  }
+
+  /// Appends members that another writer has written.
+  public mutating func members(_ written: Span<UInt8>, count: Int) throws(CapacityError) {
+    try output.append(written)
+    note(2 * count)
   }
 
   /// Writes an integer.
@@ -150,6 +171,7 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     try output.append(0xF9)
     try output.append(UInt8(truncatingIfNeeded: half >> 8))
     try output.append(UInt8(truncatingIfNeeded: half))
+    note(1)
   }
 
   private mutating func begin(
@@ -158,7 +180,25 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     guard depth < Self.maxDepth else { throw CapacityError() }
     try unsafe put(encode)
     starts[depth] = output.count
+    items[depth] = 0
     depth += 1
+  }
+
+  /// Writes the head anew, now that the count is known.
+  private mutating func end(
+    _ encode: (UnsafeMutablePointer<UInt8>?, Int) -> Int
+  ) throws(CapacityError) {
+    depth -= 1
+    let start = starts[depth]
+    var head = FixedBytes<9>()
+    head.write { (writer: inout ByteWriter) in
+      // SAFETY: libcbor writes at most the count it is given, and a head has at most 9 bytes.
+      unsafe writer.appendUnchecked { room in unsafe encode(room.baseAddress, room.count) }
+    }
+    let end = output.count
+    try output.append(head.bytes.extracting(1...))
+    output.move(end..<output.count, to: start)
+    output.replace(at: start - 1, with: head.bytes[0])
   }
 
   private mutating func put(
@@ -171,6 +211,11 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
       return made
     }
     guard made > 0 else { throw CapacityError() }
+    note(1)
+  }
+
+  private mutating func note(_ count: Int) {
+    if depth > 0 { items[depth - 1] += count }
   }
 }
 

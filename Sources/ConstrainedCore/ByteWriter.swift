@@ -105,9 +105,16 @@ public struct ByteWriter: ~Copyable, ~Escapable {
       start >= 0 && start <= range.lowerBound && range.upperBound <= length,
       "only what was written is moved, and only to the front"
     )
+    guard !range.isEmpty else { return }
     reverse(start..<range.lowerBound)
     reverse(range)
     reverse(start..<range.upperBound)
+  }
+
+  /// Changes a byte that was written.
+  package mutating func replace(at offset: Int, with byte: UInt8) {
+    precondition(offset >= 0 && offset < length, "only what was written is changed")
+    storage[offset] = byte
   }
 
   private mutating func reverse(_ range: Range<Int>) {

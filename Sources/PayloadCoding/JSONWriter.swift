@@ -13,7 +13,10 @@ public import ConstrainedCore
 /// The commas and colons are the writer's. Calls in an order that makes no JSON (a value without a
 /// key in an object, an end without a beginning) are the caller's mistake and not checked. After a
 /// call that throws, the output is not complete JSON; start again with a larger buffer.
-public struct JSONWriter: ~Copyable, ~Escapable {
+public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
+  /// The number of application/json.
+  public static var contentFormat: UInt16 { 50 }
+
   private var output: ByteWriter
   private var needsComma = false
 
@@ -172,6 +175,13 @@ public struct JSONWriter: ~Copyable, ~Escapable {
   public mutating func null() throws(CapacityError) {
     try separate()
     try output.append("null")
+    needsComma = true
+  }
+
+  /// Appends members that another writer has written, commas between them included.
+  public mutating func members(_ written: Span<UInt8>, count: Int) throws(CapacityError) {
+    try separate()
+    try output.append(written)
     needsComma = true
   }
 

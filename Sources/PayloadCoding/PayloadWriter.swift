@@ -3,21 +3,27 @@ public import ConstrainedCore
 /// Writes one value, with objects and arrays in it, into bytes that the caller owns: as JSON
 /// (`JSONWriter`) or as CBOR (`CBORWriter`), by the same calls.
 ///
-/// Objects and arrays say first how many members they will have, which CBOR writes and JSON does not.
-/// Calls in an order that makes no value, and counts that do not come true, are the caller's mistake and
-/// not checked. After a call that throws, the output is not complete; start again with a larger buffer.
+/// Calls in an order that makes no value are the caller's mistake and not checked. After a call that
+/// throws, the output is not complete; start again with a larger buffer.
 public protocol PayloadWriter: ~Copyable, ~Escapable {
+  /// The CoAP Content-Format of what it writes (RFC 7252 Section 12.3): 50 for JSON, 60 for CBOR.
+  static var contentFormat: UInt16 { get }
+
+  /// Starts at the beginning of `storage`.
+  @_lifetime(copy storage)
+  init(_ storage: consuming MutableSpan<UInt8>)
+
   /// How many bytes have been written.
   var count: Int { get }
 
-  /// Opens an object of `count` members: a key and a value each.
-  mutating func beginObject(count: Int) throws(CapacityError)
+  /// Opens an object; a key and a value follow for each member.
+  mutating func beginObject() throws(CapacityError)
 
   /// Closes an object.
   mutating func endObject() throws(CapacityError)
 
-  /// Opens an array of `count` values.
-  mutating func beginArray(count: Int) throws(CapacityError)
+  /// Opens an array.
+  mutating func beginArray() throws(CapacityError)
 
   /// Closes an array.
   mutating func endArray() throws(CapacityError)
@@ -51,12 +57,8 @@ public protocol PayloadWriter: ~Copyable, ~Escapable {
 
   /// Writes `null`.
   mutating func null() throws(CapacityError)
-}
 
-extension JSONWriter: PayloadWriter {
-  /// Opens an object; JSON does not say how many members it has.
-  public mutating func beginObject(count: Int) throws(CapacityError) { try beginObject() }
-
-  /// Opens an array; JSON does not say how many values it has.
-  public mutating func beginArray(count: Int) throws(CapacityError) { try beginArray() }
+  /// Appends `count` members, at least one, that a writer of the same kind has written one after the
+  /// other without an object around them.
+  mutating func members(_ written: Span<UInt8>, count: Int) throws(CapacityError)
 }

@@ -11,49 +11,23 @@ enum CBORConversion {
 
   static func convert(_ json: [UInt8]) throws(Failure) -> [UInt8] {
     do throws(JSONError) {
-      return try write(json, counts: try counts(json))
+      return try write(json)
     } catch {
       throw Failure(description: "the line is not JSON: \(error)")
     }
   }
 
-  /// How many members or items each object and array has, in the order in which they open: CBOR says it
-  /// first.
-  private static func counts(_ json: [UInt8]) throws(JSONError) -> [Int] {
-    var counts: [Int] = []
-    var open: [Int] = []
-    var reader = JSONReader(json.span)
-    while let token = try reader.nextToken() {
-      switch token {
-      case .key: continue
-      case .endObject, .endArray: open.removeLast()
-      default:
-        if let last = open.last { counts[last] += 1 }
-        guard token == .beginObject || token == .beginArray else { continue }
-        open.append(counts.count)
-        counts.append(0)
-      }
-    }
-    return counts
-  }
-
-  private static func write(_ json: [UInt8], counts: [Int]) throws(JSONError) -> [UInt8] {
+  private static func write(_ json: [UInt8]) throws(JSONError) -> [UInt8] {
     // A number of 3 characters, as 1.1, takes 9 bytes at most.
     var buffer = [UInt8](repeating: 0, count: 3 * json.count + 16)
     var scratch = [UInt8](repeating: 0, count: json.count)
     var writer = CBORWriter(buffer.mutableSpan)
     var reader = JSONReader(json.span)
-    var next = 0
     while let token = try reader.nextToken() {
       do throws(CapacityError) {
         switch token {
-        case .beginObject, .beginArray:
-          if token == .beginObject {
-            try writer.beginObject(count: counts[next])
-          } else {
-            try writer.beginArray(count: counts[next])
-          }
-          next += 1
+        case .beginObject: try writer.beginObject()
+        case .beginArray: try writer.beginArray()
         case .endObject: try writer.endObject()
         case .endArray: try writer.endArray()
         case .key(let text), .text(let text):

@@ -9,15 +9,13 @@ import Testing
 func transcribe<Reader: PayloadReader & ~Escapable, Writer: PayloadWriter & ~Copyable & ~Escapable>(
   _ reader: inout Reader,
   of capacity: Int,
-  into writer: inout Writer,
-  counts: [Int]
+  into writer: inout Writer
 ) throws {
-  var counts = counts[...]
   while let token = try reader.nextToken() {
     switch token {
-    case .beginObject: try writer.beginObject(count: counts.removeFirst())
+    case .beginObject: try writer.beginObject()
     case .endObject: try writer.endObject()
-    case .beginArray: try writer.beginArray(count: counts.removeFirst())
+    case .beginArray: try writer.beginArray()
     case .endArray: try writer.endArray()
     case .key(let text), .text(let text):
       var buffer = [UInt8](repeating: 0xA5, count: capacity)
@@ -41,48 +39,24 @@ func transcribe<Reader: PayloadReader & ~Escapable, Writer: PayloadWriter & ~Cop
 /// What no writer can write.
 struct OutOfModel: Error {}
 
-/// The members of each object and the items of each array, in the order in which they open.
-func counts<Reader: PayloadReader & ~Escapable>(_ reader: inout Reader) throws -> [Int] {
-  var counts: [Int] = []
-  var open: [(index: Int, isObject: Bool)] = []
-  while let token = try reader.nextToken() {
-    if case .key = token { continue }
-    let isEnd = token == .endObject || token == .endArray
-    if isEnd {
-      open.removeLast()
-      continue
-    }
-    if let last = open.last { counts[last.index] += 1 }
-    if token == .beginObject || token == .beginArray {
-      open.append((counts.count, token == .beginObject))
-      counts.append(0)
-    }
-  }
-  return counts
-}
-
 @Suite("RFC 8949: reading CBOR")
 struct CBORReaderTests {
   /// An item as JSON.
   private func json(_ bytes: [UInt8]) throws -> String {
-    var first = CBORReader(bytes.span)
-    let counts = try counts(&first)
     var reader = CBORReader(bytes.span)
     var buffer = [UInt8](repeating: 0xA5, count: 4_096)
     var writer = JSONWriter(buffer.mutableSpan)
-    try transcribe(&reader, of: bytes.count, into: &writer, counts: counts)
+    try transcribe(&reader, of: bytes.count, into: &writer)
     let count = writer.count
     return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
   /// An item as CBOR again.
   private func cbor(_ bytes: [UInt8]) throws -> [UInt8] {
-    var first = CBORReader(bytes.span)
-    let counts = try counts(&first)
     var reader = CBORReader(bytes.span)
     var buffer = [UInt8](repeating: 0xA5, count: 4_096)
     var writer = CBORWriter(buffer.mutableSpan)
-    try transcribe(&reader, of: bytes.count, into: &writer, counts: counts)
+    try transcribe(&reader, of: bytes.count, into: &writer)
     let count = writer.count
     return Array(buffer[..<count])
   }

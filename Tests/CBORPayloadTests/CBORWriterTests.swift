@@ -72,11 +72,11 @@ struct CBORWriterTests {
     #expect(try written { try $0.boolean(false) } == "f4")
     #expect(try written { try $0.null() } == "f6")
     let nested = try written {
-      try $0.beginObject(count: 2)
+      try $0.beginObject()
       try $0.key("a")
       try $0.integer(1)
       try $0.key("b")
-      try $0.beginArray(count: 2)
+      try $0.beginArray()
       try $0.integer(2)
       try $0.integer(3)
       try $0.endArray()
@@ -88,13 +88,13 @@ struct CBORWriterTests {
   /// RFC 8949 Section 4.2.1: shorter keys of texts come first, by their first byte.
   @Test func `keys come in the order of their bytes where that is asked for`() throws {
     let ordered = try written(isDeterministic: true) {
-      try $0.beginObject(count: 4)
+      try $0.beginObject()
       try $0.key("aa")
       try $0.integer(1)
       try $0.key("z")
-      try $0.beginObject(count: 2)
+      try $0.beginObject()
       try $0.key("y")
-      try $0.beginArray(count: 1)
+      try $0.beginArray()
       try $0.string("long enough to be moved as a whole")
       try $0.endArray()
       try $0.key("b")
@@ -118,9 +118,9 @@ struct CBORWriterTests {
     for capacity in 0..<28 {
       #expect(throws: CapacityError.self) {
         _ = try written(capacity: capacity) {
-          try $0.beginObject(count: 1)
+          try $0.beginObject()
           try $0.key("temperature")
-          try $0.beginArray(count: 2)
+          try $0.beginArray()
           try $0.double(1.1)
           try $0.integer(1_000_000)
           try $0.endArray()
@@ -133,12 +133,36 @@ struct CBORWriterTests {
   @Test func `32 levels are written, a deeper one is refused`() throws {
     #expect(
       try written {
-        for _ in 0..<32 { try $0.beginArray(count: 1) }
+        for _ in 0..<32 { try $0.beginArray() }
         try $0.null()
+        for _ in 0..<32 { try $0.endArray() }
       } == String(repeating: "81", count: 32) + "f6"
     )
     #expect(throws: CapacityError.self) {
-      _ = try written { for _ in 0..<33 { try $0.beginArray(count: 1) } }
+      _ = try written { for _ in 0..<33 { try $0.beginArray() } }
     }
+  }
+
+  @Test(arguments: [(0, "80"), (23, "97"), (24, "9818"), (255, "98ff"), (256, "990100")])
+  func `the head grows with the count`(count: Int, head: String) throws {
+    #expect(
+      try written(capacity: 300) {
+        try $0.beginArray()
+        for _ in 0..<count { try $0.null() }
+        try $0.endArray()
+      } == head + String(repeating: "f6", count: count)
+    )
+  }
+
+  @Test func `members from elsewhere are counted and follow what is there`() throws {
+    #expect(
+      try written {
+        try $0.beginObject()
+        try $0.key("a")
+        try $0.integer(1)
+        try $0.members(hex("61 62 02 61 63 03").span, count: 2)
+        try $0.endObject()
+      } == "a3" + "616101" + "616202" + "616303"
+    )
   }
 }

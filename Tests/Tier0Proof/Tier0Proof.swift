@@ -309,11 +309,11 @@ package func proveNumbers(_ text: Span<UInt8>, into storage: consuming MutableSp
 private func writeReading<Writer: PayloadWriter & ~Copyable & ~Escapable>(
   into writer: inout Writer
 ) throws(CapacityError) {
-  try writer.beginObject(count: 2)
+  try writer.beginObject()
   try writer.key("temperature")
   try writer.double(21.5)
   try writer.key("values")
-  try writer.beginArray(count: 2)
+  try writer.beginArray()
   try writer.integer(-1)
   try writer.unsigned(1)
   try writer.endArray()
