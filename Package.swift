@@ -69,6 +69,11 @@ let package = Package(
       dependencies: ["ConstrainedCore", "CoAPMessage", "PayloadCoding"],
       swiftSettings: device
     ),
+    .target(
+      name: "Alink",
+      dependencies: ["ConstrainedCore", "CoAPMessage", "PayloadCoding", "AliyunIoT"],
+      swiftSettings: device
+    ),
     .systemLibrary(
       name: "COpenSSL",
       pkgConfig: "openssl",
@@ -184,6 +189,14 @@ let package = Package(
     .testTarget(
       name: "AliyunIoTTests",
       dependencies: ["ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "AlinkTests",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "AliyunIoT",
+        "OpenSSLSupport", "Alink", "TestSupport",
+      ],
       swiftSettings: strict
     ),
     .testTarget(

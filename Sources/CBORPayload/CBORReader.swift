@@ -33,6 +33,9 @@ public struct CBORReader: ~Escapable, PayloadReader {
     self.bytes = bytes
   }
 
+  /// How many bytes have been read.
+  public var position: Int { offset }
+
   /// The next token; `nil` after the last one of a complete item.
   public mutating func nextToken() throws(CBORError) -> PayloadToken? {
     if let failure { throw failure }

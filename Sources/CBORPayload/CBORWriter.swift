@@ -96,10 +96,10 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     }
   }
 
-  /// Appends members that another writer has written.
-  public mutating func members(_ written: Span<UInt8>, count: Int) throws(CapacityError) {
+  /// Appends a member, key and value, that another writer has written.
+  public mutating func member(_ written: Span<UInt8>) throws(CapacityError) {
     try output.append(written)
-    note(2 * count)
+    note(2)
   }
 
   /// Writes an integer.

@@ -59,6 +59,13 @@ public struct FixedBytes<let capacity: Int>: Sendable {
     length = written
   }
 
+  /// Copies `bytes` behind what is held, or leaves it as it was when they do not fit.
+  public mutating func append(_ bytes: Span<UInt8>) throws(CapacityError) {
+    guard bytes.count <= capacity - length else { throw CapacityError() }
+    for index in bytes.indices { storage[length + index] = bytes[index] }
+    length += bytes.count
+  }
+
   /// Lets `body` write the contents anew; holds nothing when it throws.
   @inlinable
   public mutating func write<Failure: Error>(

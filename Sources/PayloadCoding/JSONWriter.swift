@@ -178,8 +178,8 @@ public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
     needsComma = true
   }
 
-  /// Appends members that another writer has written, commas between them included.
-  public mutating func members(_ written: Span<UInt8>, count: Int) throws(CapacityError) {
+  /// Appends a member, key and value, that another writer has written.
+  public mutating func member(_ written: Span<UInt8>) throws(CapacityError) {
     try separate()
     try output.append(written)
     needsComma = true

@@ -60,6 +60,13 @@ public protocol PayloadReader: ~Escapable {
   /// Why bytes cannot be read.
   associatedtype Failure: Error
 
+  /// Reads `bytes` from their start.
+  @_lifetime(copy bytes)
+  init(_ bytes: Span<UInt8>)
+
+  /// How many bytes have been read.
+  var position: Int { get }
+
   /// The next token; `nil` after the last one of a complete value, which nothing follows.
   mutating func nextToken() throws(Failure) -> PayloadToken?
 
@@ -100,6 +107,9 @@ extension PayloadReader where Self: ~Escapable {
 }
 
 extension JSONReader: PayloadReader {
+  /// How many bytes have been read.
+  public var position: Int { offset }
+
   /// The next token; a number beyond the largest Double is an error.
   public mutating func nextToken() throws(JSONError) -> PayloadToken? {
     guard let token = try next() else { return nil }

@@ -58,7 +58,7 @@ public protocol PayloadWriter: ~Copyable, ~Escapable {
   /// Writes `null`.
   mutating func null() throws(CapacityError)
 
-  /// Appends `count` members, at least one, that a writer of the same kind has written one after the
-  /// other without an object around them.
-  mutating func members(_ written: Span<UInt8>, count: Int) throws(CapacityError)
+  /// Appends a member, key and value, that a writer of the same kind has written without an object around
+  /// it.
+  mutating func member(_ written: Span<UInt8>) throws(CapacityError)
 }

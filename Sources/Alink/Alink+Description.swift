@@ -1,0 +1,77 @@
+#if !hasFeature(Embedded)
+extension AlinkError: CustomStringConvertible {
+  /// What is wrong, then what to do.
+  public var description: String {
+    switch self {
+    case .capacity: "the request does not fit in one message: send it in parts"
+    case .empty: "the request holds nothing: add what it is about"
+    case .tooManyProperties: "more than 200 properties: send them in parts (device guide 6.5)"
+    case .tooManyEvents: "more than 20 events: send them in parts (device guide 6.5)"
+    case .tooManySubDevices: "more than 20 sub-devices: send them in parts (device guide 6.5)"
+    case .tooManyTags: "more than 200 tags: send them in parts (device guide 6.9)"
+    case .identifier: "an identifier has 1 to 64 letters, digits, '_', '-' and ':': correct it"
+    case .order: "properties come before events, and both before sub-devices: change the order"
+    case .secondEvent: "an event post has one event: send the other one by itself"
+    case .tagKey:
+      "a tag's key has 1 to 64 letters, digits and '_' and starts with no digit (device guide 6.9)"
+    case .tagValue:
+      "a tag's value has Chinese characters, letters, digits, '_', '-' and '.' (device guide 6.9)"
+    case .productKey: "a product key has 1 to 64 letters and digits: correct it"
+    case .deviceName:
+      "a device name has 4 to 32 letters, digits and '_', '-', '@', '.', ':' (device guide 6.3)"
+    case .version: "a version has 1 to 128 bytes, a description at most 128: shorten it"
+    case .progress: "progress is 1 to 100 percent, or one of the errors (device guide 6.11)"
+    case .repeated: "the batch has this property already: send it before the next value"
+    case .batchFull: "the batch is full: send it, then add the property"
+    }
+  }
+}
+
+extension AlinkCode: CustomStringConvertible {
+  /// The number and what the guide says of it.
+  public var description: String { "\(rawValue) \(meaning)" }
+
+  private var meaning: String {
+    switch self {
+    case .success: "success"
+    case .firmware: "a firmware is offered"
+    case .requestError: "internal error of the service"
+    case .unauthorized: "the proof of the sub-device is wrong"
+    case .connectedElsewhere: "the device has connected elsewhere"
+    case .tooManySubDevices: "too many sub-devices are online under the gateway"
+    case .tooManyRequests: "too many requests: wait"
+    case .parameterError: "a parameter is wrong"
+    case .serverError: "the server failed, or has no firmware for the device"
+    case .noSession: "the sub-device has no session"
+    case .deviceDeleted: "the device was deleted"
+    case .deviceForbidden: "the device is disabled"
+    case .deviceNotFound: "there is no such device"
+    case .tooManyProperties: "more than 200 properties"
+    case .productNotFound: "there is no such product"
+    case .deviceName: "a device name breaks the rule"
+    case .invalidSign: "the sign of the sub-device is wrong"
+    case .modelUnavailable: "the check against the thing model is out of service: try later"
+    case .modelNotFound: "the product does not have the device"
+    case .noTopology: "the sub-device is not under the gateway"
+    case .ownSubDevice: "a gateway cannot be its own sub-device"
+    case .noConfiguration: "there is no configuration"
+    case .configurationOff: "remote configuration is off: switch it on in the console"
+    case _ where rawValue >= 100_000 && rawValue <= 110_000: "the device's own"
+    default: "unknown to the device guide"
+    }
+  }
+}
+
+extension AlinkMessageError: CustomStringConvertible {
+  /// What is wrong with the message.
+  public var description: String {
+    switch self {
+    case .malformed: "the message is not well formed"
+    case .notAnObject: "the message is no object"
+    case .repeated: "the message has a member twice"
+    case .number: "the message has a number that is none"
+    case .member: "the message lacks a member, or it is too long or of another type"
+    }
+  }
+}
+#endif

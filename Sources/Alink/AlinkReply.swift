@@ -1,0 +1,71 @@
+public import AliyunIoT
+public import ConstrainedCore
+public import PayloadCoding
+
+/// Which of the platform's requests a device answers (device guide 6; they come by another way than CoAP,
+/// or by `/pull`).
+public struct DownlinkMethod: Equatable, Sendable {
+  /// The method's name.
+  public let name: FixedBytes<128>
+
+  /// A method that the platform has named.
+  public init(_ name: Span<UInt8>) throws(AlinkError) {
+    var checked = FixedBytes<128>()
+    for index in name.indices {
+      switch name[index] {
+      case UInt8(ascii: "."): break
+      case UInt8(ascii: "/"), UInt8(ascii: "+"), UInt8(ascii: "#"), 0...0x20, 0x7F...: throw .identifier
+      default: break
+      }
+    }
+    guard !name.isEmpty else { throw .identifier }
+    do throws(CapacityError) { try checked.replace(with: name) } catch { throw .identifier }
+    self.name = checked
+  }
+
+  /// Appends the topic of the answer: `/sys/PK/DN/…_reply`.
+  public func writeReplyTopic(
+    of device: DeviceIdentity,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    try output.append("/sys/")
+    try output.append(device.productKey.bytes)
+    try output.append(UInt8(ascii: "/"))
+    try output.append(device.deviceName.bytes)
+    try output.append(UInt8(ascii: "/"))
+    let start = output.count
+    try output.append(name.bytes)
+    for offset in start..<output.count where output.written[offset] == UInt8(ascii: ".") {
+      output.replace(at: offset, with: UInt8(ascii: "/"))
+    }
+    try output.append("_reply")
+  }
+}
+
+/// Writes a device's answer to a request of the platform: `{"id":"123","code":200,"data":{}}`.
+public enum AlinkReply {
+  /// Appends the answer; `data` writes the members of the object `data`, keys and values in turn.
+  ///
+  /// `id` is the request's; codes from 100,000 to 110,000 are the device's own (device guide 6.13).
+  public static func write<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    id: UInt64,
+    code: AlinkCode,
+    into writer: inout Writer,
+    data: (inout Writer) throws(CapacityError) -> Void
+  ) throws(CapacityError) {
+    try writer.beginObject()
+    try writer.key("id")
+    var digits = FixedBytes<20>()
+    try digits.write { (output: inout ByteWriter) throws(CapacityError) in
+      try output.append(decimal: id)
+    }
+    try writer.string(digits.bytes)
+    try writer.key("code")
+    try writer.unsigned(code.rawValue)
+    try writer.key("data")
+    try writer.beginObject()
+    try data(&writer)
+    try writer.endObject()
+    try writer.endObject()
+  }
+}

@@ -1,0 +1,84 @@
+internal import ConstrainedCore
+internal import PayloadCoding
+
+extension AlinkRequest where Kind == FirmwareInform, Writer: ~Copyable & ~Escapable {
+  /// Says which version the device runs.
+  public mutating func version(_ version: Span<UInt8>) throws(AlinkError) {
+    try addVersion(version)
+  }
+}
+
+extension AlinkRequest where Kind == FirmwareRequest, Writer: ~Copyable & ~Escapable {
+  /// Says which version the device runs.
+  public mutating func version(_ version: Span<UInt8>) throws(AlinkError) {
+    try addVersion(version)
+  }
+}
+
+/// How far an upgrade is (device guide 6.11).
+public enum FirmwareStep: Equatable, Sendable {
+  /// 1 to 100: the share that is done.
+  ///
+  /// 100 alone is no success: the platform waits for the new version in an inform.
+  case percent(Int)
+  /// -1
+  case upgradeFailed
+  /// -2
+  case downloadFailed
+  /// -3
+  case verificationFailed
+  /// -4
+  case burnFailed
+
+  /// The number on the wire.
+  public var number: Int {
+    switch self {
+    case .percent(let value): value
+    case .upgradeFailed: -1
+    case .downloadFailed: -2
+    case .verificationFailed: -3
+    case .burnFailed: -4
+    }
+  }
+}
+
+extension AlinkRequest where Kind == FirmwareProgress, Writer: ~Copyable & ~Escapable {
+  /// Says how far the upgrade is; `description` tells a person more, the cause of an error above all.
+  public mutating func progress(
+    _ step: FirmwareStep,
+    description: Span<UInt8> = Span()
+  ) throws(AlinkError) {
+    if case .percent(let value) = step {
+      guard value >= 1, value <= 100 else { throw .progress }
+    }
+    guard description.count <= 128 else { throw .version }
+    count += 1
+    do throws(CapacityError) {
+      try writer.key("step")
+      var digits = FixedBytes<4>()
+      try digits.write { (writer: inout ByteWriter) throws(CapacityError) in
+        if step.number < 0 { try writer.append(UInt8(ascii: "-")) }
+        let magnitude = UInt32(truncatingIfNeeded: step.number.magnitude)
+        try writer.append(decimal: UInt64(widening: magnitude))
+      }
+      try writer.string(digits.bytes)
+      try writer.key("desc")
+      try writer.string(description)
+    } catch {
+      throw .capacity
+    }
+  }
+}
+
+extension AlinkRequest where Writer: ~Copyable & ~Escapable {
+  fileprivate mutating func addVersion(_ version: Span<UInt8>) throws(AlinkError) {
+    guard version.count >= 1, version.count <= 128 else { throw .version }
+    count += 1
+    do throws(CapacityError) {
+      try writer.key("version")
+      try writer.string(version)
+    } catch {
+      throw .capacity
+    }
+  }
+}

@@ -1,0 +1,161 @@
+public import ConstrainedCore
+internal import PayloadCoding
+
+/// The most properties of a request (device guide 6.5).
+let maxProperties = 200
+
+extension AlinkRequest where Kind == PropertyPost, Writer: ~Copyable & ~Escapable {
+  /// Adds a property with the value that `value` writes.
+  ///
+  /// `time` in milliseconds since 1970 is when it was measured; without one the platform takes the time
+  /// at which it comes, and the message is shorter.
+  public mutating func add(
+    _ identifier: Span<UInt8>,
+    time: UInt64? = nil,
+    _ value: (inout Writer) throws(CapacityError) -> Void
+  ) throws(AlinkError) {
+    try checkIdentifier(identifier)
+    guard count < maxProperties else { throw .tooManyProperties }
+    count += 1
+    do throws(CapacityError) {
+      try writer.property(identifier, time: time, value)
+    } catch {
+      throw .capacity
+    }
+  }
+
+  /// Adds a property whose identifier is a literal.
+  public mutating func add(
+    _ identifier: StaticString,
+    time: UInt64? = nil,
+    _ value: (inout Writer) throws(CapacityError) -> Void
+  ) throws(AlinkError) {
+    try add(identifier.bytes, time: time, value)
+  }
+
+  /// Adds all properties of a batch.
+  public mutating func add(_ batch: borrowing PropertyBatch<Writer>) throws(AlinkError) {
+    guard count + batch.count <= maxProperties else { throw .tooManyProperties }
+    do throws(CapacityError) {
+      for index in 0..<batch.count { try writer.member(batch.member(index)) }
+    } catch {
+      throw .capacity
+    }
+    count += batch.count
+  }
+
+  /// Adds a property that a writer of the same kind has written.
+  mutating func add(written member: Span<UInt8>) throws(AlinkError) {
+    guard count < maxProperties else { throw .tooManyProperties }
+    count += 1
+    do throws(CapacityError) { try writer.member(member) } catch { throw .capacity }
+  }
+}
+
+extension AlinkRequest where Kind == EventPost, Writer: ~Copyable & ~Escapable {
+  /// Says which event it is and what it tells: `value` writes the members, keys and values in turn.
+  ///
+  /// `time` in milliseconds since 1970 is when it happened.
+  public mutating func event(
+    _ identifier: Span<UInt8>,
+    time: UInt64? = nil,
+    _ value: (inout Writer) throws(CapacityError) -> Void
+  ) throws(AlinkError) {
+    try checkIdentifier(identifier)
+    guard count == 0 else { throw .secondEvent }
+    count = 1
+    do throws(CapacityError) {
+      try event.replace(with: identifier)
+      try writer.eventMembers(time: time, value)
+    } catch {
+      throw .capacity
+    }
+  }
+
+  /// The same for an identifier that is a literal.
+  public mutating func event(
+    _ identifier: StaticString,
+    time: UInt64? = nil,
+    _ value: (inout Writer) throws(CapacityError) -> Void
+  ) throws(AlinkError) {
+    try event(identifier.bytes, time: time, value)
+  }
+}
+
+extension AlinkRequest where Kind == DesiredGet, Writer: ~Copyable & ~Escapable {
+  /// Asks for a property's desired value, too.
+  public mutating func add(_ identifier: Span<UInt8>) throws(AlinkError) {
+    try checkIdentifier(identifier)
+    guard count < maxProperties else { throw .tooManyProperties }
+    count += 1
+    do throws(CapacityError) { try writer.string(identifier) } catch { throw .capacity }
+  }
+
+  /// The same for an identifier that is a literal.
+  public mutating func add(_ identifier: StaticString) throws(AlinkError) {
+    try add(identifier.bytes)
+  }
+}
+
+extension AlinkRequest where Kind == DesiredDelete, Writer: ~Copyable & ~Escapable {
+  /// Clears a property's desired value: that of `version` alone, or whatever it is without one.
+  public mutating func add(
+    _ identifier: Span<UInt8>,
+    version: UInt64? = nil
+  ) throws(AlinkError) {
+    try checkIdentifier(identifier)
+    guard count < maxProperties else { throw .tooManyProperties }
+    count += 1
+    do throws(CapacityError) {
+      try writer.key(identifier)
+      try writer.beginObject()
+      if let version {
+        try writer.key("version")
+        try writer.unsigned(version)
+      }
+      try writer.endObject()
+    } catch {
+      throw .capacity
+    }
+  }
+
+  /// The same for an identifier that is a literal.
+  public mutating func add(
+    _ identifier: StaticString,
+    version: UInt64? = nil
+  ) throws(AlinkError) {
+    try add(identifier.bytes, version: version)
+  }
+}
+
+extension PayloadWriter where Self: ~Copyable & ~Escapable {
+  /// Writes a property's name and value, the value with its time where it has one.
+  mutating func property(
+    _ identifier: Span<UInt8>,
+    time: UInt64?,
+    _ value: (inout Self) throws(CapacityError) -> Void
+  ) throws(CapacityError) {
+    try key(identifier)
+    guard let time else { return try value(&self) }
+    try beginObject()
+    try key("value")
+    try value(&self)
+    try key("time")
+    try unsigned(time)
+    try endObject()
+  }
+
+  /// Writes the members `value` and `time` of an event.
+  mutating func eventMembers(
+    time: UInt64?,
+    _ value: (inout Self) throws(CapacityError) -> Void
+  ) throws(CapacityError) {
+    try key("value")
+    try beginObject()
+    try value(&self)
+    try endObject()
+    guard let time else { return }
+    try key("time")
+    try unsigned(time)
+  }
+}

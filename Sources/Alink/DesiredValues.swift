@@ -1,0 +1,61 @@
+internal import ConstrainedCore
+public import PayloadCoding
+
+/// Reads the answer to `DesiredGet` (device guide 6.6): the desired values that are set, one after the
+/// other.
+public struct DesiredValues<Reader: PayloadReader & ~Escapable>: ~Escapable {
+  private var reader: Reader
+  private var hasBegun = false
+
+  /// Reads from `data` of the reply.
+  @_lifetime(copy data)
+  public init(_ data: Reader) {
+    reader = data
+  }
+
+  /// The next value; `nil` after the last one.
+  @_lifetime(copy self)
+  public mutating func next() throws(AlinkMessageError) -> DesiredValue<Reader>? {
+    if !hasBegun {
+      guard try reader.next() == .beginObject else { throw .notAnObject }
+      hasBegun = true
+    }
+    guard case .key(let identifier)? = try reader.next() else { return nil }
+    guard try reader.next() == .beginObject else { throw .member }
+    var version: UInt64?
+    var value: Reader? = nil
+    while case .key(let name)? = try reader.next() {
+      let before = reader
+      guard let token = try reader.next() else { throw .malformed }
+      if reader.text(name, equals: "version") {
+        guard version == nil else { throw .repeated }
+        version = try reader.number(token)
+      } else {
+        if reader.text(name, equals: "value") {
+          guard value == nil else { throw .repeated }
+          value = before
+        }
+        try reader.pass(token)
+      }
+    }
+    guard let value else { throw .member }
+    return DesiredValue(identifier: identifier, version: version, value: value)
+  }
+}
+
+/// What somebody wants a property to be.
+public struct DesiredValue<Reader: PayloadReader & ~Escapable>: ~Escapable {
+  /// The property.
+  public let identifier: PayloadText
+  /// The value's version, which `DesiredDelete` may name; 1 for the first.
+  public let version: UInt64?
+  /// Reads the value.
+  public let value: Reader
+
+  @_lifetime(copy value)
+  init(identifier: PayloadText, version: UInt64?, value: Reader) {
+    self.identifier = identifier
+    self.version = version
+    self.value = value
+  }
+}

@@ -1,0 +1,80 @@
+import Alink
+import AliyunIoT
+import CBORPayload
+import ConstrainedCore
+import PayloadCoding
+
+/// What `build` makes in a buffer of `capacity`, pre-filled so that nothing relies on zeros.
+func made<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable>(
+  _ kind: Kind.Type,
+  as writer: Writer.Type,
+  id: UInt32 = 123,
+  capacity: Int = 4_096,
+  _ build: (inout AlinkRequest<Kind, Writer>) throws(AlinkError) -> Void
+) throws(AlinkError) -> [UInt8] {
+  var buffer = [UInt8](repeating: 0xA5, count: capacity)
+  var request = try AlinkRequest<Kind, Writer>(buffer.mutableSpan, id: id)
+  try build(&request)
+  let count = try request.finish()
+  return Array(buffer[..<count])
+}
+
+/// The same as text.
+func json<Kind: AlinkKind>(
+  _ kind: Kind.Type,
+  id: UInt32 = 123,
+  capacity: Int = 4_096,
+  _ build: (inout AlinkRequest<Kind, JSONWriter>) throws(AlinkError) -> Void
+) throws(AlinkError) -> String {
+  String(
+    decoding: try made(kind, as: JSONWriter.self, id: id, capacity: capacity, build),
+    as: UTF8.self
+  )
+}
+
+/// The topic of a request from device `device` of product `pk`.
+func topic<Kind: AlinkKind>(
+  _ kind: Kind.Type,
+  _ build: (inout AlinkRequest<Kind, JSONWriter>) throws(AlinkError) -> Void
+) throws -> String {
+  let device = try DeviceIdentity(productKey: bytes("pk").span, deviceName: bytes("device").span)
+  var buffer = [UInt8](repeating: 0xA5, count: 4_096)
+  var topic = [UInt8](repeating: 0xA5, count: 128)
+  var request = try AlinkRequest<Kind, JSONWriter>(buffer.mutableSpan, id: 1)
+  try build(&request)
+  _ = try request.finish()
+  var writer = ByteWriter(topic.mutableSpan)
+  try request.writeTopic(of: device, into: &writer)
+  let count = writer.count
+  return String(decoding: topic[..<count], as: UTF8.self)
+}
+
+func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
+
+/// CBOR as JSON, to be compared with what JSON's writer makes.
+func transcribed(_ cbor: [UInt8]) throws -> String {
+  var reader = CBORReader(cbor.span)
+  var buffer = [UInt8](repeating: 0xA5, count: 8_192)
+  var writer = JSONWriter(buffer.mutableSpan)
+  while let token = try reader.nextToken() {
+    switch token {
+    case .beginObject: try writer.beginObject()
+    case .endObject: try writer.endObject()
+    case .beginArray: try writer.beginArray()
+    case .endArray: try writer.endArray()
+    case .key(let text), .text(let text):
+      var storage = [UInt8](repeating: 0xA5, count: cbor.count)
+      var copy = ByteWriter(storage.mutableSpan)
+      try reader.copy(text, into: &copy)
+      if case .key = token { try writer.key(copy.written) } else { try writer.string(copy.written) }
+    case .integer(let value): try writer.integer(value)
+    case .unsigned(let value): try writer.unsigned(value)
+    case .double(let value): try writer.double(value)
+    case .boolean(let value): try writer.boolean(value)
+    case .null: try writer.null()
+    case .bytes: preconditionFailure("the thing model has no byte strings")
+    }
+  }
+  let count = writer.count
+  return String(decoding: buffer[..<count], as: UTF8.self)
+}
