@@ -292,7 +292,7 @@ let package = Package(
       name: "Tier0Proof",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange",
-        "AliyunIoT",
+        "AliyunIoT", "Alink",
       ],
       path: "Tests/Tier0Proof",
       swiftSettings: device

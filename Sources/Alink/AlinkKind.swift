@@ -37,7 +37,7 @@ extension AlinkKind {
 
 /// Reports properties: 1 to 200 (device guide 6.5).
 public enum PropertyPost: AlinkKind {
-  /// `thing.event.property.post`
+  /// The method `thing.event.property.post`.
   public static var method: StaticString { "thing.event.property.post" }
 }
 
@@ -52,13 +52,13 @@ public enum EventPost: AlinkKind {
 /// The guide prints the topic `…/property/ack/post` beside this method; this is the topic that the
 /// method's name gives.
 public enum PackPost: AlinkKind {
-  /// `thing.event.property.pack.post`
+  /// The method `thing.event.property.pack.post`.
   public static var method: StaticString { "thing.event.property.pack.post" }
 }
 
 /// Asks for the desired values of properties (device guide 6.6).
 public enum DesiredGet: AlinkKind {
-  /// `thing.property.desired.get`
+  /// The method `thing.property.desired.get`.
   public static var method: StaticString { "thing.property.desired.get" }
   /// A list of identifiers.
   public static var parameters: AlinkParameters { .array }
@@ -66,13 +66,13 @@ public enum DesiredGet: AlinkKind {
 
 /// Clears desired values (device guide 6.6).
 public enum DesiredDelete: AlinkKind {
-  /// `thing.property.desired.delete`
+  /// The method `thing.property.desired.delete`.
   public static var method: StaticString { "thing.property.desired.delete" }
 }
 
 /// Sets tags: 1 to 200 (device guide 6.9).
 public enum TagUpdate: AlinkKind {
-  /// `thing.deviceinfo.update`
+  /// The method `thing.deviceinfo.update`.
   public static var method: StaticString { "thing.deviceinfo.update" }
   /// A list of keys and values.
   public static var parameters: AlinkParameters { .array }
@@ -80,7 +80,7 @@ public enum TagUpdate: AlinkKind {
 
 /// Deletes tags (device guide 6.9).
 public enum TagDelete: AlinkKind {
-  /// `thing.deviceinfo.delete`
+  /// The method `thing.deviceinfo.delete`.
   public static var method: StaticString { "thing.deviceinfo.delete" }
   /// A list of keys.
   public static var parameters: AlinkParameters { .array }
@@ -88,7 +88,7 @@ public enum TagDelete: AlinkKind {
 
 /// Asks for the product's configuration file (device guide 6.12).
 public enum ConfigurationGet: AlinkKind {
-  /// `thing.config.get`
+  /// The method `thing.config.get`.
   public static var method: StaticString { "thing.config.get" }
   /// The scope and the type are written by the request itself.
   public static var minCount: Int { 0 }
@@ -96,7 +96,7 @@ public enum ConfigurationGet: AlinkKind {
 
 /// Asks for the thing model (device guide 6.10); its answer may be too long for a message.
 public enum ThingModelGet: AlinkKind {
-  /// `thing.dsltemplate.get`
+  /// The method `thing.dsltemplate.get`.
   public static var method: StaticString { "thing.dsltemplate.get" }
   /// It has none.
   public static var minCount: Int { 0 }
@@ -104,7 +104,7 @@ public enum ThingModelGet: AlinkKind {
 
 /// Puts sub-devices under a gateway (device guide 6.3).
 public enum TopologyAdd: AlinkKind {
-  /// `thing.topo.add`
+  /// The method `thing.topo.add`.
   public static var method: StaticString { "thing.topo.add" }
   /// A list of signed devices.
   public static var parameters: AlinkParameters { .array }
@@ -112,7 +112,7 @@ public enum TopologyAdd: AlinkKind {
 
 /// Takes sub-devices from a gateway (device guide 6.3).
 public enum TopologyDelete: AlinkKind {
-  /// `thing.topo.delete`
+  /// The method `thing.topo.delete`.
   public static var method: StaticString { "thing.topo.delete" }
   /// A list of devices.
   public static var parameters: AlinkParameters { .array }
@@ -120,7 +120,7 @@ public enum TopologyDelete: AlinkKind {
 
 /// Asks which sub-devices a gateway has (device guide 6.3).
 public enum TopologyGet: AlinkKind {
-  /// `thing.topo.get`
+  /// The method `thing.topo.get`.
   public static var method: StaticString { "thing.topo.get" }
   /// It has none.
   public static var minCount: Int { 0 }
@@ -128,7 +128,7 @@ public enum TopologyGet: AlinkKind {
 
 /// Tells of devices that a gateway has found (device guide 6.3).
 public enum DeviceFound: AlinkKind {
-  /// `thing.list.found`
+  /// The method `thing.list.found`.
   public static var method: StaticString { "thing.list.found" }
   /// A list of devices.
   public static var parameters: AlinkParameters { .array }
@@ -136,7 +136,7 @@ public enum DeviceFound: AlinkKind {
 
 /// Registers sub-devices, and is answered with their secrets (device guide 6.2).
 public enum SubDeviceRegister: AlinkKind {
-  /// `thing.sub.register`
+  /// The method `thing.sub.register`.
   public static var method: StaticString { "thing.sub.register" }
   /// A list of devices.
   public static var parameters: AlinkParameters { .array }
@@ -144,7 +144,7 @@ public enum SubDeviceRegister: AlinkKind {
 
 /// Reports which firmware the device runs: once after each start and after an upgrade (device guide 4).
 public enum FirmwareInform: AlinkKind {
-  /// `/ota/device/inform/…`
+  /// The topic's word `inform`.
   public static var method: StaticString { "inform" }
   /// The firmware's envelope.
   public static var form: AlinkForm { .firmware }
@@ -152,7 +152,7 @@ public enum FirmwareInform: AlinkKind {
 
 /// Asks for a newer firmware (device guide 6.11).
 public enum FirmwareRequest: AlinkKind {
-  /// `/ota/device/request/…`
+  /// The topic's word `request`.
   public static var method: StaticString { "request" }
   /// The firmware's envelope.
   public static var form: AlinkForm { .firmware }
@@ -160,7 +160,7 @@ public enum FirmwareRequest: AlinkKind {
 
 /// Reports how an upgrade goes (device guide 4).
 public enum FirmwareProgress: AlinkKind {
-  /// `/ota/device/progress/…`
+  /// The topic's word `progress`.
   public static var method: StaticString { "progress" }
   /// The firmware's envelope.
   public static var form: AlinkForm { .firmware }

@@ -13,8 +13,8 @@ public struct DownlinkMethod: Equatable, Sendable {
     var checked = FixedBytes<128>()
     for index in name.indices {
       switch name[index] {
-      case UInt8(ascii: "."): break
-      case UInt8(ascii: "/"), UInt8(ascii: "+"), UInt8(ascii: "#"), 0...0x20, 0x7F...: throw .identifier
+      case UInt8(ascii: "/"), UInt8(ascii: "+"), UInt8(ascii: "#"), 0...0x20, 0x7F...:
+        throw .identifier
       default: break
       }
     }

@@ -140,8 +140,8 @@ struct AlinkLimitTests {
   }
 
   @Test(arguments: [
-    ("pk", "abc", AlinkError.deviceName), ("pk", "device!", .deviceName), ("", "device", .productKey),
-    ("p k", "device", .productKey),
+    ("pk", "abc", AlinkError.deviceName), ("pk", "device!", .deviceName),
+    ("", "device", .productKey), ("p k", "device", .productKey),
     ("pk", String(repeating: "d", count: 33), .deviceName),
   ])
   func `names of sub-devices are checked`(product: String, device: String, error: AlinkError) {

@@ -31,7 +31,8 @@ struct AlinkRequestTests {
       try post.add("on") { (w: inout JSONWriter) throws(CapacityError) in try w.integer(1) }
     }
     #expect(
-      text == #"{"id":"123","version":"1.0","params":{"on":1},"method":"thing.event.property.post"}"#
+      text
+        == #"{"id":"123","version":"1.0","params":{"on":1},"method":"thing.event.property.post"}"#
     )
   }
 

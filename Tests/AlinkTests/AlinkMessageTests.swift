@@ -1,0 +1,230 @@
+import Alink
+import AliyunIoT
+import CBORPayload
+import ConstrainedCore
+import PayloadCoding
+import TestSupport
+import Testing
+
+@Suite("Device guide 4 and 6: messages from the platform")
+struct AlinkMessageTests {
+  private func text<Reader: PayloadReader & ~Escapable>(
+    _ text: PayloadText,
+    in reader: borrowing Reader
+  ) -> String {
+    var storage = [UInt8](repeating: 0xA5, count: 4_096)
+    var writer = ByteWriter(storage.mutableSpan)
+    try? reader.copy(text, into: &writer)
+    let count = writer.count
+    return String(decoding: storage[..<count], as: UTF8.self)
+  }
+
+  /// The guide prints ids and codes as numbers and as texts.
+  @Test(
+    arguments: [
+      (#"{"id":"123","code":200,"data":{}}"#, 123, 200),
+      (#"{"id":123,"code":"200","data":{}}"#, 123, 200),
+      (
+        #"{"code":"1000","data":{"size":1},"id":1507707025,"message":"success"}"#, 1_507_707_025,
+        1_000
+      ),
+      (#"{"code":500,"message":"none upgrade operation of the device."}"#, nil, 500),
+      (#"{"id":"1","version":"1.0","code":6106,"data":{},"x":[{"id":7}]}"#, 1, 6_106),
+    ] as [(String, UInt64?, UInt64)]
+  )
+  func `a reply is read`(json: String, id: UInt64?, code: UInt64) throws {
+    let bytes = bytes(json)
+    let view = try AlinkMessageView<JSONReader>(bytes.span)
+    #expect(view.id == id)
+    #expect(view.code == AlinkCode(rawValue: code))
+    #expect(view.code?.isSuccess == (code == 200 || code == 1_000))
+  }
+
+  @Test(arguments: [
+    ("", AlinkMessageError.malformed), ("[]", .notAnObject), ("{}x", .malformed),
+    (#"{"id":"1","id":"1"}"#, .repeated), (#"{"code":1,"code":1}"#, .repeated),
+    (#"{"data":{},"data":{}}"#, .repeated), (#"{"params":{},"params":[]}"#, .repeated),
+    (#"{"id":"x"}"#, .number), (#"{"id":-1}"#, .number), (#"{"code":1.5}"#, .number),
+    (#"{"code":"18446744073709551616"}"#, .number), (#"{"code":true}"#, .number),
+    (#"{"method":1}"#, .member), (#"{"id":"123","code":200,"data":"#, .malformed),
+  ])
+  func `what is no reply is refused`(json: String, error: AlinkMessageError) {
+    let bytes = bytes(json)
+    #expect(throws: error) { _ = try AlinkMessageView<JSONReader>(bytes.span) }
+  }
+
+  @Test func `desired values come with their versions`() throws {
+    let bytes = bytes(
+      #"{"id":"123","code":200,"data":{"power":{"value":"on","version":2},"#
+        + #""t":{"version":"7","value":{"a":[1]}}}}"#
+    )
+    let view = try AlinkMessageView<JSONReader>(bytes.span)
+    var found: [String] = []
+    if let data = view.data {
+      var values = DesiredValues(data)
+      while let value = try values.next() {
+        var reader = value.value
+        let token = try reader.nextToken()
+        found.append("\(text(value.identifier, in: reader)) \(value.version ?? 0)")
+        if case .text(let text)? = token { found.append(self.text(text, in: reader)) }
+      }
+    }
+    #expect(found == ["power 2", "on", "t 7"])
+  }
+
+  @Test func `devices come with their names and secrets`() throws {
+    let bytes = bytes(
+      #"{"id":"123","code":200,"data":[{"iotId":"i","productKey":"1234556554","#
+        + #""deviceName":"deviceName1234","deviceSecret":"xxxxxx"},"#
+        + #"{"deviceName":"d2","productKey":"p2"}]}"#
+    )
+    let view = try AlinkMessageView<JSONReader>(bytes.span)
+    let range = view.dataRange
+    #expect(range.map { bytes[$0.lowerBound] } == UInt8(ascii: "["))
+    var found: [String] = []
+    if let data = view.data {
+      var entries = DeviceEntries(data)
+      while let entry = try entries.next() {
+        let parts = [Array(entry.productKey), Array(entry.deviceName), Array(entry.deviceSecret)]
+        found.append(parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " "))
+      }
+    }
+    #expect(found == ["1234556554 deviceName1234 xxxxxx", "p2 d2 "])
+  }
+
+  /// Device guide 6.11, with the URL that the guide prints in full.
+  @Test func `a firmware is offered`() throws {
+    let bytes = bytes(
+      #"{"code":"1000","data":{"size":93796291,"sign":"f8d85b250d4d787a9f483d89a9747348","#
+        + #""version":"1.0.1.9.20171112.1432","url":"https://the_firmware_url","#
+        + #""signMethod":"Md5","md5":"f8d85b250d4d787a9f483d89a9747348"},"#
+        + #""id":8758548588458,"message":"success"}"#
+    )
+    let view = try AlinkMessageView<JSONReader>(bytes.span)
+    var offer: FileOffer?
+    if let data = view.data { offer = try FileOffer(firmware: data) }
+    let found = try #require(offer)
+    #expect(found.size == 93_796_291)
+    #expect(String(decoding: Array(found.version), as: UTF8.self) == "1.0.1.9.20171112.1432")
+    #expect(String(decoding: Array(found.url), as: UTF8.self) == "https://the_firmware_url")
+    #expect(found.digestMethod == .md5)
+    #expect(Array(found.digest) == hex("f8d85b250d4d787a9f483d89a9747348"))
+  }
+
+  @Test func `a configuration is offered`() throws {
+    let digest = String(repeating: "0aF1", count: 16)
+    let bytes = bytes(
+      #"{"id":"123","version":"1.0","code":200,"data":{"configId":"123dagdah","#
+        + #""configSize":1234565,"sign":""# + digest
+        + #"","signMethod":"Sha256","url":"https://u","getType":"file"}}"#
+    )
+    let view = try AlinkMessageView<JSONReader>(bytes.span)
+    var offer: FileOffer?
+    if let data = view.data { offer = try FileOffer(configuration: data) }
+    let found = try #require(offer)
+    #expect(found.size == 1_234_565)
+    #expect(found.digestMethod == .sha256)
+    #expect(Array(found.digest) == hex(digest))
+  }
+
+  @Test(arguments: [
+    (
+      #"{"size":1,"version":"2","url":"u","sign":"00","signMethod":"Md5"}"#,
+      AlinkMessageError.member
+    ),
+    (#"{"size":1,"version":"2","url":"u","sign":"zz","signMethod":"Sha1"}"#, .member),
+    (#"{"version":"2","url":"u","md5":"f8d85b250d4d787a9f483d89a9747348"}"#, .member),
+    (#"{"size":1,"url":"u","md5":"f8d85b250d4d787a9f483d89a9747348"}"#, .member),
+    (#"{"size":1,"url":"u","url":"v"}"#, .repeated),
+    (#"{"size":-1,"version":"2","url":"u"}"#, .number),
+    (#"[]"#, .notAnObject),
+  ])
+  func `an offer that cannot be verified is refused`(json: String, error: AlinkMessageError) {
+    let bytes = bytes(json)
+    #expect(throws: error) { _ = try FileOffer(firmware: JSONReader(bytes.span)) }
+  }
+
+  @Test func `CBOR is read by the same calls`() throws {
+    var buffer = [UInt8](repeating: 0xA5, count: 256)
+    var writer = CBORWriter(buffer.mutableSpan)
+    try AlinkReply.write(id: 123, code: .success, into: &writer) {
+      (w: inout CBORWriter) throws(CapacityError) in
+      try w.key("power")
+      try w.beginObject()
+      try w.key("value")
+      try w.integer(1)
+      try w.key("version")
+      try w.integer(3)
+      try w.endObject()
+    }
+    let count = writer.count
+    let message = Array(buffer[..<count])
+    let view = try AlinkMessageView<CBORReader>(message.span)
+    #expect(view.id == 123)
+    #expect(view.code == .success)
+    var versions: [UInt64?] = []
+    if let data = view.data {
+      var values = DesiredValues(data)
+      while let value = try values.next() { versions.append(value.version) }
+    }
+    #expect(versions == [3])
+  }
+
+  @Test func `a device answers the platform on the topic with _reply`() throws {
+    var buffer = [UInt8](repeating: 0xA5, count: 256)
+    var json = JSONWriter(buffer.mutableSpan)
+    try AlinkReply.write(id: 105_917_531, code: .success, into: &json) {
+      (w: inout JSONWriter) throws(CapacityError) in
+      try w.key("CollectTime")
+      try w.string("1536228947682")
+      try w.key("OldWeight")
+      try w.decimal(100_101, fractionDigits: 3)
+    }
+    let count = json.count
+    #expect(
+      String(decoding: buffer[..<count], as: UTF8.self)
+        == #"{"id":"105917531","code":200,"data":{"CollectTime":"1536228947682","#
+        + #""OldWeight":100.101}}"#
+    )
+    let (product, name, method) = (bytes("pk"), bytes("device"), bytes("thing.service.SetWeight"))
+    let device = try DeviceIdentity(productKey: product.span, deviceName: name.span)
+    var topic = ByteWriter(buffer.mutableSpan)
+    try DownlinkMethod(method.span).writeReplyTopic(of: device, into: &topic)
+    let length = topic.count
+    #expect(
+      String(decoding: buffer[..<length], as: UTF8.self)
+        == "/sys/pk/device/thing/service/SetWeight_reply"
+    )
+  }
+
+  /// Whatever a bit's flip makes of a reply, reading it ends with a value or an error.
+  @Test func `no flipped bit and no cut traps`() {
+    let reply = bytes(
+      #"{"id":"1","code":"1000","data":{"a":{"value":1,"version":2},"version":"2","url":"u","#
+        + #""size":9,"sign":"f8d85b250d4d787a9f483d89a9747348","signMethod":"Md5"}}"#
+    )
+    for bit in 0..<reply.count * 8 {
+      var flipped = reply
+      flipped[bit / 8] ^= 1 << (bit % 8)
+      read(flipped)
+    }
+    for end in reply.indices { read(Array(reply[..<end])) }
+  }
+
+  private func read(_ message: [UInt8]) {
+    guard let view = try? AlinkMessageView<JSONReader>(message.span) else { return }
+    guard let data = view.data else { return }
+    _ = try? FileOffer(firmware: data)
+    var values = DesiredValues(data)
+    while let next = try? values.next() { _ = next.version }
+    var entries = DeviceEntries(data)
+    while let next = try? entries.next() { _ = next.productKey }
+  }
+}
+
+extension Array where Element == UInt8 {
+  /// The bytes that are held.
+  init<let capacity: Int>(_ bytes: FixedBytes<capacity>) {
+    self = bytes.bytes.indices.map { bytes.bytes[$0] }
+  }
+}
