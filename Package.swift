@@ -108,8 +108,8 @@ let package = Package(
     .target(
       name: "DeviceSession",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "CoAPExchange", "AliyunIoT",
-        "OpenSSLSupport", "UDPTransport",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange",
+        "AliyunIoT", "Alink", "OpenSSLSupport", "UDPTransport",
       ],
       swiftSettings: device
     ),

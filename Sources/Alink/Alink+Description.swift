@@ -10,6 +10,7 @@ extension AlinkError: CustomStringConvertible {
     case .tooManySubDevices: "more than 20 sub-devices: send them in parts (device guide 6.5)"
     case .tooManyTags: "more than 200 tags: send them in parts (device guide 6.9)"
     case .identifier: "an identifier has 1 to 64 letters, digits, '_', '-' and ':': correct it"
+    case .topicTooLong: "the topic would have over 128 bytes: shorten the event's identifier"
     case .order: "properties come before events, and both before sub-devices: change the order"
     case .secondEvent: "an event post has one event: send the other one by itself"
     case .tagKey:

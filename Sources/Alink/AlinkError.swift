@@ -14,6 +14,8 @@ public enum AlinkError: Error, Equatable, Sendable {
   case tooManyTags
   /// An identifier that is no part of a topic: 1 to 64 letters, digits, `_`, `-` and `:`.
   case identifier
+  /// The topic would have more than 128 bytes.
+  case topicTooLong
   /// Properties come before events, and both before sub-devices.
   case order
   /// An event post has one event.

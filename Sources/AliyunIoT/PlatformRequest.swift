@@ -9,7 +9,7 @@ public enum TokenOption: Sendable {
   case legacy
 }
 
-/// Writes the two requests that a device makes (device guide 3.6), option by option in the order of
+/// Writes the requests that a device makes (device guide 3.6), option by option in the order of
 /// the wire: Uri-Path, Content-Format, Accept, token, sequence.
 public enum PlatformRequest {
   /// The longest payload of a report before encryption, in bytes (device guide 3.5 advises 1 KB).
@@ -26,10 +26,10 @@ public enum PlatformRequest {
     try message.payload(payload)
   }
 
-  /// Appends to `message` what makes it `POST /topic/…`; `sequence` and `payload` as the security
-  /// layer made them, an empty `sequence` for a mode without one.
+  /// Appends to `message` what makes it `POST /topic/…`, or `POST /pull` without a topic; `sequence` and
+  /// `payload` as the security layer made them, an empty `sequence` for a mode without one.
   public static func writeReport(
-    topic: Topic,
+    topic: Topic?,
     contentFormat: ContentFormat,
     accept: ContentFormat?,
     tokenOption: TokenOption,
@@ -38,8 +38,12 @@ public enum PlatformRequest {
     payload: Span<UInt8>,
     into message: inout MessageWriter
   ) throws(MessageWriterError) {
-    try message.path(of: "topic")
-    try message.path(topic.bytes.bytes)
+    if let topic {
+      try message.path(of: "topic")
+      try message.path(topic.bytes.bytes)
+    } else {
+      try message.path(of: "pull")
+    }
     try message.option(.contentFormat, uint: UInt64(widening: contentFormat.rawValue))
     if let accept { try message.option(.accept, uint: UInt64(widening: accept.rawValue)) }
     switch tokenOption {

@@ -44,7 +44,7 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Sends the report under way, under a new number where the mode has numbers.
   mutating func sendReport(at now: Instant) {
-    guard let topic = report.topic else { return }
+    let topic = report.topic
     var sealedSequence = FixedBytes<32>()
     var sealedPayload = FixedBytes<1_040>()
     do throws(SecurityError) {
@@ -57,7 +57,7 @@ extension DeviceSession where Security: ~Copyable {
         try Self.seal(sequence, &security, into: &sealedSequence)
       }
       try Self.seal(report.payload.bytes, &security, into: &sealedPayload)
-      let (format, accept, tokenOption) = (report.format, settings.accept, settings.tokenOption)
+      let (format, accept, tokenOption) = (report.format, report.accept, settings.tokenOption)
       let token = token
       report.phase = .inFlight(
         try startExchange { (message: inout MessageWriter) throws(MessageWriterError) in

@@ -43,6 +43,8 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
 
   var report = PendingReport()
   var reportCount: UInt32 = 0
+  /// The id of the next request of the thing model.
+  public internal(set) var nextRequestID: UInt32
   var answerStorage = Datagram()
 
   var events = EventQueue()
@@ -71,6 +73,7 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
     self.identity = identity
     self.secret = secret
     self.settings = settings
+    nextRequestID = settings.firstRequestID
     self.security = security
     var source = randomness
     endpoint = Endpoint(
@@ -125,9 +128,20 @@ extension DeviceSession where Security: ~Copyable {
     } catch {
       throw .payloadTooLong(payload.count)
     }
+    return begin(topic: topic, format: format, accept: settings.accept, at: now)
+  }
+
+  /// Starts the report whose payload is in place.
+  mutating func begin(
+    topic: Topic?,
+    format: ContentFormat,
+    accept: ContentFormat?,
+    at now: Instant
+  ) -> ReportID {
     reportCount &+= 1
     answerStorage.removeAll()
-    report.begin(ReportID(number: reportCount), topic: topic, format: format, at: now)
+    let id = ReportID(number: reportCount)
+    report.begin(id, topic: topic, format: format, accept: accept, at: now)
     if authentication == .done {
       sendReport(at: now)
     } else {

@@ -17,7 +17,20 @@ public struct DeviceSettings: Sendable {
   public var tokenOption = TokenOption.current
 
   /// The option Accept of a report; `nil` sends none and saves 2 bytes.
+  ///
+  /// A request of the thing model asks for its own format instead, unless this is `nil`.
   public var accept: ContentFormat? = .json
+
+  /// The id of the first request of the thing model; the next ones count on.
+  ///
+  /// The guide wants ids to be unique for the device (6.1). An answer comes in the response to its
+  /// request, so that nothing is mixed up where they are not; short ids are bytes saved.
+  public var firstRequestID: UInt32 = 1
+
+  /// Whether `pull` may ask the platform for messages.
+  ///
+  /// Unverified: the device guide does not know `/pull`; the platform's C SDK v4 does.
+  public var allowsPull = false
 
   /// Retransmission.
   public var timing = TransmissionParameters.standard

@@ -1,5 +1,6 @@
 #if !hasFeature(Embedded)
 internal import AliyunIoT
+internal import Alink
 internal import CoAPMessage
 internal import CoAPSecurity
 
@@ -62,6 +63,10 @@ extension DeviceError: CustomStringConvertible {
     case .payloadTooLong(let count):
       "the payload has \(count) bytes; at most 1,024 are allowed (device guide 3.5 advises 1 KB): "
         + "split it"
+    case .request(let error): error.description
+    case .pullNotAllowed:
+      "/pull is not in the device guide, and whether the platform answers it nobody here could try: "
+        + "set allowsPull to use it"
     case .capacity: "the output has no room for a datagram of 1,472 bytes"
     }
   }

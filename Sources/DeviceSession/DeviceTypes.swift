@@ -1,4 +1,5 @@
 public import AliyunIoT
+public import Alink
 public import CoAPMessage
 public import CoAPSecurity
 public import ConstrainedCore
@@ -100,6 +101,10 @@ public enum DeviceError: Error, Equatable, Sendable {
   case busy
   /// The payload is longer than 1,024 bytes (device guide 3.5).
   case payloadTooLong(Int)
+  /// The request of the thing model breaks a limit.
+  case request(AlinkError)
+  /// `DeviceSettings.allowsPull` is not set.
+  case pullNotAllowed
   /// The output's storage is smaller than a datagram.
   case capacity
 }

@@ -22,8 +22,10 @@ struct PendingReport {
 
   var phase = Phase.none
   var id = ReportID(number: 0)
+  /// Where it goes; `nil` for `/pull`.
   var topic: Topic?
   var format = ContentFormat.json
+  var accept: ContentFormat?
   var payload = FixedBytes<1_024>()
   var sequence: UInt64?
   var startedAt = Instant(milliseconds: 0)
@@ -34,10 +36,17 @@ struct PendingReport {
   var hasReauthenticated = false
 
   /// Starts over with what `payload` holds.
-  mutating func begin(_ id: ReportID, topic: Topic, format: ContentFormat, at now: Instant) {
+  mutating func begin(
+    _ id: ReportID,
+    topic: Topic?,
+    format: ContentFormat,
+    accept: ContentFormat?,
+    at now: Instant
+  ) {
     self.id = id
     self.topic = topic
     self.format = format
+    self.accept = accept
     phase = .awaitingToken
     sequence = nil
     startedAt = now
