@@ -121,8 +121,9 @@ let package = Package(
     .target(
       name: "DeviceClient",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "AliyunIoT", "OpenSSLSupport",
-        "SymmetricSecurity", "DTLSSecurity", "UDPTransport", "DeviceSession",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "AliyunIoT", "Alink",
+        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CBORPayload", "UDPTransport",
+        "DeviceSession",
       ],
       swiftSettings: strict
     ),

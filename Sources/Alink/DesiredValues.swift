@@ -24,6 +24,7 @@ public struct DesiredValues<Reader: PayloadReader & ~Escapable>: ~Escapable {
     guard try reader.next() == .beginObject else { throw .member }
     var version: UInt64?
     var value: Reader? = nil
+    var range = 0..<0
     while case .key(let name)? = try reader.next() {
       let before = reader
       guard let token = try reader.next() else { throw .malformed }
@@ -31,15 +32,16 @@ public struct DesiredValues<Reader: PayloadReader & ~Escapable>: ~Escapable {
         guard version == nil else { throw .repeated }
         version = try reader.number(token)
       } else {
-        if reader.text(name, equals: "value") {
-          guard value == nil else { throw .repeated }
-          value = before
-        }
+        let isValue = reader.text(name, equals: "value")
         try reader.pass(token)
+        guard isValue else { continue }
+        guard value == nil else { throw .repeated }
+        value = before
+        range = before.position..<reader.position
       }
     }
     guard let value else { throw .member }
-    return DesiredValue(identifier: identifier, version: version, value: value)
+    return DesiredValue(identifier: identifier, version: version, value: value, range: range)
   }
 }
 
@@ -51,9 +53,12 @@ public struct DesiredValue<Reader: PayloadReader & ~Escapable>: ~Escapable {
   public let version: UInt64?
   /// Reads the value.
   public let value: Reader
+  /// Where the value lies in what is read.
+  public let range: Range<Int>
 
   @_lifetime(copy value)
-  init(identifier: PayloadText, version: UInt64?, value: Reader) {
+  init(identifier: PayloadText, version: UInt64?, value: Reader, range: Range<Int>) {
+    self.range = range
     self.identifier = identifier
     self.version = version
     self.value = value

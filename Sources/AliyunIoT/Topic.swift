@@ -3,6 +3,9 @@ public import ConstrainedCore
 /// A checked topic to report to, such as `/a1GFjLP3xxC/device/pub` (device guide 3.5: a topic is the
 /// path of the resource, the same as in MQTT).
 public struct Topic: Equatable, Sendable {
+  /// The most bytes of a topic: the path limit of the platform's SDK v3.
+  public static var maxCount: Int { 128 }
+
   /// The topic's bytes, its leading slash included.
   public let bytes: FixedBytes<128>
 

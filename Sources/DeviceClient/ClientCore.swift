@@ -8,16 +8,25 @@ protocol ClientCore: AnyObject, Sendable {
   func start()
   func stop()
   func makeID() -> UInt64
+  func makeRequestID() -> UInt32
   func connect(_ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>)
   func publish(_ pending: Pending)
   func cancel(_ id: UInt64)
   func exportSession() -> [UInt8]?
 }
 
+/// Where a report goes.
+enum Target {
+  /// To a topic; `accept` overrides that of the settings, unless they ask for none.
+  case topic(Topic, accept: ContentFormat? = nil)
+  /// To `/pull`, for so many messages.
+  case pull(Int)
+}
+
 /// A report that waits for its turn or for its answer.
 struct Pending {
   let id: UInt64
-  let topic: Topic
+  let target: Target
   let payload: [UInt8]
   let format: ContentFormat
   let continuation: CheckedContinuation<Receipt, any Error>

@@ -20,6 +20,7 @@ internal import UDPTransport
 /// the retransmissions of its report. The client has one UDP socket and one thread that waits for it.
 public final class DeviceClient: Sendable {
   private let core: any ClientCore
+  let identity: DeviceIdentity
 
   /// Checks the names, resolves the host and opens the socket; sends nothing.
   ///
@@ -46,6 +47,7 @@ public final class DeviceClient: Sendable {
     } catch {
       throw .identity(error)
     }
+    self.identity = identity
     guard let bytes = SecretBytes(copying: secret.span) else {
       throw .secretLength(secret.count)
     }
@@ -210,6 +212,14 @@ public final class DeviceClient: Sendable {
     } catch {
       throw DeviceClientError.topic(error)
     }
+    return try await deliver(payload, .topic(checked), format: format)
+  }
+
+  func deliver(
+    _ payload: [UInt8],
+    _ target: Target,
+    format: ContentFormat
+  ) async throws -> Receipt {
     guard payload.count <= PlatformRequest.maxPayload else {
       throw DeviceClientError.device(.payloadTooLong(payload.count))
     }
@@ -219,7 +229,7 @@ public final class DeviceClient: Sendable {
         core.publish(
           Pending(
             id: id,
-            topic: checked,
+            target: target,
             payload: payload,
             format: format,
             continuation: $0
@@ -230,6 +240,8 @@ public final class DeviceClient: Sendable {
       core.cancel(id)
     }
   }
+
+  func makeRequestID() -> UInt32 { core.makeRequestID() }
 
   /// What the client has sent and received.
   public var counters: DeviceCounters { core.counters }

@@ -1,3 +1,4 @@
+public import Alink
 public import AliyunIoT
 public import DTLSSecurity
 public import DeviceSession
@@ -100,6 +101,12 @@ public enum DeviceClientError: Error, Sendable {
   case authentication(AuthenticationFailure)
   /// The report ended without being acknowledged.
   case undelivered(Receipt)
+  /// The request of the thing model breaks a limit; nothing was sent.
+  case request(AlinkError)
+  /// The platform took the request, and its reply says no.
+  case refused(AlinkAnswer)
+  /// The platform took the request; what it replied cannot be read.
+  case unreadableReply(AlinkMessageError, Receipt)
   /// The client is closed.
   case closed
 }
@@ -119,6 +126,12 @@ extension DeviceClientError: CustomStringConvertible {
       "\(error); the platform may or may not have the report"
     case .authentication(let failure): failure.description
     case .undelivered(let receipt): receipt.result.advice ?? "the report was not acknowledged"
+    case .request(let error): error.description
+    case .refused(let answer):
+      "the platform refused the request: code \(answer.code.map(\.description) ?? "none")"
+        + (answer.message.isEmpty ? "" : ", \"\(answer.message)\"")
+    case .unreadableReply(let error, _):
+      "the platform took the request, but its reply cannot be read: \(error)"
     case .closed: "the client is closed: make a new one"
     }
   }

@@ -25,6 +25,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     var socket: UDPSocket
     var isClosed = false
     var nextID: UInt64 = 0
+    var nextRequestID: UInt32
     /// Calls that have an id and have not arrived yet, and those of them that were cancelled.
     var expected: Set<UInt64> = []
     var cancelled: Set<UInt64> = []
@@ -48,7 +49,8 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   ) {
     self.export = export
     descriptor = socket.descriptor
-    state = Mutex(State(session: session, socket: socket))
+    let firstRequestID = session.nextRequestID
+    state = Mutex(State(session: session, socket: socket, nextRequestID: firstRequestID))
     self.signal = signal
     self.onTransmission = onTransmission
   }
@@ -95,6 +97,13 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       $0.nextID += 1
       $0.expected.insert($0.nextID)
       return $0.nextID
+    }
+  }
+
+  func makeRequestID() -> UInt32 {
+    state.withLock { state in
+      defer { state.nextRequestID &+= 1 }
+      return state.nextRequestID
     }
   }
 
@@ -207,12 +216,17 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     guard state.current == nil, !state.queue.isEmpty else { return }
     let next = state.queue.removeFirst()
     do throws(DeviceError) {
-      _ = try state.session.publish(
-        topic: next.topic,
-        payload: next.payload.span,
-        format: next.format,
-        at: now
-      )
+      switch next.target {
+      case .topic(let topic, let accept):
+        _ = try state.session.publish(
+          topic: topic,
+          payload: next.payload.span,
+          format: next.format,
+          accept: accept,
+          at: now
+        )
+      case .pull(let count): _ = try state.session.pull(maxMessages: count, at: now)
+      }
       state.current = next
     } catch {
       resumption.finish(next, .failure(DeviceClientError.device(error)))

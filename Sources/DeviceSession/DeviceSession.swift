@@ -116,10 +116,13 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   /// Reports `payload` to `topic`, authenticating first where needed; an event says how it ended.
+  ///
+  /// The answer is asked for in `accept`, if that is given and the settings ask for any.
   public mutating func publish(
     topic: Topic,
     payload: Span<UInt8>,
     format: ContentFormat = .json,
+    accept: ContentFormat? = nil,
     at now: Instant
   ) throws(DeviceError) -> ReportID {
     guard report.phase == .none else { throw .busy }
@@ -128,7 +131,8 @@ extension DeviceSession where Security: ~Copyable {
     } catch {
       throw .payloadTooLong(payload.count)
     }
-    return begin(topic: topic, format: format, accept: settings.accept, at: now)
+    let wanted = settings.accept == nil ? nil : accept ?? settings.accept
+    return begin(topic: topic, format: format, accept: wanted, at: now)
   }
 
   /// Starts the report whose payload is in place.
