@@ -88,7 +88,8 @@ extension DeviceSession where Security: ~Copyable {
   // Without `self`, whose type an ordinary build would have to look up for the closures.
 
   private static func write<
-    Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable
+    Kind: AlinkKind,
+    Writer: PayloadWriter & ~Copyable & ~Escapable
   >(
     _ id: UInt32,
     _ device: DeviceIdentity,

@@ -1,5 +1,5 @@
-public import AliyunIoT
 public import Alink
+public import AliyunIoT
 public import CoAPMessage
 public import CoAPSecurity
 public import ConstrainedCore
