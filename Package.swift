@@ -183,7 +183,9 @@ let package = Package(
     ),
     .testTarget(
       name: "AliyunIoTTests",
-      dependencies: ["ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "TestSupport"],
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "AliyunIoT", "OpenSSLSupport", "TestSupport",
+      ],
       swiftSettings: strict
     ),
     .testTarget(
