@@ -189,6 +189,11 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "OpenSSLSupportTests",
+      dependencies: ["ConstrainedCore", "OpenSSLSupport", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "SymmetricSecurityTests",
       dependencies: [
         "ConstrainedCore", "CoAPSecurity", "OpenSSLSupport", "SymmetricSecurity", "TestSupport",
