@@ -189,7 +189,14 @@ let package = Package(
     ),
     .testTarget(
       name: "AliyunIoTTests",
-      dependencies: ["ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "TestSupport"],
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "AliyunIoT", "OpenSSLSupport", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "OpenSSLSupportTests",
+      dependencies: ["ConstrainedCore", "OpenSSLSupport", "TestSupport"],
       swiftSettings: strict
     ),
     .testTarget(

@@ -51,4 +51,25 @@ extension AuthenticationAnswerError: CustomStringConvertible {
     }
   }
 }
+
+extension RegistrationRequestError: CustomStringConvertible {
+  /// What the random text must be.
+  public var description: String {
+    "the random must be 1 to 32 letters and digits (device guide 6.2)"
+  }
+}
+
+extension RegistrationAnswerError: CustomStringConvertible {
+  /// What is wrong with the answer to a registration.
+  public var description: String {
+    switch self {
+    case .json: "the answer to the registration is not JSON"
+    case .notAnObject: "the answer to the registration is not one JSON object"
+    case .code: "the answer to the registration has a code that is no number"
+    case .deviceSecret: "the answer to the registration has no device secret of 1 to 128 bytes"
+    case .names: "the answer to the registration has an unusable product key or device name"
+    case .repeated: "the answer to the registration has a member twice"
+    }
+  }
+}
 #endif

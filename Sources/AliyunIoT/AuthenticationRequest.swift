@@ -73,7 +73,7 @@ public struct AuthenticationRequest: Sendable {
     try json.key("clientId")
     try json.string(identity.clientID.bytes)
     try json.key("sign")
-    try json.hexadecimalString(signature)
+    try json.hexadecimalString(signature, uppercase: true)
     if signMethod != .hmacMD5 {
       try json.key("signmethod")
       try json.string(signMethod.wireName)
@@ -92,30 +92,5 @@ public struct AuthenticationRequest: Sendable {
     }
     try json.endObject()
     try output.append(json.written)
-  }
-}
-
-extension JSONWriter {
-  fileprivate mutating func decimalString(_ value: UInt64) throws(CapacityError) {
-    var digits = FixedBytes<20>()
-    try digits.write { (writer: inout ByteWriter) throws(CapacityError) in
-      try writer.append(decimal: value)
-    }
-    try string(digits.bytes)
-  }
-
-  fileprivate mutating func hexadecimalString(_ bytes: Span<UInt8>) throws(CapacityError) {
-    var digits = FixedBytes<64>()
-    try digits.write { (writer: inout ByteWriter) throws(CapacityError) in
-      for index in bytes.indices {
-        try writer.append(Self.hexadecimalDigit(bytes[index] >> 4))
-        try writer.append(Self.hexadecimalDigit(bytes[index] & 0x0F))
-      }
-    }
-    try string(digits.bytes)
-  }
-
-  private static func hexadecimalDigit(_ value: UInt8) -> UInt8 {
-    value < 10 ? 0x30 + value : 0x41 + value - 10
   }
 }

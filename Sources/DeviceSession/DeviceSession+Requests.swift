@@ -162,14 +162,3 @@ extension DeviceSession where Security: ~Copyable {
     }
   }
 }
-
-extension SignMethod {
-  /// The hash function under the HMAC.
-  var hash: Hash {
-    switch self {
-    case .hmacMD5: .md5
-    case .hmacSHA1: .sha1
-    case .hmacSHA256: .sha256
-    }
-  }
-}

@@ -63,16 +63,9 @@ public struct PreSharedKey: ~Copyable {
     }
     var digits = FixedBytes<64>()
     digits.write { (writer: inout ByteWriter) in
-      for index in 0..<signature.count {
-        try? writer.append(digit(signature.bytes[index] >> 4))
-        try? writer.append(digit(signature.bytes[index] & 0x0F))
-      }
+      try? writer.append(hexadecimal: signature.bytes, uppercase: true)
     }
     signature.withStorage { wipe(&$0) }
     return digits
-  }
-
-  private static func digit(_ value: UInt8) -> UInt8 {
-    value < 10 ? 0x30 + value : 0x41 + value - 10
   }
 }

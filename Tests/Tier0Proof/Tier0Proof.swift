@@ -73,6 +73,7 @@ public func tier0Proof(
     while endpoint.pollEvent() != nil {}
     endpoint.cancel(exchange)
     try exchangeKinds(&endpoint, datagram, random)
+    try registration(identity, datagram)
   } catch {
     return -1
   }
@@ -89,6 +90,34 @@ func identity(
 ) throws(ProofFailure) -> DeviceIdentity {
   do throws(IdentityError) {
     return try DeviceIdentity(productKey: productKey, deviceName: deviceName)
+  } catch {
+    throw .failed
+  }
+}
+
+/// A source of numbers that nobody should use.
+struct FixedSource: RandomSource {
+  mutating func next() -> UInt64 { 0 }
+}
+
+/// Asks for a device secret and reads the answer.
+func registration(
+  _ identity: DeviceIdentity,
+  _ json: Span<UInt8>
+) throws(ProofFailure) {
+  var source = FixedSource()
+  let request = RegistrationRequest(identity, drawing: &source)
+  var content = FixedBytes<512>()
+  do throws(CapacityError) {
+    try content.write { (writer: inout ByteWriter) throws(CapacityError) in
+      try request.writeForm(signature: json, into: &writer)
+    }
+  } catch {
+    throw .failed
+  }
+  do throws(RegistrationAnswerError) {
+    var answer = try RegistrationAnswer(json: json)
+    answer.withDeviceSecretStorage { $0[0] = 0 }
   } catch {
     throw .failed
   }

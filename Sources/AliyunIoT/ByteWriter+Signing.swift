@@ -1,0 +1,54 @@
+internal import ConstrainedCore
+
+// What is signed is name and value of each field in ASCII order of the names, without separators
+// (device guide 3.2, 3.6, 3.8, 6.2 and 6.3).
+
+extension ByteWriter {
+  /// Appends `deviceName…productKey…`, which every signed text has.
+  mutating func appendNames(_ identity: DeviceIdentity) throws(CapacityError) {
+    try append("deviceName")
+    try append(identity.deviceName.bytes)
+    try append("productKey")
+    try append(identity.productKey.bytes)
+  }
+
+  /// Appends `clientId…`, which comes before the names.
+  mutating func appendClientID(_ identity: DeviceIdentity) throws(CapacityError) {
+    try append("clientId")
+    try append(identity.clientID.bytes)
+  }
+
+  /// Appends `timestamp…`, which comes last.
+  mutating func appendTimestamp(_ timestamp: UInt64?) throws(CapacityError) {
+    guard let timestamp else { return }
+    try append("timestamp")
+    try append(decimal: timestamp)
+  }
+
+  /// Appends `&name=` of a form, or `name=` for its first field.
+  mutating func appendField(
+    _ name: StaticString,
+    isFirst: Bool = false
+  ) throws(CapacityError) {
+    if !isFirst { try append(UInt8(ascii: "&")) }
+    try append(name)
+    try append(UInt8(ascii: "="))
+  }
+
+  /// Appends a value of a form as `application/x-www-form-urlencoded` writes it: all but letters,
+  /// digits and `* - . _` in percent signs and digits (URL Standard, section 5.2).
+  mutating func append(form bytes: Span<UInt8>) throws(CapacityError) {
+    for index in bytes.indices {
+      switch bytes[index] {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "*"), UInt8(ascii: "-"),
+        UInt8(ascii: "."), UInt8(ascii: "_"):
+        try append(bytes[index])
+      case 0x20: try append(UInt8(ascii: "+"))
+      default:
+        try append(UInt8(ascii: "%"))
+        try append(hexadecimal: bytes.extracting(index..<index + 1), uppercase: true)
+      }
+    }
+  }
+}
