@@ -1,3 +1,4 @@
+public import AliyunIoT
 internal import ConstrainedCore
 internal import PayloadCoding
 
@@ -20,26 +21,9 @@ public enum FirmwareStep: Equatable, Sendable {
   /// 1 to 100: the share that is done.
   ///
   /// 100 alone is no success: the platform waits for the new version in an inform.
-  case percent(Int)
-  /// -1
-  case upgradeFailed
-  /// -2
-  case downloadFailed
-  /// -3
-  case verificationFailed
-  /// -4
-  case burnFailed
-
-  /// The number on the wire.
-  public var number: Int {
-    switch self {
-    case .percent(let value): value
-    case .upgradeFailed: -1
-    case .downloadFailed: -2
-    case .verificationFailed: -3
-    case .burnFailed: -4
-    }
-  }
+  case percent(UInt8)
+  /// It went no further.
+  case failed(UpgradeFailure)
 }
 
 extension AlinkRequest where Kind == FirmwareProgress, Writer: ~Copyable & ~Escapable {
@@ -55,13 +39,13 @@ extension AlinkRequest where Kind == FirmwareProgress, Writer: ~Copyable & ~Esca
     count += 1
     do throws(CapacityError) {
       try writer.key("step")
-      var digits = FixedBytes<4>()
-      try digits.write { (writer: inout ByteWriter) throws(CapacityError) in
-        if step.number < 0 { try writer.append(UInt8(ascii: "-")) }
-        let magnitude = UInt32(truncatingIfNeeded: step.number.magnitude)
-        try writer.append(decimal: UInt64(widening: magnitude))
+      switch step {
+      case .percent(let value): try writer.decimalString(UInt64(widening: value))
+      case .failed(.upgrade): try writer.string("-1")
+      case .failed(.download): try writer.string("-2")
+      case .failed(.verification): try writer.string("-3")
+      case .failed(.burning): try writer.string("-4")
       }
-      try writer.string(digits.bytes)
       try writer.key("desc")
       try writer.string(description)
     } catch {

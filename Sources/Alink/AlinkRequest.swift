@@ -83,7 +83,7 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
   private mutating func begin() throws(CapacityError) {
     try writer.beginObject()
     try writer.key("id")
-    try writer.decimalString(id)
+    try writer.decimalString(UInt64(widening: id))
     if Kind.form == .alink {
       try writer.key("version")
       try writer.string("1.0")
@@ -134,16 +134,5 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
     for offset in start..<output.count where output.written[offset] == UInt8(ascii: ".") {
       output.replace(at: offset, with: separator)
     }
-  }
-}
-
-extension PayloadWriter where Self: ~Copyable & ~Escapable {
-  /// Writes a number as a text, as the guide wants ids and versions.
-  mutating func decimalString(_ value: UInt32) throws(CapacityError) {
-    var digits = FixedBytes<10>()
-    try digits.write { (writer: inout ByteWriter) throws(CapacityError) in
-      try writer.append(decimal: UInt64(widening: value))
-    }
-    try string(digits.bytes)
   }
 }

@@ -1,5 +1,5 @@
 public import ConstrainedCore
-internal import PayloadCoding
+public import PayloadCoding
 
 /// How a gateway proves that a sub-device is one: signed with the sub-device's secret, for its place
 /// in the topology (device guide 6.3) and for its login (device guide 6.4).
@@ -35,30 +35,27 @@ public struct SubDeviceRequest: Sendable {
   }
 
   /// Appends one element of `params` of `thing.topo.add`, in the guide's order.
-  public func writeTopologyEntry(
+  public func writeTopologyEntry<Writer: PayloadWriter & ~Copyable & ~Escapable>(
     _ identity: DeviceIdentity,
     signature: Span<UInt8>,
-    into output: inout ByteWriter
+    into writer: inout Writer
   ) throws(CapacityError) {
-    var storage = InlineArray<640, UInt8>(repeating: 0)
-    var json = JSONWriter(storage.mutableSpan)
-    try json.beginObject()
-    try json.key("deviceName")
-    try json.string(identity.deviceName.bytes)
-    try json.key("productKey")
-    try json.string(identity.productKey.bytes)
-    try json.key("sign")
-    try json.hexadecimalString(signature, uppercase: false)
-    try json.key("signmethod")
-    try json.string(topologyName)
-    try json.key("timestamp")
-    try json.decimalString(timestamp)
+    try writer.beginObject()
+    try writer.key("deviceName")
+    try writer.string(identity.deviceName.bytes)
+    try writer.key("productKey")
+    try writer.string(identity.productKey.bytes)
+    try writer.key("sign")
+    try writer.hexadecimalString(signature, uppercase: false)
+    try writer.key("signmethod")
+    try writer.string(topologyName)
+    try writer.key("timestamp")
+    try writer.decimalString(timestamp)
     if includesClientID {
-      try json.key("clientId")
-      try json.string(identity.clientID.bytes)
+      try writer.key("clientId")
+      try writer.string(identity.clientID.bytes)
     }
-    try json.endObject()
-    try output.append(json.written)
+    try writer.endObject()
   }
 
   /// The sign method as the guide spells it for the topology.

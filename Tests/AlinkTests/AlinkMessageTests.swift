@@ -33,8 +33,8 @@ struct AlinkMessageTests {
     ] as [(String, UInt64?, UInt64)]
   )
   func `a reply is read`(json: String, id: UInt64?, code: UInt64) throws {
-    let bytes = bytes(json)
-    let view = try AlinkMessageView<JSONReader>(bytes.span)
+    let message = bytes(json)
+    let view = try AlinkMessageView<JSONReader>(message.span)
     #expect(view.id == id)
     #expect(view.code == AlinkCode(rawValue: code))
     #expect(view.code?.isSuccess == (code == 200 || code == 1_000))
@@ -49,16 +49,16 @@ struct AlinkMessageTests {
     (#"{"method":1}"#, .member), (#"{"id":"123","code":200,"data":"#, .malformed),
   ])
   func `what is no reply is refused`(json: String, error: AlinkMessageError) {
-    let bytes = bytes(json)
-    #expect(throws: error) { _ = try AlinkMessageView<JSONReader>(bytes.span) }
+    let message = bytes(json)
+    #expect(throws: error) { _ = try AlinkMessageView<JSONReader>(message.span) }
   }
 
   @Test func `desired values come with their versions`() throws {
-    let bytes = bytes(
+    let message = bytes(
       #"{"id":"123","code":200,"data":{"power":{"value":"on","version":2},"#
         + #""t":{"version":"7","value":{"a":[1]}}}}"#
     )
-    let view = try AlinkMessageView<JSONReader>(bytes.span)
+    let view = try AlinkMessageView<JSONReader>(message.span)
     var found: [String] = []
     if let data = view.data {
       var values = DesiredValues(data)
@@ -73,14 +73,14 @@ struct AlinkMessageTests {
   }
 
   @Test func `devices come with their names and secrets`() throws {
-    let bytes = bytes(
+    let message = bytes(
       #"{"id":"123","code":200,"data":[{"iotId":"i","productKey":"1234556554","#
         + #""deviceName":"deviceName1234","deviceSecret":"xxxxxx"},"#
         + #"{"deviceName":"d2","productKey":"p2"}]}"#
     )
-    let view = try AlinkMessageView<JSONReader>(bytes.span)
+    let view = try AlinkMessageView<JSONReader>(message.span)
     let range = view.dataRange
-    #expect(range.map { bytes[$0.lowerBound] } == UInt8(ascii: "["))
+    #expect(range.map { message[$0.lowerBound] } == UInt8(ascii: "["))
     var found: [String] = []
     if let data = view.data {
       var entries = DeviceEntries(data)
@@ -94,37 +94,37 @@ struct AlinkMessageTests {
 
   /// Device guide 6.11, with the URL that the guide prints in full.
   @Test func `a firmware is offered`() throws {
-    let bytes = bytes(
+    let message = bytes(
       #"{"code":"1000","data":{"size":93796291,"sign":"f8d85b250d4d787a9f483d89a9747348","#
         + #""version":"1.0.1.9.20171112.1432","url":"https://the_firmware_url","#
         + #""signMethod":"Md5","md5":"f8d85b250d4d787a9f483d89a9747348"},"#
         + #""id":8758548588458,"message":"success"}"#
     )
-    let view = try AlinkMessageView<JSONReader>(bytes.span)
+    let view = try AlinkMessageView<JSONReader>(message.span)
     var offer: FileOffer?
     if let data = view.data { offer = try FileOffer(firmware: data) }
     let found = try #require(offer)
     #expect(found.size == 93_796_291)
     #expect(String(decoding: Array(found.version), as: UTF8.self) == "1.0.1.9.20171112.1432")
     #expect(String(decoding: Array(found.url), as: UTF8.self) == "https://the_firmware_url")
-    #expect(found.digestMethod == .md5)
-    #expect(Array(found.digest) == hex("f8d85b250d4d787a9f483d89a9747348"))
+    let digits = bytes("f8d85b250d4d787a9f483d89a9747348")
+    #expect(found.digest == FirmwareDigest(hexadecimal: digits.span))
   }
 
   @Test func `a configuration is offered`() throws {
     let digest = String(repeating: "0aF1", count: 16)
-    let bytes = bytes(
+    let message = bytes(
       #"{"id":"123","version":"1.0","code":200,"data":{"configId":"123dagdah","#
         + #""configSize":1234565,"sign":""# + digest
         + #"","signMethod":"Sha256","url":"https://u","getType":"file"}}"#
     )
-    let view = try AlinkMessageView<JSONReader>(bytes.span)
+    let view = try AlinkMessageView<JSONReader>(message.span)
     var offer: FileOffer?
     if let data = view.data { offer = try FileOffer(configuration: data) }
     let found = try #require(offer)
     #expect(found.size == 1_234_565)
-    #expect(found.digestMethod == .sha256)
-    #expect(Array(found.digest) == hex(digest))
+    let digits = bytes(digest)
+    #expect(found.digest == FirmwareDigest(hexadecimal: digits.span))
   }
 
   @Test(arguments: [
@@ -140,8 +140,8 @@ struct AlinkMessageTests {
     (#"[]"#, .notAnObject),
   ])
   func `an offer that cannot be verified is refused`(json: String, error: AlinkMessageError) {
-    let bytes = bytes(json)
-    #expect(throws: error) { _ = try FileOffer(firmware: JSONReader(bytes.span)) }
+    let message = bytes(json)
+    #expect(throws: error) { _ = try FileOffer(firmware: JSONReader(message.span)) }
   }
 
   @Test func `CBOR is read by the same calls`() throws {

@@ -176,21 +176,23 @@ struct AlinkRequestTests {
 
   @Test func `a sub-device goes under its gateway with its proof`() throws {
     let (product, name, client) = (bytes("123456554"), bytes("deviceName1234"), bytes("xxxx"))
+    let device = try DeviceIdentity(
+      productKey: product.span,
+      deviceName: name.span,
+      clientID: client.span
+    )
     let signature: [UInt8] = [0xAB, 0xCD, 0x01]
     let text = try json(TopologyAdd.self) { request throws(AlinkError) in
       try request.add(
-        productKey: product.span,
-        deviceName: name.span,
-        clientID: client.span,
-        timestamp: time,
-        signMethod: .hmacMD5,
+        device,
+        proof: SubDeviceRequest(signMethod: .hmacMD5, timestamp: time),
         signature: signature.span
       )
     }
     #expect(
       text
         == #"{"id":"123","version":"1.0","params":[{"deviceName":"deviceName1234","#
-        + #""productKey":"123456554","sign":"ABCD01","signmethod":"hmacMd5","#
+        + #""productKey":"123456554","sign":"abcd01","signmethod":"hmacMd5","#
         + #""timestamp":"1524448722000","clientId":"xxxx"}],"method":"thing.topo.add"}"#
     )
   }
@@ -208,7 +210,7 @@ struct AlinkRequestTests {
     #expect(request == inform)
     let why = bytes("固件升级失败")
     let progress = try json(FirmwareProgress.self, id: 1) { progress throws(AlinkError) in
-      try progress.progress(.upgradeFailed, description: why.span)
+      try progress.progress(.failed(.upgrade), description: why.span)
     }
     #expect(progress == #"{"id":"1","params":{"step":"-1","desc":"固件升级失败"}}"#)
   }

@@ -92,14 +92,7 @@ private func lists(
   count += try made(ThingModelGet.self, device, topic: &topic) { _ throws(AlinkError) in }
   count += try made(TopologyGet.self, device, topic: &topic) { _ throws(AlinkError) in }
   count += try made(TopologyAdd.self, device, topic: &topic) { request throws(AlinkError) in
-    try request.add(
-      productKey: name,
-      deviceName: name,
-      clientID: name,
-      timestamp: 1,
-      signMethod: .hmacMD5,
-      signature: name
-    )
+    try request.add(device, proof: SubDeviceRequest(timestamp: 1), signature: name)
   }
   count += try made(TopologyDelete.self, device, topic: &topic) { request throws(AlinkError) in
     try request.add(productKey: name, deviceName: name)

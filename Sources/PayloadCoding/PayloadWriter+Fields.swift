@@ -1,9 +1,8 @@
-internal import ConstrainedCore
-internal import PayloadCoding
+package import ConstrainedCore
 
-extension JSONWriter {
-  /// Writes a number as a string of its digits.
-  mutating func decimalString(_ value: UInt64) throws(CapacityError) {
+extension PayloadWriter where Self: ~Copyable & ~Escapable {
+  /// Writes a number as a text of its digits.
+  package mutating func decimalString(_ value: UInt64) throws(CapacityError) {
     var digits = FixedBytes<20>()
     try digits.write { (writer: inout ByteWriter) throws(CapacityError) in
       try writer.append(decimal: value)
@@ -11,8 +10,8 @@ extension JSONWriter {
     try string(digits.bytes)
   }
 
-  /// Writes at most 32 bytes as a string of hexadecimal digits.
-  mutating func hexadecimalString(
+  /// Writes at most 32 bytes as a text of hexadecimal digits.
+  package mutating func hexadecimalString(
     _ bytes: Span<UInt8>,
     uppercase: Bool
   ) throws(CapacityError) {
