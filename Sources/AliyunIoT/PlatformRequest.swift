@@ -21,9 +21,20 @@ public enum PlatformRequest {
     into message: inout MessageWriter
   ) throws(MessageWriterError) {
     try message.path(of: "auth")
-    try message.option(.contentFormat, uint: UInt64(widening: ContentFormat.json.rawValue))
-    try message.option(.accept, uint: UInt64(widening: ContentFormat.json.rawValue))
-    try message.payload(payload)
+    try message.jsonPayload(payload)
+  }
+
+  /// Appends to `message` what makes it `POST /auth/register/device` with a JSON payload.
+  ///
+  /// Unverified: the platform's C SDK v4 registers so; the device guide knows HTTPS and MQTT only.
+  public static func writeRegistration(
+    payload: Span<UInt8>,
+    into message: inout MessageWriter
+  ) throws(MessageWriterError) {
+    try message.path(of: "auth")
+    try message.path(of: "register")
+    try message.path(of: "device")
+    try message.jsonPayload(payload)
   }
 
   /// Appends to `message` what makes it `POST /topic/…`, or `POST /pull` without a topic; `sequence` and
@@ -56,6 +67,12 @@ public enum PlatformRequest {
 }
 
 extension MessageWriter {
+  fileprivate mutating func jsonPayload(_ payload: Span<UInt8>) throws(MessageWriterError) {
+    try option(.contentFormat, uint: UInt64(widening: ContentFormat.json.rawValue))
+    try option(.accept, uint: UInt64(widening: ContentFormat.json.rawValue))
+    try self.payload(payload)
+  }
+
   fileprivate mutating func path(of segment: StaticString) throws(MessageWriterError) {
     var storage = InlineArray<8, UInt8>(repeating: 0)
     var writer = ByteWriter(storage.mutableSpan)

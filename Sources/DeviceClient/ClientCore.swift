@@ -10,6 +10,11 @@ protocol ClientCore: AnyObject, Sendable {
   func makeID() -> UInt64
   func makeRequestID() -> UInt32
   func connect(_ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>)
+  func register(
+    _ id: UInt64,
+    _ signMethod: SignMethod,
+    _ continuation: CheckedContinuation<[UInt8], any Error>
+  )
   func publish(_ pending: Pending)
   func cancel(_ id: UInt64)
   func exportSession() -> [UInt8]?
@@ -38,6 +43,12 @@ struct Connecting {
   let continuation: CheckedContinuation<Void, any Error>
 }
 
+/// A caller that waits for the device's secret.
+struct Registering {
+  let id: UInt64
+  let continuation: CheckedContinuation<[UInt8], any Error>
+}
+
 /// What is to be done once the lock is free.
 struct Resumption {
   var actions: [@Sendable () -> Void] = []
@@ -48,5 +59,9 @@ struct Resumption {
 
   mutating func finish(_ connecting: Connecting, _ result: Result<Void, any Error>) {
     actions.append { connecting.continuation.resume(with: result) }
+  }
+
+  mutating func finish(_ registering: Registering, _ result: Result<[UInt8], any Error>) {
+    actions.append { registering.continuation.resume(with: result) }
   }
 }

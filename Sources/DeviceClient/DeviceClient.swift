@@ -1,4 +1,4 @@
-internal import AliyunIoT
+public import AliyunIoT
 public import CoAPMessage
 internal import CoAPSecurity
 internal import ConstrainedCore
@@ -192,6 +192,24 @@ public final class DeviceClient: Sendable {
     let id = core.makeID()
     try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { core.connect(id, $0) }
+    } onCancel: {
+      core.cancel(id)
+    }
+  }
+
+  /// Registers the device: the client, made with its product's secret, asks the platform for a secret of
+  /// the device's own, which it returns and uses from then on.
+  ///
+  /// Keep it at once where power cuts and other people do not reach, and wipe your copy. Throws
+  /// `DeviceClientError`, or `CancellationError` when the task is cancelled; the platform may have made a
+  /// secret then, and makes another one for a device that was not active yet. Needs DTLS with a
+  /// certificate.
+  ///
+  /// Unverified: the platform's C SDK v4 registers so; the device guide knows HTTPS and MQTT only.
+  public func register(signMethod: SignMethod = .hmacSHA256) async throws -> [UInt8] {
+    let id = core.makeID()
+    return try await withTaskCancellationHandler {
+      try await withCheckedThrowingContinuation { core.register(id, signMethod, $0) }
     } onCancel: {
       core.cancel(id)
     }

@@ -30,6 +30,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     var expected: Set<UInt64> = []
     var cancelled: Set<UInt64> = []
     var connecting: [Connecting] = []
+    var registering: [Registering] = []
     var queue: [Pending] = []
     var current: Pending?
   }
@@ -121,6 +122,25 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     }
   }
 
+  func register(
+    _ id: UInt64,
+    _ signMethod: SignMethod,
+    _ continuation: CheckedContinuation<[UInt8], any Error>
+  ) {
+    let registering = Registering(id: id, continuation: continuation)
+    update { state, resumption in
+      if let error = Self.refusal(&state, id) {
+        return resumption.finish(registering, .failure(error))
+      }
+      do throws(DeviceError) {
+        try state.session.register(signMethod: signMethod, at: MonotonicClock.now())
+        state.registering.append(registering)
+      } catch {
+        resumption.finish(registering, .failure(DeviceClientError.device(error)))
+      }
+    }
+  }
+
   func publish(_ pending: Pending) {
     update { state, resumption in
       if let error = Self.refusal(&state, pending.id) {
@@ -136,6 +156,9 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       if let index = state.connecting.firstIndex(where: { $0.id == id }) {
         resumption.finish(state.connecting.remove(at: index), .failure(CancellationError()))
         if state.connecting.isEmpty && state.current == nil { state.session.cancelAll() }
+      } else if let index = state.registering.firstIndex(where: { $0.id == id }) {
+        resumption.finish(state.registering.remove(at: index), .failure(CancellationError()))
+        state.session.cancelAll()
       } else if let index = state.queue.firstIndex(where: { $0.id == id }) {
         resumption.finish(state.queue.remove(at: index), .failure(CancellationError()))
       } else if let current = state.current, current.id == id {
@@ -247,6 +270,15 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
         resumption.finish(connecting, .failure(DeviceClientError.authentication(failure)))
       }
       state.connecting.removeAll()
+    case .registered:
+      let secret = state.session.withSecret { secret in secret.indices.map { secret[$0] } }
+      for registering in state.registering { resumption.finish(registering, .success(secret)) }
+      state.registering.removeAll()
+    case .registrationFailed(let failure):
+      for registering in state.registering {
+        resumption.finish(registering, .failure(DeviceClientError.authentication(failure)))
+      }
+      state.registering.removeAll()
     case .report(let result):
       guard let current = state.current else { return }
       state.current = nil
@@ -273,9 +305,11 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     _ resumption: inout Resumption
   ) {
     for connecting in state.connecting { resumption.finish(connecting, .failure(error)) }
+    for registering in state.registering { resumption.finish(registering, .failure(error)) }
     if let current = state.current { resumption.finish(current, .failure(error)) }
     for pending in state.queue { resumption.finish(pending, .failure(error)) }
     state.connecting.removeAll()
+    state.registering.removeAll()
     state.queue.removeAll()
     state.current = nil
   }

@@ -17,6 +17,7 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   private mutating func handleRecords(_ datagram: Span<UInt8>, at now: Instant) {
+    let wasRegistering = registration != nil
     var message = Datagram()
     var isFirst = true
     repeat {
@@ -34,6 +35,8 @@ extension DeviceSession where Security: ~Copyable {
       }
       isFirst = false
     } while security.hasPendingMessage
+    // A registration's answer is a secret.
+    if wasRegistering { message.withStorage { wipe(&$0) } }
   }
 
   /// Takes in what the security layer has to tell.
@@ -190,6 +193,7 @@ extension DeviceSession where Security: ~Copyable {
       failAuthentication(.refused(message.code), at: now)
       return
     }
+    if let registration { return registration.take(&self, message.payload, now) }
     do throws(AuthenticationFailure) {
       if message.block(.block2)?.isMore == true { throw .unusableAnswer(.incomplete) }
       try adopt(message.payload)
@@ -238,6 +242,10 @@ extension DeviceSession where Security: ~Copyable {
   mutating func failAuthentication(_ failure: AuthenticationFailure, at now: Instant) {
     authentication = .none
     hasStartedOver = false
+    guard registration == nil else {
+      registration = nil
+      return events.append(.registrationFailed(failure))
+    }
     events.append(.authenticationFailed(failure))
     if report.phase != .none { finishReport(.unauthenticated(failure), code: nil, at: now) }
   }

@@ -21,8 +21,9 @@ extension DeviceSession where Security: ~Copyable {
     return spread
   }
 
-  /// Sends `POST /auth`.
+  /// Sends `POST /auth`, or the registration.
   mutating func startAuthentication(at now: Instant) {
+    if let registration { return registration.start(&self, now) }
     var fields = AuthenticationRequest(
       signMethod: settings.signMethod,
       acknowledgementMode: settings.acknowledgementMode,
@@ -141,7 +142,7 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   /// Starts the exchange of a confirmable POST whose options and payload `build` writes.
-  private mutating func startExchange(
+  mutating func startExchange(
     _ build: (inout MessageWriter) throws(MessageWriterError) -> Void
   ) throws(SecurityError) -> ExchangeID {
     let token = newToken()

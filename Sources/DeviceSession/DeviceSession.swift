@@ -25,7 +25,7 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   typealias Endpoint = ClientEndpoint<1, 1_472, 8>
 
   let identity: DeviceIdentity
-  let secret: SecretBytes
+  var secret: SecretBytes
   let settings: DeviceSettings
   var security: Security
   var randomness: Randomness
@@ -34,6 +34,8 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var endpoint: Endpoint
 
   var authentication = Authentication.none
+  /// What is done instead of `/auth` while the device registers.
+  var registration: Registration?
   var authenticationRetries = 0
   var token = FixedBytes<192>()
   var keyRandom = FixedBytes<32>()
@@ -187,6 +189,7 @@ extension DeviceSession where Security: ~Copyable {
     cancelReport()
     if case .inFlight(let exchange) = authentication { abandon(exchange) }
     if authentication != .done { authentication = .none }
+    registration = nil
     security.interrupt()
   }
 

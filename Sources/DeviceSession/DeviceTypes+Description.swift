@@ -16,6 +16,10 @@ extension AuthenticationFailure: CustomStringConvertible {
     case .unusableAnswer(let error):
       "\(error): check host and port; what answered is not the platform, or was altered on the way"
     case .handshake(let failure): failure.description
+    case .unusableRegistration(let error): error.description
+    case .registrationRefused(let code):
+      "the platform refused to register the device (code \(code)): check that its name is in the console, "
+        + "that it was not activated before, and that dynamic registration is on for the product"
     case .security(.messageTooLong): SecurityError.tooLongAdvice
     case .security(let error):
       "the security layer could not make a key (\(error)): check the OpenSSL installation"
@@ -67,6 +71,9 @@ extension DeviceError: CustomStringConvertible {
     case .pullNotAllowed:
       "/pull is not in the device guide, and whether the platform answers it nobody here could try: "
         + "set allowsPull to use it"
+    case .registrationNeedsDTLS:
+      "a registration is answered with the device secret, in the clear but for DTLS: use DTLS with the "
+        + "platform's certificate"
     case .capacity: "the output has no room for a datagram of 1,472 bytes"
     }
   }

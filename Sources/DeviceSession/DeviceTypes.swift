@@ -24,6 +24,10 @@ public enum AuthenticationFailure: Error, Equatable, Sendable {
   case security(SecurityError)
   /// There is no secure channel to the platform; nothing of the device was sent.
   case handshake(HandshakeFailure)
+  /// The answer is not what a registration answers.
+  case unusableRegistration(RegistrationAnswerError)
+  /// The platform answered a registration with this code in its payload, and without a secret.
+  case registrationRefused(code: UInt64)
 }
 
 /// How a report ended.
@@ -78,6 +82,10 @@ public enum DeviceEvent: Sendable {
   case authenticated
   /// It has none.
   case authenticationFailed(AuthenticationFailure)
+  /// The device has a secret of its own: keep what `withSecret` gives.
+  case registered
+  /// It has none.
+  case registrationFailed(AuthenticationFailure)
   /// A report has ended; the session's `answer` holds the payload of its answer until the next
   /// `publish`.
   case report(ReportResult)
@@ -85,7 +93,7 @@ public enum DeviceEvent: Sendable {
 
 /// What `pollTransmit` wrote.
 public enum DeviceTransmission: Equatable, Sendable {
-  /// `POST /auth`, for the `attempt`th time.
+  /// `POST /auth`, or a registration, for the `attempt`th time.
   case authentication(attempt: Int)
   /// A report, for the `attempt`th time.
   case report(attempt: Int)
@@ -105,6 +113,8 @@ public enum DeviceError: Error, Equatable, Sendable {
   case request(AlinkError)
   /// `DeviceSettings.allowsPull` is not set.
   case pullNotAllowed
+  /// A registration's answer is a secret, which the symmetric mode would send in the clear.
+  case registrationNeedsDTLS
   /// The output's storage is smaller than a datagram.
   case capacity
 }

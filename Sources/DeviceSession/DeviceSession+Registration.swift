@@ -1,0 +1,109 @@
+public import AliyunIoT
+internal import CoAPMessage
+internal import CoAPSecurity
+public import ConstrainedCore
+internal import OpenSSLSupport
+
+/// Dynamic registration (device guide 6.2) over CoAP.
+extension DeviceSession where Security: ~Copyable {
+  /// Asks the platform for a secret of the device's own, signed with its product's: that with which the
+  /// session was made.
+  ///
+  /// The event `registered` says that the session has the new secret and authenticates with it from then
+  /// on, over the same channel. Only over DTLS, whose pre-shared key would be made of the secret that is
+  /// asked for: so with the platform's certificate.
+  ///
+  /// Unverified: the platform's C SDK v4 registers so; the device guide knows HTTPS and MQTT only.
+  public mutating func register(
+    signMethod: SignMethod = .hmacSHA256,
+    at now: Instant
+  ) throws(DeviceError) {
+    guard Security.wrapsDatagrams else { throw .registrationNeedsDTLS }
+    guard report.phase == .none else { throw .busy }
+    switch authentication {
+    case .inFlight, .waiting: throw .busy
+    case .none, .done: break
+    }
+    registration = Registration(
+      start: { $0.startRegistration(signMethod, at: $1) },
+      take: { $0.takeRegistration($1, at: $2) }
+    )
+    authenticationRetries = 0
+    startAuthentication(at: now)
+  }
+
+  /// Hands out the device's secret, to be kept after the event `registered`.
+  public borrowing func withSecret<Result, Failure: Error>(
+    _ body: (Span<UInt8>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    try body(secret.bytes)
+  }
+
+  /// The two steps of a registration.
+  ///
+  /// Functions, so that a program that never registers does not hold their code: some 12 KB.
+  struct Registration {
+    let start: (inout DeviceSession, Instant) -> Void
+    let take: (inout DeviceSession, Span<UInt8>, Instant) -> Void
+  }
+
+  private mutating func startRegistration(_ signMethod: SignMethod, at now: Instant) {
+    let request = RegistrationRequest(identity, drawing: &randomness, signMethod: signMethod)
+    do throws(SecurityError) {
+      let payload = try signedPayload(request)
+      authentication = .inFlight(
+        try startExchange { (message: inout MessageWriter) throws(MessageWriterError) in
+          try PlatformRequest.writeRegistration(payload: payload.bytes, into: &message)
+        }
+      )
+    } catch {
+      failAuthentication(.security(error), at: now)
+    }
+  }
+
+  private mutating func takeRegistration(_ payload: Span<UInt8>, at now: Instant) {
+    do throws(RegistrationAnswerError) {
+      var answer = try RegistrationAnswer(json: payload)
+      defer { answer.withDeviceSecretStorage { wipe(&$0) } }
+      guard answer.isSuccess else {
+        return failAuthentication(.registrationRefused(code: answer.code ?? 0), at: now)
+      }
+      guard answer.isFor(identity) else { throw .names }
+      guard let own = SecretBytes(copying: answer.deviceSecret.bytes) else { throw .deviceSecret }
+      secret = own
+    } catch {
+      return failAuthentication(.unusableRegistration(error), at: now)
+    }
+    registration = nil
+    authentication = .none
+    events.append(.registered)
+  }
+
+  private func signedPayload(
+    _ request: RegistrationRequest
+  ) throws(SecurityError) -> FixedBytes<384> {
+    var content = FixedBytes<256>()
+    var payload = FixedBytes<384>()
+    do throws(CapacityError) {
+      try content.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try request.writeSigningContent(into: &writer)
+      }
+    } catch {
+      throw .capacity
+    }
+    let signature: FixedBytes<32>
+    do throws(OpenSSLError) {
+      signature = try request.signMethod.hash.hmac(key: secret.bytes, content: content.bytes)
+    } catch {
+      throw .library(code: error.code)
+    }
+    do throws(CapacityError) {
+      try payload.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try request.writeJSON(signature: signature.bytes, into: &writer)
+      }
+    } catch {
+      throw .capacity
+    }
+    return payload
+  }
+}
