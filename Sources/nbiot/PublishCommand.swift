@@ -32,14 +32,8 @@ struct PublishCommand: AsyncParsableCommand {
       """
   )
 
-  @Option(help: "The product's key.")
-  var productKey: String
-
-  @Option(help: "The device's name.")
-  var deviceName: String
-
-  @Option(help: "A file with the device secret in its first line.")
-  var deviceSecretFile: String?
+  @OptionGroup
+  var device: DeviceOptions
 
   @Option(help: "The topic, with its leading slash.")
   var topic: String
@@ -47,57 +41,13 @@ struct PublishCommand: AsyncParsableCommand {
   @Option(help: "The payload; without it, standard input is read line by line.")
   var payload: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Where to report to (default: the platform's address for product key and region).",
-      valueName: "host:port"
-    )
-  )
-  var endpoint: EndpointArgument?
-
-  @Option(help: "The platform's region; the device guide knows this one only.")
-  var region = "cn-shanghai"
-
-  @Option(help: "How the messages are protected: symmetric on port 5682, dtls on port 5684.")
-  var security = SecurityArgument.symmetric
-
-  @OptionGroup(title: "With --security dtls")
-  var dtls: DTLSOptions
-
   @Option(help: "What the payloads are sent in: json as they are, cbor made of lines of JSON.")
   var format = FormatArgument.json
-
-  @Option(help: "How /auth is signed.")
-  var signMethod = SignMethodArgument.hmacmd5
-
-  @Option(help: "The client id (default: PRODUCTKEY&DEVICENAME).")
-  var clientId: String?
-
-  @Option(help: "How patiently a message is sent again.")
-  var timing = TimingArgument.standard
-
-  @Flag(help: "Let the first timeout follow the round trips that are measured (CoCoA).")
-  var adaptiveTimeout = false
-
-  @Option(help: "Which option carries the token; 61 for platforms of the SDKs 3.0 to 3.2.")
-  var tokenOption = TokenOptionArgument.current
-
-  @Option(help: "The format asked for in the answers; none saves 2 bytes.")
-  var accept = AcceptArgument.json
-
-  @Option(help: "How /auth asks the platform to answer: piggybacked (0) or separate (1).")
-  var ackMode: AckModeArgument?
-
-  @Option(help: "The timestamp of /auth: milliseconds since 1970, or now.")
-  var timestamp: TimestampArgument?
 
   @Option(help: "How results are printed.")
   var output = OutputArgument.text
 
   func validate() throws {
-    if security == .symmetric, dtls.isUsed {
-      throw ValidationError("these options belong to DTLS: give --security dtls with them")
-    }
     do throws(TopicError) {
       _ = try Topic(Array(topic.utf8).span)
     } catch {
@@ -109,62 +59,10 @@ struct PublishCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let (client, file) = try makeClient()
+    let (client, file) = try device.makeClient()
     let status = await publishAll(client, file)
     await client.close()
     if status != .success { throw status.error }
-  }
-
-  private func makeClient() throws -> (DeviceClient, SessionFile?) {
-    var configuration = DeviceClientConfiguration(
-      productKey: productKey,
-      deviceName: deviceName,
-      host: endpoint?.host,
-      port: endpoint?.port,
-      region: region
-    )
-    configuration.clientID = clientId
-    configuration.settings.signMethod = signMethod.method
-    configuration.settings.acknowledgementMode = ackMode?.mode
-    configuration.settings.timestamp = timestamp?.milliseconds
-    configuration.settings.tokenOption = tokenOption.option
-    configuration.settings.accept = accept.contentFormat
-    configuration.settings.timing = timing.parameters
-    configuration.settings.adaptsTimeout = adaptiveTimeout
-    let file = security == .dtls ? try dtls.configure(&configuration) : nil
-    if Console.isInteractive {
-      configuration.onTransmission = Self.retransmissionLine(of: timing.parameters.maxRetransmit)
-    }
-    var secret = try Secret.load(path: deviceSecretFile)
-    defer { Secret.erase(&secret) }
-    do throws(DeviceClientError) {
-      return (try DeviceClient(configuration, secret: secret), file)
-    } catch {
-      guard case .transport = error else { throw Complaint(error.description) }
-      throw Complaint(error.description, .unreachable)
-    }
-  }
-
-  /// Keeps the DTLS session for the next run; one that the server would not resume is of no use to it.
-  private func keepSession(_ client: DeviceClient, _ file: SessionFile?) {
-    guard let file else { return }
-    guard var session = client.exportSession() else { return file.remove() }
-    defer { Secret.erase(&session) }
-    file.keep(session)
-  }
-
-  private static func retransmissionLine(
-    of limit: Int
-  ) -> @Sendable (DeviceTransmission) -> Void {
-    { transmission in
-      switch transmission {
-      case .authentication(let attempt) where attempt > 1:
-        Console.complain("no answer yet: /auth sent again, \(attempt - 1) of \(limit)")
-      case .report(let attempt) where attempt > 1:
-        Console.complain("no answer yet: report sent again, \(attempt - 1) of \(limit)")
-      default: break
-      }
-    }
   }
 
   private func publishAll(_ client: DeviceClient, _ file: SessionFile?) async -> ExitStatus {
@@ -209,8 +107,8 @@ struct PublishCommand: AsyncParsableCommand {
     var (line, status) = await publish(converted, number: number, client)
     let after = client.counters
     // Whoever ends the program finds the session in the file all the same.
-    if after.handshakes > before.handshakes { keepSession(client, file) }
-    if security == .dtls { line.channel = .init(before: before, after: after) }
+    if after.handshakes > before.handshakes { DeviceOptions.keepSession(client, file) }
+    if device.security == .dtls { line.channel = .init(before: before, after: after) }
     return (line, status)
   }
 

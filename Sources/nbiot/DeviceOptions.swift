@@ -1,0 +1,128 @@
+internal import AliyunIoT
+internal import ArgumentParser
+internal import CoAPExchange
+internal import DeviceClient
+internal import DeviceSession
+
+/// The options of every command that is a device: who it is, and how it talks to the platform.
+struct DeviceOptions: ParsableArguments {
+  @Option(help: "The product's key.")
+  var productKey: String
+
+  @Option(help: "The device's name.")
+  var deviceName: String
+
+  @Option(help: "A file with the device secret in its first line.")
+  var deviceSecretFile: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Where the platform is (default: the platform's own address for product key and region).",
+      valueName: "host:port"
+    )
+  )
+  var endpoint: EndpointArgument?
+
+  @Option(help: "The platform's region; the device guide knows this one only.")
+  var region = "cn-shanghai"
+
+  @Option(help: "How the messages are protected: symmetric on port 5682, dtls on port 5684.")
+  var security = SecurityArgument.symmetric
+
+  @OptionGroup(title: "With --security dtls")
+  var dtls: DTLSOptions
+
+  @Option(help: "How /auth is signed.")
+  var signMethod = SignMethodArgument.hmacmd5
+
+  @Option(help: "The client id (default: PRODUCTKEY&DEVICENAME).")
+  var clientId: String?
+
+  @Option(help: "How patiently a message is sent again.")
+  var timing = TimingArgument.standard
+
+  @Flag(help: "Let the first timeout follow the round trips that are measured (CoCoA).")
+  var adaptiveTimeout = false
+
+  @Option(help: "Which option carries the token; 61 for platforms of the SDKs 3.0 to 3.2.")
+  var tokenOption = TokenOptionArgument.current
+
+  @Option(help: "The format asked for in the answers; none saves 2 bytes.")
+  var accept = AcceptArgument.json
+
+  @Option(help: "How /auth asks the platform to answer: piggybacked (0) or separate (1).")
+  var ackMode: AckModeArgument?
+
+  @Option(help: "The timestamp of /auth: milliseconds since 1970, or now.")
+  var timestamp: TimestampArgument?
+
+  func validate() throws {
+    if security == .symmetric, dtls.isUsed {
+      throw ValidationError("these options belong to DTLS: give --security dtls with them")
+    }
+  }
+
+  /// A client as the options want it, its secret read; and the file in which its DTLS session is kept.
+  func makeClient(
+    adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
+  ) throws -> (DeviceClient, SessionFile?) {
+    var secret = try Secret.load(path: deviceSecretFile)
+    defer { Secret.erase(&secret) }
+    return try makeClient(secret: secret, adjusting: adjust)
+  }
+
+  /// A client with a secret of another source.
+  func makeClient(
+    secret: [UInt8],
+    adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
+  ) throws -> (DeviceClient, SessionFile?) {
+    var configuration = DeviceClientConfiguration(
+      productKey: productKey,
+      deviceName: deviceName,
+      host: endpoint?.host,
+      port: endpoint?.port,
+      region: region
+    )
+    configuration.clientID = clientId
+    configuration.settings.signMethod = signMethod.method
+    configuration.settings.acknowledgementMode = ackMode?.mode
+    configuration.settings.timestamp = timestamp?.milliseconds
+    configuration.settings.tokenOption = tokenOption.option
+    configuration.settings.accept = accept.contentFormat
+    configuration.settings.timing = timing.parameters
+    configuration.settings.adaptsTimeout = adaptiveTimeout
+    let file = security == .dtls ? try dtls.configure(&configuration) : nil
+    if Console.isInteractive {
+      configuration.onTransmission = Self.retransmissionLine(of: timing.parameters.maxRetransmit)
+    }
+    adjust(&configuration)
+    do throws(DeviceClientError) {
+      return (try DeviceClient(configuration, secret: secret), file)
+    } catch {
+      guard case .transport = error else { throw Complaint(error.description) }
+      throw Complaint(error.description, .unreachable)
+    }
+  }
+
+  /// Keeps the DTLS session for the next run; one that the server would not resume is of no use to it.
+  static func keepSession(_ client: DeviceClient, _ file: SessionFile?) {
+    guard let file else { return }
+    guard var session = client.exportSession() else { return file.remove() }
+    defer { Secret.erase(&session) }
+    file.keep(session)
+  }
+
+  private static func retransmissionLine(
+    of limit: Int
+  ) -> @Sendable (DeviceTransmission) -> Void {
+    { transmission in
+      switch transmission {
+      case .authentication(let attempt) where attempt > 1:
+        Console.complain("no answer yet: /auth sent again, \(attempt - 1) of \(limit)")
+      case .report(let attempt) where attempt > 1:
+        Console.complain("no answer yet: report sent again, \(attempt - 1) of \(limit)")
+      default: break
+      }
+    }
+  }
+}
