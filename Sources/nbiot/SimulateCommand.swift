@@ -233,7 +233,8 @@ extension RequestRecord {
   fileprivate func printJSON() {
     var buffer = [UInt8](
       repeating: 0,
-      count: 4_096 + 6 * (payload.count + path.utf8.count + note.utf8.count)
+      count: 4_096 + 6
+        * (payload.count + path.utf8.count + note.utf8.count + (method?.utf8.count ?? 0))
     )
     var json = JSONWriter(buffer.mutableSpan)
     do throws(CapacityError) {
@@ -264,6 +265,10 @@ extension RequestRecord {
     try json.text(code?.dotted)
     try json.key("messageID")
     if let platformMessageID { try json.unsigned(platformMessageID) } else { try json.null() }
+    try json.key("method")
+    try json.text(method)
+    try json.key("replyCode")
+    if let replyCode { try json.integer(Int64(replyCode.rawValue)) } else { try json.null() }
     try json.key("bytesUp")
     try json.integer(Int64(bytesUp))
     try json.key("bytesDown")
