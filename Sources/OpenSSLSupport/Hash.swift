@@ -12,7 +12,7 @@ public enum Hash: Sendable {
 
   /// The digest of `content`.
   public func digest(of content: Span<UInt8>) throws(OpenSSLError) -> FixedBytes<32> {
-    try unsafe output { (target, length) in
+    try unsafe Self.output { (target, length) in
       unsafe content.withUnsafeBufferPointer {
         unsafe EVP_Digest($0.baseAddress, $0.count, target, length, function, nil) == 1
       }
@@ -24,7 +24,7 @@ public enum Hash: Sendable {
     key: Span<UInt8>,
     content: Span<UInt8>
   ) throws(OpenSSLError) -> FixedBytes<32> {
-    try unsafe output { (target, length) in
+    try unsafe Self.output { (target, length) in
       unsafe key.withUnsafeBufferPointer { key in
         unsafe content.withUnsafeBufferPointer {
           unsafe HMAC(
@@ -42,7 +42,8 @@ public enum Hash: Sendable {
     }
   }
 
-  private var function: OpaquePointer? {
+  /// What OpenSSL calls it.
+  var function: OpaquePointer? {
     switch self {
     case .md5: unsafe EVP_md5()
     case .sha1: unsafe EVP_sha1()
@@ -50,7 +51,8 @@ public enum Hash: Sendable {
     }
   }
 
-  private func output(
+  /// Lets `body` write a digest, 32 bytes at most, and its length; `false` means that it failed.
+  static func output(
     _ body: (UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt32>) -> Bool
   ) throws(OpenSSLError) -> FixedBytes<32> {
     var result = FixedBytes<32>()

@@ -1,0 +1,42 @@
+internal import COpenSSL
+public import ConstrainedCore
+
+/// The digest of bytes that come piece by piece, such as a firmware.
+///
+/// The context is made once and freed when the value ends.
+@safe
+public struct StreamingDigest: ~Copyable {
+  private let context: OpaquePointer
+
+  /// Starts a digest of that kind.
+  public init(_ hash: Hash) throws(OpenSSLError) {
+    guard let context = unsafe EVP_MD_CTX_new() else { throw .fromQueue() }
+    guard unsafe EVP_DigestInit_ex(context, hash.function, nil) == 1 else {
+      unsafe EVP_MD_CTX_free(context)
+      throw .fromQueue()
+    }
+    unsafe self.context = context
+  }
+
+  deinit {
+    // SAFETY: the context belongs to this value alone.
+    unsafe EVP_MD_CTX_free(context)
+  }
+
+  /// Takes the next bytes.
+  public mutating func update(_ bytes: Span<UInt8>) throws(OpenSSLError) {
+    // SAFETY: exactly the bytes of the span are read.
+    let status = unsafe bytes.withUnsafeBufferPointer {
+      unsafe EVP_DigestUpdate(context, $0.baseAddress, $0.count)
+    }
+    guard status == 1 else { throw .fromQueue() }
+  }
+
+  /// The digest of all the bytes: 16, 20 or 32 bytes.
+  public consuming func finish() throws(OpenSSLError) -> FixedBytes<32> {
+    let context = unsafe context
+    return try unsafe Hash.output { (target, length) in
+      unsafe EVP_DigestFinal_ex(context, target, length) == 1
+    }
+  }
+}
