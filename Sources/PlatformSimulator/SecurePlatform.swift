@@ -184,7 +184,7 @@ public struct SecurePlatform<Peer: Hashable> {
     else { return }
     connection.setPeer(Array("\(peer)".utf8), cookieKey: cookieKey)
     if settings.takesPreSharedKeys {
-      let devices = Array(platform.devices.values)
+      let devices = platform.devices
       connection.setKeys { PreSharedKeys.find($0, among: devices) }
     }
     let isGreeted = connection.listen(datagram)

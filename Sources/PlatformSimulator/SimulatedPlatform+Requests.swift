@@ -122,8 +122,8 @@ extension SimulatedPlatform {
     } else if let method {
       response = try answer(method, payload, format, options, session, record: &record)
     } else {
-      if options.segments[1] == "sys" || options.segments[1] == "ota" {
-        record.note = "the guide has no such topic: taken, and nothing done"
+      if ["sys", "ota", "ext"].contains(options.segments[1]) {
+        record.note = "the guide has no such topic for CoAP: taken, and nothing done"
       }
       response = PlatformResponse(code: .content)
     }

@@ -103,7 +103,10 @@ struct EnvelopeTests {
 
   @Test func `a topic that the guide does not know is taken with a note`() throws {
     var bench = try ThingBench()
-    for topic in ["thing", "thing/status/update", "other", "thing/event/a/b/post"] {
+    for topic in [
+      "thing", "thing/status/update", "other", "thing/event/a/b/post",
+      "thing/event/property/post_reply", "thing/event/a/post_reply",
+    ] {
       let answer = try bench.send("topic/sys/pk/device/\(topic)", Array("{}".utf8))
       #expect(answer.record.code == .content)
       #expect(answer.bytes.isEmpty)

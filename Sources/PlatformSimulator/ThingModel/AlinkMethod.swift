@@ -25,15 +25,12 @@ enum AlinkMethod: Equatable {
   init?(topic: ArraySlice<String>) {
     let segments = Array(topic)
     if segments.count > 4, segments[0] == "sys", segments[3] == "thing" {
-      if segments[segments.count - 1].hasSuffix("_reply") {
-        self = .answer
-        return
-      }
       let rest = segments[4...].joined(separator: "/")
-      if let known = Self.known[rest] {
-        self = known
-      } else if segments.count == 7, segments[4] == "event", segments[6] == "post" {
-        self = .postEvent(segments[5])
+      if let request = Self.request(rest) {
+        self = request
+      } else if rest.hasSuffix("_reply"), Self.request(String(rest.dropLast(6))) == nil {
+        // Not the platform's own answers.
+        self = .answer
       } else {
         return nil
       }
@@ -47,6 +44,14 @@ enum AlinkMethod: Equatable {
     } else {
       return nil
     }
+  }
+
+  /// What a device asks for on `/sys/PK/DN/thing/` and this.
+  private static func request(_ rest: String) -> AlinkMethod? {
+    if let known = known[rest] { return known }
+    let segments = rest.split(separator: "/", omittingEmptySubsequences: false)
+    guard segments.count == 3, segments[0] == "event", segments[2] == "post" else { return nil }
+    return .postEvent(String(segments[1]))
   }
 
   private static let known: [String: AlinkMethod] = [

@@ -71,6 +71,8 @@ extension SimulatedThings {
   // MARK: Thing model and remote configuration
 
   /// `thing.dsltemplate.get`.
+  ///
+  /// Unverified: 6321 for a product without a model, the guide's only code that comes near.
   func model(
     _ parameters: PlatformValue,
     of device: Identity
