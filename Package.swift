@@ -130,7 +130,7 @@ let package = Package(
     .target(
       name: "PlatformSimulator",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "OpenSSLSupport",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "OpenSSLSupport",
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
         .product(name: "NIOPosix", package: "swift-nio", condition: tools),
       ],

@@ -136,15 +136,7 @@ struct AuthenticationCheck {
   /// The guide's rule over whatever was submitted: all fields but four, sorted by name.
   private func isSigned(_ signature: String, by hash: Hash, for device: SimulatedDevice) -> Bool {
     let unsigned: Set<String> = ["version", "sign", "resources", "signmethod"]
-    let content = fields.filter { !unsigned.contains($0.key) }
-      .sorted { $0.key < $1.key }.map { $0.key + ($0.value ?? "") }.joined()
-    guard let expected = try? hash.hmac(key: device.secret.span, content: Array(content.utf8).span)
-    else { return false }
-    var digits = ""
-    for index in 0..<expected.count {
-      let byte = expected.bytes[index]
-      digits += (byte < 16 ? "0" : "") + String(byte, radix: 16)
-    }
-    return constantTimeEqual(Array(digits.utf8).span, Array(signature.lowercased().utf8).span)
+    let content = fields.filter { !unsigned.contains($0.key) }.mapValues { $0 ?? "" }
+    return Signature.isValid(signature, of: content, hash, device.secret)
   }
 }

@@ -6,6 +6,10 @@ struct PlatformResponse {
   var code: Code
   var payload: [UInt8] = []
   var platformMessageID: UInt64?
+  /// What the payload is, once it is decrypted.
+  var contentFormat: PlatformValue.Format?
+  /// Which block of a longer payload it is.
+  var block: ReplyBlock?
   /// Whether it goes in a message of its own; the configuration decides when `nil`.
   var isSeparate: Bool?
 
@@ -24,13 +28,21 @@ struct PlatformResponse {
         messageID: messageID,
         token: token
       )
+      if let block { try writer.option(.eTag, block.tag.span) }
+      if let contentFormat {
+        try writer.option(.contentFormat, uint: UInt64(contentFormat.rawValue))
+      }
+      if let block {
+        try writer.option(.block2, uint: UInt64(block.option.value))
+        try writer.option(.size2, uint: UInt64(block.size))
+      }
       // Unverified: the bytes of option 2090; 8 bytes of an unsigned number here.
       if let platformMessageID { try writer.option(.platformMessageID, uint: platformMessageID) }
       try writer.payload(payload.span)
       let count = writer.count
       return Array(buffer[..<count])
     } catch {
-      preconditionFailure("64 bytes are room for a header and one option")
+      preconditionFailure("64 bytes are room for a header and five options")
     }
   }
 }

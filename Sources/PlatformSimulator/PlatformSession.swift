@@ -14,6 +14,8 @@ final class PlatformSession {
   /// `nil` where the messages lie in DTLS records.
   private var cipher: AES128CBC?
   private var usedSequences: Set<UInt64> = []
+  /// The last answer that was too long for a message.
+  var kept: KeptReply?
 
   /// How many numbers are remembered; a session that used them all must authenticate again.
   private static let maxSequences = 1_000_000

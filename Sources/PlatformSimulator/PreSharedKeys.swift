@@ -4,12 +4,14 @@ internal import OpenSSLSupport
 /// The platform's half of the pre-shared keys (protocol facts 2.1, the platform's C SDK v4).
 enum PreSharedKeys {
   /// The key of `devicename|METHOD|PK&DN|TIMESTAMP`; `nil` for another identity or an unknown device.
-  static func find(_ identity: [UInt8], among devices: [SimulatedDevice]) -> [UInt8]? {
+  ///
+  /// `devices` are by `PK/DN`, so that a stranger's hello costs the same however many there are.
+  static func find(_ identity: [UInt8], among devices: [String: SimulatedDevice]) -> [UInt8]? {
     let parts = String(decoding: identity, as: UTF8.self)
       .split(separator: "|", omittingEmptySubsequences: false)
-    guard parts.count == 4, parts[0] == "devicename",
-      let device = devices.first(where: { "\($0.productKey)&\($0.deviceName)" == parts[2] })
-    else { return nil }
+    guard parts.count == 4, parts[0] == "devicename" else { return nil }
+    let names = parts[2].split(separator: "&", maxSplits: 1, omittingEmptySubsequences: false)
+    guard names.count == 2, let device = devices["\(names[0])/\(names[1])"] else { return nil }
     let hash: Hash
     switch parts[1] {
     case "hmacmd5": hash = .md5

@@ -7,6 +7,7 @@ struct RequestOptions {
   private(set) var accept: UInt64?
   private(set) var token: [UInt8]?
   private(set) var sequence: [UInt8]?
+  private(set) var block: BlockOption?
 
   init(_ message: borrowing MessageView, tokenOption: UInt16) throws(Refusal) {
     var seen: Set<UInt16> = []
@@ -39,6 +40,12 @@ struct RequestOptions {
           throw Refusal(code: .badOption, note: "Accept has over 2 bytes")
         }
         accept = option.uintValue
+      case .block2:
+        // RFC 7959 Section 2.2: SZX 7 is reserved; M says nothing in a request.
+        guard value.count <= 3, let number = option.uintValue,
+          let block = BlockOption(value: UInt32(truncatingIfNeeded: number))
+        else { throw Refusal(code: .badRequest, note: "Block2 is none") }
+        self.block = block
       case .uriHost, .uriPort: break
       case .platformSequence: sequence = value
       case _ where number.rawValue == tokenOption: token = value
@@ -76,6 +83,30 @@ struct RequestOptions {
     if needsContentFormat, contentFormat != 50 {
       throw Refusal(code: .unsupportedContentFormat, note: "Content-Format is not 50")
     }
+    if needsContentFormat, block != nil {
+      throw Refusal(code: .badOption, note: "the answer has no blocks")
+    }
+  }
+
+  /// The format of the payload: JSON where no Content-Format says otherwise.
+  ///
+  /// An opaque payload may be labelled application/octet-stream, too, and counts as JSON then.
+  func payloadFormat(isOpaque: Bool) throws(Refusal) -> PlatformValue.Format {
+    switch contentFormat {
+    case nil, 50: return .json
+    case 60: return .cbor
+    case 42 where isOpaque: return .json
+    default:
+      throw Refusal(
+        code: .unsupportedContentFormat,
+        note: "Content-Format is neither 50 nor 60" + (isOpaque ? " nor 42" : "")
+      )
+    }
+  }
+
+  /// The format of the answer: what Accept asks for, else that of the request.
+  func answerFormat(_ request: PlatformValue.Format) -> PlatformValue.Format {
+    accept.flatMap { PlatformValue.Format(rawValue: UInt16(truncatingIfNeeded: $0)) } ?? request
   }
 
   /// Whether the topic belongs to the device: `/PK/DN/…`, `/sys/PK/DN/…`, `/ota/device/X/PK/DN` or

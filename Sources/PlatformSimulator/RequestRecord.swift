@@ -9,6 +9,10 @@ public struct RequestRecord: Sendable {
     case authentication
     /// `POST /topic/…`.
     case report
+    /// `POST /pull`.
+    case pull
+    /// `POST /auth/register/device`.
+    case registration
     /// A request for anything else.
     case other
     /// A request that came again and was answered as the first time.
@@ -39,13 +43,17 @@ public struct RequestRecord: Sendable {
   public var code: Code?
   /// The message id in the answer's option 2090.
   public var platformMessageID: UInt64?
+  /// The Alink method of a report on one of the guide's topics.
+  public var method: String?
+  /// The code of the Alink reply, or what it would be where there is none.
+  public var replyCode: ReplyCode?
   /// Bytes of UDP payload received.
   ///
   /// In the DTLS mode those of the message, and of the whole handshake.
   public var bytesUp = 0
   /// Bytes of UDP payload sent in answer, without retransmissions.
   public var bytesDown = 0
-  /// Why the request was refused.
+  /// Why the request was refused, or what the platform did not take of it.
   public var note = ""
 
   /// Whether the platform took a report with this record.
@@ -65,6 +73,8 @@ public struct RequestRecord: Sendable {
     parts.append("->")
     parts.append(code?.description ?? "nothing")
     if let platformMessageID { parts.append("id \(platformMessageID)") }
+    if let method { parts.append(method) }
+    if let replyCode { parts.append("\(replyCode.rawValue)") }
     parts.append("(\(bytesUp) B up, \(bytesDown) B down)")
     if !note.isEmpty { parts.append("- \(note)") }
     return parts.joined(separator: " ")

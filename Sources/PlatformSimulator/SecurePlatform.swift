@@ -69,6 +69,12 @@ public struct SecurePlatform<Peer: Hashable> {
     context.value.forgetSessions()
   }
 
+  /// What the platform holds of its devices, and what the console can do to them.
+  public var things: SimulatedThings {
+    get { platform.things }
+    set { platform.things = newValue }
+  }
+
   /// How many devices are connected.
   public var associationCount: Int { established.count }
 
@@ -178,7 +184,7 @@ public struct SecurePlatform<Peer: Hashable> {
     else { return }
     connection.setPeer(Array("\(peer)".utf8), cookieKey: cookieKey)
     if settings.takesPreSharedKeys {
-      let devices = configuration.devices
+      let devices = platform.devices
       connection.setKeys { PreSharedKeys.find($0, among: devices) }
     }
     let isGreeted = connection.listen(datagram)

@@ -1,5 +1,6 @@
 internal import CoAPMessage
 internal import ConstrainedCore
+internal import PayloadCoding
 
 /// What each request means to the platform, and the answer to it.
 extension SimulatedPlatform {
@@ -15,8 +16,19 @@ extension SimulatedPlatform {
         record.kind = .authentication
         return try authenticate(message, options, at: now, record: &record)
       }
+      if options.segments == ["auth", "register", "device"], configuration.protection == .dtls {
+        record.kind = .registration
+        return try register(message, options, record: &record)
+      }
+      if options.segments == ["pull"] {
+        record.kind = .pull
+        return try pull(message, options, at: now, record: &record)
+      }
       guard options.segments.first == "topic", options.segments.count > 1 else {
-        throw Refusal(code: .notFound, note: "only /auth and /topic exist")
+        throw Refusal(
+          code: .notFound,
+          note: "only /auth, /topic and /pull exist, and /auth/register/device over DTLS"
+        )
       }
       record.kind = .report
       return try report(message, options, at: now, record: &record)
@@ -41,6 +53,7 @@ extension SimulatedPlatform {
     }
     let fields = try check.run(devices: devices)
     record.device = fields.device.path
+    if registered[fields.device.path] != nil { registered[fields.device.path] = true }
     let session = try makeSession(fields, at: now)
     if let old = tokens[fields.device.path] { sessions[old] = nil }
     tokens[fields.device.path] = session.token
@@ -92,6 +105,71 @@ extension SimulatedPlatform {
     guard record.path.utf8.count <= 128 + "/topic".utf8.count else {
       throw Refusal(code: .pathTooLong, note: "the topic has over 128 bytes")
     }
+    let session = try session(of: options, at: now, record: &record)
+    guard options.names(session.device) else {
+      throw Refusal(code: .forbidden, note: "the topic does not name the device of this token")
+    }
+    let method = configuration.reply == nil ? AlinkMethod(topic: options.segments[1...]) : nil
+    var format = PlatformValue.Format.json
+    if let method { format = try options.payloadFormat(isOpaque: method.isOpaque) }
+    let payload = try open(message, options, session, record: &record)
+    var response: PlatformResponse
+    if let next = try nextBlock(options, session, payload) {
+      response = next
+    } else if let configured = configuration.reply {
+      let reply = configured(Self.topic(of: options), payload)
+      response = try seal(reply, nil, options, session)
+    } else if let method {
+      response = try answer(method, payload, format, options, session, record: &record)
+    } else {
+      if ["sys", "ota", "ext"].contains(options.segments[1]) {
+        record.note = "the guide has no such topic for CoAP: taken, and nothing done"
+      }
+      response = PlatformResponse(code: .content)
+    }
+    // Unverified: whether the answer has option 2090 in the DTLS mode; the guide does not mention it.
+    if configuration.protection == .symmetric {
+      nextPlatformMessageID += 1
+      response.platformMessageID = nextPlatformMessageID
+    }
+    response.isSeparate = session.answersSeparately
+    return response
+  }
+
+  private mutating func answer(
+    _ method: AlinkMethod,
+    _ payload: [UInt8],
+    _ format: PlatformValue.Format,
+    _ options: RequestOptions,
+    _ session: PlatformSession,
+    record: inout RequestRecord
+  ) throws(Refusal) -> PlatformResponse {
+    let device = DeviceState.Identity(
+      productKey: session.device.productKey,
+      deviceName: session.device.deviceName
+    )
+    let outcome = things.execute(
+      method,
+      topic: Self.topic(of: options),
+      payload,
+      format,
+      of: device,
+      random: &random
+    )
+    record.method = Self.readable(method.name)
+    record.replyCode = outcome.code
+    record.note = Self.readable(outcome.note)
+    guard let reply = outcome.reply else { return PlatformResponse(code: .content) }
+    let answerFormat = options.answerFormat(format)
+    return try seal(reply.encoded(answerFormat), answerFormat, options, session)
+  }
+
+  /// The session of a request's token.
+  func session(
+    of options: RequestOptions,
+    at now: Instant,
+    record: inout RequestRecord
+  ) throws(Refusal) -> PlatformSession {
     guard let token = options.token else {
       throw Refusal(code: .badRequest, note: "option \(configuration.tokenOption) is missing")
     }
@@ -99,11 +177,25 @@ extension SimulatedPlatform {
       throw Refusal(code: .unauthorized, note: "the token is unknown or expired")
     }
     record.device = session.device.path
-    guard options.names(session.device) else {
-      throw Refusal(code: .forbidden, note: "the topic does not name the device of this token")
-    }
+    return session
+  }
+
+  /// The plain payload of a request whose number is good.
+  func open(
+    _ message: borrowing MessageView,
+    _ options: RequestOptions,
+    _ session: PlatformSession,
+    record: inout RequestRecord
+  ) throws(Refusal) -> [UInt8] {
     if configuration.protection == .dtls {
-      return try plainReport(message, options, session, record: &record)
+      // Device guide 3.6: its token alone, and the payload as it is.
+      guard options.sequence == nil else {
+        throw Refusal(code: .badOption, note: "option 2089 belongs to the symmetric mode")
+      }
+      let payload = Self.bytes(of: message.payload)
+      record.payload = payload
+      try checkSize(payload)
+      return payload
     }
     guard let sealed = options.sequence, let text = session.decrypt(sealed.span),
       let sequence = UInt64(String(decoding: text, as: UTF8.self)),
@@ -112,13 +204,13 @@ extension SimulatedPlatform {
       throw Refusal(code: .badRequest, note: "option 2089 is no encrypted decimal number")
     }
     record.sequence = sequence
-    guard let payload = session.decrypt(message.payload) else {
+    // The request for a further block has no payload.
+    let isFurther = (options.block?.number ?? 0) > 0 && message.payload.isEmpty
+    guard let payload = isFurther ? [] : session.decrypt(message.payload) else {
       throw Refusal(code: .badRequest, note: "the payload does not decrypt with the session's key")
     }
     record.payload = payload
-    guard payload.count <= 1_024 else {
-      throw Refusal(code: .requestEntityTooLarge, note: "the payload has over 1,024 bytes")
-    }
+    try checkSize(payload)
     // Unverified: the platform's code for a number that is too low or was used before.
     let isAbove =
       configuration.sequenceRule == .greaterOrEqual
@@ -129,42 +221,31 @@ extension SimulatedPlatform {
     guard session.use(sequence) else {
       throw Refusal(code: .badRequest, note: "seq was used before in this session")
     }
-    nextPlatformMessageID += 1
-    var response = PlatformResponse(code: .content)
-    let reply = reply(to: options, payload)
-    if !reply.isEmpty { response.payload = session.encrypt(reply) ?? [] }
-    response.platformMessageID = nextPlatformMessageID
-    response.isSeparate = session.answersSeparately
-    return response
+    return payload
   }
 
-  /// A report of the DTLS mode: its token alone, and the payload as it is (device guide 3.6).
-  ///
-  /// Unverified: whether the answer has option 2090 there; the guide does not mention it.
-  private mutating func plainReport(
-    _ message: borrowing MessageView,
-    _ options: RequestOptions,
-    _ session: PlatformSession,
-    record: inout RequestRecord
-  ) throws(Refusal) -> PlatformResponse {
-    guard options.sequence == nil else {
-      throw Refusal(code: .badOption, note: "option 2089 belongs to the symmetric mode")
+  private func checkSize(_ payload: [UInt8]) throws(Refusal) {
+    guard payload.count <= configuration.payloadLimit else {
+      throw Refusal(
+        code: .requestEntityTooLarge,
+        note: configuration.payloadLimit == 1_024
+          ? "the payload has over 1,024 bytes"
+          : "the payload has over \(configuration.payloadLimit) bytes"
+      )
     }
-    let payload = Self.bytes(of: message.payload)
-    record.payload = payload
-    guard payload.count <= 1_024 else {
-      throw Refusal(code: .requestEntityTooLarge, note: "the payload has over 1,024 bytes")
-    }
-    var response = PlatformResponse(code: .content, payload: reply(to: options, payload))
-    response.isSeparate = session.answersSeparately
-    return response
   }
 
-  private func reply(to options: RequestOptions, _ payload: [UInt8]) -> [UInt8] {
-    configuration.reply?("/" + options.segments.dropFirst().joined(separator: "/"), payload) ?? []
+  private static func topic(of options: RequestOptions) -> String {
+    "/" + options.segments.dropFirst().joined(separator: "/")
   }
 
-  private static func bytes(of span: Span<UInt8>) -> [UInt8] {
+  /// What a device has written, fit for one line of a terminal.
+  private static func readable(_ text: String) -> String {
+    let bytes = Array(String(text.unicodeScalars.prefix(300)).utf8)
+    return ReadableText.plain(bytes.span, keepsLines: false) ?? ""
+  }
+
+  static func bytes(of span: Span<UInt8>) -> [UInt8] {
     span.indices.map { span[$0] }
   }
 }

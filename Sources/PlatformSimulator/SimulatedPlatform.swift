@@ -22,8 +22,13 @@ public struct SimulatedPlatform<Peer: Hashable> {
     public var record: RequestRecord?
   }
 
+  /// What the platform holds of its devices, and what the console can do to them.
+  public var things: SimulatedThings
+
   let configuration: SimulatorConfiguration
-  let devices: [String: SimulatedDevice]
+  var devices: [String: SimulatedDevice]
+  /// The devices that have registered themselves, and whether they have authenticated since.
+  var registered: [String: Bool] = [:]
   var random: any RandomSource
   var sessions: [[UInt8]: PlatformSession] = [:]
   var tokens: [String: [UInt8]] = [:]
@@ -35,6 +40,7 @@ public struct SimulatedPlatform<Peer: Hashable> {
   /// Starts with no device authenticated.
   public init(_ configuration: SimulatorConfiguration, random: any RandomSource) {
     self.configuration = configuration
+    things = SimulatedThings(configuration)
     var source = random
     nextMessageID = UInt16(truncatingIfNeeded: source.next())
     // The guide's examples of message ids have 18 digits.

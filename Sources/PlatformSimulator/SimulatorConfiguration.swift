@@ -70,8 +70,38 @@ public struct SimulatorConfiguration: Sendable {
   /// the standard parameters (RFC 7252 Section 4.8.2).
   public var exchangeLifetime = Milliseconds(247_000)
 
-  /// The plain payload of the answer to a report; empty, and so none, when `nil`.
+  /// The plain payload of the answer to a report, instead of what the platform would answer.
+  ///
+  /// With it a report's payload is not looked at, and changes nothing.
   public var reply: (@Sendable (_ topic: String, _ payload: [UInt8]) -> [UInt8])?
+
+  /// How many bytes the plain payload of a request may have; the guide advises 1 KB (3.5).
+  ///
+  /// A `SimulatorServer` and a `SecurePlatform` take no datagram of over 2,048 bytes, whatever this says.
+  public var payloadLimit = 1_024
+
+  /// What the console holds of products; those of devices that are not here have nothing.
+  public var products: [SimulatedProduct] = []
+
+  /// The sub-devices that gateways may bring.
+  public var subDevices: [SimulatedSubDevice] = []
+
+  /// The desired values that devices find (device guide 6.6), by `PRODUCTKEY/DEVICENAME`.
+  public var desired: [String: [PlatformValue.Member]] = [:]
+
+  /// The messages that wait for devices' `/pull`, by `PRODUCTKEY/DEVICENAME`.
+  public var downlink: [String: [DownlinkMessage]] = [:]
+
+  /// Whether a property may be reported as `"Power":"on"`, without the object around it that the guide
+  /// has (6.5) and the platform's C SDKs leave out.
+  public var takesPlainValues = false
+
+  /// Whether the check against the thing model fails with 6313.
+  public var isModelServiceDown = false
+
+  /// The product's script for raw payloads, `rawDataToProtocol` (device guide 6.5): the Alink request
+  /// that bytes of `up_raw` stand for; `nil` where it makes nothing of them.
+  public var rawScript: (@Sendable (_ payload: [UInt8]) -> PlatformValue?)?
 
   /// The platform's end of the DTLS associations; `protection` must be `dtls`.
   public var dtls = SimulatedDTLS()

@@ -49,6 +49,18 @@ public final class SimulatorServer: Sendable {
     try await channel.closeFuture.get()
   }
 
+  /// Does on the server's thread what the console does: looks at devices' state, sets desired values,
+  /// queues messages.
+  public func withThings<Result: Sendable>(
+    _ body: @escaping @Sendable (inout SimulatedThings) -> Result
+  ) async throws -> Result {
+    let channel = channel
+    return try await channel.eventLoop.submit {
+      let handler = try channel.pipeline.syncOperations.handler(type: SimulatorHandler.self)
+      return body(&handler.platform.things)
+    }.get()
+  }
+
   /// Stops answering and frees the port.
   public func close() async throws {
     try await channel.close().get()
@@ -61,7 +73,7 @@ private final class SimulatorHandler: ChannelInboundHandler {
   typealias InboundIn = AddressedEnvelope<ByteBuffer>
   typealias OutboundOut = AddressedEnvelope<ByteBuffer>
 
-  private var platform: ServedPlatform
+  var platform: ServedPlatform
   private let onRecord: (RequestRecord) -> Void
   private var timer: Scheduled<Void>?
 
@@ -127,6 +139,19 @@ private struct ServedPlatform {
     switch configuration.protection {
     case .symmetric: plain = SimulatedPlatform(configuration, random: SystemRandom())
     case .dtls: secure = try SecurePlatform(configuration, random: SystemRandom())
+    }
+  }
+
+  var things: SimulatedThings {
+    get {
+      guard let things = plain?.things ?? secure?.things else {
+        preconditionFailure("there is one of the two")
+      }
+      return things
+    }
+    set {
+      plain?.things = newValue
+      secure?.things = newValue
     }
   }
 

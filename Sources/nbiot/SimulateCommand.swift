@@ -21,6 +21,12 @@ struct SimulateCommand: AsyncParsableCommand {
         nbiot simulate --security dtls --certificates certificates \\
           --device a1B2c3D4e5F,device1,secret.txt
 
+      A device that finds desired values and firmware, and is held to a thing model:
+        nbiot simulate --device a1B2c3D4e5F,device1,secret.txt \\
+          --thing-model model.json --desired power=on \\
+          --firmware-version 2.0.0 --firmware-file app.bin \\
+          --firmware-url https://example.com/app.bin
+
       It is as strict as the device guide: sign, fields, options, sequence numbers, padding. The \
       options below name each tolerance. It prints one line for each request, and ends with Ctrl-C.
       """
@@ -93,12 +99,18 @@ struct SimulateCommand: AsyncParsableCommand {
   @Flag(help: "With DTLS: take static RSA and CBC too, as the platform's C SDKs need.")
   var legacySuites = false
 
+  @OptionGroup(title: "What the console would hold")
+  var product: ProductOptions
+
   @Option(help: "How requests are printed.")
   var log = OutputArgument.text
 
   func validate() throws {
-    guard !device.isEmpty else {
+    guard !device.isEmpty || !product.register.isEmpty else {
       throw ValidationError("no device may authenticate: give --device PK,DN,SECRETFILE")
+    }
+    guard product.register.isEmpty || security == .dtls else {
+      throw ValidationError("devices register themselves over DTLS: give --security dtls")
     }
     if let port, port < 0 || port > 65_535 { throw ValidationError("--port is 0 to 65535") }
     if security == .dtls, certificates == nil {
@@ -127,6 +139,7 @@ struct SimulateCommand: AsyncParsableCommand {
   func run() async throws {
     var configuration = SimulatorConfiguration()
     configuration.devices = try device.map(Self.parse)
+    try product.apply(to: &configuration)
     configuration.sequenceOffset = seqOffset
     configuration.tokenLifetime = Milliseconds(tokenLifetime * 1_000)
     configuration.answerMode = answer == .piggybacked ? .piggybacked : .separate
@@ -168,7 +181,8 @@ struct SimulateCommand: AsyncParsableCommand {
     Console.print(
       isJSON
         ? #"{"listening":"\#(host)","port":\#(server.port)}"#
-        : "listening on \(host) port \(server.port), \(device.count) device(s)"
+        : "listening on \(host) port \(server.port), "
+          + "\(device.count + product.register.count) device(s)"
           + (security == .dtls ? ", DTLS 1.2" : "")
     )
     await signals.wait()
@@ -233,7 +247,8 @@ extension RequestRecord {
   fileprivate func printJSON() {
     var buffer = [UInt8](
       repeating: 0,
-      count: 4_096 + 6 * (payload.count + path.utf8.count + note.utf8.count)
+      count: 4_096 + 6
+        * (payload.count + path.utf8.count + note.utf8.count + (method?.utf8.count ?? 0))
     )
     var json = JSONWriter(buffer.mutableSpan)
     do throws(CapacityError) {
@@ -264,6 +279,10 @@ extension RequestRecord {
     try json.text(code?.dotted)
     try json.key("messageID")
     if let platformMessageID { try json.unsigned(platformMessageID) } else { try json.null() }
+    try json.key("method")
+    try json.text(method)
+    try json.key("replyCode")
+    if let replyCode { try json.integer(Int64(replyCode.rawValue)) } else { try json.null() }
     try json.key("bytesUp")
     try json.integer(Int64(bytesUp))
     try json.key("bytesDown")

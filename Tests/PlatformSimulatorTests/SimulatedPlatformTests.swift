@@ -28,7 +28,7 @@ struct Bench {
     type: MessageType = .confirmable
   ) throws -> RequestRecord {
     messageID += 1
-    var buffer = [UInt8](repeating: 0, count: 4_096)
+    var buffer = [UInt8](repeating: 0, count: 65_536)
     var writer = try MessageWriter(
       buffer.mutableSpan,
       type: type,
@@ -95,9 +95,22 @@ final class Session {
   }
 
   func seal(_ text: String) throws -> [UInt8] {
-    var buffer = [UInt8](repeating: 0, count: 2_048)
+    try seal(Array(text.utf8))
+  }
+
+  func seal(_ bytes: [UInt8]) throws -> [UInt8] {
+    var buffer = [UInt8](repeating: 0, count: bytes.count + 16)
     var writer = ByteWriter(buffer.mutableSpan)
-    _ = try cipher.encrypt(Array(text.utf8).span, into: &writer)
+    _ = try cipher.encrypt(bytes.span, into: &writer)
+    let count = writer.count
+    return Array(buffer[..<count])
+  }
+
+  /// The plaintext of an answer; `nil` when it does not decrypt.
+  func open(_ bytes: [UInt8]) throws -> [UInt8]? {
+    var buffer = [UInt8](repeating: 0, count: bytes.count)
+    var writer = ByteWriter(buffer.mutableSpan)
+    guard try cipher.decrypt(bytes.span, into: &writer) else { return nil }
     let count = writer.count
     return Array(buffer[..<count])
   }

@@ -1,0 +1,94 @@
+/// Why a request is answered with a code other than 200.
+struct AlinkRefusal: Error {
+  let code: ReplyCode
+  /// For the record; the reply has the guide's words.
+  let note: String
+
+  init(_ code: ReplyCode, _ note: String) {
+    self.code = code
+    self.note = note
+  }
+
+  /// 460.
+  static func parameters(_ note: String) -> AlinkRefusal { AlinkRefusal(.parameterError, note) }
+}
+
+/// The envelope of a device's request (device guide 6).
+///
+/// Members that the guide does not know are passed over.
+struct AlinkRequest {
+  /// The request's `id`, as it goes into the reply; "0" when there is none that is good.
+  let identifier: PlatformValue
+  /// The member `params`, or what is wrong with the envelope.
+  let parameters: Result<PlatformValue, AlinkRefusal>
+
+  init(_ value: PlatformValue?, _ method: AlinkMethod) {
+    identifier = Self.identifier(of: value, method) ?? "0"
+    do throws(AlinkRefusal) {
+      parameters = .success(try Self.parameters(of: value, method))
+    } catch {
+      parameters = .failure(error)
+    }
+  }
+
+  private static func parameters(
+    of value: PlatformValue?,
+    _ method: AlinkMethod
+  ) throws(AlinkRefusal) -> PlatformValue {
+    guard let value else { throw .parameters("the payload is not a value of its Content-Format") }
+    guard value.members != nil else { throw .parameters("the envelope is no object") }
+    guard identifier(of: value, method) != nil else {
+      throw .parameters("id is no text of decimal digits")
+    }
+    if !method.isUpgrade {
+      guard value["version"]?.string == "1.0" else { throw .parameters("version is not \"1.0\"") }
+      guard value["method"]?.string == method.name else {
+        throw .parameters("method is not \(method.name), as the topic says")
+      }
+    }
+    guard let parameters = value["params"] else { throw .parameters("params is missing") }
+    return parameters
+  }
+
+  private static func identifier(
+    of value: PlatformValue?,
+    _ method: AlinkMethod
+  ) -> PlatformValue? {
+    guard let identifier = value?["id"] else { return nil }
+    switch identifier {
+    case .text(let text):
+      guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
+      return identifier
+    case .integer(let number):
+      return method.takesNumericIdentifier && number >= 0 ? identifier : nil
+    default: return nil
+    }
+  }
+}
+
+extension PlatformValue {
+  /// The members of an object that a request must hold.
+  func object(_ name: String) throws(AlinkRefusal) -> [Member] {
+    guard let members else { throw .parameters("\(name) is no object") }
+    return members
+  }
+
+  /// The elements of an array that a request must hold.
+  func list(_ name: String) throws(AlinkRefusal) -> [PlatformValue] {
+    guard let elements else { throw .parameters("\(name) is no array") }
+    return elements
+  }
+
+  /// A text that a request must hold, not empty.
+  func text(_ name: String) throws(AlinkRefusal) -> String {
+    guard let text = self[name]?.string, !text.isEmpty else {
+      throw .parameters("\(name) is no text")
+    }
+    return text
+  }
+
+  /// The device that an element of a list names.
+  func identity() throws(AlinkRefusal) -> DeviceState.Identity {
+    DeviceState.Identity(productKey: try text("productKey"), deviceName: try text("deviceName"))
+  }
+}

@@ -1,0 +1,65 @@
+/// The code of an Alink reply (device guide 6).
+public struct ReplyCode: RawRepresentable, Hashable, Sendable {
+  /// The number.
+  public let rawValue: Int
+
+  /// The code of that number.
+  public init(rawValue: Int) {
+    self.rawValue = rawValue
+  }
+
+  /// 200: done.
+  public static let success = ReplyCode(rawValue: 200)
+  /// 401: a sub-device is not what it says.
+  public static let authenticationError = ReplyCode(rawValue: 401)
+  /// 428: a gateway has 1,500 sub-devices already (device guide 5).
+  public static let tooManySubDevices = ReplyCode(rawValue: 428)
+  /// 460: the envelope or its parameters are wrong.
+  public static let parameterError = ReplyCode(rawValue: 460)
+  /// 500: there is no firmware for the device (device guide 6.11).
+  public static let noUpgrade = ReplyCode(rawValue: 500)
+  /// 1000: the firmware follows (device guide 6.11).
+  public static let firmware = ReplyCode(rawValue: 1_000)
+  /// 6100: there is no such sub-device.
+  public static let deviceNotFound = ReplyCode(rawValue: 6_100)
+  /// 6106: over 200 properties.
+  public static let tooManyProperties = ReplyCode(rawValue: 6_106)
+  /// 6250: there is no such product.
+  public static let productNotFound = ReplyCode(rawValue: 6_250)
+  /// 6280: a device name breaks the rule.
+  public static let wrongDeviceName = ReplyCode(rawValue: 6_280)
+  /// 6313: the thing model cannot be asked.
+  public static let modelUnavailable = ReplyCode(rawValue: 6_313)
+  /// 6321: the product has no thing model.
+  public static let noModel = ReplyCode(rawValue: 6_321)
+  /// 6401: a sub-device is not the gateway's (device guide 5).
+  public static let noTopology = ReplyCode(rawValue: 6_401)
+  /// 6402: a gateway is not its own sub-device.
+  public static let ownSubDevice = ReplyCode(rawValue: 6_402)
+  /// 6710: there is no remote configuration.
+  public static let noData = ReplyCode(rawValue: 6_710)
+  /// 6713: remote configuration is switched off.
+  public static let configurationUnavailable = ReplyCode(rawValue: 6_713)
+
+  /// The words that the guide prints beside the code.
+  public var message: String {
+    switch self {
+    case .success, .firmware: "success"
+    case .authenticationError: "request auth error"
+    case .tooManySubDevices: "too many subdevices under gateway"
+    case .parameterError: "request parameter error"
+    case .noUpgrade: "none upgrade operation of the device."
+    case .deviceNotFound: "device not found"
+    case .tooManyProperties: "map size must less than 200"
+    case .productNotFound: "product not found"
+    case .wrongDeviceName: "devicename not meet specs"
+    case .modelUnavailable: "tsl service not available"
+    case .noModel: "tsl: device not exist in product"
+    case .noTopology: "topo relation not exist"
+    case .ownSubDevice: "topo relation cannot add by self"
+    case .noData: "no data"
+    case .configurationUnavailable: "thing config function is not available"
+    default: "error"
+    }
+  }
+}

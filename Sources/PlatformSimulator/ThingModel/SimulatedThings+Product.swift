@@ -1,0 +1,157 @@
+/// Tags, the thing model, remote configuration and firmware (device guide 4 and 6.9 to 6.12).
+extension SimulatedThings {
+  // MARK: Tags
+
+  /// `thing.deviceinfo.update`: all of the tags, or none.
+  mutating func updateTags(
+    _ parameters: PlatformValue,
+    of device: Identity
+  ) throws(AlinkRefusal) {
+    let elements = try Self.tags(parameters)
+    var tags = states[device.path]?.tags ?? [:]
+    for element in elements {
+      let value = try element.text("attrValue")
+      guard value.unicodeScalars.allSatisfy(Self.isTagValue) else {
+        throw .parameters(
+          "an attrValue has other than Chinese, letters, digits, \"_\", \"-\" and \".\""
+        )
+      }
+      tags[try Self.tagKey(element)] = value
+    }
+    guard tags.count <= DeviceState.maxTags else {
+      throw .parameters("the device would have \(tags.count) tags")
+    }
+    states[device.path, default: DeviceState()].tags = tags
+  }
+
+  /// `thing.deviceinfo.delete`: a tag that there is not is no mistake.
+  mutating func deleteTags(
+    _ parameters: PlatformValue,
+    of device: Identity
+  ) throws(AlinkRefusal) {
+    var keys: [String] = []
+    for element in try Self.tags(parameters) { keys.append(try Self.tagKey(element)) }
+    for key in keys { states[device.path]?.tags[key] = nil }
+  }
+
+  private static func tags(_ parameters: PlatformValue) throws(AlinkRefusal) -> [PlatformValue] {
+    let elements = try parameters.list("params")
+    guard elements.count <= DeviceState.maxTags else {
+      throw .parameters("params has \(elements.count) tags")
+    }
+    return elements
+  }
+
+  /// At most 64 bytes of letters, digits and "_", with no digit first.
+  private static func tagKey(_ element: PlatformValue) throws(AlinkRefusal) -> String {
+    let key = try element.text("attrKey")
+    guard key.utf8.count <= 64,
+      key.unicodeScalars.allSatisfy({ isLetterOrDigit($0) || $0 == "_" }),
+      let first = key.unicodeScalars.first, !("0"..."9").contains(first)
+    else { throw .parameters("an attrKey breaks the rule") }
+    return key
+  }
+
+  private static func isTagValue(_ scalar: Unicode.Scalar) -> Bool {
+    if isLetterOrDigit(scalar) || scalar == "_" || scalar == "-" || scalar == "." { return true }
+    // CJK ideographs with their extensions.
+    return switch scalar.value {
+    case 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0x20000...0x3FFFF: true
+    default: false
+    }
+  }
+
+  static func isLetterOrDigit(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar {
+    case "a"..."z", "A"..."Z", "0"..."9": true
+    default: false
+    }
+  }
+
+  // MARK: Thing model and remote configuration
+
+  /// `thing.dsltemplate.get`.
+  ///
+  /// Unverified: 6321 for a product without a model, the guide's only code that comes near.
+  func model(
+    _ parameters: PlatformValue,
+    of device: Identity
+  ) throws(AlinkRefusal) -> PlatformValue {
+    _ = try parameters.object("params")
+    guard let model = products[device.productKey]?.thingModel else {
+      throw AlinkRefusal(.noModel, "the product has no thing model")
+    }
+    return model.definition
+  }
+
+  /// `thing.config.get`.
+  func remoteConfiguration(
+    _ parameters: PlatformValue,
+    of device: Identity
+  ) throws(AlinkRefusal) -> PlatformValue {
+    guard parameters["configScope"] == "product" else {
+      throw .parameters("configScope is not product")
+    }
+    guard parameters["getType"] == "file" else { throw .parameters("getType is not file") }
+    switch products[device.productKey]?.remoteConfiguration {
+    case .file(let file): return file.description
+    case .unavailable: throw AlinkRefusal(.configurationUnavailable, "it is switched off")
+    case .empty, nil: throw AlinkRefusal(.noData, "the product has no configuration")
+    }
+  }
+
+  // MARK: Firmware
+
+  /// `/ota/device/inform/…`.
+  mutating func informFirmware(
+    _ parameters: PlatformValue,
+    of device: Identity
+  ) throws(AlinkRefusal) {
+    let version = try parameters.text("version")
+    states[device.path, default: DeviceState()].firmwareVersion = version
+  }
+
+  /// `/ota/device/progress/…`: `step` as a text, or a number, from -4 to -1 and from 1 to 100; `desc`
+  /// may be missing.
+  mutating func reportProgress(
+    _ parameters: PlatformValue,
+    of device: Identity
+  ) throws(AlinkRefusal) {
+    let given = parameters["step"]
+    guard let step = given?.integer ?? given?.string.flatMap({ Int64($0) }),
+      (-4 ... -1).contains(step) || (1...100).contains(step)
+    else { throw .parameters("step is neither -4 to -1 nor 1 to 100") }
+    var text = ""
+    if let description = parameters["desc"] {
+      guard let given = description.string else { throw .parameters("desc is no text") }
+      text = given
+    }
+    states[device.path, default: DeviceState()].progress = .init(step: step, text: text)
+  }
+
+  /// `/ota/device/request/…`: the product's firmware, when the device has another version.
+  ///
+  /// As the guide prints them: one reply has an `id` of the platform's, the other one none.
+  mutating func requestFirmware(
+    _ parameters: PlatformValue,
+    of device: Identity
+  ) throws(AlinkRefusal) -> Outcome {
+    let version = try parameters.text("version")
+    guard let firmware = products[device.productKey]?.firmware, firmware.version != version else {
+      let code = ReplyCode.noUpgrade
+      return Outcome(
+        reply: ["code": .integer(Int64(code.rawValue)), "message": .text(code.message)],
+        code: code
+      )
+    }
+    return Outcome(reply: firmwareMessage(firmware), code: .firmware)
+  }
+
+  /// What the platform pushes, and answers when it is asked.
+  mutating func firmwareMessage(_ firmware: SimulatedFirmware) -> PlatformValue {
+    [
+      "code": .text("\(ReplyCode.firmware.rawValue)"), "data": firmware.description,
+      "id": .integer(makeIdentifier()), "message": "success",
+    ]
+  }
+}

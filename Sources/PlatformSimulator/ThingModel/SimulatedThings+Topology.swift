@@ -1,0 +1,169 @@
+internal import ConstrainedCore
+internal import OpenSSLSupport
+
+/// A gateway's sub-devices (device guide 6.2 and 6.3).
+extension SimulatedThings {
+  /// `thing.sub.register`: a secret for each, or none for all.
+  ///
+  /// One that is not active gets another secret each time, an active one keeps its own. Unverified: 401
+  /// for a device that is not in the register, the guide's only code that comes near.
+  mutating func registerSubDevices(
+    _ parameters: PlatformValue,
+    of gateway: Identity,
+    random: inout any RandomSource
+  ) throws(AlinkRefusal) -> PlatformValue {
+    var identities: [Identity] = []
+    for element in try parameters.list("params") {
+      let identity = try self.identity(element, notOf: gateway)
+      guard subDevices[identity.path] != nil else {
+        throw AlinkRefusal(.authenticationError, "\(identity.path) is not in the register")
+      }
+      identities.append(identity)
+    }
+    var replies: [PlatformValue] = []
+    for identity in identities {
+      guard var known = subDevices[identity.path] else { continue }
+      let secret: [UInt8]
+      if known.isActive, let own = known.secret {
+        secret = own
+      } else {
+        secret = Self.makeSecret(&random)
+      }
+      known.secret = secret
+      let identifier = known.identifier ?? String(decoding: Self.makeSecret(&random), as: UTF8.self)
+      known.identifier = identifier
+      subDevices[identity.path] = known
+      replies.append([
+        "iotId": .text(identifier), "productKey": .text(identity.productKey),
+        "deviceName": .text(identity.deviceName),
+        "deviceSecret": .text(String(decoding: secret, as: UTF8.self)),
+      ])
+    }
+    return .array(replies)
+  }
+
+  /// `thing.topo.add`: all of the sub-devices, or none.
+  ///
+  /// Unverified: 401 for a device that is not in the register.
+  mutating func addTopology(
+    _ parameters: PlatformValue,
+    of gateway: Identity
+  ) throws(AlinkRefusal) {
+    var topology = states[gateway.path]?.topology ?? []
+    var added: [Identity] = []
+    for element in try parameters.list("params") {
+      let identity = try self.identity(element, notOf: gateway)
+      guard let secret = subDevices[identity.path]?.secret else {
+        throw AlinkRefusal(.authenticationError, "\(identity.path) is not in the register")
+      }
+      try Self.checkSign(of: element, secret)
+      added.append(identity)
+    }
+    for identity in added where !topology.contains(identity) { topology.append(identity) }
+    guard topology.count <= DeviceState.maxTopology else {
+      throw AlinkRefusal(.tooManySubDevices, "the gateway has \(DeviceState.maxTopology) already")
+    }
+    states[gateway.path, default: DeviceState()].topology = topology
+    for identity in added { subDevices[identity.path]?.isActive = true }
+  }
+
+  /// `thing.topo.delete`: all of the sub-devices, or none.
+  mutating func deleteTopology(
+    _ parameters: PlatformValue,
+    of gateway: Identity
+  ) throws(AlinkRefusal) {
+    var deleted: Set<Identity> = []
+    for element in try parameters.list("params") {
+      let identity = try element.identity()
+      guard isSubDevice(identity, of: gateway) else {
+        throw AlinkRefusal(.deviceNotFound, "\(identity.path) is no sub-device of the gateway")
+      }
+      deleted.insert(identity)
+    }
+    states[gateway.path]?.topology.removeAll { deleted.contains($0) }
+  }
+
+  /// `thing.topo.get`.
+  func topology(
+    _ parameters: PlatformValue,
+    of gateway: Identity
+  ) throws(AlinkRefusal) -> PlatformValue {
+    _ = try parameters.object("params")
+    return .array((states[gateway.path]?.topology ?? []).map(\.value))
+  }
+
+  /// `thing.list.found`.
+  mutating func reportFound(
+    _ parameters: PlatformValue,
+    of gateway: Identity
+  ) throws(AlinkRefusal) {
+    var found: [Identity] = []
+    for element in try parameters.list("params") {
+      let identity = try element.identity()
+      guard products[identity.productKey] != nil else {
+        throw AlinkRefusal(.productNotFound, "no product has that key")
+      }
+      let name = identity.deviceName
+      guard (4...32).contains(name.unicodeScalars.count),
+        name.unicodeScalars.allSatisfy({
+          Self.isLetterOrDigit($0) || $0 == "_" || $0 == "@" || $0 == "."
+        })
+      else { throw AlinkRefusal(.wrongDeviceName, "a deviceName breaks the rule") }
+      found.append(identity)
+    }
+    for identity in found {
+      DeviceState.append(
+        identity,
+        to: &states[gateway.path, default: DeviceState()].found,
+        limit: DeviceState.maxFound
+      )
+    }
+  }
+
+  /// 32 characters, as the console's secrets are.
+  static func makeSecret(_ random: inout any RandomSource) -> [UInt8] {
+    let letters = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+    return (0..<32).map { _ in letters[Int(random.next() % 62)] }
+  }
+
+  private func identity(
+    _ element: PlatformValue,
+    notOf gateway: Identity
+  ) throws(AlinkRefusal) -> Identity {
+    let identity = try element.identity()
+    guard identity != gateway else {
+      throw AlinkRefusal(.ownSubDevice, "the gateway names itself")
+    }
+    return identity
+  }
+
+  /// The guide's rule: every field but `sign` and `signmethod`, sorted by name.
+  ///
+  /// Unverified: the method `Sha256` is taken for HMAC-SHA256, for a plain digest proves nothing.
+  private static func checkSign(
+    of element: PlatformValue,
+    _ secret: [UInt8]
+  ) throws(AlinkRefusal) {
+    let sign = try element.text("sign")
+    let timestamp = try element.text("timestamp")
+    guard timestamp.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
+      throw .parameters("timestamp is no decimal number")
+    }
+    let hash: Hash
+    switch (element["signmethod"] ?? element["signMethod"])?.string?.lowercased() {
+    case "hmacmd5": hash = .md5
+    case "hmacsha1": hash = .sha1
+    case "hmacsha256", "sha256": hash = .sha256
+    default: throw .parameters("unknown signmethod")
+    }
+    var fields: [String: String] = [:]
+    for member in try element.object("an element of params") {
+      guard let text = member.value.string else { throw .parameters("\(member.name) is no text") }
+      fields[member.name] = text
+    }
+    for name in ["sign", "signmethod", "signMethod"] { fields[name] = nil }
+    guard Signature.isValid(sign, of: fields, hash, secret) else {
+      throw AlinkRefusal(.authenticationError, "a sign does not fit the sub-device's secret")
+    }
+  }
+}

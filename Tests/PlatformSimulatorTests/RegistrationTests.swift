@@ -1,0 +1,163 @@
+import CoAPMessage
+import ConstrainedCore
+import OpenSSLSupport
+import PlatformSimulator
+import TestSupport
+import Testing
+
+@Suite("Protocol facts 2.1: POST /auth/register/device")
+struct RegistrationTests {
+  static let productSecret = "productSecret"
+
+  static func bench() throws -> SecureBench {
+    try SecureBench {
+      var product = SimulatedProduct(key: "pk")
+      product.secret = Array(Self.productSecret.utf8)
+      product.registrable = ["fresh"]
+      $0.products = [product, SimulatedProduct(key: "closed")]
+    }
+  }
+
+  static func body(
+    _ name: String = "fresh",
+    product: String = "pk",
+    secret: String = productSecret,
+    method: String = "hmacsha256",
+    hash: Hash = .sha256,
+    field: String = "signmethod"
+  ) throws -> String {
+    let content = Array("deviceName\(name)productKey\(product)random123".utf8)
+    let key = Array(secret.utf8)
+    let mac = try hash.hmac(key: key.span, content: content.span)
+    return #"{"\#(field)":"\#(method)","deviceName":"\#(name)","productKey":"\#(product)","#
+      + #""random":"123","sign":"\#(hexText(mac.bytes).uppercased())"}"#
+  }
+
+  static func send(
+    _ body: String,
+    _ bench: SecureBench,
+    _ client: SecureBench.Client
+  ) throws -> (code: Code, value: PlatformValue?) {
+    let request = try bench.request(["auth", "register", "device"], [], Array(body.utf8))
+    let answer = try #require(bench.send(request, client))
+    let message = try MessageView(answer.span)
+    let payload = array(message.payload)
+    return (message.code, PlatformValue(payload, .json))
+  }
+
+  @Test func `a device gets another secret each time, until it is active`() throws {
+    let bench = try Self.bench()
+    let client = try SecureBench.Client()
+    let first = try Self.send(try Self.body(), bench, client)
+    #expect(first.code == .content)
+    #expect(first.value?["code"] == 200)
+    #expect(first.value?["message"] == "success")
+    #expect(first.value?["data"]?["deviceName"] == "fresh")
+    #expect(first.value?["data"]?["productKey"] == "pk")
+    let second = try Self.send(try Self.body(), bench, client)
+    let old = try #require(first.value?["data"]?["deviceSecret"]?.string)
+    let secret = try #require(second.value?["data"]?["deviceSecret"]?.string)
+    #expect(old != secret)
+    #expect(secret.utf8.count == 32)
+    #expect(bench.records.last?.kind == .registration)
+    #expect(bench.records.last?.device == "pk/fresh")
+    func authenticate(_ secret: String) throws -> Code {
+      let content = Array("clientIdcdeviceNamefreshproductKeypk".utf8)
+      let key = Array(secret.utf8)
+      let mac = try Hash.md5.hmac(key: key.span, content: content.span)
+      let body =
+        #"{"productKey":"pk","deviceName":"fresh","clientId":"c","sign":"\#(hexText(mac.bytes))"}"#
+      let request = try bench.request(["auth"], [(12, [50])], Array(body.utf8))
+      return try bench.code(bench.send(request, client))
+    }
+    #expect(try authenticate(old) == .unauthorized)
+    #expect(try authenticate(secret) == .content)
+    let late = try Self.send(try Self.body(), bench, client)
+    #expect(late.code == .forbidden)
+    #expect(try authenticate(secret) == .content)
+  }
+
+  @Test(arguments: [
+    ("hmacmd5", Hash.md5), ("HmacMD5", .md5), ("hmacsha1", .sha1), ("hmacSha256", .sha256),
+  ])
+  func `the three methods are taken in any case`(method: String, hash: Hash) throws {
+    let bench = try Self.bench()
+    let client = try SecureBench.Client()
+    for field in ["signmethod", "signMethod"] {
+      let body = try Self.body(method: method, hash: hash, field: field)
+      #expect(try Self.send(body, bench, client).code == .content)
+    }
+  }
+
+  @Test func `whoever may not register is refused`() throws {
+    let bench = try Self.bench()
+    let client = try SecureBench.Client()
+    let cases: [(String, Code)] = try [
+      (Self.body(secret: "x"), .unauthorized), (Self.body("other"), .forbidden),
+      (Self.body("device"), .forbidden), (Self.body(product: "closed"), .forbidden),
+      (Self.body(product: "none"), .forbidden), (Self.body(method: "md5"), .badRequest),
+      ("", .badRequest), ("[]", .badRequest), ("{}", .badRequest),
+      (Self.body().replacing(#""random":"123""#, with: #""random":123"#), .badRequest),
+    ]
+    for (body, code) in cases {
+      #expect(try Self.send(body, bench, client).code == code, "\(body)")
+    }
+  }
+
+  @Test func `the symmetric mode has no registration`() throws {
+    var bench = Bench()
+    let record = try bench.send(["auth", "register", "device"], [], Array(try Self.body().utf8))
+    #expect(record.code == .notFound)
+  }
+
+  @Test func `truncated and altered requests are no trap`() throws {
+    let bench = try Self.bench()
+    let client = try SecureBench.Client()
+    let body = Array(try Self.body().utf8)
+    for count in 0..<body.count {
+      let request = try bench.request(["auth", "register", "device"], [], Array(body[..<count]))
+      #expect(try bench.code(bench.send(request, client)) == .badRequest)
+    }
+    for bit in 0..<body.count * 8 {
+      var altered = body
+      altered[bit / 8] ^= 1 << UInt8(bit % 8)
+      let request = try bench.request(["auth", "register", "device"], [], altered)
+      #expect(bench.send(request, client) != nil)
+    }
+  }
+}
+
+@Suite("Device guide 6 over DTLS")
+struct SecureThingTests {
+  static let topic = ["topic", "sys", "pk", "device", "thing", "event", "property", "post"]
+
+  @Test func `reports and pulls are plain, and answered in plain`() throws {
+    let bench = try SecureBench()
+    let client = try SecureBench.Client()
+    let token = try bench.authenticate(client)
+    let body = ThingBench.envelope("thing.event.property.post", #"{"a":{"value":1}}"#)
+    let report = try bench.request(Self.topic, [(12, [50]), (2_088, token)], Array(body.utf8))
+    let answer = try #require(bench.send(report, client))
+    let message = try MessageView(answer.span)
+    let text = String(decoding: array(message.payload), as: UTF8.self)
+    #expect(text == #"{"id":"123","code":200,"data":{}}"#)
+    #expect(message.uint(.contentFormat) == 50)
+    #expect(bench.records.last?.method == "thing.event.property.post")
+    let state = bench.platform.things.state(productKey: "pk", deviceName: "device")
+    #expect(state?.properties["a"]?.value == 1)
+    bench.platform.things.enqueue(
+      DownlinkMessage(topic: "/x", payload: 1),
+      productKey: "pk",
+      deviceName: "device"
+    )
+    let pull = try bench.request(
+      ["pull"],
+      [(2_088, token)],
+      Array(#"{"pageSize":"1"}"#.utf8)
+    )
+    let page = try #require(bench.send(pull, client))
+    let view = try MessageView(page.span)
+    let content = String(decoding: array(view.payload), as: UTF8.self)
+    #expect(content == #"[{"topic":"/x","payload":1}]"#)
+  }
+}
