@@ -8,7 +8,7 @@ extension AlinkRequest where Kind == PropertyPost, Writer: ~Copyable & ~Escapabl
   /// Adds a property with the value that `value` writes.
   ///
   /// `time` in milliseconds since 1970 is when it was measured; without one the platform takes the time
-  /// at which it comes, and the message is shorter.
+  /// at which it comes, and the message is shorter. `usesPlainValues` shortens it further.
   public mutating func add(
     _ identifier: Span<UInt8>,
     time: UInt64? = nil,
@@ -18,7 +18,7 @@ extension AlinkRequest where Kind == PropertyPost, Writer: ~Copyable & ~Escapabl
     guard count < maxProperties else { throw .tooManyProperties }
     count += 1
     do throws(CapacityError) {
-      try writer.property(identifier, time: time, value)
+      try writer.property(identifier, time: time, isPlain: usesPlainValues, value)
     } catch {
       throw .capacity
     }
@@ -129,19 +129,22 @@ extension AlinkRequest where Kind == DesiredDelete, Writer: ~Copyable & ~Escapab
 }
 
 extension PayloadWriter where Self: ~Copyable & ~Escapable {
-  /// Writes a property's name and value, the value with its time where it has one.
+  /// Writes a property's name, and its value with the time where it has one.
   mutating func property(
     _ identifier: Span<UInt8>,
     time: UInt64?,
+    isPlain: Bool = false,
     _ value: (inout Self) throws(CapacityError) -> Void
   ) throws(CapacityError) {
     try key(identifier)
-    guard let time else { return try value(&self) }
+    if isPlain, time == nil { return try value(&self) }
     try beginObject()
     try key("value")
     try value(&self)
-    try key("time")
-    try unsigned(time)
+    if let time {
+      try key("time")
+      try unsigned(time)
+    }
     try endObject()
   }
 

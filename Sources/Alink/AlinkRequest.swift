@@ -11,7 +11,8 @@ public import PayloadCoding
 ///   try json.decimal(2_150, fractionDigits: 2)
 /// }
 /// let count = try request.finish()
-/// // {"id":"123","version":"1.0","params":{"temperature":21.50},"method":"thing.event.property.post"}
+/// // {"id":"123","version":"1.0","params":{"temperature":{"value":21.50}},
+/// //  "method":"thing.event.property.post"}
 /// ```
 ///
 /// What can be added depends on the kind. The guide's limits are checked as members are added, so that
@@ -23,6 +24,12 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
 {
   /// The request's number, which its reply repeats.
   public let id: UInt32
+
+  /// Whether a property without a time is written as its value alone, without the object around it: 10
+  /// bytes less of JSON, 7 of CBOR.
+  ///
+  /// Unverified: the guide prints the object; the platform's C SDKs leave it out.
+  public var usesPlainValues = false
 
   var writer: Writer
   /// How many members the parameters have, those of sub-devices among them.

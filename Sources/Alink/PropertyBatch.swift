@@ -11,6 +11,8 @@ public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Co
   public let limit: Int
   /// What the request's message has around the payload.
   public let overhead: MessageOverhead
+  /// Whether properties without a time are written as values alone; see `AlinkRequest.usesPlainValues`.
+  public var usesPlainValues = false
   /// How many properties the batch holds.
   public private(set) var count = 0
   /// The payload of a request with what the batch holds, in bytes.
@@ -45,7 +47,7 @@ public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Co
     time: UInt64? = nil,
     _ value: (inout Writer) throws(CapacityError) -> Void
   ) throws(AlinkError) -> RadioCost? {
-    let member = try Self.member(identifier, time, value)
+    let member = try Self.member(identifier, time, usesPlainValues, value)
     guard count < maxProperties, let total = measure(with: member.bytes) else { return nil }
     let (now, then) = (cost, overhead.cost(ofPayload: total))
     return RadioCost(bytes: then.bytes - now.bytes, blocks: then.blocks - now.blocks)
@@ -57,7 +59,7 @@ public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Co
     time: UInt64? = nil,
     _ value: (inout Writer) throws(CapacityError) -> Void
   ) throws(AlinkError) {
-    let member = try Self.member(identifier, time, value)
+    let member = try Self.member(identifier, time, usesPlainValues, value)
     guard !holds(identifier) else { throw .repeated }
     guard count < maxProperties else { throw .tooManyProperties }
     guard let total = measure(with: member.bytes) else { throw .batchFull }
@@ -112,6 +114,7 @@ public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Co
   private static func member(
     _ identifier: Span<UInt8>,
     _ time: UInt64?,
+    _ isPlain: Bool,
     _ value: (inout Writer) throws(CapacityError) -> Void
   ) throws(AlinkError) -> FixedBytes<1_024> {
     try checkIdentifier(identifier)
@@ -119,7 +122,7 @@ public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Co
     do throws(CapacityError) {
       try member.fill { (storage: consuming MutableSpan<UInt8>) throws(CapacityError) -> Int in
         var writer = Writer(storage)
-        try writer.property(identifier, time: time, value)
+        try writer.property(identifier, time: time, isPlain: isPlain, value)
         return writer.count
       }
     } catch {

@@ -26,13 +26,21 @@ struct AlinkRequestTests {
     )
   }
 
-  @Test func `a property without a time is its value alone`() throws {
+  @Test(arguments: [
+    (false, #"{"value":1}"#), (true, "1"),
+  ])
+  func `a property without a time is shorter, and a plain one shorter still`(
+    isPlain: Bool,
+    value: String
+  ) throws {
     let text = try json(PropertyPost.self) { post throws(AlinkError) in
+      post.usesPlainValues = isPlain
       try post.add("on") { (w: inout JSONWriter) throws(CapacityError) in try w.integer(1) }
     }
     #expect(
       text
-        == #"{"id":"123","version":"1.0","params":{"on":1},"method":"thing.event.property.post"}"#
+        == #"{"id":"123","version":"1.0","params":{"on":"# + value
+        + #"},"method":"thing.event.property.post"}"#
     )
   }
 

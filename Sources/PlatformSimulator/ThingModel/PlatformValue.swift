@@ -1,6 +1,6 @@
 internal import CBORPayload
-internal import ConstrainedCore
-internal import PayloadCoding
+package import ConstrainedCore
+package import PayloadCoding
 
 /// A JSON or CBOR value as a tree: what a device sent, or what the platform answers.
 public enum PlatformValue: Equatable, Sendable {
@@ -197,7 +197,8 @@ public enum PlatformValue: Equatable, Sendable {
     }
   }
 
-  private func write<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+  /// Writes the value.
+  package func write<Writer: PayloadWriter & ~Copyable & ~Escapable>(
     into writer: inout Writer
   ) throws(CapacityError) {
     switch self {
