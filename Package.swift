@@ -35,6 +35,7 @@ let package = Package(
     .library(name: "DeviceClient", targets: ["DeviceClient"]),
     .library(name: "PlatformSimulator", targets: ["PlatformSimulator"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
+    .library(name: "HTTPSTransfer", targets: ["HTTPSTransfer"]),
     .executable(name: "nbiot", targets: ["nbiot"]),
     // For the package Tests/Fuzzing alone.
     .library(name: "FuzzEntries", targets: ["FuzzEntries"]),
@@ -84,6 +85,11 @@ let package = Package(
       name: "CPcap",
       pkgConfig: "libpcap",
       providers: [.apt(["libpcap-dev"])]
+    ),
+    .systemLibrary(
+      name: "CCurl",
+      pkgConfig: "libcurl",
+      providers: [.apt(["libcurl4-openssl-dev"])]
     ),
     .target(
       name: "OpenSSLSupport",
@@ -135,6 +141,11 @@ let package = Package(
       dependencies: ["ConstrainedCore", "PayloadCoding", "CLibCBOR"],
       swiftSettings: device
     ),
+    .target(
+      name: "HTTPSTransfer",
+      dependencies: ["ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "CCurl"],
+      swiftSettings: strict
+    ),
     .target(name: "PacketCapture", dependencies: ["CPcap"], swiftSettings: strict),
     .target(
       name: "Inspection",
@@ -150,6 +161,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
         "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceClient", "PlatformSimulator",
         "CoAPSecurity", "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection",
+        "HTTPSTransfer",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ],
