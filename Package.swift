@@ -261,6 +261,13 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "HTTPSTransferTests",
+      dependencies: ["AliyunIoT", "HTTPSTransfer", "nbiot"],
+      exclude: ["certificates.sh"],
+      resources: [.copy("https_server.py")],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "nbiotTests",
       dependencies: ["nbiot", "CoAPMessage", "TestSupport"],
       resources: [.copy("README.md")],

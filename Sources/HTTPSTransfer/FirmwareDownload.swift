@@ -44,19 +44,25 @@ public struct FirmwareDownload {
   }
 
   /// What a download took.
-  public struct Result: Equatable, Sendable {
+  public struct Summary: Equatable, Sendable {
     /// How many bytes an earlier run had left.
-    public var resumedAt: UInt64 = 0
+    public var resumedAt: UInt64
     /// How many requests were made.
-    public var requests = 0
+    public var requests: Int
+
+    /// A download that took this.
+    package init(resumedAt: UInt64, requests: Int) {
+      self.resumedAt = resumedAt
+      self.requests = requests
+    }
   }
 
   /// Downloads and verifies; blocks its thread until that is done.
-  public func run() throws(FirmwareDownloadError) -> Result {
+  public func run() throws(FirmwareDownloadError) -> Summary {
     guard !SystemFile.isFolder(destination) else { throw .foreign(path: destination) }
     guard size > 0 else { throw .size(expected: size, found: nil) }
     let part = try FirmwarePart(for: destination, size: size, digest: digest)
-    var result = Result(resumedAt: part.count)
+    var result = Summary(resumedAt: part.count, requests: 0)
     let free = try SystemFile.freeSpace(for: destination)
     guard free >= size - part.count else {
       throw .space(needed: size - part.count, free: free)
@@ -77,7 +83,7 @@ public struct FirmwareDownload {
 
   private func fetch(
     _ part: FirmwarePart,
-    _ result: inout Result
+    _ result: inout Summary
   ) throws(FirmwareDownloadError) {
     var connection = try connect()
     var knowsRanges = true

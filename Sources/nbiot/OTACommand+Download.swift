@@ -75,7 +75,7 @@ extension OTACommand {
       download.maxAttempts = attempts
       watch(&download)
       let signals = InterruptSignal(interruption)
-      let result: FirmwareDownload.Result
+      let result: FirmwareDownload.Summary
       do throws(FirmwareDownloadError) {
         result = try download.run()
       } catch {
