@@ -194,7 +194,8 @@ struct RegisterCommandTests {
     #expect(run.status == 0)
   }
 
-  @Test func `a file that is there is left alone unless it is forced, and nothing is sent`() throws {
+  @Test func `a file that is there is left alone unless it is forced, and nothing is sent`() throws
+  {
     let server = try HTTPSServer()
     try Data("old\n".utf8).write(to: server.folder.appending(path: "secret.txt"))
     let refused = try nbiot(arguments(server))
@@ -224,12 +225,14 @@ struct RegisterCommandTests {
     #expect(run.errors.contains(#"code 6100, "device\u001b[31m not found""#))
   }
 
-  @Test(arguments: [
-    ("mistaken", "auth/register/device", 1, "for another device"),
-    ("device1", "nonsense", 1, "not JSON"), ("device1", "404", 3, "status 404"),
-    ("device1", "500", 1, "status 500"), ("device1", "moved", 3, "status 307"),
-    ("device1", "long", 1, "longer than"),
-  ] as [(String, String, Int32, String)])
+  @Test(
+    arguments: [
+      ("mistaken", "auth/register/device", 1, "for another device"),
+      ("device1", "nonsense", 1, "not JSON"), ("device1", "404", 3, "status 404"),
+      ("device1", "500", 1, "status 500"), ("device1", "moved", 3, "status 307"),
+      ("device1", "long", 1, "longer than"),
+    ] as [(String, String, Int32, String)]
+  )
   func `an answer that is none leaves no file`(
     device: String,
     path: String,

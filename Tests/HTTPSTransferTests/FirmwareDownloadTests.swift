@@ -56,7 +56,8 @@ struct FirmwareDownloadTests {
     #expect(server.requests() == ["GET /cut-once -", "GET /cut-once bytes=150001-"])
   }
 
-  @Test func `another run goes on where the last one stopped, and verifies what was there`() throws {
+  @Test func `another run goes on where the last one stopped, and verifies what was there`() throws
+  {
     let server = try HTTPSServer()
     var download = try server.download("cut")
     download.maxAttempts = 1
@@ -149,7 +150,8 @@ struct FirmwareDownloadTests {
     ("shorter", .size(expected: 300_001, found: 300_000)),
     ("endless", .size(expected: 300_001, found: nil)),
   ])
-  func `a file of another size leaves nothing`(path: String, expected: FirmwareDownloadError) throws {
+  func `a file of another size leaves nothing`(path: String, expected: FirmwareDownloadError) throws
+  {
     let server = try HTTPSServer()
     let result = outcome(try server.download(path))
     #expect(result == .failure(expected))
@@ -157,7 +159,8 @@ struct FirmwareDownloadTests {
     #expect(server.leftovers == [])
   }
 
-  @Test func `a file that ends early is given up after the attempts, and what came is kept`() throws {
+  @Test func `a file that ends early is given up after the attempts, and what came is kept`() throws
+  {
     let server = try HTTPSServer()
     var download = try server.download("early-end")
     download.maxAttempts = 1
@@ -237,7 +240,9 @@ struct FirmwareDownloadTests {
     #expect(FirmwareDownloadError.installation.step == .burning)
   }
 
-  @Test func `the downloader for the hook tells a rising percentage and the step that failed`() throws {
+  @Test func `the downloader for the hook tells a rising percentage and the step that failed`()
+    throws
+  {
     let server = try HTTPSServer()
     let template = try server.download("plain")
     var downloader = HTTPSFirmwareDownloader(to: template.destination)

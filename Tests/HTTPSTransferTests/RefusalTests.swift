@@ -17,7 +17,8 @@ struct RefusalTests {
     #expect(server.contents("new.bin") == nil)
   }
 
-  @Test func `without the authority, the system's authorities do not vouch for the server`() throws {
+  @Test func `without the authority, the system's authorities do not vouch for the server`() throws
+  {
     let server = try HTTPSServer()
     var download = try server.download("plain")
     download.settings.authorities = nil
@@ -56,7 +57,8 @@ struct RefusalTests {
   }
 
   @Test(arguments: [
-    "http://127.0.0.1/x", "ftp://127.0.0.1/x", "file:///etc/passwd", "", "https://a b/", "127.0.0.1",
+    "http://127.0.0.1/x", "ftp://127.0.0.1/x", "file:///etc/passwd", "", "https://a b/",
+    "127.0.0.1",
   ])
   func `an address without HTTPS is refused before anything is sent`(address: String) throws {
     let server = try HTTPSServer()
@@ -102,10 +104,12 @@ struct RefusalTests {
 
 @Suite("RFC 9110 Section 14.4: the field Content-Range")
 struct HTTPSHeadTests {
-  @Test(arguments: [
-    ("bytes 0-499/1234", 0...499, 1_234), ("bytes 5-5/*", 5...5, nil),
-    ("BYTES 1-2/3", 1...2, 3), ("bytes */77", nil, 77),
-  ] as [(String, ClosedRange<UInt64>?, UInt64?)])
+  @Test(
+    arguments: [
+      ("bytes 0-499/1234", 0...499, 1_234), ("bytes 5-5/*", 5...5, nil),
+      ("BYTES 1-2/3", 1...2, 3), ("bytes */77", nil, 77),
+    ] as [(String, ClosedRange<UInt64>?, UInt64?)]
+  )
   func `a range is read`(field: String, bytes: ClosedRange<UInt64>?, total: UInt64?) {
     var head = HTTPSHead()
     head.take("HTTP/1.1 206 Partial Content")

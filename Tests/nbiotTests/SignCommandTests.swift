@@ -37,7 +37,9 @@ struct SignCommandTests {
       environment: ["NBIOT_DEVICE_SECRET": "secret"]
     )
     let object = try #require(run.object)
-    #expect(object["clientID"] as? String == "12345|securemode=2,signmethod=hmacsha1,timestamp=789|")
+    #expect(
+      object["clientID"] as? String == "12345|securemode=2,signmethod=hmacsha1,timestamp=789|"
+    )
     #expect(object["password"] as? String == "fafd82a3d602b37fb0fa8b7892f24a477f851a14")
     #expect(object["host"] as? String == "wss://pk.iot-as-mqtt.cn-shanghai.aliyuncs.com:443")
   }
@@ -115,7 +117,8 @@ struct SignCommandTests {
   }
 
   @Test(arguments: [
-    ["sign", "mqtt"] + names + ["--client-id", "a|b"], ["sign", "mqtt"] + names + ["--region", "a/b"],
+    ["sign", "mqtt"] + names + ["--client-id", "a|b"],
+    ["sign", "mqtt"] + names + ["--region", "a/b"],
     ["sign", "register"] + names + ["--random", "a b"],
     ["sign", "register"] + names + ["--instance-id", "x"], ["sign", "coap", "--product-key", "pk"],
     ["sign", "nonsense"], ["sign", "coap", "--product-key", "p k", "--device-name", "device"],
@@ -145,15 +148,20 @@ struct SignCommandTests {
     #expect(back.status == 0)
   }
 
-  @Test(arguments: [
-    ("decrypt", "sYpAYctBQhN0/iE8ndwkAQ==\n", "testTNmjyWHQzniA8wEkTNmjyWH01234", 1, "this secret"),
-    ("decrypt", "not Base64\n", "testTNmjyWHQzniA8wEkTNmjyWH01234", 2, "must be Base64"),
-    ("encrypt", "x\n", "short", 2, "16, 24 or 32"),
-    (
-      "encrypt", String(repeating: "x", count: 300), "testTNmjyWHQzniA8wEkTNmjyWH01234", 2,
-      "too many"
-    ),
-  ] as [(String, String, String, Int32, String)])
+  @Test(
+    arguments: [
+      (
+        "decrypt", "sYpAYctBQhN0/iE8ndwkAQ==\n", "testTNmjyWHQzniA8wEkTNmjyWH01234", 1,
+        "this secret"
+      ),
+      ("decrypt", "not Base64\n", "testTNmjyWHQzniA8wEkTNmjyWH01234", 2, "must be Base64"),
+      ("encrypt", "x\n", "short", 2, "16, 24 or 32"),
+      (
+        "encrypt", String(repeating: "x", count: 300), "testTNmjyWHQzniA8wEkTNmjyWH01234", 2,
+        "too many"
+      ),
+    ] as [(String, String, String, Int32, String)]
+  )
   func `what cannot be converted says why`(
     command: String,
     input: String,
