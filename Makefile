@@ -29,6 +29,7 @@ deps:
 	pkg-config --exists openssl 2>/dev/null || missing="pkg-config libssl-dev"; \
 	pkg-config --exists libcbor 2>/dev/null || missing="$$missing pkg-config libcbor-dev"; \
 	pkg-config --exists libpcap 2>/dev/null || missing="$$missing pkg-config libpcap-dev"; \
+	pkg-config --exists libcurl 2>/dev/null || missing="$$missing pkg-config libcurl4-openssl-dev"; \
 	command -v valgrind >/dev/null || missing="$$missing valgrind"; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing $$missing"; \

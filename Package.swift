@@ -35,6 +35,7 @@ let package = Package(
     .library(name: "DeviceClient", targets: ["DeviceClient"]),
     .library(name: "PlatformSimulator", targets: ["PlatformSimulator"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
+    .library(name: "HTTPSTransfer", targets: ["HTTPSTransfer"]),
     .executable(name: "nbiot", targets: ["nbiot"]),
     // For the package Tests/Fuzzing alone.
     .library(name: "FuzzEntries", targets: ["FuzzEntries"]),
@@ -90,6 +91,11 @@ let package = Package(
       pkgConfig: "libpcap",
       providers: [.apt(["libpcap-dev"])]
     ),
+    .systemLibrary(
+      name: "CCurl",
+      pkgConfig: "libcurl",
+      providers: [.apt(["libcurl4-openssl-dev"])]
+    ),
     .target(
       name: "OpenSSLSupport",
       dependencies: ["ConstrainedCore", "COpenSSL"],
@@ -141,6 +147,11 @@ let package = Package(
       dependencies: ["ConstrainedCore", "PayloadCoding", "CLibCBOR"],
       swiftSettings: device
     ),
+    .target(
+      name: "HTTPSTransfer",
+      dependencies: ["ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "CCurl"],
+      swiftSettings: strict
+    ),
     .target(name: "PacketCapture", dependencies: ["CPcap"], swiftSettings: strict),
     .target(
       name: "Inspection",
@@ -156,6 +167,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
         "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceClient", "PlatformSimulator",
         "CoAPSecurity", "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection",
+        "HTTPSTransfer",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ],
@@ -260,6 +272,13 @@ let package = Package(
     .testTarget(
       name: "InspectionTests",
       dependencies: ["CoAPMessage", "Inspection", "PacketCapture", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "HTTPSTransferTests",
+      dependencies: ["AliyunIoT", "HTTPSTransfer", "nbiot"],
+      exclude: ["certificates.sh"],
+      resources: [.copy("https_server.py")],
       swiftSettings: strict
     ),
     .testTarget(

@@ -32,6 +32,13 @@ enum Console {
     try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
   }
 
+  /// Shows a state on standard error in place of the one before, for a person who watches; an empty one
+  /// takes it away.
+  static func show(_ state: String) {
+    let line = ReadableText.plain(state.utf8Span.span, keepsLines: false) ?? ""
+    try? FileHandle.standardError.write(contentsOf: Data("\r\(line)\u{1B}[K".utf8))
+  }
+
   /// Whether a person reads standard error.
   static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
 

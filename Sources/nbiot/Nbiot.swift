@@ -46,12 +46,13 @@ struct Nbiot: AsyncParsableCommand {
     discussion: """
       Start with `nbiot demo`: it runs a platform and a device on this machine, and needs no account.
 
-      Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication refused, 4 the endpoint \
-      never answered, 5 standard output cannot be written.
+      Exit status: 0 all acknowledged or done, 1 some not, 2 usage, 3 refused by the other side, 4 the \
+      other side never answered, 5 standard output cannot be written.
       """,
     version: "0.1.0",
     subcommands: [
       DemoCommand.self, PublishCommand.self, SimulateCommand.self, InspectCommand.self,
+      RegisterCommand.self, OTACommand.self, SignCommand.self, OPCUACommand.self,
     ]
   )
 

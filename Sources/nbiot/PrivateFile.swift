@@ -33,7 +33,14 @@ enum PrivateFile {
 
   /// Writes a file, whole or not at all, of mode 600 unless another is given; where `path` is a symbolic
   /// link, the file that it leads to.
-  static func write(_ bytes: [UInt8], to path: String, mode: mode_t = 0o600) throws {
+  ///
+  /// One that is there already is only replaced if `replaces` says so.
+  static func write(
+    _ bytes: [UInt8],
+    to path: String,
+    mode: mode_t = 0o600,
+    replaces: Bool = true
+  ) throws {
     let target = target(of: path)
     // A name of its own: another run may write the same file.
     let temporary = "\(target).\(getpid()).\(UInt32.random(in: 0 ... .max)).new"
@@ -62,9 +69,13 @@ enum PrivateFile {
     }
     if failure == 0, fsync(descriptor) != 0 { failure = errno }
     _ = close(descriptor)
-    if failure == 0, unsafe rename(temporary, target) != 0 { failure = errno }
+    if failure == 0 {
+      // A link, unlike a new name, fails where a file is.
+      let status = unsafe replaces ? rename(temporary, target) : link(temporary, target)
+      if status != 0 { failure = errno }
+    }
+    if failure != 0 || !replaces { _ = unsafe unlink(temporary) }
     guard failure == 0 else {
-      _ = unsafe unlink(temporary)
       throw Complaint("the file \(path) cannot be written: \(text(failure))")
     }
     // The new name must survive a power cut too.
@@ -75,6 +86,29 @@ enum PrivateFile {
     if folder >= 0 {
       _ = fsync(folder)
       _ = close(folder)
+    }
+  }
+
+  /// Makes sure that a file can be written there, before something is done that only makes sense if it
+  /// can.
+  static func checkPlace(_ path: String, _ what: String, replaces: Bool) throws {
+    let target = target(of: path)
+    var status = stat()
+    if unsafe lstat(target, &status) == 0 {
+      guard status.st_mode & S_IFMT == S_IFREG else {
+        throw Complaint("\(path) is no file: give the \(what) file another name")
+      }
+      guard replaces else {
+        throw Complaint(
+          "the \(what) file \(path) is there already: give another name, or --force to replace it"
+        )
+      }
+    }
+    let folder = URL(filePath: target).deletingLastPathComponent().path
+    guard unsafe access(folder, W_OK | X_OK) == 0 else {
+      throw Complaint(
+        "the \(what) file \(path) cannot be written: \(text(errno)); check its folder"
+      )
     }
   }
 

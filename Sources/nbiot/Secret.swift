@@ -1,19 +1,40 @@
 internal import Foundation
 internal import OpenSSLSupport
 
-/// Where a device secret comes from: a file or the environment, never an argument, which every user
-/// of the machine could read.
+/// Where a secret comes from: a file or the environment, never an argument, which every user of the
+/// machine could read.
 enum Secret {
-  static let variable = "NBIOT_DEVICE_SECRET"
+  /// Whose secret it is.
+  enum Kind {
+    case device, product
 
-  /// The secret from `path`, else from the environment.
-  static func load(path: String?) throws -> [UInt8] {
-    if let path { return try read(path) }
-    guard let text = ProcessInfo.processInfo.environment[variable], !text.isEmpty else {
-      throw Complaint(
+    var variable: String {
+      switch self {
+      case .device: "NBIOT_DEVICE_SECRET"
+      case .product: "NBIOT_PRODUCT_SECRET"
+      }
+    }
+
+    var advice: String {
+      switch self {
+      case .device:
         "no device secret: give --device-secret-file FILE, or set \(variable). The secret is on the "
           + "device's page in the console."
-      )
+      case .product:
+        "no product secret: give --product-secret-file FILE, or set \(variable). The secret is on the "
+          + "product's page in the console, and dynamic registration must be on there."
+      }
+    }
+  }
+
+  /// The secret from `path`, else from the environment.
+  static func load(path: String?, _ kind: Kind = .device) throws -> [UInt8] {
+    if let path { return try read(path) }
+    guard let text = ProcessInfo.processInfo.environment[kind.variable], !text.isEmpty else {
+      throw Complaint(kind.advice)
+    }
+    guard text.utf8.count <= SecretBytes.maxCount else {
+      throw Complaint("\(kind.variable) must have 1 to 128 bytes")
     }
     return Array(text.utf8)
   }

@@ -36,6 +36,8 @@ texts = [
     b'{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"}',
     b'{"token":"f13102810756432e85dfd351eeb41c04"}',
     b'{"seqOffset":"18446744073709551615","token":"\\u0041","x":[{}]}',
+    b'{"code":"200","data":{"productKey":"pk","deviceName":"device","deviceSecret":"s\\u00fc"},"message":"m"}',
+    b'{"code":6100,"data":null,"deviceSecret":"s"}',
     b'{"a":[1,-2.5e+3,true,false,null,"\\u00fc\\ud83d\\ude00\\n",{}],"b":{"c":[]}}',
     b"[" * 32 + b"]" * 32, b"0", b"-1.5E-7", b'"\xc3\xbc\xe6\xb0\xb4\xf0\x90\x85\x91"', b" \t\r\n1 ",
 ]

@@ -227,7 +227,9 @@ struct CommandLineTests {
     #expect(run.errors.contains("NBIOT_DEVICE_SECRET"))
   }
 
-  @Test(arguments: ["demo", "publish", "simulate", "inspect"])
+  @Test(arguments: [
+    "demo", "publish", "simulate", "inspect", "register", "ota", "sign", "opcua",
+  ])
   func `help teaches by an example`(command: String) async throws {
     let run = try await nbiot([command, "--help"])
     #expect(run.status == 0)

@@ -1,0 +1,167 @@
+public import AliyunIoT
+
+/// Downloads a firmware over HTTPS (device guide 4 and 6.11) so that its file is there whole and right
+/// or not at all.
+///
+/// What has come lies in `DESTINATION.part` (mode 600), and the next run goes on from there if it is
+/// for the same digest and size, even with another address: each is valid for 24 hours. Before the
+/// file gets its name, its digest is checked and it is on the disk. A file that had the name before is
+/// replaced.
+public struct FirmwareDownload {
+  /// Where the firmware is, an `https` address.
+  public var address: String
+
+  /// How many bytes it has, 1 or more.
+  public var size: UInt64
+
+  /// What it is known by.
+  public var digest: FirmwareDigest
+
+  /// The file that it becomes.
+  public var destination: String
+
+  /// Whom to trust and how patient to be.
+  public var settings = HTTPSSettings()
+
+  /// How many attempts in a row may bring nothing more; between them 1, 2, 4 … 60 seconds pass.
+  public var maxAttempts = 8
+
+  /// Told how many bytes are there, often.
+  public var onProgress: ((_ received: UInt64) -> Void)?
+
+  /// Told why an attempt ended, and after how many seconds the next one comes.
+  public var onRetry: ((_ reason: FirmwareDownloadError, _ seconds: Int) -> Void)?
+
+  /// Installs the whole and right file; what it throws counts as step -4.
+  public var install: ((_ path: String) throws(UpgradeFailure) -> Void)?
+
+  /// A download that is yet to run.
+  public init(address: String, size: UInt64, digest: FirmwareDigest, to destination: String) {
+    self.address = address
+    self.size = size
+    self.digest = digest
+    self.destination = destination
+  }
+
+  /// What a download took.
+  public struct Summary: Equatable, Sendable {
+    /// How many bytes an earlier run had left.
+    public var resumedAt: UInt64
+    /// How many requests were made.
+    public var requests: Int
+
+    /// A download that took this.
+    package init(resumedAt: UInt64, requests: Int) {
+      self.resumedAt = resumedAt
+      self.requests = requests
+    }
+  }
+
+  /// Downloads and verifies; blocks its thread until that is done.
+  public func run() throws(FirmwareDownloadError) -> Summary {
+    guard !SystemFile.isFolder(destination) else { throw .foreign(path: destination) }
+    guard size > 0 else { throw .size(expected: size, found: nil) }
+    let part = try FirmwarePart(for: destination, size: size, digest: digest)
+    var result = Summary(resumedAt: part.count, requests: 0)
+    let free = try SystemFile.freeSpace(for: destination)
+    guard free >= size - part.count else {
+      throw .space(needed: size - part.count, free: free)
+    }
+    do throws(FirmwareDownloadError) {
+      try fetch(part, &result)
+    } catch {
+      // Nothing of another file is of use.
+      if case .size = error { part.delete() }
+      throw error
+    }
+    try part.finish(as: destination)
+    if let install {
+      do throws(UpgradeFailure) { try install(destination) } catch { throw .installation }
+    }
+    return result
+  }
+
+  private func fetch(
+    _ part: FirmwarePart,
+    _ result: inout Summary
+  ) throws(FirmwareDownloadError) {
+    var connection = try connect()
+    var knowsRanges = true
+    var most = part.count
+    var barren = 0
+    while part.count < size {
+      if !knowsRanges, part.count > 0 { try part.clear() }
+      result.requests += 1
+      let (reason, isRangeRefused) = try attempt(part, &connection, knowsRanges)
+      if isRangeRefused { knowsRanges = false }
+      guard part.count < size else { return }
+      barren = part.count > most ? 0 : barren + 1
+      most = max(most, part.count)
+      guard barren < maxAttempts else { throw reason }
+      let seconds = min(60, 1 << min(6, max(0, barren - 1)))
+      onRetry?(reason, seconds)
+      try wait(seconds)
+    }
+  }
+
+  /// One request; returns why it did not bring all, unless it did, and whether that was for the range.
+  private func attempt(
+    _ part: FirmwarePart,
+    _ connection: inout HTTPSConnection,
+    _ knowsRanges: Bool
+  ) throws(FirmwareDownloadError) -> (FirmwareDownloadError, isRangeRefused: Bool) {
+    let offset = knowsRanges && part.count > 0 ? part.count : nil
+    let sink = DownloadSink(part, size: size, asksForRange: offset != nil)
+    let watched = ProgressSink(sink, part, onProgress)
+    do throws(HTTPSError) {
+      try connection.get(address, from: offset, into: watched)
+    } catch {
+      if let failure = sink.failure { throw failure }
+      switch (error, sink.status) {
+      case (.stopped, 416) where offset != nil: return (.status(416), true)
+      case (.stopped, 408), (.stopped, 429), (.stopped, 500...599):
+        return (.status(sink.status), false)
+      case (.stopped, let status): throw .status(status)
+      case _ where error.isTemporary: return (.transfer(error), false)
+      default: throw .transfer(error)
+      }
+    }
+    return (.incomplete(have: part.count, of: size), false)
+  }
+
+  private func connect() throws(FirmwareDownloadError) -> HTTPSConnection {
+    do throws(HTTPSError) {
+      return try HTTPSConnection(settings)
+    } catch {
+      throw .transfer(error)
+    }
+  }
+
+  private func wait(_ seconds: Int) throws(FirmwareDownloadError) {
+    for _ in 0..<seconds * 10 {
+      guard !settings.interruption.isRequested else { throw .transfer(.cancelled) }
+      pause(milliseconds: 100)
+    }
+  }
+}
+
+/// Tells of each piece after it has been taken.
+private final class ProgressSink: HTTPSSink {
+  private let sink: DownloadSink
+  private let part: FirmwarePart
+  private let onProgress: ((UInt64) -> Void)?
+
+  init(_ sink: DownloadSink, _ part: FirmwarePart, _ onProgress: ((UInt64) -> Void)?) {
+    self.sink = sink
+    self.part = part
+    self.onProgress = onProgress
+  }
+
+  func begin(_ head: HTTPSHead) -> Bool { sink.begin(head) }
+
+  func take(_ bytes: Span<UInt8>) -> Bool {
+    let isTaken = sink.take(bytes)
+    if isTaken { onProgress?(part.count) }
+    return isTaken
+  }
+}

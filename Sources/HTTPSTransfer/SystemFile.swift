@@ -1,0 +1,117 @@
+internal import Glibc
+
+/// A file's descriptor, closed when the value ends.
+struct SystemFile: ~Copyable {
+  let descriptor: Int32
+  let path: String
+
+  /// Opens a file, never through a symbolic link at its end, and makes it with mode 600.
+  init(_ path: String, _ flags: Int32) throws(FirmwareDownloadError) {
+    let descriptor = unsafe open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+    guard descriptor >= 0 else {
+      throw errno == ELOOP ? .foreign(path: path) : .file(path: path, code: errno)
+    }
+    self.descriptor = descriptor
+    self.path = path
+  }
+
+  deinit { _ = close(descriptor) }
+
+  /// How long the file is; an error unless it is a regular one of the user's own, under one name.
+  func ownCount() throws(FirmwareDownloadError) -> UInt64 {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { throw .file(path: path, code: errno) }
+    guard status.st_mode & S_IFMT == S_IFREG, status.st_uid == geteuid(), status.st_nlink == 1
+    else { throw .foreign(path: path) }
+    guard fchmod(descriptor, 0o600) == 0 else { throw .file(path: path, code: errno) }
+    return UInt64(max(0, status.st_size))
+  }
+
+  /// Keeps others that ask likewise away until the file is closed.
+  func lock() throws(FirmwareDownloadError) {
+    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+      throw errno == EWOULDBLOCK ? .busy(path: path) : .file(path: path, code: errno)
+    }
+  }
+
+  /// The next bytes, as many as there are up to the buffer's count; none at the end.
+  func read(into buffer: inout [UInt8]) throws(FirmwareDownloadError) -> Int {
+    while true {
+      // SAFETY: the pointer covers the whole buffer and does not outlive the call.
+      let count = unsafe buffer.withUnsafeMutableBytes {
+        unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
+      }
+      if count >= 0 { return count }
+      guard errno == EINTR else { throw .file(path: path, code: errno) }
+    }
+  }
+
+  /// Writes all of the bytes where the file stands.
+  func write(_ bytes: Span<UInt8>) throws(FirmwareDownloadError) {
+    var written = 0
+    while written < bytes.count {
+      let rest = bytes.extracting(droppingFirst: written)
+      // SAFETY: exactly the bytes of the span are read.
+      let count = unsafe rest.withUnsafeBytes {
+        unsafe Glibc.write(descriptor, $0.baseAddress, $0.count)
+      }
+      if count < 0 && errno == EINTR { continue }
+      guard count > 0 else { throw .file(path: path, code: errno) }
+      written += count
+    }
+  }
+
+  /// Makes the file empty and starts at its beginning.
+  func clear() throws(FirmwareDownloadError) {
+    guard ftruncate(descriptor, 0) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else {
+      throw .file(path: path, code: errno)
+    }
+  }
+
+  /// Waits until what was written is on the disk.
+  func synchronize() throws(FirmwareDownloadError) {
+    guard fsync(descriptor) == 0 else { throw .file(path: path, code: errno) }
+  }
+
+  /// Gives a file another name, in one step and so that the name outlives a power cut.
+  static func rename(_ path: String, to target: String) throws(FirmwareDownloadError) {
+    guard unsafe Glibc.rename(path, target) == 0 else { throw .file(path: target, code: errno) }
+    let folder = unsafe open(folder(of: target), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard folder >= 0 else { return }
+    _ = fsync(folder)
+    _ = close(folder)
+  }
+
+  /// Removes a file if it is there.
+  static func remove(_ path: String) { _ = unsafe unlink(path) }
+
+  /// Whether there is a folder of that name.
+  static func isFolder(_ path: String) -> Bool {
+    var status = stat()
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+  }
+
+  /// How many bytes a user may still write to the disk that the file is to lie on.
+  static func freeSpace(for path: String) throws(FirmwareDownloadError) -> UInt64 {
+    var status = statvfs()
+    guard unsafe statvfs(folder(of: path), &status) == 0 else {
+      throw .file(path: folder(of: path), code: errno)
+    }
+    return UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
+      .partialValue
+  }
+
+  private static func folder(of path: String) -> String {
+    guard let slash = path.lastIndex(of: "/") else { return "." }
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+}
+
+/// The system's words for an error number.
+func systemText(_ code: Int32) -> String {
+  // SAFETY: the text is the system's and ends with a zero.
+  unsafe String(cString: strerror(code))
+}
+
+/// Waits so many milliseconds.
+func pause(milliseconds: UInt32) { usleep(milliseconds * 1_000) }

@@ -1,0 +1,107 @@
+internal import ArgumentParser
+internal import ConstrainedCore
+internal import DeviceSession
+internal import Foundation
+
+/// Passwords of OPC UA servers in a gateway's configuration (device guide 6.7).
+struct OPCUACommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "opcua",
+    abstract: "Encrypts and decrypts the passwords of OPC UA servers (device guide 6.7).",
+    discussion: """
+      Example, what a gateway's configuration must contain, and what one contains:
+        nbiot opcua encrypt --device-secret-file secret.txt < password.txt
+        echo sYpAYctBQhN0/iE8ndwkAA== | nbiot opcua decrypt --device-secret-file secret.txt
+
+      The password is one line of standard input, never an argument, which every user of the machine \
+      could read. The secret, 16, 24 or 32 characters, comes from a file or from the environment \
+      variable NBIOT_DEVICE_SECRET; it is that of the device which gets the configuration.
+
+      This is the platform's design: the secret alone is the key, and nothing authenticates the text.
+
+      Exit status: 0 done, 1 not encrypted with this secret, 2 usage, 5 standard output cannot be \
+      written.
+      """,
+    subcommands: [Encrypt.self, Decrypt.self]
+  )
+
+  /// A line of standard input, its end apart; the caller wipes it.
+  fileprivate static func readLine(_ what: String) throws -> [UInt8] {
+    if Console.isInputInteractive {
+      Console.complain("type the \(what) and Enter; it is shown as you type")
+    }
+    var line: [UInt8] = []
+    line.reserveCapacity(4_096)
+    while line.count <= 2_048, !line.contains(0x0A) {
+      var piece = try Console.read()
+      defer { Secret.erase(&piece) }
+      guard !piece.isEmpty else { break }
+      line += piece.prefix(2_049)
+    }
+    defer { Secret.erase(&line) }
+    return Array(line.prefix { $0 != 0x0A && $0 != 0x0D })
+  }
+
+  /// Runs `body` with secret, line and a place for the result, and prints what it has written.
+  fileprivate static func convert(
+    _ line: [UInt8],
+    secretFile: String?,
+    _ body: (
+      Span<UInt8>, Span<UInt8>, inout ByteWriter
+    ) throws(OPCUAPasswordError) -> Void
+  ) throws {
+    var line = line
+    defer { Secret.erase(&line) }
+    var secret = try Secret.load(path: secretFile)
+    defer { Secret.erase(&secret) }
+    var buffer = [UInt8](repeating: 0, count: 512)
+    defer { Secret.erase(&buffer) }
+    let count: Int
+    do throws(OPCUAPasswordError) {
+      var writer = ByteWriter(buffer.mutableSpan)
+      try body(line.span, secret.span, &writer)
+      count = writer.count
+    } catch {
+      throw Complaint(error.description, error == .unreadable ? .undelivered : .usage)
+    }
+    Console.print(buffer.span.extracting(0..<count))
+  }
+
+  /// From a password to the field.
+  struct Encrypt: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "encrypt",
+      abstract: "Encrypts the password on standard input; prints Base64."
+    )
+
+    @Option(help: "A file with the device secret in its first line.")
+    var deviceSecretFile: String?
+
+    func run() throws {
+      let line = try OPCUACommand.readLine("password")
+      try OPCUACommand.convert(line, secretFile: deviceSecretFile) {
+        (line, secret, writer) throws(OPCUAPasswordError) in
+        try OPCUAPassword.encrypt(line, secret: secret, into: &writer)
+      }
+    }
+  }
+
+  /// From the field to a password.
+  struct Decrypt: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "decrypt",
+      abstract: "Decrypts the Base64 on standard input; prints the password."
+    )
+
+    @Option(help: "A file with the device secret in its first line.")
+    var deviceSecretFile: String?
+
+    func run() throws {
+      let line = try OPCUACommand.readLine("encrypted password")
+      try OPCUACommand.convert(line, secretFile: deviceSecretFile) {
+        (line, secret, writer) throws(OPCUAPasswordError) in
+        try OPCUAPassword.decrypt(line, secret: secret, into: &writer)
+      }
+    }
+  }
+}

@@ -1,0 +1,162 @@
+internal import AliyunIoT
+internal import ArgumentParser
+internal import HTTPSTransfer
+
+extension OTACommand {
+  /// Gets a firmware whose address, size and digest are known.
+  struct Download: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "download",
+      abstract: "Downloads a firmware over HTTPS, whole and verified or not at all.",
+      discussion: """
+        Example:
+          nbiot ota download --url 'https://…' --size 432945 \\
+            --md5 93230c3bde425a9d7984a594ac55ea1e --to firmware.bin
+
+        What has come lies in firmware.bin.part; the next run for the same digest and size goes on from \
+        there, with a new address too, for each is valid for 24 hours. firmware.bin appears, and \
+        replaces an older one, when it is whole, its digest is right and it is on the disk. A file with \
+        a wrong digest is deleted.
+
+        The server must have a certificate for its name, and redirects must stay with HTTPS. A proxy is \
+        used where the environment names one (https_proxy). Ctrl-C leaves what has come.
+
+        Exit status: 0 the file is there, 1 it is not (wrong digest, broken off, no room), 2 usage, or a \
+        file that cannot be written, 3 the server refused or could not prove itself, 4 it never answered.
+        """
+    )
+
+    @Option(
+      help: "The firmware's address; - reads it from standard input, so that nobody else sees it."
+    )
+    var url: String
+
+    @Option(help: ArgumentHelp("How long it is.", valueName: "bytes"))
+    var size: UInt64
+
+    @Option(help: ArgumentHelp("Its MD5 digest, 32 hexadecimal digits.", valueName: "hex"))
+    var md5: String?
+
+    @Option(help: ArgumentHelp("Its SHA-256 digest, 64 hexadecimal digits.", valueName: "hex"))
+    var sha256: String?
+
+    @Option(help: ArgumentHelp("The file that it becomes.", valueName: "file"))
+    var to: String
+
+    @OptionGroup var transfer: TransferOptions
+
+    @Option(help: "How many attempts in a row may bring nothing more.")
+    var attempts = 8
+
+    @Option(help: "How results are printed.")
+    var output = OutputArgument.text
+
+    func validate() throws {
+      guard (md5 == nil) != (sha256 == nil) else {
+        throw ValidationError("give --md5 or --sha256, one of them")
+      }
+      guard digest() != nil else {
+        throw ValidationError("--md5 has 32 hexadecimal digits, --sha256 64")
+      }
+      guard size > 0 else { throw ValidationError("--size is 1 byte or more") }
+      guard !to.isEmpty else { throw ValidationError("--to needs a name") }
+      guard attempts > 0, attempts <= 1_000 else {
+        throw ValidationError("--attempts is 1 to 1,000")
+      }
+    }
+
+    func run() throws {
+      guard let digest = digest() else { preconditionFailure("validate has read the digest") }
+      let address = try address()
+      try TransferOptions.check(url: address)
+      let interruption = Interruption()
+      var download = FirmwareDownload(address: address, size: size, digest: digest, to: to)
+      download.settings = try transfer.settings(interruption)
+      download.maxAttempts = attempts
+      watch(&download)
+      let signals = InterruptSignal(interruption)
+      let result: FirmwareDownload.Summary
+      do throws(FirmwareDownloadError) {
+        result = try download.run()
+      } catch {
+        throw complaint(error)
+      }
+      withExtendedLifetime(signals) {}
+      if Console.isInteractive { Console.show("") }
+      var lines = ResultLines()
+      lines.add("file", "file", to)
+      lines.add("bytes", "size", size)
+      lines.add("resumed at", "resumedAt", result.resumedAt)
+      lines.add("requests", "requests", UInt64(result.requests))
+      lines.add("verified", "verified", md5 == nil ? "sha256" : "md5")
+      lines.print(output)
+    }
+
+    private func digest() -> FirmwareDigest? {
+      let digits = Array((md5 ?? sha256 ?? "").utf8)
+      guard digits.count == (md5 == nil ? 64 : 32) else { return nil }
+      return FirmwareDigest(hexadecimal: digits.span)
+    }
+
+    private func address() throws -> String {
+      guard url == "-" else { return url }
+      var text: [UInt8] = []
+      while text.count < 16_384, !text.contains(0x0A) {
+        let piece = try Console.read()
+        guard !piece.isEmpty else { break }
+        text += piece
+      }
+      return String(decoding: text.prefix { $0 > 0x20 }, as: UTF8.self)
+    }
+
+    private func watch(_ download: inout FirmwareDownload) {
+      let isInteractive = Console.isInteractive
+      download.onRetry = { reason, seconds in
+        if isInteractive { Console.show("") }
+        Console.complain("\(reason.short); again in \(seconds) s")
+      }
+      guard isInteractive else { return }
+      let size = size
+      let clock = ContinuousClock()
+      var last = clock.now - .seconds(1)
+      download.onProgress = { received in
+        guard received == size || clock.now - last > .milliseconds(200) else { return }
+        last = clock.now
+        Console.show("\(received * 100 / size) %, \(received) of \(size) bytes")
+      }
+    }
+
+    private func complaint(_ error: FirmwareDownloadError) -> Complaint {
+      if Console.isInteractive { Console.show("") }
+      let status: ExitStatus =
+        switch error {
+        case .transfer(let error): error.status
+        case .status(500...): .undelivered
+        case .status: .unauthenticated
+        case .file, .foreign: .usage
+        case .size, .range, .incomplete, .digest, .busy, .space, .installation, .library:
+          .undelivered
+        }
+      var message = error.description
+      if error == .transfer(.cancelled) {
+        message += ": what has come is in \(to).part; run it again to go on"
+      }
+      return Complaint(message, status)
+    }
+  }
+}
+
+extension FirmwareDownloadError {
+  /// What happened, without what to do.
+  fileprivate var short: String {
+    switch self {
+    case .transfer(.unresolved): "the host name cannot be resolved"
+    case .transfer(.unreachable): "the server cannot be reached"
+    case .transfer(.stalled): "hardly anything came for too long"
+    case .transfer(.broken): "the connection broke"
+    case .status(let status): "the server answered with status \(status)"
+    case .incomplete(let have, let size): "the server ended after \(have) of \(size) bytes"
+    default: description
+    }
+  }
+}

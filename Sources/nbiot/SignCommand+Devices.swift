@@ -1,0 +1,272 @@
+internal import AliyunIoT
+internal import ArgumentParser
+internal import ConstrainedCore
+
+extension SignCommand {
+  /// `/auth` of CoAP (device guide 3.6).
+  struct CoAP: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "coap",
+      abstract: "The request /auth over CoAP (device guide 3.6).",
+      discussion: """
+        Example:
+          nbiot sign coap --product-key a1B2c3D4e5F --device-name device1 \\
+            --device-secret-file secret.txt --seq 10
+        """
+    )
+
+    @OptionGroup var device: DeviceSigningOptions
+
+    @Option(help: "How it is signed.")
+    var signMethod = SignMethodArgument.hmacmd5
+
+    @Option(help: "The field seq, which the symmetric mode has and DTLS has not.")
+    var seq: UInt32?
+
+    @Option(help: "The field ackMode: piggybacked (0) or separate (1).")
+    var ackMode: AckModeArgument?
+
+    func run() throws {
+      let identity = try device.identity()
+      let request = AuthenticationRequest(
+        signMethod: signMethod.method,
+        acknowledgementMode: ackMode?.mode,
+        timestamp: device.timestamp?.milliseconds,
+        sequence: seq
+      )
+      let content = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+        try request.writeSigningContent(identity, into: &writer)
+      }
+      let signature = try device.sign(content, signMethod.method)
+      var lines = try ResultLines(signature, signMethod, uppercase: true)
+      let payload = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+        try request.writePayload(identity, signature: signature.bytes.span, into: &writer)
+      }
+      lines.add("payload", "payload", payload)
+      lines.print(device.output)
+    }
+  }
+
+  /// An MQTT connection (device guide 3.2 and 3.3).
+  struct MQTT: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "mqtt",
+      abstract: "Client id, user name, password and host of MQTT (device guide 3.2, 3.3).",
+      discussion: """
+        Example, which gives the password that the guide prints:
+          NBIOT_DEVICE_SECRET=secret nbiot sign mqtt --product-key pk --device-name device \\
+            --client-id 12345 --timestamp 789 --sign-method hmacsha1 --transport tcp
+
+        The password is the signature: whoever has it may connect as the device.
+        """
+    )
+
+    @OptionGroup var device: DeviceSigningOptions
+
+    @Option(help: "How it is signed.")
+    var signMethod = SignMethodArgument.hmacmd5
+
+    @Option(help: "How the platform is reached: tls and tcp on port 1883, wss and ws on 443.")
+    var transport = MQTTTransportArgument.tls
+
+    @Option(help: "The platform's region.")
+    var region = "cn-shanghai"
+
+    @Flag(help: "Print the signature in lower case; the platform does not distinguish.")
+    var lowerCase = false
+
+    func validate() throws {
+      try SignCommand.check(clientID: device.clientId)
+      try SignCommand.check(region: region)
+    }
+
+    func run() throws {
+      let identity = try device.identity()
+      let request = MQTTConnectRequest(
+        signMethod: signMethod.method,
+        transport: transport.transport,
+        timestamp: device.timestamp?.milliseconds
+      )
+      let content = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+        try request.writeSigningContent(identity, into: &writer)
+      }
+      let signature = try device.sign(content, signMethod.method)
+      var lines = try ResultLines(signature, signMethod, uppercase: !lowerCase)
+      let clientID = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+        try request.writeClientID(identity, into: &writer)
+      }
+      lines.add("client id", "clientID", clientID)
+      try lines.addConnection(
+        identity,
+        transport.transport,
+        password: signature.digits(uppercase: !lowerCase),
+        region: region
+      )
+      lines.print(device.output)
+    }
+  }
+
+  /// `/auth` of HTTPS (device guide 3.8), and the one before MQTT (device guide 3.2).
+  struct HTTP: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "http",
+      abstract: "The authentication over HTTPS (device guide 3.8, 3.2).",
+      discussion: """
+        Example, for reports over HTTPS:
+          nbiot sign http --product-key a1B2c3D4e5F --device-name device1 \\
+            --device-secret-file secret.txt --timestamp now --sign-method hmacsha1
+
+        For reports the platform takes a timestamp of the last 15 minutes only.
+        """
+    )
+
+    @OptionGroup var device: DeviceSigningOptions
+
+    @Option(help: "How it is signed; for reports the guide lists hmacmd5 and hmacsha1 only.")
+    var signMethod = SignMethodArgument.hmacmd5
+
+    @Option(name: .customLong("for"), help: "What for: reports over HTTPS, or an MQTT connection.")
+    var purpose = HTTPPurposeArgument.reports
+
+    @Option(help: "The platform's region.")
+    var region = "cn-shanghai"
+
+    func validate() throws { try SignCommand.check(region: region) }
+
+    func run() throws {
+      let identity = try device.identity()
+      let request = HTTPSAuthenticationRequest(
+        signMethod: signMethod.method,
+        timestamp: device.timestamp?.milliseconds
+      )
+      let content = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+        try request.writeSigningContent(identity, into: &writer)
+      }
+      let signature = try device.sign(content, signMethod.method)
+      var lines = try ResultLines(signature, signMethod, uppercase: purpose == .reports)
+      let purpose = purpose
+      let body = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+        switch purpose {
+        case .reports:
+          try request.writeJSON(identity, signature: signature.bytes.span, into: &writer)
+        case .mqtt:
+          try request.writeForm(identity, signature: signature.bytes.span, into: &writer)
+        }
+      }
+      lines.add("body", "body", body)
+      let url =
+        switch purpose {
+        case .reports: PlatformAddress.httpsAuthenticationURL(region: region)
+        case .mqtt: PlatformAddress.mqttAuthenticationURL(region: region)
+        }
+      lines.add("address", "url", url)
+      lines.print(device.output)
+    }
+  }
+
+  /// An element of `thing.topo.add` (device guide 6.3).
+  struct Topology: ParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "topology",
+      abstract: "A sub-device's entry in thing.topo.add (device guide 6.3).",
+      discussion: """
+        Example, with the names and the secret of the sub-device:
+          nbiot sign topology --product-key a1B2c3D4e5F --device-name sensor1 \\
+            --device-secret-file sensor1.txt
+        """
+    )
+
+    @OptionGroup var device: DeviceSigningOptions
+
+    @Option(help: "How it is signed.")
+    var signMethod = SignMethodArgument.hmacsha1
+
+    @Flag(help: "Send and sign no client id, which the guide leaves to the gateway.")
+    var withoutClientId = false
+
+    func run() throws {
+      let identity = try device.identity()
+      let request = SubDeviceRequest(
+        signMethod: signMethod.method,
+        timestamp: device.timestamp?.milliseconds ?? Clock.millisecondsSince1970(),
+        includesClientID: !withoutClientId
+      )
+      let content = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+        try request.writeSigningContent(identity, into: &writer)
+      }
+      let signature = try device.sign(content, signMethod.method)
+      var lines = try ResultLines(signature, signMethod, uppercase: false)
+      let entry = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+        try request.writeTopologyEntry(identity, signature: signature.bytes.span, into: &writer)
+      }
+      lines.add("entry", "entry", entry)
+      lines.print(device.output)
+    }
+  }
+
+  /// A client id ends at the first `|` on the wire.
+  static func check(clientID: String?) throws {
+    if let clientID, clientID.contains("|") {
+      throw ValidationError("--client-id cannot contain |, which ends it in MQTT")
+    }
+  }
+
+  /// A region is part of a host's name.
+  static func check(region: String) throws {
+    let isName = region.utf8.allSatisfy {
+      $0 == 0x2D || (0x30...0x39).contains($0) || (0x61...0x7A).contains($0)
+    }
+    guard !region.isEmpty, isName else {
+      throw ValidationError("--region has lower-case letters, digits and -, as cn-shanghai")
+    }
+  }
+}
+
+/// How MQTT reaches the platform.
+enum MQTTTransportArgument: String, ExpressibleByArgument, CaseIterable {
+  case tls, tcp, wss, ws
+
+  var transport: MQTTTransport {
+    switch self {
+    case .tls: .tls
+    case .tcp: .tcp
+    case .wss: .secureWebSocket
+    case .ws: .webSocket
+    }
+  }
+}
+
+/// What a device authenticates over HTTPS for.
+enum HTTPPurposeArgument: String, ExpressibleByArgument, CaseIterable {
+  case reports, mqtt
+}
+
+extension ResultLines {
+  /// What every signature is printed with.
+  init(_ signature: Signature, _ method: SignMethodArgument, uppercase: Bool) throws {
+    self.init()
+    add("content", "content", signature.content)
+    add("method", "signMethod", method.rawValue)
+    add("sign", "sign", try signature.digits(uppercase: uppercase))
+  }
+
+  /// User name, password and host of an MQTT connection.
+  mutating func addConnection(
+    _ identity: DeviceIdentity,
+    _ transport: MQTTTransport,
+    password: String,
+    region: String
+  ) throws {
+    let user = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+      try MQTTConnectRequest.writeUserName(identity, into: &writer)
+    }
+    let region = Array(region.utf8)
+    let host = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+      try MQTTConnectRequest.writeHost(identity, region: region.span, into: &writer)
+    }
+    add("user name", "userName", user)
+    add("password", "password", password)
+    let scheme = transport.scheme.map { "\($0)://" } ?? ""
+    add("host", "host", "\(scheme)\(host):\(transport.port)")
+  }
+}

@@ -1,0 +1,54 @@
+internal import AliyunIoT
+internal import ConstrainedCore
+internal import DeviceSession
+internal import OpenSSLSupport
+
+/// An HMAC over a text that has no secret in it.
+struct Signature {
+  /// What is signed.
+  let content: String
+  /// The HMAC.
+  let bytes: [UInt8]
+
+  /// Signs a text with the secret from a file or the environment, which is wiped then.
+  init(
+    _ content: String,
+    _ method: SignMethod,
+    secretFile: String?,
+    _ kind: Secret.Kind
+  ) throws {
+    var secret = try Secret.load(path: secretFile, kind)
+    defer { Secret.erase(&secret) }
+    let text = Array(content.utf8)
+    do throws(OpenSSLError) {
+      let mac = try method.hash.hmac(key: secret.span, content: text.span)
+      bytes = mac.bytes.indices.map { mac.bytes[$0] }
+    } catch {
+      throw Complaint("OpenSSL could not sign (error \(error.code))", .undelivered)
+    }
+    self.content = content
+  }
+
+  /// The HMAC in hexadecimal digits.
+  func digits(uppercase: Bool) throws -> String {
+    try Self.text { (writer: inout ByteWriter) throws(CapacityError) in
+      try writer.append(hexadecimal: bytes.span, uppercase: uppercase)
+    }
+  }
+
+  /// What a writer writes, as text.
+  static func text(
+    _ body: (inout ByteWriter) throws(CapacityError) -> Void
+  ) throws -> String {
+    var buffer = [UInt8](repeating: 0, count: 2_048)
+    let count: Int
+    do throws(CapacityError) {
+      var writer = ByteWriter(buffer.mutableSpan)
+      try body(&writer)
+      count = writer.count
+    } catch {
+      throw Complaint("the names are too long: together they may have about 2,000 bytes")
+    }
+    return String(decoding: buffer[..<count], as: UTF8.self)
+  }
+}

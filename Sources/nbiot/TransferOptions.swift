@@ -1,0 +1,57 @@
+internal import ArgumentParser
+internal import HTTPSTransfer
+
+/// Whom HTTPS trusts and how patient it is.
+struct TransferOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "The certificates of the authorities that may vouch for the server, in PEM (default: the "
+        + "system's).",
+      valueName: "file"
+    )
+  )
+  var caFile: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "After how long a time with less than 10 bytes a second a connection counts as broken.",
+      valueName: "seconds"
+    )
+  )
+  var patience = 60
+
+  func validate() throws {
+    if patience < 1 || patience > 3_600 {
+      throw ValidationError("--patience is 1 to 3,600 seconds")
+    }
+  }
+
+  func settings(_ interruption: Interruption) throws -> HTTPSSettings {
+    var settings = HTTPSSettings()
+    settings.patience = patience
+    settings.connectTimeout = patience
+    settings.interruption = interruption
+    if let caFile { settings.authorities = try PrivateFile.read(caFile) }
+    return settings
+  }
+
+  static func check(url: String) throws {
+    guard url.prefix(8).lowercased() == "https://", url.utf8.count > 8,
+      url.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F })
+    else {
+      throw Complaint("the address must begin with https:// and have no spaces; copy it whole")
+    }
+  }
+}
+
+extension HTTPSError {
+  /// What the program ends with.
+  var status: ExitStatus {
+    switch self {
+    case .address, .authorities: .usage
+    case .certificate, .handshake, .insecureRedirect, .tooManyRedirects: .unauthenticated
+    case .unresolved, .unreachable, .stalled: .unreachable
+    case .broken, .tooLong, .cancelled, .stopped, .library: .undelivered
+    }
+  }
+}
