@@ -164,7 +164,7 @@ let package = Package(
     .executableTarget(
       name: "nbiot",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT", "Alink",
         "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceClient", "PlatformSimulator",
         "CoAPSecurity", "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection",
         "HTTPSTransfer",

@@ -104,6 +104,26 @@ struct DeviceOptions: ParsableArguments {
     }
   }
 
+  /// Runs `body` with a client, whose errors end the program with a sentence and a status.
+  func withClient<Result>(
+    adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in },
+    _ body: (DeviceClient) async throws -> Result
+  ) async throws -> Result {
+    let (client, file) = try makeClient(adjusting: adjust)
+    do {
+      let result = try await body(client)
+      if client.counters.handshakes > 0 { Self.keepSession(client, file) }
+      await client.close()
+      return result
+    } catch {
+      let hasAnswered = client.counters.roundTrips > 0
+      if client.counters.handshakes > 0 { Self.keepSession(client, file) }
+      await client.close()
+      guard let failure = error as? DeviceClientError else { throw error }
+      throw Complaint(failure.description, failure.status(hasAnswered: hasAnswered))
+    }
+  }
+
   /// Keeps the DTLS session for the next run; one that the server would not resume is of no use to it.
   static func keepSession(_ client: DeviceClient, _ file: SessionFile?) {
     guard let file else { return }
@@ -123,6 +143,25 @@ struct DeviceOptions: ParsableArguments {
         Console.complain("no answer yet: report sent again, \(attempt - 1) of \(limit)")
       default: break
       }
+    }
+  }
+}
+
+extension DeviceClientError {
+  /// What the program ends with; `hasAnswered` when anything came from the endpoint.
+  func status(hasAnswered: Bool) -> ExitStatus {
+    let silent: ExitStatus = hasAnswered ? .undelivered : .unreachable
+    return switch self {
+    case .transport, .interrupted: silent
+    case .authentication(let failure): failure.isSilence ? silent : .unauthenticated
+    case .undelivered(let receipt):
+      switch receipt.result.outcome {
+      case .timedOut: silent
+      case .unauthenticated(let failure): failure.isSilence ? silent : .unauthenticated
+      default: .undelivered
+      }
+    case .request: .usage
+    default: .undelivered
     }
   }
 }

@@ -51,7 +51,8 @@ struct Nbiot: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      DemoCommand.self, PublishCommand.self, SimulateCommand.self, InspectCommand.self,
+      DemoCommand.self, PublishCommand.self, SimulateCommand.self, CallCommand.self,
+      PullCommand.self, InspectCommand.self,
       RegisterCommand.self, OTACommand.self, SignCommand.self, OPCUACommand.self,
     ]
   )

@@ -124,7 +124,7 @@ struct PublishCommand: AsyncParsableCommand {
     } catch let error as DeviceClientError {
       let passed = (MonotonicClock.now() - start).count
       let line = ReportLine(number, topic, error, milliseconds: passed)
-      return (line, Self.status(error, hasAnswered: client.counters.roundTrips > 0))
+      return (line, error.status(hasAnswered: client.counters.roundTrips > 0))
     } catch {
       let line = ReportLine(
         number: number,
@@ -133,21 +133,6 @@ struct PublishCommand: AsyncParsableCommand {
         advice: "\(error)"
       )
       return (line, .undelivered)
-    }
-  }
-
-  private static func status(_ error: DeviceClientError, hasAnswered: Bool) -> ExitStatus {
-    let silent: ExitStatus = hasAnswered ? .undelivered : .unreachable
-    return switch error {
-    case .transport, .interrupted: silent
-    case .authentication(let failure): failure.isSilence ? silent : .unauthenticated
-    case .undelivered(let receipt):
-      switch receipt.result.outcome {
-      case .timedOut: silent
-      case .unauthenticated(let failure): failure.isSilence ? silent : .unauthenticated
-      default: .undelivered
-      }
-    default: .undelivered
     }
   }
 

@@ -6,6 +6,8 @@ struct ResultLines {
   private enum Value {
     case text(String)
     case number(UInt64)
+    /// A value in JSON.
+    case json([UInt8])
   }
 
   private var entries: [(label: String, key: String, value: Value)] = []
@@ -18,6 +20,11 @@ struct ResultLines {
   /// Adds a number.
   mutating func add(_ label: String, _ key: String, _ number: UInt64) {
     entries.append((label, key, .number(number)))
+  }
+
+  /// Adds a value that is JSON already.
+  mutating func add(_ label: String, _ key: String, json: [UInt8]) {
+    entries.append((label, key, .json(json)))
   }
 
   /// Prints them.
@@ -37,6 +44,10 @@ struct ResultLines {
         let shown = ReadableText.plain(text.utf8Span.span, keepsLines: false) ?? text
         Console.print(entry.label + padding + shown)
       case .number(let number): Console.print(entry.label + padding + "\(number)")
+      case .json(let bytes):
+        let text = String(decoding: bytes, as: UTF8.self)
+        let shown = ReadableText.plain(text.utf8Span.span, keepsLines: false) ?? text
+        Console.print(entry.label + padding + shown)
       }
     }
   }
@@ -44,8 +55,11 @@ struct ResultLines {
   private func printJSON() {
     // Six bytes for each one in a text is the worst that escaping does.
     let size = entries.reduce(64) { sum, entry in
-      guard case .text(let text) = entry.value else { return sum + 64 }
-      return sum + 64 + 6 * text.utf8.count
+      switch entry.value {
+      case .text(let text): sum + 64 + 6 * text.utf8.count
+      case .number: sum + 64
+      case .json(let bytes): sum + 64 + bytes.count
+      }
     }
     var buffer = [UInt8](repeating: 0, count: size)
     var json = JSONWriter(buffer.mutableSpan)
@@ -53,10 +67,16 @@ struct ResultLines {
       try json.beginObject()
       for entry in entries {
         let key = Array(entry.key.utf8)
-        try json.key(key.span)
         switch entry.value {
-        case .text(let text): try json.text(text)
-        case .number(let number): try json.unsigned(number)
+        case .text(let text):
+          try json.key(key.span)
+          try json.text(text)
+        case .number(let number):
+          try json.key(key.span)
+          try json.unsigned(number)
+        case .json(let bytes):
+          let member = Array("\"\(entry.key)\":".utf8) + bytes
+          try json.member(member.span)
         }
       }
       try json.endObject()

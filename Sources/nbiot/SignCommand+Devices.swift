@@ -1,6 +1,7 @@
 internal import AliyunIoT
 internal import ArgumentParser
 internal import ConstrainedCore
+internal import PayloadCoding
 
 extension SignCommand {
   /// `/auth` of CoAP (device guide 3.6).
@@ -196,12 +197,26 @@ extension SignCommand {
       }
       let signature = try device.sign(content, signMethod.method)
       var lines = try ResultLines(signature, signMethod, uppercase: false)
-      let entry = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
-        try request.writeTopologyEntry(identity, signature: signature.bytes.span, into: &writer)
-      }
-      lines.add("entry", "entry", entry)
+      lines.add("entry", "entry", try SignCommand.entry(request, identity, signature))
       lines.print(device.output)
     }
+  }
+
+  /// What stands in `params` of `thing.topo.add`, as JSON.
+  static func entry(
+    _ request: SubDeviceRequest,
+    _ identity: DeviceIdentity,
+    _ signature: Signature
+  ) throws -> String {
+    var buffer = [UInt8](repeating: 0, count: 1_024)
+    var json = JSONWriter(buffer.mutableSpan)
+    do throws(CapacityError) {
+      try request.writeTopologyEntry(identity, signature: signature.bytes.span, into: &json)
+    } catch {
+      preconditionFailure("names and signature have at most 300 bytes")
+    }
+    let count = json.count
+    return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
   /// A client id ends at the first `|` on the wire.

@@ -5,12 +5,12 @@ internal import HTTPSTransfer
 struct TransferOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "The certificates of the authorities that may vouch for the server, in PEM (default: the "
+      "The certificates of the authorities that may vouch for the HTTPS server, in PEM (default: the "
         + "system's).",
       valueName: "file"
     )
   )
-  var caFile: String?
+  var httpsCaFile: String?
 
   @Option(
     help: ArgumentHelp(
@@ -31,7 +31,7 @@ struct TransferOptions: ParsableArguments {
     settings.patience = patience
     settings.connectTimeout = patience
     settings.interruption = interruption
-    if let caFile { settings.authorities = try PrivateFile.read(caFile) }
+    if let httpsCaFile { settings.authorities = try PrivateFile.read(httpsCaFile) }
     return settings
   }
 

@@ -1,0 +1,108 @@
+public import Alink
+public import AliyunIoT
+internal import ConstrainedCore
+internal import Dispatch
+internal import PayloadCoding
+
+/// Upgrades of the firmware (device guide 4 and 6.11).
+extension DeviceClient {
+  /// Fetches a file and checks it; blocks its thread, and tells the percentage, 1 to 100 and rising.
+  ///
+  /// What does not fit the offer's digest must never be run.
+  public typealias Download =
+    @Sendable (FileOffer, _ progress: @Sendable (UInt8) -> Void) throws(UpgradeFailure) -> Void
+
+  /// Tells the platform which firmware the device runs: once after each start, and after an upgrade,
+  /// which counts as a success by this alone.
+  public func inform(version: String) async throws {
+    let text = Array(version.utf8)
+    try await request(FirmwareInform.self, as: JSONWriter.self) { inform throws(AlinkError) in
+      try inform.version(text.span)
+    }
+  }
+
+  /// Asks for a newer firmware than `version`; `nil` when the platform has none for the device.
+  public func firmware(after version: String) async throws -> FileOffer? {
+    let text = Array(version.utf8)
+    do {
+      let answer = try await request(FirmwareRequest.self, as: JSONWriter.self) {
+        request throws(AlinkError) in
+        try request.version(text.span)
+      }
+      // A reply without data, or none at all, offers nothing.
+      guard !answer.data.isEmpty else { return nil }
+      do throws(AlinkMessageError) {
+        return try answer.firmware()
+      } catch {
+        throw DeviceClientError.unreadableReply(error, answer.receipt)
+      }
+    } catch DeviceClientError.refused(let answer) where answer.code == .serverError {
+      // The guide's way to say that there is none.
+      return nil
+    }
+  }
+
+  /// Tells the platform how far an upgrade is.
+  public func report(_ step: FirmwareStep, description: String = "") async throws {
+    // The guide gives no limit for the text; a sentence is enough for a log.
+    let text = Array(description.utf8.prefix(128))
+    let whole = String(validating: text, as: UTF8.self) == nil ? [] : text
+    try await request(FirmwareProgress.self, as: JSONWriter.self) { progress throws(AlinkError) in
+      try progress.progress(step, description: whole.span)
+    }
+  }
+
+  /// Downloads a firmware and tells the platform about it: 1 % at the start, then whenever `percent` more
+  /// have come, and 100 % once the file is verified; or why it went no further.
+  ///
+  /// Each step is a message, so that `percent` is best large. A step that cannot be delivered does not
+  /// end the download. Returns how many could not; throws the `UpgradeFailure` after it was told. The new
+  /// version is told by `inform` once it runs. Cancelling the task does not stop `download`: whoever can stop
+  /// it does so first.
+  @discardableResult
+  public func upgrade(
+    to offer: FileOffer,
+    reportingEvery percent: UInt8 = 50,
+    explanation: @escaping @Sendable () -> String = { "" },
+    _ download: @escaping Download
+  ) async throws -> Int {
+    precondition(percent > 0, "progress is told in steps")
+    let (steps, feed) = AsyncStream.makeStream(of: UInt8.self, bufferingPolicy: .bufferingNewest(1))
+    async let outcome: UpgradeFailure? = withCheckedContinuation { continuation in
+      DispatchQueue.global().async {
+        var failure: UpgradeFailure?
+        do throws(UpgradeFailure) {
+          try download(offer) { feed.yield($0) }
+        } catch {
+          failure = error
+        }
+        feed.finish()
+        continuation.resume(returning: failure)
+      }
+    }
+    var undelivered = try await tell(.percent(1))
+    var next = Int(percent)
+    for await step in steps where Int(step) >= next && step < 100 {
+      undelivered += try await tell(.percent(step))
+      next = Int(step) + Int(percent)
+    }
+    if let failure = await outcome {
+      _ = try await tell(.failed(failure), explanation())
+      throw failure
+    }
+    undelivered += try await tell(.percent(100))
+    return undelivered
+  }
+
+  /// Reports a step; 1 when it could not be delivered.
+  private func tell(_ step: FirmwareStep, _ description: String = "") async throws -> Int {
+    do {
+      try await report(step, description: description)
+      return 0
+    } catch let error as CancellationError {
+      throw error
+    } catch {
+      return 1
+    }
+  }
+}

@@ -1,0 +1,341 @@
+internal import Alink
+internal import AliyunIoT
+internal import ConstrainedCore
+internal import DeviceClient
+internal import Foundation
+internal import PayloadCoding
+internal import PlatformSimulator
+
+/// One request of the thing model, its parameters given as JSON: each goes through the typed call of its
+/// method, so that the same limits are checked.
+struct AlinkCall {
+  /// What is wrong with the parameters, in a sentence.
+  struct Failure: Error {
+    let description: String
+  }
+
+  let method: String
+  let parameters: PlatformValue?
+  /// The file with the secret that proves a sub-device, for `thing.topo.add`.
+  var subDeviceSecretFile: String?
+  /// Whether properties without a time go without the object around them.
+  var usesPlainValues = false
+
+  /// The methods, for the help.
+  static let methods = [
+    "thing.event.property.post", "thing.event.EVENT.post", "thing.event.property.pack.post",
+    "thing.property.desired.get", "thing.property.desired.delete", "thing.deviceinfo.update",
+    "thing.deviceinfo.delete", "thing.config.get", "thing.dsltemplate.get", "thing.topo.add",
+    "thing.topo.delete", "thing.topo.get", "thing.list.found", "thing.sub.register",
+  ]
+
+  func send<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ client: DeviceClient,
+    as writer: Writer.Type
+  ) async throws -> AlinkAnswer {
+    switch method {
+    case "thing.event.property.post": return try await postProperties(client, as: writer)
+    case "thing.event.property.pack.post": return try await postPack(client, as: writer)
+    case "thing.property.desired.get": return try await getDesired(client, as: writer)
+    case "thing.property.desired.delete": return try await deleteDesired(client, as: writer)
+    case "thing.deviceinfo.update": return try await updateTags(client, as: writer)
+    case "thing.deviceinfo.delete": return try await deleteTags(client, as: writer)
+    case "thing.config.get":
+      return try await client.request(ConfigurationGet.self, as: writer) { _ throws(AlinkError) in }
+    case "thing.dsltemplate.get":
+      return try await client.request(ThingModelGet.self, as: writer) { _ throws(AlinkError) in }
+    case "thing.topo.get":
+      return try await client.request(TopologyGet.self, as: writer) { _ throws(AlinkError) in }
+    case "thing.topo.add": return try await addTopology(client, as: writer)
+    case "thing.topo.delete": return try await deleteTopology(client, as: writer)
+    case "thing.list.found": return try await found(client, as: writer)
+    case "thing.sub.register": return try await register(client, as: writer)
+    default:
+      guard let event else { throw unknown }
+      return try await post(event, client, as: writer)
+    }
+  }
+
+  /// The identifier between `thing.event.` and `.post`.
+  private var event: String? {
+    let (start, end) = ("thing.event.", ".post")
+    guard method.hasPrefix(start), method.hasSuffix(end),
+      method.utf8.count > start.utf8.count + end.utf8.count
+    else { return nil }
+    return String(method.dropFirst(start.count).dropLast(end.count))
+  }
+
+  private var unknown: Failure {
+    Failure(description: "unknown method: one of " + Self.methods.joined(separator: ", "))
+  }
+}
+
+// MARK: - Reports
+
+extension AlinkCall {
+  private func postProperties<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ client: DeviceClient,
+    as writer: Writer.Type
+  ) async throws -> AlinkAnswer {
+    let properties = try members().map(Reading.init)
+    return try await client.request(PropertyPost.self, as: writer) { post throws(AlinkError) in
+      post.usesPlainValues = usesPlainValues
+      for property in properties {
+        try post.add(property.name.span, time: property.time) {
+          (output: inout Writer) throws(CapacityError) in
+          try property.value.write(into: &output)
+        }
+      }
+    }
+  }
+
+  private func post<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ event: String,
+    _ client: DeviceClient,
+    as writer: Writer.Type
+  ) async throws -> AlinkAnswer {
+    guard let value = parameters, value["value"]?.members != nil else {
+      throw Failure(description: #"the parameters are {"value":{…}}, with a "time" if you like"#)
+    }
+    let reading = Reading(PlatformValue.Member(event, value))
+    return try await client.request(EventPost.self, as: writer) { post throws(AlinkError) in
+      try post.event(reading.name.span, time: reading.time) {
+        (output: inout Writer) throws(CapacityError) in
+        try reading.writeMembers(into: &output)
+      }
+    }
+  }
+
+  private func postPack<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ client: DeviceClient,
+    as writer: Writer.Type
+  ) async throws -> AlinkAnswer {
+    let own = try PackPart(parameters)
+    let subDevices = try (parameters?["subDevices"]?.elements ?? []).map {
+      (try Self.names($0["identity"]), try PackPart($0))
+    }
+    return try await client.request(PackPost.self, as: writer) { pack throws(AlinkError) in
+      try own.write(into: &pack)
+      for (names, part) in subDevices {
+        try pack.subDevice(productKey: names.product.span, deviceName: names.device.span)
+        try part.write(into: &pack)
+      }
+    }
+  }
+
+  /// A value that may come with its time.
+  private struct Reading {
+    let name: [UInt8]
+    let value: PlatformValue
+    let time: UInt64?
+
+    init(_ member: PlatformValue.Member) {
+      name = Array(member.name.utf8)
+      let known: Set<String> = ["value", "time"]
+      if let members = member.value.members, let inner = member.value["value"],
+        members.allSatisfy({ known.contains($0.name) })
+      {
+        value = inner
+        time = member.value["time"]?.integer.flatMap { UInt64(exactly: $0) }
+      } else {
+        value = member.value
+        time = nil
+      }
+    }
+
+    func writeMembers<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+      into output: inout Writer
+    ) throws(CapacityError) {
+      for member in value.members ?? [] {
+        let name = Array(member.name.utf8)
+        try output.key(name.span)
+        try member.value.write(into: &output)
+      }
+    }
+  }
+
+  /// What a pack post says of one device.
+  private struct PackPart {
+    let properties: [Reading]
+    let events: [Reading]
+
+    init(_ value: PlatformValue?) throws {
+      properties = (value?["properties"]?.members ?? []).map(Reading.init)
+      events = (value?["events"]?.members ?? []).map(Reading.init)
+      guard (properties + events).allSatisfy({ $0.time != nil }) else {
+        throw Failure(description: #"every property and event of a pack is {"value":…,"time":…}"#)
+      }
+    }
+
+    func write<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+      into pack: inout AlinkRequest<PackPost, Writer>
+    ) throws(AlinkError) {
+      for property in properties {
+        try pack.property(property.name.span, time: property.time ?? 0) {
+          (output: inout Writer) throws(CapacityError) in
+          try property.value.write(into: &output)
+        }
+      }
+      for event in events {
+        try pack.event(event.name.span, time: event.time ?? 0) {
+          (output: inout Writer) throws(CapacityError) in
+          try event.writeMembers(into: &output)
+        }
+      }
+    }
+  }
+}
+
+// MARK: - Desired values and tags
+
+extension AlinkCall {
+  private func getDesired<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ client: DeviceClient,
+    as writer: Writer.Type
+  ) async throws -> AlinkAnswer {
+    let names = try elements().map { try Self.text($0, "a property's identifier") }
+    return try await client.request(DesiredGet.self, as: writer) { get throws(AlinkError) in
+      for name in names { try get.add(name.span) }
+    }
+  }
+
+  private func deleteDesired<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ client: DeviceClient,
+    as writer: Writer.Type
+  ) async throws -> AlinkAnswer {
+    let values = try members().map { member in
+      (Array(member.name.utf8), member.value["version"]?.integer.flatMap { UInt64(exactly: $0) })
+    }
+    return try await client.request(DesiredDelete.self, as: writer) { delete throws(AlinkError) in
+      for (name, version) in values { try delete.add(name.span, version: version) }
+    }
+  }
+
+  private func updateTags<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ client: DeviceClient,
+    as writer: Writer.Type
+  ) async throws -> AlinkAnswer {
+    let tags = try elements().map {
+      (try Self.text($0["attrKey"], "attrKey"), try Self.text($0["attrValue"], "attrValue"))
+    }
+    return try await client.request(TagUpdate.self, as: writer) { update throws(AlinkError) in
+      for (key, value) in tags { try update.add(key: key.span, value: value.span) }
+    }
+  }
+
+  private func deleteTags<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ client: DeviceClient,
+    as writer: Writer.Type
+  ) async throws -> AlinkAnswer {
+    let keys = try elements().map { try Self.text($0["attrKey"], "attrKey") }
+    return try await client.request(TagDelete.self, as: writer) { delete throws(AlinkError) in
+      for key in keys { try delete.add(key: key.span) }
+    }
+  }
+}
+
+// MARK: - Sub-devices
+
+extension AlinkCall {
+  private func addTopology<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ client: DeviceClient,
+    as writer: Writer.Type
+  ) async throws -> AlinkAnswer {
+    let elements = try elements()
+    guard elements.count == 1 else {
+      throw Failure(description: "give one sub-device at a time: each has a secret of its own")
+    }
+    let names = try Self.names(elements[0])
+    let time = UInt64(Date().timeIntervalSince1970 * 1_000)
+    let proof = SubDeviceRequest(signMethod: .hmacSHA1, timestamp: time)
+    let device: DeviceIdentity
+    guard let subDeviceSecretFile else {
+      throw Failure(description: "give --sub-device-secret-file: the sub-device must be proved")
+    }
+    do throws(IdentityError) {
+      device = try DeviceIdentity(productKey: names.product.span, deviceName: names.device.span)
+    } catch {
+      throw Failure(description: error.description)
+    }
+    let content = try Signature.text { (output: inout ByteWriter) throws(CapacityError) in
+      try proof.writeSigningContent(device, into: &output)
+    }
+    let signature = try Signature(
+      content,
+      proof.signMethod,
+      secretFile: subDeviceSecretFile,
+      .device
+    )
+    return try await client.request(TopologyAdd.self, as: writer) { add throws(AlinkError) in
+      try add.add(device, proof: proof, signature: signature.bytes.span)
+    }
+  }
+
+  private func deleteTopology<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ client: DeviceClient,
+    as writer: Writer.Type
+  ) async throws -> AlinkAnswer {
+    let devices = try elements().map(Self.names)
+    return try await client.request(TopologyDelete.self, as: writer) { request throws(AlinkError) in
+      for names in devices {
+        try request.add(productKey: names.product.span, deviceName: names.device.span)
+      }
+    }
+  }
+
+  private func found<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ client: DeviceClient,
+    as writer: Writer.Type
+  ) async throws -> AlinkAnswer {
+    let devices = try elements().map(Self.names)
+    return try await client.request(DeviceFound.self, as: writer) { request throws(AlinkError) in
+      for names in devices {
+        try request.add(productKey: names.product.span, deviceName: names.device.span)
+      }
+    }
+  }
+
+  private func register<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ client: DeviceClient,
+    as writer: Writer.Type
+  ) async throws -> AlinkAnswer {
+    let devices = try elements().map(Self.names)
+    return try await client.request(SubDeviceRegister.self, as: writer) {
+      request throws(AlinkError) in
+      for names in devices {
+        try request.add(productKey: names.product.span, deviceName: names.device.span)
+      }
+    }
+  }
+
+  private static func names(
+    _ value: PlatformValue?
+  ) throws -> (product: [UInt8], device: [UInt8]) {
+    (try text(value?["productKey"], "productKey"), try text(value?["deviceName"], "deviceName"))
+  }
+}
+
+// MARK: - Parameters
+
+extension AlinkCall {
+  private func members() throws -> [PlatformValue.Member] {
+    guard let members = parameters?.members else {
+      throw Failure(description: "the parameters of this method are an object: {…}")
+    }
+    return members
+  }
+
+  private func elements() throws -> [PlatformValue] {
+    guard let elements = parameters?.elements else {
+      throw Failure(description: "the parameters of this method are a list: […]")
+    }
+    return elements
+  }
+
+  private static func text(_ value: PlatformValue?, _ name: String) throws -> [UInt8] {
+    guard let text = value?.string else {
+      throw Failure(description: "\(name) is missing or no text")
+    }
+    return Array(text.utf8)
+  }
+}

@@ -1,0 +1,239 @@
+internal import Alink
+internal import AliyunIoT
+internal import ArgumentParser
+internal import ConstrainedCore
+internal import DeviceClient
+internal import Foundation
+internal import HTTPSTransfer
+internal import Synchronization
+
+extension OTACommand {
+  /// Tells the platform which firmware runs.
+  struct Inform: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "inform",
+      abstract: "Tells the platform which firmware the device runs.",
+      discussion: """
+        Once after each start, and after an upgrade: by this alone the platform sees that it succeeded \
+        (device guide 4).
+        """
+    )
+
+    @OptionGroup var device: DeviceOptions
+
+    @Option(help: "The version that runs.")
+    var firmware: String
+
+    func run() async throws {
+      try await device.withClient { try await $0.inform(version: firmware) }
+    }
+  }
+
+  /// Asks whether there is a newer firmware.
+  struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "check",
+      abstract: "Tells the platform which firmware runs and asks for a newer one.",
+      discussion: """
+        Example:
+          nbiot ota check --firmware 1.0.1 --product-key a1B2c3D4e5F --device-name device1 \\
+            --device-secret-file secret.txt --output json
+
+        Prints version, size, address and digest of what the platform offers, or `none`.
+
+        Exit status: 0 answered, with a firmware or without, 1 refused or not answered, 2 usage, 3 \
+        authentication or DTLS handshake refused, 4 the endpoint never answered.
+        """
+    )
+
+    @OptionGroup var device: DeviceOptions
+
+    @Option(help: "The version that runs.")
+    var firmware: String
+
+    @Option(help: "How the offer is printed.")
+    var output = OutputArgument.text
+
+    func run() async throws {
+      let offer = try await device.withClient { client in
+        try await client.inform(version: firmware)
+        return try await client.firmware(after: firmware)
+      }
+      var lines = ResultLines()
+      lines.add("offered", "offered", offer?.versionText ?? "none")
+      if let offer { lines.add(offer) }
+      lines.print(output)
+    }
+  }
+
+  /// The whole upgrade, up to the verified file.
+  struct Upgrade: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "upgrade",
+      abstract: "Asks for a newer firmware, downloads it and tells the platform how it goes.",
+      discussion: """
+        Example:
+          nbiot ota upgrade --firmware 1.0.1 --to firmware.bin --product-key a1B2c3D4e5F \\
+            --device-name device1 --device-secret-file secret.txt
+
+        The file appears when it is whole and its digest is right; what has come of it until then lies in \
+        FILE.part, and the next run goes on from there. Install it, start it, and tell the platform with \
+        `nbiot ota inform`: only that makes the upgrade a success.
+
+        The platform is told 1 % at the start, each --progress percent more, and 100 % in the end; or -2 \
+        when the download failed, -3 when the digest is wrong, -1 for the rest (device guide 4).
+
+        Exit status: 0 the file is there, or there is nothing newer, 1 it is not there, 2 usage, 3 refused \
+        by the platform or by the file's server, 4 the endpoint never answered.
+        """
+    )
+
+    @OptionGroup var device: DeviceOptions
+
+    @Option(help: "The version that runs.")
+    var firmware: String
+
+    @Option(help: ArgumentHelp("The file that the new one becomes.", valueName: "file"))
+    var to: String
+
+    @OptionGroup var transfer: TransferOptions
+
+    @Option(
+      help: ArgumentHelp(
+        "After how many percent the platform is told; each time is a message.",
+        valueName: "percent"
+      )
+    )
+    var progress: UInt8 = 50
+
+    @Option(help: "How results are printed.")
+    var output = OutputArgument.text
+
+    func validate() throws {
+      guard progress >= 1, progress <= 100 else {
+        throw ValidationError("--progress is 1 to 100 percent")
+      }
+      guard !to.isEmpty else { throw ValidationError("--to needs a name") }
+    }
+
+    func run() async throws {
+      let interruption = Interruption()
+      let settings = try transfer.settings(interruption)
+      let signals = InterruptSignal(interruption)
+      let last = Mutex<FirmwareDownloadError?>(nil)
+      let destination = to
+      let isInteractive = Console.isInteractive
+      let result = try await device.withClient { client -> (offer: FileOffer, undelivered: Int)? in
+        try await client.inform(version: firmware)
+        guard let offer = try await client.firmware(after: firmware) else { return nil }
+        try TransferOptions.check(url: offer.urlText)
+        do {
+          let undelivered = try await client.upgrade(
+            to: offer,
+            reportingEvery: progress,
+            explanation: { last.withLock { $0?.description } ?? "" },
+            { (offer: FileOffer, progress: @Sendable (UInt8) -> Void) throws(UpgradeFailure) in
+              var downloader = HTTPSFirmwareDownloader(to: destination)
+              downloader.settings = settings
+              do throws(UpgradeFailure) {
+                try downloader.download(
+                  url: offer.url.bytes,
+                  size: offer.size,
+                  digest: offer.digest
+                ) {
+                  if isInteractive { Console.show("\($0) % of \(offer.size) bytes") }
+                  progress($0)
+                }
+              } catch {
+                let cause = downloader.lastError
+                last.withLock { $0 = cause }
+                throw error
+              }
+            }
+          )
+          return (offer, undelivered)
+        } catch let failure as UpgradeFailure {
+          if isInteractive { Console.show("") }
+          let cause = last.withLock { $0?.description } ?? "the upgrade failed"
+          throw Complaint("\(cause); the platform was told step \(failure.rawValue)", .undelivered)
+        }
+      }
+      withExtendedLifetime(signals) {}
+      if isInteractive { Console.show("") }
+      var lines = ResultLines()
+      lines.add("offered", "offered", result?.offer.versionText ?? "none")
+      if let result {
+        lines.add("file", "file", to)
+        lines.add("bytes", "size", result.offer.size)
+        lines.add("verified", "verified", result.offer.digestName)
+        if result.undelivered > 0 {
+          lines.add("steps not told", "undeliveredSteps", UInt64(result.undelivered))
+        }
+      }
+      lines.print(output)
+    }
+  }
+
+  /// Tells the platform how far an upgrade is.
+  struct Progress: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+      commandName: "progress",
+      abstract: "Tells the platform how far an upgrade is, for whoever downloads by other means."
+    )
+
+    @OptionGroup var device: DeviceOptions
+
+    @Option(
+      help: ArgumentHelp(
+        "1 to 100 percent; -1 failed, -2 download failed, -3 wrong digest, -4 burning failed.",
+        valueName: "number"
+      )
+    )
+    var step: Int
+
+    @Option(help: "What a person should know, at most 128 bytes.")
+    var description = ""
+
+    func validate() throws {
+      guard (1...100).contains(step) || UpgradeFailure(rawValue: Int8(clamping: step)) != nil else {
+        throw ValidationError("--step is 1 to 100, or -1 to -4")
+      }
+      guard description.utf8.count <= 128 else {
+        throw ValidationError("--description has at most 128 bytes")
+      }
+    }
+
+    func run() async throws {
+      let failure = UpgradeFailure(rawValue: Int8(clamping: step))
+      let told = failure.map(FirmwareStep.failed) ?? .percent(UInt8(clamping: step))
+      try await device.withClient { try await $0.report(told, description: description) }
+    }
+  }
+}
+
+extension FileOffer {
+  var versionText: String { Self.text(version.bytes) }
+  var urlText: String { Self.text(url.bytes) }
+  var digestName: String {
+    switch digest {
+    case .md5: "md5"
+    case .sha256: "sha256"
+    }
+  }
+
+  private static func text(_ bytes: Span<UInt8>) -> String {
+    String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
+  }
+}
+
+extension ResultLines {
+  /// Adds where a file is and what it must come to.
+  mutating func add(_ offer: FileOffer) {
+    add("bytes", "size", offer.size)
+    add("address", "url", offer.urlText)
+    let digits = try? Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+      try offer.digest.writeHexadecimal(into: &writer)
+    }
+    add(offer.digestName, offer.digestName, digits ?? "")
+  }
+}

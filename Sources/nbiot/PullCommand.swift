@@ -1,0 +1,38 @@
+internal import ArgumentParser
+internal import DeviceClient
+internal import DeviceSession
+internal import PlatformSimulator
+
+/// Asks for messages that wait for the device.
+struct PullCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pull",
+    abstract: "Asks the platform for messages that wait for the device (unverified).",
+    discussion: """
+      The device guide does not know this request: the platform's C SDK v4 makes it, nobody here could try \
+      it, and what the platform answers is printed as it is.
+
+      Exit status: 0 answered, 1 refused or not answered, 2 usage, 3 authentication or DTLS handshake \
+      refused, 4 the endpoint never answered, 5 standard output cannot be written.
+      """
+  )
+
+  @OptionGroup var device: DeviceOptions
+
+  @Option(help: "How many messages at most, 1 to 10.")
+  var max = 10
+
+  func validate() throws {
+    guard max >= 1, max <= 10 else { throw ValidationError("--max is 1 to 10") }
+  }
+
+  func run() async throws {
+    let receipt = try await device.withClient(adjusting: { $0.settings.allowsPull = true }) {
+      try await $0.pull(maxMessages: max)
+    }
+    guard !receipt.answer.isEmpty else {
+      return Console.complain("nothing waits for the device")
+    }
+    Console.print(RequestRecord.printable(receipt.answer))
+  }
+}
