@@ -61,6 +61,37 @@ public struct SubDeviceRequest: Sendable {
     try output.append(json.written)
   }
 
+  /// Appends `params` of a login at `/ext/session/…/combine/login`, in the guide's order.
+  ///
+  /// The client id must be included: the guide demands it there.
+  public func writeLogin(
+    _ identity: DeviceIdentity,
+    signature: Span<UInt8>,
+    cleansSession: Bool = true,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    precondition(includesClientID, "a login has a client id")
+    var storage = InlineArray<640, UInt8>(repeating: 0)
+    var json = JSONWriter(storage.mutableSpan)
+    try json.beginObject()
+    try json.key("productKey")
+    try json.string(identity.productKey.bytes)
+    try json.key("deviceName")
+    try json.string(identity.deviceName.bytes)
+    try json.key("clientId")
+    try json.string(identity.clientID.bytes)
+    try json.key("timestamp")
+    try json.decimalString(timestamp)
+    try json.key("signMethod")
+    try json.string(signMethod.wireName)
+    try json.key("sign")
+    try json.hexadecimalString(signature, uppercase: false)
+    try json.key("cleanSession")
+    try json.string(cleansSession ? "true" : "false")
+    try json.endObject()
+    try output.append(json.written)
+  }
+
   /// The sign method as the guide spells it for the topology.
   private var topologyName: StaticString {
     switch signMethod {

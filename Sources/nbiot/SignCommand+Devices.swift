@@ -168,7 +168,7 @@ extension SignCommand {
   struct Topology: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "topology",
-      abstract: "A sub-device's entry in thing.topo.add (device guide 6.3).",
+      abstract: "A sub-device's entry in thing.topo.add, or its login (device guide 6.3, 6.4).",
       discussion: """
         Example, with the names and the secret of the sub-device:
           nbiot sign topology --product-key a1B2c3D4e5F --device-name sensor1 \\
@@ -181,8 +181,17 @@ extension SignCommand {
     @Option(help: "How it is signed.")
     var signMethod = SignMethodArgument.hmacsha1
 
-    @Flag(help: "Send and sign no client id, which the guide leaves to the gateway.")
+    @Option(name: .customLong("for"), help: "What for: its place in the topology, or its login.")
+    var purpose = SubDevicePurposeArgument.topology
+
+    @Flag(help: "Send and sign no client id; in the topology the guide leaves it to the gateway.")
     var withoutClientId = false
+
+    func validate() throws {
+      if purpose == .login, withoutClientId {
+        throw ValidationError("a login has a client id: leave --without-client-id out")
+      }
+    }
 
     func run() throws {
       let identity = try device.identity()
@@ -196,10 +205,16 @@ extension SignCommand {
       }
       let signature = try device.sign(content, signMethod.method)
       var lines = try ResultLines(signature, signMethod, uppercase: false)
+      let purpose = purpose
       let entry = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
-        try request.writeTopologyEntry(identity, signature: signature.bytes.span, into: &writer)
+        switch purpose {
+        case .topology:
+          try request.writeTopologyEntry(identity, signature: signature.bytes.span, into: &writer)
+        case .login:
+          try request.writeLogin(identity, signature: signature.bytes.span, into: &writer)
+        }
       }
-      lines.add("entry", "entry", entry)
+      lines.add(purpose == .topology ? "entry" : "params", "entry", entry)
       lines.print(device.output)
     }
   }
@@ -220,25 +235,6 @@ extension SignCommand {
       throw ValidationError("--region has lower-case letters, digits and -, as cn-shanghai")
     }
   }
-}
-
-/// How MQTT reaches the platform.
-enum MQTTTransportArgument: String, ExpressibleByArgument, CaseIterable {
-  case tls, tcp, wss, ws
-
-  var transport: MQTTTransport {
-    switch self {
-    case .tls: .tls
-    case .tcp: .tcp
-    case .wss: .secureWebSocket
-    case .ws: .webSocket
-    }
-  }
-}
-
-/// What a device authenticates over HTTPS for.
-enum HTTPPurposeArgument: String, ExpressibleByArgument, CaseIterable {
-  case reports, mqtt
 }
 
 extension ResultLines {
