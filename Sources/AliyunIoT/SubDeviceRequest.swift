@@ -58,6 +58,34 @@ public struct SubDeviceRequest: Sendable {
     try writer.endObject()
   }
 
+  /// Appends `params` of a login at `/ext/session/…/combine/login`, in the guide's order.
+  ///
+  /// The client id must be included: the guide demands it there.
+  public func writeLogin<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ identity: DeviceIdentity,
+    signature: Span<UInt8>,
+    cleansSession: Bool = true,
+    into writer: inout Writer
+  ) throws(CapacityError) {
+    precondition(includesClientID, "a login has a client id")
+    try writer.beginObject()
+    try writer.key("productKey")
+    try writer.string(identity.productKey.bytes)
+    try writer.key("deviceName")
+    try writer.string(identity.deviceName.bytes)
+    try writer.key("clientId")
+    try writer.string(identity.clientID.bytes)
+    try writer.key("timestamp")
+    try writer.decimalString(timestamp)
+    try writer.key("signMethod")
+    try writer.string(signMethod.wireName)
+    try writer.key("sign")
+    try writer.hexadecimalString(signature, uppercase: false)
+    try writer.key("cleanSession")
+    try writer.string(cleansSession ? "true" : "false")
+    try writer.endObject()
+  }
+
   /// The sign method as the guide spells it for the topology.
   private var topologyName: StaticString {
     switch signMethod {

@@ -50,8 +50,8 @@ public struct HTTPSConnection: ~Copyable {
 
   /// Sends a form, `application/x-www-form-urlencoded`, and gives the answer, whatever its status.
   ///
-  /// No redirect is followed: the form is for this server alone. An answer of more than `limit` bytes
-  /// is an error.
+  /// No redirect is followed: the form is for this server alone. An answer of more than `limit` bytes,
+  /// which are set aside at once, is an error.
   public mutating func post(
     form: Span<UInt8>,
     to address: String,
@@ -226,7 +226,11 @@ private final class CollectingSink: HTTPSSink {
   private(set) var bytes: [UInt8] = []
   private let limit: Int
 
-  init(_ limit: Int) { self.limit = limit }
+  init(_ limit: Int) {
+    self.limit = limit
+    // No copy is left behind that whoever wipes the answer does not know of.
+    bytes.reserveCapacity(limit)
+  }
 
   func begin(_ head: HTTPSHead) -> Bool {
     status = head.status

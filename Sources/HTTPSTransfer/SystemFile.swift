@@ -32,6 +32,11 @@ struct SystemFile: ~Copyable {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       throw errno == EWOULDBLOCK ? .busy(path: path) : .file(path: path, code: errno)
     }
+    // Whoever had it may have given the file another name before it let go.
+    var (own, named) = (stat(), stat())
+    guard unsafe fstat(descriptor, &own) == 0, unsafe lstat(path, &named) == 0,
+      own.st_dev == named.st_dev, own.st_ino == named.st_ino
+    else { throw .busy(path: path) }
   }
 
   /// The next bytes, as many as there are up to the buffer's count; none at the end.
@@ -97,8 +102,9 @@ struct SystemFile: ~Copyable {
     guard unsafe statvfs(folder(of: path), &status) == 0 else {
       throw .file(path: folder(of: path), code: errno)
     }
-    return UInt64(status.f_bavail).multipliedReportingOverflow(by: UInt64(status.f_frsize))
-      .partialValue
+    let (count, overflow) = UInt64(status.f_bavail)
+      .multipliedReportingOverflow(by: UInt64(status.f_frsize))
+    return overflow ? .max : count
   }
 
   private static func folder(of path: String) -> String {

@@ -50,8 +50,6 @@ struct OPCUACommand: ParsableCommand {
       Span<UInt8>, Span<UInt8>, inout ByteWriter
     ) throws(OPCUAPasswordError) -> Void
   ) throws {
-    var line = line
-    defer { Secret.erase(&line) }
     var secret = try Secret.load(path: secretFile)
     defer { Secret.erase(&secret) }
     var buffer = [UInt8](repeating: 0, count: 512)
@@ -78,7 +76,8 @@ struct OPCUACommand: ParsableCommand {
     var deviceSecretFile: String?
 
     func run() throws {
-      let line = try OPCUACommand.readLine("password")
+      var line = try OPCUACommand.readLine("password")
+      defer { Secret.erase(&line) }
       try OPCUACommand.convert(line, secretFile: deviceSecretFile) {
         (line, secret, writer) throws(OPCUAPasswordError) in
         try OPCUAPassword.encrypt(line, secret: secret, into: &writer)
@@ -97,7 +96,8 @@ struct OPCUACommand: ParsableCommand {
     var deviceSecretFile: String?
 
     func run() throws {
-      let line = try OPCUACommand.readLine("encrypted password")
+      var line = try OPCUACommand.readLine("encrypted password")
+      defer { Secret.erase(&line) }
       try OPCUACommand.convert(line, secretFile: deviceSecretFile) {
         (line, secret, writer) throws(OPCUAPasswordError) in
         try OPCUAPassword.decrypt(line, secret: secret, into: &writer)

@@ -1,5 +1,6 @@
 internal import AliyunIoT
 internal import ArgumentParser
+internal import Foundation
 internal import HTTPSTransfer
 
 extension OTACommand {
@@ -133,6 +134,7 @@ extension OTACommand {
         case .transfer(let error): error.status
         case .status(500...): .undelivered
         case .status: .unauthenticated
+        case .file(_, ENOSPC), .file(_, EDQUOT), .file(_, EIO): .undelivered
         case .file, .foreign: .usage
         case .size, .range, .incomplete, .digest, .busy, .space, .installation, .library:
           .undelivered

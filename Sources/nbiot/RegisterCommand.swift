@@ -1,11 +1,14 @@
 internal import AliyunIoT
 internal import ArgumentParser
 internal import ConstrainedCore
+internal import DTLSSecurity
+internal import DeviceClient
+internal import DeviceSession
 internal import HTTPSTransfer
 internal import OpenSSLSupport
 
 /// Dynamic registration: a device secret for a device that knows its product's secret.
-struct RegisterCommand: ParsableCommand {
+struct RegisterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "register",
     abstract: "Gets a device secret with the product secret: dynamic registration.",
@@ -14,6 +17,10 @@ struct RegisterCommand: ParsableCommand {
         nbiot register --product-key a1B2c3D4e5F --device-name device1 \\
           --product-secret-file product.txt --secret-file secret.txt
         nbiot publish --device-secret-file secret.txt …
+
+      Example over CoAP with DTLS, as the platform's C SDK v4 does (unverified: the guide knows HTTPS only):
+        nbiot register --over coap --ca-file root.pem --product-key a1B2c3D4e5F \\
+          --device-name device1 --product-secret-file product.txt --secret-file secret.txt
 
       The device's name must be in the console, and dynamic registration on for the product (device \
       guide 6.2). Until the device has first connected, each registration gives another secret; after \
@@ -59,12 +66,98 @@ struct RegisterCommand: ParsableCommand {
 
   @OptionGroup var transfer: TransferOptions
 
+  @Option(
+    help: ArgumentHelp(
+      "With --over coap: where the platform is (default: its address for product and region).",
+      valueName: "host:port"
+    )
+  )
+  var endpoint: EndpointArgument?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --over coap: the certificates of the authorities that may vouch for the platform, in PEM.",
+      valueName: "file"
+    )
+  )
+  var caFile: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "With --over coap: the name in the platform's certificate (default: the host).",
+      valueName: "name"
+    )
+  )
+  var serverName: String?
+
+  @Option(help: "With --over coap: how patiently a message is sent again.")
+  var timing = TimingArgument.standard
+
   @Option(help: "How results are printed.")
   var output = OutputArgument.text
 
-  func validate() throws { try SignCommand.check(region: region) }
+  func validate() throws {
+    try SignCommand.check(region: region)
+    let coap = endpoint != nil || caFile != nil || serverName != nil
+    guard over == .coap || !coap else {
+      throw ValidationError("--endpoint, --ca-file and --server-name need --over coap")
+    }
+    guard over == .https || (url == nil && transfer.httpsCaFile == nil) else {
+      throw ValidationError("--url and --https-ca-file need --over https")
+    }
+  }
 
-  func run() throws {
+  func run() async throws {
+    switch over {
+    case .https: try registerOverHTTPS()
+    case .coap: try await registerOverCoAP()
+    }
+    var lines = ResultLines()
+    lines.add("registered", "deviceName", names.deviceName)
+    lines.add("product", "productKey", names.productKey)
+    lines.add("secret in", "secretFile", secretFile)
+    lines.print(output)
+  }
+
+  private func registerOverCoAP() async throws {
+    try PrivateFile.checkPlace(secretFile, "secret", replaces: force)
+    guard let caFile else {
+      throw Complaint(
+        "DTLS verifies the server: give --ca-file FILE with the platform's root certificate"
+      )
+    }
+    var configuration = DeviceClientConfiguration(
+      productKey: names.productKey,
+      deviceName: names.deviceName,
+      host: endpoint?.host,
+      port: endpoint?.port,
+      region: region
+    )
+    configuration.settings.timing = timing.parameters
+    configuration.security = .certificate(
+      PlatformTrust(authorities: try PrivateFile.read(caFile), serverName: serverName)
+    )
+    var productSecret = try Secret.load(path: productSecretFile, .product)
+    defer { Secret.erase(&productSecret) }
+    let client: DeviceClient
+    do throws(DeviceClientError) {
+      client = try DeviceClient(configuration, secret: productSecret)
+    } catch {
+      throw Complaint(error.description, error.status(hasAnswered: false))
+    }
+    do {
+      var secret = try await client.register(signMethod: signMethod.method)
+      defer { Secret.erase(&secret) }
+      await client.close()
+      try keep(secret)
+    } catch let error as DeviceClientError {
+      await client.close()
+      let hasAnswered = client.counters.roundTrips > 0
+      throw Complaint(error.description, error.status(hasAnswered: hasAnswered))
+    }
+  }
+
+  private func registerOverHTTPS() throws {
     let identity = try names.identity(clientID: nil)
     let url = url ?? PlatformAddress.registrationURL(region: region)
     try TransferOptions.check(url: url)
@@ -80,21 +173,15 @@ struct RegisterCommand: ParsableCommand {
       secretFile: productSecretFile,
       .product
     )
-    switch over {
-    case .https:
-      var body = try registerOverHTTPS(request, signature, url)
-      defer { Secret.erase(&body) }
-      try keep(body, identity)
-    }
-    var lines = ResultLines()
-    lines.add("registered", "deviceName", names.deviceName)
-    lines.add("product", "productKey", names.productKey)
-    lines.add("secret in", "secretFile", secretFile)
-    lines.print(output)
+    var body = try answer(request, signature, url)
+    defer { Secret.erase(&body) }
+    var secret = try Self.secret(in: body, identity)
+    defer { Secret.erase(&secret) }
+    try keep(secret)
   }
 
   /// The body of the platform's answer, which holds the secret.
-  private func registerOverHTTPS(
+  private func answer(
     _ request: RegistrationRequest,
     _ signature: Signature,
     _ url: String
@@ -125,10 +212,8 @@ struct RegisterCommand: ParsableCommand {
     return answer.body
   }
 
-  /// Puts the secret of an answer into the file.
-  private func keep(_ body: [UInt8], _ identity: DeviceIdentity) throws {
-    var secret = try Self.secret(in: body, identity)
-    defer { Secret.erase(&secret) }
+  /// Puts the secret into the file.
+  private func keep(_ secret: [UInt8]) throws {
     // One line of a file holds it, as it will be read.
     guard secret.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
       throw Complaint("the platform gave a secret with characters that none has", .undelivered)
@@ -175,5 +260,5 @@ struct RegisterCommand: ParsableCommand {
 
 /// How `register` talks to the platform.
 enum RegistrationTransport: String, ExpressibleByArgument, CaseIterable {
-  case https
+  case https, coap
 }

@@ -169,7 +169,7 @@ extension SignCommand {
   struct Topology: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "topology",
-      abstract: "A sub-device's entry in thing.topo.add (device guide 6.3).",
+      abstract: "A sub-device's entry in thing.topo.add, or its login (device guide 6.3, 6.4).",
       discussion: """
         Example, with the names and the secret of the sub-device:
           nbiot sign topology --product-key a1B2c3D4e5F --device-name sensor1 \\
@@ -182,8 +182,17 @@ extension SignCommand {
     @Option(help: "How it is signed.")
     var signMethod = SignMethodArgument.hmacsha1
 
-    @Flag(help: "Send and sign no client id, which the guide leaves to the gateway.")
+    @Option(name: .customLong("for"), help: "What for: its place in the topology, or its login.")
+    var purpose = SubDevicePurposeArgument.topology
+
+    @Flag(help: "Send and sign no client id; in the topology the guide leaves it to the gateway.")
     var withoutClientId = false
+
+    func validate() throws {
+      if purpose == .login, withoutClientId {
+        throw ValidationError("a login has a client id: leave --without-client-id out")
+      }
+    }
 
     func run() throws {
       let identity = try device.identity()
@@ -197,26 +206,32 @@ extension SignCommand {
       }
       let signature = try device.sign(content, signMethod.method)
       var lines = try ResultLines(signature, signMethod, uppercase: false)
-      lines.add("entry", "entry", try SignCommand.entry(request, identity, signature))
+      let entry = try entry(request, identity, signature)
+      lines.add(purpose == .topology ? "entry" : "params", "entry", json: entry)
       lines.print(device.output)
     }
-  }
 
-  /// What stands in `params` of `thing.topo.add`, as JSON.
-  static func entry(
-    _ request: SubDeviceRequest,
-    _ identity: DeviceIdentity,
-    _ signature: Signature
-  ) throws -> String {
-    var buffer = [UInt8](repeating: 0, count: 1_024)
-    var json = JSONWriter(buffer.mutableSpan)
-    do throws(CapacityError) {
-      try request.writeTopologyEntry(identity, signature: signature.bytes.span, into: &json)
-    } catch {
-      preconditionFailure("names and signature have at most 300 bytes")
+    /// What stands in `params`, as JSON.
+    private func entry(
+      _ request: SubDeviceRequest,
+      _ identity: DeviceIdentity,
+      _ signature: Signature
+    ) throws -> [UInt8] {
+      var buffer = [UInt8](repeating: 0, count: 1_024)
+      var json = JSONWriter(buffer.mutableSpan)
+      do throws(CapacityError) {
+        switch purpose {
+        case .topology:
+          try request.writeTopologyEntry(identity, signature: signature.bytes.span, into: &json)
+        case .login:
+          try request.writeLogin(identity, signature: signature.bytes.span, into: &json)
+        }
+      } catch {
+        preconditionFailure("names and signature have at most 300 bytes")
+      }
+      let count = json.count
+      return Array(buffer[..<count])
     }
-    let count = json.count
-    return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
   /// A client id ends at the first `|` on the wire.
@@ -235,25 +250,6 @@ extension SignCommand {
       throw ValidationError("--region has lower-case letters, digits and -, as cn-shanghai")
     }
   }
-}
-
-/// How MQTT reaches the platform.
-enum MQTTTransportArgument: String, ExpressibleByArgument, CaseIterable {
-  case tls, tcp, wss, ws
-
-  var transport: MQTTTransport {
-    switch self {
-    case .tls: .tls
-    case .tcp: .tcp
-    case .wss: .secureWebSocket
-    case .ws: .webSocket
-    }
-  }
-}
-
-/// What a device authenticates over HTTPS for.
-enum HTTPPurposeArgument: String, ExpressibleByArgument, CaseIterable {
-  case reports, mqtt
 }
 
 extension ResultLines {

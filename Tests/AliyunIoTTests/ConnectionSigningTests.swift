@@ -117,6 +117,26 @@ struct SubDeviceSigningTests {
   }
 }
 
+@Suite("Device guide 6.4: a sub-device's login")
+struct LoginSigningTests {
+  @Test func `the guide's params of a login`() throws {
+    let names = try identity("123", "test", clientID: "123")
+    let request = SubDeviceRequest(signMethod: .hmacMD5, timestamp: 123)
+    let content = try text { try request.writeSigningContent(names, into: &$0) }
+    #expect(content == "clientId123deviceNametestproductKey123timestamp123")
+    let signature = hex("AB")
+    var buffer = [UInt8](repeating: 0xA5, count: 512)
+    var json = JSONWriter(buffer.mutableSpan)
+    try request.writeLogin(names, signature: signature.span, into: &json)
+    let count = json.count
+    let params = String(decoding: buffer[..<count], as: UTF8.self)
+    #expect(
+      params == #"{"productKey":"123","deviceName":"test","clientId":"123","timestamp":"123","#
+        + #""signMethod":"hmacmd5","sign":"ab","cleanSession":"true"}"#
+    )
+  }
+}
+
 @Suite("Device guide 6.11: the digest of a firmware")
 struct FirmwareDigestTests {
   @Test(arguments: [
