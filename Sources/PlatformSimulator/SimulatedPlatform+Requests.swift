@@ -136,6 +136,9 @@ extension SimulatedPlatform {
     return response
   }
 
+  /// Carries out what a report asks for; the Alink reply is the response's payload.
+  ///
+  /// Unverified: that the response names the reply's format, which is that of Accept or of the request.
   private mutating func answer(
     _ method: AlinkMethod,
     _ payload: [UInt8],

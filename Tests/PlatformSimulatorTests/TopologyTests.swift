@@ -90,6 +90,27 @@ struct TopologyTests {
     #expect(try bench.call("thing.topo.get", "[]").code == 460)
   }
 
+  @Test func `a gateway has at most 1,500 sub-devices`() throws {
+    let names = (0...1_500).map { "s\($0)" }
+    var bench = try ThingBench {
+      $0.payloadLimit = 60_000
+      $0.subDevices = names.map {
+        SimulatedSubDevice(productKey: "sub", deviceName: $0, secret: Array("s".utf8))
+      }
+    }
+    for start in stride(from: 0, to: 1_500, by: 250) {
+      let elements = try names[start..<start + 250].map { try ThingBench.element($0) }
+      let answer = try bench.call("thing.topo.add", "[\(elements.joined(separator: ","))]")
+      #expect(answer.code == 200)
+    }
+    let last = try ThingBench.element("s1500")
+    let answer = try bench.call("thing.topo.add", "[\(last)]")
+    #expect(answer.code == 428)
+    #expect(answer.value?["message"] == "too many subdevices under gateway")
+    #expect(try bench.state.topology.count == 1_500)
+    try bench.add("s0")
+  }
+
   @Test func `a gateway does not add or register itself`() throws {
     var bench = try Self.bench()
     let own = #"[{"deviceName":"device","productKey":"pk"}]"#

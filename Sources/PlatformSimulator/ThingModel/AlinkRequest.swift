@@ -15,7 +15,9 @@ struct AlinkRefusal: Error {
 
 /// The envelope of a device's request (device guide 6).
 ///
-/// Members that the guide does not know are passed over.
+/// Members that the guide does not know are passed over. Unverified: that bytes which are no value of
+/// their Content-Format get 460 with the id "0", and not an error of CoAP's; the guide says of code 460
+/// that JSON may be wrong (5).
 struct AlinkRequest {
   /// The request's `id`, as it goes into the reply; "0" when there is none that is good.
   let identifier: PlatformValue
