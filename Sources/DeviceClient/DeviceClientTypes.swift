@@ -99,6 +99,8 @@ public enum DeviceClientError: Error, Sendable {
   case interrupted(TransportError, Receipt)
   /// The device could not authenticate.
   case authentication(AuthenticationFailure)
+  /// The device could not register.
+  case registration(AuthenticationFailure)
   /// The report ended without being acknowledged.
   case undelivered(Receipt)
   /// The request of the thing model breaks a limit; nothing was sent.
@@ -125,6 +127,11 @@ extension DeviceClientError: CustomStringConvertible {
     case .interrupted(let error, _):
       "\(error); the platform may or may not have the report"
     case .authentication(let failure): failure.description
+    case .registration(.refused(let code)):
+      "the platform refused to register the device (\(code)): check product key, device name and product "
+        + "secret, that the device was not activated before, and that dynamic registration is on for the "
+        + "product"
+    case .registration(let failure): failure.description
     case .undelivered(let receipt): receipt.result.advice ?? "the report was not acknowledged"
     case .request(let error): error.description
     case .refused(let answer):

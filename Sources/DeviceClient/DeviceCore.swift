@@ -276,7 +276,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       state.registering.removeAll()
     case .registrationFailed(let failure):
       for registering in state.registering {
-        resumption.finish(registering, .failure(DeviceClientError.authentication(failure)))
+        resumption.finish(registering, .failure(DeviceClientError.registration(failure)))
       }
       state.registering.removeAll()
     case .report(let result):

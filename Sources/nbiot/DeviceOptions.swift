@@ -153,7 +153,8 @@ extension DeviceClientError {
     let silent: ExitStatus = hasAnswered ? .undelivered : .unreachable
     return switch self {
     case .transport, .interrupted: silent
-    case .authentication(let failure): failure.isSilence ? silent : .unauthenticated
+    case .authentication(let failure), .registration(let failure):
+      failure.isSilence ? silent : .unauthenticated
     case .undelivered(let receipt):
       switch receipt.result.outcome {
       case .timedOut: silent

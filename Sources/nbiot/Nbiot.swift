@@ -52,7 +52,7 @@ struct Nbiot: AsyncParsableCommand {
     version: "0.1.0",
     subcommands: [
       DemoCommand.self, PublishCommand.self, SimulateCommand.self, CallCommand.self,
-      PullCommand.self, InspectCommand.self,
+      PullCommand.self, DoctorCommand.self, InspectCommand.self,
       RegisterCommand.self, OTACommand.self, SignCommand.self, OPCUACommand.self,
     ]
   )

@@ -1,0 +1,252 @@
+internal import AliyunIoT
+internal import ArgumentParser
+internal import CoAPMessage
+internal import CoAPSecurity
+internal import ConstrainedCore
+internal import DeviceClient
+internal import DeviceSession
+internal import Foundation
+internal import OpenSSLSupport
+internal import UDPTransport
+
+/// Finds out why a device does not get through to the platform.
+struct DoctorCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "doctor",
+    abstract:
+      "Checks credentials, clock, network, sign, /auth and one report, and says what is wrong.",
+    discussion: """
+      Example:
+        nbiot doctor --product-key a1B2c3D4e5F --device-name device1 --device-secret-file secret.txt
+
+      Checks in this order, the later ones only when the earlier ones passed: the form of the \
+      credentials; this machine's clock; that the host's name resolves; the sign, with a value that the \
+      device guide prints; /auth, and over DTLS the handshake; one report. Each failure says what it most \
+      likely is. The report is {"doctor":1} to /PRODUCTKEY/DEVICENAME/user/update: give another with \
+      --topic and --payload, or --no-report for none.
+
+      Exit status: 0 all is well, 1 the report did not get through, 2 credentials or clock, 3 \
+      authentication or DTLS handshake refused, 4 the host is unknown or never answered.
+      """
+  )
+
+  @OptionGroup var device: DeviceOptions
+
+  @Option(help: "The topic of the report.")
+  var topic: String?
+
+  @Option(help: "The payload of the report.")
+  var payload = #"{"doctor":1}"#
+
+  @Flag(inversion: .prefixedNo, help: "Whether to send a report.")
+  var report = true
+
+  @Option(help: "How the checks are printed.")
+  var output = OutputArgument.text
+
+  func run() async throws {
+    var checks = Checks(output: output)
+    var secret = try Secret.load(path: device.deviceSecretFile)
+    defer { Secret.erase(&secret) }
+    let identity = try checkCredentials(secret, &checks)
+    try checkClock(&checks)
+    try checkName(&checks)
+    try checkSign(identity, &checks)
+    try await checkPlatform(secret, &checks)
+  }
+}
+
+// MARK: - Without the platform
+
+extension DoctorCommand {
+  private func checkCredentials(
+    _ secret: [UInt8],
+    _ checks: inout Checks
+  ) throws -> DeviceIdentity {
+    let (productKey, deviceName) = (Array(device.productKey.utf8), Array(device.deviceName.utf8))
+    let client = Array((device.clientId ?? device.productKey + "&" + device.deviceName).utf8)
+    let identity: DeviceIdentity
+    do throws(IdentityError) {
+      identity = try DeviceIdentity(
+        productKey: productKey.span,
+        deviceName: deviceName.span,
+        clientID: client.span
+      )
+    } catch {
+      throw checks.fail("credentials", error.description, .usage)
+    }
+    // The platform's own have 11 and 32 characters; others are not wrong by themselves.
+    var doubts: [String] = []
+    if productKey.count != 11 {
+      doubts.append("the product key has \(productKey.count) characters, the platform's have 11")
+    }
+    if secret.count != 32 {
+      doubts.append("the device secret has \(secret.count) characters, the platform's have 32")
+    }
+    let isPlain = secret.allSatisfy {
+      switch $0 {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+      default: false
+      }
+    }
+    if !isPlain { doubts.append("the device secret has characters other than letters and digits") }
+    if doubts.isEmpty {
+      checks.pass("credentials", "their form is right")
+    } else {
+      checks.doubt(
+        "credentials",
+        doubts.joined(separator: "; ") + ": copy them from the console again"
+      )
+    }
+    return identity
+  }
+
+  private func checkClock(_ checks: inout Checks) throws {
+    let now = Date()
+    let shown = now.formatted(.iso8601)
+    // No platform answers a device whose software was made after its clock's time.
+    let earliest = Date(timeIntervalSince1970: 1_767_225_600)
+    guard now < earliest else { return checks.pass("clock", shown) }
+    let wrong = "it says \(shown): set it, by NTP or the modem's network time"
+    guard device.security == .dtls || device.timestamp != nil else {
+      return checks.doubt("clock", wrong + "; the symmetric mode does without")
+    }
+    throw checks.fail("clock", wrong + ", for certificates are valid for a time", .usage)
+  }
+
+  private func checkName(_ checks: inout Checks) throws {
+    let region = device.region
+    let host =
+      device.endpoint?.host ?? PlatformAddress.host(productKey: device.productKey, region: region)
+    let usual =
+      device.security == .dtls ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
+    let start = MonotonicClock.now()
+    do throws(TransportError) {
+      let name = Array(host.utf8)
+      var socket = try UDPSocket(host: name.span, port: device.endpoint?.port ?? usual)
+      socket.close()
+    } catch {
+      throw checks.fail("name", "\(host): \(error.description)", .unreachable)
+    }
+    checks.pass("name", "\(host) resolved in \((MonotonicClock.now() - start).count) ms")
+  }
+
+  /// The guide's example of section 3.2, and the content of this device's sign for comparison.
+  private func checkSign(_ identity: DeviceIdentity, _ checks: inout Checks) throws {
+    let key = Array("secret".utf8)
+    let content = Array("clientId12345deviceNamedeviceproductKeypktimestamp789".utf8)
+    let expected = "fafd82a3d602b37fb0fa8b7892f24a477f851a14"
+    let signature: FixedBytes<32>
+    do throws(OpenSSLError) {
+      signature = try Hash.sha1.hmac(key: key.span, content: content.span)
+    } catch {
+      throw checks.fail("sign", "OpenSSL cannot sign (error \(error.code))", .undelivered)
+    }
+    let digits = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+      try writer.append(hexadecimal: signature.bytes)
+    }
+    guard digits == expected else {
+      throw checks.fail(
+        "sign",
+        "OpenSSL makes \(digits) where the guide has \(expected)",
+        .undelivered
+      )
+    }
+    let request = AuthenticationRequest(
+      signMethod: device.signMethod.method,
+      acknowledgementMode: device.ackMode?.mode,
+      timestamp: device.timestamp?.milliseconds
+    )
+    let own = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+      try request.writeSigningContent(identity, into: &writer)
+    }
+    let sequence = device.security == .symmetric ? ", and seq in between" : ""
+    checks.pass("sign", "the guide's example is right; this device signs \(own)\(sequence)")
+  }
+}
+
+// MARK: - With the platform
+
+extension DoctorCommand {
+  private func checkPlatform(_ secret: [UInt8], _ checks: inout Checks) async throws {
+    let (client, _) = try device.makeClient(secret: secret)
+    do {
+      try await checkAuthentication(client, &checks)
+      if report { try await checkReport(client, &checks) }
+    } catch {
+      await client.close()
+      throw error
+    }
+    await client.close()
+  }
+
+  private func checkAuthentication(_ client: DeviceClient, _ checks: inout Checks) async throws {
+    let start = MonotonicClock.now()
+    do {
+      try await client.connect()
+    } catch let error as DeviceClientError {
+      let hasAnswered = client.counters.datagramsDown > 0
+      var cause = error.description
+      if case .authentication(let failure) = error, failure.isSilence {
+        cause =
+          hasAnswered
+          ? "something answers, but not as the platform does: " + cause
+          : "nothing came back in \((MonotonicClock.now() - start).count / 1_000) s: UDP is blocked on the "
+            + "way (firewall, APN, NAT), the port is wrong, or the link is slower than --timing allows"
+      }
+      let status = error.status(hasAnswered: client.counters.roundTrips > 0)
+      throw checks.fail("auth", cause, status)
+    }
+    let counters = client.counters
+    let passed = (MonotonicClock.now() - start).count
+    var detail =
+      "a token after \(passed) ms, \(counters.bytesUp) B up, \(counters.bytesDown) B down"
+    if counters.transmissions > counters.requests {
+      detail += ", \(counters.transmissions - counters.requests) retransmissions"
+    }
+    checks.pass("auth", detail)
+  }
+
+  private func checkReport(_ client: DeviceClient, _ checks: inout Checks) async throws {
+    let topic = topic ?? "/\(device.productKey)/\(device.deviceName)/user/update"
+    do {
+      let receipt = try await client.publish(Array(payload.utf8), to: topic)
+      let result = receipt.result
+      checks.pass(
+        "report",
+        "\(topic) took it after \(result.duration.count) ms, \(result.bytesUp) B up, "
+          + "\(result.bytesDown) B down"
+      )
+    } catch let error as DeviceClientError {
+      throw checks.fail("report", "\(topic): \(error.description)", .undelivered)
+    }
+  }
+}
+
+/// Prints each check as it ends.
+private struct Checks {
+  let output: OutputArgument
+
+  mutating func pass(_ name: String, _ detail: String) { show(name, "ok", detail) }
+
+  mutating func doubt(_ name: String, _ detail: String) { show(name, "doubtful", detail) }
+
+  /// Shows a failure; what it returns ends the program.
+  mutating func fail(_ name: String, _ detail: String, _ status: ExitStatus) -> any Error {
+    show(name, "failed", detail)
+    return status.error
+  }
+
+  private func show(_ name: String, _ result: String, _ detail: String) {
+    guard output == .text else {
+      var lines = ResultLines()
+      lines.add("check", "check", name)
+      lines.add("result", "result", result)
+      lines.add("detail", "detail", detail)
+      return lines.print(.json)
+    }
+    let label = name + String(repeating: " ", count: max(0, 13 - name.count))
+    let verdict = result + String(repeating: " ", count: max(0, 10 - result.count))
+    Console.print(label + verdict + detail)
+  }
+}
