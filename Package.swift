@@ -236,7 +236,7 @@ let package = Package(
     .testTarget(
       name: "DeviceSessionTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT",
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT", "Alink", "CBORPayload",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CoAPSecurity", "DeviceSession",
         "PlatformSimulator", "TestSupport",
       ],

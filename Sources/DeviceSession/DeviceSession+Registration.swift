@@ -7,7 +7,7 @@ internal import OpenSSLSupport
 /// Dynamic registration (device guide 6.2) over CoAP.
 extension DeviceSession where Security: ~Copyable {
   /// Asks the platform for a secret of the device's own, signed with its product's: that with which the
-  /// session was made.
+  /// session was made, and which it has until then.
   ///
   /// The event `registered` says that the session has the new secret and authenticates with it from then
   /// on, over the same channel. Only over DTLS, whose pre-shared key would be made of the secret that is

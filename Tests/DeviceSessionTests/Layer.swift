@@ -1,10 +1,13 @@
+import Alink
 import AliyunIoT
+import CBORPayload
 import CoAPMessage
 import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
 import DeviceSession
 import OpenSSLSupport
+import PayloadCoding
 import PlatformSimulator
 import SymmetricSecurity
 import TestSupport
@@ -54,6 +57,17 @@ class AnyDevice {
   func cancelAll() { fatalError() }
   func close() { fatalError() }
   func interrupt(at now: Instant) { fatalError() }
+  func perform(_ call: ThingCall, at now: Instant) throws -> ReportID { fatalError() }
+  func pull(at now: Instant) throws -> ReportID { fatalError() }
+  func register(at now: Instant) throws { fatalError() }
+  var secret: [UInt8] { fatalError() }
+  func overhead(of topic: Topic) -> MessageOverhead { fatalError() }
+}
+
+/// A request of the thing model.
+enum ThingCall {
+  case properties([(String, Int64)], ContentFormat = .json)
+  case desired([String], ContentFormat = .json)
 }
 
 /// A device with one layer.
@@ -76,6 +90,52 @@ final class Device<Security: SecurityLayer & ~Copyable>: AnyDevice {
   override func publish(topic: Topic, payload: [UInt8], at now: Instant) throws -> ReportID {
     try session.publish(topic: topic, payload: payload.span, at: now)
   }
+
+  override func perform(_ call: ThingCall, at now: Instant) throws -> ReportID {
+    switch call {
+    case .properties(let properties, .cbor): try post(properties, CBORWriter.self, at: now)
+    case .properties(let properties, _): try post(properties, JSONWriter.self, at: now)
+    case .desired(let names, .cbor): try desired(names, CBORWriter.self, at: now)
+    case .desired(let names, _): try desired(names, JSONWriter.self, at: now)
+    }
+  }
+
+  private func post<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ properties: [(String, Int64)],
+    _ writer: Writer.Type,
+    at now: Instant
+  ) throws -> ReportID {
+    try session.request(PropertyPost.self, as: writer, at: now) { post throws(AlinkError) in
+      for (name, value) in properties {
+        let name = Array(name.utf8)
+        try post.add(name.span) { (w: inout Writer) throws(CapacityError) in try w.integer(value) }
+      }
+    }
+  }
+
+  private func desired<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ names: [String],
+    _ writer: Writer.Type,
+    at now: Instant
+  ) throws -> ReportID {
+    try session.request(DesiredGet.self, as: writer, at: now) { get throws(AlinkError) in
+      for name in names {
+        let name = Array(name.utf8)
+        try get.add(name.span)
+      }
+    }
+  }
+
+  override func pull(at now: Instant) throws -> ReportID { try session.pull(maxMessages: 3, at: now) }
+  override func register(at now: Instant) throws { try session.register(at: now) }
+  override var secret: [UInt8] {
+    session.withSecret { secret in
+      var bytes: [UInt8] = []
+      for index in 0..<secret.count { bytes.append(secret[index]) }
+      return bytes
+    }
+  }
+  override func overhead(of topic: Topic) -> MessageOverhead { session.overhead(of: topic) }
 
   override func connect(at now: Instant) { session.connect(at: now) }
 
