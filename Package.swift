@@ -236,7 +236,8 @@ let package = Package(
     .testTarget(
       name: "DeviceSessionTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT", "Alink", "CBORPayload",
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT", "Alink",
+        "CBORPayload",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CoAPSecurity", "DeviceSession",
         "PlatformSimulator", "TestSupport",
       ],
@@ -276,7 +277,7 @@ let package = Package(
     ),
     .testTarget(
       name: "HTTPSTransferTests",
-      dependencies: ["AliyunIoT", "HTTPSTransfer", "nbiot"],
+      dependencies: ["AliyunIoT", "HTTPSTransfer", "nbiot", "PlatformSimulator"],
       exclude: ["certificates.sh"],
       resources: [.copy("https_server.py")],
       swiftSettings: strict

@@ -126,7 +126,9 @@ final class Device<Security: SecurityLayer & ~Copyable>: AnyDevice {
     }
   }
 
-  override func pull(at now: Instant) throws -> ReportID { try session.pull(maxMessages: 3, at: now) }
+  override func pull(at now: Instant) throws -> ReportID {
+    try session.pull(maxMessages: 3, at: now)
+  }
   override func register(at now: Instant) throws { try session.register(at: now) }
   override var secret: [UInt8] {
     session.withSecret { secret in

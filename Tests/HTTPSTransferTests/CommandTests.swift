@@ -2,16 +2,16 @@ import Foundation
 import Testing
 
 /// A finished run of the program.
-private struct Run {
+struct Run {
   let status: Int32
   let output: String
   let errors: String
 }
 
 /// The program as it was built beside the tests.
-private let program = Bundle.module.bundleURL.deletingLastPathComponent().appending(path: "nbiot")
+let program = Bundle.module.bundleURL.deletingLastPathComponent().appending(path: "nbiot")
 
-private func start(
+func start(
   _ arguments: [String],
   environment: [String: String] = [:],
   input: FileHandle = .nullDevice
@@ -30,7 +30,7 @@ private func start(
   return (process, output, errors)
 }
 
-private func finish(_ started: (Process, output: Pipe, errors: Pipe)) throws -> Run {
+func finish(_ started: (Process, output: Pipe, errors: Pipe)) throws -> Run {
   let output = try started.output.fileHandleForReading.readToEnd() ?? Data()
   let errors = try started.errors.fileHandleForReading.readToEnd() ?? Data()
   started.0.waitUntilExit()
@@ -41,7 +41,7 @@ private func finish(_ started: (Process, output: Pipe, errors: Pipe)) throws -> 
   )
 }
 
-private func nbiot(_ arguments: [String], environment: [String: String] = [:]) throws -> Run {
+func nbiot(_ arguments: [String], environment: [String: String] = [:]) throws -> Run {
   try finish(try start(arguments, environment: environment))
 }
 
@@ -54,7 +54,8 @@ struct DownloadCommandTests {
   ) throws -> [String] {
     [
       "ota", "download", "--url", server.url(path), "--size", "\(server.firmware.count)", "--md5",
-      try server.digest("md5"), "--to", server.path("new.bin"), "--ca-file", server.path("ca.pem"),
+      try server.digest("md5"), "--to", server.path("new.bin"), "--https-ca-file",
+      server.path("ca.pem"),
     ] + more
   }
 
@@ -150,7 +151,7 @@ struct DownloadCommandTests {
     ],
     [
       "--size", "1", "--to", "/tmp/x", "--url", "https://x/", "--md5",
-      "93230c3bde425a9d7984a594ac55ea1e", "--ca-file", "/nowhere/ca.pem",
+      "93230c3bde425a9d7984a594ac55ea1e", "--https-ca-file", "/nowhere/ca.pem",
     ],
   ])
   func `what makes no sense exits with 2`(options: [String]) throws {
@@ -170,7 +171,8 @@ struct RegisterCommandTests {
   ) -> [String] {
     [
       "register", "--product-key", "a1B2c3D4e5F", "--device-name", device, "--secret-file",
-      server.path("secret.txt"), "--url", server.url(path), "--ca-file", server.path("ca.pem"),
+      server.path("secret.txt"), "--url", server.url(path), "--https-ca-file",
+      server.path("ca.pem"),
     ] + more
   }
 
