@@ -160,4 +160,38 @@ struct SecureThingTests {
     let content = String(decoding: array(view.payload), as: UTF8.self)
     #expect(content == #"[{"topic":"/x","payload":1}]"#)
   }
+
+  @Test func `a long answer comes in plain blocks`() throws {
+    let properties = (0..<40).map {
+      #"{"identifier":"p\#($0)","dataType":{"type":"int","specs":{}}}"#
+    }
+    let model = try ThingModel(
+      json: Array(#"{"properties":[\#(properties.joined(separator: ","))]}"#.utf8)
+    )
+    var product = SimulatedProduct(key: "pk")
+    product.thingModel = model
+    let bench = try SecureBench { [product] in $0.products = [product] }
+    let client = try SecureBench.Client()
+    let token = try bench.authenticate(client)
+    let path = ["topic", "sys", "pk", "device", "thing", "dsltemplate", "get"]
+    let body = Array(ThingBench.envelope("thing.dsltemplate.get", "{}").utf8)
+    var whole: [UInt8] = []
+    var isMore = true
+    while isMore {
+      let isFirst = whole.isEmpty
+      let block = try #require(BlockOption(offset: whole.count, isMore: false, size: .largest))
+      var options: [(UInt16, [UInt8])] = [(2_088, token)]
+      if !isFirst { options.insert((23, [UInt8(truncatingIfNeeded: block.value)]), at: 0) }
+      let request = try bench.request(path, options, isFirst ? body : [])
+      let answer = try #require(bench.send(request, client))
+      let message = try MessageView(answer.span)
+      let found = message.block(.block2)
+      let got = try #require(found)
+      #expect(got.offset == whole.count)
+      whole += array(message.payload)
+      isMore = got.isMore
+    }
+    #expect(whole.count > 1_024)
+    #expect(PlatformValue(whole, .json)?["data"] == model.definition)
+  }
 }
