@@ -28,6 +28,13 @@ extension JSONReader {
     text(PayloadText(range: range, form: .escaped), equals: literal)
   }
 
+  /// Whether the string or key of that range has the UTF-8 bytes `content`, its escapes resolved.
+  package func string(_ range: Range<Int>, equals content: Span<UInt8>) -> Bool {
+    var bytes = JSONStringBytes(text, range)
+    for index in content.indices where bytes.next() != content[index] { return false }
+    return bytes.next() == nil
+  }
+
   /// The digits of that range as an unsigned integer.
   ///
   /// `nil` unless it is digits alone, 1 to 20 of them, of a value that fits. Works for a number and

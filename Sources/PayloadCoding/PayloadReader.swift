@@ -63,11 +63,23 @@ public protocol PayloadReader: ~Escapable {
   /// The next token; `nil` after the last one of a complete value, which nothing follows.
   mutating func nextToken() throws(Failure) -> PayloadToken?
 
+  /// Where the token that was read last begins, in bytes.
+  var tokenOffset: Int { get }
+
   /// Reads past one whole value whose first token is `token`.
   mutating func skip(_ token: PayloadToken) throws(Failure)
 
+  /// Reads past the whole value that comes next.
+  mutating func skipValue() throws(Failure)
+
   /// Appends the UTF-8 bytes of a text or key.
   func copy(_ text: PayloadText, into output: inout ByteWriter) throws(CapacityError)
+
+  /// How many UTF-8 bytes a text or key has, however it is written.
+  func byteCount(of text: PayloadText) -> Int
+
+  /// Whether two texts or keys are the same, however they are written.
+  func isSame(_ text: PayloadText, as other: PayloadText) -> Bool
 }
 
 extension PayloadReader where Self: ~Escapable {
@@ -84,6 +96,12 @@ extension PayloadReader where Self: ~Escapable {
       if depth == 0 { return }
       next = try nextToken()
     }
+  }
+
+  /// Reads past the whole value that comes next.
+  public mutating func skipValue() throws(Failure) {
+    guard let token = try nextToken() else { return }
+    try skip(token)
   }
 
   /// Whether a text or key is `literal`, which has at most 64 bytes.
@@ -120,8 +138,33 @@ extension JSONReader: PayloadReader {
     }
   }
 
+  /// Reads past the whole value that comes next; its numbers may be beyond the largest Double.
+  public mutating func skipValue() throws(JSONError) {
+    guard let token = try next() else { return }
+    try skip(token)
+  }
+
   /// Appends the UTF-8 bytes of a text or key, its escapes resolved.
   public func copy(_ text: PayloadText, into output: inout ByteWriter) throws(CapacityError) {
     try copyString(text.range, into: &output)
+  }
+
+  /// How many UTF-8 bytes a text or key has, its escapes resolved.
+  public func byteCount(of text: PayloadText) -> Int {
+    var content = JSONStringBytes(self.text, text.range)
+    var count = 0
+    while content.next() != nil { count += 1 }
+    return count
+  }
+
+  /// Whether two texts or keys are the same, their escapes resolved.
+  public func isSame(_ text: PayloadText, as other: PayloadText) -> Bool {
+    var one = JSONStringBytes(self.text, text.range)
+    var two = JSONStringBytes(self.text, other.range)
+    while true {
+      let byte = one.next()
+      guard byte == two.next() else { return false }
+      if byte == nil { return true }
+    }
   }
 }
