@@ -35,6 +35,14 @@ extension JSONReader {
     return bytes.next() == nil
   }
 
+  /// How many UTF-8 bytes the string or key of that range has, its escapes resolved.
+  package func byteCount(of range: Range<Int>) -> Int {
+    var bytes = JSONStringBytes(text, range)
+    var count = 0
+    while bytes.next() != nil { count += 1 }
+    return count
+  }
+
   /// The digits of that range as an unsigned integer.
   ///
   /// `nil` unless it is digits alone, 1 to 20 of them, of a value that fits. Works for a number and

@@ -150,12 +150,7 @@ extension JSONReader: PayloadReader {
   }
 
   /// How many UTF-8 bytes a text or key has, its escapes resolved.
-  public func byteCount(of text: PayloadText) -> Int {
-    var content = JSONStringBytes(self.text, text.range)
-    var count = 0
-    while content.next() != nil { count += 1 }
-    return count
-  }
+  public func byteCount(of text: PayloadText) -> Int { byteCount(of: text.range) }
 
   /// Whether two texts or keys are the same, their escapes resolved.
   public func isSame(_ text: PayloadText, as other: PayloadText) -> Bool {
