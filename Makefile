@@ -17,7 +17,7 @@ STRICT := --explicit-target-dependency-import-check error
 # A device's program: without the Swift runtime, and without what it does not use.
 DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker --gc-sections \
   -Xswiftc -Xfrontend -Xswiftc -function-sections
-TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Tier0Proof
+TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Alink Tier0Proof
 
 .PHONY: all deps peers build demo test lint embedded allocations waiting sanitize bench fuzz clean
 

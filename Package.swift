@@ -69,6 +69,11 @@ let package = Package(
       dependencies: ["ConstrainedCore", "CoAPMessage", "PayloadCoding"],
       swiftSettings: device
     ),
+    .target(
+      name: "Alink",
+      dependencies: ["ConstrainedCore", "CoAPMessage", "PayloadCoding", "AliyunIoT"],
+      swiftSettings: device
+    ),
     .systemLibrary(
       name: "COpenSSL",
       pkgConfig: "openssl",
@@ -187,6 +192,14 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "AlinkTests",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "AliyunIoT",
+        "OpenSSLSupport", "Alink", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "SymmetricSecurityTests",
       dependencies: [
         "ConstrainedCore", "CoAPSecurity", "OpenSSLSupport", "SymmetricSecurity", "TestSupport",
@@ -279,7 +292,7 @@ let package = Package(
       name: "Tier0Proof",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange",
-        "AliyunIoT",
+        "AliyunIoT", "Alink",
       ],
       path: "Tests/Tier0Proof",
       swiftSettings: device
