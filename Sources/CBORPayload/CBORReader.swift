@@ -86,11 +86,16 @@ public struct CBORReader: ~Escapable, PayloadReader {
     }
     tokenOffset = offset
     if depth > 0, levels[depth - 1].left == 0 { return close() }
+    let first = offset
     let head = try readHead()
     let start = offset
     tokenOffset = start
     offset += head.count
-    if case .stop = head.kind { return try closeAtBreak(start) }
+    if case .stop = head.kind {
+      // RFC 8949 Section 3.2.1: a break is no item, and a tag must have one.
+      guard first == start else { throw .unexpectedBreak(offset: start) }
+      return try closeAtBreak(start)
+    }
     if depth > 0, levels[depth - 1].expectsKey {
       let text = try readText(head, at: start)
       guard let text else { throw .keyIsNoText(offset: start) }
