@@ -102,7 +102,7 @@ extension ThingModelView {
         if isPost, access.isText("w") { throw .writeOnly(offset: place) }
         if !isPost, access.isText("r") { throw .readOnly(offset: place) }
       }
-      if isPost, try isTimed(reader, dataType) {
+      if isPost, try isTimed(&reader, dataType) {
         try checkTimed(&reader, against: dataType)
       } else {
         try check(value: &reader, against: dataType)
@@ -111,11 +111,25 @@ extension ThingModelView {
   }
 
   /// Whether the value that comes next is an object with the property's value in it.
+  ///
+  /// The reader stays before it, unless it cannot be read: then it is where that shows.
   private func isTimed<Reader: PayloadReader & ~Escapable>(
-    _ reader: Reader,
+    _ reader: inout Reader,
     _ dataType: ThingModelCursor
   ) throws(ThingModelError) -> Bool {
     var ahead = reader
+    do throws(ThingModelError) {
+      return try readIsTimed(&ahead, dataType)
+    } catch {
+      reader = ahead
+      throw error
+    }
+  }
+
+  private func readIsTimed<Reader: PayloadReader & ~Escapable>(
+    _ ahead: inout Reader,
+    _ dataType: ThingModelCursor
+  ) throws(ThingModelError) -> Bool {
     guard try next(&ahead) == .beginObject else { return false }
     guard let type = dataType.member("type"), ThingModelType(type) == .structure else {
       return true

@@ -144,14 +144,12 @@ extension ThingModelView {
     let size = try specs.count("size")
     var count = 0
     while true {
-      var ahead = reader
-      if try next(&ahead) == .endArray {
-        reader = ahead
-        return
-      }
+      let before = reader
+      if try next(&reader) == .endArray { return }
       if let size, count >= size {
-        throw .value(.size, offset: ahead.tokenOffset, model: dataType.offset)
+        throw .value(.size, offset: reader.tokenOffset, model: dataType.offset)
       }
+      reader = before
       try check(value: &reader, against: item)
       count += 1
     }

@@ -99,6 +99,21 @@ struct ThingModelRequestTests {
     #expect(modelError(payload, ThingModelFixtures.guide, .propertyPost) == expected)
   }
 
+  @Test(arguments: [
+    #"{"p":{"unit":x"#, #"{"p":{"x":1,"value":"#, #"{"p":{"value":{"value":3},"time"}}"#,
+  ])
+  func `the reader of a payload that cannot be read says why again`(payload: String) throws {
+    let bytes = Array(ThingModelFixtures.model(Self.structure).utf8)
+    let model = try ThingModelView(bytes.span)
+    let json = Array(payload.utf8)
+    var reader = JSONReader(json.span)
+    let found = modelError(&reader, model, .properties)
+    #expect(found == .unreadablePayload)
+    var again: JSONError?
+    do throws(JSONError) { _ = try reader.nextToken() } catch { again = error }
+    #expect(again != nil)
+  }
+
   @Test func `a name is compared as it is meant, and one longer than any is unknown`() throws {
     let model = ThingModelFixtures.model(#"{"type":"int"}"#)
     #expect(modelError(#"{"\u0070":1}"#, model) == nil)
