@@ -301,7 +301,8 @@ let package = Package(
       name: "FuzzEntries",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "CoAPExchange", "PayloadCoding",
-        "AliyunIoT", "OpenSSLSupport", "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection",
+        "AliyunIoT", "Alink", "OpenSSLSupport", "DTLSSecurity", "CBORPayload", "PacketCapture",
+        "Inspection",
       ],
       path: "Tests/Fuzzing/Entries",
       swiftSettings: strict
