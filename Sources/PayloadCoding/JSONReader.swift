@@ -57,8 +57,7 @@ public struct JSONReader: ~Escapable {
     do throws(JSONError) {
       return try readToken()
     } catch {
-      failure = error
-      throw error
+      throw fail(error)
     }
   }
 
@@ -67,6 +66,12 @@ public struct JSONReader: ~Escapable {
     guard token == .beginObject || token == .beginArray else { return }
     let outside = depth - 1
     while depth > outside { _ = try next() }
+  }
+
+  /// The error, which every call from now on gives.
+  mutating func fail(_ error: JSONError) -> JSONError {
+    failure = error
+    return error
   }
 
   private mutating func readToken() throws(JSONError) -> JSONToken? {

@@ -131,7 +131,7 @@ extension JSONReader: PayloadReader {
     case .number(let range):
       if let value = integer(range) { return .integer(value) }
       if let value = unsigned(range) { return .unsigned(value) }
-      guard let value = double(range) else { throw .numberTooLarge(offset: range.lowerBound) }
+      guard let value = double(range) else { throw fail(.numberTooLarge(offset: range.lowerBound)) }
       return .double(value)
     case .boolean(let value): return .boolean(value)
     case .null: return .null

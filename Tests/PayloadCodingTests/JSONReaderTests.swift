@@ -80,6 +80,18 @@ struct JSONReaderTests {
     #expect(second == first)
   }
 
+  @Test func `a number beyond the largest Double is refused by the shared call, and stays so`() {
+    let text = Array("[1e400,2]".utf8)
+    var reader = JSONReader(text.span)
+    var errors: [JSONError] = []
+    for _ in 0..<4 {
+      do throws(JSONError) { _ = try reader.nextToken() } catch { errors.append(error) }
+    }
+    #expect(errors == [JSONError](repeating: .numberTooLarge(offset: 1), count: 3))
+    // Its digits can be had all the same.
+    #expect(throws: Never.self) { try read(text) }
+  }
+
   @Test(arguments: [
     "22 80 22", "22 c0 80 22", "22 c1 bf 22", "22 e0 80 80 22", "22 ed a0 80 22",
     "22 f0 80 80 80 22", "22 f4 90 80 80 22", "22 f5 80 80 80 22", "22 c3 22", "22 e2 82 22",
