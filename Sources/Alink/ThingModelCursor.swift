@@ -14,6 +14,7 @@ struct ThingModelCursor: ~Escapable {
   }
 
   /// The next token.
+  @inline(never)
   mutating func next() -> JSONToken {
     do throws(JSONError) {
       if let token = try reader.next() { return token }
@@ -24,6 +25,7 @@ struct ThingModelCursor: ~Escapable {
   }
 
   /// The token that the value here begins with.
+  @inline(never)
   func peek() -> JSONToken {
     var ahead = self
     return ahead.next()
@@ -37,6 +39,7 @@ struct ThingModelCursor: ~Escapable {
   }
 
   /// Walks past the value here.
+  @inline(never)
   mutating func skipValue() {
     do throws(JSONError) {
       try reader.skipValue()
@@ -81,12 +84,14 @@ struct ThingModelCursor: ~Escapable {
   }
 
   /// Whether the value here is a text of these UTF-8 bytes.
+  @inline(never)
   func isText(_ content: Span<UInt8>) -> Bool {
     guard case .string(let range) = peek() else { return false }
     return reader.string(range, equals: content)
   }
 
   /// Whether the value here is the text `literal`.
+  @inline(never)
   func isText(_ literal: StaticString) -> Bool {
     guard case .string(let range) = peek() else { return false }
     return reader.string(range, equals: literal)

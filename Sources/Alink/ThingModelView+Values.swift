@@ -3,6 +3,7 @@ internal import PayloadCoding
 
 extension ThingModelView {
   /// The next token; the payload does not end before its value does.
+  @inline(never)
   func next<Reader: PayloadReader & ~Escapable>(
     _ reader: inout Reader
   ) throws(ThingModelError) -> PayloadToken {
@@ -13,6 +14,7 @@ extension ThingModelView {
   }
 
   /// Reads past the value that comes next.
+  @inline(never)
   func skipValue<Reader: PayloadReader & ~Escapable>(
     _ reader: inout Reader
   ) throws(ThingModelError) {

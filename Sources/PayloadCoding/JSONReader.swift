@@ -52,6 +52,7 @@ public struct JSONReader: ~Escapable {
   }
 
   /// The next token; `nil` after the last one of a complete text.
+  @inline(never)  // Some 1,500 bytes of a device's program at each call otherwise.
   public mutating func next() throws(JSONError) -> JSONToken? {
     if let failure { throw failure }
     do throws(JSONError) {

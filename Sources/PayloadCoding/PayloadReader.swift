@@ -105,6 +105,7 @@ extension PayloadReader where Self: ~Escapable {
   }
 
   /// Whether a text or key is `literal`, which has at most 64 bytes.
+  @inline(never)
   public func text(_ text: PayloadText, equals literal: StaticString) -> Bool {
     var storage = InlineArray<64, UInt8>(repeating: 0)
     var writer = ByteWriter(storage.mutableSpan)
@@ -119,6 +120,7 @@ extension PayloadReader where Self: ~Escapable {
 
 extension JSONReader: PayloadReader {
   /// The next token; a number beyond the largest Double is an error.
+  @inline(never)
   public mutating func nextToken() throws(JSONError) -> PayloadToken? {
     guard let token = try next() else { return nil }
     switch token {
