@@ -220,6 +220,14 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "AlinkTests",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "AliyunIoT",
+        "OpenSSLSupport", "Alink", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "SymmetricSecurityTests",
       dependencies: [
         "ConstrainedCore", "CoAPSecurity", "OpenSSLSupport", "SymmetricSecurity", "TestSupport",
@@ -329,7 +337,8 @@ let package = Package(
       name: "FuzzEntries",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "CoAPExchange", "PayloadCoding",
-        "AliyunIoT", "OpenSSLSupport", "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection",
+        "AliyunIoT", "Alink", "OpenSSLSupport", "DTLSSecurity", "CBORPayload", "PacketCapture",
+        "Inspection",
       ],
       path: "Tests/Fuzzing/Entries",
       swiftSettings: strict

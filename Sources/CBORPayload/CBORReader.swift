@@ -22,6 +22,10 @@ public struct CBORReader: ~Escapable, PayloadReader {
 
   private let bytes: Span<UInt8>
   private var offset = 0
+
+  /// Where the token that was read last begins, behind its tags, in bytes.
+  public private(set) var tokenOffset = 0
+
   private var levels = InlineArray<32, Level>(repeating: Level())
   private var depth = 0
   private var isComplete = false
@@ -49,20 +53,32 @@ public struct CBORReader: ~Escapable, PayloadReader {
 
   /// Appends the UTF-8 bytes of a text or key.
   public func copy(_ text: PayloadText, into output: inout ByteWriter) throws(CapacityError) {
-    guard text.form == .chunked else { return try output.append(bytes.extracting(text.range)) }
     let start = output.count
-    var position = text.range.lowerBound
-    while position < text.range.upperBound {
-      guard let head = try? CBORHead(bytes, at: position), case .text(let count) = head.kind else {
-        preconditionFailure("a text that the reader returned holds only chunks of text")
-      }
-      position += head.count
-      do throws(CapacityError) {
-        try output.append(bytes.extracting(position - count..<position))
-      } catch {
-        output.truncate(to: start)
-        throw error
-      }
+    var content = CBORTextBytes(bytes, text)
+    do throws(CapacityError) {
+      while let piece = content.nextPiece() { try output.append(bytes.extracting(piece)) }
+    } catch {
+      output.truncate(to: start)
+      throw error
+    }
+  }
+
+  /// How many UTF-8 bytes a text or key has, its chunks joined.
+  public func byteCount(of text: PayloadText) -> Int {
+    var content = CBORTextBytes(bytes, text)
+    var count = 0
+    while let piece = content.nextPiece() { count += piece.count }
+    return count
+  }
+
+  /// Whether two texts or keys are the same, their chunks joined.
+  public func isSame(_ text: PayloadText, as other: PayloadText) -> Bool {
+    var one = CBORTextBytes(bytes, text)
+    var two = CBORTextBytes(bytes, other)
+    while true {
+      let byte = one.next()
+      guard byte == two.next() else { return false }
+      if byte == nil { return true }
     }
   }
 
@@ -71,11 +87,18 @@ public struct CBORReader: ~Escapable, PayloadReader {
       guard offset == bytes.count else { throw .trailingBytes(offset: offset) }
       return nil
     }
+    tokenOffset = offset
     if depth > 0, levels[depth - 1].left == 0 { return close() }
+    let first = offset
     let head = try readHead()
     let start = offset
+    tokenOffset = start
     offset += head.count
-    if case .stop = head.kind { return try closeAtBreak(start) }
+    if case .stop = head.kind {
+      // RFC 8949 Section 3.2.1: a break is no item, and a tag must have one.
+      guard first == start else { throw .unexpectedBreak(offset: start) }
+      return try closeAtBreak(start)
+    }
     if depth > 0, levels[depth - 1].expectsKey {
       let text = try readText(head, at: start)
       guard let text else { throw .keyIsNoText(offset: start) }

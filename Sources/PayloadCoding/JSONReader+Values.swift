@@ -28,6 +28,21 @@ extension JSONReader {
     text(PayloadText(range: range, form: .escaped), equals: literal)
   }
 
+  /// Whether the string or key of that range has the UTF-8 bytes `content`, its escapes resolved.
+  package func string(_ range: Range<Int>, equals content: Span<UInt8>) -> Bool {
+    var bytes = JSONStringBytes(text, range)
+    for index in content.indices where bytes.next() != content[index] { return false }
+    return bytes.next() == nil
+  }
+
+  /// How many UTF-8 bytes the string or key of that range has, its escapes resolved.
+  package func byteCount(of range: Range<Int>) -> Int {
+    var bytes = JSONStringBytes(text, range)
+    var count = 0
+    while bytes.next() != nil { count += 1 }
+    return count
+  }
+
   /// The digits of that range as an unsigned integer.
   ///
   /// `nil` unless it is digits alone, 1 to 20 of them, of a value that fits. Works for a number and

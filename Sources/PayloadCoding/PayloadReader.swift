@@ -70,11 +70,23 @@ public protocol PayloadReader: ~Escapable {
   /// The next token; `nil` after the last one of a complete value, which nothing follows.
   mutating func nextToken() throws(Failure) -> PayloadToken?
 
+  /// Where the token that was read last begins, in bytes.
+  var tokenOffset: Int { get }
+
   /// Reads past one whole value whose first token is `token`.
   mutating func skip(_ token: PayloadToken) throws(Failure)
 
+  /// Reads past the whole value that comes next.
+  mutating func skipValue() throws(Failure)
+
   /// Appends the UTF-8 bytes of a text or key.
   func copy(_ text: PayloadText, into output: inout ByteWriter) throws(CapacityError)
+
+  /// How many UTF-8 bytes a text or key has, however it is written.
+  func byteCount(of text: PayloadText) -> Int
+
+  /// Whether two texts or keys are the same, however they are written.
+  func isSame(_ text: PayloadText, as other: PayloadText) -> Bool
 }
 
 extension PayloadReader where Self: ~Escapable {
@@ -93,7 +105,14 @@ extension PayloadReader where Self: ~Escapable {
     }
   }
 
+  /// Reads past the whole value that comes next.
+  public mutating func skipValue() throws(Failure) {
+    guard let token = try nextToken() else { return }
+    try skip(token)
+  }
+
   /// Whether a text or key is `literal`, which has at most 64 bytes.
+  @inline(never)
   public func text(_ text: PayloadText, equals literal: StaticString) -> Bool {
     var storage = InlineArray<64, UInt8>(repeating: 0)
     var writer = ByteWriter(storage.mutableSpan)
@@ -111,6 +130,7 @@ extension JSONReader: PayloadReader {
   public var position: Int { offset }
 
   /// The next token; a number beyond the largest Double is an error.
+  @inline(never)
   public mutating func nextToken() throws(JSONError) -> PayloadToken? {
     guard let token = try next() else { return nil }
     switch token {
@@ -123,15 +143,35 @@ extension JSONReader: PayloadReader {
     case .number(let range):
       if let value = integer(range) { return .integer(value) }
       if let value = unsigned(range) { return .unsigned(value) }
-      guard let value = double(range) else { throw .numberTooLarge(offset: range.lowerBound) }
+      guard let value = double(range) else { throw fail(.numberTooLarge(offset: range.lowerBound)) }
       return .double(value)
     case .boolean(let value): return .boolean(value)
     case .null: return .null
     }
   }
 
+  /// Reads past the whole value that comes next; its numbers may be beyond the largest Double.
+  public mutating func skipValue() throws(JSONError) {
+    guard let token = try next() else { return }
+    try skip(token)
+  }
+
   /// Appends the UTF-8 bytes of a text or key, its escapes resolved.
   public func copy(_ text: PayloadText, into output: inout ByteWriter) throws(CapacityError) {
     try copyString(text.range, into: &output)
+  }
+
+  /// How many UTF-8 bytes a text or key has, its escapes resolved.
+  public func byteCount(of text: PayloadText) -> Int { byteCount(of: text.range) }
+
+  /// Whether two texts or keys are the same, their escapes resolved.
+  public func isSame(_ text: PayloadText, as other: PayloadText) -> Bool {
+    var one = JSONStringBytes(self.text, text.range)
+    var two = JSONStringBytes(self.text, other.range)
+    while true {
+      let byte = one.next()
+      guard byte == two.next() else { return false }
+      if byte == nil { return true }
+    }
   }
 }

@@ -1,6 +1,6 @@
 internal import ConstrainedCore
 
-/// The fewest decimal digits that read back as the same Double: the free-format algorithm of Steele and
+/// The fewest decimal digits that read back as the same Double or Float: the free-format algorithm of Steele and
 /// White as Burger and Dybvig give it ("Printing Floating-Point Numbers Quickly and Accurately", 1996).
 ///
 /// It works with whole numbers of 1,280 bits and needs no tables; some microseconds, no heap.
@@ -28,6 +28,24 @@ struct ShortestDecimal {
     // The gap below a power of two is half of that above.
     let isLowest = fraction == 0 && biased > 1
     generate(mantissa, power, isLowest: isLowest)
+  }
+
+  /// The digits of a finite value, without its sign, that read back as the same Float.
+  init(_ value: Float) {
+    let bits = value.bitPattern & 0x7FFF_FFFF
+    guard bits != 0 else {
+      append(0)
+      exponent = 1
+      return
+    }
+    let biased = Int(bits >> 23)
+    let fraction = bits & 0x007F_FFFF
+    let mantissa = biased == 0 ? fraction : fraction | 0x0080_0000
+    generate(
+      UInt64(widening: mantissa),
+      (biased == 0 ? 1 : biased) - 150,
+      isLowest: fraction == 0 && biased > 1
+    )
   }
 
   private mutating func generate(_ mantissa: UInt64, _ power: Int, isLowest: Bool) {

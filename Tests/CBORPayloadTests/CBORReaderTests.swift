@@ -94,7 +94,10 @@ struct CBORReaderTests {
     ("", CBORError.truncated(offset: 0)), ("18", .truncated(offset: 0)),
     ("6161ff", .trailingBytes(offset: 2)), ("ff", .unexpectedBreak(offset: 0)),
     ("8201", .truncated(offset: 0)), ("81ff", .unexpectedBreak(offset: 1)),
-    ("bf6161ff", .unexpectedBreak(offset: 3)), ("a10102", .keyIsNoText(offset: 1)),
+    ("bf6161ff", .unexpectedBreak(offset: 3)),
+    // A tag must have an item, which a break is not.
+    ("9fc1ff", .unexpectedBreak(offset: 2)), ("bfd6d820ff", .unexpectedBreak(offset: 4)),
+    ("a10102", .keyIsNoText(offset: 1)),
     ("61ff", .invalidUTF8(offset: 0)), ("7f61c361bcff", .invalidUTF8(offset: 1)),
     ("7f01ff", .wrongChunk(offset: 1)), ("5f4101ff", .outOfModel(offset: 0)),
     ("3bffffffffffffffff", .outOfModel(offset: 0)), ("f0", .outOfModel(offset: 0)),

@@ -25,6 +25,8 @@ let package = Package(
     fuzzer("fuzz-message"),
     fuzzer("fuzz-exchange"),
     fuzzer("fuzz-json"),
+    fuzzer("fuzz-cbor"),
+    fuzzer("fuzz-model"),
     fuzzer("fuzz-auth"),
     fuzzer("fuzz-inspect"),
     fuzzer("fuzz-handshake"),

@@ -92,6 +92,39 @@ handshakes = [bytes([flavour]) + calm for flavour in range(16)]
 handshakes += [b"\0" + calm[:length] + bytes([15, len(record)]) + record + calm for length in range(0, len(calm), 12)]
 write("fuzz-handshake", handshakes)
 write("fuzz-json", texts)
+repeated = ["a2616101616102", "bf6161017f616160ff02ff", "a261786161617981a261610161617f6161ff"]
+write("fuzz-cbor", items + [bytes.fromhex(item) for item in repeated])
+
+# A model, a zero byte and a payload behind a byte that chooses the call.
+types = [
+    ('{"type":"int","specs":{"min":"-5","max":"100","step":"5"}}', ("0", "3", "101", "-5", "1.5")),
+    ('{"type":"double","specs":{"min":-40.5,"max":"1e2","step":"0.1"}}', ("21.3", "0.35", "1e300", "7")),
+    ('{"type":"float","specs":{"step":"1e-330"}}', ("1.5e308", "3.4e38", "0.1", "18446744073709551615")),
+    ('{"type":"enum","specs":{"0":"off","-7":"lost"}}', ("0", "-7", "1", '"0"')),
+    ('{"type":"bool","specs":{"0":"off","1":"on"}}', ("0", "1", "2", "true")),
+    ('{"type":"text","specs":{"length":"4"}}', ('"abcd"', '"\\u00fc\\u00fc"', '"abcde"', "null")),
+    ('{"type":"date","specs":{}}', ('"1524448722000"', '"x"', '"9999999999999999999"', "1")),
+    ('{"type":"array","specs":{"size":"2","item":{"type":"int"}}}', ("[]", "[1,2]", "[1,2,3]", '["1"]')),
+    ('{"type":"struct","specs":[{"identifier":"value","required":true,"dataType":{"type":"int"}},'
+     '{"identifier":"t","dataType":{"type":"text"}}]}',
+     ('{"value":1}', '{"value":{"value":1},"time":1}', '{"t":""}', "{}")),
+]
+checks = []
+for kind, values in types:
+    item = '[{"identifier":"p","accessMode":"rw","required":true,"dataType":%s}]' % kind
+    model = '{"properties":%s,"events":[{"identifier":"e","outputData":%s}],' % (item, item)
+    model += '"services":[{"identifier":"e","inputData":["p"],"outputData":%s}]}' % item
+    for value in values:
+        plain, timed = '{"p":%s}' % value, '{"p":{"value":%s,"time":1524448722000}}' % value
+        event = '{"value":%s,"time":1524448722000}' % plain
+        for call, payload in (
+            (0, '{"id":"1","params":%s,"method":"m"}' % timed), (2, plain), (3, timed),
+            (4, '{"params":%s}' % plain), (5, '{"params":%s}' % event), (6, event),
+            (7, '{"code":200,"data":%s}' % plain), (18, plain),
+        ):
+            checks.append(bytes([call]) + model.encode() + b"\0" + payload.encode())
+        checks.append(b"\x0a" + model.encode() + b"\0" + bytes.fromhex("a16170") + items[len(checks) % len(items)])
+write("fuzz-model", checks)
 write("fuzz-auth", texts)
 write(
     "fuzz-inspect",

@@ -1,3 +1,4 @@
+internal import Alink
 internal import AliyunIoT
 internal import CoAPExchange
 internal import CoAPMessage
@@ -347,4 +348,36 @@ private func writeReading<Writer: PayloadWriter & ~Copyable & ~Escapable>(
   try writer.unsigned(1)
   try writer.endArray()
   try writer.endObject()
+}
+
+/// The check against a thing model, and what it needs of a reader.
+package func proveThingModel(
+  _ model: Span<UInt8>,
+  _ identifier: Span<UInt8>,
+  _ payload: Span<UInt8>
+) -> Int {
+  do throws(ThingModelError) {
+    let model = try ThingModelView(model)
+    var reader = JSONReader(payload)
+    try model.check(propertyPost: &reader)
+    reader = JSONReader(payload)
+    try model.check(propertySet: &reader)
+    reader = JSONReader(payload)
+    try model.check(properties: &reader)
+    reader = JSONReader(payload)
+    try model.check(event: identifier, post: &reader)
+    reader = JSONReader(payload)
+    try model.check(event: identifier, params: &reader)
+    reader = JSONReader(payload)
+    try model.check(service: identifier, reply: &reader)
+  } catch {
+    return -1
+  }
+  let reader = JSONReader(payload)
+  do throws(JSONError) {
+    guard let key = try reader.repeatedKey() else { return 0 }
+    return key.second.range.lowerBound
+  } catch {
+    return -2
+  }
 }

@@ -2,7 +2,7 @@ internal import ConstrainedCore
 internal import PayloadCoding
 
 /// JSONReader: every token lies within the text, strings come out no longer than they were, levels
-/// balance, and an error stays.
+/// balance, and an error stays; a repeated key is found where a set of names finds one.
 public func fuzzJSON(_ bytes: Span<UInt8>) {
   var reader = JSONReader(bytes)
   var buffer = [UInt8](repeating: 0, count: bytes.count)
@@ -43,6 +43,51 @@ public func fuzzJSON(_ bytes: Span<UInt8>) {
     }
   }
   skipEach(bytes)
+  checkRepeatedKey(bytes)
+}
+
+/// The shared call and the search for a repeated key fail together, or find what a set of names finds.
+private func checkRepeatedKey(_ bytes: Span<UInt8>) {
+  let reader = JSONReader(bytes)
+  var found: RepeatedKey?
+  var failure: JSONError?
+  do throws(JSONError) { found = try reader.repeatedKey() } catch { failure = error }
+  var names: [Set<[UInt8]>] = []
+  var isRepeated = false
+  var walker = reader
+  do throws(JSONError) {
+    while let token = try walker.nextToken() {
+      switch token {
+      case .beginObject, .beginArray: names.append([])
+      case .endObject, .endArray: names.removeLast()
+      case .key(let text):
+        let name = copy(text, in: walker)
+        if !names[names.count - 1].insert(name).inserted { isRepeated = true }
+      default: break
+      }
+    }
+  } catch {
+    precondition(failure != nil, "a key was found in what cannot be read")
+    return
+  }
+  precondition(failure == nil, "a repeated key is looked for where nothing can be read")
+  precondition(isRepeated == (found != nil), "a set of names finds otherwise")
+  if let found {
+    precondition(reader.isSame(found.first, as: found.second), "a repeated key is another")
+    precondition(copy(found.first, in: reader) == copy(found.second, in: reader), "unlike names")
+  }
+}
+
+private func copy(_ text: PayloadText, in reader: borrowing JSONReader) -> [UInt8] {
+  var buffer = [UInt8](repeating: 0xA5, count: reader.byteCount(of: text))
+  var writer = ByteWriter(buffer.mutableSpan)
+  do throws(CapacityError) {
+    try reader.copy(text, into: &writer)
+  } catch {
+    preconditionFailure("a text has more bytes than it says")
+  }
+  precondition(writer.remaining == 0, "a text has fewer bytes than it says")
+  return buffer
 }
 
 /// Reads past the first value whole, which must come to the same end.

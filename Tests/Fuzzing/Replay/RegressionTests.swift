@@ -9,7 +9,8 @@ struct RegressionTests {
     .standardizedFileURL
 
   static let targets = [
-    "fuzz-message", "fuzz-exchange", "fuzz-json", "fuzz-auth", "fuzz-inspect", "fuzz-handshake",
+    "fuzz-message", "fuzz-exchange", "fuzz-json", "fuzz-cbor", "fuzz-model", "fuzz-auth",
+    "fuzz-inspect", "fuzz-handshake",
   ]
 
   static func run(_ target: String, _ bytes: Span<UInt8>) {
@@ -17,6 +18,8 @@ struct RegressionTests {
     case "fuzz-message": fuzzMessage(bytes)
     case "fuzz-exchange": fuzzExchange(bytes)
     case "fuzz-json": fuzzJSON(bytes)
+    case "fuzz-cbor": fuzzCBOR(bytes)
+    case "fuzz-model": fuzzModel(bytes)
     case "fuzz-auth": fuzzAuthentication(bytes)
     case "fuzz-inspect": fuzzInspect(bytes)
     case "fuzz-handshake": fuzzHandshake(bytes)

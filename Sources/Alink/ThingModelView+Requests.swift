@@ -1,0 +1,214 @@
+internal import ConstrainedCore
+public import PayloadCoding
+
+extension ThingModelView {
+  /// Checks the request `thing.event.property.post`, a whole payload (device guide 6.5).
+  ///
+  /// A property's value stands plain or as `value` in an object beside its `time`. For a `struct` that itself
+  /// has a member `value`, an object counts as the latter only where its `value` is an object and that
+  /// member is no `struct`.
+  public func check<Reader: PayloadReader & ~Escapable>(
+    propertyPost reader: inout Reader
+  ) throws(ThingModelError) {
+    try enter(&reader, "params")
+    try check(properties: &reader)
+    try leave(&reader, "params")
+  }
+
+  /// Checks the request `thing.service.property.set`, a whole payload (device guide 6.5): plain values of
+  /// properties that the platform may set.
+  public func check<Reader: PayloadReader & ~Escapable>(
+    propertySet reader: inout Reader
+  ) throws(ThingModelError) {
+    try enter(&reader, "params")
+    try check(properties: &reader, isPost: false)
+    try leave(&reader, "params")
+  }
+
+  /// Checks the value of `params` alone, which comes next: the properties that a device reports.
+  public func check<Reader: PayloadReader & ~Escapable>(
+    properties reader: inout Reader
+  ) throws(ThingModelError) {
+    try check(properties: &reader, isPost: true)
+  }
+
+  /// Checks the request `thing.event.{identifier}.post`, a whole payload (device guide 6.5).
+  public func check<Reader: PayloadReader & ~Escapable>(
+    event identifier: Span<UInt8>,
+    post reader: inout Reader
+  ) throws(ThingModelError) {
+    try enter(&reader, "params")
+    try check(event: identifier, params: &reader)
+    try leave(&reader, "params")
+  }
+
+  /// Checks the value of `params` alone, which comes next: an event's `value` and `time`.
+  ///
+  /// `value` has no other members than the event's `outputData`, and all those that are `required` there.
+  public func check<Reader: PayloadReader & ~Escapable>(
+    event identifier: Span<UInt8>,
+    params reader: inout Reader
+  ) throws(ThingModelError) {
+    guard let events = root.member("events"), let event = events.item(identifier: identifier) else {
+      throw .unknownEvent
+    }
+    let token = try next(&reader)
+    let start = reader.tokenOffset
+    guard token == .beginObject else { throw .notARequest(offset: start) }
+    var hasValue = false
+    var hasTime = false
+    while case .key(let key) = try next(&reader) {
+      if !hasValue, reader.text(key, equals: "value") {
+        hasValue = true
+        try check(members: &reader, against: event.member("outputData"))
+      } else if !hasTime, reader.text(key, equals: "time") {
+        hasTime = true
+        try checkTime(&reader)
+      } else {
+        throw .unexpectedMember(offset: reader.tokenOffset)
+      }
+    }
+    guard hasValue else { throw .missingValue(offset: start) }
+  }
+
+  /// Checks the answer to the service `identifier`, a whole payload: its `data` (device guide 6.5).
+  public func check<Reader: PayloadReader & ~Escapable>(
+    service identifier: Span<UInt8>,
+    reply reader: inout Reader
+  ) throws(ThingModelError) {
+    guard let services = root.member("services"),
+      let service = services.item(identifier: identifier)
+    else { throw .unknownService }
+    try enter(&reader, "data")
+    try check(members: &reader, against: service.member("outputData"))
+    try leave(&reader, "data")
+  }
+
+  // MARK: - Properties
+
+  private func check<Reader: PayloadReader & ~Escapable>(
+    properties reader: inout Reader,
+    isPost: Bool
+  ) throws(ThingModelError) {
+    let token = try next(&reader)
+    guard token == .beginObject else { throw .notARequest(offset: reader.tokenOffset) }
+    let properties = root.member("properties")
+    while case .key(let key) = try next(&reader) {
+      let place = reader.tokenOffset
+      guard let property = item(of: properties, named: key, in: reader),
+        let dataType = property.member("dataType")
+      else { throw .unknownIdentifier(offset: place) }
+      if let access = property.member("accessMode") {
+        if isPost, access.isText("w") { throw .writeOnly(offset: place) }
+        if !isPost, access.isText("r") { throw .readOnly(offset: place) }
+      }
+      if isPost, try isTimed(&reader, dataType) {
+        try checkTimed(&reader, against: dataType)
+      } else {
+        try check(value: &reader, against: dataType)
+      }
+    }
+  }
+
+  /// Whether the value that comes next is an object with the property's value in it.
+  ///
+  /// The reader stays before it, unless it cannot be read: then it is where that shows.
+  private func isTimed<Reader: PayloadReader & ~Escapable>(
+    _ reader: inout Reader,
+    _ dataType: ThingModelCursor
+  ) throws(ThingModelError) -> Bool {
+    var ahead = reader
+    do throws(ThingModelError) {
+      return try readIsTimed(&ahead, dataType)
+    } catch {
+      reader = ahead
+      throw error
+    }
+  }
+
+  private func readIsTimed<Reader: PayloadReader & ~Escapable>(
+    _ ahead: inout Reader,
+    _ dataType: ThingModelCursor
+  ) throws(ThingModelError) -> Bool {
+    guard try next(&ahead) == .beginObject else { return false }
+    guard let type = dataType.member("type"), ThingModelType(type) == .structure else {
+      return true
+    }
+    while case .key(let key) = try next(&ahead) {
+      guard ahead.text(key, equals: "value") else {
+        try skipValue(&ahead)
+        continue
+      }
+      let value = try next(&ahead)
+      guard let member = item(of: dataType.member("specs"), named: key, in: ahead),
+        let memberType = member.member("dataType"), let name = memberType.member("type")
+      else { return true }
+      return value == .beginObject && ThingModelType(name) != .structure
+    }
+    return false
+  }
+
+  /// Checks an object of a property's `value` and `time`.
+  private func checkTimed<Reader: PayloadReader & ~Escapable>(
+    _ reader: inout Reader,
+    against dataType: ThingModelCursor
+  ) throws(ThingModelError) {
+    _ = try next(&reader)
+    let start = reader.tokenOffset
+    var hasValue = false
+    var hasTime = false
+    while case .key(let key) = try next(&reader) {
+      if !hasValue, reader.text(key, equals: "value") {
+        hasValue = true
+        try check(value: &reader, against: dataType)
+      } else if !hasTime, reader.text(key, equals: "time") {
+        hasTime = true
+        try checkTime(&reader)
+      } else {
+        throw .unexpectedMember(offset: reader.tokenOffset)
+      }
+    }
+    guard hasValue else { throw .missingValue(offset: start) }
+  }
+
+  private func checkTime<Reader: PayloadReader & ~Escapable>(
+    _ reader: inout Reader
+  ) throws(ThingModelError) {
+    guard case .integer(let value) = try next(&reader), value >= 0 else {
+      throw .time(offset: reader.tokenOffset)
+    }
+  }
+
+  // MARK: - Envelope
+
+  /// Reads up to the value of the payload's member `name`.
+  private func enter<Reader: PayloadReader & ~Escapable>(
+    _ reader: inout Reader,
+    _ name: StaticString
+  ) throws(ThingModelError) {
+    guard try next(&reader) == .beginObject else {
+      throw .notARequest(offset: reader.tokenOffset)
+    }
+    while case .key(let key) = try next(&reader) {
+      if reader.text(key, equals: name) { return }
+      try skipValue(&reader)
+    }
+    throw .notARequest(offset: reader.tokenOffset)
+  }
+
+  /// Reads what follows that value, to the end of the payload.
+  private func leave<Reader: PayloadReader & ~Escapable>(
+    _ reader: inout Reader,
+    _ name: StaticString
+  ) throws(ThingModelError) {
+    while case .key(let key) = try next(&reader) {
+      if reader.text(key, equals: name) { throw .unexpectedMember(offset: reader.tokenOffset) }
+      try skipValue(&reader)
+    }
+    do throws(Reader.Failure) {
+      while try reader.nextToken() != nil {}
+    } catch {
+      throw .unreadablePayload
+    }
+  }
+}
