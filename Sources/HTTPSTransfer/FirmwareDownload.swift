@@ -70,8 +70,8 @@ public struct FirmwareDownload {
     do throws(FirmwareDownloadError) {
       try fetch(part, &result)
     } catch {
-      // Nothing of another file is of use.
-      if case .size = error { part.delete() }
+      // Nothing of another file is of use, and an empty one to nobody.
+      if case .size = error { part.delete() } else if part.count == 0 { part.delete() }
       throw error
     }
     try part.finish(as: destination)

@@ -129,9 +129,18 @@ extension OTACommand {
 
     private func complaint(_ error: FirmwareDownloadError) -> Complaint {
       if Console.isInteractive { Console.show("") }
+      // A part is only left where something has come.
+      if case .transfer(let reason) = error, reason == .cancelled || reason.isTemporary,
+        unsafe access("\(to).part", F_OK) == 0
+      {
+        return Complaint(
+          "\(error); what has come is in \(to).part, and another run goes on from there",
+          .undelivered
+        )
+      }
       let status: ExitStatus =
         switch error {
-        case .transfer(let error): error.status
+        case .transfer(let reason): reason.status
         case .status(500...): .undelivered
         case .status: .unauthenticated
         case .file(_, ENOSPC), .file(_, EDQUOT), .file(_, EIO): .undelivered
@@ -139,11 +148,7 @@ extension OTACommand {
         case .size, .range, .incomplete, .digest, .busy, .space, .installation, .library:
           .undelivered
         }
-      var message = error.description
-      if error == .transfer(.cancelled) {
-        message += ": what has come is in \(to).part; run it again to go on"
-      }
-      return Complaint(message, status)
+      return Complaint(error.description, status)
     }
   }
 }

@@ -108,6 +108,19 @@ struct DownloadCommandTests {
     #expect(run.errors.contains("cannot be reached"))
   }
 
+  @Test func `a link that stalls amid the file exits with 1 and says where the part is`() throws {
+    let server = try HTTPSServer()
+    // With so little left, the server's next half is nothing, and no attempt brings more.
+    try Data(server.firmware.dropLast())
+      .write(to: server.folder.appending(path: "new.bin.part"))
+    try Data("nbiot firmware 1 \(try server.digest("md5")) 300001\n".utf8)
+      .write(to: server.folder.appending(path: "new.bin.part.info"))
+    let run = try nbiot(try arguments(server, "stall", ["--patience", "1", "--attempts", "1"]))
+    #expect(run.status == 1)
+    #expect(run.errors.contains("what has come is in \(server.path("new.bin")).part"))
+    #expect(server.requests() == ["GET /stall bytes=300000-"])
+  }
+
   @Test func `Ctrl-C keeps what has come, and another run goes on from there`() throws {
     let server = try HTTPSServer()
     let started = try start(try arguments(server, "stall"))
@@ -115,7 +128,7 @@ struct DownloadCommandTests {
     started.0.interrupt()
     let run = try finish(started)
     #expect(run.status == 1)
-    #expect(run.errors.contains("run it again to go on"))
+    #expect(run.errors.contains("stopped; what has come is in \(server.path("new.bin")).part"))
     let again = try nbiot(try arguments(server, "plain"))
     #expect(again.status == 0)
     #expect(again.output.contains("resumed at  150000\n"))

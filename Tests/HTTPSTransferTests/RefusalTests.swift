@@ -14,7 +14,7 @@ struct RefusalTests {
     }
     #expect(!text.isEmpty)
     #expect(server.requests() == [])
-    #expect(server.contents("new.bin") == nil)
+    #expect(server.leftovers == [])
   }
 
   @Test func `without the authority, the system's authorities do not vouch for the server`() throws
@@ -53,6 +53,7 @@ struct RefusalTests {
     let server = try HTTPSServer()
     let result = outcome(try server.download("\(status)"))
     #expect(result == .failure(.status(status)))
+    #expect(server.leftovers == [])
     #expect(server.requests().count == 1)
   }
 
