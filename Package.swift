@@ -220,14 +220,6 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
-      name: "AlinkTests",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "AliyunIoT",
-        "OpenSSLSupport", "Alink", "TestSupport",
-      ],
-      swiftSettings: strict
-    ),
-    .testTarget(
       name: "SymmetricSecurityTests",
       dependencies: [
         "ConstrainedCore", "CoAPSecurity", "OpenSSLSupport", "SymmetricSecurity", "TestSupport",
