@@ -68,7 +68,9 @@ embedded: deps
 	swift build $(STRICT) --product device-probe $(DEVICE)
 	@echo "x86_64 Linux, tiers 0 to 2 with DTLS: dtls-probe"
 	swift build $(STRICT) --product dtls-probe $(DEVICE)
-	@for probe in device-probe dtls-probe; do \
+	@echo "x86_64 Linux, tiers 0 to 2 with the thing model in JSON and CBOR: things-probe"
+	swift build $(STRICT) --product things-probe $(DEVICE)
+	@for probe in device-probe dtls-probe things-probe; do \
 	  strip -o .build-embedded/$$probe .build-embedded/release/$$probe && size .build-embedded/$$probe || exit 1; \
 	done
 
@@ -76,6 +78,8 @@ allocations: embedded build
 	swift build $(STRICT) --product ordinary-probe -c release
 	Tests/ProbeDevice/allocations.sh .build-embedded/release/device-probe
 	Tests/ProbeDevice/allocations.sh .build/release/ordinary-probe
+	Tests/ProbeDevice/allocations.sh .build-embedded/release/things-probe
+	Tests/ProbeDevice/allocations.sh .build/release/ordinary-probe symmetric things
 	Tests/ProbeDevice/allocations.sh .build-embedded/release/dtls-probe certificate
 	Tests/ProbeDevice/allocations.sh .build-embedded/release/dtls-probe psk
 	Tests/ProbeDevice/allocations.sh .build/release/ordinary-probe certificate dtls

@@ -291,7 +291,8 @@ let package = Package(
     .target(
       name: "ProbeDevice",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "AliyunIoT", "OpenSSLSupport",
+        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "PayloadCoding", "AliyunIoT", "Alink",
+        "CBORPayload", "OpenSSLSupport",
         "SymmetricSecurity", "DTLSSecurity", "UDPTransport", "DeviceSession", "CPOSIX",
       ],
       path: "Tests/ProbeDevice",
@@ -308,6 +309,12 @@ let package = Package(
       name: "dtls-probe",
       dependencies: ["ProbeDevice", "CPOSIX"],
       path: "Tests/DTLSProbe",
+      swiftSettings: device
+    ),
+    .executableTarget(
+      name: "things-probe",
+      dependencies: ["ProbeDevice", "CPOSIX"],
+      path: "Tests/ThingsProbe",
       swiftSettings: device
     ),
     .executableTarget(

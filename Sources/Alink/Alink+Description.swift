@@ -22,7 +22,7 @@ extension AlinkError: CustomStringConvertible {
       "a device name has 4 to 32 letters, digits and '_', '-', '@', '.', ':' (device guide 6.3)"
     case .version: "a version has 1 to 128 bytes, a description at most 128: shorten it"
     case .progress: "progress is 1 to 100 percent, or one of the errors (device guide 6.11)"
-    case .repeated: "the batch has this property already: send it before the next value"
+    case .repeated: "a name comes twice in an object: send one of the two in another request"
     case .batchFull: "the batch is full: send it, then add the property"
     }
   }

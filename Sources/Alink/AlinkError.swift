@@ -33,7 +33,7 @@ public enum AlinkError: Error, Equatable, Sendable {
   case version
   /// A progress that is neither 1 to 100 percent nor -1 to -4 (device guide 6.11).
   case progress
-  /// A property is in the batch already: an object has each name once.
+  /// A name comes twice: an object has each once.
   case repeated
   /// It would make the batch longer than its limit: send the batch first.
   case batchFull

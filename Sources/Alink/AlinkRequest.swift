@@ -49,6 +49,9 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
     do throws(CapacityError) { try begin() } catch { throw .capacity }
   }
 
+  /// The identifier of an event post; empty in other requests.
+  public var eventIdentifier: FixedBytes<64> { event }
+
   /// How many bytes have been written.
   public var byteCount: Int { writer.count }
 

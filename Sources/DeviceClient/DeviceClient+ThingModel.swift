@@ -1,5 +1,6 @@
 public import Alink
 internal import AliyunIoT
+internal import CBORPayload
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceSession
@@ -17,7 +18,8 @@ extension DeviceClient {
   /// ```
   ///
   /// Throws `DeviceClientError`: `request` for one that breaks a limit, of which nothing was sent, and
-  /// `refused` for a reply whose code says no. Throws `CancellationError` when the task is cancelled.
+  /// `thingModel` for one that
+  /// breaks the configuration's model, and `refused` for a reply whose code says no. Throws `CancellationError` when the task is cancelled.
   @discardableResult
   public func request<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable>(
     _ kind: Kind.Type,
@@ -25,10 +27,10 @@ extension DeviceClient {
     _ build: (inout AlinkRequest<Kind, Writer>) throws(AlinkError) -> Void
   ) async throws -> AlinkAnswer {
     let (topic, payload): (Topic, [UInt8])
-    do throws(AlinkError) {
+    do throws(DeviceClientError) {
       (topic, payload) = try written(build)
     } catch {
-      throw DeviceClientError.request(error)
+      throw error as any Error
     }
     let format = ContentFormat(rawValue: Writer.contentFormat)
     let receipt = try await deliver(payload, .topic(topic, accept: format), format: format)
@@ -52,24 +54,57 @@ extension DeviceClient {
 
   private func written<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable>(
     _ build: (inout AlinkRequest<Kind, Writer>) throws(AlinkError) -> Void
-  ) throws(AlinkError) -> (Topic, [UInt8]) {
+  ) throws(DeviceClientError) -> (Topic, [UInt8]) {
     var buffer = [UInt8](repeating: 0, count: PlatformRequest.maxPayload)
     var topic = [UInt8](repeating: 0, count: Topic.maxCount)
-    var request = try AlinkRequest<Kind, Writer>(buffer.mutableSpan, id: makeRequestID())
-    try build(&request)
-    let count = try request.finish()
-    var writer = ByteWriter(topic.mutableSpan)
-    do throws(CapacityError) {
-      try request.writeTopic(of: identity, into: &writer)
+    let written: (Topic, [UInt8], event: FixedBytes<64>)
+    do throws(AlinkError) {
+      var request = try AlinkRequest<Kind, Writer>(buffer.mutableSpan, id: makeRequestID())
+      try build(&request)
+      let count = try request.finish()
+      var writer = ByteWriter(topic.mutableSpan)
+      do throws(CapacityError) {
+        try request.writeTopic(of: identity, into: &writer)
+      } catch {
+        throw .topicTooLong
+      }
+      let checked: Topic
+      do throws(TopicError) {
+        checked = try Topic(writer.written)
+      } catch {
+        preconditionFailure("names and identifiers are checked to be parts of a topic")
+      }
+      written = (checked, Array(buffer[..<count]), request.eventIdentifier)
     } catch {
-      throw .topicTooLong
+      throw .request(error)
     }
-    let checked: Topic
-    do throws(TopicError) {
-      checked = try Topic(writer.written)
+    let (checked, payload, event) = written
+    if Writer.contentFormat == ContentFormat.cbor.rawValue {
+      try check(Kind.self, CBORReader(payload.span), event)
+    } else {
+      try check(Kind.self, JSONReader(payload.span), event)
+    }
+    return (checked, payload)
+  }
+
+  /// Checks a request that was written against the configuration's thing model.
+  private func check<Kind: AlinkKind, Reader: PayloadReader & ~Escapable>(
+    _ kind: Kind.Type,
+    _ reader: consuming Reader,
+    _ event: FixedBytes<64>
+  ) throws(DeviceClientError) {
+    // An object that has a name twice means one of the two, nobody knows which.
+    if (try? reader.repeatedKey()) != nil { throw .request(.repeated) }
+    guard let thingModel else { return }
+    do throws(ThingModelError) {
+      let model = try ThingModelView(thingModel.span)
+      if kind == PropertyPost.self {
+        try model.check(propertyPost: &reader)
+      } else if kind == EventPost.self {
+        try model.check(event: event.bytes, post: &reader)
+      }
     } catch {
-      preconditionFailure("names and identifiers are checked to be parts of a topic")
+      throw .thingModel(error)
     }
-    return (checked, Array(buffer[..<count]))
   }
 }

@@ -1,3 +1,4 @@
+internal import Alink
 public import AliyunIoT
 public import CoAPMessage
 internal import CoAPSecurity
@@ -21,6 +22,7 @@ internal import UDPTransport
 public final class DeviceClient: Sendable {
   private let core: any ClientCore
   let identity: DeviceIdentity
+  let thingModel: [UInt8]?
 
   /// Checks the names, resolves the host and opens the socket; sends nothing.
   ///
@@ -48,6 +50,12 @@ public final class DeviceClient: Sendable {
       throw .identity(error)
     }
     self.identity = identity
+    thingModel = configuration.thingModel
+    if let model = configuration.thingModel {
+      do throws(ThingModelError) { _ = try ThingModelView(model.span) } catch {
+        throw .thingModel(error)
+      }
+    }
     guard let bytes = SecretBytes(copying: secret.span) else {
       throw .secretLength(secret.count)
     }

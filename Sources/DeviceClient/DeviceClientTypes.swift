@@ -55,6 +55,10 @@ public struct DeviceClientConfiguration: Sendable {
   /// A DTLS session that `DeviceClient.exportSession` gave earlier; one that does not fit is passed
   /// over.
   public var dtlsSession: [UInt8]?
+  /// The product's thing model, the bytes of a TSL file (device guide 6.10), against which posts of
+  /// properties and events are checked before they are sent: the platform drops values in silence that do
+  /// not fit. `nil` for no check.
+  public var thingModel: [UInt8]?
   /// Told of each datagram that is sent, while the client is locked: be quick, and do not call it.
   public var onTransmission: (@Sendable (DeviceTransmission) -> Void)?
 
@@ -105,6 +109,8 @@ public enum DeviceClientError: Error, Sendable {
   case undelivered(Receipt)
   /// The request of the thing model breaks a limit; nothing was sent.
   case request(AlinkError)
+  /// The thing model cannot be read, or the request does not fit it; nothing was sent.
+  case thingModel(ThingModelError)
   /// The platform took the request, and its reply says no.
   case refused(AlinkAnswer)
   /// The platform took the request; what it replied cannot be read.
@@ -134,6 +140,7 @@ extension DeviceClientError: CustomStringConvertible {
     case .registration(let failure): failure.description
     case .undelivered(let receipt): receipt.result.advice ?? "the report was not acknowledged"
     case .request(let error): error.description
+    case .thingModel(let error): error.description
     case .refused(let answer):
       "the platform refused the request: code \(answer.code.map(\.description) ?? "none")"
         + (answer.message.isEmpty ? "" : ", \"\(answer.message)\"")

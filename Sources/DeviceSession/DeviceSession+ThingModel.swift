@@ -16,10 +16,13 @@ extension DeviceSession where Security: ~Copyable {
   ///   }
   /// }
   /// ```
+  ///
+  /// `check` sees the payload before it is sent, and is the place for a `ThingModelView`.
   public mutating func request<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable>(
     _ kind: Kind.Type,
     as writer: Writer.Type,
     at now: Instant,
+    checkedBy check: (Span<UInt8>) throws(ThingModelError) -> Void = { _ in },
     _ build: (inout AlinkRequest<Kind, Writer>) throws(AlinkError) -> Void
   ) throws(DeviceError) -> ReportID {
     guard report.phase == .none else { throw .busy }
@@ -28,6 +31,11 @@ extension DeviceSession where Security: ~Copyable {
       topic = try Self.write(nextRequestID, identity, into: &report.payload, build)
     } catch {
       throw .request(error)
+    }
+    do throws(ThingModelError) {
+      try check(report.payload.bytes)
+    } catch {
+      throw .thingModel(error)
     }
     nextRequestID &+= 1
     let format = ContentFormat(rawValue: Writer.contentFormat)

@@ -68,6 +68,7 @@ extension DeviceError: CustomStringConvertible {
       "the payload has \(count) bytes; at most 1,024 are allowed (device guide 3.5 advises 1 KB): "
         + "split it"
     case .request(let error): error.description
+    case .thingModel(let error): error.description
     case .pullNotAllowed:
       "/pull is not in the device guide, and whether the platform answers it nobody here could try: "
         + "set allowsPull to use it"

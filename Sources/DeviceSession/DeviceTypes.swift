@@ -111,6 +111,8 @@ public enum DeviceError: Error, Equatable, Sendable {
   case payloadTooLong(Int)
   /// The request of the thing model breaks a limit.
   case request(AlinkError)
+  /// The request does not fit the product's thing model.
+  case thingModel(ThingModelError)
   /// `DeviceSettings.allowsPull` is not set.
   case pullNotAllowed
   /// A registration's answer is a secret, which the symmetric mode would send in the clear.

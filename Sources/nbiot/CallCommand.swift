@@ -46,6 +46,14 @@ struct CallCommand: AsyncParsableCommand {
   @Option(help: "What the request is sent in, and the reply asked for in.")
   var format = FormatArgument.json
 
+  @Option(
+    help: ArgumentHelp(
+      "Check properties and events against this thing model (TSL) before they are sent.",
+      valueName: "file"
+    )
+  )
+  var thingModel: String?
+
   @Flag(help: "Send properties without a time as values alone, as the platform's C SDKs do.")
   var plainValues = false
 
@@ -65,7 +73,8 @@ struct CallCommand: AsyncParsableCommand {
     call.subDeviceSecretFile = subDeviceSecretFile
     call.usesPlainValues = plainValues
     do {
-      let answer = try await device.withClient { client in
+      let model = try thingModel.map(PrivateFile.read)
+      let answer = try await device.withClient(adjusting: { $0.thingModel = model }) { client in
         do {
           return format == .cbor
             ? try await call.send(client, as: CBORWriter.self)

@@ -161,7 +161,7 @@ extension DeviceClientError {
       case .unauthenticated(let failure): failure.isSilence ? silent : .unauthenticated
       default: .undelivered
       }
-    case .request: .usage
+    case .request, .thingModel: .usage
     default: .undelivered
     }
   }

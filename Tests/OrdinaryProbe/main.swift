@@ -1,5 +1,9 @@
 internal import CPOSIX
 internal import ProbeDevice
 
-// With an argument, whichever, over DTLS.
-exit(CommandLine.argc > 1 ? runSecureProbe() : runProbe())
+// By default plain reports, with an argument over DTLS or with 20 properties each.
+switch CommandLine.arguments.dropFirst().first {
+case nil: exit(runProbe())
+case "things": exit(runThingsProbe())
+default: exit(runSecureProbe())
+}

@@ -1,0 +1,6 @@
+// Only for `--traits Embedded`: see Tests/DeviceProbe.
+
+internal import CPOSIX
+internal import ProbeDevice
+
+exit(runThingsProbe())
