@@ -246,7 +246,8 @@ let package = Package(
     .testTarget(
       name: "DeviceClientTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "CoAPSecurity", "AliyunIoT",
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "CoAPSecurity", "AliyunIoT", "Alink",
+        "CBORPayload", "PayloadCoding",
         "OpenSSLSupport", "DTLSSecurity", "DeviceSession", "DeviceClient", "PlatformSimulator",
         "UDPTransport",
       ],

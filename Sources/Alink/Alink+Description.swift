@@ -71,6 +71,8 @@ extension AlinkMessageError: CustomStringConvertible {
     case .notAnObject: "the message is no object"
     case .repeated: "the message has a member twice"
     case .number: "the message has a number that is none"
+    case .incomplete:
+      "it is longer than a datagram, and only its first part came: ask for less, or for it elsewhere"
     case .member: "the message lacks a member, or it is too long or of another type"
     }
   }

@@ -125,6 +125,8 @@ public enum AlinkMessageError: Error, Equatable, Sendable {
   case number
   /// A member that is needed is missing, too long or of another type.
   case member
+  /// It is the first block of a message that is longer than a datagram (RFC 7959).
+  case incomplete
 }
 
 extension PayloadReader where Self: ~Escapable {

@@ -34,6 +34,9 @@ extension DeviceClient {
     }
     let format = ContentFormat(rawValue: Writer.contentFormat)
     let receipt = try await deliver(payload, .topic(topic, accept: format), format: format)
+    guard receipt.result.isAnswerWhole else {
+      throw DeviceClientError.unreadableReply(.incomplete, receipt)
+    }
     let answer: AlinkAnswer
     do throws(AlinkMessageError) {
       answer = try AlinkAnswer(receipt)

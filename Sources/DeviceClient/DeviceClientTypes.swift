@@ -55,9 +55,10 @@ public struct DeviceClientConfiguration: Sendable {
   /// A DTLS session that `DeviceClient.exportSession` gave earlier; one that does not fit is passed
   /// over.
   public var dtlsSession: [UInt8]?
-  /// The product's thing model, the bytes of a TSL file (device guide 6.10), against which posts of
-  /// properties and events are checked before they are sent: the platform drops values in silence that do
-  /// not fit. `nil` for no check.
+  /// The product's thing model: the bytes of a TSL file (device guide 6.10).
+  ///
+  /// Posts of properties and events are checked against it before they are sent, for the platform drops
+  /// values in silence that do not fit. `nil` for no check.
   public var thingModel: [UInt8]?
   /// Told of each datagram that is sent, while the client is locked: be quick, and do not call it.
   public var onTransmission: (@Sendable (DeviceTransmission) -> Void)?

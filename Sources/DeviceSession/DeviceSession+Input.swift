@@ -263,13 +263,16 @@ extension DeviceSession where Security: ~Copyable {
         // An elective option of a length that nobody expects is as good as absent.
         try? messageID.replace(with: option.value)
       }
-      let isReadable = openAnswer(message.payload)
+      let isWhole = message.block(.block2)?.isMore != true
+      // A part of what was encrypted as a whole cannot be opened.
+      let isReadable = isWhole ? openAnswer(message.payload) : true
       isKeyConfirmed = isReadable
       if !isReadable { forgetToken() }
       finishReport(
         isReadable ? .acknowledged : .unreadableAnswer,
         code: code,
         messageID: messageID,
+        isAnswerWhole: isWhole,
         at: now
       )
     case .authenticateAgain where !report.hasReauthenticated:
@@ -316,12 +319,14 @@ extension DeviceSession where Security: ~Copyable {
     _ outcome: ReportOutcome,
     code: Code?,
     messageID: FixedBytes<64> = FixedBytes(),
+    isAnswerWhole: Bool = true,
     at now: Instant
   ) {
     let result = ReportResult(
       id: report.id,
       outcome: outcome,
       code: code,
+      isAnswerWhole: isAnswerWhole,
       messageID: messageID,
       sequence: report.sequence,
       bytesUp: report.bytesUp,

@@ -62,6 +62,11 @@ public struct ReportResult: Sendable {
   public let outcome: ReportOutcome
   /// The last answer's code, if there was an answer.
   public let code: Code?
+  /// Whether `answer` is the whole of what the platform answered.
+  ///
+  /// What is longer than a message would come in blocks (RFC 7959), of which the first says so and no more
+  /// are asked for; `answer` is empty then. Unverified: whether the platform sends blocks.
+  public let isAnswerWhole: Bool
   /// The value of option 2090 in the answer, opaque; empty when there is none or it is over 64 bytes.
   public let messageID: FixedBytes<64>
   /// The last sequence number that it was sent under; `nil` in a mode without one.

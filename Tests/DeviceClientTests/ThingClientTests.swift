@@ -1,0 +1,230 @@
+import Alink
+import AliyunIoT
+import CBORPayload
+import CoAPMessage
+import ConstrainedCore
+import DeviceClient
+import DeviceSession
+import OpenSSLSupport
+import PayloadCoding
+import PlatformSimulator
+import Synchronization
+import Testing
+
+@Suite("The async client and the thing model over real UDP")
+struct ThingClientTests {
+  private let server = DeviceClientTests()
+  private static let digest = "93230c3bde425a9d7984a594ac55ea1e"
+
+  private func product(_ change: (inout SimulatedProduct) -> Void) -> SimulatedProduct {
+    var product = SimulatedProduct(key: "a1B2c3D4e5F")
+    change(&product)
+    return product
+  }
+
+  private func firmware(url: String = "https://h/f") -> SimulatedFirmware {
+    SimulatedFirmware(
+      version: "2.0.0",
+      url: url,
+      size: 432_945,
+      md5: Self.digest,
+      sha256: String(repeating: "0", count: 64)
+    )
+  }
+
+  @Test func `a property is posted in either format, and a refusal has the platform's code`()
+    async throws
+  {
+    try await server.withServer { device, _ in
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      let json = try await client.request(PropertyPost.self, as: JSONWriter.self) {
+        post throws(AlinkError) in
+        try post.add("t") { (w: inout JSONWriter) throws(CapacityError) in try w.double(21.5) }
+      }
+      #expect(json.code == .success)
+      #expect(json.format == .json)
+      let cbor = try await client.request(PropertyPost.self, as: CBORWriter.self) {
+        post throws(AlinkError) in
+        try post.add("t") { (w: inout CBORWriter) throws(CapacityError) in try w.double(21.5) }
+      }
+      #expect(cbor.code == .success)
+      #expect(cbor.format == .cbor)
+      #expect(cbor.receipt.result.bytesUp < json.receipt.result.bytesUp)
+      do {
+        _ = try await client.request(ConfigurationGet.self, as: CBORWriter.self) {
+          _ throws(AlinkError) in
+        }
+        Issue.record("there is no configuration")
+      } catch DeviceClientError.refused(let answer) {
+        #expect(answer.code == .noConfiguration)
+        #expect(answer.message == "no data")
+      }
+      await client.close()
+    }
+  }
+
+  @Test(arguments: [true, false])
+  func `desired values come back with their versions and values`(isCBOR: Bool) async throws {
+    try await server.withServer({
+      $0.desired["a1B2c3D4e5F/device1"] = [
+        PlatformValue.Member("power", "on"), PlatformValue.Member("level", ["a": [1, 2]]),
+      ]
+    }) { device, _ in
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      let answer =
+        isCBOR
+        ? try await client.request(DesiredGet.self, as: CBORWriter.self) {
+          get throws(AlinkError) in
+          try get.add("power")
+          try get.add("level")
+        }
+        : try await client.request(DesiredGet.self, as: JSONWriter.self) {
+          get throws(AlinkError) in
+          try get.add("power")
+          try get.add("level")
+        }
+      let values = try answer.desiredValues()
+      #expect(values.map(\.identifier) == ["power", "level"])
+      #expect(values.map(\.version) == [1, 1])
+      let format: PlatformValue.Format = isCBOR ? .cbor : .json
+      #expect(values.map { PlatformValue($0.value, format) } == ["on", ["a": [1, 2]]])
+      await client.close()
+    }
+  }
+
+  @Test func `what the thing model refuses is not sent`() async throws {
+    let model = #"""
+      {"properties":[{"identifier":"t","dataType":{"type":"int","specs":{"min":"0","max":"9"}}}],
+      "events":[{"identifier":"alarm","outputData":[{"identifier":"code","required":true,
+      "dataType":{"type":"text","specs":{"length":"3"}}}]}]}
+      """#
+    try await server.withServer { device, records in
+      var configuration = device
+      configuration.thingModel = Array(model.utf8)
+      let client = try DeviceClient(configuration, secret: DeviceClientTests.secret)
+      await #expect(throws: DeviceClientError.self) {
+        try await client.request(PropertyPost.self, as: CBORWriter.self) {
+          post throws(AlinkError) in
+          try post.add("t") { (w: inout CBORWriter) throws(CapacityError) in try w.integer(10) }
+        }
+      }
+      await #expect(throws: DeviceClientError.self) {
+        try await client.request(EventPost.self, as: JSONWriter.self) { post throws(AlinkError) in
+          try post.event("alarm") { (_: inout JSONWriter) throws(CapacityError) in }
+        }
+      }
+      // The same name twice.
+      await #expect(throws: DeviceClientError.self) {
+        try await client.request(PropertyPost.self, as: JSONWriter.self) {
+          post throws(AlinkError) in
+          try post.add("t") { (w: inout JSONWriter) throws(CapacityError) in try w.integer(1) }
+          try post.add("t") { (w: inout JSONWriter) throws(CapacityError) in try w.integer(2) }
+        }
+      }
+      #expect(records.all.isEmpty)
+      let answer = try await client.request(EventPost.self, as: JSONWriter.self) {
+        post throws(AlinkError) in
+        try post.event("alarm") { (w: inout JSONWriter) throws(CapacityError) in
+          try w.key("code")
+          try w.string("E12")
+        }
+      }
+      #expect(answer.code == .success)
+      await client.close()
+      configuration.thingModel = Array("{".utf8)
+      #expect(throws: DeviceClientError.self) {
+        _ = try DeviceClient(configuration, secret: DeviceClientTests.secret)
+      }
+    }
+  }
+
+  /// The guide's own address of a firmware has some 800 characters.
+  @Test func `a firmware with a long address is offered in one message`() async throws {
+    let url = "https://h/" + String(repeating: "x", count: 800)
+    let product = product { $0.firmware = firmware(url: url) }
+    try await server.withServer({ $0.products = [product] }) { device, _ in
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      try await client.inform(version: "1.0.1")
+      let offer = try #require(try await client.firmware(after: "1.0.1"))
+      #expect(offer.url.count == url.utf8.count)
+      #expect(offer.size == 432_945)
+      #expect(try await client.firmware(after: "2.0.0") == nil)
+      await client.close()
+    }
+  }
+
+  @Test func `an upgrade is told in few steps, and its failure with the code`() async throws {
+    let product = product { $0.firmware = firmware() }
+    try await server.withServer({ $0.products = [product] }) { device, records in
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      let offer = try #require(try await client.firmware(after: "1.0.1"))
+      let undelivered = try await client.upgrade(to: offer) {
+        (offer: FileOffer, progress: @Sendable (UInt8) -> Void) throws(UpgradeFailure) in
+        for percent in UInt8(1)...100 { progress(percent) }
+      }
+      #expect(undelivered == 0)
+      await #expect(throws: UpgradeFailure.verification) {
+        try await client.upgrade(to: offer, explanation: { "digest" }) {
+          (_: FileOffer, _: @Sendable (UInt8) -> Void) throws(UpgradeFailure) in
+          throw .verification
+        }
+      }
+      let told = records.all.filter { $0.path.contains("/progress/") }
+        .compactMap { PlatformValue($0.payload, .json)?["params"] }
+      let steps = told.compactMap { $0["step"]?.string }
+      #expect(steps.first == "1")
+      #expect(steps.contains("100"))
+      #expect(steps.count <= 5)
+      #expect(told.last == ["step": "-3", "desc": "digest"])
+      await client.close()
+    }
+  }
+
+  @Test func `a thing model that is longer than a message is said to be`() async throws {
+    let properties = (0..<40).map {
+      #"{"identifier":"p\#($0)","dataType":{"type":"int","specs":{}}}"#
+    }.joined(separator: ",")
+    let model = try ThingModel(json: Array((#"{"properties":["# + properties + "]}").utf8))
+    let product = product { $0.thingModel = model }
+    try await server.withServer({ $0.products = [product] }) { device, _ in
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      do {
+        _ = try await client.request(ThingModelGet.self, as: JSONWriter.self) {
+          _ throws(AlinkError) in
+        }
+        Issue.record("the reply has some 3 KB")
+      } catch DeviceClientError.unreadableReply(let error, let receipt) {
+        #expect(error == .incomplete)
+        #expect(receipt.result.outcome == .acknowledged)
+      }
+      // The session and its key are as good as before.
+      let receipt = try await client.publish([1], to: DeviceClientTests.topic)
+      #expect(receipt.result.outcome == .acknowledged)
+      #expect(client.counters.authentications == 1)
+      await client.close()
+    }
+  }
+
+  @Test func `a device registers over DTLS and goes on with its own secret`() async throws {
+    var secure = try SecureClientTests.Server()
+    let productSecret = Array("fedcba9876543210fedcba9876543210".utf8)
+    secure.simulator.devices = []
+    secure.simulator.products = [
+      product {
+        $0.secret = productSecret
+        $0.registrable = ["device1"]
+      }
+    ]
+    let running = try await SimulatorServer.start(secure.simulator) { _ in }
+    let client = try DeviceClient(secure.client(port: running.port), secret: productSecret)
+    let own = try await client.register()
+    #expect(own.count == 32)
+    _ = try await client.publish([1], to: DeviceClientTests.topic)
+    #expect(client.counters.handshakes == 1)
+    await client.close()
+    let other = try DeviceClient(secure.client(port: running.port), secret: productSecret)
+    await #expect(throws: DeviceClientError.self) { _ = try await other.register() }
+    await other.close()
+    try await running.close()
+  }
+}
