@@ -2,7 +2,7 @@ public import Alink
 internal import AliyunIoT
 internal import CBORPayload
 internal import CoAPMessage
-internal import ConstrainedCore
+public import ConstrainedCore
 internal import DeviceSession
 public import PayloadCoding
 
@@ -34,6 +34,56 @@ extension DeviceClient {
     }
     let format = ContentFormat(rawValue: Writer.contentFormat)
     let receipt = try await deliver(payload, .topic(topic, accept: format), format: format)
+    return try Self.answer(receipt)
+  }
+
+  /// Sends bytes as they are, for the product's script to make a request of the thing model of them (device
+  /// guide 6.5), and returns what the platform replied.
+  @discardableResult
+  public func publishRaw(_ payload: [UInt8]) async throws -> AlinkAnswer {
+    let topic: Topic
+    do throws(TopicError) {
+      topic = try Topic(rawUpOf: identity)
+    } catch {
+      throw DeviceClientError.topic(error)
+    }
+    return try Self.answer(try await deliver(payload, .topic(topic), format: .octetStream))
+  }
+
+  /// Answers a request of the platform, which came by another way than CoAP or by `pull`: `data` writes the
+  /// members of the answer's object, keys and values in turn (device guide 6).
+  public func reply<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    to method: DownlinkMethod,
+    id: UInt64,
+    code: AlinkCode = .success,
+    as writer: Writer.Type,
+    _ data: (inout Writer) throws(CapacityError) -> Void = { _ in }
+  ) async throws {
+    var buffer = [UInt8](repeating: 0, count: PlatformRequest.maxPayload)
+    var topic = [UInt8](repeating: 0, count: Topic.maxCount)
+    let (payload, replyTopic): ([UInt8], [UInt8])
+    do throws(CapacityError) {
+      var output = Writer(buffer.mutableSpan)
+      try AlinkReply.write(id: id, code: code, into: &output, data: data)
+      let count = output.count
+      payload = Array(buffer[..<count])
+      var name = ByteWriter(topic.mutableSpan)
+      try method.writeReplyTopic(of: identity, into: &name)
+      let length = name.count
+      replyTopic = Array(topic[..<length])
+    } catch {
+      throw DeviceClientError.request(.capacity)
+    }
+    let checked: Topic
+    do throws(TopicError) {
+      checked = try Topic(replyTopic.span)
+    } catch {
+      throw DeviceClientError.topic(error)
+    }
+    _ = try await deliver(payload, .topic(checked), format: .init(rawValue: Writer.contentFormat))
+  }
+
+  private static func answer(_ receipt: Receipt) throws -> AlinkAnswer {
     guard receipt.result.isAnswerWhole else {
       throw DeviceClientError.unreadableReply(.incomplete, receipt)
     }

@@ -180,6 +180,37 @@ struct ThingClientTests {
     }
   }
 
+  @Test func `bytes go up raw, and answers to the platform's requests have its topic`() async throws
+  {
+    try await server.withServer({
+      $0.rawScript = { bytes in
+        bytes == [2, 0, 0, 0, 0x7B, 0]
+          ? [
+            "id": "123", "version": "1.0", "method": "thing.event.property.post",
+            "params": ["t": ["value": 123]],
+          ] : nil
+      }
+    }) { device, records in
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      let answer = try await client.publishRaw([2, 0, 0, 0, 0x7B, 0])
+      #expect(answer.code == .success)
+      let method = Array("thing.service.SetWeight".utf8)
+      try await client.reply(to: DownlinkMethod(method.span), id: 105_917_531, as: JSONWriter.self)
+      {
+        (w: inout JSONWriter) throws(CapacityError) in
+        try w.key("OldWeight")
+        try w.double(100.101)
+      }
+      let record = try #require(records.all.last)
+      #expect(record.path == "/topic/sys/a1B2c3D4e5F/device1/thing/service/SetWeight_reply")
+      #expect(
+        record.payload
+          == Array(#"{"id":"105917531","code":200,"data":{"OldWeight":100.101}}"#.utf8)
+      )
+      await client.close()
+    }
+  }
+
   @Test func `a thing model that is longer than a message is said to be`() async throws {
     let properties = (0..<40).map {
       #"{"identifier":"p\#($0)","dataType":{"type":"int","specs":{}}}"#
