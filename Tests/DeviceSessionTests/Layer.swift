@@ -68,6 +68,8 @@ class AnyDevice {
 enum ThingCall {
   case properties([(String, Int64)], ContentFormat = .json)
   case desired([String], ContentFormat = .json)
+  /// The guide's property `Power`, with its time.
+  case power(ContentFormat = .json)
 }
 
 /// A device with one layer.
@@ -95,6 +97,8 @@ final class Device<Security: SecurityLayer & ~Copyable>: AnyDevice {
     switch call {
     case .properties(let properties, .cbor): try post(properties, CBORWriter.self, at: now)
     case .properties(let properties, _): try post(properties, JSONWriter.self, at: now)
+    case .power(.cbor): try power(CBORWriter.self, at: now)
+    case .power: try power(JSONWriter.self, at: now)
     case .desired(let names, .cbor): try desired(names, CBORWriter.self, at: now)
     case .desired(let names, _): try desired(names, JSONWriter.self, at: now)
     }
@@ -109,6 +113,17 @@ final class Device<Security: SecurityLayer & ~Copyable>: AnyDevice {
       for (name, value) in properties {
         let name = Array(name.utf8)
         try post.add(name.span) { (w: inout Writer) throws(CapacityError) in try w.integer(value) }
+      }
+    }
+  }
+
+  private func power<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ writer: Writer.Type,
+    at now: Instant
+  ) throws -> ReportID {
+    try session.request(PropertyPost.self, as: writer, at: now) { post throws(AlinkError) in
+      try post.add("Power", time: 1_524_448_722_000) {
+        (w: inout Writer) throws(CapacityError) in try w.string("on")
       }
     }
   }

@@ -162,4 +162,25 @@ struct ThingModelTests {
     // The simulator's token has 35 characters, as the guide's has in the symmetric mode.
     #expect(before == after)
   }
+
+  /// README's table: the guide's example with one property, 120 bytes of JSON.
+  @Test(arguments: [
+    (Layer.symmetric, ContentFormat.json, 120, 254, 70), (.symmetric, .cbor, 92, 222, 54),
+    (.certificate, .json, 120, 253, 69), (.certificate, .cbor, 92, 225, 57),
+  ])
+  func `a property post takes so many bytes up and down`(
+    layer: Layer,
+    format: ContentFormat,
+    payload: Int,
+    up: Int,
+    down: Int
+  ) throws {
+    var settings = DeviceSettings()
+    settings.firstRequestID = 123
+    var world = try World(layer, settings: settings)
+    let result = try #require(try call(&world, .power(format)))
+    #expect(world.accepted.last?.payload.count == payload)
+    #expect(result.bytesUp == up)
+    #expect(result.bytesDown == down)
+  }
 }
