@@ -30,9 +30,20 @@ let package = Package(
     ),
     .library(
       name: "DeviceSession",
-      targets: ["DeviceSession", "SymmetricSecurity", "DTLSSecurity"]
+      targets: [
+        "DeviceSession", "SymmetricSecurity", "DTLSSecurity", "Alink", "AliyunIoT", "PayloadCoding",
+        "CoAPMessage", "ConstrainedCore", "UDPTransport",
+      ]
     ),
-    .library(name: "DeviceClient", targets: ["DeviceClient"]),
+    // Apart, for it needs libcbor.
+    .library(name: "CBORPayload", targets: ["CBORPayload"]),
+    .library(
+      name: "DeviceClient",
+      targets: [
+        "DeviceClient", "DeviceSession", "Alink", "AliyunIoT", "PayloadCoding", "CBORPayload",
+        "CoAPMessage", "ConstrainedCore",
+      ]
+    ),
     .library(name: "PlatformSimulator", targets: ["PlatformSimulator"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
     .library(name: "HTTPSTransfer", targets: ["HTTPSTransfer"]),
