@@ -217,6 +217,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "AliyunIoT",
         "OpenSSLSupport", "Alink", "TestSupport",
       ],
+      resources: [.copy("Resources/guide")],
       swiftSettings: strict
     ),
     .testTarget(
