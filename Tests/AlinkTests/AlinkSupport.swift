@@ -1,5 +1,4 @@
 import Alink
-import AliyunIoT
 import CBORPayload
 import ConstrainedCore
 import PayloadCoding
@@ -32,23 +31,6 @@ func json<Kind: AlinkKind>(
   )
 }
 
-/// The topic of a request from device `device` of product `pk`.
-func topic<Kind: AlinkKind>(
-  _ kind: Kind.Type,
-  _ build: (inout AlinkRequest<Kind, JSONWriter>) throws(AlinkError) -> Void
-) throws -> String {
-  let device = try DeviceIdentity(productKey: bytes("pk").span, deviceName: bytes("device").span)
-  var buffer = [UInt8](repeating: 0xA5, count: 4_096)
-  var topic = [UInt8](repeating: 0xA5, count: 128)
-  var request = try AlinkRequest<Kind, JSONWriter>(buffer.mutableSpan, id: 1)
-  try build(&request)
-  _ = try request.finish()
-  var writer = ByteWriter(topic.mutableSpan)
-  try request.writeTopic(of: device, into: &writer)
-  let count = writer.count
-  return String(decoding: topic[..<count], as: UTF8.self)
-}
-
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 /// CBOR as JSON, to be compared with what JSON's writer makes.
@@ -79,7 +61,8 @@ func encoded(_ json: String) throws -> [UInt8] {
 
 /// Writes the value that `reader` stands before, token by token.
 private func transcribe<
-  Reader: PayloadReader & ~Escapable, Writer: PayloadWriter & ~Copyable & ~Escapable
+  Reader: PayloadReader & ~Escapable,
+  Writer: PayloadWriter & ~Copyable & ~Escapable
 >(_ reader: inout Reader, into writer: inout Writer) throws {
   var depth = 0
   repeat {

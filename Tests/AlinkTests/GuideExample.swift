@@ -65,7 +65,8 @@ struct GuideExample: Decodable, Sendable, CustomTestStringConvertible {
     for correction in corrections ?? [] {
       text = text.replacingOccurrences(of: correction.replace, with: correction.with)
     }
-    return isWrapped == true ? filtered(text) { isInString, byte in !isInString || byte != 0x0A } : text
+    guard isWrapped == true else { return text }
+    return filtered(text) { isInString, byte in !isInString || byte != 0x0A }
   }
 
   /// The corrected text without white space: what a writer is to produce.
