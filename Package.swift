@@ -202,7 +202,8 @@ let package = Package(
     .testTarget(
       name: "AliyunIoTTests",
       dependencies: [
-        "ConstrainedCore", "PayloadCoding", "AliyunIoT", "OpenSSLSupport", "TestSupport",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "AliyunIoT", "OpenSSLSupport",
+        "TestSupport",
       ],
       swiftSettings: strict
     ),
