@@ -149,6 +149,40 @@ struct GuideOfferTests {
   }
 }
 
+@Suite("Device guide 5 and 6: the tables of codes")
+struct GuideCodeTests {
+  @Test(
+    arguments: [
+      200, 400, 401, 427, 428, 429, 460, 500, 520, 521, 522, 1_000, 6_100, 6_106, 6_250, 6_280,
+      6_287,
+      6_313, 6_321, 6_401, 6_402, 6_710, 6_713,
+    ] as [UInt64]
+  )
+  func `each code of the tables has words, and two are successes`(number: UInt64) {
+    let code = AlinkCode(rawValue: number)
+    #expect(code.description.hasPrefix("\(number) "))
+    #expect(!code.description.hasSuffix("unknown to the device guide"))
+    #expect(code.isSuccess == (number == 200 || number == 1_000))
+  }
+
+  @Test(arguments: [99_999, 100_000, 110_000, 110_001] as [UInt64])
+  func `100000 to 110000 are the device's own`(number: UInt64) {
+    let isOwn = AlinkCode(rawValue: number).description.hasSuffix("the device's own")
+    #expect(isOwn == (number == 100_000 || number == 110_000))
+  }
+
+  /// What chapter 5 sketches, with values in the place of its words.
+  @Test func `an error of a sub-device is read`() throws {
+    let message = bytes(#"{"id":"7","code":520,"message":"device session error"}"#)
+    let view = try AlinkMessageView<JSONReader>(message.span)
+    let (id, code) = (view.id, view.code)
+    #expect(id == 7)
+    #expect(code == .noSession)
+    let words = view.message.map { text($0, in: view) }
+    #expect(words == "device session error")
+  }
+}
+
 /// Reads the example as JSON and as CBOR and compares all of its envelope with the index.
 func checkEnvelope(of example: GuideExample) throws {
   let json = bytes(example.corrected)

@@ -1,4 +1,6 @@
+import AliyunIoT
 import CBORPayload
+import ConstrainedCore
 import PayloadCoding
 import Testing
 
@@ -61,6 +63,26 @@ struct GuideRequestTests {
       topic = "/sys/pk/device/thing/event/property/pack/post"
     }
     #expect(request.topic == topic)
+  }
+
+  /// A gateway logs its sub-devices in over MQTT alone: the params are ours, the envelope is not.
+  @Test func `the params of a login of 6.4 are written byte for byte`() throws {
+    let example = try GuideExample.of("6.4 login-request")
+    let (product, name, client) = (bytes("123"), bytes("test"), bytes("123"))
+    let device = try DeviceIdentity(
+      productKey: product.span,
+      deviceName: name.span,
+      clientID: client.span
+    )
+    let signature: [UInt8] = [0xAB, 0xCD, 0x01]
+    var buffer = [UInt8](repeating: 0xA5, count: 512)
+    var json = JSONWriter(buffer.mutableSpan)
+    let request = SubDeviceRequest(signMethod: .hmacMD5, timestamp: 123)
+    try request.writeLogin(device, signature: signature.span, into: &json)
+    let count = json.count
+    let params = String(decoding: buffer[..<count], as: UTF8.self)
+    let expected = example.minified.replacing(#""sign":"xxxxxx""#, with: #""sign":"abcd01""#)
+    #expect(#"{"id":"123","params":"# + params + "}" == expected)
   }
 
   @Test func `there are twenty of them`() {
