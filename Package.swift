@@ -213,7 +213,8 @@ let package = Package(
     .testTarget(
       name: "AliyunIoTTests",
       dependencies: [
-        "ConstrainedCore", "PayloadCoding", "AliyunIoT", "OpenSSLSupport", "TestSupport",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "AliyunIoT", "OpenSSLSupport",
+        "TestSupport",
       ],
       swiftSettings: strict
     ),
@@ -228,6 +229,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "AliyunIoT",
         "OpenSSLSupport", "Alink", "TestSupport",
       ],
+      resources: [.copy("Resources/guide")],
       swiftSettings: strict
     ),
     .testTarget(

@@ -92,41 +92,6 @@ struct AlinkMessageTests {
     #expect(found == ["1234556554 deviceName1234 xxxxxx", "p2 d2 "])
   }
 
-  /// Device guide 6.11, with the URL that the guide prints in full.
-  @Test func `a firmware is offered`() throws {
-    let message = bytes(
-      #"{"code":"1000","data":{"size":93796291,"sign":"f8d85b250d4d787a9f483d89a9747348","#
-        + #""version":"1.0.1.9.20171112.1432","url":"https://the_firmware_url","#
-        + #""signMethod":"Md5","md5":"f8d85b250d4d787a9f483d89a9747348"},"#
-        + #""id":8758548588458,"message":"success"}"#
-    )
-    let view = try AlinkMessageView<JSONReader>(message.span)
-    var offer: FileOffer?
-    if let data = view.data { offer = try FileOffer(firmware: data) }
-    let found = try #require(offer)
-    #expect(found.size == 93_796_291)
-    #expect(String(decoding: Array(found.version), as: UTF8.self) == "1.0.1.9.20171112.1432")
-    #expect(String(decoding: Array(found.url), as: UTF8.self) == "https://the_firmware_url")
-    let digits = bytes("f8d85b250d4d787a9f483d89a9747348")
-    #expect(found.digest == FirmwareDigest(hexadecimal: digits.span))
-  }
-
-  @Test func `a configuration is offered`() throws {
-    let digest = String(repeating: "0aF1", count: 16)
-    let message = bytes(
-      #"{"id":"123","version":"1.0","code":200,"data":{"configId":"123dagdah","#
-        + #""configSize":1234565,"sign":""# + digest
-        + #"","signMethod":"Sha256","url":"https://u","getType":"file"}}"#
-    )
-    let view = try AlinkMessageView<JSONReader>(message.span)
-    var offer: FileOffer?
-    if let data = view.data { offer = try FileOffer(configuration: data) }
-    let found = try #require(offer)
-    #expect(found.size == 1_234_565)
-    let digits = bytes(digest)
-    #expect(found.digest == FirmwareDigest(hexadecimal: digits.span))
-  }
-
   @Test(arguments: [
     (
       #"{"size":1,"version":"2","url":"u","sign":"00","signMethod":"Md5"}"#,
@@ -168,33 +133,6 @@ struct AlinkMessageTests {
       while let value = try values.next() { versions.append(value.version) }
     }
     #expect(versions == [3])
-  }
-
-  @Test func `a device answers the platform on the topic with _reply`() throws {
-    var buffer = [UInt8](repeating: 0xA5, count: 256)
-    var json = JSONWriter(buffer.mutableSpan)
-    try AlinkReply.write(id: 105_917_531, code: .success, into: &json) {
-      (w: inout JSONWriter) throws(CapacityError) in
-      try w.key("CollectTime")
-      try w.string("1536228947682")
-      try w.key("OldWeight")
-      try w.decimal(100_101, fractionDigits: 3)
-    }
-    let count = json.count
-    #expect(
-      String(decoding: buffer[..<count], as: UTF8.self)
-        == #"{"id":"105917531","code":200,"data":{"CollectTime":"1536228947682","#
-        + #""OldWeight":100.101}}"#
-    )
-    let (product, name, method) = (bytes("pk"), bytes("device"), bytes("thing.service.SetWeight"))
-    let device = try DeviceIdentity(productKey: product.span, deviceName: name.span)
-    var topic = ByteWriter(buffer.mutableSpan)
-    try DownlinkMethod(method.span).writeReplyTopic(of: device, into: &topic)
-    let length = topic.count
-    #expect(
-      String(decoding: buffer[..<length], as: UTF8.self)
-        == "/sys/pk/device/thing/service/SetWeight_reply"
-    )
   }
 
   /// Whatever a bit's flip makes of a reply, reading it ends with a value or an error.

@@ -1,5 +1,4 @@
 import Alink
-import AliyunIoT
 import CBORPayload
 import ConstrainedCore
 import PayloadCoding
@@ -32,38 +31,57 @@ func json<Kind: AlinkKind>(
   )
 }
 
-/// The topic of a request from device `device` of product `pk`.
-func topic<Kind: AlinkKind>(
-  _ kind: Kind.Type,
-  _ build: (inout AlinkRequest<Kind, JSONWriter>) throws(AlinkError) -> Void
-) throws -> String {
-  let device = try DeviceIdentity(productKey: bytes("pk").span, deviceName: bytes("device").span)
-  var buffer = [UInt8](repeating: 0xA5, count: 4_096)
-  var topic = [UInt8](repeating: 0xA5, count: 128)
-  var request = try AlinkRequest<Kind, JSONWriter>(buffer.mutableSpan, id: 1)
-  try build(&request)
-  _ = try request.finish()
-  var writer = ByteWriter(topic.mutableSpan)
-  try request.writeTopic(of: device, into: &writer)
-  let count = writer.count
-  return String(decoding: topic[..<count], as: UTF8.self)
-}
-
 func bytes(_ text: String) -> [UInt8] { Array(text.utf8) }
 
 /// CBOR as JSON, to be compared with what JSON's writer makes.
 func transcribed(_ cbor: [UInt8]) throws -> String {
   var reader = CBORReader(cbor.span)
-  var buffer = [UInt8](repeating: 0xA5, count: 8_192)
+  return try value(of: &reader)
+}
+
+/// The value that a reader stands before, as JSON.
+func value<Reader: PayloadReader & ~Escapable>(of reader: inout Reader) throws -> String {
+  var buffer = [UInt8](repeating: 0xA5, count: 32_768)
   var writer = JSONWriter(buffer.mutableSpan)
-  while let token = try reader.nextToken() {
+  try transcribe(&reader, into: &writer)
+  let count = writer.count
+  return String(decoding: buffer[..<count], as: UTF8.self)
+}
+
+/// JSON as CBOR.
+func encoded(_ json: String) throws -> [UInt8] {
+  let text = bytes(json)
+  var reader = JSONReader(text.span)
+  var buffer = [UInt8](repeating: 0xA5, count: 32_768)
+  var writer = CBORWriter(buffer.mutableSpan)
+  try transcribe(&reader, into: &writer)
+  let count = writer.count
+  return Array(buffer[..<count])
+}
+
+/// Writes the value that `reader` stands before, token by token.
+private func transcribe<
+  Reader: PayloadReader & ~Escapable,
+  Writer: PayloadWriter & ~Copyable & ~Escapable
+>(_ reader: inout Reader, into writer: inout Writer) throws {
+  var depth = 0
+  repeat {
+    guard let token = try reader.nextToken() else { preconditionFailure("a value has an end") }
     switch token {
-    case .beginObject: try writer.beginObject()
-    case .endObject: try writer.endObject()
-    case .beginArray: try writer.beginArray()
-    case .endArray: try writer.endArray()
+    case .beginObject:
+      try writer.beginObject()
+      depth += 1
+    case .endObject:
+      try writer.endObject()
+      depth -= 1
+    case .beginArray:
+      try writer.beginArray()
+      depth += 1
+    case .endArray:
+      try writer.endArray()
+      depth -= 1
     case .key(let text), .text(let text):
-      var storage = [UInt8](repeating: 0xA5, count: cbor.count)
+      var storage = [UInt8](repeating: 0xA5, count: 4_096)
       var copy = ByteWriter(storage.mutableSpan)
       try reader.copy(text, into: &copy)
       if case .key = token { try writer.key(copy.written) } else { try writer.string(copy.written) }
@@ -74,7 +92,5 @@ func transcribed(_ cbor: [UInt8]) throws -> String {
     case .null: try writer.null()
     case .bytes: preconditionFailure("the thing model has no byte strings")
     }
-  }
-  let count = writer.count
-  return String(decoding: buffer[..<count], as: UTF8.self)
+  } while depth > 0
 }

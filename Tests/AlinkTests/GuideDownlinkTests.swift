@@ -1,0 +1,83 @@
+import Alink
+import AliyunIoT
+import CBORPayload
+import ConstrainedCore
+import PayloadCoding
+import Testing
+
+@Suite("Device guide 6.3 to 6.12: every request of the platform, and the device's answer")
+struct GuideDownlinkTests {
+  @Test(arguments: GuideExample.all(.downlink))
+  func `its envelope is read in either format`(example: GuideExample) throws {
+    try checkEnvelope(of: example)
+  }
+
+  @Test func `there are nine of them, and one has no answer`() {
+    let requests = GuideExample.all(.downlink).map(\.key)
+    let answered = GuideExample.all(.answer).map { $0.key.replacing("-answer", with: "") }
+    #expect(requests.count == 9)
+    #expect(Set(requests).subtracting(answered) == ["6.7 model-config-push"])
+    #expect(Set(answered).subtracting(requests).isEmpty)
+  }
+
+  /// The answer has the id that was read, the code and data that are printed, and goes to the printed
+  /// topic.
+  @Test(arguments: GuideExample.all(.answer))
+  func `it is answered byte for byte on the printed topic`(answer: GuideExample) throws {
+    let request = try GuideExample.of(answer.key.replacing("-answer", with: ""))
+    let message = bytes(placed(request.corrected))
+    let view = try AlinkMessageView<JSONReader>(message.span)
+    let read = view.id
+    let id = try #require(read)
+    let code = AlinkCode(rawValue: try #require(answer.code))
+    let expected = placed(answer.minified)
+    var buffer = [UInt8](repeating: 0xA5, count: 256)
+    var json = JSONWriter(buffer.mutableSpan)
+    try write(id, code, for: answer, into: &json)
+    let count = json.count
+    #expect(String(decoding: buffer[..<count], as: UTF8.self) == expected)
+    var cbor = CBORWriter(buffer.mutableSpan)
+    try write(id, code, for: answer, into: &cbor)
+    let shorter = cbor.count
+    let back = try transcribed(Array(buffer[..<shorter]))
+    #expect(back == expected)
+    let name = view.method.map { text($0, in: view) }
+    let method = try #require(name)
+    let topic = try replyTopic(method)
+    #expect(topic == placed(try #require(answer.replyTopic)))
+    #expect(topic == placed(try #require(request.topic)) + "_reply")
+  }
+
+  private func write<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ id: UInt64,
+    _ code: AlinkCode,
+    for answer: GuideExample,
+    into writer: inout Writer
+  ) throws(CapacityError) {
+    let hasData = answer.key == "6.5 set-weight-call-answer"
+    try AlinkReply.write(id: id, code: code, into: &writer) {
+      (w: inout Writer) throws(CapacityError) in
+      guard hasData else { return }
+      try w.key("CollectTime")
+      try w.string("1536228947682")
+      try w.key("OldWeight")
+      try w.decimal(100_101, fractionDigits: 3)
+    }
+  }
+
+  private func replyTopic(_ method: String) throws -> String {
+    let (product, name, method) = (bytes("pk"), bytes("device"), bytes(method))
+    let device = try DeviceIdentity(productKey: product.span, deviceName: name.span)
+    var buffer = [UInt8](repeating: 0xA5, count: 128)
+    var writer = ByteWriter(buffer.mutableSpan)
+    try DownlinkMethod(method.span).writeReplyTopic(of: device, into: &writer)
+    let count = writer.count
+    return String(decoding: buffer[..<count], as: UTF8.self)
+  }
+
+  /// A text with names in the place of the guide's placeholders.
+  private func placed(_ text: String) -> String {
+    text.replacing("{productKey}", with: "pk").replacing("{deviceName}", with: "device")
+      .replacing("{tsl.service.identifier}", with: "SetWeight")
+  }
+}
