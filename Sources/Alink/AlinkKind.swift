@@ -10,6 +10,22 @@ public protocol AlinkKind: SendableMetatype {
   static var minCount: Int { get }
 }
 
+/// A kind whose parameters are devices, each with product key and name.
+public protocol DeviceListKind: AlinkKind {}
+
+/// A kind that tells which firmware runs.
+public protocol FirmwareVersionKind: AlinkKind {}
+
+extension DeviceListKind {
+  /// A list of devices.
+  public static var parameters: AlinkParameters { .array }
+}
+
+extension FirmwareVersionKind {
+  /// The firmware's envelope.
+  public static var form: AlinkForm { .firmware }
+}
+
 /// The envelope of a request.
 public enum AlinkForm: Sendable {
   /// `id`, `version`, `params` and `method`, to `/sys/PK/DN/…` (device guide 6).
@@ -111,11 +127,9 @@ public enum TopologyAdd: AlinkKind {
 }
 
 /// Takes sub-devices from a gateway (device guide 6.3).
-public enum TopologyDelete: AlinkKind {
+public enum TopologyDelete: DeviceListKind {
   /// The method `thing.topo.delete`.
   public static var method: StaticString { "thing.topo.delete" }
-  /// A list of devices.
-  public static var parameters: AlinkParameters { .array }
 }
 
 /// Asks which sub-devices a gateway has (device guide 6.3).
@@ -127,35 +141,27 @@ public enum TopologyGet: AlinkKind {
 }
 
 /// Tells of devices that a gateway has found (device guide 6.3).
-public enum DeviceFound: AlinkKind {
+public enum DeviceFound: DeviceListKind {
   /// The method `thing.list.found`.
   public static var method: StaticString { "thing.list.found" }
-  /// A list of devices.
-  public static var parameters: AlinkParameters { .array }
 }
 
 /// Registers sub-devices, and is answered with their secrets (device guide 6.2).
-public enum SubDeviceRegister: AlinkKind {
+public enum SubDeviceRegister: DeviceListKind {
   /// The method `thing.sub.register`.
   public static var method: StaticString { "thing.sub.register" }
-  /// A list of devices.
-  public static var parameters: AlinkParameters { .array }
 }
 
 /// Reports which firmware the device runs: once after each start and after an upgrade (device guide 4).
-public enum FirmwareInform: AlinkKind {
+public enum FirmwareInform: FirmwareVersionKind {
   /// The topic's word `inform`.
   public static var method: StaticString { "inform" }
-  /// The firmware's envelope.
-  public static var form: AlinkForm { .firmware }
 }
 
 /// Asks for a newer firmware (device guide 6.11).
-public enum FirmwareRequest: AlinkKind {
+public enum FirmwareRequest: FirmwareVersionKind {
   /// The topic's word `request`.
   public static var method: StaticString { "request" }
-  /// The firmware's envelope.
-  public static var form: AlinkForm { .firmware }
 }
 
 /// Reports how an upgrade goes (device guide 4).

@@ -19,40 +19,11 @@ extension AlinkRequest where Kind == TopologyAdd, Writer: ~Copyable & ~Escapable
   }
 }
 
-extension AlinkRequest where Kind == TopologyDelete, Writer: ~Copyable & ~Escapable {
-  /// Adds a sub-device.
-  public mutating func add(
-    productKey: Span<UInt8>,
-    deviceName: Span<UInt8>
-  ) throws(AlinkError) {
-    try addDevice(productKey, deviceName)
-  }
-}
-
-extension AlinkRequest where Kind == DeviceFound, Writer: ~Copyable & ~Escapable {
+extension AlinkRequest where Kind: DeviceListKind, Writer: ~Copyable & ~Escapable {
   /// Adds a device.
   public mutating func add(
     productKey: Span<UInt8>,
     deviceName: Span<UInt8>
-  ) throws(AlinkError) {
-    try addDevice(productKey, deviceName)
-  }
-}
-
-extension AlinkRequest where Kind == SubDeviceRegister, Writer: ~Copyable & ~Escapable {
-  /// Adds a sub-device.
-  public mutating func add(
-    productKey: Span<UInt8>,
-    deviceName: Span<UInt8>
-  ) throws(AlinkError) {
-    try addDevice(productKey, deviceName)
-  }
-}
-
-extension AlinkRequest where Writer: ~Copyable & ~Escapable {
-  private mutating func addDevice(
-    _ productKey: Span<UInt8>,
-    _ deviceName: Span<UInt8>
   ) throws(AlinkError) {
     try checkNames(productKey, deviceName)
     count += 1

@@ -2,17 +2,17 @@ public import AliyunIoT
 internal import ConstrainedCore
 internal import PayloadCoding
 
-extension AlinkRequest where Kind == FirmwareInform, Writer: ~Copyable & ~Escapable {
+extension AlinkRequest where Kind: FirmwareVersionKind, Writer: ~Copyable & ~Escapable {
   /// Says which version the device runs.
   public mutating func version(_ version: Span<UInt8>) throws(AlinkError) {
-    try addVersion(version)
-  }
-}
-
-extension AlinkRequest where Kind == FirmwareRequest, Writer: ~Copyable & ~Escapable {
-  /// Says which version the device runs.
-  public mutating func version(_ version: Span<UInt8>) throws(AlinkError) {
-    try addVersion(version)
+    guard version.count >= 1, version.count <= 128 else { throw .version }
+    count += 1
+    do throws(CapacityError) {
+      try writer.key("version")
+      try writer.string(version)
+    } catch {
+      throw .capacity
+    }
   }
 }
 
@@ -48,19 +48,6 @@ extension AlinkRequest where Kind == FirmwareProgress, Writer: ~Copyable & ~Esca
       }
       try writer.key("desc")
       try writer.string(description)
-    } catch {
-      throw .capacity
-    }
-  }
-}
-
-extension AlinkRequest where Writer: ~Copyable & ~Escapable {
-  fileprivate mutating func addVersion(_ version: Span<UInt8>) throws(AlinkError) {
-    guard version.count >= 1, version.count <= 128 else { throw .version }
-    count += 1
-    do throws(CapacityError) {
-      try writer.key("version")
-      try writer.string(version)
     } catch {
       throw .capacity
     }

@@ -47,9 +47,9 @@ struct AlinkCall {
     case "thing.topo.get":
       return try await client.request(TopologyGet.self, as: writer) { _ throws(AlinkError) in }
     case "thing.topo.add": return try await addTopology(client, as: writer)
-    case "thing.topo.delete": return try await deleteTopology(client, as: writer)
-    case "thing.list.found": return try await found(client, as: writer)
-    case "thing.sub.register": return try await register(client, as: writer)
+    case "thing.topo.delete": return try await list(TopologyDelete.self, client, as: writer)
+    case "thing.list.found": return try await list(DeviceFound.self, client, as: writer)
+    case "thing.sub.register": return try await list(SubDeviceRegister.self, client, as: writer)
     default:
       guard let event else { throw unknown }
       return try await post(event, client, as: writer)
@@ -271,37 +271,13 @@ extension AlinkCall {
     }
   }
 
-  private func deleteTopology<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+  private func list<Kind: DeviceListKind, Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ kind: Kind.Type,
     _ client: DeviceClient,
     as writer: Writer.Type
   ) async throws -> AlinkAnswer {
     let devices = try elements().map(Self.names)
-    return try await client.request(TopologyDelete.self, as: writer) { request throws(AlinkError) in
-      for names in devices {
-        try request.add(productKey: names.product.span, deviceName: names.device.span)
-      }
-    }
-  }
-
-  private func found<Writer: PayloadWriter & ~Copyable & ~Escapable>(
-    _ client: DeviceClient,
-    as writer: Writer.Type
-  ) async throws -> AlinkAnswer {
-    let devices = try elements().map(Self.names)
-    return try await client.request(DeviceFound.self, as: writer) { request throws(AlinkError) in
-      for names in devices {
-        try request.add(productKey: names.product.span, deviceName: names.device.span)
-      }
-    }
-  }
-
-  private func register<Writer: PayloadWriter & ~Copyable & ~Escapable>(
-    _ client: DeviceClient,
-    as writer: Writer.Type
-  ) async throws -> AlinkAnswer {
-    let devices = try elements().map(Self.names)
-    return try await client.request(SubDeviceRegister.self, as: writer) {
-      request throws(AlinkError) in
+    return try await client.request(kind, as: writer) { request throws(AlinkError) in
       for names in devices {
         try request.add(productKey: names.product.span, deviceName: names.device.span)
       }
