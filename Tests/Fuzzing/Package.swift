@@ -27,6 +27,7 @@ let package = Package(
     fuzzer("fuzz-json"),
     fuzzer("fuzz-cbor"),
     fuzzer("fuzz-model"),
+    fuzzer("fuzz-alink"),
     fuzzer("fuzz-auth"),
     fuzzer("fuzz-inspect"),
     fuzzer("fuzz-handshake"),

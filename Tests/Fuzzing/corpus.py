@@ -125,6 +125,8 @@ for kind, values in types:
             checks.append(bytes([call]) + model.encode() + b"\0" + payload.encode())
         checks.append(b"\x0a" + model.encode() + b"\0" + bytes.fromhex("a16170") + items[len(checks) % len(items)])
 write("fuzz-model", checks)
+guide = sorted((project / "Tests/AlinkTests/Resources/guide").glob("*.txt"))
+write("fuzz-alink", [file.read_bytes() for file in guide] + items)
 write("fuzz-auth", texts)
 write(
     "fuzz-inspect",

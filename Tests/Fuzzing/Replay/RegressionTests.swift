@@ -9,8 +9,8 @@ struct RegressionTests {
     .standardizedFileURL
 
   static let targets = [
-    "fuzz-message", "fuzz-exchange", "fuzz-json", "fuzz-cbor", "fuzz-model", "fuzz-auth",
-    "fuzz-inspect", "fuzz-handshake",
+    "fuzz-message", "fuzz-exchange", "fuzz-json", "fuzz-cbor", "fuzz-model", "fuzz-alink",
+    "fuzz-auth", "fuzz-inspect", "fuzz-handshake",
   ]
 
   static func run(_ target: String, _ bytes: Span<UInt8>) {
@@ -20,6 +20,7 @@ struct RegressionTests {
     case "fuzz-json": fuzzJSON(bytes)
     case "fuzz-cbor": fuzzCBOR(bytes)
     case "fuzz-model": fuzzModel(bytes)
+    case "fuzz-alink": fuzzAlink(bytes)
     case "fuzz-auth": fuzzAuthentication(bytes)
     case "fuzz-inspect": fuzzInspect(bytes)
     case "fuzz-handshake": fuzzHandshake(bytes)
