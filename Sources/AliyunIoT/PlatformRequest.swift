@@ -10,7 +10,7 @@ public enum TokenOption: Sendable {
 }
 
 /// Writes the requests that a device makes (device guide 3.6), option by option in the order of
-/// the wire: Uri-Path, Content-Format, Accept, token, sequence.
+/// the wire: Uri-Path, Content-Format, Accept, Block2, token, sequence.
 public enum PlatformRequest {
   /// The longest payload of a report before encryption, in bytes (device guide 3.5 advises 1 KB).
   public static let maxPayload = 1_024
@@ -43,6 +43,7 @@ public enum PlatformRequest {
     topic: Topic?,
     contentFormat: ContentFormat,
     accept: ContentFormat?,
+    block: BlockOption? = nil,
     tokenOption: TokenOption,
     token: Span<UInt8>,
     sequence: Span<UInt8>,
@@ -55,8 +56,11 @@ public enum PlatformRequest {
     } else {
       try message.path(of: "pull")
     }
-    try message.option(.contentFormat, uint: UInt64(widening: contentFormat.rawValue))
+    if block == nil {
+      try message.option(.contentFormat, uint: UInt64(widening: contentFormat.rawValue))
+    }
     if let accept { try message.option(.accept, uint: UInt64(widening: accept.rawValue)) }
+    if let block { try message.option(.block2, uint: UInt64(widening: block.value)) }
     switch tokenOption {
     case .current: try message.option(.platformToken, token)
     case .legacy: try message.option(.legacyPlatformToken, token)

@@ -84,7 +84,7 @@ extension DeviceClient {
   }
 
   private static func answer(_ receipt: Receipt) throws -> AlinkAnswer {
-    guard receipt.result.isAnswerWhole else {
+    guard receipt.result.extent == .whole || !receipt.answer.isEmpty else {
       throw DeviceClientError.unreadableReply(.incomplete, receipt)
     }
     let answer: AlinkAnswer

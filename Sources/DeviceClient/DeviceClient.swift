@@ -86,14 +86,18 @@ public final class DeviceClient: Sendable {
         host: Array(configuration.host.utf8).span,
         port: configuration.port ?? defaultPort(configuration.security)
       )
+      var session = DeviceSession(
+        identity: identity,
+        secret: secret,
+        settings: configuration.settings,
+        security: security,
+        randomness: SystemRandom()
+      )
+      if configuration.maxAnswer > 0 {
+        session.takeAnswersInBlocks(upTo: configuration.maxAnswer)
+      }
       return DeviceCore(
-        session: DeviceSession(
-          identity: identity,
-          secret: secret,
-          settings: configuration.settings,
-          security: security,
-          randomness: SystemRandom()
-        ),
+        session: session,
         socket: socket,
         signal: try WakeSignal(),
         onTransmission: configuration.onTransmission,

@@ -60,6 +60,10 @@ public struct DeviceClientConfiguration: Sendable {
   /// Posts of properties and events are checked against it before they are sent, for the platform drops
   /// values in silence that do not fit. `nil` for no check.
   public var thingModel: [UInt8]?
+  /// The longest answer that is fetched in blocks when it is longer than a message, in bytes; 0 for none.
+  ///
+  /// Unverified: whether the platform sends any.
+  public var maxAnswer = 65_536
   /// Told of each datagram that is sent, while the client is locked: be quick, and do not call it.
   public var onTransmission: (@Sendable (DeviceTransmission) -> Void)?
 

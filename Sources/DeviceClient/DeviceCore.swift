@@ -33,6 +33,8 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     var registering: [Registering] = []
     var queue: [Pending] = []
     var current: Pending?
+    /// What has come of an answer in blocks.
+    var parts: [UInt8] = []
   }
 
   private let state: Mutex<State>
@@ -251,6 +253,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       case .pull(let count): _ = try state.session.pull(maxMessages: count, at: now)
       }
       state.current = next
+      state.parts = []
     } catch {
       resumption.finish(next, .failure(DeviceClientError.device(error)))
     }
@@ -279,11 +282,12 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
         resumption.finish(registering, .failure(DeviceClientError.registration(failure)))
       }
       state.registering.removeAll()
+    case .answerBlock:
+      state.parts += bytes(of: state.session)
     case .report(let result):
       guard let current = state.current else { return }
       state.current = nil
-      let answer = state.session.answer
-      let receipt = Receipt(result: result, answer: answer.indices.map { answer[$0] })
+      let receipt = Receipt(result: result, answer: takeAnswer(&state, result.extent))
       switch result.outcome {
       case .acknowledged: resumption.finish(current, .success(receipt))
       case .unauthenticated(let failure) where result.transmissions == 0:
@@ -291,6 +295,23 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       default: resumption.finish(current, .failure(DeviceClientError.undelivered(receipt)))
       }
     }
+  }
+
+  /// The answer of the report that has ended; empty when it is not whole, or cannot be opened.
+  private static func takeAnswer(_ state: inout State, _ extent: AnswerExtent) -> [UInt8] {
+    var answer = state.parts + bytes(of: state.session)
+    state.parts = []
+    guard extent == .inBlocks else { return extent == .whole ? answer : [] }
+    let parts = answer
+    var writer = ByteWriter(answer.mutableSpan)
+    guard (try? state.session.openAnswer(parts.span, into: &writer)) != nil else { return [] }
+    let count = writer.count
+    return Array(answer[..<count])
+  }
+
+  private static func bytes(of session: borrowing Session) -> [UInt8] {
+    let answer = session.answer
+    return answer.indices.map { answer[$0] }
   }
 
   private static func refusal(_ state: inout State, _ id: UInt64) -> (any Error)? {

@@ -258,6 +258,7 @@ extension DeviceSession where Security: ~Copyable {
     let code = message.code
     switch ResponseMeaning(ofReport: code) {
     case .success:
+      if let answerBlocks, answerBlocks.take(&self, message, now) { return }
       var messageID = FixedBytes<64>()
       if let option = message.first(.platformMessageID) {
         // An elective option of a length that nobody expects is as good as absent.
@@ -272,10 +273,10 @@ extension DeviceSession where Security: ~Copyable {
         isReadable ? .acknowledged : .unreadableAnswer,
         code: code,
         messageID: messageID,
-        isAnswerWhole: isWhole,
+        extent: isWhole ? .whole : .incomplete,
         at: now
       )
-    case .authenticateAgain where !report.hasReauthenticated:
+    case .authenticateAgain where !report.hasReauthenticated && report.block == nil:
       report.hasReauthenticated = true
       report.phase = .awaitingToken
       forgetToken()
@@ -319,14 +320,17 @@ extension DeviceSession where Security: ~Copyable {
     _ outcome: ReportOutcome,
     code: Code?,
     messageID: FixedBytes<64> = FixedBytes(),
-    isAnswerWhole: Bool = true,
+    extent: AnswerExtent = .whole,
     at now: Instant
   ) {
+    // Whatever became of a further block: the platform has the report.
+    let lacksBlock = report.block != nil && extent == .whole
+    if lacksBlock { answerStorage.removeAll() }
     let result = ReportResult(
       id: report.id,
-      outcome: outcome,
-      code: code,
-      isAnswerWhole: isAnswerWhole,
+      outcome: lacksBlock ? .acknowledged : outcome,
+      code: lacksBlock ? .content : code,
+      extent: lacksBlock ? .incomplete : extent,
       messageID: messageID,
       sequence: report.sequence,
       bytesUp: report.bytesUp,

@@ -57,7 +57,9 @@ extension DeviceSession where Security: ~Copyable {
         report.sequence = sequence
         try Self.seal(sequence, &security, into: &sealedSequence)
       }
-      try Self.seal(report.payload.bytes, &security, into: &sealedPayload)
+      // A request for a further block of the answer has no payload.
+      let block = report.block
+      if block == nil { try Self.seal(report.payload.bytes, &security, into: &sealedPayload) }
       let (format, accept, tokenOption) = (report.format, report.accept, settings.tokenOption)
       let token = token
       report.phase = .inFlight(
@@ -66,6 +68,7 @@ extension DeviceSession where Security: ~Copyable {
             topic: topic,
             contentFormat: format,
             accept: accept,
+            block: block,
             tokenOption: tokenOption,
             token: token.bytes,
             sequence: sealedSequence.bytes,

@@ -34,6 +34,8 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var endpoint: Endpoint
 
   var authentication = Authentication.none
+  /// How answers in blocks are taken, by who takes them.
+  var answerBlocks: AnswerBlocks?
   /// What is done instead of `/auth` while the device registers.
   var registration: Registration?
   var authenticationRetries = 0

@@ -54,6 +54,18 @@ public enum ReportOutcome: Equatable, Sendable {
   case sequenceExhausted
 }
 
+/// How much of the platform's answer came.
+public enum AnswerExtent: Sendable {
+  /// All of it, decrypted.
+  case whole
+  /// All of it, in blocks: see `DeviceSession.takeAnswersInBlocks`.
+  case inBlocks
+  /// Not all: it is longer than a message and blocks are not taken, or not so many, or one failed.
+  ///
+  /// The platform has the report all the same.
+  case incomplete
+}
+
 /// A report that has ended, with what it cost: its own requests, not those of `/auth`.
 public struct ReportResult: Sendable {
   /// Which report.
@@ -62,11 +74,8 @@ public struct ReportResult: Sendable {
   public let outcome: ReportOutcome
   /// The last answer's code, if there was an answer.
   public let code: Code?
-  /// Whether `answer` is the whole of what the platform answered.
-  ///
-  /// What is longer than a message would come in blocks (RFC 7959), of which the first says so and no more
-  /// are asked for; `answer` is empty then. Unverified: whether the platform sends blocks.
-  public let isAnswerWhole: Bool
+  /// How much of what the platform answered `answer` is.
+  public let extent: AnswerExtent
   /// The value of option 2090 in the answer, opaque; empty when there is none or it is over 64 bytes.
   public let messageID: FixedBytes<64>
   /// The last sequence number that it was sent under; `nil` in a mode without one.
@@ -91,6 +100,9 @@ public enum DeviceEvent: Sendable {
   case registered
   /// It has none.
   case registrationFailed(AuthenticationFailure)
+  /// A part of a report's answer has come, as it was sent: the session's `answer` holds it until the next
+  /// datagram is handed over.
+  case answerBlock
   /// A report has ended; the session's `answer` holds the payload of its answer until the next
   /// `publish`.
   case report(ReportResult)

@@ -27,6 +27,9 @@ struct PendingReport {
   var format = ContentFormat.json
   var accept: ContentFormat?
   var payload = FixedBytes<1_024>()
+  /// The block of the answer that is asked for next, once the first has come; and the answer's ETag.
+  var block: BlockOption?
+  var tag = FixedBytes<8>()
   var sequence: UInt64?
   var startedAt = Instant(milliseconds: 0)
   var bytesUp = 0
@@ -48,6 +51,7 @@ struct PendingReport {
     self.format = format
     self.accept = accept
     phase = .awaitingToken
+    block = nil
     sequence = nil
     startedAt = now
     bytesUp = 0

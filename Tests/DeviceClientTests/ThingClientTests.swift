@@ -211,28 +211,62 @@ struct ThingClientTests {
     }
   }
 
-  @Test func `a thing model that is longer than a message is said to be`() async throws {
+  /// A TSL file of some 3 KB.
+  private func model() throws -> ThingModel {
     let properties = (0..<40).map {
       #"{"identifier":"p\#($0)","dataType":{"type":"int","specs":{}}}"#
     }.joined(separator: ",")
-    let model = try ThingModel(json: Array((#"{"properties":["# + properties + "]}").utf8))
+    return try ThingModel(json: Array((#"{"properties":["# + properties + "]}").utf8))
+  }
+
+  @Test(arguments: [true, false])
+  func `a thing model that is longer than a message comes in blocks`(isCBOR: Bool) async throws {
+    let model = try model()
     let product = product { $0.thingModel = model }
-    try await server.withServer({ $0.products = [product] }) { device, _ in
+    try await server.withServer({ $0.products = [product] }) { device, records in
       let client = try DeviceClient(device, secret: DeviceClientTests.secret)
-      do {
-        _ = try await client.request(ThingModelGet.self, as: JSONWriter.self) {
+      let answer =
+        isCBOR
+        ? try await client.request(ThingModelGet.self, as: CBORWriter.self) {
           _ throws(AlinkError) in
         }
-        Issue.record("the reply has some 3 KB")
-      } catch DeviceClientError.unreadableReply(let error, let receipt) {
-        #expect(error == .incomplete)
-        #expect(receipt.result.outcome == .acknowledged)
-      }
-      // The session and its key are as good as before.
-      let receipt = try await client.publish([1], to: DeviceClientTests.topic)
-      #expect(receipt.result.outcome == .acknowledged)
-      #expect(client.counters.authentications == 1)
+        : try await client.request(ThingModelGet.self, as: JSONWriter.self) {
+          _ throws(AlinkError) in
+        }
+      #expect(answer.receipt.result.extent == .inBlocks)
+      let format: PlatformValue.Format = isCBOR ? .cbor : .json
+      #expect(PlatformValue(answer.data, format)?["properties"]?.elements?.count == 40)
+      // Each block has a number of its own.
+      let numbers = records.all.compactMap(\.sequence)
+      #expect(numbers.count >= 2 && Set(numbers).count == numbers.count)
       await client.close()
+    }
+  }
+
+  @Test func `an answer that is longer than is wanted is said to be, and the session goes on`()
+    async throws
+  {
+    let model = try model()
+    let product = product { $0.thingModel = model }
+    for limit in [0, 1_024] {
+      try await server.withServer({ $0.products = [product] }) { device, _ in
+        var configuration = device
+        configuration.maxAnswer = limit
+        let client = try DeviceClient(configuration, secret: DeviceClientTests.secret)
+        do {
+          _ = try await client.request(ThingModelGet.self, as: JSONWriter.self) {
+            _ throws(AlinkError) in
+          }
+          Issue.record("the reply has some 3 KB")
+        } catch DeviceClientError.unreadableReply(let error, let receipt) {
+          #expect(error == .incomplete)
+          #expect(receipt.result.outcome == .acknowledged)
+        }
+        let receipt = try await client.publish([1], to: DeviceClientTests.topic)
+        #expect(receipt.result.outcome == .acknowledged)
+        #expect(client.counters.authentications == 1)
+        await client.close()
+      }
     }
   }
 

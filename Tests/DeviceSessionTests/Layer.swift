@@ -62,12 +62,16 @@ class AnyDevice {
   func register(at now: Instant) throws { fatalError() }
   var secret: [UInt8] { fatalError() }
   func overhead(of topic: Topic) -> MessageOverhead { fatalError() }
+  func takeAnswersInBlocks(upTo limit: Int) { fatalError() }
+  func openAnswer(_ parts: [UInt8]) throws -> [UInt8] { fatalError() }
 }
 
 /// A request of the thing model.
 enum ThingCall {
   case properties([(String, Int64)], ContentFormat = .json)
   case desired([String], ContentFormat = .json)
+  /// The thing model.
+  case model
   /// The guide's property `Power`, with its time.
   case power(ContentFormat = .json)
 }
@@ -97,6 +101,10 @@ final class Device<Security: SecurityLayer & ~Copyable>: AnyDevice {
     switch call {
     case .properties(let properties, .cbor): try post(properties, CBORWriter.self, at: now)
     case .properties(let properties, _): try post(properties, JSONWriter.self, at: now)
+    case .model:
+      try session.request(ThingModelGet.self, as: JSONWriter.self, at: now) {
+        _ throws(AlinkError) in
+      }
     case .power(.cbor): try power(CBORWriter.self, at: now)
     case .power: try power(JSONWriter.self, at: now)
     case .desired(let names, .cbor): try desired(names, CBORWriter.self, at: now)
@@ -141,6 +149,14 @@ final class Device<Security: SecurityLayer & ~Copyable>: AnyDevice {
     }
   }
 
+  override func takeAnswersInBlocks(upTo limit: Int) { session.takeAnswersInBlocks(upTo: limit) }
+  override func openAnswer(_ parts: [UInt8]) throws -> [UInt8] {
+    var buffer = [UInt8](repeating: 0xA5, count: parts.count)
+    var writer = ByteWriter(buffer.mutableSpan)
+    try session.openAnswer(parts.span, into: &writer)
+    let count = writer.count
+    return Array(buffer[..<count])
+  }
   override func pull(at now: Instant) throws -> ReportID {
     try session.pull(maxMessages: 3, at: now)
   }

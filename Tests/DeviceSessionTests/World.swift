@@ -24,6 +24,8 @@ struct World: ~Copyable {
   var records: [RequestRecord] = []
   var events: [DeviceEvent] = []
   var sent: [DeviceTransmission] = []
+  /// What has come of an answer in blocks, but for the last.
+  var parts: [UInt8] = []
   /// Is told of each datagram that reaches the device, and of each that it sends.
   var onArrival: (([UInt8]) -> Void)?
   var onTransmission: (([UInt8]) -> Void)?
@@ -144,7 +146,10 @@ struct World: ~Copyable {
     }
     session.handleTimeout(at: now)
     for datagram in platform.handleTimeout(at: now) { link.send(datagram, .down, at: now) }
-    while let event = session.pollEvent() { events.append(event) }
+    while let event = session.pollEvent() {
+      if case .answerBlock = event { parts += session.answer }
+      events.append(event)
+    }
     try transmit()
   }
 
