@@ -45,8 +45,10 @@ extension DeviceClient {
   /// Tells the platform how far an upgrade is.
   public func report(_ step: FirmwareStep, description: String = "") async throws {
     // The guide gives no limit for the text; a sentence is enough for a log.
-    let text = Array(description.utf8.prefix(128))
-    let whole = String(validating: text, as: UTF8.self) == nil ? [] : text
+    var text = Array(description.utf8.prefix(128))
+    // A character that is cut is left out.
+    while String(validating: text, as: UTF8.self) == nil { text.removeLast() }
+    let whole = text
     try await request(FirmwareProgress.self, as: JSONWriter.self) { progress throws(AlinkError) in
       try progress.progress(step, description: whole.span)
     }

@@ -205,6 +205,36 @@ struct ThingClientTests {
     }
   }
 
+  @Test func `messages that are too long for a datagram are not taken for none`() async throws {
+    let message = DownlinkMessage(
+      topic: "/sys/a1B2c3D4e5F/device1/thing/service/property/set",
+      payload: ["id": "1", "params": ["text": .text(String(repeating: "x", count: 2_000))]]
+    )
+    try await server.withServer({ $0.downlink["a1B2c3D4e5F/device1"] = [message] }) { device, _ in
+      var device = device
+      device.settings.allowsPull = true
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      do {
+        let receipt = try await client.pull()
+        Issue.record("it answers \(receipt.answer.count) bytes")
+      } catch DeviceClientError.unreadableReply(let error, _) {
+        #expect(error == .incomplete)
+      }
+      await client.close()
+    }
+  }
+
+  @Test func `a description that is too long is cut behind a character`() async throws {
+    try await server.withServer { device, records in
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      try await client.report(.percent(1), description: String(repeating: "温", count: 50))
+      await client.close()
+      let last = records.all.last.flatMap { PlatformValue($0.payload, .json) }
+      let told = last?["params"]?["desc"]?.string
+      #expect(told == String(repeating: "温", count: 42))
+    }
+  }
+
   @Test func `a device registers over DTLS and goes on with its own secret`() async throws {
     var secure = try SecureClientTests.Server()
     let productSecret = Array("fedcba9876543210fedcba9876543210".utf8)
