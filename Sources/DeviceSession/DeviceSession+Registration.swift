@@ -33,10 +33,9 @@ extension DeviceSession where Security: ~Copyable {
     startAuthentication(at: now)
   }
 
-  /// Forgets the registration under way; no event follows. Whatever waits for it authenticates with the
-  /// secret that the session has.
+  /// Forgets the registration under way; no event follows.
   ///
-  /// The platform may or may not have made a secret.
+  /// Whatever waits for it authenticates with the secret that the session has. The platform may or may not have made a secret.
   public mutating func cancelRegistration(at now: Instant) {
     guard registration != nil else { return }
     if case .inFlight(let exchange) = authentication { abandon(exchange) }

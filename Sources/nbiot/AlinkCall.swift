@@ -206,7 +206,9 @@ extension AlinkCall {
     let values = try members().map { member in
       // Without a version whatever is desired is cleared: one that cannot be read must not count as none.
       guard member.value.members?.allSatisfy({ $0.name == "version" }) == true else {
-        throw Failure(description: #"the parameters are {"IDENTIFIER":{"version":1}}, or {} for any"#)
+        throw Failure(
+          description: #"the parameters are {"IDENTIFIER":{"version":1}}, or {} for any version"#
+        )
       }
       return (Array(member.name.utf8), try Self.number(member.value["version"], "version"))
     }

@@ -92,9 +92,7 @@ struct AlinkMessageTests {
     #expect(found == ["1234556554 deviceName1234 xxxxxx", "p2 d2 "])
   }
 
-  @Test func `what is no device in a list of devices is an error, and behind the list comes nothing`()
-    throws
-  {
+  @Test func `what is no device in a list is an error, and behind the list comes nothing`() throws {
     let odd = bytes(#"[1,{"productKey":"p2","deviceName":"d2"}]"#)
     var refused = DeviceEntries(JSONReader(odd.span))
     var failure: AlinkMessageError?

@@ -18,7 +18,8 @@ struct RegistrationTests {
     }
   }
 
-  @Test func `a report that comes while the device registers goes out with its own secret`() throws {
+  @Test func `a report that comes while the device registers goes out with its own secret`() throws
+  {
     var world = try world()
     try world.session.register(at: world.now)
     try world.publish("x")
