@@ -155,12 +155,13 @@ extension OTACommand {
             }
           )
           return (offer, undelivered)
-        } catch let failure as UpgradeFailure {
+        } catch let ended as UpgradeError {
           if isInteractive { Console.show("") }
           let error = last.withLock { $0 }
           let cause = error?.description ?? "the upgrade failed"
+          let told = ended.isTold ? "was told" : "could not be told"
           throw Complaint(
-            "\(cause); the platform was told step \(failure.rawValue)",
+            "\(cause); the platform \(told) step \(ended.failure.rawValue)",
             error?.status ?? .undelivered
           )
         }

@@ -5,6 +5,7 @@ import CoAPMessage
 import ConstrainedCore
 import DeviceClient
 import DeviceSession
+import Dispatch
 import OpenSSLSupport
 import PayloadCoding
 import PlatformSimulator
@@ -163,11 +164,15 @@ struct ThingClientTests {
         for percent in UInt8(1)...100 { progress(percent) }
       }
       #expect(undelivered == 0)
-      await #expect(throws: UpgradeFailure.verification) {
-        try await client.upgrade(to: offer, explanation: { "digest" }) {
+      do {
+        _ = try await client.upgrade(to: offer, explanation: { "digest" }) {
           (_: FileOffer, _: @Sendable (UInt8) -> Void) throws(UpgradeFailure) in
           throw .verification
         }
+        Issue.record("what is not verified is no upgrade")
+      } catch let error as UpgradeError {
+        #expect(error.failure == .verification)
+        #expect(error.isTold)
       }
       let told = records.all.filter { $0.path.contains("/progress/") }
         .compactMap { PlatformValue($0.payload, .json)?["params"] }
@@ -177,6 +182,32 @@ struct ThingClientTests {
       #expect(steps.count <= 5)
       #expect(told.last == ["step": "-3", "desc": "digest"])
       await client.close()
+    }
+  }
+
+  @Test func `a failure that the platform could not be told of is not said to be told`()
+    async throws
+  {
+    let product = product { $0.firmware = firmware() }
+    try await server.withServer({ $0.products = [product] }) { device, _ in
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      let offer = try #require(try await client.firmware(after: "1.0.1"))
+      do {
+        _ = try await client.upgrade(to: offer) {
+          (_: FileOffer, _: @Sendable (UInt8) -> Void) throws(UpgradeFailure) in
+          let isClosed = DispatchSemaphore(value: 0)
+          Task {
+            await client.close()
+            isClosed.signal()
+          }
+          isClosed.wait()
+          throw .download
+        }
+        Issue.record("what is not downloaded is no upgrade")
+      } catch let error as UpgradeError {
+        #expect(error.failure == .download)
+        #expect(!error.isTold)
+      }
     }
   }
 
