@@ -110,9 +110,12 @@ extension AlinkCall {
     _ client: DeviceClient,
     as writer: Writer.Type
   ) async throws -> AlinkAnswer {
-    let own = try PackPart(parameters)
-    let subDevices = try (parameters?["subDevices"]?.elements ?? []).map {
-      (try Self.names($0["identity"]), try PackPart($0))
+    let own = try PackPart(parameters, beside: "subDevices")
+    guard let entries = (parameters?["subDevices"] ?? []).elements else {
+      throw Failure(description: "subDevices is a list: […]")
+    }
+    let subDevices = try entries.map {
+      (try Self.names($0["identity"]), try PackPart($0, beside: "identity"))
     }
     return try await client.request(PackPost.self, as: writer) { pack throws(AlinkError) in
       try own.write(into: &pack)
@@ -159,9 +162,19 @@ extension AlinkCall {
     let properties: [Reading]
     let events: [Reading]
 
-    init(_ value: PlatformValue?) throws {
-      properties = try (value?["properties"]?.members ?? []).map { try Reading($0) }
-      events = try (value?["events"]?.members ?? []).map { try Reading($0) }
+    /// What stands in an object with a further member, `other`.
+    init(_ value: PlatformValue?, beside other: String) throws {
+      let known: Set<String> = ["properties", "events", other]
+      guard let members = value?.members, members.allSatisfy({ known.contains($0.name) }),
+        let given = (value?["properties"] ?? [:]).members,
+        let happened = (value?["events"] ?? [:]).members
+      else {
+        throw Failure(
+          description: #"a pack is {"properties":{…},"events":{…},"\#(other)":…} and nothing else"#
+        )
+      }
+      properties = try given.map { try Reading($0) }
+      events = try happened.map { try Reading($0) }
       guard (properties + events).allSatisfy({ $0.time != nil }) else {
         throw Failure(description: #"every property and event of a pack is {"value":…,"time":…}"#)
       }

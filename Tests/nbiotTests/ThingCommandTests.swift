@@ -41,6 +41,20 @@ struct ThingCommandTests {
     _ = try simulator.stop()
   }
 
+  @Test(arguments: [
+    #"{"properties":{"a":{"value":1,"time":1}},"subDevices":{}}"#,
+    #"{"properties":{"a":{"value":1,"time":1}},"event":{}}"#,
+    #"{"properties":{"a":{"value":1,"time":1}},"events":[]}"#,
+    #"{"properties":[]}"#,
+    "[]",
+  ])
+  func `no part of a pack is dropped in silence`(parameters: String) async throws {
+    let simulator = try Simulator([])
+    let run = try await call(simulator, "thing.event.property.pack.post", parameters)
+    #expect(run.status == 2, "\(run.output)")
+    _ = try simulator.stop()
+  }
+
   /// Every method of protocol facts 1.13 that CoAP carries, in the order in which one needs another.
   @Test(arguments: ["json", "cbor"])
   func `every method is called and answered`(format: String) async throws {
