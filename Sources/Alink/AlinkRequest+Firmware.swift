@@ -49,7 +49,7 @@ extension AlinkRequest where Kind == FirmwareProgress, Writer: ~Copyable & ~Esca
       try writer.key("desc")
       try writer.string(description)
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 }
@@ -62,7 +62,7 @@ extension AlinkRequest where Writer: ~Copyable & ~Escapable {
       try writer.key("version")
       try writer.string(version)
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 }
