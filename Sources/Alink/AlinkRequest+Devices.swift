@@ -14,7 +14,7 @@ extension AlinkRequest where Kind == TopologyAdd, Writer: ~Copyable & ~Escapable
     do throws(CapacityError) {
       try proof.writeTopologyEntry(device, signature: signature, into: &writer)
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 }
@@ -32,7 +32,7 @@ extension AlinkRequest where Kind: DeviceListKind, Writer: ~Copyable & ~Escapabl
       try writer.names(productKey, deviceName)
       try writer.endObject()
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 }

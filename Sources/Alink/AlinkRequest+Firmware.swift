@@ -49,7 +49,7 @@ extension AlinkRequest where Kind == FirmwareProgress, Writer: ~Copyable & ~Esca
       try writer.key("desc")
       try writer.string(description)
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 }

@@ -33,7 +33,7 @@ extension AlinkRequest where Kind == PackPost, Writer: ~Copyable & ~Escapable {
       }
       try writer.property(identifier, time: time, value)
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 
@@ -69,7 +69,7 @@ extension AlinkRequest where Kind == PackPost, Writer: ~Copyable & ~Escapable {
       try writer.eventMembers(time: time, value)
       try writer.endObject()
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 
@@ -108,7 +108,7 @@ extension AlinkRequest where Kind == PackPost, Writer: ~Copyable & ~Escapable {
       try writer.string(deviceName)
       try writer.endObject()
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 }

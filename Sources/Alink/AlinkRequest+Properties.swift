@@ -20,7 +20,7 @@ extension AlinkRequest where Kind == PropertyPost, Writer: ~Copyable & ~Escapabl
     do throws(CapacityError) {
       try writer.property(identifier, time: time, isPlain: usesPlainValues, value)
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 
@@ -39,7 +39,7 @@ extension AlinkRequest where Kind == PropertyPost, Writer: ~Copyable & ~Escapabl
     do throws(CapacityError) {
       for index in 0..<batch.count { try writer.member(batch.member(index)) }
     } catch {
-      throw .capacity
+      throw fail()
     }
     count += batch.count
   }
@@ -48,7 +48,7 @@ extension AlinkRequest where Kind == PropertyPost, Writer: ~Copyable & ~Escapabl
   mutating func add(written member: Span<UInt8>) throws(AlinkError) {
     guard count < maxProperties else { throw .tooManyProperties }
     count += 1
-    do throws(CapacityError) { try writer.member(member) } catch { throw .capacity }
+    do throws(CapacityError) { try writer.member(member) } catch { throw fail() }
   }
 }
 
@@ -68,7 +68,7 @@ extension AlinkRequest where Kind == EventPost, Writer: ~Copyable & ~Escapable {
       try event.replace(with: identifier)
       try writer.eventMembers(time: time, value)
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 
@@ -88,7 +88,7 @@ extension AlinkRequest where Kind == DesiredGet, Writer: ~Copyable & ~Escapable 
     try checkIdentifier(identifier)
     guard count < maxProperties else { throw .tooManyProperties }
     count += 1
-    do throws(CapacityError) { try writer.string(identifier) } catch { throw .capacity }
+    do throws(CapacityError) { try writer.string(identifier) } catch { throw fail() }
   }
 
   /// The same for an identifier that is a literal.
@@ -115,7 +115,7 @@ extension AlinkRequest where Kind == DesiredDelete, Writer: ~Copyable & ~Escapab
       }
       try writer.endObject()
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 

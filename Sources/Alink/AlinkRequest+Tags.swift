@@ -19,7 +19,7 @@ extension AlinkRequest where Kind == TagUpdate, Writer: ~Copyable & ~Escapable {
       try writer.string(value)
       try writer.endObject()
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 
@@ -41,7 +41,7 @@ extension AlinkRequest where Kind == TagDelete, Writer: ~Copyable & ~Escapable {
       try writer.string(key)
       try writer.endObject()
     } catch {
-      throw .capacity
+      throw fail()
     }
   }
 

@@ -16,8 +16,8 @@ public import PayloadCoding
 /// ```
 ///
 /// What can be added depends on the kind. The guide's limits are checked as members are added, so that
-/// a request that the platform would refuse costs no airtime. After a call that throws, the output is
-/// not complete; start again.
+/// a request that the platform would refuse costs no airtime. After a call that throws `capacity`,
+/// the output is not complete, and `finish` throws, too; start again.
 /// Size: that of the writer, and about 200 bytes.
 public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable>:
   ~Copyable, ~Escapable
@@ -38,6 +38,8 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
   var event = FixedBytes<64>()
   /// Where a pack post stands.
   var pack = PackPosition()
+  /// Whether something was written in part.
+  private var isBroken = false
 
   /// Starts at the beginning of `storage`.
   ///
@@ -55,8 +57,10 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
   /// How many bytes have been written.
   public var byteCount: Int { writer.count }
 
-  /// Ends the request and returns its length in bytes.
+  /// Ends the request and returns its length in bytes; throws once anything had no room, for what was
+  /// written of it is there.
   public mutating func finish() throws(AlinkError) -> Int {
+    guard !isBroken else { throw .capacity }
     guard count >= Kind.minCount else { throw .empty }
     do throws(CapacityError) {
       try end()
@@ -88,6 +92,12 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
       try output.append(UInt8(ascii: "/"))
       try output.append(device.deviceName.bytes)
     }
+  }
+
+  /// Notes that something was written in part; what it returns is to be thrown.
+  mutating func fail() -> AlinkError {
+    isBroken = true
+    return .capacity
   }
 
   private mutating func begin() throws(CapacityError) {

@@ -6,6 +6,7 @@ public import PayloadCoding
 public struct DesiredValues<Reader: PayloadReader & ~Escapable>: ~Escapable {
   private var reader: Reader
   private var hasBegun = false
+  private var isOver = false
 
   /// Reads from `data` of the reply.
   @_lifetime(copy data)
@@ -20,7 +21,10 @@ public struct DesiredValues<Reader: PayloadReader & ~Escapable>: ~Escapable {
       guard try reader.next() == .beginObject else { throw .notAnObject }
       hasBegun = true
     }
-    guard case .key(let identifier)? = try reader.next() else { return nil }
+    guard !isOver, case .key(let identifier)? = try reader.next() else {
+      isOver = true
+      return nil
+    }
     guard try reader.next() == .beginObject else { throw .member }
     var version: UInt64?
     var value: Reader? = nil

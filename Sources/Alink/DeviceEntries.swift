@@ -6,6 +6,7 @@ public import PayloadCoding
 public struct DeviceEntries<Reader: PayloadReader & ~Escapable>: ~Escapable {
   private var reader: Reader
   private var hasBegun = false
+  private var isOver = false
 
   /// Reads from `data` or `params` of the message.
   @_lifetime(copy list)
@@ -19,7 +20,14 @@ public struct DeviceEntries<Reader: PayloadReader & ~Escapable>: ~Escapable {
       guard try reader.next() == .beginArray else { throw .member }
       hasBegun = true
     }
-    guard try reader.next() == .beginObject else { return nil }
+    guard !isOver else { return nil }
+    switch try reader.next() {
+    case .beginObject: break
+    case .endArray:
+      isOver = true
+      return nil
+    default: throw .member
+    }
     var entry = DeviceEntry()
     while case .key(let name)? = try reader.next() {
       guard let token = try reader.next() else { throw .malformed }

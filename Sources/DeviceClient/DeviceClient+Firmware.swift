@@ -45,8 +45,10 @@ extension DeviceClient {
   /// Tells the platform how far an upgrade is.
   public func report(_ step: FirmwareStep, description: String = "") async throws {
     // The guide gives no limit for the text; a sentence is enough for a log.
-    let text = Array(description.utf8.prefix(128))
-    let whole = String(validating: text, as: UTF8.self) == nil ? [] : text
+    var text = Array(description.utf8.prefix(128))
+    // A character that is cut is left out.
+    while String(validating: text, as: UTF8.self) == nil { text.removeLast() }
+    let whole = text
     try await request(FirmwareProgress.self, as: JSONWriter.self) { progress throws(AlinkError) in
       try progress.progress(step, description: whole.span)
     }
@@ -56,9 +58,9 @@ extension DeviceClient {
   /// have come, and 100 % once the file is verified; or why it went no further.
   ///
   /// Each step is a message, so that `percent` is best large. A step that cannot be delivered does not
-  /// end the download. Returns how many could not; throws the `UpgradeFailure` after it was told. The new
-  /// version is told by `inform` once it runs. Cancelling the task does not stop `download`: whoever can stop
-  /// it does so first.
+  /// end the download. Returns how many could not; throws `UpgradeError` once the failure was told, or could
+  /// not be. The new version is told by `inform` once it runs. Cancelling the task does not stop `download`:
+  /// whoever can stop it does so first.
   @discardableResult
   public func upgrade(
     to offer: FileOffer,
@@ -87,8 +89,8 @@ extension DeviceClient {
       next = Int(step) + Int(percent)
     }
     if let failure = await outcome {
-      _ = try await tell(.failed(failure), explanation())
-      throw failure
+      let isTold = try await tell(.failed(failure), explanation()) == 0
+      throw UpgradeError(failure: failure, isTold: isTold)
     }
     undelivered += try await tell(.percent(100))
     return undelivered
@@ -105,4 +107,13 @@ extension DeviceClient {
       return 1
     }
   }
+}
+
+/// An upgrade that went no further.
+public struct UpgradeError: Error, Equatable {
+  /// Why.
+  public let failure: UpgradeFailure
+
+  /// Whether the platform was told; if not, it still waits for the upgrade to go on.
+  public let isTold: Bool
 }

@@ -102,7 +102,11 @@ extension DeviceClient {
   /// Unverified: `/pull` and the shape of its answer are not in the device guide; the platform's C SDK v4
   /// asks so. `configuration.settings.allowsPull` must be set.
   public func pull(maxMessages: Int = 10) async throws -> Receipt {
-    try await deliver([], .pull(maxMessages), format: .json)
+    let receipt = try await deliver([], .pull(maxMessages), format: .json)
+    guard receipt.result.extent == .whole || !receipt.answer.isEmpty else {
+      throw DeviceClientError.unreadableReply(.incomplete, receipt)
+    }
+    return receipt
   }
 
   private func written<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable>(

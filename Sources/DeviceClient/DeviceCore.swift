@@ -35,6 +35,9 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     var current: Pending?
     /// What has come of an answer in blocks.
     var parts: [UInt8] = []
+
+    /// Whether nobody waits for what the session does.
+    var isIdle: Bool { connecting.isEmpty && registering.isEmpty && current == nil }
   }
 
   private let state: Mutex<State>
@@ -157,15 +160,19 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     update { state, resumption in
       if let index = state.connecting.firstIndex(where: { $0.id == id }) {
         resumption.finish(state.connecting.remove(at: index), .failure(CancellationError()))
-        if state.connecting.isEmpty && state.current == nil { state.session.cancelAll() }
+        if state.isIdle { state.session.cancelAll() }
       } else if let index = state.registering.firstIndex(where: { $0.id == id }) {
         resumption.finish(state.registering.remove(at: index), .failure(CancellationError()))
-        state.session.cancelAll()
+        if state.isIdle {
+          state.session.cancelAll()
+        } else {
+          state.session.cancelRegistration(at: MonotonicClock.now())
+        }
       } else if let index = state.queue.firstIndex(where: { $0.id == id }) {
         resumption.finish(state.queue.remove(at: index), .failure(CancellationError()))
       } else if let current = state.current, current.id == id {
         state.current = nil
-        if state.connecting.isEmpty && state.queue.isEmpty {
+        if state.isIdle && state.queue.isEmpty {
           state.session.cancelAll()
         } else {
           state.session.cancelReport()

@@ -19,6 +19,8 @@ extension DeviceSession where Security: ~Copyable {
   private mutating func handleRecords(_ datagram: Span<UInt8>, at now: Instant) {
     let wasRegistering = registration != nil
     var message = Datagram()
+    // A registration's answer is a secret.
+    defer { if wasRegistering { message.withStorage { wipe(&$0) } } }
     var isFirst = true
     repeat {
       do throws(SecurityError) {
@@ -35,8 +37,6 @@ extension DeviceSession where Security: ~Copyable {
       }
       isFirst = false
     } while security.hasPendingMessage
-    // A registration's answer is a secret.
-    if wasRegistering { message.withStorage { wipe(&$0) } }
   }
 
   /// Takes in what the security layer has to tell.
@@ -242,9 +242,10 @@ extension DeviceSession where Security: ~Copyable {
   mutating func failAuthentication(_ failure: AuthenticationFailure, at now: Instant) {
     authentication = .none
     hasStartedOver = false
-    guard registration == nil else {
-      registration = nil
-      return events.append(.registrationFailed(failure))
+    if registration != nil {
+      events.append(.registrationFailed(failure))
+      // Without the registration `/auth` has no secret that the platform would take.
+      guard endRegistration() else { return }
     }
     events.append(.authenticationFailed(failure))
     if report.phase != .none { finishReport(.unauthenticated(failure), code: nil, at: now) }

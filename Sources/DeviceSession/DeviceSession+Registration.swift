@@ -11,7 +11,8 @@ extension DeviceSession where Security: ~Copyable {
   ///
   /// The event `registered` says that the session has the new secret and authenticates with it from then
   /// on, over the same channel. Only over DTLS, whose pre-shared key would be made of the secret that is
-  /// asked for: so with the platform's certificate.
+  /// asked for: so with the platform's certificate. What `connect`, `publish` and `request` ask for
+  /// meanwhile waits for it, and fails with it.
   ///
   /// Unverified: the platform's C SDK v4 registers so; the device guide knows HTTPS and MQTT only.
   public mutating func register(
@@ -30,6 +31,23 @@ extension DeviceSession where Security: ~Copyable {
     )
     authenticationRetries = 0
     startAuthentication(at: now)
+  }
+
+  /// Forgets the registration under way; no event follows.
+  ///
+  /// Whatever waits for it authenticates with the secret that the session has. The platform may or may not have made a secret.
+  public mutating func cancelRegistration(at now: Instant) {
+    guard registration != nil else { return }
+    if case .inFlight(let exchange) = authentication { abandon(exchange) }
+    authentication = .none
+    if endRegistration() { connect(at: now) } else { security.interrupt() }
+  }
+
+  /// Forgets the registration; whether something waits for a token.
+  mutating func endRegistration() -> Bool {
+    defer { connectsAfterRegistration = false }
+    registration = nil
+    return connectsAfterRegistration || report.phase != .none
   }
 
   /// Hands out the device's secret, to be kept after the event `registered`.
@@ -74,9 +92,9 @@ extension DeviceSession where Security: ~Copyable {
     } catch {
       return failAuthentication(.unusableRegistration(error), at: now)
     }
-    registration = nil
     authentication = .none
     events.append(.registered)
+    if endRegistration() { connect(at: now) }
   }
 
   private func signedPayload(

@@ -38,6 +38,8 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var answerBlocks: AnswerBlocks?
   /// What is done instead of `/auth` while the device registers.
   var registration: Registration?
+  /// Whether `/auth` is to follow the registration.
+  var connectsAfterRegistration = false
   var authenticationRetries = 0
   var token = FixedBytes<192>()
   var keyRandom = FixedBytes<32>()
@@ -111,8 +113,9 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
 
 extension DeviceSession where Security: ~Copyable {
   /// Authenticates, unless the device has a token or is at it, or a report is on its way: one request
-  /// at a time.
+  /// at a time; after the registration where the device is at that.
   public mutating func connect(at now: Instant) {
+    if registration != nil { connectsAfterRegistration = true }
     guard authentication == .none else { return }
     if case .inFlight = report.phase { return }
     authenticationRetries = 0
@@ -152,7 +155,7 @@ extension DeviceSession where Security: ~Copyable {
     report.begin(id, topic: topic, format: format, accept: accept, at: now)
     if authentication == .done {
       sendReport(at: now)
-    } else {
+    } else if registration == nil {
       connect(at: now)
     }
     return report.id
@@ -192,6 +195,7 @@ extension DeviceSession where Security: ~Copyable {
     if case .inFlight(let exchange) = authentication { abandon(exchange) }
     if authentication != .done { authentication = .none }
     registration = nil
+    connectsAfterRegistration = false
     security.interrupt()
   }
 

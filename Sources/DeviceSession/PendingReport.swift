@@ -62,8 +62,8 @@ struct PendingReport {
   }
 }
 
-/// The events that wait for `pollEvent`; a session makes at most two between its owner's calls: one
-/// of its token and one of its report.
+/// The events that wait for `pollEvent`; a session makes at most three between its owner's calls: one
+/// each of its registration, its token and its report.
 ///
 /// When the owner polls none, the oldest is dropped.
 struct EventQueue {

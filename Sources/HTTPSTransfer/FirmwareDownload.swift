@@ -63,11 +63,11 @@ public struct FirmwareDownload {
     guard size > 0 else { throw .size(expected: size, found: nil) }
     let part = try FirmwarePart(for: destination, size: size, digest: digest)
     var result = Summary(resumedAt: part.count, requests: 0)
-    let free = try SystemFile.freeSpace(for: destination)
-    guard free >= size - part.count else {
-      throw .space(needed: size - part.count, free: free)
-    }
     do throws(FirmwareDownloadError) {
+      let free = try SystemFile.freeSpace(for: destination)
+      guard free >= size - part.count else {
+        throw .space(needed: size - part.count, free: free)
+      }
       try fetch(part, &result)
     } catch {
       // Nothing of another file is of use, and an empty one to nobody.

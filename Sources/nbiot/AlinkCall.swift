@@ -77,7 +77,7 @@ extension AlinkCall {
     _ client: DeviceClient,
     as writer: Writer.Type
   ) async throws -> AlinkAnswer {
-    let properties = try members().map(Reading.init)
+    let properties = try members().map { try Reading($0) }
     return try await client.request(PropertyPost.self, as: writer) { post throws(AlinkError) in
       post.usesPlainValues = usesPlainValues
       for property in properties {
@@ -97,7 +97,7 @@ extension AlinkCall {
     guard let value = parameters, value["value"]?.members != nil else {
       throw Failure(description: #"the parameters are {"value":{…}}, with a "time" if you like"#)
     }
-    let reading = Reading(PlatformValue.Member(event, value))
+    let reading = try Reading(PlatformValue.Member(event, value))
     return try await client.request(EventPost.self, as: writer) { post throws(AlinkError) in
       try post.event(reading.name.span, time: reading.time) {
         (output: inout Writer) throws(CapacityError) in
@@ -110,9 +110,12 @@ extension AlinkCall {
     _ client: DeviceClient,
     as writer: Writer.Type
   ) async throws -> AlinkAnswer {
-    let own = try PackPart(parameters)
-    let subDevices = try (parameters?["subDevices"]?.elements ?? []).map {
-      (try Self.names($0["identity"]), try PackPart($0))
+    let own = try PackPart(parameters, beside: "subDevices")
+    guard let entries = (parameters?["subDevices"] ?? []).elements else {
+      throw Failure(description: "subDevices is a list: […]")
+    }
+    let subDevices = try entries.map {
+      (try Self.names($0["identity"]), try PackPart($0, beside: "identity"))
     }
     return try await client.request(PackPost.self, as: writer) { pack throws(AlinkError) in
       try own.write(into: &pack)
@@ -129,14 +132,14 @@ extension AlinkCall {
     let value: PlatformValue
     let time: UInt64?
 
-    init(_ member: PlatformValue.Member) {
+    init(_ member: PlatformValue.Member) throws {
       name = Array(member.name.utf8)
       let known: Set<String> = ["value", "time"]
       if let members = member.value.members, let inner = member.value["value"],
         members.allSatisfy({ known.contains($0.name) })
       {
         value = inner
-        time = member.value["time"]?.integer.flatMap { UInt64(exactly: $0) }
+        time = try AlinkCall.number(member.value["time"], "time")
       } else {
         value = member.value
         time = nil
@@ -159,9 +162,19 @@ extension AlinkCall {
     let properties: [Reading]
     let events: [Reading]
 
-    init(_ value: PlatformValue?) throws {
-      properties = (value?["properties"]?.members ?? []).map(Reading.init)
-      events = (value?["events"]?.members ?? []).map(Reading.init)
+    /// What stands in an object with a further member, `other`.
+    init(_ value: PlatformValue?, beside other: String) throws {
+      let known: Set<String> = ["properties", "events", other]
+      guard let members = value?.members, members.allSatisfy({ known.contains($0.name) }),
+        let given = (value?["properties"] ?? [:]).members,
+        let happened = (value?["events"] ?? [:]).members
+      else {
+        throw Failure(
+          description: #"a pack is {"properties":{…},"events":{…},"\#(other)":…} and nothing else"#
+        )
+      }
+      properties = try given.map { try Reading($0) }
+      events = try happened.map { try Reading($0) }
       guard (properties + events).allSatisfy({ $0.time != nil }) else {
         throw Failure(description: #"every property and event of a pack is {"value":…,"time":…}"#)
       }
@@ -204,7 +217,13 @@ extension AlinkCall {
     as writer: Writer.Type
   ) async throws -> AlinkAnswer {
     let values = try members().map { member in
-      (Array(member.name.utf8), member.value["version"]?.integer.flatMap { UInt64(exactly: $0) })
+      // Without a version whatever is desired is cleared: one that cannot be read must not count as none.
+      guard member.value.members?.allSatisfy({ $0.name == "version" }) == true else {
+        throw Failure(
+          description: #"the parameters are {"IDENTIFIER":{"version":1}}, or {} for any version"#
+        )
+      }
+      return (Array(member.name.utf8), try Self.number(member.value["version"], "version"))
     }
     return try await client.request(DesiredDelete.self, as: writer) { delete throws(AlinkError) in
       for (name, version) in values { try delete.add(name.span, version: version) }
@@ -306,6 +325,15 @@ extension AlinkCall {
       throw Failure(description: "the parameters of this method are a list: […]")
     }
     return elements
+  }
+
+  /// A number that may be missing.
+  private static func number(_ value: PlatformValue?, _ name: String) throws -> UInt64? {
+    guard let value else { return nil }
+    guard let number = value.integer.flatMap({ UInt64(exactly: $0) }) else {
+      throw Failure(description: "\(name) is no whole number from 0 up")
+    }
+    return number
   }
 
   private static func text(_ value: PlatformValue?, _ name: String) throws -> [UInt8] {

@@ -48,6 +48,8 @@ enum Console {
   /// The next bytes of standard input, at most 64 KiB, as soon as there are any; none at its end.
   static func read() throws -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 65_536)
+    // It may be a password.
+    defer { Secret.erase(&buffer) }
     while true {
       // SAFETY: the pointer covers the whole buffer and does not outlive the call.
       let count = unsafe buffer.withUnsafeMutableBytes {

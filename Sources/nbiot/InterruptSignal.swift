@@ -2,13 +2,18 @@ internal import Dispatch
 internal import Foundation
 internal import HTTPSTransfer
 
-/// Turns Ctrl-C and a wish to terminate into an interruption, so that files are left in order.
+/// Turns Ctrl-C and a wish to terminate into an interruption, so that files are left in order; as long as
+/// the value lives.
 final class InterruptSignal {
+  private static let numbers = [SIGINT, SIGTERM]
+
   private let sources: [any DispatchSourceSignal]
+  /// What the signals did before.
+  private let handlers: [__sighandler_t?]
 
   init(_ interruption: Interruption) {
-    sources = [SIGINT, SIGTERM].map { number in
-      signal(number, SIG_IGN)
+    handlers = Self.numbers.map { signal($0, SIG_IGN) }
+    sources = Self.numbers.map { number in
       let source = DispatchSource.makeSignalSource(signal: number, queue: .global())
       source.setEventHandler { interruption.request() }
       source.resume()
@@ -18,5 +23,6 @@ final class InterruptSignal {
 
   deinit {
     for source in sources { source.cancel() }
+    for (number, handler) in zip(Self.numbers, handlers) { signal(number, handler) }
   }
 }

@@ -83,8 +83,9 @@ extension OTACommand {
         The platform is told 1 % at the start, each --progress percent more, and 100 % in the end; or -2 \
         when the download failed, -3 when the digest is wrong, -1 for the rest (device guide 4).
 
-        Exit status: 0 the file is there, or there is nothing newer, 1 it is not there, 2 usage, 3 refused \
-        by the platform or by the file's server, 4 the endpoint never answered.
+        Exit status: 0 the file is there, or there is nothing newer, 1 it is not there, 2 usage, or a file \
+        that cannot be written, 3 refused by the platform or by the file's server, 4 the endpoint or the \
+        file's server never answered.
         """
     )
 
@@ -119,7 +120,6 @@ extension OTACommand {
     func run() async throws {
       let interruption = Interruption()
       let settings = try transfer.settings(interruption)
-      let signals = InterruptSignal(interruption)
       let last = Mutex<FirmwareDownloadError?>(nil)
       let destination = to
       let isInteractive = Console.isInteractive
@@ -133,6 +133,9 @@ extension OTACommand {
             reportingEvery: progress,
             explanation: { last.withLock { $0?.description } ?? "" },
             { (offer: FileOffer, progress: @Sendable (UInt8) -> Void) throws(UpgradeFailure) in
+              // Only a download leaves files to put in order: whatever else is under way just ends.
+              let signals = InterruptSignal(interruption)
+              defer { withExtendedLifetime(signals) {} }
               var downloader = HTTPSFirmwareDownloader(to: destination)
               downloader.settings = settings
               do throws(UpgradeFailure) {
@@ -152,13 +155,17 @@ extension OTACommand {
             }
           )
           return (offer, undelivered)
-        } catch let failure as UpgradeFailure {
+        } catch let ended as UpgradeError {
           if isInteractive { Console.show("") }
-          let cause = last.withLock { $0?.description } ?? "the upgrade failed"
-          throw Complaint("\(cause); the platform was told step \(failure.rawValue)", .undelivered)
+          let error = last.withLock { $0 }
+          let cause = error?.description ?? "the upgrade failed"
+          let told = ended.isTold ? "was told" : "could not be told"
+          throw Complaint(
+            "\(cause); the platform \(told) step \(ended.failure.rawValue)",
+            error?.status ?? .undelivered
+          )
         }
       }
-      withExtendedLifetime(signals) {}
       if isInteractive { Console.show("") }
       var lines = ResultLines()
       lines.add("offered", "offered", result?.offer.versionText ?? "none")

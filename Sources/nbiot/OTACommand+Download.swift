@@ -138,22 +138,25 @@ extension OTACommand {
           .undelivered
         )
       }
-      let status: ExitStatus =
-        switch error {
-        case .transfer(let reason): reason.status
-        case .status(500...): .undelivered
-        case .status: .unauthenticated
-        case .file(_, ENOSPC), .file(_, EDQUOT), .file(_, EIO): .undelivered
-        case .file, .foreign: .usage
-        case .size, .range, .incomplete, .digest, .busy, .space, .installation, .library:
-          .undelivered
-        }
-      return Complaint(error.description, status)
+      return Complaint(error.description, error.status)
     }
   }
 }
 
 extension FirmwareDownloadError {
+  /// What the program ends with.
+  var status: ExitStatus {
+    switch self {
+    case .transfer(let reason): reason.status
+    case .status(500...): .undelivered
+    case .status: .unauthenticated
+    case .file(_, ENOSPC), .file(_, EDQUOT), .file(_, EIO): .undelivered
+    case .file, .foreign: .usage
+    case .size, .range, .incomplete, .digest, .busy, .space, .installation, .library:
+      .undelivered
+    }
+  }
+
   /// What happened, without what to do.
   fileprivate var short: String {
     switch self {

@@ -1,4 +1,5 @@
 import Alink
+import CBORPayload
 import ConstrainedCore
 import PayloadCoding
 import Testing
@@ -8,6 +9,24 @@ import Testing
 struct AlinkLimitTests {
   private let one: (inout JSONWriter) throws(CapacityError) -> Void = {
     (w: inout JSONWriter) throws(CapacityError) in try w.integer(1)
+  }
+
+  /// A program that fills a message until no more fits must not send what was begun last.
+  @Test func `what had no room ends the request, even if the error is caught`() throws {
+    var buffer = [UInt8](repeating: 0xA5, count: 256)
+    let text = bytes(String(repeating: "x", count: 300))
+    var request = try AlinkRequest<PropertyPost, CBORWriter>(buffer.mutableSpan, id: 1)
+    try request.add("a") { (w: inout CBORWriter) throws(CapacityError) in try w.integer(1) }
+    var failures: [AlinkError] = []
+    do throws(AlinkError) {
+      try request.add("b") { (w: inout CBORWriter) throws(CapacityError) in
+        try w.string(text.span)
+      }
+    } catch {
+      failures.append(error)
+    }
+    do throws(AlinkError) { _ = try request.finish() } catch { failures.append(error) }
+    #expect(failures == [.capacity, .capacity])
   }
 
   @Test(arguments: [(200, nil), (201, AlinkError.tooManyProperties)])

@@ -92,6 +92,33 @@ struct AlinkMessageTests {
     #expect(found == ["1234556554 deviceName1234 xxxxxx", "p2 d2 "])
   }
 
+  @Test func `what is no device in a list is an error, and behind the list comes nothing`() throws {
+    let odd = bytes(#"[1,{"productKey":"p2","deviceName":"d2"}]"#)
+    var refused = DeviceEntries(JSONReader(odd.span))
+    var failure: AlinkMessageError?
+    do throws(AlinkMessageError) { _ = try refused.next() } catch { failure = error }
+    #expect(failure == .member)
+    let message = bytes(#"{"data":[],"a":{"productKey":"p2","deviceName":"d2"}}"#)
+    let view = try AlinkMessageView<JSONReader>(message.span)
+    if let data = view.data {
+      var entries = DeviceEntries(data)
+      for _ in 0..<3 {
+        let isOver = try entries.next() == nil
+        #expect(isOver)
+      }
+    }
+    let desired = bytes(#"{"data":{},"a":{"value":1,"version":1}}"#)
+    let reply = try AlinkMessageView<JSONReader>(desired.span)
+    if let data = reply.data {
+      var values = DesiredValues(data)
+      for _ in 0..<3 {
+        var isOver = true
+        if let value = try values.next() { isOver = value.version == nil }
+        #expect(isOver)
+      }
+    }
+  }
+
   @Test(arguments: [
     (
       #"{"size":1,"version":"2","url":"u","sign":"00","signMethod":"Md5"}"#,

@@ -5,6 +5,7 @@ import CoAPMessage
 import ConstrainedCore
 import DeviceClient
 import DeviceSession
+import Dispatch
 import OpenSSLSupport
 import PayloadCoding
 import PlatformSimulator
@@ -163,11 +164,15 @@ struct ThingClientTests {
         for percent in UInt8(1)...100 { progress(percent) }
       }
       #expect(undelivered == 0)
-      await #expect(throws: UpgradeFailure.verification) {
-        try await client.upgrade(to: offer, explanation: { "digest" }) {
+      do {
+        _ = try await client.upgrade(to: offer, explanation: { "digest" }) {
           (_: FileOffer, _: @Sendable (UInt8) -> Void) throws(UpgradeFailure) in
           throw .verification
         }
+        Issue.record("what is not verified is no upgrade")
+      } catch let error as UpgradeError {
+        #expect(error.failure == .verification)
+        #expect(error.isTold)
       }
       let told = records.all.filter { $0.path.contains("/progress/") }
         .compactMap { PlatformValue($0.payload, .json)?["params"] }
@@ -177,6 +182,32 @@ struct ThingClientTests {
       #expect(steps.count <= 5)
       #expect(told.last == ["step": "-3", "desc": "digest"])
       await client.close()
+    }
+  }
+
+  @Test func `a failure that the platform could not be told of is not said to be told`()
+    async throws
+  {
+    let product = product { $0.firmware = firmware() }
+    try await server.withServer({ $0.products = [product] }) { device, _ in
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      let offer = try #require(try await client.firmware(after: "1.0.1"))
+      do {
+        _ = try await client.upgrade(to: offer) {
+          (_: FileOffer, _: @Sendable (UInt8) -> Void) throws(UpgradeFailure) in
+          let isClosed = DispatchSemaphore(value: 0)
+          Task {
+            await client.close()
+            isClosed.signal()
+          }
+          isClosed.wait()
+          throw .download
+        }
+        Issue.record("what is not downloaded is no upgrade")
+      } catch let error as UpgradeError {
+        #expect(error.failure == .download)
+        #expect(!error.isTold)
+      }
     }
   }
 
@@ -267,6 +298,42 @@ struct ThingClientTests {
         #expect(client.counters.authentications == 1)
         await client.close()
       }
+    }
+  }
+
+  @Test func `messages that are too long for a datagram are not taken for none`() async throws {
+    let message = DownlinkMessage(
+      topic: "/sys/a1B2c3D4e5F/device1/thing/service/property/set",
+      payload: ["id": "1", "params": ["text": .text(String(repeating: "x", count: 2_000))]]
+    )
+    for limit in [65_536, 0] {
+      try await server.withServer({ $0.downlink["a1B2c3D4e5F/device1"] = [message] }) { device, _ in
+        var device = device
+        device.settings.allowsPull = true
+        device.maxAnswer = limit
+        let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+        do {
+          let receipt = try await client.pull()
+          #expect(limit > 0)
+          let messages = PlatformValue(receipt.answer, .json)
+          #expect(messages?.elements?.first?["payload"] == message.payload)
+        } catch DeviceClientError.unreadableReply(let error, _) {
+          #expect(limit == 0)
+          #expect(error == .incomplete)
+        }
+        await client.close()
+      }
+    }
+  }
+
+  @Test func `a description that is too long is cut behind a character`() async throws {
+    try await server.withServer { device, records in
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      try await client.report(.percent(1), description: String(repeating: "温", count: 50))
+      await client.close()
+      let last = records.all.last.flatMap { PlatformValue($0.payload, .json) }
+      let told = last?["params"]?["desc"]?.string
+      #expect(told == String(repeating: "温", count: 42))
     }
   }
 

@@ -60,6 +60,7 @@ class AnyDevice {
   func perform(_ call: ThingCall, at now: Instant) throws -> ReportID { fatalError() }
   func pull(at now: Instant) throws -> ReportID { fatalError() }
   func register(at now: Instant) throws { fatalError() }
+  func cancelRegistration(at now: Instant) { fatalError() }
   var secret: [UInt8] { fatalError() }
   func overhead(of topic: Topic) -> MessageOverhead { fatalError() }
   func takeAnswersInBlocks(upTo limit: Int) { fatalError() }
@@ -161,6 +162,7 @@ final class Device<Security: SecurityLayer & ~Copyable>: AnyDevice {
     try session.pull(maxMessages: 3, at: now)
   }
   override func register(at now: Instant) throws { try session.register(at: now) }
+  override func cancelRegistration(at now: Instant) { session.cancelRegistration(at: now) }
   override var secret: [UInt8] {
     session.withSecret { secret in
       var bytes: [UInt8] = []

@@ -226,6 +226,8 @@ struct FirmwareDownloadTests {
       return
     }
     #expect(server.requests() == [])
+    #expect(server.contents("new.bin.part") == nil)
+    #expect(server.contents("new.bin.part.info") == nil)
   }
 
   @Test func `what cannot be installed is the step -4`() throws {

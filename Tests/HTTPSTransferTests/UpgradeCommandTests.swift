@@ -136,9 +136,41 @@ struct UpgradeCommandTests {
     let server = try HTTPSServer()
     try await withPlatform(server, "403") { options, records in
       let run = try nbiot(upgrade(server, options))
-      #expect(run.status == 1)
+      #expect(run.status == 3, "\(run.errors)")
       #expect(records.steps.last == "-2")
     }
+  }
+
+  @Test func `while nothing is downloaded a wish to terminate ends it at once`() async throws {
+    let server = try HTTPSServer()
+    let secretFile = server.folder.appending(path: "device.txt")
+    try Data((Self.secret + "\n").utf8).write(to: secretFile)
+    // A port that answers nothing.
+    let silent = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+    defer { close(silent) }
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    _ = unsafe withUnsafeMutablePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe bind(silent, $0, length) | getsockname(silent, $0, &length)
+      }
+    }
+    let (process, _, _) = try start(
+      upgrade(
+        server,
+        [
+          "--endpoint", "127.0.0.1:\(UInt16(bigEndian: address.sin_port))", "--product-key",
+          "a1B2c3D4e5F", "--device-name", "device1", "--device-secret-file", secretFile.path,
+        ]
+      )
+    )
+    try await Task.sleep(for: .seconds(1))
+    process.terminate()
+    for _ in 0..<40 where process.isRunning { try await Task.sleep(for: .milliseconds(50)) }
+    #expect(!process.isRunning)
+    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
   }
 
   @Test func `check says what is offered, or that nothing is`() async throws {

@@ -21,6 +21,40 @@ struct ThingCommandTests {
     )
   }
 
+  @Test(arguments: [
+    ("thing.property.desired.delete", #"{"power":{"version":"1"}}"#),
+    ("thing.property.desired.delete", #"{"power":{"version":-1}}"#),
+    ("thing.property.desired.delete", #"{"power":{"Version":1}}"#),
+    ("thing.property.desired.delete", #"{"power":1}"#),
+    ("thing.event.property.post", #"{"t":{"value":1,"time":"1524448722000"}}"#),
+    ("thing.event.alarm.post", #"{"value":{},"time":1.5}"#),
+  ])
+  func `a version or a time that cannot be read is not taken for none`(
+    method: String,
+    parameters: String
+  ) async throws {
+    let simulator = try Simulator(["--desired", "power=on"])
+    let run = try await call(simulator, method, parameters)
+    #expect(run.status == 2, "\(run.output)")
+    let desired = try await call(simulator, "thing.property.desired.get", #"["power"]"#)
+    #expect(desired.output.contains(#""power":{"value":"on","version":1}"#))
+    _ = try simulator.stop()
+  }
+
+  @Test(arguments: [
+    #"{"properties":{"a":{"value":1,"time":1}},"subDevices":{}}"#,
+    #"{"properties":{"a":{"value":1,"time":1}},"event":{}}"#,
+    #"{"properties":{"a":{"value":1,"time":1}},"events":[]}"#,
+    #"{"properties":[]}"#,
+    "[]",
+  ])
+  func `no part of a pack is dropped in silence`(parameters: String) async throws {
+    let simulator = try Simulator([])
+    let run = try await call(simulator, "thing.event.property.pack.post", parameters)
+    #expect(run.status == 2, "\(run.output)")
+    _ = try simulator.stop()
+  }
+
   /// Every method of protocol facts 1.13 that CoAP carries, in the order in which one needs another.
   @Test(arguments: ["json", "cbor"])
   func `every method is called and answered`(format: String) async throws {
