@@ -12,7 +12,8 @@ public enum AlinkError: Error, Equatable, Sendable {
   case tooManySubDevices
   /// More than 200 tags (device guide 6.9).
   case tooManyTags
-  /// An identifier that is no part of a topic: 1 to 64 letters, digits, `_`, `-` and `:`.
+  /// An identifier that is no part of a topic: 1 to 64 letters, digits, `_`, `-` and `:`; or an event that
+  /// would have the properties' topic.
   case identifier
   /// The topic would have more than 128 bytes.
   case topicTooLong

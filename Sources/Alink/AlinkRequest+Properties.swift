@@ -1,7 +1,8 @@
 public import ConstrainedCore
 internal import PayloadCoding
 
-/// The most properties of a request (device guide 6.5).
+/// The most properties of a post (device guide 6.5); of a request for desired values too, for which the
+/// guide names no number.
 let maxProperties = 200
 
 extension AlinkRequest where Kind == PropertyPost, Writer: ~Copyable & ~Escapable {
@@ -62,6 +63,8 @@ extension AlinkRequest where Kind == EventPost, Writer: ~Copyable & ~Escapable {
     _ value: (inout Writer) throws(CapacityError) -> Void
   ) throws(AlinkError) {
     try checkIdentifier(identifier)
+    // Its topic is that of the properties.
+    guard !identifier.isEqual(to: "property") else { throw .identifier }
     guard count == 0 else { throw .secondEvent }
     count = 1
     do throws(CapacityError) {

@@ -24,14 +24,14 @@ public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Co
   /// Where each property ends.
   private var ends = InlineArray<200, UInt16>(repeating: 0)
 
-  /// An empty batch for a request of at most `limit` bytes, 64 to 1,024 (device guide 3.5 advises at
+  /// An empty batch for a request of at most `limit` bytes, 128 to 1,024 (device guide 3.5 advises at
   /// most 1 KB), whose id has no more digits than `id`.
   public init(
     limit: Int = 1_024,
     overhead: MessageOverhead = MessageOverhead(),
     id: UInt32 = .max
   ) {
-    precondition(limit >= 64 && limit <= 1_024, "a request has 64 to 1,024 bytes")
+    precondition(limit >= 128 && limit <= 1_024, "a batch has 128 to 1,024 bytes")
     self.limit = limit
     self.overhead = overhead
     self.id = id

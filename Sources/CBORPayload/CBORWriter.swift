@@ -115,8 +115,9 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     try unsafe put { unsafe cbor_encode_uint(value, $0, $1) }
   }
 
-  /// Writes the Double nearest to a fixed-point number: `value` divided by 10 to the `fractionDigits`, 0
-  /// to 18 digits.
+  /// Writes a fixed-point number as a Double: `value` divided by 10 to the `fractionDigits`, 0 to 18 digits.
+  ///
+  /// The nearest one for values of up to 2^53, more than any sensor has; beyond that it may be the next.
   public mutating func decimal(_ value: Int64, fractionDigits: Int) throws(CapacityError) {
     precondition(fractionDigits >= 0 && fractionDigits <= 18, "an Int64 has at most 18 fractions")
     guard fractionDigits > 0 else { return try integer(value) }

@@ -19,8 +19,8 @@ public struct AlinkAnswer: Sendable {
 
   /// Reads the answer of a request.
   ///
-  /// The format is that of the first byte: an object begins with `{` in JSON and with 0xA0 to 0xBF in
-  /// CBOR, so that it need not be said.
+  /// The format is that of the first byte: an object begins with an ASCII character in JSON, and with 0x80
+  /// or above in CBOR, so that it need not be said.
   public init(_ receipt: Receipt) throws(AlinkMessageError) {
     self.receipt = receipt
     guard let first = receipt.answer.first else {
@@ -30,7 +30,7 @@ public struct AlinkAnswer: Sendable {
       format = .json
       return
     }
-    format = first >= 0xA0 && first <= 0xBF ? .cbor : .json
+    format = first >= 0x80 ? .cbor : .json
     let parts =
       format == .cbor
       ? try Self.parts(receipt.answer, CBORReader.self)

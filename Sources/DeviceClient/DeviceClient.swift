@@ -23,6 +23,7 @@ public final class DeviceClient: Sendable {
   private let core: any ClientCore
   let identity: DeviceIdentity
   let thingModel: [UInt8]?
+  private let canRegister: Bool
 
   /// Checks the names, resolves the host and opens the socket; sends nothing.
   ///
@@ -51,6 +52,11 @@ public final class DeviceClient: Sendable {
     }
     self.identity = identity
     thingModel = configuration.thingModel
+    if case .certificate = configuration.security {
+      canRegister = true
+    } else {
+      canRegister = false
+    }
     if let model = configuration.thingModel {
       do throws(ThingModelError) { _ = try ThingModelView(model.span) } catch {
         throw .thingModel(error)
@@ -219,6 +225,8 @@ public final class DeviceClient: Sendable {
   ///
   /// Unverified: the platform's C SDK v4 registers so; the device guide knows HTTPS and MQTT only.
   public func register(signMethod: SignMethod = .hmacSHA256) async throws -> [UInt8] {
+    // A pre-shared key would be made of the secret that is asked for.
+    guard canRegister else { throw DeviceClientError.device(.registrationNeedsDTLS) }
     let id = core.makeID()
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { core.register(id, signMethod, $0) }

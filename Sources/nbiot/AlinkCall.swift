@@ -41,10 +41,13 @@ struct AlinkCall {
     case "thing.deviceinfo.update": return try await updateTags(client, as: writer)
     case "thing.deviceinfo.delete": return try await deleteTags(client, as: writer)
     case "thing.config.get":
+      try checkNone(or: ["configScope": "product", "getType": "file"])
       return try await client.request(ConfigurationGet.self, as: writer) { _ throws(AlinkError) in }
     case "thing.dsltemplate.get":
+      try checkNone()
       return try await client.request(ThingModelGet.self, as: writer) { _ throws(AlinkError) in }
     case "thing.topo.get":
+      try checkNone()
       return try await client.request(TopologyGet.self, as: writer) { _ throws(AlinkError) in }
     case "thing.topo.add": return try await addTopology(client, as: writer)
     case "thing.topo.delete": return try await list(TopologyDelete.self, client, as: writer)
@@ -313,6 +316,12 @@ extension AlinkCall {
 // MARK: - Parameters
 
 extension AlinkCall {
+  /// Refuses parameters of a method that has none of the caller's.
+  private func checkNone(or usual: PlatformValue = [:]) throws {
+    guard let parameters, parameters != [:], parameters != usual else { return }
+    throw Failure(description: "\(method) takes no parameters: leave them out")
+  }
+
   private func members() throws -> [PlatformValue.Member] {
     guard let members = parameters?.members else {
       throw Failure(description: "the parameters of this method are an object: {…}")

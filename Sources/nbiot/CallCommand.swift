@@ -129,9 +129,11 @@ struct ReplyLines {
 
   func print(_ output: OutputArgument) { lines.print(output) }
 
-  /// The data in JSON, whatever it came in.
+  /// The data in JSON on one line, whatever it came in.
   private static func json(_ answer: AlinkAnswer) -> [UInt8] {
-    answer.format == .cbor
-      ? PlatformValue(answer.data, .cbor)?.encoded(.json) ?? Array("null".utf8) : answer.data
+    let value = PlatformValue(answer.data, answer.format == .cbor ? .cbor : .json)
+    // What holds a name twice, or bytes that JSON has not, is shown as it came.
+    return value?.encoded(.json)
+      ?? PlatformValue.text(RequestRecord.printable(answer.data)).encoded(.json)
   }
 }

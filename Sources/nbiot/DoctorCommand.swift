@@ -44,6 +44,15 @@ struct DoctorCommand: AsyncParsableCommand {
   @Option(help: "How the checks are printed.")
   var output = OutputArgument.text
 
+  func validate() throws {
+    guard let topic else { return }
+    do throws(TopicError) {
+      _ = try Topic(Array(topic.utf8).span)
+    } catch {
+      throw ValidationError(error.description)
+    }
+  }
+
   func run() async throws {
     var checks = Checks(output: output)
     var secret = try Secret.load(path: device.deviceSecretFile)

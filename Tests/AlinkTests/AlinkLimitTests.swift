@@ -146,7 +146,9 @@ struct AlinkLimitTests {
     )
   }
 
-  @Test(arguments: ["", "a/b", "a.b", "a+b", "a b", "a\"b", String(repeating: "p", count: 65)])
+  @Test(arguments: [
+    "", "property", "a/b", "a.b", "a+b", "a b", "a\"b", String(repeating: "p", count: 65),
+  ])
   func `an identifier that is no part of a topic is refused`(identifier: String) {
     let identifier = bytes(identifier)
     #expect(

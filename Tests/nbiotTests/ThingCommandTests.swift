@@ -124,7 +124,8 @@ struct ThingCommandTests {
     ("thing.property.desired.get", "[1]", "no text"),
     ("thing.event.alarm.post", #"{"a":1}"#, #"{"value":{…}}"#),
     ("thing.event.property.pack.post", #"{"properties":{"a":1}}"#, "every property and event"),
-    ("thing.topo.add", "[]", "one sub-device"),
+    ("thing.topo.add", "[]", "one sub-device"), ("thing.topo.get", "[]", "takes no parameters"),
+    ("thing.config.get", #"{"x":1}"#, "takes no parameters"),
     ("thing.topo.add", #"[{"productKey":"pk","deviceName":"name"}]"#, "--sub-device-secret-file"),
     ("thing.deviceinfo.update", #"[{"attrKey":"1","attrValue":"x"}]"#, "a tag's key"),
   ])
@@ -157,6 +158,17 @@ struct ThingCommandTests {
     #expect(bad.status == 2)
     #expect(bad.errors.contains("outside of min and max"))
     _ = try simulator.stop()
+  }
+
+  @Test func `a number keeps its digits on the way`() async throws {
+    let simulator = try Simulator()
+    let run = try await call(
+      simulator,
+      "thing.event.property.post",
+      #"{"t":{"value":18446744073709551615}}"#
+    )
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(try simulator.stop().log.contains("18446744073709551615"))
   }
 
   @Test func `messages that wait are pulled`() async throws {

@@ -34,7 +34,9 @@ public enum PlatformValue: Equatable, Sendable {
   case text(String)
   /// A whole number.
   case integer(Int64)
-  /// Any other number, and whole ones that no `Int64` holds.
+  /// A whole number above `Int64.max`.
+  case unsigned(UInt64)
+  /// Any other number.
   case double(Double)
   /// `true` or `false`.
   case boolean(Bool)
@@ -103,6 +105,7 @@ public enum PlatformValue: Equatable, Sendable {
   public var number: Double? {
     switch self {
     case .integer(let value): Double(value)
+    case .unsigned(let value): Double(value)
     case .double(let value): value
     default: nil
     }
@@ -159,7 +162,7 @@ public enum PlatformValue: Equatable, Sendable {
       return nil
     case .text(let text): return copy(text, from: reader, capacity: capacity).map { .text($0) }
     case .integer(let value): return .integer(value)
-    case .unsigned(let value): return .double(Double(value))
+    case .unsigned(let value): return .unsigned(value)
     case .double(let value): return value.isFinite ? .double(value) : nil
     case .boolean(let value): return .boolean(value)
     case .null: return .null
@@ -218,6 +221,7 @@ public enum PlatformValue: Equatable, Sendable {
       let bytes = Array(text.utf8)
       try writer.string(bytes.span)
     case .integer(let value): try writer.integer(value)
+    case .unsigned(let value): try writer.unsigned(value)
     case .double(let value): try writer.double(value)
     case .boolean(let value): try writer.boolean(value)
     case .null: try writer.null()
