@@ -32,7 +32,8 @@ extension AlinkCode: CustomStringConvertible {
   /// The number and what the guide says of it.
   public var description: String { "\(rawValue) \(meaning)" }
 
-  private var meaning: String {
+  /// What the guide says of it.
+  public var meaning: String {
     switch self {
     case .success: "success"
     case .firmware: "a firmware is offered"

@@ -7,6 +7,9 @@ public import PayloadCoding
 /// one that goes along with others. Send the batch with `AlinkRequest.add(_:)`, then `removeAll`.
 /// Size: about 1.5 KB, in place.
 public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Copyable {
+  /// The least that a batch may be limited to, in bytes: a request with a property or two.
+  public static var minLimit: Int { 128 }
+
   /// How long a request with the batch may get, in bytes.
   public let limit: Int
   /// What the request's message has around the payload.
@@ -24,14 +27,17 @@ public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Co
   /// Where each property ends.
   private var ends = InlineArray<200, UInt16>(repeating: 0)
 
-  /// An empty batch for a request of at most `limit` bytes, 128 to 1,024 (device guide 3.5 advises at
-  /// most 1 KB), whose id has no more digits than `id`.
+  /// An empty batch.
+  ///
+  /// Without an `overhead`, which a session or client knows, costs are those of the payload alone. A request
+  /// has at most `limit` bytes, 128 to 1,024 (device guide 3.5 advises at
+  /// most 1 KB), and its id no more digits than `id`.
   public init(
     limit: Int = 1_024,
     overhead: MessageOverhead = MessageOverhead(),
     id: UInt32 = .max
   ) {
-    precondition(limit >= 128 && limit <= 1_024, "a batch has 128 to 1,024 bytes")
+    precondition(limit >= Self.minLimit && limit <= 1_024, "a batch has 128 to 1,024 bytes")
     self.limit = limit
     self.overhead = overhead
     self.id = id

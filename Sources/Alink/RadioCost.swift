@@ -3,7 +3,8 @@ public struct RadioCost: Equatable, Sendable {
   /// The uplink's largest transport block in NB-IoT (3GPP Release 13: 1,000 bits), in bytes.
   public static var blockSize: Int { 125 }
 
-  /// The datagram, the headers of IP and UDP included, in bytes.
+  /// The payload with the overhead that was given, in bytes: with a session's, the whole datagram and the
+  /// headers of IP and UDP.
   public let bytes: Int
 
   /// How many transport blocks of at most 125 bytes it takes: what the radio charges for, as an estimate,

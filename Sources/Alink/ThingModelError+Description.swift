@@ -37,6 +37,19 @@ extension ThingModelError: CustomStringConvertible {
   }
 }
 
+extension ThingModelError {
+  /// Where in the payload it is, in bytes; `nil` when the model is at fault, or all of the payload.
+  public var offset: Int? {
+    switch self {
+    case .modelNotJSON, .modelShape, .unreadablePayload, .unknownEvent, .unknownService: nil
+    case .notARequest(let offset), .unknownIdentifier(let offset), .writeOnly(let offset),
+      .readOnly(let offset), .missingValue(let offset), .unexpectedMember(let offset),
+      .time(let offset), .missingMember(let offset, _), .value(_, let offset, _):
+      offset
+    }
+  }
+}
+
 extension ThingModelRule: CustomStringConvertible {
   /// What a value does that breaks the rule, and what to do instead: the rest of a sentence.
   public var description: String {

@@ -1,3 +1,4 @@
+internal import Alink
 internal import AliyunIoT
 internal import CoAPMessage
 internal import DeviceSession
@@ -18,6 +19,7 @@ protocol ClientCore: AnyObject, Sendable {
   func publish(_ pending: Pending)
   func cancel(_ id: UInt64)
   func exportSession() -> [UInt8]?
+  func overhead(of topic: Topic) -> MessageOverhead
 }
 
 /// Where a report goes.

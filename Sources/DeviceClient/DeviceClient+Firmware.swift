@@ -59,13 +59,14 @@ extension DeviceClient {
   ///
   /// Each step is a message, so that `percent` is best large. A step that cannot be delivered does not
   /// end the download. Returns how many could not; throws `UpgradeError` once the failure was told, or could
-  /// not be. The new version is told by `inform` once it runs. Cancelling the task does not stop `download`:
+  /// not be. What `explanation` gives goes along with the failure; `nil` tells the platform nothing, for a
+  /// download that only pauses. The new version is told by `inform` once it runs. Cancelling the task does not stop `download`:
   /// whoever can stop it does so first.
   @discardableResult
   public func upgrade(
     to offer: FileOffer,
     reportingEvery percent: UInt8 = 50,
-    explanation: @escaping @Sendable () -> String = { "" },
+    explanation: @escaping @Sendable () -> String? = { "" },
     _ download: @escaping Download
   ) async throws -> Int {
     precondition(percent > 0, "progress is told in steps")
@@ -89,7 +90,8 @@ extension DeviceClient {
       next = Int(step) + Int(percent)
     }
     if let failure = await outcome {
-      let isTold = try await tell(.failed(failure), explanation()) == 0
+      guard let words = explanation() else { throw UpgradeError(failure: failure, isTold: false) }
+      let isTold = try await tell(.failed(failure), words) == 0
       throw UpgradeError(failure: failure, isTold: isTold)
     }
     undelivered += try await tell(.percent(100))

@@ -97,6 +97,22 @@ extension DeviceClient {
     return answer
   }
 
+  /// What a post of properties has around its payload, for a `PropertyBatch`.
+  public var propertyPostOverhead: MessageOverhead {
+    get throws {
+      var buffer = [UInt8](repeating: 0, count: PropertyBatch<JSONWriter>.minLimit)
+      var topic = [UInt8](repeating: 0, count: Topic.maxCount)
+      do {
+        let request = try AlinkRequest<PropertyPost, JSONWriter>(buffer.mutableSpan, id: 1)
+        var writer = ByteWriter(topic.mutableSpan)
+        try request.writeTopic(of: identity, into: &writer)
+        return core.overhead(of: try Topic(writer.written))
+      } catch {
+        throw DeviceClientError.request(.topicTooLong)
+      }
+    }
+  }
+
   /// Asks for up to `maxMessages` messages, 1 to 10, that wait for the device.
   ///
   /// Unverified: `/pull` and the shape of its answer are not in the device guide; the platform's C SDK v4
@@ -147,12 +163,13 @@ extension DeviceClient {
   /// Checks a request that was written against the configuration's thing model.
   private func check<Kind: AlinkKind, Reader: PayloadReader & ~Escapable>(
     _ kind: Kind.Type,
-    _ reader: consuming Reader,
+    _ start: Reader,
     _ event: FixedBytes<64>
   ) throws(DeviceClientError) {
     // An object that has a name twice means one of the two, nobody knows which.
-    if (try? reader.repeatedKey()) != nil { throw .request(.repeated) }
+    if (try? start.repeatedKey()) != nil { throw .request(.repeated) }
     guard let thingModel else { return }
+    var reader = start
     do throws(ThingModelError) {
       let model = try ThingModelView(thingModel.span)
       if kind == PropertyPost.self {
@@ -161,7 +178,31 @@ extension DeviceClient {
         try model.check(event: event.bytes, post: &reader)
       }
     } catch {
-      throw .thingModel(error)
+      throw .thingModel(error, at: error.offset.map { Self.path(to: $0, in: start) } ?? "")
     }
+  }
+
+  /// The names that lead to a place in a request: `temperature.value`.
+  private static func path<Reader: PayloadReader & ~Escapable>(
+    to offset: Int,
+    in start: Reader
+  ) -> String {
+    var reader = start
+    var names: [String] = []
+    var name = ""
+    while let token = try? reader.nextToken(), reader.tokenOffset <= offset {
+      switch token {
+      case .beginObject, .beginArray: names.append(name)
+      case .endObject, .endArray: names.removeLast()
+      case .key(let text):
+        var buffer = [UInt8](repeating: 0, count: reader.byteCount(of: text))
+        var writer = ByteWriter(buffer.mutableSpan)
+        try? reader.copy(text, into: &writer)
+        name = String(decoding: buffer, as: UTF8.self)
+      default: break
+      }
+    }
+    // The request itself has no name, and `params` goes without saying.
+    return (names + [name]).dropFirst(2).joined(separator: ".")
   }
 }

@@ -20,7 +20,7 @@ internal import UDPTransport
 /// Reports are delivered one after the other, in the order of the calls. Cancelling the task stops
 /// the retransmissions of its report. The client has one UDP socket and one thread that waits for it.
 public final class DeviceClient: Sendable {
-  private let core: any ClientCore
+  let core: any ClientCore
   let identity: DeviceIdentity
   let thingModel: [UInt8]?
   private let canRegister: Bool
@@ -59,7 +59,7 @@ public final class DeviceClient: Sendable {
     }
     if let model = configuration.thingModel {
       do throws(ThingModelError) { _ = try ThingModelView(model.span) } catch {
-        throw .thingModel(error)
+        throw .thingModel(error, at: "")
       }
     }
     guard let bytes = SecretBytes(copying: secret.span) else {

@@ -114,8 +114,9 @@ public enum DeviceClientError: Error, Sendable {
   case undelivered(Receipt)
   /// The request of the thing model breaks a limit; nothing was sent.
   case request(AlinkError)
-  /// The thing model cannot be read, or the request does not fit it; nothing was sent.
-  case thingModel(ThingModelError)
+  /// The thing model cannot be read, or the request does not fit it at the member of those names; nothing was
+  /// sent.
+  case thingModel(ThingModelError, at: String)
   /// The platform took the request, and its reply says no.
   case refused(AlinkAnswer)
   /// The platform took the request; what it replied cannot be read.
@@ -145,7 +146,7 @@ extension DeviceClientError: CustomStringConvertible {
     case .registration(let failure): failure.description
     case .undelivered(let receipt): receipt.result.advice ?? "the report was not acknowledged"
     case .request(let error): error.description
-    case .thingModel(let error): error.description
+    case .thingModel(let error, let path): (path.isEmpty ? "" : path + ": ") + error.description
     case .refused(let answer):
       "the platform refused the request: code \(answer.code.map(\.description) ?? "none")"
         + (answer.message.isEmpty ? "" : ", \"\(answer.message)\"")

@@ -1,3 +1,4 @@
+internal import Alink
 internal import AliyunIoT
 internal import CoAPMessage
 internal import CoAPSecurity
@@ -96,6 +97,10 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
 
   func exportSession() -> [UInt8]? {
     state.withLock { $0.session.withSecurity { export(&$0) } }
+  }
+
+  func overhead(of topic: Topic) -> MessageOverhead {
+    state.withLock { $0.session.overhead(of: topic) }
   }
 
   func makeID() -> UInt64 {

@@ -54,7 +54,7 @@ extension HTTPSError: CustomStringConvertible {
       "the server cannot be reached (\(text)): check host and port, and the network connection"
     case .certificate(let text):
       "the server's certificate is not accepted (\(text)): check the host name, the clock, and that "
-        + "--ca-file has the authority that vouches for it"
+        + "--https-ca-file has the authority that vouches for it"
     case .handshake(let text):
       "the TLS handshake failed (\(text)): check that host and port are those of an HTTPS server"
     case .authorities:

@@ -11,6 +11,9 @@ public struct HTTPSFirmwareDownloader: FirmwareDownloader {
   /// Installs the whole and right file; what it throws counts as step -4.
   public var install: ((_ path: String) throws(UpgradeFailure) -> Void)?
 
+  /// Told why an attempt ended, and after how many seconds the next one comes.
+  public var onRetry: ((_ reason: FirmwareDownloadError, _ seconds: Int) -> Void)?
+
   /// Why the last download failed, in more words than its step.
   public private(set) var lastError: FirmwareDownloadError?
 
@@ -28,6 +31,7 @@ public struct HTTPSFirmwareDownloader: FirmwareDownloader {
     var download = FirmwareDownload(address: address, size: size, digest: digest, to: destination)
     download.settings = settings
     download.install = install
+    download.onRetry = onRetry
     lastError = nil
     var failure: FirmwareDownloadError?
     withoutActuallyEscaping(progress) { progress in

@@ -137,16 +137,21 @@ extension AlinkCall {
 
     init(_ member: PlatformValue.Member) throws {
       name = Array(member.name.utf8)
-      let known: Set<String> = ["value", "time"]
-      if let members = member.value.members, let inner = member.value["value"],
-        members.allSatisfy({ known.contains($0.name) })
-      {
-        value = inner
-        time = try AlinkCall.number(member.value["time"], "time")
-      } else {
+      guard let members = member.value.members else {
         value = member.value
         time = nil
+        return
       }
+      let known: Set<String> = ["value", "time"]
+      guard let inner = member.value["value"], members.allSatisfy({ known.contains($0.name) })
+      else {
+        throw Failure(
+          description:
+            #"\#(member.name) is {"value":…}, with a "time" if you like, and nothing else"#
+        )
+      }
+      value = inner
+      time = try AlinkCall.number(member.value["time"], "time")
     }
 
     func writeMembers<Writer: PayloadWriter & ~Copyable & ~Escapable>(
@@ -178,6 +183,9 @@ extension AlinkCall {
       }
       properties = try given.map { try Reading($0) }
       events = try happened.map { try Reading($0) }
+      guard events.allSatisfy({ $0.value.members != nil }) else {
+        throw Failure(description: "the value of an event is an object: {…}")
+      }
       guard (properties + events).allSatisfy({ $0.time != nil }) else {
         throw Failure(description: #"every property and event of a pack is {"value":…,"time":…}"#)
       }

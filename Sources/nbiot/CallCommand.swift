@@ -99,10 +99,19 @@ struct CallCommand: AsyncParsableCommand {
         guard !piece.isEmpty else { break }
         text += piece
       }
+      guard text.count < 65_536 else {
+        throw Complaint("the parameters have over 64 KB; a message takes 1,024 bytes")
+      }
     }
     guard !text.isEmpty else { return nil }
+    do throws(JSONError) {
+      var reader = JSONReader(text.span)
+      while try reader.nextToken() != nil {}
+    } catch {
+      throw Complaint("the parameters are not JSON: \(error)")
+    }
     guard let value = PlatformValue(text, .json) else {
-      throw Complaint("the parameters are not JSON, or have a name twice in an object")
+      throw Complaint("the parameters have a name twice in an object: leave one out")
     }
     return value
   }
@@ -115,9 +124,10 @@ struct ReplyLines {
   init(_ answer: AlinkAnswer) {
     if let code = answer.code {
       lines.add("code", "code", code.rawValue)
-      if !code.isSuccess { lines.add("meaning", "meaning", code.description) }
+      if !code.isSuccess { lines.add("meaning", "meaning", code.meaning) }
     } else {
-      lines.add("code", "code", "none: the platform took the request without a reply")
+      // Taken without a reply.
+      lines.add("code", "code", json: Array("null".utf8))
     }
     if !answer.message.isEmpty { lines.add("message", "message", answer.message) }
     if !answer.data.isEmpty { lines.add("data", "data", json: Self.json(answer)) }

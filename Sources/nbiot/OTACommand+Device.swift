@@ -120,24 +120,33 @@ extension OTACommand {
     func run() async throws {
       let interruption = Interruption()
       let settings = try transfer.settings(interruption)
+      // What would end the upgrade anyhow ends it before it costs airtime.
+      try PrivateFile.checkPlace(to, "firmware", replaces: true)
       let last = Mutex<FirmwareDownloadError?>(nil)
       let destination = to
       let isInteractive = Console.isInteractive
       let result = try await device.withClient { client -> (offer: FileOffer, undelivered: Int)? in
         try await client.inform(version: firmware)
         guard let offer = try await client.firmware(after: firmware) else { return nil }
-        try TransferOptions.check(url: offer.urlText)
         do {
           let undelivered = try await client.upgrade(
             to: offer,
             reportingEvery: progress,
-            explanation: { last.withLock { $0?.description } ?? "" },
+            // Who interrupts it will go on: for the platform it has not failed.
+            explanation: {
+              let cause = last.withLock { $0 }
+              return cause == .transfer(.cancelled) ? nil : cause?.short ?? ""
+            },
             { (offer: FileOffer, progress: @Sendable (UInt8) -> Void) throws(UpgradeFailure) in
               // Only a download leaves files to put in order: whatever else is under way just ends.
               let signals = InterruptSignal(interruption)
               defer { withExtendedLifetime(signals) {} }
               var downloader = HTTPSFirmwareDownloader(to: destination)
               downloader.settings = settings
+              downloader.onRetry = { reason, seconds in
+                if isInteractive { Console.show("") }
+                Console.complain("\(reason.short); again in \(seconds) s")
+              }
               do throws(UpgradeFailure) {
                 try downloader.download(
                   url: offer.url.bytes,
@@ -158,11 +167,18 @@ extension OTACommand {
         } catch let ended as UpgradeError {
           if isInteractive { Console.show("") }
           let error = last.withLock { $0 }
-          let cause = error?.description ?? "the upgrade failed"
+          var cause = error?.description ?? "the upgrade failed"
+          if error == .transfer(.cancelled) {
+            throw Complaint(
+              "stopped: what has come is in \(to).part; run it again to go on. The platform still waits",
+              .undelivered
+            )
+          }
+          if error == .transfer(.address) { cause = "the platform offers no https address" }
           let told = ended.isTold ? "was told" : "could not be told"
           throw Complaint(
             "\(cause); the platform \(told) step \(ended.failure.rawValue)",
-            error?.status ?? .undelivered
+            error == .transfer(.address) ? .undelivered : error?.status ?? .undelivered
           )
         }
       }
@@ -191,6 +207,7 @@ extension OTACommand {
     @OptionGroup var device: DeviceOptions
 
     @Option(
+      parsing: .unconditional,
       help: ArgumentHelp(
         "1 to 100 percent; -1 failed, -2 download failed, -3 wrong digest, -4 burning failed.",
         valueName: "number"

@@ -158,7 +158,7 @@ extension FirmwareDownloadError {
   }
 
   /// What happened, without what to do.
-  fileprivate var short: String {
+  var short: String {
     switch self {
     case .transfer(.unresolved): "the host name cannot be resolved"
     case .transfer(.unreachable): "the server cannot be reached"

@@ -156,7 +156,13 @@ struct ProductOptions: ParsableArguments {
 
   private func loadFirmware() throws -> SimulatedFirmware? {
     guard let firmwareVersion, let firmwareUrl, let firmwareFile else { return nil }
+    guard firmwareUrl.lowercased().hasPrefix("https://") else {
+      throw Complaint(
+        "--firmware-url must begin with https://: devices take no other (device guide 4)"
+      )
+    }
     let digests = try FileDigests(firmwareFile)
+    guard digests.size > 0 else { throw Complaint("the firmware \(firmwareFile) is empty") }
     var firmware = SimulatedFirmware(
       version: firmwareVersion,
       url: firmwareUrl,

@@ -102,6 +102,11 @@ struct RegisterCommand: AsyncParsableCommand {
     guard over == .coap || !coap else {
       throw ValidationError("--endpoint, --ca-file and --server-name need --over coap")
     }
+    if let productSecretFile,
+      PrivateFile.target(of: productSecretFile) == PrivateFile.target(of: secretFile)
+    {
+      throw ValidationError("--secret-file is the product secret's own file: give another name")
+    }
     guard over == .https || (url == nil && transfer.httpsCaFile == nil) else {
       throw ValidationError("--url and --https-ca-file need --over https")
     }

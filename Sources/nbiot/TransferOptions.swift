@@ -31,7 +31,14 @@ struct TransferOptions: ParsableArguments {
     settings.patience = patience
     settings.connectTimeout = patience
     settings.interruption = interruption
-    if let httpsCaFile { settings.authorities = try PrivateFile.read(httpsCaFile) }
+    if let httpsCaFile {
+      let authorities = try PrivateFile.read(httpsCaFile)
+      guard String(decoding: authorities, as: UTF8.self).contains("-----BEGIN CERTIFICATE-----")
+      else {
+        throw Complaint("\(httpsCaFile) holds no certificate in PEM: give the authority's own file")
+      }
+      settings.authorities = authorities
+    }
     return settings
   }
 

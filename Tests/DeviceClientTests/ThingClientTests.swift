@@ -211,6 +211,27 @@ struct ThingClientTests {
     }
   }
 
+  /// What a batch reckons with is what goes out.
+  @Test func `a batch knows what its message costs`() async throws {
+    try await server.withServer { device, _ in
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      try await client.connect()
+      var batch = PropertyBatch<CBORWriter>(overhead: try client.propertyPostOverhead, id: 1)
+      for number in 0..<20 {
+        let name = Array("sensor_\(number)".utf8)
+        try batch.add(name.span) { (w: inout CBORWriter) throws(CapacityError) in
+          try w.decimal(2_151, fractionDigits: 2)
+        }
+      }
+      let answer = try await client.request(PropertyPost.self, as: CBORWriter.self) {
+        post throws(AlinkError) in try post.add(batch)
+      }
+      #expect(answer.code == .success)
+      #expect(answer.receipt.result.bytesUp + 28 == batch.cost.bytes)
+      await client.close()
+    }
+  }
+
   @Test func `bytes go up raw, and answers to the platform's requests have its topic`() async throws
   {
     try await server.withServer({

@@ -99,7 +99,7 @@ struct UpgradeCommandTests {
     async throws
   {
     let server = try HTTPSServer()
-    try await withPlatform(server, "stall") { options, _ in
+    try await withPlatform(server, "stall") { options, records in
       let started = try start(upgrade(server, options))
       for _ in 0..<200 where server.contents("new.bin.part")?.count != 150_000 {
         try await Task.sleep(for: .milliseconds(50))
@@ -109,6 +109,9 @@ struct UpgradeCommandTests {
       #expect(run.status == 1)
       #expect(server.contents("new.bin") == nil)
       #expect(server.contents("new.bin.part")?.count == 150_000)
+      #expect(run.errors.contains("run it again to go on"))
+      // A pause is no failure.
+      #expect(!records.steps.contains { $0.hasPrefix("-") })
     }
     try await withPlatform(server, "plain") { options, records in
       let run = try nbiot(upgrade(server, options))
@@ -187,12 +190,28 @@ struct UpgradeCommandTests {
       )
       #expect(current.status == 0)
       #expect(current.output == #"{"offered":"none"}"# + "\n")
-      let told = try nbiot(["ota", "progress", "--step=-4", "--description", "flash"] + options)
+      let told = try nbiot(["ota", "progress", "--step", "-4", "--description", "flash"] + options)
       #expect(told.status == 0)
       #expect(records.told("progress").last == ["step": "-4", "desc": "flash"])
       let informed = try nbiot(["ota", "inform", "--firmware", "2.0.0"] + options)
       #expect(informed.status == 0)
       #expect(records.told("inform").last == ["version": "2.0.0"])
+    }
+  }
+
+  @Test func `a place or an authority that cannot be used costs no airtime`() async throws {
+    let server = try HTTPSServer()
+    try await withPlatform(server, "plain") { options, records in
+      for (to, authority) in [
+        ("/nowhere/new.bin", server.path("ca.pem")), (server.folder.path, server.path("ca.pem")),
+        (server.path("new.bin"), server.path("firmware.bin")),
+      ] {
+        let run = try nbiot(
+          ["ota", "upgrade", "--firmware", "1", "--to", to, "--https-ca-file", authority] + options
+        )
+        #expect(run.status == 2, "\(run.errors)")
+      }
+      #expect(records.told("inform").isEmpty)
     }
   }
 }

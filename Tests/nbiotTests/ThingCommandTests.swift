@@ -117,13 +117,19 @@ struct ThingCommandTests {
   @Test(arguments: [
     ("thing.nothing", "{}", "unknown method"),
     ("thing.event.property.post", "[1]", "are an object"),
-    ("thing.event.property.post", "{", "are not JSON"),
+    ("thing.event.property.post", "{", "are not JSON: it ends too early"),
     ("thing.event.property.post", #"{"a":1,"a":2}"#, "a name twice"),
     ("thing.event.property.post", "{}", "holds nothing"),
     ("thing.property.desired.get", "{}", "are a list"),
     ("thing.property.desired.get", "[1]", "no text"),
     ("thing.event.alarm.post", #"{"a":1}"#, #"{"value":{…}}"#),
     ("thing.event.property.pack.post", #"{"properties":{"a":1}}"#, "every property and event"),
+    (
+      "thing.event.property.pack.post", #"{"events":{"e":{"value":7,"time":5}}}"#,
+      "value of an event is an object"
+    ),
+    ("thing.event.property.post", #"{"t":{"value":1,"tiem":2}}"#, "and nothing else"),
+    ("thing.event.alarm.post", #"{"value":{},"time":1,"extra":1}"#, "and nothing else"),
     ("thing.topo.add", "[]", "one sub-device"), ("thing.topo.get", "[]", "takes no parameters"),
     ("thing.config.get", #"{"x":1}"#, "takes no parameters"),
     ("thing.topo.add", #"[{"productKey":"pk","deviceName":"name"}]"#, "--sub-device-secret-file"),
@@ -156,6 +162,7 @@ struct ThingCommandTests {
     #expect(good.status == 0, "\(good.errors)")
     let bad = try await nbiot(arguments, input: #"{"t":{"value":10}}"#)
     #expect(bad.status == 2)
+    #expect(bad.errors.contains("t.value: the value at byte"))
     #expect(bad.errors.contains("outside of min and max"))
     _ = try simulator.stop()
   }
