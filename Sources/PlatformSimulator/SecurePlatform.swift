@@ -248,6 +248,24 @@ public struct SecurePlatform<Peer: Hashable> {
       }
       for datagram in answer.datagrams { send(datagram, &output) }
     } while association.connection.hasPendingMessage
+    // What does not decrypt is dropped without a word (RFC 6347 Section 4.1.2.7), a Finished under another
+    // key too; whoever tries out a device wants to know.
+    guard association.connection.state == .handshaking, !association.isDoubtful,
+      configuration.dtls.takesPreSharedKeys, Self.endsHandshake(datagram)
+    else { return }
+    association.isDoubtful = true
+    let text = "handshake's end cannot be read: with a pre-shared key most likely another secret"
+    note(text, association, at: now, &output)
+  }
+
+  /// Whether there is a ChangeCipherSpec among a datagram's records, whose heads have 13 bytes.
+  private static func endsHandshake(_ datagram: [UInt8]) -> Bool {
+    var offset = 0
+    while offset + 13 <= datagram.count {
+      if datagram[offset] == 20 { return true }
+      offset += 13 + Int(datagram[offset + 11]) << 8 + Int(datagram[offset + 12])
+    }
+    return false
   }
 
   /// Puts an association where it belongs now that its state is another.
@@ -320,6 +338,8 @@ public struct SecurePlatform<Peer: Hashable> {
     let random: [UInt8]
     var connection: DTLSConnection
     var lastDatagram: Instant
+    /// Whether it was said that its end cannot be read.
+    var isDoubtful = false
     var bytesUp = 0
     var bytesDown = 0
 

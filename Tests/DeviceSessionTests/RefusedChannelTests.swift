@@ -80,6 +80,7 @@ struct RefusedChannelTests {
       failure == .unauthenticated(.handshake(.unconfirmed))
         || failure == .unauthenticated(.handshake(.wrongKey))
     )
+    #expect(world.records.contains { $0.note.contains("most likely another secret") })
     world.platform = try Platform(.preSharedKey, SimulatorConfiguration(), seed: 3)
     world.now = world.now + Milliseconds(600_000)
     #expect(try world.report("b")?.outcome == .unauthenticated(.handshake(.unknownIdentity)))
