@@ -6,7 +6,7 @@ public import AliyunIoT
 /// What has come lies in `DESTINATION.part` (mode 600), and the next run goes on from there if it is
 /// for the same digest and size, even with another address: each is valid for 24 hours. Before the
 /// file gets its name, its digest is checked and it is on the disk. A file that had the name before is
-/// replaced.
+/// replaced, unless it is this firmware already: then nothing is downloaded.
 public struct FirmwareDownload {
   /// Where the firmware is, an `https` address.
   public var address: String
@@ -61,6 +61,11 @@ public struct FirmwareDownload {
   public func run() throws(FirmwareDownloadError) -> Summary {
     guard !SystemFile.isFolder(destination) else { throw .foreign(path: destination) }
     guard size > 0 else { throw .size(expected: size, found: nil) }
+    if FirmwarePart.isThere(destination, size: size, digest: digest) {
+      onProgress?(size)
+      try installIt()
+      return Summary(resumedAt: size, requests: 0)
+    }
     let part = try FirmwarePart(for: destination, size: size, digest: digest)
     var result = Summary(resumedAt: part.count, requests: 0)
     do throws(FirmwareDownloadError) {
@@ -75,10 +80,13 @@ public struct FirmwareDownload {
       throw error
     }
     try part.finish(as: destination)
-    if let install {
-      do throws(UpgradeFailure) { try install(destination) } catch { throw .installation }
-    }
+    try installIt()
     return result
+  }
+
+  private func installIt() throws(FirmwareDownloadError) {
+    guard let install else { return }
+    do throws(UpgradeFailure) { try install(destination) } catch { throw .installation }
   }
 
   private func fetch(

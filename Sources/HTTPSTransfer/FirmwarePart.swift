@@ -35,6 +35,26 @@ final class FirmwarePart {
     }
   }
 
+  private init(_ file: consuming SystemFile, _ path: String, _ digest: FirmwareDigest) {
+    self.file = file
+    self.path = path
+    self.digest = digest
+  }
+
+  /// Whether the firmware is there already, whole and right.
+  static func isThere(_ destination: String, size: UInt64, digest: FirmwareDigest) -> Bool {
+    do throws(FirmwareDownloadError) {
+      let file = try SystemFile(destination, O_RDONLY)
+      guard try file.ownCount() == size else { return false }
+      let whole = FirmwarePart(file, destination, digest)
+      try whole.takeUp()
+      return try whole.isRight()
+    } catch {
+      // What cannot be read is replaced.
+      return false
+    }
+  }
+
   /// Appends what has come.
   func append(_ bytes: Span<UInt8>) throws(FirmwareDownloadError) {
     try file.write(bytes)

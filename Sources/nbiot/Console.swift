@@ -7,6 +7,17 @@ enum Console {
     write(Data((line + "\n").utf8))
   }
 
+  /// Prints what cannot be had again: on standard error where standard output cannot be written.
+  static func printOnce(_ line: String) {
+    do {
+      try FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8))
+    } catch {
+      complain(line)
+      complain("nbiot: standard output cannot be written: check the disk, or who reads it")
+      Foundation.exit(ExitStatus.output.rawValue)
+    }
+  }
+
   static func print(_ line: Span<UInt8>) {
     var data = Data(capacity: line.count + 1)
     for index in line.indices { data.append(line[index]) }

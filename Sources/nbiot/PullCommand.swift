@@ -33,6 +33,7 @@ struct PullCommand: AsyncParsableCommand {
     guard !receipt.answer.isEmpty else {
       return Console.complain("nothing waits for the device")
     }
-    Console.print(RequestRecord.printable(receipt.answer))
+    // The platform has forgotten them.
+    Console.printOnce(RequestRecord.printable(receipt.answer))
   }
 }

@@ -48,6 +48,22 @@ struct FirmwareDownloadTests {
     #expect(server.leftovers == ["new.bin"])
   }
 
+  @Test func `what is there already, whole and right, is not downloaded again`() throws {
+    let server = try HTTPSServer()
+    let download = try server.download("plain", digest: "sha256")
+    let first = try download.run()
+    #expect(first.requests == 1)
+    let second = try download.run()
+    #expect(second == FirmwareDownload.Summary(resumedAt: download.size, requests: 0))
+    #expect(server.requests().count == 1)
+    // One flipped byte, and it is another file.
+    var other = server.firmware
+    other[7] ^= 1
+    try Data(other).write(to: server.folder.appending(path: "new.bin"))
+    #expect(try download.run().requests == 1)
+    #expect(server.contents("new.bin") == server.firmware)
+  }
+
   @Test func `a connection cut at half goes on from there`() throws {
     let server = try HTTPSServer()
     let result = outcome(try server.download("cut-once"))
@@ -120,6 +136,7 @@ struct FirmwareDownloadTests {
     let first = outcome(try server.download("no-ranges-cut-once"))
     #expect(first == .success(.init(resumedAt: 0, requests: 2)))
     #expect(server.contents("new.bin") == server.firmware)
+    try FileManager.default.removeItem(atPath: server.path("new.bin"))
     guard case .failure(.transfer(.broken)) = outcome(try server.download("no-ranges-cut")) else {
       Issue.record("a server that always breaks delivers nothing")
       return
@@ -255,6 +272,7 @@ struct FirmwareDownloadTests {
       percents.append($0)
     }
     #expect(percents.last == 100 && percents.sorted() == percents)
+    try FileManager.default.removeItem(atPath: server.path("new.bin"))
     let bad = Array(server.url("flip").utf8)
     #expect(throws: UpgradeFailure.verification) {
       try downloader.download(url: bad.span, size: template.size, digest: template.digest) { _ in }
