@@ -64,6 +64,13 @@ extension DeviceSession where Security: ~Copyable {
     guard payload.count == block.size.bytes, end < limit,
       let next = BlockOption(offset: end, isMore: false, size: block.size)
     else { return endBlocks(.incomplete, at: now) }
+    if report.block == nil {
+      var messageID = FixedBytes<64>()
+      if let option = message.first(.platformMessageID) {
+        try? messageID.replace(with: option.value)
+      }
+      report.messageID = messageID
+    }
     report.block = next
     report.tag = tag
     events.append(.answerBlock)
@@ -72,7 +79,9 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   private mutating func endBlocks(_ extent: AnswerExtent, at now: Instant) -> Bool {
-    finishReport(.acknowledged, code: .content, extent: extent, at: now)
+    if extent == .incomplete { answerStorage.removeAll() }
+    let messageID = report.block == nil ? FixedBytes() : report.messageID
+    finishReport(.acknowledged, code: .content, messageID: messageID, extent: extent, at: now)
     return true
   }
 }

@@ -27,9 +27,11 @@ struct PendingReport {
   var format = ContentFormat.json
   var accept: ContentFormat?
   var payload = FixedBytes<1_024>()
-  /// The block of the answer that is asked for next, once the first has come; and the answer's ETag.
+  /// The block of the answer that is asked for next, once the first has come; and the answer's ETag and
+  /// message id, which mean something then.
   var block: BlockOption?
   var tag = FixedBytes<8>()
+  var messageID = FixedBytes<64>()
   var sequence: UInt64?
   var startedAt = Instant(milliseconds: 0)
   var bytesUp = 0

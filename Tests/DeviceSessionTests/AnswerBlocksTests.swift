@@ -44,6 +44,7 @@ struct AnswerBlocksTests {
     let result = try #require(try fetch(&world))
     #expect(result.outcome == .acknowledged)
     #expect(result.extent == .inBlocks)
+    #expect(result.messageID.isEmpty == !layer.hasSequence)
     let whole = try world.session.openAnswer(world.parts + world.session.answer)
     #expect(PlatformValue(whole, .json)?["data"]?["properties"]?.elements?.count == 70)
     #expect(try world.report("x")?.extent == .whole)
@@ -75,6 +76,7 @@ struct AnswerBlocksTests {
     let result = try #require(try fetch(&world))
     #expect(result.outcome == .acknowledged)
     #expect(result.extent == .incomplete)
+    #expect(world.session.answer.isEmpty)
     #expect(try world.report("x")?.outcome == .acknowledged)
     #expect(world.session.counters.authentications == 1)
   }
