@@ -332,7 +332,7 @@ extension DeviceSession where Security: ~Copyable {
       outcome: lacksBlock ? .acknowledged : outcome,
       code: lacksBlock ? .content : code,
       extent: lacksBlock ? .incomplete : extent,
-      messageID: lacksBlock ? report.messageID : messageID,
+      messageID: messageID,
       sequence: report.sequence,
       bytesUp: report.bytesUp,
       bytesDown: report.bytesDown,
