@@ -82,6 +82,15 @@ public protocol SecurityLayer: ~Copyable {
 
   /// Takes in that time has passed.
   mutating func handleTimeout(at now: Instant)
+
+  /// Appends what a later process may go on with, instead of agreeing on keys anew; nothing where there
+  /// is nothing.
+  ///
+  /// It is a secret.
+  func exportChannel(into output: inout ByteWriter) throws(CapacityError)
+
+  /// Goes on with what `exportChannel` appended; what does not fit this layer is passed over.
+  mutating func importChannel(_ bytes: Span<UInt8>)
 }
 
 /// The datagram seam of a layer that has none: a message is a datagram.
@@ -138,4 +147,10 @@ extension SecurityLayer where Self: ~Copyable {
 
   /// Does nothing.
   public mutating func handleTimeout(at now: Instant) {}
+
+  /// Appends nothing.
+  public func exportChannel(into output: inout ByteWriter) throws(CapacityError) {}
+
+  /// Does nothing.
+  public mutating func importChannel(_ bytes: Span<UInt8>) {}
 }

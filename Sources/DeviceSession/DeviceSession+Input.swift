@@ -219,7 +219,9 @@ extension DeviceSession where Security: ~Copyable {
       guard let offset = answer.sequenceOffset else { throw .unusableAnswer(.sequenceOffset) }
       // Should the platform give the same token and key once more, its numbers go on.
       let isSame = answer.token == token && answer.random == keyRandom
-      if tracker == nil || !isSame { tracker = SequenceTracker(offset: offset) }
+      if tracker == nil || !isSame {
+        tracker = SequenceTracker(offset: offset, limit: settings.isKept ? offset : .max)
+      }
     }
     do throws(SecurityError) {
       try Self.establish(&security, secret: secret, random: answer.random)
@@ -228,10 +230,11 @@ extension DeviceSession where Security: ~Copyable {
     }
     token = answer.token
     keyRandom = answer.random
+    isTokenKept = false
     isKeyConfirmed = false
   }
 
-  private static func establish(
+  static func establish(
     _ security: inout Security,
     secret: borrowing SecretBytes,
     random: FixedBytes<32>

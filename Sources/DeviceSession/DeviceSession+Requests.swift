@@ -45,6 +45,8 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Sends the report under way, under a new number where the mode has numbers.
   mutating func sendReport(at now: Instant) {
+    report.phase = .awaitingStore
+    guard unkept == nil else { return }
     let topic = report.topic
     var sealedSequence = FixedBytes<32>()
     var sealedPayload = FixedBytes<1_040>()

@@ -44,6 +44,8 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var token = FixedBytes<192>()
   var keyRandom = FixedBytes<32>()
   var tracker: SequenceTracker?
+  /// Whether the owner has kept the token; see `DeviceSettings.isKept`.
+  var isTokenKept = false
   /// Whether the platform has taken a report under this token, and so has the same key.
   var isKeyConfirmed = false
 

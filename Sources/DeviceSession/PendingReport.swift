@@ -16,6 +16,8 @@ struct PendingReport {
   enum Phase: Equatable {
     case none
     case awaitingToken
+    /// The owner has to keep the token, or numbers, before it is sent.
+    case awaitingStore
     case inFlight(ExchangeID)
     case waiting(until: Instant)
   }
