@@ -1,24 +1,8 @@
 internal import AliyunIoT
-public import CoAPSecurity
+internal import CoAPExchange
+internal import CoAPSecurity
 public import ConstrainedCore
-
-/// What a session goes on with after a restart.
-///
-/// The key of the symmetric mode is not among it: it is made anew of the device secret and `random`, so
-/// that a disk holds one secret less.
-public struct KeptToken: Sendable {
-  /// The token.
-  public var token = FixedBytes<192>()
-
-  /// What the key is made of, in symmetric mode; else empty.
-  public var random = FixedBytes<32>()
-
-  /// No sequence number above it has been used under the token.
-  public var lastSequence: UInt64 = 0
-
-  /// One without a token.
-  public init() {}
-}
+public import DeviceStore
 
 /// What the owner has to write down before a session goes on; see `DeviceSettings.isKept`.
 public enum Unkept: Equatable, Sendable {
@@ -28,19 +12,24 @@ public enum Unkept: Equatable, Sendable {
   case numbers
 }
 
+/// How a session goes on after a restart; `DurableDevice` does all of it over a `SessionStore`.
 extension DeviceSession where Security: ~Copyable {
-  /// Goes on with a token of an earlier session.
+  /// Goes on with what an earlier session has written into `record`.
   ///
-  /// One that is not `isUsable`, for it may have expired, is remembered all the same: should the platform
-  /// give it once more, its numbers go on. Throws when there is no key to be made of it.
-  public mutating func restore(
-    _ kept: borrowing KeptToken,
-    isUsable: Bool
-  ) throws(SecurityError) {
-    try Self.establish(&security, secret: secret, random: kept.random)
-    token = kept.token
-    keyRandom = kept.random
-    tracker = SequenceTracker(offset: kept.lastSequence, limit: kept.lastSequence)
+  /// A token that is not `isUsable`, for it may have expired, is remembered all the same: should the
+  /// platform give it once more, its numbers go on. The key is made anew of the device secret and the
+  /// record's random, so that a disk holds one secret less.
+  public mutating func restore(_ record: borrowing SessionRecord, isUsable: Bool) {
+    security.importChannel(record.channel.bytes)
+    do throws(SecurityError) {
+      try Self.establish(&security, secret: secret, random: record.random)
+    } catch {
+      // Without a key the token is of no use; `/auth` brings another one.
+      return
+    }
+    token = record.token
+    keyRandom = record.random
+    tracker = SequenceTracker(offset: record.ceiling, limit: record.ceiling)
     isTokenKept = true
     isKeyConfirmed = false
     authentication = isUsable ? .done : .none
@@ -58,26 +47,38 @@ extension DeviceSession where Security: ~Copyable {
     return .numbers
   }
 
-  /// What is to be written down.
+  /// Writes the token, what its key is made of and the secure channel into `record`, and as its ceiling the
+  /// last sequence number used.
   ///
-  /// Not `lastSequence` itself, but a number ahead of it: after a restart the session starts above what was
-  /// written, however many of the numbers before it were used.
-  public var keptToken: KeptToken {
-    var kept = KeptToken()
-    kept.token = token
-    kept.random = keyRandom
-    kept.lastSequence = tracker?.last ?? 0
-    return kept
+  /// The owner raises the ceiling before it writes: numbers up to there may then be used (`keep`), and after
+  /// a restart the session starts above it.
+  public func write(into record: inout SessionRecord) {
+    record.token = token
+    record.random = keyRandom
+    record.ceiling = tracker?.last ?? 0
+    record.channel.write { (writer: inout ByteWriter) in
+      // A channel that is too long for the record is made anew after a restart.
+      try? security.exportChannel(into: &writer)
+    }
   }
 
-  /// Takes in that the owner has kept the token, and that numbers up to `limit` may be used: they are not
+  /// Takes in that the owner has kept the token, and that numbers up to `ceiling` may be used: they are not
   /// used again after a restart.
-  public mutating func keep(numbersUpTo limit: UInt64, at now: Instant) {
+  public mutating func keep(numbersUpTo ceiling: UInt64, at now: Instant) {
     isTokenKept = true
-    tracker?.raiseLimit(to: limit)
+    tracker?.raiseLimit(to: ceiling)
     guard report.phase == .awaitingStore else { return }
     if authentication == .done { return sendReport(at: now) }
     report.phase = .awaitingToken
     connect(at: now)
+  }
+
+  /// Whether another report can be taken.
+  var isFree: Bool { report.phase == .none }
+
+  /// `delay` with a random half added, so that many devices do not come back at once.
+  mutating func spread(_ delay: Milliseconds) -> Milliseconds {
+    let half = Int64(nextSpread() >> 1) * (delay.count / 2) / Int64(Int32.max)
+    return delay + Milliseconds(half)
   }
 }

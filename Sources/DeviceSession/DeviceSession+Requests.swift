@@ -14,7 +14,7 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   /// The next number for a timer, drawn without asking the operating system (Marsaglia's xorshift).
-  private mutating func nextSpread() -> UInt32 {
+  mutating func nextSpread() -> UInt32 {
     spread ^= spread << 13
     spread ^= spread >> 17
     spread ^= spread << 5
