@@ -31,8 +31,8 @@ let package = Package(
     .library(
       name: "DeviceSession",
       targets: [
-        "DeviceSession", "SymmetricSecurity", "DTLSSecurity", "Alink", "AliyunIoT", "PayloadCoding",
-        "CoAPMessage", "ConstrainedCore", "UDPTransport",
+        "DeviceSession", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "Alink",
+        "AliyunIoT", "PayloadCoding", "CoAPMessage", "ConstrainedCore", "UDPTransport",
       ]
     ),
     // Apart, for it needs libcbor.
@@ -120,6 +120,11 @@ let package = Package(
     .target(
       name: "DTLSSecurity",
       dependencies: ["ConstrainedCore", "CoAPSecurity", "CoAPExchange", "OpenSSLSupport"],
+      swiftSettings: device
+    ),
+    .target(
+      name: "EitherSecurity",
+      dependencies: ["ConstrainedCore", "CoAPSecurity", "SymmetricSecurity", "DTLSSecurity"],
       swiftSettings: device
     ),
     .target(
@@ -251,8 +256,8 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT", "Alink",
         "CBORPayload",
-        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CoAPSecurity", "DeviceSession",
-        "PlatformSimulator", "TestSupport",
+        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CoAPSecurity",
+        "DeviceSession", "PlatformSimulator", "TestSupport",
       ],
       swiftSettings: strict
     ),

@@ -10,7 +10,7 @@ extension DeviceSession where Security: ~Copyable {
   public mutating func handleDatagram(_ datagram: Span<UInt8>, at now: Instant) {
     counters.datagramsDown += 1
     counters.bytesDown += datagram.count
-    guard Security.wrapsDatagrams else {
+    guard security.wrapsDatagrams else {
       return handleMessage(datagram, ofDatagram: datagram.count, at: now)
     }
     handleRecords(datagram, at: now)
@@ -107,7 +107,7 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Takes in that time has passed; call it at or after `pollTimeout`.
   public mutating func handleTimeout(at now: Instant) {
-    if Security.wrapsDatagrams {
+    if security.wrapsDatagrams {
       security.handleTimeout(at: now)
       takeSecurityEvents(at: now)
     }
@@ -116,7 +116,7 @@ extension DeviceSession where Security: ~Copyable {
       tokensInUse &+= 1
       // The silence may have been the association's end: once more over another one, unless the
       // platform has said that it has the request.
-      let isOver = !Security.wrapsDatagrams || hasStartedOver || isRequestAcknowledged
+      let isOver = !security.wrapsDatagrams || hasStartedOver || isRequestAcknowledged
       hasStartedOver = true
       if authentication == .inFlight(exchange) {
         if isOver { failAuthentication(.timedOut, at: now) } else { startAuthentication(at: now) }

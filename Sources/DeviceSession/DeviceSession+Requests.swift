@@ -142,7 +142,7 @@ extension DeviceSession where Security: ~Copyable {
   /// empty until one has ended without an answer, or with one that was not piggybacked (Section 5.3.1),
   /// and has a byte or two from then on.
   private mutating func newToken() -> Token {
-    guard Security.wrapsDatagrams else { return endpoint.newToken() }
+    guard security.wrapsDatagrams else { return endpoint.newToken() }
     return Token(counting: tokensInUse)
   }
 
