@@ -131,12 +131,17 @@ let package = Package(
       name: "DeviceSession",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange",
-        "AliyunIoT", "Alink", "OpenSSLSupport", "UDPTransport",
+        "AliyunIoT", "Alink", "OpenSSLSupport", "UDPTransport", "DeviceStore",
       ],
       swiftSettings: device
     ),
     .target(
       name: "UDPTransport",
+      dependencies: ["ConstrainedCore", "CPOSIX"],
+      swiftSettings: device
+    ),
+    .target(
+      name: "DeviceStore",
       dependencies: ["ConstrainedCore", "CPOSIX"],
       swiftSettings: device
     ),
@@ -187,6 +192,21 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "Agent",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange",
+        "AliyunIoT", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
+        "CBORPayload", "UDPTransport", "DeviceStore", "DeviceSession", "CPOSIX",
+      ],
+      swiftSettings: device
+    ),
+    // On a device it is built as Embedded Swift, by packaging/build-agent.sh.
+    .executableTarget(
+      name: "nbiot-agent",
+      dependencies: ["Agent", "CPOSIX"],
       swiftSettings: strict
     ),
     .testTarget(

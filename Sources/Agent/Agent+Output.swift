@@ -111,7 +111,8 @@ extension Agent where Security: ~Copyable {
   func showCounters() {
     let session = device.sessionCounters
     let outbox = device.outboxCounters
-    let writes = device.writes
+    let sessionWrites = device.sessionWrites
+    let outboxWrites = device.outboxWrites
     var line = TextLine("info counters pending=")
     line.add(UInt64(device.pendingReports))
     line.add(" accepted=", UInt64(outbox.accepted))
@@ -128,8 +129,8 @@ extension Agent where Security: ~Copyable {
     line.add(" bytes-up=", UInt64(session.bytesUp))
     line.add(" datagrams-down=", UInt64(session.datagramsDown))
     line.add(" bytes-down=", UInt64(session.bytesDown))
-    line.add(" disk-syncs=", UInt64(writes.syncs))
-    line.add(" disk-bytes=", UInt64(writes.bytes))
+    line.add(" disk-syncs=", UInt64(sessionWrites.syncs + outboxWrites.syncs))
+    line.add(" disk-bytes=", UInt64(sessionWrites.bytes + outboxWrites.bytes))
     log(line)
   }
 }

@@ -82,6 +82,20 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
       && (settings.isOnce || !hasDatagrams)
   }
 
+  private var hasSocket: Bool {
+    switch socket {
+    case .some: true
+    case .none: false
+    }
+  }
+
+  private var hasDatagrams: Bool {
+    switch datagrams {
+    case .some: true
+    case .none: false
+    }
+  }
+
   // MARK: - What comes in
 
   private mutating func takeLines() {
@@ -164,7 +178,7 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
   private mutating func work() {
     takeSignals()
     let now = MonotonicClock.now()
-    if case .some = socket { receive(at: now) }
+    receive(at: now)
     device.handleTimeout(at: now)
     while let event = device.pollEvent(at: now, date: WallClock.now()) { show(event) }
     guard device.needsLink else { return }
@@ -184,17 +198,25 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
 
   private mutating func receive(at now: Instant) {
     do throws(TransportError) {
-      switch socket {
-      case .some(let socket): try device.receive(from: socket, at: now)
-      case .none: break
-      }
+      try Self.receive(&device, socket, at: now)
     } catch {
       failLink(error, at: now)
     }
   }
 
+  private static func receive(
+    _ device: inout DurableDevice<Security, SystemRandom>,
+    _ socket: borrowing UDPSocket?,
+    at now: Instant
+  ) throws(TransportError) {
+    switch socket {
+    case .some(let socket): try device.receive(from: socket, at: now)
+    case .none: break
+    }
+  }
+
   private mutating func openSocket(at now: Instant) {
-    if case .some = socket { return }
+    if hasSocket { return }
     do throws(TransportError) {
       socket = try UDPSocket(host: settings.host.bytes, port: settings.port)
     } catch {
@@ -205,16 +227,24 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
   private mutating func transmit() {
     let now = MonotonicClock.now()
     do throws(TransportError) {
-      switch socket {
-      case .some(let socket):
-        let command = settings.hintCommand
-        try device.transmit(over: socket, at: now) { hint in
-          if !command.isEmpty { HintCommand.run(command, hint) }
-        }
-      case .none: break
-      }
+      try Self.transmit(&device, socket, settings.hintCommand, at: now)
     } catch {
       failLink(error, at: now)
+    }
+  }
+
+  private static func transmit(
+    _ device: inout DurableDevice<Security, SystemRandom>,
+    _ socket: borrowing UDPSocket?,
+    _ hintCommand: FixedBytes<256>,
+    at now: Instant
+  ) throws(TransportError) {
+    switch socket {
+    case .some(let socket):
+      try device.transmit(over: socket, at: now) { hint in
+        if !hintCommand.isEmpty { HintCommand.run(hintCommand, hint) }
+      }
+    case .none: break
     }
   }
 
@@ -230,7 +260,9 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
   // MARK: - Waiting
 
   private mutating func wait() {
-    var entries = InlineArray<4, pollfd>(repeating: pollfd(fd: -1, events: Int16(POLLIN), revents: 0))
+    var entries = InlineArray<4, pollfd>(
+      repeating: pollfd(fd: -1, events: Int16(POLLIN), revents: 0)
+    )
     entries[0].fd = signals.descriptor
     // Where there is no room for a line, its sender has to wait: nothing is lost.
     let isReady = heldUntil == nil && device.hasRoom

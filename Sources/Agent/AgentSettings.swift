@@ -18,7 +18,7 @@ struct AgentSettings {
 
 extension AgentSettings {
   /// Reads them; the product key must have been checked.
-  init(_ configuration: borrowing Configuration, _ arguments: Arguments) throws(ConfigurationError) {
+  init(_ configuration: Configuration, _ arguments: Arguments) throws(ConfigurationError) {
     isOnce = arguments.isOnce
     try readEndpoint(configuration)
     if configuration.has(.topic) {
@@ -28,7 +28,8 @@ extension AgentSettings {
         throw configuration.error(.topic)
       }
     }
-    lines.isCBOR = try arguments.isCBOR ?? (configuration.choice(.format, "json|cbor") == 1)
+    let isCBOR = try configuration.choice(.format, "json|cbor") == 1
+    lines.isCBOR = arguments.isCBOR ?? isCBOR
     lines.priority = UInt8(
       truncatingIfNeeded: try configuration.number(.priority, default: 0, from: 0, to: 7)
     )
@@ -54,7 +55,7 @@ extension AgentSettings {
 
   /// `host:port`, `[address]:port` or nothing: the platform's own.
   private mutating func readEndpoint(
-    _ configuration: borrowing Configuration
+    _ configuration: Configuration
   ) throws(ConfigurationError) {
     let isDTLS = try configuration.choice(.security, "symmetric|dtls") == 1
     port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
@@ -86,7 +87,7 @@ extension AgentSettings {
 
 extension DeviceSettings {
   /// How the device talks to the platform.
-  init(_ configuration: borrowing Configuration) throws(ConfigurationError) {
+  init(_ configuration: Configuration) throws(ConfigurationError) {
     self.init()
     isKept = true
     switch try configuration.choice(.signMethod, "hmacmd5|hmacsha1|hmacsha256") {
@@ -111,17 +112,25 @@ extension DeviceSettings {
 
 extension DurableSettings {
   /// How the device keeps what it must not lose.
-  init(_ configuration: borrowing Configuration) throws(ConfigurationError) {
+  init(_ configuration: Configuration) throws(ConfigurationError) {
     self.init()
     tokenLifetime = try configuration.number(
-      .tokenLifetime, default: tokenLifetime, from: 0, to: 1_000_000_000)
+      .tokenLifetime,
+      default: tokenLifetime,
+      from: 0,
+      to: 1_000_000_000
+    )
     reservation = try configuration.number(.reserve, default: 64, from: 1, to: 1_000_000)
     let wait = try configuration.number(.retry, default: 30, from: 1, to: 86_400)
     retry = Milliseconds(Int64(wait) * 1_000)
     let limit = try configuration.number(.retryLimit, default: 3_600, from: 1, to: 604_800)
     retryLimit = Milliseconds(Int64(limit) * 1_000)
     let room = try configuration.number(
-      .outboxBytes, default: 65_536, from: 4_096, to: 16_777_216)
+      .outboxBytes,
+      default: 65_536,
+      from: 4_096,
+      to: 16_777_216
+    )
     outbox.maxBytes = Int(room)
     if try configuration.choice(.whenFull, "wait|drop-oldest") == 1 {
       outbox.whenFull = .dropOldest

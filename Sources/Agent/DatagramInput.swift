@@ -11,22 +11,20 @@ struct DatagramInput: ~Copyable {
 
   /// Listens at `path`, for the user and the group of this process; a socket that is there already, left
   /// over from an earlier run, is replaced. `nil` with `errno` set when that cannot be.
-  init?(path: Span<UInt8>) {
-    var name = FixedBytes<108>()
-    do throws(CapacityError) {
-      try name.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try writer.append(path)
-        try writer.append(0)
-      }
-    } catch {
-      return nil
+  static func listen(at path: Span<UInt8>) -> DatagramInput? {
+    var name = FixedBytes<109>()
+    name.write { (writer: inout ByteWriter) in
+      try? writer.append(path.extracting(first: min(108, path.count)))
+      try? writer.append(0)
     }
     // SAFETY: the name ends with a zero byte.
-    descriptor = unsafe name.bytes.withUnsafeBytes {
+    let descriptor = unsafe name.bytes.withUnsafeBytes {
       unsafe nbiot_listen_unix($0.bindMemory(to: CChar.self).baseAddress)
     }
-    if descriptor < 0 { return nil }
+    return descriptor < 0 ? nil : DatagramInput(descriptor: descriptor)
   }
+
+  private init(descriptor: Int32) { self.descriptor = descriptor }
 
   deinit { _ = close(descriptor) }
 
@@ -40,14 +38,18 @@ struct DatagramInput: ~Copyable {
       unsafe writer.appendUnchecked { room in
         // SAFETY: covers exactly the room; the address is written within its length.
         received = unsafe nbiot_receive_unix(
-          descriptor, room.baseAddress, room.count, &sender, &senderCount)
+          descriptor,
+          room.baseAddress,
+          room.count,
+          &sender,
+          &senderCount
+        )
         return received > 0 && received <= room.count ? received : 0
       }
     }
     guard received >= 0 else { return false }
     let all = line
-    let range = all.bytes.trimmed(0..<all.count, keepingTabs: true)
-    try? line.replace(with: all.bytes.extracting(range))
+    line.write { (writer: inout ByteWriter) in try? writer.append(all.bytes.withoutLineEnd) }
     return true
   }
 

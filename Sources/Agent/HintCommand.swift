@@ -16,7 +16,7 @@ enum HintCommand {
       }
     // SAFETY: both end with a zero byte and are not kept.
     let code = unsafe path.bytes.withUnsafeBytes { path in
-      unsafe word.withUTF8Buffer { word in
+      word.withUTF8Buffer { word in
         unsafe nbiot_run(
           path.bindMemory(to: CChar.self).baseAddress,
           UnsafeRawPointer(word.baseAddress)?.assumingMemoryBound(to: CChar.self)

@@ -58,7 +58,7 @@ struct LineInput {
     if isTooLong { return true }
     let all = storage.span.extracting(start..<(start + searched))
     // No longer than a line may be.
-    try? line.replace(with: all.extracting(all.trimmed(0..<all.count, keepingTabs: true)))
+    line.write { (writer: inout ByteWriter) in try? writer.append(all.withoutLineEnd) }
     return true
   }
 
@@ -67,5 +67,17 @@ struct LineInput {
     start = min(end, start + searched + 1)
     searched = 0
     isDiscarding = false
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// The bytes without the ends of lines at their end.
+  var withoutLineEnd: Span<UInt8> {
+    @_lifetime(copy self)
+    get {
+      var count = count
+      while count > 0, self[count - 1] == 0x0A || self[count - 1] == 0x0D { count -= 1 }
+      return extracting(first: count)
+    }
   }
 }

@@ -36,7 +36,8 @@ extension ReportLine {
   init(_ line: Span<UInt8>, standard: LineSettings) throws(LineError) {
     var tab = 0
     // JSON may contain tabs between its tokens: a line that starts like a payload is one.
-    let hasHead = line.count > 0 && (line[0] == UInt8(ascii: "/") || line[0].isLetter || line[0] == 0x09)
+    let hasHead =
+      line.count > 0 && (line[0] == UInt8(ascii: "/") || line[0].isLetter || line[0] == 0x09)
     if hasHead { while tab < line.count, line[tab] != 0x09 { tab += 1 } }
     priority = standard.priority
     ttl = standard.ttl
@@ -234,5 +235,7 @@ extension Span where Element == UInt8 {
 }
 
 extension UInt8 {
-  fileprivate var isLetter: Bool { self | 0x20 >= UInt8(ascii: "a") && self | 0x20 <= UInt8(ascii: "z") }
+  fileprivate var isLetter: Bool {
+    self | 0x20 >= UInt8(ascii: "a") && self | 0x20 <= UInt8(ascii: "z")
+  }
 }

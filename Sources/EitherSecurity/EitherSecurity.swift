@@ -149,20 +149,17 @@ extension EitherSecurity {
   public mutating func handleTimeout(at now: Instant) { channel?.handleTimeout(at: now) }
 }
 
-// MARK: - What DTLS alone offers
+// MARK: - What survives a restart
 
 extension EitherSecurity {
-  /// Appends the channel's session for a later process, as `DTLSSecurity.exportSession` does; `false`
-  /// when there is none.
-  public func exportSession(into output: inout ByteWriter) throws(CapacityError) -> Bool {
+  /// Appends the channel's session; nothing in the symmetric mode.
+  public func exportChannel(into output: inout ByteWriter) throws(CapacityError) {
     switch channel {
-    case .some(let channel): try channel.exportSession(into: &output)
-    case .none: false
+    case .some(let channel): try channel.exportChannel(into: &output)
+    case .none: break
     }
   }
 
-  /// Goes on with a session that `exportSession` gave; the symmetric mode takes none.
-  public mutating func importSession(_ bytes: Span<UInt8>) throws(DTLSConfigurationError) {
-    guard try channel?.importSession(bytes) != nil else { throw .foreignSession }
-  }
+  /// Goes on with a session that `exportChannel` gave.
+  public mutating func importChannel(_ bytes: Span<UInt8>) { channel?.importChannel(bytes) }
 }

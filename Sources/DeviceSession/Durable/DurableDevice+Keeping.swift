@@ -90,9 +90,11 @@ extension DurableDevice where Security: ~Copyable {
     switch result.outcome {
     case .acknowledged:
       postponements = 0
+      deliveredReports += 1
       delivery = .ended(.delivered(entry.id, result))
       return nil
-    case .rejected where result.code == .badRequest && !session.isAuthenticated
+    case .rejected
+    where result.code == .badRequest && !session.isAuthenticated
       && doubtfulID != entry.id:
       // The token was new, or from before the start: the two ends may have different keys. Once more,
       // under a new one.
@@ -101,6 +103,7 @@ extension DurableDevice where Security: ~Copyable {
       return .postponed(entry.id, result)
     case .rejected where result.isFinal, .unsealable:
       postponements = 0
+      rejectedReports += 1
       delivery = .ended(.rejected(entry.id, result))
       return nil
     default:
@@ -134,7 +137,7 @@ extension ReportResult {
     guard let code else { return false }
     // 4.01 and 4.02 are about the token, 4.29 (RFC 8516) about the time; 5.xx about the server.
     switch code {
-    case .unauthorized, .badOption, Code(class: 4, detail: 29): return false
+    case .unauthorized, .badOption, Code(4, 29): return false
     default: return code.class == 4
     }
   }

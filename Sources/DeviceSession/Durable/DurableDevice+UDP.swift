@@ -1,4 +1,5 @@
 public import ConstrainedCore
+internal import DeviceStore
 public import UDPTransport
 
 extension DurableDevice where Security: ~Copyable {

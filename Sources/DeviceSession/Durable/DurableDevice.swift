@@ -3,7 +3,7 @@ public import CoAPMessage
 public import CoAPSecurity
 public import ConstrainedCore
 public import DeviceStore
-public import OpenSSLSupport
+internal import OpenSSLSupport
 
 /// A device that loses nothing: a session whose token, sequence numbers and secure channel survive a
 /// restart, and reports that are kept on disk until the platform has taken them.
@@ -44,6 +44,10 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
 
   /// What the session's file was found to be.
   public let sessionFinding: SessionFinding
+
+  /// How many reports the platform has taken, and how many it never will.
+  public internal(set) var deliveredReports = 0
+  public internal(set) var rejectedReports = 0
 
   /// Where the report at hand stands.
   enum Delivery {
@@ -104,11 +108,17 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   /// What became of the reports.
   public var outboxCounters: OutboxCounters { outbox.counters }
 
-  /// What was written to disk for the session.
+  /// What was written to disk for the session and its sequence numbers.
   public var sessionWrites: StoreWrites { store.writes }
 
   /// What was written to disk for the reports.
   public var outboxWrites: StoreWrites { outbox.writes }
+
+  /// Whether the largest report would be taken.
+  public var hasRoom: Bool { outbox.hasRoom }
+
+  /// Whether there is something to exchange with the platform, now or at `pollTimeout`.
+  public var needsLink: Bool { !session.isIdle }
 
   /// The decrypted payload of the last report's answer; empty when it had none.
   ///
@@ -188,7 +198,9 @@ extension DurableDevice where Security: ~Copyable {
   public func pollTimeout() -> Instant? {
     var earliest = session.pollTimeout()
     // A disk that refuses is asked again; else `pollEvent` has written what was to be written.
-    if session.unkept != nil || isEnded { earliest = min(earliest ?? storeNotBefore, storeNotBefore) }
+    if session.unkept != nil || isEnded {
+      earliest = min(earliest ?? storeNotBefore, storeNotBefore)
+    }
     if case .none = delivery, outbox.count > 0 {
       let start = max(notBefore, storeNotBefore)
       earliest = min(earliest ?? start, start)

@@ -1,4 +1,3 @@
-public import CoAPMessage
 public import ConstrainedCore
 public import DeviceStore
 
