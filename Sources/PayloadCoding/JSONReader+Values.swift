@@ -2,6 +2,7 @@ public import ConstrainedCore
 
 extension JSONReader {
   /// Writes the string or key of that range, its escapes resolved, as UTF-8.
+  @inline(never)
   public func copyString(
     _ range: Range<Int>,
     into output: inout ByteWriter
@@ -84,6 +85,7 @@ extension JSONReader {
 /// The escapes of RFC 8259 Section 7.
 enum JSONEscape {
   /// Reads the escape whose reverse solidus is at `start`; returns where the text goes on.
+  @inline(never)  // Some 500 bytes of a device's program at each call otherwise.
   static func read(
     _ text: Span<UInt8>,
     at start: Int,
