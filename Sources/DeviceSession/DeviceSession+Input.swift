@@ -263,10 +263,9 @@ extension DeviceSession where Security: ~Copyable {
     switch ResponseMeaning(ofReport: code) {
     case .success:
       if let answerBlocks, answerBlocks.take(&self, message, now) { return }
-      var messageID = FixedBytes<64>()
       if let option = message.first(.platformMessageID) {
         // An elective option of a length that nobody expects is as good as absent.
-        try? messageID.replace(with: option.value)
+        try? report.messageID.replace(with: option.value)
       }
       let isWhole = message.block(.block2)?.isMore != true
       // A part of what was encrypted as a whole cannot be opened.
@@ -276,7 +275,6 @@ extension DeviceSession where Security: ~Copyable {
       finishReport(
         isReadable ? .acknowledged : .unreadableAnswer,
         code: code,
-        messageID: messageID,
         extent: isWhole ? .whole : .incomplete,
         at: now
       )
@@ -320,22 +318,26 @@ extension DeviceSession where Security: ~Copyable {
     }
   }
 
+  /// Tells how the report ended, with the message id that it has.
+  @inline(never)  // It is called from a dozen places.
   mutating func finishReport(
     _ outcome: ReportOutcome,
     code: Code?,
-    messageID: FixedBytes<64> = FixedBytes(),
     extent: AnswerExtent = .whole,
     at now: Instant
   ) {
     // Whatever became of a further block: the platform has the report.
     let lacksBlock = report.block != nil && extent == .whole
-    if lacksBlock { answerStorage.removeAll() }
+    if lacksBlock {
+      answerStorage.removeAll()
+      report.messageID.removeAll()
+    }
     let result = ReportResult(
       id: report.id,
       outcome: lacksBlock ? .acknowledged : outcome,
       code: lacksBlock ? .content : code,
       extent: lacksBlock ? .incomplete : extent,
-      messageID: messageID,
+      messageID: report.messageID,
       sequence: report.sequence,
       bytesUp: report.bytesUp,
       bytesDown: report.bytesDown,
