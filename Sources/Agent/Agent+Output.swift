@@ -39,7 +39,7 @@ extension Agent where Security: ~Copyable {
     case .postponed(let id, let result):
       hasPostponed = true
       // A new address of the device, or of the platform, needs a new socket.
-      if result.code == nil { socket = nil }
+      if result.code == nil { socket.close() }
       if status == .success { status = .undelivered }
       var line = TextLine("warning postponed reason=")
       line.add(result.outcome.name)

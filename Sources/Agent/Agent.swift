@@ -34,10 +34,10 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
   var device: DurableDevice<Security, SystemRandom>
   let settings: AgentSettings
   var input = LineInput()
-  var datagrams: DatagramInput?
+  var datagrams: DatagramInput
   let signals: SignalInput
   /// Open while there is something to exchange.
-  var socket: UDPSocket?
+  var socket = UDPSocket()
 
   /// The number of the line at hand in standard input.
   var lineNumber: UInt64 = 0
@@ -51,8 +51,8 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
   init(
     device: consuming DurableDevice<Security, SystemRandom>,
     settings: AgentSettings,
-    datagrams: consuming DatagramInput?,
-    signals: consuming SignalInput
+    datagrams: DatagramInput,
+    signals: SignalInput
   ) {
     self.device = device
     self.settings = settings
@@ -60,8 +60,8 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
     self.signals = signals
   }
 
-  /// Runs until there is nothing more to do; the exit status.
-  mutating func run() -> Int32 {
+  /// Runs until there is nothing more to do, and ends the process.
+  mutating func run() -> Never {
     while !isOver {
       takeLines()
       work()
@@ -71,7 +71,7 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
     device.close()
     transmit()
     if status == .success, hasRejected { status = .rejected }
-    return status.rawValue
+    exit(status.rawValue)
   }
 
   /// Whether all has been taken in, and as much delivered as is to be.
@@ -79,21 +79,7 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
     // Lines that wait for room keep the program running, once or not, unless there will be none.
     if settings.isOnce, hasPostponed { return true }
     return input.isAtEnd && heldUntil == nil && device.pendingReports == 0
-      && (settings.isOnce || !hasDatagrams)
-  }
-
-  private var hasSocket: Bool {
-    switch socket {
-    case .some: true
-    case .none: false
-    }
-  }
-
-  private var hasDatagrams: Bool {
-    switch datagrams {
-    case .some: true
-    case .none: false
-    }
+      && (settings.isOnce || !datagrams.isOpen)
   }
 
   // MARK: - What comes in
@@ -116,11 +102,11 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
 
   private mutating func takeDatagram() {
     var line = FixedBytes<4_096>()
-    guard datagrams?.next(into: &line) == true, !line.isEmpty else { return }
+    guard datagrams.next(into: &line), !line.isEmpty else { return }
     if take(line.bytes, isTooLong: false, number: 0) { return }
     // Its sender has to send it again.
     var answer = TextLine("refused 0 disk")
-    datagrams?.reply(answer.written)
+    datagrams.reply(answer.written)
     print(&answer)
   }
 
@@ -139,7 +125,7 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
       answer.add(" ")
       answer.add(error.name)
     }
-    if number == 0 { datagrams?.reply(answer.written) }
+    if number == 0 { datagrams.reply(answer.written) }
     print(&answer)
     return true
   }
@@ -197,26 +183,16 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
   }
 
   private mutating func receive(at now: Instant) {
+    guard socket.isOpen else { return }
     do throws(TransportError) {
-      try Self.receive(&device, socket, at: now)
+      try device.receive(from: socket, at: now)
     } catch {
       failLink(error, at: now)
     }
   }
 
-  private static func receive(
-    _ device: inout DurableDevice<Security, SystemRandom>,
-    _ socket: borrowing UDPSocket?,
-    at now: Instant
-  ) throws(TransportError) {
-    switch socket {
-    case .some(let socket): try device.receive(from: socket, at: now)
-    case .none: break
-    }
-  }
-
   private mutating func openSocket(at now: Instant) {
-    if hasSocket { return }
+    if socket.isOpen { return }
     do throws(TransportError) {
       socket = try UDPSocket(host: settings.host.bytes, port: settings.port)
     } catch {
@@ -225,36 +201,25 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
   }
 
   private mutating func transmit() {
+    guard socket.isOpen else { return }
     let now = MonotonicClock.now()
+    let command = settings.hintCommand
     do throws(TransportError) {
-      try Self.transmit(&device, socket, settings.hintCommand, at: now)
+      try device.transmit(over: socket, at: now) { hint in
+        if !command.isEmpty { HintCommand.run(command, hint) }
+      }
     } catch {
       failLink(error, at: now)
     }
   }
 
-  private static func transmit(
-    _ device: inout DurableDevice<Security, SystemRandom>,
-    _ socket: borrowing UDPSocket?,
-    _ hintCommand: FixedBytes<256>,
-    at now: Instant
-  ) throws(TransportError) {
-    switch socket {
-    case .some(let socket):
-      try device.transmit(over: socket, at: now) { hint in
-        if !hintCommand.isEmpty { HintCommand.run(hintCommand, hint) }
-      }
-    case .none: break
-    }
-  }
-
   /// The report stays; another socket may have an address that works.
+  @inline(never)
   private mutating func failLink(_ failure: TransportError, at now: Instant) {
-    socket = nil
+    socket.close()
     device.interrupt(at: now)
     hasPostponed = true
     showLink(failure)
-    while let event = device.pollEvent(at: now, date: WallClock.now()) { show(event) }
   }
 
   // MARK: - Waiting
@@ -267,14 +232,8 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
     // Where there is no room for a line, its sender has to wait: nothing is lost.
     let isReady = heldUntil == nil && device.hasRoom
     if isReady, !input.isAtEnd { entries[1].fd = 0 }
-    switch datagrams {
-    case .some(let datagrams): if isReady { entries[2].fd = datagrams.descriptor }
-    case .none: break
-    }
-    switch socket {
-    case .some(let socket): entries[3].fd = socket.descriptor
-    case .none: break
-    }
+    if isReady { entries[2].fd = datagrams.descriptor }
+    entries[3].fd = socket.descriptor
     var deadline = device.pollTimeout()
     if let heldUntil { deadline = min(deadline ?? heldUntil, heldUntil) }
     let timeout = MonotonicClock.timeout(until: deadline)

@@ -18,29 +18,29 @@ struct AgentSettings {
 
 extension AgentSettings {
   /// Reads them; the product key must have been checked.
-  init(_ configuration: Configuration, _ arguments: Arguments) throws(ConfigurationError) {
+  init(_ configuration: Configuration, _ arguments: Arguments) {
     isOnce = arguments.isOnce
-    try readEndpoint(configuration)
+    readEndpoint(configuration)
     if configuration.has(.topic) {
       do throws(TopicError) {
         lines.topic = try Topic(configuration.bytes(.topic))
       } catch {
-        throw configuration.error(.topic)
+        configuration.refuse(.topic)
       }
     }
-    let isCBOR = try configuration.choice(.format, "json|cbor") == 1
+    let isCBOR = configuration.choice(.format, "json|cbor") == 1
     lines.isCBOR = arguments.isCBOR ?? isCBOR
     lines.priority = UInt8(
-      truncatingIfNeeded: try configuration.number(.priority, default: 0, from: 0, to: 7)
+      truncatingIfNeeded: configuration.number(.priority, default: 0, from: 0, to: 7)
     )
-    lines.ttl = try configuration.number(.ttl, default: 0, from: 0, to: 1_000_000_000)
+    lines.ttl = configuration.number(.ttl, default: 0, from: 0, to: 1_000_000_000)
     lines.coalescing =
-      LineSettings.Coalescing(rawValue: try configuration.choice(.coalesce, "off|topic|names"))
+      LineSettings.Coalescing(rawValue: configuration.choice(.coalesce, "off|topic|names"))
       ?? .off
     do throws(CapacityError) {
       try lines.placeholder.replace(with: configuration.bytes(.idPlaceholder))
     } catch {
-      throw configuration.error(.idPlaceholder)
+      configuration.refuse(.idPlaceholder)
     }
     guard configuration.has(.hintCommand) else { return }
     do throws(CapacityError) {
@@ -49,15 +49,15 @@ extension AgentSettings {
         try writer.append(0)
       }
     } catch {
-      throw configuration.error(.hintCommand)
+      configuration.refuse(.hintCommand)
     }
   }
 
   /// `host:port`, `[address]:port` or nothing: the platform's own.
   private mutating func readEndpoint(
     _ configuration: Configuration
-  ) throws(ConfigurationError) {
-    let isDTLS = try configuration.choice(.security, "symmetric|dtls") == 1
+  ) {
+    let isDTLS = configuration.choice(.security, "symmetric|dtls") == 1
     port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
     guard configuration.has(.endpoint) else {
       host.write { (writer: inout ByteWriter) in
@@ -75,33 +75,33 @@ extension AgentSettings {
     }
     guard colon > 0, let number = text.extracting(droppingFirst: colon + 1).decimal,
       number > 0, number <= 65_535, name.count <= 255
-    else { throw configuration.error(.endpoint) }
+    else { configuration.refuse(.endpoint) }
     port = UInt16(truncatingIfNeeded: number)
     do throws(CapacityError) {
       try host.replace(with: text.extracting(name))
     } catch {
-      throw configuration.error(.endpoint)
+      configuration.refuse(.endpoint)
     }
   }
 }
 
 extension DeviceSettings {
   /// How the device talks to the platform.
-  init(_ configuration: Configuration) throws(ConfigurationError) {
+  init(_ configuration: Configuration) {
     self.init()
     isKept = true
-    switch try configuration.choice(.signMethod, "hmacmd5|hmacsha1|hmacsha256") {
+    switch configuration.choice(.signMethod, "hmacmd5|hmacsha1|hmacsha256") {
     case 1: signMethod = .hmacSHA1
     case 2: signMethod = .hmacSHA256
     default: break
     }
-    switch try configuration.choice(.accept, "json|cbor|none") {
+    switch configuration.choice(.accept, "json|cbor|none") {
     case 1: accept = .cbor
     case 2: accept = nil
     default: break
     }
-    if try configuration.choice(.tokenOption, "2088|61") == 1 { tokenOption = .legacy }
-    switch try configuration.choice(.timing, "nbIoT|standard|lteM|nbIoTDeep") {
+    if configuration.choice(.tokenOption, "2088|61") == 1 { tokenOption = .legacy }
+    switch configuration.choice(.timing, "nbIoT|standard|lteM|nbIoTDeep") {
     case 1: timing = .standard
     case 2: timing = .lteM
     case 3: timing = .nbIoTDeep
@@ -112,27 +112,27 @@ extension DeviceSettings {
 
 extension DurableSettings {
   /// How the device keeps what it must not lose.
-  init(_ configuration: Configuration) throws(ConfigurationError) {
+  init(_ configuration: Configuration) {
     self.init()
-    tokenLifetime = try configuration.number(
+    tokenLifetime = configuration.number(
       .tokenLifetime,
       default: tokenLifetime,
       from: 0,
       to: 1_000_000_000
     )
-    reservation = try configuration.number(.reserve, default: 64, from: 1, to: 1_000_000)
-    let wait = try configuration.number(.retry, default: 30, from: 1, to: 86_400)
+    reservation = configuration.number(.reserve, default: 64, from: 1, to: 1_000_000)
+    let wait = configuration.number(.retry, default: 30, from: 1, to: 86_400)
     retry = Milliseconds(Int64(wait) * 1_000)
-    let limit = try configuration.number(.retryLimit, default: 3_600, from: 1, to: 604_800)
+    let limit = configuration.number(.retryLimit, default: 3_600, from: 1, to: 604_800)
     retryLimit = Milliseconds(Int64(limit) * 1_000)
-    let room = try configuration.number(
+    let room = configuration.number(
       .outboxBytes,
       default: 65_536,
       from: 4_096,
       to: 16_777_216
     )
     outbox.maxBytes = Int(room)
-    if try configuration.choice(.whenFull, "wait|drop-oldest") == 1 {
+    if configuration.choice(.whenFull, "wait|drop-oldest") == 1 {
       outbox.whenFull = .dropOldest
     }
   }

@@ -57,38 +57,16 @@ enum ConfigurationKey: UInt8 {
   }
 }
 
-/// Why a configuration cannot be used.
-struct ConfigurationError: Error, Equatable {
-  /// What is wrong.
-  enum Problem: Equatable {
-    /// No `=` in the line.
-    case noEquals
-    /// A key that is not known; from where to where it stands in the file.
-    case unknownKey(Range<Int>)
-    /// A key that was given before.
-    case repeated(ConfigurationKey)
-    /// A key without a value.
-    case noValue(ConfigurationKey)
-    /// A value that is not one of those that the key takes.
-    case value(ConfigurationKey)
-    /// A key that must be given.
-    case missing(ConfigurationKey)
-    /// More bytes than `Configuration.maxCount`.
-    case tooLong
-  }
-
-  let problem: Problem
-  /// The line, counted from 1; 0 where it is about none.
-  var line = 0
-}
-
 /// What a configuration file says: `key = value` lines, comments after `#` at a line's start.
+///
+/// What is wrong in it ends the process, with a line that says where and what to do.
 struct Configuration {
   /// The longest file, in bytes.
   static var maxCount: Int { 8_192 }
 
   private var text = FixedBytes<8_192>()
   private var values = InlineArray<28, Value>(repeating: Value())
+  private let path: FixedBytes<256>
 
   private struct Value {
     var start: UInt16 = 0
@@ -97,46 +75,46 @@ struct Configuration {
     var line: UInt16 = 0
   }
 
-  /// Reads the lines; what a value means is looked at by who asks for it.
-  init(_ bytes: Span<UInt8>) throws(ConfigurationError) {
-    do throws(CapacityError) {
-      try text.replace(with: bytes)
-    } catch {
-      throw ConfigurationError(problem: .tooLong)
+  /// Reads the file at `path`, which ends with a zero byte.
+  init(file path: FixedBytes<256>) {
+    var text = InlineArray<8_193, UInt8>(repeating: 0)
+    var room = text.mutableSpan
+    guard let length = PrivateInput.read(path.bytes, into: &room, isSecret: false) else {
+      fail("the configuration file cannot be read", path.bytes.extracting(droppingLast: 1))
     }
+    self.init(room.span.extracting(0..<length), path: path)
+  }
+
+  /// Reads the lines; what a value means is looked at by who asks for it.
+  init(_ bytes: Span<UInt8>, path: FixedBytes<256>) {
+    self.path = path
+    text.write { (writer: inout ByteWriter) in try? writer.append(bytes) }
+    if text.count < bytes.count { refuse(0, "the file has more than 8192 bytes") }
     var start = 0
     var line = 1
     while start < bytes.count {
       var end = start
       while end < bytes.count, bytes[end] != 0x0A { end += 1 }
-      try take(start..<end, of: bytes, line: line)
+      take(start..<end, line: line)
       start = end + 1
       line += 1
     }
   }
 
-  private mutating func take(
-    _ range: Range<Int>,
-    of bytes: Span<UInt8>,
-    line: Int
-  ) throws(ConfigurationError) {
-    let range = bytes.trimmed(range)
-    guard !range.isEmpty, bytes[range.lowerBound] != UInt8(ascii: "#") else { return }
+  private mutating func take(_ range: Range<Int>, line: Int) {
+    let range = text.bytes.trimmed(range)
+    guard !range.isEmpty, text.bytes[range.lowerBound] != UInt8(ascii: "#") else { return }
     var equals = range.lowerBound
-    while equals < range.upperBound, bytes[equals] != UInt8(ascii: "=") { equals += 1 }
-    guard equals < range.upperBound else {
-      throw ConfigurationError(problem: .noEquals, line: line)
-    }
-    let name = bytes.trimmed(range.lowerBound..<equals)
-    guard let key = ConfigurationKey(bytes.extracting(name)) else {
-      throw ConfigurationError(problem: .unknownKey(name), line: line)
+    while equals < range.upperBound, text.bytes[equals] != UInt8(ascii: "=") { equals += 1 }
+    if equals == range.upperBound { refuse(line, "no `key = value`") }
+    let name = text.bytes.trimmed(range.lowerBound..<equals)
+    guard let key = ConfigurationKey(text.bytes.extracting(name)) else {
+      refuse(line, "unknown key ", text.bytes.extracting(name))
     }
     let index = Int(key.rawValue)
-    guard values[index].line == 0 else {
-      throw ConfigurationError(problem: .repeated(key), line: line)
-    }
-    let value = bytes.trimmed((equals + 1)..<range.upperBound)
-    guard !value.isEmpty else { throw ConfigurationError(problem: .noValue(key), line: line) }
+    if values[index].line != 0 { refuse(line, "given twice: ", text.bytes.extracting(name)) }
+    let value = text.bytes.trimmed((equals + 1)..<range.upperBound)
+    if value.isEmpty { refuse(line, "no value for ", text.bytes.extracting(name)) }
     values[index] = Value(
       start: UInt16(truncatingIfNeeded: value.lowerBound),
       end: UInt16(truncatingIfNeeded: value.upperBound),
@@ -155,14 +133,10 @@ struct Configuration {
     return text.bytes.extracting(Int(value.start)..<Int(value.end))
   }
 
-  /// Throws unless the key is given.
-  func require(_ key: ConfigurationKey) throws(ConfigurationError) {
-    guard has(key) else { throw ConfigurationError(problem: .missing(key)) }
-  }
-
-  /// The error that a key's value is not one that it takes.
-  func error(_ key: ConfigurationKey) -> ConfigurationError {
-    ConfigurationError(problem: .value(key), line: Int(values[Int(key.rawValue)].line))
+  /// Ends the process unless the key is given.
+  @inline(never)
+  func require(_ key: ConfigurationKey) {
+    if !has(key) { refuse(0, "missing: ", key.name.span) }
   }
 
   /// A number from `least` to `most`.
@@ -172,19 +146,74 @@ struct Configuration {
     default: UInt64,
     from least: UInt64,
     to most: UInt64
-  ) throws(ConfigurationError) -> UInt64 {
+  ) -> UInt64 {
     guard has(key) else { return `default` }
-    guard let value = bytes(key).decimal, value >= least, value <= most else { throw error(key) }
+    guard let value = bytes(key).decimal, value >= least, value <= most else { refuse(key) }
     return value
   }
 
   /// Which of the words in `words`, separated by `|`, the value is, counted from 0; 0 when the key is not
   /// given.
   @inline(never)
-  func choice(_ key: ConfigurationKey, _ words: StaticString) throws(ConfigurationError) -> Int {
+  func choice(_ key: ConfigurationKey, _ words: StaticString) -> Int {
     guard has(key) else { return 0 }
-    guard let index = bytes(key).index(in: words) else { throw error(key) }
+    guard let index = bytes(key).index(in: words) else { refuse(key) }
     return index
+  }
+
+  /// A value as a path, with a zero byte at its end.
+  @inline(never)
+  func path(_ key: ConfigurationKey) -> FixedBytes<256> {
+    var path = FixedBytes<256>()
+    if bytes(key).count > 255 { refuse(key) }
+    path.write { (writer: inout ByteWriter) in
+      try? writer.append(bytes(key))
+      try? writer.append(0)
+    }
+    return path
+  }
+
+  /// Ends the process because a key's value is not one that it takes, as a compiler does: file, line, what
+  /// to do.
+  @inline(never)
+  func refuse(_ key: ConfigurationKey) -> Never {
+    var line = start(Int(values[Int(key.rawValue)].line))
+    line.add(key.name)
+    line.add(" takes ")
+    line.add(key.values)
+    fail(.usage, line)
+  }
+
+  @inline(never)
+  private func refuse(
+    _ number: Int,
+    _ problem: StaticString,
+    _ name: Span<UInt8> = Span()
+  ) -> Never {
+    var line = start(number)
+    line.add(problem)
+    line.add(name)
+    fail(.usage, line)
+  }
+
+  private func start(_ number: Int) -> TextLine {
+    var line = TextLine("error ")
+    line.add(path.bytes.extracting(droppingLast: 1))
+    if number > 0 { line.add(":", UInt64(number)) }
+    line.add(": ")
+    return line
+  }
+}
+
+extension StaticString {
+  /// The text's bytes.
+  var span: Span<UInt8> {
+    @_lifetime(immortal)
+    get {
+      // SAFETY: a StaticString's bytes live as long as the program.
+      let span = unsafe Span(_unsafeStart: utf8Start, count: utf8CodeUnitCount)
+      return unsafe _overrideLifetime(span, copying: ())
+    }
   }
 }
 

@@ -4,29 +4,33 @@ internal import ConstrainedCore
 /// A Unix datagram socket that other programs of the machine send their reports to, a line a datagram.
 ///
 /// A sender whose own socket has a name is answered with the line that standard output has for it.
-struct DatagramInput: ~Copyable {
-  let descriptor: Int32
+///
+/// It is open until the process ends.
+struct DatagramInput {
+  /// -1 for none.
+  var descriptor: Int32 = -1
   private var sender = sockaddr_un()
   private var senderCount: socklen_t = 0
 
-  /// Listens at `path`, for the user and the group of this process; a socket that is there already, left
-  /// over from an earlier run, is replaced. `nil` with `errno` set when that cannot be.
-  static func listen(at path: Span<UInt8>) -> DatagramInput? {
+  /// Listens at `path`; `false` with `errno` set when that cannot be.
+  ///
+  /// For the user and the group of this process. A socket that is there already, left over from an earlier
+  /// run, is replaced.
+  mutating func listen(at path: Span<UInt8>) -> Bool {
     var name = FixedBytes<109>()
     name.write { (writer: inout ByteWriter) in
       try? writer.append(path.extracting(first: min(108, path.count)))
       try? writer.append(0)
     }
     // SAFETY: the name ends with a zero byte.
-    let descriptor = unsafe name.bytes.withUnsafeBytes {
+    descriptor = unsafe name.bytes.withUnsafeBytes {
       unsafe nbiot_listen_unix($0.bindMemory(to: CChar.self).baseAddress)
     }
-    return descriptor < 0 ? nil : DatagramInput(descriptor: descriptor)
+    return isOpen
   }
 
-  private init(descriptor: Int32) { self.descriptor = descriptor }
-
-  deinit { _ = close(descriptor) }
+  /// Whether there is one.
+  var isOpen: Bool { descriptor >= 0 }
 
   /// Takes the next datagram and says whether there was one; a line's end at its end is cut off.
   ///

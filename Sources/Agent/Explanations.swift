@@ -23,60 +23,35 @@ let helpText: StaticString = """
 
   """
 
-/// Prints a text to standard output; the exit status.
-func show(_ text: StaticString) -> Int32 {
+/// Prints a text to standard output and ends the process.
+func show(_ text: StaticString) -> Never {
   // SAFETY: a StaticString's bytes live as long as the program.
   let count = unsafe write(1, text.utf8Start, text.utf8CodeUnitCount)
-  return count == text.utf8CodeUnitCount ? 0 : ExitStatus.output.rawValue
+  exit(count == text.utf8CodeUnitCount ? 0 : ExitStatus.output.rawValue)
 }
 
-/// Prints what is wrong with a file, and what the system says; the exit status.
-func complain(_ text: StaticString, _ path: Span<UInt8>) -> Int32 {
+/// Prints a line to standard error and ends the process.
+@inline(never)
+func fail(_ status: ExitStatus, _ line: TextLine) -> Never {
+  log(line)
+  exit(status.rawValue)
+}
+
+/// Says what is wrong with a file, and what the system says of it, and ends the process.
+@inline(never)
+func fail(_ problem: StaticString, _ path: Span<UInt8>) -> Never {
   let code = nbiot_errno()
   var line = TextLine("error ")
-  line.add(text)
-  if path.count > 0 {
-    line.add(": ")
-    line.add(path)
-    line.add(" errno=", UInt64(clamping: code))
-  }
-  log(line)
-  return ExitStatus.usage.rawValue
-}
-
-/// Prints what is wrong with the configuration, as compilers do: file, line, what to do.
-func explain(_ error: ConfigurationError, _ text: Span<UInt8>, _ path: FixedBytes<256>) {
-  var line = TextLine("error ")
-  line.add(path.bytes.extracting(droppingLast: 1))
-  if error.line > 0 { line.add(":", UInt64(error.line)) }
+  line.add(problem)
   line.add(": ")
-  switch error.problem {
-  case .noEquals: line.add("no `key = value`")
-  case .unknownKey(let range):
-    line.add("unknown key ")
-    line.add(text.extracting(range))
-  case .repeated(let key):
-    line.add(key.name)
-    line.add(" is given twice")
-  case .noValue(let key):
-    line.add(key.name)
-    line.add(" has no value")
-  case .value(let key):
-    line.add("this is no value for ")
-    line.add(key.name)
-    line.add("; it takes ")
-    line.add(key.values)
-  case .missing(let key):
-    line.add(key.name)
-    line.add(" is missing")
-  case .tooLong: line.add("the file has more than 8192 bytes")
-  }
-  log(line)
+  line.add(path)
+  line.add(" errno=", UInt64(clamping: code))
+  fail(.usage, line)
 }
 
 extension ConfigurationKey {
   /// What values it takes.
-  fileprivate var values: StaticString {
+  var values: StaticString {
     switch self {
     case .productKey: "1 to 64 letters and digits"
     case .deviceName: "4 to 32 letters, digits and _ @ . : -"

@@ -17,172 +17,142 @@ internal import EitherSecurity
 typealias AgentSecurity = EitherSecurity
 #endif
 
-/// Runs the program with `main`'s arguments; the exit status.
+/// Runs the program with `main`'s arguments until the process ends.
 public func runAgent(
   _ count: Int32,
   _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
-) -> Int32 {
+) -> Never {
   guard let arguments = unsafe Arguments(count, values) else {
-    log(
-      TextLine(
-        "usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help"
-      )
+    fail(
+      .usage,
+      TextLine("usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help")
     )
-    return ExitStatus.usage.rawValue
   }
   switch arguments.request {
-  case .help: return show(helpText)
-  case .version: return show("nbiot-agent 1.0\n")
-  case .run, .check: break
-  }
-  var text = InlineArray<8_193, UInt8>(repeating: 0)
-  var room = text.mutableSpan
-  guard let length = PrivateInput.read(arguments.path.bytes, into: &room, isSecret: false) else {
-    return complain("the configuration file cannot be read", arguments.path.bytes)
-  }
-  let bytes = room.span.extracting(0..<length)
-  do throws(ConfigurationError) {
-    return try start(try Configuration(bytes), arguments)
-  } catch {
-    explain(error, bytes, arguments.path)
-    return ExitStatus.usage.rawValue
+  case .help: show(helpText)
+  case .version: show("nbiot-agent 1.0\n")
+  case .run, .check: start(arguments)
   }
 }
 
 /// Makes the device that the configuration describes, and runs it.
-private func start(
-  _ configuration: Configuration,
-  _ arguments: Arguments
-) throws(ConfigurationError) -> Int32 {
-  try configuration.require(.productKey)
-  try configuration.require(.deviceName)
-  try configuration.require(.deviceSecretFile)
-  try configuration.require(.stateDirectory)
-  let identity = try DeviceIdentity(configuration)
-  let settings = try AgentSettings(configuration, arguments)
-  let deviceSettings = try DeviceSettings(configuration)
-  let durableSettings = try DurableSettings(configuration)
-  let mode = UInt8(truncatingIfNeeded: try configuration.choice(.security, securityModes))
-  guard let secret = readSecret(configuration.path(.deviceSecretFile)) else {
-    return complain(
-      "the secret file must hold the device secret in its first line",
-      configuration.bytes(.deviceSecretFile)
-    )
-  }
-  let fingerprint: FixedBytes<32>
-  do throws(OpenSSLError) {
-    fingerprint = try DeviceFingerprint.make(
-      identity,
-      secret: secret,
-      endpoint: configuration.bytes(.endpoint),
-      mode: mode
-    )
-  } catch {
-    return complain("OpenSSL has no SHA-256", Span())
-  }
-  let security: AgentSecurity
-  switch try makeSecurity(configuration, identity, secret, settings, deviceSettings.timing) {
-  case .some(let layer): security = layer
-  case .none: return ExitStatus.usage.rawValue
-  }
-  if arguments.request == .check { return show("the configuration is good\n") }
+private func start(_ arguments: Arguments) -> Never {
+  let configuration = Configuration(file: arguments.path)
+  configuration.require(.productKey)
+  configuration.require(.deviceName)
+  configuration.require(.deviceSecretFile)
+  configuration.require(.stateDirectory)
+  let settings = AgentSettings(configuration, arguments)
+  let deviceSettings = DeviceSettings(configuration)
+  let durableSettings = DurableSettings(configuration)
+  let identity = makeIdentity(configuration)
+  let secret = readSecret(configuration)
+  let fingerprint = makeFingerprint(configuration, identity, secret)
   let session = DeviceSession(
     identity: identity,
     secret: secret,
     settings: deviceSettings,
-    security: security,
+    security: makeSecurity(configuration, identity, secret, settings, deviceSettings.timing),
     randomness: SystemRandom()
   )
-  return run(session, fingerprint, settings, durableSettings, configuration)
-}
-
-private func run(
-  _ session: consuming DeviceSession<AgentSecurity, SystemRandom>,
-  _ fingerprint: FixedBytes<32>,
-  _ settings: AgentSettings,
-  _ durableSettings: DurableSettings,
-  _ configuration: Configuration
-) -> Int32 {
+  if arguments.request == .check { show("the configuration is good\n") }
   let signals = SignalInput()
-  var datagrams: DatagramInput?
-  if configuration.has(.socket) {
-    datagrams = DatagramInput.listen(at: configuration.bytes(.socket))
-    if datagrams == nil {
-      return complain("the socket cannot be made", configuration.bytes(.socket))
-    }
+  var datagrams = DatagramInput()
+  if configuration.has(.socket), !datagrams.listen(at: configuration.bytes(.socket)) {
+    fail("the socket cannot be made", configuration.bytes(.socket))
   }
-  do throws(StoreError) {
-    let directory = try StateDirectory(path: configuration.bytes(.stateDirectory))
-    let device = try DurableDevice(
-      session: session,
-      fingerprint: fingerprint,
-      directory: directory,
-      settings: durableSettings,
-      date: WallClock.now()
-    )
-    var agent = Agent(device: device, settings: settings, datagrams: datagrams, signals: signals)
-    agent.showStart()
-    return agent.run()
-  } catch {
-    var line = TextLine("error state-directory ")
-    error.describe(in: &line)
-    log(line)
-    return ExitStatus.store.rawValue
-  }
+  let device = DurableDevice(
+    session: session,
+    state: openState(configuration, fingerprint, durableSettings),
+    settings: durableSettings,
+    date: WallClock.now()
+  )
+  var agent = Agent(device: device, settings: settings, datagrams: datagrams, signals: signals)
+  agent.showStart()
+  agent.run()
 }
 
-// MARK: - Parts
+// MARK: - Parts, each of which ends the process when it cannot be made
 
 /// What `security` may say, in the order of the numbers that sessions on disk are bound to.
 let securityModes: StaticString = "symmetric|dtls"
 
-extension DeviceIdentity {
-  fileprivate init(_ configuration: Configuration) throws(ConfigurationError) {
-    do throws(IdentityError) {
-      if configuration.has(.clientID) {
-        try self.init(
-          productKey: configuration.bytes(.productKey),
-          deviceName: configuration.bytes(.deviceName),
-          clientID: configuration.bytes(.clientID)
-        )
-      } else {
-        try self.init(
-          productKey: configuration.bytes(.productKey),
-          deviceName: configuration.bytes(.deviceName)
-        )
-      }
-    } catch {
-      switch error {
-      case .productKey: throw configuration.error(.productKey)
-      case .deviceNameLength, .deviceNameCharacter: throw configuration.error(.deviceName)
-      case .clientIDLength, .clientIDCharacter: throw configuration.error(.clientID)
-      }
+@inline(never)
+private func makeIdentity(_ configuration: Configuration) -> DeviceIdentity {
+  do throws(IdentityError) {
+    let productKey = configuration.bytes(.productKey)
+    let deviceName = configuration.bytes(.deviceName)
+    guard configuration.has(.clientID) else {
+      return try DeviceIdentity(productKey: productKey, deviceName: deviceName)
+    }
+    return try DeviceIdentity(
+      productKey: productKey,
+      deviceName: deviceName,
+      clientID: configuration.bytes(.clientID)
+    )
+  } catch {
+    switch error {
+    case .productKey: configuration.refuse(.productKey)
+    case .deviceNameLength, .deviceNameCharacter: configuration.refuse(.deviceName)
+    case .clientIDLength, .clientIDCharacter: configuration.refuse(.clientID)
     }
   }
 }
 
-extension Configuration {
-  /// A value as a path, with a zero byte at its end.
-  func path(_ key: ConfigurationKey) -> FixedBytes<256> {
-    var path = FixedBytes<256>()
-    path.write { (writer: inout ByteWriter) in
-      try? writer.append(bytes(key))
-      try? writer.append(0)
-    }
-    return path
-  }
-}
-
-/// The first line of the secret's file; `nil` when there is none, or none that can be one.
-private func readSecret(_ path: FixedBytes<256>) -> SecretBytes? {
+/// The first line of the secret's file.
+@inline(never)
+private func readSecret(_ configuration: Configuration) -> SecretBytes {
   var text = InlineArray<160, UInt8>(repeating: 0)
   var room = text.mutableSpan
   defer { wipe(&room) }
-  guard let length = PrivateInput.read(path.bytes, into: &room, isSecret: true) else { return nil }
+  let path = configuration.path(.deviceSecretFile)
+  let length = PrivateInput.read(path.bytes, into: &room, isSecret: true) ?? 0
   var end = 0
   while end < length, room[end] != 0x0A, room[end] != 0x0D { end += 1 }
-  guard end > 0 else { return nil }
-  return SecretBytes(copying: room.span.extracting(0..<end))
+  guard end > 0, let secret = SecretBytes(copying: room.span.extracting(0..<end)) else {
+    fail(
+      "the secret file must hold the device secret in its first line",
+      configuration.bytes(.deviceSecretFile)
+    )
+  }
+  return secret
+}
+
+@inline(never)
+private func makeFingerprint(
+  _ configuration: Configuration,
+  _ identity: DeviceIdentity,
+  _ secret: borrowing SecretBytes
+) -> FixedBytes<32> {
+  do throws(OpenSSLError) {
+    return try DeviceFingerprint.make(
+      identity,
+      secret: secret,
+      endpoint: configuration.bytes(.endpoint),
+      mode: UInt8(truncatingIfNeeded: configuration.choice(.security, securityModes))
+    )
+  } catch {
+    fail(.usage, TextLine("error OpenSSL has no SHA-256"))
+  }
+}
+
+@inline(never)
+private func openState(
+  _ configuration: Configuration,
+  _ fingerprint: FixedBytes<32>,
+  _ settings: DurableSettings
+) -> DurableState {
+  do throws(StoreError) {
+    return try DurableState(
+      try StateDirectory(path: configuration.bytes(.stateDirectory)),
+      fingerprint: fingerprint,
+      outbox: settings.outbox
+    )
+  } catch {
+    var line = TextLine("error state-directory ")
+    error.describe(in: &line)
+    fail(.store, line)
+  }
 }
 
 #if SYMMETRIC_ONLY
@@ -192,10 +162,9 @@ private func makeSecurity(
   _ secret: borrowing SecretBytes,
   _ settings: AgentSettings,
   _ timing: TransmissionParameters
-) throws(ConfigurationError) -> AgentSecurity? {
-  if try configuration.choice(.security, securityModes) == 1 {
-    _ = complain("this program was built without DTLS: build it with `make agent`", Span())
-    return nil
+) -> AgentSecurity {
+  if configuration.choice(.security, securityModes) == 1 {
+    fail(.usage, TextLine("error this program was built without DTLS: build it with `make agent`"))
   }
   return SymmetricSecurity()
 }
@@ -206,65 +175,69 @@ private func makeSecurity(
   _ secret: borrowing SecretBytes,
   _ settings: AgentSettings,
   _ timing: TransmissionParameters
-) throws(ConfigurationError) -> AgentSecurity? {
-  guard try configuration.choice(.security, securityModes) == 1 else {
+) -> AgentSecurity {
+  guard configuration.choice(.security, securityModes) == 1 else {
     return EitherSecurity(SymmetricSecurity())
   }
   var dtls = DTLSSettings()
   dtls.timing = timing
-  let usesKey = try configuration.choice(.dtlsKey, "certificate|psk") == 1
-  if !usesKey { try configuration.require(.caFile) }
-  let failure: DTLSConfigurationError
+  let isKey = configuration.choice(.dtlsKey, "certificate|psk") == 1
   do throws(DTLSConfigurationError) {
-    if usesKey { return EitherSecurity(try makeKeySecurity(identity, secret, dtls)) }
-    var text = InlineArray<32_768, UInt8>(repeating: 0)
-    var room = text.mutableSpan
-    let path = configuration.path(.caFile)
-    guard let length = PrivateInput.read(path.bytes, into: &room, isSecret: false) else {
-      _ = complain("the CA file cannot be read", configuration.bytes(.caFile))
-      return nil
-    }
-    let name =
-      configuration.has(.serverName) ? configuration.bytes(.serverName) : settings.host.bytes
     return EitherSecurity(
-      try DTLSSecurity(
-        serverName: name,
-        authorities: room.span.extracting(0..<length),
-        settings: dtls
-      )
+      isKey
+        ? try makeKeyLayer(identity, secret, dtls)
+        : try makeCertificateLayer(configuration, settings, dtls)
     )
   } catch {
-    failure = error
-  }
-  switch failure {
-  case .authorities: throw configuration.error(.caFile)
-  case .serverName:
-    throw configuration.error(configuration.has(.serverName) ? .serverName : .endpoint)
-  default:
-    _ = complain("OpenSSL cannot be set up for DTLS", Span())
-    return nil
+    switch error {
+    case .authorities: configuration.refuse(.caFile)
+    case .serverName: configuration.refuse(configuration.has(.serverName) ? .serverName : .endpoint)
+    default: fail(.usage, TextLine("error OpenSSL cannot be set up for DTLS"))
+    }
   }
 }
 
-private func makeKeySecurity(
+@inline(never)
+private func makeCertificateLayer(
+  _ configuration: Configuration,
+  _ settings: AgentSettings,
+  _ dtls: DTLSSettings
+) throws(DTLSConfigurationError) -> DTLSSecurity {
+  configuration.require(.caFile)
+  var text = InlineArray<32_768, UInt8>(repeating: 0)
+  var room = text.mutableSpan
+  let path = configuration.path(.caFile)
+  guard let length = PrivateInput.read(path.bytes, into: &room, isSecret: false) else {
+    fail("the CA file cannot be read", configuration.bytes(.caFile))
+  }
+  let host = settings.host
+  return try DTLSSecurity(
+    serverName: configuration.has(.serverName) ? configuration.bytes(.serverName) : host.bytes,
+    authorities: room.span.extracting(0..<length),
+    settings: dtls
+  )
+}
+
+@inline(never)
+private func makeKeyLayer(
   _ identity: DeviceIdentity,
   _ secret: borrowing SecretBytes,
-  _ settings: DTLSSettings
+  _ dtls: DTLSSettings
 ) throws(DTLSConfigurationError) -> DTLSSecurity {
   do throws(SecurityError) {
-    return try makeKeySecurity(try PreSharedKey(identity, secret: secret.bytes), settings)
+    return try makeKeyLayer(try PreSharedKey(identity, secret: secret.bytes), dtls)
   } catch {
     throw .preSharedKey
   }
 }
 
-private func makeKeySecurity(
+private func makeKeyLayer(
   _ key: borrowing PreSharedKey,
-  _ settings: DTLSSettings
+  _ dtls: DTLSSettings
 ) throws(SecurityError) -> DTLSSecurity {
   let name = key.identity
   do throws(DTLSConfigurationError) {
-    return try DTLSSecurity(identity: name.bytes, key: key.key.bytes, settings: settings)
+    return try DTLSSecurity(identity: name.bytes, key: key.key.bytes, settings: dtls)
   } catch {
     throw .capacity
   }

@@ -22,12 +22,9 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   ~Copyable
 {
   var session: DeviceSession<Security, Randomness>
-  var store: SessionStore
-  var outbox: Outbox
+  var state: DurableState
   let settings: DurableSettings
 
-  /// What is on disk of the session.
-  var record: SessionRecord
   /// How many secure channels had been made when the record was written.
   var keptChannels = 0
   /// Since when the disk refuses to be written; it is asked again from this instant on.
@@ -42,11 +39,9 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   /// The report that was refused once as no report at all, which a wrong key brings about too.
   var doubtfulID: UInt64 = 0
 
-  /// What the session's file was found to be.
-  public let sessionFinding: SessionFinding
-
-  /// How many reports the platform has taken, and how many it never will.
+  /// How many reports the platform has taken.
   public internal(set) var deliveredReports = 0
+  /// How many reports the platform will never take.
   public internal(set) var rejectedReports = 0
 
   /// Where the report at hand stands.
@@ -59,45 +54,37 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
     case ended(DurableEvent)
   }
 
-  /// A device with what `directory` holds of it.
+  /// A device with what `state` holds of it.
   ///
-  /// `session` has `DeviceSettings.isKept` set. `fingerprint` is that of what a token depends on:
-  /// `DeviceFingerprint`. `date` is now, in seconds since 1970; 0 when the clock is not set.
+  /// `session` has `DeviceSettings.isKept` set. `date` is now, in seconds since 1970; 0 when the clock is
+  /// not set.
   public init(
     session: consuming DeviceSession<Security, Randomness>,
-    fingerprint: FixedBytes<32>,
-    directory: borrowing StateDirectory,
+    state: consuming DurableState,
     settings: DurableSettings = DurableSettings(),
     date: UInt64
-  ) throws(StoreError) {
+  ) {
     precondition(session.settings.isKept, "the session waits for what is to be kept")
-    var store = SessionStore(directory)
-    var record = SessionRecord()
-    let finding = try store.load(for: fingerprint.bytes, into: &record)
-    let outbox = try Outbox(directory, settings: settings.outbox)
-    if finding == .found, !record.token.isEmpty {
-      let isUsable = !settings.isExpired(record, at: date)
-      session.restore(record, isUsable: isUsable)
-    } else {
-      record = SessionRecord()
-    }
-    record.fingerprint = fingerprint
     self.session = session
-    self.store = store
-    self.outbox = outbox
+    self.state = state
     self.settings = settings
-    self.record = record
-    sessionFinding = finding
+    if self.state.sessionFinding == .found {
+      let isUsable = !settings.isExpired(self.state.record, at: date)
+      self.session.restore(self.state.record, isUsable: isUsable)
+    }
   }
 
-  /// What was found in the outbox.
-  public var outboxFindings: OutboxFindings { outbox.findings }
+  /// What the session's file was found to be.
+  public var sessionFinding: SessionFinding { state.sessionFinding }
+
+  /// What was found in the state.outbox.
+  public var outboxFindings: OutboxFindings { state.outbox.findings }
 
   /// How many reports wait for the platform, with the one under way.
-  public var pendingReports: Int { outbox.count }
+  public var pendingReports: Int { state.outbox.count }
 
   /// The id that the next accepted report has.
-  public var nextID: UInt64 { outbox.nextID }
+  public var nextID: UInt64 { state.outbox.nextID }
 
   /// Whether the device has a token that the platform has not refused.
   public var isAuthenticated: Bool { session.isAuthenticated }
@@ -106,16 +93,16 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   public var sessionCounters: DeviceCounters { session.counters }
 
   /// What became of the reports.
-  public var outboxCounters: OutboxCounters { outbox.counters }
+  public var outboxCounters: OutboxCounters { state.outbox.counters }
 
   /// What was written to disk for the session and its sequence numbers.
-  public var sessionWrites: StoreWrites { store.writes }
+  public var sessionWrites: StoreWrites { state.store.writes }
 
   /// What was written to disk for the reports.
-  public var outboxWrites: StoreWrites { outbox.writes }
+  public var outboxWrites: StoreWrites { state.outbox.writes }
 
   /// Whether the largest report would be taken.
-  public var hasRoom: Bool { outbox.hasRoom }
+  public var hasRoom: Bool { state.outbox.hasRoom }
 
   /// Whether there is something to exchange with the platform, now or at `pollTimeout`.
   public var needsLink: Bool { !session.isIdle }
@@ -145,7 +132,7 @@ extension DurableDevice where Security: ~Copyable {
     expiresAt: UInt64 = 0,
     key: UInt64 = 0
   ) throws(OutboxError) -> UInt64 {
-    try outbox.append(
+    try state.outbox.append(
       topic: topic.bytes.bytes,
       payload: payload,
       contentFormat: format.rawValue,
@@ -164,7 +151,7 @@ extension DurableDevice where Security: ~Copyable {
 
   /// Ends the secure channel; `pollTransmit` may give a goodbye.
   ///
-  /// What is under way stays in the outbox.
+  /// What is under way stays in the state.outbox.
   public mutating func close() {
     session.close()
     if case .underWay = delivery { delivery = .none }
@@ -201,7 +188,7 @@ extension DurableDevice where Security: ~Copyable {
     if session.unkept != nil || isEnded {
       earliest = min(earliest ?? storeNotBefore, storeNotBefore)
     }
-    if case .none = delivery, outbox.count > 0 {
+    if case .none = delivery, state.outbox.count > 0 {
       let start = max(notBefore, storeNotBefore)
       earliest = min(earliest ?? start, start)
     }

@@ -1,0 +1,27 @@
+public import ConstrainedCore
+public import DeviceStore
+
+/// What a directory holds of a device: its session's record, and the reports that wait.
+public struct DurableState: ~Copyable {
+  var store: SessionStore
+  var outbox: Outbox
+  /// What is on disk of the session.
+  var record = SessionRecord()
+  let sessionFinding: SessionFinding
+
+  /// Reads what `directory` holds.
+  ///
+  /// A session under another `fingerprint` than this one (`DeviceFingerprint`) is not used.
+  @inline(never)
+  public init(
+    _ directory: borrowing StateDirectory,
+    fingerprint: FixedBytes<32>,
+    outbox settings: OutboxSettings = OutboxSettings()
+  ) throws(StoreError) {
+    outbox = try Outbox(directory, settings: settings)
+    store = SessionStore(directory)
+    sessionFinding = try store.load(for: fingerprint.bytes, into: &record)
+    if sessionFinding != .found { record = SessionRecord() }
+    record.fingerprint = fingerprint
+  }
+}
