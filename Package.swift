@@ -136,6 +136,11 @@ let package = Package(
       swiftSettings: device
     ),
     .target(
+      name: "DeviceStore",
+      dependencies: ["ConstrainedCore", "CPOSIX"],
+      swiftSettings: device
+    ),
+    .target(
       name: "DeviceClient",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "AliyunIoT", "Alink",
@@ -254,6 +259,11 @@ let package = Package(
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CoAPSecurity", "DeviceSession",
         "PlatformSimulator", "TestSupport",
       ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "DeviceStoreTests",
+      dependencies: ["ConstrainedCore", "DeviceStore", "TestSupport"],
       swiftSettings: strict
     ),
     .testTarget(

@@ -7,10 +7,13 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +24,18 @@ static inline int nbiot_errno(void) { return errno; }
 static inline int nbiot_udp_socket(int family) {
   return socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
 }
+
+// open and openat take a varying number of arguments, which Swift does not import.
+static inline int nbiot_open_directory(int base, const char *path) {
+  return openat(base, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+// Never another file than the one of that name, and never to wait for one that is a pipe.
+static inline int nbiot_open_file(int directory, const char *name, int flags) {
+  return openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
+}
+
+static inline int nbiot_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }
 
 static inline int nbiot_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
