@@ -282,6 +282,11 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "DeviceStoreTests",
+      dependencies: ["ConstrainedCore", "DeviceStore", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "DeviceClientTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "CoAPSecurity", "AliyunIoT", "Alink",

@@ -60,8 +60,8 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
     self.signals = signals
   }
 
-  /// Runs until there is nothing more to do, and ends the process.
-  mutating func run() -> Never {
+  /// Runs until there is nothing more to do; the exit status.
+  mutating func run() -> Int32 {
     while !isOver {
       takeLines()
       work()
@@ -71,7 +71,7 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
     device.close()
     transmit()
     if status == .success, hasRejected { status = .rejected }
-    exit(status.rawValue)
+    return status.rawValue
   }
 
   /// Whether all has been taken in, and as much delivered as is to be.

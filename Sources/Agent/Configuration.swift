@@ -109,12 +109,12 @@ struct Configuration {
     if equals == range.upperBound { refuse(line, "no `key = value`") }
     let name = text.bytes.trimmed(range.lowerBound..<equals)
     guard let key = ConfigurationKey(text.bytes.extracting(name)) else {
-      refuse(line, "unknown key ", text.bytes.extracting(name))
+      refuse(line, "unknown key ", name)
     }
     let index = Int(key.rawValue)
-    if values[index].line != 0 { refuse(line, "given twice: ", text.bytes.extracting(name)) }
+    if values[index].line != 0 { refuse(line, "given twice: ", name) }
     let value = text.bytes.trimmed((equals + 1)..<range.upperBound)
-    if value.isEmpty { refuse(line, "no value for ", text.bytes.extracting(name)) }
+    if value.isEmpty { refuse(line, "no value for ", name) }
     values[index] = Value(
       start: UInt16(truncatingIfNeeded: value.lowerBound),
       end: UInt16(truncatingIfNeeded: value.upperBound),
@@ -136,7 +136,11 @@ struct Configuration {
   /// Ends the process unless the key is given.
   @inline(never)
   func require(_ key: ConfigurationKey) {
-    if !has(key) { refuse(0, "missing: ", key.name.span) }
+    if has(key) { return }
+    var line = start(0)
+    line.add("missing: ")
+    line.add(key.name)
+    fail(.usage, line)
   }
 
   /// A number from `least` to `most`.
@@ -188,11 +192,11 @@ struct Configuration {
   private func refuse(
     _ number: Int,
     _ problem: StaticString,
-    _ name: Span<UInt8> = Span()
+    _ name: Range<Int> = 0..<0
   ) -> Never {
     var line = start(number)
     line.add(problem)
-    line.add(name)
+    line.add(text.bytes.extracting(name))
     fail(.usage, line)
   }
 
@@ -202,18 +206,6 @@ struct Configuration {
     if number > 0 { line.add(":", UInt64(number)) }
     line.add(": ")
     return line
-  }
-}
-
-extension StaticString {
-  /// The text's bytes.
-  var span: Span<UInt8> {
-    @_lifetime(immortal)
-    get {
-      // SAFETY: a StaticString's bytes live as long as the program.
-      let span = unsafe Span(_unsafeStart: utf8Start, count: utf8CodeUnitCount)
-      return unsafe _overrideLifetime(span, copying: ())
-    }
   }
 }
 

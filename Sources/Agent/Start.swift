@@ -25,7 +25,9 @@ public func runAgent(
   guard let arguments = unsafe Arguments(count, values) else {
     fail(
       .usage,
-      TextLine("usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help")
+      TextLine(
+        "usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help"
+      )
     )
   }
   switch arguments.request {
@@ -48,11 +50,12 @@ private func start(_ arguments: Arguments) -> Never {
   let identity = makeIdentity(configuration)
   let secret = readSecret(configuration)
   let fingerprint = makeFingerprint(configuration, identity, secret)
+  let security = makeSecurity(configuration, identity, secret, settings, deviceSettings.timing)
   let session = DeviceSession(
     identity: identity,
     secret: secret,
     settings: deviceSettings,
-    security: makeSecurity(configuration, identity, secret, settings, deviceSettings.timing),
+    security: security,
     randomness: SystemRandom()
   )
   if arguments.request == .check { show("the configuration is good\n") }
@@ -69,7 +72,7 @@ private func start(_ arguments: Arguments) -> Never {
   )
   var agent = Agent(device: device, settings: settings, datagrams: datagrams, signals: signals)
   agent.showStart()
-  agent.run()
+  exit(agent.run())
 }
 
 // MARK: - Parts, each of which ends the process when it cannot be made

@@ -10,13 +10,12 @@ public func agentMain(
   unsafe runAgent(count, values)
 }
 #else
-internal import CPOSIX
 
 /// The program's entry.
 @main
 struct AgentMain {
   static func main() {
-    exit(unsafe runAgent(CommandLine.argc, CommandLine.unsafeArgv))
+    unsafe runAgent(CommandLine.argc, CommandLine.unsafeArgv)
   }
 }
 #endif

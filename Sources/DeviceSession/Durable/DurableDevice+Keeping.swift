@@ -54,7 +54,9 @@ extension DurableDevice where Security: ~Copyable {
   mutating func startNext(at now: Instant, date: UInt64) throws(StoreError) {
     guard case .none = delivery, now >= notBefore, session.isFree else { return }
     while try state.outbox.next(into: &entry, at: date) {
-      if session.isAuthenticated, settings.isExpired(state.record, at: date) { session.forgetToken() }
+      if session.isAuthenticated, settings.isExpired(state.record, at: date) {
+        session.forgetToken()
+      }
       do throws(TopicError) {
         let topic = try Topic(entry.topic.bytes)
         do throws(DeviceError) {

@@ -18,10 +18,14 @@ public struct DurableState: ~Copyable {
     fingerprint: FixedBytes<32>,
     outbox settings: OutboxSettings = OutboxSettings()
   ) throws(StoreError) {
-    outbox = try Outbox(directory, settings: settings)
-    store = SessionStore(directory)
-    sessionFinding = try store.load(for: fingerprint.bytes, into: &record)
-    if sessionFinding != .found { record = SessionRecord() }
+    let outbox = try Outbox(directory, settings: settings)
+    var store = SessionStore(directory)
+    var found = SessionRecord()
+    let finding = try store.load(for: fingerprint.bytes, into: &found)
+    self.outbox = outbox
+    self.store = store
+    sessionFinding = finding
+    if finding == .found { record = found }
     record.fingerprint = fingerprint
   }
 }
