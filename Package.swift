@@ -327,6 +327,12 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "AgentTests",
+      dependencies: ["Agent", "nbiot-agent", "CoAPMessage", "PlatformSimulator", "TestSupport"],
+      resources: [.copy("faults.c")],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "nbiotTests",
       dependencies: ["nbiot", "CoAPMessage", "TestSupport"],
       resources: [.copy("README.md")],
