@@ -277,7 +277,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT", "Alink",
         "CBORPayload",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CoAPSecurity",
-        "DeviceSession", "PlatformSimulator", "TestSupport",
+        "DeviceSession", "DeviceStore", "PlatformSimulator", "TestSupport",
       ],
       swiftSettings: strict
     ),
