@@ -57,11 +57,15 @@ struct OutboxBooks {
   private mutating func survey(_ file: borrowing StoreFile) throws(StoreError) {
     var record = OutboxRecord()
     var walk = OutboxWalk(from: 0, to: end)
+    var damagedStart = 0
+    var damagedEnd = -1
     while walk.next(in: file) {
       count &+= 1
       pendingBytes &+= walk.head.size
       if case .damaged = record.read(from: file, at: walk.offset) {
         findings.damaged &+= 1
+        damagedStart = walk.offset
+        damagedEnd = walk.lastEnd
         if mark(&walk, as: OutboxStatus.damaged, in: file) { continue }
       }
       findings.kept &+= 1
@@ -69,14 +73,19 @@ struct OutboxBooks {
     // Its entries would look damaged, and be thrown away.
     if walk.isOfLaterVersion { throw .version }
     findings.damaged &+= walk.damaged
-    counters.damaged = findings.damaged
     if walk.isUnreadable {
       // What cannot be read now may be read later, and is not written over.
       end = (end &+ 7) & ~7
     } else {
       findings.cutBytes = end &- walk.lastEnd
       end = walk.lastEnd
+      if damagedEnd == end {
+        // The last one was being written when the power went: its head is there, its body is not.
+        findings.damaged &-= 1
+        findings.cutBytes &+= end &- damagedStart
+      }
     }
+    counters.damaged = findings.damaged
     // The bytes that are cut may have been whole entries once, whose numbers were given out.
     let lost = (findings.cutBytes &+ OutboxHead.count &- 1) / OutboxHead.count
     nextID = walk.lastID &+ 1 &+ UInt64(widening: UInt32(truncatingIfNeeded: lost))
