@@ -62,10 +62,10 @@ extension DTLSConnection {
       unsafe nbiot_offers(ssl, suite) == 1,
       unsafe SSL_set_cipher_list(ssl, SSL_CIPHER_get_name(suite)) == 1,
       // Of the two groups the one that every server has, should it have forgotten the session.
-      unsafe nbiot_set_groups(ssl, "P-256") == 1,
+      unsafe nbiot_set_groups(ssl, cString("P-256")) == 1,
       unsafe nbiot_set_own_signatures(
         ssl,
-        nbiot_has_rsa(suite) == 1 ? "RSA+SHA256" : "ECDSA+SHA256"
+        cString(nbiot_has_rsa(suite) == 1 ? "RSA+SHA256" : "ECDSA+SHA256")
       ) == 1,
       unsafe SSL_set_session(ssl, decoded) == 1
     else {
