@@ -181,19 +181,13 @@ extension DTLSSecurity {
     switch mode {
     case .certificate:
       suites = isLegacy ? DTLSSuites.legacyCertificate : DTLSSuites.certificate
-      try context.setGroups(text(DTLSSuites.groups).bytes)
-      try context.setSignatures(text(DTLSSuites.signatures).bytes)
+      try context.setGroups(DTLSSuites.groups)
+      try context.setSignatures(DTLSSuites.signatures)
     case .preSharedKey:
       suites = isLegacy ? DTLSSuites.legacyPreSharedKey : DTLSSuites.preSharedKey
-      try context.setSignatures(text(DTLSSuites.noSignatures).bytes)
+      try context.setSignatures(DTLSSuites.noSignatures)
     }
-    try context.setSuites(text(suites).bytes, needsEncryptThenMAC: isLegacy)
-  }
-
-  private static func text(_ literal: StaticString) -> FixedBytes<512> {
-    var result = FixedBytes<512>()
-    result.write { (writer: inout ByteWriter) in try? writer.append(literal) }
-    return result
+    try context.setSuites(suites, needsEncryptThenMAC: isLegacy)
   }
 
   /// SHA-256 over the SHA-256 of each part.
