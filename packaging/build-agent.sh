@@ -1,0 +1,156 @@
+#!/usr/bin/env bash
+# Builds nbiot-agent for a device: Embedded Swift, optimised for size as one whole, stripped.
+#   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only] [--program DIRECTORY]
+# writes .build-agent/ARCH/nbiot-agent and beside it nbiot-agent.debug, the same code with its symbols.
+#   --symmetric-only     without DTLS, in .build-agent/ARCH-symmetric; libssl is then not needed
+#   --program DIRECTORY  another main.swift, as Tests/DeviceProbe, in .build-agent/ARCH-NAME
+# aarch64 and armv7 need a sysroot, which `make deps-agent` makes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+fail() {
+  echo "build-agent.sh: $1" >&2
+  exit 1
+}
+
+arch=x86_64 program=Sources/nbiot-agent symmetric_only= suffix=
+while [ $# -gt 0 ]; do
+  case $1 in
+  x86_64 | aarch64 | armv7) arch=$1 ;;
+  --symmetric-only) symmetric_only=1 suffix=-symmetric ;;
+  --program)
+    program=${2:-}
+    program=${program%/}
+    shift
+    ;;
+  *) fail "takes [x86_64|aarch64|armv7] [--symmetric-only] [--program DIRECTORY], not $1" ;;
+  esac
+  shift
+done
+[ -f "$program/main.swift" ] || fail "there is no main.swift in '$program'"
+name=nbiot-agent
+[ "$program" = Sources/nbiot-agent ] || name=$(basename "$program") suffix=$suffix-$name
+out=.build-agent/$arch$suffix
+
+# Bitcode is read by the linker of the toolchain that wrote it: another one's LLVM may be older.
+command -v swiftc >/dev/null ||
+  fail "swiftc is missing: Swift 6.3 or later, https://www.swift.org/install"
+resources=$(swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
+tools=$(realpath "$resources/../../bin")
+for tool in swiftc clang ld.lld llvm-objcopy llvm-nm; do
+  [ -x "$tools/$tool" ] || fail "$tool is missing in $tools: it belongs to Swift's toolchain"
+done
+for tool in readelf size; do
+  command -v "$tool" >/dev/null || fail "$tool is missing: make deps-agent"
+done
+
+case $arch in
+x86_64)
+  [ "$(uname -m)" = x86_64 ] || fail "x86_64 is built on an x86_64 machine only"
+  target=(-target x86_64-unknown-linux-gnu)
+  link=(--target=x86_64-unknown-linux-gnu)
+  ;;
+*) fail "$arch is not there yet" ;;
+esac
+
+# The settings of the device's targets are Package.swift's; one that is not known here is an error,
+# so that this build is never laxer than SwiftPM's.
+settings=()
+while read -r line; do
+  value=$(sed -n 's/.*"\(.*\)".*/\1/p' <<< "$line")
+  case $line in
+  '.swiftLanguageMode(.v6),') settings+=(-swift-version 6) ;;
+  '.strictMemorySafety(),') settings+=(-strict-memory-safety) ;;
+  '.treatAllWarnings(as: .error),') settings+=(-warnings-as-errors) ;;
+  '.enableExperimentalFeature('*) settings+=(-enable-experimental-feature "$value") ;;
+  '.enableUpcomingFeature('*) settings+=(-enable-upcoming-feature "$value") ;;
+  *) fail "what does Package.swift's setting '$line' mean to swiftc?" ;;
+  esac
+done < <(sed -n '/^let strict/,/^]/p' Package.swift | sed '1d;$d;s/^ *//')
+[ ${#settings[@]} -gt 4 ] || fail "Package.swift has no 'let strict' any more"
+
+# What a program consists of: its imports, and theirs, each after what it imports.
+modules=() maps=() libraries=() visited=' '
+folder() { # where a module's sources are
+  if [ -d "Sources/$1" ]; then echo "Sources/$1"; else echo "Tests/$1"; fi
+}
+imports() { # the modules that the sources of a folder import
+  cat "$1"/*.swift | sed -nE 's/^ *((public|package|internal|private) )?import ([A-Za-z0-9_]+).*/\3/p' | sort -u
+}
+visit() {
+  local module=$1 directory import
+  [[ $visited != *" $module "* ]] || return 0
+  visited+="$module "
+  # What imports it does so under `#if !SYMMETRIC_ONLY`.
+  [ -z "$symmetric_only" ] || [ "$module" != DTLSSecurity ] || return 0
+  case $module in Swift | Synchronization) return ;; esac
+  directory=$(folder "$module")
+  if [ -f "$directory/module.modulemap" ]; then
+    maps+=("$directory/module.modulemap")
+    read -ra found <<< "$(sed -n 's/^ *link "\(.*\)"/-l\1/p' "$directory/module.modulemap" | tr '\n' ' ')"
+    libraries+=("${found[@]}")
+  else
+    ls "$directory"/*.swift >/dev/null 2>&1 || fail "no sources of the module $module"
+    for import in $(imports "$directory"); do visit "$import"; done
+    modules+=("$module")
+  fi
+}
+for import in $(imports "$program"); do visit "$import"; done
+
+common=(
+  "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE
+  -wmo -Osize -lto=llvm-full -Xfrontend -function-sections -package-name nbiot_coap
+  -module-cache-path ".build-agent/cache" -I "$out/modules"
+)
+for map in "${maps[@]}"; do common+=(-Xcc "-fmodule-map-file=$map"); done
+
+mkdir -p "$out/modules"
+# A module is compiled again when anything that goes into it is another: the settings, the compiler,
+# the C headers, its sources, or a module that it imports. Times tell nothing, as after `git checkout`.
+declare -A keys
+ground=$(
+  {
+    printf '%s\n' "${common[@]}"
+    "$tools/swiftc" --version 2>&1
+    cat "${maps[@]}" $(dirname "${maps[@]}" | sed 's,$,/shim.h,')
+    dpkg-query -W -f '${Package} ${Version}\n' libc6-dev libssl-dev libcbor-dev 2>/dev/null || true
+  } | sha256sum
+)
+compile() { # MODULE FOLDER OPTION…
+  local module=$1 directory=$2 import key
+  shift 2
+  key=$(
+    {
+      echo "$ground $module $*"
+      for import in $(imports "$directory"); do echo "$import ${keys[$import]:-}"; done
+      sha256sum "$directory"/*.swift
+    } | sha256sum
+  )
+  keys[$module]=$key
+  objects+=("$out/modules/$module.o")
+  [ "$(cat "$out/modules/$module.key" 2>/dev/null)" != "$key" ] || return 0
+  rm -f "$out/modules/$module".*
+  echo "$arch: $module"
+  "$tools/swiftc" "${common[@]}" -module-name "$module" "$@" -c -o "$out/modules/$module.o" "$directory"/*.swift
+  echo "$key" > "$out/modules/$module.key"
+}
+objects=()
+for module in "${modules[@]}"; do
+  options=(-parse-as-library -emit-module -emit-module-path "$out/modules/$module.swiftmodule")
+  [ -z "$symmetric_only" ] || [ "$module" != Agent ] || options+=(-D SYMMETRIC_ONLY)
+  compile "$module" "$(folder "$module")" "${options[@]}"
+done
+options=()
+[ -z "$symmetric_only" ] || options+=(-D SYMMETRIC_ONLY)
+compile "${name//-/_}" "$program" "${options[@]}"
+
+echo "$arch: linking $out/$name"
+"$tools/clang" "${link[@]}" -flto=full -fuse-ld=lld -pie \
+  -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
+  -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed \
+  -o "$out/$name.debug" "${objects[@]}" "${libraries[@]}"
+"$tools/llvm-objcopy" --strip-all -R .swift_modhash -R .comment "$out/$name.debug" "$out/$name"
+ls -l "$out/$name"
+size "$out/$name"
+readelf -d "$out/$name" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p'
+"$tools/llvm-nm" -D --undefined-only "$out/$name"
