@@ -44,14 +44,34 @@ for tool in readelf size; do
   command -v "$tool" >/dev/null || fail "$tool is missing: make deps-agent"
 done
 
+# Swift's Embedded standard library comes for 64-bit and 32-bit Arm without a system alone, so that is
+# the target, with Linux's headers and, when it is linked, Linux's libraries. What decides calling
+# convention and instructions of 32-bit Arm is told by the options of clang, which Swift follows: the
+# floating-point registers of Debian's armhf (ARMv7-A with VFPv3-D16, no Neon), and Thumb-2, a third smaller.
+sysroot=.build-agent/sysroot-$arch
 case $arch in
 x86_64)
   [ "$(uname -m)" = x86_64 ] || fail "x86_64 is built on an x86_64 machine only"
   target=(-target x86_64-unknown-linux-gnu)
   link=(--target=x86_64-unknown-linux-gnu)
   ;;
-*) fail "$arch is not there yet" ;;
+aarch64)
+  tuple=aarch64-linux-gnu
+  target=(-target aarch64-none-none-elf)
+  ;;
+armv7)
+  tuple=arm-linux-gnueabihf
+  target=(-target armv7-none-none-eabi -Xcc -mthumb -Xcc -mfloat-abi=hard -Xcc -mfpu=vfpv3-d16)
+  ;;
 esac
+if [ "$arch" != x86_64 ]; then
+  [ -f "$sysroot/made-of" ] || fail "$sysroot is missing: make deps-agent"
+  target+=(
+    -Xcc -D__linux__ -Xcc -D__unix__
+    -Xcc -isystem -Xcc "$sysroot/usr/include/$tuple" -Xcc -isystem -Xcc "$sysroot/usr/include"
+  )
+  link=(--target="$tuple" --sysroot="$PWD/$sysroot")
+fi
 
 # The settings of the device's targets are Package.swift's; one that is not known here is an error,
 # so that this build is never laxer than SwiftPM's.
@@ -113,7 +133,7 @@ ground=$(
     printf '%s\n' "${common[@]}"
     "$tools/swiftc" --version 2>&1
     cat "${maps[@]}" $(dirname "${maps[@]}" | sed 's,$,/shim.h,')
-    dpkg-query -W -f '${Package} ${Version}\n' libc6-dev libssl-dev libcbor-dev 2>/dev/null || true
+    cat "$sysroot/made-of" 2>/dev/null || dpkg-query -W -f '${Package} ${Version}\n' libc6-dev libssl-dev libcbor-dev 2>/dev/null || true
   } | sha256sum
 )
 compile() { # MODULE FOLDER OPTION…
@@ -145,7 +165,7 @@ options=()
 compile "${name//-/_}" "$program" "${options[@]}"
 
 echo "$arch: linking $out/$name"
-"$tools/clang" "${link[@]}" -flto=full -fuse-ld=lld -pie \
+"$tools/clang" "${link[@]}" -static-libgcc -flto=full -fuse-ld=lld -pie \
   -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
   -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed \
   -o "$out/$name.debug" "${objects[@]}" "${libraries[@]}"
