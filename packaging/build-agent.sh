@@ -90,87 +90,105 @@ done < <(sed -n '/^let strict/,/^]/p' Package.swift | sed '1d;$d;s/^ *//')
 [ ${#settings[@]} -gt 4 ] || fail "Package.swift has no 'let strict' any more"
 
 # What a program consists of: its imports, and theirs, each after what it imports.
-modules=() maps=() libraries=() visited=' '
+modules=() libraries=() visited=' '
 folder() { # where a module's sources are
   if [ -d "Sources/$1" ]; then echo "Sources/$1"; else echo "Tests/$1"; fi
 }
 imports() { # the modules that the sources of a folder import
-  cat "$1"/*.swift | sed -nE 's/^ *((public|package|internal|private) )?import ([A-Za-z0-9_]+).*/\3/p' | sort -u
+  find "$1" -name '*.swift' -exec cat {} + |
+    sed -nE 's/^ *((public|package|internal|private) )?import ([A-Za-z0-9_]+).*/\3/p' | LC_ALL=C sort -u
 }
 visit() {
   local module=$1 directory import
   [[ $visited != *" $module "* ]] || return 0
   visited+="$module "
-  # What imports it does so under `#if !SYMMETRIC_ONLY`.
-  [ -z "$symmetric_only" ] || [ "$module" != DTLSSecurity ] || return 0
+  # What imports them does so under `#if !SYMMETRIC_ONLY`.
+  [ -z "$symmetric_only" ] || case $module in DTLSSecurity | EitherSecurity) return ;; esac
   case $module in Swift | Synchronization) return ;; esac
   directory=$(folder "$module")
   if [ -f "$directory/module.modulemap" ]; then
-    maps+=("$directory/module.modulemap")
     read -ra found <<< "$(sed -n 's/^ *link "\(.*\)"/-l\1/p' "$directory/module.modulemap" | tr '\n' ' ')"
     libraries+=("${found[@]}")
   else
-    ls "$directory"/*.swift >/dev/null 2>&1 || fail "no sources of the module $module"
+    [ -d "$directory" ] || fail "the module $module is neither in Sources nor in Tests"
     for import in $(imports "$directory"); do visit "$import"; done
     modules+=("$module")
   fi
 }
 for import in $(imports "$program"); do visit "$import"; done
 
+# Modules are shared by all programs of an architecture; what --symmetric-only changes is apart.
+shared=.build-agent/$arch/modules own=$out/modules
 common=(
   "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE
   -wmo -Osize -lto=llvm-full -Xfrontend -function-sections -package-name nbiot_coap
-  -module-cache-path ".build-agent/cache" -I "$out/modules"
+  -module-cache-path .build-agent/cache
 )
-for map in "${maps[@]}"; do common+=(-Xcc "-fmodule-map-file=$map"); done
+for map in Sources/*/module.modulemap; do common+=(-Xcc "-fmodule-map-file=$map"); done
 
-mkdir -p "$out/modules"
 # A module is compiled again when anything that goes into it is another: the settings, the compiler,
 # the C headers, its sources, or a module that it imports. Times tell nothing, as after `git checkout`.
+mkdir -p "$shared" "$own"
 declare -A keys
+objects=()
 ground=$(
   {
     printf '%s\n' "${common[@]}"
     "$tools/swiftc" --version 2>&1
-    cat "${maps[@]}" $(dirname "${maps[@]}" | sed 's,$,/shim.h,')
-    cat "$sysroot/made-of" 2>/dev/null || dpkg-query -W -f '${Package} ${Version}\n' libc6-dev libssl-dev libcbor-dev 2>/dev/null || true
+    cat Sources/*/module.modulemap Sources/*/shim.h
+    cat "$sysroot/made-of" 2>/dev/null ||
+      dpkg-query -W -f '${Package} ${Version}\n' libc6-dev libssl-dev libcbor-dev 2>/dev/null || true
   } | sha256sum
 )
-compile() { # MODULE FOLDER OPTION…
-  local module=$1 directory=$2 import key
-  shift 2
+compile() { # MODULE FOLDER SCRATCH OPTION…
+  local module=$1 directory=$2 scratch=$3 import key sources=()
+  shift 3
+  mapfile -t sources < <(find "$directory" -name '*.swift' | LC_ALL=C sort)
   key=$(
     {
       echo "$ground $module $*"
       for import in $(imports "$directory"); do echo "$import ${keys[$import]:-}"; done
-      sha256sum "$directory"/*.swift
+      sha256sum "${sources[@]}"
     } | sha256sum
   )
   keys[$module]=$key
-  objects+=("$out/modules/$module.o")
-  [ "$(cat "$out/modules/$module.key" 2>/dev/null)" != "$key" ] || return 0
-  rm -f "$out/modules/$module".*
+  objects+=("$scratch/$module.o")
+  [ "$(cat "$scratch/$module.key" 2>/dev/null)" != "$key" ] || return 0
+  rm -f "$scratch/$module".*
   echo "$arch: $module"
-  "$tools/swiftc" "${common[@]}" -module-name "$module" "$@" -c -o "$out/modules/$module.o" "$directory"/*.swift
-  echo "$key" > "$out/modules/$module.key"
+  "$tools/swiftc" "${common[@]}" -I "$own" -I "$shared" -module-name "$module" "$@" \
+    -c -o "$scratch/$module.o" "${sources[@]}"
+  echo "$key" > "$scratch/$module.key"
 }
-objects=()
 for module in "${modules[@]}"; do
-  options=(-parse-as-library -emit-module -emit-module-path "$out/modules/$module.swiftmodule")
-  [ -z "$symmetric_only" ] || [ "$module" != Agent ] || options+=(-D SYMMETRIC_ONLY)
-  compile "$module" "$(folder "$module")" "${options[@]}"
+  options=(-parse-as-library -emit-module -emit-module-path) scratch=$shared
+  [ -z "$symmetric_only" ] || [ "$module" != Agent ] || scratch=$own
+  options+=("$scratch/$module.swiftmodule")
+  [ "$scratch" = "$shared" ] || options+=(-D SYMMETRIC_ONLY)
+  compile "$module" "$(folder "$module")" "$scratch" "${options[@]}"
 done
 options=()
 [ -z "$symmetric_only" ] || options+=(-D SYMMETRIC_ONLY)
-compile "${name//-/_}" "$program" "${options[@]}"
+# A file main.swift is a program by itself, unless it says where it begins.
+! grep -qE '^@(main|c\(main\))' "$program/main.swift" || options+=(-parse-as-library)
+compile "${name//-/_}" "$program" "$own" "${options[@]}"
 
+# Of the start files only Scrt1.o: since glibc 2.34 the C library calls what the others were for, and a
+# program without constructors, exceptions and C++ has no use for crtbeginS.o. Nothing is taken back of
+# what protects: the program lies anywhere in memory, and what the loader has put in is read-only then.
+link+=(
+  -nostartfiles "$("$tools/clang" "${link[@]}" -print-file-name=Scrt1.o)" -static-libgcc
+  -flto=full -fuse-ld=lld -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
+  -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed -Wl,-mllvm,-enable-machine-outliner=always
+)
 echo "$arch: linking $out/$name"
-"$tools/clang" "${link[@]}" -static-libgcc -flto=full -fuse-ld=lld -pie \
-  -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack \
-  -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed \
-  -o "$out/$name.debug" "${objects[@]}" "${libraries[@]}"
-"$tools/llvm-objcopy" --strip-all -R .swift_modhash -R .comment "$out/$name.debug" "$out/$name"
-ls -l "$out/$name"
-size "$out/$name"
-readelf -d "$out/$name" | sed -n 's/.*NEEDED.*\[\(.*\)\]/\1/p'
-"$tools/llvm-nm" -D --undefined-only "$out/$name"
+"$tools/clang" "${link[@]}" -o "$out/$name.debug" "${objects[@]}" "${libraries[@]}"
+# A loader does not read the table of sections; the same bytes with it are in the .debug file.
+"$tools/llvm-objcopy" --strip-all --strip-sections "$out/$name.debug" "$out/$name"
+
+read -ra needed <<< "$(readelf -dW "$out/$name" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | tr '\n' ' ')"
+undefined=$("$tools/llvm-nm" -D --undefined-only -j "$out/$name.debug")
+libc=$(sed -n 's/.*@GLIBC_//p' <<< "$undefined" | sort -V | tail -1)
+size -B "$out/$name.debug" | awk -v file="$(stat -c %s "$out/$name")" -v name="$out/$name" '
+  NR == 2 { printf "%s: %d bytes; text %d, data %d, bss %d\n", name, file, $1, $2, $3 }'
+echo "  needs ${needed[*]}; glibc $libc or later; $(wc -l <<< "$undefined") symbols"
