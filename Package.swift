@@ -31,8 +31,8 @@ let package = Package(
     .library(
       name: "DeviceSession",
       targets: [
-        "DeviceSession", "SymmetricSecurity", "DTLSSecurity", "Alink", "AliyunIoT", "PayloadCoding",
-        "CoAPMessage", "ConstrainedCore", "UDPTransport",
+        "DeviceSession", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "Alink",
+        "AliyunIoT", "PayloadCoding", "CoAPMessage", "ConstrainedCore", "UDPTransport",
       ]
     ),
     // Apart, for it needs libcbor.
@@ -123,15 +123,25 @@ let package = Package(
       swiftSettings: device
     ),
     .target(
+      name: "EitherSecurity",
+      dependencies: ["ConstrainedCore", "CoAPSecurity", "SymmetricSecurity", "DTLSSecurity"],
+      swiftSettings: device
+    ),
+    .target(
       name: "DeviceSession",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange",
-        "AliyunIoT", "Alink", "OpenSSLSupport", "UDPTransport",
+        "AliyunIoT", "Alink", "OpenSSLSupport", "UDPTransport", "DeviceStore",
       ],
       swiftSettings: device
     ),
     .target(
       name: "UDPTransport",
+      dependencies: ["ConstrainedCore", "CPOSIX"],
+      swiftSettings: device
+    ),
+    .target(
+      name: "DeviceStore",
       dependencies: ["ConstrainedCore", "CPOSIX"],
       swiftSettings: device
     ),
@@ -182,6 +192,21 @@ let package = Package(
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "Agent",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange",
+        "AliyunIoT", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
+        "CBORPayload", "UDPTransport", "DeviceStore", "DeviceSession", "CPOSIX",
+      ],
+      swiftSettings: device
+    ),
+    // On a device it is built as Embedded Swift, by packaging/build-agent.sh.
+    .executableTarget(
+      name: "nbiot-agent",
+      dependencies: ["Agent", "CPOSIX"],
       swiftSettings: strict
     ),
     .testTarget(
@@ -251,9 +276,14 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT", "Alink",
         "CBORPayload",
-        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CoAPSecurity", "DeviceSession",
-        "PlatformSimulator", "TestSupport",
+        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CoAPSecurity",
+        "DeviceSession", "PlatformSimulator", "TestSupport",
       ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "DeviceStoreTests",
+      dependencies: ["ConstrainedCore", "DeviceStore", "TestSupport"],
       swiftSettings: strict
     ),
     .testTarget(

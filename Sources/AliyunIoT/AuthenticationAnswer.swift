@@ -21,10 +21,14 @@ public struct AuthenticationAnswer: Sendable {
       guard let value = try Self.next(&reader) else { throw .json(.truncated) }
       if reader.string(key, equals: "token") {
         guard token.isEmpty else { throw .repeated }
-        token = try Self.text(value, in: reader, otherwise: .token)
+        try token.write { (writer: inout ByteWriter) throws(AuthenticationAnswerError) in
+          try Self.copy(value, of: reader, into: &writer, otherwise: .token)
+        }
       } else if reader.string(key, equals: "random") {
         guard random.isEmpty else { throw .repeated }
-        random = try Self.text(value, in: reader, otherwise: .random)
+        try random.write { (writer: inout ByteWriter) throws(AuthenticationAnswerError) in
+          try Self.copy(value, of: reader, into: &writer, otherwise: .random)
+        }
       } else if reader.string(key, equals: "seqOffset") {
         guard sequenceOffset == nil else { throw .repeated }
         sequenceOffset = try Self.number(value, in: reader)
@@ -43,21 +47,19 @@ public struct AuthenticationAnswer: Sendable {
     do throws(JSONError) { return try reader.next() } catch { throw .json(error) }
   }
 
-  private static func text<let capacity: Int>(
+  /// Appends a string that is not empty.
+  private static func copy(
     _ value: JSONToken,
-    in reader: borrowing JSONReader,
+    of reader: borrowing JSONReader,
+    into output: inout ByteWriter,
     otherwise failure: AuthenticationAnswerError
-  ) throws(AuthenticationAnswerError) -> FixedBytes<capacity> {
+  ) throws(AuthenticationAnswerError) {
     guard case .string(let range) = value, !range.isEmpty else { throw failure }
-    var result = FixedBytes<capacity>()
     do throws(CapacityError) {
-      try result.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try reader.copyString(range, into: &writer)
-      }
+      try reader.copyString(range, into: &output)
     } catch {
       throw failure
     }
-    return result
   }
 
   private static func number(

@@ -176,7 +176,7 @@ public struct CBORReader: ~Escapable, PayloadReader {
   }
 
   private func check(_ range: Range<Int>, at start: Int) throws(CBORError) {
-    guard UTF8Check.isValid(bytes.extracting(range)) else { throw .invalidUTF8(offset: start) }
+    guard bytes.extracting(range).isUTF8 else { throw .invalidUTF8(offset: start) }
   }
 
   private mutating func open(

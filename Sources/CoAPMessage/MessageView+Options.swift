@@ -44,15 +44,3 @@ extension OptionView {
     return definition.format != .string || value.isUTF8
   }
 }
-
-extension Span where Element == UInt8 {
-  /// Whether the bytes are UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF.
-  fileprivate var isUTF8: Bool {
-    do throws(UTF8.ValidationError) {
-      _ = try UTF8Span(validating: self)
-      return true
-    } catch {
-      return false
-    }
-  }
-}

@@ -1,6 +1,6 @@
 public import ConstrainedCore
 
-/// How messages are kept from others on the way: one of two layers, chosen when a program is built.
+/// How messages are kept from others on the way: one of two layers.
 ///
 /// A layer has two seams. The **payload seam** works on what goes into a CoAP message, the
 /// **datagram seam** on what goes onto the wire. The symmetric mode (device guide 3.6, port 5682)
@@ -12,7 +12,7 @@ public protocol SecurityLayer: ~Copyable {
 
   /// Whether a datagram is something else than the message in it: `false` for a layer that leaves
   /// the datagram seam as it is, whose datagrams then need no copy.
-  static var wrapsDatagrams: Bool { get }
+  var wrapsDatagrams: Bool { get }
 
   /// Makes the session's key of the device secret and the random that `/auth` gave; a layer with
   /// keys of its own does nothing. The old key is wiped.
@@ -82,12 +82,22 @@ public protocol SecurityLayer: ~Copyable {
 
   /// Takes in that time has passed.
   mutating func handleTimeout(at now: Instant)
+
+  /// Appends what a later process may go on with, instead of agreeing on keys anew; nothing where there
+  /// is nothing.
+  ///
+  /// It is a secret.
+  func exportChannel(into output: inout ByteWriter) throws(CapacityError)
+
+  /// Goes on with what `exportChannel` appended; what does not fit this layer is passed over.
+  mutating func importChannel(_ bytes: Span<UInt8>)
 }
 
 /// The datagram seam of a layer that has none: a message is a datagram.
 extension SecurityLayer where Self: ~Copyable {
   /// A datagram is the message in it.
-  public static var wrapsDatagrams: Bool { false }
+  @inlinable
+  public var wrapsDatagrams: Bool { false }
 
   /// Appends `message` as it is.
   public mutating func wrap(
@@ -138,4 +148,10 @@ extension SecurityLayer where Self: ~Copyable {
 
   /// Does nothing.
   public mutating func handleTimeout(at now: Instant) {}
+
+  /// Appends nothing.
+  public func exportChannel(into output: inout ByteWriter) throws(CapacityError) {}
+
+  /// Does nothing.
+  public mutating func importChannel(_ bytes: Span<UInt8>) {}
 }

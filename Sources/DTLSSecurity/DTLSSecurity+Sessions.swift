@@ -42,5 +42,16 @@ extension DTLSSecurity {
     session = consume imported
   }
 
+  /// Appends the session that `exportSession` gives.
+  public func exportChannel(into output: inout ByteWriter) throws(CapacityError) {
+    _ = try exportSession(into: &output)
+  }
+
+  /// Goes on with the session, unless it is for another server or key.
+  public mutating func importChannel(_ bytes: Span<UInt8>) {
+    // A foreign session costs a whole handshake, no more.
+    do throws(DTLSConfigurationError) { try importSession(bytes) } catch {}
+  }
+
   private static var sessionVersion: UInt8 { 1 }
 }

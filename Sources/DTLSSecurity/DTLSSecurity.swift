@@ -65,7 +65,8 @@ public struct DTLSSecurity: ~Copyable, SecurityLayer {
   public var usesSequence: Bool { false }
 
   /// A datagram is a record.
-  public static var wrapsDatagrams: Bool { true }
+  @inlinable
+  public var wrapsDatagrams: Bool { true }
 }
 
 // MARK: - Making one

@@ -86,7 +86,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       state.isClosed = true
       state.session.close()
       // A goodbye that cannot be sent is not needed either.
-      if Security.wrapsDatagrams {
+      if state.session.withSecurity({ $0.wrapsDatagrams }) {
         try? state.session.drive(over: state.socket, at: MonotonicClock.now())
       }
       Self.failAll(&state, DeviceClientError.closed, &resumption)

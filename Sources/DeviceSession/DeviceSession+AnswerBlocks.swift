@@ -64,12 +64,8 @@ extension DeviceSession where Security: ~Copyable {
     guard payload.count == block.size.bytes, end < limit,
       let next = BlockOption(offset: end, isMore: false, size: block.size)
     else { return endBlocks(.incomplete, at: now) }
-    if report.block == nil {
-      var messageID = FixedBytes<64>()
-      if let option = message.first(.platformMessageID) {
-        try? messageID.replace(with: option.value)
-      }
-      report.messageID = messageID
+    if report.block == nil, let option = message.first(.platformMessageID) {
+      try? report.messageID.replace(with: option.value)
     }
     report.block = next
     report.tag = tag
@@ -80,8 +76,7 @@ extension DeviceSession where Security: ~Copyable {
 
   private mutating func endBlocks(_ extent: AnswerExtent, at now: Instant) -> Bool {
     if extent == .incomplete { answerStorage.removeAll() }
-    let messageID = report.block == nil ? FixedBytes() : report.messageID
-    finishReport(.acknowledged, code: .content, messageID: messageID, extent: extent, at: now)
+    finishReport(.acknowledged, code: .content, extent: extent, at: now)
     return true
   }
 }

@@ -10,7 +10,7 @@ extension DeviceSession where Security: ~Copyable {
   public mutating func handleDatagram(_ datagram: Span<UInt8>, at now: Instant) {
     counters.datagramsDown += 1
     counters.bytesDown += datagram.count
-    guard Security.wrapsDatagrams else {
+    guard security.wrapsDatagrams else {
       return handleMessage(datagram, ofDatagram: datagram.count, at: now)
     }
     handleRecords(datagram, at: now)
@@ -107,7 +107,7 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Takes in that time has passed; call it at or after `pollTimeout`.
   public mutating func handleTimeout(at now: Instant) {
-    if Security.wrapsDatagrams {
+    if security.wrapsDatagrams {
       security.handleTimeout(at: now)
       takeSecurityEvents(at: now)
     }
@@ -116,7 +116,7 @@ extension DeviceSession where Security: ~Copyable {
       tokensInUse &+= 1
       // The silence may have been the association's end: once more over another one, unless the
       // platform has said that it has the request.
-      let isOver = !Security.wrapsDatagrams || hasStartedOver || isRequestAcknowledged
+      let isOver = !security.wrapsDatagrams || hasStartedOver || isRequestAcknowledged
       hasStartedOver = true
       if authentication == .inFlight(exchange) {
         if isOver { failAuthentication(.timedOut, at: now) } else { startAuthentication(at: now) }
@@ -219,7 +219,9 @@ extension DeviceSession where Security: ~Copyable {
       guard let offset = answer.sequenceOffset else { throw .unusableAnswer(.sequenceOffset) }
       // Should the platform give the same token and key once more, its numbers go on.
       let isSame = answer.token == token && answer.random == keyRandom
-      if tracker == nil || !isSame { tracker = SequenceTracker(offset: offset) }
+      if tracker == nil || !isSame {
+        tracker = SequenceTracker(offset: offset, limit: settings.isKept ? offset : .max)
+      }
     }
     do throws(SecurityError) {
       try Self.establish(&security, secret: secret, random: answer.random)
@@ -228,10 +230,11 @@ extension DeviceSession where Security: ~Copyable {
     }
     token = answer.token
     keyRandom = answer.random
+    isTokenKept = false
     isKeyConfirmed = false
   }
 
-  private static func establish(
+  static func establish(
     _ security: inout Security,
     secret: borrowing SecretBytes,
     random: FixedBytes<32>
@@ -260,10 +263,9 @@ extension DeviceSession where Security: ~Copyable {
     switch ResponseMeaning(ofReport: code) {
     case .success:
       if let answerBlocks, answerBlocks.take(&self, message, now) { return }
-      var messageID = FixedBytes<64>()
       if let option = message.first(.platformMessageID) {
         // An elective option of a length that nobody expects is as good as absent.
-        try? messageID.replace(with: option.value)
+        try? report.messageID.replace(with: option.value)
       }
       let isWhole = message.block(.block2)?.isMore != true
       // A part of what was encrypted as a whole cannot be opened.
@@ -273,7 +275,6 @@ extension DeviceSession where Security: ~Copyable {
       finishReport(
         isReadable ? .acknowledged : .unreadableAnswer,
         code: code,
-        messageID: messageID,
         extent: isWhole ? .whole : .incomplete,
         at: now
       )
@@ -317,22 +318,26 @@ extension DeviceSession where Security: ~Copyable {
     }
   }
 
+  /// Tells how the report ended, with the message id that it has.
+  @inline(never)  // It is called from a dozen places.
   mutating func finishReport(
     _ outcome: ReportOutcome,
     code: Code?,
-    messageID: FixedBytes<64> = FixedBytes(),
     extent: AnswerExtent = .whole,
     at now: Instant
   ) {
     // Whatever became of a further block: the platform has the report.
     let lacksBlock = report.block != nil && extent == .whole
-    if lacksBlock { answerStorage.removeAll() }
+    if lacksBlock {
+      answerStorage.removeAll()
+      report.messageID.removeAll()
+    }
     let result = ReportResult(
       id: report.id,
       outcome: lacksBlock ? .acknowledged : outcome,
       code: lacksBlock ? .content : code,
       extent: lacksBlock ? .incomplete : extent,
-      messageID: messageID,
+      messageID: report.messageID,
       sequence: report.sequence,
       bytesUp: report.bytesUp,
       bytesDown: report.bytesDown,

@@ -19,7 +19,7 @@ extension DeviceSession where Security: ~Copyable {
     signMethod: SignMethod = .hmacSHA256,
     at now: Instant
   ) throws(DeviceError) {
-    guard Security.wrapsDatagrams else { throw .registrationNeedsDTLS }
+    guard security.wrapsDatagrams else { throw .registrationNeedsDTLS }
     guard report.phase == .none else { throw .busy }
     switch authentication {
     case .inFlight, .waiting: throw .busy

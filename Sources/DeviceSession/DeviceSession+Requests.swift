@@ -14,7 +14,7 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   /// The next number for a timer, drawn without asking the operating system (Marsaglia's xorshift).
-  private mutating func nextSpread() -> UInt32 {
+  mutating func nextSpread() -> UInt32 {
     spread ^= spread << 13
     spread ^= spread >> 17
     spread ^= spread << 5
@@ -45,6 +45,8 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Sends the report under way, under a new number where the mode has numbers.
   mutating func sendReport(at now: Instant) {
+    report.phase = .awaitingStore
+    guard unkept == nil else { return }
     let topic = report.topic
     var sealedSequence = FixedBytes<32>()
     var sealedPayload = FixedBytes<1_040>()
@@ -140,7 +142,7 @@ extension DeviceSession where Security: ~Copyable {
   /// empty until one has ended without an answer, or with one that was not piggybacked (Section 5.3.1),
   /// and has a byte or two from then on.
   private mutating func newToken() -> Token {
-    guard Security.wrapsDatagrams else { return endpoint.newToken() }
+    guard security.wrapsDatagrams else { return endpoint.newToken() }
     return Token(counting: tokensInUse)
   }
 

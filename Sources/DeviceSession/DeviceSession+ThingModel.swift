@@ -74,7 +74,7 @@ extension DeviceSession where Security: ~Copyable {
   public func overhead(of topic: Topic, accept: ContentFormat? = .json) -> MessageOverhead {
     // Version, type, code and message ID; the marker before the payload; IPv4 and UDP.
     var bytes = 4 + 1 + 28
-    bytes += Security.wrapsDatagrams ? 29 : 4
+    bytes += security.wrapsDatagrams ? 29 : 4
     // Each option has a head of a byte, and one more for a value of 13 bytes or more.
     bytes += 1 + 5
     var start = 1

@@ -7,12 +7,21 @@ extension DeviceSession where Security: ~Copyable {
   ///
   /// Then poll the events, and wait on the socket until `pollTimeout`.
   ///
-  /// `observe` is told of each datagram sent. After an error the session is as it was and goes on
-  /// when called again.
+  /// `observe` is told of each datagram right before it is sent. After an error the session is as it was
+  /// and goes on when called again.
   public mutating func drive(
     over socket: borrowing UDPSocket,
     at now: Instant,
     observe: (DeviceTransmission) -> Void = { _ in }
+  ) throws(TransportError) {
+    try receive(from: socket, at: now)
+    try transmit(over: socket, at: now, observe: observe)
+  }
+
+  /// Takes in the datagrams that are there, and lets time pass.
+  mutating func receive(
+    from socket: borrowing UDPSocket,
+    at now: Instant
   ) throws(TransportError) {
     var datagram = Datagram()
     // A flood does not keep the caller from its timers: the rest is taken in by the next call.
@@ -25,6 +34,15 @@ extension DeviceSession where Security: ~Copyable {
       if !datagram.isEmpty { handleDatagram(datagram.bytes, at: now) }
     }
     handleTimeout(at: now)
+  }
+
+  /// Sends what is due.
+  mutating func transmit(
+    over socket: borrowing UDPSocket,
+    at now: Instant,
+    observe: (DeviceTransmission) -> Void
+  ) throws(TransportError) {
+    var datagram = Datagram()
     while true {
       var transmission: DeviceTransmission?
       datagram.write { (writer: inout ByteWriter) in
@@ -35,8 +53,8 @@ extension DeviceSession where Security: ~Copyable {
         }
       }
       guard let transmission else { return }
-      try socket.send(datagram.bytes)
       observe(transmission)
+      try socket.send(datagram.bytes)
     }
   }
 }

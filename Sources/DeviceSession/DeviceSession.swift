@@ -44,6 +44,8 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var token = FixedBytes<192>()
   var keyRandom = FixedBytes<32>()
   var tracker: SequenceTracker?
+  /// Whether the owner has kept the token; see `DeviceSettings.isKept`.
+  var isTokenKept = false
   /// Whether the platform has taken a report under this token, and so has the same key.
   var isKeyConfirmed = false
 
@@ -204,7 +206,7 @@ extension DeviceSession where Security: ~Copyable {
   /// The session can be used again.
   public mutating func close() {
     cancelAll()
-    if Security.wrapsDatagrams { endpoint.forgetMessages() }
+    if security.wrapsDatagrams { endpoint.forgetMessages() }
     security.close()
   }
 
@@ -233,7 +235,7 @@ extension DeviceSession where Security: ~Copyable {
   ) throws(DeviceError) -> DeviceTransmission? {
     let start = output.count
     if !security.joinsNextMessage, try pollOwnTransmit(into: &output, at: now) { return .handshake }
-    if Security.wrapsDatagrams, security.holdsBack { return nil }
+    if security.wrapsDatagrams, security.holdsBack { return nil }
     var transmission: Transmission?
     do throws(SecurityError) {
       transmission = try Self.transmit(&endpoint, &security, into: &output, at: now)
@@ -250,7 +252,7 @@ extension DeviceSession where Security: ~Copyable {
     }
     guard let transmission else {
       // No message to join with.
-      guard Security.wrapsDatagrams, try pollOwnTransmit(into: &output, at: now) else { return nil }
+      guard security.wrapsDatagrams, try pollOwnTransmit(into: &output, at: now) else { return nil }
       return .handshake
     }
     let count = output.count - start
@@ -269,7 +271,7 @@ extension DeviceSession where Security: ~Copyable {
   /// nothing is waited for.
   public func pollTimeout() -> Instant? {
     if !events.isEmpty { return report.startedAt }
-    var earliest = Security.wrapsDatagrams && security.holdsBack ? nil : endpoint.pollTimeout()
+    var earliest = security.wrapsDatagrams && security.holdsBack ? nil : endpoint.pollTimeout()
     if let deadline = security.pollTimeout() { earliest = min(earliest ?? deadline, deadline) }
     if case .waiting(let until) = authentication { earliest = min(earliest ?? until, until) }
     if case .waiting(let until) = report.phase { earliest = min(earliest ?? until, until) }

@@ -44,6 +44,10 @@ public struct DeviceSettings: Sendable {
   /// The waits start at ACK_TIMEOUT and double.
   public var serverErrorRetries = 3
 
+  /// Whether the owner keeps token and sequence numbers over a restart: the session then waits at
+  /// `unkept` until the owner has written them down.
+  public var isKept = false
+
   /// The settings that the guide prints.
   public init() {}
 }

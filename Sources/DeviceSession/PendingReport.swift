@@ -16,6 +16,8 @@ struct PendingReport {
   enum Phase: Equatable {
     case none
     case awaitingToken
+    /// The owner has to keep the token, or numbers, before it is sent.
+    case awaitingStore
     case inFlight(ExchangeID)
     case waiting(until: Instant)
   }
@@ -27,10 +29,11 @@ struct PendingReport {
   var format = ContentFormat.json
   var accept: ContentFormat?
   var payload = FixedBytes<1_024>()
-  /// The block of the answer that is asked for next, once the first has come; and the answer's ETag and
-  /// message id, which mean something then.
+  /// The block of the answer that is asked for next, once the first has come; and the answer's ETag,
+  /// which means something then.
   var block: BlockOption?
   var tag = FixedBytes<8>()
+  /// The answer's message id, once it has come; empty when there is none.
   var messageID = FixedBytes<64>()
   var sequence: UInt64?
   var startedAt = Instant(milliseconds: 0)
@@ -54,6 +57,7 @@ struct PendingReport {
     self.accept = accept
     phase = .awaitingToken
     block = nil
+    messageID.removeAll()
     sequence = nil
     startedAt = now
     bytesUp = 0

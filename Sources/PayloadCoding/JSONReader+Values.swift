@@ -2,6 +2,7 @@ public import ConstrainedCore
 
 extension JSONReader {
   /// Writes the string or key of that range, its escapes resolved, as UTF-8.
+  @inline(never)
   public func copyString(
     _ range: Range<Int>,
     into output: inout ByteWriter
@@ -84,6 +85,7 @@ extension JSONReader {
 /// The escapes of RFC 8259 Section 7.
 enum JSONEscape {
   /// Reads the escape whose reverse solidus is at `start`; returns where the text goes on.
+  @inline(never)  // Some 500 bytes of a device's program at each call otherwise.
   static func read(
     _ text: Span<UInt8>,
     at start: Int,
@@ -145,29 +147,13 @@ enum JSONEscape {
 
 /// The sequences of RFC 3629 Section 4.
 enum UTF8Sequence {
-  /// How many bytes the sequence at `start` has, 2 to 4; its first byte is 0x80 or above.
+  /// How many bytes the sequence at `start` has.
   static func length(in text: Span<UInt8>, at start: Int) throws(JSONError) -> Int {
-    var lowest: UInt8 = 0x80
-    var highest: UInt8 = 0xBF
-    let length: Int
-    switch text[start] {
-    case 0xC2...0xDF: length = 2
-    case 0xE0: (length, lowest) = (3, 0xA0)
-    case 0xED: (length, highest) = (3, 0x9F)
-    case 0xE1...0xEF: length = 3
-    case 0xF0: (length, lowest) = (4, 0x90)
-    case 0xF4: (length, highest) = (4, 0x8F)
-    case 0xF1...0xF3: length = 4
-    default: throw .invalidUTF8(offset: start)
+    switch text.utf8Sequence(at: start) {
+    case .sequence(let count): return count
+    case .invalid: throw .invalidUTF8(offset: start)
+    case .truncated: throw .truncated
     }
-    for offset in start + 1..<start + length {
-      guard offset < text.count else { throw .truncated }
-      guard text[offset] >= lowest, text[offset] <= highest else {
-        throw .invalidUTF8(offset: start)
-      }
-      (lowest, highest) = (0x80, 0xBF)
-    }
-    return length
   }
 
   /// Appends a scalar value, which must not be a surrogate.

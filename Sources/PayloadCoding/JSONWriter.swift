@@ -62,6 +62,7 @@ public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
   }
 
   /// Writes a member's name from a literal, which must need no escapes.
+  @inline(never)  // As the two below: a request has many, and a call is smaller than what it does.
   public mutating func key(_ name: StaticString) throws(CapacityError) {
     try separate()
     try output.append(UInt8(ascii: "\""))
@@ -78,6 +79,7 @@ public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
   }
 
   /// Writes a string from its UTF-8 bytes, escaping what RFC 8259 Section 7 demands and no more.
+  @inline(never)
   public mutating func string(_ text: Span<UInt8>) throws(CapacityError) {
     try separate()
     try output.append(UInt8(ascii: "\""))
@@ -87,6 +89,7 @@ public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
   }
 
   /// Writes a string from a literal, which must need no escapes.
+  @inline(never)
   public mutating func string(_ text: StaticString) throws(CapacityError) {
     try separate()
     try output.append(UInt8(ascii: "\""))

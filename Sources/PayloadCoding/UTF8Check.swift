@@ -1,32 +1,12 @@
+internal import ConstrainedCore
+
 /// UTF-8 as RFC 3629 Section 4 has it.
 package enum UTF8Check {
-  /// Whether the bytes are whole sequences and nothing else.
-  package static func isValid(_ bytes: Span<UInt8>) -> Bool {
-    var offset = 0
-    while offset < bytes.count {
-      if bytes[offset] < 0x80 {
-        offset += 1
-        continue
-      }
-      do throws(JSONError) {
-        offset += try UTF8Sequence.length(in: bytes, at: offset)
-      } catch {
-        return false
-      }
-    }
-    return true
-  }
-
   /// The scalar value whose sequence starts at `start`, and how many bytes it has; `nil` where none does.
   package static func scalar(_ bytes: Span<UInt8>, at start: Int) -> (value: UInt32, count: Int)? {
     let first = bytes[start]
     guard first >= 0x80 else { return (UInt32(truncatingIfNeeded: first), 1) }
-    let count: Int
-    do throws(JSONError) {
-      count = try UTF8Sequence.length(in: bytes, at: start)
-    } catch {
-      return nil
-    }
+    guard case .sequence(let count) = bytes.utf8Sequence(at: start) else { return nil }
     // A leading byte has one bit less of the value for each byte of the sequence.
     var value = UInt32(truncatingIfNeeded: first) & (0x7F &>> UInt32(truncatingIfNeeded: count))
     for offset in start + 1..<start + count {

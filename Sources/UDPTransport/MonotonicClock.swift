@@ -12,7 +12,7 @@ public enum MonotonicClock {
   }
 
   /// The time left until `deadline` as `poll` takes it: milliseconds, -1 for no end.
-  static func timeout(until deadline: Instant?) -> Int32 {
+  package static func timeout(until deadline: Instant?) -> Int32 {
     guard let deadline else { return -1 }
     return Int32(clamping: max(0, (deadline - now()).count))
   }

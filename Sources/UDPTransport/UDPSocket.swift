@@ -11,6 +11,12 @@ public struct UDPSocket: ~Copyable {
   /// The file descriptor, for waiting on it together with others.
   public private(set) var descriptor: Int32
 
+  /// A socket that is closed, to be replaced by an open one.
+  public init() { descriptor = -1 }
+
+  /// Whether it can be used.
+  public var isOpen: Bool { descriptor >= 0 }
+
   /// Connects to a host, in digits or by name, and a port.
   ///
   /// A name costs a query, which may block for seconds and fails on modules without DNS; digits

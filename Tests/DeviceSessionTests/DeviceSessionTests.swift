@@ -9,7 +9,7 @@ import Testing
 
 @Suite("Device guide 3.6: one device, with either security layer")
 struct DeviceSessionTests {
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `the first report authenticates, the second does not`(layer: Layer) throws {
     var world = try World(layer)
     let first = try #require(try world.report(#"{"value":1}"#))
@@ -35,7 +35,7 @@ struct DeviceSessionTests {
     #expect(result.bytesDown == 19)
   }
 
-  @Test(arguments: Layer.allCases, [SignMethod.hmacMD5, .hmacSHA1, .hmacSHA256])
+  @Test(arguments: Layer.withEither, [SignMethod.hmacMD5, .hmacSHA1, .hmacSHA256])
   func `every setting of auth is signed and accepted`(layer: Layer, method: SignMethod) throws {
     var settings = DeviceSettings()
     settings.signMethod = method
@@ -46,11 +46,11 @@ struct DeviceSessionTests {
     let result = try #require(try world.report("x"))
     #expect(result.outcome == .acknowledged)
     // The empty acknowledgement and the separate response.
-    if layer == .symmetric { #expect(result.bytesDown == 4 + 19) }
+    if layer.isSymmetric { #expect(result.bytesDown == 4 + 19) }
     #expect(world.sent.last == .control)
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `the legacy token option is taken by a platform that expects it, and by no other`(
     layer: Layer
   ) throws {
@@ -62,7 +62,7 @@ struct DeviceSessionTests {
     #expect(try current.report("x")?.outcome == .rejected)
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `a wrong secret is refused with 4.01`(layer: Layer) throws {
     var world = try World(layer, secret: Array("wrong".utf8))
     let result = try #require(try world.report("x"))
@@ -72,7 +72,7 @@ struct DeviceSessionTests {
     #expect(result.transmissions == 0)
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `an expired token leads to one new auth, and the report comes under a new number`(
     layer: Layer
   ) throws {
@@ -91,7 +91,7 @@ struct DeviceSessionTests {
     #expect(world.session.counters.authentications == 2)
   }
 
-  @Test(arguments: Layer.allCases, [Code.unauthorized, .badOption])
+  @Test(arguments: Layer.withEither, [Code.unauthorized, .badOption])
   func `a token that is never taken ends the report after one new auth`(
     layer: Layer,
     code: Code
@@ -111,7 +111,7 @@ struct DeviceSessionTests {
     #expect(!isAuthenticated)
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `5-00 on a report waits longer each time and sends under a new number`(layer: Layer) throws {
     var world = try World(layer)
     var failures = 2
@@ -130,7 +130,7 @@ struct DeviceSessionTests {
     #expect(passed >= 6_000 && passed <= 9_100 + layer.delay)
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `5-00 for ever ends the report after three more tries`(layer: Layer) throws {
     var world = try World(layer)
     world.intercept = {
@@ -148,7 +148,7 @@ struct DeviceSessionTests {
   }
 
   @Test(
-    arguments: Layer.allCases,
+    arguments: Layer.withEither,
     [Code.badRequest, .forbidden, .notFound, .methodNotAllowed, .notAcceptable]
   )
   func `any other code goes to the caller at once`(layer: Layer, code: Code) throws {
@@ -161,7 +161,7 @@ struct DeviceSessionTests {
     #expect(result.advice != nil)
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `4-00 before any success makes the next report authenticate, afterwards it does not`(
     layer: Layer
   ) throws {
@@ -178,14 +178,14 @@ struct DeviceSessionTests {
     #expect(world.session.counters.authentications == 2)
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `another device's topic is refused by the platform`(layer: Layer) throws {
     var world = try World(layer)
     let result = try #require(try world.report("x", topic: "/a1B2c3D4e5F/device2/user/update"))
     #expect(result.code == .forbidden)
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `an answer's payload is decrypted`(layer: Layer) throws {
     var world = try World(layer) {
       $0.reply = { topic, payload in Array("got ".utf8) + payload }
@@ -199,14 +199,14 @@ struct DeviceSessionTests {
     #expect(none.isEmpty)
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `silence ends the report after MAX_TRANSMIT_WAIT`(layer: Layer) throws {
     var world = try World(layer)
     world.intercept = { _ in [] }
     let start = world.now
     #expect(try world.report("x")?.outcome == .unauthenticated(.timedOut))
     let attempts = world.sent
-    if layer == .symmetric {
+    if layer.isSymmetric {
       #expect((world.now - start).count == 93_000)
       #expect(attempts == (1...5).map { .authentication(attempt: $0) })
     } else {
@@ -217,7 +217,7 @@ struct DeviceSessionTests {
     }
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `a Reset ends the report`(layer: Layer) throws {
     var world = try World(layer)
     world.intercept = { isAuthentication($0) ? nil : [[0x70, 0, $0[2], $0[3]]] }
@@ -227,7 +227,7 @@ struct DeviceSessionTests {
     #expect(try world.report("x")?.outcome == .unauthenticated(.reset))
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `one report at a time, of at most 1,024 bytes`(layer: Layer) throws {
     var world = try World(layer)
     try world.publish("x")
@@ -247,7 +247,7 @@ struct DeviceSessionTests {
     )
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `a cancelled report is sent no more, and the next one goes through`(layer: Layer) throws {
     var world = try World(layer)
     #expect(try world.report("a")?.outcome == .acknowledged)
@@ -266,7 +266,7 @@ struct DeviceSessionTests {
     #expect(world.accepted.map(\.payload) == [Array("a".utf8), Array("c".utf8)])
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `one request at a time, whatever the owner calls meanwhile`(layer: Layer) throws {
     var world = try World(layer)
     #expect(try world.report("a")?.outcome == .acknowledged)
@@ -296,7 +296,7 @@ struct DeviceSessionTests {
     #expect(world.requests.suffix(2).map(\.kind) == [.authentication, .report])
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `an interrupted report tells what it had cost`(layer: Layer) throws {
     var world = try World(layer)
     #expect(try world.report("a")?.outcome == .acknowledged)
@@ -327,7 +327,7 @@ struct DeviceSessionTests {
     #expect(world.session.counters.authentications == 2)
   }
 
-  @Test(arguments: Layer.allCases)
+  @Test(arguments: Layer.withEither)
   func `a cancelled report does not stop the auth it waited for`(layer: Layer) throws {
     var world = try World(layer)
     try world.publish("a")

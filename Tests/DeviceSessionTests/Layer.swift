@@ -6,6 +6,7 @@ import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
 import DeviceSession
+import EitherSecurity
 import OpenSSLSupport
 import PayloadCoding
 import PlatformSimulator
@@ -14,18 +15,29 @@ import TestSupport
 import Testing
 
 /// The security layers, each of which runs the whole suite of a device.
-enum Layer: String, CaseIterable, CustomTestStringConvertible, Sendable {
+enum Layer: String, CustomTestStringConvertible, Sendable {
   case symmetric
   case certificate
   case preSharedKey
+  /// `EitherSecurity` in each of its modes.
+  case eitherSymmetric
+  case eitherCertificate
+
+  /// The layers that a program is built with for one mode.
+  static let allCases: [Layer] = [.symmetric, .certificate, .preSharedKey]
+
+  /// These, and the one that is chosen while a program runs.
+  static let withEither = allCases + [.eitherSymmetric, .eitherCertificate]
 
   var testDescription: String { rawValue }
 
+  var isSymmetric: Bool { self == .symmetric || self == .eitherSymmetric }
+
   /// Whether reports carry numbers.
-  var hasSequence: Bool { self == .symmetric }
+  var hasSequence: Bool { isSymmetric }
 
   /// The longest that handshakes delay something on a link of 10 ms.
-  var delay: Int64 { self == .symmetric ? 0 : 200 }
+  var delay: Int64 { isSymmetric ? 0 : 200 }
 }
 
 /// One certificate for all tests: to make it takes longer than to use it.
@@ -218,17 +230,23 @@ func makeDevice(
       )
     )
   case .certificate:
-    let authority = issued.authority
     return Device(
       DeviceSession(
         identity: identity,
         secret: bytes,
         settings: settings,
-        security: try DTLSSecurity(
-          serverName: Array("platform.test".utf8).span,
-          authorities: authority.span,
-          settings: dtls
-        ),
+        security: try makeChannel(dtls),
+        randomness: random
+      )
+    )
+  case .eitherSymmetric, .eitherCertificate:
+    return Device(
+      DeviceSession(
+        identity: identity,
+        secret: bytes,
+        settings: settings,
+        security: layer == .eitherSymmetric
+          ? EitherSecurity(SymmetricSecurity()) : EitherSecurity(try makeChannel(dtls)),
         randomness: random
       )
     )
@@ -252,6 +270,16 @@ func makeDevice(
   }
 }
 
+/// A layer that verifies the certificate of all tests.
+private func makeChannel(_ settings: DTLSSettings) throws -> DTLSSecurity {
+  let authority = issued.authority
+  return try DTLSSecurity(
+    serverName: Array("platform.test".utf8).span,
+    authorities: authority.span,
+    settings: settings
+  )
+}
+
 /// The platform's end of the link, with or without DTLS.
 struct Platform {
   // One of the two.
@@ -265,7 +293,7 @@ struct Platform {
     seed: UInt64
   ) throws {
     var configuration = configuration
-    if layer == .symmetric {
+    if layer.isSymmetric {
       plain = SimulatedPlatform(configuration, random: SeededRandom(seed: seed))
     } else {
       configuration.dtls.certificate = certificate.certificate

@@ -1,0 +1,194 @@
+internal import AliyunIoT
+internal import CoAPMessage
+internal import CoAPSecurity
+internal import ConstrainedCore
+internal import DeviceSession
+internal import DeviceStore
+internal import UDPTransport
+
+/// What is printed: results to standard output, all else to standard error, a line each.
+extension Agent where Security: ~Copyable {
+  /// Prints a result; who cannot read it any more ends the program, and nothing is lost.
+  mutating func print(_ line: inout TextLine) {
+    guard !line.write(to: 1) else { return }
+    status = .output
+    isOver = true
+  }
+
+  /// Prints what happened.
+  mutating func show(_ event: DurableEvent) {
+    switch event {
+    case .authenticated: log(TextLine("info authenticated"))
+    case .authenticationFailed(let failure):
+      var line = TextLine("warning authentication-failed reason=")
+      line.add(failure.name)
+      if case .refused(let code) = failure { add(code, to: &line) }
+      log(line)
+      if failure.isRefusal { status = .unauthenticated }
+    case .delivered(let id, let result):
+      status = .success
+      var line = TextLine("delivered ")
+      add(id, result, to: &line)
+      addAnswer(result, to: &line)
+      print(&line)
+    case .rejected(let id, let result):
+      hasRejected = true
+      var line = TextLine("rejected ")
+      add(id, result, to: &line)
+      print(&line)
+    case .postponed(let id, let result):
+      hasPostponed = true
+      // A new address of the device, or of the platform, needs a new socket.
+      if result.code == nil { socket.close() }
+      if status == .success { status = .undelivered }
+      var line = TextLine("warning postponed reason=")
+      line.add(result.outcome.name)
+      line.add(" id=")
+      add(id, result, to: &line)
+      log(line)
+    case .storeFailed(let failure): complain(failure)
+    }
+  }
+
+  private func add(_ id: UInt64, _ result: ReportResult, to line: inout TextLine) {
+    line.add(id)
+    if let code = result.code { add(code, to: &line) }
+    if let sequence = result.sequence { line.add(" seq=", sequence) }
+    line.add(" up=", UInt64(result.bytesUp))
+    line.add(" down=", UInt64(result.bytesDown))
+    line.add(" sent=", UInt64(result.transmissions))
+    line.add(" ms=", UInt64(clamping: result.duration.count))
+  }
+
+  private func addAnswer(_ result: ReportResult, to line: inout TextLine) {
+    if !result.messageID.isEmpty {
+      line.add(" id=")
+      line.add(hexadecimal: result.messageID.bytes)
+    }
+    let answer = device.answer
+    guard answer.count > 0, result.extent == .whole else { return }
+    line.add(" answer=")
+    line.add(answer)
+  }
+
+  /// As in RFC 7252: the class, a dot and the detail in two digits.
+  private func add(_ code: Code, to line: inout TextLine) {
+    line.add(" ", UInt64(code.rawValue >> 5))
+    line.add(code.rawValue & 0x1F < 10 ? ".0" : ".", UInt64(code.rawValue & 0x1F))
+  }
+
+  /// Says that the disk refuses.
+  mutating func complain(_ failure: StoreError) {
+    var line = TextLine("error disk-refuses ")
+    failure.describe(in: &line)
+    log(line)
+  }
+
+  /// Says why there is no link.
+  func showLink(_ failure: TransportError) {
+    var line = TextLine("warning no-link reason=")
+    switch failure {
+    case .unknownHost: line.add("unknown-host")
+    case .refused: line.add("port-unreachable")
+    case .unreachable(let code): line.add("unreachable errno=", UInt64(clamping: code))
+    case .system(let code): line.add("no-socket errno=", UInt64(clamping: code))
+    }
+    log(line)
+  }
+
+  /// Prints what was found on the disk.
+  func showStart() {
+    let found = device.outboxFindings
+    var line = TextLine("info started session=")
+    line.add(device.sessionFinding.name)
+    line.add(" pending=", UInt64(device.pendingReports))
+    line.add(" damaged=", UInt64(found.damaged))
+    line.add(" cut=", UInt64(found.cutBytes))
+    log(line)
+  }
+
+  /// Prints the counters.
+  func showCounters() {
+    let session = device.sessionCounters
+    let outbox = device.outboxCounters
+    let sessionWrites = device.sessionWrites
+    let outboxWrites = device.outboxWrites
+    var line = TextLine("info counters pending=")
+    line.add(UInt64(device.pendingReports))
+    line.add(" accepted=", UInt64(outbox.accepted))
+    line.add(" delivered=", UInt64(device.deliveredReports))
+    line.add(" rejected=", UInt64(device.rejectedReports))
+    line.add(" expired=", UInt64(outbox.expired))
+    line.add(" dropped=", UInt64(outbox.dropped))
+    line.add(" superseded=", UInt64(outbox.superseded))
+    line.add(" authentications=", UInt64(session.authentications))
+    line.add(" handshakes=", UInt64(session.handshakes))
+    line.add(" resumptions=", UInt64(session.resumptions))
+    line.add(" requests=", UInt64(session.requests))
+    line.add(" datagrams-up=", UInt64(session.datagramsUp))
+    line.add(" bytes-up=", UInt64(session.bytesUp))
+    line.add(" datagrams-down=", UInt64(session.datagramsDown))
+    line.add(" bytes-down=", UInt64(session.bytesDown))
+    line.add(" disk-syncs=", UInt64(sessionWrites.syncs + outboxWrites.syncs))
+    line.add(" disk-bytes=", UInt64(sessionWrites.bytes + outboxWrites.bytes))
+    log(line)
+  }
+}
+
+/// Prints a line to standard error; where that cannot be written, nothing can say so.
+@inline(never)
+func log(_ line: TextLine) {
+  var line = line
+  _ = line.write(to: 2)
+}
+
+extension AuthenticationFailure {
+  fileprivate var name: StaticString {
+    switch self {
+    case .refused: "refused"
+    case .timedOut: "timed-out"
+    case .reset: "reset"
+    case .unusableAnswer, .unusableRegistration, .registrationRefused: "unusable-answer"
+    case .security: "no-key"
+    case .handshake: "handshake"
+    }
+  }
+
+  /// Whether another try will fare no better.
+  fileprivate var isRefusal: Bool {
+    switch self {
+    case .refused(let code): code.class == 4
+    case .handshake: true
+    default: false
+    }
+  }
+}
+
+extension ReportOutcome {
+  fileprivate var name: StaticString {
+    switch self {
+    case .acknowledged: "acknowledged"
+    case .rejected: "rejected"
+    case .timedOut: "timed-out"
+    case .interrupted: "interrupted"
+    case .reset: "reset"
+    case .unreadableAnswer: "unreadable-answer"
+    case .unauthenticated: "unauthenticated"
+    case .unsealable: "unsealable"
+    case .handshake: "handshake"
+    case .sequenceExhausted: "sequence-exhausted"
+    }
+  }
+}
+
+extension SessionFinding {
+  fileprivate var name: StaticString {
+    switch self {
+    case .none: "none"
+    case .found: "found"
+    case .foreign: "foreign"
+    case .damaged: "damaged"
+    case .notPrivate: "not-private"
+    }
+  }
+}

@@ -1,0 +1,246 @@
+internal import AliyunIoT
+internal import CPOSIX
+internal import CoAPMessage
+internal import CoAPSecurity
+internal import ConstrainedCore
+internal import DeviceSession
+internal import DeviceStore
+internal import OpenSSLSupport
+internal import UDPTransport
+
+/// How the program ends.
+enum ExitStatus: Int32 {
+  /// Everything was delivered, or a signal ended the program.
+  case success = 0
+  /// Some reports were rejected, or lines refused.
+  case rejected = 1
+  /// The command line or the configuration is wrong.
+  case usage = 2
+  /// `/auth` or the handshake was refused.
+  case unauthenticated = 3
+  /// Some reports could not be delivered and are kept.
+  case undelivered = 4
+  /// Standard output cannot be written.
+  case output = 5
+  /// The state directory cannot be used.
+  case store = 6
+}
+
+/// The program: lines come in, reports go out, and what became of them is printed.
+///
+/// One loop around `poll`. Nothing else waits, but for the resolver of a host's name and for a hint's
+/// command.
+struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
+  var device: DurableDevice<Security, SystemRandom>
+  let settings: AgentSettings
+  var input = LineInput()
+  var datagrams: DatagramInput
+  let signals: SignalInput
+  /// Open while there is something to exchange.
+  var socket = UDPSocket()
+
+  /// The number of the line at hand in standard input.
+  var lineNumber: UInt64 = 0
+  /// When a line is tried again that the disk has refused.
+  var heldUntil: Instant?
+  var hasRejected = false
+  var hasPostponed = false
+  var isOver = false
+  var status = ExitStatus.success
+
+  init(
+    device: consuming DurableDevice<Security, SystemRandom>,
+    settings: AgentSettings,
+    datagrams: DatagramInput,
+    signals: SignalInput
+  ) {
+    self.device = device
+    self.settings = settings
+    self.datagrams = datagrams
+    self.signals = signals
+  }
+
+  /// Runs until there is nothing more to do; the exit status.
+  mutating func run() -> Int32 {
+    while !isOver {
+      takeLines()
+      work()
+      if isOver || isDone { break }
+      wait()
+    }
+    device.close()
+    transmit()
+    if status == .success, hasRejected { status = .rejected }
+    return status.rawValue
+  }
+
+  /// Whether all has been taken in, and as much delivered as is to be.
+  private var isDone: Bool {
+    // Lines that wait for room keep the program running, once or not, unless there will be none.
+    if settings.isOnce, hasPostponed { return true }
+    return input.isAtEnd && heldUntil == nil && device.pendingReports == 0
+      && (settings.isOnce || !datagrams.isOpen)
+  }
+
+  // MARK: - What comes in
+
+  private mutating func takeLines() {
+    if let heldUntil, heldUntil > MonotonicClock.now() { return }
+    heldUntil = nil
+    var line = FixedBytes<4_096>()
+    while !isOver, device.hasRoom, input.next(into: &line) {
+      if !line.isEmpty || input.isTooLong {
+        guard take(line.bytes, isTooLong: input.isTooLong, number: lineNumber + 1) else {
+          heldUntil = MonotonicClock.now() + Milliseconds(5_000)
+          return
+        }
+      }
+      lineNumber += 1
+      input.consume()
+    }
+  }
+
+  private mutating func takeDatagram() {
+    var line = FixedBytes<4_096>()
+    guard datagrams.next(into: &line), !line.isEmpty else { return }
+    if take(line.bytes, isTooLong: false, number: 0) { return }
+    // Its sender has to send it again.
+    var answer = TextLine("refused 0 disk")
+    datagrams.reply(answer.written)
+    print(&answer)
+  }
+
+  /// Takes a line, that of a datagram where its number is 0; `false` when the disk refuses it.
+  private mutating func take(_ line: Span<UInt8>, isTooLong: Bool, number: UInt64) -> Bool {
+    var answer: TextLine
+    do throws(LineError) {
+      if isTooLong { throw .tooLong }
+      guard let id = try accept(line) else { return false }
+      answer = TextLine("accepted ")
+      answer.add(id)
+    } catch {
+      hasRejected = true
+      answer = TextLine("refused ")
+      answer.add(number)
+      answer.add(" ")
+      answer.add(error.name)
+    }
+    if number == 0 { datagrams.reply(answer.written) }
+    print(&answer)
+    return true
+  }
+
+  /// The id of a line's report, which is on disk then; `nil` when the disk refuses.
+  private mutating func accept(_ line: Span<UInt8>) throws(LineError) -> UInt64? {
+    let report = try ReportLine(line, standard: settings.lines)
+    let text = line.extracting(report.payload)
+    var payload = FixedBytes<1_024>()
+    try settings.lines.writePayload(text, id: device.nextID, into: &payload)
+    let key = settings.lines.key(of: report.topic, payload: text)
+    let date = WallClock.now()
+    do throws(OutboxError) {
+      return try device.accept(
+        topic: report.topic,
+        payload: payload.bytes,
+        format: settings.lines.isCBOR ? .cbor : .json,
+        priority: report.priority,
+        // A clock that is not set tells no time to live.
+        expiresAt: report.ttl == 0 || date == 0 ? 0 : date + report.ttl,
+        key: key
+      )
+    } catch {
+      switch error {
+      case .tooLong: throw .tooLong
+      case .full: return nil
+      case .store(let failure):
+        complain(failure)
+        return nil
+      }
+    }
+  }
+
+  // MARK: - What is done
+
+  private mutating func work() {
+    takeSignals()
+    let now = MonotonicClock.now()
+    receive(at: now)
+    device.handleTimeout(at: now)
+    while let event = device.pollEvent(at: now, date: WallClock.now()) { show(event) }
+    guard device.needsLink else { return }
+    openSocket(at: now)
+    transmit()
+  }
+
+  private mutating func takeSignals() {
+    while true {
+      switch signals.next() {
+      case 0: return
+      case SIGUSR1: showCounters()
+      default: isOver = true
+      }
+    }
+  }
+
+  private mutating func receive(at now: Instant) {
+    guard socket.isOpen else { return }
+    do throws(TransportError) {
+      try device.receive(from: socket, at: now)
+    } catch {
+      failLink(error, at: now)
+    }
+  }
+
+  private mutating func openSocket(at now: Instant) {
+    if socket.isOpen { return }
+    do throws(TransportError) {
+      socket = try UDPSocket(host: settings.host.bytes, port: settings.port)
+    } catch {
+      failLink(error, at: now)
+    }
+  }
+
+  private mutating func transmit() {
+    guard socket.isOpen else { return }
+    let now = MonotonicClock.now()
+    let command = settings.hintCommand
+    do throws(TransportError) {
+      try device.transmit(over: socket, at: now) { hint in
+        if !command.isEmpty { HintCommand.run(command, hint) }
+      }
+    } catch {
+      failLink(error, at: now)
+    }
+  }
+
+  /// The report stays; another socket may have an address that works.
+  @inline(never)
+  private mutating func failLink(_ failure: TransportError, at now: Instant) {
+    socket.close()
+    device.interrupt(at: now)
+    hasPostponed = true
+    showLink(failure)
+  }
+
+  // MARK: - Waiting
+
+  private mutating func wait() {
+    var entries = InlineArray<4, pollfd>(
+      repeating: pollfd(fd: -1, events: Int16(POLLIN), revents: 0)
+    )
+    entries[0].fd = signals.descriptor
+    // Where there is no room for a line, its sender has to wait: nothing is lost.
+    let isReady = heldUntil == nil && device.hasRoom
+    if isReady, !input.isAtEnd { entries[1].fd = 0 }
+    if isReady { entries[2].fd = datagrams.descriptor }
+    entries[3].fd = socket.descriptor
+    var deadline = device.pollTimeout()
+    if let heldUntil { deadline = min(deadline ?? heldUntil, heldUntil) }
+    let timeout = MonotonicClock.timeout(until: deadline)
+    var span = entries.mutableSpan
+    // SAFETY: four entries, and the call does not keep the pointer.
+    _ = unsafe span.withUnsafeMutableBufferPointer { unsafe poll($0.baseAddress, 4, timeout) }
+    if entries[1].revents != 0 { input.read() }
+    if entries[2].revents != 0 { takeDatagram() }
+  }
+}

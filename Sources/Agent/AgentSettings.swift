@@ -1,0 +1,139 @@
+internal import AliyunIoT
+internal import CoAPExchange
+internal import CoAPMessage
+internal import ConstrainedCore
+internal import DeviceSession
+internal import DeviceStore
+
+/// What the configuration means to the program, apart from the device's own settings.
+struct AgentSettings {
+  var host = FixedBytes<256>()
+  var port: UInt16 = 0
+  var lines = LineSettings()
+  /// Whether the program ends when each report was tried once.
+  var isOnce = false
+  /// What is run before each datagram, a zero byte at its end; empty for nothing.
+  var hintCommand = FixedBytes<256>()
+}
+
+extension AgentSettings {
+  /// Reads them; the product key must have been checked.
+  init(_ configuration: Configuration, _ arguments: Arguments) {
+    isOnce = arguments.isOnce
+    readEndpoint(configuration)
+    if configuration.has(.topic) {
+      do throws(TopicError) {
+        lines.topic = try Topic(configuration.bytes(.topic))
+      } catch {
+        configuration.refuse(.topic)
+      }
+    }
+    let isCBOR = configuration.choice(.format, "json|cbor") == 1
+    lines.isCBOR = arguments.isCBOR ?? isCBOR
+    lines.priority = UInt8(
+      truncatingIfNeeded: configuration.number(.priority, default: 0, from: 0, to: 7)
+    )
+    lines.ttl = configuration.number(.ttl, default: 0, from: 0, to: 1_000_000_000)
+    lines.coalescing =
+      LineSettings.Coalescing(rawValue: configuration.choice(.coalesce, "off|topic|names"))
+      ?? .off
+    do throws(CapacityError) {
+      try lines.placeholder.replace(with: configuration.bytes(.idPlaceholder))
+    } catch {
+      configuration.refuse(.idPlaceholder)
+    }
+    guard configuration.has(.hintCommand) else { return }
+    do throws(CapacityError) {
+      try hintCommand.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try writer.append(configuration.bytes(.hintCommand))
+        try writer.append(0)
+      }
+    } catch {
+      configuration.refuse(.hintCommand)
+    }
+  }
+
+  /// `host:port`, `[address]:port` or nothing: the platform's own.
+  private mutating func readEndpoint(
+    _ configuration: Configuration
+  ) {
+    let isDTLS = configuration.choice(.security, "symmetric|dtls") == 1
+    port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
+    guard configuration.has(.endpoint) else {
+      host.write { (writer: inout ByteWriter) in
+        try? writer.append(configuration.bytes(.productKey))
+        try? writer.append(".coap.cn-shanghai.link.aliyuncs.com")
+      }
+      return
+    }
+    let text = configuration.bytes(.endpoint)
+    var colon = text.count - 1
+    while colon > 0, text[colon] != UInt8(ascii: ":") { colon -= 1 }
+    var name = 0..<max(0, colon)
+    if name.count > 2, text[0] == UInt8(ascii: "["), text[colon - 1] == UInt8(ascii: "]") {
+      name = 1..<(colon - 1)
+    }
+    guard colon > 0, let number = text.extracting(droppingFirst: colon + 1).decimal,
+      number > 0, number <= 65_535, name.count <= 255
+    else { configuration.refuse(.endpoint) }
+    port = UInt16(truncatingIfNeeded: number)
+    do throws(CapacityError) {
+      try host.replace(with: text.extracting(name))
+    } catch {
+      configuration.refuse(.endpoint)
+    }
+  }
+}
+
+extension DeviceSettings {
+  /// How the device talks to the platform.
+  init(_ configuration: Configuration) {
+    self.init()
+    isKept = true
+    switch configuration.choice(.signMethod, "hmacmd5|hmacsha1|hmacsha256") {
+    case 1: signMethod = .hmacSHA1
+    case 2: signMethod = .hmacSHA256
+    default: break
+    }
+    switch configuration.choice(.accept, "json|cbor|none") {
+    case 1: accept = .cbor
+    case 2: accept = nil
+    default: break
+    }
+    if configuration.choice(.tokenOption, "2088|61") == 1 { tokenOption = .legacy }
+    switch configuration.choice(.timing, "nbIoT|standard|lteM|nbIoTDeep") {
+    case 1: timing = .standard
+    case 2: timing = .lteM
+    case 3: timing = .nbIoTDeep
+    default: timing = .nbIoT
+    }
+  }
+}
+
+extension DurableSettings {
+  /// How the device keeps what it must not lose.
+  init(_ configuration: Configuration) {
+    self.init()
+    tokenLifetime = configuration.number(
+      .tokenLifetime,
+      default: tokenLifetime,
+      from: 0,
+      to: 1_000_000_000
+    )
+    reservation = configuration.number(.reserve, default: 64, from: 1, to: 1_000_000)
+    let wait = configuration.number(.retry, default: 30, from: 1, to: 86_400)
+    retry = Milliseconds(Int64(wait) * 1_000)
+    let limit = configuration.number(.retryLimit, default: 3_600, from: 1, to: 604_800)
+    retryLimit = Milliseconds(Int64(limit) * 1_000)
+    let room = configuration.number(
+      .outboxBytes,
+      default: 65_536,
+      from: 4_096,
+      to: 16_777_216
+    )
+    outbox.maxBytes = Int(room)
+    if configuration.choice(.whenFull, "wait|drop-oldest") == 1 {
+      outbox.whenFull = .dropOldest
+    }
+  }
+}

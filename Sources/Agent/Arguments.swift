@@ -1,0 +1,67 @@
+internal import ConstrainedCore
+
+/// The command line.
+struct Arguments {
+  /// What it asks for instead of running.
+  enum Request {
+    case run, check, help, version
+  }
+
+  var request = Request.run
+  /// The configuration's path, a zero byte at its end.
+  var path = FixedBytes<256>()
+  var isOnce = false
+  /// What `--format` says; `nil` when it is not given.
+  var isCBOR: Bool?
+
+  /// Reads it; `nil` when it makes no sense.
+  init?(
+    _ count: Int32,
+    _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+  ) {
+    var index = 1
+    while index < Int(count) {
+      // SAFETY: `main`'s arguments end with zero bytes and live as long as the program.
+      let word = unsafe Self.word(values, index)
+      index += 1
+      if word.isSame(as: "--help") || word.isSame(as: "-h") {
+        request = .help
+      } else if word.isSame(as: "--version") {
+        request = .version
+      } else if word.isSame(as: "--check") {
+        request = .check
+      } else if word.isSame(as: "--once") {
+        isOnce = true
+      } else if word.isSame(as: "--config"), index < Int(count) {
+        let value = unsafe Self.word(values, index)
+        index += 1
+        guard path.isEmpty, value.count < 256 else { return nil }
+        path.write { (writer: inout ByteWriter) in
+          try? writer.append(value)
+          try? writer.append(0)
+        }
+      } else if word.isSame(as: "--format"), index < Int(count) {
+        let value = unsafe Self.word(values, index)
+        index += 1
+        isCBOR = value.isSame(as: "cbor")
+        guard isCBOR == true || value.isSame(as: "json") else { return nil }
+      } else {
+        return nil
+      }
+    }
+    if path.isEmpty, request == .run || request == .check { return nil }
+  }
+
+  @unsafe
+  @_lifetime(immortal)
+  private static func word(
+    _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
+    _ index: Int
+  ) -> Span<UInt8> {
+    guard let values = unsafe values, let text = unsafe values[index] else { return Span() }
+    var count = 0
+    while unsafe text[count] != 0 { count += 1 }
+    let bytes = unsafe UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
+    return unsafe _overrideLifetime(Span(_unsafeStart: bytes, count: count), copying: ())
+  }
+}

@@ -1,0 +1,98 @@
+internal import CPOSIX
+internal import ConstrainedCore
+internal import DeviceStore
+
+/// What `--help` prints.
+let helpText: StaticString = """
+  usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check]
+
+  Reports lines of standard input to the Alibaba Cloud IoT platform by CoAP over
+  NB-IoT. A line is PAYLOAD or TOPIC<TAB>PAYLOAD; priority=0..7 and ttl=SECONDS may
+  stand before the tab, apart by a space. Each line is on disk when `accepted ID` is
+  printed, and is kept until `delivered ID` or `rejected ID`, over restarts too.
+
+    --config FILE   key = value lines: nbiot-agent.conf documents each key
+    --once          take all lines, try each report once, end
+    --format cbor   make CBOR of lines of JSON
+    --check         read the configuration and say whether it is good
+
+  Signals: SIGTERM ends, what is not delivered stays; SIGUSR1 prints counters.
+  Exit status: 0 all delivered or ended by a signal, 1 some rejected or refused,
+  2 usage or configuration, 3 authentication or handshake refused, 4 some not
+  delivered and kept, 5 standard output cannot be written, 6 state directory.
+
+  """
+
+/// Prints a text to standard output and ends the process.
+func show(_ text: StaticString) -> Never {
+  // SAFETY: a StaticString's bytes live as long as the program.
+  let count = unsafe write(1, text.utf8Start, text.utf8CodeUnitCount)
+  exit(count == text.utf8CodeUnitCount ? 0 : ExitStatus.output.rawValue)
+}
+
+/// Prints a line to standard error and ends the process.
+@inline(never)
+func fail(_ status: ExitStatus, _ line: TextLine) -> Never {
+  log(line)
+  exit(status.rawValue)
+}
+
+/// Says what is wrong with a file, and what the system says of it, and ends the process.
+@inline(never)
+func fail(_ problem: StaticString, _ path: Span<UInt8>) -> Never {
+  let code = nbiot_errno()
+  var line = TextLine("error ")
+  line.add(problem)
+  line.add(": ")
+  line.add(path)
+  line.add(" errno=", UInt64(clamping: code))
+  fail(.usage, line)
+}
+
+extension ConfigurationKey {
+  /// What values it takes.
+  var values: StaticString {
+    switch self {
+    case .productKey: "1 to 64 letters and digits"
+    case .deviceName: "4 to 32 letters, digits and _ @ . : -"
+    case .clientID: "1 to 64 bytes"
+    case .endpoint: "HOST:PORT"
+    case .security: securityModes
+    case .caFile: "a file with certificates in PEM"
+    case .serverName: "the name in the server's certificate"
+    case .dtlsKey: "certificate|psk"
+    case .signMethod: "hmacmd5|hmacsha1|hmacsha256"
+    case .accept: "json|cbor|none"
+    case .timing: "nbIoT|standard|lteM|nbIoTDeep"
+    case .tokenOption: "2088|61"
+    case .topic: "/PRODUCTKEY/DEVICENAME/… of at most 128 bytes"
+    case .format: "json|cbor"
+    case .idPlaceholder: "1 to 32 bytes"
+    case .priority: "0 to 7"
+    case .coalesce: "off|topic|names"
+    case .outboxBytes: "4096 to 16777216 bytes"
+    case .whenFull: "wait|drop-oldest"
+    case .reserve: "1 to 1000000"
+    case .ttl, .tokenLifetime, .retry, .retryLimit: "seconds"
+    case .deviceSecretFile, .stateDirectory, .socket, .hintCommand: "a path"
+    }
+  }
+}
+
+extension StoreError {
+  /// Appends what failed and the system's number for why.
+  func describe(in line: inout TextLine) {
+    let code: Int32
+    switch self {
+    case .inUse: return line.add("reason=in-use")
+    case .notPrivate: return line.add("reason=not-private")
+    case .version: return line.add("reason=later-version")
+    case .noSession: return line.add("reason=no-session")
+    case .directory(let number), .open(let number), .read(let number), .write(let number),
+      .sync(let number), .rename(let number), .remove(let number):
+      code = number
+    }
+    line.add("errno=")
+    line.add(UInt64(clamping: code))
+  }
+}

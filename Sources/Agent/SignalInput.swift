@@ -1,0 +1,12 @@
+internal import CPOSIX
+
+/// The signals that the program takes between two waits (signalfd), until it ends.
+struct SignalInput {
+  let descriptor: Int32
+
+  /// SIGTERM and SIGINT end the program, SIGUSR1 asks for the counters; SIGPIPE is ignored.
+  init() { descriptor = nbiot_signals() }
+
+  /// The next one that has come; 0 when none has.
+  func next() -> Int32 { nbiot_next_signal(descriptor) }
+}

@@ -1,0 +1,248 @@
+internal import AliyunIoT
+internal import CPOSIX
+internal import CoAPExchange
+internal import CoAPSecurity
+internal import ConstrainedCore
+internal import DeviceSession
+internal import DeviceStore
+internal import OpenSSLSupport
+internal import SymmetricSecurity
+
+#if SYMMETRIC_ONLY
+typealias AgentSecurity = SymmetricSecurity
+#else
+internal import DTLSSecurity
+internal import EitherSecurity
+
+typealias AgentSecurity = EitherSecurity
+#endif
+
+/// Runs the program with `main`'s arguments until the process ends.
+public func runAgent(
+  _ count: Int32,
+  _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
+) -> Never {
+  guard let arguments = unsafe Arguments(count, values) else {
+    fail(
+      .usage,
+      TextLine(
+        "usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help"
+      )
+    )
+  }
+  switch arguments.request {
+  case .help: show(helpText)
+  case .version: show("nbiot-agent 1.0\n")
+  case .run, .check: start(arguments)
+  }
+}
+
+/// Makes the device that the configuration describes, and runs it.
+private func start(_ arguments: Arguments) -> Never {
+  let configuration = Configuration(file: arguments.path)
+  configuration.require(.productKey)
+  configuration.require(.deviceName)
+  configuration.require(.deviceSecretFile)
+  configuration.require(.stateDirectory)
+  let settings = AgentSettings(configuration, arguments)
+  let deviceSettings = DeviceSettings(configuration)
+  let durableSettings = DurableSettings(configuration)
+  let identity = makeIdentity(configuration)
+  let secret = readSecret(configuration)
+  let fingerprint = makeFingerprint(configuration, identity, secret)
+  let security = makeSecurity(configuration, identity, secret, settings, deviceSettings.timing)
+  let session = DeviceSession(
+    identity: identity,
+    secret: secret,
+    settings: deviceSettings,
+    security: security,
+    randomness: SystemRandom()
+  )
+  if arguments.request == .check { show("the configuration is good\n") }
+  let signals = SignalInput()
+  var datagrams = DatagramInput()
+  if configuration.has(.socket), !datagrams.listen(at: configuration.bytes(.socket)) {
+    fail("the socket cannot be made", configuration.bytes(.socket))
+  }
+  let device = DurableDevice(
+    session: session,
+    state: openState(configuration, fingerprint, durableSettings),
+    settings: durableSettings,
+    date: WallClock.now()
+  )
+  var agent = Agent(device: device, settings: settings, datagrams: datagrams, signals: signals)
+  agent.showStart()
+  exit(agent.run())
+}
+
+// MARK: - Parts, each of which ends the process when it cannot be made
+
+/// What `security` may say, in the order of the numbers that sessions on disk are bound to.
+let securityModes: StaticString = "symmetric|dtls"
+
+@inline(never)
+private func makeIdentity(_ configuration: Configuration) -> DeviceIdentity {
+  do throws(IdentityError) {
+    let productKey = configuration.bytes(.productKey)
+    let deviceName = configuration.bytes(.deviceName)
+    guard configuration.has(.clientID) else {
+      return try DeviceIdentity(productKey: productKey, deviceName: deviceName)
+    }
+    return try DeviceIdentity(
+      productKey: productKey,
+      deviceName: deviceName,
+      clientID: configuration.bytes(.clientID)
+    )
+  } catch {
+    switch error {
+    case .productKey: configuration.refuse(.productKey)
+    case .deviceNameLength, .deviceNameCharacter: configuration.refuse(.deviceName)
+    case .clientIDLength, .clientIDCharacter: configuration.refuse(.clientID)
+    }
+  }
+}
+
+/// The first line of the secret's file.
+@inline(never)
+private func readSecret(_ configuration: Configuration) -> SecretBytes {
+  var text = InlineArray<160, UInt8>(repeating: 0)
+  var room = text.mutableSpan
+  defer { wipe(&room) }
+  let path = configuration.path(.deviceSecretFile)
+  let length = PrivateInput.read(path.bytes, into: &room, isSecret: true) ?? 0
+  var end = 0
+  while end < length, room[end] != 0x0A, room[end] != 0x0D { end += 1 }
+  guard end > 0, let secret = SecretBytes(copying: room.span.extracting(0..<end)) else {
+    fail(
+      "the secret file must hold the device secret in its first line",
+      configuration.bytes(.deviceSecretFile)
+    )
+  }
+  return secret
+}
+
+@inline(never)
+private func makeFingerprint(
+  _ configuration: Configuration,
+  _ identity: DeviceIdentity,
+  _ secret: borrowing SecretBytes
+) -> FixedBytes<32> {
+  do throws(OpenSSLError) {
+    return try DeviceFingerprint.make(
+      identity,
+      secret: secret,
+      endpoint: configuration.bytes(.endpoint),
+      mode: UInt8(truncatingIfNeeded: configuration.choice(.security, securityModes))
+    )
+  } catch {
+    fail(.usage, TextLine("error OpenSSL has no SHA-256"))
+  }
+}
+
+@inline(never)
+private func openState(
+  _ configuration: Configuration,
+  _ fingerprint: FixedBytes<32>,
+  _ settings: DurableSettings
+) -> DurableState {
+  do throws(StoreError) {
+    return try DurableState(
+      try StateDirectory(path: configuration.bytes(.stateDirectory)),
+      fingerprint: fingerprint,
+      outbox: settings.outbox
+    )
+  } catch {
+    var line = TextLine("error state-directory ")
+    error.describe(in: &line)
+    fail(.store, line)
+  }
+}
+
+#if SYMMETRIC_ONLY
+private func makeSecurity(
+  _ configuration: Configuration,
+  _ identity: DeviceIdentity,
+  _ secret: borrowing SecretBytes,
+  _ settings: AgentSettings,
+  _ timing: TransmissionParameters
+) -> AgentSecurity {
+  if configuration.choice(.security, securityModes) == 1 {
+    fail(.usage, TextLine("error this program was built without DTLS: build it with `make agent`"))
+  }
+  return SymmetricSecurity()
+}
+#else
+private func makeSecurity(
+  _ configuration: Configuration,
+  _ identity: DeviceIdentity,
+  _ secret: borrowing SecretBytes,
+  _ settings: AgentSettings,
+  _ timing: TransmissionParameters
+) -> AgentSecurity {
+  guard configuration.choice(.security, securityModes) == 1 else {
+    return EitherSecurity(SymmetricSecurity())
+  }
+  var dtls = DTLSSettings()
+  dtls.timing = timing
+  let isKey = configuration.choice(.dtlsKey, "certificate|psk") == 1
+  do throws(DTLSConfigurationError) {
+    return EitherSecurity(
+      isKey
+        ? try makeKeyLayer(identity, secret, dtls)
+        : try makeCertificateLayer(configuration, settings, dtls)
+    )
+  } catch {
+    switch error {
+    case .authorities: configuration.refuse(.caFile)
+    case .serverName: configuration.refuse(configuration.has(.serverName) ? .serverName : .endpoint)
+    default: fail(.usage, TextLine("error OpenSSL cannot be set up for DTLS"))
+    }
+  }
+}
+
+@inline(never)
+private func makeCertificateLayer(
+  _ configuration: Configuration,
+  _ settings: AgentSettings,
+  _ dtls: DTLSSettings
+) throws(DTLSConfigurationError) -> DTLSSecurity {
+  configuration.require(.caFile)
+  var text = InlineArray<32_768, UInt8>(repeating: 0)
+  var room = text.mutableSpan
+  let path = configuration.path(.caFile)
+  guard let length = PrivateInput.read(path.bytes, into: &room, isSecret: false) else {
+    fail("the CA file cannot be read", configuration.bytes(.caFile))
+  }
+  let host = settings.host
+  return try DTLSSecurity(
+    serverName: configuration.has(.serverName) ? configuration.bytes(.serverName) : host.bytes,
+    authorities: room.span.extracting(0..<length),
+    settings: dtls
+  )
+}
+
+@inline(never)
+private func makeKeyLayer(
+  _ identity: DeviceIdentity,
+  _ secret: borrowing SecretBytes,
+  _ dtls: DTLSSettings
+) throws(DTLSConfigurationError) -> DTLSSecurity {
+  do throws(SecurityError) {
+    return try makeKeyLayer(try PreSharedKey(identity, secret: secret.bytes), dtls)
+  } catch {
+    throw .preSharedKey
+  }
+}
+
+private func makeKeyLayer(
+  _ key: borrowing PreSharedKey,
+  _ dtls: DTLSSettings
+) throws(SecurityError) -> DTLSSecurity {
+  let name = key.identity
+  do throws(DTLSConfigurationError) {
+    return try DTLSSecurity(identity: name.bytes, key: key.key.bytes, settings: dtls)
+  } catch {
+    throw .capacity
+  }
+}
+#endif

@@ -1,0 +1,223 @@
+public import AliyunIoT
+public import CoAPMessage
+public import CoAPSecurity
+public import ConstrainedCore
+public import DeviceStore
+internal import OpenSSLSupport
+
+/// A device that loses nothing: a session whose token, sequence numbers and secure channel survive a
+/// restart, and reports that are kept on disk until the platform has taken them.
+///
+/// A state machine over files, without a socket and without a clock. Order of calls: `accept` whatever
+/// there is to report; then again and again `pollEvent` until it gives `nil`, `pollTransmit` until it gives
+/// `nil`, wait for a datagram or for `pollTimeout`, and hand over the one to `handleDatagram` and the other
+/// to `handleTimeout`. `receive` and `transmit` do their part over a socket.
+///
+/// Each report goes to the platform at least once: one that was under way when the power went is sent
+/// again, under the same id. Before a sequence number is used the disk holds a higher one, so that none is
+/// used twice under a token.
+///
+/// Memory: about 13 KB, in place; no call allocates after the first report.
+public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>:
+  ~Copyable
+{
+  var session: DeviceSession<Security, Randomness>
+  var state: DurableState
+  let settings: DurableSettings
+
+  /// How many secure channels had been made when the record was written.
+  var keptChannels = 0
+  /// Since when the disk refuses to be written; it is asked again from this instant on.
+  var storeNotBefore = Instant(milliseconds: .min)
+
+  var entry = OutboxEntry()
+  var delivery = Delivery.none
+  /// Nothing is sent before this instant.
+  var notBefore = Instant(milliseconds: .min)
+  /// How many reports in a row the platform did not take for now.
+  var postponements = 0
+  /// The report that was refused once as no report at all, which a wrong key brings about too.
+  var doubtfulID: UInt64 = 0
+
+  /// How many reports the platform has taken.
+  public internal(set) var deliveredReports = 0
+  /// How many reports the platform will never take.
+  public internal(set) var rejectedReports = 0
+
+  /// Where the report at hand stands.
+  enum Delivery {
+    /// There is none.
+    case none
+    /// The session has it.
+    case underWay
+    /// It has ended for good, which is still to be written down.
+    case ended(DurableEvent)
+  }
+
+  /// A device with what `state` holds of it.
+  ///
+  /// `session` has `DeviceSettings.isKept` set. `date` is now, in seconds since 1970; 0 when the clock is
+  /// not set.
+  public init(
+    session: consuming DeviceSession<Security, Randomness>,
+    state: consuming DurableState,
+    settings: DurableSettings = DurableSettings(),
+    date: UInt64
+  ) {
+    precondition(session.settings.isKept, "the session waits for what is to be kept")
+    self.session = session
+    self.state = state
+    self.settings = settings
+    if self.state.sessionFinding == .found {
+      let isUsable = !settings.isExpired(self.state.record, at: date)
+      self.session.restore(self.state.record, isUsable: isUsable)
+    }
+  }
+
+  /// What the session's file was found to be.
+  public var sessionFinding: SessionFinding { state.sessionFinding }
+
+  /// What was found in the state.outbox.
+  public var outboxFindings: OutboxFindings { state.outbox.findings }
+
+  /// How many reports wait for the platform, with the one under way.
+  public var pendingReports: Int { state.outbox.count }
+
+  /// The id that the next accepted report has.
+  public var nextID: UInt64 { state.outbox.nextID }
+
+  /// Whether the device has a token that the platform has not refused.
+  public var isAuthenticated: Bool { session.isAuthenticated }
+
+  /// What the session has sent and received.
+  public var sessionCounters: DeviceCounters { session.counters }
+
+  /// What became of the reports.
+  public var outboxCounters: OutboxCounters { state.outbox.counters }
+
+  /// What was written to disk for the session and its sequence numbers.
+  public var sessionWrites: StoreWrites { state.store.writes }
+
+  /// What was written to disk for the reports.
+  public var outboxWrites: StoreWrites { state.outbox.writes }
+
+  /// Whether the largest report would be taken.
+  public var hasRoom: Bool { state.outbox.hasRoom }
+
+  /// Whether there is something to exchange with the platform, now or at `pollTimeout`.
+  public var needsLink: Bool { !session.isIdle }
+
+  /// The decrypted payload of the last report's answer; empty when it had none.
+  ///
+  /// It is there from a report's event until the next `pollEvent`.
+  public var answer: Span<UInt8> {
+    @_lifetime(borrow self)
+    @_addressableSelf
+    get { session.answer }
+  }
+}
+
+// MARK: - Commands
+
+extension DurableDevice where Security: ~Copyable {
+  /// Takes a report: when this returns its id, the disk has it.
+  ///
+  /// `expiresAt` is in seconds since 1970, 0 for never; the higher `priority`, 0 to 7, goes first. Of
+  /// reports with the same `key`, other than 0, the last one counts and the others are not sent any more.
+  public mutating func accept(
+    topic: borrowing Topic,
+    payload: Span<UInt8>,
+    format: ContentFormat = .json,
+    priority: UInt8 = 0,
+    expiresAt: UInt64 = 0,
+    key: UInt64 = 0
+  ) throws(OutboxError) -> UInt64 {
+    try state.outbox.append(
+      topic: topic.bytes.bytes,
+      payload: payload,
+      contentFormat: format.rawValue,
+      priority: priority,
+      expiresAt: expiresAt,
+      key: key
+    )
+  }
+
+  /// Ends what is under way because the link failed, for example when there is no network; the report
+  /// stays and is sent again later.
+  public mutating func interrupt(at now: Instant) {
+    session.interrupt(at: now)
+    if case .none = delivery { postpone(at: now) }
+  }
+
+  /// Ends the secure channel; `pollTransmit` may give a goodbye.
+  ///
+  /// What is under way stays in the state.outbox.
+  public mutating func close() {
+    session.close()
+    if case .underWay = delivery { delivery = .none }
+  }
+}
+
+// MARK: - Input and output
+
+extension DurableDevice where Security: ~Copyable {
+  /// Takes in a datagram from the platform's address; what cannot be used is dropped.
+  public mutating func handleDatagram(_ datagram: Span<UInt8>, at now: Instant) {
+    session.handleDatagram(datagram, at: now)
+  }
+
+  /// Takes in that time has passed; call it at or after `pollTimeout`.
+  public mutating func handleTimeout(at now: Instant) {
+    session.handleTimeout(at: now)
+  }
+
+  /// Writes the next datagram that is due, whole, into an empty `output` of at least
+  /// `DeviceSession.maxDatagram` bytes; `nil` when none is.
+  public mutating func pollTransmit(
+    into output: inout ByteWriter,
+    at now: Instant
+  ) throws(DeviceError) -> DeviceTransmission? {
+    try session.pollTransmit(into: &output, at: now)
+  }
+
+  /// When `handleTimeout` and `pollEvent` are to be called next, an instant of the past when they are due;
+  /// `nil` while nothing is waited for.
+  public func pollTimeout() -> Instant? {
+    var earliest = session.pollTimeout()
+    // A disk that refuses is asked again; else `pollEvent` has written what was to be written.
+    if session.unkept != nil || isEnded {
+      earliest = min(earliest ?? storeNotBefore, storeNotBefore)
+    }
+    if case .none = delivery, state.outbox.count > 0 {
+      let start = max(notBefore, storeNotBefore)
+      earliest = min(earliest ?? start, start)
+    }
+    return earliest
+  }
+
+  private var isEnded: Bool {
+    if case .ended = delivery { true } else { false }
+  }
+
+  /// Writes down what is to be kept, and tells what happened since the last call; when that is all, starts
+  /// the next report that is due and gives `nil`.
+  ///
+  /// `date` is now, in seconds since 1970; 0 when the clock is not set.
+  public mutating func pollEvent(at now: Instant, date: UInt64) -> DurableEvent? {
+    if now >= storeNotBefore {
+      do throws(StoreError) {
+        if let event = try keep(at: now, date: date) { return event }
+        if let event = takeSessionEvent(at: now) { return event }
+        // What the session's event has ended is written down at once.
+        if let event = try keep(at: now, date: date) { return event }
+        try startNext(at: now, date: date)
+        // A report without numbers asks for them.
+        return try keep(at: now, date: date)
+      } catch {
+        storeNotBefore = now + settings.storeRetry
+        return .storeFailed(error)
+      }
+    }
+    return takeSessionEvent(at: now)
+  }
+}

@@ -1,0 +1,70 @@
+public import ConstrainedCore
+public import DeviceStore
+
+/// How a device keeps what it must not lose.
+public struct DurableSettings: Sendable {
+  /// How long a token is good, in seconds; 0 for as long as the platform takes it.
+  ///
+  /// Unverified: the platform's C SDK v4 says 7 days, its page of 2018 said 48 hours. Too long a time
+  /// costs a report that is answered with 4.01 when it is over, too short a time an `/auth` each.
+  public var tokenLifetime: UInt64 = 604_800
+
+  /// How many sequence numbers one write to disk reserves.
+  public var reservation: UInt64 = 64
+
+  /// The wait before a report that the platform did not take for now is sent again; it doubles each time,
+  /// and a random half is added.
+  public var retry = Milliseconds(30_000)
+
+  /// The longest such wait, without the random half.
+  public var retryLimit = Milliseconds(3_600_000)
+
+  /// The reports.
+  public var outbox = OutboxSettings()
+
+  /// The wait before a disk that refused is written again.
+  var storeRetry: Milliseconds { Milliseconds(5_000) }
+
+  /// How long before its end a token is not used any more, in seconds.
+  static var tokenMargin: UInt64 { 600 }
+
+  /// The settings that fit most devices.
+  public init() {}
+}
+
+/// What happened on a device.
+public enum DurableEvent: Sendable {
+  /// The device has a token, and the disk holds it or will before it is used.
+  case authenticated
+  /// It has none.
+  case authenticationFailed(AuthenticationFailure)
+  /// The platform has taken the report of this id, and the disk says so.
+  case delivered(UInt64, ReportResult)
+  /// The platform will never take the report of this id: it is not kept any longer.
+  case rejected(UInt64, ReportResult)
+  /// The report of this id stays, to be sent again later.
+  case postponed(UInt64, ReportResult)
+  /// The disk could not be written; nothing is sent until it can.
+  case storeFailed(StoreError)
+}
+
+/// What a modem may be told before a datagram, so that it can leave the radio early (release assistance
+/// indication, 3GPP TS 24.301).
+public enum RadioHint: Equatable, Sendable {
+  /// Nothing is expected, and nothing is to be sent.
+  case lastUplink
+  /// One answer is expected, and nothing is to be sent after it.
+  case oneAnswer
+  /// More is to be sent.
+  case moreToCome
+
+  /// What is known when a datagram of this kind is sent while so many reports wait, with the one under way.
+  public init(for transmission: DeviceTransmission, pendingReports: Int) {
+    self =
+      switch transmission {
+      case .authentication, .handshake: .moreToCome
+      case .report: pendingReports > 1 ? .moreToCome : .oneAnswer
+      case .control: pendingReports > 0 ? .moreToCome : .lastUplink
+      }
+  }
+}

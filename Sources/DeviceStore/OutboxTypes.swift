@@ -1,0 +1,122 @@
+public import ConstrainedCore
+
+/// How much an outbox keeps.
+public struct OutboxSettings: Sendable {
+  /// What happens to a new entry that has no room.
+  public enum Policy: Sendable {
+    /// It is refused.
+    case refuse
+    /// Others of the same or a lower priority are dropped, the lowest priority first and of that the
+    /// oldest, but never the one given out last; where that does not make room, the new one is refused.
+    case dropOldest
+  }
+
+  /// How many bytes wait at most: each entry's topic and payload and some 50 bytes.
+  ///
+  /// The file takes up to twice as much and 1 KB, and for a moment both it and its successor are
+  /// there.
+  public var maxBytes = 65_536
+
+  /// What happens to a new entry that has no room.
+  public var whenFull = Policy.refuse
+
+  /// 64 KB, and refusal beyond.
+  public init() {}
+
+  /// The same with sizes that can be reckoned with: at most 256 MB.
+  var clamped: Self {
+    var settings = self
+    settings.maxBytes = max(0, min(maxBytes, 0x1000_0000))
+    return settings
+  }
+}
+
+/// What waits in the outbox.
+///
+/// Size: some 1.2 KB.
+public struct OutboxEntry: Sendable {
+  /// Its number, never given to another entry.
+  public var id: UInt64 = 0
+
+  /// The topic.
+  public var topic = FixedBytes<128>()
+
+  /// The payload.
+  public var payload = FixedBytes<1024>()
+
+  /// The payload's content format.
+  public var contentFormat: UInt16 = 0
+
+  /// 0 to 7; the higher one goes first.
+  public var priority: UInt8 = 0
+
+  /// When it is no longer worth sending, in seconds since 1970; 0 for never.
+  public var expiresAt: UInt64 = 0
+
+  /// Whether it was there before this outbox was opened, and may have been sent before.
+  public var wasKept = false
+
+  /// An entry without contents.
+  public init() {}
+}
+
+/// What an outbox found when it was opened.
+public struct OutboxFindings: Equatable, Sendable {
+  /// Entries that wait from before.
+  public internal(set) var kept = 0
+
+  /// Places in the file that are damaged: each cost an entry or more, that waited or was done.
+  public internal(set) var damaged = 0
+
+  /// Bytes behind the last entry that were no entry: one that was being written when the power went,
+  /// or the damaged end of the file.
+  public internal(set) var cutBytes = 0
+
+  /// Copies of the file's head that are damaged, 0 to 2.
+  ///
+  /// With both gone, and all entries, numbers start over.
+  public internal(set) var damagedHeads = 0
+
+  /// Whether others could read the file; they cannot any more.
+  public internal(set) var wasReadable = false
+
+  /// Nothing found.
+  public init() {}
+}
+
+/// What became of entries since the outbox was opened.
+public struct OutboxCounters: Equatable, Sendable {
+  /// Entries that `append` took.
+  public internal(set) var accepted = 0
+
+  /// Entries that were removed by `remove`.
+  public internal(set) var delivered = 0
+
+  /// Entries that were over before they were given out.
+  public internal(set) var expired = 0
+
+  /// Entries that made room for others.
+  public internal(set) var dropped = 0
+
+  /// Entries in whose place a later one with the same key came.
+  public internal(set) var superseded = 0
+
+  /// Entries that `append` did not take, for whatever reason.
+  public internal(set) var refused = 0
+
+  /// Entries whose contents turned out to be damaged, those found at the start included.
+  public internal(set) var damaged = 0
+
+  /// Nothing yet.
+  public init() {}
+}
+
+/// Why an entry was not accepted.
+public enum OutboxError: Error, Equatable, Sendable {
+  /// There is no room for it.
+  case full
+  /// The topic has more than 128 bytes or the payload more than 1,024.
+  case tooLong
+  /// It could not be made durable.
+  case store(StoreError)
+}

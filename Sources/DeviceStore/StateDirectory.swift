@@ -1,0 +1,66 @@
+internal import CPOSIX
+internal import ConstrainedCore
+
+/// The directory of a device's files: opened, checked and locked.
+///
+/// It is made with mode 0700 when it is missing; the one above it must be there. One that belongs to
+/// another user, or that others can write to, is refused; that others can list it does no harm, for
+/// the files in it are 0600. The lock (`flock` on the directory itself) goes with the last of this
+/// value and the stores that were opened in it, and with the process, however it ends.
+public struct StateDirectory: ~Copyable {
+  let file: StoreFile
+
+  /// Opens the directory of that path, of at most 1,023 bytes.
+  public init(path: Span<UInt8>) throws(StoreError) {
+    var name = FixedBytes<1024>()
+    do throws(CapacityError) {
+      // A C string ends with a zero byte, which must not come sooner.
+      for index in path.indices where path[index] == 0 { throw CapacityError() }
+      try name.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try writer.append(path)
+        try writer.append(0)
+      }
+    } catch {
+      throw .directory(code: EINVAL)
+    }
+    let (descriptor, code, isNew) = Self.open(name.bytes)
+    guard descriptor >= 0 else { throw .directory(code: code) }
+    let file = StoreFile(descriptor: descriptor)
+    guard try file.privacy() != .notPrivate else { throw .notPrivate }
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      let code = nbiot_errno()
+      if code == EWOULDBLOCK { throw .inUse }
+      if code != EINTR { throw .directory(code: code) }
+    }
+    try Self.keepName(of: file, isNew: isNew)
+    self.file = file
+  }
+
+  private static func open(_ path: Span<UInt8>) -> (descriptor: Int32, code: Int32, isNew: Bool) {
+    // SAFETY: the path ends with the zero byte that was appended to it.
+    unsafe path.withUnsafeBytes { path in
+      let path = unsafe path.bindMemory(to: CChar.self).baseAddress.unsafelyUnwrapped
+      let isNew = unsafe mkdir(path, 0o700) == 0
+      let descriptor = unsafe nbiot_open_directory(AT_FDCWD, path)
+      return (descriptor, nbiot_errno(), isNew)
+    }
+  }
+
+  /// Makes the directory's own entry durable: without it all that is stored in it would be lost.
+  ///
+  /// Also where it was there already, for a process before this one may have been killed before it
+  /// came to this. But then it is not held against a directory above that cannot be opened.
+  private static func keepName(of file: borrowing StoreFile, isNew: Bool) throws(StoreError) {
+    // SAFETY: a StaticString's bytes end with a zero byte and live as long as the program.
+    let parent = StoreFile(
+      descriptor: unsafe nbiot_open_directory(file.descriptor, StaticString("..").utf8Start)
+    )
+    var writes = StoreWrites()
+    do throws(StoreError) {
+      guard parent.isOpen else { throw .directory(code: nbiot_errno()) }
+      try parent.sync(all: true, counting: &writes)
+    } catch {
+      if isNew { throw error }
+    }
+  }
+}

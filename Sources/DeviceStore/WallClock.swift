@@ -1,0 +1,14 @@
+internal import CPOSIX
+
+/// The clock of the calendar, which may be set and may be wrong.
+public enum WallClock {
+  /// Now, in seconds since 1970-01-01 UTC (CLOCK_REALTIME).
+  ///
+  /// 0 while the clock stands before 2024-01-01: nobody has set it yet.
+  public static func now() -> UInt64 {
+    var time = timespec()
+    // SAFETY: writes exactly one timespec.
+    _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
+    return time.tv_sec < 1_704_067_200 ? 0 : UInt64(truncatingIfNeeded: time.tv_sec)
+  }
+}
