@@ -1,5 +1,7 @@
 import CoAPExchange
+import CoAPMessage
 import ConstrainedCore
+import DeviceSession
 import Foundation
 import PlatformSimulator
 import TestSupport

@@ -90,7 +90,7 @@ final class DurableWorld {
       deviceName: Array(World.deviceName.utf8).span
     )
     let secretBytes = World.secret
-    let secret = try #require(SecretBytes(copying: secretBytes.span))
+    guard let secret = SecretBytes(copying: secretBytes.span) else { preconditionFailure("no memory") }
     let endpoint = Array("platform.test:1".utf8)
     let fingerprint = try DeviceFingerprint.make(
       identity,
