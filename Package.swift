@@ -203,6 +203,16 @@ let package = Package(
       ],
       swiftSettings: device
     ),
+    .systemLibrary(name: "CDevice"),
+    .target(
+      name: "DeviceLibrary",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "CoAPExchange", "AliyunIoT",
+        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "UDPTransport",
+        "DeviceStore", "DeviceSession", "CDevice",
+      ],
+      swiftSettings: device
+    ),
     // On a device it is built as Embedded Swift, by packaging/build-agent.sh.
     .executableTarget(
       name: "nbiot-agent",

@@ -124,7 +124,9 @@ private struct Faults {
     let source = try #require(Bundle.module.url(forResource: "faults", withExtension: "c"))
     let compiler = Process()
     compiler.executableURL = URL(filePath: "/usr/bin/env")
-    compiler.arguments = ["clang", "-shared", "-fPIC", "-O1", "-o", library.path, source.path, "-ldl"]
+    compiler.arguments = [
+      "clang", "-shared", "-fPIC", "-O1", "-o", library.path, source.path, "-ldl",
+    ]
     try compiler.run()
     compiler.waitUntilExit()
     try #require(compiler.terminationStatus == 0, "clang comes with Swift")

@@ -54,9 +54,13 @@ struct DurableDayTests {
     #expect(world.life?.device.pendingReports == 0)
     world.cutPower()
 
-    let payloads = world.records.filter(\.isAcceptedReport).map { String(decoding: $0.payload, as: UTF8.self) }
+    let payloads = world.records.filter(\.isAcceptedReport).map {
+      String(decoding: $0.payload, as: UTF8.self)
+    }
     #expect(Set(payloads).count == 97)
-    let refused = world.records.filter { $0.kind == .report && !$0.isAcceptedReport && $0.code != .unauthorized }
+    let refused = world.records.filter {
+      $0.kind == .report && !$0.isAcceptedReport && $0.code != .unauthorized
+    }
     #expect(refused.isEmpty, "\(refused.map(\.line))")
     let costs = world.costs
     // The first token, and one each after 10 and 20 hours.

@@ -65,7 +65,8 @@ final class DurableWorld {
     self.link = link
     deviceSettings = timing
     deviceSettings.isKept = true
-    path = FileManager.default.temporaryDirectory.appending(path: "device-\(UUID().uuidString)").path
+    path =
+      FileManager.default.temporaryDirectory.appending(path: "device-\(UUID().uuidString)").path
     var configuration = SimulatorConfiguration()
     configuration.devices = [
       SimulatedDevice(
@@ -90,7 +91,9 @@ final class DurableWorld {
       deviceName: Array(World.deviceName.utf8).span
     )
     let secretBytes = World.secret
-    guard let secret = SecretBytes(copying: secretBytes.span) else { preconditionFailure("no memory") }
+    guard let secret = SecretBytes(copying: secretBytes.span) else {
+      preconditionFailure("no memory")
+    }
     let endpoint = Array("platform.test:1".utf8)
     let fingerprint = try DeviceFingerprint.make(
       identity,
