@@ -9,8 +9,9 @@ import Testing
 
 @Suite
 struct DurableDayTests {
-  /// A report every 15 minutes for 24 hours; in between the device sleeps (PSM), and NAT forgets it. The
-  /// platform's tokens are good for 10 hours. The power goes twice: while the device sleeps, and amid a
+  /// A report every 15 minutes for 24 hours.
+  ///
+  /// In between the device sleeps (PSM), and NAT forgets it. The platform's tokens are good for 10 hours. The power goes twice: while the device sleeps, and amid a
   /// report.
   @Test(arguments: [Layer.symmetric, .certificate, .preSharedKey])
   func `a day: every report arrives, and no wake-up costs more than it must`(

@@ -45,6 +45,10 @@ final class DurableWorld {
   private var platform: Platform
   private var link: LossyLink
   private var lives: UInt64 = 0
+  /// What the device's session is bound to.
+  var endpoint = "platform.test:1"
+  /// Whether nothing reaches the platform.
+  var isDead = false
   /// The device's address: NAT gives it another one when this is changed.
   var address = 1
   var now = Instant(milliseconds: 1_000_000)
@@ -52,6 +56,7 @@ final class DurableWorld {
   var epoch: UInt64? = 1_763_000_000
   private(set) var records: [RequestRecord] = []
   private(set) var delivered: [UInt64] = []
+  private(set) var rejected: [UInt64] = []
   private(set) var postponed: [(id: UInt64, result: ReportResult)] = []
   private(set) var hints: [RadioHint] = []
 
@@ -94,13 +99,7 @@ final class DurableWorld {
     guard let secret = SecretBytes(copying: secretBytes.span) else {
       preconditionFailure("no memory")
     }
-    let endpoint = Array("platform.test:1".utf8)
-    let fingerprint = try DeviceFingerprint.make(
-      identity,
-      secret: secret,
-      endpoint: endpoint.span,
-      mode: layer.isSymmetric ? 0 : 1
-    )
+    let fingerprint = try fingerprint()
     let session = DeviceSession(
       identity: identity,
       secret: secret,
@@ -111,6 +110,24 @@ final class DurableWorld {
     let directory = try StateDirectory(path: Array(path.utf8).span)
     let state = try DurableState(directory, fingerprint: fingerprint, outbox: settings.outbox)
     life = Life(DurableDevice(session: session, state: state, settings: settings, date: date))
+  }
+
+  private func fingerprint() throws -> FixedBytes<32> {
+    let identity = try DeviceIdentity(
+      productKey: Array(World.productKey.utf8).span,
+      deviceName: Array(World.deviceName.utf8).span
+    )
+    let secretBytes = World.secret
+    guard let secret = SecretBytes(copying: secretBytes.span) else {
+      preconditionFailure("no memory")
+    }
+    let endpoint = Array(endpoint.utf8)
+    return try DeviceFingerprint.make(
+      identity,
+      secret: secret,
+      endpoint: endpoint.span,
+      mode: layer.isSymmetric ? 0 : 1
+    )
   }
 
   private func makeLayer(_ identity: DeviceIdentity) throws -> EitherSecurity {
@@ -146,10 +163,33 @@ final class DurableWorld {
   }
 
   @discardableResult
-  func accept(_ payload: String) throws -> UInt64 {
+  func accept(
+    _ payload: String,
+    topic: String = "/a1B2c3D4e5F/device1/user/update",
+    priority: UInt8 = 0,
+    expiresAt: UInt64 = 0,
+    key: UInt64 = 0
+  ) throws -> UInt64 {
     let life = try #require(life)
-    let topic = try Topic(Array("/a1B2c3D4e5F/device1/user/update".utf8).span)
-    return try life.device.accept(topic: topic, payload: Array(payload.utf8).span)
+    return try life.device.accept(
+      topic: try Topic(Array(topic.utf8).span),
+      payload: Array(payload.utf8).span,
+      priority: priority,
+      expiresAt: expiresAt,
+      key: key
+    )
+  }
+
+  /// Changes a digit of the random that the directory holds, as if `/auth`'s answer had been altered.
+  func alterKeptRandom() throws {
+    let directory = try StateDirectory(path: Array(path.utf8).span)
+    var store = SessionStore(directory)
+    let fingerprint = try self.fingerprint()
+    var record = SessionRecord()
+    let finding = try store.load(for: fingerprint.bytes, into: &record)
+    try #require(finding == .found)
+    record.random.withStorage { $0[0] ^= 1 }
+    try store.replace(with: record)
   }
 
   /// Lets time pass until `end`, or until the device has nothing to do before it.
@@ -173,6 +213,7 @@ final class DurableWorld {
     let life = try #require(life)
     while let arrival = link.receive(by: now) {
       switch arrival.direction {
+      case .up where isDead: break
       case .up:
         let output = platform.handle(arrival.bytes, from: address, at: now, intercept: nil)
         records += output.records
@@ -185,6 +226,7 @@ final class DurableWorld {
     while let event = life.device.pollEvent(at: now, date: date) {
       switch event {
       case .delivered(let id, _): delivered.append(id)
+      case .rejected(let id, _): rejected.append(id)
       case .postponed(let id, let result): postponed.append((id, result))
       default: break
       }
