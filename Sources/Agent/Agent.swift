@@ -70,7 +70,7 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
     }
     device.close()
     transmit()
-    if status == .success, hasRejected { status = .rejected }
+    if status == .success, hasRejected, !isOver { status = .rejected }
     return status.rawValue
   }
 
@@ -177,7 +177,9 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
       switch signals.next() {
       case 0: return
       case SIGUSR1: showCounters()
-      default: isOver = true
+      default:
+        isOver = true
+        status = .success
       }
     }
   }
