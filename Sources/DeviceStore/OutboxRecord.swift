@@ -92,7 +92,8 @@ struct OutboxRecord {
     }
     if count < 0 { return .failed }
     return count >= OutboxHead.count && head.isHead && head.isInBounds
-      && count >= OutboxHead.count &+ head.bodyCount && rightBodyChecksum == head.bodyChecksum ? .whole : .damaged
+      && count >= OutboxHead.count &+ head.bodyCount && rightBodyChecksum == head.bodyChecksum
+      ? .whole : .damaged
   }
 
   /// Writes as much of the record as it takes, and moves the end behind it.

@@ -68,8 +68,10 @@ public struct OutboxFindings: Equatable, Sendable {
   /// Places in the file that are damaged: each cost an entry or more, that waited or was done.
   public internal(set) var damaged = 0
 
-  /// Bytes behind the last entry that were no entry: one that was being written when the power went,
-  /// or the damaged end of the file. With all entries damaged, numbers start over.
+  /// Bytes behind the last entry that were no entry.
+  ///
+  /// One that was being written when the power went, or the damaged end of the file. With all of the
+  /// file damaged, numbers start over.
   public internal(set) var cutBytes = 0
 
   /// Whether others could read the file; they cannot any more.
