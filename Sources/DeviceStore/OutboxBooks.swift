@@ -45,9 +45,11 @@ struct OutboxBooks {
     }
     end = status.count
     try survey(file)
-    // The process that put this file in place may have been killed before its name was durable. Then
-    // a power cut would bring the old file back, without what is appended from here on.
+    // The process before this one may have been killed before what it wrote was durable: a record,
+    // which is told of as kept from here on, or the file's name. Then a power cut would bring the old
+    // file back, without what is appended to this one.
     do throws(StoreError) {
+      try file.sync(all: false, counting: &writes)
       try directory.sync(all: true, counting: &writes)
       isUnsettled = false
     } catch {}

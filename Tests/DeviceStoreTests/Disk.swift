@@ -210,21 +210,31 @@ enum Recorder {
     recorder_fail(Int32(kind), Int32(skip), Int32(times), code, Int32(partial))
   }
 
+  /// Lets nothing happen any more after so many calls, as if the process were killed there.
+  static func kill(after count: Int) { fail(RECORDED_ANY, skip: count, code: EIO) }
+
   static func succeed() { recorder_fail(0, 0, 0, 0, 0) }
 }
 
 extension Workspace {
   /// The files as they are now, taken for durable.
   var disk: Disk {
-    var files: [String: [UInt8]] = [:]
     var inodes: [String: UInt64] = [:]
-    for name in names {
-      var status = stat()
-      _ = unsafe stat(file(name), &status)
-      inodes[name] = UInt64(status.st_ino)
-      files[name] = bytes(name)
-    }
+    for name in names { inodes[name] = inode(name) }
     return Disk(files, inodes: inodes)
+  }
+
+  /// The files as they are now.
+  var files: [String: [UInt8]] {
+    var files: [String: [UInt8]] = [:]
+    for name in names { files[name] = bytes(name) }
+    return files
+  }
+
+  func inode(_ name: String) -> UInt64 {
+    var status = stat()
+    _ = unsafe stat(file(name), &status)
+    return UInt64(status.st_ino)
   }
 
   /// Makes the directory hold exactly those files.

@@ -12,6 +12,8 @@ private struct Model {
   var counters = (accepted: 0, delivered: 0, expired: 0, dropped: 0, superseded: 0, refused: 0)
   /// What does not wait any more in this life, and may again after a power cut.
   var revenants: [(item: Item, key: UInt64)] = []
+  /// The same of lives since the last power cut.
+  var undurable: [(item: Item, key: UInt64)] = []
   var inFlight: UInt64 = 0
   var isInFlightSuperseded = false
 
@@ -111,11 +113,11 @@ struct OutboxModelTests {
     var cuts = 0
     var replacements = 0
     defer { Recorder.stop() }
+    _ = try workspace.open()
+    var disk = workspace.disk
     while steps < 2500 {
-      // One life.
-      _ = try workspace.open()
-      var disk = workspace.disk
-      var ghosts: [Item] = []
+      // One life; what it has not synced is not durable in the next one, either.
+      var ghosts: [(item: Item, key: UInt64)] = []
       model.inFlight = 0
       model.isInFlightSuperseded = false
       model.counters = (0, 0, 0, 0, 0, 0)
@@ -129,6 +131,7 @@ struct OutboxModelTests {
           steps += 1
           var date: UInt64 = 0
           let failure = fails && random.next() % 12 == 0
+          let isKilled = random.next() % 60 == 0
           let choice = random.next() % 10
           if choice < 6 {
             var item = Item(
@@ -139,6 +142,7 @@ struct OutboxModelTests {
             )
             let key = random.next() % 3 == 0 ? 1 + random.next() % 4 : 0
             if failure { injectFailure(&random) }
+            if isKilled { Recorder.kill(after: Int(random.next() % 9)) }
             var failed = false
             do throws(OutboxError) {
               item.id = try addOrThrow(item, key: key, to: &outbox)
@@ -149,13 +153,15 @@ struct OutboxModelTests {
             } catch {
               if case .store = error {
                 failed = true
-                ghosts.append(item)
+                ghosts.append((item, key))
               } else {
                 #expect(!model.accepts(item, key: key), "seed \(seed), step \(steps)")
               }
               model.counters.refused += 1
             }
-            #expect(failure || !failed, "seed \(seed), step \(steps)")
+            #expect(failure || isKilled || !failed, "seed \(seed), step \(steps)")
+            // Also when it was accepted: its marks may not have been written.
+            if isKilled { break }
           } else if choice < 9 {
             date = random.next() % 3 == 0 ? 1_000 + random.next() % 50 : 0
             var entry = OutboxEntry()
@@ -166,10 +172,15 @@ struct OutboxModelTests {
             if hasOne, random.next() % 4 != 0 {
               #expect(entry.wasKept == (entry.id < firstID))
               if failure { injectFailure(&random) }
+              if isKilled { Recorder.kill(after: Int(random.next() % 9)) }
               do throws(StoreError) {
                 try outbox.remove(entry)
               } catch {
-                #expect(failure)
+                #expect(failure || isKilled)
+                if isKilled {
+                  model.remove(entry.id, isDurable: false)
+                  break
+                }
                 Recorder.succeed()
                 let isMarked = outbox.count < model.waiting.count
                 if isMarked { model.remove(entry.id, isDurable: entry.wasKept) }
@@ -193,10 +204,11 @@ struct OutboxModelTests {
                 continue
               }
               model.remove(entry.id, isDurable: entry.wasKept)
+              if isKilled { break }
             }
           } else {
             var entry = OutboxEntry()
-            entry.id = highestID + 1
+            entry.id = outbox.nextID
             // What was never given out may be asked for, too.
             try outbox.remove(entry)
           }
@@ -207,17 +219,19 @@ struct OutboxModelTests {
         }
         replacements += outbox.writes.replacements
       }
-      if random.next() % 3 != 0 {
-        // The power goes after any of the operations: then the model does not know what was accepted
-        // since; it is told by those before it, so the cut comes after the last one.
-        cuts += 1
-        for index in 0..<Recorder.count { disk.apply(Recorder[index], &random) }
-        let files = disk.cut(.random, &random)
-        Recorder.stop()
-        workspace.become(files)
-        observe(&model, files, ghosts, highestID, "seed \(seed), step \(steps)")
+      for index in 0..<Recorder.count { disk.apply(Recorder[index], &random) }
+      Recorder.stop()
+      if random.next() % 2 == 0 {
+        // The process alone has ended.
+        observe(&model, workspace.files, ghosts, highestID, "seed \(seed), step \(steps)")
+        model.undurable += model.revenants
       } else {
-        Recorder.stop()
+        cuts += 1
+        workspace.become(disk.cut(.random, &random))
+        model.revenants += model.undurable
+        model.undurable = []
+        disk = workspace.disk
+        observe(&model, workspace.files, ghosts, highestID, "seed \(seed), step \(steps)")
       }
     }
     #expect(cuts > 5 && replacements > 10)
@@ -249,7 +263,7 @@ struct OutboxModelTests {
   private func observe(
     _ model: inout Model,
     _ files: [String: [UInt8]],
-    _ ghosts: [Item],
+    _ ghosts: [(item: Item, key: UInt64)],
     _ highestID: UInt64,
     _ note: String
   ) {
@@ -277,8 +291,9 @@ struct OutboxModelTests {
       } else {
         var nameless = item
         nameless.id = 0
-        #expect(ghosts.contains(nameless), "\(note): \(item) was never given to it")
-        waiting.append((item, 0))
+        let ghost = ghosts.first { $0.item == nameless }
+        #expect(ghost != nil, "\(note): \(item) was never given to it")
+        waiting.append((item, ghost?.key ?? 0))
       }
     }
     model.waiting = waiting

@@ -330,12 +330,6 @@ struct WriteFailureTests {
 }
 
 extension Workspace {
-  func inode(_ name: String) -> UInt64 {
-    var status = stat()
-    _ = unsafe stat(file(name), &status)
-    return UInt64(status.st_ino)
-  }
-
   func append(_ bytes: [UInt8], to name: String) {
     let descriptor = unsafe Foundation.open(file(name), O_WRONLY | O_APPEND)
     _ = unsafe write(descriptor, bytes, bytes.count)

@@ -40,7 +40,8 @@ void recorder_fail(int32_t kind, int32_t skip, int32_t times, int32_t code, int3
 }
 
 static int fails(int32_t kind) {
-  if (!is_on || failure.times == 0 || failure.kind != kind) return 0;
+  if (!is_on || failure.times == 0) return 0;
+  if (failure.kind != kind && failure.kind != RECORDED_ANY) return 0;
   if (failure.skip > 0) {
     failure.skip--;
     return 0;
@@ -92,7 +93,7 @@ ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) {
 static int sync_with(long call, int descriptor) {
   if (fails(RECORDED_SYNC)) {
     int code = errno;
-    if (code != EINTR) record(RECORDED_FAILED_SYNC, descriptor);
+    if (code != EINTR && failure.kind == RECORDED_SYNC) record(RECORDED_FAILED_SYNC, descriptor);
     errno = code;
     return -1;
   }

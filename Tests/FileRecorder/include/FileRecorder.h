@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 enum {
+  RECORDED_ANY = -1,
   RECORDED_CREATE = 0,
   RECORDED_WRITE = 1,
   RECORDED_TRUNCATE = 2,
@@ -34,7 +35,7 @@ void recorder_stop(void);
 size_t recorder_count(void);
 const struct recorded_operation *recorder_operation(size_t index);
 
-// Makes calls of a kind (RECORDED_...) fail with `code`: after `skip` of them the next `times`. A write
+// Makes calls of a kind (RECORDED_...; any kind is as if the process had ended) fail with `code`: after `skip` of them the next `times`. A write
 // that is to fail first writes `partial` bytes, which it tells of, if that is above 0.
 void recorder_fail(int32_t kind, int32_t skip, int32_t times, int32_t code, int32_t partial);
 
