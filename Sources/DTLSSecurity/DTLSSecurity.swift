@@ -198,17 +198,24 @@ extension DTLSSecurity {
   ) throws(DTLSConfigurationError) -> FixedBytes<32> {
     var parts = FixedBytes<96>()
     do throws(OpenSSLError) {
-      let one = try Hash.sha256.digest(of: first)
-      let two = try Hash.sha256.digest(of: second)
-      let three = try Hash.sha256.digest(of: third)
-      parts.write { (writer: inout ByteWriter) in
-        try? writer.append(one.bytes)
-        try? writer.append(two.bytes)
-        try? writer.append(three.bytes)
-      }
+      try append(first, to: &parts)
+      try append(second, to: &parts)
+      try append(third, to: &parts)
       return try Hash.sha256.digest(of: parts.bytes)
     } catch {
       throw .library(code: error.code)
+    }
+  }
+
+  private static func append(
+    _ part: Span<UInt8>,
+    to digests: inout FixedBytes<96>
+  ) throws(OpenSSLError) {
+    let digest = try Hash.sha256.digest(of: part)
+    do throws(CapacityError) {
+      try digests.append(digest.bytes)
+    } catch {
+      preconditionFailure("three digests have 96 bytes")
     }
   }
 }
