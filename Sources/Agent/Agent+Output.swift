@@ -7,7 +7,7 @@ internal import DeviceStore
 internal import UDPTransport
 
 /// What is printed: results to standard output, all else to standard error, a line each.
-extension Agent where Security: ~Copyable {
+extension Agent {
   /// Prints a result; who cannot read it any more ends the program, and nothing is lost.
   mutating func print(_ line: inout TextLine) {
     guard !line.write(to: 1) else { return }

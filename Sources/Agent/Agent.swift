@@ -30,8 +30,8 @@ enum ExitStatus: Int32 {
 ///
 /// One loop around `poll`. Nothing else waits, but for the resolver of a host's name and for a hint's
 /// command.
-struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
-  var device: DurableDevice<Security, SystemRandom>
+struct Agent: ~Copyable {
+  var device: DurableDevice<AgentSecurity, SystemRandom>
   let settings: AgentSettings
   var input = LineInput()
   var datagrams: DatagramInput
@@ -47,18 +47,6 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
   var hasPostponed = false
   var isOver = false
   var status = ExitStatus.success
-
-  init(
-    device: consuming DurableDevice<Security, SystemRandom>,
-    settings: AgentSettings,
-    datagrams: DatagramInput,
-    signals: SignalInput
-  ) {
-    self.device = device
-    self.settings = settings
-    self.datagrams = datagrams
-    self.signals = signals
-  }
 
   /// Runs until there is nothing more to do; the exit status.
   mutating func run() -> Int32 {

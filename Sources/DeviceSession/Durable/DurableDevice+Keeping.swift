@@ -13,38 +13,38 @@ extension DurableDevice where Security: ~Copyable {
     switch session.unkept {
     case .token: try keepToken(at: now, date: date)
     case .numbers:
-      let (ceiling, isOver) = state.record.ceiling.addingReportingOverflow(settings.reservation)
-      state.record.ceiling = isOver ? .max : ceiling
+      let (ceiling, isOver) = record.ceiling.addingReportingOverflow(settings.reservation)
+      record.ceiling = isOver ? .max : ceiling
       // The disk first: a number that was used before would be used again after a power cut.
-      try state.store.reserve(upTo: state.record.ceiling)
-      session.keep(numbersUpTo: state.record.ceiling, at: now)
+      try store.reserve(upTo: record.ceiling)
+      session.keep(numbersUpTo: record.ceiling, at: now)
     case nil:
       // A channel made since, for which the token has not changed.
       if wholeHandshakes != keptChannels, session.isAuthenticated {
-        let ceiling = state.record.ceiling
-        session.write(into: &state.record)
-        state.record.ceiling = ceiling
+        let ceiling = record.ceiling
+        session.write(into: &record)
+        record.ceiling = ceiling
         try keepRecord()
       }
     }
     guard case .ended(let event) = delivery else { return nil }
     // The disk first: who has read that it was delivered must not see it delivered again.
-    try state.outbox.remove(entry)
+    try outbox.remove(entry)
     delivery = .none
     return event
   }
 
   private mutating func keepToken(at now: Instant, date: UInt64) throws(StoreError) {
-    session.write(into: &state.record)
-    let (ceiling, isOver) = state.record.ceiling.addingReportingOverflow(settings.reservation)
-    state.record.ceiling = isOver ? .max : ceiling
-    state.record.obtainedAt = date
+    session.write(into: &record)
+    let (ceiling, isOver) = record.ceiling.addingReportingOverflow(settings.reservation)
+    record.ceiling = isOver ? .max : ceiling
+    record.obtainedAt = date
     try keepRecord()
-    session.keep(numbersUpTo: state.record.ceiling, at: now)
+    session.keep(numbersUpTo: record.ceiling, at: now)
   }
 
   private mutating func keepRecord() throws(StoreError) {
-    try state.store.replace(with: state.record)
+    try store.replace(with: record)
     keptChannels = wholeHandshakes
   }
 
@@ -53,8 +53,8 @@ extension DurableDevice where Security: ~Copyable {
 
   mutating func startNext(at now: Instant, date: UInt64) throws(StoreError) {
     guard case .none = delivery, now >= notBefore, session.isFree else { return }
-    while try state.outbox.next(into: &entry, at: date) {
-      if session.isAuthenticated, settings.isExpired(state.record, at: date) {
+    while try outbox.next(into: &entry, at: date) {
+      if session.isAuthenticated, settings.isExpired(record, at: date) {
         session.forgetToken()
       }
       do throws(TopicError) {
@@ -71,7 +71,7 @@ extension DurableDevice where Security: ~Copyable {
         } catch {}
       } catch {}
       // Nothing that `accept` takes comes here; what does can never be sent.
-      try state.outbox.remove(entry)
+      try outbox.remove(entry)
     }
   }
 

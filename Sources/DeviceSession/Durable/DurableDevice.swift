@@ -3,7 +3,7 @@ public import CoAPMessage
 public import CoAPSecurity
 public import ConstrainedCore
 public import DeviceStore
-internal import OpenSSLSupport
+public import OpenSSLSupport
 
 /// A device that loses nothing: a session whose token, sequence numbers and secure channel survive a
 /// restart, and reports that are kept on disk until the platform has taken them.
@@ -22,8 +22,14 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   ~Copyable
 {
   var session: DeviceSession<Security, Randomness>
-  var state: DurableState
+  var store: SessionStore
+  var outbox: Outbox
+  /// What is on disk of the session.
+  var record = SessionRecord()
   let settings: DurableSettings
+
+  /// What the session's file was found to be.
+  public let sessionFinding: SessionFinding
 
   /// How many secure channels had been made when the record was written.
   var keptChannels = 0
@@ -54,37 +60,50 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
     case ended(DurableEvent)
   }
 
-  /// A device with what `state` holds of it.
+  /// A device with what `directory` holds of it: the reports that wait, and its session unless that is of
+  /// another `fingerprint` (`DeviceFingerprint`).
   ///
-  /// `session` has `DeviceSettings.isKept` set. `date` is now, in seconds since 1970; 0 when the clock is
-  /// not set.
+  /// `settings.session.isKept` is set for it. `date` is now, in seconds since 1970; 0 when the clock is not
+  /// set. All of it is made where it stays: moving a session costs as much code as making it.
   public init(
-    session: consuming DeviceSession<Security, Randomness>,
-    state: consuming DurableState,
+    identity: DeviceIdentity,
+    secret: consuming SecretBytes,
     settings: DurableSettings = DurableSettings(),
+    security: consuming Security,
+    randomness: Randomness,
+    directory: borrowing StateDirectory,
+    fingerprint: FixedBytes<32>,
     date: UInt64
-  ) {
-    precondition(session.settings.isKept, "the session waits for what is to be kept")
-    self.session = session
-    self.state = state
+  ) throws(StoreError) {
+    let outbox = try Outbox(directory, settings: settings.outbox)
+    var store = SessionStore(directory)
+    sessionFinding = try store.load(for: fingerprint.bytes, into: &record)
+    record.fingerprint = fingerprint
+    self.outbox = outbox
+    self.store = store
     self.settings = settings
-    if self.state.sessionFinding == .found {
-      let isUsable = !settings.isExpired(self.state.record, at: date)
-      self.session.restore(self.state.record, isUsable: isUsable)
+    var sessionSettings = settings.session
+    sessionSettings.isKept = true
+    session = DeviceSession(
+      identity: identity,
+      secret: secret,
+      settings: sessionSettings,
+      security: security,
+      randomness: randomness
+    )
+    if sessionFinding == .found {
+      session.restore(record, isUsable: !settings.isExpired(record, at: date))
     }
   }
 
-  /// What the session's file was found to be.
-  public var sessionFinding: SessionFinding { state.sessionFinding }
-
-  /// What was found in the state.outbox.
-  public var outboxFindings: OutboxFindings { state.outbox.findings }
+  /// What was found in the outbox.
+  public var outboxFindings: OutboxFindings { outbox.findings }
 
   /// How many reports wait for the platform, with the one under way.
-  public var pendingReports: Int { state.outbox.count }
+  public var pendingReports: Int { outbox.count }
 
   /// The id that the next accepted report has.
-  public var nextID: UInt64 { state.outbox.nextID }
+  public var nextID: UInt64 { outbox.nextID }
 
   /// Whether the device has a token that the platform has not refused.
   public var isAuthenticated: Bool { session.isAuthenticated }
@@ -93,16 +112,16 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   public var sessionCounters: DeviceCounters { session.counters }
 
   /// What became of the reports.
-  public var outboxCounters: OutboxCounters { state.outbox.counters }
+  public var outboxCounters: OutboxCounters { outbox.counters }
 
   /// What was written to disk for the session and its sequence numbers.
-  public var sessionWrites: StoreWrites { state.store.writes }
+  public var sessionWrites: StoreWrites { store.writes }
 
   /// What was written to disk for the reports.
-  public var outboxWrites: StoreWrites { state.outbox.writes }
+  public var outboxWrites: StoreWrites { outbox.writes }
 
   /// Whether the largest report would be taken.
-  public var hasRoom: Bool { state.outbox.hasRoom }
+  public var hasRoom: Bool { outbox.hasRoom }
 
   /// Whether there is something to exchange with the platform, now or at `pollTimeout`.
   public var needsLink: Bool { !session.isIdle }
@@ -132,7 +151,7 @@ extension DurableDevice where Security: ~Copyable {
     expiresAt: UInt64 = 0,
     key: UInt64 = 0
   ) throws(OutboxError) -> UInt64 {
-    try state.outbox.append(
+    try outbox.append(
       topic: topic.bytes.bytes,
       payload: payload,
       contentFormat: format.rawValue,
@@ -151,7 +170,7 @@ extension DurableDevice where Security: ~Copyable {
 
   /// Ends the secure channel; `pollTransmit` may give a goodbye.
   ///
-  /// What is under way stays in the state.outbox.
+  /// What is under way stays in the outbox.
   public mutating func close() {
     session.close()
     if case .underWay = delivery { delivery = .none }
@@ -188,7 +207,7 @@ extension DurableDevice where Security: ~Copyable {
     if session.unkept != nil || isEnded {
       earliest = min(earliest ?? storeNotBefore, storeNotBefore)
     }
-    if case .none = delivery, state.outbox.count > 0 {
+    if case .none = delivery, outbox.count > 0 {
       let start = max(notBefore, storeNotBefore)
       earliest = min(earliest ?? start, start)
     }

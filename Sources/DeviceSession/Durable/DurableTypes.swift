@@ -22,6 +22,9 @@ public struct DurableSettings: Sendable {
   /// The reports.
   public var outbox = OutboxSettings()
 
+  /// How the device talks to the platform.
+  public var session = DeviceSettings()
+
   /// The wait before a disk that refused is written again.
   var storeRetry: Milliseconds { Milliseconds(5_000) }
 
