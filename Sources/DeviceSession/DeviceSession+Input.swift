@@ -242,6 +242,7 @@ extension DeviceSession where Security: ~Copyable {
     try security.establish(secret: secret.bytes, random: random.bytes)
   }
 
+  @inline(never)
   mutating func failAuthentication(_ failure: AuthenticationFailure, at now: Instant) {
     authentication = .none
     hasStartedOver = false
