@@ -283,7 +283,7 @@ let package = Package(
     ),
     .testTarget(
       name: "DeviceStoreTests",
-      dependencies: ["ConstrainedCore", "DeviceStore", "TestSupport"],
+      dependencies: ["ConstrainedCore", "DeviceStore", "FileRecorder", "TestSupport"],
       swiftSettings: strict
     ),
     .testTarget(
@@ -398,6 +398,8 @@ let package = Package(
       path: "Tests/Fuzzing/Replay",
       swiftSettings: strict
     ),
+    // Records what DeviceStoreTests write, and makes it fail.
+    .target(name: "FileRecorder", path: "Tests/FileRecorder"),
     .target(
       name: "TestSupport",
       dependencies: ["ConstrainedCore"],
