@@ -31,22 +31,23 @@ enum ExitStatus: Int32 {
 /// One loop around `poll`. Nothing else waits, but for the resolver of a host's name and for a hint's
 /// command.
 struct Agent: ~Copyable {
-  var device: DurableDevice<AgentSecurity, SystemRandom>
-  let settings: AgentSettings
-  var input = LineInput()
-  var datagrams: DatagramInput
-  let signals: SignalInput
+  // What is small comes first: an offset below 128 makes for a shorter instruction.
+
   /// Open while there is something to exchange.
   var socket = UDPSocket()
-
-  /// The number of the line at hand in standard input.
-  var lineNumber: UInt64 = 0
-  /// When a line is tried again that the disk has refused.
-  var heldUntil: Instant?
+  let signals: SignalInput
+  var status = ExitStatus.success
   var hasRejected = false
   var hasPostponed = false
   var isOver = false
-  var status = ExitStatus.success
+  /// When a line is tried again that the disk has refused.
+  var heldUntil: Instant?
+  /// The number of the line at hand in standard input.
+  var lineNumber: UInt64 = 0
+  var datagrams: DatagramInput
+  var device: DurableDevice<AgentSecurity, SystemRandom>
+  let settings: AgentSettings
+  var input = LineInput()
 
   /// Runs until there is nothing more to do; the exit status.
   mutating func run() -> Int32 {
@@ -72,6 +73,7 @@ struct Agent: ~Copyable {
 
   // MARK: - What comes in
 
+  @inline(never)
   private mutating func takeLines() {
     if let heldUntil, heldUntil > MonotonicClock.now() { return }
     heldUntil = nil
@@ -149,6 +151,7 @@ struct Agent: ~Copyable {
 
   // MARK: - What is done
 
+  @inline(never)
   private mutating func work() {
     takeSignals()
     let now = MonotonicClock.now()
@@ -160,6 +163,7 @@ struct Agent: ~Copyable {
     transmit()
   }
 
+  @inline(never)
   private mutating func takeSignals() {
     while true {
       switch signals.next() {
@@ -172,6 +176,7 @@ struct Agent: ~Copyable {
     }
   }
 
+  @inline(never)
   private mutating func receive(at now: Instant) {
     guard socket.isOpen else { return }
     do throws(TransportError) {
@@ -190,6 +195,7 @@ struct Agent: ~Copyable {
     }
   }
 
+  @inline(never)
   private mutating func transmit() {
     guard socket.isOpen else { return }
     let now = MonotonicClock.now()

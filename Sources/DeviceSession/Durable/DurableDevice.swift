@@ -21,27 +21,19 @@ public import OpenSSLSupport
 public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>:
   ~Copyable
 {
-  var session: DeviceSession<Security, Randomness>
-  var store: SessionStore
-  var outbox: Outbox
-  /// What is on disk of the session.
-  var record = SessionRecord()
-  let settings: DurableSettings
+  // What is small comes first: an offset below 128 makes for a shorter instruction.
 
+  var delivery = Delivery.none
   /// What the session's file was found to be.
   public let sessionFinding: SessionFinding
-
-  /// How many secure channels had been made when the record was written.
-  var keptChannels = 0
-  /// Since when the disk refuses to be written; it is asked again from this instant on.
-  var storeNotBefore = Instant(milliseconds: .min)
-
-  var entry = OutboxEntry()
-  var delivery = Delivery.none
   /// Nothing is sent before this instant.
   var notBefore = Instant(milliseconds: .min)
+  /// Since when the disk refuses to be written; it is asked again from this instant on.
+  var storeNotBefore = Instant(milliseconds: .min)
   /// How many reports in a row the platform did not take for now.
   var postponements = 0
+  /// How many secure channels had been made when the record was written.
+  var keptChannels = 0
   /// The report that was refused once as no report at all, which a wrong key brings about too.
   var doubtfulID: UInt64 = 0
 
@@ -49,6 +41,14 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   public internal(set) var deliveredReports = 0
   /// How many reports the platform will never take.
   public internal(set) var rejectedReports = 0
+
+  let settings: DurableSettings
+  var store: SessionStore
+  var outbox: Outbox
+  var session: DeviceSession<Security, Randomness>
+  /// What is on disk of the session.
+  var record = SessionRecord()
+  var entry = OutboxEntry()
 
   /// Where the report at hand stands.
   enum Delivery {
