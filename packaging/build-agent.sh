@@ -133,8 +133,10 @@ bitcode=(-lto=llvm-full)
 [ -z "$library" ] || shared=$own bitcode=()
 common=(
   "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE
-  # Traps that may be merged have one place in a function: 3 KB of the agent.
+  # Traps that may be merged have one place in a function: 3 KB of the agent. Unrolled loops and
+  # functions made anew for each closure are for speed.
   -wmo -Osize "${bitcode[@]}" -Xfrontend -function-sections -Xfrontend -mergeable-traps
+  -Xllvm -sil-disable-pass=loop-unroll -Xllvm -sil-disable-pass=closure-specialize
   -package-name nbiot_coap
   -module-cache-path .build-agent/cache
 )
