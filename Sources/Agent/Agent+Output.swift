@@ -113,24 +113,23 @@ extension Agent {
     let outbox = device.outboxCounters
     let sessionWrites = device.sessionWrites
     let outboxWrites = device.outboxWrites
-    var line = TextLine("info counters pending=")
-    line.add(UInt64(device.pendingReports))
-    line.add(" accepted=", UInt64(outbox.accepted))
-    line.add(" delivered=", UInt64(device.deliveredReports))
-    line.add(" rejected=", UInt64(device.rejectedReports))
-    line.add(" expired=", UInt64(outbox.expired))
-    line.add(" dropped=", UInt64(outbox.dropped))
-    line.add(" superseded=", UInt64(outbox.superseded))
-    line.add(" authentications=", UInt64(session.authentications))
-    line.add(" handshakes=", UInt64(session.handshakes))
-    line.add(" resumptions=", UInt64(session.resumptions))
-    line.add(" requests=", UInt64(session.requests))
-    line.add(" datagrams-up=", UInt64(session.datagramsUp))
-    line.add(" bytes-up=", UInt64(session.bytesUp))
-    line.add(" datagrams-down=", UInt64(session.datagramsDown))
-    line.add(" bytes-down=", UInt64(session.bytesDown))
-    line.add(" disk-syncs=", UInt64(sessionWrites.syncs + outboxWrites.syncs))
-    line.add(" disk-bytes=", UInt64(sessionWrites.bytes + outboxWrites.bytes))
+    let names: StaticString = """
+      pending=| accepted=| delivered=| rejected=| expired=| dropped=| superseded=| authentications=\
+      | handshakes=| resumptions=| requests=| datagrams-up=| bytes-up=| datagrams-down=| bytes-down=\
+      | disk-syncs=| disk-bytes=
+      """
+    let numbers: InlineArray<17, Int> = [
+      device.pendingReports, outbox.accepted, device.deliveredReports, device.rejectedReports,
+      outbox.expired, outbox.dropped, outbox.superseded, session.authentications,
+      session.handshakes, session.resumptions, session.requests, session.datagramsUp,
+      session.bytesUp, session.datagramsDown, session.bytesDown,
+      sessionWrites.syncs + outboxWrites.syncs, sessionWrites.bytes + outboxWrites.bytes,
+    ]
+    var line = TextLine("info counters ")
+    for index in numbers.indices {
+      line.add(names.word(index))
+      line.add(UInt64(numbers[index]))
+    }
     log(line)
   }
 }
