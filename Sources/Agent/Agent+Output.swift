@@ -25,33 +25,38 @@ extension Agent {
       if case .refused(let code) = failure { add(code, to: &line) }
       log(line)
       if failure.isRefusal { status = .unauthenticated }
-    case .delivered(let id, let result):
+    case .delivered(let id):
       status = .success
       var line = TextLine("delivered ")
-      add(id, result, to: &line)
-      addAnswer(result, to: &line)
+      add(id, to: &line)
+      addAnswer(to: &line)
       print(&line)
-    case .rejected(let id, let result):
+    case .rejected(let id):
       hasRejected = true
       var line = TextLine("rejected ")
-      add(id, result, to: &line)
+      add(id, to: &line)
       print(&line)
-    case .postponed(let id, let result):
+    case .postponed(let id):
       hasPostponed = true
-      // A new address of the device, or of the platform, needs a new socket.
-      if result.code == nil { socket.close() }
       if status == .success { status = .undelivered }
       var line = TextLine("warning postponed reason=")
-      line.add(result.outcome.name)
+      if let result = device.result {
+        // A new address of the device, or of the platform, needs a new socket.
+        if result.code == nil { socket.close() }
+        line.add(result.outcome.name)
+      }
       line.add(" id=")
-      add(id, result, to: &line)
+      add(id, to: &line)
       log(line)
     case .storeFailed(let failure): complain(failure)
     }
   }
 
-  private func add(_ id: UInt64, _ result: ReportResult, to line: inout TextLine) {
+  /// Adds what is known of the report of an event.
+  @inline(never)
+  private func add(_ id: UInt64, to line: inout TextLine) {
     line.add(id)
+    guard let result = device.result else { return }
     if let code = result.code { add(code, to: &line) }
     if let sequence = result.sequence { line.add(" seq=", sequence) }
     line.add(" up=", UInt64(result.bytesUp))
@@ -60,7 +65,8 @@ extension Agent {
     line.add(" ms=", UInt64(clamping: result.duration.count))
   }
 
-  private func addAnswer(_ result: ReportResult, to line: inout TextLine) {
+  private func addAnswer(to line: inout TextLine) {
+    guard let result = device.result else { return }
     if !result.messageID.isEmpty {
       line.add(" id=")
       line.add(hexadecimal: result.messageID.bytes)
