@@ -42,6 +42,11 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   /// How many reports the platform will never take.
   public internal(set) var rejectedReports = 0
 
+  /// What the last report to have ended, or to have been postponed, has come to; `nil` before.
+  ///
+  /// It is of the report of an event until the next `pollEvent`.
+  public internal(set) var result: ReportResult?
+
   let settings: DurableSettings
   var store: SessionStore
   var outbox: Outbox
@@ -56,9 +61,14 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
     case none
     /// The session has it.
     case underWay
-    /// It has ended for good, which is still to be written down.
-    case ended(DurableEvent)
+    /// The platform has taken it, which is still to be written down.
+    case delivered
+    /// The platform will never take it, which is still to be written down.
+    case rejected
   }
+
+  /// Whether the report at hand has ended for good.
+  var isEnded: Bool { delivery == .delivered || delivery == .rejected }
 
   /// A device with what `directory` holds of it: the reports that wait, and its session unless that is of
   /// another `fingerprint` (`DeviceFingerprint`).
@@ -165,7 +175,7 @@ extension DurableDevice where Security: ~Copyable {
   /// stays and is sent again later.
   public mutating func interrupt(at now: Instant) {
     session.interrupt(at: now)
-    if case .none = delivery { postpone(at: now) }
+    if delivery == .none { postpone(at: now) }
   }
 
   /// Ends the secure channel; `pollTransmit` may give a goodbye.
@@ -173,7 +183,7 @@ extension DurableDevice where Security: ~Copyable {
   /// What is under way stays in the outbox.
   public mutating func close() {
     session.close()
-    if case .underWay = delivery { delivery = .none }
+    if delivery == .underWay { delivery = .none }
   }
 }
 
@@ -207,15 +217,11 @@ extension DurableDevice where Security: ~Copyable {
     if session.unkept != nil || isEnded {
       earliest = min(earliest ?? storeNotBefore, storeNotBefore)
     }
-    if case .none = delivery, outbox.count > 0 {
+    if delivery == .none, outbox.count > 0 {
       let start = max(notBefore, storeNotBefore)
       earliest = min(earliest ?? start, start)
     }
     return earliest
-  }
-
-  private var isEnded: Bool {
-    if case .ended = delivery { true } else { false }
   }
 
   /// Writes down what is to be kept, and tells what happened since the last call; when that is all, starts
@@ -225,13 +231,16 @@ extension DurableDevice where Security: ~Copyable {
   public mutating func pollEvent(at now: Instant, date: UInt64) -> DurableEvent? {
     if now >= storeNotBefore {
       do throws(StoreError) {
-        if let event = try keep(at: now, date: date) { return event }
-        if let event = takeSessionEvent(at: now) { return event }
-        // What the session's event has ended is written down at once.
-        if let event = try keep(at: now, date: date) { return event }
-        try startNext(at: now, date: date)
-        // A report without numbers asks for them.
-        return try keep(at: now, date: date)
+        var goesOn = true
+        while goesOn {
+          if let event = try keep(at: now, date: date) { return event }
+          if let event = takeSessionEvent(at: now) { return event }
+          // What the session's event has ended is written down at once; a report that is started asks
+          // for numbers.
+          goesOn = isEnded
+          if !goesOn { goesOn = try startNext(at: now, date: date) }
+        }
+        return nil
       } catch {
         storeNotBefore = now + settings.storeRetry
         return .storeFailed(error)
