@@ -1,6 +1,8 @@
+internal import CPOSIX
 internal import ConstrainedCore
 
 /// The command line.
+@safe
 struct Arguments {
   /// What it asks for instead of running.
   enum Request {
@@ -13,12 +15,15 @@ struct Arguments {
   var isOnce = false
   /// What `--format` says; `nil` when it is not given.
   var isCBOR: Bool?
+  /// `main`'s own.
+  private let values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 
   /// Reads it; `nil` when it makes no sense.
   init?(
     _ count: Int32,
     _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
   ) {
+    unsafe self.values = values
     var index = 1
     while index < Int(count) {
       // SAFETY: `main`'s arguments end with zero bytes and live as long as the program.
@@ -50,6 +55,13 @@ struct Arguments {
       }
     }
     if path.isEmpty, request == .run || request == .check { return nil }
+  }
+
+  /// Runs the program from the start, in place of this process.
+  func startOver() -> Never {
+    // SAFETY: `main`'s arguments, which end with a null pointer.
+    if let values = unsafe values, let name = unsafe values[0] { _ = unsafe execvp(name, values) }
+    exit(ExitStatus.store.rawValue)
   }
 
   @unsafe
