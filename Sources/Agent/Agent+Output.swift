@@ -16,6 +16,7 @@ extension Agent {
   }
 
   /// Prints what happened.
+  @inline(never)
   mutating func show(_ event: DurableEvent) {
     switch event {
     case .authenticated: log(TextLine("info authenticated"))

@@ -13,7 +13,7 @@ extension DurableDevice where Security: ~Copyable {
     try keepSession(at: now, date: date)
     guard isEnded else { return nil }
     // The disk first: who has read that it was delivered must not see it delivered again.
-    try outbox.remove(entry)
+    try removeEntry()
     defer { delivery = .none }
     return delivery == .delivered ? .delivered(entry.id) : .rejected(entry.id)
   }
@@ -52,10 +52,13 @@ extension DurableDevice where Security: ~Copyable {
       if session.isAuthenticated, settings.isExpired(record, at: date) { session.forgetToken() }
       if publish(at: now) { return true }
       // Nothing that `accept` takes comes here; what does can never be sent.
-      try outbox.remove(entry)
+      try removeEntry()
     }
     return false
   }
+
+  @inline(never)
+  private mutating func removeEntry() throws(StoreError) { try outbox.remove(entry) }
 
   private mutating func publish(at now: Instant) -> Bool {
     do throws(TopicError) {

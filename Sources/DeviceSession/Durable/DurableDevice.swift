@@ -228,6 +228,7 @@ extension DurableDevice where Security: ~Copyable {
   /// the next report that is due and gives `nil`.
   ///
   /// `date` is now, in seconds since 1970; 0 when the clock is not set.
+  @inline(never)
   public mutating func pollEvent(at now: Instant, date: UInt64) -> DurableEvent? {
     if now >= storeNotBefore {
       do throws(StoreError) {
