@@ -145,7 +145,7 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Starts the report whose payload is in place.
   mutating func begin(
-    topic: Topic?,
+    topic: borrowing Topic,
     format: ContentFormat,
     accept: ContentFormat?,
     at now: Instant

@@ -24,8 +24,8 @@ struct PendingReport {
 
   var phase = Phase.none
   var id = ReportID(number: 0)
-  /// Where it goes; `nil` for `/pull`.
-  var topic: Topic?
+  /// Where it goes; without bytes for `/pull`.
+  var topic = Topic()
   var format = ContentFormat.json
   var accept: ContentFormat?
   var payload = FixedBytes<1_024>()
@@ -46,13 +46,13 @@ struct PendingReport {
   /// Starts over with what `payload` holds.
   mutating func begin(
     _ id: ReportID,
-    topic: Topic?,
+    topic: borrowing Topic,
     format: ContentFormat,
     accept: ContentFormat?,
     at now: Instant
   ) {
     self.id = id
-    self.topic = topic
+    self.topic = copy topic
     self.format = format
     self.accept = accept
     phase = .awaitingToken
