@@ -123,15 +123,14 @@ struct Agent: ~Copyable {
   /// The id of a line's report, which is on disk then; `nil` when the disk refuses.
   private mutating func accept(_ line: Span<UInt8>) throws(LineError) -> UInt64? {
     let report = try ReportLine(line, standard: settings.lines)
-    guard let topic = report.topic else { throw .noTopic }
     let text = line.extracting(report.payload)
     var payload = FixedBytes<1_024>()
     try settings.lines.writePayload(text, id: device.nextID, into: &payload)
-    let key = settings.lines.key(of: topic, payload: text)
+    let key = settings.lines.key(of: report.topic, payload: text)
     let date = WallClock.now()
     do throws(OutboxError) {
       return try device.accept(
-        topic: topic,
+        topic: report.topic,
         payload: payload.bytes,
         format: settings.lines.isCBOR ? .cbor : .json,
         priority: report.priority,

@@ -7,8 +7,8 @@ internal import PayloadCoding
 /// A report as a line of input asks for it: `PAYLOAD`, `TOPIC<TAB>PAYLOAD`, or, before the tab and apart
 /// from the topic by a space, `priority=N` and `ttl=SECONDS`.
 struct ReportLine {
-  /// `nil` where there is none.
-  var topic: Topic?
+  /// Without bytes where none is given.
+  var topic: Topic
   var priority: UInt8
   /// Seconds; 0 for ever.
   var ttl: UInt64
@@ -57,11 +57,12 @@ extension ReportLine {
       payload = 0..<line.count
     }
     guard !payload.isEmpty else { throw .payload }
+    guard !topic.bytes.isEmpty else { throw .noTopic }
   }
 
   private static func take(
     _ word: Span<UInt8>,
-    _ topic: inout Topic?,
+    _ topic: inout Topic,
     _ priority: inout UInt8,
     _ ttl: inout UInt64
   ) throws(LineError) {
@@ -84,7 +85,8 @@ extension ReportLine {
 
 /// What holds for lines that say nothing else, and what is done with their payloads.
 struct LineSettings {
-  var topic: Topic?
+  /// Without bytes for none.
+  var topic = Topic()
   var priority: UInt8 = 0
   /// Seconds; 0 for ever.
   var ttl: UInt64 = 0

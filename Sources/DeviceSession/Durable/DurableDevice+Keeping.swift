@@ -83,32 +83,29 @@ extension DurableDevice where Security: ~Copyable {
   @inline(never)
   mutating func takeSessionEvent(at now: Instant) -> DurableEvent? {
     if isEnded { return nil }
-    switch session.pollEvent() {
+    switch session.events.removeFirst() {
     case .authenticated: return .authenticated
     case .authenticationFailed(let failure): return .authenticationFailed(failure)
-    case .report(let result):
-      guard delivery == .underWay else { return nil }
-      self.result = result
-      return end(result, at: now)
+    case .report: return delivery == .underWay ? end(at: now) : nil
     case .registered, .registrationFailed, .answerBlock, nil: return nil
     }
   }
 
   /// Takes in how the session's report has ended.
-  private mutating func end(_ result: borrowing ReportResult, at now: Instant) -> DurableEvent? {
+  private mutating func end(at now: Instant) -> DurableEvent? {
     delivery = .none
-    switch result.outcome {
+    switch session.result.outcome {
     case .acknowledged:
       deliveredReports += 1
       delivery = .delivered
     case .rejected
-    where result.code == .badRequest && !session.isAuthenticated
+    where session.result.code == .badRequest && !session.isAuthenticated
       && doubtfulID != entry.id:
       // The token was new, or from before the start: the two ends may have different keys. Once more,
       // under a new one.
       doubtfulID = entry.id
       return .postponed(entry.id)
-    case .rejected where result.isFinal, .unsealable:
+    case .rejected where session.result.isFinal, .unsealable:
       rejectedReports += 1
       delivery = .rejected
     default:
