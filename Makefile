@@ -9,6 +9,9 @@
 # make sanitize   the tests of DTLS under the address sanitizer, handshakes under valgrind
 # make bench      the codec beside a floor in C and libcoap, what a report costs, and what a DTLS
 #                 handshake costs beside openssl s_client: one table each
+# make agent      nbiot-agent for x86_64 Linux in .build-agent: Embedded Swift, small; with DTLS and without
+# make agent-aarch64, make agent-armv7  the same for these machines (Debian's arm64 and armhf)
+# make try-agent  all six from end to end, against the simulator; those of other machines under qemu
 # make fuzz SECONDS=60  each fuzzer of Tests/Fuzzing for so long, under address sanitizer
 
 SHELL := /bin/bash
@@ -19,7 +22,8 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Alink Tier0Proof
 
-.PHONY: all deps peers build demo test lint embedded allocations waiting sanitize bench fuzz clean
+.PHONY: all deps deps-agent peers build demo test lint embedded allocations waiting sanitize bench \
+  agent agent-aarch64 agent-armv7 try-agent fuzz clean
 
 all: build
 
@@ -95,6 +99,34 @@ sanitize: deps
 	swift build $(STRICT) -c release --product dtls-exercise
 	valgrind --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=1 .build/release/dtls-exercise 300
 
+# What the agent of another machine is built against and tried with. Nothing of that machine is installed:
+# its libraries are unpacked in .build-agent (packaging/sysroot.sh).
+deps-agent: deps
+	@missing=; \
+	command -v readelf >/dev/null || missing=binutils; \
+	command -v python3 >/dev/null || missing="$$missing python3"; \
+	[ -x /usr/bin/time ] || missing="$$missing time"; \
+	command -v qemu-aarch64 >/dev/null && command -v qemu-arm >/dev/null || missing="$$missing qemu-user"; \
+	[ -r /usr/share/keyrings/debian-archive-keyring.gpg ] || missing="$$missing debian-archive-keyring"; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing $$missing"; \
+	  $(SUDO) apt-get update -q && \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
+	fi
+	@packaging/sysroot.sh aarch64
+	@packaging/sysroot.sh armv7
+
+agent: deps
+	@packaging/build-agent.sh x86_64
+	@packaging/build-agent.sh x86_64 --symmetric-only
+
+agent-aarch64 agent-armv7: deps-agent
+	@packaging/build-agent.sh $(@:agent-%=%)
+	@packaging/build-agent.sh $(@:agent-%=%) --symmetric-only
+
+try-agent: build agent agent-aarch64 agent-armv7
+	packaging/try-agent.sh x86_64 x86_64-symmetric aarch64 aarch64-symmetric armv7 armv7-symmetric
+
 SECONDS := 60
 fuzz: deps
 	@command -v python3 >/dev/null || { echo "installing python3"; \
@@ -120,4 +152,4 @@ bench: deps
 	@Benchmarks/handshakes.sh
 
 clean:
-	rm -rf .build .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build
+	rm -rf .build .build-agent .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build
