@@ -51,10 +51,12 @@ for tool in readelf size; do
   command -v "$tool" >/dev/null || fail "$tool is missing: make deps-agent"
 done
 
-# Swift's Embedded standard library comes for 64-bit and 32-bit Arm without a system alone, so that is
-# the target, with Linux's headers and, when it is linked, Linux's libraries. What decides calling
-# convention and instructions of 32-bit Arm is told by the options of clang, which Swift follows: the
-# floating-point registers of Debian's armhf (ARMv7-A with VFPv3-D16, no Neon), and Thumb-2, a third smaller.
+# For Arm, Swift brings its Embedded standard library for machines without an operating system only: so the
+# modules are compiled for such a one, with Linux's headers, and linked for Linux. The calling convention
+# and instructions of armv7 come from clang's options, which Swift follows: those of Debian's armhf
+# (ARMv7-A with VFPv3-D16, without Neon), and Thumb-2, a third smaller. Files have 64-bit offsets and inode
+# numbers, without which fstat fails on some file systems. Time stays as wide as in Debian 12's OpenSSL,
+# which gets a struct timeval: 32 bits on armv7.
 sysroot=.build-agent/sysroot-$arch
 case $arch in
 x86_64)
@@ -71,6 +73,7 @@ aarch64)
 armv7)
   tuple=arm-linux-gnueabihf
   target=(-target armv7-none-none-eabi -Xcc -mthumb -Xcc -mfloat-abi=hard -Xcc -mfpu=vfpv3-d16)
+  target+=(-Xcc -D_FILE_OFFSET_BITS=64)
   ;;
 esac
 if [ "$arch" != x86_64 ]; then
@@ -79,7 +82,7 @@ if [ "$arch" != x86_64 ]; then
     -Xcc -D__linux__ -Xcc -D__unix__
     -Xcc -isystem -Xcc "$sysroot/usr/include/$tuple" -Xcc -isystem -Xcc "$sysroot/usr/include"
   )
-  link=(--target="$tuple" --sysroot="$PWD/$sysroot")
+  link=(--target="${tuple/#arm-/armv7-}" --sysroot="$PWD/$sysroot")
 fi
 
 # The settings of the device's targets are Package.swift's; one that is not known here is an error,
@@ -206,19 +209,29 @@ fi
 # Of the start files only Scrt1.o: since glibc 2.34 the C library calls what the others were for, and a
 # program without constructors, exceptions and C++ has no use for crtbeginS.o. Nothing is taken back of
 # what protects: the program lies anywhere in memory, and what the loader has put in is read-only then.
+# A module's own optimisation over the whole program, before that of the linker: 2 to 3 per cent less.
 link+=(
   -nostartfiles "$("$tools/clang" "${link[@]}" -print-file-name=Scrt1.o)" -static-libgcc
   -flto=full -fuse-ld=lld -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
-  -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed -Wl,-mllvm,-enable-machine-outliner=always
+  -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed
+  -Xlinker '--lto-newpm-passes=default<Oz>,lto<Oz>' -Wl,-mllvm,-enable-machine-outliner=always
 )
 echo "$arch: linking $out/$name"
 "$tools/clang" "${link[@]}" -o "$out/$name.debug" "${objects[@]}" "${libraries[@]}"
 # A loader does not read the table of sections; the same bytes with it are in the .debug file.
-"$tools/llvm-objcopy" --strip-all --strip-sections "$out/$name.debug" "$out/$name"
+"$tools/llvm-objcopy" --strip-all --strip-sections "$out/$name.debug" "$out/$name.new"
 
-read -ra needed <<< "$(readelf -dW "$out/$name" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | tr '\n' ' ')"
+# What the device calls is on a list, so that nothing comes in unnoticed: a function of the C library that
+# allocates, prints or needs another file.
 undefined=$("$tools/llvm-nm" -D --undefined-only -j "$out/$name.debug")
+if [ "$name" = nbiot-agent ]; then
+  unknown=$(sed 's/@.*//' <<< "$undefined" | { grep -vxFf <(grep -v '^#' packaging/symbols.txt) || true; } | xargs)
+  [ -z "$unknown" ] || fail "$arch calls what is not in packaging/symbols.txt: $unknown"
+fi
+mv "$out/$name.new" "$out/$name"
+
+needed=$(readelf -dW "$out/$name" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' | xargs)
 libc=$(sed -n 's/.*@GLIBC_//p' <<< "$undefined" | sort -V | tail -1)
 size -B "$out/$name.debug" | awk -v file="$(stat -c %s "$out/$name")" -v name="$out/$name" '
   NR == 2 { printf "%s: %d bytes; text %d, data %d, bss %d\n", name, file, $1, $2, $3 }'
-echo "  needs ${needed[*]}; glibc $libc or later; $(wc -l <<< "$undefined") symbols"
+echo "  needs $needed; glibc $libc or later; $(wc -l <<< "$undefined") functions of theirs"

@@ -70,6 +70,7 @@ ended() { ! kill -0 "$1" 2>/dev/null; }
 # simulate NAME OPTION…: starts one; sets simulator, port, log.
 simulate() {
   log=$directory/$1.log
+  : > "$log"
   shift
   "$nbiot" simulate --port 0 --log json --device "a1B2c3D4e5F,device1,$directory/secret" "$@" \
     > "$log" 2> "$directory/simulator-errors" &
