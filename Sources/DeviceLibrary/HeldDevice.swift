@@ -48,10 +48,9 @@ struct Happening {
     if let code { self.code = Int32(code.rawValue >> 5) * 100 + Int32(code.rawValue & 0x1F) }
   }
 
-  init(_ kind: nbiot_event_kind, _ id: UInt64, _ result: ReportResult?) {
-    self.init(kind, code: result?.code)
+  init(_ kind: nbiot_event_kind, _ id: UInt64, _ result: ReportResult) {
+    self.init(kind, code: result.code)
     self.id = id
-    guard let result else { return }
     sequence = result.sequence ?? 0
     bytesUp = UInt32(clamping: result.bytesUp)
     bytesDown = UInt32(clamping: result.bytesDown)
@@ -219,7 +218,7 @@ extension HeldDevice {
     switch event {
     case .delivered(let id):
       var happened = Happening(NBIOT_DELIVERED, id, device.result)
-      happened.hasAnswer = device.result?.extent == .whole
+      happened.hasAnswer = device.result.extent == .whole
       return happened
     case .rejected(let id): return Happening(NBIOT_REJECTED, id, device.result)
     case .postponed(let id):
