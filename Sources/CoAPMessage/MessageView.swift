@@ -31,7 +31,7 @@ public struct MessageView: ~Escapable {
   @_lifetime(copy bytes)
   public init(_ bytes: Span<UInt8>) throws(MessageFormatError) {
     let header = bytes.count >= 4 ? bytes.firstFourBytes : 0
-    if let end = Self.quickOptionsEnd(bytes, header) {
+    if quickRoads, let end = Self.quickOptionsEnd(bytes, header) {
       self.init(checked: bytes, optionsEnd: end, header: header)
     } else {
       self = try Self.checking(bytes)

@@ -44,13 +44,17 @@ public struct MessageWriter: ~Copyable, ~Escapable {
 
   /// Appends an option with its value as it stands.
   @inlinable
+  #if SMALL
+  @inline(never)
+  #else
   @inline(__always)
+  #endif
   public mutating func option(
     _ number: OptionNumber,
     _ value: Span<UInt8>
   ) throws(MessageWriterError) {
     let delta = delta(to: number)
-    if delta < 13, value.count < 13 {
+    if quickRoads, delta < 13, value.count < 13 {
       let header = UInt8(truncatingIfNeeded: delta &<< 4 | UInt32(truncatingIfNeeded: value.count))
       if output.appendAtOnce(header, then: value) {
         leastOption = UInt32(number.rawValue)
@@ -62,13 +66,17 @@ public struct MessageWriter: ~Copyable, ~Escapable {
 
   /// Appends an option with a number as value, in as few bytes as it takes (RFC 7252 Section 3.2).
   @inlinable
+  #if SMALL
+  @inline(never)
+  #else
   @inline(__always)
+  #endif
   public mutating func option(
     _ number: OptionNumber,
     uint value: UInt64
   ) throws(MessageWriterError) {
     let delta = delta(to: number)
-    if delta < 13, value <= 0xFFFF {
+    if quickRoads, delta < 13, value <= 0xFFFF {
       let value = UInt32(truncatingIfNeeded: value)
       let length: UInt32 = value > 0xFF ? 2 : value > 0 ? 1 : 0
       let bytes = value > 0xFF ? value.byteSwapped &>> 8 : value &<< 8

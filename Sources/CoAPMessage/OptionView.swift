@@ -51,7 +51,11 @@ public struct OptionIterator: ~Escapable {
 
   /// The next option, or `nil` after the last.
   @inlinable
+  #if SMALL
+  @inline(never)
+  #else
   @inline(__always)
+  #endif
   @_lifetime(copy self)
   public mutating func next() -> OptionView? {
     // Whatever the bytes are, the walk stays within them; with those of a checked message none of
