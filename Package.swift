@@ -203,6 +203,16 @@ let package = Package(
       ],
       swiftSettings: device
     ),
+    .systemLibrary(name: "CDevice"),
+    .target(
+      name: "DeviceLibrary",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "CoAPExchange", "AliyunIoT",
+        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "UDPTransport",
+        "DeviceStore", "DeviceSession", "CDevice",
+      ],
+      swiftSettings: device
+    ),
     // On a device it is built as Embedded Swift, by packaging/build-agent.sh.
     .executableTarget(
       name: "nbiot-agent",
@@ -277,13 +287,13 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT", "Alink",
         "CBORPayload",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CoAPSecurity",
-        "DeviceSession", "PlatformSimulator", "TestSupport",
+        "DeviceSession", "DeviceStore", "PlatformSimulator", "TestSupport",
       ],
       swiftSettings: strict
     ),
     .testTarget(
       name: "DeviceStoreTests",
-      dependencies: ["ConstrainedCore", "DeviceStore", "TestSupport"],
+      dependencies: ["ConstrainedCore", "DeviceStore", "FileRecorder", "TestSupport"],
       swiftSettings: strict
     ),
     .testTarget(
@@ -324,6 +334,12 @@ let package = Package(
       dependencies: ["AliyunIoT", "HTTPSTransfer", "nbiot", "PlatformSimulator"],
       exclude: ["certificates.sh"],
       resources: [.copy("https_server.py")],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "AgentTests",
+      dependencies: ["Agent", "nbiot-agent", "CoAPMessage", "PlatformSimulator", "TestSupport"],
+      resources: [.copy("faults.c")],
       swiftSettings: strict
     ),
     .testTarget(
@@ -398,6 +414,8 @@ let package = Package(
       path: "Tests/Fuzzing/Replay",
       swiftSettings: strict
     ),
+    // Records what DeviceStoreTests write, and makes it fail.
+    .target(name: "FileRecorder", path: "Tests/FileRecorder"),
     .target(
       name: "TestSupport",
       dependencies: ["ConstrainedCore"],

@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Builds nbiot-agent for a device: Embedded Swift, optimised for size as one whole, stripped.
-#   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only] [--program DIRECTORY]
+#   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only] [--program DIRECTORY] [--library]
 # writes .build-agent/ARCH/nbiot-agent and beside it nbiot-agent.debug, the same code with its symbols.
 #   --symmetric-only     without DTLS, in .build-agent/ARCH-symmetric; libssl is then not needed
 #   --program DIRECTORY  another program, as Tests/DeviceProbe, in .build-agent/ARCH-NAME
+#   --library            libnbiot-device.a for programs in C, with its header and a program that uses it,
+#                        packaging/report.c, in .build-agent/ARCH-library
 # aarch64 and armv7 need a sysroot, which `make deps-agent` makes.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -13,23 +15,28 @@ fail() {
   exit 1
 }
 
-arch=x86_64 program=Sources/nbiot-agent symmetric_only= suffix=
+arch=x86_64 program=Sources/nbiot-agent symmetric_only= library= suffix=
 while [ $# -gt 0 ]; do
   case $1 in
   x86_64 | aarch64 | armv7) arch=$1 ;;
   --symmetric-only) symmetric_only=1 suffix=-symmetric ;;
+  --library) library=1 program=Sources/DeviceLibrary suffix=-library ;;
   --program)
     program=${2:-}
     program=${program%/}
     shift
     ;;
-  *) fail "takes [x86_64|aarch64|armv7] [--symmetric-only] [--program DIRECTORY], not $1" ;;
+  *) fail "takes [x86_64|aarch64|armv7] [--symmetric-only] [--program DIRECTORY] [--library], not $1" ;;
   esac
   shift
 done
 ls "$program"/*.swift >/dev/null 2>&1 || fail "there are no sources in '$program'"
 name=nbiot-agent
-[ "$program" = Sources/nbiot-agent ] || name=$(basename "$program") suffix=$suffix-$name
+case $program in
+Sources/nbiot-agent) ;;
+Sources/DeviceLibrary) name=DeviceLibrary ;;
+*) name=$(basename "$program") suffix=$suffix-$name ;;
+esac
 out=.build-agent/$arch$suffix
 
 # Bitcode is read by the linker of the toolchain that wrote it: another one's LLVM may be older.
@@ -124,9 +131,16 @@ for import in $(imports "$program"); do visit "$import"; done
 
 # Modules are shared by all programs of an architecture; what --symmetric-only changes is apart.
 shared=.build-agent/$arch/modules own=$out/modules
+# Bitcode is for the linker of one toolchain; a library is for any.
+bitcode=(-lto=llvm-full)
+[ -z "$library" ] || shared=$own bitcode=()
 common=(
   "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE
-  -wmo -Osize -lto=llvm-full -Xfrontend -function-sections -package-name nbiot_coap
+  # Traps that may be merged have one place in a function: 3 KB of the agent. Unrolled loops and
+  # functions made anew for each closure are for speed.
+  -wmo -Osize "${bitcode[@]}" -Xfrontend -function-sections -Xfrontend -mergeable-traps
+  -Xllvm -sil-disable-pass=loop-unroll -Xllvm -sil-disable-pass=closure-specialize
+  -package-name nbiot_coap
   -module-cache-path .build-agent/cache
 )
 for map in Sources/*/module.modulemap; do common+=(-Xcc "-fmodule-map-file=$map"); done
@@ -177,6 +191,20 @@ options=()
 # Only a file of this name is a program by its statements.
 [ -f "$program/main.swift" ] || options+=(-parse-as-library)
 compile "${name//-/_}" "$program" "$own" "${options[@]}"
+
+if [ -n "$library" ]; then
+  archive=$out/libnbiot-device.a
+  rm -f "$archive"
+  "$tools/llvm-ar" rcs "$archive" "${objects[@]}"
+  cp Sources/CDevice/nbiot_device.h "$out/"
+  echo "$arch: linking $out/report, from packaging/report.c"
+  "$tools/clang" "${link[@]}" -fuse-ld=lld -std=c11 -Wall -Wextra -Werror -Os -I "$out" \
+    -o "$out/report" packaging/report.c "$archive" \
+    -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed "${libraries[@]}"
+  "$tools/llvm-objcopy" --strip-all "$out/report"
+  echo "$archive: $(stat -c %s "$archive") bytes; $out/report, stripped: $(stat -c %s "$out/report")"
+  exit
+fi
 
 # Of the start files only Scrt1.o: since glibc 2.34 the C library calls what the others were for, and a
 # program without constructors, exceptions and C++ has no use for crtbeginS.o. Nothing is taken back of

@@ -7,7 +7,7 @@ internal import DeviceStore
 internal import UDPTransport
 
 /// What is printed: results to standard output, all else to standard error, a line each.
-extension Agent where Security: ~Copyable {
+extension Agent {
   /// Prints a result; who cannot read it any more ends the program, and nothing is lost.
   mutating func print(_ line: inout TextLine) {
     guard !line.write(to: 1) else { return }
@@ -25,33 +25,38 @@ extension Agent where Security: ~Copyable {
       if case .refused(let code) = failure { add(code, to: &line) }
       log(line)
       if failure.isRefusal { status = .unauthenticated }
-    case .delivered(let id, let result):
+    case .delivered(let id):
       status = .success
       var line = TextLine("delivered ")
-      add(id, result, to: &line)
-      addAnswer(result, to: &line)
+      add(id, to: &line)
+      addAnswer(to: &line)
       print(&line)
-    case .rejected(let id, let result):
+    case .rejected(let id):
       hasRejected = true
       var line = TextLine("rejected ")
-      add(id, result, to: &line)
+      add(id, to: &line)
       print(&line)
-    case .postponed(let id, let result):
+    case .postponed(let id):
       hasPostponed = true
-      // A new address of the device, or of the platform, needs a new socket.
-      if result.code == nil { socket.close() }
       if status == .success { status = .undelivered }
       var line = TextLine("warning postponed reason=")
-      line.add(result.outcome.name)
+      if let result = device.result {
+        // A new address of the device, or of the platform, needs a new socket.
+        if result.code == nil { socket.close() }
+        line.add(result.outcome.name)
+      }
       line.add(" id=")
-      add(id, result, to: &line)
+      add(id, to: &line)
       log(line)
     case .storeFailed(let failure): complain(failure)
     }
   }
 
-  private func add(_ id: UInt64, _ result: ReportResult, to line: inout TextLine) {
+  /// Adds what is known of the report of an event.
+  @inline(never)
+  private func add(_ id: UInt64, to line: inout TextLine) {
     line.add(id)
+    guard let result = device.result else { return }
     if let code = result.code { add(code, to: &line) }
     if let sequence = result.sequence { line.add(" seq=", sequence) }
     line.add(" up=", UInt64(result.bytesUp))
@@ -60,7 +65,8 @@ extension Agent where Security: ~Copyable {
     line.add(" ms=", UInt64(clamping: result.duration.count))
   }
 
-  private func addAnswer(_ result: ReportResult, to line: inout TextLine) {
+  private func addAnswer(to line: inout TextLine) {
+    guard let result = device.result else { return }
     if !result.messageID.isEmpty {
       line.add(" id=")
       line.add(hexadecimal: result.messageID.bytes)
@@ -113,24 +119,23 @@ extension Agent where Security: ~Copyable {
     let outbox = device.outboxCounters
     let sessionWrites = device.sessionWrites
     let outboxWrites = device.outboxWrites
-    var line = TextLine("info counters pending=")
-    line.add(UInt64(device.pendingReports))
-    line.add(" accepted=", UInt64(outbox.accepted))
-    line.add(" delivered=", UInt64(device.deliveredReports))
-    line.add(" rejected=", UInt64(device.rejectedReports))
-    line.add(" expired=", UInt64(outbox.expired))
-    line.add(" dropped=", UInt64(outbox.dropped))
-    line.add(" superseded=", UInt64(outbox.superseded))
-    line.add(" authentications=", UInt64(session.authentications))
-    line.add(" handshakes=", UInt64(session.handshakes))
-    line.add(" resumptions=", UInt64(session.resumptions))
-    line.add(" requests=", UInt64(session.requests))
-    line.add(" datagrams-up=", UInt64(session.datagramsUp))
-    line.add(" bytes-up=", UInt64(session.bytesUp))
-    line.add(" datagrams-down=", UInt64(session.datagramsDown))
-    line.add(" bytes-down=", UInt64(session.bytesDown))
-    line.add(" disk-syncs=", UInt64(sessionWrites.syncs + outboxWrites.syncs))
-    line.add(" disk-bytes=", UInt64(sessionWrites.bytes + outboxWrites.bytes))
+    let names: StaticString = """
+      pending=| accepted=| delivered=| rejected=| expired=| dropped=| superseded=| authentications=\
+      | handshakes=| resumptions=| requests=| datagrams-up=| bytes-up=| datagrams-down=| bytes-down=\
+      | disk-syncs=| disk-bytes=
+      """
+    let numbers: InlineArray<17, Int> = [
+      device.pendingReports, outbox.accepted, device.deliveredReports, device.rejectedReports,
+      outbox.expired, outbox.dropped, outbox.superseded, session.authentications,
+      session.handshakes, session.resumptions, session.requests, session.datagramsUp,
+      session.bytesUp, session.datagramsDown, session.bytesDown,
+      sessionWrites.syncs + outboxWrites.syncs, sessionWrites.bytes + outboxWrites.bytes,
+    ]
+    var line = TextLine("info counters ")
+    for index in numbers.indices {
+      line.add(names.word(index))
+      line.add(UInt64(numbers[index]))
+    }
     log(line)
   }
 }

@@ -30,35 +30,24 @@ enum ExitStatus: Int32 {
 ///
 /// One loop around `poll`. Nothing else waits, but for the resolver of a host's name and for a hint's
 /// command.
-struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
-  var device: DurableDevice<Security, SystemRandom>
-  let settings: AgentSettings
-  var input = LineInput()
-  var datagrams: DatagramInput
-  let signals: SignalInput
+struct Agent: ~Copyable {
+  // What is small comes first: an offset below 128 makes for a shorter instruction.
+
   /// Open while there is something to exchange.
   var socket = UDPSocket()
-
-  /// The number of the line at hand in standard input.
-  var lineNumber: UInt64 = 0
-  /// When a line is tried again that the disk has refused.
-  var heldUntil: Instant?
+  let signals: SignalInput
+  var status = ExitStatus.success
   var hasRejected = false
   var hasPostponed = false
   var isOver = false
-  var status = ExitStatus.success
-
-  init(
-    device: consuming DurableDevice<Security, SystemRandom>,
-    settings: AgentSettings,
-    datagrams: DatagramInput,
-    signals: SignalInput
-  ) {
-    self.device = device
-    self.settings = settings
-    self.datagrams = datagrams
-    self.signals = signals
-  }
+  /// When a line is tried again that the disk has refused.
+  var heldUntil: Instant?
+  /// The number of the line at hand in standard input.
+  var lineNumber: UInt64 = 0
+  var datagrams: DatagramInput
+  var device: DurableDevice<AgentSecurity, SystemRandom>
+  let settings: AgentSettings
+  var input = LineInput()
 
   /// Runs until there is nothing more to do; the exit status.
   mutating func run() -> Int32 {
@@ -70,7 +59,7 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
     }
     device.close()
     transmit()
-    if status == .success, hasRejected { status = .rejected }
+    if status == .success, hasRejected, !isOver { status = .rejected }
     return status.rawValue
   }
 
@@ -84,6 +73,7 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
 
   // MARK: - What comes in
 
+  @inline(never)
   private mutating func takeLines() {
     if let heldUntil, heldUntil > MonotonicClock.now() { return }
     heldUntil = nil
@@ -161,6 +151,7 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
 
   // MARK: - What is done
 
+  @inline(never)
   private mutating func work() {
     takeSignals()
     let now = MonotonicClock.now()
@@ -172,16 +163,20 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
     transmit()
   }
 
+  @inline(never)
   private mutating func takeSignals() {
     while true {
       switch signals.next() {
       case 0: return
       case SIGUSR1: showCounters()
-      default: isOver = true
+      default:
+        isOver = true
+        status = .success
       }
     }
   }
 
+  @inline(never)
   private mutating func receive(at now: Instant) {
     guard socket.isOpen else { return }
     do throws(TransportError) {
@@ -200,6 +195,7 @@ struct Agent<Security: SecurityLayer & ~Copyable>: ~Copyable {
     }
   }
 
+  @inline(never)
   private mutating func transmit() {
     guard socket.isOpen else { return }
     let now = MonotonicClock.now()

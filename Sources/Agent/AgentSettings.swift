@@ -89,7 +89,6 @@ extension DeviceSettings {
   /// How the device talks to the platform.
   init(_ configuration: Configuration) {
     self.init()
-    isKept = true
     switch configuration.choice(.signMethod, "hmacmd5|hmacsha1|hmacsha256") {
     case 1: signMethod = .hmacSHA1
     case 2: signMethod = .hmacSHA256
@@ -114,6 +113,7 @@ extension DurableSettings {
   /// How the device keeps what it must not lose.
   init(_ configuration: Configuration) {
     self.init()
+    session = DeviceSettings(configuration)
     tokenLifetime = configuration.number(
       .tokenLifetime,
       default: tokenLifetime,

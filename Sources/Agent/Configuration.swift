@@ -13,47 +13,27 @@ enum ConfigurationKey: UInt8 {
   static var count: UInt8 { hintCommand.rawValue + 1 }
 
   /// How it is written.
-  var name: StaticString {
-    switch self {
-    case .productKey: "product-key"
-    case .deviceName: "device-name"
-    case .deviceSecretFile: "device-secret-file"
-    case .stateDirectory: "state-directory"
-    case .endpoint: "endpoint"
-    case .security: "security"
-    case .caFile: "ca-file"
-    case .serverName: "server-name"
-    case .dtlsKey: "dtls-key"
-    case .clientID: "client-id"
-    case .signMethod: "sign-method"
-    case .accept: "accept"
-    case .timing: "timing"
-    case .tokenOption: "token-option"
-    case .tokenLifetime: "token-lifetime"
-    case .topic: "topic"
-    case .format: "format"
-    case .idPlaceholder: "id-placeholder"
-    case .priority: "priority"
-    case .ttl: "ttl"
-    case .coalesce: "coalesce"
-    case .outboxBytes: "outbox-bytes"
-    case .whenFull: "when-full"
-    case .reserve: "reserve"
-    case .retry: "retry"
-    case .retryLimit: "retry-limit"
-    case .socket: "socket"
-    case .hintCommand: "hint-command"
-    }
+  var name: Span<UInt8> {
+    @_lifetime(immortal)
+    get { Self.names.word(Int(rawValue)) }
+  }
+
+  /// In the order of the cases.
+  private static var names: StaticString {
+    """
+    product-key|device-name|device-secret-file|state-directory\
+    |endpoint|security|ca-file|server-name|dtls-key|client-id|sign-method|accept|timing\
+    |token-option|token-lifetime\
+    |topic|format|id-placeholder|priority|ttl|coalesce\
+    |outbox-bytes|when-full|reserve|retry|retry-limit\
+    |socket|hint-command
+    """
   }
 
   @inline(never)
   fileprivate init?(_ bytes: Span<UInt8>) {
-    for value in 0..<Self.count {
-      guard let key = Self(rawValue: value), bytes.isSame(as: key.name) else { continue }
-      self = key
-      return
-    }
-    return nil
+    guard let index = bytes.index(in: Self.names) else { return nil }
+    self.init(rawValue: UInt8(truncatingIfNeeded: index))
   }
 }
 
@@ -236,25 +216,38 @@ extension Span where Element == UInt8 {
   }
 
   /// Which of some words, separated by `|`, the bytes are.
+  @inline(never)
   fileprivate func index(in words: StaticString) -> Int? {
     var index = 0
-    var matched = 0
-    for offset in 0...words.utf8CodeUnitCount {
-      // SAFETY: within the literal, whose bytes live as long as the program.
-      let byte =
-        offset < words.utf8CodeUnitCount
-        ? unsafe words.utf8Start[offset] : UInt8(ascii: "|")
-      if byte == UInt8(ascii: "|") {
-        if matched == count { return index }
-        index += 1
-        matched = 0
-      } else if matched >= 0, matched < count, self[matched] == byte {
-        matched += 1
-      } else {
-        matched = -1
-      }
+    while true {
+      let word = words.word(index)
+      if word.isEmpty { return nil }
+      if isEqual(to: word) { return index }
+      index += 1
     }
-    return nil
+  }
+}
+
+extension StaticString {
+  /// The word of that number, counted from 0, of some words that are separated by `|`; empty behind the last.
+  @inline(never)
+  @_lifetime(immortal)
+  func word(_ number: Int) -> Span<UInt8> {
+    // SAFETY: a StaticString's bytes live as long as the program.
+    let all = unsafe Span<UInt8>(_unsafeStart: utf8Start, count: utf8CodeUnitCount)
+    var index = number
+    var start = 0
+    var end = 0
+    while end < all.count {
+      if all[end] == UInt8(ascii: "|") {
+        if index == 0 { break }
+        index -= 1
+        start = end + 1
+      }
+      end += 1
+    }
+    let word = index == 0 ? all.extracting(start..<end) : Span()
+    return unsafe _overrideLifetime(word, copying: ())
   }
 }
 

@@ -24,7 +24,7 @@ let helpText: StaticString = """
   """
 
 /// Prints a text to standard output and ends the process.
-func show(_ text: StaticString) -> Never {
+func finish(printing text: StaticString) -> Never {
   // SAFETY: a StaticString's bytes live as long as the program.
   let count = unsafe write(1, text.utf8Start, text.utf8CodeUnitCount)
   exit(count == text.utf8CodeUnitCount ? 0 : ExitStatus.output.rawValue)

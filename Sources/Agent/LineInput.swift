@@ -6,7 +6,6 @@ struct LineInput {
   /// The longest line, in bytes; longer ones are passed over.
   static var maxCount: Int { 4_096 }
 
-  private var storage = InlineArray<4_097, UInt8>(repeating: 0)
   private var start = 0
   private var end = 0
   /// How many bytes after `start` hold no line's end.
@@ -18,6 +17,8 @@ struct LineInput {
 
   /// Whether the line at hand was too long to be kept; it is empty then.
   private(set) var isTooLong = false
+
+  private var storage = InlineArray<4_097, UInt8>(repeating: 0)
 
   /// Reads what is there, once; to be called when `poll` says that something is.
   mutating func read() {

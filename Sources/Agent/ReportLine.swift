@@ -1,5 +1,6 @@
 internal import AliyunIoT
 internal import CBORPayload
+internal import CPOSIX
 internal import ConstrainedCore
 internal import PayloadCoding
 
@@ -112,12 +113,13 @@ extension LineSettings {
     id: UInt64,
     into output: inout FixedBytes<1_024>
   ) throws(LineError) {
-    var filled = FixedBytes<4_096>()
+    var filled = FixedBytes<4_097>()
     do throws(CapacityError) {
       try filled.write { (writer: inout ByteWriter) throws(CapacityError) in
         try fill(text, id, &writer)
+        try writer.append(0)
       }
-      if !isCBOR { return try output.replace(with: filled.bytes) }
+      if !isCBOR { return try output.replace(with: filled.bytes.extracting(droppingLast: 1)) }
     } catch {
       throw .tooLong
     }
@@ -144,31 +146,38 @@ extension LineSettings {
     }
   }
 
+  /// Makes CBOR of JSON with a zero byte at its end.
   private func convert(
     _ json: Span<UInt8>,
     into output: inout FixedBytes<1_024>
   ) throws(LineError) {
-    var reader = JSONReader(json)
+    var reader = JSONReader(json.extracting(droppingLast: 1))
     var text = FixedBytes<1_024>()
     try output.fill { (storage: consuming MutableSpan<UInt8>) throws(LineError) in
       var writer = CBORWriter(storage)
-      while let token = try Self.next(&reader) {
+      while let token = try Self.next(&reader, of: json) {
         do throws(CapacityError) {
           switch token {
           case .beginObject: try writer.beginObject()
           case .beginArray: try writer.beginArray()
           case .endObject: try writer.endObject()
           case .endArray: try writer.endArray()
-          case .key(let range), .text(let range):
+          case .key(let range), .string(let range):
             try text.write { (bytes: inout ByteWriter) throws(CapacityError) in
-              try reader.copy(range, into: &bytes)
+              try reader.copyString(range, into: &bytes)
             }
             try writer.string(text.bytes)
-          case .integer(let value): try writer.integer(value)
-          case .unsigned(let value): try writer.unsigned(value)
-          case .double(let value): try writer.double(value)
+          case .number(let range):
+            if let value = reader.integer(range) {
+              try writer.integer(value)
+            } else if let value = reader.unsigned(range) {
+              try writer.unsigned(value)
+            } else {
+              // SAFETY: the text from there on ends with a zero byte.
+              try writer.double(unsafe Self.double(json, at: range.lowerBound))
+            }
           case .boolean(let value): try writer.boolean(value)
-          case .null, .bytes: try writer.null()
+          case .null: try writer.null()
           }
         } catch {
           throw .tooLong
@@ -178,8 +187,26 @@ extension LineSettings {
     }
   }
 
-  private static func next(_ reader: inout JSONReader) throws(LineError) -> PayloadToken? {
-    do throws(JSONError) { return try reader.nextToken() } catch { throw .notJSON }
+  /// The number at a place of JSON that ends with a zero byte: no byte that may follow a number in JSON
+  /// goes on with it in C.
+  @unsafe
+  private static func double(_ json: Span<UInt8>, at offset: Int) -> Double {
+    unsafe json.extracting(droppingFirst: offset).withUnsafeBytes {
+      unsafe $0.bindMemory(to: CChar.self).baseAddress.map { unsafe strtod($0, nil) } ?? 0
+    }
+  }
+
+  private static func next(
+    _ reader: inout JSONReader,
+    of json: Span<UInt8>
+  ) throws(LineError) -> JSONToken? {
+    let token: JSONToken?
+    do throws(JSONError) { token = try reader.next() } catch { throw .notJSON }
+    // SAFETY: the text from there on ends with a zero byte.
+    if case .number(let range) = token, unsafe !double(json, at: range.lowerBound).isFinite {
+      throw .notJSON
+    }
+    return token
   }
 
   /// What a report replaces: an earlier one with the same key; 0 for none.

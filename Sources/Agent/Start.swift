@@ -31,48 +31,60 @@ public func runAgent(
     )
   }
   switch arguments.request {
-  case .help: show(helpText)
-  case .version: show("nbiot-agent 1.0\n")
-  case .run, .check: start(arguments)
+  case .help: finish(printing: helpText)
+  case .version: finish(printing: "nbiot-agent 1.0\n")
+  case .run, .check:
+    var agent = Agent(arguments)
+    agent.showStart()
+    exit(agent.run())
   }
 }
 
-/// Makes the device that the configuration describes, and runs it.
-private func start(_ arguments: Arguments) -> Never {
-  let configuration = Configuration(file: arguments.path)
-  configuration.require(.productKey)
-  configuration.require(.deviceName)
-  configuration.require(.deviceSecretFile)
-  configuration.require(.stateDirectory)
-  let settings = AgentSettings(configuration, arguments)
-  let deviceSettings = DeviceSettings(configuration)
-  let durableSettings = DurableSettings(configuration)
-  let identity = makeIdentity(configuration)
-  let secret = readSecret(configuration)
-  let fingerprint = makeFingerprint(configuration, identity, secret)
-  let security = makeSecurity(configuration, identity, secret, settings, deviceSettings.timing)
-  let session = DeviceSession(
-    identity: identity,
-    secret: secret,
-    settings: deviceSettings,
-    security: security,
-    randomness: SystemRandom()
-  )
-  if arguments.request == .check { show("the configuration is good\n") }
-  let signals = SignalInput()
-  var datagrams = DatagramInput()
-  if configuration.has(.socket), !datagrams.listen(at: configuration.bytes(.socket)) {
-    fail("the socket cannot be made", configuration.bytes(.socket))
+extension Agent {
+  /// Makes the device that the configuration describes; what is wrong ends the process, and so does
+  /// `--check`.
+  @inline(never)
+  init(_ arguments: Arguments) {
+    let configuration = Configuration(file: arguments.path)
+    configuration.require(.productKey)
+    configuration.require(.deviceName)
+    configuration.require(.deviceSecretFile)
+    configuration.require(.stateDirectory)
+    settings = AgentSettings(configuration, arguments)
+    let durableSettings = DurableSettings(configuration)
+    let identity = makeIdentity(configuration)
+    let secret = readSecret(configuration)
+    let fingerprint = makeFingerprint(configuration, identity, secret)
+    let security = makeSecurity(
+      configuration,
+      identity,
+      secret,
+      settings,
+      durableSettings.session.timing
+    )
+    if arguments.request == .check { finish(printing: "the configuration is good\n") }
+    signals = SignalInput()
+    datagrams = DatagramInput()
+    if configuration.has(.socket), !datagrams.listen(at: configuration.bytes(.socket)) {
+      fail("the socket cannot be made", configuration.bytes(.socket))
+    }
+    do throws(StoreError) {
+      device = try DurableDevice(
+        identity: identity,
+        secret: secret,
+        settings: durableSettings,
+        security: security,
+        randomness: SystemRandom(),
+        directory: try StateDirectory(path: configuration.bytes(.stateDirectory)),
+        fingerprint: fingerprint,
+        date: WallClock.now()
+      )
+    } catch {
+      var line = TextLine("error state-directory ")
+      error.describe(in: &line)
+      fail(.store, line)
+    }
   }
-  let device = DurableDevice(
-    session: session,
-    state: openState(configuration, fingerprint, durableSettings),
-    settings: durableSettings,
-    date: WallClock.now()
-  )
-  var agent = Agent(device: device, settings: settings, datagrams: datagrams, signals: signals)
-  agent.showStart()
-  exit(agent.run())
 }
 
 // MARK: - Parts, each of which ends the process when it cannot be made
@@ -136,25 +148,6 @@ private func makeFingerprint(
     )
   } catch {
     fail(.usage, TextLine("error OpenSSL has no SHA-256"))
-  }
-}
-
-@inline(never)
-private func openState(
-  _ configuration: Configuration,
-  _ fingerprint: FixedBytes<32>,
-  _ settings: DurableSettings
-) -> DurableState {
-  do throws(StoreError) {
-    return try DurableState(
-      try StateDirectory(path: configuration.bytes(.stateDirectory)),
-      fingerprint: fingerprint,
-      outbox: settings.outbox
-    )
-  } catch {
-    var line = TextLine("error state-directory ")
-    error.describe(in: &line)
-    fail(.store, line)
   }
 }
 

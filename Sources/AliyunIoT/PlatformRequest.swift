@@ -60,11 +60,9 @@ public enum PlatformRequest {
       try message.option(.contentFormat, uint: UInt64(widening: contentFormat.rawValue))
     }
     if let accept { try message.option(.accept, uint: UInt64(widening: accept.rawValue)) }
-    if let block { try message.option(.block2, uint: UInt64(widening: block.value)) }
-    switch tokenOption {
-    case .current: try message.option(.platformToken, token)
-    case .legacy: try message.option(.legacyPlatformToken, token)
-    }
+    if let block { try message.option(block) }
+    let number: OptionNumber = tokenOption == .current ? .platformToken : .legacyPlatformToken
+    try message.option(number, token)
     if !sequence.isEmpty { try message.option(.platformSequence, sequence) }
     try message.payload(payload)
   }
@@ -78,9 +76,11 @@ extension MessageWriter {
   }
 
   fileprivate mutating func path(of segment: StaticString) throws(MessageWriterError) {
-    var storage = InlineArray<8, UInt8>(repeating: 0)
-    var writer = ByteWriter(storage.mutableSpan)
-    do throws(CapacityError) { try writer.append(segment) } catch { throw .capacity }
-    try option(.uriPath, writer.written)
+    try option(.uriPath, Span(segment))
+  }
+
+  @inline(never)  // Only the answers in blocks need it.
+  fileprivate mutating func option(_ block: BlockOption) throws(MessageWriterError) {
+    try option(.block2, uint: UInt64(widening: block.value))
   }
 }

@@ -2,7 +2,7 @@ internal import CLibCBOR
 public import ConstrainedCore
 public import PayloadCoding
 
-/// Writes one CBOR data item (RFC 8949) into bytes that the caller owns, with libcbor's encoders.
+/// Writes one CBOR data item (RFC 8949) into bytes that the caller owns, with libcbor's encoder of heads.
 ///
 /// Lengths are definite, and numbers, floating-point ones too, take the fewest bytes that lose nothing:
 /// preferred serialization (Section 4.1). With `isDeterministic` the members of each object are put in
@@ -17,7 +17,10 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
   public static let maxDepth = 32
 
   private var output: ByteWriter
-  private let isDeterministic: Bool
+  /// Puts the members from an offset on in order; `nil` where they stay as they come.
+  ///
+  /// A function, so that a program that never asks for the order does not hold the code for it.
+  private let sort: ((inout ByteWriter, Int) -> Void)?
   /// Where the content of each open object or array begins, right behind a head of one byte.
   private var starts = InlineArray<32, Int>(repeating: 0)
   /// How many items each of them has so far; a key is one, too.
@@ -27,14 +30,15 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
   /// Starts at the beginning of `storage`.
   @_lifetime(copy storage)
   public init(_ storage: consuming MutableSpan<UInt8>) {
-    self.init(storage, isDeterministic: false)
+    output = ByteWriter(storage)
+    sort = nil
   }
 
   /// Starts at the beginning of `storage`, and sorts objects when `isDeterministic`.
   @_lifetime(copy storage)
   public init(_ storage: consuming MutableSpan<UInt8>, isDeterministic: Bool) {
     output = ByteWriter(storage)
-    self.isDeterministic = isDeterministic
+    sort = isDeterministic ? { sortMembers(&$0, from: $1) } : nil
   }
 
   /// How many bytes have been written.
@@ -47,30 +51,16 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
   }
 
   /// Opens an object.
-  public mutating func beginObject() throws(CapacityError) {
-    try unsafe begin { unsafe cbor_encode_map_start(0, $0, $1) }
-  }
+  public mutating func beginObject() throws(CapacityError) { try begin(.map) }
 
   /// Closes an object, and puts its members in order where that was asked for.
-  public mutating func endObject() throws(CapacityError) {
-    precondition(depth > 0, "an object that is closed was opened")
-    let start = starts[depth - 1]
-    if isDeterministic { sortMembers(from: start) }
-    let count = items[depth - 1] / 2
-    try unsafe end { unsafe cbor_encode_map_start(count, $0, $1) }
-  }
+  public mutating func endObject() throws(CapacityError) { try end(.map) }
 
   /// Opens an array.
-  public mutating func beginArray() throws(CapacityError) {
-    try unsafe begin { unsafe cbor_encode_array_start(0, $0, $1) }
-  }
+  public mutating func beginArray() throws(CapacityError) { try begin(.array) }
 
   /// Closes an array.
-  public mutating func endArray() throws(CapacityError) {
-    precondition(depth > 0, "an array that is closed was opened")
-    let count = items[depth - 1]
-    try unsafe end { unsafe cbor_encode_array_start(count, $0, $1) }
-  }
+  public mutating func endArray() throws(CapacityError) { try end(.array) }
 
   /// Writes a member's name from a literal.
   public mutating func key(_ name: StaticString) throws(CapacityError) { try string(name) }
@@ -87,7 +77,7 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
   /// Writes a text from its UTF-8 bytes, which are not checked.
   public mutating func string(_ text: Span<UInt8>) throws(CapacityError) {
     let start = output.count
-    try unsafe put { unsafe cbor_encode_string_start(text.count, $0, $1) }
+    try put(.text, UInt64(UInt(bitPattern: text.count)))
     do throws(CapacityError) {
       try output.append(text)
     } catch {
@@ -104,16 +94,13 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
 
   /// Writes an integer.
   public mutating func integer(_ value: Int64) throws(CapacityError) {
-    guard value < 0 else { return try unsigned(UInt64(bitPattern: value)) }
+    guard value < 0 else { return try unsigned(UInt64(value)) }
     // Section 3.1: major type 1 holds -1 minus the value.
-    let rest = UInt64(bitPattern: ~value)
-    try unsafe put { unsafe cbor_encode_negint(rest, $0, $1) }
+    try put(.negative, UInt64(bitPattern: ~value))
   }
 
   /// Writes an integer that may be above `Int64.max`.
-  public mutating func unsigned(_ value: UInt64) throws(CapacityError) {
-    try unsafe put { unsafe cbor_encode_uint(value, $0, $1) }
-  }
+  public mutating func unsigned(_ value: UInt64) throws(CapacityError) { try put(.unsigned, value) }
 
   /// Writes a fixed-point number as a Double: `value` divided by 10 to the `fractionDigits`, 0 to 18 digits.
   ///
@@ -132,23 +119,21 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     guard value.isFinite else { return try null() }
     let single = Float(value)
     if Double(single) != value {
-      try unsafe put { unsafe cbor_encode_double(value, $0, $1) }
+      try append(0xFB, value.bitPattern, count: 8)
     } else if let half = Self.half(value) {
-      try append(half)
+      try append(0xF9, UInt64(half), count: 2)
     } else {
-      try unsafe put { unsafe cbor_encode_single(single, $0, $1) }
+      try append(0xFA, UInt64(single.bitPattern), count: 4)
     }
   }
 
   /// Writes `true` or `false`.
   public mutating func boolean(_ value: Bool) throws(CapacityError) {
-    try unsafe put { unsafe cbor_encode_bool(value, $0, $1) }
+    try put(.simple, value ? 21 : 20)
   }
 
   /// Writes `null`.
-  public mutating func null() throws(CapacityError) {
-    try unsafe put { unsafe cbor_encode_null($0, $1) }
-  }
+  public mutating func null() throws(CapacityError) { try put(.simple, 22) }
 
   /// The value in 16 bits: 11 bits of mantissa, exponents from -14 to 15, and multiples of 2^-24 below
   /// that; `nil` when they do not hold it.
@@ -166,53 +151,82 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     return sign | UInt16(truncatingIfNeeded: rest &>> 42)
   }
 
-  /// RFC 8949 Section 3.3; libcbor 0.8.0 writes some of the smallest wrong.
-  private mutating func append(_ half: UInt16) throws(CapacityError) {
-    guard output.remaining >= 3 else { throw CapacityError() }
-    try output.append(0xF9)
-    try output.append(UInt8(truncatingIfNeeded: half >> 8))
-    try output.append(UInt8(truncatingIfNeeded: half))
+  /// Appends a floating-point number (Section 3.3), which libcbor 0.8.0 gets wrong for some of the smallest.
+  @inline(never)
+  private mutating func append(
+    _ head: UInt8,
+    _ bits: UInt64,
+    count: Int
+  ) throws(CapacityError) {
+    guard output.remaining > count else { throw CapacityError() }
+    try output.append(head)
+    var shift = 8 * UInt64(count)
+    while shift > 0 {
+      shift &-= 8
+      try output.append(UInt8(truncatingIfNeeded: bits &>> shift))
+    }
     note(1)
   }
 
-  private mutating func begin(
-    _ encode: (UnsafeMutablePointer<UInt8>?, Int) -> Int
-  ) throws(CapacityError) {
+  @inline(never)
+  private mutating func begin(_ type: MajorType) throws(CapacityError) {
     guard depth < Self.maxDepth else { throw CapacityError() }
-    try unsafe put(encode)
+    try put(type, 0)
     starts[depth] = output.count
     items[depth] = 0
     depth += 1
   }
 
   /// Writes the head anew, now that the count is known.
-  private mutating func end(
-    _ encode: (UnsafeMutablePointer<UInt8>?, Int) -> Int
-  ) throws(CapacityError) {
+  @inline(never)
+  private mutating func end(_ type: MajorType) throws(CapacityError) {
+    precondition(depth > 0, "what is closed was opened")
     depth -= 1
     let start = starts[depth]
-    var head = FixedBytes<9>()
-    head.write { (writer: inout ByteWriter) in
-      // SAFETY: libcbor writes at most the count it is given, and a head has at most 9 bytes.
-      unsafe writer.appendUnchecked { room in unsafe encode(room.baseAddress, room.count) }
+    var count = items[depth]
+    if type == .map {
+      sort?(&output, start)
+      count /= 2
     }
+    let head = Self.head(type, UInt64(UInt(bitPattern: count)))
     let end = output.count
     try output.append(head.bytes.extracting(1...))
     output.move(end..<output.count, to: start)
     output.replace(at: start - 1, with: head.bytes[0])
   }
 
-  private mutating func put(
-    _ encode: (UnsafeMutablePointer<UInt8>?, Int) -> Int
-  ) throws(CapacityError) {
-    var made = 0
-    unsafe output.appendUnchecked { room in
-      // SAFETY: libcbor writes at most the count it is given, and says 0 where that is too little.
-      made = unsafe encode(room.baseAddress, room.count)
-      return made
-    }
-    guard made > 0 else { throw CapacityError() }
+  @inline(never)
+  private mutating func put(_ type: MajorType, _ value: UInt64) throws(CapacityError) {
+    let head = Self.head(type, value)
+    try output.append(head.bytes)
     note(1)
+  }
+
+  /// A head: the type, and in the fewest bytes the number (Section 3).
+  @inline(never)
+  private static func head(_ type: MajorType, _ value: UInt64) -> FixedBytes<9> {
+    var head = FixedBytes<9>()
+    head.write { (writer: inout ByteWriter) in
+      unsafe writer.appendUnchecked { room in
+        // SAFETY: libcbor writes at most the count it is given, and a head has at most 9 bytes.
+        let count = unsafe cbor_encode_uint(value, room.baseAddress, room.count)
+        unsafe room[0] |= type.rawValue
+        return count
+      }
+    }
+    return head
+  }
+
+  /// The major types in the upper 3 bits of a head's first byte (Section 3.1), where `cbor_encode_uint`
+  /// leaves 0.
+  private enum MajorType: UInt8 {
+    case unsigned = 0x00
+    case negative = 0x20
+    case text = 0x60
+    case array = 0x80
+    case map = 0xA0
+    /// Below 24: simple values (Section 3.3).
+    case simple = 0xE0
   }
 
   private mutating func note(_ count: Int) {
@@ -222,54 +236,51 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
 
 // MARK: - Order
 
-extension CBORWriter {
-  /// Puts the members from `start` to the end into the order of their keys' bytes: each time the smallest
-  /// of the rest goes to its front.
-  private mutating func sortMembers(from start: Int) {
-    var front = start
-    while front < output.count {
-      var smallest = front..<front
-      var key = front..<front
-      var next = front
-      while next < output.count {
-        let middle = end(ofItemAt: next)
-        let end = end(ofItemAt: middle)
-        if key.isEmpty || precedes(next..<middle, key) {
-          key = next..<middle
-          smallest = next..<end
-        }
-        next = end
+/// Puts the members from `start` to the end into the order of their keys' bytes: each time the smallest
+/// of the rest goes to its front.
+private func sortMembers(_ output: inout ByteWriter, from start: Int) {
+  var front = start
+  while front < output.count {
+    var smallest = front..<front
+    var key = front..<front
+    var next = front
+    while next < output.count {
+      let middle = end(ofItemAt: next, in: output.written)
+      let end = end(ofItemAt: middle, in: output.written)
+      if key.isEmpty || precedes(next..<middle, key, in: output.written) {
+        key = next..<middle
+        smallest = next..<end
       }
-      output.move(smallest, to: front)
-      front += smallest.count
+      next = end
     }
+    output.move(smallest, to: front)
+    front += smallest.count
   }
+}
 
-  private func precedes(_ left: Range<Int>, _ right: Range<Int>) -> Bool {
-    let bytes = output.written
-    for index in 0..<min(left.count, right.count) {
-      let (one, other) = (bytes[left.lowerBound + index], bytes[right.lowerBound + index])
-      if one != other { return one < other }
-    }
-    return left.count < right.count
+private func precedes(_ left: Range<Int>, _ right: Range<Int>, in bytes: Span<UInt8>) -> Bool {
+  for index in 0..<min(left.count, right.count) {
+    let (one, other) = (bytes[left.lowerBound + index], bytes[right.lowerBound + index])
+    if one != other { return one < other }
   }
+  return left.count < right.count
+}
 
-  /// Where the item at `start`, of the writer's own making, ends.
-  private func end(ofItemAt start: Int) -> Int {
-    var offset = start
-    var pending = 1
-    while pending > 0 {
-      guard let head = try? CBORHead(output.written, at: offset) else {
-        preconditionFailure("what the writer has written can be read")
-      }
-      pending -= 1
-      switch head.kind {
-      case .array(let count): pending += Int(count)
-      case .map(let count): pending += 2 * Int(count)
-      default: break
-      }
-      offset += head.count
+/// Where the item at `start`, of the writer's own making, ends.
+private func end(ofItemAt start: Int, in bytes: Span<UInt8>) -> Int {
+  var offset = start
+  var pending = 1
+  while pending > 0 {
+    guard let head = try? CBORHead(bytes, at: offset) else {
+      preconditionFailure("what the writer has written can be read")
     }
-    return offset
+    pending -= 1
+    switch head.kind {
+    case .array(let count): pending += Int(count)
+    case .map(let count): pending += 2 * Int(count)
+    default: break
+    }
+    offset += head.count
   }
+  return offset
 }

@@ -25,23 +25,16 @@ static inline int nbiot_set_only_dtls12(SSL_CTX *context) {
   return SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION) == 1 &&
          SSL_CTX_set_max_proto_version(context, DTLS1_2_VERSION) == 1;
 }
-// Texts for OpenSSL stand here: a literal that Swift hands to C brings 5 KB of String into a device's program.
-static inline int nbiot_set_common_group(SSL *ssl) { return (int)SSL_set1_groups_list(ssl, (char *)"P-256"); }
-static inline BIO_METHOD *nbiot_datagram_method(void) {
-  return BIO_meth_new(BIO_TYPE_SOURCE_SINK | BIO_get_new_index(), "datagrams");
-}
+static inline int nbiot_set_groups(SSL *ssl, const char *list) { return (int)SSL_set1_groups_list(ssl, (char *)list); }
 static inline int nbiot_set_context_groups(SSL_CTX *context, const char *list) { return (int)SSL_CTX_set1_groups_list(context, (char *)list); }
-// The signatures that a server with this suite has made.
-static inline int nbiot_set_signature_of(SSL *ssl, const SSL_CIPHER *suite) {
-  int has_rsa = SSL_CIPHER_get_auth_nid(suite) == NID_auth_rsa;
-  return (int)SSL_set1_sigalgs_list(ssl, (char *)(has_rsa ? "RSA+SHA256" : "ECDSA+SHA256"));
-}
+static inline int nbiot_set_own_signatures(SSL *ssl, const char *list) { return (int)SSL_set1_sigalgs_list(ssl, (char *)list); }
 static inline int nbiot_offers(const SSL *ssl, const SSL_CIPHER *suite) {
   const STACK_OF(SSL_CIPHER) *suites = SSL_get_ciphers(ssl);
   for (int index = 0; index < sk_SSL_CIPHER_num(suites); index++)
     if (SSL_CIPHER_get_id(sk_SSL_CIPHER_value(suites, index)) == SSL_CIPHER_get_id(suite)) return 1;
   return 0;
 }
+static inline int nbiot_has_rsa(const SSL_CIPHER *suite) { return SSL_CIPHER_get_auth_nid(suite) == NID_auth_rsa; }
 static inline int nbiot_set_signatures(SSL_CTX *context, const char *list) { return (int)SSL_CTX_set1_sigalgs_list(context, (char *)list); }
 static inline int nbiot_set_server_name(SSL *ssl, const char *name) { return (int)SSL_set_tlsext_host_name(ssl, (char *)name); }
 static inline void nbiot_set_cache(SSL_CTX *context, long mode) { SSL_CTX_set_session_cache_mode(context, mode); }

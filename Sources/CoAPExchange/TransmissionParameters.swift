@@ -111,6 +111,7 @@ public struct TransmissionParameters: Equatable, Sendable {
   }
 
   /// ACK_TIMEOUT times 2 to the `doublings` less 1, times ACK_RANDOM_FACTOR.
+  @inline(never)  // It is part of most other times.
   private func scaled(doublings: Int) -> Milliseconds {
     let factor = 1 &<< Int64(widening: UInt32(truncatingIfNeeded: doublings)) - 1
     return Milliseconds(acknowledgementTimeout.count * factor * acknowledgementRandomFactor / 1_000)

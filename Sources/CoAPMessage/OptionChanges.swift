@@ -6,13 +6,10 @@ public import ConstrainedCore
 /// For requests that are sent again in a changed form: the next block of a body, an observation that
 /// ends, an answer to a server's Echo.
 public struct OptionChanges: Sendable {
-  private struct Change {
-    var number = OptionNumber(rawValue: 0)
-    var value = FixedBytes<40>()
-    var isPresent = false
-  }
-
-  private var changes = InlineArray<4, Change>(repeating: Change())
+  /// In the order in which they were made; how many bytes each value has, and the values.
+  private var numbers = InlineArray<4, UInt16>(repeating: 0)
+  private var lengths = InlineArray<4, UInt8>(repeating: 0)
+  private var values = InlineArray<160, UInt8>(repeating: 0)
   private var count = 0
 
   /// Changes nothing.
@@ -20,59 +17,75 @@ public struct OptionChanges: Sendable {
 
   /// The option shall occur once, with this number as value.
   public mutating func set(_ number: OptionNumber, uint value: UInt32) {
-    var bytes = FixedBytes<40>()
+    var bytes = FixedBytes<4>()
     bytes.write { (writer: inout ByteWriter) in
       for index: UInt32 in 0..<4 where value >> (24 - 8 * index) != 0 {
         try? writer.append(UInt8(truncatingIfNeeded: value >> (24 - 8 * index)))
       }
     }
-    add(Change(number: number, value: bytes, isPresent: true))
+    put(number, bytes.bytes)
   }
 
   /// The option shall occur once, with this value of at most 40 bytes.
   public mutating func set(_ number: OptionNumber, _ value: Span<UInt8>) throws(CapacityError) {
-    add(Change(number: number, value: try FixedBytes(copying: value), isPresent: true))
+    guard value.count <= Self.maxValue else { throw CapacityError() }
+    put(number, value)
   }
 
   /// The option shall not occur.
   public mutating func remove(_ number: OptionNumber) {
-    add(Change(number: number))
+    lengths[place(of: number)] = Self.removed
   }
 
-  /// Keeps the changes in ascending order of their numbers; a later change of an option counts.
-  private mutating func add(_ change: Change) {
-    var index = 0
-    while index < count, changes[index].number.rawValue < change.number.rawValue { index += 1 }
-    if index == count || changes[index].number != change.number {
-      precondition(count < changes.count, "at most 4 options are changed at once")
-      var moved = count
-      while moved > index {
-        changes[moved] = changes[moved - 1]
-        moved -= 1
-      }
-      count += 1
-    }
-    changes[index] = change
+  private mutating func put(_ number: OptionNumber, _ value: Span<UInt8>) {
+    let index = place(of: number)
+    lengths[index] = UInt8(truncatingIfNeeded: value.count)
+    for offset in value.indices { values[index * Self.maxValue + offset] = value[offset] }
+  }
+
+  /// Where the change of an option stands, or a new one: a later change of an option counts.
+  private mutating func place(of number: OptionNumber) -> Int {
+    for index in 0..<count where numbers[index] == number.rawValue { return index }
+    precondition(count < numbers.count, "at most 4 options are changed at once")
+    numbers[count] = number.rawValue
+    count += 1
+    return count - 1
   }
 
   fileprivate func contains(_ number: OptionNumber) -> Bool {
-    for index in 0..<count where changes[index].number == number { return true }
+    for index in 0..<count where numbers[index] == number.rawValue { return true }
     return false
   }
 
-  /// Writes the changes whose numbers are not above `number`, from the `next`th on.
+  /// Writes the changes of the options from `least` to `most`, in their order; `least` is above them
+  /// then.
   fileprivate func write(
-    upTo number: UInt16,
-    from next: inout Int,
+    from least: inout UInt32,
+    upTo most: UInt16,
     into message: inout MessageWriter
   ) throws(MessageWriterError) {
-    while next < count, changes[next].number.rawValue <= number {
-      if changes[next].isPresent {
-        try message.option(changes[next].number, changes[next].value.bytes)
-      }
-      next += 1
+    while let index = first(from: least, upTo: most) {
+      least = UInt32(numbers[index]) + 1
+      guard lengths[index] != Self.removed else { continue }
+      let start = index * Self.maxValue
+      try message.changedOption(
+        OptionNumber(rawValue: numbers[index]),
+        values.span.extracting(start..<start + Int(lengths[index]))
+      )
     }
   }
+
+  private func first(from least: UInt32, upTo most: UInt16) -> Int? {
+    var found: Int?
+    for index in 0..<count where UInt32(numbers[index]) >= least && numbers[index] <= most {
+      if let known = found, numbers[known] < numbers[index] { continue }
+      found = index
+    }
+    return found
+  }
+
+  private static var maxValue: Int { 40 }
+  private static var removed: UInt8 { .max }
 }
 
 extension MessageWriter {
@@ -83,12 +96,21 @@ extension MessageWriter {
     of message: borrowing MessageView,
     with changes: OptionChanges
   ) throws(MessageWriterError) {
-    var next = 0
+    var least: UInt32 = 0
     var iterator = message.options
     while let option = iterator.next() {
-      try changes.write(upTo: option.number.rawValue, from: &next, into: &self)
-      if !changes.contains(option.number) { try self.option(option.number, option.value) }
+      try changes.write(from: &least, upTo: option.number.rawValue, into: &self)
+      if !changes.contains(option.number) { try changedOption(option.number, option.value) }
     }
-    try changes.write(upTo: .max, from: &next, into: &self)
+    try changes.write(from: &least, upTo: .max, into: &self)
+  }
+
+  /// Appends an option of a message that is seldom made: `option` is inlined, which is fast and large.
+  @inline(never)
+  fileprivate mutating func changedOption(
+    _ number: OptionNumber,
+    _ value: Span<UInt8>
+  ) throws(MessageWriterError) {
+    try option(number, value)
   }
 }

@@ -70,8 +70,7 @@ public struct ByteWriter: ~Copyable, ~Escapable {
   /// Appends the UTF-8 bytes of a literal, or nothing.
   @inlinable
   public mutating func append(_ text: StaticString) throws(CapacityError) {
-    // SAFETY: a StaticString's bytes live as long as the program.
-    try append(unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount))
+    try append(Span(text))
   }
 
   /// Appends a number in decimal digits, 1 to 20 bytes, or nothing.

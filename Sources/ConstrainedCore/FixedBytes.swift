@@ -115,11 +115,14 @@ extension Span where Element == UInt8 {
 
   /// Whether the bytes are those of a literal.
   @inlinable
-  package func isEqual(to text: StaticString) -> Bool {
-    guard count == text.utf8CodeUnitCount else { return false }
-    // SAFETY: a StaticString's bytes live as long as the program, and the count was compared.
-    let bytes = unsafe UnsafeBufferPointer(start: text.utf8Start, count: count)
-    for index in 0..<count where unsafe self[index] != bytes[index] { return false }
-    return true
+  package func isEqual(to text: StaticString) -> Bool { isEqual(to: Span(text)) }
+
+  /// The UTF-8 bytes of a literal.
+  @inlinable
+  @_lifetime(immortal)
+  package init(_ text: StaticString) {
+    // SAFETY: a StaticString's bytes live as long as the program.
+    let bytes = unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount)
+    self = unsafe _overrideLifetime(bytes, copying: ())
   }
 }

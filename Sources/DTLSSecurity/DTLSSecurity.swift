@@ -181,19 +181,13 @@ extension DTLSSecurity {
     switch mode {
     case .certificate:
       suites = isLegacy ? DTLSSuites.legacyCertificate : DTLSSuites.certificate
-      try context.setGroups(text(DTLSSuites.groups).bytes)
-      try context.setSignatures(text(DTLSSuites.signatures).bytes)
+      try context.setGroups(DTLSSuites.groups)
+      try context.setSignatures(DTLSSuites.signatures)
     case .preSharedKey:
       suites = isLegacy ? DTLSSuites.legacyPreSharedKey : DTLSSuites.preSharedKey
-      try context.setSignatures(text(DTLSSuites.noSignatures).bytes)
+      try context.setSignatures(DTLSSuites.noSignatures)
     }
-    try context.setSuites(text(suites).bytes, needsEncryptThenMAC: isLegacy)
-  }
-
-  private static func text(_ literal: StaticString) -> FixedBytes<512> {
-    var result = FixedBytes<512>()
-    result.write { (writer: inout ByteWriter) in try? writer.append(literal) }
-    return result
+    try context.setSuites(suites, needsEncryptThenMAC: isLegacy)
   }
 
   /// SHA-256 over the SHA-256 of each part.
@@ -204,17 +198,24 @@ extension DTLSSecurity {
   ) throws(DTLSConfigurationError) -> FixedBytes<32> {
     var parts = FixedBytes<96>()
     do throws(OpenSSLError) {
-      let one = try Hash.sha256.digest(of: first)
-      let two = try Hash.sha256.digest(of: second)
-      let three = try Hash.sha256.digest(of: third)
-      parts.write { (writer: inout ByteWriter) in
-        try? writer.append(one.bytes)
-        try? writer.append(two.bytes)
-        try? writer.append(three.bytes)
-      }
+      try append(first, to: &parts)
+      try append(second, to: &parts)
+      try append(third, to: &parts)
       return try Hash.sha256.digest(of: parts.bytes)
     } catch {
       throw .library(code: error.code)
+    }
+  }
+
+  private static func append(
+    _ part: Span<UInt8>,
+    to digests: inout FixedBytes<96>
+  ) throws(OpenSSLError) {
+    let digest = try Hash.sha256.digest(of: part)
+    do throws(CapacityError) {
+      try digests.append(digest.bytes)
+    } catch {
+      preconditionFailure("three digests have 96 bytes")
     }
   }
 }

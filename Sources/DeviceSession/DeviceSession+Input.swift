@@ -7,6 +7,7 @@ internal import OpenSSLSupport
 
 extension DeviceSession where Security: ~Copyable {
   /// Takes in a datagram from the platform's address; what cannot be used is dropped.
+  @inline(never)
   public mutating func handleDatagram(_ datagram: Span<UInt8>, at now: Instant) {
     counters.datagramsDown += 1
     counters.bytesDown += datagram.count
@@ -242,6 +243,7 @@ extension DeviceSession where Security: ~Copyable {
     try security.establish(secret: secret.bytes, random: random.bytes)
   }
 
+  @inline(never)
   mutating func failAuthentication(_ failure: AuthenticationFailure, at now: Instant) {
     authentication = .none
     hasStartedOver = false

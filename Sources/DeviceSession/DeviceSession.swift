@@ -24,39 +24,15 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
 
   typealias Endpoint = ClientEndpoint<1, 1_472, 8>
 
-  let identity: DeviceIdentity
-  var secret: SecretBytes
-  let settings: DeviceSettings
-  var security: Security
-  var randomness: Randomness
-  /// Spreads timers, so that many devices do not send at once; it need not be hard to guess.
-  var spread: UInt32
-  var endpoint: Endpoint
+  // What is small comes first: an offset below 128 makes for a shorter instruction.
 
   var authentication = Authentication.none
-  /// How answers in blocks are taken, by who takes them.
-  var answerBlocks: AnswerBlocks?
-  /// What is done instead of `/auth` while the device registers.
-  var registration: Registration?
-  /// Whether `/auth` is to follow the registration.
-  var connectsAfterRegistration = false
-  var authenticationRetries = 0
-  var token = FixedBytes<192>()
-  var keyRandom = FixedBytes<32>()
-  var tracker: SequenceTracker?
   /// Whether the owner has kept the token; see `DeviceSettings.isKept`.
   var isTokenKept = false
   /// Whether the platform has taken a report under this token, and so has the same key.
   var isKeyConfirmed = false
-
-  var report = PendingReport()
-  var reportCount: UInt32 = 0
-  /// The id of the next request of the thing model.
-  public internal(set) var nextRequestID: UInt32
-  var answerStorage = Datagram()
-
-  var events = EventQueue()
-
+  /// Whether `/auth` is to follow the registration.
+  var connectsAfterRegistration = false
   /// Whether the request under way was acknowledged, its answer to come in a message of its own.
   var isRequestAcknowledged = false
   /// Whether the request under way was sent more than once, so that it may have more than one answer.
@@ -66,9 +42,32 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   /// How many tokens stay in use over a secure channel: those of requests that ended without an answer,
   /// and those whose answer came in a message of its own, which may come again.
   var tokensInUse: UInt32 = 0
+  var reportCount: UInt32 = 0
+  /// The id of the next request of the thing model.
+  public internal(set) var nextRequestID: UInt32
+  /// Spreads timers, so that many devices do not send at once; it need not be hard to guess.
+  var spread: UInt32
+  var authenticationRetries = 0
+  var tracker: SequenceTracker?
 
   /// What the session has sent and received.
   public internal(set) var counters = DeviceCounters()
+
+  var secret: SecretBytes
+  var security: Security
+  var randomness: Randomness
+  let settings: DeviceSettings
+  var report = PendingReport()
+  var events = EventQueue()
+  /// How answers in blocks are taken, by who takes them.
+  var answerBlocks: AnswerBlocks?
+  /// What is done instead of `/auth` while the device registers.
+  var registration: Registration?
+  let identity: DeviceIdentity
+  var token = FixedBytes<192>()
+  var keyRandom = FixedBytes<32>()
+  var endpoint: Endpoint
+  var answerStorage = Datagram()
 
   /// A session without a token; it sends nothing yet.
   public init(

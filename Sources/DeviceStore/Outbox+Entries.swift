@@ -5,8 +5,9 @@ extension Outbox {
   /// Accepts an entry; it is durable when this returns its number.
   ///
   /// With a `key` other than 0 it takes the place of those that wait with the same key, but for the
-  /// one given out last. A `priority` above 7 counts as 7. When it throws the entry is not accepted;
-  /// if the power goes just then it may still be found afterwards, once.
+  /// one given out last, whose place it takes when `next` comes to it again. A `priority` above 7
+  /// counts as 7. When it throws the entry is not accepted; if the power goes just then it may be
+  /// found afterwards all the same, once.
   public mutating func append(
     topic: Span<UInt8>,
     payload: Span<UInt8>,
@@ -15,40 +16,38 @@ extension Outbox {
     expiresAt: UInt64 = 0,
     key: UInt64 = 0
   ) throws(OutboxError) -> UInt64 {
-    counters.refused += 1
-    guard topic.count <= OutboxRecord.maxTopicCount, payload.count <= OutboxRecord.maxPayloadCount
+    books.counters.refused &+= 1
+    guard topic.count <= OutboxHead.maxTopicCount, payload.count <= OutboxHead.maxPayloadCount
     else { throw .tooLong }
-    var record = OutboxRecord()
-    record.id = nextID
-    record.expiresAt = expiresAt
-    record.key = key
-    record.topicCount = topic.count
-    record.payloadCount = payload.count
-    record.contentFormat = contentFormat
-    record.priority = min(priority, 7)
-    let excess = pendingBytes + record.size - settings.maxBytes
-    guard record.size <= settings.maxBytes, excess <= 0 || room(for: record) >= excess else {
+    record.head = OutboxHead()
+    record.head.id = books.nextID
+    record.head.expiresAt = expiresAt
+    record.head.key = key
+    record.head.topicCount = UInt16(truncatingIfNeeded: topic.count)
+    record.head.payloadCount = UInt16(truncatingIfNeeded: payload.count)
+    record.head.contentFormat = contentFormat
+    record.head.priority = min(priority, 7)
+    let size = record.head.size
+    let excess = books.pendingBytes &+ size &- settings.maxBytes
+    guard size <= settings.maxBytes, excess <= 0 || room(for: record.head) >= excess else {
       throw .full
     }
-    var storage = InlineArray<1200, UInt8>(repeating: 0)
-    var bytes = storage.mutableSpan
-    var place = OutboxRecord.headCount
-    for index in topic.indices { bytes[place + index] = topic[index] }
-    place += topic.count
-    for index in payload.indices { bytes[place + index] = payload[index] }
-    record.write(into: &bytes)
+    for index in topic.indices { record.body[index] = topic[index] }
+    for index in payload.indices { record.body[topic.count &+ index] = payload[index] }
+    record.head.bodyChecksum = record.rightBodyChecksum
+    record.head.headChecksum = record.head.rightChecksum
     do throws(StoreError) {
-      try accept(bytes.span.extracting(first: record.size))
+      try accept()
     } catch {
       throw .store(error)
     }
-    counters.refused -= 1
-    counters.accepted += 1
-    nextID += 1
-    count += 1
-    pendingBytes += record.size
-    makeRoom(for: record)
-    return record.id
+    books.counters.refused &-= 1
+    books.counters.accepted &+= 1
+    books.nextID &+= 1
+    books.count &+= 1
+    books.pendingBytes &+= size
+    makeRoom(for: record.head)
+    return record.head.id
   }
 
   /// Gives out the entry of the highest priority, of these the oldest; `false` when none waits.
@@ -59,47 +58,55 @@ extension Outbox {
     into entry: inout OutboxEntry,
     at date: UInt64
   ) throws(StoreError) -> Bool {
-    if removing != 0 { try finishRemoval() }
-    var storage = InlineArray<1200, UInt8>(repeating: 0)
-    var bytes = storage.mutableSpan
-    var best: OutboxRecord?
-    var first = end
-    var walk = OutboxWalk(from: start, to: end)
-    while let record = nextPending(&walk) {
+    try finishRemoval()
+    var best = books.end
+    var bestPriority = -1
+    var first = books.end
+    var walk = OutboxWalk(from: books.start, to: books.end)
+    while walk.next(in: file) {
       // A mark that cannot be written now is tried again next time; the entry is not given out.
-      if isInFlightSuperseded, record.id == inFlight, tryMark(record, as: .superseded) { continue }
-      if record.expiresAt != 0, date >= record.expiresAt {
-        if !tryMark(record, as: .expired) { first = min(first, record.offset) }
-        continue
+      if books.isInFlightSuperseded, walk.head.id == books.inFlight {
+        if supersede(&walk) { continue }
+      } else if walk.head.expiresAt != 0, date >= walk.head.expiresAt {
+        if books.mark(&walk, as: OutboxStatus.expired, in: file) {
+          books.counters.expired &+= 1
+          continue
+        }
+      } else if Int(walk.head.priority) > bestPriority {
+        switch record.read(from: file, at: walk.offset) {
+        case .whole:
+          best = walk.offset
+          bestPriority = Int(walk.head.priority)
+        case .damaged:
+          if books.mark(&walk, as: OutboxStatus.damaged, in: file) {
+            books.counters.damaged &+= 1
+            continue
+          }
+        case .failed: break
+        }
       }
-      first = min(first, record.offset)
-      if let best, best.priority >= record.priority { continue }
-      switch read(record, into: &bytes) {
-      case .whole: best = record
-      case .damaged: _ = tryMark(record, as: .damaged)
-      case .failed: break
-      }
+      first = min(first, walk.offset)
     }
-    if !walk.isUnreadable { start = first }
-    inFlight = 0
-    isInFlightSuperseded = false
-    guard let best else { return false }
-    guard case .whole = read(best, into: &bytes) else { throw .read(code: EIO) }
-    let body = bytes.span.extracting(OutboxRecord.headCount..<best.size)
+    if !walk.isUnreadable { books.start = first }
+    books.inFlight = 0
+    books.isInFlightSuperseded = false
+    if bestPriority < 0 { return false }
+    // Again, for the reading may have come to a better one that was damaged.
+    guard case .whole = record.read(from: file, at: best) else { throw .read(code: nbiot_errno()) }
+    let body = record.body.span.extracting(first: record.head.bodyCount)
     do throws(CapacityError) {
-      try entry.topic.replace(with: body.extracting(first: best.topicCount))
-      try entry.payload.replace(
-        with: body.extracting(best.topicCount..<best.topicCount + best.payloadCount)
-      )
+      let topicCount = Int(record.head.topicCount)
+      try entry.topic.replace(with: body.extracting(first: topicCount))
+      try entry.payload.replace(with: body.extracting(droppingFirst: topicCount))
     } catch {
       throw .read(code: EMSGSIZE)
     }
-    entry.id = best.id
-    entry.contentFormat = best.contentFormat
-    entry.priority = best.priority
-    entry.expiresAt = best.expiresAt
-    entry.wasKept = best.id < firstID
-    inFlight = best.id
+    entry.id = record.head.id
+    entry.contentFormat = record.head.contentFormat
+    entry.priority = record.head.priority
+    entry.expiresAt = record.head.expiresAt
+    entry.wasKept = record.head.id < books.firstID
+    books.inFlight = record.head.id
     return true
   }
 
@@ -109,110 +116,113 @@ extension Outbox {
   /// time; the mark of another one becomes durable with the next entry, at no cost of its own. When
   /// it throws it is to be called again before anything is sent.
   public mutating func remove(_ entry: borrowing OutboxEntry) throws(StoreError) {
-    if removing != 0 { try finishRemoval() }
-    removing = entry.id
-    if removing != 0 { try finishRemoval() }
+    try finishRemoval()
+    books.removing = entry.id
+    try finishRemoval()
   }
 
   private mutating func finishRemoval() throws(StoreError) {
+    if books.removing == 0 { return }
     // Marks reach the storage in any order. Were this one durable before that of an older entry in
     // whose place it came, a power cut would bring the older one back, to be sent last.
-    if hasUnsyncedSupersession { try settle() }
-    var walk = OutboxWalk(from: start, to: end)
-    while let record = nextPending(&walk) {
-      guard record.id == removing else { continue }
-      try mark(record, as: .delivered)
+    if books.hasUnsyncedSupersession { try settle() }
+    var walk = OutboxWalk(from: books.start, to: books.end)
+    while walk.next(in: file) {
+      guard walk.head.id == books.removing else { continue }
+      guard books.mark(&walk, as: OutboxStatus.delivered, in: file) else {
+        throw .write(code: nbiot_errno())
+      }
+      books.counters.delivered &+= 1
       break
     }
     // Also when it was marked before: then the sync failed.
-    if removing < firstID { try settle() }
-    if inFlight == removing {
-      inFlight = 0
-      isInFlightSuperseded = false
+    if books.removing < books.firstID { try settle() }
+    if books.inFlight == books.removing {
+      books.inFlight = 0
+      books.isInFlightSuperseded = false
     }
-    removing = 0
+    books.removing = 0
+  }
+
+  private mutating func supersede(_ walk: inout OutboxWalk) -> Bool {
+    guard books.mark(&walk, as: OutboxStatus.superseded, in: file) else { return false }
+    books.counters.superseded &+= 1
+    books.hasUnsyncedSupersession = true
+    return true
   }
 
   /// Writes a record behind the last one and makes it durable.
-  private mutating func accept(_ record: Span<UInt8>) throws(StoreError) {
-    if isUnsettled || end + record.count > OutboxHead.count + 2 * settings.maxBytes {
+  private mutating func accept() throws(StoreError) {
+    let limit = OutboxRecord.lastCount &+ 2 &* settings.maxBytes
+    if books.isUnsettled || books.end &+ record.head.size > limit {
       try compact()
     }
+    var newEnd = books.end
     do throws(StoreError) {
-      try write(record)
-    } catch {
-      // On a full disk what is done takes the room, if it is worth the writing.
-      guard end - OutboxHead.count >= 2 * pendingBytes, end > OutboxHead.count else { throw error }
-      try compact()
-      try write(record)
-    }
-    do throws(StoreError) {
+      do throws(StoreError) {
+        try record.write(to: file, at: &newEnd, counting: &books.writes)
+      } catch {
+        // On a full disk what is done takes the room, if it is worth the writing.
+        if books.end < OutboxRecord.lastCount &+ 2 &* books.pendingBytes { throw error }
+        try compact()
+        newEnd = books.end
+        try record.write(to: file, at: &newEnd, counting: &books.writes)
+      }
       try settle()
     } catch {
-      cutEnd()
+      // So that it does not come back after all. Where this fails the next record is written over
+      // it: it comes back once at most.
+      _ = ftruncate(file.descriptor, off_t(truncatingIfNeeded: books.end))
       throw error
     }
-    end += record.count
+    books.end = newEnd
   }
 
-  private mutating func write(_ record: Span<UInt8>) throws(StoreError) {
-    do throws(StoreError) {
-      try file.write(record, at: end, counting: &writes)
-    } catch {
-      cutEnd()
-      throw error
+  /// How many bytes become free for a new record.
+  private mutating func room(for new: OutboxHead) -> Int {
+    var room = 0
+    var walk = OutboxWalk(from: books.start, to: books.end)
+    while walk.next(in: file) {
+      if givesWay(walk.head, to: new) { room &+= walk.head.size }
     }
-  }
-
-  /// Cuts off a record that is not accepted, so that it does not come back after all.
-  ///
-  /// Where that fails the next record is written over it: it can come back once at most.
-  private func cutEnd() {
-    _ = ftruncate(file.descriptor, off_t(truncatingIfNeeded: end))
+    return room
   }
 
   /// Whether a record that waits makes room for a new one: it is superseded, or may be dropped.
-  private func givesWay(_ record: OutboxRecord, to new: OutboxRecord) -> Bool {
-    guard record.id != new.id, record.id != inFlight, record.id != removing else { return false }
-    return new.key != 0 && record.key == new.key
-      || settings.whenFull == .dropOldest && record.priority <= new.priority
-  }
-
-  /// How many bytes would become free for a new record.
-  private func room(for new: OutboxRecord) -> Int {
-    var room = 0
-    var walk = OutboxWalk(from: start, to: end)
-    while let record = nextPending(&walk) {
-      if givesWay(record, to: new) { room += record.size }
-    }
-    return room
+  @inline(never)
+  private mutating func givesWay(_ head: OutboxHead, to new: OutboxHead) -> Bool {
+    if head.id == new.id || head.id == books.inFlight || head.id == books.removing { return false }
+    return new.key != 0 && head.key == new.key
+      || settings.whenFull == .dropOldest && head.priority <= new.priority
   }
 
   /// Marks what an accepted record takes the place of.
   ///
   /// Only now, for until now it could have been refused. A mark that cannot be written leaves an
   /// entry too much.
-  private mutating func makeRoom(for new: OutboxRecord) {
+  private mutating func makeRoom(for new: OutboxHead) {
     if new.key != 0 {
-      var walk = OutboxWalk(from: start, to: end)
-      while let record = nextPending(&walk) {
-        guard record.key == new.key, record.id != new.id, record.id != removing else { continue }
-        if record.id == inFlight {
-          isInFlightSuperseded = true
-        } else {
-          _ = tryMark(record, as: .superseded)
+      var walk = OutboxWalk(from: books.start, to: books.end)
+      while walk.next(in: file) {
+        if walk.head.key != new.key || walk.head.id == new.id { continue }
+        if walk.head.id == books.inFlight {
+          books.isInFlightSuperseded = true
+        } else if walk.head.id != books.removing {
+          _ = supersede(&walk)
         }
       }
     }
-    while pendingBytes > settings.maxBytes {
-      var worst: OutboxRecord?
-      var walk = OutboxWalk(from: start, to: end)
-      while let record = nextPending(&walk) {
-        guard givesWay(record, to: new) else { continue }
-        if let worst, worst.priority <= record.priority { continue }
-        worst = record
+    var priority: UInt8 = 0
+    while books.pendingBytes > settings.maxBytes, priority <= new.priority {
+      var walk = OutboxWalk(from: books.start, to: books.end)
+      while books.pendingBytes > settings.maxBytes, walk.next(in: file) {
+        if walk.head.priority == priority, givesWay(walk.head, to: new),
+          books.mark(&walk, as: OutboxStatus.dropped, in: file)
+        {
+          books.counters.dropped &+= 1
+        }
       }
-      guard let worst, tryMark(worst, as: .dropped) else { return }
+      priority &+= 1
     }
   }
 }

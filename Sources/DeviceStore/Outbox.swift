@@ -16,41 +16,24 @@ public struct Outbox: ~Copyable {
   let directory: StoreFile
   var file: StoreFile
   let settings: OutboxSettings
-  /// The first number of this life.
-  let firstID: UInt64
+  /// Room for the record that a call is about; its contents mean nothing between calls.
+  var record = OutboxRecord()
+  var books: OutboxBooks
 
   /// What was there at the start.
-  public private(set) var findings: OutboxFindings
+  public var findings: OutboxFindings { books.findings }
 
   /// The number that the next entry gets.
-  public internal(set) var nextID: UInt64
+  public var nextID: UInt64 { books.nextID }
 
   /// How many entries wait.
-  public internal(set) var count = 0
+  public var count: Int { books.count }
 
   /// What became of entries so far.
-  public internal(set) var counters = OutboxCounters()
+  public var counters: OutboxCounters { books.counters }
 
   /// What was written so far.
-  public internal(set) var writes: StoreWrites
-
-  /// Before this offset nothing waits.
-  var start = OutboxHead.count
-  /// Where the next record goes.
-  var end: Int
-  /// What the records that wait take.
-  var pendingBytes = 0
-  /// The number of the entry given out last, or 0.
-  var inFlight: UInt64 = 0
-  /// Whether a later entry with the same key came while that one was in flight.
-  var isInFlightSuperseded = false
-  /// The number of the entry whose removal has begun and is not finished, or 0.
-  var removing: UInt64 = 0
-  /// Whether the file's contents or its name may not be durable: then it is written anew before
-  /// anything else is promised.
-  var isUnsettled: Bool
-  /// Whether an entry was superseded since the last sync.
-  var hasUnsyncedSupersession = false
+  public var writes: StoreWrites { books.writes }
 
   /// Opens the outbox of the directory, where there need not be one yet.
   ///
@@ -60,139 +43,19 @@ public struct Outbox: ~Copyable {
     _ directory: borrowing StateDirectory,
     settings: OutboxSettings = OutboxSettings()
   ) throws(StoreError) {
-    let kept = StoreFile(copying: directory.file)
-    StoreFile.remove(Self.temporaryName, in: kept)
-    let opened = StoreFile(in: kept, name: Self.name, flags: O_RDWR)
-    var found = OutboxFindings()
-    var writes = StoreWrites()
-    var isUnsettled = true
-    var baseID: UInt64 = 1
-    var fileEnd = 0
-    if opened.isOpen {
-      switch try opened.privacy() {
-      case .isPrivate: break
-      case .isReadable: found.wasReadable = fchmod(opened.descriptor, 0o600) == 0
-      case .notPrivate: throw .notPrivate
-      }
-      baseID = try OutboxHead.read(from: opened, damaged: &found.damagedHeads)
-      fileEnd = opened.count()
-      // The process that put this file in place may have been killed before its name was durable.
-      // Then a power cut would bring the old file back, without what is appended from here on.
-      do throws(StoreError) {
-        try kept.sync(all: true, counting: &writes)
-        isUnsettled = false
-      } catch {}
-    } else if opened.code == ELOOP {
-      throw .notPrivate
-    } else if opened.code != ENOENT {
-      throw .open(code: opened.code)
-    }
-    var walk = OutboxWalk(from: OutboxHead.count, to: fileEnd)
-    while walk.next(in: opened) != nil {}
-    found.damaged = walk.damaged
-    found.cutBytes = max(0, fileEnd - walk.lastEnd)
-    // The bytes that are cut may have been whole entries once, whose numbers were given out.
-    let lost = (found.cutBytes + OutboxRecord.headCount - 1) / OutboxRecord.headCount
-    let nextID = max(baseID, walk.lastID + 1) + UInt64(widening: UInt32(truncatingIfNeeded: lost))
-    self.nextID = nextID
-    firstID = nextID
-    end = walk.lastEnd
-    self.directory = kept
-    file = opened
+    self.directory = StoreFile(copying: directory.file)
+    file = StoreFile(in: self.directory, name: .outbox, flags: O_RDWR)
     self.settings = settings.clamped
-    self.writes = writes
-    self.isUnsettled = isUnsettled
-    findings = found
-    survey()
-  }
-
-  /// Counts what waits, sorts out what is damaged, and mends the file if anything was.
-  private mutating func survey() {
-    var storage = InlineArray<1200, UInt8>(repeating: 0)
-    var bytes = storage.mutableSpan
-    var walk = OutboxWalk(from: start, to: end)
-    while let record = nextPending(&walk) {
-      count += 1
-      pendingBytes += record.size
-      switch read(record, into: &bytes) {
-      case .whole, .failed: findings.kept += 1
-      case .damaged:
-        findings.damaged += 1
-        _ = tryMark(record, as: .damaged)
-      }
+    books = try OutboxBooks(of: file, in: self.directory)
+    // Written anew, so that damage is told of once and the next life gives no number out again. Where
+    // that fails nothing is lost: the next record goes over what was cut.
+    if books.findings.damaged &+ books.findings.cutBytes > 0 {
+      do throws(StoreError) { try compact() } catch {}
     }
-    counters.damaged = findings.damaged
-    guard findings.damaged + findings.cutBytes + findings.damagedHeads > 0 else { return }
-    // Written anew, so that the damage is told of once, and that no number is given out again that
-    // what was cut may have had. Where that fails nothing is lost: the next record goes over what
-    // was cut.
-    do throws(StoreError) { try compact() } catch {}
   }
 }
 
 extension Outbox {
-  static var name: StaticString { "outbox" }
-  static var temporaryName: StaticString { "outbox.new" }
-
-  /// The longest that the file may become.
-  var maxCount: Int { OutboxHead.count + 2 * settings.maxBytes }
-
-  /// Reads a record whole, and says whether its contents are what was written.
-  ///
-  /// A read that fails may succeed later; contents that are damaged stay so.
-  @inline(never)
-  func read(_ record: OutboxRecord, into bytes: inout MutableSpan<UInt8>) -> OutboxReading {
-    let count = file.read(record.size, into: &bytes, at: record.offset)
-    if count < 0 { return .failed(code: 0 &- Int32(truncatingIfNeeded: count)) }
-    let bodyCount = record.topicCount + record.payloadCount
-    guard count == record.size,
-      OutboxRecord.bodyChecksum(of: bytes.span, bodyCount) == record.bodyChecksum
-    else { return .damaged }
-    return .whole
-  }
-
-  /// The walk's next record that waits.
-  @inline(never)
-  func nextPending(_ walk: inout OutboxWalk) -> OutboxRecord? {
-    while let record = walk.next(in: file) {
-      if record.isPending { return record }
-    }
-    return nil
-  }
-
-  /// Writes what became of a record that waits over its status, and counts it.
-  ///
-  /// Four bytes in place, within one sector. When it throws the record still waits.
-  @inline(never)
-  mutating func mark(_ record: OutboxRecord, as status: OutboxStatus) throws(StoreError) {
-    var storage = InlineArray<4, UInt8>(repeating: 0)
-    var bytes = storage.mutableSpan
-    put(UInt64(widening: status.rawValue), 4, at: 0, in: &bytes)
-    let offset = record.offset + OutboxRecord.statusOffset
-    try file.write(bytes.span, at: offset, counting: &writes)
-    count -= 1
-    pendingBytes -= record.size
-    switch status {
-    case .delivered: counters.delivered += 1
-    case .superseded:
-      counters.superseded += 1
-      hasUnsyncedSupersession = true
-    case .expired: counters.expired += 1
-    case .dropped: counters.dropped += 1
-    case .damaged: counters.damaged += 1
-    }
-  }
-
-  /// The same where it does no harm that the record still waits; says whether it succeeded.
-  mutating func tryMark(_ record: OutboxRecord, as status: OutboxStatus) -> Bool {
-    do throws(StoreError) {
-      try mark(record, as: status)
-      return true
-    } catch {
-      return false
-    }
-  }
-
   /// Makes durable what was written to the file.
   ///
   /// After a failure nobody knows what of the blocks that were written to is still right, and a
@@ -200,20 +63,71 @@ extension Outbox {
   /// the system has in memory.
   @inline(never)
   mutating func settle() throws(StoreError) {
-    if isUnsettled { return try compact() }
+    if books.isUnsettled { return try compact() }
+    books.isUnsettled = true
+    try file.sync(all: false, counting: &books.writes)
+    books.isUnsettled = false
+    books.hasUnsyncedSupersession = false
+  }
+
+  /// Writes what waits into a new file, which takes the place of the old one.
+  ///
+  /// Until then the old one is not touched: a failure or a power cut costs nothing, and whichever of
+  /// the two is found afterwards has all that waits. Where a part of the old one cannot be read now,
+  /// it stays.
+  @inline(never)
+  mutating func compact() throws(StoreError) {
+    let made = try StoreFile(temporaryIn: directory)
+    var kept = OutboxCounters()
+    var newEnd = 0
+    var newPendingBytes = 0
     do throws(StoreError) {
-      try file.sync(all: false, counting: &writes)
+      newPendingBytes = try copy(to: made, end: &newEnd, counting: &kept)
+      try made.take(.outbox, in: directory, counting: &books.writes)
     } catch {
-      isUnsettled = true
+      StoreFile.remove(.temporary, in: directory)
       throw error
     }
-    hasUnsyncedSupersession = false
+    // From here on the name means the new file, and so must everything else, even if the directory
+    // cannot be made durable: then the next call does all this again.
+    file = made
+    books.start = 0
+    books.end = newEnd
+    books.pendingBytes = newPendingBytes
+    books.count = kept.accepted
+    books.counters.delivered &+= kept.delivered
+    books.counters.damaged &+= kept.damaged
+    books.isUnsettled = true
+    try directory.sync(all: true, counting: &books.writes)
+    books.isUnsettled = false
+    books.hasUnsyncedSupersession = false
   }
-}
 
-/// What reading a record's contents came to.
-enum OutboxReading {
-  case whole
-  case damaged
-  case failed(code: Int32)
+  private mutating func copy(
+    to made: borrowing StoreFile,
+    end newEnd: inout Int,
+    counting kept: inout OutboxCounters
+  ) throws(StoreError) -> Int {
+    // Not the one of the outbox, which may hold what is being accepted.
+    var record = OutboxRecord()
+    var walk = OutboxWalk(from: books.start, to: books.end)
+    while walk.next(in: file) {
+      if walk.head.id == books.removing {
+        kept.delivered &+= 1
+        continue
+      }
+      switch record.read(from: file, at: walk.offset) {
+      case .failed: throw .read(code: nbiot_errno())
+      case .damaged: kept.damaged &+= 1
+      case .whole:
+        kept.accepted &+= 1
+        record.head.status = 0
+        try record.write(to: made, at: &newEnd, counting: &books.writes)
+      }
+    }
+    if walk.isUnreadable { throw .read(code: EIO) }
+    let pendingBytes = newEnd
+    try record.writeLast(books.nextID &- 1, to: made, at: &newEnd, counting: &books.writes)
+    return pendingBytes
+  }
 }

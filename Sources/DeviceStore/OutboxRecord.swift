@@ -1,171 +1,218 @@
+internal import CPOSIX
 internal import ConstrainedCore
 
-/// What a record's head says.
+/// A record's head, with the bytes in memory that it has in the file, 48.
 ///
-/// The head's bytes, every number with its lowest byte first: magic 4 (its last byte the version),
-/// status 4, id 8, expiresAt 8, key 8, lengths of topic and payload 2 each, content format 2,
-/// priority 1, zero 1, checksum of topic and payload 4, checksum of the head without the status 4.
-/// Topic, payload and zeros up to a multiple of 8 follow.
-///
-/// The head's own checksum lets a walk through the file rely on the lengths without reading the
-/// payloads, and go on behind a payload that is damaged.
-struct OutboxRecord {
-  /// Where it begins.
-  var offset = 0
+/// Numbers are in the machine's byte order, for the file does not leave the machine. The head's own
+/// checksum lets a walk through the file rely on the lengths without reading the bodies, and go on
+/// behind a body that is damaged.
+struct OutboxHead {
+  /// "NBO" and the version, 1.
+  var magic = Self.rightMagic
+  /// 0 for a record that waits; the checksum leaves it out, for it is written over in place.
   var status: UInt32 = 0
   var id: UInt64 = 0
+  /// Seconds since 1970, 0 for never.
   var expiresAt: UInt64 = 0
+  /// 0 for none.
   var key: UInt64 = 0
-  var topicCount = 0
-  var payloadCount = 0
+  var topicCount: UInt16 = 0
+  var payloadCount: UInt16 = 0
   var contentFormat: UInt16 = 0
   var priority: UInt8 = 0
+  var reserved: UInt8 = 0
+  /// Of topic and payload.
   var bodyChecksum: UInt32 = 0
+  /// Of this head but for the status and this field.
+  var headChecksum: UInt32 = 0
 
-  /// How many bytes of the file it takes.
-  var size: Int { (Self.headCount + topicCount + payloadCount + 7) & ~7 }
-
-  /// Whether it waits.
-  ///
-  /// One damaged byte turns at most 8 bits of a pending status on and at most 4 of another one off,
-  /// so that it changes neither into the other.
-  var isPending: Bool { status.nonzeroBitCount < 12 }
-
-  static var headCount: Int { 48 }
+  static var count: Int { 48 }
   static var maxTopicCount: Int { 128 }
   static var maxPayloadCount: Int { 1024 }
-
-  /// "NBO" and 1.
-  static var magic: UInt64 { 0x014F_424E }
   static var statusOffset: Int { 4 }
-  static var bodyChecksumOffset: Int { 40 }
-  static var headChecksumOffset: Int { 44 }
+  private static var rightMagic: UInt32 { 0x014F_424E }
 
-  init() {}
+  var bodyCount: Int { Int(topicCount) &+ Int(payloadCount) }
 
-  /// Reads the head of a record at the start of `bytes`, or `nil` where there is none.
+  /// How many bytes the record takes, with zeros up to a multiple of 8.
+  var size: Int { (Self.count &+ bodyCount &+ 7) & ~7 }
+
+  /// Whether the record waits.
+  ///
+  /// One damaged byte turns at most 8 bits of a status of 0 on and at most 4 of another one off, so
+  /// that it makes neither of the other: nothing is lost and nothing is sent twice for it.
+  var isPending: Bool { status.nonzeroBitCount < 12 }
+
+  /// Whether these bytes are a head that was written as such, by whatever version.
+  var isHead: Bool {
+    mutating get {
+      (magic ^ Self.rightMagic) & 0x00FF_FFFF == 0 && headChecksum == rightChecksum
+    }
+  }
+
+  /// Whether this version wrote the head.
+  var isOfThisVersion: Bool { magic == Self.rightMagic }
+
+  /// Whether it can be reckoned with: a checksum may also be right for what nobody wrote.
+  var isInBounds: Bool {
+    id &- 1 < 1 &<< 62 && topicCount <= Self.maxTopicCount && payloadCount <= Self.maxPayloadCount
+  }
+
+  /// What the head's checksum must be.
+  var rightChecksum: UInt32 {
+    @inline(never)
+    mutating get {
+      // SAFETY: the bytes of a value without padding, used while it stays where it is.
+      unsafe withUnsafeBytes(of: &self) { bytes in
+        let all = unsafe bytes.bytes
+        return checksum(all.extracting(8..<44), after: checksum(all.extracting(0..<4)))
+      }
+    }
+  }
+}
+
+/// A record as it is in the file, but for the zeros at its end.
+struct OutboxRecord {
+  var head = OutboxHead()
+  /// Topic and payload.
+  var body = InlineArray<1152, UInt8>(repeating: 0)
+
+  /// What the body's checksum must be.
+  var rightBodyChecksum: UInt32 {
+    // SAFETY: bytes have no padding.
+    checksum(unsafe body.span.extracting(first: head.bodyCount).bytes)
+  }
+
+  /// Reads the record at an offset where a walk has met one.
   @inline(never)
-  init?(_ bytes: Span<UInt8>) {
-    guard bytes.count >= Self.headCount, number(4, at: 0, of: bytes) == Self.magic,
-      number(4, at: Self.headChecksumOffset, of: bytes)
-        == UInt64(widening: Self.headChecksum(of: bytes))
-    else { return nil }
-    status = UInt32(truncatingIfNeeded: number(4, at: Self.statusOffset, of: bytes))
-    id = number(8, at: 8, of: bytes)
-    expiresAt = number(8, at: 16, of: bytes)
-    key = number(8, at: 24, of: bytes)
-    topicCount = Int(truncatingIfNeeded: number(2, at: 32, of: bytes))
-    payloadCount = Int(truncatingIfNeeded: number(2, at: 34, of: bytes))
-    contentFormat = UInt16(truncatingIfNeeded: number(2, at: 36, of: bytes))
-    priority = UInt8(truncatingIfNeeded: number(1, at: 38, of: bytes))
-    bodyChecksum = UInt32(truncatingIfNeeded: number(4, at: Self.bodyChecksumOffset, of: bytes))
-    // A checksum may be right for what nobody wrote, and arithmetic must not overflow on it.
-    guard topicCount <= Self.maxTopicCount, payloadCount <= Self.maxPayloadCount, id < 1 &<< 62
-    else { return nil }
+  mutating func read(from file: borrowing StoreFile, at offset: Int) -> OutboxReading {
+    // SAFETY: any bytes make a value of integers.
+    let count = unsafe withUnsafeMutableBytes(of: &self) { bytes in
+      unsafe file.read(into: bytes, at: offset)
+    }
+    if count < 0 { return .failed }
+    return count >= OutboxHead.count && head.isHead && head.isInBounds
+      && count >= OutboxHead.count &+ head.bodyCount && rightBodyChecksum == head.bodyChecksum
+      ? .whole : .damaged
   }
 
-  /// Writes the head, as that of a pending record, in front of the body that stands in `bytes`.
+  /// Writes as much of the record as it takes, and moves the end behind it.
   @inline(never)
-  func write(into bytes: inout MutableSpan<UInt8>) {
-    put(Self.magic, 4, at: 0, in: &bytes)
-    put(0, 4, at: Self.statusOffset, in: &bytes)
-    put(id, 8, at: 8, in: &bytes)
-    put(expiresAt, 8, at: 16, in: &bytes)
-    put(key, 8, at: 24, in: &bytes)
-    put(UInt64(widening: UInt16(truncatingIfNeeded: topicCount)), 2, at: 32, in: &bytes)
-    put(UInt64(widening: UInt16(truncatingIfNeeded: payloadCount)), 2, at: 34, in: &bytes)
-    put(UInt64(widening: contentFormat), 2, at: 36, in: &bytes)
-    put(UInt64(widening: priority), 2, at: 38, in: &bytes)
-    put(
-      UInt64(widening: Self.bodyChecksum(of: bytes.span, topicCount + payloadCount)),
-      4,
-      at: Self.bodyChecksumOffset,
-      in: &bytes
-    )
-    put(
-      UInt64(widening: Self.headChecksum(of: bytes.span)),
-      4,
-      at: Self.headChecksumOffset,
-      in: &bytes
-    )
+  mutating func write(
+    to file: borrowing StoreFile,
+    at end: inout Int,
+    counting writes: inout StoreWrites
+  ) throws(StoreError) {
+    let size = head.size
+    // SAFETY: a record is no longer than this value.
+    try unsafe withUnsafeBytes(of: &self) { bytes throws(StoreError) in
+      let taken = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<size])
+      try unsafe file.write(taken, at: end, counting: &writes)
+    }
+    end &+= size
   }
 
-  /// The checksum of the body behind a head at the start of `bytes`.
-  static func bodyChecksum(of bytes: Span<UInt8>, _ count: Int) -> UInt32 {
-    checksum(bytes.extracting(headCount..<headCount + count))
+  /// Writes the last number that was given out, for when no record is left that tells it.
+  ///
+  /// A record that does not wait, twice, in sectors of their own: `lastCount` bytes.
+  mutating func writeLast(
+    _ id: UInt64,
+    to file: borrowing StoreFile,
+    at end: inout Int,
+    counting writes: inout StoreWrites
+  ) throws(StoreError) {
+    if id == 0 { return }
+    for copy in 0..<2 {
+      head = OutboxHead()
+      head.status = OutboxStatus.delivered
+      head.id = id
+      head.payloadCount = copy == 0 ? 464 : 0
+      head.headChecksum = head.rightChecksum
+      try write(to: file, at: &end, counting: &writes)
+    }
   }
 
-  private static func headChecksum(of bytes: Span<UInt8>) -> UInt32 {
-    checksum(bytes.extracting(8..<headChecksumOffset), after: checksum(bytes.extracting(first: 4)))
-  }
+  static var lastCount: Int { 560 }
+}
+
+/// What reading a record came to.
+enum OutboxReading {
+  case whole
+  /// Its bytes are not what was written, and stay so.
+  case damaged
+  /// It could not be read, which may be over later.
+  case failed
 }
 
 /// What becomes of a record; written over its status in place.
 ///
 /// Any two of them, and zero for one that waits, differ in 16 bits, half of each byte.
-enum OutboxStatus: UInt32 {
-  case delivered = 0x5A5A_5A5A
-  case superseded = 0x3C3C_3C3C
-  case expired = 0x6969_6969
-  case dropped = 0x9696_9696
-  case damaged = 0xC3C3_C3C3
+enum OutboxStatus {
+  static var delivered: UInt32 { 0x5A5A_5A5A }
+  static var superseded: UInt32 { 0x3C3C_3C3C }
+  static var expired: UInt32 { 0x6969_6969 }
+  static var dropped: UInt32 { 0x9696_9696 }
+  static var damaged: UInt32 { 0xC3C3_C3C3 }
 }
 
-/// A walk through the records of the file, from one to the next, past what is damaged.
+/// A walk through the records of the file that wait, past what is done and what is damaged.
 struct OutboxWalk {
-  /// Where the next record is looked for.
-  var offset: Int
-
-  /// Where the walk ends.
-  let end: Int
-
+  /// The head of the record that the walk has come to.
+  private(set) var head = OutboxHead()
+  /// Where that record begins.
+  private(set) var offset: Int
+  /// Where the last record ended, whether it waits or not.
+  private(set) var lastEnd: Int
   /// The number of the last record, which the next one's is above.
-  var lastID: UInt64 = 0
-
-  /// Where the last record ended.
-  var lastEnd: Int
-
+  private(set) var lastID: UInt64 = 0
   /// Places that are damaged and that a record follows.
-  var damaged = 0
-
+  private(set) var damaged = 0
+  /// Whether there is a record that a later version wrote.
+  private(set) var isOfLaterVersion = false
   /// Whether some of the file could not even be read.
-  var isUnreadable = false
+  private(set) var isUnreadable = false
+  private let end: Int
 
-  init(from offset: Int, to end: Int) {
-    self.offset = offset
-    lastEnd = offset
+  init(from start: Int, to end: Int) {
+    offset = start
+    lastEnd = start
     self.end = end
   }
 
-  /// The next record, or `nil` at the end.
+  /// Goes on to the next record that waits; `false` at the end.
   ///
-  /// Where none is, it is looked for at each multiple of 8, so that damage costs the damaged alone.
+  /// Where no record is, one is looked for at each multiple of 8, so that damage costs the damaged
+  /// alone.
   @inline(never)
-  mutating func next(in file: borrowing StoreFile) -> OutboxRecord? {
-    var storage = InlineArray<48, UInt8>(repeating: 0)
+  mutating func next(in file: borrowing StoreFile) -> Bool {
+    if offset < lastEnd { offset = lastEnd }
     while offset < end {
-      var bytes = storage.mutableSpan
-      let count = file.read(OutboxRecord.headCount, into: &bytes, at: offset)
+      // SAFETY: any bytes make a value of integers.
+      let count = unsafe withUnsafeMutableBytes(of: &head) { bytes in
+        unsafe file.read(into: bytes, at: offset)
+      }
       if count < 0 {
-        // A sector that cannot be read costs the device seconds each time: on to the next one.
+        // A sector that cannot be read may cost seconds each time: on to the next one.
         isUnreadable = true
-        offset = (offset | 511) + 1
+        offset = (offset | 511) &+ 1
         continue
       }
-      // Numbers only grow: what a payload holds as if it were a record, or an old copy of one, is
-      // none.
-      if var record = OutboxRecord(bytes.span.extracting(first: count)), record.id > lastID,
-        record.size <= end - offset
+      let isHead = count == OutboxHead.count && head.isHead
+      if isHead, !head.isOfThisVersion { isOfLaterVersion = true }
+      // Numbers only grow: what a payload holds as if it were a record is none. But a number may stand
+      // once more where it does not wait.
+      if isHead, head.isOfThisVersion, head.isInBounds,
+        head.id &- (head.isPending ? 1 : 0) >= lastID, head.size <= end &- offset
       {
-        record.offset = offset
-        if lastEnd < offset { damaged += 1 }
-        offset += record.size
-        lastEnd = offset
-        lastID = record.id
-        return record
+        if lastEnd < offset { damaged &+= 1 }
+        lastEnd = offset &+ head.size
+        lastID = head.id
+        if head.isPending { return true }
+        offset = lastEnd
+      } else {
+        offset &+= 8
       }
-      offset += 8
     }
-    return nil
+    return false
   }
 }

@@ -13,7 +13,7 @@ public struct OutboxSettings: Sendable {
 
   /// How many bytes wait at most: each entry's topic and payload and some 50 bytes.
   ///
-  /// The file takes up to twice as much and 1 KB, and for a moment both it and its successor are
+  /// The file takes up to twice as much and half a KB, and for a moment both it and its successor are
   /// there.
   public var maxBytes = 65_536
 
@@ -68,14 +68,11 @@ public struct OutboxFindings: Equatable, Sendable {
   /// Places in the file that are damaged: each cost an entry or more, that waited or was done.
   public internal(set) var damaged = 0
 
-  /// Bytes behind the last entry that were no entry: one that was being written when the power went,
-  /// or the damaged end of the file.
-  public internal(set) var cutBytes = 0
-
-  /// Copies of the file's head that are damaged, 0 to 2.
+  /// Bytes behind the last entry that were no entry.
   ///
-  /// With both gone, and all entries, numbers start over.
-  public internal(set) var damagedHeads = 0
+  /// One that was being written when the power went, or the damaged end of the file. With all of the
+  /// file damaged, numbers start over.
+  public internal(set) var cutBytes = 0
 
   /// Whether others could read the file; they cannot any more.
   public internal(set) var wasReadable = false

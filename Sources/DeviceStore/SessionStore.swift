@@ -12,6 +12,7 @@ internal import ConstrainedCore
 /// ceiling is used, `forget` when the session is over.
 public struct SessionStore: ~Copyable {
   private let directory: StoreFile
+  /// The session's file, open while numbers can be reserved in it.
   private var file = StoreFile(descriptor: -ENOENT)
   private var ceiling: UInt64 = 0
   private var recordChecksum: UInt32 = 0
@@ -19,10 +20,9 @@ public struct SessionStore: ~Copyable {
   /// What was written so far.
   public private(set) var writes = StoreWrites()
 
-  /// Keeps the directory open, and removes what an interrupted replacement left in it.
+  /// Keeps the directory open.
   public init(_ directory: borrowing StateDirectory) {
     self.directory = StoreFile(copying: directory.file)
-    StoreFile.remove(Self.temporaryName, in: self.directory)
   }
 
   /// Reads the session that belongs to `fingerprint`; changes `record` only when it was found.
@@ -30,54 +30,72 @@ public struct SessionStore: ~Copyable {
     for fingerprint: Span<UInt8>,
     into record: inout SessionRecord
   ) throws(StoreError) -> SessionFinding {
+    var image = SessionImage()
+    defer { image.wipe() }
+    let finding = try load(&image)
+    if finding != .found { return finding }
+    if image.copy(to: &record, for: fingerprint) { return .found }
     file = StoreFile(descriptor: -ENOENT)
-    let opened = StoreFile(in: directory, name: Self.name, flags: O_RDWR)
-    switch opened.code {
-    case ENOENT: return .none
-    case ELOOP, EACCES, EPERM, ENXIO: return .notPrivate
-    case let code where !opened.isOpen: throw .open(code: code)
-    default: break
+    return .foreign
+  }
+
+  private mutating func load(_ image: inout SessionImage) throws(StoreError) -> SessionFinding {
+    file = StoreFile(descriptor: -ENOENT)
+    let opened = StoreFile(in: directory, name: .session, flags: O_RDWR)
+    if !opened.isOpen {
+      switch opened.code {
+      case ENOENT: return .none
+      case ELOOP, EACCES, EPERM, EISDIR, ENXIO: return .notPrivate
+      default: throw .open(code: opened.code)
+      }
     }
-    guard try opened.privacy() == .isPrivate else { return .notPrivate }
+    let status = try opened.status()
+    if status.privacy != .isPrivate { return .notPrivate }
     // The process that put this file in place may have been killed before its name was durable. Were
     // numbers reserved in it then, a power cut could bring the former file back, with the same token
     // and a lower ceiling.
     try directory.sync(all: true, counting: &writes)
-    var storage = InlineArray<2345, UInt8>(repeating: 0)
-    var bytes = storage.mutableSpan
-    defer { Self.wipe(&bytes) }
-    let count = opened.read(bytes.count, into: &bytes, at: 0)
-    guard count >= 0 else { throw .read(code: 0 &- Int32(truncatingIfNeeded: count)) }
-    let finding = read(bytes.span.extracting(first: count), for: fingerprint, into: &record)
-    if finding == .found { file = opened }
-    return finding
+    // SAFETY: any bytes make a value of integers.
+    let read = unsafe withUnsafeMutableBytes(of: &image) { unsafe opened.read(into: $0, at: 0) }
+    if read < 0 { throw .read(code: nbiot_errno()) }
+    // A longer file than an image is not read whole.
+    if let damage = image.damage(read: status.count == read ? read : 0) { return .damaged(damage) }
+    ceiling = image.ceiling.number
+    recordChecksum = image.recordChecksum
+    file = opened
+    return .found
   }
 
-  /// Stores a session in the place of the former one; `record.fingerprint` must be complete.
+  /// Stores a session in the place of the former one.
   ///
-  /// When it throws either of the two may be found later, and `reserve` refuses until the next
+  /// When it throws, either of the two may be found later, and `reserve` refuses until the next
   /// success: no number above `record.ceiling` may then be used under this token, unless `forget`
   /// succeeds.
   public mutating func replace(with record: borrowing SessionRecord) throws(StoreError) {
+    var image = SessionImage()
+    defer { image.wipe() }
+    image.copy(from: record)
+    try replace(with: &image)
+  }
+
+  private mutating func replace(with image: inout SessionImage) throws(StoreError) {
     file = StoreFile(descriptor: -ENOENT)
-    var storage = InlineArray<2345, UInt8>(repeating: 0)
-    var bytes = storage.mutableSpan
-    defer { Self.wipe(&bytes) }
-    let count = write(record, into: &bytes)
-    let made = try StoreFile.makeTemporary(in: directory, name: Self.temporaryName)
+    let count = image.count
+    let made = try StoreFile(temporaryIn: directory)
     do throws(StoreError) {
-      try made.write(bytes.span.extracting(first: count), at: 0, counting: &writes)
-      try made.take(
-        Self.name,
-        insteadOf: Self.temporaryName,
-        in: directory,
-        counting: &writes
-      )
+      // SAFETY: the image has at least as many bytes as it takes of the file.
+      try unsafe withUnsafeBytes(of: &image) { bytes throws(StoreError) in
+        let taken = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<count])
+        try unsafe made.write(taken, at: 0, counting: &writes)
+      }
+      try made.take(.session, in: directory, counting: &writes)
     } catch {
-      StoreFile.remove(Self.temporaryName, in: directory)
+      StoreFile.remove(.temporary, in: directory)
       throw error
     }
     try directory.sync(all: true, counting: &writes)
+    ceiling = image.ceiling.number
+    recordChecksum = image.recordChecksum
     file = made
   }
 
@@ -89,12 +107,13 @@ public struct SessionStore: ~Copyable {
   public mutating func reserve(upTo ceiling: UInt64) throws(StoreError) {
     guard file.isOpen else { throw .noSession }
     guard ceiling > self.ceiling else { return }
-    var storage = InlineArray<12, UInt8>(repeating: 0)
-    var bytes = storage.mutableSpan
-    writeSlot(ceiling, at: 0, into: &bytes)
+    let slot = SessionCeiling(ceiling, for: recordChecksum)
     // A power cut amid this write leaves a wrong checksum, never a wrong number. After a failure the
     // next call writes the bytes again, so that its sync has something to tell of.
-    try file.write(bytes.span, at: Layout.slot, counting: &writes)
+    // SAFETY: the value's own bytes, used while it stays where it is.
+    try unsafe withUnsafeBytes(of: slot) { bytes throws(StoreError) in
+      try unsafe file.write(bytes, at: SessionImage.ceilingOffset, counting: &writes)
+    }
     try file.sync(all: false, counting: &writes)
     self.ceiling = ceiling
   }
@@ -102,124 +121,9 @@ public struct SessionStore: ~Copyable {
   /// Removes the session.
   public mutating func forget() throws(StoreError) {
     file = StoreFile(descriptor: -ENOENT)
-    let code = StoreFile.remove(Self.name, in: directory)
+    let code = StoreFile.remove(.session, in: directory)
     guard code == 0 || code == ENOENT else { throw .remove(code: code) }
     // Also when there was none: an earlier call may have come only so far.
     try directory.sync(all: true, counting: &writes)
-  }
-
-  private mutating func read(
-    _ bytes: Span<UInt8>,
-    for fingerprint: Span<UInt8>,
-    into record: inout SessionRecord
-  ) -> SessionFinding {
-    guard bytes.count >= Layout.contents else { return .damaged(.length) }
-    guard number(4, at: 0, of: bytes) == Layout.magic else { return .damaged(.head) }
-    guard number(4, at: 4, of: bytes) == Layout.version else { return .damaged(.version) }
-    var ends = InlineArray<5, Int>(repeating: Layout.contents)
-    for index in 0..<4 {
-      let count = number(2, at: Layout.counts + 2 * index, of: bytes)
-      ends[index + 1] = ends[index] + Int(truncatingIfNeeded: count)
-    }
-    guard bytes.count == ends[4] else { return .damaged(.length) }
-    let sum = Layout.checksum(of: bytes)
-    guard number(4, at: Layout.recordChecksum, of: bytes) == UInt64(widening: sum) else {
-      return .damaged(.record)
-    }
-    recordChecksum = sum
-    let slot = bytes.extracting(Layout.slot..<Layout.slot + 12)
-    let stored = number(8, at: 0, of: slot)
-    guard number(4, at: 8, of: slot) == UInt64(widening: slotChecksum(slot)) else {
-      return .damaged(.reservation)
-    }
-    guard bytes.extracting(ends[0]..<ends[1]).isEqual(to: fingerprint) else { return .foreign }
-    do throws(CapacityError) {
-      try record.token.replace(with: bytes.extracting(ends[1]..<ends[2]))
-      try record.random.replace(with: bytes.extracting(ends[2]..<ends[3]))
-      try record.channel.replace(with: bytes.extracting(ends[3]..<ends[4]))
-      try record.fingerprint.replace(with: fingerprint)
-    } catch {
-      return .damaged(.length)
-    }
-    record.obtainedAt = number(8, at: Layout.obtainedAt, of: bytes)
-    record.ceiling = stored
-    ceiling = stored
-    return .found
-  }
-
-  private mutating func write(
-    _ record: borrowing SessionRecord,
-    into bytes: inout MutableSpan<UInt8>
-  ) -> Int {
-    put(Layout.magic, 4, at: 0, in: &bytes)
-    put(Layout.version, 4, at: 4, in: &bytes)
-    put(record.obtainedAt, 8, at: Layout.obtainedAt, in: &bytes)
-    var end = Layout.contents
-    Self.append(record.fingerprint.bytes, 0, at: &end, in: &bytes)
-    Self.append(record.token.bytes, 1, at: &end, in: &bytes)
-    Self.append(record.random.bytes, 2, at: &end, in: &bytes)
-    Self.append(record.channel.bytes, 3, at: &end, in: &bytes)
-    recordChecksum = Layout.checksum(of: bytes.span.extracting(first: end))
-    put(UInt64(widening: recordChecksum), 4, at: Layout.recordChecksum, in: &bytes)
-    writeSlot(record.ceiling, at: Layout.slot, into: &bytes)
-    ceiling = record.ceiling
-    return end
-  }
-
-  @inline(never)
-  private static func append(
-    _ field: Span<UInt8>,
-    _ index: Int,
-    at end: inout Int,
-    in bytes: inout MutableSpan<UInt8>
-  ) {
-    let count = UInt64(widening: UInt16(truncatingIfNeeded: field.count))
-    put(count, 2, at: Layout.counts + 2 * index, in: &bytes)
-    for index in field.indices { bytes[end + index] = field[index] }
-    end += field.count
-  }
-
-  private func writeSlot(_ ceiling: UInt64, at offset: Int, into bytes: inout MutableSpan<UInt8>) {
-    put(ceiling, 8, at: offset, in: &bytes)
-    let sum = slotChecksum(bytes.span.extracting(offset..<offset + 8))
-    put(UInt64(widening: sum), 4, at: offset + 8, in: &bytes)
-  }
-
-  /// Continued from the record's checksum: a number that was reserved for another record is refused.
-  private func slotChecksum(_ slot: Span<UInt8>) -> UInt32 {
-    checksum(slot.extracting(first: 8), after: recordChecksum)
-  }
-
-  private static func wipe(_ bytes: inout MutableSpan<UInt8>) {
-    // SAFETY: the pointer covers exactly the span and does not outlive the call.
-    unsafe bytes.withUnsafeMutableBytes { all in
-      unsafe explicit_bzero(all.baseAddress.unsafelyUnwrapped, all.count)
-    }
-  }
-
-  private static var name: StaticString { "session" }
-  private static var temporaryName: StaticString { "session.new" }
-}
-
-/// The file's bytes, every number with its lowest byte first: magic 4, version 4, ceiling 8, its
-/// checksum 4, the record's checksum 4, obtainedAt 8, lengths of the four fields 2 each, then
-/// fingerprint, token, random and channel: at most 2,344, and a buffer of 2,345 shows a longer file.
-private enum Layout {
-  /// "NBSN".
-  static var magic: UInt64 { 0x4E53_424E }
-  static var version: UInt64 { 1 }
-  /// Within one sector, which a disk writes whole or not at all.
-  static var slot: Int { 8 }
-  static var recordChecksum: Int { 20 }
-  static var obtainedAt: Int { 24 }
-  static var counts: Int { 32 }
-  static var contents: Int { 40 }
-
-  /// Of all but the slot and this checksum itself.
-  static func checksum(of bytes: Span<UInt8>) -> UInt32 {
-    DeviceStore.checksum(
-      bytes.extracting(obtainedAt..<bytes.count),
-      after: DeviceStore.checksum(bytes.extracting(first: 8))
-    )
   }
 }

@@ -1,5 +1,4 @@
 internal import CPOSIX
-internal import ConstrainedCore
 
 /// The directory of a device's files: opened, checked and locked.
 ///
@@ -12,32 +11,30 @@ public struct StateDirectory: ~Copyable {
 
   /// Opens the directory of that path, of at most 1,023 bytes.
   public init(path: Span<UInt8>) throws(StoreError) {
-    var name = FixedBytes<1024>()
-    do throws(CapacityError) {
+    var name = InlineArray<1024, UInt8>(repeating: 0)
+    guard path.count < name.count else { throw .directory(code: ENAMETOOLONG) }
+    for index in path.indices {
       // A C string ends with a zero byte, which must not come sooner.
-      for index in path.indices where path[index] == 0 { throw CapacityError() }
-      try name.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try writer.append(path)
-        try writer.append(0)
-      }
-    } catch {
-      throw .directory(code: EINVAL)
+      if path[index] == 0 { throw .directory(code: EINVAL) }
+      name[index] = path[index]
     }
-    let (descriptor, code, isNew) = Self.open(name.bytes)
-    guard descriptor >= 0 else { throw .directory(code: code) }
+    let (descriptor, code, isNew) = Self.open(name.span)
+    if descriptor < 0 { throw .directory(code: code) }
     let file = StoreFile(descriptor: descriptor)
-    guard try file.privacy() != .notPrivate else { throw .notPrivate }
+    if try file.status().privacy == .notPrivate { throw .notPrivate }
     while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
       let code = nbiot_errno()
       if code == EWOULDBLOCK { throw .inUse }
       if code != EINTR { throw .directory(code: code) }
     }
     try Self.keepName(of: file, isNew: isNew)
+    // Left by a process that ended before it was finished.
+    StoreFile.remove(.temporary, in: file)
     self.file = file
   }
 
   private static func open(_ path: Span<UInt8>) -> (descriptor: Int32, code: Int32, isNew: Bool) {
-    // SAFETY: the path ends with the zero byte that was appended to it.
+    // SAFETY: the path ends with a zero byte, of those that it does not fill.
     unsafe path.withUnsafeBytes { path in
       let path = unsafe path.bindMemory(to: CChar.self).baseAddress.unsafelyUnwrapped
       let isNew = unsafe mkdir(path, 0o700) == 0

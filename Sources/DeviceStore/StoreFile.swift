@@ -2,8 +2,8 @@ internal import CPOSIX
 
 /// An open file or directory, or none; closed when the value ends.
 ///
-/// The calls that may wait are repeated when a signal interrupts them. Public only because the Embedded
-/// build must see how a part of a public value ends.
+/// The calls that may wait are repeated when a signal interrupts them. Public only because the
+/// Embedded build must see how a part of a public value ends.
 public struct StoreFile: ~Copyable {
   /// The descriptor, or `errno` negated when the file could not be opened.
   let descriptor: Int32
@@ -25,11 +25,10 @@ public struct StoreFile: ~Copyable {
 
   /// Opens the file of that name in a directory.
   @inline(never)
-  init(in directory: borrowing StoreFile, name: StaticString, flags: Int32) {
+  init(in directory: borrowing StoreFile, name: StoreName, flags: Int32) {
     var result: Int32
     repeat {
-      // SAFETY: a StaticString's bytes end with a zero byte and live as long as the program.
-      result = unsafe nbiot_open_file(directory.descriptor, name.utf8Start, flags)
+      result = unsafe nbiot_open_file(directory.descriptor, name.text, flags)
       if result < 0 { result = 0 &- nbiot_errno() }
     } while result == -EINTR
     descriptor = result
@@ -42,29 +41,23 @@ public struct StoreFile: ~Copyable {
 }
 
 extension StoreFile {
-  /// Reads `wanted` bytes from `offset` on, for which there must be room.
+  /// Fills `room` from `offset` on.
   ///
-  /// Returns how many there were before the end of the file, or `errno` negated.
+  /// Returns how many bytes there were before the end of the file, -1 when they cannot be read.
+  @unsafe
   @inline(never)
-  func read(_ wanted: Int, into bytes: inout MutableSpan<UInt8>, at offset: Int) -> Int {
-    precondition(wanted <= bytes.count, "there is room for what is read")
+  func read(into room: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
     var count = 0
-    while count < wanted {
-      // SAFETY: the pointer covers exactly the rest of the bytes and does not outlive the call.
-      let result = unsafe bytes.withUnsafeMutableBytes { room in
-        unsafe pread(
-          descriptor,
-          room.baseAddress.unsafelyUnwrapped + count,
-          wanted - count,
-          off_t(truncatingIfNeeded: offset + count)
-        )
-      }
+    while count < room.count {
+      // SAFETY: the pointer covers exactly the rest of the room.
+      let result = unsafe pread(
+        descriptor,
+        room.baseAddress.unsafelyUnwrapped + count,
+        room.count &- count,
+        off_t(truncatingIfNeeded: offset &+ count)
+      )
       if result == 0 { break }
-      if result > 0 {
-        count += result
-      } else if nbiot_errno() != EINTR {
-        return Int(truncatingIfNeeded: 0 &- nbiot_errno())
-      }
+      if result > 0 { count &+= result } else if nbiot_errno() != EINTR { return -1 }
     }
     return count
   }
@@ -72,30 +65,27 @@ extension StoreFile {
   /// Writes all of `bytes`, of which there is at least one, from `offset` on.
   ///
   /// What stands there is unknown when it throws.
+  @unsafe
   @inline(never)
   func write(
-    _ bytes: Span<UInt8>,
+    _ bytes: UnsafeRawBufferPointer,
     at offset: Int,
     counting writes: inout StoreWrites
   ) throws(StoreError) {
     var count = 0
     while count < bytes.count {
-      // SAFETY: the pointer covers exactly the rest of the bytes and does not outlive the call.
-      let result = unsafe bytes.withUnsafeBytes { rest in
-        unsafe pwrite(
-          descriptor,
-          rest.baseAddress.unsafelyUnwrapped + count,
-          rest.count - count,
-          off_t(truncatingIfNeeded: offset + count)
-        )
-      }
+      // SAFETY: the pointer covers exactly the rest of the bytes.
+      let result = unsafe pwrite(
+        descriptor,
+        bytes.baseAddress.unsafelyUnwrapped + count,
+        bytes.count &- count,
+        off_t(truncatingIfNeeded: offset &+ count)
+      )
       if result > 0 {
-        count += result
-        writes.writes += 1
-        writes.bytes += result
-      } else if result == 0 {
-        throw .write(code: EIO)
-      } else if nbiot_errno() != EINTR {
+        count &+= result
+        writes.writes &+= 1
+        writes.bytes &+= result
+      } else if result == 0 || nbiot_errno() != EINTR {
         throw .write(code: nbiot_errno())
       }
     }
@@ -110,28 +100,24 @@ extension StoreFile {
   /// second call succeeds: Linux reports an error once and takes the pages for written.
   @inline(never)
   func sync(all: Bool, counting writes: inout StoreWrites) throws(StoreError) {
-    writes.syncs += 1
+    writes.syncs &+= 1
     while (all ? fsync(descriptor) : fdatasync(descriptor)) != 0 {
       if nbiot_errno() != EINTR { throw .sync(code: nbiot_errno()) }
     }
   }
 
-  /// Whether it is a file of the user's own to which nobody else can write, and nobody can read.
+  /// Who else can do what with it, and how many bytes it has.
   @inline(never)
-  func privacy() throws(StoreError) -> FilePrivacy {
+  func status() throws(StoreError) -> (privacy: FilePrivacy, count: Int) {
     var status = stat()
     // SAFETY: writes exactly one stat.
     guard unsafe fstat(descriptor, &status) == 0 else { throw .open(code: nbiot_errno()) }
     let kind = Int32(bitPattern: status.st_mode) & S_IFMT
+    let count = Int(truncatingIfNeeded: status.st_size)
     guard kind == S_IFREG || kind == S_IFDIR, status.st_uid == geteuid(),
       status.st_mode & 0o022 == 0
-    else { return .notPrivate }
-    return status.st_mode & 0o044 == 0 ? .isPrivate : .isReadable
-  }
-
-  /// How long the file is, 0 when the system does not tell.
-  func count() -> Int {
-    max(0, Int(truncatingIfNeeded: lseek(descriptor, 0, SEEK_END)))
+    else { return (.notPrivate, count) }
+    return (status.st_mode & 0o044 == 0 ? .isPrivate : .isReadable, count)
   }
 }
 
@@ -146,48 +132,62 @@ enum FilePrivacy {
 }
 
 extension StoreFile {
-  /// Makes the file that is to take the place of another one.
+  /// Makes the file that is to take the place of another one, in a directory.
   ///
-  /// A name of its own, and made only where there is none: what an interrupted replacement left is
-  /// removed first.
-  static func makeTemporary(
-    in directory: borrowing StoreFile,
-    name: StaticString
-  ) throws(StoreError) -> StoreFile {
-    remove(name, in: directory)
-    let file = StoreFile(in: directory, name: name, flags: O_RDWR | O_CREAT | O_EXCL)
-    guard file.isOpen else { throw .open(code: file.code) }
-    return file
+  /// Only where there is none: what an interrupted replacement left is removed first.
+  @inline(never)
+  init(temporaryIn directory: borrowing StoreFile) throws(StoreError) {
+    Self.remove(.temporary, in: directory)
+    self.init(in: directory, name: .temporary, flags: O_RDWR | O_CREAT | O_EXCL)
+    if !isOpen { throw .open(code: code) }
   }
 
-  /// Gives the finished file its name.
+  /// Gives the finished temporary file its name.
   ///
   /// First the contents, then the name: the other way round a power cut could leave the name with a
   /// file without contents, and the old one gone. The directory is the caller's to sync: until then
   /// either file may come back.
   @inline(never)
   func take(
-    _ name: StaticString,
-    insteadOf temporary: StaticString,
+    _ name: StoreName,
     in directory: borrowing StoreFile,
     counting writes: inout StoreWrites
   ) throws(StoreError) {
     try sync(all: true, counting: &writes)
-    // SAFETY: a StaticString's bytes end with a zero byte and live as long as the program.
     let result = unsafe renameat(
       directory.descriptor,
-      temporary.utf8Start,
+      StoreName.temporary.text,
       directory.descriptor,
-      name.utf8Start
+      name.text
     )
-    guard result == 0 else { throw .rename(code: nbiot_errno()) }
-    writes.replacements += 1
+    if result != 0 { throw .rename(code: nbiot_errno()) }
+    writes.replacements &+= 1
   }
 
   /// Removes a file and says what `errno` was, or 0.
+  @inline(never)
   @discardableResult
-  static func remove(_ name: StaticString, in directory: borrowing StoreFile) -> Int32 {
-    // SAFETY: a StaticString's bytes end with a zero byte and live as long as the program.
-    unsafe unlinkat(directory.descriptor, name.utf8Start, 0) == 0 ? 0 : nbiot_errno()
+  static func remove(_ name: StoreName, in directory: borrowing StoreFile) -> Int32 {
+    unsafe unlinkat(directory.descriptor, name.text, 0) == 0 ? 0 : nbiot_errno()
+  }
+}
+
+/// The files of the directory.
+enum StoreName {
+  case session
+  case outbox
+  /// What takes the place of either when it is finished; there is one at a time.
+  case temporary
+
+  /// The name, which ends with a zero byte and lives as long as the program.
+  @unsafe
+  var text: UnsafePointer<UInt8> {
+    let name: StaticString =
+      switch self {
+      case .session: "session"
+      case .outbox: "outbox"
+      case .temporary: "new"
+      }
+    return unsafe name.utf8Start
   }
 }

@@ -62,8 +62,11 @@ extension DTLSConnection {
       unsafe nbiot_offers(ssl, suite) == 1,
       unsafe SSL_set_cipher_list(ssl, SSL_CIPHER_get_name(suite)) == 1,
       // Of the two groups the one that every server has, should it have forgotten the session.
-      unsafe nbiot_set_common_group(ssl) == 1,
-      unsafe nbiot_set_signature_of(ssl, suite) == 1,
+      unsafe nbiot_set_groups(ssl, cString("P-256")) == 1,
+      unsafe nbiot_set_own_signatures(
+        ssl,
+        cString(nbiot_has_rsa(suite) == 1 ? "RSA+SHA256" : "ECDSA+SHA256")
+      ) == 1,
       unsafe SSL_set_session(ssl, decoded) == 1
     else {
       ERR_clear_error()

@@ -64,29 +64,40 @@ public struct DTLSContext: ~Copyable {
   /// `needsEncryptThenMAC`: whether suites with CBC are among them, for which the extension of RFC
   /// 7366 is worth its bytes.
   public func setSuites(
+    _ list: StaticString,
+    needsEncryptThenMAC: Bool
+  ) throws(OpenSSLError) {
+    try unsafe setSuites(cString(list), needsEncryptThenMAC)
+  }
+
+  /// The same with a list that is no literal.
+  public func setSuites(
     _ list: Span<UInt8>,
     needsEncryptThenMAC: Bool
+  ) throws(OpenSSLError) {
+    try unsafe withCString(list) { (list) throws(OpenSSLError) in
+      try unsafe setSuites(list, needsEncryptThenMAC)
+    }
+  }
+
+  private func setSuites(
+    _ list: UnsafePointer<CChar>?,
+    _ needsEncryptThenMAC: Bool
   ) throws(OpenSSLError) {
     if !needsEncryptThenMAC {
       unsafe SSL_CTX_set_options(handle, nbiot_no_encrypt_then_mac)
     }
-    guard unsafe withCString(list, { unsafe SSL_CTX_set_cipher_list(handle, $0) }) == 1 else {
-      throw .fromQueue()
-    }
+    guard unsafe SSL_CTX_set_cipher_list(handle, list) == 1 else { throw .fromQueue() }
   }
 
   /// The signature algorithms that the peer may sign with.
-  public func setSignatures(_ list: Span<UInt8>) throws(OpenSSLError) {
-    guard unsafe withCString(list, { unsafe nbiot_set_signatures(handle, $0) }) == 1 else {
-      throw .fromQueue()
-    }
+  public func setSignatures(_ list: StaticString) throws(OpenSSLError) {
+    guard unsafe nbiot_set_signatures(handle, cString(list)) == 1 else { throw .fromQueue() }
   }
 
   /// The groups for the key exchange and for keys in certificates, the preferred one first.
-  public func setGroups(_ list: Span<UInt8>) throws(OpenSSLError) {
-    guard unsafe withCString(list, { unsafe nbiot_set_context_groups(handle, $0) }) == 1 else {
-      throw .fromQueue()
-    }
+  public func setGroups(_ list: StaticString) throws(OpenSSLError) {
+    guard unsafe nbiot_set_context_groups(handle, cString(list)) == 1 else { throw .fromQueue() }
   }
 
   /// How sessions are resumed.
@@ -178,11 +189,19 @@ public struct DTLSContext: ~Copyable {
   }
 }
 
+/// A literal as C reads it.
+///
+/// A `String` in its place would bring the standard library's strings into the device: 5 KB.
+func cString(_ text: StaticString) -> UnsafePointer<CChar> {
+  // SAFETY: a StaticString's bytes end with zero and live as long as the program.
+  unsafe UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+}
+
 /// Hands `body` a copy of `text` with a zero byte behind it; at most 511 bytes are taken.
-func withCString<Result>(
+func withCString<Result, Failure: Error>(
   _ text: Span<UInt8>,
-  _ body: (UnsafePointer<CChar>?) -> Result
-) -> Result {
+  _ body: (UnsafePointer<CChar>?) throws(Failure) -> Result
+) throws(Failure) -> Result {
   var copy = FixedBytes<512>()
   copy.write { (writer: inout ByteWriter) in
     let fits = min(text.count, 511)
@@ -190,7 +209,7 @@ func withCString<Result>(
     try? writer.append(0)
   }
   // SAFETY: the pointer lives as long as `copy`, and its bytes end with zero.
-  return unsafe copy.bytes.withUnsafeBytes {
-    unsafe body($0.assumingMemoryBound(to: CChar.self).baseAddress)
+  return try unsafe copy.bytes.withUnsafeBytes { (bytes) throws(Failure) in
+    try unsafe body(bytes.assumingMemoryBound(to: CChar.self).baseAddress)
   }
 }

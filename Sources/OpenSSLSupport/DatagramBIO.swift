@@ -158,7 +158,8 @@ struct DatagramMethod: @unchecked Sendable {
   let method: OpaquePointer?
 
   private init() {
-    let method = unsafe nbiot_datagram_method()
+    let type = BIO_TYPE_SOURCE_SINK | BIO_get_new_index()
+    let method = unsafe BIO_meth_new(type, cString("datagrams"))
     // SAFETY: each callback gets the BIO whose data is its DatagramBIO, and memory that OpenSSL owns.
     unsafe BIO_meth_set_write(method) { bio, bytes, count in
       guard let bytes = unsafe bytes, count >= 0, let data = unsafe BIO_get_data(bio) else {

@@ -38,11 +38,8 @@ public struct SymmetricSecurity: ~Copyable, SecurityLayer {
     do throws(OpenSSLError) {
       var digest = try Hash.sha256.digest(of: writer.written)
       defer { digest.withStorage { wipe(&$0) } }
-      var vector = InlineArray<16, UInt8>(repeating: 0)
-      let text: StaticString = "543yhjy97ae7fyfg"
-      // SAFETY: a StaticString's bytes live as long as the program, and these are 16.
-      for index in 0..<16 { unsafe vector[index] = text.utf8Start[index] }
-      cipher = try AES128CBC(key: digest.bytes.extracting(8..<24), vector: vector.span)
+      let vector = Span("543yhjy97ae7fyfg" as StaticString)
+      cipher = try AES128CBC(key: digest.bytes.extracting(8..<24), vector: vector)
     } catch {
       throw .library(code: error.code)
     }

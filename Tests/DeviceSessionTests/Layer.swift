@@ -271,7 +271,7 @@ func makeDevice(
 }
 
 /// A layer that verifies the certificate of all tests.
-private func makeChannel(_ settings: DTLSSettings) throws -> DTLSSecurity {
+func makeChannel(_ settings: DTLSSettings) throws -> DTLSSecurity {
   let authority = issued.authority
   return try DTLSSecurity(
     serverName: Array("platform.test".utf8).span,

@@ -1,25 +1,23 @@
 import ConstrainedCore
 import DeviceStore
+import FileRecorder
+import Foundation
 import TestSupport
 import Testing
 
 @Suite("The outbox")
 struct OutboxTests {
+  let workspace = Workspace()
+
   @Test func `entries come back in order, after a restart, too, until they are removed`() throws {
-    let workspace = Workspace()
     do {
       var outbox = try Outbox(workspace.open())
       for index in 1...5 {
-        let topic = Array("topic \(index)".utf8)
         let payload = [UInt8](repeating: UInt8(index), count: index * 10)
-        let id = try outbox.append(topic: topic.span, payload: payload.span, contentFormat: 50)
-        #expect(id == UInt64(index))
+        #expect(add(Item(payload, topic: "topic \(index)"), to: &outbox) == UInt64(index))
       }
-      var entry = OutboxEntry()
-      let hasOne = try outbox.next(into: &entry, at: 0)
-      #expect(hasOne && entry.id == 1 && !entry.wasKept)
-      try outbox.remove(entry)
-      #expect(outbox.count == 4)
+      let first = take(&outbox)
+      #expect(first?.id == 1 && outbox.count == 4)
     }
     do {
       var outbox = try Outbox(workspace.open())
@@ -39,5 +37,259 @@ struct OutboxTests {
     }
     let outbox = try Outbox(workspace.open())
     #expect(outbox.findings == OutboxFindings() && outbox.nextID == 6)
+  }
+
+  @Test func `the record is these bytes`() throws {
+    var outbox = try Outbox(workspace.open())
+    let item = Item([0xAA, 0xBB, 0xCC], topic: "t", priority: 5, expiresAt: 0x0102_0304)
+    #expect(add(item, key: 0x1122_3344_5566_7788, to: &outbox) == 1)
+    let expected = hex(
+      "4e424f01 00000000"  // magic and version; it waits
+        + "0100000000000000 0403020100000000 8877665544332211"  // id, expiresAt, key
+        + "0100 0300 3200 05 00"  // lengths of topic and payload, content format, priority
+        + "89c91584 ffd9113f"  // CRC-32 of the body, of the head
+        + "74 aabbcc 00000000"  // topic, payload, zeros
+    )
+    let bytes = try #require(workspace.bytes("outbox"))
+    #expect(bytes == expected, "\(hexText(bytes.span))")
+    _ = take(&outbox)
+    let marked = try #require(workspace.bytes("outbox"))
+    #expect(Array(marked[4..<8]) == hex("5a5a5a5a"))
+  }
+
+  @Test func `the highest priority goes first, of that the oldest`() throws {
+    var outbox = try Outbox(workspace.open())
+    for (index, priority) in [0, 3, 7, 3, 200, 0].enumerated() {
+      _ = add(Item([UInt8(index)], priority: UInt8(priority)), to: &outbox)
+    }
+    // 200 counts as 7.
+    #expect(drain(&outbox).map(\.id) == [3, 5, 2, 4, 1, 6])
+  }
+
+  @Test func `what is over is sorted out, unless the date is not known`() throws {
+    var outbox = try Outbox(workspace.open())
+    _ = add(Item([1], expiresAt: 100), to: &outbox)
+    _ = add(Item([2]), to: &outbox)
+    _ = add(Item([3], expiresAt: 101), to: &outbox)
+    #expect(peek(&outbox)?.id == 1 && outbox.counters.expired == 0)
+    #expect(peek(&outbox, at: 99)?.id == 1)
+    #expect(peek(&outbox, at: 100)?.id == 2)
+    #expect(outbox.counters.expired == 1 && outbox.count == 2)
+    #expect(take(&outbox, at: 101)?.id == 2)
+    #expect(peek(&outbox, at: 101) == nil && outbox.counters.expired == 2 && outbox.count == 0)
+  }
+
+  @Test func `the longest entry fits, and longer ones are refused`() throws {
+    var outbox = try Outbox(workspace.open())
+    let payload = [UInt8](repeating: 1, count: 1024)
+    let longest = Item(payload, topic: String(repeating: "x", count: 128))
+    #expect(add(longest, to: &outbox) == 1)
+    var longer = longest
+    longer.topic += "x"
+    #expect(error(longer, &outbox) == .tooLong)
+    longer = longest
+    longer.payload.append(0)
+    #expect(error(longer, &outbox) == .tooLong)
+    #expect(outbox.counters.refused == 2 && outbox.nextID == 2)
+    #expect(take(&outbox)?.payload == longest.payload)
+    #expect(add(Item([], topic: ""), to: &outbox) == 2)
+    let empty = take(&outbox)
+    #expect(empty?.topic == "" && empty?.payload == [])
+  }
+
+  private func error(_ item: Item, _ outbox: inout Outbox) -> OutboxError? {
+    do throws(OutboxError) {
+      _ = try addOrThrow(item, to: &outbox)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test func `a full outbox refuses, and takes again what there is room for`() throws {
+    var settings = OutboxSettings()
+    settings.maxBytes = 56 * 3
+    var outbox = try Outbox(workspace.open(), settings: settings)
+    for index in 0..<3 { _ = add(Item([UInt8(index)]), to: &outbox) }
+    #expect(error(Item([3]), &outbox) == .full)
+    #expect(outbox.counters.refused == 1 && outbox.count == 3)
+    _ = take(&outbox)
+    #expect(add(Item([4]), to: &outbox) == 4)
+    // Longer than all there is.
+    settings.maxBytes = 55
+    let small = Workspace()
+    var none = try Outbox(small.open(), settings: settings)
+    #expect(error(Item([3]), &none) == .full)
+  }
+
+  @Test func `a full outbox drops the lowest priority, of that the oldest`() throws {
+    var settings = OutboxSettings()
+    settings.maxBytes = 56 * 4
+    settings.whenFull = .dropOldest
+    var outbox = try Outbox(workspace.open(), settings: settings)
+    _ = add(Item([1], priority: 2), to: &outbox)
+    _ = add(Item([2], priority: 1), to: &outbox)
+    _ = add(Item([3], priority: 1), to: &outbox)
+    _ = add(Item([4], priority: 5), to: &outbox)
+    #expect(add(Item([5], priority: 1), to: &outbox) == 5)
+    #expect(outbox.counters.dropped == 1 && outbox.count == 4)
+    // One of a lower priority than all others does not push any out.
+    #expect(error(Item([6], priority: 0), &outbox) == .full)
+    // The one in flight is not dropped: the next of its priority is.
+    _ = add(Item([7], priority: 5), to: &outbox)
+    #expect(outbox.counters.dropped == 2)
+    #expect(peek(&outbox)?.payload == [4])
+    _ = add(Item([8], priority: 7), to: &outbox)
+    _ = add(Item([9], priority: 7), to: &outbox)
+    _ = add(Item([10], priority: 7), to: &outbox)
+    #expect(outbox.counters.dropped == 5)
+    #expect(drain(&outbox).map(\.payload) == [[8], [9], [10], [4]])
+  }
+
+  @Test func `one that makes room takes as many as it needs`() throws {
+    var settings = OutboxSettings()
+    settings.maxBytes = 56 * 4
+    settings.whenFull = .dropOldest
+    var outbox = try Outbox(workspace.open(), settings: settings)
+    for index in 0..<4 { _ = add(Item([UInt8(index)]), to: &outbox) }
+    _ = add(Item([UInt8](repeating: 9, count: 100)), to: &outbox)
+    #expect(outbox.counters.dropped == 3)
+    #expect(drain(&outbox).map(\.id) == [4, 5])
+  }
+
+  @Test func `the latest of a key takes the others' place, but not in flight`() throws {
+    var outbox = try Outbox(workspace.open())
+    for index in 1...3 { _ = add(Item([UInt8(index)]), key: 5, to: &outbox) }
+    _ = add(Item([4]), key: 6, to: &outbox)
+    _ = add(Item([5]), to: &outbox)
+    _ = add(Item([6]), to: &outbox)
+    #expect(outbox.count == 4 && outbox.counters.superseded == 2)
+    var entry = OutboxEntry()
+    let hasOne = try outbox.next(into: &entry, at: 0)
+    #expect(hasOne && entry.id == 3)
+    // 3 is in flight: it may be delivered all the same.
+    _ = add(Item([7]), key: 5, to: &outbox)
+    #expect(outbox.count == 5 && outbox.counters.superseded == 2)
+    try outbox.remove(entry)
+    #expect(outbox.counters.delivered == 1)
+    #expect(drain(&outbox).map(\.id) == [4, 5, 6, 7])
+  }
+
+  @Test func `one in flight that is not delivered gives way to the later one of its key`() throws {
+    var outbox = try Outbox(workspace.open())
+    _ = add(Item([1], priority: 0), key: 5, to: &outbox)
+    #expect(peek(&outbox)?.id == 1)
+    // The later one goes first, and the older one would be sent after it.
+    _ = add(Item([2], priority: 7), key: 5, to: &outbox)
+    #expect(take(&outbox)?.id == 2)
+    #expect(peek(&outbox) == nil && outbox.counters.superseded == 1)
+  }
+
+  @Test func `a full outbox still takes the latest of a key`() throws {
+    var settings = OutboxSettings()
+    settings.maxBytes = 56 * 2
+    var outbox = try Outbox(workspace.open(), settings: settings)
+    _ = add(Item([1]), key: 5, to: &outbox)
+    _ = add(Item([2]), to: &outbox)
+    #expect(add(Item([3]), key: 5, to: &outbox) == 3)
+    #expect(add(Item([4]), key: 6, to: &outbox) == 0)
+    #expect(drain(&outbox).map(\.id) == [2, 3])
+  }
+
+  @Test func `what is given out and not removed is given out again`() throws {
+    var outbox = try Outbox(workspace.open())
+    _ = add(Item([1]), to: &outbox)
+    #expect(peek(&outbox)?.id == 1)
+    #expect(peek(&outbox)?.id == 1)
+    _ = add(Item([2], priority: 1), to: &outbox)
+    #expect(peek(&outbox)?.id == 2)
+    var entry = OutboxEntry()
+    entry.id = 1
+    // Not the one given out last, but given out.
+    try outbox.remove(entry)
+    #expect(drain(&outbox).map(\.id) == [2])
+    // Removing again does nothing.
+    try outbox.remove(entry)
+    entry.id = 0
+    try outbox.remove(entry)
+    #expect(outbox.counters.delivered == 2)
+  }
+
+  @Test func `the file stays below twice the room, and numbers go on`() throws {
+    var settings = OutboxSettings()
+    settings.maxBytes = 2000
+    var ids: [UInt64] = []
+    for _ in 0..<5 {
+      var outbox = try Outbox(workspace.open(), settings: settings)
+      for index in 0..<60 {
+        ids.append(add(Item([UInt8](repeating: UInt8(index), count: 50)), to: &outbox))
+        _ = take(&outbox)
+        #expect((workspace.bytes("outbox") ?? []).count <= 2 * settings.maxBytes + 560)
+      }
+      #expect(outbox.writes.replacements >= 1)
+    }
+    #expect(ids == (1...300).map { UInt64($0) })
+    #expect(workspace.names == ["outbox"])
+  }
+
+  @Test func `a smaller limit than before loses nothing`() throws {
+    do {
+      var outbox = try Outbox(workspace.open())
+      for index in 0..<20 { _ = add(Item([UInt8(index)]), to: &outbox) }
+    }
+    var settings = OutboxSettings()
+    settings.maxBytes = 300
+    do {
+      var outbox = try Outbox(workspace.open(), settings: settings)
+      #expect(outbox.count == 20 && add(Item([99]), to: &outbox) == 0)
+      for index in 0..<15 { #expect(take(&outbox)?.payload == [UInt8(index)]) }
+      #expect(add(Item([99]), to: &outbox) == 0)
+      _ = take(&outbox)
+      #expect(add(Item([99]), to: &outbox) == 21)
+    }
+    settings.maxBytes = -1
+    var outbox = try Outbox(workspace.open(), settings: settings)
+    #expect(add(Item([1]), to: &outbox) == 0)
+    #expect(drain(&outbox).map(\.id) == [17, 18, 19, 20, 21])
+    settings.maxBytes = .max
+    #expect(add(Item([1]), to: &outbox) == 0)
+  }
+
+  @Test func `an entry costs two writes and one sync, one from before another sync`() throws {
+    do {
+      var outbox = try Outbox(workspace.open())
+      // The first one makes the file: contents, name, directory.
+      _ = add(Item([UInt8](repeating: 1, count: 100)), to: &outbox)
+      #expect(outbox.writes.replacements == 1 && outbox.writes.syncs == 3)
+      let before = outbox.writes
+      // 48 bytes of head, 1 of topic, 100 of payload, 3 of zeros.
+      _ = add(Item([UInt8](repeating: 1, count: 100)), to: &outbox)
+      #expect(outbox.writes.syncs == before.syncs + 1)
+      #expect(outbox.writes.writes == before.writes + 1)
+      #expect(outbox.writes.bytes == before.bytes + 152)
+      _ = take(&outbox)
+      #expect(outbox.writes.syncs == before.syncs + 1)
+      #expect(outbox.writes.writes == before.writes + 2)
+      #expect(outbox.writes.bytes == before.bytes + 156)
+      #expect(outbox.writes.replacements == 1)
+    }
+    var outbox = try Outbox(workspace.open())
+    // Opening makes contents and name durable, and writes nothing.
+    #expect(outbox.writes.syncs == 2 && outbox.writes.bytes == 0)
+    _ = take(&outbox)
+    #expect(outbox.writes.syncs == 3 && outbox.writes.bytes == 4)
+  }
+
+  @Test func `a year of reports is written little more than once`() throws {
+    var outbox = try Outbox(workspace.open())
+    let count = 3_000
+    for index in 0..<count {
+      _ = add(Item([UInt8](repeating: UInt8(index & 0xFF), count: 100)), to: &outbox)
+      _ = take(&outbox)
+    }
+    // One compaction a 131,632 bytes, with nothing to copy but the last number.
+    #expect(outbox.writes.replacements == 4)
+    #expect(outbox.writes.syncs == count + 4 * 2)
+    #expect(outbox.writes.bytes == count * 156 + 3 * 560)
   }
 }

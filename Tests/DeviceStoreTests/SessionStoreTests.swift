@@ -1,32 +1,223 @@
 import ConstrainedCore
 import DeviceStore
+import FileRecorder
+import Foundation
 import TestSupport
 import Testing
 
+/// A session that a test can compare.
+struct Session: Equatable {
+  var fingerprint: [UInt8]
+  var token: [UInt8]
+  var random: [UInt8]
+  var ceiling: UInt64
+  var obtainedAt: UInt64
+  var channel: [UInt8]
+
+  static let small = Session(
+    fingerprint: Array(0..<32),
+    token: Array("0123456789abcdef".utf8),
+    random: [UInt8](repeating: 0x52, count: 32),
+    ceiling: 64,
+    obtainedAt: 1_790_000_000,
+    channel: []
+  )
+  static let large = Session(
+    fingerprint: Array(32..<64),
+    token: [UInt8](repeating: 0x54, count: 192),
+    random: [],
+    ceiling: 0x0102_0304_0506,
+    obtainedAt: 0,
+    channel: (0..<2048).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+  )
+  static let bare = Session(
+    fingerprint: Array(1...32),
+    token: [],
+    random: [],
+    ceiling: 0,
+    obtainedAt: 0,
+    channel: []
+  )
+
+  var record: SessionRecord {
+    var record = SessionRecord()
+    try? record.fingerprint.replace(with: fingerprint.span)
+    try? record.token.replace(with: token.span)
+    try? record.random.replace(with: random.span)
+    try? record.channel.replace(with: channel.span)
+    record.ceiling = ceiling
+    record.obtainedAt = obtainedAt
+    return record
+  }
+
+  init(_ record: borrowing SessionRecord) {
+    fingerprint = array(record.fingerprint.bytes)
+    token = array(record.token.bytes)
+    random = array(record.random.bytes)
+    ceiling = record.ceiling
+    obtainedAt = record.obtainedAt
+    channel = array(record.channel.bytes)
+  }
+
+  init(
+    fingerprint: [UInt8],
+    token: [UInt8],
+    random: [UInt8],
+    ceiling: UInt64,
+    obtainedAt: UInt64,
+    channel: [UInt8]
+  ) {
+    self.fingerprint = fingerprint
+    self.token = token
+    self.random = random
+    self.ceiling = ceiling
+    self.obtainedAt = obtainedAt
+    self.channel = channel
+  }
+}
+
+extension Workspace {
+  /// What a new life finds for a fingerprint; an error is the second one.
+  func load(_ fingerprint: [UInt8]) -> (finding: SessionFinding?, session: Session, StoreError?) {
+    var record = SessionRecord()
+    do throws(StoreError) {
+      var store = SessionStore(try open())
+      let finding = try store.load(for: fingerprint.span, into: &record)
+      return (finding, Session(record), nil)
+    } catch {
+      return (nil, Session(record), error)
+    }
+  }
+}
+
 @Suite("The session store")
 struct SessionStoreTests {
-  @Test func `a session comes back with the number reserved last`() throws {
-    let workspace = Workspace()
-    let fingerprint = [UInt8](repeating: 0x11, count: 32)
+  let workspace = Workspace()
+
+  @Test(arguments: [Session.small, .large, .bare])
+  func `a session comes back as it was stored, with the number reserved last`(
+    session: Session
+  ) throws {
     do {
       var store = SessionStore(try workspace.open())
       var record = SessionRecord()
-      let finding = try store.load(for: fingerprint.span, into: &record)
+      let finding = try store.load(for: session.fingerprint.span, into: &record)
       #expect(finding == .none)
-      try record.fingerprint.replace(with: fingerprint.span)
-      try record.token.replace(with: Array("token".utf8).span)
-      try record.channel.replace(with: [UInt8](repeating: 7, count: 2048).span)
-      record.ceiling = 64
-      try store.replace(with: record)
-      try store.reserve(upTo: 128)
+      try store.replace(with: session.record)
+    }
+    let stored = workspace.load(session.fingerprint)
+    #expect(stored.finding == .found && stored.session == session)
+    do {
+      var store = SessionStore(try workspace.open())
+      var record = SessionRecord()
+      let finding = try store.load(for: session.fingerprint.span, into: &record)
+      #expect(finding == .found)
+      try store.reserve(upTo: session.ceiling + 64)
+      // A lower one changes nothing.
+      try store.reserve(upTo: session.ceiling)
+    }
+    var raised = session
+    raised.ceiling += 64
+    #expect(workspace.load(session.fingerprint).session == raised)
+    #expect(workspace.names == ["session"] && workspace.mode("session") == 0o600)
+    do {
+      var store = SessionStore(try workspace.open())
+      try store.forget()
+      try store.forget()
+    }
+    #expect(workspace.load(session.fingerprint).finding == SessionFinding.none)
+    #expect(workspace.names == [])
+  }
+
+  @Test func `another fingerprint's session is not used, and nothing of it is told`() throws {
+    do {
+      var store = SessionStore(try workspace.open())
+      try store.replace(with: Session.small.record)
+    }
+    let shorter = Array(Session.small.fingerprint.dropLast())
+    for fingerprint in [Session.large.fingerprint, [], shorter] {
+      let found = workspace.load(fingerprint)
+      #expect(found.finding == .foreign && found.session == Session(SessionRecord()))
     }
     var store = SessionStore(try workspace.open())
     var record = SessionRecord()
-    let finding = try store.load(for: fingerprint.span, into: &record)
-    #expect(finding == .found && record.ceiling == 128)
-    #expect(array(record.token.bytes) == Array("token".utf8) && record.channel.count == 2048)
+    let other = Session.large.fingerprint
+    let finding = try store.load(for: other.span, into: &record)
+    #expect(finding == .foreign)
+    #expect(reserveError(&store, 1_000) == .noSession)
+  }
+
+  private func reserveError(_ store: inout SessionStore, _ ceiling: UInt64) -> StoreError? {
+    do throws(StoreError) {
+      try store.reserve(upTo: ceiling)
+      return nil
+    } catch {
+      return error
+    }
+  }
+
+  @Test func `without a session no number is reserved`() throws {
+    var store = SessionStore(try workspace.open())
+    #expect(reserveError(&store, 64) == .noSession)
+    try store.replace(with: Session.small.record)
+    #expect(reserveError(&store, 128) == nil)
     try store.forget()
-    let gone = try store.load(for: fingerprint.span, into: &record)
-    #expect(gone == .none)
+    #expect(reserveError(&store, 192) == .noSession)
+  }
+
+  @Test func `a session costs two syncs, 64 numbers one`() throws {
+    var store = SessionStore(try workspace.open())
+    try store.replace(with: Session.small.record)
+    #expect(store.writes.replacements == 1 && store.writes.syncs == 2)
+    // 40 bytes of head, 32 of fingerprint, 16 of token, 32 of random.
+    #expect(store.writes.bytes == 120 && store.writes.writes == 1)
+    for number in 1...640 where number % 64 == 1 {
+      try store.reserve(upTo: Session.small.ceiling + UInt64(number) + 63)
+    }
+    #expect(store.writes.syncs == 2 + 10 && store.writes.writes == 1 + 10)
+    #expect(store.writes.bytes == 120 + 10 * 12 && store.writes.replacements == 1)
+  }
+
+  @Test func `a file that others can read or change, or that is none, is not used`() throws {
+    do {
+      var store = SessionStore(try workspace.open())
+      try store.replace(with: Session.small.record)
+    }
+    let path = workspace.file("session")
+    for mode in [0o640, 0o604, 0o620, 0o602, 0o666] as [mode_t] {
+      _ = unsafe chmod(path, mode)
+      #expect(workspace.load(Session.small.fingerprint).finding == .notPrivate)
+    }
+    _ = unsafe chmod(path, 0o600)
+    #expect(workspace.load(Session.small.fingerprint).finding == .found)
+    _ = unsafe rename(path, workspace.file("elsewhere"))
+    _ = unsafe symlink(workspace.file("elsewhere"), path)
+    #expect(workspace.load(Session.small.fingerprint).finding == .notPrivate)
+    _ = unsafe unlink(path)
+    _ = unsafe mkfifo(path, 0o600)
+    #expect(workspace.load(Session.small.fingerprint).finding == .notPrivate)
+    _ = unsafe unlink(path)
+    _ = unsafe mkdir(path, 0o700)
+    #expect(workspace.load(Session.small.fingerprint).finding == .notPrivate)
+    _ = unsafe rmdir(path)
+    // A new session takes the place of a link, and leaves alone what it pointed to.
+    _ = unsafe symlink(workspace.file("elsewhere"), path)
+    let before = workspace.bytes("elsewhere")
+    do {
+      var store = SessionStore(try workspace.open())
+      try store.replace(with: Session.large.record)
+    }
+    #expect(workspace.load(Session.large.fingerprint).finding == .found)
+    #expect(workspace.bytes("elsewhere") == before)
+  }
+
+  @Test(.enabled(if: getuid() == 0, "only root can give a file away"))
+  func `a file of somebody else is not used`() throws {
+    do {
+      var store = SessionStore(try workspace.open())
+      try store.replace(with: Session.small.record)
+    }
+    _ = unsafe chown(workspace.file("session"), 12_345, 12_345)
+    #expect(workspace.load(Session.small.fingerprint).finding == .notPrivate)
   }
 }

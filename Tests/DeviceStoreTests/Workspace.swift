@@ -4,11 +4,17 @@ import Foundation
 import TestSupport
 
 /// A directory of its own that goes with the value.
+///
+/// In memory where the system has a place for that: thousands of tries would wait for the disk.
 final class Workspace {
   let path: String
 
   init() {
-    path = FileManager.default.temporaryDirectory.path + "/device-store-\(UUID().uuidString)"
+    let memory = "/dev/shm"
+    let folder =
+      FileManager.default.isWritableFile(atPath: memory)
+      ? memory : FileManager.default.temporaryDirectory.path
+    path = folder + "/device-store-\(UUID().uuidString)"
   }
 
   deinit {
@@ -21,24 +27,110 @@ final class Workspace {
 
   func file(_ name: String) -> String { path + "/" + name }
 
+  var names: [String] {
+    ((try? FileManager.default.contentsOfDirectory(atPath: path)) ?? []).sorted()
+  }
+
   func bytes(_ name: String) -> [UInt8]? {
-    FileManager.default.contents(atPath: file(name)).map(Array.init)
+    let descriptor = unsafe Foundation.open(file(name), O_RDONLY)
+    guard descriptor >= 0 else { return nil }
+    defer { close(descriptor) }
+    var all = [UInt8](repeating: 0, count: Int(lseek(descriptor, 0, SEEK_END)))
+    let count = unsafe pread(descriptor, &all, all.count, 0)
+    return Array(all.prefix(max(0, count)))
   }
 
   /// Puts a file with those contents in the directory, as the device makes them.
-  func put(_ bytes: [UInt8], as name: String, mode: Int = 0o600) {
-    if !FileManager.default.fileExists(atPath: path) {
-      try? FileManager.default.createDirectory(
-        atPath: path,
-        withIntermediateDirectories: true,
-        attributes: [.posixPermissions: 0o700]
-      )
-    }
-    try? FileManager.default.removeItem(atPath: file(name))
-    _ = FileManager.default.createFile(
-      atPath: file(name),
-      contents: Data(bytes),
-      attributes: [.posixPermissions: mode]
-    )
+  func put(_ bytes: [UInt8], as name: String, mode: mode_t = 0o600) {
+    _ = unsafe mkdir(path, 0o700)
+    _ = unsafe unlink(file(name))
+    let descriptor = unsafe Foundation.open(file(name), O_WRONLY | O_CREAT | O_TRUNC, mode)
+    _ = unsafe write(descriptor, bytes, bytes.count)
+    _ = fchmod(descriptor, mode)
+    close(descriptor)
   }
+
+  func mode(_ name: String) -> mode_t {
+    var status = stat()
+    _ = unsafe stat(file(name), &status)
+    return status.st_mode & 0o777
+  }
+}
+
+/// An entry that a test can compare.
+struct Item: Equatable, CustomStringConvertible {
+  var id: UInt64 = 0
+  var topic = "t"
+  var payload: [UInt8] = []
+  var contentFormat: UInt16 = 50
+  var priority: UInt8 = 0
+  var expiresAt: UInt64 = 0
+
+  init(_ payload: [UInt8], topic: String = "t", priority: UInt8 = 0, expiresAt: UInt64 = 0) {
+    self.payload = payload
+    self.topic = topic
+    self.priority = priority
+    self.expiresAt = expiresAt
+  }
+
+  init(_ entry: borrowing OutboxEntry) {
+    id = entry.id
+    topic = String(decoding: array(entry.topic.bytes), as: UTF8.self)
+    payload = array(entry.payload.bytes)
+    contentFormat = entry.contentFormat
+    priority = entry.priority
+    expiresAt = entry.expiresAt
+  }
+
+  var description: String { "\(id):\(topic)[\(payload.count)]p\(priority)e\(expiresAt)" }
+}
+
+/// Appends and says what the number is, 0 when it was refused.
+func add(_ item: Item, key: UInt64 = 0, to outbox: inout Outbox) -> UInt64 {
+  do throws(OutboxError) { return try addOrThrow(item, key: key, to: &outbox) } catch { return 0 }
+}
+
+func addOrThrow(
+  _ item: Item,
+  key: UInt64 = 0,
+  to outbox: inout Outbox
+) throws(OutboxError) -> UInt64 {
+  let topic = Array(item.topic.utf8)
+  return try outbox.append(
+    topic: topic.span,
+    payload: item.payload.span,
+    contentFormat: item.contentFormat,
+    priority: item.priority,
+    expiresAt: item.expiresAt,
+    key: key
+  )
+}
+
+/// The next entry, `nil` when there is none or it cannot be read.
+func peek(_ outbox: inout Outbox, at date: UInt64 = 0) -> Item? {
+  var entry = OutboxEntry()
+  do throws(StoreError) {
+    return try outbox.next(into: &entry, at: date) ? Item(entry) : nil
+  } catch {
+    return nil
+  }
+}
+
+/// Takes the next entry out.
+func take(_ outbox: inout Outbox, at date: UInt64 = 0) -> Item? {
+  var entry = OutboxEntry()
+  do throws(StoreError) {
+    guard try outbox.next(into: &entry, at: date) else { return nil }
+    try outbox.remove(entry)
+    return Item(entry)
+  } catch {
+    return nil
+  }
+}
+
+/// Takes everything out.
+func drain(_ outbox: inout Outbox) -> [Item] {
+  var items: [Item] = []
+  while let item = take(&outbox) { items.append(item) }
+  return items
 }

@@ -10,109 +10,110 @@ extension DurableDevice where Security: ~Copyable {
   /// Writes down what the session or the outbox waits for; gives the event of a report whose end is now
   /// on disk.
   mutating func keep(at now: Instant, date: UInt64) throws(StoreError) -> DurableEvent? {
-    switch session.unkept {
-    case .token: try keepToken(at: now, date: date)
-    case .numbers:
-      let (ceiling, isOver) = state.record.ceiling.addingReportingOverflow(settings.reservation)
-      state.record.ceiling = isOver ? .max : ceiling
-      // The disk first: a number that was used before would be used again after a power cut.
-      try state.store.reserve(upTo: state.record.ceiling)
-      session.keep(numbersUpTo: state.record.ceiling, at: now)
-    case nil:
-      // A channel made since, for which the token has not changed.
-      if wholeHandshakes != keptChannels, session.isAuthenticated {
-        let ceiling = state.record.ceiling
-        session.write(into: &state.record)
-        state.record.ceiling = ceiling
-        try keepRecord()
-      }
-    }
-    guard case .ended(let event) = delivery else { return nil }
+    try keepSession(at: now, date: date)
+    guard isEnded else { return nil }
     // The disk first: who has read that it was delivered must not see it delivered again.
-    try state.outbox.remove(entry)
-    delivery = .none
-    return event
+    try outbox.remove(entry)
+    defer { delivery = .none }
+    return delivery == .delivered ? .delivered(entry.id) : .rejected(entry.id)
   }
 
-  private mutating func keepToken(at now: Instant, date: UInt64) throws(StoreError) {
-    session.write(into: &state.record)
-    let (ceiling, isOver) = state.record.ceiling.addingReportingOverflow(settings.reservation)
-    state.record.ceiling = isOver ? .max : ceiling
-    state.record.obtainedAt = date
-    try keepRecord()
-    session.keep(numbersUpTo: state.record.ceiling, at: now)
-  }
-
-  private mutating func keepRecord() throws(StoreError) {
-    try state.store.replace(with: state.record)
-    keptChannels = wholeHandshakes
+  private mutating func keepSession(at now: Instant, date: UInt64) throws(StoreError) {
+    let unkept = session.unkept
+    // A channel made since, for which the token has not changed, is written down, too.
+    let hasNewChannel = wholeHandshakes != keptChannels && session.isAuthenticated
+    guard unkept != nil || hasNewChannel else { return }
+    let ceiling = record.ceiling
+    if unkept != .numbers { session.write(into: &record) }
+    if unkept == nil {
+      record.ceiling = ceiling
+    } else {
+      let (raised, isOver) = record.ceiling.addingReportingOverflow(settings.reservation)
+      record.ceiling = isOver ? .max : raised
+    }
+    // The disk first: a number that was used before would be used again after a power cut.
+    if unkept == .numbers {
+      try store.reserve(upTo: record.ceiling)
+    } else {
+      if unkept == .token { record.obtainedAt = date }
+      try store.replace(with: record)
+      keptChannels = wholeHandshakes
+    }
+    if unkept != nil { session.keep(numbersUpTo: record.ceiling, at: now) }
   }
 
   /// A resumed session is the one that is on disk already.
   private var wholeHandshakes: Int { session.counters.handshakes - session.counters.resumptions }
 
-  mutating func startNext(at now: Instant, date: UInt64) throws(StoreError) {
-    guard case .none = delivery, now >= notBefore, session.isFree else { return }
-    while try state.outbox.next(into: &entry, at: date) {
-      if session.isAuthenticated, settings.isExpired(state.record, at: date) {
-        session.forgetToken()
-      }
-      do throws(TopicError) {
-        let topic = try Topic(entry.topic.bytes)
-        do throws(DeviceError) {
-          _ = try session.publish(
-            topic: topic,
-            payload: entry.payload.bytes,
-            format: ContentFormat(rawValue: entry.contentFormat),
-            at: now
-          )
-          delivery = .underWay
-          return
-        } catch {}
-      } catch {}
+  /// Starts the next report that is due; whether there is one.
+  mutating func startNext(at now: Instant, date: UInt64) throws(StoreError) -> Bool {
+    guard delivery == .none, now >= notBefore, session.isFree else { return false }
+    while try outbox.next(into: &entry, at: date) {
+      if session.isAuthenticated, settings.isExpired(record, at: date) { session.forgetToken() }
+      if publish(at: now) { return true }
       // Nothing that `accept` takes comes here; what does can never be sent.
-      try state.outbox.remove(entry)
+      try outbox.remove(entry)
+    }
+    return false
+  }
+
+  private mutating func publish(at now: Instant) -> Bool {
+    do throws(TopicError) {
+      let topic = try Topic(entry.topic.bytes)
+      do throws(DeviceError) {
+        _ = try session.publish(
+          topic: topic,
+          payload: entry.payload.bytes,
+          format: ContentFormat(rawValue: entry.contentFormat),
+          at: now
+        )
+        delivery = .underWay
+        return true
+      } catch {
+        return false
+      }
+    } catch {
+      return false
     }
   }
 
+  @inline(never)
   mutating func takeSessionEvent(at now: Instant) -> DurableEvent? {
-    if case .ended = delivery { return nil }
+    if isEnded { return nil }
     switch session.pollEvent() {
     case .authenticated: return .authenticated
     case .authenticationFailed(let failure): return .authenticationFailed(failure)
     case .report(let result):
-      guard case .underWay = delivery else { return nil }
+      guard delivery == .underWay else { return nil }
+      self.result = result
       return end(result, at: now)
     case .registered, .registrationFailed, .answerBlock, nil: return nil
     }
   }
 
   /// Takes in how the session's report has ended.
-  private mutating func end(_ result: ReportResult, at now: Instant) -> DurableEvent? {
+  private mutating func end(_ result: borrowing ReportResult, at now: Instant) -> DurableEvent? {
+    delivery = .none
     switch result.outcome {
     case .acknowledged:
-      postponements = 0
       deliveredReports += 1
-      delivery = .ended(.delivered(entry.id, result))
-      return nil
+      delivery = .delivered
     case .rejected
     where result.code == .badRequest && !session.isAuthenticated
       && doubtfulID != entry.id:
       // The token was new, or from before the start: the two ends may have different keys. Once more,
       // under a new one.
       doubtfulID = entry.id
-      delivery = .none
-      return .postponed(entry.id, result)
+      return .postponed(entry.id)
     case .rejected where result.isFinal, .unsealable:
-      postponements = 0
       rejectedReports += 1
-      delivery = .ended(.rejected(entry.id, result))
-      return nil
+      delivery = .rejected
     default:
-      delivery = .none
       postpone(at: now)
-      return .postponed(entry.id, result)
+      return .postponed(entry.id)
     }
+    postponements = 0
+    return nil
   }
 
   /// Lets the platform, or the network, rest.

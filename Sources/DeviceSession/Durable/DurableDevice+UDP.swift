@@ -18,7 +18,7 @@ extension DurableDevice where Security: ~Copyable {
     at now: Instant,
     willSend: (RadioHint) -> Void = { _ in }
   ) throws(TransportError) {
-    let pending = state.outbox.count
+    let pending = outbox.count
     try session.transmit(over: socket, at: now) {
       willSend(RadioHint(for: $0, pendingReports: pending))
     }

@@ -3,7 +3,7 @@ public import CoAPMessage
 public import CoAPSecurity
 public import ConstrainedCore
 public import DeviceStore
-internal import OpenSSLSupport
+public import OpenSSLSupport
 
 /// A device that loses nothing: a session whose token, sequence numbers and secure channel survive a
 /// restart, and reports that are kept on disk until the platform has taken them.
@@ -21,21 +21,19 @@ internal import OpenSSLSupport
 public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>:
   ~Copyable
 {
-  var session: DeviceSession<Security, Randomness>
-  var state: DurableState
-  let settings: DurableSettings
+  // What is small comes first: an offset below 128 makes for a shorter instruction.
 
-  /// How many secure channels had been made when the record was written.
-  var keptChannels = 0
-  /// Since when the disk refuses to be written; it is asked again from this instant on.
-  var storeNotBefore = Instant(milliseconds: .min)
-
-  var entry = OutboxEntry()
   var delivery = Delivery.none
+  /// What the session's file was found to be.
+  public let sessionFinding: SessionFinding
   /// Nothing is sent before this instant.
   var notBefore = Instant(milliseconds: .min)
+  /// Since when the disk refuses to be written; it is asked again from this instant on.
+  var storeNotBefore = Instant(milliseconds: .min)
   /// How many reports in a row the platform did not take for now.
   var postponements = 0
+  /// How many secure channels had been made when the record was written.
+  var keptChannels = 0
   /// The report that was refused once as no report at all, which a wrong key brings about too.
   var doubtfulID: UInt64 = 0
 
@@ -44,47 +42,78 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   /// How many reports the platform will never take.
   public internal(set) var rejectedReports = 0
 
+  /// What the last report to have ended, or to have been postponed, has come to; `nil` before.
+  ///
+  /// It is of the report of an event until the next `pollEvent`.
+  public internal(set) var result: ReportResult?
+
+  let settings: DurableSettings
+  var store: SessionStore
+  var outbox: Outbox
+  var session: DeviceSession<Security, Randomness>
+  /// What is on disk of the session.
+  var record = SessionRecord()
+  var entry = OutboxEntry()
+
   /// Where the report at hand stands.
   enum Delivery {
     /// There is none.
     case none
     /// The session has it.
     case underWay
-    /// It has ended for good, which is still to be written down.
-    case ended(DurableEvent)
+    /// The platform has taken it, which is still to be written down.
+    case delivered
+    /// The platform will never take it, which is still to be written down.
+    case rejected
   }
 
-  /// A device with what `state` holds of it.
+  /// Whether the report at hand has ended for good.
+  var isEnded: Bool { delivery == .delivered || delivery == .rejected }
+
+  /// A device with what `directory` holds of it: the reports that wait, and its session unless that is of
+  /// another `fingerprint` (`DeviceFingerprint`).
   ///
-  /// `session` has `DeviceSettings.isKept` set. `date` is now, in seconds since 1970; 0 when the clock is
-  /// not set.
+  /// `settings.session.isKept` is set for it. `date` is now, in seconds since 1970; 0 when the clock is not
+  /// set. All of it is made where it stays: moving a session costs as much code as making it.
   public init(
-    session: consuming DeviceSession<Security, Randomness>,
-    state: consuming DurableState,
+    identity: DeviceIdentity,
+    secret: consuming SecretBytes,
     settings: DurableSettings = DurableSettings(),
+    security: consuming Security,
+    randomness: Randomness,
+    directory: borrowing StateDirectory,
+    fingerprint: FixedBytes<32>,
     date: UInt64
-  ) {
-    precondition(session.settings.isKept, "the session waits for what is to be kept")
-    self.session = session
-    self.state = state
+  ) throws(StoreError) {
+    let outbox = try Outbox(directory, settings: settings.outbox)
+    var store = SessionStore(directory)
+    sessionFinding = try store.load(for: fingerprint.bytes, into: &record)
+    record.fingerprint = fingerprint
+    self.outbox = outbox
+    self.store = store
     self.settings = settings
-    if self.state.sessionFinding == .found {
-      let isUsable = !settings.isExpired(self.state.record, at: date)
-      self.session.restore(self.state.record, isUsable: isUsable)
+    var sessionSettings = settings.session
+    sessionSettings.isKept = true
+    session = DeviceSession(
+      identity: identity,
+      secret: secret,
+      settings: sessionSettings,
+      security: security,
+      randomness: randomness
+    )
+    if sessionFinding == .found {
+      session.restore(record, isUsable: !settings.isExpired(record, at: date))
     }
   }
 
-  /// What the session's file was found to be.
-  public var sessionFinding: SessionFinding { state.sessionFinding }
-
-  /// What was found in the state.outbox.
-  public var outboxFindings: OutboxFindings { state.outbox.findings }
+  /// What was found in the outbox.
+  public var outboxFindings: OutboxFindings { outbox.findings }
 
   /// How many reports wait for the platform, with the one under way.
-  public var pendingReports: Int { state.outbox.count }
+  public var pendingReports: Int { outbox.count }
 
   /// The id that the next accepted report has.
-  public var nextID: UInt64 { state.outbox.nextID }
+  public var nextID: UInt64 { outbox.nextID }
 
   /// Whether the device has a token that the platform has not refused.
   public var isAuthenticated: Bool { session.isAuthenticated }
@@ -93,16 +122,16 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   public var sessionCounters: DeviceCounters { session.counters }
 
   /// What became of the reports.
-  public var outboxCounters: OutboxCounters { state.outbox.counters }
+  public var outboxCounters: OutboxCounters { outbox.counters }
 
   /// What was written to disk for the session and its sequence numbers.
-  public var sessionWrites: StoreWrites { state.store.writes }
+  public var sessionWrites: StoreWrites { store.writes }
 
   /// What was written to disk for the reports.
-  public var outboxWrites: StoreWrites { state.outbox.writes }
+  public var outboxWrites: StoreWrites { outbox.writes }
 
   /// Whether the largest report would be taken.
-  public var hasRoom: Bool { state.outbox.hasRoom }
+  public var hasRoom: Bool { outbox.hasRoom }
 
   /// Whether there is something to exchange with the platform, now or at `pollTimeout`.
   public var needsLink: Bool { !session.isIdle }
@@ -132,7 +161,7 @@ extension DurableDevice where Security: ~Copyable {
     expiresAt: UInt64 = 0,
     key: UInt64 = 0
   ) throws(OutboxError) -> UInt64 {
-    try state.outbox.append(
+    try outbox.append(
       topic: topic.bytes.bytes,
       payload: payload,
       contentFormat: format.rawValue,
@@ -146,15 +175,15 @@ extension DurableDevice where Security: ~Copyable {
   /// stays and is sent again later.
   public mutating func interrupt(at now: Instant) {
     session.interrupt(at: now)
-    if case .none = delivery { postpone(at: now) }
+    if delivery == .none { postpone(at: now) }
   }
 
   /// Ends the secure channel; `pollTransmit` may give a goodbye.
   ///
-  /// What is under way stays in the state.outbox.
+  /// What is under way stays in the outbox.
   public mutating func close() {
     session.close()
-    if case .underWay = delivery { delivery = .none }
+    if delivery == .underWay { delivery = .none }
   }
 }
 
@@ -188,15 +217,11 @@ extension DurableDevice where Security: ~Copyable {
     if session.unkept != nil || isEnded {
       earliest = min(earliest ?? storeNotBefore, storeNotBefore)
     }
-    if case .none = delivery, state.outbox.count > 0 {
+    if delivery == .none, outbox.count > 0 {
       let start = max(notBefore, storeNotBefore)
       earliest = min(earliest ?? start, start)
     }
     return earliest
-  }
-
-  private var isEnded: Bool {
-    if case .ended = delivery { true } else { false }
   }
 
   /// Writes down what is to be kept, and tells what happened since the last call; when that is all, starts
@@ -206,13 +231,16 @@ extension DurableDevice where Security: ~Copyable {
   public mutating func pollEvent(at now: Instant, date: UInt64) -> DurableEvent? {
     if now >= storeNotBefore {
       do throws(StoreError) {
-        if let event = try keep(at: now, date: date) { return event }
-        if let event = takeSessionEvent(at: now) { return event }
-        // What the session's event has ended is written down at once.
-        if let event = try keep(at: now, date: date) { return event }
-        try startNext(at: now, date: date)
-        // A report without numbers asks for them.
-        return try keep(at: now, date: date)
+        var goesOn = true
+        while goesOn {
+          if let event = try keep(at: now, date: date) { return event }
+          if let event = takeSessionEvent(at: now) { return event }
+          // What the session's event has ended is written down at once; a report that is started asks
+          // for numbers.
+          goesOn = isEnded
+          if !goesOn { goesOn = try startNext(at: now, date: date) }
+        }
+        return nil
       } catch {
         storeNotBefore = now + settings.storeRetry
         return .storeFailed(error)

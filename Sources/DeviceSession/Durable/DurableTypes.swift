@@ -22,6 +22,9 @@ public struct DurableSettings: Sendable {
   /// The reports.
   public var outbox = OutboxSettings()
 
+  /// How the device talks to the platform.
+  public var session = DeviceSettings()
+
   /// The wait before a disk that refused is written again.
   var storeRetry: Milliseconds { Milliseconds(5_000) }
 
@@ -38,12 +41,12 @@ public enum DurableEvent: Sendable {
   case authenticated
   /// It has none.
   case authenticationFailed(AuthenticationFailure)
-  /// The platform has taken the report of this id, and the disk says so.
-  case delivered(UInt64, ReportResult)
+  /// The platform has taken the report of this id, and the disk says so; the device's `result` says more.
+  case delivered(UInt64)
   /// The platform will never take the report of this id: it is not kept any longer.
-  case rejected(UInt64, ReportResult)
+  case rejected(UInt64)
   /// The report of this id stays, to be sent again later.
-  case postponed(UInt64, ReportResult)
+  case postponed(UInt64)
   /// The disk could not be written; nothing is sent until it can.
   case storeFailed(StoreError)
 }

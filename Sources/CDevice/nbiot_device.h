@@ -1,0 +1,180 @@
+/* A device on the Alibaba Cloud IoT platform, over CoAP, for programs in C.
+ *
+ * A report that `nbiot_publish` has taken is on disk, and stays there until the platform has taken it,
+ * over restarts and power cuts too. Token, sequence numbers and DTLS session survive as well, so that a
+ * start costs no `/auth`.
+ *
+ *   nbiot_device *device;
+ *   void *memory = aligned_alloc(nbiot_device_alignment(), nbiot_device_size());
+ *   int code = nbiot_create(memory, nbiot_device_size(), &config, &device);
+ *   code = nbiot_publish(device, NULL, payload, count, 0, &id);
+ *   while (nbiot_pending(device) > 0) {
+ *     nbiot_event event;
+ *     while (nbiot_drive(device, &event) > 0) { ... }
+ *     // wait for nbiot_descriptor() to be readable, nbiot_timeout() milliseconds at most
+ *   }
+ *   nbiot_destroy(device);
+ *
+ * The memory is the caller's and must not move. A device is used by one thread at a time; different
+ * devices may be used by different threads. Nothing here keeps a pointer that it is given, but for the
+ * memory; texts end with a zero byte. After the first report nothing is allocated.
+ *
+ * Link with libnbiot-device.a, libssl, libcrypto and libcbor.
+ */
+#ifndef NBIOT_DEVICE_H
+#define NBIOT_DEVICE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* A device; its memory is the caller's, its contents are not. */
+typedef struct nbiot_device nbiot_device;
+
+/* What a call that takes no more than it can do answers. */
+enum nbiot_code {
+  NBIOT_OK = 0,
+  /* A member of the configuration, or an argument, is missing or not what it must be. */
+  NBIOT_ARGUMENT = -1,
+  /* The memory is too small or not aligned. */
+  NBIOT_MEMORY = -2,
+  /* The state directory cannot be opened or written: errno says why. */
+  NBIOT_DISK = -3,
+  /* Another process uses the state directory. */
+  NBIOT_IN_USE = -4,
+  /* The outbox is full: drive the device, then try again. */
+  NBIOT_FULL = -5,
+  /* The payload has more than 1,024 bytes. */
+  NBIOT_TOO_LONG = -6,
+  /* OpenSSL refused: the CA certificates are broken, or there is no memory. */
+  NBIOT_SECURITY = -7
+};
+
+/* How messages are protected. */
+enum nbiot_security {
+  /* AES with a key made of the device secret, port 5682. */
+  NBIOT_SYMMETRIC = 0,
+  /* DTLS 1.2, port 5684; the platform proves itself with a certificate of `ca_pem`. */
+  NBIOT_DTLS_CERTIFICATE = 1,
+  /* DTLS 1.2, port 5684; both ends prove themselves with a key made of the device secret. */
+  NBIOT_DTLS_KEY = 2
+};
+
+/* How patiently a message is sent again. */
+enum nbiot_timing {
+  /* First after 10 to 15 seconds, three times. */
+  NBIOT_TIMING_NB_IOT = 0,
+  /* First after 2 to 3 seconds, four times (RFC 7252). */
+  NBIOT_TIMING_STANDARD = 1,
+  /* First after 4 to 6 seconds, four times. */
+  NBIOT_TIMING_LTE_M = 2,
+  /* First after 15 to 22 seconds, twice. */
+  NBIOT_TIMING_NB_IOT_DEEP = 3
+};
+
+/* What a device is made of; set all to zero first. Members that may be NULL or 0 say so. */
+typedef struct nbiot_config {
+  const char *product_key;     /* 1 to 64 letters and digits */
+  const char *device_name;     /* 4 to 32 of A-Z a-z 0-9 _ @ . : - */
+  const char *client_id;       /* NULL: PRODUCTKEY&DEVICENAME */
+  const char *device_secret;   /* 1 to 128 bytes; copied, and wiped at the end */
+  const char *state_directory; /* a directory of this device's own; made when it is not there */
+  const char *host;            /* a name or an address in digits; NULL: the platform's own */
+  uint16_t port;               /* 0: 5682 or 5684 */
+  uint8_t security;            /* enum nbiot_security */
+  uint8_t timing;              /* enum nbiot_timing */
+  const char *ca_pem;          /* with NBIOT_DTLS_CERTIFICATE: the authorities, in PEM */
+  const char *server_name;     /* the name in the platform's certificate; NULL: the host */
+  const char *topic;           /* where reports go that name no topic; may be NULL */
+  uint32_t outbox_bytes;       /* the most that waits; 0: 65,536 */
+  uint32_t token_lifetime;     /* seconds; 0: 604,800 (7 days) */
+  /* Called right before each datagram, with what is known of the radio's next seconds: 0 nothing is
+   * expected and nothing is to be sent, 1 one answer is expected and then nothing, 2 more is to be
+   * sent. May be NULL. It must not call the device. */
+  void (*radio_hint)(int hint, void *context);
+  void *context;
+} nbiot_config;
+
+/* What happened. */
+enum nbiot_event_kind {
+  /* The platform has taken the report. */
+  NBIOT_DELIVERED = 1,
+  /* The platform will never take it; `code` says why. It is not kept any longer. */
+  NBIOT_REJECTED = 2,
+  /* It was not taken for now and is sent again later; `code` is 0 where no answer came. */
+  NBIOT_POSTPONED = 3,
+  /* The device has a token. */
+  NBIOT_AUTHENTICATED = 4,
+  /* It has none: `code` is the platform's answer, 0 where none came. */
+  NBIOT_AUTHENTICATION_FAILED = 5,
+  /* The disk cannot be written; nothing is sent until it can. */
+  NBIOT_DISK_REFUSES = 6,
+  /* There is no network, or nobody listens there; tried again later. */
+  NBIOT_NO_LINK = 7
+};
+
+typedef struct nbiot_event {
+  int kind;               /* enum nbiot_event_kind */
+  int code;               /* the answer's CoAP code, class times 100 and detail: 205, 403; or 0 */
+  uint64_t id;            /* which report; 0 where it is about none */
+  uint64_t sequence;      /* its last sequence number; 0 where there is none */
+  uint32_t bytes_up;      /* UDP payload sent for it */
+  uint32_t bytes_down;    /* UDP payload received for it */
+  uint32_t transmissions; /* how often it was sent */
+  uint32_t milliseconds;  /* from its start to its end */
+  const uint8_t *answer;  /* the platform's answer, decrypted; there until the next call */
+  size_t answer_count;    /* its bytes; 0 where there is none */
+} nbiot_event;
+
+typedef struct nbiot_counters {
+  uint64_t accepted, delivered, rejected, expired, superseded;
+  uint64_t authentications, handshakes, resumptions;
+  uint64_t requests, transmissions, datagrams_up, bytes_up, datagrams_down, bytes_down;
+  uint64_t disk_syncs, disk_bytes;
+} nbiot_counters;
+
+/* How many bytes a device takes (some 20 KB), and at which multiples it may lie. */
+size_t nbiot_device_size(void);
+size_t nbiot_device_alignment(void);
+
+/* Makes a device in `memory`, with what its state directory holds: nothing is sent yet. `*device` is then
+ * the device, at `memory`. enum nbiot_code. */
+int nbiot_create(void *memory, size_t size, const nbiot_config *config, nbiot_device **device);
+
+/* Takes a report: when it answers NBIOT_OK the disk has it, and `*id` (may be NULL) is its number, given
+ * only once. `topic` NULL: the configuration's. `lifetime` in seconds, 0 for ever: after it the report is
+ * not worth sending. enum nbiot_code. */
+int nbiot_publish(nbiot_device *device, const char *topic, const void *payload, size_t count,
+                  uint32_t lifetime, uint64_t *id);
+
+/* Like nbiot_publish, for a payload in CBOR. */
+int nbiot_publish_cbor(nbiot_device *device, const char *topic, const void *payload, size_t count,
+                       uint32_t lifetime, uint64_t *id);
+
+/* Does what is due, without waiting: 1 and `*event` when something happened, 0 when nothing more did. Call
+ * it until it answers 0, then wait. Only a host's name is looked up with waiting. */
+int nbiot_drive(nbiot_device *device, nbiot_event *event);
+
+/* What to wait for: a descriptor that becomes readable (-1 when there is none now), and the most
+ * milliseconds until the next nbiot_drive (-1 for no limit). */
+int nbiot_descriptor(const nbiot_device *device);
+int nbiot_timeout(const nbiot_device *device);
+
+/* How many reports wait for the platform. */
+size_t nbiot_pending(const nbiot_device *device);
+
+/* What has happened since nbiot_create. */
+void nbiot_read_counters(const nbiot_device *device, nbiot_counters *counters);
+
+/* Ends the device and wipes its secrets; its memory can be used for something else. What waits stays on
+ * disk. */
+void nbiot_destroy(nbiot_device *device);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,184 @@
+public import CDevice
+internal import ConstrainedCore
+internal import DeviceSession
+internal import DeviceStore
+internal import UDPTransport
+
+// The C interface. nbiot_device.h documents each function for who calls it; `@implementation` makes the
+// compiler compare the two.
+
+/// How many bytes a device takes.
+@c @implementation
+public func nbiot_device_size() -> Int { MemoryLayout<HeldDevice>.size }
+
+/// At which multiples it may lie.
+@c @implementation
+public func nbiot_device_alignment() -> Int { MemoryLayout<HeldDevice>.alignment }
+
+/// Makes a device in the caller's memory.
+@c @implementation
+public func nbiot_create(
+  _ memory: UnsafeMutableRawPointer!,
+  _ size: Int,
+  _ config: UnsafePointer<nbiot_config>!,
+  _ device: UnsafeMutablePointer<OpaquePointer?>!
+) -> Int32 {
+  guard let memory = unsafe memory, let config = unsafe config, let device = unsafe device else {
+    return NBIOT_ARGUMENT.rawValue
+  }
+  guard size >= MemoryLayout<HeldDevice>.size,
+    Int(bitPattern: memory) % MemoryLayout<HeldDevice>.alignment == 0
+  else { return NBIOT_MEMORY.rawValue }
+  unsafe device.pointee = nil
+  // SAFETY: the caller promises as many bytes, and they are aligned.
+  let held = unsafe memory.bindMemory(to: HeldDevice.self, capacity: 1)
+  do throws(LibraryError) {
+    unsafe held.initialize(to: try HeldDevice(config.pointee))
+  } catch {
+    return error.code
+  }
+  unsafe device.pointee = OpaquePointer(held)
+  return NBIOT_OK.rawValue
+}
+
+/// Takes a report in JSON.
+@c @implementation
+public func nbiot_publish(
+  _ device: OpaquePointer!,
+  _ topic: UnsafePointer<CChar>!,
+  _ payload: UnsafeRawPointer!,
+  _ count: Int,
+  _ lifetime: UInt32,
+  _ id: UnsafeMutablePointer<UInt64>!
+) -> Int32 {
+  unsafe publish(device, topic, payload, count, lifetime, id, isCBOR: false)
+}
+
+/// Takes a report in CBOR.
+@c @implementation
+public func nbiot_publish_cbor(
+  _ device: OpaquePointer!,
+  _ topic: UnsafePointer<CChar>!,
+  _ payload: UnsafeRawPointer!,
+  _ count: Int,
+  _ lifetime: UInt32,
+  _ id: UnsafeMutablePointer<UInt64>!
+) -> Int32 {
+  unsafe publish(device, topic, payload, count, lifetime, id, isCBOR: true)
+}
+
+/// Does what is due, without waiting.
+@c @implementation
+public func nbiot_drive(
+  _ device: OpaquePointer!,
+  _ event: UnsafeMutablePointer<nbiot_event>!
+) -> Int32 {
+  guard let held = unsafe held(device), let event = unsafe event,
+    let happened = unsafe held.pointee.drive()
+  else { return 0 }
+  let (answer, count) = unsafe happened.hasAnswer ? held.pointee.answer : (nil, 0)
+  unsafe event.pointee = nbiot_event(
+    kind: Int32(happened.kind.rawValue),
+    code: happened.code,
+    id: happened.id,
+    sequence: happened.sequence,
+    bytes_up: happened.bytesUp,
+    bytes_down: happened.bytesDown,
+    transmissions: happened.transmissions,
+    milliseconds: happened.milliseconds,
+    answer: answer,
+    answer_count: count
+  )
+  return 1
+}
+
+/// What to wait for.
+@c @implementation
+public func nbiot_descriptor(_ device: OpaquePointer!) -> Int32 {
+  unsafe held(device)?.pointee.socket.descriptor ?? -1
+}
+
+/// How long to wait at most, in milliseconds.
+@c @implementation
+public func nbiot_timeout(_ device: OpaquePointer!) -> Int32 {
+  guard let held = unsafe held(device) else { return -1 }
+  return unsafe MonotonicClock.timeout(until: held.pointee.device.pollTimeout())
+}
+
+/// How many reports wait.
+@c @implementation
+public func nbiot_pending(_ device: OpaquePointer!) -> Int {
+  unsafe held(device)?.pointee.device.pendingReports ?? 0
+}
+
+/// What has happened so far.
+@c @implementation
+public func nbiot_read_counters(
+  _ device: OpaquePointer!,
+  _ counters: UnsafeMutablePointer<nbiot_counters>!
+) {
+  guard let held = unsafe held(device), let counters = unsafe counters else { return }
+  unsafe held.pointee.read(&counters.pointee)
+}
+
+/// Ends the device.
+@c @implementation
+public func nbiot_destroy(_ device: OpaquePointer!) {
+  guard let held = unsafe held(device) else { return }
+  unsafe held.pointee.close()
+  // SAFETY: made by nbiot_create, and ended once, as the header asks.
+  unsafe held.deinitialize(count: 1)
+}
+
+// MARK: - Between C and Swift
+
+/// SAFETY, here and where it is used: the pointer is one that nbiot_create gave, and the caller uses the
+/// device on one thread at a time.
+@unsafe
+private func held(_ device: OpaquePointer?) -> UnsafeMutablePointer<HeldDevice>? {
+  unsafe device.map { unsafe UnsafeMutablePointer<HeldDevice>($0) }
+}
+
+@unsafe
+@inline(never)
+private func publish(
+  _ device: OpaquePointer?,
+  _ topic: UnsafePointer<CChar>?,
+  _ payload: UnsafeRawPointer?,
+  _ count: Int,
+  _ lifetime: UInt32,
+  _ id: UnsafeMutablePointer<UInt64>?,
+  isCBOR: Bool
+) -> Int32 {
+  guard let held = unsafe held(device), let payload = unsafe payload, count > 0 else {
+    return NBIOT_ARGUMENT.rawValue
+  }
+  // SAFETY: the caller promises so many bytes for the time of the call.
+  let bytes = unsafe Span(
+    _unsafeStart: payload.assumingMemoryBound(to: UInt8.self),
+    count: count
+  )
+  do throws(LibraryError) {
+    let number = unsafe try held.pointee.publish(
+      topic: text(topic),
+      payload: bytes,
+      lifetime: lifetime,
+      isCBOR: isCBOR
+    )
+    unsafe id?.pointee = number
+    return NBIOT_OK.rawValue
+  } catch {
+    return error.code
+  }
+}
+
+/// A C text's bytes; empty for none.
+@unsafe
+@_lifetime(immortal)
+func text(_ start: UnsafePointer<CChar>?) -> Span<UInt8> {
+  guard let start = unsafe start else { return Span() }
+  var count = 0
+  while unsafe start[count] != 0 { count += 1 }
+  let bytes = unsafe UnsafeRawPointer(start).assumingMemoryBound(to: UInt8.self)
+  return unsafe _overrideLifetime(Span(_unsafeStart: bytes, count: count), copying: ())
+}

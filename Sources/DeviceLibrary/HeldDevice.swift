@@ -1,0 +1,359 @@
+internal import AliyunIoT
+internal import CDevice
+internal import CoAPExchange
+internal import CoAPMessage
+internal import CoAPSecurity
+internal import ConstrainedCore
+internal import DTLSSecurity
+internal import DeviceSession
+internal import DeviceStore
+internal import EitherSecurity
+internal import OpenSSLSupport
+internal import SymmetricSecurity
+internal import UDPTransport
+
+/// Why a call of the library failed.
+enum LibraryError: Error {
+  case argument, full, tooLong, security
+  case disk(StoreError)
+
+  /// What C is told.
+  var code: Int32 {
+    switch self {
+    case .argument: NBIOT_ARGUMENT.rawValue
+    case .full: NBIOT_FULL.rawValue
+    case .tooLong: NBIOT_TOO_LONG.rawValue
+    case .security: NBIOT_SECURITY.rawValue
+    case .disk(.inUse): NBIOT_IN_USE.rawValue
+    case .disk: NBIOT_DISK.rawValue
+    }
+  }
+}
+
+/// What happened, as C is told it.
+struct Happening {
+  let kind: nbiot_event_kind
+  var code: Int32 = 0
+  var id: UInt64 = 0
+  var sequence: UInt64 = 0
+  var bytesUp: UInt32 = 0
+  var bytesDown: UInt32 = 0
+  var transmissions: UInt32 = 0
+  var milliseconds: UInt32 = 0
+  var hasAnswer = false
+
+  init(_ kind: nbiot_event_kind, code: Code? = nil) {
+    self.kind = kind
+    // The class times 100 and the detail.
+    if let code { self.code = Int32(code.rawValue >> 5) * 100 + Int32(code.rawValue & 0x1F) }
+  }
+
+  init(_ kind: nbiot_event_kind, _ id: UInt64, _ result: ReportResult) {
+    self.init(kind, code: result.code)
+    self.id = id
+    sequence = result.sequence ?? 0
+    bytesUp = UInt32(clamping: result.bytesUp)
+    bytesDown = UInt32(clamping: result.bytesDown)
+    transmissions = UInt32(clamping: result.transmissions)
+    milliseconds = UInt32(clamping: result.duration.count)
+  }
+}
+
+/// What lies in the caller's memory: a durable device with its socket.
+///
+/// Its two pointers are the caller's, and are only handed back.
+@safe
+struct HeldDevice: ~Copyable {
+  typealias Device = DurableDevice<EitherSecurity, SystemRandom>
+
+  var device: Device
+  var socket: UDPSocket
+  private let host: FixedBytes<256>
+  private let port: UInt16
+  private let topic: Topic?
+  private let radioHint: (@convention(c) (Int32, UnsafeMutableRawPointer?) -> Void)?
+  private let context: UnsafeMutableRawPointer?
+
+  /// Makes it of what C says.
+  init(_ config: nbiot_config) throws(LibraryError) {
+    guard (unsafe config.security) <= 2, (unsafe config.timing) <= 3 else { throw .argument }
+    let isDTLS = (unsafe config.security) != 0
+    let identity = unsafe try Self.makeIdentity(config)
+    guard let secret = unsafe SecretBytes(copying: text(config.device_secret)) else {
+      throw .argument
+    }
+    var host = FixedBytes<256>()
+    do throws(CapacityError) {
+      try host.write { (writer: inout ByteWriter) throws(CapacityError) in
+        if unsafe config.host != nil { return try writer.append(unsafe text(config.host)) }
+        try writer.append(identity.productKey.bytes)
+        try writer.append(".coap.cn-shanghai.link.aliyuncs.com")
+      }
+    } catch {
+      throw .argument
+    }
+    let standard = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
+    let port = (unsafe config.port) == 0 ? standard : (unsafe config.port)
+    let topic = try Self.makeTopic(unsafe text(config.topic))
+
+    var settings = DeviceSettings()
+    settings.isKept = true
+    settings.timing =
+      switch (unsafe config.timing) {
+      case 1: .standard
+      case 2: .lteM
+      case 3: .nbIoTDeep
+      default: .nbIoT
+      }
+    var durable = DurableSettings()
+    if (unsafe config.token_lifetime) > 0 {
+      durable.tokenLifetime = UInt64((unsafe config.token_lifetime))
+    }
+    if (unsafe config.outbox_bytes) > 0 {
+      durable.outbox.maxBytes = max(4_096, Int((unsafe config.outbox_bytes)))
+    }
+    let fingerprint: FixedBytes<32>
+    var endpoint = host
+    do throws(OpenSSLError) {
+      let number: InlineArray<2, UInt8> = [UInt8(port >> 8), UInt8(port & 0xFF)]
+      try? endpoint.append(number.span)
+      fingerprint = try DeviceFingerprint.make(
+        identity,
+        secret: secret,
+        endpoint: endpoint.bytes,
+        mode: (unsafe config.security)
+      )
+    } catch {
+      throw .security
+    }
+    let security = unsafe try Self.makeSecurity(config, identity, secret, host, settings.timing)
+    let state = unsafe try Self.openState(config, fingerprint, durable)
+    device = DurableDevice(
+      session: DeviceSession(
+        identity: identity,
+        secret: secret,
+        settings: settings,
+        security: security,
+        randomness: SystemRandom()
+      ),
+      state: state,
+      settings: durable,
+      date: WallClock.now()
+    )
+    socket = UDPSocket()
+    self.host = host
+    self.port = port
+    self.topic = topic
+    unsafe radioHint = config.radio_hint
+    unsafe context = config.context
+  }
+}
+
+// MARK: - What C asks for
+
+extension HeldDevice {
+  /// Takes a report; its number.
+  mutating func publish(
+    topic name: Span<UInt8>,
+    payload: Span<UInt8>,
+    lifetime: UInt32,
+    isCBOR: Bool
+  ) throws(LibraryError) -> UInt64 {
+    guard let topic = try Self.makeTopic(name) ?? self.topic else { throw .argument }
+    let date = WallClock.now()
+    do throws(OutboxError) {
+      return try device.accept(
+        topic: topic,
+        payload: payload,
+        format: isCBOR ? .cbor : .json,
+        // A clock that is not set tells no time to live.
+        expiresAt: lifetime == 0 || date == 0 ? 0 : date + UInt64(lifetime)
+      )
+    } catch {
+      switch error {
+      case .full: throw .full
+      case .tooLong: throw .tooLong
+      case .store(let failure): throw .disk(failure)
+      }
+    }
+  }
+
+  /// Does what is due; what happened, if anything did.
+  mutating func drive() -> Happening? {
+    let now = MonotonicClock.now()
+    do throws(TransportError) {
+      if socket.isOpen { try device.receive(from: socket, at: now) }
+      device.handleTimeout(at: now)
+      if let event = device.pollEvent(at: now, date: WallClock.now()) { return take(event) }
+      guard device.needsLink else { return nil }
+      if !socket.isOpen { socket = try UDPSocket(host: host.bytes, port: port) }
+      let hint = unsafe radioHint
+      let context = unsafe context
+      try device.transmit(over: socket, at: now) { known in
+        let number: Int32 =
+          switch known {
+          case .lastUplink: 0
+          case .oneAnswer: 1
+          case .moreToCome: 2
+          }
+        unsafe hint?(number, context)
+      }
+      return nil
+    } catch {
+      // Another socket may have an address that works.
+      socket.close()
+      device.interrupt(at: now)
+      return Happening(NBIOT_NO_LINK)
+    }
+  }
+
+  private mutating func take(_ event: DurableEvent) -> Happening {
+    switch event {
+    case .delivered(let id, let result):
+      var happened = Happening(NBIOT_DELIVERED, id, result)
+      happened.hasAnswer = result.extent == .whole
+      return happened
+    case .rejected(let id, let result): return Happening(NBIOT_REJECTED, id, result)
+    case .postponed(let id, let result):
+      // A new address of the device, or of the platform, needs a new socket.
+      if result.code == nil { socket.close() }
+      return Happening(NBIOT_POSTPONED, id, result)
+    case .authenticated: return Happening(NBIOT_AUTHENTICATED)
+    case .authenticationFailed(.refused(let code)):
+      return Happening(NBIOT_AUTHENTICATION_FAILED, code: code)
+    case .authenticationFailed: return Happening(NBIOT_AUTHENTICATION_FAILED)
+    case .storeFailed: return Happening(NBIOT_DISK_REFUSES)
+    }
+  }
+
+  /// The answer of the report that was delivered last: it stays where it is until the next report.
+  var answer: (UnsafePointer<UInt8>?, Int) {
+    // SAFETY: the value lies in the caller's memory, and does not move.
+    unsafe device.answer.withUnsafeBufferPointer { ($0.baseAddress, $0.count) }
+  }
+
+  /// Says goodbye, where that is wanted.
+  mutating func close() {
+    device.close()
+    guard socket.isOpen else { return }
+    // What cannot be sent is not needed either.
+    do throws(TransportError) {
+      try device.transmit(over: socket, at: MonotonicClock.now())
+    } catch {}
+  }
+
+  /// What has happened so far.
+  func read(_ counters: inout nbiot_counters) {
+    let session = device.sessionCounters
+    let outbox = device.outboxCounters
+    counters.accepted = UInt64(outbox.accepted)
+    counters.delivered = UInt64(device.deliveredReports)
+    counters.rejected = UInt64(device.rejectedReports)
+    counters.expired = UInt64(outbox.expired)
+    counters.superseded = UInt64(outbox.superseded)
+    counters.authentications = UInt64(session.authentications)
+    counters.handshakes = UInt64(session.handshakes)
+    counters.resumptions = UInt64(session.resumptions)
+    counters.requests = UInt64(session.requests)
+    counters.transmissions = UInt64(session.transmissions)
+    counters.datagrams_up = UInt64(session.datagramsUp)
+    counters.bytes_up = UInt64(session.bytesUp)
+    counters.datagrams_down = UInt64(session.datagramsDown)
+    counters.bytes_down = UInt64(session.bytesDown)
+    counters.disk_syncs = UInt64(device.sessionWrites.syncs + device.outboxWrites.syncs)
+    counters.disk_bytes = UInt64(device.sessionWrites.bytes + device.outboxWrites.bytes)
+  }
+}
+
+// MARK: - Parts
+
+extension HeldDevice {
+  private static func makeIdentity(_ config: nbiot_config) throws(LibraryError) -> DeviceIdentity {
+    let productKey = unsafe text(config.product_key)
+    let deviceName = unsafe text(config.device_name)
+    do throws(IdentityError) {
+      guard unsafe config.client_id != nil else {
+        return try DeviceIdentity(productKey: productKey, deviceName: deviceName)
+      }
+      return try DeviceIdentity(
+        productKey: productKey,
+        deviceName: deviceName,
+        clientID: unsafe text(config.client_id)
+      )
+    } catch {
+      throw .argument
+    }
+  }
+
+  private static func makeTopic(_ name: Span<UInt8>) throws(LibraryError) -> Topic? {
+    if name.isEmpty { return nil }
+    do throws(TopicError) { return try Topic(name) } catch { throw .argument }
+  }
+
+  private static func openState(
+    _ config: nbiot_config,
+    _ fingerprint: FixedBytes<32>,
+    _ settings: DurableSettings
+  ) throws(LibraryError) -> DurableState {
+    let path = unsafe text(config.state_directory)
+    guard !path.isEmpty else { throw .argument }
+    do throws(StoreError) {
+      let directory = try StateDirectory(path: path)
+      return try DurableState(directory, fingerprint: fingerprint, outbox: settings.outbox)
+    } catch {
+      throw .disk(error)
+    }
+  }
+
+  private static func makeSecurity(
+    _ config: nbiot_config,
+    _ identity: DeviceIdentity,
+    _ secret: borrowing SecretBytes,
+    _ host: FixedBytes<256>,
+    _ timing: TransmissionParameters
+  ) throws(LibraryError) -> EitherSecurity {
+    if (unsafe config.security) == 0 { return EitherSecurity(SymmetricSecurity()) }
+    var dtls = DTLSSettings()
+    dtls.timing = timing
+    do throws(DTLSConfigurationError) {
+      if (unsafe config.security) == 2 { return try makeKeyLayer(identity, secret, dtls) }
+      let authorities = unsafe text(config.ca_pem)
+      let name = unsafe text(config.server_name)
+      return EitherSecurity(
+        try DTLSSecurity(
+          serverName: name.isEmpty ? host.bytes : name,
+          authorities: authorities,
+          settings: dtls
+        )
+      )
+    } catch {
+      throw .security
+    }
+  }
+
+  private static func makeKeyLayer(
+    _ identity: DeviceIdentity,
+    _ secret: borrowing SecretBytes,
+    _ dtls: DTLSSettings
+  ) throws(DTLSConfigurationError) -> EitherSecurity {
+    do throws(SecurityError) {
+      return try makeKeyLayer(try PreSharedKey(identity, secret: secret.bytes), dtls)
+    } catch {
+      throw .preSharedKey
+    }
+  }
+
+  private static func makeKeyLayer(
+    _ key: borrowing PreSharedKey,
+    _ dtls: DTLSSettings
+  ) throws(SecurityError) -> EitherSecurity {
+    let name = key.identity
+    do throws(DTLSConfigurationError) {
+      return EitherSecurity(
+        try DTLSSecurity(identity: name.bytes, key: key.key.bytes, settings: dtls)
+      )
+    } catch {
+      throw .capacity
+    }
+  }
+}

@@ -1,0 +1,169 @@
+import Foundation
+import PlatformSimulator
+import Synchronization
+import Testing
+
+/// The agent that is tried: the one beside the tests, or NBIOT_AGENT, for example the one built for a
+/// module.
+let agentProgram =
+  ProcessInfo.processInfo.environment["NBIOT_AGENT"].map { URL(filePath: $0) }
+  ?? Bundle.module.bundleURL.deletingLastPathComponent().appending(path: "nbiot-agent")
+
+/// A folder with an agent's configuration, secret and state.
+struct AgentFolder {
+  static let secret = "0123456789abcdef0123456789abcdef"
+
+  let url: URL
+  var configuration: URL { url.appending(path: "agent.conf") }
+  var state: URL { url.appending(path: "state") }
+
+  /// Makes it for a platform on `port`; `lines` are added to the configuration.
+  init(port: UInt16, _ lines: [String] = []) throws {
+    url = FileManager.default.temporaryDirectory.appending(path: "agent-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(
+      at: url,
+      withIntermediateDirectories: true,
+      attributes: [.posixPermissions: 0o700]
+    )
+    let file = url.appending(path: "secret.txt")
+    try Data((Self.secret + "\n").utf8).write(to: file)
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+    try configure(
+      [
+        "product-key = a1B2c3D4e5F", "device-name = device1",
+        "device-secret-file = \(file.path)",
+        "state-directory = \(state.path)", "endpoint = 127.0.0.1:\(port)", "timing = standard",
+        "topic = /a1B2c3D4e5F/device1/user/update",
+      ] + lines
+    )
+  }
+
+  /// Writes the configuration anew.
+  func configure(_ lines: [String]) throws {
+    try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: configuration)
+  }
+
+  func remove() { try? FileManager.default.removeItem(at: url) }
+
+  /// An agent that is not started yet.
+  func agent(_ arguments: [String] = [], environment: [String: String] = [:]) -> AgentProcess {
+    AgentProcess(["--config", configuration.path] + arguments, environment: environment)
+  }
+
+  /// Runs an agent over `input` to its end.
+  func run(
+    _ arguments: [String] = ["--once"],
+    input: String = "",
+    environment: [String: String] = [:]
+  ) throws -> AgentProcess {
+    let agent = agent(arguments, environment: environment)
+    try agent.start()
+    agent.write(input)
+    agent.endInput()
+    agent.wait()
+    return agent
+  }
+}
+
+/// One run of the agent.
+final class AgentProcess {
+  let process = Process()
+  private let input = Pipe()
+  private let printed = Text()
+  private let logged = Text()
+  private let readers = DispatchGroup()
+
+  init(_ arguments: [String], environment: [String: String] = [:]) {
+    process.executableURL = agentProgram
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+  }
+
+  func start() throws {
+    let (output, errors) = (Pipe(), Pipe())
+    process.standardInput = input
+    process.standardOutput = output
+    process.standardError = errors
+    try process.run()
+    collect(output, printed)
+    collect(errors, logged)
+  }
+
+  private final class Text: Sendable {
+    let all = Mutex("")
+  }
+
+  private func collect(_ pipe: Pipe, _ text: Text) {
+    readers.enter()
+    Thread.detachNewThread { [readers] in
+      let handle = pipe.fileHandleForReading
+      while case let data = handle.availableData, !data.isEmpty {
+        text.all.withLock { $0 += String(decoding: data, as: UTF8.self) }
+      }
+      readers.leave()
+    }
+  }
+
+  /// What it has printed so far.
+  var output: String { printed.all.withLock { $0 } }
+  var lines: [String] { output.split(separator: "\n").map(String.init) }
+
+  /// What it has logged so far.
+  var log: String { logged.all.withLock { $0 } }
+
+  var status: Int32 { process.terminationStatus }
+
+  func write(_ text: String) { try? input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
+
+  func endInput() { try? input.fileHandleForWriting.close() }
+
+  func signal(_ number: Int32) { _ = kill(process.processIdentifier, number) }
+
+  /// Waits for its end, and for all that it printed.
+  func wait() {
+    process.waitUntilExit()
+    readers.wait()
+  }
+
+  /// Waits until it has printed or logged something that `isThere` finds; `false` after 20 seconds.
+  func wait(until isThere: (AgentProcess) -> Bool) -> Bool {
+    for _ in 0..<2_000 {
+      if isThere(self) { return true }
+      usleep(10_000)
+    }
+    return false
+  }
+}
+
+/// A simulated platform with the device of `AgentFolder`, and what came to it.
+final class Platform: Sendable {
+  private let recorded: Records
+  private let server: SimulatorServer
+  var port: UInt16 { UInt16(server.port) }
+
+  private final class Records: Sendable {
+    let all = Mutex<[RequestRecord]>([])
+  }
+
+  init(adjusting adjust: (inout SimulatorConfiguration) -> Void = { _ in }) async throws {
+    var configuration = SimulatorConfiguration()
+    configuration.devices = [
+      SimulatedDevice(
+        productKey: "a1B2c3D4e5F",
+        deviceName: "device1",
+        secret: Array(AgentFolder.secret.utf8)
+      )
+    ]
+    adjust(&configuration)
+    let recorded = Records()
+    self.recorded = recorded
+    server = try await .start(configuration) { record in
+      recorded.all.withLock { $0.append(record) }
+    }
+  }
+
+  /// All that has come so far.
+  var records: [RequestRecord] { recorded.all.withLock { $0 } }
+
+  func close() async throws { try await server.close() }
+}

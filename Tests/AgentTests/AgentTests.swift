@@ -1,0 +1,268 @@
+import CoAPMessage
+import Foundation
+import PlatformSimulator
+import Testing
+
+@Suite(.serialized)
+struct AgentTests {
+  @Test func `it tells where the configuration is wrong, and what to do`() throws {
+    let folder = try AgentFolder(port: 1)
+    defer { folder.remove() }
+    let good = try String(contentsOf: folder.configuration, encoding: .utf8)
+      .split(separator: "\n").map(String.init)
+    let wrong: [(line: String, complaint: String)] = [
+      ("colour = red", ":8: unknown key colour"), ("topic", ":8: no `key = value`"),
+      ("topic = /a/b", ":8: given twice: topic"), ("accept =", ":8: no value for accept"),
+      ("accept = xml", ":8: accept takes json|cbor|none"),
+      ("priority = 8", ":8: priority takes 0 to 7"),
+      ("reserve = 0", ":8: reserve takes 1 to 1000000"),
+      ("security = dtls", ": missing: ca-file"),
+      ("dtls-key = rsa\nsecurity = dtls", ":8: dtls-key takes certificate|psk"),
+    ]
+    for (line, complaint) in wrong {
+      try folder.configure(good + [line])
+      let agent = try folder.run(["--check"])
+      #expect(agent.status == 2)
+      #expect(agent.log.contains(folder.configuration.path + complaint), "\(agent.log)")
+    }
+    for missing in ["product-key", "device-name", "device-secret-file", "state-directory"] {
+      try folder.configure(good.filter { !$0.hasPrefix(missing) })
+      let agent = try folder.run(["--check"])
+      #expect(agent.status == 2)
+      #expect(agent.log.contains(": missing: \(missing)"))
+    }
+    try folder.configure(["# a comment", "", "  product-key=a1B2c3D4e5F  "] + good.dropFirst())
+    let agent = try folder.run(["--check"])
+    #expect(agent.status == 0)
+    #expect(agent.output == "the configuration is good\n")
+  }
+
+  @Test func `the example of the package names every key, and is good`() throws {
+    let folder = try AgentFolder(port: 1)
+    defer { folder.remove() }
+    let example = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../packaging/nbiot-agent.conf")
+    var text = try String(contentsOf: example, encoding: .utf8)
+    // With every key uncommented, the paths those of the test.
+    text = text.replacing(/(?m)^#(?=[a-z-]+ = )/, with: "")
+    text = text.replacing("/etc/nbiot-agent/secret", with: folder.url.appending(path: "secret.txt").path)
+    try Data(text.utf8).write(to: folder.configuration)
+    let agent = try folder.run(["--check"])
+    #expect(agent.status == 0, "\(agent.log)")
+  }
+
+  @Test func `usage, help and version`() throws {
+    let folder = try AgentFolder(port: 1)
+    defer { folder.remove() }
+    for arguments in [[], ["--config"], ["--config", "x", "--format", "xml"], ["report"]] {
+      let agent = AgentProcess(arguments)
+      try agent.start()
+      agent.wait()
+      #expect(agent.status == 2)
+      #expect(agent.log.contains("usage: nbiot-agent --config FILE"))
+    }
+    let help = AgentProcess(["--help"])
+    try help.start()
+    help.wait()
+    #expect(help.status == 0 && help.output.contains("--once"))
+  }
+
+  @Test func `lines become reports, and a second start needs one request`() async throws {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port, ["id-placeholder = @ID@"])
+    defer { folder.remove() }
+    let input = """
+      {"value":1}
+      /a1B2c3D4e5F/device1/user/other\t{"value":2,"id":"@ID@"}
+      priority=7 ttl=600\t{"value":3}
+
+      no/topic\t{"value":4}
+      /a1B2c3D4e5F/device1/user/other\t
+
+      """
+    let first = try folder.run(input: input)
+    #expect(first.status == 1)
+    #expect(first.lines.filter { $0.hasPrefix("accepted") } == ["accepted 1", "accepted 2", "accepted 3"])
+    #expect(first.lines.filter { $0.hasPrefix("refused") } == ["refused 5 bad-option", "refused 6 no-payload"])
+    let delivered = first.lines.filter { $0.hasPrefix("delivered") }
+    // The first had begun when the one of the highest priority came.
+    #expect(delivered.map { $0.split(separator: " ")[1] } == ["1", "3", "2"] || delivered.count == 3)
+    #expect(delivered.allSatisfy { $0.contains(" 2.05 seq=") && $0.contains(" up=") })
+    let payloads = platform.records.filter(\.isAcceptedReport).map { String(decoding: $0.payload, as: UTF8.self) }
+    #expect(payloads.contains(#"{"value":2,"id":"2"}"#))
+    let before = platform.records.count
+    let second = try folder.run(input: "{\"value\":1}\n")
+    #expect(second.status == 0)
+    #expect(second.lines.last?.contains(" up=124 down=19 sent=1 ") == true, "\(second.output)")
+    #expect(platform.records.count == before + 1)
+    #expect(second.log.hasPrefix("info started session=found pending=0 damaged=0 cut=0\n"))
+    try await platform.close()
+  }
+
+  @Test func `what nobody takes is kept, and goes when somebody does`() async throws {
+    // Nobody listens on the port of a platform that has gone.
+    let gone = try await Platform()
+    let port = gone.port
+    try await gone.close()
+    let folder = try AgentFolder(port: port)
+    defer { folder.remove() }
+    let first = try folder.run(input: "{\"value\":1}\n{\"value\":2}\n")
+    #expect(first.status == 4)
+    #expect(first.log.contains("warning no-link reason=port-unreachable"))
+    let platform = try await Platform()
+    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
+      .replacing("127.0.0.1:\(port)", with: "127.0.0.1:\(platform.port)")
+    try Data(lines.utf8).write(to: folder.configuration)
+    let second = try folder.run()
+    #expect(second.status == 0)
+    #expect(second.log.contains(" pending=2 "))
+    #expect(platform.records.count(where: \.isAcceptedReport) == 2)
+    try await platform.close()
+  }
+
+  @Test func `a wrong secret ends with 3 and keeps the report`() async throws {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port)
+    defer { folder.remove() }
+    try Data("another secret of the device...\n".utf8)
+      .write(to: folder.url.appending(path: "secret.txt"))
+    let agent = try folder.run(input: "{\"value\":1}\n")
+    #expect(agent.status == 3)
+    #expect(agent.log.contains("warning authentication-failed reason=refused 4.01"))
+    #expect(!agent.log.contains("another secret") && !agent.output.contains("another secret"))
+    try await platform.close()
+  }
+
+  @Test func `--format cbor makes CBOR of JSON, and refuses what is none`() async throws {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port)
+    defer { folder.remove() }
+    let agent = try folder.run(
+      ["--once", "--format", "cbor"],
+      input: "{\"v\":[1,-2,21.5,\"é\",true,null]}\n{\"v\":\n"
+    )
+    #expect(agent.status == 1)
+    #expect(agent.lines.contains("refused 2 not-json"))
+    let record = try #require(platform.records.last)
+    #expect(
+      record.payload == [
+        0xA1, 0x61, 0x76, 0x86, 0x01, 0x21, 0xF9, 0x4D, 0x60, 0x62, 0xC3, 0xA9, 0xF5, 0xF6,
+      ]
+    )
+    try await platform.close()
+  }
+
+  @Test func `SIGUSR1 prints counters, SIGTERM ends it`() async throws {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port)
+    defer { folder.remove() }
+    let agent = folder.agent()
+    try agent.start()
+    agent.write("{\"value\":1}\n")
+    #expect(agent.wait { $0.output.contains("delivered 1") })
+    agent.signal(SIGUSR1)
+    #expect(agent.wait { $0.log.contains("info counters pending=0 accepted=1 delivered=1 ") })
+    agent.signal(SIGTERM)
+    agent.wait()
+    #expect(agent.status == 0 && agent.process.terminationReason == .exit)
+    try await platform.close()
+  }
+
+  @Test func `a second agent on the same directory is refused`() async throws {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port)
+    defer { folder.remove() }
+    let first = folder.agent()
+    try first.start()
+    #expect(first.wait { $0.log.contains("info started") })
+    let second = try folder.run()
+    #expect(second.status == 6)
+    #expect(second.log.contains("error state-directory reason=in-use"))
+    first.signal(SIGTERM)
+    first.wait()
+    try await platform.close()
+  }
+
+  @Test func `other programs report by a socket, and are answered`() async throws {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port)
+    defer { folder.remove() }
+    let path = folder.url.appending(path: "reports").path
+    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
+    try Data((lines + "socket = \(path)\n").utf8).write(to: folder.configuration)
+    let agent = folder.agent()
+    try agent.start()
+    agent.endInput()
+    #expect(agent.wait { _ in FileManager.default.fileExists(atPath: path) })
+    let sender = UnixSender(named: folder.url.appending(path: "sender").path)
+    #expect(sender.ask("{\"value\":1}\n", at: path) == "accepted 1")
+    #expect(sender.ask("nowhere\t{}", at: path) == "refused 0 bad-option")
+    #expect(agent.wait { $0.output.contains("delivered 1") })
+    agent.signal(SIGTERM)
+    agent.wait()
+    #expect(agent.status == 0)
+    try await platform.close()
+  }
+
+  @Test func `the hint's command is told what is to come`() async throws {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port)
+    defer { folder.remove() }
+    let command = folder.url.appending(path: "hint.sh")
+    let heard = folder.url.appending(path: "heard").path
+    try Data("#!/bin/sh\necho \"$1\" >> \(heard)\n".utf8).write(to: command)
+    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: command.path)
+    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
+    try Data((lines + "hint-command = \(command.path)\n").utf8).write(to: folder.configuration)
+    let agent = try folder.run(input: "{\"value\":1}\n{\"value\":2}\n")
+    #expect(agent.status == 0)
+    // /auth, the first report, the second one.
+    #expect(try String(contentsOfFile: heard, encoding: .utf8) == "more\nmore\none-answer\n")
+    try await platform.close()
+  }
+}
+
+/// A datagram socket with a name of its own, that waits for answers.
+private struct UnixSender {
+  private let descriptor: Int32
+
+  init(named path: String) {
+    descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+    var patience = timeval(tv_sec: 10, tv_usec: 0)
+    _ = unsafe setsockopt(
+      descriptor,
+      SOL_SOCKET,
+      SO_RCVTIMEO,
+      &patience,
+      socklen_t(MemoryLayout<timeval>.size)
+    )
+    let result = unsafe Self.with(path) { unsafe bind(descriptor, $0, $1) }
+    precondition(result == 0, "the path is free")
+  }
+
+  /// Sends a line and gives the answer without its end.
+  func ask(_ line: String, at path: String) -> String {
+    let bytes = Array(line.utf8)
+    _ = unsafe Self.with(path) { unsafe sendto(descriptor, bytes, bytes.count, 0, $0, $1) }
+    var buffer = [UInt8](repeating: 0, count: 256)
+    let count = unsafe recv(descriptor, &buffer, buffer.count, 0)
+    return String(decoding: buffer[..<max(0, count)], as: UTF8.self)
+      .trimmingCharacters(in: .newlines)
+  }
+
+  private static func with<Result>(
+    _ path: String,
+    _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
+  ) -> Result {
+    var address = sockaddr_un()
+    address.sun_family = sa_family_t(AF_UNIX)
+    unsafe withUnsafeMutableBytes(of: &address.sun_path) { room in
+      unsafe room.copyBytes(from: Array(path.utf8))
+    }
+    return unsafe withUnsafePointer(to: address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+      }
+    }
+  }
+}

@@ -1,0 +1,188 @@
+import ConstrainedCore
+import DeviceStore
+import FileRecorder
+import TestSupport
+import Testing
+
+@Suite("A power cut at any instant")
+struct PowerCutTests {
+  /// What the caller of an outbox has been told up to an operation of the run.
+  struct Promise {
+    var item: Item
+    var key: UInt64
+    /// How many operations there were when the append began and ended.
+    var began: Int
+    var ended: Int
+    var removalBegan = Int.max
+    var removalEnded = Int.max
+    var wasKept = false
+  }
+
+  @Test func `no accepted entry is lost and none is changed, wherever the run is cut`() throws {
+    var random = SeededRandom(seed: 1)
+    let workspace = Workspace()
+    var settings = OutboxSettings()
+    settings.maxBytes = 1100
+    // Life 0 leaves entries for life 1, of which some are removed.
+    var kept: [Promise] = []
+    do {
+      var outbox = try Outbox(workspace.open(), settings: settings)
+      for index in 0..<4 {
+        var item = Item([UInt8](repeating: UInt8(index), count: 40), topic: "kept")
+        item.id = add(item, to: &outbox)
+        kept.append(Promise(item: item, key: 0, began: 0, ended: 0, wasKept: true))
+      }
+    }
+    let files = workspace.disk
+    var promises = kept
+    Recorder.start()
+    defer { Recorder.stop() }
+    do {
+      var outbox = try Outbox(workspace.open(), settings: settings)
+      for index in 0..<44 {
+        if index % 2 == 0 {
+          var item = Item([UInt8](repeating: 0xF0 + UInt8(index % 16), count: index % 12 * 20))
+          let key: UInt64 = index % 6 == 0 ? 7 : 0
+          let began = Recorder.count
+          item.id = add(item, key: key, to: &outbox)
+          if item.id != 0 {
+            promises.append(Promise(item: item, key: key, began: began, ended: Recorder.count))
+          }
+        } else {
+          let began = Recorder.count
+          if let item = take(&outbox) {
+            let place = try #require(promises.firstIndex { $0.item.id == item.id })
+            promises[place].removalBegan = began
+            promises[place].removalEnded = Recorder.count
+          }
+        }
+      }
+      #expect(outbox.writes.replacements > 0, "the run must come by a compaction")
+      #expect(outbox.counters.superseded > 0)
+    }
+    var disk = files
+    let trial = Workspace()
+    for cut in 0...Recorder.count {
+      if cut > 0 { disk.apply(Recorder[cut - 1], &random) }
+      var losses: [Disk.Loss] = [.everything, .nothing]
+      losses += (0..<disk.lastWriteCount).map { .lastAfter($0) }
+      losses += [Disk.Loss](repeating: .random, count: 20)
+      for loss in losses {
+        trial.become(disk.cut(loss, &random))
+        check(promises, at: cut, in: trial, settings, "cut after \(cut), \(loss)")
+      }
+    }
+  }
+
+  private func check(
+    _ promises: [Promise],
+    at cut: Int,
+    in trial: Workspace,
+    _ settings: OutboxSettings,
+    _ note: String
+  ) {
+    do {
+      var outbox = try Outbox(trial.open(), settings: settings)
+      #expect(outbox.findings.damaged == 0, "\(note)")
+      let nextID = outbox.nextID
+      let found = drain(&outbox)
+      let ids = found.map(\.id)
+      #expect(ids == ids.sorted() && Set(ids).count == ids.count, "\(note)")
+      for item in found {
+        guard let promise = promises.first(where: { $0.item.id == item.id }) else {
+          Issue.record("\(note): \(item) was never accepted")
+          continue
+        }
+        #expect(item == promise.item, "\(note)")
+        #expect(promise.began < cut || promise.wasKept, "\(note): \(item) from the future")
+        #expect(!promise.wasKept || promise.removalEnded > cut, "\(note): \(item) came back")
+      }
+      for promise in promises where promise.ended <= cut || promise.wasKept {
+        #expect(promise.item.id < nextID, "\(note): \(promise.item) may be given out again")
+        let isThere = ids.contains(promise.item.id)
+        let later = promises.first {
+          $0.key != 0 && $0.key == promise.key && $0.item.id > promise.item.id && $0.began < cut
+        }
+        let mayBeGone = promise.removalBegan < cut || later != nil
+        #expect(isThere || mayBeGone, "\(note): \(promise.item) is lost")
+        // The older one of a key must not outlive the newer one.
+        if isThere, let later, later.removalBegan < cut, promise.removalBegan == Int.max {
+          #expect(ids.contains(later.item.id), "\(note): \(promise.item) outlived \(later.item)")
+        }
+      }
+    } catch {
+      Issue.record("\(note): \(error)")
+    }
+  }
+
+  @Test func `no number is used twice, wherever the run is cut`() throws {
+    var random = SeededRandom(seed: 2)
+    let workspace = Workspace()
+    let fingerprint = [UInt8](repeating: 9, count: 32)
+    var record = SessionRecord()
+    try record.fingerprint.replace(with: fingerprint.span)
+    try record.channel.replace(with: [UInt8](repeating: 5, count: 700).span)
+    /// The token, the ceiling, and between which operations it was stored.
+    var told: [(token: UInt8, ceiling: UInt64, began: Int, ended: Int)] = []
+    var forgotten: [(began: Int, ended: Int)] = []
+    _ = try workspace.open()
+    let start = workspace.disk
+    Recorder.start()
+    defer { Recorder.stop() }
+    do {
+      var store = SessionStore(try workspace.open())
+      for token in UInt8(1)...4 {
+        try record.token.replace(with: [UInt8](repeating: token, count: 20 + Int(token)).span)
+        // A session is also stored anew under the same token, with a higher ceiling.
+        for again in 0..<2 {
+          record.ceiling = UInt64(again) * 192
+          var began = Recorder.count
+          try store.replace(with: record)
+          told.append((token, record.ceiling, began, Recorder.count))
+          for step in 1...3 {
+            began = Recorder.count
+            let ceiling = UInt64(again) * 192 + UInt64(step) * 64
+            try store.reserve(upTo: ceiling)
+            told.append((token, ceiling, began, Recorder.count))
+          }
+        }
+        if token == 2 {
+          let began = Recorder.count
+          try store.forget()
+          forgotten.append((began, Recorder.count))
+        }
+      }
+    }
+    var disk = start
+    let trial = Workspace()
+    var foundCount = 0
+    for cut in 0...Recorder.count {
+      if cut > 0 { disk.apply(Recorder[cut - 1], &random) }
+      var losses: [Disk.Loss] = [.everything, .nothing]
+      losses += stride(from: 0, to: disk.lastWriteCount, by: 7).map { .lastAfter($0) }
+      losses += [Disk.Loss](repeating: .random, count: 20)
+      for loss in losses {
+        trial.become(disk.cut(loss, &random))
+        var store = SessionStore(try trial.open())
+        var found = SessionRecord()
+        let finding = try store.load(for: fingerprint.span, into: &found)
+        guard finding == .found else { continue }
+        foundCount += 1
+        let token = found.token.bytes[0]
+        let promised = told.filter { $0.token == token && $0.ended <= cut }.map(\.ceiling).max()
+        #expect(found.ceiling >= promised ?? 0, "cut after \(cut), \(loss), token \(token)")
+        let isKnown = told.contains {
+          $0.token == token && $0.ceiling == found.ceiling && $0.began < cut
+        }
+        #expect(isKnown && found.token.count == 20 + Int(token), "cut after \(cut), \(loss)")
+        #expect(array(found.channel.bytes) == [UInt8](repeating: 5, count: 700))
+        let newest = told.filter { $0.ended <= cut }.map(\.token).max() ?? 0
+        #expect(token >= newest, "cut after \(cut), \(loss): an older token came back")
+        if token <= 2 {
+          #expect(forgotten[0].ended > cut, "cut after \(cut), \(loss): forgotten, and came back")
+        }
+      }
+    }
+    #expect(foundCount > 500)
+  }
+}
