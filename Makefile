@@ -9,11 +9,11 @@
 # make sanitize   the tests of DTLS under the address sanitizer, handshakes under valgrind
 # make bench      the codec beside a floor in C and libcoap, what a report costs, and what a DTLS
 #                 handshake costs beside openssl s_client: one table each
-# make agent      nbiot-agent for a module, x86_64: with both security layers, and with the symmetric
-#                 one alone; prints their sizes
-# make agent-aarch64, make agent-armv7  the same for other machines (armv7: Debian's armhf)
-# make try-agents  the agents from end to end against simulators, those of other machines under qemu
+# make agent      nbiot-agent for x86_64 Linux in .build-agent: Embedded Swift, small; with DTLS and without
+# make agent-aarch64, make agent-armv7  the same for these machines (Debian's arm64 and armhf)
 # make library    libnbiot-device.a for programs in C, its header and a program that uses it
+# make try-agent  all six from end to end, against the simulator; those of other machines under qemu;
+#                 and the program in C
 # make torture KILLS=1000  kills the agent at random instants, under loss and with failing writes
 # make fuzz SECONDS=60  each fuzzer of Tests/Fuzzing for so long, under address sanitizer
 
@@ -25,8 +25,8 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Alink Tier0Proof
 
-.PHONY: all deps peers build demo test lint embedded allocations waiting sanitize bench fuzz clean \
-  deps-agent agent agent-aarch64 agent-armv7 try-agents library torture
+.PHONY: all deps deps-agent peers build demo test lint embedded allocations waiting sanitize bench \
+  agent agent-aarch64 agent-armv7 library try-agent torture fuzz clean
 
 all: build
 
@@ -94,41 +94,6 @@ allocations: embedded build
 waiting: embedded build
 	Tests/ProbeDevice/waiting.sh .build-embedded/release/dtls-probe 60
 
-# What the agents' scripts need beside Swift; the sysroots are downloaded, not installed.
-deps-agent: deps
-	@missing=; \
-	command -v qemu-aarch64 >/dev/null || missing="qemu-user"; \
-	command -v readelf >/dev/null || missing="$$missing binutils"; \
-	[ -n "$$(type -P time)" ] || missing="$$missing time"; \
-	command -v python3 >/dev/null || missing="$$missing python3"; \
-	command -v coap-client-notls >/dev/null || missing="$$missing libcoap3-bin"; \
-	[ -r /usr/share/keyrings/debian-archive-keyring.gpg ] || missing="$$missing debian-archive-keyring"; \
-	if [ -n "$$missing" ]; then \
-	  echo "installing $$missing"; \
-	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy $$missing; \
-	fi
-	packaging/sysroot.sh aarch64
-	packaging/sysroot.sh armv7
-
-agent: deps
-	packaging/build-agent.sh x86_64
-	packaging/build-agent.sh x86_64 --symmetric-only
-
-agent-aarch64 agent-armv7: deps-agent
-	packaging/build-agent.sh $(@:agent-%=%)
-
-try-agents: build agent agent-aarch64 agent-armv7 library
-	packaging/try-agent.sh x86_64 x86_64-symmetric aarch64 armv7
-	packaging/try-library.sh
-
-library: deps
-	packaging/build-agent.sh x86_64 --library
-
-KILLS := 1000
-torture: deps agent
-	swift build $(STRICT) --build-tests
-	NBIOT_KILLS=$(KILLS) NBIOT_AGENT=$$PWD/.build-agent/x86_64/nbiot-agent swift test --skip-build --filter KillTests
-
 # Leaks are valgrind's to find: those that the address sanitizer tells of here are XCTest's and
 # Foundation's.
 sanitize: deps
@@ -136,6 +101,44 @@ sanitize: deps
 	  --filter 'DTLS|Channel|SecureClient|DeviceSessionTests.DeviceSessionTests|HostileAnswer'
 	swift build $(STRICT) -c release --product dtls-exercise
 	valgrind --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=1 .build/release/dtls-exercise 300
+
+# What the agent of another machine is built against and tried with. Nothing of that machine is installed:
+# its libraries are unpacked in .build-agent (packaging/sysroot.sh).
+deps-agent: deps
+	@missing=; \
+	command -v readelf >/dev/null || missing=binutils; \
+	command -v python3 >/dev/null || missing="$$missing python3"; \
+	[ -x /usr/bin/time ] || missing="$$missing time"; \
+	command -v qemu-aarch64 >/dev/null && command -v qemu-arm >/dev/null || missing="$$missing qemu-user"; \
+	[ -r /usr/share/keyrings/debian-archive-keyring.gpg ] || missing="$$missing debian-archive-keyring"; \
+	if [ -n "$$missing" ]; then \
+	  echo "installing $$missing"; \
+	  $(SUDO) apt-get update -q && \
+	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
+	fi
+	@packaging/sysroot.sh aarch64
+	@packaging/sysroot.sh armv7
+
+agent: deps
+	@packaging/build-agent.sh x86_64
+	@packaging/build-agent.sh x86_64 --symmetric-only
+
+agent-aarch64 agent-armv7: deps-agent
+	@packaging/build-agent.sh $(@:agent-%=%)
+	@packaging/build-agent.sh $(@:agent-%=%) --symmetric-only
+
+library: deps
+	@packaging/build-agent.sh x86_64 --library
+
+try-agent: build agent agent-aarch64 agent-armv7 library
+	packaging/try-agent.sh x86_64 x86_64-symmetric aarch64 aarch64-symmetric armv7 armv7-symmetric
+	packaging/try-library.sh
+
+KILLS := 1000
+torture: deps agent
+	swift build $(STRICT) --build-tests
+	NBIOT_KILLS=$(KILLS) NBIOT_AGENT=$$PWD/.build-agent/x86_64/nbiot-agent \
+	  swift test --skip-build --filter KillTests
 
 SECONDS := 60
 fuzz: deps

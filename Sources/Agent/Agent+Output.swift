@@ -16,6 +16,7 @@ extension Agent {
   }
 
   /// Prints what happened.
+  @inline(never)
   mutating func show(_ event: DurableEvent) {
     switch event {
     case .authenticated: log(TextLine("info authenticated"))
@@ -40,11 +41,9 @@ extension Agent {
       hasPostponed = true
       if status == .success { status = .undelivered }
       var line = TextLine("warning postponed reason=")
-      if let result = device.result {
-        // A new address of the device, or of the platform, needs a new socket.
-        if result.code == nil { socket.close() }
-        line.add(result.outcome.name)
-      }
+      // A new address of the device, or of the platform, needs a new socket.
+      if device.result.code == nil { socket.close() }
+      line.add(device.result.outcome.name)
       line.add(" id=")
       add(id, to: &line)
       log(line)
@@ -56,7 +55,7 @@ extension Agent {
   @inline(never)
   private func add(_ id: UInt64, to line: inout TextLine) {
     line.add(id)
-    guard let result = device.result else { return }
+    let result = device.result
     if let code = result.code { add(code, to: &line) }
     if let sequence = result.sequence { line.add(" seq=", sequence) }
     line.add(" up=", UInt64(result.bytesUp))
@@ -66,7 +65,7 @@ extension Agent {
   }
 
   private func addAnswer(to line: inout TextLine) {
-    guard let result = device.result else { return }
+    let result = device.result
     if !result.messageID.isEmpty {
       line.add(" id=")
       line.add(hexadecimal: result.messageID.bytes)

@@ -1,6 +1,8 @@
+internal import CPOSIX
 internal import ConstrainedCore
 
 /// The command line.
+@safe
 struct Arguments {
   /// What it asks for instead of running.
   enum Request {
@@ -13,43 +15,49 @@ struct Arguments {
   var isOnce = false
   /// What `--format` says; `nil` when it is not given.
   var isCBOR: Bool?
+  /// `main`'s own.
+  private let values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 
   /// Reads it; `nil` when it makes no sense.
   init?(
     _ count: Int32,
     _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
   ) {
+    unsafe self.values = values
     var index = 1
     while index < Int(count) {
       // SAFETY: `main`'s arguments end with zero bytes and live as long as the program.
       let word = unsafe Self.word(values, index)
-      index += 1
-      if word.isSame(as: "--help") || word.isSame(as: "-h") {
-        request = .help
-      } else if word.isSame(as: "--version") {
-        request = .version
-      } else if word.isSame(as: "--check") {
-        request = .check
-      } else if word.isSame(as: "--once") {
-        isOnce = true
-      } else if word.isSame(as: "--config"), index < Int(count) {
-        let value = unsafe Self.word(values, index)
-        index += 1
-        guard path.isEmpty, value.count < 256 else { return nil }
+      // SAFETY: the same; empty behind the last one.
+      let value = unsafe Self.word(values, index + 1)
+      switch word.index(in: "--check|--help|-h|--version|--once|--config|--format") {
+      case 0: request = .check
+      case 1, 2: request = .help
+      case 3: request = .version
+      case 4: isOnce = true
+      case 5:
+        guard path.isEmpty, value.count > 0, value.count < 256 else { return nil }
         path.write { (writer: inout ByteWriter) in
           try? writer.append(value)
           try? writer.append(0)
         }
-      } else if word.isSame(as: "--format"), index < Int(count) {
-        let value = unsafe Self.word(values, index)
         index += 1
-        isCBOR = value.isSame(as: "cbor")
-        guard isCBOR == true || value.isSame(as: "json") else { return nil }
-      } else {
-        return nil
+      case 6:
+        guard let format = value.index(in: "json|cbor") else { return nil }
+        isCBOR = format == 1
+        index += 1
+      default: return nil
       }
+      index += 1
     }
     if path.isEmpty, request == .run || request == .check { return nil }
+  }
+
+  /// Runs the program from the start, in place of this process.
+  func startOver() -> Never {
+    // SAFETY: `main`'s arguments, which end with a null pointer.
+    if let values = unsafe values, let name = unsafe values[0] { _ = unsafe execvp(name, values) }
+    exit(ExitStatus.store.rawValue)
   }
 
   @unsafe

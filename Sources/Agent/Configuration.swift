@@ -217,7 +217,7 @@ extension Span where Element == UInt8 {
 
   /// Which of some words, separated by `|`, the bytes are.
   @inline(never)
-  fileprivate func index(in words: StaticString) -> Int? {
+  func index(in words: StaticString) -> Int? {
     var index = 0
     while true {
       let word = words.word(index)

@@ -80,6 +80,14 @@ extension ConfigurationKey {
 }
 
 extension StoreError {
+  /// Whether the same may go well later, without anybody's doing.
+  var mayPass: Bool {
+    switch self {
+    case .inUse, .notPrivate, .version, .directory: false
+    default: true
+    }
+  }
+
   /// Appends what failed and the system's number for why.
   func describe(in line: inout TextLine) {
     let code: Int32

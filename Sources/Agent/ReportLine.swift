@@ -7,6 +7,7 @@ internal import PayloadCoding
 /// A report as a line of input asks for it: `PAYLOAD`, `TOPIC<TAB>PAYLOAD`, or, before the tab and apart
 /// from the topic by a space, `priority=N` and `ttl=SECONDS`.
 struct ReportLine {
+  /// Without bytes where none is given.
   var topic: Topic
   var priority: UInt8
   /// Seconds; 0 for ever.
@@ -42,13 +43,13 @@ extension ReportLine {
     if hasHead { while tab < line.count, line[tab] != 0x09 { tab += 1 } }
     priority = standard.priority
     ttl = standard.ttl
-    var given: Topic?
+    topic = standard.topic
     if hasHead, tab < line.count {
       var start = 0
       while start < tab {
         var end = start
         while end < tab, line[end] != 0x20 { end += 1 }
-        try Self.take(line.extracting(start..<end), &given, &priority, &ttl)
+        try Self.take(line.extracting(start..<end), &topic, &priority, &ttl)
         start = end + 1
       }
       payload = (tab + 1)..<line.count
@@ -56,13 +57,12 @@ extension ReportLine {
       payload = 0..<line.count
     }
     guard !payload.isEmpty else { throw .payload }
-    guard let topic = given ?? standard.topic else { throw .noTopic }
-    self.topic = topic
+    guard !topic.bytes.isEmpty else { throw .noTopic }
   }
 
   private static func take(
     _ word: Span<UInt8>,
-    _ topic: inout Topic?,
+    _ topic: inout Topic,
     _ priority: inout UInt8,
     _ ttl: inout UInt64
   ) throws(LineError) {
@@ -85,7 +85,8 @@ extension ReportLine {
 
 /// What holds for lines that say nothing else, and what is done with their payloads.
 struct LineSettings {
-  var topic: Topic?
+  /// Without bytes for none.
+  var topic = Topic()
   var priority: UInt8 = 0
   /// Seconds; 0 for ever.
   var ttl: UInt64 = 0

@@ -68,6 +68,7 @@ extension Agent {
     if configuration.has(.socket), !datagrams.listen(at: configuration.bytes(.socket)) {
       fail("the socket cannot be made", configuration.bytes(.socket))
     }
+    let path = configuration.bytes(.stateDirectory)
     do throws(StoreError) {
       device = try DurableDevice(
         identity: identity,
@@ -75,14 +76,18 @@ extension Agent {
         settings: durableSettings,
         security: security,
         randomness: SystemRandom(),
-        directory: try StateDirectory(path: configuration.bytes(.stateDirectory)),
+        directory: try StateDirectory(path: path),
         fingerprint: fingerprint,
         date: WallClock.now()
       )
     } catch {
       var line = TextLine("error state-directory ")
       error.describe(in: &line)
-      fail(.store, line)
+      // A disk that refuses may be well again: the program starts over, and takes no line until then.
+      guard !settings.isOnce, error.mayPass else { fail(.store, line) }
+      log(line)
+      if signals.comes(within: 5_000) { exit(ExitStatus.success.rawValue) }
+      arguments.startOver()
     }
   }
 }

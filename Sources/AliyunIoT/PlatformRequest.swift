@@ -37,10 +37,10 @@ public enum PlatformRequest {
     try message.jsonPayload(payload)
   }
 
-  /// Appends to `message` what makes it `POST /topic/…`, or `POST /pull` without a topic; `sequence` and
-  /// `payload` as the security layer made them, an empty `sequence` for a mode without one.
+  /// Appends to `message` what makes it `POST /topic/…`, or `POST /pull` where the topic's bytes are none; `sequence`
+  /// and `payload` as the security layer made them, an empty `sequence` for a mode without one.
   public static func writeReport(
-    topic: Topic?,
+    topic: Span<UInt8>,
     contentFormat: ContentFormat,
     accept: ContentFormat?,
     block: BlockOption? = nil,
@@ -50,12 +50,8 @@ public enum PlatformRequest {
     payload: Span<UInt8>,
     into message: inout MessageWriter
   ) throws(MessageWriterError) {
-    if let topic {
-      try message.path(of: "topic")
-      try message.path(topic.bytes.bytes)
-    } else {
-      try message.path(of: "pull")
-    }
+    try message.path(of: topic.isEmpty ? "pull" : "topic")
+    if !topic.isEmpty { try message.path(topic) }
     if block == nil {
       try message.option(.contentFormat, uint: UInt64(widening: contentFormat.rawValue))
     }

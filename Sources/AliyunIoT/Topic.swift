@@ -9,6 +9,11 @@ public struct Topic: Equatable, Sendable {
   /// The topic's bytes, its leading slash included.
   public let bytes: FixedBytes<128>
 
+  /// No topic: without bytes, for where a report may have none.
+  ///
+  /// An optional one would be taken apart into its words wherever it goes.
+  package init() { bytes = FixedBytes() }
+
   /// Checks `bytes`: at most 128 (the path limit of the platform's SDK v3), a leading slash, no empty
   /// or dot segment, none of the wildcards and control characters that a topic to publish to cannot
   /// have.

@@ -40,6 +40,17 @@ static inline int nbiot_open_file(int directory, const char *name, int flags) {
   return openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
 }
 
+// off_t may have 64 bits where Int has 32; Swift converts between the two with help from the heap.
+static inline ssize_t nbiot_pread(int file, void *bytes, size_t count, size_t offset) {
+  return pread(file, bytes, count, (off_t)offset);
+}
+
+static inline ssize_t nbiot_pwrite(int file, const void *bytes, size_t count, size_t offset) {
+  return pwrite(file, bytes, count, (off_t)offset);
+}
+
+static inline int nbiot_ftruncate(int file, size_t count) { return ftruncate(file, (off_t)count); }
+
 static inline int nbiot_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }
 
 static inline int nbiot_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }

@@ -48,9 +48,10 @@ struct Happening {
     if let code { self.code = Int32(code.rawValue >> 5) * 100 + Int32(code.rawValue & 0x1F) }
   }
 
-  init(_ kind: nbiot_event_kind, _ id: UInt64, _ result: ReportResult) {
-    self.init(kind, code: result.code)
+  init(_ kind: nbiot_event_kind, _ id: UInt64, _ result: ReportResult?) {
+    self.init(kind, code: result?.code)
     self.id = id
+    guard let result else { return }
     sequence = result.sequence ?? 0
     bytesUp = UInt32(clamping: result.bytesUp)
     bytesDown = UInt32(clamping: result.bytesDown)
@@ -96,16 +97,14 @@ struct HeldDevice: ~Copyable {
     let port = (unsafe config.port) == 0 ? standard : (unsafe config.port)
     let topic = try Self.makeTopic(unsafe text(config.topic))
 
-    var settings = DeviceSettings()
-    settings.isKept = true
-    settings.timing =
+    var durable = DurableSettings()
+    durable.session.timing =
       switch (unsafe config.timing) {
       case 1: .standard
       case 2: .lteM
       case 3: .nbIoTDeep
       default: .nbIoT
       }
-    var durable = DurableSettings()
     if (unsafe config.token_lifetime) > 0 {
       durable.tokenLifetime = UInt64((unsafe config.token_lifetime))
     }
@@ -126,20 +125,29 @@ struct HeldDevice: ~Copyable {
     } catch {
       throw .security
     }
-    let security = unsafe try Self.makeSecurity(config, identity, secret, host, settings.timing)
-    let state = unsafe try Self.openState(config, fingerprint, durable)
-    device = DurableDevice(
-      session: DeviceSession(
+    let security = unsafe try Self.makeSecurity(
+      config,
+      identity,
+      secret,
+      host,
+      durable.session.timing
+    )
+    let path = unsafe text(config.state_directory)
+    guard !path.isEmpty else { throw .argument }
+    do throws(StoreError) {
+      device = try DurableDevice(
         identity: identity,
         secret: secret,
-        settings: settings,
+        settings: durable,
         security: security,
-        randomness: SystemRandom()
-      ),
-      state: state,
-      settings: durable,
-      date: WallClock.now()
-    )
+        randomness: SystemRandom(),
+        directory: try StateDirectory(path: path),
+        fingerprint: fingerprint,
+        date: WallClock.now()
+      )
+    } catch {
+      throw .disk(error)
+    }
     socket = UDPSocket()
     self.host = host
     self.port = port
@@ -209,15 +217,16 @@ extension HeldDevice {
 
   private mutating func take(_ event: DurableEvent) -> Happening {
     switch event {
-    case .delivered(let id, let result):
-      var happened = Happening(NBIOT_DELIVERED, id, result)
-      happened.hasAnswer = result.extent == .whole
+    case .delivered(let id):
+      var happened = Happening(NBIOT_DELIVERED, id, device.result)
+      happened.hasAnswer = device.result?.extent == .whole
       return happened
-    case .rejected(let id, let result): return Happening(NBIOT_REJECTED, id, result)
-    case .postponed(let id, let result):
+    case .rejected(let id): return Happening(NBIOT_REJECTED, id, device.result)
+    case .postponed(let id):
+      let happened = Happening(NBIOT_POSTPONED, id, device.result)
       // A new address of the device, or of the platform, needs a new socket.
-      if result.code == nil { socket.close() }
-      return Happening(NBIOT_POSTPONED, id, result)
+      if happened.code == 0 { socket.close() }
+      return happened
     case .authenticated: return Happening(NBIOT_AUTHENTICATED)
     case .authenticationFailed(.refused(let code)):
       return Happening(NBIOT_AUTHENTICATION_FAILED, code: code)
@@ -288,21 +297,6 @@ extension HeldDevice {
   private static func makeTopic(_ name: Span<UInt8>) throws(LibraryError) -> Topic? {
     if name.isEmpty { return nil }
     do throws(TopicError) { return try Topic(name) } catch { throw .argument }
-  }
-
-  private static func openState(
-    _ config: nbiot_config,
-    _ fingerprint: FixedBytes<32>,
-    _ settings: DurableSettings
-  ) throws(LibraryError) -> DurableState {
-    let path = unsafe text(config.state_directory)
-    guard !path.isEmpty else { throw .argument }
-    do throws(StoreError) {
-      let directory = try StateDirectory(path: path)
-      return try DurableState(directory, fingerprint: fingerprint, outbox: settings.outbox)
-    } catch {
-      throw .disk(error)
-    }
   }
 
   private static func makeSecurity(

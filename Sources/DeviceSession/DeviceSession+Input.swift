@@ -334,7 +334,7 @@ extension DeviceSession where Security: ~Copyable {
       answerStorage.removeAll()
       report.messageID.removeAll()
     }
-    let result = ReportResult(
+    result = ReportResult(
       id: report.id,
       outcome: lacksBlock ? .acknowledged : outcome,
       code: lacksBlock ? .content : code,
@@ -346,7 +346,7 @@ extension DeviceSession where Security: ~Copyable {
       transmissions: report.transmissions,
       duration: now - report.startedAt
     )
-    events.append(.report(result))
+    events.append(.report)
     report.phase = .none
     hasStartedOver = false
   }

@@ -67,7 +67,7 @@ extension DeviceSession where Security: ~Copyable {
       report.phase = .inFlight(
         try startExchange { (message: inout MessageWriter) throws(MessageWriterError) in
           try PlatformRequest.writeReport(
-            topic: topic,
+            topic: topic.bytes.bytes,
             contentFormat: format,
             accept: accept,
             block: block,

@@ -64,7 +64,7 @@ extension DeviceSession where Security: ~Copyable {
     } catch {
       preconditionFailure("20 bytes fit in 1,024")
     }
-    return begin(topic: nil, format: .json, accept: settings.accept, at: now)
+    return begin(topic: Topic(), format: .json, accept: settings.accept, at: now)
   }
 
   /// What a report to `topic` has around its payload, for a `PropertyBatch`.

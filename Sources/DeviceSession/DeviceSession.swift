@@ -59,6 +59,8 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   let settings: DeviceSettings
   var report = PendingReport()
   var events = EventQueue()
+  /// What the last report has come to.
+  var result = ReportResult()
   /// How answers in blocks are taken, by who takes them.
   var answerBlocks: AnswerBlocks?
   /// What is done instead of `/auth` while the device registers.
@@ -145,7 +147,7 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Starts the report whose payload is in place.
   mutating func begin(
-    topic: Topic?,
+    topic: borrowing Topic,
     format: ContentFormat,
     accept: ContentFormat?,
     at now: Instant
@@ -278,7 +280,17 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   /// What happened since the last call; `nil` when that is all.
-  public mutating func pollEvent() -> DeviceEvent? { events.removeFirst() }
+  public mutating func pollEvent() -> DeviceEvent? {
+    switch events.removeFirst() {
+    case .authenticated: .authenticated
+    case .authenticationFailed(let failure): .authenticationFailed(failure)
+    case .registered: .registered
+    case .registrationFailed(let failure): .registrationFailed(failure)
+    case .answerBlock: .answerBlock
+    case .report: .report(result)
+    case nil: nil
+    }
+  }
 
   private static func transmit(
     _ endpoint: inout Endpoint,

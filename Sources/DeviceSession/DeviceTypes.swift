@@ -69,25 +69,25 @@ public enum AnswerExtent: Sendable {
 /// A report that has ended, with what it cost: its own requests, not those of `/auth`.
 public struct ReportResult: Sendable {
   /// Which report.
-  public let id: ReportID
+  public internal(set) var id = ReportID(number: 0)
   /// How it ended.
-  public let outcome: ReportOutcome
+  public internal(set) var outcome = ReportOutcome.interrupted
   /// The last answer's code, if there was an answer.
-  public let code: Code?
+  public internal(set) var code: Code?
   /// How much of what the platform answered `answer` is.
-  public let extent: AnswerExtent
+  public internal(set) var extent = AnswerExtent.whole
   /// The value of option 2090 in the answer, opaque; empty when there is none or it is over 64 bytes.
-  public let messageID: FixedBytes<64>
+  public internal(set) var messageID = FixedBytes<64>()
   /// The last sequence number that it was sent under; `nil` in a mode without one.
-  public let sequence: UInt64?
+  public internal(set) var sequence: UInt64?
   /// Bytes of UDP payload that the device sent for it, all transmissions together.
-  public let bytesUp: Int
+  public internal(set) var bytesUp = 0
   /// Bytes of UDP payload that the device received for it.
-  public let bytesDown: Int
+  public internal(set) var bytesDown = 0
   /// How often a request for it was sent.
-  public let transmissions: Int
+  public internal(set) var transmissions = 0
   /// From `publish` to the end.
-  public let duration: Milliseconds
+  public internal(set) var duration = Milliseconds(0)
 }
 
 /// What happened in a session.

@@ -24,8 +24,8 @@ struct PendingReport {
 
   var phase = Phase.none
   var id = ReportID(number: 0)
-  /// Where it goes; `nil` for `/pull`.
-  var topic: Topic?
+  /// Where it goes; without bytes for `/pull`.
+  var topic = Topic()
   var format = ContentFormat.json
   var accept: ContentFormat?
   var payload = FixedBytes<1_024>()
@@ -46,13 +46,13 @@ struct PendingReport {
   /// Starts over with what `payload` holds.
   mutating func begin(
     _ id: ReportID,
-    topic: Topic?,
+    topic: borrowing Topic,
     format: ContentFormat,
     accept: ContentFormat?,
     at now: Instant
   ) {
     self.id = id
-    self.topic = topic
+    self.topic = copy topic
     self.format = format
     self.accept = accept
     phase = .awaitingToken
@@ -68,28 +68,48 @@ struct PendingReport {
   }
 }
 
+/// What a `DeviceEvent` is made of: of a report's end only that it came, for the result is long and has a
+/// place of its own.
+enum WaitingEvent {
+  case authenticated
+  case authenticationFailed(AuthenticationFailure)
+  case registered
+  case registrationFailed(AuthenticationFailure)
+  case answerBlock
+  case report
+}
+
 /// The events that wait for `pollEvent`; a session makes at most three between its owner's calls: one
 /// each of its registration, its token and its report.
 ///
-/// When the owner polls none, the oldest is dropped.
+/// When the owner polls none, the oldest is dropped, and the end of a report takes the place of that of
+/// another one.
 struct EventQueue {
-  private var entries = InlineArray<4, DeviceEvent?>(repeating: nil)
+  private var entries = InlineArray<4, WaitingEvent>(repeating: .report)
   private var start = 0
   private var count = 0
+  private var hasReport = false
 
   var isEmpty: Bool { count == 0 }
 
-  mutating func append(_ event: DeviceEvent) {
+  @inline(never)
+  mutating func append(_ event: WaitingEvent) {
+    if case .report = event {
+      if hasReport { return }
+      hasReport = true
+    }
     if count == entries.count { _ = removeFirst() }
     entries[(start + count) % entries.count] = event
     count += 1
   }
 
-  mutating func removeFirst() -> DeviceEvent? {
+  @inline(never)
+  mutating func removeFirst() -> WaitingEvent? {
     guard count > 0 else { return nil }
     let first = entries[start]
     start = (start + 1) % entries.count
     count -= 1
+    if case .report = first { hasReport = false }
     return first
   }
 }

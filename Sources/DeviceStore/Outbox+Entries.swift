@@ -19,25 +19,29 @@ extension Outbox {
     books.counters.refused &+= 1
     guard topic.count <= OutboxHead.maxTopicCount, payload.count <= OutboxHead.maxPayloadCount
     else { throw .tooLong }
-    record.head = OutboxHead()
-    record.head.id = books.nextID
-    record.head.expiresAt = expiresAt
-    record.head.key = key
-    record.head.topicCount = UInt16(truncatingIfNeeded: topic.count)
-    record.head.payloadCount = UInt16(truncatingIfNeeded: payload.count)
-    record.head.contentFormat = contentFormat
-    record.head.priority = min(priority, 7)
-    let size = record.head.size
+    books.new = OutboxHead()
+    books.new.id = books.nextID
+    books.new.expiresAt = expiresAt
+    books.new.key = key
+    books.new.topicCount = UInt16(truncatingIfNeeded: topic.count)
+    books.new.payloadCount = UInt16(truncatingIfNeeded: payload.count)
+    books.new.contentFormat = contentFormat
+    books.new.priority = min(priority, 7)
+    let size = books.new.size
     let excess = books.pendingBytes &+ size &- settings.maxBytes
-    guard size <= settings.maxBytes, excess <= 0 || room(for: record.head) >= excess else {
-      throw .full
-    }
-    for index in topic.indices { record.body[index] = topic[index] }
-    for index in payload.indices { record.body[topic.count &+ index] = payload[index] }
-    record.head.bodyChecksum = record.rightBodyChecksum
-    record.head.headChecksum = record.head.rightChecksum
+    if size > settings.maxBytes || excess > 0 && room() < excess { throw .full }
     do throws(StoreError) {
-      try accept()
+      if books.isUnsettled || books.end &+ size > OutboxRecord.lastCount &+ 2 &* settings.maxBytes {
+        try compact()
+      }
+      do throws(StoreError) {
+        try write(topic, payload)
+      } catch {
+        // On a full disk what is done takes the room, if it is worth the writing.
+        if books.end < OutboxRecord.lastCount &+ 2 &* books.pendingBytes { throw error }
+        try compact()
+        try write(topic, payload)
+      }
     } catch {
       throw .store(error)
     }
@@ -46,8 +50,8 @@ extension Outbox {
     books.nextID &+= 1
     books.count &+= 1
     books.pendingBytes &+= size
-    makeRoom(for: record.head)
-    return record.head.id
+    makeRoom()
+    return books.new.id
   }
 
   /// Gives out the entry of the highest priority, of these the oldest; `false` when none waits.
@@ -60,39 +64,44 @@ extension Outbox {
   ) throws(StoreError) -> Bool {
     try finishRemoval()
     var best = books.end
+    var bestSize = 0
     var bestPriority = -1
     var first = books.end
-    var walk = OutboxWalk(from: books.start, to: books.end)
-    while walk.next(in: file) {
+    books.walk.begin(from: books.start, to: books.end)
+    while books.walk.next(in: file) {
       // A mark that cannot be written now is tried again next time; the entry is not given out.
-      if books.isInFlightSuperseded, walk.head.id == books.inFlight {
-        if supersede(&walk) { continue }
-      } else if walk.head.expiresAt != 0, date >= walk.head.expiresAt {
-        if books.mark(&walk, as: OutboxStatus.expired, in: file) {
+      if books.isInFlightSuperseded, books.walk.head.id == books.inFlight {
+        if supersede() { continue }
+      } else if books.walk.head.expiresAt != 0, date >= books.walk.head.expiresAt {
+        if books.mark(as: OutboxStatus.expired, in: file) {
           books.counters.expired &+= 1
           continue
         }
-      } else if Int(walk.head.priority) > bestPriority {
-        switch record.read(from: file, at: walk.offset) {
+      } else if Int(books.walk.head.priority) > bestPriority {
+        let size = books.walk.head.size
+        switch record.read(from: file, at: books.walk.offset, size: size) {
         case .whole:
-          best = walk.offset
-          bestPriority = Int(walk.head.priority)
+          best = books.walk.offset
+          bestSize = size
+          bestPriority = Int(books.walk.head.priority)
         case .damaged:
-          if books.mark(&walk, as: OutboxStatus.damaged, in: file) {
+          if books.mark(as: OutboxStatus.damaged, in: file) {
             books.counters.damaged &+= 1
             continue
           }
         case .failed: break
         }
       }
-      first = min(first, walk.offset)
+      first = min(first, books.walk.offset)
     }
-    if !walk.isUnreadable { books.start = first }
+    if !books.walk.isUnreadable { books.start = first }
     books.inFlight = 0
     books.isInFlightSuperseded = false
     if bestPriority < 0 { return false }
     // Again, for the reading may have come to a better one that was damaged.
-    guard case .whole = record.read(from: file, at: best) else { throw .read(code: nbiot_errno()) }
+    guard case .whole = record.read(from: file, at: best, size: bestSize) else {
+      throw .read(code: nbiot_errno())
+    }
     let body = record.body.span.extracting(first: record.head.bodyCount)
     do throws(CapacityError) {
       let topicCount = Int(record.head.topicCount)
@@ -126,10 +135,10 @@ extension Outbox {
     // Marks reach the storage in any order. Were this one durable before that of an older entry in
     // whose place it came, a power cut would bring the older one back, to be sent last.
     if books.hasUnsyncedSupersession { try settle() }
-    var walk = OutboxWalk(from: books.start, to: books.end)
-    while walk.next(in: file) {
-      guard walk.head.id == books.removing else { continue }
-      guard books.mark(&walk, as: OutboxStatus.delivered, in: file) else {
+    books.walk.begin(from: books.start, to: books.end)
+    while books.walk.next(in: file) {
+      guard books.walk.head.id == books.removing else { continue }
+      guard books.mark(as: OutboxStatus.delivered, in: file) else {
         throw .write(code: nbiot_errno())
       }
       books.counters.delivered &+= 1
@@ -144,80 +153,77 @@ extension Outbox {
     books.removing = 0
   }
 
-  private mutating func supersede(_ walk: inout OutboxWalk) -> Bool {
-    guard books.mark(&walk, as: OutboxStatus.superseded, in: file) else { return false }
+  private mutating func supersede() -> Bool {
+    guard books.mark(as: OutboxStatus.superseded, in: file) else { return false }
     books.counters.superseded &+= 1
     books.hasUnsyncedSupersession = true
     return true
   }
 
   /// Writes a record behind the last one and makes it durable.
-  private mutating func accept() throws(StoreError) {
-    let limit = OutboxRecord.lastCount &+ 2 &* settings.maxBytes
-    if books.isUnsettled || books.end &+ record.head.size > limit {
-      try compact()
-    }
+  @inline(never)
+  private mutating func write(
+    _ topic: Span<UInt8>,
+    _ payload: Span<UInt8>
+  ) throws(StoreError) {
+    record.head = books.new
+    record.fill(topic, payload)
     var newEnd = books.end
     do throws(StoreError) {
-      do throws(StoreError) {
-        try record.write(to: file, at: &newEnd, counting: &books.writes)
-      } catch {
-        // On a full disk what is done takes the room, if it is worth the writing.
-        if books.end < OutboxRecord.lastCount &+ 2 &* books.pendingBytes { throw error }
-        try compact()
-        newEnd = books.end
-        try record.write(to: file, at: &newEnd, counting: &books.writes)
-      }
+      try record.write(to: file, at: &newEnd, counting: &books.writes)
       try settle()
     } catch {
       // So that it does not come back after all. Where this fails the next record is written over
       // it: it comes back once at most.
-      _ = ftruncate(file.descriptor, off_t(truncatingIfNeeded: books.end))
+      _ = nbiot_ftruncate(file.descriptor, books.end)
       throw error
     }
     books.end = newEnd
   }
 
-  /// How many bytes become free for a new record.
-  private mutating func room(for new: OutboxHead) -> Int {
+  /// How many bytes become free for the new record.
+  private mutating func room() -> Int {
     var room = 0
-    var walk = OutboxWalk(from: books.start, to: books.end)
-    while walk.next(in: file) {
-      if givesWay(walk.head, to: new) { room &+= walk.head.size }
+    books.walk.begin(from: books.start, to: books.end)
+    while books.walk.next(in: file) {
+      if givesWay() { room &+= books.walk.head.size }
     }
     return room
   }
 
-  /// Whether a record that waits makes room for a new one: it is superseded, or may be dropped.
+  /// Whether the record that the walk has come to makes room for the new one: it is superseded, or
+  /// may be dropped.
   @inline(never)
-  private mutating func givesWay(_ head: OutboxHead, to new: OutboxHead) -> Bool {
-    if head.id == new.id || head.id == books.inFlight || head.id == books.removing { return false }
-    return new.key != 0 && head.key == new.key
-      || settings.whenFull == .dropOldest && head.priority <= new.priority
+  private mutating func givesWay() -> Bool {
+    let id = books.walk.head.id
+    if id == books.new.id || id == books.inFlight || id == books.removing { return false }
+    if books.new.key != 0, books.walk.head.key == books.new.key { return true }
+    return settings.whenFull == .dropOldest && books.walk.head.priority <= books.new.priority
   }
 
-  /// Marks what an accepted record takes the place of.
+  /// Marks what the accepted record takes the place of.
   ///
   /// Only now, for until now it could have been refused. A mark that cannot be written leaves an
   /// entry too much.
-  private mutating func makeRoom(for new: OutboxHead) {
-    if new.key != 0 {
-      var walk = OutboxWalk(from: books.start, to: books.end)
-      while walk.next(in: file) {
-        if walk.head.key != new.key || walk.head.id == new.id { continue }
-        if walk.head.id == books.inFlight {
+  private mutating func makeRoom() {
+    if books.new.key != 0 {
+      books.walk.begin(from: books.start, to: books.end)
+      while books.walk.next(in: file) {
+        let id = books.walk.head.id
+        if books.walk.head.key != books.new.key || id == books.new.id { continue }
+        if id == books.inFlight {
           books.isInFlightSuperseded = true
-        } else if walk.head.id != books.removing {
-          _ = supersede(&walk)
+        } else if id != books.removing {
+          _ = supersede()
         }
       }
     }
     var priority: UInt8 = 0
-    while books.pendingBytes > settings.maxBytes, priority <= new.priority {
-      var walk = OutboxWalk(from: books.start, to: books.end)
-      while books.pendingBytes > settings.maxBytes, walk.next(in: file) {
-        if walk.head.priority == priority, givesWay(walk.head, to: new),
-          books.mark(&walk, as: OutboxStatus.dropped, in: file)
+    while books.pendingBytes > settings.maxBytes, priority <= books.new.priority {
+      books.walk.begin(from: books.start, to: books.end)
+      while books.pendingBytes > settings.maxBytes, books.walk.next(in: file) {
+        if books.walk.head.priority == priority, givesWay(),
+          books.mark(as: OutboxStatus.dropped, in: file)
         {
           books.counters.dropped &+= 1
         }

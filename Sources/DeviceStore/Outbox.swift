@@ -16,9 +16,11 @@ public struct Outbox: ~Copyable {
   let directory: StoreFile
   var file: StoreFile
   let settings: OutboxSettings
+  var books = OutboxBooks()
   /// Room for the record that a call is about; its contents mean nothing between calls.
+  ///
+  /// Last, for what is near the start of the value is reached by shorter instructions.
   var record = OutboxRecord()
-  var books: OutboxBooks
 
   /// What was there at the start.
   public var findings: OutboxFindings { books.findings }
@@ -46,7 +48,7 @@ public struct Outbox: ~Copyable {
     self.directory = StoreFile(copying: directory.file)
     file = StoreFile(in: self.directory, name: .outbox, flags: O_RDWR)
     self.settings = settings.clamped
-    books = try OutboxBooks(of: file, in: self.directory)
+    try books.open(file, in: self.directory, reading: &record)
     // Written anew, so that damage is told of once and the next life gives no number out again. Where
     // that fails nothing is lost: the next record goes over what was cut.
     if books.findings.damaged &+ books.findings.cutBytes > 0 {
@@ -108,15 +110,13 @@ extension Outbox {
     end newEnd: inout Int,
     counting kept: inout OutboxCounters
   ) throws(StoreError) -> Int {
-    // Not the one of the outbox, which may hold what is being accepted.
-    var record = OutboxRecord()
-    var walk = OutboxWalk(from: books.start, to: books.end)
-    while walk.next(in: file) {
-      if walk.head.id == books.removing {
+    books.walk.begin(from: books.start, to: books.end)
+    while books.walk.next(in: file) {
+      if books.walk.head.id == books.removing {
         kept.delivered &+= 1
         continue
       }
-      switch record.read(from: file, at: walk.offset) {
+      switch record.read(from: file, at: books.walk.offset, size: books.walk.head.size) {
       case .failed: throw .read(code: nbiot_errno())
       case .damaged: kept.damaged &+= 1
       case .whole:
@@ -125,7 +125,7 @@ extension Outbox {
         try record.write(to: made, at: &newEnd, counting: &books.writes)
       }
     }
-    if walk.isUnreadable { throw .read(code: EIO) }
+    if books.walk.isUnreadable { throw .read(code: EIO) }
     let pendingBytes = newEnd
     try record.writeLast(books.nextID &- 1, to: made, at: &newEnd, counting: &books.writes)
     return pendingBytes

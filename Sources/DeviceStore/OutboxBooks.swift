@@ -3,33 +3,42 @@ internal import ConstrainedCore
 
 /// What an outbox knows about its file.
 struct OutboxBooks {
-  /// The first number of this life.
-  private(set) var firstID: UInt64 = 1
-  private(set) var findings = OutboxFindings()
-  var nextID: UInt64 = 1
-  /// How many records wait, and what they take.
-  var count = 0
-  var pendingBytes = 0
-  var counters = OutboxCounters()
-  var writes = StoreWrites()
+  /// The walk through the file that a call is about; there is one at a time.
+  var walk = OutboxWalk()
+  /// The head of the record that is being accepted.
+  var new = OutboxHead()
   /// Before this offset nothing waits.
   var start = 0
   /// Where the next record goes.
   var end = 0
+  /// How many records wait, and what they take.
+  var count = 0
+  var pendingBytes = 0
+  var nextID: UInt64 = 1
+  /// The first number of this life.
+  private(set) var firstID: UInt64 = 1
   /// The number of the entry given out last, or 0.
   var inFlight: UInt64 = 0
-  /// Whether a later entry with the same key came while that one was in flight.
-  var isInFlightSuperseded = false
   /// The number of the entry whose removal has begun and is not finished, or 0.
   var removing: UInt64 = 0
+  /// Whether a later entry with the same key came while the one given out last was in flight.
+  var isInFlightSuperseded = false
   /// Whether the file's contents or its name may not be durable: then it is written anew before
   /// anything else is promised.
   var isUnsettled = true
   /// Whether an entry was superseded since the last sync.
   var hasUnsyncedSupersession = false
+  var writes = StoreWrites()
+  var counters = OutboxCounters()
+  private(set) var findings = OutboxFindings()
 
   /// Opens them: finds out what there is in the file, which may not be there.
-  init(of file: borrowing StoreFile, in directory: borrowing StoreFile) throws(StoreError) {
+  @inline(never)
+  mutating func open(
+    _ file: borrowing StoreFile,
+    in directory: borrowing StoreFile,
+    reading record: inout OutboxRecord
+  ) throws(StoreError) {
     if !file.isOpen {
       switch file.code {
       case ENOENT: return
@@ -44,7 +53,7 @@ struct OutboxBooks {
     case .notPrivate: throw .notPrivate
     }
     end = status.count
-    try survey(file)
+    try survey(file, reading: &record)
     // The process before this one may have been killed before what it wrote was durable: a record,
     // which is told of as kept from here on, or the file's name. Then a power cut would bring the old
     // file back, without what is appended to this one.
@@ -56,30 +65,35 @@ struct OutboxBooks {
   }
 
   /// Counts what waits and sorts out what is damaged.
-  private mutating func survey(_ file: borrowing StoreFile) throws(StoreError) {
-    var record = OutboxRecord()
-    var walk = OutboxWalk(from: 0, to: end)
+  @inline(never)
+  private mutating func survey(
+    _ file: borrowing StoreFile,
+    reading record: inout OutboxRecord
+  ) throws(StoreError) {
+    walk.begin(from: 0, to: end)
     var damagedStart = 0
     var damagedEnd = -1
     while walk.next(in: file) {
       count &+= 1
       pendingBytes &+= walk.head.size
-      if case .damaged = record.read(from: file, at: walk.offset) {
+      if case .damaged = record.read(from: file, at: walk.offset, size: walk.head.size) {
         findings.damaged &+= 1
         damagedStart = walk.offset
         damagedEnd = walk.lastEnd
-        if mark(&walk, as: OutboxStatus.damaged, in: file) { continue }
+        if mark(as: OutboxStatus.damaged, in: file) { continue }
       }
       findings.kept &+= 1
     }
     // Its entries would look damaged, and be thrown away.
     if walk.isOfLaterVersion { throw .version }
     findings.damaged &+= walk.damaged
+    let behind = end &- walk.lastEnd
     if walk.isUnreadable {
-      // What cannot be read now may be read later, and is not written over.
-      end = (end &+ 7) & ~7
+      // What cannot be read now may be read later, and is not written over; nor does anything go into
+      // the same sector.
+      end = (end | 511) &+ 1
     } else {
-      findings.cutBytes = end &- walk.lastEnd
+      findings.cutBytes = behind
       end = walk.lastEnd
       if damagedEnd == end {
         // The last one was being written when the power went: its head is there, its body is not.
@@ -88,8 +102,8 @@ struct OutboxBooks {
       }
     }
     counters.damaged = findings.damaged
-    // The bytes that are cut may have been whole entries once, whose numbers were given out.
-    let lost = (findings.cutBytes &+ OutboxHead.count &- 1) / OutboxHead.count
+    // These bytes may have been whole entries once, whose numbers were given out.
+    let lost = (behind &+ OutboxHead.count &- 1) / OutboxHead.count
     nextID = walk.lastID &+ 1 &+ UInt64(widening: UInt32(truncatingIfNeeded: lost))
     firstID = nextID
   }
@@ -98,11 +112,7 @@ struct OutboxBooks {
   ///
   /// Four bytes in place, within one sector. When it fails the record still waits.
   @inline(never)
-  mutating func mark(
-    _ walk: inout OutboxWalk,
-    as status: UInt32,
-    in file: borrowing StoreFile
-  ) -> Bool {
+  mutating func mark(as status: UInt32, in file: borrowing StoreFile) -> Bool {
     let offset = walk.offset &+ OutboxHead.statusOffset
     do throws(StoreError) {
       // SAFETY: the value's own bytes, used while it stays where it is.

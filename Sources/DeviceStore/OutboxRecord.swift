@@ -83,17 +83,30 @@ struct OutboxRecord {
     checksum(unsafe body.span.extracting(first: head.bodyCount).bytes)
   }
 
-  /// Reads the record at an offset where a walk has met one.
+  /// Reads the record of that size where a walk has come to one, and nothing behind it, for that may
+  /// not be readable.
   @inline(never)
-  mutating func read(from file: borrowing StoreFile, at offset: Int) -> OutboxReading {
+  mutating func read(from file: borrowing StoreFile, at offset: Int, size: Int) -> OutboxReading {
     // SAFETY: any bytes make a value of integers.
     let count = unsafe withUnsafeMutableBytes(of: &self) { bytes in
-      unsafe file.read(into: bytes, at: offset)
+      unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<size]), at: offset)
     }
     if count < 0 { return .failed }
-    return count >= OutboxHead.count && head.isHead && head.isInBounds
-      && count >= OutboxHead.count &+ head.bodyCount && rightBodyChecksum == head.bodyChecksum
-      ? .whole : .damaged
+    return count == size && head.isHead && head.isInBounds && head.size == size
+      && rightBodyChecksum == head.bodyChecksum ? .whole : .damaged
+  }
+
+  /// Takes the body, and puts the checksums into the head, which has the lengths.
+  mutating func fill(_ topic: Span<UInt8>, _ payload: Span<UInt8>) {
+    put(topic, at: 0)
+    put(payload, at: topic.count)
+    head.bodyChecksum = rightBodyChecksum
+    head.headChecksum = head.rightChecksum
+  }
+
+  @inline(never)
+  private mutating func put(_ bytes: Span<UInt8>, at offset: Int) {
+    for index in bytes.indices { body[offset &+ index] = bytes[index] }
   }
 
   /// Writes as much of the record as it takes, and moves the end behind it.
@@ -160,9 +173,9 @@ struct OutboxWalk {
   /// The head of the record that the walk has come to.
   private(set) var head = OutboxHead()
   /// Where that record begins.
-  private(set) var offset: Int
+  private(set) var offset = 0
   /// Where the last record ended, whether it waits or not.
-  private(set) var lastEnd: Int
+  private(set) var lastEnd = 0
   /// The number of the last record, which the next one's is above.
   private(set) var lastID: UInt64 = 0
   /// Places that are damaged and that a record follows.
@@ -171,9 +184,12 @@ struct OutboxWalk {
   private(set) var isOfLaterVersion = false
   /// Whether some of the file could not even be read.
   private(set) var isUnreadable = false
-  private let end: Int
+  private var end = 0
 
-  init(from start: Int, to end: Int) {
+  /// Begins anew.
+  @inline(never)
+  mutating func begin(from start: Int, to end: Int) {
+    self = OutboxWalk()
     offset = start
     lastEnd = start
     self.end = end

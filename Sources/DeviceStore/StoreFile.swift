@@ -50,11 +50,11 @@ extension StoreFile {
     var count = 0
     while count < room.count {
       // SAFETY: the pointer covers exactly the rest of the room.
-      let result = unsafe pread(
+      let result = unsafe nbiot_pread(
         descriptor,
         room.baseAddress.unsafelyUnwrapped + count,
         room.count &- count,
-        off_t(truncatingIfNeeded: offset &+ count)
+        offset &+ count
       )
       if result == 0 { break }
       if result > 0 { count &+= result } else if nbiot_errno() != EINTR { return -1 }
@@ -75,11 +75,11 @@ extension StoreFile {
     var count = 0
     while count < bytes.count {
       // SAFETY: the pointer covers exactly the rest of the bytes.
-      let result = unsafe pwrite(
+      let result = unsafe nbiot_pwrite(
         descriptor,
         bytes.baseAddress.unsafelyUnwrapped + count,
         bytes.count &- count,
-        off_t(truncatingIfNeeded: offset &+ count)
+        offset &+ count
       )
       if result > 0 {
         count &+= result

@@ -1,4 +1,5 @@
 internal import CPOSIX
+internal import ConstrainedCore
 
 /// The clock of the calendar, which may be set and may be wrong.
 public enum WallClock {
@@ -9,6 +10,8 @@ public enum WallClock {
     var time = timespec()
     // SAFETY: writes exactly one timespec.
     _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
-    return time.tv_sec < 1_704_067_200 ? 0 : UInt64(truncatingIfNeeded: time.tv_sec)
+    if time.tv_sec < 1_704_067_200 { return 0 }
+    // Until 2106.
+    return UInt64(widening: UInt32(truncatingIfNeeded: time.tv_sec))
   }
 }

@@ -45,7 +45,10 @@ struct AgentTests {
     var text = try String(contentsOf: example, encoding: .utf8)
     // With every key uncommented, the paths those of the test.
     text = text.replacing(/(?m)^#(?=[a-z-]+ = )/, with: "")
-    text = text.replacing("/etc/nbiot-agent/secret", with: folder.url.appending(path: "secret.txt").path)
+    text = text.replacing(
+      "/etc/nbiot-agent/secret",
+      with: folder.url.appending(path: "secret.txt").path
+    )
     try Data(text.utf8).write(to: folder.configuration)
     let agent = try folder.run(["--check"])
     #expect(agent.status == 0, "\(agent.log)")
@@ -82,13 +85,23 @@ struct AgentTests {
       """
     let first = try folder.run(input: input)
     #expect(first.status == 1)
-    #expect(first.lines.filter { $0.hasPrefix("accepted") } == ["accepted 1", "accepted 2", "accepted 3"])
-    #expect(first.lines.filter { $0.hasPrefix("refused") } == ["refused 5 bad-option", "refused 6 no-payload"])
+    #expect(
+      first.lines.filter { $0.hasPrefix("accepted") } == ["accepted 1", "accepted 2", "accepted 3"]
+    )
+    #expect(
+      first.lines.filter { $0.hasPrefix("refused") } == [
+        "refused 5 bad-option", "refused 6 no-payload",
+      ]
+    )
     let delivered = first.lines.filter { $0.hasPrefix("delivered") }
     // The first had begun when the one of the highest priority came.
-    #expect(delivered.map { $0.split(separator: " ")[1] } == ["1", "3", "2"] || delivered.count == 3)
+    #expect(
+      delivered.map { $0.split(separator: " ")[1] } == ["1", "3", "2"] || delivered.count == 3
+    )
     #expect(delivered.allSatisfy { $0.contains(" 2.05 seq=") && $0.contains(" up=") })
-    let payloads = platform.records.filter(\.isAcceptedReport).map { String(decoding: $0.payload, as: UTF8.self) }
+    let payloads = platform.records.filter(\.isAcceptedReport).map {
+      String(decoding: $0.payload, as: UTF8.self)
+    }
     #expect(payloads.contains(#"{"value":2,"id":"2"}"#))
     let before = platform.records.count
     let second = try folder.run(input: "{\"value\":1}\n")

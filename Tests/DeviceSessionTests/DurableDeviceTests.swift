@@ -123,7 +123,8 @@ struct DurableDeviceTests {
     #expect(world.delivered.count == 3)
   }
 
-  @Test func `a report that was on its way when the power went is sent again under its id`() throws {
+  @Test func `a report that was on its way when the power went is sent again under its id`() throws
+  {
     let world = try Self.world()
     try world.start()
     try Self.report(world)
@@ -156,7 +157,8 @@ struct DurableDeviceTests {
     #expect(world.delivered == [1, 2])
   }
 
-  @Test func `what the platform never will take is not kept; what may be a wrong key is tried again`()
+  @Test
+  func `what the platform never will take is not kept; what may be a wrong key is tried again`()
     throws
   {
     let world = try Self.world()

@@ -69,7 +69,6 @@ final class DurableWorld {
     self.layer = layer
     self.link = link
     deviceSettings = timing
-    deviceSettings.isKept = true
     path =
       FileManager.default.temporaryDirectory.appending(path: "device-\(UUID().uuidString)").path
     var configuration = SimulatorConfiguration()
@@ -100,16 +99,20 @@ final class DurableWorld {
       preconditionFailure("no memory")
     }
     let fingerprint = try fingerprint()
-    let session = DeviceSession(
-      identity: identity,
-      secret: secret,
-      settings: deviceSettings,
-      security: try makeLayer(identity),
-      randomness: SeededRandom(seed: 1_000 + lives)
+    var settings = settings
+    settings.session = deviceSettings
+    life = Life(
+      try DurableDevice(
+        identity: identity,
+        secret: secret,
+        settings: settings,
+        security: try makeLayer(identity),
+        randomness: SeededRandom(seed: 1_000 + lives),
+        directory: try StateDirectory(path: Array(path.utf8).span),
+        fingerprint: fingerprint,
+        date: date
+      )
     )
-    let directory = try StateDirectory(path: Array(path.utf8).span)
-    let state = try DurableState(directory, fingerprint: fingerprint, outbox: settings.outbox)
-    life = Life(DurableDevice(session: session, state: state, settings: settings, date: date))
   }
 
   private func fingerprint() throws -> FixedBytes<32> {
@@ -225,9 +228,11 @@ final class DurableWorld {
     life.device.handleTimeout(at: now)
     while let event = life.device.pollEvent(at: now, date: date) {
       switch event {
-      case .delivered(let id, _): delivered.append(id)
-      case .rejected(let id, _): rejected.append(id)
-      case .postponed(let id, let result): postponed.append((id, result))
+      case .delivered(let id): delivered.append(id)
+      case .rejected(let id): rejected.append(id)
+      case .postponed(let id):
+        guard let result = life.device.result else { preconditionFailure("it has one") }
+        postponed.append((id, result))
       default: break
       }
     }

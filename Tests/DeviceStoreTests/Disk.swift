@@ -22,9 +22,11 @@ struct Disk {
   private var changes: [UInt64: [Change]] = [:]
   private var names: [String: UInt64] = [:]
   private var nameChanges: [NameChange] = []
+  private let directory: UInt64
 
   /// Starts with what is durable.
-  init(_ files: [String: [UInt8]], inodes: [String: UInt64]) {
+  init(_ files: [String: [UInt8]], inodes: [String: UInt64], directory: UInt64) {
+    self.directory = directory
     for (name, bytes) in files {
       guard let inode = inodes[name] else { continue }
       contents[inode] = bytes
@@ -47,6 +49,7 @@ struct Disk {
       changes[inode, default: []].append(.write(offset: operation.offset, operation.bytes))
     case RECORDED_TRUNCATE: changes[inode, default: []].append(.truncate(operation.offset))
     case RECORDED_SYNC where operation.isDirectory:
+      if inode != directory { return }
       for change in nameChanges { Self.apply(change, to: &names) }
       nameChanges = []
     case RECORDED_SYNC:
@@ -197,7 +200,12 @@ enum Recorder {
   static func stop() { recorder_stop() }
   static var count: Int { recorder_count() }
 
-  static subscript(index: Int) -> Operation { Operation(index) }
+  /// Stops, and hands over what was done.
+  static func finish() -> [Operation] {
+    let operations = (0..<count).map { Operation($0) }
+    stop()
+    return operations
+  }
 
   /// Makes calls of a kind fail: after `skip` of them the next `times`.
   static func fail(
@@ -213,6 +221,11 @@ enum Recorder {
   /// Lets nothing happen any more after so many calls, as if the process were killed there.
   static func kill(after count: Int) { fail(RECORDED_ANY, skip: count, code: EIO) }
 
+  /// Makes a part of every file unreadable, until the recorder stops.
+  static func makeUnreadable(_ range: Range<Int>) {
+    recorder_make_unreadable(Int64(range.lowerBound), Int64(range.upperBound))
+  }
+
   static func succeed() { recorder_fail(0, 0, 0, 0, 0) }
 }
 
@@ -221,7 +234,7 @@ extension Workspace {
   var disk: Disk {
     var inodes: [String: UInt64] = [:]
     for name in names { inodes[name] = inode(name) }
-    return Disk(files, inodes: inodes)
+    return Disk(files, inodes: inodes, directory: inode("."))
   }
 
   /// The files as they are now.

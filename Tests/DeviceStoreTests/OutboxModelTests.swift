@@ -219,8 +219,7 @@ struct OutboxModelTests {
         }
         replacements += outbox.writes.replacements
       }
-      for index in 0..<Recorder.count { disk.apply(Recorder[index], &random) }
-      Recorder.stop()
+      for operation in Recorder.finish() { disk.apply(operation, &random) }
       if random.next() % 2 == 0 {
         // The process alone has ended.
         observe(&model, workspace.files, ghosts, highestID, "seed \(seed), step \(steps)")

@@ -60,10 +60,11 @@ struct PowerCutTests {
       #expect(outbox.writes.replacements > 0, "the run must come by a compaction")
       #expect(outbox.counters.superseded > 0)
     }
+    let operations = Recorder.finish()
     var disk = files
     let trial = Workspace()
-    for cut in 0...Recorder.count {
-      if cut > 0 { disk.apply(Recorder[cut - 1], &random) }
+    for cut in 0...operations.count {
+      if cut > 0 { disk.apply(operations[cut - 1], &random) }
       var losses: [Disk.Loss] = [.everything, .nothing]
       losses += (0..<disk.lastWriteCount).map { .lastAfter($0) }
       losses += [Disk.Loss](repeating: .random, count: 20)
@@ -153,11 +154,12 @@ struct PowerCutTests {
         }
       }
     }
+    let operations = Recorder.finish()
     var disk = start
     let trial = Workspace()
     var foundCount = 0
-    for cut in 0...Recorder.count {
-      if cut > 0 { disk.apply(Recorder[cut - 1], &random) }
+    for cut in 0...operations.count {
+      if cut > 0 { disk.apply(operations[cut - 1], &random) }
       var losses: [Disk.Loss] = [.everything, .nothing]
       losses += stride(from: 0, to: disk.lastWriteCount, by: 7).map { .lastAfter($0) }
       losses += [Disk.Loss](repeating: .random, count: 20)
@@ -184,5 +186,125 @@ struct PowerCutTests {
       }
     }
     #expect(foundCount > 500)
+  }
+
+  @Test func `an older entry of a key does not come back when the newer one is delivered`() throws {
+    var random = SeededRandom(seed: 5)
+    let workspace = Workspace()
+    _ = try workspace.open()
+    var disk = workspace.disk
+    Recorder.start()
+    defer { Recorder.stop() }
+    do {
+      var outbox = try Outbox(workspace.open())
+      _ = add(Item([0]), to: &outbox)
+      _ = take(&outbox)
+      for index in 1...3 { _ = add(Item([UInt8(index)]), key: 7, to: &outbox) }
+      #expect(take(&outbox)?.id == 4)
+    }
+    let operations = Recorder.finish()
+    let trial = Workspace()
+    for (cut, operation) in operations.enumerated() {
+      disk.apply(operation, &random)
+      for _ in 0..<60 {
+        trial.become(disk.cut(.random, &random))
+        var outbox = try Outbox(trial.open())
+        let ids = drain(&outbox).map(\.id)
+        // The newest of those that were accepted is the last to be sent, unless it was.
+        let wasDelivered = cut == operations.count - 1
+        #expect(!wasDelivered || ids.isEmpty || ids.last == 4, "cut after \(cut): \(ids)")
+      }
+    }
+  }
+
+  @Test func `what a killed process left is made durable before anything is promised`() throws {
+    var random = SeededRandom(seed: 6)
+    var settings = OutboxSettings()
+    settings.maxBytes = 600
+    for kill in 0..<60 {
+      let workspace = Workspace()
+      _ = try workspace.open()
+      var disk = workspace.disk
+      var accepted: [UInt64] = []
+      var removed: [UInt64] = []
+      Recorder.start()
+      defer { Recorder.stop() }
+      Recorder.kill(after: kill)
+      do {
+        // One life, which ends anywhere, also within a compaction.
+        var outbox = try Outbox(workspace.open(), settings: settings)
+        for index in 0..<16 {
+          let id = add(Item([UInt8](repeating: UInt8(index), count: 80)), to: &outbox)
+          if id == 0 { break }
+          accepted.append(id)
+          if index % 4 != 3, let item = take(&outbox) { removed.append(item.id) }
+        }
+      }
+      Recorder.succeed()
+      do {
+        // Another one, and then the power goes.
+        var outbox = try Outbox(workspace.open(), settings: settings)
+        let id = add(Item([1, 2, 3]), to: &outbox)
+        if id != 0 { accepted.append(id) }
+      }
+      for operation in Recorder.finish() { disk.apply(operation, &random) }
+      for loss in [Disk.Loss.everything, .nothing, .random, .random, .random] {
+        workspace.become(disk.cut(loss, &random))
+        var outbox = try Outbox(workspace.open(), settings: settings)
+        let ids = drain(&outbox).map(\.id)
+        let missing = accepted.filter { !ids.contains($0) && !removed.contains($0) }
+        // The removal that the first life ended in may have been done.
+        #expect(missing.count <= 1, "killed after \(kill), \(loss): \(missing)")
+        #expect(accepted.last.map(ids.contains) ?? true, "killed after \(kill), \(loss)")
+      }
+    }
+  }
+
+  @Test func `numbers of a session that a killed process left are used once`() throws {
+    var random = SeededRandom(seed: 7)
+    let fingerprint = Session.small.fingerprint
+    for kill in 0..<30 {
+      let workspace = Workspace()
+      _ = try workspace.open()
+      var disk = workspace.disk
+      Recorder.start()
+      defer { Recorder.stop() }
+      Recorder.kill(after: kill)
+      var used: UInt64 = 0
+      do throws(StoreError) {
+        var session = Session.small
+        session.ceiling = 0
+        var store = SessionStore(try workspace.open())
+        try store.replace(with: session.record)
+        for ceiling in [64, 128] as [UInt64] {
+          try store.reserve(upTo: ceiling)
+          used = ceiling
+        }
+        // The channel's session has changed; the token has not.
+        session.channel = [1, 2, 3]
+        session.ceiling = 128
+        try store.replace(with: session.record)
+        try store.reserve(upTo: 192)
+        used = 192
+      } catch {}
+      Recorder.succeed()
+      do {
+        var store = SessionStore(try workspace.open())
+        var record = SessionRecord()
+        if try store.load(for: fingerprint.span, into: &record) == .found {
+          try store.reserve(upTo: record.ceiling + 64)
+          used = record.ceiling + 64
+        }
+      }
+      for operation in Recorder.finish() { disk.apply(operation, &random) }
+      for loss in [Disk.Loss.everything, .nothing, .random, .random, .random, .random] {
+        workspace.become(disk.cut(loss, &random))
+        let found = workspace.load(fingerprint)
+        #expect(
+          found.finding != .found || found.session.ceiling >= used,
+          "killed after \(kill), \(loss): \(found.session.ceiling) < \(used)"
+        )
+      }
+    }
   }
 }

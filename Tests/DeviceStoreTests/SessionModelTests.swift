@@ -73,8 +73,7 @@ struct SessionModelTests {
           // What is not stored is not used.
         }
       }
-      for index in 0..<Recorder.count { disk.apply(Recorder[index], &random) }
-      Recorder.stop()
+      for operation in Recorder.finish() { disk.apply(operation, &random) }
       if random.next() % 2 == 0 {
         workspace.become(disk.cut(.random, &random))
         disk = workspace.disk

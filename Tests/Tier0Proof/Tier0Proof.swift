@@ -182,7 +182,7 @@ func report(
       token: Token(random)
     )
     try PlatformRequest.writeReport(
-      topic: topic,
+      topic: topic.bytes.bytes,
       contentFormat: .json,
       accept: .cbor,
       tokenOption: .current,

@@ -13,7 +13,7 @@ extension DurableDevice where Security: ~Copyable {
     try keepSession(at: now, date: date)
     guard isEnded else { return nil }
     // The disk first: who has read that it was delivered must not see it delivered again.
-    try outbox.remove(entry)
+    try removeEntry()
     defer { delivery = .none }
     return delivery == .delivered ? .delivered(entry.id) : .rejected(entry.id)
   }
@@ -52,10 +52,13 @@ extension DurableDevice where Security: ~Copyable {
       if session.isAuthenticated, settings.isExpired(record, at: date) { session.forgetToken() }
       if publish(at: now) { return true }
       // Nothing that `accept` takes comes here; what does can never be sent.
-      try outbox.remove(entry)
+      try removeEntry()
     }
     return false
   }
+
+  @inline(never)
+  private mutating func removeEntry() throws(StoreError) { try outbox.remove(entry) }
 
   private mutating func publish(at now: Instant) -> Bool {
     do throws(TopicError) {
@@ -80,32 +83,29 @@ extension DurableDevice where Security: ~Copyable {
   @inline(never)
   mutating func takeSessionEvent(at now: Instant) -> DurableEvent? {
     if isEnded { return nil }
-    switch session.pollEvent() {
+    switch session.events.removeFirst() {
     case .authenticated: return .authenticated
     case .authenticationFailed(let failure): return .authenticationFailed(failure)
-    case .report(let result):
-      guard delivery == .underWay else { return nil }
-      self.result = result
-      return end(result, at: now)
+    case .report: return delivery == .underWay ? end(at: now) : nil
     case .registered, .registrationFailed, .answerBlock, nil: return nil
     }
   }
 
   /// Takes in how the session's report has ended.
-  private mutating func end(_ result: borrowing ReportResult, at now: Instant) -> DurableEvent? {
+  private mutating func end(at now: Instant) -> DurableEvent? {
     delivery = .none
-    switch result.outcome {
+    switch session.result.outcome {
     case .acknowledged:
       deliveredReports += 1
       delivery = .delivered
     case .rejected
-    where result.code == .badRequest && !session.isAuthenticated
+    where session.result.code == .badRequest && !session.isAuthenticated
       && doubtfulID != entry.id:
       // The token was new, or from before the start: the two ends may have different keys. Once more,
       // under a new one.
       doubtfulID = entry.id
       return .postponed(entry.id)
-    case .rejected where result.isFinal, .unsealable:
+    case .rejected where session.result.isFinal, .unsealable:
       rejectedReports += 1
       delivery = .rejected
     default:

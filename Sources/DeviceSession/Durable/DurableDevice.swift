@@ -42,11 +42,6 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   /// How many reports the platform will never take.
   public internal(set) var rejectedReports = 0
 
-  /// What the last report to have ended, or to have been postponed, has come to; `nil` before.
-  ///
-  /// It is of the report of an event until the next `pollEvent`.
-  public internal(set) var result: ReportResult?
-
   let settings: DurableSettings
   var store: SessionStore
   var outbox: Outbox
@@ -135,6 +130,11 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
 
   /// Whether there is something to exchange with the platform, now or at `pollTimeout`.
   public var needsLink: Bool { !session.isIdle }
+
+  /// What the last report to have ended, or to have been postponed, has come to.
+  ///
+  /// It is of the report of an event until the next `pollEvent`.
+  public var result: ReportResult { session.result }
 
   /// The decrypted payload of the last report's answer; empty when it had none.
   ///
@@ -228,6 +228,7 @@ extension DurableDevice where Security: ~Copyable {
   /// the next report that is due and gives `nil`.
   ///
   /// `date` is now, in seconds since 1970; 0 when the clock is not set.
+  @inline(never)
   public mutating func pollEvent(at now: Instant, date: UInt64) -> DurableEvent? {
     if now >= storeNotBefore {
       do throws(StoreError) {
