@@ -154,7 +154,7 @@ ground=$(
   {
     printf '%s\n' "${common[@]}"
     "$tools/swiftc" --version 2>&1
-    cat Sources/*/module.modulemap Sources/*/shim.h
+    cat Sources/*/module.modulemap Sources/*/*.h
     cat "$sysroot/made-of" 2>/dev/null ||
       dpkg-query -W -f '${Package} ${Version}\n' libc6-dev libssl-dev libcbor-dev 2>/dev/null || true
   } | sha256sum
