@@ -135,7 +135,7 @@ shared=.build-agent/$arch/modules own=$out/modules
 bitcode=(-lto=llvm-full)
 [ -z "$library" ] || shared=$own bitcode=()
 common=(
-  "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE
+  "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE -D SMALL
   # Traps that may be merged have one place in a function: 3 KB of the agent. Unrolled loops and
   # functions made anew for each closure are for speed.
   -wmo -Osize "${bitcode[@]}" -Xfrontend -function-sections -Xfrontend -mergeable-traps
