@@ -64,6 +64,7 @@ extension Outbox {
   ) throws(StoreError) -> Bool {
     try finishRemoval()
     var best = books.end
+    var bestSize = 0
     var bestPriority = -1
     var first = books.end
     books.walk.begin(from: books.start, to: books.end)
@@ -77,9 +78,11 @@ extension Outbox {
           continue
         }
       } else if Int(books.walk.head.priority) > bestPriority {
-        switch record.read(from: file, at: books.walk.offset) {
+        let size = books.walk.head.size
+        switch record.read(from: file, at: books.walk.offset, size: size) {
         case .whole:
           best = books.walk.offset
+          bestSize = size
           bestPriority = Int(books.walk.head.priority)
         case .damaged:
           if books.mark(as: OutboxStatus.damaged, in: file) {
@@ -96,7 +99,9 @@ extension Outbox {
     books.isInFlightSuperseded = false
     if bestPriority < 0 { return false }
     // Again, for the reading may have come to a better one that was damaged.
-    guard case .whole = record.read(from: file, at: best) else { throw .read(code: nbiot_errno()) }
+    guard case .whole = record.read(from: file, at: best, size: bestSize) else {
+      throw .read(code: nbiot_errno())
+    }
     let body = record.body.span.extracting(first: record.head.bodyCount)
     do throws(CapacityError) {
       let topicCount = Int(record.head.topicCount)

@@ -116,7 +116,7 @@ extension Outbox {
         kept.delivered &+= 1
         continue
       }
-      switch record.read(from: file, at: books.walk.offset) {
+      switch record.read(from: file, at: books.walk.offset, size: books.walk.head.size) {
       case .failed: throw .read(code: nbiot_errno())
       case .damaged: kept.damaged &+= 1
       case .whole:

@@ -76,7 +76,7 @@ struct OutboxBooks {
     while walk.next(in: file) {
       count &+= 1
       pendingBytes &+= walk.head.size
-      if case .damaged = record.read(from: file, at: walk.offset) {
+      if case .damaged = record.read(from: file, at: walk.offset, size: walk.head.size) {
         findings.damaged &+= 1
         damagedStart = walk.offset
         damagedEnd = walk.lastEnd
@@ -87,11 +87,13 @@ struct OutboxBooks {
     // Its entries would look damaged, and be thrown away.
     if walk.isOfLaterVersion { throw .version }
     findings.damaged &+= walk.damaged
+    let behind = end &- walk.lastEnd
     if walk.isUnreadable {
-      // What cannot be read now may be read later, and is not written over.
-      end = (end &+ 7) & ~7
+      // What cannot be read now may be read later, and is not written over; nor does anything go into
+      // the same sector.
+      end = (end | 511) &+ 1
     } else {
-      findings.cutBytes = end &- walk.lastEnd
+      findings.cutBytes = behind
       end = walk.lastEnd
       if damagedEnd == end {
         // The last one was being written when the power went: its head is there, its body is not.
@@ -100,8 +102,8 @@ struct OutboxBooks {
       }
     }
     counters.damaged = findings.damaged
-    // The bytes that are cut may have been whole entries once, whose numbers were given out.
-    let lost = (findings.cutBytes &+ OutboxHead.count &- 1) / OutboxHead.count
+    // These bytes may have been whole entries once, whose numbers were given out.
+    let lost = (behind &+ OutboxHead.count &- 1) / OutboxHead.count
     nextID = walk.lastID &+ 1 &+ UInt64(widening: UInt32(truncatingIfNeeded: lost))
     firstID = nextID
   }

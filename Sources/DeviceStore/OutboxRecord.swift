@@ -83,17 +83,17 @@ struct OutboxRecord {
     checksum(unsafe body.span.extracting(first: head.bodyCount).bytes)
   }
 
-  /// Reads the record at an offset where a walk has met one.
+  /// Reads the record of that size where a walk has come to one, and nothing behind it, for that may
+  /// not be readable.
   @inline(never)
-  mutating func read(from file: borrowing StoreFile, at offset: Int) -> OutboxReading {
+  mutating func read(from file: borrowing StoreFile, at offset: Int, size: Int) -> OutboxReading {
     // SAFETY: any bytes make a value of integers.
     let count = unsafe withUnsafeMutableBytes(of: &self) { bytes in
-      unsafe file.read(into: bytes, at: offset)
+      unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<size]), at: offset)
     }
     if count < 0 { return .failed }
-    return count >= OutboxHead.count && head.isHead && head.isInBounds
-      && count >= OutboxHead.count &+ head.bodyCount && rightBodyChecksum == head.bodyChecksum
-      ? .whole : .damaged
+    return count == size && head.isHead && head.isInBounds && head.size == size
+      && rightBodyChecksum == head.bodyChecksum ? .whole : .damaged
   }
 
   /// Takes the body, and puts the checksums into the head, which has the lengths.

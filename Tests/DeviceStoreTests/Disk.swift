@@ -221,6 +221,11 @@ enum Recorder {
   /// Lets nothing happen any more after so many calls, as if the process were killed there.
   static func kill(after count: Int) { fail(RECORDED_ANY, skip: count, code: EIO) }
 
+  /// Makes a part of every file unreadable, until the recorder stops.
+  static func makeUnreadable(_ range: Range<Int>) {
+    recorder_make_unreadable(Int64(range.lowerBound), Int64(range.upperBound))
+  }
+
   static func succeed() { recorder_fail(0, 0, 0, 0, 0) }
 }
 

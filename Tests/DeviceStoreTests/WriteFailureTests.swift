@@ -302,6 +302,46 @@ struct WriteFailureTests {
     try store.forget()
   }
 
+  @Test(arguments: [0, 1024, 3584])
+  func `a sector that cannot be read keeps its entries until it can, and stops no other`(
+    start: Int
+  ) throws {
+    var settings = OutboxSettings()
+    settings.maxBytes = 8_000
+    do {
+      var outbox = try Outbox(workspace.open(), settings: settings)
+      for index in 0..<40 {
+        _ = add(Item([UInt8](repeating: UInt8(index), count: 47)), to: &outbox)
+      }
+    }
+    #expect((workspace.bytes("outbox") ?? []).count == 40 * 96)
+    var unread: Set<UInt64> = []
+    var added: UInt64 = 0
+    do {
+      Recorder.start()
+      defer { Recorder.stop() }
+      Recorder.makeUnreadable(start..<start + 512)
+      var outbox = try Outbox(workspace.open(), settings: settings)
+      // It is not written anew without them.
+      #expect(outbox.writes.replacements == 0 && outbox.findings.cutBytes == 0)
+      let whole = (1...40).filter { $0 * 96 <= start || ($0 - 1) * 96 >= start + 512 }
+      unread = Set((1...40).filter { !whole.contains(Int($0)) })
+      added = add(Item([7]), to: &outbox)
+      #expect(added > 40)
+      let found = drain(&outbox).map(\.id)
+      #expect(found == whole.map { UInt64($0) } + [added])
+      // When the file is full it would have to be.
+      var last: OutboxError?
+      for _ in 0..<200 where last == nil {
+        last = error(Item([UInt8](repeating: 1, count: 200)), &outbox)
+        _ = take(&outbox)
+      }
+      #expect(last == .store(.read(code: EIO)))
+    }
+    var outbox = try Outbox(workspace.open(), settings: settings)
+    #expect(Set(drain(&outbox).map(\.id)).intersection(1...40) == unread)
+  }
+
   @Test(.enabled(if: getuid() == 0, "only root can mount"))
   func `a disk that is really full refuses entries and takes them again`() throws {
     let workspace = Workspace()

@@ -18,6 +18,8 @@ static __thread struct {
   int32_t kind, skip, times, code, partial;
 } failure;
 
+static __thread int64_t unreadable_from, unreadable_to;
+
 void recorder_start(void) { is_on = 1; }
 
 void recorder_stop(void) {
@@ -25,6 +27,7 @@ void recorder_stop(void) {
   for (size_t index = 0; index < operation_count; index++) free((void *)operations[index].bytes);
   operation_count = 0;
   memset(&failure, 0, sizeof failure);
+  unreadable_from = unreadable_to = 0;
 }
 
 size_t recorder_count(void) { return operation_count; }
@@ -37,6 +40,11 @@ void recorder_fail(int32_t kind, int32_t skip, int32_t times, int32_t code, int3
   failure.times = times;
   failure.code = code;
   failure.partial = partial;
+}
+
+void recorder_make_unreadable(int64_t from, int64_t to) {
+  unreadable_from = from;
+  unreadable_to = to;
 }
 
 static int fails(int32_t kind) {
@@ -88,6 +96,14 @@ ssize_t pwrite(int descriptor, const void *bytes, size_t count, off_t offset) {
     operation->bytes = copy;
   }
   return result;
+}
+
+ssize_t pread(int descriptor, void *bytes, size_t count, off_t offset) {
+  if (is_on && offset < unreadable_to && offset + (off_t)count > unreadable_from) {
+    errno = EIO;
+    return -1;
+  }
+  return syscall(SYS_pread64, descriptor, bytes, count, offset);
 }
 
 static int sync_with(long call, int descriptor) {

@@ -39,4 +39,7 @@ const struct recorded_operation *recorder_operation(size_t index);
 // that is to fail first writes `partial` bytes, which it tells of, if that is above 0.
 void recorder_fail(int32_t kind, int32_t skip, int32_t times, int32_t code, int32_t partial);
 
+// Makes reading fail with EIO wherever it touches these bytes of a file, until the recorder stops.
+void recorder_make_unreadable(int64_t from, int64_t to);
+
 #endif
