@@ -19,7 +19,7 @@ extension Agent {
   @inline(never)
   mutating func show(_ event: DurableEvent) {
     switch event {
-    case .authenticated: log(TextLine("info authenticated"))
+    case .authenticated: log("info authenticated")
     case .authenticationFailed(let failure):
       var line = TextLine("warning authentication-failed reason=")
       line.add(failure.name)
@@ -65,13 +65,13 @@ extension Agent {
   }
 
   private func addAnswer(to line: inout TextLine) {
-    let result = device.result
-    if !result.messageID.isEmpty {
+    let messageID = device.result.messageID
+    if !messageID.isEmpty {
       line.add(" id=")
-      line.add(hexadecimal: result.messageID.bytes)
+      line.add(hexadecimal: messageID.bytes)
     }
     let answer = device.answer
-    guard answer.count > 0, result.extent == .whole else { return }
+    guard answer.count > 0, device.result.extent == .whole else { return }
     line.add(" answer=")
     line.add(answer)
   }
@@ -138,6 +138,10 @@ extension Agent {
     log(line)
   }
 }
+
+/// Prints a line that is known beforehand to standard error.
+@inline(never)
+func log(_ text: StaticString) { log(TextLine(text)) }
 
 /// Prints a line to standard error; where that cannot be written, nothing can say so.
 @inline(never)

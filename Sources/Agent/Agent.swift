@@ -220,6 +220,7 @@ struct Agent: ~Copyable {
 
   // MARK: - Waiting
 
+  @inline(never)
   private mutating func wait() {
     var entries = InlineArray<4, pollfd>(
       repeating: pollfd(fd: -1, events: Int16(POLLIN), revents: 0)

@@ -28,36 +28,28 @@ extension AgentSettings {
         configuration.refuse(.topic)
       }
     }
-    let isCBOR = configuration.choice(.format, "json|cbor") == 1
+    let isCBOR = configuration.choice(.format) == 1
     lines.isCBOR = arguments.isCBOR ?? isCBOR
     lines.priority = UInt8(
       truncatingIfNeeded: configuration.number(.priority, default: 0, from: 0, to: 7)
     )
     lines.ttl = configuration.number(.ttl, default: 0, from: 0, to: 1_000_000_000)
     lines.coalescing =
-      LineSettings.Coalescing(rawValue: configuration.choice(.coalesce, "off|topic|names"))
+      LineSettings.Coalescing(rawValue: configuration.choice(.coalesce))
       ?? .off
     do throws(CapacityError) {
       try lines.placeholder.replace(with: configuration.bytes(.idPlaceholder))
     } catch {
       configuration.refuse(.idPlaceholder)
     }
-    guard configuration.has(.hintCommand) else { return }
-    do throws(CapacityError) {
-      try hintCommand.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try writer.append(configuration.bytes(.hintCommand))
-        try writer.append(0)
-      }
-    } catch {
-      configuration.refuse(.hintCommand)
-    }
+    if configuration.has(.hintCommand) { hintCommand = configuration.path(.hintCommand) }
   }
 
   /// `host:port`, `[address]:port` or nothing: the platform's own.
   private mutating func readEndpoint(
     _ configuration: Configuration
   ) {
-    let isDTLS = configuration.choice(.security, "symmetric|dtls") == 1
+    let isDTLS = configuration.choice(.security) == 1
     port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
     guard configuration.has(.endpoint) else {
       host.write { (writer: inout ByteWriter) in
@@ -89,18 +81,18 @@ extension DeviceSettings {
   /// How the device talks to the platform.
   init(_ configuration: Configuration) {
     self.init()
-    switch configuration.choice(.signMethod, "hmacmd5|hmacsha1|hmacsha256") {
+    switch configuration.choice(.signMethod) {
     case 1: signMethod = .hmacSHA1
     case 2: signMethod = .hmacSHA256
     default: break
     }
-    switch configuration.choice(.accept, "json|cbor|none") {
+    switch configuration.choice(.accept) {
     case 1: accept = .cbor
     case 2: accept = nil
     default: break
     }
-    if configuration.choice(.tokenOption, "2088|61") == 1 { tokenOption = .legacy }
-    switch configuration.choice(.timing, "nbIoT|standard|lteM|nbIoTDeep") {
+    if configuration.choice(.tokenOption) == 1 { tokenOption = .legacy }
+    switch configuration.choice(.timing) {
     case 1: timing = .standard
     case 2: timing = .lteM
     case 3: timing = .nbIoTDeep
@@ -132,7 +124,7 @@ extension DurableSettings {
       to: 16_777_216
     )
     outbox.maxBytes = Int(room)
-    if configuration.choice(.whenFull, "wait|drop-oldest") == 1 {
+    if configuration.choice(.whenFull) == 1 {
       outbox.whenFull = .dropOldest
     }
   }

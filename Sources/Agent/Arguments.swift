@@ -30,20 +30,16 @@ struct Arguments {
       let word = unsafe Self.word(values, index)
       // SAFETY: the same; empty behind the last one.
       let value = unsafe Self.word(values, index + 1)
-      switch word.index(in: "--check|--help|-h|--version|--once|--config|--format") {
+      switch word.index(in: Span("--check|--help|-h|--version|--once|--config|--format")) {
       case 0: request = .check
       case 1, 2: request = .help
       case 3: request = .version
       case 4: isOnce = true
       case 5:
-        guard path.isEmpty, value.count > 0, value.count < 256 else { return nil }
-        path.write { (writer: inout ByteWriter) in
-          try? writer.append(value)
-          try? writer.append(0)
-        }
+        guard path.isEmpty, !value.isEmpty, value.copyAsPath(into: &path) else { return nil }
         index += 1
       case 6:
-        guard let format = value.index(in: "json|cbor") else { return nil }
+        guard let format = value.index(in: ConfigurationKey.format.values) else { return nil }
         isCBOR = format == 1
         index += 1
       default: return nil

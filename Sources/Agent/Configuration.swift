@@ -18,6 +18,12 @@ enum ConfigurationKey: UInt8 {
     get { Self.names.word(Int(rawValue)) }
   }
 
+  /// What values it takes; words with `|` between them are all that it takes.
+  var values: Span<UInt8> {
+    @_lifetime(immortal)
+    get { Self.values.word(Int(rawValue), by: UInt8(ascii: ";")) }
+  }
+
   /// In the order of the cases.
   private static var names: StaticString {
     """
@@ -30,9 +36,22 @@ enum ConfigurationKey: UInt8 {
     """
   }
 
+  /// In the order of the cases.
+  private static var values: StaticString {
+    """
+    1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
+    ;HOST:PORT;symmetric|dtls;a file with certificates in PEM;the name in the server's certificate\
+    ;certificate|psk;1 to 64 bytes;hmacmd5|hmacsha1|hmacsha256;json|cbor|none\
+    ;nbIoT|standard|lteM|nbIoTDeep;2088|61;seconds\
+    ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;json|cbor;1 to 32 bytes;0 to 7;seconds\
+    ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 1000000;seconds;seconds\
+    ;a path;a path
+    """
+  }
+
   @inline(never)
   fileprivate init?(_ bytes: Span<UInt8>) {
-    guard let index = bytes.index(in: Self.names) else { return nil }
+    guard let index = bytes.index(in: Span(Self.names)) else { return nil }
     self.init(rawValue: UInt8(truncatingIfNeeded: index))
   }
 }
@@ -136,12 +155,11 @@ struct Configuration {
     return value
   }
 
-  /// Which of the words in `words`, separated by `|`, the value is, counted from 0; 0 when the key is not
-  /// given.
+  /// Which of the words that the key takes the value is, counted from 0; 0 when the key is not given.
   @inline(never)
-  func choice(_ key: ConfigurationKey, _ words: StaticString) -> Int {
+  func choice(_ key: ConfigurationKey) -> Int {
     guard has(key) else { return 0 }
-    guard let index = bytes(key).index(in: words) else { refuse(key) }
+    guard let index = bytes(key).index(in: key.values) else { refuse(key) }
     return index
   }
 
@@ -149,11 +167,7 @@ struct Configuration {
   @inline(never)
   func path(_ key: ConfigurationKey) -> FixedBytes<256> {
     var path = FixedBytes<256>()
-    if bytes(key).count > 255 { refuse(key) }
-    path.write { (writer: inout ByteWriter) in
-      try? writer.append(bytes(key))
-      try? writer.append(0)
-    }
+    if !bytes(key).copyAsPath(into: &path) { refuse(key) }
     return path
   }
 
@@ -190,6 +204,17 @@ struct Configuration {
 }
 
 extension Span where Element == UInt8 {
+  /// Writes the bytes and a zero byte; `false` when they do not fit.
+  @inline(never)
+  func copyAsPath(into path: inout FixedBytes<256>) -> Bool {
+    guard count <= 255 else { return false }
+    path.write { (writer: inout ByteWriter) in
+      try? writer.append(self)
+      try? writer.append(0)
+    }
+    return true
+  }
+
   /// Whether the bytes are those of a literal; not inlined, for there are many of them.
   @inline(never)
   func isSame(as text: StaticString) -> Bool { isEqual(to: text) }
@@ -217,37 +242,41 @@ extension Span where Element == UInt8 {
 
   /// Which of some words, separated by `|`, the bytes are.
   @inline(never)
-  func index(in words: StaticString) -> Int? {
+  func index(in words: Span<UInt8>) -> Int? {
     var index = 0
     while true {
-      let word = words.word(index)
+      let word = words.word(index, by: UInt8(ascii: "|"))
       if word.isEmpty { return nil }
       if isEqual(to: word) { return index }
       index += 1
     }
   }
-}
 
-extension StaticString {
-  /// The word of that number, counted from 0, of some words that are separated by `|`; empty behind the last.
+  /// The word of that number, counted from 0, of some words; empty behind the last.
   @inline(never)
-  @_lifetime(immortal)
-  func word(_ number: Int) -> Span<UInt8> {
-    // SAFETY: a StaticString's bytes live as long as the program.
-    let all = unsafe Span<UInt8>(_unsafeStart: utf8Start, count: utf8CodeUnitCount)
+  @_lifetime(copy self)
+  func word(_ number: Int, by separator: UInt8) -> Span<UInt8> {
     var index = number
     var start = 0
     var end = 0
-    while end < all.count {
-      if all[end] == UInt8(ascii: "|") {
+    while end < count {
+      if self[end] == separator {
         if index == 0 { break }
         index -= 1
         start = end + 1
       }
       end += 1
     }
-    let word = index == 0 ? all.extracting(start..<end) : Span()
-    return unsafe _overrideLifetime(word, copying: ())
+    return index == 0 ? extracting(start..<end) : extracting(first: 0)
+  }
+}
+
+extension StaticString {
+  /// The word of that number, counted from 0, of some words; empty behind the last.
+  @inline(never)
+  @_lifetime(immortal)
+  func word(_ number: Int, by separator: UInt8 = UInt8(ascii: "|")) -> Span<UInt8> {
+    Span(self).word(number, by: separator)
   }
 }
 

@@ -12,18 +12,13 @@ struct DatagramInput {
   private var sender = sockaddr_un()
   private var senderCount: socklen_t = 0
 
-  /// Listens at `path`; `false` with `errno` set when that cannot be.
+  /// Listens at `path`, which ends with a zero byte; `false` with `errno` set when that cannot be.
   ///
   /// For the user and the group of this process. A socket that is there already, left over from an earlier
   /// run, is replaced.
-  mutating func listen(at path: Span<UInt8>) -> Bool {
-    var name = FixedBytes<109>()
-    name.write { (writer: inout ByteWriter) in
-      try? writer.append(path.extracting(first: min(108, path.count)))
-      try? writer.append(0)
-    }
-    // SAFETY: the name ends with a zero byte.
-    descriptor = unsafe name.bytes.withUnsafeBytes {
+  mutating func listen(at path: FixedBytes<256>) -> Bool {
+    // SAFETY: the path ends with a zero byte.
+    descriptor = unsafe path.bytes.withUnsafeBytes {
       unsafe nbiot_listen_unix($0.bindMemory(to: CChar.self).baseAddress)
     }
     return isOpen

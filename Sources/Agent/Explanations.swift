@@ -37,6 +37,10 @@ func fail(_ status: ExitStatus, _ line: TextLine) -> Never {
   exit(status.rawValue)
 }
 
+/// Prints a line that is known beforehand to standard error and ends the process.
+@inline(never)
+func fail(_ status: ExitStatus, _ text: StaticString) -> Never { fail(status, TextLine(text)) }
+
 /// Says what is wrong with a file, and what the system says of it, and ends the process.
 @inline(never)
 func fail(_ problem: StaticString, _ path: Span<UInt8>) -> Never {
@@ -47,36 +51,6 @@ func fail(_ problem: StaticString, _ path: Span<UInt8>) -> Never {
   line.add(path)
   line.add(" errno=", UInt64(clamping: code))
   fail(.usage, line)
-}
-
-extension ConfigurationKey {
-  /// What values it takes.
-  var values: StaticString {
-    switch self {
-    case .productKey: "1 to 64 letters and digits"
-    case .deviceName: "4 to 32 letters, digits and _ @ . : -"
-    case .clientID: "1 to 64 bytes"
-    case .endpoint: "HOST:PORT"
-    case .security: securityModes
-    case .caFile: "a file with certificates in PEM"
-    case .serverName: "the name in the server's certificate"
-    case .dtlsKey: "certificate|psk"
-    case .signMethod: "hmacmd5|hmacsha1|hmacsha256"
-    case .accept: "json|cbor|none"
-    case .timing: "nbIoT|standard|lteM|nbIoTDeep"
-    case .tokenOption: "2088|61"
-    case .topic: "/PRODUCTKEY/DEVICENAME/… of at most 128 bytes"
-    case .format: "json|cbor"
-    case .idPlaceholder: "1 to 32 bytes"
-    case .priority: "0 to 7"
-    case .coalesce: "off|topic|names"
-    case .outboxBytes: "4096 to 16777216 bytes"
-    case .whenFull: "wait|drop-oldest"
-    case .reserve: "1 to 1000000"
-    case .ttl, .tokenLifetime, .retry, .retryLimit: "seconds"
-    case .deviceSecretFile, .stateDirectory, .socket, .hintCommand: "a path"
-    }
-  }
 }
 
 extension StoreError {

@@ -21,14 +21,11 @@ enum LineError: UInt8, Error {
   case tooLong, noTopic, topic, option, payload, notJSON
 
   /// One word of it for the result line.
-  var name: StaticString {
-    switch self {
-    case .tooLong: "too-long"
-    case .noTopic: "no-topic"
-    case .topic: "bad-topic"
-    case .option: "bad-option"
-    case .payload: "no-payload"
-    case .notJSON: "not-json"
+  var name: Span<UInt8> {
+    @_lifetime(immortal)
+    get {
+      let names: StaticString = "too-long|no-topic|bad-topic|bad-option|no-payload|not-json"
+      return names.word(Int(rawValue))
     }
   }
 }

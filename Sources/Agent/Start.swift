@@ -25,9 +25,7 @@ public func runAgent(
   guard let arguments = unsafe Arguments(count, values) else {
     fail(
       .usage,
-      TextLine(
-        "usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help"
-      )
+      "usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help"
     )
   }
   switch arguments.request {
@@ -65,7 +63,7 @@ extension Agent {
     if arguments.request == .check { finish(printing: "the configuration is good\n") }
     signals = SignalInput()
     datagrams = DatagramInput()
-    if configuration.has(.socket), !datagrams.listen(at: configuration.bytes(.socket)) {
+    if configuration.has(.socket), !datagrams.listen(at: configuration.path(.socket)) {
       fail("the socket cannot be made", configuration.bytes(.socket))
     }
     let path = configuration.bytes(.stateDirectory)
@@ -93,9 +91,6 @@ extension Agent {
 }
 
 // MARK: - Parts, each of which ends the process when it cannot be made
-
-/// What `security` may say, in the order of the numbers that sessions on disk are bound to.
-let securityModes: StaticString = "symmetric|dtls"
 
 @inline(never)
 private func makeIdentity(_ configuration: Configuration) -> DeviceIdentity {
@@ -149,10 +144,10 @@ private func makeFingerprint(
       identity,
       secret: secret,
       endpoint: configuration.bytes(.endpoint),
-      mode: UInt8(truncatingIfNeeded: configuration.choice(.security, securityModes))
+      mode: UInt8(truncatingIfNeeded: configuration.choice(.security))
     )
   } catch {
-    fail(.usage, TextLine("error OpenSSL has no SHA-256"))
+    fail(.usage, "error OpenSSL has no SHA-256")
   }
 }
 
@@ -164,8 +159,8 @@ private func makeSecurity(
   _ settings: AgentSettings,
   _ timing: TransmissionParameters
 ) -> AgentSecurity {
-  if configuration.choice(.security, securityModes) == 1 {
-    fail(.usage, TextLine("error this program was built without DTLS: build it with `make agent`"))
+  if configuration.choice(.security) == 1 {
+    fail(.usage, "error this program was built without DTLS: build it with `make agent`")
   }
   return SymmetricSecurity()
 }
@@ -177,12 +172,12 @@ private func makeSecurity(
   _ settings: AgentSettings,
   _ timing: TransmissionParameters
 ) -> AgentSecurity {
-  guard configuration.choice(.security, securityModes) == 1 else {
+  guard configuration.choice(.security) == 1 else {
     return EitherSecurity(SymmetricSecurity())
   }
   var dtls = DTLSSettings()
   dtls.timing = timing
-  let isKey = configuration.choice(.dtlsKey, "certificate|psk") == 1
+  let isKey = configuration.choice(.dtlsKey) == 1
   do throws(DTLSConfigurationError) {
     return EitherSecurity(
       isKey
@@ -193,7 +188,7 @@ private func makeSecurity(
     switch error {
     case .authorities: configuration.refuse(.caFile)
     case .serverName: configuration.refuse(configuration.has(.serverName) ? .serverName : .endpoint)
-    default: fail(.usage, TextLine("error OpenSSL cannot be set up for DTLS"))
+    default: fail(.usage, "error OpenSSL cannot be set up for DTLS")
     }
   }
 }

@@ -14,8 +14,7 @@ struct TextLine {
   /// Appends a literal.
   @inline(never)
   mutating func add(_ text: StaticString) {
-    // SAFETY: a StaticString's bytes live as long as the program.
-    add(unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount))
+    add(Span(text))
   }
 
   /// Appends bytes, those that could steer a terminal or end the line as `?`.

@@ -16,7 +16,9 @@ struct MessageIDSource {
 
   /// When the next message ID may be used; an instant of the past when it is free.
   var available: Instant {
-    next & 0x1FFF == 0 ? reusable[Int(next >> 13)] : Instant(milliseconds: .min)
+    @inline(never) get {
+      next & 0x1FFF == 0 ? reusable[Int(next >> 13)] : Instant(milliseconds: .min)
+    }
   }
 
   /// Takes the next message ID, for a message whose duplicates may arrive until `end`.
