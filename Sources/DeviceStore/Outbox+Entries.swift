@@ -130,6 +130,7 @@ extension Outbox {
     try finishRemoval()
   }
 
+  @inline(never)
   private mutating func finishRemoval() throws(StoreError) {
     if books.removing == 0 { return }
     // Marks reach the storage in any order. Were this one durable before that of an older entry in
@@ -153,6 +154,7 @@ extension Outbox {
     books.removing = 0
   }
 
+  @inline(never)
   private mutating func supersede() -> Bool {
     guard books.mark(as: OutboxStatus.superseded, in: file) else { return false }
     books.counters.superseded &+= 1

@@ -7,8 +7,8 @@ internal import ConstrainedCore
 /// checksum lets a walk through the file rely on the lengths without reading the bodies, and go on
 /// behind a body that is damaged.
 struct OutboxHead {
-  /// "NBO" and the version, 1.
-  var magic = Self.rightMagic
+  /// "NBO" and the version, 1; `seal` sets it.
+  var magic: UInt32 = 0
   /// 0 for a record that waits; the checksum leaves it out, for it is written over in place.
   var status: UInt32 = 0
   var id: UInt64 = 0
@@ -58,6 +58,13 @@ struct OutboxHead {
     id &- 1 < 1 &<< 62 && topicCount <= Self.maxTopicCount && payloadCount <= Self.maxPayloadCount
   }
 
+  /// Makes it one that this version wrote; only the status changes afterwards.
+  @inline(never)
+  mutating func seal() {
+    magic = Self.rightMagic
+    headChecksum = rightChecksum
+  }
+
   /// What the head's checksum must be.
   var rightChecksum: UInt32 {
     @inline(never)
@@ -101,7 +108,7 @@ struct OutboxRecord {
     put(topic, at: 0)
     put(payload, at: topic.count)
     head.bodyChecksum = rightBodyChecksum
-    head.headChecksum = head.rightChecksum
+    head.seal()
   }
 
   @inline(never)
@@ -140,7 +147,7 @@ struct OutboxRecord {
       head.status = OutboxStatus.delivered
       head.id = id
       head.payloadCount = copy == 0 ? 464 : 0
-      head.headChecksum = head.rightChecksum
+      head.seal()
       try write(to: file, at: &end, counting: &writes)
     }
   }

@@ -63,27 +63,26 @@ struct SessionImage {
     var end = Int(fingerprintCount)
     if end != fingerprint.count { return false }
     for index in 0..<end where contents[index] != fingerprint[index] { return false }
-    take(fingerprintCount, to: &record.fingerprint, from: 0)
-    take(tokenCount, to: &record.token, from: end)
-    end &+= Int(tokenCount)
-    take(randomCount, to: &record.random, from: end)
-    end &+= Int(randomCount)
-    take(channelCount, to: &record.channel, from: end)
+    end = 0
+    record.fingerprint.fill { take(fingerprintCount, to: $0, from: &end) }
+    record.token.fill { take(tokenCount, to: $0, from: &end) }
+    record.random.fill { take(randomCount, to: $0, from: &end) }
+    record.channel.fill { take(channelCount, to: $0, from: &end) }
     record.obtainedAt = obtainedAt
     record.ceiling = ceiling.number
     return true
   }
 
   /// Mutating, though it changes nothing: else it would get a copy, whose secrets nobody wipes.
-  private mutating func take<let capacity: Int>(
+  @inline(never)
+  private mutating func take(
     _ count: UInt16,
-    to field: inout FixedBytes<capacity>,
-    from start: Int
-  ) {
-    field.fill { (storage: consuming MutableSpan<UInt8>) in
-      for index in 0..<Int(count) { storage[index] = contents[start &+ index] }
-      return Int(count)
-    }
+    to field: consuming MutableSpan<UInt8>,
+    from start: inout Int
+  ) -> Int {
+    for index in 0..<Int(count) { field[index] = contents[start &+ index] }
+    start &+= Int(count)
+    return Int(count)
   }
 
   /// Takes what is to be stored.

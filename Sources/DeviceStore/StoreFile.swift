@@ -35,8 +35,13 @@ public struct StoreFile: ~Copyable {
   }
 
   deinit {
+    Self.end(descriptor)
+  }
+
+  @inline(never)
+  private static func end(_ descriptor: Int32) {
     // Not repeated: Linux has given the descriptor back even if it was interrupted.
-    if isOpen { _ = close(descriptor) }
+    if descriptor >= 0 { _ = close(descriptor) }
   }
 }
 

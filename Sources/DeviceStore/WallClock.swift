@@ -6,6 +6,7 @@ public enum WallClock {
   /// Now, in seconds since 1970-01-01 UTC (CLOCK_REALTIME).
   ///
   /// 0 while the clock stands before 2024-01-01: nobody has set it yet.
+  @inline(never)
   public static func now() -> UInt64 {
     var time = timespec()
     // SAFETY: writes exactly one timespec.
