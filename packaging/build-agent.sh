@@ -215,6 +215,7 @@ link+=(
   -flto=full -fuse-ld=lld -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
   -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed
   -Xlinker '--lto-newpm-passes=default<Oz>,lto<Oz>' -Wl,-mllvm,-enable-machine-outliner=always
+  -Wl,-mllvm,-enable-pre=false -Wl,-mllvm,-disable-lsr -Wl,-mllvm,-split-spill-mode=size
 )
 echo "$arch: linking $out/$name"
 "$tools/clang" "${link[@]}" -o "$out/$name.debug" "${objects[@]}" "${libraries[@]}"
