@@ -137,10 +137,11 @@ bitcode=(-lto=llvm-full)
 common=(
   "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE -D SMALL
   # Traps that may be merged have one place in a function: 3 KB of the agent. Unrolled loops and
-  # functions made anew for each closure are for speed.
+  # functions made anew for each closure are for speed. Nothing unwinds the stack: the C functions that
+  # are compiled along need no tables for it (400 bytes on x86_64), and the program no index of them.
   -wmo -Osize "${bitcode[@]}" -Xfrontend -function-sections -Xfrontend -mergeable-traps
   -Xllvm -sil-disable-pass=loop-unroll -Xllvm -sil-disable-pass=closure-specialize
-  -package-name nbiot_coap
+  -package-name nbiot_coap -Xcc -fno-asynchronous-unwind-tables
   -module-cache-path .build-agent/cache
 )
 for map in Sources/*/module.modulemap; do common+=(-Xcc "-fmodule-map-file=$map"); done
@@ -213,7 +214,7 @@ fi
 link+=(
   -nostartfiles "$("$tools/clang" "${link[@]}" -print-file-name=Scrt1.o)" -static-libgcc
   -flto=full -fuse-ld=lld -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
-  -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed
+  -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed -Wl,--no-eh-frame-hdr
   -Xlinker '--lto-newpm-passes=default<Oz>,lto<Oz>' -Wl,-mllvm,-enable-machine-outliner=always
   -Wl,-mllvm,-enable-pre=false -Wl,-mllvm,-disable-lsr -Wl,-mllvm,-split-spill-mode=size
 )
