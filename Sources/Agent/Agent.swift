@@ -65,10 +65,11 @@ struct Agent: ~Copyable {
 
   /// Whether all has been taken in, and as much delivered as is to be.
   private var isDone: Bool {
-    // Lines that wait for room keep the program running, once or not, unless there will be none.
+    // Once: every line is taken, as far as there is room, though what there is cannot be sent now.
+    if settings.isOnce, hasPostponed, !device.hasRoom { return true }
+    guard input.isAtEnd, heldUntil == nil else { return false }
     if settings.isOnce, hasPostponed { return true }
-    return input.isAtEnd && heldUntil == nil && device.pendingReports == 0
-      && (settings.isOnce || !datagrams.isOpen)
+    return device.pendingReports == 0 && (settings.isOnce || !datagrams.isOpen)
   }
 
   // MARK: - What comes in

@@ -133,6 +133,24 @@ struct AgentTests {
     try await platform.close()
   }
 
+  @Test func `with --once every line is taken, though nobody listens`() async throws {
+    let gone = try await Platform()
+    let port = gone.port
+    try await gone.close()
+    let folder = try AgentFolder(port: port)
+    defer { folder.remove() }
+    let agent = folder.agent(["--once"])
+    try agent.start()
+    agent.write("{\"value\":1}\n")
+    #expect(agent.wait { $0.log.contains("warning no-link") })
+    // More than is read at once.
+    agent.write((2...300).map { "{\"value\":\($0)}\n" }.joined())
+    agent.endInput()
+    agent.wait()
+    #expect(agent.status == 4)
+    #expect(agent.lines.count { $0.hasPrefix("accepted ") } == 300)
+  }
+
   @Test func `a wrong secret ends with 3 and keeps the report`() async throws {
     let platform = try await Platform()
     let folder = try AgentFolder(port: platform.port)
