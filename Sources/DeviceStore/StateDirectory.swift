@@ -5,7 +5,8 @@ internal import CPOSIX
 /// It is made with mode 0700 when it is missing; the one above it must be there. One that belongs to
 /// another user, or that others can write to, is refused; that others can list it does no harm, for
 /// the files in it are 0600. The lock (`flock` on the directory itself) goes with the last of this
-/// value and the stores that were opened in it, and with the process, however it ends.
+/// value and the stores that were opened in it, and with the process, however it ends; where another
+/// one holds it, making this value takes a second before it fails.
 public struct StateDirectory: ~Copyable {
   let file: StoreFile
 
@@ -22,15 +23,24 @@ public struct StateDirectory: ~Copyable {
     if descriptor < 0 { throw .directory(code: code) }
     let file = StoreFile(descriptor: descriptor)
     if try file.status().privacy == .notPrivate { throw .notPrivate }
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
-      let code = nbiot_errno()
-      if code == EWOULDBLOCK { throw .inUse }
-      if code != EINTR { throw .directory(code: code) }
-    }
+    try Self.lock(descriptor)
     try Self.keepName(of: file, isNew: isNew)
     // Left by a process that ended before it was finished.
     StoreFile.remove(.temporary, in: file)
     self.file = file
+  }
+
+  /// Waits a second at most: a process that was just started shares the lock of the one that started
+  /// it until it runs its own program, also when that one has closed the directory or was killed.
+  private static func lock(_ descriptor: Int32) throws(StoreError) {
+    var tries = 100
+    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+      let code = nbiot_errno()
+      if code != EWOULDBLOCK, code != EINTR { throw .directory(code: code) }
+      if tries == 0 { throw .inUse }
+      tries &-= 1
+      _ = poll(nil, 0, 10)
+    }
   }
 
   private static func open(_ path: Span<UInt8>) -> (descriptor: Int32, code: Int32, isNew: Bool) {

@@ -57,6 +57,18 @@ struct StateDirectoryTests {
     #expect(error(workspace.path) == nil)
   }
 
+  /// As a child of this process does between `fork` and `exec`.
+  @Test func `one that holds it for a moment is waited for`() throws {
+    _ = try workspace.open()
+    let descriptor = unsafe Foundation.open(workspace.path, O_RDONLY)
+    #expect(flock(descriptor, LOCK_EX | LOCK_NB) == 0)
+    Thread.detachNewThread {
+      usleep(50_000)
+      close(descriptor)
+    }
+    #expect(error(workspace.path) == nil)
+  }
+
   @Test func `one that others can write to is refused, one that they can list is not`() throws {
     _ = try workspace.open()
     for (mode, isRefused) in [(0o755, false), (0o750, false), (0o770, true), (0o707, true)] {
