@@ -70,7 +70,8 @@ extension DeviceSession where Security: ~Copyable {
     do throws(SecurityError) {
       let payload = try signedPayload(request)
       authentication = .inFlight(
-        try startExchange { (message: inout MessageWriter) throws(MessageWriterError) in
+        try Self.startExchange(&endpoint, newToken(), random: nextSpread()) {
+          (message: inout MessageWriter) throws(MessageWriterError) in
           try PlatformRequest.writeRegistration(payload: payload.bytes, into: &message)
         }
       )

@@ -14,6 +14,7 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   /// The next number for a timer, drawn without asking the operating system (Marsaglia's xorshift).
+  @inline(never)
   mutating func nextSpread() -> UInt32 {
     spread ^= spread << 13
     spread ^= spread >> 17
@@ -23,6 +24,7 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Sends `POST /auth`, or the registration.
   mutating func startAuthentication(at now: Instant) {
+    isRequestAcknowledged = false
     if let registration { return registration.start(&self, now) }
     var fields = AuthenticationRequest(
       signMethod: settings.signMethod,
@@ -31,10 +33,13 @@ extension DeviceSession where Security: ~Copyable {
     )
     // The platform's own SDK v3 draws the number of /auth from 0 to 9999.
     if security.usesSequence { fields.sequence = randomness.nextUInt32() % 10_000 }
+    var payload = FixedBytes<640>()
     do throws(SecurityError) {
-      let payload = try signedPayload(fields)
+      try Self.sign(fields, identity, secret, into: &payload)
+      let token = newToken()
       authentication = .inFlight(
-        try startExchange { (message: inout MessageWriter) throws(MessageWriterError) in
+        try Self.startExchange(&endpoint, token, random: nextSpread()) {
+          (message: inout MessageWriter) throws(MessageWriterError) in
           try PlatformRequest.writeAuthentication(payload: payload.bytes, into: &message)
         }
       )
@@ -47,37 +52,33 @@ extension DeviceSession where Security: ~Copyable {
   mutating func sendReport(at now: Instant) {
     report.phase = .awaitingStore
     guard unkept == nil else { return }
-    let topic = report.topic
-    var sealedSequence = FixedBytes<32>()
-    var sealedPayload = FixedBytes<1_040>()
+    isRequestAcknowledged = false
+    var sequence = FixedBytes<32>()
+    var payload = FixedBytes<1_040>()
     do throws(SecurityError) {
       if security.usesSequence {
-        guard let sequence = tracker?.next() else {
+        guard let number = tracker?.next() else {
           forgetToken()
           return finishReport(.sequenceExhausted, code: nil, at: now)
         }
-        report.sequence = sequence
-        try Self.seal(sequence, &security, into: &sealedSequence)
+        report.sequence = number
+        try Self.seal(number, &security, into: &sequence)
       }
       // A request for a further block of the answer has no payload.
-      let block = report.block
-      if block == nil { try Self.seal(report.payload.bytes, &security, into: &sealedPayload) }
-      let (format, accept, tokenOption) = (report.format, report.accept, settings.tokenOption)
-      let token = token
+      if report.block == nil { try Self.seal(report.payload.bytes, &security, into: &payload) }
+      let messageToken = newToken()
       report.phase = .inFlight(
-        try startExchange { (message: inout MessageWriter) throws(MessageWriterError) in
-          try PlatformRequest.writeReport(
-            topic: topic.bytes.bytes,
-            contentFormat: format,
-            accept: accept,
-            block: block,
-            tokenOption: tokenOption,
-            token: token.bytes,
-            sequence: sealedSequence.bytes,
-            payload: sealedPayload.bytes,
-            into: &message
-          )
-        }
+        try Self.startReport(
+          &endpoint,
+          messageToken,
+          nextSpread(),
+          report.topic.bytes.bytes,
+          (report.format, report.accept, report.block),
+          settings.tokenOption,
+          token.bytes,
+          sequence.bytes,
+          payload.bytes
+        )
       )
     } catch {
       finishReport(.unsealable(error), code: nil, at: now)
@@ -106,13 +107,42 @@ extension DeviceSession where Security: ~Copyable {
     }
   }
 
-  private func signedPayload(
-    _ fields: AuthenticationRequest
-  ) throws(SecurityError) -> FixedBytes<640> {
-    var content = FixedBytes<384>()
-    var payload = FixedBytes<640>()
+  private static func startReport(
+    _ endpoint: inout Endpoint,
+    _ messageToken: Token,
+    _ random: UInt32,
+    _ topic: Span<UInt8>,
+    _ form: (format: ContentFormat, accept: ContentFormat?, block: BlockOption?),
+    _ tokenOption: TokenOption,
+    _ token: Span<UInt8>,
+    _ sequence: Span<UInt8>,
+    _ payload: Span<UInt8>
+  ) throws(SecurityError) -> ExchangeID {
+    try startExchange(&endpoint, messageToken, random: random) {
+      (message: inout MessageWriter) throws(MessageWriterError) in
+      try PlatformRequest.writeReport(
+        topic: topic,
+        contentFormat: form.format,
+        accept: form.accept,
+        block: form.block,
+        tokenOption: tokenOption,
+        token: token,
+        sequence: sequence,
+        payload: payload,
+        into: &message
+      )
+    }
+  }
+
+  /// Writes the payload of `/auth`; what is signed needs the room before.
+  private static func sign(
+    _ fields: AuthenticationRequest,
+    _ identity: DeviceIdentity,
+    _ secret: borrowing SecretBytes,
+    into payload: inout FixedBytes<640>
+  ) throws(SecurityError) {
     do throws(CapacityError) {
-      try content.write { (writer: inout ByteWriter) throws(CapacityError) in
+      try payload.write { (writer: inout ByteWriter) throws(CapacityError) in
         try fields.writeSigningContent(identity, into: &writer)
       }
     } catch {
@@ -120,7 +150,7 @@ extension DeviceSession where Security: ~Copyable {
     }
     let signature: FixedBytes<32>
     do throws(OpenSSLError) {
-      signature = try fields.signMethod.hash.hmac(key: secret.bytes, content: content.bytes)
+      signature = try fields.signMethod.hash.hmac(key: secret.bytes, content: payload.bytes)
     } catch {
       throw .library(code: error.code)
     }
@@ -131,7 +161,6 @@ extension DeviceSession where Security: ~Copyable {
     } catch {
       throw .capacity
     }
-    return payload
   }
 
   /// The token of the next request.
@@ -141,24 +170,21 @@ extension DeviceSession where Security: ~Copyable {
   /// has to tell a request from those whose answers may still come: with one request at a time it is
   /// empty until one has ended without an answer, or with one that was not piggybacked (Section 5.3.1),
   /// and has a byte or two from then on.
-  private mutating func newToken() -> Token {
+  @inline(never)
+  mutating func newToken() -> Token {
     guard security.wrapsDatagrams else { return endpoint.newToken() }
     return Token(counting: tokensInUse)
   }
 
   /// Starts the exchange of a confirmable POST whose options and payload `build` writes.
-  mutating func startExchange(
+  static func startExchange(
+    _ endpoint: inout Endpoint,
+    _ token: Token,
+    random: UInt32,
     _ build: (inout MessageWriter) throws(MessageWriterError) -> Void
   ) throws(SecurityError) -> ExchangeID {
-    let token = newToken()
-    isRequestAcknowledged = false
     do throws(ExchangeError) {
-      return try endpoint.send(
-        .post,
-        token: token,
-        random: nextSpread(),
-        build
-      )
+      return try endpoint.send(.post, token: token, random: random, build)
     } catch {
       switch error {
       case .message: throw .capacity
