@@ -61,10 +61,22 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var events = EventQueue()
   /// What the last report has come to.
   var result = ReportResult()
+  #if SMALL
+  // What a device's program does not do; the compiler drops what would be done where they are not `nil`.
+  var answerBlocks: AnswerBlocks? {
+    get { nil }
+    set { precondition(newValue == nil, "a SMALL session takes no answers in blocks") }
+  }
+  var registration: Registration? {
+    get { nil }
+    set { precondition(newValue == nil, "a SMALL session does not register") }
+  }
+  #else
   /// How answers in blocks are taken, by who takes them.
   var answerBlocks: AnswerBlocks?
   /// What is done instead of `/auth` while the device registers.
   var registration: Registration?
+  #endif
   let identity: DeviceIdentity
   var token = FixedBytes<192>()
   var keyRandom = FixedBytes<32>()

@@ -31,7 +31,14 @@ struct PendingReport {
   var payload = FixedBytes<1_024>()
   /// The block of the answer that is asked for next, once the first has come; and the answer's ETag,
   /// which means something then.
+  #if SMALL
+  var block: BlockOption? {
+    get { nil }
+    set { precondition(newValue == nil, "a SMALL session takes no answers in blocks") }
+  }
+  #else
   var block: BlockOption?
+  #endif
   var tag = FixedBytes<8>()
   /// The answer's message id, once it has come; empty when there is none.
   var messageID = FixedBytes<64>()
