@@ -20,7 +20,14 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
   /// Puts the members from an offset on in order; `nil` where they stay as they come.
   ///
   /// A function, so that a program that never asks for the order does not hold the code for it.
-  private let sort: ((inout ByteWriter, Int) -> Void)?
+  #if SMALL
+  private var sort: ((inout ByteWriter, Int) -> Void)? {
+    get { nil }
+    set { precondition(newValue == nil, "a SMALL writer leaves members as they come") }
+  }
+  #else
+  private var sort: ((inout ByteWriter, Int) -> Void)?
+  #endif
   /// Where the content of each open object or array begins, right behind a head of one byte.
   private var starts = InlineArray<32, Int>(repeating: 0)
   /// How many items each of them has so far; a key is one, too.
@@ -174,14 +181,14 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     try put(type, 0)
     starts[depth] = output.count
     items[depth] = 0
-    depth += 1
+    depth &+= 1
   }
 
   /// Writes the head anew, now that the count is known.
   @inline(never)
   private mutating func end(_ type: MajorType) throws(CapacityError) {
     precondition(depth > 0, "what is closed was opened")
-    depth -= 1
+    depth &-= 1
     let start = starts[depth]
     var count = items[depth]
     if type == .map {
@@ -192,7 +199,7 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     let end = output.count
     try output.append(head.bytes.extracting(1...))
     output.move(end..<output.count, to: start)
-    output.replace(at: start - 1, with: head.bytes[0])
+    output.replace(at: start &- 1, with: head.bytes[0])
   }
 
   @inline(never)
@@ -230,7 +237,7 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
   }
 
   private mutating func note(_ count: Int) {
-    if depth > 0 { items[depth - 1] += count }
+    if depth > 0 { items[depth &- 1] &+= count }
   }
 }
 

@@ -135,17 +135,20 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     _ fill: (UnsafeMutableBufferPointer<UInt8>) throws(Failure) -> Int
   ) throws(Failure) {
     let start = count
-    let room = storage.count - start
+    let room = storage.count &- start
     var made = 0
     var failure: Failure?
     // SAFETY: the pointer covers exactly the unwritten rest and does not outlive the call.
     unsafe storage.withUnsafeMutableBufferPointer { all in
-      let rest = unsafe UnsafeMutableBufferPointer(rebasing: all[start...])
+      let rest = unsafe UnsafeMutableBufferPointer(
+        start: all.baseAddress.map { unsafe $0 + start },
+        count: room
+      )
       do throws(Failure) { made = try unsafe fill(rest) } catch { failure = error }
     }
     if let failure { throw failure }
     precondition(made >= 0 && made <= room, "a C call wrote past the room it was given")
-    length = start + made
+    length = start &+ made
   }
 
   /// Appends the `count` lowest bytes of `head`, at most 8 and the lowest first, if there is room for

@@ -11,7 +11,7 @@ extension JSONReader {
     while position < range.upperBound {
       guard text[position] == UInt8(ascii: "\\") else {
         try output.append(text[position])
-        position += 1
+        position &+= 1
         continue
       }
       var scalar: UInt32 = 0
@@ -40,7 +40,7 @@ extension JSONReader {
   package func byteCount(of range: Range<Int>) -> Int {
     var bytes = JSONStringBytes(text, range)
     var count = 0
-    while bytes.next() != nil { count += 1 }
+    while bytes.next() != nil { count &+= 1 }
     return count
   }
 
@@ -91,20 +91,15 @@ enum JSONEscape {
     at start: Int,
     into scalar: inout UInt32
   ) throws(JSONError) -> Int {
-    guard start + 1 < text.count else { throw .truncated }
-    switch text[start + 1] {
-    case UInt8(ascii: "\""): scalar = 0x22
-    case UInt8(ascii: "\\"): scalar = 0x5C
-    case UInt8(ascii: "/"): scalar = 0x2F
-    case UInt8(ascii: "b"): scalar = 0x08
-    case UInt8(ascii: "f"): scalar = 0x0C
-    case UInt8(ascii: "n"): scalar = 0x0A
-    case UInt8(ascii: "r"): scalar = 0x0D
-    case UInt8(ascii: "t"): scalar = 0x09
-    case UInt8(ascii: "u"): return try readUnicode(text, at: start, into: &scalar)
-    default: throw .unexpectedByte(offset: start + 1)
+    guard start &+ 1 < text.count else { throw .truncated }
+    let letter = text[start &+ 1]
+    if letter == UInt8(ascii: "u") { return try readUnicode(text, at: start, into: &scalar) }
+    let (letters, meanings) = (Span("\"\\/bfnrt"), Span("\"\\/\u{8}\u{C}\n\r\t"))
+    for index in letters.indices where letters[index] == letter {
+      scalar = UInt32(meanings[index])
+      return start &+ 2
     }
-    return start + 2
+    throw .unexpectedByte(offset: start &+ 1)
   }
 
   private static func readUnicode(
@@ -112,34 +107,34 @@ enum JSONEscape {
     at start: Int,
     into scalar: inout UInt32
   ) throws(JSONError) -> Int {
-    let first = try readDigits(text, at: start + 2)
+    let first = try readDigits(text, at: start &+ 2)
     guard first & 0xF800 == 0xD800 else {
       scalar = first
-      return start + 6
+      return start &+ 6
     }
     guard first < 0xDC00 else { throw .loneSurrogate(offset: start) }
-    guard start + 7 < text.count else { throw .truncated }
-    guard text[start + 6] == UInt8(ascii: "\\"), text[start + 7] == UInt8(ascii: "u") else {
+    guard start &+ 7 < text.count else { throw .truncated }
+    guard text[start &+ 6] == UInt8(ascii: "\\"), text[start &+ 7] == UInt8(ascii: "u") else {
       throw .loneSurrogate(offset: start)
     }
-    let second = try readDigits(text, at: start + 8)
+    let second = try readDigits(text, at: start &+ 8)
     guard second & 0xFC00 == 0xDC00 else { throw .loneSurrogate(offset: start) }
-    scalar = 0x10000 + (first & 0x3FF) << 10 + second & 0x3FF
-    return start + 12
+    scalar = 0x10000 &+ (first & 0x3FF) &<< 10 &+ second & 0x3FF
+    return start &+ 12
   }
 
   private static func readDigits(_ text: Span<UInt8>, at start: Int) throws(JSONError) -> UInt32 {
     var value: UInt32 = 0
-    for offset in start..<start + 4 {
+    for offset in start..<start &+ 4 {
       guard offset < text.count else { throw .truncated }
       let digit: UInt8
       switch text[offset] {
-      case 0x30...0x39: digit = text[offset] - 0x30
-      case 0x41...0x46: digit = text[offset] - 0x37
-      case 0x61...0x66: digit = text[offset] - 0x57
+      case 0x30...0x39: digit = text[offset] &- 0x30
+      case 0x41...0x46: digit = text[offset] &- 0x37
+      case 0x61...0x66: digit = text[offset] &- 0x57
       default: throw .unexpectedByte(offset: offset)
       }
-      value = value << 4 | UInt32(digit)
+      value = value &<< 4 | UInt32(digit)
     }
     return value
   }
@@ -158,22 +153,14 @@ enum UTF8Sequence {
 
   /// Appends a scalar value, which must not be a surrogate.
   static func append(_ scalar: UInt32, to output: inout ByteWriter) throws(CapacityError) {
-    func tail(_ shift: UInt32) -> UInt8 { UInt8(truncatingIfNeeded: 0x80 | scalar >> shift & 0x3F) }
-    switch scalar {
-    case 0..<0x80:
-      try output.append(UInt8(truncatingIfNeeded: scalar))
-    case 0x80..<0x800:
-      try output.append(UInt8(truncatingIfNeeded: 0xC0 | scalar >> 6))
-      try output.append(tail(0))
-    case 0x800..<0x10000:
-      try output.append(UInt8(truncatingIfNeeded: 0xE0 | scalar >> 12))
-      try output.append(tail(6))
-      try output.append(tail(0))
-    default:
-      try output.append(UInt8(truncatingIfNeeded: 0xF0 | scalar >> 18))
-      try output.append(tail(12))
-      try output.append(tail(6))
-      try output.append(tail(0))
+    if scalar < 0x80 { return try output.append(UInt8(truncatingIfNeeded: scalar)) }
+    // The first byte has as many ones in front as there are bytes; each of the others has 6 bits.
+    var shift: UInt32 = scalar < 0x800 ? 6 : scalar < 0x10000 ? 12 : 18
+    let ones: UInt32 = 0xFF80 &>> (shift / 6)
+    try output.append(UInt8(truncatingIfNeeded: ones | scalar &>> shift))
+    while shift > 0 {
+      shift &-= 6
+      try output.append(UInt8(truncatingIfNeeded: 0x80 | scalar &>> shift & 0x3F))
     }
   }
 }

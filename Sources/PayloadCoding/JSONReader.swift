@@ -65,7 +65,7 @@ public struct JSONReader: ~Escapable {
   /// Reads past one whole value whose first token is `token`.
   public mutating func skip(_ token: JSONToken) throws(JSONError) {
     guard token == .beginObject || token == .beginArray else { return }
-    let outside = depth - 1
+    let outside = depth &- 1
     while depth > outside { _ = try next() }
   }
 
@@ -88,7 +88,7 @@ public struct JSONReader: ~Escapable {
         return try end(byte)
       }
       guard byte == UInt8(ascii: ",") else { throw .unexpectedByte(offset: offset) }
-      offset += 1
+      offset &+= 1
       expected = isInObject ? .key : .value
       skipWhiteSpace()
       byte = try peek()
@@ -110,9 +110,9 @@ public struct JSONReader: ~Escapable {
 
   private mutating func begin(object: Bool) throws(JSONError) -> JSONToken {
     guard depth < Self.maxDepth else { throw .tooDeep(offset: offset) }
-    offset += 1
-    depth += 1
-    objects = objects << 1 | (object ? 1 : 0)
+    offset &+= 1
+    depth &+= 1
+    objects = objects &<< 1 | (object ? 1 : 0)
     expected = object ? .firstKeyOrEnd : .firstValueOrEnd
     return object ? .beginObject : .beginArray
   }
@@ -120,9 +120,9 @@ public struct JSONReader: ~Escapable {
   private mutating func end(_ byte: UInt8) throws(JSONError) -> JSONToken {
     let closesObject = byte == UInt8(ascii: "}")
     guard depth > 0, closesObject == isInObject else { throw .unexpectedByte(offset: offset) }
-    offset += 1
-    depth -= 1
-    objects >>= 1
+    offset &+= 1
+    depth &-= 1
+    objects &>>= 1
     expected = depth == 0 ? .nothing : .commaOrEnd
     return closesObject ? .endObject : .endArray
   }
@@ -132,7 +132,7 @@ public struct JSONReader: ~Escapable {
     let range = try scanString()
     skipWhiteSpace()
     guard try peek() == UInt8(ascii: ":") else { throw .unexpectedByte(offset: offset) }
-    offset += 1
+    offset &+= 1
     expected = .value
     return .key(range)
   }
@@ -157,7 +157,7 @@ public struct JSONReader: ~Escapable {
   private mutating func skipWhiteSpace() {
     while offset < text.count {
       switch text[offset] {
-      case 0x20, 0x09, 0x0A, 0x0D: offset += 1
+      case 0x20, 0x09, 0x0A, 0x0D: offset &+= 1
       default: return
       }
     }
@@ -176,27 +176,27 @@ public struct JSONReader: ~Escapable {
     let letters = unsafe UnsafeBufferPointer(start: word.utf8Start, count: word.utf8CodeUnitCount)
     for index in 0..<letters.count {
       guard unsafe try peek() == letters[index] else { throw .unexpectedByte(offset: offset) }
-      offset += 1
+      offset &+= 1
     }
     return token
   }
 
   private mutating func scanNumber() throws(JSONError) -> Range<Int> {
     let start = offset
-    if text[offset] == UInt8(ascii: "-") { offset += 1 }
+    if text[offset] == UInt8(ascii: "-") { offset &+= 1 }
     if try peek() == UInt8(ascii: "0") {
-      offset += 1
+      offset &+= 1
     } else {
       try scanDigits()
     }
     if offset < text.count, text[offset] == UInt8(ascii: ".") {
-      offset += 1
+      offset &+= 1
       try scanDigits()
     }
     if offset < text.count, text[offset] | 0x20 == UInt8(ascii: "e") {
-      offset += 1
+      offset &+= 1
       let sign = try peek()
-      if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { offset += 1 }
+      if sign == UInt8(ascii: "+") || sign == UInt8(ascii: "-") { offset &+= 1 }
       try scanDigits()
     }
     return start..<offset
@@ -204,29 +204,29 @@ public struct JSONReader: ~Escapable {
 
   private mutating func scanDigits() throws(JSONError) {
     guard isDigit(try peek()) else { throw .unexpectedByte(offset: offset) }
-    while offset < text.count, isDigit(text[offset]) { offset += 1 }
+    while offset < text.count, isDigit(text[offset]) { offset &+= 1 }
   }
 
   private func isDigit(_ byte: UInt8) -> Bool { byte >= 0x30 && byte <= 0x39 }
 
   private mutating func scanString() throws(JSONError) -> Range<Int> {
-    offset += 1
+    offset &+= 1
     let start = offset
     while true {
       let byte = try peek()
       switch byte {
       case UInt8(ascii: "\""):
-        offset += 1
-        return start..<offset - 1
+        offset &+= 1
+        return start..<offset &- 1
       case UInt8(ascii: "\\"):
         var scalar: UInt32 = 0
         offset = try JSONEscape.read(text, at: offset, into: &scalar)
       case 0..<0x20:
         throw .unexpectedByte(offset: offset)
       case 0x20..<0x80:
-        offset += 1
+        offset &+= 1
       default:
-        offset += try UTF8Sequence.length(in: text, at: offset)
+        offset &+= try UTF8Sequence.length(in: text, at: offset)
       }
     }
   }
