@@ -59,25 +59,24 @@ extension DeviceSession where Security: ~Copyable {
           endpoint.sendAgain(exchange, at: now)
         }
       case .failed(let failure):
-        if case .inFlight(let exchange) = authentication {
-          abandon(exchange)
-          failAuthentication(.handshake(failure), at: now)
-        } else if case .inFlight(let exchange) = report.phase {
-          abandon(exchange)
-          finishReport(.handshake(failure), code: nil, at: now)
-        }
+        endRequest(.handshake(failure), .handshake(failure), at: now)
       }
     }
   }
 
-  /// Ends the request under way, which cannot be sent.
-  mutating func failRequest(_ error: SecurityError, at now: Instant) {
+  /// Ends the request under way, an authentication or a report, for good.
+  @inline(never)
+  mutating func endRequest(
+    _ failure: AuthenticationFailure,
+    _ outcome: ReportOutcome,
+    at now: Instant
+  ) {
     if case .inFlight(let exchange) = authentication {
       abandon(exchange)
-      failAuthentication(.security(error), at: now)
+      failAuthentication(failure, at: now)
     } else if case .inFlight(let exchange) = report.phase {
       abandon(exchange)
-      finishReport(.unsealable(error), code: nil, at: now)
+      finishReport(outcome, code: nil, at: now)
     }
   }
 
@@ -113,17 +112,16 @@ extension DeviceSession where Security: ~Copyable {
       takeSecurityEvents(at: now)
     }
     endpoint.handleTimeout(at: now)
-    while case .timedOut(let exchange)? = endpoint.pollEvent() {
-      tokensInUse &+= 1
+    while case .timedOut? = endpoint.pollEvent() {
       // The silence may have been the association's end: once more over another one, unless the
       // platform has said that it has the request.
-      let isOver = !security.wrapsDatagrams || hasStartedOver || isRequestAcknowledged
-      hasStartedOver = true
-      if authentication == .inFlight(exchange) {
-        if isOver { failAuthentication(.timedOut, at: now) } else { startAuthentication(at: now) }
-      } else if report.phase == .inFlight(exchange) {
-        if isOver { finishReport(.timedOut, code: nil, at: now) } else { sendReport(at: now) }
+      if !security.wrapsDatagrams || hasStartedOver || isRequestAcknowledged {
+        endRequest(.timedOut, .timedOut, at: now)
+        continue
       }
+      tokensInUse &+= 1
+      hasStartedOver = true
+      if case .inFlight = authentication { startAuthentication(at: now) } else { sendReport(at: now) }
     }
     if case .waiting(let until) = authentication, until <= now { startAuthentication(at: now) }
     if case .waiting(let until) = report.phase, until <= now {
@@ -143,37 +141,33 @@ extension DeviceSession where Security: ~Copyable {
   ) {
     let reception = endpoint.handle(message, at: now)
     switch reception {
-    case .response, .challenged:
-      // The server sends it again where its acknowledgement is lost, or answers a second copy of the
-      // request once more, and the table of duplicates is small: it must mean no other request.
-      if message.type != .acknowledgement || wasSentAgain { tokensInUse &+= 1 }
-    default: break
+    case .notification, .ignored: return
+    case .response, .challenged, .acknowledged, .reset: break
     }
+    // There is one request at a time.
+    var isReport = true
+    if case .inFlight = authentication { isReport = false }
+    if isReport { report.bytesDown += count }
     switch reception {
-    case .response(let exchange):
+    case .response:
+      noteAnswer(message)
       counters.roundTrips += 1
       hasStartedOver = false
-      if authentication == .inFlight(exchange) {
-        handleAuthenticationAnswer(message, at: now)
-      } else if report.phase == .inFlight(exchange) {
-        report.bytesDown += count
+      if isReport {
         handleReportAnswer(message, at: now)
+      } else {
+        handleAuthenticationAnswer(message, at: now)
       }
-    case .acknowledged(let exchange):
-      isRequestAcknowledged = true
-      if report.phase == .inFlight(exchange) { report.bytesDown += count }
-    case .reset(let exchange):
-      tokensInUse &+= 1
-      if authentication == .inFlight(exchange) {
-        failAuthentication(.reset, at: now)
-      } else if report.phase == .inFlight(exchange) {
-        report.bytesDown += count
-        finishReport(.reset, code: nil, at: now)
-      }
-    case .challenged(let exchange):
-      if report.phase == .inFlight(exchange) { report.bytesDown += count }
-    case .notification, .ignored: break
+    case .acknowledged: isRequestAcknowledged = true
+    case .reset: endRequest(.reset, .reset, at: now)
+    default: noteAnswer(message)
     }
+  }
+
+  /// The server sends an answer again where its acknowledgement is lost, or answers a second copy of the
+  /// request once more, and the table of duplicates is small: it must mean no other request.
+  private mutating func noteAnswer(_ message: borrowing MessageView) {
+    if message.type != .acknowledgement || wasSentAgain { tokensInUse &+= 1 }
   }
 }
 
@@ -219,13 +213,14 @@ extension DeviceSession where Security: ~Copyable {
       guard !answer.random.isEmpty else { throw .unusableAnswer(.random) }
       guard let offset = answer.sequenceOffset else { throw .unusableAnswer(.sequenceOffset) }
       // Should the platform give the same token and key once more, its numbers go on.
-      let isSame = answer.token == token && answer.random == keyRandom
+      let isSame =
+        answer.token.bytes.isEqual(to: token.bytes) && answer.random.bytes.isEqual(to: keyRandom.bytes)
       if tracker == nil || !isSame {
         tracker = SequenceTracker(offset: offset, limit: settings.isKept ? offset : .max)
       }
     }
     do throws(SecurityError) {
-      try Self.establish(&security, secret: secret, random: answer.random)
+      try Self.establish(&security, secret: secret, random: answer.random.bytes)
     } catch {
       throw .security(error)
     }
@@ -238,9 +233,9 @@ extension DeviceSession where Security: ~Copyable {
   static func establish(
     _ security: inout Security,
     secret: borrowing SecretBytes,
-    random: FixedBytes<32>
+    random: Span<UInt8>
   ) throws(SecurityError) {
-    try security.establish(secret: secret.bytes, random: random.bytes)
+    try security.establish(secret: secret.bytes, random: random)
   }
 
   @inline(never)

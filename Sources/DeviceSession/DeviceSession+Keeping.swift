@@ -22,7 +22,7 @@ extension DeviceSession where Security: ~Copyable {
   public mutating func restore(_ record: borrowing SessionRecord, isUsable: Bool) {
     security.importChannel(record.channel.bytes)
     do throws(SecurityError) {
-      try Self.establish(&security, secret: secret, random: record.random)
+      try Self.establish(&security, secret: secret, random: record.random.bytes)
     } catch {
       // Without a key the token is of no use; `/auth` brings another one.
       return

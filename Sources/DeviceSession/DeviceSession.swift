@@ -255,7 +255,7 @@ extension DeviceSession where Security: ~Copyable {
     } catch {
       if error == .messageTooLong {
         // Neither time nor another association makes it shorter.
-        failRequest(error, at: now)
+        endRequest(.security(error), .unsealable(error), at: now)
         return nil
       }
       guard error == .notEstablished else { throw .capacity }
