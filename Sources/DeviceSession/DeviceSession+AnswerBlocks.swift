@@ -65,7 +65,7 @@ extension DeviceSession where Security: ~Copyable {
       let next = BlockOption(offset: end, isMore: false, size: block.size)
     else { return endBlocks(.incomplete, at: now) }
     if report.block == nil, let option = message.first(.platformMessageID) {
-      try? report.messageID.replace(with: option.value)
+      try? report.result.messageID.replace(with: option.value)
     }
     report.block = next
     report.tag = tag

@@ -147,7 +147,7 @@ extension DeviceSession where Security: ~Copyable {
     // There is one request at a time.
     var isReport = true
     if case .inFlight = authentication { isReport = false }
-    if isReport { report.bytesDown += count }
+    if isReport { report.result.bytesDown += count }
     switch reception {
     case .response:
       noteAnswer(message)
@@ -257,41 +257,37 @@ extension DeviceSession where Security: ~Copyable {
 extension DeviceSession where Security: ~Copyable {
   private mutating func handleReportAnswer(_ message: borrowing MessageView, at now: Instant) {
     let code = message.code
+    var outcome = ReportOutcome.rejected
+    var extent = AnswerExtent.whole
     switch ResponseMeaning(ofReport: code) {
     case .success:
       if let answerBlocks, answerBlocks.take(&self, message, now) { return }
       if let option = message.first(.platformMessageID) {
         // An elective option of a length that nobody expects is as good as absent.
-        try? report.messageID.replace(with: option.value)
+        try? report.result.messageID.replace(with: option.value)
       }
-      let isWhole = message.block(.block2)?.isMore != true
+      if message.block(.block2)?.isMore == true { extent = .incomplete }
       // A part of what was encrypted as a whole cannot be opened.
-      let isReadable = isWhole ? openAnswer(message.payload) : true
-      isKeyConfirmed = isReadable
-      if !isReadable { forgetToken() }
-      finishReport(
-        isReadable ? .acknowledged : .unreadableAnswer,
-        code: code,
-        extent: isWhole ? .whole : .incomplete,
-        at: now
-      )
+      isKeyConfirmed = extent == .incomplete || openAnswer(message.payload)
+      outcome = isKeyConfirmed ? .acknowledged : .unreadableAnswer
+      if !isKeyConfirmed { forgetToken() }
     case .authenticateAgain where !report.hasReauthenticated && report.block == nil:
       report.hasReauthenticated = true
       report.phase = .awaitingToken
       forgetToken()
-      connect(at: now)
+      return connect(at: now)
     case .retryLater where report.retries < settings.serverErrorRetries:
       report.phase = .waiting(until: now + retryDelay(report.retries))
       report.retries += 1
+      return
     case .authenticateAgain:
       forgetToken()
-      finishReport(.rejected, code: code, at: now)
     default:
       // The answer to /auth is not authenticated: one that was altered on the way leaves the two
       // ends with different keys, and every report is refused with 4.00 from then on.
       if code == .badRequest && !isKeyConfirmed { forgetToken() }
-      finishReport(.rejected, code: code, at: now)
     }
+    finishReport(outcome, code: code, extent: extent, at: now)
   }
 
   /// Decrypts the answer's payload; an empty one is not encrypted, in either mode.
@@ -327,20 +323,13 @@ extension DeviceSession where Security: ~Copyable {
     let lacksBlock = report.block != nil && extent == .whole
     if lacksBlock {
       answerStorage.removeAll()
-      report.messageID.removeAll()
+      report.result.messageID.removeAll()
     }
-    result = ReportResult(
-      id: report.id,
-      outcome: lacksBlock ? .acknowledged : outcome,
-      code: lacksBlock ? .content : code,
-      extent: lacksBlock ? .incomplete : extent,
-      messageID: report.messageID,
-      sequence: report.sequence,
-      bytesUp: report.bytesUp,
-      bytesDown: report.bytesDown,
-      transmissions: report.transmissions,
-      duration: now - report.startedAt
-    )
+    result = report.result
+    result.outcome = lacksBlock ? .acknowledged : outcome
+    result.code = lacksBlock ? .content : code
+    result.extent = lacksBlock ? .incomplete : extent
+    result.duration = now - report.startedAt
     events.append(.report)
     report.phase = .none
     hasStartedOver = false

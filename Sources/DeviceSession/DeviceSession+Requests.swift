@@ -61,7 +61,7 @@ extension DeviceSession where Security: ~Copyable {
           forgetToken()
           return finishReport(.sequenceExhausted, code: nil, at: now)
         }
-        report.sequence = number
+        report.result.sequence = number
         try Self.seal(number, &security, into: &sequence)
       }
       // A request for a further block of the answer has no payload.

@@ -173,7 +173,7 @@ extension DeviceSession where Security: ~Copyable {
     } else if registration == nil {
       connect(at: now)
     }
-    return report.id
+    return report.result.id
   }
 
   /// Forgets the round trips that were measured.
@@ -275,8 +275,8 @@ extension DeviceSession where Security: ~Copyable {
     if attempt == 1 { counters.requests += 1 }
     wasSentAgain = attempt > 1
     if authentication == .inFlight(exchange) { return .authentication(attempt: attempt) }
-    report.bytesUp += count
-    report.transmissions += 1
+    report.result.bytesUp += count
+    report.result.transmissions += 1
     return .report(attempt: attempt)
   }
 

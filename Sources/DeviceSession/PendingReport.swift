@@ -23,7 +23,8 @@ struct PendingReport {
   }
 
   var phase = Phase.none
-  var id = ReportID(number: 0)
+  /// What it has come to so far.
+  var result = ReportResult()
   /// Where it goes; without bytes for `/pull`.
   var topic = Topic()
   var format = ContentFormat.json
@@ -40,13 +41,7 @@ struct PendingReport {
   var block: BlockOption?
   #endif
   var tag = FixedBytes<8>()
-  /// The answer's message id, once it has come; empty when there is none.
-  var messageID = FixedBytes<64>()
-  var sequence: UInt64?
   var startedAt = Instant(milliseconds: 0)
-  var bytesUp = 0
-  var bytesDown = 0
-  var transmissions = 0
   var retries = 0
   var hasReauthenticated = false
 
@@ -58,18 +53,18 @@ struct PendingReport {
     accept: ContentFormat?,
     at now: Instant
   ) {
-    self.id = id
+    result.id = id
+    result.messageID.removeAll()
+    result.sequence = nil
+    result.bytesUp = 0
+    result.bytesDown = 0
+    result.transmissions = 0
     self.topic = copy topic
     self.format = format
     self.accept = accept
     phase = .awaitingToken
     block = nil
-    messageID.removeAll()
-    sequence = nil
     startedAt = now
-    bytesUp = 0
-    bytesDown = 0
-    transmissions = 0
     retries = 0
     hasReauthenticated = false
   }
