@@ -31,7 +31,7 @@ public struct AuthenticationRequest: Sendable {
   /// Appends what is signed: name and value of each field in ASCII order of the names, without
   /// separators; `sign` and `signmethod` are not among them (device guide 3.6).
   public func writeSigningContent(
-    _ identity: DeviceIdentity,
+    _ identity: borrowing @_addressable DeviceIdentity,
     into output: inout ByteWriter
   ) throws(CapacityError) {
     if let acknowledgementMode {
@@ -59,7 +59,7 @@ public struct AuthenticationRequest: Sendable {
   /// `signature` is the HMAC's bytes; they are written in upper-case hexadecimal digits as the guide
   /// prints them for this mode.
   public func writePayload(
-    _ identity: DeviceIdentity,
+    _ identity: borrowing @_addressable DeviceIdentity,
     signature: Span<UInt8>,
     into output: inout ByteWriter
   ) throws(CapacityError) {

@@ -137,7 +137,7 @@ extension DeviceSession where Security: ~Copyable {
   /// Writes the payload of `/auth`; what is signed needs the room before.
   private static func sign(
     _ fields: AuthenticationRequest,
-    _ identity: DeviceIdentity,
+    _ identity: borrowing @_addressable DeviceIdentity,
     _ secret: borrowing SecretBytes,
     into payload: inout FixedBytes<640>
   ) throws(SecurityError) {
