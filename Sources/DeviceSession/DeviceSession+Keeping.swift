@@ -19,7 +19,7 @@ extension DeviceSession where Security: ~Copyable {
   /// A token that is not `isUsable`, for it may have expired, is remembered all the same: should the
   /// platform give it once more, its numbers go on. The key is made anew of the device secret and the
   /// record's random, so that a disk holds one secret less.
-  public mutating func restore(_ record: borrowing SessionRecord, isUsable: Bool) {
+  public mutating func restore(_ record: borrowing @_addressable SessionRecord, isUsable: Bool) {
     security.importChannel(record.channel.bytes)
     do throws(SecurityError) {
       try Self.establish(&security, secret: secret, random: record.random.bytes)

@@ -100,7 +100,7 @@ extension DeviceSession where Security: ~Copyable {
     Writer: PayloadWriter & ~Copyable & ~Escapable
   >(
     _ id: UInt32,
-    _ device: DeviceIdentity,
+    _ device: borrowing @_addressable DeviceIdentity,
     into payload: inout FixedBytes<1_024>,
     _ build: (inout AlinkRequest<Kind, Writer>) throws(AlinkError) -> Void
   ) throws(AlinkError) -> Topic {

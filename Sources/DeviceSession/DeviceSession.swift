@@ -141,7 +141,7 @@ extension DeviceSession where Security: ~Copyable {
   ///
   /// The answer is asked for in `accept`, if that is given and the settings ask for any.
   public mutating func publish(
-    topic: Topic,
+    topic: borrowing @_addressable Topic,
     payload: Span<UInt8>,
     format: ContentFormat = .json,
     accept: ContentFormat? = nil,
@@ -159,7 +159,7 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Starts the report whose payload is in place.
   mutating func begin(
-    topic: borrowing Topic,
+    topic: borrowing @_addressable Topic,
     format: ContentFormat,
     accept: ContentFormat?,
     at now: Instant

@@ -48,7 +48,7 @@ struct PendingReport {
   /// Starts over with what `payload` holds.
   mutating func begin(
     _ id: ReportID,
-    topic: borrowing Topic,
+    topic: borrowing @_addressable Topic,
     format: ContentFormat,
     accept: ContentFormat?,
     at now: Instant

@@ -13,7 +13,7 @@ public struct PreSharedKey: ~Copyable {
 
   /// Makes both of the device's names and its secret.
   public init(
-    _ device: DeviceIdentity,
+    _ device: borrowing @_addressable DeviceIdentity,
     secret: Span<UInt8>,
     request: PreSharedKeyRequest = PreSharedKeyRequest()
   ) throws(SecurityError) {
@@ -27,7 +27,7 @@ public struct PreSharedKey: ~Copyable {
   }
 
   private static func identity(
-    of device: DeviceIdentity,
+    of device: borrowing @_addressable DeviceIdentity,
     _ request: PreSharedKeyRequest
   ) throws(SecurityError) -> FixedBytes<256> {
     var identity = FixedBytes<256>()
@@ -43,7 +43,7 @@ public struct PreSharedKey: ~Copyable {
 
   /// The HMAC in upper-case hexadecimal digits.
   private static func digits(
-    for device: DeviceIdentity,
+    for device: borrowing @_addressable DeviceIdentity,
     _ secret: Span<UInt8>,
     _ request: PreSharedKeyRequest
   ) throws(SecurityError) -> FixedBytes<64> {
