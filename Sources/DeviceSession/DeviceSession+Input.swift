@@ -243,11 +243,11 @@ extension DeviceSession where Security: ~Copyable {
     authentication = .none
     hasStartedOver = false
     if registration != nil {
-      events.append(.registrationFailed(failure))
+      events.append(.registrationFailed, because: failure)
       // Without the registration `/auth` has no secret that the platform would take.
       guard endRegistration() else { return }
     }
-    events.append(.authenticationFailed(failure))
+    events.append(.authenticationFailed, because: failure)
     if report.phase != .none { finishReport(.unauthenticated(failure), code: nil, at: now) }
   }
 }

@@ -295,12 +295,12 @@ extension DeviceSession where Security: ~Copyable {
   public mutating func pollEvent() -> DeviceEvent? {
     switch events.removeFirst() {
     case .authenticated: .authenticated
-    case .authenticationFailed(let failure): .authenticationFailed(failure)
+    case .authenticationFailed: .authenticationFailed(events.failure)
     case .registered: .registered
-    case .registrationFailed(let failure): .registrationFailed(failure)
+    case .registrationFailed: .registrationFailed(events.failure)
     case .answerBlock: .answerBlock
     case .report: .report(result)
-    case nil: nil
+    default: nil
     }
   }
 

@@ -70,48 +70,46 @@ struct PendingReport {
   }
 }
 
-/// What a `DeviceEvent` is made of: of a report's end only that it came, for the result is long and has a
-/// place of its own.
-enum WaitingEvent {
-  case authenticated
-  case authenticationFailed(AuthenticationFailure)
-  case registered
-  case registrationFailed(AuthenticationFailure)
-  case answerBlock
-  case report
+/// What a `DeviceEvent` is made of: why it failed and what the report has come to have places of their own.
+struct WaitingEvent: Equatable {
+  let bit: UInt8
+
+  static let none = Self(bit: 0)
+  static let registered = Self(bit: 0b1)
+  static let registrationFailed = Self(bit: 0b10)
+  static let authenticated = Self(bit: 0b100)
+  static let authenticationFailed = Self(bit: 0b1000)
+  static let answerBlock = Self(bit: 0b1_0000)
+  static let report = Self(bit: 0b10_0000)
 }
 
-/// The events that wait for `pollEvent`; a session makes at most three between its owner's calls: one
-/// each of its registration, its token and its report.
+/// The events that wait for `pollEvent`: of the registration, of the token and of the report one each, in
+/// this order, which is the one that they happen in.
 ///
-/// When the owner polls none, the oldest is dropped, and the end of a report takes the place of that of
-/// another one.
+/// When the owner polls none, the last of each counts.
 struct EventQueue {
-  private var entries = InlineArray<4, WaitingEvent>(repeating: .report)
-  private var start = 0
-  private var count = 0
-  private var hasReport = false
+  private var waiting: UInt8 = 0
+  /// Why the registration or the authentication has failed: the one fails with the other. It means nothing
+  /// before.
+  private(set) var failure = AuthenticationFailure.refused(.empty)
 
-  var isEmpty: Bool { count == 0 }
+  var isEmpty: Bool { waiting == 0 }
 
-  @inline(never)
+  @inline(__always)
   mutating func append(_ event: WaitingEvent) {
-    if case .report = event {
-      if hasReport { return }
-      hasReport = true
-    }
-    if count == entries.count { _ = removeFirst() }
-    entries[(start + count) % entries.count] = event
-    count += 1
+    if event.bit & 0b11 > 0 { waiting &= ~0b11 }
+    if event.bit & 0b1100 > 0 { waiting &= ~0b1100 }
+    waiting |= event.bit
   }
 
-  @inline(never)
-  mutating func removeFirst() -> WaitingEvent? {
-    guard count > 0 else { return nil }
-    let first = entries[start]
-    start = (start + 1) % entries.count
-    count -= 1
-    if case .report = first { hasReport = false }
-    return first
+  mutating func append(_ event: WaitingEvent, because failure: AuthenticationFailure) {
+    append(event)
+    self.failure = failure
+  }
+
+  mutating func removeFirst() -> WaitingEvent {
+    let first = waiting & (0 &- waiting)
+    waiting ^= first
+    return WaitingEvent(bit: first)
   }
 }

@@ -85,9 +85,9 @@ extension DurableDevice where Security: ~Copyable {
     if isEnded { return nil }
     switch session.events.removeFirst() {
     case .authenticated: return .authenticated
-    case .authenticationFailed(let failure): return .authenticationFailed(failure)
+    case .authenticationFailed: return .authenticationFailed(session.events.failure)
     case .report: return delivery == .underWay ? end(at: now) : nil
-    case .registered, .registrationFailed, .answerBlock, nil: return nil
+    default: return nil
     }
   }
 
