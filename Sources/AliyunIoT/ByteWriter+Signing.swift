@@ -4,18 +4,25 @@ internal import ConstrainedCore
 // (device guide 3.2, 3.6, 3.8, 6.2 and 6.3).
 
 extension ByteWriter {
+  /// Appends a name and its value.
+  @inline(never)  // A request has many.
+  mutating func append(
+    _ name: StaticString,
+    then value: Span<UInt8>
+  ) throws(CapacityError) {
+    try append(name)
+    try append(value)
+  }
+
   /// Appends `deviceName…productKey…`, which every signed text has.
   mutating func appendNames(_ identity: DeviceIdentity) throws(CapacityError) {
-    try append("deviceName")
-    try append(identity.deviceName.bytes)
-    try append("productKey")
-    try append(identity.productKey.bytes)
+    try append("deviceName", then: identity.deviceName.bytes)
+    try append("productKey", then: identity.productKey.bytes)
   }
 
   /// Appends `clientId…`, which comes before the names.
   mutating func appendClientID(_ identity: DeviceIdentity) throws(CapacityError) {
-    try append("clientId")
-    try append(identity.clientID.bytes)
+    try append("clientId", then: identity.clientID.bytes)
   }
 
   /// Appends `timestamp…`, which comes last.

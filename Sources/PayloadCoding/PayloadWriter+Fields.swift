@@ -1,6 +1,16 @@
 package import ConstrainedCore
 
 extension PayloadWriter where Self: ~Copyable & ~Escapable {
+  /// Writes a member whose value is a text.
+  @inline(never)  // A request has many.
+  package mutating func field(
+    _ name: StaticString,
+    _ text: Span<UInt8>
+  ) throws(CapacityError) {
+    try key(name)
+    try string(text)
+  }
+
   /// Writes a number as a text of its digits.
   package mutating func decimalString(_ value: UInt64) throws(CapacityError) {
     var digits = FixedBytes<20>()
