@@ -15,6 +15,14 @@ public struct AuthenticationAnswer: Sendable {
 
   /// Reads a JSON object; unknown members are passed over, a number may be a number or a string.
   public init(json: Span<UInt8>) throws(AuthenticationAnswerError) {
+    try read(json)
+  }
+
+  /// Holds nothing yet.
+  package init() {}
+
+  /// Reads a JSON object into an answer that holds nothing; where it throws it may hold a part.
+  package mutating func read(_ json: Span<UInt8>) throws(AuthenticationAnswerError) {
     var reader = JSONReader(json)
     guard try Self.next(&reader) == .beginObject else { throw .notAnObject }
     while case .key(let key)? = try Self.next(&reader) {

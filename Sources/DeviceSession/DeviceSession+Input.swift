@@ -203,9 +203,9 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   private mutating func adopt(_ payload: Span<UInt8>) throws(AuthenticationFailure) {
-    let answer: AuthenticationAnswer
+    var answer = AuthenticationAnswer()
     do throws(AuthenticationAnswerError) {
-      answer = try AuthenticationAnswer(json: payload)
+      try answer.read(payload)
     } catch {
       throw .unusableAnswer(error)
     }
