@@ -39,12 +39,15 @@ extension DeviceSession where Security: ~Copyable {
   ///
   /// A report waits for it. Look after each step.
   public var unkept: Unkept? {
-    guard settings.isKept, authentication == .done else { return nil }
-    guard isTokenKept else { return .token }
-    guard security.usesSequence, report.phase == .awaitingStore, let tracker,
-      tracker.last == tracker.limit, !tracker.isExhausted
-    else { return nil }
-    return .numbers
+    @inline(never)
+    get {
+      guard settings.isKept, authentication == .done else { return nil }
+      guard isTokenKept else { return .token }
+      guard security.usesSequence, report.phase == .awaitingStore, let tracker,
+        tracker.last == tracker.limit, !tracker.isExhausted
+      else { return nil }
+      return .numbers
+    }
   }
 
   /// Writes the token, what its key is made of and the secure channel into `record`, and as its ceiling the

@@ -144,11 +144,9 @@ enum JSONEscape {
 enum UTF8Sequence {
   /// How many bytes the sequence at `start` has.
   static func length(in text: Span<UInt8>, at start: Int) throws(JSONError) -> Int {
-    switch text.utf8Sequence(at: start) {
-    case .sequence(let count): return count
-    case .invalid: throw .invalidUTF8(offset: start)
-    case .truncated: throw .truncated
-    }
+    let length = text.utf8Sequence(at: start)
+    guard length > 0 else { throw length == 0 ? .invalidUTF8(offset: start) : .truncated }
+    return length
   }
 
   /// Appends a scalar value, which must not be a surrogate.

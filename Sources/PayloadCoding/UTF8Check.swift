@@ -6,7 +6,8 @@ package enum UTF8Check {
   package static func scalar(_ bytes: Span<UInt8>, at start: Int) -> (value: UInt32, count: Int)? {
     let first = bytes[start]
     guard first >= 0x80 else { return (UInt32(truncatingIfNeeded: first), 1) }
-    guard case .sequence(let count) = bytes.utf8Sequence(at: start) else { return nil }
+    let count = bytes.utf8Sequence(at: start)
+    guard count > 0 else { return nil }
     // A leading byte has one bit less of the value for each byte of the sequence.
     var value = UInt32(truncatingIfNeeded: first) & (0x7F &>> UInt32(truncatingIfNeeded: count))
     for offset in start + 1..<start + count {
