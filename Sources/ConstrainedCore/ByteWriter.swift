@@ -74,6 +74,7 @@ public struct ByteWriter: ~Copyable, ~Escapable {
   }
 
   /// Appends a number in decimal digits, 1 to 20 bytes, or nothing.
+  @inline(never)
   public mutating func append(decimal value: UInt64) throws(CapacityError) {
     var divisor: UInt64 = 1
     var digits = 1

@@ -87,6 +87,7 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   /// Ends an exchange whose answer may still come; its token is not used again.
+  @inline(never)
   mutating func abandon(_ exchange: ExchangeID) {
     endpoint.cancel(exchange)
     tokensInUse &+= 1

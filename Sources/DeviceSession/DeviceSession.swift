@@ -187,6 +187,7 @@ extension DeviceSession where Security: ~Copyable {
   /// Forgets the report under way and stops its retransmissions; no event follows.
   ///
   /// The platform may or may not have it.
+  @inline(never)
   public mutating func cancelReport() {
     if case .inFlight(let exchange) = report.phase { abandon(exchange) }
     report.phase = .none
@@ -205,6 +206,7 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Forgets the report and the authentication under way and stops their retransmissions; no event
   /// follows.
+  @inline(never)
   public mutating func cancelAll() {
     cancelReport()
     if case .inFlight(let exchange) = authentication { abandon(exchange) }

@@ -48,6 +48,7 @@ extension JSONReader {
   ///
   /// `nil` unless it is digits alone, 1 to 20 of them, of a value that fits. Works for a number and
   /// for a string that holds one.
+  @inline(never)
   public func unsigned(_ range: Range<Int>) -> UInt64? {
     guard !range.isEmpty else { return nil }
     var value: UInt64 = 0
