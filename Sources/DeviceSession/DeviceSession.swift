@@ -129,6 +129,7 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
 extension DeviceSession where Security: ~Copyable {
   /// Authenticates, unless the device has a token or is at it, or a report is on its way: one request
   /// at a time; after the registration where the device is at that.
+  @inline(never)
   public mutating func connect(at now: Instant) {
     if registration != nil { connectsAfterRegistration = true }
     guard authentication == .none else { return }

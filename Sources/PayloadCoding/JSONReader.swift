@@ -108,6 +108,7 @@ public struct JSONReader: ~Escapable {
 
   private var isInObject: Bool { objects & 1 == 1 }
 
+  @inline(never)
   private mutating func begin(object: Bool) throws(JSONError) -> JSONToken {
     guard depth < Self.maxDepth else { throw .tooDeep(offset: offset) }
     offset &+= 1
