@@ -4,16 +4,15 @@ internal import CPOSIX
 ///
 /// Public only because the Embedded build must see how a part of a public value ends.
 public struct KeptFile: ~Copyable {
-  let directory: StoreFile
+  private(set) var directory = StoreFile()
   var file = StoreFile()
   /// What is to take the file's place, while it is written.
   private var made = StoreFile()
   var writes = StoreWrites()
 
-  /// Keeps the directory open.
-  init(_ directory: borrowing StateDirectory) {
-    self.directory = StoreFile(copying: directory.file)
-  }
+  /// Keeps the directory open; to be called once, before anything else.
+  @inline(never)
+  mutating func join(_ directory: borrowing StateDirectory) { self.directory.copy(directory.file) }
 
   /// What is done with bytes.
   enum Operation {

@@ -28,12 +28,12 @@ extension Outbox {
     new.contentFormat = contentFormat
     new.priority = min(priority, 7)
     let size = new.size
-    let excess = pendingBytes &+ size &- settings.maxBytes
-    if size > settings.maxBytes || excess > 0 && room() < excess { throw .full }
+    let excess = pendingBytes &+ size &- maxBytes
+    if size > maxBytes || excess > 0 && room() < excess { throw .full }
     var isFull = false
     var result: StoreResult
     repeat {
-      if isFull || !isSettled || end &+ size > OutboxRecord.lastCount &+ 2 &* settings.maxBytes {
+      if isFull || !isSettled || end &+ size > OutboxRecord.lastCount &+ 2 &* maxBytes {
         result = compact()
         if !result.isGood { break }
       }
@@ -44,7 +44,7 @@ extension Outbox {
     if !result.isGood { throw .store(result.error) }
     counters.refused &-= 1
     counters.accepted &+= 1
-    nextID &+= 1
+    lastID = new.id
     count &+= 1
     pendingBytes &+= size
     makeRoom()
@@ -71,7 +71,7 @@ extension Outbox {
     entry.contentFormat = record.head.contentFormat
     entry.priority = record.head.priority
     entry.expiresAt = record.head.expiresAt
-    entry.wasKept = record.head.id < firstID
+    entry.wasKept = record.head.id <= lastKeptID
     return true
   }
 
@@ -176,7 +176,7 @@ extension Outbox {
       break
     }
     // Also when it was marked before: then the sync failed.
-    if removing < firstID {
+    if removing <= lastKeptID {
       let result = settle()
       if !result.isGood { return result }
     }
@@ -231,7 +231,7 @@ extension Outbox {
     let id = record.head.id
     if id == new.id || id == inFlight || id == removing { return false }
     if new.key != 0, record.head.key == new.key { return true }
-    return settings.whenFull == .dropOldest && record.head.priority <= new.priority
+    return dropsOldest && record.head.priority <= new.priority
   }
 
   /// Marks what the accepted record takes the place of.
@@ -252,9 +252,9 @@ extension Outbox {
       }
     }
     var priority: UInt8 = 0
-    while pendingBytes > settings.maxBytes, priority <= new.priority {
+    while pendingBytes > maxBytes, priority <= new.priority {
       rewind()
-      while pendingBytes > settings.maxBytes, advance() {
+      while pendingBytes > maxBytes, advance() {
         if record.head.priority == priority, givesWay(), mark(as: OutboxStatus.dropped) {
           counters.dropped &+= 1
         }

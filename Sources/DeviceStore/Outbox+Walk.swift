@@ -42,8 +42,8 @@ extension Outbox {
     return false
   }
 
-  /// Reads the head that may be at the walk's offset; whether it is that of a record that waits. If not,
-  /// the offset is moved on.
+  /// Reads the head that may be at the walk's offset, and moves on unless it is of a record that
+  /// waits; says whether it is.
   @inline(never)
   private mutating func readHead() -> Bool {
     let missing = kept.read(OutboxHead.count, into: &record.head, at: walk.offset)

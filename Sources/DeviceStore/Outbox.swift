@@ -35,14 +35,17 @@ public struct Outbox: ~Copyable {
   var isInFlightSuperseded = false
   /// The walk through the file that a call is about; there is one at a time.
   var walk = OutboxWalk()
-  var kept: KeptFile
-  let settings: OutboxSettings
+  var kept = KeptFile()
+  /// How many bytes wait at most.
+  var maxBytes = 0
+  /// Whether a new entry that has no room takes that of others.
+  var dropsOldest = false
   /// Where the next record goes of those that are being written.
   var newEnd = 0
-  /// The number that the next entry gets.
-  public internal(set) var nextID: UInt64 = 1
-  /// The first number of this life.
-  var firstID: UInt64 = 1
+  /// The number that the last entry got.
+  var lastID: UInt64 = 0
+  /// The last number of the lives before this one.
+  var lastKeptID: UInt64 = 0
   /// How many entries wait.
   public internal(set) var count = 0
   /// What became of entries so far.
@@ -55,6 +58,9 @@ public struct Outbox: ~Copyable {
   /// nothing between calls.
   var record = OutboxRecord()
 
+  /// The number that the next entry gets.
+  public var nextID: UInt64 { lastID &+ 1 }
+
   /// What was written so far.
   public var writes: StoreWrites { kept.writes }
 
@@ -66,21 +72,26 @@ public struct Outbox: ~Copyable {
     _ directory: borrowing StateDirectory,
     settings: OutboxSettings = OutboxSettings()
   ) throws(StoreError) {
-    self.init(unopened: directory, settings: settings)
-    try open().check()
+    self.init()
+    try open(in: directory, settings: settings).check()
   }
 
-  /// One that `open` is still to be called of.
-  package init(unopened directory: borrowing StateDirectory, settings: OutboxSettings) {
-    kept = KeptFile(directory)
-    self.settings = settings.clamped
-  }
+  /// One that `open` is to be called of before anything else: until then it is all zeros, which costs
+  /// least as a part of something larger.
+  @inline(never)
+  package init() {}
 }
 
 extension Outbox {
-  /// Finds out what there is in the file, which may not be there.
+  /// Opens it: finds out what there is in the file, which may not be there.
   @inline(never)
-  package mutating func open() -> StoreResult {
+  package mutating func open(
+    in directory: borrowing StateDirectory,
+    settings: OutboxSettings
+  ) -> StoreResult {
+    maxBytes = settings.clampedBytes
+    dropsOldest = settings.whenFull == .dropOldest
+    kept.join(directory)
     kept.file.open(.outbox, in: kept.directory, flags: O_RDWR)
     if !kept.file.isOpen {
       switch kept.file.code {
@@ -141,8 +152,8 @@ extension Outbox {
     counters.damaged = findings.damaged
     // These bytes may have been whole entries once, whose numbers were given out.
     let lost = (behind &+ OutboxHead.count &- 1) / OutboxHead.count
-    nextID = walk.lastID &+ 1 &+ UInt64(widening: UInt32(truncatingIfNeeded: lost))
-    firstID = nextID
+    lastID = walk.lastID &+ UInt64(widening: UInt32(truncatingIfNeeded: lost))
+    lastKeptID = lastID
   }
 
   /// Makes durable what was written to the file.
@@ -212,10 +223,10 @@ extension Outbox {
   ///
   /// A record that does not wait, twice, in sectors of their own: `OutboxRecord.lastCount` bytes.
   private mutating func writeLast() -> StoreResult {
-    if nextID == 1 { return .good }
+    if lastID == 0 { return .good }
     record.head = OutboxHead()
     record.head.status = OutboxStatus.delivered
-    record.head.id = nextID &- 1
+    record.head.id = lastID
     record.head.payloadCount = 464
     let result = writeRecord(.writeAnew)
     record.head.payloadCount = 0

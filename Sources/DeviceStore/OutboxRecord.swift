@@ -55,7 +55,8 @@ struct OutboxHead {
   var origin: OutboxOrigin {
     @inline(never)
     mutating get {
-      if (magic ^ Self.rightMagic) & 0x00FF_FFFF != 0 || headChecksum != rightChecksum { return .none }
+      if (magic ^ Self.rightMagic) & 0x00FF_FFFF != 0 { return .none }
+      if headChecksum != rightChecksum { return .none }
       if magic != Self.rightMagic { return .laterVersion }
       // A checksum may also be right for what nobody wrote.
       return id &- 1 < 1 &<< 62 && topicCount <= Self.maxTopicCount
@@ -108,7 +109,9 @@ struct OutboxRecord {
     mutating get {
       let count = head.bodyCount
       // SAFETY: the bytes of a value without padding, used while it stays where it is.
-      return unsafe withUnsafeBytes(of: &body) { checksum(unsafe $0.bytes.extracting(first: count)) }
+      return unsafe withUnsafeBytes(of: &body) { bytes in
+        checksum(unsafe bytes.bytes.extracting(first: count))
+      }
     }
   }
 

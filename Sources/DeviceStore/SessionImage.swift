@@ -91,7 +91,8 @@ struct SessionImage {
   /// Copies the fields one way or the other; `false` when one is too long for the record.
   @inline(never)
   private mutating func copyFields(_ record: inout SessionRecord) -> Bool {
-    copy(&record.fingerprint) && copy(&record.token) && copy(&record.random) && copy(&record.channel)
+    copy(&record.fingerprint) && copy(&record.token) && copy(&record.random)
+      && copy(&record.channel)
   }
 
   @inline(__always)
@@ -102,8 +103,8 @@ struct SessionImage {
     }
   }
 
-  /// Copies the next field, the whole memory of a `FixedBytes`: its storage, and behind it the number of
-  /// bytes in use. So one function does for each capacity.
+  /// Copies the next field, given as the whole memory of a `FixedBytes`, its storage and behind it the
+  /// number of bytes in use: so one function does for each capacity.
   @unsafe
   @inline(never)
   private mutating func copy(_ field: UnsafeMutableRawPointer, capacity: Int) -> Bool {

@@ -12,7 +12,7 @@ package import ConstrainedCore
 /// ceiling is used, `forget` when the session is over.
 public struct SessionStore: ~Copyable {
   /// The session's file is open while numbers can be reserved in it.
-  private var kept: KeptFile
+  private var kept = KeptFile()
   private var ceiling: UInt64 = 0
   private var recordChecksum: UInt32 = 0
   /// What is written over the ceiling in the file.
@@ -23,8 +23,15 @@ public struct SessionStore: ~Copyable {
 
   /// Keeps the directory open.
   public init(_ directory: borrowing StateDirectory) {
-    kept = KeptFile(directory)
+    kept.join(directory)
   }
+
+  /// One that `join` is to be called of before anything else: until then it is all zeros, which costs
+  /// least as a part of something larger.
+  package init() {}
+
+  /// Keeps the directory open.
+  package mutating func join(_ directory: borrowing StateDirectory) { kept.join(directory) }
 
   /// Reads the session that belongs to `fingerprint`; changes `record` only when it was found.
   public mutating func load(

@@ -15,7 +15,8 @@ public struct StateDirectory: ~Copyable {
   public init(path: Span<UInt8>) throws(StoreError) {
     var isNew = false
     file = StoreFile(descriptor: Self.open(path, isNew: &isNew))
-    let result = file.isOpen ? Self.prepare(file, isNew: isNew) : StoreResult(.directory, code: file.code)
+    let result =
+      file.isOpen ? Self.prepare(file, isNew: isNew) : StoreResult(.directory, code: file.code)
     try result.check()
   }
 

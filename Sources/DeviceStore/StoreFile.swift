@@ -5,8 +5,14 @@ internal import CPOSIX
 /// The calls that may wait are repeated when a signal interrupts them. Public only because the
 /// Embedded build must see how a part of a public value ends.
 public struct StoreFile: ~Copyable {
+  /// The descriptor with all bits turned over, so that none is zero, as most of what it is part of.
+  private var inverted: Int32
+
   /// The descriptor, or `errno` negated when the file could not be opened.
-  private(set) var descriptor: Int32
+  private(set) var descriptor: Int32 {
+    get { ~inverted }
+    set { inverted = ~newValue }
+  }
 
   var isOpen: Bool { descriptor >= 0 }
 
@@ -15,16 +21,16 @@ public struct StoreFile: ~Copyable {
 
   /// None.
   init() {
-    descriptor = -ENOENT
+    inverted = 0
   }
 
   init(descriptor: Int32) {
-    self.descriptor = descriptor
+    inverted = ~descriptor
   }
 
-  /// Another descriptor of the same open file, which holds its lock, too.
+  /// Becomes another descriptor of the same open file, which holds its lock, too; it must be none yet.
   @inline(never)
-  init(copying other: borrowing StoreFile) {
+  mutating func copy(_ other: borrowing StoreFile) {
     let copy = nbiot_duplicate(other.descriptor)
     descriptor = copy < 0 ? 0 &- nbiot_errno() : copy
   }
@@ -55,14 +61,14 @@ extension StoreFile {
   @inline(never)
   mutating func close() {
     Self.end(descriptor)
-    descriptor = -ENOENT
+    inverted = 0
   }
 
   /// Becomes the other one, which is none from then on.
   mutating func take(_ other: inout StoreFile) {
     Self.end(descriptor)
-    descriptor = other.descriptor
-    other.descriptor = -ENOENT
+    inverted = other.inverted
+    other.inverted = 0
   }
 
   /// Waits until the storage has what was written.

@@ -38,39 +38,28 @@ extension DurableDevice where Security: ~Copyable {
   /// A resumed session is the one that is on disk already.
   private var wholeHandshakes: Int { session.counters.handshakes - session.counters.resumptions }
 
-  /// Starts the next report that waits, if any does.
+  /// Starts the next report that waits, if any does; the session must be free.
   @inline(never)
   mutating func startNext(at now: Instant, date: UInt64) -> StoreResult {
-    var result = outbox.findNext(at: date)
-    while result.isGood, outbox.inFlight != 0 {
-      reportID = outbox.inFlight
-      if session.isAuthenticated, settings.isExpired(record, at: date) { session.forgetToken() }
-      if publish(at: now) { break }
-      // Nothing that `accept` takes comes here; what does can never be sent.
-      result = outbox.remove(reportID)
-      if result.isGood { result = outbox.findNext(at: date) }
-    }
-    return result
-  }
-
-  private mutating func publish(at now: Instant) -> Bool {
-    do throws(TopicError) {
-      let topic = try Topic(outbox.topic)
-      do throws(DeviceError) {
-        _ = try session.publish(
-          topic: topic,
-          payload: outbox.payload,
-          format: ContentFormat(rawValue: outbox.contentFormat),
-          at: now
-        )
-        delivery = .underWay
-        return true
-      } catch {
-        return false
-      }
+    let result = outbox.findNext(at: date)
+    if !result.isGood || outbox.inFlight == 0 { return result }
+    reportID = outbox.inFlight
+    if session.isAuthenticated, settings.isExpired(record, at: date) { session.forgetToken() }
+    do throws(CapacityError) {
+      try session.report.topic.replace(withChecked: outbox.topic)
+      try session.report.payload.replace(with: outbox.payload)
     } catch {
-      return false
+      // Cannot be: the outbox takes nothing longer.
+      return result
     }
+    _ = session.begin(
+      topic: session.report.topic,
+      format: ContentFormat(rawValue: outbox.contentFormat),
+      accept: session.settings.accept,
+      at: now
+    )
+    delivery = .underWay
+    return result
   }
 
   @inline(never)
@@ -135,6 +124,17 @@ extension ReportResult {
     switch code {
     case .unauthorized, .badOption, Code(4, 29): return false
     default: return code.class == 4
+    }
+  }
+}
+
+extension Topic {
+  /// Takes the bytes of a topic that was checked when the report was accepted.
+  fileprivate mutating func replace(withChecked bytes: Span<UInt8>) throws(CapacityError) {
+    // SAFETY: a topic is its bytes and nothing else.
+    try unsafe withUnsafeMutableBytes(of: &self) { memory throws(CapacityError) in
+      let storage = unsafe memory.baseAddress.unsafelyUnwrapped
+      try unsafe storage.assumingMemoryBound(to: FixedBytes<128>.self).pointee.replace(with: bytes)
     }
   }
 }

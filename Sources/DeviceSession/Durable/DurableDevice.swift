@@ -45,9 +45,10 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   public internal(set) var rejectedReports = 0
 
   let settings: DurableSettings
-  var store: SessionStore
-  var outbox: Outbox
   var session: DeviceSession<Security, Randomness>
+  // All zeros at the start, and so together.
+  var store = SessionStore()
+  var outbox = Outbox()
   /// What is on disk of the session.
   var record = SessionRecord()
 
@@ -81,8 +82,24 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
     fingerprint: FixedBytes<32>,
     date: UInt64
   ) throws(StoreError) {
-    outbox = Outbox(unopened: directory, settings: settings.outbox)
-    store = SessionStore(directory)
+    self.init(
+      identity: identity,
+      secret: secret,
+      settings: settings,
+      security: security,
+      randomness: randomness
+    )
+    try open(directory, fingerprint: fingerprint, date: date)
+  }
+
+  /// A device that `open` is to be called of before anything else.
+  public init(
+    identity: DeviceIdentity,
+    secret: consuming SecretBytes,
+    settings: DurableSettings,
+    security: consuming Security,
+    randomness: Randomness
+  ) {
     self.settings = settings
     var sessionSettings = settings.session
     sessionSettings.isKept = true
@@ -93,16 +110,30 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
       security: security,
       randomness: randomness
     )
-    // Last, for what exists in part is taken apart by more code than what exists as a whole.
-    let result = open(fingerprint, at: date)
+  }
+
+  /// Reads what `directory` holds of the device; where it throws the device cannot be used.
+  ///
+  /// Apart from making the device, for what may fail after that has all of it to take apart again.
+  public mutating func open(
+    _ directory: borrowing StateDirectory,
+    fingerprint: FixedBytes<32>,
+    date: UInt64
+  ) throws(StoreError) {
+    let result = read(directory, fingerprint, date)
     if !result.isGood { throw result.error }
   }
 
-  /// Reads what the directory holds.
   @inline(never)
-  private mutating func open(_ fingerprint: FixedBytes<32>, at date: UInt64) -> StoreResult {
-    var result = outbox.open()
-    if result.isGood { result = store.load(for: fingerprint, into: &record, &sessionFinding) }
+  private mutating func read(
+    _ directory: borrowing StateDirectory,
+    _ fingerprint: FixedBytes<32>,
+    _ date: UInt64
+  ) -> StoreResult {
+    var result = outbox.open(in: directory, settings: settings.outbox)
+    if !result.isGood { return result }
+    store.join(directory)
+    result = store.load(for: fingerprint, into: &record, &sessionFinding)
     record.fingerprint = fingerprint
     if result.isGood, sessionFinding == .found {
       session.restore(record, isUsable: !settings.isExpired(record, at: date))
