@@ -16,6 +16,7 @@ public struct Outbox: ~Copyable {
   // What is used most comes first, for what is near the start of the value is reached by shorter
   // instructions.
 
+  var kept = KeptFile()
   /// Before this offset nothing waits.
   var start = 0
   /// Where the next record goes.
@@ -33,13 +34,12 @@ public struct Outbox: ~Copyable {
   var hasUnsyncedSupersession = false
   /// Whether a later entry with the same key came while the one given out last was in flight.
   var isInFlightSuperseded = false
-  /// The walk through the file that a call is about; there is one at a time.
-  var walk = OutboxWalk()
-  var kept = KeptFile()
-  /// How many bytes wait at most.
-  var maxBytes = 0
   /// Whether a new entry that has no room takes that of others.
   var dropsOldest = false
+  /// The walk through the file that a call is about; there is one at a time.
+  var walk = OutboxWalk()
+  /// How many bytes wait at most.
+  var maxBytes = 0
   /// Where the next record goes of those that are being written.
   var newEnd = 0
   /// The number that the last entry got.
@@ -50,13 +50,13 @@ public struct Outbox: ~Copyable {
   public internal(set) var count = 0
   /// What became of entries so far.
   public internal(set) var counters = OutboxCounters()
-  /// What was there at the start.
-  public internal(set) var findings = OutboxFindings()
   /// The head of the record that is being accepted.
   var new = OutboxHead()
   /// Room for the record that a call is about, as the one that a walk has come to; its contents mean
   /// nothing between calls.
   var record = OutboxRecord()
+  /// What was there at the start.
+  public internal(set) var findings = OutboxFindings()
 
   /// The number that the next entry gets.
   public var nextID: UInt64 { lastID &+ 1 }
