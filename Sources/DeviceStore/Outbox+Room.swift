@@ -1,8 +1,8 @@
 extension Outbox {
   /// Whether the largest entry has room, or others make room for it.
   public var hasRoom: Bool {
-    settings.whenFull == .dropOldest || books.pendingBytes == 0
-      || books.pendingBytes + Self.maxRecordCount <= settings.maxBytes
+    dropsOldest || pendingBytes == 0
+      || pendingBytes + Self.maxRecordCount <= maxBytes
   }
 
   /// What an entry with the longest topic and payload takes, in bytes.

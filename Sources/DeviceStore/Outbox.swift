@@ -13,29 +13,56 @@ internal import ConstrainedCore
 /// from the heap; each takes at most 3 KB of stack and walks through the heads of the records in the
 /// file, some hundred in 64 KB.
 public struct Outbox: ~Copyable {
-  let directory: StoreFile
-  var file: StoreFile
-  let settings: OutboxSettings
-  var books = OutboxBooks()
-  /// Room for the record that a call is about; its contents mean nothing between calls.
-  ///
-  /// Last, for what is near the start of the value is reached by shorter instructions.
-  var record = OutboxRecord()
+  // What is used most comes first, for what is near the start of the value is reached by shorter
+  // instructions.
 
+  var kept = KeptFile()
+  /// Before this offset nothing waits.
+  var start = 0
+  /// Where the next record goes.
+  var end = 0
+  /// The number of the entry given out last, or 0.
+  package internal(set) var inFlight: UInt64 = 0
+  /// The number of the entry whose removal has begun and is not finished, or 0.
+  var removing: UInt64 = 0
+  /// What those that wait take.
+  var pendingBytes = 0
+  /// Whether the file's contents and its name are durable: else it is written anew before anything else
+  /// is promised.
+  var isSettled = false
+  /// Whether an entry was superseded since the last sync.
+  var hasUnsyncedSupersession = false
+  /// Whether a later entry with the same key came while the one given out last was in flight.
+  var isInFlightSuperseded = false
+  /// Whether a new entry that has no room takes that of others.
+  var dropsOldest = false
+  /// The walk through the file that a call is about; there is one at a time.
+  var walk = OutboxWalk()
+  /// How many bytes wait at most.
+  var maxBytes = 0
+  /// Where the next record goes of those that are being written.
+  var newEnd = 0
+  /// The number that the last entry got.
+  var lastID: UInt64 = 0
+  /// The last number of the lives before this one.
+  var lastKeptID: UInt64 = 0
+  /// How many entries wait.
+  public internal(set) var count = 0
+  /// What became of entries so far.
+  public internal(set) var counters = OutboxCounters()
+  /// The head of the record that is being accepted.
+  var new = OutboxHead()
+  /// Room for the record that a call is about, as the one that a walk has come to; its contents mean
+  /// nothing between calls.
+  var record = OutboxRecord()
   /// What was there at the start.
-  public var findings: OutboxFindings { books.findings }
+  public internal(set) var findings = OutboxFindings()
 
   /// The number that the next entry gets.
-  public var nextID: UInt64 { books.nextID }
-
-  /// How many entries wait.
-  public var count: Int { books.count }
-
-  /// What became of entries so far.
-  public var counters: OutboxCounters { books.counters }
+  public var nextID: UInt64 { lastID &+ 1 }
 
   /// What was written so far.
-  public var writes: StoreWrites { books.writes }
+  public var writes: StoreWrites { kept.writes }
 
   /// Opens the outbox of the directory, where there need not be one yet.
   ///
@@ -45,31 +72,107 @@ public struct Outbox: ~Copyable {
     _ directory: borrowing StateDirectory,
     settings: OutboxSettings = OutboxSettings()
   ) throws(StoreError) {
-    self.directory = StoreFile(copying: directory.file)
-    file = StoreFile(in: self.directory, name: .outbox, flags: O_RDWR)
-    self.settings = settings.clamped
-    try books.open(file, in: self.directory, reading: &record)
-    // Written anew, so that damage is told of once and the next life gives no number out again. Where
-    // that fails nothing is lost: the next record goes over what was cut.
-    if books.findings.damaged &+ books.findings.cutBytes > 0 {
-      do throws(StoreError) { try compact() } catch {}
-    }
+    self.init()
+    try open(in: directory, settings: settings).check()
   }
+
+  /// One that `open` is to be called of before anything else: until then it is all zeros, which costs
+  /// least as a part of something larger.
+  @inline(never)
+  package init() {}
 }
 
 extension Outbox {
+  /// Opens it: finds out what there is in the file, which may not be there.
+  @inline(never)
+  package mutating func open(
+    in directory: borrowing StateDirectory,
+    settings: OutboxSettings
+  ) -> StoreResult {
+    maxBytes = settings.clampedBytes
+    dropsOldest = settings.whenFull == .dropOldest
+    kept.join(directory)
+    kept.file.open(.outbox, in: kept.directory, flags: O_RDWR)
+    if !kept.file.isOpen {
+      switch kept.file.code {
+      case ENOENT: return .good
+      case ELOOP: return StoreResult(.notPrivate)
+      default: return StoreResult(.open, code: kept.file.code)
+      }
+    }
+    var found = FoundFile()
+    let result = kept.file.look(&found)
+    if !result.isGood { return result }
+    if found.isReadable { findings.wasReadable = fchmod(kept.file.descriptor, 0o600) == 0 }
+    end = found.count
+    survey()
+    // Its entries would look damaged, and be thrown away.
+    if walk.isOfLaterVersion { return StoreResult(.version) }
+    // The process before this one may have been killed before what it wrote was durable: a record,
+    // which is told of as kept from here on, or the file's name. Then a power cut would bring the old
+    // file back, without what is appended to this one.
+    isSettled = kept.sync().isGood && kept.syncDirectory().isGood
+    // Written anew, so that damage is told of once and the next life gives no number out again. Where
+    // that fails nothing is lost: the next record goes over what was cut.
+    if findings.damaged &+ findings.cutBytes > 0 { _ = compact() }
+    return .good
+  }
+
+  /// Counts what waits and sorts out what is damaged.
+  private mutating func survey() {
+    rewind()
+    var damagedStart = 0
+    var damagedEnd = -1
+    while advance() {
+      count &+= 1
+      pendingBytes &+= walk.size
+      if read() == .damaged {
+        findings.damaged &+= 1
+        damagedStart = walk.offset
+        damagedEnd = walk.lastEnd
+        if mark(as: OutboxStatus.damaged) { continue }
+      }
+      findings.kept &+= 1
+    }
+    findings.damaged &+= walk.damaged
+    let behind = end &- walk.lastEnd
+    if walk.isUnreadable {
+      // What cannot be read now may be read later, and is not written over; nor does anything go into
+      // the same sector.
+      end = (end | 511) &+ 1
+    } else {
+      findings.cutBytes = behind
+      end = walk.lastEnd
+      if damagedEnd == end {
+        // The last one was being written when the power went: its head is there, its body is not.
+        findings.damaged &-= 1
+        findings.cutBytes &+= end &- damagedStart
+      }
+    }
+    counters.damaged = findings.damaged
+    // These bytes may have been whole entries once, whose numbers were given out.
+    let lost = (behind &+ OutboxHead.count &- 1) / OutboxHead.count
+    lastID = walk.lastID &+ UInt64(widening: UInt32(truncatingIfNeeded: lost))
+    lastKeptID = lastID
+  }
+
   /// Makes durable what was written to the file.
   ///
   /// After a failure nobody knows what of the blocks that were written to is still right, and a
   /// second sync would say nothing about them: the file is then written anew, elsewhere, from what
   /// the system has in memory.
   @inline(never)
-  mutating func settle() throws(StoreError) {
-    if books.isUnsettled { return try compact() }
-    books.isUnsettled = true
-    try file.sync(all: false, counting: &books.writes)
-    books.isUnsettled = false
-    books.hasUnsyncedSupersession = false
+  mutating func settle() -> StoreResult {
+    if !isSettled { return compact() }
+    return settle(after: kept.sync())
+  }
+
+  /// Takes in whether the storage has all that was written.
+  @inline(never)
+  private mutating func settle(after result: StoreResult) -> StoreResult {
+    isSettled = result.isGood
+    if isSettled { hasUnsyncedSupersession = false }
+    return result
   }
 
   /// Writes what waits into a new file, which takes the place of the old one.
@@ -78,56 +181,55 @@ extension Outbox {
   /// the two is found afterwards has all that waits. Where a part of the old one cannot be read now,
   /// it stays.
   @inline(never)
-  mutating func compact() throws(StoreError) {
-    let made = try StoreFile(temporaryIn: directory)
-    var kept = OutboxCounters()
-    var newEnd = 0
-    var newPendingBytes = 0
-    do throws(StoreError) {
-      newPendingBytes = try copy(to: made, end: &newEnd, counting: &kept)
-      try made.take(.outbox, in: directory, counting: &books.writes)
-    } catch {
-      StoreFile.remove(.temporary, in: directory)
-      throw error
-    }
-    // From here on the name means the new file, and so must everything else, even if the directory
-    // cannot be made durable: then the next call does all this again.
-    file = made
-    books.start = 0
-    books.end = newEnd
-    books.pendingBytes = newPendingBytes
-    books.count = kept.accepted
-    books.counters.delivered &+= kept.delivered
-    books.counters.damaged &+= kept.damaged
-    books.isUnsettled = true
-    try directory.sync(all: true, counting: &books.writes)
-    books.isUnsettled = false
-    books.hasUnsyncedSupersession = false
-  }
-
-  private mutating func copy(
-    to made: borrowing StoreFile,
-    end newEnd: inout Int,
-    counting kept: inout OutboxCounters
-  ) throws(StoreError) -> Int {
-    books.walk.begin(from: books.start, to: books.end)
-    while books.walk.next(in: file) {
-      if books.walk.head.id == books.removing {
-        kept.delivered &+= 1
+  mutating func compact() -> StoreResult {
+    var result = kept.begin()
+    if !result.isGood { return result }
+    var waiting = 0
+    var delivered = 0
+    var damaged = 0
+    newEnd = 0
+    rewind()
+    while result.isGood, advance() {
+      if record.head.id == removing {
+        delivered &+= 1
         continue
       }
-      switch record.read(from: file, at: books.walk.offset, size: books.walk.head.size) {
-      case .failed: throw .read(code: nbiot_errno())
-      case .damaged: kept.damaged &+= 1
+      switch read() {
+      case .failed: result = .failed(.read)
+      case .damaged: damaged &+= 1
       case .whole:
-        kept.accepted &+= 1
+        waiting &+= 1
         record.head.status = 0
-        try record.write(to: made, at: &newEnd, counting: &books.writes)
+        result = writeRecord(.writeAnew)
       }
     }
-    if books.walk.isUnreadable { throw .read(code: EIO) }
-    let pendingBytes = newEnd
-    try record.writeLast(books.nextID &- 1, to: made, at: &newEnd, counting: &books.writes)
-    return pendingBytes
+    if result.isGood, walk.isUnreadable { result = StoreResult(.read, code: EIO) }
+    let newPendingBytes = newEnd
+    if result.isGood { result = writeLast() }
+    result = kept.finish(.outbox, after: result)
+    if !result.isGood { return result }
+    // From here on the name means the new file, and so does everything else, even if the directory
+    // cannot be made durable: then the next call does all this again.
+    start = 0
+    end = newEnd
+    pendingBytes = newPendingBytes
+    count = waiting
+    counters.delivered &+= delivered
+    counters.damaged &+= damaged
+    return settle(after: kept.syncDirectory())
+  }
+
+  /// Writes the last number that was given out, for when no record is left that tells it.
+  ///
+  /// A record that does not wait, twice, in sectors of their own: `OutboxRecord.lastCount` bytes.
+  private mutating func writeLast() -> StoreResult {
+    if lastID == 0 { return .good }
+    record.head = OutboxHead()
+    record.head.status = OutboxStatus.delivered
+    record.head.id = lastID
+    record.head.payloadCount = 464
+    let result = writeRecord(.writeAnew)
+    record.head.payloadCount = 0
+    return result.isGood ? writeRecord(.writeAnew) : result
   }
 }

@@ -1,4 +1,3 @@
-internal import CPOSIX
 internal import ConstrainedCore
 
 /// A record's head, with the bytes in memory that it has in the file, 48.
@@ -41,21 +40,28 @@ struct OutboxHead {
   ///
   /// One damaged byte turns at most 8 bits of a status of 0 on and at most 4 of another one off, so
   /// that it makes neither of the other: nothing is lost and nothing is sent twice for it.
-  var isPending: Bool { status.nonzeroBitCount < 12 }
-
-  /// Whether these bytes are a head that was written as such, by whatever version.
-  var isHead: Bool {
-    mutating get {
-      (magic ^ Self.rightMagic) & 0x00FF_FFFF == 0 && headChecksum == rightChecksum
+  var isPending: Bool {
+    var rest = status
+    var bits = 0
+    // By hand: `nonzeroBitCount` is three times the code where there is no instruction for it.
+    while rest != 0 {
+      rest &= rest &- 1
+      bits &+= 1
     }
+    return bits < 12
   }
 
-  /// Whether this version wrote the head.
-  var isOfThisVersion: Bool { magic == Self.rightMagic }
-
-  /// Whether it can be reckoned with: a checksum may also be right for what nobody wrote.
-  var isInBounds: Bool {
-    id &- 1 < 1 &<< 62 && topicCount <= Self.maxTopicCount && payloadCount <= Self.maxPayloadCount
+  /// What wrote these bytes.
+  var origin: OutboxOrigin {
+    @inline(never)
+    mutating get {
+      if (magic ^ Self.rightMagic) & 0x00FF_FFFF != 0 { return .none }
+      if headChecksum != rightChecksum { return .none }
+      if magic != Self.rightMagic { return .laterVersion }
+      // A checksum may also be right for what nobody wrote.
+      return id &- 1 < 1 &<< 62 && topicCount <= Self.maxTopicCount
+        && payloadCount <= Self.maxPayloadCount ? .thisVersion : .none
+    }
   }
 
   /// Makes it one that this version wrote; only the status changes afterwards.
@@ -78,81 +84,53 @@ struct OutboxHead {
   }
 }
 
+/// What wrote the head of a record.
+enum OutboxOrigin {
+  /// Nothing: it is none, or damaged.
+  case none
+  case thisVersion
+  case laterVersion
+}
+
 /// A record as it is in the file, but for the zeros at its end.
 struct OutboxRecord {
   var head = OutboxHead()
   /// Topic and payload.
   var body = InlineArray<1152, UInt8>(repeating: 0)
 
+  /// How many bytes tell the last number that was given out, see `Outbox.writeLast`.
+  static var lastCount: Int { 560 }
+
   /// What the body's checksum must be.
+  ///
+  /// Mutating, though it changes nothing: else it would be of a copy.
   var rightBodyChecksum: UInt32 {
-    // SAFETY: bytes have no padding.
-    checksum(unsafe body.span.extracting(first: head.bodyCount).bytes)
-  }
-
-  /// Reads the record of that size where a walk has come to one, and nothing behind it, for that may
-  /// not be readable.
-  @inline(never)
-  mutating func read(from file: borrowing StoreFile, at offset: Int, size: Int) -> OutboxReading {
-    // SAFETY: any bytes make a value of integers.
-    let count = unsafe withUnsafeMutableBytes(of: &self) { bytes in
-      unsafe file.read(into: UnsafeMutableRawBufferPointer(rebasing: bytes[..<size]), at: offset)
+    @inline(never)
+    mutating get {
+      let count = head.bodyCount
+      // SAFETY: the bytes of a value without padding, used while it stays where it is.
+      return unsafe withUnsafeBytes(of: &body) { bytes in
+        checksum(unsafe bytes.bytes.extracting(first: count))
+      }
     }
-    if count < 0 { return .failed }
-    return count == size && head.isHead && head.isInBounds && head.size == size
-      && rightBodyChecksum == head.bodyChecksum ? .whole : .damaged
   }
 
-  /// Takes the body, and puts the checksums into the head, which has the lengths.
+  /// Whether what was read is a record of that size as it was written.
+  mutating func isWhole(of size: Int) -> Bool {
+    head.origin == .thisVersion && head.size == size && rightBodyChecksum == head.bodyChecksum
+  }
+
+  /// Takes the body, and puts its checksum into the head, which has the lengths.
   mutating func fill(_ topic: Span<UInt8>, _ payload: Span<UInt8>) {
     put(topic, at: 0)
     put(payload, at: topic.count)
     head.bodyChecksum = rightBodyChecksum
-    head.seal()
   }
 
   @inline(never)
   private mutating func put(_ bytes: Span<UInt8>, at offset: Int) {
     for index in bytes.indices { body[offset &+ index] = bytes[index] }
   }
-
-  /// Writes as much of the record as it takes, and moves the end behind it.
-  @inline(never)
-  mutating func write(
-    to file: borrowing StoreFile,
-    at end: inout Int,
-    counting writes: inout StoreWrites
-  ) throws(StoreError) {
-    let size = head.size
-    // SAFETY: a record is no longer than this value.
-    try unsafe withUnsafeBytes(of: &self) { bytes throws(StoreError) in
-      let taken = unsafe UnsafeRawBufferPointer(rebasing: bytes[..<size])
-      try unsafe file.write(taken, at: end, counting: &writes)
-    }
-    end &+= size
-  }
-
-  /// Writes the last number that was given out, for when no record is left that tells it.
-  ///
-  /// A record that does not wait, twice, in sectors of their own: `lastCount` bytes.
-  mutating func writeLast(
-    _ id: UInt64,
-    to file: borrowing StoreFile,
-    at end: inout Int,
-    counting writes: inout StoreWrites
-  ) throws(StoreError) {
-    if id == 0 { return }
-    for copy in 0..<2 {
-      head = OutboxHead()
-      head.status = OutboxStatus.delivered
-      head.id = id
-      head.payloadCount = copy == 0 ? 464 : 0
-      head.seal()
-      try write(to: file, at: &end, counting: &writes)
-    }
-  }
-
-  static var lastCount: Int { 560 }
 }
 
 /// What reading a record came to.
@@ -173,69 +151,4 @@ enum OutboxStatus {
   static var expired: UInt32 { 0x6969_6969 }
   static var dropped: UInt32 { 0x9696_9696 }
   static var damaged: UInt32 { 0xC3C3_C3C3 }
-}
-
-/// A walk through the records of the file that wait, past what is done and what is damaged.
-struct OutboxWalk {
-  /// The head of the record that the walk has come to.
-  private(set) var head = OutboxHead()
-  /// Where that record begins.
-  private(set) var offset = 0
-  /// Where the last record ended, whether it waits or not.
-  private(set) var lastEnd = 0
-  /// The number of the last record, which the next one's is above.
-  private(set) var lastID: UInt64 = 0
-  /// Places that are damaged and that a record follows.
-  private(set) var damaged = 0
-  /// Whether there is a record that a later version wrote.
-  private(set) var isOfLaterVersion = false
-  /// Whether some of the file could not even be read.
-  private(set) var isUnreadable = false
-  private var end = 0
-
-  /// Begins anew.
-  @inline(never)
-  mutating func begin(from start: Int, to end: Int) {
-    self = OutboxWalk()
-    offset = start
-    lastEnd = start
-    self.end = end
-  }
-
-  /// Goes on to the next record that waits; `false` at the end.
-  ///
-  /// Where no record is, one is looked for at each multiple of 8, so that damage costs the damaged
-  /// alone.
-  @inline(never)
-  mutating func next(in file: borrowing StoreFile) -> Bool {
-    if offset < lastEnd { offset = lastEnd }
-    while offset < end {
-      // SAFETY: any bytes make a value of integers.
-      let count = unsafe withUnsafeMutableBytes(of: &head) { bytes in
-        unsafe file.read(into: bytes, at: offset)
-      }
-      if count < 0 {
-        // A sector that cannot be read may cost seconds each time: on to the next one.
-        isUnreadable = true
-        offset = (offset | 511) &+ 1
-        continue
-      }
-      let isHead = count == OutboxHead.count && head.isHead
-      if isHead, !head.isOfThisVersion { isOfLaterVersion = true }
-      // Numbers only grow: what a payload holds as if it were a record is none. But a number may stand
-      // once more where it does not wait.
-      if isHead, head.isOfThisVersion, head.isInBounds,
-        head.id &- (head.isPending ? 1 : 0) >= lastID, head.size <= end &- offset
-      {
-        if lastEnd < offset { damaged &+= 1 }
-        lastEnd = offset &+ head.size
-        lastID = head.id
-        if head.isPending { return true }
-        offset = lastEnd
-      } else {
-        offset &+= 8
-      }
-    }
-    return false
-  }
 }

@@ -23,12 +23,8 @@ public struct OutboxSettings: Sendable {
   /// 64 KB, and refusal beyond.
   public init() {}
 
-  /// The same with sizes that can be reckoned with: at most 256 MB.
-  var clamped: Self {
-    var settings = self
-    settings.maxBytes = max(0, min(maxBytes, 0x1000_0000))
-    return settings
-  }
+  /// A size that can be reckoned with: at most 256 MB.
+  var clampedBytes: Int { max(0, min(maxBytes, 0x1000_0000)) }
 }
 
 /// What waits in the outbox.

@@ -3,35 +3,47 @@ internal import ConstrainedCore
 
 /// A session with the bytes in memory that it has in the file, but for unused ones at the end.
 ///
-/// Numbers are in the machine's byte order, for the file does not leave the machine.
+/// Numbers are in the machine's byte order, for the file does not leave the machine. Whatever looks at
+/// it is mutating, also where it changes nothing: else it would get a copy, whose secrets nobody wipes.
 struct SessionImage {
   /// "NBSN".
-  var magic = Self.rightMagic
-  var version: UInt32 = 1
+  private var magic: UInt32 = 0
+  private var version: UInt32 = 0
   /// Written over in place, within one sector, which a disk writes whole or not at all.
-  var ceiling = SessionCeiling(0, for: 0)
+  private(set) var ceiling = SessionCeiling()
   /// Of all but the ceiling.
-  var recordChecksum: UInt32 = 0
-  var obtainedAt: UInt64 = 0
-  var fingerprintCount: UInt16 = 0
-  var tokenCount: UInt16 = 0
-  var randomCount: UInt16 = 0
-  var channelCount: UInt16 = 0
+  private(set) var recordChecksum: UInt32 = 0
+  private var obtainedAt: UInt64 = 0
+  /// How many bytes fingerprint, token, random and channel have.
+  private var counts = InlineArray<4, UInt16>(repeating: 0)
   /// Fingerprint, token, random and channel.
-  var contents = InlineArray<2304, UInt8>(repeating: 0)
+  private var contents = InlineArray<2304, UInt8>(repeating: 0)
 
-  static var headCount: Int { 40 }
+  // Not in the file: where `move` has come to.
+
+  private var isForFile = false
+  private var index = 0
+  private var end = 0
+
   static var ceilingOffset: Int { 8 }
+  /// How many bytes of the file it takes at most.
+  static var maxCount: Int { headCount &+ 2304 }
+  private static var headCount: Int { 40 }
   private static var rightMagic: UInt32 { 0x4E53_424E }
 
   /// How many bytes of the file it takes.
   var count: Int {
-    Self.headCount &+ Int(fingerprintCount) &+ Int(tokenCount) &+ Int(randomCount)
-      &+ Int(channelCount)
+    @inline(never)
+    mutating get {
+      var count = Self.headCount
+      for index in counts.indices { count &+= Int(counts[index]) }
+      return count
+    }
   }
 
   /// What the record's checksum must be; the count must be right.
-  var rightRecordChecksum: UInt32 {
+  private var rightRecordChecksum: UInt32 {
+    @inline(never)
     mutating get {
       let end = count
       // SAFETY: the bytes of a value without padding, used while it stays where it is.
@@ -42,67 +54,75 @@ struct SessionImage {
     }
   }
 
-  /// What is wrong with it, of which `read` bytes were read.
-  mutating func damage(read: Int) -> SessionDamage? {
-    if read < Self.headCount { return .length }
-    if magic != Self.rightMagic { return .head }
-    if version != 1 { return .version }
-    if read != count || tokenCount > 192 || randomCount > 32 || channelCount > 2048
-      || fingerprintCount > 32
-    {
-      return .length
-    }
-    if recordChecksum != rightRecordChecksum { return .record }
-    return ceiling.checksum == SessionCeiling(ceiling.number, for: recordChecksum).checksum
-      ? nil : .reservation
+  /// What was found, when `read` bytes of it were read.
+  mutating func finding(read: Int) -> SessionFinding {
+    if read < Self.headCount { return .damaged(.length) }
+    if magic != Self.rightMagic { return .damaged(.head) }
+    if version != 1 { return .damaged(.version) }
+    if read != count { return .damaged(.length) }
+    if recordChecksum != rightRecordChecksum { return .damaged(.record) }
+    return ceiling.checksum == ceiling.rightChecksum(after: recordChecksum)
+      ? .found : .damaged(.reservation)
   }
 
-  /// Hands over an image that has been found to be undamaged; says whether it has that fingerprint.
-  @inline(never)
-  mutating func copy(to record: inout SessionRecord, for fingerprint: Span<UInt8>) -> Bool {
-    var end = Int(fingerprintCount)
-    if end != fingerprint.count { return false }
-    for index in 0..<end where contents[index] != fingerprint[index] { return false }
-    end = 0
-    record.fingerprint.fill { take(fingerprintCount, to: $0, from: &end) }
-    record.token.fill { take(tokenCount, to: $0, from: &end) }
-    record.random.fill { take(randomCount, to: $0, from: &end) }
-    record.channel.fill { take(channelCount, to: $0, from: &end) }
+  /// Hands over an image that has been found to be undamaged, of whatever fingerprint; says what it
+  /// turns out to be.
+  mutating func copy(
+    to record: inout SessionRecord,
+    for fingerprint: borrowing FixedBytes<32>
+  ) -> SessionFinding {
+    if !copyFields(&record) { return .damaged(.length) }
     record.obtainedAt = obtainedAt
     record.ceiling = ceiling.number
-    return true
+    return record.fingerprint == fingerprint ? .found : .foreign
   }
 
-  /// Mutating, though it changes nothing: else it would get a copy, whose secrets nobody wipes.
-  @inline(never)
-  private mutating func take(
-    _ count: UInt16,
-    to field: consuming MutableSpan<UInt8>,
-    from start: inout Int
-  ) -> Int {
-    for index in 0..<Int(count) { field[index] = contents[start &+ index] }
-    start &+= Int(count)
-    return Int(count)
-  }
-
-  /// Takes what is to be stored.
-  @inline(never)
-  mutating func copy(from record: borrowing SessionRecord) {
+  /// Takes what is to be stored; the record stays as it is.
+  mutating func copy(from record: inout SessionRecord) {
+    magic = Self.rightMagic
+    version = 1
+    isForFile = true
+    _ = copyFields(&record)
     obtainedAt = record.obtainedAt
-    var end = 0
-    fingerprintCount = put(record.fingerprint.bytes, at: &end)
-    tokenCount = put(record.token.bytes, at: &end)
-    randomCount = put(record.random.bytes, at: &end)
-    channelCount = put(record.channel.bytes, at: &end)
     recordChecksum = rightRecordChecksum
-    ceiling = SessionCeiling(record.ceiling, for: recordChecksum)
+    ceiling.seal(record.ceiling, after: recordChecksum)
   }
 
+  /// Copies the fields one way or the other; `false` when one is too long for the record.
   @inline(never)
-  private mutating func put(_ field: Span<UInt8>, at end: inout Int) -> UInt16 {
-    for index in field.indices { contents[end &+ index] = field[index] }
-    end &+= field.count
-    return UInt16(truncatingIfNeeded: field.count)
+  private mutating func copyFields(_ record: inout SessionRecord) -> Bool {
+    copy(&record.fingerprint) && copy(&record.token) && copy(&record.random)
+      && copy(&record.channel)
+  }
+
+  @inline(__always)
+  private mutating func copy<let capacity: Int>(_ field: inout FixedBytes<capacity>) -> Bool {
+    // SAFETY: the pointer covers exactly the field and does not outlive the call.
+    unsafe withUnsafeMutableBytes(of: &field) {
+      unsafe copy($0.baseAddress.unsafelyUnwrapped, capacity: capacity)
+    }
+  }
+
+  /// Copies the next field, given as the whole memory of a `FixedBytes`, its storage and behind it the
+  /// number of bytes in use: so one function does for each capacity.
+  @unsafe
+  @inline(never)
+  private mutating func copy(_ field: UnsafeMutableRawPointer, capacity: Int) -> Bool {
+    let length = unsafe (field + capacity).assumingMemoryBound(to: Int.self)
+    if isForFile { counts[index] = UInt16(truncatingIfNeeded: unsafe length.pointee) }
+    let count = Int(counts[index])
+    if count > capacity { return false }
+    unsafe length.pointee = count
+    index &+= 1
+    for offset in 0..<count {
+      if isForFile {
+        contents[end] = unsafe field.load(fromByteOffset: offset, as: UInt8.self)
+      } else {
+        unsafe field.storeBytes(of: contents[end], toByteOffset: offset, as: UInt8.self)
+      }
+      end &+= 1
+    }
+    return true
   }
 
   /// Leaves nothing of the token and the keys in memory.
@@ -117,15 +137,22 @@ struct SessionImage {
 
 /// The highest number that may be used, 12 bytes.
 struct SessionCeiling {
-  let number: UInt64
+  private(set) var number: UInt64 = 0
   /// Continued from the record's: a number that was reserved for another record is refused.
-  let checksum: UInt32
+  private(set) var checksum: UInt32 = 0
 
-  init(_ number: UInt64, for recordChecksum: UInt32) {
-    self.number = number
+  /// What the checksum must be after that of the record.
+  @inline(never)
+  mutating func rightChecksum(after recordChecksum: UInt32) -> UInt32 {
     // SAFETY: the value's own bytes, used while it stays where it is.
-    checksum = unsafe withUnsafeBytes(of: number) {
+    unsafe withUnsafeBytes(of: &number) {
       unsafe DeviceStore.checksum($0.bytes, after: recordChecksum)
     }
+  }
+
+  /// Becomes that number.
+  mutating func seal(_ number: UInt64, after recordChecksum: UInt32) {
+    self.number = number
+    checksum = rightChecksum(after: recordChecksum)
   }
 }

@@ -11,63 +11,67 @@ public struct StateDirectory: ~Copyable {
   let file: StoreFile
 
   /// Opens the directory of that path, of at most 1,023 bytes.
+  @inline(never)
   public init(path: Span<UInt8>) throws(StoreError) {
+    var isNew = false
+    file = StoreFile(descriptor: Self.open(path, isNew: &isNew))
+    let result =
+      file.isOpen ? Self.prepare(file, isNew: isNew) : StoreResult(.directory, code: file.code)
+    try result.check()
+  }
+
+  /// The descriptor, or `errno` negated.
+  private static func open(_ path: Span<UInt8>, isNew: inout Bool) -> Int32 {
     var name = InlineArray<1024, UInt8>(repeating: 0)
-    guard path.count < name.count else { throw .directory(code: ENAMETOOLONG) }
+    guard path.count < name.count else { return -ENAMETOOLONG }
     for index in path.indices {
       // A C string ends with a zero byte, which must not come sooner.
-      if path[index] == 0 { throw .directory(code: EINVAL) }
+      if path[index] == 0 { return -EINVAL }
       name[index] = path[index]
     }
-    let (descriptor, code, isNew) = Self.open(name.span)
-    if descriptor < 0 { throw .directory(code: code) }
-    let file = StoreFile(descriptor: descriptor)
-    if try file.status().privacy == .notPrivate { throw .notPrivate }
-    try Self.lock(descriptor)
-    try Self.keepName(of: file, isNew: isNew)
+    // SAFETY: the path ends with a zero byte, of those that it does not fill.
+    return unsafe name.span.withUnsafeBytes { path in
+      let path = unsafe path.bindMemory(to: CChar.self).baseAddress.unsafelyUnwrapped
+      isNew = unsafe mkdir(path, 0o700) == 0
+      let descriptor = unsafe nbiot_open_directory(AT_FDCWD, path)
+      return descriptor < 0 ? 0 &- nbiot_errno() : descriptor
+    }
+  }
+
+  private static func prepare(_ file: borrowing StoreFile, isNew: Bool) -> StoreResult {
+    var found = FoundFile()
+    var result = file.look(&found)
+    if result.isGood { result = lock(file) }
+    if !result.isGood { return result }
+    result = keepName(of: file)
+    // Also where it was there already, for a process before this one may have been killed before it
+    // came to this. But then it is not held against a directory above that cannot be opened.
+    if isNew, !result.isGood { return result }
     // Left by a process that ended before it was finished.
-    StoreFile.remove(.temporary, in: file)
-    self.file = file
+    file.remove(.temporary)
+    return .good
   }
 
   /// Waits a second at most: a process that was just started shares the lock of the one that started
   /// it until it runs its own program, also when that one has closed the directory or was killed.
-  private static func lock(_ descriptor: Int32) throws(StoreError) {
+  private static func lock(_ file: borrowing StoreFile) -> StoreResult {
     var tries = 100
-    while flock(descriptor, LOCK_EX | LOCK_NB) != 0 {
+    while flock(file.descriptor, LOCK_EX | LOCK_NB) != 0 {
       let code = nbiot_errno()
-      if code != EWOULDBLOCK, code != EINTR { throw .directory(code: code) }
-      if tries == 0 { throw .inUse }
+      if code != EWOULDBLOCK, code != EINTR { return StoreResult(.directory, code: code) }
+      if tries == 0 { return StoreResult(.inUse) }
       tries &-= 1
       _ = poll(nil, 0, 10)
     }
-  }
-
-  private static func open(_ path: Span<UInt8>) -> (descriptor: Int32, code: Int32, isNew: Bool) {
-    // SAFETY: the path ends with a zero byte, of those that it does not fill.
-    unsafe path.withUnsafeBytes { path in
-      let path = unsafe path.bindMemory(to: CChar.self).baseAddress.unsafelyUnwrapped
-      let isNew = unsafe mkdir(path, 0o700) == 0
-      let descriptor = unsafe nbiot_open_directory(AT_FDCWD, path)
-      return (descriptor, nbiot_errno(), isNew)
-    }
+    return .good
   }
 
   /// Makes the directory's own entry durable: without it all that is stored in it would be lost.
-  ///
-  /// Also where it was there already, for a process before this one may have been killed before it
-  /// came to this. But then it is not held against a directory above that cannot be opened.
-  private static func keepName(of file: borrowing StoreFile, isNew: Bool) throws(StoreError) {
+  private static func keepName(of file: borrowing StoreFile) -> StoreResult {
     // SAFETY: a StaticString's bytes end with a zero byte and live as long as the program.
     let parent = StoreFile(
       descriptor: unsafe nbiot_open_directory(file.descriptor, StaticString("..").utf8Start)
     )
-    var writes = StoreWrites()
-    do throws(StoreError) {
-      guard parent.isOpen else { throw .directory(code: nbiot_errno()) }
-      try parent.sync(all: true, counting: &writes)
-    } catch {
-      if isNew { throw error }
-    }
+    return parent.isOpen ? parent.sync(all: true) : .failed(.directory)
   }
 }

@@ -5,33 +5,34 @@ internal import CPOSIX
 /// The calls that may wait are repeated when a signal interrupts them. Public only because the
 /// Embedded build must see how a part of a public value ends.
 public struct StoreFile: ~Copyable {
+  /// The descriptor with all bits turned over, so that none is zero, as most of what it is part of.
+  private var inverted: Int32
+
   /// The descriptor, or `errno` negated when the file could not be opened.
-  let descriptor: Int32
+  private(set) var descriptor: Int32 {
+    get { ~inverted }
+    set { inverted = ~newValue }
+  }
 
   var isOpen: Bool { descriptor >= 0 }
 
   /// What `errno` was when the file could not be opened.
   var code: Int32 { 0 &- descriptor }
 
-  init(descriptor: Int32) {
-    self.descriptor = descriptor
+  /// None.
+  init() {
+    inverted = 0
   }
 
-  /// Another descriptor of the same open file, which holds its lock, too.
-  init(copying other: borrowing StoreFile) {
+  init(descriptor: Int32) {
+    inverted = ~descriptor
+  }
+
+  /// Becomes another descriptor of the same open file, which holds its lock, too; it must be none yet.
+  @inline(never)
+  mutating func copy(_ other: borrowing StoreFile) {
     let copy = nbiot_duplicate(other.descriptor)
     descriptor = copy < 0 ? 0 &- nbiot_errno() : copy
-  }
-
-  /// Opens the file of that name in a directory.
-  @inline(never)
-  init(in directory: borrowing StoreFile, name: StoreName, flags: Int32) {
-    var result: Int32
-    repeat {
-      result = unsafe nbiot_open_file(directory.descriptor, name.text, flags)
-      if result < 0 { result = 0 &- nbiot_errno() }
-    } while result == -EINTR
-    descriptor = result
   }
 
   deinit {
@@ -41,59 +42,33 @@ public struct StoreFile: ~Copyable {
   @inline(never)
   private static func end(_ descriptor: Int32) {
     // Not repeated: Linux has given the descriptor back even if it was interrupted.
-    if descriptor >= 0 { _ = close(descriptor) }
+    if descriptor >= 0 { _ = CPOSIX.close(descriptor) }
   }
 }
 
 extension StoreFile {
-  /// Fills `room` from `offset` on.
-  ///
-  /// Returns how many bytes there were before the end of the file, -1 when they cannot be read.
-  @unsafe
+  /// Opens the file of that name in a directory, in place of the one that was open.
   @inline(never)
-  func read(into room: UnsafeMutableRawBufferPointer, at offset: Int) -> Int {
-    var count = 0
-    while count < room.count {
-      // SAFETY: the pointer covers exactly the rest of the room.
-      let result = unsafe nbiot_pread(
-        descriptor,
-        room.baseAddress.unsafelyUnwrapped + count,
-        room.count &- count,
-        offset &+ count
-      )
-      if result == 0 { break }
-      if result > 0 { count &+= result } else if nbiot_errno() != EINTR { return -1 }
-    }
-    return count
+  mutating func open(_ name: StoreName, in directory: borrowing StoreFile, flags: Int32) {
+    close()
+    repeat {
+      descriptor = unsafe nbiot_open_file(directory.descriptor, name.text, flags)
+      if descriptor < 0 { descriptor = 0 &- nbiot_errno() }
+    } while descriptor == -EINTR
   }
 
-  /// Writes all of `bytes`, of which there is at least one, from `offset` on.
-  ///
-  /// What stands there is unknown when it throws.
-  @unsafe
+  /// Closes it; then there is none.
   @inline(never)
-  func write(
-    _ bytes: UnsafeRawBufferPointer,
-    at offset: Int,
-    counting writes: inout StoreWrites
-  ) throws(StoreError) {
-    var count = 0
-    while count < bytes.count {
-      // SAFETY: the pointer covers exactly the rest of the bytes.
-      let result = unsafe nbiot_pwrite(
-        descriptor,
-        bytes.baseAddress.unsafelyUnwrapped + count,
-        bytes.count &- count,
-        offset &+ count
-      )
-      if result > 0 {
-        count &+= result
-        writes.writes &+= 1
-        writes.bytes &+= result
-      } else if result == 0 || nbiot_errno() != EINTR {
-        throw .write(code: nbiot_errno())
-      }
-    }
+  mutating func close() {
+    Self.end(descriptor)
+    inverted = 0
+  }
+
+  /// Becomes the other one, which is none from then on.
+  mutating func take(_ other: inout StoreFile) {
+    Self.end(descriptor)
+    inverted = other.inverted
+    other.inverted = 0
   }
 
   /// Waits until the storage has what was written.
@@ -104,77 +79,43 @@ extension StoreFile {
   /// After a failure nothing is known of what was written since the last success, not even when a
   /// second call succeeds: Linux reports an error once and takes the pages for written.
   @inline(never)
-  func sync(all: Bool, counting writes: inout StoreWrites) throws(StoreError) {
-    writes.syncs &+= 1
+  func sync(all: Bool) -> StoreResult {
     while (all ? fsync(descriptor) : fdatasync(descriptor)) != 0 {
-      if nbiot_errno() != EINTR { throw .sync(code: nbiot_errno()) }
+      if nbiot_errno() != EINTR { return .failed(.sync) }
     }
+    return .good
   }
 
-  /// Who else can do what with it, and how many bytes it has.
+  /// Looks at who else can do what with it, and how many bytes it has; fails with `notPrivate` where
+  /// others can change it, it belongs to somebody else, or is no file.
   @inline(never)
-  func status() throws(StoreError) -> (privacy: FilePrivacy, count: Int) {
+  func look(_ found: inout FoundFile) -> StoreResult {
     var status = stat()
     // SAFETY: writes exactly one stat.
-    guard unsafe fstat(descriptor, &status) == 0 else { throw .open(code: nbiot_errno()) }
+    guard unsafe fstat(descriptor, &status) == 0 else { return .failed(.open) }
     let kind = Int32(bitPattern: status.st_mode) & S_IFMT
-    let count = Int(truncatingIfNeeded: status.st_size)
     guard kind == S_IFREG || kind == S_IFDIR, status.st_uid == geteuid(),
       status.st_mode & 0o022 == 0
-    else { return (.notPrivate, count) }
-    return (status.st_mode & 0o044 == 0 ? .isPrivate : .isReadable, count)
-  }
-}
-
-/// What others than its owner can do with a file.
-enum FilePrivacy {
-  /// Nothing.
-  case isPrivate
-  /// Read it.
-  case isReadable
-  /// Change it; or it belongs to somebody else, or is no file.
-  case notPrivate
-}
-
-extension StoreFile {
-  /// Makes the file that is to take the place of another one, in a directory.
-  ///
-  /// Only where there is none: what an interrupted replacement left is removed first.
-  @inline(never)
-  init(temporaryIn directory: borrowing StoreFile) throws(StoreError) {
-    Self.remove(.temporary, in: directory)
-    self.init(in: directory, name: .temporary, flags: O_RDWR | O_CREAT | O_EXCL)
-    if !isOpen { throw .open(code: code) }
+    else { return StoreResult(.notPrivate) }
+    found.count = Int(truncatingIfNeeded: status.st_size)
+    found.isReadable = status.st_mode & 0o044 != 0
+    return .good
   }
 
-  /// Gives the finished temporary file its name.
-  ///
-  /// First the contents, then the name: the other way round a power cut could leave the name with a
-  /// file without contents, and the old one gone. The directory is the caller's to sync: until then
-  /// either file may come back.
-  @inline(never)
-  func take(
-    _ name: StoreName,
-    in directory: borrowing StoreFile,
-    counting writes: inout StoreWrites
-  ) throws(StoreError) {
-    try sync(all: true, counting: &writes)
-    let result = unsafe renameat(
-      directory.descriptor,
-      StoreName.temporary.text,
-      directory.descriptor,
-      name.text
-    )
-    if result != 0 { throw .rename(code: nbiot_errno()) }
-    writes.replacements &+= 1
-  }
-
-  /// Removes a file and says what `errno` was, or 0.
+  /// Removes a file of this directory and says what `errno` was, or 0.
   @inline(never)
   @discardableResult
-  static func remove(_ name: StoreName, in directory: borrowing StoreFile) -> Int32 {
-    unsafe unlinkat(directory.descriptor, name.text, 0) == 0 ? 0 : nbiot_errno()
+  func remove(_ name: StoreName) -> Int32 {
+    unsafe unlinkat(descriptor, name.text, 0) == 0 ? 0 : nbiot_errno()
   }
+}
+
+/// What a look at a file found.
+struct FoundFile {
+  /// How many bytes it has.
+  var count = 0
+  /// Whether others than its owner can read it.
+  var isReadable = false
 }
 
 /// The files of the directory.

@@ -7,22 +7,13 @@ internal import OpenSSLSupport
 
 /// What is written down when, and what is sent next.
 extension DurableDevice where Security: ~Copyable {
-  /// Writes down what the session or the outbox waits for; gives the event of a report whose end is now
-  /// on disk.
-  mutating func keep(at now: Instant, date: UInt64) throws(StoreError) -> DurableEvent? {
-    try keepSession(at: now, date: date)
-    guard isEnded else { return nil }
-    // The disk first: who has read that it was delivered must not see it delivered again.
-    try removeEntry()
-    defer { delivery = .none }
-    return delivery == .delivered ? .delivered(entry.id) : .rejected(entry.id)
-  }
-
-  private mutating func keepSession(at now: Instant, date: UInt64) throws(StoreError) {
+  /// Writes down what the session waits for.
+  @inline(never)
+  mutating func keepSession(at now: Instant, date: UInt64) -> StoreResult {
     let unkept = session.unkept
     // A channel made since, for which the token has not changed, is written down, too.
     let hasNewChannel = wholeHandshakes != keptChannels && session.isAuthenticated
-    guard unkept != nil || hasNewChannel else { return }
+    guard unkept != nil || hasNewChannel else { return .good }
     let ceiling = record.ceiling
     if unkept != .numbers { session.write(into: &record) }
     if unkept == nil {
@@ -32,52 +23,43 @@ extension DurableDevice where Security: ~Copyable {
       record.ceiling = isOver ? .max : raised
     }
     // The disk first: a number that was used before would be used again after a power cut.
+    let result: StoreResult
     if unkept == .numbers {
-      try store.reserve(upTo: record.ceiling)
+      result = store.tryToReserve(upTo: record.ceiling)
     } else {
       if unkept == .token { record.obtainedAt = date }
-      try store.replace(with: record)
-      keptChannels = wholeHandshakes
+      result = store.replace(with: &record)
+      if result.isGood { keptChannels = wholeHandshakes }
     }
-    if unkept != nil { session.keep(numbersUpTo: record.ceiling, at: now) }
+    if result.isGood, unkept != nil { session.keep(numbersUpTo: record.ceiling, at: now) }
+    return result
   }
 
   /// A resumed session is the one that is on disk already.
   private var wholeHandshakes: Int { session.counters.handshakes - session.counters.resumptions }
 
-  /// Starts the next report that is due; whether there is one.
-  mutating func startNext(at now: Instant, date: UInt64) throws(StoreError) -> Bool {
-    guard delivery == .none, now >= notBefore, session.isFree else { return false }
-    while try outbox.next(into: &entry, at: date) {
-      if session.isAuthenticated, settings.isExpired(record, at: date) { session.forgetToken() }
-      if publish(at: now) { return true }
-      // Nothing that `accept` takes comes here; what does can never be sent.
-      try removeEntry()
-    }
-    return false
-  }
-
+  /// Starts the next report that waits, if any does; the session must be free.
   @inline(never)
-  private mutating func removeEntry() throws(StoreError) { try outbox.remove(entry) }
-
-  private mutating func publish(at now: Instant) -> Bool {
-    do throws(TopicError) {
-      let topic = try Topic(entry.topic.bytes)
-      do throws(DeviceError) {
-        _ = try session.publish(
-          topic: topic,
-          payload: entry.payload.bytes,
-          format: ContentFormat(rawValue: entry.contentFormat),
-          at: now
-        )
-        delivery = .underWay
-        return true
-      } catch {
-        return false
-      }
+  mutating func startNext(at now: Instant, date: UInt64) -> StoreResult {
+    let result = outbox.findNext(at: date)
+    if !result.isGood || outbox.inFlight == 0 { return result }
+    reportID = outbox.inFlight
+    if session.isAuthenticated, settings.isExpired(record, at: date) { session.forgetToken() }
+    do throws(CapacityError) {
+      try session.report.topic.replace(withChecked: outbox.topic)
+      try session.report.payload.replace(with: outbox.payload)
     } catch {
-      return false
+      // Cannot be: the outbox takes nothing longer.
+      return result
     }
+    _ = session.begin(
+      topic: session.report.topic,
+      format: ContentFormat(rawValue: outbox.contentFormat),
+      accept: session.settings.accept,
+      at: now
+    )
+    delivery = .underWay
+    return result
   }
 
   @inline(never)
@@ -100,17 +82,17 @@ extension DurableDevice where Security: ~Copyable {
       delivery = .delivered
     case .rejected
     where session.result.code == .badRequest && !session.isAuthenticated
-      && doubtfulID != entry.id:
+      && doubtfulID != reportID:
       // The token was new, or from before the start: the two ends may have different keys. Once more,
       // under a new one.
-      doubtfulID = entry.id
-      return .postponed(entry.id)
+      doubtfulID = reportID
+      return .postponed(reportID)
     case .rejected where session.result.isFinal, .unsealable:
       rejectedReports += 1
       delivery = .rejected
     default:
       postpone(at: now)
-      return .postponed(entry.id)
+      return .postponed(reportID)
     }
     postponements = 0
     return nil
@@ -142,6 +124,17 @@ extension ReportResult {
     switch code {
     case .unauthorized, .badOption, Code(4, 29): return false
     default: return code.class == 4
+    }
+  }
+}
+
+extension Topic {
+  /// Takes the bytes of a topic that was checked when the report was accepted.
+  fileprivate mutating func replace(withChecked bytes: Span<UInt8>) throws(CapacityError) {
+    // SAFETY: a topic is its bytes and nothing else.
+    try unsafe withUnsafeMutableBytes(of: &self) { memory throws(CapacityError) in
+      let storage = unsafe memory.baseAddress.unsafelyUnwrapped
+      try unsafe storage.assumingMemoryBound(to: FixedBytes<128>.self).pointee.replace(with: bytes)
     }
   }
 }

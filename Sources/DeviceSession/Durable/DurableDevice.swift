@@ -17,7 +17,7 @@ public import OpenSSLSupport
 /// again, under the same id. Before a sequence number is used the disk holds a higher one, so that none is
 /// used twice under a token.
 ///
-/// Memory: about 13 KB, in place; no call allocates after the first report.
+/// Memory: about 12 KB, in place; no call allocates after the first report.
 public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>:
   ~Copyable
 {
@@ -25,7 +25,7 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
 
   var delivery = Delivery.none
   /// What the session's file was found to be.
-  public let sessionFinding: SessionFinding
+  public private(set) var sessionFinding = SessionFinding.none
   /// Nothing is sent before this instant.
   var notBefore = Instant(milliseconds: .min)
   /// Since when the disk refuses to be written; it is asked again from this instant on.
@@ -36,6 +36,8 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var keptChannels = 0
   /// The report that was refused once as no report at all, which a wrong key brings about too.
   var doubtfulID: UInt64 = 0
+  /// The report at hand, if there is one.
+  var reportID: UInt64 = 0
 
   /// How many reports the platform has taken.
   public internal(set) var deliveredReports = 0
@@ -43,12 +45,12 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   public internal(set) var rejectedReports = 0
 
   let settings: DurableSettings
-  var store: SessionStore
-  var outbox: Outbox
   var session: DeviceSession<Security, Randomness>
+  // All zeros at the start, and so together.
+  var store = SessionStore()
+  var outbox = Outbox()
   /// What is on disk of the session.
   var record = SessionRecord()
-  var entry = OutboxEntry()
 
   /// Where the report at hand stands.
   enum Delivery {
@@ -80,12 +82,6 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
     fingerprint: FixedBytes<32>,
     date: UInt64
   ) throws(StoreError) {
-    let outbox = try Outbox(directory, settings: settings.outbox)
-    var store = SessionStore(directory)
-    sessionFinding = try store.load(for: fingerprint.bytes, into: &record)
-    record.fingerprint = fingerprint
-    self.outbox = outbox
-    self.store = store
     self.settings = settings
     var sessionSettings = settings.session
     sessionSettings.isKept = true
@@ -96,9 +92,27 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
       security: security,
       randomness: randomness
     )
-    if sessionFinding == .found {
+    // Last, for what exists in part is taken apart by more code than what exists as a whole.
+    let result = open(directory, fingerprint, date)
+    if !result.isGood { throw result.error }
+  }
+
+  /// Reads what `directory` holds of the device.
+  @inline(never)
+  private mutating func open(
+    _ directory: borrowing StateDirectory,
+    _ fingerprint: FixedBytes<32>,
+    _ date: UInt64
+  ) -> StoreResult {
+    var result = outbox.open(in: directory, settings: settings.outbox)
+    if !result.isGood { return result }
+    store.join(directory)
+    result = store.load(for: fingerprint, into: &record, &sessionFinding)
+    record.fingerprint = fingerprint
+    if result.isGood, sessionFinding == .found {
       session.restore(record, isUsable: !settings.isExpired(record, at: date))
     }
+    return result
   }
 
   /// What was found in the outbox.
@@ -230,23 +244,31 @@ extension DurableDevice where Security: ~Copyable {
   /// `date` is now, in seconds since 1970; 0 when the clock is not set.
   @inline(never)
   public mutating func pollEvent(at now: Instant, date: UInt64) -> DurableEvent? {
-    if now >= storeNotBefore {
-      do throws(StoreError) {
-        var goesOn = true
-        while goesOn {
-          if let event = try keep(at: now, date: date) { return event }
-          if let event = takeSessionEvent(at: now) { return event }
-          // What the session's event has ended is written down at once; a report that is started asks
-          // for numbers.
-          goesOn = isEnded
-          if !goesOn { goesOn = try startNext(at: now, date: date) }
+    if now < storeNotBefore { return takeSessionEvent(at: now) }
+    while true {
+      var result = keepSession(at: now, date: date)
+      if result.isGood, isEnded {
+        // The disk first: who has read that it was delivered must not see it delivered again.
+        result = outbox.remove(reportID)
+        if result.isGood {
+          defer { delivery = .none }
+          return delivery == .delivered ? .delivered(reportID) : .rejected(reportID)
         }
-        return nil
-      } catch {
-        storeNotBefore = now + settings.storeRetry
-        return .storeFailed(error)
       }
+      if result.isGood {
+        if let event = takeSessionEvent(at: now) { return event }
+        // What the session's event has ended is written down at once.
+        if isEnded { continue }
+        guard delivery == .none, now >= notBefore, session.isFree else { return nil }
+        result = startNext(at: now, date: date)
+        // A report that is started asks for numbers.
+        if result.isGood {
+          if delivery == .none { return nil }
+          continue
+        }
+      }
+      storeNotBefore = now + settings.storeRetry
+      return .storeFailed(result.error)
     }
-    return takeSessionEvent(at: now)
   }
 }

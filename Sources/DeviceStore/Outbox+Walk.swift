@@ -1,0 +1,105 @@
+internal import ConstrainedCore
+
+/// A walk through the records of the file that wait, past what is done and what is damaged.
+///
+/// The head of the record that it has come to is that of `Outbox.record`.
+struct OutboxWalk {
+  /// Where that record begins.
+  var offset = 0
+  /// How many bytes it takes.
+  var size = 0
+  /// Where the last record ended, whether it waits or not.
+  var lastEnd = 0
+  /// The number of the last record, which the next one's is above.
+  var lastID: UInt64 = 0
+  /// Places that are damaged and that a record follows.
+  var damaged = 0
+  /// Whether there is a record that a later version wrote.
+  var isOfLaterVersion = false
+  /// Whether some of the file could not even be read.
+  var isUnreadable = false
+}
+
+extension Outbox {
+  /// Begins the walk anew, where something may wait.
+  @inline(never)
+  mutating func rewind() {
+    walk = OutboxWalk()
+    walk.offset = start
+    walk.lastEnd = start
+  }
+
+  /// Goes on to the next record that waits; `false` at the end.
+  ///
+  /// Where no record is, one is looked for at each multiple of 8, so that damage costs the damaged
+  /// alone.
+  @inline(never)
+  mutating func advance() -> Bool {
+    if walk.offset < walk.lastEnd { walk.offset = walk.lastEnd }
+    while walk.offset < end {
+      if readHead() { return true }
+    }
+    return false
+  }
+
+  /// Reads the head that may be at the walk's offset, and moves on unless it is of a record that
+  /// waits; says whether it is.
+  @inline(never)
+  private mutating func readHead() -> Bool {
+    let missing = kept.read(OutboxHead.count, into: &record.head, at: walk.offset)
+    if missing < 0 {
+      // A sector that cannot be read may cost seconds each time: on to the next one.
+      walk.isUnreadable = true
+      walk.offset = (walk.offset | 511) &+ 1
+      return false
+    }
+    let origin = missing == 0 ? record.head.origin : .none
+    if origin == .laterVersion { walk.isOfLaterVersion = true }
+    walk.size = record.head.size
+    let isPending = record.head.isPending
+    // Numbers only grow: what a payload holds as if it were a record is none. But a number may stand
+    // once more where it does not wait.
+    guard origin == .thisVersion, record.head.id &- (isPending ? 1 : 0) >= walk.lastID,
+      walk.size <= end &- walk.offset
+    else {
+      walk.offset &+= 8
+      return false
+    }
+    if walk.lastEnd < walk.offset { walk.damaged &+= 1 }
+    walk.lastID = record.head.id
+    walk.lastEnd = walk.offset &+ walk.size
+    if !isPending { walk.offset = walk.lastEnd }
+    return isPending
+  }
+
+  /// Reads the record that the walk has come to, and nothing behind it, for that may not be readable.
+  @inline(never)
+  mutating func read() -> OutboxReading {
+    let missing = kept.read(walk.size, into: &record, at: walk.offset)
+    if missing < 0 { return .failed }
+    return missing == 0 && record.isWhole(of: walk.size) ? .whole : .damaged
+  }
+
+  /// Writes what became of the record that the walk has come to over its status; says whether.
+  ///
+  /// Four bytes in place, within one sector. When it fails the record still waits.
+  @inline(never)
+  mutating func mark(as status: UInt32) -> Bool {
+    record.head.status = status
+    let offset = walk.offset &+ OutboxHead.statusOffset
+    if !kept.write(4, of: &record.head.status, at: offset).isGood { return false }
+    count &-= 1
+    pendingBytes &-= walk.size
+    return true
+  }
+
+  /// Seals the record at hand and writes it at `newEnd`, which moves behind it.
+  @inline(never)
+  mutating func writeRecord(_ operation: KeptFile.Operation) -> StoreResult {
+    record.head.seal()
+    let size = record.head.size
+    let offset = newEnd
+    newEnd &+= size
+    return kept.write(size, of: &record, at: offset, operation)
+  }
+}
