@@ -165,16 +165,23 @@ extension DeviceSession where Security: ~Copyable {
     accept: ContentFormat?,
     at now: Instant
   ) -> ReportID {
+    report.topic = copy topic
+    return begin(format: format, accept: accept, at: now)
+  }
+
+  /// Starts the report whose topic and payload are in place.
+  @inline(never)
+  mutating func begin(format: ContentFormat, accept: ContentFormat?, at now: Instant) -> ReportID {
     reportCount &+= 1
     answerStorage.removeAll()
     let id = ReportID(number: reportCount)
-    report.begin(id, topic: topic, format: format, accept: accept, at: now)
+    report.begin(id, format: format, accept: accept, at: now)
     if authentication == .done {
       sendReport(at: now)
     } else if registration == nil {
       connect(at: now)
     }
-    return report.result.id
+    return id
   }
 
   /// Forgets the round trips that were measured.

@@ -45,10 +45,9 @@ struct PendingReport {
   var retries = 0
   var hasReauthenticated = false
 
-  /// Starts over with what `payload` holds.
+  /// Starts over with what `topic` and `payload` hold.
   mutating func begin(
     _ id: ReportID,
-    topic: borrowing @_addressable Topic,
     format: ContentFormat,
     accept: ContentFormat?,
     at now: Instant
@@ -59,7 +58,6 @@ struct PendingReport {
     result.bytesUp = 0
     result.bytesDown = 0
     result.transmissions = 0
-    self.topic = copy topic
     self.format = format
     self.accept = accept
     phase = .awaitingToken

@@ -53,7 +53,6 @@ extension DurableDevice where Security: ~Copyable {
       return result
     }
     _ = session.begin(
-      topic: session.report.topic,
       format: ContentFormat(rawValue: outbox.contentFormat),
       accept: session.settings.accept,
       at: now
