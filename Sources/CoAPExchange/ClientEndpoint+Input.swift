@@ -179,7 +179,9 @@ extension ClientEndpoint {
       return .notification(id)
     }
     noteAnswer(index, isMeasured: true, at: now)
-    if message.code == .unauthorized, !slots[index].hasEchoed, answerEcho(message, of: index) {
+    if answersEcho, message.code == .unauthorized, !slots[index].hasEchoed,
+      answerEcho(message, of: index)
+    {
       return .challenged(id)
     }
     slots[index].release()
@@ -209,7 +211,8 @@ extension ClientEndpoint {
   /// Notes that the server is there, and how long its answer took.
   private mutating func noteAnswer(_ index: Int, isMeasured: Bool, at now: Instant) {
     probingUntil = Instant(milliseconds: .min)
-    guard isMeasured, slots[index].phase == .awaitingAcknowledgement, slots[index].transmissions > 0
+    guard knowsRoundTrips, isMeasured, slots[index].phase == .awaitingAcknowledgement,
+      slots[index].transmissions > 0
     else {
       return
     }

@@ -37,7 +37,7 @@ public struct ClientEndpoint<
   /// `random` makes the first message ID unpredictable (RFC 7252 Section 4.4), `tokenKey` the tokens
   /// (Section 5.3.1); both are drawn anew each time a device starts. With `isAdaptive` the
   /// retransmission timeout follows the round trips that are measured, in the manner of CoCoA;
-  /// requests with parameters of their own keep to these.
+  /// requests with parameters of their own keep to these. A program built with SMALL has no such timeout.
   public init(
     parameters: TransmissionParameters,
     isAdaptive: Bool = false,
@@ -45,7 +45,7 @@ public struct ClientEndpoint<
     tokenKey: UInt64
   ) {
     self.parameters = parameters
-    adaptiveTimeout = isAdaptive ? AdaptiveTimeout(parameters) : nil
+    adaptiveTimeout = isAdaptive && knowsRoundTrips ? AdaptiveTimeout(parameters) : nil
     slots = InlineArray(repeating: Exchange())
     requests = InlineArray(repeating: KeptRequest())
     messageIDs = MessageIDSource(random: random)
@@ -171,7 +171,7 @@ extension ClientEndpoint {
 
   /// Forgets the round trips that were measured: after a sleep the network may be another one.
   public mutating func resetTimeout() {
-    adaptiveTimeout?.reset()
+    if knowsRoundTrips { adaptiveTimeout?.reset() }
   }
 
   /// Writes a message into a free slot, which stays free.
@@ -311,7 +311,9 @@ extension ClientEndpoint {
     let random = slots[index].random
     var timeout = parameters.initialTimeout(random: random)
     var growth: Int64 = 2_000
-    if !slots[index].hasOwnParameters, let base = adaptiveTimeout?.timeout(at: now) {
+    if knowsRoundTrips, !slots[index].hasOwnParameters,
+      let base = adaptiveTimeout?.timeout(at: now)
+    {
       timeout = parameters.initialTimeout(random: random, base: base)
       growth = AdaptiveTimeout.growth(of: base)
     }
