@@ -30,6 +30,7 @@ public struct AuthenticationRequest: Sendable {
 
   /// Appends what is signed: name and value of each field in ASCII order of the names, without
   /// separators; `sign` and `signmethod` are not among them (device guide 3.6).
+  @inline(never)  // As the payload's: who asks for both has a large frame already.
   public func writeSigningContent(
     _ identity: DeviceIdentity,
     into output: inout ByteWriter
@@ -38,26 +39,20 @@ public struct AuthenticationRequest: Sendable {
       try output.append("ackMode")
       try output.append(decimal: UInt64(widening: acknowledgementMode.rawValue))
     }
-    try output.append("clientId")
-    try output.append(identity.clientID.bytes)
-    try output.append("deviceName")
-    try output.append(identity.deviceName.bytes)
-    try output.append("productKey")
-    try output.append(identity.productKey.bytes)
+    try output.appendClientID(identity)
+    try output.appendNames(identity)
     if let sequence {
       try output.append("seq")
       try output.append(decimal: UInt64(widening: sequence))
     }
-    if let timestamp {
-      try output.append("timestamp")
-      try output.append(decimal: timestamp)
-    }
+    try output.appendTimestamp(timestamp)
   }
 
   /// Appends the JSON payload, its fields in the guide's order and every value a string.
   ///
   /// `signature` is the HMAC's bytes; they are written in upper-case hexadecimal digits as the guide
   /// prints them for this mode.
+  @inline(never)
   public func writePayload(
     _ identity: DeviceIdentity,
     signature: Span<UInt8>,
@@ -66,12 +61,9 @@ public struct AuthenticationRequest: Sendable {
     var storage = InlineArray<640, UInt8>(repeating: 0)
     var json = JSONWriter(storage.mutableSpan)
     try json.beginObject()
-    try json.key("productKey")
-    try json.string(identity.productKey.bytes)
-    try json.key("deviceName")
-    try json.string(identity.deviceName.bytes)
-    try json.key("clientId")
-    try json.string(identity.clientID.bytes)
+    try json.field("productKey", identity.productKey.bytes)
+    try json.field("deviceName", identity.deviceName.bytes)
+    try json.field("clientId", identity.clientID.bytes)
     try json.key("sign")
     try json.hexadecimalString(signature, uppercase: true)
     if signMethod != .hmacMD5 {
@@ -92,5 +84,17 @@ public struct AuthenticationRequest: Sendable {
     }
     try json.endObject()
     try output.append(json.written)
+  }
+}
+
+extension JSONWriter {
+  /// Writes a member whose value is a string.
+  @inline(never)
+  fileprivate mutating func field(
+    _ name: StaticString,
+    _ value: Span<UInt8>
+  ) throws(CapacityError) {
+    try key(name)
+    try string(value)
   }
 }

@@ -6,16 +6,23 @@ internal import ConstrainedCore
 extension ByteWriter {
   /// Appends `deviceName…productKey…`, which every signed text has.
   mutating func appendNames(_ identity: DeviceIdentity) throws(CapacityError) {
-    try append("deviceName")
-    try append(identity.deviceName.bytes)
-    try append("productKey")
-    try append(identity.productKey.bytes)
+    try append("deviceName", identity.deviceName.bytes)
+    try append("productKey", identity.productKey.bytes)
   }
 
   /// Appends `clientId…`, which comes before the names.
   mutating func appendClientID(_ identity: DeviceIdentity) throws(CapacityError) {
-    try append("clientId")
-    try append(identity.clientID.bytes)
+    try append("clientId", identity.clientID.bytes)
+  }
+
+  /// Appends a field's name and its value.
+  @inline(never)
+  private mutating func append(
+    _ name: StaticString,
+    _ value: Span<UInt8>
+  ) throws(CapacityError) {
+    try append(name)
+    try append(value)
   }
 
   /// Appends `timestamp…`, which comes last.
