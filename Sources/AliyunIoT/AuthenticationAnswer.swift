@@ -14,6 +14,7 @@ public struct AuthenticationAnswer: Sendable {
   public private(set) var sequenceOffset: UInt64?
 
   /// Reads a JSON object; unknown members are passed over, a number may be a number or a string.
+  @inline(never)
   public init(json: Span<UInt8>) throws(AuthenticationAnswerError) {
     try read(json)
   }

@@ -30,6 +30,7 @@ public struct AuthenticationRequest: Sendable {
 
   /// Appends what is signed: name and value of each field in ASCII order of the names, without
   /// separators; `sign` and `signmethod` are not among them (device guide 3.6).
+  @inline(never)  // As the payload's: who asks for both has a large frame already.
   public func writeSigningContent(
     _ identity: borrowing @_addressable DeviceIdentity,
     into output: inout ByteWriter
@@ -45,16 +46,14 @@ public struct AuthenticationRequest: Sendable {
       try output.append("seq")
       try output.append(decimal: UInt64(widening: sequence))
     }
-    if let timestamp {
-      try output.append("timestamp")
-      try output.append(decimal: timestamp)
-    }
+    try output.appendTimestamp(timestamp)
   }
 
   /// Appends the JSON payload, its fields in the guide's order and every value a string.
   ///
   /// `signature` is the HMAC's bytes; they are written in upper-case hexadecimal digits as the guide
   /// prints them for this mode.
+  @inline(never)
   public func writePayload(
     _ identity: borrowing @_addressable DeviceIdentity,
     signature: Span<UInt8>,

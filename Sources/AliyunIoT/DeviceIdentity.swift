@@ -3,15 +3,15 @@ public import ConstrainedCore
 /// Who the device is to the platform: product key, device name and client id, without the secret.
 public struct DeviceIdentity: Sendable, Equatable {
   /// The product's key, 1 to 64 letters and digits; the platform's have 11.
-  public let productKey: FixedBytes<64>
+  public private(set) var productKey = FixedBytes<64>()
 
   /// The device's name, 4 to 32 of `[A-Za-z0-9_@.:-]`.
   ///
   /// The guide's error 6280 allows `_ @ .`; the platform's newer pages add `-` and `:`.
-  public let deviceName: FixedBytes<32>
+  public private(set) var deviceName = FixedBytes<32>()
 
   /// What the client calls itself, 1 to 64 bytes (device guide 3.6).
-  public let clientID: FixedBytes<64>
+  public private(set) var clientID = FixedBytes<64>()
 
   /// Checks the three; without a `clientID` it is `productKey&deviceName`, as the guide prints it.
   public init(
@@ -19,22 +19,19 @@ public struct DeviceIdentity: Sendable, Equatable {
     deviceName: Span<UInt8>,
     clientID: Span<UInt8>? = nil
   ) throws(IdentityError) {
-    guard productKey.count > 0, productKey.allSatisfy(Self.isAlphanumeric) else {
-      throw .productKey
-    }
+    guard productKey.count > 0, Self.isName(productKey, with: "") else { throw .productKey }
     guard deviceName.count >= 4, deviceName.count <= 32 else {
       throw .deviceNameLength(deviceName.count)
     }
-    guard deviceName.allSatisfy(Self.isDeviceNameByte) else { throw .deviceNameCharacter }
+    guard Self.isName(deviceName, with: "_@.:-") else { throw .deviceNameCharacter }
     do throws(CapacityError) {
-      self.productKey = try FixedBytes(copying: productKey)
-      self.deviceName = try FixedBytes(copying: deviceName)
+      try self.productKey.replace(with: productKey)
+      try self.deviceName.replace(with: deviceName)
     } catch {
       throw .productKey
     }
-    var client = FixedBytes<64>()
     do throws(CapacityError) {
-      try client.write { (writer: inout ByteWriter) throws(CapacityError) in
+      try self.clientID.write { (writer: inout ByteWriter) throws(CapacityError) in
         if let clientID {
           try writer.append(clientID)
         } else {
@@ -46,27 +43,25 @@ public struct DeviceIdentity: Sendable, Equatable {
     } catch {
       throw .clientIDLength(clientID?.count ?? productKey.count + 1 + deviceName.count)
     }
-    guard !client.isEmpty else { throw .clientIDLength(0) }
-    guard client.bytes.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) else { throw .clientIDCharacter }
-    self.clientID = client
-  }
-
-  static func isAlphanumeric(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-      UInt8(ascii: "0")...UInt8(ascii: "9"):
-      true
-    default: false
+    guard !self.clientID.isEmpty else { throw .clientIDLength(0) }
+    for index in self.clientID.bytes.indices {
+      let byte = self.clientID.bytes[index]
+      guard byte >= 0x20, byte != 0x7F else { throw .clientIDCharacter }
     }
   }
 
-  private static func isDeviceNameByte(_ byte: UInt8) -> Bool {
-    switch byte {
-    case UInt8(ascii: "_"), UInt8(ascii: "@"), UInt8(ascii: "."), UInt8(ascii: ":"),
-      UInt8(ascii: "-"):
-      true
-    default: isAlphanumeric(byte)
+  /// Whether `bytes` are letters, digits and the marks that are given, and nothing else.
+  @inline(never)
+  static func isName(_ bytes: Span<UInt8>, with marks: StaticString) -> Bool {
+    for index in bytes.indices {
+      switch bytes[index] {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"):
+        continue
+      default: guard Span(marks).contains(bytes[index]) else { return false }
+      }
     }
+    return true
   }
 }
 
@@ -85,8 +80,8 @@ public enum IdentityError: Error, Equatable, Sendable {
 }
 
 extension Span where Element == UInt8 {
-  func allSatisfy(_ predicate: (UInt8) -> Bool) -> Bool {
-    for index in indices where !predicate(self[index]) { return false }
-    return true
+  fileprivate func contains(_ byte: UInt8) -> Bool {
+    for index in indices where self[index] == byte { return true }
+    return false
   }
 }

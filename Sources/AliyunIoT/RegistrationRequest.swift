@@ -24,7 +24,7 @@ public struct RegistrationRequest: Sendable {
     random: Span<UInt8>,
     signMethod: SignMethod = .hmacSHA256
   ) throws(RegistrationRequestError) {
-    guard random.count > 0, random.allSatisfy(DeviceIdentity.isAlphanumeric) else { throw .random }
+    guard random.count > 0, DeviceIdentity.isName(random, with: "") else { throw .random }
     do throws(CapacityError) {
       self.random = try FixedBytes(copying: random)
     } catch {

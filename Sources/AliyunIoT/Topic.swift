@@ -7,16 +7,17 @@ public struct Topic: Equatable, Sendable {
   public static var maxCount: Int { 128 }
 
   /// The topic's bytes, its leading slash included.
-  public let bytes: FixedBytes<128>
+  public private(set) var bytes = FixedBytes<128>()
 
   /// No topic: without bytes, for where a report may have none.
   ///
   /// An optional one would be taken apart into its words wherever it goes.
-  package init() { bytes = FixedBytes() }
+  package init() {}
 
   /// Checks `bytes`: at most 128 (the path limit of the platform's SDK v3), a leading slash, no empty
   /// or dot segment, none of the wildcards and control characters that a topic to publish to cannot
   /// have.
+  @inline(never)
   public init(_ bytes: Span<UInt8>) throws(TopicError) {
     guard bytes.count <= 128 else { throw .tooLong(bytes.count) }
     guard bytes.count > 0, bytes[0] == UInt8(ascii: "/") else { throw .noLeadingSlash }
@@ -31,14 +32,14 @@ public struct Topic: Equatable, Sendable {
         continue
       }
       guard index > start else { throw .emptySegment(offset: start) }
-      let segment = bytes.extracting(start..<index)
-      guard !segment.isEqual(to: "."), !segment.isEqual(to: "..") else {
+      let dot = UInt8(ascii: ".")
+      if index - start <= 2, bytes[start] == dot, bytes[index - 1] == dot {
         throw .dotSegment(offset: start)
       }
       start = index + 1
     }
     do throws(CapacityError) {
-      self.bytes = try FixedBytes(copying: bytes)
+      try self.bytes.replace(with: bytes)
     } catch {
       throw .tooLong(bytes.count)
     }

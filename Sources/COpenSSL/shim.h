@@ -13,9 +13,10 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-// Swift does not import function-like macros.
-static inline void *nbiot_secret_alloc(size_t count) { return OPENSSL_zalloc(count); }
-static inline void nbiot_secret_free(void *bytes, size_t count) { OPENSSL_clear_free(bytes, count); }
+// What OPENSSL_zalloc and OPENSSL_clear_free are, without the name of this file, which would lie in the
+// program. Swift does not import function-like macros.
+static inline void *nbiot_secret_alloc(size_t count) { return CRYPTO_zalloc(count, NULL, 0); }
+static inline void nbiot_secret_free(void *bytes, size_t count) { CRYPTO_clear_free(bytes, count, NULL, 0); }
 
 static const uint64_t nbiot_common_options = SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
 static const uint64_t nbiot_no_encrypt_then_mac = SSL_OP_NO_ENCRYPT_THEN_MAC;

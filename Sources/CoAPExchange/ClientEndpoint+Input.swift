@@ -3,6 +3,7 @@ public import ConstrainedCore
 
 extension ClientEndpoint {
   /// Takes in a message from the server.
+  @inline(never)
   public mutating func handle(_ message: borrowing MessageView, at now: Instant) -> Reception {
     switch message.type {
     case .acknowledgement: handleAcknowledgement(message, at: now)
@@ -28,6 +29,7 @@ extension ClientEndpoint {
   }
 
   /// Takes in that time has passed; call it at or after `pollTimeout`.
+  @inline(never)
   public mutating func handleTimeout(at now: Instant) {
     for index in slots.indices
     where slots[index].hasDeadline && slots[index].deadline <= now {
@@ -48,8 +50,8 @@ extension ClientEndpoint {
     let (messageID, token) = (message.messageID, message.token)
     guard
       let index = firstSlot(where: {
-        ($0.isWaiting || $0.phase == .observing && $0.token == token)
-          && $0.messageID == messageID && $0.isConfirmable && !$0.isAnswered && $0.transmissions > 0
+        $0.messageID == messageID && $0.isConfirmable && !$0.isAnswered && $0.transmissions > 0
+          && ($0.isWaiting || $0.phase == .observing && $0.token == token)
       })
     else { return .ignored }
     let id = slots[index].id
@@ -77,8 +79,7 @@ extension ClientEndpoint {
     guard message.code == .empty,
       let index = firstSlot(where: {
         // An acknowledged message is not refused any more.
-        ($0.phase == .awaitingAcknowledgement || $0.phase == .awaitingResponse && !$0.isConfirmable)
-          && $0.messageID == messageID && $0.transmissions > 0
+        $0.messageID == messageID && $0.transmissions > 0 && $0.isOutstanding
       })
     else { return .ignored }
     probingUntil = Instant(milliseconds: .min)
@@ -109,13 +110,9 @@ extension ClientEndpoint {
       if isConfirmable { replies.append(Reply(messageID: messageID)) }
       return .ignored
     }
-    let parameters = slots[index].parameters
+    let lifetime = slots[index].parameters.lifetime(isConfirmable: isConfirmable)
+    duplicates.insert(messageID, until: now + lifetime)
     if isConfirmable { replies.append(Reply(type: .acknowledgement, messageID: messageID)) }
-    duplicates.insert(
-      messageID,
-      until: now
-        + (isConfirmable ? parameters.exchangeLifetime : parameters.nonConfirmableLifetime)
-    )
     return handleResponse(message, of: index, isPiggybacked: false, at: now)
   }
 
@@ -160,8 +157,10 @@ extension ClientEndpoint {
       // A notification that the cancellation has crossed.
       return .ignored
     }
+    let isNotification =
+      sequence != nil && slots[index].observation != nil && !slots[index].isCancelling
     let isRegistered = slots[index].observation?.isRegistered == true
-    if let sequence, slots[index].observation != nil, !slots[index].isCancelling {
+    if let sequence, isNotification {
       // RFC 7641 Section 3.4 orders notifications. What answers the request just sent, a renewal of an
       // unchanged state or of a server that started anew, is not one.
       let comparison: Observation.Comparison =
@@ -173,13 +172,16 @@ extension ClientEndpoint {
       guard slots[index].observation?.isNewer(sequence, comparison, at: now) == true else {
         return .ignored
       }
-      noteAnswer(index, isMeasured: isPiggybacked || !isRegistered, at: now)
+    }
+    noteAnswer(index, isMeasured: !isNotification || isPiggybacked || !isRegistered, at: now)
+    if isNotification {
       // RFC 7252 Section 5.10.5: 60 seconds when the option is absent.
       slots[index].observe(maxAge: message.uint(.maxAge) ?? 60, at: now)
       return .notification(id)
     }
-    noteAnswer(index, isMeasured: true, at: now)
-    if message.code == .unauthorized, !slots[index].hasEchoed, answerEcho(message, of: index) {
+    if answersEcho, message.code == .unauthorized, !slots[index].hasEchoed,
+      answerEcho(message, of: index)
+    {
       return .challenged(id)
     }
     slots[index].release()
@@ -209,7 +211,8 @@ extension ClientEndpoint {
   /// Notes that the server is there, and how long its answer took.
   private mutating func noteAnswer(_ index: Int, isMeasured: Bool, at now: Instant) {
     probingUntil = Instant(milliseconds: .min)
-    guard isMeasured, slots[index].phase == .awaitingAcknowledgement, slots[index].transmissions > 0
+    guard knowsRoundTrips, isMeasured, slots[index].phase == .awaitingAcknowledgement,
+      slots[index].transmissions > 0
     else {
       return
     }

@@ -14,6 +14,9 @@ public import ConstrainedCore
 /// and sends no more than NSTART of them at once; the others wait in the order of `send`. Duplicates
 /// of the last `maxDuplicates` responses are known for their lifetimes; what happens beyond says
 /// `DuplicateTable`. No heap.
+///
+/// What its owner calls is not inlined there: within a session the endpoint's fields lie so far from the
+/// start that each access takes a longer instruction.
 public struct ClientEndpoint<
   let maxExchanges: Int,
   let maxMessageSize: Int,
@@ -37,7 +40,7 @@ public struct ClientEndpoint<
   /// `random` makes the first message ID unpredictable (RFC 7252 Section 4.4), `tokenKey` the tokens
   /// (Section 5.3.1); both are drawn anew each time a device starts. With `isAdaptive` the
   /// retransmission timeout follows the round trips that are measured, in the manner of CoCoA;
-  /// requests with parameters of their own keep to these.
+  /// requests with parameters of their own keep to these. A program built with SMALL has no such timeout.
   public init(
     parameters: TransmissionParameters,
     isAdaptive: Bool = false,
@@ -45,7 +48,7 @@ public struct ClientEndpoint<
     tokenKey: UInt64
   ) {
     self.parameters = parameters
-    adaptiveTimeout = isAdaptive ? AdaptiveTimeout(parameters) : nil
+    adaptiveTimeout = isAdaptive && knowsRoundTrips ? AdaptiveTimeout(parameters) : nil
     slots = InlineArray(repeating: Exchange())
     requests = InlineArray(repeating: KeptRequest())
     messageIDs = MessageIDSource(random: random)
@@ -53,6 +56,7 @@ public struct ClientEndpoint<
   }
 
   /// Whether no exchange is under way, nothing is observed and no reply is waiting to be sent.
+  @inline(never)
   public var isIdle: Bool {
     if !replies.isEmpty { return false }
     for index in slots.indices where slots[index].phase != .free { return false }
@@ -115,6 +119,7 @@ extension ClientEndpoint {
   ///
   /// An observation is given up so without a byte: the next notification is refused with a Reset,
   /// which tells the server (RFC 7641 Section 3.6).
+  @inline(never)
   public mutating func cancel(_ exchange: ExchangeID) {
     for index in slots.indices where slots[index].phase != .free && slots[index].id == exchange {
       slots[index].release()
@@ -171,7 +176,7 @@ extension ClientEndpoint {
 
   /// Forgets the round trips that were measured: after a sleep the network may be another one.
   public mutating func resetTimeout() {
-    adaptiveTimeout?.reset()
+    if knowsRoundTrips { adaptiveTimeout?.reset() }
   }
 
   /// Writes a message into a free slot, which stays free.
@@ -217,28 +222,42 @@ extension ClientEndpoint {
     at now: Instant,
     _ send: (Span<UInt8>) throws(Failure) -> Void
   ) throws(Failure) -> Transmission? {
-    if let reply = replies.first {
-      try send(reply.bytes.bytes)
-      replies.removeFirst()
-      return .reply
+    guard let next = next(at: now) else { return nil }
+    if next == maxExchanges { try send(replies.first) } else { try send(requests[next].bytes) }
+    return noteSent(next, at: now)
+  }
+
+  /// Which slot's request is due; `maxExchanges` for the first reply.
+  @inline(never)
+  private mutating func next(at now: Instant) -> Int? {
+    if !replies.isEmpty {
+      replies.write()
+      return maxExchanges
     }
     startQueued(at: now)
     for index in slots.indices where slots[index].isDue {
-      guard slots[index].mayRetransmit(at: now) else {
-        slots[index].isDue = false
-        slots[index].deadline = slots[index].givesUpAt
-        continue
-      }
-      try send(requests[index].bytes)
-      slots[index].recordTransmission(at: now)
-      noteUnanswered(index, at: now)
-      return .request(slots[index].id, attempt: slots[index].transmissions)
+      if slots[index].mayRetransmit(at: now) { return index }
+      slots[index].isDue = false
+      slots[index].waitOut()
     }
     return nil
   }
 
+  /// Notes that what `next` has found is on the wire.
+  @inline(never)
+  private mutating func noteSent(_ index: Int, at now: Instant) -> Transmission {
+    if index == maxExchanges {
+      replies.removeFirst()
+      return .reply
+    }
+    slots[index].recordTransmission(at: now)
+    noteUnanswered(index, at: now)
+    return .request(slots[index].id, attempt: slots[index].transmissions)
+  }
+
   /// When `handleTimeout`, `pollTransmit` and `pollEvent` are to be called next, an instant of the past
   /// when it is time; `nil` while nothing is waited for.
+  @inline(never)
   public func pollTimeout() -> Instant? {
     var earliest: Instant?
     let isFull = outstandingCount >= parameters.nstart
@@ -290,28 +309,27 @@ extension ClientEndpoint {
     return count
   }
 
+  /// Starts the oldest request that waits, where NSTART and time allow one more; the others follow with
+  /// the next calls, for each request that was started is due.
   private mutating func startQueued(at now: Instant) {
-    var outstanding = outstandingCount
-    while outstanding < parameters.nstart {
-      var next: Int?
-      for index in slots.indices where slots[index].phase == .queued && mayStart(index) <= now {
-        if let known = next, slots[known].number < slots[index].number { continue }
-        next = index
-      }
-      guard let next else { return }
-      start(next, at: now)
-      outstanding += 1
+    guard outstandingCount < parameters.nstart else { return }
+    var next: Int?
+    for index in slots.indices where slots[index].phase == .queued && mayStart(index) <= now {
+      if let known = next, slots[known].number < slots[index].number { continue }
+      next = index
     }
+    if let next { start(next, at: now) }
   }
 
   private mutating func start(_ index: Int, at now: Instant) {
     let parameters = slots[index].parameters
-    let lifetime =
-      slots[index].isConfirmable ? parameters.exchangeLifetime : parameters.nonConfirmableLifetime
+    let lifetime = parameters.lifetime(isConfirmable: slots[index].isConfirmable)
     let random = slots[index].random
     var timeout = parameters.initialTimeout(random: random)
     var growth: Int64 = 2_000
-    if !slots[index].hasOwnParameters, let base = adaptiveTimeout?.timeout(at: now) {
+    if knowsRoundTrips, !slots[index].hasOwnParameters,
+      let base = adaptiveTimeout?.timeout(at: now)
+    {
       timeout = parameters.initialTimeout(random: random, base: base)
       growth = AdaptiveTimeout.growth(of: base)
     }

@@ -15,7 +15,8 @@ struct DuplicateTable<let capacity: Int> {
 
   private var entries = InlineArray<capacity, Entry>(repeating: Entry())
 
-  func contains(_ messageID: UInt16, at now: Instant) -> Bool {
+  // Mutating, for the table would be copied first.
+  mutating func contains(_ messageID: UInt16, at now: Instant) -> Bool {
     for index in entries.indices
     where entries[index].messageID == messageID && entries[index].expiry > now {
       return true

@@ -37,13 +37,13 @@ struct Exchange {
   var token = Token()
   var random: UInt32 = 0
   var transmissions = 0
-  var parameters = TransmissionParameters.standard
   var hasOwnParameters = false
   var timeout = Milliseconds(0)
   /// By how many thousandths the timeout grows each time.
   var growth: Int64 = 2_000
   var deadline = Instant(milliseconds: 0)
   var startedAt = Instant(milliseconds: 0)
+  var parameters = TransmissionParameters.standard
 
   var id: ExchangeID { ExchangeID(number: number) }
 
@@ -93,17 +93,10 @@ struct Exchange {
   /// whether it registers an observation.
   mutating func read(_ bytes: Span<UInt8>) {
     let request = viewOfOwnMessage(bytes)
-    var options = request.options
-    while let option = options.next(), option.number.rawValue <= OptionNumber.noResponse.rawValue {
-      if option.number == .noResponse {
-        unwanted = UInt32(truncatingIfNeeded: option.uintValue ?? 0)
-      }
-      // RFC 7641 Section 2: a GET with Observe 0 registers; RFC 8132 adds FETCH.
-      if option.number == .observe, option.uintValue == 0,
-        request.code == .get || request.code == .fetch
-      {
-        observation = Observation()
-      }
+    unwanted = request.uint(.noResponse) ?? 0
+    // RFC 7641 Section 2: a GET with Observe 0 registers; RFC 8132 adds FETCH.
+    if request.code == .get || request.code == .fetch, request.uint(.observe) == 0 {
+      observation = Observation()
     }
   }
 
@@ -138,13 +131,16 @@ struct Exchange {
   /// Later the server may have forgotten that one and take the message for another (RFC 7252 Section
   /// 4.8.2). It happens to a device that slept. Timers that fire late have PROCESSING_DELAY, which
   /// EXCHANGE_LIFETIME contains.
-  func mayRetransmit(at now: Instant) -> Bool {
+  @inline(never)  // As `waitOut`; both are mutating, for the exchange would be copied first.
+  mutating func mayRetransmit(at now: Instant) -> Bool {
     guard transmissions > 0 else { return true }
     return transmissions <= parameters.maxRetransmit
       && now - startedAt <= parameters.maxTransmitSpan + parameters.processingDelay
   }
 
-  var givesUpAt: Instant { startedAt + parameters.maxTransmitWait }
+  /// Lets nothing happen before MAX_TRANSMIT_WAIT is over.
+  @inline(never)
+  mutating func waitOut() { deadline = startedAt + parameters.maxTransmitWait }
 
   /// Notes that the message is on the wire, and when to act next.
   mutating func recordTransmission(at now: Instant) {
@@ -153,14 +149,14 @@ struct Exchange {
     if transmissions == 1 { startedAt = now }
     guard isConfirmable else {
       phase = wantsNoAnswer ? .concluded : .awaitingResponse
-      deadline = givesUpAt
+      waitOut()
       return
     }
     deadline = now + timeout
-    timeout = Milliseconds(timeout.count &* growth / 1_000)
+    timeout = knowsRoundTrips ? Milliseconds(timeout.count &* growth / 1_000) : timeout * 2
     // After the last retransmission the whole of MAX_TRANSMIT_WAIT is waited out: it costs no byte,
     // and an answer may still be on its way.
-    if !mayRetransmit(at: deadline) { deadline = givesUpAt }
+    if !mayRetransmit(at: deadline) { waitOut() }
   }
 
   /// Takes in that the deadline has passed.
@@ -169,12 +165,10 @@ struct Exchange {
     case .awaitingAcknowledgement:
       if mayRetransmit(at: now) {
         isDue = true
-      } else if now < givesUpAt {
-        deadline = givesUpAt
-      } else {
-        phase = .timedOut
-        isDue = false
+        return
       }
+      waitOut()
+      if deadline <= now { phase = .timedOut }
     case .awaitingResponse:
       // Who asked not to hear of success (RFC 7967 Section 2.1) heard of no failure.
       phase = unwanted & 0b10 != 0 ? .concluded : .timedOut

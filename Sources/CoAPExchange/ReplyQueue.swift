@@ -8,18 +8,6 @@ struct Reply {
   var code = Code.empty
   var messageID: UInt16 = 0
   var token = Token()
-
-  var bytes: FixedBytes<12> {
-    var result = FixedBytes<12>()
-    do throws(MessageWriterError) {
-      try result.fill { (storage) throws(MessageWriterError) in
-        try MessageWriter(storage, type: type, code: code, messageID: messageID, token: token).count
-      }
-    } catch {
-      preconditionFailure("a header and a token of 8 bytes take 12")
-    }
-    return result
-  }
 }
 
 /// Up to 8 replies that wait to be sent.
@@ -27,21 +15,45 @@ struct Reply {
 /// When full, the newest is dropped: its message comes again and is answered then.
 struct ReplyQueue {
   private var entries = InlineArray<8, Reply>(repeating: Reply())
-  private var start = 0
   private var count = 0
+  private var message = FixedBytes<12>()
 
   var isEmpty: Bool { count == 0 }
 
-  var first: Reply? { count == 0 ? nil : entries[start] }
+  /// The message that `write` made of the oldest reply.
+  var first: Span<UInt8> {
+    @_lifetime(borrow self)
+    @_addressableSelf
+    get { message.bytes }
+  }
 
+  /// Makes a message of the oldest reply; there must be one.
+  mutating func write() {
+    let reply = entries[0]
+    do throws(MessageWriterError) {
+      try message.fill { (storage) throws(MessageWriterError) in
+        try MessageWriter(
+          storage,
+          type: reply.type,
+          code: reply.code,
+          messageID: reply.messageID,
+          token: reply.token
+        ).count
+      }
+    } catch {
+      preconditionFailure("a header and a token of 8 bytes take 12")
+    }
+  }
+
+  @inline(never)
   mutating func append(_ reply: Reply) {
     guard count < entries.count else { return }
-    entries[(start + count) % entries.count] = reply
+    entries[count] = reply
     count += 1
   }
 
   mutating func removeFirst() {
-    start = (start + 1) % entries.count
+    for index in 1..<count { entries[index - 1] = entries[index] }
     count -= 1
   }
 }

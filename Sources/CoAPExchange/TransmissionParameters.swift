@@ -83,7 +83,7 @@ public struct TransmissionParameters: Equatable, Sendable {
   public var maxTransmitSpan: Milliseconds { scaled(doublings: maxRetransmit) }
 
   /// MAX_TRANSMIT_WAIT: from the first transmission to giving up.
-  public var maxTransmitWait: Milliseconds { scaled(doublings: maxRetransmit + 1) }
+  public var maxTransmitWait: Milliseconds { scaled(doublings: maxRetransmit &+ 1) }
 
   /// PROCESSING_DELAY: how long a server may take before it acknowledges.
   public var processingDelay: Milliseconds { acknowledgementTimeout }
@@ -99,6 +99,11 @@ public struct TransmissionParameters: Equatable, Sendable {
   /// NON_LIFETIME: the same for a non-confirmable message.
   public var nonConfirmableLifetime: Milliseconds { maxTransmitSpan + Self.maxLatency }
 
+  /// How long a message of either type is remembered.
+  func lifetime(isConfirmable: Bool) -> Milliseconds {
+    isConfirmable ? exchangeLifetime : nonConfirmableLifetime
+  }
+
   /// The first timeout: ACK_TIMEOUT times a factor between 1 and ACK_RANDOM_FACTOR, by `random`.
   public func initialTimeout(random: UInt32) -> Milliseconds {
     initialTimeout(random: random, base: acknowledgementTimeout)
@@ -106,14 +111,15 @@ public struct TransmissionParameters: Equatable, Sendable {
 
   /// The first timeout with another base than ACK_TIMEOUT.
   func initialTimeout(random: UInt32, base: Milliseconds) -> Milliseconds {
-    let spread = base.count * (acknowledgementRandomFactor - 1_000) / 1_000
-    return base + Milliseconds(spread * Int64(widening: random) / Int64(widening: UInt32.max))
+    let spread = base.count &* (acknowledgementRandomFactor &- 1_000) / 1_000
+    return base + Milliseconds(spread &* Int64(widening: random) / Int64(widening: UInt32.max))
   }
 
   /// ACK_TIMEOUT times 2 to the `doublings` less 1, times ACK_RANDOM_FACTOR.
   @inline(never)  // It is part of most other times.
   private func scaled(doublings: Int) -> Milliseconds {
-    let factor = 1 &<< Int64(widening: UInt32(truncatingIfNeeded: doublings)) - 1
-    return Milliseconds(acknowledgementTimeout.count * factor * acknowledgementRandomFactor / 1_000)
+    let factor = 1 &<< Int64(widening: UInt32(truncatingIfNeeded: doublings)) &- 1
+    let longest = acknowledgementTimeout.count &* factor &* acknowledgementRandomFactor
+    return Milliseconds(longest / 1_000)
   }
 }

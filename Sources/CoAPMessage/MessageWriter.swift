@@ -28,7 +28,7 @@ public struct MessageWriter: ~Copyable, ~Escapable {
     let first = 0x40 | type.rawValue << 4 | UInt8(truncatingIfNeeded: token.count)
     let header = UInt32(first) | UInt32(code.rawValue) << 8 | UInt32(messageID.byteSwapped) << 16
     let output: ByteWriter
-    if token.count <= 4, storage.count >= 8 {
+    if quickRoads, token.count <= 4, storage.count >= 8 {
       let start = UInt64(widening: header) | token.bits &<< 32
       output = ByteWriter(storage, startingWith: start, count: 4 &+ token.count)
     } else {

@@ -10,8 +10,8 @@ public struct AES128CBC: ~Copyable {
   /// AES works on blocks of 16 bytes.
   public static let blockSize = 16
 
-  private let encryption: OpaquePointer
-  private let decryption: OpaquePointer
+  private let encryption: OpaquePointer?
+  private let decryption: OpaquePointer?
   private let vector: Block
 
   /// The block that each context chains the next one to: the last ciphertext, at first the vector.
@@ -43,6 +43,20 @@ public struct AES128CBC: ~Copyable {
     unsafe self.decryption = decryption
   }
 
+  /// Has no key, and encrypts and decrypts nothing until another value takes its place.
+  ///
+  /// An optional one would be compared as a whole wherever it is used.
+  public init() {
+    vector = Block()
+    encryptionChain = vector
+    decryptionChain = vector
+    unsafe encryption = nil
+    unsafe decryption = nil
+  }
+
+  /// Whether there is a key.
+  public var hasKey: Bool { unsafe encryption != nil }
+
   deinit {
     // SAFETY: both contexts belong to this value alone; freeing one wipes its key.
     unsafe EVP_CIPHER_CTX_free(encryption)
@@ -52,17 +66,18 @@ public struct AES128CBC: ~Copyable {
   /// How many bytes `count` bytes become: the next multiple of 16 above.
   public static func sealedCount(_ count: Int) -> Int { (count / blockSize + 1) * blockSize }
 
-  /// Appends the ciphertext of `plaintext`; `false`, and nothing appended, without room for it.
+  /// Appends the ciphertext of `plaintext`; `false`, and nothing appended, without room for
+  /// it or without a key.
   public mutating func encrypt(
     _ plaintext: Span<UInt8>,
     into output: inout ByteWriter
   ) throws(OpenSSLError) -> Bool {
+    guard let context = unsafe encryption else { return false }
     let count = plaintext.count
     let sealed = Self.sealedCount(count)
     guard output.remaining >= sealed else { return false }
     let padding = UInt8(truncatingIfNeeded: sealed - count)
     let difference = vector ^ encryptionChain
-    let context = unsafe encryption
     var last = vector
     var isDone = false
     unsafe output.appendUnchecked { room in
@@ -81,28 +96,26 @@ public struct AES128CBC: ~Copyable {
       return isDone ? sealed : 0
     }
     guard isDone else {
-      let error = OpenSSLError.fromQueue()
       encryptionChain = vector
-      try unsafe restart(encryption)
-      throw error
+      throw unsafe restart(context)
     }
     encryptionChain = last
     return true
   }
 
   /// Appends the plaintext of `ciphertext`; `false`, and nothing appended, when its length is no
-  /// multiple of 16 above 0, the padding is wrong anywhere, or there is no room: all alike.
+  /// multiple of 16 above 0, the padding is wrong anywhere, or there is no room or no key: all alike.
   ///
   /// The padding is checked in a time that does not depend on it.
   public mutating func decrypt(
     _ ciphertext: Span<UInt8>,
     into output: inout ByteWriter
   ) throws(OpenSSLError) -> Bool {
+    guard let context = unsafe decryption else { return false }
     let count = ciphertext.count
     guard count > 0, count % Self.blockSize == 0, output.remaining >= count else { return false }
     let start = output.count
     let difference = vector ^ decryptionChain
-    let context = unsafe decryption
     var last = vector
     var isDone = false
     unsafe output.appendUnchecked { room in
@@ -121,10 +134,8 @@ public struct AES128CBC: ~Copyable {
       return isDone ? count : 0
     }
     guard isDone else {
-      let error = OpenSSLError.fromQueue()
       decryptionChain = vector
-      try unsafe restart(decryption)
-      throw error
+      throw unsafe restart(context)
     }
     decryptionChain = last
     let padding = Self.padding(of: output.written.extracting(droppingFirst: start))
@@ -171,8 +182,10 @@ public struct AES128CBC: ~Copyable {
     return unsafe context
   }
 
-  /// Sets the vector in a context.
-  private func restart(_ context: OpaquePointer) throws(OpenSSLError) {
+  /// Sets the vector in a context that has failed; gives the last error there was.
+  @inline(never)
+  private func restart(_ context: OpaquePointer) -> OpenSSLError {
+    let error = OpenSSLError.fromQueue()
     var bytes = InlineArray<16, UInt8>(repeating: 0)
     var span = bytes.mutableSpan
     // SAFETY: the vector has 16 bytes, which is what the cipher reads.
@@ -187,7 +200,7 @@ public struct AES128CBC: ~Copyable {
         -1
       )
     }
-    guard ready == 1 else { throw .fromQueue() }
+    return ready == 1 ? error : .fromQueue()
   }
 
   /// Passes `count` bytes, a multiple of 16, through; without padding, as many come out as go in.
@@ -209,7 +222,7 @@ private struct Block {
   private var first: UInt64
   private var second: UInt64
 
-  private init(_ first: UInt64, _ second: UInt64) {
+  init(_ first: UInt64 = 0, _ second: UInt64 = 0) {
     self.first = first
     self.second = second
   }

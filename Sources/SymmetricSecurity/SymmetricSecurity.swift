@@ -8,7 +8,7 @@ internal import OpenSSLSupport
 /// (protocol facts 2.1, from the platform's help page 57697). One key and one vector for the life of
 /// a token and no authentication of the bytes: that is the platform's design, and its weakness.
 public struct SymmetricSecurity: ~Copyable, SecurityLayer {
-  private var cipher: AES128CBC?
+  private var cipher = AES128CBC()
 
   /// Starts without a key.
   public init() {}
@@ -21,7 +21,7 @@ public struct SymmetricSecurity: ~Copyable, SecurityLayer {
     secret: Span<UInt8>,
     random: Span<UInt8>
   ) throws(SecurityError) {
-    cipher = nil
+    cipher = AES128CBC()
     var material = InlineArray<192, UInt8>(repeating: 0)
     defer {
       var bytes = material.mutableSpan
@@ -50,13 +50,13 @@ public struct SymmetricSecurity: ~Copyable, SecurityLayer {
     payload: Span<UInt8>,
     into output: inout ByteWriter
   ) throws(SecurityError) {
-    let sealed: Bool?
+    guard cipher.hasKey else { throw .notEstablished }
+    let sealed: Bool
     do throws(OpenSSLError) {
-      sealed = try cipher?.encrypt(payload, into: &output)
+      sealed = try cipher.encrypt(payload, into: &output)
     } catch {
       throw .library(code: error.code)
     }
-    guard let sealed else { throw .notEstablished }
     guard sealed else { throw .capacity }
   }
 
@@ -65,13 +65,13 @@ public struct SymmetricSecurity: ~Copyable, SecurityLayer {
     payload: Span<UInt8>,
     into output: inout ByteWriter
   ) throws(SecurityError) {
-    let opened: Bool?
+    guard cipher.hasKey else { throw .notEstablished }
+    let opened: Bool
     do throws(OpenSSLError) {
-      opened = try cipher?.decrypt(payload, into: &output)
+      opened = try cipher.decrypt(payload, into: &output)
     } catch {
       throw .library(code: error.code)
     }
-    guard let opened else { throw .notEstablished }
     guard opened else { throw .openFailed }
   }
 

@@ -51,6 +51,7 @@ struct ExchangeCornerTests {
     #expect(bench.event() != .timedOut(id))
   }
 
+  #if !SMALL
   @Test func `a renewal that is challenged with a newer Echo value is sent again`() throws {
     let bench = Bench()
     let id = try bench.send(.get, options: [(.observe, [])])
@@ -69,6 +70,7 @@ struct ExchangeCornerTests {
       try bench.receive("64 81 12 36 de ad be ef d8 ef 11 12 13 14 15 16 17 18") == .challenged(id)
     )
   }
+  #endif
 
   @Test func `a transfer that starts over does not register a second observation`() throws {
     var transfer = try Transfer(.get) { (message: inout MessageWriter) throws(MessageWriterError) in
@@ -177,6 +179,7 @@ struct ExchangeCornerTests {
     #expect(try bench.receive("64 44 12 34 00 00 00 02") == .response(id))
   }
 
+  #if !SMALL
   @Test func `a second challenge to the first copy is not the answer to the second request`()
     throws
   {
@@ -191,6 +194,7 @@ struct ExchangeCornerTests {
     #expect(try bench.receive("54 81 00 08 de ad be ef d4 ef 05 06 07 08") == .ignored)
     #expect(try bench.receive("64 45 12 35" + bench.token) == .response(id))
   }
+  #endif
 
   @Test func `two requests under way never share a token`() throws {
     let bench = Bench()
@@ -198,6 +202,7 @@ struct ExchangeCornerTests {
     #expect(throws: ExchangeError.tokenInUse) { try bench.send(.get, token: 5) }
   }
 
+  #if !SMALL
   @Test func `a notification that crosses the renewal is no round trip`() throws {
     let bench = Bench(isAdaptive: true)
     let id = try bench.send(.get, options: [(.observe, [])])
@@ -219,6 +224,7 @@ struct ExchangeCornerTests {
     let deadline = try #require(bench.deadline())
     #expect((deadline - bench.now).count >= 2_000)
   }
+  #endif
 
   @Test func `the last block is no longer than it says`() throws {
     #expect(throws: BlockwiseError.wrongBlockSize) {

@@ -111,6 +111,7 @@ struct LongRunTests {
     )
   }
 
+  #if !SMALL
   @Test func `with answers after 6 to 10 s an adaptive timeout saves most retransmissions`() throws
   {
     var transmissions: [Bool: Int] = [:]
@@ -129,4 +130,5 @@ struct LongRunTests {
     #expect(adaptive < 1_050)
     print("1,000 reports and /auth: \(fixed) transmissions with ACK_TIMEOUT, \(adaptive) adaptive")
   }
+  #endif
 }

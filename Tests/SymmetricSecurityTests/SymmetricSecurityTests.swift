@@ -77,6 +77,19 @@ struct SymmetricSecurityTests {
     }
   }
 
+  @Test func `a cipher without a key does nothing`() throws {
+    var cipher = AES128CBC()
+    let hasKey = cipher.hasKey
+    #expect(!hasKey)
+    let block = [UInt8](repeating: 1, count: 16)
+    var isDone = true
+    #expect(try output { isDone = try cipher.encrypt(block.span, into: &$0) }.isEmpty)
+    #expect(!isDone)
+    isDone = true
+    #expect(try output { isDone = try cipher.decrypt(block.span, into: &$0) }.isEmpty)
+    #expect(!isDone)
+  }
+
   @Test func `wrong padding, a broken length and no bytes fail alike`() throws {
     let key = hex("668a5d40cf032ffd9af8465310559cb8")
     let vector = Array("543yhjy97ae7fyfg".utf8)

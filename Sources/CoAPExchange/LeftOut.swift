@@ -1,0 +1,21 @@
+// What a program built with SMALL does without, as packaging/build-agent.sh builds those for devices: the
+// platform asks for neither, and each is code that nothing would ever call.
+
+/// Whether a server's Echo challenge is answered (RFC 9175); without it the 4.01 that carries the
+/// challenge is a response like any other, as to every client that does not know the elective option.
+var answersEcho: Bool {
+  #if SMALL
+  false
+  #else
+  true
+  #endif
+}
+
+/// Whether the retransmission timeout can follow the round trips; without it `isAdaptive` has no effect.
+var knowsRoundTrips: Bool {
+  #if SMALL
+  false
+  #else
+  true
+  #endif
+}
