@@ -49,6 +49,15 @@ public struct FixedBytes<let capacity: Int>: Sendable {
     body(&all)
   }
 
+  /// Lets `body` change the storage and how much of it is in use; with more than there is, `bytes` traps.
+  @inlinable
+  package mutating func withParts<Result>(
+    _ body: (inout MutableSpan<UInt8>, inout Int) -> Result
+  ) -> Result {
+    var all = storage.mutableSpan
+    return body(&all, &length)
+  }
+
   /// Copies `bytes` over what was held, or leaves it as it was when they do not fit.
   @inlinable
   public mutating func replace(with bytes: Span<UInt8>) throws(CapacityError) {

@@ -97,29 +97,19 @@ struct SessionImage {
 
   @inline(__always)
   private mutating func copy<let capacity: Int>(_ field: inout FixedBytes<capacity>) -> Bool {
-    // SAFETY: the pointer covers exactly the field and does not outlive the call.
-    unsafe withUnsafeMutableBytes(of: &field) {
-      unsafe copy($0.baseAddress.unsafelyUnwrapped, capacity: capacity)
-    }
+    field.withParts { copy(&$0, &$1) }
   }
 
-  /// Copies the next field, given as the whole memory of a `FixedBytes`, its storage and behind it the
-  /// number of bytes in use: so one function does for each capacity.
-  @unsafe
+  /// Copies the next field, so that one function does for each capacity.
   @inline(never)
-  private mutating func copy(_ field: UnsafeMutableRawPointer, capacity: Int) -> Bool {
-    let length = unsafe (field + capacity).assumingMemoryBound(to: Int.self)
-    if isForFile { counts[index] = UInt16(truncatingIfNeeded: unsafe length.pointee) }
+  private mutating func copy(_ field: inout MutableSpan<UInt8>, _ fieldCount: inout Int) -> Bool {
+    if isForFile { counts[index] = UInt16(truncatingIfNeeded: fieldCount) }
     let count = Int(counts[index])
-    if count > capacity { return false }
-    unsafe length.pointee = count
+    if count > field.count { return false }
+    fieldCount = count
     index &+= 1
     for offset in 0..<count {
-      if isForFile {
-        contents[end] = unsafe field.load(fromByteOffset: offset, as: UInt8.self)
-      } else {
-        unsafe field.storeBytes(of: contents[end], toByteOffset: offset, as: UInt8.self)
-      }
+      if isForFile { contents[end] = field[offset] } else { field[offset] = contents[end] }
       end &+= 1
     }
     return true

@@ -126,14 +126,3 @@ extension ReportResult {
     }
   }
 }
-
-extension Topic {
-  /// Takes the bytes of a topic that was checked when the report was accepted.
-  fileprivate mutating func replace(withChecked bytes: Span<UInt8>) throws(CapacityError) {
-    // SAFETY: a topic is its bytes and nothing else.
-    try unsafe withUnsafeMutableBytes(of: &self) { memory throws(CapacityError) in
-      let storage = unsafe memory.baseAddress.unsafelyUnwrapped
-      try unsafe storage.assumingMemoryBound(to: FixedBytes<128>.self).pointee.replace(with: bytes)
-    }
-  }
-}
