@@ -19,7 +19,7 @@ struct DatagramInput {
   mutating func listen(at path: FixedBytes<256>) -> Bool {
     // SAFETY: the path ends with a zero byte.
     descriptor = unsafe path.bytes.withUnsafeBytes {
-      unsafe nbiot_listen_unix($0.bindMemory(to: CChar.self).baseAddress)
+      unsafe nbiot_listen_unix($0.bindMemory(to: CChar.self).baseAddress, $0.count)
     }
     return isOpen
   }
