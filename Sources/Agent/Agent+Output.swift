@@ -24,7 +24,7 @@ extension Agent {
       var line = TextLine("warning authentication-failed reason=")
       line.add(failure.name)
       if case .refused(let code) = failure { add(code, to: &line) }
-      log(line)
+      log(&line)
       if failure.isRefusal { status = .unauthenticated }
     case .delivered(let id):
       status = .success
@@ -46,7 +46,7 @@ extension Agent {
       line.add(device.result.outcome.name)
       line.add(" id=")
       add(id, to: &line)
-      log(line)
+      log(&line)
     case .storeFailed(let failure): complain(failure)
     }
   }
@@ -86,7 +86,7 @@ extension Agent {
   mutating func complain(_ failure: StoreError) {
     var line = TextLine("error disk-refuses ")
     failure.describe(in: &line)
-    log(line)
+    log(&line)
   }
 
   /// Says why there is no link.
@@ -98,7 +98,7 @@ extension Agent {
     case .unreachable(let code): line.add("unreachable errno=", UInt64(clamping: code))
     case .system(let code): line.add("no-socket errno=", UInt64(clamping: code))
     }
-    log(line)
+    log(&line)
   }
 
   /// Prints what was found on the disk.
@@ -109,7 +109,7 @@ extension Agent {
     line.add(" pending=", UInt64(device.pendingReports))
     line.add(" damaged=", UInt64(found.damaged))
     line.add(" cut=", UInt64(found.cutBytes))
-    log(line)
+    log(&line)
   }
 
   /// Prints the counters.
@@ -135,18 +135,20 @@ extension Agent {
       line.add(names.word(index))
       line.add(UInt64(numbers[index]))
     }
-    log(line)
+    log(&line)
   }
 }
 
 /// Prints a line that is known beforehand to standard error.
 @inline(never)
-func log(_ text: StaticString) { log(TextLine(text)) }
+func log(_ text: StaticString) {
+  var line = TextLine(text)
+  log(&line)
+}
 
 /// Prints a line to standard error; where that cannot be written, nothing can say so.
 @inline(never)
-func log(_ line: TextLine) {
-  var line = line
+func log(_ line: inout TextLine) {
   _ = line.write(to: 2)
 }
 

@@ -44,10 +44,11 @@ struct Agent: ~Copyable {
   var heldUntil: Instant?
   /// The number of the line at hand in standard input.
   var lineNumber: UInt64 = 0
-  var datagrams: DatagramInput
   var device: DurableDevice<AgentSecurity, SystemRandom>
-  let settings: AgentSettings
+  var datagrams = DatagramInput()
+  var settings = AgentSettings()
   var input = LineInput()
+  var configuration: Configuration
 
   /// Runs until there is nothing more to do; the exit status.
   mutating func run() -> Int32 {
@@ -66,10 +67,10 @@ struct Agent: ~Copyable {
   /// Whether all has been taken in, and as much delivered as is to be.
   private var isDone: Bool {
     // Once: every line is taken, as far as there is room, though what there is cannot be sent now.
-    if settings.isOnce, hasPostponed, !device.hasRoom { return true }
+    if configuration.arguments.isOnce, hasPostponed, !device.hasRoom { return true }
     guard input.isAtEnd, heldUntil == nil else { return false }
-    if settings.isOnce, hasPostponed { return true }
-    return device.pendingReports == 0 && (settings.isOnce || !datagrams.isOpen)
+    if configuration.arguments.isOnce, hasPostponed { return true }
+    return device.pendingReports == 0 && (configuration.arguments.isOnce || !datagrams.isOpen)
   }
 
   // MARK: - What comes in
@@ -126,7 +127,12 @@ struct Agent: ~Copyable {
     let report = try ReportLine(line, standard: settings.lines)
     let text = line.extracting(report.payload)
     var payload = FixedBytes<1_024>()
-    try settings.lines.writePayload(text, id: device.nextID, into: &payload)
+    try settings.lines.writePayload(
+      text,
+      placeholder: configuration.bytes(.idPlaceholder),
+      id: device.nextID,
+      into: &payload
+    )
     let key = settings.lines.key(of: report.topic, payload: text)
     let date = WallClock.now()
     do throws(OutboxError) {
@@ -200,10 +206,9 @@ struct Agent: ~Copyable {
   private mutating func transmit() {
     guard socket.isOpen else { return }
     let now = MonotonicClock.now()
-    let command = settings.hintCommand
     do throws(TransportError) {
       try device.transmit(over: socket, at: now) { hint in
-        if !command.isEmpty { HintCommand.run(command, hint) }
+        if configuration.has(.hintCommand) { HintCommand.run(configuration.path(.hintCommand), hint) }
       }
     } catch {
       failLink(error, at: now)

@@ -7,19 +7,15 @@ internal import DeviceStore
 
 /// What the configuration means to the program, apart from the device's own settings.
 struct AgentSettings {
-  var host = FixedBytes<256>()
   var port: UInt16 = 0
   var lines = LineSettings()
-  /// Whether the program ends when each report was tried once.
-  var isOnce = false
-  /// What is run before each datagram, a zero byte at its end; empty for nothing.
-  var hintCommand = FixedBytes<256>()
+  var host = FixedBytes<256>()
 }
 
 extension AgentSettings {
   /// Reads them; the product key must have been checked.
-  init(_ configuration: Configuration, _ arguments: Arguments) {
-    isOnce = arguments.isOnce
+  @inline(never)
+  mutating func read(_ configuration: borrowing Configuration) {
     readEndpoint(configuration)
     if configuration.has(.topic) {
       do throws(TopicError) {
@@ -29,7 +25,7 @@ extension AgentSettings {
       }
     }
     let isCBOR = configuration.choice(.format) == 1
-    lines.isCBOR = arguments.isCBOR ?? isCBOR
+    lines.isCBOR = configuration.arguments.isCBOR ?? isCBOR
     lines.priority = UInt8(
       truncatingIfNeeded: configuration.number(.priority, default: 0, from: 0, to: 7)
     )
@@ -37,18 +33,13 @@ extension AgentSettings {
     lines.coalescing =
       LineSettings.Coalescing(rawValue: configuration.choice(.coalesce))
       ?? .off
-    do throws(CapacityError) {
-      try lines.placeholder.replace(with: configuration.bytes(.idPlaceholder))
-    } catch {
-      configuration.refuse(.idPlaceholder)
-    }
-    if configuration.has(.hintCommand) { hintCommand = configuration.path(.hintCommand) }
+    if configuration.bytes(.idPlaceholder).count > 32 { configuration.refuse(.idPlaceholder) }
+    _ = configuration.path(.hintCommand)
   }
 
   /// `host:port`, `[address]:port` or nothing: the platform's own.
-  private mutating func readEndpoint(
-    _ configuration: Configuration
-  ) {
+  @inline(never)
+  private mutating func readEndpoint(_ configuration: borrowing Configuration) {
     let isDTLS = configuration.choice(.security) == 1
     port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
     guard configuration.has(.endpoint) else {
@@ -78,9 +69,8 @@ extension AgentSettings {
 }
 
 extension DeviceSettings {
-  /// How the device talks to the platform.
-  init(_ configuration: Configuration) {
-    self.init()
+  /// Reads how the device talks to the platform.
+  fileprivate mutating func read(_ configuration: borrowing Configuration) {
     switch configuration.choice(.signMethod) {
     case 1: signMethod = .hmacSHA1
     case 2: signMethod = .hmacSHA256
@@ -102,10 +92,10 @@ extension DeviceSettings {
 }
 
 extension DurableSettings {
-  /// How the device keeps what it must not lose.
-  init(_ configuration: Configuration) {
-    self.init()
-    session = DeviceSettings(configuration)
+  /// Reads how the device keeps what it must not lose.
+  @inline(never)
+  mutating func read(_ configuration: borrowing Configuration) {
+    session.read(configuration)
     tokenLifetime = configuration.number(
       .tokenLifetime,
       default: tokenLifetime,

@@ -16,9 +16,9 @@ struct DatagramInput {
   ///
   /// For the user and the group of this process. A socket that is there already, left over from an earlier
   /// run, is replaced.
-  mutating func listen(at path: FixedBytes<256>) -> Bool {
+  mutating func listen(at path: Span<UInt8>) -> Bool {
     // SAFETY: the path ends with a zero byte.
-    descriptor = unsafe path.bytes.withUnsafeBytes {
+    descriptor = unsafe path.withUnsafeBytes {
       unsafe nbiot_listen_unix($0.bindMemory(to: CChar.self).baseAddress, $0.count)
     }
     return isOpen

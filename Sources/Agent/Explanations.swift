@@ -4,7 +4,7 @@ internal import DeviceStore
 
 /// What `--help` prints.
 let helpText: StaticString = """
-  usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check]
+  usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help
 
   Reports lines of standard input to the Alibaba Cloud IoT platform by CoAP over
   NB-IoT. A line is PAYLOAD or TOPIC<TAB>PAYLOAD; priority=0..7 and ttl=SECONDS may
@@ -32,14 +32,17 @@ func finish(printing text: StaticString) -> Never {
 
 /// Prints a line to standard error and ends the process.
 @inline(never)
-func fail(_ status: ExitStatus, _ line: TextLine) -> Never {
-  log(line)
+func fail(_ status: ExitStatus, _ line: inout TextLine) -> Never {
+  log(&line)
   exit(status.rawValue)
 }
 
 /// Prints a line that is known beforehand to standard error and ends the process.
 @inline(never)
-func fail(_ status: ExitStatus, _ text: StaticString) -> Never { fail(status, TextLine(text)) }
+func fail(_ status: ExitStatus, _ text: StaticString) -> Never {
+  log(text)
+  exit(status.rawValue)
+}
 
 /// Says what is wrong with a file, and what the system says of it, and ends the process.
 @inline(never)
@@ -50,7 +53,7 @@ func fail(_ problem: StaticString, _ path: Span<UInt8>) -> Never {
   line.add(": ")
   line.add(path)
   line.add(" errno=", UInt64(clamping: code))
-  fail(.usage, line)
+  fail(.usage, &line)
 }
 
 extension StoreError {

@@ -89,8 +89,6 @@ struct LineSettings {
   var ttl: UInt64 = 0
   var isCBOR = false
   var coalescing = Coalescing.off
-  /// Stands for the report's id in payloads; empty for none.
-  var placeholder = FixedBytes<32>()
 
   /// Which reports replace earlier ones that still wait.
   enum Coalescing: Int {
@@ -104,17 +102,18 @@ struct LineSettings {
 }
 
 extension LineSettings {
-  /// Writes the payload as it goes to the platform into `output`: the id put in, and as CBOR where that is
-  /// wanted.
+  /// Writes the payload as it goes to the platform into `output`: the id put in for each `placeholder`, unless
+  /// that is empty, and as CBOR where that is wanted.
   func writePayload(
     _ text: Span<UInt8>,
+    placeholder: Span<UInt8>,
     id: UInt64,
     into output: inout FixedBytes<1_024>
   ) throws(LineError) {
     var filled = FixedBytes<4_097>()
     do throws(CapacityError) {
       try filled.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try fill(text, id, &writer)
+        try fill(text, placeholder, id, &writer)
         try writer.append(0)
       }
       if !isCBOR { return try output.replace(with: filled.bytes.extracting(droppingLast: 1)) }
@@ -126,10 +125,10 @@ extension LineSettings {
 
   private func fill(
     _ text: Span<UInt8>,
+    _ mark: Span<UInt8>,
     _ id: UInt64,
     _ writer: inout ByteWriter
   ) throws(CapacityError) {
-    let mark = placeholder.bytes
     var index = 0
     while index < text.count {
       if !mark.isEmpty, index + mark.count <= text.count,

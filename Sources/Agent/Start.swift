@@ -22,11 +22,11 @@ public func runAgent(
   _ count: Int32,
   _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Never {
-  guard let arguments = unsafe Arguments(count, values) else {
-    fail(
-      .usage,
-      "usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help"
-    )
+  var arguments = unsafe Arguments(values)
+  guard arguments.read(count) else {
+    var line = TextLine("")
+    line.add(helpText.word(0, by: 0x0A))
+    fail(.usage, &line)
   }
   switch arguments.request {
   case .help: finish(printing: helpText)
@@ -43,13 +43,15 @@ extension Agent {
   /// `--check`.
   @inline(never)
   init(_ arguments: Arguments) {
-    let configuration = Configuration(file: arguments.path)
+    configuration = Configuration(arguments)
+    configuration.read()
     configuration.require(.productKey)
     configuration.require(.deviceName)
     configuration.require(.deviceSecretFile)
     configuration.require(.stateDirectory)
-    settings = AgentSettings(configuration, arguments)
-    let durableSettings = DurableSettings(configuration)
+    settings.read(configuration)
+    var durableSettings = DurableSettings()
+    durableSettings.read(configuration)
     let identity = makeIdentity(configuration)
     let secret = readSecret(configuration)
     let fingerprint = makeFingerprint(configuration, identity, secret)
@@ -62,11 +64,9 @@ extension Agent {
     )
     if arguments.request == .check { finish(printing: "the configuration is good\n") }
     signals = SignalInput()
-    datagrams = DatagramInput()
     if configuration.has(.socket), !datagrams.listen(at: configuration.path(.socket)) {
       fail("the socket cannot be made", configuration.bytes(.socket))
     }
-    let path = configuration.bytes(.stateDirectory)
     do throws(StoreError) {
       device = try DurableDevice(
         identity: identity,
@@ -74,7 +74,7 @@ extension Agent {
         settings: durableSettings,
         security: security,
         randomness: SystemRandom(),
-        directory: try StateDirectory(path: path),
+        directory: try StateDirectory(path: configuration.bytes(.stateDirectory)),
         fingerprint: fingerprint,
         date: WallClock.now()
       )
@@ -82,8 +82,8 @@ extension Agent {
       var line = TextLine("error state-directory ")
       error.describe(in: &line)
       // A disk that refuses may be well again: the program starts over, and takes no line until then.
-      guard !settings.isOnce, error.mayPass else { fail(.store, line) }
-      log(line)
+      guard !arguments.isOnce, error.mayPass else { fail(.store, &line) }
+      log(&line)
       if signals.comes(within: 5_000) { exit(ExitStatus.success.rawValue) }
       arguments.startOver()
     }
@@ -93,7 +93,7 @@ extension Agent {
 // MARK: - Parts, each of which ends the process when it cannot be made
 
 @inline(never)
-private func makeIdentity(_ configuration: Configuration) -> DeviceIdentity {
+private func makeIdentity(_ configuration: borrowing Configuration) -> DeviceIdentity {
   do throws(IdentityError) {
     let productKey = configuration.bytes(.productKey)
     let deviceName = configuration.bytes(.deviceName)
@@ -116,12 +116,12 @@ private func makeIdentity(_ configuration: Configuration) -> DeviceIdentity {
 
 /// The first line of the secret's file.
 @inline(never)
-private func readSecret(_ configuration: Configuration) -> SecretBytes {
+private func readSecret(_ configuration: borrowing Configuration) -> SecretBytes {
   var text = InlineArray<160, UInt8>(repeating: 0)
   var room = text.mutableSpan
   defer { wipe(&room) }
   let path = configuration.path(.deviceSecretFile)
-  let length = PrivateInput.read(path.bytes, into: &room, isSecret: true) ?? 0
+  let length = PrivateInput.read(path, into: &room, isSecret: true) ?? 0
   var end = 0
   while end < length, room[end] != 0x0A, room[end] != 0x0D { end += 1 }
   guard end > 0, let secret = SecretBytes(copying: room.span.extracting(0..<end)) else {
@@ -135,7 +135,7 @@ private func readSecret(_ configuration: Configuration) -> SecretBytes {
 
 @inline(never)
 private func makeFingerprint(
-  _ configuration: Configuration,
+  _ configuration: borrowing Configuration,
   _ identity: DeviceIdentity,
   _ secret: borrowing SecretBytes
 ) -> FixedBytes<32> {
@@ -153,10 +153,10 @@ private func makeFingerprint(
 
 #if SYMMETRIC_ONLY
 private func makeSecurity(
-  _ configuration: Configuration,
+  _ configuration: borrowing Configuration,
   _ identity: DeviceIdentity,
   _ secret: borrowing SecretBytes,
-  _ settings: AgentSettings,
+  _ settings: borrowing AgentSettings,
   _ timing: TransmissionParameters
 ) -> AgentSecurity {
   if configuration.choice(.security) == 1 {
@@ -166,10 +166,10 @@ private func makeSecurity(
 }
 #else
 private func makeSecurity(
-  _ configuration: Configuration,
+  _ configuration: borrowing Configuration,
   _ identity: DeviceIdentity,
   _ secret: borrowing SecretBytes,
-  _ settings: AgentSettings,
+  _ settings: borrowing AgentSettings,
   _ timing: TransmissionParameters
 ) -> AgentSecurity {
   guard configuration.choice(.security) == 1 else {
@@ -195,15 +195,15 @@ private func makeSecurity(
 
 @inline(never)
 private func makeCertificateLayer(
-  _ configuration: Configuration,
-  _ settings: AgentSettings,
+  _ configuration: borrowing Configuration,
+  _ settings: borrowing AgentSettings,
   _ dtls: DTLSSettings
 ) throws(DTLSConfigurationError) -> DTLSSecurity {
   configuration.require(.caFile)
   var text = InlineArray<32_768, UInt8>(repeating: 0)
   var room = text.mutableSpan
   let path = configuration.path(.caFile)
-  guard let length = PrivateInput.read(path.bytes, into: &room, isSecret: false) else {
+  guard let length = PrivateInput.read(path, into: &room, isSecret: false) else {
     fail("the CA file cannot be read", configuration.bytes(.caFile))
   }
   let host = settings.host
