@@ -46,43 +46,45 @@ struct Agent: ~Copyable {
   var lineNumber: UInt64 = 0
   var device: DurableDevice<AgentSecurity, SystemRandom>
   var datagrams = DatagramInput()
-  var settings = AgentSettings()
-  var input = LineInput()
+  var settings = LineSettings()
   var configuration: Configuration
 
-  /// Runs until there is nothing more to do; the exit status.
-  mutating func run() -> Int32 {
+  /// Runs until there is nothing more to do, and ends the process: the system takes back what is held.
+  ///
+  /// It does not return, but must not say so: the compiler then refuses every scope that owns an agent.
+  mutating func run() {
+    var input = LineInput()
     while !isOver {
-      takeLines()
+      takeLines(of: &input)
       work()
-      if isOver || isDone { break }
-      wait()
+      if isOver || isDone(after: input) { break }
+      wait(for: &input)
     }
     device.close()
     transmit()
     if status == .success, hasRejected, !isOver { status = .rejected }
-    return status.rawValue
+    exit(status.rawValue)
   }
 
   /// Whether all has been taken in, and as much delivered as is to be.
-  private var isDone: Bool {
+  private func isDone(after input: borrowing LineInput) -> Bool {
+    let isOnce = configuration.arguments.isOnce
     // Once: every line is taken, as far as there is room, though what there is cannot be sent now.
-    if configuration.arguments.isOnce, hasPostponed, !device.hasRoom { return true }
+    if isOnce, hasPostponed, !device.hasRoom { return true }
     guard input.isAtEnd, heldUntil == nil else { return false }
-    if configuration.arguments.isOnce, hasPostponed { return true }
-    return device.pendingReports == 0 && (configuration.arguments.isOnce || !datagrams.isOpen)
+    if isOnce, hasPostponed { return true }
+    return device.pendingReports == 0 && (isOnce || !datagrams.isOpen)
   }
 
   // MARK: - What comes in
 
   @inline(never)
-  private mutating func takeLines() {
+  private mutating func takeLines(of input: inout LineInput) {
     if let heldUntil, heldUntil > MonotonicClock.now() { return }
     heldUntil = nil
-    var line = FixedBytes<4_096>()
-    while !isOver, device.hasRoom, input.next(into: &line) {
-      if !line.isEmpty || input.isTooLong {
-        guard take(line.bytes, isTooLong: input.isTooLong, number: lineNumber + 1) else {
+    while !isOver, device.hasRoom, input.next() {
+      if !input.line.isEmpty || input.isTooLong {
+        guard take(input.line, isTooLong: input.isTooLong, number: lineNumber + 1) else {
           heldUntil = MonotonicClock.now() + Milliseconds(5_000)
           return
         }
@@ -92,10 +94,13 @@ struct Agent: ~Copyable {
     }
   }
 
+  @inline(never)
   private mutating func takeDatagram() {
-    var line = FixedBytes<4_096>()
-    guard datagrams.next(into: &line), !line.isEmpty else { return }
-    if take(line.bytes, isTooLong: false, number: 0) { return }
+    var bytes = InlineArray<4_096, UInt8>(repeating: 0)
+    var room = bytes.mutableSpan
+    let count = datagrams.next(into: &room)
+    let line = room.span.extracting(0..<count).withoutLineEnd
+    if line.isEmpty || take(line, isTooLong: false, number: 0) { return }
     // Its sender has to send it again.
     var answer = TextLine("refused 0 disk")
     datagrams.reply(answer.written)
@@ -103,6 +108,7 @@ struct Agent: ~Copyable {
   }
 
   /// Takes a line, that of a datagram where its number is 0; `false` when the disk refuses it.
+  @inline(never)
   private mutating func take(_ line: Span<UInt8>, isTooLong: Bool, number: UInt64) -> Bool {
     var answer: TextLine
     do throws(LineError) {
@@ -124,22 +130,22 @@ struct Agent: ~Copyable {
 
   /// The id of a line's report, which is on disk then; `nil` when the disk refuses.
   private mutating func accept(_ line: Span<UInt8>) throws(LineError) -> UInt64? {
-    let report = try ReportLine(line, standard: settings.lines)
+    let report = try ReportLine(line, standard: settings, topic: configuration.bytes(.topic))
     let text = line.extracting(report.payload)
     var payload = FixedBytes<1_024>()
-    try settings.lines.writePayload(
+    try settings.writePayload(
       text,
       placeholder: configuration.bytes(.idPlaceholder),
       id: device.nextID,
       into: &payload
     )
-    let key = settings.lines.key(of: report.topic, payload: text)
+    let key = settings.key(of: report.topic, payload: text)
     let date = WallClock.now()
     do throws(OutboxError) {
       return try device.accept(
         topic: report.topic,
         payload: payload.bytes,
-        format: settings.lines.isCBOR ? .cbor : .json,
+        format: settings.isCBOR ? .cbor : .json,
         priority: report.priority,
         // A clock that is not set tells no time to live.
         expiresAt: report.ttl == 0 || date == 0 ? 0 : date + report.ttl,
@@ -196,7 +202,9 @@ struct Agent: ~Copyable {
   private mutating func openSocket(at now: Instant) {
     if socket.isOpen { return }
     do throws(TransportError) {
-      socket = try UDPSocket(host: settings.host.bytes, port: settings.port)
+      var host = FixedBytes<256>()
+      let port = configuration.readEndpoint(into: &host)
+      socket = try UDPSocket(host: host.bytes, port: port)
     } catch {
       failLink(error, at: now)
     }
@@ -227,7 +235,7 @@ struct Agent: ~Copyable {
   // MARK: - Waiting
 
   @inline(never)
-  private mutating func wait() {
+  private mutating func wait(for input: inout LineInput) {
     var entries = InlineArray<4, pollfd>(
       repeating: pollfd(fd: -1, events: Int16(POLLIN), revents: 0)
     )

@@ -5,66 +5,57 @@ internal import ConstrainedCore
 internal import DeviceSession
 internal import DeviceStore
 
-/// What the configuration means to the program, apart from the device's own settings.
-struct AgentSettings {
-  var port: UInt16 = 0
-  var lines = LineSettings()
-  var host = FixedBytes<256>()
-}
-
-extension AgentSettings {
-  /// Reads them; the product key must have been checked.
+extension Configuration {
+  /// Writes the endpoint's host into `host`, which is empty, and returns its port: `host:port`,
+  /// `[address]:port` or nothing, the platform's own.
   @inline(never)
-  mutating func read(_ configuration: borrowing Configuration) {
-    readEndpoint(configuration)
-    if configuration.has(.topic) {
-      do throws(TopicError) {
-        lines.topic = try Topic(configuration.bytes(.topic))
-      } catch {
-        configuration.refuse(.topic)
-      }
-    }
-    let isCBOR = configuration.choice(.format) == 1
-    lines.isCBOR = configuration.arguments.isCBOR ?? isCBOR
-    lines.priority = UInt8(
-      truncatingIfNeeded: configuration.number(.priority, default: 0, from: 0, to: 7)
-    )
-    lines.ttl = configuration.number(.ttl, default: 0, from: 0, to: 1_000_000_000)
-    lines.coalescing =
-      LineSettings.Coalescing(rawValue: configuration.choice(.coalesce))
-      ?? .off
-    if configuration.bytes(.idPlaceholder).count > 32 { configuration.refuse(.idPlaceholder) }
-    _ = configuration.path(.hintCommand)
-  }
-
-  /// `host:port`, `[address]:port` or nothing: the platform's own.
-  @inline(never)
-  private mutating func readEndpoint(_ configuration: borrowing Configuration) {
-    let isDTLS = configuration.choice(.security) == 1
-    port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
-    guard configuration.has(.endpoint) else {
+  func readEndpoint(into host: inout FixedBytes<256>) -> UInt16 {
+    let text = bytes(.endpoint)
+    if text.isEmpty {
       host.write { (writer: inout ByteWriter) in
-        try? writer.append(configuration.bytes(.productKey))
+        try? writer.append(bytes(.productKey))
         try? writer.append(".coap.cn-shanghai.link.aliyuncs.com")
       }
-      return
+      return choice(.security) == 1 ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
     }
-    let text = configuration.bytes(.endpoint)
     var colon = text.count - 1
     while colon > 0, text[colon] != UInt8(ascii: ":") { colon -= 1 }
     var name = 0..<max(0, colon)
     if name.count > 2, text[0] == UInt8(ascii: "["), text[colon - 1] == UInt8(ascii: "]") {
       name = 1..<(colon - 1)
     }
-    guard colon > 0, let number = text.extracting(droppingFirst: colon + 1).decimal,
-      number > 0, number <= 65_535, name.count <= 255
-    else { configuration.refuse(.endpoint) }
-    port = UInt16(truncatingIfNeeded: number)
-    do throws(CapacityError) {
-      try host.replace(with: text.extracting(name))
-    } catch {
-      configuration.refuse(.endpoint)
+    guard colon > 0, let port = text.extracting(droppingFirst: colon + 1).decimal,
+      port > 0, port <= 65_535, name.count <= 255
+    else { refuse(.endpoint) }
+    try? host.append(text.extracting(name))
+    return UInt16(truncatingIfNeeded: port)
+  }
+}
+
+extension LineSettings {
+  /// Reads them, and refuses what else of the configuration is wrong and is looked at again when it is used.
+  @inline(never)
+  mutating func read(_ configuration: borrowing Configuration) {
+    var host = FixedBytes<256>()
+    _ = configuration.readEndpoint(into: &host)
+    if configuration.has(.topic) {
+      do throws(TopicError) {
+        _ = try Topic(configuration.bytes(.topic))
+      } catch {
+        configuration.refuse(.topic)
+      }
     }
+    let isCBOR = configuration.choice(.format) == 1
+    self.isCBOR = configuration.arguments.isCBOR ?? isCBOR
+    priority = UInt8(
+      truncatingIfNeeded: configuration.number(.priority, default: 0, from: 0, to: 7)
+    )
+    ttl = configuration.number(.ttl, default: 0, from: 0, to: 1_000_000_000)
+    coalescing =
+      Coalescing(rawValue: UInt8(truncatingIfNeeded: configuration.choice(.coalesce)))
+      ?? .off
+    if configuration.bytes(.idPlaceholder).count > 32 { configuration.refuse(.idPlaceholder) }
+    _ = configuration.path(.hintCommand)
   }
 }
 
@@ -92,9 +83,10 @@ extension DeviceSettings {
 }
 
 extension DurableSettings {
-  /// Reads how the device keeps what it must not lose.
+  /// How the device keeps what it must not lose.
   @inline(never)
-  mutating func read(_ configuration: borrowing Configuration) {
+  init(_ configuration: borrowing Configuration) {
+    self.init()
     session.read(configuration)
     tokenLifetime = configuration.number(
       .tokenLifetime,

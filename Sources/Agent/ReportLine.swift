@@ -32,7 +32,11 @@ enum LineError: UInt8, Error {
 
 extension ReportLine {
   /// Reads a line without its end; `standard` has what the line does not say.
-  init(_ line: Span<UInt8>, standard: LineSettings) throws(LineError) {
+  init(
+    _ line: Span<UInt8>,
+    standard: LineSettings,
+    topic standardTopic: Span<UInt8>
+  ) throws(LineError) {
     var tab = 0
     // JSON may contain tabs between its tokens: a line that starts like a payload is one.
     let hasHead =
@@ -40,7 +44,7 @@ extension ReportLine {
     if hasHead { while tab < line.count, line[tab] != 0x09 { tab += 1 } }
     priority = standard.priority
     ttl = standard.ttl
-    topic = standard.topic
+    topic = Topic()
     if hasHead, tab < line.count {
       var start = 0
       while start < tab {
@@ -54,7 +58,10 @@ extension ReportLine {
       payload = 0..<line.count
     }
     guard !payload.isEmpty else { throw .payload }
-    guard !topic.bytes.isEmpty else { throw .noTopic }
+    if topic.bytes.isEmpty {
+      // It was checked at the start: it is a topic, or is not given.
+      do throws(TopicError) { topic = try Topic(standardTopic) } catch { throw .noTopic }
+    }
   }
 
   private static func take(
@@ -82,8 +89,6 @@ extension ReportLine {
 
 /// What holds for lines that say nothing else, and what is done with their payloads.
 struct LineSettings {
-  /// Without bytes for none.
-  var topic = Topic()
   var priority: UInt8 = 0
   /// Seconds; 0 for ever.
   var ttl: UInt64 = 0
@@ -91,7 +96,7 @@ struct LineSettings {
   var coalescing = Coalescing.off
 
   /// Which reports replace earlier ones that still wait.
-  enum Coalescing: Int {
+  enum Coalescing: UInt8 {
     /// None.
     case off
     /// Those to the same topic.

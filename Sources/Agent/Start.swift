@@ -34,7 +34,8 @@ public func runAgent(
   case .run, .check:
     var agent = Agent(arguments)
     agent.showStart()
-    exit(agent.run())
+    agent.run()
+    exit(ExitStatus.success.rawValue)
   }
 }
 
@@ -50,18 +51,11 @@ extension Agent {
     configuration.require(.deviceSecretFile)
     configuration.require(.stateDirectory)
     settings.read(configuration)
-    var durableSettings = DurableSettings()
-    durableSettings.read(configuration)
+    let durableSettings = DurableSettings(configuration)
     let identity = makeIdentity(configuration)
     let secret = readSecret(configuration)
     let fingerprint = makeFingerprint(configuration, identity, secret)
-    let security = makeSecurity(
-      configuration,
-      identity,
-      secret,
-      settings,
-      durableSettings.session.timing
-    )
+    let security = makeSecurity(configuration, identity, secret, durableSettings.session.timing)
     if arguments.request == .check { finish(printing: "the configuration is good\n") }
     signals = SignalInput()
     if configuration.has(.socket), !datagrams.listen(at: configuration.path(.socket)) {
@@ -136,7 +130,7 @@ private func readSecret(_ configuration: borrowing Configuration) -> SecretBytes
 @inline(never)
 private func makeFingerprint(
   _ configuration: borrowing Configuration,
-  _ identity: DeviceIdentity,
+  _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes
 ) -> FixedBytes<32> {
   do throws(OpenSSLError) {
@@ -154,9 +148,8 @@ private func makeFingerprint(
 #if SYMMETRIC_ONLY
 private func makeSecurity(
   _ configuration: borrowing Configuration,
-  _ identity: DeviceIdentity,
+  _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes,
-  _ settings: borrowing AgentSettings,
   _ timing: TransmissionParameters
 ) -> AgentSecurity {
   if configuration.choice(.security) == 1 {
@@ -167,9 +160,8 @@ private func makeSecurity(
 #else
 private func makeSecurity(
   _ configuration: borrowing Configuration,
-  _ identity: DeviceIdentity,
+  _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes,
-  _ settings: borrowing AgentSettings,
   _ timing: TransmissionParameters
 ) -> AgentSecurity {
   guard configuration.choice(.security) == 1 else {
@@ -182,7 +174,7 @@ private func makeSecurity(
     return EitherSecurity(
       isKey
         ? try makeKeyLayer(identity, secret, dtls)
-        : try makeCertificateLayer(configuration, settings, dtls)
+        : try makeCertificateLayer(configuration, dtls)
     )
   } catch {
     switch error {
@@ -196,7 +188,6 @@ private func makeSecurity(
 @inline(never)
 private func makeCertificateLayer(
   _ configuration: borrowing Configuration,
-  _ settings: borrowing AgentSettings,
   _ dtls: DTLSSettings
 ) throws(DTLSConfigurationError) -> DTLSSecurity {
   configuration.require(.caFile)
@@ -206,7 +197,8 @@ private func makeCertificateLayer(
   guard let length = PrivateInput.read(path, into: &room, isSecret: false) else {
     fail("the CA file cannot be read", configuration.bytes(.caFile))
   }
-  let host = settings.host
+  var host = FixedBytes<256>()
+  _ = configuration.readEndpoint(into: &host)
   return try DTLSSecurity(
     serverName: configuration.has(.serverName) ? configuration.bytes(.serverName) : host.bytes,
     authorities: room.span.extracting(0..<length),
@@ -216,7 +208,7 @@ private func makeCertificateLayer(
 
 @inline(never)
 private func makeKeyLayer(
-  _ identity: DeviceIdentity,
+  _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes,
   _ dtls: DTLSSettings
 ) throws(DTLSConfigurationError) -> DTLSSecurity {

@@ -99,7 +99,6 @@ static inline int nbiot_listen_unix(const char *path, size_t count) {
   struct sockaddr_un address;
   mode_t mask;
   int descriptor;
-  memset(&address, 0, sizeof address);
   address.sun_family = AF_UNIX;
   if (count > sizeof address.sun_path) {
     errno = ENAMETOOLONG;
@@ -109,8 +108,9 @@ static inline int nbiot_listen_unix(const char *path, size_t count) {
   if (nbiot_is_socket(path)) unlinkat(AT_FDCWD, path, 0);
   descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return -1;
+  count += (size_t)(address.sun_path - (char *)&address);
   mask = umask(0117);
-  if (bind(descriptor, (struct sockaddr *)&address, sizeof address) != 0) descriptor = -1;
+  if (bind(descriptor, (struct sockaddr *)&address, (socklen_t)count) != 0) descriptor = -1;
   umask(mask);
   return descriptor;
 }
@@ -131,17 +131,23 @@ static inline void nbiot_reply_unix(
     sendto(descriptor, bytes, count, MSG_NOSIGNAL, (const struct sockaddr *)to, to_count);
 }
 
-// SIGTERM, SIGINT and SIGUSR1 as a descriptor. SIGPIPE is only held back: who has nobody to read it learns
-// that from the call that writes.
+// A set of signals as Linux has it, the first as the lowest bit. A sigset_t has room for more, which no call
+// hands to the kernel.
+union nbiot_signal_set {
+  unsigned long long bits;
+  sigset_t set;
+};
+
+// SIGTERM, SIGINT and SIGUSR1 as a descriptor. SIGPIPE is only held back: who writes to nobody learns that
+// from the call that writes.
 static inline int nbiot_signals(void) {
-  // Linux keeps signals as bits of words, the first as the lowest: what sigaddset would set.
-  union { unsigned long bits; sigset_t set; } signals, blocked;
-  memset(&signals, 0, sizeof signals);
-  signals.bits = 1ul << (SIGTERM - 1) | 1ul << (SIGINT - 1) | 1ul << (SIGUSR1 - 1);
-  blocked = signals;
-  blocked.bits |= 1ul << (SIGPIPE - 1);
-  sigprocmask(SIG_BLOCK, &blocked.set, NULL);
-  return signalfd(-1, &signals.set, SFD_NONBLOCK | SFD_CLOEXEC);
+  union nbiot_signal_set signals;
+  int descriptor;
+  signals.bits = 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGUSR1 - 1);
+  descriptor = signalfd(-1, &signals.set, SFD_NONBLOCK | SFD_CLOEXEC);
+  signals.bits |= 1ull << (SIGPIPE - 1);
+  sigprocmask(SIG_BLOCK, &signals.set, NULL);
+  return descriptor;
 }
 
 static inline int nbiot_next_signal(int descriptor) {
@@ -155,15 +161,15 @@ static inline int nbiot_next_signal(int descriptor) {
 // that could run in it. The child takes every signal again, which this process holds back.
 static inline __attribute__((noinline)) int nbiot_run(const char *path, const char *argument) {
   char *const arguments[] = {(char *)path, (char *)argument, NULL};
-  sigset_t none;
+  union nbiot_signal_set none;
   pid_t child;
   int turns;
   volatile int code = 0;
-  memset(&none, 0, sizeof none);
+  none.bits = 0;
   child = vfork();
   if (child < 0) return errno;
   if (child == 0) {
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    sigprocmask(SIG_SETMASK, &none.set, NULL);
     execve(path, arguments, arguments + 2);
     code = errno;
     _exit(127);
