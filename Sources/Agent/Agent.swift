@@ -111,53 +111,63 @@ struct Agent: ~Copyable {
   @inline(never)
   private mutating func take(_ line: Span<UInt8>, isTooLong: Bool, number: UInt64) -> Bool {
     var answer: TextLine
-    do throws(LineError) {
-      if isTooLong { throw .tooLong }
-      guard let id = try accept(line) else { return false }
-      answer = TextLine("accepted ")
-      answer.add(id)
-    } catch {
+    let id = device.nextID
+    var report = ReportLine()
+    var error: LineError? = .tooLong
+    if !isTooLong { error = report.read(line, settings, configuration, id: id) }
+    if error == nil {
+      switch accept(report) {
+      case .accepted: break
+      case .tooLong: error = .tooLong
+      case .refused: return false
+      }
+    }
+    if let error {
       hasRejected = true
       answer = TextLine("refused ")
       answer.add(number)
       answer.add(" ")
       answer.add(error.name)
+    } else {
+      answer = TextLine("accepted ")
+      answer.add(id)
     }
     if number == 0 { datagrams.reply(answer.written) }
     print(&answer)
     return true
   }
 
-  /// The id of a line's report, which is on disk then; `nil` when the disk refuses.
-  private mutating func accept(_ line: Span<UInt8>) throws(LineError) -> UInt64? {
-    let report = try ReportLine(line, standard: settings, topic: configuration.bytes(.topic))
-    let text = line.extracting(report.payload)
-    var payload = FixedBytes<1_024>()
-    try settings.writePayload(
-      text,
-      placeholder: configuration.bytes(.idPlaceholder),
-      id: device.nextID,
-      into: &payload
-    )
-    let key = settings.key(of: report.topic, payload: text)
+  private enum Acceptance {
+    /// The disk has the report.
+    case accepted
+    /// It is too long.
+    case tooLong
+    /// The disk refuses, or is full.
+    case refused
+  }
+
+  /// Writes a report to disk, with the id that is next.
+  @inline(never)
+  private mutating func accept(_ report: borrowing ReportLine) -> Acceptance {
     let date = WallClock.now()
     do throws(OutboxError) {
-      return try device.accept(
+      _ = try device.accept(
         topic: report.topic,
-        payload: payload.bytes,
+        payload: report.payload,
         format: settings.isCBOR ? .cbor : .json,
         priority: report.priority,
         // A clock that is not set tells no time to live.
         expiresAt: report.ttl == 0 || date == 0 ? 0 : date + report.ttl,
-        key: key
+        key: report.key
       )
+      return .accepted
     } catch {
       switch error {
-      case .tooLong: throw .tooLong
-      case .full: return nil
+      case .tooLong: return .tooLong
+      case .full: return .refused
       case .store(let failure):
         complain(failure)
-        return nil
+        return .refused
       }
     }
   }

@@ -210,10 +210,6 @@ struct Configuration: ~Copyable {
 }
 
 extension Span where Element == UInt8 {
-  /// Whether the bytes are those of a literal; not inlined, for there are many of them.
-  @inline(never)
-  func isSame(as text: StaticString) -> Bool { isEqual(to: text) }
-
   /// The decimal number that the bytes are.
   @inline(never)
   var decimal: UInt64? {
