@@ -83,11 +83,9 @@ struct Agent: ~Copyable {
     if let heldUntil, heldUntil > MonotonicClock.now() { return }
     heldUntil = nil
     while !isOver, device.hasRoom, input.next() {
-      if !input.line.isEmpty || input.isTooLong {
-        guard take(input.line, isTooLong: input.isTooLong, number: lineNumber + 1) else {
-          heldUntil = MonotonicClock.now() + Milliseconds(5_000)
-          return
-        }
+      guard take(input.line, isTooLong: input.isTooLong, number: lineNumber + 1) else {
+        heldUntil = MonotonicClock.now() + Milliseconds(5_000)
+        return
       }
       lineNumber += 1
       input.consume()
@@ -99,31 +97,23 @@ struct Agent: ~Copyable {
     var bytes = InlineArray<4_096, UInt8>(repeating: 0)
     var room = bytes.mutableSpan
     let count = datagrams.next(into: &room)
-    let line = room.span.extracting(0..<count).withoutLineEnd
-    if line.isEmpty || take(line, isTooLong: false, number: 0) { return }
-    // Its sender has to send it again.
-    var answer = TextLine("refused 0 disk")
-    datagrams.reply(answer.written)
-    print(&answer)
+    _ = take(room.span.extracting(0..<count).withoutLineEnd, isTooLong: false, number: 0)
   }
 
-  /// Takes a line, that of a datagram where its number is 0; `false` when the disk refuses it.
+  /// Takes a line, that of a datagram where its number is 0, unless it is empty; `false` when it is to be
+  /// tried again, for the disk refuses it. Who has sent a datagram has to send it again.
   @inline(never)
   private mutating func take(_ line: Span<UInt8>, isTooLong: Bool, number: UInt64) -> Bool {
-    var answer: TextLine
+    if line.isEmpty, !isTooLong { return true }
     let id = device.nextID
     var report = ReportLine()
     var error: LineError? = .tooLong
     if !isTooLong { error = report.read(line, settings, configuration, id: id) }
-    if error == nil {
-      switch accept(report) {
-      case .accepted: break
-      case .tooLong: error = .tooLong
-      case .refused: return false
-      }
-    }
+    if error == nil { error = accept(report) }
+    if error == .disk, number > 0 { return false }
+    var answer: TextLine
     if let error {
-      hasRejected = true
+      if error != .disk { hasRejected = true }
       answer = TextLine("refused ")
       answer.add(number)
       answer.add(" ")
@@ -132,23 +122,14 @@ struct Agent: ~Copyable {
       answer = TextLine("accepted ")
       answer.add(id)
     }
-    if number == 0 { datagrams.reply(answer.written) }
+    if number == 0 { datagrams.reply(&answer) }
     print(&answer)
     return true
   }
 
-  private enum Acceptance {
-    /// The disk has the report.
-    case accepted
-    /// It is too long.
-    case tooLong
-    /// The disk refuses, or is full.
-    case refused
-  }
-
-  /// Writes a report to disk, with the id that is next.
+  /// Writes a report to disk, with the id that is next; why it is not there, if it is not.
   @inline(never)
-  private mutating func accept(_ report: borrowing ReportLine) -> Acceptance {
+  private mutating func accept(_ report: borrowing ReportLine) -> LineError? {
     let date = WallClock.now()
     do throws(OutboxError) {
       _ = try device.accept(
@@ -160,15 +141,14 @@ struct Agent: ~Copyable {
         expiresAt: report.ttl == 0 || date == 0 ? 0 : date + report.ttl,
         key: report.key
       )
-      return .accepted
+      return nil
     } catch {
       switch error {
       case .tooLong: return .tooLong
-      case .full: return .refused
-      case .store(let failure):
-        complain(failure)
-        return .refused
+      case .full: break
+      case .store(let failure): complain(failure)
       }
+      return .disk
     }
   }
 

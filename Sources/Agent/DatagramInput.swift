@@ -39,12 +39,10 @@ struct DatagramInput {
   }
 
   /// Answers the sender of the last datagram, if it can be; an answer that has no room is dropped.
-  func reply(_ answer: Span<UInt8>) {
+  mutating func reply(_ answer: inout TextLine) {
     // SAFETY: both are read within their lengths.
-    unsafe answer.withUnsafeBufferPointer { answer in
-      unsafe withUnsafePointer(to: sender) { address in
-        unsafe nbiot_reply_unix(descriptor, answer.baseAddress, answer.count, address, senderCount)
-      }
+    unsafe answer.written.withUnsafeBufferPointer { answer in
+      unsafe nbiot_reply_unix(descriptor, answer.baseAddress, answer.count, &sender, senderCount)
     }
   }
 }

@@ -69,6 +69,7 @@ struct LineInput {
 extension Span where Element == UInt8 {
   /// The bytes without the ends of lines at their end.
   var withoutLineEnd: Span<UInt8> {
+    @inline(never)
     @_lifetime(copy self)
     get {
       var count = count

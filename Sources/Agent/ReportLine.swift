@@ -29,15 +29,15 @@ struct ReportLine {
   }
 }
 
-/// Why a line is no report.
+/// Why a line is no report; `disk` when it is one, but cannot be kept now.
 enum LineError: UInt8 {
-  case tooLong, noTopic, topic, option, payload, notJSON
+  case tooLong, noTopic, topic, option, payload, notJSON, disk
 
   /// One word of it for the result line.
   var name: Span<UInt8> {
     @_lifetime(immortal)
     get {
-      let names: StaticString = "too-long|no-topic|bad-topic|bad-option|no-payload|not-json"
+      let names: StaticString = "too-long|no-topic|bad-topic|bad-option|no-payload|not-json|disk"
       return names.word(Int(rawValue))
     }
   }
