@@ -8,8 +8,9 @@ internal import UDPTransport
 
 /// What is printed: results to standard output, all else to standard error, a line each.
 extension Agent {
-  /// Prints a result; who cannot read it any more ends the program, and nothing is lost.
-  mutating func print(_ line: inout TextLine) {
+  /// Prints the line at hand, a result; who cannot read it any more ends the program, and nothing is lost.
+  @inline(never)
+  mutating func print() {
     guard !line.write(to: 1) else { return }
     status = .output
     isOver = true
@@ -19,44 +20,43 @@ extension Agent {
   @inline(never)
   mutating func show(_ event: DurableEvent) {
     switch event {
-    case .authenticated: log("info authenticated")
+    case .authenticated: line.start("info authenticated")
     case .authenticationFailed(let failure):
-      var line = TextLine("warning authentication-failed reason=")
-      line.add(failure.name)
-      if case .refused(let code) = failure { add(code, to: &line) }
-      log(&line)
+      line.start("warning authentication-failed reason=")
+      line.add(word: failure.number, of: failureNames)
+      if case .refused(let code) = failure { add(code) }
       if failure.isRefusal { status = .unauthenticated }
     case .delivered(let id):
       status = .success
-      var line = TextLine("delivered ")
-      add(id, to: &line)
-      addAnswer(to: &line)
-      print(&line)
+      line.start("delivered ")
+      add(id)
+      addAnswer()
+      return print()
     case .rejected(let id):
       hasRejected = true
-      var line = TextLine("rejected ")
-      add(id, to: &line)
-      print(&line)
+      line.start("rejected ")
+      add(id)
+      return print()
     case .postponed(let id):
       hasPostponed = true
       if status == .success { status = .undelivered }
-      var line = TextLine("warning postponed reason=")
+      line.start("warning postponed reason=")
       // A new address of the device, or of the platform, needs a new socket.
       if device.result.code == nil { socket.close() }
-      line.add(device.result.outcome.name)
+      line.add(word: device.result.outcome.number, of: outcomeNames)
       line.add(" id=")
-      add(id, to: &line)
-      log(&line)
-    case .storeFailed(let failure): complain(failure)
+      add(id)
+    case .storeFailed(let failure): return complain(failure)
     }
+    log(&line)
   }
 
   /// Adds what is known of the report of an event.
   @inline(never)
-  private func add(_ id: UInt64, to line: inout TextLine) {
+  private mutating func add(_ id: UInt64) {
     line.add(id)
     let result = device.result
-    if let code = result.code { add(code, to: &line) }
+    if let code = result.code { add(code) }
     if let sequence = result.sequence { line.add(" seq=", sequence) }
     line.add(" up=", UInt64(result.bytesUp))
     line.add(" down=", UInt64(result.bytesDown))
@@ -64,7 +64,8 @@ extension Agent {
     line.add(" ms=", UInt64(clamping: result.duration.count))
   }
 
-  private func addAnswer(to line: inout TextLine) {
+  @inline(never)
+  private mutating func addAnswer() {
     let messageID = device.result.messageID
     if !messageID.isEmpty {
       line.add(" id=")
@@ -77,21 +78,23 @@ extension Agent {
   }
 
   /// As in RFC 7252: the class, a dot and the detail in two digits.
-  private func add(_ code: Code, to line: inout TextLine) {
+  @inline(never)
+  private mutating func add(_ code: Code) {
     line.add(" ", UInt64(code.rawValue >> 5))
     line.add(code.rawValue & 0x1F < 10 ? ".0" : ".", UInt64(code.rawValue & 0x1F))
   }
 
   /// Says that the disk refuses.
+  @inline(never)
   mutating func complain(_ failure: StoreError) {
-    var line = TextLine("error disk-refuses ")
+    line.start("error disk-refuses ")
     failure.describe(in: &line)
     log(&line)
   }
 
   /// Says why there is no link.
-  func showLink(_ failure: TransportError) {
-    var line = TextLine("warning no-link reason=")
+  mutating func showLink(_ failure: TransportError) {
+    line.start("warning no-link reason=")
     switch failure {
     case .unknownHost: line.add("unknown-host")
     case .refused: line.add("port-unreachable")
@@ -102,10 +105,10 @@ extension Agent {
   }
 
   /// Prints what was found on the disk.
-  func showStart() {
+  mutating func showStart() {
     let found = device.outboxFindings
-    var line = TextLine("info started session=")
-    line.add(device.sessionFinding.name)
+    line.start("info started session=")
+    line.add(word: device.sessionFinding.number, of: findingNames)
     line.add(" pending=", UInt64(device.pendingReports))
     line.add(" damaged=", UInt64(found.damaged))
     line.add(" cut=", UInt64(found.cutBytes))
@@ -113,7 +116,7 @@ extension Agent {
   }
 
   /// Prints the counters.
-  func showCounters() {
+  mutating func showCounters() {
     let session = device.sessionCounters
     let outbox = device.outboxCounters
     let sessionWrites = device.sessionWrites
@@ -130,9 +133,9 @@ extension Agent {
       session.bytesUp, session.datagramsDown, session.bytesDown,
       sessionWrites.syncs + outboxWrites.syncs, sessionWrites.bytes + outboxWrites.bytes,
     ]
-    var line = TextLine("info counters ")
+    line.start("info counters ")
     for index in numbers.indices {
-      line.add(names.word(index))
+      line.add(word: index, of: names)
       line.add(UInt64(numbers[index]))
     }
     log(&line)
@@ -152,15 +155,18 @@ func log(_ line: inout TextLine) {
   _ = line.write(to: 2)
 }
 
+/// By `AuthenticationFailure.number`.
+private var failureNames: StaticString { "refused|timed-out|reset|unusable-answer|no-key|handshake" }
+
 extension AuthenticationFailure {
-  fileprivate var name: StaticString {
+  fileprivate var number: Int {
     switch self {
-    case .refused: "refused"
-    case .timedOut: "timed-out"
-    case .reset: "reset"
-    case .unusableAnswer, .unusableRegistration, .registrationRefused: "unusable-answer"
-    case .security: "no-key"
-    case .handshake: "handshake"
+    case .refused: 0
+    case .timedOut: 1
+    case .reset: 2
+    case .unusableAnswer, .unusableRegistration, .registrationRefused: 3
+    case .security: 4
+    case .handshake: 5
     }
   }
 
@@ -174,31 +180,42 @@ extension AuthenticationFailure {
   }
 }
 
+/// By `ReportOutcome.number`.
+private var outcomeNames: StaticString {
+  """
+  acknowledged|rejected|timed-out|interrupted|reset|unreadable-answer|unauthenticated|unsealable\
+  |handshake|sequence-exhausted
+  """
+}
+
 extension ReportOutcome {
-  fileprivate var name: StaticString {
+  fileprivate var number: Int {
     switch self {
-    case .acknowledged: "acknowledged"
-    case .rejected: "rejected"
-    case .timedOut: "timed-out"
-    case .interrupted: "interrupted"
-    case .reset: "reset"
-    case .unreadableAnswer: "unreadable-answer"
-    case .unauthenticated: "unauthenticated"
-    case .unsealable: "unsealable"
-    case .handshake: "handshake"
-    case .sequenceExhausted: "sequence-exhausted"
+    case .acknowledged: 0
+    case .rejected: 1
+    case .timedOut: 2
+    case .interrupted: 3
+    case .reset: 4
+    case .unreadableAnswer: 5
+    case .unauthenticated: 6
+    case .unsealable: 7
+    case .handshake: 8
+    case .sequenceExhausted: 9
     }
   }
 }
 
+/// By `SessionFinding.number`.
+private var findingNames: StaticString { "none|found|foreign|damaged|not-private" }
+
 extension SessionFinding {
-  fileprivate var name: StaticString {
+  fileprivate var number: Int {
     switch self {
-    case .none: "none"
-    case .found: "found"
-    case .foreign: "foreign"
-    case .damaged: "damaged"
-    case .notPrivate: "not-private"
+    case .none: 0
+    case .found: 1
+    case .foreign: 2
+    case .damaged: 3
+    case .notPrivate: 4
     }
   }
 }

@@ -47,6 +47,8 @@ struct Agent: ~Copyable {
   var device: DurableDevice<AgentSecurity, SystemRandom>
   var datagrams = DatagramInput()
   var settings = LineSettings()
+  /// What is being said; each line has the same place, for every frame that had its own would be 2 KB.
+  var line = TextLine()
   var configuration: Configuration
 
   /// Runs until there is nothing more to do, and ends the process: the system takes back what is held.
@@ -111,19 +113,18 @@ struct Agent: ~Copyable {
     if !isTooLong { error = report.read(line, settings, configuration, id: id) }
     if error == nil { error = accept(report) }
     if error == .disk, number > 0 { return false }
-    var answer: TextLine
     if let error {
       if error != .disk { hasRejected = true }
-      answer = TextLine("refused ")
-      answer.add(number)
-      answer.add(" ")
-      answer.add(error.name)
+      self.line.start("refused ")
+      self.line.add(number)
+      self.line.add(" ")
+      self.line.add(word: Int(error.rawValue), of: LineError.names)
     } else {
-      answer = TextLine("accepted ")
-      answer.add(id)
+      self.line.start("accepted ")
+      self.line.add(id)
     }
-    if number == 0 { datagrams.reply(&answer) }
-    print(&answer)
+    if number == 0 { datagrams.reply(&self.line) }
+    print()
     return true
   }
 
@@ -206,7 +207,9 @@ struct Agent: ~Copyable {
     let now = MonotonicClock.now()
     do throws(TransportError) {
       try device.transmit(over: socket, at: now) { hint in
-        if configuration.has(.hintCommand) { HintCommand.run(configuration.path(.hintCommand), hint) }
+        if configuration.has(.hintCommand) {
+          HintCommand.run(configuration.path(.hintCommand), hint, &line)
+        }
       }
     } catch {
       failLink(error, at: now)

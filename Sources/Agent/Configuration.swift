@@ -264,7 +264,6 @@ extension Span where Element == UInt8 {
 
 extension StaticString {
   /// The word of that number, counted from 0, of some words; empty behind the last.
-  @inline(never)
   @_lifetime(immortal)
   func word(_ number: Int, by separator: UInt8 = UInt8(ascii: "|")) -> Span<UInt8> {
     Span(self).word(number, by: separator)

@@ -8,7 +8,7 @@ enum HintCommand {
   ///
   /// The datagram waits for its end, a second at most; what it makes of the hint is its own affair.
   @inline(never)
-  static func run(_ path: Span<UInt8>, _ hint: RadioHint) {
+  static func run(_ path: Span<UInt8>, _ hint: RadioHint, _ line: inout TextLine) {
     let word: StaticString =
       switch hint {
       case .lastUplink: "last\0"
@@ -25,8 +25,8 @@ enum HintCommand {
       }
     }
     guard code != 0 else { return }
-    var line = TextLine("warning hint-failed errno=")
+    line.start("warning hint-failed errno=")
     line.add(UInt64(UInt32(bitPattern: code)))
-    _ = line.write(to: 2)
+    log(&line)
   }
 }

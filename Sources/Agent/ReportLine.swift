@@ -33,13 +33,9 @@ struct ReportLine {
 enum LineError: UInt8 {
   case tooLong, noTopic, topic, option, payload, notJSON, disk
 
-  /// One word of it for the result line.
-  var name: Span<UInt8> {
-    @_lifetime(immortal)
-    get {
-      let names: StaticString = "too-long|no-topic|bad-topic|bad-option|no-payload|not-json|disk"
-      return names.word(Int(rawValue))
-    }
+  /// A word of each for the result line.
+  static var names: StaticString {
+    "too-long|no-topic|bad-topic|bad-option|no-payload|not-json|disk"
   }
 }
 

@@ -73,7 +73,7 @@ extension Agent {
         date: WallClock.now()
       )
     } catch {
-      var line = TextLine("error state-directory ")
+      line.start("error state-directory ")
       error.describe(in: &line)
       // A disk that refuses may be well again: the program starts over, and takes no line until then.
       guard !arguments.isOnce, error.mayPass else { fail(.store, &line) }

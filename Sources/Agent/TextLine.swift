@@ -8,9 +8,18 @@ struct TextLine {
   private var count = 0
   private var bytes = InlineArray<2_048, UInt8>(repeating: 0)
 
+  /// Starts without anything.
+  init() {}
+
   /// Starts with a word.
-  @inline(never)
   init(_ word: StaticString) { add(word) }
+
+  /// Starts anew with a word.
+  @inline(never)
+  mutating func start(_ word: StaticString) {
+    count = 0
+    add(word)
+  }
 
   /// Appends a literal.
   @inline(never)
@@ -26,6 +35,10 @@ struct TextLine {
       put(byte < 0x20 || byte == 0x7F ? UInt8(ascii: "?") : byte)
     }
   }
+
+  /// Appends the word of that number, counted from 0, of some words with `|` between them.
+  @inline(never)
+  mutating func add(word number: Int, of words: StaticString) { add(words.word(number)) }
 
   /// Appends a number.
   @inline(never)
