@@ -23,7 +23,7 @@ extension Agent {
     case .authenticated: line.start("info authenticated")
     case .authenticationFailed(let failure):
       line.start("warning authentication-failed reason=")
-      line.add(word: failure.number, of: failureNames)
+      line.add(word: Int(failure.number), of: failureNames)
       if case .refused(let code) = failure { add(code) }
       if failure.isRefusal { status = .unauthenticated }
     case .delivered(let id):
@@ -43,7 +43,7 @@ extension Agent {
       line.start("warning postponed reason=")
       // A new address of the device, or of the platform, needs a new socket.
       if device.result.code == nil { socket.close() }
-      line.add(word: device.result.outcome.number, of: outcomeNames)
+      line.add(word: Int(device.result.outcome.number), of: outcomeNames)
       line.add(" id=")
       add(id)
     case .storeFailed(let failure): return complain(failure)
@@ -108,7 +108,7 @@ extension Agent {
   mutating func showStart() {
     let found = device.outboxFindings
     line.start("info started session=")
-    line.add(word: device.sessionFinding.number, of: findingNames)
+    line.add(word: Int(device.sessionFinding.number), of: findingNames)
     line.add(" pending=", UInt64(device.pendingReports))
     line.add(" damaged=", UInt64(found.damaged))
     line.add(" cut=", UInt64(found.cutBytes))
@@ -117,28 +117,40 @@ extension Agent {
 
   /// Prints the counters.
   mutating func showCounters() {
-    let session = device.sessionCounters
-    let outbox = device.outboxCounters
-    let sessionWrites = device.sessionWrites
-    let outboxWrites = device.outboxWrites
-    let names: StaticString = """
-      pending=| accepted=| delivered=| rejected=| expired=| dropped=| superseded=| authentications=\
-      | handshakes=| resumptions=| requests=| datagrams-up=| bytes-up=| datagrams-down=| bytes-down=\
-      | disk-syncs=| disk-bytes=
-      """
-    let numbers: InlineArray<17, Int> = [
-      device.pendingReports, outbox.accepted, device.deliveredReports, device.rejectedReports,
-      outbox.expired, outbox.dropped, outbox.superseded, session.authentications,
-      session.handshakes, session.resumptions, session.requests, session.datagramsUp,
-      session.bytesUp, session.datagramsDown, session.bytesDown,
-      sessionWrites.syncs + outboxWrites.syncs, sessionWrites.bytes + outboxWrites.bytes,
-    ]
-    line.start("info counters ")
-    for index in numbers.indices {
-      line.add(word: index, of: names)
-      line.add(UInt64(numbers[index]))
-    }
+    line.start("info counters")
+    add(0, device.pendingReports)
+    add(1, device.outboxCounters.accepted)
+    add(2, device.deliveredReports)
+    add(3, device.rejectedReports)
+    add(4, device.outboxCounters.expired)
+    add(5, device.outboxCounters.dropped)
+    add(6, device.outboxCounters.superseded)
+    add(7, device.sessionCounters.authentications)
+    add(8, device.sessionCounters.handshakes)
+    add(9, device.sessionCounters.resumptions)
+    add(10, device.sessionCounters.requests)
+    add(11, device.sessionCounters.datagramsUp)
+    add(12, device.sessionCounters.bytesUp)
+    add(13, device.sessionCounters.datagramsDown)
+    add(14, device.sessionCounters.bytesDown)
+    add(15, device.sessionWrites.syncs + device.outboxWrites.syncs)
+    add(16, device.sessionWrites.bytes + device.outboxWrites.bytes)
     log(&line)
+  }
+
+  /// Adds the counter of that number.
+  @inline(never)
+  private mutating func add(_ number: Int, _ counter: Int) {
+    line.add(" ")
+    line.add(
+      word: number,
+      of: """
+        pending=|accepted=|delivered=|rejected=|expired=|dropped=|superseded=|authentications=\
+        |handshakes=|resumptions=|requests=|datagrams-up=|bytes-up=|datagrams-down=|bytes-down=\
+        |disk-syncs=|disk-bytes=
+        """
+    )
+    line.add(UInt64(counter))
   }
 }
 
@@ -159,7 +171,7 @@ func log(_ line: inout TextLine) {
 private var failureNames: StaticString { "refused|timed-out|reset|unusable-answer|no-key|handshake" }
 
 extension AuthenticationFailure {
-  fileprivate var number: Int {
+  fileprivate var number: UInt8 {
     switch self {
     case .refused: 0
     case .timedOut: 1
@@ -189,7 +201,7 @@ private var outcomeNames: StaticString {
 }
 
 extension ReportOutcome {
-  fileprivate var number: Int {
+  fileprivate var number: UInt8 {
     switch self {
     case .acknowledged: 0
     case .rejected: 1
@@ -209,7 +221,7 @@ extension ReportOutcome {
 private var findingNames: StaticString { "none|found|foreign|damaged|not-private" }
 
 extension SessionFinding {
-  fileprivate var number: Int {
+  fileprivate var number: UInt8 {
     switch self {
     case .none: 0
     case .found: 1

@@ -72,10 +72,15 @@ struct Agent: ~Copyable {
   private func isDone(after input: borrowing LineInput) -> Bool {
     let isOnce = configuration.arguments.isOnce
     // Once: every line is taken, as far as there is room, though what there is cannot be sent now.
-    if isOnce, hasPostponed, !device.hasRoom { return true }
+    if isOnce, hasPostponed, !hasRoom { return true }
     guard input.isAtEnd, heldUntil == nil else { return false }
     if isOnce, hasPostponed { return true }
     return device.pendingReports == 0 && (isOnce || !datagrams.isOpen)
+  }
+
+  private var hasRoom: Bool {
+    @inline(never)
+    get { device.hasRoom }
   }
 
   // MARK: - What comes in
@@ -84,12 +89,12 @@ struct Agent: ~Copyable {
   private mutating func takeLines(of input: inout LineInput) {
     if let heldUntil, heldUntil > MonotonicClock.now() { return }
     heldUntil = nil
-    while !isOver, device.hasRoom, input.next() {
-      guard take(input.line, isTooLong: input.isTooLong, number: lineNumber + 1) else {
+    while !isOver, hasRoom, input.next() {
+      guard take(input.line, isTooLong: input.isTooLong, number: lineNumber &+ 1) else {
         heldUntil = MonotonicClock.now() + Milliseconds(5_000)
         return
       }
-      lineNumber += 1
+      lineNumber &+= 1
       input.consume()
     }
   }
@@ -229,15 +234,12 @@ struct Agent: ~Copyable {
 
   @inline(never)
   private mutating func wait(for input: inout LineInput) {
-    var entries = InlineArray<4, pollfd>(
-      repeating: pollfd(fd: -1, events: Int16(POLLIN), revents: 0)
-    )
-    entries[0].fd = signals.descriptor
     // Where there is no room for a line, its sender has to wait: nothing is lost.
-    let isReady = heldUntil == nil && device.hasRoom
-    if isReady, !input.isAtEnd { entries[1].fd = 0 }
-    if isReady { entries[2].fd = datagrams.descriptor }
-    entries[3].fd = socket.descriptor
+    let isReady = heldUntil == nil && hasRoom
+    var entries: InlineArray<4, pollfd> = [
+      entry(signals.descriptor), entry(isReady && !input.isAtEnd ? 0 : -1),
+      entry(isReady ? datagrams.descriptor : -1), entry(socket.descriptor),
+    ]
     var deadline = device.pollTimeout()
     if let heldUntil { deadline = min(deadline ?? heldUntil, heldUntil) }
     let timeout = MonotonicClock.timeout(until: deadline)
@@ -246,5 +248,9 @@ struct Agent: ~Copyable {
     _ = unsafe span.withUnsafeMutableBufferPointer { unsafe poll($0.baseAddress, 4, timeout) }
     if entries[1].revents != 0 { input.read() }
     if entries[2].revents != 0 { takeDatagram() }
+  }
+
+  private func entry(_ descriptor: Int32) -> pollfd {
+    pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
   }
 }

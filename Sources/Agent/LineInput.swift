@@ -5,6 +5,7 @@ struct LineInput {
   /// The longest line, in bytes; longer ones are passed over.
   static var maxCount: Int { 4_096 }
 
+  // None of these is more than the storage has.
   private var start = 0
   private var end = 0
   /// How many bytes after `start` hold no line's end.
@@ -20,11 +21,11 @@ struct LineInput {
   /// Reads what is there, once; to be called when `poll` says that something is.
   mutating func read() {
     if start > 0 {
-      for index in 0..<(end - start) { storage[index] = storage[start + index] }
-      end -= start
+      for index in 0..<(end &- start) { storage[index] = storage[start &+ index] }
+      end &-= start
       start = 0
     }
-    let room = storage.count - end
+    let room = storage.count &- end
     guard room > 0, !isAtEnd else { return }
     var span = storage.mutableSpan
     let offset = end
@@ -33,7 +34,7 @@ struct LineInput {
       unsafe CPOSIX.read(0, $0.baseAddress.map { unsafe $0 + offset }, room)
     }
     if count > 0 {
-      end += count
+      end &+= count
     } else if count == 0 || (nbiot_errno() != EINTR && nbiot_errno() != EAGAIN) {
       isAtEnd = true
     }
@@ -41,9 +42,9 @@ struct LineInput {
 
   /// Finds the next line and says whether there is one; `consume` goes on behind it.
   mutating func next() -> Bool {
-    while searched < end - start, storage[start + searched] != 0x0A { searched += 1 }
-    let isWhole = searched < end - start
-    if !isWhole, end - start > Self.maxCount {
+    while searched < end &- start, storage[start &+ searched] != 0x0A { searched &+= 1 }
+    let isWhole = searched < end &- start
+    if !isWhole, end &- start > Self.maxCount {
       start = 0
       end = 0
       searched = 0
@@ -55,12 +56,12 @@ struct LineInput {
   /// The line that `next` has found, without its end.
   var line: Span<UInt8> {
     @_lifetime(borrow self)
-    get { storage.span.extracting(start..<(start + searched)).withoutLineEnd }
+    get { storage.span.extracting(start..<(start &+ searched)).withoutLineEnd }
   }
 
   /// Goes on behind the line that `next` gave.
   mutating func consume() {
-    start = min(end, start + searched + 1)
+    start = min(end, start &+ searched &+ 1)
     searched = 0
     isTooLong = false
   }
