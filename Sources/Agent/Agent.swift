@@ -53,7 +53,7 @@ struct Agent: ~Copyable {
 
   /// Runs until there is nothing more to do, and ends the process: the system takes back what is held.
   ///
-  /// It does not return, but must not say so: the compiler then refuses every scope that owns an agent.
+  @inline(never)
   mutating func run() {
     var input = LineInput()
     while !isOver {
@@ -65,7 +65,7 @@ struct Agent: ~Copyable {
     device.close()
     transmit()
     if status == .success, hasRejected, !isOver { status = .rejected }
-    exit(status.rawValue)
+    nbiot_exit(status.rawValue)
   }
 
   /// Whether all has been taken in, and as much delivered as is to be.

@@ -155,6 +155,9 @@ static inline int nbiot_next_signal(int descriptor) {
   return read(descriptor, &signal, sizeof signal) == sizeof signal ? (int)signal.ssi_signo : 0;
 }
 
+// exit, without its promise not to return: Swift destroys what a scope owns before a call that makes it.
+static inline void nbiot_exit(int status) { exit(status); }
+
 // Runs a command with one argument and waits for its end, a second at most; then it goes on by itself.
 //
 // vfork lends the child this memory until it runs the command, or has failed to: no signal has a handler
