@@ -198,9 +198,10 @@ struct Agent: ~Copyable {
   private mutating func openSocket(at now: Instant) {
     if socket.isOpen { return }
     do throws(TransportError) {
-      var host = FixedBytes<256>()
-      let port = configuration.readEndpoint(into: &host)
-      socket = try UDPSocket(host: host.bytes, port: port)
+      var host = InlineArray<256, UInt8>(repeating: 0)
+      var writer = ByteWriter(host.mutableSpan)
+      let port = configuration.readEndpoint(into: &writer)
+      socket = try UDPSocket(hostForC: writer.written, port: port)
     } catch {
       failLink(error, at: now)
     }

@@ -6,16 +6,14 @@ internal import DeviceSession
 internal import DeviceStore
 
 extension Configuration {
-  /// Writes the endpoint's host into `host`, which is empty, and returns its port: `host:port`,
+  /// Writes the endpoint's host with a zero byte at its end and returns its port: `host:port`,
   /// `[address]:port` or nothing, the platform's own.
   @inline(never)
-  func readEndpoint(into host: inout FixedBytes<256>) -> UInt16 {
+  func readEndpoint(into writer: inout ByteWriter) -> UInt16 {
     let text = bytes(.endpoint)
     if text.isEmpty {
-      host.write { (writer: inout ByteWriter) in
-        try? writer.append(bytes(.productKey))
-        try? writer.append(".coap.cn-shanghai.link.aliyuncs.com")
-      }
+      try? writer.append(bytes(.productKey))
+      try? writer.append(".coap.cn-shanghai.link.aliyuncs.com\0")
       return choice(.security) == 1 ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
     }
     var colon = text.count - 1
@@ -27,7 +25,8 @@ extension Configuration {
     guard colon > 0, let port = text.extracting(droppingFirst: colon + 1).decimal,
       port > 0, port <= 65_535, name.count <= 255
     else { refuse(.endpoint) }
-    try? host.append(text.extracting(name))
+    try? writer.append(text.extracting(name))
+    try? writer.append(0)
     return UInt16(truncatingIfNeeded: port)
   }
 }
@@ -36,8 +35,9 @@ extension LineSettings {
   /// Reads them, and refuses what else of the configuration is wrong and is looked at again when it is used.
   @inline(never)
   mutating func read(_ configuration: borrowing Configuration) {
-    var host = FixedBytes<256>()
-    _ = configuration.readEndpoint(into: &host)
+    var host = InlineArray<256, UInt8>(repeating: 0)
+    var writer = ByteWriter(host.mutableSpan)
+    _ = configuration.readEndpoint(into: &writer)
     if configuration.has(.topic) {
       do throws(TopicError) {
         _ = try Topic(configuration.bytes(.topic))

@@ -197,10 +197,12 @@ private func makeCertificateLayer(
   guard let length = PrivateInput.read(path, into: &room, isSecret: false) else {
     fail("the CA file cannot be read", configuration.bytes(.caFile))
   }
-  var host = FixedBytes<256>()
-  _ = configuration.readEndpoint(into: &host)
+  var host = InlineArray<256, UInt8>(repeating: 0)
+  var writer = ByteWriter(host.mutableSpan)
+  _ = configuration.readEndpoint(into: &writer)
   return try DTLSSecurity(
-    serverName: configuration.has(.serverName) ? configuration.bytes(.serverName) : host.bytes,
+    serverName: configuration.has(.serverName) ? configuration.bytes(.serverName)
+      : writer.written.extracting(droppingLast: 1),
     authorities: room.span.extracting(0..<length),
     settings: dtls
   )

@@ -24,8 +24,6 @@ public struct UDPSocket: ~Copyable {
   public init(host: Span<UInt8>, port: UInt16) throws(TransportError) {
     var name = FixedBytes<256>()
     do throws(CapacityError) {
-      // A C string ends with a zero byte, which must not come sooner.
-      for index in host.indices where host[index] == 0 { throw CapacityError() }
       try name.write { (writer: inout ByteWriter) throws(CapacityError) in
         try writer.append(host)
         try writer.append(0)
@@ -33,9 +31,18 @@ public struct UDPSocket: ~Copyable {
     } catch {
       throw .unknownHost(code: EAI_NONAME)
     }
+    try self.init(hostForC: name.bytes, port: port)
+  }
+
+  /// The same with a host that has a zero byte at its end.
+  package init(hostForC host: Span<UInt8>, port: UInt16) throws(TransportError) {
+    // A C string ends with a zero byte, which must not come sooner.
+    var count = 0
+    while host[count] != 0 { count &+= 1 }
+    guard count == host.count &- 1 else { throw .unknownHost(code: EAI_NONAME) }
     var list: UnsafeMutablePointer<addrinfo>?
-    // SAFETY: the name ends with the zero byte that was appended to it.
-    let code = unsafe name.bytes.withUnsafeBytes {
+    // SAFETY: the name ends with a zero byte.
+    let code = unsafe host.withUnsafeBytes {
       unsafe nbiot_resolve_udp($0.bindMemory(to: CChar.self).baseAddress, &list)
     }
     guard code == 0 else { throw .unknownHost(code: code) }
