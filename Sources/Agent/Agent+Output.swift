@@ -157,7 +157,8 @@ extension Agent {
 /// Prints a line that is known beforehand to standard error.
 @inline(never)
 func log(_ text: StaticString) {
-  var line = TextLine(text)
+  var line = TextLine()
+  line.add(text)
   log(&line)
 }
 

@@ -90,39 +90,38 @@ struct Configuration: ~Copyable {
     guard let count = PrivateInput.read(arguments.pathForC, into: &room, isSecret: false) else {
       fail("the configuration file cannot be read", arguments.path)
     }
-    if count > Self.maxCount { refuse(0, "the file has more than 8192 bytes") }
+    if count > Self.maxCount { refuse(0, Span(), "the file has more than 8192 bytes", Span()) }
     var start = 0
     var line = 1
     while start < count {
       var end = start
       while end < count, text[end] != 0x0A { end &+= 1 }
-      take(start..<end, line: line)
+      // Over a blank, the line's end or the byte that the file does not reach.
+      text[take(start..<end, line: line)] = 0
       start = end &+ 1
       line &+= 1
     }
   }
 
-  private mutating func take(_ range: Range<Int>, line: Int) {
+  /// Takes a line and returns where its value ends.
+  private mutating func take(_ range: Range<Int>, line: Int) -> Int {
     let range = text.span.trimmed(range)
-    guard !range.isEmpty, text[range.lowerBound] != UInt8(ascii: "#") else { return }
+    guard !range.isEmpty, text[range.lowerBound] != UInt8(ascii: "#") else { return range.upperBound }
     var equals = range.lowerBound
     while equals < range.upperBound, text[equals] != UInt8(ascii: "=") { equals &+= 1 }
-    if equals == range.upperBound { refuse(line, "no `key = value`") }
-    let name = text.span.trimmed(range.lowerBound..<equals)
-    guard let key = ConfigurationKey(text.span.extracting(name)) else {
-      refuse(line, "unknown key ", name)
-    }
+    if equals == range.upperBound { refuse(line, Span(), "no `key = value`", Span()) }
+    let name = text.span.extracting(text.span.trimmed(range.lowerBound..<equals))
+    guard let key = ConfigurationKey(name) else { refuse(line, Span(), "unknown key ", name) }
     let index = Int(key.rawValue)
-    if values[index].line != 0 { refuse(line, "given twice: ", name) }
+    if values[index].line != 0 { refuse(line, Span(), "given twice: ", name) }
     let value = text.span.trimmed((equals &+ 1)..<range.upperBound)
-    if value.isEmpty { refuse(line, "no value for ", name) }
-    // Behind the value is a blank, the line's end or the byte that the file does not reach.
-    text[value.upperBound] = 0
+    if value.isEmpty { refuse(line, Span(), "no value for ", name) }
     values[index] = Value(
       start: UInt16(truncatingIfNeeded: value.lowerBound),
       end: UInt16(truncatingIfNeeded: value.upperBound),
       line: UInt16(truncatingIfNeeded: line)
     )
+    return value.upperBound
   }
 
   /// Whether the key is given.
@@ -139,11 +138,7 @@ struct Configuration: ~Copyable {
   /// Ends the process unless the key is given.
   @inline(never)
   func require(_ key: ConfigurationKey) {
-    if has(key) { return }
-    var line = start(0)
-    line.add("missing: ")
-    line.add(key.name)
-    fail(.usage, &line)
+    if !has(key) { refuse(0, Span(), "missing: ", key.name) }
   }
 
   /// A number from `least` to `most`.
@@ -177,35 +172,29 @@ struct Configuration: ~Copyable {
     return path
   }
 
-  /// Ends the process because a key's value is not one that it takes, as a compiler does: file, line, what
-  /// to do.
+  /// Ends the process because a key's value is not one that it takes.
   @inline(never)
   func refuse(_ key: ConfigurationKey) -> Never {
-    var line = start(Int(values[Int(key.rawValue)].line))
-    line.add(key.name)
-    line.add(" takes ")
-    line.add(key.values)
-    fail(.usage, &line)
+    refuse(Int(values[Int(key.rawValue)].line), key.name, " takes ", key.values)
   }
 
+  /// Ends the process as a compiler does: file, line, unless it is 0, and what to do.
   @inline(never)
   private func refuse(
     _ number: Int,
+    _ subject: Span<UInt8>,
     _ problem: StaticString,
-    _ name: Range<Int> = 0..<0
+    _ object: Span<UInt8>
   ) -> Never {
-    var line = start(number)
-    line.add(problem)
-    line.add(text.span.extracting(name))
-    fail(.usage, &line)
-  }
-
-  private func start(_ number: Int) -> TextLine {
-    var line = TextLine("error ")
+    var line = TextLine()
+    line.add("error ")
     line.add(arguments.path)
     if number > 0 { line.add(":", UInt64(number)) }
     line.add(": ")
-    return line
+    line.add(subject)
+    line.add(problem)
+    line.add(object)
+    fail(.usage, &line)
   }
 }
 

@@ -48,7 +48,8 @@ func fail(_ status: ExitStatus, _ text: StaticString) -> Never {
 @inline(never)
 func fail(_ problem: StaticString, _ path: Span<UInt8>) -> Never {
   let code = nbiot_errno()
-  var line = TextLine("error ")
+  var line = TextLine()
+  line.add("error ")
   line.add(problem)
   line.add(": ")
   line.add(path)

@@ -24,7 +24,7 @@ public func runAgent(
 ) -> Never {
   var arguments = unsafe Arguments(values)
   guard arguments.read(count) else {
-    var line = TextLine("")
+    var line = TextLine()
     line.add(helpText.word(0, by: 0x0A))
     fail(.usage, &line)
   }
@@ -89,15 +89,10 @@ extension Agent {
 @inline(never)
 private func makeIdentity(_ configuration: borrowing Configuration) -> DeviceIdentity {
   do throws(IdentityError) {
-    let productKey = configuration.bytes(.productKey)
-    let deviceName = configuration.bytes(.deviceName)
-    guard configuration.has(.clientID) else {
-      return try DeviceIdentity(productKey: productKey, deviceName: deviceName)
-    }
     return try DeviceIdentity(
-      productKey: productKey,
-      deviceName: deviceName,
-      clientID: configuration.bytes(.clientID)
+      productKey: configuration.bytes(.productKey),
+      deviceName: configuration.bytes(.deviceName),
+      clientID: configuration.has(.clientID) ? configuration.bytes(.clientID) : nil
     )
   } catch {
     switch error {

@@ -8,12 +8,6 @@ struct TextLine {
   private var count = 0
   private var bytes = InlineArray<2_048, UInt8>(repeating: 0)
 
-  /// Starts without anything.
-  init() {}
-
-  /// Starts with a word.
-  init(_ word: StaticString) { add(word) }
-
   /// Starts anew with a word.
   @inline(never)
   mutating func start(_ word: StaticString) {
