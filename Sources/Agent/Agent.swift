@@ -47,6 +47,7 @@ struct Agent: ~Copyable {
   var device: DurableDevice<AgentSecurity, SystemRandom>
   var datagrams = DatagramInput()
   var settings = LineSettings()
+  var endpoint = Endpoint()
   /// What is being said; each line has the same place, for every frame that had its own would be 2 KB.
   var line = TextLine()
   var configuration: Configuration
@@ -198,10 +199,7 @@ struct Agent: ~Copyable {
   private mutating func openSocket(at now: Instant) {
     if socket.isOpen { return }
     do throws(TransportError) {
-      var host = InlineArray<256, UInt8>(repeating: 0)
-      var writer = ByteWriter(host.mutableSpan)
-      let port = configuration.readEndpoint(into: &writer)
-      socket = try UDPSocket(hostForC: writer.written, port: port)
+      socket = try UDPSocket(hostForC: endpoint.hostForC, port: endpoint.port)
     } catch {
       failLink(error, at: now)
     }

@@ -5,29 +5,48 @@ internal import ConstrainedCore
 internal import DeviceSession
 internal import DeviceStore
 
-extension Configuration {
-  /// Writes the endpoint's host with a zero byte at its end and returns its port: `host:port`,
-  /// `[address]:port` or nothing, the platform's own.
+/// Where the platform is.
+struct Endpoint {
+  private var count = 0
+  private var storage = InlineArray<256, UInt8>(repeating: 0)
+  private(set) var port: UInt16 = 0
+
+  /// The host's name or address.
+  var host: Span<UInt8> {
+    @_lifetime(borrow self)
+    get { storage.span.extracting(0..<count) }
+  }
+
+  /// The same with a zero byte at its end.
+  var hostForC: Span<UInt8> {
+    @_lifetime(borrow self)
+    get { storage.span.extracting(0...count) }
+  }
+
+  /// Reads it: `host:port`, `[address]:port` or nothing, the platform's own.
   @inline(never)
-  func readEndpoint(into writer: inout ByteWriter) -> UInt16 {
-    let text = bytes(.endpoint)
+  mutating func read(_ configuration: borrowing Configuration) {
+    var writer = ByteWriter(storage.mutableSpan)
+    let text = configuration.bytes(.endpoint)
     if text.isEmpty {
-      try? writer.append(bytes(.productKey))
-      try? writer.append(".coap.cn-shanghai.link.aliyuncs.com\0")
-      return choice(.security) == 1 ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
+      try? writer.append(configuration.bytes(.productKey))
+      try? writer.append(".coap.cn-shanghai.link.aliyuncs.com")
+      let isDTLS = configuration.choice(.security) == 1
+      port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
+    } else {
+      var colon = text.count - 1
+      while colon > 0, text[colon] != UInt8(ascii: ":") { colon -= 1 }
+      var name = 0..<max(0, colon)
+      if name.count > 2, text[0] == UInt8(ascii: "["), text[colon - 1] == UInt8(ascii: "]") {
+        name = 1..<(colon - 1)
+      }
+      guard colon > 0, let number = text.extracting(droppingFirst: colon + 1).decimal,
+        number > 0, number <= 65_535, name.count <= 255
+      else { configuration.refuse(.endpoint) }
+      port = UInt16(truncatingIfNeeded: number)
+      try? writer.append(text.extracting(name))
     }
-    var colon = text.count - 1
-    while colon > 0, text[colon] != UInt8(ascii: ":") { colon -= 1 }
-    var name = 0..<max(0, colon)
-    if name.count > 2, text[0] == UInt8(ascii: "["), text[colon - 1] == UInt8(ascii: "]") {
-      name = 1..<(colon - 1)
-    }
-    guard colon > 0, let port = text.extracting(droppingFirst: colon + 1).decimal,
-      port > 0, port <= 65_535, name.count <= 255
-    else { refuse(.endpoint) }
-    try? writer.append(text.extracting(name))
-    try? writer.append(0)
-    return UInt16(truncatingIfNeeded: port)
+    count = writer.count
   }
 }
 
@@ -35,9 +54,6 @@ extension LineSettings {
   /// Reads them, and refuses what else of the configuration is wrong and is looked at again when it is used.
   @inline(never)
   mutating func read(_ configuration: borrowing Configuration) {
-    var host = InlineArray<256, UInt8>(repeating: 0)
-    var writer = ByteWriter(host.mutableSpan)
-    _ = configuration.readEndpoint(into: &writer)
     if configuration.has(.topic) {
       do throws(TopicError) {
         _ = try Topic(configuration.bytes(.topic))

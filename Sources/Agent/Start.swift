@@ -50,12 +50,19 @@ extension Agent {
     configuration.require(.deviceName)
     configuration.require(.deviceSecretFile)
     configuration.require(.stateDirectory)
+    endpoint.read(configuration)
     settings.read(configuration)
     let durableSettings = DurableSettings(configuration)
     let identity = makeIdentity(configuration)
     let secret = readSecret(configuration)
     let fingerprint = makeFingerprint(configuration, identity, secret)
-    let security = makeSecurity(configuration, identity, secret, durableSettings.session.timing)
+    let security = makeSecurity(
+      configuration,
+      endpoint,
+      identity,
+      secret,
+      durableSettings.session.timing
+    )
     if arguments.request == .check { finish(printing: "the configuration is good\n") }
     signals = SignalInput()
     if configuration.has(.socket), !datagrams.listen(at: configuration.path(.socket)) {
@@ -143,6 +150,7 @@ private func makeFingerprint(
 #if SYMMETRIC_ONLY
 private func makeSecurity(
   _ configuration: borrowing Configuration,
+  _ endpoint: borrowing Endpoint,
   _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes,
   _ timing: TransmissionParameters
@@ -155,6 +163,7 @@ private func makeSecurity(
 #else
 private func makeSecurity(
   _ configuration: borrowing Configuration,
+  _ endpoint: borrowing Endpoint,
   _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes,
   _ timing: TransmissionParameters
@@ -169,7 +178,7 @@ private func makeSecurity(
     return EitherSecurity(
       isKey
         ? try makeKeyLayer(identity, secret, dtls)
-        : try makeCertificateLayer(configuration, dtls)
+        : try makeCertificateLayer(configuration, endpoint, dtls)
     )
   } catch {
     switch error {
@@ -183,6 +192,7 @@ private func makeSecurity(
 @inline(never)
 private func makeCertificateLayer(
   _ configuration: borrowing Configuration,
+  _ endpoint: borrowing Endpoint,
   _ dtls: DTLSSettings
 ) throws(DTLSConfigurationError) -> DTLSSecurity {
   configuration.require(.caFile)
@@ -192,12 +202,8 @@ private func makeCertificateLayer(
   guard let length = PrivateInput.read(path, into: &room, isSecret: false) else {
     fail("the CA file cannot be read", configuration.bytes(.caFile))
   }
-  var host = InlineArray<256, UInt8>(repeating: 0)
-  var writer = ByteWriter(host.mutableSpan)
-  _ = configuration.readEndpoint(into: &writer)
   return try DTLSSecurity(
-    serverName: configuration.has(.serverName) ? configuration.bytes(.serverName)
-      : writer.written.extracting(droppingLast: 1),
+    serverName: configuration.has(.serverName) ? configuration.bytes(.serverName) : endpoint.host,
     authorities: room.span.extracting(0..<length),
     settings: dtls
   )

@@ -37,9 +37,9 @@ public struct UDPSocket: ~Copyable {
   /// The same with a host that has a zero byte at its end.
   package init(hostForC host: Span<UInt8>, port: UInt16) throws(TransportError) {
     // A C string ends with a zero byte, which must not come sooner.
-    var count = 0
-    while host[count] != 0 { count &+= 1 }
-    guard count == host.count &- 1 else { throw .unknownHost(code: EAI_NONAME) }
+    for index in host.indices where host[index] == 0 && index &+ 1 < host.count {
+      throw .unknownHost(code: EAI_NONAME)
+    }
     var list: UnsafeMutablePointer<addrinfo>?
     // SAFETY: the name ends with a zero byte.
     let code = unsafe host.withUnsafeBytes {
