@@ -20,31 +20,31 @@ extension Agent {
   @inline(never)
   mutating func show(_ event: DurableEvent) {
     switch event {
-    case .authenticated: line.start("info authenticated")
+    case .authenticated: line.start(.authenticated)
     case .authenticationFailed(let failure):
-      line.start("warning authentication-failed reason=")
-      line.add(word: Int(failure.number), of: failureNames)
+      line.start(.authenticationFailed)
+      line.add(failure.phrase)
       if case .refused(let code) = failure { add(code) }
       if failure.isRefusal { status = .unauthenticated }
     case .delivered(let id):
       status = .success
-      line.start("delivered ")
+      line.start(.delivered)
       add(id)
       addAnswer()
       return print()
     case .rejected(let id):
       hasRejected = true
-      line.start("rejected ")
+      line.start(.rejected)
       add(id)
       return print()
     case .postponed(let id):
       hasPostponed = true
       if status == .success { status = .undelivered }
-      line.start("warning postponed reason=")
+      line.start(.postponed)
       // A new address of the device, or of the platform, needs a new socket.
       if device.result.code == nil { socket.close() }
-      line.add(word: Int(device.result.outcome.number), of: outcomeNames)
-      line.add(" id=")
+      line.add(device.result.outcome.phrase)
+      line.add(.id)
       add(id)
     case .storeFailed(let failure): return complain(failure)
     }
@@ -57,49 +57,49 @@ extension Agent {
     line.add(id)
     let result = device.result
     if let code = result.code { add(code) }
-    if let sequence = result.sequence { line.add(" seq=", sequence) }
-    line.add(" up=", UInt64(result.bytesUp))
-    line.add(" down=", UInt64(result.bytesDown))
-    line.add(" sent=", UInt64(result.transmissions))
-    line.add(" ms=", UInt64(clamping: result.duration.count))
+    if let sequence = result.sequence { line.add(.sequence, sequence) }
+    line.add(.bytesUp, result.bytesUp)
+    line.add(.bytesDown, result.bytesDown)
+    line.add(.transmissions, result.transmissions)
+    line.add(.duration, UInt64(clamping: result.duration.count))
   }
 
   @inline(never)
   private mutating func addAnswer() {
     let messageID = device.result.messageID
     if !messageID.isEmpty {
-      line.add(" id=")
+      line.add(.id)
       line.add(hexadecimal: messageID.bytes)
     }
     let answer = device.answer
     guard answer.count > 0, device.result.extent == .whole else { return }
-    line.add(" answer=")
+    line.add(.answer)
     line.add(answer)
   }
 
   /// As in RFC 7252: the class, a dot and the detail in two digits.
   @inline(never)
   private mutating func add(_ code: Code) {
-    line.add(" ", UInt64(code.rawValue >> 5))
-    line.add(code.rawValue & 0x1F < 10 ? ".0" : ".", UInt64(code.rawValue & 0x1F))
+    line.add(.space, UInt64(code.rawValue >> 5))
+    line.add(code.rawValue & 0x1F < 10 ? .pointAndZero : .point, UInt64(code.rawValue & 0x1F))
   }
 
   /// Says that the disk refuses.
   @inline(never)
   mutating func complain(_ failure: StoreError) {
-    line.start("error disk-refuses ")
+    line.start(.diskRefuses)
     failure.describe(in: &line)
     log(&line)
   }
 
   /// Says why there is no link.
   mutating func showLink(_ failure: TransportError) {
-    line.start("warning no-link reason=")
+    line.start(.noLink)
     switch failure {
-    case .unknownHost: line.add("unknown-host")
-    case .refused: line.add("port-unreachable")
-    case .unreachable(let code): line.add("unreachable errno=", UInt64(clamping: code))
-    case .system(let code): line.add("no-socket errno=", UInt64(clamping: code))
+    case .unknownHost: line.add(.unknownHost)
+    case .refused: line.add(.portUnreachable)
+    case .unreachable(let code): line.add(.unreachable, UInt64(clamping: code))
+    case .system(let code): line.add(.noSocket, UInt64(clamping: code))
     }
     log(&line)
   }
@@ -107,56 +107,40 @@ extension Agent {
   /// Prints what was found on the disk.
   mutating func showStart() {
     let found = device.outboxFindings
-    line.start("info started session=")
-    line.add(word: Int(device.sessionFinding.number), of: findingNames)
-    line.add(" pending=", UInt64(device.pendingReports))
-    line.add(" damaged=", UInt64(found.damaged))
-    line.add(" cut=", UInt64(found.cutBytes))
+    line.start(.started)
+    line.add(device.sessionFinding.phrase)
+    line.add(.pending, device.pendingReports)
+    line.add(.damaged, found.damaged)
+    line.add(.cut, found.cutBytes)
     log(&line)
   }
 
   /// Prints the counters.
   mutating func showCounters() {
-    line.start("info counters")
-    add(0, device.pendingReports)
-    add(1, device.outboxCounters.accepted)
-    add(2, device.deliveredReports)
-    add(3, device.rejectedReports)
-    add(4, device.outboxCounters.expired)
-    add(5, device.outboxCounters.dropped)
-    add(6, device.outboxCounters.superseded)
-    add(7, device.sessionCounters.authentications)
-    add(8, device.sessionCounters.handshakes)
-    add(9, device.sessionCounters.resumptions)
-    add(10, device.sessionCounters.requests)
-    add(11, device.sessionCounters.datagramsUp)
-    add(12, device.sessionCounters.bytesUp)
-    add(13, device.sessionCounters.datagramsDown)
-    add(14, device.sessionCounters.bytesDown)
-    add(15, device.sessionWrites.syncs + device.outboxWrites.syncs)
-    add(16, device.sessionWrites.bytes + device.outboxWrites.bytes)
+    line.start(.counters)
+    line.add(.pending, device.pendingReports)
+    line.add(.acceptedReports, device.outboxCounters.accepted)
+    line.add(.deliveredReports, device.deliveredReports)
+    line.add(.rejectedReports, device.rejectedReports)
+    line.add(.expiredReports, device.outboxCounters.expired)
+    line.add(.droppedReports, device.outboxCounters.dropped)
+    line.add(.supersededReports, device.outboxCounters.superseded)
+    line.add(.authentications, device.sessionCounters.authentications)
+    line.add(.handshakes, device.sessionCounters.handshakes)
+    line.add(.resumptions, device.sessionCounters.resumptions)
+    line.add(.requests, device.sessionCounters.requests)
+    line.add(.datagramsUp, device.sessionCounters.datagramsUp)
+    line.add(.allBytesUp, device.sessionCounters.bytesUp)
+    line.add(.datagramsDown, device.sessionCounters.datagramsDown)
+    line.add(.allBytesDown, device.sessionCounters.bytesDown)
+    line.add(.diskSyncs, device.sessionWrites.syncs + device.outboxWrites.syncs)
+    line.add(.diskBytes, device.sessionWrites.bytes + device.outboxWrites.bytes)
     log(&line)
-  }
-
-  /// Adds the counter of that number.
-  @inline(never)
-  private mutating func add(_ number: Int, _ counter: Int) {
-    line.add(" ")
-    line.add(
-      word: number,
-      of: """
-        pending=|accepted=|delivered=|rejected=|expired=|dropped=|superseded=|authentications=\
-        |handshakes=|resumptions=|requests=|datagrams-up=|bytes-up=|datagrams-down=|bytes-down=\
-        |disk-syncs=|disk-bytes=
-        """
-    )
-    line.add(UInt64(counter))
   }
 }
 
 /// Prints a line that is known beforehand to standard error.
-@inline(never)
-func log(_ text: StaticString) {
+func log(_ text: Span<UInt8>) {
   var line = TextLine()
   line.add(text)
   log(&line)
@@ -168,18 +152,15 @@ func log(_ line: inout TextLine) {
   _ = line.write(to: 2)
 }
 
-/// By `AuthenticationFailure.number`.
-private var failureNames: StaticString { "refused|timed-out|reset|unusable-answer|no-key|handshake" }
-
 extension AuthenticationFailure {
-  fileprivate var number: UInt8 {
+  fileprivate var phrase: Phrase {
     switch self {
-    case .refused: 0
-    case .timedOut: 1
-    case .reset: 2
-    case .unusableAnswer, .unusableRegistration, .registrationRefused: 3
-    case .security: 4
-    case .handshake: 5
+    case .refused: .refusal
+    case .timedOut: .timedOut
+    case .reset: .reset
+    case .unusableAnswer, .unusableRegistration, .registrationRefused: .unusableAnswer
+    case .security: .noKey
+    case .handshake: .handshake
     }
   }
 
@@ -193,42 +174,31 @@ extension AuthenticationFailure {
   }
 }
 
-/// By `ReportOutcome.number`.
-private var outcomeNames: StaticString {
-  """
-  acknowledged|rejected|timed-out|interrupted|reset|unreadable-answer|unauthenticated|unsealable\
-  |handshake|sequence-exhausted
-  """
-}
-
 extension ReportOutcome {
-  fileprivate var number: UInt8 {
+  fileprivate var phrase: Phrase {
     switch self {
-    case .acknowledged: 0
-    case .rejected: 1
-    case .timedOut: 2
-    case .interrupted: 3
-    case .reset: 4
-    case .unreadableAnswer: 5
-    case .unauthenticated: 6
-    case .unsealable: 7
-    case .handshake: 8
-    case .sequenceExhausted: 9
+    case .acknowledged: .acknowledged
+    case .rejected: .rejection
+    case .timedOut: .timedOut
+    case .interrupted: .interrupted
+    case .reset: .reset
+    case .unreadableAnswer: .unreadableAnswer
+    case .unauthenticated: .unauthenticated
+    case .unsealable: .unsealable
+    case .handshake: .handshake
+    case .sequenceExhausted: .sequenceExhausted
     }
   }
 }
 
-/// By `SessionFinding.number`.
-private var findingNames: StaticString { "none|found|foreign|damaged|not-private" }
-
 extension SessionFinding {
-  fileprivate var number: UInt8 {
+  fileprivate var phrase: Phrase {
     switch self {
-    case .none: 0
-    case .found: 1
-    case .foreign: 2
-    case .damaged: 3
-    case .notPrivate: 4
+    case .none: .nothing
+    case .found: .found
+    case .foreign: .foreign
+    case .damaged: .damagedFile
+    case .notPrivate: .notPrivateFile
     }
   }
 }

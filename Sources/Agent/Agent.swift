@@ -121,12 +121,12 @@ struct Agent: ~Copyable {
     if error == .disk, number > 0 { return false }
     if let error {
       if error != .disk { hasRejected = true }
-      self.line.start("refused ")
+      self.line.start(.refused)
       self.line.add(number)
-      self.line.add(" ")
-      self.line.add(word: Int(error.rawValue), of: LineError.names)
+      self.line.add(.space)
+      self.line.add(error.phrase)
     } else {
-      self.line.start("accepted ")
+      self.line.start(.accepted)
       self.line.add(id)
     }
     if number == 0 { datagrams.reply(&self.line) }

@@ -88,9 +88,9 @@ struct Configuration: ~Copyable {
   mutating func read() {
     var room = text.mutableSpan
     guard let count = PrivateInput.read(arguments.pathForC, into: &room, isSecret: false) else {
-      fail("the configuration file cannot be read", arguments.path)
+      fail(.unreadableConfiguration, arguments.path)
     }
-    if count > Self.maxCount { refuse(0, Span(), "the file has more than 8192 bytes", Span()) }
+    if count > Self.maxCount { refuse(0, Span(), .tooManyBytes, Span()) }
     var start = 0
     var line = 1
     while start < count {
@@ -109,13 +109,13 @@ struct Configuration: ~Copyable {
     guard !range.isEmpty, text[range.lowerBound] != UInt8(ascii: "#") else { return range.upperBound }
     var equals = range.lowerBound
     while equals < range.upperBound, text[equals] != UInt8(ascii: "=") { equals &+= 1 }
-    if equals == range.upperBound { refuse(line, Span(), "no `key = value`", Span()) }
+    if equals == range.upperBound { refuse(line, Span(), .noKeyAndValue, Span()) }
     let name = text.span.extracting(text.span.trimmed(range.lowerBound..<equals))
-    guard let key = ConfigurationKey(name) else { refuse(line, Span(), "unknown key ", name) }
+    guard let key = ConfigurationKey(name) else { refuse(line, Span(), .unknownKey, name) }
     let index = Int(key.rawValue)
-    if values[index].line != 0 { refuse(line, Span(), "given twice: ", name) }
+    if values[index].line != 0 { refuse(line, Span(), .givenTwice, name) }
     let value = text.span.trimmed((equals &+ 1)..<range.upperBound)
-    if value.isEmpty { refuse(line, Span(), "no value for ", name) }
+    if value.isEmpty { refuse(line, Span(), .noValue, name) }
     values[index] = Value(
       start: UInt16(truncatingIfNeeded: value.lowerBound),
       end: UInt16(truncatingIfNeeded: value.upperBound),
@@ -138,7 +138,7 @@ struct Configuration: ~Copyable {
   /// Ends the process unless the key is given.
   @inline(never)
   func require(_ key: ConfigurationKey) {
-    if !has(key) { refuse(0, Span(), "missing: ", key.name) }
+    if !has(key) { refuse(0, Span(), .missing, key.name) }
   }
 
   /// A number from `least` to `most`.
@@ -175,7 +175,7 @@ struct Configuration: ~Copyable {
   /// Ends the process because a key's value is not one that it takes.
   @inline(never)
   func refuse(_ key: ConfigurationKey) -> Never {
-    refuse(Int(values[Int(key.rawValue)].line), key.name, " takes ", key.values)
+    refuse(Int(values[Int(key.rawValue)].line), key.name, .takes, key.values)
   }
 
   /// Ends the process as a compiler does: file, line, unless it is 0, and what to do.
@@ -183,14 +183,14 @@ struct Configuration: ~Copyable {
   private func refuse(
     _ number: Int,
     _ subject: Span<UInt8>,
-    _ problem: StaticString,
+    _ problem: Phrase,
     _ object: Span<UInt8>
   ) -> Never {
     var line = TextLine()
-    line.add("error ")
+    line.add(.error)
     line.add(arguments.path)
-    if number > 0 { line.add(":", UInt64(number)) }
-    line.add(": ")
+    if number > 0 { line.add(.colon, UInt64(number)) }
+    line.add(.colonAndSpace)
     line.add(subject)
     line.add(problem)
     line.add(object)

@@ -25,7 +25,7 @@ enum HintCommand {
       }
     }
     guard code != 0 else { return }
-    line.start("warning hint-failed errno=")
+    line.start(.hintFailed)
     line.add(UInt64(UInt32(bitPattern: code)))
     log(&line)
   }

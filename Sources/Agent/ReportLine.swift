@@ -33,9 +33,17 @@ struct ReportLine {
 enum LineError: UInt8 {
   case tooLong, noTopic, topic, option, payload, notJSON, disk
 
-  /// A word of each for the result line.
-  static var names: StaticString {
-    "too-long|no-topic|bad-topic|bad-option|no-payload|not-json|disk"
+  /// What the result line says.
+  var phrase: Phrase {
+    switch self {
+    case .tooLong: .tooLong
+    case .noTopic: .noTopic
+    case .topic: .badTopic
+    case .option: .badOption
+    case .payload: .noPayload
+    case .notJSON: .notJSON
+    case .disk: .disk
+    }
   }
 }
 

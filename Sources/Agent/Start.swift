@@ -24,9 +24,7 @@ public func runAgent(
 ) -> Never {
   var arguments = unsafe Arguments(values)
   guard arguments.read(count) else {
-    var line = TextLine()
-    line.add(helpText.word(0, by: 0x0A))
-    fail(.usage, &line)
+    fail(.usage, helpText.word(0, by: 0x0A))
   }
   switch arguments.request {
   case .help: finish(printing: helpText)
@@ -66,7 +64,7 @@ extension Agent {
     if arguments.request == .check { finish(printing: "the configuration is good\n") }
     signals = SignalInput()
     if configuration.has(.socket), !datagrams.listen(at: configuration.path(.socket)) {
-      fail("the socket cannot be made", configuration.bytes(.socket))
+      fail(.unusableSocket, configuration.bytes(.socket))
     }
     do throws(StoreError) {
       device = try DurableDevice(
@@ -80,7 +78,7 @@ extension Agent {
         date: WallClock.now()
       )
     } catch {
-      line.start("error state-directory ")
+      line.start(.stateDirectory)
       error.describe(in: &line)
       // A disk that refuses may be well again: the program starts over, and takes no line until then.
       guard !arguments.isOnce, error.mayPass else { fail(.store, &line) }
@@ -122,7 +120,7 @@ private func readSecret(_ configuration: borrowing Configuration) -> SecretBytes
   while end < length, room[end] != 0x0A, room[end] != 0x0D { end += 1 }
   guard end > 0, let secret = SecretBytes(copying: room.span.extracting(0..<end)) else {
     fail(
-      "the secret file must hold the device secret in its first line",
+      .unusableSecret,
       configuration.bytes(.deviceSecretFile)
     )
   }
@@ -143,7 +141,7 @@ private func makeFingerprint(
       mode: UInt8(truncatingIfNeeded: configuration.choice(.security))
     )
   } catch {
-    fail(.usage, "error OpenSSL has no SHA-256")
+    fail(.usage, Phrase.noHash.text)
   }
 }
 
@@ -156,7 +154,7 @@ private func makeSecurity(
   _ timing: TransmissionParameters
 ) -> AgentSecurity {
   if configuration.choice(.security) == 1 {
-    fail(.usage, "error this program was built without DTLS: build it with `make agent`")
+    fail(.usage, Span("error this program was built without DTLS: build it with `make agent`"))
   }
   return SymmetricSecurity()
 }
@@ -184,7 +182,7 @@ private func makeSecurity(
     switch error {
     case .authorities: configuration.refuse(.caFile)
     case .serverName: configuration.refuse(configuration.has(.serverName) ? .serverName : .endpoint)
-    default: fail(.usage, "error OpenSSL cannot be set up for DTLS")
+    default: fail(.usage, Span("error OpenSSL cannot be set up for DTLS"))
     }
   }
 }
@@ -200,7 +198,7 @@ private func makeCertificateLayer(
   var room = text.mutableSpan
   let path = configuration.path(.caFile)
   guard let length = PrivateInput.read(path, into: &room, isSecret: false) else {
-    fail("the CA file cannot be read", configuration.bytes(.caFile))
+    fail(.unreadableAuthorities, configuration.bytes(.caFile))
   }
   return try DTLSSecurity(
     serverName: configuration.has(.serverName) ? configuration.bytes(.serverName) : endpoint.host,

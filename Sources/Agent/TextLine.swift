@@ -8,18 +8,16 @@ struct TextLine {
   private var count = 0
   private var bytes = InlineArray<2_048, UInt8>(repeating: 0)
 
-  /// Starts anew with a word.
+  /// Starts anew with a phrase.
   @inline(never)
-  mutating func start(_ word: StaticString) {
+  mutating func start(_ phrase: Phrase) {
     count = 0
-    add(word)
+    add(phrase)
   }
 
-  /// Appends a literal.
+  /// Appends a phrase.
   @inline(never)
-  mutating func add(_ text: StaticString) {
-    add(Span(text))
-  }
+  mutating func add(_ phrase: Phrase) { add(phrase.text) }
 
   /// Appends bytes, those that could steer a terminal or end the line as `?`.
   @inline(never)
@@ -30,10 +28,6 @@ struct TextLine {
     }
   }
 
-  /// Appends the word of that number, counted from 0, of some words with `|` between them.
-  @inline(never)
-  mutating func add(word number: Int, of words: StaticString) { add(words.word(number)) }
-
   /// Appends a number.
   @inline(never)
   mutating func add(_ number: UInt64) {
@@ -41,12 +35,16 @@ struct TextLine {
     put(0x30 + UInt8(truncatingIfNeeded: number % 10))
   }
 
-  /// Appends a space, a name with its `=` and a number.
+  /// Appends a phrase and a number.
   @inline(never)
-  mutating func add(_ name: StaticString, _ number: UInt64) {
-    add(name)
+  mutating func add(_ phrase: Phrase, _ number: UInt64) {
+    add(phrase)
     add(number)
   }
+
+  /// Appends a phrase and a count.
+  @inline(never)
+  mutating func add(_ phrase: Phrase, _ count: Int) { add(phrase, UInt64(count)) }
 
   /// Appends bytes in hexadecimal digits.
   @inline(never)
