@@ -140,6 +140,7 @@ extension Agent {
 }
 
 /// Prints a line that is known beforehand to standard error.
+@inline(never)
 func log(_ text: Span<UInt8>) {
   var line = TextLine()
   line.add(text)

@@ -53,7 +53,6 @@ struct Agent: ~Copyable {
   var configuration: Configuration
 
   /// Runs until there is nothing more to do, and ends the process: the system takes back what is held.
-  ///
   @inline(never)
   mutating func run() {
     var input = LineInput()
@@ -109,7 +108,9 @@ struct Agent: ~Copyable {
   }
 
   /// Takes a line, that of a datagram where its number is 0, unless it is empty; `false` when it is to be
-  /// tried again, for the disk refuses it. Who has sent a datagram has to send it again.
+  /// tried again, for the disk refuses it.
+  ///
+  /// Who has sent a datagram has to send it again.
   @inline(never)
   private mutating func take(_ line: Span<UInt8>, isTooLong: Bool, number: UInt64) -> Bool {
     if line.isEmpty, !isTooLong { return true }

@@ -26,26 +26,28 @@ struct Endpoint {
   /// Reads it: `host:port`, `[address]:port` or nothing, the platform's own.
   @inline(never)
   mutating func read(_ configuration: borrowing Configuration) {
-    var writer = ByteWriter(storage.mutableSpan)
     let text = configuration.bytes(.endpoint)
+    var name = configuration.bytes(.productKey)
+    var domain = Span(".coap.cn-shanghai.link.aliyuncs.com" as StaticString)
     if text.isEmpty {
-      try? writer.append(configuration.bytes(.productKey))
-      try? writer.append(".coap.cn-shanghai.link.aliyuncs.com")
       let isDTLS = configuration.choice(.security) == 1
       port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
     } else {
       var colon = text.count - 1
       while colon > 0, text[colon] != UInt8(ascii: ":") { colon -= 1 }
-      var name = 0..<max(0, colon)
-      if name.count > 2, text[0] == UInt8(ascii: "["), text[colon - 1] == UInt8(ascii: "]") {
-        name = 1..<(colon - 1)
+      name = text.extracting(0..<max(0, colon))
+      domain = Span()
+      if name.count > 2, name[0] == UInt8(ascii: "["), name[name.count - 1] == UInt8(ascii: "]") {
+        name = name.extracting(1..<(name.count - 1))
       }
       guard colon > 0, let number = text.extracting(droppingFirst: colon + 1).decimal,
         number > 0, number <= 65_535, name.count <= 255
       else { configuration.refuse(.endpoint) }
       port = UInt16(truncatingIfNeeded: number)
-      try? writer.append(text.extracting(name))
     }
+    var writer = ByteWriter(storage.mutableSpan)
+    try? writer.append(name)
+    try? writer.append(domain)
     count = writer.count
   }
 }

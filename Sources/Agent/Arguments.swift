@@ -35,7 +35,7 @@ struct Arguments {
       case 4: isOnce = true
       case 5:
         index &+= 1
-        guard pathIndex == 0, !value.isEmpty, value.count <= Configuration.maxPath else { return false }
+        if pathIndex > 0 || value.isEmpty || value.count > Configuration.maxPath { return false }
         pathIndex = index
       case 6:
         index &+= 1

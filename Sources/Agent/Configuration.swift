@@ -106,7 +106,7 @@ struct Configuration: ~Copyable {
   /// Takes a line and returns where its value ends.
   private mutating func take(_ range: Range<Int>, line: Int) -> Int {
     let range = text.span.trimmed(range)
-    guard !range.isEmpty, text[range.lowerBound] != UInt8(ascii: "#") else { return range.upperBound }
+    if range.isEmpty || text[range.lowerBound] == UInt8(ascii: "#") { return range.upperBound }
     var equals = range.lowerBound
     while equals < range.upperBound, text[equals] != UInt8(ascii: "=") { equals &+= 1 }
     if equals == range.upperBound { refuse(line, Span(), .noKeyAndValue, Span()) }

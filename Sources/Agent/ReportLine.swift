@@ -158,7 +158,8 @@ extension ReportLine {
     do throws(JSONError) {
       while let token = try reader.next() {
         // SAFETY: the text ends with a zero byte.
-        if case .number(let range) = token, unsafe !double(text.span, at: range.lowerBound).isFinite {
+        if case .number(let range) = token, unsafe !double(text.span, at: range.lowerBound).isFinite
+        {
           return .notJSON
         }
         do throws(CapacityError) {
