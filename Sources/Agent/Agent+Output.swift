@@ -8,8 +8,9 @@ internal import UDPTransport
 
 /// What is printed: results to standard output, all else to standard error, a line each.
 extension Agent {
-  /// Prints a result; who cannot read it any more ends the program, and nothing is lost.
-  mutating func print(_ line: inout TextLine) {
+  /// Prints the line at hand, a result; who cannot read it any more ends the program, and nothing is lost.
+  @inline(never)
+  mutating func print() {
     guard !line.write(to: 1) else { return }
     status = .output
     isOver = true
@@ -19,146 +20,148 @@ extension Agent {
   @inline(never)
   mutating func show(_ event: DurableEvent) {
     switch event {
-    case .authenticated: log("info authenticated")
+    case .authenticated: line.start(.authenticated)
     case .authenticationFailed(let failure):
-      var line = TextLine("warning authentication-failed reason=")
-      line.add(failure.name)
-      if case .refused(let code) = failure { add(code, to: &line) }
-      log(line)
+      line.start(.authenticationFailed)
+      line.add(failure.phrase)
+      if case .refused(let code) = failure { add(code) }
       if failure.isRefusal { status = .unauthenticated }
     case .delivered(let id):
       status = .success
-      var line = TextLine("delivered ")
-      add(id, to: &line)
-      addAnswer(to: &line)
-      print(&line)
+      line.start(.delivered)
+      add(id)
+      addAnswer()
+      return print()
     case .rejected(let id):
       hasRejected = true
-      var line = TextLine("rejected ")
-      add(id, to: &line)
-      print(&line)
+      line.start(.rejected)
+      add(id)
+      return print()
     case .postponed(let id):
       hasPostponed = true
       if status == .success { status = .undelivered }
-      var line = TextLine("warning postponed reason=")
+      line.start(.postponed)
       // A new address of the device, or of the platform, needs a new socket.
       if device.result.code == nil { socket.close() }
-      line.add(device.result.outcome.name)
-      line.add(" id=")
-      add(id, to: &line)
-      log(line)
-    case .storeFailed(let failure): complain(failure)
+      line.add(device.result.outcome.phrase)
+      line.add(.id)
+      add(id)
+    case .storeFailed(let failure): return complain(failure)
     }
+    log(&line)
   }
 
   /// Adds what is known of the report of an event.
   @inline(never)
-  private func add(_ id: UInt64, to line: inout TextLine) {
+  private mutating func add(_ id: UInt64) {
     line.add(id)
     let result = device.result
-    if let code = result.code { add(code, to: &line) }
-    if let sequence = result.sequence { line.add(" seq=", sequence) }
-    line.add(" up=", UInt64(result.bytesUp))
-    line.add(" down=", UInt64(result.bytesDown))
-    line.add(" sent=", UInt64(result.transmissions))
-    line.add(" ms=", UInt64(clamping: result.duration.count))
+    if let code = result.code { add(code) }
+    if let sequence = result.sequence { line.add(.sequence, sequence) }
+    line.add(.bytesUp, result.bytesUp)
+    line.add(.bytesDown, result.bytesDown)
+    line.add(.transmissions, result.transmissions)
+    line.add(.duration, UInt64(clamping: result.duration.count))
   }
 
-  private func addAnswer(to line: inout TextLine) {
+  @inline(never)
+  private mutating func addAnswer() {
     let messageID = device.result.messageID
     if !messageID.isEmpty {
-      line.add(" id=")
+      line.add(.id)
       line.add(hexadecimal: messageID.bytes)
     }
     let answer = device.answer
     guard answer.count > 0, device.result.extent == .whole else { return }
-    line.add(" answer=")
+    line.add(.answer)
     line.add(answer)
   }
 
   /// As in RFC 7252: the class, a dot and the detail in two digits.
-  private func add(_ code: Code, to line: inout TextLine) {
-    line.add(" ", UInt64(code.rawValue >> 5))
-    line.add(code.rawValue & 0x1F < 10 ? ".0" : ".", UInt64(code.rawValue & 0x1F))
+  @inline(never)
+  private mutating func add(_ code: Code) {
+    line.add(.space, UInt64(code.rawValue >> 5))
+    line.add(code.rawValue & 0x1F < 10 ? .pointAndZero : .point, UInt64(code.rawValue & 0x1F))
   }
 
   /// Says that the disk refuses.
+  @inline(never)
   mutating func complain(_ failure: StoreError) {
-    var line = TextLine("error disk-refuses ")
+    line.start(.diskRefuses)
     failure.describe(in: &line)
-    log(line)
+    log(&line)
   }
 
   /// Says why there is no link.
-  func showLink(_ failure: TransportError) {
-    var line = TextLine("warning no-link reason=")
+  mutating func showLink(_ failure: TransportError) {
+    line.start(.noLink)
     switch failure {
-    case .unknownHost: line.add("unknown-host")
-    case .refused: line.add("port-unreachable")
-    case .unreachable(let code): line.add("unreachable errno=", UInt64(clamping: code))
-    case .system(let code): line.add("no-socket errno=", UInt64(clamping: code))
+    case .unknownHost: line.add(.unknownHost)
+    case .refused: line.add(.portUnreachable)
+    case .unreachable(let code): line.add(.unreachable, UInt64(clamping: code))
+    case .system(let code): line.add(.noSocket, UInt64(clamping: code))
     }
-    log(line)
+    log(&line)
   }
 
   /// Prints what was found on the disk.
-  func showStart() {
+  mutating func showStart() {
     let found = device.outboxFindings
-    var line = TextLine("info started session=")
-    line.add(device.sessionFinding.name)
-    line.add(" pending=", UInt64(device.pendingReports))
-    line.add(" damaged=", UInt64(found.damaged))
-    line.add(" cut=", UInt64(found.cutBytes))
-    log(line)
+    line.start(.started)
+    line.add(device.sessionFinding.phrase)
+    line.add(.pending, device.pendingReports)
+    line.add(.damaged, found.damaged)
+    line.add(.cut, found.cutBytes)
+    log(&line)
   }
 
   /// Prints the counters.
-  func showCounters() {
-    let session = device.sessionCounters
-    let outbox = device.outboxCounters
-    let sessionWrites = device.sessionWrites
-    let outboxWrites = device.outboxWrites
-    let names: StaticString = """
-      pending=| accepted=| delivered=| rejected=| expired=| dropped=| superseded=| authentications=\
-      | handshakes=| resumptions=| requests=| datagrams-up=| bytes-up=| datagrams-down=| bytes-down=\
-      | disk-syncs=| disk-bytes=
-      """
-    let numbers: InlineArray<17, Int> = [
-      device.pendingReports, outbox.accepted, device.deliveredReports, device.rejectedReports,
-      outbox.expired, outbox.dropped, outbox.superseded, session.authentications,
-      session.handshakes, session.resumptions, session.requests, session.datagramsUp,
-      session.bytesUp, session.datagramsDown, session.bytesDown,
-      sessionWrites.syncs + outboxWrites.syncs, sessionWrites.bytes + outboxWrites.bytes,
-    ]
-    var line = TextLine("info counters ")
-    for index in numbers.indices {
-      line.add(names.word(index))
-      line.add(UInt64(numbers[index]))
-    }
-    log(line)
+  mutating func showCounters() {
+    line.start(.counters)
+    line.add(.pending, device.pendingReports)
+    line.add(.acceptedReports, device.outboxCounters.accepted)
+    line.add(.deliveredReports, device.deliveredReports)
+    line.add(.rejectedReports, device.rejectedReports)
+    line.add(.expiredReports, device.outboxCounters.expired)
+    line.add(.droppedReports, device.outboxCounters.dropped)
+    line.add(.supersededReports, device.outboxCounters.superseded)
+    line.add(.authentications, device.sessionCounters.authentications)
+    line.add(.handshakes, device.sessionCounters.handshakes)
+    line.add(.resumptions, device.sessionCounters.resumptions)
+    line.add(.requests, device.sessionCounters.requests)
+    line.add(.datagramsUp, device.sessionCounters.datagramsUp)
+    line.add(.allBytesUp, device.sessionCounters.bytesUp)
+    line.add(.datagramsDown, device.sessionCounters.datagramsDown)
+    line.add(.allBytesDown, device.sessionCounters.bytesDown)
+    line.add(.diskSyncs, device.sessionWrites.syncs + device.outboxWrites.syncs)
+    line.add(.diskBytes, device.sessionWrites.bytes + device.outboxWrites.bytes)
+    log(&line)
   }
 }
 
 /// Prints a line that is known beforehand to standard error.
 @inline(never)
-func log(_ text: StaticString) { log(TextLine(text)) }
+func log(_ text: Span<UInt8>) {
+  var line = TextLine()
+  line.add(text)
+  log(&line)
+}
 
 /// Prints a line to standard error; where that cannot be written, nothing can say so.
 @inline(never)
-func log(_ line: TextLine) {
-  var line = line
+func log(_ line: inout TextLine) {
   _ = line.write(to: 2)
 }
 
 extension AuthenticationFailure {
-  fileprivate var name: StaticString {
+  fileprivate var phrase: Phrase {
     switch self {
-    case .refused: "refused"
-    case .timedOut: "timed-out"
-    case .reset: "reset"
-    case .unusableAnswer, .unusableRegistration, .registrationRefused: "unusable-answer"
-    case .security: "no-key"
-    case .handshake: "handshake"
+    case .refused: .refusal
+    case .timedOut: .timedOut
+    case .reset: .reset
+    case .unusableAnswer, .unusableRegistration, .registrationRefused: .unusableAnswer
+    case .security: .noKey
+    case .handshake: .handshake
     }
   }
 
@@ -173,30 +176,30 @@ extension AuthenticationFailure {
 }
 
 extension ReportOutcome {
-  fileprivate var name: StaticString {
+  fileprivate var phrase: Phrase {
     switch self {
-    case .acknowledged: "acknowledged"
-    case .rejected: "rejected"
-    case .timedOut: "timed-out"
-    case .interrupted: "interrupted"
-    case .reset: "reset"
-    case .unreadableAnswer: "unreadable-answer"
-    case .unauthenticated: "unauthenticated"
-    case .unsealable: "unsealable"
-    case .handshake: "handshake"
-    case .sequenceExhausted: "sequence-exhausted"
+    case .acknowledged: .acknowledged
+    case .rejected: .rejection
+    case .timedOut: .timedOut
+    case .interrupted: .interrupted
+    case .reset: .reset
+    case .unreadableAnswer: .unreadableAnswer
+    case .unauthenticated: .unauthenticated
+    case .unsealable: .unsealable
+    case .handshake: .handshake
+    case .sequenceExhausted: .sequenceExhausted
     }
   }
 }
 
 extension SessionFinding {
-  fileprivate var name: StaticString {
+  fileprivate var phrase: Phrase {
     switch self {
-    case .none: "none"
-    case .found: "found"
-    case .foreign: "foreign"
-    case .damaged: "damaged"
-    case .notPrivate: "not-private"
+    case .none: .nothing
+    case .found: .found
+    case .foreign: .foreign
+    case .damaged: .damagedFile
+    case .notPrivate: .notPrivateFile
     }
   }
 }

@@ -44,109 +44,119 @@ struct Agent: ~Copyable {
   var heldUntil: Instant?
   /// The number of the line at hand in standard input.
   var lineNumber: UInt64 = 0
-  var datagrams: DatagramInput
   var device: DurableDevice<AgentSecurity, SystemRandom>
-  let settings: AgentSettings
-  var input = LineInput()
+  var datagrams = DatagramInput()
+  var settings = LineSettings()
+  var endpoint = Endpoint()
+  /// What is being said; each line has the same place, for every frame that had its own would be 2 KB.
+  var line = TextLine()
+  var configuration: Configuration
 
-  /// Runs until there is nothing more to do; the exit status.
-  mutating func run() -> Int32 {
+  /// Runs until there is nothing more to do, and ends the process: the system takes back what is held.
+  @inline(never)
+  mutating func run() {
+    var input = LineInput()
     while !isOver {
-      takeLines()
+      takeLines(of: &input)
       work()
-      if isOver || isDone { break }
-      wait()
+      if isOver || isDone(after: input) { break }
+      wait(for: &input)
     }
     device.close()
     transmit()
     if status == .success, hasRejected, !isOver { status = .rejected }
-    return status.rawValue
+    nbiot_exit(status.rawValue)
   }
 
   /// Whether all has been taken in, and as much delivered as is to be.
-  private var isDone: Bool {
+  private func isDone(after input: borrowing LineInput) -> Bool {
+    let isOnce = configuration.arguments.isOnce
     // Once: every line is taken, as far as there is room, though what there is cannot be sent now.
-    if settings.isOnce, hasPostponed, !device.hasRoom { return true }
+    if isOnce, hasPostponed, !hasRoom { return true }
     guard input.isAtEnd, heldUntil == nil else { return false }
-    if settings.isOnce, hasPostponed { return true }
-    return device.pendingReports == 0 && (settings.isOnce || !datagrams.isOpen)
+    if isOnce, hasPostponed { return true }
+    return device.pendingReports == 0 && (isOnce || !datagrams.isOpen)
+  }
+
+  private var hasRoom: Bool {
+    @inline(never)
+    get { device.hasRoom }
   }
 
   // MARK: - What comes in
 
   @inline(never)
-  private mutating func takeLines() {
+  private mutating func takeLines(of input: inout LineInput) {
     if let heldUntil, heldUntil > MonotonicClock.now() { return }
     heldUntil = nil
-    var line = FixedBytes<4_096>()
-    while !isOver, device.hasRoom, input.next(into: &line) {
-      if !line.isEmpty || input.isTooLong {
-        guard take(line.bytes, isTooLong: input.isTooLong, number: lineNumber + 1) else {
-          heldUntil = MonotonicClock.now() + Milliseconds(5_000)
-          return
-        }
+    while !isOver, hasRoom, input.next() {
+      guard take(input.line, isTooLong: input.isTooLong, number: lineNumber &+ 1) else {
+        heldUntil = MonotonicClock.now() + Milliseconds(5_000)
+        return
       }
-      lineNumber += 1
+      lineNumber &+= 1
       input.consume()
     }
   }
 
+  @inline(never)
   private mutating func takeDatagram() {
-    var line = FixedBytes<4_096>()
-    guard datagrams.next(into: &line), !line.isEmpty else { return }
-    if take(line.bytes, isTooLong: false, number: 0) { return }
-    // Its sender has to send it again.
-    var answer = TextLine("refused 0 disk")
-    datagrams.reply(answer.written)
-    print(&answer)
+    var bytes = InlineArray<4_096, UInt8>(repeating: 0)
+    var room = bytes.mutableSpan
+    let count = datagrams.next(into: &room)
+    _ = take(room.span.extracting(0..<count).withoutLineEnd, isTooLong: false, number: 0)
   }
 
-  /// Takes a line, that of a datagram where its number is 0; `false` when the disk refuses it.
+  /// Takes a line, that of a datagram where its number is 0, unless it is empty; `false` when it is to be
+  /// tried again, for the disk refuses it.
+  ///
+  /// Who has sent a datagram has to send it again.
+  @inline(never)
   private mutating func take(_ line: Span<UInt8>, isTooLong: Bool, number: UInt64) -> Bool {
-    var answer: TextLine
-    do throws(LineError) {
-      if isTooLong { throw .tooLong }
-      guard let id = try accept(line) else { return false }
-      answer = TextLine("accepted ")
-      answer.add(id)
-    } catch {
-      hasRejected = true
-      answer = TextLine("refused ")
-      answer.add(number)
-      answer.add(" ")
-      answer.add(error.name)
+    if line.isEmpty, !isTooLong { return true }
+    let id = device.nextID
+    var report = ReportLine()
+    var error: LineError? = .tooLong
+    if !isTooLong { error = report.read(line, settings, configuration, id: id) }
+    if error == nil { error = accept(report) }
+    if error == .disk, number > 0 { return false }
+    if let error {
+      if error != .disk { hasRejected = true }
+      self.line.start(.refused)
+      self.line.add(number)
+      self.line.add(.space)
+      self.line.add(error.phrase)
+    } else {
+      self.line.start(.accepted)
+      self.line.add(id)
     }
-    if number == 0 { datagrams.reply(answer.written) }
-    print(&answer)
+    if number == 0 { datagrams.reply(&self.line) }
+    print()
     return true
   }
 
-  /// The id of a line's report, which is on disk then; `nil` when the disk refuses.
-  private mutating func accept(_ line: Span<UInt8>) throws(LineError) -> UInt64? {
-    let report = try ReportLine(line, standard: settings.lines)
-    let text = line.extracting(report.payload)
-    var payload = FixedBytes<1_024>()
-    try settings.lines.writePayload(text, id: device.nextID, into: &payload)
-    let key = settings.lines.key(of: report.topic, payload: text)
+  /// Writes a report to disk, with the id that is next; why it is not there, if it is not.
+  @inline(never)
+  private mutating func accept(_ report: borrowing ReportLine) -> LineError? {
     let date = WallClock.now()
     do throws(OutboxError) {
-      return try device.accept(
+      _ = try device.accept(
         topic: report.topic,
-        payload: payload.bytes,
-        format: settings.lines.isCBOR ? .cbor : .json,
+        payload: report.payload,
+        format: settings.isCBOR ? .cbor : .json,
         priority: report.priority,
         // A clock that is not set tells no time to live.
         expiresAt: report.ttl == 0 || date == 0 ? 0 : date + report.ttl,
-        key: key
+        key: report.key
       )
+      return nil
     } catch {
       switch error {
-      case .tooLong: throw .tooLong
-      case .full: return nil
-      case .store(let failure):
-        complain(failure)
-        return nil
+      case .tooLong: return .tooLong
+      case .full: break
+      case .store(let failure): complain(failure)
       }
+      return .disk
     }
   }
 
@@ -190,7 +200,7 @@ struct Agent: ~Copyable {
   private mutating func openSocket(at now: Instant) {
     if socket.isOpen { return }
     do throws(TransportError) {
-      socket = try UDPSocket(host: settings.host.bytes, port: settings.port)
+      socket = try UDPSocket(hostForC: endpoint.hostForC, port: endpoint.port)
     } catch {
       failLink(error, at: now)
     }
@@ -200,10 +210,11 @@ struct Agent: ~Copyable {
   private mutating func transmit() {
     guard socket.isOpen else { return }
     let now = MonotonicClock.now()
-    let command = settings.hintCommand
     do throws(TransportError) {
       try device.transmit(over: socket, at: now) { hint in
-        if !command.isEmpty { HintCommand.run(command, hint) }
+        if configuration.has(.hintCommand) {
+          HintCommand.run(configuration.path(.hintCommand), hint, &line)
+        }
       }
     } catch {
       failLink(error, at: now)
@@ -222,16 +233,13 @@ struct Agent: ~Copyable {
   // MARK: - Waiting
 
   @inline(never)
-  private mutating func wait() {
-    var entries = InlineArray<4, pollfd>(
-      repeating: pollfd(fd: -1, events: Int16(POLLIN), revents: 0)
-    )
-    entries[0].fd = signals.descriptor
+  private mutating func wait(for input: inout LineInput) {
     // Where there is no room for a line, its sender has to wait: nothing is lost.
-    let isReady = heldUntil == nil && device.hasRoom
-    if isReady, !input.isAtEnd { entries[1].fd = 0 }
-    if isReady { entries[2].fd = datagrams.descriptor }
-    entries[3].fd = socket.descriptor
+    let isReady = heldUntil == nil && hasRoom
+    var entries: InlineArray<4, pollfd> = [
+      entry(signals.descriptor), entry(isReady && !input.isAtEnd ? 0 : -1),
+      entry(isReady ? datagrams.descriptor : -1), entry(socket.descriptor),
+    ]
     var deadline = device.pollTimeout()
     if let heldUntil { deadline = min(deadline ?? heldUntil, heldUntil) }
     let timeout = MonotonicClock.timeout(until: deadline)
@@ -240,5 +248,9 @@ struct Agent: ~Copyable {
     _ = unsafe span.withUnsafeMutableBufferPointer { unsafe poll($0.baseAddress, 4, timeout) }
     if entries[1].revents != 0 { input.read() }
     if entries[2].revents != 0 { takeDatagram() }
+  }
+
+  private func entry(_ descriptor: Int32) -> pollfd {
+    pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
   }
 }

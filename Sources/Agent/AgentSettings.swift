@@ -5,82 +5,81 @@ internal import ConstrainedCore
 internal import DeviceSession
 internal import DeviceStore
 
-/// What the configuration means to the program, apart from the device's own settings.
-struct AgentSettings {
-  var host = FixedBytes<256>()
-  var port: UInt16 = 0
-  var lines = LineSettings()
-  /// Whether the program ends when each report was tried once.
-  var isOnce = false
-  /// What is run before each datagram, a zero byte at its end; empty for nothing.
-  var hintCommand = FixedBytes<256>()
+/// Where the platform is.
+struct Endpoint {
+  private var count = 0
+  private var storage = InlineArray<256, UInt8>(repeating: 0)
+  private(set) var port: UInt16 = 0
+
+  /// The host's name or address.
+  var host: Span<UInt8> {
+    @_lifetime(borrow self)
+    get { storage.span.extracting(0..<count) }
+  }
+
+  /// The same with a zero byte at its end.
+  var hostForC: Span<UInt8> {
+    @_lifetime(borrow self)
+    get { storage.span.extracting(0...count) }
+  }
+
+  /// Reads it: `host:port`, `[address]:port` or nothing, the platform's own.
+  @inline(never)
+  mutating func read(_ configuration: borrowing Configuration) {
+    let text = configuration.bytes(.endpoint)
+    var name = configuration.bytes(.productKey)
+    var domain = Span(".coap.cn-shanghai.link.aliyuncs.com" as StaticString)
+    if text.isEmpty {
+      let isDTLS = configuration.choice(.security) == 1
+      port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
+    } else {
+      var colon = text.count - 1
+      while colon > 0, text[colon] != UInt8(ascii: ":") { colon -= 1 }
+      name = text.extracting(0..<max(0, colon))
+      domain = Span()
+      if name.count > 2, name[0] == UInt8(ascii: "["), name[name.count - 1] == UInt8(ascii: "]") {
+        name = name.extracting(1..<(name.count - 1))
+      }
+      guard colon > 0, let number = text.extracting(droppingFirst: colon + 1).decimal,
+        number > 0, number <= 65_535, name.count <= 255
+      else { configuration.refuse(.endpoint) }
+      port = UInt16(truncatingIfNeeded: number)
+    }
+    var writer = ByteWriter(storage.mutableSpan)
+    try? writer.append(name)
+    try? writer.append(domain)
+    count = writer.count
+  }
 }
 
-extension AgentSettings {
-  /// Reads them; the product key must have been checked.
-  init(_ configuration: Configuration, _ arguments: Arguments) {
-    isOnce = arguments.isOnce
-    readEndpoint(configuration)
+extension LineSettings {
+  /// Reads them, and refuses what else of the configuration is wrong and is looked at again when it is used.
+  @inline(never)
+  mutating func read(_ configuration: borrowing Configuration) {
     if configuration.has(.topic) {
       do throws(TopicError) {
-        lines.topic = try Topic(configuration.bytes(.topic))
+        _ = try Topic(configuration.bytes(.topic))
       } catch {
         configuration.refuse(.topic)
       }
     }
     let isCBOR = configuration.choice(.format) == 1
-    lines.isCBOR = arguments.isCBOR ?? isCBOR
-    lines.priority = UInt8(
+    self.isCBOR = configuration.arguments.isCBOR ?? isCBOR
+    priority = UInt8(
       truncatingIfNeeded: configuration.number(.priority, default: 0, from: 0, to: 7)
     )
-    lines.ttl = configuration.number(.ttl, default: 0, from: 0, to: 1_000_000_000)
-    lines.coalescing =
-      LineSettings.Coalescing(rawValue: configuration.choice(.coalesce))
+    ttl = configuration.number(.ttl, default: 0, from: 0, to: 1_000_000_000)
+    coalescing =
+      Coalescing(rawValue: UInt8(truncatingIfNeeded: configuration.choice(.coalesce)))
       ?? .off
-    do throws(CapacityError) {
-      try lines.placeholder.replace(with: configuration.bytes(.idPlaceholder))
-    } catch {
-      configuration.refuse(.idPlaceholder)
-    }
-    if configuration.has(.hintCommand) { hintCommand = configuration.path(.hintCommand) }
-  }
-
-  /// `host:port`, `[address]:port` or nothing: the platform's own.
-  private mutating func readEndpoint(
-    _ configuration: Configuration
-  ) {
-    let isDTLS = configuration.choice(.security) == 1
-    port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
-    guard configuration.has(.endpoint) else {
-      host.write { (writer: inout ByteWriter) in
-        try? writer.append(configuration.bytes(.productKey))
-        try? writer.append(".coap.cn-shanghai.link.aliyuncs.com")
-      }
-      return
-    }
-    let text = configuration.bytes(.endpoint)
-    var colon = text.count - 1
-    while colon > 0, text[colon] != UInt8(ascii: ":") { colon -= 1 }
-    var name = 0..<max(0, colon)
-    if name.count > 2, text[0] == UInt8(ascii: "["), text[colon - 1] == UInt8(ascii: "]") {
-      name = 1..<(colon - 1)
-    }
-    guard colon > 0, let number = text.extracting(droppingFirst: colon + 1).decimal,
-      number > 0, number <= 65_535, name.count <= 255
-    else { configuration.refuse(.endpoint) }
-    port = UInt16(truncatingIfNeeded: number)
-    do throws(CapacityError) {
-      try host.replace(with: text.extracting(name))
-    } catch {
-      configuration.refuse(.endpoint)
-    }
+    if configuration.bytes(.idPlaceholder).count > 32 { configuration.refuse(.idPlaceholder) }
+    _ = configuration.path(.hintCommand)
   }
 }
 
 extension DeviceSettings {
-  /// How the device talks to the platform.
-  init(_ configuration: Configuration) {
-    self.init()
+  /// Reads how the device talks to the platform.
+  fileprivate mutating func read(_ configuration: borrowing Configuration) {
     switch configuration.choice(.signMethod) {
     case 1: signMethod = .hmacSHA1
     case 2: signMethod = .hmacSHA256
@@ -103,9 +102,10 @@ extension DeviceSettings {
 
 extension DurableSettings {
   /// How the device keeps what it must not lose.
-  init(_ configuration: Configuration) {
+  @inline(never)
+  init(_ configuration: borrowing Configuration) {
     self.init()
-    session = DeviceSettings(configuration)
+    session.read(configuration)
     tokenLifetime = configuration.number(
       .tokenLifetime,
       default: tokenLifetime,

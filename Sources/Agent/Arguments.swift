@@ -9,44 +9,55 @@ struct Arguments {
     case run, check, help, version
   }
 
-  var request = Request.run
-  /// The configuration's path, a zero byte at its end.
-  var path = FixedBytes<256>()
-  var isOnce = false
+  private(set) var request = Request.run
+  private(set) var isOnce = false
   /// What `--format` says; `nil` when it is not given.
-  var isCBOR: Bool?
+  private(set) var isCBOR: Bool?
+  /// Which one is the configuration's path; 0 for none.
+  private var pathIndex = 0
   /// `main`'s own.
   private let values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 
-  /// Reads it; `nil` when it makes no sense.
-  init?(
-    _ count: Int32,
-    _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
-  ) {
+  /// Holds `main`'s, to be read.
+  init(_ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) {
     unsafe self.values = values
+  }
+
+  /// Reads so many; `false` when they make no sense.
+  mutating func read(_ count: Int32) -> Bool {
     var index = 1
     while index < Int(count) {
-      // SAFETY: `main`'s arguments end with zero bytes and live as long as the program.
-      let word = unsafe Self.word(values, index)
-      // SAFETY: the same; empty behind the last one.
-      let value = unsafe Self.word(values, index + 1)
-      switch word.index(in: Span("--check|--help|-h|--version|--once|--config|--format")) {
+      let value = word(index &+ 1)
+      switch word(index).index(in: Span("--check|--help|-h|--version|--once|--config|--format")) {
       case 0: request = .check
       case 1, 2: request = .help
       case 3: request = .version
       case 4: isOnce = true
       case 5:
-        guard path.isEmpty, !value.isEmpty, value.copyAsPath(into: &path) else { return nil }
-        index += 1
+        index &+= 1
+        if pathIndex > 0 || value.isEmpty || value.count > Configuration.maxPath { return false }
+        pathIndex = index
       case 6:
-        guard let format = value.index(in: ConfigurationKey.format.values) else { return nil }
+        index &+= 1
+        guard let format = value.index(in: ConfigurationKey.format.values) else { return false }
         isCBOR = format == 1
-        index += 1
-      default: return nil
+      default: return false
       }
-      index += 1
+      index &+= 1
     }
-    if path.isEmpty, request == .run || request == .check { return nil }
+    return pathIndex > 0 || request == .help || request == .version
+  }
+
+  /// The configuration's path.
+  var path: Span<UInt8> {
+    @_lifetime(immortal)
+    get { word(pathIndex) }
+  }
+
+  /// The configuration's path with a zero byte at its end.
+  var pathForC: Span<UInt8> {
+    @_lifetime(immortal)
+    get { word(pathIndex, withEnd: 1) }
   }
 
   /// Runs the program from the start, in place of this process.
@@ -56,16 +67,16 @@ struct Arguments {
     exit(ExitStatus.store.rawValue)
   }
 
-  @unsafe
+  /// The argument of that number, with so many of its zero byte; empty behind the last one.
+  @inline(never)
   @_lifetime(immortal)
-  private static func word(
-    _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?,
-    _ index: Int
-  ) -> Span<UInt8> {
+  private func word(_ index: Int, withEnd end: Int = 0) -> Span<UInt8> {
+    // SAFETY: `main`'s arguments end with zero bytes, the last one is followed by a null pointer, and all
+    // live as long as the program.
     guard let values = unsafe values, let text = unsafe values[index] else { return Span() }
     var count = 0
     while unsafe text[count] != 0 { count += 1 }
     let bytes = unsafe UnsafeRawPointer(text).assumingMemoryBound(to: UInt8.self)
-    return unsafe _overrideLifetime(Span(_unsafeStart: bytes, count: count), copying: ())
+    return unsafe _overrideLifetime(Span(_unsafeStart: bytes, count: count &+ end), copying: ())
   }
 }

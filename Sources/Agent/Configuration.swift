@@ -58,14 +58,20 @@ enum ConfigurationKey: UInt8 {
 
 /// What a configuration file says: `key = value` lines, comments after `#` at a line's start.
 ///
-/// What is wrong in it ends the process, with a line that says where and what to do.
-struct Configuration {
+/// What is wrong in it ends the process, with a line that says where and what to do. It stays where it is: a
+/// copy of it would be 8 KB.
+struct Configuration: ~Copyable {
   /// The longest file, in bytes.
   static var maxCount: Int { 8_192 }
 
-  private var text = FixedBytes<8_192>()
+  /// The longest path, in bytes.
+  static var maxPath: Int { 255 }
+
+  /// The command line, which has the file's path.
+  let arguments: Arguments
   private var values = InlineArray<28, Value>(repeating: Value())
-  private let path: FixedBytes<256>
+  /// The file, with zero bytes put in behind the values.
+  private var text = InlineArray<8_193, UInt8>(repeating: 0)
 
   private struct Value {
     var start: UInt16 = 0
@@ -74,72 +80,65 @@ struct Configuration {
     var line: UInt16 = 0
   }
 
-  /// Reads the file at `path`, which ends with a zero byte.
-  init(file path: FixedBytes<256>) {
-    var text = InlineArray<8_193, UInt8>(repeating: 0)
-    var room = text.mutableSpan
-    guard let length = PrivateInput.read(path.bytes, into: &room, isSecret: false) else {
-      fail("the configuration file cannot be read", path.bytes.extracting(droppingLast: 1))
-    }
-    self.init(room.span.extracting(0..<length), path: path)
-  }
+  /// Holds nothing yet.
+  init(_ arguments: Arguments) { self.arguments = arguments }
 
-  /// Reads the lines; what a value means is looked at by who asks for it.
-  init(_ bytes: Span<UInt8>, path: FixedBytes<256>) {
-    self.path = path
-    text.write { (writer: inout ByteWriter) in try? writer.append(bytes) }
-    if text.count < bytes.count { refuse(0, "the file has more than 8192 bytes") }
+  /// Reads the file's lines; what a value means is looked at by who asks for it.
+  @inline(never)
+  mutating func read() {
+    var room = text.mutableSpan
+    guard let count = PrivateInput.read(arguments.pathForC, into: &room, isSecret: false) else {
+      fail(.unreadableConfiguration, arguments.path)
+    }
+    if count > Self.maxCount { refuse(0, Span(), .tooManyBytes, Span()) }
     var start = 0
     var line = 1
-    while start < bytes.count {
+    while start < count {
       var end = start
-      while end < bytes.count, bytes[end] != 0x0A { end += 1 }
-      take(start..<end, line: line)
-      start = end + 1
-      line += 1
+      while end < count, text[end] != 0x0A { end &+= 1 }
+      // Over a blank, the line's end or the byte that the file does not reach.
+      text[take(start..<end, line: line)] = 0
+      start = end &+ 1
+      line &+= 1
     }
   }
 
-  private mutating func take(_ range: Range<Int>, line: Int) {
-    let range = text.bytes.trimmed(range)
-    guard !range.isEmpty, text.bytes[range.lowerBound] != UInt8(ascii: "#") else { return }
+  /// Takes a line and returns where its value ends.
+  private mutating func take(_ range: Range<Int>, line: Int) -> Int {
+    let range = text.span.trimmed(range)
+    if range.isEmpty || text[range.lowerBound] == UInt8(ascii: "#") { return range.upperBound }
     var equals = range.lowerBound
-    while equals < range.upperBound, text.bytes[equals] != UInt8(ascii: "=") { equals += 1 }
-    if equals == range.upperBound { refuse(line, "no `key = value`") }
-    let name = text.bytes.trimmed(range.lowerBound..<equals)
-    guard let key = ConfigurationKey(text.bytes.extracting(name)) else {
-      refuse(line, "unknown key ", name)
-    }
+    while equals < range.upperBound, text[equals] != UInt8(ascii: "=") { equals &+= 1 }
+    if equals == range.upperBound { refuse(line, Span(), .noKeyAndValue, Span()) }
+    let name = text.span.extracting(text.span.trimmed(range.lowerBound..<equals))
+    guard let key = ConfigurationKey(name) else { refuse(line, Span(), .unknownKey, name) }
     let index = Int(key.rawValue)
-    if values[index].line != 0 { refuse(line, "given twice: ", name) }
-    let value = text.bytes.trimmed((equals + 1)..<range.upperBound)
-    if value.isEmpty { refuse(line, "no value for ", name) }
+    if values[index].line != 0 { refuse(line, Span(), .givenTwice, name) }
+    let value = text.span.trimmed((equals &+ 1)..<range.upperBound)
+    if value.isEmpty { refuse(line, Span(), .noValue, name) }
     values[index] = Value(
       start: UInt16(truncatingIfNeeded: value.lowerBound),
       end: UInt16(truncatingIfNeeded: value.upperBound),
       line: UInt16(truncatingIfNeeded: line)
     )
+    return value.upperBound
   }
 
   /// Whether the key is given.
   func has(_ key: ConfigurationKey) -> Bool { values[Int(key.rawValue)].line != 0 }
 
   /// The value of a key; empty when it is not given.
+  @inline(never)
   @_lifetime(borrow self)
-  @_addressableSelf
   func bytes(_ key: ConfigurationKey) -> Span<UInt8> {
     let value = values[Int(key.rawValue)]
-    return text.bytes.extracting(Int(value.start)..<Int(value.end))
+    return text.span.extracting(Int(value.start)..<Int(value.end))
   }
 
   /// Ends the process unless the key is given.
   @inline(never)
   func require(_ key: ConfigurationKey) {
-    if has(key) { return }
-    var line = start(0)
-    line.add("missing: ")
-    line.add(key.name)
-    fail(.usage, line)
+    if !has(key) { refuse(0, Span(), .missing, key.name) }
   }
 
   /// A number from `least` to `most`.
@@ -165,60 +164,41 @@ struct Configuration {
 
   /// A value as a path, with a zero byte at its end.
   @inline(never)
-  func path(_ key: ConfigurationKey) -> FixedBytes<256> {
-    var path = FixedBytes<256>()
-    if !bytes(key).copyAsPath(into: &path) { refuse(key) }
+  @_lifetime(borrow self)
+  func path(_ key: ConfigurationKey) -> Span<UInt8> {
+    let value = values[Int(key.rawValue)]
+    let path = text.span.extracting(Int(value.start)...Int(value.end))
+    if path.count > Self.maxPath &+ 1 { refuse(key) }
     return path
   }
 
-  /// Ends the process because a key's value is not one that it takes, as a compiler does: file, line, what
-  /// to do.
+  /// Ends the process because a key's value is not one that it takes.
   @inline(never)
   func refuse(_ key: ConfigurationKey) -> Never {
-    var line = start(Int(values[Int(key.rawValue)].line))
-    line.add(key.name)
-    line.add(" takes ")
-    line.add(key.values)
-    fail(.usage, line)
+    refuse(Int(values[Int(key.rawValue)].line), key.name, .takes, key.values)
   }
 
+  /// Ends the process as a compiler does: file, line, unless it is 0, and what to do.
   @inline(never)
   private func refuse(
     _ number: Int,
-    _ problem: StaticString,
-    _ name: Range<Int> = 0..<0
+    _ subject: Span<UInt8>,
+    _ problem: Phrase,
+    _ object: Span<UInt8>
   ) -> Never {
-    var line = start(number)
+    var line = TextLine()
+    line.add(.error)
+    line.add(arguments.path)
+    if number > 0 { line.add(.colon, UInt64(number)) }
+    line.add(.colonAndSpace)
+    line.add(subject)
     line.add(problem)
-    line.add(text.bytes.extracting(name))
-    fail(.usage, line)
-  }
-
-  private func start(_ number: Int) -> TextLine {
-    var line = TextLine("error ")
-    line.add(path.bytes.extracting(droppingLast: 1))
-    if number > 0 { line.add(":", UInt64(number)) }
-    line.add(": ")
-    return line
+    line.add(object)
+    fail(.usage, &line)
   }
 }
 
 extension Span where Element == UInt8 {
-  /// Writes the bytes and a zero byte; `false` when they do not fit.
-  @inline(never)
-  func copyAsPath(into path: inout FixedBytes<256>) -> Bool {
-    guard count <= 255 else { return false }
-    path.write { (writer: inout ByteWriter) in
-      try? writer.append(self)
-      try? writer.append(0)
-    }
-    return true
-  }
-
-  /// Whether the bytes are those of a literal; not inlined, for there are many of them.
-  @inline(never)
-  func isSame(as text: StaticString) -> Bool { isEqual(to: text) }
-
   /// The decimal number that the bytes are.
   @inline(never)
   var decimal: UInt64? {
@@ -273,7 +253,6 @@ extension Span where Element == UInt8 {
 
 extension StaticString {
   /// The word of that number, counted from 0, of some words; empty behind the last.
-  @inline(never)
   @_lifetime(immortal)
   func word(_ number: Int, by separator: UInt8 = UInt8(ascii: "|")) -> Span<UInt8> {
     Span(self).word(number, by: separator)

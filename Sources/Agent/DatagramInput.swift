@@ -16,10 +16,11 @@ struct DatagramInput {
   ///
   /// For the user and the group of this process. A socket that is there already, left over from an earlier
   /// run, is replaced.
-  mutating func listen(at path: FixedBytes<256>) -> Bool {
+  @inline(never)
+  mutating func listen(at path: Span<UInt8>) -> Bool {
     // SAFETY: the path ends with a zero byte.
-    descriptor = unsafe path.bytes.withUnsafeBytes {
-      unsafe nbiot_listen_unix($0.bindMemory(to: CChar.self).baseAddress)
+    descriptor = unsafe path.withUnsafeBytes {
+      unsafe nbiot_listen_unix($0.bindMemory(to: CChar.self).baseAddress, $0.count)
     }
     return isOpen
   }
@@ -27,38 +28,21 @@ struct DatagramInput {
   /// Whether there is one.
   var isOpen: Bool { descriptor >= 0 }
 
-  /// Takes the next datagram and says whether there was one; a line's end at its end is cut off.
-  ///
-  /// One that is too long comes empty.
-  mutating func next(into line: inout FixedBytes<4_096>) -> Bool {
-    var received = 0
+  /// Takes the next datagram into `room` and returns its count: 0 also when there is none, or a longer one.
+  mutating func next(into room: inout MutableSpan<UInt8>) -> Int {
     let descriptor = descriptor
-    line.write { (writer: inout ByteWriter) in
-      unsafe writer.appendUnchecked { room in
-        // SAFETY: covers exactly the room; the address is written within its length.
-        received = unsafe nbiot_receive_unix(
-          descriptor,
-          room.baseAddress,
-          room.count,
-          &sender,
-          &senderCount
-        )
-        return received > 0 && received <= room.count ? received : 0
-      }
+    // SAFETY: covers exactly the room; the address is written within its length.
+    let count = unsafe room.withUnsafeMutableBufferPointer {
+      unsafe nbiot_receive_unix(descriptor, $0.baseAddress, $0.count, &sender, &senderCount)
     }
-    guard received >= 0 else { return false }
-    let all = line
-    line.write { (writer: inout ByteWriter) in try? writer.append(all.bytes.withoutLineEnd) }
-    return true
+    return count > 0 && count <= room.count ? count : 0
   }
 
   /// Answers the sender of the last datagram, if it can be; an answer that has no room is dropped.
-  func reply(_ answer: Span<UInt8>) {
+  mutating func reply(_ answer: inout TextLine) {
     // SAFETY: both are read within their lengths.
-    unsafe answer.withUnsafeBufferPointer { answer in
-      unsafe withUnsafePointer(to: sender) { address in
-        unsafe nbiot_reply_unix(descriptor, answer.baseAddress, answer.count, address, senderCount)
-      }
+    unsafe answer.written.withUnsafeBufferPointer { answer in
+      unsafe nbiot_reply_unix(descriptor, answer.baseAddress, answer.count, &sender, senderCount)
     }
   }
 }

@@ -4,7 +4,7 @@ internal import DeviceStore
 
 /// What `--help` prints.
 let helpText: StaticString = """
-  usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check]
+  usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help
 
   Reports lines of standard input to the Alibaba Cloud IoT platform by CoAP over
   NB-IoT. A line is PAYLOAD or TOPIC<TAB>PAYLOAD; priority=0..7 and ttl=SECONDS may
@@ -32,25 +32,29 @@ func finish(printing text: StaticString) -> Never {
 
 /// Prints a line to standard error and ends the process.
 @inline(never)
-func fail(_ status: ExitStatus, _ line: TextLine) -> Never {
-  log(line)
+func fail(_ status: ExitStatus, _ line: inout TextLine) -> Never {
+  log(&line)
   exit(status.rawValue)
 }
 
 /// Prints a line that is known beforehand to standard error and ends the process.
 @inline(never)
-func fail(_ status: ExitStatus, _ text: StaticString) -> Never { fail(status, TextLine(text)) }
+func fail(_ status: ExitStatus, _ text: Span<UInt8>) -> Never {
+  log(text)
+  exit(status.rawValue)
+}
 
 /// Says what is wrong with a file, and what the system says of it, and ends the process.
 @inline(never)
-func fail(_ problem: StaticString, _ path: Span<UInt8>) -> Never {
+func fail(_ problem: Phrase, _ path: Span<UInt8>) -> Never {
   let code = nbiot_errno()
-  var line = TextLine("error ")
+  var line = TextLine()
+  line.add(.error)
   line.add(problem)
-  line.add(": ")
+  line.add(.colonAndSpace)
   line.add(path)
-  line.add(" errno=", UInt64(clamping: code))
-  fail(.usage, line)
+  line.add(.errorNumber, UInt64(clamping: code))
+  fail(.usage, &line)
 }
 
 extension StoreError {
@@ -66,15 +70,15 @@ extension StoreError {
   func describe(in line: inout TextLine) {
     let code: Int32
     switch self {
-    case .inUse: return line.add("reason=in-use")
-    case .notPrivate: return line.add("reason=not-private")
-    case .version: return line.add("reason=later-version")
-    case .noSession: return line.add("reason=no-session")
+    case .inUse: return line.add(.inUse)
+    case .notPrivate: return line.add(.notPrivate)
+    case .version: return line.add(.laterVersion)
+    case .noSession: return line.add(.noSession)
     case .directory(let number), .open(let number), .read(let number), .write(let number),
       .sync(let number), .rename(let number), .remove(let number):
       code = number
     }
-    line.add("errno=")
+    line.add(.onlyErrorNumber)
     line.add(UInt64(clamping: code))
   }
 }

@@ -7,7 +7,8 @@ enum HintCommand {
   /// Runs `path`, which ends with a zero byte, with one word: `last`, `one-answer` or `more`.
   ///
   /// The datagram waits for its end, a second at most; what it makes of the hint is its own affair.
-  static func run(_ path: FixedBytes<256>, _ hint: RadioHint) {
+  @inline(never)
+  static func run(_ path: Span<UInt8>, _ hint: RadioHint, _ line: inout TextLine) {
     let word: StaticString =
       switch hint {
       case .lastUplink: "last\0"
@@ -15,7 +16,7 @@ enum HintCommand {
       case .moreToCome: "more\0"
       }
     // SAFETY: both end with a zero byte and are not kept.
-    let code = unsafe path.bytes.withUnsafeBytes { path in
+    let code = unsafe path.withUnsafeBytes { path in
       word.withUTF8Buffer { word in
         unsafe nbiot_run(
           path.bindMemory(to: CChar.self).baseAddress,
@@ -24,8 +25,8 @@ enum HintCommand {
       }
     }
     guard code != 0 else { return }
-    var line = TextLine("warning hint-failed errno=")
+    line.start(.hintFailed)
     line.add(UInt64(UInt32(bitPattern: code)))
-    _ = line.write(to: 2)
+    log(&line)
   }
 }

@@ -1,21 +1,19 @@
 internal import CPOSIX
-internal import ConstrainedCore
 
 /// Lines of standard input, read as they come and never waited for.
 struct LineInput {
   /// The longest line, in bytes; longer ones are passed over.
   static var maxCount: Int { 4_096 }
 
+  // None of these is more than the storage has.
   private var start = 0
   private var end = 0
   /// How many bytes after `start` hold no line's end.
   private var searched = 0
-  private var isDiscarding = false
-
   /// Whether nothing more will come.
   private(set) var isAtEnd = false
 
-  /// Whether the line at hand was too long to be kept; it is empty then.
+  /// Whether the line at hand is too long to be kept: what `line` gives is no more than its end.
   private(set) var isTooLong = false
 
   private var storage = InlineArray<4_097, UInt8>(repeating: 0)
@@ -23,11 +21,11 @@ struct LineInput {
   /// Reads what is there, once; to be called when `poll` says that something is.
   mutating func read() {
     if start > 0 {
-      for index in 0..<(end - start) { storage[index] = storage[start + index] }
-      end -= start
+      for index in 0..<(end &- start) { storage[index] = storage[start &+ index] }
+      end &-= start
       start = 0
     }
-    let room = storage.count - end
+    let room = storage.count &- end
     guard room > 0, !isAtEnd else { return }
     var span = storage.mutableSpan
     let offset = end
@@ -36,44 +34,43 @@ struct LineInput {
       unsafe CPOSIX.read(0, $0.baseAddress.map { unsafe $0 + offset }, room)
     }
     if count > 0 {
-      end += count
+      end &+= count
     } else if count == 0 || (nbiot_errno() != EINTR && nbiot_errno() != EAGAIN) {
       isAtEnd = true
     }
   }
 
-  /// Copies the next line, without its end, and says whether there is one; `consume` goes on behind it.
-  mutating func next(into line: inout FixedBytes<4_096>) -> Bool {
-    isTooLong = false
-    while searched < end - start, storage[start + searched] != 0x0A { searched += 1 }
-    let isWhole = searched < end - start
-    if !isWhole, end - start > Self.maxCount {
+  /// Finds the next line and says whether there is one; `consume` goes on behind it.
+  mutating func next() -> Bool {
+    while searched < end &- start, storage[start &+ searched] != 0x0A { searched &+= 1 }
+    let isWhole = searched < end &- start
+    if !isWhole, end &- start > Self.maxCount {
       start = 0
       end = 0
       searched = 0
-      isDiscarding = true
+      isTooLong = true
     }
-    guard isWhole || (isAtEnd && (searched > 0 || isDiscarding)) else { return false }
-    isTooLong = isDiscarding
-    line.removeAll()
-    if isTooLong { return true }
-    let all = storage.span.extracting(start..<(start + searched))
-    // No longer than a line may be.
-    line.write { (writer: inout ByteWriter) in try? writer.append(all.withoutLineEnd) }
-    return true
+    return isWhole || (isAtEnd && (searched > 0 || isTooLong))
+  }
+
+  /// The line that `next` has found, without its end.
+  var line: Span<UInt8> {
+    @_lifetime(borrow self)
+    get { storage.span.extracting(start..<(start &+ searched)).withoutLineEnd }
   }
 
   /// Goes on behind the line that `next` gave.
   mutating func consume() {
-    start = min(end, start + searched + 1)
+    start = min(end, start &+ searched &+ 1)
     searched = 0
-    isDiscarding = false
+    isTooLong = false
   }
 }
 
 extension Span where Element == UInt8 {
   /// The bytes without the ends of lines at their end.
   var withoutLineEnd: Span<UInt8> {
+    @inline(never)
     @_lifetime(copy self)
     get {
       var count = count

@@ -21,7 +21,7 @@ enum PrivateInput {
     guard descriptor >= 0 else { return nil }
     defer { _ = close(descriptor) }
     if isSecret, nbiot_is_readable_by_others(descriptor) != 0 {
-      log("warning secret-readable-by-others")
+      log(Phrase.secretReadable.text)
     }
     var length = 0
     while length < room.count {

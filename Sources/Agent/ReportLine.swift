@@ -6,94 +6,57 @@ internal import PayloadCoding
 
 /// A report as a line of input asks for it: `PAYLOAD`, `TOPIC<TAB>PAYLOAD`, or, before the tab and apart
 /// from the topic by a space, `priority=N` and `ttl=SECONDS`.
+///
+/// It is filled where it is: a copy of it would be 5 KB.
 struct ReportLine {
-  /// Without bytes where none is given.
-  var topic: Topic
-  var priority: UInt8
+  private(set) var priority: UInt8 = 0
   /// Seconds; 0 for ever.
-  var ttl: UInt64
-  /// Where in the line the payload stands.
-  var payload: Range<Int>
-}
+  private(set) var ttl: UInt64 = 0
+  /// What it replaces: an earlier one with the same key; 0 for none.
+  private(set) var key: UInt64 = 0
+  /// Without bytes where none is given.
+  private(set) var topic = Topic()
+  private var count = 0
+  private var isCBOR = false
+  private var cbor = InlineArray<1_024, UInt8>(repeating: 0)
+  /// The payload as text, a zero byte at its end.
+  private var text = InlineArray<4_097, UInt8>(repeating: 0)
 
-/// Why a line is no report.
-enum LineError: UInt8, Error {
-  case tooLong, noTopic, topic, option, payload, notJSON
-
-  /// One word of it for the result line.
-  var name: Span<UInt8> {
-    @_lifetime(immortal)
-    get {
-      let names: StaticString = "too-long|no-topic|bad-topic|bad-option|no-payload|not-json"
-      return names.word(Int(rawValue))
-    }
+  /// The payload as it goes to the platform.
+  var payload: Span<UInt8> {
+    @_lifetime(borrow self)
+    get { isCBOR ? cbor.span.extracting(0..<count) : text.span.extracting(0..<count) }
   }
 }
 
-extension ReportLine {
-  /// Reads a line without its end; `standard` has what the line does not say.
-  init(_ line: Span<UInt8>, standard: LineSettings) throws(LineError) {
-    var tab = 0
-    // JSON may contain tabs between its tokens: a line that starts like a payload is one.
-    let hasHead =
-      line.count > 0 && (line[0] == UInt8(ascii: "/") || line[0].isLetter || line[0] == 0x09)
-    if hasHead { while tab < line.count, line[tab] != 0x09 { tab += 1 } }
-    priority = standard.priority
-    ttl = standard.ttl
-    topic = standard.topic
-    if hasHead, tab < line.count {
-      var start = 0
-      while start < tab {
-        var end = start
-        while end < tab, line[end] != 0x20 { end += 1 }
-        try Self.take(line.extracting(start..<end), &topic, &priority, &ttl)
-        start = end + 1
-      }
-      payload = (tab + 1)..<line.count
-    } else {
-      payload = 0..<line.count
-    }
-    guard !payload.isEmpty else { throw .payload }
-    guard !topic.bytes.isEmpty else { throw .noTopic }
-  }
+/// Why a line is no report; `disk` when it is one, but cannot be kept now.
+enum LineError: UInt8 {
+  case tooLong, noTopic, topic, option, payload, notJSON, disk
 
-  private static func take(
-    _ word: Span<UInt8>,
-    _ topic: inout Topic,
-    _ priority: inout UInt8,
-    _ ttl: inout UInt64
-  ) throws(LineError) {
-    if word.isEmpty { return }
-    if word[0] == UInt8(ascii: "/") {
-      do throws(TopicError) { topic = try Topic(word) } catch { throw .topic }
-    } else if word.starts(with: "priority="), let value = word.extracting(droppingFirst: 9).decimal,
-      value <= 7
-    {
-      priority = UInt8(truncatingIfNeeded: value)
-    } else if word.starts(with: "ttl="), let value = word.extracting(droppingFirst: 4).decimal,
-      value <= 1_000_000_000
-    {
-      ttl = value
-    } else {
-      throw .option
+  /// What the result line says.
+  var phrase: Phrase {
+    switch self {
+    case .tooLong: .tooLong
+    case .noTopic: .noTopic
+    case .topic: .badTopic
+    case .option: .badOption
+    case .payload: .noPayload
+    case .notJSON: .notJSON
+    case .disk: .disk
     }
   }
 }
 
 /// What holds for lines that say nothing else, and what is done with their payloads.
 struct LineSettings {
-  /// Without bytes for none.
-  var topic = Topic()
-  var priority: UInt8 = 0
   /// Seconds; 0 for ever.
   var ttl: UInt64 = 0
+  var priority: UInt8 = 0
   var isCBOR = false
   var coalescing = Coalescing.off
-  /// Stands for the report's id in payloads; empty for none.
-  var placeholder = FixedBytes<32>()
 
   /// Which reports replace earlier ones that still wait.
-  enum Coalescing: Int {
+  enum Coalescing: UInt8 {
     /// None.
     case off
     /// Those to the same topic.
@@ -103,137 +66,167 @@ struct LineSettings {
   }
 }
 
-extension LineSettings {
-  /// Writes the payload as it goes to the platform into `output`: the id put in, and as CBOR where that is
-  /// wanted.
-  func writePayload(
-    _ text: Span<UInt8>,
-    id: UInt64,
-    into output: inout FixedBytes<1_024>
-  ) throws(LineError) {
-    var filled = FixedBytes<4_097>()
-    do throws(CapacityError) {
-      try filled.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try fill(text, id, &writer)
-        try writer.append(0)
+extension ReportLine {
+  /// Reads a line without its end; `settings` and `configuration` have what it does not say.
+  ///
+  /// `id` is put into the payload for each placeholder, and the payload is made CBOR where that is wanted.
+  mutating func read(
+    _ line: Span<UInt8>,
+    _ settings: LineSettings,
+    _ configuration: borrowing Configuration,
+    id: UInt64
+  ) -> LineError? {
+    priority = settings.priority
+    ttl = settings.ttl
+    var start = 0
+    // JSON may contain tabs between its tokens: a line that starts like a payload is one.
+    if line.count > 0, line[0] == UInt8(ascii: "/") || line[0].isLetter || line[0] == 0x09 {
+      var tab = 0
+      while tab < line.count, line[tab] != 0x09 { tab &+= 1 }
+      if tab < line.count {
+        if let error = readHead(line.extracting(0..<tab)) { return error }
+        start = tab &+ 1
       }
-      if !isCBOR { return try output.replace(with: filled.bytes.extracting(droppingLast: 1)) }
-    } catch {
-      throw .tooLong
     }
-    try convert(filled.bytes, into: &output)
+    let content = line.extracting(start..<line.count)
+    if content.isEmpty { return .payload }
+    if topic.bytes.isEmpty, !readTopic(configuration.bytes(.topic)) { return .noTopic }
+    if settings.coalescing != .off { makeKey(content, hasNames: settings.coalescing == .names) }
+    guard fill(content, configuration.bytes(.idPlaceholder), id) else { return .tooLong }
+    isCBOR = settings.isCBOR
+    if isCBOR { return makeCBOR() }
+    return count > cbor.count ? .tooLong : nil
   }
 
-  private func fill(
-    _ text: Span<UInt8>,
-    _ id: UInt64,
-    _ writer: inout ByteWriter
-  ) throws(CapacityError) {
-    let mark = placeholder.bytes
-    var index = 0
-    while index < text.count {
-      if !mark.isEmpty, index + mark.count <= text.count,
-        text.extracting(index..<(index + mark.count)).isEqual(to: mark)
-      {
-        try writer.append(decimal: id)
-        index += mark.count
+  @inline(never)
+  private mutating func readTopic(_ bytes: Span<UInt8>) -> Bool {
+    do throws(TopicError) { topic = try Topic(bytes) } catch { return false }
+    return true
+  }
+
+  /// Reads what stands before the tab.
+  @inline(never)
+  private mutating func readHead(_ head: Span<UInt8>) -> LineError? {
+    var start = 0
+    while start < head.count {
+      var end = start
+      while end < head.count, head[end] != 0x20 { end &+= 1 }
+      let word = head.extracting(start..<end)
+      start = end &+ 1
+      if word.isEmpty { continue }
+      if word[0] == UInt8(ascii: "/") {
+        guard readTopic(word) else { return .topic }
+      } else if let value = word.number(after: "priority="), value <= 7 {
+        priority = UInt8(truncatingIfNeeded: value)
+      } else if let value = word.number(after: "ttl="), value <= 1_000_000_000 {
+        ttl = value
       } else {
-        try writer.append(text[index])
-        index += 1
+        return .option
       }
     }
+    return nil
   }
 
-  /// Makes CBOR of JSON with a zero byte at its end.
-  private func convert(
-    _ json: Span<UInt8>,
-    into output: inout FixedBytes<1_024>
-  ) throws(LineError) {
-    var reader = JSONReader(json.extracting(droppingLast: 1))
-    var text = FixedBytes<1_024>()
-    try output.fill { (storage: consuming MutableSpan<UInt8>) throws(LineError) in
-      var writer = CBORWriter(storage)
-      while let token = try Self.next(&reader, of: json) {
-        do throws(CapacityError) {
-          switch token {
-          case .beginObject: try writer.beginObject()
-          case .beginArray: try writer.beginArray()
-          case .endObject: try writer.endObject()
-          case .endArray: try writer.endArray()
-          case .key(let range), .string(let range):
-            try text.write { (bytes: inout ByteWriter) throws(CapacityError) in
-              try reader.copyString(range, into: &bytes)
-            }
-            try writer.string(text.bytes)
-          case .number(let range):
-            if let value = reader.integer(range) {
-              try writer.integer(value)
-            } else if let value = reader.unsigned(range) {
-              try writer.unsigned(value)
-            } else {
-              // SAFETY: the text from there on ends with a zero byte.
-              try writer.double(unsafe Self.double(json, at: range.lowerBound))
-            }
-          case .boolean(let value): try writer.boolean(value)
-          case .null: try writer.null()
-          }
-        } catch {
-          throw .tooLong
+  /// Copies the payload with the id for each mark, unless that is empty; `false` when it gets too long.
+  @inline(never)
+  private mutating func fill(_ content: Span<UInt8>, _ mark: Span<UInt8>, _ id: UInt64) -> Bool {
+    var writer = ByteWriter(text.mutableSpan)
+    do throws(CapacityError) {
+      var index = 0
+      while index < content.count {
+        if !mark.isEmpty, content.extracting(droppingFirst: index).starts(with: mark) {
+          try writer.append(decimal: id)
+          index &+= mark.count
+        } else {
+          try writer.append(content[index])
+          index &+= 1
         }
       }
-      return writer.count
+      try writer.append(0)
+    } catch {
+      return false
     }
+    count = writer.count &- 1
+    return true
   }
 
-  /// The number at a place of JSON that ends with a zero byte: no byte that may follow a number in JSON
-  /// goes on with it in C.
-  @unsafe
-  private static func double(_ json: Span<UInt8>, at offset: Int) -> Double {
-    unsafe json.extracting(droppingFirst: offset).withUnsafeBytes {
-      unsafe $0.bindMemory(to: CChar.self).baseAddress.map { unsafe strtod($0, nil) } ?? 0
-    }
-  }
-
-  private static func next(
-    _ reader: inout JSONReader,
-    of json: Span<UInt8>
-  ) throws(LineError) -> JSONToken? {
-    let token: JSONToken?
-    do throws(JSONError) { token = try reader.next() } catch { throw .notJSON }
-    // SAFETY: the text from there on ends with a zero byte.
-    if case .number(let range) = token, unsafe !double(json, at: range.lowerBound).isFinite {
-      throw .notJSON
-    }
-    return token
-  }
-
-  /// What a report replaces: an earlier one with the same key; 0 for none.
-  func key(of topic: borrowing Topic, payload: Span<UInt8>) -> UInt64 {
-    guard coalescing != .off else { return 0 }
-    var hash = Fingerprint()
-    hash.add(topic.bytes.bytes)
-    if coalescing == .names { addNames(of: payload, to: &hash) }
-    return hash.value | 1
-  }
-
-  private func addNames(of payload: Span<UInt8>, to hash: inout Fingerprint) {
-    var reader = JSONReader(payload)
-    var depth = 0
-    var inner = 1
+  /// Makes CBOR of the text.
+  @inline(never)
+  private mutating func makeCBOR() -> LineError? {
+    var reader = JSONReader(text.span.extracting(0..<count))
+    var writer = CBORWriter(cbor.mutableSpan)
     do throws(JSONError) {
       while let token = try reader.next() {
-        switch token {
-        case .beginObject: depth += 1
-        case .endObject: depth -= 1
-        case .key(let range) where depth == 1 && reader.string(range, equals: "params"): inner = 2
-        case .key(let range) where depth == inner: hash.add(payload.extracting(range))
-        default: break
+        // SAFETY: the text ends with a zero byte.
+        if case .number(let range) = token, unsafe !double(text.span, at: range.lowerBound).isFinite
+        {
+          return .notJSON
+        }
+        do throws(CapacityError) {
+          try write(token, from: reader, of: text.span, to: &writer)
+        } catch {
+          return .tooLong
         }
       }
     } catch {
-      // No JSON: it has no names, and goes alone.
-      hash.add(payload)
+      return .notJSON
     }
+    count = writer.count
+    return nil
+  }
+
+  /// Makes the key: of the topic, and of the names where that is wanted.
+  @inline(never)
+  private mutating func makeKey(_ content: Span<UInt8>, hasNames: Bool) {
+    var hash = Fingerprint()
+    hash.add(topic.bytes.bytes)
+    if hasNames { hash.addNames(of: content) }
+    key = hash.value | 1
+  }
+}
+
+/// Writes a token of JSON that ends with a zero byte as CBOR.
+@inline(never)
+private func write(
+  _ token: JSONToken,
+  from reader: borrowing JSONReader,
+  of json: Span<UInt8>,
+  to writer: inout CBORWriter
+) throws(CapacityError) {
+  switch token {
+  case .beginObject: try writer.beginObject()
+  case .beginArray: try writer.beginArray()
+  case .endObject: try writer.endObject()
+  case .endArray: try writer.endArray()
+  case .key(let range), .string(let range):
+    var room = InlineArray<1_024, UInt8>(repeating: 0)
+    var text = ByteWriter(room.mutableSpan)
+    try reader.copyString(range, into: &text)
+    try writer.string(text.written)
+  case .number(let range):
+    let isNegative = json[range.lowerBound] == UInt8(ascii: "-")
+    let digits = isNegative ? range.lowerBound + 1..<range.upperBound : range
+    let magnitude = reader.unsigned(digits)
+    if let magnitude, !isNegative {
+      try writer.unsigned(magnitude)
+    } else if let magnitude, magnitude <= 0x8000_0000_0000_0000 {
+      try writer.integer(Int64(bitPattern: 0 &- magnitude))
+    } else {
+      // SAFETY: the JSON ends with a zero byte.
+      try writer.double(unsafe double(json, at: range.lowerBound))
+    }
+  case .boolean(let value): try writer.boolean(value)
+  case .null: try writer.null()
+  }
+}
+
+/// The number at a place of JSON that ends with a zero byte: no byte that may follow a number in JSON goes
+/// on with it in C.
+@unsafe
+@inline(never)
+private func double(_ json: Span<UInt8>, at offset: Int) -> Double {
+  unsafe json.extracting(droppingFirst: offset).withUnsafeBytes {
+    unsafe $0.bindMemory(to: CChar.self).baseAddress.map { unsafe strtod($0, nil) } ?? 0
   }
 }
 
@@ -241,10 +234,32 @@ extension LineSettings {
 struct Fingerprint {
   private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
+  @inline(never)
   mutating func add(_ bytes: Span<UInt8>) {
     for index in bytes.indices { add(bytes[index]) }
     // No byte of UTF-8: so that "ab" and "c" are not "a" and "bc".
     add(0xFF)
+  }
+
+  /// Adds the names of a JSON object, or of its member `params`.
+  mutating func addNames(of json: Span<UInt8>) {
+    var reader = JSONReader(json)
+    var depth = 0
+    var inner = 1
+    do throws(JSONError) {
+      while let token = try reader.next() {
+        switch token {
+        case .beginObject: depth &+= 1
+        case .endObject: depth &-= 1
+        case .key(let range) where depth == 1 && reader.string(range, equals: "params"): inner = 2
+        case .key(let range) where depth == inner: add(json.extracting(range))
+        default: break
+        }
+      }
+    } catch {
+      // No JSON: it has no names, and goes alone.
+      add(json)
+    }
   }
 
   private mutating func add(_ byte: UInt8) {
@@ -253,9 +268,16 @@ struct Fingerprint {
 }
 
 extension Span where Element == UInt8 {
-  fileprivate func starts(with text: StaticString) -> Bool {
-    count >= text.utf8CodeUnitCount
-      && extracting(0..<text.utf8CodeUnitCount).isSame(as: text)
+  @inline(never)
+  fileprivate func starts(with bytes: Span<UInt8>) -> Bool {
+    count >= bytes.count && extracting(0..<bytes.count).isEqual(to: bytes)
+  }
+
+  /// The number behind `name`; `nil` where the bytes are anything else.
+  @inline(never)
+  fileprivate func number(after name: StaticString) -> UInt64? {
+    let name = Span(name)
+    return starts(with: name) ? extracting(droppingFirst: name.count).decimal : nil
   }
 }
 

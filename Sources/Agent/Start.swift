@@ -22,11 +22,9 @@ public func runAgent(
   _ count: Int32,
   _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Never {
-  guard let arguments = unsafe Arguments(count, values) else {
-    fail(
-      .usage,
-      "usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help"
-    )
+  var arguments = unsafe Arguments(values)
+  guard arguments.read(count) else {
+    fail(.usage, helpText.word(0, by: 0x0A))
   }
   switch arguments.request {
   case .help: finish(printing: helpText)
@@ -34,7 +32,8 @@ public func runAgent(
   case .run, .check:
     var agent = Agent(arguments)
     agent.showStart()
-    exit(agent.run())
+    agent.run()
+    exit(ExitStatus.success.rawValue)
   }
 }
 
@@ -43,30 +42,30 @@ extension Agent {
   /// `--check`.
   @inline(never)
   init(_ arguments: Arguments) {
-    let configuration = Configuration(file: arguments.path)
+    configuration = Configuration(arguments)
+    configuration.read()
     configuration.require(.productKey)
     configuration.require(.deviceName)
     configuration.require(.deviceSecretFile)
     configuration.require(.stateDirectory)
-    settings = AgentSettings(configuration, arguments)
+    endpoint.read(configuration)
+    settings.read(configuration)
     let durableSettings = DurableSettings(configuration)
     let identity = makeIdentity(configuration)
     let secret = readSecret(configuration)
     let fingerprint = makeFingerprint(configuration, identity, secret)
     let security = makeSecurity(
       configuration,
+      endpoint,
       identity,
       secret,
-      settings,
       durableSettings.session.timing
     )
     if arguments.request == .check { finish(printing: "the configuration is good\n") }
     signals = SignalInput()
-    datagrams = DatagramInput()
     if configuration.has(.socket), !datagrams.listen(at: configuration.path(.socket)) {
-      fail("the socket cannot be made", configuration.bytes(.socket))
+      fail(.unusableSocket, configuration.bytes(.socket))
     }
-    let path = configuration.bytes(.stateDirectory)
     do throws(StoreError) {
       device = try DurableDevice(
         identity: identity,
@@ -74,16 +73,16 @@ extension Agent {
         settings: durableSettings,
         security: security,
         randomness: SystemRandom(),
-        directory: try StateDirectory(path: path),
+        directory: try StateDirectory(path: configuration.bytes(.stateDirectory)),
         fingerprint: fingerprint,
         date: WallClock.now()
       )
     } catch {
-      var line = TextLine("error state-directory ")
+      line.start(.stateDirectory)
       error.describe(in: &line)
       // A disk that refuses may be well again: the program starts over, and takes no line until then.
-      guard !settings.isOnce, error.mayPass else { fail(.store, line) }
-      log(line)
+      guard !arguments.isOnce, error.mayPass else { fail(.store, &line) }
+      log(&line)
       if signals.comes(within: 5_000) { exit(ExitStatus.success.rawValue) }
       arguments.startOver()
     }
@@ -93,17 +92,12 @@ extension Agent {
 // MARK: - Parts, each of which ends the process when it cannot be made
 
 @inline(never)
-private func makeIdentity(_ configuration: Configuration) -> DeviceIdentity {
+private func makeIdentity(_ configuration: borrowing Configuration) -> DeviceIdentity {
   do throws(IdentityError) {
-    let productKey = configuration.bytes(.productKey)
-    let deviceName = configuration.bytes(.deviceName)
-    guard configuration.has(.clientID) else {
-      return try DeviceIdentity(productKey: productKey, deviceName: deviceName)
-    }
     return try DeviceIdentity(
-      productKey: productKey,
-      deviceName: deviceName,
-      clientID: configuration.bytes(.clientID)
+      productKey: configuration.bytes(.productKey),
+      deviceName: configuration.bytes(.deviceName),
+      clientID: configuration.has(.clientID) ? configuration.bytes(.clientID) : nil
     )
   } catch {
     switch error {
@@ -116,17 +110,17 @@ private func makeIdentity(_ configuration: Configuration) -> DeviceIdentity {
 
 /// The first line of the secret's file.
 @inline(never)
-private func readSecret(_ configuration: Configuration) -> SecretBytes {
+private func readSecret(_ configuration: borrowing Configuration) -> SecretBytes {
   var text = InlineArray<160, UInt8>(repeating: 0)
   var room = text.mutableSpan
   defer { wipe(&room) }
   let path = configuration.path(.deviceSecretFile)
-  let length = PrivateInput.read(path.bytes, into: &room, isSecret: true) ?? 0
+  let length = PrivateInput.read(path, into: &room, isSecret: true) ?? 0
   var end = 0
   while end < length, room[end] != 0x0A, room[end] != 0x0D { end += 1 }
   guard end > 0, let secret = SecretBytes(copying: room.span.extracting(0..<end)) else {
     fail(
-      "the secret file must hold the device secret in its first line",
+      .unusableSecret,
       configuration.bytes(.deviceSecretFile)
     )
   }
@@ -135,8 +129,8 @@ private func readSecret(_ configuration: Configuration) -> SecretBytes {
 
 @inline(never)
 private func makeFingerprint(
-  _ configuration: Configuration,
-  _ identity: DeviceIdentity,
+  _ configuration: borrowing Configuration,
+  _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes
 ) -> FixedBytes<32> {
   do throws(OpenSSLError) {
@@ -147,29 +141,29 @@ private func makeFingerprint(
       mode: UInt8(truncatingIfNeeded: configuration.choice(.security))
     )
   } catch {
-    fail(.usage, "error OpenSSL has no SHA-256")
+    fail(.usage, Phrase.noHash.text)
   }
 }
 
 #if SYMMETRIC_ONLY
 private func makeSecurity(
-  _ configuration: Configuration,
-  _ identity: DeviceIdentity,
+  _ configuration: borrowing Configuration,
+  _ endpoint: borrowing Endpoint,
+  _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes,
-  _ settings: AgentSettings,
   _ timing: TransmissionParameters
 ) -> AgentSecurity {
   if configuration.choice(.security) == 1 {
-    fail(.usage, "error this program was built without DTLS: build it with `make agent`")
+    fail(.usage, Span("error this program was built without DTLS: build it with `make agent`"))
   }
   return SymmetricSecurity()
 }
 #else
 private func makeSecurity(
-  _ configuration: Configuration,
-  _ identity: DeviceIdentity,
+  _ configuration: borrowing Configuration,
+  _ endpoint: borrowing Endpoint,
+  _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes,
-  _ settings: AgentSettings,
   _ timing: TransmissionParameters
 ) -> AgentSecurity {
   guard configuration.choice(.security) == 1 else {
@@ -182,33 +176,32 @@ private func makeSecurity(
     return EitherSecurity(
       isKey
         ? try makeKeyLayer(identity, secret, dtls)
-        : try makeCertificateLayer(configuration, settings, dtls)
+        : try makeCertificateLayer(configuration, endpoint, dtls)
     )
   } catch {
     switch error {
     case .authorities: configuration.refuse(.caFile)
     case .serverName: configuration.refuse(configuration.has(.serverName) ? .serverName : .endpoint)
-    default: fail(.usage, "error OpenSSL cannot be set up for DTLS")
+    default: fail(.usage, Span("error OpenSSL cannot be set up for DTLS"))
     }
   }
 }
 
 @inline(never)
 private func makeCertificateLayer(
-  _ configuration: Configuration,
-  _ settings: AgentSettings,
+  _ configuration: borrowing Configuration,
+  _ endpoint: borrowing Endpoint,
   _ dtls: DTLSSettings
 ) throws(DTLSConfigurationError) -> DTLSSecurity {
   configuration.require(.caFile)
   var text = InlineArray<32_768, UInt8>(repeating: 0)
   var room = text.mutableSpan
   let path = configuration.path(.caFile)
-  guard let length = PrivateInput.read(path.bytes, into: &room, isSecret: false) else {
-    fail("the CA file cannot be read", configuration.bytes(.caFile))
+  guard let length = PrivateInput.read(path, into: &room, isSecret: false) else {
+    fail(.unreadableAuthorities, configuration.bytes(.caFile))
   }
-  let host = settings.host
   return try DTLSSecurity(
-    serverName: configuration.has(.serverName) ? configuration.bytes(.serverName) : host.bytes,
+    serverName: configuration.has(.serverName) ? configuration.bytes(.serverName) : endpoint.host,
     authorities: room.span.extracting(0..<length),
     settings: dtls
   )
@@ -216,7 +209,7 @@ private func makeCertificateLayer(
 
 @inline(never)
 private func makeKeyLayer(
-  _ identity: DeviceIdentity,
+  _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes,
   _ dtls: DTLSSettings
 ) throws(DTLSConfigurationError) -> DTLSSecurity {

@@ -5,17 +5,19 @@ internal import ConstrainedCore
 ///
 /// What does not fit is cut off: the longest lines are answers of the platform.
 struct TextLine {
-  private var bytes = FixedBytes<2_048>()
+  private var count = 0
+  private var bytes = InlineArray<2_048, UInt8>(repeating: 0)
 
-  /// Starts with a word.
+  /// Starts anew with a phrase.
   @inline(never)
-  init(_ word: StaticString) { add(word) }
-
-  /// Appends a literal.
-  @inline(never)
-  mutating func add(_ text: StaticString) {
-    add(Span(text))
+  mutating func start(_ phrase: Phrase) {
+    count = 0
+    add(phrase)
   }
+
+  /// Appends a phrase.
+  @inline(never)
+  mutating func add(_ phrase: Phrase) { add(phrase.text) }
 
   /// Appends bytes, those that could steer a terminal or end the line as `?`.
   @inline(never)
@@ -29,24 +31,29 @@ struct TextLine {
   /// Appends a number.
   @inline(never)
   mutating func add(_ number: UInt64) {
-    var digits = FixedBytes<20>()
-    digits.write { (writer: inout ByteWriter) in try? writer.append(decimal: number) }
-    add(digits.bytes)
+    if number > 9 { add(number / 10) }
+    put(0x30 + UInt8(truncatingIfNeeded: number % 10))
   }
 
-  /// Appends a space, a name with its `=` and a number.
+  /// Appends a phrase and a number.
   @inline(never)
-  mutating func add(_ name: StaticString, _ number: UInt64) {
-    add(name)
+  mutating func add(_ phrase: Phrase, _ number: UInt64) {
+    add(phrase)
     add(number)
   }
+
+  /// Appends a phrase and a count.
+  @inline(never)
+  mutating func add(_ phrase: Phrase, _ count: Int) { add(phrase, UInt64(count)) }
 
   /// Appends bytes in hexadecimal digits.
   @inline(never)
   mutating func add(hexadecimal bytes: Span<UInt8>) {
-    var digits = FixedBytes<128>()
-    digits.write { (writer: inout ByteWriter) in try? writer.append(hexadecimal: bytes) }
-    add(digits.bytes)
+    let digits = Span("0123456789abcdef" as StaticString)
+    for index in bytes.indices {
+      put(digits[Int(bytes[index] >> 4)])
+      put(digits[Int(bytes[index] & 0x0F)])
+    }
   }
 
   /// Writes the line with its end; `false` when the file takes no more.
@@ -54,15 +61,15 @@ struct TextLine {
   mutating func write(to descriptor: Int32) -> Bool {
     put(0x0A)
     var written = 0
-    while written < bytes.count {
-      let rest = bytes.bytes.extracting(droppingFirst: written)
+    while written < count {
+      let rest = bytes.span.extracting(written..<count)
       // SAFETY: the pointer covers the rest of the line and does not outlive the call.
-      let count = unsafe rest.withUnsafeBufferPointer {
+      let sent = unsafe rest.withUnsafeBufferPointer {
         unsafe CPOSIX.write(descriptor, $0.baseAddress, $0.count)
       }
-      if count < 0, nbiot_errno() == EINTR { continue }
-      guard count > 0 else { return false }
-      written += count
+      if sent < 0, nbiot_errno() == EINTR { continue }
+      guard sent > 0 else { return false }
+      written &+= sent
     }
     return true
   }
@@ -70,14 +77,14 @@ struct TextLine {
   /// The line as it stands.
   var written: Span<UInt8> {
     @_lifetime(borrow self)
-    @_addressableSelf
-    get { bytes.bytes }
+    get { bytes.span.extracting(0..<count) }
   }
 
+  @inline(never)
   private mutating func put(_ byte: UInt8) {
     // The last byte is the line's end.
-    guard bytes.count < 2_047 || byte == 0x0A else { return }
-    let one: InlineArray<1, UInt8> = [byte]
-    try? bytes.append(one.span)
+    guard count < 2_047 || byte == 0x0A else { return }
+    bytes[count] = byte
+    count &+= 1
   }
 }

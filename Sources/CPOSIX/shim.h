@@ -8,7 +8,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,11 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+
+// glibc has it only for who asks for all extensions; the same number on x86 and Arm.
+#ifndef O_PATH
+#define O_PATH 010000000
+#endif
 
 // errno is a macro over a function call, which Swift does not import.
 static inline int nbiot_errno(void) { return errno; }
@@ -55,47 +59,60 @@ static inline int nbiot_duplicate(int descriptor) { return fcntl(descriptor, F_D
 
 static inline int nbiot_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
-static inline struct addrinfo nbiot_udp_hints(int numeric_only) {
+// The addresses of a host, in digits or by name; digits are no query.
+static inline int nbiot_resolve_udp(const char *host, struct addrinfo **list) {
   struct addrinfo hints;
   memset(&hints, 0, sizeof hints);
-  hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_DGRAM;
-  hints.ai_flags = AI_NUMERICSERV | (numeric_only ? AI_NUMERICHOST : 0);
-  return hints;
+  return getaddrinfo(host, NULL, &hints, list);
 }
 
-static inline int nbiot_open_input(const char *path) { return open(path, O_RDONLY | O_CLOEXEC); }
+// A port stands at the same place in the addresses of both families.
+static inline int nbiot_connect(int descriptor, const struct addrinfo *to, in_port_t port) {
+  ((struct sockaddr_in *)to->ai_addr)->sin_port = htons(port);
+  return connect(descriptor, to->ai_addr, to->ai_addrlen);
+}
+
+static inline int nbiot_open_input(const char *path) {
+  return openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+}
 
 static inline int nbiot_is_readable_by_others(int descriptor) {
   struct stat status;
   return fstat(descriptor, &status) == 0 && (status.st_mode & 077) != 0;
 }
 
-// A datagram socket at a path, for the user and the group of this process; one that is there already is
-// replaced, any other file is not. -1 with errno set when that cannot be.
-static inline int nbiot_listen_unix(const char *path) {
-  struct sockaddr_un address;
+// Whether there is a socket at a path, and no other kind of file.
+static inline int nbiot_is_socket(const char *path) {
   struct stat status;
+  // Only to look at the file: a link is not followed, and nothing is opened.
+  int file = openat(AT_FDCWD, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+  int is_socket = fstat(file, &status) == 0 && S_ISSOCK(status.st_mode);
+  close(file);
+  return is_socket;
+}
+
+// A datagram socket at a path, of so many bytes with the zero byte at its end, for the user and the group of
+// this process; one that is there already is replaced, any other file is not. -1 with errno set when that
+// cannot be.
+static inline int nbiot_listen_unix(const char *path, size_t count) {
+  struct sockaddr_un address;
   mode_t mask;
-  int descriptor, code;
-  memset(&address, 0, sizeof address);
+  int descriptor;
   address.sun_family = AF_UNIX;
-  if (strlen(path) >= sizeof address.sun_path) {
+  if (count > sizeof address.sun_path) {
     errno = ENAMETOOLONG;
     return -1;
   }
-  strcpy(address.sun_path, path);
-  if (lstat(path, &status) == 0 && S_ISSOCK(status.st_mode)) unlink(path);
+  memcpy(address.sun_path, path, count);
+  if (nbiot_is_socket(path)) unlinkat(AT_FDCWD, path, 0);
   descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return -1;
+  count += (size_t)(address.sun_path - (char *)&address);
   mask = umask(0117);
-  code = bind(descriptor, (struct sockaddr *)&address, sizeof address);
+  if (bind(descriptor, (struct sockaddr *)&address, (socklen_t)count) != 0) descriptor = -1;
   umask(mask);
-  if (code == 0) return descriptor;
-  code = errno;
-  close(descriptor);
-  errno = code;
-  return -1;
+  return descriptor;
 }
 
 // The length of the next datagram, which may be more than there is room for; -1 when there is none.
@@ -114,16 +131,23 @@ static inline void nbiot_reply_unix(
     sendto(descriptor, bytes, count, MSG_NOSIGNAL, (const struct sockaddr *)to, to_count);
 }
 
-// SIGTERM, SIGINT and SIGUSR1 as a descriptor; SIGPIPE is ignored.
+// A set of signals as Linux has it, the first as the lowest bit. A sigset_t has room for more, which no call
+// hands to the kernel.
+union nbiot_signal_set {
+  unsigned long long bits;
+  sigset_t set;
+};
+
+// SIGTERM, SIGINT and SIGUSR1 as a descriptor. SIGPIPE is only held back: who writes to nobody learns that
+// from the call that writes.
 static inline int nbiot_signals(void) {
-  sigset_t signals;
-  signal(SIGPIPE, SIG_IGN);
-  sigemptyset(&signals);
-  sigaddset(&signals, SIGTERM);
-  sigaddset(&signals, SIGINT);
-  sigaddset(&signals, SIGUSR1);
-  sigprocmask(SIG_BLOCK, &signals, NULL);
-  return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+  union nbiot_signal_set signals;
+  int descriptor;
+  signals.bits = 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGUSR1 - 1);
+  descriptor = signalfd(-1, &signals.set, SFD_NONBLOCK | SFD_CLOEXEC);
+  signals.bits |= 1ull << (SIGPIPE - 1);
+  sigprocmask(SIG_BLOCK, &signals.set, NULL);
+  return descriptor;
 }
 
 static inline int nbiot_next_signal(int descriptor) {
@@ -131,27 +155,33 @@ static inline int nbiot_next_signal(int descriptor) {
   return read(descriptor, &signal, sizeof signal) == sizeof signal ? (int)signal.ssi_signo : 0;
 }
 
+// exit, without its promise not to return: Swift destroys what a scope owns before a call that makes it.
+static inline void nbiot_exit(int status) { exit(status); }
+
 // Runs a command with one argument and waits for its end, a second at most; then it goes on by itself.
-static inline int nbiot_run(const char *path, const char *argument) {
+//
+// vfork lends the child this memory until it runs the command, or has failed to: no signal has a handler
+// that could run in it. The child takes every signal again, which this process holds back.
+static inline __attribute__((noinline)) int nbiot_run(const char *path, const char *argument) {
   char *const arguments[] = {(char *)path, (char *)argument, NULL};
-  char *const environment[] = {NULL};
-  struct timespec pause = {0, 5000000};
-  posix_spawnattr_t attributes;
-  sigset_t none;
+  union nbiot_signal_set none;
   pid_t child;
-  int code, status, turns;
-  sigemptyset(&none);
-  posix_spawnattr_init(&attributes);
-  posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
-  posix_spawnattr_setsigmask(&attributes, &none);
-  code = posix_spawn(&child, path, NULL, &attributes, arguments, environment);
-  posix_spawnattr_destroy(&attributes);
-  if (code != 0) return code;
-  for (turns = 0; turns < 200; turns++) {
-    if (waitpid(child, &status, WNOHANG) == child) return 0;
-    nanosleep(&pause, NULL);
+  int turns;
+  volatile int code = 0;
+  none.bits = 0;
+  child = vfork();
+  if (child < 0) return errno;
+  if (child == 0) {
+    sigprocmask(SIG_SETMASK, &none.set, NULL);
+    execve(path, arguments, arguments + 2);
+    code = errno;
+    _exit(127);
   }
-  return ETIMEDOUT;
+  for (turns = 0; turns < 200; turns++) {
+    if (waitpid(child, NULL, WNOHANG) == child) break;
+    poll(NULL, 0, 5);
+  }
+  return turns < 200 || code != 0 ? code : ETIMEDOUT;
 }
 
 #endif

@@ -23,28 +23,32 @@ public struct UDPSocket: ~Copyable {
   /// cost nothing.
   public init(host: Span<UInt8>, port: UInt16) throws(TransportError) {
     var name = FixedBytes<256>()
-    var service = FixedBytes<8>()
     do throws(CapacityError) {
-      // A C string ends with a zero byte, which must not come sooner.
-      for index in host.indices where host[index] == 0 { throw CapacityError() }
       try name.write { (writer: inout ByteWriter) throws(CapacityError) in
         try writer.append(host)
-        try writer.append(0)
-      }
-      try service.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try writer.append(decimal: UInt64(port))
         try writer.append(0)
       }
     } catch {
       throw .unknownHost(code: EAI_NONAME)
     }
+    try self.init(hostForC: name.bytes, port: port)
+  }
+
+  /// The same with a host that has a zero byte at its end.
+  package init(hostForC host: Span<UInt8>, port: UInt16) throws(TransportError) {
+    // A C string ends with a zero byte, which must not come sooner.
+    for index in host.indices where host[index] == 0 && index &+ 1 < host.count {
+      throw .unknownHost(code: EAI_NONAME)
+    }
     var list: UnsafeMutablePointer<addrinfo>?
-    var code = unsafe Self.resolve(name, service, numericOnly: true, into: &list)
-    if code != 0 { code = unsafe Self.resolve(name, service, numericOnly: false, into: &list) }
+    // SAFETY: the name ends with a zero byte.
+    let code = unsafe host.withUnsafeBytes {
+      unsafe nbiot_resolve_udp($0.bindMemory(to: CChar.self).baseAddress, &list)
+    }
     guard code == 0 else { throw .unknownHost(code: code) }
     // SAFETY: the list comes from getaddrinfo and is freed once, here.
     defer { unsafe freeaddrinfo(list) }
-    descriptor = try unsafe Self.connect(list)
+    descriptor = try unsafe Self.connect(list, port)
   }
 
   deinit {
@@ -91,41 +95,17 @@ public struct UDPSocket: ~Copyable {
     _ = unsafe poll(&entry, 1, MonotonicClock.timeout(until: deadline))
   }
 
-  private static func resolve(
-    _ name: FixedBytes<256>,
-    _ service: FixedBytes<8>,
-    numericOnly: Bool,
-    into list: inout UnsafeMutablePointer<addrinfo>?
-  ) -> Int32 {
-    var hints = unsafe nbiot_udp_hints(numericOnly ? 1 : 0)
-    // SAFETY: both spans end with the zero byte that was appended to them.
-    return unsafe name.bytes.withUnsafeBytes { name in
-      unsafe service.bytes.withUnsafeBytes { service in
-        unsafe getaddrinfo(
-          name.bindMemory(to: CChar.self).baseAddress,
-          service.bindMemory(to: CChar.self).baseAddress,
-          &hints,
-          &list
-        )
-      }
-    }
-  }
-
   /// The first address of the list that a socket can be connected to.
   private static func connect(
-    _ list: UnsafeMutablePointer<addrinfo>?
+    _ list: UnsafeMutablePointer<addrinfo>?,
+    _ port: UInt16
   ) throws(TransportError) -> Int32 {
     var code: Int32 = 0
     var next = unsafe list
     while let address = unsafe next {
       let descriptor = unsafe nbiot_udp_socket(address.pointee.ai_family)
       if descriptor >= 0 {
-        let connected = unsafe CPOSIX.connect(
-          descriptor,
-          address.pointee.ai_addr,
-          address.pointee.ai_addrlen
-        )
-        if connected == 0 { return descriptor }
+        if unsafe nbiot_connect(descriptor, address, port) == 0 { return descriptor }
         code = nbiot_errno()
         _ = CPOSIX.close(descriptor)
       } else {

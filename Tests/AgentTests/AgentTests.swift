@@ -251,6 +251,42 @@ struct AgentTests {
     #expect(try String(contentsOfFile: heard, encoding: .utf8) == "more\nmore\none-answer\n")
     try await platform.close()
   }
+
+  @Test func `the hint's command takes every signal; one that is not there is complained about`()
+    async throws
+  {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port)
+    defer { folder.remove() }
+    let command = folder.url.appending(path: "hint.sh")
+    let heard = folder.url.appending(path: "heard").path
+    try Data("#!/bin/sh\ngrep SigBlk /proc/self/status >> \(heard)\n".utf8).write(to: command)
+    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: command.path)
+    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
+    try Data((lines + "hint-command = \(command.path)\n").utf8).write(to: folder.configuration)
+    #expect(try folder.run(input: "{\"value\":1}\n").status == 0)
+    for line in try String(contentsOfFile: heard, encoding: .utf8).split(separator: "\n") {
+      #expect(line == "SigBlk:\t0000000000000000")
+    }
+    try FileManager.default.removeItem(at: command)
+    let agent = try folder.run(input: "{\"value\":2}\n")
+    #expect(agent.status == 0)
+    #expect(agent.log.contains("warning hint-failed errno=\(ENOENT)\n"))
+    try await platform.close()
+  }
+
+  @Test func `a file in the place of the socket stays`() throws {
+    let folder = try AgentFolder(port: 5_682)
+    defer { folder.remove() }
+    let path = folder.url.appending(path: "lines").path
+    try Data("mine".utf8).write(to: URL(filePath: path))
+    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
+    try Data((lines + "socket = \(path)\n").utf8).write(to: folder.configuration)
+    let agent = try folder.run(input: "")
+    #expect(agent.status == 2)
+    #expect(agent.log.contains("error the socket cannot be made: \(path) errno=\(EADDRINUSE)\n"))
+    #expect(try String(contentsOfFile: path, encoding: .utf8) == "mine")
+  }
 }
 
 /// A datagram socket with a name of its own, that waits for answers.

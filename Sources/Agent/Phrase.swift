@@ -1,0 +1,66 @@
+internal import ConstrainedCore
+
+/// What the program says of itself, part by part.
+///
+/// By number: a literal at each place would take three times the bytes.
+enum Phrase: UInt8 {
+  // Results, on standard output.
+  case accepted, refused, delivered, rejected
+  // Lines on standard error.
+  case authenticated, authenticationFailed, postponed, diskRefuses, noLink, started, counters
+  case hintFailed, secretReadable, error, stateDirectory
+  // What is said with them.
+  case id, sequence, bytesUp, bytesDown, transmissions, duration, answer
+  case pending, damaged, cut, errorNumber, onlyErrorNumber
+  case unknownHost, portUnreachable, unreachable, noSocket
+  case inUse, notPrivate, laterVersion, noSession
+  case space, colon, colonAndSpace, point, pointAndZero
+  // What became of an authentication, of a report and of a line, and what the session's file was.
+  case refusal, timedOut, reset, unusableAnswer, noKey, handshake
+  case acknowledged, rejection, interrupted, unreadableAnswer, unauthenticated, unsealable
+  case sequenceExhausted
+  case tooLong, noTopic, badTopic, badOption, noPayload, notJSON, disk
+  case nothing, found, foreign, damagedFile, notPrivateFile
+  // Counters.
+  case acceptedReports, deliveredReports, rejectedReports, expiredReports, droppedReports
+  case supersededReports, authentications, handshakes, resumptions, requests
+  case datagramsUp, allBytesUp, datagramsDown, allBytesDown, diskSyncs, diskBytes
+  // What is wrong with the configuration.
+  case missing, takes, tooManyBytes, noKeyAndValue, unknownKey, givenTwice, noValue
+  case unreadableConfiguration, unusableSocket, unusableSecret, unreadableAuthorities, noHash
+
+  /// How it is written.
+  var text: Span<UInt8> {
+    @inline(never)
+    @_lifetime(immortal)
+    get { Self.texts.word(Int(rawValue)) }
+  }
+
+  /// In the order of the cases.
+  private static var texts: StaticString {
+    """
+    accepted |refused |delivered |rejected \
+    |info authenticated|warning authentication-failed reason=|warning postponed reason=\
+    |error disk-refuses |warning no-link reason=|info started session=|info counters\
+    |warning hint-failed errno=|warning secret-readable-by-others|error |error state-directory \
+    | id=| seq=| up=| down=| sent=| ms=| answer=\
+    | pending=| damaged=| cut=| errno=|errno=\
+    |unknown-host|port-unreachable|unreachable errno=|no-socket errno=\
+    |reason=in-use|reason=not-private|reason=later-version|reason=no-session\
+    | |:|: |.|.0\
+    |refused|timed-out|reset|unusable-answer|no-key|handshake\
+    |acknowledged|rejected|interrupted|unreadable-answer|unauthenticated|unsealable\
+    |sequence-exhausted\
+    |too-long|no-topic|bad-topic|bad-option|no-payload|not-json|disk\
+    |none|found|foreign|damaged|not-private\
+    | accepted=| delivered=| rejected=| expired=| dropped=\
+    | superseded=| authentications=| handshakes=| resumptions=| requests=\
+    | datagrams-up=| bytes-up=| datagrams-down=| bytes-down=| disk-syncs=| disk-bytes=\
+    |missing: | takes |the file has more than 8192 bytes|no `key = value`|unknown key \
+    |given twice: |no value for \
+    |the configuration file cannot be read|the socket cannot be made\
+    |the secret file must hold the device secret in its first line|the CA file cannot be read\
+    |error OpenSSL has no SHA-256
+    """
+  }
+}
