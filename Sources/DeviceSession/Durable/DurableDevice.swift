@@ -168,7 +168,7 @@ extension DurableDevice where Security: ~Copyable {
   /// `expiresAt` is in seconds since 1970, 0 for never; the higher `priority`, 0 to 7, goes first. Of
   /// reports with the same `key`, other than 0, the last one counts and the others are not sent any more.
   public mutating func accept(
-    topic: borrowing Topic,
+    topic: borrowing @_addressable Topic,
     payload: Span<UInt8>,
     format: ContentFormat = .json,
     priority: UInt8 = 0,
