@@ -15,13 +15,17 @@ extension ByteWriter {
   }
 
   /// Appends `deviceName…productKey…`, which every signed text has.
-  mutating func appendNames(_ identity: borrowing @_addressable DeviceIdentity) throws(CapacityError) {
+  mutating func appendNames(
+    _ identity: borrowing @_addressable DeviceIdentity
+  ) throws(CapacityError) {
     try append("deviceName", then: identity.deviceName.bytes)
     try append("productKey", then: identity.productKey.bytes)
   }
 
   /// Appends `clientId…`, which comes before the names.
-  mutating func appendClientID(_ identity: borrowing @_addressable DeviceIdentity) throws(CapacityError) {
+  mutating func appendClientID(
+    _ identity: borrowing @_addressable DeviceIdentity
+  ) throws(CapacityError) {
     try append("clientId", then: identity.clientID.bytes)
   }
 

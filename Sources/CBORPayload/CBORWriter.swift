@@ -41,7 +41,8 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     sort = nil
   }
 
-  /// Starts at the beginning of `storage`, and sorts objects when `isDeterministic`.
+  /// Starts at the beginning of `storage`, and sorts objects when `isDeterministic`, which a SMALL build
+  /// cannot.
   @_lifetime(copy storage)
   public init(_ storage: consuming MutableSpan<UInt8>, isDeterministic: Bool) {
     output = ByteWriter(storage)

@@ -14,7 +14,7 @@ extension DeviceSession where Security: ~Copyable {
   ///
   /// The owner collects them: at each event `answerBlock` it appends `answer` to what it has, before it
   /// hands over the next datagram. When the report's result says `inBlocks`, `answer` is the last part,
-  /// and `openAnswer` makes of all of them what the platform wrote.
+  /// and `openAnswer` makes of all of them what the platform wrote. A SMALL build takes none, and stops here.
   public mutating func takeAnswersInBlocks(upTo limit: Int) {
     answerBlocks = AnswerBlocks { $0.takeBlock($1, limit, at: $2) }
   }

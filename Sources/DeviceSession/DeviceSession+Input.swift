@@ -122,7 +122,11 @@ extension DeviceSession where Security: ~Copyable {
       }
       tokensInUse &+= 1
       hasStartedOver = true
-      if case .inFlight = authentication { startAuthentication(at: now) } else { sendReport(at: now) }
+      if case .inFlight = authentication {
+        startAuthentication(at: now)
+      } else {
+        sendReport(at: now)
+      }
     }
     if case .waiting(let until) = authentication, until <= now { startAuthentication(at: now) }
     if case .waiting(let until) = report.phase, until <= now {
@@ -215,7 +219,8 @@ extension DeviceSession where Security: ~Copyable {
       guard let offset = answer.sequenceOffset else { throw .unusableAnswer(.sequenceOffset) }
       // Should the platform give the same token and key once more, its numbers go on.
       let isSame =
-        answer.token.bytes.isEqual(to: token.bytes) && answer.random.bytes.isEqual(to: keyRandom.bytes)
+        answer.token.bytes.isEqual(to: token.bytes)
+        && answer.random.bytes.isEqual(to: keyRandom.bytes)
       if tracker == nil || !isSame {
         tracker = SequenceTracker(offset: offset, limit: settings.isKept ? offset : .max)
       }

@@ -15,6 +15,7 @@ extension DeviceSession where Security: ~Copyable {
   /// meanwhile waits for it, and fails with it.
   ///
   /// Unverified: the platform's C SDK v4 registers so; the device guide knows HTTPS and MQTT only.
+  /// A SMALL build cannot register, and stops here.
   public mutating func register(
     signMethod: SignMethod = .hmacSHA256,
     at now: Instant

@@ -36,7 +36,7 @@ public struct DeviceSettings: Sendable {
   public var timing = TransmissionParameters.standard
 
   /// Whether the retransmission timeout follows the round trips that are measured, in the manner of
-  /// CoCoA, instead of keeping to `timing`.
+  /// CoCoA, instead of keeping to `timing`; without effect in a SMALL build.
   public var adaptsTimeout = false
 
   /// How often a request is made again after 5.00, before the report is given up.

@@ -87,8 +87,9 @@ struct WaitingEvent: Equatable {
 /// When the owner polls none, the last of each counts.
 struct EventQueue {
   private var waiting: UInt8 = 0
-  /// Why the registration or the authentication has failed: the one fails with the other. It means nothing
-  /// before.
+  /// Why the registration or the authentication has failed: the one fails with the other.
+  ///
+  /// It means nothing before.
   private(set) var failure = AuthenticationFailure.refused(.empty)
 
   var isEmpty: Bool { waiting == 0 }
