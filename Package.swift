@@ -338,7 +338,10 @@ let package = Package(
     ),
     .testTarget(
       name: "AgentTests",
-      dependencies: ["Agent", "nbiot-agent", "CoAPMessage", "PlatformSimulator", "TestSupport"],
+      dependencies: [
+        "Agent", "nbiot-agent", "CoAPMessage", "ConstrainedCore", "PlatformSimulator",
+        "TestSupport",
+      ],
       resources: [.copy("faults.c")],
       swiftSettings: strict
     ),

@@ -52,7 +52,8 @@ struct Agent: ~Copyable {
   var line = TextLine()
   var configuration: Configuration
 
-  /// Runs until there is nothing more to do, and ends the process: the system takes back what is held.
+  /// Runs until there is nothing more to do, and ends the process: the system takes back what is held, and
+  /// clears it.
   @inline(never)
   mutating func run() {
     var input = LineInput()
@@ -104,7 +105,8 @@ struct Agent: ~Copyable {
     var bytes = InlineArray<4_096, UInt8>(repeating: 0)
     var room = bytes.mutableSpan
     let count = datagrams.next(into: &room)
-    _ = take(room.span.extracting(0..<count).withoutLineEnd, isTooLong: false, number: 0)
+    let line = room.span.extracting(first: count).withoutLineEnd
+    _ = take(line, isTooLong: count > room.count, number: 0)
   }
 
   /// Takes a line, that of a datagram where its number is 0, unless it is empty; `false` when it is to be

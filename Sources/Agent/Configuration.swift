@@ -9,9 +9,6 @@ enum ConfigurationKey: UInt8 {
   case outboxBytes, whenFull, reserve, retry, retryLimit
   case socket, hintCommand
 
-  /// How many there are.
-  static var count: UInt8 { hintCommand.rawValue + 1 }
-
   /// How it is written.
   var name: Span<UInt8> {
     @_lifetime(immortal)

@@ -28,14 +28,15 @@ struct DatagramInput {
   /// Whether there is one.
   var isOpen: Bool { descriptor >= 0 }
 
-  /// Takes the next datagram into `room` and returns its count: 0 also when there is none, or a longer one.
+  /// Takes the next datagram into `room` and returns its count, 0 when there is none; of one that is longer
+  /// than `room` the end is missing.
   mutating func next(into room: inout MutableSpan<UInt8>) -> Int {
     let descriptor = descriptor
     // SAFETY: covers exactly the room; the address is written within its length.
     let count = unsafe room.withUnsafeMutableBufferPointer {
       unsafe nbiot_receive_unix(descriptor, $0.baseAddress, $0.count, &sender, &senderCount)
     }
-    return count > 0 && count <= room.count ? count : 0
+    return max(0, count)
   }
 
   /// Answers the sender of the last datagram, if it can be; an answer that has no room is dropped.

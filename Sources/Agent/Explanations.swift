@@ -15,6 +15,7 @@ let helpText: StaticString = """
     --once          take all lines, try each report once, end
     --format cbor   make CBOR of lines of JSON
     --check         read the configuration and say whether it is good
+    --version       print the version
 
   Signals: SIGTERM ends, what is not delivered stays; SIGUSR1 prints counters.
   Exit status: 0 all delivered or ended by a signal, 1 some rejected or refused,

@@ -13,7 +13,8 @@ struct LineInput {
   /// Whether nothing more will come.
   private(set) var isAtEnd = false
 
-  /// Whether the line at hand is too long to be kept: what `line` gives is no more than its end.
+  /// Whether the line at hand, or the one whose end has not come yet, is too long to be kept: what `line`
+  /// gives is no more than its end.
   private(set) var isTooLong = false
 
   private var storage = InlineArray<4_097, UInt8>(repeating: 0)

@@ -1,6 +1,6 @@
 internal import ConstrainedCore
 
-/// What the program says of itself, part by part.
+/// What the program says as it runs, part by part; the help and what is said once stand where they are used.
 ///
 /// By number: a literal at each place would take three times the bytes.
 enum Phrase: UInt8 {

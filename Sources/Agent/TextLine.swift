@@ -83,7 +83,7 @@ struct TextLine {
   @inline(never)
   private mutating func put(_ byte: UInt8) {
     // The last byte is the line's end.
-    guard count < 2_047 || byte == 0x0A else { return }
+    guard count < 2_047 || byte == 0x0A && count < 2_048 else { return }
     bytes[count] = byte
     count &+= 1
   }

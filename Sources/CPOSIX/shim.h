@@ -85,7 +85,7 @@ static inline int nbiot_is_readable_by_others(int descriptor) {
 // Whether there is a socket at a path, and no other kind of file.
 static inline int nbiot_is_socket(const char *path) {
   struct stat status;
-  // Only to look at the file: a link is not followed, and nothing is opened.
+  // Only to look at the file: a link is not followed, and nothing is opened (Linux 3.6 or later).
   int file = openat(AT_FDCWD, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
   int is_socket = fstat(file, &status) == 0 && S_ISSOCK(status.st_mode);
   close(file);
@@ -110,7 +110,10 @@ static inline int nbiot_listen_unix(const char *path, size_t count) {
   if (descriptor < 0) return -1;
   count += (size_t)(address.sun_path - (char *)&address);
   mask = umask(0117);
-  if (bind(descriptor, (struct sockaddr *)&address, (socklen_t)count) != 0) descriptor = -1;
+  if (bind(descriptor, (struct sockaddr *)&address, (socklen_t)count) != 0) {
+    close(descriptor);
+    descriptor = -1;
+  }
   umask(mask);
   return descriptor;
 }
@@ -123,10 +126,11 @@ static inline ssize_t nbiot_receive_unix(
       descriptor, room, count, MSG_TRUNC, (struct sockaddr *)sender, sender_count);
 }
 
-// To a sender without a name nothing is sent.
+// To a sender without a name nothing is sent. A name that fills its place is told with one byte more.
 static inline void nbiot_reply_unix(
     int descriptor, const void *bytes, size_t count, const struct sockaddr_un *to,
     socklen_t to_count) {
+  if (to_count > sizeof *to) to_count = sizeof *to;
   if (to_count > sizeof(sa_family_t))
     sendto(descriptor, bytes, count, MSG_NOSIGNAL, (const struct sockaddr *)to, to_count);
 }
@@ -160,8 +164,9 @@ static inline void nbiot_exit(int status) { exit(status); }
 
 // Runs a command with one argument and waits for its end, a second at most; then it goes on by itself.
 //
-// vfork lends the child this memory until it runs the command, or has failed to: no signal has a handler
-// that could run in it. The child takes every signal again, which this process holds back.
+// vfork lends the child this memory until it runs the command, or has failed to, and so `code` comes back: no
+// signal has a handler that could run in it. (An emulator that makes a fork of it tells of no failure.) The
+// child takes every signal again, which this process holds back.
 static inline __attribute__((noinline)) int nbiot_run(const char *path, const char *argument) {
   char *const arguments[] = {(char *)path, (char *)argument, NULL};
   union nbiot_signal_set none;

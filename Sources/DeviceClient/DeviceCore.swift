@@ -199,13 +199,13 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   /// waited for it.
   private func step(
     _ change: (inout State, inout Resumption) -> Void = { _, _ in },
-    then look: (borrowing State) -> Void
+    then look: (inout State) -> Void
   ) {
     var resumption = Resumption()
     state.withLock { state in
       change(&state, &resumption)
       if !state.isClosed { advance(&state, &resumption) }
-      look(state)
+      look(&state)
     }
     for action in resumption.actions { action() }
   }

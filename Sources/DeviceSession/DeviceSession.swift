@@ -292,7 +292,9 @@ extension DeviceSession where Security: ~Copyable {
 
   /// When `handleTimeout` is to be called next, an instant of the past when an event waits; `nil` while
   /// nothing is waited for.
-  public func pollTimeout() -> Instant? {
+  ///
+  /// It changes nothing, and is mutating because a session that is only looked at would be copied.
+  public mutating func pollTimeout() -> Instant? {
     if !events.isEmpty { return report.startedAt }
     var earliest = security.wrapsDatagrams && security.holdsBack ? nil : endpoint.pollTimeout()
     if let deadline = security.pollTimeout() { earliest = min(earliest ?? deadline, deadline) }

@@ -225,7 +225,7 @@ extension DurableDevice where Security: ~Copyable {
 
   /// When `handleTimeout` and `pollEvent` are to be called next, an instant of the past when they are due;
   /// `nil` while nothing is waited for.
-  public func pollTimeout() -> Instant? {
+  public mutating func pollTimeout() -> Instant? {
     var earliest = session.pollTimeout()
     // A disk that refuses is asked again; else `pollEvent` has written what was to be written.
     if session.unkept != nil || isEnded {
