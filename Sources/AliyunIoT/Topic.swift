@@ -14,11 +14,6 @@ public struct Topic: Equatable, Sendable {
   /// An optional one would be taken apart into its words wherever it goes.
   package init() {}
 
-  /// Takes the bytes of a topic that was checked before.
-  package mutating func replace(withChecked bytes: Span<UInt8>) throws(CapacityError) {
-    try self.bytes.replace(with: bytes)
-  }
-
   /// Checks `bytes`: at most 128 (the path limit of the platform's SDK v3), a leading slash, no empty
   /// or dot segment, none of the wildcards and control characters that a topic to publish to cannot
   /// have.

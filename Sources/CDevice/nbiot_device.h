@@ -43,7 +43,7 @@ enum nbiot_code {
   NBIOT_MEMORY = -2,
   /* The state directory cannot be opened or written: errno says why. */
   NBIOT_DISK = -3,
-  /* Another process uses the state directory. */
+  /* Another process uses the state directory, as a second of waiting has shown. */
   NBIOT_IN_USE = -4,
   /* The outbox is full: drive the device, then try again. */
   NBIOT_FULL = -5,

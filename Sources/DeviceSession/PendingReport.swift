@@ -72,7 +72,6 @@ struct PendingReport {
 struct WaitingEvent: Equatable {
   let bit: UInt8
 
-  static let none = Self(bit: 0)
   static let registered = Self(bit: 0b1)
   static let registrationFailed = Self(bit: 0b10)
   static let authenticated = Self(bit: 0b100)
@@ -81,8 +80,8 @@ struct WaitingEvent: Equatable {
   static let report = Self(bit: 0b10_0000)
 }
 
-/// The events that wait for `pollEvent`: of the registration, of the token and of the report one each, in
-/// this order, which is the one that they happen in.
+/// The events that wait for `pollEvent`: of the registration, of the token, of a part of the answer and of
+/// the report one each, in this order, which is the one that they happen in.
 ///
 /// When the owner polls none, the last of each counts.
 struct EventQueue {

@@ -52,8 +52,8 @@ public struct Outbox: ~Copyable {
   public internal(set) var counters = OutboxCounters()
   /// The head of the record that is being accepted.
   var new = OutboxHead()
-  /// Room for the record that a call is about, as the one that a walk has come to; its contents mean
-  /// nothing between calls.
+  /// Room for the record that a call is about, as the one that a walk has come to; after `findNext` the
+  /// entry that was found, until the next call.
   var record = OutboxRecord()
   /// What was there at the start.
   public internal(set) var findings = OutboxFindings()

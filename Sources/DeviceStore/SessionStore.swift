@@ -53,7 +53,7 @@ public struct SessionStore: ~Copyable {
     return finding
   }
 
-  /// The same without a copy of the record, which means nothing when the session was not found.
+  /// The same without a copy of the record, which holds nothing when the session was not found.
   @inline(never)
   package mutating func load(
     for fingerprint: borrowing FixedBytes<32>,
@@ -63,7 +63,11 @@ public struct SessionStore: ~Copyable {
     var image = SessionImage()
     let result = read(&image, &finding)
     if finding == .found { finding = image.copy(to: &record, for: fingerprint) }
-    if finding != .found { kept.file.close() }
+    if finding != .found {
+      kept.file.close()
+      // Somebody else's, or a part.
+      Self.wipe(&record)
+    }
     ceiling = image.ceiling.number
     recordChecksum = image.recordChecksum
     image.wipe()

@@ -8,7 +8,7 @@ package struct StoreResult: Equatable {
   /// The failed step in the highest byte, `errno` in the others; 0 when all went well.
   private let number: UInt32
 
-  /// What can fail, in the order of `StoreError`'s cases.
+  /// What can fail.
   enum Step: UInt32 {
     case directory = 1
     case open

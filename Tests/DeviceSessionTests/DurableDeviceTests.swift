@@ -38,6 +38,24 @@ struct DurableDeviceTests {
     #expect(world.costs.bytesDown - before.1.bytesDown == 19)
   }
 
+  @Test func `an entry that is no report is rejected, and nothing of it sent`() throws {
+    let world = try Self.world()
+    do {
+      var outbox = try Outbox(StateDirectory(path: Array(world.path.utf8).span))
+      for topic in ["", "a b/+", "/a/../b", "/a"] {
+        let topic = Array(topic.utf8)
+        _ = try outbox.append(topic: topic.span, payload: [0x7B, 0x7D].span, contentFormat: 50)
+      }
+    }
+    try world.start()
+    try world.run(until: world.now + Milliseconds(600_000), stopsWhenIdle: true)
+    #expect(world.rejected.starts(with: [1, 2, 3]))
+    #expect(world.rejected.count + world.delivered.count == 4)
+    #expect(world.life?.device.rejectedReports == world.rejected.count)
+    // The last one may or may not be the platform's; the others never come there.
+    #expect(world.records.count { $0.kind != .authentication } <= 1)
+  }
+
   @Test(arguments: [Layer.certificate, .preSharedKey])
   func `over DTLS a wake-up resumes the session and sends one request`(_ layer: Layer) throws {
     let world = try Self.world(layer)

@@ -45,11 +45,12 @@ extension DurableDevice where Security: ~Copyable {
     if !result.isGood || outbox.inFlight == 0 { return result }
     reportID = outbox.inFlight
     if session.isAuthenticated, settings.isExpired(record, at: date) { session.forgetToken() }
-    do throws(CapacityError) {
-      try session.report.topic.replace(withChecked: outbox.topic)
-      try session.report.payload.replace(with: outbox.payload)
-    } catch {
-      // Cannot be: the outbox takes nothing longer.
+    guard takeEntry() else {
+      // Nothing that `accept` takes comes here; what does can never be sent.
+      rejectedReports += 1
+      delivery = .rejected
+      session.result = ReportResult()
+      session.result.outcome = .rejected
       return result
     }
     _ = session.begin(
@@ -59,6 +60,16 @@ extension DurableDevice where Security: ~Copyable {
     )
     delivery = .underWay
     return result
+  }
+
+  /// Puts the entry that was found in the session's place for it; `false` when it is no report.
+  private mutating func takeEntry() -> Bool {
+    do throws(TopicError) {
+      session.report.topic = try Topic(outbox.topic)
+    } catch {
+      return false
+    }
+    return (try? session.report.payload.replace(with: outbox.payload)) != nil
   }
 
   @inline(never)
