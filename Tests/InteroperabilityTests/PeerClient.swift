@@ -205,14 +205,16 @@ extension PeerClient {
   private func transmit() throws {
     while true {
       var datagram: [UInt8] = []
-      let transmission = endpoint.pollTransmit(at: now) { (bytes: Span<UInt8>) in
+      // What the endpoint is told: a clock that is read again may have gone on.
+      let time = now
+      let transmission = endpoint.pollTransmit(at: time) { (bytes: Span<UInt8>) in
         for index in bytes.indices { datagram.append(bytes[index]) }
       }
       guard transmission != nil else { return }
       guard let message = Dissection(datagram) else {
         throw Timeout(description: "sent what is not a message: \(datagram)")
       }
-      records.append(Record(isSent: true, time: now, message: message))
+      records.append(Record(isSent: true, time: time, message: message))
       do throws(TransportError) {
         try socket.socket.send(datagram.span)
       } catch {
@@ -235,8 +237,9 @@ extension PeerClient {
     guard let message = Dissection(datagram) else {
       throw Timeout(description: "received what is not a message: \(datagram)")
     }
-    records.append(Record(isSent: false, time: now, message: message))
-    let reception = endpoint.handle(try MessageView(datagram.span), at: now)
+    let time = now
+    records.append(Record(isSent: false, time: time, message: message))
+    let reception = endpoint.handle(try MessageView(datagram.span), at: time)
     receptions.append((reception, message))
   }
 }
