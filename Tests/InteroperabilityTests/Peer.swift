@@ -170,6 +170,8 @@ final class LibcoapServer: Peer {
 
   func stop() {
     guard let (process, input) = process.withLock({ $0.take() }) else { return }
+    // A line ends it also where another process, started just then, has this end of the pipe too.
+    try? input.fileHandleForWriting.write(contentsOf: Data("\n".utf8))
     try? input.fileHandleForWriting.close()
     process.waitUntilExit()
   }
