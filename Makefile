@@ -55,7 +55,9 @@ peers:
 	@Tests/InteroperabilityTests/set-up.sh || echo "the tests of the missing peers will be skipped" >&2
 
 test: deps peers
-	swift test $(STRICT)
+	@rm -f .build/tests-swift-testing.xml
+	swift test $(STRICT) --xunit-output .build/tests.xml || \
+	  { Tests/failures.sh .build/tests-swift-testing.xml; exit 1; }
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
