@@ -240,7 +240,7 @@ let package = Package(
       name: "InteroperabilityTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "CoAPSecurity", "OpenSSLSupport",
-        "DTLSSecurity", "UDPTransport",
+        "DTLSSecurity", "UDPTransport", "TestSupport",
       ],
       exclude: ["plugtest_server.py", "set-up.sh", "DTLS/certificates.sh"],
       swiftSettings: strict
@@ -331,7 +331,7 @@ let package = Package(
     ),
     .testTarget(
       name: "HTTPSTransferTests",
-      dependencies: ["AliyunIoT", "HTTPSTransfer", "nbiot", "PlatformSimulator"],
+      dependencies: ["AliyunIoT", "HTTPSTransfer", "nbiot", "PlatformSimulator", "TestSupport"],
       exclude: ["certificates.sh"],
       resources: [.copy("https_server.py")],
       swiftSettings: strict

@@ -1,6 +1,7 @@
 import Foundation
 import PlatformSimulator
 import Synchronization
+import TestSupport
 import Testing
 
 /// The agent that is tried: the one beside the tests, or NBIOT_AGENT, for example the one built for a
@@ -68,7 +69,7 @@ struct AgentFolder {
 /// One run of the agent.
 final class AgentProcess {
   let process = Process()
-  private let input = Pipe()
+  private let input = Pipe.ofChild()
   private let printed = Text()
   private let logged = Text()
   private let readers = DispatchGroup()
@@ -80,11 +81,11 @@ final class AgentProcess {
   }
 
   func start() throws {
-    let (output, errors) = (Pipe(), Pipe())
+    let (output, errors) = (Pipe.ofChild(), Pipe.ofChild())
     process.standardInput = input
     process.standardOutput = output
     process.standardError = errors
-    try process.run()
+    try process.start()
     collect(output, printed)
     collect(errors, logged)
   }

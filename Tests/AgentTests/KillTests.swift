@@ -127,7 +127,7 @@ private struct Faults {
     compiler.arguments = [
       "clang", "-shared", "-fPIC", "-O1", "-o", library.path, source.path, "-ldl",
     ]
-    try compiler.run()
+    try compiler.start()
     compiler.waitUntilExit()
     try #require(compiler.terminationStatus == 0, "clang comes with Swift")
     self.library = library.path

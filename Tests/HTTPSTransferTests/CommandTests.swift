@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A finished run of the program.
@@ -17,7 +18,7 @@ func start(
   input: FileHandle = .nullDevice
 ) throws -> (Process, output: Pipe, errors: Pipe) {
   let process = Process()
-  let (output, errors) = (Pipe(), Pipe())
+  let (output, errors) = (Pipe.ofChild(), Pipe.ofChild())
   process.executableURL = program
   process.arguments = arguments
   process.environment = ProcessInfo.processInfo.environment
@@ -26,7 +27,7 @@ func start(
   process.standardInput = input
   process.standardOutput = output
   process.standardError = errors
-  try process.run()
+  try process.start()
   return (process, output, errors)
 }
 
@@ -137,7 +138,7 @@ struct DownloadCommandTests {
 
   @Test func `the address may come from standard input`() throws {
     let server = try HTTPSServer()
-    let input = Pipe()
+    let input = Pipe.ofChild()
     try input.fileHandleForWriting.write(contentsOf: Data((server.url("plain") + "\n").utf8))
     try input.fileHandleForWriting.close()
     var arguments = try arguments(server, "plain")

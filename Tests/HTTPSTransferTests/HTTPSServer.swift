@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// Why there is no server to talk to.
@@ -15,7 +16,7 @@ final class HTTPSServer {
   let firmware: [UInt8]
   private let port: Int
   private let process = Process()
-  private let input = Pipe()
+  private let input = Pipe.ofChild()
 
   /// Starts a server that shows the certificate of that name, unless the tools for it are missing: then
   /// the test is cancelled, and fails under NBIOT_REQUIRE_PEERS=1.
@@ -23,13 +24,13 @@ final class HTTPSServer {
     folder = try Self.makeFolder()
     firmware = (0..<firmwareCount).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13) }
     try Data(firmware).write(to: folder.appending(path: "firmware.bin"))
-    let output = Pipe()
+    let output = Pipe.ofChild()
     let script = try #require(Bundle.module.url(forResource: "https_server", withExtension: "py"))
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = ["python3", script.path, folder.path, certificate]
     process.standardInput = input
     process.standardOutput = output
-    try process.run()
+    try process.start()
     let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
     guard let port = Int(line.trimmingCharacters(in: .whitespacesAndNewlines)) else {
       throw ServerError(description: "https_server.py does not start")
@@ -89,13 +90,13 @@ final class HTTPSServer {
   @discardableResult
   static func run(_ arguments: [String]) throws -> String {
     let process = Process()
-    let output = Pipe()
+    let output = Pipe.ofChild()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = arguments
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = output
     process.standardError = FileHandle.nullDevice
-    try process.run()
+    try process.start()
     let data = try output.fileHandleForReading.readToEnd() ?? Data()
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {

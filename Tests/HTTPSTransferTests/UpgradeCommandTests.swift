@@ -171,7 +171,7 @@ struct UpgradeCommandTests {
     )
     try await Task.sleep(for: .seconds(1))
     process.terminate()
-    for _ in 0..<40 where process.isRunning { try await Task.sleep(for: .milliseconds(50)) }
+    for _ in 0..<400 where process.isRunning { try await Task.sleep(for: .milliseconds(50)) }
     #expect(!process.isRunning)
     if process.isRunning { kill(process.processIdentifier, SIGKILL) }
   }

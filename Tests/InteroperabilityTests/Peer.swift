@@ -1,5 +1,6 @@
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 /// Somebody else's server to talk to.
@@ -119,7 +120,7 @@ enum PeerSetUp {
       process.standardInput = FileHandle.nullDevice
       process.standardOutput = output
       process.standardError = output
-      try process.run()
+      try process.start()
       process.waitUntilExit()
       guard process.terminationStatus != 0 else { return nil }
       return PeerError(
@@ -170,8 +171,6 @@ final class LibcoapServer: Peer {
 
   func stop() {
     guard let (process, input) = process.withLock({ $0.take() }) else { return }
-    // A line ends it also where another process, started just then, has this end of the pipe too.
-    try? input.fileHandleForWriting.write(contentsOf: Data("\n".utf8))
     try? input.fileHandleForWriting.close()
     process.waitUntilExit()
   }
@@ -183,7 +182,7 @@ final class LibcoapServer: Peer {
       return $0
     }
     let process = Process()
-    let input = Pipe()
+    let input = Pipe.ofChild()
     let log = try PeerSetUp.log("libcoap-\(number)")
     process.executableURL = URL(filePath: "/bin/sh")
     // A shell's background job has no standard input of its own: hence descriptor 3. At any other
@@ -196,10 +195,10 @@ final class LibcoapServer: Peer {
     process.standardInput = input
     process.standardOutput = log
     process.standardError = log
-    try process.run()
+    try process.start()
     let ping = try BoundSocket()
     ping.setPeer(port)
-    for _ in 0..<100 where process.isRunning {
+    for _ in 0..<500 where process.isRunning {
       ping.send([0x40, 0, 0, 1])
       if ping.receive(within: 50) == [0x70, 0, 0, 1] { return (process, input) }
       usleep(10_000)
@@ -227,8 +226,8 @@ final class AiocoapServer: Peer {
 private enum AiocoapProcess {
   private struct Running {
     let process = Process()
-    let input = Pipe()
-    let output = Pipe()
+    let input = Pipe.ofChild()
+    let output = Pipe.ofChild()
 
     init() throws {
       process.executableURL = PeerSetUp.directory.appending(path: "venv/bin/python")
@@ -236,7 +235,7 @@ private enum AiocoapProcess {
       process.standardInput = input
       process.standardOutput = output
       process.standardError = try PeerSetUp.log("aiocoap")
-      try process.run()
+      try process.start()
     }
   }
 

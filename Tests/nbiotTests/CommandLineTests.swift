@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 /// A finished run of a program.
@@ -29,11 +30,11 @@ func nbiot(
   environment: [String: String] = [:]
 ) async throws -> Run {
   let process = process(arguments, environment: environment)
-  let (stdin, stdout, stderr) = (Pipe(), Pipe(), Pipe())
+  let (stdin, stdout, stderr) = (Pipe.ofChild(), Pipe.ofChild(), Pipe.ofChild())
   process.standardInput = stdin
   process.standardOutput = stdout
   process.standardError = stderr
-  try process.run()
+  try process.start()
   try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
   try stdin.fileHandleForWriting.close()
   let output = try stdout.fileHandleForReading.readToEnd() ?? Data()
@@ -52,7 +53,7 @@ final class Simulator {
   let secretFile: String
   private let process: Process
   private let directory: URL
-  private let output = Pipe()
+  private let output = Pipe.ofChild()
 
   init(_ options: [String] = []) throws {
     directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
@@ -69,7 +70,7 @@ final class Simulator {
       ["simulate", "--port", "0", "--device", "a1B2c3D4e5F,device1,\(file.path)"] + options
     )
     process.standardOutput = output
-    try process.run()
+    try process.start()
     // Its first line, which it prints once it listens.
     let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
     port = line.matches(of: /port"?:? ?([0-9]+)/).first.flatMap { Int($0.1) } ?? 0

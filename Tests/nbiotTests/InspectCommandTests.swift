@@ -11,11 +11,11 @@ func inspect(
 ) async throws -> Run {
   let file = try TemporaryFile(Array(input.utf8))
   let process = process(["inspect"] + arguments, environment: environment)
-  let (stdout, stderr) = (Pipe(), Pipe())
+  let (stdout, stderr) = (Pipe.ofChild(), Pipe.ofChild())
   process.standardInput = try FileHandle(forReadingFrom: URL(filePath: file.path))
   process.standardOutput = stdout
   process.standardError = stderr
-  try process.run()
+  try process.start()
   let output = try stdout.fileHandleForReading.readToEnd() ?? Data()
   let errors = try stderr.fileHandleForReading.readToEnd() ?? Data()
   process.waitUntilExit()
@@ -158,10 +158,10 @@ struct InspectCommandTests {
 
   @Test func `each line is answered before the next one comes`() async throws {
     let process = process(["inspect", "--output", "json"])
-    let (stdin, stdout) = (Pipe(), Pipe())
+    let (stdin, stdout) = (Pipe.ofChild(), Pipe.ofChild())
     process.standardInput = stdin
     process.standardOutput = stdout
-    try process.run()
+    try process.start()
     for _ in 0..<3 {
       try stdin.fileHandleForWriting.write(contentsOf: Data("40017d34\n".utf8))
       let line = String(decoding: stdout.fileHandleForReading.availableData, as: UTF8.self)
@@ -306,9 +306,9 @@ struct InspectCommandTests {
   @Test func `a full disk behind standard output is an error and not a crash`() throws {
     let run = process(["inspect", "60001234"])
     run.standardOutput = try FileHandle(forWritingTo: URL(filePath: "/dev/full"))
-    let errors = Pipe()
+    let errors = Pipe.ofChild()
     run.standardError = errors
-    try run.run()
+    try run.start()
     let text = try errors.fileHandleForReading.readToEnd() ?? Data()
     run.waitUntilExit()
     #expect(run.terminationStatus == 5)

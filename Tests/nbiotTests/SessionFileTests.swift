@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("The session file of the command line")
@@ -105,10 +106,10 @@ struct SessionFileTests {
         folder.path("certificates/ca.pem"), "--session-file", session, "--output", "json",
       ])
     )
-    let (input, output) = (Pipe(), Pipe())
+    let (input, output) = (Pipe.ofChild(), Pipe.ofChild())
     running.standardInput = input
     running.standardOutput = output
-    try running.run()
+    try running.start()
     try input.fileHandleForWriting.write(contentsOf: Data("{}\n{}\n".utf8))
     var text = ""
     while text.count(where: { $0 == "\n" }) < 2 {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 
 /// Certificates of the run's own, made by certificates.sh in a temporary directory.
 enum Certificates {
@@ -49,7 +50,7 @@ enum Certificates {
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = log
     process.standardError = log
-    try process.run()
+    try process.start()
     process.waitUntilExit()
     guard process.terminationStatus == 0 else {
       throw PeerError(description: "certificates.sh failed: see its log in .build-peers/logs")

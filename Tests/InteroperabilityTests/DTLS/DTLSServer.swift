@@ -1,6 +1,7 @@
 import ConstrainedCore
 import Foundation
 import Synchronization
+import TestSupport
 import Testing
 
 /// A DTLS server that others wrote, as a process of one test's own on 127.0.0.1.
@@ -100,8 +101,8 @@ final class DTLSServer: Sendable {
       $0 += 1
       return $0
     }
-    let (process, input, log) = (Process(), Pipe(), try PeerSetUp.log("dtls-\(number)"))
-    let output = kind == .openSSL ? Pipe() : nil
+    let (process, input, log) = (Process(), Pipe.ofChild(), try PeerSetUp.log("dtls-\(number)"))
+    let output = kind == .openSSL ? Pipe.ofChild() : nil
     process.executableURL = URL(filePath: "/usr/bin/env")
     // Should this process end before it, so does the server, in time.
     process.arguments = ["timeout", "-s", "KILL", "200", kind.rawValue]
@@ -115,8 +116,8 @@ final class DTLSServer: Sendable {
     process.standardInput = input
     process.standardOutput = output ?? log
     process.standardError = log
-    try process.run()
-    for _ in 0..<500 where process.isRunning {
+    try process.start()
+    for _ in 0..<3_000 where process.isRunning {
       if try isBound(port) { return Running(process: process, input: input, output: output) }
       usleep(10_000)
     }
