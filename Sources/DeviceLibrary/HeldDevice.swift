@@ -277,16 +277,11 @@ extension HeldDevice {
 
 extension HeldDevice {
   private static func makeIdentity(_ config: nbiot_config) throws(LibraryError) -> DeviceIdentity {
-    let productKey = unsafe text(config.product_key)
-    let deviceName = unsafe text(config.device_name)
     do throws(IdentityError) {
-      guard unsafe config.client_id != nil else {
-        return try DeviceIdentity(productKey: productKey, deviceName: deviceName)
-      }
       return try DeviceIdentity(
-        productKey: productKey,
-        deviceName: deviceName,
-        clientID: unsafe text(config.client_id)
+        productKey: unsafe text(config.product_key),
+        deviceName: unsafe text(config.device_name),
+        clientID: unsafe config.client_id != nil ? text(config.client_id) : nil
       )
     } catch {
       throw .argument
