@@ -1,6 +1,7 @@
 # make            install what is missing, build the tools
 # make demo       a platform and a device on this machine: ten reports, then three over DTLS
 # make test       the whole test suite
+# make test-small  those of a device's parts once more, built with SMALL as make agent builds them
 # make peers      install what the interoperability tests talk to; the tests skip what is missing
 # make lint       formatting, documentation comments, imports that Package.swift does not declare
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
@@ -25,7 +26,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Alink Tier0Proof
 
-.PHONY: all deps deps-agent peers build demo test lint embedded allocations waiting sanitize bench \
+.PHONY: all deps deps-agent peers build demo test test-small lint embedded allocations waiting sanitize bench \
   agent agent-aarch64 agent-armv7 library try-agent torture fuzz clean
 
 all: build
@@ -58,6 +59,12 @@ test: deps peers
 	@rm -f .build/tests-swift-testing.xml
 	swift test $(STRICT) --xunit-output .build/tests.xml || \
 	  { Tests/failures.sh .build/tests-swift-testing.xml; exit 1; }
+
+# What is skipped calls what a small build leaves out (docs/architecture.md), or takes long and is no other.
+test-small: deps
+	swift test $(STRICT) --scratch-path .build-small -Xswiftc -DSMALL \
+	  --filter 'CoAPMessageTests|CoAPExchangeTests|AliyunIoTTests|DeviceSessionTests|DeviceStoreTests|AgentTests' \
+	  --skip 'RegistrationTests|AnswerBlocksTests|ThingModelTests|LongRunTests'
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
