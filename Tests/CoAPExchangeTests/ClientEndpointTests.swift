@@ -188,6 +188,55 @@ struct ClientEndpointTests {
     #expect(try bench.transmit()?.1 == .request(second, attempt: 1))
   }
 
+  @Test(arguments: [1, 2, 3])
+  func `no more than NSTART are outstanding, and the others follow in the order of send`(
+    nstart: Int
+  ) throws {
+    var endpoint = ClientEndpoint<5, 64, 4>(
+      parameters: TransmissionParameters(
+        acknowledgementTimeout: Milliseconds(2_000),
+        maxRetransmit: 4,
+        nstart: nstart
+      ),
+      random: 0,
+      tokenKey: 7
+    )
+    var random = SeededRandom(seed: UInt64(nstart))
+    let now = Instant(milliseconds: 1_000)
+    var (sent, outstanding): ([ExchangeID], [[UInt8]]) = ([], [])
+    var (started, most) = (0, 0)
+    for number in 0..<2_000 {
+      if Bool.random(using: &random) {
+        do throws(ExchangeError) {
+          let id = try endpoint.send(.post, token: Token(UInt32(number)), random: 0) { _ in }
+          sent.append(id)
+        } catch {
+          #expect(error == .tableFull)
+        }
+      } else if let index = outstanding.indices.randomElement(using: &random) {
+        // Answers come in any order, so that the places become free in any order.
+        let request = outstanding.remove(at: index)
+        let answer = [0x64, 0x45] + request[2..<8]
+        _ = endpoint.handle(try MessageView(answer.span), at: now)
+      }
+      while true {
+        var datagram: [UInt8] = []
+        let transmission = endpoint.pollTransmit(at: now) { (bytes: Span<UInt8>) in
+          for index in bytes.indices { datagram.append(bytes[index]) }
+        }
+        guard let transmission else { break }
+        #expect(transmission == .request(sent[started], attempt: 1))
+        started += 1
+        outstanding.append(datagram)
+      }
+      #expect(outstanding.count <= nstart)
+      #expect(outstanding.count == min(nstart, sent.count - started + outstanding.count))
+      most = max(most, sent.count - started)
+    }
+    #expect(started > 500)
+    #expect(most == 5 - nstart)
+  }
+
   @Test func `what is no request is not sent`() {
     var endpoint = Endpoint(parameters: .standard, random: 0, tokenKey: 0)
     for code in [Code.content, .empty] {
