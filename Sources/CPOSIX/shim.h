@@ -162,7 +162,8 @@ static inline int nbiot_next_signal(int descriptor) {
 // exit, without its promise not to return: Swift destroys what a scope owns before a call that makes it.
 static inline void nbiot_exit(int status) { exit(status); }
 
-// Runs a command with one argument and waits for its end, a second at most; then it goes on by itself.
+// Runs a command with one argument and waits for its end, a second at most; then it goes on by itself, and is
+// taken from the system's table of processes when the next one is run.
 //
 // vfork lends the child this memory until it runs the command, or has failed to, and so `code` comes back: no
 // signal has a handler that could run in it. (An emulator that makes a fork of it tells of no failure.) The
@@ -174,6 +175,8 @@ static inline __attribute__((noinline)) int nbiot_run(const char *path, const ch
   int turns;
   volatile int code = 0;
   none.bits = 0;
+  while (waitpid(-1, NULL, WNOHANG) > 0) {
+  }
   child = vfork();
   if (child < 0) return errno;
   if (child == 0) {

@@ -346,6 +346,41 @@ struct AgentTests {
     try await platform.close()
   }
 
+  @Test func `a hint's command that takes long is waited for a second, and leaves nothing behind`()
+    async throws
+  {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port)
+    defer { folder.remove() }
+    let command = folder.url.appending(path: "hint.sh")
+    let heard = folder.url.appending(path: "heard").path
+    // How many of its agent's commands have ended and are in the table of processes all the same.
+    let script = """
+      #!/bin/sh
+      ended=0
+      for file in /proc/[0-9]*/stat; do
+        read -r number name state parent rest < "$file" || continue
+        if [ "$parent" = $PPID ] && [ "$state" = Z ]; then ended=$((ended + 1)); fi
+      done 2> /dev/null
+      echo $ended >> \(heard)
+      exec sleep 1.5
+
+      """
+    try Data(script.utf8).write(to: command)
+    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: command.path)
+    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
+    try Data((lines + "hint-command = \(command.path)\n").utf8).write(to: folder.configuration)
+    let agent = try folder.run(input: "1\n2\n3\n")
+    #expect(agent.status == 0)
+    let warning = "warning hint-failed errno=\(ETIMEDOUT)\n"
+    #expect(agent.log.ranges(of: warning).count == 4, "\(agent.log)")
+    let counts = try String(contentsOfFile: heard, encoding: .utf8).split(separator: "\n")
+    #expect(counts.count == 4)
+    // One may have ended just now.
+    #expect(counts.compactMap { Int($0) }.max() ?? 4 <= 1, "\(counts)")
+    try await platform.close()
+  }
+
   @Test func `a file in the place of the socket stays`() throws {
     let folder = try AgentFolder(port: 5_682)
     defer { folder.remove() }
