@@ -22,6 +22,7 @@ public func runAgent(
   _ count: Int32,
   _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Never {
+  nbiot_open_standard()
   var arguments = unsafe Arguments(values)
   guard arguments.read(count) else {
     fail(.usage, helpText.word(0, by: 0x0A))

@@ -39,6 +39,14 @@ static inline int nbiot_open_directory(int base, const char *path) {
   return openat(base, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
+// Opens those of the three standard descriptors that are closed: a file would take the place of one, and what is
+// printed or logged would be written into it.
+static inline void nbiot_open_standard(void) {
+  int descriptor = openat(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY);
+  while (descriptor >= 0 && descriptor <= STDERR_FILENO) descriptor = fcntl(descriptor, F_DUPFD, 0);
+  if (descriptor >= 0) close(descriptor);
+}
+
 // Never another file than the one of that name, and never to wait for one that is a pipe.
 static inline int nbiot_open_file(int directory, const char *name, int flags) {
   return openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);

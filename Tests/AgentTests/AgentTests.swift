@@ -381,6 +381,30 @@ struct AgentTests {
     try await platform.close()
   }
 
+  @Test func `started without standard input, output and error it does not write into its state`()
+    async throws
+  {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port)
+    defer { folder.remove() }
+    #expect(try folder.run(input: "1\n").status == 0)
+    let files = try FileManager.default.contentsOfDirectory(atPath: folder.state.path).sorted()
+    let before = try files.map { try Data(contentsOf: folder.state.appending(path: $0)) }
+    let closed = folder.agent(["--once"])
+    let program = try #require(closed.process.executableURL).path
+    closed.process.arguments =
+      ["-c", #"exec "$@" <&- >&- 2>&-"#, "sh", program] + (closed.process.arguments ?? [])
+    closed.process.executableURL = URL(filePath: "/bin/sh")
+    try closed.start()
+    closed.wait()
+    #expect(closed.status == 0)
+    #expect(try files.map { try Data(contentsOf: folder.state.appending(path: $0)) } == before)
+    // /auth and the first report, and the second one with the token that was kept.
+    #expect(try folder.run(input: "2\n").status == 0)
+    #expect(platform.records.count == 3)
+    try await platform.close()
+  }
+
   @Test func `a file in the place of the socket stays`() throws {
     let folder = try AgentFolder(port: 5_682)
     defer { folder.remove() }
