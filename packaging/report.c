@@ -31,6 +31,26 @@ static void hint(int known, void *context) {
   ++*(unsigned *)context;
 }
 
+// Does what is due and prints what happened; then, while something waits, waits for the platform or for time to
+// pass.
+static void step(nbiot_device *device, int *rejected) {
+  nbiot_event event;
+  struct pollfd entry;
+  while (nbiot_drive(device, &event) > 0) {
+    if (event.kind == NBIOT_DELIVERED)
+      printf("delivered %" PRIu64 " %d seq=%" PRIu64 " up=%u down=%u answer=%.*s\n", event.id, event.code,
+          event.sequence, event.bytes_up, event.bytes_down, (int)event.answer_count,
+          event.answer ? (const char *)event.answer : "");
+    else
+      fprintf(stderr, "event %d code=%d id=%" PRIu64 "\n", event.kind, event.code, event.id);
+    if (event.kind == NBIOT_REJECTED) *rejected = 1;
+  }
+  if (nbiot_pending(device) == 0) return;
+  entry.fd = nbiot_descriptor(device);
+  entry.events = POLLIN;
+  poll(&entry, 1, nbiot_timeout(device));
+}
+
 int main(int count, char **values) {
   nbiot_config config;
   nbiot_device *device;
@@ -72,30 +92,16 @@ int main(int count, char **values) {
     uint64_t id;
     line[strcspn(line, "\n")] = 0;
     if (!line[0]) continue;
-    code = nbiot_publish(device, NULL, line, strlen(line), 0, &id);
+    while ((code = nbiot_publish(device, NULL, line, strlen(line), 0, &id)) == NBIOT_FULL)
+      step(device, &rejected);
     if (code != NBIOT_OK) {
       fprintf(stderr, "nbiot_publish: %d\n", code);
-      return 1;
+      rejected = 1;
+      continue;
     }
     printf("accepted %" PRIu64 "\n", id);
   }
-  while (nbiot_pending(device) > 0) {
-    nbiot_event event;
-    struct pollfd entry;
-    while (nbiot_drive(device, &event) > 0) {
-      if (event.kind == NBIOT_DELIVERED)
-        printf("delivered %" PRIu64 " %d seq=%" PRIu64 " up=%u down=%u answer=%.*s\n", event.id,
-            event.code, event.sequence, event.bytes_up, event.bytes_down, (int)event.answer_count,
-            event.answer ? (const char *)event.answer : "");
-      else
-        fprintf(stderr, "event %d code=%d id=%" PRIu64 "\n", event.kind, event.code, event.id);
-      if (event.kind == NBIOT_REJECTED) rejected = 1;
-    }
-    if (nbiot_pending(device) == 0) break;
-    entry.fd = nbiot_descriptor(device);
-    entry.events = POLLIN;
-    poll(&entry, 1, nbiot_timeout(device));
-  }
+  while (nbiot_pending(device) > 0) step(device, &rejected);
   nbiot_read_counters(device, &counters);
   printf("%" PRIu64 " delivered, %" PRIu64 " authentications, %" PRIu64 " handshakes, %" PRIu64
          " datagrams up, %u hints, %zu bytes of memory\n",

@@ -84,9 +84,13 @@ extension Agent {
     line.add(code.rawValue & 0x1F < 10 ? .pointAndZero : .point, UInt64(code.rawValue & 0x1F))
   }
 
-  /// Says that the disk refuses.
+  /// Says that the disk refuses; with `--once` it is not waited for.
   @inline(never)
   mutating func complain(_ failure: StoreError) {
+    if configuration.arguments.isOnce {
+      hasPostponed = true
+      status = .store
+    }
     line.start(.diskRefuses)
     failure.describe(in: &line)
     log(&line)

@@ -72,16 +72,16 @@ struct Agent: ~Copyable {
   /// Whether all has been taken in, and as much delivered as is to be.
   private func isDone(after input: borrowing LineInput) -> Bool {
     let isOnce = configuration.arguments.isOnce
-    // Once: every line is taken, as far as there is room, though what there is cannot be sent now.
-    if isOnce, hasPostponed, !hasRoom { return true }
     guard input.isAtEnd, heldUntil == nil else { return false }
     if isOnce, hasPostponed { return true }
     return device.pendingReports == 0 && (isOnce || !datagrams.isOpen)
   }
 
-  private var hasRoom: Bool {
+  /// Where there is no room for a line its sender waits, so that nothing is lost; with `--once` not in vain:
+  /// then it is told.
+  private var takesLines: Bool {
     @inline(never)
-    get { device.hasRoom }
+    get { device.hasRoom || hasPostponed && configuration.arguments.isOnce }
   }
 
   // MARK: - What comes in
@@ -90,7 +90,7 @@ struct Agent: ~Copyable {
   private mutating func takeLines(of input: inout LineInput) {
     if let heldUntil, heldUntil > MonotonicClock.now() { return }
     heldUntil = nil
-    while !isOver, hasRoom, input.next() {
+    while !isOver, takesLines, input.next() {
       guard take(input.line, isTooLong: input.isTooLong, number: lineNumber &+ 1) else {
         heldUntil = MonotonicClock.now() + Milliseconds(5_000)
         return
@@ -110,7 +110,7 @@ struct Agent: ~Copyable {
   }
 
   /// Takes a line, that of a datagram where its number is 0, unless it is empty; `false` when it is to be
-  /// tried again, for the disk refuses it.
+  /// tried again, for the disk refuses it and there is time.
   ///
   /// Who has sent a datagram has to send it again.
   @inline(never)
@@ -121,7 +121,7 @@ struct Agent: ~Copyable {
     var error: LineError? = .tooLong
     if !isTooLong { error = report.read(line, settings, configuration, id: id) }
     if error == nil { error = accept(report) }
-    if error == .disk, number > 0 { return false }
+    if error == .disk, number > 0, !configuration.arguments.isOnce { return false }
     if let error {
       if error != .disk { hasRejected = true }
       self.line.start(.refused)
@@ -155,7 +155,7 @@ struct Agent: ~Copyable {
     } catch {
       switch error {
       case .tooLong: return .tooLong
-      case .full: break
+      case .full: return .full
       case .store(let failure): complain(failure)
       }
       return .disk
@@ -236,8 +236,7 @@ struct Agent: ~Copyable {
 
   @inline(never)
   private mutating func wait(for input: inout LineInput) {
-    // Where there is no room for a line, its sender has to wait: nothing is lost.
-    let isReady = heldUntil == nil && hasRoom
+    let isReady = heldUntil == nil && takesLines
     var entries: InlineArray<4, pollfd> = [
       entry(signals.descriptor), entry(isReady && !input.isAtEnd ? 0 : -1),
       entry(isReady ? datagrams.descriptor : -1), entry(socket.descriptor),

@@ -37,11 +37,11 @@ enum ConfigurationKey: UInt8 {
   private static var values: StaticString {
     """
     1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
-    ;HOST:PORT;symmetric|dtls;a file with certificates in PEM;the name in the server's certificate\
+    ;HOST:PORT;symmetric|dtls;certificates in PEM in less than 32768 bytes;the name in the server's certificate\
     ;certificate|psk;1 to 64 bytes;hmacmd5|hmacsha1|hmacsha256;json|cbor|none\
-    ;nbIoT|standard|lteM|nbIoTDeep;2088|61;seconds\
-    ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;json|cbor;1 to 32 bytes;0 to 7;seconds\
-    ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 1000000;seconds;seconds\
+    ;nbIoT|standard|lteM|nbIoTDeep;2088|61;0 to 1000000000 s\
+    ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;json|cbor;1 to 32 bytes;0 to 7;0 to 1000000000 s\
+    ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 1000000;1 to 86400 s;1 to 604800 s\
     ;a path;a path
     """
   }

@@ -12,7 +12,7 @@ let helpText: StaticString = """
   printed, and is kept until `delivered ID` or `rejected ID`, over restarts too.
 
     --config FILE   key = value lines: nbiot-agent.conf documents each key
-    --once          take all lines, try each report once, end
+    --once          take all lines, send until one has to wait, end
     --format cbor   make CBOR of lines of JSON
     --check         read the configuration and say whether it is good
     --version       print the version
@@ -20,7 +20,7 @@ let helpText: StaticString = """
   Signals: SIGTERM ends, what is not delivered stays; SIGUSR1 prints counters.
   Exit status: 0 all delivered or ended by a signal, 1 some rejected or refused,
   2 usage or configuration, 3 authentication or handshake refused, 4 some not
-  delivered and kept, 5 standard output cannot be written, 6 state directory.
+  delivered and kept, 5 standard output cannot be written, 6 state directory or disk.
 
   """
 
@@ -54,7 +54,7 @@ func fail(_ problem: Phrase, _ path: Span<UInt8>) -> Never {
   line.add(problem)
   line.add(.colonAndSpace)
   line.add(path)
-  line.add(.errorNumber, UInt64(clamping: code))
+  if code != 0 { line.add(.errorNumber, UInt64(clamping: code)) }
   fail(.usage, &line)
 }
 

@@ -19,7 +19,7 @@ enum Phrase: UInt8 {
   case refusal, timedOut, reset, unusableAnswer, noKey, handshake
   case acknowledged, rejection, interrupted, unreadableAnswer, unauthenticated, unsealable
   case sequenceExhausted
-  case tooLong, noTopic, badTopic, badOption, noPayload, notJSON, disk
+  case tooLong, noTopic, badTopic, badOption, noPayload, notJSON, full, disk
   case nothing, found, foreign, damagedFile, notPrivateFile
   // Counters.
   case acceptedReports, deliveredReports, rejectedReports, expiredReports, droppedReports
@@ -51,7 +51,7 @@ enum Phrase: UInt8 {
     |refused|timed-out|reset|unusable-answer|no-key|handshake\
     |acknowledged|rejected|interrupted|unreadable-answer|unauthenticated|unsealable\
     |sequence-exhausted\
-    |too-long|no-topic|bad-topic|bad-option|no-payload|not-json|disk\
+    |too-long|no-topic|bad-topic|bad-option|no-payload|not-json|full|disk\
     |none|found|foreign|damaged|not-private\
     | accepted=| delivered=| rejected=| expired=| dropped=\
     | superseded=| authentications=| handshakes=| resumptions=| requests=\

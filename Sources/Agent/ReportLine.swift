@@ -29,9 +29,9 @@ struct ReportLine {
   }
 }
 
-/// Why a line is no report; `disk` when it is one, but cannot be kept now.
+/// Why a line is no report; `full` and `disk` when it is one, but cannot be kept.
 enum LineError: UInt8 {
-  case tooLong, noTopic, topic, option, payload, notJSON, disk
+  case tooLong, noTopic, topic, option, payload, notJSON, full, disk
 
   /// What the result line says.
   var phrase: Phrase {
@@ -42,6 +42,7 @@ enum LineError: UInt8 {
     case .option: .badOption
     case .payload: .noPayload
     case .notJSON: .notJSON
+    case .full: .full
     case .disk: .disk
     }
   }

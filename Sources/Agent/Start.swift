@@ -64,9 +64,6 @@ extension Agent {
     )
     if arguments.request == .check { finish(printing: "the configuration is good\n") }
     signals = SignalInput()
-    if configuration.has(.socket), !datagrams.listen(at: configuration.path(.socket)) {
-      fail(.unusableSocket, configuration.bytes(.socket))
-    }
     do throws(StoreError) {
       device = try DurableDevice(
         identity: identity,
@@ -81,11 +78,17 @@ extension Agent {
     } catch {
       line.start(.stateDirectory)
       error.describe(in: &line)
+      line.add(.colonAndSpace)
+      line.add(configuration.bytes(.stateDirectory))
       // A disk that refuses may be well again: the program starts over, and takes no line until then.
       guard !arguments.isOnce, error.mayPass else { fail(.store, &line) }
       log(&line)
       if signals.comes(within: 5_000) { exit(ExitStatus.success.rawValue) }
       arguments.startOver()
+    }
+    // Last: the socket may be of another agent, which has the directory, too.
+    if configuration.has(.socket), !datagrams.listen(at: configuration.path(.socket)) {
+      fail(.unusableSocket, configuration.bytes(.socket))
     }
   }
 }
@@ -201,6 +204,7 @@ private func makeCertificateLayer(
   guard let length = PrivateInput.read(path, into: &room, isSecret: false) else {
     fail(.unreadableAuthorities, configuration.bytes(.caFile))
   }
+  if length == room.count { configuration.refuse(.caFile) }
   return try DTLSSecurity(
     serverName: configuration.has(.serverName) ? configuration.bytes(.serverName) : endpoint.host,
     authorities: room.span.extracting(0..<length),

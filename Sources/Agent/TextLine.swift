@@ -65,9 +65,9 @@ struct TextLine {
       let rest = bytes.span.extracting(written..<count)
       // SAFETY: the pointer covers the rest of the line and does not outlive the call.
       let sent = unsafe rest.withUnsafeBufferPointer {
-        unsafe CPOSIX.write(descriptor, $0.baseAddress, $0.count)
+        unsafe nbiot_write(descriptor, $0.baseAddress, $0.count)
       }
-      if sent < 0, nbiot_errno() == EINTR { continue }
+      if sent < 0, nbiot_errno() == EINTR || nbiot_errno() == EAGAIN { continue }
       guard sent > 0 else { return false }
       written &+= sent
     }

@@ -37,7 +37,8 @@ typedef struct nbiot_device nbiot_device;
 /* What a call that takes no more than it can do answers. */
 enum nbiot_code {
   NBIOT_OK = 0,
-  /* A member of the configuration, or an argument, is missing or not what it must be. */
+  /* A member of the configuration, or an argument, is missing or not what it must be; so are CA certificates
+   * that cannot be read. */
   NBIOT_ARGUMENT = -1,
   /* The memory is too small or not aligned. */
   NBIOT_MEMORY = -2,
@@ -49,7 +50,7 @@ enum nbiot_code {
   NBIOT_FULL = -5,
   /* The payload has more than 1,024 bytes. */
   NBIOT_TOO_LONG = -6,
-  /* OpenSSL refused: the CA certificates are broken, or there is no memory. */
+  /* OpenSSL refused, for example because there is no memory. */
   NBIOT_SECURITY = -7
 };
 
@@ -136,7 +137,7 @@ typedef struct nbiot_counters {
   uint64_t disk_syncs, disk_bytes;
 } nbiot_counters;
 
-/* How many bytes a device takes (some 20 KB), and at which multiples it may lie. */
+/* How many bytes a device takes (some 12 KB), and at which multiples it may lie. */
 size_t nbiot_device_size(void);
 size_t nbiot_device_alignment(void);
 
@@ -169,8 +170,8 @@ size_t nbiot_pending(const nbiot_device *device);
 /* What has happened since nbiot_create. */
 void nbiot_read_counters(const nbiot_device *device, nbiot_counters *counters);
 
-/* Ends the device and wipes its secrets; its memory can be used for something else. What waits stays on
- * disk. */
+/* Ends the device, once, and wipes its memory, which can then be used for something else. What waits stays
+ * on disk. */
 void nbiot_destroy(nbiot_device *device);
 
 #ifdef __cplusplus

@@ -101,8 +101,8 @@ static inline int nbiot_is_socket(const char *path) {
 }
 
 // A datagram socket at a path, of so many bytes with the zero byte at its end, for the user and the group of
-// this process; one that is there already is replaced, any other file is not. -1 with errno set when that
-// cannot be.
+// this process; one that nobody listens at is replaced, any other file is not. -1 with errno set when that cannot
+// be.
 static inline int nbiot_listen_unix(const char *path, size_t count) {
   struct sockaddr_un address;
   mode_t mask;
@@ -113,10 +113,12 @@ static inline int nbiot_listen_unix(const char *path, size_t count) {
     return -1;
   }
   memcpy(address.sun_path, path, count);
-  if (nbiot_is_socket(path)) unlinkat(AT_FDCWD, path, 0);
   descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return -1;
   count += (size_t)(address.sun_path - (char *)&address);
+  if (nbiot_is_socket(path) &&
+      connect(descriptor, (struct sockaddr *)&address, (socklen_t)count) != 0)
+    unlinkat(AT_FDCWD, path, 0);
   mask = umask(0117);
   if (bind(descriptor, (struct sockaddr *)&address, (socklen_t)count) != 0) {
     close(descriptor);
@@ -150,16 +152,30 @@ union nbiot_signal_set {
   sigset_t set;
 };
 
-// SIGTERM, SIGINT and SIGUSR1 as a descriptor. SIGPIPE is only held back: who writes to nobody learns that
-// from the call that writes.
+// SIGTERM, SIGINT and SIGUSR1 as a descriptor. SIGPIPE and SIGXFSZ are only held back: who writes to nobody, or
+// more than is allowed, learns that from the call that writes.
 static inline int nbiot_signals(void) {
   union nbiot_signal_set signals;
   int descriptor;
   signals.bits = 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGUSR1 - 1);
   descriptor = signalfd(-1, &signals.set, SFD_NONBLOCK | SFD_CLOEXEC);
-  signals.bits |= 1ull << (SIGPIPE - 1);
+  signals.bits |= 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1);
   sigprocmask(SIG_BLOCK, &signals.set, NULL);
   return descriptor;
+}
+
+// Writes a line, once the reader of a pipe takes it. While it does not, SIGTERM and SIGINT end the process at once.
+static inline ssize_t nbiot_write(int descriptor, const void *bytes, size_t count) {
+  union nbiot_signal_set ends;
+  struct pollfd entry;
+  entry.fd = descriptor;
+  entry.events = POLLOUT;
+  ends.bits = 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1);
+  while (poll(&entry, 1, 200) == 0) {
+    sigprocmask(SIG_UNBLOCK, &ends.set, NULL);
+    sigprocmask(SIG_BLOCK, &ends.set, NULL);
+  }
+  return write(descriptor, bytes, count);
 }
 
 static inline int nbiot_next_signal(int descriptor) {

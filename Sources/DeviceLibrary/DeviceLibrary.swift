@@ -2,6 +2,7 @@ public import CDevice
 internal import ConstrainedCore
 internal import DeviceSession
 internal import DeviceStore
+internal import OpenSSLSupport
 internal import UDPTransport
 
 // The C interface. nbiot_device.h documents each function for who calls it; `@implementation` makes the
@@ -128,6 +129,11 @@ public func nbiot_destroy(_ device: OpaquePointer!) {
   unsafe held.pointee.close()
   // SAFETY: made by nbiot_create, and ended once, as the header asks.
   unsafe held.deinitialize(count: 1)
+  // The session's record and what else is plain bytes.
+  let count = MemoryLayout<HeldDevice>.size
+  let start = unsafe UnsafeMutableRawPointer(held).bindMemory(to: UInt8.self, capacity: count)
+  var bytes = unsafe MutableSpan(_unsafeStart: start, count: count)
+  wipe(&bytes)
 }
 
 // MARK: - Between C and Swift

@@ -315,7 +315,10 @@ extension HeldDevice {
         )
       )
     } catch {
-      throw .security
+      switch error {
+      case .authorities, .serverName: throw .argument
+      default: throw .security
+      }
     }
   }
 

@@ -47,6 +47,7 @@ extension Outbox {
     lastID = new.id
     count &+= 1
     pendingBytes &+= size
+    if new.priority >= highest || new.expiresAt != 0 { highest = 0 }
     makeRoom()
     return new.id
   }
@@ -85,6 +86,9 @@ extension Outbox {
     var bestSize = 0
     var bestPriority = -1
     var first = end
+    // Where the last one has been removed, the next of its priority is found without going through all.
+    let highest = inFlight == 0 ? Int(highest) &- 1 : -1
+    var mayExpire = false
     rewind()
     while advance() {
       // A mark that cannot be written now is tried again next time; the entry is not given out.
@@ -110,10 +114,13 @@ extension Outbox {
         }
       }
       first = min(first, walk.offset)
+      if record.head.expiresAt != 0 { mayExpire = true }
+      if bestPriority >= 0, bestPriority == highest { break }
     }
     if !walk.isUnreadable { start = first }
     inFlight = 0
     isInFlightSuperseded = false
+    self.highest = mayExpire ? 0 : UInt8(truncatingIfNeeded: bestPriority + 1)
     if bestPriority < 0 { return .good }
     // Again, for the reading may have come to a better one that was damaged.
     walk.offset = best

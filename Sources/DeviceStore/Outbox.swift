@@ -32,6 +32,9 @@ public struct Outbox: ~Copyable {
   var isSettled = false
   /// Whether an entry was superseded since the last sync.
   var hasUnsyncedSupersession = false
+  /// One more than the priority that none of those that wait exceeds; 0 where that is not known, or where
+  /// some are over one day.
+  var highest: UInt8 = 0
   /// Whether a later entry with the same key came while the one given out last was in flight.
   var isInFlightSuperseded = false
   /// Whether a new entry that has no room takes that of others.

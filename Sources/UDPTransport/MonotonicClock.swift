@@ -14,6 +14,8 @@ public enum MonotonicClock {
   /// The time left until `deadline` as `poll` takes it: milliseconds, -1 for no end.
   package static func timeout(until deadline: Instant?) -> Int32 {
     guard let deadline else { return -1 }
-    return Int32(clamping: max(0, (deadline - now()).count))
+    let now = now()
+    // An instant of long ago is further away than a span can tell.
+    return deadline <= now ? 0 : Int32(clamping: (deadline - now).count)
   }
 }

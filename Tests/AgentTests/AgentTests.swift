@@ -2,6 +2,7 @@ import CoAPMessage
 import ConstrainedCore
 import Foundation
 import PlatformSimulator
+import TestSupport
 import Testing
 
 @testable import Agent
@@ -276,7 +277,7 @@ struct AgentTests {
     #expect(first.wait { $0.log.contains("info started") })
     let second = try folder.run()
     #expect(second.status == 6)
-    #expect(second.log.contains("error state-directory reason=in-use"))
+    #expect(second.log.contains("error state-directory reason=in-use: "))
     first.signal(SIGTERM)
     first.wait()
     try await platform.close()
@@ -403,6 +404,134 @@ struct AgentTests {
     #expect(try folder.run(input: "2\n").status == 0)
     #expect(platform.records.count == 3)
     try await platform.close()
+  }
+
+  @Test func `a second agent leaves the socket to the first one`() throws {
+    let folder = try AgentFolder(port: 5_682)
+    defer { folder.remove() }
+    let path = folder.url.appending(path: "lines").path
+    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
+    try Data((lines + "socket = \(path)\n").utf8).write(to: folder.configuration)
+    func inode() throws -> Int? {
+      try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
+    }
+    let first = folder.agent()
+    try first.start()
+    #expect(first.wait { $0.log.contains("info started") && (try? inode()) != nil })
+    let before = try inode()
+    let second = try folder.run(["--once"])
+    #expect(second.status == 6)
+    #expect(second.log.contains("error state-directory reason=in-use: \(folder.state.path)\n"))
+    // Another device on the same socket.
+    let other = folder.url.appending(path: "other")
+    try Data(
+      (lines.replacing(folder.state.path, with: other.path) + "socket = \(path)\n").utf8
+    )
+    .write(to: folder.configuration)
+    let third = try folder.run(["--once"])
+    #expect(third.status == 2)
+    #expect(third.log.contains("error the socket cannot be made: \(path) errno=\(EADDRINUSE)\n"))
+    #expect(try inode() == before)
+    first.signal(SIGTERM)
+    first.wait()
+    #expect(first.status == 0)
+  }
+
+  @Test func `once, every line is accepted or refused, though there is no platform`() throws {
+    let folder = try AgentFolder(port: try closedPort())
+    defer { folder.remove() }
+    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
+    try Data((lines + "outbox-bytes = 4096\n").utf8).write(to: folder.configuration)
+    let agent = try folder.run(input: (1...100).map { "{\"n\":\($0)}\n" }.joined())
+    let accepted = agent.lines.count { $0.hasPrefix("accepted ") }
+    #expect(accepted > 10)
+    #expect(agent.lines.count { $0.hasSuffix(" full") } == 100 - accepted)
+    #expect(agent.lines.last == "refused 100 full")
+    #expect(agent.status == 4)
+  }
+
+  @Test func `where only what is more important waits, a line is refused and the next one taken`()
+    throws
+  {
+    let folder = try AgentFolder(port: try closedPort())
+    defer { folder.remove() }
+    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
+    try Data((lines + "outbox-bytes = 4096\nwhen-full = drop-oldest\n").utf8)
+      .write(to: folder.configuration)
+    let important = (1...50).map { "priority=5\t{\"n\":\($0)}\n" }.joined()
+    let agent = try folder.run(input: important + "{\"low\":1}\npriority=7\t{\"high\":1}\n")
+    #expect(agent.lines.suffix(2) == ["refused 51 full", "accepted 51"])
+    #expect(agent.lines.count { $0.hasPrefix("accepted ") } == 51)
+    #expect(agent.status == 4)
+  }
+
+  @Test func `once, a disk that refuses is told of and not waited for`() throws {
+    let folder = try AgentFolder(port: try closedPort())
+    defer { folder.remove() }
+    let agent = folder.agent(["--once"])
+    let program = try #require(agent.process.executableURL).path
+    agent.process.arguments =
+      ["-c", #"ulimit -f 0; exec "$@" | cat"#, "sh", program] + (agent.process.arguments ?? [])
+    agent.process.executableURL = URL(filePath: "/bin/sh")
+    try agent.start()
+    agent.write("1\n2\n")
+    agent.endInput()
+    agent.wait()
+    #expect(agent.lines == ["refused 1 disk", "refused 2 disk"])
+    #expect(agent.log.contains("error disk-refuses errno=\(EFBIG)\n"))
+  }
+
+  @Test func `SIGTERM ends it while nobody reads what it prints, and nothing is lost`() throws {
+    let folder = try AgentFolder(port: try closedPort())
+    defer { folder.remove() }
+    let input = folder.url.appending(path: "input")
+    try Data(String(repeating: "1\n", count: 20_000).utf8).write(to: input)
+    let agent = folder.agent()
+    let output = Pipe.ofChild()
+    agent.process.standardInput = try FileHandle(forReadingFrom: input)
+    agent.process.standardOutput = output
+    agent.process.standardError = FileHandle.nullDevice
+    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
+    try Data((lines + "outbox-bytes = 1000000\n").utf8).write(to: folder.configuration)
+    try agent.process.start()
+    // It stands still once the pipe is full.
+    let journal = folder.state.appending(path: "outbox").path
+    var (size, before) = (0, -1)
+    while size == 0 || size != before {
+      before = size
+      usleep(500_000)
+      let attributes = try? FileManager.default.attributesOfItem(atPath: journal)
+      size = attributes?[.size] as? Int ?? 0
+    }
+    agent.signal(SIGTERM)
+    agent.process.waitUntilExit()
+    #expect(agent.process.terminationReason == .uncaughtSignal)
+    let printed = String(
+      decoding: try output.fileHandleForReading.readToEnd() ?? Data(),
+      as: UTF8.self
+    )
+    let accepted = printed.split(separator: "\n").count { $0.hasPrefix("accepted ") }
+    #expect(accepted > 1_000)
+    let next = try folder.run()
+    let pending = try #require(next.log.firstMatch(of: /pending=([0-9]+)/).flatMap { Int($0.1) })
+    #expect(pending >= accepted)
+  }
+
+  /// A port that nobody listens at.
+  private func closedPort() throws -> UInt16 {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+    defer { close(descriptor) }
+    let isBound = unsafe withUnsafeMutablePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe bind(descriptor, $0, length) | getsockname(descriptor, $0, &length)
+      }
+    }
+    try #require(isBound == 0)
+    return UInt16(bigEndian: address.sin_port)
   }
 
   @Test func `a file in the place of the socket stays`() throws {
