@@ -74,6 +74,9 @@ public struct ReportResult: Sendable {
   public internal(set) var outcome = ReportOutcome.interrupted
   /// The last answer's code, if there was an answer.
   public internal(set) var code: Code?
+  /// How long the platform asks to wait before the same is sent again (Max-Age of 4.29 or 5.03, RFC 7252
+  /// Section 5.9.3.4 and RFC 8516); 0 where it does not say.
+  public internal(set) var retryAfter = Milliseconds(0)
   /// How much of what the platform answered `answer` is.
   public internal(set) var extent = AnswerExtent.whole
   /// The value of option 2090 in the answer, opaque; empty when there is none or it is over 64 bytes.

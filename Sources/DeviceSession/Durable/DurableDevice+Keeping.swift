@@ -86,21 +86,22 @@ extension DurableDevice where Security: ~Copyable {
   /// Takes in how the session's report has ended.
   private mutating func end(at now: Instant) -> DurableEvent? {
     delivery = .none
-    switch session.result.outcome {
-    case .acknowledged:
-      deliveredReports += 1
-      delivery = .delivered
-    case .rejected
-    where session.result.code == .badRequest && !session.isAuthenticated
-      && doubtfulID != reportID:
+    if session.result.outcome == .rejected, session.result.code == .badRequest,
+      !session.isAuthenticated, doubtfulID != reportID
+    {
       // The token was new, or from before the start: the two ends may have different keys. Once more,
       // under a new one.
       doubtfulID = reportID
       return .postponed(reportID)
-    case .rejected where session.result.isFinal, .unsealable:
+    }
+    switch session.result.verdict {
+    case .delivered:
+      deliveredReports += 1
+      delivery = .delivered
+    case .final:
       rejectedReports += 1
       delivery = .rejected
-    default:
+    case .later, .unreachable, .credentials:
       postpone(at: now)
       return .postponed(reportID)
     }
@@ -123,17 +124,5 @@ extension DurableSettings {
   func isExpired(_ record: borrowing SessionRecord, at date: UInt64) -> Bool {
     guard tokenLifetime > 0, record.obtainedAt > 0, date > record.obtainedAt else { return false }
     return date - record.obtainedAt >= tokenLifetime - min(tokenLifetime, Self.tokenMargin)
-  }
-}
-
-extension ReportResult {
-  /// Whether the platform would answer the same to the same report later.
-  fileprivate var isFinal: Bool {
-    guard let code else { return false }
-    // 4.01 and 4.02 are about the token, 4.29 (RFC 8516) about the time; 5.xx about the server.
-    switch code {
-    case .unauthorized, .badOption, Code(4, 29): return false
-    default: return code.class == 4
-    }
   }
 }
