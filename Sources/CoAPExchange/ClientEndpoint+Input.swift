@@ -16,7 +16,8 @@ extension ClientEndpoint {
   /// (RFC 7252 Section 4.2), anything else and any unknown version is ignored (Sections 3 and 4.3).
   public mutating func handleMalformed(
     _ datagram: Span<UInt8>,
-    _ error: MessageFormatError
+    _ error: MessageFormatError,
+    at now: Instant
   ) {
     switch error {
     case .truncatedHeader, .unknownVersion: return
@@ -25,7 +26,8 @@ extension ClientEndpoint {
     guard datagram.count >= 4, datagram[0] >> 4 & 0x03 == MessageType.confirmable.rawValue else {
       return
     }
-    replies.append(Reply(messageID: UInt16(datagram[2]) << 8 | UInt16(datagram[3])))
+    let messageID = UInt16(datagram[2]) << 8 | UInt16(datagram[3])
+    replies.appendBounded(Reply(messageID: messageID), at: now)
   }
 
   /// Takes in that time has passed; call it at or after `pollTimeout`.
@@ -95,19 +97,21 @@ extension ClientEndpoint {
     let messageID = message.messageID
     // RFC 7252 Section 4.5: each copy of a confirmable message is acknowledged, and processed once.
     if duplicates.contains(messageID, at: now) {
-      if isConfirmable { replies.append(Reply(type: .acknowledgement, messageID: messageID)) }
+      if isConfirmable {
+        replies.appendBounded(Reply(type: .acknowledgement, messageID: messageID), at: now)
+      }
       return .ignored
     }
     let token = message.token
     guard message.code.isResponse,
       let index = firstSlot(where: { $0.takesResponses && !$0.isPing && $0.token == token })
     else {
-      reject(message)
+      reject(message, at: now)
       return .ignored
     }
     guard message.unrecognizedCriticalOption == nil else {
       // RFC 7252 Section 5.4.1: such a response is rejected, which a NON may be in silence.
-      if isConfirmable { replies.append(Reply(messageID: messageID)) }
+      if isConfirmable { replies.appendBounded(Reply(messageID: messageID), at: now) }
       return .ignored
     }
     let lifetime = slots[index].parameters.lifetime(isConfirmable: isConfirmable)
@@ -117,18 +121,19 @@ extension ClientEndpoint {
   }
 
   /// Answers a message that nothing here waits for.
-  private mutating func reject(_ message: borrowing MessageView) {
+  private mutating func reject(_ message: borrowing MessageView, at now: Instant) {
     let isConfirmable = message.type == .confirmable
     if isConfirmable, message.code.isRequest, message.unrecognizedCriticalOption != nil {
       // RFC 7252 Section 5.4.1: "Unrecognized options of class "critical" that occur in a
       // Confirmable request MUST cause the return of a 4.02 (Bad Option) response."
-      replies.append(
+      replies.appendBounded(
         Reply(
           type: .acknowledgement,
           code: .badOption,
           messageID: message.messageID,
           token: message.token
-        )
+        ),
+        at: now
       )
       return
     }
@@ -137,7 +142,7 @@ extension ClientEndpoint {
     // RFC 7641 Section 3.6: a notification that nobody wants is refused in either form.
     let isUnwantedNotification = message.code.isResponse && message.first(.observe) != nil
     if isConfirmable || isUnwantedNotification {
-      replies.append(Reply(messageID: message.messageID))
+      replies.appendBounded(Reply(messageID: message.messageID), at: now)
     }
   }
 }

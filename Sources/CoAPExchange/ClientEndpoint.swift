@@ -37,22 +37,21 @@ public struct ClientEndpoint<
 
   /// Starts with no exchange.
   ///
-  /// `random` makes the first message ID unpredictable (RFC 7252 Section 4.4), `tokenKey` the tokens
-  /// (Section 5.3.1); both are drawn anew each time a device starts. With `isAdaptive` the
+  /// `key`, 128 bits that nobody can guess, makes message IDs (RFC 7252 Section 4.4) and tokens (Section
+  /// 5.3.1) unpredictable; it is drawn anew each time a device starts. With `isAdaptive` the
   /// retransmission timeout follows the round trips that are measured, in the manner of CoCoA;
   /// requests with parameters of their own keep to these. A program built with SMALL has no such timeout.
   public init(
     parameters: TransmissionParameters,
     isAdaptive: Bool = false,
-    random: UInt32,
-    tokenKey: UInt64
+    key: (UInt64, UInt64)
   ) {
     self.parameters = parameters
     adaptiveTimeout = isAdaptive && knowsRoundTrips ? AdaptiveTimeout(parameters) : nil
     slots = InlineArray(repeating: Exchange())
     requests = InlineArray(repeating: KeptRequest())
-    messageIDs = MessageIDSource(random: random)
-    tokens = TokenSource(key: tokenKey)
+    tokens = TokenSource(key: key)
+    messageIDs = MessageIDSource(key: tokens.derivedKey())
   }
 
   /// Whether no exchange is under way, nothing is observed and no reply is waiting to be sent.
@@ -171,7 +170,7 @@ extension ClientEndpoint {
   /// association their message IDs mean others (RFC 7252 Section 9.1.1).
   public mutating func forgetMessages() {
     duplicates = DuplicateTable()
-    replies = ReplyQueue()
+    replies.removeAll()
   }
 
   /// Forgets the round trips that were measured: after a sleep the network may be another one.

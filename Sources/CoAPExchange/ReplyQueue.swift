@@ -12,11 +12,14 @@ struct Reply {
 
 /// Up to 8 replies that wait to be sent.
 ///
-/// When full, the newest is dropped: its message comes again and is answered then.
+/// When full, the newest is dropped: its message comes again and is answered then. Anybody can send what calls
+/// for most replies, so that those are bounded in time too: 8 at once, and one a second in the long run.
 struct ReplyQueue {
   private var entries = InlineArray<8, Reply>(repeating: Reply())
   private var count = 0
   private var message = FixedBytes<12>()
+  /// Until when the bounded replies that were taken count: a second each.
+  private var spentUntil = Instant(milliseconds: .min)
 
   var isEmpty: Bool { count == 0 }
 
@@ -51,6 +54,21 @@ struct ReplyQueue {
     entries[count] = reply
     count += 1
   }
+
+  /// Appends a reply to a message that anybody may have sent, or drops it where there were too many.
+  @inline(never)
+  mutating func appendBounded(_ reply: Reply, at now: Instant) {
+    let start = max(spentUntil, now)
+    guard start - now <= Self.burst else { return }
+    spentUntil = start + Self.interval
+    append(reply)
+  }
+
+  private static var interval: Milliseconds { Milliseconds(1_000) }
+  private static var burst: Milliseconds { Milliseconds(7_000) }
+
+  /// Forgets the replies that wait.
+  mutating func removeAll() { count = 0 }
 
   mutating func removeFirst() {
     for index in 1..<count { entries[index - 1] = entries[index] }

@@ -14,10 +14,13 @@ final class Bench {
     endpoint = Endpoint(
       parameters: parameters,
       isAdaptive: isAdaptive,
-      random: 0x1234,
-      tokenKey: 7
+      key: (7, 1)
     )
   }
+
+  /// The message IDs that the endpoint has drawn: the tests call them 0x1234 and so on, in their order.
+  private var drawn: [UInt16] = []
+  private var numbers: [UInt16: Int] = [:]
 
   /// The token of the last datagram.
   private(set) var token = ""
@@ -72,17 +75,36 @@ final class Bench {
     guard let transmission = try endpoint.pollTransmit(into: &writer, at: now) else { return nil }
     let count = writer.count
     token = hexText(buffer[4..<4 + Int(buffer[0] & 0x0F)].span)
+    if transmission != .reply {
+      let messageID = UInt16(buffer[2]) << 8 | UInt16(buffer[3])
+      let number = numbers[messageID] ?? drawn.count
+      if number == drawn.count {
+        drawn.append(messageID)
+        numbers[messageID] = number
+      }
+      put(0x1234 + UInt16(number), into: &buffer)
+    }
     return (Array(buffer[..<count]), transmission)
   }
 
   func receive(_ text: String) throws -> Reception {
-    let bytes = hex(text)
+    var bytes = hex(text)
+    // An acknowledgement or a Reset has a message ID of the endpoint's.
+    if bytes.count >= 4, bytes[0] & 0x20 != 0 {
+      let number = Int(UInt16(bytes[2]) << 8 | UInt16(bytes[3])) - 0x1234
+      if drawn.indices.contains(number) { put(drawn[number], into: &bytes) }
+    }
     do throws(MessageFormatError) {
       return endpoint.handle(try MessageView(bytes.span), at: now)
     } catch {
-      endpoint.handleMalformed(bytes.span, error)
+      endpoint.handleMalformed(bytes.span, error, at: now)
       return .ignored
     }
+  }
+
+  private func put(_ messageID: UInt16, into bytes: inout [UInt8]) {
+    bytes[2] = UInt8(messageID >> 8)
+    bytes[3] = UInt8(messageID & 0xFF)
   }
 
   /// Lets time pass to the next deadline; returns by how much.

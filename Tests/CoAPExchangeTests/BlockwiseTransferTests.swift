@@ -102,7 +102,7 @@ func run(
   byte: (Int) -> UInt8 = { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) },
   with server: (BlockRequest) -> (Code, [(OptionNumber, [UInt8])], [UInt8])
 ) throws -> TransferResult {
-  var endpoint = LargeEndpoint(parameters: .standard, random: 0, tokenKey: 3)
+  var endpoint = LargeEndpoint(parameters: .standard, key: (3, 1))
   var transfer = transfer
   var result = TransferResult(code: .empty, body: [])
   let now = Instant(milliseconds: 0)

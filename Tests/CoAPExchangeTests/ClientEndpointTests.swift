@@ -198,8 +198,7 @@ struct ClientEndpointTests {
         maxRetransmit: 4,
         nstart: nstart
       ),
-      random: 0,
-      tokenKey: 7
+      key: (7, 1)
     )
     var random = SeededRandom(seed: UInt64(nstart))
     let now = Instant(milliseconds: 1_000)
@@ -238,7 +237,7 @@ struct ClientEndpointTests {
   }
 
   @Test func `what is no request is not sent`() {
-    var endpoint = Endpoint(parameters: .standard, random: 0, tokenKey: 0)
+    var endpoint = Endpoint(parameters: .standard, key: (0, 1))
     for code in [Code.content, .empty] {
       #expect(throws: ExchangeError.notARequest(code)) {
         _ = try endpoint.send(code, token: Token(), random: 0) { _ in }

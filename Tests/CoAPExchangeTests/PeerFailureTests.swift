@@ -93,19 +93,28 @@ struct ExchangePeerFailureTests {
     #expect(sent == 5)
   }
 
-  @Test func `the message ID goes on after 65535`() throws {
-    let bench = Bench()
-    var seen: [String] = []
+  @Test func `the message IDs go on after the last of their blocks`() throws {
+    var endpoint = Endpoint(parameters: .standard, key: (7, 1))
+    var now = Instant(milliseconds: 1_000)
+    var blocks: [UInt8] = []
+    var seen: Set<UInt16> = []
     for number in 0..<65_540 {
-      let id = try bench.send(token: UInt32(number))
+      let id = try endpoint.send(.post, token: Token(UInt32(number)), random: 0) { _ in }
       // An hour a message: every message ID is free again.
-      bench.now = bench.now + Milliseconds(3_600_000)
-      seen.append(String(try bench.sent().dropFirst(4).prefix(4)))
-      bench.endpoint.cancel(id)
+      now = now + Milliseconds(3_600_000)
+      var messageID: UInt16?
+      _ = endpoint.pollTransmit(at: now) { messageID = UInt16($0[2]) << 8 | UInt16($0[3]) }
+      let drawn = try #require(messageID)
+      if blocks.last != UInt8(drawn >> 12) {
+        blocks.append(UInt8(drawn >> 12))
+        seen.removeAll()
+      }
+      #expect(seen.insert(drawn).inserted)
+      endpoint.cancel(id)
     }
-    #expect(seen[0xFFFF - 0x1234] == "ffff")
-    #expect(seen[0xFFFF - 0x1234 + 1] == "0000")
-    #expect(Set(seen.prefix(65_536)).count == 65_536)
+    // Each block after the one before, the last one before the first, and twice round.
+    #expect(blocks.count == 33)
+    #expect(zip(blocks, blocks.dropFirst()).allSatisfy { ($0 + 1) & 15 == $1 })
   }
 
   @Test func `every duplicate is known for EXCHANGE_LIFETIME, not only the last message's`() throws
@@ -196,5 +205,43 @@ struct ExchangePeerFailureTests {
 
   private func number(_ value: UInt32) -> [UInt8] {
     [16, 8, 0].filter { value >> $0 != 0 }.map { UInt8(truncatingIfNeeded: value >> $0) }
+  }
+
+  @Test(arguments: ["40 00 00 01", "40 01 00 01", "44 45 00 01 01 02 03 04", "49 01 00 01"])
+  func `what calls for a Reset is not answered without end`(message: String) throws {
+    let bench = Bench()
+    let id = try bench.send()
+    _ = try bench.transmit()
+    var replies = 0
+    for number in 0..<6_000 {
+      var datagram = hex(message)
+      (datagram[2], datagram[3]) = (UInt8(number >> 8), UInt8(number & 0xFF))
+      _ = try bench.receive(hexText(datagram.span))
+      while try bench.transmit() != nil { replies += 1 }
+      bench.now = bench.now + Milliseconds(1)
+    }
+    // Eight at once, and one each second.
+    #expect(replies >= 8 && replies <= 8 + 6)
+    // The answer to a request of its own is not held up.
+    #expect(try bench.receive("44 45 77 01 de ad be ef") == .response(id))
+    #expect(try bench.sent() == "60007701")
+    // After a pause a ping is answered again.
+    bench.now = bench.now + Milliseconds(8_000)
+    _ = try bench.receive("40 00 99 99")
+    #expect(try bench.sent() == "70009999")
+  }
+
+  @Test func `copies of an answer that come without end are not acknowledged without end`() throws {
+    let bench = Bench()
+    let id = try bench.send()
+    _ = try bench.transmit()
+    #expect(try bench.receive("44 45 77 01 de ad be ef") == .response(id))
+    var replies = 0
+    for _ in 0..<6_000 {
+      _ = try bench.receive("44 45 77 01 de ad be ef")
+      while try bench.transmit() != nil { replies += 1 }
+      bench.now = bench.now + Milliseconds(1)
+    }
+    #expect(replies >= 8 && replies <= 9 + 6)
   }
 }

@@ -38,8 +38,7 @@ final class PeerClient {
     end = now + Milliseconds(seconds * 1_000)
     endpoint = ClientEndpoint(
       parameters: parameters,
-      random: UInt32.random(in: 0 ... .max),
-      tokenKey: UInt64.random(in: 0 ... .max)
+      key: (UInt64.random(in: 0 ... .max), UInt64.random(in: 0 ... .max))
     )
   }
 

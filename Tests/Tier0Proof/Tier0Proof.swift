@@ -61,8 +61,7 @@ public func tier0Proof(
   var endpoint = ClientEndpoint<2, 1_472, 8>(
     parameters: .nbIoT,
     isAdaptive: true,
-    random: random,
-    tokenKey: 1
+    key: (1, 1)
   )
   do throws(ProofFailure) {
     let identity = try identity(productKey, deviceName)
@@ -302,10 +301,12 @@ func take(
     try? message.writePath(into: &writer)
     _ = message.contentFormat
     _ = ResponseMeaning(ofReport: message.code)
+    _ = PlatformReply(message.payload)
+    _ = try MessageView(cut: datagram).payload.count
     _ = ResponseMeaning(ofAuthentication: message.code)
     _ = endpoint.handle(message, at: now)
   } catch {
-    endpoint.handleMalformed(datagram, error)
+    endpoint.handleMalformed(datagram, error, at: now)
   }
 }
 

@@ -16,8 +16,7 @@ private struct ExchangeScript: ~Copyable {
   private var endpoint = ClientEndpoint<3, 96, 2>(
     parameters: .standard,
     isAdaptive: true,
-    random: 0x1234,
-    tokenKey: 7
+    key: (7, 1)
   )
   private var transfer: BlockwiseTransfer<32>?
   private var now = Instant(milliseconds: 0)
@@ -132,7 +131,7 @@ private struct ExchangeScript: ~Copyable {
         transfer = nil
       }
     } catch {
-      endpoint.handleMalformed(datagram.span, error)
+      endpoint.handleMalformed(datagram.span, error, at: now)
     }
   }
 
