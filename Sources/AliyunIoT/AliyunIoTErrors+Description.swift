@@ -11,7 +11,8 @@ extension IdentityError: CustomStringConvertible {
       "the device name may have only letters, digits and _ @ . : - (device guide 6.2, error 6280)"
     case .clientIDLength(let count):
       "the client id has \(count) bytes; 1 to 64 are allowed (device guide 3.6)"
-    case .clientIDCharacter: "the client id has a control character; use printable ones"
+    case .clientIDCharacter:
+      "the client id has a control character or is not UTF-8; use printable ones"
     }
   }
 }
@@ -33,6 +34,8 @@ extension TopicError: CustomStringConvertible {
       "the topic has a wildcard at byte \(offset); only a subscription may have one"
     case .unprintable(let offset):
       "the topic has a space or control character at byte \(offset); remove it"
+    case .notUTF8:
+      "the topic is not UTF-8, which CoAP demands (RFC 7252 Section 5.10.1): check its encoding"
     }
   }
 }
@@ -43,11 +46,15 @@ extension AuthenticationAnswerError: CustomStringConvertible {
     switch self {
     case .json: "the answer to /auth is not JSON"
     case .notAnObject: "the answer to /auth is not one JSON object"
-    case .token: "the answer to /auth has no token of 1 to 192 bytes"
-    case .random: "the answer to /auth has no random of 1 to 32 bytes"
+    case .token: "the answer to /auth has no token"
+    case .tokenTooLong:
+      "the answer to /auth has a token over 192 bytes, which is the most that a device keeps"
+    case .random: "the answer to /auth has no random"
+    case .randomTooLong:
+      "the answer to /auth has a random over 32 bytes, which is the most that a device keeps"
     case .sequenceOffset: "the answer to /auth has no usable seqOffset"
     case .repeated: "the answer to /auth has a member twice"
-    case .incomplete: "the answer to /auth comes in blocks"
+    case .incomplete: "the answer to /auth is longer than a message"
     }
   }
 }

@@ -31,12 +31,12 @@ public struct AuthenticationAnswer: Sendable {
       if reader.string(key, equals: "token") {
         guard token.isEmpty else { throw .repeated }
         try token.write { (writer: inout ByteWriter) throws(AuthenticationAnswerError) in
-          try Self.copy(value, of: reader, into: &writer, otherwise: .token)
+          try Self.copy(value, of: reader, into: &writer, otherwise: .token, .tokenTooLong)
         }
       } else if reader.string(key, equals: "random") {
         guard random.isEmpty else { throw .repeated }
         try random.write { (writer: inout ByteWriter) throws(AuthenticationAnswerError) in
-          try Self.copy(value, of: reader, into: &writer, otherwise: .random)
+          try Self.copy(value, of: reader, into: &writer, otherwise: .random, .randomTooLong)
         }
       } else if reader.string(key, equals: "seqOffset") {
         guard sequenceOffset == nil else { throw .repeated }
@@ -61,13 +61,14 @@ public struct AuthenticationAnswer: Sendable {
     _ value: JSONToken,
     of reader: borrowing JSONReader,
     into output: inout ByteWriter,
-    otherwise failure: AuthenticationAnswerError
+    otherwise failure: AuthenticationAnswerError,
+    _ tooLong: AuthenticationAnswerError
   ) throws(AuthenticationAnswerError) {
     guard case .string(let range) = value, !range.isEmpty else { throw failure }
     do throws(CapacityError) {
       try reader.copyString(range, into: &output)
     } catch {
-      throw failure
+      throw tooLong
     }
   }
 
@@ -90,14 +91,18 @@ public enum AuthenticationAnswerError: Error, Equatable, Sendable {
   case json(JSONError)
   /// The payload is JSON, but not one object.
   case notAnObject
-  /// The token is missing, no string, empty or longer than 192 bytes.
+  /// The token is missing, no string or empty.
   case token
-  /// The random is missing where the mode needs one, no string, empty or longer than 32 bytes.
+  /// The token is longer than 192 bytes.
+  case tokenTooLong
+  /// The random is missing where the mode needs one, no string or empty.
   case random
+  /// The random is longer than 32 bytes.
+  case randomTooLong
   /// The offset is missing where the mode needs one, or no integer from 0 to 2^64 - 1.
   case sequenceOffset
   /// A member comes twice; which one holds cannot be known.
   case repeated
-  /// The answer is the first block of a longer body (RFC 7959).
+  /// The answer is the first block of a longer body (RFC 7959), or longer than a datagram is taken.
   case incomplete
 }

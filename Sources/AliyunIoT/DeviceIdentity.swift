@@ -44,6 +44,7 @@ public struct DeviceIdentity: Sendable, Equatable {
       throw .clientIDLength(clientID?.count ?? productKey.count + 1 + deviceName.count)
     }
     guard !self.clientID.isEmpty else { throw .clientIDLength(0) }
+    guard self.clientID.bytes.isUTF8 else { throw .clientIDCharacter }
     for index in self.clientID.bytes.indices {
       let byte = self.clientID.bytes[index]
       guard byte >= 0x20, byte != 0x7F else { throw .clientIDCharacter }
@@ -75,7 +76,7 @@ public enum IdentityError: Error, Equatable, Sendable {
   case deviceNameCharacter
   /// Not 1 to 64 bytes (device guide 3.6).
   case clientIDLength(Int)
-  /// A control character, which could not stand in a signed text.
+  /// A control character, or bytes that are not UTF-8, which could not stand in a signed text.
   case clientIDCharacter
 }
 

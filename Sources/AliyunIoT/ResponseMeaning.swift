@@ -8,6 +8,8 @@ public enum ResponseMeaning: Equatable, Sendable {
   case authenticateAgain
   /// The platform has a fault of its own: wait, then send again.
   case retryLater
+  /// Not before Max-Age is over: 4.29 (RFC 8516) and 5.03 (RFC 7252 Section 5.9.3.4).
+  case putOff
   /// Sending the same again would fail again.
   case refusal
 
@@ -18,6 +20,7 @@ public enum ResponseMeaning: Equatable, Sendable {
     case .continue: self = .refusal
     case _ where code.isSuccess: self = .success
     case .internalServerError: self = .retryLater
+    case .tooManyRequests, .serviceUnavailable: self = .putOff
     default: self = .refusal
     }
   }
@@ -32,6 +35,7 @@ public enum ResponseMeaning: Equatable, Sendable {
     case _ where code.isSuccess: self = .success
     case .unauthorized, .badOption: self = .authenticateAgain
     case .internalServerError: self = .retryLater
+    case .tooManyRequests, .serviceUnavailable: self = .putOff
     default: self = .refusal
     }
   }

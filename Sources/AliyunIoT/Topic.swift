@@ -16,11 +16,12 @@ public struct Topic: Equatable, Sendable {
 
   /// Checks `bytes`: at most 128 (the path limit of the platform's SDK v3), a leading slash, no empty
   /// or dot segment, none of the wildcards and control characters that a topic to publish to cannot
-  /// have.
+  /// have, and UTF-8, as Uri-Path is (RFC 7252 Section 5.10.1).
   @inline(never)
   public init(_ bytes: Span<UInt8>) throws(TopicError) {
     guard bytes.count <= 128 else { throw .tooLong(bytes.count) }
     guard bytes.count > 0, bytes[0] == UInt8(ascii: "/") else { throw .noLeadingSlash }
+    guard bytes.isUTF8 else { throw .notUTF8 }
     var start = 1
     for index in 1...bytes.count {
       guard index == bytes.count || bytes[index] == UInt8(ascii: "/") else {
@@ -60,4 +61,22 @@ public enum TopicError: Error, Equatable, Sendable {
   case wildcard(offset: Int)
   /// A space or a control character.
   case unprintable(offset: Int)
+  /// Bytes that are not UTF-8 (RFC 7252 Section 5.10.1).
+  case notUTF8
+}
+
+extension Topic {
+  /// Whether the platform answers what comes here with a reply that has a code: the thing model's topics
+  /// (device guide 6) and those of firmware (device guide 4).
+  package var hasReplies: Bool { starts(with: "/sys/") || starts(with: "/ota/") }
+
+  /// Whether a reply of 500 says that there is no newer firmware (device guide 6.11), instead of a fault.
+  package var asksForFirmware: Bool { starts(with: "/ota/device/request/") }
+
+  @inline(never)
+  private func starts(with text: StaticString) -> Bool {
+    let prefix = Span(text)
+    guard bytes.count >= prefix.count else { return false }
+    return bytes.bytes.extracting(0..<prefix.count).isEqual(to: prefix)
+  }
 }

@@ -41,6 +41,7 @@ extension Code: CustomStringConvertible {
     case .requestEntityTooLarge: "Request Entity Too Large"
     case .pathTooLong: "URL Too Long"
     case .unsupportedContentFormat: "Unsupported Content-Format"
+    case .tooManyRequests: "Too Many Requests"
     case .internalServerError: "Internal Server Error"
     case .notImplemented: "Not Implemented"
     case .badGateway: "Bad Gateway"

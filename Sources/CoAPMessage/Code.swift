@@ -93,6 +93,8 @@ extension Code {
   @inlinable public static var pathTooLong: Code { Code(4, 14) }
   /// 4.15 Unsupported Content-Format.
   @inlinable public static var unsupportedContentFormat: Code { Code(4, 15) }
+  /// 4.29 Too Many Requests (RFC 8516).
+  @inlinable public static var tooManyRequests: Code { Code(4, 29) }
   /// 5.00 Internal Server Error.
   @inlinable public static var internalServerError: Code { Code(5, 00) }
   /// 5.01 Not Implemented.

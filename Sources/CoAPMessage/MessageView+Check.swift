@@ -41,6 +41,24 @@ extension MessageView {
     return offset
   }
 
+  /// The head of a message of which `bytes` is the beginning: the options that are there as a whole; what
+  /// there is of the payload is not all of it.
+  @_lifetime(copy bytes)
+  package init(cut bytes: Span<UInt8>) throws(MessageFormatError) {
+    var end = bytes.count
+    do throws(MessageFormatError) {
+      _ = try Self.checkedOptionsEnd(bytes)
+    } catch {
+      switch error {
+      case .truncatedOptionDelta(let offset), .truncatedOptionLength(let offset),
+        .truncatedOptionValue(let offset), .payloadMarkerWithoutPayload(let offset):
+        end = offset
+      default: throw error
+      }
+    }
+    self = try Self.checking(bytes.extracting(0..<end))
+  }
+
   /// The message in `bytes`, checked byte by byte.
   @usableFromInline
   @inline(never)

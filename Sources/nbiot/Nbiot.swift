@@ -59,6 +59,7 @@ struct Nbiot: AsyncParsableCommand {
 
   static func main() async {
     do {
+      try checkArguments()
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
@@ -74,6 +75,18 @@ struct Nbiot: AsyncParsableCommand {
       // ArgumentParser's own status for a usage error is 64; ours is documented as 2.
       Console.complain(fullMessage(for: error))
       Foundation.exit(ExitStatus.usage.rawValue)
+    }
+  }
+
+  /// Refuses arguments that are not UTF-8, for which Swift would put another text in their place without a word.
+  private static func checkArguments() throws {
+    for index in 1..<max(1, Int(CommandLine.argc)) {
+      // SAFETY: the system gives `argc` texts that end with a zero byte.
+      guard let text = unsafe CommandLine.unsafeArgv[index] else { continue }
+      guard unsafe String(validatingCString: text) == nil else { continue }
+      throw Complaint(
+        "argument \(index) is not UTF-8, which topics and JSON are: check the encoding of your terminal or script"
+      )
     }
   }
 }
