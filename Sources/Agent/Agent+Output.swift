@@ -24,7 +24,10 @@ extension Agent {
     case .authenticationFailed(let failure):
       line.start(.authenticationFailed)
       line.add(failure.phrase)
-      if case .refused(let code) = failure { add(code) }
+      switch failure {
+      case .refused(let code), .putOff(let code, _): add(code)
+      default: break
+      }
       if failure.isRefusal { status = .unauthenticated }
     case .delivered(let id):
       status = .success
@@ -62,6 +65,11 @@ extension Agent {
     line.add(.bytesDown, result.bytesDown)
     line.add(.transmissions, result.transmissions)
     line.add(.duration, UInt64(clamping: result.duration.count))
+    guard let reply = result.replyCode, result.outcome == .rejected else { return }
+    line.add(.reply, UInt64(reply))
+    guard !result.replyMessage.isEmpty else { return }
+    line.add(.message)
+    line.add(result.replyMessage.bytes)
   }
 
   @inline(never)
@@ -71,8 +79,13 @@ extension Agent {
       line.add(.id)
       line.add(hexadecimal: messageID.bytes)
     }
+    switch device.result.extent {
+    case .whole: break
+    case .cut, .incomplete, .inBlocks: return line.add(.cutAnswer)
+    case .unreadable: return line.add(.unreadableAnswer)
+    }
     let answer = device.answer
-    guard answer.count > 0, device.result.extent == .whole else { return }
+    guard answer.count > 0 else { return }
     line.add(.answer)
     line.add(answer)
   }
@@ -160,9 +173,10 @@ func log(_ line: inout TextLine) {
 extension AuthenticationFailure {
   fileprivate var phrase: Phrase {
     switch self {
-    case .refused: .refusal
+    case .refused, .putOff: .refusal
     case .timedOut: .timedOut
     case .reset: .reset
+    case .unusableAnswer(.tokenTooLong): .tokenTooLong
     case .unusableAnswer, .unusableRegistration, .registrationRefused: .unusableAnswer
     case .security: .noKey
     case .handshake: .handshake
@@ -187,7 +201,6 @@ extension ReportOutcome {
     case .timedOut: .timedOut
     case .interrupted: .interrupted
     case .reset: .reset
-    case .unreadableAnswer: .unreadableAnswer
     case .unauthenticated: .unauthenticated
     case .unsealable: .unsealable
     case .handshake: .handshake

@@ -11,13 +11,14 @@ enum Phrase: UInt8 {
   case hintFailed, secretReadable, error, stateDirectory
   // What is said with them.
   case id, sequence, bytesUp, bytesDown, transmissions, duration, answer
+  case reply, message, cutAnswer, unreadableAnswer
   case pending, damaged, cut, errorNumber, onlyErrorNumber
   case unknownHost, portUnreachable, unreachable, noSocket
   case inUse, notPrivate, laterVersion, noSession
   case space, colon, colonAndSpace, point, pointAndZero
   // What became of an authentication, of a report and of a line, and what the session's file was.
-  case refusal, timedOut, reset, unusableAnswer, noKey, handshake
-  case acknowledged, rejection, interrupted, unreadableAnswer, unauthenticated, unsealable
+  case refusal, timedOut, reset, unusableAnswer, tokenTooLong, noKey, handshake
+  case acknowledged, rejection, interrupted, unauthenticated, unsealable
   case sequenceExhausted
   case tooLong, noTopic, badTopic, badOption, noPayload, notJSON, full, disk
   case nothing, found, foreign, damagedFile, notPrivateFile
@@ -44,12 +45,13 @@ enum Phrase: UInt8 {
     |error disk-refuses |warning no-link reason=|info started session=|info counters\
     |warning hint-failed errno=|warning secret-readable-by-others|error |error state-directory \
     | id=| seq=| up=| down=| sent=| ms=| answer=\
+    | reply=| message=| answer-cut| answer-unreadable\
     | pending=| damaged=| cut=| errno=|errno=\
     |unknown-host|port-unreachable|unreachable errno=|no-socket errno=\
     |reason=in-use|reason=not-private|reason=later-version|reason=no-session\
     | |:|: |.|.0\
-    |refused|timed-out|reset|unusable-answer|no-key|handshake\
-    |acknowledged|rejected|interrupted|unreadable-answer|unauthenticated|unsealable\
+    |refused|timed-out|reset|unusable-answer|token-too-long|no-key|handshake\
+    |acknowledged|rejected|interrupted|unauthenticated|unsealable\
     |sequence-exhausted\
     |too-long|no-topic|bad-topic|bad-option|no-payload|not-json|full|disk\
     |none|found|foreign|damaged|not-private\

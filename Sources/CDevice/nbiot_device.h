@@ -103,7 +103,8 @@ typedef struct nbiot_config {
 enum nbiot_event_kind {
   /* The platform has taken the report. */
   NBIOT_DELIVERED = 1,
-  /* The platform will never take it; `code` says why. It is not kept any longer. */
+  /* The platform will never take it; `code` says why, or `reply_code` where `code` is 205. It is not kept any
+   * longer. */
   NBIOT_REJECTED = 2,
   /* It was not taken for now and is sent again later; `code` is 0 where no answer came. */
   NBIOT_POSTPONED = 3,
@@ -117,6 +118,15 @@ enum nbiot_event_kind {
   NBIOT_NO_LINK = 7
 };
 
+/* How much of the platform's answer came; it has the report all the same. */
+enum nbiot_answer {
+  NBIOT_ANSWER_WHOLE = 0,
+  /* It is longer than a datagram is taken: `answer` has nothing of it. */
+  NBIOT_ANSWER_CUT = 1,
+  /* It does not open with the session's key. */
+  NBIOT_ANSWER_UNREADABLE = 2
+};
+
 typedef struct nbiot_event {
   int kind;               /* enum nbiot_event_kind */
   int code;               /* the answer's CoAP code, class times 100 and detail: 205, 403; or 0 */
@@ -128,6 +138,8 @@ typedef struct nbiot_event {
   uint32_t milliseconds;  /* from its start to its end */
   const uint8_t *answer;  /* the platform's answer, decrypted; there until the next call */
   size_t answer_count;    /* its bytes; 0 where there is none */
+  int answer_extent;      /* enum nbiot_answer */
+  uint32_t reply_code;    /* the code of the platform's reply on a topic /sys/... or /ota/...; 0 for none */
 } nbiot_event;
 
 typedef struct nbiot_counters {

@@ -43,7 +43,8 @@ public protocol SecurityLayer: ~Copyable {
     at now: Instant
   ) throws(SecurityError)
 
-  /// Appends the message that `datagram` carries; nothing when it was the layer's own affair.
+  /// Appends the message that `datagram` carries, or as much of it as there is room for; nothing when it was the
+  /// layer's own affair.
   ///
   /// While `hasPendingMessage`, call it again with an empty `datagram`.
   mutating func unwrap(
@@ -54,6 +55,9 @@ public protocol SecurityLayer: ~Copyable {
 
   /// Whether another message waits that came in the same datagram as the last one.
   var hasPendingMessage: Bool { get }
+
+  /// Whether the message that was unwrapped last is only the beginning of one that had no room.
+  var hasCutMessage: Bool { get }
 
   /// Whether no message can be wrapped until the layer has done something of its own.
   var holdsBack: Bool { get }
@@ -119,6 +123,9 @@ extension SecurityLayer where Self: ~Copyable {
 
   /// There is never one.
   public var hasPendingMessage: Bool { false }
+
+  /// A datagram is unwrapped whole or not at all.
+  public var hasCutMessage: Bool { false }
 
   /// It never does.
   public var holdsBack: Bool { false }

@@ -88,7 +88,7 @@ extension DTLSSecurity {
     if message.count > 0, message[0] & 0x30 == 0 { unanswered += 1 }
   }
 
-  /// Appends the first message in `datagram`.
+  /// Appends the first message in `datagram`, or as much of it as there is room for.
   public mutating func unwrap(
     _ datagram: Span<UInt8>,
     into output: inout ByteWriter,
@@ -99,6 +99,7 @@ extension DTLSSecurity {
     // RFC 6347 Section 4.1: content type 23. During a handshake only the old association can have it.
     if previous != nil, datagram.count > 0, datagram[0] == 23 {
       previous?.receive(datagram, into: &output, at: now)
+      hasCutMessage = previous?.hasCutMessage ?? false
       if output.count > start {
         // It is alive after all; the server keeps it until a new one stands (Section 4.2.8), which may
         // be as soon as it has the device's last flight, or until it hears goodbye.
@@ -112,6 +113,7 @@ extension DTLSSecurity {
     if case .ended = before { return }
     if before == .handshaking { countUp(datagram.count) }
     connection?.receive(datagram, into: &output, at: now)
+    hasCutMessage = connection?.hasCutMessage ?? false
     guard let after = state, after != before else { return }
     switch after {
     case .handshaking: break

@@ -52,6 +52,9 @@ public struct DTLSSecurity: ~Copyable, SecurityLayer {
   var hasJoined = false
   var cannotJoin = false
 
+  /// Whether the message that was unwrapped last is only the beginning of one that had no room.
+  public internal(set) var hasCutMessage = false
+
   var handshakeBytes = 0
   var helloBytes = 0
 

@@ -88,7 +88,9 @@ public func nbiot_drive(
     transmissions: happened.transmissions,
     milliseconds: happened.milliseconds,
     answer: answer,
-    answer_count: count
+    answer_count: count,
+    answer_extent: Int32(happened.extent.rawValue),
+    reply_code: happened.replyCode
   )
   return 1
 }

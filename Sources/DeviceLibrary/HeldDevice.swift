@@ -40,6 +40,8 @@ struct Happening {
   var bytesDown: UInt32 = 0
   var transmissions: UInt32 = 0
   var milliseconds: UInt32 = 0
+  var replyCode: UInt32 = 0
+  var extent: nbiot_answer = NBIOT_ANSWER_WHOLE
   var hasAnswer = false
 
   init(_ kind: nbiot_event_kind, code: Code? = nil) {
@@ -56,6 +58,13 @@ struct Happening {
     bytesDown = UInt32(clamping: result.bytesDown)
     transmissions = UInt32(clamping: result.transmissions)
     milliseconds = UInt32(clamping: result.duration.count)
+    replyCode = result.replyCode ?? 0
+    extent =
+      switch result.extent {
+      case .whole: NBIOT_ANSWER_WHOLE
+      case .cut, .incomplete, .inBlocks: NBIOT_ANSWER_CUT
+      case .unreadable: NBIOT_ANSWER_UNREADABLE
+      }
   }
 }
 
@@ -227,7 +236,7 @@ extension HeldDevice {
       if happened.code == 0 { socket.close() }
       return happened
     case .authenticated: return Happening(NBIOT_AUTHENTICATED)
-    case .authenticationFailed(.refused(let code)):
+    case .authenticationFailed(.refused(let code)), .authenticationFailed(.putOff(let code, _)):
       return Happening(NBIOT_AUTHENTICATION_FAILED, code: code)
     case .authenticationFailed: return Happening(NBIOT_AUTHENTICATION_FAILED)
     case .storeFailed: return Happening(NBIOT_DISK_REFUSES)

@@ -43,27 +43,33 @@ extension DeviceSession where Security: ~Copyable {
   ) -> Bool {
     guard let block = message.block(.block2) else {
       guard report.block != nil else { return false }
-      return endBlocks(.incomplete, at: now)
+      return endBlocks(.unexpected, at: now)
     }
     guard block.isMore || report.block != nil else { return false }
     let payload = message.payload
     var tag = FixedBytes<8>()
     if let option = message.first(.eTag) { try? tag.replace(with: option.value) }
     // RFC 7959 Section 2.4: the parts of one answer have one ETag.
-    let isNext = report.block.map { $0.offset == block.offset && report.tag == tag }
-    guard isNext ?? (block.offset == 0) else { return endBlocks(.incomplete, at: now) }
+    guard block.offset == report.block?.offset ?? 0 else { return endBlocks(.unexpected, at: now) }
+    guard report.block == nil || report.tag == tag else { return endBlocks(.changed, at: now) }
     do throws(CapacityError) {
       try answerStorage.replace(with: payload)
     } catch {
-      return endBlocks(.incomplete, at: now)
+      return endBlocks(.wrongSize, at: now)
     }
     isKeyConfirmed = true
-    guard block.isMore else { return endBlocks(.inBlocks, at: now) }
-    let end = block.offset + block.size.bytes
+    guard block.isMore else { return endBlocks(nil, at: now) }
     // RFC 7959 Section 2.2: all but the last are full.
-    guard payload.count == block.size.bytes, end < limit,
+    guard payload.count == block.size.bytes else { return endBlocks(.wrongSize, at: now) }
+    let end = block.offset + block.size.bytes
+    // The platform chooses how small the blocks are, and each costs a request: not more of these than blocks of
+    // the usual size would take. Size2, where it is there, tells before any is wasted.
+    let rest = max(1, message.uint(.size2).map { Int(clamping: $0) - end } ?? 1)
+    let requests = (rest - 1) / block.size.bytes + 1 + report.blockRequests
+    guard end < limit, end + (rest - 1) < limit, requests <= Self.mostBlockRequests,
       let next = BlockOption(offset: end, isMore: false, size: block.size)
-    else { return endBlocks(.incomplete, at: now) }
+    else { return endBlocks(.tooLong, at: now) }
+    report.blockRequests += 1
     if report.block == nil, let option = message.first(.platformMessageID) {
       try? report.result.messageID.replace(with: option.value)
     }
@@ -74,9 +80,18 @@ extension DeviceSession where Security: ~Copyable {
     return true
   }
 
-  private mutating func endBlocks(_ extent: AnswerExtent, at now: Instant) -> Bool {
-    if extent == .incomplete { answerStorage.removeAll() }
-    finishReport(.acknowledged, code: .content, extent: extent, at: now)
+  /// How many further blocks of one answer are asked for at most.
+  private static var mostBlockRequests: Int { 64 }
+
+  private mutating func endBlocks(_ gap: AnswerGap?, at now: Instant) -> Bool {
+    if gap != nil { answerStorage.removeAll() }
+    report.result.gap = gap
+    finishReport(
+      .acknowledged,
+      code: .content,
+      extent: gap == nil ? .inBlocks : .incomplete,
+      at: now
+    )
     return true
   }
 }

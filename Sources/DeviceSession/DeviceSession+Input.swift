@@ -1,4 +1,4 @@
-internal import AliyunIoT
+package import AliyunIoT
 internal import CoAPExchange
 internal import CoAPMessage
 internal import CoAPSecurity
@@ -7,17 +7,30 @@ internal import OpenSSLSupport
 
 extension DeviceSession where Security: ~Copyable {
   /// Takes in a datagram from the platform's address; what cannot be used is dropped.
-  @inline(never)
+  ///
+  /// Of one that is longer than `maxDatagram`, in symmetric mode, the head counts.
   public mutating func handleDatagram(_ datagram: Span<UInt8>, at now: Instant) {
-    counters.datagramsDown += 1
-    counters.bytesDown += datagram.count
-    guard security.wrapsDatagrams else {
-      return handleMessage(datagram, ofDatagram: datagram.count, at: now)
-    }
-    handleRecords(datagram, at: now)
+    handleDatagram(datagram, of: datagram.count, at: now)
   }
 
-  private mutating func handleRecords(_ datagram: Span<UInt8>, at now: Instant) {
+  /// Takes in the beginning of a datagram that has `length` bytes.
+  @inline(never)
+  mutating func handleDatagram(_ datagram: Span<UInt8>, of length: Int, at now: Instant) {
+    counters.datagramsDown += 1
+    counters.bytesDown += length
+    guard security.wrapsDatagrams else {
+      let taken = min(datagram.count, Self.maxDatagram)
+      return handleMessage(
+        datagram.extracting(0..<taken),
+        ofDatagram: length,
+        isCut: length > taken,
+        at: now
+      )
+    }
+    handleRecords(datagram, of: length, at: now)
+  }
+
+  private mutating func handleRecords(_ datagram: Span<UInt8>, of length: Int, at now: Instant) {
     let wasRegistering = registration != nil
     var message = Datagram()
     // A registration's answer is a secret.
@@ -34,7 +47,12 @@ extension DeviceSession where Security: ~Copyable {
       }
       takeSecurityEvents(at: now)
       if !message.isEmpty {
-        handleMessage(message.bytes, ofDatagram: isFirst ? datagram.count : 0, at: now)
+        handleMessage(
+          message.bytes,
+          ofDatagram: isFirst ? length : 0,
+          isCut: security.hasCutMessage,
+          at: now
+        )
       }
       isFirst = false
     } while security.hasPendingMessage
@@ -97,12 +115,14 @@ extension DeviceSession where Security: ~Copyable {
   private mutating func handleMessage(
     _ bytes: Span<UInt8>,
     ofDatagram count: Int,
+    isCut: Bool,
     at now: Instant
   ) {
     do throws(MessageFormatError) {
-      handle(try MessageView(bytes), ofDatagram: count, at: now)
+      let message = isCut ? try MessageView(cut: bytes) : try MessageView(bytes)
+      handle(message, ofDatagram: count, isCut: isCut, at: now)
     } catch {
-      endpoint.handleMalformed(bytes, error)
+      endpoint.handleMalformed(bytes, error, at: now)
     }
   }
 
@@ -142,6 +162,7 @@ extension DeviceSession where Security: ~Copyable {
   private mutating func handle(
     _ message: borrowing MessageView,
     ofDatagram count: Int,
+    isCut: Bool,
     at now: Instant
   ) {
     let reception = endpoint.handle(message, at: now)
@@ -159,13 +180,30 @@ extension DeviceSession where Security: ~Copyable {
       counters.roundTrips += 1
       hasStartedOver = false
       if isReport {
-        handleReportAnswer(message, at: now)
+        handleReportAnswer(message, isCut: isCut, at: now)
       } else {
-        handleAuthenticationAnswer(message, at: now)
+        handleAuthenticationAnswer(message, isCut: isCut, at: now)
       }
     case .acknowledged: isRequestAcknowledged = true
-    case .reset: endRequest(.reset, .reset, at: now)
+    case .reset: handleReset(isReport: isReport, at: now)
     default: noteAnswer(message)
+    }
+  }
+
+  /// Anybody who guesses a message ID can send a Reset, in symmetric mode: the first one ends a try, and costs
+  /// one more soon.
+  private mutating func handleReset(isReport: Bool, at now: Instant) {
+    // The answer to what was refused may still come.
+    tokensInUse &+= 1
+    let until = now + retryDelay(0)
+    if isReport, !report.wasReset {
+      report.wasReset = true
+      report.phase = .waiting(until: until)
+    } else if !isReport, !wasAuthenticationReset {
+      wasAuthenticationReset = true
+      authentication = .waiting(until: until)
+    } else {
+      endRequest(.reset, .reset, at: now)
     }
   }
 
@@ -181,6 +219,7 @@ extension DeviceSession where Security: ~Copyable {
 extension DeviceSession where Security: ~Copyable {
   private mutating func handleAuthenticationAnswer(
     _ message: borrowing MessageView,
+    isCut: Bool,
     at now: Instant
   ) {
     switch ResponseMeaning(ofAuthentication: message.code) {
@@ -189,13 +228,18 @@ extension DeviceSession where Security: ~Copyable {
       authentication = .waiting(until: now + retryDelay(authenticationRetries))
       authenticationRetries += 1
       return
+    case .putOff:
+      let wait = message.retryAfter
+      putOffCode = message.code
+      putOffUntil = now + wait
+      return failAuthentication(.putOff(putOffCode, retryAfter: wait), at: now)
     default:
       failAuthentication(.refused(message.code), at: now)
       return
     }
-    if let registration { return registration.take(&self, message.payload, now) }
+    if !isCut, let registration { return registration.take(&self, message.payload, now) }
     do throws(AuthenticationFailure) {
-      if message.block(.block2)?.isMore == true { throw .unusableAnswer(.incomplete) }
+      if isCut || message.block(.block2)?.isMore == true { throw .unusableAnswer(.incomplete) }
       try adopt(message.payload)
     } catch {
       failAuthentication(error, at: now)
@@ -234,6 +278,7 @@ extension DeviceSession where Security: ~Copyable {
     keyRandom = answer.random
     isTokenKept = false
     isKeyConfirmed = false
+    expectsUnreadable = false
   }
 
   static func establish(
@@ -261,39 +306,83 @@ extension DeviceSession where Security: ~Copyable {
 // MARK: - Reports
 
 extension DeviceSession where Security: ~Copyable {
-  private mutating func handleReportAnswer(_ message: borrowing MessageView, at now: Instant) {
+  private mutating func handleReportAnswer(
+    _ message: borrowing MessageView,
+    isCut: Bool,
+    at now: Instant
+  ) {
     let code = message.code
     var outcome = ReportOutcome.rejected
     var extent = AnswerExtent.whole
     switch ResponseMeaning(ofReport: code) {
     case .success:
-      if let answerBlocks, answerBlocks.take(&self, message, now) { return }
-      if let option = message.first(.platformMessageID) {
-        // An elective option of a length that nobody expects is as good as absent.
-        try? report.result.messageID.replace(with: option.value)
+      if !isCut, let answerBlocks, answerBlocks.take(&self, message, now) { return }
+      extent = takeAnswer(message, isCut: isCut)
+      if extent == .unreadable, !expectsUnreadable {
+        report.isTaken = true
+        if !report.hasChangedKeys { return changeKeys(at: now) }
+        expectsUnreadable = true
       }
-      if message.block(.block2)?.isMore == true { extent = .incomplete }
-      // A part of what was encrypted as a whole cannot be opened.
-      isKeyConfirmed = extent == .incomplete || openAnswer(message.payload)
-      outcome = isKeyConfirmed ? .acknowledged : .unreadableAnswer
-      if !isKeyConfirmed { forgetToken() }
+      outcome = takeReply(extent) ? .acknowledged : .rejected
     case .authenticateAgain where !report.hasReauthenticated && report.block == nil:
       report.hasReauthenticated = true
-      report.phase = .awaitingToken
-      forgetToken()
-      return connect(at: now)
+      return authenticateAgain(at: now)
     case .retryLater where report.retries < settings.serverErrorRetries:
       report.phase = .waiting(until: now + retryDelay(report.retries))
       report.retries += 1
       return
+    case .putOff: report.result.retryAfter = message.retryAfter
     case .authenticateAgain:
-      forgetToken()
+      // Twice 4.02, under two tokens, is about something else.
+      if code == .unauthorized { forgetToken() }
     default:
       // The answer to /auth is not authenticated: one that was altered on the way leaves the two
       // ends with different keys, and every report is refused with 4.00 from then on.
-      if code == .badRequest && !isKeyConfirmed { forgetToken() }
+      if code == .badRequest, !isKeyConfirmed, !report.hasChangedKeys, report.block == nil {
+        return changeKeys(at: now)
+      }
     }
     finishReport(outcome, code: code, extent: extent, at: now)
+  }
+
+  /// Sends the report once more under a new token, for the two ends may have different keys.
+  private mutating func changeKeys(at now: Instant) {
+    report.hasChangedKeys = true
+    authenticateAgain(at: now)
+  }
+
+  /// Sends the report once more under a new token; the old one is not used any more.
+  @inline(never)
+  private mutating func authenticateAgain(at now: Instant) {
+    report.phase = .awaitingToken
+    forgetToken()
+    connect(at: now)
+  }
+
+  /// Takes what the platform answered to a report that it has, and says how much of it that is.
+  private mutating func takeAnswer(
+    _ message: borrowing MessageView,
+    isCut: Bool
+  ) -> AnswerExtent {
+    isKeyConfirmed = true
+    if report.block == nil, let option = message.first(.platformMessageID) {
+      // An elective option of a length that nobody expects is as good as absent.
+      try? report.result.messageID.replace(with: option.value)
+    }
+    if isCut { return .cut }
+    // A part of what was encrypted as a whole cannot be opened.
+    if message.block(.block2)?.isMore == true {
+      report.result.gap = .notTaken
+      return .incomplete
+    }
+    return openAnswer(message.payload) ? .whole : .unreadable
+  }
+
+  /// Reads the platform's reply on a topic that has such; whether it does not refuse the report.
+  private mutating func takeReply(_ extent: AnswerExtent) -> Bool {
+    guard extent == .whole, report.topic.hasReplies, let reply = PlatformReply(answerStorage.bytes)
+    else { return true }
+    return report.result.take(reply, on: report.topic)
   }
 
   /// Decrypts the answer's payload; an empty one is not encrypted, in either mode.
@@ -325,19 +414,60 @@ extension DeviceSession where Security: ~Copyable {
     extent: AnswerExtent = .whole,
     at now: Instant
   ) {
-    // Whatever became of a further block: the platform has the report.
-    let lacksBlock = report.block != nil && extent == .whole
-    if lacksBlock {
-      answerStorage.removeAll()
-      report.result.messageID.removeAll()
-    }
     result = report.result
-    result.outcome = lacksBlock ? .acknowledged : outcome
-    result.code = lacksBlock ? .content : code
-    result.extent = lacksBlock ? .incomplete : extent
+    result.outcome = outcome
+    result.code = code
+    result.extent = extent
+    // Whatever became of a further block: the platform has the report.
+    if report.block != nil, extent == .whole || extent == .cut {
+      answerStorage.removeAll()
+      result.messageID.removeAll()
+      result.outcome = .acknowledged
+      result.code = .content
+      result.extent = .incomplete
+      result.gap = gap(outcome, code, extent)
+    }
+    // Whatever became of the second copy: the platform has the first.
+    if report.isTaken, outcome != .acknowledged, result.replyCode == nil {
+      result.outcome = .acknowledged
+      result.code = .content
+      result.extent = .unreadable
+    }
+    if case .unauthenticated(.putOff(_, let wait)) = outcome { result.retryAfter = wait }
     result.duration = now - report.startedAt
     events.append(.report)
     report.phase = .none
     hasStartedOver = false
+  }
+
+  /// Why a request for a further block has come to nothing.
+  private func gap(
+    _ outcome: ReportOutcome,
+    _ code: Code?,
+    _ extent: AnswerExtent
+  ) -> AnswerGap {
+    if outcome == .rejected, let code { return .refused(code) }
+    return extent == .cut ? .unexpected : .unanswered
+  }
+}
+
+extension MessageView {
+  /// How long 4.29 and 5.03 ask to wait: Max-Age (RFC 7252 Section 5.10.5: 60 seconds where it is absent), a
+  /// second at least and an hour at most.
+  fileprivate var retryAfter: Milliseconds {
+    Milliseconds(Int64(max(1, min(uint(.maxAge) ?? 60, 3_600))) * 1_000)
+  }
+}
+
+extension ReportResult {
+  /// Takes in the platform's reply; whether it does not refuse the report.
+  package mutating func take(
+    _ reply: PlatformReply,
+    on topic: borrowing @_addressable Topic
+  ) -> Bool {
+    replyCode = reply.code
+    replyMessage = reply.message
+    // With 500 the platform says that it has no newer firmware.
+    return reply.isSuccess || reply.code == 500 && topic.asksForFirmware
   }
 }

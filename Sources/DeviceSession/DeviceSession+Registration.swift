@@ -30,8 +30,7 @@ extension DeviceSession where Security: ~Copyable {
       start: { $0.startRegistration(signMethod, at: $1) },
       take: { $0.takeRegistration($1, at: $2) }
     )
-    authenticationRetries = 0
-    startAuthentication(at: now)
+    startAuthentication(at: now, isFirst: true)
   }
 
   /// Forgets the registration under way; no event follows.

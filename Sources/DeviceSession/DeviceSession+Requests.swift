@@ -22,8 +22,16 @@ extension DeviceSession where Security: ~Copyable {
     return spread
   }
 
-  /// Sends `POST /auth`, or the registration.
-  mutating func startAuthentication(at now: Instant) {
+  /// Sends `POST /auth`, or the registration, unless the platform has put it off.
+  @inline(never)
+  mutating func startAuthentication(at now: Instant, isFirst: Bool = false) {
+    if isFirst {
+      authenticationRetries = 0
+      wasAuthenticationReset = false
+    }
+    if now < putOffUntil {
+      return failAuthentication(.putOff(putOffCode, retryAfter: putOffUntil - now), at: now)
+    }
     isRequestAcknowledged = false
     if let registration { return registration.start(&self, now) }
     var fields = AuthenticationRequest(

@@ -1,3 +1,4 @@
+internal import CoAPSecurity
 public import ConstrainedCore
 public import UDPTransport
 
@@ -23,17 +24,32 @@ extension DeviceSession where Security: ~Copyable {
     from socket: borrowing UDPSocket,
     at now: Instant
   ) throws(TransportError) {
-    var datagram = Datagram()
-    // A flood does not keep the caller from its timers: the rest is taken in by the next call.
-    for _ in 0..<64 {
-      var isThere = false
-      try datagram.write { (writer: inout ByteWriter) throws(TransportError) in
-        isThere = try socket.receive(into: &writer)
-      }
-      guard isThere else { break }
-      if !datagram.isEmpty { handleDatagram(datagram.bytes, at: now) }
+    if security.wrapsDatagrams {
+      // A record is opened whole or not at all, and has up to 16,384 bytes (RFC 6347 Section 4.1) and what
+      // seals it.
+      var datagram = FixedBytes<16_512>()
+      try receive(from: socket, by: &datagram, at: now)
+    } else {
+      var datagram = Datagram()
+      try receive(from: socket, by: &datagram, at: now)
     }
     handleTimeout(at: now)
+  }
+
+  private mutating func receive<let size: Int>(
+    from socket: borrowing UDPSocket,
+    by datagram: inout FixedBytes<size>,
+    at now: Instant
+  ) throws(TransportError) {
+    // A flood does not keep the caller from its timers: the rest is taken in by the next call.
+    for _ in 0..<64 {
+      var length: Int?
+      try datagram.write { (writer: inout ByteWriter) throws(TransportError) in
+        length = try socket.receiveHead(into: &writer)
+      }
+      guard let length else { return }
+      if length > 0 { handleDatagram(datagram.bytes, of: length, at: now) }
+    }
   }
 
   /// Sends what is due.

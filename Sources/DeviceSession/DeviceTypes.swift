@@ -14,6 +14,8 @@ public struct ReportID: Hashable, Sendable {
 public enum AuthenticationFailure: Error, Equatable, Sendable {
   /// The platform answered with this code.
   case refused(Code)
+  /// The platform answered with this code, 4.29 or 5.03, and asks for so long a wait before the next try.
+  case putOff(Code, retryAfter: Milliseconds)
   /// Nothing came within MAX_TRANSMIT_WAIT.
   case timedOut
   /// The peer refused the message with a Reset: no CoAP server, or not this one.
@@ -34,7 +36,7 @@ public enum AuthenticationFailure: Error, Equatable, Sendable {
 public enum ReportOutcome: Equatable, Sendable {
   /// The platform took it.
   case acknowledged
-  /// The platform refused it with the result's code.
+  /// The platform refused it with the result's code, or with that of its reply.
   case rejected
   /// Nothing came within MAX_TRANSMIT_WAIT; the platform may or may not have it.
   case timedOut
@@ -42,8 +44,6 @@ public enum ReportOutcome: Equatable, Sendable {
   case interrupted
   /// The peer refused the message with a Reset.
   case reset
-  /// The platform answered with a success code, but its payload does not open with the session's key.
-  case unreadableAnswer
   /// The report needed a new token and got none.
   case unauthenticated(AuthenticationFailure)
   /// The security layer could not seal it.
@@ -60,10 +60,36 @@ public enum AnswerExtent: Sendable {
   case whole
   /// All of it, in blocks: see `DeviceSession.takeAnswersInBlocks`.
   case inBlocks
-  /// Not all: it is longer than a message and blocks are not taken, or not so many, or one failed.
+  /// Not all: it is longer than a message and comes in blocks of which one is missing; `ReportResult.gap` says
+  /// why. The platform has the report all the same.
+  case incomplete
+  /// Its head alone: the datagram is longer than `DeviceSession.maxDatagram`.
   ///
   /// The platform has the report all the same.
-  case incomplete
+  case cut
+  /// None of it: the platform answered with a success code, twice where the first one brought about a new token,
+  /// but the payload does not open with the session's key.
+  case unreadable
+}
+
+/// Why an answer in blocks is not all there.
+public enum AnswerGap: Equatable, Sendable {
+  /// Blocks are not taken: only the first has come.
+  case notTaken
+  /// It is longer than is wanted, or would take more than 64 requests.
+  case tooLong
+  /// A request for a further block got no answer.
+  case unanswered
+  /// The platform refused a request for a further block with this code.
+  case refused(Code)
+  /// Another block came than the one that was asked for, or none.
+  case unexpected
+  /// A further block is of another answer (its ETag differs).
+  case changed
+  /// A block has not as many bytes as it says.
+  case wrongSize
+  /// All of them came, and what they make does not open with the session's key.
+  case unreadable
 }
 
 /// A report that has ended, with what it cost: its own requests, not those of `/auth`.
@@ -71,14 +97,23 @@ public struct ReportResult: Sendable {
   /// Which report.
   public internal(set) var id = ReportID(number: 0)
   /// How it ended.
-  public internal(set) var outcome = ReportOutcome.interrupted
+  public package(set) var outcome = ReportOutcome.interrupted
   /// The last answer's code, if there was an answer.
   public internal(set) var code: Code?
-  /// How long the platform asks to wait before the same is sent again (Max-Age of 4.29 or 5.03, RFC 7252
-  /// Section 5.9.3.4 and RFC 8516); 0 where it does not say.
+  /// How long the platform asks to wait before the same is sent again, to the topic or to `/auth`: Max-Age of 4.29
+  /// (RFC 8516) or 5.03 (RFC 7252 Section 5.9.3.4), from a second to an hour, and a minute where it is absent.
+  ///
+  /// 0 with any other code. The session does not wait by itself: the owner does.
   public internal(set) var retryAfter = Milliseconds(0)
   /// How much of what the platform answered `answer` is.
   public internal(set) var extent = AnswerExtent.whole
+  /// Why the answer is not all there, with `AnswerExtent.incomplete`; else `nil`.
+  public package(set) var gap: AnswerGap?
+  /// The code of the platform's reply on a topic of the thing model or of firmware; `nil` where there was none
+  /// that can be read.
+  public package(set) var replyCode: UInt32?
+  /// What that reply says in words, cut behind a character where it has over 64 bytes.
+  public package(set) var replyMessage = FixedBytes<64>()
   /// The value of option 2090 in the answer, opaque; empty when there is none or it is over 64 bytes.
   public internal(set) var messageID = FixedBytes<64>()
   /// The last sequence number that it was sent under; `nil` in a mode without one.

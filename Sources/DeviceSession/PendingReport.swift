@@ -39,11 +39,20 @@ struct PendingReport {
   }
   #else
   var block: BlockOption?
+  /// How many further blocks were asked for.
+  var blockRequests = 0
   #endif
   var tag = FixedBytes<8>()
   var startedAt = Instant(milliseconds: 0)
   var retries = 0
+  /// Whether it was sent under a new token because the platform took the old one for invalid.
   var hasReauthenticated = false
+  /// Whether it was sent under a new token because the two ends may have had different keys.
+  var hasChangedKeys = false
+  /// Whether the platform has taken it, with an answer that does not open.
+  var isTaken = false
+  /// Whether it was sent once more after a Reset, which anybody may have sent.
+  var wasReset = false
 
   /// Starts over with what `topic` and `payload` hold.
   mutating func begin(
@@ -58,13 +67,23 @@ struct PendingReport {
     result.bytesUp = 0
     result.bytesDown = 0
     result.transmissions = 0
+    result.retryAfter = Milliseconds(0)
+    result.gap = nil
+    result.replyCode = nil
+    result.replyMessage.removeAll()
     self.format = format
     self.accept = accept
     phase = .awaitingToken
     block = nil
+    #if !SMALL
+    blockRequests = 0
+    #endif
     startedAt = now
     retries = 0
     hasReauthenticated = false
+    hasChangedKeys = false
+    isTaken = false
+    wasReset = false
   }
 }
 

@@ -1,3 +1,4 @@
+internal import AliyunIoT
 internal import CoAPMessage
 
 /// What is to become of a report that has ended.
@@ -21,7 +22,6 @@ extension ReportResult {
     case .acknowledged: .delivered
     case .unsealable: .final
     case .rejected: isFinal ? .final : .later
-    case .unreadableAnswer: .later
     case .unauthenticated(.refused(let code)) where code.class == 4: .credentials
     case .timedOut, .interrupted, .reset, .handshake, .sequenceExhausted, .unauthenticated:
       .unreachable
@@ -30,11 +30,13 @@ extension ReportResult {
 
   /// Whether the platform would answer the same to the same report later.
   private var isFinal: Bool {
-    guard let code else { return false }
-    // 4.01 and 4.02 are about the token, 4.29 (RFC 8516) about the time; 5.xx about the server.
+    if let replyCode { return !PlatformReply.putsOff(code: replyCode) }
+    guard let code else { return true }
+    // 4.01 is about the token, and has come under a new one as well; 4.29 (RFC 8516) is about the time; 5.xx
+    // about the server. 4.02 can be about the token: then a new one has helped.
     switch code {
-    case .unauthorized, .badOption, Code(4, 29): return false
-    default: return code.class == 4
+    case .unauthorized, .tooManyRequests: return false
+    default: return code.class != 5
     }
   }
 }

@@ -104,6 +104,14 @@ extension EitherSecurity {
     }
   }
 
+  /// Whether the message that was unwrapped last is only the beginning of one that had no room.
+  public var hasCutMessage: Bool {
+    switch channel {
+    case .some(let channel): channel.hasCutMessage
+    case .none: false
+    }
+  }
+
   /// Whether a handshake is under way or put off.
   public var holdsBack: Bool {
     switch channel {

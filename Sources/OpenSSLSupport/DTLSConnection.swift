@@ -73,6 +73,10 @@ public struct DTLSConnection: ~Copyable {
   /// Whether the peer has answered a flight with the next one.
   public private(set) var hasAnswer = false
 
+  /// Whether the message that came last was longer than the room for it, so that its end is missing; always
+  /// `false` for a server, which loses such a message.
+  public private(set) var hasCutMessage = false
+
   /// Where the association stands.
   public private(set) var state = State.handshaking
 
@@ -155,7 +159,8 @@ extension DTLSConnection {
     advance(at: now)
   }
 
-  /// Takes in a datagram, and appends the first message in it to `output`, if it has room for all of it.
+  /// Takes in a datagram, and appends the first message in it to `output`: a server if it has room for all of
+  /// it, a client as much as it has room for, see `hasCutMessage`.
   ///
   /// What is not the peer's is dropped without a trace.
   public mutating func receive(
@@ -273,10 +278,11 @@ extension DTLSConnection {
     deadline = now + timeout
   }
 
-  /// Appends a message whole, or loses it where there is no room for it.
+  /// Appends a message whole; where there is no room for it a server loses it, and a client keeps its beginning.
   private mutating func read(into output: inout ByteWriter, at now: Instant) {
     let start = output.count
     var result: Int32 = 0
+    hasCutMessage = false
     // RFC 6347 Section 4.2.4: the last flight is sent again when the peer repeats its own. A server whose
     // timer is shorter than the way does so before it can have the flight, and more than once: the same
     // patience as with every flight.
@@ -299,7 +305,7 @@ extension DTLSConnection {
     unsafe io.pointee.isRetransmitting = false
     if result <= 0 { return end(after: result) }
     while case let rest = unsafe SSL_pending(ssl), rest > 0 {
-      output.truncate(to: start)
+      if role == .server { output.truncate(to: start) } else { hasCutMessage = true }
       if discard(atMost: rest) <= 0 { break }
     }
   }

@@ -76,16 +76,25 @@ public struct UDPSocket: ~Copyable {
   ///
   /// An empty datagram and one longer than the room leave `output` empty.
   public func receive(into output: inout ByteWriter) throws(TransportError) -> Bool {
+    let start = output.count
+    guard let length = try receiveHead(into: &output) else { return false }
+    if output.count - start < length { output.truncate(to: start) }
+    return true
+  }
+
+  /// Appends as much of one datagram to an empty `output` as there is room for, and says how many bytes it
+  /// has; `nil` when there was none.
+  package func receiveHead(into output: inout ByteWriter) throws(TransportError) -> Int? {
     var received = 0
     unsafe output.appendUnchecked { room in
       // SAFETY: the pointer covers exactly the room; MSG_TRUNC only makes the result tell the
       // datagram's whole length.
       received = unsafe recv(descriptor, room.baseAddress, room.count, Int32(MSG_TRUNC))
-      return received > 0 && received <= room.count ? received : 0
+      return max(0, min(received, room.count))
     }
-    if received >= 0 { return true }
+    if received >= 0 { return received }
     try Self.check(nbiot_errno())
-    return false
+    return nil
   }
 
   /// Waits until a datagram or an error is there or the time has come; `nil` waits without end.

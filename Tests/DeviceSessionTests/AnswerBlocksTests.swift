@@ -175,4 +175,65 @@ struct AnswerBlocksTests {
     world.intercept = nil
     #expect(try world.report("x")?.outcome == .acknowledged)
   }
+
+  @Test(arguments: [false, true])
+  func `blocks of 16 bytes cost no more than 64 further requests, with Size2 not one`(
+    isSizeTold: Bool
+  ) throws {
+    var world = try world(.symmetric)
+    var asked = 0
+    world.intercept = { request in
+      guard !isAuthentication(request) else { return nil }
+      let number = asked
+      asked += 1
+      return answer(
+        to: request,
+        .content,
+        payload: [UInt8](repeating: 7, count: 16),
+        options: [(.eTag, [1]), (.block2, [UInt8(number >> 4), UInt8(number & 15) << 4 | 8])]
+          + (isSizeTold ? [(.size2, [0x02, 0, 0])] : [])
+      )
+    }
+    let result = try #require(try fetch(&world))
+    #expect(result.outcome == .acknowledged)
+    #expect(result.extent == .incomplete)
+    #expect(result.gap == .tooLong)
+    #expect(asked == (isSizeTold ? 1 : 65))
+    #expect(result.answerGap?.contains("64") == true)
+  }
+
+  @Test func `what broke is said`() throws {
+    let first = (0x0E, 1, 1_024)
+    let cases: [([(Int, Int, Int)], AnswerGap)] = [
+      ([(0x1E, 1, 1_024)], .unexpected), ([first, (0x26, 1, 10)], .unexpected),
+      ([first, (0x16, 2, 10)], .changed), ([(0x0E, 1, 1_023)], .wrongSize), ([first], .unanswered),
+    ]
+    var sentences: Set<String> = []
+    for (parts, gap) in cases {
+      var world = try world(.symmetric)
+      var next = 0
+      world.intercept = {
+        guard !isAuthentication($0) else { return nil }
+        guard next < parts.count else { return [] }
+        let (block, tag, count) = parts[next]
+        next += 1
+        return (try? part(of: $0, UInt32(block), tag: UInt8(tag), count: count)).map { [$0] }
+      }
+      let result = try #require(try fetch(&world))
+      #expect(result.gap == gap)
+      if let sentence = result.answerGap { sentences.insert(sentence) }
+    }
+    #expect(sentences.count == 4)
+    var refused = try world(.symmetric)
+    var isFirst = true
+    refused.intercept = {
+      guard !isAuthentication($0) else { return nil }
+      defer { isFirst = false }
+      return isFirst
+        ? (try? part(of: $0, 0x0E, tag: 1, count: 1_024)).map { [$0] } : answer(to: $0, .notFound)
+    }
+    #expect(try #require(try fetch(&refused)).gap == .refused(.notFound))
+    var untaken = try world(.symmetric, limit: nil)
+    #expect(try #require(try fetch(&untaken)).gap == .notTaken)
+  }
 }

@@ -86,14 +86,6 @@ extension DurableDevice where Security: ~Copyable {
   /// Takes in how the session's report has ended.
   private mutating func end(at now: Instant) -> DurableEvent? {
     delivery = .none
-    if session.result.outcome == .rejected, session.result.code == .badRequest,
-      !session.isAuthenticated, doubtfulID != reportID
-    {
-      // The token was new, or from before the start: the two ends may have different keys. Once more,
-      // under a new one.
-      doubtfulID = reportID
-      return .postponed(reportID)
-    }
     switch session.result.verdict {
     case .delivered:
       deliveredReports += 1

@@ -34,8 +34,6 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var postponements = 0
   /// How many secure channels had been made when the record was written.
   var keptChannels = 0
-  /// The report that was refused once as no report at all, which a wrong key brings about too.
-  var doubtfulID: UInt64 = 0
   /// The report at hand, if there is one.
   var reportID: UInt64 = 0
 
