@@ -1,6 +1,7 @@
 internal import Alink
 internal import AliyunIoT
 internal import CoAPMessage
+internal import ConstrainedCore
 internal import DeviceSession
 
 /// What a client does with its core, whichever security layer that has.
@@ -28,6 +29,12 @@ enum Target {
   case topic(Topic, accept: ContentFormat? = nil)
   /// To `/pull`, for so many messages.
   case pull(Int)
+
+  /// The topic; empty for `/pull`.
+  var topicBytes: [UInt8] {
+    guard case .topic(let topic, _) = self else { return [] }
+    return topic.bytes.bytes.indices.map { topic.bytes.bytes[$0] }
+  }
 }
 
 /// A report that waits for its turn or for its answer.

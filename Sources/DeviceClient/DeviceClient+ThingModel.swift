@@ -33,7 +33,7 @@ extension DeviceClient {
       throw error as any Error
     }
     let format = ContentFormat(rawValue: Writer.contentFormat)
-    let receipt = try await deliver(payload, .topic(topic, accept: format), format: format)
+    let receipt = try await ask(payload, .topic(topic, accept: format), format: format)
     return try Self.answer(receipt)
   }
 
@@ -47,7 +47,22 @@ extension DeviceClient {
     } catch {
       throw DeviceClientError.topic(error)
     }
-    return try Self.answer(try await deliver(payload, .topic(topic), format: .octetStream))
+    return try Self.answer(try await ask(payload, .topic(topic), format: .octetStream))
+  }
+
+  /// Delivers a request; a reply that refuses it is a reply as well.
+  private func ask(
+    _ payload: [UInt8],
+    _ target: Target,
+    format: ContentFormat
+  ) async throws -> Receipt {
+    do {
+      return try await deliver(payload, target, format: format)
+    } catch DeviceClientError.undelivered(let receipt)
+      where receipt.result.outcome == .rejected && receipt.result.replyCode != nil
+    {
+      return receipt
+    }
   }
 
   /// Answers a request of the platform, which came by another way than CoAP or by `pull`: `data` writes the

@@ -238,7 +238,8 @@ public final class DeviceClient: Sendable {
   /// Reports `payload` to `topic` and waits for the platform's answer.
   ///
   /// Throws `DeviceClientError`, or `CancellationError` when the task is cancelled; the platform may
-  /// have the report then.
+  /// have the report then. A topic that the platform has put off is not reported to before the time that it asked
+  /// for is over: until then this throws `putOff` at once.
   public func publish(
     _ payload: [UInt8],
     to topic: String,

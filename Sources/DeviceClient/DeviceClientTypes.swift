@@ -1,5 +1,6 @@
 public import Alink
 public import AliyunIoT
+public import ConstrainedCore
 public import DTLSSecurity
 public import DeviceSession
 public import UDPTransport
@@ -111,7 +112,13 @@ public enum DeviceClientError: Error, Sendable {
   /// The device could not register.
   case registration(AuthenticationFailure)
   /// The report ended without being acknowledged.
+  ///
+  /// Where its `ReportResult.retryAfter` is not 0 the platform has put it off, and further reports to its topic
+  /// fail with `putOff` until so long has passed.
   case undelivered(Receipt)
+  /// The platform has put off reports to this topic (4.29 or 5.03), and so much of the time that it asked for is
+  /// left; nothing was sent.
+  case putOff(Milliseconds)
   /// The request of the thing model breaks a limit; nothing was sent.
   case request(AlinkError)
   /// The thing model cannot be read, or the request does not fit it at the member of those names; nothing was
@@ -145,11 +152,16 @@ extension DeviceClientError: CustomStringConvertible {
         + "product"
     case .registration(let failure): failure.description
     case .undelivered(let receipt): receipt.result.advice ?? "the report was not acknowledged"
+    case .putOff(let wait):
+      "the platform has put off reports to this topic: not before \((wait.count + 999) / 1_000) s have passed"
     case .request(let error): error.description
     case .thingModel(let error, let path): (path.isEmpty ? "" : path + ": ") + error.description
     case .refused(let answer):
       "the platform refused the request: code \(answer.code.map(\.description) ?? "none")"
         + (answer.message.isEmpty ? "" : ", \"\(answer.message)\"")
+    case .unreadableReply(.incomplete, let receipt):
+      "the platform took the request, but "
+        + (receipt.result.answerGap ?? AlinkMessageError.incomplete.description)
     case .unreadableReply(let error, _):
       "the platform took the request, but its reply cannot be read: \(error)"
     case .closed: "the client is closed: make a new one"

@@ -36,6 +36,8 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     var current: Pending?
     /// What has come of an answer in blocks.
     var parts: [UInt8] = []
+    /// Until when the platform has put off reports to these topics.
+    var putOff: [[UInt8]: Instant] = [:]
 
     /// Whether nobody waits for what the session does.
     var isIdle: Bool { connecting.isEmpty && registering.isEmpty && current == nil }
@@ -252,6 +254,9 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   ) {
     guard state.current == nil, !state.queue.isEmpty else { return }
     let next = state.queue.removeFirst()
+    if let until = state.putOff[next.target.topicBytes], until > now {
+      return resumption.finish(next, .failure(DeviceClientError.putOff(until - now)))
+    }
     do throws(DeviceError) {
       switch next.target {
       case .topic(let topic, let accept):
@@ -296,10 +301,17 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       state.registering.removeAll()
     case .answerBlock:
       state.parts += bytes(of: state.session)
-    case .report(let result):
+    case .report(let ended):
       guard let current = state.current else { return }
       state.current = nil
-      let receipt = Receipt(result: result, answer: takeAnswer(&state, result.extent))
+      var result = ended
+      let answer = takeAnswer(&state, current.target, &result)
+      let receipt = Receipt(result: result, answer: answer)
+      switch result.outcome {
+      case .rejected, .acknowledged: notePutOff(&state, current.target, result.retryAfter)
+      // The session keeps to what `/auth` was told.
+      default: break
+      }
       switch result.outcome {
       case .acknowledged: resumption.finish(current, .success(receipt))
       case .unauthenticated(let failure) where result.transmissions == 0:
@@ -309,16 +321,37 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     }
   }
 
+  /// Remembers that the platform has put off reports to that topic; the session does for `/auth`.
+  private static func notePutOff(_ state: inout State, _ target: Target, _ wait: Milliseconds) {
+    let now = MonotonicClock.now()
+    state.putOff = state.putOff.filter { $0.value > now }
+    if wait.count > 0 { state.putOff[target.topicBytes] = now + wait }
+  }
+
   /// The answer of the report that has ended; empty when it is not whole, or cannot be opened.
-  private static func takeAnswer(_ state: inout State, _ extent: AnswerExtent) -> [UInt8] {
+  private static func takeAnswer(
+    _ state: inout State,
+    _ target: Target,
+    _ result: inout ReportResult
+  ) -> [UInt8] {
     var answer = state.parts + bytes(of: state.session)
     state.parts = []
-    guard extent == .inBlocks else { return extent == .whole ? answer : [] }
+    guard result.extent == .inBlocks else { return result.extent == .whole ? answer : [] }
     let parts = answer
     var writer = ByteWriter(answer.mutableSpan)
-    guard (try? state.session.openAnswer(parts.span, into: &writer)) != nil else { return [] }
+    guard (try? state.session.openAnswer(parts.span, into: &writer)) != nil else {
+      result.gap = .unreadable
+      return []
+    }
     let count = writer.count
-    return Array(answer[..<count])
+    let whole = Array(answer[..<count])
+    // The session reads the replies that come in one piece.
+    if case .topic(let topic, _) = target, topic.hasReplies, let reply = PlatformReply(whole.span),
+      !result.take(reply, on: topic)
+    {
+      result.outcome = .rejected
+    }
+    return whole
   }
 
   private static func bytes(of session: borrowing Session) -> [UInt8] {

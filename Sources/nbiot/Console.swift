@@ -56,6 +56,13 @@ enum Console {
   /// Whether a person types standard input.
   static var isInputInteractive: Bool { isatty(STDIN_FILENO) == 1 }
 
+  /// Whether standard input has something, or its end, without waiting.
+  static var isInputReady: Bool {
+    var entry = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+    // SAFETY: one entry, and the call does not keep the pointer.
+    return unsafe poll(&entry, 1, 0) > 0
+  }
+
   /// The next bytes of standard input, at most 64 KiB, as soon as there are any; none at its end.
   static func read() throws -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 65_536)
@@ -83,10 +90,16 @@ actor LineReader {
   private var isAtEnd = false
 
   /// The next line that is not empty, without its end; `nil` after the last.
-  func next() async -> [UInt8]? {
+  func next() async -> [UInt8]? { await next(isReady: false) }
+
+  /// The same of what has been written already; `nil` where the rest of a line is still to come.
+  func nextReady() async -> [UInt8]? { await next(isReady: true) }
+
+  private func next(isReady: Bool) async -> [UInt8]? {
     var line: [UInt8] = []
     while true {
       if input.isEmpty && !isAtEnd {
+        if isReady, !Console.isInputReady { return nil }
         input = await Self.read()
         isAtEnd = input.isEmpty
       }

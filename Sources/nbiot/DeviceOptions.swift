@@ -153,11 +153,13 @@ extension DeviceClientError {
     let silent: ExitStatus = hasAnswered ? .undelivered : .unreachable
     return switch self {
     case .transport, .interrupted: silent
+    case .authentication(.putOff), .registration(.putOff): .undelivered
     case .authentication(let failure), .registration(let failure):
       failure.isSilence ? silent : .unauthenticated
     case .undelivered(let receipt):
       switch receipt.result.outcome {
       case .timedOut: silent
+      case .unauthenticated(.putOff): .undelivered
       case .unauthenticated(let failure): failure.isSilence ? silent : .unauthenticated
       default: .undelivered
       }

@@ -24,7 +24,10 @@ struct PublishCommand: AsyncParsableCommand {
         nbiot publish --security dtls --ca-file certificates/ca.pem --session-file session.bin \\
           --endpoint 127.0.0.1:5684 …
 
-      A line is sent as it arrives; empty lines are passed over. The secret comes from a file or from \
+      A line is sent as it arrives; empty lines are passed over. Each line that was read has a result: once the \
+      endpoint has never answered, or refused the device, those that wait are refused without being sent. Where \
+      the platform puts a report off (4.29 or 5.03), it is sent again when the time is over that the platform \
+      asks for, a minute where it does not say, as long as --max-wait allows. The secret comes from a file or from \
       the environment variable NBIOT_DEVICE_SECRET, never from an argument.
 
       Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication or DTLS handshake refused, \
@@ -44,6 +47,14 @@ struct PublishCommand: AsyncParsableCommand {
   @Option(help: "What the payloads are sent in: json as they are, cbor made of lines of JSON.")
   var format = FormatArgument.json
 
+  @Option(
+    help: ArgumentHelp(
+      "How long to wait in all where the platform puts reports off, counted anew from each that it takes.",
+      valueName: "seconds"
+    )
+  )
+  var maxWait: UInt32 = 300
+
   @Option(help: "How results are printed.")
   var output = OutputArgument.text
 
@@ -59,15 +70,36 @@ struct PublishCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let (client, file) = try device.makeClient()
+    let (client, file): (DeviceClient, SessionFile?)
+    do {
+      (client, file) = try device.makeClient()
+    } catch let complaint as Complaint where complaint.status == .unreachable {
+      let status = await refuseAll(because: complaint)
+      throw status.error
+    }
     let status = await publishAll(client, file)
     await client.close()
     if status != .success { throw status.error }
   }
 
+  /// Gives each report that there is its result where the endpoint is none.
+  private func refuseAll(because complaint: Complaint) async -> ExitStatus {
+    let lines = LineReader()
+    if payload != nil {
+      show(refusal(1, complaint.message))
+    } else if await lines.next() != nil {
+      show(refusal(1, complaint.message))
+      await refuseRest(of: lines, after: 1, complaint.message)
+    } else {
+      Console.complain("nbiot: \(complaint.message)")
+    }
+    return complaint.status
+  }
+
   private func publishAll(_ client: DeviceClient, _ file: SessionFile?) async -> ExitStatus {
+    var waited: Int64 = 0
     if let payload {
-      let (line, status) = await publish(Array(payload.utf8), number: 1, client, file)
+      let (line, status) = await publish(Array(payload.utf8), number: 1, client, file, &waited)
       show(line)
       return status
     }
@@ -76,35 +108,62 @@ struct PublishCommand: AsyncParsableCommand {
     var number = 0
     while let payload = await lines.next() {
       number += 1
-      let (line, status) = await publish(payload, number: number, client, file)
+      let (line, status) = await publish(payload, number: number, client, file, &waited)
       show(line)
       // Refused, or never answered: no other line would fare better.
-      if status == .unauthenticated || status == .unreachable { return status }
+      if status == .unauthenticated || status == .unreachable {
+        await refuseRest(of: lines, after: number, line.advice ?? "it was not taken")
+        return status
+      }
       if status != .success { worst = status }
     }
     return worst
+  }
+
+  /// Gives the lines that wait in the pipe a result without sending them.
+  private func refuseRest(of lines: LineReader, after last: Int, _ reason: String) async {
+    var number = last
+    while await lines.nextReady() != nil {
+      number += 1
+      show(refusal(number, "not sent, as report \(last) ended so: \(reason)"))
+    }
+  }
+
+  private func refusal(_ number: Int, _ reason: String) -> ReportLine {
+    ReportLine(number: number, topic: topic, outcome: .refused, advice: reason)
   }
 
   private func publish(
     _ payload: [UInt8],
     number: Int,
     _ client: DeviceClient,
-    _ file: SessionFile?
+    _ file: SessionFile?,
+    _ waited: inout Int64
   ) async -> (ReportLine, ExitStatus) {
     let before = client.counters
     let converted: [UInt8]
     do throws(CBORConversion.Failure) {
       converted = format == .cbor ? try CBORConversion.convert(payload) : payload
     } catch {
-      let line = ReportLine(
-        number: number,
-        topic: topic,
-        outcome: .refused,
-        advice: error.description
-      )
-      return (line, .undelivered)
+      return (refusal(number, error.description), .undelivered)
     }
-    var (line, status) = await publish(converted, number: number, client)
+    var attempt = await attempt(converted, number: number, client)
+    while attempt.wait > 0, waited + attempt.wait <= Int64(maxWait) * 1_000 {
+      let seconds = (attempt.wait + 999) / 1_000
+      Console.complain(
+        "nbiot: report \(number): the platform puts it off\(attempt.line.code.map { " (\($0))" } ?? ""); it is sent "
+          + "again in \(seconds) s"
+      )
+      waited += attempt.wait
+      do {
+        try await Task.sleep(for: .milliseconds(attempt.wait))
+      } catch {
+        break
+      }
+      attempt = await self.attempt(converted, number: number, client)
+    }
+    var (line, status) = (attempt.line, attempt.status)
+    if status == .success { waited = 0 }
     let after = client.counters
     // Whoever ends the program finds the session in the file all the same.
     if after.handshakes > before.handshakes { DeviceOptions.keepSession(client, file) }
@@ -112,27 +171,30 @@ struct PublishCommand: AsyncParsableCommand {
     return (line, status)
   }
 
-  private func publish(
+  /// What sending a report once has come to; `wait` is how many milliseconds the platform asks for before the next
+  /// time, 0 where it does not.
+  private struct Attempt {
+    var line: ReportLine
+    var status: ExitStatus
+    var wait: Int64 = 0
+  }
+
+  private func attempt(
     _ payload: [UInt8],
     number: Int,
     _ client: DeviceClient
-  ) async -> (ReportLine, ExitStatus) {
+  ) async -> Attempt {
     let start = MonotonicClock.now()
     do {
       let receipt = try await client.publish(payload, to: topic, format: format.contentFormat)
-      return (ReportLine(number, topic, receipt), .success)
+      return Attempt(line: ReportLine(number, topic, receipt), status: .success)
     } catch let error as DeviceClientError {
       let passed = (MonotonicClock.now() - start).count
       let line = ReportLine(number, topic, error, milliseconds: passed)
-      return (line, error.status(hasAnswered: client.counters.roundTrips > 0))
+      let status = error.status(hasAnswered: client.counters.roundTrips > 0)
+      return Attempt(line: line, status: status, wait: error.retryAfter.count)
     } catch {
-      let line = ReportLine(
-        number: number,
-        topic: topic,
-        outcome: .refused,
-        advice: "\(error)"
-      )
-      return (line, .undelivered)
+      return Attempt(line: refusal(number, "\(error)"), status: .undelivered)
     }
   }
 
@@ -143,6 +205,20 @@ struct PublishCommand: AsyncParsableCommand {
     }
     if output == .json, let advice = line.advice {
       Console.complain("nbiot: report \(line.number): \(advice)")
+    }
+    if let gap = line.result?.answerGap {
+      Console.complain("nbiot: report \(line.number): \(gap)")
+    }
+  }
+}
+
+extension DeviceClientError {
+  /// How long the platform asks to wait before the next try; 0 where it does not.
+  fileprivate var retryAfter: Milliseconds {
+    switch self {
+    case .putOff(let wait), .authentication(.putOff(_, let wait)): wait
+    case .undelivered(let receipt): receipt.result.retryAfter
+    default: Milliseconds(0)
     }
   }
 }

@@ -57,6 +57,24 @@ struct ReportLine {
     return hex(bytes.indices.map { bytes[$0] })
   }
 
+  /// What the platform's reply says in words; `nil` where it says nothing.
+  private var replyMessage: String? {
+    guard let message = result?.replyMessage, !message.isEmpty else { return nil }
+    let bytes = message.bytes
+    return String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
+  }
+
+  /// How much of the answer came, where that is not all.
+  private var lack: String? {
+    switch result?.extent {
+    case .cut: "cut"
+    case .incomplete: "incomplete"
+    case .unreadable: "unreadable"
+    case .inBlocks where result?.gap != nil: "unreadable"
+    case .whole, .inBlocks, nil: nil
+    }
+  }
+
   /// The line for a person.
   var text: String {
     var parts = ["report \(number) \(outcome.rawValue)"]
@@ -70,6 +88,8 @@ struct ReportLine {
     }
     if let channel, channel != .none { parts.append("DTLS session \(channel.rawValue)") }
     parts.append("\(milliseconds) ms")
+    if let replyCode = result?.replyCode { parts.append("reply \(replyCode)") }
+    if let lack { parts.append("answer \(lack)") }
     if !answer.isEmpty {
       parts.append("answer " + (String(validating: answer, as: UTF8.self) ?? hex(answer)))
     }
@@ -115,6 +135,16 @@ struct ReportLine {
       try json.key("session")
       try json.text(channel == .none ? nil : channel.rawValue)
     }
+    if let replyCode = result?.replyCode {
+      try json.key("replyCode")
+      try json.unsigned(UInt64(replyCode))
+      try json.key("replyMessage")
+      try json.text(replyMessage)
+    }
+    if let lack {
+      try json.key("answerExtent")
+      try json.text(lack)
+    }
     if !answer.isEmpty {
       if let text = String(validating: answer, as: UTF8.self) {
         try json.key("answer")
@@ -146,7 +176,7 @@ extension ReportLine {
       case .timedOut, .interrupted, .unauthenticated(.timedOut): .timedOut
       case .unsealable, .sequenceExhausted: .refused
       case .handshake: result.transmissions == 0 ? .refused : .timedOut
-      case .rejected, .reset, .unreadableAnswer, .unauthenticated: .rejected
+      case .rejected, .reset, .unauthenticated: .rejected
       }
     self.init(
       number: number,
@@ -174,7 +204,10 @@ extension ReportLine {
     var code: Code?
     var outcome = Outcome.refused
     if case .authentication(let failure) = error {
-      if case .refused(let answered) = failure { code = answered }
+      switch failure {
+      case .refused(let answered), .putOff(let answered, _): code = answered
+      default: break
+      }
       if failure == .timedOut { outcome = .timedOut }
     }
     self.init(
