@@ -302,7 +302,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "CoAPSecurity", "AliyunIoT", "Alink",
         "CBORPayload", "PayloadCoding",
         "OpenSSLSupport", "DTLSSecurity", "DeviceSession", "DeviceClient", "PlatformSimulator",
-        "UDPTransport",
+        "UDPTransport", "TestSupport",
       ],
       swiftSettings: strict
     ),

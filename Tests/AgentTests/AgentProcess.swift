@@ -114,7 +114,9 @@ final class AgentProcess {
 
   var status: Int32 { process.terminationStatus }
 
-  func write(_ text: String) { try? input.fileHandleForWriting.write(contentsOf: Data(text.utf8)) }
+  func write(_ text: String) { write(bytes: Array(text.utf8)) }
+
+  func write(bytes: [UInt8]) { try? input.fileHandleForWriting.write(contentsOf: Data(bytes)) }
 
   func endInput() { try? input.fileHandleForWriting.close() }
 

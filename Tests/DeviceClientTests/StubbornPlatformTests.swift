@@ -1,0 +1,124 @@
+import Alink
+import AliyunIoT
+import CoAPMessage
+import ConstrainedCore
+import DeviceClient
+import DeviceSession
+import PayloadCoding
+import TestSupport
+import Testing
+
+@Suite("The async client and a platform that does not take everything")
+struct StubbornPlatformTests {
+  private func client(_ platform: StubPlatform) throws -> DeviceClient {
+    let device = DeviceClientConfiguration(
+      productKey: "a1B2c3D4e5F",
+      deviceName: "device1",
+      host: "127.0.0.1",
+      port: platform.port
+    )
+    return try DeviceClient(device, secret: DeviceClientTests.secret)
+  }
+
+  @Test(arguments: [0x9D, 0xA3] as [UInt8])
+  func `a topic that is put off is left alone, and others are not`(code: UInt8) async throws {
+    let platform = try StubPlatform { request in
+      request.path.hasSuffix("/bad") ? .putOff(code, seconds: 200) : .init(0x45)
+    }
+    let client = try client(platform)
+    do {
+      _ = try await client.publish([1], to: "/a1B2c3D4e5F/device1/user/bad")
+      Issue.record("it was put off")
+    } catch DeviceClientError.undelivered(let receipt) {
+      #expect(receipt.result.verdict == .later)
+      #expect(receipt.result.retryAfter == Milliseconds(200_000))
+    }
+    for _ in 0..<20 {
+      do {
+        _ = try await client.publish([1], to: "/a1B2c3D4e5F/device1/user/bad")
+        Issue.record("it was put off")
+      } catch DeviceClientError.putOff(let wait) {
+        #expect(wait.count > 0 && wait.count <= 200_000)
+      }
+    }
+    _ = try await client.publish([1], to: "/a1B2c3D4e5F/device1/user/good")
+    await client.close()
+    #expect(platform.requests(to: "/bad").count == 1)
+    #expect(platform.requests(to: "/good").count == 1)
+    platform.stop()
+  }
+
+  @Test func `an auth that is put off is left alone`() async throws {
+    let platform = try StubPlatform(answersAuth: true) { _ in .putOff(0xA3, seconds: 200) }
+    let client = try client(platform)
+    for _ in 0..<5 {
+      do {
+        try await client.connect()
+        Issue.record("it was put off")
+      } catch DeviceClientError.authentication(.putOff(.serviceUnavailable, let wait)) {
+        #expect(wait.count > 0 && wait.count <= 200_000)
+      }
+    }
+    await client.close()
+    #expect(platform.requests().count == 1)
+    platform.stop()
+  }
+
+  @Test(arguments: [1_473, 1_600, 20_000])
+  func `a report whose answer is longer than a datagram is delivered`(count: Int) async throws {
+    let platform = try StubPlatform { _ in .content(count) }
+    let client = try client(platform)
+    let receipt = try await client.publish([1], to: DeviceClientTests.topic)
+    #expect(receipt.result.extent == .cut)
+    #expect(receipt.result.transmissions == 1)
+    #expect(receipt.answer.isEmpty)
+    await client.close()
+    #expect(platform.requests(to: "/update").count == 1)
+    platform.stop()
+  }
+
+  @Test func `a reply that refuses a report is an error, of a request it is the reply`()
+    async throws
+  {
+    try await DeviceClientTests().withServer { device, _ in
+      let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+      let payload = Array(#"{"id":"abc","version":"1.0","params":{},"method":"x"}"#.utf8)
+      do {
+        _ = try await client.publish(
+          payload,
+          to: "/sys/a1B2c3D4e5F/device1/thing/event/property/post"
+        )
+        Issue.record("the id is no number")
+      } catch DeviceClientError.undelivered(let receipt) {
+        #expect(receipt.result.verdict == .final)
+        #expect(receipt.result.replyCode == 460)
+        #expect(!receipt.answer.isEmpty)
+      }
+      do {
+        _ = try await client.request(ConfigurationGet.self, as: JSONWriter.self) {
+          _ throws(AlinkError) in
+        }
+        Issue.record("there is no configuration")
+      } catch DeviceClientError.refused(let answer) {
+        #expect(answer.code == .noConfiguration)
+        #expect(answer.receipt.result.replyCode == 6_710)
+      }
+      await client.close()
+    }
+  }
+
+  @Test
+  func
+    `a topic that is not UTF-8 cannot come from a text, and one with a slash too many is refused`()
+    async throws
+  {
+    let platform = try StubPlatform { _ in .init(0x45) }
+    let client = try client(platform)
+    await #expect(throws: DeviceClientError.self) {
+      _ = try await client.publish([1], to: "/a1B2c3D4e5F//device1")
+    }
+    await client.close()
+    #expect(platform.requests().isEmpty)
+    platform.stop()
+  }
+}
