@@ -7,15 +7,18 @@ public import PayloadCoding
 /// Lengths may be indefinite, and tags are passed over (Section 3.4: what a tag means is the affair of who
 /// knows it). Keys must be texts. Not in the model, and errors: byte strings in chunks, simple values
 /// without a meaning, integers below `Int64.min`.
-/// Size: about 600 bytes, whatever the item.
+/// Size: about 1,100 bytes, whatever the item.
 public struct CBORReader: ~Escapable, PayloadReader {
   /// How deep objects and arrays may lie within each other.
   public static let maxDepth = 32
 
+  /// How deep they may lie in an item that `init(received:)` reads.
+  public static var maxReceivedDepth: Int { 128 }
+
   private struct Level {
     var isObject = false
-    /// How many items are still to come; `nil` when a break ends them.
-    var left: Int?
+    /// How many items are still to come; -1 when a break ends them.
+    var left: Int32 = -1
     /// Whether the next item of an object is a key.
     var expectsKey = false
   }
@@ -26,7 +29,8 @@ public struct CBORReader: ~Escapable, PayloadReader {
   /// Where the token that was read last begins, behind its tags, in bytes.
   public private(set) var tokenOffset = 0
 
-  private var levels = InlineArray<32, Level>(repeating: Level())
+  private let depthLimit: Int
+  private var levels = InlineArray<128, Level>(repeating: Level())
   private var depth = 0
   private var isComplete = false
   private var failure: CBORError?
@@ -35,6 +39,14 @@ public struct CBORReader: ~Escapable, PayloadReader {
   @_lifetime(copy bytes)
   public init(_ bytes: Span<UInt8>) {
     self.bytes = bytes
+    depthLimit = Self.maxDepth
+  }
+
+  /// Reads an item of somebody else's: 128 levels.
+  @_lifetime(copy bytes)
+  public init(received bytes: Span<UInt8>) {
+    self.bytes = bytes
+    depthLimit = Self.maxReceivedDepth
   }
 
   /// How many bytes have been read.
@@ -68,6 +80,16 @@ public struct CBORReader: ~Escapable, PayloadReader {
     var content = CBORTextBytes(bytes, text)
     var count = 0
     while let piece = content.nextPiece() { count += piece.count }
+    return count
+  }
+
+  /// How many Unicode scalar values a text or key has, its chunks joined.
+  public func scalarCount(of text: PayloadText) -> Int {
+    var content = CBORTextBytes(bytes, text)
+    var count = 0
+    while let byte = content.next() {
+      if byte & 0xC0 != 0x80 { count += 1 }
+    }
     return count
   }
 
@@ -184,13 +206,16 @@ public struct CBORReader: ~Escapable, PayloadReader {
     _ count: UInt64?,
     at start: Int
   ) throws(CBORError) -> PayloadToken {
-    guard depth < Self.maxDepth else { throw .tooDeep(offset: start) }
-    var level = Level(isObject: isObject, left: nil, expectsKey: isObject)
+    guard depth < depthLimit else { throw .tooDeep(offset: start) }
+    var level = Level(isObject: isObject, expectsKey: isObject)
     if let count {
       // Each item takes a byte: a count beyond the rest is refused here.
       let most = (bytes.count - offset) / (isObject ? 2 : 1)
       guard count <= UInt64(most) else { throw .truncated(offset: start) }
-      level.left = Int(count) * (isObject ? 2 : 1)
+      guard let left = Int32(exactly: count * (isObject ? 2 : 1)) else {
+        throw .outOfModel(offset: start)
+      }
+      level.left = left
     }
     levels[depth] = level
     depth += 1
@@ -198,7 +223,7 @@ public struct CBORReader: ~Escapable, PayloadReader {
   }
 
   private mutating func closeAtBreak(_ start: Int) throws(CBORError) -> PayloadToken {
-    guard depth > 0, levels[depth - 1].left == nil,
+    guard depth > 0, levels[depth - 1].left < 0,
       !levels[depth - 1].isObject || levels[depth - 1].expectsKey
     else { throw .unexpectedBreak(offset: start) }
     return close()
@@ -217,7 +242,7 @@ public struct CBORReader: ~Escapable, PayloadReader {
       isComplete = true
       return
     }
-    if let left = levels[depth - 1].left { levels[depth - 1].left = left - 1 }
+    if levels[depth - 1].left > 0 { levels[depth - 1].left -= 1 }
     if levels[depth - 1].isObject { levels[depth - 1].expectsKey.toggle() }
   }
 }

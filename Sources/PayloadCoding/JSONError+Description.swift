@@ -5,7 +5,8 @@ extension JSONError: CustomStringConvertible {
     switch self {
     case .truncated: "it ends too early"
     case .unexpectedByte(let offset): "byte \(offset) is not allowed there"
-    case .tooDeep(let offset): "at byte \(offset) it is more than 32 levels deep"
+    case .tooDeep(let offset):
+      "at byte \(offset) it is too many levels deep (\(JSONReader.maxDepth) are taken)"
     case .invalidUTF8(let offset): "the text at byte \(offset) is not UTF-8"
     case .loneSurrogate(let offset): "the escape at byte \(offset) is half a character"
     case .numberTooLarge(let offset): "the number at byte \(offset) is too large"

@@ -4,7 +4,7 @@ public enum JSONError: Error, Equatable, Sendable {
   case truncated
   /// A byte that the grammar does not allow at this place.
   case unexpectedByte(offset: Int)
-  /// Objects and arrays lie within each other more than `JSONReader.maxDepth` deep.
+  /// Objects and arrays lie within each other deeper than the reader takes.
   case tooDeep(offset: Int)
   /// Bytes of a string that are not UTF-8 (RFC 3629).
   case invalidUTF8(offset: Int)

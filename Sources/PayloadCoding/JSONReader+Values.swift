@@ -1,7 +1,8 @@
 public import ConstrainedCore
 
 extension JSONReader {
-  /// Writes the string or key of that range, its escapes resolved, as UTF-8.
+  /// Writes the string or key of that range, its escapes resolved, as UTF-8; half of a surrogate pair as
+  /// U+FFFD.
   @inline(never)
   public func copyString(
     _ range: Range<Int>,
@@ -16,7 +17,7 @@ extension JSONReader {
       }
       var scalar: UInt32 = 0
       do throws(JSONError) {
-        position = try JSONEscape.read(text, at: position, into: &scalar)
+        position = try JSONEscape.read(text, at: position, into: &scalar, takesHalves: true)
       } catch {
         preconditionFailure("a range that the reader returned holds only valid escapes")
       }
@@ -86,15 +87,24 @@ extension JSONReader {
 /// The escapes of RFC 8259 Section 7.
 enum JSONEscape {
   /// Reads the escape whose reverse solidus is at `start`; returns where the text goes on.
+  ///
+  /// Half of a surrogate pair is an error, or U+FFFD where `takesHalves` says so.
   @inline(never)  // Some 500 bytes of a device's program at each call otherwise.
   static func read(
     _ text: Span<UInt8>,
     at start: Int,
-    into scalar: inout UInt32
+    into scalar: inout UInt32,
+    takesHalves: Bool
   ) throws(JSONError) -> Int {
     guard start &+ 1 < text.count else { throw .truncated }
     let letter = text[start &+ 1]
-    if letter == UInt8(ascii: "u") { return try readUnicode(text, at: start, into: &scalar) }
+    if letter == UInt8(ascii: "u") {
+      let end = try readUnicode(text, at: start, into: &scalar)
+      guard scalar & 0xFFFF_F800 == 0xD800 else { return end }
+      guard takesHalves else { throw .loneSurrogate(offset: start) }
+      scalar = 0xFFFD
+      return end
+    }
     let (letters, meanings) = (Span("\"\\/bfnrt"), Span("\"\\/\u{8}\u{C}\n\r\t"))
     for index in letters.indices where letters[index] == letter {
       scalar = UInt32(meanings[index])
@@ -103,23 +113,20 @@ enum JSONEscape {
     throw .unexpectedByte(offset: start &+ 1)
   }
 
+  /// Reads `\uXXXX`, or two of them that are a pair; half of one stays what it is.
   private static func readUnicode(
     _ text: Span<UInt8>,
     at start: Int,
     into scalar: inout UInt32
   ) throws(JSONError) -> Int {
     let first = try readDigits(text, at: start &+ 2)
-    guard first & 0xF800 == 0xD800 else {
-      scalar = first
-      return start &+ 6
-    }
-    guard first < 0xDC00 else { throw .loneSurrogate(offset: start) }
-    guard start &+ 7 < text.count else { throw .truncated }
-    guard text[start &+ 6] == UInt8(ascii: "\\"), text[start &+ 7] == UInt8(ascii: "u") else {
-      throw .loneSurrogate(offset: start)
-    }
+    scalar = first
+    guard first & 0xFC00 == 0xD800 else { return start &+ 6 }
+    guard start &+ 7 < text.count, text[start &+ 6] == UInt8(ascii: "\\"),
+      text[start &+ 7] == UInt8(ascii: "u")
+    else { return start &+ 6 }
     let second = try readDigits(text, at: start &+ 8)
-    guard second & 0xFC00 == 0xDC00 else { throw .loneSurrogate(offset: start) }
+    guard second & 0xFC00 == 0xDC00 else { return start &+ 6 }
     scalar = 0x10000 &+ (first & 0x3FF) &<< 10 &+ second & 0x3FF
     return start &+ 12
   }

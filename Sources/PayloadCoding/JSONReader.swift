@@ -24,10 +24,13 @@ public enum JSONToken: Equatable, Sendable {
 ///
 /// The whole grammar is checked, UTF-8 and surrogates included, whoever wrote the text. `next()`
 /// gives `nil` once the text is complete. After an error the reader gives the same error again.
-/// Size: about 72 bytes, whatever the text.
+/// Size: about 200 bytes, whatever the text.
 public struct JSONReader: ~Escapable {
   /// How deep objects and arrays may lie within each other.
   public static let maxDepth = 32
+
+  /// How deep they may lie in a text that `init(received:)` reads.
+  public static var maxReceivedDepth: Int { 1_024 }
 
   private enum Expected {
     case value, firstKeyOrEnd, key, firstValueOrEnd, commaOrEnd, nothing
@@ -39,16 +42,41 @@ public struct JSONReader: ~Escapable {
   /// Where the token that was read last begins, in bytes.
   public private(set) var tokenOffset = 0
 
+  /// Whether all that the grammar allows is taken.
+  let isReceived: Bool
+  /// Whether a comma before an end is passed over.
+  private let takesTrailingCommas: Bool
+
   private var expected = Expected.value
+  private var isInObject = false
   private var depth = 0
-  /// A bit for each open level, the innermost lowest: 1 an object, 0 an array.
-  private var objects: UInt32 = 0
+  /// A bit for each open level: 1 an object, 0 an array.
+  private var objects = InlineArray<32, UInt32>(repeating: 0)
   private var failure: JSONError?
 
-  /// Reads `text` from its start.
+  /// Reads `text` from its start; refuses what this library would not write: more than 32 levels, half of a
+  /// surrogate pair, and, in `nextToken`, a number beyond the largest Double.
   @_lifetime(copy text)
   public init(_ text: Span<UInt8>) {
     self.text = text
+    isReceived = false
+    takesTrailingCommas = false
+  }
+
+  /// Reads a text of somebody else's by RFC 8259's grammar alone: 1,024 levels; half of a surrogate pair
+  /// reads as U+FFFD, and a number beyond the largest Double as infinity.
+  @_lifetime(copy text)
+  public init(received text: Span<UInt8>) {
+    self.init(received: text, takesTrailingCommas: false)
+  }
+
+  /// The same; with `takesTrailingCommas` also a comma before an end, which RFC 8259 does not allow and the
+  /// device guide prints (3.8).
+  @_lifetime(copy text)
+  package init(received text: Span<UInt8>, takesTrailingCommas: Bool) {
+    self.text = text
+    isReceived = true
+    self.takesTrailingCommas = takesTrailingCommas
   }
 
   /// The next token; `nil` after the last one of a complete text.
@@ -92,6 +120,10 @@ public struct JSONReader: ~Escapable {
       expected = isInObject ? .key : .value
       skipWhiteSpace()
       byte = try peek()
+      if takesTrailingCommas, byte == UInt8(ascii: "}") || byte == UInt8(ascii: "]") {
+        tokenOffset = offset
+        return try end(byte)
+      }
     }
     tokenOffset = offset
     switch expected {
@@ -106,14 +138,16 @@ public struct JSONReader: ~Escapable {
     }
   }
 
-  private var isInObject: Bool { objects & 1 == 1 }
-
   @inline(never)
   private mutating func begin(object: Bool) throws(JSONError) -> JSONToken {
-    guard depth < Self.maxDepth else { throw .tooDeep(offset: offset) }
+    guard depth < (isReceived ? Self.maxReceivedDepth : Self.maxDepth) else {
+      throw .tooDeep(offset: offset)
+    }
     offset &+= 1
+    let bit: UInt32 = 1 &<< UInt32(truncatingIfNeeded: depth & 31)
+    objects[depth &>> 5] = object ? objects[depth &>> 5] | bit : objects[depth &>> 5] & ~bit
     depth &+= 1
-    objects = objects &<< 1 | (object ? 1 : 0)
+    isInObject = object
     expected = object ? .firstKeyOrEnd : .firstValueOrEnd
     return object ? .beginObject : .beginArray
   }
@@ -123,7 +157,10 @@ public struct JSONReader: ~Escapable {
     guard depth > 0, closesObject == isInObject else { throw .unexpectedByte(offset: offset) }
     offset &+= 1
     depth &-= 1
-    objects &>>= 1
+    if depth > 0 {
+      let level = depth &- 1
+      isInObject = objects[level &>> 5] &>> UInt32(truncatingIfNeeded: level & 31) & 1 == 1
+    }
     expected = depth == 0 ? .nothing : .commaOrEnd
     return closesObject ? .endObject : .endArray
   }
@@ -221,7 +258,7 @@ public struct JSONReader: ~Escapable {
         return start..<offset &- 1
       case UInt8(ascii: "\\"):
         var scalar: UInt32 = 0
-        offset = try JSONEscape.read(text, at: offset, into: &scalar)
+        offset = try JSONEscape.read(text, at: offset, into: &scalar, takesHalves: isReceived)
       case 0..<0x20:
         throw .unexpectedByte(offset: offset)
       case 0x20..<0x80:

@@ -32,7 +32,7 @@ struct JSONStringBytes: ~Escapable {
     }
     var scalar: UInt32 = 0
     do throws(JSONError) {
-      position = try JSONEscape.read(text, at: position, into: &scalar)
+      position = try JSONEscape.read(text, at: position, into: &scalar, takesHalves: true)
     } catch {
       preconditionFailure("a range that the reader returned holds only valid escapes")
     }

@@ -64,6 +64,11 @@ public protocol PayloadReader: ~Escapable {
   @_lifetime(copy bytes)
   init(_ bytes: Span<UInt8>)
 
+  /// Reads `bytes` that somebody else has written, which may hold what this library would not write:
+  /// deeper nesting above all.
+  @_lifetime(copy bytes)
+  init(received bytes: Span<UInt8>)
+
   /// How many bytes have been read.
   var position: Int { get }
 
@@ -84,6 +89,9 @@ public protocol PayloadReader: ~Escapable {
 
   /// How many UTF-8 bytes a text or key has, however it is written.
   func byteCount(of text: PayloadText) -> Int
+
+  /// How many Unicode scalar values a text or key has.
+  func scalarCount(of text: PayloadText) -> Int
 
   /// Whether two texts or keys are the same, however they are written.
   func isSame(_ text: PayloadText, as other: PayloadText) -> Bool
@@ -129,7 +137,7 @@ extension JSONReader: PayloadReader {
   /// How many bytes have been read.
   public var position: Int { offset }
 
-  /// The next token; a number beyond the largest Double is an error.
+  /// The next token; a number beyond the largest Double is an error, or infinity in a received text.
   @inline(never)
   public mutating func nextToken() throws(JSONError) -> PayloadToken? {
     guard let token = try next() else { return nil }
@@ -143,8 +151,9 @@ extension JSONReader: PayloadReader {
     case .number(let range):
       if let value = integer(range) { return .integer(value) }
       if let value = unsigned(range) { return .unsigned(value) }
-      guard let value = double(range) else { throw fail(.numberTooLarge(offset: range.lowerBound)) }
-      return .double(value)
+      if let value = double(range) { return .double(value) }
+      guard isReceived else { throw fail(.numberTooLarge(offset: range.lowerBound)) }
+      return .double(text[range.lowerBound] == UInt8(ascii: "-") ? -.infinity : .infinity)
     case .boolean(let value): return .boolean(value)
     case .null: return .null
     }
@@ -163,6 +172,16 @@ extension JSONReader: PayloadReader {
 
   /// How many UTF-8 bytes a text or key has, its escapes resolved.
   public func byteCount(of text: PayloadText) -> Int { byteCount(of: text.range) }
+
+  /// How many Unicode scalar values a text or key has, its escapes resolved.
+  public func scalarCount(of text: PayloadText) -> Int {
+    var bytes = JSONStringBytes(self.text, text.range)
+    var count = 0
+    while let byte = bytes.next() {
+      if byte & 0xC0 != 0x80 { count &+= 1 }
+    }
+    return count
+  }
 
   /// Whether two texts or keys are the same, their escapes resolved.
   public func isSame(_ text: PayloadText, as other: PayloadText) -> Bool {
