@@ -178,7 +178,7 @@ let package = Package(
       name: "Inspection",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "SymmetricSecurity",
-        "CBORPayload", "PacketCapture",
+        "AliyunIoT", "CBORPayload", "PacketCapture",
       ],
       swiftSettings: strict
     ),
@@ -249,7 +249,7 @@ let package = Package(
       name: "AliyunIoTTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "AliyunIoT", "OpenSSLSupport",
-        "TestSupport",
+        "CBORPayload", "TestSupport",
       ],
       swiftSettings: strict
     ),

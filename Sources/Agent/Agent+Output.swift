@@ -77,7 +77,11 @@ extension Agent {
     let messageID = device.result.messageID
     if !messageID.isEmpty {
       line.add(.id)
-      line.add(hexadecimal: messageID.bytes)
+      switch PlatformMessageID(messageID.bytes) {
+      case .digits: line.add(messageID.bytes)
+      case .number(let number): line.add(number)
+      case .opaque: line.add(hexadecimal: messageID.bytes)
+      }
     }
     switch device.result.extent {
     case .whole: break

@@ -8,7 +8,8 @@ extension IdentityError: CustomStringConvertible {
     case .deviceNameLength(let count):
       "the device name has \(count) characters; 4 to 32 are allowed (device guide 6.2, error 6280)"
     case .deviceNameCharacter:
-      "the device name may have only letters, digits and _ @ . : - (device guide 6.2, error 6280)"
+      "the device name may have only letters, digits and _ @ . and by the newer rule - : (device guide 6.2, "
+        + "error 6280)"
     case .clientIDLength(let count):
       "the client id has \(count) bytes; 1 to 64 are allowed (device guide 3.6)"
     case .clientIDCharacter:
@@ -45,7 +46,8 @@ extension AuthenticationAnswerError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .json: "the answer to /auth is not JSON"
-    case .notAnObject: "the answer to /auth is not one JSON object"
+    case .malformed: "the answer to /auth is not well formed"
+    case .notAnObject: "the answer to /auth is not one object"
     case .token: "the answer to /auth has no token"
     case .tokenTooLong:
       "the answer to /auth has a token over 192 bytes, which is the most that a device keeps"
@@ -76,6 +78,39 @@ extension RegistrationAnswerError: CustomStringConvertible {
     case .deviceSecret: "the answer to the registration has no device secret of 1 to 128 bytes"
     case .names: "the answer to the registration has an unusable product key or device name"
     case .repeated: "the answer to the registration has a member twice"
+    }
+  }
+}
+
+extension HTTPSAnswerError: CustomStringConvertible {
+  /// What is wrong with an answer over HTTPS.
+  public var description: String {
+    switch self {
+    case .json(let error): "the answer is not JSON: \(error)"
+    case .notAnObject: "the answer is not one JSON object"
+    case .member(let member):
+      "the answer's member \(member) is missing, too long or of another type"
+    case .repeated(let member): "the answer has the member \(member) twice"
+    }
+  }
+}
+
+extension HTTPSMember: CustomStringConvertible {
+  /// The member's name.
+  public var description: String {
+    switch self {
+    case .code: "code"
+    case .message: "message"
+    case .info: "info"
+    case .data: "data"
+    case .token: "token"
+    case .messageID: "messageId"
+    case .iotID: "iotId"
+    case .iotToken: "iotToken"
+    case .resources: "resources"
+    case .mqtt: "mqtt"
+    case .host: "host"
+    case .port: "port"
     }
   }
 }

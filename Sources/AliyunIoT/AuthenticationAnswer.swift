@@ -5,13 +5,13 @@ public import PayloadCoding
 /// sent.
 public struct AuthenticationAnswer: Sendable {
   /// The token of all reports until it expires; 1 to 192 bytes, the limit of the platform's own SDK.
-  public private(set) var token = FixedBytes<192>()
+  public internal(set) var token = FixedBytes<192>()
 
   /// What the session's key is made of, in symmetric mode; 1 to 32 bytes, else empty.
-  public private(set) var random = FixedBytes<32>()
+  public internal(set) var random = FixedBytes<32>()
 
   /// The number above which a report's sequence numbers start, in symmetric mode.
-  public private(set) var sequenceOffset: UInt64?
+  public internal(set) var sequenceOffset: UInt64?
 
   /// Reads a JSON object; unknown members are passed over, a number may be a number or a string.
   @inline(never)
@@ -24,7 +24,7 @@ public struct AuthenticationAnswer: Sendable {
 
   /// Reads a JSON object into an answer that holds nothing; where it throws it may hold a part.
   package mutating func read(_ json: Span<UInt8>) throws(AuthenticationAnswerError) {
-    var reader = JSONReader(json)
+    var reader = JSONReader(received: json)
     guard try Self.next(&reader) == .beginObject else { throw .notAnObject }
     while case .key(let key)? = try Self.next(&reader) {
       guard let value = try Self.next(&reader) else { throw .json(.truncated) }
@@ -89,6 +89,8 @@ public struct AuthenticationAnswer: Sendable {
 public enum AuthenticationAnswerError: Error, Equatable, Sendable {
   /// The payload is not JSON.
   case json(JSONError)
+  /// The payload is not what it was asked for in, CBOR for example.
+  case malformed
   /// The payload is JSON, but not one object.
   case notAnObject
   /// The token is missing, no string or empty.

@@ -1,5 +1,5 @@
 public import ConstrainedCore
-internal import PayloadCoding
+public import PayloadCoding
 
 /// The payload of `POST /auth` and the text that its signature covers (device guide 3.6).
 public struct AuthenticationRequest: Sendable {
@@ -59,31 +59,45 @@ public struct AuthenticationRequest: Sendable {
     signature: Span<UInt8>,
     into output: inout ByteWriter
   ) throws(CapacityError) {
+    try writePayload(identity, signature: signature, as: JSONWriter.self, into: &output)
+  }
+
+  /// The same in another format.
+  ///
+  /// Unverified: the device guide's table of Content-Formats (3.6) has CBOR beside JSON, and no example of it;
+  /// no client is known that sends it.
+  public func writePayload<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ identity: borrowing @_addressable DeviceIdentity,
+    signature: Span<UInt8>,
+    as writer: Writer.Type,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
     var storage = InlineArray<640, UInt8>(repeating: 0)
-    var json = JSONWriter(storage.mutableSpan)
-    try json.beginObject()
-    try json.field("productKey", identity.productKey.bytes)
-    try json.field("deviceName", identity.deviceName.bytes)
-    try json.field("clientId", identity.clientID.bytes)
-    try json.key("sign")
-    try json.hexadecimalString(signature, uppercase: true)
+    var payload = Writer(storage.mutableSpan)
+    try payload.beginObject()
+    try payload.field("productKey", identity.productKey.bytes)
+    try payload.field("deviceName", identity.deviceName.bytes)
+    try payload.field("clientId", identity.clientID.bytes)
+    try payload.key("sign")
+    try payload.hexadecimalString(signature, uppercase: true)
     if signMethod != .hmacMD5 {
-      try json.key("signmethod")
-      try json.string(signMethod.wireName)
+      try payload.key("signmethod")
+      try payload.string(signMethod.wireName)
     }
     if let acknowledgementMode {
-      try json.key("ackMode")
-      try json.decimalString(UInt64(widening: acknowledgementMode.rawValue))
+      try payload.key("ackMode")
+      try payload.decimalString(UInt64(widening: acknowledgementMode.rawValue))
     }
     if let sequence {
-      try json.key("seq")
-      try json.decimalString(UInt64(widening: sequence))
+      try payload.key("seq")
+      try payload.decimalString(UInt64(widening: sequence))
     }
     if let timestamp {
-      try json.key("timestamp")
-      try json.decimalString(timestamp)
+      try payload.key("timestamp")
+      try payload.decimalString(timestamp)
     }
-    try json.endObject()
-    try output.append(json.written)
+    try payload.endObject()
+    let count = payload.count
+    try output.append(storage.span.extracting(0..<count))
   }
 }

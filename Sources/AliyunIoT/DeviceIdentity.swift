@@ -5,9 +5,7 @@ public struct DeviceIdentity: Sendable, Equatable {
   /// The product's key, 1 to 64 letters and digits; the platform's have 11.
   public private(set) var productKey = FixedBytes<64>()
 
-  /// The device's name, 4 to 32 of `[A-Za-z0-9_@.:-]`.
-  ///
-  /// The guide's error 6280 allows `_ @ .`; the platform's newer pages add `-` and `:`.
+  /// The device's name, 4 to 32 of what its `DeviceNameRule` allows.
   public private(set) var deviceName = FixedBytes<32>()
 
   /// What the client calls itself, 1 to 64 bytes (device guide 3.6).
@@ -17,13 +15,14 @@ public struct DeviceIdentity: Sendable, Equatable {
   public init(
     productKey: Span<UInt8>,
     deviceName: Span<UInt8>,
-    clientID: Span<UInt8>? = nil
+    clientID: Span<UInt8>? = nil,
+    deviceNames: DeviceNameRule = .current
   ) throws(IdentityError) {
     guard productKey.count > 0, Self.isName(productKey, with: "") else { throw .productKey }
     guard deviceName.count >= 4, deviceName.count <= 32 else {
       throw .deviceNameLength(deviceName.count)
     }
-    guard Self.isName(deviceName, with: "_@.:-") else { throw .deviceNameCharacter }
+    guard Self.isName(deviceName, with: deviceNames.marks) else { throw .deviceNameCharacter }
     do throws(CapacityError) {
       try self.productKey.replace(with: productKey)
       try self.deviceName.replace(with: deviceName)
@@ -63,6 +62,23 @@ public struct DeviceIdentity: Sendable, Equatable {
       }
     }
     return true
+  }
+}
+
+/// Which characters a device's name may have beside letters and digits; it has 4 to 32 in any case.
+public enum DeviceNameRule: Sendable {
+  /// `_`, `@`, `.`, `-` and `:`, as the platform's newer pages allow: its console makes such names, and a
+  /// device that refused its own could not connect.
+  case current
+  /// `_`, `@` and `.`, the device guide's words for code 6280 (6.3).
+  case guide
+
+  /// The characters.
+  var marks: StaticString {
+    switch self {
+    case .current: "_@.:-"
+    case .guide: "_@."
+    }
   }
 }
 

@@ -15,13 +15,15 @@ public enum PlatformRequest {
   /// The longest payload of a report before encryption, in bytes (device guide 3.5 advises 1 KB).
   public static let maxPayload = 1_024
 
-  /// Appends to `message` what makes it `POST /auth` with a JSON payload.
+  /// Appends to `message` what makes it `POST /auth` with a payload in `format`, which the answer is asked
+  /// for in as well.
   public static func writeAuthentication(
     payload: Span<UInt8>,
+    format: ContentFormat = .json,
     into message: inout MessageWriter
   ) throws(MessageWriterError) {
     try message.path(of: "auth")
-    try message.jsonPayload(payload)
+    try message.payload(payload, in: format)
   }
 
   /// Appends to `message` what makes it `POST /auth/register/device` with a JSON payload.
@@ -34,7 +36,7 @@ public enum PlatformRequest {
     try message.path(of: "auth")
     try message.path(of: "register")
     try message.path(of: "device")
-    try message.jsonPayload(payload)
+    try message.payload(payload, in: .json)
   }
 
   /// Appends to `message` what makes it `POST /topic/…`, or `POST /pull` where the topic's bytes are none; `sequence`
@@ -65,9 +67,12 @@ public enum PlatformRequest {
 }
 
 extension MessageWriter {
-  fileprivate mutating func jsonPayload(_ payload: Span<UInt8>) throws(MessageWriterError) {
-    try option(.contentFormat, uint: UInt64(widening: ContentFormat.json.rawValue))
-    try option(.accept, uint: UInt64(widening: ContentFormat.json.rawValue))
+  fileprivate mutating func payload(
+    _ payload: Span<UInt8>,
+    in format: ContentFormat
+  ) throws(MessageWriterError) {
+    try option(.contentFormat, uint: UInt64(widening: format.rawValue))
+    try option(.accept, uint: UInt64(widening: format.rawValue))
     try self.payload(payload)
   }
 

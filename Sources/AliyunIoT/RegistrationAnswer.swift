@@ -43,7 +43,7 @@ public struct RegistrationAnswer: ~Copyable {
   ///
   /// Throws when a success has no secret.
   public init(json: Span<UInt8>) throws(RegistrationAnswerError) {
-    var reader = JSONReader(json)
+    var reader = JSONReader(received: json)
     guard try Self.next(&reader) == .beginObject else { throw .notAnObject }
     try readMembers(&reader, isOuter: true)
     // The object is closed; nothing may follow it.

@@ -1,3 +1,4 @@
+internal import AliyunIoT
 internal import CoAPMessage
 internal import PayloadCoding
 
@@ -73,17 +74,12 @@ enum OptionText {
     return "\(value) (no \(classes.map { "\($0).xx" }.joined(separator: ", ")) wanted)"
   }
 
-  /// Unverified: the platform documents option 2090 as its message id and nothing more; digits are
-  /// shown as text, up to 8 other bytes also as a number.
+  /// The id as every command shows it; behind a number the bytes that it is read from.
   private static func platformMessageID(_ option: OptionView) -> String {
-    let value = option.value
-    if value.count > 0, value.indices.allSatisfy({ value[$0] >= 0x30 && value[$0] <= 0x39 }) {
-      return opaqueText(value)
+    guard case .number = PlatformMessageID(option.value) else {
+      return PlatformMessageID.text(option.value)
     }
-    guard value.count > 0, value.count <= 8, let number = option.uintValue else {
-      return HexText.string(value)
-    }
-    return "\(HexText.string(value)) (as a number \(number))"
+    return "\(PlatformMessageID.text(option.value)) (\(HexText.string(option.value)))"
   }
 
   /// Bytes that are text more often than not, between quotation marks, else as digits.

@@ -1,3 +1,4 @@
+internal import AliyunIoT
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
@@ -51,10 +52,9 @@ struct ReportLine {
     }
   }
 
-  var hexMessageID: String? {
-    guard let messageID = result?.messageID, !messageID.isEmpty else { return nil }
-    let bytes = messageID.bytes
-    return hex(bytes.indices.map { bytes[$0] })
+  var messageID: String? {
+    guard let value = result?.messageID, !value.isEmpty else { return nil }
+    return PlatformMessageID.text(value.bytes)
   }
 
   /// What the platform's reply says in words; `nil` where it says nothing.
@@ -79,7 +79,7 @@ struct ReportLine {
   var text: String {
     var parts = ["report \(number) \(outcome.rawValue)"]
     if let code { parts.append(code.description) }
-    if let hexMessageID { parts.append("id \(hexMessageID)") }
+    if let messageID { parts.append("id \(messageID)") }
     if let result {
       if let sequence = result.sequence { parts.append("seq \(sequence)") }
       parts.append("\(result.bytesUp) B up")
@@ -120,7 +120,7 @@ struct ReportLine {
     try json.key("code")
     try json.text(code?.dotted)
     try json.key("messageID")
-    try json.text(hexMessageID)
+    try json.text(messageID)
     try json.key("seq")
     if let sequence = result?.sequence { try json.unsigned(sequence) } else { try json.null() }
     try json.key("bytesUp")

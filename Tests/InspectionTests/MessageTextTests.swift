@@ -99,8 +99,8 @@ struct MessageTextTests {
       2089, "20c8c5ceef3b2d67298ba0f421993c02",
       "2089 seq (16 bytes, encrypted) 20c8c5ceef3b2d67298ba0f421993c02"
     ),
-    (2090, "0102", "2090 message id 0102 (as a number 258)"),
-    (2090, "313233", #"2090 message id "123""#),
+    (2090, "0102", "2090 message id 258 (0102)"),
+    (2090, "313233", "2090 message id 123"),
     (2090, "ffffffffffffffffff", "2090 message id ffffffffffffffffff"),
     (2090, "", "2090 message id"),
     (65_000, "00", "65000 (elective, safe to forward) 00"),
