@@ -16,13 +16,17 @@ extension AlinkError: CustomStringConvertible {
     case .tagKey:
       "a tag's key has 1 to 64 letters, digits and '_' and starts with no digit (device guide 6.9)"
     case .tagValue:
-      "a tag's value has Chinese characters, letters, digits, '_', '-' and '.' (device guide 6.9)"
+      "a tag's value has Chinese characters (ideographs and 〇), letters, digits, '_', '-' and '.' (device "
+        + "guide 6.9)"
     case .productKey: "a product key has 1 to 64 letters and digits: correct it"
     case .deviceName:
-      "a device name has 4 to 32 letters, digits and '_', '-', '@', '.', ':' (device guide 6.3)"
+      "a device name has 4 to 32 letters, digits and '_', '@', '.', and by the newer rule '-' and ':' "
+        + "(device guide 6.3)"
     case .version: "a version has 1 to 128 bytes, a description at most 128: shorten it"
     case .progress: "progress is 1 to 100 percent, or one of the errors (device guide 6.11)"
     case .repeated: "a name comes twice in an object: send one of the two in another request"
+    case .ownSubDevice:
+      "a gateway cannot be its own sub-device (device guide 6.2 and 6.3, code 6402): leave it out"
     case .batchFull: "the batch is full: send it, then add the property"
     }
   }
@@ -47,6 +51,8 @@ extension AlinkCode: CustomStringConvertible {
     case .noSession: "the sub-device has no session"
     case .deviceDeleted: "the device was deleted"
     case .deviceForbidden: "the device is disabled"
+    case .unknownDevice: "there is no such device"
+    case .authenticationType: "the device authenticates in another way"
     case .deviceNotFound: "there is no such device"
     case .tooManyProperties: "more than 200 properties"
     case .productNotFound: "there is no such product"
@@ -68,13 +74,40 @@ extension AlinkMessageError: CustomStringConvertible {
   /// What is wrong with the message.
   public var description: String {
     switch self {
-    case .malformed: "the message is not well formed"
-    case .notAnObject: "the message is no object"
-    case .repeated: "the message has a member twice"
-    case .number: "the message has a number that is none"
+    case .malformed: "the message is not well formed, or too many levels deep"
+    case .notAnObject: "the message or its data is no object"
+    case .repeated(let member): "the message has the member \(member) twice"
+    case .number(let member): "the member \(member) is no whole number from 0 to 2^64 - 1"
     case .incomplete:
       "it is longer than a datagram, and only its first part came: ask for less, or for it elsewhere"
-    case .member: "the message lacks a member, or it is too long or of another type"
+    case .member(let member): "the member \(member) is missing, too long or of another type"
+    }
+  }
+}
+
+extension AlinkMember: CustomStringConvertible {
+  /// The member's name, or both that it may have.
+  public var description: String {
+    switch self {
+    case .id: "id"
+    case .code: "code"
+    case .message: "message"
+    case .method: "method"
+    case .data: "data"
+    case .parameters: "params"
+    case .productKey: "productKey"
+    case .deviceName: "deviceName"
+    case .deviceSecret: "deviceSecret"
+    case .iotID: "iotId"
+    case .version: "version or configId"
+    case .size: "size or configSize"
+    case .url: "url"
+    case .sign: "sign or md5"
+    case .signMethod: "signMethod"
+    case .digest: "digest"
+    case .digestMethod: "digestMethod"
+    case .value: "value"
+    case .identifier: "identifier"
     }
   }
 }

@@ -1,4 +1,4 @@
-/// The code of a reply (device guide 4 to 6), or of a device's answer to the platform (6.13).
+/// The code of a reply (device guide 3.2 and 4 to 6); a device's own answers have a `DeviceReplyCode`.
 public struct AlinkCode: RawRepresentable, Hashable, Sendable {
   /// The number.
   public let rawValue: UInt64
@@ -35,10 +35,14 @@ public struct AlinkCode: RawRepresentable, Hashable, Sendable {
   public static var deviceDeleted: AlinkCode { AlinkCode(rawValue: 521) }
   /// 522: the device is disabled.
   public static var deviceForbidden: AlinkCode { AlinkCode(rawValue: 522) }
+  /// 5001: the platform knows no such device, in the answer to an authentication over HTTPS (3.2).
+  public static var unknownDevice: AlinkCode { AlinkCode(rawValue: 5_001) }
   /// 6100: there is no such device.
   public static var deviceNotFound: AlinkCode { AlinkCode(rawValue: 6_100) }
   /// 6106: more than 200 properties.
   public static var tooManyProperties: AlinkCode { AlinkCode(rawValue: 6_106) }
+  /// 6200: the device authenticates in another way than this one (3.2).
+  public static var authenticationType: AlinkCode { AlinkCode(rawValue: 6_200) }
   /// 6250: there is no such product.
   public static var productNotFound: AlinkCode { AlinkCode(rawValue: 6_250) }
   /// 6280: a device name breaks the rule.

@@ -36,6 +36,8 @@ public enum AlinkError: Error, Equatable, Sendable {
   case progress
   /// A name comes twice: an object has each once.
   case repeated
+  /// A gateway adds or registers itself as its sub-device (device guide 6.2 and 6.3, code 6402).
+  case ownSubDevice
   /// It would make the batch longer than its limit: send the batch first.
   case batchFull
 }

@@ -4,8 +4,9 @@ public import PayloadCoding
 /// The envelope of a message from the platform: the reply to a request, or a request that the platform
 /// makes, in borrowed bytes that anybody may have sent.
 ///
-/// Reads tolerantly: members in any order, unknown ones passed over, `id` and `code` as number or text
-/// (the guide prints both). A member that comes twice is an error, for which one holds cannot be known.
+/// Reads tolerantly, by the format's grammar alone: members in any order, unknown ones passed over, `id` and
+/// `code` as number or text (the guide prints both), 200.0 and 2e2 for 200, objects and arrays up to 1,024
+/// deep in JSON and 128 in CBOR. A member that comes twice is an error: which one holds cannot be known.
 public struct AlinkMessageView<Reader: PayloadReader & ~Escapable>: ~Escapable {
   private let reader: Reader
   private let fields: Fields
@@ -13,13 +14,16 @@ public struct AlinkMessageView<Reader: PayloadReader & ~Escapable>: ~Escapable {
   /// Reads the whole of `bytes`.
   @_lifetime(copy bytes)
   public init(_ bytes: Span<UInt8>) throws(AlinkMessageError) {
-    reader = Reader(bytes)
+    reader = Reader(received: bytes)
     fields = try Fields(reader)
   }
 
-  /// The number of the request that this answers, or of this request.
+  /// The number of the request that this answers, or of this request; `nil` where it has none, or one that
+  /// is no whole number of 64 bits.
   public var id: UInt64? { fields.id }
-  /// The reply's code; `nil` in a request.
+  /// Where the value of `id` lies, whatever it is; `nil` without one, and where it is `null`.
+  public var idRange: Range<Int>? { fields.idRange }
+  /// The reply's code; `nil` in a request, and where it is `null`.
   public var code: AlinkCode? { fields.code }
   /// What the reply says in words.
   public var message: PayloadText? { fields.message }
@@ -71,6 +75,7 @@ public struct AlinkMessageView<Reader: PayloadReader & ~Escapable>: ~Escapable {
 /// What the envelope holds, apart from `data` and `params`.
 private struct Fields {
   var id: UInt64?
+  var idRange: Range<Int>?
   var code: AlinkCode?
   var message: PayloadText?
   var method: PayloadText?
@@ -80,28 +85,35 @@ private struct Fields {
   init<Reader: PayloadReader & ~Escapable>(_ start: Reader) throws(AlinkMessageError) {
     var reader = start
     guard try reader.next() == .beginObject else { throw .notAnObject }
+    var hasCode = false
+    var hasID = false
     while case .key(let name)? = try reader.next() {
       let before = reader.position
       guard let value = try reader.next() else { throw .malformed }
       if reader.text(name, equals: "id") {
-        guard id == nil else { throw .repeated }
-        id = try reader.number(value)
+        guard !hasID else { throw .repeated(.id) }
+        hasID = true
+        id = reader.wholeNumber(value)
+        let start = reader.tokenOffset
+        try reader.pass(value)
+        if value != .null { idRange = start..<reader.position }
       } else if reader.text(name, equals: "code") {
-        guard code == nil else { throw .repeated }
-        code = AlinkCode(rawValue: try reader.number(value))
+        guard !hasCode else { throw .repeated(.code) }
+        hasCode = true
+        if value != .null { code = AlinkCode(rawValue: try reader.number(value, .code)) }
       } else if reader.text(name, equals: "message") {
-        guard message == nil else { throw .repeated }
+        guard message == nil else { throw .repeated(.message) }
         if case .text(let text) = value { message = text } else { try reader.pass(value) }
       } else if reader.text(name, equals: "method") {
-        guard method == nil else { throw .repeated }
-        guard case .text(let text) = value else { throw .member }
+        guard method == nil else { throw .repeated(.method) }
+        guard case .text(let text) = value else { throw .member(.method) }
         method = text
       } else if reader.text(name, equals: "data") {
-        guard data == nil else { throw .repeated }
+        guard data == nil else { throw .repeated(.data) }
         try reader.pass(value)
         data = before..<reader.position
       } else if reader.text(name, equals: "params") {
-        guard !hasParameters else { throw .repeated }
+        guard !hasParameters else { throw .repeated(.parameters) }
         hasParameters = true
         try reader.pass(value)
       } else {
@@ -111,22 +123,6 @@ private struct Fields {
     // The object is closed; nothing may follow it.
     guard try reader.next() == nil else { throw .malformed }
   }
-}
-
-/// Why bytes are no message of the thing model.
-public enum AlinkMessageError: Error, Equatable, Sendable {
-  /// They are not of the format, or end too early, or go on too long.
-  case malformed
-  /// They are a value other than an object.
-  case notAnObject
-  /// A member comes twice.
-  case repeated
-  /// A number is no whole number of up to 20 digits, from 0 up.
-  case number
-  /// A member that is needed is missing, too long or of another type.
-  case member
-  /// It is the first block of a message that is longer than a datagram (RFC 7959).
-  case incomplete
 }
 
 extension PayloadReader where Self: ~Escapable {
@@ -140,11 +136,24 @@ extension PayloadReader where Self: ~Escapable {
     do throws(Failure) { try skip(token) } catch { throw .malformed }
   }
 
-  /// A number that may be a text of digits.
-  func number(_ token: PayloadToken) throws(AlinkMessageError) -> UInt64 {
+  /// A number that may be a text of digits; `member` is the one that it is the value of.
+  func number(
+    _ token: PayloadToken,
+    _ member: AlinkMember
+  ) throws(AlinkMessageError) -> UInt64 {
+    guard let value = wholeNumber(token) else { throw .number(member) }
+    return value
+  }
+
+  /// The same; `nil` for anything else than a whole number from 0 up.
+  @inline(never)
+  func wholeNumber(_ token: PayloadToken) -> UInt64? {
     switch token {
     case .integer(let value) where value >= 0: return UInt64(bitPattern: value)
     case .unsigned(let value): return value
+    // 200.0 and 2e2 are 200 (RFC 8259 Section 6); above 2^53 a Double may stand for another number.
+    case .double(let value) where value >= 0 && value <= 9_007_199_254_740_992:
+      return wholePart(of: value)
     case .text(let text):
       var digits = FixedBytes<20>()
       do throws(CapacityError) {
@@ -152,26 +161,26 @@ extension PayloadReader where Self: ~Escapable {
           try copy(text, into: &writer)
         }
       } catch {
-        throw .number
+        return nil
       }
-      guard let value = decimal(digits.bytes) else { throw .number }
-      return value
-    default: throw .number
+      return decimal(digits.bytes)
+    default: return nil
     }
   }
 
   /// The bytes of a text that has at most as many as `capacity`.
   func fixed<let capacity: Int>(
-    _ token: PayloadToken
+    _ token: PayloadToken,
+    _ member: AlinkMember
   ) throws(AlinkMessageError) -> FixedBytes<capacity> {
-    guard case .text(let text) = token else { throw .member }
+    guard case .text(let text) = token else { throw .member(member) }
     var bytes = FixedBytes<capacity>()
     do throws(CapacityError) {
       try bytes.write { (writer: inout ByteWriter) throws(CapacityError) in
         try copy(text, into: &writer)
       }
     } catch {
-      throw .member
+      throw .member(member)
     }
     return bytes
   }
@@ -189,4 +198,20 @@ private func decimal(_ digits: Span<UInt8>) -> UInt64? {
     value = sum
   }
   return value
+}
+
+/// A Double from 0 to 2^53 as a whole number; `nil` where it has a fraction.
+///
+/// By its bits: a conversion to 64 bits allocates on a 32-bit machine.
+private func wholePart(of value: Double) -> UInt64? {
+  let bits = value.bitPattern
+  if bits == 0 || bits == 0x8000_0000_0000_0000 { return 0 }
+  // IEEE 754: 11 bits of exponent, biased by 1,023, and 52 bits of fraction behind a 1.
+  let exponent = Int(truncatingIfNeeded: bits &>> 52) - 1_023
+  guard exponent >= 0, exponent <= 53 else { return nil }
+  let significand = bits & 0xF_FFFF_FFFF_FFFF | 0x10_0000_0000_0000
+  guard exponent < 52 else { return significand &<< UInt64(widening: UInt32(exponent - 52)) }
+  let shift = UInt64(widening: UInt32(52 - exponent))
+  guard significand & (1 &<< shift &- 1) == 0 else { return nil }
+  return significand &>> shift
 }

@@ -46,10 +46,10 @@ public struct DownlinkMethod: Equatable, Sendable {
 public enum AlinkReply {
   /// Appends the answer; `data` writes the members of the object `data`, keys and values in turn.
   ///
-  /// `id` is the request's; codes from 100,000 to 110,000 are the device's own (device guide 6.13).
+  /// `id` is the request's.
   public static func write<Writer: PayloadWriter & ~Copyable & ~Escapable>(
     id: UInt64,
-    code: AlinkCode,
+    code: DeviceReplyCode,
     into writer: inout Writer,
     data: (inout Writer) throws(CapacityError) -> Void
   ) throws(CapacityError) {

@@ -10,6 +10,7 @@ extension AlinkRequest where Kind == TopologyAdd, Writer: ~Copyable & ~Escapable
     proof: SubDeviceRequest,
     signature: Span<UInt8>
   ) throws(AlinkError) {
+    try checkNotOwn(device.productKey.bytes, device.deviceName.bytes)
     count += 1
     do throws(CapacityError) {
       try proof.writeTopologyEntry(device, signature: signature, into: &writer)
@@ -25,7 +26,8 @@ extension AlinkRequest where Kind: DeviceListKind, Writer: ~Copyable & ~Escapabl
     productKey: Span<UInt8>,
     deviceName: Span<UInt8>
   ) throws(AlinkError) {
-    try checkNames(productKey, deviceName)
+    try checkNames(productKey, deviceName, deviceNames)
+    if Kind.self == SubDeviceRegister.self { try checkNotOwn(productKey, deviceName) }
     count += 1
     do throws(CapacityError) {
       try writer.beginObject()
@@ -33,6 +35,20 @@ extension AlinkRequest where Kind: DeviceListKind, Writer: ~Copyable & ~Escapabl
       try writer.endObject()
     } catch {
       throw fail()
+    }
+  }
+}
+
+extension AlinkRequest where Writer: ~Copyable & ~Escapable {
+  fileprivate func checkNotOwn(
+    _ productKey: Span<UInt8>,
+    _ deviceName: Span<UInt8>
+  ) throws(AlinkError) {
+    guard let gateway else { return }
+    if gateway.productKey.bytes.isEqual(to: productKey),
+      gateway.deviceName.bytes.isEqual(to: deviceName)
+    {
+      throw .ownSubDevice
     }
   }
 }

@@ -87,7 +87,7 @@ extension AlinkRequest where Kind == PackPost, Writer: ~Copyable & ~Escapable {
     productKey: Span<UInt8>,
     deviceName: Span<UInt8>
   ) throws(AlinkError) {
-    try checkNames(productKey, deviceName)
+    try checkNames(productKey, deviceName, deviceNames)
     guard pack.subDevices < 20 else { throw .tooManySubDevices }
     count += 1
     do throws(CapacityError) {

@@ -18,7 +18,7 @@ public import PayloadCoding
 /// What can be added depends on the kind. The guide's limits are checked as members are added, so that
 /// a request that the platform would refuse costs no airtime. After a call that throws `capacity`,
 /// the output is not complete, and `finish` throws, too; start again.
-/// Size: that of the writer, and about 200 bytes.
+/// Size: that of the writer, and about 400 bytes.
 public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable>:
   ~Copyable, ~Escapable
 {
@@ -30,6 +30,13 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
   ///
   /// Unverified: the guide prints the object; the platform's C SDKs leave it out.
   public var usesPlainValues = false
+
+  /// The gateway that makes the request, which `TopologyAdd` and `SubDeviceRegister` then refuse to add or
+  /// register as a sub-device of its own (device guide 6.2 and 6.3, code 6402); `nil` for no such check.
+  public var gateway: DeviceIdentity?
+
+  /// Which names devices may have.
+  public var deviceNames = DeviceNameRule.current
 
   var writer: Writer
   /// How many members the parameters have, those of sub-devices among them.

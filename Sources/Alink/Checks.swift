@@ -28,10 +28,19 @@ func checkIdentifier(_ identifier: Span<UInt8>) throws(AlinkError) {
 }
 
 /// Device guide 6.3, code 6280, as for the device itself.
-func checkNames(_ productKey: Span<UInt8>, _ deviceName: Span<UInt8>) throws(AlinkError) {
+func checkNames(
+  _ productKey: Span<UInt8>,
+  _ deviceName: Span<UInt8>,
+  _ rule: DeviceNameRule
+) throws(AlinkError) {
   do throws(IdentityError) {
     // Not the client id of the two: it may be longer than that of a device that connects.
-    _ = try DeviceIdentity(productKey: productKey, deviceName: deviceName, clientID: deviceName)
+    _ = try DeviceIdentity(
+      productKey: productKey,
+      deviceName: deviceName,
+      clientID: deviceName,
+      deviceNames: rule
+    )
   } catch {
     switch error {
     case .productKey: throw .productKey

@@ -8,7 +8,7 @@ public struct DesiredValues<Reader: PayloadReader & ~Escapable>: ~Escapable {
   private var hasBegun = false
   private var isOver = false
 
-  /// Reads from `data` of the reply.
+  /// Reads from `data` of the reply; `null` has no values.
   @_lifetime(copy data)
   public init(_ data: Reader) {
     reader = data
@@ -18,14 +18,18 @@ public struct DesiredValues<Reader: PayloadReader & ~Escapable>: ~Escapable {
   @_lifetime(copy self)
   public mutating func next() throws(AlinkMessageError) -> DesiredValue<Reader>? {
     if !hasBegun {
-      guard try reader.next() == .beginObject else { throw .notAnObject }
       hasBegun = true
+      switch try reader.next() {
+      case .beginObject: break
+      case .null: isOver = true
+      default: throw .notAnObject
+      }
     }
     guard !isOver, case .key(let identifier)? = try reader.next() else {
       isOver = true
       return nil
     }
-    guard try reader.next() == .beginObject else { throw .member }
+    guard try reader.next() == .beginObject else { throw .member(.value) }
     var version: UInt64?
     var value: Reader? = nil
     var range = 0..<0
@@ -33,18 +37,18 @@ public struct DesiredValues<Reader: PayloadReader & ~Escapable>: ~Escapable {
       let before = reader
       guard let token = try reader.next() else { throw .malformed }
       if reader.text(name, equals: "version") {
-        guard version == nil else { throw .repeated }
-        version = try reader.number(token)
+        guard version == nil else { throw .repeated(.version) }
+        version = try reader.number(token, .version)
       } else {
         let isValue = reader.text(name, equals: "value")
         try reader.pass(token)
         guard isValue else { continue }
-        guard value == nil else { throw .repeated }
+        guard value == nil else { throw .repeated(.value) }
         value = before
         range = before.position..<reader.position
       }
     }
-    guard let value else { throw .member }
+    guard let value else { throw .member(.value) }
     return DesiredValue(identifier: identifier, version: version, value: value, range: range)
   }
 }

@@ -8,7 +8,7 @@ public struct DeviceEntries<Reader: PayloadReader & ~Escapable>: ~Escapable {
   private var hasBegun = false
   private var isOver = false
 
-  /// Reads from `data` or `params` of the message.
+  /// Reads from `data` or `params` of the message; `null` and an object without members hold no devices.
   @_lifetime(copy list)
   public init(_ list: Reader) {
     reader = list
@@ -17,8 +17,15 @@ public struct DeviceEntries<Reader: PayloadReader & ~Escapable>: ~Escapable {
   /// The next device; `nil` after the last one.
   public mutating func next() throws(AlinkMessageError) -> DeviceEntry? {
     if !hasBegun {
-      guard try reader.next() == .beginArray else { throw .member }
       hasBegun = true
+      switch try reader.next() {
+      case .beginArray: break
+      case .null: isOver = true
+      case .beginObject:
+        guard try reader.next() == .endObject else { throw .member(.data) }
+        isOver = true
+      default: throw .member(.data)
+      }
     }
     guard !isOver else { return nil }
     switch try reader.next() {
@@ -26,22 +33,25 @@ public struct DeviceEntries<Reader: PayloadReader & ~Escapable>: ~Escapable {
     case .endArray:
       isOver = true
       return nil
-    default: throw .member
+    default: throw .member(.data)
     }
     var entry = DeviceEntry()
     while case .key(let name)? = try reader.next() {
       guard let token = try reader.next() else { throw .malformed }
       if reader.text(name, equals: "productKey") {
-        entry.productKey = try reader.fixed(token)
+        entry.productKey = try reader.fixed(token, .productKey)
       } else if reader.text(name, equals: "deviceName") {
-        entry.deviceName = try reader.fixed(token)
+        entry.deviceName = try reader.fixed(token, .deviceName)
       } else if reader.text(name, equals: "deviceSecret") {
-        entry.deviceSecret = try reader.fixed(token)
+        entry.deviceSecret = try reader.fixed(token, .deviceSecret)
+      } else if reader.text(name, equals: "iotId") {
+        entry.iotID = try reader.fixed(token, .iotID)
       } else {
         try reader.pass(token)
       }
     }
-    guard !entry.productKey.isEmpty, !entry.deviceName.isEmpty else { throw .member }
+    guard !entry.productKey.isEmpty else { throw .member(.productKey) }
+    guard !entry.deviceName.isEmpty else { throw .member(.deviceName) }
     return entry
   }
 }
@@ -54,4 +64,7 @@ public struct DeviceEntry: Sendable {
   public internal(set) var deviceName = FixedBytes<32>()
   /// Its secret, in the answer to `SubDeviceRegister`; else empty.
   public internal(set) var deviceSecret = FixedBytes<128>()
+  /// The platform's own name of it, up to 64 bytes, in the answer to `SubDeviceRegister` (device guide 6.2);
+  /// else empty.
+  public internal(set) var iotID = FixedBytes<64>()
 }

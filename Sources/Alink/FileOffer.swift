@@ -2,91 +2,140 @@ public import AliyunIoT
 public import ConstrainedCore
 public import PayloadCoding
 
-/// A file that the platform has for a device: a firmware (device guide 4 and 6.11) or a configuration
-/// (6.12).
+/// A file that the platform has for a device: a firmware (device guide 4 and 6.11), a configuration (6.12), or
+/// the configuration of a gateway's sub-devices (6.7).
 public struct FileOffer: Sendable {
-  /// The firmware's version; for a configuration its id.
+  /// The firmware's version; for a configuration its id; empty for that of sub-devices.
   public private(set) var version = FixedBytes<128>()
   /// Where it is to be had by HTTPS, for 24 hours.
   public private(set) var url = FixedBytes<1_024>()
-  /// Its size in bytes.
-  public private(set) var size: UInt64 = 0
+  /// Its size in bytes; `nil` for a configuration of sub-devices, of which the platform does not say it.
+  public private(set) var givenSize: UInt64?
   /// What the file's bytes must come to.
   public let digest: FirmwareDigest
+
+  /// Its size in bytes, 0 where the platform does not say it.
+  public var size: UInt64 { givenSize ?? 0 }
+
+  /// The members that say it.
+  private struct Names {
+    var version: StaticString = "version"
+    var size: StaticString = "size"
+    var sign: StaticString = "sign"
+    var signMethod: StaticString = "signMethod"
+    var signMember = AlinkMember.sign
+    var methodMember = AlinkMember.signMethod
+    var isOfSubDevices = false
+  }
 
   /// Reads `data` of the reply to a `FirmwareRequest`, or of an upgrade that was pushed.
   public init<Reader: PayloadReader & ~Escapable>(
     firmware data: Reader
   ) throws(AlinkMessageError) {
-    try self.init(data, version: "version", size: "size")
+    try self.init(data, Names())
   }
 
   /// Reads `data` of the reply to a `ConfigurationGet`, or `params` of a configuration that was pushed.
   public init<Reader: PayloadReader & ~Escapable>(
     configuration data: Reader
   ) throws(AlinkMessageError) {
-    try self.init(data, version: "configId", size: "configSize")
+    try self.init(data, Names(version: "configId", size: "configSize"))
+  }
+
+  /// Reads `data` of the push `thing.model.config.push`: `url`, `digest` and `digestMethod`, SHA-256 where it
+  /// is missing or empty (device guide 6.7).
+  public init<Reader: PayloadReader & ~Escapable>(
+    subDevices data: Reader
+  ) throws(AlinkMessageError) {
+    let names = Names(
+      sign: "digest",
+      signMethod: "digestMethod",
+      signMember: .digest,
+      methodMember: .digestMethod,
+      isOfSubDevices: true
+    )
+    try self.init(data, names)
+  }
+
+  /// Whether `data` says that there is no file: `null`, or an object without members.
+  public static func isNothing<Reader: PayloadReader & ~Escapable>(
+    _ data: Reader
+  ) throws(AlinkMessageError) -> Bool {
+    var reader = data
+    switch try reader.next() {
+    case .null: return true
+    case .beginObject: return try reader.next() == .endObject
+    default: return false
+    }
   }
 
   private init<Reader: PayloadReader & ~Escapable>(
     _ data: Reader,
-    version versionName: StaticString,
-    size sizeName: StaticString
+    _ names: Names
   ) throws(AlinkMessageError) {
     var reader = data
-    var foundSize: UInt64?
     var sign = FixedBytes<64>()
     var md5 = FixedBytes<64>()
     var method = FixedBytes<16>()
     guard try reader.next() == .beginObject else { throw .notAnObject }
     while case .key(let name)? = try reader.next() {
       guard let token = try reader.next() else { throw .malformed }
-      if reader.text(name, equals: versionName) {
-        version = try Self.once(version, reader.fixed(token))
+      if !names.isOfSubDevices, reader.text(name, equals: names.version) {
+        version = try Self.once(version, token, .version, reader)
       } else if reader.text(name, equals: "url") {
-        url = try Self.once(url, reader.fixed(token))
-      } else if reader.text(name, equals: sizeName) {
-        guard foundSize == nil else { throw .repeated }
-        foundSize = try reader.number(token)
-      } else if reader.text(name, equals: "sign") {
-        sign = try Self.once(sign, reader.fixed(token))
-      } else if reader.text(name, equals: "md5") {
-        md5 = try Self.once(md5, reader.fixed(token))
-      } else if reader.text(name, equals: "signMethod") {
-        method = try Self.once(method, reader.fixed(token))
+        url = try Self.once(url, token, .url, reader)
+      } else if !names.isOfSubDevices, reader.text(name, equals: names.size) {
+        guard givenSize == nil else { throw .repeated(.size) }
+        givenSize = try reader.number(token, .size)
+      } else if reader.text(name, equals: names.sign) {
+        sign = try Self.once(sign, token, names.signMember, reader)
+      } else if !names.isOfSubDevices, reader.text(name, equals: "md5") {
+        md5 = try Self.once(md5, token, .sign, reader)
+      } else if reader.text(name, equals: names.signMethod) {
+        method = try Self.once(method, token, names.methodMember, reader)
       } else {
         try reader.pass(token)
       }
     }
-    guard let foundSize, !version.isEmpty, !url.isEmpty else { throw .member }
-    size = foundSize
+    guard !url.isEmpty else { throw .member(.url) }
+    if !names.isOfSubDevices {
+      guard givenSize != nil else { throw .member(.size) }
+      guard !version.isEmpty else { throw .member(.version) }
+    }
     // Devices of old know the member `md5` alone.
-    digest = try Self.digest(sign.isEmpty ? md5 : sign, method)
+    digest = try Self.digest(sign.isEmpty ? md5 : sign, method, names)
   }
 
-  private static func once<let capacity: Int>(
+  private static func once<let capacity: Int, Reader: PayloadReader & ~Escapable>(
     _ old: FixedBytes<capacity>,
-    _ new: FixedBytes<capacity>
+    _ token: PayloadToken,
+    _ member: AlinkMember,
+    _ reader: Reader
   ) throws(AlinkMessageError) -> FixedBytes<capacity> {
-    guard old.isEmpty else { throw .repeated }
-    return new
+    guard old.isEmpty else { throw .repeated(member) }
+    return try reader.fixed(token, member)
   }
 
   /// The guide spells `Md5` and `Sha256`; case is not compared.
   private static func digest(
     _ digits: FixedBytes<64>,
-    _ method: FixedBytes<16>
+    _ method: FixedBytes<16>,
+    _ names: Names
   ) throws(AlinkMessageError) -> FirmwareDigest {
-    guard let digest = FirmwareDigest(hexadecimal: digits.bytes) else { throw .member }
+    guard let digest = FirmwareDigest(hexadecimal: digits.bytes) else {
+      throw .member(names.signMember)
+    }
     var lower = FixedBytes<16>()
     lower.write { (writer: inout ByteWriter) in
       // The bit that makes letters small leaves digits as they are.
       for index in 0..<method.count { try? writer.append(method.bytes[index] | 0x20) }
     }
-    switch digest {
-    case .md5: guard lower.isEmpty || lower.bytes.isEqual(to: "md5") else { throw .member }
-    case .sha256: guard lower.bytes.isEqual(to: "sha256") else { throw .member }
-    }
+    let isFitting =
+      switch digest {
+      case .md5: lower.isEmpty ? !names.isOfSubDevices : lower.bytes.isEqual(to: "md5")
+      case .sha256: lower.isEmpty ? names.isOfSubDevices : lower.bytes.isEqual(to: "sha256")
+      }
+    guard isFitting else { throw .member(names.methodMember) }
     return digest
   }
 }

@@ -15,6 +15,8 @@ extension ThingModelError: CustomStringConvertible {
         + "params (device guide 6.5)"
     case .unknownEvent: "the model has no event of this identifier; see its list of events"
     case .unknownService: "the model has no service of this identifier; see its list of services"
+    case .unlistedIdentifier(let offset):
+      "the text at byte \(offset) is no property of the model; answer with 460"
     case .unknownIdentifier(let offset):
       "the model does not know the name at byte \(offset); the platform would drop it, so correct the "
         + "name or add it to the model"
@@ -42,7 +44,8 @@ extension ThingModelError {
   public var offset: Int? {
     switch self {
     case .modelNotJSON, .modelShape, .unreadablePayload, .unknownEvent, .unknownService: nil
-    case .notARequest(let offset), .unknownIdentifier(let offset), .writeOnly(let offset),
+    case .notARequest(let offset), .unknownIdentifier(let offset), .unlistedIdentifier(let offset),
+      .writeOnly(let offset),
       .readOnly(let offset), .missingValue(let offset), .unexpectedMember(let offset),
       .time(let offset), .missingMember(let offset, _), .value(_, let offset, _):
       offset
@@ -58,8 +61,8 @@ extension ThingModelRule: CustomStringConvertible {
       "is not of its type's kind; send bool as 0 or 1, date as a text, and numbers without quotation marks"
     case .range: "lies outside of min and max or of its type; send a number within"
     case .step: "is not min and some steps of step; round it to a step"
-    case .length: "has more bytes than length; shorten it"
-    case .size: "is an item more than size allows; send fewer"
+    case .length: "is longer than length says; shorten it"
+    case .size: "is an item more than size allows, or the end of an array with fewer; send as many"
     case .enumeration: "is no key of the enumeration; send one of them"
     case .date: "is no decimal count of milliseconds since 1970; send one as a text"
     case .type: "is of a type that this check does not know; leave it out of the check"

@@ -17,6 +17,8 @@ public enum ThingModelError: Error, Equatable, Sendable {
   case unknownService
   /// The name at this place is no identifier of the model.
   case unknownIdentifier(offset: Int)
+  /// The text at this place of a list is no identifier of a property.
+  case unlistedIdentifier(offset: Int)
   /// The property at this place may be set by the platform only (`accessMode`).
   case writeOnly(offset: Int)
   /// The property at this place may not be set by the platform (`accessMode`).
@@ -41,9 +43,9 @@ public enum ThingModelRule: Equatable, Sendable {
   case range
   /// A number that is not `min` and some steps of `step`.
   case step
-  /// A text of more bytes than `length`.
+  /// A text longer than `length`.
   case length
-  /// An array of more items than `size`.
+  /// An array of more items than `size`, or of fewer where `size` is exact.
   case size
   /// A number that is no key of an enumeration's `specs`.
   case enumeration

@@ -71,22 +71,60 @@ extension ThingModelView {
     guard hasValue else { throw .missingValue(offset: start) }
   }
 
+  /// Checks the request of the service `identifier`, a whole payload: its `params` against the service's
+  /// `inputData` (device guide 6.5).
+  ///
+  /// For what the platform sends: a device answers 460 where this throws. The services `set` and `get` of a
+  /// console's model stand for `thing.service.property.set` and `.get`, which have calls of their own.
+  public func check<Reader: PayloadReader & ~Escapable>(
+    service identifier: Span<UInt8>,
+    call reader: inout Reader
+  ) throws(ThingModelError) {
+    try check(service: identifier, "inputData", &reader, "params")
+  }
+
   /// Checks the answer to the service `identifier`, a whole payload: its `data` (device guide 6.5).
   public func check<Reader: PayloadReader & ~Escapable>(
     service identifier: Span<UInt8>,
     reply reader: inout Reader
   ) throws(ThingModelError) {
+    try check(service: identifier, "outputData", &reader, "data")
+  }
+
+  private func check<Reader: PayloadReader & ~Escapable>(
+    service identifier: Span<UInt8>,
+    _ list: StaticString,
+    _ reader: inout Reader,
+    _ member: StaticString
+  ) throws(ThingModelError) {
     guard let services = root.member("services"),
       let service = services.item(identifier: identifier)
     else { throw .unknownService }
-    try enter(&reader, "data")
-    try check(members: &reader, against: service.member("outputData"))
-    try leave(&reader, "data")
+    try enter(&reader, member)
+    try check(members: &reader, against: service.member(list))
+    try leave(&reader, member)
+  }
+
+  /// Checks the request `thing.service.property.get`, a whole payload: its `params` list properties of the
+  /// model.
+  public func check<Reader: PayloadReader & ~Escapable>(
+    propertyGet reader: inout Reader
+  ) throws(ThingModelError) {
+    try enter(&reader, "params")
+    guard try next(&reader) == .beginArray else { throw .notARequest(offset: reader.tokenOffset) }
+    let properties = root.member("properties")
+    while true {
+      let token = try next(&reader)
+      if token == .endArray { break }
+      guard case .text(let name) = token, item(of: properties, named: name, in: reader) != nil
+      else { throw .unlistedIdentifier(offset: reader.tokenOffset) }
+    }
+    try leave(&reader, "params")
   }
 
   // MARK: - Properties
 
-  private func check<Reader: PayloadReader & ~Escapable>(
+  func check<Reader: PayloadReader & ~Escapable>(
     properties reader: inout Reader,
     isPost: Bool
   ) throws(ThingModelError) {
@@ -176,39 +214,6 @@ extension ThingModelView {
   ) throws(ThingModelError) {
     guard case .integer(let value) = try next(&reader), value >= 0 else {
       throw .time(offset: reader.tokenOffset)
-    }
-  }
-
-  // MARK: - Envelope
-
-  /// Reads up to the value of the payload's member `name`.
-  private func enter<Reader: PayloadReader & ~Escapable>(
-    _ reader: inout Reader,
-    _ name: StaticString
-  ) throws(ThingModelError) {
-    guard try next(&reader) == .beginObject else {
-      throw .notARequest(offset: reader.tokenOffset)
-    }
-    while case .key(let key) = try next(&reader) {
-      if reader.text(key, equals: name) { return }
-      try skipValue(&reader)
-    }
-    throw .notARequest(offset: reader.tokenOffset)
-  }
-
-  /// Reads what follows that value, to the end of the payload.
-  private func leave<Reader: PayloadReader & ~Escapable>(
-    _ reader: inout Reader,
-    _ name: StaticString
-  ) throws(ThingModelError) {
-    while case .key(let key) = try next(&reader) {
-      if reader.text(key, equals: name) { throw .unexpectedMember(offset: reader.tokenOffset) }
-      try skipValue(&reader)
-    }
-    do throws(Reader.Failure) {
-      while try reader.nextToken() != nil {}
-    } catch {
-      throw .unreadablePayload
     }
   }
 }

@@ -33,7 +33,7 @@ extension ThingModelView {
   }
 
   /// The bytes of a name; `nil` when no identifier is as long.
-  private static func name<Reader: PayloadReader & ~Escapable>(
+  static func name<Reader: PayloadReader & ~Escapable>(
     _ key: PayloadText,
     in reader: Reader
   ) -> FixedBytes<64>? {
@@ -118,7 +118,11 @@ extension ThingModelView {
       return try check(items: &reader, specs, model: dataType)
     }
     var size: Int?
-    if case .text(let text) = token { size = reader.byteCount(of: text) }
+    if case .text(let text) = token {
+      size =
+        type == .text && rules.textLength == .characters
+        ? reader.scalarCount(of: text) : reader.byteCount(of: text)
+    }
     var digits = FixedBytes<19>()
     if type == .date, case .text(let text) = token {
       do throws(CapacityError) {
@@ -147,7 +151,10 @@ extension ThingModelView {
     var count = 0
     while true {
       let before = reader
-      if try next(&reader) == .endArray { return }
+      if try next(&reader) == .endArray {
+        guard rules.arraySize == .exact, let size, count < size else { return }
+        throw .value(.size, offset: reader.tokenOffset, model: dataType.offset)
+      }
       if let size, count >= size {
         throw .value(.size, offset: reader.tokenOffset, model: dataType.offset)
       }
@@ -219,7 +226,7 @@ extension ThingModelView {
     let minimum = try specs.decimal("min")
     if let minimum, value.compare(minimum) < 0 { return .range }
     if let maximum = try specs.decimal("max"), value.compare(maximum) > 0 { return .range }
-    guard checksSteps, let step = try specs.decimal("step") else { return nil }
+    guard rules.checksSteps, let step = try specs.decimal("step") else { return nil }
     return value.isMultiple(of: step, from: minimum ?? ExactDecimal(Int64(0))) ? nil : .step
   }
 

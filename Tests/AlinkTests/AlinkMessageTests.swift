@@ -42,11 +42,15 @@ struct AlinkMessageTests {
 
   @Test(arguments: [
     ("", AlinkMessageError.malformed), ("[]", .notAnObject), ("{}x", .malformed),
-    (#"{"id":"1","id":"1"}"#, .repeated), (#"{"code":1,"code":1}"#, .repeated),
-    (#"{"data":{},"data":{}}"#, .repeated), (#"{"params":{},"params":[]}"#, .repeated),
-    (#"{"id":"x"}"#, .number), (#"{"id":-1}"#, .number), (#"{"code":1.5}"#, .number),
-    (#"{"code":"18446744073709551616"}"#, .number), (#"{"code":true}"#, .number),
-    (#"{"method":1}"#, .member), (#"{"id":"123","code":200,"data":"#, .malformed),
+    (#"{"id":"1","id":"1"}"#, .repeated(.id)), (#"{"id":null,"id":1}"#, .repeated(.id)),
+    (#"{"code":1,"code":1}"#, .repeated(.code)), (#"{"code":null,"code":1}"#, .repeated(.code)),
+    (#"{"data":{},"data":{}}"#, .repeated(.data)),
+    (#"{"params":{},"params":[]}"#, .repeated(.parameters)),
+    (#"{"code":1.5}"#, .number(.code)), (#"{"code":-1}"#, .number(.code)),
+    (#"{"code":"18446744073709551616"}"#, .number(.code)), (#"{"code":true}"#, .number(.code)),
+    (#"{"code":1e400}"#, .number(.code)), (#"{"code":"ok"}"#, .number(.code)),
+    (#"{"method":1}"#, .member(.method)), (#"{"id":"123","code":200,"data":"#, .malformed),
+    (#"{"data":[}"#, .malformed), (#"{"data":[[{]]}"#, .malformed), (#"{"data":01}"#, .malformed),
   ])
   func `what is no reply is refused`(json: String, error: AlinkMessageError) {
     let message = bytes(json)
@@ -85,11 +89,14 @@ struct AlinkMessageTests {
     if let data = view.data {
       var entries = DeviceEntries(data)
       while let entry = try entries.next() {
-        let parts = [Array(entry.productKey), Array(entry.deviceName), Array(entry.deviceSecret)]
+        let parts = [
+          Array(entry.productKey), Array(entry.deviceName), Array(entry.deviceSecret),
+          Array(entry.iotID),
+        ]
         found.append(parts.map { String(decoding: $0, as: UTF8.self) }.joined(separator: " "))
       }
     }
-    #expect(found == ["1234556554 deviceName1234 xxxxxx", "p2 d2 "])
+    #expect(found == ["1234556554 deviceName1234 xxxxxx i", "p2 d2  "])
   }
 
   @Test func `what is no device in a list is an error, and behind the list comes nothing`() throws {
@@ -97,7 +104,7 @@ struct AlinkMessageTests {
     var refused = DeviceEntries(JSONReader(odd.span))
     var failure: AlinkMessageError?
     do throws(AlinkMessageError) { _ = try refused.next() } catch { failure = error }
-    #expect(failure == .member)
+    #expect(failure == .member(.data))
     let message = bytes(#"{"data":[],"a":{"productKey":"p2","deviceName":"d2"}}"#)
     let view = try AlinkMessageView<JSONReader>(message.span)
     if let data = view.data {
@@ -122,13 +129,18 @@ struct AlinkMessageTests {
   @Test(arguments: [
     (
       #"{"size":1,"version":"2","url":"u","sign":"00","signMethod":"Md5"}"#,
-      AlinkMessageError.member
+      AlinkMessageError.member(.sign)
     ),
-    (#"{"size":1,"version":"2","url":"u","sign":"zz","signMethod":"Sha1"}"#, .member),
-    (#"{"version":"2","url":"u","md5":"f8d85b250d4d787a9f483d89a9747348"}"#, .member),
-    (#"{"size":1,"url":"u","md5":"f8d85b250d4d787a9f483d89a9747348"}"#, .member),
-    (#"{"size":1,"url":"u","url":"v"}"#, .repeated),
-    (#"{"size":-1,"version":"2","url":"u"}"#, .number),
+    (#"{"size":1,"version":"2","url":"u","sign":"zz","signMethod":"Sha1"}"#, .member(.sign)),
+    (#"{"version":"2","url":"u","md5":"f8d85b250d4d787a9f483d89a9747348"}"#, .member(.size)),
+    (#"{"size":1,"url":"u","md5":"f8d85b250d4d787a9f483d89a9747348"}"#, .member(.version)),
+    (#"{"size":1,"version":"2","md5":"f8d85b250d4d787a9f483d89a9747348"}"#, .member(.url)),
+    (
+      #"{"size":1,"version":"2","url":"u","sign":"f8d85b250d4d787a9f483d89a9747348","#
+        + #""signMethod":"Sha256"}"#, .member(.signMethod)
+    ),
+    (#"{"size":1,"url":"u","url":"v"}"#, .repeated(.url)),
+    (#"{"size":-1,"version":"2","url":"u"}"#, .number(.size)),
     (#"[]"#, .notAnObject),
   ])
   func `an offer that cannot be verified is refused`(json: String, error: AlinkMessageError) {

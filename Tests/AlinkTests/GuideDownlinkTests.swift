@@ -29,7 +29,8 @@ struct GuideDownlinkTests {
     let view = try AlinkMessageView<JSONReader>(message.span)
     let read = view.id
     let id = try #require(read)
-    let code = AlinkCode(rawValue: try #require(answer.code))
+    let number = try #require(answer.code)
+    let code = try #require(DeviceReplyCode(rawValue: number))
     let expected = placed(answer.minified)
     var buffer = [UInt8](repeating: 0xA5, count: 256)
     var json = JSONWriter(buffer.mutableSpan)
@@ -50,7 +51,7 @@ struct GuideDownlinkTests {
 
   private func write<Writer: PayloadWriter & ~Copyable & ~Escapable>(
     _ id: UInt64,
-    _ code: AlinkCode,
+    _ code: DeviceReplyCode,
     for answer: GuideExample,
     into writer: inout Writer
   ) throws(CapacityError) {

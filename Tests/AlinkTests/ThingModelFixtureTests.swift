@@ -96,7 +96,8 @@ enum ThingModelFixtures {
 /// What is checked, and by which call.
 enum ThingModelSubject: Sendable {
   case propertyPost, propertySet, properties
-  case event(String), eventParams(String), service(String)
+  case event(String), eventParams(String), service(String), call(String)
+  case propertyGet, pack, packOf(String)
 }
 
 /// What the model says to a payload; `nil` when nothing is wrong.
@@ -119,6 +120,14 @@ func modelError<Reader: PayloadReader & ~Escapable>(
     case .service(let name):
       let identifier = Array(name.utf8)
       try model.check(service: identifier.span, reply: &reader)
+    case .call(let name):
+      let identifier = Array(name.utf8)
+      try model.check(service: identifier.span, call: &reader)
+    case .propertyGet: try model.check(propertyGet: &reader)
+    case .pack: try model.check(packPost: &reader)
+    case .packOf(let product):
+      let productKey = Array(product.utf8)
+      try model.check(packPost: &reader, ofSubDevicesOf: productKey.span)
     }
     return nil
   } catch {
@@ -131,12 +140,12 @@ func modelError(
   _ payload: String,
   _ model: String,
   _ subject: ThingModelSubject = .properties,
-  checksSteps: Bool = true
+  rules: ThingModelRules = .withSteps
 ) -> ThingModelError? {
   let bytes = Array(model.utf8)
   let json = Array(payload.utf8)
   do throws(ThingModelError) {
-    let view = try ThingModelView(bytes.span, checksSteps: checksSteps)
+    let view = try ThingModelView(bytes.span, rules: rules)
     var reader = JSONReader(json.span)
     return modelError(&reader, view, subject)
   } catch {
@@ -148,16 +157,26 @@ func modelError(
 func modelErrorInCBOR(
   _ payload: String,
   _ model: String,
-  _ subject: ThingModelSubject = .properties
+  _ subject: ThingModelSubject = .properties,
+  rules: ThingModelRules = .withSteps
 ) throws -> ThingModelError? {
   let bytes = Array(model.utf8)
   let item = try ThingModelFixtures.cbor(Array(payload.utf8))
   do throws(ThingModelError) {
-    let view = try ThingModelView(bytes.span)
+    let view = try ThingModelView(bytes.span, rules: rules)
     var reader = CBORReader(item.span)
     return modelError(&reader, view, subject)
   } catch {
     return error
+  }
+}
+
+extension ThingModelRules {
+  /// The usual rules, and steps.
+  static var withSteps: ThingModelRules {
+    var rules = ThingModelRules()
+    rules.checksSteps = true
+    return rules
   }
 }
 

@@ -189,7 +189,7 @@ struct ThingModelRequestTests {
     let answer =
       #"{"id":"105917531","code":200,"data":{"CollectTime":"1536228947682","OldWeight":100.101}}"#
     #expect(brokenRule(modelError(answer, model, .service("SetWeight"))) == .step)
-    #expect(modelError(answer, model, .service("SetWeight"), checksSteps: false) == nil)
+    #expect(modelError(answer, model, .service("SetWeight"), rules: ThingModelRules()) == nil)
   }
 
   @Test func `every error and rule has words of its own`() {
@@ -200,10 +200,11 @@ struct ThingModelRequestTests {
       [
         .modelNotJSON(.truncated), .modelShape(offset: 1), .unreadablePayload,
         .notARequest(offset: 1), .unknownEvent, .unknownService, .unknownIdentifier(offset: 1),
+        .unlistedIdentifier(offset: 1),
         .writeOnly(offset: 1), .readOnly(offset: 1), .missingValue(offset: 1),
         .unexpectedMember(offset: 1), .time(offset: 1), .missingMember(offset: 1, model: 2),
       ] + rules.map { .value($0, offset: 1, model: 2) }
-    #expect(Set(errors.map(\.description)).count == 21)
+    #expect(Set(errors.map(\.description)).count == 22)
     #expect(
       "\(ThingModelError.value(.range, offset: 12, model: 345))"
         == "the value at byte 12 lies outside of min and max or of its type; send a number within "

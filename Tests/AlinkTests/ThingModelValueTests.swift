@@ -104,7 +104,7 @@ struct ThingModelValueTests {
     #expect(found == nil)
     // A double has more digits than that.
     let doubles = Array(ThingModelFixtures.model(Self.double).utf8)
-    let other = try ThingModelView(doubles.span)
+    let other = try ThingModelView(doubles.span, rules: .withSteps)
     var again = CBORReader(payload.span)
     let error = modelError(&again, other, .properties)
     #expect(brokenRule(error) == .step)
@@ -122,11 +122,11 @@ struct ThingModelValueTests {
     }
   }
 
-  @Test func `steps can be left out of the check`() {
+  @Test func `steps are checked where they are asked for`() {
     let model = ThingModelFixtures.model(Self.int)
     #expect(brokenRule(modelError(#"{"p":3}"#, model)) == .step)
-    #expect(modelError(#"{"p":3}"#, model, checksSteps: false) == nil)
-    #expect(brokenRule(modelError(#"{"p":101}"#, model, checksSteps: false)) == .range)
+    #expect(modelError(#"{"p":3}"#, model, rules: ThingModelRules()) == nil)
+    #expect(brokenRule(modelError(#"{"p":101}"#, model, rules: ThingModelRules())) == .range)
   }
 
   @Test func `the error tells the value's place and the data type's`() {

@@ -21,7 +21,7 @@ struct ThingModelViewTests {
     #"{"properties":null,"x":[1]}"#,
     #"{"properties":[{"identifier":"p","dataType":{"type":"new","specs":7}}]}"#,
     #"{"properties":[{"identifier":"p","dataType":{"type":"int","specs":null}}]}"#,
-    #"{"events":[{"identifier":"e"}],"services":[{"identifier":"s","inputData":7}]}"#,
+    #"{"events":[{"identifier":"e"}],"services":[{"identifier":"s","inputData":""}]}"#,
     #"{"properties":[{"identifier":"p","dataType":{"type":"int","specs":{"min":"-1.5e-3"}}}]}"#,
   ])
   func `a model is taken`(text: String) {
@@ -32,6 +32,7 @@ struct ThingModelViewTests {
     ("", ThingModelError.modelNotJSON(.truncated)),
     ("{} x", .modelNotJSON(.unexpectedByte(offset: 3))),
     ("[]", .modelShape(offset: 0)), (#"{"properties":{}}"#, .modelShape(offset: 14)),
+    (#"{"services":[{"identifier":"s","inputData":7}]}"#, .modelShape(offset: 43)),
     (#"{"events":1}"#, .modelShape(offset: 10)), (#"{"properties":[1]}"#, .modelShape(offset: 15)),
     (#"{"events":["e"]}"#, .modelShape(offset: 11)),
     (#"{"properties":[{}]}"#, .modelShape(offset: 15)),

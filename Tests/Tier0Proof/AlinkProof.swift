@@ -138,9 +138,16 @@ package func proveAlinkMessages(
     }
     let offer = try FileOffer(firmware: data)
     if try FileOffer(configuration: data).size == offer.size { return -2 }
+    if try FileOffer(subDevices: data).size == offer.size { return -2 }
+    if try FileOffer.isNothing(data) { return -2 }
+    var names = PropertyNames(data)
+    while let name = try names.next() {
+      if name.isEmpty { break }
+    }
     guard let code = view.code, code.isSuccess, let id = view.id else { return -3 }
     do throws(CapacityError) {
-      try AlinkReply.write(id: id, code: code, into: &writer) {
+      let reply = DeviceReplyCode(rawValue: code.rawValue) ?? .success
+      try AlinkReply.write(id: id, code: reply, into: &writer) {
         (json: inout JSONWriter) throws(CapacityError) in
         try json.key("a")
         try json.integer(1)

@@ -121,6 +121,23 @@ func registration(
   } catch {
     throw .failed
   }
+  do throws(HTTPSAnswerError) {
+    let report = try PlatformHTTPSAnswer(report: json)
+    let device = try PlatformHTTPSAnswer(authentication: json)
+    let connection = try MQTTAuthenticationAnswer(json: json)
+    guard device.code.meaning == report.code.meaning, connection.isSuccess else {
+      throw .member(.code)
+    }
+    do throws(CapacityError) {
+      try content.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try PlatformMessageID.write(report.messageID.bytes, into: &writer)
+      }
+    } catch {
+      throw .member(.code)
+    }
+  } catch {
+    throw .failed
+  }
 }
 
 func report(
@@ -135,7 +152,8 @@ func report(
   let topic: Topic
   let answer: AuthenticationAnswer
   do throws(AuthenticationAnswerError) {
-    answer = try AuthenticationAnswer(json: json)
+    answer = try AuthenticationAnswer(JSONReader(received: json))
+    _ = try AuthenticationAnswer(json: json)
   } catch {
     throw .failed
   }
@@ -371,6 +389,14 @@ package func proveThingModel(
     try model.check(event: identifier, params: &reader)
     reader = JSONReader(payload)
     try model.check(service: identifier, reply: &reader)
+    reader = JSONReader(payload)
+    try model.check(service: identifier, call: &reader)
+    reader = JSONReader(payload)
+    try model.check(propertyGet: &reader)
+    reader = JSONReader(payload)
+    try model.check(packPost: &reader)
+    reader = JSONReader(payload)
+    try model.check(packPost: &reader, ofSubDevicesOf: identifier)
   } catch {
     return -1
   }

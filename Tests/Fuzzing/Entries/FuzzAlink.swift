@@ -15,6 +15,10 @@ private func read<Reader: PayloadReader & ~Escapable>(_ bytes: Span<UInt8>, _ re
     let view = try AlinkMessageView<Reader>(bytes)
     copy(view.message, of: view, bytes.count)
     copy(view.method, of: view, bytes.count)
+    if let range = view.idRange {
+      precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count, "an id out of bounds")
+    }
+    precondition(view.id == nil || view.idRange != nil, "an id without its place")
     if let range = view.dataRange {
       precondition(range.lowerBound >= 0 && range.upperBound <= bytes.count, "data out of bounds")
     }
@@ -54,6 +58,15 @@ private func read<Reader: PayloadReader & ~Escapable>(_ data: Reader, _ count: I
     precondition(!offer.url.isEmpty && !offer.version.isEmpty, "an offer of nothing")
   }
   _ = try? FileOffer(configuration: data)
+  _ = try? FileOffer(subDevices: data)
+  _ = try? FileOffer.isNothing(data)
+  var names = PropertyNames(data)
+  found = 0
+  while let name = try? names.next() {
+    precondition(!name.isEmpty && name.count <= 64, "a name out of bounds")
+    found += 1
+    precondition(found <= count, "more names than bytes")
+  }
 }
 
 private func copy<Reader: PayloadReader & ~Escapable>(

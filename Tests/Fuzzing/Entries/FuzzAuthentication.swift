@@ -1,9 +1,12 @@
 internal import AliyunIoT
+internal import CBORPayload
 internal import ConstrainedCore
 
-/// AuthenticationAnswer and RegistrationAnswer: what they take is within the bounds that they state.
+/// AuthenticationAnswer in both formats, RegistrationAnswer and the answers over HTTPS: what they take is within
+/// the bounds that they state.
 public func fuzzAuthentication(_ bytes: Span<UInt8>) {
   registration(bytes)
+  answers(bytes)
   do throws(AuthenticationAnswerError) {
     let answer = try AuthenticationAnswer(json: bytes)
     precondition(answer.token.count >= 1 && answer.token.count <= 192, "a token out of bounds")
@@ -11,6 +14,24 @@ public func fuzzAuthentication(_ bytes: Span<UInt8>) {
     _ = answer.sequenceOffset
   } catch {
     precondition(!"\(error)".isEmpty)
+  }
+}
+
+private func answers(_ bytes: Span<UInt8>) {
+  if let answer = try? AuthenticationAnswer(CBORReader(received: bytes)) {
+    precondition(answer.token.count >= 1 && answer.token.count <= 192, "a token out of bounds")
+  }
+  do throws(HTTPSAnswerError) {
+    let answer = try PlatformHTTPSAnswer(authentication: bytes)
+    precondition(answer.code != .success || !answer.token.isEmpty, "a success without a token")
+  } catch {
+    precondition(!"\(error)".isEmpty)
+  }
+  if let answer = try? PlatformHTTPSAnswer(report: bytes) {
+    precondition(answer.messageID.count <= 64, "a message id out of bounds")
+  }
+  if let answer = try? MQTTAuthenticationAnswer(json: bytes), answer.isSuccess {
+    precondition(!answer.iotID.isEmpty && !answer.iotToken.isEmpty, "a success without a token")
   }
 }
 

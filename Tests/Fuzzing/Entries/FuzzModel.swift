@@ -6,8 +6,8 @@ internal import PayloadCoding
 /// ThingModelView: a model and a payload that anybody may have written; places lie within them, and the same
 /// payload is judged alike as JSON and as CBOR.
 ///
-/// Byte 0 chooses the call (bits 0 to 2), CBOR (bit 3) and no steps (bit 4); the model ends before the first
-/// zero byte, and behind that is the payload.
+/// Byte 0 chooses the call (bits 0 to 2 and 5), CBOR (bit 3), no steps (bit 4), characters (bit 6) and whole
+/// arrays (bit 7); the model ends before the first zero byte, and behind that is the payload.
 public func fuzzModel(_ bytes: Span<UInt8>) {
   guard bytes.count > 0 else { return }
   var end = 1
@@ -16,7 +16,11 @@ public func fuzzModel(_ bytes: Span<UInt8>) {
   let payload = bytes.extracting(min(end + 1, bytes.count)...)
   let choice = bytes[0]
   do throws(ThingModelError) {
-    let model = try ThingModelView(text, checksSteps: choice & 0x10 == 0)
+    var rules = ThingModelRules()
+    rules.checksSteps = choice & 0x10 == 0
+    rules.textLength = choice & 0x40 == 0 ? .bytes : .characters
+    rules.arraySize = choice & 0x80 == 0 ? .maximum : .exact
+    let model = try ThingModelView(text, rules: rules)
     check(payload, choice, model, modelCount: text.count)
   } catch {
     switch error {
@@ -62,6 +66,15 @@ private func judge<Reader: PayloadReader & ~Escapable>(
 ) -> ThingModelError? {
   let name: [UInt8] = [UInt8(ascii: "e")]
   do throws(ThingModelError) {
+    if choice & 0x20 != 0 {
+      switch choice & 0x03 {
+      case 0: try model.check(packPost: &reader)
+      case 1: try model.check(packPost: &reader, ofSubDevicesOf: name.span)
+      case 2: try model.check(propertyGet: &reader)
+      default: try model.check(service: name.span, call: &reader)
+      }
+      return nil
+    }
     switch choice & 0x07 {
     case 0, 1: try model.check(propertyPost: &reader)
     case 2, 3: try model.check(properties: &reader)
@@ -87,8 +100,9 @@ private func checkUnreadable<Reader: PayloadReader & ~Escapable>(_ reader: inout
 private func check(_ error: ThingModelError?, _ count: Int, _ modelCount: Int) {
   switch error {
   case nil, .unreadablePayload, .unknownEvent, .unknownService: break
-  case .notARequest(let offset), .unknownIdentifier(let offset), .writeOnly(let offset),
-    .readOnly(let offset), .missingValue(let offset), .unexpectedMember(let offset),
+  case .notARequest(let offset), .unknownIdentifier(let offset), .unlistedIdentifier(let offset),
+    .writeOnly(let offset), .readOnly(let offset), .missingValue(let offset),
+    .unexpectedMember(let offset),
     .time(let offset):
     precondition(offset >= 0 && offset <= count, "a place behind the payload")
   case .missingMember(let offset, let model), .value(_, let offset, let model):
@@ -103,6 +117,7 @@ private func withoutPlaces(_ error: ThingModelError?) -> ThingModelError? {
   switch error {
   case .notARequest: .notARequest(offset: 0)
   case .unknownIdentifier: .unknownIdentifier(offset: 0)
+  case .unlistedIdentifier: .unlistedIdentifier(offset: 0)
   case .writeOnly: .writeOnly(offset: 0)
   case .readOnly: .readOnly(offset: 0)
   case .missingValue: .missingValue(offset: 0)
