@@ -29,8 +29,8 @@ extension DeviceClient {
         request throws(AlinkError) in
         try request.version(text.span)
       }
-      // A reply without data, or none at all, offers nothing.
-      guard !answer.data.isEmpty else { return nil }
+      // A reply without data or with nothing in it, or none at all, offers nothing.
+      guard !answer.offersNothing else { return nil }
       do throws(AlinkMessageError) {
         return try answer.firmware()
       } catch {

@@ -17,24 +17,27 @@ extension DeviceClient {
   /// }
   /// ```
   ///
-  /// Throws `DeviceClientError`: `request` for one that breaks a limit, of which nothing was sent, and
-  /// `thingModel` for one that
-  /// breaks the configuration's model, and `refused` for a reply whose code says no. Throws `CancellationError` when the task is cancelled.
+  /// Throws `DeviceClientError`: `request` for one that breaks a limit, and `thingModel` for one that breaks the
+  /// configuration's models, of which nothing was sent; `refused` for a reply whose code says no,
+  /// `unreadableReply` for one that cannot be read or has no code, and `foreignReply` for one to a request of
+  /// another id. Throws `CancellationError` when the task is cancelled.
+  ///
+  /// The reply to a `FirmwareRequest` has an id of the platform's own, as the guide prints it (6.11).
   @discardableResult
   public func request<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable>(
     _ kind: Kind.Type,
     as writer: Writer.Type,
     _ build: (inout AlinkRequest<Kind, Writer>) throws(AlinkError) -> Void
   ) async throws -> AlinkAnswer {
-    let (topic, payload): (Topic, [UInt8])
+    let (topic, payload, id): (Topic, [UInt8], UInt32)
     do throws(DeviceClientError) {
-      (topic, payload) = try written(build)
+      (topic, payload, id) = try written(build)
     } catch {
       throw error as any Error
     }
     let format = ContentFormat(rawValue: Writer.contentFormat)
     let receipt = try await ask(payload, .topic(topic, accept: format), format: format)
-    return try Self.answer(receipt)
+    return try Self.answer(receipt, to: Kind.form == .firmware ? nil : id)
   }
 
   /// Sends bytes as they are, for the product's script to make a request of the thing model of them (device
@@ -47,7 +50,8 @@ extension DeviceClient {
     } catch {
       throw DeviceClientError.topic(error)
     }
-    return try Self.answer(try await ask(payload, .topic(topic), format: .octetStream))
+    // The request that has an id is the script's.
+    return try Self.answer(try await ask(payload, .topic(topic), format: .octetStream), to: nil)
   }
 
   /// Delivers a request; a reply that refuses it is a reply as well.
@@ -70,7 +74,7 @@ extension DeviceClient {
   public func reply<Writer: PayloadWriter & ~Copyable & ~Escapable>(
     to method: DownlinkMethod,
     id: UInt64,
-    code: AlinkCode = .success,
+    code: DeviceReplyCode = .success,
     as writer: Writer.Type,
     _ data: (inout Writer) throws(CapacityError) -> Void = { _ in }
   ) async throws {
@@ -98,7 +102,8 @@ extension DeviceClient {
     _ = try await deliver(payload, .topic(checked), format: .init(rawValue: Writer.contentFormat))
   }
 
-  private static func answer(_ receipt: Receipt) throws -> AlinkAnswer {
+  /// The reply to the request `id`; to whichever it is for `nil`.
+  private static func answer(_ receipt: Receipt, to id: UInt32?) throws -> AlinkAnswer {
     guard receipt.result.extent == .whole || !receipt.answer.isEmpty else {
       throw DeviceClientError.unreadableReply(.incomplete, receipt)
     }
@@ -108,8 +113,14 @@ extension DeviceClient {
     } catch {
       throw DeviceClientError.unreadableReply(error, receipt)
     }
-    if let code = answer.code, !code.isSuccess { throw DeviceClientError.refused(answer) }
-    return answer
+    if let id, !answer.idBytes.isEmpty, answer.id != UInt64(id) {
+      throw DeviceClientError.foreignReply(to: id, answer)
+    }
+    guard !answer.isSuccess else { return answer }
+    guard answer.code != nil else {
+      throw DeviceClientError.unreadableReply(.member(.code), receipt)
+    }
+    throw DeviceClientError.refused(answer)
   }
 
   /// What a post of properties has around its payload, for a `PropertyBatch`.
@@ -142,12 +153,15 @@ extension DeviceClient {
 
   private func written<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable>(
     _ build: (inout AlinkRequest<Kind, Writer>) throws(AlinkError) -> Void
-  ) throws(DeviceClientError) -> (Topic, [UInt8]) {
+  ) throws(DeviceClientError) -> (Topic, [UInt8], UInt32) {
     var buffer = [UInt8](repeating: 0, count: PlatformRequest.maxPayload)
     var topic = [UInt8](repeating: 0, count: Topic.maxCount)
+    let id = makeRequestID()
     let written: (Topic, [UInt8], event: FixedBytes<64>)
     do throws(AlinkError) {
-      var request = try AlinkRequest<Kind, Writer>(buffer.mutableSpan, id: makeRequestID())
+      var request = try AlinkRequest<Kind, Writer>(buffer.mutableSpan, id: id)
+      request.gateway = identity
+      request.deviceNames = deviceNames
       try build(&request)
       let count = try request.finish()
       var writer = ByteWriter(topic.mutableSpan)
@@ -172,7 +186,7 @@ extension DeviceClient {
     } else {
       try check(Kind.self, JSONReader(payload.span), event)
     }
-    return (checked, payload)
+    return (checked, payload, id)
   }
 
   /// Checks a request that was written against the configuration's thing model.
@@ -183,32 +197,47 @@ extension DeviceClient {
   ) throws(DeviceClientError) {
     // An object that has a name twice means one of the two, nobody knows which.
     if (try? start.repeatedKey()) != nil { throw .request(.repeated) }
-    guard let thingModel else { return }
-    var reader = start
     do throws(ThingModelError) {
-      let model = try ThingModelView(thingModel.span)
-      if kind == PropertyPost.self {
-        try model.check(propertyPost: &reader)
-      } else if kind == EventPost.self {
-        try model.check(event: event.bytes, post: &reader)
+      if let thingModel {
+        var reader = start
+        let model = try ThingModelView(thingModel.span, rules: thingModelRules)
+        if kind == PropertyPost.self {
+          try model.check(propertyPost: &reader)
+        } else if kind == EventPost.self {
+          try model.check(event: event.bytes, post: &reader)
+        } else if kind == PackPost.self {
+          try model.check(packPost: &reader)
+        }
+      }
+      guard kind == PackPost.self else { return }
+      for (productKey, text) in subDeviceModels {
+        var reader = start
+        let model = try ThingModelView(text.span, rules: thingModelRules)
+        try model.check(packPost: &reader, ofSubDevicesOf: Array(productKey.utf8).span)
       }
     } catch {
       throw .thingModel(error, at: error.offset.map { Self.path(to: $0, in: start) } ?? "")
     }
   }
 
-  /// The names that lead to a place in a request: `temperature.value`.
+  /// The names that lead to a place in a request: `temperature.value`, `subDevices[1].properties.t`.
   private static func path<Reader: PayloadReader & ~Escapable>(
     to offset: Int,
     in start: Reader
   ) -> String {
     var reader = start
-    var names: [String] = []
+    // Of each open object and array what it is called, and of an array how many items have begun.
+    var levels: [(name: String, count: Int?)] = []
     var name = ""
     while let token = try? reader.nextToken(), reader.tokenOffset <= offset {
+      if let last = levels.indices.last, let count = levels[last].count, token != .endArray {
+        name = "[\(count)]"
+        levels[last].count = count + 1
+      }
       switch token {
-      case .beginObject, .beginArray: names.append(name)
-      case .endObject, .endArray: names.removeLast()
+      case .beginObject: levels.append((name, nil))
+      case .beginArray: levels.append((name, 0))
+      case .endObject, .endArray: levels.removeLast()
       case .key(let text):
         var buffer = [UInt8](repeating: 0, count: reader.byteCount(of: text))
         var writer = ByteWriter(buffer.mutableSpan)
@@ -218,6 +247,9 @@ extension DeviceClient {
       }
     }
     // The request itself has no name, and `params` goes without saying.
-    return (names + [name]).dropFirst(2).joined(separator: ".")
+    let names = (levels.map(\.name) + [name]).dropFirst(2)
+    return names.reduce("") { path, name in
+      path.isEmpty || name.hasPrefix("[") ? path + name : "\(path).\(name)"
+    }
   }
 }

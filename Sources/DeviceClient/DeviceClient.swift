@@ -1,5 +1,6 @@
 internal import Alink
 public import AliyunIoT
+internal import CBORPayload
 public import CoAPMessage
 internal import CoAPSecurity
 internal import ConstrainedCore
@@ -23,6 +24,10 @@ public final class DeviceClient: Sendable {
   let core: any ClientCore
   let identity: DeviceIdentity
   let thingModel: [UInt8]?
+  let thingModelRules: ThingModelRules
+  /// The models of the products of sub-devices, the gateway's own among them.
+  let subDeviceModels: [String: [UInt8]]
+  let deviceNames: DeviceNameRule
   private let canRegister: Bool
 
   /// Checks the names, resolves the host and opens the socket; sends nothing.
@@ -39,12 +44,14 @@ public final class DeviceClient: Sendable {
         identity = try DeviceIdentity(
           productKey: Array(configuration.productKey.utf8).span,
           deviceName: Array(configuration.deviceName.utf8).span,
-          clientID: clientID.span
+          clientID: clientID.span,
+          deviceNames: configuration.deviceNames
         )
       } else {
         identity = try DeviceIdentity(
           productKey: Array(configuration.productKey.utf8).span,
-          deviceName: Array(configuration.deviceName.utf8).span
+          deviceName: Array(configuration.deviceName.utf8).span,
+          deviceNames: configuration.deviceNames
         )
       }
     } catch {
@@ -52,12 +59,16 @@ public final class DeviceClient: Sendable {
     }
     self.identity = identity
     thingModel = configuration.thingModel
+    thingModelRules = configuration.thingModelRules
+    deviceNames = configuration.deviceNames
+    subDeviceModels = configuration.allSubDeviceModels
     if case .certificate = configuration.security {
       canRegister = true
     } else {
       canRegister = false
     }
-    if let model = configuration.thingModel {
+    let models = [configuration.thingModel].compactMap { $0 } + configuration.subDeviceModels.values
+    for model in models {
       do throws(ThingModelError) { _ = try ThingModelView(model.span) } catch {
         throw .thingModel(error, at: "")
       }
@@ -92,15 +103,20 @@ public final class DeviceClient: Sendable {
         host: Array(configuration.host.utf8).span,
         port: configuration.port ?? defaultPort(configuration.security)
       )
+      var settings = configuration.settings
+      settings.firstRequestID = settings.firstRequestID ?? RequestIDs.first()
       var session = DeviceSession(
         identity: identity,
         secret: secret,
-        settings: configuration.settings,
+        settings: settings,
         security: security,
         randomness: SystemRandom()
       )
       if configuration.maxAnswer > 0 {
         session.takeAnswersInBlocks(upTo: configuration.maxAnswer)
+      }
+      if configuration.authenticationFormat == .cbor {
+        session.authenticate(as: CBORWriter.self, reading: CBORReader.self)
       }
       return DeviceCore(
         session: session,

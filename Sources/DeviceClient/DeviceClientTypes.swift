@@ -58,9 +58,21 @@ public struct DeviceClientConfiguration: Sendable {
   public var dtlsSession: [UInt8]?
   /// The product's thing model: the bytes of a TSL file (device guide 6.10).
   ///
-  /// Posts of properties and events are checked against it before they are sent, for the platform drops
-  /// values in silence that do not fit. `nil` for no check.
+  /// Posts of properties and events are checked against it before they are sent: the platform drops values in
+  /// silence that do not fit. Of a pack post it checks the gateway's own part. `nil` for no check.
   public var thingModel: [UInt8]?
+  /// The thing models of sub-devices' products by product key, against which their parts of a pack post are
+  /// checked; sub-devices of the gateway's own product are checked against `thingModel` unless there is another
+  /// here, and those of all other products are not checked.
+  public var subDeviceModels: [String: [UInt8]] = [:]
+  /// What the models' steps, lengths and sizes mean.
+  public var thingModelRules = ThingModelRules()
+  /// Which names devices may have, this one, its sub-devices and those that it has found.
+  public var deviceNames = DeviceNameRule.current
+  /// What `/auth` is written in, and its answer asked for in.
+  ///
+  /// Unverified: device guide 3.6 lists CBOR beside JSON, and no client is known that sends it.
+  public var authenticationFormat = AuthenticationFormat.json
   /// The longest answer that is fetched in blocks when it is longer than a message, in bytes; 0 for none.
   ///
   /// Unverified: whether the platform sends any.
@@ -80,6 +92,23 @@ public struct DeviceClientConfiguration: Sendable {
     self.deviceName = deviceName
     self.host = host ?? PlatformAddress.host(productKey: productKey, region: region)
     self.port = port
+  }
+}
+
+/// What `/auth` is written in.
+public enum AuthenticationFormat: Sendable {
+  /// As the device guide prints it.
+  case json
+  /// Unverified.
+  case cbor
+}
+
+extension DeviceClientConfiguration {
+  /// The models of sub-devices, those of the gateway's own product among them.
+  var allSubDeviceModels: [String: [UInt8]] {
+    var models = subDeviceModels
+    if models[productKey] == nil { models[productKey] = thingModel }
+    return models
   }
 }
 
@@ -128,6 +157,8 @@ public enum DeviceClientError: Error, Sendable {
   case refused(AlinkAnswer)
   /// The platform took the request; what it replied cannot be read.
   case unreadableReply(AlinkMessageError, Receipt)
+  /// The platform took the request, and replied to one of another id.
+  case foreignReply(to: UInt32, AlinkAnswer)
   /// The client is closed.
   case closed
 }
@@ -164,6 +195,8 @@ extension DeviceClientError: CustomStringConvertible {
         + (receipt.result.answerGap ?? AlinkMessageError.incomplete.description)
     case .unreadableReply(let error, _):
       "the platform took the request, but its reply cannot be read: \(error)"
+    case .foreignReply(let id, let answer):
+      "the platform took the request \(id), but its reply is to another one: id \(answer.shownID)"
     case .closed: "the client is closed: make a new one"
     }
   }

@@ -254,7 +254,11 @@ extension DeviceSession where Security: ~Copyable {
   private mutating func adopt(_ payload: Span<UInt8>) throws(AuthenticationFailure) {
     var answer = AuthenticationAnswer()
     do throws(AuthenticationAnswerError) {
-      try answer.read(payload)
+      if let authenticationForm {
+        try authenticationForm.read(payload, &answer)
+      } else {
+        try answer.read(payload)
+      }
     } catch {
       throw .unusableAnswer(error)
     }

@@ -43,12 +43,17 @@ extension DeviceSession where Security: ~Copyable {
     if security.usesSequence { fields.sequence = randomness.nextUInt32() % 10_000 }
     var payload = FixedBytes<640>()
     do throws(SecurityError) {
-      try Self.sign(fields, identity, secret, into: &payload)
+      try Self.sign(fields, identity, secret, authenticationForm, into: &payload)
       let token = newToken()
+      let format = authenticationForm?.format ?? .json
       authentication = .inFlight(
         try Self.startExchange(&endpoint, token, random: nextSpread()) {
           (message: inout MessageWriter) throws(MessageWriterError) in
-          try PlatformRequest.writeAuthentication(payload: payload.bytes, into: &message)
+          try PlatformRequest.writeAuthentication(
+            payload: payload.bytes,
+            format: format,
+            into: &message
+          )
         }
       )
     } catch {
@@ -147,6 +152,7 @@ extension DeviceSession where Security: ~Copyable {
     _ fields: AuthenticationRequest,
     _ identity: borrowing @_addressable DeviceIdentity,
     _ secret: borrowing SecretBytes,
+    _ form: AuthenticationForm?,
     into payload: inout FixedBytes<640>
   ) throws(SecurityError) {
     do throws(CapacityError) {
@@ -164,7 +170,11 @@ extension DeviceSession where Security: ~Copyable {
     }
     do throws(CapacityError) {
       try payload.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try fields.writePayload(identity, signature: signature.bytes, into: &writer)
+        if let form {
+          try form.write(fields, copy identity, signature.bytes, &writer)
+        } else {
+          try fields.writePayload(identity, signature: signature.bytes, into: &writer)
+        }
       }
     } catch {
       throw .capacity

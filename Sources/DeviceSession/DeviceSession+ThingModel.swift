@@ -107,6 +107,7 @@ extension DeviceSession where Security: ~Copyable {
     var topic = FixedBytes<128>()
     try payload.fill { (storage: consuming MutableSpan<UInt8>) throws(AlinkError) -> Int in
       var request = try AlinkRequest<Kind, Writer>(storage, id: id)
+      request.gateway = copy device
       try build(&request)
       let count = try request.finish()
       do throws(CapacityError) {

@@ -78,11 +78,17 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
     get { nil }
     set { precondition(newValue == nil, "a SMALL session does not register") }
   }
+  var authenticationForm: AuthenticationForm? {
+    get { nil }
+    set { precondition(newValue == nil, "a SMALL session writes /auth in JSON") }
+  }
   #else
   /// How answers in blocks are taken, by who takes them.
   var answerBlocks: AnswerBlocks?
   /// What is done instead of `/auth` while the device registers.
   var registration: Registration?
+  /// How `/auth` is written where it is not JSON.
+  var authenticationForm: AuthenticationForm?
   #endif
   let identity: DeviceIdentity
   var token = FixedBytes<192>()
@@ -101,7 +107,7 @@ public struct DeviceSession<Security: SecurityLayer & ~Copyable, Randomness: Ran
     self.identity = identity
     self.secret = secret
     self.settings = settings
-    nextRequestID = settings.firstRequestID
+    nextRequestID = settings.firstRequestID ?? 1
     self.security = security
     var source = randomness
     endpoint = Endpoint(

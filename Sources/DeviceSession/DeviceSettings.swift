@@ -23,9 +23,11 @@ public struct DeviceSettings: Sendable {
 
   /// The id of the first request of the thing model; the next ones count on.
   ///
-  /// The guide wants ids to be unique for the device (6.1). An answer comes in the response to its
-  /// request, so that nothing is mixed up where they are not; short ids are bytes saved.
-  public var firstRequestID: UInt32 = 1
+  /// The guide wants ids to be unique for the device (6.1). Where this is `nil` a session begins at 1, for it
+  /// has no clock, and each digit is a byte up and one down; a `DeviceClient` begins with the time, see
+  /// `RequestIDs`. A device that keeps `nextRequestID` over its restarts gives it here. An answer comes in the
+  /// response to its request, so that nothing is mixed up where ids come again.
+  public var firstRequestID: UInt32?
 
   /// Whether `pull` may ask the platform for messages.
   ///

@@ -214,6 +214,8 @@ struct ThingClientTests {
   /// What a batch reckons with is what goes out.
   @Test func `a batch knows what its message costs`() async throws {
     try await server.withServer { device, _ in
+      var device = device
+      device.settings.firstRequestID = 1
       let client = try DeviceClient(device, secret: DeviceClientTests.secret)
       try await client.connect()
       var batch = PropertyBatch<CBORWriter>(overhead: try client.propertyPostOverhead, id: 1)
