@@ -1,3 +1,4 @@
+internal import CBORPayload
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import OpenSSLSupport
@@ -15,7 +16,7 @@ struct Refusal: Error {
   let note: String
 }
 
-/// Checks the payload of `POST /auth` by the device guide's section 3.6.
+/// Checks the payload of `POST /auth` by the device guide's section 3.6, in JSON or CBOR.
 struct AuthenticationCheck {
   private static let known: Set<String> = [
     "productKey", "deviceName", "ackMode", "sign", "signmethod", "clientId", "timestamp", "seq",
@@ -24,11 +25,20 @@ struct AuthenticationCheck {
 
   private let fields: [String: String?]
 
-  init(payload: [UInt8]) throws(Refusal) {
-    do throws(JSONError) {
-      fields = try Self.members(of: payload)
-    } catch {
-      throw Refusal(code: .badRequest, note: "the payload is not JSON: \(error)")
+  init(payload: [UInt8], _ format: PlatformValue.Format) throws(Refusal) {
+    switch format {
+    case .json:
+      do throws(JSONError) {
+        fields = try Self.members(JSONReader(payload.span), of: payload.count)
+      } catch {
+        throw Refusal(code: .badRequest, note: "the payload is not JSON: \(error)")
+      }
+    case .cbor:
+      do throws(CBORError) {
+        fields = try Self.members(CBORReader(payload.span), of: payload.count)
+      } catch {
+        throw Refusal(code: .badRequest, note: "the payload is not CBOR: \(error)")
+      }
     }
     for (name, value) in fields {
       guard Self.known.contains(name) else {
@@ -51,38 +61,44 @@ struct AuthenticationCheck {
   ///
   /// `nil` for a value that is no string or a name that comes again. Empty when the text is another
   /// value.
-  private static func members(of payload: [UInt8]) throws(JSONError) -> [String: String?] {
+  private static func members<Reader: PayloadReader & ~Escapable>(
+    _ start: Reader,
+    of capacity: Int
+  ) throws(Reader.Failure) -> [String: String?] {
     var fields: [String: String?] = [:]
-    var reader = JSONReader(payload.span)
-    guard try reader.next() == .beginObject else { return [:] }
-    while case .key(let key)? = try reader.next() {
-      guard let value = try reader.next() else { throw .truncated }
-      let name = text(key, in: reader, of: payload.count)
-      if case .string(let range) = value, fields[name] == nil {
-        fields[name] = text(range, in: reader, of: payload.count)
+    var reader = start
+    guard try reader.nextToken() == .beginObject else { return [:] }
+    while case .key(let key)? = try reader.nextToken() {
+      guard let value = try reader.nextToken() else { break }
+      let name = text(key, in: reader, of: capacity)
+      if case .text(let text) = value, fields[name] == nil {
+        fields[name] = Self.text(text, in: reader, of: capacity)
       } else {
         fields[name] = .some(nil)
         try reader.skip(value)
       }
     }
-    _ = try reader.next()
+    _ = try reader.nextToken()
     return fields
   }
 
-  private static func text(
-    _ range: Range<Int>,
-    in reader: borrowing JSONReader,
+  private static func text<Reader: PayloadReader & ~Escapable>(
+    _ text: PayloadText,
+    in reader: borrowing Reader,
     of capacity: Int
   ) -> String {
     var buffer = [UInt8](repeating: 0, count: capacity)
     var writer = ByteWriter(buffer.mutableSpan)
-    // Resolving escapes never makes a text longer.
-    try? reader.copyString(range, into: &writer)
+    // Resolving escapes and joining chunks never make a text longer.
+    try? reader.copy(text, into: &writer)
     let count = writer.count
     return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
-  func run(devices: [String: SimulatedDevice]) throws(Refusal) -> AuthenticationFields {
+  func run(
+    devices: [String: SimulatedDevice],
+    names: SimulatedDeviceNames
+  ) throws(Refusal) -> AuthenticationFields {
     let productKey = try required("productKey")
     let deviceName = try required("deviceName")
     let clientID = try required("clientId")
@@ -101,6 +117,9 @@ struct AuthenticationCheck {
     // Unverified: 4.03 for an unknown device and 4.01 for a bad sign are what the codes' names say.
     guard let device = devices["\(productKey)/\(deviceName)"] else {
       throw Refusal(code: .forbidden, note: "unknown device")
+    }
+    guard names.allows(deviceName) else {
+      throw Refusal(code: .forbidden, note: "the deviceName breaks the rule")
     }
     guard isSigned(signature, by: hash, for: device) else {
       throw Refusal(code: .unauthorized, note: "the sign does not fit the device secret")

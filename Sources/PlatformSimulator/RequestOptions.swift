@@ -80,8 +80,8 @@ struct RequestOptions {
       throw Refusal(code: .notAcceptable, note: "Accept is neither 50 nor 60")
     }
     // The guide's platform checks Content-Format at /auth, not on a report.
-    if needsContentFormat, contentFormat != 50 {
-      throw Refusal(code: .unsupportedContentFormat, note: "Content-Format is not 50")
+    if needsContentFormat, contentFormat.map({ formats.contains($0) }) != true {
+      throw Refusal(code: .unsupportedContentFormat, note: "Content-Format is neither 50 nor 60")
     }
     if needsContentFormat, block != nil {
       throw Refusal(code: .badOption, note: "the answer has no blocks")

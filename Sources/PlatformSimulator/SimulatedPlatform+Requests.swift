@@ -46,27 +46,32 @@ extension SimulatedPlatform {
   ) throws(Refusal) -> PlatformResponse {
     try options.check(message, needsContentFormat: true)
     let payload = Self.bytes(of: message.payload)
-    let check = try AuthenticationCheck(payload: payload)
+    let format = try options.payloadFormat(isOpaque: false)
+    let check = try AuthenticationCheck(payload: payload, format)
     if configuration.protection == .dtls, check.hasSequence {
       // Device guide 3.6: the fields of the DTLS mode are those of the other but for this one.
       throw Refusal(code: .badRequest, note: "the field seq belongs to the symmetric mode")
     }
-    let fields = try check.run(devices: devices)
+    let fields = try check.run(devices: devices, names: configuration.deviceNames)
     record.device = fields.device.path
     if registered[fields.device.path] != nil { registered[fields.device.path] = true }
     let session = try makeSession(fields, at: now)
     if let old = tokens[fields.device.path] { sessions[old] = nil }
     tokens[fields.device.path] = session.token
     sessions[session.token] = session
-    if configuration.protection == .dtls {
-      let answer = #"{"token":"\#(String(decoding: session.token, as: UTF8.self))"}"#
-      return PlatformResponse(code: .content, payload: Array(answer.utf8))
-    }
-    let random = String(decoding: session.random, as: UTF8.self)
     let token = String(decoding: session.token, as: UTF8.self)
-    let answer =
-      #"{"random":"\#(random)","seqOffset":\#(session.sequenceOffset),"token":"\#(token)"}"#
-    return PlatformResponse(code: .content, payload: Array(answer.utf8))
+    var answer: PlatformValue = ["token": .text(token)]
+    if configuration.protection == .symmetric {
+      answer = [
+        "random": .text(String(decoding: session.random, as: UTF8.self)),
+        "seqOffset": PlatformValue(session.sequenceOffset), "token": .text(token),
+      ]
+    }
+    // In what Accept says, else in the request's format; the guide's answer names none.
+    let answerFormat = options.answerFormat(format)
+    var response = PlatformResponse(code: .content, payload: answer.encoded(answerFormat))
+    if answerFormat == .cbor { response.contentFormat = .cbor }
+    return response
   }
 
   private mutating func makeSession(

@@ -4,7 +4,8 @@ public import ConstrainedCore
 /// The platform's side of the symmetric mode (device guide 3.6), as a state machine without I/O.
 ///
 /// Hand it datagrams and the time; it returns the datagrams to send and a record of each request.
-/// It remembers at most 10,000 requests to know duplicates by; beyond that the oldest is forgotten.
+/// It remembers at most 10,000 requests to know duplicates by, and 1,000 separate responses that nobody has
+/// acknowledged; beyond that the oldest is forgotten.
 public struct SimulatedPlatform<Peer: Hashable> {
   /// A datagram to send.
   public struct Outgoing {
@@ -36,6 +37,12 @@ public struct SimulatedPlatform<Peer: Hashable> {
   var separate: [SeparateResponse<Peer>] = []
   var nextMessageID: UInt16
   var nextPlatformMessageID: UInt64
+
+  /// How many separate responses wait for their acknowledgements.
+  static var maxSeparate: Int { 1_000 }
+
+  /// How many of them wait now.
+  package var waitingResponses: Int { separate.count }
 
   /// Starts with no device authenticated.
   public init(_ configuration: SimulatorConfiguration, random: any RandomSource) {
@@ -152,6 +159,8 @@ public struct SimulatedPlatform<Peer: Hashable> {
       output.datagrams.append(Outgoing(peer: peer, bytes: reply))
       if isConfirmable {
         output.datagrams.append(Outgoing(peer: peer, bytes: bytes))
+        // Who never acknowledges must not fill the memory.
+        if separate.count >= Self.maxSeparate { separate.removeFirst() }
         separate.append(
           SeparateResponse(peer: peer, messageID: nextMessageID, bytes: bytes, at: now)
         )

@@ -19,6 +19,50 @@ public struct SimulatedDevice: Sendable {
   var path: String { "\(productKey)/\(deviceName)" }
 }
 
+/// Which characters a device's name may have beside letters and digits; it has 4 to 32 in any case.
+///
+/// The same rule holds for the device that authenticates and for those that it has found.
+public enum SimulatedDeviceNames: Sendable {
+  /// `_`, `@`, `.`, `-` and `:`, as the platform's newer pages allow.
+  case current
+  /// `_`, `@` and `.`, the device guide's words for code 6280 (6.3).
+  case guide
+
+  /// Whether a name keeps to the rule.
+  public func allows(_ name: String) -> Bool {
+    let marks: Set<Unicode.Scalar> =
+      self == .current ? ["_", "@", ".", "-", ":"] : ["_", "@", "."]
+    return (4...32).contains(name.unicodeScalars.count)
+      && name.unicodeScalars.allSatisfy {
+        SimulatedThings.isLetterOrDigit($0) || marks.contains($0)
+      }
+  }
+}
+
+/// What the simulated platform reads into a thing model where the device guide says no more than a name (6.5 and
+/// 6.10).
+///
+/// Unverified: each of them.
+public struct SimulatedModelRules: Equatable, Sendable {
+  /// What the `length` of a text counts.
+  public enum TextLength: Sendable {
+    /// Bytes of UTF-8.
+    case bytes
+    /// Unicode scalar values.
+    case characters
+  }
+
+  /// Whether a number must be `min`, or 0 without it, and some steps of `step`.
+  public var checksSteps = false
+  /// What the `length` of a text counts.
+  public var textLength = TextLength.bytes
+  /// Whether an array has exactly `size` items, not at most so many.
+  public var needsWholeArrays = false
+
+  /// The rules that no example of the guide breaks.
+  public init() {}
+}
+
 /// How the simulated platform behaves; the defaults are as strict as the device guide.
 public struct SimulatorConfiguration: Sendable {
   /// How requests are answered when `/auth` did not ask for one of the two.
@@ -91,6 +135,12 @@ public struct SimulatorConfiguration: Sendable {
 
   /// The messages that wait for devices' `/pull`, by `PRODUCTKEY/DEVICENAME`.
   public var downlink: [String: [DownlinkMessage]] = [:]
+
+  /// Which names devices may have.
+  public var deviceNames = SimulatedDeviceNames.current
+
+  /// What the thing models' steps, lengths and sizes mean.
+  public var modelRules = SimulatedModelRules()
 
   /// Whether a property may be reported as `"Power":"on"`, without the object around it that the guide
   /// has (6.5) and the platform's C SDKs leave out.

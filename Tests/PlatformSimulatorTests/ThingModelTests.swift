@@ -33,7 +33,7 @@ struct ThingModelTests {
   @Test(arguments: [
     ("level", "0", true), ("level", "100", true), ("level", "101", false), ("level", "-1", false),
     ("level", "1.5", false), ("level", "\"1\"", false), ("any", "2147483647", true),
-    ("any", "2147483648", false), ("tens", "15", true), ("tens", "20", false),
+    ("any", "2147483648", false), ("tens", "15", true), ("tens", "20", true),
     ("weight", "100.8", true), ("weight", "100", true), ("weight", "200.1", false),
     ("weight", "\"1\"", false), ("ratio", "-0.5", true), ("ratio", "-2", false),
     ("name", "\"abcd\"", true), ("name", "\"abcde\"", false), ("name", "1", false),
@@ -78,12 +78,91 @@ struct ThingModelTests {
   }
 
   @Test(arguments: [
+    ("tens", "20", false), ("tens", "15", true), ("level", "7", true), ("weight", "100.8", false),
+    ("weight", "100", true), ("name", "\"温温温温\"", true), ("name", "\"温温温温温\"", false),
+    ("list", "[1]", false), ("list", "[1,2]", true),
+  ])
+  func `steps, characters and whole arrays are checked where they are asked for`(
+    name: String,
+    value: String,
+    isGood: Bool
+  ) throws {
+    var product = SimulatedProduct(key: "pk")
+    product.thingModel = try ThingModel(json: Array(Self.model.utf8))
+    var bench = try ThingBench {
+      $0.products = [product]
+      $0.modelRules.checksSteps = true
+      $0.modelRules.textLength = .characters
+      $0.modelRules.needsWholeArrays = true
+    }
+    let parameters = #"{"\#(name)":{"value":\#(value)}}"#
+    _ = try bench.call("thing.event.property.post", parameters)
+    #expect(try bench.state.properties.keys.sorted() == (isGood ? [name] : []))
+  }
+
+  /// The device's rule, and its words: what says `"required":true` must be there.
+  private static let required = #"""
+    {"events":[{"identifier":"alarm","outputData":[
+      {"identifier":"a","required":true,"dataType":{"type":"int"}},
+      {"identifier":"b","required":false,"dataType":{"type":"int"}},
+      {"identifier":"s","dataType":{"type":"struct","specs":[
+        {"identifier":"x","required":true,"dataType":{"type":"int"}}]}}]}],
+    "services":[{"identifier":"SetWeight","inputData":[
+      {"identifier":"NewWeight","required":true,"dataType":{"type":"double","specs":{"max":"200"}}}],
+      "outputData":""},{"identifier":"Reset","inputData":""}]}
+    """#
+
+  @Test(arguments: [
+    (#"{"a":1}"#, true), (#"{"a":1,"b":2}"#, true), (#"{"b":2}"#, false), ("{}", false),
+    (#"{"a":1,"s":{"x":1}}"#, true), (#"{"a":1,"s":{}}"#, false),
+  ])
+  func `an event lacks nothing that the model requires`(value: String, isGood: Bool) throws {
+    var product = SimulatedProduct(key: "pk")
+    product.thingModel = try ThingModel(json: Array(Self.required.utf8))
+    var bench = try ThingBench { $0.products = [product] }
+    let answer = try bench.call("thing.event.alarm.post", #"{"value":\#(value)}"#)
+    #expect(answer.code == (isGood ? 200 : 460))
+    #expect(answer.record.note.contains("requires") == !isGood)
+  }
+
+  @Test(
+    arguments: [
+      ("thing.service.SetWeight", ["NewWeight": 100.8], true),
+      ("thing.service.SetWeight", ["NewWeight": 200.5], false),
+      ("thing.service.SetWeight", ["NewWeight": "1"], false),
+      ("thing.service.SetWeight", [:], false),
+      ("thing.service.SetWeight", ["NewWeight": 1, "x": 1], false),
+      ("thing.service.SetWeight", [], false), ("thing.service.Reset", [:], true),
+      ("thing.service.Reset", ["x": 1], false), ("thing.service.Other", [:], false),
+      ("thing.service.property.set", ["x": 1], true), ("thing.disable", [:], true),
+    ] as [(String, PlatformValue, Bool)]
+  )
+  func `a service is called with what its inputData allows`(
+    method: String,
+    parameters: PlatformValue,
+    isGood: Bool
+  ) throws {
+    var product = SimulatedProduct(key: "pk")
+    product.thingModel = try ThingModel(json: Array(Self.required.utf8))
+    var bench = try ThingBench { $0.products = [product] }
+    let isCalled = bench.bench.platform.things.call(
+      method,
+      parameters,
+      productKey: "pk",
+      deviceName: "device"
+    )
+    #expect(isCalled == isGood)
+    #expect(try bench.state.downlink.count == (isGood ? 1 : 0))
+  }
+
+  @Test(arguments: [
     "", "[]", #"{"properties":{}}"#, #"{"properties":[{}]}"#,
     #"{"properties":[{"identifier":"a"}]}"#,
     #"{"properties":[{"identifier":"a","dataType":{"type":"none"}}]}"#,
     #"{"properties":[{"identifier":"a","dataType":{"type":"array","specs":{}}}]}"#,
     #"{"properties":[{"identifier":"a","dataType":{"type":"struct","specs":[{}]}}]}"#,
-    #"{"events":[{}]}"#,
+    #"{"events":[{}]}"#, #"{"services":[{}]}"#,
+    #"{"services":[{"identifier":"s","inputData":[{}]}]}"#,
   ])
   func `a broken model says what is wrong`(text: String) {
     #expect(throws: ThingModelError.self) { try ThingModel(json: Array(text.utf8)) }

@@ -1,3 +1,4 @@
+import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
 import PlatformSimulator
@@ -166,7 +167,9 @@ struct TopologyTests {
       (#"{"deviceName":"ab@c_1.2","productKey":"sub"}"#, 200),
       (#"{"deviceName":"abcd","productKey":"none"}"#, 6_250),
       (#"{"deviceName":"abc","productKey":"sub"}"#, 6_280),
-      (#"{"deviceName":"ab-cd","productKey":"sub"}"#, 6_280),
+      (#"{"deviceName":"ab-cd","productKey":"sub"}"#, 200),
+      (#"{"deviceName":"ab:cd","productKey":"sub"}"#, 200),
+      (#"{"deviceName":"ab/cd","productKey":"sub"}"#, 6_280),
       (#"{"deviceName":"äbcde","productKey":"sub"}"#, 6_280),
       (#"{"deviceName":"\#(String(repeating: "a", count: 33))","productKey":"sub"}"#, 6_280),
       (#"{"deviceName":"abcd"}"#, 460),
@@ -174,6 +177,28 @@ struct TopologyTests {
     for (element, code) in cases {
       #expect(try bench.call("thing.list.found", "[\(element)]").code == code, "\(element)")
     }
-    #expect(try bench.state.found.map(\.deviceName) == ["ab@c_1.2"])
+    #expect(try bench.state.found.map(\.deviceName) == ["ab@c_1.2", "ab-cd", "ab:cd"])
+  }
+
+  /// One rule for who authenticates and for who is found.
+  @Test(arguments: [SimulatedDeviceNames.current, .guide])
+  func `the same names authenticate and are found`(rule: SimulatedDeviceNames) throws {
+    for name in ["abcd", "ab@c_1.2", "ab-cd", "ab:cd", "abc", "ab cd", "äbcd"] {
+      var bench = Bench {
+        $0.deviceNames = rule
+        $0.devices = [SimulatedDevice(productKey: "pk", deviceName: name, secret: Bench.secret)]
+      }
+      let sign = try Bench.sign("clientIdcdeviceName\(name)productKeypk")
+      let record = try bench.authenticate(
+        #"{"productKey":"pk","deviceName":"\#(name)","clientId":"c","sign":"\#(sign)"}"#
+      )
+      #expect((record.code == .content) == rule.allows(name), "\(name)")
+      #expect(record.code == .content || record.code == .forbidden)
+      var gateway = try ThingBench { $0.deviceNames = rule }
+      let found = #"[{"deviceName":"\#(name)","productKey":"pk"}]"#
+      let answer = try gateway.call("thing.list.found", found)
+      #expect(answer.code == (rule.allows(name) ? 200 : 6_280), "\(name)")
+    }
+    #expect(rule.allows("ab-cd") == (rule == .current))
   }
 }

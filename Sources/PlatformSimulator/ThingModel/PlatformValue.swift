@@ -81,6 +81,11 @@ public enum PlatformValue: Equatable, Sendable {
     return Array(buffer[..<count])
   }
 
+  /// A whole number from 0 up.
+  init(_ number: UInt64) {
+    self = Int64(exactly: number).map { .integer($0) } ?? .unsigned(number)
+  }
+
   /// The members of an object; `nil` for anything else.
   public var members: [Member]? {
     if case .object(let members) = self { members } else { nil }

@@ -52,11 +52,15 @@ extension SimulatedThings {
     return key
   }
 
-  private static func isTagValue(_ scalar: Unicode.Scalar) -> Bool {
+  /// English letters, digits, `_`, `-`, `.`, and Chinese characters: the blocks CJK Unified Ideographs with
+  /// Extension A and CJK Compatibility Ideographs, planes 2 and 3, which Unicode keeps for ideographs, and 〇,
+  /// the zero of dates such as 二〇二四.
+  ///
+  /// Unverified: the guide says "Chinese" and no more (6.9). The device has the same set.
+  package static func isTagValue(_ scalar: Unicode.Scalar) -> Bool {
     if isLetterOrDigit(scalar) || scalar == "_" || scalar == "-" || scalar == "." { return true }
-    // CJK ideographs with their extensions.
     return switch scalar.value {
-    case 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0x20000...0x3FFFF: true
+    case 0x3007, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0x20000...0x3FFFF: true
     default: false
     }
   }

@@ -27,7 +27,13 @@ extension SimulatedThings {
     let model = products[device.productKey]?.thingModel
     var notes: [String] = []
     let good = values.filter { value in
-      guard let objection = model?.objection(toProperty: value.name, value.reported.value) else {
+      guard
+        let objection = model?.objection(
+          toProperty: value.name,
+          value.reported.value,
+          modelRules
+        )
+      else {
         return true
       }
       notes.append("\(value.name) \(objection)")
@@ -95,7 +101,11 @@ extension SimulatedThings {
       }
       let model = products[pack.device.productKey]?.thingModel
       for value in pack.values {
-        if let objection = model?.objection(toProperty: value.name, value.reported.value) {
+        if let objection = model?.objection(
+          toProperty: value.name,
+          value.reported.value,
+          modelRules
+        ) {
           throw .parameters("\(value.name) \(objection)")
         }
       }
@@ -217,7 +227,11 @@ extension SimulatedThings {
     against model: ThingModel?
   ) throws(AlinkRefusal) {
     for event in events {
-      if let objection = model?.objection(toEvent: event.identifier, event.reported.value) {
+      if let objection = model?.objection(
+        toEvent: event.identifier,
+        event.reported.value,
+        modelRules
+      ) {
         throw .parameters("\(event.identifier) \(objection)")
       }
     }

@@ -5,8 +5,10 @@ internal import OpenSSLSupport
 extension SimulatedThings {
   /// `thing.sub.register`: a secret for each, or none for all.
   ///
-  /// One that is not active gets another secret each time, an active one keeps its own. Unverified: 401
-  /// for a device that is not in the register, the guide's only code that comes near.
+  /// One that is not active gets another secret each time, an active one keeps its own. Only the gateway that
+  /// registered it, or that has proved to know its secret by `thing.topo.add`, is told a secret again: to any
+  /// other one it would hand the sub-device over. Unverified: that, and 401, the guide's only code that comes
+  /// near, for it and for a device that is not in the register.
   mutating func registerSubDevices(
     _ parameters: PlatformValue,
     of gateway: Identity,
@@ -15,8 +17,12 @@ extension SimulatedThings {
     var identities: [Identity] = []
     for element in try parameters.list("params") {
       let identity = try self.identity(element, notOf: gateway)
-      guard subDevices[identity.path] != nil else {
+      guard let known = subDevices[identity.path] else {
         throw AlinkRefusal(.authenticationError, "\(identity.path) is not in the register")
+      }
+      // One with a secret that it did not get here is its own, until a gateway proves to know it.
+      guard known.secret == nil || known.gateway == gateway else {
+        throw AlinkRefusal(.authenticationError, "\(identity.path) is not this gateway's")
       }
       identities.append(identity)
     }
@@ -30,6 +36,7 @@ extension SimulatedThings {
         secret = Self.makeSecret(&random)
       }
       known.secret = secret
+      known.gateway = gateway
       let identifier = known.identifier ?? String(decoding: Self.makeSecret(&random), as: UTF8.self)
       known.identifier = identifier
       subDevices[identity.path] = known
@@ -64,7 +71,10 @@ extension SimulatedThings {
       throw AlinkRefusal(.tooManySubDevices, "the gateway has \(DeviceState.maxTopology) already")
     }
     states[gateway.path, default: DeviceState()].topology = topology
-    for identity in added { subDevices[identity.path]?.isActive = true }
+    for identity in added {
+      subDevices[identity.path]?.isActive = true
+      subDevices[identity.path]?.gateway = gateway
+    }
   }
 
   /// `thing.topo.delete`: all of the sub-devices, or none.
@@ -103,12 +113,9 @@ extension SimulatedThings {
       guard products[identity.productKey] != nil else {
         throw AlinkRefusal(.productNotFound, "no product has that key")
       }
-      let name = identity.deviceName
-      guard (4...32).contains(name.unicodeScalars.count),
-        name.unicodeScalars.allSatisfy({
-          Self.isLetterOrDigit($0) || $0 == "_" || $0 == "@" || $0 == "."
-        })
-      else { throw AlinkRefusal(.wrongDeviceName, "a deviceName breaks the rule") }
+      guard deviceNames.allows(identity.deviceName) else {
+        throw AlinkRefusal(.wrongDeviceName, "a deviceName breaks the rule")
+      }
       found.append(identity)
     }
     for identity in found {

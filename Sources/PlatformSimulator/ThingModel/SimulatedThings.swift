@@ -23,6 +23,8 @@ public struct SimulatedThings: Sendable {
   var subDevices: [String: KnownSubDevice]
   let takesPlainValues: Bool
   let isModelServiceDown: Bool
+  let modelRules: SimulatedModelRules
+  let deviceNames: SimulatedDeviceNames
   let rawScript: (@Sendable ([UInt8]) -> PlatformValue?)?
   private let devices: Set<String>
   private var nextIdentifier: Int64 = 0
@@ -30,6 +32,8 @@ public struct SimulatedThings: Sendable {
   init(_ configuration: SimulatorConfiguration) {
     takesPlainValues = configuration.takesPlainValues
     isModelServiceDown = configuration.isModelServiceDown
+    modelRules = configuration.modelRules
+    deviceNames = configuration.deviceNames
     rawScript = configuration.rawScript
     products = Dictionary(configuration.products.map { ($0.key, $0) }) { $1 }
     subDevices = Dictionary(
@@ -90,7 +94,8 @@ public struct SimulatedThings: Sendable {
   /// Lets a call wait for the device's `/pull`, in an envelope with an `id` of the platform's.
   ///
   /// `thing.service.property.set` goes to the topic `/sys/PK/DN/thing/service/property/set`, and so every
-  /// method to its own. `false` when the device is not known.
+  /// method to its own. `false` when the device is not known, and when its product's thing model has no such
+  /// service, or no such parameters for it.
   @discardableResult
   public mutating func call(
     _ method: String,
@@ -100,6 +105,7 @@ public struct SimulatedThings: Sendable {
   ) -> Bool {
     let path = "\(productKey)/\(deviceName)"
     guard devices.contains(path) else { return false }
+    guard fits(method, parameters, products[productKey]?.thingModel) else { return false }
     let identifier = makeIdentifier()
     let message = DownlinkMessage(
       topic: "/sys/\(path)/\(method.replacing(".", with: "/"))",
@@ -244,6 +250,15 @@ public struct SimulatedThings: Sendable {
 
   // MARK: Inside
 
+  /// Whether a service may be called so; methods of the platform's own are not in the model.
+  private func fits(_ method: String, _ parameters: PlatformValue, _ model: ThingModel?) -> Bool {
+    let parts = method.split(separator: ".", omittingEmptySubsequences: false)
+    guard let model, parts.count == 3, parts[0] == "thing", parts[1] == "service" else {
+      return true
+    }
+    return model.objection(toService: String(parts[2]), parameters, modelRules) == nil
+  }
+
   @discardableResult
   private mutating func setDesired(
     _ property: String,
@@ -274,4 +289,6 @@ struct KnownSubDevice: Sendable {
   var identifier: String?
   /// Whether it has been used with its secret, which then stays.
   var isActive: Bool
+  /// The gateway that has registered it, or has proved to know its secret last.
+  var gateway: DeviceState.Identity?
 }

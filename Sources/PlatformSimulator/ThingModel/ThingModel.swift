@@ -1,10 +1,12 @@
-/// A product's thing model (TSL): what its properties and events may hold (device guide 6.5 and 6.10).
+/// A product's thing model (TSL): what its properties, events and services may hold (device guide 6.5 and 6.10).
 public struct ThingModel: Sendable {
   /// The model as it was given, for `thing.dsltemplate.get`.
   public let definition: PlatformValue
 
   private let properties: [String: ThingModelType]
-  private let events: [String: [String: ThingModelType]]
+  private let events: [String: ThingModelItems]
+  /// What the platform's calls of services may hold.
+  private let inputs: [String: ThingModelItems]
 
   /// Reads a model from the JSON text that the console exports; throws a sentence about what is wrong.
   public init(json: [UInt8]) throws(ThingModelError) {
@@ -21,35 +23,68 @@ public struct ThingModel: Sendable {
     }
     self.definition = definition
     properties = try Self.types(definition["properties"], "properties")
-    var events: [String: [String: ThingModelType]] = [:]
+    var events: [String: ThingModelItems] = [:]
     for event in try Self.list(definition["events"], "events") {
       guard let identifier = event["identifier"]?.string else {
         throw ThingModelError(reason: "an event has no identifier")
       }
       // The event `post` of a console's model stands for the report of properties.
-      events[identifier] = try Self.types(event["outputData"], "the event \(identifier)")
+      events[identifier] = try Self.items(event["outputData"], "the event \(identifier)")
     }
     self.events = events
+    var inputs: [String: ThingModelItems] = [:]
+    for service in try Self.list(definition["services"], "services") {
+      guard let identifier = service["identifier"]?.string else {
+        throw ThingModelError(reason: "a service has no identifier")
+      }
+      inputs[identifier] = try Self.items(service["inputData"], "the service \(identifier)")
+    }
+    self.inputs = inputs
   }
 
   /// Why a property may not have a value; `nil` when it may.
-  func objection(toProperty identifier: String, _ value: PlatformValue) -> String? {
+  func objection(
+    toProperty identifier: String,
+    _ value: PlatformValue,
+    _ rules: SimulatedModelRules
+  ) -> String? {
     guard let type = properties[identifier] else { return "is not in the thing model" }
-    return type.objection(to: value)
+    return type.objection(to: value, rules)
   }
 
   /// Why an event may not have such output parameters; `nil` when it may.
-  func objection(toEvent identifier: String, _ value: PlatformValue) -> String? {
-    guard let parameters = events[identifier] else { return "is not in the thing model" }
-    for member in value.members ?? [] {
-      guard let type = parameters[member.name] else {
-        return "has no parameter \(member.name) in the thing model"
-      }
-      if let objection = type.objection(to: member.value) {
-        return "has a parameter \(member.name) that \(objection)"
-      }
+  func objection(
+    toEvent identifier: String,
+    _ value: PlatformValue,
+    _ rules: SimulatedModelRules
+  ) -> String? {
+    guard let items = events[identifier] else { return "is not in the thing model" }
+    return items.objection(to: value, "parameter", rules)
+  }
+
+  /// Why the platform may not call a service with such parameters; `nil` when it may.
+  func objection(
+    toService identifier: String,
+    _ value: PlatformValue,
+    _ rules: SimulatedModelRules
+  ) -> String? {
+    guard let items = inputs[identifier] else { return "is not in the thing model" }
+    guard value.members != nil else { return "has parameters that are no object" }
+    return items.objection(to: value, "parameter", rules)
+  }
+
+  private static func items(
+    _ value: PlatformValue?,
+    _ place: String
+  ) throws(ThingModelError) -> ThingModelItems {
+    // A console's model has the text "" where there is none.
+    if value?.string == "" { return ThingModelItems() }
+    guard let items = ThingModelItems(try list(value, place)) else {
+      throw ThingModelError(
+        reason: "\(place) has something without an identifier or with a dataType that is not known"
+      )
     }
-    return nil
+    return items
   }
 
   private static func types(

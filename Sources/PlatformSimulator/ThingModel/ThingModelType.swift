@@ -1,11 +1,12 @@
+internal import PayloadCoding
+
 /// The data type of a property or parameter, with its limits (device guide 6.5 and 6.10).
 ///
 /// The guide's examples show int, double, text, date, bool and array; float, enum and struct are the
-/// rest of what the console offers. Limits are texts there; numbers are taken, too. `step` is checked
-/// of whole numbers alone.
+/// rest of what the console offers. Limits are texts there; numbers are taken, too.
 indirect enum ThingModelType: Sendable {
-  case integer(min: Double?, max: Double?, step: Int64?)
-  case floating(min: Double?, max: Double?)
+  case integer(NumberLimits)
+  case floating(NumberLimits)
   case text(length: Int64?)
   /// A text of milliseconds since 1970.
   case date
@@ -13,21 +14,15 @@ indirect enum ThingModelType: Sendable {
   case boolean
   case enumeration(Set<Int64>)
   case array(size: Int64?, item: ThingModelType)
-  case structure([String: ThingModelType])
+  case structure(ThingModelItems)
 
   /// Reads a `dataType`; `nil` when it is none.
   init?(_ value: PlatformValue?) {
     guard let name = value?["type"]?.string else { return nil }
     let specs = value?["specs"]
     switch name {
-    case "int":
-      self = .integer(
-        min: Self.number(specs?["min"]),
-        max: Self.number(specs?["max"]),
-        step: Self.whole(specs?["step"])
-      )
-    case "float", "double":
-      self = .floating(min: Self.number(specs?["min"]), max: Self.number(specs?["max"]))
+    case "int": self = .integer(NumberLimits(specs))
+    case "float", "double": self = .floating(NumberLimits(specs))
     case "text": self = .text(length: Self.whole(specs?["length"]))
     case "date": self = .date
     case "bool": self = .boolean
@@ -38,39 +33,30 @@ indirect enum ThingModelType: Sendable {
       guard let item = ThingModelType(specs?["item"]) else { return nil }
       self = .array(size: Self.whole(specs?["size"]), item: item)
     case "struct":
-      guard let fields = specs?.elements else { return nil }
-      var types: [String: ThingModelType] = [:]
-      for field in fields {
-        guard let identifier = field["identifier"]?.string,
-          let type = ThingModelType(field["dataType"])
-        else { return nil }
-        types[identifier] = type
-      }
-      self = .structure(types)
+      guard let fields = specs?.elements, let items = ThingModelItems(fields) else { return nil }
+      self = .structure(items)
     default: return nil
     }
   }
 
   /// What is wrong with a value, to follow its name; `nil` when it fits.
-  func objection(to value: PlatformValue) -> String? {
+  func objection(to value: PlatformValue, _ rules: SimulatedModelRules) -> String? {
     switch self {
-    case .integer(let min, let max, let step):
+    case .integer(let limits):
       guard let whole = value.integer, Int32(exactly: whole) != nil else {
         return "is no int of 32 bits"
       }
-      if let outside = Self.range(Double(whole), min, max) { return outside }
-      // From the lowest value on, where there is one.
-      guard let step, step > 1 else { return nil }
-      let start = min.flatMap { Int64(exactly: $0) } ?? 0
-      let (distance, overflow) = whole.subtractingReportingOverflow(start)
-      return overflow || distance % step != 0 ? "is not on a step of \(step)" : nil
-    case .floating(let min, let max):
+      return limits.objection(to: Double(whole), rules)
+    case .floating(let limits):
       guard let number = value.number else { return "is no number" }
-      return Self.range(number, min, max)
+      return limits.objection(to: number, rules)
     case .text(let length):
       guard let text = value.string else { return "is no text" }
-      guard let length, text.utf8.count > length else { return nil }
-      return "has over \(length) bytes"
+      let isBytes = rules.textLength == .bytes
+      guard let length, (isBytes ? text.utf8.count : text.unicodeScalars.count) > length else {
+        return nil
+      }
+      return "has over \(length) \(isBytes ? "bytes" : "characters")"
     case .date:
       guard let text = value.string, !text.isEmpty, Int64(text) != nil else {
         return "is no text of milliseconds since 1970"
@@ -86,35 +72,92 @@ indirect enum ThingModelType: Sendable {
     case .array(let size, let item):
       guard let elements = value.elements else { return "is no array" }
       if let size, elements.count > size { return "has over \(size) elements" }
+      if let size, rules.needsWholeArrays, elements.count < size {
+        return "has under \(size) elements"
+      }
       for element in elements {
-        if let objection = item.objection(to: element) { return "has an element that \(objection)" }
-      }
-      return nil
-    case .structure(let fields):
-      guard let members = value.members else { return "is no struct" }
-      for member in members {
-        guard let type = fields[member.name] else {
-          return "has a field \(member.name) that is not in the thing model"
-        }
-        if let objection = type.objection(to: member.value) {
-          return "has a field \(member.name) that \(objection)"
+        if let objection = item.objection(to: element, rules) {
+          return "has an element that \(objection)"
         }
       }
       return nil
+    case .structure(let items):
+      guard value.members != nil else { return "is no struct" }
+      return items.objection(to: value, "field", rules)
     }
   }
 
-  private static func range(_ value: Double, _ min: Double?, _ max: Double?) -> String? {
-    if let min, value < min { return "is below \(min)" }
-    if let max, value > max { return "is above \(max)" }
-    return nil
+  fileprivate static func whole(_ value: PlatformValue?) -> Int64? {
+    value?.integer ?? value?.string.flatMap { Int64($0) }
+  }
+}
+
+/// The least and the greatest number, and the step between two.
+struct NumberLimits: Sendable {
+  private let minimum: Double?
+  private let maximum: Double?
+  private let step: Double?
+
+  init(_ specs: PlatformValue?) {
+    minimum = Self.number(specs?["min"])
+    maximum = Self.number(specs?["max"])
+    step = Self.number(specs?["step"])
+  }
+
+  func objection(to value: Double, _ rules: SimulatedModelRules) -> String? {
+    if let minimum, value < minimum { return "is below \(minimum)" }
+    if let maximum, value > maximum { return "is above \(maximum)" }
+    guard rules.checksSteps, let step, let exact = ExactDecimal(value),
+      let exactStep = ExactDecimal(step), let start = ExactDecimal(minimum ?? 0)
+    else { return nil }
+    return exact.isMultiple(of: exactStep, from: start) ? nil : "is not on a step of \(step)"
   }
 
   private static func number(_ value: PlatformValue?) -> Double? {
     value?.number ?? value?.string.flatMap { Double($0) }
   }
+}
 
-  private static func whole(_ value: PlatformValue?) -> Int64? {
-    value?.integer ?? value?.string.flatMap { Int64($0) }
+/// Items with an identifier and a data type each: the fields of a struct, an event's output, a service's input.
+///
+/// No other names, and all those that say `"required":true`, as the device's check has it.
+struct ThingModelItems: Sendable {
+  private var types: [String: ThingModelType] = [:]
+  private var required: [String] = []
+
+  /// No items.
+  init() {}
+
+  /// Reads the elements of a list; `nil` where one is no item.
+  init?(_ elements: [PlatformValue]) {
+    for element in elements {
+      // The service that reads properties lists their identifiers.
+      if element.string != nil { continue }
+      guard let identifier = element["identifier"]?.string,
+        let type = ThingModelType(element["dataType"])
+      else { return nil }
+      types[identifier] = type
+      if element["required"] == .boolean(true) { required.append(identifier) }
+    }
+  }
+
+  /// What is wrong with an object, to follow its name; `nil` when it fits.
+  func objection(
+    to value: PlatformValue,
+    _ kind: String,
+    _ rules: SimulatedModelRules
+  ) -> String? {
+    for member in value.members ?? [] {
+      guard let type = types[member.name] else {
+        return "has a \(kind) \(member.name) that is not in the thing model"
+      }
+      if let objection = type.objection(to: member.value, rules) {
+        return "has a \(kind) \(member.name) that \(objection)"
+      }
+    }
+    for name in required where value[name] == nil {
+      return "lacks the \(kind) \(name), which the thing model requires"
+    }
+    return nil
   }
 }
