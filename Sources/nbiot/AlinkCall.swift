@@ -18,6 +18,8 @@ struct AlinkCall {
   let parameters: PlatformValue?
   /// The file with the secret that proves a sub-device, for `thing.topo.add`.
   var subDeviceSecretFile: String?
+  /// Which names devices may have.
+  var deviceNames = DeviceNameRule.current
   /// Whether properties without a time go without the object around them.
   var usesPlainValues = false
 
@@ -57,6 +59,13 @@ struct AlinkCall {
       guard let event else { throw unknown }
       return try await post(event, client, as: writer)
     }
+  }
+
+  /// The products whose sub-devices a pack post speaks of; none for other methods.
+  var packedProducts: Set<String> {
+    guard method == "thing.event.property.pack.post" else { return [] }
+    let entries = parameters?["subDevices"]?.elements ?? []
+    return Set(entries.compactMap { $0["identity"]?["productKey"]?.string })
   }
 
   /// The identifier between `thing.event.` and `.post`.
@@ -283,7 +292,11 @@ extension AlinkCall {
       throw Failure(description: "give --sub-device-secret-file: the sub-device must be proved")
     }
     do throws(IdentityError) {
-      device = try DeviceIdentity(productKey: names.product.span, deviceName: names.device.span)
+      device = try DeviceIdentity(
+        productKey: names.product.span,
+        deviceName: names.device.span,
+        deviceNames: deviceNames
+      )
     } catch {
       throw Failure(description: error.description)
     }

@@ -45,6 +45,13 @@ enum FormatArgument: String, ExpressibleByArgument, CaseIterable {
   var contentFormat: ContentFormat { self == .json ? .json : .cbor }
 }
 
+/// Which names devices may have.
+enum DeviceNamesArgument: String, ExpressibleByArgument, CaseIterable {
+  case current, guide
+
+  var rule: DeviceNameRule { self == .current ? .current : .guide }
+}
+
 /// The presets of `TransmissionParameters`.
 enum TimingArgument: String, ExpressibleByArgument, CaseIterable {
   case standard, lteM, nbIoT, nbIoTDeep

@@ -19,14 +19,18 @@ struct CallCommand: AsyncParsableCommand {
         nbiot call thing.event.alarm.post '{"value":{"errorCode":"error"}}' --format cbor …
         nbiot call thing.property.desired.get '["power"]' …
         nbiot call thing.config.get …
+        nbiot call up_raw 0x020000007b00 …
 
       Methods, with their parameters as the device guide prints them (chapter 6):
         thing.event.property.post, thing.event.EVENT.post, thing.event.property.pack.post,
         thing.property.desired.get and .delete, thing.deviceinfo.update and .delete,
         thing.config.get, thing.dsltemplate.get, thing.topo.add, .delete and .get,
-        thing.list.found, thing.sub.register
+        thing.list.found, thing.sub.register; and up_raw, whose bytes a script of the product's reads \
+      (6.5): hexadecimal digits, @FILE, or - for standard input
 
-      The guide's limits are checked before anything is sent. The answers of thing.sub.register hold \
+      The guide's limits are checked before anything is sent. Requests have ids that begin with the time, so \
+      that they do not come again for a year (6.1); a reply to another id is refused, and one without a code \
+      is no success. The answers of thing.sub.register hold \
       secrets: mind where they are printed. Upgrades of the firmware: see `nbiot ota`.
 
       Exit status: 0 done, 1 the platform refused it or did not answer, 2 usage or a limit, 3 \
@@ -38,7 +42,7 @@ struct CallCommand: AsyncParsableCommand {
   @Argument(help: "The method.")
   var method: String
 
-  @Argument(help: "Its parameters in JSON; - reads them from standard input.")
+  @Argument(help: "Its parameters in JSON, for up_raw bytes; - reads them from standard input.")
   var parameters: String?
 
   @OptionGroup var device: DeviceOptions
@@ -46,13 +50,8 @@ struct CallCommand: AsyncParsableCommand {
   @Option(help: "What the request is sent in, and the reply asked for in.")
   var format = FormatArgument.json
 
-  @Option(
-    help: ArgumentHelp(
-      "Check properties and events against this thing model (TSL) before they are sent.",
-      valueName: "file"
-    )
-  )
-  var thingModel: String?
+  @OptionGroup(title: "Checks before anything is sent")
+  var model: ModelOptions
 
   @Flag(help: "Send properties without a time as values alone, as the platform's C SDKs do.")
   var plainValues = false
@@ -69,12 +68,20 @@ struct CallCommand: AsyncParsableCommand {
   var output = OutputArgument.text
 
   func run() async throws {
+    if method == "up_raw" || method == "thing.model.up_raw" { return try await sendRaw() }
     var call = AlinkCall(method: method, parameters: try value())
     call.subDeviceSecretFile = subDeviceSecretFile
     call.usesPlainValues = plainValues
+    call.deviceNames = device.deviceNames.rule
     do {
-      let model = try thingModel.map(PrivateFile.read)
-      let answer = try await device.withClient(adjusting: { $0.thingModel = model }) { client in
+      var models = DeviceClientConfiguration(productKey: "", deviceName: "")
+      try model.apply(to: &models)
+      model.warn(about: call.packedProducts, gateway: device.productKey)
+      let answer = try await device.withClient { configuration in
+        configuration.thingModel = models.thingModel
+        configuration.subDeviceModels = models.subDeviceModels
+        configuration.thingModelRules = models.thingModelRules
+      } _: { client in
         do {
           return format == .cbor
             ? try await call.send(client, as: CBORWriter.self)
@@ -83,26 +90,72 @@ struct CallCommand: AsyncParsableCommand {
           return answer
         }
       }
-      ReplyLines(answer).print(output)
-      guard answer.code?.isSuccess != false else { throw ExitStatus.undelivered.error }
+      try show(answer)
     } catch let failure as AlinkCall.Failure {
       throw Complaint(failure.description)
     }
   }
 
-  private func value() throws -> PlatformValue? {
-    var text = parameters.map { Array($0.utf8) } ?? []
-    if parameters == "-" {
-      text = []
-      while text.count < 65_536 {
-        let piece = try Console.read()
-        guard !piece.isEmpty else { break }
-        text += piece
-      }
-      guard text.count < 65_536 else {
-        throw Complaint("the parameters have over 64 KB; a message takes 1,024 bytes")
+  private func show(_ answer: AlinkAnswer) throws {
+    ReplyLines(answer).print(output)
+    guard answer.isSuccess else { throw ExitStatus.undelivered.error }
+  }
+
+  /// Sends bytes as they are.
+  private func sendRaw() async throws {
+    let bytes = try rawBytes()
+    guard (1...1_024).contains(bytes.count) else {
+      throw Complaint("up_raw takes 1 to 1,024 bytes, not \(bytes.count) (device guide 3.5)")
+    }
+    let answer = try await device.withClient { client in
+      do {
+        return try await client.publishRaw(bytes)
+      } catch DeviceClientError.refused(let answer) {
+        return answer
       }
     }
+    try show(answer)
+  }
+
+  private func rawBytes() throws -> [UInt8] {
+    guard let parameters else {
+      throw Complaint("up_raw takes hexadecimal digits, @FILE, or - for standard input")
+    }
+    if parameters == "-" { return try standardInput() }
+    if parameters.hasPrefix("@") { return try PrivateFile.read(String(parameters.dropFirst())) }
+    let isMarked = parameters.hasPrefix("0x") || parameters.hasPrefix("0X")
+    let digits = Array(parameters.utf8.dropFirst(isMarked ? 2 : 0))
+    let bytes = stride(from: 0, to: digits.count, by: 2).compactMap { start in
+      UInt8(
+        String(decoding: digits[start..<min(start + 2, digits.count)], as: UTF8.self),
+        radix: 16
+      )
+    }
+    guard digits.count.isMultiple(of: 2), bytes.count * 2 == digits.count,
+      !digits.contains(UInt8(ascii: "+"))
+    else {
+      throw Complaint(
+        "up_raw takes an even number of hexadecimal digits, @FILE, or - for standard input"
+      )
+    }
+    return bytes
+  }
+
+  private func standardInput() throws -> [UInt8] {
+    var bytes: [UInt8] = []
+    while bytes.count < 65_536 {
+      let piece = try Console.read()
+      guard !piece.isEmpty else { break }
+      bytes += piece
+    }
+    guard bytes.count < 65_536 else {
+      throw Complaint("the parameters have over 64 KB; a message takes 1,024 bytes")
+    }
+    return bytes
+  }
+
+  private func value() throws -> PlatformValue? {
+    let text = parameters == "-" ? try standardInput() : parameters.map { Array($0.utf8) } ?? []
     guard !text.isEmpty else { return nil }
     do throws(JSONError) {
       var reader = JSONReader(text.span)
@@ -114,36 +167,5 @@ struct CallCommand: AsyncParsableCommand {
       throw Complaint("the parameters have a name twice in an object: leave one out")
     }
     return value
-  }
-}
-
-/// The platform's reply as it is printed.
-struct ReplyLines {
-  private var lines = ResultLines()
-
-  init(_ answer: AlinkAnswer) {
-    if let code = answer.code {
-      lines.add("code", "code", code.rawValue)
-      if !code.isSuccess { lines.add("meaning", "meaning", code.meaning) }
-    } else {
-      // Taken without a reply.
-      lines.add("code", "code", json: Array("null".utf8))
-    }
-    if !answer.message.isEmpty { lines.add("message", "message", answer.message) }
-    if !answer.data.isEmpty { lines.add("data", "data", json: Self.json(answer)) }
-    let result = answer.receipt.result
-    lines.add("bytes up", "bytesUp", UInt64(result.bytesUp))
-    lines.add("bytes down", "bytesDown", UInt64(result.bytesDown))
-    lines.add("milliseconds", "milliseconds", UInt64(clamping: result.duration.count))
-  }
-
-  func print(_ output: OutputArgument) { lines.print(output) }
-
-  /// The data in JSON on one line, whatever it came in.
-  private static func json(_ answer: AlinkAnswer) -> [UInt8] {
-    let value = PlatformValue(answer.data, answer.format == .cbor ? .cbor : .json)
-    // What holds a name twice, or bytes that JSON has not, is shown as it came.
-    return value?.encoded(.json)
-      ?? PlatformValue.text(RequestRecord.printable(answer.data)).encoded(.json)
   }
 }

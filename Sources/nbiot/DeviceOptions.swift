@@ -56,6 +56,17 @@ struct DeviceOptions: ParsableArguments {
   @Option(help: "The timestamp of /auth: milliseconds since 1970, or now.")
   var timestamp: TimestampArgument?
 
+  @Option(help: "What /auth is written in; cbor is unverified.")
+  var authFormat = FormatArgument.json
+
+  @Option(
+    help: """
+      Which names devices may have beside letters and digits: _ @ . - : (current), or _ @ . as the device guide \
+      has them (guide).
+      """
+  )
+  var deviceNames = DeviceNamesArgument.current
+
   func validate() throws {
     if security == .symmetric, dtls.isUsed {
       throw ValidationError("these options belong to DTLS: give --security dtls with them")
@@ -84,6 +95,8 @@ struct DeviceOptions: ParsableArguments {
       region: region
     )
     configuration.clientID = clientId
+    configuration.deviceNames = deviceNames.rule
+    configuration.authenticationFormat = authFormat == .cbor ? .cbor : .json
     configuration.settings.signMethod = signMethod.method
     configuration.settings.acknowledgementMode = ackMode?.mode
     configuration.settings.timestamp = timestamp?.milliseconds

@@ -79,7 +79,8 @@ extension DoctorCommand {
       identity = try DeviceIdentity(
         productKey: productKey.span,
         deviceName: deviceName.span,
-        clientID: client.span
+        clientID: client.span,
+        deviceNames: device.deviceNames.rule
       )
     } catch {
       throw checks.fail("credentials", error.description, .usage)

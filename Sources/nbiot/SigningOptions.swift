@@ -9,17 +9,25 @@ struct NameOptions: ParsableArguments {
   @Option(help: "The device's name.")
   var deviceName: String
 
+  @Option(help: "Which names devices may have: with _ @ . - : (current) or with _ @ . (guide).")
+  var deviceNames = DeviceNamesArgument.current
+
   func identity(clientID: String?) throws -> DeviceIdentity {
     let (key, name) = (Array(productKey.utf8), Array(deviceName.utf8))
     do throws(IdentityError) {
       guard let clientID else {
-        return try DeviceIdentity(productKey: key.span, deviceName: name.span)
+        return try DeviceIdentity(
+          productKey: key.span,
+          deviceName: name.span,
+          deviceNames: deviceNames.rule
+        )
       }
       let client = Array(clientID.utf8)
       return try DeviceIdentity(
         productKey: key.span,
         deviceName: name.span,
-        clientID: client.span
+        clientID: client.span,
+        deviceNames: deviceNames.rule
       )
     } catch {
       throw Complaint(error.description)

@@ -102,6 +102,16 @@ struct SimulateCommand: AsyncParsableCommand {
   @OptionGroup(title: "What the console would hold")
   var product: ProductOptions
 
+  @Option(
+    help: """
+      Which names devices may have beside letters and digits: _ @ . - : (current), or _ @ . as the device guide \
+      has them (guide).
+      """
+  )
+  var deviceNames = DeviceNamesArgument.current
+
+  @OptionGroup var modelRules: ModelRuleOptions
+
   @Option(help: "How requests are printed.")
   var log = OutputArgument.text
 
@@ -139,7 +149,10 @@ struct SimulateCommand: AsyncParsableCommand {
   func run() async throws {
     var configuration = SimulatorConfiguration()
     configuration.devices = try device.map(Self.parse)
+    configuration.deviceNames = deviceNames.simulated
+    configuration.modelRules = modelRules.simulated
     try product.apply(to: &configuration)
+    try checkNames(configuration)
     configuration.sequenceOffset = seqOffset
     configuration.tokenLifetime = Milliseconds(tokenLifetime * 1_000)
     configuration.answerMode = answer == .piggybacked ? .piggybacked : .separate
@@ -203,6 +216,18 @@ struct SimulateCommand: AsyncParsableCommand {
     }
     let reason = (error as? IOError).map { PrivateFile.text($0.errnoCode) } ?? "\(error)"
     return "cannot listen on \(host) port \(port): \(reason)"
+  }
+
+  /// Refuses names that no device could have: it would never be known.
+  private func checkNames(_ configuration: SimulatorConfiguration) throws {
+    let names =
+      configuration.devices.map(\.deviceName) + configuration.subDevices.map(\.deviceName)
+      + configuration.products.flatMap(\.registrable)
+    guard let wrong = names.first(where: { !configuration.deviceNames.allows($0) }) else { return }
+    let marks = deviceNames == .current ? "_ @ . - :" : "_ @ ."
+    throw Complaint(
+      "the device name \(wrong) is not 4 to 32 letters, digits and \(marks) (device guide 6.3, code 6280)"
+    )
   }
 
   private static func parse(_ text: String) throws -> SimulatedDevice {
@@ -278,7 +303,7 @@ extension RequestRecord {
     try json.key("code")
     try json.text(code?.dotted)
     try json.key("messageID")
-    if let platformMessageID { try json.unsigned(platformMessageID) } else { try json.null() }
+    try json.text(platformMessageID.map { "\($0)" })
     try json.key("method")
     try json.text(method)
     try json.key("replyCode")

@@ -126,7 +126,9 @@ struct CommandLineTests {
     #expect(object["topic"] as? String == "/a1B2c3D4e5F/device1/user/update")
     #expect(object["outcome"] as? String == "acknowledged")
     #expect(object["code"] as? String == "2.05")
-    #expect((object["messageID"] as? String)?.count == 16)
+    // 18 digits, as the guide's have (3.8), and the log's.
+    let messageID = try #require(object["messageID"] as? String)
+    #expect(messageID.count == 18 && UInt64(messageID) != nil)
     #expect(object["seq"] as? Int == 2)
     #expect(object["bytesUp"] as? Int == 124)
     #expect(object["bytesDown"] as? Int == 19)
@@ -134,7 +136,7 @@ struct CommandLineTests {
     let (status, log) = try simulator.stop()
     #expect(status == 0)
     #expect(log.contains(#"a1B2c3D4e5F/device1 POST /auth -> 2.05 Content"#))
-    #expect(log.contains(#"seq 2 {"value":1} -> 2.05 Content"#))
+    #expect(log.contains(#"seq 2 {"value":1} -> 2.05 Content id \#(messageID) "#))
     #expect(!(run.output + run.errors + log).contains("0123456789abcdef"))
   }
 

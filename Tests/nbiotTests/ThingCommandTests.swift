@@ -167,6 +167,144 @@ struct ThingCommandTests {
     _ = try simulator.stop()
   }
 
+  private static let model = #"""
+    {"properties":[{"identifier":"t","dataType":{"type":"double","specs":{"min":"0","max":"99","step":"0.1"}}},
+    {"identifier":"s","dataType":{"type":"text","specs":{"length":"4"}}},
+    {"identifier":"a","dataType":{"type":"array","specs":{"size":"2","item":{"type":"int"}}}}]}
+    """#
+
+  private func file(_ bytes: [UInt8]) throws -> URL {
+    let file = URL.temporaryDirectory.appending(path: "\(UUID().uuidString)")
+    try Data(bytes).write(to: file)
+    return file
+  }
+
+  /// 23.65 is the guide's own (6.5).
+  @Test(
+    arguments: [
+      (#"{"t":{"value":23.65}}"#, [], 0), (#"{"t":{"value":23.65}}"#, ["--check-steps"], 2),
+      (#"{"s":{"value":"温温"}}"#, [], 2),
+      (#"{"s":{"value":"温温"}}"#, ["--text-length", "characters"], 0),
+      (#"{"a":{"value":[1]}}"#, [], 0), (#"{"a":{"value":[1]}}"#, ["--array-size", "exact"], 2),
+    ] as [(String, [String], Int32)]
+  )
+  func `the thing model's step, length and size are read as the options say, at both ends`(
+    parameters: String,
+    options: [String],
+    status: Int32
+  ) async throws {
+    let model = try file(Array(Self.model.utf8))
+    defer { try? FileManager.default.removeItem(at: model) }
+    let simulator = try Simulator(["--thing-model", model.path] + options)
+    let run = try await call(
+      simulator,
+      "thing.event.property.post",
+      parameters,
+      ["--thing-model", model.path] + options
+    )
+    #expect(run.status == status, "\(run.errors)")
+    if status != 0 {
+      // What the device would refuse the simulator leaves out, by the same rule.
+      let unchecked = try await call(simulator, "thing.event.property.post", parameters)
+      #expect(unchecked.status == 0)
+    }
+    let log = try simulator.stop().log
+    #expect(log.contains("left out") == (status != 0), "\(log)")
+  }
+
+  @Test func `sub-devices are checked by their products' models, or said not to be`() async throws {
+    let model = try file(Array(Self.model.utf8))
+    defer { try? FileManager.default.removeItem(at: model) }
+    let simulator = try Simulator(["--sub-device", "a1subsubsub,sensor1"])
+    let pack = { (value: Int) in
+      #"{"subDevices":[{"identity":{"productKey":"a1subsubsub","deviceName":"sensor1"},"#
+        + #""properties":{"t":{"value":\#(value),"time":1}}}]}"#
+    }
+    let method = "thing.event.property.pack.post"
+    let options = ["--sub-device-model", "a1subsubsub=\(model.path)"]
+    let bad = try await call(simulator, method, pack(100), options)
+    #expect(bad.status == 2)
+    #expect(bad.errors.contains("subDevices[0].properties.t.value: the value at byte"))
+    // It is not in the topology.
+    let good = try await call(simulator, method, pack(99), options)
+    #expect(good.status == 1 && good.object?["code"] as? Int == 6_401)
+    #expect(!good.errors.contains("not checked"))
+    let unchecked = try await call(simulator, method, pack(100), ["--thing-model", model.path])
+    #expect(unchecked.object?["code"] as? Int == 6_401)
+    #expect(unchecked.errors.contains("sub-devices of a1subsubsub is not checked"))
+    _ = try simulator.stop()
+  }
+
+  @Test(arguments: [
+    (["0x020000007b00"], ""), (["020000007B00"], ""), (["FILE"], ""), (["-"], "020000007b00"),
+  ])
+  func `bytes go up raw from digits, a file or standard input`(
+    parameters: [String],
+    input: String
+  ) async throws {
+    let bytes: [UInt8] = [2, 0, 0, 0, 0x7B, 0]
+    let raw = try file(bytes)
+    defer { try? FileManager.default.removeItem(at: raw) }
+    let simulator = try Simulator()
+    let given = parameters == ["FILE"] ? ["@\(raw.path)"] : parameters
+    let run = try await nbiot(
+      ["call", "up_raw"] + given + ["--output", "json"] + options(simulator),
+      input: input.isEmpty ? "" : String(decoding: bytes, as: UTF8.self)
+    )
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.object?["code"] as? Int == 200)
+    let log = try simulator.stop().log
+    #expect(log.contains("/thing/model/up_raw"))
+    #expect(log.contains("0x020000007b00"))
+  }
+
+  @Test(arguments: ["0x0", "0x", "02g0", "", "+102", "@/nonexistent", "0x02 03"])
+  func `what is no bytes is refused`(parameters: String) async throws {
+    let simulator = try Simulator()
+    let run = try await call(simulator, "thing.model.up_raw", parameters)
+    #expect(run.status == 2)
+    #expect(!run.errors.isEmpty)
+    #expect(try simulator.stop().log.isEmpty)
+  }
+
+  @Test func `a gateway that names itself, and a name by the other rule, cost nothing`()
+    async throws
+  {
+    let simulator = try Simulator()
+    let own = #"[{"productKey":"a1B2c3D4e5F","deviceName":"device1"}]"#
+    for (method, more) in [
+      ("thing.topo.add", ["--sub-device-secret-file", simulator.secretFile]),
+      ("thing.sub.register", []),
+    ] {
+      let run = try await call(simulator, method, own, more)
+      #expect(run.status == 2)
+      #expect(run.errors.contains("6402"), "\(run.errors)")
+    }
+    let dashed = #"[{"productKey":"a1B2c3D4e5F","deviceName":"ab-cd"}]"#
+    let strict = try await call(simulator, "thing.list.found", dashed, ["--device-names", "guide"])
+    #expect(strict.status == 2)
+    let taken = try await call(simulator, "thing.list.found", dashed)
+    #expect(taken.status == 0, "\(taken.output)")
+    #expect(try simulator.stop().log.components(separatedBy: "POST /topic").count == 2)
+  }
+
+  @Test func `ids of one run do not come again in the next, and /auth may go in CBOR`()
+    async throws
+  {
+    let simulator = try Simulator(["--log", "json"])
+    for _ in 0..<5 {
+      let run = try await call(simulator, "thing.topo.get", "{}", ["--auth-format", "cbor"])
+      #expect(run.status == 0, "\(run.errors)")
+    }
+    let log = try simulator.stop().log
+    let ids = log.matches(of: /\\"id\\":\\"([0-9]+)\\"/).map { String($0.1) }
+    #expect(ids.count == 5)
+    #expect(Set(ids).count == 5)
+    #expect(ids.allSatisfy { UInt32($0) != nil })
+    // The message ids are texts there, of as many digits as the guide's.
+    #expect(log.matches(of: /"messageID":"[0-9]{18}"/).count == 5)
+  }
+
   @Test func `a number keeps its digits on the way`() async throws {
     let simulator = try Simulator()
     let run = try await call(

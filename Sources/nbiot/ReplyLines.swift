@@ -1,0 +1,102 @@
+internal import Alink
+internal import CBORPayload
+internal import CoAPMessage
+internal import ConstrainedCore
+internal import DeviceClient
+internal import DeviceSession
+internal import PayloadCoding
+internal import PlatformSimulator
+
+/// The platform's reply as it is printed.
+struct ReplyLines {
+  private var lines = ResultLines()
+
+  init(_ answer: AlinkAnswer) {
+    if let code = answer.code {
+      lines.add("code", "code", code.rawValue)
+      if !code.isSuccess { lines.add("meaning", "meaning", code.meaning) }
+    } else {
+      // Taken without a reply.
+      lines.add("code", "code", json: Array("null".utf8))
+    }
+    if !answer.message.isEmpty { lines.add("message", "message", answer.message) }
+    if !answer.data.isEmpty { lines.add("data", "data", json: Self.json(answer)) }
+    let result = answer.receipt.result
+    lines.add("bytes up", "bytesUp", UInt64(result.bytesUp))
+    lines.add("bytes down", "bytesDown", UInt64(result.bytesDown))
+    lines.add("milliseconds", "milliseconds", UInt64(clamping: result.duration.count))
+  }
+
+  func print(_ output: OutputArgument) { lines.print(output) }
+
+  /// The data in JSON on one line.
+  ///
+  /// JSON goes through as it came but for white space, so that no digit and no escape is lost, and CBOR token by
+  /// token; what has no form in JSON is shown as it came.
+  private static func json(_ answer: AlinkAnswer) -> [UInt8] {
+    if answer.format != .cbor {
+      let text = withoutSpace(answer.data)
+      // What would steer a terminal stands in strings alone, where the escape means the same.
+      return Array((ReadableText.plain(text.span, keepsLines: false) ?? "null").utf8)
+    }
+    return transcribed(answer.data)
+      ?? PlatformValue.text(RequestRecord.printable(answer.data)).encoded(.json)
+  }
+
+  /// A JSON text without the white space between its tokens.
+  private static func withoutSpace(_ json: [UInt8]) -> [UInt8] {
+    var result: [UInt8] = []
+    var isInString = false
+    var isEscaped = false
+    for byte in json {
+      if isInString {
+        if !isEscaped, byte == UInt8(ascii: "\"") { isInString = false }
+        isEscaped = !isEscaped && byte == UInt8(ascii: "\\")
+      } else if byte <= 0x20 {
+        continue
+      } else if byte == UInt8(ascii: "\"") {
+        isInString = true
+      }
+      result.append(byte)
+    }
+    return result
+  }
+
+  /// CBOR as JSON, byte strings in hexadecimal digits; `nil` when it cannot be read.
+  private static func transcribed(_ cbor: [UInt8]) -> [UInt8]? {
+    // A byte may become an escape of six characters, and a number of 3 bytes one of 26.
+    var buffer = [UInt8](repeating: 0, count: 26 * cbor.count + 64)
+    var scratch = [UInt8](repeating: 0, count: cbor.count)
+    var writer = JSONWriter(buffer.mutableSpan)
+    var reader = CBORReader(received: cbor.span)
+    do {
+      while let token = try reader.nextToken() {
+        switch token {
+        case .beginObject: try writer.beginObject()
+        case .endObject: try writer.endObject()
+        case .beginArray: try writer.beginArray()
+        case .endArray: try writer.endArray()
+        case .key(let text), .text(let text):
+          var bytes = ByteWriter(scratch.mutableSpan)
+          try reader.copy(text, into: &bytes)
+          if case .key = token {
+            try writer.key(bytes.written)
+          } else {
+            try writer.string(bytes.written)
+          }
+        case .integer(let value): try writer.integer(value)
+        case .unsigned(let value): try writer.unsigned(value)
+        case .double(let value): try writer.double(value)
+        case .boolean(let value): try writer.boolean(value)
+        case .null: try writer.null()
+        case .bytes(let range): try writer.text(RequestRecord.printable(Array(cbor[range])))
+        }
+      }
+    } catch {
+      return nil
+    }
+    let count = writer.count
+    let json = Array(buffer[..<count])
+    return ReadableText.plain(json.span, keepsLines: false).map { Array($0.utf8) }
+  }
+}
