@@ -177,8 +177,8 @@ let package = Package(
     .target(
       name: "Inspection",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "SymmetricSecurity",
-        "CBORPayload", "PacketCapture",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "OpenSSLSupport",
+        "SymmetricSecurity", "CBORPayload", "PacketCapture",
       ],
       swiftSettings: strict
     ),

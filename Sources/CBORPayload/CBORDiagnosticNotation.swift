@@ -31,6 +31,17 @@ public enum CBORDiagnosticNotation {
   }
 }
 
+extension CBORDiagnosticNotation {
+  /// The notation of `bytes`, which must be one data item from first to last, as `write` has it.
+  public static func text(of bytes: Span<UInt8>) throws(CBORError) -> String {
+    var buffer = [UInt8](repeating: 0, count: maxCount(for: bytes.count))
+    var writer = ByteWriter(buffer.mutableSpan)
+    try write(bytes, into: &writer)
+    let count = writer.count
+    return String(decoding: buffer[..<count], as: UTF8.self)
+  }
+}
+
 /// The walk over the items, with a level for each item that holds others.
 private struct Notation {
   private enum Container {
