@@ -326,7 +326,10 @@ let package = Package(
     ),
     .testTarget(
       name: "InspectionTests",
-      dependencies: ["CoAPMessage", "Inspection", "PacketCapture", "TestSupport"],
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "Inspection", "PacketCapture",
+        "SymmetricSecurity", "TestSupport",
+      ],
       swiftSettings: strict
     ),
     .testTarget(

@@ -216,7 +216,9 @@ struct SessionTable {
   ) -> OpenedMessage.Payload {
     // One in 256 opens under a wrong key by chance: so only the link's last sessions are tried, and
     // bytes count where they say something.
-    let recent = sessions.newestFirst.lazy.filter { $0.hasKey && $0.link == link?.reversed }.prefix(4)
+    let recent = sessions.newestFirst.lazy.filter { $0.hasKey && $0.link == link?.reversed }.prefix(
+      4
+    )
     for session in recent {
       guard let inside = session.open(view.payload) else { continue }
       if PayloadText.saysSomething(inside.span, view.contentFormat) { return .opened(inside) }

@@ -53,7 +53,8 @@ struct InspectCommand: ParsableCommand {
   var port: [UInt16] = []
 
   @Option(
-    help: "A file with the device secret in its first line, to show what is inside encrypted reports."
+    help:
+      "A file with the device secret in its first line, to show what is inside encrypted reports."
   )
   var deviceSecretFile: String?
 

@@ -172,7 +172,8 @@ struct MessageTextTests {
     )
   }
 
-  @Test func `without a content format, a map or array of CBOR is known by its first byte`() throws {
+  @Test func `without a content format, a map or array of CBOR is known by its first byte`() throws
+  {
     for (cbor, line) in [
       (hex("a1 64636f6465 18c8"), #"  payload, 8 bytes of CBOR: {"code": 200}"#),
       (hex("82 02 03"), "  payload, 3 bytes of CBOR: [2, 3]"),

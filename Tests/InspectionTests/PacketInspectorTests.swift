@@ -71,7 +71,9 @@ struct PacketInspectorTests {
           + #""destination":"192.0.2.1:5683",\#(object)"#
       )
     }
-    #expect(capture.json(Self.packet(Self.get), at: .min)?.contains("-9223372036854.775808") == true)
+    #expect(
+      capture.json(Self.packet(Self.get), at: .min)?.contains("-9223372036854.775808") == true
+    )
   }
 
   /// What begins the object of the first packet.
