@@ -21,7 +21,9 @@ enum PayloadText {
       return dump(label, payload, nil)
     case nil:
       guard ReadableText.isReadable(payload) else {
-        guard let notation = unlabelledNotation(payload) else { return dump(label, payload, nil) }
+        guard let notation = CBORDiagnosticNotation.text(ofUnlabelled: payload) else {
+          return dump(label, payload, nil)
+        }
         return "\n  \(label), \(count(payload)) of CBOR: \(notation)"
       }
       return text(label, payload, isJSON(payload) ? "of JSON" : "of text")
@@ -39,7 +41,7 @@ enum PayloadText {
       guard payload.isUTF8 else { return nil }
     case nil:
       guard ReadableText.isReadable(payload) else {
-        return unlabelledNotation(payload).map { Array($0.utf8) }
+        return CBORDiagnosticNotation.text(ofUnlabelled: payload).map { Array($0.utf8) }
       }
     }
     return payload.indices.map { payload[$0] }
@@ -52,7 +54,7 @@ enum PayloadText {
     case .json: isJSON(payload)
     case .cbor: notation(payload) != nil
     case .text, .bytes, nil:
-      ReadableText.isReadable(payload) || unlabelledNotation(payload) != nil
+      ReadableText.isReadable(payload) || CBORDiagnosticNotation.text(ofUnlabelled: payload) != nil
     }
   }
 
@@ -105,13 +107,6 @@ enum PayloadText {
     } catch {
       return dump(label, payload, "labelled CBOR, but \(error)")
     }
-  }
-
-  /// The notation of a map or array without a content format: the platform's answers have none, and are
-  /// known by their first byte.
-  private static func unlabelledNotation(_ payload: Span<UInt8>) -> String? {
-    guard payload.count > 0, payload[0] >> 5 == 4 || payload[0] >> 5 == 5 else { return nil }
-    return notation(payload)
   }
 
   private static func notation(_ payload: Span<UInt8>) -> String? {
