@@ -354,6 +354,16 @@ let package = Package(
       resources: [.copy("README.md")],
       swiftSettings: strict
     ),
+    // Compiles and runs what README.md and nbiot_device.h show, against these as they are built.
+    .testTarget(
+      name: "SnippetTests",
+      dependencies: [
+        "nbiot", "nbiot-agent", "DeviceClient", "HTTPSTransfer", "DeviceLibrary", "CoAPMessage",
+        "TestSupport",
+      ],
+      resources: [.copy("stand-ins")],
+      swiftSettings: strict
+    ),
     .target(
       name: "ProbeDevice",
       dependencies: [
