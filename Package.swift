@@ -177,8 +177,8 @@ let package = Package(
     .target(
       name: "Inspection",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "SymmetricSecurity",
-        "AliyunIoT", "CBORPayload", "PacketCapture",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "OpenSSLSupport",
+        "SymmetricSecurity", "AliyunIoT", "CBORPayload", "PacketCapture",
       ],
       swiftSettings: strict
     ),
@@ -326,7 +326,10 @@ let package = Package(
     ),
     .testTarget(
       name: "InspectionTests",
-      dependencies: ["CoAPMessage", "Inspection", "PacketCapture", "TestSupport"],
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "Inspection", "PacketCapture",
+        "SymmetricSecurity", "TestSupport",
+      ],
       swiftSettings: strict
     ),
     .testTarget(
@@ -349,6 +352,16 @@ let package = Package(
       name: "nbiotTests",
       dependencies: ["nbiot", "CoAPMessage", "TestSupport"],
       resources: [.copy("README.md")],
+      swiftSettings: strict
+    ),
+    // Compiles and runs what README.md and nbiot_device.h show, against these as they are built.
+    .testTarget(
+      name: "SnippetTests",
+      dependencies: [
+        "nbiot", "nbiot-agent", "DeviceClient", "HTTPSTransfer", "DeviceLibrary", "CoAPMessage",
+        "TestSupport",
+      ],
+      resources: [.copy("stand-ins")],
       swiftSettings: strict
     ),
     .target(

@@ -31,6 +31,24 @@ public enum CBORDiagnosticNotation {
   }
 }
 
+extension CBORDiagnosticNotation {
+  /// The notation of `bytes`, which must be one data item from first to last, as `write` has it.
+  public static func text(of bytes: Span<UInt8>) throws(CBORError) -> String {
+    var buffer = [UInt8](repeating: 0, count: maxCount(for: bytes.count))
+    var writer = ByteWriter(buffer.mutableSpan)
+    try write(bytes, into: &writer)
+    let count = writer.count
+    return String(decoding: buffer[..<count], as: UTF8.self)
+  }
+
+  /// The notation of bytes whose format nobody has named, where they are one whole map or array, which
+  /// neither text nor, but by chance, anything else is; else `nil`.
+  public static func text(ofUnlabelled bytes: Span<UInt8>) -> String? {
+    guard bytes.count > 0, bytes[0] >> 5 == 4 || bytes[0] >> 5 == 5 else { return nil }
+    do throws(CBORError) { return try text(of: bytes) } catch { return nil }
+  }
+}
+
 /// The walk over the items, with a level for each item that holds others.
 private struct Notation {
   private enum Container {

@@ -4,16 +4,26 @@
  * over restarts and power cuts too. Token, sequence numbers and DTLS session survive as well, so that a
  * start costs no `/auth`.
  *
- *   nbiot_device *device;
+ *   nbiot_config config = {0};
+ *   config.product_key = "a1B2c3D4e5F";
+ *   config.device_name = "device1";
+ *   config.device_secret = secret;
+ *   config.state_directory = "state";
+ *   config.topic = "/a1B2c3D4e5F/device1/user/update";
+ *
  *   void *memory = aligned_alloc(nbiot_device_alignment(), nbiot_device_size());
- *   int code = nbiot_create(memory, nbiot_device_size(), &config, &device);
- *   code = nbiot_publish(device, NULL, payload, count, 0, &id);
+ *   nbiot_device *device;
+ *   if (nbiot_create(memory, nbiot_device_size(), &config, &device) != NBIOT_OK) return 1;
+ *   if (nbiot_publish(device, NULL, "{\"value\":1}", 11, 0, NULL) != NBIOT_OK) return 1;
  *   while (nbiot_pending(device) > 0) {
  *     nbiot_event event;
- *     while (nbiot_drive(device, &event) > 0) { ... }
- *     // wait for nbiot_descriptor() to be readable, nbiot_timeout() milliseconds at most
+ *     struct pollfd entry = {nbiot_descriptor(device), POLLIN, 0};
+ *     poll(&entry, 1, nbiot_timeout(device)); // first wait, then drive: else the last wait has no end
+ *     while (nbiot_drive(device, &event) > 0)
+ *       if (event.kind == NBIOT_DELIVERED) printf("delivered, %d\n", event.code);
  *   }
  *   nbiot_destroy(device);
+ *   free(memory);
  *
  * The memory is the caller's and must not move. A device is used by one thread at a time; different
  * devices may be used by different threads. Nothing here keeps a pointer that it is given, but for the
@@ -168,11 +178,13 @@ int nbiot_publish_cbor(nbiot_device *device, const char *topic, const void *payl
                        uint32_t lifetime, uint64_t *id);
 
 /* Does what is due, without waiting: 1 and `*event` when something happened, 0 when nothing more did. Call
- * it until it answers 0, then wait. Only a host's name is looked up with waiting. */
+ * it until it answers 0, then wait if nbiot_pending is not 0. Only a host's name is looked up with
+ * waiting. */
 int nbiot_drive(nbiot_device *device, nbiot_event *event);
 
 /* What to wait for: a descriptor that becomes readable (-1 when there is none now), and the most
- * milliseconds until the next nbiot_drive (-1 for no limit). */
+ * milliseconds until the next nbiot_drive: 0 when something is due, -1 when nothing is waited for, as after
+ * the last report. */
 int nbiot_descriptor(const nbiot_device *device);
 int nbiot_timeout(const nbiot_device *device);
 

@@ -4,20 +4,32 @@ internal import PayloadCoding
 
 /// The objects that programs read: one a message, with exactly these members in this order.
 enum JSONReport {
-  /// The object of a message.
-  static func message(_ message: Span<UInt8>) -> [UInt8] {
-    do throws(MessageFormatError) {
-      return valid(try MessageView(message))
-    } catch {
-      return invalid(error.description, offset: error.offset)
+  /// The object of a message, behind `members` of what carried it.
+  static func message(
+    _ view: MessageView,
+    _ opened: OpenedMessage,
+    after members: String
+  ) -> [UInt8] {
+    let meaning = meaning(of: view, opened)
+    // An option of one byte takes 11 bytes at most, `[65535,""],`, and 2 more for each further byte;
+    // the bytes written anew take 2 each.
+    let capacity = 256 + 14 * view.count + members.utf8.count + meaning.utf8.count
+    return write(capacity: capacity) { json throws(CapacityError) in
+      try json.beginObject()
+      try append(members, to: &json)
+      try write(view, into: &json)
+      try append(meaning, to: &json)
+      try json.endObject()
     }
   }
 
   /// The object of bytes that are not a CoAP message, and why.
-  static func invalid(_ reason: String, offset: Int) -> [UInt8] {
+  static func invalid(_ reason: String, offset: Int, after members: String) -> [UInt8] {
     // Six bytes for each one in the reason is the worst that escaping does.
-    write(capacity: 128 + 6 * reason.utf8.count) { json throws(CapacityError) in
+    let capacity = 128 + 6 * reason.utf8.count + members.utf8.count
+    return write(capacity: capacity) { json throws(CapacityError) in
       try json.beginObject()
+      try append(members, to: &json)
       try json.key("valid")
       try json.boolean(false)
       try json.key("reason")
@@ -28,25 +40,56 @@ enum JSONReport {
     }
   }
 
-  private static func valid(_ view: MessageView) -> [UInt8] {
-    // An option of one byte takes 11 bytes at most, `[65535,""],`, and 2 more for each further byte;
-    // the bytes written anew take 2 each.
-    var buffer = [UInt8](repeating: 0, count: 256 + 14 * view.count)
-    var json = JSONWriter(buffer.mutableSpan)
-    do throws(CapacityError) {
-      try write(view, into: &json)
-    } catch {
-      preconditionFailure("the longest object fits its buffer")
-    }
-    let count = json.count
-    return Array(buffer[..<count])
+  /// A string of JSON for ASCII without quotation marks, backslashes and control characters, or `null`.
+  static func string(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
+
+  private static func append(_ members: String, to json: inout JSONWriter) throws(CapacityError) {
+    if !members.isEmpty { try json.member(members.utf8Span.span) }
   }
 
+  /// What the parts mean and what was inside, as members.
+  private static func meaning(of view: MessageView, _ opened: OpenedMessage) -> String {
+    var names: [String] = []
+    var messageID: String?
+    var iterator = view.options
+    while let option = iterator.next() {
+      names.append(string(option.number.name))
+      if option.number == .platformMessageID { messageID = HexText.string(option.value) }
+    }
+    var (plain, inside): (String?, String?)
+    var (insideBytes, obstacle): (String?, Obstacle?)
+    switch opened.payload {
+    case .plain:
+      if view.payload.count > 0 { plain = quoted(view.payload, view.contentFormat) }
+    case .opened(let bytes):
+      inside = quoted(bytes.span, view.contentFormat)
+      insideBytes = HexText.string(bytes.span)
+    case .unopened(let reason, let isEncrypted):
+      obstacle = reason
+      if !isEncrypted { plain = quoted(view.payload, view.contentFormat) }
+    }
+    return [
+      #""path":\#(string(MessageInspector.path(view)))"#,
+      #""optionNames":[\#(names.joined(separator: ","))]"#,
+      #""messageID2090":\#(string(messageID))"#,
+      #""payloadText":\#(plain ?? "null")"#,
+      #""seq":\#(opened.sequences.first.map { "\($0)" } ?? "null")"#,
+      #""inside":\#(inside ?? "null")"#,
+      #""insideBytes":\#(string(insideBytes))"#,
+      #""notOpened":\#(string((obstacle ?? opened.obstacle)?.description))"#,
+    ].joined(separator: ",")
+  }
+
+  /// The payload in one text, as a string of JSON; `nil` when it is bytes.
+  private static func quoted(_ payload: Span<UInt8>, _ format: ContentFormat?) -> String? {
+    PayloadText.text(payload, format).flatMap { ReadableText.quoted($0.span) }
+  }
+
+  /// The members of the message as it was on the wire.
   private static func write(
     _ view: MessageView,
     into json: inout JSONWriter
   ) throws(CapacityError) {
-    try json.beginObject()
     try json.key("valid")
     try json.boolean(true)
     try json.key("version")
@@ -78,7 +121,6 @@ enum JSONReport {
     } else {
       try json.null()
     }
-    try json.endObject()
   }
 
   /// The message as `MessageWriter` writes it from its parts; `nil` when that is longer than the

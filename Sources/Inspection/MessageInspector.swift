@@ -1,60 +1,84 @@
 internal import CoAPMessage
 public import CoAPSecurity
 internal import ConstrainedCore
-internal import SymmetricSecurity
 
 /// Shows CoAP messages to a person or a program, whoever made their bytes.
 ///
-/// Time and memory grow with the message's length, whatever is in it.
+/// Messages are given in the order in which they were sent: the answer to an `/auth` tells the random of
+/// the session that begins, and opens its reports and their answers from then on, if the device secret is
+/// known. Time and memory grow with a message's length, whatever is in it; what is kept of earlier ones is
+/// bounded.
 public struct MessageInspector: ~Copyable {
-  private var security: SymmetricSecurity?
+  private var sessions: SessionTable
 
   /// Shows messages as they are on the wire.
   public init() {
-    security = nil
+    sessions = SessionTable()
   }
 
-  /// Shows to a person also what is inside the reports and answers of a session in symmetric mode:
-  /// the session of that device secret, and of the random that `/auth` gave, 1 to 32 bytes.
+  /// Shows also what is inside the reports and answers of sessions in symmetric mode: of those devices
+  /// that have this secret, 1 to 128 bytes, from the `/auth` on that is seen.
+  public init(secret: Span<UInt8>) throws(SecurityError) {
+    sessions = try SessionTable(secret: secret)
+  }
+
+  /// Shows besides what is inside the session whose `/auth` is not seen: `random` is what the platform
+  /// answered to it, 1 to 32 bytes.
   public init(secret: Span<UInt8>, random: Span<UInt8>) throws(SecurityError) {
-    var security = SymmetricSecurity()
-    try security.establish(secret: secret, random: random)
-    self.security = consume security
+    sessions = try SessionTable(secret: secret, random: random)
   }
 
   /// The message for a person: some lines of text without a line feed at the end.
   ///
   /// Nothing in it steers a terminal, whatever the message holds.
   public mutating func text(_ message: Span<UInt8>) -> String {
+    text(message, on: nil)
+  }
+
+  /// The message for a program: one JSON object on one line, without a line feed.
+  public mutating func json(_ message: Span<UInt8>) -> [UInt8] {
+    json(message, on: nil, after: "")
+  }
+
+  /// The same of a message whose ends are known.
+  mutating func text(_ message: Span<UInt8>, on link: Link?) -> String {
     do throws(MessageFormatError) {
-      return text(try MessageView(message))
+      let view = try MessageView(message)
+      return Self.text(view, sessions.open(view, on: link))
     } catch {
       return "not a CoAP message: \(error)\(HexText.dump(message, indent: 2))"
     }
   }
 
-  /// The message for a program: one JSON object on one line, without a line feed.
-  public func json(_ message: Span<UInt8>) -> [UInt8] {
-    JSONReport.message(message)
+  /// The same of a message whose ends are known; `members` come first in the object.
+  mutating func json(_ message: Span<UInt8>, on link: Link?, after members: String) -> [UInt8] {
+    do throws(MessageFormatError) {
+      let view = try MessageView(message)
+      return JSONReport.message(view, sessions.open(view, on: link), after: members)
+    } catch {
+      return JSONReport.invalid(error.description, offset: error.offset, after: members)
+    }
   }
 
-  private mutating func text(_ view: MessageView) -> String {
-    var text = Self.header(view)
+  private static func text(_ view: MessageView, _ opened: OpenedMessage) -> String {
+    var text = header(view)
     var iterator = view.options
     var previous: OptionNumber?
-    var isOpened: Bool?
+    var sequences = opened.sequences.makeIterator()
     while let option = iterator.next() {
       text += "\n  " + OptionText.line(option, after: previous, in: view.code)
-      if option.number == .platformSequence, security != nil {
-        let inside = sequence(option.value)
-        isOpened = inside != nil && isOpened != false
-        text += "\n    inside: " + (inside ?? Self.notOpened)
+      if option.number == .platformSequence {
+        if let sequence = sequences.next() {
+          text += "\n    inside: \(sequence)"
+        } else if let obstacle = opened.obstacle, obstacle == .anotherKey {
+          text += "\n    inside: \(obstacle)"
+        }
       }
       previous = option.number
     }
-    if let path = Self.path(view) { text += "\n  path \(path)" }
+    if let path = path(view) { text += "\n  path \(path)" }
     guard view.payload.count > 0 else { return text }
-    return text + payload(of: view, isSequenceOpened: isOpened)
+    return text + payload(of: view, opened)
   }
 
   /// Type, code, message ID, token and length.
@@ -75,7 +99,7 @@ public struct MessageInspector: ~Copyable {
   }
 
   /// The path of the Uri-Path options; `nil` without any.
-  private static func path(_ view: MessageView) -> String? {
+  static func path(_ view: MessageView) -> String? {
     guard view.first(.uriPath) != nil else { return nil }
     // Each byte becomes at most three, and each option, of at least one byte, begins with a slash.
     var buffer = [UInt8](repeating: 0, count: 3 * view.count)
@@ -85,54 +109,19 @@ public struct MessageInspector: ~Copyable {
     return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
-  private mutating func payload(of view: MessageView, isSequenceOpened: Bool?) -> String {
-    let format = view.contentFormat
-    let payload = view.payload
-    if isPlain(view) { return PayloadText.line("payload", payload, format) }
-    guard security != nil else {
-      guard view.first(.platformSequence) != nil else {
-        return PayloadText.line("payload", payload, format)
-      }
+  private static func payload(of view: MessageView, _ opened: OpenedMessage) -> String {
+    let (payload, format) = (view.payload, view.contentFormat)
+    switch opened.payload {
+    case .plain: return PayloadText.line("payload", payload, format)
+    case .opened(let inside):
       return PayloadText.dump("payload", payload, "encrypted")
-        + "\n  inside: give --device-secret-file and --random to see it"
+        + PayloadText.line("inside", inside.span, format)
+    case .unopened(let obstacle, let isEncrypted):
+      let line =
+        isEncrypted
+        ? PayloadText.dump("payload", payload, "encrypted")
+        : PayloadText.line("payload", payload, format)
+      return line + "\n  inside: \(obstacle)"
     }
-    let sealed = PayloadText.dump("payload", payload, "encrypted")
-    // A number that does not open tells of a wrong key, where the payload might open by chance.
-    guard isSequenceOpened != false, let inside = opened(payload) else {
-      return
-        (view.first(.platformSequence) == nil
-        ? PayloadText.line("payload", payload, format) : sealed) + "\n  inside: " + Self.notOpened
-    }
-    return sealed + PayloadText.line("inside", inside.span, format)
   }
-
-  /// Whether the payload is in the clear even in symmetric mode: in `/auth` and what is below it
-  /// (device guide 3.6), and where it is JSON as it stands, which ciphertext is not.
-  private func isPlain(_ view: MessageView) -> Bool {
-    if view.code.isRequest, view.first(.uriPath)?.value.isEqual(to: "auth") == true { return true }
-    return PayloadText.isJSON(view.payload)
-  }
-
-  /// The decimal digits of a sequence number; `nil` when they do not come out.
-  private mutating func sequence(_ value: Span<UInt8>) -> String? {
-    guard let digits = opened(value), !digits.isEmpty, digits.count <= 20,
-      digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 })
-    else { return nil }
-    return String(decoding: digits, as: UTF8.self)
-  }
-
-  private mutating func opened(_ bytes: Span<UInt8>) -> [UInt8]? {
-    var buffer = [UInt8](repeating: 0, count: bytes.count)
-    var writer = ByteWriter(buffer.mutableSpan)
-    do throws(SecurityError) {
-      guard try security?.open(payload: bytes, into: &writer) != nil else { return nil }
-    } catch {
-      return nil
-    }
-    let count = writer.count
-    return Array(buffer[..<count])
-  }
-
-  private static let notOpened =
-    "cannot be opened: another device secret or random, altered on the way, or not encrypted"
 }

@@ -58,28 +58,39 @@ public struct PacketInspector: ~Copyable {
   /// The packet for a person, some lines of text; `nil` when it is none to show.
   public mutating func text(_ packet: PacketView) -> String? {
     guard let datagram = datagram(of: packet) else { return nil }
+    // The times are the file's own: they may be anything, and run backwards.
+    let passed = packet.microseconds &- (start ?? 0)
     let head =
-      "packet \(counts.packets), \(seconds(packet)) s, \(datagram.source) -> "
+      "packet \(counts.packets), \(Self.seconds(passed)) s, \(datagram.source) -> "
       + "\(datagram.destination)\n"
     let payload = datagram.payload
     if let reason = Self.cutShort(datagram) {
       return head + reason + HexText.dump(payload, indent: 2)
     }
     if let lines = DTLSRecords.lines(payload) { return head + lines.joined(separator: "\n") }
-    return head + messages.text(payload)
+    return head + messages.text(payload, on: Self.link(datagram))
   }
 
   /// The packet for a program, one JSON object on one line; `nil` when it is none to show.
+  ///
+  /// Its time is the capture's own, in seconds since 1970.
   public mutating func json(_ packet: PacketView) -> [UInt8]? {
     guard let datagram = datagram(of: packet) else { return nil }
+    let members =
+      #""packet":\#(counts.packets),"time":"\#(Self.seconds(packet.microseconds))","#
+      + #""source":"\#(datagram.source)","destination":"\#(datagram.destination)""#
     if let reason = Self.cutShort(datagram) {
-      return JSONReport.invalid(reason, offset: datagram.payload.count)
+      return JSONReport.invalid(reason, offset: datagram.payload.count, after: members)
     }
     if let lines = DTLSRecords.lines(datagram.payload) {
       let more = lines.count > 1 ? ", and \(lines.count - 1) more" : ""
-      return JSONReport.invalid("not CoAP: \(lines[0])\(more)", offset: 0)
+      return JSONReport.invalid("not CoAP: \(lines[0])\(more)", offset: 0, after: members)
     }
-    return messages.json(datagram.payload)
+    return messages.json(datagram.payload, on: Self.link(datagram), after: members)
+  }
+
+  private static func link(_ datagram: DatagramView) -> Link {
+    Link(source: datagram.source, destination: datagram.destination)
   }
 
   @_lifetime(copy packet)
@@ -112,12 +123,10 @@ public struct PacketInspector: ~Copyable {
       + "bytes; capture with a larger snapshot length (tcpdump -s 0)"
   }
 
-  /// The time since the first packet, with six digits after the point.
-  private func seconds(_ packet: PacketView) -> String {
-    // The times are the file's own: they may be anything, and run backwards.
-    let passed = packet.microseconds &- (start ?? 0)
-    let fraction = String(passed.magnitude % 1_000_000)
-    return "\(passed < 0 ? "-" : "")\(passed.magnitude / 1_000_000)."
+  /// A time with six digits after the point.
+  private static func seconds(_ microseconds: Int64) -> String {
+    let fraction = String(microseconds.magnitude % 1_000_000)
+    return "\(microseconds < 0 ? "-" : "")\(microseconds.magnitude / 1_000_000)."
       + String(repeating: "0", count: 6 - fraction.count) + fraction
   }
 }

@@ -20,9 +20,41 @@ enum PayloadText {
     case .bytes:
       return dump(label, payload, nil)
     case nil:
-      guard ReadableText.isReadable(payload) else { return dump(label, payload, nil) }
+      guard ReadableText.isReadable(payload) else {
+        guard let notation = CBORDiagnosticNotation.text(ofUnlabelled: payload) else {
+          return dump(label, payload, nil)
+        }
+        return "\n  \(label), \(count(payload)) of CBOR: \(notation)"
+      }
       return text(label, payload, isJSON(payload) ? "of JSON" : "of text")
         ?? dump(label, payload, nil)
+    }
+  }
+
+  /// The payload in one text, as `line` shows it: JSON and other text as they are, CBOR in diagnostic
+  /// notation; `nil` when it is none of them.
+  static func text(_ payload: Span<UInt8>, _ format: ContentFormat?) -> [UInt8]? {
+    switch kind(format) {
+    case .cbor: return notation(payload).map { Array($0.utf8) }
+    case .bytes: return nil
+    case .json, .text:
+      guard payload.isUTF8 else { return nil }
+    case nil:
+      guard ReadableText.isReadable(payload) else {
+        return CBORDiagnosticNotation.text(ofUnlabelled: payload).map { Array($0.utf8) }
+      }
+    }
+    return payload.indices.map { payload[$0] }
+  }
+
+  /// Whether the bytes, opened with a key that may be the wrong one, are what the format says, or
+  /// anything readable where there is none.
+  static func saysSomething(_ payload: Span<UInt8>, _ format: ContentFormat?) -> Bool {
+    switch kind(format) {
+    case .json: isJSON(payload)
+    case .cbor: notation(payload) != nil
+    case .text, .bytes, nil:
+      ReadableText.isReadable(payload) || CBORDiagnosticNotation.text(ofUnlabelled: payload) != nil
     }
   }
 
@@ -69,19 +101,20 @@ enum PayloadText {
   }
 
   private static func diagnostics(_ label: String, _ payload: Span<UInt8>) -> String {
-    var buffer = [UInt8](
-      repeating: 0,
-      count: CBORDiagnosticNotation.maxCount(for: payload.count)
-    )
-    var writer = ByteWriter(buffer.mutableSpan)
     do throws(CBORError) {
-      try CBORDiagnosticNotation.write(payload, into: &writer)
+      let notation = try CBORDiagnosticNotation.text(of: payload)
+      return "\n  \(label), \(count(payload)) of CBOR: \(notation)"
     } catch {
       return dump(label, payload, "labelled CBOR, but \(error)")
     }
-    let written = writer.count
-    let notation = String(decoding: buffer[..<written], as: UTF8.self)
-    return "\n  \(label), \(count(payload)) of CBOR: \(notation)"
+  }
+
+  private static func notation(_ payload: Span<UInt8>) -> String? {
+    do throws(CBORError) {
+      return try CBORDiagnosticNotation.text(of: payload)
+    } catch {
+      return nil
+    }
   }
 
   private static func count(_ payload: Span<UInt8>) -> String {

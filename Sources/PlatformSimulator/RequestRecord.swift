@@ -1,3 +1,4 @@
+internal import CBORPayload
 public import CoAPMessage
 public import ConstrainedCore
 
@@ -80,13 +81,15 @@ public struct RequestRecord: Sendable {
     return parts.joined(separator: " ")
   }
 
-  /// The payload as text where it is text without control characters, else in hexadecimal digits.
+  /// The payload as text where it is text without control characters, in diagnostic notation where it is
+  /// CBOR, else in hexadecimal digits.
   public static func printable(_ bytes: [UInt8]) -> String {
     if let text = String(validating: bytes, as: UTF8.self),
       text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
     {
       return text
     }
+    if let notation = CBORDiagnosticNotation.text(ofUnlabelled: bytes.span) { return notation }
     return "0x" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }

@@ -14,16 +14,22 @@ struct InspectCommand: ParsableCommand {
 
       Example, what tcpdump has seen of a device, with what is inside the encrypted reports:
         tcpdump -i any -s 0 -w device.pcap udp port 5682
-        nbiot inspect --capture device.pcap --device-secret-file secret.txt \\
-          --random ad2b3a5eb51d64f7
+        nbiot inspect --capture device.pcap --device-secret-file secret.txt
+
+      Example, the same while it happens:
+        tcpdump -i any -s 0 -U -w - udp port 5682 | \\
+          nbiot inspect --capture - --device-secret-file secret.txt
 
       Spaces, tabs, colons and 0x may stand between the bytes; empty lines are passed over. What is \
       not a CoAP message is a result too, with the reason and the byte where it shows. In a capture, \
       DTLS records (port 5684) are named and not opened. --output json prints one object for each \
-      message, always as it was on the wire.
+      message: first as it was on the wire, then what it means and what was inside.
 
-      The random is what the platform answered to /auth, in the clear. The secret comes from a file \
-      or from the environment variable NBIOT_DEVICE_SECRET, never from an argument.
+      The key of a session is made of the device secret and of the random that the platform answers \
+      to /auth, in the clear. That answer is found in the capture, or among the messages before; of \
+      several, each counts for the reports with its token. Where it is not there, give --random. The \
+      secret comes from a file or from the environment variable NBIOT_DEVICE_SECRET, never from an \
+      argument.
 
       Exit status: 0 everything was read, 1 some lines were not hexadecimal or the capture broke off, \
       2 usage, or a file that cannot be read.
@@ -46,10 +52,13 @@ struct InspectCommand: ParsableCommand {
   )
   var port: [UInt16] = []
 
-  @Option(help: "A file with the device secret in its first line.")
+  @Option(
+    help:
+      "A file with the device secret in its first line, to show what is inside encrypted reports."
+  )
   var deviceSecretFile: String?
 
-  @Option(help: "The random that /auth gave, to show what is inside encrypted reports.")
+  @Option(help: "The random that /auth gave, where its answer is not among the messages.")
   var random: String?
 
   @Option(help: "How results are printed.")
@@ -62,15 +71,8 @@ struct InspectCommand: ParsableCommand {
     if capture == nil, !port.isEmpty {
       throw ValidationError("--port chooses packets of a capture: give --capture FILE with it")
     }
-    if let random {
-      guard !random.isEmpty, random.utf8.count <= 32 else {
-        throw ValidationError("--random has 1 to 32 characters, as the answer to /auth gives it")
-      }
-    } else if deviceSecretFile != nil {
-      throw ValidationError(
-        "--device-secret-file needs --random, the random in the platform's answer to /auth: the key "
-          + "is made of both"
-      )
+    if let random, random.isEmpty || random.utf8.count > 32 {
+      throw ValidationError("--random has 1 to 32 characters, as the answer to /auth gives it")
     }
   }
 
@@ -87,10 +89,13 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func makeInspector() throws -> MessageInspector {
-    guard let random else { return MessageInspector() }
+    guard random != nil || deviceSecretFile != nil || Secret.isInEnvironment() else {
+      return MessageInspector()
+    }
     var secret = try Secret.load(path: deviceSecretFile)
     defer { Secret.erase(&secret) }
     do throws(SecurityError) {
+      guard let random else { return try MessageInspector(secret: secret.span) }
       return try MessageInspector(secret: secret.span, random: Array(random.utf8).span)
     } catch {
       throw Complaint("no key can be made of the device secret and --random: \(error)")

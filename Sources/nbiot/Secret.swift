@@ -39,6 +39,11 @@ enum Secret {
     return Array(text.utf8)
   }
 
+  /// Whether the environment has one.
+  static func isInEnvironment(_ kind: Kind = .device) -> Bool {
+    ProcessInfo.processInfo.environment[kind.variable]?.isEmpty == false
+  }
+
   /// The first line of a file.
   static func read(_ path: String) throws -> [UInt8] {
     guard let stream = InputStream(fileAtPath: path) else {

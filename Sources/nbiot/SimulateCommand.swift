@@ -273,7 +273,8 @@ extension RequestRecord {
     var buffer = [UInt8](
       repeating: 0,
       count: 4_096 + 6
-        * (payload.count + path.utf8.count + note.utf8.count + (method?.utf8.count ?? 0))
+        * (Self.printable(payload).utf8.count + path.utf8.count + note.utf8.count
+          + (method?.utf8.count ?? 0))
     )
     var json = JSONWriter(buffer.mutableSpan)
     do throws(CapacityError) {

@@ -199,4 +199,17 @@ struct AppendixATests {
       #expect(NSArray(array: try #require(shown)) == NSArray(array: [decoded]), "\(hex)")
     }
   }
+
+  @Test func `unlabelled bytes are CBOR where they are one whole map or array`() throws {
+    for (bytes, text) in [
+      ("a1 6161 01", #"{"a": 1}"#), ("82 01 02", "[1, 2]"), ("bf ff", "{_ }"), ("a1 6161", nil),
+      ("80 00", nil), ("01", nil), ("c2 41 01", nil), ("", nil),
+    ] as [(String, String?)] {
+      #expect(CBORDiagnosticNotation.text(ofUnlabelled: hex(bytes).span) == text)
+    }
+    #expect(try CBORDiagnosticNotation.text(of: hex("01").span) == "1")
+    #expect(throws: CBORError.truncated(offset: 0)) {
+      try CBORDiagnosticNotation.text(of: [UInt8]().span)
+    }
+  }
 }

@@ -172,6 +172,18 @@ struct MessageTextTests {
     )
   }
 
+  @Test func `without a content format, a map or array of CBOR is known by its first byte`() throws
+  {
+    for (cbor, line) in [
+      (hex("a1 64636f6465 18c8"), #"  payload, 8 bytes of CBOR: {"code": 200}"#),
+      (hex("82 02 03"), "  payload, 3 bytes of CBOR: [2, 3]"),
+    ] {
+      #expect(text(try message(.content, payload: cbor)).last == line)
+    }
+    #expect(text(try message(.content, payload: hex("a1 64"))).contains("  payload, 2 bytes"))
+    #expect(text(try message(.content, payload: hex("01"))).contains("  payload, 1 byte"))
+  }
+
   @Test func `what is not a message is shown as bytes with the reason`() {
     #expect(
       text(hex("40017d3441")) == [
@@ -230,7 +242,7 @@ struct MessageTextTests {
 
   @Test func `a wrong secret is said, and nothing is shown as inside`() throws {
     let lines = try openedText(Self.report(), secret: "another")
-    #expect(lines.count { $0.contains("cannot be opened: another device secret or random") } == 2)
+    #expect(lines.count { $0.contains("cannot be opened: another key or secret") } == 2)
     #expect(!lines.contains { $0.contains("inside,") })
   }
 

@@ -7,8 +7,12 @@ import Testing
 struct Capture: ~Copyable {
   var inspector: PacketInspector
 
-  init(_ linkType: LinkType = .raw, ports: Set<UInt16> = PacketInspector.defaultPorts) {
-    inspector = PacketInspector(MessageInspector(), linkType: linkType, ports: ports)
+  init(
+    _ linkType: LinkType = .raw,
+    ports: Set<UInt16> = PacketInspector.defaultPorts,
+    messages: consuming MessageInspector = MessageInspector()
+  ) {
+    inspector = PacketInspector(messages, linkType: linkType, ports: ports)
   }
 
   mutating func text(_ bytes: [UInt8], count: Int = 0, at time: Int64 = 0) -> [String] {
@@ -16,8 +20,8 @@ struct Capture: ~Copyable {
     return inspector.text(packet)?.split(separator: "\n").map(String.init) ?? []
   }
 
-  mutating func json(_ bytes: [UInt8], count: Int = 0) -> String? {
-    let packet = PacketView(bytes.span, originalCount: count, microseconds: 0)
+  mutating func json(_ bytes: [UInt8], count: Int = 0, at time: Int64 = 0) -> String? {
+    let packet = PacketView(bytes.span, originalCount: count, microseconds: time)
     return inspector.json(packet).map { String(decoding: $0, as: UTF8.self) }
   }
 }
@@ -54,10 +58,27 @@ struct PacketInspectorTests {
     #expect(capture.json(answer) != nil)
   }
 
-  @Test func `the object in a capture is the object of the message`() {
+  @Test func `the object in a capture is the message's behind number, time and addresses`() {
     var capture = Capture()
-    let object = MessageInspector().json(Self.get.span)
-    #expect(capture.json(Self.packet(Self.get)) == String(decoding: object, as: UTF8.self))
+    var messages = MessageInspector()
+    let object = String(decoding: messages.json(Self.get.span), as: UTF8.self).dropFirst()
+    for (number, time, text) in [
+      (1, 1_700_000_000_000_001, "1700000000.000001"), (2, -1, "-0.000001"), (3, 0, "0.000000"),
+    ] {
+      #expect(
+        capture.json(Self.packet(Self.get), at: Int64(time))
+          == #"{"packet":\#(number),"time":"\#(text)","source":"10.0.0.2:40000","#
+          + #""destination":"192.0.2.1:5683",\#(object)"#
+      )
+    }
+    #expect(
+      capture.json(Self.packet(Self.get), at: .min)?.contains("-9223372036854.775808") == true
+    )
+  }
+
+  /// What begins the object of the first packet.
+  private static func start(port: Int = 5_683) -> String {
+    #"{"packet":1,"time":"0.000000","source":"10.0.0.2:40000","destination":"192.0.2.1:\#(port)","#
   }
 
   @Test func `a packet that the capture cut short is said to be`() {
@@ -69,7 +90,8 @@ struct PacketInspectorTests {
     )
     #expect(
       capture.json(kept, count: whole.count)
-        == #"{"valid":false,"reason":"cut short: the capture kept 7 of 10 bytes; capture with a larger "#
+        == Self.start().replacing(":1,", with: ":2,")
+        + #""valid":false,"reason":"cut short: the capture kept 7 of 10 bytes; capture with a larger "#
         + #"snapshot length (tcpdump -s 0)","offset":7}"#
     )
   }
@@ -107,7 +129,8 @@ struct PacketInspectorTests {
     let more = lines.count > 1 ? ", and \(lines.count - 1) more" : ""
     #expect(
       capture.json(packet)
-        == #"{"valid":false,"reason":"not CoAP: \#(lines[0])\#(more)","offset":0}"#
+        == Self.start(port: 5_684).replacing(":1,", with: ":2,")
+        + #""valid":false,"reason":"not CoAP: \#(lines[0])\#(more)","offset":0}"#
     )
   }
 

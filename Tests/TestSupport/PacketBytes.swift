@@ -32,6 +32,11 @@ package enum PacketBytes {
     return bytes + [10, 0, 0, 2, 192, 0, 2, 1] + options + content
   }
 
+  /// The packet of IPv4 with its addresses exchanged.
+  package static func back(_ packet: [UInt8]) -> [UInt8] {
+    Array(packet[..<12]) + Array(packet[16..<20]) + Array(packet[12..<16]) + Array(packet[20...])
+  }
+
   /// A packet from 2001:db8::2 to 2001:db8::1:0:0:1.
   package static func ipv6(_ content: [UInt8], next: UInt8 = 17, length: Int? = nil) -> [UInt8] {
     let prefix: [UInt8] = [0x20, 0x01, 0x0D, 0xB8]

@@ -127,7 +127,9 @@ struct InspectCommandTests {
     #expect(
       run.output
         == #"{"valid":true,"version":1,"type":0,"code":2,"messageID":4660,"token":"beef","#
-        + #""options":[[11,"746f706963"]],"payload":"61","reencoded":"42021234beefb5746f706963ff61"}"#
+        + #""options":[[11,"746f706963"]],"payload":"61","reencoded":"42021234beefb5746f706963ff61","#
+        + #""path":"/topic","optionNames":["Uri-Path"],"messageID2090":null,"payloadText":"a","#
+        + #""seq":null,"inside":null,"insideBytes":null,"notOpened":null}"#
         + "\n"
     )
   }
@@ -287,6 +289,7 @@ struct InspectCommandTests {
   @Test(arguments: [
     ["--random", ""], ["--random", String(repeating: "r", count: 33)],
     ["--device-secret-file", "/dev/null"], ["--random", "r", "--device-secret-file", "/dev/null"],
+    ["--device-secret-file", "/nonexistent", "00"],
     ["--port", "5683"], ["--capture", "x", "00"], ["--capture", "x", "--port", "65536"],
     ["--output", "xml"],
   ])

@@ -1,0 +1,23 @@
+/// The last elements that were added, so many at most.
+struct Recent<Element> {
+  private let capacity: Int
+  private var elements: [Element] = []
+  /// Where the next one goes once there is no more room: over the oldest.
+  private var next = 0
+
+  init(capacity: Int) {
+    self.capacity = capacity
+  }
+
+  mutating func add(_ element: Element) {
+    guard elements.count == capacity else { return elements.append(element) }
+    elements[next] = element
+    next = (next + 1) % capacity
+  }
+
+  /// All of them, the newest first.
+  var newestFirst: some Sequence<Element> {
+    let (elements, end) = (elements, next + elements.count)
+    return (0..<elements.count).lazy.map { elements[(end - 1 - $0) % elements.count] }
+  }
+}

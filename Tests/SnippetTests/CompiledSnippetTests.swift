@@ -1,0 +1,191 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// Compiles programs as another package does: against the modules of this build, without what is visible
+/// within the package alone.
+private struct Compiler {
+  let scratch: Scratch
+
+  /// The modules of the products that the snippets use, with those below them.
+  static let modules = [
+    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange", "AliyunIoT",
+    "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CBORPayload",
+    "UDPTransport", "DeviceStore", "DeviceSession", "DeviceClient", "HTTPSTransfer",
+    "DeviceLibrary",
+  ]
+
+  func swift(_ program: String, to name: String) throws {
+    let folder = "\(name)-sources"
+    try FileManager.default.createDirectory(
+      at: scratch.url.appending(path: folder),
+      withIntermediateDirectories: true
+    )
+    // Only a file of this name is a program by its statements.
+    try scratch.write(program, to: "\(folder)/main.swift")
+    try link("\(folder)/main.swift", to: name)
+  }
+
+  func c(_ program: String, to name: String) throws {
+    try scratch.write(program, to: "\(name).c")
+    let headers = Place.repository.appending(path: "Sources/CDevice").path
+    let compiled = try scratch.run([
+      "clang", "-std=c11", "-Wall", "-Wextra", "-Werror", "-D_DEFAULT_SOURCE", "-I", headers, "-c",
+      "-o", "\(name).o", "\(name).c",
+    ])
+    try #require(compiled.status == 0, "\(compiled.errors)\(program)")
+    try link("\(name).o", to: name)
+  }
+
+  private func link(_ file: String, to name: String) throws {
+    var arguments = ["swiftc", "-swift-version", "6", "-o", name, file]
+    arguments += ["-I", Place.build.appending(path: "Modules").path]
+    let sources = Place.repository.appending(path: "Sources")
+    for module in try FileManager.default.contentsOfDirectory(atPath: sources.path) {
+      let map = sources.appending(path: "\(module)/module.modulemap").path
+      guard FileManager.default.fileExists(atPath: map) else { continue }
+      arguments += ["-Xcc", "-fmodule-map-file=\(map)"]
+    }
+    for module in Self.modules {
+      let folder = Place.build.appending(path: "\(module).build")
+      arguments += try FileManager.default.contentsOfDirectory(atPath: folder.path)
+        .filter { $0.hasSuffix(".o") }.map { folder.appending(path: $0).path }
+    }
+    let run = try scratch.run(arguments + ["-lssl", "-lcrypto", "-lcbor", "-lcurl"])
+    try #require(run.status == 0, "\(run.errors)")
+  }
+}
+
+@Suite("The snippets of README.md and nbiot_device.h, compiled and run", .timeLimit(.minutes(10)))
+struct CompiledSnippetTests {
+  private static let pair = "a1B2c3D4e5F,device1,secret.txt"
+
+  private func simulator(_ options: [String] = [], in scratch: Scratch) throws -> RunningSimulator {
+    try scratch.write(Scratch.secret + "\n", to: "secret.txt")
+    return try RunningSimulator(
+      ["nbiot", "simulate", "--port", "0", "--device", Self.pair] + options,
+      in: scratch
+    )
+  }
+
+  /// Those behind the first go on where it ends, as a reader would: their imports go to the start, and each
+  /// has names of its own.
+  private func clientProgram(
+    _ snippets: [Snippet],
+    port: UInt16,
+    authorities: String
+  ) throws -> String {
+    var imports: [Substring] = []
+    var bodies: [String] = []
+    for snippet in snippets {
+      imports += snippet.lines.filter { $0.hasPrefix("import ") }
+      bodies.append(snippet.lines.filter { !$0.hasPrefix("import ") }.joined(separator: "\n"))
+    }
+    let close = "await client.close()"
+    let configuration = #"deviceName: "device1")"#
+    let first = try bodies.removeFirst().replacingAll(close, by: "")
+      .replacingAll(
+        configuration,
+        by: configuration.dropLast() + ", host: \"127.0.0.1\", port: \(port))"
+      )
+    let rest = try bodies.map { "do {\n\($0)\n}" }.joined(separator: "\n").replacingAll(
+      #"to: "firmware.bin")"#,
+      by: "to: \"firmware.bin\")\n    downloader.settings.authorities = authorities"
+    )
+    return imports.joined(separator: "\n") + """
+
+      let secret = Array("\(Scratch.secret)".utf8)
+      let authorities = Array(\"\"\"
+      \(authorities)
+      \"\"\".utf8)
+      \(first)
+      \(rest)
+      \(close)
+
+      """
+  }
+
+  @Test func `the client's publish, asks, posts a batch and upgrades`() throws {
+    let snippets = try Place.readme().filter {
+      $0.language == "swift" && !$0.text.contains("import CoAPExchange")
+    }
+    #expect(snippets.count >= 4)
+    let scratch = try Scratch()
+    let server = try FirmwareServer(in: scratch)
+    let simulator = try simulator(
+      [
+        "--firmware-version", "2.0.0", "--firmware-file", "app.bin", "--firmware-url",
+        server.address,
+      ],
+      in: scratch
+    )
+    let authorities = String(decoding: try #require(scratch.contents("ca.pem")), as: UTF8.self)
+    let program = try clientProgram(snippets, port: simulator.port, authorities: authorities)
+    try Compiler(scratch: scratch).swift(program, to: "client")
+    let run = try scratch.run(["./client"])
+    #expect(run.status == 0, "\(run.errors)")
+    // `print(answer.code == .success)`.
+    #expect(run.output.contains("true\n"))
+    #expect(scratch.contents("firmware.bin") == scratch.contents("app.bin"))
+    let log = try simulator.stop()
+    for path in ["user/update", "thing/event/property/post", "ota/device/progress"] {
+      #expect(log.contains(path), "\(path)")
+    }
+    #expect(!log.contains("-> 4."))
+  }
+
+  @Test func `CoAPExchange asks any server`() throws {
+    let snippet = try #require(
+      try Place.readme().first { $0.language == "swift" && $0.text.contains("import CoAPExchange") }
+    )
+    let scratch = try Scratch()
+    let server = try TimeServer()
+    defer { server.stop() }
+    let program =
+      snippet.text + """
+
+        if let answer = try time(at: "127.0.0.1", port: \(server.port)) {
+          print(String(decoding: answer, as: UTF8.self))
+        }
+        """
+    try Compiler(scratch: scratch).swift(program, to: "ask")
+    let run = try scratch.run(["./ask"])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output == TimeServer.time + "\n")
+  }
+
+  @Test(arguments: ["README.md", "Sources/CDevice/nbiot_device.h"])
+  func `the C library's delivers, and ends by itself`(file: String) throws {
+    let page = try Place.contents(file)
+    let snippets =
+      file.hasSuffix(".md")
+      ? Snippet.fenced(in: page).filter { $0.language == "c" }.map(\.text)
+      : [Snippet.leading(in: page)]
+    #expect(!snippets.isEmpty)
+    for snippet in snippets {
+      let scratch = try Scratch()
+      let simulator = try simulator(in: scratch)
+      let anchor = "config.device_secret = secret;"
+      let address = #" config.host = "127.0.0.1"; config.port = \#(simulator.port);"#
+      let program = """
+        #include <poll.h>
+        #include <stdio.h>
+        #include <stdlib.h>
+        #include "nbiot_device.h"
+
+        int main(void) {
+          const char *secret = "\(Scratch.secret)";
+        \(try snippet.replacingAll(anchor, by: anchor + address))
+          return 0;
+        }
+
+        """
+      try Compiler(scratch: scratch).c(program, to: "device")
+      // A loop that does not end is killed after two minutes, with status 9.
+      let run = try scratch.run(["./device"])
+      #expect(run.status == 0, "\(run.errors)")
+      #expect(run.output == "delivered, 205\n")
+      #expect(try simulator.stop().contains(#"user/update seq 2 {"value":1} -> 2.05"#))
+    }
+  }
+}
