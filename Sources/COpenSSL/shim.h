@@ -56,6 +56,23 @@ static inline int nbiot_is_no_time(const void *time) {
   return value != NULL && value->tv_sec == 0 && value->tv_usec == 0;
 }
 
+// OpenSSL's timer of a flight is a date of the calendar, which may be set at any time. Up to 3.1 the argument of
+// BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT is the timer itself, which is put off for ever here and brought forward by
+// nbiot_expire when the flight is due; 1 where OpenSSL then tells of so much time. Later versions hand over a copy.
+static inline int nbiot_hold_timer(SSL *ssl, void *argument) {
+  struct timeval *timer = argument;
+  const struct timeval before = *timer;
+  struct timeval left;
+  timer->tv_sec = sizeof timer->tv_sec > 4 ? (time_t)1 << 40 : 0x7fffffff;
+  if (DTLSv1_get_timeout(ssl, &left) == 1 && left.tv_sec > 10000000) return 1;
+  *timer = before;
+  return 0;
+}
+// 0 is no timer at all.
+static inline void nbiot_expire(void *timer) { ((struct timeval *)timer)->tv_sec = 1; }
+
+static inline int nbiot_is_saying_hello(SSL *ssl) { return SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO; }
+
 static inline void nbiot_set_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
 static inline void nbiot_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
 
@@ -87,6 +104,28 @@ static inline size_t nbiot_max_fragment(SSL *ssl) {
   SSL_SESSION *session = SSL_get_session(ssl);
   uint8_t code = session == NULL ? 0 : SSL_SESSION_get_max_fragment_length(session);
   return code >= 1 && code <= 4 ? (size_t)256 << code : 0;
+}
+
+// A server's certificate must name hosts or addresses as alternative names: one that has neither would be judged by
+// its common name, which RFC 9525 Section 6.3 forbids.
+static inline int nbiot_has_alternative_name(X509 *certificate) {
+  GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
+  int index, found = 0;
+  for (index = 0; index < sk_GENERAL_NAME_num(names); index++) {
+    int type = sk_GENERAL_NAME_value(names, index)->type;
+    found |= type == GEN_DNS || type == GEN_IPADD;
+  }
+  GENERAL_NAMES_free(names);
+  return found;
+}
+static inline int nbiot_judge_names(int is_good, X509_STORE_CTX *store) {
+  if (is_good != 1 || X509_STORE_CTX_get_error_depth(store) > 0) return is_good;
+  if (nbiot_has_alternative_name(X509_STORE_CTX_get_current_cert(store))) return 1;
+  X509_STORE_CTX_set_error(store, X509_V_ERR_HOSTNAME_MISMATCH);
+  return 0;
+}
+static inline void nbiot_demand_alternative_names(SSL_CTX *context) {
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nbiot_judge_names);
 }
 
 // Sessions as bytes, in memory that is wiped when it is freed.

@@ -13,7 +13,8 @@ extension HandshakeFailure: CustomStringConvertible {
         + "the platform's root certificate"
     case .wrongName:
       "the server's certificate is for another host: check the endpoint, or give the name that the "
-        + "certificate has with --server-name"
+        + "certificate has with --server-name; a name that is only its common name counts with "
+        + "--allow-common-name"
     case .expired:
       "the server's certificate has expired: check the device's clock, then the server"
     case .notYetValid:

@@ -171,6 +171,7 @@ extension DTLSSecurity {
   /// Gives up a handshake that is under way; an association stays.
   public mutating func interrupt() {
     waitsUntil = nil
+    doubt = nil
     if state == .handshaking {
       connection = previous.take()
       isUsed = true

@@ -59,12 +59,24 @@ extension DTLSSecurity {
 
   mutating func connect(at now: Instant) {
     if state == .handshaking { return }
+    if let waitsUntil, waitsUntil > now { return }
     // RFC 7252 Section 4.7 in spirit: who has just refused is not asked again at once.
     guard now >= notBefore else {
       waitsUntil = notBefore
       return
     }
-    startsOver = 0
+    if let reason = doubt {
+      doubt = nil
+      if now - begunAt >= settings.patience.span(of: settings.patience.limit + 1) {
+        session = nil
+        return fail(reason, at: now)
+      }
+    } else {
+      startsOver = 0
+      refusals = 0
+      refused = nil
+      begunAt = now
+    }
     begin(at: now)
   }
 
@@ -82,7 +94,12 @@ extension DTLSSecurity {
       switch mode {
       case .certificate:
         let isSent = !isResuming || settings.namesServerOnResumption
-        guard next.setServerName(serverName.bytes, isSent: isSent) else { throw .serverName }
+        let isGood = next.setServerName(
+          serverName.bytes,
+          isSent: isSent,
+          allowsCommonName: settings.allowsCommonName
+        )
+        guard isGood else { throw .serverName }
       case .preSharedKey:
         do throws(CapacityError) {
           switch key {
@@ -133,6 +150,7 @@ extension DTLSSecurity {
   }
 
   mutating func handleEnd(_ failure: DTLSFailure, at now: Instant) {
+    var reason = HandshakeFailure(failure, usesPreSharedKey: mode == .preSharedKey)
     if connection?.hasBeenEstablished == true {
       // RFC 5246 Section 7.2.2: a fatal alert ends the session, a goodbye does not.
       if failure != .closed || isResuming && !isUsed { session = nil }
@@ -148,31 +166,67 @@ extension DTLSSecurity {
       }
       // Over before anything was sent, and not for the first time: as good as refused, else a server
       // without room would be asked again and again.
-      return fail(HandshakeFailure(failure, usesPreSharedKey: mode == .preSharedKey), at: now)
+      return fail(reason, at: now)
     }
+    if case .alert = failure, connection?.lacksCertificate == true { reason = .certificateWanted }
     switch failure {
-    case .timedOut(hasAnswer: false): break
-    case .library(let code)
-    where OpenSSLError(packed: code).reason == .other && startsOver < settings.timing.maxRetransmit:
-      // What made no sense may have been a late datagram of an earlier handshake, which nothing
-      // distinguishes, or a forged one; RFC 6347 Section 4.1.2.7 would have it discarded.
-      startsOver += 1
-      return begin(at: now)
+    case .timedOut(hasAnswer: false):
+      // A server amid a handshake may take no other hello.
+      if let refused { reason = refused }
     case .alert where isResuming, .closed where isResuming:
       // The session alone was offered, in one suite: now everything is.
       session = nil
       return begin(at: now)
+    case .timedOut where startsOver == 0 && connection?.isSayingHello == true:
+      // A cookie that the server does not take may be a forged one, and hides the server's own.
+      startsOver = 1
+      return begin(at: now)
+    case .library(let code):
+      refused = reason
+      let isRefusal = OpenSSLError(packed: code).reason != .other
+      if startOver(because: reason, isRefusal: isRefusal, at: now) { return }
+      session = nil
+    case .alert, .closed:
+      if startOver(because: reason, isRefusal: true, at: now) { return }
+      session = nil
     default: session = nil
     }
-    if case .alert = failure, connection?.lacksCertificate == true {
-      return fail(.certificateWanted, at: now)
-    }
-    fail(HandshakeFailure(failure, usesPreSharedKey: mode == .preSharedKey), at: now)
+    fail(reason, at: now)
   }
+
+  /// Starts over because of what anybody can have sent; `false` at the third refusal.
+  ///
+  /// RFC 6347 Section 4.1.2.7: a refusal in the clear may be forged, though a server that refuses does so each
+  /// time; what makes no sense may also be a late datagram of an earlier handshake.
+  /// The first time at once, where it was no refusal, then when a flight would be sent again, and until the
+  /// time for that would be over: so a forger gains no more hellos than a network that loses them.
+  private mutating func startOver(
+    because reason: HandshakeFailure,
+    isRefusal: Bool,
+    at now: Instant
+  ) -> Bool {
+    if isRefusal { refusals += 1 }
+    guard refusals < Self.mostRefusals else { return false }
+    let waits = startsOver + (isRefusal ? 1 : 0)
+    startsOver += 1
+    if waits == 0 {
+      begin(at: now)
+      return true
+    }
+    connection = nil
+    doubt = reason
+    let limit = settings.patience.limit + 1
+    waitsUntil = max(now, begunAt + settings.patience.span(of: min(waits, limit)))
+    return true
+  }
+
+  /// How many refusals in the clear are believed.
+  private static var mostRefusals: Int { 3 }
 
   mutating func fail(_ failure: HandshakeFailure, at now: Instant) {
     let wait = settings.timing.acknowledgementTimeout * (1 << Int64(min(failures, 8)))
     failures += 1
+    doubt = nil
     notBefore = now + wait
     event = .failed(failure)
   }

@@ -58,7 +58,14 @@ public struct DTLSSecurity: ~Copyable, SecurityLayer {
   var handshakeBytes = 0
   var helloBytes = 0
 
+  /// How often the handshake has started over, and how often because of a refusal; when it began, and the last
+  /// reason, while the next start waits.
   var startsOver = 0
+  var refusals = 0
+  var begunAt = Instant(milliseconds: 0)
+  var doubt: HandshakeFailure?
+  /// What OpenSSL refused of the server's in this handshake.
+  var refused: HandshakeFailure?
   var failures = 0
   var notBefore = Instant(milliseconds: .min)
   var waitsUntil: Instant?
@@ -87,7 +94,11 @@ extension DTLSSecurity {
     settings: DTLSSettings = DTLSSettings()
   ) throws(DTLSConfigurationError) {
     var name = FixedBytes<256>()
-    do throws(CapacityError) { try name.replace(with: serverName) } catch { throw .serverName }
+    // RFC 6066 Section 3: without the dot at its end, which makes a name absolute to DNS.
+    let isAbsolute = serverName.count > 1 && serverName[serverName.count - 1] == UInt8(ascii: ".")
+    let plain = serverName.extracting(droppingLast: isAbsolute ? 1 : 0)
+    if plain.count > 0, plain[plain.count - 1] == UInt8(ascii: ".") { throw .serverName }
+    do throws(CapacityError) { try name.replace(with: plain) } catch { throw .serverName }
     let context = try Self.makeContext(settings, .certificate)
     do throws(OpenSSLError) {
       try Self.setSuites(context, settings, .certificate)
@@ -112,7 +123,7 @@ extension DTLSSecurity {
     }
     // Whether the name can be one is known to an association alone.
     let trial = try Self.makeConnection(context, settings)
-    guard trial.setServerName(serverName) else { throw .serverName }
+    guard trial.setServerName(name.bytes) else { throw .serverName }
     let binding: FixedBytes<32>
     if let certificate {
       binding = try Self.digest(name.bytes, authorities, certificate)

@@ -73,6 +73,12 @@ public struct DTLSSettings: Sendable {
   /// where the server knows it.
   public var allowsLegacySuites = false
 
+  /// Whether the server's name may stand in the subject's common name of a certificate without alternative
+  /// names, as that of an old platform may.
+  ///
+  /// RFC 9525 Section 6.3 forbids it: an authority vouches for the alternative names alone.
+  public var allowsCommonName = false
+
   /// How many authorities may stand between the server's certificate and the trusted one.
   public var chainDepth = 4
 

@@ -13,6 +13,9 @@ extension DTLSConnection {
     return unsafe SSL_get_finished(ssl, &digest, 1) > 0
   }
 
+  /// Whether the server has sent nothing but a cookie, if anything.
+  public var isSayingHello: Bool { unsafe nbiot_is_saying_hello(ssl) != 0 }
+
   /// The suite's name as OpenSSL spells it; empty before there is one.
   public var suite: FixedBytes<64> {
     var name = FixedBytes<64>()

@@ -71,7 +71,11 @@ extension DTLSConnection {
       // SAFETY: the pointer is taken back below, before the array ends.
       unsafe io.pointee.input = bytes.baseAddress
       unsafe io.pointee.inputCount = bytes.count
+      // It answers under the number of the hello's record (RFC 6347 Section 4.2.1).
+      let expected = unsafe io.pointee.expected
+      unsafe io.pointee.expected = 0
       isGreeted = unsafe nbiot_listen(ssl) == 1
+      unsafe io.pointee.expected = expected
       unsafe io.pointee.input = nil
       unsafe io.pointee.inputCount = 0
     }

@@ -5,9 +5,14 @@ extension DTLSConnection {
   /// Demands that the peer's certificate be for `name`, a host's name or its address in digits, and
   /// tells the server which name is meant (RFC 6066 Section 3) unless it is an address.
   ///
-  /// Without `isSent` the server is not told, which saves 9 bytes and the name in each hello.
-  /// `false` when the name cannot stand in a certificate.
-  public func setServerName(_ name: Span<UInt8>, isSent: Bool = true) -> Bool {
+  /// Without `isSent` the server is not told, which saves 9 bytes and the name in each hello. A name that
+  /// stands only in the subject's common name counts where `allowsCommonName` is set; RFC 9525 Section 6.3
+  /// forbids it. `false` when the name cannot stand in a certificate.
+  public func setServerName(
+    _ name: Span<UInt8>,
+    isSent: Bool = true,
+    allowsCommonName: Bool = false
+  ) -> Bool {
     // OpenSSL takes a name that begins with a dot for any name that ends so.
     guard name.count > 0, name.count <= 255, name[0] != UInt8(ascii: ".") else { return false }
     for index in name.indices where name[index] <= 0x20 || name[index] >= 0x7F { return false }
@@ -16,7 +21,9 @@ extension DTLSConnection {
       let parameters = unsafe SSL_get0_param(ssl)
       if unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, text) == 1 { return true }
       ERR_clear_error()
-      unsafe SSL_set_hostflags(ssl, UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS))
+      var flags = UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
+      if !allowsCommonName { flags |= UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT) }
+      unsafe SSL_set_hostflags(ssl, flags)
       guard unsafe SSL_set1_host(ssl, text) == 1 else { return false }
       return unsafe !isSent || nbiot_set_server_name(ssl, text) == 1
     }

@@ -33,6 +33,16 @@ public struct DTLSConnection: ~Copyable {
       self.timeout = timeout
       self.limit = limit
     }
+
+    /// The time from a flight's first transmission to the end of the wait behind that of the number.
+    public func span(of transmissions: Int) -> Milliseconds {
+      var (sum, next) = (Milliseconds(0), timeout)
+      for _ in 0..<transmissions {
+        sum = sum + next
+        next = next.doubled
+      }
+      return sum
+    }
   }
 
   /// Whose time the caller's instants are.
@@ -43,14 +53,18 @@ public struct DTLSConnection: ~Copyable {
     case virtual
   }
 
-  /// The longest a flight is waited for (RFC 6347 Section 4.2.4.1: 60 seconds).
-  private static let longestTimeout = Milliseconds(60_000)
-
   /// The most flights of a client: a hello without a cookie, one with, the key, and two to spare.
   ///
   /// Anybody can ask for another cookie, and be given a hello each time (RFC 6347 Section 4.2.1); a
-  /// server may do so when it has just changed its secret.
+  /// server may do so when it has just changed its secret. When one is left, no request is heeded any more.
   private static let mostFlights = 5
+
+  /// The messages of a handshake that a server sends in the clear, by the bits of their types, and a client's.
+  ///
+  /// RFC 5246 Section 7.4, RFC 6347 Section 4.3.2. HelloRequest is no use amid a handshake.
+  private static let ofServer: UInt32 =
+    1 << 2 | 1 << 3 | 1 << 4 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 22
+  private static let ofClient: UInt32 = 1 << 1 | 1 << 11 | 1 << 15 | 1 << 16
 
   /// The bytes that a record adds to its message, at most: the header, a block of vector, HMAC-SHA-384
   /// and padding.
@@ -113,6 +127,8 @@ public struct DTLSConnection: ~Copyable {
     unsafe BIO_set_data(bio, io)
     unsafe SSL_set_bio(ssl, bio, bio)
     unsafe SSL_set_ex_data(ssl, 0, io)
+    unsafe io.pointee.ssl = ssl
+    unsafe io.pointee.expected = role == .client ? Self.ofServer : Self.ofClient
     unsafe nbiot_set_link_mtu(ssl, mtu)
     unsafe DTLS_set_timer_cb(ssl) { ssl, previous in
       // SAFETY: the value lives as long as the association.
@@ -235,12 +251,13 @@ extension DTLSConnection {
     if let clearAlert { return end(.alert(clearAlert)) }
     guard retransmissions < patience.limit else { return end(.timedOut(hasAnswer: hasAnswer)) }
     retransmissions += 1
-    timeout = min(max(timeout, Self.longestTimeout), timeout * 2)
+    timeout = timeout.doubled
     setTimer()
     self.deadline = now + timeout
     switch sendAgain() {
     case .sent: break
-    // Somebody has set the machine's clock back. The attempt counts, for else it might never end.
+    // Somebody has set the machine's clock back, and the timer is out of reach. The attempt counts, for else it
+    // might never end.
     case .early(let left): self.deadline = now + min(left, timeout)
     case .failed: end(.timedOut(hasAnswer: hasAnswer))
     }
@@ -256,6 +273,7 @@ extension DTLSConnection {
     if result == 1 {
       state = .established
       hasBeenEstablished = true
+      unsafe io.pointee.expected = 0
       deadline = nil
       lastFlight = now
       return
@@ -271,6 +289,8 @@ extension DTLSConnection {
     guard role == .server || flights <= Self.mostFlights else {
       return end(.timedOut(hasAnswer: true))
     }
+    // Another cookie is asked for no more: type 3 is HelloVerifyRequest.
+    if flights == Self.mostFlights - 1, role == .client { unsafe io.pointee.expected &= ~(1 << 3) }
     clearAlert = nil
     retransmissions = 0
     timeout = patience.timeout
@@ -342,7 +362,7 @@ extension DTLSConnection {
     }
   }
 
-  /// How long OpenSSL's own timer runs behind a flight.
+  /// How long OpenSSL's own timer runs behind a flight, where it cannot be held (OpenSSL 3.2).
   ///
   /// It looks at the timer whenever it reads, and what it would then send is kept back: early is of no
   /// use. But it sends nothing for `handleTimeout` before the timer has run out, for which it takes the
@@ -378,6 +398,7 @@ extension DTLSConnection {
       unsafe io.pointee.wantsRetransmission = false
       unsafe io.pointee.isRetransmitting = false
     }
+    if let timer = unsafe io.pointee.heldTimer { unsafe nbiot_expire(timer) }
     // 5 ms are waited out, with a test's clock 100, less than the 15 that OpenSSL takes for none.
     let longest: Int64 = clock == .virtual ? 120_000 : 20_000
     var left: Int64 = 0
@@ -440,4 +461,9 @@ extension DTLSConnection {
     }
     ERR_clear_error()
   }
+}
+
+extension Milliseconds {
+  /// The next timeout of a flight: twice as long, up to 60 seconds (RFC 6347 Section 4.2.4.1).
+  fileprivate var doubled: Milliseconds { min(max(self, Milliseconds(60_000)), self * 2) }
 }

@@ -39,6 +39,18 @@ struct DatagramBIO {
   var timer: UInt32 = 0
   var rest: UInt32 = 0
 
+  /// The association, and its timer where OpenSSL lets it be held.
+  var ssl: OpaquePointer?
+  var heldTimer: UnsafeMutableRawPointer?
+
+  /// Which handshake messages are handed to OpenSSL in the clear, the bit of each type; 0 for all that comes,
+  /// once the association stands.
+  var expected: UInt32 = 0
+  /// The number of the next record in the clear; a server's first ones, which it listens to, keep theirs.
+  private var clearSequence: UInt32 = 0x1_0000
+  /// How many records under keys that do not exist yet OpenSSL keeps, in 16 KB each.
+  private var earlyRecords = 0
+
   /// How many records of the handshake were written.
   var writes = 0
 
@@ -105,12 +117,91 @@ struct DatagramBIO {
   mutating func read(_ room: UnsafeMutablePointer<CChar>, _ capacity: Int) -> Int {
     isRetransmitting = false
     guard let source = unsafe input else { return 0 }
-    let count = min(inputCount, capacity)
-    // SAFETY: both have `count` bytes.
-    unsafe UnsafeMutableRawPointer(room).copyMemory(from: source, byteCount: count)
+    var count = min(inputCount, capacity)
+    let target = unsafe UnsafeMutableRawPointer(room).assumingMemoryBound(to: UInt8.self)
+    if expected == 0 {
+      // SAFETY: both have `count` bytes.
+      unsafe UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: count)
+    } else {
+      count = unsafe copyRecords(of: source, count, to: target)
+    }
     unsafe input = nil
     inputCount = 0
     return count
+  }
+
+  /// Copies the records that OpenSSL can read without ending the handshake; their bytes altogether.
+  ///
+  /// RFC 6347 Section 4.1.2.7: before there are keys anybody can send records, and those that are invalid
+  /// are to be discarded in silence. They get numbers of their own, because a forged one with a high number
+  /// would make all others look too old; messages of the handshake have another one to be told apart by.
+  @inline(never)
+  private mutating func copyRecords(
+    of source: UnsafePointer<UInt8>,
+    _ count: Int,
+    to room: UnsafeMutablePointer<UInt8>
+  ) -> Int {
+    var (start, written) = (0, 0)
+    while start + 13 <= count {
+      // SAFETY: every index is below `count`, and no more is written than was read.
+      let record = unsafe source + start
+      let length = unsafe Int(record[11]) << 8 | Int(record[12])
+      let end = start + 13 + length
+      if end > count { break }
+      start = end
+      guard unsafe isExpected(record, length) else { continue }
+      let copy = unsafe room + written
+      unsafe UnsafeMutableRawPointer(copy).copyMemory(from: record, byteCount: 13 + length)
+      if unsafe record[4] == 0 {
+        for index in 0..<4 {
+          unsafe copy[7 + index] = UInt8(
+            truncatingIfNeeded: clearSequence >> UInt32(24 - 8 * index)
+          )
+        }
+        unsafe copy[5] = 0
+        unsafe copy[6] = 0
+        clearSequence &+= 1
+      }
+      written += 13 + length
+    }
+    return written
+  }
+
+  /// Whether a record is one that the peer can send during a handshake.
+  private mutating func isExpected(_ record: UnsafePointer<UInt8>, _ length: Int) -> Bool {
+    // SAFETY: the record has 13 bytes and `length` more.
+    guard unsafe record[1] == 0xFE, unsafe record[2] == 0xFD || record[2] == 0xFF,
+      unsafe record[3] == 0
+    else { return false }
+    if unsafe record[4] == 1 {
+      earlyRecords += 1
+      return earlyRecords <= 16
+    }
+    guard unsafe record[4] == 0 else { return false }
+    switch unsafe record[0] {
+    case 20: return unsafe length == 1 && record[13] == 1
+    // A client's are taken out before.
+    case 21: return length == 2
+    case 22: return unsafe holdsMessages(record + 13, length)
+    default: return false
+    }
+  }
+
+  /// Whether the bytes are whole fragments of messages (RFC 6347 Section 4.2.2) of types that are expected.
+  private func holdsMessages(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
+    func number(_ index: Int) -> Int {
+      // SAFETY: asked for within the 12 bytes of a header.
+      unsafe Int(bytes[index]) << 16 | Int(bytes[index + 1]) << 8 | Int(bytes[index + 2])
+    }
+    var start = 0
+    while start + 12 <= count {
+      let type = unsafe bytes[start]
+      let (total, offset, length) = (number(start + 1), number(start + 6), number(start + 9))
+      guard type < 32, expected >> UInt32(type) & 1 == 1, total <= 16_384, offset + length <= total
+      else { return false }
+      start += 12 + length
+    }
+    return start == count && count > 0
   }
 
   /// Writes the identity with a zero behind it, and the key, whose length it returns; 0 when there is
@@ -187,8 +278,11 @@ struct DatagramMethod: @unchecked Sendable {
       case BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT:
         // OpenSSL stops its timer when the peer's flight is complete: what it writes next is new, even
         // if the timer ran out between two records of one datagram.
+        let io = unsafe data.assumingMemoryBound(to: DatagramBIO.self)
         if unsafe nbiot_is_no_time(argument) != 0 {
-          unsafe data.assumingMemoryBound(to: DatagramBIO.self).pointee.isRetransmitting = false
+          unsafe io.pointee.isRetransmitting = false
+        } else if let ssl = unsafe io.pointee.ssl {
+          unsafe io.pointee.heldTimer = nbiot_hold_timer(ssl, argument) == 1 ? argument : nil
         }
         return 1
       case BIO_CTRL_FLUSH: return 1

@@ -30,6 +30,8 @@ public struct IssuedCertificate: Sendable {
       key: serverKey,
       days
     )
+    // RFC 5280 Section 4.2.1.6: the preferred syntax of names, which has no dot at the end.
+    let names = names.map { $0.hasSuffix(".") ? String($0.dropLast()) : $0 }
     let alternatives = names.map { Self.isAddress($0) ? "IP:\($0)" : "DNS:\($0)" }
     try leaf.add(NID_basic_constraints, "critical,CA:FALSE", issuer: root)
     try leaf.add(NID_key_usage, "critical,digitalSignature", issuer: root)

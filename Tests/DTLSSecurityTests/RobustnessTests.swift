@@ -88,6 +88,126 @@ struct RobustnessTests {
     #expect(association.event() == .established(isResumed: false))
   }
 
+  /// A record in the clear (RFC 6347 Section 4.1).
+  static func record(
+    _ type: UInt8,
+    _ body: [UInt8],
+    version: UInt8 = 0xFD,
+    epoch: UInt8 = 0,
+    number: [UInt8] = [0, 0, 0, 0, 0, 9],
+    length: UInt16? = nil
+  ) -> [UInt8] {
+    let length = length ?? UInt16(body.count)
+    return [type, 0xFE, version, 0, epoch] + number
+      + [UInt8(length >> 8), UInt8(length & 0xFF)] + body
+  }
+
+  /// A fragment of a handshake message (RFC 6347 Section 4.2.2).
+  static func fragment(
+    _ type: UInt8,
+    length: UInt16 = 4,
+    message: UInt8,
+    offset: UInt16 = 0,
+    count: UInt16 = 4,
+    _ body: [UInt8] = [1, 2, 3, 4]
+  ) -> [UInt8] {
+    func number(_ value: UInt16) -> [UInt8] { [0, UInt8(value >> 8), UInt8(value & 0xFF)] }
+    return [type] + number(length) + [0, message] + number(offset) + number(count) + body
+  }
+
+  /// What whoever knows the device's port can send it.
+  static let forgeries: [[UInt8]] = [
+    record(22, [2]), record(22, []), record(20, [2]), record(20, []), record(20, [1]),
+    record(20, [1, 1]), record(21, [2]), record(21, [2, 40, 0]), record(23, [1]), record(24, [1]),
+    record(22, fragment(2, message: 0), version: 0xFC), record(22, [1], epoch: 2),
+    record(22, [1, 2], length: 0xFFFF), record(22, fragment(0, length: 1, message: 0)),
+    record(22, fragment(2, length: 3, message: 0)),
+    record(22, fragment(2, message: 0, count: 0xFFFF)),
+    record(22, fragment(2, length: 0xFFFF, message: 0)),
+    record(22, fragment(1, message: 0)), record(22, fragment(16, message: 0)),
+    record(22, fragment(20, message: 0)), record(22, fragment(99, message: 0)),
+    record(22, fragment(2, message: 0) + [2]),
+    // A late message of the handshake, under the highest number: the server's own are older.
+    record(22, fragment(11, message: 9), number: [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]),
+  ]
+
+  @Test(arguments: forgeries, [0, 1])
+  func `a forged record does not end a handshake, nor is it answered`(
+    _ forgery: [UInt8],
+    _ flight: Int
+  ) throws {
+    let association = try Association()
+    #expect(try !association.send(report))
+    for number in 0..<2 {
+      if number == flight {
+        let waiting = association.up.count
+        for _ in 0..<5 { try association.toDevice(forgery) }
+        #expect(association.event() == nil)
+        #expect(association.up.count == waiting)
+      }
+      while !association.up.isEmpty { try association.toServer(association.up.removeFirst()) }
+      while !association.down.isEmpty { try association.toDevice(association.down.removeFirst()) }
+    }
+    try association.settle()
+    #expect(association.event() == .established(isResumed: false))
+    #expect(try association.send(report))
+    try association.settle()
+    #expect(association.atServer == [report])
+  }
+
+  /// Well made, so that OpenSSL ends the handshake: a ServerHello of noise, and messages out of turn.
+  @Test(arguments: [2, 12, 13, 14] as [UInt8])
+  func `what makes no sense is answered by one hello at once, then as often as a loss`(
+    _ type: UInt8
+  ) throws {
+    let association = try Association()
+    #expect(try !association.send(report))
+    var hellos = association.up.count
+    association.up.removeAll()
+    let start = association.now
+    let forgery = Self.record(22, Self.fragment(type, message: 0))
+    // The handshake's whole time: 10, 20, 40 and 60 seconds.
+    while association.now - start < Milliseconds(129_000) {
+      try association.toDevice(forgery)
+      if association.up.isEmpty { try association.pass(1_000) }
+      #expect(association.event() == nil)
+      #expect(try !association.send(report))
+      hellos += association.up.count
+      association.up.removeAll()
+    }
+    #expect(hellos <= 6)
+    #expect(hellos > 3)
+    // And then the server is heard.
+    let late = try Association()
+    #expect(try !late.send(report))
+    for _ in 0..<10 { try late.toDevice(forgery) }
+    late.up.removeAll()
+    try late.pass(10_000)
+    #expect(try !late.send(report))
+    try late.settle()
+    #expect(late.event() == .established(isResumed: false))
+  }
+
+  /// A cookie that the server has not given hides the server's own from OpenSSL.
+  @Test func `a forged cookie costs time, not the handshake`() throws {
+    let association = try Association()
+    #expect(try !association.send(report))
+    association.up.removeAll()
+    try association.toDevice(
+      Self.record(22, Self.fragment(3, message: 0, [0xFE, 0xFF, 1, 7]))
+    )
+    #expect(association.up.count == 1)
+    // The server drops it; the device starts over when it would give up.
+    for wait: Int64 in [10_000, 20_000, 40_000, 60_000] {
+      association.up.removeAll()
+      try association.pass(wait)
+      #expect(association.event() == nil)
+    }
+    #expect(!association.up.isEmpty)
+    try association.settle()
+    #expect(association.event() == .established(isResumed: false))
+  }
+
   @Test func `a record that comes twice is one message`() throws {
     let association = try connected()
     #expect(try association.send(report))

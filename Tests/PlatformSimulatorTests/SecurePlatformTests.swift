@@ -296,9 +296,13 @@ struct SecurePlatformTests {
     var settings = DTLSSettings()
     settings.clock = .virtual
     client.layer = try DTLSSecurity(identity: name.span, key: key.span, settings: settings)
-    #expect(bench.send([0x40, 0, 0, 1], client) == nil)
-    bench.now = bench.now + Milliseconds(2_000)
-    client.layer.handleTimeout(at: bench.now)
+    // It is believed the third time, for anybody can send an alert in the clear.
+    for wait: Int64 in [2_000, 4_000, 2_000] {
+      #expect(client.layer.pollEvent() == nil)
+      #expect(bench.send([0x40, 0, 0, 1], client) == nil)
+      bench.now = bench.now + Milliseconds(wait)
+      client.layer.handleTimeout(at: bench.now)
+    }
     #expect(client.layer.pollEvent() == .failed(.unknownIdentity))
   }
 }

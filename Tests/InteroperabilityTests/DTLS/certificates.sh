@@ -18,7 +18,7 @@ key() {
 sign() {
   local name=$1 issuer=$2 extensions=$3 subject
   shift 3
-  case $name in ca | stranger | between | nobody | weak) subject="/CN=$name" ;; *) subject="/CN=localhost" ;; esac
+  case $name in ca | stranger | between | nobody | weak) subject="/CN=$name" ;; wildcard) subject="/CN=*.wild.test" ;; *) subject="/CN=localhost" ;; esac
   openssl req -new -key "$name.key" -subj "$subject" -out "$name.csr"
   mkdir -p "of-$name"
   : >"of-$name/index.txt"
@@ -49,6 +49,10 @@ subjectAltName = DNS:elsewhere.example, IP:127.0.0.2
 [client]
 extendedKeyUsage = clientAuth
 subjectAltName = DNS:localhost, IP:127.0.0.1
+[nameless]
+keyUsage = critical, digitalSignature, keyEncipherment
+extendedKeyUsage = serverAuth
+subjectAltName = email:nobody@example.com
 [plain]
 basicConstraints = critical, CA:FALSE
 END
@@ -80,7 +84,7 @@ if [ "${2-}" = brief ]; then
 fi
 
 for name in ca stranger between nobody good foreign misnamed expired future ofNobody ofBetween \
-  ofWeak purpose device; do key "$name"; done
+  ofWeak purpose device nameless wildcard; do key "$name"; done
 key rsa 2048
 key small 1024
 
@@ -97,6 +101,9 @@ leaf future ca server -startdate 20450101000000Z -enddate 20460101000000Z
 leaf small ca server
 leaf purpose ca client
 leaf device ca client
+# Names as the common name alone.
+leaf nameless ca nameless
+leaf wildcard ca nameless
 # An authority between, one signed with SHA-1, and one that is none.
 sign between ca authority
 leaf ofBetween between server
