@@ -7,7 +7,10 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <pthread.h>
+#include <resolv.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,10 +32,10 @@
 // errno is a macro over a function call, which Swift does not import.
 static inline int nbiot_errno(void) { return errno; }
 
-// SOCK_DGRAM is an enumeration in glibc and a macro elsewhere.
-static inline int nbiot_udp_socket(int family) {
-  return socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
-}
+// The name of an error and what it means, as in "ENOSPC" and "No space left on device" (glibc 2.32); NULL for a
+// number that is none. glibc declares them only to programs that ask for all extensions.
+extern const char *strerrorname_np(int);
+extern const char *strerrordesc_np(int);
 
 // open and openat take a varying number of arguments, which Swift does not import.
 static inline int nbiot_open_directory(int base, const char *path) {
@@ -67,18 +70,155 @@ static inline int nbiot_duplicate(int descriptor) { return fcntl(descriptor, F_D
 
 static inline int nbiot_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
-// The addresses of a host, in digits or by name; digits are no query.
-static inline int nbiot_resolve_udp(const char *host, struct addrinfo **list) {
-  struct addrinfo hints;
+// A set of signals as Linux has it, the first as the lowest bit. A sigset_t has room for more, which no call
+// hands to the kernel.
+union nbiot_signal_set {
+  unsigned long long bits;
+  sigset_t set;
+};
+
+// The addresses of a server, in the order in which they are to be tried (RFC 6724), or why there are none. One of
+// IPv4 takes the start of its place, and a port stands at the same offset in both families.
+enum { nbiot_most_addresses = 8 };
+struct nbiot_addresses {
+  // getaddrinfo's answer.
+  int code;
+  int count;
+  struct sockaddr_in6 list[nbiot_most_addresses];
+};
+
+// Blocks for as long as a query takes, unless the flags allow only digits.
+static inline __attribute__((noinline)) void nbiot_find_addresses(const char *host, int flags, struct nbiot_addresses *found) {
+  struct addrinfo hints, *list = NULL, *next;
   memset(&hints, 0, sizeof hints);
+  memset(found, 0, sizeof *found);
   hints.ai_socktype = SOCK_DGRAM;
-  return getaddrinfo(host, NULL, &hints, list);
+  hints.ai_flags = flags;
+  found->code = getaddrinfo(host, NULL, &hints, &list);
+  if (found->code != 0) return;
+  for (next = list; next != NULL && found->count < nbiot_most_addresses; next = next->ai_next)
+    if (next->ai_addrlen <= sizeof found->list[0])
+      memcpy(&found->list[found->count++], next->ai_addr, next->ai_addrlen);
+  freeaddrinfo(list);
 }
 
-// A port stands at the same place in the addresses of both families.
-static inline int nbiot_connect(int descriptor, const struct addrinfo *to, in_port_t port) {
-  ((struct sockaddr_in *)to->ai_addr)->sin_port = htons(port);
-  return connect(descriptor, to->ai_addr, to->ai_addrlen);
+// A name with a dot at its end is absolute: the domains that the system would search are left out (for this thread
+// alone), and the dot is, because /etc/hosts has none. `count` is the name's length.
+static inline void nbiot_find_name(char *host, size_t count, struct nbiot_addresses *found) {
+  if (count > 1 && host[count - 1] == '.') {
+    host[count - 1] = 0;
+    if (res_init() == 0) _res.options &= ~(RES_DEFNAMES | RES_DNSRCH);
+  }
+  nbiot_find_addresses(host, 0, found);
+}
+
+// Takes a name from its end of a socket pair and gives the addresses back.
+static inline void *nbiot_look_up(void *argument) {
+  int descriptor = (int)(intptr_t)argument;
+  struct nbiot_addresses found;
+  char host[256];
+  ssize_t count = read(descriptor, host, sizeof host - 1);
+  if (count > 0) {
+    host[count] = 0;
+    nbiot_find_name(host, (size_t)count, &found);
+    // Where nobody reads any more, SIGPIPE is blocked in this thread.
+    if (write(descriptor, &found, sizeof found) < 0) found.count = 0;
+  }
+  close(descriptor);
+  return NULL;
+}
+
+// Looks up a host's name of so many bytes, at most 255, in a thread of its own, which takes no signals and ends by
+// itself with the query: a descriptor that becomes readable then. -1 when the answer is in `found` at once: an
+// address in digits, or no thread.
+static inline int nbiot_start_lookup(const char *host, size_t count, struct nbiot_addresses *found) {
+  union nbiot_signal_set all;
+  sigset_t before;
+  pthread_t thread;
+  int pair[2];
+  int code;
+  nbiot_find_addresses(host, AI_NUMERICHOST, found);
+  if (found->code != EAI_NONAME) return -1;
+  found->code = EAI_SYSTEM;
+  // Packets, so that each side reads what the other wrote at once.
+  if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) return -1;
+  all.bits = ~0ull;
+  sigprocmask(SIG_BLOCK, &all.set, &before);
+  code = write(pair[0], host, count) == (ssize_t)count
+             ? pthread_create(&thread, NULL, nbiot_look_up, (void *)(intptr_t)pair[1])
+             : EAGAIN;
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  if (code == 0) {
+    pthread_detach(thread);
+    return pair[0];
+  }
+  close(pair[0]);
+  close(pair[1]);
+  return -1;
+}
+
+// Whether a lookup is over: then its descriptor is closed, and the answer in `found`.
+static inline int nbiot_finish_lookup(int descriptor, struct nbiot_addresses *found) {
+  ssize_t count = read(descriptor, found, sizeof *found);
+  if (count < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
+  close(descriptor);
+  if (count != (ssize_t)sizeof *found) {
+    found->code = EAI_SYSTEM;
+    found->count = 0;
+  }
+  return 1;
+}
+
+// Moves an address to the front, if it is among the others.
+static inline void nbiot_prefer_address(struct nbiot_addresses *list, const struct sockaddr_in6 *known) {
+  int index;
+  for (index = 1; index < list->count; index++) {
+    // The family, an IPv4 address, and one of IPv6 with its scope: word by word, without another function to import.
+    const uint32_t *left = (const uint32_t *)&list->list[index], *right = (const uint32_t *)known;
+    if (left[0] != right[0] || left[1] != right[1] || left[2] != right[2] || left[3] != right[3] ||
+        left[4] != right[4] || left[5] != right[5] || left[6] != right[6])
+      continue;
+    memmove(&list->list[1], &list->list[0], (size_t)index * sizeof *known);
+    list->list[0] = *known;
+    return;
+  }
+}
+
+// A UDP socket that is connected to one of the addresses; -1 with errno set.
+//
+// Routers may fragment what it sends over IPv4 (RFC 7252 Section 4.6 counts on a path of 1,280 bytes, which IPv4
+// does not promise): discovery of the path's MTU would lose a datagram for each narrower link, and all of them
+// where a firewall drops the ICMP messages that tell of it. IPv6 leaves fragmenting to the sender, who needs them.
+static inline int nbiot_open_udp(const struct nbiot_addresses *list, int index, in_port_t port) {
+  struct sockaddr_in6 to = list->list[index];
+  int is_ipv4 = to.sin6_family == AF_INET;
+  int never = IP_PMTUDISC_DONT;
+  int code;
+  int descriptor = socket(to.sin6_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
+  if (descriptor < 0) return -1;
+  if (is_ipv4) setsockopt(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, &never, sizeof never);
+  to.sin6_port = htons(port);
+  if (connect(descriptor, (struct sockaddr *)&to,
+              is_ipv4 ? sizeof(struct sockaddr_in) : sizeof to) == 0)
+    return descriptor;
+  code = errno;
+  close(descriptor);
+  errno = code;
+  return -1;
+}
+
+// Adds the first address of another list.
+static inline void nbiot_add_address(const struct nbiot_addresses *from, struct nbiot_addresses *to) {
+  if (from->count > 0 && to->count < nbiot_most_addresses) to->list[to->count++] = from->list[0];
+}
+
+// An address in digits, with a zero byte at its end.
+static inline void nbiot_address_text(
+    const struct nbiot_addresses *list, int index, char *text, size_t count) {
+  const struct sockaddr_in6 *address = &list->list[index];
+  socklen_t length = address->sin6_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof *address;
+  if (getnameinfo((const struct sockaddr *)address, length, text, (socklen_t)count, NULL, 0, NI_NUMERICHOST) != 0)
+    text[0] = 0;
 }
 
 static inline int nbiot_open_input(const char *path) {
@@ -145,13 +285,6 @@ static inline void nbiot_reply_unix(
     sendto(descriptor, bytes, count, MSG_NOSIGNAL, (const struct sockaddr *)to, to_count);
 }
 
-// A set of signals as Linux has it, the first as the lowest bit. A sigset_t has room for more, which no call
-// hands to the kernel.
-union nbiot_signal_set {
-  unsigned long long bits;
-  sigset_t set;
-};
-
 // SIGTERM, SIGINT and SIGUSR1 as a descriptor. SIGPIPE and SIGXFSZ are only held back: who writes to nobody, or
 // more than is allowed, learns that from the call that writes.
 static inline int nbiot_signals(void) {
@@ -167,14 +300,13 @@ static inline int nbiot_signals(void) {
 // Writes a line, once the reader of a pipe takes it. While it does not, SIGTERM and SIGINT end the process at once.
 static inline ssize_t nbiot_write(int descriptor, const void *bytes, size_t count) {
   union nbiot_signal_set ends;
+  const struct timespec no_time = {0, 0};
   struct pollfd entry;
   entry.fd = descriptor;
   entry.events = POLLOUT;
   ends.bits = 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1);
-  while (poll(&entry, 1, 200) == 0) {
-    sigprocmask(SIG_UNBLOCK, &ends.set, NULL);
-    sigprocmask(SIG_BLOCK, &ends.set, NULL);
-  }
+  while (poll(&entry, 1, 200) == 0)
+    if (sigtimedwait(&ends.set, NULL, &no_time) > 0) _exit(0);
   return write(descriptor, bytes, count);
 }
 

@@ -30,7 +30,7 @@ public final class DeviceClient: Sendable {
   let deviceNames: DeviceNameRule
   private let canRegister: Bool
 
-  /// Checks the names, resolves the host and opens the socket; sends nothing.
+  /// Checks the names; sends nothing, and looks the host up when the first call needs it.
   ///
   /// The secret is copied; wipe your own.
   public init(
@@ -99,7 +99,7 @@ public final class DeviceClient: Sendable {
     export: @escaping @Sendable (inout Security) -> [UInt8]? = { _ in nil }
   ) throws(DeviceClientError) -> any ClientCore {
     do throws(TransportError) {
-      let socket = try UDPSocket(
+      let link = ServerLink(
         host: Array(configuration.host.utf8).span,
         port: configuration.port ?? defaultPort(configuration.security)
       )
@@ -120,7 +120,7 @@ public final class DeviceClient: Sendable {
       }
       return DeviceCore(
         session: session,
-        socket: socket,
+        link: link,
         signal: try WakeSignal(),
         onTransmission: configuration.onTransmission,
         export: export

@@ -13,7 +13,9 @@ internal import UDPTransport
 ///
 /// All of it lies under one lock. A thread of the client's waits for the socket and for the next
 /// deadline; callers do their step on their own thread and wake it. The thread keeps this object, and
-/// so the socket, until the client is closed.
+/// so the socket, until the client is closed. After a failure of the link, and after a report or an
+/// authentication that nothing answered, the next one goes over a new socket, to the server's next address or
+/// its name looked up anew.
 ///
 /// Not a dispatch source: on Linux it does not report the error of a socket, and an ICMP message
 /// would be noticed only with the next retransmission.
@@ -23,7 +25,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
 
   private struct State: ~Copyable {
     var session: Session
-    var socket: UDPSocket
+    var link: ServerLink
     var isClosed = false
     var nextID: UInt64 = 0
     var nextRequestID: UInt32
@@ -44,22 +46,20 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   }
 
   private let state: Mutex<State>
-  private let descriptor: Int32
   private let signal: WakeSignal
   private let onTransmission: (@Sendable (DeviceTransmission) -> Void)?
   private let export: @Sendable (inout Security) -> [UInt8]?
 
   init(
     session: consuming sending Session,
-    socket: consuming sending UDPSocket,
+    link: consuming sending ServerLink,
     signal: consuming WakeSignal,
     onTransmission: (@Sendable (DeviceTransmission) -> Void)?,
     export: @escaping @Sendable (inout Security) -> [UInt8]? = { _ in nil }
   ) {
     self.export = export
-    descriptor = socket.descriptor
     let firstRequestID = session.nextRequestID
-    state = Mutex(State(session: session, socket: socket, nextRequestID: firstRequestID))
+    state = Mutex(State(session: session, link: link, nextRequestID: firstRequestID))
     self.signal = signal
     self.onTransmission = onTransmission
   }
@@ -69,12 +69,15 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       while true {
         var isClosed = false
         var deadline: Instant?
+        var descriptor: Int32 = -1
         step { state in
           isClosed = state.isClosed
-          deadline = state.session.pollTimeout()
+          // Nothing can be sent while the name is being looked up, however long that has been due.
+          deadline = state.link.isResolving ? nil : state.session.pollTimeout()
+          descriptor = state.link.descriptor
         }
         if isClosed {
-          state.withLock { $0.socket.close() }
+          state.withLock { $0.link.close() }
           return
         }
         signal.wait(forSocket: descriptor, until: deadline)
@@ -88,8 +91,8 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       state.isClosed = true
       state.session.close()
       // A goodbye that cannot be sent is not needed either.
-      if state.session.withSecurity({ $0.wrapsDatagrams }) {
-        try? state.session.drive(over: state.socket, at: MonotonicClock.now())
+      if state.link.socket.isOpen, state.session.withSecurity({ $0.wrapsDatagrams }) {
+        try? state.session.drive(over: state.link.socket, at: MonotonicClock.now())
       }
       Self.failAll(&state, DeviceClientError.closed, &resumption)
     }
@@ -214,18 +217,36 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
 
   private func advance(_ state: inout State, _ resumption: inout Resumption) {
     let now = MonotonicClock.now()
+    var isAgain = false
     repeat {
       Self.startNext(&state, &resumption, at: now)
       var failure: TransportError?
       do throws(TransportError) {
-        try state.session.drive(over: state.socket, at: now) { onTransmission?($0) }
+        try drive(&state, at: now)
       } catch {
         failure = error
       }
       // What had ended before the error counts as it ended.
       while let event = state.session.pollEvent() { Self.handle(event, &state, &resumption) }
-      if let failure { Self.interrupt(&state, failure, &resumption, at: now) }
-    } while state.current == nil && !state.queue.isEmpty
+      isAgain = false
+      if let failure {
+        isAgain = state.link.fail()
+        if isAgain {
+          state.session.changeAddress(at: now)
+        } else {
+          Self.interrupt(&state, failure, &resumption, at: now)
+        }
+      }
+    } while isAgain || state.current == nil && !state.queue.isEmpty
+  }
+
+  /// Does what is due over the socket, which is made when there is something to send.
+  private func drive(_ state: inout State, at now: Instant) throws(TransportError) {
+    if !state.session.isIdle || state.link.isResolving {
+      guard try state.link.open() else { return }
+    }
+    guard state.link.socket.isOpen else { return }
+    try state.session.drive(over: state.link.socket, at: now) { onTransmission?($0) }
   }
 
   /// Ends all that is under way with the error of the link; a report that was sent keeps its figures.
@@ -283,9 +304,11 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   ) {
     switch event {
     case .authenticated:
+      state.link.confirm()
       for connecting in state.connecting { resumption.finish(connecting, .success(())) }
       state.connecting.removeAll()
     case .authenticationFailed(let failure):
+      noteFailure(failure, &state)
       for connecting in state.connecting {
         resumption.finish(connecting, .failure(DeviceClientError.authentication(failure)))
       }
@@ -295,6 +318,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       for registering in state.registering { resumption.finish(registering, .success(secret)) }
       state.registering.removeAll()
     case .registrationFailed(let failure):
+      noteFailure(failure, &state)
       for registering in state.registering {
         resumption.finish(registering, .failure(DeviceClientError.registration(failure)))
       }
@@ -302,6 +326,8 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     case .answerBlock:
       state.parts += bytes(of: state.session)
     case .report(let ended):
+      // An answer, even one to `/auth`, or another socket for the next report.
+      if ended.isAnswered { state.link.confirm() } else { _ = state.link.fail() }
       guard let current = state.current else { return }
       state.current = nil
       var result = ended
@@ -326,6 +352,14 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     let now = MonotonicClock.now()
     state.putOff = state.putOff.filter { $0.value > now }
     if wait.count > 0 { state.putOff[target.topicBytes] = now + wait }
+  }
+
+  /// A refusal is an answer; after anything else the next try goes over a new socket.
+  private static func noteFailure(_ failure: AuthenticationFailure, _ state: inout State) {
+    switch failure {
+    case .refused, .putOff: state.link.confirm()
+    default: _ = state.link.fail()
+    }
   }
 
   /// The answer of the report that has ended; empty when it is not whole, or cannot be opened.

@@ -98,7 +98,7 @@ extension DeviceSession where Security: ~Copyable {
     }
   }
 
-  private var requestUnderWay: ExchangeID? {
+  var requestUnderWay: ExchangeID? {
     if case .inFlight(let exchange) = authentication { return exchange }
     if case .inFlight(let exchange) = report.phase { return exchange }
     return nil

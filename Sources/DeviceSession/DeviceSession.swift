@@ -217,10 +217,26 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Ends the report and the authentication under way because the link failed; an event tells what
   /// the report had cost.
+  ///
+  /// The secure channel goes with the socket that it was made over; its session stays.
   public mutating func interrupt(at now: Instant) {
     if case .inFlight(let exchange) = report.phase { abandon(exchange) }
     if report.phase != .none { finishReport(.interrupted, code: nil, at: now) }
     cancelAll()
+    dropChannel()
+  }
+
+  /// Sends the request under way again at once, and has a new secure channel made first: the address that it
+  /// went to turned out not to be the server's, and the socket is now another one.
+  public mutating func changeAddress(at now: Instant) {
+    dropChannel()
+    if let exchange = requestUnderWay { endpoint.sendAgain(exchange, at: now) }
+  }
+
+  private mutating func dropChannel() {
+    guard security.wrapsDatagrams else { return }
+    endpoint.forgetMessages()
+    security.close()
   }
 
   /// Forgets the report and the authentication under way and stops their retransmissions; no event

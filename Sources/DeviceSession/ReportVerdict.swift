@@ -28,6 +28,15 @@ extension ReportResult {
     }
   }
 
+  /// Whether the server has answered in the end; where it has not, another socket or address may fare better.
+  public var isAnswered: Bool {
+    switch outcome {
+    case .acknowledged, .rejected, .unsealable, .sequenceExhausted: true
+    case .unauthenticated(.refused), .unauthenticated(.putOff): true
+    case .timedOut, .interrupted, .reset, .handshake, .unauthenticated: false
+    }
+  }
+
   /// Whether the platform would answer the same to the same report later.
   private var isFinal: Bool {
     if let replyCode { return !PlatformReply.putsOff(code: replyCode) }

@@ -17,11 +17,13 @@ public struct UDPSocket: ~Copyable {
   /// Whether it can be used.
   public var isOpen: Bool { descriptor >= 0 }
 
-  /// Connects to a host, in digits or by name, and a port.
+  /// Connects to a host, in digits or by name, and a port: to the first of its addresses that a socket can
+  /// be connected to.
   ///
-  /// A name costs a query, which may block for seconds and fails on modules without DNS; digits
-  /// cost nothing.
+  /// A name costs a query, which may block for seconds; `ServerLink` does not block.
   public init(host: Span<UInt8>, port: UInt16) throws(TransportError) {
+    // A C string ends with a zero byte, which must not come sooner.
+    for index in host.indices where host[index] == 0 { throw .unknownHost(code: EAI_NONAME) }
     var name = FixedBytes<256>()
     do throws(CapacityError) {
       try name.write { (writer: inout ByteWriter) throws(CapacityError) in
@@ -31,25 +33,26 @@ public struct UDPSocket: ~Copyable {
     } catch {
       throw .unknownHost(code: EAI_NONAME)
     }
-    try self.init(hostForC: name.bytes, port: port)
+    var addresses = nbiot_addresses()
+    // SAFETY: the name ends with a zero byte.
+    unsafe name.bytes.withUnsafeBytes {
+      unsafe nbiot_find_addresses($0.bindMemory(to: CChar.self).baseAddress, 0, &addresses)
+    }
+    guard addresses.code == 0 else { throw .unknownHost(code: addresses.code) }
+    var code: Int32 = 0
+    for index in 0..<addresses.count {
+      let descriptor = unsafe nbiot_open_udp(&addresses, index, port)
+      if descriptor >= 0 {
+        self.descriptor = descriptor
+        return
+      }
+      code = nbiot_errno()
+    }
+    throw TransportError(connecting: code)
   }
 
-  /// The same with a host that has a zero byte at its end.
-  package init(hostForC host: Span<UInt8>, port: UInt16) throws(TransportError) {
-    // A C string ends with a zero byte, which must not come sooner.
-    for index in host.indices where host[index] == 0 && index &+ 1 < host.count {
-      throw .unknownHost(code: EAI_NONAME)
-    }
-    var list: UnsafeMutablePointer<addrinfo>?
-    // SAFETY: the name ends with a zero byte.
-    let code = unsafe host.withUnsafeBytes {
-      unsafe nbiot_resolve_udp($0.bindMemory(to: CChar.self).baseAddress, &list)
-    }
-    guard code == 0 else { throw .unknownHost(code: code) }
-    // SAFETY: the list comes from getaddrinfo and is freed once, here.
-    defer { unsafe freeaddrinfo(list) }
-    descriptor = try unsafe Self.connect(list, port)
-  }
+  /// Takes over a descriptor that is connected and does not block.
+  init(descriptor: Int32) { self.descriptor = descriptor }
 
   deinit {
     if descriptor >= 0 { _ = CPOSIX.close(descriptor) }
@@ -104,33 +107,24 @@ public struct UDPSocket: ~Copyable {
     _ = unsafe poll(&entry, 1, MonotonicClock.timeout(until: deadline))
   }
 
-  /// The first address of the list that a socket can be connected to.
-  private static func connect(
-    _ list: UnsafeMutablePointer<addrinfo>?,
-    _ port: UInt16
-  ) throws(TransportError) -> Int32 {
-    var code: Int32 = 0
-    var next = unsafe list
-    while let address = unsafe next {
-      let descriptor = unsafe nbiot_udp_socket(address.pointee.ai_family)
-      if descriptor >= 0 {
-        if unsafe nbiot_connect(descriptor, address, port) == 0 { return descriptor }
-        code = nbiot_errno()
-        _ = CPOSIX.close(descriptor)
-      } else {
-        code = nbiot_errno()
-      }
-      unsafe next = address.pointee.ai_next
-    }
-    throw code == ENETUNREACH || code == EHOSTUNREACH
-      ? .unreachable(code: code) : .system(code: code)
-  }
-
   private static func check(_ code: Int32) throws(TransportError) {
     switch code {
     case EAGAIN, EINTR, ENOBUFS: return
+    // An ICMP message said that a datagram was too long for a link on the way: that one is lost, and the
+    // system has learned how long the next one may be before it cuts it up.
+    case EMSGSIZE: return
     case ECONNREFUSED: throw .refused
     default: throw .unreachable(code: code)
+    }
+  }
+}
+
+extension TransportError {
+  /// What `errno` means when no socket can be made or connected.
+  init(connecting code: Int32) {
+    switch code {
+    case ENETUNREACH, EHOSTUNREACH, ENETDOWN, EADDRNOTAVAIL: self = .unreachable(code: code)
+    default: self = .system(code: code)
     }
   }
 }

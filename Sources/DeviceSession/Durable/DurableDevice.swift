@@ -190,6 +190,9 @@ extension DurableDevice where Security: ~Copyable {
     if delivery == .none { postpone(at: now) }
   }
 
+  /// Sends what is under way again at once, over a socket to another address of the server.
+  public mutating func changeAddress(at now: Instant) { session.changeAddress(at: now) }
+
   /// Ends the secure channel; `pollTransmit` may give a goodbye.
   ///
   /// What is under way stays in the outbox.
