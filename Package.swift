@@ -342,16 +342,18 @@ let package = Package(
     .testTarget(
       name: "AgentTests",
       dependencies: [
-        "Agent", "nbiot-agent", "CoAPMessage", "ConstrainedCore", "PlatformSimulator",
-        "TestSupport",
+        "Agent", "nbiot-agent", "CoAPMessage", "CoAPSecurity", "ConstrainedCore", "DeviceSession",
+        "OpenSSLSupport", "PlatformSimulator", "TestSupport",
       ],
       resources: [.copy("faults.c")],
       swiftSettings: strict
     ),
     .testTarget(
       name: "nbiotTests",
-      dependencies: ["nbiot", "CoAPMessage", "TestSupport"],
-      resources: [.copy("README.md")],
+      dependencies: [
+        "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "UDPTransport", "TestSupport",
+      ],
+      resources: [.copy("README.md"), .copy("address-change.sh")],
       swiftSettings: strict
     ),
     // Compiles and runs what README.md and nbiot_device.h show, against these as they are built.
@@ -436,7 +438,9 @@ let package = Package(
       name: "TestSupport",
       dependencies: ["ConstrainedCore"],
       path: "Tests/TestSupport",
-      resources: [.copy("Resources/coap-messages.json")],
+      resources: [
+        .copy("Resources/coap-messages.json"), .copy("Resources/surroundings.c"),
+      ],
       swiftSettings: strict
     ),
   ]

@@ -42,7 +42,8 @@ static void step(nbiot_device *device, int *rejected) {
           event.sequence, event.bytes_up, event.bytes_down, (int)event.answer_count,
           event.answer ? (const char *)event.answer : "");
     else
-      fprintf(stderr, "event %d code=%d id=%" PRIu64 "\n", event.kind, event.code, event.id);
+      fprintf(stderr, "event %d code=%d id=%" PRIu64 " reason=%d (%s)\n", event.kind, event.code, event.id,
+          event.reason, nbiot_reason_text(event.reason));
     if (event.kind == NBIOT_REJECTED) *rejected = 1;
   }
   if (nbiot_pending(device) == 0) return;

@@ -20,16 +20,19 @@ extension Agent {
   @inline(never)
   mutating func show(_ event: DurableEvent) {
     switch event {
-    case .authenticated: line.start(.authenticated)
+    case .authenticated:
+      link.confirm()
+      line.start(.authenticated)
     case .authenticationFailed(let failure):
       line.start(.authenticationFailed)
-      line.add(failure.phrase)
+      add(failure)
       switch failure {
-      case .refused(let code), .putOff(let code, _): add(code)
+      case .refused, .putOff: link.confirm()
       default: break
       }
       if failure.isRefusal { status = .unauthenticated }
     case .delivered(let id):
+      link.confirm()
       status = .success
       line.start(.delivered)
       add(id)
@@ -45,8 +48,8 @@ extension Agent {
       if status == .success { status = .undelivered }
       line.start(.postponed)
       // A new address of the device, or of the platform, needs a new socket.
-      if device.result.code == nil { socket.close() }
-      line.add(device.result.outcome.phrase)
+      if !device.result.isAnswered { _ = link.fail() }
+      add(device.result.outcome)
       line.add(.id)
       add(id)
     case .storeFailed(let failure): return complain(failure)
@@ -70,6 +73,40 @@ extension Agent {
     guard !result.replyMessage.isEmpty else { return }
     line.add(.message)
     line.add(result.replyMessage.bytes)
+  }
+
+  /// Adds why the device could not authenticate.
+  @inline(never)
+  private mutating func add(_ failure: AuthenticationFailure) {
+    switch failure {
+    case .handshake(let failure): add(failure)
+    case .refused(let code), .putOff(let code, _):
+      line.add(.refusal)
+      add(code)
+    default: line.add(failure.phrase)
+    }
+  }
+
+  /// Adds what became of a report.
+  @inline(never)
+  private mutating func add(_ outcome: ReportOutcome) {
+    switch outcome {
+    case .handshake(let failure): add(failure)
+    default: line.add(outcome.phrase)
+    }
+  }
+
+  /// Adds why there is no secure channel.
+  @inline(never)
+  private mutating func add(_ failure: HandshakeFailure) {
+    #if !SYMMETRIC_ONLY
+    switch failure {
+    case .certificate(let code): line.add(.badCertificate, UInt64(clamping: code))
+    case .alert(let number): line.add(.alert, UInt64(number))
+    case .library(let code): line.add(.badHandshake, UInt64(code))
+    default: line.add(failure.phrase)
+    }
+    #endif
   }
 
   @inline(never)
@@ -119,8 +156,12 @@ extension Agent {
     switch failure {
     case .unknownHost: line.add(.unknownHost)
     case .refused: line.add(.portUnreachable)
-    case .unreachable(let code): line.add(.unreachable, UInt64(clamping: code))
-    case .system(let code): line.add(.noSocket, UInt64(clamping: code))
+    case .unreachable(let code):
+      line.add(.unreachable)
+      line.add(errno: code)
+    case .system(let code):
+      line.add(.noSocket)
+      line.add(errno: code)
     }
     log(&line)
   }
@@ -188,14 +229,42 @@ extension AuthenticationFailure {
   }
 
   /// Whether another try will fare no better.
-  fileprivate var isRefusal: Bool {
+  var isRefusal: Bool {
     switch self {
     case .refused(let code): code.class == 4
-    case .handshake: true
+    case .handshake(let failure): failure != .noAnswer
     default: false
     }
   }
 }
+
+#if !SYMMETRIC_ONLY
+extension HandshakeFailure {
+  /// Those with a number apart.
+  var phrase: Phrase {
+    switch self {
+    case .noAnswer: .timedOut
+    case .unconfirmed: .unconfirmed
+    case .unknownAuthority: .unknownAuthority
+    case .wrongName: .wrongName
+    case .expired: .expired
+    case .notYetValid: .notYetValid
+    case .invalidAuthority: .invalidAuthority
+    case .weakSignature: .weakSignature
+    case .weakKey: .weakKey
+    case .wrongPurpose: .wrongPurpose
+    case .certificate: .badCertificate
+    case .oldVersion: .oldVersion
+    case .nothingInCommon: .nothingInCommon
+    case .certificateWanted: .certificateWanted
+    case .unknownIdentity: .unknownIdentity
+    case .wrongKey: .wrongKey
+    case .alert: .alert
+    case .library: .badHandshake
+    }
+  }
+}
+#endif
 
 extension ReportOutcome {
   fileprivate var phrase: Phrase {

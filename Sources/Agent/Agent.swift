@@ -28,13 +28,12 @@ enum ExitStatus: Int32 {
 
 /// The program: lines come in, reports go out, and what became of them is printed.
 ///
-/// One loop around `poll`. Nothing else waits, but for the resolver of a host's name and for a hint's
-/// command.
+/// One loop around `poll`. Nothing else waits, but for a hint's command.
 struct Agent: ~Copyable {
   // What is small comes first: an offset below 128 makes for a shorter instruction.
 
   /// Open while there is something to exchange.
-  var socket = UDPSocket()
+  var link: ServerLink
   let signals: SignalInput
   var status = ExitStatus.success
   var hasRejected = false
@@ -64,7 +63,7 @@ struct Agent: ~Copyable {
       wait(for: &input)
     }
     device.close()
-    transmit()
+    if link.socket.isOpen { transmit() }
     if status == .success, hasRejected, !isOver { status = .rejected }
     nbiot_exit(status.rawValue)
   }
@@ -167,13 +166,13 @@ struct Agent: ~Copyable {
   @inline(never)
   private mutating func work() {
     takeSignals()
+    // What has been kept stays: the program ends with the status that it has now.
+    if isOver { return }
     let now = MonotonicClock.now()
     receive(at: now)
     device.handleTimeout(at: now)
     while let event = device.pollEvent(at: now, date: WallClock.now()) { show(event) }
-    guard device.needsLink else { return }
-    openSocket(at: now)
-    transmit()
+    if device.needsLink || link.isResolving { transmit() }
   }
 
   @inline(never)
@@ -191,45 +190,45 @@ struct Agent: ~Copyable {
 
   @inline(never)
   private mutating func receive(at now: Instant) {
-    guard socket.isOpen else { return }
+    guard link.socket.isOpen else { return }
     do throws(TransportError) {
-      try device.receive(from: socket, at: now)
+      try device.receive(from: link.socket, at: now)
     } catch {
       failLink(error, at: now)
     }
   }
 
-  private mutating func openSocket(at now: Instant) {
-    if socket.isOpen { return }
-    do throws(TransportError) {
-      socket = try UDPSocket(hostForC: endpoint.hostForC, port: endpoint.port)
-    } catch {
-      failLink(error, at: now)
-    }
-  }
-
+  /// Sends what is due, once there is a socket.
   @inline(never)
   private mutating func transmit() {
-    guard socket.isOpen else { return }
-    let now = MonotonicClock.now()
-    do throws(TransportError) {
-      try device.transmit(over: socket, at: now) { hint in
-        if configuration.has(.hintCommand) {
-          HintCommand.run(configuration.path(.hintCommand), hint, &line)
+    while !isOver {
+      let now = MonotonicClock.now()
+      do throws(TransportError) {
+        guard try link.open() else { return }
+        return try device.transmit(over: link.socket, at: now) { hint in
+          if configuration.has(.hintCommand) {
+            HintCommand.run(configuration.path(.hintCommand), hint, &line)
+          }
         }
+      } catch {
+        if !failLink(error, at: now) { return }
       }
-    } catch {
-      failLink(error, at: now)
     }
   }
 
-  /// The report stays; another socket may have an address that works.
+  /// Goes on to the server's next address, where there is one; else the report stays, and another socket may
+  /// have an address that works.
   @inline(never)
-  private mutating func failLink(_ failure: TransportError, at now: Instant) {
-    socket.close()
+  @discardableResult
+  private mutating func failLink(_ failure: TransportError, at now: Instant) -> Bool {
+    showLink(failure)
+    if link.fail() {
+      device.changeAddress(at: now)
+      return true
+    }
     device.interrupt(at: now)
     hasPostponed = true
-    showLink(failure)
+    return false
   }
 
   // MARK: - Waiting
@@ -239,9 +238,10 @@ struct Agent: ~Copyable {
     let isReady = heldUntil == nil && takesLines
     var entries: InlineArray<4, pollfd> = [
       entry(signals.descriptor), entry(isReady && !input.isAtEnd ? 0 : -1),
-      entry(isReady ? datagrams.descriptor : -1), entry(socket.descriptor),
+      entry(isReady ? datagrams.descriptor : -1), entry(link.descriptor),
     ]
-    var deadline = device.pollTimeout()
+    // Nothing can be sent while the name is being looked up, however long that has been due.
+    var deadline = link.isResolving ? nil : device.pollTimeout()
     if let heldUntil { deadline = min(deadline ?? heldUntil, heldUntil) }
     let timeout = MonotonicClock.timeout(until: deadline)
     var span = entries.mutableSpan

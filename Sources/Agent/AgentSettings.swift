@@ -17,12 +17,6 @@ struct Endpoint {
     get { storage.span.extracting(0..<count) }
   }
 
-  /// The same with a zero byte at its end.
-  var hostForC: Span<UInt8> {
-    @_lifetime(borrow self)
-    get { storage.span.extracting(0...count) }
-  }
-
   /// Reads it: `host:port`, `[address]:port` or nothing, the platform's own.
   @inline(never)
   mutating func read(_ configuration: borrowing Configuration) {

@@ -3,7 +3,8 @@ internal import ConstrainedCore
 /// A key of the configuration file; `packaging/nbiot-agent.conf` documents each.
 enum ConfigurationKey: UInt8 {
   case productKey, deviceName, deviceSecretFile, stateDirectory
-  case endpoint, security, caFile, serverName, dtlsKey, clientID, signMethod, accept, timing
+  case endpoint, security, caFile, serverName, allowCommonName, dtlsKey, clientID, signMethod,
+    accept, timing
   case tokenOption, tokenLifetime
   case topic, format, idPlaceholder, priority, ttl, coalesce
   case outboxBytes, whenFull, reserve, retry, retryLimit
@@ -25,7 +26,7 @@ enum ConfigurationKey: UInt8 {
   private static var names: StaticString {
     """
     product-key|device-name|device-secret-file|state-directory\
-    |endpoint|security|ca-file|server-name|dtls-key|client-id|sign-method|accept|timing\
+    |endpoint|security|ca-file|server-name|allow-common-name|dtls-key|client-id|sign-method|accept|timing\
     |token-option|token-lifetime\
     |topic|format|id-placeholder|priority|ttl|coalesce\
     |outbox-bytes|when-full|reserve|retry|retry-limit\
@@ -38,7 +39,7 @@ enum ConfigurationKey: UInt8 {
     """
     1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
     ;HOST:PORT;symmetric|dtls;certificates in PEM in less than 32768 bytes;the name in the server's certificate\
-    ;certificate|psk;1 to 64 bytes;hmacmd5|hmacsha1|hmacsha256;json|cbor|none\
+    ;no|yes;certificate|psk;1 to 64 bytes;hmacmd5|hmacsha1|hmacsha256;json|cbor|none\
     ;nbIoT|standard|lteM|nbIoTDeep;2088|61;0 to 1000000000 s\
     ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;json|cbor;1 to 32 bytes;0 to 7;0 to 1000000000 s\
     ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 1000000;1 to 86400 s;1 to 604800 s\
@@ -66,7 +67,7 @@ struct Configuration: ~Copyable {
 
   /// The command line, which has the file's path.
   let arguments: Arguments
-  private var values = InlineArray<28, Value>(repeating: Value())
+  private var values = InlineArray<29, Value>(repeating: Value())
   /// The file, with zero bytes put in behind the values.
   private var text = InlineArray<8_193, UInt8>(repeating: 0)
 

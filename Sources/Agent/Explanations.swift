@@ -54,7 +54,10 @@ func fail(_ problem: Phrase, _ path: Span<UInt8>) -> Never {
   line.add(problem)
   line.add(.colonAndSpace)
   line.add(path)
-  if code != 0 { line.add(.errorNumber, UInt64(clamping: code)) }
+  if code != 0 {
+    line.add(.space)
+    line.add(errno: code)
+  }
   fail(.usage, &line)
 }
 
@@ -67,7 +70,7 @@ extension StoreError {
     }
   }
 
-  /// Appends what failed and the system's number for why.
+  /// Appends what failed and the system's reason.
   func describe(in line: inout TextLine) {
     let code: Int32
     switch self {
@@ -79,7 +82,6 @@ extension StoreError {
       .sync(let number), .rename(let number), .remove(let number):
       code = number
     }
-    line.add(.onlyErrorNumber)
-    line.add(UInt64(clamping: code))
+    line.add(errno: code)
   }
 }

@@ -26,7 +26,7 @@ enum HintCommand {
     }
     guard code != 0 else { return }
     line.start(.hintFailed)
-    line.add(UInt64(UInt32(bitPattern: code)))
+    line.add(errno: code)
     log(&line)
   }
 }

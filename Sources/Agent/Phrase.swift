@@ -12,12 +12,16 @@ enum Phrase: UInt8 {
   // What is said with them.
   case id, sequence, bytesUp, bytesDown, transmissions, duration, answer
   case reply, message, cutAnswer, unreadableAnswer
-  case pending, damaged, cut, errorNumber, onlyErrorNumber
+  case pending, damaged, cut, errorNumber, openBracket
   case unknownHost, portUnreachable, unreachable, noSocket
   case inUse, notPrivate, laterVersion, noSession
   case space, colon, colonAndSpace, point, pointAndZero
   // What became of an authentication, of a report and of a line, and what the session's file was.
   case refusal, timedOut, reset, unusableAnswer, tokenTooLong, noKey, handshake
+  // Why there is no secure channel, in the order of HandshakeFailure.
+  case unconfirmed, unknownAuthority, wrongName, expired, notYetValid, invalidAuthority
+  case weakSignature, weakKey, wrongPurpose, badCertificate, oldVersion, nothingInCommon
+  case certificateWanted, unknownIdentity, wrongKey, alert, badHandshake
   case acknowledged, rejection, interrupted, unauthenticated, unsealable
   case sequenceExhausted
   case tooLong, noTopic, badTopic, badOption, noPayload, notJSON, full, disk
@@ -43,14 +47,18 @@ enum Phrase: UInt8 {
     accepted |refused |delivered |rejected \
     |info authenticated|warning authentication-failed reason=|warning postponed reason=\
     |error disk-refuses |warning no-link reason=|info started session=|info counters\
-    |warning hint-failed errno=|warning secret-readable-by-others|error |error state-directory \
+    |warning hint-failed |warning secret-readable-by-others|error |error state-directory \
     | id=| seq=| up=| down=| sent=| ms=| answer=\
     | reply=| message=| answer-cut| answer-unreadable\
-    | pending=| damaged=| cut=| errno=|errno=\
-    |unknown-host|port-unreachable|unreachable errno=|no-socket errno=\
+    | pending=| damaged=| cut=|errno=| (\
+    |unknown-host|port-unreachable|unreachable |no-socket \
     |reason=in-use|reason=not-private|reason=later-version|reason=no-session\
     | |:|: |.|.0\
     |refused|timed-out|reset|unusable-answer|token-too-long|no-key|handshake\
+    |unconfirmed|unknown-authority|wrong-name|expired (or the clock is wrong)\
+    |not-yet-valid (or the clock is wrong)|invalid-authority\
+    |weak-signature|weak-key|wrong-purpose|certificate x509=|old-version|nothing-in-common\
+    |certificate-wanted|unknown-identity|wrong-key|alert number=|handshake openssl=\
     |acknowledged|rejected|interrupted|unauthenticated|unsealable\
     |sequence-exhausted\
     |too-long|no-topic|bad-topic|bad-option|no-payload|not-json|full|disk\

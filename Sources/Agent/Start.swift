@@ -7,6 +7,7 @@ internal import DeviceSession
 internal import DeviceStore
 internal import OpenSSLSupport
 internal import SymmetricSecurity
+internal import UDPTransport
 
 #if SYMMETRIC_ONLY
 typealias AgentSecurity = SymmetricSecurity
@@ -63,6 +64,7 @@ extension Agent {
       durableSettings.session.timing
     )
     if arguments.request == .check { finish(printing: "the configuration is good\n") }
+    link = ServerLink(host: endpoint.host, port: endpoint.port)
     signals = SignalInput()
     do throws(StoreError) {
       device = try DurableDevice(
@@ -175,6 +177,7 @@ private func makeSecurity(
   }
   var dtls = DTLSSettings()
   dtls.timing = timing
+  dtls.allowsCommonName = configuration.choice(.allowCommonName) == 1
   let isKey = configuration.choice(.dtlsKey) == 1
   do throws(DTLSConfigurationError) {
     return EitherSecurity(

@@ -46,6 +46,29 @@ struct TextLine {
   @inline(never)
   mutating func add(_ phrase: Phrase, _ count: Int) { add(phrase, UInt64(count)) }
 
+  /// Appends an error's name and meaning, as in `errno=ENOSPC (No space left on device)`.
+  @inline(never)
+  mutating func add(errno code: Int32) {
+    add(.errorNumber)
+    guard let name = unsafe strerrorname_np(code), let meaning = unsafe strerrordesc_np(code) else {
+      return add(UInt64(clamping: code))
+    }
+    unsafe add(text: name)
+    add(.openBracket)
+    unsafe add(text: meaning)
+    put(UInt8(ascii: ")"))
+  }
+
+  @inline(never)
+  private mutating func add(text: UnsafePointer<CChar>) {
+    var index = 0
+    // SAFETY: the text ends with a zero byte.
+    while unsafe text[index] != 0 {
+      put(UInt8(bitPattern: unsafe text[index]))
+      index += 1
+    }
+  }
+
   /// Appends bytes in hexadecimal digits.
   @inline(never)
   mutating func add(hexadecimal bytes: Span<UInt8>) {

@@ -107,7 +107,44 @@ typedef struct nbiot_config {
    * sent. May be NULL. It must not call the device. */
   void (*radio_hint)(int hint, void *context);
   void *context;
+  uint8_t allow_common_name;   /* 1: the name may stand only in the certificate's common name, which RFC 9525
+                                * forbids and an old platform may need */
 } nbiot_config;
+
+/* Why an authentication or a report failed, or why there is no link; nbiot_reason_text explains each. */
+enum nbiot_reason {
+  NBIOT_REASON_NONE = 0,
+  NBIOT_REASON_REFUSED = 1,
+  NBIOT_REASON_TIMED_OUT = 2,
+  NBIOT_REASON_RESET = 3,
+  NBIOT_REASON_UNUSABLE_ANSWER = 4,
+  NBIOT_REASON_NO_KEY = 5,
+  NBIOT_REASON_INTERRUPTED = 6,
+  NBIOT_REASON_SEQUENCE_EXHAUSTED = 7,
+  /* Of the link. */
+  NBIOT_REASON_UNKNOWN_HOST = 8,
+  NBIOT_REASON_PORT_UNREACHABLE = 9,
+  NBIOT_REASON_UNREACHABLE = 10,
+  NBIOT_REASON_NO_SOCKET = 11,
+  /* Of the DTLS handshake; one that nothing answers is NBIOT_REASON_TIMED_OUT. */
+  NBIOT_REASON_UNCONFIRMED = 12,
+  NBIOT_REASON_UNKNOWN_AUTHORITY = 13,
+  NBIOT_REASON_WRONG_NAME = 14,
+  NBIOT_REASON_EXPIRED = 15,
+  NBIOT_REASON_NOT_YET_VALID = 16,
+  NBIOT_REASON_INVALID_AUTHORITY = 17,
+  NBIOT_REASON_WEAK_SIGNATURE = 18,
+  NBIOT_REASON_WEAK_KEY = 19,
+  NBIOT_REASON_WRONG_PURPOSE = 20,
+  NBIOT_REASON_CERTIFICATE = 21,
+  NBIOT_REASON_OLD_VERSION = 22,
+  NBIOT_REASON_NOTHING_IN_COMMON = 23,
+  NBIOT_REASON_CERTIFICATE_WANTED = 24,
+  NBIOT_REASON_UNKNOWN_IDENTITY = 25,
+  NBIOT_REASON_WRONG_KEY = 26,
+  NBIOT_REASON_ALERT = 27,
+  NBIOT_REASON_HANDSHAKE = 28
+};
 
 /* What happened. */
 enum nbiot_event_kind {
@@ -150,6 +187,8 @@ typedef struct nbiot_event {
   size_t answer_count;    /* its bytes; 0 where there is none */
   int answer_extent;      /* enum nbiot_answer */
   uint32_t reply_code;    /* the code of the platform's reply on a topic /sys/... or /ota/...; 0 for none */
+  int reason;             /* enum nbiot_reason */
+  uint64_t detail;        /* errno, alert or OpenSSL's number, where the reason has one; else 0 */
 } nbiot_event;
 
 typedef struct nbiot_counters {
@@ -178,15 +217,19 @@ int nbiot_publish_cbor(nbiot_device *device, const char *topic, const void *payl
                        uint32_t lifetime, uint64_t *id);
 
 /* Does what is due, without waiting: 1 and `*event` when something happened, 0 when nothing more did. Call
- * it until it answers 0, then wait if nbiot_pending is not 0. Only a host's name is looked up with
- * waiting. */
+ * it until it answers 0, then wait if nbiot_pending is not 0. A host's name is looked up by a thread of its own, which
+ * ends with the query and holds up neither this call nor nbiot_destroy; an address in digits needs none. */
 int nbiot_drive(nbiot_device *device, nbiot_event *event);
 
 /* What to wait for: a descriptor that becomes readable (-1 when there is none now), and the most
- * milliseconds until the next nbiot_drive: 0 when something is due, -1 when nothing is waited for, as after
- * the last report. */
+ * milliseconds until the next nbiot_drive: 0 when something is due, -1 when nothing is waited for but the
+ * descriptor, as after the last report. Ask for both before each wait: while a host's name is being looked up the
+ * descriptor is that of the lookup, without a limit, and then the socket's, which is another one after a failure. */
 int nbiot_descriptor(const nbiot_device *device);
 int nbiot_timeout(const nbiot_device *device);
+
+/* What a reason (enum nbiot_reason) means and what to check, in English; never NULL. */
+const char *nbiot_reason_text(int reason);
 
 /* How many reports wait for the platform. */
 size_t nbiot_pending(const nbiot_device *device);

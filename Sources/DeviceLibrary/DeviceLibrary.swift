@@ -90,7 +90,9 @@ public func nbiot_drive(
     answer: answer,
     answer_count: count,
     answer_extent: Int32(happened.extent.rawValue),
-    reply_code: happened.replyCode
+    reply_code: happened.replyCode,
+    reason: Int32(happened.reason.rawValue),
+    detail: happened.detail
   )
   return 1
 }
@@ -98,13 +100,13 @@ public func nbiot_drive(
 /// What to wait for.
 @c @implementation
 public func nbiot_descriptor(_ device: OpaquePointer!) -> Int32 {
-  unsafe held(device)?.pointee.socket.descriptor ?? -1
+  unsafe held(device)?.pointee.link.descriptor ?? -1
 }
 
 /// How long to wait at most, in milliseconds.
 @c @implementation
 public func nbiot_timeout(_ device: OpaquePointer!) -> Int32 {
-  guard let held = unsafe held(device) else { return -1 }
+  guard let held = unsafe held(device), unsafe !held.pointee.link.isResolving else { return -1 }
   return unsafe MonotonicClock.timeout(until: held.pointee.device.pollTimeout())
 }
 

@@ -43,6 +43,8 @@ struct Happening {
   var replyCode: UInt32 = 0
   var extent: nbiot_answer = NBIOT_ANSWER_WHOLE
   var hasAnswer = false
+  var reason = NBIOT_REASON_NONE
+  var detail: UInt64 = 0
 
   init(_ kind: nbiot_event_kind, code: Code? = nil) {
     self.kind = kind
@@ -65,6 +67,7 @@ struct Happening {
       case .cut, .incomplete, .inBlocks: NBIOT_ANSWER_CUT
       case .unreadable: NBIOT_ANSWER_UNREADABLE
       }
+    explain(result.outcome)
   }
 }
 
@@ -76,9 +79,7 @@ struct HeldDevice: ~Copyable {
   typealias Device = DurableDevice<EitherSecurity, SystemRandom>
 
   var device: Device
-  var socket: UDPSocket
-  private let host: FixedBytes<256>
-  private let port: UInt16
+  var link: ServerLink
   private let topic: Topic?
   private let radioHint: (@convention(c) (Int32, UnsafeMutableRawPointer?) -> Void)?
   private let context: UnsafeMutableRawPointer?
@@ -156,9 +157,7 @@ struct HeldDevice: ~Copyable {
     } catch {
       throw .disk(error)
     }
-    socket = UDPSocket()
-    self.host = host
-    self.port = port
+    link = ServerLink(host: host.bytes, port: port)
     self.topic = topic
     unsafe radioHint = config.radio_hint
     unsafe context = config.context
@@ -196,36 +195,46 @@ extension HeldDevice {
 
   /// Does what is due; what happened, if anything did.
   mutating func drive() -> Happening? {
-    let now = MonotonicClock.now()
-    do throws(TransportError) {
-      if socket.isOpen { try device.receive(from: socket, at: now) }
-      device.handleTimeout(at: now)
-      if let event = device.pollEvent(at: now, date: WallClock.now()) { return take(event) }
-      guard device.needsLink else { return nil }
-      if !socket.isOpen { socket = try UDPSocket(host: host.bytes, port: port) }
-      let hint = unsafe radioHint
-      let context = unsafe context
-      try device.transmit(over: socket, at: now) { known in
-        let number: Int32 =
-          switch known {
-          case .lastUplink: 0
-          case .oneAnswer: 1
-          case .moreToCome: 2
-          }
-        unsafe hint?(number, context)
+    while true {
+      let now = MonotonicClock.now()
+      do throws(TransportError) {
+        if link.socket.isOpen { try device.receive(from: link.socket, at: now) }
+        device.handleTimeout(at: now)
+        if let event = device.pollEvent(at: now, date: WallClock.now()) { return take(event) }
+        if device.needsLink || link.isResolving, try link.open() {
+          try transmit(at: now)
+        }
+        return nil
+      } catch {
+        // The server's next address first; else another socket may have an address that works.
+        if link.fail() {
+          device.changeAddress(at: now)
+          continue
+        }
+        device.interrupt(at: now)
+        return Happening(error)
       }
-      return nil
-    } catch {
-      // Another socket may have an address that works.
-      socket.close()
-      device.interrupt(at: now)
-      return Happening(NBIOT_NO_LINK)
+    }
+  }
+
+  private mutating func transmit(at now: Instant) throws(TransportError) {
+    let hint = unsafe radioHint
+    let context = unsafe context
+    try device.transmit(over: link.socket, at: now) { known in
+      let number: Int32 =
+        switch known {
+        case .lastUplink: 0
+        case .oneAnswer: 1
+        case .moreToCome: 2
+        }
+      unsafe hint?(number, context)
     }
   }
 
   private mutating func take(_ event: DurableEvent) -> Happening {
     switch event {
     case .delivered(let id):
+      link.confirm()
       var happened = Happening(NBIOT_DELIVERED, id, device.result)
       happened.hasAnswer = device.result.extent == .whole
       return happened
@@ -233,12 +242,17 @@ extension HeldDevice {
     case .postponed(let id):
       let happened = Happening(NBIOT_POSTPONED, id, device.result)
       // A new address of the device, or of the platform, needs a new socket.
-      if happened.code == 0 { socket.close() }
+      if !device.result.isAnswered { _ = link.fail() }
       return happened
-    case .authenticated: return Happening(NBIOT_AUTHENTICATED)
-    case .authenticationFailed(.refused(let code)), .authenticationFailed(.putOff(let code, _)):
-      return Happening(NBIOT_AUTHENTICATION_FAILED, code: code)
-    case .authenticationFailed: return Happening(NBIOT_AUTHENTICATION_FAILED)
+    case .authenticated:
+      link.confirm()
+      return Happening(NBIOT_AUTHENTICATED)
+    case .authenticationFailed(let failure):
+      switch failure {
+      case .refused, .putOff: link.confirm()
+      default: break
+      }
+      return Happening(failure)
     case .storeFailed: return Happening(NBIOT_DISK_REFUSES)
     }
   }
@@ -252,10 +266,10 @@ extension HeldDevice {
   /// Says goodbye, where that is wanted.
   mutating func close() {
     device.close()
-    guard socket.isOpen else { return }
+    guard link.socket.isOpen else { return }
     // What cannot be sent is not needed either.
     do throws(TransportError) {
-      try device.transmit(over: socket, at: MonotonicClock.now())
+      try device.transmit(over: link.socket, at: MonotonicClock.now())
     } catch {}
   }
 
@@ -312,6 +326,7 @@ extension HeldDevice {
     if (unsafe config.security) == 0 { return EitherSecurity(SymmetricSecurity()) }
     var dtls = DTLSSettings()
     dtls.timing = timing
+    dtls.allowsCommonName = (unsafe config.allow_common_name) != 0
     do throws(DTLSConfigurationError) {
       if (unsafe config.security) == 2 { return try makeKeyLayer(identity, secret, dtls) }
       let authorities = unsafe text(config.ca_pem)

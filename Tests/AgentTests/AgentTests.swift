@@ -92,12 +92,15 @@ struct AgentTests {
     try await platform.close()
   }
 
+  private let addressInUse = "errno=EADDRINUSE (Address already in use)"
+
   @Test func `each phrase has its text`() {
     // The last of each kind, and what comes behind the last of all.
     let phrases: [(Phrase, String)] = [
       (.accepted, "accepted "), (.rejected, "rejected "), (.error, "error "), (.answer, " answer="),
-      (.onlyErrorNumber, "errno="), (.noSession, "reason=no-session"), (.pointAndZero, ".0"),
-      (.handshake, "handshake"), (.sequenceExhausted, "sequence-exhausted"), (.disk, "disk"),
+      (.errorNumber, "errno="), (.noSession, "reason=no-session"), (.pointAndZero, ".0"),
+      (.handshake, "handshake"), (.badHandshake, "handshake openssl="),
+      (.sequenceExhausted, "sequence-exhausted"), (.disk, "disk"),
       (.notPrivateFile, "not-private"), (.allBytesDown, " bytes-down="),
       (.diskBytes, " disk-bytes="),
       (.noValue, "no value for "), (.noHash, "error OpenSSL has no SHA-256"),
@@ -343,7 +346,7 @@ struct AgentTests {
     try FileManager.default.removeItem(at: command)
     let agent = try folder.run(input: "{\"value\":2}\n")
     #expect(agent.status == 0)
-    #expect(agent.log.contains("warning hint-failed errno=\(ENOENT)\n"))
+    #expect(agent.log.contains("warning hint-failed errno=ENOENT (No such file or directory)\n"))
     try await platform.close()
   }
 
@@ -373,7 +376,7 @@ struct AgentTests {
     try Data((lines + "hint-command = \(command.path)\n").utf8).write(to: folder.configuration)
     let agent = try folder.run(input: "1\n2\n3\n")
     #expect(agent.status == 0)
-    let warning = "warning hint-failed errno=\(ETIMEDOUT)\n"
+    let warning = "warning hint-failed errno=ETIMEDOUT (Connection timed out)\n"
     #expect(agent.log.ranges(of: warning).count == 4, "\(agent.log)")
     let counts = try String(contentsOfFile: heard, encoding: .utf8).split(separator: "\n")
     #expect(counts.count == 4)
@@ -430,7 +433,7 @@ struct AgentTests {
     .write(to: folder.configuration)
     let third = try folder.run(["--once"])
     #expect(third.status == 2)
-    #expect(third.log.contains("error the socket cannot be made: \(path) errno=\(EADDRINUSE)\n"))
+    #expect(third.log.contains("error the socket cannot be made: \(path) \(addressInUse)\n"))
     #expect(try inode() == before)
     first.signal(SIGTERM)
     first.wait()
@@ -478,7 +481,7 @@ struct AgentTests {
     agent.endInput()
     agent.wait()
     #expect(agent.lines == ["refused 1 disk", "refused 2 disk"])
-    #expect(agent.log.contains("error disk-refuses errno=\(EFBIG)\n"))
+    #expect(agent.log.contains("error disk-refuses errno=EFBIG (File too large)\n"))
   }
 
   @Test func `SIGTERM ends it while nobody reads what it prints, and nothing is lost`() throws {
@@ -505,7 +508,8 @@ struct AgentTests {
     }
     agent.signal(SIGTERM)
     agent.process.waitUntilExit()
-    #expect(agent.process.terminationReason == .uncaughtSignal)
+    #expect(agent.process.terminationReason == .exit)
+    #expect(agent.status == 0)
     let printed = String(
       decoding: try output.fileHandleForReading.readToEnd() ?? Data(),
       as: UTF8.self
@@ -517,23 +521,6 @@ struct AgentTests {
     #expect(pending >= accepted)
   }
 
-  /// A port that nobody listens at.
-  private func closedPort() throws -> UInt16 {
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-    defer { close(descriptor) }
-    let isBound = unsafe withUnsafeMutablePointer(to: &address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe bind(descriptor, $0, length) | getsockname(descriptor, $0, &length)
-      }
-    }
-    try #require(isBound == 0)
-    return UInt16(bigEndian: address.sin_port)
-  }
-
   @Test func `a file in the place of the socket stays`() throws {
     let folder = try AgentFolder(port: 5_682)
     defer { folder.remove() }
@@ -543,7 +530,7 @@ struct AgentTests {
     try Data((lines + "socket = \(path)\n").utf8).write(to: folder.configuration)
     let agent = try folder.run(input: "")
     #expect(agent.status == 2)
-    #expect(agent.log.contains("error the socket cannot be made: \(path) errno=\(EADDRINUSE)\n"))
+    #expect(agent.log.contains("error the socket cannot be made: \(path) \(addressInUse)\n"))
     #expect(try String(contentsOfFile: path, encoding: .utf8) == "mine")
   }
 }

@@ -1,0 +1,138 @@
+internal import CDevice
+internal import CoAPSecurity
+internal import DeviceSession
+internal import UDPTransport
+
+/// Why something happened, as C is told it.
+extension Happening {
+  /// There is no link.
+  init(_ failure: TransportError) {
+    self.init(NBIOT_NO_LINK)
+    switch failure {
+    case .unknownHost: reason = NBIOT_REASON_UNKNOWN_HOST
+    case .refused: reason = NBIOT_REASON_PORT_UNREACHABLE
+    case .unreachable(let code):
+      reason = NBIOT_REASON_UNREACHABLE
+      detail = UInt64(clamping: code)
+    case .system(let code):
+      reason = NBIOT_REASON_NO_SOCKET
+      detail = UInt64(clamping: code)
+    }
+  }
+
+  /// There is no token.
+  init(_ failure: AuthenticationFailure) {
+    switch failure {
+    case .refused(let code), .putOff(let code, _):
+      self.init(NBIOT_AUTHENTICATION_FAILED, code: code)
+    default: self.init(NBIOT_AUTHENTICATION_FAILED)
+    }
+    explain(failure)
+  }
+
+  /// What became of a report.
+  mutating func explain(_ outcome: ReportOutcome) {
+    switch outcome {
+    case .acknowledged: break
+    case .rejected: reason = NBIOT_REASON_REFUSED
+    case .timedOut: reason = NBIOT_REASON_TIMED_OUT
+    case .interrupted: reason = NBIOT_REASON_INTERRUPTED
+    case .reset: reason = NBIOT_REASON_RESET
+    case .unauthenticated(let failure): explain(failure)
+    case .unsealable: reason = NBIOT_REASON_NO_KEY
+    case .handshake(let failure): explain(failure)
+    case .sequenceExhausted: reason = NBIOT_REASON_SEQUENCE_EXHAUSTED
+    }
+  }
+
+  private mutating func explain(_ failure: AuthenticationFailure) {
+    switch failure {
+    case .refused, .putOff: reason = NBIOT_REASON_REFUSED
+    case .timedOut: reason = NBIOT_REASON_TIMED_OUT
+    case .reset: reason = NBIOT_REASON_RESET
+    case .unusableAnswer, .unusableRegistration, .registrationRefused:
+      reason = NBIOT_REASON_UNUSABLE_ANSWER
+    case .security: reason = NBIOT_REASON_NO_KEY
+    case .handshake(let failure): explain(failure)
+    }
+  }
+
+  private mutating func explain(_ failure: HandshakeFailure) {
+    switch failure {
+    case .noAnswer: reason = NBIOT_REASON_TIMED_OUT
+    case .unconfirmed: reason = NBIOT_REASON_UNCONFIRMED
+    case .unknownAuthority: reason = NBIOT_REASON_UNKNOWN_AUTHORITY
+    case .wrongName: reason = NBIOT_REASON_WRONG_NAME
+    case .expired: reason = NBIOT_REASON_EXPIRED
+    case .notYetValid: reason = NBIOT_REASON_NOT_YET_VALID
+    case .invalidAuthority: reason = NBIOT_REASON_INVALID_AUTHORITY
+    case .weakSignature: reason = NBIOT_REASON_WEAK_SIGNATURE
+    case .weakKey: reason = NBIOT_REASON_WEAK_KEY
+    case .wrongPurpose: reason = NBIOT_REASON_WRONG_PURPOSE
+    case .certificate(let code):
+      reason = NBIOT_REASON_CERTIFICATE
+      detail = UInt64(clamping: code)
+    case .oldVersion: reason = NBIOT_REASON_OLD_VERSION
+    case .nothingInCommon: reason = NBIOT_REASON_NOTHING_IN_COMMON
+    case .certificateWanted: reason = NBIOT_REASON_CERTIFICATE_WANTED
+    case .unknownIdentity: reason = NBIOT_REASON_UNKNOWN_IDENTITY
+    case .wrongKey: reason = NBIOT_REASON_WRONG_KEY
+    case .alert(let number):
+      reason = NBIOT_REASON_ALERT
+      detail = UInt64(number)
+    case .library(let code):
+      reason = NBIOT_REASON_HANDSHAKE
+      detail = UInt64(code)
+    }
+  }
+}
+
+/// What a reason means, in the order of enum nbiot_reason.
+private let reasonTexts: StaticString = """
+  none\0\
+  the platform refused it: see the code\0\
+  no answer came: check host and port, and that UDP gets through\0\
+  the endpoint answered with a Reset: no CoAP platform listens there\0\
+  the answer is not what the platform answers, or was altered on the way\0\
+  OpenSSL could not make a key\0\
+  the link failed meanwhile\0\
+  the session's sequence numbers are used up\0\
+  the host's name cannot be resolved\0\
+  nobody listens at the port (ICMP port unreachable)\0\
+  the network cannot be reached; errno is the detail\0\
+  the system gave no socket; errno is the detail\0\
+  the server answered, but did not finish the handshake: the key is wrong, or too much is lost\0\
+  no authority in ca_pem vouches for the server's certificate\0\
+  the server's certificate is for another host\0\
+  the server's certificate has expired, or the clock is wrong\0\
+  the server's certificate is not valid yet, or the clock is wrong\0\
+  a certificate of the server's was issued by one that is no authority\0\
+  the server signs with SHA-1 or MD5\0\
+  a key of the server's is too short\0\
+  the server's certificate is not for servers\0\
+  the server's certificate is not good; X509_V_ERR is the detail\0\
+  the server speaks no DTLS 1.2\0\
+  the server accepts no suite or curve that is offered\0\
+  the server demands a certificate of the device's\0\
+  the server does not know the identity of the pre-shared key\0\
+  the server says that the pre-shared key is wrong\0\
+  the server refused the handshake with the alert of the detail\0\
+  OpenSSL refused what the server sent; its error code is the detail\0
+  """
+
+/// What a reason means and what to check, in English.
+@c @implementation
+public func nbiot_reason_text(_ reason: Int32) -> UnsafePointer<CChar>! {
+  // SAFETY: a StaticString's bytes live as long as the program, and each text ends with a zero byte.
+  reasonTexts.withUTF8Buffer { texts in
+    var (start, left) = (0, reason)
+    while left > 0 {
+      while unsafe start < texts.count && texts[start] != 0 { start += 1 }
+      start += 1
+      left -= 1
+    }
+    if reason < 0 || start >= texts.count { start = 0 }
+    return unsafe UnsafeRawPointer(texts.baseAddress)?.advanced(by: start)
+      .assumingMemoryBound(to: CChar.self)
+  }
+}
