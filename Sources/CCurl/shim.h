@@ -40,6 +40,12 @@ static inline CURLcode nbiot_curl_set_progress(CURL *curl, nbiot_curl_progress c
   return (curl_easy_setopt)(curl, CURLOPT_XFERINFOFUNCTION, callback);
 }
 
+// Told of each SSL_CTX before a connection is made with it; CURLE_NOT_BUILT_IN where libcurl has another library.
+typedef CURLcode (*nbiot_curl_context)(CURL *, void *, void *);
+static inline CURLcode nbiot_curl_set_context(CURL *curl, nbiot_curl_context callback) {
+  return (curl_easy_setopt)(curl, CURLOPT_SSL_CTX_FUNCTION, callback);
+}
+
 static inline CURLcode nbiot_curl_start(void) { return curl_global_init(CURL_GLOBAL_DEFAULT); }
 
 // Neither the address itself nor a redirect may lead to anything but HTTPS.

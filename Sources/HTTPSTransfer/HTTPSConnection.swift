@@ -1,4 +1,5 @@
 internal import CCurl
+internal import OpenSSLSupport
 
 /// What takes an answer as it comes.
 package protocol HTTPSSink: AnyObject {
@@ -107,6 +108,7 @@ public struct HTTPSConnection: ~Copyable {
     try set(CURLOPT_NOSIGNAL, 1)
     try set(CURLOPT_NOPROGRESS, 0)
     try set(CURLOPT_USERAGENT, "nbiot")
+    if !settings.allowsCommonName { try demandAlternativeNames() }
     if let authorities = settings.authorities {
       // SAFETY: libcurl copies as many bytes as the array has.
       let code = unsafe authorities.withUnsafeBytes {
@@ -114,6 +116,15 @@ public struct HTTPSConnection: ~Copyable {
       }
       try check(code)
     }
+  }
+
+  private func demandAlternativeNames() throws(HTTPSError) {
+    let code = unsafe nbiot_curl_set_context(handle) { _, context, _ in
+      // SAFETY: libcurl gives its SSL_CTX.
+      if let context = unsafe context { unsafe ForeignContext.demandAlternativeNames(context) }
+      return CURLE_OK
+    }
+    if code != CURLE_NOT_BUILT_IN && code != CURLE_UNKNOWN_OPTION { try check(code) }
   }
 
   private mutating func begin(_ address: String, redirects: Int) throws(HTTPSError) {

@@ -6,6 +6,12 @@ public struct HTTPSSettings: Sendable {
   /// the system count.
   public var authorities: [UInt8]?
 
+  /// Whether the server's name may stand in the subject's common name of a certificate without alternative
+  /// names, which RFC 9525 Section 6.3 forbids.
+  ///
+  /// A libcurl without OpenSSL takes such names in any case.
+  public var allowsCommonName = false
+
   /// How long a connection and its TLS handshake may take, in seconds.
   public var connectTimeout = 60
 

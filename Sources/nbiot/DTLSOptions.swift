@@ -101,6 +101,14 @@ struct DTLSOptions: ParsableArguments {
   )
   var joinLastFlight = false
 
+  @Flag(
+    help: ArgumentHelp(
+      "Take the server's name from the common name of a certificate without alternative names, which RFC "
+        + "9525 forbids; for old platforms."
+    )
+  )
+  var allowCommonName = false
+
   @Flag(help: "Tell the server goodbye at the end, by one more transmission.")
   var goodbye = false
 
@@ -123,10 +131,10 @@ struct DTLSOptions: ParsableArguments {
       throw ValidationError("--psk makes identity and key itself: give it or your own, not both")
     }
     let certificates = [caFile, serverName, certificateFile, keyFile]
-    if psk || pskIdentity != nil, certificates.contains(where: { $0 != nil }) {
+    if psk || pskIdentity != nil, allowCommonName || certificates.contains(where: { $0 != nil }) {
       throw ValidationError(
         "a pre-shared key verifies no certificate: give it without --ca-file, --server-name, "
-          + "--certificate-file and --key-file"
+          + "--certificate-file, --key-file and --allow-common-name"
       )
     }
     if (certificateFile == nil) != (keyFile == nil) {
@@ -138,7 +146,7 @@ struct DTLSOptions: ParsableArguments {
   var isUsed: Bool {
     let texts = [caFile, serverName, pskIdentity, sessionFile, certificateFile]
     let numbers = [maxFragment, idleLimit, mtu]
-    return psk || legacySuites || joinLastFlight || goodbye || resumption != nil
+    return psk || legacySuites || allowCommonName || joinLastFlight || goodbye || resumption != nil
       || texts.contains { $0 != nil } || numbers.contains { $0 != nil }
   }
 
@@ -153,6 +161,7 @@ struct DTLSOptions: ParsableArguments {
     configuration.dtls.allowsLegacySuites = legacySuites
     configuration.dtls.joinsLastFlight = joinLastFlight
     configuration.dtls.saysGoodbye = goodbye
+    configuration.dtls.allowsCommonName = allowCommonName
     if legacySuites {
       Console.complain(
         "warning: --legacy-suites allows static RSA and CBC: whoever gets the server's key later can "

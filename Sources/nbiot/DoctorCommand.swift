@@ -21,8 +21,8 @@ struct DoctorCommand: AsyncParsableCommand {
 
       Checks in this order, the later ones only when the earlier ones passed: the form of the \
       credentials; this machine's clock; that the host's name resolves; the sign, with a value that the \
-      device guide prints; /auth, and over DTLS the handshake; one report. Each failure says what it most \
-      likely is. The report is {"doctor":1} to /PRODUCTKEY/DEVICENAME/user/update: give another with \
+      device guide prints; /auth, and over DTLS the handshake, at each address of the host; one report. \
+      Each failure says what it most likely is. The report is {"doctor":1} to /PRODUCTKEY/DEVICENAME/user/update: give another with \
       --topic and --payload, or --no-report for none.
 
       Exit status: 0 all is well, 1 the report did not get through, 2 credentials or clock, 3 \
@@ -59,9 +59,9 @@ struct DoctorCommand: AsyncParsableCommand {
     defer { Secret.erase(&secret) }
     let identity = try checkCredentials(secret, &checks)
     try checkClock(&checks)
-    try checkName(&checks)
+    let (host, addresses) = try checkName(&checks)
     try checkSign(identity, &checks)
-    try await checkPlatform(secret, &checks)
+    try await checkPlatform(secret, host, addresses, &checks)
   }
 }
 
@@ -124,21 +124,23 @@ extension DoctorCommand {
     throw checks.fail("clock", wrong + ", for certificates are valid for a time", .usage)
   }
 
-  private func checkName(_ checks: inout Checks) throws {
-    let region = device.region
+  /// The host's name, and its addresses in the order in which a device tries them.
+  private func checkName(_ checks: inout Checks) throws -> (String, [String]) {
     let host =
-      device.endpoint?.host ?? PlatformAddress.host(productKey: device.productKey, region: region)
-    let usual =
-      device.security == .dtls ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
+      device.endpoint?.host
+      ?? PlatformAddress.host(productKey: device.productKey, region: device.region)
     let start = MonotonicClock.now()
     do throws(TransportError) {
-      let name = Array(host.utf8)
-      var socket = try UDPSocket(host: name.span, port: device.endpoint?.port ?? usual)
-      socket.close()
+      let addresses = try ServerLink.addresses(ofHost: host)
+      let passed = (MonotonicClock.now() - start).count
+      checks.pass(
+        "name",
+        "\(host) resolved in \(passed) ms: \(addresses.joined(separator: ", "))"
+      )
+      return (host, addresses)
     } catch {
       throw checks.fail("name", "\(host): \(error.description)", .unreachable)
     }
-    checks.pass("name", "\(host) resolved in \((MonotonicClock.now() - start).count) ms")
   }
 
   /// The guide's example of section 3.2, and the content of this device's sign for comparison.
@@ -178,10 +180,47 @@ extension DoctorCommand {
 // MARK: - With the platform
 
 extension DoctorCommand {
-  private func checkPlatform(_ secret: [UInt8], _ checks: inout Checks) async throws {
-    let (client, _) = try device.makeClient(secret: secret)
+  /// Authenticates at each address, and reports over the last one that gave a token.
+  private func checkPlatform(
+    _ secret: [UInt8],
+    _ host: String,
+    _ addresses: [String],
+    _ checks: inout Checks
+  ) async throws {
+    var good: DeviceClient?
+    var failures: [(detail: String, status: ExitStatus)] = []
+    for address in addresses {
+      let (client, _) = try device.makeClient(secret: secret) { configuration in
+        configuration.host = address
+        // The certificate is for the name.
+        if case .certificate(var trust) = configuration.security {
+          trust.serverName = trust.serverName ?? host
+          configuration.security = .certificate(trust)
+        }
+      }
+      let name = address == host ? "" : address + ": "
+      do throws(Failure) {
+        checks.pass("auth", name + (try await authenticate(client)))
+        await good?.close()
+        good = client
+      } catch {
+        failures.append((name + error.cause, error.status))
+        await client.close()
+      }
+    }
+    guard let client = good else {
+      // All are shown; the first one says how the program ends.
+      for failure in failures.dropLast() {
+        _ = checks.fail("auth", failure.detail, failure.status)
+      }
+      throw checks.fail(
+        "auth",
+        failures.last?.detail ?? "\(host) has no address",
+        failures.first?.status ?? .unreachable
+      )
+    }
+    for failure in failures { checks.doubt("auth", failure.detail) }
     do {
-      try await checkAuthentication(client, &checks)
       if report { try await checkReport(client, &checks) }
     } catch {
       await client.close()
@@ -190,7 +229,13 @@ extension DoctorCommand {
     await client.close()
   }
 
-  private func checkAuthentication(_ client: DeviceClient, _ checks: inout Checks) async throws {
+  private struct Failure: Error {
+    let cause: String
+    let status: ExitStatus
+  }
+
+  /// What a token cost.
+  private func authenticate(_ client: DeviceClient) async throws(Failure) -> String {
     let start = MonotonicClock.now()
     do {
       try await client.connect()
@@ -204,8 +249,12 @@ extension DoctorCommand {
           : "nothing came back in \((MonotonicClock.now() - start).count / 1_000) s: UDP is blocked on the "
             + "way (firewall, APN, NAT), the port is wrong, or the link is slower than --timing allows"
       }
-      let status = error.status(hasAnswered: client.counters.roundTrips > 0)
-      throw checks.fail("auth", cause, status)
+      throw Failure(
+        cause: cause,
+        status: error.status(hasAnswered: client.counters.roundTrips > 0)
+      )
+    } catch {
+      throw Failure(cause: "\(error)", status: .undelivered)
     }
     let counters = client.counters
     let passed = (MonotonicClock.now() - start).count
@@ -214,7 +263,7 @@ extension DoctorCommand {
     if counters.transmissions > counters.requests {
       detail += ", \(counters.transmissions - counters.requests) retransmissions"
     }
-    checks.pass("auth", detail)
+    return detail
   }
 
   private func checkReport(_ client: DeviceClient, _ checks: inout Checks) async throws {

@@ -12,6 +12,14 @@ struct TransferOptions: ParsableArguments {
   )
   var httpsCaFile: String?
 
+  @Flag(
+    help: ArgumentHelp(
+      "Take the HTTPS server's name from the common name of a certificate without alternative names, "
+        + "which RFC 9525 forbids."
+    )
+  )
+  var httpsAllowCommonName = false
+
   @Option(
     help: ArgumentHelp(
       "After how long a time with less than 10 bytes a second a connection counts as broken.",
@@ -29,6 +37,7 @@ struct TransferOptions: ParsableArguments {
   func settings(_ interruption: Interruption) throws -> HTTPSSettings {
     var settings = HTTPSSettings()
     settings.patience = patience
+    settings.allowsCommonName = httpsAllowCommonName
     settings.connectTimeout = patience
     settings.interruption = interruption
     if let httpsCaFile {

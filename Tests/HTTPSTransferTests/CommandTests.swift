@@ -60,6 +60,18 @@ struct DownloadCommandTests {
     ] + more
   }
 
+  @Test func `the host's name may be absolute (RFC 6066 Section 3)`() throws {
+    let server = try HTTPSServer()
+    var arguments = try arguments(server, "plain")
+    arguments[3] = server.url("plain", host: "localhost.")
+    let surroundings = try Surroundings(in: server.folder)
+    let run = try nbiot(
+      arguments,
+      environment: surroundings.environment(["localhost.": ["127.0.0.1"]])
+    )
+    #expect(run.status == 0, "\(run.errors)")
+  }
+
   @Test func `a download that was cut at half goes on, is verified, and is there`() throws {
     let server = try HTTPSServer()
     let run = try nbiot(try arguments(server, "cut-once", ["--output", "json"]))

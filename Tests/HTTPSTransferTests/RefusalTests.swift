@@ -17,6 +17,28 @@ struct RefusalTests {
     #expect(server.leftovers == [])
   }
 
+  @Test(arguments: ["unnamed", "wildcard"])
+  func `a common name is no name, unless it is asked for and there is no other`(
+    certificate: String
+  ) throws {
+    let server = try HTTPSServer(certificate: certificate)
+    var download = try server.download("plain")
+    download.address = server.url("plain", host: "localhost")
+    guard case .failure(.transfer(.certificate)) = outcome(download) else {
+      Issue.record("the certificate was taken")
+      return
+    }
+    #expect(server.requests() == [])
+    download.settings.allowsCommonName = true
+    let result = outcome(download)
+    if certificate == "unnamed" {
+      #expect(result == .success(.init(resumedAt: 0, requests: 1)))
+    } else if case .failure(.transfer(.certificate)) = result {
+    } else {
+      Issue.record("the certificate was taken for another host's")
+    }
+  }
+
   @Test func `without the authority, the system's authorities do not vouch for the server`() throws
   {
     let server = try HTTPSServer()

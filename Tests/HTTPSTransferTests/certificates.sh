@@ -13,10 +13,10 @@ authority() {
     -addext keyUsage=critical,keyCertSign
 }
 
-# leaf NAME ISSUER ALTERNATIVE-NAMES DAYS
+# leaf NAME ISSUER ALTERNATIVE-NAMES DAYS [COMMON-NAME]
 leaf() {
   key "$1"
-  openssl req -new -key "$1.key" -subj "/CN=$1" -out "$1.csr"
+  openssl req -new -key "$1.key" -subj "/CN=${5:-$1}" -out "$1.csr"
   printf 'subjectAltName=%s\nextendedKeyUsage=serverAuth\n' "$3" >"$1.ext"
   openssl x509 -req -in "$1.csr" -CA "$2.pem" -CAkey "$2.key" -set_serial "$RANDOM" -days "$4" \
     -extfile "$1.ext" -out "$1.pem"
@@ -28,3 +28,5 @@ leaf good ca DNS:localhost,IP:127.0.0.1 30
 leaf misnamed ca DNS:elsewhere.example 30
 leaf foreign stranger DNS:localhost,IP:127.0.0.1 30
 leaf expired ca DNS:localhost,IP:127.0.0.1 -1
+leaf unnamed ca email:nobody@example.com 30 localhost
+leaf wildcard ca DNS:elsewhere.example 30 localhost

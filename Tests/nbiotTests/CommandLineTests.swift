@@ -55,7 +55,7 @@ final class Simulator {
   private let directory: URL
   private let output = Pipe.ofChild()
 
-  init(_ options: [String] = []) throws {
+  init(_ options: [String] = [], environment: [String: String] = [:]) throws {
     directory = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try FileManager.default.createDirectory(
       at: directory,
@@ -67,7 +67,8 @@ final class Simulator {
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
     secretFile = file.path
     process = nbiotTests.process(
-      ["simulate", "--port", "0", "--device", "a1B2c3D4e5F,device1,\(file.path)"] + options
+      ["simulate", "--port", "0", "--device", "a1B2c3D4e5F,device1,\(file.path)"] + options,
+      environment: environment
     )
     process.standardOutput = output
     try process.start()
