@@ -12,7 +12,7 @@ extension Agent {
   @inline(never)
   mutating func print() {
     guard !line.write(to: 1) else { return }
-    status = .output
+    hasNoOutput = true
     isOver = true
   }
 
@@ -22,6 +22,7 @@ extension Agent {
     switch event {
     case .authenticated:
       link.confirm()
+      isUnauthenticated = false
       line.start(.authenticated)
     case .authenticationFailed(let failure):
       line.start(.authenticationFailed)
@@ -30,10 +31,9 @@ extension Agent {
       case .refused, .putOff: link.confirm()
       default: break
       }
-      if failure.isRefusal { status = .unauthenticated }
+      isUnauthenticated = failure.isRefusal
     case .delivered(let id):
       link.confirm()
-      status = .success
       line.start(.delivered)
       add(id)
       addAnswer()
@@ -43,9 +43,21 @@ extension Agent {
       line.start(.rejected)
       add(id)
       return print()
+    case .givenUp(let id, let reason):
+      finish(.givenUp, id)
+      line.add(reason == .maxAge ? .maxAge : .maxAttempts)
+      return print()
+    case .expired(let id):
+      finish(.expired, id)
+      return print()
+    case .dropped(let id):
+      finish(.dropped, id)
+      return print()
+    case .superseded(let id):
+      line.start(.superseded)
+      line.add(id)
+      return print()
     case .postponed(let id):
-      hasPostponed = true
-      if status == .success { status = .undelivered }
       line.start(.postponed)
       // A new address of the device, or of the platform, needs a new socket.
       if !device.result.isAnswered { _ = link.fail() }
@@ -55,6 +67,14 @@ extension Agent {
     case .storeFailed(let failure): return complain(failure)
     }
     log(&line)
+  }
+
+  /// Begins a line of a report that is not delivered and not kept.
+  @inline(never)
+  private mutating func finish(_ phrase: Phrase, _ id: UInt64) {
+    hasRejected = true
+    line.start(phrase)
+    line.add(id)
   }
 
   /// Adds what is known of the report of an event.
@@ -141,10 +161,7 @@ extension Agent {
   /// Says that the disk refuses; with `--once` it is not waited for.
   @inline(never)
   mutating func complain(_ failure: StoreError) {
-    if configuration.arguments.isOnce {
-      hasPostponed = true
-      status = .store
-    }
+    if configuration.arguments.isOnce { hasDiskRefused = true }
     line.start(.diskRefuses)
     failure.describe(in: &line)
     log(&line)
@@ -184,6 +201,7 @@ extension Agent {
     line.add(.acceptedReports, device.outboxCounters.accepted)
     line.add(.deliveredReports, device.deliveredReports)
     line.add(.rejectedReports, device.rejectedReports)
+    line.add(.givenUpReports, device.outboxCounters.givenUp)
     line.add(.expiredReports, device.outboxCounters.expired)
     line.add(.droppedReports, device.outboxCounters.dropped)
     line.add(.supersededReports, device.outboxCounters.superseded)

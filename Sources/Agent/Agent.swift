@@ -9,10 +9,13 @@ internal import OpenSSLSupport
 internal import UDPTransport
 
 /// How the program ends.
+///
+/// What has come about at the end decides, and of several the first in this order: `output`, a signal,
+/// `store`, `unauthenticated`, `undelivered`, `rejected`.
 enum ExitStatus: Int32 {
   /// Everything was delivered, or a signal ended the program.
   case success = 0
-  /// Some reports were rejected, or lines refused.
+  /// Some reports were not delivered and are not kept, or lines were refused.
   case rejected = 1
   /// The command line or the configuration is wrong.
   case usage = 2
@@ -22,7 +25,7 @@ enum ExitStatus: Int32 {
   case undelivered = 4
   /// Standard output cannot be written.
   case output = 5
-  /// The state directory cannot be used.
+  /// The state directory cannot be used, or the disk has refused something.
   case store = 6
 }
 
@@ -35,10 +38,19 @@ struct Agent: ~Copyable {
   /// Open while there is something to exchange.
   var link: ServerLink
   let signals: SignalInput
-  var status = ExitStatus.success
+  /// Whether a report or a line is lost to its sender: rejected, refused, given up and the like.
   var hasRejected = false
-  var hasPostponed = false
+  /// Whether the disk has refused a line that is not tried again, or with `--once` anything.
+  var hasDiskRefused = false
+  /// Whether the platform refused the device the last time that it authenticated.
+  var isUnauthenticated = false
+  /// Whether, with `--once`, nothing more could be sent at some time: the end does not wait for it.
+  var isHeldUp = false
+  /// Whether standard output cannot be written.
+  var hasNoOutput = false
   var isOver = false
+  /// Whether a whole line of standard input is at hand.
+  var hasLine = false
   /// When a line is tried again that the disk has refused.
   var heldUntil: Instant?
   /// The number of the line at hand in standard input.
@@ -64,48 +76,64 @@ struct Agent: ~Copyable {
     }
     device.close()
     if link.socket.isOpen { transmit() }
-    if status == .success, hasRejected, !isOver { status = .rejected }
     nbiot_exit(status.rawValue)
+  }
+
+  /// How the program ends.
+  private var status: ExitStatus {
+    if hasNoOutput { return .output }
+    if isOver { return .success }
+    if hasDiskRefused { return .store }
+    if device.pendingReports > 0 { return isUnauthenticated ? .unauthenticated : .undelivered }
+    return hasRejected ? .rejected : .success
   }
 
   /// Whether all has been taken in, and as much delivered as is to be.
   private func isDone(after input: borrowing LineInput) -> Bool {
+    guard input.isAtEnd, !hasLine, heldUntil == nil else { return false }
     let isOnce = configuration.arguments.isOnce
-    guard input.isAtEnd, heldUntil == nil else { return false }
-    if isOnce, hasPostponed { return true }
-    return device.pendingReports == 0 && (isOnce || !datagrams.isOpen)
+    return isHeldUp || device.pendingReports == 0 && (isOnce || !datagrams.isOpen)
   }
 
   /// Where there is no room for a line its sender waits, so that nothing is lost; with `--once` not in vain:
   /// then it is told.
   private var takesLines: Bool {
     @inline(never)
-    get { device.hasRoom || hasPostponed && configuration.arguments.isOnce }
+    get { device.hasRoom || isHeldUp }
   }
 
   // MARK: - What comes in
 
+  /// Takes what has come in, for a tenth of a second: then the network has its turn.
   @inline(never)
   private mutating func takeLines(of input: inout LineInput) {
-    if let heldUntil, heldUntil > MonotonicClock.now() { return }
+    let start = MonotonicClock.now()
+    if let heldUntil, heldUntil > start { return }
     heldUntil = nil
-    while !isOver, takesLines, input.next() {
+    hasLine = input.next()
+    while hasLine, !isOver, takesLines, MonotonicClock.now() - start < Milliseconds(100) {
       guard take(input.line, isTooLong: input.isTooLong, number: lineNumber &+ 1) else {
         heldUntil = MonotonicClock.now() + Milliseconds(5_000)
         return
       }
       lineNumber &+= 1
       input.consume()
+      hasLine = input.next()
     }
   }
 
+  /// Takes the datagrams that have come, for a tenth of a second.
   @inline(never)
-  private mutating func takeDatagram() {
+  private mutating func takeDatagrams() {
+    let start = MonotonicClock.now()
     var bytes = InlineArray<4_096, UInt8>(repeating: 0)
-    var room = bytes.mutableSpan
-    let count = datagrams.next(into: &room)
-    let line = room.span.extracting(first: count).withoutLineEnd
-    _ = take(line, isTooLong: count > room.count, number: 0)
+    while !isOver, takesLines, MonotonicClock.now() - start < Milliseconds(100) {
+      var room = bytes.mutableSpan
+      let count = datagrams.next(into: &room)
+      if count == 0 { return }
+      let line = room.span.extracting(first: count).withoutLineEnd
+      _ = take(line, isTooLong: count > room.count, number: 0)
+    }
   }
 
   /// Takes a line, that of a datagram where its number is 0, unless it is empty; `false` when it is to be
@@ -122,7 +150,7 @@ struct Agent: ~Copyable {
     if error == nil { error = accept(report) }
     if error == .disk, number > 0, !configuration.arguments.isOnce { return false }
     if let error {
-      if error != .disk { hasRejected = true }
+      if error == .disk { hasDiskRefused = true } else { hasRejected = true }
       self.line.start(.refused)
       self.line.add(number)
       self.line.add(.space)
@@ -133,22 +161,23 @@ struct Agent: ~Copyable {
     }
     if number == 0 { datagrams.reply(&self.line) }
     print()
+    while let event = device.pollReplaced() { show(event) }
     return true
   }
 
   /// Writes a report to disk, with the id that is next; why it is not there, if it is not.
   @inline(never)
   private mutating func accept(_ report: borrowing ReportLine) -> LineError? {
-    let date = WallClock.now()
     do throws(OutboxError) {
       _ = try device.accept(
         topic: report.topic,
         payload: report.payload,
         format: settings.isCBOR ? .cbor : .json,
         priority: report.priority,
-        // A clock that is not set tells no time to live.
-        expiresAt: report.ttl == 0 || date == 0 ? 0 : date + report.ttl,
-        key: report.key
+        lifetime: UInt32(truncatingIfNeeded: report.ttl),
+        key: report.key,
+        at: MonotonicClock.now(),
+        date: WallClock.now()
       )
       return nil
     } catch {
@@ -171,7 +200,14 @@ struct Agent: ~Copyable {
     let now = MonotonicClock.now()
     receive(at: now)
     device.handleTimeout(at: now)
-    while let event = device.pollEvent(at: now, date: WallClock.now()) { show(event) }
+    let date = WallClock.now()
+    // The rest in the next turn, for each may cost a sync.
+    while MonotonicClock.now() - now < Milliseconds(100),
+      let event = device.pollEvent(at: now, date: date)
+    {
+      show(event)
+    }
+    if configuration.arguments.isOnce, device.isHeldUp(at: now) { isHeldUp = true }
     if device.needsLink || link.isResolving { transmit() }
   }
 
@@ -181,9 +217,7 @@ struct Agent: ~Copyable {
       switch signals.next() {
       case 0: return
       case SIGUSR1: showCounters()
-      default:
-        isOver = true
-        status = .success
+      default: isOver = true
       }
     }
   }
@@ -227,7 +261,6 @@ struct Agent: ~Copyable {
       return true
     }
     device.interrupt(at: now)
-    hasPostponed = true
     return false
   }
 
@@ -243,12 +276,13 @@ struct Agent: ~Copyable {
     // Nothing can be sent while the name is being looked up, however long that has been due.
     var deadline = link.isResolving ? nil : device.pollTimeout()
     if let heldUntil { deadline = min(deadline ?? heldUntil, heldUntil) }
+    if isReady, hasLine { deadline = MonotonicClock.now() }
     let timeout = MonotonicClock.timeout(until: deadline)
     var span = entries.mutableSpan
     // SAFETY: four entries, and the call does not keep the pointer.
     _ = unsafe span.withUnsafeMutableBufferPointer { unsafe poll($0.baseAddress, 4, timeout) }
     if entries[1].revents != 0 { input.read() }
-    if entries[2].revents != 0 { takeDatagram() }
+    if entries[2].revents != 0 { takeDatagrams() }
   }
 
   private func entry(_ descriptor: Int32) -> pollfd {

@@ -111,6 +111,12 @@ extension DurableSettings {
     retry = Milliseconds(Int64(wait) * 1_000)
     let limit = configuration.number(.retryLimit, default: 3_600, from: 1, to: 604_800)
     retryLimit = Milliseconds(Int64(limit) * 1_000)
+    maxAttempts = UInt8(
+      truncatingIfNeeded: configuration.number(.maxAttempts, default: 0, from: 0, to: 255)
+    )
+    maxAge = UInt32(
+      truncatingIfNeeded: configuration.number(.maxAge, default: 0, from: 0, to: 1_000_000_000)
+    )
     let room = configuration.number(
       .outboxBytes,
       default: 65_536,

@@ -7,7 +7,7 @@ enum ConfigurationKey: UInt8 {
     accept, timing
   case tokenOption, tokenLifetime
   case topic, format, idPlaceholder, priority, ttl, coalesce
-  case outboxBytes, whenFull, reserve, retry, retryLimit
+  case outboxBytes, whenFull, reserve, retry, retryLimit, maxAttempts, maxAge
   case socket, hintCommand
 
   /// How it is written.
@@ -29,7 +29,7 @@ enum ConfigurationKey: UInt8 {
     |endpoint|security|ca-file|server-name|allow-common-name|dtls-key|client-id|sign-method|accept|timing\
     |token-option|token-lifetime\
     |topic|format|id-placeholder|priority|ttl|coalesce\
-    |outbox-bytes|when-full|reserve|retry|retry-limit\
+    |outbox-bytes|when-full|reserve|retry|retry-limit|max-attempts|max-age\
     |socket|hint-command
     """
   }
@@ -42,7 +42,7 @@ enum ConfigurationKey: UInt8 {
     ;no|yes;certificate|psk;1 to 64 bytes;hmacmd5|hmacsha1|hmacsha256;json|cbor|none\
     ;nbIoT|standard|lteM|nbIoTDeep;2088|61;0 to 1000000000 s\
     ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;json|cbor;1 to 32 bytes;0 to 7;0 to 1000000000 s\
-    ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 1000000;1 to 86400 s;1 to 604800 s\
+    ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 1000000;1 to 86400 s;1 to 604800 s;0 to 255;0 to 1000000000 s\
     ;a path;a path
     """
   }
@@ -67,7 +67,7 @@ struct Configuration: ~Copyable {
 
   /// The command line, which has the file's path.
   let arguments: Arguments
-  private var values = InlineArray<29, Value>(repeating: Value())
+  private var values = InlineArray<31, Value>(repeating: Value())
   /// The file, with zero bytes put in behind the values.
   private var text = InlineArray<8_193, UInt8>(repeating: 0)
 

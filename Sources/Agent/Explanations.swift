@@ -18,9 +18,10 @@ let helpText: StaticString = """
     --version       print the version
 
   Signals: SIGTERM ends, what is not delivered stays; SIGUSR1 prints counters.
-  Exit status: 0 all delivered or ended by a signal, 1 some rejected or refused,
-  2 usage or configuration, 3 authentication or handshake refused, 4 some not
-  delivered and kept, 5 standard output cannot be written, 6 state directory or disk.
+  Exit status: 0 all delivered or ended by a signal, 1 some rejected, refused, given
+  up, expired or dropped, 2 usage or configuration, 3 authentication or handshake
+  refused, 4 some not delivered and kept, 5 standard output cannot be written, 6
+  state directory or disk.
 
   """
 
@@ -65,7 +66,7 @@ extension StoreError {
   /// Whether the same may go well later, without anybody's doing.
   var mayPass: Bool {
     switch self {
-    case .inUse, .notPrivate, .version, .directory: false
+    case .inUse, .notPrivate, .version, .oldVersion, .tooLarge, .directory: false
     default: true
     }
   }
@@ -77,6 +78,8 @@ extension StoreError {
     case .inUse: return line.add(.inUse)
     case .notPrivate: return line.add(.notPrivate)
     case .version: return line.add(.laterVersion)
+    case .oldVersion: return line.add(.earlierVersion)
+    case .tooLarge: return line.add(.tooLarge)
     case .noSession: return line.add(.noSession)
     case .directory(let number), .open(let number), .read(let number), .write(let number),
       .sync(let number), .rename(let number), .remove(let number):

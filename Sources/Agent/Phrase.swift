@@ -5,7 +5,7 @@ internal import ConstrainedCore
 /// By number: a literal at each place would take three times the bytes.
 enum Phrase: UInt8 {
   // Results, on standard output.
-  case accepted, refused, delivered, rejected
+  case accepted, refused, delivered, rejected, givenUp, dropped, expired, superseded
   // Lines on standard error.
   case authenticated, authenticationFailed, postponed, diskRefuses, noLink, started, counters
   case hintFailed, secretReadable, error, stateDirectory
@@ -14,7 +14,7 @@ enum Phrase: UInt8 {
   case reply, message, cutAnswer, unreadableAnswer
   case pending, damaged, cut, errorNumber, openBracket
   case unknownHost, portUnreachable, unreachable, noSocket
-  case inUse, notPrivate, laterVersion, noSession
+  case inUse, notPrivate, laterVersion, earlierVersion, tooLarge, noSession
   case space, colon, colonAndSpace, point, pointAndZero
   // What became of an authentication, of a report and of a line, and what the session's file was.
   case refusal, timedOut, reset, unusableAnswer, tokenTooLong, noKey, handshake
@@ -25,9 +25,11 @@ enum Phrase: UInt8 {
   case acknowledged, rejection, interrupted, unauthenticated, unsealable
   case sequenceExhausted
   case tooLong, noTopic, badTopic, badOption, noPayload, notJSON, full, disk
+  case maxAttempts, maxAge
   case nothing, found, foreign, damagedFile, notPrivateFile
   // Counters.
-  case acceptedReports, deliveredReports, rejectedReports, expiredReports, droppedReports
+  case acceptedReports, deliveredReports, rejectedReports, givenUpReports
+  case expiredReports, droppedReports
   case supersededReports, authentications, handshakes, resumptions, requests
   case datagramsUp, allBytesUp, datagramsDown, allBytesDown, diskSyncs, diskBytes
   // What is wrong with the configuration.
@@ -44,7 +46,7 @@ enum Phrase: UInt8 {
   /// In the order of the cases.
   private static var texts: StaticString {
     """
-    accepted |refused |delivered |rejected \
+    accepted |refused |delivered |rejected |given-up |dropped |expired |superseded \
     |info authenticated|warning authentication-failed reason=|warning postponed reason=\
     |error disk-refuses |warning no-link reason=|info started session=|info counters\
     |warning hint-failed |warning secret-readable-by-others|error |error state-directory \
@@ -52,7 +54,7 @@ enum Phrase: UInt8 {
     | reply=| message=| answer-cut| answer-unreadable\
     | pending=| damaged=| cut=|errno=| (\
     |unknown-host|port-unreachable|unreachable |no-socket \
-    |reason=in-use|reason=not-private|reason=later-version|reason=no-session\
+    |reason=in-use|reason=not-private|reason=later-version|reason=earlier-version|reason=too-large|reason=no-session\
     | |:|: |.|.0\
     |refused|timed-out|reset|unusable-answer|token-too-long|no-key|handshake\
     |unconfirmed|unknown-authority|wrong-name|expired (or the clock is wrong)\
@@ -62,8 +64,9 @@ enum Phrase: UInt8 {
     |acknowledged|rejected|interrupted|unauthenticated|unsealable\
     |sequence-exhausted\
     |too-long|no-topic|bad-topic|bad-option|no-payload|not-json|full|disk\
+    | max-attempts| max-age\
     |none|found|foreign|damaged|not-private\
-    | accepted=| delivered=| rejected=| expired=| dropped=\
+    | accepted=| delivered=| rejected=| given-up=| expired=| dropped=\
     | superseded=| authentications=| handshakes=| resumptions=| requests=\
     | datagrams-up=| bytes-up=| datagrams-down=| bytes-down=| disk-syncs=| disk-bytes=\
     |missing: | takes |the file has more than 8192 bytes|no `key = value`|unknown key \

@@ -9,11 +9,4 @@ struct SignalInput {
 
   /// The next one that has come; 0 when none has.
   func next() -> Int32 { nbiot_next_signal(descriptor) }
-
-  /// Whether one comes within so many milliseconds.
-  func comes(within timeout: Int32) -> Bool {
-    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    // SAFETY: one entry, and the call does not keep the pointer.
-    return unsafe poll(&entry, 1, timeout) > 0
-  }
 }

@@ -32,6 +32,7 @@ public func runAgent(
   case .help: finish(printing: helpText)
   case .version: finish(printing: "nbiot-agent 1.0\n")
   case .run, .check:
+    nbiot_end_by_signals()
     var agent = Agent(arguments)
     agent.showStart()
     agent.run()
@@ -65,7 +66,6 @@ extension Agent {
     )
     if arguments.request == .check { finish(printing: "the configuration is good\n") }
     link = ServerLink(host: endpoint.host, port: endpoint.port)
-    signals = SignalInput()
     do throws(StoreError) {
       device = try DurableDevice(
         identity: identity,
@@ -75,7 +75,11 @@ extension Agent {
         randomness: SystemRandom(),
         directory: try StateDirectory(path: configuration.bytes(.stateDirectory)),
         fingerprint: fingerprint,
-        date: WallClock.now()
+        now: TimeStamp(
+          boot: WallClock.boot(),
+          instant: MonotonicClock.now(),
+          date: WallClock.now()
+        )
       )
     } catch {
       line.start(.stateDirectory)
@@ -85,9 +89,11 @@ extension Agent {
       // A disk that refuses may be well again: the program starts over, and takes no line until then.
       guard !arguments.isOnce, error.mayPass else { fail(.store, &line) }
       log(&line)
-      if signals.comes(within: 5_000) { exit(ExitStatus.success.rawValue) }
+      // A signal ends the program meanwhile.
+      _ = poll(nil, 0, 5_000)
       arguments.startOver()
     }
+    signals = SignalInput()
     // Last: the socket may be of another agent, which has the directory, too.
     if configuration.has(.socket), !datagrams.listen(at: configuration.path(.socket)) {
       fail(.unusableSocket, configuration.bytes(.socket))

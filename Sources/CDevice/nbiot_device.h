@@ -100,7 +100,7 @@ typedef struct nbiot_config {
   const char *ca_pem;          /* with NBIOT_DTLS_CERTIFICATE: the authorities, in PEM */
   const char *server_name;     /* the name in the platform's certificate; NULL: the host */
   const char *topic;           /* where reports go that name no topic; may be NULL */
-  uint32_t outbox_bytes;       /* the most that waits; 0: 65,536 */
+  uint32_t outbox_bytes;       /* the most that waits, 16 MB or less; 0: 65,536 */
   uint32_t token_lifetime;     /* seconds; 0: 604,800 (7 days) */
   /* Called right before each datagram, with what is known of the radio's next seconds: 0 nothing is
    * expected and nothing is to be sent, 1 one answer is expected and then nothing, 2 more is to be
@@ -109,6 +109,8 @@ typedef struct nbiot_config {
   void *context;
   uint8_t allow_common_name;   /* 1: the name may stand only in the certificate's common name, which RFC 9525
                                 * forbids and an old platform may need */
+  uint32_t max_attempts; /* a report that was sent so often and not taken is given up, 255 at most; 0: never */
+  uint32_t max_age;      /* seconds after which a report that was not taken is given up; 0: never */
 } nbiot_config;
 
 /* Why an authentication or a report failed, or why there is no link; nbiot_reason_text explains each. */
@@ -162,7 +164,17 @@ enum nbiot_event_kind {
   /* The disk cannot be written; nothing is sent until it can. */
   NBIOT_DISK_REFUSES = 6,
   /* There is no network, or nobody listens there; tried again later. */
-  NBIOT_NO_LINK = 7
+  NBIOT_NO_LINK = 7,
+  /* The report was sent `max_attempts` times and is not kept any longer; `code` is the last answer's. */
+  NBIOT_GIVEN_UP = 8,
+  /* It has waited for longer than `max_age`, and is not kept any longer. */
+  NBIOT_TOO_OLD = 9,
+  /* Its lifetime is over; it is not kept any longer. */
+  NBIOT_EXPIRED = 10,
+  /* It has made room for another one, or a later one has taken its place: neither comes about by this
+   * interface, but it may in a directory that nbiot-agent has used. */
+  NBIOT_DROPPED = 11,
+  NBIOT_SUPERSEDED = 12
 };
 
 /* How much of the platform's answer came; it has the report all the same. */
@@ -196,6 +208,7 @@ typedef struct nbiot_counters {
   uint64_t authentications, handshakes, resumptions;
   uint64_t requests, transmissions, datagrams_up, bytes_up, datagrams_down, bytes_down;
   uint64_t disk_syncs, disk_bytes;
+  uint64_t given_up, dropped;
 } nbiot_counters;
 
 /* How many bytes a device takes (some 12 KB), and at which multiples it may lie. */
@@ -208,7 +221,7 @@ int nbiot_create(void *memory, size_t size, const nbiot_config *config, nbiot_de
 
 /* Takes a report: when it answers NBIOT_OK the disk has it, and `*id` (may be NULL) is its number, given
  * only once. `topic` NULL: the configuration's. `lifetime` in seconds, 0 for ever: after it the report is
- * not worth sending. enum nbiot_code. */
+ * not worth sending. It counts the time that passes, also over a restart, whatever the clock is set to. enum nbiot_code. */
 int nbiot_publish(nbiot_device *device, const char *topic, const void *payload, size_t count,
                   uint32_t lifetime, uint64_t *id);
 

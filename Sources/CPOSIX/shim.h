@@ -16,9 +16,11 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/timex.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -69,6 +71,34 @@ static inline int nbiot_ftruncate(int file, size_t count) { return ftruncate(fil
 static inline int nbiot_duplicate(int descriptor) { return fcntl(descriptor, F_DUPFD_CLOEXEC, 0); }
 
 static inline int nbiot_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+// A number that nobody can guess.
+static inline unsigned long long nbiot_random(void) {
+  unsigned long long number = 0;
+  while (getrandom(&number, sizeof number, 0) < 0 && errno == EINTR) {
+  }
+  return number;
+}
+
+// A number for this start of the machine, other than 0: made of the text that the kernel has for it (FNV-1a); one
+// of this process alone where there is none.
+static inline unsigned long long nbiot_boot(void) {
+  char text[64];
+  unsigned long long hash = 0xcbf29ce484222325ull;
+  int file = openat(AT_FDCWD, "/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+  ssize_t count = file < 0 ? -1 : read(file, text, sizeof text);
+  if (file >= 0) close(file);
+  if (count <= 0) return nbiot_random() | 1;
+  while (count-- > 0) hash = (hash ^ (unsigned char)text[count]) * 0x100000001b3ull;
+  return hash | 1;
+}
+
+// Whether the calendar's clock is synchronised; nothing is changed.
+static inline int nbiot_is_synchronised(void) {
+  struct timex clock;
+  memset(&clock, 0, sizeof clock);
+  return adjtimex(&clock) >= 0 && !(clock.status & STA_UNSYNC);
+}
 
 // A set of signals as Linux has it, the first as the lowest bit. A sigset_t has room for more, which no call
 // hands to the kernel.
@@ -285,6 +315,24 @@ static inline void nbiot_reply_unix(
     sendto(descriptor, bytes, count, MSG_NOSIGNAL, (const struct sockaddr *)to, to_count);
 }
 
+static inline void nbiot_end(int signal) {
+  (void)signal;
+  _exit(0);
+}
+
+// Lets SIGTERM and SIGINT end the process with 0, at any instant, until `nbiot_signals` holds them back: what
+// is on the disk is good at any instant. The others wait.
+static inline void nbiot_end_by_signals(void) {
+  union nbiot_signal_set signals;
+  struct sigaction action;
+  memset(&action, 0, sizeof action);
+  action.sa_handler = nbiot_end;
+  sigaction(SIGTERM, &action, NULL);
+  sigaction(SIGINT, &action, NULL);
+  signals.bits = 1ull << (SIGUSR1 - 1) | 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1);
+  sigprocmask(SIG_SETMASK, &signals.set, NULL);
+}
+
 // SIGTERM, SIGINT and SIGUSR1 as a descriptor. SIGPIPE and SIGXFSZ are only held back: who writes to nobody, or
 // more than is allowed, learns that from the call that writes.
 static inline int nbiot_signals(void) {
@@ -321,8 +369,8 @@ static inline void nbiot_exit(int status) { exit(status); }
 // Runs a command with one argument and waits for its end, a second at most; then it goes on by itself, and is
 // taken from the system's table of processes when the next one is run.
 //
-// vfork lends the child this memory until it runs the command, or has failed to, and so `code` comes back: no
-// signal has a handler that could run in it. (An emulator that makes a fork of it tells of no failure.) The
+// vfork lends the child this memory until it runs the command, or has failed to, and so `code` comes back: the
+// only handler of signals ends the child at once. (An emulator that makes a fork of it tells of no failure.) The
 // child takes every signal again, which this process holds back.
 static inline __attribute__((noinline)) int nbiot_run(const char *path, const char *argument) {
   char *const arguments[] = {(char *)path, (char *)argument, NULL};

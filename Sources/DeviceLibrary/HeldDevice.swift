@@ -52,6 +52,11 @@ struct Happening {
     if let code { self.code = Int32(code.rawValue >> 5) * 100 + Int32(code.rawValue & 0x1F) }
   }
 
+  init(_ kind: nbiot_event_kind, _ id: UInt64) {
+    self.init(kind)
+    self.id = id
+  }
+
   init(_ kind: nbiot_event_kind, _ id: UInt64, _ result: ReportResult) {
     self.init(kind, code: result.code)
     self.id = id
@@ -117,6 +122,9 @@ struct HeldDevice: ~Copyable {
     if (unsafe config.token_lifetime) > 0 {
       durable.tokenLifetime = UInt64((unsafe config.token_lifetime))
     }
+    guard (unsafe config.max_attempts) <= 255 else { throw .argument }
+    durable.maxAttempts = UInt8(truncatingIfNeeded: (unsafe config.max_attempts))
+    durable.maxAge = unsafe config.max_age
     if (unsafe config.outbox_bytes) > 0 {
       durable.outbox.maxBytes = max(4_096, Int((unsafe config.outbox_bytes)))
     }
@@ -152,7 +160,11 @@ struct HeldDevice: ~Copyable {
         randomness: SystemRandom(),
         directory: try StateDirectory(path: path),
         fingerprint: fingerprint,
-        date: WallClock.now()
+        now: TimeStamp(
+          boot: WallClock.boot(),
+          instant: MonotonicClock.now(),
+          date: WallClock.now()
+        )
       )
     } catch {
       throw .disk(error)
@@ -175,14 +187,14 @@ extension HeldDevice {
     isCBOR: Bool
   ) throws(LibraryError) -> UInt64 {
     guard let topic = try Self.makeTopic(name) ?? self.topic else { throw .argument }
-    let date = WallClock.now()
     do throws(OutboxError) {
       return try device.accept(
         topic: topic,
         payload: payload,
         format: isCBOR ? .cbor : .json,
-        // A clock that is not set tells no time to live.
-        expiresAt: lifetime == 0 || date == 0 ? 0 : date + UInt64(lifetime)
+        lifetime: lifetime,
+        at: MonotonicClock.now(),
+        date: WallClock.now()
       )
     } catch {
       switch error {
@@ -244,6 +256,11 @@ extension HeldDevice {
       // A new address of the device, or of the platform, needs a new socket.
       if !device.result.isAnswered { _ = link.fail() }
       return happened
+    case .givenUp(let id, .maxAttempts): return Happening(NBIOT_GIVEN_UP, id, device.result)
+    case .givenUp(let id, .maxAge): return Happening(NBIOT_TOO_OLD, id)
+    case .expired(let id): return Happening(NBIOT_EXPIRED, id)
+    case .dropped(let id): return Happening(NBIOT_DROPPED, id)
+    case .superseded(let id): return Happening(NBIOT_SUPERSEDED, id)
     case .authenticated:
       link.confirm()
       return Happening(NBIOT_AUTHENTICATED)
@@ -280,6 +297,8 @@ extension HeldDevice {
     counters.accepted = UInt64(outbox.accepted)
     counters.delivered = UInt64(device.deliveredReports)
     counters.rejected = UInt64(device.rejectedReports)
+    counters.given_up = UInt64(outbox.givenUp)
+    counters.dropped = UInt64(outbox.dropped)
     counters.expired = UInt64(outbox.expired)
     counters.superseded = UInt64(outbox.superseded)
     counters.authentications = UInt64(session.authentications)

@@ -1,3 +1,7 @@
+internal import CPOSIX
+internal import ConstrainedCore
+
+/// How the file is kept small, and what makes room for new entries.
 extension Outbox {
   /// Whether the largest entry has room, or others make room for it.
   public var hasRoom: Bool {
@@ -6,5 +10,271 @@ extension Outbox {
   }
 
   /// What an entry with the longest topic and payload takes, in bytes.
-  private static var maxRecordCount: Int { 1_200 }
+  private static var maxRecordCount: Int { 1_216 }
+
+  /// How long the file gets.
+  private var limit: Int { OutboxHeader.recordsStart &+ 2 &* maxBytes }
+
+  /// Whether a record of `size` bytes makes the file too long.
+  func isTooLong(with size: Int) -> Bool { end &+ size > limit }
+
+  /// Takes the room of what does not wait, for a record of `size` bytes.
+  @inline(never)
+  mutating func tidy(for size: Int) -> StoreResult {
+    if let result = condense(), !result.isGood || !isTooLong(with: size) { return result }
+    return compact()
+  }
+
+  // MARK: - Within the file
+
+  /// Moves what waits into a gap, of which the file then ends; `nil` where no gap has room for it.
+  ///
+  /// It needs no room on the disk. Gaps lie where records are that do not wait.
+  private mutating func condense() -> StoreResult? {
+    var result: StoreResult?
+    while isSettled {
+      var gap = Gap()
+      findGap(&gap)
+      guard !walk.isUnreadable, gap.size >= pendingBytes,
+        // There is one hole, and what is in it is no record.
+        header.holeEnd == 0 || gap.start <= Int(header.holeStart) && gap.end >= Int(header.holeEnd)
+      else { break }
+      result = move(into: gap)
+      if result?.isGood == false || gap.start == OutboxHeader.recordsStart { break }
+    }
+    return result
+  }
+
+  /// Bytes between two records that wait.
+  private struct Gap {
+    var start = 0
+    var end = 0
+    var size: Int { end &- start }
+  }
+
+  /// Finds the gap at the start, if what waits has room there, else the largest.
+  private mutating func findGap(_ gap: inout Gap) {
+    var next = Gap(start: OutboxHeader.recordsStart)
+    rewind()
+    var isLast = false
+    while !isLast {
+      isLast = !advance()
+      next.end = isLast ? end : walk.offset
+      let isGood = gap.start == OutboxHeader.recordsStart && gap.size >= pendingBytes
+      if !isGood, next.size >= gap.size { gap = next }
+      next.start = walk.offset &+ walk.size
+    }
+  }
+
+  /// Moves what waits into a gap that has room for it.
+  ///
+  /// First the gap is declared a hole; then what waits is written into it, checked with another nonce;
+  /// then one header, in one sector, says that this nonce holds. Until that is durable the old records
+  /// count, from then on the new ones.
+  private mutating func move(into gap: Gap) -> StoreResult {
+    var next = header
+    // Also before the records that tell it are in a hole.
+    next.lastID = lastID
+    newEnd = gap.start
+    var copied = Copied()
+    if pendingBytes > 0 {
+      next.holeStart = UInt32(truncatingIfNeeded: gap.start)
+      next.holeEnd = UInt32(truncatingIfNeeded: gap.end)
+      let result = change(to: next)
+      if !result.isGood { return result }
+    }
+    next.nonce = nbiot_random()
+    if pendingBytes > 0 {
+      var result = copyWaiting(&copied, next.nonce, .write)
+      if result.isGood { result = settle(after: kept.sync()) }
+      if !result.isGood { return result }
+    }
+    let isAtStart = gap.start == OutboxHeader.recordsStart
+    next.holeStart = isAtStart ? 0 : UInt32(truncatingIfNeeded: OutboxHeader.recordsStart)
+    next.holeEnd = isAtStart ? 0 : UInt32(truncatingIfNeeded: gap.start)
+    let result = change(to: next)
+    if !result.isGood {
+      // Either may be found from now on: nothing more is promised in this file.
+      isSettled = false
+      return result
+    }
+    // So that damage to the one costs nothing; the next sync takes it along.
+    _ = writeOtherHeader()
+    if end > newEnd { _ = nbiot_ftruncate(kept.file.descriptor, newEnd) }
+    take(copied, start: gap.start)
+    return .good
+  }
+
+  /// Makes the header durable, and the one that counts.
+  private mutating func change(to next: OutboxHeader) -> StoreResult {
+    let old = header
+    header = next
+    header.generation &+= 1
+    header.seal()
+    var result = writeOtherHeader()
+    if result.isGood { result = settle(after: kept.sync()) }
+    if result.isGood {
+      headerPlace = OutboxHeader.spacing &- headerPlace
+    } else {
+      header = old
+    }
+    return result
+  }
+
+  /// Writes the header at the place where it is not known to be durable.
+  @inline(never)
+  mutating func writeOtherHeader(_ operation: KeptFile.Operation = .write) -> StoreResult {
+    let place = OutboxHeader.spacing &- headerPlace
+    return kept.write(OutboxHeader.count, of: &header, at: place, operation)
+  }
+
+  // MARK: - In another file
+
+  /// Writes what waits into a new file, which takes the place of the old one.
+  ///
+  /// Until then the old one is not touched: a failure or a power cut costs nothing, and whichever of
+  /// the two is found afterwards has all that waits. Where a part of the old one cannot be read now,
+  /// it stays.
+  @inline(never)
+  mutating func compact() -> StoreResult {
+    var result = kept.begin()
+    if !result.isGood { return result }
+    var copied = Copied()
+    let old = header
+    var next = OutboxHeader()
+    next.nonce = nbiot_random()
+    next.lastID = lastID
+    newEnd = OutboxHeader.recordsStart
+    result = copyWaiting(&copied, next.nonce, .writeAnew)
+    if result.isGood, walk.isUnreadable { result = StoreResult(.read, code: EIO) }
+    header = next
+    header.seal()
+    if result.isGood { result = writeOtherHeader(.writeAnew) }
+    headerPlace = OutboxHeader.spacing &- headerPlace
+    if result.isGood { result = writeOtherHeader(.writeAnew) }
+    headerPlace = OutboxHeader.spacing &- headerPlace
+    result = kept.finish(.outbox, after: result)
+    if !result.isGood {
+      header = old
+      return result
+    }
+    // From here on the name means the new file, and so does everything else, even if the directory
+    // cannot be made durable: then the next call does all this again.
+    take(copied, start: OutboxHeader.recordsStart)
+    return settle(after: kept.syncDirectory())
+  }
+
+  /// How many records were copied, and why others were not.
+  private struct Copied {
+    var waiting = 0
+    var removed = 0
+    var damaged = 0
+  }
+
+  /// Writes what waits from `newEnd` on.
+  private mutating func copyWaiting(
+    _ copied: inout Copied,
+    _ nonce: UInt64,
+    _ operation: KeptFile.Operation
+  ) -> StoreResult {
+    var result = StoreResult.good
+    rewind()
+    while result.isGood, advance() {
+      if record.head.id == removing {
+        copied.removed &+= 1
+        continue
+      }
+      switch read() {
+      case .failed: result = .failed(.read)
+      case .damaged: copied.damaged &+= 1
+      case .whole:
+        copied.waiting &+= 1
+        record.head.status = 0
+        result = writeRecord(nonce, operation)
+      }
+    }
+    return result
+  }
+
+  /// Goes on with the records that were copied.
+  private mutating func take(_ copied: Copied, start: Int) {
+    self.start = start
+    end = newEnd
+    pendingBytes = newEnd &- start
+    count = copied.waiting
+    if copied.removed > 0 { countRemoval() }
+    counters.damaged &+= copied.damaged
+    // What is known by its place.
+    search = OutboxSearch()
+    inFlightOffset = 0
+  }
+
+  // MARK: - For a new entry
+
+  /// How many bytes become free for the new record.
+  mutating func room() -> Int {
+    var room = 0
+    rewind()
+    while advance() {
+      if givesWay() { room &+= walk.size }
+    }
+    return room
+  }
+
+  /// Whether the record that the walk has come to makes room for the new one: it is superseded, or
+  /// may be dropped.
+  @inline(never)
+  private mutating func givesWay() -> Bool {
+    let id = record.head.id
+    if id == new.id || id == inFlight || id == removing { return false }
+    if new.key != 0, record.head.key == new.key { return true }
+    return dropsOldest && record.head.priority <= new.priority
+  }
+
+  /// Ends the next entry that the accepted one takes the place of, which is then `ended`; `false` when
+  /// there is none any more.
+  ///
+  /// Only now, for until it was accepted it could have been refused. A mark that cannot be written
+  /// leaves an entry too much.
+  @inline(never)
+  package mutating func shedNext() -> Bool {
+    ended.id = 0
+    if !isShedding { return false }
+    if new.key != 0 {
+      rewind()
+      while advance() {
+        let id = record.head.id
+        if record.head.key != new.key || id == new.id { continue }
+        if id == inFlight {
+          isInFlightSuperseded = true
+        } else if id != removing, supersede() {
+          return true
+        }
+      }
+    }
+    var priority: UInt8 = 0
+    while pendingBytes > maxBytes, priority <= new.priority {
+      rewind()
+      while advance() {
+        if record.head.priority == priority, givesWay(), mark(as: OutboxStatus.dropped) {
+          counters.dropped &+= 1
+          ended = EndedEntry(id: record.head.id, ending: .dropped)
+          return true
+        }
+      }
+      priority &+= 1
+    }
+    isShedding = false
+    return false
+  }
+
+  /// Marks the record that the walk has come to; says whether.
+  @inline(never)
+  mutating func supersede() -> Bool {
+    guard mark(as: OutboxStatus.superseded) else { return false }
+    counters.superseded &+= 1
+    hasUnsyncedSupersession = true
+    ended = EndedEntry(id: record.head.id, ending: .superseded)
+    return true
+  }
 }

@@ -14,16 +14,15 @@ struct OutboxWalk {
   var lastID: UInt64 = 0
   /// Places that are damaged and that a record follows.
   var damaged = 0
-  /// Whether there is a record that a later version wrote.
-  var isOfLaterVersion = false
   /// Whether some of the file could not even be read.
   var isUnreadable = false
 }
 
 extension Outbox {
-  /// Begins the walk anew, where something may wait.
+  /// Begins the walk anew, where something may wait; a search that was under way starts over.
   @inline(never)
   mutating func rewind() {
+    search.isUnderWay = false
     walk = OutboxWalk()
     walk.offset = start
     walk.lastEnd = start
@@ -37,6 +36,13 @@ extension Outbox {
   mutating func advance() -> Bool {
     if walk.offset < walk.lastEnd { walk.offset = walk.lastEnd }
     while walk.offset < end {
+      let hole = Int(header.holeEnd)
+      if walk.offset >= Int(header.holeStart), walk.offset < hole {
+        if walk.lastEnd < Int(header.holeStart) { walk.damaged &+= 1 }
+        walk.offset = hole
+        walk.lastEnd = hole
+        continue
+      }
       if readHead() { return true }
     }
     return false
@@ -48,21 +54,17 @@ extension Outbox {
   private mutating func readHead() -> Bool {
     let missing = kept.read(OutboxHead.count, into: &record.head, at: walk.offset)
     if missing < 0 {
-      // A sector that cannot be read may cost seconds each time: on to the next one.
-      walk.isUnreadable = true
-      walk.offset = (walk.offset | 511) &+ 1
+      passSector()
       return false
     }
-    let origin = missing == 0 ? record.head.origin : .none
-    if origin == .laterVersion { walk.isOfLaterVersion = true }
     walk.size = record.head.size
     let isPending = record.head.isPending
-    // Numbers only grow: what a payload holds as if it were a record is none. But a number may stand
-    // once more where it does not wait.
-    guard origin == .thisVersion, record.head.id &- (isPending ? 1 : 0) >= walk.lastID,
-      walk.size <= end &- walk.offset
+    // Numbers only grow; but a number may stand once more where it does not wait.
+    guard missing == 0, record.head.isWhole(at: walk.offset, header.nonce),
+      record.head.id &- (isPending ? 1 : 0) >= walk.lastID, walk.size <= end &- walk.offset
     else {
       walk.offset &+= 8
+      seek()
       return false
     }
     if walk.lastEnd < walk.offset { walk.damaged &+= 1 }
@@ -72,12 +74,33 @@ extension Outbox {
     return isPending
   }
 
+  /// A sector that cannot be read may cost seconds each time: on to the next one.
+  private mutating func passSector() {
+    walk.isUnreadable = true
+    walk.offset = (walk.offset | 511) &+ 1
+  }
+
+  /// Goes on to the next place where a record may begin, sector by sector.
+  private mutating func seek() {
+    while walk.offset < end {
+      let count = min(512 &- (walk.offset & 511), end &- walk.offset)
+      let missing = kept.read(count, into: &record, at: walk.offset)
+      if missing < 0 { return passSector() }
+      if let place = record.beginning(within: count &- missing) {
+        walk.offset &+= place
+        return
+      }
+      walk.offset = (walk.offset | 511) &+ 1
+    }
+  }
+
   /// Reads the record that the walk has come to, and nothing behind it, for that may not be readable.
   @inline(never)
   mutating func read() -> OutboxReading {
     let missing = kept.read(walk.size, into: &record, at: walk.offset)
     if missing < 0 { return .failed }
-    return missing == 0 && record.isWhole(of: walk.size) ? .whole : .damaged
+    return missing == 0 && record.isWhole(of: walk.size, at: walk.offset, header.nonce)
+      ? .whole : .damaged
   }
 
   /// Writes what became of the record that the walk has come to over its status; says whether.
@@ -95,10 +118,10 @@ extension Outbox {
 
   /// Seals the record at hand and writes it at `newEnd`, which moves behind it.
   @inline(never)
-  mutating func writeRecord(_ operation: KeptFile.Operation) -> StoreResult {
-    record.head.seal()
-    let size = record.head.size
+  mutating func writeRecord(_ nonce: UInt64, _ operation: KeptFile.Operation) -> StoreResult {
     let offset = newEnd
+    record.seal(at: offset, nonce)
+    let size = record.head.size
     newEnd &+= size
     return kept.write(size, of: &record, at: offset, operation)
   }

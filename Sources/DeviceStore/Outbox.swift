@@ -5,8 +5,8 @@ internal import ConstrainedCore
 ///
 /// Each entry is a record at the end of the file, durable before `append` returns; what becomes of it
 /// is written over a word of its head in place, which needs no room on a full disk. When the file has
-/// grown to twice `maxBytes`, what still waits is written anew. A record whose bytes were damaged
-/// costs itself alone.
+/// grown to twice `maxBytes`, or the disk is full, what still waits is moved into the room of what does
+/// not, or else written anew. A record whose bytes were damaged costs itself alone.
 ///
 /// Order of calls: `append` at any time; `next`, and `remove` once its entry is delivered or will
 /// never be. An entry is given out again after a restart, or when it was not removed. No call takes
@@ -25,6 +25,8 @@ public struct Outbox: ~Copyable {
   package internal(set) var inFlight: UInt64 = 0
   /// The number of the entry whose removal has begun and is not finished, or 0.
   var removing: UInt64 = 0
+  /// What becomes of that entry.
+  var removingStatus: UInt32 = 0
   /// What those that wait take.
   var pendingBytes = 0
   /// Whether the file's contents and its name are durable: else it is written anew before anything else
@@ -32,29 +34,43 @@ public struct Outbox: ~Copyable {
   var isSettled = false
   /// Whether an entry was superseded since the last sync.
   var hasUnsyncedSupersession = false
-  /// One more than the priority that none of those that wait exceeds; 0 where that is not known, or where
-  /// some are over one day.
-  var highest: UInt8 = 0
   /// Whether a later entry with the same key came while the one given out last was in flight.
   var isInFlightSuperseded = false
   /// Whether a new entry that has no room takes that of others.
   var dropsOldest = false
+  /// Whether the entry accepted last may yet take the place of others: `shedNext`.
+  package internal(set) var isShedding = false
+  /// Its place, 0 where that is not known; its topic's checksum and its priority.
+  var inFlightOffset = 0
+  var inFlightTopic: UInt32 = 0
+  package internal(set) var inFlightPriority: UInt8 = 0
   /// The walk through the file that a call is about; there is one at a time.
   var walk = OutboxWalk()
+  /// What `findNext` has found out so far.
+  var search = OutboxSearch()
   /// How many bytes wait at most.
   var maxBytes = 0
+  /// How many seconds an entry waits at most; 0 for ever.
+  package var maxAge: UInt32 = 0
   /// Where the next record goes of those that are being written.
   var newEnd = 0
   /// The number that the last entry got.
   var lastID: UInt64 = 0
   /// The last number of the lives before this one.
   var lastKeptID: UInt64 = 0
+  /// The entry that `findNext` or `shedNext` has ended; its number is 0 where there is none.
+  package var ended = EndedEntry()
   /// How many entries wait.
   public internal(set) var count = 0
   /// What became of entries so far.
   public internal(set) var counters = OutboxCounters()
   /// The head of the record that is being accepted.
   var new = OutboxHead()
+  /// The newer one of the file's headers, and where it is known to be durable.
+  var header = OutboxHeader()
+  var headerPlace = 0
+  /// Topics that are not to be given out for now.
+  var held = HeldTopics()
   /// Room for the record that a call is about, as the one that a walk has come to; after `findNext` the
   /// entry that was found, until the next call.
   var record = OutboxRecord()
@@ -70,7 +86,7 @@ public struct Outbox: ~Copyable {
   /// Opens the outbox of the directory, where there need not be one yet.
   ///
   /// A file that others can read is mended; one that others can write to, or of somebody else, is
-  /// refused, for what waits in it may not be the device's.
+  /// refused, for what waits in it may not be the device's. So is one that is longer than any outbox gets.
   public init(
     _ directory: borrowing StateDirectory,
     settings: OutboxSettings = OutboxSettings()
@@ -106,11 +122,20 @@ extension Outbox {
     var found = FoundFile()
     let result = kept.file.look(&found)
     if !result.isGood { return result }
+    if found.count > OutboxSettings.maxFileCount { return StoreResult(.tooLarge) }
     if found.isReadable { findings.wasReadable = fchmod(kept.file.descriptor, 0o600) == 0 }
     end = found.count
-    survey()
+    let version = readHeaders()
     // Its entries would look damaged, and be thrown away.
-    if walk.isOfLaterVersion { return StoreResult(.version) }
+    if version > 0 { return StoreResult(version == 1 ? .oldVersion : .version) }
+    if start == 0 {
+      // Without a header nothing tells records from what looks like one: another file, before anything else.
+      findings.cutBytes = end
+      leap(over: end)
+      end = 0
+      return .good
+    }
+    survey()
     // The process before this one may have been killed before what it wrote was durable: a record,
     // which is told of as kept from here on, or the file's name. Then a power cut would bring the old
     // file back, without what is appended to this one.
@@ -119,6 +144,30 @@ extension Outbox {
     // that fails nothing is lost: the next record goes over what was cut.
     if findings.damaged &+ findings.cutBytes > 0 { _ = compact() }
     return .good
+  }
+
+  /// Takes the newer header, and puts it in the place of the other one unless that says the same; the
+  /// version of a file of another one, else 0.
+  private mutating func readHeaders() -> UInt8 {
+    var other = OutboxHeader()
+    let missing = kept.read(OutboxHeader.count, into: &header, at: 0)
+    _ = kept.read(OutboxHeader.count, into: &other, at: OutboxHeader.spacing)
+    let hasFirst = missing == 0 && header.isWhole
+    let hasOther = other.isWhole
+    if !hasFirst, !hasOther {
+      let version = missing == 0 ? header.foreignVersion : 0
+      header = OutboxHeader()
+      return version
+    }
+    start = OutboxHeader.recordsStart
+    let areAlike = hasFirst && hasOther && header.isAlike(other)
+    if hasOther, !hasFirst || other.generation > header.generation {
+      header = other
+      headerPlace = OutboxHeader.spacing
+    }
+    // Cut off between the two, or damaged. What cannot be mended now is tried again at the next start.
+    if !areAlike { _ = writeOtherHeader() }
+    return 0
   }
 
   /// Counts what waits and sorts out what is damaged.
@@ -138,7 +187,7 @@ extension Outbox {
       findings.kept &+= 1
     }
     findings.damaged &+= walk.damaged
-    let behind = end &- walk.lastEnd
+    let behind = max(0, end &- walk.lastEnd)
     if walk.isUnreadable {
       // What cannot be read now may be read later, and is not written over; nor does anything go into
       // the same sector.
@@ -153,9 +202,14 @@ extension Outbox {
       }
     }
     counters.damaged = findings.damaged
-    // These bytes may have been whole entries once, whose numbers were given out.
-    let lost = (behind &+ OutboxHead.count &- 1) / OutboxHead.count
-    lastID = walk.lastID &+ UInt64(widening: UInt32(truncatingIfNeeded: lost))
+    lastID = max(walk.lastID, header.lastID)
+    leap(over: behind)
+  }
+
+  /// Goes on behind the numbers of entries that so many bytes may have been once.
+  private mutating func leap(over count: Int) {
+    let lost = (count &+ OutboxHead.count &- 1) / OutboxHead.count
+    lastID &+= UInt64(widening: UInt32(truncatingIfNeeded: lost))
     lastKeptID = lastID
   }
 
@@ -172,67 +226,9 @@ extension Outbox {
 
   /// Takes in whether the storage has all that was written.
   @inline(never)
-  private mutating func settle(after result: StoreResult) -> StoreResult {
+  mutating func settle(after result: StoreResult) -> StoreResult {
     isSettled = result.isGood
     if isSettled { hasUnsyncedSupersession = false }
     return result
-  }
-
-  /// Writes what waits into a new file, which takes the place of the old one.
-  ///
-  /// Until then the old one is not touched: a failure or a power cut costs nothing, and whichever of
-  /// the two is found afterwards has all that waits. Where a part of the old one cannot be read now,
-  /// it stays.
-  @inline(never)
-  mutating func compact() -> StoreResult {
-    var result = kept.begin()
-    if !result.isGood { return result }
-    var waiting = 0
-    var delivered = 0
-    var damaged = 0
-    newEnd = 0
-    rewind()
-    while result.isGood, advance() {
-      if record.head.id == removing {
-        delivered &+= 1
-        continue
-      }
-      switch read() {
-      case .failed: result = .failed(.read)
-      case .damaged: damaged &+= 1
-      case .whole:
-        waiting &+= 1
-        record.head.status = 0
-        result = writeRecord(.writeAnew)
-      }
-    }
-    if result.isGood, walk.isUnreadable { result = StoreResult(.read, code: EIO) }
-    let newPendingBytes = newEnd
-    if result.isGood { result = writeLast() }
-    result = kept.finish(.outbox, after: result)
-    if !result.isGood { return result }
-    // From here on the name means the new file, and so does everything else, even if the directory
-    // cannot be made durable: then the next call does all this again.
-    start = 0
-    end = newEnd
-    pendingBytes = newPendingBytes
-    count = waiting
-    counters.delivered &+= delivered
-    counters.damaged &+= damaged
-    return settle(after: kept.syncDirectory())
-  }
-
-  /// Writes the last number that was given out, for when no record is left that tells it.
-  ///
-  /// A record that does not wait, twice, in sectors of their own: `OutboxRecord.lastCount` bytes.
-  private mutating func writeLast() -> StoreResult {
-    if lastID == 0 { return .good }
-    record.head = OutboxHead()
-    record.head.status = OutboxStatus.delivered
-    record.head.id = lastID
-    record.head.payloadCount = 464
-    let result = writeRecord(.writeAnew)
-    record.head.payloadCount = 0
-    return result.isGood ? writeRecord(.writeAnew) : result
   }
 }

@@ -1,40 +1,56 @@
 internal import ConstrainedCore
 
-/// A record's head, with the bytes in memory that it has in the file, 48.
+/// A record's head, with the bytes in memory that it has in the file, 64.
 ///
 /// Numbers are in the machine's byte order, for the file does not leave the machine. The head's own
 /// checksum lets a walk through the file rely on the lengths without reading the bodies, and go on
-/// behind a body that is damaged.
+/// behind a body that is damaged. It depends on the file's nonce and on the record's place: what anybody
+/// else has put together is no record, and neither is a copy elsewhere.
 struct OutboxHead {
-  /// "NBO" and the version, 1; `seal` sets it.
+  /// "NBR" and the version, 2; `seal` sets it.
   var magic: UInt32 = 0
   /// 0 for a record that waits; the checksum leaves it out, for it is written over in place.
   var status: UInt32 = 0
+  /// How often it was sent and not taken, and in the upper half the same with all bits turned over;
+  /// written over in place, too, without a sync.
+  var tries: UInt16 = 0
+  var topicCount: UInt8 = 0
+  var priority: UInt8 = 0
+  /// Of this head but for the status, the tries and this field.
+  var headChecksum: UInt32 = 0
   var id: UInt64 = 0
-  /// Seconds since 1970, 0 for never.
-  var expiresAt: UInt64 = 0
   /// 0 for none.
   var key: UInt64 = 0
-  var topicCount: UInt16 = 0
-  var payloadCount: UInt16 = 0
-  var contentFormat: UInt16 = 0
-  var priority: UInt8 = 0
-  var reserved: UInt8 = 0
+  var accepted = KeptTime()
+  /// How many seconds it is worth sending; 0 for ever.
+  var lifetime: UInt32 = 0
+  /// The topic's checksum.
+  var topic: UInt32 = 0
   /// Of topic and payload.
   var bodyChecksum: UInt32 = 0
-  /// Of this head but for the status and this field.
-  var headChecksum: UInt32 = 0
+  var payloadCount: UInt16 = 0
+  var contentFormat: UInt16 = 0
 
-  static var count: Int { 48 }
+  static var count: Int { 64 }
   static var maxTopicCount: Int { 128 }
   static var maxPayloadCount: Int { 1024 }
   static var statusOffset: Int { 4 }
-  private static var rightMagic: UInt32 { 0x014F_424E }
+  static var triesOffset: Int { 8 }
+  static var rightMagic: UInt32 { 0x0252_424E }
 
   var bodyCount: Int { Int(topicCount) &+ Int(payloadCount) }
 
   /// How many bytes the record takes, with zeros up to a multiple of 8.
   var size: Int { (Self.count &+ bodyCount &+ 7) & ~7 }
+
+  /// How often it was sent and not taken; 0 where the two copies do not agree.
+  var attempts: UInt8 {
+    get {
+      let count = UInt8(truncatingIfNeeded: tries)
+      return UInt8(truncatingIfNeeded: tries &>> 8) == ~count ? count : 0
+    }
+    set { tries = UInt16(newValue) | UInt16(~newValue) &<< 8 }
+  }
 
   /// Whether the record waits.
   ///
@@ -51,45 +67,33 @@ struct OutboxHead {
     return bits < 12
   }
 
-  /// What wrote these bytes.
-  var origin: OutboxOrigin {
-    @inline(never)
-    mutating get {
-      if (magic ^ Self.rightMagic) & 0x00FF_FFFF != 0 { return .none }
-      if headChecksum != rightChecksum { return .none }
-      if magic != Self.rightMagic { return .laterVersion }
+  /// Whether this version wrote it at that place of the file.
+  @inline(never)
+  mutating func isWhole(at offset: Int, _ nonce: UInt64) -> Bool {
+    magic == Self.rightMagic && headChecksum == rightChecksum(at: offset, nonce)
       // A checksum may also be right for what nobody wrote.
-      return id &- 1 < 1 &<< 62 && topicCount <= Self.maxTopicCount
-        && payloadCount <= Self.maxPayloadCount ? .thisVersion : .none
-    }
+      && id &- 1 < 1 &<< 62 && topicCount <= Self.maxTopicCount
+      && payloadCount <= Self.maxPayloadCount
   }
 
-  /// Makes it one that this version wrote; only the status changes afterwards.
+  /// Makes it one that this version wrote at that place; only status and attempts change afterwards.
   @inline(never)
-  mutating func seal() {
+  mutating func seal(at offset: Int, _ nonce: UInt64) {
     magic = Self.rightMagic
-    headChecksum = rightChecksum
+    headChecksum = rightChecksum(at: offset, nonce)
   }
 
   /// What the head's checksum must be.
-  var rightChecksum: UInt32 {
-    @inline(never)
-    mutating get {
-      // SAFETY: the bytes of a value without padding, used while it stays where it is.
-      unsafe withUnsafeBytes(of: &self) { bytes in
-        let all = unsafe bytes.bytes
-        return checksum(all.extracting(8..<44), after: checksum(all.extracting(0..<4)))
-      }
+  @inline(never)
+  private mutating func rightChecksum(at offset: Int, _ nonce: UInt64) -> UInt32 {
+    let start = UInt32(truncatingIfNeeded: nonce) ^ UInt32(truncatingIfNeeded: offset)
+    // SAFETY: the bytes of a value without padding, used while it stays where it is.
+    return unsafe withUnsafeBytes(of: &self) { bytes in
+      let all = unsafe bytes.bytes
+      let sum = checksum(all.extracting(0..<4), after: start)
+      return checksum(all.extracting(16..<64), after: checksum(all.extracting(10..<12), after: sum))
     }
   }
-}
-
-/// What wrote the head of a record.
-enum OutboxOrigin {
-  /// Nothing: it is none, or damaged.
-  case none
-  case thisVersion
-  case laterVersion
 }
 
 /// A record as it is in the file, but for the zeros at its end.
@@ -98,38 +102,56 @@ struct OutboxRecord {
   /// Topic and payload.
   var body = InlineArray<1152, UInt8>(repeating: 0)
 
-  /// How many bytes tell the last number that was given out, see `Outbox.writeLast`.
-  static var lastCount: Int { 560 }
-
   /// What the body's checksum must be.
   ///
   /// Mutating, though it changes nothing: else it would be of a copy.
-  var rightBodyChecksum: UInt32 {
-    @inline(never)
-    mutating get {
-      let count = head.bodyCount
-      // SAFETY: the bytes of a value without padding, used while it stays where it is.
-      return unsafe withUnsafeBytes(of: &body) { bytes in
-        checksum(unsafe bytes.bytes.extracting(first: count))
-      }
+  @inline(never)
+  mutating func bodyChecksum(of count: Int, after start: UInt32) -> UInt32 {
+    // SAFETY: the bytes of a value without padding, used while it stays where it is.
+    unsafe withUnsafeBytes(of: &body) { bytes in
+      checksum(unsafe bytes.bytes.extracting(first: count), after: start)
     }
   }
 
-  /// Whether what was read is a record of that size as it was written.
-  mutating func isWhole(of size: Int) -> Bool {
-    head.origin == .thisVersion && head.size == size && rightBodyChecksum == head.bodyChecksum
+  /// Whether what was read is a record of that size as it was written at that place.
+  mutating func isWhole(of size: Int, at offset: Int, _ nonce: UInt64) -> Bool {
+    head.isWhole(at: offset, nonce) && head.size == size && head.bodyChecksum == bodySum(nonce)
   }
 
-  /// Takes the body, and puts its checksum into the head, which has the lengths.
+  /// Makes it one that this version wrote at that place of the file.
+  mutating func seal(at offset: Int, _ nonce: UInt64) {
+    head.bodyChecksum = bodySum(nonce)
+    head.seal(at: offset, nonce)
+  }
+
+  private mutating func bodySum(_ nonce: UInt64) -> UInt32 {
+    bodyChecksum(of: head.bodyCount, after: UInt32(truncatingIfNeeded: nonce &>> 32))
+  }
+
+  /// Takes topic and payload, whose lengths the head has.
   mutating func fill(_ topic: Span<UInt8>, _ payload: Span<UInt8>) {
     put(topic, at: 0)
+    head.topic = bodyChecksum(of: topic.count, after: 0)
     put(payload, at: topic.count)
-    head.bodyChecksum = rightBodyChecksum
   }
 
   @inline(never)
   private mutating func put(_ bytes: Span<UInt8>, at offset: Int) {
     for index in bytes.indices { body[offset &+ index] = bytes[index] }
+  }
+
+  /// Where among the first `count` bytes a record may begin, at a multiple of 8.
+  mutating func beginning(within count: Int) -> Int? {
+    // SAFETY: the bytes of a value without padding; each word is one of them.
+    unsafe withUnsafeBytes(of: &self) { bytes in
+      var place = 0
+      while place &+ 4 <= count {
+        let word = unsafe bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self)
+        if word == OutboxHead.rightMagic { return place }
+        place &+= 8
+      }
+      return nil
+    }
   }
 }
 
@@ -151,4 +173,5 @@ enum OutboxStatus {
   static var expired: UInt32 { 0x6969_6969 }
   static var dropped: UInt32 { 0x9696_9696 }
   static var damaged: UInt32 { 0xC3C3_C3C3 }
+  static var givenUp: UInt32 { 0xA5A5_A5A5 }
 }

@@ -11,10 +11,10 @@ public struct OutboxSettings: Sendable {
     case dropOldest
   }
 
-  /// How many bytes wait at most: each entry's topic and payload and some 50 bytes.
+  /// How many bytes wait at most, 16 MB or less: each entry's topic and payload and some 70 bytes.
   ///
-  /// The file takes up to twice as much and half a KB, and for a moment both it and its successor are
-  /// there.
+  /// The file takes up to twice as much and half a KB. Where more than half of that waits when it has to
+  /// be written anew, both it and its successor are there for a moment.
   public var maxBytes = 65_536
 
   /// What happens to a new entry that has no room.
@@ -23,8 +23,13 @@ public struct OutboxSettings: Sendable {
   /// 64 KB, and refusal beyond.
   public init() {}
 
-  /// A size that can be reckoned with: at most 256 MB.
-  var clampedBytes: Int { max(0, min(maxBytes, 0x1000_0000)) }
+  /// A size that can be reckoned with: at most 16 MB.
+  var clampedBytes: Int { max(0, min(maxBytes, Self.maxClampedBytes)) }
+
+  private static var maxClampedBytes: Int { 0x100_0000 }
+
+  /// The longest file that any settings make, with a sector that could not be read.
+  static var maxFileCount: Int { 2 &* maxClampedBytes &+ 4_096 }
 }
 
 /// What waits in the outbox.
@@ -46,8 +51,8 @@ public struct OutboxEntry: Sendable {
   /// 0 to 7; the higher one goes first.
   public var priority: UInt8 = 0
 
-  /// When it is no longer worth sending, in seconds since 1970; 0 for never.
-  public var expiresAt: UInt64 = 0
+  /// How many seconds from its acceptance on it is worth sending; 0 for ever.
+  public var lifetime: UInt32 = 0
 
   /// Whether it was there before this outbox was opened, and may have been sent before.
   public var wasKept = false
@@ -66,8 +71,8 @@ public struct OutboxFindings: Equatable, Sendable {
 
   /// Bytes behind the last entry that were no entry.
   ///
-  /// One that was being written when the power went, or the damaged end of the file. With all of the
-  /// file damaged, numbers start over.
+  /// One that was being written when the power went, or the damaged end of the file. With both of the
+  /// file's headers damaged all is lost, and numbers start over.
   public internal(set) var cutBytes = 0
 
   /// Whether others could read the file; they cannot any more.
@@ -85,7 +90,10 @@ public struct OutboxCounters: Equatable, Sendable {
   /// Entries that were removed by `remove`.
   public internal(set) var delivered = 0
 
-  /// Entries that were over before they were given out.
+  /// Entries that were given up, for they had waited or been tried too long.
+  public internal(set) var givenUp = 0
+
+  /// Entries whose lifetime was over before they were given out.
   public internal(set) var expired = 0
 
   /// Entries that made room for others.
@@ -112,4 +120,24 @@ public enum OutboxError: Error, Equatable, Sendable {
   case tooLong
   /// It could not be made durable.
   case store(StoreError)
+}
+
+/// An entry that has ended without having been delivered.
+package struct EndedEntry {
+  /// Its number; 0 where there is none.
+  package var id: UInt64 = 0
+  /// Why.
+  package var ending = Ending.expired
+
+  /// Why an entry has ended.
+  package enum Ending {
+    /// Its lifetime is over.
+    case expired
+    /// It has waited longer than entries wait.
+    case tooOld
+    /// It made room for another one.
+    case dropped
+    /// A later one with the same key has come.
+    case superseded
+  }
 }

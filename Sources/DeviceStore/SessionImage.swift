@@ -13,7 +13,9 @@ struct SessionImage {
   private(set) var ceiling = SessionCeiling()
   /// Of all but the ceiling.
   private(set) var recordChecksum: UInt32 = 0
-  private var obtainedAt: UInt64 = 0
+  /// The higher one of two counts.
+  private(set) var generation: UInt64 = 0
+  private var obtainedAt = KeptTime()
   /// How many bytes fingerprint, token, random and channel have.
   private var counts = InlineArray<4, UInt16>(repeating: 0)
   /// Fingerprint, token, random and channel.
@@ -26,9 +28,11 @@ struct SessionImage {
   private var end = 0
 
   static var ceilingOffset: Int { 8 }
+  /// How far apart the two places for it are in the file.
+  static var spacing: Int { 4_096 }
   /// How many bytes of the file it takes at most.
   static var maxCount: Int { headCount &+ 2304 }
-  private static var headCount: Int { 40 }
+  private static var headCount: Int { 56 }
   private static var rightMagic: UInt32 { 0x4E53_424E }
 
   /// How many bytes of the file it takes.
@@ -56,10 +60,11 @@ struct SessionImage {
 
   /// What was found, when `read` bytes of it were read.
   mutating func finding(read: Int) -> SessionFinding {
-    if read < Self.headCount { return .damaged(.length) }
+    if read < Self.headCount { return read == 0 ? .none : .damaged(.length) }
+    if magic == 0, version == 0 { return .none }
     if magic != Self.rightMagic { return .damaged(.head) }
-    if version != 1 { return .damaged(.version) }
-    if read != count { return .damaged(.length) }
+    if version != 2 { return .damaged(.version) }
+    if read < count { return .damaged(.length) }
     if recordChecksum != rightRecordChecksum { return .damaged(.record) }
     return ceiling.checksum == ceiling.rightChecksum(after: recordChecksum)
       ? .found : .damaged(.reservation)
@@ -78,9 +83,10 @@ struct SessionImage {
   }
 
   /// Takes what is to be stored; the record stays as it is.
-  mutating func copy(from record: inout SessionRecord) {
+  mutating func copy(from record: inout SessionRecord, generation: UInt64) {
+    self.generation = generation
     magic = Self.rightMagic
-    version = 1
+    version = 2
     isForFile = true
     _ = copyFields(&record)
     obtainedAt = record.obtainedAt

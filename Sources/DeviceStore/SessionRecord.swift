@@ -16,8 +16,8 @@ public struct SessionRecord: Sendable {
   /// No number above this one has been used under the token.
   public var ceiling: UInt64 = 0
 
-  /// When the token came, in seconds since 1970; 0 when that is not known.
-  public var obtainedAt: UInt64 = 0
+  /// When the token came.
+  public var obtainedAt = KeptTime()
 
   /// The secure channel's session as it was exported; empty when there is none.
   public var channel = FixedBytes<2048>()
@@ -47,7 +47,7 @@ public enum SessionDamage: Equatable, Sendable {
   case head
   /// It was written by another version of this software.
   case version
-  /// It is shorter or longer than it says.
+  /// It is shorter than it says.
   case length
   /// Its checksum is not that of its bytes.
   case record

@@ -1,18 +1,26 @@
 internal import CPOSIX
 package import ConstrainedCore
 
-/// The device's session in one file, `session`: the record, written anew and put in place as a whole,
-/// and the highest number that may be used, written over in place.
+/// The device's session in one file, `session`, which has room for two.
 ///
-/// Both have a checksum, and that of the number covers the record's, too. Any doubt about either means
-/// that the session is not used, which costs one authentication: no number may be used twice under
-/// one token.
+/// A new one is written beside the one that holds, which is wiped out when the new one is durable. The
+/// highest number that may be used stands in each, and is written over in place.
+///
+/// So a new session needs no room on a full disk, once the file is there (`keepRoom`). The record has a
+/// checksum, and that of the number covers it, too. Any doubt about either means that the session is not
+/// used, which costs one authentication: no number may be used twice under one token.
 ///
 /// Order of calls: `load` once, `replace` for each new session, `reserve` before a number above the
 /// ceiling is used, `forget` when the session is over.
 public struct SessionStore: ~Copyable {
-  /// The session's file is open while numbers can be reserved in it.
   private var kept = KeptFile()
+  /// Whether numbers can be reserved: the session that was found or stored last holds.
+  private var isUsable = false
+  /// Which of the two places the session is in, as an offset; and whether the other one, or both, are empty.
+  private var place = 0
+  private var isOtherEmpty = false
+  private var isEmpty = false
+  private var generation: UInt64 = 0
   private var ceiling: UInt64 = 0
   private var recordChecksum: UInt32 = 0
   /// What is written over the ceiling in the file.
@@ -46,7 +54,7 @@ public struct SessionStore: ~Copyable {
     var finding = SessionFinding.none
     try load(for: wanted, into: &found, &finding).check()
     if finding == .found, !fits {
-      kept.file.close()
+      isUsable = false
       finding = .foreign
     }
     if finding == .found { record = found }
@@ -63,13 +71,13 @@ public struct SessionStore: ~Copyable {
     var image = SessionImage()
     let result = read(&image, &finding)
     if finding == .found { finding = image.copy(to: &record, for: fingerprint) }
-    if finding != .found {
-      kept.file.close()
-      // Somebody else's, or a part.
-      Self.wipe(&record)
-    }
+    isUsable = finding == .found && result.isGood
+    // Somebody else's, or a part.
+    if finding != .found { Self.wipe(&record) }
     ceiling = image.ceiling.number
     recordChecksum = image.recordChecksum
+    isEmpty = finding == .none
+    generation = isUsable || finding == .foreign ? image.generation : 0
     image.wipe()
     return result
   }
@@ -92,20 +100,85 @@ public struct SessionStore: ~Copyable {
     var result = kept.file.look(&found)
     if result == StoreResult(.notPrivate) || found.isReadable {
       finding = .notPrivate
+      kept.file.close()
       return .good
     }
     if !result.isGood { return result }
-    // The process that put this file in place may have been killed before its name was durable. Were
-    // numbers reserved in it then, a power cut could bring the former file back, with the same token
-    // and a lower ceiling.
+    // The process that wrote this may have been killed before it was durable, or the file's name was.
+    // Were numbers reserved in it then, a power cut could bring the former session back, with the same
+    // token and a lower ceiling.
     result = kept.syncDirectory()
+    if result.isGood { result = kept.sync() }
+    var other = SessionFinding.none
+    if result.isGood { result = read(&image, at: SessionImage.spacing, &other) }
+    let otherGeneration = other == .found ? image.generation : 0
+    if result.isGood { result = read(&image, at: 0, &finding) }
     if !result.isGood { return result }
-    let missing = kept.read(SessionImage.maxCount, into: &image, at: 0)
+    let areTwo = finding == .found && other == .found
+    let isOther =
+      other == .found && (finding != .found || otherGeneration > image.generation)
+      || finding == .none
+    isOtherEmpty = isOther ? finding == .none : other == .none
+    place = isOther ? SessionImage.spacing : 0
+    if isOther { result = read(&image, at: place, &finding) }
+    // Only the newer one holds, also when it is damaged later.
+    if areTwo { result = wipeOther() }
+    return result
+  }
+
+  /// Reads what is at one of the two places.
+  private mutating func read(
+    _ image: inout SessionImage,
+    at place: Int,
+    _ finding: inout SessionFinding
+  ) -> StoreResult {
+    let missing = kept.read(SessionImage.maxCount, into: &image, at: place)
     if missing < 0 { return .failed(.read) }
-    // A longer file than an image is not read whole.
-    let read = SessionImage.maxCount &- missing
-    finding = image.finding(read: found.count == read ? read : 0)
+    finding = image.finding(read: SessionImage.maxCount &- missing)
     return .good
+  }
+
+  /// Makes the other place none that a session is found at, durably.
+  private mutating func wipeOther() -> StoreResult {
+    if isOtherEmpty { return .good }
+    var nothing: UInt64 = 0
+    var result = kept.write(8, of: &nothing, at: SessionImage.spacing &- place)
+    if result.isGood { result = kept.sync() }
+    isOtherEmpty = result.isGood
+    return result
+  }
+
+  /// Makes the file where there is none, so that a disk that is full later has room for a session.
+  ///
+  /// Where that fails, the first `replace` tries again.
+  @inline(never)
+  package mutating func keepRoom() {
+    guard !kept.file.isOpen, kept.file.code == ENOENT else { return }
+    var image = SessionImage()
+    _ = make(&image)
+    isEmpty = true
+  }
+
+  /// Makes the file anew, with an image at the first place.
+  private mutating func make(_ image: inout SessionImage) -> StoreResult {
+    kept.file.close()
+    var result = kept.begin()
+    // All of both places, so that nothing has to be found for them later.
+    if result.isGood { result = write(&image, at: 0) }
+    if result.isGood {
+      var nothing = SessionImage()
+      result = write(&nothing, at: SessionImage.spacing)
+    }
+    result = kept.finish(.session, after: result)
+    if result.isGood { result = kept.syncDirectory() }
+    if !result.isGood { kept.file.close() }
+    place = 0
+    isOtherEmpty = true
+    return result
+  }
+
+  private mutating func write(_ image: inout SessionImage, at place: Int) -> StoreResult {
+    kept.write(SessionImage.maxCount, of: &image, at: place, .writeAnew)
   }
 
   /// Stores a session in the place of the former one.
@@ -123,19 +196,30 @@ public struct SessionStore: ~Copyable {
   @inline(never)
   package mutating func replace(with record: inout SessionRecord) -> StoreResult {
     var image = SessionImage()
-    image.copy(from: &record)
+    generation &+= 1
+    image.copy(from: &record, generation: generation)
     ceiling = record.ceiling
     recordChecksum = image.recordChecksum
-    kept.file.close()
-    var result = kept.begin()
-    if result.isGood {
-      result = kept.finish(
-        .session,
-        after: kept.write(image.count, of: &image, at: 0, .writeAnew)
-      )
+    isUsable = false
+    var result: StoreResult
+    if kept.file.isOpen {
+      let other = SessionImage.spacing &- place
+      let isFormerEmpty = isEmpty
+      // Until this is durable the former one holds, then this one, and at last it alone.
+      isOtherEmpty = false
+      result = kept.write(image.count, of: &image, at: other)
+      if result.isGood { result = kept.sync() }
+      if result.isGood {
+        place = other
+        isOtherEmpty = isFormerEmpty
+        isEmpty = false
+        result = wipeOther()
+      }
+    } else {
+      result = make(&image)
+      isEmpty = false
     }
-    if result.isGood { result = kept.syncDirectory() }
-    if !result.isGood { kept.file.close() }
+    isUsable = result.isGood
     image.wipe()
     return result
   }
@@ -152,12 +236,12 @@ public struct SessionStore: ~Copyable {
   /// The same without an error that is thrown.
   @inline(never)
   package mutating func tryToReserve(upTo ceiling: UInt64) -> StoreResult {
-    guard kept.file.isOpen else { return StoreResult(.noSession) }
+    guard isUsable else { return StoreResult(.noSession) }
     guard ceiling > self.ceiling else { return .good }
     slot.seal(ceiling, after: recordChecksum)
     // A power cut amid this write leaves a wrong checksum, never a wrong number. After a failure the
     // next call writes the bytes again, so that its sync has something to tell of.
-    var result = kept.write(12, of: &slot, at: SessionImage.ceilingOffset)
+    var result = kept.write(12, of: &slot, at: place &+ SessionImage.ceilingOffset)
     if result.isGood { result = kept.sync() }
     if result.isGood { self.ceiling = ceiling }
     return result
@@ -166,6 +250,7 @@ public struct SessionStore: ~Copyable {
   /// Removes the session.
   public mutating func forget() throws(StoreError) {
     kept.file.close()
+    isUsable = false
     let code = kept.directory.remove(.session)
     guard code == 0 || code == ENOENT else { throw .remove(code: code) }
     // Also when there was none: an earlier call may have come only so far.

@@ -23,6 +23,11 @@ extension StoreError: CustomStringConvertible {
     case .remove(let code): "a file of the state directory cannot be removed (\(Self.text(code)))"
     case .version:
       "the outbox was written by a later version: install that one, or deliver it there first"
+    case .oldVersion:
+      "the outbox was written by an earlier version: deliver what waits in it with that one, or move "
+        + "the file away"
+    case .tooLarge:
+      "the outbox is longer than any that is written here: move the file away"
     case .noSession: "no session is stored: store one before numbers are reserved for it"
     }
   }

@@ -20,6 +20,10 @@ public enum StoreError: Error, Equatable, Sendable {
   case remove(code: Int32)
   /// The file was written by a later version of this software.
   case version
+  /// The file was written by an earlier version of this software, which is to deliver what is in it.
+  case oldVersion
+  /// The outbox is longer than any that this software writes.
+  case tooLarge
   /// There is no session that a number could be reserved for: none was found, or the last
   /// `replace` failed.
   case noSession

@@ -97,7 +97,7 @@ extension StoreFile {
     guard kind == S_IFREG || kind == S_IFDIR, status.st_uid == geteuid(),
       status.st_mode & 0o022 == 0
     else { return StoreResult(.notPrivate) }
-    found.count = Int(truncatingIfNeeded: status.st_size)
+    found.count = Int(clamping: status.st_size)
     found.isReadable = status.st_mode & 0o044 != 0
     return .good
   }

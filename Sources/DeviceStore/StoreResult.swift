@@ -20,6 +20,8 @@ package struct StoreResult: Equatable {
     case inUse
     case notPrivate
     case version
+    case oldVersion
+    case tooLarge
     case noSession
   }
 
@@ -58,6 +60,8 @@ package struct StoreResult: Equatable {
       case .inUse: .inUse
       case .notPrivate: .notPrivate
       case .version: .version
+      case .oldVersion: .oldVersion
+      case .tooLarge: .tooLarge
       case .noSession, nil: .noSession
       }
     }

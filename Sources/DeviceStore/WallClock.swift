@@ -1,13 +1,15 @@
 internal import CPOSIX
 internal import ConstrainedCore
 
-/// The clock of the calendar, which may be set and may be wrong.
+/// The clock of the calendar, which may be set and may be wrong, and which start of the machine this is.
 public enum WallClock {
   /// Now, in seconds since 1970-01-01 UTC (CLOCK_REALTIME).
   ///
-  /// 0 while the clock stands before 2024-01-01: nobody has set it yet.
+  /// 0 unless the clock is synchronised (adjtimex without STA_UNSYNC), and while it stands before
+  /// 2024-01-01: a date that somebody may yet correct says nothing about the time that has passed.
   @inline(never)
   public static func now() -> UInt64 {
+    guard nbiot_is_synchronised() != 0 else { return 0 }
     var time = timespec()
     // SAFETY: writes exactly one timespec.
     _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
@@ -15,4 +17,11 @@ public enum WallClock {
     // Until 2106.
     return UInt64(widening: UInt32(truncatingIfNeeded: time.tv_sec))
   }
+
+  /// A number for this start of the machine, other than 0 (/proc/sys/kernel/random/boot_id).
+  ///
+  /// Where the system has none it is of this process alone, and a restart of the process counts as one of
+  /// the machine.
+  @inline(never)
+  public static func boot() -> UInt64 { nbiot_boot() }
 }

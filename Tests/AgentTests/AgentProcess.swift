@@ -1,4 +1,5 @@
 import Foundation
+import OpenSSLSupport
 import PlatformSimulator
 import Synchronization
 import TestSupport
@@ -148,7 +149,23 @@ final class Platform: Sendable {
     let all = Mutex<[RequestRecord]>([])
   }
 
-  init(adjusting adjust: (inout SimulatorConfiguration) -> Void = { _ in }) async throws {
+  /// What an agent's configuration needs for it.
+  let lines: [String]
+
+  convenience init(_ protection: Protection) async throws {
+    let issued = try IssuedCertificate(names: ["127.0.0.1"])
+    try await self.init(lines: protection == .dtls ? ["security = dtls", "dtls-key = psk"] : []) {
+      guard protection == .dtls else { return }
+      $0.protection = .dtls
+      $0.dtls.certificate = issued.certificate
+      $0.dtls.key = issued.key
+    }
+  }
+
+  init(
+    lines: [String] = [],
+    adjusting adjust: (inout SimulatorConfiguration) -> Void = { _ in }
+  ) async throws {
     var configuration = SimulatorConfiguration()
     configuration.devices = [
       SimulatedDevice(
@@ -158,6 +175,7 @@ final class Platform: Sendable {
       )
     ]
     adjust(&configuration)
+    self.lines = lines
     let recorded = Records()
     self.recorded = recorded
     server = try await .start(configuration) { record in
@@ -187,3 +205,6 @@ func closedPort() throws -> UInt16 {
   try #require(isBound == 0)
   return UInt16(bigEndian: address.sin_port)
 }
+
+/// How a platform protects messages.
+enum Protection { case symmetric, dtls }

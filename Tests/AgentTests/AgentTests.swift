@@ -463,7 +463,8 @@ struct AgentTests {
       .write(to: folder.configuration)
     let important = (1...50).map { "priority=5\t{\"n\":\($0)}\n" }.joined()
     let agent = try folder.run(input: important + "{\"low\":1}\npriority=7\t{\"high\":1}\n")
-    #expect(agent.lines.suffix(2) == ["refused 51 full", "accepted 51"])
+    #expect(agent.lines.suffix(3).prefix(2) == ["refused 51 full", "accepted 51"])
+    #expect(agent.lines.last?.hasPrefix("dropped ") == true)
     #expect(agent.lines.count { $0.hasPrefix("accepted ") } == 51)
     #expect(agent.status == 4)
   }
@@ -540,50 +541,5 @@ extension Phrase {
     var bytes: [UInt8] = []
     for index in text.indices { bytes.append(text[index]) }
     return String(decoding: bytes, as: UTF8.self)
-  }
-}
-
-/// A datagram socket with a name of its own, that waits for answers.
-private struct UnixSender {
-  private let descriptor: Int32
-
-  init(named path: String) {
-    descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
-    var patience = timeval(tv_sec: 10, tv_usec: 0)
-    _ = unsafe setsockopt(
-      descriptor,
-      SOL_SOCKET,
-      SO_RCVTIMEO,
-      &patience,
-      socklen_t(MemoryLayout<timeval>.size)
-    )
-    let result = unsafe Self.with(path) { unsafe bind(descriptor, $0, $1) }
-    precondition(result == 0, "the path is free")
-  }
-
-  /// Sends a line and gives the answer without its end.
-  func ask(_ line: String, at path: String) -> String {
-    let bytes = Array(line.utf8)
-    _ = unsafe Self.with(path) { unsafe sendto(descriptor, bytes, bytes.count, 0, $0, $1) }
-    var buffer = [UInt8](repeating: 0, count: 256)
-    let count = unsafe recv(descriptor, &buffer, buffer.count, 0)
-    return String(decoding: buffer[..<max(0, count)], as: UTF8.self)
-      .trimmingCharacters(in: .newlines)
-  }
-
-  private static func with<Result>(
-    _ path: String,
-    _ body: (UnsafePointer<sockaddr>, socklen_t) -> Result
-  ) -> Result {
-    var address = sockaddr_un()
-    address.sun_family = sa_family_t(AF_UNIX)
-    unsafe withUnsafeMutableBytes(of: &address.sun_path) { room in
-      unsafe room.copyBytes(from: Array(path.utf8))
-    }
-    return unsafe withUnsafePointer(to: address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
-      }
-    }
   }
 }

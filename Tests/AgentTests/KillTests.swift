@@ -11,12 +11,16 @@ struct KillTests {
   /// How often the agent is killed.
   static let kills = Int(ProcessInfo.processInfo.environment["NBIOT_KILLS"] ?? "") ?? 60
 
+  /// Lines go to three topics, one of which the platform never takes.
   @Test(.timeLimit(.minutes(60)))
   func `killed at any instant, it uses no number twice and loses no accepted line`() async throws {
     let seed = UInt64(ProcessInfo.processInfo.environment["NBIOT_SEED"] ?? "") ?? 1
     let platform = try await Platform()
-    let relay = LossyRelay(to: platform.port, lossPercent: 15, seed: seed)
-    let folder = try AgentFolder(port: relay.port, ["retry = 1", "id-placeholder = @ID@"])
+    let relay = LossyRelay(to: platform.port, lossPercent: 15, seed: seed, refusing: ["never"])
+    let folder = try AgentFolder(
+      port: relay.port,
+      ["retry = 1", "retry-limit = 2", "id-placeholder = @ID@", "outbox-bytes = 1000000"]
+    )
     let faults = try Faults(in: folder)
     var life = Lives(random: SeededRandom(seed: seed))
     for number in 1...Self.kills {
@@ -25,8 +29,17 @@ struct KillTests {
     }
     // The radio and the disk are well again: all that is left goes.
     relay.lose(0)
-    for _ in 0..<20 where try folder.run().status != 0 {}
-    #expect(try folder.run().log.contains("pending=0"))
+    let never = life.accepted.filter { life.never.contains($0.key) }
+    let others = life.accepted.filter { !life.never.contains($0.key) }
+    for _ in 0..<20 { _ = try folder.run() }
+    let last = try folder.run()
+    let pending = last.log.firstMatch(of: /pending=([0-9]+)/).flatMap { Int($0.1) }
+    // One more may lie there for each life that was killed before it could say `accepted`.
+    #expect(
+      pending.map { $0 >= never.count && $0 <= never.count + Self.kills } == true,
+      "\(last.log)"
+    )
+    #expect(relay.refused > 0)
     relay.stop()
     let records = platform.records
     try await platform.close()
@@ -39,8 +52,9 @@ struct KillTests {
     for (index, record) in taken {
       arrivals[String(decoding: record.payload, as: UTF8.self), default: []].append(index)
     }
-    let lost = life.accepted.filter { arrivals[$0.value] == nil }
+    let lost = others.filter { arrivals[$0.value] == nil }
     #expect(lost.isEmpty, "accepted and lost: \(lost)")
+    #expect(never.allSatisfy { arrivals[$0.value] == nil })
     // What was printed as delivered is never sent again; a number of an earlier life would be.
     var again = 0
     for (id, seen) in life.delivered {
@@ -52,7 +66,8 @@ struct KillTests {
     print(
       "\(Self.kills) kills, \(life.summary); of \(arrivals.count) reports "
         + "\(copies.count { $0 > 1 }) came more than once, \(copies.max() ?? 0) times at most, "
-        + "\(again) after they were acknowledged"
+        + "\(again) after they were acknowledged; \(never.count) to a topic that is never taken "
+        + "wait, \(relay.refused) times refused"
     )
     #expect(life.accepted.count > Self.kills / 2)
     folder.remove()
@@ -64,6 +79,8 @@ private struct Lives {
   var random: SeededRandom
   /// The payload of each id that was printed as accepted.
   var accepted: [Int: String] = [:]
+  /// Those of them that the platform never takes.
+  var never: Set<Int> = []
   /// How many requests the platform had seen when an id had been printed as delivered.
   var delivered: [Int: Int] = [:]
   var failedStarts: [String] = []
@@ -93,7 +110,13 @@ private struct Lives {
       payloads.append(#"{"line":\#(line),"id":"@ID@"}"#)
     }
     lines += payloads.count
-    agent.write(payloads.map { $0 + "\n" }.joined())
+    // By turns to the topic of the configuration, to another one and to one that is never taken.
+    let topics = ["", "/a1B2c3D4e5F/device1/user/other\t", "/a1B2c3D4e5F/device1/user/never\t"]
+    let first = line - payloads.count + 1
+    agent.write(
+      payloads.enumerated().map { topics[(first + $0.offset) % 3] + $0.element + "\n" }.joined()
+    )
+    var number = first
     // Long enough for some deliveries, short enough to hit each part of the program's life.
     let patience = random.next() % 120
     for _ in 0..<patience where agent.process.isRunning { usleep(1_000) }
@@ -107,45 +130,11 @@ private struct Lives {
         // In order: refused lines would be printed as such.
         let payload = payloads.removeFirst()
         accepted[id] = payload.replacing("@ID@", with: "\(id)")
+        if number % 3 == 2 { never.insert(id) }
+        number += 1
       } else if words[0] == "delivered" {
         delivered[id] = platform.records.count
       }
     }
-  }
-}
-
-/// What makes writes of the agent fail: `faults.c`, loaded into it.
-private struct Faults {
-  let library: String
-  let directory: String
-
-  init(in folder: AgentFolder) throws {
-    let library = folder.url.appending(path: "faults.so")
-    let source = try #require(Bundle.module.url(forResource: "faults", withExtension: "c"))
-    let compiler = Process()
-    compiler.executableURL = URL(filePath: "/usr/bin/env")
-    compiler.arguments = [
-      "clang", "-shared", "-fPIC", "-O1", "-o", library.path, source.path, "-ldl",
-    ]
-    try compiler.start()
-    compiler.waitUntilExit()
-    try #require(compiler.terminationStatus == 0, "clang comes with Swift")
-    self.library = library.path
-    directory = folder.state.path
-  }
-
-  /// What happens to one life: nothing, or one of the ways in which a disk fails.
-  func environment(_ random: inout SeededRandom) -> [String: String] {
-    var environment = [
-      "LD_PRELOAD": library, "FAULT_DIRECTORY": directory, "FAULT_SEED": "\(random.next() >> 32)",
-    ]
-    switch random.next() % 10 {
-    case 0, 1, 2: return [:]
-    case 3, 4: environment["FAULT_RATE"] = "\(20 + random.next() % 300)"
-    case 5: environment["FAULT_MODE"] = "full"
-    case 6: environment["FAULT_MODE"] = "read-only"
-    default: environment["FAULT_KILL_AT"] = "\(1 + random.next() % 40)"
-    }
-    return environment
   }
 }

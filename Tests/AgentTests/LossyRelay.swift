@@ -8,13 +8,15 @@ final class LossyRelay: Sendable {
   private struct State {
     var isStopped = false
     var lossPercent: UInt64
+    var refused = 0
   }
 
   let port: UInt16
   private let state: Mutex<State>
 
-  /// Relays to `serverPort` of 127.0.0.1.
-  init(to serverPort: UInt16, lossPercent: UInt64, seed: UInt64) {
+  /// Relays to `serverPort` of 127.0.0.1, but for requests with one of the words in their path: it answers
+  /// those itself, with 5.00 or 4.29.
+  init(to serverPort: UInt16, lossPercent: UInt64, seed: UInt64, refusing words: [String] = []) {
     state = Mutex(State(lossPercent: lossPercent))
     let inside = Self.socket(connectedTo: nil)
     let outside = Self.socket(connectedTo: serverPort)
@@ -35,17 +37,19 @@ final class LossyRelay: Sendable {
             }
           }
           if count > 0, random.next() % 100 >= loss {
-            _ = unsafe send(outside, &buffer, count, 0)
+            let answer = Self.refusal(of: buffer.prefix(count), words, random.next())
+            if let answer {
+              state.withLock { $0.refused += 1 }
+              Self.hand(answer, to: device, over: inside)
+            } else {
+              _ = unsafe send(outside, &buffer, count, 0)
+            }
           }
         }
         if entries[1].revents != 0 {
           let count = unsafe recv(outside, &buffer, buffer.count, 0)
           if count > 0, random.next() % 100 >= loss {
-            _ = unsafe withUnsafePointer(to: device) {
-              unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe sendto(inside, buffer, count, Int32(MSG_NOSIGNAL), $0, length)
-              }
-            }
+            Self.hand(Array(buffer.prefix(count)), to: device, over: inside)
           }
         }
       }
@@ -56,6 +60,29 @@ final class LossyRelay: Sendable {
 
   /// How many of a hundred datagrams are lost from now on.
   func lose(_ percent: UInt64) { state.withLock { $0.lossPercent = percent } }
+
+  /// How many requests it has refused.
+  var refused: Int { state.withLock { $0.refused } }
+
+  private static func refusal(
+    of request: ArraySlice<UInt8>,
+    _ words: [String],
+    _ choice: UInt64
+  ) -> [UInt8]? {
+    let text = String(decoding: request, as: UTF8.self)
+    guard words.contains(where: { text.contains($0) }) else { return nil }
+    let code: UInt8 = choice % 2 == 0 ? 0xA0 : 0x9D
+    return [0x60 | request[0] & 0x0F, code] + request[2..<4 + Int(request[0] & 0x0F)]
+  }
+
+  private static func hand(_ bytes: [UInt8], to device: sockaddr_in, over descriptor: Int32) {
+    let length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    _ = unsafe withUnsafePointer(to: device) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe sendto(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL), $0, length)
+      }
+    }
+  }
 
   func stop() { state.withLock { $0.isStopped = true } }
 

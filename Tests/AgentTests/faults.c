@@ -4,6 +4,8 @@
 //   FAULT_SEED      what the random choices are made from
 //   FAULT_RATE      how many calls of a thousand fail, with ENOSPC, EROFS or EIO, or write only a part
 //   FAULT_MODE      "full": nothing can grow or be made; "read-only": nothing can be written
+//   FAULT_SLOW      how many milliseconds each sync takes
+//   FAULT_CLOCK     a file with seconds that are added to the calendar's clock, which counts as synchronised
 //   FAULT_KILL_AT   at which call the process dies of SIGKILL, halfway through a write
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -17,6 +19,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/timex.h>
+#include <time.h>
 #include <unistd.h>
 
 static uint64_t state;
@@ -70,6 +74,13 @@ static int fault(int grows) {
   return 0;
 }
 
+// A sync takes its time.
+static void slow_down(void) {
+  const char *text = getenv("FAULT_SLOW");
+  struct timespec time = {0, text ? atol(text) * 1000000 : 0};
+  if (text) nanosleep(&time, NULL);
+}
+
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
 
 static ssize_t write_at(int descriptor, const void *bytes, size_t count, off_t offset) {
@@ -117,8 +128,8 @@ ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) 
     return result;                                                               \
   }
 
-PLAIN(fsync, (int file), (file), file, 0)
-PLAIN(fdatasync, (int file), (file), file, 0)
+PLAIN(fsync, (int file), (file), file, (slow_down(), 0))
+PLAIN(fdatasync, (int file), (file), file, (slow_down(), 0))
 PLAIN(ftruncate, (int file, off_t count), (file, count), file, 0)
 PLAIN(ftruncate64, (int file, off_t count), (file, count), file, 0)
 PLAIN(renameat, (int from, const char *old, int to, const char *new), (from, old, to, new), from, 0)
@@ -154,4 +165,26 @@ int openat64(int directory, const char *name, int flags, ...) {
   mode = va_arg(list, mode_t);
   va_end(list);
   return open_at("openat64", directory, name, flags, mode);
+}
+
+int clock_gettime(clockid_t clock, struct timespec *time) {
+  static int (*real)(clockid_t, struct timespec *);
+  const char *path = getenv("FAULT_CLOCK");
+  FILE *file;
+  long seconds;
+  int result;
+  if (!real) real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
+  result = real(clock, time);
+  if (result != 0 || clock != CLOCK_REALTIME || !path || !(file = fopen(path, "re"))) return result;
+  if (fscanf(file, "%ld", &seconds) == 1) time->tv_sec += seconds;
+  fclose(file);
+  return result;
+}
+
+int adjtimex(struct timex *clock) {
+  static int (*real)(struct timex *);
+  if (!real) real = (int (*)(struct timex *))dlsym(RTLD_NEXT, "adjtimex");
+  if (!getenv("FAULT_CLOCK")) return real(clock);
+  clock->status = 0;
+  return 0;
 }

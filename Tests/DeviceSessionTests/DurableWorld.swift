@@ -49,14 +49,19 @@ final class DurableWorld {
   var endpoint = "platform.test:1"
   /// Whether nothing reaches the platform.
   var isDead = false
+  /// Answers requests in the platform's place, unless it gives `nil`.
+  var intercept: (([UInt8]) -> [[UInt8]]?)?
   /// The device's address: NAT gives it another one when this is changed.
   var address = 1
   var now = Instant(milliseconds: 1_000_000)
   /// Seconds since 1970 at the instant 0; `nil` while the device's clock is not set.
   var epoch: UInt64? = 1_763_000_000
+  /// Which start of the machine it is.
+  var boot: UInt64 = 1
   private(set) var records: [RequestRecord] = []
   private(set) var delivered: [UInt64] = []
   private(set) var rejected: [UInt64] = []
+  private(set) var ended: [String] = []
   private(set) var postponed: [(id: UInt64, result: ReportResult)] = []
   private(set) var hints: [RadioHint] = []
 
@@ -110,7 +115,7 @@ final class DurableWorld {
         randomness: SeededRandom(seed: 1_000 + lives),
         directory: try StateDirectory(path: Array(path.utf8).span),
         fingerprint: fingerprint,
-        date: date
+        now: TimeStamp(boot: boot, instant: now, date: date)
       )
     )
   }
@@ -170,17 +175,34 @@ final class DurableWorld {
     _ payload: String,
     topic: String = "/a1B2c3D4e5F/device1/user/update",
     priority: UInt8 = 0,
-    expiresAt: UInt64 = 0,
+    lifetime: UInt32 = 0,
     key: UInt64 = 0
   ) throws -> UInt64 {
     let life = try #require(life)
-    return try life.device.accept(
+    let id = try life.device.accept(
       topic: try Topic(Array(topic.utf8).span),
       payload: Array(payload.utf8).span,
       priority: priority,
-      expiresAt: expiresAt,
-      key: key
+      lifetime: lifetime,
+      key: key,
+      at: now,
+      date: date
     )
+    while let event = life.device.pollReplaced() { take(event, life) }
+    return id
+  }
+
+  private func take(_ event: DurableEvent, _ life: Life) {
+    switch event {
+    case .delivered(let id): delivered.append(id)
+    case .rejected(let id): rejected.append(id)
+    case .postponed(let id): postponed.append((id, life.device.result))
+    case .givenUp(let id, let reason): ended.append("given-up \(id) \(reason)")
+    case .expired(let id): ended.append("expired \(id)")
+    case .dropped(let id): ended.append("dropped \(id)")
+    case .superseded(let id): ended.append("superseded \(id)")
+    case .authenticated, .authenticationFailed, .storeFailed: break
+    }
   }
 
   /// Changes a digit of the random that the directory holds, as if `/auth`'s answer had been altered.
@@ -218,7 +240,7 @@ final class DurableWorld {
       switch arrival.direction {
       case .up where isDead: break
       case .up:
-        let output = platform.handle(arrival.bytes, from: address, at: now, intercept: nil)
+        let output = platform.handle(arrival.bytes, from: address, at: now, intercept: intercept)
         records += output.records
         for datagram in output.datagrams { link.send(datagram, .down, at: now) }
       case .down: life.device.handleDatagram(arrival.bytes.span, at: now)
@@ -226,15 +248,7 @@ final class DurableWorld {
     }
     for datagram in platform.handleTimeout(at: now) { link.send(datagram, .down, at: now) }
     life.device.handleTimeout(at: now)
-    while let event = life.device.pollEvent(at: now, date: date) {
-      switch event {
-      case .delivered(let id): delivered.append(id)
-      case .rejected(let id): rejected.append(id)
-      case .postponed(let id):
-        postponed.append((id, life.device.result))
-      default: break
-      }
-    }
+    while let event = life.device.pollEvent(at: now, date: date) { take(event, life) }
     while true {
       var buffer = [UInt8](repeating: 0xA5, count: 1_472)
       var writer = ByteWriter(buffer.mutableSpan)

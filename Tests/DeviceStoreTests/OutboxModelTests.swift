@@ -22,7 +22,7 @@ private struct Model {
   }
 
   static func size(_ item: Item) -> Int {
-    (48 + item.topic.utf8.count + item.payload.count + 7) / 8 * 8
+    (64 + item.topic.utf8.count + item.payload.count + 7) / 8 * 8
   }
 
   var bytes: Int { waiting.reduce(0) { $0 + Self.size($1.item) } }
@@ -165,7 +165,7 @@ struct OutboxModelTests {
           } else if choice < 9 {
             date = random.next() % 3 == 0 ? 1_000 + random.next() % 50 : 0
             var entry = OutboxEntry()
-            let hasOne = try outbox.next(into: &entry, at: date)
+            let hasOne = try outbox.next(into: &entry, at: .seconds(date))
             let expected = model.next(at: date)
             let found = hasOne ? Item(entry) : nil
             #expect(found == expected, "seed \(seed), step \(steps)")

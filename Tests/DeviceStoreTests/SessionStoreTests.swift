@@ -11,7 +11,7 @@ struct Session: Equatable {
   var token: [UInt8]
   var random: [UInt8]
   var ceiling: UInt64
-  var obtainedAt: UInt64
+  var obtainedAt: KeptTime
   var channel: [UInt8]
 
   static let small = Session(
@@ -19,7 +19,7 @@ struct Session: Equatable {
     token: Array("0123456789abcdef".utf8),
     random: [UInt8](repeating: 0x52, count: 32),
     ceiling: 64,
-    obtainedAt: 1_790_000_000,
+    obtainedAt: KeptTime(boot: 77, seconds: 5, date: 1_790_000_000),
     channel: []
   )
   static let large = Session(
@@ -27,7 +27,7 @@ struct Session: Equatable {
     token: [UInt8](repeating: 0x54, count: 192),
     random: [],
     ceiling: 0x0102_0304_0506,
-    obtainedAt: 0,
+    obtainedAt: KeptTime(),
     channel: (0..<2048).map { UInt8(truncatingIfNeeded: $0 &* 7) }
   )
   static let bare = Session(
@@ -35,7 +35,7 @@ struct Session: Equatable {
     token: [],
     random: [],
     ceiling: 0,
-    obtainedAt: 0,
+    obtainedAt: KeptTime(),
     channel: []
   )
 
@@ -64,7 +64,7 @@ struct Session: Equatable {
     token: [UInt8],
     random: [UInt8],
     ceiling: UInt64,
-    obtainedAt: UInt64,
+    obtainedAt: KeptTime,
     channel: [UInt8]
   ) {
     self.fingerprint = fingerprint
@@ -168,14 +168,51 @@ struct SessionStoreTests {
   @Test func `a session costs two syncs, 64 numbers one`() throws {
     var store = SessionStore(try workspace.open())
     try store.replace(with: Session.small.record)
+    // The file is made with room for two sessions of the largest size.
     #expect(store.writes.replacements == 1 && store.writes.syncs == 2)
-    // 40 bytes of head, 32 of fingerprint, 16 of token, 32 of random.
-    #expect(store.writes.bytes == 120 && store.writes.writes == 1)
+    #expect(store.writes.bytes == 2 * 2_360 && store.writes.writes == 2)
+    #expect((workspace.bytes("session") ?? []).count == 4_096 + 2_360)
     for number in 1...640 where number % 64 == 1 {
       try store.reserve(upTo: Session.small.ceiling + UInt64(number) + 63)
     }
-    #expect(store.writes.syncs == 2 + 10 && store.writes.writes == 1 + 10)
-    #expect(store.writes.bytes == 120 + 10 * 12 && store.writes.replacements == 1)
+    #expect(store.writes.syncs == 2 + 10 && store.writes.writes == 2 + 10)
+    let before = store.writes
+    try store.replace(with: Session.small.record)
+    // 56 bytes of head, 32 of fingerprint, 16 of token, 32 of random; 8 over the former one.
+    #expect(store.writes.bytes == before.bytes + 136 + 8)
+    #expect(store.writes.syncs == before.syncs + 2 && store.writes.replacements == 1)
+  }
+
+  @Test
+  func `of two sessions the newer one counts, and damage to it does not bring the older back`()
+    throws
+  {
+    var older = Session.small
+    older.ceiling = 1_000
+    do {
+      var store = SessionStore(try workspace.open())
+      try store.replace(with: older.record)
+    }
+    let before = try #require(workspace.bytes("session"))
+    var newer = older
+    newer.ceiling = 5_000
+    do {
+      var store = SessionStore(try workspace.open())
+      var record = SessionRecord()
+      _ = try store.load(for: older.fingerprint.span, into: &record)
+      try store.replace(with: newer.record)
+    }
+    let after = try #require(workspace.bytes("session"))
+    // As the power goes before the older one is wiped out.
+    var both = after
+    both.replaceSubrange(0..<8, with: before[0..<8])
+    workspace.put(both, as: "session")
+    #expect(workspace.load(newer.fingerprint).session == newer)
+    #expect(Array((workspace.bytes("session") ?? []).prefix(8)) == [UInt8](repeating: 0, count: 8))
+    var damaged = after
+    damaged[4_096 + 100] ^= 1
+    workspace.put(damaged, as: "session")
+    #expect(workspace.load(newer.fingerprint).finding == .damaged(.record))
   }
 
   @Test func `a file that others can read or change, or that is none, is not used`() throws {

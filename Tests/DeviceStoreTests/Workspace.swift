@@ -79,7 +79,7 @@ struct Item: Equatable, CustomStringConvertible {
     payload = array(entry.payload.bytes)
     contentFormat = entry.contentFormat
     priority = entry.priority
-    expiresAt = entry.expiresAt
+    expiresAt = entry.lifetime == 0 ? 0 : UInt64(entry.lifetime) + 1
   }
 
   var description: String { "\(id):\(topic)[\(payload.count)]p\(priority)e\(expiresAt)" }
@@ -101,16 +101,25 @@ func addOrThrow(
     payload: item.payload.span,
     contentFormat: item.contentFormat,
     priority: item.priority,
-    expiresAt: item.expiresAt,
-    key: key
+    // Accepted at 0 s: over when more than its lifetime has passed.
+    lifetime: item.expiresAt == 0 ? 0 : UInt32(item.expiresAt - 1),
+    key: key,
+    at: .seconds(0)
   )
+}
+
+extension TimeStamp {
+  /// So long after the start of a machine whose clock is not synchronised.
+  static func seconds(_ count: UInt64, boot: UInt64 = 1, date: UInt64 = 0) -> TimeStamp {
+    TimeStamp(boot: boot, instant: Instant(milliseconds: Int64(count) * 1_000), date: date)
+  }
 }
 
 /// The next entry, `nil` when there is none or it cannot be read.
 func peek(_ outbox: inout Outbox, at date: UInt64 = 0) -> Item? {
   var entry = OutboxEntry()
   do throws(StoreError) {
-    return try outbox.next(into: &entry, at: date) ? Item(entry) : nil
+    return try outbox.next(into: &entry, at: .seconds(date)) ? Item(entry) : nil
   } catch {
     return nil
   }
@@ -120,7 +129,7 @@ func peek(_ outbox: inout Outbox, at date: UInt64 = 0) -> Item? {
 func take(_ outbox: inout Outbox, at date: UInt64 = 0) -> Item? {
   var entry = OutboxEntry()
   do throws(StoreError) {
-    guard try outbox.next(into: &entry, at: date) else { return nil }
+    guard try outbox.next(into: &entry, at: .seconds(date)) else { return nil }
     try outbox.remove(entry)
     return Item(entry)
   } catch {

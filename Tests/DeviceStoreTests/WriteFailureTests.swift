@@ -167,12 +167,12 @@ struct WriteFailureTests {
       Recorder.start()
       defer { Recorder.stop() }
       var entry = OutboxEntry()
-      let hasOne = try outbox.next(into: &entry, at: 0)
+      let hasOne = try outbox.next(into: &entry, at: .seconds(0))
       #expect(hasOne && entry.id == 1)
       Recorder.fail(kind, code: EIO)
       #expect(removalError(entry, &outbox) != nil)
       #expect(removalError(entry, &outbox) != nil)
-      #expect(throws: StoreError.self) { _ = try outbox.next(into: &entry, at: 0) }
+      #expect(throws: StoreError.self) { _ = try outbox.next(into: &entry, at: .seconds(0)) }
       #expect(entry.id == 1)
       Recorder.succeed()
       // Accepting another one does not bring it back, either.
@@ -193,7 +193,7 @@ struct WriteFailureTests {
     Recorder.start()
     defer { Recorder.stop() }
     var entry = OutboxEntry()
-    _ = try outbox.next(into: &entry, at: 0)
+    _ = try outbox.next(into: &entry, at: .seconds(0))
     Recorder.fail(RECORDED_SYNC, times: 1, code: EIO)
     #expect(removalError(entry, &outbox) == .sync(code: EIO))
     #expect(peek(&outbox)?.id == 2)
@@ -202,7 +202,7 @@ struct WriteFailureTests {
 
   @Test func `a mark that cannot be written does no harm`() throws {
     var settings = OutboxSettings()
-    settings.maxBytes = 56 * 3
+    settings.maxBytes = 72 * 3
     settings.whenFull = .dropOldest
     var outbox = try Outbox(workspace.open(), settings: settings)
     _ = add(Item([0]), to: &outbox)
@@ -221,24 +221,30 @@ struct WriteFailureTests {
     #expect(peek(&outbox, at: 6)?.id == 3 && outbox.counters.expired == 0 && outbox.count == 2)
     Recorder.succeed()
     #expect(peek(&outbox, at: 6)?.id == 3 && outbox.counters.expired == 1 && outbox.count == 1)
-    _ = take(&outbox)
-    // The record is written, its marks fail: it is accepted, with an entry too much.
-    for index in 4...6 { _ = add(Item([UInt8(index)]), key: index == 4 ? 9 : 0, to: &outbox) }
-    Recorder.fail(RECORDED_WRITE, skip: 1, code: EIO)
-    #expect(add(Item([7]), key: 9, to: &outbox) == 7)
-    #expect(outbox.count == 4 && outbox.counters.superseded == 0 && outbox.counters.dropped == 0)
-    Recorder.succeed()
-    #expect(drain(&outbox).map(\.id) == [4, 5, 6, 7])
   }
 
-  @Test(arguments: [RECORDED_CREATE, RECORDED_WRITE, RECORDED_RENAME])
-  func `a session that cannot be replaced stays, and no number is reserved`(kind: Int) throws {
+  @Test func `an entry whose marks on others fail is accepted, with an entry too much`() throws {
+    var settings = OutboxSettings()
+    settings.maxBytes = 72 * 3
+    settings.whenFull = .dropOldest
+    var outbox = try Outbox(workspace.open(), settings: settings)
+    for index in 1...3 { _ = add(Item([UInt8(index)]), key: index == 1 ? 9 : 0, to: &outbox) }
+    Recorder.start()
+    defer { Recorder.stop() }
+    Recorder.fail(RECORDED_WRITE, skip: 1, code: EIO)
+    #expect(add(Item([4]), key: 9, to: &outbox) == 4)
+    #expect(outbox.count == 4 && outbox.counters.superseded == 0 && outbox.counters.dropped == 0)
+    Recorder.succeed()
+    #expect(drain(&outbox).map(\.id) == [1, 2, 3, 4])
+  }
+
+  @Test func `a session that cannot be replaced stays, and no number is reserved`() throws {
     do {
       var store = SessionStore(try workspace.open())
       try store.replace(with: Session.small.record)
       Recorder.start()
       defer { Recorder.stop() }
-      Recorder.fail(kind, code: ENOSPC, partial: 9)
+      Recorder.fail(RECORDED_WRITE, code: ENOSPC, partial: 9)
       #expect(throws: StoreError.self) { try store.replace(with: Session.large.record) }
       #expect(throws: StoreError.noSession) { try store.reserve(upTo: .max) }
       #expect(workspace.names == ["session"])
@@ -246,18 +252,37 @@ struct WriteFailureTests {
     #expect(workspace.load(Session.small.fingerprint).session == .small)
   }
 
-  @Test func `a session whose sync failed reserves no number`() throws {
-    for skip in 0..<2 {
+  @Test(arguments: [RECORDED_CREATE, RECORDED_RENAME])
+  func `a session takes the place of another one where no file can be made`(kind: Int) throws {
+    do {
       var store = SessionStore(try workspace.open())
-      Recorder.start()
-      defer { Recorder.stop() }
-      Recorder.fail(RECORDED_SYNC, skip: skip, times: 1, code: EIO)
-      #expect(throws: StoreError.sync(code: EIO)) { try store.replace(with: Session.small.record) }
-      #expect(throws: StoreError.noSession) { try store.reserve(upTo: 100) }
-      #expect(workspace.names == (skip == 0 ? [] : ["session"]))
-      try store.forget()
-      #expect(workspace.names == [])
+      try store.replace(with: Session.small.record)
     }
+    Recorder.start()
+    defer { Recorder.stop() }
+    Recorder.fail(kind, code: ENOSPC)
+    // Also one of another device, or a damaged one.
+    var store = SessionStore(try workspace.open())
+    var record = SessionRecord()
+    let fingerprint = Session.large.fingerprint
+    #expect(try store.load(for: fingerprint.span, into: &record) == .foreign)
+    try store.replace(with: Session.large.record)
+    try store.reserve(upTo: Session.large.ceiling + 64)
+    #expect((workspace.bytes("session") ?? []).count == 4_096 + 2_360)
+  }
+
+  @Test(arguments: [RECORDED_WRITE, RECORDED_CREATE, RECORDED_RENAME])
+  func `a session that cannot be stored first reserves no number`(kind: Int) throws {
+    var store = SessionStore(try workspace.open())
+    Recorder.start()
+    defer { Recorder.stop() }
+    Recorder.fail(kind, code: ENOSPC, partial: 9)
+    #expect(throws: StoreError.self) { try store.replace(with: Session.small.record) }
+    #expect(throws: StoreError.noSession) { try store.reserve(upTo: .max) }
+    #expect(workspace.names == [])
+    Recorder.succeed()
+    try store.replace(with: Session.small.record)
+    try store.reserve(upTo: 100)
   }
 
   @Test(arguments: [RECORDED_WRITE, RECORDED_SYNC])
@@ -302,7 +327,7 @@ struct WriteFailureTests {
     try store.forget()
   }
 
-  @Test(arguments: [0, 1024, 3584])
+  @Test(arguments: [512, 1024, 3584])
   func `a sector that cannot be read keeps its entries until it can, and stops no other`(
     start: Int
   ) throws {
@@ -311,10 +336,10 @@ struct WriteFailureTests {
     do {
       var outbox = try Outbox(workspace.open(), settings: settings)
       for index in 0..<40 {
-        _ = add(Item([UInt8](repeating: UInt8(index), count: 47)), to: &outbox)
+        _ = add(Item([UInt8](repeating: UInt8(index), count: 31)), to: &outbox)
       }
     }
-    #expect((workspace.bytes("outbox") ?? []).count == 40 * 96)
+    #expect((workspace.bytes("outbox") ?? []).count == 560 + 40 * 96)
     var unread: Set<UInt64> = []
     var added: UInt64 = 0
     do {
@@ -324,7 +349,9 @@ struct WriteFailureTests {
       var outbox = try Outbox(workspace.open(), settings: settings)
       // It is not written anew without them.
       #expect(outbox.writes.replacements == 0 && outbox.findings.cutBytes == 0)
-      let whole = (1...40).filter { $0 * 96 <= start || ($0 - 1) * 96 >= start + 512 }
+      let whole = (1...40).filter {
+        560 + $0 * 96 <= start || 560 + ($0 - 1) * 96 >= start + 512
+      }
       unread = Set((1...40).filter { !whole.contains(Int($0)) })
       added = add(Item([7]), to: &outbox)
       #expect(added > 40)
@@ -340,6 +367,55 @@ struct WriteFailureTests {
     }
     var outbox = try Outbox(workspace.open(), settings: settings)
     #expect(Set(drain(&outbox).map(\.id)).intersection(1...40) == unread)
+  }
+
+  @Test func `a full disk that refuses every new file takes entries as long as others go`() throws {
+    var settings = OutboxSettings()
+    settings.maxBytes = 2_000
+    var outbox = try Outbox(workspace.open(), settings: settings)
+    // The first entry stays; the others come and go behind it.
+    let first = add(Item([0xEE]), to: &outbox)
+    Recorder.start()
+    defer { Recorder.stop() }
+    Recorder.fail(RECORDED_CREATE, code: ENOSPC)
+    for index in 0..<300 {
+      let id = add(
+        Item([UInt8](repeating: UInt8(index & 0xFF), count: 90), priority: 1),
+        to: &outbox
+      )
+      #expect(id == UInt64(index + 2))
+      if index % 3 == 2 { for _ in 0..<3 { _ = take(&outbox) } }
+      #expect((workspace.bytes("outbox") ?? []).count <= 2 * settings.maxBytes + 560)
+    }
+    #expect(drain(&outbox).map(\.id) == [first])
+    let truncations = Recorder.finish().count { $0.kind == RECORDED_TRUNCATE }
+    #expect(truncations > 5)
+  }
+
+  @Test(.enabled(if: getuid() == 0, "only root can mount"))
+  func `on a small disk only what waits takes room`() throws {
+    let workspace = Workspace()
+    _ = unsafe mkdir(workspace.path, 0o700)
+    guard unsafe mount("none", workspace.path, "tmpfs", 0, "size=40k,mode=700") == 0 else {
+      try Test.cancel("no file system can be mounted here")
+    }
+    defer { _ = unsafe umount2(workspace.path, Int32(MNT_DETACH)) }
+    var outbox = try Outbox(workspace.open())
+    var sent: [UInt64] = []
+    var accepted: [UInt64] = []
+    for _ in 0..<20 {
+      while case let id = add(Item([UInt8](repeating: 7, count: 400)), to: &outbox), id != 0 {
+        accepted.append(id)
+      }
+      // All but some, then all.
+      while outbox.count > 5, let item = take(&outbox) { sent.append(item.id) }
+      let id = add(Item([1]), to: &outbox)
+      #expect(id != 0)
+      accepted.append(id)
+      while let item = take(&outbox) { sent.append(item.id) }
+    }
+    #expect(accepted.count > 20 * 40)
+    #expect(sent == accepted)
   }
 
   @Test(.enabled(if: getuid() == 0, "only root can mount"))

@@ -26,8 +26,16 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   var delivery = Delivery.none
   /// What the session's file was found to be.
   public private(set) var sessionFinding = SessionFinding.none
-  /// Nothing is sent before this instant.
+  /// Nothing is sent before this instant, but for a report of a higher priority than `waitPriority`.
   var notBefore = Instant(milliseconds: .min)
+  /// The priority of the report that the wait began with.
+  var waitPriority: UInt8 = 0
+  /// Whether such a report has come since, or while another one was under way: it is tried once.
+  var isUrgent = false
+  /// Whether the platform has asked for the wait, which holds for all.
+  var isWaitAsked = false
+  /// Which start of the machine this is.
+  let boot: UInt64
   /// Since when the disk refuses to be written; it is asked again from this instant on.
   var storeNotBefore = Instant(milliseconds: .min)
   /// How many reports in a row the platform did not take for now.
@@ -60,16 +68,18 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
     case delivered
     /// The platform will never take it, which is still to be written down.
     case rejected
+    /// It was tried often enough, which is still to be written down.
+    case givenUp
   }
 
   /// Whether the report at hand has ended for good.
-  var isEnded: Bool { delivery == .delivered || delivery == .rejected }
+  var isEnded: Bool { delivery != .none && delivery != .underWay }
 
   /// A device with what `directory` holds of it: the reports that wait, and its session unless that is of
   /// another `fingerprint` (`DeviceFingerprint`).
   ///
-  /// `settings.session.isKept` is set for it. `date` is now, in seconds since 1970; 0 when the clock is not
-  /// set. All of it is made where it stays: moving a session costs as much code as making it.
+  /// `settings.session.isKept` and `serverErrorRetries` are set for it. `now` says which start of the machine this is; the instants
+  /// that are handed over later are of the same clock. All of it is made where it stays: moving a session costs as much code as making it.
   public init(
     identity: DeviceIdentity,
     secret: consuming SecretBytes,
@@ -78,11 +88,14 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
     randomness: Randomness,
     directory: borrowing StateDirectory,
     fingerprint: FixedBytes<32>,
-    date: UInt64
+    now: TimeStamp
   ) throws(StoreError) {
     self.settings = settings
+    boot = now.boot
     var sessionSettings = settings.session
     sessionSettings.isKept = true
+    // The outbox tries again, and others go meanwhile.
+    sessionSettings.serverErrorRetries = 0
     session = DeviceSession(
       identity: identity,
       secret: secret,
@@ -91,7 +104,7 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
       randomness: randomness
     )
     // Last, for what exists in part is taken apart by more code than what exists as a whole.
-    let result = open(directory, fingerprint, date)
+    let result = open(directory, fingerprint, now)
     if !result.isGood { throw result.error }
   }
 
@@ -100,16 +113,18 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   private mutating func open(
     _ directory: borrowing StateDirectory,
     _ fingerprint: FixedBytes<32>,
-    _ date: UInt64
+    _ now: TimeStamp
   ) -> StoreResult {
+    outbox.maxAge = settings.maxAge
     var result = outbox.open(in: directory, settings: settings.outbox)
     if !result.isGood { return result }
     store.join(directory)
     result = store.load(for: fingerprint, into: &record, &sessionFinding)
     record.fingerprint = fingerprint
     if result.isGood, sessionFinding == .found {
-      session.restore(record, isUsable: !settings.isExpired(record, at: date))
+      session.restore(record, isUsable: !settings.isExpired(record, at: now))
     }
+    if result.isGood { store.keepRoom() }
     return result
   }
 
@@ -163,31 +178,52 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
 extension DurableDevice where Security: ~Copyable {
   /// Takes a report: when this returns its id, the disk has it.
   ///
-  /// `expiresAt` is in seconds since 1970, 0 for never; the higher `priority`, 0 to 7, goes first. Of
-  /// reports with the same `key`, other than 0, the last one counts and the others are not sent any more.
+  /// `lifetime` is in seconds, 0 for ever; the higher `priority`, 0 to 7, goes first. Of reports with the
+  /// same `key`, other than 0, the last one counts and the others are not sent any more: `pollReplaced`.
+  /// `date` is now, in seconds since 1970, 0 unless the clock is synchronised (`WallClock.now`).
   public mutating func accept(
     topic: borrowing @_addressable Topic,
     payload: Span<UInt8>,
     format: ContentFormat = .json,
     priority: UInt8 = 0,
-    expiresAt: UInt64 = 0,
-    key: UInt64 = 0
+    lifetime: UInt32 = 0,
+    key: UInt64 = 0,
+    at now: Instant,
+    date: UInt64
   ) throws(OutboxError) -> UInt64 {
-    try outbox.append(
-      topic: topic.bytes.bytes,
-      payload: payload,
-      contentFormat: format.rawValue,
-      priority: priority,
-      expiresAt: expiresAt,
-      key: key
+    let id = try outbox.accept(
+      topic.bytes.bytes,
+      payload,
+      format.rawValue,
+      priority,
+      lifetime,
+      key,
+      at: TimeStamp(boot: boot, instant: now, date: date)
     )
+    // Priorities above 7 count as 7.
+    let isUnderWay = delivery == .underWay
+    let least = isUnderWay && !isUrgent ? outbox.inFlightPriority : waitPriority
+    if isUnderWay || now < notBefore && !isWaitAsked, min(priority, 7) > least {
+      waitPriority = min(priority, 7)
+      isUrgent = true
+    }
+    return id
+  }
+
+  /// Tells of the next report that the last accepted one has taken the place of.
+  ///
+  /// Call it until it gives `nil` before the next `accept`, which ends the others without a word;
+  /// `pollEvent` does it, too.
+  @inline(never)
+  public mutating func pollReplaced() -> DurableEvent? {
+    outbox.shedNext() ? takeEnded() : nil
   }
 
   /// Ends what is under way because the link failed, for example when there is no network; the report
   /// stays and is sent again later.
   public mutating func interrupt(at now: Instant) {
     session.interrupt(at: now)
-    if delivery == .none { postpone(at: now) }
+    if delivery == .none { postpone(0, Milliseconds(0), at: now) }
   }
 
   /// Sends what is under way again at once, over a socket to another address of the server.
@@ -233,10 +269,23 @@ extension DurableDevice where Security: ~Copyable {
       earliest = min(earliest ?? storeNotBefore, storeNotBefore)
     }
     if delivery == .none, outbox.count > 0 {
-      let start = max(notBefore, storeNotBefore)
+      let start = max(nextStart, storeNotBefore)
       earliest = min(earliest ?? start, start)
     }
     return earliest
+  }
+
+  /// When the outbox is to be looked through next.
+  private var nextStart: Instant {
+    if isUrgent || outbox.isShedding { return Instant(milliseconds: .min) }
+    return min(max(notBefore, outbox.due ?? notBefore), outbox.nextExpiry)
+  }
+
+  /// Whether nothing can be sent at `now`, though reports wait: until `pollTimeout`, unless others come.
+  public func isHeldUp(at now: Instant) -> Bool {
+    guard delivery == .none, outbox.count > 0 else { return now < storeNotBefore }
+    return now < storeNotBefore
+      || !isUrgent && (now < notBefore || now < outbox.due ?? Instant(milliseconds: .min))
   }
 
   /// Writes down what is to be kept, and tells what happened since the last call; when that is all, starts
@@ -245,26 +294,35 @@ extension DurableDevice where Security: ~Copyable {
   /// `date` is now, in seconds since 1970; 0 when the clock is not set.
   @inline(never)
   public mutating func pollEvent(at now: Instant, date: UInt64) -> DurableEvent? {
+    if let event = pollReplaced() { return event }
     if now < storeNotBefore { return takeSessionEvent(at: now) }
+    let time = TimeStamp(boot: boot, instant: now, date: date)
     while true {
-      var result = keepSession(at: now, date: date)
+      var result = keepSession(at: time)
       if result.isGood, isEnded {
         // The disk first: who has read that it was delivered must not see it delivered again.
-        result = outbox.remove(reportID)
+        result = outbox.remove(reportID, isGivenUp: delivery == .givenUp)
         if result.isGood {
           defer { delivery = .none }
-          return delivery == .delivered ? .delivered(reportID) : .rejected(reportID)
+          switch delivery {
+          case .delivered: return .delivered(reportID)
+          case .givenUp: return .givenUp(reportID, .maxAttempts)
+          default: return .rejected(reportID)
+          }
         }
       }
       if result.isGood {
         if let event = takeSessionEvent(at: now) { return event }
         // What the session's event has ended is written down at once.
         if isEnded { continue }
-        guard delivery == .none, now >= notBefore, session.isFree else { return nil }
-        result = startNext(at: now, date: date)
-        // A report that is started asks for numbers.
+        guard delivery == .none, session.isFree, outbox.count > 0, now >= nextStart else {
+          return nil
+        }
+        result = startNext(at: time)
         if result.isGood {
+          if let event = takeEnded() { return event }
           if delivery == .none { return nil }
+          // A report that is started asks for numbers.
           continue
         }
       }

@@ -19,6 +19,14 @@ public struct DurableSettings: Sendable {
   /// The longest such wait, without the random half.
   public var retryLimit = Milliseconds(3_600_000)
 
+  /// How often a report is sent and not taken before it is given up, up to 255; 0 for no limit.
+  ///
+  /// Only what was on the air counts: without a link nothing is given up for it.
+  public var maxAttempts: UInt8 = 0
+
+  /// After how many seconds a report that was not taken is given up; 0 for never.
+  public var maxAge: UInt32 = 0
+
   /// The reports.
   public var outbox = OutboxSettings()
 
@@ -47,8 +55,24 @@ public enum DurableEvent: Sendable {
   case rejected(UInt64)
   /// The report of this id stays, to be sent again later.
   case postponed(UInt64)
+  /// The report of this id is not kept any longer, and may not have been taken.
+  case givenUp(UInt64, GiveUpReason)
+  /// The lifetime of the report of this id is over before it was taken.
+  case expired(UInt64)
+  /// The report of this id has made room for another one.
+  case dropped(UInt64)
+  /// A later report with the same key has taken the place of the one of this id.
+  case superseded(UInt64)
   /// The disk could not be written; nothing is sent until it can.
   case storeFailed(StoreError)
+}
+
+/// Why a report is given up.
+public enum GiveUpReason: Sendable {
+  /// It was sent `DurableSettings.maxAttempts` times.
+  case maxAttempts
+  /// It has waited for longer than `DurableSettings.maxAge`.
+  case maxAge
 }
 
 /// What a modem may be told before a datagram, so that it can leave the radio early (release assistance
