@@ -4,38 +4,37 @@ internal import ConstrainedCore
 ///
 /// Thirty-two of them, in memory alone: a restart asks once more.
 struct HeldTopics {
-  private struct Hold {
-    /// The topic's checksum.
-    var topic: UInt32 = 0
-    /// The highest priority that is held.
-    var priority: UInt8 = 0
-    /// How often in a row the topic was put off; 0 where there is none.
-    var count: UInt8 = 0
-    var until = Instant(milliseconds: .min)
+  // An array each, for memory that is all zeros is made by less code.
+
+  /// The topics' checksums.
+  private var topics = InlineArray<32, UInt32>(repeating: 0)
+  /// Until when each is held, in milliseconds.
+  private var ends = InlineArray<32, Int64>(repeating: 0)
+  /// The highest priority that is held.
+  private var priorities = InlineArray<32, UInt8>(repeating: 0)
+  /// How often in a row the topic was put off; 0 where there is none.
+  private var counts = InlineArray<32, UInt8>(repeating: 0)
+
+  /// Whether any topic is or was in the table, so that a walk has to ask.
+  private(set) var isUsed = false
+
+  /// The topic's place in the table; -1 where it has none.
+  @inline(never)
+  private func place(of topic: UInt32) -> Int {
+    for index in topics.indices where counts[index] > 0 && topics[index] == topic { return index }
+    return -1
   }
 
-  private var holds = InlineArray<32, Hold>(repeating: Hold())
-
-  /// Whether any topic is in the table, so that a walk has to ask.
-  private(set) var isEmpty = true
-
   /// Until when reports of that topic and priority are held; the distant past where they are not.
-  @inline(never)
   func end(_ topic: UInt32, _ priority: UInt8) -> Instant {
-    for index in holds.indices
-    where holds[index].count > 0 && holds[index].topic == topic
-      && priority <= holds[index].priority
-    {
-      return holds[index].until
-    }
-    return Instant(milliseconds: .min)
+    let place = place(of: topic)
+    return Instant(milliseconds: place >= 0 && priority <= priorities[place] ? ends[place] : .min)
   }
 
   /// How often in a row the topic was put off.
-  @inline(never)
   func count(_ topic: UInt32) -> UInt8 {
-    for index in holds.indices where holds[index].topic == topic { return holds[index].count }
-    return 0
+    let place = place(of: topic)
+    return place < 0 ? 0 : counts[place]
   }
 
   /// Holds a topic up to a priority until `until`.
@@ -49,44 +48,31 @@ struct HeldTopics {
     until: Instant,
     at now: Instant
   ) -> Instant {
-    var place = 0
-    for index in holds.indices {
-      if holds[index].count > 0, holds[index].topic == topic {
-        place = index
-        break
-      }
-      if holds[index].until < holds[place].until { place = index }
-    }
-    isEmpty = false
-    let old = holds[place]
-    var new = Hold(topic: topic, priority: priority, count: 1, until: until)
+    isUsed = true
     var due = Instant(milliseconds: .min)
-    if old.count > 0, old.topic == topic {
-      new.count = old.count == .max ? .max : old.count &+ 1
-      if old.until > now {
-        new.priority = max(priority, old.priority)
-        new.until = max(until, old.until)
-      }
-    } else if old.count > 0 {
-      due = old.until
+    var place = place(of: topic)
+    if place < 0 {
+      place = 0
+      for index in topics.indices where ends[index] < ends[place] { place = index }
+      if counts[place] > 0 { due.milliseconds = ends[place] }
+      topics[place] = topic
+      ends[place] = 0
+      counts[place] = 0
     }
-    holds[place] = new
+    if ends[place] <= now.milliseconds || priority > priorities[place] {
+      priorities[place] = priority
+    }
+    ends[place] = max(ends[place], until.milliseconds)
+    if counts[place] < .max { counts[place] &+= 1 }
     return due
   }
 
   /// Takes in that the platform took a report of the topic; says whether it was held.
-  @inline(never)
   mutating func release(_ topic: UInt32) -> Bool {
-    if isEmpty { return false }
-    isEmpty = true
-    var wasHeld = false
-    for index in holds.indices {
-      if holds[index].count > 0, holds[index].topic == topic {
-        holds[index] = Hold()
-        wasHeld = true
-      }
-      if holds[index].count > 0 { isEmpty = false }
-    }
-    return wasHeld
+    let place = place(of: topic)
+    if place < 0 { return false }
+    counts[place] = 0
+    ends[place] = 0
+    return true
   }
 }

@@ -72,60 +72,59 @@ extension Outbox {
   /// then one header, in one sector, says that this nonce holds. Until that is durable the old records
   /// count, from then on the new ones.
   private mutating func move(into gap: Gap) -> StoreResult {
-    var next = header
+    newHeader = header
     // Also before the records that tell it are in a hole.
-    next.lastID = lastID
+    newHeader.lastID = lastID
     newEnd = gap.start
     var copied = Copied()
     if pendingBytes > 0 {
-      next.holeStart = UInt32(truncatingIfNeeded: gap.start)
-      next.holeEnd = UInt32(truncatingIfNeeded: gap.end)
-      let result = change(to: next)
+      let result = change(hole: gap.start, gap.end)
       if !result.isGood { return result }
     }
-    next.nonce = nbiot_random()
+    newHeader.nonce = nbiot_random()
     if pendingBytes > 0 {
-      var result = copyWaiting(&copied, next.nonce, .write)
+      var result = copyWaiting(&copied, .write)
       if result.isGood { result = settle(after: kept.sync()) }
       if !result.isGood { return result }
     }
     let isAtStart = gap.start == OutboxHeader.recordsStart
-    next.holeStart = isAtStart ? 0 : UInt32(truncatingIfNeeded: OutboxHeader.recordsStart)
-    next.holeEnd = isAtStart ? 0 : UInt32(truncatingIfNeeded: gap.start)
-    let result = change(to: next)
+    let result = change(
+      hole: isAtStart ? 0 : OutboxHeader.recordsStart,
+      isAtStart ? 0 : gap.start
+    )
     if !result.isGood {
       // Either may be found from now on: nothing more is promised in this file.
       isSettled = false
       return result
     }
     // So that damage to the one costs nothing; the next sync takes it along.
-    _ = writeOtherHeader()
+    _ = writeHeader()
     if end > newEnd { _ = nbiot_ftruncate(kept.file.descriptor, newEnd) }
     take(copied, start: gap.start)
     return .good
   }
 
-  /// Makes the header durable, and the one that counts.
-  private mutating func change(to next: OutboxHeader) -> StoreResult {
-    let old = header
-    header = next
-    header.generation &+= 1
-    header.seal()
-    var result = writeOtherHeader()
+  /// Makes the new header durable with that hole, and the one that counts.
+  @inline(never)
+  private mutating func change(hole start: Int, _ end: Int) -> StoreResult {
+    newHeader.holeStart = UInt32(truncatingIfNeeded: start)
+    newHeader.holeEnd = UInt32(truncatingIfNeeded: end)
+    newHeader.generation &+= 1
+    newHeader.seal()
+    var result = writeHeader()
     if result.isGood { result = settle(after: kept.sync()) }
     if result.isGood {
+      header = newHeader
       headerPlace = OutboxHeader.spacing &- headerPlace
-    } else {
-      header = old
     }
     return result
   }
 
-  /// Writes the header at the place where it is not known to be durable.
+  /// Writes the new header at the place where the one that counts is not known to be durable.
   @inline(never)
-  mutating func writeOtherHeader(_ operation: KeptFile.Operation = .write) -> StoreResult {
+  mutating func writeHeader(_ operation: KeptFile.Operation = .write) -> StoreResult {
     let place = OutboxHeader.spacing &- headerPlace
-    return kept.write(OutboxHeader.count, of: &header, at: place, operation)
+    return kept.write(OutboxHeader.count, of: &newHeader, at: place, operation)
   }
 
   // MARK: - In another file
@@ -140,24 +139,20 @@ extension Outbox {
     var result = kept.begin()
     if !result.isGood { return result }
     var copied = Copied()
-    let old = header
-    var next = OutboxHeader()
-    next.nonce = nbiot_random()
-    next.lastID = lastID
+    newHeader = OutboxHeader()
+    newHeader.nonce = nbiot_random()
+    newHeader.lastID = lastID
+    newHeader.seal()
     newEnd = OutboxHeader.recordsStart
-    result = copyWaiting(&copied, next.nonce, .writeAnew)
+    result = copyWaiting(&copied, .writeAnew)
     if result.isGood, walk.isUnreadable { result = StoreResult(.read, code: EIO) }
-    header = next
-    header.seal()
-    if result.isGood { result = writeOtherHeader(.writeAnew) }
-    headerPlace = OutboxHeader.spacing &- headerPlace
-    if result.isGood { result = writeOtherHeader(.writeAnew) }
-    headerPlace = OutboxHeader.spacing &- headerPlace
-    result = kept.finish(.outbox, after: result)
-    if !result.isGood {
-      header = old
-      return result
+    for _ in 0..<2 {
+      if result.isGood { result = writeHeader(.writeAnew) }
+      headerPlace = OutboxHeader.spacing &- headerPlace
     }
+    result = kept.finish(.outbox, after: result)
+    if !result.isGood { return result }
+    header = newHeader
     // From here on the name means the new file, and so does everything else, even if the directory
     // cannot be made durable: then the next call does all this again.
     take(copied, start: OutboxHeader.recordsStart)
@@ -171,10 +166,10 @@ extension Outbox {
     var damaged = 0
   }
 
-  /// Writes what waits from `newEnd` on.
+  /// Writes what waits from `newEnd` on, under the new header.
+  @inline(never)
   private mutating func copyWaiting(
     _ copied: inout Copied,
-    _ nonce: UInt64,
     _ operation: KeptFile.Operation
   ) -> StoreResult {
     var result = StoreResult.good
@@ -190,13 +185,14 @@ extension Outbox {
       case .whole:
         copied.waiting &+= 1
         record.head.status = 0
-        result = writeRecord(nonce, operation)
+        result = writeRecord(newHeader.nonce, operation)
       }
     }
     return result
   }
 
   /// Goes on with the records that were copied.
+  @inline(never)
   private mutating func take(_ copied: Copied, start: Int) {
     self.start = start
     end = newEnd

@@ -101,7 +101,7 @@ extension Outbox {
     if isKnown {
       search.bound = Int(search.highest) &- 1
       // Where nothing is held all before it is done, and `start` moves.
-      if !held.isEmpty, search.resume > start {
+      if held.isUsed, search.resume > start {
         walk.offset = search.resume
         walk.lastEnd = search.resume
         search.isWhole = false
@@ -152,7 +152,7 @@ extension Outbox {
 
   /// Whether the topic of the record at hand is held.
   private mutating func isHeld(at now: Instant) -> Bool {
-    if held.isEmpty { return false }
+    if !held.isUsed { return false }
     let until = held.end(record.head.topic, record.head.priority)
     if until <= now { return false }
     search.heldUntil = min(search.heldUntil, until)

@@ -69,6 +69,8 @@ public struct Outbox: ~Copyable {
   /// The newer one of the file's headers, and where it is known to be durable.
   var header = OutboxHeader()
   var headerPlace = 0
+  /// The one that is to be durable next.
+  var newHeader = OutboxHeader()
   /// Topics that are not to be given out for now.
   var held = HeldTopics()
   /// Room for the record that a call is about, as the one that a walk has come to; after `findNext` the
@@ -160,13 +162,15 @@ extension Outbox {
       return version
     }
     start = OutboxHeader.recordsStart
-    let areAlike = hasFirst && hasOther && header.isAlike(other)
-    if hasOther, !hasFirst || other.generation > header.generation {
+    let isOld = !hasFirst || hasOther && other.generation > header.generation
+    let areAlike = hasFirst && hasOther && other.generation == header.generation
+    if isOld {
       header = other
       headerPlace = OutboxHeader.spacing
     }
+    newHeader = header
     // Cut off between the two, or damaged. What cannot be mended now is tried again at the next start.
-    if !areAlike { _ = writeOtherHeader() }
+    if !areAlike { _ = writeHeader() }
     return 0
   }
 

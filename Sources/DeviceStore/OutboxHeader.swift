@@ -13,7 +13,7 @@ struct OutboxHeader {
   /// What the checksums of this file's records start from: the lower half those of heads, the upper half
   /// those of bodies.
   var nonce: UInt64 = 0
-  /// Counts the changes.
+  /// Counts the changes: two with the same count say the same.
   var generation: UInt64 = 0
   /// A number that was given out; those of the records may be higher.
   var lastID: UInt64 = 0
@@ -38,12 +38,6 @@ struct OutboxHeader {
   var isWhole: Bool {
     @inline(never)
     mutating get { magic == Self.rightMagic && checksum == rightChecksum }
-  }
-
-  /// Whether it says the same as the other one.
-  func isAlike(_ other: OutboxHeader) -> Bool {
-    nonce == other.nonce && lastID == other.lastID && holeStart == other.holeStart
-      && holeEnd == other.holeEnd
   }
 
   /// Makes it one that this version wrote.
