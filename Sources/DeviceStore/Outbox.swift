@@ -131,10 +131,13 @@ extension Outbox {
     // Its entries would look damaged, and be thrown away.
     if version > 0 { return StoreResult(version == 1 ? .oldVersion : .version) }
     if start == 0 {
-      // Without a header nothing tells records from what looks like one: another file, before anything else.
+      // It may be read later.
+      if walk.isUnreadable { return StoreResult(.read, code: EIO) }
+      // Without a header nothing tells records from what looks like one.
       findings.cutBytes = end
       leap(over: end)
       end = 0
+      _ = compact()
       return .good
     }
     survey()
@@ -153,11 +156,12 @@ extension Outbox {
   private mutating func readHeaders() -> UInt8 {
     var other = OutboxHeader()
     let missing = kept.read(OutboxHeader.count, into: &header, at: 0)
-    _ = kept.read(OutboxHeader.count, into: &other, at: OutboxHeader.spacing)
+    let otherMissing = kept.read(OutboxHeader.count, into: &other, at: OutboxHeader.spacing)
     let hasFirst = missing == 0 && header.isWhole
     let hasOther = other.isWhole
     if !hasFirst, !hasOther {
       let version = missing == 0 ? header.foreignVersion : 0
+      walk.isUnreadable = missing < 0 || otherMissing < 0
       header = OutboxHeader()
       return version
     }

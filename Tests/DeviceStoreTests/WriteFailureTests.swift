@@ -327,6 +327,21 @@ struct WriteFailureTests {
     try store.forget()
   }
 
+  @Test func `an outbox neither of whose headers can be read stays as it is`() throws {
+    do {
+      var outbox = try Outbox(workspace.open())
+      _ = add(Item([1]), to: &outbox)
+    }
+    do {
+      Recorder.start()
+      defer { Recorder.stop() }
+      Recorder.makeUnreadable(0..<1024)
+      #expect(throws: StoreError.read(code: EIO)) { _ = try Outbox(workspace.open()) }
+    }
+    var outbox = try Outbox(workspace.open())
+    #expect(drain(&outbox).map(\.id) == [1])
+  }
+
   @Test(arguments: [512, 1024, 3584])
   func `a sector that cannot be read keeps its entries until it can, and stops no other`(
     start: Int
