@@ -265,7 +265,7 @@ extension HandshakeFailure {
     case .unconfirmed: .unconfirmed
     case .unknownAuthority: .unknownAuthority
     case .wrongName: .wrongName
-    case .expired: .expired
+    case .expired: .expiredCertificate
     case .notYetValid: .notYetValid
     case .invalidAuthority: .invalidAuthority
     case .weakSignature: .weakSignature

@@ -19,7 +19,7 @@ enum Phrase: UInt8 {
   // What became of an authentication, of a report and of a line, and what the session's file was.
   case refusal, timedOut, reset, unusableAnswer, tokenTooLong, noKey, handshake
   // Why there is no secure channel, in the order of HandshakeFailure.
-  case unconfirmed, unknownAuthority, wrongName, expired, notYetValid, invalidAuthority
+  case unconfirmed, unknownAuthority, wrongName, expiredCertificate, notYetValid, invalidAuthority
   case weakSignature, weakKey, wrongPurpose, badCertificate, oldVersion, nothingInCommon
   case certificateWanted, unknownIdentity, wrongKey, alert, badHandshake
   case acknowledged, rejection, interrupted, unauthenticated, unsealable
