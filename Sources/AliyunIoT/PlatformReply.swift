@@ -36,7 +36,7 @@ public struct PlatformReply: Equatable, Sendable {
   }
 
   private mutating func readJSON(_ text: Span<UInt8>) -> Bool {
-    var reader = JSONReader(text)
+    var reader = JSONReader(received: text)
     var hasCode = false
     do throws(JSONError) {
       guard try reader.next() == .beginObject else { return false }
