@@ -371,7 +371,10 @@ struct ThingClientTests {
       }
     ]
     let running = try await SimulatorServer.start(secure.simulator) { _ in }
-    let client = try DeviceClient(secure.client(port: running.port), secret: productSecret)
+    let client = try DeviceClient(
+      secure.client(port: running.port, isPatient: true),
+      secret: productSecret
+    )
     let own = try await client.register()
     #expect(own.count == 32)
     _ = try await client.publish([1], to: DeviceClientTests.topic)

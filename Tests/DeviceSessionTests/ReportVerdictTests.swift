@@ -176,7 +176,7 @@ struct ReportVerdictTests {
     layer: Layer,
     count: Int
   ) throws {
-    // The simulator writes no longer records.
+    // The simulator does not write longer records.
     if !layer.isSymmetric && count > 2_000 { return }
     var world = try World(layer)
     let payload = [UInt8](repeating: 0x78, count: count)
