@@ -23,7 +23,8 @@ public struct FirmwareDownload {
   /// Whom to trust and how patient to be.
   public var settings = HTTPSSettings()
 
-  /// How many attempts in a row may bring nothing more; between them 1, 2, 4 … 60 seconds pass.
+  /// How many attempts in a row may bring nothing more; between them 1, 2, 4 … 60 seconds pass, and no less
+  /// than a server asks for by Retry-After, up to an hour.
   public var maxAttempts = 8
 
   /// Told how many bytes are there, often.
@@ -94,47 +95,126 @@ public struct FirmwareDownload {
     _ result: inout Summary
   ) throws(FirmwareDownloadError) {
     var connection = try connect()
-    var knowsRanges = true
+    var way = Way(hasJoined: part.count > 0)
     var most = part.count
     var barren = 0
-    while part.count < size {
-      if !knowsRanges, part.count > 0 { try part.clear() }
+    while true {
+      if part.count == size {
+        // What one answer brought by itself would come again.
+        if try part.isRight() || !way.hasJoined { return }
+        onRetry?(.digest, 0)
+        try way.startOver(part)
+      }
+      if !way.joins, part.count > 0 { try part.clear() }
       result.requests += 1
-      let (reason, isRangeRefused) = try attempt(part, &connection, knowsRanges)
-      if isRangeRefused { knowsRanges = false }
-      guard part.count < size else { return }
+      let end = try attempt(part, &connection, &way)
+      guard part.count < size else { continue }
+      if end.startsOver {
+        onRetry?(end.reason, 0)
+        try way.startOver(part)
+        continue
+      }
       barren = part.count > most ? 0 : barren + 1
       most = max(most, part.count)
-      guard barren < maxAttempts else { throw reason }
-      let seconds = min(60, 1 << min(6, max(0, barren - 1)))
-      onRetry?(reason, seconds)
+      guard barren < maxAttempts else { throw end.reason }
+      let seconds = max(min(60, 1 << min(6, max(0, barren - 1))), end.retryAfter)
+      onRetry?(end.reason, seconds)
       try wait(seconds)
     }
   }
 
-  /// One request; returns why it did not bring all, unless it did, and whether that was for the range.
+  /// How the server has to be asked.
+  private struct Way {
+    /// Whether what is there is gone on from.
+    var joins = true
+    /// Whether bytes of more than one answer, or of an earlier run, lie in the part.
+    var hasJoined: Bool
+    /// Whether the server compresses although nobody asked it to.
+    var decodes = false
+    /// The entity tag of the part's beginning.
+    var tag: String?
+    private var restarts = 0
+
+    init(hasJoined: Bool) { self.hasJoined = hasJoined }
+
+    /// Asks for all once more; when that has happened before, whatever breaks off begins anew from here on.
+    mutating func startOver(_ part: FirmwarePart) throws(FirmwareDownloadError) {
+      restarts += 1
+      joins = restarts < 2 && !decodes
+      hasJoined = false
+      tag = nil
+      try part.clear()
+    }
+  }
+
+  /// Why a request did not bring all.
+  private struct End {
+    var reason: FirmwareDownloadError
+    /// Whether another request brings it at once.
+    var startsOver = false
+    /// How long the server asks not to be asked again, in seconds.
+    var retryAfter = 0
+  }
+
+  /// One request.
   private func attempt(
     _ part: FirmwarePart,
     _ connection: inout HTTPSConnection,
-    _ knowsRanges: Bool
-  ) throws(FirmwareDownloadError) -> (FirmwareDownloadError, isRangeRefused: Bool) {
-    let offset = knowsRanges && part.count > 0 ? part.count : nil
-    let sink = DownloadSink(part, size: size, asksForRange: offset != nil)
+    _ way: inout Way
+  ) throws(FirmwareDownloadError) -> End {
+    let offset = way.joins && part.count > 0 ? part.count : nil
+    if offset != nil { way.hasJoined = true }
+    let sink = DownloadSink(
+      part,
+      size: size,
+      .init(offset: offset, tag: way.tag, decodes: way.decodes)
+    )
     let watched = ProgressSink(sink, part, onProgress)
+    var failure: HTTPSError?
     do throws(HTTPSError) {
-      try connection.get(address, from: offset, into: watched)
+      try connection.get(
+        address,
+        from: offset,
+        ifTag: way.tag,
+        decodes: way.decodes,
+        into: watched
+      )
     } catch {
-      if let failure = sink.failure { throw failure }
-      switch (error, sink.status) {
-      case (.stopped, 416) where offset != nil: return (.status(416), true)
-      case (.stopped, 408), (.stopped, 429), (.stopped, 500...599):
-        return (.status(sink.status), false)
-      case (.stopped, let status): throw .status(status)
-      case _ where error.isTemporary: return (.transfer(error), false)
-      default: throw .transfer(error)
-      }
+      failure = error
     }
-    return (.incomplete(have: part.count, of: size), false)
+    if sink.head.status == 200 {
+      way.hasJoined = false
+      way.tag = sink.head.entityTag
+    }
+    if let reason = sink.failure {
+      if sink.isEncoded {
+        way.decodes = true
+        return End(reason: .encoded, startsOver: true)
+      }
+      guard sink.isUnjoinable else { throw reason }
+      return End(reason: reason, startsOver: true)
+    }
+    guard let failure else {
+      // A whole that comes short in answer to a range: whose end is it?
+      if sink.head.status == 200, offset != nil, part.count < size {
+        return End(reason: .range, startsOver: true)
+      }
+      return End(reason: .incomplete(have: part.count, of: size))
+    }
+    let wait = sink.head.retryAfter ?? 0
+    switch (failure, sink.head.status) {
+    case (.stopped, 416) where offset != nil:
+      return End(reason: .status(416), startsOver: true)
+    case (.stopped, 408), (.stopped, 429), (.stopped, 500...599):
+      let status = sink.head.status
+      return End(
+        reason: wait > 0 ? .busyServer(status: status, seconds: wait) : .status(status),
+        retryAfter: wait
+      )
+    case (.stopped, let status): throw .status(status)
+    case _ where failure.isTemporary: return End(reason: .transfer(failure))
+    default: throw .transfer(failure)
+    }
   }
 
   private func connect() throws(FirmwareDownloadError) -> HTTPSConnection {

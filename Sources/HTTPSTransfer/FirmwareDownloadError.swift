@@ -6,6 +6,10 @@ public enum FirmwareDownloadError: Error, Equatable, Sendable {
   case transfer(HTTPSError)
   /// The server answered with another status than 200 or 206.
   case status(Int)
+  /// The server is busy, and asks not to be asked again for so many seconds.
+  case busyServer(status: Int, seconds: Int)
+  /// The server compresses the file although it was not asked to.
+  case encoded
   /// The server's file has another size than the firmware; `nil` when it is only known to be longer.
   case size(expected: UInt64, found: UInt64?)
   /// The server answered with another part of the file than was asked for.
@@ -30,7 +34,7 @@ public enum FirmwareDownloadError: Error, Equatable, Sendable {
   /// How the progress of an upgrade tells it (device guide 4).
   public var step: UpgradeFailure {
     switch self {
-    case .transfer, .status, .size, .range, .incomplete: .download
+    case .transfer, .status, .busyServer, .encoded, .size, .range, .incomplete: .download
     case .digest: .verification
     case .installation: .burning
     case .file, .foreign, .busy, .space, .library: .upgrade
@@ -49,6 +53,9 @@ extension FirmwareDownloadError: CustomStringConvertible {
     case .status(404): "the server has no such file (404): check the address"
     case .status(let status):
       "the server answered with status \(status): check the address, or try again later"
+    case .busyServer(let status, let seconds):
+      "the server is busy (\(status)) and asks to be left alone for \(seconds) s: run it again then"
+    case .encoded: "the server compresses the file: ask whoever gave the address for another"
     case .size(let expected, .some(let found)):
       "the server's file has \(found) bytes, not \(expected): check size and address"
     case .size(let expected, .none):

@@ -12,6 +12,7 @@ final class FirmwarePart {
   private let path: String
   private let digest: FirmwareDigest
   private var running: StreamingDigest?
+  private var verdict: Bool?
 
   /// How many bytes have come.
   private(set) var count: UInt64 = 0
@@ -41,11 +42,11 @@ final class FirmwarePart {
     self.digest = digest
   }
 
-  /// Whether the firmware is there already, whole and right.
+  /// Whether the firmware is there already, whole and right, whoever has put it there.
   static func isThere(_ destination: String, size: UInt64, digest: FirmwareDigest) -> Bool {
     do throws(FirmwareDownloadError) {
-      let file = try SystemFile(destination, O_RDONLY)
-      guard try file.ownCount() == size else { return false }
+      let file = try SystemFile(destination, O_RDONLY, followsLink: true)
+      guard try file.count() == size else { return false }
       let whole = FirmwarePart(file, destination, digest)
       try whole.takeUp()
       return try whole.isRight()
@@ -66,6 +67,7 @@ final class FirmwarePart {
   func clear() throws(FirmwareDownloadError) {
     try file.clear()
     running = nil
+    verdict = nil
     count = 0
   }
 
@@ -86,7 +88,15 @@ final class FirmwarePart {
     SystemFile.remove(path + ".info")
   }
 
-  private func isRight() throws(FirmwareDownloadError) -> Bool {
+  /// Whether the digest of all that has come is right; nothing can be appended after that.
+  func isRight() throws(FirmwareDownloadError) -> Bool {
+    if let verdict { return verdict }
+    let isRight = try compare()
+    verdict = isRight
+    return isRight
+  }
+
+  private func compare() throws(FirmwareDownloadError) -> Bool {
     let none: [UInt8] = []
     try hash(none.span)
     guard let digest = running.take() else { return false }

@@ -17,6 +17,9 @@ public struct HTTPSAnswer: Sendable {
 
   /// The body.
   public let body: [UInt8]
+
+  /// How many seconds the server asks not to be asked again, an hour at most; `nil` when it does not.
+  public let retryAfter: Int?
 }
 
 /// Requests over HTTPS, one after the other and over one connection where the server lets it: HTTP/1.1,
@@ -71,14 +74,19 @@ public struct HTTPSConnection: ~Copyable {
       if error == .stopped { throw .tooLong(limit: limit) }
       throw error
     }
-    return HTTPSAnswer(status: body.status, body: body.bytes)
+    return HTTPSAnswer(status: body.status, body: body.bytes, retryAfter: body.retryAfter)
   }
 
   /// Asks for the bytes from `offset` on, and hands them to `sink`; for all without a Range field when
   /// it is `nil`.
+  ///
+  /// With an entity tag the server is asked for all instead when its file is another by now (RFC 9110 Section
+  /// 13.1.5). A server that compresses unasked is decoded where `decodes` says so.
   package mutating func get(
     _ address: String,
     from offset: UInt64?,
+    ifTag tag: String? = nil,
+    decodes: Bool = false,
     into sink: any HTTPSSink
   ) throws(HTTPSError) {
     try begin(address, redirects: settings.maxRedirects)
@@ -88,6 +96,19 @@ public struct HTTPSConnection: ~Copyable {
     } else {
       try check(unsafe nbiot_curl_set_text(handle, CURLOPT_RANGE, nil))
     }
+    // Empty: all that libcurl knows.
+    try check(
+      unsafe nbiot_curl_set_text(handle, CURLOPT_ACCEPT_ENCODING, decodes ? "" : nil)
+    )
+    var fields: UnsafeMutablePointer<curl_slist>?
+    // SAFETY: libcurl copies the texts, and reads the list until it is taken back below.
+    if let tag, offset != nil { unsafe fields = curl_slist_append(nil, "If-Range: \(tag)") }
+    if !decodes { unsafe fields = curl_slist_append(fields, "Accept-Encoding: identity") }
+    defer {
+      _ = unsafe nbiot_curl_set_list(handle, CURLOPT_HTTPHEADER, nil)
+      unsafe curl_slist_free_all(fields)
+    }
+    try check(unsafe nbiot_curl_set_list(handle, CURLOPT_HTTPHEADER, fields))
     try perform(sink)
   }
 
@@ -234,6 +255,7 @@ private final class Transfer {
 /// Keeps a short answer.
 private final class CollectingSink: HTTPSSink {
   private(set) var status = 0
+  private(set) var retryAfter: Int?
   private(set) var bytes: [UInt8] = []
   private let limit: Int
 
@@ -245,6 +267,7 @@ private final class CollectingSink: HTTPSSink {
 
   func begin(_ head: HTTPSHead) -> Bool {
     status = head.status
+    retryAfter = head.retryAfter
     return true
   }
 

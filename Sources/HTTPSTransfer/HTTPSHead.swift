@@ -9,6 +9,21 @@ package struct HTTPSHead: Equatable, Sendable {
   /// Which part of the whole the body is, if the server says so.
   package private(set) var contentRange: ContentRange?
 
+  /// What names this state of the file, with its quotation marks: a strong entity tag (RFC 9110 Section
+  /// 8.8.3), which alone may join parts.
+  package private(set) var entityTag: String?
+
+  /// Whether the body is the file in another coding (RFC 9110 Section 8.4).
+  package private(set) var isEncoded = false
+
+  private var retryField: String?
+  private var date: String?
+
+  /// How many seconds the server asks not to be asked again, if it does.
+  package var retryAfter: Int? {
+    retryField.flatMap { RetryAfter.seconds($0, serverDate: date) }
+  }
+
   /// Nothing has come.
   package init() {}
 
@@ -21,10 +36,17 @@ package struct HTTPSHead: Equatable, Sendable {
       return
     }
     guard let colon = line.firstIndex(of: ":") else { return }
-    let value = line[line.index(after: colon)...].filter { $0 != " " && $0 != "\t" }
+    let text = String(line[line.index(after: colon)...].drop { $0 == " " || $0 == "\t" })
+    let value = text.filter { $0 != " " && $0 != "\t" }
     switch line[..<colon].lowercased() {
     case "content-length": contentLength = UInt64(value)
     case "content-range": contentRange = ContentRange(value)
+    case "content-encoding": isEncoded = !value.isEmpty && value.lowercased() != "identity"
+    case "etag":
+      let isStrong = value.hasPrefix("\"") && value.hasSuffix("\"") && value.utf8.count > 2
+      entityTag = isStrong && value.utf8.count <= 256 ? value : nil
+    case "retry-after": retryField = text
+    case "date": date = text
     default: break
     }
   }

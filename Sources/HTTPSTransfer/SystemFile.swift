@@ -5,9 +5,14 @@ struct SystemFile: ~Copyable {
   let descriptor: Int32
   let path: String
 
-  /// Opens a file, never through a symbolic link at its end, and makes it with mode 600.
-  init(_ path: String, _ flags: Int32) throws(FirmwareDownloadError) {
-    let descriptor = unsafe open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0o600)
+  /// Opens a file, not through a symbolic link at its end unless that is wanted, and makes it with mode 600.
+  init(
+    _ path: String,
+    _ flags: Int32,
+    followsLink: Bool = false
+  ) throws(FirmwareDownloadError) {
+    let link = followsLink ? 0 : O_NOFOLLOW
+    let descriptor = unsafe open(path, flags | link | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0o600)
     guard descriptor >= 0 else {
       throw errno == ELOOP ? .foreign(path: path) : .file(path: path, code: errno)
     }
@@ -16,6 +21,14 @@ struct SystemFile: ~Copyable {
   }
 
   deinit { _ = close(descriptor) }
+
+  /// How long the file is; an error unless it is a regular one.
+  func count() throws(FirmwareDownloadError) -> UInt64 {
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0 else { throw .file(path: path, code: errno) }
+    guard status.st_mode & S_IFMT == S_IFREG else { throw .foreign(path: path) }
+    return UInt64(max(0, status.st_size))
+  }
 
   /// How long the file is; an error unless it is a regular one of the user's own, under one name.
   func ownCount() throws(FirmwareDownloadError) -> UInt64 {

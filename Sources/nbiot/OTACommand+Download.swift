@@ -148,11 +148,11 @@ extension FirmwareDownloadError {
   var status: ExitStatus {
     switch self {
     case .transfer(let reason): reason.status
-    case .status(500...): .undelivered
+    case .status(500...), .busyServer: .undelivered
     case .status: .unauthenticated
     case .file(_, ENOSPC), .file(_, EDQUOT), .file(_, EIO): .undelivered
     case .file, .foreign: .usage
-    case .size, .range, .incomplete, .digest, .busy, .space, .installation, .library:
+    case .size, .encoded, .range, .incomplete, .digest, .busy, .space, .installation, .library:
       .undelivered
     }
   }
@@ -165,6 +165,10 @@ extension FirmwareDownloadError {
     case .transfer(.stalled): "hardly anything came for too long"
     case .transfer(.broken): "the connection broke"
     case .status(let status): "the server answered with status \(status)"
+    case .busyServer(let status, _): "the server is busy (\(status))"
+    case .encoded: "the server compresses the file"
+    case .range: "the server's answer does not join what is there"
+    case .digest: "what came in parts is not the firmware"
     case .incomplete(let have, let size): "the server ended after \(have) of \(size) bytes"
     default: description
     }

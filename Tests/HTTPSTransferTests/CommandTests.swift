@@ -274,6 +274,20 @@ struct RegisterCommandTests {
     #expect(server.contents("secret.txt") == nil)
   }
 
+  @Test(arguments: ["503", "429"])
+  func `a busy server is asked once, and the command says when to run it again`(
+    status: String
+  ) throws {
+    let server = try HTTPSServer()
+    let run = try nbiot(arguments(server, path: "after-\(status)-seconds"))
+    #expect(run.status == 1)
+    #expect(
+      run.errors
+        == "nbiot: the server is busy (\(status)): run it again after 2 s, as it asks for\n"
+    )
+    #expect(server.requests().count == 1)
+  }
+
   @Test func `a server that cannot prove itself gets no request`() throws {
     let server = try HTTPSServer(certificate: "foreign")
     let run = try nbiot(arguments(server))

@@ -5,6 +5,8 @@ https_server.py FOLDER NAME    shows NAME.pem of FOLDER, serves its firmware.bin
 
 It prints its port and ends with its standard input. The first part of a path says how it behaves.
 """
+import email.utils
+import gzip
 import hashlib
 import hmac
 import http.server
@@ -44,6 +46,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def note(self):
         with LOCK, open(os.path.join(FOLDER, "requests.log"), "a") as log:
             log.write(f"{self.command} {self.path} {self.headers.get('Range', '-')}\n")
+        with LOCK, open(os.path.join(FOLDER, "times.log"), "a") as log:
+            log.write(f"{time.monotonic()}\n")
 
     def answer(self, status, body=b"", fields=()):
         self.send_response(status)
@@ -74,6 +78,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(302, fields=[("Location", f"https://127.0.0.1:{port}/plain")])
         elif kind == "round":
             self.answer(302, fields=[("Location", f"https://127.0.0.1:{port}/round")])
+        elif kind.startswith("after-") and is_first(self.path):
+            self.wait_for(kind)
+        elif kind.startswith("after-"):
+            self.send_firmware(whole)
+        elif kind.startswith("part-"):
+            self.send_strange_part(whole, kind.removeprefix("part-"))
+        elif kind == "gzip":
+            self.answer(200, gzip.compress(whole), [("Content-Encoding", "gzip")])
+        elif kind == "gzip-chunked":
+            self.send_chunked(gzip.compress(whole), [("Content-Encoding", "gzip")])
+        elif kind == "called-gzip":
+            self.answer(200, whole, [("Content-Encoding", "gzip")])
         elif kind == "busy-once" and is_first(self.path):
             self.answer(503, b"later")
         elif kind == "dead":
@@ -110,6 +126,82 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             self.send_firmware(whole)
 
+    def wait_for(self, kind):
+        """Asks for 2 seconds: after-503-seconds, after-429-date, after-503-nonsense, after-503-past."""
+        _, status, form = kind.split("-")
+        date = email.utils.formatdate(time.time() + 86_400 + 2, usegmt=True)
+        field = {"seconds": "2", "date": date, "nonsense": "2e9 years", "past": "Sun, 06 Nov 1994 08:49:37 GMT"}
+        self.send_response_only(int(status))
+        # The server's clock is a day ahead: only the difference counts.
+        self.send_header("Date", email.utils.formatdate(time.time() + 86_400, usegmt=True))
+        self.send_header("Retry-After", field[form])
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def send_chunked(self, body, fields):
+        self.send_response(200)
+        for name, value in fields:
+            self.send_header(name, value)
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        for start in range(0, len(body), 10_000):
+            piece = body[start : start + 10_000]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        self.wfile.write(b"0\r\n\r\n")
+
+    def send_strange_part(self, whole, kind):
+        """Breaks off the first answer; to a range it sends another part, or calls it something else."""
+        size = len(whole)
+        field = self.headers.get("Range")
+        tag = f'"{SEEN.get(self.path, 0)}"' if kind == "other-tag" else '"same"'
+        if is_first(self.path):
+            self.send_response(200)
+            self.send_header("ETag", tag)
+            self.send_header("Content-Length", str(size))
+            self.end_headers()
+            mixed = bytes(byte ^ 1 for byte in whole) if kind in ("other-tag", "other-bytes") else whole
+            self.cut(mixed[: size // 2 + 137])
+            return
+        if not field:
+            self.answer(200, whole, [("ETag", tag)])
+            return
+        start = int(field.removeprefix("bytes=").removesuffix("-"))
+        first, last, total, status = start, size - 1, size, 206
+        if kind == "aligned":
+            first = start // 4_096 * 4_096
+        elif kind in ("whole", "multipart"):
+            first = 0
+        elif kind == "gap":
+            first = start + 4_096
+        elif kind == "before":
+            first, last = 0, start - 1
+        elif kind == "short":
+            last = min(last, start + 20_000)
+        elif kind == "other-total":
+            total = size + 1
+        elif kind in ("called-200", "called-200-closed"):
+            status = 200
+        body = whole[first : last + 1]
+        self.send_response(status)
+        self.send_header("ETag", tag)
+        if kind == "multipart":
+            line = f"--X\r\nContent-Range: bytes {start}-{last}/{size}\r\n\r\n"
+            body = line.encode() + whole[start:] + b"\r\n--X--\r\n"
+            self.send_header("Content-Type", "multipart/byteranges; boundary=X")
+        elif kind == "unknown-total":
+            self.send_header("Content-Range", f"bytes {first}-{last}/*")
+        elif kind not in ("bare", "called-200", "called-200-closed"):
+            self.send_header("Content-Range", f"bytes {first}-{last}/{total}")
+        if kind == "wrong-length":
+            body += b"!" * 10
+        if kind == "called-200-closed":
+            self.close_connection = True
+            self.send_header("Connection", "close")
+        else:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
     def send_firmware(self, whole, knows_ranges=True, cuts=False, stalls=False, shift=0):
         start = 0
         range_field = self.headers.get("Range")
@@ -141,6 +233,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.answer(200, b" " * 100_000)
         elif self.path == "/nonsense":
             self.answer(200, b"<html>")
+        elif self.path.startswith("/after-"):
+            self.wait_for(self.path[1:])
         elif self.path == "/moved":
             port = self.server.server_port
             self.answer(307, fields=[("Location", f"https://127.0.0.1:{port}/auth/register/device")])
