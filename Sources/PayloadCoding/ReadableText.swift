@@ -28,6 +28,14 @@ package enum ReadableText {
     return result
   }
 
+  /// A line of JSON with its strings' harmful characters escaped, so that it is the same value; any other
+  /// text on one line, what is not UTF-8 replaced by U+FFFD.
+  package static func line(_ bytes: Span<UInt8>) -> String {
+    if let text = plain(bytes, keepsLines: false) { return text }
+    let text = String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
+    return plain(text.utf8Span.span, keepsLines: false) ?? ""
+  }
+
   /// Whether the bytes are UTF-8 without anything that has to be escaped, white space apart.
   package static func isReadable(_ bytes: Span<UInt8>) -> Bool {
     guard let text = decoded(bytes) else { return false }
@@ -62,7 +70,8 @@ package enum ReadableText {
   /// Whether a terminal shows the scalar and does nothing else: no control characters (C0, DEL, C1),
   /// no invisible or direction-changing format characters, no separators of lines and paragraphs.
   private static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
-    if scalar.value < 0x7F { return scalar.value >= 0x20 }
+    if SteeringText.steers(scalar.value) { return false }
+    if scalar.value < 0x7F { return true }
     return switch scalar.properties.generalCategory {
     case .control, .format, .lineSeparator, .paragraphSeparator, .surrogate, .privateUse,
       .unassigned:

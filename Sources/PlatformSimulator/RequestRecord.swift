@@ -1,6 +1,7 @@
 internal import CBORPayload
 public import CoAPMessage
 public import ConstrainedCore
+internal import PayloadCoding
 
 /// What one request was, and what the platform made of it.
 public struct RequestRecord: Sendable {
@@ -64,7 +65,7 @@ public struct RequestRecord: Sendable {
   public var line: String {
     var parts = [peer]
     if kind == .association {
-      return "\(peer) DTLS \(note) (\(bytesUp) B up, \(bytesDown) B down)"
+      return Self.shown("\(peer) DTLS \(note) (\(bytesUp) B up, \(bytesDown) B down)")
     }
     if let device { parts.append(device) }
     parts.append(kind == .duplicate ? "again" : kind == .malformed ? "malformed" : "POST")
@@ -78,14 +79,17 @@ public struct RequestRecord: Sendable {
     if let replyCode { parts.append("\(replyCode.rawValue)") }
     parts.append("(\(bytesUp) B up, \(bytesDown) B down)")
     if !note.isEmpty { parts.append("- \(note)") }
-    return parts.joined(separator: " ")
+    return Self.shown(parts.joined(separator: " "))
   }
 
-  /// The payload as text where it is text without control characters, in diagnostic notation where it is
-  /// CBOR, else in hexadecimal digits.
+  /// What devices have written, fit for one line of a terminal.
+  private static func shown(_ line: String) -> String { ReadableText.line(line.utf8Span.span) }
+
+  /// The payload as text where a terminal can show that on a line as it is, in diagnostic notation where it
+  /// is CBOR, else in hexadecimal digits.
   public static func printable(_ bytes: [UInt8]) -> String {
     if let text = String(validating: bytes, as: UTF8.self),
-      text.unicodeScalars.allSatisfy({ $0.value >= 0x20 && $0.value != 0x7F })
+      ReadableText.plain(bytes.span, keepsLines: false) == text
     {
       return text
     }
