@@ -29,6 +29,11 @@
  * devices may be used by different threads. Nothing here keeps a pointer that it is given, but for the
  * memory; texts end with a zero byte. After the first report nothing is allocated.
  *
+ * The secret lies in the process's memory. A program that is not to leave it in a core file, nor to another
+ * process of its user, calls prctl(PR_SET_DUMPABLE, 0) and setrlimit(RLIMIT_CORE) with 0 before it reads the
+ * secret; the library does not, for it is not its process. A program that reads the secret or the certificates
+ * from files opens regular files only (O_NONBLOCK and fstat), as nbiot-agent does.
+ *
  * Link with libnbiot-device.a, libssl, libcrypto and libcbor.
  */
 #ifndef NBIOT_DEVICE_H
@@ -86,15 +91,18 @@ enum nbiot_timing {
   NBIOT_TIMING_NB_IOT_DEEP = 3
 };
 
-/* What a device is made of; set all to zero first. Members that may be NULL or 0 say so. */
+/* What a device is made of; set all to zero first. Members that may be NULL or 0 say so. White space and byte
+ * order marks at the ends of texts do not count: files and consoles leave them there. */
 typedef struct nbiot_config {
   const char *product_key;     /* 1 to 64 letters and digits */
   const char *device_name;     /* 4 to 32 of A-Z a-z 0-9 _ @ . : - */
   const char *client_id;       /* NULL: PRODUCTKEY&DEVICENAME */
   const char *device_secret;   /* 1 to 128 bytes; copied, and wiped at the end */
   const char *state_directory; /* a directory of this device's own; made when it is not there */
-  const char *host;            /* a name or an address in digits; NULL: the platform's own */
-  uint16_t port;               /* 0: 5682 or 5684 */
+  const char *host;            /* a name or an address in digits, also HOST:PORT, [ADDRESS]:PORT or a URI of
+                                * CoAP whose scheme, coap or coaps, is that of `security`; NULL: the platform's
+                                * own */
+  uint16_t port;               /* 0: the one in `host`, else 5682 or 5684 */
   uint8_t security;            /* enum nbiot_security */
   uint8_t timing;              /* enum nbiot_timing */
   const char *ca_pem;          /* with NBIOT_DTLS_CERTIFICATE: the authorities, in PEM */

@@ -32,11 +32,13 @@ public final class DeviceClient: Sendable {
 
   /// Checks the names; sends nothing, and looks the host up when the first call needs it.
   ///
-  /// The secret is copied; wipe your own.
+  /// The secret is copied; wipe your own. White space and byte order marks at its ends are taken off, as at
+  /// those of names and host: files and consoles leave them there.
   public init(
     _ configuration: DeviceClientConfiguration,
     secret: [UInt8]
   ) throws(DeviceClientError) {
+    let configuration = try configuration.normalized()
     let identity: DeviceIdentity
     do throws(IdentityError) {
       let clientID = configuration.clientID.map { Array($0.utf8) }
@@ -73,7 +75,7 @@ public final class DeviceClient: Sendable {
         throw .thingModel(error, at: "")
       }
     }
-    guard let bytes = SecretBytes(copying: secret.span) else {
+    guard let bytes = SecretBytes(copying: secret.span.trimmed) else {
       throw .secretLength(secret.count)
     }
     switch configuration.security {
@@ -196,7 +198,7 @@ public final class DeviceClient: Sendable {
     _ request: PreSharedKeyRequest
   ) throws(DTLSConfigurationError) -> PreSharedKey {
     do throws(SecurityError) {
-      return try PreSharedKey(identity, secret: secret.span, request: request)
+      return try PreSharedKey(identity, secret: secret.span.trimmed, request: request)
     } catch {
       if case .library(let code) = error { throw .library(code: code) }
       throw .preSharedKey

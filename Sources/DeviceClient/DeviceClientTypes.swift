@@ -3,6 +3,7 @@ public import AliyunIoT
 public import ConstrainedCore
 public import DTLSSecurity
 public import DeviceSession
+internal import PayloadCoding
 public import UDPTransport
 
 /// How a client's messages are protected.
@@ -43,9 +44,10 @@ public struct DeviceClientConfiguration: Sendable {
   public var deviceName: String
   /// What the client calls itself; `productKey&deviceName` when `nil`.
   public var clientID: String?
-  /// The host to connect to, a name or an address in digits.
+  /// Where the platform is, an `EndpointText`: a name or an address in digits, also with a port or as a URI
+  /// of CoAP, whose scheme must be that of `security`.
   public var host: String
-  /// Its UDP port; the platform's for the kind of security when `nil`.
+  /// Its UDP port; when `nil` the one in `host`, or else the platform's for the kind of security.
   public var port: UInt16?
   /// Signing, options and timing.
   public var settings = DeviceSettings()
@@ -124,6 +126,10 @@ public struct Receipt: Sendable {
 public enum DeviceClientError: Error, Sendable {
   /// The names do not make an identity; nothing was sent.
   case identity(IdentityError)
+  /// The host is no endpoint; nothing was sent.
+  case endpoint(EndpointError)
+  /// The host says another port, or by its scheme another security, than the configuration; nothing was sent.
+  case endpointMismatch
   /// The device secret is empty or longer than 128 bytes; nothing was sent.
   case secretLength(Int)
   /// The topic cannot be reported to; nothing was sent.
@@ -168,6 +174,9 @@ extension DeviceClientError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .identity(let error): error.description
+    case .endpoint(let error): "the endpoint cannot be used: \(error)"
+    case .endpointMismatch:
+      "the endpoint's port or scheme is another than the configuration's: give each once"
     case .secretLength(let count):
       "the device secret has \(count) bytes; 1 to 128 are allowed, and the platform's have 32"
     case .dtls(let error): error.description
@@ -189,7 +198,8 @@ extension DeviceClientError: CustomStringConvertible {
     case .thingModel(let error, let path): (path.isEmpty ? "" : path + ": ") + error.description
     case .refused(let answer):
       "the platform refused the request: code \(answer.code.map(\.description) ?? "none")"
-        + (answer.message.isEmpty ? "" : ", \"\(answer.message)\"")
+        + (answer.message.isEmpty
+          ? "" : ", " + (ReadableText.quoted(answer.message.utf8Span.span) ?? ""))
     case .unreadableReply(.incomplete, let receipt):
       "the platform took the request, but "
         + (receipt.result.answerGap ?? AlinkMessageError.incomplete.description)

@@ -94,21 +94,13 @@ struct HeldDevice: ~Copyable {
     guard (unsafe config.security) <= 2, (unsafe config.timing) <= 3 else { throw .argument }
     let isDTLS = (unsafe config.security) != 0
     let identity = unsafe try Self.makeIdentity(config)
-    guard let secret = unsafe SecretBytes(copying: text(config.device_secret)) else {
+    guard let secret = unsafe SecretBytes(copying: text(config.device_secret).trimmed) else {
       throw .argument
     }
     var host = FixedBytes<256>()
-    do throws(CapacityError) {
-      try host.write { (writer: inout ByteWriter) throws(CapacityError) in
-        if unsafe config.host != nil { return try writer.append(unsafe text(config.host)) }
-        try writer.append(identity.productKey.bytes)
-        try writer.append(".coap.cn-shanghai.link.aliyuncs.com")
-      }
-    } catch {
-      throw .argument
-    }
-    let standard = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
-    let port = (unsafe config.port) == 0 ? standard : (unsafe config.port)
+    var port = unsafe config.port
+    try unsafe Self.read(config, identity, &host, &port)
+    if port == 0 { port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort }
     let topic = try Self.makeTopic(unsafe text(config.topic))
 
     var durable = DurableSettings()
@@ -321,10 +313,38 @@ extension HeldDevice {
   private static func makeIdentity(_ config: nbiot_config) throws(LibraryError) -> DeviceIdentity {
     do throws(IdentityError) {
       return try DeviceIdentity(
-        productKey: unsafe text(config.product_key),
-        deviceName: unsafe text(config.device_name),
-        clientID: unsafe config.client_id != nil ? text(config.client_id) : nil
+        productKey: unsafe text(config.product_key).trimmed,
+        deviceName: unsafe text(config.device_name).trimmed,
+        clientID: unsafe config.client_id != nil ? text(config.client_id).trimmed : nil
       )
+    } catch {
+      throw .argument
+    }
+  }
+
+  /// The host and, unless the configuration has none, the port of an endpoint.
+  private static func read(
+    _ config: nbiot_config,
+    _ identity: DeviceIdentity,
+    _ host: inout FixedBytes<256>,
+    _ port: inout UInt16
+  ) throws(LibraryError) {
+    let name = unsafe text(config.host)
+    do throws(EndpointError) {
+      let given = unsafe config.host != nil
+      let endpoint = given ? try EndpointText(name) : nil
+      try? host.write { (writer: inout ByteWriter) throws(CapacityError) in
+        if let endpoint { return try writer.append(name.extracting(endpoint.host)) }
+        try writer.append(identity.productKey.bytes)
+        try writer.append(".coap.cn-shanghai.link.aliyuncs.com")
+      }
+      guard let endpoint else { return }
+      let isDTLS = (unsafe config.security) != 0
+      guard endpoint.scheme == .none || (endpoint.scheme == .coaps) == isDTLS else {
+        throw .scheme
+      }
+      guard endpoint.port == 0 || port == 0 || port == endpoint.port else { throw .port }
+      if endpoint.port != 0 { port = endpoint.port }
     } catch {
       throw .argument
     }
@@ -332,7 +352,7 @@ extension HeldDevice {
 
   private static func makeTopic(_ name: Span<UInt8>) throws(LibraryError) -> Topic? {
     if name.isEmpty { return nil }
-    do throws(TopicError) { return try Topic(name) } catch { throw .argument }
+    do throws(TopicError) { return try Topic(name.trimmed) } catch { throw .argument }
   }
 
   private static func makeSecurity(
@@ -348,8 +368,8 @@ extension HeldDevice {
     dtls.allowsCommonName = (unsafe config.allow_common_name) != 0
     do throws(DTLSConfigurationError) {
       if (unsafe config.security) == 2 { return try makeKeyLayer(identity, secret, dtls) }
-      let authorities = unsafe text(config.ca_pem)
-      let name = unsafe text(config.server_name)
+      let authorities = unsafe text(config.ca_pem).trimmed
+      let name = unsafe text(config.server_name).trimmed
       return EitherSecurity(
         try DTLSSecurity(
           serverName: name.isEmpty ? host.bytes : name,

@@ -1,0 +1,40 @@
+internal import AliyunIoT
+internal import ConstrainedCore
+
+extension DeviceClientConfiguration {
+  /// The same with the host alone in `host`, and nothing at the ends of texts that is not part of them.
+  func normalized() throws(DeviceClientError) -> DeviceClientConfiguration {
+    var result = self
+    let text = Array(host.utf8)
+    let endpoint: EndpointText
+    do throws(EndpointError) { endpoint = try EndpointText(text.span) } catch {
+      throw .endpoint(error)
+    }
+    result.host = String(decoding: text[endpoint.host], as: UTF8.self)
+    if endpoint.port != 0 {
+      guard port == nil || port == endpoint.port else { throw .endpointMismatch }
+      result.port = endpoint.port
+    }
+    let isSymmetric = if case .symmetric = security { true } else { false }
+    guard endpoint.scheme == .none || (endpoint.scheme == .coap) == isSymmetric else {
+      throw .endpointMismatch
+    }
+    if case .certificate(var trust) = security {
+      trust.authorities = Self.trimmed(trust.authorities)
+      trust.serverName = trust.serverName.map(Self.trimmed)
+      result.security = .certificate(trust)
+    }
+    result.productKey = Self.trimmed(productKey)
+    result.deviceName = Self.trimmed(deviceName)
+    result.clientID = clientID.map(Self.trimmed)
+    return result
+  }
+
+  private static func trimmed(_ bytes: [UInt8]) -> [UInt8] {
+    Array(bytes[bytes.span.trimmed(0..<bytes.count)])
+  }
+
+  private static func trimmed(_ text: String) -> String {
+    String(decoding: trimmed(Array(text.utf8)), as: UTF8.self)
+  }
+}
