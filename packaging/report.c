@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 
 #include "nbiot_device.h"
 
@@ -31,17 +33,27 @@ static void hint(int known, void *context) {
   ++*(unsigned *)context;
 }
 
+// What the platform has written steers no terminal: anything but printable ASCII is shown as a `?`.
+static void print_answer(const nbiot_event *event) {
+  size_t index;
+  for (index = 0; index < event->answer_count; index++) {
+    uint8_t byte = event->answer[index];
+    putchar(byte >= 0x20 && byte < 0x7F ? byte : '?');
+  }
+  putchar('\n');
+}
+
 // Does what is due and prints what happened; then, while something waits, waits for the platform or for time to
 // pass.
 static void step(nbiot_device *device, int *rejected) {
   nbiot_event event;
   struct pollfd entry;
   while (nbiot_drive(device, &event) > 0) {
-    if (event.kind == NBIOT_DELIVERED)
-      printf("delivered %" PRIu64 " %d seq=%" PRIu64 " up=%u down=%u answer=%.*s\n", event.id, event.code,
-          event.sequence, event.bytes_up, event.bytes_down, (int)event.answer_count,
-          event.answer ? (const char *)event.answer : "");
-    else
+    if (event.kind == NBIOT_DELIVERED) {
+      printf("delivered %" PRIu64 " %d seq=%" PRIu64 " up=%u down=%u answer=", event.id, event.code,
+          event.sequence, event.bytes_up, event.bytes_down);
+      print_answer(&event);
+    } else
       fprintf(stderr, "event %d code=%d id=%" PRIu64 " reason=%d (%s)\n", event.kind, event.code, event.id,
           event.reason, nbiot_reason_text(event.reason));
     if (event.kind == NBIOT_REJECTED) *rejected = 1;
@@ -67,6 +79,9 @@ int main(int count, char **values) {
     fprintf(stderr, "usage: report PRODUCTKEY DEVICENAME SECRETFILE STATEDIRECTORY HOST PORT [CAFILE]\n");
     return 2;
   }
+  // The secret goes into no core file.
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0});
   memset(&config, 0, sizeof config);
   config.product_key = values[1];
   config.device_name = values[2];

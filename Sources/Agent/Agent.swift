@@ -31,7 +31,7 @@ enum ExitStatus: Int32 {
 
 /// The program: lines come in, reports go out, and what became of them is printed.
 ///
-/// One loop around `poll`. Nothing else waits, but for a hint's command.
+/// One loop around `poll`. Nothing else waits, but, a second at most, for a hint's command.
 struct Agent: ~Copyable {
   // What is small comes first: an offset below 128 makes for a shorter instruction.
 
@@ -51,12 +51,15 @@ struct Agent: ~Copyable {
   var isOver = false
   /// Whether a whole line of standard input is at hand.
   var hasLine = false
+  /// Whether the configuration is to be read anew.
+  var isReloadWanted = false
   /// When a line is tried again that the disk has refused.
   var heldUntil: Instant?
   /// The number of the line at hand in standard input.
   var lineNumber: UInt64 = 0
   var device: DurableDevice<AgentSecurity, SystemRandom>
   var datagrams = DatagramInput()
+  var hints = HintCommand()
   var settings = LineSettings()
   var endpoint = Endpoint()
   /// What is being said; each line has the same place, for every frame that had its own would be 2 KB.
@@ -68,14 +71,17 @@ struct Agent: ~Copyable {
   @inline(never)
   mutating func run() {
     var input = LineInput()
+    takeOver(&input)
     while !isOver {
       takeLines(of: &input)
       work()
+      if isReloadWanted { reload(input) }
       if isOver || isDone(after: input) { break }
       wait(for: &input)
     }
     device.close()
     if link.socket.isOpen { transmit() }
+    hints.end()
     nbiot_exit(status.rawValue)
   }
 
@@ -126,14 +132,18 @@ struct Agent: ~Copyable {
   @inline(never)
   private mutating func takeDatagrams() {
     let start = MonotonicClock.now()
+    while !isOver, takesLines, MonotonicClock.now() - start < Milliseconds(100), takeDatagram() {}
+  }
+
+  /// Takes a datagram and says whether there was one.
+  @inline(never)
+  mutating func takeDatagram() -> Bool {
     var bytes = InlineArray<4_096, UInt8>(repeating: 0)
-    while !isOver, takesLines, MonotonicClock.now() - start < Milliseconds(100) {
-      var room = bytes.mutableSpan
-      let count = datagrams.next(into: &room)
-      if count == 0 { return }
-      let line = room.span.extracting(first: count).withoutLineEnd
-      _ = take(line, isTooLong: count > room.count, number: 0)
-    }
+    var room = bytes.mutableSpan
+    let count = datagrams.next(into: &room)
+    let line = room.span.extracting(first: count).withoutLineEnd
+    _ = take(line, isTooLong: count > room.count, number: 0)
+    return count > 0
   }
 
   /// Takes a line, that of a datagram where its number is 0, unless it is empty; `false` when it is to be
@@ -146,7 +156,11 @@ struct Agent: ~Copyable {
     let id = device.nextID
     var report = ReportLine()
     var error: LineError? = .tooLong
-    if !isTooLong { error = report.read(line, settings, configuration, id: id) }
+    if number == 0, datagrams.isAnswer {
+      error = .option
+    } else if !isTooLong {
+      error = report.read(line, settings, configuration, id: id)
+    }
     if error == nil { error = accept(report) }
     if error == .disk, number > 0, !configuration.arguments.isOnce { return false }
     if let error {
@@ -200,6 +214,7 @@ struct Agent: ~Copyable {
     let now = MonotonicClock.now()
     receive(at: now)
     device.handleTimeout(at: now)
+    hints.look(at: now)
     let date = WallClock.now()
     // The rest in the next turn, for each may cost a sync.
     while MonotonicClock.now() - now < Milliseconds(100),
@@ -217,6 +232,7 @@ struct Agent: ~Copyable {
       switch signals.next() {
       case 0: return
       case SIGUSR1: showCounters()
+      case SIGHUP: isReloadWanted = true
       default: isOver = true
       }
     }
@@ -234,14 +250,14 @@ struct Agent: ~Copyable {
 
   /// Sends what is due, once there is a socket.
   @inline(never)
-  private mutating func transmit() {
+  mutating func transmit() {
     while !isOver {
       let now = MonotonicClock.now()
       do throws(TransportError) {
         guard try link.open() else { return }
         return try device.transmit(over: link.socket, at: now) { hint in
           if configuration.has(.hintCommand) {
-            HintCommand.run(configuration.path(.hintCommand), hint, &line)
+            hints.run(configuration.path(.hintCommand), hint, &line, at: now)
           }
         }
       } catch {
@@ -277,6 +293,7 @@ struct Agent: ~Copyable {
     var deadline = link.isResolving ? nil : device.pollTimeout()
     if let heldUntil { deadline = min(deadline ?? heldUntil, heldUntil) }
     if isReady, hasLine { deadline = MonotonicClock.now() }
+    if let next = hints.deadline { deadline = min(deadline ?? next, next) }
     let timeout = MonotonicClock.timeout(until: deadline)
     var span = entries.mutableSpan
     // SAFETY: four entries, and the call does not keep the pointer.

@@ -10,6 +10,8 @@ struct Endpoint {
   private var count = 0
   private var storage = InlineArray<256, UInt8>(repeating: 0)
   private(set) var port: UInt16 = 0
+  /// Whether it is talked to over DTLS.
+  private(set) var isDTLS = false
 
   /// The host's name or address.
   var host: Span<UInt8> {
@@ -17,32 +19,50 @@ struct Endpoint {
     get { storage.span.extracting(0..<count) }
   }
 
-  /// Reads it: `host:port`, `[address]:port` or nothing, the platform's own.
+  /// Reads it: an `EndpointText` or nothing, the platform's own.
+  ///
+  /// A scheme says how messages are protected where `security` does not; the two must not differ.
   @inline(never)
   mutating func read(_ configuration: borrowing Configuration) {
     let text = configuration.bytes(.endpoint)
     var name = configuration.bytes(.productKey)
     var domain = Span(".coap.cn-shanghai.link.aliyuncs.com" as StaticString)
-    if text.isEmpty {
-      let isDTLS = configuration.choice(.security) == 1
-      port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort
-    } else {
-      var colon = text.count - 1
-      while colon > 0, text[colon] != UInt8(ascii: ":") { colon -= 1 }
-      name = text.extracting(0..<max(0, colon))
-      domain = Span()
-      if name.count > 2, name[0] == UInt8(ascii: "["), name[name.count - 1] == UInt8(ascii: "]") {
-        name = name.extracting(1..<(name.count - 1))
+    isDTLS = configuration.choice(.security) == 1
+    if !text.isEmpty {
+      do throws(EndpointError) {
+        let endpoint = try EndpointText(text)
+        name = text.extracting(endpoint.host)
+        domain = Span()
+        port = endpoint.port
+        if endpoint.scheme != .none {
+          let isSecure = endpoint.scheme == .coaps
+          if configuration.has(.security), isSecure != isDTLS {
+            configuration.refuse(.endpoint, .otherSecurity)
+          }
+          isDTLS = isSecure
+        }
+      } catch {
+        configuration.refuse(.endpoint, error.phrase)
       }
-      guard colon > 0, let number = text.extracting(droppingFirst: colon + 1).decimal,
-        number > 0, number <= 65_535, name.count <= 255
-      else { configuration.refuse(.endpoint) }
-      port = UInt16(truncatingIfNeeded: number)
     }
+    if port == 0 { port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort }
     var writer = ByteWriter(storage.mutableSpan)
     try? writer.append(name)
     try? writer.append(domain)
     count = writer.count
+  }
+}
+
+extension EndpointError {
+  fileprivate var phrase: Phrase {
+    switch self {
+    case .scheme: .badScheme
+    case .noHost: .noHost
+    case .path: .hasPath
+    case .brackets: .badBrackets
+    case .host: .badHost
+    case .port: .badPort
+    }
   }
 }
 
@@ -68,6 +88,10 @@ extension LineSettings {
       ?? .off
     if configuration.bytes(.idPlaceholder).count > 32 { configuration.refuse(.idPlaceholder) }
     _ = configuration.path(.hintCommand)
+    // Quotation marks would become part of the name.
+    if configuration.bytes(.stateDirectory)[0] == UInt8(ascii: "\"") {
+      configuration.refuse(.stateDirectory)
+    }
   }
 }
 
@@ -111,6 +135,7 @@ extension DurableSettings {
     retry = Milliseconds(Int64(wait) * 1_000)
     let limit = configuration.number(.retryLimit, default: 3_600, from: 1, to: 604_800)
     retryLimit = Milliseconds(Int64(limit) * 1_000)
+    if wait > limit { configuration.refuse(.retry, .overLimit) }
     maxAttempts = UInt8(
       truncatingIfNeeded: configuration.number(.maxAttempts, default: 0, from: 0, to: 255)
     )

@@ -15,6 +15,10 @@ struct Arguments {
   private(set) var isCBOR: Bool?
   /// Which one is the configuration's path; 0 for none.
   private var pathIndex = 0
+  /// A descriptor to read from what the program has left that ran in this process before; -1 for none.
+  private(set) var rest: Int32 = -1
+  /// How many there are, `--rest` apart.
+  private var count = 1
   /// `main`'s own.
   private let values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 
@@ -28,7 +32,9 @@ struct Arguments {
     var index = 1
     while index < Int(count) {
       let value = word(index &+ 1)
-      switch word(index).index(in: Span("--check|--help|-h|--version|--once|--config|--format")) {
+      switch word(index).index(
+        in: Span("--check|--help|-h|--version|--once|--config|--format|--rest")
+      ) {
       case 0: request = .check
       case 1, 2: request = .help
       case 3: request = .version
@@ -41,9 +47,15 @@ struct Arguments {
         index &+= 1
         guard let format = value.index(in: ConfigurationKey.format.values) else { return false }
         isCBOR = format == 1
+      case 7:
+        // Always the last: `startOver` has put it there.
+        guard let number = value.decimal else { return false }
+        rest = Int32(truncatingIfNeeded: number)
+        return pathIndex > 0
       default: return false
       }
       index &+= 1
+      self.count = index
     }
     return pathIndex > 0 || request == .help || request == .version
   }
@@ -58,6 +70,21 @@ struct Arguments {
   var pathForC: Span<UInt8> {
     @_lifetime(immortal)
     get { word(pathIndex, withEnd: 1) }
+  }
+
+  /// Whether the program takes the configuration as it is now; what is wrong with it is logged.
+  func areStillGood() -> Bool {
+    // SAFETY: `main`'s arguments, of which there are as many.
+    unsafe nbiot_run_again(values, count, nil, nil, 0) != 0
+  }
+
+  /// Runs the program from the start, in place of this process, and leaves what it has read to it.
+  func startOver(_ legacy: nbiot_legacy, _ rest: Span<UInt8>) {
+    var legacy = legacy
+    // SAFETY: `main`'s arguments, of which there are as many; the bytes are copied.
+    unsafe rest.withUnsafeBytes {
+      _ = unsafe nbiot_run_again(values, count, &legacy, $0.baseAddress, $0.count)
+    }
   }
 
   /// Runs the program from the start, in place of this process.

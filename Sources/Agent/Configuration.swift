@@ -38,7 +38,7 @@ enum ConfigurationKey: UInt8 {
   private static var values: StaticString {
     """
     1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
-    ;HOST:PORT;symmetric|dtls;certificates in PEM in less than 32768 bytes;the name in the server's certificate\
+    ;HOST:PORT, [ADDRESS]:PORT or coap://HOST:PORT;symmetric|dtls;certificates in PEM in less than 32768 bytes;the name in the server's certificate\
     ;no|yes;certificate|psk;1 to 64 bytes;hmacmd5|hmacsha1|hmacsha256;json|cbor|none\
     ;nbIoT|standard|lteM|nbIoTDeep;2088|61;0 to 1000000000 s\
     ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;json|cbor;1 to 32 bytes;0 to 7;0 to 1000000000 s\
@@ -85,9 +85,7 @@ struct Configuration: ~Copyable {
   @inline(never)
   mutating func read() {
     var room = text.mutableSpan
-    guard let count = PrivateInput.read(arguments.pathForC, into: &room, isSecret: false) else {
-      fail(.unreadableConfiguration, arguments.path)
-    }
+    let count = PrivateInput.read(arguments.pathForC, into: &room, .unreadableConfiguration)
     if count > Self.maxCount { refuse(0, Span(), .tooManyBytes, Span()) }
     var start = 0
     var line = 1
@@ -114,6 +112,9 @@ struct Configuration: ~Copyable {
     if values[index].line != 0 { refuse(line, Span(), .givenTwice, name) }
     let value = text.span.trimmed((equals &+ 1)..<range.upperBound)
     if value.isEmpty { refuse(line, Span(), .noValue, name) }
+    for index in value where text[index] == UInt8(ascii: "#") && text[index &- 1].isBlank {
+      refuse(line, name, .comment, Span())
+    }
     values[index] = Value(
       start: UInt16(truncatingIfNeeded: value.lowerBound),
       end: UInt16(truncatingIfNeeded: value.upperBound),
@@ -166,7 +167,7 @@ struct Configuration: ~Copyable {
   func path(_ key: ConfigurationKey) -> Span<UInt8> {
     let value = values[Int(key.rawValue)]
     let path = text.span.extracting(Int(value.start)...Int(value.end))
-    if path.count > Self.maxPath &+ 1 { refuse(key) }
+    if path.count > Self.maxPath &+ 1 || path[0] == UInt8(ascii: "\"") { refuse(key) }
     return path
   }
 
@@ -174,6 +175,12 @@ struct Configuration: ~Copyable {
   @inline(never)
   func refuse(_ key: ConfigurationKey) -> Never {
     refuse(Int(values[Int(key.rawValue)].line), key.name, .takes, key.values)
+  }
+
+  /// Ends the process because of what is wrong with a key's value.
+  @inline(never)
+  func refuse(_ key: ConfigurationKey, _ problem: Phrase) -> Never {
+    refuse(Int(values[Int(key.rawValue)].line), key.name, problem, Span())
   }
 
   /// Ends the process as a compiler does: file, line, unless it is 0, and what to do.
@@ -207,15 +214,6 @@ extension Span where Element == UInt8 {
       value = value * 10 + UInt64(self[index] - 0x30)
     }
     return value
-  }
-
-  /// A part of the bytes without the blanks at its ends.
-  @inline(never)
-  func trimmed(_ range: Range<Int>) -> Range<Int> {
-    var (start, end) = (range.lowerBound, range.upperBound)
-    while start < end, self[start].isBlank { start += 1 }
-    while end > start, self[end - 1].isBlank { end -= 1 }
-    return start..<end
   }
 
   /// Which of some words, separated by `|`, the bytes are.

@@ -1,5 +1,6 @@
 internal import CPOSIX
 internal import ConstrainedCore
+internal import UDPTransport
 
 /// A Unix datagram socket that other programs of the machine send their reports to, a line a datagram.
 ///
@@ -9,18 +10,31 @@ internal import ConstrainedCore
 struct DatagramInput {
   /// -1 for none.
   var descriptor: Int32 = -1
-  private var sender = sockaddr_un()
-  private var senderCount: socklen_t = 0
+  private var sender = nbiot_sender()
+  /// The file that the socket has made.
+  private var own = stat()
+  /// Whether the last datagram is an answer of this program or of another one like it: no report, and itself
+  /// not to be answered, or two would answer each other for ever.
+  private(set) var isAnswer = false
+  private var replies = 0
+  /// The time in which they were sent, in 1,024 ms.
+  private var second: Int64 = 0
+
+  /// How many answers go out in that time, to whomever.
+  private static var mostReplies: Int { 1_000 }
 
   /// Listens at `path`, which ends with a zero byte; `false` with `errno` set when that cannot be.
   ///
-  /// For the user and the group of this process. A socket that is there already, left over from an earlier
-  /// run, is replaced.
+  /// For the user and the group of this process. A socket that is there already is replaced if nobody has it
+  /// any more.
   @inline(never)
   mutating func listen(at path: Span<UInt8>) -> Bool {
     // SAFETY: the path ends with a zero byte.
     descriptor = unsafe path.withUnsafeBytes {
-      unsafe nbiot_listen_unix($0.bindMemory(to: CChar.self).baseAddress, $0.count)
+      let path = unsafe $0.bindMemory(to: CChar.self)
+      let descriptor = unsafe nbiot_listen_unix(path.baseAddress, path.count)
+      if descriptor >= 0 { _ = unsafe nbiot_look(path.baseAddress, 0, &own) }
+      return descriptor
     }
     return isOpen
   }
@@ -34,16 +48,31 @@ struct DatagramInput {
     let descriptor = descriptor
     // SAFETY: covers exactly the room; the address is written within its length.
     let count = unsafe room.withUnsafeMutableBufferPointer {
-      unsafe nbiot_receive_unix(descriptor, $0.baseAddress, $0.count, &sender, &senderCount)
+      unsafe nbiot_receive_unix(descriptor, $0.baseAddress, $0.count, &sender)
     }
+    let length = max(0, min(count, room.count))
+    let text = room.span.extracting(first: length)
+    isAnswer = text.starts(with: Phrase.accepted.text) || text.starts(with: Phrase.refused.text)
     return max(0, count)
   }
 
-  /// Answers the sender of the last datagram, if it can be; an answer that has no room is dropped.
+  /// Answers the sender of the last datagram, if it can be; an answer that has no room is dropped, and so is
+  /// one to this very socket.
   mutating func reply(_ answer: inout TextLine) {
+    let now = MonotonicClock.now().milliseconds &>> 10
+    if now != second { replies = 0 }
+    second = now
+    replies &+= 1
+    if isAnswer || replies > Self.mostReplies { return }
     // SAFETY: both are read within their lengths.
     unsafe answer.written.withUnsafeBufferPointer { answer in
-      unsafe nbiot_reply_unix(descriptor, answer.baseAddress, answer.count, &sender, senderCount)
+      unsafe nbiot_reply_unix(
+        descriptor,
+        answer.baseAddress,
+        answer.count,
+        &sender,
+        &own
+      )
     }
   }
 }

@@ -17,7 +17,8 @@ let helpText: StaticString = """
     --check         read the configuration and say whether it is good
     --version       print the version
 
-  Signals: SIGTERM ends, what is not delivered stays; SIGUSR1 prints counters.
+  Signals: SIGTERM ends, what is not delivered stays; SIGHUP reads the configuration
+  anew; SIGUSR1 prints counters.
   Exit status: 0 all delivered or ended by a signal, 1 some rejected, refused, given
   up, expired or dropped, 2 usage or configuration, 3 authentication or handshake
   refused, 4 some not delivered and kept, 5 standard output cannot be written, 6
@@ -48,18 +49,24 @@ func fail(_ status: ExitStatus, _ text: Span<UInt8>) -> Never {
 
 /// Says what is wrong with a file, and what the system says of it, and ends the process.
 @inline(never)
-func fail(_ problem: Phrase, _ path: Span<UInt8>) -> Never {
-  let code = nbiot_errno()
+func fail(_ problem: Phrase, _ path: Span<UInt8>, code: Int32 = nbiot_errno()) -> Never {
+  say(problem, path, code)
+  exit(ExitStatus.usage.rawValue)
+}
+
+/// Says what is wrong with a file: an error where a code says so, a warning where that is negative.
+@inline(never)
+func say(_ problem: Phrase, _ path: Span<UInt8>, _ code: Int32) {
   var line = TextLine()
-  line.add(.error)
+  if code >= 0 { line.add(.error) }
   line.add(problem)
   line.add(.colonAndSpace)
   line.add(path)
-  if code != 0 {
+  if code > 0 {
     line.add(.space)
     line.add(errno: code)
   }
-  fail(.usage, &line)
+  log(&line)
 }
 
 extension StoreError {

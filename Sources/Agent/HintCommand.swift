@@ -2,31 +2,88 @@ internal import CPOSIX
 internal import ConstrainedCore
 internal import DeviceSession
 
-/// The command that tells the modem what is known about the radio's next seconds.
-enum HintCommand {
+/// The command that tells the modem what is known about the radio's next seconds: one at a time, and each for
+/// a limited time.
+struct HintCommand {
+  /// How long one may run before its process group is told to end.
+  private static var limit: Milliseconds { Milliseconds(10_000) }
+
+  /// 0 for none.
+  private var child: Int32 = 0
+  private var isTold = false
+  /// When the one that runs is to be looked at again.
+  private(set) var deadline: Instant?
+
   /// Runs `path`, which ends with a zero byte, with one word: `last`, `one-answer` or `more`.
   ///
-  /// The datagram waits for its end, a second at most; what it makes of the hint is its own affair.
+  /// The datagram waits for its end, a second at most; what it makes of the hint is its own affair. While one
+  /// still runs, another is not started.
   @inline(never)
-  static func run(_ path: Span<UInt8>, _ hint: RadioHint, _ line: inout TextLine) {
+  mutating func run(
+    _ path: Span<UInt8>,
+    _ hint: RadioHint,
+    _ line: inout TextLine,
+    at now: Instant
+  ) {
+    look(at: now)
+    if child != 0 { return log(Phrase.hintSkipped.text) }
     let word: StaticString =
       switch hint {
       case .lastUplink: "last\0"
       case .oneAnswer: "one-answer\0"
       case .moreToCome: "more\0"
       }
+    var code: Int32 = 0
     // SAFETY: both end with a zero byte and are not kept.
-    let code = unsafe path.withUnsafeBytes { path in
+    child = unsafe path.withUnsafeBytes { path in
       word.withUTF8Buffer { word in
-        unsafe nbiot_run(
+        unsafe nbiot_start_command(
           path.bindMemory(to: CChar.self).baseAddress,
-          UnsafeRawPointer(word.baseAddress)?.assumingMemoryBound(to: CChar.self)
+          UnsafeRawPointer(word.baseAddress)?.assumingMemoryBound(to: CChar.self),
+          &code
         )
       }
+    }
+    if child > 0, ends(within: 1_000) {
+      child = 0
+    } else if code == 0 {
+      code = ETIMEDOUT
+      isTold = false
+      deadline = now + Self.limit
     }
     guard code != 0 else { return }
     line.start(.hintFailed)
     line.add(errno: code)
     log(&line)
   }
+
+  /// Takes the command from the system's table when it has ended; tells it to end when its time is over, and
+  /// ends it with all of its group a second later.
+  @inline(never)
+  mutating func look(at now: Instant) {
+    if child <= 0 { child = 0 }
+    if child == 0 || !isTold && ends(within: 0) { return forget() }
+    guard let deadline, now >= deadline else { return }
+    _ = kill(0 &- child, isTold ? SIGKILL : SIGTERM)
+    self.deadline = now + Milliseconds(1_000)
+    if isTold, ends(within: 1_000) { forget() }
+    isTold = true
+  }
+
+  /// Ends the command with the program, and all of its group.
+  @inline(never)
+  mutating func end() {
+    if child <= 0 || ends(within: 0) { return }
+    _ = kill(0 &- child, SIGKILL)
+    _ = ends(within: 1_000)
+    child = 0
+  }
+
+  private mutating func forget() {
+    child = 0
+    deadline = nil
+    isTold = false
+  }
+
+  private func ends(within milliseconds: Int32) -> Bool { nbiot_ends(child, milliseconds) >= 0 }
 }

@@ -19,6 +19,24 @@ struct LineInput {
 
   private var storage = InlineArray<4_097, UInt8>(repeating: 0)
 
+  /// What was read and not taken.
+  var rest: Span<UInt8> {
+    @_lifetime(borrow self)
+    get { storage.span.extracting(start..<end) }
+  }
+
+  /// Begins with what another input has left, and gives what the program says of it.
+  mutating func inherit(from descriptor: Int32) -> nbiot_legacy {
+    var legacy = nbiot_legacy()
+    var span = storage.mutableSpan
+    // SAFETY: reads at most the room that there is.
+    end = unsafe span.withUnsafeMutableBufferPointer {
+      unsafe nbiot_inherit(descriptor, &legacy, $0.baseAddress, $0.count)
+    }
+    isTooLong = legacy.flags & 1 != 0
+    return legacy
+  }
+
   /// Reads what is there, once; to be called when `poll` says that something is.
   mutating func read() {
     if start > 0 {

@@ -8,7 +8,8 @@ enum Phrase: UInt8 {
   case accepted, refused, delivered, rejected, givenUp, dropped, expired, superseded
   // Lines on standard error.
   case authenticated, authenticationFailed, postponed, diskRefuses, noLink, started, counters
-  case hintFailed, secretReadable, error, stateDirectory
+  case hintFailed, hintSkipped, secretReadable, secretTrimmed, writableByOthers
+  case reload, reloadRefused, reloadIgnored, error, stateDirectory
   // What is said with them.
   case id, sequence, bytesUp, bytesDown, transmissions, duration, answer
   case reply, message, cutAnswer, unreadableAnswer
@@ -33,8 +34,11 @@ enum Phrase: UInt8 {
   case supersededReports, authentications, handshakes, resumptions, requests
   case datagramsUp, allBytesUp, datagramsDown, allBytesDown, diskSyncs, diskBytes
   // What is wrong with the configuration.
-  case missing, takes, tooManyBytes, noKeyAndValue, unknownKey, givenTwice, noValue
-  case unreadableConfiguration, unusableSocket, unusableSecret, unreadableAuthorities, noHash
+  case missing, takes, tooManyBytes, noKeyAndValue, unknownKey, givenTwice, noValue, comment
+  case badScheme, noHost, hasPath, badBrackets, badHost, badPort, otherSecurity, overLimit
+  case notExecutable
+  case unreadableConfiguration, unusableSocket, unusableSecret, unreadableAuthorities
+  case noRegularFile, isUTF16, hasZeroByte, noHash
 
   /// How it is written.
   var text: Span<UInt8> {
@@ -49,7 +53,11 @@ enum Phrase: UInt8 {
     accepted |refused |delivered |rejected |given-up |dropped |expired |superseded \
     |info authenticated|warning authentication-failed reason=|warning postponed reason=\
     |error disk-refuses |warning no-link reason=|info started session=|info counters\
-    |warning hint-failed |warning secret-readable-by-others|error |error state-directory \
+    |warning hint-failed |warning hint-skipped\
+    |warning secret-readable-by-others|warning secret-trimmed\
+    |warning writable-by-others\
+    |info reload|warning reload-refused\
+    |warning reload-ignored|error |error state-directory \
     | id=| seq=| up=| down=| sent=| ms=| answer=\
     | reply=| message=| answer-cut| answer-unreadable\
     | pending=| damaged=| cut=|errno=| (\
@@ -70,9 +78,14 @@ enum Phrase: UInt8 {
     | superseded=| authentications=| handshakes=| resumptions=| requests=\
     | datagrams-up=| bytes-up=| datagrams-down=| bytes-down=| disk-syncs=| disk-bytes=\
     |missing: | takes |the file has more than 8192 bytes|no `key = value`|unknown key \
-    |given twice: |no value for \
+    |given twice: |no value for |: a comment needs a line of its own\
+    |: the scheme is neither coap nor coaps|: no host|: a path or a query\
+    |: no IPv6 address in brackets|: neither a name nor an address|: a port is 1 to 65535\
+    |: the scheme is not that of `security`| is over retry-limit\
+    |: no file that can be run\
     |the configuration file cannot be read|the socket cannot be made\
     |the secret file must hold the device secret in its first line|the CA file cannot be read\
+    |not a regular file|UTF-16, save it as UTF-8|a zero byte is in it\
     |error OpenSSL has no SHA-256
     """
   }

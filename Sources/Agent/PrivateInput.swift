@@ -4,24 +4,30 @@ internal import OpenSSLSupport
 
 /// Files that are read whole at the start.
 enum PrivateInput {
-  /// Reads at most as many bytes as `room` has from the file at `path`, which ends with a zero byte; the
-  /// count, or `nil` with `errno` set.
+  /// Reads at most as many bytes as `room` has from the regular file at `path`, which ends with a zero byte;
+  /// the count.
   ///
-  /// Says so when others can read it too and `isSecret`.
+  /// Ends the process when it cannot be read, with `problem`, or is no text in UTF-8. Says so when others can
+  /// change it, or read it where it holds the secret.
   @inline(never)
   static func read(
     _ path: Span<UInt8>,
     into room: inout MutableSpan<UInt8>,
-    isSecret: Bool
-  ) -> Int? {
+    _ problem: Phrase
+  ) -> Int {
+    let name = path.extracting(first: path.count &- 1)
     // SAFETY: the path ends with a zero byte.
     let descriptor = unsafe path.withUnsafeBytes {
       unsafe nbiot_open_input($0.bindMemory(to: CChar.self).baseAddress)
     }
-    guard descriptor >= 0 else { return nil }
+    guard descriptor >= 0 else { fail(problem, name) }
     defer { _ = close(descriptor) }
-    if isSecret, nbiot_is_readable_by_others(descriptor) != 0 {
+    let mode = nbiot_regular_mode(descriptor)
+    if mode == 0 { fail(.noRegularFile, name, code: 0) }
+    if problem == .unusableSecret, mode & 0o077 != 0 {
       log(Phrase.secretReadable.text)
+    } else if mode & 0o022 != 0 {
+      say(.writableByOthers, name, -1)
     }
     var length = 0
     while length < room.count {
@@ -31,10 +37,15 @@ enum PrivateInput {
         unsafe CPOSIX.read(descriptor, $0.baseAddress.map { unsafe $0 + offset }, $0.count - offset)
       }
       if count < 0, nbiot_errno() == EINTR { continue }
-      guard count >= 0 else { return nil }
+      guard count >= 0 else { fail(problem, name) }
       if count == 0 { break }
       length += count
     }
+    // A byte order mark in either order.
+    if length > 1, room[0] &+ room[1] == 0xFD, room[0] >= 0xFE {
+      fail(.isUTF16, name, code: 0)
+    }
+    for index in 0..<length where room[index] == 0 { fail(.hasZeroByte, name, code: 0) }
     return length
   }
 }

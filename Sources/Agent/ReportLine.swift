@@ -270,7 +270,7 @@ struct Fingerprint {
 
 extension Span where Element == UInt8 {
   @inline(never)
-  fileprivate func starts(with bytes: Span<UInt8>) -> Bool {
+  func starts(with bytes: Span<UInt8>) -> Bool {
     count >= bytes.count && extracting(0..<bytes.count).isEqual(to: bytes)
   }
 

@@ -4,7 +4,8 @@ internal import CPOSIX
 struct SignalInput {
   let descriptor: Int32
 
-  /// SIGTERM and SIGINT end the program, SIGUSR1 asks for the counters; SIGPIPE is held back.
+  /// SIGTERM and SIGINT end the program, SIGHUP has the configuration read anew, SIGUSR1 asks for the
+  /// counters; SIGPIPE is held back.
   init() { descriptor = nbiot_signals() }
 
   /// The next one that has come; 0 when none has.

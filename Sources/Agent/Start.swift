@@ -24,6 +24,7 @@ public func runAgent(
   _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Never {
   nbiot_open_standard()
+  nbiot_forbid_core()
   var arguments = unsafe Arguments(values)
   guard arguments.read(count) else {
     fail(.usage, helpText.word(0, by: 0x0A))
@@ -56,7 +57,7 @@ extension Agent {
     let durableSettings = DurableSettings(configuration)
     let identity = makeIdentity(configuration)
     let secret = readSecret(configuration)
-    let fingerprint = makeFingerprint(configuration, identity, secret)
+    let fingerprint = makeFingerprint(configuration, endpoint, identity, secret)
     let security = makeSecurity(
       configuration,
       endpoint,
@@ -64,7 +65,10 @@ extension Agent {
       secret,
       durableSettings.session.timing
     )
-    if arguments.request == .check { finish(printing: "the configuration is good\n") }
+    if arguments.request == .check {
+      checkPlaces(configuration)
+      finish(printing: "the configuration is good\n")
+    }
     link = ServerLink(host: endpoint.host, port: endpoint.port)
     do throws(StoreError) {
       device = try DurableDevice(
@@ -120,21 +124,40 @@ private func makeIdentity(_ configuration: borrowing Configuration) -> DeviceIde
   }
 }
 
-/// The first line of the secret's file.
+/// What `--check` finds beyond a start, which makes the socket and runs the command later.
+@inline(never)
+private func checkPlaces(_ configuration: borrowing Configuration) {
+  let socket = configuration.path(.socket)
+  let command = configuration.path(.hintCommand)
+  // SAFETY: both end with a zero byte.
+  let code = unsafe socket.withUnsafeBytes {
+    unsafe nbiot_check_unix($0.bindMemory(to: CChar.self).baseAddress, $0.count)
+  }
+  let isCommand = unsafe command.withUnsafeBytes {
+    unsafe nbiot_is_command($0.bindMemory(to: CChar.self).baseAddress)
+  }
+  if configuration.has(.socket), code != 0 {
+    fail(.unusableSocket, configuration.bytes(.socket), code: code)
+  }
+  if configuration.has(.hintCommand), isCommand == 0 {
+    configuration.refuse(.hintCommand, .notExecutable)
+  }
+}
+
+/// The first line of the secret's file, without what stands at its ends.
 @inline(never)
 private func readSecret(_ configuration: borrowing Configuration) -> SecretBytes {
-  var text = InlineArray<160, UInt8>(repeating: 0)
+  var text = InlineArray<256, UInt8>(repeating: 0)
   var room = text.mutableSpan
   defer { wipe(&room) }
   let path = configuration.path(.deviceSecretFile)
-  let length = PrivateInput.read(path, into: &room, isSecret: true) ?? 0
-  var end = 0
-  while end < length, room[end] != 0x0A, room[end] != 0x0D { end += 1 }
-  guard end > 0, let secret = SecretBytes(copying: room.span.extracting(0..<end)) else {
-    fail(
-      .unusableSecret,
-      configuration.bytes(.deviceSecretFile)
-    )
+  let length = PrivateInput.read(path, into: &room, .unusableSecret)
+  let line = room.span.firstLine(of: 0..<length)
+  let isTrimmed =
+    line.lowerBound > 0 || line.upperBound < length && !room[line.upperBound].isLineEnd
+  if !line.isEmpty, isTrimmed { log(Phrase.secretTrimmed.text) }
+  guard let secret = SecretBytes(copying: room.span.extracting(line)) else {
+    fail(.unusableSecret, configuration.bytes(.deviceSecretFile), code: 0)
   }
   return secret
 }
@@ -142,6 +165,7 @@ private func readSecret(_ configuration: borrowing Configuration) -> SecretBytes
 @inline(never)
 private func makeFingerprint(
   _ configuration: borrowing Configuration,
+  _ endpoint: borrowing Endpoint,
   _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes
 ) -> FixedBytes<32> {
@@ -150,7 +174,7 @@ private func makeFingerprint(
       identity,
       secret: secret,
       endpoint: configuration.bytes(.endpoint),
-      mode: UInt8(truncatingIfNeeded: configuration.choice(.security))
+      mode: endpoint.isDTLS ? 1 : 0
     )
   } catch {
     fail(.usage, Phrase.noHash.text)
@@ -165,7 +189,7 @@ private func makeSecurity(
   _ secret: borrowing SecretBytes,
   _ timing: TransmissionParameters
 ) -> AgentSecurity {
-  if configuration.choice(.security) == 1 {
+  if endpoint.isDTLS {
     fail(.usage, Span("error this program was built without DTLS: build it with `make agent`"))
   }
   return SymmetricSecurity()
@@ -178,7 +202,7 @@ private func makeSecurity(
   _ secret: borrowing SecretBytes,
   _ timing: TransmissionParameters
 ) -> AgentSecurity {
-  guard configuration.choice(.security) == 1 else {
+  guard endpoint.isDTLS else {
     return EitherSecurity(SymmetricSecurity())
   }
   var dtls = DTLSSettings()
@@ -210,13 +234,11 @@ private func makeCertificateLayer(
   var text = InlineArray<32_768, UInt8>(repeating: 0)
   var room = text.mutableSpan
   let path = configuration.path(.caFile)
-  guard let length = PrivateInput.read(path, into: &room, isSecret: false) else {
-    fail(.unreadableAuthorities, configuration.bytes(.caFile))
-  }
+  let length = PrivateInput.read(path, into: &room, .unreadableAuthorities)
   if length == room.count { configuration.refuse(.caFile) }
   return try DTLSSecurity(
     serverName: configuration.has(.serverName) ? configuration.bytes(.serverName) : endpoint.host,
-    authorities: room.span.extracting(0..<length),
+    authorities: room.span.extracting(0..<length).trimmed,
     settings: dtls
   )
 }

@@ -1,5 +1,6 @@
 internal import CPOSIX
 internal import ConstrainedCore
+internal import PayloadCoding
 
 /// A line for standard output or standard error, built up and written at once.
 ///
@@ -19,12 +20,19 @@ struct TextLine {
   @inline(never)
   mutating func add(_ phrase: Phrase) { add(phrase.text) }
 
-  /// Appends bytes, those that could steer a terminal or end the line as `?`.
+  /// Appends a text, with a `?` for each character that could steer a terminal, end the line or deceive
+  /// who reads it, and for each byte that is not UTF-8.
   @inline(never)
   mutating func add(_ text: Span<UInt8>) {
-    for index in text.indices {
-      let byte = text[index]
-      put(byte < 0x20 || byte == 0x7F ? UInt8(ascii: "?") : byte)
+    var index = 0
+    while index < text.count {
+      let count = SteeringText.count(text, at: index)
+      if count < 0 { put(UInt8(ascii: "?")) }
+      // A character that does not fit is left out as a whole.
+      if count > 0, self.count &+ count < bytes.count {
+        for offset in 0..<count { put(text[index &+ offset]) }
+      }
+      index &+= abs(count)
     }
   }
 

@@ -31,44 +31,53 @@ public struct EndpointText: Equatable, Sendable {
   /// Reads `text`.
   @inline(never)
   public init(_ text: Span<UInt8>) throws(EndpointError) {
-    var rest = text.trimmed(0..<text.count)
-    let mark = text.index(of: UInt8(ascii: ":"), in: rest)
-    if mark &+ 2 < rest.upperBound, text[mark &+ 1] == UInt8(ascii: "/"),
-      text[mark &+ 2] == UInt8(ascii: "/")
-    {
-      guard let scheme = Scheme(text.extracting(rest.lowerBound..<mark)) else { throw .scheme }
-      self.scheme = scheme
-      rest = mark &+ 3..<rest.upperBound
-      if !rest.isEmpty, text[rest.upperBound &- 1] == UInt8(ascii: "/") {
-        rest = rest.lowerBound..<rest.upperBound &- 1
-      }
+    let range = text.trimmed(0..<text.count)
+    var (start, end) = (range.lowerBound, range.upperBound)
+    let mark = text.index(of: UInt8(ascii: ":"), start, end)
+    if end &- mark > 2, text[mark &+ 1] == UInt8(ascii: "/"), text[mark &+ 2] == UInt8(ascii: "/") {
+      let known = Span("coaps" as StaticString)
+      let count = mark &- start
+      if count < 4 || count > 5 { throw .scheme }
+      for index in 0..<count where text[start &+ index] | 0x20 != known[index] { throw .scheme }
+      scheme = count == 5 ? .coaps : .coap
+      start = mark &+ 3
+      if start < end, text[end &- 1] == UInt8(ascii: "/") { end &-= 1 }
     }
-    if rest.isEmpty { throw .noHost }
-    for index in rest {
-      switch text[index] {
-      case UInt8(ascii: "/"), UInt8(ascii: "?"), UInt8(ascii: "#"): throw .path
-      default: continue
-      }
-    }
-    let close = text.index(of: UInt8(ascii: "]"), in: rest)
-    let colon = text.index(of: UInt8(ascii: ":"), in: rest)
-    var end = rest.upperBound
-    if text[rest.lowerBound] == UInt8(ascii: "[") {
-      guard close < rest.upperBound else { throw .brackets }
-      host = rest.lowerBound &+ 1..<close
-      guard text.isIPv6(host) else { throw .brackets }
-      end = close &+ 1
+    // Where the host ends and the port begins, with its colon.
+    var stop = text.index(of: UInt8(ascii: ":"), start, end)
+    let close = text.index(of: UInt8(ascii: "]"), start, end)
+    var error = EndpointError.host
+    if close < end {
+      if text[start] != UInt8(ascii: "[") { throw .brackets }
+      host = start &+ 1..<close
+      stop = close &+ 1
+      error = .brackets
     } else {
-      if close < rest.upperBound { throw .brackets }
-      let next = text.index(of: UInt8(ascii: ":"), in: min(colon &+ 1, end)..<end)
-      // More than one colon: an address without brackets, and no port.
-      if next == end { end = colon }
-      host = rest.lowerBound..<end
-      if host.isEmpty { throw .noHost }
-      guard text.isHostName(host) || text.isIPv6(host) else { throw .host }
+      // With another colon it is an address without brackets, and no port.
+      if text.index(of: UInt8(ascii: ":"), stop &+ 1, end) < end { stop = end }
+      host = start..<stop
+      if start < end, text[start] == UInt8(ascii: "[") { throw .brackets }
+      if start == stop { throw .noHost }
     }
+    for index in start..<end {
+      let byte = text[index]
+      if byte == UInt8(ascii: "/") || byte == UInt8(ascii: "?") || byte == UInt8(ascii: "#") {
+        throw .path
+      }
+    }
+    if !text.isHost(host.lowerBound, host.upperBound, isBracketed: close < end) { throw error }
     if host.count > Self.maxHost { throw .host }
-    if end < rest.upperBound { port = try text.port(end..<rest.upperBound) }
+    if stop == end { return }
+    if text[stop] != UInt8(ascii: ":") { throw .brackets }
+    var value: UInt32 = 0
+    while stop &+ 1 < end {
+      stop &+= 1
+      let digit = UInt32(text[stop] &- 0x30)
+      value = value &* 10 &+ digit
+      if digit > 9 || value > 65_535 { throw .port }
+    }
+    if value == 0 { throw .port }
+    port = UInt16(truncatingIfNeeded: value)
   }
 }
 
@@ -88,126 +97,74 @@ public enum EndpointError: UInt8, Error, Equatable, Sendable {
   case port
 }
 
-extension EndpointText.Scheme {
-  /// The scheme of that name, in capital letters or not.
-  fileprivate init?(_ name: Span<UInt8>) {
-    let known = Span("coaps" as StaticString)
-    guard name.count == 4 || name.count == 5 else { return nil }
-    for index in name.indices where name[index] | 0x20 != known[index] { return nil }
-    self = name.count == 5 ? .coaps : .coap
-  }
-}
-
 extension Span where Element == UInt8 {
-  /// Where the byte is in a range first; the range's end where it is not.
+  /// Where the byte is first; `end` where it is not.
   @inline(never)
-  fileprivate func index(of byte: UInt8, in range: Range<Int>) -> Int {
-    var index = range.lowerBound
-    while index < range.upperBound, self[index] != byte { index &+= 1 }
+  fileprivate func index(of byte: UInt8, _ start: Int, _ end: Int) -> Int {
+    var index = start
+    while index < end, self[index] != byte { index &+= 1 }
     return index
   }
 
-  /// The number behind a colon.
-  fileprivate func port(_ range: Range<Int>) throws(EndpointError) -> UInt16 {
-    guard self[range.lowerBound] == UInt8(ascii: ":") else { throw .brackets }
+  /// Whether a part is a name of labels with dots between them, four numbers, or an IPv6 address (RFC 4291
+  /// Section 2.2), perhaps with a zone (RFC 4007 Section 11); within brackets only the last.
+  ///
+  /// One walk over all three, for each alone takes as many bytes of a program.
+  @inline(never)
+  fileprivate func isHost(_ start: Int, _ limit: Int, isBracketed: Bool) -> Bool {
+    let colon = UInt8(ascii: ":")
+    let end = index(of: UInt8(ascii: "%"), start, limit)
+    // Of an address: groups with a colon behind them, and colons without a group before them.
+    var (groups, gaps) = (0, 0)
+    // Behind the last colon: labels, and those of them that are a byte in decimal digits.
+    var (labels, numbers) = (0, 0)
+    // Of the label at hand: its length, whether it is hexadecimal, and its decimal number; 256 for one that is
+    // too large or begins with a zero, 257 for what is none.
+    var (length, isHex) = (0, true)
     var value: UInt32 = 0
-    for index in range.lowerBound &+ 1..<range.upperBound {
-      guard self[index] >= 0x30, self[index] <= 0x39 else { throw .port }
-      value = value &* 10 &+ UInt32(truncatingIfNeeded: self[index] &- 0x30)
-      if value > 65_535 { throw .port }
-    }
-    if value == 0 { throw .port }
-    return UInt16(truncatingIfNeeded: value)
-  }
-
-  /// Whether a range is labels with dots between them, or four numbers.
-  @inline(never)
-  fileprivate func isHostName(_ range: Range<Int>) -> Bool {
-    var label = range.lowerBound
-    var isNumber = false
-    for index in range {
-      let byte = self[index]
-      let isDigit = byte >= 0x30 && byte <= 0x39
-      if byte == UInt8(ascii: ".") {
-        if index == label { return false }
-        label = index &+ 1
-        continue
-      }
-      if index == label { isNumber = true }
-      if !isDigit { isNumber = false }
-      let isLetter = byte | 0x20 >= UInt8(ascii: "a") && byte | 0x20 <= UInt8(ascii: "z")
-      guard isDigit || isLetter || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") else {
-        return false
-      }
-    }
-    // What ends like an address must be one: the resolver takes 5682 for 0.0.22.50.
-    return !isNumber || isIPv4(range)
-  }
-
-  /// Whether a range is four numbers up to 255 with dots between them.
-  @inline(never)
-  fileprivate func isIPv4(_ range: Range<Int>) -> Bool {
-    var (numbers, digits, value) = (0, 0, 0)
-    for index in range.lowerBound...range.upperBound {
-      if index == range.upperBound || self[index] == UInt8(ascii: ".") {
-        if digits == 0 { return false }
-        numbers &+= 1
-        (digits, value) = (0, 0)
-        continue
-      }
-      let byte = self[index]
-      // A zero in front would make it octal.
-      guard byte >= 0x30, byte <= 0x39, digits == 0 || value > 0 else { return false }
-      value = value &* 10 &+ Int(byte &- 0x30)
-      digits &+= 1
-      if value > 255 { return false }
-    }
-    return numbers == 4
-  }
-
-  /// Whether a range is an IPv6 address (RFC 4291 Section 2.2), perhaps with a zone (RFC 4007 Section 11).
-  @inline(never)
-  fileprivate func isIPv6(_ range: Range<Int>) -> Bool {
-    let end = index(of: UInt8(ascii: "%"), in: range)
-    if end &+ 1 == range.upperBound { return false }
-    for zone in end..<range.upperBound where self[zone] <= 0x20 || self[zone] >= 0x7F {
-      return false
-    }
-    var (groups, start, index) = (0, range.lowerBound, range.lowerBound)
-    var hasGap = false
+    var index = start
     while index < end {
       let byte = self[index]
-      if byte == UInt8(ascii: ":") {
-        let isDouble = index &+ 1 < end && self[index &+ 1] == byte
-        if index > start {
-          groups &+= 1
-        } else if !isDouble {
-          return false
-        }
-        if isDouble {
-          if hasGap { return false }
-          hasGap = true
-          index &+= 1
-        }
-        index &+= 1
-        start = index
-        if start == end, !isDouble { return false }
-        continue
-      }
-      if byte == UInt8(ascii: ".") {
-        guard isIPv4(start..<end) else { return false }
-        groups &+= 2
-        start = end
-        break
-      }
-      let letter = byte | 0x20
-      guard
-        byte >= 0x30 && byte <= 0x39 || letter >= UInt8(ascii: "a") && letter <= UInt8(ascii: "f"),
-        index &- start < 4
-      else { return false }
       index &+= 1
+      let digit = UInt32(byte &- 0x30)
+      let isEnd = byte == UInt8(ascii: ".") || byte == colon
+      if !isEnd {
+        let letter = (byte | 0x20) &- UInt8(ascii: "a")
+        if digit > 9 {
+          if letter > 25, byte != UInt8(ascii: "-"), byte != UInt8(ascii: "_") { return false }
+          value = 257
+          if letter > 5 { isHex = false }
+        } else if value < 256 {
+          value = length > 0 && value == 0 ? 256 : Swift.min(256, value &* 10 &+ digit)
+        }
+        length &+= 1
+        if index < end { continue }
+      }
+      if byte == colon {
+        if length > 4 || !isHex || labels > 0 { return false }
+        if length > 0 { groups &+= 1 } else { gaps &+= 1 }
+      } else {
+        if length == 0 { return false }
+        labels &+= 1
+        if value < 256 { numbers &+= 1 }
+        if index == end { break }
+      }
+      (length, isHex, value) = (0, true, 0)
     }
-    if start < end { groups &+= 1 }
-    return hasGap ? groups < 8 : groups == 8
+    let areBytes = labels == 4 && numbers == 4
+    if groups &+ gaps == 0 {
+      // What ends like an address must be one: the resolver takes 5682 for 0.0.22.50.
+      return !isBracketed && end == limit && labels > 0 && (value > 256 || areBytes)
+    }
+    if end < limit {
+      if end &+ 1 == limit { return false }
+      for zone in end..<limit where self[zone] &- 0x21 > 0x5D { return false }
+    }
+    if labels == 1 ? length > 4 || !isHex : labels > 0 && !areBytes { return false }
+    groups &+= areBytes ? 2 : labels
+    // A colon at either end is one of two; those at the start count as two gaps.
+    if self[start] == colon && self[start &+ 1] != colon { return false }
+    if labels == 0 && (end &- start < 2 || self[end &- 2] != colon) { return false }
+    return gaps == 0 ? groups == 8 : gaps == (self[start] == colon ? 2 : 1) && groups < 8
   }
 }

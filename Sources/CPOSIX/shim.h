@@ -16,7 +16,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -50,6 +52,13 @@ static inline void nbiot_open_standard(void) {
   int descriptor = openat(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY);
   while (descriptor >= 0 && descriptor <= STDERR_FILENO) descriptor = fcntl(descriptor, F_DUPFD, 0);
   if (descriptor >= 0) close(descriptor);
+}
+
+// The process's memory holds a secret: it goes into no core file, and no other process of the user reads it.
+static inline void nbiot_forbid_core(void) {
+  struct rlimit none = {0, 0};
+  prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
+  setrlimit(RLIMIT_CORE, &none);
 }
 
 // Never another file than the one of that name, and never to wait for one that is a pipe.
@@ -251,30 +260,40 @@ static inline void nbiot_address_text(
     text[0] = 0;
 }
 
+// Never to wait for the other end of a pipe, and no terminal becomes this process's own.
 static inline int nbiot_open_input(const char *path) {
-  return openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC);
+  return openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
 
-static inline int nbiot_is_readable_by_others(int descriptor) {
+// The mode of a regular file; 0 for any other kind.
+static inline unsigned nbiot_regular_mode(int descriptor) {
   struct stat status;
-  return fstat(descriptor, &status) == 0 && (status.st_mode & 077) != 0;
+  return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) ? status.st_mode : 0;
 }
 
-// Whether there is a socket at a path, and no other kind of file.
-static inline int nbiot_is_socket(const char *path) {
-  struct stat status;
-  // Only to look at the file: a link is not followed, and nothing is opened (Linux 3.6 or later).
-  int file = openat(AT_FDCWD, path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-  int is_socket = fstat(file, &status) == 0 && S_ISSOCK(status.st_mode);
+// The mode of the file at a path, and which it is; 0 for none. A link is followed unless `flags` has O_NOFOLLOW;
+// nothing is opened but to look at it (Linux 3.6 or later).
+static inline __attribute__((noinline)) mode_t nbiot_look(
+    const char *path, int flags, struct stat *found) {
+  int file = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC | flags);
+  int code = fstat(file, found);
   close(file);
-  return is_socket;
+  return code == 0 ? found->st_mode : 0;
+}
+
+// Whether there is a program at a path that can be run.
+static inline int nbiot_is_command(const char *path) {
+  struct stat status;
+  mode_t mode = nbiot_look(path, 0, &status);
+  return S_ISREG(mode) && (mode & 0111) != 0;
 }
 
 // A datagram socket at a path, of so many bytes with the zero byte at its end, for the user and the group of
-// this process; one that nobody listens at is replaced, any other file is not. -1 with errno set when that cannot
-// be.
+// this process. One that refuses, because whoever made it has gone, is replaced; any other file, and a socket
+// that somebody has, of whatever type, is not. -1 with errno set when that cannot be.
 static inline int nbiot_listen_unix(const char *path, size_t count) {
   struct sockaddr_un address;
+  struct stat status;
   mode_t mask;
   int descriptor;
   address.sun_family = AF_UNIX;
@@ -286,8 +305,9 @@ static inline int nbiot_listen_unix(const char *path, size_t count) {
   descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
   if (descriptor < 0) return -1;
   count += (size_t)(address.sun_path - (char *)&address);
-  if (nbiot_is_socket(path) &&
-      connect(descriptor, (struct sockaddr *)&address, (socklen_t)count) != 0)
+  if (S_ISSOCK(nbiot_look(path, O_NOFOLLOW, &status)) &&
+      connect(descriptor, (struct sockaddr *)&address, (socklen_t)count) != 0 &&
+      errno == ECONNREFUSED)
     unlinkat(AT_FDCWD, path, 0);
   mask = umask(0117);
   if (bind(descriptor, (struct sockaddr *)&address, (socklen_t)count) != 0) {
@@ -298,21 +318,51 @@ static inline int nbiot_listen_unix(const char *path, size_t count) {
   return descriptor;
 }
 
-// The length of the next datagram, which may be more than there is room for; -1 when there is none.
-static inline ssize_t nbiot_receive_unix(
-    int descriptor, void *room, size_t count, struct sockaddr_un *sender, socklen_t *sender_count) {
-  *sender_count = sizeof *sender;
-  return recvfrom(
-      descriptor, room, count, MSG_TRUNC, (struct sockaddr *)sender, sender_count);
+// Why no socket can be made at a path, of so many bytes with the zero byte at its end: an error's number, or 0.
+static inline int nbiot_check_unix(const char *path, size_t count) {
+  char folder[sizeof(((struct sockaddr_un *)0)->sun_path) + 2] = ".";
+  struct stat status;
+  mode_t mode = nbiot_look(path, O_NOFOLLOW, &status);
+  if (count > sizeof folder - 2) return ENAMETOOLONG;
+  if (mode != 0) return S_ISSOCK(mode) ? 0 : EADDRINUSE;
+  // The path up to its last slash, or this directory.
+  while (count > 0 && path[count - 1] != '/') count--;
+  if (count > 0) memcpy(folder, path, count);
+  return S_ISDIR(nbiot_look(folder, 0, &status)) ? 0 : ENOENT;
 }
 
-// To a sender without a name nothing is sent. A name that fills its place is told with one byte more.
+// Who has sent a datagram: an address, and a zero byte for the end of its name. Of no bytes for nobody.
+struct nbiot_sender {
+  struct sockaddr_un address;
+  char end;
+  socklen_t count;
+};
+
+// The length of the next datagram, which may be more than there is room for; -1 when there is none.
+static inline ssize_t nbiot_receive_unix(
+    int descriptor, void *room, size_t count, struct nbiot_sender *sender) {
+  ssize_t length;
+  sender->count = sizeof sender->address;
+  length = recvfrom(
+      descriptor, room, count, MSG_TRUNC, (struct sockaddr *)&sender->address, &sender->count);
+  // A name that fills its place is told with one byte more.
+  if (sender->count > sizeof sender->address) sender->count = sizeof sender->address;
+  ((char *)sender)[sender->count] = 0;
+  return length;
+}
+
+// To a sender without a name nothing is sent, and nothing to the socket itself, by whatever link: each answer
+// would be answered. An abstract name begins with a zero byte, and names no file.
 static inline void nbiot_reply_unix(
-    int descriptor, const void *bytes, size_t count, const struct sockaddr_un *to,
-    socklen_t to_count) {
-  if (to_count > sizeof *to) to_count = sizeof *to;
-  if (to_count > sizeof(sa_family_t))
-    sendto(descriptor, bytes, count, MSG_NOSIGNAL, (const struct sockaddr *)to, to_count);
+    int descriptor, const void *bytes, size_t count, const struct nbiot_sender *to,
+    const struct stat *own) {
+  struct stat other;
+  if (to->count <= sizeof(sa_family_t)) return;
+  if (nbiot_look(to->address.sun_path, 0, &other) != 0 && other.st_ino == own->st_ino &&
+      other.st_dev == own->st_dev)
+    return;
+  sendto(
+      descriptor, bytes, count, MSG_NOSIGNAL, (const struct sockaddr *)&to->address, to->count);
 }
 
 static inline void nbiot_end(int signal) {
@@ -329,16 +379,17 @@ static inline void nbiot_end_by_signals(void) {
   action.sa_handler = nbiot_end;
   sigaction(SIGTERM, &action, NULL);
   sigaction(SIGINT, &action, NULL);
-  signals.bits = 1ull << (SIGUSR1 - 1) | 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1);
+  signals.bits = 1ull << (SIGHUP - 1) | 1ull << (SIGUSR1 - 1) | 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1);
   sigprocmask(SIG_SETMASK, &signals.set, NULL);
 }
 
-// SIGTERM, SIGINT and SIGUSR1 as a descriptor. SIGPIPE and SIGXFSZ are only held back: who writes to nobody, or
+// SIGTERM, SIGINT, SIGHUP and SIGUSR1 as a descriptor. SIGPIPE and SIGXFSZ are only held back: who writes to nobody, or
 // more than is allowed, learns that from the call that writes.
 static inline int nbiot_signals(void) {
   union nbiot_signal_set signals;
   int descriptor;
-  signals.bits = 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGUSR1 - 1);
+  signals.bits = 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGHUP - 1) |
+                 1ull << (SIGUSR1 - 1);
   descriptor = signalfd(-1, &signals.set, SFD_NONBLOCK | SFD_CLOEXEC);
   signals.bits |= 1ull << (SIGPIPE - 1) | 1ull << (SIGXFSZ - 1);
   sigprocmask(SIG_BLOCK, &signals.set, NULL);
@@ -367,34 +418,108 @@ static inline int nbiot_next_signal(int descriptor) {
 // exit, without its promise not to return: Swift destroys what a scope owns before a call that makes it.
 static inline void nbiot_exit(int status) { exit(status); }
 
-// Runs a command with one argument and waits for its end, a second at most; then it goes on by itself, and is
-// taken from the system's table of processes when the next one is run.
+// Starts a program with its arguments, in a process group of its own, with /dev/null as standard input and output
+// and, unless it keeps the errors' descriptor, as standard error. `*code` is the error when it cannot be run.
 //
-// vfork lends the child this memory until it runs the command, or has failed to, and so `code` comes back: the
+// vfork lends the child this memory until it runs the program, or has failed to, and so the code comes back: the
 // only handler of signals ends the child at once. (An emulator that makes a fork of it tells of no failure.) The
-// child takes every signal again, which this process holds back.
-static inline __attribute__((noinline)) int nbiot_run(const char *path, const char *argument) {
-  char *const arguments[] = {(char *)path, (char *)argument, NULL};
+// child takes every signal again, which this process holds back, and ends with this process.
+static inline __attribute__((noinline)) pid_t nbiot_start(
+    char *const *arguments, int is_agent, volatile int *code) {
   union nbiot_signal_set none;
   pid_t child;
-  int turns;
-  volatile int code = 0;
   none.bits = 0;
-  while (waitpid(-1, NULL, WNOHANG) > 0) {
-  }
+  *code = 0;
   child = vfork();
-  if (child < 0) return errno;
-  if (child == 0) {
-    sigprocmask(SIG_SETMASK, &none.set, NULL);
-    execve(path, arguments, arguments + 2);
-    code = errno;
-    _exit(127);
-  }
-  for (turns = 0; turns < 200; turns++) {
-    if (waitpid(child, NULL, WNOHANG) == child) break;
+  if (child < 0) *code = errno;
+  if (child != 0) return child;
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+  close(0);
+  close(1);
+  if (!is_agent) close(2);
+  nbiot_open_standard();
+  sigprocmask(SIG_SETMASK, &none.set, NULL);
+  if (is_agent)
+    execvp(arguments[0], arguments);
+  else
+    execve(arguments[0], arguments, arguments + 2);
+  *code = errno;
+  _exit(127);
+}
+
+// What a child ends with within so many milliseconds; -1 when it does not.
+static inline __attribute__((noinline)) int nbiot_ends(pid_t child, int milliseconds) {
+  int status;
+  while (waitpid(child, &status, WNOHANG) != child) {
+    if (milliseconds <= 0) return -1;
     poll(NULL, 0, 5);
+    milliseconds -= 5;
   }
-  return turns < 200 || code != 0 ? code : ETIMEDOUT;
+  return status;
+}
+
+// Starts a command with one argument and no environment.
+static inline pid_t nbiot_start_command(const char *path, const char *argument, int *code) {
+  char *const arguments[] = {(char *)path, (char *)argument, NULL};
+  volatile int failure;
+  pid_t child = nbiot_start(arguments, 0, &failure);
+  *code = failure;
+  return child;
+}
+
+// What one program leaves to the one that takes its place, before the input that it has read and not taken.
+struct nbiot_legacy {
+  unsigned long long line;
+  unsigned flags;
+};
+
+// Runs this program once more, with its arguments and one or two more: `--check`, for which it is waited, or, in
+// place of this process, `--rest NN`: a descriptor to read a legacy and the rest of an input from. Says whether
+// the check went well; it complains itself.
+static inline __attribute__((noinline)) int nbiot_run_again(
+    char *const *arguments, size_t argument_count, const struct nbiot_legacy *legacy,
+    const void *rest, size_t count) {
+  char *list[16];
+  char number[3];
+  int ends[2];
+  volatile int code;
+  int status;
+  pid_t child;
+  // Nobody gives the few options so often.
+  if (argument_count > 12) return 0;
+  memset(list, 0, sizeof list);
+  memcpy(list, arguments, argument_count * sizeof *list);
+  if (legacy) {
+    // A pipe has room for both.
+    if (pipe(ends) != 0 || ends[0] > 99) return 0;
+    write(ends[1], legacy, sizeof *legacy);
+    write(ends[1], rest, count);
+    close(ends[1]);
+    number[0] = (char)('0' + ends[0] / 10);
+    number[1] = (char)('0' + ends[0] % 10);
+    number[2] = 0;
+    list[argument_count] = (char *)"--rest";
+    list[argument_count + 1] = number;
+    execvp(list[0], list);
+    return 0;
+  }
+  list[argument_count] = (char *)"--check";
+  child = nbiot_start(list, 1, &code);
+  if (child < 0) return 0;
+  status = nbiot_ends(child, 10000);
+  if (status < 0) kill(child, SIGKILL);
+  return code == 0 && status == 0;
+}
+
+// Reads a legacy and what follows it; the count of the latter.
+static inline size_t nbiot_inherit(
+    int descriptor, struct nbiot_legacy *legacy, void *rest, size_t count) {
+  ssize_t length = 0;
+  if (read(descriptor, legacy, sizeof *legacy) == sizeof *legacy)
+    length = read(descriptor, rest, count);
+  close(descriptor);
+  return length > 0 ? (size_t)length : 0;
 }
 
 #endif

@@ -43,18 +43,16 @@ extension Span where Element == UInt8 {
   @inline(never)
   private func blankCount(_ range: Range<Int>) -> Int {
     let start = range.lowerBound
-    if start == range.upperBound { return 0 }
+    let count = range.count
+    if count == 0 { return 0 }
     let first = self[start]
-    if first == 0x20 || first >= 0x09 && first <= 0x0D { return 1 }
-    if first < 0xC2 || range.upperBound &- start < 2 { return 0 }
-    let second = self[start &+ 1]
-    if first == 0xC2 { return second == 0xA0 ? 2 : 0 }
-    if range.upperBound &- start < 3 { return 0 }
-    let third = self[start &+ 2]
-    let isMark = first == 0xEF && second == 0xBB && third == 0xBF
-    let isZeroWidth = first == 0xE2 && second == 0x80 && third == 0x8B
-    let isIdeographic = first == 0xE3 && second == 0x80 && third == 0x80
-    return isMark || isZeroWidth || isIdeographic ? 3 : 0
+    if first == 0x20 || first &- 0x09 < 5 { return 1 }
+    if first < 0xC2 || count == 1 { return 0 }
+    let two = UInt32(first) &<< 8 | UInt32(self[start &+ 1])
+    if two == 0xC2A0 { return 2 }
+    if count == 2 { return 0 }
+    let three = two &<< 8 | UInt32(self[start &+ 2])
+    return three == 0xEFBBBF || three == 0xE2808B || three == 0xE38080 ? 3 : 0
   }
 }
 

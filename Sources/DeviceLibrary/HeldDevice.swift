@@ -141,7 +141,7 @@ struct HeldDevice: ~Copyable {
       host,
       durable.session.timing
     )
-    let path = unsafe text(config.state_directory)
+    let path = unsafe text(config.state_directory).trimmed
     guard !path.isEmpty else { throw .argument }
     do throws(StoreError) {
       device = try DurableDevice(

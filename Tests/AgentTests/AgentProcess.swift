@@ -115,6 +115,19 @@ final class AgentProcess {
 
   var status: Int32 { process.terminationStatus }
 
+  /// How many of its children run, those apart that have ended and are in the table of processes all the same.
+  var runningChildren: Int {
+    let folders = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []
+    return folders.count { name in
+      guard Int(name) != nil,
+        let line = try? String(contentsOfFile: "/proc/\(name)/stat", encoding: .utf8),
+        let end = line.lastIndex(of: ")")
+      else { return false }
+      let fields = line[line.index(after: end)...].split(separator: " ")
+      return fields.count > 1 && fields[0] != "Z" && Int32(fields[1]) == process.processIdentifier
+    }
+  }
+
   func write(_ text: String) { write(bytes: Array(text.utf8)) }
 
   func write(bytes: [UInt8]) { try? input.fileHandleForWriting.write(contentsOf: Data(bytes)) }

@@ -1,11 +1,11 @@
 import Foundation
 
-/// A datagram socket with a name of its own, that waits for answers.
+/// A Unix socket with a name of its own, that waits for answers.
 struct UnixSender {
   private let descriptor: Int32
 
-  init(named path: String) {
-    descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue), 0)
+  init(named path: String, type: __socket_type = SOCK_DGRAM) {
+    descriptor = socket(AF_UNIX, Int32(type.rawValue), 0)
     var patience = timeval(tv_sec: 10, tv_usec: 0)
     _ = unsafe setsockopt(
       descriptor,
@@ -18,10 +18,23 @@ struct UnixSender {
     precondition(result == 0, "the path is free")
   }
 
-  /// Sends a line and gives the answer without its end.
-  func ask(_ line: String, at path: String) -> String {
+  func close() { _ = Foundation.close(descriptor) }
+
+  func listen() { _ = Foundation.listen(descriptor, 1) }
+
+  func connect(to path: String) {
+    _ = unsafe Self.with(path) { unsafe Foundation.connect(descriptor, $0, $1) }
+  }
+
+  /// Sends a line.
+  func send(_ line: String, to path: String) {
     let bytes = Array(line.utf8)
     _ = unsafe Self.with(path) { unsafe sendto(descriptor, bytes, bytes.count, 0, $0, $1) }
+  }
+
+  /// Sends a line and gives the answer without its end.
+  func ask(_ line: String, at path: String) -> String {
+    send(line, to: path)
     var buffer = [UInt8](repeating: 0, count: 256)
     let count = unsafe recv(descriptor, &buffer, buffer.count, 0)
     return String(decoding: buffer[..<max(0, count)], as: UTF8.self)
