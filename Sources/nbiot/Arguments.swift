@@ -123,32 +123,32 @@ enum TokenOptionArgument: String, ExpressibleByArgument, CaseIterable {
   var option: TokenOption { self == .current ? .current : .legacy }
 }
 
-/// A host and perhaps a port: `HOST`, `HOST:PORT`, `[IPv6]:PORT`.
-struct EndpointArgument: ExpressibleByArgument {
+/// Where the platform is: an `EndpointText`.
+struct EndpointArgument {
   let host: String
   let port: UInt16?
+  /// What a URI's scheme says of the protection; `nil` without one.
+  let security: SecurityArgument?
 
-  init?(argument: String) {
-    var rest = Substring(argument)
-    if rest.first == "[" {
-      guard let end = rest.firstIndex(of: "]") else { return nil }
-      host = String(rest[rest.index(after: rest.startIndex)..<end])
-      rest = rest[rest.index(after: end)...]
-    } else if rest.count(where: { $0 == ":" }) > 1 {
-      // An IPv6 address without brackets.
-      host = argument
-      rest = ""
-    } else {
-      host = String(rest.prefix { $0 != ":" })
-      rest = rest.dropFirst(host.count)
+  /// Reads an option's value; what is wrong with it ends the program with its reason.
+  static func read(_ text: String) throws -> EndpointArgument {
+    let bytes = Array(text.utf8)
+    do throws(EndpointError) {
+      return EndpointArgument(try EndpointText(bytes.span), of: bytes)
+    } catch {
+      throw ValidationError("--endpoint \(text): \(error)")
     }
-    guard !host.isEmpty else { return nil }
-    if rest.isEmpty {
-      port = nil
-    } else {
-      guard rest.first == ":", let number = UInt16(rest.dropFirst()), number > 0 else { return nil }
-      port = number
-    }
+  }
+
+  private init(_ endpoint: EndpointText, of bytes: [UInt8]) {
+    host = String(decoding: bytes[endpoint.host], as: UTF8.self)
+    port = endpoint.port == 0 ? nil : endpoint.port
+    security =
+      switch endpoint.scheme {
+      case .none: nil
+      case .coap: .symmetric
+      case .coaps: .dtls
+      }
   }
 }
 

@@ -25,8 +25,8 @@ struct CertificateFiles {
     }
     PrivateFile.warnIfReadable(key, "private key")
     return CertificateFiles(
-      certificate: try PrivateFile.read(certificate),
-      key: try PrivateFile.read(key)
+      certificate: try InputText.read(certificate),
+      key: try InputText.read(key)
     )
   }
 

@@ -3,14 +3,22 @@ internal import PayloadCoding
 
 /// Whole lines to standard output and standard error, each written at once.
 enum Console {
+  /// Prints a line: what others have written in it neither steers the terminal nor begins another line.
   static func print(_ line: String) {
-    write(Data((line + "\n").utf8))
+    write(Data((ReadableText.line(line.utf8Span.span) + "\n").utf8))
+  }
+
+  /// Prints a text of several lines, of which each part that others have written is on one.
+  static func print(lines: String) {
+    let text = ReadableText.plain(lines.utf8Span.span, keepsLines: true) ?? lines
+    write(Data((text + "\n").utf8))
   }
 
   /// Prints what cannot be had again: on standard error where standard output cannot be written.
   static func printOnce(_ line: String) {
     do {
-      try FileHandle.standardOutput.write(contentsOf: Data((line + "\n").utf8))
+      let shown = ReadableText.line(line.utf8Span.span)
+      try FileHandle.standardOutput.write(contentsOf: Data((shown + "\n").utf8))
     } catch {
       complain(line)
       complain("nbiot: standard output cannot be written: check the disk, or who reads it")
@@ -18,7 +26,13 @@ enum Console {
     }
   }
 
-  static func print(_ line: Span<UInt8>) {
+  /// Prints a line of JSON, in which harmful characters of strings become escapes: the same value.
+  static func print(json line: Span<UInt8>) {
+    write(Data((ReadableText.line(line) + "\n").utf8))
+  }
+
+  /// Prints bytes as they are.
+  static func print(raw line: Span<UInt8>) {
     var data = Data(capacity: line.count + 1)
     for index in line.indices { data.append(line[index]) }
     data.append(0x0A)
@@ -35,10 +49,16 @@ enum Console {
     }
   }
 
-  /// Writes a line to standard error; what would steer a terminal is shown escaped, for a complaint
-  /// may quote a file's name.
-  static func complain(_ line: String) {
-    let line = ReadableText.plain(line.utf8Span.span, keepsLines: true) ?? line
+  /// Writes a line to standard error; what would steer a terminal or begin another line is shown escaped,
+  /// for a complaint may quote a file's name or the platform.
+  static func complain(_ line: String) { complain(shown: ReadableText.line(line.utf8Span.span)) }
+
+  /// Writes a text of several lines to standard error.
+  static func complain(lines: String) {
+    complain(shown: ReadableText.plain(lines.utf8Span.span, keepsLines: true) ?? lines)
+  }
+
+  private static func complain(shown line: String) {
     // There is nobody left to tell when this fails.
     try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
   }

@@ -19,7 +19,8 @@ struct DTLSOptions: ParsableArguments {
     help: ArgumentHelp(
       "The name in the server's certificate (default: the host of the endpoint).",
       valueName: "name"
-    )
+    ),
+    transform: InputText.trimmed
   )
   var serverName: String?
 
@@ -185,10 +186,10 @@ struct DTLSOptions: ParsableArguments {
         "DTLS verifies the server: give --ca-file FILE with the platform's root certificate, or --psk"
       )
     }
-    var trust = PlatformTrust(authorities: try PrivateFile.read(caFile), serverName: serverName)
+    var trust = PlatformTrust(authorities: try InputText.read(caFile), serverName: serverName)
     if let certificateFile, let keyFile {
-      trust.certificate = try PrivateFile.read(certificateFile)
-      trust.key = try PrivateFile.read(keyFile)
+      trust.certificate = try InputText.read(certificateFile)
+      trust.key = try InputText.read(keyFile)
       PrivateFile.warnIfReadable(keyFile, "private key")
     }
     return .certificate(trust)

@@ -119,15 +119,15 @@ struct DemoCommand: AsyncParsableCommand {
     let up = counters.bytesUp + 28 * counters.datagramsUp
     let down = counters.bytesDown + 28 * counters.datagramsDown
     Console.print(
-      """
+      lines: """
 
-      reports         \(reports), \(acknowledged) acknowledged
-      UDP payload     \(counters.bytesUp) B up, \(counters.bytesDown) B down
-      with IP, UDP    \(up) B up, \(down) B down (28 B a datagram over IPv4)
-      transmissions   \(counters.transmissions) of \(counters.requests) requests, /auth included
-      round trips     \(counters.roundTrips)\(security == .dtls ? " and those of \(counters.handshakes) handshake" : "")
-      received        \(isSame ? "exactly what was read" : "NOT what was read")
-      """
+        reports         \(reports), \(acknowledged) acknowledged
+        UDP payload     \(counters.bytesUp) B up, \(counters.bytesDown) B down
+        with IP, UDP    \(up) B up, \(down) B down (28 B a datagram over IPv4)
+        transmissions   \(counters.transmissions) of \(counters.requests) requests, /auth included
+        round trips     \(counters.roundTrips)\(security == .dtls ? " and those of \(counters.handshakes) handshake" : "")
+        received        \(isSame ? "exactly what was read" : "NOT what was read")
+        """
     )
   }
 

@@ -6,10 +6,10 @@ internal import DeviceSession
 
 /// The options of every command that is a device: who it is, and how it talks to the platform.
 struct DeviceOptions: ParsableArguments {
-  @Option(help: "The product's key.")
+  @Option(help: "The product's key.", transform: InputText.trimmed)
   var productKey: String
 
-  @Option(help: "The device's name.")
+  @Option(help: "The device's name.", transform: InputText.trimmed)
   var deviceName: String
 
   @Option(help: "A file with the device secret in its first line.")
@@ -19,15 +19,26 @@ struct DeviceOptions: ParsableArguments {
     help: ArgumentHelp(
       "Where the platform is (default: the platform's own address for product key and region).",
       valueName: "host:port"
-    )
+    ),
+    transform: EndpointArgument.read
   )
   var endpoint: EndpointArgument?
 
   @Option(help: "The platform's region; the device guide knows this one only.")
   var region = "cn-shanghai"
 
-  @Option(help: "How the messages are protected: symmetric on port 5682, dtls on port 5684.")
-  var security = SecurityArgument.symmetric
+  @Option(
+    name: .customLong("security"),
+    help: ArgumentHelp(
+      "How the messages are protected: symmetric on port 5682, dtls on port 5684 (default: symmetric, or "
+        + "as the scheme of --endpoint says: coap:// or coaps://).",
+      valueName: "security"
+    )
+  )
+  var givenSecurity: SecurityArgument?
+
+  /// How the messages are protected.
+  var security: SecurityArgument { givenSecurity ?? endpoint?.security ?? .symmetric }
 
   @OptionGroup(title: "With --security dtls")
   var dtls: DTLSOptions
@@ -35,7 +46,7 @@ struct DeviceOptions: ParsableArguments {
   @Option(help: "How /auth is signed.")
   var signMethod = SignMethodArgument.hmacmd5
 
-  @Option(help: "The client id (default: PRODUCTKEY&DEVICENAME).")
+  @Option(help: "The client id (default: PRODUCTKEY&DEVICENAME).", transform: InputText.trimmed)
   var clientId: String?
 
   @Option(help: "How patiently a message is sent again.")
@@ -68,6 +79,11 @@ struct DeviceOptions: ParsableArguments {
   var deviceNames = DeviceNamesArgument.current
 
   func validate() throws {
+    if let givenSecurity, let scheme = endpoint?.security, scheme != givenSecurity {
+      throw ValidationError(
+        "--endpoint says \(scheme.rawValue) by its scheme, and --security \(givenSecurity.rawValue): leave one out"
+      )
+    }
     if security == .symmetric, dtls.isUsed {
       throw ValidationError("these options belong to DTLS: give --security dtls with them")
     }

@@ -32,7 +32,7 @@ struct DoctorCommand: AsyncParsableCommand {
 
   @OptionGroup var device: DeviceOptions
 
-  @Option(help: "The topic of the report.")
+  @Option(help: "The topic of the report.", transform: InputText.trimmed)
   var topic: String?
 
   @Option(help: "The payload of the report.")

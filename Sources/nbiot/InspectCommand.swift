@@ -162,10 +162,10 @@ struct InspectCommand: ParsableCommand {
       while let packet = try file.next() {
         switch output {
         case .json:
-          if let line = packets.json(packet) { Console.print(line.span) }
+          if let line = packets.json(packet) { Console.print(json: line.span) }
         case .text:
           guard let text = packets.text(packet) else { continue }
-          Console.print(separator + text)
+          Console.print(lines: separator + text)
           separator = "\n"
         }
       }
@@ -217,9 +217,9 @@ private struct Printer: ~Copyable {
       return false
     }
     switch output {
-    case .json: Console.print(inspector.json(line.bytes.span).span)
+    case .json: Console.print(json: inspector.json(line.bytes.span).span)
     case .text:
-      Console.print(separator + inspector.text(line.bytes.span))
+      Console.print(lines: separator + inspector.text(line.bytes.span))
       separator = "\n"
     }
     return true

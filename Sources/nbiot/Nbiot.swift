@@ -73,7 +73,7 @@ struct Nbiot: AsyncParsableCommand {
       let code = exitCode(for: error)
       guard code == .validationFailure else { exit(withError: error) }
       // ArgumentParser's own status for a usage error is 64; ours is documented as 2.
-      Console.complain(fullMessage(for: error))
+      Console.complain(lines: fullMessage(for: error))
       Foundation.exit(ExitStatus.usage.rawValue)
     }
   }

@@ -62,7 +62,7 @@ struct OPCUACommand: ParsableCommand {
     } catch {
       throw Complaint(error.description, error == .unreadable ? .undelivered : .usage)
     }
-    Console.print(buffer.span.extracting(0..<count))
+    Console.print(raw: buffer.span.extracting(0..<count))
   }
 
   /// From a password to the field.

@@ -10,16 +10,8 @@ enum PrivateFile {
 
   /// What is in the file, with its status at that moment.
   static func readWithStatus(_ path: String) throws -> (bytes: [UInt8], status: stat) {
-    // Not to wait for a pipe's other end.
-    let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-    guard descriptor >= 0 else {
-      throw Complaint("the file \(path) cannot be opened: \(text(errno))")
-    }
+    let (descriptor, status) = try open(path)
     let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw Complaint("\(path) is no file: give a regular one")
-    }
     do {
       let data = try handle.read(upToCount: limit + 1) ?? Data()
       guard data.count <= limit else { throw Complaint("the file \(path) is over 1 MiB long") }
@@ -29,6 +21,30 @@ enum PrivateFile {
     } catch {
       throw Complaint("the file \(path) cannot be read: check the disk")
     }
+  }
+
+  /// Opens a regular file to read it; any other kind is refused by its name, and never waited for.
+  static func open(
+    _ path: String,
+    _ what: String = "file"
+  ) throws -> (descriptor: Int32, status: stat) {
+    let descriptor = unsafe Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    guard descriptor >= 0 else {
+      throw Complaint("the \(what) \(path) cannot be opened: \(text(errno))")
+    }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      close(descriptor)
+      let kind =
+        switch status.st_mode & S_IFMT {
+        case S_IFDIR: ", but a directory"
+        case S_IFIFO: ", but a pipe"
+        case S_IFCHR, S_IFBLK: ", but a device"
+        default: ""
+        }
+      throw Complaint("\(path) is no file\(kind): give a regular one")
+    }
+    return (descriptor, status)
   }
 
   /// Writes a file, whole or not at all, of mode 600 unless another is given; where `path` is a symbolic
@@ -44,7 +60,7 @@ enum PrivateFile {
     let target = target(of: path)
     // A name of its own: another run may write the same file.
     let temporary = "\(target).\(getpid()).\(UInt32.random(in: 0 ... .max)).new"
-    let descriptor = unsafe open(
+    let descriptor = unsafe Foundation.open(
       temporary,
       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
       mode
@@ -79,7 +95,7 @@ enum PrivateFile {
       throw Complaint("the file \(path) cannot be written: \(text(failure))")
     }
     // The new name must survive a power cut too.
-    let folder = unsafe open(
+    let folder = unsafe Foundation.open(
       URL(filePath: target).deletingLastPathComponent().path,
       O_RDONLY | O_DIRECTORY | O_CLOEXEC
     )
@@ -127,6 +143,11 @@ enum PrivateFile {
     var status = stat()
     guard unsafe stat(path, &status) == 0 else { return }
     warnIfReadable(path, what, status)
+  }
+
+  static func warnIfWritable(_ path: String, _ status: stat) {
+    guard status.st_mode & 0o022 != 0 else { return }
+    Console.complain("warning: others can change \(path); run: chmod go-w \(path)")
   }
 
   static func warnIfReadable(_ path: String, _ what: String, _ status: stat) {

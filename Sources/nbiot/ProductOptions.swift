@@ -146,7 +146,7 @@ struct ProductOptions: ParsableArguments {
 
   private func loadModel() throws -> ThingModel? {
     guard let thingModel else { return nil }
-    let bytes = try PrivateFile.read(thingModel)
+    let bytes = try InputText.read(thingModel)
     do {
       return try ThingModel(json: bytes)
     } catch {
@@ -187,7 +187,7 @@ struct ProductOptions: ParsableArguments {
 
   private func loadDownlink() throws -> [(String, DownlinkMessage)] {
     guard let downlink else { return [] }
-    guard let elements = PlatformValue(try PrivateFile.read(downlink), .json)?.elements else {
+    guard let elements = PlatformValue(try InputText.read(downlink), .json)?.elements else {
       throw Complaint("\(downlink) is no JSON array")
     }
     return try elements.map { element in
@@ -235,7 +235,7 @@ struct ProductOptions: ParsableArguments {
     guard count.contains(parts.count), !parts.contains(where: \.isEmpty) else {
       throw Complaint("\(rule), not \(text)")
     }
-    return parts.map(String.init)
+    return parts.map { InputText.trimmed(String($0)) }
   }
 }
 
@@ -246,9 +246,8 @@ private struct FileDigests {
   let sha256: String
 
   init(_ path: String) throws {
-    guard let handle = FileHandle(forReadingAtPath: path) else {
-      throw Complaint("the file \(path) cannot be opened")
-    }
+    let (descriptor, _) = try PrivateFile.open(path)
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     defer { try? handle.close() }
     var first = try StreamingDigest(.md5)
     var second = try StreamingDigest(.sha256)

@@ -38,7 +38,7 @@ struct PublishCommand: AsyncParsableCommand {
   @OptionGroup
   var device: DeviceOptions
 
-  @Option(help: "The topic, with its leading slash.")
+  @Option(help: "The topic, with its leading slash.", transform: InputText.trimmed)
   var topic: String
 
   @Option(help: "The payload; without it, standard input is read line by line.")

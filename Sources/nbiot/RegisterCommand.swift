@@ -70,7 +70,8 @@ struct RegisterCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "With --over coap: where the platform is (default: its address for product and region).",
       valueName: "host:port"
-    )
+    ),
+    transform: EndpointArgument.read
   )
   var endpoint: EndpointArgument?
 
@@ -86,7 +87,8 @@ struct RegisterCommand: AsyncParsableCommand {
     help: ArgumentHelp(
       "With --over coap: the name in the platform's certificate (default: the host).",
       valueName: "name"
-    )
+    ),
+    transform: InputText.trimmed
   )
   var serverName: String?
 
@@ -99,6 +101,9 @@ struct RegisterCommand: AsyncParsableCommand {
   func validate() throws {
     try SignCommand.check(region: region)
     let coap = endpoint != nil || caFile != nil || serverName != nil
+    guard endpoint?.security != .symmetric else {
+      throw ValidationError("a device registers over DTLS: --endpoint takes no coap://")
+    }
     guard over == .coap || !coap else {
       throw ValidationError("--endpoint, --ca-file and --server-name need --over coap")
     }
@@ -140,7 +145,7 @@ struct RegisterCommand: AsyncParsableCommand {
     )
     configuration.settings.timing = timing.parameters
     configuration.security = .certificate(
-      PlatformTrust(authorities: try PrivateFile.read(caFile), serverName: serverName)
+      PlatformTrust(authorities: try InputText.read(caFile), serverName: serverName)
     )
     var productSecret = try Secret.load(path: productSecretFile, .product)
     defer { Secret.erase(&productSecret) }
@@ -207,6 +212,10 @@ struct RegisterCommand: AsyncParsableCommand {
       throw Complaint(error.description, error.status)
     }
     withExtendedLifetime(signals) {}
+    if answer.status == 429 || answer.status == 503 {
+      let wait = answer.retryAfter.map { "after \($0) s, as it asks for" } ?? "later"
+      throw Complaint("the server is busy (\(answer.status)): run it again \(wait)", .undelivered)
+    }
     guard answer.status == 200 else {
       throw Complaint(
         "the server answered with status \(answer.status) and not with a secret: check the address, or "

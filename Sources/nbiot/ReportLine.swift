@@ -106,7 +106,7 @@ struct ReportLine {
     } catch {
       preconditionFailure("the longest line fits its buffer")
     }
-    Console.print(json.written)
+    Console.print(json: json.written)
   }
 
   private func write(into json: inout JSONWriter) throws(CapacityError) {

@@ -83,6 +83,6 @@ struct ResultLines {
     } catch {
       preconditionFailure("the buffer has room for every value escaped")
     }
-    Console.print(json.written)
+    Console.print(json: json.written)
   }
 }

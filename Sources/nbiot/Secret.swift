@@ -1,5 +1,7 @@
+internal import ConstrainedCore
 internal import Foundation
 internal import OpenSSLSupport
+internal import UDPTransport
 
 /// Where a secret comes from: a file or the environment, never an argument, which every user of the
 /// machine could read.
@@ -30,13 +32,13 @@ enum Secret {
   /// The secret from `path`, else from the environment.
   static func load(path: String?, _ kind: Kind = .device) throws -> [UInt8] {
     if let path { return try read(path) }
+    CoreDumps.forbid()
     guard let text = ProcessInfo.processInfo.environment[kind.variable], !text.isEmpty else {
       throw Complaint(kind.advice)
     }
-    guard text.utf8.count <= SecretBytes.maxCount else {
-      throw Complaint("\(kind.variable) must have 1 to 128 bytes")
-    }
-    return Array(text.utf8)
+    var bytes = Array(text.utf8)
+    defer { erase(&bytes) }
+    return try firstLine(of: bytes, "the variable \(kind.variable)")
   }
 
   /// Whether the environment has one.
@@ -44,29 +46,38 @@ enum Secret {
     ProcessInfo.processInfo.environment[kind.variable]?.isEmpty == false
   }
 
-  /// The first line of a file.
+  /// The first line of a regular file.
   static func read(_ path: String) throws -> [UInt8] {
-    guard let stream = InputStream(fileAtPath: path) else {
-      throw Complaint("the secret file \(path) cannot be opened")
-    }
-    stream.open()
-    defer { stream.close() }
-    var buffer = [UInt8](repeating: 0, count: 256)
+    CoreDumps.forbid()
+    let path = InputText.trimmed(path)
+    let (descriptor, status) = try PrivateFile.open(path, "secret file")
+    defer { close(descriptor) }
+    var buffer = [UInt8](repeating: 0, count: 512)
     defer { erase(&buffer) }
-    let count = unsafe stream.read(&buffer, maxLength: buffer.count)
+    let count = unsafe Foundation.read(descriptor, &buffer, buffer.count)
     guard count >= 0 else {
-      throw Complaint(
-        "the secret file \(path) cannot be read: check that it exists and belongs to you"
+      throw Complaint("the secret file \(path) cannot be read: \(PrivateFile.text(errno))")
+    }
+    PrivateFile.warnIfReadable(path, "secret", status)
+    var bytes = Array(buffer[..<count])
+    defer { erase(&bytes) }
+    try InputText.check(bytes, "the secret file \(path)")
+    return try firstLine(of: bytes, "the secret file \(path)")
+  }
+
+  /// The secret in a text: its first line without the white space and marks at its ends, of which a line's end
+  /// alone is nothing to speak of.
+  private static func firstLine(of bytes: [UInt8], _ source: String) throws -> [UInt8] {
+    let line = bytes.span.firstLine(of: 0..<bytes.count)
+    guard !line.isEmpty, line.count <= SecretBytes.maxCount else {
+      throw Complaint("\(source) must hold the secret in its first line, 1 to 128 bytes")
+    }
+    if line.lowerBound > 0 || line.upperBound < bytes.count && !bytes[line.upperBound].isLineEnd {
+      Console.complain(
+        "warning: \(source) has white space or a byte order mark beside the secret, which was taken off"
       )
     }
-    PrivateFile.warnIfReadable(path, "secret")
-    let secret = Array(buffer[..<count].prefix { $0 != 0x0A && $0 != 0x0D })
-    guard !secret.isEmpty, secret.count <= SecretBytes.maxCount else {
-      throw Complaint(
-        "the secret file \(path) must hold the secret in its first line, 1 to 128 bytes"
-      )
-    }
-    return secret
+    return Array(bytes[line])
   }
 
   /// Overwrites a copy of the secret that is no longer needed.

@@ -3,10 +3,10 @@ internal import ArgumentParser
 
 /// Who the device is, for what is signed.
 struct NameOptions: ParsableArguments {
-  @Option(help: "The product's key.")
+  @Option(help: "The product's key.", transform: InputText.trimmed)
   var productKey: String
 
-  @Option(help: "The device's name.")
+  @Option(help: "The device's name.", transform: InputText.trimmed)
   var deviceName: String
 
   @Option(help: "Which names devices may have: with _ @ . - : (current) or with _ @ . (guide).")
@@ -42,7 +42,7 @@ struct DeviceSigningOptions: ParsableArguments {
   @Option(help: "A file with the device secret in its first line.")
   var deviceSecretFile: String?
 
-  @Option(help: "The client id (default: PRODUCTKEY&DEVICENAME).")
+  @Option(help: "The client id (default: PRODUCTKEY&DEVICENAME).", transform: InputText.trimmed)
   var clientId: String?
 
   @Option(help: "Milliseconds since 1970, or now; signed too.")

@@ -236,8 +236,8 @@ struct SimulateCommand: AsyncParsableCommand {
       throw Complaint("--device takes PRODUCTKEY,DEVICENAME,SECRETFILE, not \(text)")
     }
     return SimulatedDevice(
-      productKey: String(parts[0]),
-      deviceName: String(parts[1]),
+      productKey: InputText.trimmed(String(parts[0])),
+      deviceName: InputText.trimmed(String(parts[1])),
       secret: try Secret.read(String(parts[2]))
     )
   }
@@ -282,7 +282,7 @@ extension RequestRecord {
     } catch {
       preconditionFailure("the longest record fits its buffer")
     }
-    Console.print(json.written)
+    Console.print(json: json.written)
   }
 
   private func write(into json: inout JSONWriter) throws(CapacityError) {

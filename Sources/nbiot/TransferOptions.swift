@@ -41,7 +41,7 @@ struct TransferOptions: ParsableArguments {
     settings.connectTimeout = patience
     settings.interruption = interruption
     if let httpsCaFile {
-      let authorities = try PrivateFile.read(httpsCaFile)
+      let authorities = try InputText.read(httpsCaFile)
       guard String(decoding: authorities, as: UTF8.self).contains("-----BEGIN CERTIFICATE-----")
       else {
         throw Complaint("\(httpsCaFile) holds no certificate in PEM: give the authority's own file")

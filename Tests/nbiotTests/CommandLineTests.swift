@@ -77,6 +77,9 @@ final class Simulator {
     port = line.matches(of: /port"?:? ?([0-9]+)/).first.flatMap { Int($0.1) } ?? 0
   }
 
+  /// The number of its process.
+  var identifier: Int32 { process.processIdentifier }
+
   /// Ends it and gives the rest of what it printed.
   func stop() throws -> (status: Int32, log: String) {
     process.terminate()
