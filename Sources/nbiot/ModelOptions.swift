@@ -60,13 +60,13 @@ struct ModelOptions: ParsableArguments {
 
   /// Puts the models into a client's configuration.
   func apply(to configuration: inout DeviceClientConfiguration) throws {
-    configuration.thingModel = try thingModel.map(PrivateFile.read)
+    configuration.thingModel = try thingModel.map(InputText.read)
     for text in subDeviceModel {
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2, !parts[0].isEmpty, !parts[1].isEmpty else {
         throw Complaint("--sub-device-model takes PRODUCTKEY=FILE, not \(text)")
       }
-      configuration.subDeviceModels[String(parts[0])] = try PrivateFile.read(String(parts[1]))
+      configuration.subDeviceModels[String(parts[0])] = try InputText.read(String(parts[1]))
     }
     configuration.thingModelRules = rules.rules
   }
