@@ -1,6 +1,7 @@
 internal import CPOSIX
 internal import ConstrainedCore
 internal import DeviceSession
+internal import UDPTransport
 
 /// SIGHUP: the program starts over in its process, with the configuration as it is now.
 ///
