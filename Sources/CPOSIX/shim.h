@@ -370,8 +370,8 @@ static inline void nbiot_end(int signal) {
   _exit(0);
 }
 
-// Lets SIGTERM and SIGINT end the process with 0, at any instant, until `nbiot_signals` holds them back, and
-// wherever that lets them through: what is on the disk is good at any instant. The others wait.
+// Lets SIGTERM and SIGINT end the process with 0, at any instant, until `nbiot_signals` holds them back: what
+// is on the disk is good at any instant. The others wait.
 static inline void nbiot_end_by_signals(void) {
   union nbiot_signal_set signals;
   struct sigaction action;
@@ -396,8 +396,7 @@ static inline int nbiot_signals(void) {
   return descriptor;
 }
 
-// Writes a line, once the reader of a pipe takes it. While it does not, SIGTERM and SIGINT end the process at once
-// (`nbiot_end_by_signals`).
+// Writes a line, once the reader of a pipe takes it. While it does not, SIGTERM and SIGINT end the process at once.
 static inline ssize_t nbiot_write(int descriptor, const void *bytes, size_t count) {
   union nbiot_signal_set ends;
   const struct timespec no_time = {0, 0};
