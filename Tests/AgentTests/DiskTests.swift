@@ -102,7 +102,7 @@ struct DiskTests {
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: session)
     let agent = folder.agent(environment: faults.environment(["FAULT_MODE": "read-only"]))
     try agent.start()
-    #expect(agent.wait { $0.log.contains("error state-directory errno=\(EROFS)") })
+    #expect(agent.wait { $0.log.contains("error state-directory errno=EROFS ") })
     agent.signal(SIGUSR1)
     agent.signal(SIGTERM)
     agent.wait()
