@@ -37,6 +37,10 @@ struct PendingReport {
     get { nil }
     set { precondition(newValue == nil, "a SMALL session takes no answers in blocks") }
   }
+  var blockRequests: Int {
+    get { 0 }
+    set {}
+  }
   #else
   var block: BlockOption?
   /// How many further blocks were asked for.
@@ -75,9 +79,7 @@ struct PendingReport {
     self.accept = accept
     phase = .awaitingToken
     block = nil
-    #if !SMALL
     blockRequests = 0
-    #endif
     startedAt = now
     retries = 0
     hasReauthenticated = false
