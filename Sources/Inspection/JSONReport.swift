@@ -1,3 +1,4 @@
+internal import AliyunIoT
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import PayloadCoding
@@ -54,7 +55,7 @@ enum JSONReport {
     var iterator = view.options
     while let option = iterator.next() {
       names.append(string(option.number.name))
-      if option.number == .platformMessageID { messageID = HexText.string(option.value) }
+      if option.number == .platformMessageID { messageID = PlatformMessageID.text(option.value) }
     }
     var (plain, inside): (String?, String?)
     var (insideBytes, obstacle): (String?, Obstacle?)

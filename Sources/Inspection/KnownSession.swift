@@ -1,9 +1,9 @@
+internal import AliyunIoT
 internal import CBORPayload
 internal import CoAPSecurity
 internal import ConstrainedCore
 internal import OpenSSLSupport
 internal import PacketCapture
-internal import PayloadCoding
 internal import SymmetricSecurity
 
 /// Who sent a message, and to whom.
@@ -94,50 +94,23 @@ final class KnownSession {
 
 /// Token and random in what the platform answers to `/auth` (device guide 3.6), in JSON or CBOR.
 struct SessionAnswer {
-  private(set) var token: [UInt8] = []
-  private(set) var random: [UInt8] = []
+  let token: [UInt8]
+  let random: [UInt8]
 
   /// `nil` when the payload is anything else, as the answer of the DTLS mode, which has no random.
   init?(_ payload: Span<UInt8>) {
     guard payload.count > 0 else { return nil }
-    // A map of CBOR has 5 in its first three bits, which no text of JSON begins with.
-    if payload[0] >> 5 == 5 {
-      read(CBORReader(payload))
-    } else {
-      read(JSONReader(payload))
-    }
-    // SymmetricSecurity and AuthenticationAnswer have the same limits.
-    guard (1...192).contains(token.count), (1...32).contains(random.count) else { return nil }
-  }
-
-  /// Leaves what it holds empty where the bytes are no object that says each once.
-  private mutating func read<Reader: PayloadReader & ~Escapable>(_ start: consuming Reader) {
-    var reader = start
-    do throws(Reader.Failure) {
-      guard try reader.nextToken() == .beginObject else { return }
-      while case .key(let key)? = try reader.nextToken() {
-        let isToken = reader.text(key, equals: "token")
-        guard isToken || reader.text(key, equals: "random") else {
-          try reader.skipValue()
-          continue
-        }
-        guard case .text(let text)? = try reader.nextToken(),
-          isToken ? token.isEmpty : random.isEmpty
-        else { return clear() }
-        var buffer = [UInt8](repeating: 0, count: reader.byteCount(of: text))
-        var writer = ByteWriter(buffer.mutableSpan)
-        do throws(CapacityError) {
-          try reader.copy(text, into: &writer)
-        } catch {
-          preconditionFailure("a text takes the bytes that were counted")
-        }
-        if isToken { token = buffer } else { random = buffer }
-      }
-      if try reader.nextToken() != nil { clear() }
+    let answer: AuthenticationAnswer
+    do throws(AuthenticationAnswerError) {
+      // A map of CBOR has 5 in its first three bits, which no text of JSON begins with.
+      answer =
+        payload[0] >> 5 == 5
+        ? try AuthenticationAnswer(CBORReader(payload)) : try AuthenticationAnswer(json: payload)
     } catch {
-      clear()
+      return nil
     }
+    guard !answer.random.isEmpty else { return nil }
+    token = answer.token.bytes.indices.map { answer.token.bytes[$0] }
+    random = answer.random.bytes.indices.map { answer.random.bytes[$0] }
   }
-
-  private mutating func clear() { (token, random) = ([], []) }
 }

@@ -1,3 +1,4 @@
+import CoAPMessage
 import Foundation
 import Inspection
 import PacketCapture
@@ -67,6 +68,21 @@ struct SessionTests {
     #expect(bytes.inside == nil)
     #expect(bytes.insideBytes == "00ff")
     #expect(bytes.notOpened == nil)
+  }
+
+  @Test func `the platform's message id has the form that every command shows`() throws {
+    var inspector = MessageInspector()
+    for (value, text) in [
+      (hex("0c6376aafd646a86"), #""892687627917224582""#), (hex("313233"), #""123""#),
+      (hex("ffffffffffffffffff"), #""ffffffffffffffffff""#),
+    ] {
+      let answer = try message(.content, options: [(2_090, value)])
+      let object = inspector.json(answer.span)
+      #expect(String(decoding: object, as: UTF8.self).contains(#""messageID2090":\#(text),"#))
+    }
+    let answer = try message(.content)
+    let without = inspector.json(answer.span)
+    #expect(String(decoding: without, as: UTF8.self).contains(#""messageID2090":null,"#))
   }
 
   @Test func `what would steer a terminal is escaped in the object, and reads back as it was`()

@@ -166,6 +166,10 @@ final class RunningSimulator {
     )
   }
 
+  deinit {
+    if process.isRunning { process.terminate() }
+  }
+
   /// Ends it, and gives its log.
   func stop() throws -> String {
     process.terminate()
