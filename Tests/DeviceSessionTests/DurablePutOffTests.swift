@@ -86,6 +86,34 @@ struct DurablePutOffTests {
     #expect((6...8).contains(refusal.times.count), "\(refusal.times)")
   }
 
+  @Test(arguments: [Layer.symmetric, .certificate])
+  func `what interrupts the link costs one try soon, and only when it goes on the long wait`(
+    _ layer: Layer
+  ) throws {
+    let world = try world(layer)
+    let refusal = Refusal(.internalServerError)
+    world.intercept = { request in
+      if !isAuthentication(request) { refusal.times.append(world.now) }
+      return []
+    }
+    try world.accept(#"{"value":0}"#)
+    try pass(1, world)
+    #expect(refusal.times.count == 1)
+    // As an ICMP message that is not the server's.
+    world.life?.device.interrupt(at: world.now)
+    // ACK_TIMEOUT of the standard preset is 2 s, with its random factor 3.
+    try pass(4, world)
+    #expect(refusal.times.count >= 2)
+    world.life?.device.interrupt(at: world.now)
+    let count = refusal.times.count
+    // `retry` is 30 s.
+    try pass(25, world)
+    #expect(refusal.times.count == count)
+    world.intercept = nil
+    try pass(30, world)
+    #expect(world.delivered.count == 2)
+  }
+
   @Test func `a higher priority goes at once, in the same topic, too`() throws {
     let world = try world()
     let refusal = Refusal(.internalServerError)

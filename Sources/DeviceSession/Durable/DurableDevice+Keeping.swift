@@ -128,7 +128,8 @@ extension DurableDevice where Security: ~Copyable {
         linkWorks()
         putOff(at: now)
       } else {
-        postpone(outbox.inFlightPriority, session.result.retryAfter, at: now)
+        let isInterrupted = session.result.outcome == .interrupted
+        postpone(outbox.inFlightPriority, session.result.retryAfter, isInterrupted, at: now)
       }
       return delivery == .givenUp ? nil : .postponed(reportID)
     }
@@ -148,8 +149,17 @@ extension DurableDevice where Security: ~Copyable {
   ///
   /// One of a higher priority that has come meanwhile is tried all the same, once, unless the platform has
   /// asked for the wait.
-  mutating func postpone(_ priority: UInt8, _ asked: Milliseconds, at now: Instant) {
-    notBefore = now + wait(after: postponements, asked)
+  ///
+  /// What interrupts a link may be an ICMP message that anybody can forge: the first one costs no more than
+  /// ACK_TIMEOUT, which a network that is really gone costs nothing on the air.
+  mutating func postpone(
+    _ priority: UInt8,
+    _ asked: Milliseconds,
+    _ isInterrupted: Bool,
+    at now: Instant
+  ) {
+    let isFirst = isInterrupted && postponements == 0
+    notBefore = now + (isFirst ? session.retryDelay(0) : wait(after: postponements, asked))
     postponements += 1
     isWaitAsked = asked > Milliseconds(0)
     if isWaitAsked { isUrgent = false }

@@ -223,7 +223,7 @@ extension DurableDevice where Security: ~Copyable {
   /// stays and is sent again later.
   public mutating func interrupt(at now: Instant) {
     session.interrupt(at: now)
-    if delivery == .none { postpone(0, Milliseconds(0), at: now) }
+    if delivery == .none { postpone(0, Milliseconds(0), true, at: now) }
   }
 
   /// Sends what is under way again at once, over a socket to another address of the server.
