@@ -7,7 +7,7 @@ internal import UDPTransport
 ///
 /// Reports are on disk, and go with the token and the numbers that are there too. What was read of standard
 /// input and not taken yet goes along by a pipe, and with it the number of the last line that was taken, and
-/// whether one was refused.
+/// whether one was refused, by the disk or otherwise: a reload makes no exit status better.
 extension Agent {
   /// Starts over, unless the configuration is wrong: then all stays as it was.
   @inline(never)
@@ -22,7 +22,8 @@ extension Agent {
     device.close()
     if link.socket.isOpen { transmit() }
     hints.end()
-    let flags: UInt32 = (input.isTooLong ? 1 : 0) | (hasRejected ? 2 : 0)
+    let flags: UInt32 =
+      (input.isTooLong ? 1 : 0) | (hasRejected ? 2 : 0) | (hasDiskRefused ? 4 : 0)
     configuration.arguments.startOver(nbiot_legacy(line: lineNumber, flags: flags), input.rest)
     exit(ExitStatus.store.rawValue)
   }
@@ -34,5 +35,6 @@ extension Agent {
     let legacy = input.inherit(from: descriptor)
     lineNumber = legacy.line
     hasRejected = legacy.flags & 2 != 0
+    hasDiskRefused = legacy.flags & 4 != 0
   }
 }
