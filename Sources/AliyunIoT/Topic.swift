@@ -65,18 +65,20 @@ public enum TopicError: Error, Equatable, Sendable {
   case notUTF8
 }
 
+// Of the bytes, for a topic would be copied first.
 extension Topic {
-  /// Whether the platform answers what comes here with a reply that has a code: the thing model's topics
-  /// (device guide 6) and those of firmware (device guide 4).
-  package var hasReplies: Bool { starts(with: "/sys/") || starts(with: "/ota/") }
+  /// Whether the platform answers what comes to that topic with a reply that has a code: the thing model's topics,
+  /// `/sys/…` (device guide 6), and those of firmware, `/ota/…` (device guide 4).
+  @inline(never)
+  package static func hasReplies(_ topic: Span<UInt8>) -> Bool {
+    guard topic.count > 5, topic[4] == UInt8(ascii: "/") else { return false }
+    let name = topic.extracting(1..<4)
+    return name.isEqual(to: "sys") || name.isEqual(to: "ota")
+  }
 
   /// Whether a reply of 500 says that there is no newer firmware (device guide 6.11), instead of a fault.
-  package var asksForFirmware: Bool { starts(with: "/ota/device/request/") }
-
-  @inline(never)
-  private func starts(with text: StaticString) -> Bool {
-    let prefix = Span(text)
-    guard bytes.count >= prefix.count else { return false }
-    return bytes.bytes.extracting(0..<prefix.count).isEqual(to: prefix)
+  package static func asksForFirmware(_ topic: Span<UInt8>) -> Bool {
+    let start = Span("/ota/device/request/" as StaticString)
+    return topic.count > start.count && topic.extracting(0..<start.count).isEqual(to: start)
   }
 }

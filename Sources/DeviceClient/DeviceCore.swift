@@ -380,8 +380,9 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     let count = writer.count
     let whole = Array(answer[..<count])
     // The session reads the replies that come in one piece.
-    if case .topic(let topic, _) = target, topic.hasReplies, let reply = PlatformReply(whole.span),
-      !result.take(reply, on: topic)
+    if case .topic(let topic, _) = target, Topic.hasReplies(topic.bytes.bytes),
+      let reply = PlatformReply(whole.span),
+      !result.take(reply, on: topic.bytes.bytes)
     {
       result.outcome = .rejected
     }

@@ -384,9 +384,10 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Reads the platform's reply on a topic that has such; whether it does not refuse the report.
   private mutating func takeReply(_ extent: AnswerExtent) -> Bool {
-    guard extent == .whole, report.topic.hasReplies, let reply = PlatformReply(answerStorage.bytes)
+    guard extent == .whole, Topic.hasReplies(report.topic.bytes.bytes),
+      let reply = PlatformReply(answerStorage.bytes)
     else { return true }
-    return report.result.take(reply, on: report.topic)
+    return report.result.take(reply, on: report.topic.bytes.bytes)
   }
 
   /// Decrypts the answer's payload; an empty one is not encrypted, in either mode.
@@ -465,13 +466,10 @@ extension MessageView {
 
 extension ReportResult {
   /// Takes in the platform's reply; whether it does not refuse the report.
-  package mutating func take(
-    _ reply: PlatformReply,
-    on topic: borrowing @_addressable Topic
-  ) -> Bool {
+  package mutating func take(_ reply: PlatformReply, on topic: Span<UInt8>) -> Bool {
     replyCode = reply.code
     replyMessage = reply.message
     // With 500 the platform says that it has no newer firmware.
-    return reply.isSuccess || reply.code == 500 && topic.asksForFirmware
+    return reply.isSuccess || reply.code == 500 && Topic.asksForFirmware(topic)
   }
 }

@@ -39,7 +39,7 @@ struct PendingReport {
   }
   var blockRequests: Int {
     get { 0 }
-    set {}
+    set { precondition(newValue == 0, "a SMALL session takes no answers in blocks") }
   }
   #else
   var block: BlockOption?
