@@ -110,7 +110,8 @@ struct DurablePutOffTests {
     try pass(25, world)
     #expect(refusal.times.count == count)
     world.intercept = nil
-    try pass(30, world)
+    // The second wait in a row: twice as long, and a half more at most.
+    try pass(65, world)
     #expect(world.delivered.count == 2)
   }
 
