@@ -35,6 +35,14 @@ static inline int nbiot_offers(const SSL *ssl, const SSL_CIPHER *suite) {
     if (SSL_CIPHER_get_id(sk_SSL_CIPHER_value(suites, index)) == SSL_CIPHER_get_id(suite)) return 1;
   return 0;
 }
+// How many bytes a protected record has at least: 8 of nonce and 8 of tag with CCM_8, 16 of tag with
+// ChaCha20-Poly1305; with GCM and CCM 24, and with CBC more.
+static inline long nbiot_shortest_record(const SSL *ssl) {
+  switch (SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl))) {
+  case 0xC0A0: case 0xC0A8: case 0xC0AE: case 0xCCA8: case 0xCCA9: case 0xCCAB: return 16;
+  default: return 24;
+  }
+}
 static inline int nbiot_has_rsa(const SSL_CIPHER *suite) { return SSL_CIPHER_get_auth_nid(suite) == NID_auth_rsa; }
 static inline int nbiot_set_signatures(SSL_CTX *context, const char *list) { return (int)SSL_CTX_set1_sigalgs_list(context, (char *)list); }
 static inline int nbiot_set_server_name(SSL *ssl, const char *name) { return (int)SSL_set_tlsext_host_name(ssl, (char *)name); }

@@ -252,6 +252,8 @@ extension DTLSConnection {
     guard retransmissions < patience.limit else { return end(.timedOut(hasAnswer: hasAnswer)) }
     retransmissions += 1
     timeout = timeout.doubled
+    // Forged ones may have taken the room of the peer's.
+    unsafe io.pointee.earlyRecords = 0
     setTimer()
     self.deadline = now + timeout
     switch sendAgain() {
@@ -274,6 +276,7 @@ extension DTLSConnection {
       state = .established
       hasBeenEstablished = true
       unsafe io.pointee.expected = 0
+      unsafe io.pointee.shortestProtected = nbiot_shortest_record(ssl)
       deadline = nil
       lastFlight = now
       return

@@ -46,10 +46,14 @@ struct DatagramBIO {
   /// Which handshake messages are handed to OpenSSL in the clear, the bit of each type; 0 for all that comes,
   /// once the association stands.
   var expected: UInt32 = 0
+  /// How many bytes the body of a protected record has at least: what its cipher adds. OpenSSL ends the
+  /// association over a shorter one. During a handshake there is nothing below 24: a Finished has 40 and more.
+  var shortestProtected = 24
   /// The number of the next record in the clear; a server's first ones, which it listens to, keep theirs.
   private var clearSequence: UInt32 = 0x1_0000
-  /// How many records under keys that do not exist yet OpenSSL keeps, in 16 KB each.
-  private var earlyRecords = 0
+  /// How many records under keys that do not exist yet OpenSSL was given since the last flight, each of which it
+  /// keeps in 16 KB.
+  var earlyRecords = 0
 
   /// How many records of the handshake were written.
   var writes = 0
@@ -117,24 +121,19 @@ struct DatagramBIO {
   mutating func read(_ room: UnsafeMutablePointer<CChar>, _ capacity: Int) -> Int {
     isRetransmitting = false
     guard let source = unsafe input else { return 0 }
-    var count = min(inputCount, capacity)
     let target = unsafe UnsafeMutableRawPointer(room).assumingMemoryBound(to: UInt8.self)
-    if expected == 0 {
-      // SAFETY: both have `count` bytes.
-      unsafe UnsafeMutableRawPointer(target).copyMemory(from: source, byteCount: count)
-    } else {
-      count = unsafe copyRecords(of: source, count, to: target)
-    }
+    let count = unsafe copyRecords(of: source, min(inputCount, capacity), to: target)
     unsafe input = nil
     inputCount = 0
     return count
   }
 
-  /// Copies the records that OpenSSL can read without ending the handshake; their bytes altogether.
+  /// Copies the records that OpenSSL can read without ending the handshake or the association; their bytes
+  /// altogether.
   ///
-  /// RFC 6347 Section 4.1.2.7: before there are keys anybody can send records, and those that are invalid
-  /// are to be discarded in silence. They get numbers of their own, because a forged one with a high number
-  /// would make all others look too old; messages of the handshake have another one to be told apart by.
+  /// RFC 6347 Section 4.1.2.7: invalid records are to be discarded in silence, and before there are keys
+  /// anybody can send some. During the handshake they get numbers of their own, because a forged one with a
+  /// high number would make all others look too old; its messages have another one to be told apart by.
   @inline(never)
   private mutating func copyRecords(
     of source: UnsafePointer<UInt8>,
@@ -152,7 +151,7 @@ struct DatagramBIO {
       guard unsafe isExpected(record, length) else { continue }
       let copy = unsafe room + written
       unsafe UnsafeMutableRawPointer(copy).copyMemory(from: record, byteCount: 13 + length)
-      if unsafe record[4] == 0 {
+      if unsafe expected != 0 && record[4] == 0 {
         for index in 0..<4 {
           unsafe copy[7 + index] = UInt8(
             truncatingIfNeeded: clearSequence >> UInt32(24 - 8 * index)
@@ -167,9 +166,11 @@ struct DatagramBIO {
     return written
   }
 
-  /// Whether a record is one that the peer can send during a handshake.
+  /// Whether a record is one that the peer can send.
   private mutating func isExpected(_ record: UnsafePointer<UInt8>, _ length: Int) -> Bool {
     // SAFETY: the record has 13 bytes and `length` more.
+    if unsafe record[3] | record[4] != 0, length < shortestProtected { return false }
+    if expected == 0 { return true }
     guard unsafe record[1] == 0xFE, unsafe record[2] == 0xFD || record[2] == 0xFF,
       unsafe record[3] == 0
     else { return false }

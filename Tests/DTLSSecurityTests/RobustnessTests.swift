@@ -251,6 +251,36 @@ struct RobustnessTests {
     #expect(association.atDevice == [report])
   }
 
+  @Test(arguments: [0, 1])
+  func `a record too short for its cipher does not end an association, nor a handshake`(
+    _ phase: Int
+  ) throws {
+    let association = try phase == 0 ? Association() : connected()
+    if phase == 0 {
+      #expect(try !association.send(report))
+      try association.toServer(association.up.removeFirst())
+    }
+    for epoch: UInt8 in [1, 2] {
+      for type: UInt8 in [20, 21, 22, 23] {
+        // Longer ones are kept until there are keys to try them with, sixteen of them.
+        for count in 0..<(phase == 0 ? 24 : 40) {
+          let number: [UInt8] = [0, 0, 0, 1, epoch, UInt8(count)]
+          try association.toDevice(
+            Self.record(type, Array(repeating: 1, count: count), epoch: epoch, number: number)
+          )
+        }
+      }
+    }
+    #expect(association.event() == nil)
+    if phase == 0 {
+      try association.settle()
+      #expect(association.event() == .established(isResumed: false))
+    }
+    try association.answer(report)
+    try association.settle()
+    #expect(association.atDevice == [report])
+  }
+
   @Test func `of a message that is longer than the room for it the beginning comes`() throws {
     let association = try connected()
     let long = [UInt8](repeating: 7, count: 1_000)
