@@ -65,7 +65,8 @@ public struct EndpointText: Equatable, Sendable {
         throw .path
       }
     }
-    if !text.isHost(host.lowerBound, host.upperBound, isBracketed: close < end) { throw error }
+    let (first, last) = (host.lowerBound, host.upperBound)
+    if !text.isIPv6(first, last), close < end || !text.isHostName(first, last) { throw error }
     if host.count > Self.maxHost { throw .host }
     if stop == end { return }
     if text[stop] != UInt8(ascii: ":") { throw .brackets }
@@ -106,65 +107,94 @@ extension Span where Element == UInt8 {
     return index
   }
 
-  /// Whether a part is a name of labels with dots between them, four numbers, or an IPv6 address (RFC 4291
-  /// Section 2.2), perhaps with a zone (RFC 4007 Section 11); within brackets only the last.
-  ///
-  /// One walk over all three, for each alone takes as many bytes of a program.
+  /// Whether a part is labels with dots between them, or four numbers.
   @inline(never)
-  fileprivate func isHost(_ start: Int, _ limit: Int, isBracketed: Bool) -> Bool {
-    let colon = UInt8(ascii: ":")
-    let end = index(of: UInt8(ascii: "%"), start, limit)
-    // Of an address: groups with a colon behind them, and colons without a group before them.
-    var (groups, gaps) = (0, 0)
-    // Behind the last colon: labels, and those of them that are a byte in decimal digits.
-    var (labels, numbers) = (0, 0)
-    // Of the label at hand: its length, whether it is hexadecimal, and its decimal number; 256 for one that is
-    // too large or begins with a zero, 257 for what is none.
-    var (length, isHex) = (0, true)
-    var value: UInt32 = 0
+  fileprivate func isHostName(_ start: Int, _ end: Int) -> Bool {
+    var isNumber = false
+    var isNew = true
     var index = start
     while index < end {
       let byte = self[index]
       index &+= 1
+      if byte == UInt8(ascii: ".") {
+        if isNew { return false }
+        isNew = true
+        continue
+      }
+      let isDigit = byte &- 0x30 < 10
+      isNumber = isDigit && (isNew || isNumber)
+      isNew = false
+      if isDigit || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") { continue }
+      if (byte | 0x20) &- UInt8(ascii: "a") >= 26 { return false }
+    }
+    // What ends like an address must be one: the resolver takes 5682 for 0.0.22.50.
+    return !isNumber || isIPv4(start, end)
+  }
+
+  /// Whether a part is four numbers up to 255 with dots between them, without a zero in front, which would
+  /// make them octal.
+  @inline(never)
+  fileprivate func isIPv4(_ start: Int, _ end: Int) -> Bool {
+    var dots = 0
+    // 256 before the first digit.
+    var value: UInt32 = 256
+    var index = start
+    while index < end {
+      let byte = self[index]
+      index &+= 1
+      if byte == UInt8(ascii: "."), value < 256 {
+        dots &+= 1
+        value = 256
+        continue
+      }
       let digit = UInt32(byte &- 0x30)
-      let isEnd = byte == UInt8(ascii: ".") || byte == colon
-      if !isEnd {
-        let letter = (byte | 0x20) &- UInt8(ascii: "a")
-        if digit > 9 {
-          if letter > 25, byte != UInt8(ascii: "-"), byte != UInt8(ascii: "_") { return false }
-          value = 257
-          if letter > 5 { isHex = false }
-        } else if value < 256 {
-          value = length > 0 && value == 0 ? 256 : Swift.min(256, value &* 10 &+ digit)
-        }
-        length &+= 1
-        if index < end { continue }
-      }
+      if digit > 9 || value == 0 { return false }
+      value = value == 256 ? digit : value &* 10 &+ digit
+      if value > 255 { return false }
+    }
+    return dots == 3 && value < 256
+  }
+
+  /// Whether a part is an IPv6 address (RFC 4291 Section 2.2), perhaps with a zone (RFC 4007 Section 11).
+  @inline(never)
+  fileprivate func isIPv6(_ start: Int, _ limit: Int) -> Bool {
+    let colon = UInt8(ascii: ":")
+    let end = index(of: UInt8(ascii: "%"), start, limit)
+    if end &+ 1 == limit || end &- start < 2 { return false }
+    var index = end
+    while index < limit {
+      if self[index] &- 0x21 > 0x5D { return false }
+      index &+= 1
+    }
+    var groups = 0
+    var gaps = 0
+    var length = 0
+    index = start
+    while index < end {
+      let byte = self[index]
       if byte == colon {
-        if length > 4 || !isHex || labels > 0 { return false }
         if length > 0 { groups &+= 1 } else { gaps &+= 1 }
+        length = 0
+      } else if byte == UInt8(ascii: ".") {
+        // The last 32 bits as an IPv4 address: two groups.
+        if !isIPv4(index &- length, end) { return false }
+        groups &+= 1
+        break
       } else {
-        if length == 0 { return false }
-        labels &+= 1
-        if value < 256 { numbers &+= 1 }
-        if index == end { break }
+        if byte &- 0x30 > 9 && (byte | 0x20) &- UInt8(ascii: "a") > 5 { return false }
+        length &+= 1
+        if length > 4 { return false }
       }
-      (length, isHex, value) = (0, true, 0)
+      index &+= 1
     }
-    let areBytes = labels == 4 && numbers == 4
-    if groups &+ gaps == 0 {
-      // What ends like an address must be one: the resolver takes 5682 for 0.0.22.50.
-      return !isBracketed && end == limit && labels > 0 && (value > 256 || areBytes)
-    }
-    if end < limit {
-      if end &+ 1 == limit { return false }
-      for zone in end..<limit where self[zone] &- 0x21 > 0x5D { return false }
-    }
-    if labels == 1 ? length > 4 || !isHex : labels > 0 && !areBytes { return false }
-    groups &+= areBytes ? 2 : labels
+    if length > 0 { groups &+= 1 }
     // A colon at either end is one of two; those at the start count as two gaps.
-    if self[start] == colon && self[start &+ 1] != colon { return false }
-    if labels == 0 && (end &- start < 2 || self[end &- 2] != colon) { return false }
-    return gaps == 0 ? groups == 8 : gaps == (self[start] == colon ? 2 : 1) && groups < 8
+    var most = 1
+    if self[start] == colon {
+      if self[start &+ 1] != colon { return false }
+      most = 2
+    }
+    if self[end &- 1] == colon && self[end &- 2] != colon { return false }
+    return gaps == 0 ? groups == 8 : gaps == most && groups < 8
   }
 }
