@@ -88,11 +88,11 @@ extension Agent {
     line.add(.bytesDown, result.bytesDown)
     line.add(.transmissions, result.transmissions)
     line.add(.duration, UInt64(clamping: result.duration.count))
-    guard let reply = result.replyCode, result.outcome == .rejected else { return }
-    line.add(.reply, UInt64(reply))
-    guard !result.replyMessage.isEmpty else { return }
+    guard let code = result.replyCode, result.outcome == .rejected else { return }
+    line.add(.reply, UInt64(code))
+    guard let reply = PlatformReply(device.answer), !reply.message.isEmpty else { return }
     line.add(.message)
-    line.add(result.replyMessage.bytes)
+    line.add(reply.message.bytes)
   }
 
   /// Adds why the device could not authenticate.

@@ -1,76 +1,89 @@
 internal import ConstrainedCore
+internal import PayloadCoding
 
 /// As much of RFC 8949 as it takes to find two members of a map.
 extension PlatformReply {
+  @inline(never)
   mutating func readCBOR(_ bytes: Span<UInt8>) -> Bool {
     var cursor = CBORCursor(bytes)
-    var hasCode = false
-    guard let map = cursor.head(), map.major == 5 else { return false }
-    var left = map.argument
-    while map.isOpen ? !cursor.takesBreak() : left > 0 {
+    guard cursor.readHead(), cursor.major == 5 else { return false }
+    let isOpen = cursor.isOpen
+    var left = cursor.argument
+    while isOpen ? !cursor.takesBreak() : left > 0 {
       left &-= 1
-      guard let name = cursor.head(), name.major == 3, let key = cursor.string(name) else {
-        return false
-      }
-      if bytes.extracting(key).isEqual(to: "code") {
-        guard !hasCode, let value = cursor.head() else { return false }
-        if value.major == 0, value.argument &>> 32 == 0 {
-          code = UInt32(truncatingIfNeeded: value.argument)
+      guard cursor.readHead(), cursor.major == 3, cursor.passString() else { return false }
+      let key = bytes.extracting(cursor.string)
+      let isCode = Self.isSame(key, "code")
+      let isMessage = Self.isSame(key, "message")
+      guard cursor.readHead() else { return false }
+      if isCode, cursor.major == 0 {
+        guard cursor.argument < .max, take(UInt64(widening: cursor.argument)) else { return false }
+      } else if isCode || isMessage, cursor.major == 3, !cursor.isOpen {
+        guard cursor.passString() else { return false }
+        if isMessage {
+          copyMessage(bytes.extracting(cursor.string))
         } else {
-          guard value.major == 3, let digits = cursor.string(value) else { return false }
-          var number: UInt32 = 0
-          for index in digits {
-            let digit = bytes[index] &- 0x30
-            guard digit <= 9, number < 100_000_000 else { return false }
-            number = number &* 10 &+ UInt32(digit)
-          }
-          guard digits.count > 0 else { return false }
-          code = number
-        }
-        hasCode = true
-      } else if bytes.extracting(key).isEqual(to: "message"), let range = cursor.plainText() {
-        message.write { (writer: inout ByteWriter) in
-          // What does not fit is cut.
-          try? writer.append(
-            bytes.extracting(range.lowerBound..<min(range.upperBound, range.lowerBound &+ 64))
-          )
-          Self.cut(&writer)
+          guard take(JSONReader(bytes).unsigned(cursor.string)) else { return false }
         }
       } else {
-        guard cursor.skip(depth: 0) else { return false }
+        guard !isCode, cursor.passContent(depth: 0) else { return false }
       }
     }
-    return hasCode && cursor.offset == bytes.count
+    return cursor.offset == bytes.count
+  }
+
+  @inline(never)
+  private static func isSame(_ key: Span<UInt8>, _ name: StaticString) -> Bool {
+    key.isEqual(to: name)
+  }
+
+  @inline(never)
+  private mutating func copyMessage(_ text: Span<UInt8>) {
+    message.write { (writer: inout ByteWriter) in
+      // What does not fit is cut.
+      try? writer.append(text.extracting(0..<min(text.count, 64)))
+      Self.cut(&writer)
+    }
   }
 }
 
-/// Goes through CBOR item by item; `nil` and `false` where there is none, or none that is well formed.
+/// Goes through CBOR item by item; `false` where there is none, or none that is well formed.
 private struct CBORCursor: ~Escapable {
-  /// The head of an item: its major type, its argument, and whether its length is indefinite.
-  typealias Head = (major: UInt8, argument: UInt64, isOpen: Bool)
-
-  let bytes: Span<UInt8>
-  var offset = 0
+  private let bytes: Span<UInt8>
+  private(set) var offset = 0
+  /// The head that was read last: the item's major type, its argument (no more than `UInt32.max` of it), and whether
+  /// its length is indefinite.
+  private(set) var major: UInt8 = 0
+  private(set) var argument: UInt32 = 0
+  private(set) var isOpen = false
 
   @_lifetime(copy bytes)
   init(_ bytes: Span<UInt8>) { self.bytes = bytes }
 
+  /// Where the content of the string lies that was passed last.
+  var string: Range<Int> { offset &- Int(truncatingIfNeeded: argument)..<offset }
+
+  @inline(never)
   @_lifetime(self: copy self)
-  mutating func head() -> Head? {
-    guard offset < bytes.count else { return nil }
+  mutating func readHead() -> Bool {
+    guard offset < bytes.count else { return false }
     let first = bytes[offset]
     offset &+= 1
-    let (major, info) = (first &>> 5, first & 31)
-    if info < 24 { return (major, UInt64(widening: info), false) }
-    if info == 31 { return major >= 2 && major <= 5 ? (major, 0, true) : nil }
-    guard info < 28 else { return nil }
-    var argument: UInt64 = 0
+    major = first &>> 5
+    let info = first & 31
+    isOpen = info == 31
+    argument = UInt32(info)
+    if isOpen { return major >= 2 && major <= 5 }
+    guard info >= 24 else { return true }
+    guard info < 28 else { return false }
+    argument = 0
     for _ in 0..<(1 &<< Int(info &- 24)) {
-      guard offset < bytes.count else { return nil }
-      argument = argument &<< 8 | UInt64(widening: bytes[offset])
+      guard offset < bytes.count else { return false }
+      let isTooLarge = argument >= 0x100_0000
+      argument = isTooLarge ? .max : argument &<< 8 | UInt32(bytes[offset])
       offset &+= 1
     }
-    return (major, argument, false)
+    return true
   }
 
   /// Passes the end of an open item, if it is there.
@@ -81,52 +94,32 @@ private struct CBORCursor: ~Escapable {
     return true
   }
 
-  /// Passes the content of a string in one piece and says where it lies.
+  /// Passes the content of a string in one piece.
+  @inline(never)
   @_lifetime(self: copy self)
-  mutating func string(_ head: Head) -> Range<Int>? {
-    let left = UInt32(truncatingIfNeeded: bytes.count &- offset)
-    guard !head.isOpen, head.argument <= UInt64(widening: left) else { return nil }
-    let start = offset
-    offset &+= Int(UInt32(truncatingIfNeeded: head.argument))
-    return start..<offset
+  mutating func passString() -> Bool {
+    guard !isOpen, argument <= UInt32(truncatingIfNeeded: bytes.count &- offset) else {
+      return false
+    }
+    offset &+= Int(truncatingIfNeeded: argument)
+    return true
   }
 
-  /// Passes a text in one piece of UTF-8; passes nothing where another item comes.
+  /// Passes what belongs to the head that was read.
   @_lifetime(self: copy self)
-  mutating func plainText() -> Range<Int>? {
-    let start = offset
-    if let text = head(), text.major == 3, let range = string(text), bytes.extracting(range).isUTF8
-    {
-      return range
-    }
-    offset = start
-    return nil
-  }
-
-  /// Passes an item with all that is in it.
-  @_lifetime(self: copy self)
-  mutating func skip(depth: Int) -> Bool {
-    guard depth < 32, let item = head() else { return false }
-    var left = item.argument
-    switch item.major {
-    case 2, 3:
-      guard item.isOpen else { return string(item) != nil }
-      while !takesBreak() {
-        guard let chunk = head(), chunk.major == item.major, string(chunk) != nil else {
-          return false
-        }
+  mutating func passContent(depth: Int) -> Bool {
+    let (kind, isOpen) = (major, isOpen)
+    guard depth < 32, kind >= 2, kind < 7 else { return kind < 2 || kind == 7 }
+    if kind < 4, !isOpen { return passString() }
+    // Each item takes a byte, so that no count is believed; a map has two for each, a tag one.
+    var left = kind == 6 ? 1 : argument
+    while isOpen ? !takesBreak() : left > 0 {
+      left &-= 1
+      for _ in 0..<(kind == 5 ? 2 : 1) {
+        guard readHead(), kind > 3 || major == kind && !self.isOpen, passContent(depth: depth &+ 1)
+        else { return false }
       }
-      return true
-    case 4, 5:
-      // Each item takes a byte, so that no count is believed.
-      while item.isOpen ? !takesBreak() : left > 0 {
-        left &-= 1
-        guard skip(depth: depth &+ 1) else { return false }
-        if item.major == 5 { guard skip(depth: depth &+ 1) else { return false } }
-      }
-      return true
-    case 6: return skip(depth: depth &+ 1)
-    default: return true
     }
+    return true
   }
 }

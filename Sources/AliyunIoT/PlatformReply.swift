@@ -13,6 +13,8 @@ public struct PlatformReply: Equatable, Sendable {
   /// What it says in words, cut behind a character where it has over 64 bytes; empty when it says nothing.
   public internal(set) var message = FixedBytes<64>()
 
+  private var hasCode = false
+
   /// Reads JSON or CBOR, whichever the first byte belongs to; `nil` for what is neither, has no code, or has two.
   ///
   /// A code may be a number or a text of digits.
@@ -20,7 +22,7 @@ public struct PlatformReply: Equatable, Sendable {
   public init?(_ payload: Span<UInt8>) {
     guard payload.count > 0 else { return nil }
     // An object begins with an ASCII character in JSON, and with 0x80 or above in CBOR.
-    guard payload[0] < 0x80 ? readJSON(payload) : readCBOR(payload) else { return nil }
+    guard payload[0] < 0x80 ? readJSON(payload) : readCBOR(payload), hasCode else { return nil }
   }
 
   /// Whether the message was taken: 200, and 1000 for a firmware that is on offer.
@@ -35,51 +37,50 @@ public struct PlatformReply: Equatable, Sendable {
     }
   }
 
+  @inline(never)
   private mutating func readJSON(_ text: Span<UInt8>) -> Bool {
     var reader = JSONReader(received: text)
-    var hasCode = false
     do throws(JSONError) {
       guard try reader.next() == .beginObject else { return false }
       while case .key(let key)? = try reader.next() {
         guard let value = try reader.next() else { return false }
-        if reader.string(key, equals: "code") {
-          guard !hasCode, let number = Self.number(value, in: reader) else { return false }
-          code = number
-          hasCode = true
-        } else if case .string(let range) = value, reader.string(key, equals: "message") {
-          copyMessage(range, of: reader)
-        } else {
+        let isCode = reader.string(key, equals: "code")
+        switch value {
+        case .number(let range) where isCode:
+          guard take(reader.unsigned(range)) else { return false }
+        case .string(let range):
+          if isCode {
+            guard take(reader.unsigned(range)) else { return false }
+          } else if reader.string(key, equals: "message") {
+            message.write { (writer: inout ByteWriter) in
+              // What does not fit is cut.
+              try? reader.copyString(range, into: &writer)
+              Self.cut(&writer)
+            }
+          }
+        default:
+          if isCode { return false }
           try reader.skip(value)
         }
       }
-      return try reader.next() == nil && hasCode
+      return try reader.next() == nil
     } catch {
       return false
     }
   }
 
-  private mutating func copyMessage(_ range: Range<Int>, of reader: borrowing JSONReader) {
-    message.write { (writer: inout ByteWriter) in
-      // What does not fit is cut.
-      try? reader.copyString(range, into: &writer)
-      Self.cut(&writer)
-    }
+  /// Takes the code, the first one that there is.
+  @inline(never)
+  mutating func take(_ number: UInt64?) -> Bool {
+    guard !hasCode, let number, number &>> 32 == 0 else { return false }
+    code = UInt32(truncatingIfNeeded: number)
+    hasCode = true
+    return true
   }
 
   /// Takes away the beginning of a character whose end did not fit.
+  @inline(never)
   static func cut(_ writer: inout ByteWriter) {
     while !writer.written.isUTF8 { writer.truncate(to: writer.count &- 1) }
-  }
-
-  private static func number(_ value: JSONToken, in reader: borrowing JSONReader) -> UInt32? {
-    let range: Range<Int>
-    switch value {
-    case .number(let number):
-      range = number
-    case .string(let text): range = text
-    default: return nil
-    }
-    guard let number = reader.unsigned(range), number &>> 32 == 0 else { return nil }
-    return UInt32(truncatingIfNeeded: number)
   }
 }

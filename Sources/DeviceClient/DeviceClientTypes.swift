@@ -120,6 +120,13 @@ public struct Receipt: Sendable {
   public let result: ReportResult
   /// The answer's payload, decrypted; empty when it had none.
   public let answer: [UInt8]
+
+  /// What the platform's reply says in words, with `ReportResult.replyCode`; empty where it says nothing.
+  public var replyMessage: String {
+    guard result.replyCode != nil, let reply = PlatformReply(answer.span) else { return "" }
+    let bytes = reply.message.bytes
+    return String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
+  }
 }
 
 /// Why a client could not do what it was asked to.
@@ -191,7 +198,9 @@ extension DeviceClientError: CustomStringConvertible {
         + "secret, that the device was not activated before, and that dynamic registration is on for the "
         + "product"
     case .registration(let failure): failure.description
-    case .undelivered(let receipt): receipt.result.advice ?? "the report was not acknowledged"
+    case .undelivered(let receipt):
+      (receipt.result.advice ?? "the report was not acknowledged")
+        + (receipt.replyMessage.isEmpty ? "" : ", \"\(receipt.replyMessage)\"")
     case .putOff(let wait):
       "the platform has put off reports to this topic: not before \((wait.count + 999) / 1_000) s have passed"
     case .request(let error): error.description

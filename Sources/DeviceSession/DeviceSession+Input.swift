@@ -383,6 +383,7 @@ extension DeviceSession where Security: ~Copyable {
   }
 
   /// Reads the platform's reply on a topic that has such; whether it does not refuse the report.
+  @inline(never)
   private mutating func takeReply(_ extent: AnswerExtent) -> Bool {
     guard extent == .whole, Topic.hasReplies(report.topic.bytes.bytes),
       let reply = PlatformReply(answerStorage.bytes)
@@ -468,7 +469,6 @@ extension ReportResult {
   /// Takes in the platform's reply; whether it does not refuse the report.
   package mutating func take(_ reply: PlatformReply, on topic: Span<UInt8>) -> Bool {
     replyCode = reply.code
-    replyMessage = reply.message
     // With 500 the platform says that it has no newer firmware.
     return reply.isSuccess || reply.code == 500 && Topic.asksForFirmware(topic)
   }

@@ -60,10 +60,7 @@ extension ReportResult {
 extension ReportResult {
   private var replyAdvice: String {
     let code = AlinkCode(rawValue: UInt64(replyCode ?? 0))
-    var words: [UInt8] = []
-    for index in replyMessage.bytes.indices { words.append(replyMessage.bytes[index]) }
-    let text = words.isEmpty ? "" : ", \"" + String(decoding: words, as: UTF8.self) + "\""
-    return "the platform's reply refuses the report: code \(code.rawValue) (\(code.meaning))" + text
+    return "the platform's reply refuses the report: code \(code.rawValue) (\(code.meaning))"
   }
 
   /// Why the answer is not all there, in words; `nil` where it is.

@@ -111,9 +111,9 @@ public struct ReportResult: Sendable {
   public package(set) var gap: AnswerGap?
   /// The code of the platform's reply on a topic of the thing model or of firmware; `nil` where there was none
   /// that can be read.
+  ///
+  /// What it says in words stands in the answer: `PlatformReply` reads it.
   public package(set) var replyCode: UInt32?
-  /// What that reply says in words, cut behind a character where it has over 64 bytes.
-  public package(set) var replyMessage = FixedBytes<64>()
   /// The value of option 2090 in the answer, opaque; empty when there is none or it is over 64 bytes.
   public internal(set) var messageID = FixedBytes<64>()
   /// The last sequence number that it was sent under; `nil` in a mode without one.

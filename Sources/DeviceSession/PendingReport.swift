@@ -74,7 +74,6 @@ struct PendingReport {
     result.retryAfter = Milliseconds(0)
     result.gap = nil
     result.replyCode = nil
-    result.replyMessage.removeAll()
     self.format = format
     self.accept = accept
     phase = .awaitingToken

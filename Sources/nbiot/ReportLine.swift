@@ -58,11 +58,7 @@ struct ReportLine {
   }
 
   /// What the platform's reply says in words; `nil` where it says nothing.
-  private var replyMessage: String? {
-    guard let message = result?.replyMessage, !message.isEmpty else { return nil }
-    let bytes = message.bytes
-    return String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
-  }
+  var replyMessage: String?
 
   /// How much of the answer came, where that is not all.
   private var lack: String? {
@@ -188,6 +184,7 @@ extension ReportLine {
       milliseconds: result.duration.count,
       advice: result.advice
     )
+    if !receipt.replyMessage.isEmpty { replyMessage = receipt.replyMessage }
   }
 
   /// The line of a report that was not sent, or not answered.

@@ -55,6 +55,22 @@ struct PlatformReplyTests {
     #expect(PlatformReply(deep.span) == nil)
   }
 
+  @Test func `words are read, and cut behind a character`() {
+    let json = Array(#"{"code":460,"message":"\#(String(repeating: "温", count: 40))"}"#.utf8)
+    // The same in CBOR: 120 bytes of text.
+    let cbor =
+      hex("a2 64 636f6465 1901cc 67 6d657373616765 78 78") + (0..<40).flatMap { _ in "温".utf8 }
+    for payload in [json, cbor, Array(#"{"message":"a\u6e29b","code":"1"}"#.utf8)] {
+      guard let reply = PlatformReply(payload.span) else {
+        Issue.record("no reply")
+        continue
+      }
+      let told = reply.message.bytes.indices.map { reply.message.bytes[$0] }
+      let words = String(decoding: told, as: UTF8.self)
+      #expect(words == (reply.code == 1 ? "a温b" : String(repeating: "温", count: 21)))
+    }
+  }
+
   @Test func `topics are UTF-8`() throws {
     let good = Array("/a1B2c3D4e5F/device1/user/温度".utf8)
     #expect(try Topic(good.span).bytes.count == good.count)
