@@ -46,8 +46,10 @@ struct DatagramBIO {
   /// Which handshake messages are handed to OpenSSL in the clear, the bit of each type; 0 for all that comes,
   /// once the association stands.
   var expected: UInt32 = 0
-  /// How many bytes the body of a protected record has at least: what its cipher adds. OpenSSL ends the
-  /// association over a shorter one. During a handshake there is nothing below 24: a Finished has 40 and more.
+  /// How many bytes the body of a protected record has at least: what its cipher adds.
+  ///
+  /// OpenSSL ends the association over a shorter one. During a handshake there is nothing below 24: a Finished
+  /// has 40 and more.
   var shortestProtected = 24
   /// The number of the next record in the clear; a server's first ones, which it listens to, keep theirs.
   private var clearSequence: UInt32 = 0x1_0000
