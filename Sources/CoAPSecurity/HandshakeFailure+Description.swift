@@ -12,9 +12,8 @@ extension HandshakeFailure: CustomStringConvertible {
       "the server's certificate is not vouched for by any authority in the CA file: give the file of "
         + "the platform's root certificate"
     case .wrongName:
-      "the server's certificate is for another host: check the endpoint, or give the name that the "
-        + "certificate has with --server-name; a name that is only its common name counts with "
-        + "--allow-common-name"
+      "the server's certificate is for another host: check the endpoint, or give the server name that "
+        + "the certificate has; its common name counts only where that is allowed"
     case .expired:
       "the server's certificate has expired: check the device's clock, then the server"
     case .notYetValid:

@@ -39,8 +39,8 @@ enum Obstacle: CustomStringConvertible {
 
   var description: String {
     switch self {
-    case .needsSecret: "give --device-secret-file to see it"
-    case .needsSecretAndRandom: "give --device-secret-file and --random to see it"
+    case .needsSecret: "give the device's secret to see it"
+    case .needsSecretAndRandom: "give the device's secret and the session's random to see it"
     case .needsRandom: "the answer to /auth that gave its token was not seen: give --random"
     case .anotherKey:
       "cannot be opened: another key or secret, altered on the way, or not encrypted"

@@ -272,7 +272,8 @@ struct MessageTextTests {
 
   @Test func `without a key, an encrypted payload is said to be so`() throws {
     #expect(
-      text(try Self.report()).last == "  inside: give --device-secret-file and --random to see it"
+      text(try Self.report()).last
+        == "  inside: give the device's secret and the session's random to see it"
     )
   }
 }

@@ -155,12 +155,12 @@ struct SessionTests {
     #expect(early.inside(try session.answer(2, "[2]")) == [needsRandom])
     #expect(try early.object(report).notOpened == needsRandom)
     var ignorant = Capture()
-    let needsBoth = "give --device-secret-file and --random to see it"
+    let needsBoth = "give the device's secret and the session's random to see it"
     #expect(ignorant.inside(report) == [needsBoth])
     #expect(ignorant.inside(try session.answer(2, "[2]")) == [needsBoth])
     _ = ignorant.text(try session.authentication(1))
     _ = ignorant.text(try session.authenticationAnswer(1))
-    #expect(ignorant.inside(report) == ["give --device-secret-file to see it"])
+    #expect(ignorant.inside(report) == ["give the device's secret to see it"])
   }
 
   @Test func `a random that is given opens its session before the /auth and beside others`() throws

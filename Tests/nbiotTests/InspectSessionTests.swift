@@ -98,7 +98,7 @@ struct InspectSessionTests {
     try await recorded { packets, _ in
       let file = try TemporaryFile(CaptureBytes.pcap(linkType: 101, packets))
       let closed = try await inspect(["--capture", file.path])
-      #expect(closed.output.contains("inside: give --device-secret-file to see it"))
+      #expect(closed.output.contains("inside: give the device's secret to see it"))
       #expect(!closed.output.contains(#"{"value":1}"#))
       let open = try await inspect(
         ["--capture", file.path],
