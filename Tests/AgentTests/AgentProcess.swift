@@ -204,19 +204,9 @@ final class Platform: Sendable {
 
 /// A port that nobody listens at.
 func closedPort() throws -> UInt16 {
-  var address = sockaddr_in()
-  address.sin_family = sa_family_t(AF_INET)
-  address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-  var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-  let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-  defer { close(descriptor) }
-  let isBound = unsafe withUnsafeMutablePointer(to: &address) {
-    unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-      unsafe bind(descriptor, $0, length) | getsockname(descriptor, $0, &length)
-    }
-  }
-  try #require(isBound == 0)
-  return UInt16(bigEndian: address.sin_port)
+  let socket = try LoopbackSocket()
+  defer { socket.close() }
+  return socket.port
 }
 
 /// How a platform protects messages.

@@ -6,6 +6,7 @@ import DeviceSession
 import Glibc
 import PlatformSimulator
 import Synchronization
+import TestSupport
 import Testing
 import UDPTransport
 
@@ -16,32 +17,6 @@ final class Records: Sendable {
   func add(_ record: RequestRecord) { records.withLock { $0.append(record) } }
 
   var all: [RequestRecord] { records.withLock { $0 } }
-}
-
-/// A bound UDP port that never answers, not even by ICMP.
-struct SilentSocket: ~Copyable {
-  private let descriptor: Int32
-  let port: UInt16
-
-  init() throws {
-    let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = unsafe withUnsafeMutablePointer(to: &address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe bind(descriptor, $0, length) | getsockname(descriptor, $0, &length)
-      }
-    }
-    self.descriptor = descriptor
-    port = UInt16(bigEndian: address.sin_port)
-    guard result == 0 else { throw TransportError.system(code: errno) }
-  }
-
-  deinit {
-    _ = Glibc.close(descriptor)
-  }
 }
 
 @Suite("The async client over real UDP")
@@ -200,7 +175,8 @@ struct DeviceClientTests {
   }
 
   @Test func `a cancelled task does not wait for an endpoint that is silent`() async throws {
-    let holder = try SilentSocket()
+    let holder = try LoopbackSocket()
+    defer { holder.close() }
     var device = DeviceClientConfiguration(
       productKey: "a1B2c3D4e5F",
       deviceName: "device1",

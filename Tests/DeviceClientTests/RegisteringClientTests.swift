@@ -3,6 +3,7 @@ import ConstrainedCore
 import DeviceClient
 import DeviceSession
 import PlatformSimulator
+import TestSupport
 import Testing
 
 @Suite("Calls of the async client while it registers", .timeLimit(.minutes(1)))
@@ -38,7 +39,8 @@ struct RegisteringClientTests {
   private func withSilence(
     _ body: (DeviceClient, Task<[UInt8], any Error>) async throws -> Void
   ) async throws {
-    let holder = try SilentSocket()
+    let holder = try LoopbackSocket()
+    defer { holder.close() }
     var configuration = try SecureClientTests.Server().client(port: Int(holder.port))
     configuration.settings.timing = TransmissionParameters(
       acknowledgementTimeout: Milliseconds(200),

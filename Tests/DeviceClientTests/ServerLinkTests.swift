@@ -6,6 +6,7 @@ import DeviceSession
 import Glibc
 import PlatformSimulator
 import Synchronization
+import TestSupport
 import Testing
 
 @testable import UDPTransport
@@ -96,14 +97,16 @@ struct ServerLinkTests {
 
   /// As after an ICMP message that a fragment is needed: EMSGSIZE.
   @Test func `a datagram that is too long is lost, and the socket is good`() throws {
-    let silent = try SilentSocket()
+    let silent = try LoopbackSocket()
+    defer { silent.close() }
     let socket = try UDPSocket(host: Array("127.0.0.1".utf8).span, port: silent.port)
     try socket.send([UInt8](repeating: 0, count: 65_508).span)
     try socket.send([UInt8](repeating: 0, count: 100).span)
   }
 
   @Test func `routers may fragment what is sent over IPv4`() throws {
-    let silent = try SilentSocket()
+    let silent = try LoopbackSocket()
+    defer { silent.close() }
     let socket = try UDPSocket(host: Array("127.0.0.1".utf8).span, port: silent.port)
     var (value, length): (Int32, socklen_t) = (-1, 4)
     #expect(
@@ -116,7 +119,8 @@ struct ServerLinkTests {
   func `after a report that nothing answers, the next one comes from another socket`(
     _ security: ClientSecurity
   ) async throws {
-    let server = try SilentServer()
+    let server = try LoopbackSocket()
+    defer { server.close() }
     var device = DeviceClientConfiguration(
       productKey: "a1B2c3D4e5F",
       deviceName: "device1",
@@ -135,47 +139,8 @@ struct ServerLinkTests {
       }
     }
     await client.close()
-    #expect(Set(server.sources).count == 2)
-  }
-}
-
-/// Takes datagrams, answers none and remembers where they came from.
-final class SilentServer: Sendable {
-  private let descriptor: Int32
-  let port: UInt16
-
-  init() throws {
-    let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = unsafe withUnsafeMutablePointer(to: &address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe bind(descriptor, $0, length) | getsockname(descriptor, $0, &length)
-      }
-    }
-    try #require(result == 0)
-    self.descriptor = descriptor
-    port = UInt16(bigEndian: address.sin_port)
-  }
-
-  deinit { _ = Glibc.close(descriptor) }
-
-  /// The ports of all datagrams that have come and were not asked for before.
-  var sources: [UInt16] {
-    var result: [UInt16] = []
-    while true {
-      var byte: UInt8 = 0
-      var address = sockaddr_in()
-      var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-      let count = unsafe withUnsafeMutablePointer(to: &address) {
-        unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-          unsafe recvfrom(descriptor, &byte, 1, Int32(MSG_DONTWAIT), $0, &length)
-        }
-      }
-      if count < 0 { return result }
-      result.append(UInt16(bigEndian: address.sin_port))
-    }
+    var sources: Set<UInt16> = []
+    while let datagram = server.receive() { sources.insert(datagram.port) }
+    #expect(sources.count == 2)
   }
 }

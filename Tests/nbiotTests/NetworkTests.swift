@@ -5,44 +5,14 @@ import TestSupport
 import Testing
 import UDPTransport
 
-/// A bound UDP port of the test's, with a clock beside each datagram that comes.
-private final class Port {
-  let descriptor: Int32
-  let number: UInt16
-
-  init() throws {
-    let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = unsafe withUnsafeMutablePointer(to: &address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe bind(descriptor, $0, length) | getsockname(descriptor, $0, &length)
-      }
-    }
-    try #require(result == 0)
-    self.descriptor = descriptor
-    number = UInt16(bigEndian: address.sin_port)
-  }
-
-  deinit { close(descriptor) }
-
+extension LoopbackSocket {
   /// The next datagram's length and time; `answer` goes back to where it came from.
-  func next(answering answer: [UInt8] = []) throws -> (count: Int, at: Instant) {
-    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    try #require(unsafe poll(&entry, 1, 30_000) == 1)
-    var bytes = [UInt8](repeating: 0, count: 2_048)
-    var address = sockaddr_in()
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    return unsafe withUnsafeMutablePointer(to: &address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        let count = unsafe recvfrom(descriptor, &bytes, bytes.count, 0, $0, &length)
-        let now = MonotonicClock.now()
-        if !answer.isEmpty { _ = unsafe sendto(descriptor, answer, answer.count, 0, $0, length) }
-        return (count, now)
-      }
-    }
+  fileprivate func next(answering answer: [UInt8] = []) throws -> (count: Int, at: Instant) {
+    Self.wait(for: [self], milliseconds: 30_000)
+    let datagram = try #require(receive())
+    let now = MonotonicClock.now()
+    if !answer.isEmpty { send(answer, to: datagram.port) }
+    return (datagram.bytes.count, now)
   }
 }
 
@@ -134,11 +104,12 @@ struct NetworkTests {
   ) throws {
     let folder = try folder()
     defer { try? FileManager.default.removeItem(at: folder) }
-    let port = try Port()
+    let server = try LoopbackSocket()
+    defer { server.close() }
     let surroundings = try Surroundings(in: folder)
     let device = process(
       [
-        "publish", "--endpoint", "127.0.0.1:\(port.number)", "--product-key", "a1B2c3D4e5F",
+        "publish", "--endpoint", "127.0.0.1:\(server.port)", "--product-key", "a1B2c3D4e5F",
         "--device-name", "device1", "--topic", "/a1B2c3D4e5F/device1/user/update", "--payload", "1",
         "--security", "dtls", "--psk",
       ],
@@ -154,11 +125,11 @@ struct NetworkTests {
     // OpenSSL looks at its timer when something comes: part of a message that never will.
     let part: [UInt8] =
       [22, 0xFE, 0xFD, 0, 0, 0, 0, 0, 0, 0, 1, 0, 13] + [3, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 1, 0xFE]
-    let first = try port.next()
+    let first = try server.next()
     try surroundings.setClock(wrongBy: seconds)
-    let second = try port.next(answering: part)
+    let second = try server.next(answering: part)
     try surroundings.setClock(wrongBy: 2 * seconds)
-    let third = try port.next(answering: part)
+    let third = try server.next(answering: part)
     #expect(second.count == first.count && third.count == first.count)
     // A machine that is busy is late, never early.
     #expect((1_900...3_900).contains((second.at - first.at).count))
