@@ -78,8 +78,9 @@ public struct DurableDevice<Security: SecurityLayer & ~Copyable, Randomness: Ran
   /// A device with what `directory` holds of it: the reports that wait, and its session unless that is of
   /// another `fingerprint` (`DeviceFingerprint`).
   ///
-  /// `settings.session.isKept` and `serverErrorRetries` are set for it. `now` says which start of the machine this is; the instants
-  /// that are handed over later are of the same clock. All of it is made where it stays: moving a session costs as much code as making it.
+  /// `settings.session.isKept` and `serverErrorRetries` are set for it. `now` says which start of the machine
+  /// this is; the instants that are handed over later are of the same clock. All of it is made where it stays:
+  /// moving a session costs as much code as making it.
   public init(
     identity: DeviceIdentity,
     secret: consuming SecretBytes,
