@@ -216,7 +216,9 @@ extension DTLSSecurity {
     connection = nil
     doubt = reason
     let limit = settings.patience.limit + 1
-    waitsUntil = max(now, begunAt + settings.patience.span(of: min(waits, limit)))
+    let until = begunAt + settings.patience.span(of: min(waits, limit))
+    // Who slept past that starts over with the next message.
+    waitsUntil = until > now ? until : nil
     return true
   }
 

@@ -188,6 +188,24 @@ struct RobustnessTests {
     #expect(late.event() == .established(isResumed: false))
   }
 
+  @Test func `a device that slept past the time to start over does so, and has no deadline left`()
+    throws
+  {
+    let association = try Association()
+    #expect(try !association.send(report))
+    try association.toDevice(Self.record(21, [2, 40]))
+    // The flight was due after 10 s, and so was the next attempt.
+    try association.pass(60_000)
+    #expect(association.event() == nil)
+    let due = association.device.pollTimeout()
+    #expect(due == nil)
+    association.up.removeAll()
+    #expect(try !association.send(report))
+    #expect(association.up.count == 1)
+    try association.settle()
+    #expect(association.event() == .established(isResumed: false))
+  }
+
   /// A cookie that the server has not given hides the server's own from OpenSSL.
   @Test func `a forged cookie costs time, not the handshake`() throws {
     let association = try Association()
