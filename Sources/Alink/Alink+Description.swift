@@ -1,4 +1,6 @@
 #if !hasFeature(Embedded)
+internal import AliyunIoT
+
 extension AlinkError: CustomStringConvertible {
   /// What is wrong, then what to do.
   public var description: String {
@@ -65,6 +67,8 @@ extension AlinkCode: CustomStringConvertible {
     case .noConfiguration: "there is no configuration"
     case .configurationOff: "remote configuration is off: switch it on in the console"
     case _ where rawValue >= 100_000 && rawValue <= 110_000: "the device's own"
+    // Codes of its other registry, which are five digits long (device guide 3.8).
+    case _ where rawValue >= 10_000: HTTPSCode(rawValue: rawValue).explanation
     default: "unknown to the device guide"
     }
   }

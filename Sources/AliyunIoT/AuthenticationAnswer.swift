@@ -77,11 +77,13 @@ public struct AuthenticationAnswer: Sendable {
     in reader: borrowing JSONReader
   ) throws(AuthenticationAnswerError) -> UInt64 {
     switch value {
-    case .number(let range), .string(let range):
-      guard let number = reader.unsigned(range) else { throw .sequenceOffset }
-      return number
-    default: throw .sequenceOffset
+    case .number(let range):
+      if let number = reader.wholeNumber(range) { return number }
+    case .string(let range):
+      if let number = reader.unsigned(range) { return number }
+    default: break
     }
+    throw .sequenceOffset
   }
 }
 

@@ -43,9 +43,10 @@ public struct HTTPSCode: RawRepresentable, Hashable, Sendable {
 #if !hasFeature(Embedded)
 extension HTTPSCode: CustomStringConvertible {
   /// The number and what it means.
-  public var description: String { "\(rawValue) \(sentence)" }
+  public var description: String { "\(rawValue) \(explanation)" }
 
-  private var sentence: String {
+  /// What it means, and what to do.
+  public var explanation: String {
     switch self {
     case .success: "success"
     case .commonError: "an error that the platform does not explain: try later"

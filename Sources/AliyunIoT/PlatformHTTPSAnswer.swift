@@ -128,11 +128,13 @@ extension JSONReader {
     _ member: HTTPSMember
   ) throws(HTTPSAnswerError) -> UInt64 {
     switch value {
-    case .number(let range), .string(let range):
-      guard let number = unsigned(range) else { throw .member(member) }
-      return number
-    default: throw .member(member)
+    case .number(let range):
+      if let number = wholeNumber(range) { return number }
+    case .string(let range):
+      if let number = unsigned(range) { return number }
+    default: break
     }
+    throw .member(member)
   }
 
   /// A text that is not empty and comes once.

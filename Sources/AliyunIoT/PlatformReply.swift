@@ -17,7 +17,7 @@ public struct PlatformReply: Equatable, Sendable {
 
   /// Reads JSON or CBOR, whichever the first byte belongs to; `nil` for what is neither, has no code, or has two.
   ///
-  /// A code may be a number or a text of digits.
+  /// A code may be a number, also one written 460.0, or a text of digits.
   @inline(never)
   public init?(_ payload: Span<UInt8>) {
     guard payload.count > 0 else { return nil }
@@ -47,7 +47,7 @@ public struct PlatformReply: Equatable, Sendable {
         let isCode = reader.string(key, equals: "code")
         switch value {
         case .number(let range) where isCode:
-          guard take(reader.unsigned(range)) else { return false }
+          guard take(reader.wholeNumber(range)) else { return false }
         case .string(let range):
           if isCode {
             guard take(reader.unsigned(range)) else { return false }

@@ -117,11 +117,13 @@ public struct RegistrationAnswer: ~Copyable {
     in reader: borrowing JSONReader
   ) throws(RegistrationAnswerError) -> UInt64 {
     switch value {
-    case .number(let range), .string(let range):
-      guard let number = reader.unsigned(range) else { throw .code }
-      return number
-    default: throw .code
+    case .number(let range):
+      if let number = reader.wholeNumber(range) { return number }
+    case .string(let range):
+      if let number = reader.unsigned(range) { return number }
+    default: break
     }
+    throw .code
   }
 
   private static func skip(

@@ -26,6 +26,8 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   private struct State: ~Copyable {
     var session: Session
     var link: ServerLink
+    /// How many datagrams had been sent when an ICMP message said that nobody listens, see `isDoubtful`.
+    var refusedAfter: Int?
     var isClosed = false
     var nextID: UInt64 = 0
     var nextRequestID: UInt32
@@ -229,7 +231,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       // What had ended before the error counts as it ended.
       while let event = state.session.pollEvent() { Self.handle(event, &state, &resumption) }
       isAgain = false
-      if let failure {
+      if let failure, !Self.isDoubtful(failure, &state) {
         isAgain = state.link.fail()
         if isAgain {
           state.session.changeAddress(at: now)
@@ -249,6 +251,21 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     try state.session.drive(over: state.link.socket, at: now) { onTransmission?($0) }
   }
 
+  /// Whether the link's error is no reason yet to give up what is under way.
+  ///
+  /// Anybody can forge an ICMP message. Of a server that has answered it is believed when it follows another
+  /// transmission too.
+  private static func isDoubtful(_ failure: TransportError, _ state: inout State) -> Bool {
+    guard case .refused = failure, state.link.hasAnswered else { return false }
+    if state.isIdle { return true }
+    let sent = state.session.counters.datagramsUp
+    guard let before = state.refusedAfter else {
+      state.refusedAfter = sent
+      return true
+    }
+    return sent == before
+  }
+
   /// Ends all that is under way with the error of the link; a report that was sent keeps its figures.
   private static func interrupt(
     _ state: inout State,
@@ -256,6 +273,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     _ resumption: inout Resumption,
     at now: Instant
   ) {
+    state.refusedAfter = nil
     state.session.interrupt(at: now)
     while let event = state.session.pollEvent() {
       guard case .report(let result) = event, result.transmissions > 0,
@@ -302,6 +320,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     _ state: inout State,
     _ resumption: inout Resumption
   ) {
+    state.refusedAfter = nil
     switch event {
     case .authenticated:
       state.link.confirm()

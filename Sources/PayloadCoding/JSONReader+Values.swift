@@ -54,14 +54,60 @@ extension JSONReader {
     guard !range.isEmpty else { return nil }
     var value: UInt64 = 0
     for position in range {
-      let digit = text[position] &- 0x30
-      guard digit <= 9 else { return nil }
-      let (product, overflow) = value.multipliedReportingOverflow(by: 10)
-      let (sum, carry) = product.addingReportingOverflow(UInt64(widening: digit))
-      guard !overflow && !carry else { return nil }
-      value = sum
+      guard let next = Self.append(text[position] &- 0x30, to: value) else { return nil }
+      value = next
     }
     return value
+  }
+
+  /// The number of that range as an unsigned integer, however it is written: 200.0 and 2e2 are 200 (RFC 8259
+  /// Section 6).
+  ///
+  /// `nil` for one below 0 or with a fraction, and where all its digits, zeros included, do not fit.
+  @inline(never)
+  public func wholeNumber(_ range: Range<Int>) -> UInt64? {
+    var digits = range
+    var scale: Int64 = 0
+    var dot = range.upperBound
+    for position in range {
+      let byte = text[position]
+      if byte == UInt8(ascii: ".") { dot = position }
+      if byte | 0x20 == UInt8(ascii: "e") {
+        let sign = text[position &+ 1] == UInt8(ascii: "+") ? 1 : 0
+        guard let exponent = integer(position &+ 1 &+ sign..<range.upperBound) else { return nil }
+        scale = exponent
+        digits = range.lowerBound..<position
+        break
+      }
+    }
+    let point = min(dot, digits.upperBound)
+    guard var value = unsigned(digits.lowerBound..<point) else { return nil }
+    if point < digits.upperBound {
+      for position in point &+ 1..<digits.upperBound {
+        guard let next = Self.append(text[position] &- 0x30, to: value) else { return nil }
+        value = next
+        scale &-= 1
+      }
+    }
+    if value == 0 { return 0 }
+    while scale < 0 {
+      guard value % 10 == 0 else { return nil }
+      value /= 10
+      scale &+= 1
+    }
+    while scale > 0 {
+      guard let next = Self.append(0, to: value) else { return nil }
+      value = next
+      scale &-= 1
+    }
+    return value
+  }
+
+  /// The value with one more decimal digit; `nil` where it does not fit, or that is none.
+  private static func append(_ digit: UInt8, to value: UInt64) -> UInt64? {
+    let (product, overflow) = value.multipliedReportingOverflow(by: 10)
+    let (sum, carry) = product.addingReportingOverflow(UInt64(widening: digit))
+    return digit > 9 || overflow || carry ? nil : sum
   }
 
   /// The number of that range as an integer; `nil` unless it is digits alone, a minus sign perhaps in

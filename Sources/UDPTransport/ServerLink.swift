@@ -17,7 +17,8 @@ public struct ServerLink: ~Copyable {
   private let port: UInt16
   /// The address at hand, or the next one; the list's end when the name is to be looked up.
   private var current: Int32 = 0
-  private var hasAnswered = false
+  /// Whether the server has answered over the socket at hand.
+  public private(set) var hasAnswered = false
   /// The address that has answered before it failed; the family is 0 when there is none.
   private var known = sockaddr_in6()
   private var addresses = nbiot_addresses()

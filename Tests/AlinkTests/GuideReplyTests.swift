@@ -164,6 +164,15 @@ struct GuideCodeTests {
     #expect(code.isSuccess == (number == 200 || number == 1_000))
   }
 
+  @Test(
+    arguments: [10_000, 10_001, 20_000, 20_001, 20_002, 20_003, 20_004, 30_001, 40_000] as [UInt64]
+  )
+  func `a code of the other registry has its words too, and is no success`(number: UInt64) {
+    let code = AlinkCode(rawValue: number)
+    #expect(code.description == HTTPSCode(rawValue: number).description)
+    #expect(!code.meaning.hasPrefix("unknown") && !code.isSuccess)
+  }
+
   @Test(arguments: [99_999, 100_000, 110_000, 110_001] as [UInt64])
   func `100000 to 110000 are the device's own`(number: UInt64) {
     let isOwn = AlinkCode(rawValue: number).description.hasSuffix("the device's own")

@@ -35,6 +35,17 @@ struct PlatformReplyTests {
     #expect(reply(text) == nil)
   }
 
+  @Test(arguments: [
+    ("460", 460), ("460.0", 460), ("4.6e2", 460), ("46E+1", 460), ("4600e-1", 460),
+    (#""460""#, 460),
+    ("460.5", nil), ("-460", nil), ("4.6e1", 46), ("4.6e0", nil), ("1e10", nil), (#""460.0""#, nil),
+    ("true", nil),
+  ])
+  func `a code in JSON may be written as any number is`(text: String, code: UInt32?) {
+    let payload = Array(#"{"id":"1","code":\#(text),"data":{}}"#.utf8)
+    #expect(PlatformReply(payload.span)?.code == code)
+  }
+
   @Test func `no truncation and no flipped bit of a reply traps`() {
     let whole = hex(
       "bf 62 6964 1b 0000010000000000 64 64617461 82 a1 01 f6 9f c1 7f 61 78 ff 5f 41 00 ff fb 0000000000000000 ff"

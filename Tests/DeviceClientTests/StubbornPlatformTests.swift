@@ -1,12 +1,15 @@
 import Alink
 import AliyunIoT
+import CoAPExchange
 import CoAPMessage
 import ConstrainedCore
 import DeviceClient
 import DeviceSession
 import PayloadCoding
+import Synchronization
 import TestSupport
 import Testing
+import UDPTransport
 
 @Suite("The async client and a platform that does not take everything")
 struct StubbornPlatformTests {
@@ -46,6 +49,49 @@ struct StubbornPlatformTests {
     #expect(platform.requests(to: "/bad").count == 1)
     #expect(platform.requests(to: "/good").count == 1)
     platform.stop()
+  }
+
+  @Test(arguments: [true, false])
+  func `one ICMP message costs a retransmission, another one the report`(
+    comesBack: Bool
+  )
+    async throws
+  {
+    let first = try StubPlatform { _ in .init(0x45) }
+    let port = first.port
+    let second = Mutex<StubPlatform?>(nil)
+    let sent = Mutex(0)
+    var device = DeviceClientConfiguration(
+      productKey: "a1B2c3D4e5F",
+      deviceName: "device1",
+      host: "127.0.0.1",
+      port: port
+    )
+    device.settings.timing = TransmissionParameters(
+      acknowledgementTimeout: Milliseconds(200),
+      maxRetransmit: 4
+    )
+    // `/auth`, the report before, the report that nobody listens for, and its retransmission.
+    device.onTransmission = { _ in
+      let count = sent.withLock {
+        $0 += 1
+        return $0
+      }
+      guard comesBack, count == 4 else { return }
+      second.withLock { $0 = try? StubPlatform(port: port) { _ in .init(0x45) } }
+    }
+    let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+    _ = try await client.publish([1], to: "/a1B2c3D4e5F/device1/user/a")
+    first.stopAndWait()
+    do {
+      let receipt = try await client.publish([2], to: "/a1B2c3D4e5F/device1/user/a")
+      #expect(comesBack && receipt.result.transmissions == 2)
+    } catch DeviceClientError.interrupted(.refused, let receipt) {
+      #expect(!comesBack && receipt.result.transmissions == 2)
+    }
+    #expect(sent.withLock { $0 } == 4)
+    await client.close()
+    second.withLock { $0?.stop() }
   }
 
   @Test func `an auth that is put off is left alone`() async throws {

@@ -21,6 +21,30 @@ struct NumberTests {
     return reader.double(range)
   }
 
+  @Test(
+    arguments: [
+      ("0", 0), ("-0", nil), ("0.0", 0), ("0e5", 0), ("200", 200), ("200.0", 200), ("2e2", 200),
+      ("2E+2", 200),
+      ("20000e-2", 200), ("2.005e3", 2_005), ("2.005e2", nil), ("0.5", nil), ("5e-1", nil),
+      ("-1", nil),
+      ("18446744073709551615", .max), ("18446744073709551616", nil),
+      ("1.8446744073709551615e19", .max),
+      ("1e19", 10_000_000_000_000_000_000), ("1e20", nil), ("0e9223372036854775807", 0),
+      ("1e9223372036854775807", nil), ("1e-9223372036854775808", nil),
+      ("1e9223372036854775808", nil),
+      ("1.50e-9223372036854775808", nil),
+    ] as [(String, UInt64?)]
+  )
+  func `a whole number is one however it is written`(text: String, value: UInt64?) throws {
+    let bytes = Array(text.utf8)
+    var reader = JSONReader(bytes.span)
+    guard case .number(let range)? = try reader.next() else {
+      Issue.record("no number")
+      return
+    }
+    #expect(reader.wholeNumber(range) == value)
+  }
+
   /// The digits without point, sign and exponent, trailing zeros aside.
   private func digits(_ text: String) -> String {
     let mantissa = text.prefix { $0 != "e" }.filter { $0.isNumber }

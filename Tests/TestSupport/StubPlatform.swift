@@ -1,3 +1,4 @@
+internal import Dispatch
 internal import Foundation
 internal import Synchronization
 
@@ -42,15 +43,20 @@ package final class StubPlatform: Sendable {
 
   package let port: UInt16
   private let state = Mutex(State())
+  private let isClosed = DispatchSemaphore(value: 0)
 
   /// `answer` gives `nil` for silence; it is asked for `/auth` too where `answersAuth` is set.
+  ///
+  /// Without a port the system chooses one.
   package init(
+    port wanted: UInt16 = 0,
     answersAuth: Bool = false,
     _ answer: @escaping @Sendable (Request) -> Answer?
   ) throws {
     let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = wanted.bigEndian
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let result = unsafe withUnsafeMutablePointer(to: &address) {
@@ -61,7 +67,10 @@ package final class StubPlatform: Sendable {
     guard result == 0 else { throw CocoaError(.fileReadUnknown) }
     port = UInt16(bigEndian: address.sin_port)
     Thread.detachNewThread { [self] in
-      defer { _ = close(descriptor) }
+      defer {
+        _ = close(descriptor)
+        isClosed.signal()
+      }
       let start = ContinuousClock.now
       while !state.withLock({ $0.isStopped }) {
         var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
@@ -106,6 +115,13 @@ package final class StubPlatform: Sendable {
   }
 
   package func stop() { state.withLock { $0.isStopped = true } }
+
+  /// Stops, and waits until nobody listens at the port.
+  package func stopAndWait() {
+    stop()
+    isClosed.wait()
+    isClosed.signal()
+  }
 
   private func note(_ message: [UInt8], at time: Double) -> Request {
     var path = ""
