@@ -6,7 +6,7 @@ internal import ConstrainedCore
 struct Arguments {
   /// What it asks for instead of running.
   enum Request {
-    case run, check, help, version
+    case run, check, send, help, version
   }
 
   private(set) var request = Request.run
@@ -15,6 +15,8 @@ struct Arguments {
   private(set) var isCBOR: Bool?
   /// Which one is the configuration's path; 0 for none.
   private var pathIndex = 0
+  /// Where the line to be sent begins.
+  private var lineIndex = 0
   /// A descriptor to read from what the program has left that ran in this process before; -1 for none.
   private(set) var rest: Int32 = -1
   /// How many there are, `--rest` apart.
@@ -33,7 +35,7 @@ struct Arguments {
     while index < Int(count) {
       let value = word(index &+ 1)
       switch word(index).index(
-        in: Span("--check|--help|-h|--version|--once|--config|--format|--rest")
+        in: Span("--check|--help|-h|--version|--once|--config|--format|--rest|--send")
       ) {
       case 0: request = .check
       case 1, 2: request = .help
@@ -52,6 +54,11 @@ struct Arguments {
         guard let number = value.decimal else { return false }
         rest = Int32(truncatingIfNeeded: number)
         return pathIndex > 0
+      case 8:
+        // All the others are the line's.
+        request = .send
+        lineIndex = index &+ 1
+        return pathIndex > 0 && lineIndex < Int(count)
       default: return false
       }
       index &+= 1
@@ -70,6 +77,16 @@ struct Arguments {
   var pathForC: Span<UInt8> {
     @_lifetime(immortal)
     get { word(pathIndex, withEnd: 1) }
+  }
+
+  /// Writes the line to be sent: the arguments with a tab between two of them.
+  func writeLine(into writer: inout ByteWriter) throws(CapacityError) {
+    var index = lineIndex
+    repeat {
+      if index > lineIndex { try writer.append(UInt8(ascii: "\t")) }
+      try writer.append(word(index))
+      index &+= 1
+    } while !word(index, withEnd: 1).isEmpty
   }
 
   /// Whether the program takes the configuration as it is now; what is wrong with it is logged.

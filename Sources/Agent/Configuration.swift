@@ -1,3 +1,4 @@
+internal import CPOSIX
 internal import ConstrainedCore
 
 /// A key of the configuration file; `packaging/nbiot-agent.conf` documents each.
@@ -8,7 +9,7 @@ enum ConfigurationKey: UInt8 {
   case tokenOption, tokenLifetime
   case topic, format, idPlaceholder, priority, ttl, coalesce
   case outboxBytes, whenFull, reserve, retry, retryLimit, maxAttempts, maxAge
-  case socket, hintCommand
+  case socket, socketMode, socketGroup, hintCommand
 
   /// How it is written.
   var name: Span<UInt8> {
@@ -30,7 +31,7 @@ enum ConfigurationKey: UInt8 {
     |token-option|token-lifetime\
     |topic|format|id-placeholder|priority|ttl|coalesce\
     |outbox-bytes|when-full|reserve|retry|retry-limit|max-attempts|max-age\
-    |socket|hint-command
+    |socket|socket-mode|socket-group|hint-command
     """
   }
 
@@ -43,7 +44,7 @@ enum ConfigurationKey: UInt8 {
     ;nbIoT|standard|lteM|nbIoTDeep;2088|61;0 to 1000000000 s\
     ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;json|cbor;1 to 32 bytes;0 to 7;0 to 1000000000 s\
     ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 1000000;1 to 86400 s;1 to 604800 s;0 to 255;0 to 1000000000 s\
-    ;a path;a path
+    ;a path;three octal digits, 600 to 777;a group's name or number;a path
     """
   }
 
@@ -67,7 +68,7 @@ struct Configuration: ~Copyable {
 
   /// The command line, which has the file's path.
   let arguments: Arguments
-  private var values = InlineArray<31, Value>(repeating: Value())
+  private var values = InlineArray<33, Value>(repeating: Value())
   /// The file, with zero bytes put in behind the values.
   private var text = InlineArray<8_193, UInt8>(repeating: 0)
 
@@ -159,6 +160,33 @@ struct Configuration: ~Copyable {
     guard has(key) else { return 0 }
     guard let index = bytes(key).index(in: key.values) else { refuse(key) }
     return index
+  }
+
+  /// A file's mode, in octal digits.
+  @inline(never)
+  func mode(_ key: ConfigurationKey, default: UInt32) -> UInt32 {
+    guard has(key) else { return `default` }
+    let digits = bytes(key)
+    var mode: UInt32 = 0
+    for index in digits.indices {
+      guard digits[index] & 0xF8 == 0x30, index < 4 else { refuse(key) }
+      mode = mode << 3 | UInt32(digits[index] & 7)
+    }
+    // Its owner is this program.
+    guard mode >= 0o600, mode <= 0o777, mode & 0o600 == 0o600 else { refuse(key) }
+    return mode
+  }
+
+  /// The number of a group that there is.
+  @inline(never)
+  func group(_ key: ConfigurationKey) -> UInt32 {
+    guard has(key) else { return .max }
+    // SAFETY: the value ends with a zero byte.
+    let group = unsafe path(key).withUnsafeBytes {
+      unsafe nbiot_find_group($0.bindMemory(to: CChar.self).baseAddress)
+    }
+    if group == .max { refuse(key, .noGroup) }
+    return group
   }
 
   /// A value as a path, with a zero byte at its end.

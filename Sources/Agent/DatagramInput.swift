@@ -25,14 +25,14 @@ struct DatagramInput {
 
   /// Listens at `path`, which ends with a zero byte; `false` with `errno` set when that cannot be.
   ///
-  /// For the user and the group of this process. A socket that is there already is replaced if nobody has it
-  /// any more.
+  /// With that mode and group, this process's own where it is `UInt32.max`. A socket that is there already is
+  /// replaced if nobody has it any more.
   @inline(never)
-  mutating func listen(at path: Span<UInt8>) -> Bool {
+  mutating func listen(at path: Span<UInt8>, mode: UInt32, group: UInt32) -> Bool {
     // SAFETY: the path ends with a zero byte.
     descriptor = unsafe path.withUnsafeBytes {
       let path = unsafe $0.bindMemory(to: CChar.self)
-      let descriptor = unsafe nbiot_listen_unix(path.baseAddress, path.count)
+      let descriptor = unsafe nbiot_listen_unix(path.baseAddress, path.count, mode, group)
       if descriptor >= 0 { _ = unsafe nbiot_look(path.baseAddress, 0, &own) }
       return descriptor
     }

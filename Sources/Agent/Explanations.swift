@@ -5,6 +5,7 @@ internal import DeviceStore
 /// What `--help` prints.
 let helpText: StaticString = """
   usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help
+         nbiot-agent --config FILE --send [TOPIC] PAYLOAD
 
   Reports lines of standard input to the Alibaba Cloud IoT platform by CoAP over
   NB-IoT. A line is PAYLOAD or TOPIC<TAB>PAYLOAD; priority=0..7 and ttl=SECONDS may
@@ -15,6 +16,9 @@ let helpText: StaticString = """
     --once          take all lines, send until one has to wait, end
     --format cbor   make CBOR of lines of JSON
     --check         read the configuration and say whether it is good
+    --send          hand a line to the agent that runs, by its `socket`, and print its
+                    answer: exit status 0 when it is on disk, 1 when it is refused,
+                    4 when no agent answers
     --version       print the version
 
   Signals: SIGTERM ends, what is not delivered stays; SIGHUP reads the configuration

@@ -32,6 +32,7 @@ public func runAgent(
   switch arguments.request {
   case .help: finish(printing: helpText)
   case .version: finish(printing: "nbiot-agent 1.0\n")
+  case .send: exit(sendLine(arguments).rawValue)
   case .run, .check:
     nbiot_end_by_signals()
     var agent = Agent(arguments)
@@ -65,6 +66,8 @@ extension Agent {
       secret,
       durableSettings.session.timing
     )
+    let socketMode = configuration.mode(.socketMode, default: 0o660)
+    let socketGroup = configuration.group(.socketGroup)
     if arguments.request == .check {
       checkPlaces(configuration)
       finish(printing: "the configuration is good\n")
@@ -99,8 +102,11 @@ extension Agent {
     }
     signals = SignalInput()
     // Last: the socket may be of another agent, which has the directory, too.
-    if configuration.has(.socket), !datagrams.listen(at: configuration.path(.socket)) {
-      fail(.unusableSocket, configuration.bytes(.socket))
+    if configuration.has(.socket) {
+      let path = configuration.path(.socket)
+      if !datagrams.listen(at: path, mode: socketMode, group: socketGroup) {
+        fail(.unusableSocket, configuration.bytes(.socket))
+      }
     }
   }
 }
@@ -231,6 +237,9 @@ private func makeCertificateLayer(
   _ dtls: DTLSSettings
 ) throws(DTLSConfigurationError) -> DTLSSecurity {
   configuration.require(.caFile)
+  if configuration.has(.serverName), !EndpointText.isHost(configuration.bytes(.serverName)) {
+    configuration.refuse(.serverName)
+  }
   var text = InlineArray<32_768, UInt8>(repeating: 0)
   var room = text.mutableSpan
   let path = configuration.path(.caFile)

@@ -82,6 +82,18 @@ public struct EndpointText: Equatable, Sendable {
   }
 }
 
+extension EndpointText {
+  /// Whether the text is a host alone, as a server's name must be: a name or an address without brackets, perhaps
+  /// with a dot at its end.
+  @inline(never)
+  public static func isHost(_ text: Span<UInt8>) -> Bool {
+    let hasDot = text.count > 1 && text[text.count &- 1] == UInt8(ascii: ".")
+    let plain = text.extracting(droppingLast: hasDot ? 1 : 0)
+    guard let endpoint = try? EndpointText(plain) else { return false }
+    return endpoint.host == 0..<plain.count
+  }
+}
+
 /// Why a text names no endpoint.
 public enum EndpointError: UInt8, Error, Equatable, Sendable {
   /// Another scheme than `coap` and `coaps`.
@@ -112,6 +124,7 @@ extension Span where Element == UInt8 {
   fileprivate func isHostName(_ start: Int, _ end: Int) -> Bool {
     var isNumber = false
     var isNew = true
+    var label = start
     var index = start
     while index < end {
       let byte = self[index]
@@ -119,8 +132,11 @@ extension Span where Element == UInt8 {
       if byte == UInt8(ascii: ".") {
         if isNew { return false }
         isNew = true
+        label = index
         continue
       }
+      // RFC 1035 Section 2.3.4.
+      if index &- label > 63 { return false }
       let isDigit = byte &- 0x30 < 10
       isNumber = isDigit && (isNew || isNumber)
       isNew = false

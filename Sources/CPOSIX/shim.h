@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -22,6 +23,7 @@
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/timex.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -288,10 +290,20 @@ static inline int nbiot_is_command(const char *path) {
   return S_ISREG(mode) && (mode & 0111) != 0;
 }
 
-// A datagram socket at a path, of so many bytes with the zero byte at its end, for the user and the group of
-// this process. One that refuses, because whoever made it has gone, is replaced; any other file, and a socket
+// The number of a group, which may be given by name; -1 when there is none.
+static inline gid_t nbiot_find_group(const char *name) {
+  char *end;
+  unsigned long number = strtoul(name, &end, 10);
+  const struct group *group;
+  if (*end == 0) return number < (gid_t)-1 ? (gid_t)number : (gid_t)-1;
+  group = getgrnam(name);
+  return group != NULL ? group->gr_gid : (gid_t)-1;
+}
+
+// A datagram socket at a path, of so many bytes with the zero byte at its end, with that mode and group, the
+// process's own where it is -1; nobody else can use it before. One that refuses, because whoever made it has gone, is replaced; any other file, and a socket
 // that somebody has, of whatever type, is not. -1 with errno set when that cannot be.
-static inline int nbiot_listen_unix(const char *path, size_t count) {
+static inline int nbiot_listen_unix(const char *path, size_t count, mode_t mode, gid_t group) {
   struct sockaddr_un address;
   struct stat status;
   mode_t mask;
@@ -309,13 +321,53 @@ static inline int nbiot_listen_unix(const char *path, size_t count) {
       connect(descriptor, (struct sockaddr *)&address, (socklen_t)count) != 0 &&
       errno == ECONNREFUSED)
     unlinkat(AT_FDCWD, path, 0);
-  mask = umask(0117);
+  mask = umask(0177);
   if (bind(descriptor, (struct sockaddr *)&address, (socklen_t)count) != 0) {
     close(descriptor);
     descriptor = -1;
+  } else if (fchownat(AT_FDCWD, path, (uid_t)-1, group, AT_SYMLINK_NOFOLLOW) != 0 || chmod(path, mode) != 0) {
+    int code = errno;
+    unlinkat(AT_FDCWD, path, 0);
+    close(descriptor);
+    descriptor = -1;
+    errno = code;
   }
   umask(mask);
   return descriptor;
+}
+
+// Sends a datagram to the socket at a path, of so many bytes with the zero byte at its end, and waits for its
+// answer, so many seconds for each: the answer's length, or -1 with errno set, which is EAGAIN when the time
+// was over. Who has the socket may be about to start: for five seconds it is looked for. The sender's name is one
+// that the system makes up, and no file.
+static inline ssize_t nbiot_ask_unix(
+    const char *path, size_t count, const void *bytes, size_t length, void *answer, size_t room,
+    int seconds) {
+  struct sockaddr_un address;
+  struct timeval patience = {seconds, 0};
+  ssize_t received = -1;
+  int descriptor, code, attempts = 50;
+  address.sun_family = AF_UNIX;
+  if (count > sizeof address.sun_path) {
+    errno = ENAMETOOLONG;
+    return -1;
+  }
+  memcpy(address.sun_path, path, count);
+  descriptor = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  if (descriptor < 0) return -1;
+  count += (size_t)(address.sun_path - (char *)&address);
+  setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+  setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  bind(descriptor, (struct sockaddr *)&address, sizeof(sa_family_t));
+  while ((code = connect(descriptor, (struct sockaddr *)&address, (socklen_t)count)) != 0 &&
+         (errno == ENOENT || errno == ECONNREFUSED) && --attempts > 0)
+    poll(NULL, 0, 100);
+  if (code == 0 && send(descriptor, bytes, length, MSG_NOSIGNAL) >= 0)
+    received = recv(descriptor, answer, room, 0);
+  code = errno;
+  close(descriptor);
+  errno = code;
+  return received;
 }
 
 // Why no socket can be made at a path, of so many bytes with the zero byte at its end: an error's number, or 0.

@@ -151,6 +151,7 @@ public final class DeviceClient: Sendable {
       switch configuration.security {
       case .certificate(let trust):
         let name = Array((trust.serverName ?? configuration.host).utf8)
+        guard EndpointText.isHost(name.span) else { throw .serverName }
         if let certificate = trust.certificate, let key = trust.key {
           security = try DTLSSecurity(
             serverName: name.span,

@@ -13,9 +13,9 @@ internal import UDPTransport
 ///
 /// All of it lies under one lock. A thread of the client's waits for the socket and for the next
 /// deadline; callers do their step on their own thread and wake it. The thread keeps this object, and
-/// so the socket, until the client is closed. After a failure of the link, and after a report or an
-/// authentication that nothing answered, the next one goes over a new socket, to the server's next address or
-/// its name looked up anew.
+/// so the socket, until the client is closed. After a failure of the link, what is under way goes once more
+/// over a new socket, to the server's next address or its name looked up anew; after a report or an
+/// authentication that nothing answered the next one does.
 ///
 /// Not a dispatch source: on Linux it does not report the error of a socket, and an ICMP message
 /// would be noticed only with the next retransmission.
@@ -232,7 +232,10 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       while let event = state.session.pollEvent() { Self.handle(event, &state, &resumption) }
       isAgain = false
       if let failure, !Self.isDoubtful(failure, &state) {
-        isAgain = state.link.fail()
+        // The device's own address may have changed, or the server's: what is under way goes over a new
+        // socket.
+        let hadAnswered = state.link.hasAnswered && !state.isIdle
+        isAgain = state.link.fail() || hadAnswered
         if isAgain {
           state.session.changeAddress(at: now)
         } else {

@@ -370,6 +370,7 @@ extension HeldDevice {
       if (unsafe config.security) == 2 { return try makeKeyLayer(identity, secret, dtls) }
       let authorities = unsafe text(config.ca_pem).trimmed
       let name = unsafe text(config.server_name).trimmed
+      if !name.isEmpty, !EndpointText.isHost(name) { throw .serverName }
       return EitherSecurity(
         try DTLSSecurity(
           serverName: name.isEmpty ? host.bytes : name,

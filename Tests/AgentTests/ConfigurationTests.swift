@@ -96,6 +96,14 @@ struct ConfigurationTests {
       "state-directory = st\nsocket = /tmp/" + String(repeating: "s", count: 103),
       " errno=ENAMETOOLONG"
     ),
+    (
+      "state-directory = st\nsecurity = dtls\nca-file = /etc/passwd\nserver-name = a b",
+      ":7: server-name takes the name in the server's certificate"
+    ),
+    (
+      "state-directory = st\nsecurity = dtls\nca-file = /etc/passwd\nserver-name = http://x",
+      ":7: server-name takes"
+    ),
     ("state-directory = st\ntopic = bad", ":5: topic takes /PRODUCTKEY/DEVICENAME/"),
   ])
   func `the check finds what a start or a report would`(line: String, complaint: String) throws {

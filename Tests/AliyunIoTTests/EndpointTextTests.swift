@@ -34,10 +34,25 @@ struct EndpointTextTests {
     ("::ffff:192.0.2.1", "none ::ffff:192.0.2.1 0"), ("1:2:3:4:5:6:7::", "none 1:2:3:4:5:6:7:: 0"),
     ("coap://127.0.0.1:5700", "coap 127.0.0.1 5700"), ("coap://host/", "coap host 0"),
     ("coaps://host:5684/", "coaps host 5684"), ("CoAPS://[::1]:9", "coaps ::1 9"),
+    (
+      String(repeating: "h", count: 63) + ".a:1",
+      "none " + String(repeating: "h", count: 63) + ".a 1"
+    ),
     ("\u{FEFF} host:5682\r\n", "none host 5682"), ("\u{A0}host\u{3000}\t", "none host 0"),
   ])
   func `what names a host is read`(text: String, expected: String) {
     #expect(read(text) == expected)
+  }
+
+  @Test(arguments: [
+    ("host", true), ("a.b.", true), ("127.0.0.1", true), ("127.0.0.1.", true), (".", false),
+    ("::1", true), ("fe80::1%eth0", true),
+    ("h:1", false), ("[::1]", false), (" h", false), ("a b", false), ("http://h", false),
+    ("coap://h", false),
+    ("h/", false), ("", false), ("*.h", false),
+  ])
+  func `a server's name is a host alone`(text: String, isHost: Bool) {
+    #expect(EndpointText.isHost(Array(text.utf8).span) == isHost)
   }
 
   @Test(arguments: [
@@ -55,7 +70,9 @@ struct EndpointTextTests {
     ("1:2:3:4:5:6:7:8:9", "host"), ("12345::", "host"), ("1:2:", "host"), (":1:2", "host"),
     ("host:0", "port"), ("host:65536", "port"), ("host:", "port"), ("host:x", "port"),
     ("host:-1", "port"), ("host: 5", "port"), ("host:99999999999999999999", "port"),
-    (String(repeating: "h", count: 256), "host"),
+    (String(repeating: "h", count: 256), "host"), (String(repeating: "h", count: 64), "host"),
+    ("a." + String(repeating: "h", count: 64) + ".b:1", "host"),
+    (String(repeating: "h.", count: 127) + "hh", "host"),
   ])
   func `what names none is refused with its reason`(text: String, expected: String) {
     #expect(read(text) == expected)

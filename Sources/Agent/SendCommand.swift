@@ -1,0 +1,50 @@
+internal import CPOSIX
+internal import ConstrainedCore
+
+/// Hands a line to the agent that runs with the same configuration and prints its answer: it is a success when
+/// the report is on disk.
+func sendLine(_ arguments: Arguments) -> ExitStatus {
+  var configuration = Configuration(arguments)
+  configuration.read()
+  configuration.require(.socket)
+  let path = configuration.path(.socket)
+  var printed = TextLine()
+  var line = FixedBytes<8_192>()
+  var isWhole = false
+  line.write { (writer: inout ByteWriter) in
+    isWhole = (try? arguments.writeLine(into: &writer)) != nil
+  }
+  if !isWhole {
+    printed.add(.refused, 0)
+    printed.add(.space)
+    printed.add(.tooLong)
+    return printed.write(to: 1) ? .rejected : .output
+  }
+  var answer = InlineArray<256, UInt8>(repeating: 0)
+  var room = answer.mutableSpan
+  // SAFETY: the path ends with a zero byte; the others are read and written within their lengths.
+  let count = unsafe path.withUnsafeBytes { path in
+    unsafe line.bytes.withUnsafeBytes { line in
+      unsafe room.withUnsafeMutableBytes { room in
+        unsafe nbiot_ask_unix(
+          path.bindMemory(to: CChar.self).baseAddress,
+          path.count,
+          line.baseAddress,
+          line.count,
+          room.baseAddress,
+          room.count,
+          10
+        )
+      }
+    }
+  }
+  if count <= 0 {
+    say(.noAgent, configuration.bytes(.socket), nbiot_errno())
+    return .undelivered
+  }
+  // Without its end, which `write` puts back.
+  let text = room.span.extracting(0..<count).trimmed
+  printed.add(text)
+  guard printed.write(to: 1) else { return .output }
+  return text.starts(with: Phrase.accepted.text) ? .success : .rejected
+}

@@ -1,0 +1,134 @@
+import Foundation
+import PlatformSimulator
+import TestSupport
+import Testing
+
+@Suite("Reports that other programs hand to the agent with its own --send", .serialized)
+struct SendTests {
+  private func folder(_ port: UInt16, _ lines: [String] = []) throws -> (AgentFolder, String) {
+    let folder = try AgentFolder(port: port)
+    let path = folder.url.appending(path: "lines").path
+    let text = try String(contentsOf: folder.configuration, encoding: .utf8)
+    let all = text + (["socket = \(path)"] + lines).joined(separator: "\n") + "\n"
+    try Data(all.utf8).write(to: folder.configuration)
+    return (folder, path)
+  }
+
+  private func running(_ folder: AgentFolder, _ path: String) throws -> AgentProcess {
+    let agent = folder.agent()
+    try agent.start()
+    agent.endInput()
+    #expect(agent.wait { $0.log.contains("info started") })
+    #expect(FileManager.default.fileExists(atPath: path))
+    return agent
+  }
+
+  private func end(_ agent: AgentProcess) {
+    agent.signal(SIGTERM)
+    agent.wait()
+    #expect(agent.status == 0)
+  }
+
+  @Test func `a line is answered as a program's datagram is, and the exit status says how`()
+    async throws
+  {
+    let platform = try await Platform()
+    let (folder, path) = try folder(platform.port)
+    defer { folder.remove() }
+    let agent = try running(folder, path)
+    for (words, answer, status): ([String], String, Int32) in [
+      ([#"{"value":1}"#], "accepted 1", 0),
+      (["/a1B2c3D4e5F/device1/user/other", "2"], "accepted 2", 0),
+      (["/a1B2c3D4e5F/device1/user/other priority=7 ttl=60", "3"], "accepted 3", 0),
+      (["", "x\ty"], "accepted 4", 0),
+      (["nowhere", "{}"], "refused 0 bad-option", 1),
+      (["/\u{1}", "{}"], "refused 0 bad-topic", 1),
+      ([String(repeating: "x", count: 4_097)], "refused 0 too-long", 1),
+      ([String(repeating: "x", count: 9_000)], "refused 0 too-long", 1),
+    ] {
+      let sent = try folder.run(["--send"] + words)
+      #expect(sent.output == answer + "\n")
+      #expect(sent.status == status)
+    }
+    #expect(agent.wait { agent in agent.lines.count { $0.hasPrefix("delivered ") } == 4 })
+    end(agent)
+    #expect(platform.records.count { $0.path.hasSuffix("/user/other") } == 2)
+    try await platform.close()
+  }
+
+  @Test func `without an agent, a socket or a line it says what is missing`() throws {
+    let (folder, path) = try folder(1)
+    defer { folder.remove() }
+    let alone = try folder.run(["--send", "1"])
+    #expect(alone.status == 4)
+    #expect(alone.log.hasPrefix("error no agent answers at the socket: \(path) errno=ENOENT ("))
+    #expect(alone.output.isEmpty)
+    // One that has gone.
+    UnixSender(named: path).close()
+    let left = try folder.run(["--send", "1"])
+    #expect(left.status == 4)
+    #expect(left.log.contains("errno=ECONNREFUSED ("))
+    #expect(try folder.run(["--send"]).status == 2)
+    let text = try String(contentsOf: folder.configuration, encoding: .utf8)
+    try Data(text.replacing("socket = ", with: "#socket = ").utf8).write(to: folder.configuration)
+    let none = try folder.run(["--send", "1"])
+    #expect(none.status == 2)
+    #expect(none.log.hasSuffix(": missing: socket\n"))
+  }
+
+  @Test(arguments: ["660", "600", "0622", "666"])
+  func `the socket has the mode and the group of the configuration`(mode: String) async throws {
+    // Who may change a group at all may choose any.
+    let group = geteuid() == 0 ? 1 : getegid()
+    let platform = try await Platform()
+    let (folder, path) = try folder(
+      platform.port,
+      ["socket-mode = \(mode)", "socket-group = \(group)"]
+    )
+    defer { folder.remove() }
+    let agent = try running(folder, path)
+    let attributes = try FileManager.default.attributesOfItem(atPath: path)
+    #expect(attributes[.posixPermissions] as? Int == Int(mode, radix: 8))
+    #expect(attributes[.groupOwnerAccountID] as? UInt32 == group)
+    end(agent)
+    try await platform.close()
+  }
+
+  @Test func `a group's name is looked up, and the default is the process's own`() async throws {
+    let platform = try await Platform()
+    let entry = unsafe getgrgid(getegid())
+    guard let name = unsafe entry?.pointee.gr_name else { return }
+    for lines in [[], ["socket-group = \(unsafe String(cString: name))"]] {
+      let (folder, path) = try folder(platform.port, lines)
+      defer { folder.remove() }
+      let agent = try running(folder, path)
+      let attributes = try FileManager.default.attributesOfItem(atPath: path)
+      #expect(attributes[.groupOwnerAccountID] as? UInt32 == getegid())
+      #expect(attributes[.posixPermissions] as? Int == 0o660)
+      end(agent)
+    }
+    try await platform.close()
+  }
+
+  @Test(arguments: [
+    ("socket-mode = 660x", "socket-mode takes three octal digits, 600 to 777"),
+    ("socket-mode = 888", "socket-mode takes three octal digits"),
+    ("socket-mode = 066", "socket-mode takes three octal digits"),
+    ("socket-mode = 477", "socket-mode takes three octal digits"),
+    ("socket-mode = 4660", "socket-mode takes three octal digits"),
+    ("socket-mode = 6600", "socket-mode takes three octal digits"),
+    ("socket-group = no-such-group-here", "socket-group: there is no such group"),
+    ("socket-group = -1", "socket-group: there is no such group"),
+    ("socket-group = 99999999999", "socket-group: there is no such group"),
+  ])
+  func `a mode and a group that are none are refused by the check`(
+    line: String,
+    complaint: String
+  ) throws {
+    let (folder, _) = try folder(1, [line])
+    defer { folder.remove() }
+    let agent = try folder.run(["--check"])
+    #expect(agent.status == 2)
+    #expect(agent.log.contains(complaint), "\(agent.log)")
+  }
+}
