@@ -60,7 +60,7 @@ public struct FirmwareDownload {
 
   /// Downloads and verifies; blocks its thread until that is done.
   public func run() throws(FirmwareDownloadError) -> Summary {
-    guard !SystemFile.isFolder(destination) else { throw .foreign(path: destination) }
+    guard !SystemFile.isTaken(destination) else { throw .foreign(path: destination) }
     guard size > 0 else { throw .size(expected: size, found: nil) }
     if FirmwarePart.isThere(destination, size: size, digest: digest) {
       onProgress?(size)

@@ -103,10 +103,10 @@ struct SystemFile: ~Copyable {
   /// Removes a file if it is there.
   static func remove(_ path: String) { _ = unsafe unlink(path) }
 
-  /// Whether there is a folder of that name.
-  static func isFolder(_ path: String) -> Bool {
+  /// Whether the name is something else's than a regular file's: a folder's, a device's, a pipe's or a socket's.
+  static func isTaken(_ path: String) -> Bool {
     var status = stat()
-    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT == S_IFDIR
+    return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
   }
 
   /// How many bytes a user may still write to the disk that the file is to lie on.

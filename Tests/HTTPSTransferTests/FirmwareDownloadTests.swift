@@ -128,6 +128,23 @@ struct FirmwareDownloadTests {
     #expect(server.leftovers == ["new.bin"])
   }
 
+  @Test(arguments: ["a folder", "a pipe", "a socket", "a link to a device"])
+  func `what is no file keeps its name, and nothing is asked for`(_ kind: String) throws {
+    let server = try HTTPSServer()
+    let path = server.folder.appending(path: "new.bin").path
+    switch kind {
+    case "a folder": try #require(unsafe mkdir(path, 0o700) == 0)
+    case "a pipe": try #require(unsafe mkfifo(path, 0o600) == 0)
+    case "a socket": try #require(unsafe mknod(path, S_IFSOCK | 0o600, 0) == 0)
+    default: try #require(unsafe symlink("/dev/null", path) == 0)
+    }
+    var (before, after) = (stat(), stat())
+    try #require(unsafe lstat(path, &before) == 0)
+    #expect(outcome(try server.download("plain")) == .failure(.foreign(path: path)))
+    #expect(unsafe lstat(path, &after) == 0 && before.st_ino == after.st_ino)
+    #expect(server.requests() == [])
+  }
+
   @Test func `a server without ranges starts over, and is no endless loop when it always breaks`()
     throws
   {
