@@ -2,7 +2,9 @@ internal import ConstrainedCore
 
 /// Topics that the platform has put off, with the instant before which they are not asked for again.
 ///
-/// Thirty-two of them, in memory alone: a restart asks once more.
+/// In memory alone: a restart asks once more. Thirty-two of them have a place; the others are marks in a filter
+/// that are taken away all at once, when the last of them is due. A topic that was not put off may look marked:
+/// with 300 marks, one in two hundred does. It waits as long as they do, and then others do.
 struct HeldTopics {
   // An array each, for memory that is all zeros is made by less code.
 
@@ -14,6 +16,15 @@ struct HeldTopics {
   private var priorities = InlineArray<32, UInt8>(repeating: 0)
   /// How often in a row the topic was put off; 0 where there is none.
   private var counts = InlineArray<32, UInt8>(repeating: 0)
+
+  /// The topics without a place, two bits for each.
+  private var marks = InlineArray<256, UInt32>(repeating: 0)
+  /// Until when all of those are held.
+  private var marksEnd: Int64 = 0
+  /// The highest of their priorities.
+  private var marksPriority: UInt8 = 0
+  /// Which bits are a topic's: others each time.
+  private var salt: UInt32 = 0
 
   /// Whether any topic is or was in the table, so that a walk has to ask.
   private(set) var isUsed = false
@@ -28,7 +39,11 @@ struct HeldTopics {
   /// Until when reports of that topic and priority are held; the distant past where they are not.
   func end(_ topic: UInt32, _ priority: UInt8) -> Instant {
     let place = place(of: topic)
-    return Instant(milliseconds: place >= 0 && priority <= priorities[place] ? ends[place] : .min)
+    if place < 0 {
+      let isHeld = marksEnd > 0 && priority <= marksPriority && isMarked(topic)
+      return Instant(milliseconds: isHeld ? marksEnd : .min)
+    }
+    return Instant(milliseconds: priority <= priorities[place] ? ends[place] : .min)
   }
 
   /// How often in a row the topic was put off.
@@ -39,22 +54,15 @@ struct HeldTopics {
 
   /// Holds a topic up to a priority until `until`.
   ///
-  /// Where the table is full the topic that is due first makes room, and nothing at all is to be sent
-  /// before it is due: that instant is returned.
+  /// Where the table is full the topic that is due first makes room.
   @inline(never)
-  mutating func hold(
-    _ topic: UInt32,
-    upTo priority: UInt8,
-    until: Instant,
-    at now: Instant
-  ) -> Instant {
+  mutating func hold(_ topic: UInt32, upTo priority: UInt8, until: Instant, at now: Instant) {
     isUsed = true
-    var due = Instant(milliseconds: .min)
     var place = place(of: topic)
     if place < 0 {
       place = 0
       for index in topics.indices where ends[index] < ends[place] { place = index }
-      if counts[place] > 0 { due.milliseconds = ends[place] }
+      if ends[place] > now.milliseconds { mark(place, at: now) }
       topics[place] = topic
       ends[place] = 0
       counts[place] = 0
@@ -64,8 +72,31 @@ struct HeldTopics {
     }
     ends[place] = max(ends[place], until.milliseconds)
     if counts[place] < .max { counts[place] &+= 1 }
-    return due
   }
+
+  /// Marks the topic of that place, which makes room, among those without one.
+  private mutating func mark(_ place: Int, at now: Instant) {
+    if marksEnd <= now.milliseconds {
+      for index in marks.indices { marks[index] = 0 }
+      marksPriority = 0
+      salt &+= 0x6A09_E667
+    }
+    marksEnd = max(marksEnd, ends[place])
+    marksPriority = max(marksPriority, priorities[place])
+    let bits = bits(of: topics[place])
+    marks[Int(truncatingIfNeeded: bits &>> 24)] |= 1 &<< (bits &>> 19)
+    marks[Int(truncatingIfNeeded: bits &>> 11 & 255)] |= 1 &<< (bits &>> 6)
+  }
+
+  private func isMarked(_ topic: UInt32) -> Bool {
+    let bits = bits(of: topic)
+    let first = marks[Int(truncatingIfNeeded: bits &>> 24)] &>> (bits &>> 19)
+    let second = marks[Int(truncatingIfNeeded: bits &>> 11 & 255)] &>> (bits &>> 6)
+    return first & second & 1 == 1
+  }
+
+  /// A topic's bits: the upper thirteen are the place of one, the next thirteen that of the other.
+  private func bits(of topic: UInt32) -> UInt32 { (topic ^ salt) &* 0x9E37_79B1 }
 
   /// Takes in that the platform took a report of the topic; says whether it was held.
   mutating func release(_ topic: UInt32) -> Bool {

@@ -218,21 +218,11 @@ extension Outbox {
   }
 
   /// Holds the topic of the entry given out last until `until`, up to that entry's priority or as a
-  /// whole; nothing at all is to be sent before the instant that is returned.
-  package mutating func putOff(
-    until: Instant,
-    isWhole: Bool,
-    at now: Instant
-  ) -> Instant {
-    let due = held.hold(
-      inFlightTopic,
-      upTo: isWhole ? 7 : inFlightPriority,
-      until: until,
-      at: now
-    )
+  /// whole.
+  package mutating func putOff(until: Instant, isWhole: Bool, at now: Instant) {
+    held.hold(inFlightTopic, upTo: isWhole ? 7 : inFlightPriority, until: until, at: now)
     search.heldUntil = min(search.heldUntil, until)
     release()
-    return due
   }
 
   /// How often in a row the topic of the entry given out last was put off.

@@ -161,6 +161,27 @@ struct DurablePutOffTests {
     #expect(world.delivered == [1, 32])
   }
 
+  @Test(arguments: [nil, 60])
+  func `however many topics are put off, all others go, and so does an alarm`(
+    maxAge: UInt8?
+  ) throws {
+    let world = try world()
+    let refusal = Refusal(.serviceUnavailable, maxAge: maxAge)
+    refusal.take("never", of: world)
+    for number in 0..<200 { try world.accept(#"{"value":0}"#, topic: Self.never(number)) }
+    let good = try world.accept(#"{"value":1}"#)
+    try pass(400, world)
+    #expect(refusal.timesByTopic.count == 200)
+    #expect(world.delivered == [1, good])
+    let alarm = try world.accept(#"{"value":2}"#, priority: 7)
+    try pass(5, world)
+    #expect(world.delivered == [1, good, alarm])
+    for (topic, times) in refusal.timesByTopic {
+      let waits = zip(times, times.dropFirst()).map { ($1 - $0).count }
+      #expect(waits.allSatisfy { $0 >= 30_000 }, "\(topic): \(waits)")
+    }
+  }
+
   @Test func `more topics than there is room for are not asked sooner for that`() throws {
     let world = try world()
     let refusal = Refusal(.internalServerError)

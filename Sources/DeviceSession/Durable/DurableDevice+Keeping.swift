@@ -171,12 +171,7 @@ extension DurableDevice where Security: ~Copyable {
   private mutating func putOff(at now: Instant) {
     let asked = session.result.retryAfter
     let until = now + wait(after: Int(outbox.putOffs), asked)
-    let due = outbox.putOff(until: until, isWhole: asked > Milliseconds(0), at: now)
-    if due > max(now, notBefore) {
-      notBefore = due
-      isWaitAsked = true
-      isUrgent = false
-    }
+    outbox.putOff(until: until, isWhole: asked > Milliseconds(0), at: now)
   }
 
   /// How long to wait after so many failures in a row: what the platform has asked for at least.
