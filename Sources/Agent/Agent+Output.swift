@@ -60,7 +60,7 @@ extension Agent {
     case .postponed(let id):
       line.start(.postponed)
       // A new address of the device, or of the platform, needs a new socket.
-      if !device.result.isAnswered { _ = link.fail() }
+      if !device.result.isAnswered, link.fail(), device.result.isSilence { device.moveOn() }
       add(device.result.outcome)
       line.add(.id)
       add(id)

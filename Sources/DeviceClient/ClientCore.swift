@@ -55,6 +55,7 @@ struct Connecting {
 /// A caller that waits for the device's secret.
 struct Registering {
   let id: UInt64
+  let signMethod: SignMethod
   let continuation: CheckedContinuation<[UInt8], any Error>
 }
 

@@ -103,6 +103,7 @@ public final class DeviceClient: Sendable {
     do throws(TransportError) {
       let link = ServerLink(
         host: Array(configuration.host.utf8).span,
+        addresses: configuration.addresses,
         port: configuration.port ?? defaultPort(configuration.security)
       )
       var settings = configuration.settings

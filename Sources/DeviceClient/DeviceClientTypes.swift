@@ -49,6 +49,8 @@ public struct DeviceClientConfiguration: Sendable {
   public var host: String
   /// Its UDP port; when `nil` the one in `host`, or else the platform's for the kind of security.
   public var port: UInt16?
+  /// What the name is looked up as the first time, in digits; empty for what the system knows.
+  package var addresses: [String] = []
   /// Signing, options and timing.
   public var settings = DeviceSettings()
   /// How messages are protected.

@@ -14,8 +14,9 @@ internal import UDPTransport
 /// All of it lies under one lock. A thread of the client's waits for the socket and for the next
 /// deadline; callers do their step on their own thread and wake it. The thread keeps this object, and
 /// so the socket, until the client is closed. After a failure of the link, what is under way goes once more
-/// over a new socket, to the server's next address or its name looked up anew; after a report or an
-/// authentication that nothing answered the next one does.
+/// over a new socket, to the server's next address or its name looked up anew; after a report that nothing
+/// answered the next one does. An authentication that nothing answered goes on at the next address, as long as
+/// there is one.
 ///
 /// Not a dispatch source: on Linux it does not report the error of a socket, and an ICMP message
 /// would be noticed only with the next retransmission.
@@ -42,6 +43,9 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     var parts: [UInt8] = []
     /// Until when the platform has put off reports to these topics.
     var putOff: [[UInt8]: Instant] = [:]
+
+    /// Whether what the session has just given up goes on at the server's next address.
+    var isMovingOn = false
 
     /// Whether nobody waits for what the session does.
     var isIdle: Bool { connecting.isEmpty && registering.isEmpty && current == nil }
@@ -144,7 +148,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     _ signMethod: SignMethod,
     _ continuation: CheckedContinuation<[UInt8], any Error>
   ) {
-    let registering = Registering(id: id, continuation: continuation)
+    let registering = Registering(id: id, signMethod: signMethod, continuation: continuation)
     update { state, resumption in
       if let error = Self.refusal(&state, id) {
         return resumption.finish(registering, .failure(error))
@@ -230,8 +234,9 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       }
       // What had ended before the error counts as it ended.
       while let event = state.session.pollEvent() { Self.handle(event, &state, &resumption) }
-      isAgain = false
-      if let failure, !Self.isDoubtful(failure, &state) {
+      isAgain = state.isMovingOn
+      state.isMovingOn = false
+      if let failure, !isAgain, !Self.isDoubtful(failure, &state) {
         // The device's own address may have changed, or the server's: what is under way goes over a new
         // socket.
         let hadAnswered = state.link.hasAnswered && !state.isIdle
@@ -331,6 +336,10 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       state.connecting.removeAll()
     case .authenticationFailed(let failure):
       noteFailure(failure, &state)
+      if state.isMovingOn {
+        if !state.connecting.isEmpty { state.session.connect(at: MonotonicClock.now()) }
+        return
+      }
       for connecting in state.connecting {
         resumption.finish(connecting, .failure(DeviceClientError.authentication(failure)))
       }
@@ -341,6 +350,9 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       state.registering.removeAll()
     case .registrationFailed(let failure):
       noteFailure(failure, &state)
+      if state.isMovingOn, let first = state.registering.first, registerAgain(first, &state) {
+        return
+      }
       for registering in state.registering {
         resumption.finish(registering, .failure(DeviceClientError.registration(failure)))
       }
@@ -352,6 +364,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       if ended.isAnswered { state.link.confirm() } else { _ = state.link.fail() }
       guard let current = state.current else { return }
       state.current = nil
+      if state.isMovingOn, ended.transmissions == 0 { return state.queue.insert(current, at: 0) }
       var result = ended
       let answer = takeAnswer(&state, current.target, &result)
       let receipt = Receipt(result: result, answer: answer)
@@ -377,10 +390,21 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   }
 
   /// A refusal is an answer; after anything else the next try goes over a new socket.
+  ///
+  /// Silence at one of the server's addresses says nothing of the next (RFC 6724 Section 2).
   private static func noteFailure(_ failure: AuthenticationFailure, _ state: inout State) {
     switch failure {
     case .refused, .putOff: state.link.confirm()
-    default: _ = state.link.fail()
+    default: if state.link.fail(), failure.isSilence { state.isMovingOn = true }
+    }
+  }
+
+  private static func registerAgain(_ registering: Registering, _ state: inout State) -> Bool {
+    do throws(DeviceError) {
+      try state.session.register(signMethod: registering.signMethod, at: MonotonicClock.now())
+      return true
+    } catch {
+      return false
     }
   }
 

@@ -246,7 +246,7 @@ extension HeldDevice {
     case .postponed(let id):
       let happened = Happening(NBIOT_POSTPONED, id, device.result)
       // A new address of the device, or of the platform, needs a new socket.
-      if !device.result.isAnswered { _ = link.fail() }
+      if !device.result.isAnswered, link.fail(), device.result.isSilence { device.moveOn() }
       return happened
     case .givenUp(let id, .maxAttempts): return Happening(NBIOT_GIVEN_UP, id, device.result)
     case .givenUp(let id, .maxAge): return Happening(NBIOT_TOO_OLD, id)

@@ -1,5 +1,6 @@
 internal import AliyunIoT
 internal import CoAPMessage
+internal import CoAPSecurity
 
 /// What is to become of a report that has ended.
 public enum ReportVerdict: Equatable, Sendable {
@@ -37,6 +38,15 @@ extension ReportResult {
     }
   }
 
+  /// Whether nothing at all came from the server: it may answer at another of its addresses.
+  public var isSilence: Bool {
+    switch outcome {
+    case .timedOut, .handshake(.noAnswer): true
+    case .unauthenticated(let failure): failure.isSilence
+    default: false
+    }
+  }
+
   /// Whether the platform would answer the same to the same report later.
   private var isFinal: Bool {
     if let replyCode { return !PlatformReply.putsOff(code: replyCode) }
@@ -48,4 +58,9 @@ extension ReportResult {
     default: return code.class != 5
     }
   }
+}
+
+extension AuthenticationFailure {
+  /// Whether nothing at all came from the server.
+  public var isSilence: Bool { self == .timedOut || self == .handshake(.noAnswer) }
 }

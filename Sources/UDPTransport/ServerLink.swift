@@ -130,7 +130,8 @@ public struct ServerLink: ~Copyable {
 
 #if !hasFeature(Embedded)
 extension ServerLink {
-  /// A link to a host whose name was looked up with these addresses, in digits, as the answer.
+  /// A link to a host whose name was looked up with these addresses, in digits, as the answer; with none it is
+  /// yet to be looked up.
   package init(host: Span<UInt8>, addresses: [String], port: UInt16) {
     self.init(host: host, port: port)
     for text in addresses {

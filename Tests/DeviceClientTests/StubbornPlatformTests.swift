@@ -94,6 +94,67 @@ struct StubbornPlatformTests {
     second.withLock { $0?.stop() }
   }
 
+  @Test(arguments: [false, true])
+  func `an address that is silent costs no call, where the server has another one`(
+    connectsFirst: Bool
+  ) async throws {
+    let platform = try StubPlatform { _ in .init(0x45) }
+    let silent = try LoopbackSocket(on: 2, port: platform.port)
+    defer { silent.close() }
+    var device = DeviceClientConfiguration(
+      productKey: "a1B2c3D4e5F",
+      deviceName: "device1",
+      host: "platform.invalid",
+      port: platform.port
+    )
+    device.addresses = ["127.0.0.2", "127.0.0.1"]
+    device.settings.timing = TransmissionParameters(
+      acknowledgementTimeout: Milliseconds(200),
+      maxRetransmit: 1
+    )
+    let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+    if connectsFirst { try await client.connect() }
+    for number in 1...3 {
+      _ = try await client.publish([UInt8(number)], to: DeviceClientTests.topic)
+    }
+    await client.close()
+    var count = 0
+    while silent.receive() != nil { count += 1 }
+    #expect(count == 2)
+    #expect(platform.requests(to: "/update").count == 3)
+    platform.stop()
+  }
+
+  @Test func `a server that is silent at all of its addresses ends a call, each asked once`()
+    async throws
+  {
+    let first = try LoopbackSocket()
+    let second = try LoopbackSocket(on: 2, port: first.port)
+    var device = DeviceClientConfiguration(
+      productKey: "a1B2c3D4e5F",
+      deviceName: "device1",
+      host: "platform.invalid",
+      port: first.port
+    )
+    device.addresses = ["127.0.0.1", "127.0.0.2"]
+    device.settings.timing = TransmissionParameters(
+      acknowledgementTimeout: Milliseconds(50),
+      maxRetransmit: 0
+    )
+    let client = try DeviceClient(device, secret: DeviceClientTests.secret)
+    do {
+      _ = try await client.publish([1], to: DeviceClientTests.topic)
+      Issue.record("nobody could answer")
+    } catch DeviceClientError.authentication(.timedOut) {
+    }
+    await client.close()
+    for socket in [first, second] {
+      #expect(socket.receive() != nil)
+      #expect(socket.receive() == nil)
+      socket.close()
+    }
+  }
+
   @Test func `an auth that is put off is left alone`() async throws {
     let platform = try StubPlatform(answersAuth: true) { _ in .putOff(0xA3, seconds: 200) }
     let client = try client(platform)

@@ -197,6 +197,19 @@ struct DurablePutOffTests {
     #expect(world.delivered.count == 51)
   }
 
+  @Test func `after silence at one address of the server a report goes to the next at once`() throws
+  {
+    let world = try world()
+    world.isDead = true
+    try world.accept(#"{"value":0}"#)
+    while world.postponed.isEmpty { try pass(1, world) }
+    #expect(world.postponed[0].result.isSilence)
+    world.isDead = false
+    world.life?.device.moveOn()
+    try pass(5, world)
+    #expect(world.delivered == [1, 2])
+  }
+
   @Test func `an alarm does not wait out a back-off that another report began, once`() throws {
     let world = try world()
     world.isDead = true

@@ -1,16 +1,17 @@
 internal import Foundation
 
-/// A UDP socket on a port of 127.0.0.1 that the system chose, which waits for nothing.
+/// A UDP socket on a port of 127.0.0.1 that the system chose, or of another address, which waits for nothing.
 package struct LoopbackSocket: Sendable {
   /// The socket's descriptor; `close` is the caller's.
   package let descriptor: Int32
   /// Its port.
   package let port: UInt16
 
-  package init() throws {
+  package init(on last: UInt8 = 1, port wanted: UInt16 = 0) throws {
     let kind = SOCK_DGRAM.rawValue | SOCK_NONBLOCK.rawValue | SOCK_CLOEXEC.rawValue
     descriptor = socket(AF_INET, Int32(kind), 0)
-    var address = Self.address(0)
+    var address = Self.address(wanted)
+    address.sin_addr.s_addr = (0x7F00_0000 | UInt32(last)).bigEndian
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let descriptor = descriptor
     let result = unsafe withUnsafeMutablePointer(to: &address) {

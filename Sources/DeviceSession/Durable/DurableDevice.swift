@@ -230,6 +230,9 @@ extension DurableDevice where Security: ~Copyable {
   /// Sends what is under way again at once, over a socket to another address of the server.
   public mutating func changeAddress(at now: Instant) { session.changeAddress(at: now) }
 
+  /// Ends the wait that a report has begun to which nothing came, for the server has another address.
+  public mutating func moveOn() { notBefore = Instant(milliseconds: .min) }
+
   /// Ends the secure channel; `pollTransmit` may give a goodbye.
   ///
   /// What is under way stays in the outbox.
