@@ -7,6 +7,10 @@ struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Shows what is in CoAP messages: from hexadecimal digits or from a capture file.",
+    usage: """
+      nbiot inspect [HEX ...] [--capture FILE] [--device-secret-file FILE]
+        [options]
+      """,
     discussion: """
       Example, a message as an argument, and many, one a line:
         nbiot inspect 40017d34bb74656d7065726174757265
@@ -28,8 +32,8 @@ struct InspectCommand: ParsableCommand {
       The key of a session is made of the device secret and of the random that the platform answers \
       to /auth, in the clear. That answer is found in the capture, or among the messages before; of \
       several, each counts for the reports with its token. Where it is not there, give --random. The \
-      secret comes from a file or from the environment variable NBIOT_DEVICE_SECRET, never from an \
-      argument.
+      secret comes from a file, from the environment variable NBIOT_DEVICE_SECRET, or from the file that a \
+      configuration of nbiot-agent names (--config), never from an argument.
 
       Exit status: 0 everything was read, 1 some lines were not hexadecimal or the capture broke off, \
       2 usage, or a file that cannot be read.
@@ -57,6 +61,8 @@ struct InspectCommand: ParsableCommand {
       "A file with the device secret in its first line, to show what is inside encrypted reports."
   )
   var deviceSecretFile: String?
+
+  @OptionGroup var file: ConfigurationOption
 
   @Option(help: "The random that /auth gave, where its answer is not among the messages.")
   var random: String?
@@ -89,10 +95,13 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func makeInspector() throws -> MessageInspector {
-    guard random != nil || deviceSecretFile != nil || Secret.isInEnvironment() else {
+    let configured = file.config?.deviceSecretFile
+    guard
+      random != nil || deviceSecretFile != nil || configured != nil || Secret.isInEnvironment()
+    else {
       return MessageInspector()
     }
-    var secret = try Secret.load(path: deviceSecretFile)
+    var secret = try Secret.load(path: deviceSecretFile, configured: configured)
     defer { Secret.erase(&secret) }
     do throws(SecurityError) {
       guard let random else { return try MessageInspector(secret: secret.span) }
