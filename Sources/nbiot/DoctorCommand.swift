@@ -43,7 +43,10 @@ struct DoctorCommand: AsyncParsableCommand {
   @Option(help: "The topic of the report.", transform: InputText.trimmed)
   var topic: String?
 
-  @Option(help: "The payload of the report; @FILE, or - for standard input.")
+  @Option(
+    parsing: .unconditional,
+    help: "The payload of the report; @FILE, or - for standard input."
+  )
   var payload = #"{"doctor":1}"#
 
   @Flag(inversion: .prefixedNo, help: "Whether to send a report.")

@@ -81,6 +81,13 @@ struct HelpPage {
     }.joined(separator: "\n")
   }
 
+  /// Makes ArgumentParser lay its texts out for 40 columns on a narrower terminal: its descriptions begin in column
+  /// 27, and without room behind it they are left out, or the program stops.
+  static func boundWidth() {
+    // SAFETY: the texts outlive the call, and no other thread runs yet.
+    if width < 40 { _ = unsafe setenv("COLUMNS", "40", 1) }
+  }
+
   /// How wide the terminal is, by the variable or the terminal itself, as ArgumentParser has it.
   private static var width: Int {
     if let columns = ProcessInfo.processInfo.environment["COLUMNS"].flatMap({ Int($0) }) {

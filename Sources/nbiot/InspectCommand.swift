@@ -42,7 +42,8 @@ struct InspectCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "Messages, each in hexadecimal digits; without any, standard input is read line by line.",
+      "Messages, each in hexadecimal digits; @FILE has them line by line, and so has standard input, which is "
+        + "read for - and where there are none.",
       valueName: "hex"
     )
   )
@@ -116,6 +117,16 @@ struct InspectCommand: ParsableCommand {
     var status = ExitStatus.success
     for (index, message) in messages.enumerated() {
       let place = messages.count > 1 ? "argument \(index + 1): " : ""
+      if message == "-" {
+        if try inspectLines(&printer) != .success { status = .undelivered }
+        continue
+      }
+      if message.hasPrefix("@") {
+        if try inspect(file: String(message.dropFirst()), &printer) != .success {
+          status = .undelivered
+        }
+        continue
+      }
       var lines = HexLines()
       var isEmpty = true
       for byte in message.utf8 + [0x0A] {
@@ -131,8 +142,23 @@ struct InspectCommand: ParsableCommand {
     return status
   }
 
+  /// Shows the messages of a file, one a line.
+  private func inspect(file path: String, _ printer: inout Printer) throws -> ExitStatus {
+    var status = ExitStatus.success
+    var lines = HexLines()
+    for byte in try InputText.read(path) + [0x0A] {
+      guard let line = lines.take(byte) else { continue }
+      if !printer.show(line, "\(path), line \(line.number): ") { status = .undelivered }
+    }
+    return status
+  }
+
   private func inspectLines() throws -> ExitStatus {
     var printer = Printer(try makeInspector(), output)
+    return try inspectLines(&printer)
+  }
+
+  private func inspectLines(_ printer: inout Printer) throws -> ExitStatus {
     var status = ExitStatus.success
     var lines = HexLines()
     if Console.isInputInteractive {

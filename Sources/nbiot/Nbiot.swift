@@ -59,6 +59,7 @@ struct Nbiot: AsyncParsableCommand {
   )
 
   static func main() async {
+    HelpPage.boundWidth()
     do {
       try checkArguments()
       var command = try parseAsRoot()

@@ -68,6 +68,7 @@ struct PublishCommand: AsyncParsableCommand {
   var givenTopic: String?
 
   @Option(
+    parsing: .unconditional,
     help: """
       The payload, @FILE for a file's bytes, or - for all of standard input; without it, each line of standard input \
       is one.

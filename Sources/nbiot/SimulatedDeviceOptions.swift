@@ -38,11 +38,18 @@ struct SimulatedDeviceOptions: ParsableArguments {
   func devices(or isNeeded: Bool) throws -> [SimulatedDevice] {
     guard device.isEmpty else { return try device.map(Self.parse) }
     guard let productKey, let deviceName, isNeeded || file.config != nil else { return [] }
+    let secretFile = file.config?.deviceSecretFile
+    guard secretFile != nil || Secret.isInEnvironment() else {
+      throw Complaint(
+        "no secret for the device \(deviceName.value): set \(Secret.Kind.device.variable), or give a configuration "
+          + "file with device-secret-file, or --device PK,DN,SECRETFILE"
+      )
+    }
     return [
       SimulatedDevice(
         productKey: productKey.value,
         deviceName: deviceName.value,
-        secret: try Secret.load(path: nil, configured: file.config?.deviceSecretFile)
+        secret: try Secret.load(path: nil, configured: secretFile)
       )
     ]
   }

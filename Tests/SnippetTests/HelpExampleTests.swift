@@ -220,7 +220,7 @@ struct HelpExampleTests {
     #expect(section ?? .max < example ?? 0)
   }
 
-  @Test(arguments: [30, 200])
+  @Test(arguments: [0, 5, 30, 200])
   func `an example is the same on a terminal of another width`(columns: Int) throws {
     let scratch = try Scratch()
     let run = try scratch.run(

@@ -51,6 +51,7 @@ struct PayloadTests {
     (["--payload", "@@@handle"], "", "@@handle", 50),
     (["--payload", "@FOLDER/@odd"], "", "odd", 50),
     (["--payload", ""], "", "", 50),
+    (["--payload", "-5"], "", "-5", 50),
     (["--payload", "@FOLDER/bytes", "--format", "octet-stream"], "", "0x00ff80", 42),
     (["--payload", "02 00:00 0x7b", "--hex"], "", "0x0200007b", 42),
     (["--payload", "@FOLDER/digits", "--hex"], "", "0x0200007b0a0b", 42),
@@ -170,6 +171,19 @@ struct PayloadTests {
     #expect(json.utf8.count > 1_024)
     #expect(run.status == 0, "\(run.errors)")
     #expect(formats == [60])
+  }
+
+  @Test func `messages to look into come from a file or standard input as well`() async throws {
+    let folder = try DTLSCommandTests.Folder()
+    let file = folder.path("messages.txt")
+    try Data("40017d34\n\n40017d35\n".utf8).write(to: URL(filePath: file))
+    let run = try await nbiot(["inspect", "@\(file)", "40017d36", "-"], input: "40017d37\nzz\n")
+    #expect(run.status == 1)
+    let numbers = run.output.matches(of: /message ID ([0-9]+)/).compactMap { Int($0.1) }
+    #expect(numbers == [0x7D34, 0x7D35, 0x7D36, 0x7D37])
+    #expect(run.errors.contains("line 2: z in column 1"))
+    let missing = try await nbiot(["inspect", "@\(folder.path("none"))"])
+    #expect(missing.status == 2)
   }
 
   @Test func `a line that is no digits is refused, and the others are sent`() async throws {

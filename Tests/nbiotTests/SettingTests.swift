@@ -126,6 +126,10 @@ struct SettingTests {
       simulator.terminate()
       simulator.waitUntilExit()
     }
+    let names = ["NBIOT_PRODUCT_KEY": "k", "NBIOT_DEVICE_NAME": "dddd"]
+    let unproved = try await nbiot(["simulate", "--port", "0"], environment: names)
+    #expect(unproved.status == 2)
+    #expect(unproved.errors.contains("no secret for the device dddd: set NBIOT_DEVICE_SECRET"))
     let none = try await nbiot(["simulate", "--port", "0"])
     #expect(none.status == 2)
     #expect(none.errors.contains("or give --config FILE with product-key and device-name"))
