@@ -188,7 +188,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT", "Alink",
         "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceClient", "PlatformSimulator",
         "CoAPSecurity", "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection",
-        "HTTPSTransfer",
+        "HTTPSTransfer", "Agent",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ],

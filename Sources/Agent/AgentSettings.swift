@@ -6,12 +6,15 @@ internal import DeviceSession
 internal import DeviceStore
 
 /// Where the platform is.
-struct Endpoint {
+package struct Endpoint {
   private var count = 0
   private var storage = InlineArray<256, UInt8>(repeating: 0)
   private(set) var port: UInt16 = 0
   /// Whether it is talked to over DTLS.
   private(set) var isDTLS = false
+
+  /// Holds nothing yet.
+  package init() {}
 
   /// The host's name or address.
   var host: Span<UInt8> {
@@ -23,7 +26,7 @@ struct Endpoint {
   ///
   /// A scheme says how messages are protected where `security` does not; the two must not differ.
   @inline(never)
-  mutating func read(_ configuration: borrowing Configuration) {
+  package mutating func read(_ configuration: borrowing Configuration) {
     let text = configuration.bytes(.endpoint)
     var name = configuration.bytes(.productKey)
     var domain = Span(".coap.cn-shanghai.link.aliyuncs.com" as StaticString)

@@ -3,7 +3,7 @@ internal import ConstrainedCore
 
 /// The command line.
 @safe
-struct Arguments {
+package struct Arguments {
   /// What it asks for instead of running.
   enum Request {
     case run, check, send, help, version
@@ -25,12 +25,12 @@ struct Arguments {
   private let values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 
   /// Holds `main`'s, to be read.
-  init(_ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) {
+  package init(_ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) {
     unsafe self.values = values
   }
 
   /// Reads so many; `false` when they make no sense.
-  mutating func read(_ count: Int32) -> Bool {
+  package mutating func read(_ count: Int32) -> Bool {
     var index = 1
     while index < Int(count) {
       let value = word(index &+ 1)

@@ -2,7 +2,7 @@ internal import CPOSIX
 internal import ConstrainedCore
 
 /// A key of the configuration file; `packaging/nbiot-agent.conf` documents each.
-enum ConfigurationKey: UInt8 {
+package enum ConfigurationKey: UInt8 {
   case productKey, deviceName, deviceSecretFile, stateDirectory
   case endpoint, security, caFile, serverName, allowCommonName, dtlsKey, clientID, signMethod,
     accept, timing
@@ -12,7 +12,7 @@ enum ConfigurationKey: UInt8 {
   case socket, socketMode, socketGroup, hintCommand
 
   /// How it is written.
-  var name: Span<UInt8> {
+  package var name: Span<UInt8> {
     @_lifetime(immortal)
     get { Self.names.word(Int(rawValue)) }
   }
@@ -58,8 +58,8 @@ enum ConfigurationKey: UInt8 {
 /// What a configuration file says: `key = value` lines, comments after `#` at a line's start.
 ///
 /// What is wrong in it ends the process, with a line that says where and what to do. It stays where it is: a
-/// copy of it would be 8 KB.
-struct Configuration: ~Copyable {
+/// copy of it would be 8 KB. The command line's `--config` reads it, too.
+package struct Configuration: ~Copyable {
   /// The longest file, in bytes.
   static var maxCount: Int { 8_192 }
 
@@ -80,11 +80,11 @@ struct Configuration: ~Copyable {
   }
 
   /// Holds nothing yet.
-  init(_ arguments: Arguments) { self.arguments = arguments }
+  package init(_ arguments: Arguments) { self.arguments = arguments }
 
   /// Reads the file's lines; what a value means is looked at by who asks for it.
   @inline(never)
-  mutating func read() {
+  package mutating func read() {
     var room = text.mutableSpan
     let count = PrivateInput.read(arguments.pathForC, into: &room, .unreadableConfiguration)
     if count > Self.maxCount { refuse(0, Span(), .tooManyBytes, Span()) }
@@ -125,12 +125,15 @@ struct Configuration: ~Copyable {
   }
 
   /// Whether the key is given.
-  func has(_ key: ConfigurationKey) -> Bool { values[Int(key.rawValue)].line != 0 }
+  package func has(_ key: ConfigurationKey) -> Bool { line(of: key) != 0 }
+
+  /// The number of the key's line, counted from 1; 0 when it is not given.
+  package func line(of key: ConfigurationKey) -> Int { Int(values[Int(key.rawValue)].line) }
 
   /// The value of a key; empty when it is not given.
   @inline(never)
   @_lifetime(borrow self)
-  func bytes(_ key: ConfigurationKey) -> Span<UInt8> {
+  package func bytes(_ key: ConfigurationKey) -> Span<UInt8> {
     let value = values[Int(key.rawValue)]
     return text.span.extracting(Int(value.start)..<Int(value.end))
   }
@@ -156,7 +159,7 @@ struct Configuration: ~Copyable {
 
   /// Which of the words that the key takes the value is, counted from 0; 0 when the key is not given.
   @inline(never)
-  func choice(_ key: ConfigurationKey) -> Int {
+  package func choice(_ key: ConfigurationKey) -> Int {
     guard has(key) else { return 0 }
     guard let index = bytes(key).index(in: key.values) else { refuse(key) }
     return index
@@ -192,7 +195,7 @@ struct Configuration: ~Copyable {
   /// A value as a path, with a zero byte at its end.
   @inline(never)
   @_lifetime(borrow self)
-  func path(_ key: ConfigurationKey) -> Span<UInt8> {
+  package func path(_ key: ConfigurationKey) -> Span<UInt8> {
     let value = values[Int(key.rawValue)]
     let path = text.span.extracting(Int(value.start)...Int(value.end))
     if path.count > Self.maxPath &+ 1 || path[0] == UInt8(ascii: "\"") { refuse(key) }

@@ -129,18 +129,26 @@ struct EndpointArgument {
   let port: UInt16?
   /// What a URI's scheme says of the protection; `nil` without one.
   let security: SecurityArgument?
+  /// Where it was given.
+  let origin: String
 
   /// Reads an option's value; what is wrong with it ends the program with its reason.
   static func read(_ text: String) throws -> EndpointArgument {
-    let bytes = Array(text.utf8)
+    try EndpointArgument(Setting(value: text, origin: "--endpoint"))
+  }
+
+  /// Reads it; what is wrong with it ends the program with its reason and where it was given.
+  init(_ setting: Setting<String>) throws {
+    let bytes = Array(setting.value.utf8)
     do throws(EndpointError) {
-      return EndpointArgument(try EndpointText(bytes.span), of: bytes)
+      self.init(try EndpointText(bytes.span), of: bytes, setting.origin)
     } catch {
-      throw ValidationError("--endpoint \(text): \(error)")
+      throw ValidationError("\(setting.origin) \(setting.value): \(error)")
     }
   }
 
-  private init(_ endpoint: EndpointText, of bytes: [UInt8]) {
+  private init(_ endpoint: EndpointText, of bytes: [UInt8], _ origin: String) {
+    self.origin = origin
     host = String(decoding: bytes[endpoint.host], as: UTF8.self)
     port = endpoint.port == 0 ? nil : endpoint.port
     security =

@@ -2,22 +2,9 @@ internal import CBORPayload
 internal import ConstrainedCore
 internal import PayloadCoding
 
-/// A line of JSON as CBOR.
+/// A payload of JSON as CBOR.
 enum CBORConversion {
-  /// Why a line cannot become CBOR, in a sentence.
-  struct Failure: Error {
-    let description: String
-  }
-
-  static func convert(_ json: [UInt8]) throws(Failure) -> [UInt8] {
-    do throws(JSONError) {
-      return try write(json)
-    } catch {
-      throw Failure(description: "the line is not JSON: \(error)")
-    }
-  }
-
-  private static func write(_ json: [UInt8]) throws(JSONError) -> [UInt8] {
+  static func convert(_ json: [UInt8]) throws(JSONError) -> [UInt8] {
     // A number of 3 characters, as 1.1, takes 9 bytes at most.
     var buffer = [UInt8](repeating: 0, count: 3 * json.count + 16)
     var scratch = [UInt8](repeating: 0, count: json.count)

@@ -13,25 +13,37 @@ struct CallCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "call",
     abstract: "Sends one request of the thing model and prints the platform's reply.",
+    usage: """
+      nbiot call METHOD [PARAMETERS] --product-key KEY --device-name NAME
+        --device-secret-file FILE [options]
+      """,
     discussion: """
       Examples:
-        nbiot call thing.event.property.post '{"temperature":{"value":21.5}}' …
-        nbiot call thing.event.alarm.post '{"value":{"errorCode":"error"}}' --format cbor …
-        nbiot call thing.property.desired.get '["power"]' …
-        nbiot call thing.config.get …
-        nbiot call up_raw 0x020000007b00 …
+        nbiot call thing.event.property.post '{"temperature":{"value":21.5}}' \\
+          --product-key a1B2c3D4e5F --device-name device1 \\
+          --device-secret-file secret.txt
+        nbiot call thing.event.alarm.post '{"value":{"errorCode":"error"}}' \\
+          --config agent.conf --format cbor
+        nbiot call thing.property.desired.get '["power"]' --config agent.conf
+        nbiot call thing.event.property.post @properties.json \\
+          --config agent.conf
+        nbiot call thing.dsltemplate.get --config agent.conf --output json
+        nbiot call up_raw 0x020000007b00 --config agent.conf
 
-      Methods, with their parameters as the device guide prints them (chapter 6):
-        thing.event.property.post, thing.event.EVENT.post, thing.event.property.pack.post,
-        thing.property.desired.get and .delete, thing.deviceinfo.update and .delete,
-        thing.config.get, thing.dsltemplate.get, thing.topo.add, .delete and .get,
-        thing.list.found, thing.sub.register; and up_raw, whose bytes a script of the product's reads \
-      (6.5): hexadecimal digits, @FILE, or - for standard input
+      Methods, with their parameters as the device guide prints them (chapter 6): \
+      thing.event.property.post, thing.event.EVENT.post, thing.event.property.pack.post, \
+      thing.property.desired.get and .delete, thing.deviceinfo.update and .delete, \
+      thing.config.get, thing.dsltemplate.get, thing.topo.add, .delete and .get, \
+      thing.list.found, thing.sub.register; and up_raw, whose bytes a script of the product's reads \
+      (6.5). Parameters are JSON, for up_raw hexadecimal digits; @FILE takes them from a file and - from \
+      standard input, for up_raw the bytes themselves.
 
       The guide's limits are checked before anything is sent. Requests have ids that begin with the time, so \
       that they do not come again for a year (6.1); a reply to another id is refused, and one without a code \
       is no success. The answers of thing.sub.register hold \
       secrets: mind where they are printed. Upgrades of the firmware: see `nbiot ota`.
+
+      \(Explanation.sources)
 
       Exit status: 0 done, 1 the platform refused it or did not answer, 2 usage or a limit, 3 \
       authentication or DTLS handshake refused, 4 the endpoint never answered, 5 standard output cannot be \
@@ -42,7 +54,7 @@ struct CallCommand: AsyncParsableCommand {
   @Argument(help: "The method.")
   var method: String
 
-  @Argument(help: "Its parameters in JSON, for up_raw bytes; - reads them from standard input.")
+  @Argument(help: "Its parameters in JSON, for up_raw digits; @FILE or - for standard input.")
   var parameters: String?
 
   @OptionGroup var device: DeviceOptions
@@ -121,42 +133,34 @@ struct CallCommand: AsyncParsableCommand {
     guard let parameters else {
       throw Complaint("up_raw takes hexadecimal digits, @FILE, or - for standard input")
     }
-    if parameters == "-" { return try standardInput() }
-    if parameters.hasPrefix("@") { return try PrivateFile.read(String(parameters.dropFirst())) }
-    let isMarked = parameters.hasPrefix("0x") || parameters.hasPrefix("0X")
-    let digits = Array(parameters.utf8.dropFirst(isMarked ? 2 : 0))
-    let bytes = stride(from: 0, to: digits.count, by: 2).compactMap { start in
-      UInt8(
-        String(decoding: digits[start..<min(start + 2, digits.count)], as: UTF8.self),
-        radix: 16
-      )
+    let source = DataArgument(parameters)
+    let given = try source.read("bytes")
+    guard case .text(let text) = source else { return given }
+    let digits = text.hasPrefix("0x") || text.hasPrefix("0X") ? text.dropFirst(2) : text[...]
+    do throws(PayloadForm.Failure) {
+      // Behind 0x an argument has digits alone.
+      if digits.utf8.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }) {
+        return try PayloadForm.bytes(of: Array(digits.utf8), "the argument")
+      }
+    } catch {
+      // An odd number of them.
     }
-    guard digits.count.isMultiple(of: 2), bytes.count * 2 == digits.count,
-      !digits.contains(UInt8(ascii: "+"))
-    else {
-      throw Complaint(
-        "up_raw takes an even number of hexadecimal digits, @FILE, or - for standard input"
-      )
-    }
-    return bytes
-  }
-
-  private func standardInput() throws -> [UInt8] {
-    var bytes: [UInt8] = []
-    while bytes.count < 65_536 {
-      let piece = try Console.read()
-      guard !piece.isEmpty else { break }
-      bytes += piece
-    }
-    guard bytes.count < 65_536 else {
-      throw Complaint("the parameters have over 64 KB; a message takes 1,024 bytes")
-    }
-    return bytes
+    throw Complaint(
+      "up_raw takes an even number of hexadecimal digits, @FILE, or - for standard input"
+    )
   }
 
   private func value() throws -> PlatformValue? {
-    let text = parameters == "-" ? try standardInput() : parameters.map { Array($0.utf8) } ?? []
-    guard !text.isEmpty else { return nil }
+    guard let parameters else { return nil }
+    let source = DataArgument(parameters)
+    let given = try source.read("parameters")
+    try InputText.check(given, source.name)
+    let text = InputText.trimmed(given)
+    guard !text.isEmpty else {
+      // Who leaves them out may have none; a file or a program that gives none has failed.
+      if case .text = source { return nil }
+      throw Complaint("\(source.name) is empty: no parameters are in it")
+    }
     do throws(JSONError) {
       var reader = JSONReader(text.span)
       while try reader.nextToken() != nil {}

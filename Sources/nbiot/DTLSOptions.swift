@@ -151,8 +151,11 @@ struct DTLSOptions: ParsableArguments {
       || texts.contains { $0 != nil } || numbers.contains { $0 != nil }
   }
 
-  /// Sets up DTLS; returns where the session is kept.
-  func configure(_ configuration: inout DeviceClientConfiguration) throws -> SessionFile? {
+  /// Sets up DTLS, by the options and what the configuration file says besides; returns where the session is kept.
+  func configure(
+    _ configuration: inout DeviceClientConfiguration,
+    _ file: ConfigurationFile?
+  ) throws -> SessionFile? {
     if let resumption { configuration.dtls.resumption = resumption.device }
     if let idleLimit {
       configuration.dtls.idleLimit = idleLimit == 0 ? nil : Milliseconds(Int64(idleLimit) * 1_000)
@@ -162,31 +165,39 @@ struct DTLSOptions: ParsableArguments {
     configuration.dtls.allowsLegacySuites = legacySuites
     configuration.dtls.joinsLastFlight = joinLastFlight
     configuration.dtls.saysGoodbye = goodbye
-    configuration.dtls.allowsCommonName = allowCommonName
+    configuration.dtls.allowsCommonName = allowCommonName || file?.allowsCommonName == true
     if legacySuites {
       Console.complain(
         "warning: --legacy-suites allows static RSA and CBC: whoever gets the server's key later can "
           + "read what was sent, and records are longer"
       )
     }
-    let file = try sessionFile.map { try SessionFile($0) }
-    configuration.dtlsSession = file?.session
-    configuration.security = try security()
-    return file
+    let session = try sessionFile.map { try SessionFile($0) }
+    configuration.dtlsSession = session?.session
+    configuration.security = try security(file)
+    return session
   }
 
-  private func security() throws -> ClientSecurity {
+  private func security(_ file: ConfigurationFile?) throws -> ClientSecurity {
     if psk { return .preSharedKey() }
     if let pskIdentity, let pskKeyFile {
       let key = try Secret.read(pskKeyFile)
       return .ownKey(identity: Array(pskIdentity.utf8), key: key)
     }
-    guard let caFile else {
+    let usesCertificates = [caFile, serverName, certificateFile].contains { $0 != nil }
+    if file?.usesPreSharedKey == true, !usesCertificates, !allowCommonName {
+      return .preSharedKey()
+    }
+    let authorities = caFile.map { Setting(value: $0, origin: "--ca-file") } ?? file?.caFile
+    guard let authorities else {
       throw Complaint(
         "DTLS verifies the server: give --ca-file FILE with the platform's root certificate, or --psk"
       )
     }
-    var trust = PlatformTrust(authorities: try InputText.read(caFile), serverName: serverName)
+    var trust = PlatformTrust(
+      authorities: try authorities.use(InputText.read),
+      serverName: serverName ?? file?.serverName
+    )
     if let certificateFile, let keyFile {
       trust.certificate = try InputText.read(certificateFile)
       trust.key = try InputText.read(keyFile)

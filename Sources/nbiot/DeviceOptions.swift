@@ -6,82 +6,84 @@ internal import DeviceSession
 
 /// The options of every command that is a device: who it is, and how it talks to the platform.
 struct DeviceOptions: ParsableArguments {
-  @Option(help: "The product's key.", transform: InputText.trimmed)
-  var productKey: String
-
-  @Option(help: "The device's name.", transform: InputText.trimmed)
-  var deviceName: String
-
-  @Option(help: "A file with the device secret in its first line.")
-  var deviceSecretFile: String?
+  @OptionGroup var names: NameOptions
 
   @Option(
     help: ArgumentHelp(
-      "Where the platform is (default: the platform's own address for product key and region).",
+      "A file with the device secret in its first line; else NBIOT_DEVICE_SECRET.",
+      valueName: "file"
+    )
+  )
+  var deviceSecretFile: String?
+
+  @Option(
+    name: .customLong("endpoint"),
+    help: ArgumentHelp(
+      "Where the platform is (default: its own address); else NBIOT_ENDPOINT.",
       valueName: "host:port"
     ),
     transform: EndpointArgument.read
   )
-  var endpoint: EndpointArgument?
-
-  @Option(help: "The platform's region; the device guide knows this one only.")
-  var region = "cn-shanghai"
+  var givenEndpoint: EndpointArgument?
 
   @Option(
     name: .customLong("security"),
     help: ArgumentHelp(
-      "How the messages are protected: symmetric on port 5682, dtls on port 5684 (default: symmetric, or "
-        + "as the scheme of --endpoint says: coap:// or coaps://).",
-      valueName: "security"
+      "symmetric, port 5682, or dtls, port 5684 (default: as the endpoint's scheme says, coap:// or "
+        + "coaps://; else symmetric).",
+      valueName: "mode"
     )
   )
   var givenSecurity: SecurityArgument?
 
-  /// How the messages are protected.
-  var security: SecurityArgument { givenSecurity ?? endpoint?.security ?? .symmetric }
+  @OptionGroup(title: "Rarely needed")
+  var messages: MessageOptions
 
-  @OptionGroup(title: "With --security dtls")
+  @OptionGroup(title: "With DTLS")
   var dtls: DTLSOptions
 
-  @Option(help: "How /auth is signed.")
-  var signMethod = SignMethodArgument.hmacmd5
+  var config: ConfigurationFile? { names.config }
+  var productKey: String { names.productKey }
+  var deviceName: String { names.deviceName }
+  var deviceNames: DeviceNamesArgument { messages.deviceNames }
+  var region: String { messages.region }
+  var timestamp: TimestampArgument? { messages.timestamp }
+  var ackMode: AckModeArgument? { messages.ackMode }
 
-  @Option(help: "The client id (default: PRODUCTKEY&DEVICENAME).", transform: InputText.trimmed)
-  var clientId: String?
+  var clientID: Setting<String>? {
+    messages.givenClientID.map { Setting(value: $0, origin: "--client-id") } ?? config?.clientID
+  }
 
-  @Option(help: "How patiently a message is sent again.")
-  var timing = TimingArgument.standard
+  var signMethod: SignMethodArgument {
+    messages.givenSignMethod ?? config?.signMethod ?? .hmacmd5
+  }
 
-  @Flag(help: "Let the first timeout follow the round trips that are measured (CoCoA).")
-  var adaptiveTimeout = false
+  /// Where the platform is; `nil` for its own address.
+  var endpoint: EndpointArgument? {
+    // `validate` has thrown where it cannot be read.
+    givenEndpoint ?? (try? otherEndpoint())
+  }
 
-  @Option(help: "Which option carries the token; 61 for platforms of the SDKs 3.0 to 3.2.")
-  var tokenOption = TokenOptionArgument.current
+  /// The endpoint of the environment or the configuration.
+  private func otherEndpoint() throws -> EndpointArgument? {
+    try (Variable.endpoint.setting ?? config?.endpoint).map { try EndpointArgument($0) }
+  }
 
-  @Option(help: "The format asked for in the answers; none saves 2 bytes.")
-  var accept = AcceptArgument.json
-
-  @Option(help: "How /auth asks the platform to answer: piggybacked (0) or separate (1).")
-  var ackMode: AckModeArgument?
-
-  @Option(help: "The timestamp of /auth: milliseconds since 1970, or now.")
-  var timestamp: TimestampArgument?
-
-  @Option(help: "What /auth is written in; cbor is unverified.")
-  var authFormat = FormatArgument.json
-
-  @Option(
-    help: """
-      Which names devices may have beside letters and digits: _ @ . - : (current), or _ @ . as the device guide \
-      has them (guide).
-      """
-  )
-  var deviceNames = DeviceNamesArgument.current
+  /// How the messages are protected.
+  var security: SecurityArgument {
+    if let givenSecurity { return givenSecurity }
+    let isConfigured = givenEndpoint == nil && Variable.endpoint.setting == nil
+    let scheme = endpoint?.security
+    // Of two that say it, the one that was given closer at hand counts.
+    return (isConfigured ? config?.security ?? scheme : scheme ?? config?.security) ?? .symmetric
+  }
 
   func validate() throws {
-    if let givenSecurity, let scheme = endpoint?.security, scheme != givenSecurity {
+    _ = try givenEndpoint ?? otherEndpoint()
+    if let givenSecurity, let endpoint, let scheme = endpoint.security, scheme != givenSecurity {
       throw ValidationError(
-        "--endpoint says \(scheme.rawValue) by its scheme, and --security \(givenSecurity.rawValue): leave one out"
+        "\(endpoint.origin) says \(scheme.rawValue) by its scheme, and --security \(givenSecurity.rawValue): leave "
+          + "one out"
       )
     }
     if security == .symmetric, dtls.isUsed {
@@ -93,7 +95,7 @@ struct DeviceOptions: ParsableArguments {
   func makeClient(
     adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
   ) throws -> (DeviceClient, SessionFile?) {
-    var secret = try Secret.load(path: deviceSecretFile)
+    var secret = try Secret.load(path: deviceSecretFile, configured: config?.deviceSecretFile)
     defer { Secret.erase(&secret) }
     return try makeClient(secret: secret, adjusting: adjust)
   }
@@ -103,6 +105,8 @@ struct DeviceOptions: ParsableArguments {
     secret: [UInt8],
     adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
   ) throws -> (DeviceClient, SessionFile?) {
+    // Said with where the name was given, and before a host is made of it.
+    _ = try names.identity(clientID: clientID, deviceNames: deviceNames)
     var configuration = DeviceClientConfiguration(
       productKey: productKey,
       deviceName: deviceName,
@@ -110,17 +114,20 @@ struct DeviceOptions: ParsableArguments {
       port: endpoint?.port,
       region: region
     )
-    configuration.clientID = clientId
+    let timing = messages.givenTiming ?? config?.timing ?? .standard
+    let accept = messages.givenAccept ?? config?.accept ?? .json
+    let tokenOption = messages.givenTokenOption ?? config?.tokenOption ?? .current
+    configuration.clientID = clientID?.value
     configuration.deviceNames = deviceNames.rule
-    configuration.authenticationFormat = authFormat == .cbor ? .cbor : .json
+    configuration.authenticationFormat = messages.authFormat == .cbor ? .cbor : .json
     configuration.settings.signMethod = signMethod.method
     configuration.settings.acknowledgementMode = ackMode?.mode
     configuration.settings.timestamp = timestamp?.milliseconds
     configuration.settings.tokenOption = tokenOption.option
     configuration.settings.accept = accept.contentFormat
     configuration.settings.timing = timing.parameters
-    configuration.settings.adaptsTimeout = adaptiveTimeout
-    let file = security == .dtls ? try dtls.configure(&configuration) : nil
+    configuration.settings.adaptsTimeout = messages.adaptiveTimeout
+    let file = security == .dtls ? try dtls.configure(&configuration, config) : nil
     if Console.isInteractive {
       configuration.onTransmission = Self.retransmissionLine(of: timing.parameters.maxRetransmit)
     }

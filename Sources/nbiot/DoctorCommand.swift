@@ -15,15 +15,23 @@ struct DoctorCommand: AsyncParsableCommand {
     commandName: "doctor",
     abstract:
       "Checks credentials, clock, network, sign, /auth and one report, and says what is wrong.",
+    usage: """
+      nbiot doctor --product-key KEY --device-name NAME
+        --device-secret-file FILE [options]
+      """,
     discussion: """
       Example:
-        nbiot doctor --product-key a1B2c3D4e5F --device-name device1 --device-secret-file secret.txt
+        nbiot doctor --product-key a1B2c3D4e5F --device-name device1 \\
+          --device-secret-file secret.txt
+        nbiot doctor --config agent.conf --no-report
 
       Checks in this order, the later ones only when the earlier ones passed: the form of the \
       credentials; this machine's clock; that the host's name resolves; the sign, with a value that the \
       device guide prints; /auth, and over DTLS the handshake, at each address of the host; one report. \
       Each failure says what it most likely is. The report is {"doctor":1} to /PRODUCTKEY/DEVICENAME/user/update: give another with \
       --topic and --payload, or --no-report for none.
+
+      \(Explanation.sources)
 
       Exit status: 0 all is well, 1 the report did not get through, 2 credentials or clock, 3 \
       authentication or DTLS handshake refused, 4 the host is unknown or never answered.
@@ -35,7 +43,10 @@ struct DoctorCommand: AsyncParsableCommand {
   @Option(help: "The topic of the report.", transform: InputText.trimmed)
   var topic: String?
 
-  @Option(help: "The payload of the report.")
+  @Option(
+    parsing: .unconditional,
+    help: "The payload of the report; @FILE, or - for standard input."
+  )
   var payload = #"{"doctor":1}"#
 
   @Flag(inversion: .prefixedNo, help: "Whether to send a report.")
@@ -44,24 +55,33 @@ struct DoctorCommand: AsyncParsableCommand {
   @Option(help: "How the checks are printed.")
   var output = OutputArgument.text
 
+  private var topicSetting: Setting<String>? {
+    topic.map { Setting(value: $0, origin: "--topic") } ?? device.config?.topic
+  }
+
   func validate() throws {
-    guard let topic else { return }
+    guard let setting = topicSetting else { return }
     do throws(TopicError) {
-      _ = try Topic(Array(topic.utf8).span)
+      _ = try Topic(Array(setting.value.utf8).span)
     } catch {
-      throw ValidationError(error.description)
+      throw ValidationError("\(setting.origin): \(error.description)")
     }
   }
 
   func run() async throws {
     var checks = Checks(output: output)
-    var secret = try Secret.load(path: device.deviceSecretFile)
+    let form = PayloadForm(format: .json, isHexadecimal: false)
+    let payload = report ? try form.payload(of: payload) : []
+    var secret = try Secret.load(
+      path: device.deviceSecretFile,
+      configured: device.config?.deviceSecretFile
+    )
     defer { Secret.erase(&secret) }
     let identity = try checkCredentials(secret, &checks)
     try checkClock(&checks)
     let (host, addresses) = try checkName(&checks)
     try checkSign(identity, &checks)
-    try await checkPlatform(secret, host, addresses, &checks)
+    try await checkPlatform(secret, host, addresses, payload, &checks)
   }
 }
 
@@ -73,7 +93,7 @@ extension DoctorCommand {
     _ checks: inout Checks
   ) throws -> DeviceIdentity {
     let (productKey, deviceName) = (Array(device.productKey.utf8), Array(device.deviceName.utf8))
-    let client = Array((device.clientId ?? device.productKey + "&" + device.deviceName).utf8)
+    let client = Array((device.clientID?.value ?? device.productKey + "&" + device.deviceName).utf8)
     let identity: DeviceIdentity
     do throws(IdentityError) {
       identity = try DeviceIdentity(
@@ -83,7 +103,11 @@ extension DoctorCommand {
         deviceNames: device.deviceNames.rule
       )
     } catch {
-      throw checks.fail("credentials", error.description, .usage)
+      throw checks.fail(
+        "credentials",
+        device.names.explain(error, clientID: device.clientID),
+        .usage
+      )
     }
     // The platform's own have 11 and 32 characters; others are not wrong by themselves.
     var doubts: [String] = []
@@ -185,6 +209,7 @@ extension DoctorCommand {
     _ secret: [UInt8],
     _ host: String,
     _ addresses: [String],
+    _ payload: [UInt8],
     _ checks: inout Checks
   ) async throws {
     var good: DeviceClient?
@@ -221,7 +246,7 @@ extension DoctorCommand {
     }
     for failure in failures { checks.doubt("auth", failure.detail) }
     do {
-      if report { try await checkReport(client, &checks) }
+      if report { try await checkReport(client, payload, &checks) }
     } catch {
       await client.close()
       throw error
@@ -266,10 +291,14 @@ extension DoctorCommand {
     return detail
   }
 
-  private func checkReport(_ client: DeviceClient, _ checks: inout Checks) async throws {
-    let topic = topic ?? "/\(device.productKey)/\(device.deviceName)/user/update"
+  private func checkReport(
+    _ client: DeviceClient,
+    _ payload: [UInt8],
+    _ checks: inout Checks
+  ) async throws {
+    let topic = topicSetting?.value ?? "/\(device.productKey)/\(device.deviceName)/user/update"
     do {
-      let receipt = try await client.publish(Array(payload.utf8), to: topic)
+      let receipt = try await client.publish(payload, to: topic)
       let result = receipt.result
       checks.pass(
         "report",

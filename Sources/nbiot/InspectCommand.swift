@@ -7,6 +7,10 @@ struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "inspect",
     abstract: "Shows what is in CoAP messages: from hexadecimal digits or from a capture file.",
+    usage: """
+      nbiot inspect [HEX ...] [--capture FILE] [--device-secret-file FILE]
+        [options]
+      """,
     discussion: """
       Example, a message as an argument, and many, one a line:
         nbiot inspect 40017d34bb74656d7065726174757265
@@ -28,8 +32,8 @@ struct InspectCommand: ParsableCommand {
       The key of a session is made of the device secret and of the random that the platform answers \
       to /auth, in the clear. That answer is found in the capture, or among the messages before; of \
       several, each counts for the reports with its token. Where it is not there, give --random. The \
-      secret comes from a file or from the environment variable NBIOT_DEVICE_SECRET, never from an \
-      argument.
+      secret comes from a file, from the environment variable NBIOT_DEVICE_SECRET, or from the file that a \
+      configuration of nbiot-agent names (--config), never from an argument.
 
       Exit status: 0 everything was read, 1 some lines were not hexadecimal or the capture broke off, \
       2 usage, or a file that cannot be read.
@@ -38,7 +42,8 @@ struct InspectCommand: ParsableCommand {
 
   @Argument(
     help: ArgumentHelp(
-      "Messages, each in hexadecimal digits; without any, standard input is read line by line.",
+      "Messages, each in hexadecimal digits; @FILE has them line by line, and so has standard input, which is "
+        + "read for - and where there are none.",
       valueName: "hex"
     )
   )
@@ -57,6 +62,8 @@ struct InspectCommand: ParsableCommand {
       "A file with the device secret in its first line, to show what is inside encrypted reports."
   )
   var deviceSecretFile: String?
+
+  @OptionGroup var file: ConfigurationOption
 
   @Option(help: "The random that /auth gave, where its answer is not among the messages.")
   var random: String?
@@ -89,10 +96,13 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func makeInspector() throws -> MessageInspector {
-    guard random != nil || deviceSecretFile != nil || Secret.isInEnvironment() else {
+    let configured = file.config?.deviceSecretFile
+    guard
+      random != nil || deviceSecretFile != nil || configured != nil || Secret.isInEnvironment()
+    else {
       return MessageInspector()
     }
-    var secret = try Secret.load(path: deviceSecretFile)
+    var secret = try Secret.load(path: deviceSecretFile, configured: configured)
     defer { Secret.erase(&secret) }
     do throws(SecurityError) {
       guard let random else { return try MessageInspector(secret: secret.span) }
@@ -107,6 +117,16 @@ struct InspectCommand: ParsableCommand {
     var status = ExitStatus.success
     for (index, message) in messages.enumerated() {
       let place = messages.count > 1 ? "argument \(index + 1): " : ""
+      if message == "-" {
+        if try inspectLines(&printer) != .success { status = .undelivered }
+        continue
+      }
+      if message.hasPrefix("@") {
+        if try inspect(file: String(message.dropFirst()), &printer) != .success {
+          status = .undelivered
+        }
+        continue
+      }
       var lines = HexLines()
       var isEmpty = true
       for byte in message.utf8 + [0x0A] {
@@ -122,8 +142,23 @@ struct InspectCommand: ParsableCommand {
     return status
   }
 
+  /// Shows the messages of a file, one a line.
+  private func inspect(file path: String, _ printer: inout Printer) throws -> ExitStatus {
+    var status = ExitStatus.success
+    var lines = HexLines()
+    for byte in try InputText.read(path) + [0x0A] {
+      guard let line = lines.take(byte) else { continue }
+      if !printer.show(line, "\(path), line \(line.number): ") { status = .undelivered }
+    }
+    return status
+  }
+
   private func inspectLines() throws -> ExitStatus {
     var printer = Printer(try makeInspector(), output)
+    return try inspectLines(&printer)
+  }
+
+  private func inspectLines(_ printer: inout Printer) throws -> ExitStatus {
     var status = ExitStatus.success
     var lines = HexLines()
     if Console.isInputInteractive {

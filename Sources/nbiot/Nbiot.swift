@@ -44,7 +44,8 @@ struct Nbiot: AsyncParsableCommand {
     abstract:
       "A device of the Alibaba Cloud IoT platform over CoAP, and a platform to try it with.",
     discussion: """
-      Start with `nbiot demo`: it runs a platform and a device on this machine, and needs no account.
+      Example, a platform and a device on this machine, which need no account:
+        nbiot demo
 
       Exit status: 0 all acknowledged or done, 1 some not, 2 usage, 3 refused by the other side, 4 the \
       other side never answered, 5 standard output cannot be written.
@@ -58,6 +59,7 @@ struct Nbiot: AsyncParsableCommand {
   )
 
   static func main() async {
+    HelpPage.boundWidth()
     do {
       try checkArguments()
       var command = try parseAsRoot()
@@ -71,7 +73,13 @@ struct Nbiot: AsyncParsableCommand {
       Foundation.exit(complaint.status.rawValue)
     } catch {
       let code = exitCode(for: error)
-      guard code == .validationFailure else { exit(withError: error) }
+      guard code == .validationFailure else {
+        if let page = HelpPage(fullMessage(for: error), root: Self.self) {
+          Console.print(lines: page.text)
+          Foundation.exit(ExitStatus.success.rawValue)
+        }
+        exit(withError: error)
+      }
       // ArgumentParser's own status for a usage error is 64; ours is documented as 2.
       Console.complain(lines: fullMessage(for: error))
       Foundation.exit(ExitStatus.usage.rawValue)

@@ -10,12 +10,13 @@ struct OPCUACommand: ParsableCommand {
     abstract: "Encrypts and decrypts the passwords of OPC UA servers (device guide 6.7).",
     discussion: """
       Example, what a gateway's configuration must contain, and what one contains:
-        nbiot opcua encrypt --device-secret-file secret.txt < password.txt
-        echo sYpAYctBQhN0/iE8ndwkAA== | nbiot opcua decrypt --device-secret-file secret.txt
+        nbiot opcua encrypt --device-secret-file secret.txt \\
+          < password.txt > encrypted.txt
+        nbiot opcua decrypt --device-secret-file secret.txt < encrypted.txt
 
       The password is one line of standard input, never an argument, which every user of the machine \
-      could read. The secret, 16, 24 or 32 characters, comes from a file or from the environment \
-      variable NBIOT_DEVICE_SECRET; it is that of the device which gets the configuration.
+      could read. The secret, 16, 24 or 32 characters, comes from a file, from the environment \
+      variable NBIOT_DEVICE_SECRET, or from the file that a configuration of nbiot-agent names (--config); it is that of the device which gets the configuration.
 
       This is the platform's design: the secret alone is the key, and nothing authenticates the text.
 
@@ -46,11 +47,12 @@ struct OPCUACommand: ParsableCommand {
   fileprivate static func convert(
     _ line: [UInt8],
     secretFile: String?,
+    _ config: ConfigurationFile?,
     _ body: (
       Span<UInt8>, Span<UInt8>, inout ByteWriter
     ) throws(OPCUAPasswordError) -> Void
   ) throws {
-    var secret = try Secret.load(path: secretFile)
+    var secret = try Secret.load(path: secretFile, configured: config?.deviceSecretFile)
     defer { Secret.erase(&secret) }
     var buffer = [UInt8](repeating: 0, count: 512)
     defer { Secret.erase(&buffer) }
@@ -69,16 +71,27 @@ struct OPCUACommand: ParsableCommand {
   struct Encrypt: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "encrypt",
-      abstract: "Encrypts the password on standard input; prints Base64."
+      abstract: "Encrypts the password on standard input; prints Base64.",
+      discussion: """
+        Example:
+          nbiot opcua encrypt --device-secret-file secret.txt < password.txt
+        """
     )
 
-    @Option(help: "A file with the device secret in its first line.")
+    @Option(
+      help: ArgumentHelp(
+        "A file with the device secret in its first line; else NBIOT_DEVICE_SECRET.",
+        valueName: "file"
+      )
+    )
     var deviceSecretFile: String?
+
+    @OptionGroup var file: ConfigurationOption
 
     func run() throws {
       var line = try OPCUACommand.readLine("password")
       defer { Secret.erase(&line) }
-      try OPCUACommand.convert(line, secretFile: deviceSecretFile) {
+      try OPCUACommand.convert(line, secretFile: deviceSecretFile, file.config) {
         (line, secret, writer) throws(OPCUAPasswordError) in
         try OPCUAPassword.encrypt(line, secret: secret, into: &writer)
       }
@@ -89,16 +102,27 @@ struct OPCUACommand: ParsableCommand {
   struct Decrypt: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "decrypt",
-      abstract: "Decrypts the Base64 on standard input; prints the password."
+      abstract: "Decrypts the Base64 on standard input; prints the password.",
+      discussion: """
+        Example, with what `nbiot opcua encrypt` has printed:
+          nbiot opcua decrypt --device-secret-file secret.txt < encrypted.txt
+        """
     )
 
-    @Option(help: "A file with the device secret in its first line.")
+    @Option(
+      help: ArgumentHelp(
+        "A file with the device secret in its first line; else NBIOT_DEVICE_SECRET.",
+        valueName: "file"
+      )
+    )
     var deviceSecretFile: String?
+
+    @OptionGroup var file: ConfigurationOption
 
     func run() throws {
       var line = try OPCUACommand.readLine("encrypted password")
       defer { Secret.erase(&line) }
-      try OPCUACommand.convert(line, secretFile: deviceSecretFile) {
+      try OPCUACommand.convert(line, secretFile: deviceSecretFile, file.config) {
         (line, secret, writer) throws(OPCUAPasswordError) in
         try OPCUAPassword.decrypt(line, secret: secret, into: &writer)
       }

@@ -13,16 +13,27 @@ extension OTACommand {
     static let configuration = CommandConfiguration(
       commandName: "inform",
       abstract: "Tells the platform which firmware the device runs.",
+      usage: """
+        nbiot ota inform --firmware VERSION --product-key KEY --device-name NAME
+          --device-secret-file FILE [options]
+        """,
       discussion: """
+        Example:
+          nbiot ota inform --firmware 2.0.0 --product-key a1B2c3D4e5F \\
+            --device-name device1 --device-secret-file secret.txt
+          nbiot ota inform --firmware 2.0.0 --config agent.conf
+
         Once after each start, and after an upgrade: by this alone the platform sees that it succeeded \
         (device guide 4).
+
+        \(Explanation.sources)
         """
     )
 
-    @OptionGroup var device: DeviceOptions
-
-    @Option(help: "The version that runs.")
+    @Option(help: ArgumentHelp("The version that runs.", valueName: "version"))
     var firmware: String
+
+    @OptionGroup var device: DeviceOptions
 
     func run() async throws {
       try await device.withClient { try await $0.inform(version: firmware) }
@@ -34,22 +45,29 @@ extension OTACommand {
     static let configuration = CommandConfiguration(
       commandName: "check",
       abstract: "Tells the platform which firmware runs and asks for a newer one.",
+      usage: """
+        nbiot ota check --firmware VERSION --product-key KEY --device-name NAME
+          --device-secret-file FILE [options]
+        """,
       discussion: """
         Example:
-          nbiot ota check --firmware 1.0.1 --product-key a1B2c3D4e5F --device-name device1 \\
-            --device-secret-file secret.txt --output json
+          nbiot ota check --firmware 1.0.1 --product-key a1B2c3D4e5F \\
+            --device-name device1 --device-secret-file secret.txt
+          nbiot ota check --firmware 1.0.1 --config agent.conf --output json
 
         Prints version, size, address and digest of what the platform offers, or `none`.
+
+        \(Explanation.sources)
 
         Exit status: 0 answered, with a firmware or without, 1 refused or not answered, 2 usage, 3 \
         authentication or DTLS handshake refused, 4 the endpoint never answered.
         """
     )
 
-    @OptionGroup var device: DeviceOptions
-
-    @Option(help: "The version that runs.")
+    @Option(help: ArgumentHelp("The version that runs.", valueName: "version"))
     var firmware: String
+
+    @OptionGroup var device: DeviceOptions
 
     @Option(help: "How the offer is printed.")
     var output = OutputArgument.text
@@ -71,10 +89,15 @@ extension OTACommand {
     static let configuration = CommandConfiguration(
       commandName: "upgrade",
       abstract: "Asks for a newer firmware, downloads it and tells the platform how it goes.",
+      usage: """
+        nbiot ota upgrade --firmware VERSION --to FILE --product-key KEY
+          --device-name NAME --device-secret-file FILE [options]
+        """,
       discussion: """
         Example:
-          nbiot ota upgrade --firmware 1.0.1 --to firmware.bin --product-key a1B2c3D4e5F \\
-            --device-name device1 --device-secret-file secret.txt
+          nbiot ota upgrade --firmware 1.0.1 --to firmware.bin \\
+            --product-key a1B2c3D4e5F --device-name device1 \\
+            --device-secret-file secret.txt
 
         The file appears when it is whole and its digest is right; what has come of it until then lies in \
         FILE.part, and the next run goes on from there. Install it, start it, and tell the platform with \
@@ -83,19 +106,21 @@ extension OTACommand {
         The platform is told 1 % at the start, each --progress percent more, and 100 % in the end; or -2 \
         when the download failed, -3 when the digest is wrong, -1 for the rest (device guide 4).
 
+        \(Explanation.sources)
+
         Exit status: 0 the file is there, or there is nothing newer, 1 it is not there, 2 usage, or a file \
         that cannot be written, 3 refused by the platform or by the file's server, 4 the endpoint or the \
         file's server never answered.
         """
     )
 
-    @OptionGroup var device: DeviceOptions
-
-    @Option(help: "The version that runs.")
+    @Option(help: ArgumentHelp("The version that runs.", valueName: "version"))
     var firmware: String
 
     @Option(help: ArgumentHelp("The file that the new one becomes.", valueName: "file"))
     var to: String
+
+    @OptionGroup var device: DeviceOptions
 
     @OptionGroup var transfer: TransferOptions
 
@@ -201,10 +226,21 @@ extension OTACommand {
   struct Progress: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "progress",
-      abstract: "Tells the platform how far an upgrade is, for whoever downloads by other means."
-    )
+      abstract: "Tells the platform how far an upgrade is, for whoever downloads by other means.",
+      usage: """
+        nbiot ota progress --step NUMBER --product-key KEY --device-name NAME
+          --device-secret-file FILE [options]
+        """,
+      discussion: """
+        Example:
+          nbiot ota progress --step 50 --product-key a1B2c3D4e5F \\
+            --device-name device1 --device-secret-file secret.txt
+          nbiot ota progress --step -3 --config agent.conf \\
+            --description 'the digest is wrong'
 
-    @OptionGroup var device: DeviceOptions
+        \(Explanation.sources)
+        """
+    )
 
     @Option(
       parsing: .unconditional,
@@ -217,6 +253,8 @@ extension OTACommand {
 
     @Option(help: "What a person should know, at most 128 bytes.")
     var description = ""
+
+    @OptionGroup var device: DeviceOptions
 
     func validate() throws {
       guard (1...100).contains(step) || UpgradeFailure(rawValue: Int8(clamping: step)) != nil else {

@@ -9,9 +9,13 @@ extension OTACommand {
     static let configuration = CommandConfiguration(
       commandName: "download",
       abstract: "Downloads a firmware over HTTPS, whole and verified or not at all.",
+      usage: """
+        nbiot ota download --url URL --size BYTES (--md5 HEX | --sha256 HEX)
+          --to FILE [options]
+        """,
       discussion: """
-        Example:
-          nbiot ota download --url 'https://…' --size 432945 \\
+        Example, with what the platform's message about an upgrade says:
+          nbiot ota download --url 'https://example.com/app.bin' --size 432945 \\
             --md5 93230c3bde425a9d7984a594ac55ea1e --to firmware.bin
 
         What has come lies in firmware.bin.part; the next run for the same digest and size goes on from \

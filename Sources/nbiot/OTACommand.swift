@@ -6,12 +6,13 @@ struct OTACommand: ParsableCommand {
     commandName: "ota",
     abstract: "Upgrades of the firmware (device guide 4 and 6.11).",
     discussion: """
-      A device asks, downloads and tells the platform how it goes with `upgrade`, or in steps of its own
+      A device asks, downloads and tells the platform how it goes with `upgrade`, or in steps of its own \
       with the others.
 
-      Example, with what the platform's message about an upgrade says:
-        nbiot ota download --url 'https://…' --size 432945 \\
-          --md5 93230c3bde425a9d7984a594ac55ea1e --to firmware.bin
+      Example:
+        nbiot ota upgrade --firmware 1.0.1 --to firmware.bin \\
+          --product-key a1B2c3D4e5F --device-name device1 \\
+          --device-secret-file secret.txt
       """,
     subcommands: [Upgrade.self, Check.self, Download.self, Progress.self, Inform.self]
   )

@@ -26,7 +26,8 @@ enum PrivateFile {
   /// Opens a regular file to read it; any other kind is refused by its name, and never waited for.
   static func open(
     _ path: String,
-    _ what: String = "file"
+    _ what: String = "file",
+    advice: String = "give a regular one"
   ) throws -> (descriptor: Int32, status: stat) {
     let descriptor = unsafe Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else {
@@ -42,7 +43,8 @@ enum PrivateFile {
         case S_IFCHR, S_IFBLK: ", but a device"
         default: ""
         }
-      throw Complaint("\(path) is no file\(kind): give a regular one")
+      let isDirectory = status.st_mode & S_IFMT == S_IFDIR
+      throw Complaint("\(path) is no file\(kind): \(isDirectory ? "give a regular one" : advice)")
     }
     return (descriptor, status)
   }

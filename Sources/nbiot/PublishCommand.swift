@@ -10,25 +10,47 @@ internal import UDPTransport
 struct PublishCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "publish",
-    abstract: "Reports to a topic: one payload, or one for each line of standard input.",
+    abstract: "Reports to a topic: one payload, or each line of standard input.",
+    usage: """
+      nbiot publish --product-key KEY --device-name NAME
+        --device-secret-file FILE --topic TOPIC [--payload PAYLOAD] [options]
+      """,
     discussion: """
-      Example, against the platform:
+      Example, to the platform:
         nbiot publish --product-key a1B2c3D4e5F --device-name device1 \\
           --device-secret-file secret.txt \\
           --topic /a1B2c3D4e5F/device1/user/update --payload '{"value":1}'
 
-      Example, against `nbiot simulate --port 5682 …` on this machine:
-        printf '{"value":1}\\n' | nbiot publish --endpoint 127.0.0.1:5682 --output json …
+      Example, the device, the platform and the topic from a configuration of nbiot-agent:
+        nbiot publish --config agent.conf --payload '{"value":1}'
+
+      Example, each line a report, to `nbiot simulate --port 5682` on this machine:
+        printf '{"value":1}\\n{"value":2}\\n' | nbiot publish --output json \\
+          --endpoint 127.0.0.1:5682 --config agent.conf
+
+      Example, the bytes of a file, those that another program prints, and those of hexadecimal digits:
+        nbiot publish --config agent.conf --payload @reading.json
+        gzip -c reading.json | nbiot publish --config agent.conf --payload - \\
+          --format octet-stream
+        nbiot publish --config agent.conf --payload '02 00 00 7b' --hex
 
       Example over DTLS, with the CA file that `nbiot simulate --security dtls` has made:
-        nbiot publish --security dtls --ca-file certificates/ca.pem --session-file session.bin \\
-          --endpoint 127.0.0.1:5684 …
+        nbiot publish --security dtls --ca-file certificates/ca.pem \\
+          --session-file session.bin --endpoint 127.0.0.1:5684 \\
+          --config agent.conf --payload '{"value":1}'
 
-      A line is sent as it arrives; empty lines are passed over. Each line that was read has a result: once the \
-      endpoint has never answered, or refused the device, those that wait are refused without being sent. Where \
-      the platform puts a report off (4.29 or 5.03), it is sent again when the time is over that the platform \
-      asks for, a minute where it does not say, as long as --max-wait allows. The secret comes from a file or from \
-      the environment variable NBIOT_DEVICE_SECRET, never from an argument.
+      The payload after --payload is sent as it is. @FILE is the whole file, - the whole of standard input, each \
+      byte for byte; a payload that begins with @ itself is written with @@. With --hex the digits are made bytes, \
+      whichever way they are given, with spaces, colons and 0x between them; they are sent as application/octet-stream \
+      (Content-Format 42), or as what --format says they are. Otherwise --format cbor makes CBOR of JSON, and json and \
+      octet-stream only name what is sent.
+
+      Without --payload, a line of standard input is sent as it arrives; empty lines are passed over. Each line that was \
+      read has a result: once the endpoint has never answered, or refused the device, those that wait are refused \
+      without being sent. Where the platform puts a report off (4.29 or 5.03), it is sent again when the time is over \
+      that the platform asks for, a minute where it does not say, as long as --max-wait allows.
+
+      \(Explanation.sources)
 
       Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication or DTLS handshake refused, \
       4 the endpoint never answered, 5 standard output cannot be written.
@@ -38,14 +60,33 @@ struct PublishCommand: AsyncParsableCommand {
   @OptionGroup
   var device: DeviceOptions
 
-  @Option(help: "The topic, with its leading slash.", transform: InputText.trimmed)
-  var topic: String
+  @Option(
+    name: .customLong("topic"),
+    help: "The topic, with its leading slash.",
+    transform: InputText.trimmed
+  )
+  var givenTopic: String?
 
-  @Option(help: "The payload; without it, standard input is read line by line.")
+  @Option(
+    parsing: .unconditional,
+    help: """
+      The payload, @FILE for a file's bytes, or - for all of standard input; without it, each line of standard input \
+      is one.
+      """
+  )
   var payload: String?
 
-  @Option(help: "What the payloads are sent in: json as they are, cbor made of lines of JSON.")
-  var format = FormatArgument.json
+  @Flag(help: "The payload is given in hexadecimal digits.")
+  var hex = false
+
+  @Option(
+    name: .customLong("format"),
+    help: ArgumentHelp(
+      "What payloads are sent in: json as they are (default), cbor made of JSON, or octet-stream (default with --hex).",
+      valueName: "format"
+    )
+  )
+  var givenFormat: PayloadFormat?
 
   @Option(
     help: ArgumentHelp(
@@ -58,32 +99,49 @@ struct PublishCommand: AsyncParsableCommand {
   @Option(help: "How results are printed.")
   var output = OutputArgument.text
 
+  /// How payloads are made of what is given.
+  private var form: PayloadForm {
+    let usual = hex ? .octetStream : device.config?.format ?? .json
+    return PayloadForm(format: givenFormat ?? usual, isHexadecimal: hex)
+  }
+
+  private var topicSetting: Setting<String>? {
+    givenTopic.map { Setting(value: $0, origin: "--topic") } ?? device.config?.topic
+  }
+
+  /// The topic; `validate` has made sure that there is one.
+  private var topic: String { topicSetting?.value ?? "" }
+
   func validate() throws {
-    do throws(TopicError) {
-      _ = try Topic(Array(topic.utf8).span)
-    } catch {
-      throw ValidationError(error.description)
+    guard let setting = topicSetting else {
+      throw ValidationError("no topic: give --topic TOPIC, or a configuration file that has one")
     }
-    if let payload, payload.utf8.count > PlatformRequest.maxPayload {
-      throw ValidationError(DeviceError.payloadTooLong(payload.utf8.count).description)
+    do throws(TopicError) {
+      _ = try Topic(Array(setting.value.utf8).span)
+    } catch {
+      throw ValidationError("\(setting.origin): \(error.description)")
     }
   }
 
   func run() async throws {
+    let payload = try payload.map(form.payload(of:))
     let (client, file): (DeviceClient, SessionFile?)
     do {
       (client, file) = try device.makeClient()
     } catch let complaint as Complaint where complaint.status == .unreachable {
-      let status = await refuseAll(because: complaint)
+      let status = await refuseAll(payload, because: complaint)
       throw status.error
     }
-    let status = await publishAll(client, file)
+    let status = await publishAll(payload, client, file)
     await client.close()
     if status != .success { throw status.error }
   }
 
   /// Gives each report that there is its result where the endpoint is none.
-  private func refuseAll(because complaint: Complaint) async -> ExitStatus {
+  private func refuseAll(
+    _ payload: [UInt8]?,
+    because complaint: Complaint
+  ) async -> ExitStatus {
     let lines = LineReader()
     if payload != nil {
       show(refusal(1, complaint.message))
@@ -96,18 +154,30 @@ struct PublishCommand: AsyncParsableCommand {
     return complaint.status
   }
 
-  private func publishAll(_ client: DeviceClient, _ file: SessionFile?) async -> ExitStatus {
+  private func publishAll(
+    _ payload: [UInt8]?,
+    _ client: DeviceClient,
+    _ file: SessionFile?
+  ) async -> ExitStatus {
     var waited: Int64 = 0
     if let payload {
-      let (line, status) = await publish(Array(payload.utf8), number: 1, client, file, &waited)
+      let (line, status) = await publish(payload, number: 1, client, file, &waited)
       show(line)
       return status
     }
     let lines = LineReader()
     var worst = ExitStatus.success
     var number = 0
-    while let payload = await lines.next() {
+    while let given = await lines.next() {
       number += 1
+      let payload: [UInt8]
+      do throws(PayloadForm.Failure) {
+        payload = try form.payload(of: given, "the line")
+      } catch {
+        show(refusal(number, error.description))
+        worst = .undelivered
+        continue
+      }
       let (line, status) = await publish(payload, number: number, client, file, &waited)
       show(line)
       // Refused, or never answered: no other line would fare better.
@@ -141,13 +211,7 @@ struct PublishCommand: AsyncParsableCommand {
     _ waited: inout Int64
   ) async -> (ReportLine, ExitStatus) {
     let before = client.counters
-    let converted: [UInt8]
-    do throws(CBORConversion.Failure) {
-      converted = format == .cbor ? try CBORConversion.convert(payload) : payload
-    } catch {
-      return (refusal(number, error.description), .undelivered)
-    }
-    var attempt = await attempt(converted, number: number, client)
+    var attempt = await attempt(payload, number: number, client)
     while attempt.wait > 0, waited + attempt.wait <= Int64(maxWait) * 1_000 {
       let seconds = (attempt.wait + 999) / 1_000
       Console.complain(
@@ -160,7 +224,7 @@ struct PublishCommand: AsyncParsableCommand {
       } catch {
         break
       }
-      attempt = await self.attempt(converted, number: number, client)
+      attempt = await self.attempt(payload, number: number, client)
     }
     var (line, status) = (attempt.line, attempt.status)
     if status == .success { waited = 0 }
@@ -186,7 +250,7 @@ struct PublishCommand: AsyncParsableCommand {
   ) async -> Attempt {
     let start = MonotonicClock.now()
     do {
-      let receipt = try await client.publish(payload, to: topic, format: format.contentFormat)
+      let receipt = try await client.publish(payload, to: topic, format: form.format.contentFormat)
       return Attempt(line: ReportLine(number, topic, receipt), status: .success)
     } catch let error as DeviceClientError {
       let passed = (MonotonicClock.now() - start).count

@@ -8,9 +8,20 @@ struct PullCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pull",
     abstract: "Asks the platform for messages that wait for the device (unverified).",
+    usage: """
+      nbiot pull --product-key KEY --device-name NAME
+        --device-secret-file FILE [options]
+      """,
     discussion: """
+      Example:
+        nbiot pull --product-key a1B2c3D4e5F --device-name device1 \\
+          --device-secret-file secret.txt
+        nbiot pull --config agent.conf --max 1
+
       The device guide does not know this request: the platform's C SDK v4 makes it, nobody here could try \
       it, and what the platform answers is printed as it is.
+
+      \(Explanation.sources)
 
       Exit status: 0 answered, 1 refused or not answered, 2 usage, 3 authentication or DTLS handshake \
       refused, 4 the endpoint never answered, 5 standard output cannot be written.

@@ -12,15 +12,19 @@ struct RegisterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "register",
     abstract: "Gets a device secret with the product secret: dynamic registration.",
+    usage: """
+      nbiot register --product-key KEY --device-name NAME
+        --product-secret-file FILE --secret-file FILE [options]
+      """,
     discussion: """
       Example:
         nbiot register --product-key a1B2c3D4e5F --device-name device1 \\
           --product-secret-file product.txt --secret-file secret.txt
-        nbiot publish --device-secret-file secret.txt …
 
       Example over CoAP with DTLS, as the platform's C SDK v4 does (unverified: the guide knows HTTPS only):
-        nbiot register --over coap --ca-file root.pem --product-key a1B2c3D4e5F \\
-          --device-name device1 --product-secret-file product.txt --secret-file secret.txt
+        nbiot register --over coap --ca-file root.pem \\
+          --product-key a1B2c3D4e5F --device-name device1 \\
+          --product-secret-file product.txt --secret-file new-secret.txt
 
       The device's name must be in the console, and dynamic registration on for the product (device \
       guide 6.2). Until the device has first connected, each registration gives another secret; after \
@@ -29,6 +33,11 @@ struct RegisterCommand: AsyncParsableCommand {
       The device secret goes to the file alone, readable for you only, and is never printed. The product \
       secret comes from a file or from the environment variable NBIOT_PRODUCT_SECRET.
 
+      What no option says comes from the environment: NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME and, with \
+      --over coap, NBIOT_ENDPOINT; what neither says, from --config FILE, a configuration of nbiot-agent. There, \
+      device-secret-file is where the secret goes, and with --over coap ca-file, server-name, timing and an \
+      endpoint of DTLS count.
+
       Exit status: 0 the secret is in the file, 1 it is not, 2 usage, 3 the platform refused or could \
       not prove itself, 4 it never answered.
       """
@@ -36,13 +45,19 @@ struct RegisterCommand: AsyncParsableCommand {
 
   @OptionGroup var names: NameOptions
 
-  @Option(help: "A file with the product secret in its first line.")
+  @Option(
+    help: ArgumentHelp(
+      "A file with the product secret in its first line; else NBIOT_PRODUCT_SECRET.",
+      valueName: "file"
+    )
+  )
   var productSecretFile: String?
 
   @Option(
+    name: .customLong("secret-file"),
     help: ArgumentHelp("Where the device secret goes, with mode 600.", valueName: "file")
   )
-  var secretFile: String
+  var givenSecretFile: String?
 
   @Flag(help: "Replace the secret file if it is there already.")
   var force = false
@@ -67,13 +82,14 @@ struct RegisterCommand: AsyncParsableCommand {
   @OptionGroup var transfer: TransferOptions
 
   @Option(
+    name: .customLong("endpoint"),
     help: ArgumentHelp(
       "With --over coap: where the platform is (default: its address for product and region).",
       valueName: "host:port"
     ),
     transform: EndpointArgument.read
   )
-  var endpoint: EndpointArgument?
+  var givenEndpoint: EndpointArgument?
 
   @Option(
     help: ArgumentHelp(
@@ -92,18 +108,52 @@ struct RegisterCommand: AsyncParsableCommand {
   )
   var serverName: String?
 
-  @Option(help: "With --over coap: how patiently a message is sent again.")
-  var timing = TimingArgument.standard
+  @Option(
+    name: .customLong("timing"),
+    help: "With --over coap: how patiently a message is sent again (default: standard)."
+  )
+  var givenTiming: TimingArgument?
+
+  @Option(help: "Which names devices may have: with _ @ . - : (current) or with _ @ . (guide).")
+  var deviceNames = DeviceNamesArgument.current
 
   @Option(help: "How results are printed.")
   var output = OutputArgument.text
 
+  private var config: ConfigurationFile? { names.config }
+
+  /// Where the secret goes; `validate` has made sure that it is known.
+  private var secretFile: String { givenSecretFile ?? config?.deviceSecretFile?.value ?? "" }
+
+  /// Where the platform is, for registrations over CoAP.
+  private func endpoint() throws -> EndpointArgument? {
+    guard over == .coap else { return nil }
+    let other = try Variable.endpoint.setting.map { try EndpointArgument($0) }
+    let given = givenEndpoint ?? other
+    if given == nil, let configured = config?.endpoint {
+      let endpoint = try EndpointArgument(configured)
+      guard endpoint.security ?? config?.security == .dtls else {
+        throw ValidationError(
+          "\(configured.origin) is not for DTLS, over which a device registers: give --endpoint"
+        )
+      }
+      return endpoint
+    }
+    if let given, given.security == .symmetric {
+      throw ValidationError("a device registers over DTLS: \(given.origin) takes no coap://")
+    }
+    return given
+  }
+
   func validate() throws {
     try SignCommand.check(region: region)
-    let coap = endpoint != nil || caFile != nil || serverName != nil
-    guard endpoint?.security != .symmetric else {
-      throw ValidationError("a device registers over DTLS: --endpoint takes no coap://")
+    guard !secretFile.isEmpty else {
+      throw ValidationError(
+        "give --secret-file FILE, where the device secret goes, or a configuration file with device-secret-file"
+      )
     }
+    _ = try endpoint()
+    let coap = givenEndpoint != nil || caFile != nil || serverName != nil
     guard over == .coap || !coap else {
       throw ValidationError("--endpoint, --ca-file and --server-name need --over coap")
     }
@@ -131,11 +181,14 @@ struct RegisterCommand: AsyncParsableCommand {
 
   private func registerOverCoAP() async throws {
     try PrivateFile.checkPlace(secretFile, "secret", replaces: force)
-    guard let caFile else {
+    let authorities = caFile.map { Setting(value: $0, origin: "--ca-file") } ?? config?.caFile
+    guard let authorities else {
       throw Complaint(
         "DTLS verifies the server: give --ca-file FILE with the platform's root certificate"
       )
     }
+    let endpoint = try endpoint()
+    _ = try names.identity(clientID: nil, deviceNames: deviceNames)
     var configuration = DeviceClientConfiguration(
       productKey: names.productKey,
       deviceName: names.deviceName,
@@ -143,9 +196,13 @@ struct RegisterCommand: AsyncParsableCommand {
       port: endpoint?.port,
       region: region
     )
-    configuration.settings.timing = timing.parameters
+    configuration.settings.timing = (givenTiming ?? config?.timing ?? .standard).parameters
+    configuration.deviceNames = deviceNames.rule
     configuration.security = .certificate(
-      PlatformTrust(authorities: try InputText.read(caFile), serverName: serverName)
+      PlatformTrust(
+        authorities: try authorities.use(InputText.read),
+        serverName: serverName ?? config?.serverName
+      )
     )
     var productSecret = try Secret.load(path: productSecretFile, .product)
     defer { Secret.erase(&productSecret) }
@@ -168,7 +225,7 @@ struct RegisterCommand: AsyncParsableCommand {
   }
 
   private func registerOverHTTPS() throws {
-    let identity = try names.identity(clientID: nil)
+    let identity = try names.identity(clientID: nil, deviceNames: deviceNames)
     let url = url ?? PlatformAddress.registrationURL(region: region)
     try TransferOptions.check(url: url)
     try PrivateFile.checkPlace(secretFile, "secret", replaces: force)

@@ -20,8 +20,8 @@ enum Secret {
     var advice: String {
       switch self {
       case .device:
-        "no device secret: give --device-secret-file FILE, or set \(variable). The secret is on the "
-          + "device's page in the console."
+        "no device secret: give --device-secret-file FILE, or set \(variable), or give --config FILE, which names "
+          + "a file with it. The secret is on the device's page in the console."
       case .product:
         "no product secret: give --product-secret-file FILE, or set \(variable). The secret is on the "
           + "product's page in the console, and dynamic registration must be on there."
@@ -29,11 +29,16 @@ enum Secret {
     }
   }
 
-  /// The secret from `path`, else from the environment.
-  static func load(path: String?, _ kind: Kind = .device) throws -> [UInt8] {
+  /// The secret from `path`, else from the environment, else from the file that the configuration names.
+  static func load(
+    path: String?,
+    _ kind: Kind = .device,
+    configured: Setting<String>? = nil
+  ) throws -> [UInt8] {
     if let path { return try read(path) }
     CoreDumps.forbid()
     guard let text = ProcessInfo.processInfo.environment[kind.variable], !text.isEmpty else {
+      if let configured { return try configured.use(read) }
       throw Complaint(kind.advice)
     }
     var bytes = Array(text.utf8)

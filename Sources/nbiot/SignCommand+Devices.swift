@@ -9,23 +9,37 @@ extension SignCommand {
     static let configuration = CommandConfiguration(
       commandName: "coap",
       abstract: "The request /auth over CoAP (device guide 3.6).",
+      usage: """
+        nbiot sign coap --product-key KEY --device-name NAME
+          --device-secret-file FILE [options]
+        """,
       discussion: """
         Example:
           nbiot sign coap --product-key a1B2c3D4e5F --device-name device1 \\
             --device-secret-file secret.txt --seq 10
+          nbiot sign coap --config agent.conf --seq 10
+
+        \(SignCommand.sources)
         """
     )
 
     @OptionGroup var device: DeviceSigningOptions
 
-    @Option(help: "How it is signed.")
-    var signMethod = SignMethodArgument.hmacmd5
+    @Option(
+      name: .customLong("sign-method"),
+      help: ArgumentHelp("How it is signed (default: hmacmd5).", valueName: "method")
+    )
+    var givenSignMethod: SignMethodArgument?
 
     @Option(help: "The field seq, which the symmetric mode has and DTLS has not.")
     var seq: UInt32?
 
     @Option(help: "The field ackMode: piggybacked (0) or separate (1).")
     var ackMode: AckModeArgument?
+
+    private var signMethod: SignMethodArgument {
+      givenSignMethod ?? device.config?.signMethod ?? .hmacmd5
+    }
 
     func run() throws {
       let identity = try device.identity()
@@ -53,12 +67,19 @@ extension SignCommand {
     static let configuration = CommandConfiguration(
       commandName: "mqtt",
       abstract: "Client id, user name, password and host of MQTT (device guide 3.2, 3.3).",
+      usage: """
+        nbiot sign mqtt --product-key KEY --device-name NAME
+          --device-secret-file FILE [options]
+        """,
       discussion: """
         Example, which gives the password that the guide prints:
-          NBIOT_DEVICE_SECRET=secret nbiot sign mqtt --product-key pk --device-name device \\
-            --client-id 12345 --timestamp 789 --sign-method hmacsha1 --transport tcp
+          NBIOT_DEVICE_SECRET=secret nbiot sign mqtt --product-key pk \\
+            --device-name device --client-id 12345 --timestamp 789 \\
+            --sign-method hmacsha1 --transport tcp
 
         The password is the signature: whoever has it may connect as the device.
+
+        \(SignCommand.sources)
         """
     )
 
@@ -77,7 +98,7 @@ extension SignCommand {
     var lowerCase = false
 
     func validate() throws {
-      try SignCommand.check(clientID: device.clientId)
+      try SignCommand.check(clientID: device.clientID)
       try SignCommand.check(region: region)
     }
 
@@ -112,12 +133,19 @@ extension SignCommand {
     static let configuration = CommandConfiguration(
       commandName: "http",
       abstract: "The authentication over HTTPS (device guide 3.8, 3.2).",
+      usage: """
+        nbiot sign http --product-key KEY --device-name NAME
+          --device-secret-file FILE [options]
+        """,
       discussion: """
         Example, for reports over HTTPS:
           nbiot sign http --product-key a1B2c3D4e5F --device-name device1 \\
-            --device-secret-file secret.txt --timestamp now --sign-method hmacsha1
+            --device-secret-file secret.txt --timestamp now \\
+            --sign-method hmacsha1
 
         For reports the platform takes a timestamp of the last 15 minutes only.
+
+        \(SignCommand.sources)
         """
     )
 
@@ -170,10 +198,16 @@ extension SignCommand {
     static let configuration = CommandConfiguration(
       commandName: "topology",
       abstract: "A sub-device's entry in thing.topo.add, or its login (device guide 6.3, 6.4).",
+      usage: """
+        nbiot sign topology --product-key KEY --device-name NAME
+          --device-secret-file FILE [options]
+        """,
       discussion: """
         Example, with the names and the secret of the sub-device:
           nbiot sign topology --product-key a1B2c3D4e5F --device-name sensor1 \\
             --device-secret-file sensor1.txt
+
+        \(SignCommand.sources)
         """
     )
 
@@ -235,9 +269,9 @@ extension SignCommand {
   }
 
   /// A client id ends at the first `|` on the wire.
-  static func check(clientID: String?) throws {
-    if let clientID, clientID.contains("|") {
-      throw ValidationError("--client-id cannot contain |, which ends it in MQTT")
+  static func check(clientID: Setting<String>?) throws {
+    if let clientID, clientID.value.contains("|") {
+      throw ValidationError("\(clientID.origin) cannot contain |, which ends it in MQTT")
     }
   }
 

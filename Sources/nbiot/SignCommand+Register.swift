@@ -9,19 +9,31 @@ extension SignCommand {
     static let configuration = CommandConfiguration(
       commandName: "register",
       abstract: "A dynamic registration, signed with the product secret (device guide 6.2).",
+      usage: """
+        nbiot sign register --product-key KEY --device-name NAME
+          --product-secret-file FILE [options]
+        """,
       discussion: """
         Example, what an MQTT client of another make connects with to get a device secret:
-          nbiot sign register --over mqtt --product-key a1B2c3D4e5F --device-name device1 \\
-            --product-secret-file product.txt --client-id ailink --instance-id iot-06z00ez08936hvm
+          nbiot sign register --over mqtt --product-key a1B2c3D4e5F \\
+            --device-name device1 --product-secret-file product.txt \\
+            --client-id ailink --instance-id iot-06z00ez08936hvm
 
         `nbiot register` does it over HTTPS at once. Over CoAP it is what the platform's C SDK v4 sends, \
         which no document tells of.
+
+        \(SignCommand.sources)
         """
     )
 
     @OptionGroup var names: NameOptions
 
-    @Option(help: "A file with the product secret in its first line.")
+    @Option(
+      help: ArgumentHelp(
+        "A file with the product secret in its first line; else NBIOT_PRODUCT_SECRET.",
+        valueName: "file"
+      )
+    )
     var productSecretFile: String?
 
     @Option(help: "How it is sent: https, coap or mqtt.")
@@ -33,8 +45,15 @@ extension SignCommand {
     @Option(help: "The random, 1 to 32 letters and digits (default: 24 hexadecimal digits drawn).")
     var random: String?
 
-    @Option(help: "With --over mqtt: the client id (default: PRODUCTKEY&DEVICENAME).")
-    var clientId: String?
+    @Option(
+      name: .customLong("client-id"),
+      help: ArgumentHelp(
+        "With --over mqtt: the client id (default: PRODUCTKEY&DEVICENAME).",
+        valueName: "id"
+      ),
+      transform: InputText.trimmed
+    )
+    var givenClientID: String?
 
     @Option(help: "With --over mqtt: the instance's id, which the console shows.")
     var instanceId: String?
@@ -45,16 +64,26 @@ extension SignCommand {
     @Option(help: "The platform's region.")
     var region = "cn-shanghai"
 
+    @Option(help: "Which names devices may have: with _ @ . - : (current) or with _ @ . (guide).")
+    var deviceNames = DeviceNamesArgument.current
+
     @Option(help: "How results are printed.")
     var output = OutputArgument.text
 
+    /// Only a connection has one.
+    private var clientID: Setting<String>? {
+      guard over == .mqtt else { return nil }
+      return givenClientID.map { Setting(value: $0, origin: "--client-id") }
+        ?? names.config?.clientID
+    }
+
     func validate() throws {
-      if over != .mqtt, clientId != nil || instanceId != nil || unregistered {
+      if over != .mqtt, givenClientID != nil || instanceId != nil || unregistered {
         throw ValidationError(
           "--client-id, --instance-id and --unregistered belong to MQTT: give --over mqtt with them"
         )
       }
-      try SignCommand.check(clientID: clientId)
+      try SignCommand.check(clientID: clientID)
       if let instanceId, instanceId.contains(where: { $0 == "|" || $0 == "," }) {
         throw ValidationError("--instance-id cannot contain | or ,")
       }
@@ -62,7 +91,7 @@ extension SignCommand {
     }
 
     func run() throws {
-      let identity = try names.identity(clientID: clientId)
+      let identity = try names.identity(clientID: clientID, deviceNames: deviceNames)
       let request = try makeRequest(identity)
       let content = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
         try request.writeSigningContent(into: &writer)

@@ -7,8 +7,9 @@ struct SignCommand: ParsableCommand {
     abstract: "Prints what the platform's protocols sign, and the signature; sends nothing.",
     discussion: """
       Example, the one that the device guide prints in its section 3.2:
-        NBIOT_DEVICE_SECRET=secret nbiot sign mqtt --product-key pk --device-name device \\
-          --client-id 12345 --timestamp 789 --sign-method hmacsha1 --transport tcp
+        NBIOT_DEVICE_SECRET=secret nbiot sign mqtt --product-key pk \\
+          --device-name device --client-id 12345 --timestamp 789 \\
+          --sign-method hmacsha1 --transport tcp
 
       A secret comes from a file or from the environment (NBIOT_DEVICE_SECRET, NBIOT_PRODUCT_SECRET), \
       never from an argument, and is never printed.
@@ -17,4 +18,10 @@ struct SignCommand: ParsableCommand {
       """,
     subcommands: [CoAP.self, MQTT.self, HTTP.self, Register.self, Topology.self]
   )
+
+  /// What the help of each of them says.
+  static let sources = """
+    What no option says comes from the environment: NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME and the secret; what \
+    neither says, from --config FILE, a configuration of nbiot-agent.
+    """
 }

@@ -15,9 +15,10 @@ struct Signature {
     _ content: String,
     _ method: SignMethod,
     secretFile: String?,
-    _ kind: Secret.Kind
+    _ kind: Secret.Kind,
+    configured: Setting<String>? = nil
   ) throws {
-    var secret = try Secret.load(path: secretFile, kind)
+    var secret = try Secret.load(path: secretFile, kind, configured: configured)
     defer { Secret.erase(&secret) }
     let text = Array(content.utf8)
     do throws(OpenSSLError) {

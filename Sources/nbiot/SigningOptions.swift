@@ -1,59 +1,56 @@
 internal import AliyunIoT
 internal import ArgumentParser
 
-/// Who the device is, for what is signed.
-struct NameOptions: ParsableArguments {
-  @Option(help: "The product's key.", transform: InputText.trimmed)
-  var productKey: String
-
-  @Option(help: "The device's name.", transform: InputText.trimmed)
-  var deviceName: String
-
-  @Option(help: "Which names devices may have: with _ @ . - : (current) or with _ @ . (guide).")
-  var deviceNames = DeviceNamesArgument.current
-
-  func identity(clientID: String?) throws -> DeviceIdentity {
-    let (key, name) = (Array(productKey.utf8), Array(deviceName.utf8))
-    do throws(IdentityError) {
-      guard let clientID else {
-        return try DeviceIdentity(
-          productKey: key.span,
-          deviceName: name.span,
-          deviceNames: deviceNames.rule
-        )
-      }
-      let client = Array(clientID.utf8)
-      return try DeviceIdentity(
-        productKey: key.span,
-        deviceName: name.span,
-        clientID: client.span,
-        deviceNames: deviceNames.rule
-      )
-    } catch {
-      throw Complaint(error.description)
-    }
-  }
-}
-
 /// What is signed with a device secret, and how the result is printed.
 struct DeviceSigningOptions: ParsableArguments {
   @OptionGroup var names: NameOptions
 
-  @Option(help: "A file with the device secret in its first line.")
+  @Option(
+    help: ArgumentHelp(
+      "A file with the device secret in its first line; else NBIOT_DEVICE_SECRET.",
+      valueName: "file"
+    )
+  )
   var deviceSecretFile: String?
 
-  @Option(help: "The client id (default: PRODUCTKEY&DEVICENAME).", transform: InputText.trimmed)
-  var clientId: String?
+  @Option(
+    name: .customLong("client-id"),
+    help: ArgumentHelp("The client id (default: PRODUCTKEY&DEVICENAME).", valueName: "id"),
+    transform: InputText.trimmed
+  )
+  var givenClientID: String?
 
-  @Option(help: "Milliseconds since 1970, or now; signed too.")
+  @Option(
+    help: ArgumentHelp(
+      "Milliseconds since 1970, or now; signed too.",
+      valueName: "milliseconds"
+    )
+  )
   var timestamp: TimestampArgument?
+
+  @Option(help: "Which names devices may have: with _ @ . - : (current) or with _ @ . (guide).")
+  var deviceNames = DeviceNamesArgument.current
 
   @Option(help: "How results are printed.")
   var output = OutputArgument.text
 
-  func identity() throws -> DeviceIdentity { try names.identity(clientID: clientId) }
+  var config: ConfigurationFile? { names.config }
+
+  var clientID: Setting<String>? {
+    givenClientID.map { Setting(value: $0, origin: "--client-id") } ?? config?.clientID
+  }
+
+  func identity() throws -> DeviceIdentity {
+    try names.identity(clientID: clientID, deviceNames: deviceNames)
+  }
 
   func sign(_ content: String, _ method: SignMethod) throws -> Signature {
-    try Signature(content, method, secretFile: deviceSecretFile, .device)
+    try Signature(
+      content,
+      method,
+      secretFile: deviceSecretFile,
+      .device,
+      configured: config?.deviceSecretFile
+    )
   }
 }

@@ -12,6 +12,7 @@ struct SimulateCommand: AsyncParsableCommand {
     commandName: "simulate",
     abstract:
       "Runs a platform on this machine that answers devices in symmetric mode or over DTLS.",
+    usage: "nbiot simulate --device PK,DN,SECRETFILE [--port PORT] [options]",
     discussion: """
       Example:
         (umask 077; openssl rand -hex 16 > secret.txt)
@@ -27,10 +28,15 @@ struct SimulateCommand: AsyncParsableCommand {
           --firmware-version 2.0.0 --firmware-file app.bin \\
           --firmware-url https://example.com/app.bin
 
+      Example, the device of a configuration of nbiot-agent:
+        nbiot simulate --config agent.conf
+
       It is as strict as the device guide: sign, fields, options, sequence numbers, padding. The \
       options below name each tolerance. It prints one line for each request, and ends with Ctrl-C.
       """
   )
+
+  @OptionGroup var simulated: SimulatedDeviceOptions
 
   @Option(help: "The address to listen on, in digits.")
   var host = "127.0.0.1"
@@ -41,16 +47,14 @@ struct SimulateCommand: AsyncParsableCommand {
   )
   var port: Int?
 
-  @Option(help: "How the messages are protected.")
-  var security = SecurityArgument.symmetric
-
   @Option(
-    help: ArgumentHelp(
-      "A device that may authenticate; repeat it for more.",
-      valueName: "pk,dn,secretfile"
-    )
+    name: .customLong("security"),
+    help: "How the messages are protected (default: symmetric)."
   )
-  var device: [String] = []
+  var givenSecurity: SecurityArgument?
+
+  /// How the messages are protected.
+  private var security: SecurityArgument { givenSecurity ?? simulated.security ?? .symmetric }
 
   @Option(help: "The seqOffset in the answer to /auth.")
   var seqOffset: UInt64 = 1
@@ -116,8 +120,11 @@ struct SimulateCommand: AsyncParsableCommand {
   var log = OutputArgument.text
 
   func validate() throws {
-    guard !device.isEmpty || !product.register.isEmpty else {
-      throw ValidationError("no device may authenticate: give --device PK,DN,SECRETFILE")
+    guard simulated.isGiven || !product.register.isEmpty else {
+      throw ValidationError(
+        "no device may authenticate: give --device PK,DN,SECRETFILE, or set NBIOT_PRODUCT_KEY and NBIOT_DEVICE_NAME, "
+          + "or give --config FILE with product-key and device-name"
+      )
     }
     guard product.register.isEmpty || security == .dtls else {
       throw ValidationError("devices register themselves over DTLS: give --security dtls")
@@ -148,7 +155,7 @@ struct SimulateCommand: AsyncParsableCommand {
 
   func run() async throws {
     var configuration = SimulatorConfiguration()
-    configuration.devices = try device.map(Self.parse)
+    configuration.devices = try simulated.devices(or: product.register.isEmpty)
     configuration.deviceNames = deviceNames.simulated
     configuration.modelRules = modelRules.simulated
     try product.apply(to: &configuration)
@@ -195,7 +202,7 @@ struct SimulateCommand: AsyncParsableCommand {
       isJSON
         ? #"{"listening":"\#(host)","port":\#(server.port)}"#
         : "listening on \(host) port \(server.port), "
-          + "\(device.count + product.register.count) device(s)"
+          + "\(configuration.devices.count + product.register.count) device(s)"
           + (security == .dtls ? ", DTLS 1.2" : "")
     )
     await signals.wait()
@@ -227,18 +234,6 @@ struct SimulateCommand: AsyncParsableCommand {
     let marks = deviceNames == .current ? "_ @ . - :" : "_ @ ."
     throw Complaint(
       "the device name \(wrong) is not 4 to 32 letters, digits and \(marks) (device guide 6.3, code 6280)"
-    )
-  }
-
-  private static func parse(_ text: String) throws -> SimulatedDevice {
-    let parts = text.split(separator: ",", maxSplits: 2, omittingEmptySubsequences: false)
-    guard parts.count == 3, !parts.contains(where: \.isEmpty) else {
-      throw Complaint("--device takes PRODUCTKEY,DEVICENAME,SECRETFILE, not \(text)")
-    }
-    return SimulatedDevice(
-      productKey: InputText.trimmed(String(parts[0])),
-      deviceName: InputText.trimmed(String(parts[1])),
-      secret: try Secret.read(String(parts[2]))
     )
   }
 }

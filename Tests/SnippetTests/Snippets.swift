@@ -92,7 +92,7 @@ final class Scratch {
     environment["REPOSITORY"] = Place.repository.path
     environment["PATH"] =
       "\(Place.build.path):\(Bundle.module.bundleURL.appending(path: "stand-ins").path):\(path)"
-    environment["NBIOT_DEVICE_SECRET"] = nil
+    for name in environment.keys where name.hasPrefix("NBIOT_") { environment[name] = nil }
     self.environment = environment
   }
 
