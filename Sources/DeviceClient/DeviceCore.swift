@@ -236,7 +236,10 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       while let event = state.session.pollEvent() { Self.handle(event, &state, &resumption) }
       isAgain = state.isMovingOn
       state.isMovingOn = false
-      if let failure, !isAgain, !Self.isDoubtful(failure, &state) {
+      if let failure, !isAgain, Self.isDoubtful(failure, &state) {
+        // What was to be sent has not been looked at yet.
+        isAgain = true
+      } else if let failure, !isAgain {
         // The device's own address may have changed, or the server's: what is under way goes over a new
         // socket.
         let hadAnswered = state.link.hasAnswered && !state.isIdle

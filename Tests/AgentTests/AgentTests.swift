@@ -62,11 +62,13 @@ struct AgentTests {
     #expect(try check(good + "hint-command = " + path).log.hasSuffix("no file that can be run\n"))
     let longer = try check(good + "hint-command = " + path + "p")
     #expect(longer.log.hasSuffix("hint-command takes a path\n"))
+    // Labels of 63 bytes, which is the most for one.
+    let host = repeatElement(String(repeating: "h", count: 63), count: 4).joined(separator: ".")
     let endpoints = [
       ("coap.example:5682", true), ("[::1]:5682", true), ("[fe80::1]:1", true), ("h:65535", true),
       ("h:65536", false), ("h:0", false), ("h", true), (":5682", false), ("h:", false),
-      (String(repeating: "h", count: 255) + ":1", true),
-      (String(repeating: "h", count: 256) + ":1", false),
+      (host + ":1", true), (host + ".:1", false), (host.dropFirst() + ".:1", true),
+      (String(repeating: "h", count: 64) + ":1", false),
     ]
     for (endpoint, isGood) in endpoints {
       let agent = try check(good.replacing("127.0.0.1:1", with: endpoint))
@@ -124,6 +126,7 @@ struct AgentTests {
     )
     text = text.replacing("/run/nbiot-agent/reports", with: folder.url.path + "/reports")
     text = text.replacing("/usr/lib/nbiot-agent/rai", with: "/bin/true")
+    text = text.replacing("socket-group = nbiot", with: "socket-group = \(getegid())")
     try Data(text.utf8).write(to: folder.configuration)
     let agent = try folder.run(["--check"])
     #expect(agent.status == 0, "\(agent.log)")
