@@ -189,9 +189,11 @@ struct SimulateCommand: AsyncParsableCommand {
     configuration.settingNames.legacySuites = "--legacy-suites"
     if let certificates, security == .dtls {
       configuration.protection = .dtls
-      let files = try CertificateFiles.load(certificates, host: host)
+      let files = try CertificateFiles.load(certificates, host: host, needsRSA: legacySuites)
       configuration.dtls.certificate = files.certificate
       configuration.dtls.key = files.key
+      configuration.dtls.rsaCertificate = files.rsaCertificate
+      configuration.dtls.rsaKey = files.rsaKey
       if let resumption { configuration.dtls.resumption = resumption.server }
       if let sessionLifetime {
         configuration.dtls.sessionLifetime = Milliseconds(Int64(sessionLifetime) * 1_000)
