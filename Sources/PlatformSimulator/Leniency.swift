@@ -28,6 +28,9 @@ public struct SimulatorSettingNames: Sendable {
   /// `SimulatorConfiguration.leniencies`.
   public var leniencies = "SimulatorConfiguration.leniencies"
 
+  /// `SimulatorConfiguration.takesPlainValues`.
+  public var plainValues = "SimulatorConfiguration.takesPlainValues"
+
   /// `SimulatedDTLS.allowsLegacySuites`.
   public var legacySuites = "SimulatedDTLS.allowsLegacySuites"
 

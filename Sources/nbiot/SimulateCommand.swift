@@ -187,6 +187,7 @@ struct SimulateCommand: AsyncParsableCommand {
     configuration.leniencies = tolerant ? Set(Leniency.allCases) : []
     configuration.settingNames.leniencies = "--tolerant"
     configuration.settingNames.legacySuites = "--legacy-suites"
+    configuration.settingNames.plainValues = "--plain-values"
     if let certificates, security == .dtls {
       configuration.protection = .dtls
       let files = try CertificateFiles.load(certificates, host: host, needsRSA: legacySuites)

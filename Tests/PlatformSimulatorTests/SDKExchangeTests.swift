@@ -77,6 +77,19 @@ struct SDKExchangeTests {
     #expect(try device.report("/pk/device/user/update", "x").code == .content)
   }
 
+  @Test(arguments: [false, true])
+  func `a property without the object around its value is another setting's`(isTaken: Bool) throws {
+    var device = SDKBench(.v2, leniencies: Set(Leniency.allCases)) {
+      $0.takesPlainValues = isTaken
+      $0.settingNames.plainValues = "--plain-values"
+    }
+    _ = try device.authenticate()
+    let envelope = ThingBench.envelope("thing.event.property.post", #"{"Power":"on"}"#)
+    let record = try device.report(Self.property, envelope)
+    #expect(record.replyCode == (isTaken ? .success : .parameterError))
+    #expect(record.line.contains("--plain-values") == !isTaken)
+  }
+
   @Test func `the three reports of the C SDK 2 right after auth`() throws {
     var device = SDKBench(.v2, leniencies: Set(Leniency.allCases))
     _ = try device.authenticate()
