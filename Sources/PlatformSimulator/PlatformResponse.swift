@@ -10,6 +10,8 @@ struct PlatformResponse {
   var contentFormat: PlatformValue.Format?
   /// Which block of a longer payload it is.
   var block: ReplyBlock?
+  /// Whether it is about a critical option: a non-confirmable request is then rejected, not answered.
+  var isAboutOption = false
   /// Whether it goes in a message of its own; the configuration decides when `nil`.
   var isSeparate: Bool?
 

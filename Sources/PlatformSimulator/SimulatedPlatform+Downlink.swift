@@ -14,7 +14,7 @@ extension SimulatedPlatform {
     at now: Instant,
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
-    try options.check(message, needsContentFormat: false)
+    try options.check(message, needsContentFormat: false, &record.leniencies)
     let session = try session(of: options, at: now, record: &record)
     let format = try options.payloadFormat(isOpaque: false)
     let payload = try open(message, options, session, record: &record)

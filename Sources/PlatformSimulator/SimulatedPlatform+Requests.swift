@@ -10,8 +10,13 @@ extension SimulatedPlatform {
     record: inout RequestRecord
   ) -> PlatformResponse {
     record.path = RequestOptions.path(of: message)
+    record.leniencies = LeniencyUse(configuration)
+    var read: RequestOptions?
     do throws(Refusal) {
-      let options = try RequestOptions(message, tokenOption: configuration.tokenOption)
+      var options = try RequestOptions(message, tokenOption: configuration.tokenOption)
+      read = options
+      try options.settleToken(tokenOption: configuration.tokenOption, &record.leniencies)
+      record.isCBOR = options.contentFormat == 60
       if options.segments == ["auth"] {
         record.kind = .authentication
         return try authenticate(message, options, at: now, record: &record)
@@ -34,7 +39,7 @@ extension SimulatedPlatform {
       return try report(message, options, at: now, record: &record)
     } catch {
       record.note = error.note
-      return PlatformResponse(code: error.code)
+      return response(to: error, of: record.kind, read)
     }
   }
 
@@ -44,15 +49,19 @@ extension SimulatedPlatform {
     at now: Instant,
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
-    try options.check(message, needsContentFormat: true)
+    try options.check(message, needsContentFormat: true, &record.leniencies)
     let payload = Self.bytes(of: message.payload)
     let format = try options.payloadFormat(isOpaque: false)
-    let check = try AuthenticationCheck(payload: payload, format)
+    let check = try AuthenticationCheck(payload: payload, format, &record.leniencies)
     if configuration.protection == .dtls, check.hasSequence {
       // Device guide 3.6: the fields of the DTLS mode are those of the other but for this one.
       throw Refusal(code: .badRequest, note: "the field seq belongs to the symmetric mode")
     }
-    let fields = try check.run(devices: devices, names: configuration.deviceNames)
+    let fields = try check.run(
+      devices: devices,
+      names: configuration.deviceNames,
+      &record.leniencies
+    )
     record.device = fields.device.path
     if registered[fields.device.path] != nil { registered[fields.device.path] = true }
     let session = try makeSession(fields, at: now)
@@ -106,7 +115,7 @@ extension SimulatedPlatform {
     at now: Instant,
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
-    try options.check(message, needsContentFormat: false)
+    try options.check(message, needsContentFormat: false, &record.leniencies)
     guard record.path.utf8.count <= 128 + "/topic".utf8.count else {
       throw Refusal(code: .pathTooLong, note: "the topic has over 128 bytes")
     }
@@ -198,7 +207,7 @@ extension SimulatedPlatform {
     if configuration.protection == .dtls {
       // Device guide 3.6: its token alone, and the payload as it is.
       guard options.sequence == nil else {
-        throw Refusal(code: .badOption, note: "option 2089 belongs to the symmetric mode")
+        throw .option("option 2089 belongs to the symmetric mode")
       }
       let payload = Self.bytes(of: message.payload)
       record.payload = payload
@@ -220,11 +229,14 @@ extension SimulatedPlatform {
     record.payload = payload
     try checkSize(payload)
     // Unverified: the platform's code for a number that is too low or was used before.
-    let isAbove =
-      configuration.sequenceRule == .greaterOrEqual
-      ? sequence >= session.sequenceOffset : sequence > session.sequenceOffset
-    guard isAbove else {
+    guard sequence >= session.sequenceOffset else {
       throw Refusal(code: .badRequest, note: "seq is not above \(session.sequenceOffset)")
+    }
+    if sequence == session.sequenceOffset, configuration.sequenceRule == .greater {
+      try record.leniencies.need(
+        .offsetAsSequence,
+        "seq is seqOffset, \(session.sequenceOffset), and not above it"
+      ) { Refusal(code: .badRequest, note: $0) }
     }
     guard session.use(sequence) else {
       throw Refusal(code: .badRequest, note: "seq was used before in this session")

@@ -31,8 +31,20 @@ struct SimulateCommand: AsyncParsableCommand {
       Example, the device of a configuration of nbiot-agent:
         nbiot simulate --config agent.conf
 
-      It is as strict as the device guide: sign, fields, options, sequence numbers, padding. The \
-      options below name each tolerance. It prints one line for each request, and ends with Ctrl-C.
+      Example, for a device with the platform's own C SDK 2.3, 3 or 4, or its Java sample:
+        nbiot simulate --tolerant --device a1B2c3D4e5F,device1,secret.txt
+
+      Example, the same over DTLS:
+        nbiot simulate --tolerant --security dtls --legacy-suites \\
+          --certificates certificates \\
+          --device a1B2c3D4e5F,device1,secret.txt
+
+      It prints one line for each request, and ends with Ctrl-C. It is as strict as the device guide: sign, \
+      fields, options, sequence numbers, padding. Where the guide is silent, it takes without a word: a sign in \
+      upper or lower case; any clientId of up to 64 bytes; any timestamp; hmacsha256; /auth in CBOR; a report \
+      without Content-Format, as JSON; elective options that it does not know; any Uri-Host and Uri-Port; sequence \
+      numbers in any order. What the platform's own SDKs send beside the guide it refuses, with a line and an \
+      answer that name the option which takes it: --tolerant, or over DTLS --legacy-suites.
       """
   )
 
@@ -61,6 +73,16 @@ struct SimulateCommand: AsyncParsableCommand {
 
   @Option(help: ArgumentHelp("How long a token is good for.", valueName: "seconds"))
   var tokenLifetime: Int64 = 7 * 24 * 3_600
+
+  @Flag(
+    help: """
+      Take what the platform's own SDKs send and the guide does not have, with a line in the log each time: \
+      Accept 42; no Content-Format in /auth; seq in /auth hexadecimal or a number (timestamp and ackMode a number, \
+      too); the first seq equal to seqOffset; the token in option 2088 or 61, at the same time; signmethod in any \
+      case.
+      """
+  )
+  var tolerant = false
 
   @Option(help: "How requests are answered when /auth does not say: piggybacked or separate.")
   var answer = AckModeArgument.piggybacked
@@ -100,7 +122,13 @@ struct SimulateCommand: AsyncParsableCommand {
   )
   var idleClose: Int?
 
-  @Flag(help: "With DTLS: take static RSA and CBC too, as the platform's C SDKs need.")
+  @Flag(
+    help: """
+      With DTLS: take static RSA and CBC too, and show a certificate with an RSA key to devices without elliptic \
+      curves, as the platform's C SDKs are; ca-rsa.pem, server-rsa.pem and server-rsa-key.pem are made beside the \
+      others.
+      """
+  )
   var legacySuites = false
 
   @OptionGroup(title: "What the console would hold")
@@ -165,11 +193,17 @@ struct SimulateCommand: AsyncParsableCommand {
     configuration.answerMode = answer == .piggybacked ? .piggybacked : .separate
     configuration.sequenceRule = sequenceRule == .greater ? .greater : .greaterOrEqual
     configuration.tokenOption = tokenOption == .current ? 2088 : 61
+    configuration.leniencies = tolerant ? Set(Leniency.allCases) : []
+    configuration.settingNames.leniencies = "--tolerant"
+    configuration.settingNames.legacySuites = "--legacy-suites"
+    configuration.settingNames.plainValues = "--plain-values"
     if let certificates, security == .dtls {
       configuration.protection = .dtls
-      let files = try CertificateFiles.load(certificates, host: host)
+      let files = try CertificateFiles.load(certificates, host: host, needsRSA: legacySuites)
       configuration.dtls.certificate = files.certificate
       configuration.dtls.key = files.key
+      configuration.dtls.rsaCertificate = files.rsaCertificate
+      configuration.dtls.rsaKey = files.rsaKey
       if let resumption { configuration.dtls.resumption = resumption.server }
       if let sessionLifetime {
         configuration.dtls.sessionLifetime = Milliseconds(Int64(sessionLifetime) * 1_000)
@@ -184,16 +218,13 @@ struct SimulateCommand: AsyncParsableCommand {
       }
     }
     let port = port ?? (security == .dtls ? 5_684 : 5_682)
+    let log = log
     let isJSON = log == .json
     let signals = Signals()
     let server: SimulatorServer
     do {
       server = try await SimulatorServer.start(configuration, host: host, port: port) { record in
-        if isJSON {
-          record.printJSON()
-        } else {
-          Console.print("\(Clock.timestamp()) \(record.line)")
-        }
+        record.print(as: log)
       }
     } catch {
       throw Complaint(Self.sentence(error, host: host, port: port, certificates))
@@ -259,57 +290,5 @@ private struct Signals {
   func wait() async {
     for await _ in stream { break }
     for source in sources { source.cancel() }
-  }
-}
-
-extension RequestRecord {
-  /// Prints the record as an object on one line.
-  fileprivate func printJSON() {
-    var buffer = [UInt8](
-      repeating: 0,
-      count: 4_096 + 6
-        * (Self.printable(payload).utf8.count + path.utf8.count + note.utf8.count
-          + (method?.utf8.count ?? 0))
-    )
-    var json = JSONWriter(buffer.mutableSpan)
-    do throws(CapacityError) {
-      try write(into: &json)
-    } catch {
-      preconditionFailure("the longest record fits its buffer")
-    }
-    Console.print(json: json.written)
-  }
-
-  private func write(into json: inout JSONWriter) throws(CapacityError) {
-    try json.beginObject()
-    try json.key("time")
-    try json.text(Clock.timestamp())
-    try json.key("kind")
-    try json.text(kind.rawValue)
-    try json.key("peer")
-    try json.text(peer)
-    try json.key("device")
-    try json.text(device)
-    try json.key("path")
-    try json.text(path)
-    try json.key("seq")
-    if let sequence { try json.unsigned(sequence) } else { try json.null() }
-    try json.key("payload")
-    try json.text(Self.printable(payload))
-    try json.key("code")
-    try json.text(code?.dotted)
-    try json.key("messageID")
-    try json.text(platformMessageID.map { "\($0)" })
-    try json.key("method")
-    try json.text(method)
-    try json.key("replyCode")
-    if let replyCode { try json.integer(Int64(replyCode.rawValue)) } else { try json.null() }
-    try json.key("bytesUp")
-    try json.integer(Int64(bytesUp))
-    try json.key("bytesDown")
-    try json.integer(Int64(bytesDown))
-    try json.key("note")
-    try json.text(note)
-    try json.endObject()
   }
 }

@@ -22,6 +22,7 @@ public struct SimulatedThings: Sendable {
   var states: [String: DeviceState] = [:]
   var subDevices: [String: KnownSubDevice]
   let takesPlainValues: Bool
+  let settingNames: SimulatorSettingNames
   let isModelServiceDown: Bool
   let modelRules: SimulatedModelRules
   let deviceNames: SimulatedDeviceNames
@@ -31,6 +32,7 @@ public struct SimulatedThings: Sendable {
 
   init(_ configuration: SimulatorConfiguration) {
     takesPlainValues = configuration.takesPlainValues
+    settingNames = configuration.settingNames
     isModelServiceDown = configuration.isModelServiceDown
     modelRules = configuration.modelRules
     deviceNames = configuration.deviceNames
