@@ -47,7 +47,7 @@ struct Nbiot: AsyncParsableCommand {
       Start with `nbiot demo`: it runs a platform and a device on this machine, and needs no account.
 
       Exit status: 0 all acknowledged or done, 1 some not, 2 usage, 3 refused by the other side, 4 the \
-      other side never answered, 5 standard output cannot be written.
+      other side never answered, 5 standard output cannot be written, 130 ended by Ctrl-C, 143 by SIGTERM.
       """,
     version: "0.1.0",
     subcommands: [
@@ -58,18 +58,23 @@ struct Nbiot: AsyncParsableCommand {
   )
 
   static func main() async {
+    EndingSignal.prepare()
     do {
       try checkArguments()
+      try UnknownNames.check(Array(CommandLine.arguments.dropFirst()))
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()
       }
+      EndingSignal.endIfNoted()
     } catch let complaint as Complaint {
       Console.complain("nbiot: \(complaint.message)")
+      EndingSignal.endIfNoted()
       Foundation.exit(complaint.status.rawValue)
     } catch {
+      EndingSignal.endIfNoted()
       let code = exitCode(for: error)
       guard code == .validationFailure else { exit(withError: error) }
       // ArgumentParser's own status for a usage error is 64; ours is documented as 2.

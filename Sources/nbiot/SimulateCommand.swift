@@ -28,7 +28,8 @@ struct SimulateCommand: AsyncParsableCommand {
           --firmware-url https://example.com/app.bin
 
       It is as strict as the device guide: sign, fields, options, sequence numbers, padding. The \
-      options below name each tolerance. It prints one line for each request, and ends with Ctrl-C.
+      options below name each tolerance. It prints one line for each request, and ends with Ctrl-C \
+      (status 130) or SIGTERM (0).
       """
   )
 
@@ -246,24 +247,19 @@ struct SimulateCommand: AsyncParsableCommand {
 /// Ctrl-C and SIGTERM, from the moment that this value exists.
 private struct Signals {
   private let stream: AsyncStream<Void>
-  private let sources: [any DispatchSourceSignal]
+  private let signals: InterruptSignal
 
   init() {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
     self.stream = stream
-    sources = [SIGINT, SIGTERM].map { number in
-      _ = signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number)
-      source.setEventHandler { continuation.yield() }
-      source.resume()
-      return source
-    }
+    signals = InterruptSignal { continuation.yield() }
   }
 
   /// Waits for the first of them.
   func wait() async {
     for await _ in stream { break }
-    for source in sources { source.cancel() }
+    // That is how a server is meant to end.
+    EndingSignal.forgive(SIGTERM)
   }
 }
 
