@@ -95,6 +95,8 @@ struct RegisterCommand: AsyncParsableCommand {
   @Option(help: "With --over coap: how patiently a message is sent again.")
   var timing = TimingArgument.standard
 
+  @OptionGroup var trace: TraceOptions
+
   @Option(help: "How results are printed.")
   var output = OutputArgument.text
 
@@ -149,6 +151,7 @@ struct RegisterCommand: AsyncParsableCommand {
     )
     var productSecret = try Secret.load(path: productSecretFile, .product)
     defer { Secret.erase(&productSecret) }
+    _ = trace.apply(to: &configuration, secret: productSecret)
     let client: DeviceClient
     do throws(DeviceClientError) {
       client = try DeviceClient(configuration, secret: productSecret)
@@ -207,7 +210,9 @@ struct RegisterCommand: AsyncParsableCommand {
     let answer: HTTPSAnswer
     do throws(HTTPSError) {
       var connection = try HTTPSConnection(settings)
+      trace.show("POST \(url)", form)
       answer = try connection.post(form: form.span, to: url, limit: 16_384)
+      trace.show("status \(answer.status)", answer.body)
     } catch {
       throw Complaint(error.description, error.status)
     }
