@@ -40,8 +40,8 @@ let package = Package(
     .library(
       name: "DeviceClient",
       targets: [
-        "DeviceClient", "DeviceSession", "Alink", "AliyunIoT", "PayloadCoding", "CBORPayload",
-        "CoAPMessage", "ConstrainedCore",
+        "DeviceClient", "DeviceSession", "DeviceStore", "Alink", "AliyunIoT", "PayloadCoding",
+        "CBORPayload", "CoAPMessage", "ConstrainedCore",
       ]
     ),
     .library(name: "PlatformSimulator", targets: ["PlatformSimulator"]),
@@ -150,7 +150,7 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "AliyunIoT", "Alink",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CBORPayload", "UDPTransport",
-        "DeviceSession",
+        "DeviceSession", "DeviceStore",
       ],
       swiftSettings: strict
     ),
@@ -186,8 +186,9 @@ let package = Package(
       name: "nbiot",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT", "Alink",
-        "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceClient", "PlatformSimulator",
-        "CoAPSecurity", "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection",
+        "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceStore", "DeviceClient",
+        "PlatformSimulator", "CoAPSecurity", "DTLSSecurity", "CBORPayload", "PacketCapture",
+        "Inspection",
         "HTTPSTransfer", "Agent",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
@@ -301,7 +302,8 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "CoAPSecurity", "AliyunIoT", "Alink",
         "CBORPayload", "PayloadCoding",
-        "OpenSSLSupport", "DTLSSecurity", "DeviceSession", "DeviceClient", "PlatformSimulator",
+        "OpenSSLSupport", "DTLSSecurity", "DeviceSession", "DeviceStore", "DeviceClient",
+        "PlatformSimulator",
         "UDPTransport", "TestSupport",
       ],
       swiftSettings: strict

@@ -3,10 +3,13 @@ internal import AliyunIoT
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceSession
+internal import DeviceStore
 
 /// What a client does with its core, whichever security layer that has.
 protocol ClientCore: AnyObject, Sendable {
   var counters: DeviceCounters { get }
+  var traffic: DeviceTraffic { get }
+  var keepingFailure: StoreError? { get }
   func start()
   func stop()
   func makeID() -> UInt64

@@ -6,6 +6,7 @@ internal import CoAPSecurity
 internal import ConstrainedCore
 internal import DTLSSecurity
 public import DeviceSession
+public import DeviceStore
 internal import OpenSSLSupport
 internal import SymmetricSecurity
 internal import UDPTransport
@@ -29,6 +30,14 @@ public final class DeviceClient: Sendable {
   let subDeviceModels: [String: [UInt8]]
   let deviceNames: DeviceNameRule
   private let canRegister: Bool
+
+  /// What the session file was found to hold; `nil` where the configuration names none.
+  ///
+  /// `found` is a session that the client goes on with; with anything else it authenticates anew.
+  public let sessionFinding: SessionFinding?
+
+  /// What the key of the session is made of that the client goes on with; empty where there is none.
+  package let keptRandom: [UInt8]
 
   /// Checks the names; sends nothing, and looks the host up when the first call needs it.
   ///
@@ -78,17 +87,24 @@ public final class DeviceClient: Sendable {
     guard let bytes = SecretBytes(copying: secret.span.trimmed) else {
       throw .secretLength(secret.count)
     }
+    let keeper = try Self.makeKeeper(configuration, identity, bytes)
+    sessionFinding = keeper?.finding
+    keptRandom = keeper?.random ?? []
     switch configuration.security {
     case .symmetric:
-      core = try Self.makeCore(configuration, identity, bytes, SymmetricSecurity())
+      core = try Self.makeCore(configuration, identity, bytes, SymmetricSecurity(), keeper)
     case .certificate, .preSharedKey, .ownKey:
-      core = try Self.makeCore(
-        configuration,
-        identity,
-        bytes,
-        try Self.makeDTLS(configuration, identity, secret),
-        export: Self.export
-      )
+      let channel = try Self.makeDTLS(configuration, identity, secret)
+      if let onMessage = configuration.onMessage {
+        let observed = ObservedChannel(channel, onMessage)
+        core = try Self.makeCore(configuration, identity, bytes, observed, keeper) {
+          $0.withChannel { Self.export(&$0) }
+        }
+      } else {
+        core = try Self.makeCore(configuration, identity, bytes, channel, keeper) {
+          Self.export(&$0)
+        }
+      }
     }
     core.start()
   }
@@ -98,6 +114,7 @@ public final class DeviceClient: Sendable {
     _ identity: DeviceIdentity,
     _ secret: consuming sending SecretBytes,
     _ security: consuming sending Security,
+    _ keeper: sending SessionKeeper?,
     export: @escaping @Sendable (inout Security) -> [UInt8]? = { _ in nil }
   ) throws(DeviceClientError) -> any ClientCore {
     do throws(TransportError) {
@@ -108,6 +125,7 @@ public final class DeviceClient: Sendable {
       )
       var settings = configuration.settings
       settings.firstRequestID = settings.firstRequestID ?? RequestIDs.first()
+      settings.isKept = keeper != nil
       var session = DeviceSession(
         identity: identity,
         secret: secret,
@@ -125,11 +143,47 @@ public final class DeviceClient: Sendable {
         session: session,
         link: link,
         signal: try WakeSignal(),
+        keeper: keeper,
         onTransmission: configuration.onTransmission,
+        onMessage: configuration.onMessage,
         export: export
       )
     } catch {
       throw .transport(error)
+    }
+  }
+
+  /// The session's file, opened and locked.
+  private static func makeKeeper(
+    _ configuration: DeviceClientConfiguration,
+    _ identity: DeviceIdentity,
+    _ secret: borrowing SecretBytes
+  ) throws(DeviceClientError) -> sending SessionKeeper? {
+    guard let path = configuration.sessionFile else { return nil }
+    let port = configuration.port ?? defaultPort(configuration.security)
+    let endpoint = Array("\(configuration.host):\(port)".utf8)
+    let mode: UInt8 =
+      switch configuration.security {
+      case .symmetric: 0
+      case .certificate: 1
+      case .preSharedKey: 2
+      case .ownKey: 3
+      }
+    let fingerprint: FixedBytes<32>
+    do throws(OpenSSLError) {
+      fingerprint = try DeviceFingerprint.make(
+        identity,
+        secret: secret,
+        endpoint: endpoint.span,
+        mode: mode
+      )
+    } catch {
+      throw .authentication(.security(.library(code: error.code)))
+    }
+    do throws(SessionFileError) {
+      return try SessionKeeper(path: Array(path.utf8), fingerprint: fingerprint)
+    } catch {
+      throw .sessionFile(error)
     }
   }
 
@@ -304,6 +358,13 @@ public final class DeviceClient: Sendable {
 
   /// What the client has sent and received.
   public var counters: DeviceCounters { core.counters }
+
+  /// The same by what it was for.
+  public var traffic: DeviceTraffic { core.traffic }
+
+  /// Why the DTLS session could not be written to the session file last, which costs the next start a whole
+  /// handshake; `nil` where all is well.
+  public var sessionFileFailure: StoreError? { core.keepingFailure }
 
   /// The DTLS session for a later process, which then resumes it; `nil` when there is none.
   ///

@@ -3,6 +3,7 @@ public import AliyunIoT
 public import ConstrainedCore
 public import DTLSSecurity
 public import DeviceSession
+public import DeviceStore
 internal import PayloadCoding
 public import UDPTransport
 
@@ -73,6 +74,13 @@ public struct DeviceClientConfiguration: Sendable {
   public var thingModelRules = ThingModelRules()
   /// Which names devices may have, this one, its sub-devices and those that it has found.
   public var deviceNames = DeviceNameRule.current
+  /// A file in which token, sequence numbers and DTLS session outlive the client, of mode 0600; `nil` for none.
+  ///
+  /// The next client then goes on without an `/auth`, and resumes the DTLS session. Numbers are reserved in the
+  /// file before they are used, so that none is used twice however a process ends; one client at a time has it
+  /// (`flock`). It is no symbolic link, and what holds something else is refused. Where the file is written,
+  /// reports wait for the disk.
+  public var sessionFile: String?
   /// What `/auth` is written in, and its answer asked for in.
   ///
   /// Unverified: device guide 3.6 lists CBOR beside JSON, and no client is known that sends it.
@@ -83,6 +91,11 @@ public struct DeviceClientConfiguration: Sendable {
   public var maxAnswer = 65_536
   /// Told of each datagram that is sent, while the client is locked: be quick, and do not call it.
   public var onTransmission: (@Sendable (DeviceTransmission) -> Void)?
+  /// Told of each message right before it is sent, and right after it has come, while the client is locked.
+  ///
+  /// Messages are as CoAP has them: in symmetric mode with their encrypted parts, over DTLS out of their records.
+  /// Datagrams of DTLS itself are shown as they are. They hold tokens and signs: mind where they go.
+  public var onMessage: (@Sendable (MessageDirection, Span<UInt8>) -> Void)?
 
   /// A device at the platform's own address (device guide 3.6), unless a host or a port is given.
   public init(
@@ -141,6 +154,8 @@ public enum DeviceClientError: Error, Sendable {
   case endpointMismatch
   /// The device secret is empty or longer than 128 bytes; nothing was sent.
   case secretLength(Int)
+  /// The file for the session cannot be used; nothing was sent, or no more.
+  case sessionFile(SessionFileError)
   /// The topic cannot be reported to; nothing was sent.
   case topic(TopicError)
   /// The authorities, names or keys for DTLS cannot be used; nothing was sent.
@@ -189,6 +204,7 @@ extension DeviceClientError: CustomStringConvertible {
     case .secretLength(let count):
       "the device secret has \(count) bytes; 1 to 128 are allowed, and the platform's have 32"
     case .dtls(let error): error.description
+    case .sessionFile(let error): "the session file cannot be used: \(error)"
     case .topic(let error): error.description
     case .device(let error): error.description
     case .transport(let error): error.description

@@ -4,6 +4,7 @@ internal import CoAPMessage
 internal import CoAPSecurity
 internal import ConstrainedCore
 internal import DeviceSession
+internal import DeviceStore
 internal import Dispatch
 internal import OpenSSLSupport
 internal import Synchronization
@@ -24,11 +25,14 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
 {
   typealias Session = DeviceSession<Security, SystemRandom>
 
-  private struct State: ~Copyable {
+  struct State: ~Copyable {
     var session: Session
     var link: ServerLink
     /// How many datagrams had been sent when an ICMP message said that nobody listens, see `isDoubtful`.
     var refusedAfter: Int?
+    /// Keeps the session in a file, where there is one.
+    var keeper: SessionKeeper?
+    var traffic = DeviceTraffic()
     var isClosed = false
     var nextID: UInt64 = 0
     var nextRequestID: UInt32
@@ -53,21 +57,31 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
 
   private let state: Mutex<State>
   private let signal: WakeSignal
-  private let onTransmission: (@Sendable (DeviceTransmission) -> Void)?
+  let onTransmission: (@Sendable (DeviceTransmission) -> Void)?
+  let onMessage: (@Sendable (MessageDirection, Span<UInt8>) -> Void)?
+  /// Whether a datagram is something else than the message in it, which the security layer then shows.
+  let isSecureChannel: Bool
   private let export: @Sendable (inout Security) -> [UInt8]?
 
   init(
     session: consuming sending Session,
     link: consuming sending ServerLink,
     signal: consuming WakeSignal,
+    keeper: sending SessionKeeper?,
     onTransmission: (@Sendable (DeviceTransmission) -> Void)?,
+    onMessage: (@Sendable (MessageDirection, Span<UInt8>) -> Void)?,
     export: @escaping @Sendable (inout Security) -> [UInt8]? = { _ in nil }
   ) {
     self.export = export
     let firstRequestID = session.nextRequestID
-    state = Mutex(State(session: session, link: link, nextRequestID: firstRequestID))
+    isSecureChannel = session.withSecurity { $0.wrapsDatagrams }
+    state = Mutex(
+      State(session: session, link: link, keeper: keeper, nextRequestID: firstRequestID)
+    )
     self.signal = signal
     self.onTransmission = onTransmission
+    self.onMessage = onMessage
+    state.withLock { $0.keeper?.restore(&$0.session) }
   }
 
   func start() {
@@ -95,16 +109,20 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     update { state, resumption in
       guard !state.isClosed else { return }
       state.isClosed = true
+      // The file is free for the next one.
+      state.keeper = nil
       state.session.close()
       // A goodbye that cannot be sent is not needed either.
       if state.link.socket.isOpen, state.session.withSecurity({ $0.wrapsDatagrams }) {
-        try? state.session.drive(over: state.link.socket, at: MonotonicClock.now())
+        try? exchange(&state, at: MonotonicClock.now())
       }
       Self.failAll(&state, DeviceClientError.closed, &resumption)
     }
   }
 
   var counters: DeviceCounters { state.withLock { $0.session.counters } }
+  var traffic: DeviceTraffic { state.withLock { $0.traffic } }
+  var keepingFailure: StoreError? { state.withLock { $0.keeper?.failure } }
 
   func exportSession() -> [UInt8]? {
     state.withLock { $0.session.withSecurity { export(&$0) } }
@@ -224,13 +242,19 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   private func advance(_ state: inout State, _ resumption: inout Resumption) {
     let now = MonotonicClock.now()
     var isAgain = false
+    var isKept = false
     repeat {
       Self.startNext(&state, &resumption, at: now)
       var failure: TransportError?
+      isKept = false
       do throws(TransportError) {
         try drive(&state, at: now)
+        // What waited for the disk goes out.
+        while Self.keep(&state, &resumption, at: now) { try drive(&state, at: now) }
       } catch {
         failure = error
+        // A token may have come right before the error, and nothing else calls again for it.
+        isKept = Self.keep(&state, &resumption, at: now)
       }
       // What had ended before the error counts as it ended.
       while let event = state.session.pollEvent() { Self.handle(event, &state, &resumption) }
@@ -250,7 +274,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
           Self.interrupt(&state, failure, &resumption, at: now)
         }
       }
-    } while isAgain || state.current == nil && !state.queue.isEmpty
+    } while isAgain || isKept || state.current == nil && !state.queue.isEmpty
   }
 
   /// Does what is due over the socket, which is made when there is something to send.
@@ -259,7 +283,23 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       guard try state.link.open() else { return }
     }
     guard state.link.socket.isOpen else { return }
-    try state.session.drive(over: state.link.socket, at: now) { onTransmission?($0) }
+    try exchange(&state, at: now)
+  }
+
+  /// Writes down what the session waits for; whether it goes on now.
+  private static func keep(
+    _ state: inout State,
+    _ resumption: inout Resumption,
+    at now: Instant
+  ) -> Bool {
+    do throws(StoreError) {
+      return try state.keeper?.keep(&state.session, at: now) ?? false
+    } catch {
+      // A device that went on could use a number again after the next start.
+      state.session.cancelAll()
+      failAll(&state, .sessionFile(.store(error)), &resumption)
+      return false
+    }
   }
 
   /// Whether the link's error is no reason yet to give up what is under way.

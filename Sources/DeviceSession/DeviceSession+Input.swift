@@ -15,7 +15,11 @@ extension DeviceSession where Security: ~Copyable {
 
   /// Takes in the beginning of a datagram that has `length` bytes.
   @inline(never)
-  mutating func handleDatagram(_ datagram: Span<UInt8>, of length: Int, at now: Instant) {
+  package mutating func handleDatagram(
+    _ datagram: Span<UInt8>,
+    of length: Int,
+    at now: Instant
+  ) {
     counters.datagramsDown += 1
     counters.bytesDown += length
     guard security.wrapsDatagrams else {

@@ -34,6 +34,14 @@ struct SessionImage {
   static var maxCount: Int { headCount &+ 2304 }
   private static var headCount: Int { 56 }
   private static var rightMagic: UInt32 { 0x4E53_424E }
+  /// Its first 8 bytes as they are in the file: magic, then version.
+  static var rightHead: UInt64 {
+    #if _endian(little)
+    UInt64(rightMagic) | 2 &<< 32
+    #else
+    UInt64(rightMagic) &<< 32 | 2
+    #endif
+  }
 
   /// How many bytes of the file it takes.
   var count: Int {

@@ -25,6 +25,13 @@ public struct SessionStore: ~Copyable {
   private var recordChecksum: UInt32 = 0
   /// What is written over the ceiling in the file.
   private var slot = SessionCeiling()
+  #if SMALL
+  // A device's program has a directory, where the session is one file of two.
+  private var isAlone: Bool { false }
+  #else
+  /// Whether the file stands alone: it is open from the start, and never replaced.
+  private var isAlone = false
+  #endif
 
   /// What was written so far.
   public var writes: StoreWrites { kept.writes }
@@ -33,6 +40,14 @@ public struct SessionStore: ~Copyable {
   public init(_ directory: borrowing StateDirectory) {
     kept.join(directory)
   }
+
+  #if !SMALL
+  /// Keeps the session in a file that stands alone, which stays open and locked.
+  public init(_ file: borrowing SessionFile) {
+    kept.join(file)
+    isAlone = true
+  }
+  #endif
 
   /// One that `join` is to be called of before anything else: until then it is all zeros, which costs
   /// least as a part of something larger.
@@ -87,7 +102,7 @@ public struct SessionStore: ~Copyable {
     _ finding: inout SessionFinding
   ) -> StoreResult {
     finding = .none
-    kept.file.open(.session, in: kept.directory, flags: O_RDWR)
+    if !isAlone { kept.file.open(.session, in: kept.directory, flags: O_RDWR) }
     if !kept.file.isOpen {
       switch kept.file.code {
       case ENOENT: break
@@ -161,6 +176,8 @@ public struct SessionStore: ~Copyable {
 
   /// Makes the file anew, with an image at the first place.
   private mutating func make(_ image: inout SessionImage) -> StoreResult {
+    // It is no longer private, and what takes its place would have another name.
+    if isAlone { return StoreResult(.notPrivate) }
     kept.file.close()
     var result = kept.begin()
     // All of both places, so that nothing has to be found for them later.
@@ -247,8 +264,11 @@ public struct SessionStore: ~Copyable {
     return result
   }
 
-  /// Removes the session.
+  /// Removes the session; a file that stands alone is emptied.
   public mutating func forget() throws(StoreError) {
+    #if !SMALL
+    if isAlone { return try empty() }
+    #endif
     kept.file.close()
     isUsable = false
     let code = kept.directory.remove(.session)
@@ -256,6 +276,17 @@ public struct SessionStore: ~Copyable {
     // Also when there was none: an earlier call may have come only so far.
     try kept.syncDirectory().check()
   }
+
+  #if !SMALL
+  private mutating func empty() throws(StoreError) {
+    isUsable = false
+    guard ftruncate(kept.file.descriptor, 0) == 0 else { throw .remove(code: nbiot_errno()) }
+    try kept.sync().check()
+    place = SessionImage.spacing
+    isOtherEmpty = true
+    isEmpty = true
+  }
+  #endif
 
   private static func wipe(_ record: inout SessionRecord) {
     // SAFETY: the pointer covers exactly the value and does not outlive the call.

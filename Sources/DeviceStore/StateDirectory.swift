@@ -54,7 +54,7 @@ public struct StateDirectory: ~Copyable {
 
   /// Waits a second at most: a process that was just started shares the lock of the one that started
   /// it until it runs its own program, also when that one has closed the directory or was killed.
-  private static func lock(_ file: borrowing StoreFile) -> StoreResult {
+  static func lock(_ file: borrowing StoreFile) -> StoreResult {
     var tries = 100
     while flock(file.descriptor, LOCK_EX | LOCK_NB) != 0 {
       let code = nbiot_errno()

@@ -60,7 +60,16 @@ public struct MessageInspector: ~Copyable {
     }
   }
 
-  private static func text(_ view: MessageView, _ opened: OpenedMessage) -> String {
+  /// Opens a message, and masks what is inside.
+  mutating func masked(_ view: MessageView) -> OpenedMessage {
+    var opened = sessions.open(view, on: nil)
+    if case .opened(let inside) = opened.payload {
+      opened.payload = .opened(SecretMask.masked(payload: inside.span))
+    }
+    return opened
+  }
+
+  static func text(_ view: MessageView, _ opened: OpenedMessage) -> String {
     var text = header(view)
     var iterator = view.options
     var previous: OptionNumber?

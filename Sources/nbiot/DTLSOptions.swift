@@ -48,14 +48,6 @@ struct DTLSOptions: ParsableArguments {
   )
   var pskKeyFile: String?
 
-  @Option(
-    help: ArgumentHelp(
-      "Keep the DTLS session here, so that the next run resumes it; readable for you alone.",
-      valueName: "file"
-    )
-  )
-  var sessionFile: String?
-
   @Option(help: ArgumentHelp("The device's own certificate, in PEM.", valueName: "file"))
   var certificateFile: String?
 
@@ -117,7 +109,6 @@ struct DTLSOptions: ParsableArguments {
   var legacySuites = false
 
   func validate() throws {
-    if sessionFile?.isEmpty == true { throw ValidationError("--session-file needs a name") }
     if let idleLimit, idleLimit < 0 || idleLimit > 31_536_000 {
       throw ValidationError("--idle-limit is 0 to 31,536,000 seconds")
     }
@@ -145,17 +136,17 @@ struct DTLSOptions: ParsableArguments {
 
   /// Whether one of them was given.
   var isUsed: Bool {
-    let texts = [caFile, serverName, pskIdentity, sessionFile, certificateFile]
+    let texts = [caFile, serverName, pskIdentity, certificateFile]
     let numbers = [maxFragment, idleLimit, mtu]
     return psk || legacySuites || allowCommonName || joinLastFlight || goodbye || resumption != nil
       || texts.contains { $0 != nil } || numbers.contains { $0 != nil }
   }
 
-  /// Sets up DTLS, by the options and what the configuration file says besides; returns where the session is kept.
+  /// Sets up DTLS, by the options and what the configuration file says besides.
   func configure(
     _ configuration: inout DeviceClientConfiguration,
     _ file: ConfigurationFile?
-  ) throws -> SessionFile? {
+  ) throws {
     if let resumption { configuration.dtls.resumption = resumption.device }
     if let idleLimit {
       configuration.dtls.idleLimit = idleLimit == 0 ? nil : Milliseconds(Int64(idleLimit) * 1_000)
@@ -172,10 +163,7 @@ struct DTLSOptions: ParsableArguments {
           + "read what was sent, and records are longer"
       )
     }
-    let session = try sessionFile.map { try SessionFile($0) }
-    configuration.dtlsSession = session?.session
     configuration.security = try security(file)
-    return session
   }
 
   private func security(_ file: ConfigurationFile?) throws -> ClientSecurity {

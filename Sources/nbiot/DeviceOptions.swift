@@ -39,6 +39,10 @@ struct DeviceOptions: ParsableArguments {
   @OptionGroup(title: "Rarely needed")
   var messages: MessageOptions
 
+  @OptionGroup var session: SessionOptions
+
+  @OptionGroup var trace: TraceOptions
+
   @OptionGroup(title: "With DTLS")
   var dtls: DTLSOptions
 
@@ -91,10 +95,10 @@ struct DeviceOptions: ParsableArguments {
     }
   }
 
-  /// A client as the options want it, its secret read; and the file in which its DTLS session is kept.
+  /// A client as the options want it, its secret read.
   func makeClient(
     adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
-  ) throws -> (DeviceClient, SessionFile?) {
+  ) throws -> DeviceClient {
     var secret = try Secret.load(path: deviceSecretFile, configured: config?.deviceSecretFile)
     defer { Secret.erase(&secret) }
     return try makeClient(secret: secret, adjusting: adjust)
@@ -104,7 +108,7 @@ struct DeviceOptions: ParsableArguments {
   func makeClient(
     secret: [UInt8],
     adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
-  ) throws -> (DeviceClient, SessionFile?) {
+  ) throws -> DeviceClient {
     // Said with where the name was given, and before a host is made of it.
     _ = try names.identity(clientID: clientID, deviceNames: deviceNames)
     var configuration = DeviceClientConfiguration(
@@ -127,14 +131,20 @@ struct DeviceOptions: ParsableArguments {
     configuration.settings.accept = accept.contentFormat
     configuration.settings.timing = timing.parameters
     configuration.settings.adaptsTimeout = messages.adaptiveTimeout
-    let file = security == .dtls ? try dtls.configure(&configuration, config) : nil
+    if security == .dtls { try dtls.configure(&configuration, config) }
+    try session.apply(to: &configuration)
     if Console.isInteractive {
       configuration.onTransmission = Self.retransmissionLine(of: timing.parameters.maxRetransmit)
     }
+    let messages = trace.apply(to: &configuration, secret: secret)
     adjust(&configuration)
     do throws(DeviceClientError) {
-      return (try DeviceClient(configuration, secret: secret), file)
+      let client = try DeviceClient(configuration, secret: secret)
+      messages?.goOn(random: client.keptRandom)
+      session.tell(of: client)
+      return client
     } catch {
+      if case .sessionFile(let error) = error { throw session.complaint(about: error) }
       guard case .transport = error else { throw Complaint(error.description) }
       throw Complaint(error.description, .unreachable)
     }
@@ -145,27 +155,19 @@ struct DeviceOptions: ParsableArguments {
     adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in },
     _ body: (DeviceClient) async throws -> Result
   ) async throws -> Result {
-    let (client, file) = try makeClient(adjusting: adjust)
+    let client = try makeClient(adjusting: adjust)
     do {
       let result = try await body(client)
-      if client.counters.handshakes > 0 { Self.keepSession(client, file) }
+      session.tellFailure(of: client)
       await client.close()
       return result
     } catch {
       let hasAnswered = client.counters.roundTrips > 0
-      if client.counters.handshakes > 0 { Self.keepSession(client, file) }
+      session.tellFailure(of: client)
       await client.close()
       guard let failure = error as? DeviceClientError else { throw error }
       throw Complaint(failure.description, failure.status(hasAnswered: hasAnswered))
     }
-  }
-
-  /// Keeps the DTLS session for the next run; one that the server would not resume is of no use to it.
-  static func keepSession(_ client: DeviceClient, _ file: SessionFile?) {
-    guard let file else { return }
-    guard var session = client.exportSession() else { return file.remove() }
-    defer { Secret.erase(&session) }
-    file.keep(session)
   }
 
   private static func retransmissionLine(

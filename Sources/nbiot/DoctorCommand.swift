@@ -72,6 +72,9 @@ struct DoctorCommand: AsyncParsableCommand {
     var checks = Checks(output: output)
     let form = PayloadForm(format: .json, isHexadecimal: false)
     let payload = report ? try form.payload(of: payload) : []
+    if device.session.sessionFile != nil {
+      Console.complain("nbiot: doctor authenticates anew, and leaves the session file as it is")
+    }
     var secret = try Secret.load(
       path: device.deviceSecretFile,
       configured: device.config?.deviceSecretFile
@@ -215,8 +218,10 @@ extension DoctorCommand {
     var good: DeviceClient?
     var failures: [(detail: String, status: ExitStatus)] = []
     for address in addresses {
-      let (client, _) = try device.makeClient(secret: secret) { configuration in
+      let client = try device.makeClient(secret: secret) { configuration in
         configuration.host = address
+        // The check is whether the device can authenticate, and a session belongs to one address.
+        configuration.sessionFile = nil
         // The certificate is for the name.
         if case .certificate(var trust) = configuration.security {
           trust.serverName = trust.serverName ?? host

@@ -48,7 +48,7 @@ struct Nbiot: AsyncParsableCommand {
         nbiot demo
 
       Exit status: 0 all acknowledged or done, 1 some not, 2 usage, 3 refused by the other side, 4 the \
-      other side never answered, 5 standard output cannot be written.
+      other side never answered, 5 standard output cannot be written, 130 ended by Ctrl-C, 143 by SIGTERM.
       """,
     version: "0.1.0",
     subcommands: [
@@ -59,19 +59,24 @@ struct Nbiot: AsyncParsableCommand {
   )
 
   static func main() async {
+    EndingSignal.prepare()
     HelpPage.boundWidth()
     do {
       try checkArguments()
+      try UnknownNames.check(Array(CommandLine.arguments.dropFirst()))
       var command = try parseAsRoot()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {
         try command.run()
       }
+      EndingSignal.endIfNoted()
     } catch let complaint as Complaint {
       Console.complain("nbiot: \(complaint.message)")
+      EndingSignal.endIfNoted()
       Foundation.exit(complaint.status.rawValue)
     } catch {
+      EndingSignal.endIfNoted()
       let code = exitCode(for: error)
       guard code == .validationFailure else {
         if let page = HelpPage(fullMessage(for: error), root: Self.self) {

@@ -24,7 +24,7 @@ extension OTACommand {
         a wrong digest is deleted.
 
         The server must have a certificate for its name, and redirects must stay with HTTPS. A proxy is \
-        used where the environment names one (https_proxy). Ctrl-C leaves what has come.
+        used where the environment names one (https_proxy). Ctrl-C leaves what has come, and ends with 130.
 
         Exit status: 0 the file is there, 1 it is not (wrong digest, broken off, no room), 2 usage, or a \
         file that cannot be written, 3 the server refused or could not prove itself, 4 it never answered.

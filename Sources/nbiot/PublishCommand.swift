@@ -125,15 +125,25 @@ struct PublishCommand: AsyncParsableCommand {
 
   func run() async throws {
     let payload = try payload.map(form.payload(of:))
-    let (client, file): (DeviceClient, SessionFile?)
+    let client: DeviceClient
     do {
-      (client, file) = try device.makeClient()
+      client = try device.makeClient()
     } catch let complaint as Complaint where complaint.status == .unreachable {
       let status = await refuseAll(payload, because: complaint)
       throw status.error
     }
-    let status = await publishAll(payload, client, file)
+    var tally = Tally()
+    let status = await publishAll(payload, client, &tally)
+    let summary = TrafficSummary(
+      reports: tally.reports,
+      acknowledged: tally.acknowledged,
+      traffic: client.traffic,
+      counters: client.counters,
+      isSecureChannel: device.security == .dtls
+    )
+    device.session.tellFailure(of: client)
     await client.close()
+    if tally.reports > 0 { Console.complain("nbiot: \(summary)") }
     if status != .success { throw status.error }
   }
 
@@ -154,15 +164,27 @@ struct PublishCommand: AsyncParsableCommand {
     return complaint.status
   }
 
+  /// How many reports have a result, and a good one.
+  private struct Tally {
+    var reports = 0
+    var acknowledged = 0
+
+    mutating func add(_ status: ExitStatus) {
+      reports += 1
+      if status == .success { acknowledged += 1 }
+    }
+  }
+
   private func publishAll(
     _ payload: [UInt8]?,
     _ client: DeviceClient,
-    _ file: SessionFile?
+    _ tally: inout Tally
   ) async -> ExitStatus {
     var waited: Int64 = 0
     if let payload {
-      let (line, status) = await publish(payload, number: 1, client, file, &waited)
+      let (line, status) = await publish(payload, number: 1, client, &waited)
       show(line)
+      tally.add(status)
       return status
     }
     let lines = LineReader()
@@ -175,11 +197,13 @@ struct PublishCommand: AsyncParsableCommand {
         payload = try form.payload(of: given, "the line")
       } catch {
         show(refusal(number, error.description))
+        tally.add(.undelivered)
         worst = .undelivered
         continue
       }
-      let (line, status) = await publish(payload, number: number, client, file, &waited)
+      let (line, status) = await publish(payload, number: number, client, &waited)
       show(line)
+      tally.add(status)
       // Refused, or never answered: no other line would fare better.
       if status == .unauthenticated || status == .unreachable {
         await refuseRest(of: lines, after: number, line.advice ?? "it was not taken")
@@ -207,7 +231,6 @@ struct PublishCommand: AsyncParsableCommand {
     _ payload: [UInt8],
     number: Int,
     _ client: DeviceClient,
-    _ file: SessionFile?,
     _ waited: inout Int64
   ) async -> (ReportLine, ExitStatus) {
     let before = client.counters
@@ -229,8 +252,6 @@ struct PublishCommand: AsyncParsableCommand {
     var (line, status) = (attempt.line, attempt.status)
     if status == .success { waited = 0 }
     let after = client.counters
-    // Whoever ends the program finds the session in the file all the same.
-    if after.handshakes > before.handshakes { DeviceOptions.keepSession(client, file) }
     if device.security == .dtls { line.channel = .init(before: before, after: after) }
     return (line, status)
   }

@@ -117,6 +117,8 @@ struct RegisterCommand: AsyncParsableCommand {
   @Option(help: "Which names devices may have: with _ @ . - : (current) or with _ @ . (guide).")
   var deviceNames = DeviceNamesArgument.current
 
+  @OptionGroup var trace: TraceOptions
+
   @Option(help: "How results are printed.")
   var output = OutputArgument.text
 
@@ -206,6 +208,7 @@ struct RegisterCommand: AsyncParsableCommand {
     )
     var productSecret = try Secret.load(path: productSecretFile, .product)
     defer { Secret.erase(&productSecret) }
+    _ = trace.apply(to: &configuration, secret: productSecret)
     let client: DeviceClient
     do throws(DeviceClientError) {
       client = try DeviceClient(configuration, secret: productSecret)
@@ -264,7 +267,9 @@ struct RegisterCommand: AsyncParsableCommand {
     let answer: HTTPSAnswer
     do throws(HTTPSError) {
       var connection = try HTTPSConnection(settings)
+      trace.show("POST \(url)", form)
       answer = try connection.post(form: form.span, to: url, limit: 16_384)
+      trace.show("status \(answer.status)", answer.body)
     } catch {
       throw Complaint(error.description, error.status)
     }

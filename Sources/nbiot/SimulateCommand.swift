@@ -39,7 +39,7 @@ struct SimulateCommand: AsyncParsableCommand {
           --certificates certificates \\
           --device a1B2c3D4e5F,device1,secret.txt
 
-      It prints one line for each request, and ends with Ctrl-C. It is as strict as the device guide: sign, \
+      It prints one line for each request, and ends with Ctrl-C (status 130) or SIGTERM (0). It is as strict as the device guide: sign, \
       fields, options, sequence numbers, padding. Where the guide is silent, it takes without a word: a sign in \
       upper or lower case; any clientId of up to 64 bytes; any timestamp; hmacsha256; /auth in CBOR; a report \
       without Content-Format, as JSON; elective options that it does not know; any Uri-Host and Uri-Port; sequence \
@@ -272,23 +272,18 @@ struct SimulateCommand: AsyncParsableCommand {
 /// Ctrl-C and SIGTERM, from the moment that this value exists.
 private struct Signals {
   private let stream: AsyncStream<Void>
-  private let sources: [any DispatchSourceSignal]
+  private let signals: InterruptSignal
 
   init() {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
     self.stream = stream
-    sources = [SIGINT, SIGTERM].map { number in
-      _ = signal(number, SIG_IGN)
-      let source = DispatchSource.makeSignalSource(signal: number)
-      source.setEventHandler { continuation.yield() }
-      source.resume()
-      return source
-    }
+    signals = InterruptSignal { continuation.yield() }
   }
 
   /// Waits for the first of them.
   func wait() async {
     for await _ in stream { break }
-    for source in sources { source.cancel() }
+    // That is how a server is meant to end.
+    EndingSignal.forgive(SIGTERM)
   }
 }

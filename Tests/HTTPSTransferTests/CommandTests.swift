@@ -35,8 +35,10 @@ func finish(_ started: (Process, output: Pipe, errors: Pipe)) throws -> Run {
   let output = try started.output.fileHandleForReading.readToEnd() ?? Data()
   let errors = try started.errors.fileHandleForReading.readToEnd() ?? Data()
   started.0.waitUntilExit()
+  let isSignal = started.0.terminationReason == .uncaughtSignal
   return Run(
-    status: started.0.terminationStatus,
+    // As a shell has it.
+    status: (isSignal ? 128 : 0) + started.0.terminationStatus,
     output: String(decoding: output, as: UTF8.self),
     errors: String(decoding: errors, as: UTF8.self)
   )
@@ -140,7 +142,7 @@ struct DownloadCommandTests {
     for _ in 0..<200 where server.contents("new.bin.part")?.count != 150_000 { usleep(50_000) }
     started.0.interrupt()
     let run = try finish(started)
-    #expect(run.status == 1)
+    #expect(run.status == 130)
     #expect(run.errors.contains("stopped; what has come is in \(server.path("new.bin")).part"))
     let again = try nbiot(try arguments(server, "plain"))
     #expect(again.status == 0)

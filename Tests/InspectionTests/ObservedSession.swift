@@ -84,7 +84,7 @@ struct ObservedSession {
     )
   }
 
-  private func message(
+  func message(
     _ messageID: UInt16,
     _ code: Code,
     type: MessageType? = nil,

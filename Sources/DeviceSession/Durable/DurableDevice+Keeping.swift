@@ -2,7 +2,7 @@ internal import AliyunIoT
 internal import CoAPMessage
 internal import CoAPSecurity
 internal import ConstrainedCore
-internal import DeviceStore
+package import DeviceStore
 internal import OpenSSLSupport
 
 /// What is written down when, and what is sent next.
@@ -186,7 +186,7 @@ extension DurableSettings {
   ///
   /// Where it cannot, after a restart of the machine with a clock that is not synchronised, the platform
   /// says so, with 4.01.
-  func isExpired(_ record: borrowing SessionRecord, at now: TimeStamp) -> Bool {
+  package func isExpired(_ record: borrowing SessionRecord, at now: TimeStamp) -> Bool {
     guard tokenLifetime > 0, record.obtainedAt.isKnown else { return false }
     let age = UInt64(now.age(of: record.obtainedAt))
     return age >= tokenLifetime - min(tokenLifetime, Self.tokenMargin)

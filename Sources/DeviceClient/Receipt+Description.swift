@@ -1,0 +1,66 @@
+internal import Alink
+internal import AliyunIoT
+internal import CBORPayload
+internal import CoAPMessage
+internal import ConstrainedCore
+internal import DeviceSession
+internal import PayloadCoding
+
+extension Receipt: CustomStringConvertible {
+  /// What became of the report, what it cost and what was answered, on one line.
+  public var description: String {
+    var text = result.description
+    if !answer.isEmpty { text += ", answer " + Readable.text(answer) }
+    return text
+  }
+}
+
+extension AlinkAnswer: CustomStringConvertible {
+  /// The reply's code, words and data, on one line; what it cost is in its receipt.
+  public var description: String {
+    guard !receipt.answer.isEmpty else { return "taken without a reply" }
+    var parts = [code.map { "\($0)" } ?? "without a code"]
+    if !idBytes.isEmpty { parts.append("id \(shownID)") }
+    if !message.isEmpty {
+      parts.append("message \(ReadableText.quoted(message.utf8Span.span) ?? "that is no text")")
+    }
+    if !data.isEmpty { parts.append("data " + Readable.text(data)) }
+    return parts.joined(separator: ", ")
+  }
+}
+
+extension AlinkAnswer.Desired: CustomStringConvertible {
+  /// The property, its value and the value's version.
+  public var description: String {
+    let name = ReadableText.plain(identifier.utf8Span.span, keepsLines: false) ?? "that is no text"
+    return "\(name) = \(Readable.text(value))" + (version.map { ", version \($0)" } ?? "")
+  }
+}
+
+extension DeviceTraffic.Count: CustomStringConvertible {
+  /// Bytes and datagrams each way.
+  public var description: String {
+    "\(bytesUp) B in \(datagramsUp) up, \(bytesDown) B in \(datagramsDown) down"
+  }
+}
+
+extension DeviceTraffic: CustomStringConvertible {
+  /// What each purpose cost, on one line.
+  public var description: String {
+    "reports \(reports); \(authenticationRequests) /auth \(authentication); handshakes \(handshakes)"
+  }
+}
+
+/// Bytes that others have made, for a person.
+enum Readable {
+  /// Text as it is, on one line; CBOR in diagnostic notation; else hexadecimal digits.
+  static func text(_ bytes: [UInt8]) -> String {
+    if ReadableText.isReadable(bytes.span),
+      let text = ReadableText.plain(bytes.span, keepsLines: false)
+    {
+      return text
+    }
+    if let notation = CBORDiagnosticNotation.text(ofUnlabelled: bytes.span) { return notation }
+    return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}

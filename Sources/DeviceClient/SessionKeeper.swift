@@ -1,0 +1,110 @@
+internal import CoAPSecurity
+internal import ConstrainedCore
+internal import DeviceSession
+internal import DeviceStore
+internal import OpenSSLSupport
+internal import UDPTransport
+
+/// Keeps what of a client's session outlives the process in a file: token, reserved numbers, DTLS session.
+///
+/// It is to a `DeviceSession` alone what `DurableDevice` is to one with an outbox, over the same store.
+final class SessionKeeper {
+  /// What the file was found to hold.
+  let finding: SessionFinding
+
+  /// Why the secure channel's session could not be written down last, which costs the next start a handshake.
+  private(set) var failure: StoreError?
+
+  private var store: SessionStore
+  private var record = SessionRecord()
+  private let settings = DurableSettings()
+  private let boot = WallClock.boot()
+  /// How many secure channels had been made when the record was written.
+  private var keptChannels = 0
+
+  /// Opens and locks the file of that path; refuses the session of another `fingerprint`.
+  init(path: [UInt8], fingerprint: FixedBytes<32>) throws(SessionFileError) {
+    let file = try SessionFile(path: path.span)
+    store = SessionStore(file)
+    let found: SessionFinding
+    do throws(StoreError) {
+      found = try store.load(for: fingerprint.bytes, into: &record)
+    } catch {
+      throw .store(error)
+    }
+    guard found != .foreign else { throw .foreign }
+    finding = found == .none ? file.finding : found
+    record.fingerprint = fingerprint
+  }
+
+  deinit {
+    record.token.withStorage { wipe(&$0) }
+    record.random.withStorage { wipe(&$0) }
+    record.channel.withStorage { wipe(&$0) }
+  }
+
+  /// What the kept session's key is made of; empty where there is none.
+  var random: [UInt8] {
+    finding == .found ? record.random.bytes.indices.map { record.random.bytes[$0] } : []
+  }
+
+  /// Lets a new session go on with what was found.
+  func restore<Security: SecurityLayer & ~Copyable>(
+    _ session: inout DeviceSession<Security, SystemRandom>
+  ) {
+    guard finding == .found else { return }
+    session.restore(record, isUsable: !settings.isExpired(record, at: now(MonotonicClock.now())))
+  }
+
+  /// Writes down what the session waits for; whether there was something, after which it goes on.
+  ///
+  /// The disk first: a number that was used before would be used again by the next process.
+  func keep<Security: SecurityLayer & ~Copyable>(
+    _ session: inout DeviceSession<Security, SystemRandom>,
+    at now: Instant
+  ) throws(StoreError) -> Bool {
+    let unkept = session.unkept
+    // A resumed session is the one that is on disk already.
+    let channels = session.counters.handshakes - session.counters.resumptions
+    guard let unkept else {
+      if channels != keptChannels, session.isAuthenticated { keepChannel(of: session, channels) }
+      return false
+    }
+    if unkept == .token {
+      session.write(into: &record)
+      record.obtainedAt = self.now(now).kept
+    }
+    let (raised, isOver) = record.ceiling.addingReportingOverflow(settings.reservation)
+    record.ceiling = isOver ? .max : raised
+    if unkept == .token {
+      try store.replace(with: record)
+      keptChannels = channels
+    } else {
+      try store.reserve(upTo: record.ceiling)
+    }
+    session.keep(numbersUpTo: record.ceiling, at: now)
+    return true
+  }
+
+  /// Writes down a channel that was made under a token which is kept already.
+  private func keepChannel<Security: SecurityLayer & ~Copyable>(
+    of session: borrowing DeviceSession<Security, SystemRandom>,
+    _ channels: Int
+  ) {
+    let ceiling = record.ceiling
+    session.write(into: &record)
+    record.ceiling = ceiling
+    // Tried once: the reports do not wait for it.
+    keptChannels = channels
+    do throws(StoreError) {
+      try store.replace(with: record)
+      failure = nil
+    } catch {
+      failure = error
+    }
+  }
+
+  private func now(_ instant: Instant) -> TimeStamp {
+    TimeStamp(boot: boot, instant: instant, date: WallClock.now())
+  }
+}

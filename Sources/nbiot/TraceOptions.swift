@@ -1,0 +1,81 @@
+internal import ArgumentParser
+internal import CoAPSecurity
+internal import ConstrainedCore
+internal import DeviceClient
+internal import Inspection
+internal import Synchronization
+internal import UDPTransport
+
+/// Whether messages are shown.
+struct TraceOptions: ParsableArguments {
+  @Flag(
+    name: .shortAndLong,
+    help: ArgumentHelp(
+      "Show each message on standard error as `nbiot inspect` does, with what is inside; tokens, signs and secrets "
+        + "are written over."
+    )
+  )
+  var verbose = false
+
+  /// Has a client's messages shown, if that is wanted.
+  func apply(to configuration: inout DeviceClientConfiguration, secret: [UInt8]) -> MessageTrace? {
+    guard verbose else { return nil }
+    let trace = MessageTrace(secret: secret)
+    configuration.onMessage = { trace.show($0, $1) }
+    return trace
+  }
+
+  /// Shows a request or an answer of HTTPS, if that is wanted.
+  func show(_ head: String, _ body: [UInt8]) {
+    guard verbose else { return }
+    Console.complain(lines: head + MessageInspector.maskedText(ofPayload: body.span) + "\n")
+  }
+}
+
+/// Prints the messages of a command on standard error, as they come and go.
+final class MessageTrace: Sendable {
+  private struct State: ~Copyable {
+    var inspector: MessageInspector
+    var count = 0
+    let start = MonotonicClock.now()
+  }
+
+  private let secret: [UInt8]
+  private let state: Mutex<State>
+
+  /// Shows what is inside the sessions of a device with that secret.
+  init(secret: [UInt8]) {
+    self.secret = secret
+    state = Mutex(State(inspector: Self.inspector(secret, random: [])))
+  }
+
+  /// Shows what is inside an earlier run's session, too.
+  func goOn(random: [UInt8]) {
+    guard !random.isEmpty else { return }
+    state.withLock { $0.inspector = Self.inspector(secret, random: random) }
+  }
+
+  /// Prints a message, or a datagram of DTLS.
+  func show(_ direction: MessageDirection, _ message: Span<UInt8>) {
+    state.withLock { state in
+      state.count += 1
+      let passed = (MonotonicClock.now() - state.start).count
+      let ends = direction == .sent ? "device -> platform" : "platform -> device"
+      let fraction = String(passed % 1_000)
+      let seconds =
+        "\(passed / 1_000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+      let text = state.inspector.maskedText(message)
+      Console.complain(lines: "message \(state.count), \(seconds) s, \(ends)\n\(text)\n")
+    }
+  }
+
+  /// Without a key where none can be made, which the device itself then says.
+  private static func inspector(_ secret: [UInt8], random: [UInt8]) -> sending MessageInspector {
+    do throws(SecurityError) {
+      if random.isEmpty { return try MessageInspector(secret: secret.span) }
+      return try MessageInspector(secret: secret.span, random: random.span)
+    } catch {
+      return MessageInspector()
+    }
+  }
+}

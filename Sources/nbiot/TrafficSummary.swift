@@ -1,0 +1,34 @@
+internal import DeviceClient
+internal import DeviceSession
+
+/// What a run has cost, in one line.
+struct TrafficSummary: CustomStringConvertible {
+  let reports: Int
+  let acknowledged: Int
+  let traffic: DeviceTraffic
+  let counters: DeviceCounters
+  /// Whether there is a channel that handshakes are made for.
+  let isSecureChannel: Bool
+
+  /// Reports, requests for a token and handshakes, each with its bytes of UDP payload.
+  var description: String {
+    var parts = [
+      "\(reports) \(reports == 1 ? "report" : "reports"), \(acknowledged) acknowledged"
+        + bytes(traffic.reports),
+      "\(traffic.authenticationRequests) /auth" + bytes(traffic.authentication),
+    ]
+    if isSecureChannel {
+      let count = counters.handshakes
+      let resumed = counters.resumptions > 0 ? ", \(counters.resumptions) resumed" : ""
+      parts.append(
+        "\(count) \(count == 1 ? "handshake" : "handshakes")\(resumed)" + bytes(traffic.handshakes)
+      )
+    }
+    return parts.joined(separator: "; ")
+  }
+
+  private func bytes(_ count: DeviceTraffic.Count) -> String {
+    guard count.datagramsUp + count.datagramsDown > 0 else { return "" }
+    return ", \(count.bytesUp) B up, \(count.bytesDown) B down"
+  }
+}

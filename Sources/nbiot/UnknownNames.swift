@@ -1,0 +1,155 @@
+internal import ArgumentParser
+internal import Foundation
+
+/// Options and subcommands that do not exist, told with the name that was probably meant.
+///
+/// ArgumentParser looks for what is missing first, and says nothing of a misspelt option then; of subcommands it
+/// says only that they are unexpected.
+enum UnknownNames {
+  /// Refuses the first name among `arguments` that its command does not have.
+  static func check(_ arguments: [String]) throws {
+    // Completion scripts and the like are ArgumentParser's own affair.
+    guard !arguments.contains(where: { $0.hasPrefix("---") || $0.hasPrefix("--experimental-") }),
+      !arguments.contains(where: { $0.hasPrefix("--generate-completion-script") }),
+      let tool = try? JSONDecoder().decode(Tool.self, from: Data(Nbiot._dumpHelp().utf8))
+    else { return }
+    var command = tool.command
+    var path = command.commandName
+    var rest = arguments[...]
+    while let subcommands = command.subcommands, let name = rest.first, !name.hasPrefix("-") {
+      guard let next = subcommands.first(where: { $0.commandName == name }) else {
+        throw unknown("subcommand", name, among: subcommands.map(\.commandName), [:], of: path)
+      }
+      // What follows it is the name of a command, which it looks up itself.
+      if name == "help" { return }
+      command = next
+      path += " " + name
+      rest = rest.dropFirst()
+    }
+    try check(rest, of: command, path)
+  }
+
+  private static func check(
+    _ arguments: ArraySlice<String>,
+    of command: Command,
+    _ path: String
+  ) throws {
+    let options = (command.arguments ?? []).filter { $0.kind != "positional" }
+    let names = Set(options.flatMap(\.texts)).union(["-h", "--help"])
+    let taking = Set(options.filter { $0.kind == "option" }.flatMap(\.texts))
+    var isValue = false
+    for argument in arguments {
+      if isValue {
+        isValue = false
+        // A forgotten value: what follows is the next option.
+        if !names.contains(argument) { continue }
+      }
+      if argument == "--" { return }
+      guard argument.hasPrefix("-"), argument != "-", !isNumber(argument) else { continue }
+      let name = String(argument.prefix { $0 != "=" })
+      if names.contains(name) {
+        isValue = taking.contains(name) && name == argument
+      } else if argument.hasPrefix("--") || !isCluster(argument, of: names) {
+        throw unknown(
+          "option",
+          name,
+          among: names.filter { $0.hasPrefix("--") },
+          elsewhere,
+          of: path
+        )
+      }
+    }
+  }
+
+  /// Short flags in one argument, or a short option with its value.
+  private static func isCluster(_ argument: String, of names: Set<String>) -> Bool {
+    argument.dropFirst().first.map { names.contains("-\($0)") } == true
+  }
+
+  private static func isNumber(_ text: String) -> Bool { Double(text) != nil }
+
+  private static func unknown(
+    _ kind: String,
+    _ name: String,
+    among names: some Sequence<String>,
+    _ elsewhere: [String: String],
+    of path: String
+  ) -> Complaint {
+    let names = Set(names)
+    let meant =
+      elsewhere[name].flatMap { names.contains($0) ? $0 : nil } ?? nearest(to: name, names)
+    let suggestion = meant.map { "did you mean \($0)? " } ?? ""
+    return Complaint("\(path) has no \(kind) \(name): \(suggestion)See `\(path) --help`")
+  }
+
+  /// What mosquitto_pub, coap-client and curl call such things.
+  private static let elsewhere = [
+    "-t": "--topic", "-m": "--payload", "--message": "--payload", "-d": "--payload",
+    "--data": "--payload", "-e": "--payload", "-f": "--payload", "--file": "--payload",
+    "-l": "--payload", "-s": "--payload", "--host": "--endpoint", "-p": "--endpoint",
+    "--server": "--endpoint", "--url": "--endpoint", "--cafile": "--ca-file",
+    "--cacert": "--ca-file", "--cert": "--certificate-file", "--key": "--key-file",
+    "-k": "--psk-key-file", "-u": "--psk-identity", "-i": "--client-id", "--id": "--client-id",
+    "-o": "--output", "--debug": "--verbose", "--json": "--output", "--dtls": "--security",
+    "--secret": "--device-secret-file", "--secret-file": "--device-secret-file",
+    "--device-secret": "--device-secret-file", "--product": "--product-key",
+    "--device": "--device-name", "--name": "--device-name", "--user": "--product-key",
+    "--token": "--session-file", "--session": "--session-file", "--timeout": "--timing",
+  ]
+
+  /// The name that is one or two slips of the finger away, or goes on where this one ends.
+  private static func nearest(to name: String, _ names: Set<String>) -> String? {
+    let slips = max(1, min(3, name.filter { $0 != "-" }.count / 3))
+    let near = names.map { (distance(name, $0), $0) }.filter { $0.0 <= slips }.min { $0 < $1 }
+    if let near { return near.1 }
+    guard name.count > 4 else { return nil }
+    return names.filter { $0.hasPrefix(name) || $0.hasSuffix(name.drop { $0 == "-" }) }
+      .min { ($0.count, $0) < ($1.count, $1) }
+  }
+
+  /// How many characters were left out, added, replaced, or swapped with the next one.
+  private static func distance(_ first: String, _ second: String) -> Int {
+    let (first, second) = (Array(first.utf8), Array(second.utf8))
+    var rows = [[Int]](
+      repeating: [Int](repeating: 0, count: second.count + 1),
+      count: first.count + 1
+    )
+    for i in 0...first.count { rows[i][0] = i }
+    for j in 0...second.count { rows[0][j] = j }
+    for i in first.indices {
+      for j in second.indices {
+        let change = first[i] == second[j] ? 0 : 1
+        var best = min(rows[i][j + 1] + 1, rows[i + 1][j] + 1, rows[i][j] + change)
+        if i > 0, j > 0, first[i] == second[j - 1], first[i - 1] == second[j] {
+          best = min(best, rows[i - 1][j - 1] + 1)
+        }
+        rows[i + 1][j + 1] = best
+      }
+    }
+    return rows[first.count][second.count]
+  }
+}
+
+/// What of ArgumentParser's description of the program is looked at.
+private struct Tool: Decodable {
+  let command: Command
+}
+
+private struct Command: Decodable {
+  let commandName: String
+  let subcommands: [Command]?
+  let arguments: [Argument]?
+}
+
+private struct Argument: Decodable {
+  struct Name: Decodable {
+    let kind: String
+    let name: String
+  }
+
+  let kind: String
+  let names: [Name]?
+
+  /// The names as they are written.
+  var texts: [String] { (names ?? []).map { ($0.kind == "long" ? "--" : "-") + $0.name } }
+}
