@@ -25,7 +25,11 @@ struct AuthenticationCheck {
 
   private let fields: [String: String?]
 
-  init(payload: [UInt8], _ format: PlatformValue.Format) throws(Refusal) {
+  init(
+    payload: [UInt8],
+    _ format: PlatformValue.Format,
+    _ assumptions: SimulatorAssumptions
+  ) throws(Refusal) {
     switch format {
     case .json:
       do throws(JSONError) {
@@ -41,9 +45,10 @@ struct AuthenticationCheck {
       }
     }
     for (name, value) in fields {
-      guard Self.known.contains(name) else {
+      // Unverified (`unknown-member` of `Assumption`): 4.00 for a member that the guide does not know.
+      if !Self.known.contains(name), let code = assumptions.unknownMember {
         let shown = RequestRecord.printable(Array(name.utf8.prefix(64)))
-        throw Refusal(code: .badRequest, note: "unknown field \(shown)")
+        throw Refusal(code: code, note: "unknown field \(shown)")
       }
       guard value != nil else {
         throw Refusal(
@@ -97,7 +102,8 @@ struct AuthenticationCheck {
 
   func run(
     devices: [String: SimulatedDevice],
-    names: SimulatedDeviceNames
+    names: SimulatedDeviceNames,
+    _ assumptions: SimulatorAssumptions
   ) throws(Refusal) -> AuthenticationFields {
     let productKey = try required("productKey")
     let deviceName = try required("deviceName")
@@ -114,15 +120,15 @@ struct AuthenticationCheck {
     }
     let answersSeparately = try separateAnswers()
     let hash = try hashFunction()
-    // Unverified: 4.03 for an unknown device and 4.01 for a bad sign are what the codes' names say.
+    // Unverified (`unknown-device`, `bad-sign` of `Assumption`): 4.03 for an unknown device and 4.01 for a bad sign are what the codes' names say.
     guard let device = devices["\(productKey)/\(deviceName)"] else {
-      throw Refusal(code: .forbidden, note: "unknown device")
+      throw Refusal(code: assumptions.unknownDevice, note: "unknown device")
     }
     guard names.allows(deviceName) else {
-      throw Refusal(code: .forbidden, note: "the deviceName breaks the rule")
+      throw Refusal(code: assumptions.unknownDevice, note: "the deviceName breaks the rule")
     }
     guard isSigned(signature, by: hash, for: device) else {
-      throw Refusal(code: .unauthorized, note: "the sign does not fit the device secret")
+      throw Refusal(code: assumptions.badSign, note: "the sign does not fit the device secret")
     }
     return AuthenticationFields(device: device, answersSeparately: answersSeparately)
   }

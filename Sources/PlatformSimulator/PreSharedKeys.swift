@@ -5,13 +5,19 @@ internal import OpenSSLSupport
 enum PreSharedKeys {
   /// The key of `devicename|METHOD|PK&DN|TIMESTAMP`; `nil` for another identity or an unknown device.
   ///
-  /// `devices` are by `PK/DN`, so that a stranger's hello costs the same however many there are.
-  static func find(_ identity: [UInt8], among devices: [String: SimulatedDevice]) -> [UInt8]? {
+  /// Unverified (`pre-shared-keys` of `Assumption`): that other methods and timestamps are taken than the SDK
+  /// has. `devices` are by `PK/DN`, so that a stranger's hello costs the same however many there are.
+  static func find(
+    _ identity: [UInt8],
+    among devices: [String: SimulatedDevice],
+    sdkOnly: Bool
+  ) -> [UInt8]? {
     let parts = String(decoding: identity, as: UTF8.self)
       .split(separator: "|", omittingEmptySubsequences: false)
     guard parts.count == 4, parts[0] == "devicename" else { return nil }
     let names = parts[2].split(separator: "&", maxSplits: 1, omittingEmptySubsequences: false)
     guard names.count == 2, let device = devices["\(names[0])/\(names[1])"] else { return nil }
+    guard !sdkOnly || (parts[1] == "hmacsha256" && parts[3] == "2524608000000") else { return nil }
     let hash: Hash
     switch parts[1] {
     case "hmacmd5": hash = .md5

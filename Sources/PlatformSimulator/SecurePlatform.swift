@@ -185,7 +185,8 @@ public struct SecurePlatform<Peer: Hashable> {
     connection.setPeer(Array("\(peer)".utf8), cookieKey: cookieKey)
     if settings.takesPreSharedKeys {
       let devices = platform.devices
-      connection.setKeys { PreSharedKeys.find($0, among: devices) }
+      let sdkOnly = configuration.assumptions.takesSDKKeysOnly
+      connection.setKeys { PreSharedKeys.find($0, among: devices, sdkOnly: sdkOnly) }
     }
     let isGreeted = connection.listen(datagram)
     count += 1
