@@ -27,161 +27,79 @@ struct SimulateCommand: AsyncParsableCommand {
           --firmware-version 2.0.0 --firmware-file app.bin \\
           --firmware-url https://example.com/app.bin
 
-      It is as strict as the device guide: sign, fields, options, sequence numbers, padding. The \
+      A platform that fails twice, then disables the device after its fifth report:
+        nbiot simulate --device a1B2c3D4e5F,device1,secret.txt \\
+          --fail 5.00,2,on=report --disable a1B2c3D4e5F,device1,5
+
+      It is as strict as the device guide: sign, fields, options, sequence numbers, padding, topics. The \
       options below name each tolerance. It prints one line for each request, and ends with Ctrl-C.
       """
   )
 
-  @Option(help: "The address to listen on, in digits.")
-  var host = "127.0.0.1"
+  @OptionGroup(title: "Which devices, and where")
+  var serving: ServingOptions
 
-  @Option(
-    help:
-      "The UDP port to listen on (default: 5682, with DTLS 5684); 0 takes any free one and prints it."
-  )
-  var port: Int?
+  @OptionGroup(title: "With --security dtls")
+  var dtls: ServerDTLSOptions
 
-  @Option(help: "How the messages are protected.")
-  var security = SecurityArgument.symmetric
-
-  @Option(
-    help: ArgumentHelp(
-      "A device that may authenticate; repeat it for more.",
-      valueName: "pk,dn,secretfile"
-    )
-  )
-  var device: [String] = []
-
-  @Option(help: "The seqOffset in the answer to /auth.")
-  var seqOffset: UInt64 = 1
-
-  @Option(help: ArgumentHelp("How long a token is good for.", valueName: "seconds"))
-  var tokenLifetime: Int64 = 7 * 24 * 3_600
-
-  @Option(help: "How requests are answered when /auth does not say: piggybacked or separate.")
-  var answer = AckModeArgument.piggybacked
-
-  @Option(
-    help: "Which seq is taken: greater than seqOffset, or greaterOrEqual as the C SDK sends it."
-  )
-  var sequenceRule = SequenceRuleArgument.greater
-
-  @Option(help: "Which option carries the token; 61 for devices with the SDKs 3.0 to 3.2.")
-  var tokenOption = TokenOptionArgument.current
-
-  @Option(
-    help: ArgumentHelp(
-      "With DTLS: where ca.pem, server.pem and server-key.pem are; made there on first use.",
-      valueName: "directory"
-    )
-  )
-  var certificates: String?
-
-  @Option(help: "With DTLS: how sessions are resumed (default: id).")
-  var resumption: ResumptionArgument?
-
-  @Option(
-    help: ArgumentHelp(
-      "With DTLS: how long a session can be resumed (default: 86400).",
-      valueName: "seconds"
-    )
-  )
-  var sessionLifetime: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "With DTLS: close an association after so long a silence (default: 300); 0 for never.",
-      valueName: "seconds"
-    )
-  )
-  var idleClose: Int?
-
-  @Flag(help: "With DTLS: take static RSA and CBC too, as the platform's C SDKs need.")
-  var legacySuites = false
+  @OptionGroup(title: "Topics that devices may publish to")
+  var topics: TopicOptions
 
   @OptionGroup(title: "What the console would hold")
   var product: ProductOptions
 
-  @Option(
-    help: """
-      Which names devices may have beside letters and digits: _ @ . - : (current), or _ @ . as the device guide \
-      has them (guide).
-      """
-  )
-  var deviceNames = DeviceNamesArgument.current
+  @OptionGroup(title: "What the console would do")
+  var console: ConsoleOptions
 
-  @OptionGroup var modelRules: ModelRuleOptions
+  @OptionGroup(title: "Where the guide and the platform's SDKs differ")
+  var answering: AnsweringOptions
 
-  @Option(help: "How requests are printed.")
-  var log = OutputArgument.text
+  @OptionGroup(title: "How a thing model is read (unverified)")
+  var modelRules: ModelRuleOptions
+
+  @OptionGroup(title: "What else only the cloud could confirm")
+  var assumptions: AssumptionOptions
 
   func validate() throws {
-    guard !device.isEmpty || !product.register.isEmpty else {
+    guard !serving.device.isEmpty || !product.register.isEmpty else {
       throw ValidationError("no device may authenticate: give --device PK,DN,SECRETFILE")
     }
-    guard product.register.isEmpty || security == .dtls else {
+    guard product.register.isEmpty || serving.security == .dtls else {
       throw ValidationError("devices register themselves over DTLS: give --security dtls")
     }
-    if let port, port < 0 || port > 65_535 { throw ValidationError("--port is 0 to 65535") }
-    if security == .dtls, certificates == nil {
+    if let port = serving.port, port < 0 || port > 65_535 {
+      throw ValidationError("--port is 0 to 65535")
+    }
+    if serving.security == .dtls, dtls.certificates == nil {
       throw ValidationError(
         "give --certificates DIRECTORY: an authority and a certificate are made in it if it is empty"
       )
     }
-    let numbers = [idleClose, sessionLifetime]
-    if security == .symmetric,
-      certificates != nil || legacySuites || resumption != nil
-        || numbers.contains(where: { $0 != nil })
-    {
+    if serving.security == .symmetric, dtls.isUsed {
       throw ValidationError("these options belong to DTLS: give --security dtls with them")
-    }
-    guard (1...3_155_760).contains(sessionLifetime ?? 1), (0...3_155_760).contains(idleClose ?? 0)
-    else {
-      throw ValidationError(
-        "--session-lifetime is 1 to 3,155,760 seconds, --idle-close 0 to 3,155,760"
-      )
-    }
-    guard tokenLifetime > 0, tokenLifetime <= 3_155_760_000 else {
-      throw ValidationError("--token-lifetime is 1 second to 100 years")
     }
   }
 
   func run() async throws {
     var configuration = SimulatorConfiguration()
-    configuration.devices = try device.map(Self.parse)
-    configuration.deviceNames = deviceNames.simulated
+    configuration.devices = try serving.device.map(Self.parse)
     configuration.modelRules = modelRules.simulated
+    configuration.assumptions = try assumptions.assumptions()
+    answering.apply(to: &configuration)
     try product.apply(to: &configuration)
+    try topics.apply(to: &configuration)
+    try console.apply(to: &configuration)
     try checkNames(configuration)
-    configuration.sequenceOffset = seqOffset
-    configuration.tokenLifetime = Milliseconds(tokenLifetime * 1_000)
-    configuration.answerMode = answer == .piggybacked ? .piggybacked : .separate
-    configuration.sequenceRule = sequenceRule == .greater ? .greater : .greaterOrEqual
-    configuration.tokenOption = tokenOption == .current ? 2088 : 61
-    if let certificates, security == .dtls {
-      configuration.protection = .dtls
-      let files = try CertificateFiles.load(certificates, host: host)
-      configuration.dtls.certificate = files.certificate
-      configuration.dtls.key = files.key
-      if let resumption { configuration.dtls.resumption = resumption.server }
-      if let sessionLifetime {
-        configuration.dtls.sessionLifetime = Milliseconds(Int64(sessionLifetime) * 1_000)
-      }
-      if let idleClose {
-        configuration.dtls.idleLimit =
-          idleClose == 0 ? nil : Milliseconds(Int64(idleClose) * 1_000)
-      }
-      configuration.dtls.allowsLegacySuites = legacySuites
-      if legacySuites {
-        Console.complain("warning: --legacy-suites takes static RSA and CBC, which are weaker")
-      }
-    }
-    let port = port ?? (security == .dtls ? 5_684 : 5_682)
-    let isJSON = log == .json
+    try dtls.apply(to: &configuration, host: serving.host)
+    let host = serving.host
+    let port = serving.port ?? (serving.security == .dtls ? 5_684 : 5_682)
+    let isJSON = serving.log == .json
     let signals = Signals()
     let server: SimulatorServer
     do {
       server = try await SimulatorServer.start(configuration, host: host, port: port) { record in
+        var record = record
+        record.note += record.hint
         if isJSON {
           record.printJSON()
         } else {
@@ -189,14 +107,14 @@ struct SimulateCommand: AsyncParsableCommand {
         }
       }
     } catch {
-      throw Complaint(Self.sentence(error, host: host, port: port, certificates))
+      throw Complaint(Self.sentence(error, host: host, port: port, dtls.certificates))
     }
     Console.print(
       isJSON
         ? #"{"listening":"\#(host)","port":\#(server.port)}"#
         : "listening on \(host) port \(server.port), "
-          + "\(device.count + product.register.count) device(s)"
-          + (security == .dtls ? ", DTLS 1.2" : "")
+          + "\(serving.device.count + product.register.count) device(s)"
+          + (serving.security == .dtls ? ", DTLS 1.2" : "")
     )
     await signals.wait()
     try await server.close()
@@ -224,7 +142,7 @@ struct SimulateCommand: AsyncParsableCommand {
       configuration.devices.map(\.deviceName) + configuration.subDevices.map(\.deviceName)
       + configuration.products.flatMap(\.registrable)
     guard let wrong = names.first(where: { !configuration.deviceNames.allows($0) }) else { return }
-    let marks = deviceNames == .current ? "_ @ . - :" : "_ @ ."
+    let marks = answering.deviceNames == .current ? "_ @ . - :" : "_ @ ."
     throw Complaint(
       "the device name \(wrong) is not 4 to 32 letters, digits and \(marks) (device guide 6.3, code 6280)"
     )
