@@ -165,6 +165,14 @@ static inline void nbiot_forget_sessions(SSL_CTX *context) {
   SSL_CTX_flush_sessions(context, 0x7fffffff);
 }
 static inline EVP_PKEY *nbiot_make_p256_key(void) { return EVP_EC_gen("P-256"); }
+static inline EVP_PKEY *nbiot_make_rsa_key(void) { return EVP_RSA_gen(2048); }
+static inline int nbiot_has_rsa_key(X509 *certificate) { return EVP_PKEY_is_a(X509_get0_pubkey(certificate), "RSA"); }
+// The last message that the server has read is the client's ChangeCipherSpec.
+static inline int nbiot_awaits_finished(const SSL *ssl) { return SSL_get_state(ssl) == TLS_ST_SR_CHANGE; }
+static inline int nbiot_has_agreed_on_psk(const SSL *ssl) {
+  const SSL_CIPHER *suite = SSL_get_pending_cipher(ssl);
+  return suite != NULL && SSL_CIPHER_get_kx_nid(suite) == NID_kx_psk;
+}
 static inline int nbiot_add_extension(X509 *certificate, X509 *issuer, int nid, const char *value) {
   X509V3_CTX context;
   X509V3_set_ctx(&context, issuer, certificate, NULL, NULL, 0);

@@ -60,6 +60,14 @@ extension DTLSConnection {
     }
   }
 
+  /// Whether the client has changed its cipher and its Finished is what comes next.
+  public var awaitsFinished: Bool {
+    unsafe state == .handshaking && nbiot_awaits_finished(ssl) == 1
+  }
+
+  /// Whether the handshake's suite has a pre-shared key and no certificate.
+  public var hasAgreedOnPreSharedKey: Bool { unsafe nbiot_has_agreed_on_psk(ssl) == 1 }
+
   /// Takes in a hello; `true` when it had the right cookie, so that the association has begun and is
   /// to be given an empty datagram next.
   ///
@@ -81,6 +89,13 @@ extension DTLSConnection {
     }
     ERR_clear_error()
     return isGreeted
+  }
+}
+
+extension OpenSSLError {
+  /// Whether a record could not be decrypted, or its MAC is wrong.
+  public var isUnreadableRecord: Bool {
+    Int(ERR_GET_REASON(code)) == Int(SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC)
   }
 }
 

@@ -4,8 +4,16 @@ internal import ConstrainedCore
 
 /// A server's certificate with the authority that vouches for it, made here and now, in PEM.
 ///
-/// Keys: ECDSA on P-256. The authority's key is forgotten, so that nobody issues another certificate.
+/// The authority's key is forgotten, so that nobody issues another certificate.
 public struct IssuedCertificate: Sendable {
+  /// What the authority and the server sign with.
+  public enum Keys: Sendable {
+    /// ECDSA on P-256.
+    case ecdsa
+    /// RSA with 2,048 bits, with which the server can decrypt as well: for devices without elliptic curves.
+    case rsa
+  }
+
   /// The authority's certificate, which devices trust.
   public let authority: [UInt8]
   /// The server's certificate.
@@ -14,11 +22,16 @@ public struct IssuedCertificate: Sendable {
   public let key: [UInt8]
 
   /// Issues a certificate for `names`, host names and addresses in digits, valid for `days` from
-  /// yesterday on.
-  public init(names: [String], days: Int = 3_650) throws(OpenSSLError) {
-    let authorityKey = try PrivateKey()
-    let serverKey = try PrivateKey()
-    let root = Certificate(serial: 1, subject: "nbiot simulator CA", key: authorityKey, days)
+  /// yesterday on; the first name is also its common name.
+  public init(
+    names: [String],
+    keys: Keys = .ecdsa,
+    days: Int = 3_650
+  ) throws(OpenSSLError) {
+    let authorityKey = try PrivateKey(keys)
+    let serverKey = try PrivateKey(keys)
+    let authorityName = "nbiot simulator CA" + (keys == .rsa ? " (RSA)" : "")
+    let root = Certificate(serial: 1, subject: authorityName, key: authorityKey, days)
     try root.add(NID_basic_constraints, "critical,CA:TRUE", issuer: root)
     try root.add(NID_key_usage, "critical,keyCertSign,cRLSign", issuer: root)
     try root.sign(issuer: root, key: authorityKey)
@@ -32,9 +45,15 @@ public struct IssuedCertificate: Sendable {
     )
     // RFC 5280 Section 4.2.1.6: the preferred syntax of names, which has no dot at the end.
     let names = names.map { $0.hasSuffix(".") ? String($0.dropLast()) : $0 }
-    let alternatives = names.map { Self.isAddress($0) ? "IP:\($0)" : "DNS:\($0)" }
+    var alternatives = names.map { Self.isAddress($0) ? "IP:\($0)" : "DNS:\($0)" }
+    if keys == .rsa {
+      // mbedTLS 2 looks for addresses among the names of hosts.
+      alternatives += names.filter { Self.isAddress($0) && !$0.contains(":") }.map { "DNS:\($0)" }
+    }
     try leaf.add(NID_basic_constraints, "critical,CA:FALSE", issuer: root)
-    try leaf.add(NID_key_usage, "critical,digitalSignature", issuer: root)
+    // RFC 5246 Section 7.4.2: with static RSA the client's secret is encrypted under the server's key.
+    let usage = "critical,digitalSignature" + (keys == .rsa ? ",keyEncipherment" : "")
+    try leaf.add(NID_key_usage, usage, issuer: root)
     try leaf.add(NID_ext_key_usage, "serverAuth", issuer: root)
     try leaf.add(NID_subject_alt_name, alternatives.joined(separator: ","), issuer: root)
     try leaf.sign(issuer: root, key: authorityKey)
@@ -42,6 +61,21 @@ public struct IssuedCertificate: Sendable {
     certificate = unsafe Self.text { unsafe PEM_write_bio_X509($0, leaf.handle) }
     key = unsafe Self.text {
       unsafe PEM_write_bio_PKCS8PrivateKey($0, serverKey.handle, nil, nil, 0, nil, nil)
+    }
+  }
+
+  /// Whether the first certificate of a PEM text has an RSA key.
+  public static func hasRSAKey(_ text: Span<UInt8>) -> Bool {
+    // SAFETY: the BIO reads the span during this call alone.
+    unsafe text.withUnsafeBytes { bytes in
+      let bio = unsafe BIO_new_mem_buf(bytes.baseAddress, Int32(clamping: bytes.count))
+      defer {
+        unsafe BIO_free_all(bio)
+        ERR_clear_error()
+      }
+      guard let certificate = unsafe nbiot_read_certificate(bio) else { return false }
+      defer { unsafe X509_free(certificate) }
+      return unsafe nbiot_has_rsa_key(certificate) == 1
     }
   }
 
@@ -65,8 +99,9 @@ public struct IssuedCertificate: Sendable {
 private struct PrivateKey: ~Copyable {
   let handle: OpaquePointer
 
-  init() throws(OpenSSLError) {
-    guard let handle = unsafe nbiot_make_p256_key() else { throw .fromQueue() }
+  init(_ keys: IssuedCertificate.Keys) throws(OpenSSLError) {
+    let made = unsafe keys == .ecdsa ? nbiot_make_p256_key() : nbiot_make_rsa_key()
+    guard let handle = unsafe made else { throw .fromQueue() }
     unsafe self.handle = handle
   }
 

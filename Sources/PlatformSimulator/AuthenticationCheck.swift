@@ -13,7 +13,16 @@ struct AuthenticationFields {
 /// Why an `/auth` was refused.
 struct Refusal: Error {
   let code: Code
-  let note: String
+  var note: String
+  /// Whether it is about a critical option, for which a non-confirmable request is not answered.
+  var isAboutOption = false
+  /// Whether the note names the setting with which the request would be taken.
+  var namesSetting = false
+
+  /// The refusal for a critical option that is unknown, or treated like one (RFC 7252 Section 5.4.1).
+  static func option(_ note: String) -> Refusal {
+    Refusal(code: .badOption, note: note, isAboutOption: true)
+  }
 }
 
 /// Checks the payload of `POST /auth` by the device guide's section 3.6, in JSON or CBOR.
@@ -23,68 +32,115 @@ struct AuthenticationCheck {
     "version", "resources",
   ]
 
-  private let fields: [String: String?]
+  private enum Field {
+    case text(String)
+    /// The digits of a whole number, as they are signed.
+    case number(String)
+    /// Another value, or a name that comes twice.
+    case other
+  }
+
+  /// The fields that a number may stand in, where that is granted.
+  private static let numeric: Set<String> = ["seq", "timestamp", "ackMode"]
+
+  private let fields: [String: String]
 
   init(
     payload: [UInt8],
     _ format: PlatformValue.Format,
-    _ assumptions: SimulatorAssumptions
+    _ assumptions: SimulatorAssumptions,
+    _ leniencies: inout LeniencyUse
   ) throws(Refusal) {
+    let members: [(name: String, value: Field)]
     switch format {
     case .json:
       do throws(JSONError) {
-        fields = try Self.members(JSONReader(payload.span), of: payload.count)
+        members = try Self.members(JSONReader(payload.span), of: payload.count)
       } catch {
         throw Refusal(code: .badRequest, note: "the payload is not JSON: \(error)")
       }
     case .cbor:
       do throws(CBORError) {
-        fields = try Self.members(CBORReader(payload.span), of: payload.count)
+        members = try Self.members(CBORReader(payload.span), of: payload.count)
       } catch {
         throw Refusal(code: .badRequest, note: "the payload is not CBOR: \(error)")
       }
     }
-    for (name, value) in fields {
-      // Unverified (`unknown-member` of `Assumption`): 4.00 for a member that the guide does not know.
-      if !Self.known.contains(name), let code = assumptions.unknownMember {
-        let shown = RequestRecord.printable(Array(name.utf8.prefix(64)))
-        throw Refusal(code: code, note: "unknown field \(shown)")
-      }
-      guard value != nil else {
-        throw Refusal(
-          code: .badRequest,
-          note: "the field \(name) is not a string, or comes twice"
-        )
+    var fields: [String: String] = [:]
+    for (name, value) in members {
+      let known = try Self.known(name, assumptions, &leniencies)
+      let text = try Self.text(of: value, in: known, &leniencies)
+      guard fields.updateValue(text, forKey: known) == nil else {
+        throw Self.wrongForm(of: known)
       }
     }
+    self.fields = fields
+  }
+
+  /// The guide's name of a field.
+  private static func known(
+    _ name: String,
+    _ assumptions: SimulatorAssumptions,
+    _ leniencies: inout LeniencyUse
+  ) throws(Refusal) -> String {
+    if known.contains(name) { return name }
+    let shown = RequestRecord.printable(Array(name.utf8.prefix(64)))
+    guard name.lowercased() == "signmethod" else {
+      // Unverified (`unknown-member` of `Assumption`): 4.00 for a member that the guide does not know.
+      guard let code = assumptions.unknownMember else { return name }
+      throw Refusal(code: code, note: "unknown field \(shown)")
+    }
+    try leniencies.need(.signMethodCase, "the field signmethod is spelt \(shown)") {
+      Refusal(code: .badRequest, note: $0)
+    }
+    return "signmethod"
+  }
+
+  private static func text(
+    of value: Field,
+    in name: String,
+    _ leniencies: inout LeniencyUse
+  ) throws(Refusal) -> String {
+    switch value {
+    case .text(let text): return text
+    case .number(let digits) where numeric.contains(name):
+      try leniencies.need(.number, "the field \(name) is a number, not a text") {
+        Refusal(code: .badRequest, note: $0)
+      }
+      return digits
+    case .number, .other: throw wrongForm(of: name)
+    }
+  }
+
+  private static func wrongForm(of name: String) -> Refusal {
+    Refusal(code: .badRequest, note: "the field \(name) is not a string, or comes twice")
   }
 
   /// Whether the field of the symmetric mode is there.
   var hasSequence: Bool { fields["seq"] != nil }
 
-  /// The members of one object.
-  ///
-  /// `nil` for a value that is no string or a name that comes again. Empty when the text is another
-  /// value.
+  /// The members of one object; none when the text is another value.
   private static func members<Reader: PayloadReader & ~Escapable>(
     _ start: Reader,
     of capacity: Int
-  ) throws(Reader.Failure) -> [String: String?] {
-    var fields: [String: String?] = [:]
+  ) throws(Reader.Failure) -> [(name: String, value: Field)] {
+    var members: [(name: String, value: Field)] = []
     var reader = start
-    guard try reader.nextToken() == .beginObject else { return [:] }
+    guard try reader.nextToken() == .beginObject else { return [] }
     while case .key(let key)? = try reader.nextToken() {
       guard let value = try reader.nextToken() else { break }
       let name = text(key, in: reader, of: capacity)
-      if case .text(let text) = value, fields[name] == nil {
-        fields[name] = Self.text(text, in: reader, of: capacity)
-      } else {
-        fields[name] = .some(nil)
+      switch value {
+      case .text(let text): members.append((name, .text(Self.text(text, in: reader, of: capacity))))
+      case .integer(let number) where number >= 0: members.append((name, .number("\(number)")))
+      case .unsigned(let number): members.append((name, .number("\(number)")))
+      default:
+        members.append((name, .other))
         try reader.skip(value)
       }
     }
     _ = try reader.nextToken()
-    return fields
+    return members
   }
 
   private static func text<Reader: PayloadReader & ~Escapable>(
@@ -103,7 +159,8 @@ struct AuthenticationCheck {
   func run(
     devices: [String: SimulatedDevice],
     names: SimulatedDeviceNames,
-    _ assumptions: SimulatorAssumptions
+    _ assumptions: SimulatorAssumptions,
+    _ leniencies: inout LeniencyUse
   ) throws(Refusal) -> AuthenticationFields {
     let productKey = try required("productKey")
     let deviceName = try required("deviceName")
@@ -112,15 +169,10 @@ struct AuthenticationCheck {
     guard clientID.utf8.count <= 64 else {
       throw Refusal(code: .badRequest, note: "the clientId has over 64 bytes")
     }
-    for name in ["seq", "timestamp"] {
-      guard let value = fields[name] ?? nil else { continue }
-      guard !value.isEmpty, value.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else {
-        throw Refusal(code: .badRequest, note: "the field \(name) is not a decimal number")
-      }
-    }
+    for name in ["seq", "timestamp"] { try checkNumber(name, &leniencies) }
     let answersSeparately = try separateAnswers()
-    let hash = try hashFunction()
-    // Unverified (`unknown-device`, `bad-sign` of `Assumption`): 4.03 for an unknown device and 4.01 for a bad sign are what the codes' names say.
+    let hash = try hashFunction(&leniencies)
+    // Unverified (`unknown-device` and `bad-sign` of `Assumption`): what the codes' names say.
     guard let device = devices["\(productKey)/\(deviceName)"] else {
       throw Refusal(code: assumptions.unknownDevice, note: "unknown device")
     }
@@ -134,14 +186,29 @@ struct AuthenticationCheck {
   }
 
   private func required(_ name: String) throws(Refusal) -> String {
-    guard let value = fields[name] ?? nil, !value.isEmpty else {
+    guard let value = fields[name], !value.isEmpty else {
       throw Refusal(code: .badRequest, note: "the field \(name) is missing")
     }
     return value
   }
 
+  private func checkNumber(
+    _ name: String,
+    _ leniencies: inout LeniencyUse
+  ) throws(Refusal) {
+    guard let value = fields[name] else { return }
+    if !value.isEmpty, value.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) { return }
+    let note = "the field \(name) is not a decimal number"
+    guard name == "seq", !value.isEmpty,
+      value.unicodeScalars.allSatisfy({ $0.isASCII && $0.properties.isASCIIHexDigit })
+    else { throw Refusal(code: .badRequest, note: note) }
+    try leniencies.need(.hexadecimalSequence, "\(note), but hexadecimal") {
+      Refusal(code: .badRequest, note: $0)
+    }
+  }
+
   private func separateAnswers() throws(Refusal) -> Bool? {
-    switch fields["ackMode"] ?? nil {
+    switch fields["ackMode"] {
     case nil: return nil
     case "0": return false
     case "1": return true
@@ -149,19 +216,23 @@ struct AuthenticationCheck {
     }
   }
 
-  private func hashFunction() throws(Refusal) -> Hash {
-    switch fields["signmethod"] ?? nil {
-    case nil, "hmacmd5": return .md5
-    case "hmacsha1": return .sha1
-    case "hmacsha256": return .sha256
-    default: throw Refusal(code: .badRequest, note: "unknown signmethod")
+  private func hashFunction(_ leniencies: inout LeniencyUse) throws(Refusal) -> Hash {
+    guard let name = fields["signmethod"] else { return .md5 }
+    if let hash = Signature.hash(named: name) { return hash }
+    guard let hash = Signature.hash(named: name.lowercased()) else {
+      throw Refusal(code: .badRequest, note: "unknown signmethod")
     }
+    let shown = RequestRecord.printable(Array(name.utf8))
+    try leniencies.need(.signMethodCase, "signmethod is spelt \(shown)") {
+      Refusal(code: .badRequest, note: $0)
+    }
+    return hash
   }
 
   /// The guide's rule over whatever was submitted: all fields but four, sorted by name.
   private func isSigned(_ signature: String, by hash: Hash, for device: SimulatedDevice) -> Bool {
     let unsigned: Set<String> = ["version", "sign", "resources", "signmethod"]
-    let content = fields.filter { !unsigned.contains($0.key) }.mapValues { $0 ?? "" }
+    let content = fields.filter { !unsigned.contains($0.key) }
     return Signature.isValid(signature, of: content, hash, device.secret)
   }
 }

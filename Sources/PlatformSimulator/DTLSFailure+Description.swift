@@ -1,6 +1,18 @@
 internal import OpenSSLSupport
 
 extension DTLSFailure {
+  /// Whether the two ends have no suite in common.
+  var isLackOfSuites: Bool {
+    guard case .library(let code) = self else { return false }
+    return OpenSSLError(packed: code).reason == .nothingInCommon
+  }
+
+  /// Whether a record cannot be read with the keys that were agreed on.
+  var isUnreadableRecord: Bool {
+    guard case .library(let code) = self else { return false }
+    return OpenSSLError(packed: code).isUnreadableRecord
+  }
+
   /// What a server's association ended of, for its log.
   var description: String {
     switch self {
@@ -13,6 +25,8 @@ extension DTLSFailure {
     case .certificate(let code): "the device's certificate is not good (X509_V_ERR \(code))"
     case .library(let code):
       switch OpenSSLError(packed: code).reason {
+      case _ where isUnreadableRecord:
+        "what the device sent cannot be read: its keys are other ones"
       case .unknownIdentity: "the device's identity is unknown"
       case .nothingInCommon: "the device offers no suite that is taken"
       default: "OpenSSL refused it (openssl errstr \(String(code, radix: 16)) explains)"

@@ -14,6 +14,8 @@ struct PlatformResponse {
   var block: ReplyBlock?
   /// How long the answer holds, in seconds (RFC 7252 Section 5.10.5); of an error, when to try again.
   var maxAge: UInt32?
+  /// Whether it is about a critical option: a non-confirmable request is then rejected, not answered.
+  var isAboutOption = false
   /// Whether it goes in a message of its own; the configuration decides when `nil`.
   var isSeparate: Bool?
 

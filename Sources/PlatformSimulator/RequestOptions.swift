@@ -6,8 +6,16 @@ struct RequestOptions {
   private(set) var contentFormat: UInt64?
   private(set) var accept: UInt64?
   private(set) var token: [UInt8]?
+  /// What the option holds that carries the token for other devices: 61, or 2088.
+  private(set) var otherToken: [UInt8]?
   private(set) var sequence: [UInt8]?
   private(set) var block: BlockOption?
+
+  /// The option that carries tokens for devices that do not know `option`: 2088 is the guide's, 61 that of
+  /// the C SDKs 3.0 to 3.2.
+  private static func otherTokenOption(than option: UInt16) -> UInt16 {
+    option == 61 ? 2_088 : 61
+  }
 
   init(_ message: borrowing MessageView, tokenOption: UInt16) throws(Refusal) {
     var seen: Set<UInt16> = []
@@ -19,25 +27,25 @@ struct RequestOptions {
       switch number {
       case .uriPath:
         guard let segment = String(validating: value, as: UTF8.self) else {
-          throw Refusal(code: .badOption, note: "a Uri-Path is not UTF-8")
+          throw .option("a Uri-Path is not UTF-8")
         }
         // RFC 7252 Sections 5.10.1 and 5.10: 0 to 255 bytes, neither "." nor ".."; an empty one is no
         // part of any topic.
         guard !segment.isEmpty, value.count <= 255, segment != ".", segment != ".." else {
-          throw Refusal(code: .badOption, note: "a Uri-Path is empty, a dot segment or too long")
+          throw .option("a Uri-Path is empty, a dot segment or too long")
         }
         segments.append(segment)
       case _ where isRepeated:
         // RFC 7252 Section 5.4.5: a supernumerary option is treated like an unrecognised one.
         guard !number.isCritical else {
-          throw Refusal(code: .badOption, note: "option \(number.rawValue) comes twice")
+          throw .option("option \(number.rawValue) comes twice")
         }
       case .contentFormat:
         // RFC 7252 Section 5.4.3: a value of a wrong length is treated like an unrecognised option.
         contentFormat = value.count <= 2 ? option.uintValue : nil
       case .accept:
         guard value.count <= 2 else {
-          throw Refusal(code: .badOption, note: "Accept has over 2 bytes")
+          throw .option("Accept has over 2 bytes")
         }
         accept = option.uintValue
       case .block2:
@@ -49,8 +57,9 @@ struct RequestOptions {
       case .uriHost, .uriPort: break
       case .platformSequence: sequence = value
       case _ where number.rawValue == tokenOption: token = value
+      case _ where number.rawValue == Self.otherTokenOption(than: tokenOption): otherToken = value
       case _ where number.isCritical:
-        throw Refusal(code: .badOption, note: "unknown critical option \(number.rawValue)")
+        throw .option("unknown critical option \(number.rawValue)")
       default: break
       }
     }
@@ -67,25 +76,55 @@ struct RequestOptions {
     return path
   }
 
+  /// Takes the token from the other option where that is granted, or else refuses the request if that
+  /// option is critical.
+  mutating func settleToken(
+    tokenOption: UInt16,
+    _ leniencies: inout LeniencyUse
+  ) throws(Refusal) {
+    guard let otherToken else { return }
+    if Self.otherTokenOption(than: tokenOption) == 2_088 {
+      // It is elective, and no part of a request that has its token.
+      guard token == nil else { return }
+      try leniencies.need(.otherTokenOption, "the token is in option 2088, not 61") {
+        Refusal(code: .badRequest, note: $0)
+      }
+    } else {
+      guard token == nil || token == otherToken else {
+        throw .option("options \(tokenOption) and 61 hold two tokens")
+      }
+      let note = "the token is in option 61, " + (token == nil ? "not \(tokenOption)" : "too")
+      try leniencies.need(.otherTokenOption, note) { .option($0) }
+    }
+    token = otherToken
+  }
+
   /// Checks what both requests have in common.
   func check(
     _ message: borrowing MessageView,
-    needsContentFormat: Bool
+    needsContentFormat: Bool,
+    _ leniencies: inout LeniencyUse
   ) throws(Refusal) {
     guard message.code == .post else {
       throw Refusal(code: .methodNotAllowed, note: "only POST is allowed")
     }
     let formats: Set<UInt64> = [50, 60]
-    if let accept, !formats.contains(accept) {
+    if accept == 42 {
+      try leniencies.need(.acceptOctetStream, "Accept is 42, neither 50 nor 60") {
+        Refusal(code: .notAcceptable, note: $0)
+      }
+    } else if let accept, !formats.contains(accept) {
       throw Refusal(code: .notAcceptable, note: "Accept is neither 50 nor 60")
     }
     // The guide's platform checks Content-Format at /auth, not on a report.
-    if needsContentFormat, contentFormat.map({ formats.contains($0) }) != true {
+    if needsContentFormat, contentFormat == nil {
+      try leniencies.need(.missingContentFormat, "Content-Format is missing") {
+        Refusal(code: .unsupportedContentFormat, note: $0)
+      }
+    } else if needsContentFormat, let contentFormat, !formats.contains(contentFormat) {
       throw Refusal(code: .unsupportedContentFormat, note: "Content-Format is neither 50 nor 60")
     }
-    if needsContentFormat, block != nil {
-      throw Refusal(code: .badOption, note: "the answer has no blocks")
-    }
+    if needsContentFormat, block != nil { throw .option("the answer has no blocks") }
   }
 
   /// The format of the payload: JSON where no Content-Format says otherwise.

@@ -59,6 +59,10 @@ public struct RequestRecord: Sendable {
   public var bytesDown = 0
   /// Why the request was refused, or what the platform did not take of it.
   public var note = ""
+  /// Whether the request's Content-Format says that its payload is CBOR.
+  public var isCBOR = false
+  /// The leniencies that it may need and has needed.
+  var leniencies = LeniencyUse()
 
   /// Whether the platform took a report with this record.
   public var isAcceptedReport: Bool { kind == .report && code?.isSuccess == true }
@@ -73,7 +77,7 @@ public struct RequestRecord: Sendable {
     parts.append(kind == .duplicate ? "again" : kind == .malformed ? "malformed" : "POST")
     if !path.isEmpty { parts.append(path) }
     if let sequence { parts.append("seq \(sequence)") }
-    if !payload.isEmpty { parts.append(Self.printable(payload)) }
+    if !payload.isEmpty { parts.append(payloadText) }
     parts.append("->")
     parts.append(code?.description ?? "nothing")
     if let platformMessageID { parts.append("id \(platformMessageID)") }
@@ -84,8 +88,19 @@ public struct RequestRecord: Sendable {
     return Self.shown(parts.joined(separator: " "))
   }
 
+  /// The payload as the log shows it: CBOR in diagnostic notation where the request says so or nothing else
+  /// fits, text as it is, anything else in hexadecimal digits.
+  public var payloadText: String {
+    if isCBOR {
+      do throws(CBORError) { return try CBORDiagnosticNotation.text(of: payload.span) } catch {
+        // It is not what it says.
+      }
+    }
+    return Self.printable(payload)
+  }
+
   /// What devices have written, fit for one line of a terminal.
-  private static func shown(_ line: String) -> String { ReadableText.line(line.utf8Span.span) }
+  static func shown(_ line: String) -> String { ReadableText.line(line.utf8Span.span) }
 
   /// The payload as text where a terminal can show that on a line as it is, in diagnostic notation where it
   /// is CBOR, else in hexadecimal digits.

@@ -154,11 +154,22 @@ public struct SecurePlatform<Peer: Hashable> {
       ]
     }
     if settings.allowsLegacySuites {
-      suites += ["AES128-SHA256", "AES128-SHA", "AES256-SHA", "ECDHE-RSA-AES128-SHA"]
-      if settings.takesPreSharedKeys { suites += ["PSK-AES128-CBC-SHA256", "PSK-AES128-CBC-SHA"] }
+      suites += [
+        "AES128-SHA256", "AES128-SHA", "AES256-SHA256", "AES256-SHA", "ECDHE-RSA-AES128-SHA",
+      ]
+      if settings.takesPreSharedKeys {
+        suites += [
+          "PSK-AES128-CBC-SHA256", "PSK-AES128-CBC-SHA", "PSK-AES256-CBC-SHA384",
+          "PSK-AES256-CBC-SHA",
+        ]
+      }
     }
     let list = Array(suites.joined(separator: ":").utf8)
     try context.setSuites(list.span, needsEncryptThenMAC: settings.allowsLegacySuites)
+    // The other one last: where it has an RSA key as well, it is the one that is shown.
+    if !settings.rsaCertificate.isEmpty {
+      try context.setCertificate(settings.rsaCertificate.span, key: settings.rsaKey.span)
+    }
     if !settings.certificate.isEmpty {
       try context.setCertificate(settings.certificate.span, key: settings.key.span)
     }
@@ -183,17 +194,19 @@ public struct SecurePlatform<Peer: Hashable> {
       )
     else { return }
     connection.setPeer(Array("\(peer)".utf8), cookieKey: cookieKey)
-    if settings.takesPreSharedKeys {
-      let devices = platform.devices
-      let sdkOnly = configuration.assumptions.takesSDKKeysOnly
-      connection.setKeys { PreSharedKeys.find($0, among: devices, sdkOnly: sdkOnly) }
-    }
+    let keys = PreSharedKeys(
+      platform.devices,
+      LeniencyUse(configuration),
+      sdkOnly: configuration.assumptions.takesSDKKeysOnly
+    )
+    if settings.takesPreSharedKeys { connection.setKeys { keys.find($0) } }
     let isGreeted = connection.listen(datagram)
     count += 1
     let association = Association(
       peer: peer,
       number: count,
       random: hello.random,
+      keys: keys,
       connection: connection,
       at: now
     )
@@ -229,6 +242,7 @@ public struct SecurePlatform<Peer: Hashable> {
   ) {
     let before = association.connection.state
     association.bytesUp += datagram.count
+    if before == .handshaking, Self.holdsFinished(datagram) { association.hasSentFinished = true }
     var input = datagram
     repeat {
       let message = association.receive(input, at: now)
@@ -251,19 +265,25 @@ public struct SecurePlatform<Peer: Hashable> {
     } while association.connection.hasPendingMessage
     // What does not decrypt is dropped without a word (RFC 6347 Section 4.1.2.7), a Finished under another
     // key too; whoever tries out a device wants to know.
-    guard association.connection.state == .handshaking, !association.isDoubtful,
-      configuration.dtls.takesPreSharedKeys, Self.endsHandshake(datagram)
+    guard !association.isDoubtful, association.hasSentFinished,
+      association.connection.awaitsFinished, association.connection.hasAgreedOnPreSharedKey
     else { return }
     association.isDoubtful = true
-    let text = "handshake's end cannot be read: with a pre-shared key most likely another secret"
-    note(text, association, at: now, &output)
+    note(Self.unreadableEnd, association, at: now, &output)
   }
 
-  /// Whether there is a ChangeCipherSpec among a datagram's records, whose heads have 13 bytes.
-  private static func endsHandshake(_ datagram: [UInt8]) -> Bool {
+  private static var unreadableEnd: String {
+    "handshake's end cannot be read: with a pre-shared key most likely another secret"
+  }
+
+  /// Whether there is an encrypted handshake message among a datagram's records, whose heads have 13 bytes:
+  /// type 22 in epoch 1.
+  private static func holdsFinished(_ datagram: [UInt8]) -> Bool {
     var offset = 0
     while offset + 13 <= datagram.count {
-      if datagram[offset] == 20 { return true }
+      if datagram[offset] == 22, datagram[offset + 3] == 0, datagram[offset + 4] == 1 {
+        return true
+      }
       offset += 13 + Int(datagram[offset + 11]) << 8 + Int(datagram[offset + 12])
     }
     return false
@@ -286,28 +306,38 @@ public struct SecurePlatform<Peer: Hashable> {
       let suite = association.connection.suite
       let name = String(decoding: suite.bytes.indices.map { suite.bytes[$0] }, as: UTF8.self)
       let how = association.connection.isResumed ? "session resumed" : "session made"
-      note("\(how) with \(name)", association, at: now, &output)
+      note("\(how) with \(name)", association, association.keys.leniencies, at: now, &output)
     case .ended(let failure):
       if handshaking[association.peer] === association { handshaking[association.peer] = nil }
       if established[association.peer] === association { established[association.peer] = nil }
-      note(
-        association.connection.hasBeenEstablished
-          ? "ended: \(failure.description)" : "handshake failed: \(failure.description)",
-        association,
-        at: now,
-        &output
-      )
+      note(ending(of: association, by: failure), association, at: now, &output)
     }
+  }
+
+  /// Why an association is over, and what setting would have let its handshake succeed.
+  private func ending(of association: Association, by failure: DTLSFailure) -> String {
+    if association.connection.hasBeenEstablished { return "ended: \(failure.description)" }
+    // OpenSSL ends a handshake over a Finished under another key where its suite has CBC, and RFC 7366's
+    // extension is there; else it drops it.
+    if failure.isUnreadableRecord, association.connection.hasAgreedOnPreSharedKey {
+      return Self.unreadableEnd
+    }
+    let text = "handshake failed: \(failure.description)"
+    if let refusal = association.keys.refusal { return "\(text): \(refusal)" }
+    guard failure.isLackOfSuites, !configuration.dtls.allowsLegacySuites else { return text }
+    return "\(text); \(configuration.settingNames.legacySuites) takes static RSA and CBC as well"
   }
 
   private func note(
     _ text: String,
     _ association: Association,
+    _ leniencies: LeniencyUse = LeniencyUse(),
     at now: Instant,
     _ output: inout Output
   ) {
     var record = RequestRecord(kind: .association, time: now, peer: "\(association.peer)")
     record.note = text
+    record.leniencies = leniencies
     record.bytesUp = association.bytesUp
     record.bytesDown = association.bytesDown
     output.records.append(record)
@@ -337,8 +367,11 @@ public struct SecurePlatform<Peer: Hashable> {
     let peer: Peer
     let number: UInt64
     let random: [UInt8]
+    let keys: PreSharedKeys
     var connection: DTLSConnection
     var lastDatagram: Instant
+    /// Whether an encrypted Finished has come, readable or not.
+    var hasSentFinished = false
     /// Whether it was said that its end cannot be read.
     var isDoubtful = false
     var bytesUp = 0
@@ -348,12 +381,14 @@ public struct SecurePlatform<Peer: Hashable> {
       peer: Peer,
       number: UInt64,
       random: [UInt8],
+      keys: PreSharedKeys,
       connection: consuming DTLSConnection,
       at now: Instant
     ) {
       self.peer = peer
       self.number = number
       self.random = random
+      self.keys = keys
       self.connection = connection
       lastDatagram = now
     }

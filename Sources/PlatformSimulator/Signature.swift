@@ -3,6 +3,16 @@ internal import OpenSSLSupport
 
 /// The platform's signatures over submitted fields (device guide 3.6, 6.2 and 6.3).
 enum Signature {
+  /// The hash function that a sign method names, in the guide's spelling.
+  static func hash(named method: some StringProtocol) -> Hash? {
+    switch method {
+    case "hmacmd5": .md5
+    case "hmacsha1": .sha1
+    case "hmacsha256": .sha256
+    default: nil
+    }
+  }
+
   /// Whether hexadecimal digits of either case are the HMAC of names and values, sorted by name.
   static func isValid(
     _ digits: String,

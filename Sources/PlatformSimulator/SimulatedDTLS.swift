@@ -9,6 +9,12 @@ public struct SimulatedDTLS: Sendable {
   /// The certificate's private key in PEM.
   public var key: [UInt8] = []
 
+  /// A certificate with an RSA key beside the other one, for devices without elliptic curves; empty for none.
+  public var rsaCertificate: [UInt8] = []
+
+  /// The private key of the certificate with an RSA key, in PEM.
+  public var rsaKey: [UInt8] = []
+
   /// Whether a device may prove itself with a pre-shared key made of its secret, as the platform's C
   /// SDK v4 does, instead of verifying a certificate.
   public var takesPreSharedKeys = true

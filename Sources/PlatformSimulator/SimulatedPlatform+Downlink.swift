@@ -17,7 +17,7 @@ extension SimulatedPlatform {
     guard configuration.assumptions.servesPull else {
       throw Refusal(code: .notFound, note: "there is no /pull")
     }
-    try options.check(message, needsContentFormat: false)
+    try options.check(message, needsContentFormat: false, &record.leniencies)
     let session = try session(of: options, at: now, record: &record)
     let format = try options.payloadFormat(isOpaque: false)
     let payload = try open(message, options, session, record: &record)

@@ -15,12 +15,12 @@ extension SimulatedPlatform {
     _ options: RequestOptions,
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
-    try options.check(message, needsContentFormat: false)
+    try options.check(message, needsContentFormat: false, &record.leniencies)
     guard [nil, 50].contains(options.contentFormat) else {
       throw Refusal(code: .unsupportedContentFormat, note: "Content-Format is not 50")
     }
     guard options.block == nil else {
-      throw Refusal(code: .badOption, note: "the answer has no blocks")
+      throw .option("the answer has no blocks")
     }
     let payload = Self.bytes(of: message.payload)
     guard let request = PlatformValue(payload, .json), request.members != nil else {
@@ -30,12 +30,9 @@ extension SimulatedPlatform {
     let deviceName = try Self.text("deviceName", of: request)
     let challenge = try Self.text("random", of: request)
     let sign = try Self.text("sign", of: request)
-    let hash: Hash
-    switch (request["signmethod"] ?? request["signMethod"])?.string?.lowercased() {
-    case "hmacmd5": hash = .md5
-    case "hmacsha1": hash = .sha1
-    case "hmacsha256": hash = .sha256
-    default: throw Refusal(code: .badRequest, note: "unknown signmethod")
+    let method = (request["signmethod"] ?? request["signMethod"])?.string?.lowercased()
+    guard let hash = Signature.hash(named: method ?? "") else {
+      throw Refusal(code: .badRequest, note: "unknown signmethod")
     }
     let refused = configuration.assumptions.registrationRefused
     guard let product = things.products[productKey], let secret = product.secret else {

@@ -11,8 +11,13 @@ extension SimulatedPlatform {
   ) -> PlatformResponse {
     record.path = RequestOptions.path(of: message)
     dropTakenBack()
+    record.leniencies = LeniencyUse(configuration)
+    var read: RequestOptions?
     do throws(Refusal) {
-      let options = try RequestOptions(message, tokenOption: configuration.tokenOption)
+      var options = try RequestOptions(message, tokenOption: configuration.tokenOption)
+      read = options
+      try options.settleToken(tokenOption: configuration.tokenOption, &record.leniencies)
+      record.isCBOR = options.contentFormat == 60
       if options.segments == ["auth"] {
         record.kind = .authentication
         if let failure = fail(options, record: &record) { return failure }
@@ -39,7 +44,7 @@ extension SimulatedPlatform {
       return try report(message, options, at: now, record: &record)
     } catch {
       record.note = error.note
-      return PlatformResponse(code: error.code)
+      return response(to: error, of: record.kind, read)
     }
   }
 
@@ -49,13 +54,18 @@ extension SimulatedPlatform {
     at now: Instant,
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
-    try options.check(message, needsContentFormat: true)
+    try options.check(message, needsContentFormat: true, &record.leniencies)
     let payload = Self.bytes(of: message.payload)
     let format = try options.payloadFormat(isOpaque: false)
     guard format == .json || configuration.assumptions.takesCBORAuthentication else {
       throw Refusal(code: .unsupportedContentFormat, note: "/auth is not taken in CBOR")
     }
-    let check = try AuthenticationCheck(payload: payload, format, configuration.assumptions)
+    let check = try AuthenticationCheck(
+      payload: payload,
+      format,
+      configuration.assumptions,
+      &record.leniencies
+    )
     if configuration.protection == .dtls, check.hasSequence {
       // Device guide 3.6: the fields of the DTLS mode are those of the other but for this one.
       throw Refusal(code: .badRequest, note: "the field seq belongs to the symmetric mode")
@@ -63,7 +73,8 @@ extension SimulatedPlatform {
     let fields = try check.run(
       devices: devices,
       names: configuration.deviceNames,
-      configuration.assumptions
+      configuration.assumptions,
+      &record.leniencies
     )
     record.device = fields.device.path
     try checkEnabled(fields.device.path)
@@ -93,7 +104,7 @@ extension SimulatedPlatform {
     at now: Instant,
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
-    try options.check(message, needsContentFormat: false)
+    try options.check(message, needsContentFormat: false, &record.leniencies)
     guard record.path.utf8.count <= 128 + "/topic".utf8.count else {
       throw Refusal(code: configuration.assumptions.longTopic, note: "the topic has over 128 bytes")
     }
@@ -183,7 +194,7 @@ extension SimulatedPlatform {
     if configuration.protection == .dtls {
       // Device guide 3.6: its token alone, and the payload as it is.
       guard options.sequence == nil else {
-        throw Refusal(code: .badOption, note: "option 2089 belongs to the symmetric mode")
+        throw .option("option 2089 belongs to the symmetric mode")
       }
       let payload = Self.bytes(of: message.payload)
       record.payload = payload
@@ -208,13 +219,16 @@ extension SimulatedPlatform {
     }
     record.payload = payload
     try checkSize(payload)
-    // Unverified (`used-sequence` of `Assumption`): the platform's code for a number that is too low or was used before.
+    // Unverified (`used-sequence` of `Assumption`): the code for a number that is too low or was used before.
     let used = configuration.assumptions.usedSequence
-    let isAbove =
-      configuration.sequenceRule == .greaterOrEqual
-      ? sequence >= session.sequenceOffset : sequence > session.sequenceOffset
-    guard isAbove else {
+    guard sequence >= session.sequenceOffset else {
       throw Refusal(code: used, note: "seq is not above \(session.sequenceOffset)")
+    }
+    if sequence == session.sequenceOffset, configuration.sequenceRule == .greater {
+      try record.leniencies.need(
+        .offsetAsSequence,
+        "seq is seqOffset, \(session.sequenceOffset), and not above it"
+      ) { Refusal(code: used, note: $0) }
     }
     guard session.use(sequence) else {
       throw Refusal(code: used, note: "seq was used before in this session")

@@ -121,6 +121,7 @@ public struct SimulatedPlatform<Peer: Hashable> {
     if let known = duplicates.find(peer, messageID, at: now) {
       var record = known.record
       record.kind = .duplicate
+      record.leniencies = LeniencyUse()
       record.time = now
       // RFC 7252 Section 4.3: a duplicate of a non-confirmable message is ignored.
       let reply = message.type == .confirmable ? known.reply : nil
@@ -133,10 +134,30 @@ public struct SimulatedPlatform<Peer: Hashable> {
     record.messageID = messageID
     record.bytesUp = message.count
     var response = respond(to: message, at: now, record: &record)
+    if message.type == .nonConfirmable, response.isAboutOption {
+      return reject(message, from: peer, at: now, record: &record, output: &output)
+    }
     record.code = response.code
     record.platformMessageID = response.platformMessageID
     send(&response, to: message, from: peer, at: now, record: &record, output: &output)
     output.record = record
+  }
+
+  /// RFC 7252 Section 5.4.1: a non-confirmable request with an unknown critical option is rejected, here
+  /// with a Reset (Section 4.3), which is no answer.
+  private mutating func reject(
+    _ message: borrowing MessageView,
+    from peer: Peer,
+    at now: Instant,
+    record: inout RequestRecord,
+    output: inout Output
+  ) {
+    let reset = Self.empty(.reset, message.messageID)
+    record.note += " (rejected with a Reset: the request is non-confirmable)"
+    record.bytesDown = reset.count
+    output.datagrams.append(Outgoing(peer: peer, bytes: reset))
+    output.record = record
+    duplicates.insert(peer, message.messageID, record: record, reply: reset, at: now)
   }
 
   private mutating func send(

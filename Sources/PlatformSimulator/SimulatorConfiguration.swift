@@ -110,6 +110,12 @@ public struct SimulatorConfiguration: Sendable {
   /// The number of the option that carries the token: 2088, or 61 for the platform's older SDKs.
   public var tokenOption: UInt16 = 2088
 
+  /// Which forms of the platform's own SDKs are taken beside those of the guide.
+  public var leniencies: Set<Leniency> = []
+
+  /// What refusals call the settings.
+  public var settingNames = SimulatorSettingNames()
+
   /// How long a request is remembered to know its duplicates by: EXCHANGE_LIFETIME, 247 seconds with
   /// the standard parameters (RFC 7252 Section 4.8.2).
   public var exchangeLifetime = Milliseconds(247_000)

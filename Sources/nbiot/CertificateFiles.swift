@@ -1,59 +1,124 @@
 internal import Foundation
+internal import NIOCore
 internal import OpenSSLSupport
 
-/// The simulator's certificate and key in a folder, with the authority's certificate for devices.
+/// The simulator's certificates and keys in a folder, with the authorities' certificates for devices.
 struct CertificateFiles {
   let certificate: [UInt8]
   let key: [UInt8]
+  /// The certificate for devices without elliptic curves; empty for none.
+  private(set) var rsaCertificate: [UInt8] = []
+  private(set) var rsaKey: [UInt8] = []
 
   /// Reads what is in the folder; what is not there is made: an authority whose key nobody keeps, and
-  /// its certificate for `host` and this machine's own names.
-  static func load(_ directory: String, host: String) throws -> CertificateFiles {
-    let folder = URL(filePath: directory)
-    let authority = folder.appending(path: "ca.pem").path
-    let certificate = folder.appending(path: "server.pem").path
-    let key = folder.appending(path: "server-key.pem").path
-    let files = FileManager.default
-    let present = [authority, certificate, key].filter { files.fileExists(atPath: $0) }
-    if present.isEmpty {
-      try make(names(host), folder: folder.path, authority, certificate, key)
-    } else if !files.fileExists(atPath: certificate) || !files.fileExists(atPath: key) {
-      throw Complaint(
-        "\(directory) holds only some of ca.pem, server.pem and server-key.pem: give an empty folder, "
-          + "or all of them"
-      )
+  /// its certificate for `host` and this machine's own names, and with `needsRSA` the same with RSA keys
+  /// unless the server's certificate has one.
+  static func load(
+    _ directory: String,
+    host: String,
+    needsRSA: Bool
+  ) throws -> CertificateFiles {
+    let first = Trio(directory, "")
+    let second = Trio(directory, "-rsa")
+    let isNew = try first.isMissing()
+    if isNew {
+      try makeFolder(directory)
+      try first.make(.ecdsa, names(host))
     }
-    PrivateFile.warnIfReadable(key, "private key")
-    return CertificateFiles(
-      certificate: try InputText.read(certificate),
-      key: try InputText.read(key)
-    )
+    var files = try CertificateFiles(first)
+    guard needsRSA, !IssuedCertificate.hasRSAKey(files.certificate.span) else { return files }
+    if try second.isMissing() {
+      try second.make(.rsa, names(host))
+      // Who trusts ca.pem is to trust whichever of the two the device's suites lead to.
+      if isNew {
+        let newline = [UInt8(ascii: "\n")]
+        let both =
+          try InputText.read(first.authority) + newline + InputText.read(second.authority) + newline
+        try PrivateFile.write(both, to: first.authority, mode: 0o644)
+      }
+    }
+    let rsa = try CertificateFiles(second)
+    files.rsaCertificate = rsa.certificate
+    files.rsaKey = rsa.key
+    return files
   }
 
+  private init(_ trio: Trio) throws {
+    PrivateFile.warnIfReadable(trio.key, "private key")
+    certificate = try InputText.read(trio.certificate)
+    key = try InputText.read(trio.key)
+  }
+
+  /// The names that devices may call the server by; the address that most of them use is the first.
   private static func names(_ host: String) -> [String] {
-    let names = ["localhost", "127.0.0.1", "::1"]
-    return names.contains(host) || host == "0.0.0.0" || host == "::" ? names : names + [host]
+    let own = ["localhost", "127.0.0.1", "::1"]
+    let isAny = host == "0.0.0.0" || host == "::"
+    let outer = isAny ? addresses().filter { !own.contains($0) } : [host]
+    let first = outer.first ?? "127.0.0.1"
+    return [first] + (outer + own).filter { $0 != first }
   }
 
-  private static func make(
-    _ names: [String],
-    folder: String,
-    _ authority: String,
-    _ certificate: String,
-    _ key: String
-  ) throws {
+  /// This machine's addresses, IPv4 first, without those of one link; at most 16.
+  private static func addresses() -> [String] {
+    guard let devices = try? System.enumerateDevices() else { return [] }
+    let found = devices.compactMap { $0.address?.ipAddress }.filter {
+      !$0.hasPrefix("fe80") && !$0.hasPrefix("127.") && !$0.contains("%")
+    }
+    let sorted = found.filter { !$0.contains(":") } + found.filter { $0.contains(":") }
+    var names: [String] = []
+    for name in sorted where !names.contains(name) { names.append(name) }
+    return Array(names.prefix(16))
+  }
+
+  private static func makeFolder(_ directory: String) throws {
     do {
       try FileManager.default.createDirectory(
-        atPath: folder,
+        atPath: URL(filePath: directory).path,
         withIntermediateDirectories: true,
         attributes: [.posixPermissions: 0o700]
       )
     } catch {
-      throw Complaint("the folder \(folder) cannot be made: check its path and your rights")
+      throw Complaint("the folder \(directory) cannot be made: check its path and your rights")
     }
+  }
+}
+
+/// The three files of one kind of keys.
+private struct Trio {
+  let authority: String
+  let certificate: String
+  let key: String
+  private let directory: String
+  private let names: [String]
+
+  init(_ directory: String, _ mark: String) {
+    let folder = URL(filePath: directory)
+    names = ["ca\(mark).pem", "server\(mark).pem", "server\(mark)-key.pem"]
+    authority = folder.appending(path: names[0]).path
+    certificate = folder.appending(path: names[1]).path
+    key = folder.appending(path: names[2]).path
+    self.directory = directory
+  }
+
+  /// Whether none of them is there; who has certificates of one's own needs no authority's.
+  func isMissing() throws -> Bool {
+    let present = [authority, certificate, key].filter {
+      FileManager.default.fileExists(atPath: $0)
+    }
+    if present.isEmpty { return true }
+    guard present.contains(certificate), present.contains(key) else {
+      throw Complaint(
+        "\(directory) holds only some of \(names[0]), \(names[1]) and \(names[2]): give an empty folder, "
+          + "or all of them"
+      )
+    }
+    return false
+  }
+
+  func make(_ keys: IssuedCertificate.Keys, _ names: [String]) throws {
     let issued: IssuedCertificate
     do throws(OpenSSLError) {
-      issued = try IssuedCertificate(names: names)
+      issued = try IssuedCertificate(names: names, keys: keys)
     } catch {
       throw Complaint("OpenSSL could not make a certificate (error \(error.code))")
     }
@@ -62,8 +127,9 @@ struct CertificateFiles {
     try PrivateFile.write(issued.authority, to: authority, mode: 0o644)
     try PrivateFile.write(issued.key, to: key)
     try PrivateFile.write(issued.certificate, to: certificate)
+    let devices = keys == .rsa ? "devices without elliptic curves" : "devices"
     Console.complain(
-      "made \(authority), which devices trust, and the server's certificate beside it"
+      "made \(authority), which \(devices) trust, and the server's certificate beside it"
     )
   }
 }

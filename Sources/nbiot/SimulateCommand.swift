@@ -31,8 +31,18 @@ struct SimulateCommand: AsyncParsableCommand {
         nbiot simulate --device a1B2c3D4e5F,device1,secret.txt \\
           --fail 5.00,2,on=report --disable a1B2c3D4e5F,device1,5
 
-      It is as strict as the device guide: sign, fields, options, sequence numbers, padding, topics. The \
-      options below name each tolerance. It prints one line for each request, and ends with Ctrl-C.
+      It prints one line for each request, and ends with Ctrl-C. It is as strict as the device guide: sign, \
+      fields, options, sequence numbers, padding, topics. Where the guide is silent, it takes without a word: a \
+      sign in upper or lower case; any clientId of up to 64 bytes; any timestamp; hmacsha256; /auth in CBOR; a \
+      report without Content-Format, as JSON; elective options that it does not know; any Uri-Host and Uri-Port; \
+      sequence numbers in any order. What the platform's own SDKs send beside the guide it refuses, with a line \
+      and an answer that name the option which takes it: --tolerant, or over DTLS --legacy-suites. So a device \
+      with the C SDK 2.3, 3 or 4 or the Java sample needs
+
+        nbiot simulate --tolerant --device a1B2c3D4e5F,device1,secret.txt
+        nbiot simulate --tolerant --security dtls --legacy-suites \\
+          --certificates certificates \\
+          --device a1B2c3D4e5F,device1,secret.txt
       """
   )
 
@@ -90,21 +100,21 @@ struct SimulateCommand: AsyncParsableCommand {
     try topics.apply(to: &configuration)
     try console.apply(to: &configuration)
     try checkNames(configuration)
+    configuration.settingNames.leniencies = "--tolerant"
+    configuration.settingNames.legacySuites = "--legacy-suites"
+    configuration.settingNames.plainValues = "--plain-values"
     try dtls.apply(to: &configuration, host: serving.host)
     let host = serving.host
     let port = serving.port ?? (serving.security == .dtls ? 5_684 : 5_682)
-    let isJSON = serving.log == .json
+    let log = serving.log
+    let isJSON = log == .json
     let signals = Signals()
     let server: SimulatorServer
     do {
       server = try await SimulatorServer.start(configuration, host: host, port: port) { record in
         var record = record
         record.note += record.hint
-        if isJSON {
-          record.printJSON()
-        } else {
-          Console.print("\(Clock.timestamp()) \(record.line)")
-        }
+        record.print(as: log)
       }
     } catch {
       throw Complaint(Self.sentence(error, host: host, port: port, dtls.certificates))
@@ -182,57 +192,5 @@ private struct Signals {
   func wait() async {
     for await _ in stream { break }
     for source in sources { source.cancel() }
-  }
-}
-
-extension RequestRecord {
-  /// Prints the record as an object on one line.
-  fileprivate func printJSON() {
-    var buffer = [UInt8](
-      repeating: 0,
-      count: 4_096 + 6
-        * (Self.printable(payload).utf8.count + path.utf8.count + note.utf8.count
-          + (method?.utf8.count ?? 0))
-    )
-    var json = JSONWriter(buffer.mutableSpan)
-    do throws(CapacityError) {
-      try write(into: &json)
-    } catch {
-      preconditionFailure("the longest record fits its buffer")
-    }
-    Console.print(json: json.written)
-  }
-
-  private func write(into json: inout JSONWriter) throws(CapacityError) {
-    try json.beginObject()
-    try json.key("time")
-    try json.text(Clock.timestamp())
-    try json.key("kind")
-    try json.text(kind.rawValue)
-    try json.key("peer")
-    try json.text(peer)
-    try json.key("device")
-    try json.text(device)
-    try json.key("path")
-    try json.text(path)
-    try json.key("seq")
-    if let sequence { try json.unsigned(sequence) } else { try json.null() }
-    try json.key("payload")
-    try json.text(Self.printable(payload))
-    try json.key("code")
-    try json.text(code?.dotted)
-    try json.key("messageID")
-    try json.text(platformMessageID.map { "\($0)" })
-    try json.key("method")
-    try json.text(method)
-    try json.key("replyCode")
-    if let replyCode { try json.integer(Int64(replyCode.rawValue)) } else { try json.null() }
-    try json.key("bytesUp")
-    try json.integer(Int64(bytesUp))
-    try json.key("bytesDown")
-    try json.integer(Int64(bytesDown))
-    try json.key("note")
-    try json.text(note)
-    try json.endObject()
   }
 }

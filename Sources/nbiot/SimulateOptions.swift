@@ -57,7 +57,12 @@ struct ServerDTLSOptions: ParsableArguments {
   )
   var idleClose: Int?
 
-  @Flag(help: "Take static RSA and CBC too, as the platform's C SDKs need.")
+  @Flag(
+    help: """
+      Take static RSA and CBC too, and show a certificate with an RSA key to devices without elliptic curves, as \
+      the platform's C SDKs are; ca-rsa.pem, server-rsa.pem and server-rsa-key.pem are made beside the others.
+      """
+  )
   var legacySuites = false
 
   /// Whether one of them is given.
@@ -79,9 +84,11 @@ struct ServerDTLSOptions: ParsableArguments {
   func apply(to configuration: inout SimulatorConfiguration, host: String) throws {
     guard let certificates else { return }
     configuration.protection = .dtls
-    let files = try CertificateFiles.load(certificates, host: host)
+    let files = try CertificateFiles.load(certificates, host: host, needsRSA: legacySuites)
     configuration.dtls.certificate = files.certificate
     configuration.dtls.key = files.key
+    configuration.dtls.rsaCertificate = files.rsaCertificate
+    configuration.dtls.rsaKey = files.rsaKey
     if let resumption { configuration.dtls.resumption = resumption.server }
     if let sessionLifetime {
       configuration.dtls.sessionLifetime = Milliseconds(Int64(sessionLifetime) * 1_000)
@@ -98,6 +105,16 @@ struct ServerDTLSOptions: ParsableArguments {
 
 /// What the guide and the platform's SDKs answer differently.
 struct AnsweringOptions: ParsableArguments {
+  @Flag(
+    help: """
+      Take what the platform's own SDKs send and the guide does not have, with a line in the log each time: \
+      Accept 42; no Content-Format in /auth; seq in /auth hexadecimal or a number (timestamp and ackMode a number, \
+      too); the first seq equal to seqOffset; the token in option 2088 or 61, at the same time; signmethod in any \
+      case.
+      """
+  )
+  var tolerant = false
+
   @Option(help: "The seqOffset in the answer to /auth.")
   var seqOffset: UInt64 = 1
 
@@ -132,6 +149,7 @@ struct AnsweringOptions: ParsableArguments {
   /// Puts them into the configuration.
   func apply(to configuration: inout SimulatorConfiguration) {
     configuration.deviceNames = deviceNames.simulated
+    configuration.leniencies = tolerant ? Set(Leniency.allCases) : []
     configuration.sequenceOffset = seqOffset
     configuration.tokenLifetime = Milliseconds(tokenLifetime * 1_000)
     configuration.answerMode = answer == .piggybacked ? .piggybacked : .separate

@@ -81,6 +81,25 @@ struct EnvelopeTests {
     #expect(try bench.send(Self.path, Array(Self.good.utf8), contentFormat: nil).code == 200)
   }
 
+  @Test(arguments: [
+    // "abc", which is the text cabc as well; 97; -24; [1, 2]; 2015-01-01 as a tagged text.
+    (hex("63 61 62 63"), #""abc""#), (hex("18 61"), "97"), (hex("37"), "-24"),
+    (hex("82 01 02"), "[1, 2]"), (hex("c0 6a 32 30 31 35 2d 30 31 2d 30 31"), #"0("2015-01-01")"#),
+    // What is none is shown as it is.
+    (hex("41"), "A"), (hex("ff 00"), "0xff00"),
+  ])
+  func `a payload that is labelled CBOR is logged in diagnostic notation`(
+    bytes: [UInt8],
+    notation: String
+  ) throws {
+    var bench = try ThingBench()
+    let record = try bench.send("topic/pk/device/user/update", bytes, contentFormat: 60).record
+    #expect(record.payloadText == notation)
+    #expect(record.line.contains(" \(notation) -> "))
+    let json = try bench.send("topic/pk/device/user/update", Array("cabc".utf8)).record
+    #expect(json.payloadText == "cabc")
+  }
+
   @Test func `other formats are refused on Alink's topics alone`() throws {
     var bench = try ThingBench()
     let bytes = Array(Self.good.utf8)

@@ -27,6 +27,20 @@ struct Bench {
     code: Code = .post,
     type: MessageType = .confirmable
   ) throws -> RequestRecord {
+    let message = try request(path, options, payload, code: code, type: type)
+    let output = platform.handle(message, from: 1, at: Instant(milliseconds: 0))
+    answers = output.datagrams.map(\.bytes)
+    return try #require(output.record)
+  }
+
+  /// The bytes of a request.
+  mutating func request(
+    _ path: [String],
+    _ options: [(UInt16, [UInt8])] = [],
+    _ payload: [UInt8] = [],
+    code: Code = .post,
+    type: MessageType = .confirmable
+  ) throws -> [UInt8] {
     messageID += 1
     var buffer = [UInt8](repeating: 0, count: 65_536)
     var writer = try MessageWriter(
@@ -42,13 +56,7 @@ struct Bench {
     }
     try writer.payload(payload.span)
     let count = writer.count
-    let output = platform.handle(
-      Array(buffer[..<count]),
-      from: 1,
-      at: Instant(milliseconds: 0)
-    )
-    answers = output.datagrams.map(\.bytes)
-    return try #require(output.record)
+    return Array(buffer[..<count])
   }
 
   var answers: [[UInt8]] = []

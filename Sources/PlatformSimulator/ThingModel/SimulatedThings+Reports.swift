@@ -266,7 +266,9 @@ extension SimulatedThings {
         values.append((member.name, DeviceState.Reported(value: value, time: time)))
       } else {
         guard takesPlainValues else {
-          throw .parameters("\(member.name) is no object with a value")
+          throw .parameters(
+            "\(member.name) is no object with a value; \(settingNames.plainValues) takes it"
+          )
         }
         values.append((member.name, DeviceState.Reported(value: member.value, time: nil)))
       }

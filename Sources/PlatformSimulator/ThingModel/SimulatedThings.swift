@@ -31,6 +31,7 @@ public struct SimulatedThings: Sendable {
   var takenBack: Set<String> = []
   var subDevices: [String: KnownSubDevice]
   let takesPlainValues: Bool
+  let settingNames: SimulatorSettingNames
   let isModelServiceDown: Bool
   let modelRules: SimulatedModelRules
   let deviceNames: SimulatedDeviceNames
@@ -41,6 +42,7 @@ public struct SimulatedThings: Sendable {
 
   init(_ configuration: SimulatorConfiguration) {
     takesPlainValues = configuration.takesPlainValues
+    settingNames = configuration.settingNames
     isModelServiceDown = configuration.isModelServiceDown
     modelRules = configuration.modelRules
     deviceNames = configuration.deviceNames
