@@ -72,7 +72,8 @@ simulate() {
   log=$directory/$1.log
   : > "$log"
   shift
-  "$nbiot" simulate --port 0 --log json --device "a1B2c3D4e5F,device1,$directory/secret" "$@" \
+  "$nbiot" simulate --port 0 --log json --device "a1B2c3D4e5F,device1,$directory/secret" \
+    --topic-class user/other "$@" \
     > "$log" 2> "$directory/simulator-errors" &
   simulator=$!
   processes+=("$simulator")

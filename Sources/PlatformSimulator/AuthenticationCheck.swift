@@ -48,6 +48,7 @@ struct AuthenticationCheck {
   init(
     payload: [UInt8],
     _ format: PlatformValue.Format,
+    _ assumptions: SimulatorAssumptions,
     _ leniencies: inout LeniencyUse
   ) throws(Refusal) {
     let members: [(name: String, value: Field)]
@@ -67,7 +68,7 @@ struct AuthenticationCheck {
     }
     var fields: [String: String] = [:]
     for (name, value) in members {
-      let known = try Self.known(name, &leniencies)
+      let known = try Self.known(name, assumptions, &leniencies)
       let text = try Self.text(of: value, in: known, &leniencies)
       guard fields.updateValue(text, forKey: known) == nil else {
         throw Self.wrongForm(of: known)
@@ -79,12 +80,15 @@ struct AuthenticationCheck {
   /// The guide's name of a field.
   private static func known(
     _ name: String,
+    _ assumptions: SimulatorAssumptions,
     _ leniencies: inout LeniencyUse
   ) throws(Refusal) -> String {
     if known.contains(name) { return name }
     let shown = RequestRecord.printable(Array(name.utf8.prefix(64)))
     guard name.lowercased() == "signmethod" else {
-      throw Refusal(code: .badRequest, note: "unknown field \(shown)")
+      // Unverified (`unknown-member` of `Assumption`): 4.00 for a member that the guide does not know.
+      guard let code = assumptions.unknownMember else { return name }
+      throw Refusal(code: code, note: "unknown field \(shown)")
     }
     try leniencies.need(.signMethodCase, "the field signmethod is spelt \(shown)") {
       Refusal(code: .badRequest, note: $0)
@@ -155,6 +159,7 @@ struct AuthenticationCheck {
   func run(
     devices: [String: SimulatedDevice],
     names: SimulatedDeviceNames,
+    _ assumptions: SimulatorAssumptions,
     _ leniencies: inout LeniencyUse
   ) throws(Refusal) -> AuthenticationFields {
     let productKey = try required("productKey")
@@ -167,15 +172,15 @@ struct AuthenticationCheck {
     for name in ["seq", "timestamp"] { try checkNumber(name, &leniencies) }
     let answersSeparately = try separateAnswers()
     let hash = try hashFunction(&leniencies)
-    // Unverified: 4.03 for an unknown device and 4.01 for a bad sign are what the codes' names say.
+    // Unverified (`unknown-device` and `bad-sign` of `Assumption`): what the codes' names say.
     guard let device = devices["\(productKey)/\(deviceName)"] else {
-      throw Refusal(code: .forbidden, note: "unknown device")
+      throw Refusal(code: assumptions.unknownDevice, note: "unknown device")
     }
     guard names.allows(deviceName) else {
-      throw Refusal(code: .forbidden, note: "the deviceName breaks the rule")
+      throw Refusal(code: assumptions.unknownDevice, note: "the deviceName breaks the rule")
     }
     guard isSigned(signature, by: hash, for: device) else {
-      throw Refusal(code: .unauthorized, note: "the sign does not fit the device secret")
+      throw Refusal(code: assumptions.badSign, note: "the sign does not fit the device secret")
     }
     return AuthenticationFields(device: device, answersSeparately: answersSeparately)
   }

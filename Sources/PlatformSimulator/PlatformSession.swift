@@ -14,6 +14,8 @@ final class PlatformSession {
   /// `nil` where the messages lie in DTLS records.
   private var cipher: AES128CBC?
   private var usedSequences: Set<UInt64> = []
+  /// How many requests with the token were taken.
+  var uses = 0
   /// The last answer that was too long for a message.
   var kept: KeptReply?
 

@@ -11,13 +11,20 @@ final class PreSharedKeys {
   /// Why the identity was refused, where a setting would have taken it.
   private(set) var refusal: String?
 
+  /// Whether the identity must be the SDK's own.
+  private let sdkOnly: Bool
+
   /// `devices` are by `PK/DN`, so that a stranger's hello costs the same however many there are.
-  init(_ devices: [String: SimulatedDevice], _ leniencies: LeniencyUse) {
+  init(_ devices: [String: SimulatedDevice], _ leniencies: LeniencyUse, sdkOnly: Bool) {
+    self.sdkOnly = sdkOnly
     self.devices = devices
     self.leniencies = leniencies
   }
 
   /// The key of `devicename|METHOD|PK&DN|TIMESTAMP`; `nil` for another identity or an unknown device.
+  ///
+  /// Unverified (`pre-shared-keys` of `Assumption`): that other methods and timestamps are taken than the SDK
+  /// has.
   func find(_ identity: [UInt8]) -> [UInt8]? {
     let parts = String(decoding: identity, as: UTF8.self)
       .split(separator: "|", omittingEmptySubsequences: false)
@@ -36,6 +43,7 @@ final class PreSharedKeys {
         return nil
       }
     }
+    guard !sdkOnly || (hash == .sha256 && parts[3] == "2524608000000") else { return nil }
     let content = Array("id\(parts[2])timestamp\(parts[3])".utf8)
     guard let key = try? hash.hmac(key: device.secret.span, content: content.span) else {
       return nil

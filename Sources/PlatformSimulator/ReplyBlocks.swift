@@ -23,7 +23,7 @@ struct ReplyBlock {
 /// platform's C SDK v3 takes messages of 1,280 and knows no blocks, and gets offers of firmware whose
 /// addresses alone have 800 (device guide 6.11).
 ///
-/// Unverified: that the platform does so; nothing is known of how it answers `thing.dsltemplate.get`,
+/// Unverified (`long-reply` of `Assumption`): that the platform does so; nothing is known of how it answers `thing.dsltemplate.get`,
 /// whose reply is mostly longer than that. Here blocks of 1,024 bytes, or fewer
 /// where the request's Block2 asks for that, are cut from the payload that would otherwise go out, in the
 /// symmetric mode from its ciphertext: it decrypts only as a whole. A request for a further block is a
@@ -48,16 +48,16 @@ extension SimulatedPlatform {
     // What a program wants to answer goes out as it is.
     let size = min(options.block?.size ?? .largest, .largest)
     let most = options.block == nil ? 1_248 : size.bytes
-    guard format != nil, bytes.count > most else {
+    guard format != nil, bytes.count > most, configuration.assumptions.cutsLongReplies else {
       var response = PlatformResponse(code: .content, payload: bytes)
-      response.contentFormat = format
+      if configuration.assumptions.namesReplyFormat { response.contentFormat = format }
       return response
     }
     let tag = random.nextUInt32()
     let kept = KeptReply(
       segments: options.segments,
       bytes: bytes,
-      contentFormat: format,
+      contentFormat: configuration.assumptions.namesReplyFormat ? format : nil,
       tag: (0..<4).map { UInt8(truncatingIfNeeded: tag >> UInt32($0 * 8)) }
     )
     session.kept = kept

@@ -49,6 +49,8 @@ public struct RequestRecord: Sendable {
   public var method: String?
   /// The code of the Alink reply, or what it would be where there is none.
   public var replyCode: ReplyCode?
+  /// Why a report's topic was refused; `nil` where it was not.
+  public var topicRefusal: TopicVerdict?
   /// Bytes of UDP payload received.
   ///
   /// In the DTLS mode those of the message, and of the whole handshake.

@@ -194,7 +194,11 @@ public struct SecurePlatform<Peer: Hashable> {
       )
     else { return }
     connection.setPeer(Array("\(peer)".utf8), cookieKey: cookieKey)
-    let keys = PreSharedKeys(platform.devices, LeniencyUse(configuration))
+    let keys = PreSharedKeys(
+      platform.devices,
+      LeniencyUse(configuration),
+      sdkOnly: configuration.assumptions.takesSDKKeysOnly
+    )
     if settings.takesPreSharedKeys { connection.setKeys { keys.find($0) } }
     let isGreeted = connection.listen(datagram)
     count += 1

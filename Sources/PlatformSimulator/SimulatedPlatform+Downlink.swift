@@ -6,14 +6,17 @@ extension SimulatedPlatform {
   /// The first messages of the queue, at most as many as `pageSize` says and as fit one message, and one
   /// in any case; they leave the queue.
   ///
-  /// Unverified: the answer's form, an array of objects with `topic` and `payload`, and empty when
-  /// nothing waits.
+  /// Unverified (`pull`, `pull-answer` and `pull-nothing` of `Assumption`): the answer's form, an array of
+  /// objects with `topic` and `payload`, and empty when nothing waits.
   mutating func pull(
     _ message: borrowing MessageView,
     _ options: RequestOptions,
     at now: Instant,
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
+    guard configuration.assumptions.servesPull else {
+      throw Refusal(code: .notFound, note: "there is no /pull")
+    }
     try options.check(message, needsContentFormat: false, &record.leniencies)
     let session = try session(of: options, at: now, record: &record)
     let format = try options.payloadFormat(isOpaque: false)
@@ -28,10 +31,10 @@ extension SimulatedPlatform {
     let answerFormat = options.answerFormat(format)
     let waiting = things.states[path]?.downlink ?? []
     var elements: [PlatformValue] = []
-    var bytes = PlatformValue.array([]).encoded(answerFormat)
+    var bytes = envelope([]).encoded(answerFormat)
     for message in waiting.prefix(limit) {
       elements.append(["topic": .text(message.topic), "payload": message.payload])
-      let longer = PlatformValue.array(elements).encoded(answerFormat)
+      let longer = envelope(elements).encoded(answerFormat)
       // Room for the padding of the symmetric mode.
       if elements.count > 1, longer.count >= 1_024 {
         elements.removeLast()
@@ -41,8 +44,15 @@ extension SimulatedPlatform {
     }
     things.states[path]?.downlink.removeFirst(elements.count)
     record.note = "\(elements.count) of \(waiting.count) messages"
+    if waiting.isEmpty, configuration.assumptions.emptiesPull { bytes = [] }
     var response = try seal(bytes, answerFormat, options, session)
+    countRequest(of: session)
     response.isSeparate = session.answersSeparately
     return response
+  }
+
+  private func envelope(_ elements: [PlatformValue]) -> PlatformValue {
+    configuration.assumptions.wrapsPull
+      ? ["code": 200, "data": .array(elements)] : .array(elements)
   }
 }

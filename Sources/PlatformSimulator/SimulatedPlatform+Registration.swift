@@ -7,7 +7,8 @@ internal import OpenSSLSupport
 extension SimulatedPlatform {
   /// A new secret each time, until the device has authenticated with one.
   ///
-  /// Unverified: the answer's form, which is that of HTTPS, and the codes: 4.03 for a product without
+  /// Unverified (`registration-answer`, `registration-refused` and `registration-sign` of `Assumption`): the
+  /// answer's form, which is that of HTTPS, and the codes: 4.03 for a product without
   /// registration, a device that is not in its register and one that is active, 4.01 for a bad sign.
   mutating func register(
     _ message: borrowing MessageView,
@@ -33,32 +34,36 @@ extension SimulatedPlatform {
     guard let hash = Signature.hash(named: method ?? "") else {
       throw Refusal(code: .badRequest, note: "unknown signmethod")
     }
+    let refused = configuration.assumptions.registrationRefused
     guard let product = things.products[productKey], let secret = product.secret else {
-      throw Refusal(code: .forbidden, note: "the product does not register devices")
+      throw Refusal(code: refused, note: "the product does not register devices")
     }
     let fields = ["productKey": productKey, "deviceName": deviceName, "random": challenge]
     guard Signature.isValid(sign, of: fields, hash, secret) else {
-      throw Refusal(code: .unauthorized, note: "the sign does not fit the product secret")
+      throw Refusal(
+        code: configuration.assumptions.registrationSign,
+        note: "the sign does not fit the product secret"
+      )
     }
     let path = "\(productKey)/\(deviceName)"
     guard product.registrable.contains(deviceName) else {
-      throw Refusal(code: .forbidden, note: "the product has no device of that name to register")
+      throw Refusal(code: refused, note: "the product has no device of that name to register")
     }
     record.device = path
+    try checkEnabled(path)
     guard registered[path] != true, devices[path] == nil || registered[path] != nil else {
-      throw Refusal(code: .forbidden, note: "the device is active, its secret stays")
+      throw Refusal(code: refused, note: "the device is active, its secret stays")
     }
     let made = SimulatedThings.makeSecret(&random)
     devices[path] = SimulatedDevice(productKey: productKey, deviceName: deviceName, secret: made)
     registered[path] = false
-    let answer: PlatformValue = [
-      "code": 200,
-      "data": [
-        "productKey": .text(productKey), "deviceName": .text(deviceName),
-        "deviceSecret": .text(String(decoding: made, as: UTF8.self)),
-      ],
-      "message": "success",
+    let data: PlatformValue = [
+      "productKey": .text(productKey), "deviceName": .text(deviceName),
+      "deviceSecret": .text(String(decoding: made, as: UTF8.self)),
     ]
+    let answer: PlatformValue =
+      configuration.assumptions.flattensRegistration
+      ? data : ["code": 200, "data": data, "message": "success"]
     var response = PlatformResponse(code: .content, payload: answer.encoded(.json))
     response.contentFormat = .json
     return response

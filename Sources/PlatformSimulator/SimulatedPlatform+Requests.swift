@@ -10,6 +10,7 @@ extension SimulatedPlatform {
     record: inout RequestRecord
   ) -> PlatformResponse {
     record.path = RequestOptions.path(of: message)
+    dropTakenBack()
     record.leniencies = LeniencyUse(configuration)
     var read: RequestOptions?
     do throws(Refusal) {
@@ -19,14 +20,17 @@ extension SimulatedPlatform {
       record.isCBOR = options.contentFormat == 60
       if options.segments == ["auth"] {
         record.kind = .authentication
+        if let failure = fail(options, record: &record) { return failure }
         return try authenticate(message, options, at: now, record: &record)
       }
       if options.segments == ["auth", "register", "device"], configuration.protection == .dtls {
         record.kind = .registration
+        if let failure = fail(options, record: &record) { return failure }
         return try register(message, options, record: &record)
       }
       if options.segments == ["pull"] {
         record.kind = .pull
+        if let failure = fail(options, record: &record) { return failure }
         return try pull(message, options, at: now, record: &record)
       }
       guard options.segments.first == "topic", options.segments.count > 1 else {
@@ -36,6 +40,7 @@ extension SimulatedPlatform {
         )
       }
       record.kind = .report
+      if let failure = fail(options, record: &record) { return failure }
       return try report(message, options, at: now, record: &record)
     } catch {
       record.note = error.note
@@ -52,7 +57,15 @@ extension SimulatedPlatform {
     try options.check(message, needsContentFormat: true, &record.leniencies)
     let payload = Self.bytes(of: message.payload)
     let format = try options.payloadFormat(isOpaque: false)
-    let check = try AuthenticationCheck(payload: payload, format, &record.leniencies)
+    guard format == .json || configuration.assumptions.takesCBORAuthentication else {
+      throw Refusal(code: .unsupportedContentFormat, note: "/auth is not taken in CBOR")
+    }
+    let check = try AuthenticationCheck(
+      payload: payload,
+      format,
+      configuration.assumptions,
+      &record.leniencies
+    )
     if configuration.protection == .dtls, check.hasSequence {
       // Device guide 3.6: the fields of the DTLS mode are those of the other but for this one.
       throw Refusal(code: .badRequest, note: "the field seq belongs to the symmetric mode")
@@ -60,14 +73,14 @@ extension SimulatedPlatform {
     let fields = try check.run(
       devices: devices,
       names: configuration.deviceNames,
+      configuration.assumptions,
       &record.leniencies
     )
     record.device = fields.device.path
+    try checkEnabled(fields.device.path)
     if registered[fields.device.path] != nil { registered[fields.device.path] = true }
     let session = try makeSession(fields, at: now)
-    if let old = tokens[fields.device.path] { sessions[old] = nil }
-    tokens[fields.device.path] = session.token
-    sessions[session.token] = session
+    keep(session)
     let token = String(decoding: session.token, as: UTF8.self)
     var answer: PlatformValue = ["token": .text(token)]
     if configuration.protection == .symmetric {
@@ -79,34 +92,10 @@ extension SimulatedPlatform {
     // In what Accept says, else in the request's format; the guide's answer names none.
     let answerFormat = options.answerFormat(format)
     var response = PlatformResponse(code: .content, payload: answer.encoded(answerFormat))
-    if answerFormat == .cbor { response.contentFormat = .cbor }
-    return response
-  }
-
-  private mutating func makeSession(
-    _ fields: AuthenticationFields,
-    at now: Instant
-  ) throws(Refusal) -> PlatformSession {
-    // As the guide's example has them: 16 hexadecimal digits, and 30 characters, a dot and the first
-    // 4 of the digits.
-    let digits = Array("0123456789abcdef".utf8)
-    let letters = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
-    let value = random.next()
-    let key = (0..<16).map { digits[Int(value >> UInt64($0 * 4) & 0xF)] }
-    let name = (0..<30).map { _ in letters[Int(random.next() % 62)] }
-    do {
-      return try PlatformSession(
-        device: fields.device,
-        token: name + [UInt8(ascii: ".")] + key[..<4],
-        random: key,
-        sequenceOffset: configuration.sequenceOffset,
-        expiry: now + configuration.tokenLifetime,
-        answersSeparately: fields.answersSeparately ?? (configuration.answerMode == .separate),
-        protection: configuration.protection
-      )
-    } catch {
-      throw Refusal(code: .internalServerError, note: "OpenSSL failed: \(error)")
+    if answerFormat == .cbor || configuration.assumptions.namesAuthenticationFormat {
+      response.contentFormat = answerFormat
     }
+    return response
   }
 
   private mutating func report(
@@ -117,12 +106,10 @@ extension SimulatedPlatform {
   ) throws(Refusal) -> PlatformResponse {
     try options.check(message, needsContentFormat: false, &record.leniencies)
     guard record.path.utf8.count <= 128 + "/topic".utf8.count else {
-      throw Refusal(code: .pathTooLong, note: "the topic has over 128 bytes")
+      throw Refusal(code: configuration.assumptions.longTopic, note: "the topic has over 128 bytes")
     }
     let session = try session(of: options, at: now, record: &record)
-    guard options.names(session.device) else {
-      throw Refusal(code: .forbidden, note: "the topic does not name the device of this token")
-    }
+    try checkTopic(options, of: session.device, record: &record)
     let method = configuration.reply == nil ? AlinkMethod(topic: options.segments[1...]) : nil
     var format = PlatformValue.Format.json
     if let method { format = try options.payloadFormat(isOpaque: method.isOpaque) }
@@ -137,22 +124,33 @@ extension SimulatedPlatform {
       response = try answer(method, payload, format, options, session, record: &record)
     } else {
       if ["sys", "ota", "ext"].contains(options.segments[1]) {
-        record.note = "the guide has no such topic for CoAP: taken, and nothing done"
+        record.note = "the guide has no such topic: taken, and nothing done"
       }
       response = PlatformResponse(code: .content)
     }
-    // Unverified: whether the answer has option 2090 in the DTLS mode; the guide does not mention it.
-    if configuration.protection == .symmetric {
-      nextPlatformMessageID += 1
-      response.platformMessageID = nextPlatformMessageID
-    }
+    nameMessage(&response)
     response.isSeparate = session.answersSeparately
+    // Unverified (`report` of `Assumption`): 2.05, not 2.04, for a report that is taken.
+    if response.code == .content { response.code = configuration.assumptions.report }
+    countRequest(of: session)
     return response
+  }
+
+  /// Unverified (`message-id` and `message-id-dtls` of `Assumption`): whether the answer has option 2090 in the
+  /// DTLS mode, of which the guide does not say it.
+  private mutating func nameMessage(_ response: inout PlatformResponse) {
+    let assumptions = configuration.assumptions
+    guard configuration.protection == .symmetric || assumptions.namesMessagesOverDTLS,
+      assumptions.messageID != .none
+    else { return }
+    nextPlatformMessageID += 1
+    response.platformMessageID = nextPlatformMessageID
+    response.writesMessageIDInDigits = assumptions.messageID == .digits
   }
 
   /// Carries out what a report asks for; the Alink reply is the response's payload.
   ///
-  /// Unverified: that the response names the reply's format, which is that of Accept or of the request.
+  /// Unverified (`reply-format` of `Assumption`): that the response names the reply's format, which is that of Accept or of the request.
   private mutating func answer(
     _ method: AlinkMethod,
     _ payload: [UInt8],
@@ -161,6 +159,11 @@ extension SimulatedPlatform {
     _ session: PlatformSession,
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
+    if let code = configuration.assumptions.brokenPayload, !method.isOpaque,
+      PlatformValue(payload, format) == nil
+    {
+      throw Refusal(code: code, note: "the payload is not a value of its Content-Format")
+    }
     let device = DeviceState.Identity(
       productKey: session.device.productKey,
       deviceName: session.device.deviceName
@@ -181,22 +184,6 @@ extension SimulatedPlatform {
     return try seal(reply.encoded(answerFormat), answerFormat, options, session)
   }
 
-  /// The session of a request's token.
-  func session(
-    of options: RequestOptions,
-    at now: Instant,
-    record: inout RequestRecord
-  ) throws(Refusal) -> PlatformSession {
-    guard let token = options.token else {
-      throw Refusal(code: .badRequest, note: "option \(configuration.tokenOption) is missing")
-    }
-    guard let session = sessions[token], session.expiry > now, !session.isFull else {
-      throw Refusal(code: .unauthorized, note: "the token is unknown or expired")
-    }
-    record.device = session.device.path
-    return session
-  }
-
   /// The plain payload of a request whose number is good.
   func open(
     _ message: borrowing MessageView,
@@ -214,32 +201,37 @@ extension SimulatedPlatform {
       try checkSize(payload)
       return payload
     }
+    let undecryptable = configuration.assumptions.undecryptable
     guard let sealed = options.sequence, let text = session.decrypt(sealed.span),
       let sequence = UInt64(String(decoding: text, as: UTF8.self)),
       text.elementsEqual(String(sequence).utf8)
     else {
-      throw Refusal(code: .badRequest, note: "option 2089 is no encrypted decimal number")
+      throw Refusal(code: undecryptable, note: "option 2089 is no encrypted decimal number")
     }
     record.sequence = sequence
     // The request for a further block has no payload.
     let isFurther = (options.block?.number ?? 0) > 0 && message.payload.isEmpty
     guard let payload = isFurther ? [] : session.decrypt(message.payload) else {
-      throw Refusal(code: .badRequest, note: "the payload does not decrypt with the session's key")
+      throw Refusal(
+        code: undecryptable,
+        note: "the payload does not decrypt with the session's key"
+      )
     }
     record.payload = payload
     try checkSize(payload)
-    // Unverified: the platform's code for a number that is too low or was used before.
+    // Unverified (`used-sequence` of `Assumption`): the code for a number that is too low or was used before.
+    let used = configuration.assumptions.usedSequence
     guard sequence >= session.sequenceOffset else {
-      throw Refusal(code: .badRequest, note: "seq is not above \(session.sequenceOffset)")
+      throw Refusal(code: used, note: "seq is not above \(session.sequenceOffset)")
     }
     if sequence == session.sequenceOffset, configuration.sequenceRule == .greater {
       try record.leniencies.need(
         .offsetAsSequence,
         "seq is seqOffset, \(session.sequenceOffset), and not above it"
-      ) { Refusal(code: .badRequest, note: $0) }
+      ) { Refusal(code: used, note: $0) }
     }
     guard session.use(sequence) else {
-      throw Refusal(code: .badRequest, note: "seq was used before in this session")
+      throw Refusal(code: used, note: "seq was used before in this session")
     }
     return payload
   }
@@ -247,7 +239,7 @@ extension SimulatedPlatform {
   private func checkSize(_ payload: [UInt8]) throws(Refusal) {
     guard payload.count <= configuration.payloadLimit else {
       throw Refusal(
-        code: .requestEntityTooLarge,
+        code: configuration.assumptions.longPayload,
         note: configuration.payloadLimit == 1_024
           ? "the payload has over 1,024 bytes"
           : "the payload has over \(configuration.payloadLimit) bytes"

@@ -32,7 +32,9 @@ public struct SimulatedPlatform<Peer: Hashable> {
   var registered: [String: Bool] = [:]
   var random: any RandomSource
   var sessions: [[UInt8]: PlatformSession] = [:]
-  var tokens: [String: [UInt8]] = [:]
+  /// The tokens of each device, the newest last.
+  var tokens: [String: [[UInt8]]] = [:]
+  var takenBackTokens = TakenBackTokens()
   var duplicates: DuplicateTable<Peer>
   var separate: [SeparateResponse<Peer>] = []
   var nextMessageID: UInt16

@@ -145,6 +145,25 @@ public struct SimulatorConfiguration: Sendable {
   /// Which names devices may have.
   public var deviceNames = SimulatedDeviceNames.current
 
+  /// The topic classes of all products.
+  public var topicClasses = TopicClass.standard
+
+  /// Whether devices may publish to every topic that bears their name.
+  public var takesAnyTopic = false
+
+  /// After how many requests that it takes the platform takes a token back; `nil` for never.
+  public var tokenUses: Int?
+
+  /// The devices that the console disables, by `PRODUCTKEY/DEVICENAME`, each after so many requests that
+  /// the platform takes; 0 disables it from the start.
+  public var disabledDevices: [String: Int] = [:]
+
+  /// The codes with which the platform answers the next requests.
+  public var failures: [SimulatedFailure] = []
+
+  /// What only the cloud could tell.
+  public var assumptions = SimulatorAssumptions()
+
   /// What the thing models' steps, lengths and sizes mean.
   public var modelRules = SimulatedModelRules()
 

@@ -1,7 +1,5 @@
 internal import ArgumentParser
-internal import ConstrainedCore
 internal import Foundation
-internal import OpenSSLSupport
 internal import PlatformSimulator
 
 /// What signs a firmware.
@@ -32,36 +30,47 @@ struct ProductOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "The thing model, as the console exports it (default: every property and event passes).",
-      valueName: "file"
+      """
+      The thing model, as the console exports it (default: every property and event passes). With \
+      PK= it is one product's, here and in the options below: repeat them for more.
+      """,
+      valueName: "[pk=]file"
     )
   )
-  var thingModel: String?
+  var thingModel: [String] = []
 
   @Flag(help: "Take properties without the object around the value, as the C SDKs send them.")
   var plainValues = false
 
-  @Option(help: ArgumentHelp("The version of the firmware on offer.", valueName: "version"))
-  var firmwareVersion: String?
+  @Option(help: ArgumentHelp("The version of the firmware on offer.", valueName: "[pk=]version"))
+  var firmwareVersion: [String] = []
 
-  @Option(help: ArgumentHelp("Where devices find the firmware.", valueName: "url"))
-  var firmwareUrl: String?
+  @Option(help: ArgumentHelp("Where devices find the firmware.", valueName: "[pk=]url"))
+  var firmwareUrl: [String] = []
 
   @Option(
-    help: ArgumentHelp("The firmware itself, for its size and digests.", valueName: "file")
+    help: ArgumentHelp("The firmware itself, for its size and digests.", valueName: "[pk=]file")
   )
-  var firmwareFile: String?
+  var firmwareFile: [String] = []
 
   @Option(help: "What signs the firmware.")
   var firmwareSign = FirmwareSignArgument.md5
 
-  @Option(help: ArgumentHelp("Where devices find their configuration.", valueName: "url"))
-  var configUrl: String?
+  @Option(help: ArgumentHelp("Where devices find their configuration.", valueName: "[pk=]url"))
+  var configUrl: [String] = []
 
   @Option(
-    help: ArgumentHelp("The configuration itself, for its size and digest.", valueName: "file")
+    help: ArgumentHelp("The configuration itself, for its size and digest.", valueName: "[pk=]file")
   )
-  var configFile: String?
+  var configFile: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "Whether remote configuration is switched on (default: on); off is 6713.",
+      valueName: "[pk=]on|off"
+    )
+  )
+  var remoteConfig: [String] = []
 
   @Option(
     help: ArgumentHelp(
@@ -81,13 +90,13 @@ struct ProductOptions: ParsableArguments {
 
   /// What does not fit together, in a sentence.
   func validate() throws {
-    let firmware = [firmwareVersion, firmwareUrl, firmwareFile].compactMap { $0 }
+    let firmware = [firmwareVersion, firmwareUrl, firmwareFile].filter { !$0.isEmpty }
     guard firmware.isEmpty || firmware.count == 3 else {
       throw ValidationError(
         "firmware needs --firmware-version, --firmware-url and --firmware-file together"
       )
     }
-    guard (configUrl == nil) == (configFile == nil) else {
+    guard configUrl.isEmpty == configFile.isEmpty else {
       throw ValidationError("a configuration needs --config-url and --config-file together")
     }
   }
@@ -106,16 +115,8 @@ struct ProductOptions: ParsableArguments {
       product.registrable.append(parts[1])
       products[parts[0]] = product
     }
-    let model = try loadModel()
-    let firmware = try loadFirmware()
-    let file = try loadConfiguration()
-    configuration.products = products.values.map { product in
-      var product = product
-      product.thingModel = model
-      product.firmware = firmware
-      if let file { product.remoteConfiguration = .file(file) }
-      return product
-    }
+    // What is given for no product in particular is that of these, not of the sub-devices'.
+    let common = Set(products.keys)
     for text in subDevice {
       let parts = try Self.parts(
         text,
@@ -129,7 +130,10 @@ struct ProductOptions: ParsableArguments {
           secret: parts.count == 3 ? try Secret.read(parts[2]) : nil
         )
       )
+      products[parts[0]] = products[parts[0]] ?? SimulatedProduct(key: parts[0])
     }
+    let pages = try ProductPages(self, products: Set(products.keys), common: common)
+    configuration.products = try products.values.map(pages.filled)
     let values = try desired.map(Self.member)
     let names = configuration.products.flatMap { product in
       product.registrable.map { "\(product.key)/\($0)" }
@@ -142,47 +146,6 @@ struct ProductOptions: ParsableArguments {
       }
       configuration.downlink[path, default: []].append(message)
     }
-  }
-
-  private func loadModel() throws -> ThingModel? {
-    guard let thingModel else { return nil }
-    let bytes = try InputText.read(thingModel)
-    do {
-      return try ThingModel(json: bytes)
-    } catch {
-      throw Complaint("\(thingModel) cannot be used: \(error.reason)")
-    }
-  }
-
-  private func loadFirmware() throws -> SimulatedFirmware? {
-    guard let firmwareVersion, let firmwareUrl, let firmwareFile else { return nil }
-    guard firmwareUrl.lowercased().hasPrefix("https://") else {
-      throw Complaint(
-        "--firmware-url must begin with https://: devices take no other (device guide 4)"
-      )
-    }
-    let digests = try FileDigests(firmwareFile)
-    guard digests.size > 0 else { throw Complaint("the firmware \(firmwareFile) is empty") }
-    var firmware = SimulatedFirmware(
-      version: firmwareVersion,
-      url: firmwareUrl,
-      size: digests.size,
-      md5: digests.md5,
-      sha256: digests.sha256
-    )
-    firmware.signMethod = firmwareSign == .md5 ? .md5 : .sha256
-    return firmware
-  }
-
-  private func loadConfiguration() throws -> RemoteFile? {
-    guard let configUrl, let configFile else { return nil }
-    let digests = try FileDigests(configFile)
-    return RemoteFile(
-      identifier: String(digests.sha256.prefix(16)),
-      url: configUrl,
-      size: digests.size,
-      sha256: digests.sha256
-    )
   }
 
   private func loadDownlink() throws -> [(String, DownlinkMessage)] {
@@ -236,39 +199,5 @@ struct ProductOptions: ParsableArguments {
       throw Complaint("\(rule), not \(text)")
     }
     return parts.map { InputText.trimmed(String($0)) }
-  }
-}
-
-/// Size and digests of a file, which is read piece by piece.
-private struct FileDigests {
-  private(set) var size: Int64 = 0
-  let md5: String
-  let sha256: String
-
-  init(_ path: String) throws {
-    let (descriptor, _) = try PrivateFile.open(path)
-    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    defer { try? handle.close() }
-    var first = try StreamingDigest(.md5)
-    var second = try StreamingDigest(.sha256)
-    do {
-      while let data = try handle.read(upToCount: 65_536), !data.isEmpty {
-        let bytes = Array(data)
-        size += Int64(bytes.count)
-        try first.update(bytes.span)
-        try second.update(bytes.span)
-      }
-    } catch {
-      throw Complaint("the file \(path) cannot be read: give a regular one")
-    }
-    md5 = Self.digits(try first.finish())
-    sha256 = Self.digits(try second.finish())
-  }
-
-  private static func digits(_ digest: FixedBytes<32>) -> String {
-    (0..<digest.count).map { index in
-      let byte = digest.bytes[index]
-      return (byte < 16 ? "0" : "") + String(byte, radix: 16)
-    }.joined()
   }
 }

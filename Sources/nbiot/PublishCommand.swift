@@ -302,8 +302,17 @@ extension DeviceClientError {
   fileprivate var retryAfter: Milliseconds {
     switch self {
     case .putOff(let wait), .authentication(.putOff(_, let wait)): wait
-    case .undelivered(let receipt): receipt.result.retryAfter
+    case .undelivered(let receipt): receipt.result.wait
     default: Milliseconds(0)
     }
+  }
+}
+
+extension ReportResult {
+  /// The same; a reply on a topic of the thing model that puts a report off (429, 500, 503, 6313) names no time,
+  /// and means as long as a response that names none (RFC 7252 Section 5.10.5).
+  fileprivate var wait: Milliseconds {
+    retryAfter == Milliseconds(0) && verdict == .later && replyCode != nil
+      ? Milliseconds(60_000) : retryAfter
   }
 }

@@ -39,202 +39,102 @@ struct SimulateCommand: AsyncParsableCommand {
           --certificates certificates \\
           --device a1B2c3D4e5F,device1,secret.txt
 
-      It prints one line for each request, and ends with Ctrl-C (status 130) or SIGTERM (0). It is as strict as the device guide: sign, \
-      fields, options, sequence numbers, padding. Where the guide is silent, it takes without a word: a sign in \
-      upper or lower case; any clientId of up to 64 bytes; any timestamp; hmacsha256; /auth in CBOR; a report \
-      without Content-Format, as JSON; elective options that it does not know; any Uri-Host and Uri-Port; sequence \
-      numbers in any order. What the platform's own SDKs send beside the guide it refuses, with a line and an \
-      answer that name the option which takes it: --tolerant, or over DTLS --legacy-suites.
+      Example, a platform that fails twice, and disables the device after its fifth report:
+        nbiot simulate --device a1B2c3D4e5F,device1,secret.txt \\
+          --fail 5.00,2,on=report --disable a1B2c3D4e5F,device1,5
+
+      It prints one line for each request, and ends with Ctrl-C (status 130) or SIGTERM (0). It is as strict as \
+      the device guide: sign, fields, options, sequence numbers, padding, topics. Where the guide is silent, it \
+      takes without a word: a sign in upper or lower case; any clientId of up to 64 bytes; any timestamp; \
+      hmacsha256; /auth in CBOR; a report without Content-Format, as JSON; elective options that it does not know; \
+      any Uri-Host and Uri-Port; sequence numbers in any order. What the platform's own SDKs send beside the guide \
+      it refuses, with a line and an answer that name the option which takes it: --tolerant, or over DTLS \
+      --legacy-suites.
       """
   )
 
-  @OptionGroup var simulated: SimulatedDeviceOptions
+  @OptionGroup(title: "Which devices, and where")
+  var serving: ServingOptions
 
-  @Option(help: "The address to listen on, in digits.")
-  var host = "127.0.0.1"
+  @OptionGroup(title: "With --security dtls")
+  var dtls: ServerDTLSOptions
 
-  @Option(
-    help:
-      "The UDP port to listen on (default: 5682, with DTLS 5684); 0 takes any free one and prints it."
-  )
-  var port: Int?
-
-  @Option(
-    name: .customLong("security"),
-    help: "How the messages are protected (default: symmetric)."
-  )
-  var givenSecurity: SecurityArgument?
-
-  /// How the messages are protected.
-  private var security: SecurityArgument { givenSecurity ?? simulated.security ?? .symmetric }
-
-  @Option(help: "The seqOffset in the answer to /auth.")
-  var seqOffset: UInt64 = 1
-
-  @Option(help: ArgumentHelp("How long a token is good for.", valueName: "seconds"))
-  var tokenLifetime: Int64 = 7 * 24 * 3_600
-
-  @Flag(
-    help: """
-      Take what the platform's own SDKs send and the guide does not have, with a line in the log each time: \
-      Accept 42; no Content-Format in /auth; seq in /auth hexadecimal or a number (timestamp and ackMode a number, \
-      too); the first seq equal to seqOffset; the token in option 2088 or 61, at the same time; signmethod in any \
-      case.
-      """
-  )
-  var tolerant = false
-
-  @Option(help: "How requests are answered when /auth does not say: piggybacked or separate.")
-  var answer = AckModeArgument.piggybacked
-
-  @Option(
-    help: "Which seq is taken: greater than seqOffset, or greaterOrEqual as the C SDK sends it."
-  )
-  var sequenceRule = SequenceRuleArgument.greater
-
-  @Option(help: "Which option carries the token; 61 for devices with the SDKs 3.0 to 3.2.")
-  var tokenOption = TokenOptionArgument.current
-
-  @Option(
-    help: ArgumentHelp(
-      "With DTLS: where ca.pem, server.pem and server-key.pem are; made there on first use.",
-      valueName: "directory"
-    )
-  )
-  var certificates: String?
-
-  @Option(help: "With DTLS: how sessions are resumed (default: id).")
-  var resumption: ResumptionArgument?
-
-  @Option(
-    help: ArgumentHelp(
-      "With DTLS: how long a session can be resumed (default: 86400).",
-      valueName: "seconds"
-    )
-  )
-  var sessionLifetime: Int?
-
-  @Option(
-    help: ArgumentHelp(
-      "With DTLS: close an association after so long a silence (default: 300); 0 for never.",
-      valueName: "seconds"
-    )
-  )
-  var idleClose: Int?
-
-  @Flag(
-    help: """
-      With DTLS: take static RSA and CBC too, and show a certificate with an RSA key to devices without elliptic \
-      curves, as the platform's C SDKs are; ca-rsa.pem, server-rsa.pem and server-rsa-key.pem are made beside the \
-      others.
-      """
-  )
-  var legacySuites = false
+  @OptionGroup(title: "Topics that devices may publish to")
+  var topics: TopicOptions
 
   @OptionGroup(title: "What the console would hold")
   var product: ProductOptions
 
-  @Option(
-    help: """
-      Which names devices may have beside letters and digits: _ @ . - : (current), or _ @ . as the device guide \
-      has them (guide).
-      """
-  )
-  var deviceNames = DeviceNamesArgument.current
+  @OptionGroup(title: "What the console would do")
+  var console: ConsoleOptions
 
-  @OptionGroup var modelRules: ModelRuleOptions
+  @OptionGroup(title: "Where the guide and the platform's SDKs differ")
+  var answering: AnsweringOptions
 
-  @Option(help: "How requests are printed.")
-  var log = OutputArgument.text
+  @OptionGroup(title: "How a thing model is read (unverified)")
+  var modelRules: ModelRuleOptions
+
+  @OptionGroup(title: "What else only the cloud could confirm")
+  var assumptions: AssumptionOptions
 
   func validate() throws {
-    guard simulated.isGiven || !product.register.isEmpty else {
+    guard serving.simulated.isGiven || !product.register.isEmpty else {
       throw ValidationError(
         "no device may authenticate: give --device PK,DN,SECRETFILE, or set NBIOT_PRODUCT_KEY and NBIOT_DEVICE_NAME, "
           + "or give --config FILE with product-key and device-name"
       )
     }
-    guard product.register.isEmpty || security == .dtls else {
+    guard product.register.isEmpty || serving.security == .dtls else {
       throw ValidationError("devices register themselves over DTLS: give --security dtls")
     }
-    if let port, port < 0 || port > 65_535 { throw ValidationError("--port is 0 to 65535") }
-    if security == .dtls, certificates == nil {
+    if let port = serving.port, port < 0 || port > 65_535 {
+      throw ValidationError("--port is 0 to 65535")
+    }
+    if serving.security == .dtls, dtls.certificates == nil {
       throw ValidationError(
         "give --certificates DIRECTORY: an authority and a certificate are made in it if it is empty"
       )
     }
-    let numbers = [idleClose, sessionLifetime]
-    if security == .symmetric,
-      certificates != nil || legacySuites || resumption != nil
-        || numbers.contains(where: { $0 != nil })
-    {
+    if serving.security == .symmetric, dtls.isUsed {
       throw ValidationError("these options belong to DTLS: give --security dtls with them")
-    }
-    guard (1...3_155_760).contains(sessionLifetime ?? 1), (0...3_155_760).contains(idleClose ?? 0)
-    else {
-      throw ValidationError(
-        "--session-lifetime is 1 to 3,155,760 seconds, --idle-close 0 to 3,155,760"
-      )
-    }
-    guard tokenLifetime > 0, tokenLifetime <= 3_155_760_000 else {
-      throw ValidationError("--token-lifetime is 1 second to 100 years")
     }
   }
 
   func run() async throws {
     var configuration = SimulatorConfiguration()
-    configuration.devices = try simulated.devices(or: product.register.isEmpty)
-    configuration.deviceNames = deviceNames.simulated
+    configuration.devices = try serving.simulated.devices(or: product.register.isEmpty)
     configuration.modelRules = modelRules.simulated
+    configuration.assumptions = try assumptions.assumptions()
+    answering.apply(to: &configuration)
     try product.apply(to: &configuration)
+    try topics.apply(to: &configuration)
+    try console.apply(to: &configuration)
     try checkNames(configuration)
-    configuration.sequenceOffset = seqOffset
-    configuration.tokenLifetime = Milliseconds(tokenLifetime * 1_000)
-    configuration.answerMode = answer == .piggybacked ? .piggybacked : .separate
-    configuration.sequenceRule = sequenceRule == .greater ? .greater : .greaterOrEqual
-    configuration.tokenOption = tokenOption == .current ? 2088 : 61
-    configuration.leniencies = tolerant ? Set(Leniency.allCases) : []
     configuration.settingNames.leniencies = "--tolerant"
     configuration.settingNames.legacySuites = "--legacy-suites"
     configuration.settingNames.plainValues = "--plain-values"
-    if let certificates, security == .dtls {
-      configuration.protection = .dtls
-      let files = try CertificateFiles.load(certificates, host: host, needsRSA: legacySuites)
-      configuration.dtls.certificate = files.certificate
-      configuration.dtls.key = files.key
-      configuration.dtls.rsaCertificate = files.rsaCertificate
-      configuration.dtls.rsaKey = files.rsaKey
-      if let resumption { configuration.dtls.resumption = resumption.server }
-      if let sessionLifetime {
-        configuration.dtls.sessionLifetime = Milliseconds(Int64(sessionLifetime) * 1_000)
-      }
-      if let idleClose {
-        configuration.dtls.idleLimit =
-          idleClose == 0 ? nil : Milliseconds(Int64(idleClose) * 1_000)
-      }
-      configuration.dtls.allowsLegacySuites = legacySuites
-      if legacySuites {
-        Console.complain("warning: --legacy-suites takes static RSA and CBC, which are weaker")
-      }
-    }
-    let port = port ?? (security == .dtls ? 5_684 : 5_682)
-    let log = log
+    try dtls.apply(to: &configuration, host: serving.host)
+    let host = serving.host
+    let port = serving.port ?? (serving.security == .dtls ? 5_684 : 5_682)
+    let log = serving.log
     let isJSON = log == .json
     let signals = Signals()
     let server: SimulatorServer
     do {
       server = try await SimulatorServer.start(configuration, host: host, port: port) { record in
+        var record = record
+        record.note += record.hint
         record.print(as: log)
       }
     } catch {
-      throw Complaint(Self.sentence(error, host: host, port: port, certificates))
+      throw Complaint(Self.sentence(error, host: host, port: port, dtls.certificates))
     }
     Console.print(
       isJSON
         ? #"{"listening":"\#(host)","port":\#(server.port)}"#
         : "listening on \(host) port \(server.port), "
           + "\(configuration.devices.count + product.register.count) device(s)"
-          + (security == .dtls ? ", DTLS 1.2" : "")
+          + (serving.security == .dtls ? ", DTLS 1.2" : "")
     )
     await signals.wait()
     try await server.close()
@@ -262,7 +162,7 @@ struct SimulateCommand: AsyncParsableCommand {
       configuration.devices.map(\.deviceName) + configuration.subDevices.map(\.deviceName)
       + configuration.products.flatMap(\.registrable)
     guard let wrong = names.first(where: { !configuration.deviceNames.allows($0) }) else { return }
-    let marks = deviceNames == .current ? "_ @ . - :" : "_ @ ."
+    let marks = answering.deviceNames == .current ? "_ @ . - :" : "_ @ ."
     throw Complaint(
       "the device name \(wrong) is not 4 to 32 letters, digits and \(marks) (device guide 6.3, code 6280)"
     )

@@ -187,6 +187,7 @@ final class Platform: Sendable {
         secret: Array(AgentFolder.secret.utf8)
       )
     ]
+    configuration.topicClasses += [TopicClass("user/other"), TopicClass("user/never")]
     adjust(&configuration)
     self.lines = lines
     let recorded = Records()

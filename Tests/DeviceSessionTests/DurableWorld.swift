@@ -77,6 +77,8 @@ final class DurableWorld {
     path =
       FileManager.default.temporaryDirectory.appending(path: "device-\(UUID().uuidString)").path
     var configuration = SimulatorConfiguration()
+    // As in `World`.
+    configuration.takesAnyTopic = true
     configuration.devices = [
       SimulatedDevice(
         productKey: World.productKey,

@@ -60,6 +60,8 @@ struct World: ~Copyable {
     dtls.clock = .virtual
     let device = try makeDevice(layer, identity, secret, settings, dtls, SeededRandom(seed: seed))
     var configuration = SimulatorConfiguration()
+    // These tests are about the device, which knows no topic classes.
+    configuration.takesAnyTopic = true
     configuration.devices = [
       SimulatedDevice(
         productKey: Self.productKey,

@@ -209,7 +209,7 @@ struct LeniencyTests {
         $0.sequenceOffset = 7
       }
       let session = try granted.session()
-      let path = ["topic", "pk", "device", "x"]
+      let path = ["topic", "pk", "device", "user", "update"]
       let options = [(UInt16(2_088), session.token), (2_089, try session.seal(number))]
       let record = try granted.send(path, options, try session.seal("x"))
       #expect((record.code == .content) == isTaken, "\(number)")
@@ -223,7 +223,11 @@ struct LeniencyTests {
     var bench = Bench { $0.sequenceRule = .greaterOrEqual }
     let session = try bench.session()
     let options = [(UInt16(2_088), session.token), (2_089, try session.seal("1"))]
-    let record = try bench.send(["topic", "pk", "device", "x"], options, try session.seal("x"))
+    let record = try bench.send(
+      ["topic", "pk", "device", "user", "update"],
+      options,
+      try session.seal("x")
+    )
     #expect(record.code == .content)
     #expect(record.tolerated.isEmpty)
   }
@@ -234,7 +238,7 @@ struct LeniencyTests {
       let session = try granted.session()
       let other = isSame ? session.token : Array("another".utf8)
       let record = try granted.send(
-        ["topic", "pk", "device", "x"],
+        ["topic", "pk", "device", "user", "update"],
         [(61, other), (2_088, session.token), (2_089, try session.seal("2"))],
         try session.seal("x")
       )
@@ -247,7 +251,7 @@ struct LeniencyTests {
     }
     let session = try old.session()
     let record = try old.send(
-      ["topic", "pk", "device", "x"],
+      ["topic", "pk", "device", "user", "update"],
       [(61, session.token), (2_088, Array("another".utf8)), (2_089, try session.seal("2"))],
       try session.seal("x")
     )
@@ -259,7 +263,7 @@ struct LeniencyTests {
     var strict = bench([])
     let session = try strict.session()
     let record = try strict.send(
-      ["topic", "pk", "device", "x"],
+      ["topic", "pk", "device", "user", "update"],
       [(61, Array("nobody's".utf8)), (2_089, try session.seal("2"))],
       try session.seal("x")
     )

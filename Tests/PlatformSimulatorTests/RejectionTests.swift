@@ -5,7 +5,7 @@ import Testing
 
 @Suite("RFC 7252 5.4.1: critical options of non-confirmable requests")
 struct RejectionTests {
-  static let path = ["topic", "pk", "device", "x"]
+  static let path = ["topic", "pk", "device", "user", "update"]
 
   /// The number of an option and its value, as often as it comes.
   static let unknown: [[(UInt16, [UInt8])]] = [

@@ -34,6 +34,10 @@ enum AlinkMethod: Equatable {
       } else {
         return nil
       }
+    } else if segments.count == 6, segments[0] == "sys", segments[3] == "rrpc",
+      segments[4] == "response"
+    {
+      self = .answer
     } else if segments.count == 5, segments[0] == "ota", segments[1] == "device" {
       switch segments[2] {
       case "inform": self = .informFirmware
@@ -47,7 +51,7 @@ enum AlinkMethod: Equatable {
   }
 
   /// What a device asks for on `/sys/PK/DN/thing/` and this.
-  private static func request(_ rest: String) -> AlinkMethod? {
+  static func request(_ rest: String) -> AlinkMethod? {
     if let known = known[rest] { return known }
     let segments = rest.split(separator: "/", omittingEmptySubsequences: false)
     guard segments.count == 3, segments[0] == "event", segments[2] == "post" else { return nil }

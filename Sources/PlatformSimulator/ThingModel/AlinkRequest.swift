@@ -15,7 +15,8 @@ struct AlinkRefusal: Error {
 
 /// The envelope of a device's request (device guide 6).
 ///
-/// Members that the guide does not know are passed over. Unverified: that bytes which are no value of
+/// Members that the guide does not know are passed over. Unverified (`broken-payload`, `letters-in-id` of
+/// `Assumption`): that an `id` of other characters than digits gets 460, and that bytes which are no value of
 /// their Content-Format get 460 with the id "0", and not an error of CoAP's; the guide says of code 460
 /// that JSON may be wrong (5).
 struct AlinkRequest {
@@ -24,10 +25,11 @@ struct AlinkRequest {
   /// The member `params`, or what is wrong with the envelope.
   let parameters: Result<PlatformValue, AlinkRefusal>
 
-  init(_ value: PlatformValue?, _ method: AlinkMethod) {
-    identifier = Self.identifier(of: value, method) ?? "0"
+  init(_ value: PlatformValue?, _ method: AlinkMethod, _ assumptions: SimulatorAssumptions) {
+    let takesLetters = assumptions.lettersInIdentifier == nil
+    identifier = Self.identifier(of: value, method, takesLetters: takesLetters) ?? "0"
     do throws(AlinkRefusal) {
-      parameters = .success(try Self.parameters(of: value, method))
+      parameters = .success(try Self.parameters(of: value, method, assumptions))
     } catch {
       parameters = .failure(error)
     }
@@ -35,12 +37,18 @@ struct AlinkRequest {
 
   private static func parameters(
     of value: PlatformValue?,
-    _ method: AlinkMethod
+    _ method: AlinkMethod,
+    _ assumptions: SimulatorAssumptions
   ) throws(AlinkRefusal) -> PlatformValue {
     guard let value else { throw .parameters("the payload is not a value of its Content-Format") }
     guard value.members != nil else { throw .parameters("the envelope is no object") }
-    guard identifier(of: value, method) != nil else {
-      throw .parameters("id is no text of decimal digits")
+    let letters = assumptions.lettersInIdentifier
+    guard identifier(of: value, method, takesLetters: letters == nil) != nil else {
+      let isText = value["id"]?.string?.isEmpty == false
+      throw AlinkRefusal(
+        isText ? letters ?? .parameterError : .parameterError,
+        "id is no text of decimal digits"
+      )
     }
     if !method.isUpgrade {
       guard value["version"]?.string == "1.0" else { throw .parameters("version is not \"1.0\"") }
@@ -54,12 +62,15 @@ struct AlinkRequest {
 
   private static func identifier(
     of value: PlatformValue?,
-    _ method: AlinkMethod
+    _ method: AlinkMethod,
+    takesLetters: Bool
   ) -> PlatformValue? {
     guard let identifier = value?["id"] else { return nil }
     switch identifier {
     case .text(let text):
-      guard !text.isEmpty, text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) else { return nil }
+      guard !text.isEmpty,
+        takesLetters || text.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 })
+      else { return nil }
       return identifier
     case .integer(let number):
       return method.takesNumericIdentifier && number >= 0 ? identifier : nil

@@ -52,6 +52,26 @@ public struct DeviceState: Equatable, Sendable {
     public var text: String
   }
 
+  /// An upgrade that the device has been offered (device guide 4 and 6.11).
+  public struct Upgrade: Equatable, Sendable {
+    /// How it stands.
+    public enum Outcome: Sendable {
+      /// The device has been told of the firmware.
+      case offered
+      /// It has reported progress.
+      case running
+      /// It has reported the version.
+      case succeeded
+      /// It has reported a failure, or another version after progress.
+      case failed
+    }
+
+    /// The firmware's version.
+    public var version: String
+    /// How the upgrade stands.
+    public var outcome: Outcome
+  }
+
   /// What a device has answered to a message of the platform.
   public struct Answer: Equatable, Sendable {
     /// Its topic, which ends in `_reply`.
@@ -76,6 +96,8 @@ public struct DeviceState: Equatable, Sendable {
   public internal(set) var firmwareVersion: String?
   /// The last progress of an upgrade that the device has reported.
   public internal(set) var progress: Progress?
+  /// The last upgrade that the device has been offered; `nil` when there was none.
+  public internal(set) var upgrade: Upgrade?
   /// The last 100 payloads of `up_raw`.
   public internal(set) var raw: [[UInt8]] = []
   /// The last 100 answers of the device.

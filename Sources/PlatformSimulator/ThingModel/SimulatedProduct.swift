@@ -29,6 +29,9 @@ public struct SimulatedProduct: Sendable {
   /// The remote configuration.
   public var remoteConfiguration = RemoteConfiguration.empty
 
+  /// The topic classes that it has beside those of all products.
+  public var topicClasses: [TopicClass] = []
+
   /// A product without any of it.
   public init(key: String) {
     self.key = key

@@ -1,4 +1,4 @@
-/// Tags, the thing model, remote configuration and firmware (device guide 4 and 6.9 to 6.12).
+/// Tags, the thing model and remote configuration (device guide 6.9, 6.10 and 6.12).
 extension SimulatedThings {
   // MARK: Tags
 
@@ -11,7 +11,11 @@ extension SimulatedThings {
     var tags = states[device.path]?.tags ?? [:]
     for element in elements {
       let value = try element.text("attrValue")
-      guard value.unicodeScalars.allSatisfy(Self.isTagValue) else {
+      guard
+        value.unicodeScalars.allSatisfy({
+          Self.isTagValue($0, basicOnly: assumptions.takesBasicIdeographsOnly)
+        })
+      else {
         throw .parameters(
           "an attrValue has other than Chinese, letters, digits, \"_\", \"-\" and \".\""
         )
@@ -56,9 +60,10 @@ extension SimulatedThings {
   /// Extension A and CJK Compatibility Ideographs, planes 2 and 3, which Unicode keeps for ideographs, and 〇,
   /// the zero of dates such as 二〇二四.
   ///
-  /// Unverified: the guide says "Chinese" and no more (6.9). The device has the same set.
-  package static func isTagValue(_ scalar: Unicode.Scalar) -> Bool {
+  /// Unverified (`tag-characters` of `Assumption`): the guide says "Chinese" and no more (6.9). The device has the same set.
+  package static func isTagValue(_ scalar: Unicode.Scalar, basicOnly: Bool = false) -> Bool {
     if isLetterOrDigit(scalar) || scalar == "_" || scalar == "-" || scalar == "." { return true }
+    if basicOnly { return (0x4E00...0x9FFF).contains(scalar.value) }
     return switch scalar.value {
     case 0x3007, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0x20000...0x3FFFF: true
     default: false
@@ -76,14 +81,14 @@ extension SimulatedThings {
 
   /// `thing.dsltemplate.get`.
   ///
-  /// Unverified: 6321 for a product without a model, the guide's only code that comes near.
+  /// Unverified (`no-model` of `Assumption`): 6321 for a product without a model, the guide's only code that comes near.
   func model(
     _ parameters: PlatformValue,
     of device: Identity
   ) throws(AlinkRefusal) -> PlatformValue {
     _ = try parameters.object("params")
     guard let model = products[device.productKey]?.thingModel else {
-      throw AlinkRefusal(.noModel, "the product has no thing model")
+      throw AlinkRefusal(assumptions.noModel, "the product has no thing model")
     }
     return model.definition
   }
@@ -102,60 +107,5 @@ extension SimulatedThings {
     case .unavailable: throw AlinkRefusal(.configurationUnavailable, "it is switched off")
     case .empty, nil: throw AlinkRefusal(.noData, "the product has no configuration")
     }
-  }
-
-  // MARK: Firmware
-
-  /// `/ota/device/inform/…`.
-  mutating func informFirmware(
-    _ parameters: PlatformValue,
-    of device: Identity
-  ) throws(AlinkRefusal) {
-    let version = try parameters.text("version")
-    states[device.path, default: DeviceState()].firmwareVersion = version
-  }
-
-  /// `/ota/device/progress/…`: `step` as a text, or a number, from -4 to -1 and from 1 to 100; `desc`
-  /// may be missing.
-  mutating func reportProgress(
-    _ parameters: PlatformValue,
-    of device: Identity
-  ) throws(AlinkRefusal) {
-    let given = parameters["step"]
-    guard let step = given?.integer ?? given?.string.flatMap({ Int64($0) }),
-      (-4 ... -1).contains(step) || (1...100).contains(step)
-    else { throw .parameters("step is neither -4 to -1 nor 1 to 100") }
-    var text = ""
-    if let description = parameters["desc"] {
-      guard let given = description.string else { throw .parameters("desc is no text") }
-      text = given
-    }
-    states[device.path, default: DeviceState()].progress = .init(step: step, text: text)
-  }
-
-  /// `/ota/device/request/…`: the product's firmware, when the device has another version.
-  ///
-  /// As the guide prints them: one reply has an `id` of the platform's, the other one none.
-  mutating func requestFirmware(
-    _ parameters: PlatformValue,
-    of device: Identity
-  ) throws(AlinkRefusal) -> Outcome {
-    let version = try parameters.text("version")
-    guard let firmware = products[device.productKey]?.firmware, firmware.version != version else {
-      let code = ReplyCode.noUpgrade
-      return Outcome(
-        reply: ["code": .integer(Int64(code.rawValue)), "message": .text(code.message)],
-        code: code
-      )
-    }
-    return Outcome(reply: firmwareMessage(firmware), code: .firmware)
-  }
-
-  /// What the platform pushes, and answers when it is asked.
-  mutating func firmwareMessage(_ firmware: SimulatedFirmware) -> PlatformValue {
-    [
-      "code": .text("\(ReplyCode.firmware.rawValue)"), "data": firmware.description,
-      "id": .integer(makeIdentifier()), "message": "success",
-    ]
   }
 }

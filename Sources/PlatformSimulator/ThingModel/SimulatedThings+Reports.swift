@@ -45,7 +45,7 @@ extension SimulatedThings {
 
   /// `thing.event.{id}.post`.
   ///
-  /// Unverified: 460 for an event that the thing model does not allow; the guide says that it gets an
+  /// Unverified (`event-mismatch` of `Assumption`): 460 for an event that the thing model does not allow; the guide says that it gets an
   /// error code, not which.
   mutating func postEvent(
     _ identifier: String,
@@ -54,13 +54,14 @@ extension SimulatedThings {
   ) throws(AlinkRefusal) {
     let event = try self.event(identifier, parameters)
     try checkModelService()
-    try check([event], against: products[device.productKey]?.thingModel)
+    let model = products[device.productKey]?.thingModel
+    try check([event], against: model, or: assumptions.eventMismatch)
     store([event], of: device)
   }
 
   /// `thing.event.property.pack.post`: all of it, or nothing.
   ///
-  /// The limits count the whole message, its sub-devices too. Unverified: that, 460 for what the thing
+  /// The limits count the whole message, its sub-devices too. Unverified (`pack-…` of `Assumption`): that, 460 for what the thing
   /// model does not allow, and 6401 for a sub-device that is not the gateway's; the guide says that the
   /// message fails, not with which code.
   mutating func postPack(
@@ -88,16 +89,21 @@ extension SimulatedThings {
       }
       packs.append((identity, values, events))
     }
-    let (properties, events) = packs.reduce((0, 0)) {
-      ($0.0 + $1.values.count, $0.1 + $1.events.count)
-    }
-    guard properties <= Self.maxProperties, events <= Self.maxEvents else {
+    let counts = packs.map { ($0.values.count, $0.events.count) }
+    let counted =
+      assumptions.countsPackPerDevice
+      ? counts : [counts.reduce((0, 0)) { ($0.0 + $1.0, $0.1 + $1.1) }]
+    for (properties, events) in counted
+    where properties > Self.maxProperties || events > Self.maxEvents {
       throw .parameters("\(properties) properties and \(events) events in one message")
     }
     try checkModelService()
     for pack in packs {
       guard pack.device == device || isSubDevice(pack.device, of: device) else {
-        throw AlinkRefusal(.noTopology, "\(pack.device.path) is no sub-device of the gateway")
+        throw AlinkRefusal(
+          assumptions.packForeign,
+          "\(pack.device.path) is no sub-device of the gateway"
+        )
       }
       let model = products[pack.device.productKey]?.thingModel
       for value in pack.values {
@@ -106,10 +112,10 @@ extension SimulatedThings {
           value.reported.value,
           modelRules
         ) {
-          throw .parameters("\(value.name) \(objection)")
+          throw AlinkRefusal(assumptions.packMismatch, "\(value.name) \(objection)")
         }
       }
-      try check(pack.events, against: model)
+      try check(pack.events, against: model, or: assumptions.packMismatch)
     }
     for pack in packs {
       store(pack.values, of: pack.device)
@@ -138,7 +144,7 @@ extension SimulatedThings {
   /// `thing.property.desired.delete`: a version that is not the last one clears nothing, no version
   /// always does.
   ///
-  /// Unverified: that the version goes on counting when a cleared value is set again.
+  /// Unverified (`desired-version` of `Assumption`): that the version goes on counting when a cleared value is set again.
   mutating func deleteDesired(
     _ parameters: PlatformValue,
     of device: Identity,
@@ -224,7 +230,8 @@ extension SimulatedThings {
 
   private func check(
     _ events: [DeviceState.Event],
-    against model: ThingModel?
+    against model: ThingModel?,
+    or code: ReplyCode
   ) throws(AlinkRefusal) {
     for event in events {
       if let objection = model?.objection(
@@ -232,7 +239,7 @@ extension SimulatedThings {
         event.reported.value,
         modelRules
       ) {
-        throw .parameters("\(event.identifier) \(objection)")
+        throw AlinkRefusal(code, "\(event.identifier) \(objection)")
       }
     }
   }

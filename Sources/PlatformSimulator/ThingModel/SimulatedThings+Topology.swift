@@ -7,7 +7,7 @@ extension SimulatedThings {
   ///
   /// One that is not active gets another secret each time, an active one keeps its own. Only the gateway that
   /// registered it, or that has proved to know its secret by `thing.topo.add`, is told a secret again: to any
-  /// other one it would hand the sub-device over. Unverified: that, and 401, the guide's only code that comes
+  /// other one it would hand the sub-device over. Unverified (`sub-device-…` of `Assumption`): that, and 401, the guide's only code that comes
   /// near, for it and for a device that is not in the register.
   mutating func registerSubDevices(
     _ parameters: PlatformValue,
@@ -18,11 +18,11 @@ extension SimulatedThings {
     for element in try parameters.list("params") {
       let identity = try self.identity(element, notOf: gateway)
       guard let known = subDevices[identity.path] else {
-        throw AlinkRefusal(.authenticationError, "\(identity.path) is not in the register")
+        throw AlinkRefusal(assumptions.subDeviceUnknown, "\(identity.path) is not in the register")
       }
       // One with a secret that it did not get here is its own, until a gateway proves to know it.
-      guard known.secret == nil || known.gateway == gateway else {
-        throw AlinkRefusal(.authenticationError, "\(identity.path) is not this gateway's")
+      guard known.secret == nil || known.gateway == gateway || assumptions.tellsAnyGateway else {
+        throw AlinkRefusal(assumptions.subDeviceForeign, "\(identity.path) is not this gateway's")
       }
       identities.append(identity)
     }
@@ -51,7 +51,7 @@ extension SimulatedThings {
 
   /// `thing.topo.add`: all of the sub-devices, or none.
   ///
-  /// Unverified: 401 for a device that is not in the register.
+  /// Unverified (`sub-device-unknown` of `Assumption`): 401 for a device that is not in the register.
   mutating func addTopology(
     _ parameters: PlatformValue,
     of gateway: Identity
@@ -61,14 +61,17 @@ extension SimulatedThings {
     for element in try parameters.list("params") {
       let identity = try self.identity(element, notOf: gateway)
       guard let secret = subDevices[identity.path]?.secret else {
-        throw AlinkRefusal(.authenticationError, "\(identity.path) is not in the register")
+        throw AlinkRefusal(assumptions.subDeviceUnknown, "\(identity.path) is not in the register")
       }
-      try Self.checkSign(of: element, secret)
+      try checkSign(of: element, secret)
       added.append(identity)
     }
     for identity in added where !topology.contains(identity) { topology.append(identity) }
     guard topology.count <= DeviceState.maxTopology else {
-      throw AlinkRefusal(.tooManySubDevices, "the gateway has \(DeviceState.maxTopology) already")
+      throw AlinkRefusal(
+        assumptions.topologyFull,
+        "the gateway has \(DeviceState.maxTopology) already"
+      )
     }
     states[gateway.path, default: DeviceState()].topology = topology
     for identity in added {
@@ -146,8 +149,8 @@ extension SimulatedThings {
 
   /// The guide's rule: every field but `sign` and `signmethod`, sorted by name.
   ///
-  /// Unverified: the method `Sha256` is taken for HMAC-SHA256, for a plain digest proves nothing.
-  private static func checkSign(
+  /// Unverified (`plain-sha256` of `Assumption`): the method `Sha256` is taken for HMAC-SHA256, for a plain digest proves nothing.
+  private func checkSign(
     of element: PlatformValue,
     _ secret: [UInt8]
   ) throws(AlinkRefusal) {
@@ -160,7 +163,8 @@ extension SimulatedThings {
     switch (element["signmethod"] ?? element["signMethod"])?.string?.lowercased() {
     case "hmacmd5": hash = .md5
     case "hmacsha1": hash = .sha1
-    case "hmacsha256", "sha256": hash = .sha256
+    case "hmacsha256": hash = .sha256
+    case "sha256" where assumptions.takesPlainSHA256: hash = .sha256
     default: throw .parameters("unknown signmethod")
     }
     var fields: [String: String] = [:]

@@ -19,7 +19,16 @@ public struct SimulatedThings: Sendable {
   /// The products by key.
   public internal(set) var products: [String: SimulatedProduct]
 
+  /// The codes with which the platform answers the next requests, in order.
+  public var failures: [SimulatedFailure]
+
   var states: [String: DeviceState] = [:]
+  /// The devices that are disabled.
+  var disabled: Set<String> = []
+  /// After how many more requests devices are disabled.
+  var disabledAfter: [String: Int] = [:]
+  /// The devices whose tokens the console has taken back since the last request.
+  var takenBack: Set<String> = []
   var subDevices: [String: KnownSubDevice]
   let takesPlainValues: Bool
   let settingNames: SimulatorSettingNames
@@ -27,7 +36,8 @@ public struct SimulatedThings: Sendable {
   let modelRules: SimulatedModelRules
   let deviceNames: SimulatedDeviceNames
   let rawScript: (@Sendable ([UInt8]) -> PlatformValue?)?
-  private let devices: Set<String>
+  let assumptions: SimulatorAssumptions
+  let devices: Set<String>
   private var nextIdentifier: Int64 = 0
 
   init(_ configuration: SimulatorConfiguration) {
@@ -37,6 +47,8 @@ public struct SimulatedThings: Sendable {
     modelRules = configuration.modelRules
     deviceNames = configuration.deviceNames
     rawScript = configuration.rawScript
+    assumptions = configuration.assumptions
+    failures = configuration.failures
     products = Dictionary(configuration.products.map { ($0.key, $0) }) { $1 }
     subDevices = Dictionary(
       configuration.subDevices.map {
@@ -52,6 +64,9 @@ public struct SimulatedThings: Sendable {
       product.registrable.map { "\(product.key)/\($0)" }
     }
     devices = Set(configuration.devices.map(\.path) + registrable + subDevices.keys)
+    for (path, requests) in configuration.disabledDevices where devices.contains(path) {
+      if requests > 0 { disabledAfter[path] = requests } else { disabled.insert(path) }
+    }
     for (path, values) in configuration.desired {
       for member in values { setDesired(member.name, member.value, at: path) }
     }
@@ -185,7 +200,7 @@ public struct SimulatedThings: Sendable {
     of device: DeviceState.Identity,
     random: inout any RandomSource
   ) -> Outcome {
-    let request = AlinkRequest(value, method)
+    let request = AlinkRequest(value, method, assumptions)
     var outcome = Outcome()
     do throws(AlinkRefusal) {
       let parameters = try request.parameters.get()
@@ -237,8 +252,8 @@ public struct SimulatedThings: Sendable {
     case .reportFound: try reportFound(parameters, of: device)
     case .registerSubDevices:
       return try registerSubDevices(parameters, of: device, random: &random)
-    case .informFirmware: try informFirmware(parameters, of: device)
-    case .reportProgress: try reportProgress(parameters, of: device)
+    case .informFirmware: try informFirmware(parameters, of: device, note: &note)
+    case .reportProgress: try reportProgress(parameters, of: device, note: &note)
     case .requestFirmware, .postRaw, .answer: break
     }
     return [:]
@@ -271,7 +286,8 @@ public struct SimulatedThings: Sendable {
     var desired = states[path]?.desired ?? [:]
     let version = desired[property]?.version ?? 0
     guard version > 0 || desired.count < DeviceState.maxProperties else { return false }
-    desired[property] = DeviceState.Desired(value: value, version: version + 1)
+    let isNew = assumptions.restartsVersions && desired[property]?.value == nil
+    desired[property] = DeviceState.Desired(value: value, version: isNew ? 1 : version + 1)
     states[path, default: DeviceState()].desired = desired
     return true
   }
@@ -280,6 +296,11 @@ public struct SimulatedThings: Sendable {
   private mutating func enqueue(_ message: DownlinkMessage, at path: String) -> Bool {
     guard devices.contains(path) else { return false }
     DeviceState.append(message, to: &states[path, default: DeviceState()].downlink)
+    if message.topic == "/ota/device/upgrade/\(path)",
+      let version = message.payload["data"]?["version"]?.string
+    {
+      offer(version, at: path)
+    }
     return true
   }
 }

@@ -1,0 +1,165 @@
+extension Assumption {
+  /// All of them: codes of CoAP, codes of Alink, rules and forms.
+  public static var all: [Assumption] { codes + replies + rules + forms }
+
+  private static var codes: [Assumption] {
+    [
+      code("unknown-device", \.unknownDevice, "/auth of a device that is not known"),
+      code("bad-sign", \.badSign, "/auth whose sign does not fit the secret"),
+      code(
+        "unknown-member",
+        \.unknownMember,
+        or: "taken",
+        "a member of /auth that the guide does not know"
+      ),
+      code("disabled-device", \.disabledDevice, "a device that is disabled"),
+      code("unknown-token", \.unknownToken, "a token that is unknown, expired or taken back"),
+      code("missing-token", \.missingToken, "no token"),
+      code("undecryptable", \.undecryptable, "a seq or a payload that does not decrypt"),
+      code("used-sequence", \.usedSequence, "a seq that is too low or was used before"),
+      code("foreign-topic", \.foreignTopic, "another device's topic"),
+      code("unknown-topic", \.unknownTopic, "a topic that there is not"),
+      code("subscribe-topic", \.subscribeTopic, "a topic only to subscribe to"),
+      code("long-topic", \.longTopic, "a topic of over 128 bytes"),
+      code("long-payload", \.longPayload, "a payload of over 1 KB"),
+      code("report", \.report, "a report that is taken", classes: 2...2),
+      code(
+        "registration-refused",
+        \.registrationRefused,
+        "registration of an active or unknown device"
+      ),
+      code("registration-sign", \.registrationSign, "registration whose sign does not fit"),
+      code(
+        "broken-payload",
+        \.brokenPayload,
+        or: "reply",
+        "an Alink payload that cannot be read: a reply with 460, or this code"
+      ),
+    ]
+  }
+
+  private static var replies: [Assumption] {
+    [
+      reply("letters-in-id", \.lettersInIdentifier, or: "taken", "an id that is no decimal number"),
+      reply("event-mismatch", \.eventMismatch, "an event that the thing model does not allow"),
+      reply("pack-mismatch", \.packMismatch, "a pack post that the thing model does not allow"),
+      reply("pack-foreign", \.packForeign, "a pack post of another gateway's sub-device"),
+      reply("sub-device-unknown", \.subDeviceUnknown, "a sub-device that is not in the register"),
+      reply("sub-device-foreign", \.subDeviceForeign, "the secret of another gateway's sub-device"),
+      reply("topology-full", \.topologyFull, "the 1,501st sub-device of a gateway"),
+      reply("no-model", \.noModel, "thing.dsltemplate.get without a thing model"),
+    ]
+  }
+
+  private static var rules: [Assumption] {
+    [
+      either("second-auth", \.endsEarlierToken, "ends", "keeps", "a device's earlier token"),
+      either(
+        "cbor-auth",
+        \.takesCBORAuthentication,
+        "taken",
+        "refused",
+        "/auth in CBOR, refused with 4.15"
+      ),
+      either(
+        "pre-shared-keys",
+        \.takesSDKKeysOnly,
+        "sdk",
+        "any",
+        "with DTLS: any method and timestamp, or the C SDK v4's alone"
+      ),
+      either(
+        "status-update",
+        \.refusesStatusUpdate,
+        "refused",
+        "taken",
+        "the C SDKs' topic thing/status/update"
+      ),
+      either("pull", \.servesPull, "served", "missing", "/pull, 4.04 when missing"),
+      either(
+        "pack-limits",
+        \.countsPackPerDevice,
+        "device",
+        "message",
+        "200 properties and 20 events count for each device or for the whole pack post"
+      ),
+      either(
+        "sub-device-secret",
+        \.tellsAnyGateway,
+        "anyone",
+        "owner",
+        "which gateway thing.sub.register tells the secret again"
+      ),
+      either(
+        "plain-sha256",
+        \.takesPlainSHA256,
+        "hmac",
+        "refused",
+        "the method Sha256 of thing.topo.add"
+      ),
+      either(
+        "desired-version",
+        \.restartsVersions,
+        "restarts",
+        "continues",
+        "after a desired value was cleared"
+      ),
+      either(
+        "tag-characters",
+        \.takesBasicIdeographsOnly,
+        "basic",
+        "ideographs",
+        "what is Chinese in a tag: all of Unicode's ideographs, or U+4E00 to U+9FFF"
+      ),
+    ]
+  }
+
+  private static var forms: [Assumption] {
+    [
+      messageID,
+      either(
+        "message-id-dtls",
+        \.namesMessagesOverDTLS,
+        "sent",
+        "absent",
+        "option 2090 over DTLS"
+      ),
+      either(
+        "reply-format",
+        \.namesReplyFormat,
+        "named",
+        "unnamed",
+        "the Content-Format of an Alink reply"
+      ),
+      either(
+        "auth-format",
+        \.namesAuthenticationFormat,
+        "named",
+        "unnamed",
+        "the Content-Format of a JSON answer to /auth"
+      ),
+      either(
+        "long-reply",
+        \.cutsLongReplies,
+        "blocks",
+        "whole",
+        "a reply of over 1,248 bytes"
+      ),
+      either(
+        "pull-answer",
+        \.wrapsPull,
+        "envelope",
+        "array",
+        "what /pull brings: the array alone, or as data with a code"
+      ),
+      either("pull-nothing", \.emptiesPull, "empty", "array", "/pull when nothing waits"),
+      either(
+        "registration-answer",
+        \.flattensRegistration,
+        "flat",
+        "envelope",
+        "a registration's data alone, or with code and message"
+      ),
+    ]
+  }
+}

@@ -1,0 +1,172 @@
+internal import CoAPMessage
+
+/// One of the decisions of `SimulatorAssumptions` by its name, for a command line and its documentation.
+public struct Assumption {
+  /// Its name, such as `unknown-device`.
+  public let name: String
+  /// Its values, the default first.
+  public let choices: String
+  /// What it decides, in a few words.
+  public let summary: String
+  private let read: (SimulatorAssumptions) -> String
+  private let write: (inout SimulatorAssumptions, String) -> Bool
+
+  /// The value in force.
+  public func value(in assumptions: SimulatorAssumptions) -> String { read(assumptions) }
+
+  /// The value that holds where nothing else is said.
+  public var standard: String { read(SimulatorAssumptions()) }
+
+  /// Decides otherwise; `false` for a value that it cannot have.
+  public func set(_ value: String, in assumptions: inout SimulatorAssumptions) -> Bool {
+    write(&assumptions, value)
+  }
+
+  /// The decision of that name.
+  public static func named(_ name: String) -> Assumption? { all.first { $0.name == name } }
+
+  /// A code of CoAP of one of these classes; where `passed` is a word it stands for none.
+  static func code(
+    _ name: String,
+    _ path: WritableKeyPath<SimulatorAssumptions, Code>,
+    _ summary: String,
+    classes: ClosedRange<UInt8> = 4...5
+  ) -> Assumption {
+    Assumption(
+      name: name,
+      choices: classes == 2...2
+        ? "2.05, another code of class 2" : "\(standard(path)), another code",
+      summary: summary,
+      read: { $0[keyPath: path].dotted },
+      write: { assumptions, text in
+        guard let code = Code(dotted: text), classes.contains(code.class) else { return false }
+        assumptions[keyPath: path] = code
+        return true
+      }
+    )
+  }
+
+  private static func standard(_ path: KeyPath<SimulatorAssumptions, Code>) -> String {
+    SimulatorAssumptions()[keyPath: path].dotted
+  }
+
+  /// A code of CoAP, or a word for none.
+  static func code(
+    _ name: String,
+    _ path: WritableKeyPath<SimulatorAssumptions, Code?>,
+    or word: String,
+    _ summary: String
+  ) -> Assumption {
+    let standard = SimulatorAssumptions()[keyPath: path]?.dotted
+    return Assumption(
+      name: name,
+      choices: standard.map { "\($0), \(word), another code" } ?? "\(word), a code",
+      summary: summary,
+      read: { $0[keyPath: path]?.dotted ?? word },
+      write: { assumptions, text in
+        if text == word {
+          assumptions[keyPath: path] = nil
+          return true
+        }
+        guard let code = Code(dotted: text), (4...5).contains(code.class) else { return false }
+        assumptions[keyPath: path] = code
+        return true
+      }
+    )
+  }
+
+  static func reply(
+    _ name: String,
+    _ path: WritableKeyPath<SimulatorAssumptions, ReplyCode>,
+    _ summary: String
+  ) -> Assumption {
+    Assumption(
+      name: name,
+      choices: "\(SimulatorAssumptions()[keyPath: path].rawValue), another code",
+      summary: summary,
+      read: { "\($0[keyPath: path].rawValue)" },
+      write: { assumptions, text in
+        guard let code = ReplyCode(refusal: text) else { return false }
+        assumptions[keyPath: path] = code
+        return true
+      }
+    )
+  }
+
+  static func reply(
+    _ name: String,
+    _ path: WritableKeyPath<SimulatorAssumptions, ReplyCode?>,
+    or word: String,
+    _ summary: String
+  ) -> Assumption {
+    Assumption(
+      name: name,
+      choices: "460, \(word), another code",
+      summary: summary,
+      read: { assumptions in assumptions[keyPath: path].map { "\($0.rawValue)" } ?? word },
+      write: { assumptions, text in
+        let code = ReplyCode(refusal: text)
+        guard code != nil || text == word else { return false }
+        assumptions[keyPath: path] = code
+        return true
+      }
+    )
+  }
+
+  /// One of two words, the first for `true`.
+  static func either(
+    _ name: String,
+    _ path: WritableKeyPath<SimulatorAssumptions, Bool>,
+    _ yes: String,
+    _ no: String,
+    _ summary: String
+  ) -> Assumption {
+    let isYes = SimulatorAssumptions()[keyPath: path]
+    return Assumption(
+      name: name,
+      choices: isYes ? "\(yes), \(no)" : "\(no), \(yes)",
+      summary: summary,
+      read: { $0[keyPath: path] ? yes : no },
+      write: { assumptions, text in
+        guard text == yes || text == no else { return false }
+        assumptions[keyPath: path] = text == yes
+        return true
+      }
+    )
+  }
+
+  static var messageID: Assumption {
+    Assumption(
+      name: "message-id",
+      choices: SimulatorAssumptions.MessageIDForm.allCases.map(\.rawValue).joined(separator: ", "),
+      summary: "how option 2090 holds the id of a message: 8 bytes, ASCII digits, not at all",
+      read: { $0.messageID.rawValue },
+      write: { assumptions, text in
+        guard let form = SimulatorAssumptions.MessageIDForm(rawValue: text) else { return false }
+        assumptions.messageID = form
+        return true
+      }
+    )
+  }
+}
+
+extension Code {
+  /// The code that is written `c.dd`.
+  package init?(dotted text: String) {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    guard parts.count == 2, parts[0].utf8.count == 1, parts[1].utf8.count == 2,
+      let first = UInt8(parts[0]), first < 8, let detail = UInt8(parts[1]), detail < 32
+    else { return nil }
+    self.init(rawValue: first << 5 | detail)
+  }
+}
+
+extension ReplyCode {
+  /// The code of a refusal: a number of three to six digits but 200.
+  fileprivate init?(refusal text: String) {
+    guard let number = Int(text), (100...999_999).contains(number), number != 200,
+      text == "\(number)"
+    else { return nil }
+    self.init(rawValue: number)
+  }
+}

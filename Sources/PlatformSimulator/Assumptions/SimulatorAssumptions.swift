@@ -1,0 +1,119 @@
+public import CoAPMessage
+
+/// What the simulated platform does where only the cloud could tell; `Assumption.all` describes each one.
+///
+/// Unverified: each of them. The defaults are what the device guide comes nearest to, or else what the
+/// platform's own SDKs can live with.
+public struct SimulatorAssumptions: Equatable, Sendable {
+  // MARK: Codes of CoAP
+
+  /// For an unknown device at `/auth`, and one whose name breaks the rule.
+  public var unknownDevice = Code.forbidden
+  /// For a sign that does not fit the device's secret.
+  public var badSign = Code.unauthorized
+  /// For a member of `/auth` that the guide does not know; `nil` passes it over, though it is signed.
+  public var unknownMember: Code? = .badRequest
+  /// For a device that is disabled.
+  public var disabledDevice = Code.forbidden
+  /// For a token that is unknown, expired or taken back.
+  public var unknownToken = Code.unauthorized
+  /// For a report without a token.
+  public var missingToken = Code.badRequest
+  /// For a number or a payload that does not decrypt.
+  public var undecryptable = Code.badRequest
+  /// For a number that is too low or was used before.
+  public var usedSequence = Code.badRequest
+  /// For a report to another device's topic.
+  public var foreignTopic = Code.forbidden
+  /// For a report to a topic that there is not.
+  public var unknownTopic = Code.notFound
+  /// For a report to a topic that devices may only subscribe to.
+  public var subscribeTopic = Code.forbidden
+  /// For a topic of over 128 bytes.
+  public var longTopic = Code.pathTooLong
+  /// For a payload over the limit.
+  public var longPayload = Code.requestEntityTooLarge
+  /// For a report that is taken, of class 2.
+  public var report = Code.content
+  /// For a device that cannot register itself over CoAP: it is active, or not in the register.
+  public var registrationRefused = Code.forbidden
+  /// For a registration whose sign does not fit the product's secret.
+  public var registrationSign = Code.unauthorized
+  /// For an Alink payload that is no value of its Content-Format; `nil` for an Alink reply with 460.
+  public var brokenPayload: Code?
+
+  // MARK: Codes of Alink
+
+  /// For an `id` with other characters than digits; `nil` takes it.
+  public var lettersInIdentifier: ReplyCode? = .parameterError
+  /// For an event that the thing model does not allow.
+  public var eventMismatch = ReplyCode.parameterError
+  /// For a gateway's message of which the thing model does not allow a part.
+  public var packMismatch = ReplyCode.parameterError
+  /// For a gateway's message of a sub-device that is not its own.
+  public var packForeign = ReplyCode.noTopology
+  /// For a sub-device that is not in the register.
+  public var subDeviceUnknown = ReplyCode.authenticationError
+  /// For the secret of a sub-device that another gateway has.
+  public var subDeviceForeign = ReplyCode.authenticationError
+  /// For a gateway that has 1,500 sub-devices.
+  public var topologyFull = ReplyCode.tooManySubDevices
+  /// For `thing.dsltemplate.get` of a product without a thing model.
+  public var noModel = ReplyCode.noModel
+
+  // MARK: Rules
+
+  /// Whether a new `/auth` ends the token of the earlier one.
+  public var endsEarlierToken = true
+  /// Whether `/auth` is taken in CBOR.
+  public var takesCBORAuthentication = true
+  /// Whether pre-shared keys are taken only as the platform's C SDK v4 makes them: HMAC-SHA256, and the
+  /// timestamp 2524608000000.
+  public var takesSDKKeysOnly = false
+  /// Whether `thing/status/update`, which the guide does not have, is no topic.
+  public var refusesStatusUpdate = false
+  /// Whether there is `/pull`.
+  public var servesPull = true
+  /// Whether the limits of a gateway's message count each device's part alone.
+  public var countsPackPerDevice = false
+  /// Whether every gateway is told a sub-device's secret.
+  public var tellsAnyGateway = false
+  /// Whether the method `Sha256` of `thing.topo.add` is HMAC-SHA256; it is refused otherwise.
+  public var takesPlainSHA256 = true
+  /// Whether the version of a desired value begins again with 1 once it was cleared.
+  public var restartsVersions = false
+  /// Whether only U+4E00 to U+9FFF are Chinese in a tag, not all of Unicode's ideographs and 〇.
+  public var takesBasicIdeographsOnly = false
+
+  // MARK: Forms
+
+  /// How option 2090 holds the id of a message.
+  public enum MessageIDForm: String, Sendable, CaseIterable {
+    /// An unsigned number of 8 bytes.
+    case integer
+    /// Its decimal digits.
+    case digits
+    /// There is no option.
+    case none
+  }
+
+  /// How option 2090 holds the id of a message.
+  public var messageID = MessageIDForm.integer
+  /// Whether answers have option 2090 over DTLS, too.
+  public var namesMessagesOverDTLS = false
+  /// Whether an Alink reply says its Content-Format.
+  public var namesReplyFormat = true
+  /// Whether the answer to `/auth` says its Content-Format in JSON, too.
+  public var namesAuthenticationFormat = false
+  /// Whether a long answer goes out in blocks; in one message of any size otherwise.
+  public var cutsLongReplies = true
+  /// Whether `/pull` is answered with `{"code":200,"data":[…]}`, not with the array alone.
+  public var wrapsPull = false
+  /// Whether `/pull` is answered without a payload when nothing waits.
+  public var emptiesPull = false
+  /// Whether a registration is answered with its `data` alone, not with code and message around it.
+  public var flattensRegistration = false
+
+  /// The platform that the device guide comes nearest to.
+  public init() {}
+}

@@ -1,0 +1,141 @@
+internal import ConstrainedCore
+internal import Foundation
+internal import OpenSSLSupport
+internal import PlatformSimulator
+
+/// What the options say of each product's pages in the console: thing model, firmware, remote configuration.
+struct ProductPages {
+  private let common: Set<String>
+  private let sign: FirmwareSignArgument
+  private let model: PerProduct
+  private let version: PerProduct
+  private let firmwareURL: PerProduct
+  private let firmwareFile: PerProduct
+  private let configurationURL: PerProduct
+  private let configurationFile: PerProduct
+  private let configurationSwitch: PerProduct
+
+  /// Values for no product in particular are those of the `common` ones.
+  init(_ options: ProductOptions, products: Set<String>, common: Set<String>) throws {
+    self.common = common
+    sign = options.firmwareSign
+    model = try PerProduct(options.thingModel, "--thing-model", products: products)
+    version = try PerProduct(options.firmwareVersion, "--firmware-version", products: products)
+    firmwareURL = try PerProduct(options.firmwareUrl, "--firmware-url", products: products)
+    firmwareFile = try PerProduct(options.firmwareFile, "--firmware-file", products: products)
+    configurationURL = try PerProduct(options.configUrl, "--config-url", products: products)
+    configurationFile = try PerProduct(options.configFile, "--config-file", products: products)
+    configurationSwitch = try PerProduct(
+      options.remoteConfig,
+      "--remote-config",
+      products: products
+    )
+  }
+
+  /// The product with its pages.
+  func filled(_ product: SimulatedProduct) throws -> SimulatedProduct {
+    var product = product
+    product.thingModel = try value(model, product).map(Self.thingModel)
+    product.firmware = try firmware(of: product)
+    product.remoteConfiguration = try configuration(of: product)
+    return product
+  }
+
+  private func value(_ option: PerProduct, _ product: SimulatedProduct) -> String? {
+    option.value(of: product.key, takesCommon: common.contains(product.key))
+  }
+
+  private static func thingModel(_ file: String) throws -> ThingModel {
+    let bytes = try InputText.read(file)
+    do {
+      return try ThingModel(json: bytes)
+    } catch {
+      throw Complaint("\(file) cannot be used: \(error.reason)")
+    }
+  }
+
+  private func firmware(of product: SimulatedProduct) throws -> SimulatedFirmware? {
+    let given = [version, firmwareURL, firmwareFile].compactMap { value($0, product) }
+    guard !given.isEmpty else { return nil }
+    guard given.count == 3 else {
+      throw Complaint(
+        "the firmware of \(product.key) needs --firmware-version, --firmware-url and --firmware-file"
+      )
+    }
+    guard given[1].lowercased().hasPrefix("https://") else {
+      throw Complaint(
+        "--firmware-url must begin with https://: devices take no other (device guide 4)"
+      )
+    }
+    let digests = try FileDigests(given[2])
+    guard digests.size > 0 else { throw Complaint("the firmware \(given[2]) is empty") }
+    var firmware = SimulatedFirmware(
+      version: given[0],
+      url: given[1],
+      size: digests.size,
+      md5: digests.md5,
+      sha256: digests.sha256
+    )
+    firmware.signMethod = sign == .md5 ? .md5 : .sha256
+    return firmware
+  }
+
+  private func configuration(
+    of product: SimulatedProduct
+  ) throws -> SimulatedProduct.RemoteConfiguration {
+    switch value(configurationSwitch, product) {
+    case nil, "on": break
+    case "off": return .unavailable
+    case let other?: throw Complaint("--remote-config is on or off, not \(other)")
+    }
+    let url = value(configurationURL, product)
+    let file = value(configurationFile, product)
+    guard url != nil || file != nil else { return .empty }
+    guard let url, let file else {
+      throw Complaint("the configuration of \(product.key) needs --config-url and --config-file")
+    }
+    let digests = try FileDigests(file)
+    return .file(
+      RemoteFile(
+        identifier: String(digests.sha256.prefix(16)),
+        url: url,
+        size: digests.size,
+        sha256: digests.sha256
+      )
+    )
+  }
+}
+
+/// Size and digests of a file, which is read piece by piece.
+private struct FileDigests {
+  private(set) var size: Int64 = 0
+  let md5: String
+  let sha256: String
+
+  init(_ path: String) throws {
+    let (descriptor, _) = try PrivateFile.open(path)
+    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    defer { try? handle.close() }
+    var first = try StreamingDigest(.md5)
+    var second = try StreamingDigest(.sha256)
+    do {
+      while let data = try handle.read(upToCount: 65_536), !data.isEmpty {
+        let bytes = Array(data)
+        size += Int64(bytes.count)
+        try first.update(bytes.span)
+        try second.update(bytes.span)
+      }
+    } catch {
+      throw Complaint("the file \(path) cannot be read: give a regular one")
+    }
+    md5 = Self.digits(try first.finish())
+    sha256 = Self.digits(try second.finish())
+  }
+
+  private static func digits(_ digest: FixedBytes<32>) -> String {
+    (0..<digest.count).map { index in
+      let byte = digest.bytes[index]
+      return (byte < 16 ? "0" : "") + String(byte, radix: 16)
+    }.joined()
+  }
+}

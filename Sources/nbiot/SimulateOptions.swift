@@ -1,0 +1,159 @@
+internal import ArgumentParser
+internal import ConstrainedCore
+internal import PlatformSimulator
+
+/// Which devices the simulator serves, where, and how it tells of them.
+struct ServingOptions: ParsableArguments {
+  @OptionGroup var simulated: SimulatedDeviceOptions
+
+  @Option(
+    help:
+      "The UDP port to listen on (default: 5682, with DTLS 5684); 0 takes any free one and prints it."
+  )
+  var port: Int?
+
+  @Option(help: "The address to listen on, in digits.")
+  var host = "127.0.0.1"
+
+  @Option(
+    name: .customLong("security"),
+    help: "How the messages are protected (default: symmetric)."
+  )
+  var givenSecurity: SecurityArgument?
+
+  @Option(help: "How requests are printed.")
+  var log = OutputArgument.text
+
+  /// How the messages are protected.
+  var security: SecurityArgument { givenSecurity ?? simulated.security ?? .symmetric }
+}
+
+/// The end of the DTLS associations.
+struct ServerDTLSOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Where ca.pem, server.pem and server-key.pem are; made there on first use.",
+      valueName: "directory"
+    )
+  )
+  var certificates: String?
+
+  @Option(help: "How sessions are resumed (default: id).")
+  var resumption: ResumptionArgument?
+
+  @Option(
+    help: ArgumentHelp(
+      "How long a session can be resumed (default: 86400).",
+      valueName: "seconds"
+    )
+  )
+  var sessionLifetime: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Close an association after so long a silence (default: 300); 0 for never.",
+      valueName: "seconds"
+    )
+  )
+  var idleClose: Int?
+
+  @Flag(
+    help: """
+      Take static RSA and CBC too, and show a certificate with an RSA key to devices without elliptic curves, as \
+      the platform's C SDKs are; ca-rsa.pem, server-rsa.pem and server-rsa-key.pem are made beside the others.
+      """
+  )
+  var legacySuites = false
+
+  /// Whether one of them is given.
+  var isUsed: Bool {
+    certificates != nil || legacySuites || resumption != nil || sessionLifetime != nil
+      || idleClose != nil
+  }
+
+  func validate() throws {
+    guard (1...3_155_760).contains(sessionLifetime ?? 1), (0...3_155_760).contains(idleClose ?? 0)
+    else {
+      throw ValidationError(
+        "--session-lifetime is 1 to 3,155,760 seconds, --idle-close 0 to 3,155,760"
+      )
+    }
+  }
+
+  /// Puts them into the configuration of a server on `host`.
+  func apply(to configuration: inout SimulatorConfiguration, host: String) throws {
+    guard let certificates else { return }
+    configuration.protection = .dtls
+    let files = try CertificateFiles.load(certificates, host: host, needsRSA: legacySuites)
+    configuration.dtls.certificate = files.certificate
+    configuration.dtls.key = files.key
+    configuration.dtls.rsaCertificate = files.rsaCertificate
+    configuration.dtls.rsaKey = files.rsaKey
+    if let resumption { configuration.dtls.resumption = resumption.server }
+    if let sessionLifetime {
+      configuration.dtls.sessionLifetime = Milliseconds(Int64(sessionLifetime) * 1_000)
+    }
+    if let idleClose {
+      configuration.dtls.idleLimit = idleClose == 0 ? nil : Milliseconds(Int64(idleClose) * 1_000)
+    }
+    configuration.dtls.allowsLegacySuites = legacySuites
+    if legacySuites {
+      Console.complain("warning: --legacy-suites takes static RSA and CBC, which are weaker")
+    }
+  }
+}
+
+/// What the guide and the platform's SDKs answer differently.
+struct AnsweringOptions: ParsableArguments {
+  @Flag(
+    help: """
+      Take what the platform's own SDKs send and the guide does not have, with a line in the log each time: \
+      Accept 42; no Content-Format in /auth; seq in /auth hexadecimal or a number (timestamp and ackMode a number, \
+      too); the first seq equal to seqOffset; the token in option 2088 or 61, at the same time; signmethod in any \
+      case.
+      """
+  )
+  var tolerant = false
+
+  @Option(help: "The seqOffset in the answer to /auth.")
+  var seqOffset: UInt64 = 1
+
+  @Option(
+    help: "Which seq is taken: greater than seqOffset, or greaterOrEqual as the C SDK sends it."
+  )
+  var sequenceRule = SequenceRuleArgument.greater
+
+  @Option(help: "Which option carries the token; 61 for devices with the SDKs 3.0 to 3.2.")
+  var tokenOption = TokenOptionArgument.current
+
+  @Option(help: ArgumentHelp("How long a token is good for.", valueName: "seconds"))
+  var tokenLifetime: Int64 = 7 * 24 * 3_600
+
+  @Option(help: "How requests are answered when /auth does not say: piggybacked or separate.")
+  var answer = AckModeArgument.piggybacked
+
+  @Option(
+    help: """
+      Which names devices may have beside letters and digits: _ @ . - : (current), or _ @ . as the device guide \
+      has them (guide).
+      """
+  )
+  var deviceNames = DeviceNamesArgument.current
+
+  func validate() throws {
+    guard tokenLifetime > 0, tokenLifetime <= 3_155_760_000 else {
+      throw ValidationError("--token-lifetime is 1 second to 100 years")
+    }
+  }
+
+  /// Puts them into the configuration.
+  func apply(to configuration: inout SimulatorConfiguration) {
+    configuration.deviceNames = deviceNames.simulated
+    configuration.leniencies = tolerant ? Set(Leniency.allCases) : []
+    configuration.sequenceOffset = seqOffset
+    configuration.tokenLifetime = Milliseconds(tokenLifetime * 1_000)
+    configuration.answerMode = answer == .piggybacked ? .piggybacked : .separate
+    configuration.sequenceRule = sequenceRule == .greater ? .greater : .greaterOrEqual
+    configuration.tokenOption = tokenOption == .current ? 2088 : 61
+  }
+}

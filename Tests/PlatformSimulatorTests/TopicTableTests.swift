@@ -1,0 +1,166 @@
+import CoAPMessage
+import Foundation
+import PlatformSimulator
+import Testing
+
+/// Files of the repository.
+enum Repository {
+  static let root = URL(filePath: #filePath).deletingLastPathComponent()
+    .deletingLastPathComponent().deletingLastPathComponent()
+
+  static func text(_ path: String) -> String {
+    (try? String(contentsOf: root.appending(path: path), encoding: .utf8)) ?? ""
+  }
+
+  /// The cells of the tables in a text, without heads and rules.
+  static func rows(_ text: String) -> [[String]] {
+    var rows: [[String]] = []
+    for line in text.split(separator: "\n") where line.hasPrefix("|") {
+      let cells = line.dropFirst().dropLast().split(
+        separator: "|",
+        omittingEmptySubsequences: false
+      )
+      .map { $0.trimmingCharacters(in: .whitespaces) }
+      if cells.allSatisfy({ $0.allSatisfy { $0 == "-" } && $0.count > 1 }) {
+        rows.removeLast()
+      } else {
+        rows.append(cells)
+      }
+    }
+    return rows
+  }
+}
+
+/// A row of docs/topics.md.
+struct TopicRow: CustomTestStringConvertible, Sendable {
+  let topic: String
+  let permission: String
+  let code: Code?
+  let hasReply: Bool
+
+  static let all = Repository.rows(Repository.text("docs/topics.md")).map { cells in
+    TopicRow(
+      topic: String(cells[0].split(separator: "`").first ?? ""),
+      permission: cells[1],
+      code: Code(dotted: cells[2]),
+      hasReply: cells[3] == "reply"
+    )
+  }
+
+  var testDescription: String { topic }
+
+  /// The topic of the test's device.
+  var path: String {
+    let segments = topic.split(separator: "/").map { segment -> String in
+      switch segment {
+      case "PK": "pk"
+      case "DN": "device"
+      case "EVENT": "alarm"
+      case "ID": "17"
+      default: String(segment).replacing("SERVICE", with: "SetWeight")
+      }
+    }
+    return "topic/" + segments.joined(separator: "/")
+  }
+}
+
+@Suite("docs/topics.md: what a device gets for each kind of topic")
+struct TopicTableTests {
+  @Test(arguments: TopicRow.all)
+  func `a report gets what the table says`(row: TopicRow) throws {
+    var bench = try ThingBench()
+    let answer = try bench.send(row.path, Array("{}".utf8))
+    #expect(answer.record.code == row.code)
+    #expect(answer.payload.isEmpty != row.hasReply)
+    let code: Code =
+      switch row.permission {
+      case "publish": .content
+      case "subscribe": .forbidden
+      default: row.topic.contains("/other") && row.code == .forbidden ? .forbidden : .notFound
+      }
+    #expect(code == row.code, "the table contradicts itself")
+    #expect(answer.record.code?.isSuccess == true || !answer.record.note.isEmpty)
+  }
+
+  @Test(arguments: TopicRow.all)
+  func `any topic that bears the device's name is taken where that is asked for`(
+    row: TopicRow
+  ) throws {
+    var bench = try ThingBench { $0.takesAnyTopic = true }
+    let answer = try bench.send(row.path, Array("{}".utf8))
+    let names = ["pk", "device"]
+    let segments = row.path.split(separator: "/").map(String.init)
+    let bearsName = (1...4).contains { segments.dropFirst($0).prefix(2).elementsEqual(names) }
+    // What comes between the prefix of /ext and the names is not looked into.
+    let isDeep = row.topic.hasPrefix("/ext/rrpc")
+    #expect(answer.record.code == (bearsName && !isDeep ? .content : .forbidden))
+  }
+
+  @Test func `the table has every kind of topic, each once`() {
+    let topics = TopicRow.all.map(\.topic)
+    #expect(Set(topics).count == topics.count)
+    #expect(topics.count > 80)
+    for name in [
+      "event/property/post", "event/EVENT/post", "event/property/pack/post", "deviceinfo/update",
+      "deviceinfo/delete", "property/desired/get", "property/desired/delete", "config/get",
+      "dsltemplate/get", "topo/add", "topo/delete", "topo/get", "list/found", "sub/register",
+      "model/up_raw",
+    ] {
+      #expect(topics.contains("/sys/PK/DN/thing/\(name)"))
+      #expect(topics.contains("/sys/PK/DN/thing/\(name)_reply"))
+    }
+  }
+
+  @Test func `classes are the product's, and of two with one name the later one counts`() throws {
+    var product = SimulatedProduct(key: "pk")
+    product.topicClasses = [TopicClass("user/own"), TopicClass("user/get", .both)]
+    var other = SimulatedProduct(key: "other")
+    other.topicClasses = [TopicClass("user/others")]
+    let products = [product, other]
+    var bench = try ThingBench {
+      $0.products = products
+      $0.topicClasses += [TopicClass("user/all"), TopicClass("user/update", .subscribe)]
+    }
+    for (name, code) in [
+      ("own", Code.content), ("get", .content), ("all", .content), ("update", .forbidden),
+      ("others", .notFound), ("own/more", .notFound),
+    ] {
+      let answer = try bench.send("topic/pk/device/user/\(name)", [1])
+      #expect(answer.record.code == code, "\(name)")
+    }
+  }
+
+  @Test func `a refused topic uses no sequence number, and the record says why`() throws {
+    var bench = try ThingBench()
+    let refused = try bench.send("topic/pk/device/user/data", [1])
+    #expect(refused.record.topicRefusal == .unknown)
+    #expect(refused.record.note == "the product has no topic class of that name")
+    let down = try bench.send("topic/ota/device/upgrade/pk/device", [1])
+    #expect(down.record.topicRefusal == .subscribeOnly)
+    let foreign = try bench.send("topic/pk/other/user/update", [1])
+    #expect(foreign.record.topicRefusal == .foreign)
+    let taken = try bench.send("topic/pk/device/user/update", [1])
+    #expect(taken.record.topicRefusal == nil)
+  }
+
+  @Test func `the codes are assumptions, and the SDKs' status report can be refused`() throws {
+    var bench = try ThingBench {
+      $0.assumptions.unknownTopic = .badRequest
+      $0.assumptions.subscribeTopic = .methodNotAllowed
+      $0.assumptions.foreignTopic = .notFound
+      $0.assumptions.refusesStatusUpdate = true
+    }
+    for (topic, code) in [
+      ("pk/device/user/data", Code.badRequest), ("pk/device/user/get", .methodNotAllowed),
+      ("pk/other/user/update", .notFound), ("sys/pk/device/thing/status/update", .badRequest),
+    ] {
+      #expect(try bench.send("topic/\(topic)", [1]).record.code == code, "\(topic)")
+    }
+  }
+
+  @Test func `a device's answer to RRPC is kept like any other`() throws {
+    var bench = try ThingBench()
+    _ = try bench.send("topic/sys/pk/device/rrpc/response/17", Array(#"{"code":200}"#.utf8))
+    #expect(try bench.state.answers.map(\.topic) == ["/sys/pk/device/rrpc/response/17"])
+  }
+}
