@@ -58,13 +58,24 @@ struct Nbiot: AsyncParsableCommand {
     ]
   )
 
+  /// The command that the arguments name; a misspelt name is told before what seems to be missing for its sake.
+  private static func parse() throws -> any ParsableCommand {
+    do {
+      return try parseAsRoot()
+    } catch {
+      if exitCode(for: error) == .validationFailure {
+        try UnknownNames.check(Array(CommandLine.arguments.dropFirst()))
+      }
+      throw error
+    }
+  }
+
   static func main() async {
     EndingSignal.prepare()
     HelpPage.boundWidth()
     do {
       try checkArguments()
-      try UnknownNames.check(Array(CommandLine.arguments.dropFirst()))
-      var command = try parseAsRoot()
+      var command = try parse()
       if var asynchronous = command as? any AsyncParsableCommand {
         try await asynchronous.run()
       } else {

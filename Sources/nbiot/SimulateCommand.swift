@@ -53,8 +53,7 @@ struct SimulateCommand: AsyncParsableCommand {
       """
   )
 
-  @OptionGroup(title: "Which devices, and where")
-  var serving: ServingOptions
+  @OptionGroup var serving: ServingOptions
 
   @OptionGroup(title: "With --security dtls")
   var dtls: ServerDTLSOptions
