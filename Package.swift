@@ -353,7 +353,8 @@ let package = Package(
     .testTarget(
       name: "nbiotTests",
       dependencies: [
-        "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "UDPTransport", "TestSupport",
+        "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformSimulator",
+        "UDPTransport", "TestSupport",
       ],
       resources: [.copy("README.md"), .copy("address-change.sh")],
       swiftSettings: strict

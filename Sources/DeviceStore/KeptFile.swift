@@ -14,13 +14,11 @@ public struct KeptFile: ~Copyable {
   @inline(never)
   mutating func join(_ directory: borrowing StateDirectory) { self.directory.copy(directory.file) }
 
-  #if !SMALL
   /// Keeps a file that stands alone and the folder that it is in; to be called once, before anything else.
   mutating func join(_ alone: borrowing SessionFile) {
     directory.copy(alone.folder)
     file.copy(alone.file)
   }
-  #endif
 
   /// What is done with bytes.
   enum Operation {

@@ -1,4 +1,3 @@
-#if !SMALL
 internal import CPOSIX
 internal import ConstrainedCore
 
@@ -164,4 +163,3 @@ public enum SessionFileError: Error, Equatable, Sendable {
   /// It cannot be read or written.
   case store(StoreError)
 }
-#endif

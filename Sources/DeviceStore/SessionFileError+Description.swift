@@ -1,4 +1,4 @@
-#if !SMALL && !hasFeature(Embedded)
+#if !hasFeature(Embedded)
 internal import CPOSIX
 
 extension SessionFileError: CustomStringConvertible {

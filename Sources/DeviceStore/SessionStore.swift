@@ -27,7 +27,10 @@ public struct SessionStore: ~Copyable {
   private var slot = SessionCeiling()
   #if SMALL
   // A device's program has a directory, where the session is one file of two.
-  private var isAlone: Bool { false }
+  private var isAlone: Bool {
+    get { false }
+    set { precondition(!newValue, "a SMALL store keeps its session in a directory") }
+  }
   #else
   /// Whether the file stands alone: it is open from the start, and never replaced.
   private var isAlone = false
@@ -41,13 +44,11 @@ public struct SessionStore: ~Copyable {
     kept.join(directory)
   }
 
-  #if !SMALL
   /// Keeps the session in a file that stands alone, which stays open and locked.
   public init(_ file: borrowing SessionFile) {
     kept.join(file)
     isAlone = true
   }
-  #endif
 
   /// One that `join` is to be called of before anything else: until then it is all zeros, which costs
   /// least as a part of something larger.
@@ -266,9 +267,7 @@ public struct SessionStore: ~Copyable {
 
   /// Removes the session; a file that stands alone is emptied.
   public mutating func forget() throws(StoreError) {
-    #if !SMALL
     if isAlone { return try empty() }
-    #endif
     kept.file.close()
     isUsable = false
     let code = kept.directory.remove(.session)
@@ -277,7 +276,6 @@ public struct SessionStore: ~Copyable {
     try kept.syncDirectory().check()
   }
 
-  #if !SMALL
   private mutating func empty() throws(StoreError) {
     isUsable = false
     guard ftruncate(kept.file.descriptor, 0) == 0 else { throw .remove(code: nbiot_errno()) }
@@ -286,7 +284,6 @@ public struct SessionStore: ~Copyable {
     isOtherEmpty = true
     isEmpty = true
   }
-  #endif
 
   private static func wipe(_ record: inout SessionRecord) {
     // SAFETY: the pointer covers exactly the value and does not outlive the call.

@@ -58,18 +58,6 @@ struct Nbiot: AsyncParsableCommand {
     ]
   )
 
-  /// The command that the arguments name; a misspelt name is told before what seems to be missing for its sake.
-  private static func parse() throws -> any ParsableCommand {
-    do {
-      return try parseAsRoot()
-    } catch {
-      if exitCode(for: error) == .validationFailure {
-        try UnknownNames.check(Array(CommandLine.arguments.dropFirst()))
-      }
-      throw error
-    }
-  }
-
   static func main() async {
     EndingSignal.prepare()
     HelpPage.boundWidth()
@@ -99,6 +87,18 @@ struct Nbiot: AsyncParsableCommand {
       // ArgumentParser's own status for a usage error is 64; ours is documented as 2.
       Console.complain(lines: fullMessage(for: error))
       Foundation.exit(ExitStatus.usage.rawValue)
+    }
+  }
+
+  /// The command, or what is wrong with the arguments: names that do not exist come first.
+  private static func parse() throws -> any ParsableCommand {
+    do {
+      return try parseAsRoot()
+    } catch {
+      if exitCode(for: error) == .validationFailure {
+        try UnknownNames.check(Array(CommandLine.arguments.dropFirst()))
+      }
+      throw error
     }
   }
 

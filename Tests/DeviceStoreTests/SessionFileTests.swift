@@ -4,6 +4,7 @@ import Foundation
 import TestSupport
 import Testing
 
+#if !SMALL
 @Suite("A session in a file that stands alone")
 struct SessionFileTests {
   let workspace = Workspace()
@@ -158,3 +159,4 @@ struct SessionFileTests {
     #expect(workspace.bytes("alone") == [])
   }
 }
+#endif

@@ -148,61 +148,6 @@ struct KeptSessionTests {
     _ = try simulator.stop()
   }
 
-  /// Each run is killed at a random instant of its life, whose length the first one shows.
-  @Test(.timeLimit(.minutes(10)))
-  func `killed at any instant, it uses no number twice`() async throws {
-    let folder = try DTLSCommandTests.Folder()
-    let simulator = try Simulator(["--log", "json"])
-    var random = SeededRandom(seed: 14)
-    let clock = ContinuousClock()
-    var length = 0
-    var killed = 0
-    let lives = 60
-    for life in 0...lives {
-      let running = process(
-        simulator.device([
-          "--device-secret-file", simulator.secretFile, "--session-file", folder.path("session"),
-        ])
-      )
-      let input = Pipe.ofChild()
-      running.standardInput = input
-      running.standardOutput = FileHandle.nullDevice
-      running.standardError = FileHandle.nullDevice
-      let start = clock.now
-      try running.start()
-      // More than one reservation lasts for.
-      let lines = String(repeating: "{\"value\":1}\n", count: 100)
-      try input.fileHandleForWriting.write(contentsOf: Data(lines.utf8))
-      try input.fileHandleForWriting.close()
-      if life > 0 {
-        let patience = Int(random.next() % UInt64(length + 1))
-        for _ in 0..<patience where running.isRunning { usleep(1_000) }
-        kill(running.processIdentifier, SIGKILL)
-      }
-      running.waitUntilExit()
-      if running.terminationReason == .exit {
-        #expect(running.terminationStatus == 0)
-      } else {
-        killed += 1
-      }
-      if life == 0 { length = Int((clock.now - start) / .milliseconds(1)) }
-    }
-    let last = try await nbiot(arguments(simulator, folder))
-    #expect(last.status == 0, "\(last.errors)")
-    let log = try simulator.stop().log
-    let requests = log.split(separator: "\n").compactMap {
-      try? JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any]
-    }
-    let reports = requests.filter { ($0["path"] as? String)?.hasPrefix("/topic") == true }
-    // The simulator refuses a number that it has seen; 4.01 and a new token would hide it.
-    let refused = reports.filter { $0["code"] as? String != "2.05" }
-    #expect(refused.isEmpty, "\(refused)")
-    let tokens = requests.count { $0["path"] as? String == "/auth" }
-    print("\(killed) of \(lives) runs killed: \(reports.count) reports, \(tokens) /auth")
-    #expect(reports.count >= 101)
-    #expect(killed > 0)
-  }
-
   @Test func `a disk that refuses the session keeps the report from being sent`() async throws {
     let folder = try DTLSCommandTests.Folder()
     let simulator = try Simulator()
