@@ -39,9 +39,11 @@ struct DeviceOptions: ParsableArguments {
   @OptionGroup(title: "Rarely needed")
   var messages: MessageOptions
 
-  @OptionGroup var session: SessionOptions
+  @OptionGroup(title: "The session between two runs")
+  var session: SessionOptions
 
-  @OptionGroup var trace: TraceOptions
+  @OptionGroup(title: "What goes over the wire")
+  var trace: TraceOptions
 
   @OptionGroup(title: "With DTLS")
   var dtls: DTLSOptions
