@@ -219,7 +219,7 @@ typedef struct nbiot_counters {
   uint64_t given_up, dropped;
 } nbiot_counters;
 
-/* How many bytes a device takes (some 13.5 KB), and at which multiples it may lie. */
+/* How many bytes a device takes (some 14.5 KB), and at which multiples it may lie. */
 size_t nbiot_device_size(void);
 size_t nbiot_device_alignment(void);
 
