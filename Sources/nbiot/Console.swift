@@ -3,6 +3,16 @@ internal import PayloadCoding
 
 /// Whole lines to standard output and standard error, each written at once.
 enum Console {
+  /// Takes the places of standard descriptors that are closed, at the start: the next file would get the number,
+  /// and output would be written into it.
+  ///
+  /// Standard output stays one that cannot be written, standard input one that cannot be read.
+  static func reserveDescriptors() {
+    for number in STDIN_FILENO...STDERR_FILENO where fcntl(number, F_GETFD) < 0 {
+      _ = unsafe open("/dev/null", number == STDOUT_FILENO ? O_RDONLY : O_WRONLY)
+    }
+  }
+
   /// Prints a line: what others have written in it neither steers the terminal nor begins another line.
   static func print(_ line: String) {
     write(Data((ReadableText.line(line.utf8Span.span) + "\n").utf8))

@@ -59,6 +59,7 @@ struct Nbiot: AsyncParsableCommand {
   )
 
   static func main() async {
+    Console.reserveDescriptors()
     EndingSignal.prepare()
     HelpPage.boundWidth()
     do {

@@ -173,4 +173,25 @@ struct KeptSessionTests {
     let log = try simulator.stop().log
     #expect(!log.contains("POST /topic"))
   }
+
+  @Test(arguments: ["2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+  func `nothing is printed into the file where standard descriptors are closed`(
+    closed: String
+  ) async throws {
+    let folder = try DTLSCommandTests.Folder()
+    let simulator = try Simulator()
+    let shell = Process()
+    shell.executableURL = URL(filePath: "/bin/bash")
+    shell.arguments =
+      ["-c", #""$0" "$@" "# + closed, program.path] + arguments(simulator, folder, ["-v"])
+    shell.standardOutput = FileHandle.nullDevice
+    shell.standardError = FileHandle.nullDevice
+    try shell.start()
+    shell.waitUntilExit()
+    #expect(shell.terminationStatus == (closed == "2>&-" ? 0 : 5))
+    let run = try await nbiot(arguments(simulator, folder))
+    #expect(run.status == 0)
+    #expect(run.errors.contains("0 /auth"), "\(run.errors)")
+    _ = try simulator.stop()
+  }
 }
