@@ -302,21 +302,6 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     }
   }
 
-  /// Whether the link's error is no reason yet to give up what is under way.
-  ///
-  /// Anybody can forge an ICMP message. Of a server that has answered it is believed when it follows another
-  /// transmission too.
-  private static func isDoubtful(_ failure: TransportError, _ state: inout State) -> Bool {
-    guard case .refused = failure, state.link.hasAnswered else { return false }
-    if state.isIdle { return true }
-    let sent = state.session.counters.datagramsUp
-    guard let before = state.refusedAfter else {
-      state.refusedAfter = sent
-      return true
-    }
-    return sent == before
-  }
-
   /// Ends all that is under way with the error of the link; a report that was sent keeps its figures.
   private static func interrupt(
     _ state: inout State,
@@ -430,25 +415,6 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     let now = MonotonicClock.now()
     state.putOff = state.putOff.filter { $0.value > now }
     if wait.count > 0 { state.putOff[target.topicBytes] = now + wait }
-  }
-
-  /// A refusal is an answer; after anything else the next try goes over a new socket.
-  ///
-  /// Silence at one of the server's addresses says nothing of the next (RFC 6724 Section 2).
-  private static func noteFailure(_ failure: AuthenticationFailure, _ state: inout State) {
-    switch failure {
-    case .refused, .putOff: state.link.confirm()
-    default: if state.link.fail(), failure.isSilence { state.isMovingOn = true }
-    }
-  }
-
-  private static func registerAgain(_ registering: Registering, _ state: inout State) -> Bool {
-    do throws(DeviceError) {
-      try state.session.register(signMethod: registering.signMethod, at: MonotonicClock.now())
-      return true
-    } catch {
-      return false
-    }
   }
 
   /// The answer of the report that has ended; empty when it is not whole, or cannot be opened.

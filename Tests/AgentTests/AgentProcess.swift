@@ -40,6 +40,15 @@ struct AgentFolder {
     )
   }
 
+  /// One whose configuration names a socket as well, and the socket's path.
+  static func withSocket(port: UInt16, _ lines: [String] = []) throws -> (AgentFolder, String) {
+    let folder = try AgentFolder(port: port)
+    let path = folder.url.appending(path: "lines").path
+    let text = try String(contentsOf: folder.configuration, encoding: .utf8)
+    try folder.configure([String(text.dropLast()), "socket = \(path)"] + lines)
+    return (folder, path)
+  }
+
   /// Writes the configuration anew.
   func configure(_ lines: [String]) throws {
     try Data((lines.joined(separator: "\n") + "\n").utf8).write(to: configuration)

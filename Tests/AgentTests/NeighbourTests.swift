@@ -5,16 +5,6 @@ import Testing
 
 @Suite("What other programs of the machine do to the agent", .serialized)
 struct NeighbourTests {
-  /// An agent's folder whose configuration names a socket.
-  private func folder(_ port: UInt16, _ lines: [String] = []) throws -> (AgentFolder, String) {
-    let folder = try AgentFolder(port: port)
-    let path = folder.url.appending(path: "lines").path
-    let text = try String(contentsOf: folder.configuration, encoding: .utf8)
-    let all = text + (["socket = \(path)"] + lines).joined(separator: "\n") + "\n"
-    try Data(all.utf8).write(to: folder.configuration)
-    return (folder, path)
-  }
-
   // MARK: - Answers that are answered
 
   @Test(arguments: ["own path", "link", "hard link"])
@@ -22,7 +12,7 @@ struct NeighbourTests {
     kind: String
   ) async throws {
     let platform = try await Platform()
-    let (folder, path) = try folder(platform.port)
+    let (folder, path) = try AgentFolder.withSocket(port: platform.port)
     defer { folder.remove() }
     let agent = folder.agent()
     try agent.start()
@@ -52,7 +42,7 @@ struct NeighbourTests {
 
   @Test func `an answer is no report, and is not answered`() async throws {
     let platform = try await Platform()
-    let (folder, path) = try folder(platform.port)
+    let (folder, path) = try AgentFolder.withSocket(port: platform.port)
     defer { folder.remove() }
     let agent = folder.agent()
     try agent.start()
@@ -73,7 +63,7 @@ struct NeighbourTests {
 
   @Test(arguments: ["stream", "stream, not listening", "seqpacket", "connected", "datagram"])
   func `a socket that a program has stays, whatever its kind`(kind: String) throws {
-    let (folder, path) = try folder(1)
+    let (folder, path) = try AgentFolder.withSocket(port: 1)
     defer { folder.remove() }
     let type =
       kind.hasPrefix("stream") ? SOCK_STREAM : kind == "seqpacket" ? SOCK_SEQPACKET : SOCK_DGRAM
@@ -92,7 +82,7 @@ struct NeighbourTests {
 
   @Test(arguments: [SOCK_STREAM, SOCK_DGRAM])
   func `a socket whose program has gone is replaced`(type: __socket_type) throws {
-    let (folder, path) = try folder(1)
+    let (folder, path) = try AgentFolder.withSocket(port: 1)
     defer { folder.remove() }
     UnixSender(named: path, type: type).close()
     #expect(try folder.run(["--once"]).status == 0)

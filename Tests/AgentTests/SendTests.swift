@@ -5,15 +5,6 @@ import Testing
 
 @Suite("Reports that other programs hand to the agent with its own --send", .serialized)
 struct SendTests {
-  private func folder(_ port: UInt16, _ lines: [String] = []) throws -> (AgentFolder, String) {
-    let folder = try AgentFolder(port: port)
-    let path = folder.url.appending(path: "lines").path
-    let text = try String(contentsOf: folder.configuration, encoding: .utf8)
-    let all = text + (["socket = \(path)"] + lines).joined(separator: "\n") + "\n"
-    try Data(all.utf8).write(to: folder.configuration)
-    return (folder, path)
-  }
-
   private func running(_ folder: AgentFolder, _ path: String) throws -> AgentProcess {
     let agent = folder.agent()
     try agent.start()
@@ -33,7 +24,7 @@ struct SendTests {
     async throws
   {
     let platform = try await Platform()
-    let (folder, path) = try folder(platform.port)
+    let (folder, path) = try AgentFolder.withSocket(port: platform.port)
     defer { folder.remove() }
     let agent = try running(folder, path)
     for (words, answer, status): ([String], String, Int32) in [
@@ -57,7 +48,7 @@ struct SendTests {
   }
 
   @Test func `without an agent, a socket or a line it says what is missing`() throws {
-    let (folder, path) = try folder(1)
+    let (folder, path) = try AgentFolder.withSocket(port: 1)
     defer { folder.remove() }
     let alone = try folder.run(["--send", "1"])
     #expect(alone.status == 4)
@@ -81,8 +72,8 @@ struct SendTests {
     // Who may change a group at all may choose any.
     let group = geteuid() == 0 ? 1 : getegid()
     let platform = try await Platform()
-    let (folder, path) = try folder(
-      platform.port,
+    let (folder, path) = try AgentFolder.withSocket(
+      port: platform.port,
       ["socket-mode = \(mode)", "socket-group = \(group)"]
     )
     defer { folder.remove() }
@@ -99,7 +90,7 @@ struct SendTests {
     let entry = unsafe getgrgid(getegid())
     guard let name = unsafe entry?.pointee.gr_name else { return }
     for lines in [[], ["socket-group = \(unsafe String(cString: name))"]] {
-      let (folder, path) = try folder(platform.port, lines)
+      let (folder, path) = try AgentFolder.withSocket(port: platform.port, lines)
       defer { folder.remove() }
       let agent = try running(folder, path)
       let attributes = try FileManager.default.attributesOfItem(atPath: path)
@@ -125,7 +116,7 @@ struct SendTests {
     line: String,
     complaint: String
   ) throws {
-    let (folder, _) = try folder(1, [line])
+    let (folder, _) = try AgentFolder.withSocket(port: 1, [line])
     defer { folder.remove() }
     let agent = try folder.run(["--check"])
     #expect(agent.status == 2)

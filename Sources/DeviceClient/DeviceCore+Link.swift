@@ -1,0 +1,40 @@
+internal import AliyunIoT
+internal import DeviceSession
+internal import UDPTransport
+
+/// What a client makes of an error of its link, and of silence.
+extension DeviceCore where Security: ~Copyable {
+  /// Whether the link's error is no reason yet to give up what is under way.
+  ///
+  /// Anybody can forge an ICMP message. Of a server that has answered it is believed when it follows another
+  /// transmission too.
+  static func isDoubtful(_ failure: TransportError, _ state: inout State) -> Bool {
+    guard case .refused = failure, state.link.hasAnswered else { return false }
+    if state.isIdle { return true }
+    let sent = state.session.counters.datagramsUp
+    guard let before = state.refusedAfter else {
+      state.refusedAfter = sent
+      return true
+    }
+    return sent == before
+  }
+
+  /// A refusal is an answer; after anything else the next try goes over a new socket.
+  ///
+  /// Silence at one of the server's addresses says nothing of the next (RFC 6724 Section 2).
+  static func noteFailure(_ failure: AuthenticationFailure, _ state: inout State) {
+    switch failure {
+    case .refused, .putOff: state.link.confirm()
+    default: if state.link.fail(), failure.isSilence { state.isMovingOn = true }
+    }
+  }
+
+  static func registerAgain(_ registering: Registering, _ state: inout State) -> Bool {
+    do throws(DeviceError) {
+      try state.session.register(signMethod: registering.signMethod, at: MonotonicClock.now())
+      return true
+    } catch {
+      return false
+    }
+  }
+}
