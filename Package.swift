@@ -29,10 +29,11 @@ let package = Package(
       targets: ["CoAPExchange", "CoAPMessage", "ConstrainedCore", "UDPTransport"]
     ),
     .library(
-      name: "DeviceSession",
+      name: "CoAPLink",
       targets: [
-        "DeviceSession", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "Alink",
-        "AliyunIoT", "PayloadCoding", "CoAPMessage", "ConstrainedCore", "UDPTransport",
+        "CoAPLink", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "Alink",
+        "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "PayloadCoding", "CoAPMessage",
+        "ConstrainedCore", "UDPTransport",
       ]
     ),
     // Apart, for it needs libcbor.
@@ -40,7 +41,8 @@ let package = Package(
     .library(
       name: "DeviceClient",
       targets: [
-        "DeviceClient", "DeviceSession", "DeviceStore", "Alink", "AliyunIoT", "PayloadCoding",
+        "DeviceClient", "CoAPLink", "DeviceStore", "Alink", "Platform", "PlatformCoAP",
+        "PlatformHTTPS", "PlatformMQTT", "PayloadCoding",
         "CBORPayload", "CoAPMessage", "ConstrainedCore",
       ]
     ),
@@ -75,15 +77,30 @@ let package = Package(
       dependencies: ["ConstrainedCore", "CoAPMessage"],
       swiftSettings: device
     ),
-    .target(name: "CoAPSecurity", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(name: "SecurityLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
     .target(
-      name: "AliyunIoT",
-      dependencies: ["ConstrainedCore", "CoAPMessage", "PayloadCoding"],
+      name: "Platform",
+      dependencies: ["ConstrainedCore", "PayloadCoding"],
+      swiftSettings: device
+    ),
+    .target(
+      name: "PlatformCoAP",
+      dependencies: ["ConstrainedCore", "CoAPMessage", "PayloadCoding", "Platform"],
+      swiftSettings: device
+    ),
+    .target(
+      name: "PlatformMQTT",
+      dependencies: ["ConstrainedCore", "Platform"],
+      swiftSettings: device
+    ),
+    .target(
+      name: "PlatformHTTPS",
+      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform"],
       swiftSettings: device
     ),
     .target(
       name: "Alink",
-      dependencies: ["ConstrainedCore", "CoAPMessage", "PayloadCoding", "AliyunIoT"],
+      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform"],
       swiftSettings: device
     ),
     .systemLibrary(
@@ -114,24 +131,49 @@ let package = Package(
     ),
     .target(
       name: "SymmetricSecurity",
-      dependencies: ["ConstrainedCore", "CoAPSecurity", "OpenSSLSupport"],
+      dependencies: ["ConstrainedCore", "SecurityLayer", "OpenSSLSupport"],
       swiftSettings: device
     ),
     .target(
       name: "DTLSSecurity",
-      dependencies: ["ConstrainedCore", "CoAPSecurity", "CoAPExchange", "OpenSSLSupport"],
+      dependencies: ["ConstrainedCore", "SecurityLayer", "CoAPExchange", "OpenSSLSupport"],
       swiftSettings: device
     ),
     .target(
       name: "EitherSecurity",
-      dependencies: ["ConstrainedCore", "CoAPSecurity", "SymmetricSecurity", "DTLSSecurity"],
+      dependencies: ["ConstrainedCore", "SecurityLayer", "SymmetricSecurity", "DTLSSecurity"],
       swiftSettings: device
     ),
     .target(
-      name: "DeviceSession",
+      name: "PlatformCredentials",
+      dependencies: ["ConstrainedCore", "SecurityLayer", "Platform", "OpenSSLSupport"],
+      swiftSettings: device
+    ),
+    .target(
+      name: "ReportLink",
+      dependencies: ["ConstrainedCore", "DeviceStore"],
+      swiftSettings: device
+    ),
+    .target(
+      name: "CoAPLink",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange",
-        "AliyunIoT", "Alink", "OpenSSLSupport", "UDPTransport", "DeviceStore",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange",
+        "Platform", "PlatformCoAP", "Alink", "OpenSSLSupport", "PlatformCredentials",
+        "DeviceStore", "ReportLink",
+      ],
+      swiftSettings: device
+    ),
+    .target(
+      name: "DurableReports",
+      dependencies: ["ConstrainedCore", "Platform", "DeviceStore", "ReportLink"],
+      swiftSettings: device
+    ),
+    .target(
+      name: "DeviceDriver",
+      dependencies: [
+        "ConstrainedCore", "SecurityLayer", "Platform", "OpenSSLSupport", "PlatformCredentials",
+        "DTLSSecurity",
+        "UDPTransport", "ReportLink", "CoAPLink", "DurableReports",
       ],
       swiftSettings: device
     ),
@@ -148,9 +190,11 @@ let package = Package(
     .target(
       name: "DeviceClient",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "AliyunIoT", "Alink",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "Platform",
+        "PlatformCoAP", "Alink",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CBORPayload", "UDPTransport",
-        "DeviceSession", "DeviceStore",
+        "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
+        "DeviceStore",
       ],
       swiftSettings: strict
     ),
@@ -170,24 +214,28 @@ let package = Package(
     ),
     .target(
       name: "HTTPSTransfer",
-      dependencies: ["ConstrainedCore", "AliyunIoT", "OpenSSLSupport", "CCurl"],
+      dependencies: [
+        "ConstrainedCore", "Platform", "OpenSSLSupport", "CCurl",
+      ],
       swiftSettings: strict
     ),
     .target(name: "PacketCapture", dependencies: ["CPcap"], swiftSettings: strict),
     .target(
       name: "Inspection",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "OpenSSLSupport",
-        "SymmetricSecurity", "AliyunIoT", "CBORPayload", "PacketCapture",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "OpenSSLSupport",
+        "SymmetricSecurity", "Platform", "PlatformCoAP", "CBORPayload", "PacketCapture",
       ],
       swiftSettings: strict
     ),
     .executableTarget(
       name: "nbiot",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT", "Alink",
-        "OpenSSLSupport", "UDPTransport", "DeviceSession", "DeviceStore", "DeviceClient",
-        "PlatformSimulator", "CoAPSecurity", "DTLSSecurity", "CBORPayload", "PacketCapture",
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
+        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
+        "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
+        "DeviceStore", "DeviceClient",
+        "PlatformSimulator", "SecurityLayer", "DTLSSecurity", "CBORPayload", "PacketCapture",
         "Inspection",
         "HTTPSTransfer", "Agent",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
@@ -198,9 +246,11 @@ let package = Package(
     .target(
       name: "Agent",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange",
-        "AliyunIoT", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
-        "CBORPayload", "UDPTransport", "DeviceStore", "DeviceSession", "CPOSIX",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange",
+        "Platform", "PlatformCoAP", "OpenSSLSupport",
+        "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
+        "CBORPayload", "UDPTransport", "DeviceStore", "CoAPLink", "DurableReports",
+        "DeviceDriver", "PlatformCredentials", "CPOSIX",
       ],
       swiftSettings: device
     ),
@@ -208,16 +258,17 @@ let package = Package(
     .target(
       name: "DeviceLibrary",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "CoAPExchange", "AliyunIoT",
+        "ConstrainedCore", "CoAPMessage", "SecurityLayer", "CoAPExchange", "Platform",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "UDPTransport",
-        "DeviceStore", "DeviceSession", "CDevice",
+        "DeviceStore", "CoAPLink", "DurableReports", "DeviceDriver",
+        "PlatformCredentials", "CDevice",
       ],
       swiftSettings: device
     ),
     // On a device it is built as Embedded Swift, by packaging/build-agent.sh.
     .executableTarget(
       name: "nbiot-agent",
-      dependencies: ["Agent", "CPOSIX"],
+      dependencies: ["Agent"],
       swiftSettings: strict
     ),
     .testTarget(
@@ -240,16 +291,17 @@ let package = Package(
     .testTarget(
       name: "InteroperabilityTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "CoAPSecurity", "OpenSSLSupport",
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "OpenSSLSupport",
         "DTLSSecurity", "UDPTransport", "TestSupport",
       ],
       exclude: ["plugtest_server.py", "set-up.sh", "DTLS/certificates.sh"],
       swiftSettings: strict
     ),
     .testTarget(
-      name: "AliyunIoTTests",
+      name: "PlatformTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "AliyunIoT", "OpenSSLSupport",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "Platform", "PlatformCoAP",
+        "PlatformHTTPS", "PlatformMQTT", "OpenSSLSupport",
         "CBORPayload", "TestSupport",
       ],
       swiftSettings: strict
@@ -262,7 +314,8 @@ let package = Package(
     .testTarget(
       name: "AlinkTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "AliyunIoT",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "Platform",
+        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT",
         "OpenSSLSupport", "Alink", "TestSupport",
       ],
       resources: [.copy("Resources/guide")],
@@ -271,24 +324,26 @@ let package = Package(
     .testTarget(
       name: "SymmetricSecurityTests",
       dependencies: [
-        "ConstrainedCore", "CoAPSecurity", "OpenSSLSupport", "SymmetricSecurity", "TestSupport",
+        "ConstrainedCore", "SecurityLayer", "OpenSSLSupport", "SymmetricSecurity", "TestSupport",
       ],
       swiftSettings: strict
     ),
     .testTarget(
       name: "DTLSSecurityTests",
       dependencies: [
-        "ConstrainedCore", "CoAPSecurity", "CoAPExchange", "OpenSSLSupport", "DTLSSecurity",
+        "ConstrainedCore", "SecurityLayer", "CoAPExchange", "OpenSSLSupport", "DTLSSecurity",
       ],
       swiftSettings: strict
     ),
     .testTarget(
-      name: "DeviceSessionTests",
+      name: "CoAPLinkTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "AliyunIoT", "Alink",
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
+        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "CBORPayload",
-        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CoAPSecurity",
-        "DeviceSession", "DeviceStore", "PlatformSimulator", "TestSupport",
+        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "SecurityLayer",
+        "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
+        "DeviceStore", "PlatformSimulator", "TestSupport",
       ],
       swiftSettings: strict
     ),
@@ -300,9 +355,11 @@ let package = Package(
     .testTarget(
       name: "DeviceClientTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "CoAPSecurity", "AliyunIoT", "Alink",
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "Platform",
+        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "CBORPayload", "PayloadCoding",
-        "OpenSSLSupport", "DTLSSecurity", "DeviceSession", "DeviceStore", "DeviceClient",
+        "OpenSSLSupport", "DTLSSecurity", "CoAPLink", "ReportLink", "DurableReports",
+        "DeviceDriver", "PlatformCredentials", "DeviceStore", "DeviceClient",
         "PlatformSimulator",
         "UDPTransport", "TestSupport",
       ],
@@ -311,7 +368,7 @@ let package = Package(
     .testTarget(
       name: "PlatformSimulatorTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "OpenSSLSupport", "DTLSSecurity",
+        "ConstrainedCore", "CoAPMessage", "SecurityLayer", "OpenSSLSupport", "DTLSSecurity",
         "PlatformSimulator", "TestSupport",
       ],
       swiftSettings: strict
@@ -329,14 +386,17 @@ let package = Package(
     .testTarget(
       name: "InspectionTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "Inspection", "PacketCapture",
+        "ConstrainedCore", "CoAPMessage", "SecurityLayer", "Inspection", "PacketCapture",
         "SymmetricSecurity", "TestSupport",
       ],
       swiftSettings: strict
     ),
     .testTarget(
       name: "HTTPSTransferTests",
-      dependencies: ["AliyunIoT", "HTTPSTransfer", "nbiot", "PlatformSimulator", "TestSupport"],
+      dependencies: [
+        "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "HTTPSTransfer", "nbiot",
+        "PlatformSimulator", "TestSupport",
+      ],
       exclude: ["certificates.sh"],
       resources: [.copy("https_server.py")],
       swiftSettings: strict
@@ -344,7 +404,8 @@ let package = Package(
     .testTarget(
       name: "AgentTests",
       dependencies: [
-        "Agent", "nbiot-agent", "CoAPMessage", "CoAPSecurity", "ConstrainedCore", "DeviceSession",
+        "Agent", "nbiot-agent", "CoAPMessage", "SecurityLayer", "ConstrainedCore", "CoAPLink",
+        "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
         "OpenSSLSupport", "PlatformSimulator", "TestSupport",
       ],
       resources: [.copy("faults.c")],
@@ -372,9 +433,11 @@ let package = Package(
     .target(
       name: "ProbeDevice",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "PayloadCoding", "AliyunIoT", "Alink",
+        "ConstrainedCore", "CoAPMessage", "SecurityLayer", "PayloadCoding", "Platform",
+        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "CBORPayload", "OpenSSLSupport",
-        "SymmetricSecurity", "DTLSSecurity", "UDPTransport", "DeviceSession", "CPOSIX",
+        "SymmetricSecurity", "DTLSSecurity", "UDPTransport", "CoAPLink", "ReportLink",
+        "DurableReports", "DeviceDriver", "PlatformCredentials", "CPOSIX",
       ],
       path: "Tests/ProbeDevice",
       exclude: ["allocations.sh", "waiting.sh"],
@@ -407,8 +470,8 @@ let package = Package(
     .target(
       name: "Tier0Proof",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange",
-        "AliyunIoT", "Alink",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange",
+        "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
       ],
       path: "Tests/Tier0Proof",
       swiftSettings: device
@@ -416,8 +479,9 @@ let package = Package(
     .target(
       name: "FuzzEntries",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPSecurity", "CoAPExchange", "PayloadCoding",
-        "AliyunIoT", "Alink", "OpenSSLSupport", "DTLSSecurity", "CBORPayload", "PacketCapture",
+        "ConstrainedCore", "CoAPMessage", "SecurityLayer", "CoAPExchange", "PayloadCoding",
+        "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink", "OpenSSLSupport",
+        "DTLSSecurity", "CBORPayload", "PacketCapture",
         "Inspection",
       ],
       path: "Tests/Fuzzing/Entries",

@@ -56,7 +56,7 @@ let package = Package(
       name: "handshake-contender",
       dependencies: [
         .product(name: "CoAPExchange", package: "nbiot-coap"),
-        .product(name: "DeviceSession", package: "nbiot-coap"),
+        .product(name: "CoAPLink", package: "nbiot-coap"),
       ],
       swiftSettings: strict
     ),

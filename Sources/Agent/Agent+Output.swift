@@ -1,9 +1,12 @@
-internal import AliyunIoT
+internal import CoAPLink
 internal import CoAPMessage
-internal import CoAPSecurity
 internal import ConstrainedCore
-internal import DeviceSession
+internal import DeviceDriver
 internal import DeviceStore
+internal import DurableReports
+internal import Platform
+internal import PlatformCoAP
+internal import SecurityLayer
 internal import UDPTransport
 
 /// What is printed: results to standard output, all else to standard error, a line each.
@@ -19,21 +22,17 @@ extension Agent {
   /// Prints what happened.
   @inline(never)
   mutating func show(_ event: DurableEvent) {
+    driver.note(event)
     switch event {
     case .authenticated:
-      link.confirm()
       isUnauthenticated = false
       line.start(.authenticated)
-    case .authenticationFailed(let failure):
+    case .authenticationFailed:
+      let failure = driver.reports.link.failure
       line.start(.authenticationFailed)
       add(failure)
-      switch failure {
-      case .refused, .putOff: link.confirm()
-      default: break
-      }
       isUnauthenticated = failure.isRefusal
     case .delivered(let id):
-      link.confirm()
       line.start(.delivered)
       add(id)
       addAnswer()
@@ -59,11 +58,10 @@ extension Agent {
       return print()
     case .postponed(let id):
       line.start(.postponed)
-      // A new address of the device, or of the platform, needs a new socket.
-      if !device.result.isAnswered, link.fail(), device.result.isSilence { device.moveOn() }
-      add(device.result.outcome)
+      add(driver.reports.link.result.outcome)
       line.add(.id)
       add(id)
+    case .downlink: return
     case .storeFailed(let failure): return complain(failure)
     }
     log(&line)
@@ -81,7 +79,7 @@ extension Agent {
   @inline(never)
   private mutating func add(_ id: UInt64) {
     line.add(id)
-    let result = device.result
+    let result = driver.reports.link.result
     if let code = result.code { add(code) }
     if let sequence = result.sequence { line.add(.sequence, sequence) }
     line.add(.bytesUp, result.bytesUp)
@@ -90,7 +88,9 @@ extension Agent {
     line.add(.duration, UInt64(clamping: result.duration.count))
     guard let code = result.replyCode, result.outcome == .rejected else { return }
     line.add(.reply, UInt64(code))
-    guard let reply = PlatformReply(device.answer), !reply.message.isEmpty else { return }
+    guard let reply = PlatformReply(driver.reports.link.answer), !reply.message.isEmpty else {
+      return
+    }
     line.add(.message)
     line.add(reply.message.bytes)
   }
@@ -131,7 +131,7 @@ extension Agent {
 
   @inline(never)
   private mutating func addAnswer() {
-    let messageID = device.result.messageID
+    let messageID = driver.reports.link.result.messageID
     if !messageID.isEmpty {
       line.add(.id)
       switch PlatformMessageID(messageID.bytes) {
@@ -140,12 +140,12 @@ extension Agent {
       case .opaque: line.add(hexadecimal: messageID.bytes)
       }
     }
-    switch device.result.extent {
+    switch driver.reports.link.result.extent {
     case .whole: break
     case .cut, .incomplete, .inBlocks: return line.add(.cutAnswer)
     case .unreadable: return line.add(.unreadableAnswer)
     }
-    let answer = device.answer
+    let answer = driver.reports.link.answer
     guard answer.count > 0 else { return }
     line.add(.answer)
     line.add(answer)
@@ -185,10 +185,10 @@ extension Agent {
 
   /// Prints what was found on the disk.
   mutating func showStart() {
-    let found = device.outboxFindings
+    let found = driver.reports.outboxFindings
     line.start(.started)
-    line.add(device.sessionFinding.phrase)
-    line.add(.pending, device.pendingReports)
+    line.add(driver.reports.sessionFinding.phrase)
+    line.add(.pending, driver.reports.pendingReports)
     line.add(.damaged, found.damaged)
     line.add(.cut, found.cutBytes)
     log(&line)
@@ -197,24 +197,24 @@ extension Agent {
   /// Prints the counters.
   mutating func showCounters() {
     line.start(.counters)
-    line.add(.pending, device.pendingReports)
-    line.add(.acceptedReports, device.outboxCounters.accepted)
-    line.add(.deliveredReports, device.deliveredReports)
-    line.add(.rejectedReports, device.rejectedReports)
-    line.add(.givenUpReports, device.outboxCounters.givenUp)
-    line.add(.expiredReports, device.outboxCounters.expired)
-    line.add(.droppedReports, device.outboxCounters.dropped)
-    line.add(.supersededReports, device.outboxCounters.superseded)
-    line.add(.authentications, device.sessionCounters.authentications)
-    line.add(.handshakes, device.sessionCounters.handshakes)
-    line.add(.resumptions, device.sessionCounters.resumptions)
-    line.add(.requests, device.sessionCounters.requests)
-    line.add(.datagramsUp, device.sessionCounters.datagramsUp)
-    line.add(.allBytesUp, device.sessionCounters.bytesUp)
-    line.add(.datagramsDown, device.sessionCounters.datagramsDown)
-    line.add(.allBytesDown, device.sessionCounters.bytesDown)
-    line.add(.diskSyncs, device.sessionWrites.syncs + device.outboxWrites.syncs)
-    line.add(.diskBytes, device.sessionWrites.bytes + device.outboxWrites.bytes)
+    line.add(.pending, driver.reports.pendingReports)
+    line.add(.acceptedReports, driver.reports.outboxCounters.accepted)
+    line.add(.deliveredReports, driver.reports.deliveredReports)
+    line.add(.rejectedReports, driver.reports.rejectedReports)
+    line.add(.givenUpReports, driver.reports.outboxCounters.givenUp)
+    line.add(.expiredReports, driver.reports.outboxCounters.expired)
+    line.add(.droppedReports, driver.reports.outboxCounters.dropped)
+    line.add(.supersededReports, driver.reports.outboxCounters.superseded)
+    line.add(.authentications, driver.reports.link.counters.authentications)
+    line.add(.handshakes, driver.reports.link.counters.handshakes)
+    line.add(.resumptions, driver.reports.link.counters.resumptions)
+    line.add(.requests, driver.reports.link.counters.requests)
+    line.add(.datagramsUp, driver.reports.link.counters.datagramsUp)
+    line.add(.allBytesUp, driver.reports.link.counters.bytesUp)
+    line.add(.datagramsDown, driver.reports.link.counters.datagramsDown)
+    line.add(.allBytesDown, driver.reports.link.counters.bytesDown)
+    line.add(.diskSyncs, driver.reports.sessionWrites.syncs + driver.reports.outboxWrites.syncs)
+    line.add(.diskBytes, driver.reports.sessionWrites.bytes + driver.reports.outboxWrites.bytes)
     log(&line)
   }
 }

@@ -1,6 +1,6 @@
 internal import CPOSIX
+internal import CoAPLink
 internal import ConstrainedCore
-internal import DeviceSession
 internal import UDPTransport
 
 /// SIGHUP: the program starts over in its process, with the configuration as it is now.
@@ -19,8 +19,7 @@ extension Agent {
     // What waits in the socket would go with it.
     var count = 0
     while count < 1_000, takeDatagram() { count &+= 1 }
-    device.close()
-    if link.socket.isOpen { transmit() }
+    close()
     hints.end()
     let flags: UInt32 =
       (input.isTooLong ? 1 : 0) | (hasRejected ? 2 : 0) | (hasDiskRefused ? 4 : 0)

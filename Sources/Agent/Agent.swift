@@ -1,11 +1,12 @@
-internal import AliyunIoT
 internal import CPOSIX
 internal import CoAPMessage
-internal import CoAPSecurity
 internal import ConstrainedCore
-internal import DeviceSession
+internal import DeviceDriver
 internal import DeviceStore
+internal import DurableReports
 internal import OpenSSLSupport
+internal import Platform
+internal import SecurityLayer
 internal import UDPTransport
 
 /// How the program ends.
@@ -33,10 +34,6 @@ enum ExitStatus: Int32 {
 ///
 /// One loop around `poll`. Nothing else waits, but, a second at most, for a hint's command.
 struct Agent: ~Copyable {
-  // What is small comes first: an offset below 128 makes for a shorter instruction.
-
-  /// Open while there is something to exchange.
-  var link: ServerLink
   let signals: SignalInput
   /// Whether a report or a line is lost to its sender: rejected, refused, given up and the like.
   var hasRejected = false
@@ -57,7 +54,7 @@ struct Agent: ~Copyable {
   var heldUntil: Instant?
   /// The number of the line at hand in standard input.
   var lineNumber: UInt64 = 0
-  var device: DurableDevice<AgentSecurity, SystemRandom>
+  var driver: DeviceDriver<AgentSecurity, SystemRandom>
   var datagrams = DatagramInput()
   var hints = HintCommand()
   var settings = LineSettings()
@@ -79,8 +76,7 @@ struct Agent: ~Copyable {
       if isOver || isDone(after: input) { break }
       wait(for: &input)
     }
-    device.close()
-    if link.socket.isOpen { transmit() }
+    close()
     hints.end()
     nbiot_exit(status.rawValue)
   }
@@ -90,7 +86,9 @@ struct Agent: ~Copyable {
     if hasNoOutput { return .output }
     if isOver { return .success }
     if hasDiskRefused { return .store }
-    if device.pendingReports > 0 { return isUnauthenticated ? .unauthenticated : .undelivered }
+    if driver.reports.pendingReports > 0 {
+      return isUnauthenticated ? .unauthenticated : .undelivered
+    }
     return hasRejected ? .rejected : .success
   }
 
@@ -98,14 +96,14 @@ struct Agent: ~Copyable {
   private func isDone(after input: borrowing LineInput) -> Bool {
     guard input.isAtEnd, !hasLine, heldUntil == nil else { return false }
     let isOnce = configuration.arguments.isOnce
-    return isHeldUp || device.pendingReports == 0 && (isOnce || !datagrams.isOpen)
+    return isHeldUp || driver.reports.pendingReports == 0 && (isOnce || !datagrams.isOpen)
   }
 
   /// Where there is no room for a line its sender waits, so that nothing is lost; with `--once` not in vain:
   /// then it is told.
   private var takesLines: Bool {
     @inline(never)
-    get { device.hasRoom || isHeldUp }
+    get { driver.reports.hasRoom || isHeldUp }
   }
 
   // MARK: - What comes in
@@ -153,7 +151,7 @@ struct Agent: ~Copyable {
   @inline(never)
   private mutating func take(_ line: Span<UInt8>, isTooLong: Bool, number: UInt64) -> Bool {
     if line.isEmpty, !isTooLong { return true }
-    let id = device.nextID
+    let id = driver.reports.nextID
     var report = ReportLine()
     var error: LineError? = .tooLong
     if number == 0, datagrams.isAnswer {
@@ -175,7 +173,7 @@ struct Agent: ~Copyable {
     }
     if number == 0 { datagrams.reply(&self.line) }
     print()
-    while let event = device.pollReplaced() { show(event) }
+    while let event = driver.reports.pollReplaced() { show(event) }
     return true
   }
 
@@ -183,10 +181,10 @@ struct Agent: ~Copyable {
   @inline(never)
   private mutating func accept(_ report: borrowing ReportLine) -> LineError? {
     do throws(OutboxError) {
-      _ = try device.accept(
+      _ = try driver.reports.accept(
         topic: report.topic,
         payload: report.payload,
-        format: settings.isCBOR ? .cbor : .json,
+        format: settings.isCBOR ? 60 : 50,
         priority: report.priority,
         lifetime: UInt32(truncatingIfNeeded: report.ttl),
         key: report.key,
@@ -213,17 +211,17 @@ struct Agent: ~Copyable {
     if isOver { return }
     let now = MonotonicClock.now()
     receive(at: now)
-    device.handleTimeout(at: now)
+    driver.reports.handleTimeout(at: now)
     hints.look(at: now)
     let date = WallClock.now()
     // The rest in the next turn, for each may cost a sync.
     while MonotonicClock.now() - now < Milliseconds(100),
-      let event = device.pollEvent(at: now, date: date)
+      let event = driver.reports.pollEvent(at: now, date: date)
     {
       show(event)
     }
-    if configuration.arguments.isOnce, device.isHeldUp(at: now) { isHeldUp = true }
-    if device.needsLink || link.isResolving { transmit() }
+    if configuration.arguments.isOnce, driver.reports.isHeldUp(at: now) { isHeldUp = true }
+    if driver.wantsLink { transmit() }
   }
 
   @inline(never)
@@ -240,9 +238,8 @@ struct Agent: ~Copyable {
 
   @inline(never)
   private mutating func receive(at now: Instant) {
-    guard link.socket.isOpen else { return }
     do throws(TransportError) {
-      try device.receive(from: link.socket, at: now)
+      try driver.receive(at: now)
     } catch {
       failLink(error, at: now)
     }
@@ -250,12 +247,17 @@ struct Agent: ~Copyable {
 
   /// Sends what is due, once there is a socket.
   @inline(never)
-  mutating func transmit() {
+  mutating func close() {
+    driver.reports.close()
+    if driver.server.socket.isOpen { transmit() }
+  }
+
+  @inline(never)
+  private mutating func transmit() {
     while !isOver {
       let now = MonotonicClock.now()
       do throws(TransportError) {
-        guard try link.open() else { return }
-        return try device.transmit(over: link.socket, at: now) { hint in
+        return try driver.transmit(at: now) { hint in
           if configuration.has(.hintCommand) {
             hints.run(configuration.path(.hintCommand), hint, &line, at: now)
           }
@@ -272,12 +274,7 @@ struct Agent: ~Copyable {
   @discardableResult
   private mutating func failLink(_ failure: TransportError, at now: Instant) -> Bool {
     showLink(failure)
-    if link.fail() {
-      device.changeAddress(at: now)
-      return true
-    }
-    device.interrupt(at: now)
-    return false
+    return driver.fail(at: now)
   }
 
   // MARK: - Waiting
@@ -287,10 +284,10 @@ struct Agent: ~Copyable {
     let isReady = heldUntil == nil && takesLines
     var entries: InlineArray<4, pollfd> = [
       entry(signals.descriptor), entry(isReady && !input.isAtEnd ? 0 : -1),
-      entry(isReady ? datagrams.descriptor : -1), entry(link.descriptor),
+      entry(isReady ? datagrams.descriptor : -1), entry(driver.server.descriptor),
     ]
     // Nothing can be sent while the name is being looked up, however long that has been due.
-    var deadline = link.isResolving ? nil : device.pollTimeout()
+    var deadline = driver.server.isResolving ? nil : driver.reports.pollTimeout()
     if let heldUntil { deadline = min(deadline ?? heldUntil, heldUntil) }
     if isReady, hasLine { deadline = MonotonicClock.now() }
     if let next = hints.deadline { deadline = min(deadline ?? next, next) }

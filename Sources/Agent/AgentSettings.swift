@@ -1,9 +1,11 @@
-internal import AliyunIoT
 internal import CoAPExchange
+internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
-internal import DeviceSession
 internal import DeviceStore
+internal import DurableReports
+internal import Platform
+internal import PlatformCoAP
 
 /// Where the platform is.
 package struct Endpoint {
@@ -99,8 +101,9 @@ extension LineSettings {
 }
 
 extension DeviceSettings {
-  /// Reads how the device talks to the platform.
-  fileprivate mutating func read(_ configuration: borrowing Configuration) {
+  /// How the device talks to the platform.
+  init(_ configuration: borrowing Configuration) {
+    self.init()
     switch configuration.choice(.signMethod) {
     case 1: signMethod = .hmacSHA1
     case 2: signMethod = .hmacSHA256
@@ -126,7 +129,6 @@ extension DurableSettings {
   @inline(never)
   init(_ configuration: borrowing Configuration) {
     self.init()
-    session.read(configuration)
     tokenLifetime = configuration.number(
       .tokenLifetime,
       default: tokenLifetime,

@@ -1,6 +1,7 @@
 internal import CPOSIX
+internal import CoAPLink
 internal import ConstrainedCore
-internal import DeviceSession
+internal import DeviceDriver
 
 /// The command that tells the modem what is known about the radio's next seconds: one at a time, and each for
 /// a limited time.

@@ -1,8 +1,8 @@
-internal import AliyunIoT
 internal import CBORPayload
 internal import CPOSIX
 internal import ConstrainedCore
 internal import PayloadCoding
+internal import Platform
 
 /// A report as a line of input asks for it: `PAYLOAD`, `TOPIC<TAB>PAYLOAD`, or, before the tab and apart
 /// from the topic by a space, `priority=N` and `ttl=SECONDS`.

@@ -1,11 +1,14 @@
-internal import AliyunIoT
 internal import CPOSIX
 internal import CoAPExchange
-internal import CoAPSecurity
+internal import CoAPLink
 internal import ConstrainedCore
-internal import DeviceSession
+internal import DeviceDriver
 internal import DeviceStore
+internal import DurableReports
 internal import OpenSSLSupport
+internal import Platform
+internal import PlatformCredentials
+internal import SecurityLayer
 internal import SymmetricSecurity
 internal import UDPTransport
 
@@ -55,6 +58,7 @@ extension Agent {
     configuration.require(.stateDirectory)
     endpoint.read(configuration)
     settings.read(configuration)
+    let session = DeviceSettings(configuration)
     let durableSettings = DurableSettings(configuration)
     let identity = makeIdentity(configuration)
     let secret = readSecret(configuration)
@@ -64,7 +68,7 @@ extension Agent {
       endpoint,
       identity,
       secret,
-      durableSettings.session.timing
+      session.timing
     )
     let socketMode = configuration.mode(.socketMode, default: 0o660)
     let socketGroup = configuration.group(.socketGroup)
@@ -72,21 +76,25 @@ extension Agent {
       checkPlaces(configuration)
       finish(printing: "the configuration is good\n")
     }
-    link = ServerLink(host: endpoint.host, port: endpoint.port)
     do throws(StoreError) {
-      device = try DurableDevice(
-        identity: identity,
-        secret: secret,
-        settings: durableSettings,
-        security: security,
-        randomness: SystemRandom(),
-        directory: try StateDirectory(path: configuration.bytes(.stateDirectory)),
-        fingerprint: fingerprint,
-        now: TimeStamp(
-          boot: WallClock.boot(),
-          instant: MonotonicClock.now(),
-          date: WallClock.now()
-        )
+      driver = DeviceDriver(
+        reports: try DurableReports(
+          identity: identity,
+          secret: secret,
+          settings: durableSettings,
+          session: session,
+          security: security,
+          randomness: SystemRandom(),
+          directory: try StateDirectory(path: configuration.bytes(.stateDirectory)),
+          fingerprint: fingerprint,
+          now: TimeStamp(
+            boot: WallClock.boot(),
+            instant: MonotonicClock.now(),
+            date: WallClock.now()
+          )
+        ),
+        host: endpoint.host,
+        port: endpoint.port
       )
     } catch {
       line.start(.stateDirectory)
@@ -218,7 +226,7 @@ private func makeSecurity(
   do throws(DTLSConfigurationError) {
     return EitherSecurity(
       isKey
-        ? try makeKeyLayer(identity, secret, dtls)
+        ? try DTLSSecurity(identity, secret: secret.bytes, settings: dtls)
         : try makeCertificateLayer(configuration, endpoint, dtls)
     )
   } catch {
@@ -237,43 +245,16 @@ private func makeCertificateLayer(
   _ dtls: DTLSSettings
 ) throws(DTLSConfigurationError) -> DTLSSecurity {
   configuration.require(.caFile)
-  if configuration.has(.serverName), !EndpointText.isHost(configuration.bytes(.serverName)) {
-    configuration.refuse(.serverName)
-  }
   var text = InlineArray<32_768, UInt8>(repeating: 0)
   var room = text.mutableSpan
   let path = configuration.path(.caFile)
   let length = PrivateInput.read(path, into: &room, .unreadableAuthorities)
   if length == room.count { configuration.refuse(.caFile) }
   return try DTLSSecurity(
-    serverName: configuration.has(.serverName) ? configuration.bytes(.serverName) : endpoint.host,
-    authorities: room.span.extracting(0..<length).trimmed,
+    host: endpoint.host,
+    serverName: configuration.bytes(.serverName),
+    authorities: room.span.extracting(0..<length),
     settings: dtls
   )
-}
-
-@inline(never)
-private func makeKeyLayer(
-  _ identity: borrowing DeviceIdentity,
-  _ secret: borrowing SecretBytes,
-  _ dtls: DTLSSettings
-) throws(DTLSConfigurationError) -> DTLSSecurity {
-  do throws(SecurityError) {
-    return try makeKeyLayer(try PreSharedKey(identity, secret: secret.bytes), dtls)
-  } catch {
-    throw .preSharedKey
-  }
-}
-
-private func makeKeyLayer(
-  _ key: borrowing PreSharedKey,
-  _ dtls: DTLSSettings
-) throws(SecurityError) -> DTLSSecurity {
-  let name = key.identity
-  do throws(DTLSConfigurationError) {
-    return try DTLSSecurity(identity: name.bytes, key: key.key.bytes, settings: dtls)
-  } catch {
-    throw .capacity
-  }
 }
 #endif

@@ -1,5 +1,5 @@
 #if !hasFeature(Embedded)
-internal import AliyunIoT
+internal import Platform
 
 extension AlinkError: CustomStringConvertible {
   /// What is wrong, then what to do.

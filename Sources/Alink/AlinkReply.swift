@@ -1,6 +1,6 @@
-public import AliyunIoT
 public import ConstrainedCore
 public import PayloadCoding
+public import Platform
 
 /// Which of the platform's requests a device answers (device guide 6; they come by another way than CoAP,
 /// or by `/pull`).

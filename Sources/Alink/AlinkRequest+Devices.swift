@@ -1,6 +1,6 @@
-public import AliyunIoT
 internal import ConstrainedCore
 internal import PayloadCoding
+public import Platform
 
 extension AlinkRequest where Kind == TopologyAdd, Writer: ~Copyable & ~Escapable {
   /// Adds a sub-device with its proof: `signature` is the HMAC of what `proof` signs, keyed with the

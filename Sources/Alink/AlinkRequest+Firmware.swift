@@ -1,6 +1,6 @@
-public import AliyunIoT
 internal import ConstrainedCore
 internal import PayloadCoding
+public import Platform
 
 extension AlinkRequest where Kind: FirmwareVersionKind, Writer: ~Copyable & ~Escapable {
   /// Says which version the device runs.

@@ -1,6 +1,6 @@
-public import AliyunIoT
 public import ConstrainedCore
 public import PayloadCoding
+public import Platform
 
 /// Writes one request of the thing model (device guide 6) or of the firmware's upgrade (guide 4) into
 /// bytes that the caller owns, as JSON or as CBOR.

@@ -1,5 +1,5 @@
-internal import AliyunIoT
 internal import ConstrainedCore
+internal import Platform
 
 extension StaticString {
   /// The bytes of a literal.

@@ -1,6 +1,6 @@
-public import AliyunIoT
 public import ConstrainedCore
 public import PayloadCoding
+public import Platform
 
 /// A file that the platform has for a device: a firmware (device guide 4 and 6.11), a configuration (6.12), or
 /// the configuration of a gateway's sub-devices (6.7).

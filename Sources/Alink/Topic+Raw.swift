@@ -1,5 +1,5 @@
-public import AliyunIoT
 internal import ConstrainedCore
+public import Platform
 
 extension Topic {
   /// Where a device of a product with a script of its own sends bytes as they are:

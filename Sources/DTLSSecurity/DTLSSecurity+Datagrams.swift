@@ -1,7 +1,7 @@
 internal import CoAPExchange
-public import CoAPSecurity
 public import ConstrainedCore
 internal import OpenSSLSupport
+public import SecurityLayer
 
 extension DTLSSecurity {
   /// Whether messages can be sent at once.

@@ -1,7 +1,7 @@
 internal import CoAPExchange
-internal import CoAPSecurity
 internal import ConstrainedCore
 internal import OpenSSLSupport
+internal import SecurityLayer
 
 /// When an association begins and ends, and what becomes of its session.
 extension DTLSSecurity {

@@ -1,7 +1,7 @@
 internal import CoAPExchange
-public import CoAPSecurity
 public import ConstrainedCore
 internal import OpenSSLSupport
+public import SecurityLayer
 
 /// The platform's DTLS mode on port 5684: DTLS 1.2 (RFC 6347) under every message, without a socket.
 ///

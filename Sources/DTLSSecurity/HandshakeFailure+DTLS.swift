@@ -1,5 +1,5 @@
-internal import CoAPSecurity
 internal import OpenSSLSupport
+internal import SecurityLayer
 
 extension HandshakeFailure {
   /// What an association's end before it was established means.

@@ -1,9 +1,9 @@
 internal import Alink
-internal import AliyunIoT
+internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
-internal import DeviceSession
 internal import DeviceStore
+internal import Platform
 
 /// What a client does with its core, whichever security layer that has.
 protocol ClientCore: AnyObject, Sendable {

@@ -1,8 +1,8 @@
 public import Alink
-public import AliyunIoT
 internal import ConstrainedCore
 internal import Dispatch
 internal import PayloadCoding
+public import Platform
 
 /// Upgrades of the firmware (device guide 4 and 6.11).
 extension DeviceClient {

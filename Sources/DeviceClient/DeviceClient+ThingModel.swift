@@ -1,10 +1,11 @@
 public import Alink
-internal import AliyunIoT
 internal import CBORPayload
+internal import CoAPLink
 internal import CoAPMessage
 public import ConstrainedCore
-internal import DeviceSession
 public import PayloadCoding
+internal import Platform
+internal import PlatformCoAP
 
 extension DeviceClient {
   /// Sends a request of the thing model and returns what the platform replied.

@@ -1,13 +1,16 @@
 internal import Alink
-public import AliyunIoT
 internal import CBORPayload
+public import CoAPLink
 public import CoAPMessage
-internal import CoAPSecurity
 internal import ConstrainedCore
 internal import DTLSSecurity
-public import DeviceSession
+internal import DeviceDriver
 public import DeviceStore
 internal import OpenSSLSupport
+public import Platform
+internal import PlatformCoAP
+internal import PlatformCredentials
+internal import SecurityLayer
 internal import SymmetricSecurity
 internal import UDPTransport
 
@@ -126,7 +129,7 @@ public final class DeviceClient: Sendable {
       var settings = configuration.settings
       settings.firstRequestID = settings.firstRequestID ?? RequestIDs.first()
       settings.isKept = keeper != nil
-      var session = DeviceSession(
+      var session = CoAPLink(
         identity: identity,
         secret: secret,
         settings: settings,
@@ -218,17 +221,17 @@ public final class DeviceClient: Sendable {
         } else {
           guard trust.certificate == nil, trust.key == nil else { throw .deviceCertificate }
           security = try DTLSSecurity(
-            serverName: name.span,
+            host: name.span,
+            serverName: Span(),
             authorities: trust.authorities.span,
             settings: settings
           )
         }
       case .preSharedKey(let request):
-        let key = try preSharedKey(identity, secret, request)
-        let name = key.identity
         security = try DTLSSecurity(
-          identity: name.bytes,
-          key: key.key.bytes,
+          identity,
+          secret: secret.span.trimmed,
+          request: request,
           settings: settings
         )
       case .ownKey(let identity, let key):
@@ -245,19 +248,6 @@ public final class DeviceClient: Sendable {
       return security
     } catch {
       throw .dtls(error)
-    }
-  }
-
-  private static func preSharedKey(
-    _ identity: DeviceIdentity,
-    _ secret: [UInt8],
-    _ request: PreSharedKeyRequest
-  ) throws(DTLSConfigurationError) -> PreSharedKey {
-    do throws(SecurityError) {
-      return try PreSharedKey(identity, secret: secret.span.trimmed, request: request)
-    } catch {
-      if case .library(let code) = error { throw .library(code: code) }
-      throw .preSharedKey
     }
   }
 

@@ -1,5 +1,5 @@
-internal import AliyunIoT
 internal import ConstrainedCore
+internal import Platform
 
 extension DeviceClientConfiguration {
   /// The same with the host alone in `host`, and nothing at the ends of texts that is not part of them.

@@ -1,10 +1,12 @@
 public import Alink
-public import AliyunIoT
+public import CoAPLink
 public import ConstrainedCore
 public import DTLSSecurity
-public import DeviceSession
 public import DeviceStore
 internal import PayloadCoding
+public import Platform
+internal import PlatformCoAP
+public import ReportLink
 public import UDPTransport
 
 /// How a client's messages are protected.

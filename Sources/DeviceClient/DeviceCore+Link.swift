@@ -1,5 +1,5 @@
-internal import AliyunIoT
-internal import DeviceSession
+internal import CoAPLink
+internal import Platform
 internal import UDPTransport
 
 /// What a client makes of an error of its link, and of silence.

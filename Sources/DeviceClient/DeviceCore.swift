@@ -1,12 +1,13 @@
 internal import Alink
-internal import AliyunIoT
+internal import CoAPLink
 internal import CoAPMessage
-internal import CoAPSecurity
 internal import ConstrainedCore
-internal import DeviceSession
 internal import DeviceStore
 internal import Dispatch
 internal import OpenSSLSupport
+internal import Platform
+internal import ReportLink
+internal import SecurityLayer
 internal import Synchronization
 internal import UDPTransport
 
@@ -23,7 +24,7 @@ internal import UDPTransport
 /// would be noticed only with the next retransmission.
 final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: ClientCore, Sendable
 {
-  typealias Session = DeviceSession<Security, SystemRandom>
+  typealias Session = CoAPLink<Security, SystemRandom>
 
   struct State: ~Copyable {
     var session: Session

@@ -1,6 +1,6 @@
-internal import CoAPSecurity
 internal import ConstrainedCore
 internal import DTLSSecurity
+internal import SecurityLayer
 
 /// Which way a message goes that `DeviceClientConfiguration.onMessage` is told of.
 public enum MessageDirection: Sendable {

@@ -1,10 +1,10 @@
 internal import Alink
-internal import AliyunIoT
 internal import CBORPayload
+internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
-internal import DeviceSession
 internal import PayloadCoding
+internal import Platform
 
 extension Receipt: CustomStringConvertible {
   /// What became of the report, what it cost and what was answered, on one line.

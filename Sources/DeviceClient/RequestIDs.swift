@@ -6,7 +6,7 @@ internal import Glibc
 /// They begin with the time, 128 a second, in 32 bits: two programs that begin more than 8 ms apart have other
 /// ids for 388 days, and then come across an old one by chance alone, once in 2^32 times the number of old
 /// ones. The price are 10 digits instead of 1, in the request and in its reply. A device that keeps
-/// `DeviceSession.nextRequestID`, or whose reports number themselves as those of a durable device, needs none of
+/// `CoAPLink.nextRequestID`, or whose reports number themselves as those of a durable device, needs none of
 /// it: see `DeviceSettings.firstRequestID`.
 public enum RequestIDs {
   /// The first id at a time in milliseconds since 1970.

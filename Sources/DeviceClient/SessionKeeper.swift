@@ -1,13 +1,15 @@
-internal import CoAPSecurity
+internal import CoAPLink
 internal import ConstrainedCore
-internal import DeviceSession
 internal import DeviceStore
+internal import DurableReports
 internal import OpenSSLSupport
+internal import ReportLink
+internal import SecurityLayer
 internal import UDPTransport
 
 /// Keeps what of a client's session outlives the process in a file: token, reserved numbers, DTLS session.
 ///
-/// It is to a `DeviceSession` alone what `DurableDevice` is to one with an outbox, over the same store.
+/// It is to a `CoAPLink` alone what `DurableReports` is to one with an outbox, over the same store.
 final class SessionKeeper {
   /// What the file was found to hold.
   let finding: SessionFinding
@@ -50,7 +52,7 @@ final class SessionKeeper {
 
   /// Lets a new session go on with what was found.
   func restore<Security: SecurityLayer & ~Copyable>(
-    _ session: inout DeviceSession<Security, SystemRandom>
+    _ session: inout CoAPLink<Security, SystemRandom>
   ) {
     guard finding == .found else { return }
     session.restore(record, isUsable: !settings.isExpired(record, at: now(MonotonicClock.now())))
@@ -60,7 +62,7 @@ final class SessionKeeper {
   ///
   /// The disk first: a number that was used before would be used again by the next process.
   func keep<Security: SecurityLayer & ~Copyable>(
-    _ session: inout DeviceSession<Security, SystemRandom>,
+    _ session: inout CoAPLink<Security, SystemRandom>,
     at now: Instant
   ) throws(StoreError) -> Bool {
     let unkept = session.unkept
@@ -88,7 +90,7 @@ final class SessionKeeper {
 
   /// Writes down a channel that was made under a token which is kept already.
   private func keepChannel<Security: SecurityLayer & ~Copyable>(
-    of session: borrowing DeviceSession<Security, SystemRandom>,
+    of session: borrowing CoAPLink<Security, SystemRandom>,
     _ channels: Int
   ) {
     let ceiling = record.ceiling

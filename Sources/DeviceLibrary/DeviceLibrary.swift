@@ -1,7 +1,9 @@
 public import CDevice
+internal import CoAPLink
 internal import ConstrainedCore
-internal import DeviceSession
+internal import DeviceDriver
 internal import DeviceStore
+internal import DurableReports
 internal import OpenSSLSupport
 internal import UDPTransport
 
@@ -100,20 +102,22 @@ public func nbiot_drive(
 /// What to wait for.
 @c @implementation
 public func nbiot_descriptor(_ device: OpaquePointer!) -> Int32 {
-  unsafe held(device)?.pointee.link.descriptor ?? -1
+  unsafe held(device)?.pointee.driver.server.descriptor ?? -1
 }
 
 /// How long to wait at most, in milliseconds.
 @c @implementation
 public func nbiot_timeout(_ device: OpaquePointer!) -> Int32 {
-  guard let held = unsafe held(device), unsafe !held.pointee.link.isResolving else { return -1 }
-  return unsafe MonotonicClock.timeout(until: held.pointee.device.pollTimeout())
+  guard let held = unsafe held(device), unsafe !held.pointee.driver.server.isResolving else {
+    return -1
+  }
+  return unsafe MonotonicClock.timeout(until: held.pointee.driver.reports.pollTimeout())
 }
 
 /// How many reports wait.
 @c @implementation
 public func nbiot_pending(_ device: OpaquePointer!) -> Int {
-  unsafe held(device)?.pointee.device.pendingReports ?? 0
+  unsafe held(device)?.pointee.driver.reports.pendingReports ?? 0
 }
 
 /// What has happened so far.

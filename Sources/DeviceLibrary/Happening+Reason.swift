@@ -1,6 +1,6 @@
 internal import CDevice
-internal import CoAPSecurity
-internal import DeviceSession
+internal import CoAPLink
+internal import SecurityLayer
 internal import UDPTransport
 
 /// Why something happened, as C is told it.

@@ -1,14 +1,17 @@
-internal import AliyunIoT
 internal import CDevice
 internal import CoAPExchange
+internal import CoAPLink
 internal import CoAPMessage
-internal import CoAPSecurity
 internal import ConstrainedCore
 internal import DTLSSecurity
-internal import DeviceSession
+internal import DeviceDriver
 internal import DeviceStore
+internal import DurableReports
 internal import EitherSecurity
 internal import OpenSSLSupport
+internal import Platform
+internal import PlatformCredentials
+internal import SecurityLayer
 internal import SymmetricSecurity
 internal import UDPTransport
 
@@ -81,10 +84,7 @@ struct Happening {
 /// Its two pointers are the caller's, and are only handed back.
 @safe
 struct HeldDevice: ~Copyable {
-  typealias Device = DurableDevice<EitherSecurity, SystemRandom>
-
-  var device: Device
-  var link: ServerLink
+  var driver: DeviceDriver<EitherSecurity, SystemRandom>
   private let topic: Topic?
   private let radioHint: (@convention(c) (Int32, UnsafeMutableRawPointer?) -> Void)?
   private let context: UnsafeMutableRawPointer?
@@ -104,7 +104,8 @@ struct HeldDevice: ~Copyable {
     let topic = try Self.makeTopic(unsafe text(config.topic))
 
     var durable = DurableSettings()
-    durable.session.timing =
+    var session = DeviceSettings()
+    session.timing =
       switch (unsafe config.timing) {
       case 1: .standard
       case 2: .lteM
@@ -139,29 +140,33 @@ struct HeldDevice: ~Copyable {
       identity,
       secret,
       host,
-      durable.session.timing
+      session.timing
     )
     let path = unsafe text(config.state_directory).trimmed
     guard !path.isEmpty else { throw .argument }
     do throws(StoreError) {
-      device = try DurableDevice(
-        identity: identity,
-        secret: secret,
-        settings: durable,
-        security: security,
-        randomness: SystemRandom(),
-        directory: try StateDirectory(path: path),
-        fingerprint: fingerprint,
-        now: TimeStamp(
-          boot: WallClock.boot(),
-          instant: MonotonicClock.now(),
-          date: WallClock.now()
-        )
+      driver = DeviceDriver(
+        reports: try DurableReports(
+          identity: identity,
+          secret: secret,
+          settings: durable,
+          session: session,
+          security: security,
+          randomness: SystemRandom(),
+          directory: try StateDirectory(path: path),
+          fingerprint: fingerprint,
+          now: TimeStamp(
+            boot: WallClock.boot(),
+            instant: MonotonicClock.now(),
+            date: WallClock.now()
+          )
+        ),
+        host: host.bytes,
+        port: port
       )
     } catch {
       throw .disk(error)
     }
-    link = ServerLink(host: host.bytes, port: port)
     self.topic = topic
     unsafe radioHint = config.radio_hint
     unsafe context = config.context
@@ -180,10 +185,10 @@ extension HeldDevice {
   ) throws(LibraryError) -> UInt64 {
     guard let topic = try Self.makeTopic(name) ?? self.topic else { throw .argument }
     do throws(OutboxError) {
-      return try device.accept(
+      return try driver.reports.accept(
         topic: topic,
         payload: payload,
-        format: isCBOR ? .cbor : .json,
+        format: isCBOR ? 60 : 50,
         lifetime: lifetime,
         at: MonotonicClock.now(),
         date: WallClock.now()
@@ -202,20 +207,17 @@ extension HeldDevice {
     while true {
       let now = MonotonicClock.now()
       do throws(TransportError) {
-        if link.socket.isOpen { try device.receive(from: link.socket, at: now) }
-        device.handleTimeout(at: now)
-        if let event = device.pollEvent(at: now, date: WallClock.now()) { return take(event) }
-        if device.needsLink || link.isResolving, try link.open() {
-          try transmit(at: now)
-        }
-        return nil
-      } catch {
-        // The server's next address first; else another socket may have an address that works.
-        if link.fail() {
-          device.changeAddress(at: now)
+        try driver.receive(at: now)
+        driver.reports.handleTimeout(at: now)
+        if let event = driver.reports.pollEvent(at: now, date: WallClock.now()) {
+          driver.note(event)
+          if let happened = happening(event) { return happened }
           continue
         }
-        device.interrupt(at: now)
+        if driver.wantsLink { try transmit(at: now) }
+        return nil
+      } catch {
+        if driver.fail(at: now) { continue }
         return Happening(error)
       }
     }
@@ -224,7 +226,7 @@ extension HeldDevice {
   private mutating func transmit(at now: Instant) throws(TransportError) {
     let hint = unsafe radioHint
     let context = unsafe context
-    try device.transmit(over: link.socket, at: now) { known in
+    try driver.transmit(at: now) { known in
       let number: Int32 =
         switch known {
         case .lastUplink: 0
@@ -235,60 +237,45 @@ extension HeldDevice {
     }
   }
 
-  private mutating func take(_ event: DurableEvent) -> Happening {
+  /// What C is told of an event; `nil` for one that it cannot be told yet.
+  private borrowing func happening(_ event: DurableEvent) -> Happening? {
     switch event {
     case .delivered(let id):
-      link.confirm()
-      var happened = Happening(NBIOT_DELIVERED, id, device.result)
-      happened.hasAnswer = device.result.extent == .whole
+      var happened = Happening(NBIOT_DELIVERED, id, result)
+      happened.hasAnswer = result.extent == .whole
       return happened
-    case .rejected(let id): return Happening(NBIOT_REJECTED, id, device.result)
-    case .postponed(let id):
-      let happened = Happening(NBIOT_POSTPONED, id, device.result)
-      // A new address of the device, or of the platform, needs a new socket.
-      if !device.result.isAnswered, link.fail(), device.result.isSilence { device.moveOn() }
-      return happened
-    case .givenUp(let id, .maxAttempts): return Happening(NBIOT_GIVEN_UP, id, device.result)
+    case .rejected(let id): return Happening(NBIOT_REJECTED, id, result)
+    case .postponed(let id): return Happening(NBIOT_POSTPONED, id, result)
+    case .givenUp(let id, .maxAttempts): return Happening(NBIOT_GIVEN_UP, id, result)
     case .givenUp(let id, .maxAge): return Happening(NBIOT_TOO_OLD, id)
     case .expired(let id): return Happening(NBIOT_EXPIRED, id)
     case .dropped(let id): return Happening(NBIOT_DROPPED, id)
     case .superseded(let id): return Happening(NBIOT_SUPERSEDED, id)
-    case .authenticated:
-      link.confirm()
-      return Happening(NBIOT_AUTHENTICATED)
-    case .authenticationFailed(let failure):
-      switch failure {
-      case .refused, .putOff: link.confirm()
-      default: break
-      }
-      return Happening(failure)
+    case .authenticated: return Happening(NBIOT_AUTHENTICATED)
+    case .authenticationFailed: return Happening(driver.reports.link.failure)
+    case .downlink: return nil
     case .storeFailed: return Happening(NBIOT_DISK_REFUSES)
     }
   }
 
+  private var result: ReportResult { driver.reports.link.result }
+
   /// The answer of the report that was delivered last: it stays where it is until the next report.
   var answer: (UnsafePointer<UInt8>?, Int) {
     // SAFETY: the value lies in the caller's memory, and does not move.
-    unsafe device.answer.withUnsafeBufferPointer { ($0.baseAddress, $0.count) }
+    unsafe driver.reports.link.answer.withUnsafeBufferPointer { ($0.baseAddress, $0.count) }
   }
 
   /// Says goodbye, where that is wanted.
-  mutating func close() {
-    device.close()
-    guard link.socket.isOpen else { return }
-    // What cannot be sent is not needed either.
-    do throws(TransportError) {
-      try device.transmit(over: link.socket, at: MonotonicClock.now())
-    } catch {}
-  }
+  mutating func close() { driver.close() }
 
   /// What has happened so far.
   func read(_ counters: inout nbiot_counters) {
-    let session = device.sessionCounters
-    let outbox = device.outboxCounters
+    let session = driver.reports.link.counters
+    let outbox = driver.reports.outboxCounters
     counters.accepted = UInt64(outbox.accepted)
-    counters.delivered = UInt64(device.deliveredReports)
-    counters.rejected = UInt64(device.rejectedReports)
+    counters.delivered = UInt64(driver.reports.deliveredReports)
+    counters.rejected = UInt64(driver.reports.rejectedReports)
     counters.given_up = UInt64(outbox.givenUp)
     counters.dropped = UInt64(outbox.dropped)
     counters.expired = UInt64(outbox.expired)
@@ -302,8 +289,12 @@ extension HeldDevice {
     counters.bytes_up = UInt64(session.bytesUp)
     counters.datagrams_down = UInt64(session.datagramsDown)
     counters.bytes_down = UInt64(session.bytesDown)
-    counters.disk_syncs = UInt64(device.sessionWrites.syncs + device.outboxWrites.syncs)
-    counters.disk_bytes = UInt64(device.sessionWrites.bytes + device.outboxWrites.bytes)
+    counters.disk_syncs = UInt64(
+      driver.reports.sessionWrites.syncs + driver.reports.outboxWrites.syncs
+    )
+    counters.disk_bytes = UInt64(
+      driver.reports.sessionWrites.bytes + driver.reports.outboxWrites.bytes
+    )
   }
 }
 
@@ -367,14 +358,14 @@ extension HeldDevice {
     dtls.timing = timing
     dtls.allowsCommonName = (unsafe config.allow_common_name) != 0
     do throws(DTLSConfigurationError) {
-      if (unsafe config.security) == 2 { return try makeKeyLayer(identity, secret, dtls) }
-      let authorities = unsafe text(config.ca_pem).trimmed
-      let name = unsafe text(config.server_name).trimmed
-      if !name.isEmpty, !EndpointText.isHost(name) { throw .serverName }
+      if (unsafe config.security) == 2 {
+        return EitherSecurity(try DTLSSecurity(identity, secret: secret.bytes, settings: dtls))
+      }
       return EitherSecurity(
         try DTLSSecurity(
-          serverName: name.isEmpty ? host.bytes : name,
-          authorities: authorities,
+          host: host.bytes,
+          serverName: unsafe text(config.server_name).trimmed,
+          authorities: unsafe text(config.ca_pem),
           settings: dtls
         )
       )
@@ -383,32 +374,6 @@ extension HeldDevice {
       case .authorities, .serverName: throw .argument
       default: throw .security
       }
-    }
-  }
-
-  private static func makeKeyLayer(
-    _ identity: DeviceIdentity,
-    _ secret: borrowing SecretBytes,
-    _ dtls: DTLSSettings
-  ) throws(DTLSConfigurationError) -> EitherSecurity {
-    do throws(SecurityError) {
-      return try makeKeyLayer(try PreSharedKey(identity, secret: secret.bytes), dtls)
-    } catch {
-      throw .preSharedKey
-    }
-  }
-
-  private static func makeKeyLayer(
-    _ key: borrowing PreSharedKey,
-    _ dtls: DTLSSettings
-  ) throws(SecurityError) -> EitherSecurity {
-    let name = key.identity
-    do throws(DTLSConfigurationError) {
-      return EitherSecurity(
-        try DTLSSecurity(identity: name.bytes, key: key.key.bytes, settings: dtls)
-      )
-    } catch {
-      throw .capacity
     }
   }
 }

@@ -1,12 +1,12 @@
-public import CoAPSecurity
 public import ConstrainedCore
 public import DTLSSecurity
+public import SecurityLayer
 public import SymmetricSecurity
 
 /// One of the two layers, chosen while the program runs: for a program that holds both and is told by
 /// its configuration which one its device uses.
 ///
-/// `DeviceSession<EitherSecurity, …>` is the session's code once for both modes.
+/// `CoAPLink<EitherSecurity, …>` is the session's code once for both modes.
 public struct EitherSecurity: ~Copyable, SecurityLayer {
   /// The layer in use where there is no `channel`; else without a key, and untouched.
   private var symmetric: SymmetricSecurity

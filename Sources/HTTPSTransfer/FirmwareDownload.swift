@@ -1,4 +1,4 @@
-public import AliyunIoT
+public import Platform
 
 /// Downloads a firmware over HTTPS (device guide 4 and 6.11) so that its file is there whole and right
 /// or not at all.

@@ -1,4 +1,4 @@
-public import AliyunIoT
+public import Platform
 
 /// Why a firmware was not downloaded.
 public enum FirmwareDownloadError: Error, Equatable, Sendable {

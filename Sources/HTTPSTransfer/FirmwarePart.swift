@@ -1,7 +1,7 @@
-internal import AliyunIoT
 internal import ConstrainedCore
 internal import Glibc
 internal import OpenSSLSupport
+internal import Platform
 
 /// What has come of a firmware, in a file of its own until it is whole: `DEST.part`, and in
 /// `DEST.part.info` which firmware that is.

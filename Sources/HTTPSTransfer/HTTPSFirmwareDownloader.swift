@@ -1,4 +1,4 @@
-public import AliyunIoT
+public import Platform
 
 /// The downloader of a machine that has libcurl and a file system: each firmware becomes one file.
 public struct HTTPSFirmwareDownloader: FirmwareDownloader {

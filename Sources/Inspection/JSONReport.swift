@@ -1,7 +1,7 @@
-internal import AliyunIoT
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import PayloadCoding
+internal import Platform
 
 /// The objects that programs read: one a message, with exactly these members in this order.
 enum JSONReport {

@@ -1,9 +1,10 @@
-internal import AliyunIoT
 internal import CBORPayload
-internal import CoAPSecurity
 internal import ConstrainedCore
 internal import OpenSSLSupport
 internal import PacketCapture
+internal import Platform
+internal import PlatformCoAP
+internal import SecurityLayer
 internal import SymmetricSecurity
 
 /// Who sent a message, and to whom.

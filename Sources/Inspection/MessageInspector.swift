@@ -1,6 +1,6 @@
 internal import CoAPMessage
-public import CoAPSecurity
 internal import ConstrainedCore
+public import SecurityLayer
 
 /// Shows CoAP messages to a person or a program, whoever made their bytes.
 ///

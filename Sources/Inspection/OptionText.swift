@@ -1,6 +1,6 @@
-internal import AliyunIoT
 internal import CoAPMessage
 internal import PayloadCoding
+internal import Platform
 
 /// One option on one line: its name, its value as its definition reads it, and what is wrong with it.
 enum OptionText {

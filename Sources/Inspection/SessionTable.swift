@@ -1,7 +1,7 @@
 internal import CoAPMessage
-internal import CoAPSecurity
 internal import ConstrainedCore
 internal import PayloadCoding
+internal import SecurityLayer
 internal import SymmetricSecurity
 
 /// What came out of the encrypted parts of a message.

@@ -1,6 +1,6 @@
-public import CoAPSecurity
 public import ConstrainedCore
 internal import OpenSSLSupport
+public import SecurityLayer
 
 /// The platform's symmetric mode on port 5682: AES-128-CBC on payload and sequence number.
 ///

@@ -1,9 +1,9 @@
 internal import Alink
-internal import AliyunIoT
 internal import ConstrainedCore
 internal import DeviceClient
 internal import Foundation
 internal import PayloadCoding
+internal import Platform
 internal import PlatformSimulator
 
 /// One request of the thing model, its parameters given as JSON: each goes through the typed call of its

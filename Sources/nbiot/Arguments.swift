@@ -1,9 +1,10 @@
-internal import AliyunIoT
 internal import ArgumentParser
 internal import CoAPExchange
 internal import CoAPMessage
 internal import DTLSSecurity
 internal import OpenSSLSupport
+internal import Platform
+internal import PlatformCoAP
 
 /// The security layers that the command line offers.
 enum SecurityArgument: String, ExpressibleByArgument, CaseIterable {

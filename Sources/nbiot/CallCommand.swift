@@ -1,10 +1,10 @@
 internal import Alink
 internal import ArgumentParser
 internal import CBORPayload
+internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
-internal import DeviceSession
 internal import PayloadCoding
 internal import PlatformSimulator
 

@@ -1,8 +1,8 @@
-internal import AliyunIoT
 internal import ArgumentParser
 internal import ConstrainedCore
 internal import DTLSSecurity
 internal import DeviceClient
+internal import Platform
 
 /// The options of `--security dtls`.
 struct DTLSOptions: ParsableArguments {

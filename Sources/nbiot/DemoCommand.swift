@@ -1,8 +1,8 @@
 internal import ArgumentParser
+internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
-internal import DeviceSession
 internal import OpenSSLSupport
 internal import PlatformSimulator
 internal import Synchronization

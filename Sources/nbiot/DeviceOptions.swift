@@ -1,8 +1,10 @@
-internal import AliyunIoT
 internal import ArgumentParser
 internal import CoAPExchange
+internal import CoAPLink
 internal import DeviceClient
-internal import DeviceSession
+internal import Platform
+internal import PlatformCoAP
+internal import ReportLink
 
 /// The options of every command that is a device: who it is, and how it talks to the platform.
 struct DeviceOptions: ParsableArguments {

@@ -1,12 +1,13 @@
-internal import AliyunIoT
 internal import ArgumentParser
+internal import CoAPLink
 internal import CoAPMessage
-internal import CoAPSecurity
 internal import ConstrainedCore
 internal import DeviceClient
-internal import DeviceSession
 internal import Foundation
 internal import OpenSSLSupport
+internal import Platform
+internal import PlatformCoAP
+internal import SecurityLayer
 internal import UDPTransport
 
 /// Finds out why a device does not get through to the platform.

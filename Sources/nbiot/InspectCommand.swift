@@ -1,7 +1,7 @@
 internal import ArgumentParser
-internal import CoAPSecurity
 internal import Inspection
 internal import PacketCapture
+internal import SecurityLayer
 
 struct InspectCommand: ParsableCommand {
   static let configuration = CommandConfiguration(

@@ -1,6 +1,6 @@
-internal import AliyunIoT
 internal import ArgumentParser
 internal import ConstrainedCore
+internal import Platform
 
 /// The option `--config` of commands that need no more of it than a secret.
 struct ConfigurationOption: ParsableArguments {

@@ -1,7 +1,7 @@
 internal import ArgumentParser
-internal import CoAPSecurity
-internal import DeviceSession
+internal import CoAPLink
 internal import Foundation
+internal import SecurityLayer
 
 /// The command line's exit statuses; scripts rely on them.
 enum ExitStatus: Int32 {

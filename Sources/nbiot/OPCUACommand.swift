@@ -1,7 +1,8 @@
 internal import ArgumentParser
+internal import CoAPLink
 internal import ConstrainedCore
-internal import DeviceSession
 internal import Foundation
+internal import PlatformCredentials
 
 /// Passwords of OPC UA servers in a gateway's configuration (device guide 6.7).
 struct OPCUACommand: ParsableCommand {

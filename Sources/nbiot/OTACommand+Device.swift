@@ -1,10 +1,10 @@
 internal import Alink
-internal import AliyunIoT
 internal import ArgumentParser
 internal import ConstrainedCore
 internal import DeviceClient
 internal import Foundation
 internal import HTTPSTransfer
+internal import Platform
 internal import Synchronization
 
 extension OTACommand {

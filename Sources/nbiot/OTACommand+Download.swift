@@ -1,7 +1,7 @@
-internal import AliyunIoT
 internal import ArgumentParser
 internal import Foundation
 internal import HTTPSTransfer
+internal import Platform
 
 extension OTACommand {
   /// Gets a firmware whose address, size and digest are known.

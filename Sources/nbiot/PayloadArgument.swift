@@ -1,11 +1,12 @@
-internal import AliyunIoT
 internal import ArgumentParser
+internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
-internal import DeviceSession
 internal import Foundation
 internal import Inspection
 internal import PayloadCoding
+internal import Platform
+internal import PlatformCoAP
 
 /// Data that an argument gives: itself, a file's name after @, or - for standard input.
 enum DataArgument: Equatable {

@@ -1,10 +1,11 @@
-internal import AliyunIoT
 internal import ArgumentParser
 internal import CoAPExchange
+internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
-internal import DeviceSession
+internal import Platform
+internal import ReportLink
 internal import UDPTransport
 
 struct PublishCommand: AsyncParsableCommand {

@@ -1,6 +1,6 @@
 internal import ArgumentParser
+internal import CoAPLink
 internal import DeviceClient
-internal import DeviceSession
 internal import PlatformSimulator
 
 /// Asks for messages that wait for the device.

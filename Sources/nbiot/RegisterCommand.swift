@@ -1,11 +1,12 @@
-internal import AliyunIoT
 internal import ArgumentParser
+internal import CoAPLink
 internal import ConstrainedCore
 internal import DTLSSecurity
 internal import DeviceClient
-internal import DeviceSession
 internal import HTTPSTransfer
 internal import OpenSSLSupport
+internal import Platform
+internal import PlatformHTTPS
 
 /// Dynamic registration: a device secret for a device that knows its product's secret.
 struct RegisterCommand: AsyncParsableCommand {

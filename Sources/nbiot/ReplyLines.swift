@@ -1,9 +1,9 @@
 internal import Alink
 internal import CBORPayload
+internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
-internal import DeviceSession
 internal import PayloadCoding
 internal import PlatformSimulator
 

@@ -1,9 +1,9 @@
-internal import AliyunIoT
+internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
-internal import DeviceSession
 internal import PayloadCoding
+internal import Platform
 
 /// One report as the command line prints it.
 struct ReportLine {

@@ -1,7 +1,10 @@
-internal import AliyunIoT
 internal import ArgumentParser
 internal import ConstrainedCore
 internal import PayloadCoding
+internal import Platform
+internal import PlatformCoAP
+internal import PlatformHTTPS
+internal import PlatformMQTT
 
 extension SignCommand {
   /// `/auth` of CoAP (device guide 3.6).

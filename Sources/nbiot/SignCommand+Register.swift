@@ -1,7 +1,9 @@
-internal import AliyunIoT
 internal import ArgumentParser
 internal import ConstrainedCore
 internal import OpenSSLSupport
+internal import Platform
+internal import PlatformHTTPS
+internal import PlatformMQTT
 
 extension SignCommand {
   /// Dynamic registration over each of its three ways.

@@ -1,7 +1,8 @@
-internal import AliyunIoT
+internal import CoAPLink
 internal import ConstrainedCore
-internal import DeviceSession
 internal import OpenSSLSupport
+internal import Platform
+internal import PlatformCredentials
 
 /// An HMAC over a text that has no secret in it.
 struct Signature {

@@ -1,5 +1,5 @@
-internal import AliyunIoT
 internal import ArgumentParser
+internal import PlatformMQTT
 
 /// How MQTT reaches the platform.
 enum MQTTTransportArgument: String, ExpressibleByArgument, CaseIterable {

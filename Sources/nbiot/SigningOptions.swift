@@ -1,5 +1,5 @@
-internal import AliyunIoT
 internal import ArgumentParser
+internal import Platform
 
 /// What is signed with a device secret, and how the result is printed.
 struct DeviceSigningOptions: ParsableArguments {

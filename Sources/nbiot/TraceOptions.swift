@@ -1,8 +1,8 @@
 internal import ArgumentParser
-internal import CoAPSecurity
 internal import ConstrainedCore
 internal import DeviceClient
 internal import Inspection
+internal import SecurityLayer
 internal import Synchronization
 internal import UDPTransport
 

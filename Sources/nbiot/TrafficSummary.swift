@@ -1,5 +1,5 @@
+internal import CoAPLink
 internal import DeviceClient
-internal import DeviceSession
 
 /// What a run has cost, in one line.
 struct TrafficSummary: CustomStringConvertible {

@@ -2,6 +2,7 @@ import CoAPMessage
 import ConstrainedCore
 import Foundation
 import PlatformSimulator
+import ReportLink
 import TestSupport
 import Testing
 

@@ -1,8 +1,9 @@
-import CoAPSecurity
-import DeviceSession
+import CoAPLink
 import Foundation
 import OpenSSLSupport
 import PlatformSimulator
+import ReportLink
+import SecurityLayer
 import TestSupport
 import Testing
 

@@ -1,8 +1,8 @@
 import Alink
-import AliyunIoT
 import CBORPayload
 import ConstrainedCore
 import PayloadCoding
+import Platform
 import TestSupport
 import Testing
 

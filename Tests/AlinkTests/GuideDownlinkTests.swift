@@ -1,8 +1,8 @@
 import Alink
-import AliyunIoT
 import CBORPayload
 import ConstrainedCore
 import PayloadCoding
+import Platform
 import Testing
 
 @Suite("Device guide 6.3 to 6.12: every request of the platform, and the device's answer")

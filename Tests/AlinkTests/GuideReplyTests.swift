@@ -1,8 +1,9 @@
 import Alink
-import AliyunIoT
 import CBORPayload
 import ConstrainedCore
 import PayloadCoding
+import Platform
+import PlatformHTTPS
 import Testing
 
 @Suite("Device guide 6.2 to 6.12: every reply of the platform")

@@ -1,7 +1,7 @@
 import Alink
-import AliyunIoT
 import ConstrainedCore
 import PayloadCoding
+import Platform
 
 /// What the typed calls make of a request that the guide prints, from device `device` of product `pk`.
 struct GuideRequest {

@@ -1,7 +1,7 @@
-import AliyunIoT
 import CBORPayload
 import ConstrainedCore
 import PayloadCoding
+import Platform
 import Testing
 
 @Suite("Device guide 4 and 6: every request that CoAP carries, as it is printed")

@@ -1,8 +1,8 @@
 import CoAPExchange
-import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
 import OpenSSLSupport
+import SecurityLayer
 import Testing
 
 /// A device and a server in one process, on a virtual clock, with nothing but memory between them.

@@ -1,8 +1,8 @@
 import CoAPExchange
-import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
 import OpenSSLSupport
+import SecurityLayer
 import Testing
 
 @Suite("DTLS 1.2 on a virtual clock (RFC 6347)")

@@ -1,6 +1,6 @@
-import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
+import SecurityLayer
 import Testing
 
 @Suite("What anybody can send to a device (RFC 6347 Section 4.1.2)")

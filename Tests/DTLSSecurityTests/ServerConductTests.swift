@@ -1,7 +1,7 @@
-import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
 import OpenSSLSupport
+import SecurityLayer
 import Testing
 
 @Suite("DTLS 1.2 with servers that behave strangely, or not as before")

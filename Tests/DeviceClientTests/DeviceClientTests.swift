@@ -1,9 +1,9 @@
-import AliyunIoT
+import CoAPLink
 import CoAPMessage
 import ConstrainedCore
 import DeviceClient
-import DeviceSession
 import Glibc
+import Platform
 import PlatformSimulator
 import Synchronization
 import TestSupport

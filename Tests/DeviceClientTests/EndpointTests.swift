@@ -1,5 +1,5 @@
-import AliyunIoT
 import DeviceClient
+import Platform
 import PlatformSimulator
 import Testing
 

@@ -1,7 +1,7 @@
+import CoAPLink
 import CoAPMessage
 import ConstrainedCore
 import DeviceClient
-import DeviceSession
 import DeviceStore
 import Foundation
 import OpenSSLSupport

@@ -1,7 +1,7 @@
 import CoAPExchange
+import CoAPLink
 import ConstrainedCore
 import DeviceClient
-import DeviceSession
 import PlatformSimulator
 import TestSupport
 import Testing

@@ -1,11 +1,11 @@
 import Alink
-import AliyunIoT
 import CBORPayload
+import CoAPLink
 import CoAPMessage
 import ConstrainedCore
 import DeviceClient
-import DeviceSession
 import PayloadCoding
+import Platform
 import PlatformSimulator
 import Testing
 

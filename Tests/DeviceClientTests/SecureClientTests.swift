@@ -1,12 +1,13 @@
-import AliyunIoT
 import CoAPExchange
-import CoAPSecurity
+import CoAPLink
 import ConstrainedCore
 import DTLSSecurity
 import DeviceClient
-import DeviceSession
 import OpenSSLSupport
+import Platform
 import PlatformSimulator
+import ReportLink
+import SecurityLayer
 import Testing
 import UDPTransport
 

@@ -1,8 +1,8 @@
 import CoAPExchange
+import CoAPLink
 import ConstrainedCore
 import DTLSSecurity
 import DeviceClient
-import DeviceSession
 import Glibc
 import PlatformSimulator
 import Synchronization

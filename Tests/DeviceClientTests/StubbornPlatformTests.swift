@@ -1,11 +1,12 @@
 import Alink
-import AliyunIoT
 import CoAPExchange
+import CoAPLink
 import CoAPMessage
 import ConstrainedCore
 import DeviceClient
-import DeviceSession
 import PayloadCoding
+import Platform
+import ReportLink
 import Synchronization
 import TestSupport
 import Testing

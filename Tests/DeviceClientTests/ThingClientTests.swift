@@ -1,13 +1,13 @@
 import Alink
-import AliyunIoT
 import CBORPayload
+import CoAPLink
 import CoAPMessage
 import ConstrainedCore
 import DeviceClient
-import DeviceSession
 import Dispatch
 import OpenSSLSupport
 import PayloadCoding
+import Platform
 import PlatformSimulator
 import Synchronization
 import Testing

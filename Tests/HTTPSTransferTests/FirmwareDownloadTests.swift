@@ -1,6 +1,6 @@
-import AliyunIoT
 import Foundation
 import HTTPSTransfer
+import Platform
 import Testing
 
 extension HTTPSServer {

@@ -1,8 +1,8 @@
 import CoAPMessage
-import CoAPSecurity
 import ConstrainedCore
 import Inspection
 import PacketCapture
+import SecurityLayer
 import SymmetricSecurity
 import TestSupport
 

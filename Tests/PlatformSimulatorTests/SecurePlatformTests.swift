@@ -1,9 +1,9 @@
 import CoAPMessage
-import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
 import OpenSSLSupport
 import PlatformSimulator
+import SecurityLayer
 import TestSupport
 import Testing
 

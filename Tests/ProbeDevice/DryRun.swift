@@ -1,9 +1,10 @@
-internal import AliyunIoT
+internal import CoAPLink
 internal import CoAPMessage
-internal import CoAPSecurity
 internal import ConstrainedCore
-internal import DeviceSession
 internal import OpenSSLSupport
+internal import Platform
+internal import ReportLink
+internal import SecurityLayer
 internal import SymmetricSecurity
 
 /// The platform of a measurement: answers made once, with message ID and token of each request put in.
@@ -75,7 +76,7 @@ struct CannedPlatform {
 /// Reports `count` times without a socket, a second apart on a clock of its own; says how many were
 /// acknowledged with a decrypted answer.
 func reportDry(
-  _ session: inout DeviceSession<SymmetricSecurity, SystemRandom>,
+  _ session: inout CoAPLink<SymmetricSecurity, SystemRandom>,
   _ topic: Topic,
   _ payload: Span<UInt8>,
   _ platform: inout CannedPlatform,

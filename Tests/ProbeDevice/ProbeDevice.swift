@@ -6,12 +6,13 @@
 // does the same over DTLS, by a certificate where one of an authority follows in PEM, else with a
 // pre-shared key.
 
-internal import AliyunIoT
 internal import CPOSIX
-internal import CoAPSecurity
+internal import CoAPLink
 internal import ConstrainedCore
-internal import DeviceSession
+internal import DeviceDriver
 internal import OpenSSLSupport
+internal import Platform
+internal import SecurityLayer
 internal import SymmetricSecurity
 internal import UDPTransport
 
@@ -58,7 +59,7 @@ package func runProbe() -> Int32 {
     ),
     let topic = try? Topic(path.bytes)
   else { return 2 }
-  var session = DeviceSession(
+  var session = CoAPLink(
     identity: identity,
     secret: secret,
     security: SymmetricSecurity(),
@@ -73,7 +74,7 @@ package func runProbe() -> Int32 {
 
 /// Reports so often over a socket; the exit status is 0 when every report was acknowledged.
 func report<Security: SecurityLayer & ~Copyable>(
-  _ session: inout DeviceSession<Security, SystemRandom>,
+  _ session: inout CoAPLink<Security, SystemRandom>,
   _ host: Span<UInt8>,
   _ port: UInt16,
   _ count: UInt32
@@ -99,7 +100,7 @@ func report<Security: SecurityLayer & ~Copyable>(
 
 /// Drives the session until its report has ended; says whether it was acknowledged.
 func finish<Security: SecurityLayer & ~Copyable>(
-  _ session: inout DeviceSession<Security, SystemRandom>,
+  _ session: inout CoAPLink<Security, SystemRandom>,
   _ socket: borrowing UDPSocket
 ) throws(TransportError) -> Bool {
   while true {

@@ -1,10 +1,11 @@
-internal import AliyunIoT
 internal import CPOSIX
-internal import CoAPSecurity
+internal import CoAPLink
 internal import ConstrainedCore
 internal import DTLSSecurity
-internal import DeviceSession
 internal import OpenSSLSupport
+internal import Platform
+internal import PlatformCredentials
+internal import SecurityLayer
 
 /// Runs the device over DTLS; the exit status is 0 when every report was acknowledged.
 package func runSecureProbe() -> Int32 {
@@ -38,7 +39,7 @@ package func runSecureProbe() -> Int32 {
     )
   else { return 2 }
   do throws(DTLSConfigurationError) {
-    var session = DeviceSession(
+    var session = CoAPLink(
       identity: identity,
       secret: secret,
       security: rest.isEmpty

@@ -1,12 +1,12 @@
 internal import Alink
-internal import AliyunIoT
 internal import CBORPayload
 internal import CPOSIX
-internal import CoAPSecurity
+internal import CoAPLink
 internal import ConstrainedCore
-internal import DeviceSession
 internal import OpenSSLSupport
 internal import PayloadCoding
+internal import Platform
+internal import SecurityLayer
 internal import SymmetricSecurity
 internal import UDPTransport
 
@@ -33,7 +33,7 @@ package func runThingsProbe() -> Int32 {
       deviceName: deviceName.bytes
     )
   else { return 2 }
-  var session = DeviceSession(
+  var session = CoAPLink(
     identity: identity,
     secret: secret,
     security: SymmetricSecurity(),
@@ -60,7 +60,7 @@ private func post<
   Writer: PayloadWriter & ~Copyable & ~Escapable,
   Reader: PayloadReader & ~Escapable
 >(
-  _ session: inout DeviceSession<SymmetricSecurity, SystemRandom>,
+  _ session: inout CoAPLink<SymmetricSecurity, SystemRandom>,
   _ socket: borrowing UDPSocket,
   _ writer: Writer.Type,
   _ reader: Reader.Type

@@ -9,9 +9,10 @@ private struct Compiler {
 
   /// The modules of the products that the snippets use, with those below them.
   static let modules = [
-    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CoAPSecurity", "CoAPExchange", "AliyunIoT",
+    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange", "Platform",
+    "PlatformCoAP", "PlatformMQTT", "PlatformHTTPS",
     "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CBORPayload",
-    "UDPTransport", "DeviceStore", "DeviceSession", "DeviceClient", "HTTPSTransfer",
+    "UDPTransport", "DeviceStore", "CoAPLink", "DeviceClient", "HTTPSTransfer",
     "DeviceLibrary",
   ]
 

@@ -1,6 +1,6 @@
-import CoAPSecurity
 import ConstrainedCore
 import OpenSSLSupport
+import SecurityLayer
 import SymmetricSecurity
 import TestSupport
 import Testing

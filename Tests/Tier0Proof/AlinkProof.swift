@@ -1,7 +1,7 @@
 internal import Alink
-package import AliyunIoT
 package import ConstrainedCore
 internal import PayloadCoding
+package import Platform
 
 /// Every kind of request; `topic` takes their topics.
 ///

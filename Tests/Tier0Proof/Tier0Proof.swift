@@ -1,10 +1,13 @@
 internal import Alink
-internal import AliyunIoT
 internal import CoAPExchange
 internal import CoAPMessage
-internal import CoAPSecurity
 internal import ConstrainedCore
 internal import PayloadCoding
+internal import Platform
+internal import PlatformCoAP
+internal import PlatformHTTPS
+internal import PlatformMQTT
+internal import SecurityLayer
 
 // Generic code is compiled when it is used with concrete types. This target uses all that tier 0 has,
 // so that `make embedded`, which compiles it with -no-allocations, proves that none of it touches

@@ -1,6 +1,6 @@
-internal import CoAPSecurity
 internal import ConstrainedCore
 internal import DTLSSecurity
+internal import SecurityLayer
 internal import UDPTransport
 
 /// A device with its socket.

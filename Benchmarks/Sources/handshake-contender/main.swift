@@ -13,11 +13,11 @@
 // between it and the server (Benchmarks/relay.py).
 
 internal import CoAPExchange
-internal import CoAPSecurity
 internal import ConstrainedCore
 internal import DTLSSecurity
 internal import Glibc
 internal import OpenSSLSupport
+internal import SecurityLayer
 internal import UDPTransport
 
 /// Ends the program with a sentence.

@@ -1,6 +1,9 @@
-internal import AliyunIoT
 internal import CBORPayload
 internal import ConstrainedCore
+internal import Platform
+internal import PlatformCoAP
+internal import PlatformHTTPS
+internal import PlatformMQTT
 
 /// AuthenticationAnswer in both formats, RegistrationAnswer and the answers over HTTPS: what they take is within
 /// the bounds that they state.

@@ -1,7 +1,7 @@
-internal import CoAPSecurity
 internal import ConstrainedCore
 internal import DTLSSecurity
 internal import OpenSSLSupport
+internal import SecurityLayer
 
 /// DTLSSecurity and a server under a network that does what it likes; see `HandshakeScript`.
 public func fuzzHandshake(_ bytes: Span<UInt8>) {

@@ -1,6 +1,6 @@
-import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
+import SecurityLayer
 import Testing
 
 @Suite("Associations that end (RFC 5246 Section 7.2.1)", .timeLimit(.minutes(3)))

@@ -1,7 +1,7 @@
-import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
 import Foundation
+import SecurityLayer
 import Testing
 
 /// What a server may be that the device does not talk to.

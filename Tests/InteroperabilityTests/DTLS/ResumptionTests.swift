@@ -1,8 +1,8 @@
-import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
 import Foundation
 import OpenSSLSupport
+import SecurityLayer
 import Testing
 import UDPTransport
 

@@ -1,7 +1,7 @@
 import CoAPExchange
-import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
+import SecurityLayer
 import UDPTransport
 
 /// DTLSSecurity over a real socket on the real clock, which blocks, and writes down every datagram.

@@ -1,6 +1,6 @@
-import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
+import SecurityLayer
 import Testing
 
 @Suite("DTLS 1.2 with other implementations (RFC 6347, RFC 7925)", .timeLimit(.minutes(3)))

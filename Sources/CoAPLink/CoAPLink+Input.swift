@@ -1,0 +1,480 @@
+internal import CoAPExchange
+internal import CoAPMessage
+public import ConstrainedCore
+internal import OpenSSLSupport
+package import Platform
+internal import PlatformCoAP
+internal import SecurityLayer
+
+extension CoAPLink where Security: ~Copyable {
+  /// Takes in a datagram from the platform's address; what cannot be used is dropped.
+  ///
+  /// Of one that is longer than `maxDatagram`, in symmetric mode, the head counts.
+  public mutating func handleDatagram(_ datagram: Span<UInt8>, at now: Instant) {
+    handleDatagram(datagram, of: datagram.count, at: now)
+  }
+
+  /// Takes in the beginning of a datagram that has `length` bytes.
+  @inline(never)
+  public mutating func handleDatagram(
+    _ datagram: Span<UInt8>,
+    of length: Int,
+    at now: Instant
+  ) {
+    counters.datagramsDown += 1
+    counters.bytesDown += length
+    guard security.wrapsDatagrams else {
+      let taken = min(datagram.count, Self.maxDatagram)
+      return handleMessage(
+        datagram.extracting(0..<taken),
+        ofDatagram: length,
+        isCut: length > taken,
+        at: now
+      )
+    }
+    handleRecords(datagram, of: length, at: now)
+  }
+
+  private mutating func handleRecords(_ datagram: Span<UInt8>, of length: Int, at now: Instant) {
+    let wasRegistering = registration != nil
+    var message = Datagram()
+    // A registration's answer is a secret.
+    defer { if wasRegistering { message.withStorage { wipe(&$0) } } }
+    var isFirst = true
+    repeat {
+      do throws(SecurityError) {
+        try message.write { (writer: inout ByteWriter) throws(SecurityError) in
+          try security.unwrap(isFirst ? datagram : Span(), into: &writer, at: now)
+        }
+      } catch {
+        // A datagram that is too long or not the peer's is as good as lost.
+        return
+      }
+      takeSecurityEvents(at: now)
+      if !message.isEmpty {
+        handleMessage(
+          message.bytes,
+          ofDatagram: isFirst ? length : 0,
+          isCut: security.hasCutMessage,
+          at: now
+        )
+      }
+      isFirst = false
+    } while security.hasPendingMessage
+  }
+
+  /// Takes in what the security layer has to tell.
+  mutating func takeSecurityEvents(at now: Instant) {
+    while let event = security.pollEvent() {
+      switch event {
+      case .established(let isResumed):
+        counters.handshakes += 1
+        if isResumed { counters.resumptions += 1 }
+        endpoint.forgetMessages()
+        if let exchange = requestUnderWay, !hasStartedOver {
+          hasStartedOver = endpoint.startOver(exchange)
+        }
+      case .closed:
+        endpoint.forgetMessages()
+        // The request under way goes again over the next association: at once, and when that is closed
+        // too, at its own time.
+        if let exchange = requestUnderWay, !hasStartedOver {
+          endpoint.sendAgain(exchange, at: now)
+        }
+      case .failed(let failure):
+        endRequest(.handshake(failure), .handshake(failure), at: now)
+      }
+    }
+  }
+
+  /// Ends the request under way, an authentication or a report, for good.
+  @inline(never)
+  mutating func endRequest(
+    _ failure: AuthenticationFailure,
+    _ outcome: ReportOutcome,
+    at now: Instant
+  ) {
+    if case .inFlight(let exchange) = authentication {
+      abandon(exchange)
+      failAuthentication(failure, at: now)
+    } else if case .inFlight(let exchange) = report.phase {
+      abandon(exchange)
+      finishReport(outcome, code: nil, at: now)
+    }
+  }
+
+  var requestUnderWay: ExchangeID? {
+    if case .inFlight(let exchange) = authentication { return exchange }
+    if case .inFlight(let exchange) = report.phase { return exchange }
+    return nil
+  }
+
+  /// Ends an exchange whose answer may still come; its token is not used again.
+  @inline(never)
+  mutating func abandon(_ exchange: ExchangeID) {
+    endpoint.cancel(exchange)
+    tokensInUse &+= 1
+    hasStartedOver = false
+  }
+
+  private mutating func handleMessage(
+    _ bytes: Span<UInt8>,
+    ofDatagram count: Int,
+    isCut: Bool,
+    at now: Instant
+  ) {
+    do throws(MessageFormatError) {
+      let message = isCut ? try MessageView(cut: bytes) : try MessageView(bytes)
+      handle(message, ofDatagram: count, isCut: isCut, at: now)
+    } catch {
+      endpoint.handleMalformed(bytes, error, at: now)
+    }
+  }
+
+  /// Takes in that time has passed; call it at or after `pollTimeout`.
+  public mutating func handleTimeout(at now: Instant) {
+    if security.wrapsDatagrams {
+      security.handleTimeout(at: now)
+      takeSecurityEvents(at: now)
+    }
+    endpoint.handleTimeout(at: now)
+    while case .timedOut? = endpoint.pollEvent() {
+      // The silence may have been the association's end: once more over another one, unless the
+      // platform has said that it has the request.
+      if !security.wrapsDatagrams || hasStartedOver || isRequestAcknowledged {
+        endRequest(.timedOut, .timedOut, at: now)
+        continue
+      }
+      tokensInUse &+= 1
+      hasStartedOver = true
+      if case .inFlight = authentication {
+        startAuthentication(at: now)
+      } else {
+        sendReport(at: now)
+      }
+    }
+    if case .waiting(let until) = authentication, until <= now { startAuthentication(at: now) }
+    if case .waiting(let until) = report.phase, until <= now {
+      if authentication == .done {
+        sendReport(at: now)
+      } else {
+        report.phase = .awaitingToken
+        connect(at: now)
+      }
+    }
+  }
+
+  private mutating func handle(
+    _ message: borrowing MessageView,
+    ofDatagram count: Int,
+    isCut: Bool,
+    at now: Instant
+  ) {
+    let reception = endpoint.handle(message, at: now)
+    switch reception {
+    case .notification, .ignored: return
+    case .response, .challenged, .acknowledged, .reset: break
+    }
+    // There is one request at a time.
+    var isReport = true
+    if case .inFlight = authentication { isReport = false }
+    if isReport { report.result.bytesDown += count }
+    switch reception {
+    case .response:
+      noteAnswer(message)
+      counters.roundTrips += 1
+      hasStartedOver = false
+      if isReport {
+        handleReportAnswer(message, isCut: isCut, at: now)
+      } else {
+        handleAuthenticationAnswer(message, isCut: isCut, at: now)
+      }
+    case .acknowledged: isRequestAcknowledged = true
+    case .reset: handleReset(isReport: isReport, at: now)
+    default: noteAnswer(message)
+    }
+  }
+
+  /// Anybody who guesses a message ID can send a Reset, in symmetric mode: the first one ends a try, and costs
+  /// one more soon.
+  private mutating func handleReset(isReport: Bool, at now: Instant) {
+    // The answer to what was refused may still come.
+    tokensInUse &+= 1
+    let until = now + retryDelay(0)
+    if isReport, !report.wasReset {
+      report.wasReset = true
+      report.phase = .waiting(until: until)
+    } else if !isReport, !wasAuthenticationReset {
+      wasAuthenticationReset = true
+      authentication = .waiting(until: until)
+    } else {
+      endRequest(.reset, .reset, at: now)
+    }
+  }
+
+  /// The server sends an answer again where its acknowledgement is lost, or answers a second copy of the
+  /// request once more, and the table of duplicates is small: it must mean no other request.
+  private mutating func noteAnswer(_ message: borrowing MessageView) {
+    if message.type != .acknowledgement || wasSentAgain { tokensInUse &+= 1 }
+  }
+}
+
+// MARK: - /auth
+
+extension CoAPLink where Security: ~Copyable {
+  private mutating func handleAuthenticationAnswer(
+    _ message: borrowing MessageView,
+    isCut: Bool,
+    at now: Instant
+  ) {
+    switch ResponseMeaning(ofAuthentication: message.code) {
+    case .success: break
+    case .retryLater where authenticationRetries < settings.serverErrorRetries:
+      authentication = .waiting(until: now + retryDelay(authenticationRetries))
+      authenticationRetries += 1
+      return
+    case .putOff:
+      let wait = message.retryAfter
+      putOffCode = message.code
+      putOffUntil = now + wait
+      return failAuthentication(.putOff(putOffCode, retryAfter: wait), at: now)
+    default:
+      failAuthentication(.refused(message.code), at: now)
+      return
+    }
+    if !isCut, let registration { return registration.take(&self, message.payload, now) }
+    do throws(AuthenticationFailure) {
+      if isCut || message.block(.block2)?.isMore == true { throw .unusableAnswer(.incomplete) }
+      try adopt(message.payload)
+    } catch {
+      failAuthentication(error, at: now)
+      return
+    }
+    authentication = .done
+    counters.authentications += 1
+    events.append(.authenticated)
+    if report.phase == .awaitingToken { sendReport(at: now) }
+  }
+
+  private mutating func adopt(_ payload: Span<UInt8>) throws(AuthenticationFailure) {
+    var answer = AuthenticationAnswer()
+    do throws(AuthenticationAnswerError) {
+      if let authenticationForm {
+        try authenticationForm.read(payload, &answer)
+      } else {
+        try answer.read(payload)
+      }
+    } catch {
+      throw .unusableAnswer(error)
+    }
+    if security.usesSequence {
+      guard !answer.random.isEmpty else { throw .unusableAnswer(.random) }
+      guard let offset = answer.sequenceOffset else { throw .unusableAnswer(.sequenceOffset) }
+      // Should the platform give the same token and key once more, its numbers go on.
+      let isSame =
+        answer.token.bytes.isEqual(to: token.bytes)
+        && answer.random.bytes.isEqual(to: keyRandom.bytes)
+      if tracker == nil || !isSame {
+        tracker = SequenceTracker(offset: offset, limit: settings.isKept ? offset : .max)
+      }
+    }
+    do throws(SecurityError) {
+      try Self.establish(&security, secret: secret, random: answer.random.bytes)
+    } catch {
+      throw .security(error)
+    }
+    token = answer.token
+    keyRandom = answer.random
+    isTokenKept = false
+    isKeyConfirmed = false
+    expectsUnreadable = false
+  }
+
+  static func establish(
+    _ security: inout Security,
+    secret: borrowing SecretBytes,
+    random: Span<UInt8>
+  ) throws(SecurityError) {
+    try security.establish(secret: secret.bytes, random: random)
+  }
+
+  @inline(never)
+  mutating func failAuthentication(_ failure: AuthenticationFailure, at now: Instant) {
+    authentication = .none
+    hasStartedOver = false
+    if registration != nil {
+      events.append(.registrationFailed, because: failure)
+      // Without the registration `/auth` has no secret that the platform would take.
+      guard endRegistration() else { return }
+    }
+    events.append(.authenticationFailed, because: failure)
+    if report.phase != .none { finishReport(.unauthenticated(failure), code: nil, at: now) }
+  }
+}
+
+// MARK: - Reports
+
+extension CoAPLink where Security: ~Copyable {
+  private mutating func handleReportAnswer(
+    _ message: borrowing MessageView,
+    isCut: Bool,
+    at now: Instant
+  ) {
+    let code = message.code
+    var outcome = ReportOutcome.rejected
+    var extent = AnswerExtent.whole
+    switch ResponseMeaning(ofReport: code) {
+    case .success:
+      if !isCut, let answerBlocks, answerBlocks.take(&self, message, now) { return }
+      extent = takeAnswer(message, isCut: isCut)
+      if extent == .unreadable, !expectsUnreadable {
+        report.isTaken = true
+        if !report.hasChangedKeys { return changeKeys(at: now) }
+        expectsUnreadable = true
+      }
+      outcome = takeReply(extent) ? .acknowledged : .rejected
+    case .authenticateAgain where !report.hasReauthenticated && report.block == nil:
+      report.hasReauthenticated = true
+      return authenticateAgain(at: now)
+    case .retryLater where report.retries < settings.serverErrorRetries:
+      report.phase = .waiting(until: now + retryDelay(report.retries))
+      report.retries += 1
+      return
+    case .putOff: report.result.retryAfter = message.retryAfter
+    case .authenticateAgain:
+      // Twice 4.02, under two tokens, is about something else.
+      if code == .unauthorized { forgetToken() }
+    default:
+      // The answer to /auth is not authenticated: one that was altered on the way leaves the two
+      // ends with different keys, and every report is refused with 4.00 from then on.
+      if code == .badRequest, !isKeyConfirmed, !report.hasChangedKeys, report.block == nil {
+        return changeKeys(at: now)
+      }
+    }
+    finishReport(outcome, code: code, extent: extent, at: now)
+  }
+
+  /// Sends the report once more under a new token, for the two ends may have different keys.
+  private mutating func changeKeys(at now: Instant) {
+    report.hasChangedKeys = true
+    authenticateAgain(at: now)
+  }
+
+  /// Sends the report once more under a new token; the old one is not used any more.
+  @inline(never)
+  private mutating func authenticateAgain(at now: Instant) {
+    report.phase = .awaitingToken
+    forgetToken()
+    connect(at: now)
+  }
+
+  /// Takes what the platform answered to a report that it has, and says how much of it that is.
+  private mutating func takeAnswer(
+    _ message: borrowing MessageView,
+    isCut: Bool
+  ) -> AnswerExtent {
+    isKeyConfirmed = true
+    if report.block == nil, let option = message.first(.platformMessageID) {
+      // An elective option of a length that nobody expects is as good as absent.
+      try? report.result.messageID.replace(with: option.value)
+    }
+    if isCut { return .cut }
+    // A part of what was encrypted as a whole cannot be opened.
+    if message.block(.block2)?.isMore == true {
+      report.result.gap = .notTaken
+      return .incomplete
+    }
+    return openAnswer(message.payload) ? .whole : .unreadable
+  }
+
+  /// Reads the platform's reply on a topic that has such; whether it does not refuse the report.
+  @inline(never)
+  private mutating func takeReply(_ extent: AnswerExtent) -> Bool {
+    guard extent == .whole, Topic.hasReplies(report.topic.bytes.bytes),
+      let reply = PlatformReply(answerStorage.bytes)
+    else { return true }
+    return report.result.take(reply, on: report.topic.bytes.bytes)
+  }
+
+  /// Decrypts the answer's payload; an empty one is not encrypted, in either mode.
+  private mutating func openAnswer(_ payload: Span<UInt8>) -> Bool {
+    guard !payload.isEmpty else { return true }
+    do throws(SecurityError) {
+      try Self.open(payload, &security, into: &answerStorage)
+      return true
+    } catch {
+      return false
+    }
+  }
+
+  private static func open(
+    _ payload: Span<UInt8>,
+    _ security: inout Security,
+    into output: inout Datagram
+  ) throws(SecurityError) {
+    try output.write { (writer: inout ByteWriter) throws(SecurityError) in
+      try security.open(payload: payload, into: &writer)
+    }
+  }
+
+  /// Tells how the report ended, with the message id that it has.
+  @inline(never)  // It is called from a dozen places.
+  mutating func finishReport(
+    _ outcome: ReportOutcome,
+    code: Code?,
+    extent: AnswerExtent = .whole,
+    at now: Instant
+  ) {
+    result = report.result
+    result.outcome = outcome
+    result.code = code
+    result.extent = extent
+    // Whatever became of a further block: the platform has the report.
+    if report.block != nil, extent == .whole || extent == .cut {
+      answerStorage.removeAll()
+      result.messageID.removeAll()
+      result.outcome = .acknowledged
+      result.code = .content
+      result.extent = .incomplete
+      result.gap = gap(outcome, code, extent)
+    }
+    // Whatever became of the second copy: the platform has the first.
+    if report.isTaken, outcome != .acknowledged, result.replyCode == nil {
+      result.outcome = .acknowledged
+      result.code = .content
+      result.extent = .unreadable
+    }
+    if case .unauthenticated(.putOff(_, let wait)) = outcome { result.retryAfter = wait }
+    result.duration = now - report.startedAt
+    events.append(.report)
+    report.phase = .none
+    hasStartedOver = false
+  }
+
+  /// Why a request for a further block has come to nothing.
+  private func gap(
+    _ outcome: ReportOutcome,
+    _ code: Code?,
+    _ extent: AnswerExtent
+  ) -> AnswerGap {
+    if outcome == .rejected, let code { return .refused(code) }
+    return extent == .cut ? .unexpected : .unanswered
+  }
+}
+
+extension MessageView {
+  /// How long 4.29 and 5.03 ask to wait: Max-Age (RFC 7252 Section 5.10.5: 60 seconds where it is absent), a
+  /// second at least and an hour at most.
+  fileprivate var retryAfter: Milliseconds {
+    Milliseconds(Int64(max(1, min(uint(.maxAge) ?? 60, 3_600))) * 1_000)
+  }
+}
+
+extension ReportResult {
+  /// Takes in the platform's reply; whether it does not refuse the report.
+  package mutating func take(_ reply: PlatformReply, on topic: Span<UInt8>) -> Bool {
+    replyCode = reply.code
+    // With 500 the platform says that it has no newer firmware.
+    return reply.isSuccess || reply.code == 500 && Topic.asksForFirmware(topic)
+  }
+}

@@ -1,0 +1,56 @@
+public import CoAPExchange
+public import CoAPMessage
+public import Platform
+public import PlatformCoAP
+
+/// How a device talks to the platform; the defaults are the guide's.
+public struct DeviceSettings: Sendable {
+  /// How `/auth` is signed.
+  public var signMethod = SignMethod.hmacMD5
+
+  /// The field `ackMode` of `/auth`; not sent when `nil`.
+  public var acknowledgementMode: AcknowledgementMode?
+
+  /// The field `timestamp` of `/auth`, milliseconds since 1970; not sent when `nil`.
+  public var timestamp: UInt64?
+
+  /// Which option carries the token.
+  public var tokenOption = TokenOption.current
+
+  /// The option Accept of a report; `nil` sends none and saves 2 bytes.
+  ///
+  /// A request of the thing model asks for its own format instead, unless this is `nil`.
+  public var accept: ContentFormat? = .json
+
+  /// The id of the first request of the thing model; the next ones count on.
+  ///
+  /// The guide wants ids to be unique for the device (6.1). Where this is `nil` a session begins at 1, for it
+  /// has no clock, and each digit is a byte up and one down; a `DeviceClient` begins with the time, see
+  /// `RequestIDs`. A device that keeps `nextRequestID` over its restarts gives it here. An answer comes in the
+  /// response to its request, so that nothing is mixed up where ids come again.
+  public var firstRequestID: UInt32?
+
+  /// Whether `pull` may ask the platform for messages.
+  ///
+  /// Unverified: the device guide does not know `/pull`; the platform's C SDK v4 does.
+  public var allowsPull = false
+
+  /// Retransmission.
+  public var timing = TransmissionParameters.standard
+
+  /// Whether the retransmission timeout follows the round trips that are measured, in the manner of
+  /// CoCoA, instead of keeping to `timing`; without effect in a SMALL build.
+  public var adaptsTimeout = false
+
+  /// How often a request is made again after 5.00, before the report is given up.
+  ///
+  /// The waits start at ACK_TIMEOUT and double.
+  public var serverErrorRetries = 3
+
+  /// Whether the owner keeps token and sequence numbers over a restart: the session then waits at
+  /// `unkept` until the owner has written them down.
+  public var isKept = false
+
+  /// The settings that the guide prints.
+  public init() {}
+}

@@ -1,0 +1,53 @@
+internal import CoAPMessage
+internal import Platform
+public import ReportLink
+internal import SecurityLayer
+
+extension ReportResult {
+  /// What is to become of the report.
+  public var verdict: ReportVerdict {
+    switch outcome {
+    case .acknowledged: .delivered
+    case .unsealable: .final
+    case .rejected: isFinal ? .final : .later
+    case .unauthenticated(.refused(let code)) where code.class == 4: .credentials
+    case .timedOut, .interrupted, .reset, .handshake, .sequenceExhausted, .unauthenticated:
+      .unreachable
+    }
+  }
+
+  /// Whether the server has answered in the end; where it has not, another socket or address may fare better.
+  public var isAnswered: Bool {
+    switch outcome {
+    case .acknowledged, .rejected, .unsealable, .sequenceExhausted: true
+    case .unauthenticated(.refused), .unauthenticated(.putOff): true
+    case .timedOut, .interrupted, .reset, .handshake, .unauthenticated: false
+    }
+  }
+
+  /// Whether nothing at all came from the server: it may answer at another of its addresses.
+  public var isSilence: Bool {
+    switch outcome {
+    case .timedOut, .handshake(.noAnswer): true
+    case .unauthenticated(let failure): failure.isSilence
+    default: false
+    }
+  }
+
+  /// Whether the platform would answer the same to the same report later.
+  private var isFinal: Bool {
+    if let replyCode { return !PlatformReply.putsOff(code: replyCode) }
+    guard let code else { return true }
+    // 4.01 is about the token, and has come under a new one as well; 4.29 (RFC 8516) is about the time; 5.xx
+    // about the server. 4.02 can be about the token: then a new one has helped.
+    switch code {
+    case .unauthorized, .tooManyRequests: return false
+    default: return code.class != 5
+    }
+  }
+}
+
+extension AuthenticationFailure {
+  /// Whether nothing at all came from the server.
+  public var isSilence: Bool { self == .timedOut || self == .handshake(.noAnswer) }
+}

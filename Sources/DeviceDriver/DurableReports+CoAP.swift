@@ -1,0 +1,42 @@
+public import CoAPLink
+public import ConstrainedCore
+public import DeviceStore
+public import DurableReports
+public import OpenSSLSupport
+public import Platform
+public import SecurityLayer
+
+extension DurableReports where Link: ~Copyable {
+  /// A durable device over CoAP.
+  ///
+  /// `session.isKept` and `serverErrorRetries` are set for it: the outbox tries again, and other reports go
+  /// meanwhile.
+  public init<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>(
+    identity: DeviceIdentity,
+    secret: consuming SecretBytes,
+    settings: DurableSettings = DurableSettings(),
+    session: DeviceSettings = DeviceSettings(),
+    security: consuming Security,
+    randomness: Randomness,
+    directory: borrowing StateDirectory,
+    fingerprint: FixedBytes<32>,
+    now: TimeStamp
+  ) throws(StoreError) where Link == CoAPLink<Security, Randomness> {
+    var session = session
+    session.isKept = true
+    session.serverErrorRetries = 0
+    try self.init(
+      link: CoAPLink(
+        identity: identity,
+        secret: secret,
+        settings: session,
+        security: security,
+        randomness: randomness
+      ),
+      settings: settings,
+      directory: directory,
+      fingerprint: fingerprint,
+      now: now
+    )
+  }
+}

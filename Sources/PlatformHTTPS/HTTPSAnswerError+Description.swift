@@ -1,0 +1,34 @@
+#if !hasFeature(Embedded)
+extension HTTPSAnswerError: CustomStringConvertible {
+  /// What is wrong with an answer over HTTPS.
+  public var description: String {
+    switch self {
+    case .json(let error): "the answer is not JSON: \(error)"
+    case .notAnObject: "the answer is not one JSON object"
+    case .member(let member):
+      "the answer's member \(member) is missing, too long or of another type"
+    case .repeated(let member): "the answer has the member \(member) twice"
+    }
+  }
+}
+
+extension HTTPSMember: CustomStringConvertible {
+  /// The member's name.
+  public var description: String {
+    switch self {
+    case .code: "code"
+    case .message: "message"
+    case .info: "info"
+    case .data: "data"
+    case .token: "token"
+    case .messageID: "messageId"
+    case .iotID: "iotId"
+    case .iotToken: "iotToken"
+    case .resources: "resources"
+    case .mqtt: "mqtt"
+    case .host: "host"
+    case .port: "port"
+    }
+  }
+}
+#endif

@@ -1,0 +1,93 @@
+public import ConstrainedCore
+internal import PayloadCoding
+public import Platform
+
+/// The authentication of a device over HTTPS: for reports over HTTPS (device guide 3.8) or for an
+/// MQTT connection (device guide 3.2).
+public struct HTTPSAuthenticationRequest: Sendable {
+  /// How it is signed, with the device secret; the guide lists no SHA-256 for reports.
+  public var signMethod: SignMethod
+
+  /// Milliseconds since 1970, sent and signed only when set.
+  ///
+  /// For reports the platform takes 15 minutes of difference at most; for MQTT it checks no window.
+  public var timestamp: UInt64?
+
+  /// A request with these fields.
+  public init(signMethod: SignMethod = .hmacMD5, timestamp: UInt64? = nil) {
+    self.signMethod = signMethod
+    self.timestamp = timestamp
+  }
+
+  /// Appends what is signed: `clientId…deviceName…productKey…timestamp…`; `version`, `resources`,
+  /// `sign` and `signmethod` are not among it.
+  public func writeSigningContent(
+    _ identity: DeviceIdentity,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    try output.appendClientID(identity)
+    try output.appendNames(identity)
+    try output.appendTimestamp(timestamp)
+  }
+
+  /// Appends the JSON of `POST /auth` for reports, in the guide's order and every value a string,
+  /// the signature in upper-case digits as the guide prints it.
+  public func writeJSON(
+    _ identity: DeviceIdentity,
+    signature: Span<UInt8>,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    var storage = InlineArray<640, UInt8>(repeating: 0)
+    var json = JSONWriter(storage.mutableSpan)
+    try json.beginObject()
+    try json.key("version")
+    try json.string("default")
+    try json.key("clientId")
+    try json.string(identity.clientID.bytes)
+    try json.key("signmethod")
+    try json.string(signMethod.wireName)
+    try json.key("sign")
+    try json.hexadecimalString(signature, uppercase: true)
+    try json.key("productKey")
+    try json.string(identity.productKey.bytes)
+    try json.key("deviceName")
+    try json.string(identity.deviceName.bytes)
+    if let timestamp {
+      try json.key("timestamp")
+      try json.decimalString(timestamp)
+    }
+    try json.endObject()
+    try output.append(json.written)
+  }
+
+  /// Appends the form of `POST /auth/devicename` for MQTT, in the guide's order, with the sign
+  /// method after it.
+  public func writeForm(
+    _ identity: DeviceIdentity,
+    signature: Span<UInt8>,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    let start = output.count
+    do throws(CapacityError) {
+      try output.appendField("productKey", isFirst: true)
+      try output.append(form: identity.productKey.bytes)
+      try output.appendField("sign")
+      try output.append(hexadecimal: signature)
+      if let timestamp {
+        try output.appendField("timestamp")
+        try output.append(decimal: timestamp)
+      }
+      try output.append("&version=default")
+      try output.appendField("clientId")
+      try output.append(form: identity.clientID.bytes)
+      try output.append("&resources=mqtt")
+      try output.appendField("deviceName")
+      try output.append(form: identity.deviceName.bytes)
+      try output.appendField("signmethod")
+      try output.append(signMethod.wireName)
+    } catch {
+      output.truncate(to: start)
+      throw error
+    }
+  }
+}

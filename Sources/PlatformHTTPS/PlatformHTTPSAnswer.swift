@@ -1,0 +1,168 @@
+public import ConstrainedCore
+public import PayloadCoding
+public import Platform
+
+/// What the platform answers over HTTPS to `/auth` or to a report (device guide 3.8), read from bytes that
+/// anybody may have sent: `{"code":0,"message":"success","info":{…}}`.
+public struct PlatformHTTPSAnswer: Sendable {
+  /// The platform's code.
+  public private(set) var code = HTTPSCode.success
+
+  /// What the platform says about it, up to 128 bytes; a longer text is left out.
+  public private(set) var message = FixedBytes<128>()
+
+  /// The token of reports for 7 days, 1 to 192 bytes; empty in the answer to a report, and where the platform
+  /// refused.
+  public private(set) var token = FixedBytes<192>()
+
+  /// The platform's id of the report in decimal digits; empty where there is none.
+  ///
+  /// The guide's has 18 digits, beyond what a Double holds.
+  public private(set) var messageID = FixedBytes<64>()
+
+  private var hasCode = false
+  private var hasInfo = false
+  private var hasMessage = false
+
+  /// Reads the answer to `/auth`; throws when a success has no token.
+  public init(authentication json: Span<UInt8>) throws(HTTPSAnswerError) {
+    try read(json)
+    if code == .success, token.isEmpty { throw .member(.token) }
+  }
+
+  /// Reads the answer to a report.
+  public init(report json: Span<UInt8>) throws(HTTPSAnswerError) {
+    try read(json)
+  }
+
+  private mutating func read(_ json: Span<UInt8>) throws(HTTPSAnswerError) {
+    // The guide prints a comma behind the last member.
+    var reader = JSONReader(received: json, takesTrailingCommas: true)
+    guard try reader.nextOfAnswer() == .beginObject else { throw .notAnObject }
+    while let name = try reader.nextName() {
+      guard let value = try reader.nextOfAnswer() else { throw .json(.truncated) }
+      if reader.string(name, equals: "code") {
+        guard !hasCode else { throw .repeated(.code) }
+        hasCode = true
+        code = HTTPSCode(rawValue: try reader.wholeNumber(value, .code))
+      } else if reader.string(name, equals: "message") {
+        guard !hasMessage else { throw .repeated(.message) }
+        hasMessage = true
+        try reader.readMessage(value, into: &message)
+      } else if reader.string(name, equals: "info"), value == .beginObject {
+        guard !hasInfo else { throw .repeated(.info) }
+        hasInfo = true
+        try readInfo(&reader)
+      } else {
+        try reader.skipInAnswer(value)
+      }
+    }
+    // The object is closed; nothing may follow it.
+    guard try reader.nextOfAnswer() == nil else { throw .notAnObject }
+    guard hasCode else { throw .member(.code) }
+  }
+
+  private mutating func readInfo(_ reader: inout JSONReader) throws(HTTPSAnswerError) {
+    while let name = try reader.nextName() {
+      guard let value = try reader.nextOfAnswer() else { throw .json(.truncated) }
+      if reader.string(name, equals: "token") {
+        try reader.copy(value, into: &token, .token)
+      } else if reader.string(name, equals: "messageId") {
+        guard messageID.isEmpty else { throw .repeated(.messageID) }
+        if case .number = value {
+          let number = try reader.wholeNumber(value, .messageID)
+          try? messageID.write { (output: inout ByteWriter) throws(CapacityError) in
+            try output.append(decimal: number)
+          }
+        } else {
+          try reader.copy(value, into: &messageID, .messageID)
+        }
+      } else {
+        try reader.skipInAnswer(value)
+      }
+    }
+  }
+}
+
+/// Why an answer over HTTPS could not be used.
+public enum HTTPSAnswerError: Error, Equatable, Sendable {
+  /// It is not JSON.
+  case json(JSONError)
+  /// It is JSON, but not one object.
+  case notAnObject
+  /// A member is missing, empty, too long or of another type.
+  case member(HTTPSMember)
+  /// A member comes twice; which one holds cannot be known.
+  case repeated(HTTPSMember)
+}
+
+/// A member of the platform's answers over HTTPS (device guide 3.2 and 3.8).
+public enum HTTPSMember: UInt8, Sendable {
+  /// Of the answer itself.
+  case code, message, info, data
+  /// Of `info`.
+  case token, messageID
+  /// Of `data`.
+  case iotID, iotToken, resources
+  /// Of `resources.mqtt`.
+  case mqtt, host, port
+}
+
+/// What the answers' readers have in common.
+extension JSONReader {
+  mutating func nextOfAnswer() throws(HTTPSAnswerError) -> JSONToken? {
+    do throws(JSONError) { return try next() } catch { throw .json(error) }
+  }
+
+  /// The next member's name; `nil` at the object's end.
+  mutating func nextName() throws(HTTPSAnswerError) -> Range<Int>? {
+    if case .key(let name)? = try nextOfAnswer() { name } else { nil }
+  }
+
+  mutating func skipInAnswer(_ value: JSONToken) throws(HTTPSAnswerError) {
+    do throws(JSONError) { try skip(value) } catch { throw .json(error) }
+  }
+
+  /// A number, or a text of its digits.
+  func wholeNumber(
+    _ value: JSONToken,
+    _ member: HTTPSMember
+  ) throws(HTTPSAnswerError) -> UInt64 {
+    switch value {
+    case .number(let range):
+      if let number = wholeNumber(range) { return number }
+    case .string(let range):
+      if let number = unsigned(range) { return number }
+    default: break
+    }
+    throw .member(member)
+  }
+
+  /// A text that is not empty and comes once.
+  func copy<let capacity: Int>(
+    _ value: JSONToken,
+    into target: inout FixedBytes<capacity>,
+    _ member: HTTPSMember
+  ) throws(HTTPSAnswerError) {
+    guard target.isEmpty else { throw .repeated(member) }
+    guard case .string(let range) = value, !range.isEmpty else { throw .member(member) }
+    do throws(CapacityError) {
+      try target.write { (output: inout ByteWriter) throws(CapacityError) in
+        try copyString(range, into: &output)
+      }
+    } catch {
+      throw .member(member)
+    }
+  }
+
+  /// A text for a person, left out where it is too long or none.
+  mutating func readMessage(
+    _ value: JSONToken,
+    into message: inout FixedBytes<128>
+  ) throws(HTTPSAnswerError) {
+    guard case .string(let range) = value else { return try skipInAnswer(value) }
+    try? message.write { (output: inout ByteWriter) throws(CapacityError) in
+      try copyString(range, into: &output)
+    }
+  }
+}

@@ -1,0 +1,114 @@
+public import ConstrainedCore
+public import Platform
+
+/// How an MQTT client reaches the platform (device guide 3.2 and 3.3).
+public enum MQTTTransport: Sendable {
+  /// TCP without TLS; the second document says that the platform no longer takes it.
+  case tcp
+  /// TLS over TCP.
+  case tls
+  /// A WebSocket without TLS.
+  case webSocket
+  /// A WebSocket over TLS.
+  case secureWebSocket
+
+  /// The field `securemode`: 2 with TLS, 3 without.
+  public var securityMode: UInt8 {
+    switch self {
+    case .tls, .secureWebSocket: 2
+    case .tcp, .webSocket: 3
+    }
+  }
+
+  /// The port: 1883, or 443 for WebSockets.
+  public var port: UInt16 {
+    switch self {
+    case .tcp, .tls: 1_883
+    case .webSocket, .secureWebSocket: 443
+    }
+  }
+
+  /// What stands before the host in a WebSocket's address; `nil` for TCP.
+  public var scheme: StaticString? {
+    switch self {
+    case .tcp, .tls: nil
+    case .webSocket: "ws"
+    case .secureWebSocket: "wss"
+    }
+  }
+}
+
+/// What an MQTT CONNECT carries: client id and user name as they are written here, and as password
+/// the HMAC of the signed text in hexadecimal digits (device guide 3.2 and 3.3).
+///
+/// The identity's client id must contain no `|`, which ends it on the wire.
+public struct MQTTConnectRequest: Sendable {
+  /// How it is signed, with the device secret.
+  public var signMethod: SignMethod
+
+  /// How the platform is reached.
+  public var transport: MQTTTransport
+
+  /// Milliseconds since 1970, sent and signed only when set; the platform checks no window.
+  public var timestamp: UInt64?
+
+  /// A request with these fields.
+  public init(
+    signMethod: SignMethod = .hmacMD5,
+    transport: MQTTTransport = .tls,
+    timestamp: UInt64? = nil
+  ) {
+    self.signMethod = signMethod
+    self.transport = transport
+    self.timestamp = timestamp
+  }
+
+  /// Appends what is signed: `clientId…deviceName…productKey…timestamp…`.
+  public func writeSigningContent(
+    _ identity: DeviceIdentity,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    try output.appendClientID(identity)
+    try output.appendNames(identity)
+    try output.appendTimestamp(timestamp)
+  }
+
+  /// Appends `clientId|securemode=…,signmethod=…,timestamp=…|`.
+  public func writeClientID(
+    _ identity: DeviceIdentity,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    try output.append(identity.clientID.bytes)
+    try output.append("|securemode=")
+    try output.append(decimal: UInt64(widening: transport.securityMode))
+    try output.append(",signmethod=")
+    try output.append(signMethod.wireName)
+    if let timestamp {
+      try output.append(",timestamp=")
+      try output.append(decimal: timestamp)
+    }
+    try output.append("|")
+  }
+
+  /// Appends `deviceName&productKey`.
+  public static func writeUserName(
+    _ identity: DeviceIdentity,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    try output.append(identity.deviceName.bytes)
+    try output.append("&")
+    try output.append(identity.productKey.bytes)
+  }
+
+  /// Appends `productKey.iot-as-mqtt.region.aliyuncs.com`.
+  public static func writeHost(
+    _ identity: DeviceIdentity,
+    region: Span<UInt8>,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    try output.append(identity.productKey.bytes)
+    try output.append(".iot-as-mqtt.")
+    try output.append(region)
+    try output.append(".aliyuncs.com")
+  }
+}

@@ -1,0 +1,54 @@
+public import ConstrainedCore
+public import Platform
+
+/// What an MQTT CONNECT carries that asks for a device secret (the second document's section on
+/// dynamic registration; protocol facts 1.6).
+///
+/// The user name is that of `MQTTConnectRequest`, the password the HMAC of
+/// `RegistrationRequest.writeSigningContent`, keyed with the product secret. The platform then
+/// publishes the secret to `/ext/register`. It takes this over TLS alone.
+public struct MQTTRegistrationRequest: Sendable {
+  /// Whether the device is known to the platform beforehand.
+  public enum Kind: Sendable {
+    /// Its name is in the console; the answer is a device secret.
+    case preregistered
+    /// It is not; the answer is a device token and a client id.
+    case unregistered
+  }
+
+  /// Whether the device is known to the platform beforehand.
+  public var kind: Kind
+
+  /// Names, random text and sign method.
+  public var registration: RegistrationRequest
+
+  /// A request of that kind.
+  public init(_ registration: RegistrationRequest, kind: Kind = .preregistered) {
+    self.registration = registration
+    self.kind = kind
+  }
+
+  /// Appends `clientId|securemode=…,authType=…,random=…,signmethod=…,instanceId=…|`.
+  ///
+  /// An empty `instanceID` is left out: the public instance of old accounts has none. Unverified:
+  /// whether the platform takes that. `clientID` is up to the caller, 1 to 64 bytes without `|`.
+  public func writeClientID(
+    _ clientID: Span<UInt8>,
+    instanceID: Span<UInt8>,
+    into output: inout ByteWriter
+  ) throws(CapacityError) {
+    try output.append(clientID)
+    switch kind {
+    case .preregistered: try output.append("|securemode=2,authType=register,random=")
+    case .unregistered: try output.append("|securemode=-2,authType=regnwl,random=")
+    }
+    try output.append(registration.random.bytes)
+    try output.append(",signmethod=")
+    try output.append(registration.signMethod.wireName)
+    if !instanceID.isEmpty {
+      try output.append(",instanceId=")
+      try output.append(instanceID)
+    }
+    try output.append("|")
+  }
+}

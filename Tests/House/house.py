@@ -1,0 +1,120 @@
+#!/usr/bin/env python3
+"""Prints which target imports which, row by row, from the import lines of Sources, and fails on any arrow that
+rules.txt beside this file does not allow."""
+import json
+import os
+import re
+import subprocess
+import sys
+
+here = os.path.dirname(os.path.abspath(__file__))
+root = os.path.dirname(os.path.dirname(here))
+IMPORT = re.compile(r"^\s*(?:@\w+ )?(?:(?:public|package|internal|private) )?import (?:\w+ )?(\w+)", re.M)
+
+
+def read_rules():
+    rows, names, sideways, only, outside, shares = {}, [], {}, {}, {}, {}
+    for number, line in enumerate(open(os.path.join(here, "rules.txt")), 1):
+        words = line.split()
+        if not words or words[0].startswith("#"):
+            continue
+        kind = words[0]
+        if kind == "row":
+            names.append(words[1])
+            for target in words[2:]:
+                rows[target] = len(names) - 1
+        elif kind == "sideways" and words[2] == "->" and len(words) > 4:
+            sideways[words[1], words[3]] = " ".join(words[4:])
+        elif kind == "only":
+            only[words[1]] = set(words[2:])
+        elif kind == "from" and words[1] in names:
+            for module in words[2:]:
+                outside[module] = names.index(words[1])
+        elif kind == "shares":
+            shares[words[1]] = set(words[2:])
+        else:
+            sys.exit(f"rules.txt:{number}: cannot be read: {line.strip()}")
+    return rows, names, sideways, only, outside, shares
+
+
+def imports(folder):
+    """The modules that a folder imports, each with a file that does."""
+    found = {}
+    for path, _, files in os.walk(folder):
+        for name in sorted(files):
+            if name.endswith(".swift"):
+                file = os.path.join(path, name)
+                for module in IMPORT.findall(open(file, encoding="utf-8").read()):
+                    found.setdefault(module, os.path.relpath(file, root))
+    return found
+
+
+def main():
+    rows, names, sideways, only, outside, shares = read_rules()
+    folders = os.path.join(root, "Sources")
+    # A module's name has no hyphens.
+    targets = {name.replace("-", "_"): name for name in os.listdir(folders)}
+    faults, arrows = [], {}
+    for name in sorted(os.listdir(folders)):
+        folder = os.path.join(folders, name)
+        if os.path.exists(os.path.join(folder, "module.modulemap")):
+            continue
+        if name not in rows:
+            faults.append(f"{name} is in no row of Tests/House/rules.txt")
+            continue
+        arrows[name] = []
+        for module, file in sorted(imports(folder).items()):
+            other = targets.get(module)
+            if other in rows:
+                arrows[name].append(other)
+                if rows[other] > rows[name]:
+                    faults.append(f"{file}: {name} imports {other}, which is above it")
+                elif rows[other] == rows[name] and (name, other) not in sideways:
+                    faults.append(
+                        f"{file}: {name} imports {other} beside it: give the reason in rules.txt, or go another way")
+                if name in shares and other not in shares[name]:
+                    faults.append(f"{file}: {name} may share {', '.join(sorted(shares[name]))} alone, not {other}")
+            elif module in only:
+                arrows[name].append(module)
+                if name not in only[module]:
+                    faults.append(f"{file}: {module} is for {', '.join(sorted(only[module]))} alone")
+            elif module in outside:
+                if rows[name] < outside[module]:
+                    faults.append(f"{file}: {module} is for {names[outside[module]]} and above")
+            elif module != "Swift":
+                faults.append(f"{file}: nothing is known of {module}: say in rules.txt who may import it")
+    for name, other in sideways:
+        if other not in arrows.get(name, []):
+            faults.append(f"rules.txt allows {name} -> {other}, which nothing needs any more")
+    for name in rows:
+        if name not in arrows:
+            faults.append(f"rules.txt has {name}, which is no folder of Sources")
+    faults += undeclared(arrows)
+    width = max(map(len, rows))
+    for row in reversed(range(len(names))):
+        print(f"{names[row]}:")
+        for name in sorted(n for n in arrows if rows[n] == row):
+            marked = [o + "*" if (name, o) in sideways else o for o in arrows[name]]
+            print(f"  {name:{width}}  {' '.join(sorted(marked)) or '-'}")
+    print("* sideways, with a reason in Tests/House/rules.txt")
+    for fault in faults:
+        print("house: " + fault, file=sys.stderr)
+    print(f"{len(arrows)} targets, {sum(map(len, arrows.values()))} arrows, {len(faults)} faults")
+    return 1 if faults else 0
+
+
+def undeclared(arrows):
+    """What Package.swift declares for a target that does not import it; the compiler finds the reverse."""
+    text = subprocess.run(["swift", "package", "--package-path", root, "dump-package"],
+                          check=True, capture_output=True, text=True).stdout
+    faults = []
+    for target in json.loads(text)["targets"]:
+        name = target["name"]
+        for dependency in target["dependencies"]:
+            other = (dependency.get("byName") or [None])[0]
+            if name in arrows and other and other not in arrows[name]:
+                faults.append(f"Package.swift: {name} depends on {other} and imports it nowhere")
+    return faults
+
+
+sys.exit(main())
