@@ -4,6 +4,7 @@
 # make test-small  those of a device's parts once more, built with SMALL as make agent builds them
 # make peers      install what the interoperability tests talk to; the tests skip what is missing
 # make lint       formatting, documentation comments, imports that Package.swift does not declare
+# make conformance  each sentence of the RFCs in docs/conformance: whether its code and test exist; a table
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
 # make allocations  heap allocations for one report after the first, counted by valgrind: must be 0
 # make waiting    the CPU time of a device that waits a minute for a server that is silent
@@ -26,7 +27,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding CoAPSecurity CoAPExchange AliyunIoT Alink Tier0Proof
 
-.PHONY: all deps deps-agent peers build demo test test-small lint embedded allocations waiting sanitize bench \
+.PHONY: all deps deps-agent peers build demo test test-small lint conformance embedded allocations waiting sanitize bench \
   agent agent-aarch64 agent-armv7 library try-agent torture fuzz clean
 
 all: build
@@ -73,6 +74,12 @@ test-small: deps
 
 lint:
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
+
+conformance:
+	@command -v python3 >/dev/null || { echo "installing python3"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy python3; }
+	@python3 -B -m unittest discover -q -s Tests/Conformance -p 'test_*.py'
+	@python3 -B Tests/Conformance/check.py
 
 # The proof: with -no-allocations any heap allocation is a compile error. Tier0Proof uses the generic
 # code of the other targets with concrete types, without which it would not be compiled at all.
