@@ -48,19 +48,19 @@ struct HelloTests {
   @Test func `the hello with the cookie is the first one with the cookie added`() throws {
     let association = try Association(asksForCookie: true)
     #expect(try !association.send(report))
-    let first = try ClientHello(association.up[0])
+    let first = try ClientHello(#require(association.up.first))
     #expect(first.cookie.isEmpty)
     try association.toServer(association.up.removeFirst())
     // HelloVerifyRequest, type 3, of a server that names DTLS 1.0 in it.
-    let request = association.down[0]
+    let request = try #require(association.down.first)
     #expect(request[13] == 3 && Array(request[25..<27]) == [0xFE, 0xFF])
     try association.toDevice(association.down.removeFirst())
-    let second = try ClientHello(association.up[0])
+    let second = try ClientHello(#require(association.up.first))
     #expect(!second.cookie.isEmpty)
     #expect(second.withoutCookie == first.withoutCookie)
     // ServerHello, type 2: DTLS 1.2 all the same.
     try association.toServer(association.up.removeFirst())
-    let answer = association.down[0]
+    let answer = try #require(association.down.first)
     #expect(answer[13] == 2 && Array(answer[25..<27]) == [0xFE, 0xFD])
     try association.settle()
     #expect(association.event() == .established(isResumed: false))
@@ -69,7 +69,7 @@ struct HelloTests {
   @Test func `it offers CCM_8 and P-256, points that are not compressed, and no RC4`() throws {
     let association = try Association()
     #expect(try !association.send(report))
-    let hello = try ClientHello(association.up[0])
+    let hello = try ClientHello(#require(association.up.first))
     // ChaCha20-Poly1305, CCM_8, CCM and GCM, all with ephemeral keys, and RFC 5746's signal.
     #expect(
       hello.suites == [0xCCA9, 0xCCA8, 0xC0AE, 0xC0AC, 0xC02B, 0xC02F, 0x00FF]
