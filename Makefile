@@ -4,7 +4,7 @@
 # make test-small  those of a device's parts once more, built with SMALL as make agent builds them
 # make peers      install what the interoperability tests talk to; the tests skip what is missing
 # make lint       formatting, documentation comments, imports that Package.swift does not declare
-# make conformance  each sentence of the RFCs in docs/conformance: whether its code and test exist; a table
+# make conformance  whether each requirement in docs/conformance has its code and test, and a table of them
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
 # make allocations  heap allocations for one report after the first, counted by valgrind: must be 0
 # make waiting    the CPU time of a device that waits a minute for a server that is silent
@@ -78,7 +78,7 @@ lint:
 conformance:
 	@command -v python3 >/dev/null || { echo "installing python3"; \
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy python3; }
-	@python3 -B -m unittest discover -q -s Tests/Conformance -p 'test_*.py'
+	@tried=$$(python3 -B -m unittest discover -q -s Tests/Conformance -p 'test_*.py' 2>&1) || { echo "$$tried"; exit 1; }
 	@python3 -B Tests/Conformance/check.py
 
 # The proof: with -no-allocations any heap allocation is a compile error. Tier0Proof uses the generic

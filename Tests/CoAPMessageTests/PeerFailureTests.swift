@@ -81,7 +81,7 @@ struct CodecPeerFailureTests {
     #expect(untold.contentFormat == nil)
   }
 
-  /// RFC 7252 Section 3.2: a recipient is prepared for them.
+  /// RFC 7252 Section 3.2 obliges a recipient to accept them.
   @Test func `leading zero bytes do not change a number`() throws {
     // Max-Age 60 in 4 bytes, and block 1 of 64 bytes in 3.
     let bytes = hex("60 45 00 01 d4 01 00 00 00 3c 93 00 00 12")

@@ -22,10 +22,11 @@ final class Association {
   var atServer: [[UInt8]] = []
   var atDevice: [[UInt8]] = []
 
-  /// Whether the server waits for a hello with its cookie.
+  /// Whether the server still waits for a hello with the right cookie.
   private var isListening: Bool
 
-  /// Most servers ask for a cookie (RFC 6347 Section 4.2.1); without one a handshake has two flights less.
+  /// `asksForCookie` makes the server send a HelloVerifyRequest (RFC 6347 Section 4.2.1), as most do; without it
+  /// a handshake is two flights shorter.
   init(asksForCookie: Bool = false, _ change: (inout DTLSSettings) -> Void = { _ in }) throws {
     var settings = DTLSSettings()
     settings.clock = .virtual

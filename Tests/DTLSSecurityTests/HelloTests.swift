@@ -8,7 +8,7 @@ private struct ClientHello {
   var cookie: [UInt8] = []
   var suites: [UInt16] = []
   var extensions: [UInt16: [UInt8]] = [:]
-  /// The whole body with an empty cookie in place of its own.
+  /// The whole body with the cookie removed.
   var withoutCookie: [UInt8] = []
 
   /// Reads the datagram's first record: 13 bytes of its header, 12 of the message's.
@@ -44,7 +44,6 @@ private struct ClientHello {
 struct HelloTests {
   let report = Array("a report".utf8)
 
-  /// The record's and the message's header tell nothing of the version that is negotiated.
   @Test func `the hello with the cookie is the first one with the cookie added`() throws {
     let association = try Association(asksForCookie: true)
     #expect(try !association.send(report))

@@ -40,7 +40,7 @@ struct RecordOrderTests {
     return Array(record[..<11]) + bytes(message.count).dropFirst() + message
   }
 
-  /// As a server sends them that has learned of a narrower link meanwhile; the last ones come first.
+  /// A server that learns of a smaller PMTU sends its flight again in smaller fragments; here the last arrives first.
   @Test func `fragments of a message may overlap`() throws {
     let association = try Association()
     #expect(try !association.send(report))

@@ -104,7 +104,7 @@ struct ServerLinkTests {
     try socket.send([UInt8](repeating: 0, count: 100).span)
   }
 
-  /// RFC 7252 Section 5.3.2: what answers comes from where the request went.
+  /// RFC 7252 Section 5.3.2: a response comes from the endpoint that the request was sent to.
   @Test func `a datagram from another port of the server's host is not taken`() throws {
     let server = try LoopbackSocket()
     defer { server.close() }
