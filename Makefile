@@ -5,6 +5,7 @@
 # make peers      install what the interoperability tests talk to; the tests skip what is missing
 # make house      which target imports which, row by row; fails on an arrow that Tests/House/rules.txt does not allow
 # make lint       the same, formatting, documentation comments, imports that Package.swift does not declare
+# make conformance  whether each requirement in docs/conformance has its code and test, and a table of them
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
 # make allocations  heap allocations for one report after the first, counted by valgrind: must be 0
 # make waiting    the CPU time of a device that waits a minute for a server that is silent
@@ -27,7 +28,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
-.PHONY: all deps deps-agent peers build demo test test-small lint house deps-python embedded allocations waiting sanitize bench \
+.PHONY: all deps deps-agent peers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench \
   agent agent-aarch64 agent-armv7 library try-agent torture fuzz clean
 
 all: build
@@ -81,6 +82,10 @@ house: deps-python
 deps-python:
 	@command -v python3 >/dev/null || { echo "installing python3"; \
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy python3; }
+
+conformance: deps-python
+	@tried=$$(python3 -B -m unittest discover -q -s Tests/Conformance -p 'test_*.py' 2>&1) || { echo "$$tried"; exit 1; }
+	@python3 -B Tests/Conformance/check.py
 
 # The proof: with -no-allocations any heap allocation is a compile error. Tier0Proof uses the generic
 # code of the other targets with concrete types, without which it would not be compiled at all.

@@ -237,8 +237,10 @@ static inline int nbiot_open_udp(const struct nbiot_addresses *list, int index, 
   int code;
   int descriptor = socket(to.sin6_family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
   if (descriptor < 0) return -1;
+  // conformance: 6347-4.1.1-c
   if (is_ipv4) setsockopt(descriptor, IPPROTO_IP, IP_MTU_DISCOVER, &never, sizeof never);
   to.sin6_port = htons(port);
+  // conformance: 7252-5.3.2-a 7252-4.4-c
   if (connect(descriptor, (struct sockaddr *)&to,
               is_ipv4 ? sizeof(struct sockaddr_in) : sizeof to) == 0)
     return descriptor;

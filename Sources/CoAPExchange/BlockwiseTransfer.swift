@@ -127,6 +127,7 @@ extension BlockwiseTransfer {
     var changes = OptionChanges()
     if phase == .sending {
       precondition(
+        // conformance: 7959-2.3-a
         piece.count <= blockSize.bytes && (isLast || piece.count == blockSize.bytes),
         "a block that is not the last is full"
       )
@@ -138,7 +139,9 @@ extension BlockwiseTransfer {
         guard let block = BlockOption(offset: sent, isMore: !isLast, size: blockSize) else {
           throw .capacity
         }
+        // conformance: 7959-2.1-b
         changes.set(.block1, uint: block.value)
+        // conformance: 7959-4-a
         if sent == 0, let bodySize { changes.set(.size1, uint: UInt32(clamping: bodySize)) }
       }
       // RFC 7959 Section 2.7: a size for the response's blocks is asked for with the last block of
@@ -149,6 +152,7 @@ extension BlockwiseTransfer {
         changes.set(.block2, uint: block.value)
       }
     } else {
+      // conformance: 7959-2.2-c 7959-2.7-a
       guard let block = BlockOption(offset: received, isMore: false, size: responseBlockSize) else {
         throw .capacity
       }
@@ -156,6 +160,7 @@ extension BlockwiseTransfer {
     }
     // RFC 7959 Section 3.4: only the first request of a transfer registers an observation.
     if hasReceived { changes.remove(.observe) }
+    // conformance: 7959-2.3-b
     try message.options(of: template, with: changes)
     if phase == .sending { try message.payload(piece) }
   }
@@ -222,9 +227,11 @@ extension BlockwiseTransfer {
     guard let block = response.block(.block1),
       block.number == UInt32(clamping: sent / blockSize.bytes)
     else { throw .unexpectedBlock }
+    // conformance: 7959-2.5-a
     sent = pieceEnd
     // RFC 7959 Section 2.5: a smaller size in the response is used from now on; the bytes taken so
     // far are a multiple of it.
+    // conformance: 7959-2.3-c
     blockSize = min(blockSize, block.size)
     guard BlockOption(offset: sent, isMore: false, size: blockSize) != nil else {
       throw .bodyTooLong
@@ -237,23 +244,28 @@ extension BlockwiseTransfer {
   ) throws(BlockwiseError) -> BlockwiseStep {
     let isFirst = phase == .sending
     guard let block = response.block(.block2) else {
+      // conformance: 7959-2.1-a
       guard isFirst, response.first(.block2) == nil else { throw .unexpectedBlock }
       phase = .finished
       return .finished(offset: 0)
     }
+    // conformance: 7959-4-b
     if let size = response.uint(.size2) { responseSize = Int(clamping: size) }
     if isFirst {
       remember(response.first(.eTag))
       received = 0
+      // conformance: 7959-2.4-a
       responseBlockSize = min(block.size, requestedSize ?? .largest)
       phase = .receiving
       hasReceived = true
       if block.offset != 0 { throw .unexpectedBlock }
     } else {
+      // conformance: 7959-2.4-b
       guard hasETag(response.first(.eTag)) else { return try restartReceiving() }
       guard block.offset == received, block.size <= responseBlockSize else {
         throw .unexpectedBlock
       }
+      // conformance: 7959-2.3-d
       responseBlockSize = block.size
     }
     let offset = received
@@ -262,6 +274,7 @@ extension BlockwiseTransfer {
       phase = .finished
       return .finished(offset: offset)
     }
+    // conformance: 7959-2.3-e
     guard response.payload.count == block.size.bytes else { throw .wrongBlockSize }
     received += block.size.bytes
     guard BlockOption(offset: received, isMore: false, size: responseBlockSize) != nil else {
@@ -290,6 +303,7 @@ extension BlockwiseTransfer {
 
   private func hasETag(_ tag: consuming OptionView?) -> Bool {
     guard let tag, tag.value.count <= 8 else { return eTag.isEmpty }
+    // conformance: 7252-5.10.6-a
     return eTag.bytes.isEqual(to: tag.value)
   }
 }

@@ -20,12 +20,15 @@ extension ClientEndpoint {
     at now: Instant
   ) {
     switch error {
+    // conformance: 7252-3-e
     case .truncatedHeader, .unknownVersion: return
     default: break
     }
+    // conformance: 7252-4.3-b
     guard datagram.count >= 4, datagram[0] >> 4 & 0x03 == MessageType.confirmable.rawValue else {
       return
     }
+    // conformance: 7252-4.2-c
     let messageID = UInt16(datagram[2]) << 8 | UInt16(datagram[3])
     replies.appendBounded(Reply(messageID: messageID), at: now)
   }
@@ -47,6 +50,7 @@ extension ClientEndpoint {
     _ message: borrowing MessageView,
     at now: Instant
   ) -> Reception {
+    // conformance: 7252-4.2-e 7252-4.4-a
     // RFC 7252 Section 4.2: an acknowledgement is matched by its message ID. A late or second one
     // matches nothing and is ignored in silence.
     let (messageID, token) = (message.messageID, message.token)
@@ -68,6 +72,7 @@ extension ClientEndpoint {
       slots[index].awaitResponse(at: now)
       return .acknowledged(id)
     }
+    // conformance: 7252-5.3.2-b 7252-5.4.1-c
     // RFC 7252 Section 5.3.2: in a piggybacked response both message ID and token must match.
     guard message.code.isResponse, token == slots[index].token, !slots[index].isPing,
       message.unrecognizedCriticalOption == nil
@@ -95,6 +100,7 @@ extension ClientEndpoint {
   ) -> Reception {
     let isConfirmable = message.type == .confirmable
     let messageID = message.messageID
+    // conformance: 7252-4.5-a
     // RFC 7252 Section 4.5: each copy of a confirmable message is acknowledged, and processed once.
     if duplicates.contains(messageID, at: now) {
       if isConfirmable {
@@ -103,6 +109,7 @@ extension ClientEndpoint {
       return .ignored
     }
     let token = message.token
+    // conformance: 7252-5.2.1-a 7252-5.3.2-c
     guard message.code.isResponse,
       let index = firstSlot(where: { $0.takesResponses && !$0.isPing && $0.token == token })
     else {
@@ -110,12 +117,14 @@ extension ClientEndpoint {
       return .ignored
     }
     guard message.unrecognizedCriticalOption == nil else {
+      // conformance: 7252-5.4.1-d
       // RFC 7252 Section 5.4.1: such a response is rejected, which a NON may be in silence.
       if isConfirmable { replies.appendBounded(Reply(messageID: messageID), at: now) }
       return .ignored
     }
     let lifetime = slots[index].parameters.lifetime(isConfirmable: isConfirmable)
     duplicates.insert(messageID, until: now + lifetime)
+    // conformance: 7252-4.2-a 7252-4.3-c
     if isConfirmable { replies.append(Reply(type: .acknowledgement, messageID: messageID)) }
     return handleResponse(message, of: index, isPiggybacked: false, at: now)
   }
@@ -124,6 +133,7 @@ extension ClientEndpoint {
   private mutating func reject(_ message: borrowing MessageView, at now: Instant) {
     let isConfirmable = message.type == .confirmable
     if isConfirmable, message.code.isRequest, message.unrecognizedCriticalOption != nil {
+      // conformance: 7252-5.4.1-b
       // RFC 7252 Section 5.4.1: "Unrecognized options of class "critical" that occur in a
       // Confirmable request MUST cause the return of a 4.02 (Bad Option) response."
       replies.appendBounded(
@@ -131,6 +141,7 @@ extension ClientEndpoint {
           type: .acknowledgement,
           code: .badOption,
           messageID: message.messageID,
+          // conformance: 7252-5.3.1-c
           token: message.token
         ),
         at: now
@@ -141,6 +152,7 @@ extension ClientEndpoint {
     // answer to nothing and a reserved code are refused with a Reset when confirmable, else ignored.
     // RFC 7641 Section 3.6: a notification that nobody wants is refused in either form.
     let isUnwantedNotification = message.code.isResponse && message.first(.observe) != nil
+    // conformance: 7252-4.2-b 7641-3.5-a
     if isConfirmable || isUnwantedNotification {
       replies.appendBounded(Reply(messageID: message.messageID), at: now)
     }
@@ -180,6 +192,7 @@ extension ClientEndpoint {
     }
     noteAnswer(index, isMeasured: !isNotification || isPiggybacked || !isRegistered, at: now)
     if isNotification {
+      // conformance: 7252-5.4.4-a
       // RFC 7252 Section 5.10.5: 60 seconds when the option is absent.
       slots[index].observe(maxAge: message.uint(.maxAge) ?? 60, at: now)
       return .notification(id)

@@ -91,6 +91,7 @@ extension ClientEndpoint {
     parameters: TransmissionParameters? = nil,
     _ build: (inout MessageWriter) throws(MessageWriterError) -> Void
   ) throws(ExchangeError) -> ExchangeID {
+    // conformance: 7252-4.3-a
     guard code.isRequest, type == .confirmable || type == .nonConfirmable else {
       throw .notARequest(code)
     }
@@ -135,6 +136,7 @@ extension ClientEndpoint {
     else { throw .notAnObservation }
     var changes = OptionChanges()
     changes.set(.observe, uint: 1)
+    // conformance: 7641-3.6-a
     guard requests[index].change(changes, token: slots[index].token) else {
       throw .message(.capacity)
     }
@@ -162,6 +164,7 @@ extension ClientEndpoint {
         $0.phase == .awaitingAcknowledgement && $0.id == exchange && $0.transmissions > 0
       })
     else { return false }
+    // conformance: 7252-9.1.1-b
     slots[index].queue()
     return true
   }
@@ -169,6 +172,7 @@ extension ClientEndpoint {
   /// Forgets which messages of the server came already, and what would answer them: over another DTLS
   /// association their message IDs mean others (RFC 7252 Section 9.1.1).
   public mutating func forgetMessages() {
+    // conformance: 7252-9.1.1-c
     duplicates = DuplicateTable()
     replies.removeAll()
   }
@@ -187,6 +191,7 @@ extension ClientEndpoint {
     _ build: (inout MessageWriter) throws(MessageWriterError) -> Void
   ) throws(ExchangeError) -> Int {
     guard let index = firstSlot(where: { $0.phase == .free }) else { throw .tableFull }
+    // conformance: 7252-5.3.1-a
     if code != .empty, firstSlot(where: { $0.uses(token) }) != nil { throw .tokenInUse }
     do throws(MessageWriterError) {
       try requests[index].write(code, type, token, build)
@@ -311,6 +316,7 @@ extension ClientEndpoint {
   /// Starts the oldest request that waits, where NSTART and time allow one more; the others follow with
   /// the next calls, for each request that was started is due.
   private mutating func startQueued(at now: Instant) {
+    // conformance: 7252-4.7-a
     guard outstandingCount < parameters.nstart else { return }
     var next: Int?
     for index in slots.indices where slots[index].phase == .queued && mayStart(index) <= now {
@@ -345,6 +351,7 @@ extension ClientEndpoint {
     guard !slots[index].isConfirmable else { return }
     let bytes = Int64(widening: UInt32(truncatingIfNeeded: requests[index].count))
     let pause = Milliseconds(bytes * 1_000 / slots[index].parameters.probingRate)
+    // conformance: 7252-4.7-b 7967-3.2-a
     probingUntil = max(probingUntil, now) + pause
   }
 }

@@ -62,6 +62,7 @@ struct Exchange {
 
   /// Whether a response with the exchange's token means it.
   var takesResponses: Bool {
+    // conformance: 7252-5.2.3-a
     isWaiting && transmissions > 0 || phase == .observing
       || observation?.isRegistered == true && (isWaiting || phase == .queued)
   }
@@ -134,6 +135,7 @@ struct Exchange {
   @inline(never)  // As `waitOut`; both are mutating, for the exchange would be copied first.
   mutating func mayRetransmit(at now: Instant) -> Bool {
     guard transmissions > 0 else { return true }
+    // conformance: 7252-4.2-g
     return transmissions <= parameters.maxRetransmit
       && now - startedAt <= parameters.maxTransmitSpan + parameters.processingDelay
   }
@@ -152,6 +154,7 @@ struct Exchange {
       waitOut()
       return
     }
+    // conformance: 7252-4.2-f
     deadline = now + timeout
     timeout = knowsRoundTrips ? Milliseconds(timeout.count &* growth / 1_000) : timeout * 2
     // After the last retransmission the whole of MAX_TRANSMIT_WAIT is waited out: it costs no byte,
@@ -175,11 +178,13 @@ struct Exchange {
     case .observing:
       if isStale {
         // One lost datagram shall not end the observation, however it began.
+        // conformance: 7641-3.3.1-a
         isConfirmable = true
         queue()
       } else {
         isStale = true
         hasStaleEvent = true
+        // conformance: 7641-3.3.1-b
         // RFC 7641 Section 3.3.1: a random time between 5 and 15 seconds.
         deadline = now + Milliseconds(5_000 + Int64(widening: random >> 16) * 10_000 / 65_536)
       }

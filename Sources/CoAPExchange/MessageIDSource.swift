@@ -38,6 +38,7 @@ struct MessageIDSource {
     while used[Int(place &>> 5)] &>> (place & 31) & 1 == 1 { place = (place &+ 1) & 0xFFF }
     used[Int(place &>> 5)] |= 1 &<< (place & 31)
     let messageID = UInt16(truncatingIfNeeded: block &<< 12) | UInt16(place)
+    // conformance: 7252-4.4-b
     reusable[block] = max(reusable[block], end)
     taken &+= 1
     guard taken == 2_048 else {

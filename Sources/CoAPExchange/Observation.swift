@@ -23,6 +23,7 @@ struct Observation {
       // RFC 7641 Section 3.4: serial-number arithmetic in 24 bits, and after 128 seconds anything
       // counts as newer.
       let ahead = (sequence &- self.sequence) & 0xFF_FFFF
+      // conformance: 7641-3.4-a
       let isAhead = ahead < 0x80_0000 && (ahead != 0 || comparison == .renewal)
       guard isAhead || (now - arrival).count > 128_000 else { return false }
     }

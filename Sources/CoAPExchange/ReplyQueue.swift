@@ -39,6 +39,7 @@ struct ReplyQueue {
           storage,
           type: reply.type,
           code: reply.code,
+          // conformance: 7252-4.2-d
           messageID: reply.messageID,
           token: reply.token
         ).count

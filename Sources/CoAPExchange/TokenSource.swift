@@ -16,6 +16,7 @@ struct TokenSource {
 
   mutating func next() -> Token {
     counter &+= 1
+    // conformance: 7252-5.3.1-b 7967-3.1-a
     return Token(cipher.encrypt(counter))
   }
 

@@ -35,6 +35,7 @@ public struct TransmissionParameters: Equatable, Sendable {
       "ACK_TIMEOUT is between 1 millisecond and 1 hour"
     )
     precondition(
+      // conformance: 7252-4.8.1-b
       acknowledgementRandomFactor >= 1_000 && acknowledgementRandomFactor <= 10_000,
       "ACK_RANDOM_FACTOR is between 1 and 10"
     )
@@ -53,6 +54,7 @@ public struct TransmissionParameters: Equatable, Sendable {
 
   /// The RFC's own: 2 s, 1.5, 4; gives up after 93 s.
   public static let standard = TransmissionParameters(
+    // conformance: 7252-4.8.1-a
     acknowledgementTimeout: Milliseconds(2_000),
     maxRetransmit: 4
   )

@@ -13,6 +13,7 @@ public struct BlockSize: Comparable, Hashable, Sendable {
   /// The largest size that holds no more than `bytes`; 16 bytes when they are fewer.
   public init(atMost bytes: Int) {
     var exponent: UInt8 = 0
+    // conformance: 7959-2.2-a
     while exponent < 6, 32 << Int(exponent) <= bytes { exponent += 1 }
     self.exponent = exponent
   }
@@ -64,6 +65,7 @@ public struct BlockOption: Hashable, Sendable {
 
   /// Reads the option's value; `nil` for the reserved SZX 7 and for numbers of more than 3 bytes.
   public init?(value: UInt32) {
+    // conformance: 7959-2.2-b
     guard value <= 0xFF_FFFF, value & 0x7 != 7 else { return nil }
     number = value >> 4
     isMore = value & 0x8 != 0

@@ -74,10 +74,12 @@ extension MessageView {
     let first = bytes[0]
     guard first >> 6 == 1 else { throw .unknownVersion(first >> 6) }
     let tokenLength = Int(first & 0x0F)
+    // conformance: 7252-3-c
     guard tokenLength <= 8 else { throw .reservedTokenLength(first & 0x0F) }
     guard bytes.count >= 4 + tokenLength else { throw .truncatedToken }
     if bytes[1] == 0 {
       // RFC 7252 Section 4.1: an Empty message has TKL 0 and no bytes after the Message ID.
+      // conformance: 7252-4.1-c
       guard tokenLength == 0 else { throw .emptyMessageWithToken }
       guard bytes.count == 4 else { throw .emptyMessageWithData }
     }
@@ -88,13 +90,16 @@ extension MessageView {
       let first = bytes[option]
       offset += 1
       if first == 0xFF {
+        // conformance: 7252-3-d
         guard offset < bytes.count else { throw .payloadMarkerWithoutPayload(offset: option) }
         return option
       }
+      // conformance: 7252-3.1-b
       guard first < 0xF0 else { throw .reservedOptionDelta(offset: option) }
       guard let delta = bytes.value(of: first >> 4, at: &offset) else {
         throw .truncatedOptionDelta(offset: option)
       }
+      // conformance: 7252-3.1-c
       guard first & 0x0F != 15 else { throw .reservedOptionLength(offset: option) }
       guard let length = bytes.value(of: first & 0x0F, at: &offset) else {
         throw .truncatedOptionLength(offset: option)

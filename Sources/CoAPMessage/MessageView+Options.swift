@@ -12,6 +12,7 @@ extension MessageView {
     var iterator = options
     var previous: OptionNumber?
     while let option = iterator.next() {
+      // conformance: 7252-5.4-a 7252-5.4.1-a
       if option.number.isCritical,
         !option.isRecognized(after: previous) || code.isResponse && option.number.isForRequests
       {
@@ -37,9 +38,11 @@ extension OptionView {
   /// Whether the option means something here, given the number of the option before it.
   fileprivate func isRecognized(after previous: OptionNumber?) -> Bool {
     guard let definition = number.definition else { return false }
+    // conformance: 7252-5.4.3-a
     guard value.count >= definition.minLength, value.count <= definition.maxLength else {
       return false
     }
+    // conformance: 7252-5.4.5-a
     if !definition.isRepeatable, previous == number { return false }
     return definition.format != .string || value.isUTF8
   }

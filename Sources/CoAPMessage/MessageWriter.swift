@@ -24,7 +24,9 @@ public struct MessageWriter: ~Copyable, ~Escapable {
     messageID: UInt16,
     token: Token
   ) throws(MessageWriterError) {
+    // conformance: 7252-4.1-a
     guard code != .empty || token.count == 0 else { throw .emptyMessageWithToken }
+    // conformance: 7252-3-a
     let first = 0x40 | type.rawValue << 4 | UInt8(truncatingIfNeeded: token.count)
     let header = UInt32(first) | UInt32(code.rawValue) << 8 | UInt32(messageID.byteSwapped) << 16
     let output: ByteWriter
@@ -35,6 +37,7 @@ public struct MessageWriter: ~Copyable, ~Escapable {
       output = try Self.begin(storage, header, token)
     }
     self.output = output
+    // conformance: 7252-4.1-b
     leastOption = code == .empty ? .max : 0
   }
 
@@ -102,6 +105,7 @@ public struct MessageWriter: ~Copyable, ~Escapable {
   @inlinable
   @inline(__always)
   func delta(to number: OptionNumber) -> UInt32 {
+    // conformance: 7252-3.1-a
     precondition(
       UInt32(number.rawValue) >= leastOption,
       "options are written in ascending order, and none in an Empty message"
@@ -175,6 +179,7 @@ extension MessageWriter {
     _ number: OptionNumber,
     uint value: UInt64
   ) throws(MessageWriterError) {
+    // conformance: 7252-3.2-a
     let length = (71 &- value.leadingZeroBitCount) &>> 3
     var bytes = InlineArray<8, UInt8>(repeating: 0)
     for index in bytes.indices {

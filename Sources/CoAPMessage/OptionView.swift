@@ -22,6 +22,7 @@ public struct OptionView: ~Escapable {
   /// `nil` when the number takes more than 64 bits.
   public var uintValue: UInt64? {
     var result: UInt64 = 0
+    // conformance: 7252-3.2-b
     for index in value.indices {
       guard result &>> 56 == 0 else { return nil }
       result = result &<< 8 | UInt64(widening: value[index])

@@ -40,6 +40,7 @@ public struct Token: Hashable, Sendable {
   /// The token of those bytes; `nil` when there are more than 8.
   @inlinable
   public init?(_ bytes: Span<UInt8>) {
+    // conformance: 7252-3-b
     guard bytes.count <= 8 else { return nil }
     var bits: UInt64 = 0
     for index in bytes.indices {

@@ -14,6 +14,7 @@ extension MessageWriter {
       while let byte = path.byte(at: end), byte != slash { end &+= 1 }
       let segment = path.extracting(start..<end)
       if path.byte(at: start) == dot, segment.count <= 2 {
+        // conformance: 7252-5.10.1-a
         guard segment.count == 2, segment[1] != dot else { throw .dotSegment }
       }
       try option(.uriPath, segment)
@@ -65,6 +66,7 @@ extension MessageView {
   }
 
   private static func hexDigit(_ value: UInt8) -> UInt8 {
+    // conformance: 7252-6.5-a
     value < 10 ? 0x30 + value : 0x41 + value - 10
   }
 }

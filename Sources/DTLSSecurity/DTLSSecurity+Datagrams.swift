@@ -74,6 +74,7 @@ extension DTLSSecurity {
       hasJoined = true
     }
     do throws(CapacityError) {
+      // conformance: 7252-9.1.1-a
       try connection?.seal(message, into: &output)
     } catch {
       throw .capacity
@@ -112,6 +113,7 @@ extension DTLSSecurity {
     // What would answer it could not be sent.
     if case .ended = before { return }
     if before == .handshaking { countUp(datagram.count) }
+    // conformance: 7252-9.1.2-a
     connection?.receive(datagram, into: &output, at: now)
     hasCutMessage = connection?.hasCutMessage ?? false
     guard let after = state, after != before else { return }

@@ -4,7 +4,7 @@
 /// and GCM 37, CBC with SHA-1 50 to 65.
 enum DTLSSuites {
   /// With certificates: forward secrecy and authenticated encryption, the shortest records first.
-  static var certificate: StaticString {
+  static var certificate: StaticString {  // conformance: 7252-9.1.3-b 6347-4.1.2-a
     """
     ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305:ECDHE-ECDSA-AES128-CCM8:\
     ECDHE-ECDSA-AES128-CCM:ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-RSA-AES128-GCM-SHA256
@@ -21,7 +21,7 @@ enum DTLSSuites {
   }
 
   /// With a pre-shared key.
-  static var preSharedKey: StaticString {
+  static var preSharedKey: StaticString {  // conformance: 7252-9.1.3-c
     "PSK-CHACHA20-POLY1305:PSK-AES128-CCM8:PSK-AES128-CCM:PSK-AES128-GCM-SHA256"
   }
 
@@ -41,5 +41,5 @@ enum DTLSSuites {
 
   /// X25519 saves 33 bytes each way; P-256 is there for the keys in certificates, and for servers
   /// without the other.
-  static var groups: StaticString { "X25519:P-256" }
+  static var groups: StaticString { "X25519:P-256" }  // conformance: 7252-9.1.3-d
 }

@@ -16,6 +16,7 @@ extension DeviceClientConfiguration {
       result.port = endpoint.port
     }
     let isSymmetric = if case .symmetric = security { true } else { false }
+    // conformance: 7252-6.2-a
     guard endpoint.scheme == .none || (endpoint.scheme == .coap) == isSymmetric else {
       throw .endpointMismatch
     }

@@ -24,7 +24,9 @@ extension DTLSConnection {
       var flags = UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
       if !allowsCommonName { flags |= UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT) }
       unsafe SSL_set_hostflags(ssl, flags)
+      // conformance: 7252-9.1.3-f
       guard unsafe SSL_set1_host(ssl, text) == 1 else { return false }
+      // conformance: 7252-9.1.3-a
       return unsafe !isSent || nbiot_set_server_name(ssl, text) == 1
     }
   }

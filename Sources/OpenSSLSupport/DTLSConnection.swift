@@ -57,18 +57,19 @@ public struct DTLSConnection: ~Copyable {
   ///
   /// Anybody can ask for another cookie, and be given a hello each time (RFC 6347 Section 4.2.1); a
   /// server may do so when it has just changed its secret. When one is left, no request is heeded any more.
-  private static let mostFlights = 5
+  private static let mostFlights = 5  // conformance: 6347-4.2.1-b
 
   /// The messages of a handshake that a server sends in the clear, by the bits of their types, and a client's.
   ///
   /// RFC 5246 Section 7.4, RFC 6347 Section 4.3.2. HelloRequest is no use amid a handshake.
   private static let ofServer: UInt32 =
+    // conformance: 6347-4.2.1-a
     1 << 2 | 1 << 3 | 1 << 4 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 22
   private static let ofClient: UInt32 = 1 << 1 | 1 << 11 | 1 << 15 | 1 << 16
 
   /// The bytes that a record adds to its message, at most: the header, a block of vector, HMAC-SHA-384
   /// and padding.
-  public static let maxOverhead = 13 + 16 + 48 + 16
+  public static let maxOverhead = 13 + 16 + 48 + 16  // conformance: 6347-4.1.1-b
 
   let ssl: OpaquePointer
   let io: UnsafeMutablePointer<DatagramBIO>
@@ -129,6 +130,7 @@ public struct DTLSConnection: ~Copyable {
     unsafe SSL_set_ex_data(ssl, 0, io)
     unsafe io.pointee.ssl = ssl
     unsafe io.pointee.expected = role == .client ? Self.ofServer : Self.ofClient
+    // conformance: 6347-4.1.1-a 6347-4.2.3-a
     unsafe nbiot_set_link_mtu(ssl, mtu)
     unsafe DTLS_set_timer_cb(ssl) { ssl, previous in
       // SAFETY: the value lives as long as the association.
@@ -251,6 +253,7 @@ extension DTLSConnection {
     if let clearAlert { return end(.alert(clearAlert)) }
     guard retransmissions < patience.limit else { return end(.timedOut(hasAnswer: hasAnswer)) }
     retransmissions += 1
+    // conformance: 6347-4.2.4-c
     timeout = timeout.doubled
     // Forged ones may have taken the room of the peer's.
     unsafe io.pointee.earlyRecords = 0
@@ -270,6 +273,7 @@ extension DTLSConnection {
   private mutating func advance(at now: Instant) {
     let writes = unsafe io.pointee.writes
     setRest(at: now)
+    // conformance: 6347-4.2.6-a
     let result = unsafe SSL_do_handshake(ssl)
     unsafe io.pointee.isRetransmitting = false
     if result == 1 {
@@ -296,6 +300,7 @@ extension DTLSConnection {
     if flights == Self.mostFlights - 1, role == .client { unsafe io.pointee.expected &= ~(1 << 3) }
     clearAlert = nil
     retransmissions = 0
+    // conformance: 6347-4.2.4-d
     timeout = patience.timeout
     setTimer()
     deadline = now + timeout
@@ -310,6 +315,7 @@ extension DTLSConnection {
     // timer is shorter than the way does so before it can have the flight, and more than once: the same
     // patience as with every flight.
     let writes = unsafe io.pointee.writes
+    // conformance: 6347-4.2.4-a
     unsafe io.pointee.keepsBack = role == .client && now - lastFlight < patience.timeout
     defer {
       unsafe io.pointee.keepsBack = false
@@ -321,6 +327,7 @@ extension DTLSConnection {
     } else {
       unsafe output.appendUnchecked { room in
         // SAFETY: the room has that many bytes.
+        // conformance: 6347-4.1.2-b
         result = unsafe SSL_read(ssl, room.baseAddress, Int32(clamping: room.count))
         return result > 0 ? Int(result) : 0
       }
@@ -411,6 +418,7 @@ extension DTLSConnection {
       guard left < longest else { return .early(Milliseconds(left / 1_000)) }
     }
     ERR_clear_error()
+    // conformance: 6347-4.2.5-a
     let result = unsafe nbiot_handle_timeout(ssl)
     ERR_clear_error()
     return result == 1 ? .sent : .failed

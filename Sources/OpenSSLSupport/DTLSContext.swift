@@ -43,6 +43,7 @@ public struct DTLSContext: ~Copyable {
     }
     unsafe handle = context
     self.role = role
+    // conformance: 6347-4.1-a
     unsafe SSL_CTX_set_options(context, nbiot_common_options)
     unsafe nbiot_set_security(context)
     // Asked when a server wants a certificate and none was set: the handshake goes on without.
@@ -134,6 +135,7 @@ public struct DTLSContext: ~Copyable {
     let count = try unsafe Self.forEachCertificate(in: authorities) { certificate, _ in
       unsafe X509_STORE_add_cert(store, certificate) == 1
     }
+    // conformance: 7252-9.1.3-e
     unsafe SSL_CTX_set_verify(handle, SSL_VERIFY_PEER, nil)
     unsafe SSL_CTX_set_verify_depth(handle, Int32(clamping: depth))
     return count

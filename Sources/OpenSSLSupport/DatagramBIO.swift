@@ -106,6 +106,7 @@ struct DatagramBIO {
       queueEnd = 0
     }
     // OpenSSL sends a flight again record by record: one datagram costs less than three.
+    // conformance: 6347-4.1.1-d
     let isAppended = queueEnd > 0 && queueEnd - lastStart - 2 + count <= maxDatagram
     let start = isAppended ? queueEnd : queueEnd + 2
     guard let memory = unsafe queue.baseAddress, unsafe count <= queue.count - start,
@@ -150,6 +151,7 @@ struct DatagramBIO {
       let end = start + 13 + length
       if end > count { break }
       start = end
+      // conformance: 6347-4.1.2-c
       guard unsafe isExpected(record, length) else { continue }
       let copy = unsafe room + written
       unsafe UnsafeMutableRawPointer(copy).copyMemory(from: record, byteCount: 13 + length)
@@ -173,11 +175,13 @@ struct DatagramBIO {
     // SAFETY: the record has 13 bytes and `length` more.
     if unsafe record[3] | record[4] != 0, length < shortestProtected { return false }
     if expected == 0 { return true }
+    // conformance: 6347-4.2.1-c
     guard unsafe record[1] == 0xFE, unsafe record[2] == 0xFD || record[2] == 0xFF,
       unsafe record[3] == 0
     else { return false }
     if unsafe record[4] == 1 {
       earlyRecords += 1
+      // conformance: 6347-4.2.4-b
       return earlyRecords <= 16
     }
     guard unsafe record[4] == 0 else { return false }
@@ -185,6 +189,7 @@ struct DatagramBIO {
     case 20: return unsafe length == 1 && record[13] == 1
     // A client's are taken out before.
     case 21: return length == 2
+    // conformance: 6347-4.2.2-a
     case 22: return unsafe holdsMessages(record + 13, length)
     default: return false
     }

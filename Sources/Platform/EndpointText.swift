@@ -57,6 +57,7 @@ public struct EndpointText: Equatable, Sendable {
       if text.index(of: UInt8(ascii: ":"), stop &+ 1, end) < end { stop = end }
       host = start..<stop
       if start < end, text[start] == UInt8(ascii: "[") { throw .brackets }
+      // conformance: 7252-6.1-a
       if start == stop { throw .noHost }
     }
     for index in start..<end {

@@ -13,7 +13,7 @@ public enum TokenOption: Sendable {
 /// the wire: Uri-Path, Content-Format, Accept, Block2, token, sequence.
 public enum PlatformRequest {
   /// The longest payload of a report before encryption, in bytes (device guide 3.5 advises 1 KB).
-  public static let maxPayload = 1_024
+  public static let maxPayload = 1_024  // conformance: 7252-4.6-a
 
   /// Appends to `message` what makes it `POST /auth` with a payload in `format`, which the answer is asked
   /// for in as well.
@@ -52,6 +52,7 @@ public enum PlatformRequest {
     payload: Span<UInt8>,
     into message: inout MessageWriter
   ) throws(MessageWriterError) {
+    // conformance: 7252-5.4-b 7252-5.4.4-b 7252-5.4.5-b
     try message.path(of: topic.isEmpty ? "pull" : "topic")
     if !topic.isEmpty { try message.path(topic) }
     if block == nil {

@@ -22,6 +22,7 @@ extension ResponseMeaning {
     // It asks for the next block of a body, and there is none.
     case .continue: self = .refusal
     case _ where code.isSuccess: self = .success
+    // conformance: 7252-5.9.2-a
     case .unauthorized, .badOption: self = .authenticateAgain
     case .internalServerError: self = .retryLater
     case .tooManyRequests, .serviceUnavailable: self = .putOff

@@ -112,7 +112,9 @@ public struct UDPSocket: ~Copyable {
     case EAGAIN, EINTR, ENOBUFS: return
     // An ICMP message said that a datagram was too long for a link on the way: that one is lost, and the
     // system has learned how long the next one may be before it cuts it up.
+    // conformance: 7252-4.2-i
     case EMSGSIZE: return
+    // conformance: 7252-4.2-h
     case ECONNREFUSED: throw .refused
     default: throw .unreachable(code: code)
     }

@@ -55,6 +55,26 @@ struct ClientEndpointTests {
     #expect(parameters.exchangeLifetime.count == lifetime)
   }
 
+  @Test(arguments: [TransmissionParameters.standard, .lteM, .nbIoT, .nbIoTDeep])
+  func `no preset is less patient than the RFC, or sends more at once`(
+    preset: TransmissionParameters
+  ) {
+    #expect(preset.acknowledgementTimeout.count >= 2_000)
+    #expect(preset.acknowledgementRandomFactor == 1_500)
+    #expect(preset.nstart == 1)
+    #expect(preset.probingRate == 1)
+  }
+
+  @Test func `an ACK_RANDOM_FACTOR below 1 is a mistake of the caller's`() async {
+    await #expect(processExitsWith: .failure) {
+      _ = TransmissionParameters(
+        acknowledgementTimeout: Milliseconds(2_000),
+        acknowledgementRandomFactor: 999,
+        maxRetransmit: 4
+      )
+    }
+  }
+
   @Test func `the first timeout lies between ACK_TIMEOUT and its random factor`() {
     let parameters = TransmissionParameters.nbIoT
     #expect(parameters.initialTimeout(random: 0).count == 10_000)
@@ -111,6 +131,16 @@ struct ClientEndpointTests {
     #expect(try bench.transmit() == nil)
     #expect(try bench.receive("60 00 12 34") == .ignored)
     #expect(try bench.transmit() == nil)
+  }
+
+  @Test func `a non-confirmable response follows an empty acknowledgement`() throws {
+    let bench = Bench()
+    let id = try bench.send()
+    _ = try bench.transmit()
+    #expect(try bench.receive("60 00 12 34") == .acknowledged(id))
+    #expect(try bench.receive("54 45 77 02 de ad be ef") == .response(id))
+    #expect(try bench.transmit() == nil)
+    #expect(bench.isIdle)
   }
 
   @Test func `an acknowledged request whose answer never comes ends after MAX_TRANSMIT_WAIT`()

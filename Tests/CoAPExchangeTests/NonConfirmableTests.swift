@@ -18,6 +18,15 @@ struct NonConfirmableTests {
     #expect(bench.isIdle)
   }
 
+  @Test func `a confirmable response answers it and is acknowledged`() throws {
+    let bench = Bench()
+    let id = try bench.send(.get, type: .nonConfirmable)
+    _ = try bench.transmit()
+    #expect(try bench.receive("44 45 77 01 de ad be ef") == .response(id))
+    #expect(try bench.sent() == "60007701")
+    #expect(bench.isIdle)
+  }
+
   @Test func `without an answer it times out after MAX_TRANSMIT_WAIT`() throws {
     let bench = Bench()
     let id = try bench.send(.get, type: .nonConfirmable)

@@ -90,6 +90,49 @@ struct MessageWriterTests {
     }
   }
 
+  @Test func `a token has no more than 8 bytes`() {
+    let bytes = [UInt8](repeating: 1, count: 16)
+    for count in 9...16 {
+      let token = Token(bytes.span.extracting(0..<count))
+      #expect(token == nil)
+    }
+  }
+
+  /// RFC 7252 Section 4.1: nothing follows the message ID.
+  @Test func `an Empty message takes no token`() {
+    #expect(throws: MessageWriterError.emptyMessageWithToken) {
+      var buffer = [UInt8](repeating: 0xA5, count: 32)
+      _ = try MessageWriter(
+        buffer.mutableSpan,
+        type: .confirmable,
+        code: .empty,
+        messageID: 1,
+        token: Token(7)
+      )
+    }
+  }
+
+  @Test(arguments: ["an option in an Empty message", "a payload in one", "descending options"])
+  func `what no message may have is a mistake of the caller's`(mistake: String) async {
+    await #expect(processExitsWith: .failure) { [mistake = mistake as String] in
+      var buffer = [UInt8](repeating: 0xA5, count: 32)
+      var writer = try MessageWriter(
+        buffer.mutableSpan,
+        type: .confirmable,
+        code: mistake == "descending options" ? .post : .empty,
+        messageID: 1,
+        token: Token()
+      )
+      switch mistake {
+      case "an option in an Empty message": try writer.option(.observe, uint: 0)
+      case "a payload in one": try writer.payload([1].span)
+      default:
+        try writer.option(.accept, uint: 0)
+        try writer.option(.uriPath, [0x61].span)
+      }
+    }
+  }
+
   @Test(arguments: 0...8)
   func `a token of any length comes back in its order`(length: Int) throws {
     let bytes = (0..<length).map { UInt8($0 + 1) }

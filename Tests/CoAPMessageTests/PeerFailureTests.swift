@@ -81,6 +81,21 @@ struct CodecPeerFailureTests {
     #expect(untold.contentFormat == nil)
   }
 
+  /// RFC 7252 Section 3.2 obliges a recipient to accept them.
+  @Test func `leading zero bytes do not change a number`() throws {
+    // Max-Age 60 in 4 bytes, and block 1 of 64 bytes in 3.
+    let bytes = hex("60 45 00 01 d4 01 00 00 00 3c 93 00 00 12")
+    let message = try MessageView(bytes.span)
+    #expect(message.uint(.maxAge) == 60)
+    #expect(message.block(.block2)?.offset == 64)
+    #expect(message.block(.block2)?.size.bytes == 64)
+    #expect(message.unrecognizedCriticalOption == nil)
+    // More bytes than a UInt64 has.
+    let long = hex("60 45 00 01 d9 0f 00 00 00 00 00 00 00 00 07")
+    let view = try MessageView(long.span)
+    #expect(view.first(.size2)?.uintValue == 7)
+  }
+
   /// One peer's SDK sends option 2089 as 4137.
   @Test func `options 2088 and 2089 are written with their own numbers`() throws {
     var buffer = [UInt8](repeating: 0xA5, count: 32)

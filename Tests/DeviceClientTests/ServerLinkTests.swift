@@ -104,6 +104,28 @@ struct ServerLinkTests {
     try socket.send([UInt8](repeating: 0, count: 100).span)
   }
 
+  /// RFC 7252 Section 5.3.2: a response comes from the endpoint that the request was sent to.
+  @Test func `a datagram from another port of the server's host is not taken`() throws {
+    let server = try LoopbackSocket()
+    defer { server.close() }
+    let other = try LoopbackSocket()
+    defer { other.close() }
+    let socket = try UDPSocket(host: Array("127.0.0.1".utf8).span, port: server.port)
+    try socket.send([1].span)
+    let request = try #require(server.receive())
+    other.send([2], to: request.port)
+    server.send([3], to: request.port)
+    socket.wait(until: nil)
+    var buffer = [UInt8](repeating: 0xA5, count: 8)
+    var writer = ByteWriter(buffer.mutableSpan)
+    #expect(try socket.receive(into: &writer))
+    let count = writer.count
+    #expect(Array(buffer[..<count]) == [3])
+    var rest = [UInt8](repeating: 0xA5, count: 8)
+    var empty = ByteWriter(rest.mutableSpan)
+    #expect(try !socket.receive(into: &empty))
+  }
+
   @Test func `routers may fragment what is sent over IPv4`() throws {
     let silent = try LoopbackSocket()
     defer { silent.close() }
