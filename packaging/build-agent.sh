@@ -183,7 +183,7 @@ compile() { # MODULE FOLDER SCRATCH OPTION…
 }
 for module in "${modules[@]}"; do
   options=(-parse-as-library -emit-module -emit-module-path) scratch=$shared
-  [ -z "$symmetric_only" ] || [ "$module" != Agent ] || scratch=$own
+  case $symmetric_only$module in 1Agent | 1DeviceDriver) scratch=$own ;; esac
   options+=("$scratch/$module.swiftmodule")
   [ "$scratch" = "$shared" ] || options+=(-D SYMMETRIC_ONLY)
   compile "$module" "$(folder "$module")" "$scratch" "${options[@]}"

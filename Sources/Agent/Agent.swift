@@ -1,4 +1,5 @@
 internal import CPOSIX
+internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceDriver

@@ -1,6 +1,6 @@
+#if !hasFeature(Embedded)
 public import Platform
 
-#if !hasFeature(Embedded)
 public import CoAPMessage
 
 extension ResponseMeaning {

@@ -1,6 +1,6 @@
+#if !hasFeature(Embedded)
 public import Platform
 
-#if !hasFeature(Embedded)
 extension PlatformAddress {
   /// Where a device registers over HTTPS; the device guide's section 6.2 knows cn-shanghai only.
   public static func registrationURL(region: String = "cn-shanghai") -> String {
