@@ -2,6 +2,7 @@
 # make demo       a platform and a device on this machine: ten reports, then three over DTLS
 # make test       the whole test suite
 # make test-small  those of a device's parts once more, built with SMALL as make agent builds them
+# make consumers  programs of another package, each with one product of this one alone, built
 # make peers      install what the interoperability tests talk to; the tests skip what is missing
 # make house      which target imports which, row by row; fails on an arrow that Tests/House/rules.txt does not allow
 # make lint       the same, formatting, documentation comments, imports that Package.swift does not declare
@@ -28,7 +29,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
-.PHONY: all deps deps-agent peers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench \
+.PHONY: all deps deps-agent peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench \
   agent agent-aarch64 agent-armv7 library try-agent torture fuzz clean
 
 all: build
@@ -66,6 +67,9 @@ test: deps peers
 	  { Tests/failures.sh .build/tests-swift-testing.xml; exit 1; }
 	swift test $(STRICT) --skip-build --filter '$(PROGRAMS)' --xunit-output .build/programs.xml || \
 	  { Tests/failures.sh .build/programs-swift-testing.xml; exit 1; }
+
+consumers: deps
+	swift build $(STRICT) --package-path Tests/Consumers --scratch-path .build-consumers
 
 # What is skipped calls what a small build leaves out (docs/architecture.md), or takes long and is no other.
 test-small: deps
@@ -190,4 +194,4 @@ bench: deps
 	@Benchmarks/handshakes.sh
 
 clean:
-	rm -rf .build .build-agent .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build
+	rm -rf .build .build-agent .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build

@@ -15,7 +15,7 @@ extension DTLSSecurity {
     host: Span<UInt8>,
     serverName: Span<UInt8>,
     authorities: Span<UInt8>,
-    settings: DTLSSettings
+    settings: DTLSSettings = DTLSSettings()
   ) throws(DTLSConfigurationError) {
     guard serverName.isEmpty || EndpointText.isHost(serverName) else { throw .serverName }
     try self.init(
@@ -31,7 +31,7 @@ extension DTLSSecurity {
     _ device: borrowing @_addressable DeviceIdentity,
     secret: Span<UInt8>,
     request: PreSharedKeyRequest = PreSharedKeyRequest(),
-    settings: DTLSSettings
+    settings: DTLSSettings = DTLSSettings()
   ) throws(DTLSConfigurationError) {
     do throws(SecurityError) {
       self = try Self.make(try PreSharedKey(device, secret: secret, request: request), settings)

@@ -14,7 +14,7 @@ fi
 
 # lld, which comes with the toolchain: gold fails on what the sanitizers export. Optimised, as the
 # device's build is: overflow and bounds are checked all the same.
-swift build --package-path "$here" --scratch-path "$work/build" -c release \
+NBIOT_FUZZ=1 swift build --package-path "$here" --scratch-path "$work/build" -c release \
   --explicit-target-dependency-import-check error -Xswiftc -sanitize=address -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
 mkdir -p "$work/logs" "$work/findings"
 python3 "$here/corpus.py" "$project" "$work/corpus"

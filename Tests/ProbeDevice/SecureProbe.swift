@@ -2,9 +2,9 @@ internal import CPOSIX
 internal import CoAPLink
 internal import ConstrainedCore
 internal import DTLSSecurity
+internal import DeviceDriver
 internal import OpenSSLSupport
 internal import Platform
-internal import PlatformCredentials
 internal import SecurityLayer
 
 /// Runs the device over DTLS; the exit status is 0 when every report was acknowledged.
@@ -43,32 +43,12 @@ package func runSecureProbe() -> Int32 {
       identity: identity,
       secret: secret,
       security: rest.isEmpty
-        ? try secure(identity, span.span.extracting(0..<32))
+        ? try DTLSSecurity(identity, secret: span.span.extracting(0..<32))
         : try DTLSSecurity(serverName: host.bytes, authorities: rest),
       randomness: SystemRandom()
     )
     return report(&session, host.bytes, port, count)
   } catch {
     return 2
-  }
-}
-
-private func secure(
-  _ identity: DeviceIdentity,
-  _ secret: Span<UInt8>
-) throws(DTLSConfigurationError) -> DTLSSecurity {
-  do throws(SecurityError) {
-    return try layer(try PreSharedKey(identity, secret: secret))
-  } catch {
-    throw .preSharedKey
-  }
-}
-
-private func layer(_ key: borrowing PreSharedKey) throws(SecurityError) -> DTLSSecurity {
-  let name = key.identity
-  do throws(DTLSConfigurationError) {
-    return try DTLSSecurity(identity: name.bytes, key: key.key.bytes)
-  } catch {
-    throw .capacity
   }
 }

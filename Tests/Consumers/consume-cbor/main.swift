@@ -1,0 +1,16 @@
+import CBORPayload
+import ConstrainedCore
+import PayloadCoding
+
+/// {"value": 21.5}
+func run() throws {
+  var storage = [UInt8](repeating: 0, count: 32)
+  var writer = CBORWriter(storage.mutableSpan)
+  try writer.beginObject()
+  try writer.key("value")
+  try writer.double(21.5)
+  try writer.endObject()
+  print(writer.count)
+}
+
+try run()
