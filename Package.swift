@@ -46,7 +46,7 @@ let package = Package(
         "CBORPayload", "CoAPMessage", "ConstrainedCore",
       ]
     ),
-    .library(name: "PlatformSimulator", targets: ["PlatformSimulator"]),
+    .library(name: "PlatformSimulator", targets: ["PlatformSimulator", "PayloadValues"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
     .library(name: "HTTPSTransfer", targets: ["HTTPSTransfer"]),
     .executable(name: "nbiot", targets: ["nbiot"]),
@@ -201,7 +201,8 @@ let package = Package(
     .target(
       name: "PlatformSimulator",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "OpenSSLSupport",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "PayloadValues",
+        "OpenSSLSupport",
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
         .product(name: "NIOPosix", package: "swift-nio", condition: tools),
       ],
@@ -211,6 +212,11 @@ let package = Package(
       name: "CBORPayload",
       dependencies: ["ConstrainedCore", "PayloadCoding", "CLibCBOR"],
       swiftSettings: device
+    ),
+    .target(
+      name: "PayloadValues",
+      dependencies: ["ConstrainedCore", "PayloadCoding", "CBORPayload"],
+      swiftSettings: strict
     ),
     .target(
       name: "HTTPSTransfer",
@@ -231,6 +237,7 @@ let package = Package(
     .executableTarget(
       name: "nbiot",
       dependencies: [
+        "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
@@ -338,6 +345,7 @@ let package = Package(
     .testTarget(
       name: "CoAPLinkTests",
       dependencies: [
+        "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "CBORPayload",
@@ -355,6 +363,7 @@ let package = Package(
     .testTarget(
       name: "DeviceClientTests",
       dependencies: [
+        "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "CBORPayload", "PayloadCoding",
@@ -368,9 +377,15 @@ let package = Package(
     .testTarget(
       name: "PlatformSimulatorTests",
       dependencies: [
+        "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "OpenSSLSupport", "DTLSSecurity",
         "PlatformSimulator", "TestSupport",
       ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "PayloadValuesTests",
+      dependencies: ["CBORPayload", "PayloadCoding", "PayloadValues", "TestSupport"],
       swiftSettings: strict
     ),
     .testTarget(
@@ -394,6 +409,7 @@ let package = Package(
     .testTarget(
       name: "HTTPSTransferTests",
       dependencies: [
+        "PayloadValues",
         "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "HTTPSTransfer", "nbiot",
         "PlatformSimulator", "TestSupport",
       ],

@@ -3,6 +3,7 @@ internal import CoAPMessage
 internal import ConstrainedCore
 internal import OpenSSLSupport
 internal import PayloadCoding
+internal import PayloadValues
 
 /// What a valid `/auth` asked for.
 struct AuthenticationFields {
@@ -47,7 +48,7 @@ struct AuthenticationCheck {
 
   init(
     payload: [UInt8],
-    _ format: PlatformValue.Format,
+    _ format: PayloadValue.Format,
     _ assumptions: SimulatorAssumptions,
     _ leniencies: inout LeniencyUse
   ) throws(Refusal) {

@@ -1,5 +1,6 @@
 internal import CoAPMessage
 internal import ConstrainedCore
+internal import PayloadValues
 
 /// An answer before it is a message.
 struct PlatformResponse {
@@ -9,7 +10,7 @@ struct PlatformResponse {
   /// Whether the message id is ASCII digits, not a number of 8 bytes.
   var writesMessageIDInDigits = false
   /// What the payload is, once it is decrypted.
-  var contentFormat: PlatformValue.Format?
+  var contentFormat: PayloadValue.Format?
   /// Which block of a longer payload it is.
   var block: ReplyBlock?
   /// How long the answer holds, in seconds (RFC 7252 Section 5.10.5); of an error, when to try again.

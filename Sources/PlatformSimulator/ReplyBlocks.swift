@@ -1,12 +1,13 @@
 internal import CoAPMessage
 internal import ConstrainedCore
+internal import PayloadValues
 
 /// An answer that is too long for a message, as it goes out: sealed, where the mode seals.
 struct KeptReply {
   /// The path that it answers, which the requests for its further blocks must have.
   let segments: [String]
   let bytes: [UInt8]
-  let contentFormat: PlatformValue.Format?
+  let contentFormat: PayloadValue.Format?
   let tag: [UInt8]
 }
 
@@ -33,7 +34,7 @@ extension SimulatedPlatform {
   /// The response with a plain payload, sealed and cut as needed.
   mutating func seal(
     _ payload: [UInt8],
-    _ format: PlatformValue.Format?,
+    _ format: PayloadValue.Format?,
     _ options: RequestOptions,
     _ session: PlatformSession
   ) throws(Refusal) -> PlatformResponse {

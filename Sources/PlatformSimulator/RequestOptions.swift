@@ -1,4 +1,5 @@
 internal import CoAPMessage
+internal import PayloadValues
 
 /// The options of a request, each checked by RFC 7252 Section 5.4 and the device guide's 3.6.
 struct RequestOptions {
@@ -130,7 +131,7 @@ struct RequestOptions {
   /// The format of the payload: JSON where no Content-Format says otherwise.
   ///
   /// An opaque payload may be labelled application/octet-stream, too, and counts as JSON then.
-  func payloadFormat(isOpaque: Bool) throws(Refusal) -> PlatformValue.Format {
+  func payloadFormat(isOpaque: Bool) throws(Refusal) -> PayloadValue.Format {
     switch contentFormat {
     case nil, 50: return .json
     case 60: return .cbor
@@ -144,8 +145,8 @@ struct RequestOptions {
   }
 
   /// The format of the answer: what Accept asks for, else that of the request.
-  func answerFormat(_ request: PlatformValue.Format) -> PlatformValue.Format {
-    accept.flatMap { PlatformValue.Format(rawValue: UInt16(truncatingIfNeeded: $0)) } ?? request
+  func answerFormat(_ request: PayloadValue.Format) -> PayloadValue.Format {
+    accept.flatMap { PayloadValue.Format(rawValue: UInt16(truncatingIfNeeded: $0)) } ?? request
   }
 
   /// Whether the topic belongs to the device: `/PK/DN/…`, `/sys/PK/DN/…`, `/ota/device/X/PK/DN` or

@@ -1,5 +1,6 @@
 internal import CoAPMessage
 internal import ConstrainedCore
+internal import PayloadValues
 
 /// `POST /pull`, by which a device gets what waits for it (protocol facts 2.1, the platform's C SDK v4).
 extension SimulatedPlatform {
@@ -22,7 +23,7 @@ extension SimulatedPlatform {
     let format = try options.payloadFormat(isOpaque: false)
     let payload = try open(message, options, session, record: &record)
     if let next = try nextBlock(options, session, payload) { return next }
-    guard let text = PlatformValue(payload, format)?["pageSize"]?.string, let limit = Int(text),
+    guard let text = PayloadValue(payload, format)?["pageSize"]?.string, let limit = Int(text),
       (1...10).contains(limit), text == "\(limit)"
     else {
       throw Refusal(code: .badRequest, note: "pageSize is no text of a number from 1 to 10")
@@ -30,7 +31,7 @@ extension SimulatedPlatform {
     let path = session.device.path
     let answerFormat = options.answerFormat(format)
     let waiting = things.states[path]?.downlink ?? []
-    var elements: [PlatformValue] = []
+    var elements: [PayloadValue] = []
     var bytes = envelope([]).encoded(answerFormat)
     for message in waiting.prefix(limit) {
       elements.append(["topic": .text(message.topic), "payload": message.payload])
@@ -51,7 +52,7 @@ extension SimulatedPlatform {
     return response
   }
 
-  private func envelope(_ elements: [PlatformValue]) -> PlatformValue {
+  private func envelope(_ elements: [PayloadValue]) -> PayloadValue {
     configuration.assumptions.wrapsPull
       ? ["code": 200, "data": .array(elements)] : .array(elements)
   }

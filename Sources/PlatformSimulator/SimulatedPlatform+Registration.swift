@@ -1,6 +1,7 @@
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import OpenSSLSupport
+internal import PayloadValues
 
 /// `POST /auth/register/device`, by which a device gets its secret (protocol facts 2.1, the platform's
 /// C SDK v4; device guide 6.2 has the same over HTTPS).
@@ -23,7 +24,7 @@ extension SimulatedPlatform {
       throw .option("the answer has no blocks")
     }
     let payload = Self.bytes(of: message.payload)
-    guard let request = PlatformValue(payload, .json), request.members != nil else {
+    guard let request = PayloadValue(payload, .json), request.members != nil else {
       throw Refusal(code: .badRequest, note: "the payload is no JSON object")
     }
     let productKey = try Self.text("productKey", of: request)
@@ -57,11 +58,11 @@ extension SimulatedPlatform {
     let made = SimulatedThings.makeSecret(&random)
     devices[path] = SimulatedDevice(productKey: productKey, deviceName: deviceName, secret: made)
     registered[path] = false
-    let data: PlatformValue = [
+    let data: PayloadValue = [
       "productKey": .text(productKey), "deviceName": .text(deviceName),
       "deviceSecret": .text(String(decoding: made, as: UTF8.self)),
     ]
-    let answer: PlatformValue =
+    let answer: PayloadValue =
       configuration.assumptions.flattensRegistration
       ? data : ["code": 200, "data": data, "message": "success"]
     var response = PlatformResponse(code: .content, payload: answer.encoded(.json))
@@ -71,7 +72,7 @@ extension SimulatedPlatform {
 
   private static func text(
     _ name: String,
-    of request: PlatformValue
+    of request: PayloadValue
   ) throws(Refusal) -> String {
     guard let text = request[name]?.string, !text.isEmpty else {
       throw Refusal(code: .badRequest, note: "the field \(name) is missing")

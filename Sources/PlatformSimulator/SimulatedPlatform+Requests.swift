@@ -1,6 +1,7 @@
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import PayloadCoding
+internal import PayloadValues
 
 /// What each request means to the platform, and the answer to it.
 extension SimulatedPlatform {
@@ -82,11 +83,11 @@ extension SimulatedPlatform {
     let session = try makeSession(fields, at: now)
     keep(session)
     let token = String(decoding: session.token, as: UTF8.self)
-    var answer: PlatformValue = ["token": .text(token)]
+    var answer: PayloadValue = ["token": .text(token)]
     if configuration.protection == .symmetric {
       answer = [
         "random": .text(String(decoding: session.random, as: UTF8.self)),
-        "seqOffset": PlatformValue(session.sequenceOffset), "token": .text(token),
+        "seqOffset": PayloadValue(session.sequenceOffset), "token": .text(token),
       ]
     }
     // In what Accept says, else in the request's format; the guide's answer names none.
@@ -111,7 +112,7 @@ extension SimulatedPlatform {
     let session = try session(of: options, at: now, record: &record)
     try checkTopic(options, of: session.device, record: &record)
     let method = configuration.reply == nil ? AlinkMethod(topic: options.segments[1...]) : nil
-    var format = PlatformValue.Format.json
+    var format = PayloadValue.Format.json
     if let method { format = try options.payloadFormat(isOpaque: method.isOpaque) }
     let payload = try open(message, options, session, record: &record)
     var response: PlatformResponse
@@ -154,13 +155,13 @@ extension SimulatedPlatform {
   private mutating func answer(
     _ method: AlinkMethod,
     _ payload: [UInt8],
-    _ format: PlatformValue.Format,
+    _ format: PayloadValue.Format,
     _ options: RequestOptions,
     _ session: PlatformSession,
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
     if let code = configuration.assumptions.brokenPayload, !method.isOpaque,
-      PlatformValue(payload, format) == nil
+      PayloadValue(payload, format) == nil
     {
       throw Refusal(code: code, note: "the payload is not a value of its Content-Format")
     }

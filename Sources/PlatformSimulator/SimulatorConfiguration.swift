@@ -1,4 +1,5 @@
 public import ConstrainedCore
+public import PayloadValues
 
 /// A device that the simulated platform knows.
 public struct SimulatedDevice: Sendable {
@@ -137,7 +138,7 @@ public struct SimulatorConfiguration: Sendable {
   public var subDevices: [SimulatedSubDevice] = []
 
   /// The desired values that devices find (device guide 6.6), by `PRODUCTKEY/DEVICENAME`.
-  public var desired: [String: [PlatformValue.Member]] = [:]
+  public var desired: [String: [PayloadValue.Member]] = [:]
 
   /// The messages that wait for devices' `/pull`, by `PRODUCTKEY/DEVICENAME`.
   public var downlink: [String: [DownlinkMessage]] = [:]
@@ -176,7 +177,7 @@ public struct SimulatorConfiguration: Sendable {
 
   /// The product's script for raw payloads, `rawDataToProtocol` (device guide 6.5): the Alink request
   /// that bytes of `up_raw` stand for; `nil` where it makes nothing of them.
-  public var rawScript: (@Sendable (_ payload: [UInt8]) -> PlatformValue?)?
+  public var rawScript: (@Sendable (_ payload: [UInt8]) -> PayloadValue?)?
 
   /// The platform's end of the DTLS associations; `protection` must be `dtls`.
   public var dtls = SimulatedDTLS()

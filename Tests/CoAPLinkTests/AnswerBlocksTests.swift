@@ -1,6 +1,7 @@
 import CoAPLink
 import CoAPMessage
 import ConstrainedCore
+import PayloadValues
 import Platform
 import PlatformSimulator
 import TestSupport
@@ -46,7 +47,7 @@ struct AnswerBlocksTests {
     #expect(result.extent == .inBlocks)
     #expect(result.messageID.isEmpty == !layer.hasSequence)
     let whole = try world.session.openAnswer(world.parts + world.session.answer)
-    #expect(PlatformValue(whole, .json)?["data"]?["properties"]?.elements?.count == 70)
+    #expect(PayloadValue(whole, .json)?["data"]?["properties"]?.elements?.count == 70)
     #expect(try world.report("x")?.extent == .whole)
     #expect(world.session.counters.authentications == 1)
   }
@@ -60,7 +61,7 @@ struct AnswerBlocksTests {
     switch (result.outcome, result.extent) {
     case (.acknowledged, .inBlocks):
       let whole = try world.session.openAnswer(world.parts + world.session.answer)
-      #expect(PlatformValue(whole, .json)?["data"]?["properties"]?.elements?.count == 70)
+      #expect(PayloadValue(whole, .json)?["data"]?["properties"]?.elements?.count == 70)
     case (.acknowledged, .incomplete): #expect(world.session.answer.isEmpty)
     case (_, let extent): #expect(extent == .whole)
     }

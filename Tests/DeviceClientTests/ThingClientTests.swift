@@ -7,6 +7,7 @@ import DeviceClient
 import Dispatch
 import OpenSSLSupport
 import PayloadCoding
+import PayloadValues
 import Platform
 import PlatformSimulator
 import Synchronization
@@ -68,7 +69,7 @@ struct ThingClientTests {
   func `desired values come back with their versions and values`(isCBOR: Bool) async throws {
     try await server.withServer({
       $0.desired["a1B2c3D4e5F/device1"] = [
-        PlatformValue.Member("power", "on"), PlatformValue.Member("level", ["a": [1, 2]]),
+        PayloadValue.Member("power", "on"), PayloadValue.Member("level", ["a": [1, 2]]),
       ]
     }) { device, _ in
       let client = try DeviceClient(device, secret: DeviceClientTests.secret)
@@ -87,8 +88,8 @@ struct ThingClientTests {
       let values = try answer.desiredValues()
       #expect(values.map(\.identifier) == ["power", "level"])
       #expect(values.map(\.version) == [1, 1])
-      let format: PlatformValue.Format = isCBOR ? .cbor : .json
-      #expect(values.map { PlatformValue($0.value, format) } == ["on", ["a": [1, 2]]])
+      let format: PayloadValue.Format = isCBOR ? .cbor : .json
+      #expect(values.map { PayloadValue($0.value, format) } == ["on", ["a": [1, 2]]])
       await client.close()
     }
   }
@@ -175,7 +176,7 @@ struct ThingClientTests {
         #expect(error.isTold)
       }
       let told = records.all.filter { $0.path.contains("/progress/") }
-        .compactMap { PlatformValue($0.payload, .json)?["params"] }
+        .compactMap { PayloadValue($0.payload, .json)?["params"] }
       let steps = told.compactMap { $0["step"]?.string }
       #expect(steps.first == "1")
       #expect(steps.contains("100"))
@@ -288,8 +289,8 @@ struct ThingClientTests {
           _ throws(AlinkError) in
         }
       #expect(answer.receipt.result.extent == .inBlocks)
-      let format: PlatformValue.Format = isCBOR ? .cbor : .json
-      #expect(PlatformValue(answer.data, format)?["properties"]?.elements?.count == 40)
+      let format: PayloadValue.Format = isCBOR ? .cbor : .json
+      #expect(PayloadValue(answer.data, format)?["properties"]?.elements?.count == 40)
       // Each block has a number of its own.
       let numbers = records.all.compactMap(\.sequence)
       #expect(numbers.count >= 2 && Set(numbers).count == numbers.count)
@@ -338,7 +339,7 @@ struct ThingClientTests {
         do {
           let receipt = try await client.pull()
           #expect(limit > 0)
-          let messages = PlatformValue(receipt.answer, .json)
+          let messages = PayloadValue(receipt.answer, .json)
           #expect(messages?.elements?.first?["payload"] == message.payload)
         } catch DeviceClientError.unreadableReply(let error, _) {
           #expect(limit == 0)
@@ -354,7 +355,7 @@ struct ThingClientTests {
       let client = try DeviceClient(device, secret: DeviceClientTests.secret)
       try await client.report(.percent(1), description: String(repeating: "温", count: 50))
       await client.close()
-      let last = records.all.last.flatMap { PlatformValue($0.payload, .json) }
+      let last = records.all.last.flatMap { PayloadValue($0.payload, .json) }
       let told = last?["params"]?["desc"]?.string
       #expect(told == String(repeating: "温", count: 42))
     }

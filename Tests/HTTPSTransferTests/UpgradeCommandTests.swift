@@ -1,4 +1,5 @@
 import Foundation
+import PayloadValues
 import PlatformSimulator
 import Synchronization
 import Testing
@@ -10,10 +11,10 @@ private final class Records: Sendable {
   func add(_ record: RequestRecord) { records.withLock { $0.append(record) } }
 
   /// The payloads of the reports to a topic of the upgrade.
-  func told(_ name: String) -> [PlatformValue] {
+  func told(_ name: String) -> [PayloadValue] {
     records.withLock { all in
       all.filter { $0.isAcceptedReport && $0.path.contains("/ota/device/\(name)/") }
-        .compactMap { PlatformValue($0.payload, .json)?["params"] }
+        .compactMap { PayloadValue($0.payload, .json)?["params"] }
     }
   }
 

@@ -2,6 +2,7 @@ import CoAPMessage
 import ConstrainedCore
 import Foundation
 import OpenSSLSupport
+import PayloadValues
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -104,7 +105,7 @@ struct AssumptionTests {
 
   @Test func `auth in CBOR is refused where that is assumed, and JSON says its format`() throws {
     var bench = Bench(try Self.with(["cbor-auth=refused", "auth-format=named"]))
-    let payload = PlatformValue(Array(try Bench.valid().utf8), .json)?.encoded(.cbor) ?? []
+    let payload = PayloadValue(Array(try Bench.valid().utf8), .json)?.encoded(.cbor) ?? []
     let refused = try bench.send(["auth"], [(12, [60]), (17, [60])], payload)
     #expect(refused.code == .unsupportedContentFormat)
     #expect(try bench.authenticate(try Bench.valid()).code == .content)

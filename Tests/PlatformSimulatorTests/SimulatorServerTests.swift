@@ -1,3 +1,4 @@
+import PayloadValues
 import PlatformSimulator
 import Testing
 

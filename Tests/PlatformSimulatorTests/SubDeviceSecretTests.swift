@@ -1,6 +1,7 @@
 import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
+import PayloadValues
 import TestSupport
 import Testing
 
@@ -27,10 +28,10 @@ struct SubDeviceSecretTests {
 
   private mutating func call(
     _ method: AlinkMethod,
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     _ gateway: DeviceState.Identity
   ) -> (code: Int?, secret: String?) {
-    let request: PlatformValue = [
+    let request: PayloadValue = [
       "id": "1", "version": "1.0", "params": parameters, "method": .text(method.name),
     ]
     let outcome = things.execute(method, request, of: gateway, random: &random)
@@ -42,7 +43,7 @@ struct SubDeviceSecretTests {
     _ name: String,
     _ gateway: DeviceState.Identity
   ) -> (code: Int?, secret: String?) {
-    let device: PlatformValue = ["deviceName": .text(name), "productKey": "sub"]
+    let device: PayloadValue = ["deviceName": .text(name), "productKey": "sub"]
     return call(.registerSubDevices, [device], gateway)
   }
 
@@ -104,9 +105,9 @@ struct BoundedMemoryTests {
 
 @Suite("Device guide 3.6, table 3-1: /auth in CBOR, and in what Accept says")
 struct AuthenticationFormatTests {
-  private static let formats: [UInt8: PlatformValue.Format] = [50: .json, 60: .cbor]
+  private static let formats: [UInt8: PayloadValue.Format] = [50: .json, 60: .cbor]
 
-  private func payload(_ format: PlatformValue.Format) throws -> [UInt8] {
+  private func payload(_ format: PayloadValue.Format) throws -> [UInt8] {
     try #require(json(try Bench.valid())).encoded(format)
   }
 
@@ -122,7 +123,7 @@ struct AuthenticationFormatTests {
       let message = try MessageView(answer.span)
       let bytes = array(message.payload)
       let wanted = try #require(Self.formats[accept])
-      let value = try #require(PlatformValue(bytes, wanted))
+      let value = try #require(PayloadValue(bytes, wanted))
       #expect(value["token"]?.string?.utf8.count == 35)
       #expect((value["random"] != nil) == (protection == .symmetric))
       #expect(message.uint(.contentFormat) == (accept == 60 ? 60 : nil))
@@ -135,7 +136,7 @@ struct AuthenticationFormatTests {
       _ = try bench.send(["auth"], [(12, [number])], try payload(format))
       let answer = try #require(bench.answers.last)
       let message = try MessageView(answer.span)
-      #expect(PlatformValue(array(message.payload), format)?["token"] != nil)
+      #expect(PayloadValue(array(message.payload), format)?["token"] != nil)
     }
   }
 

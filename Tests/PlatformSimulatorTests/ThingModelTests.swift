@@ -1,3 +1,4 @@
+import PayloadValues
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -135,11 +136,11 @@ struct ThingModelTests {
       ("thing.service.SetWeight", [], false), ("thing.service.Reset", [:], true),
       ("thing.service.Reset", ["x": 1], false), ("thing.service.Other", [:], false),
       ("thing.service.property.set", ["x": 1], true), ("thing.disable", [:], true),
-    ] as [(String, PlatformValue, Bool)]
+    ] as [(String, PayloadValue, Bool)]
   )
   func `a service is called with what its inputData allows`(
     method: String,
-    parameters: PlatformValue,
+    parameters: PayloadValue,
     isGood: Bool
   ) throws {
     var product = SimulatedProduct(key: "pk")

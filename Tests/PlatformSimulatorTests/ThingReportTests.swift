@@ -1,4 +1,5 @@
 import CoAPMessage
+import PayloadValues
 import PlatformSimulator
 import TestSupport
 import Testing

@@ -1,6 +1,7 @@
 import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
+import PayloadValues
 import PlatformSimulator
 import TestSupport
 import Testing

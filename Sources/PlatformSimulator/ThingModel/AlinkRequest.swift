@@ -1,3 +1,5 @@
+internal import PayloadValues
+
 /// Why a request is answered with a code other than 200.
 struct AlinkRefusal: Error {
   let code: ReplyCode
@@ -21,11 +23,11 @@ struct AlinkRefusal: Error {
 /// that JSON may be wrong (5).
 struct AlinkRequest {
   /// The request's `id`, as it goes into the reply; "0" when there is none that is good.
-  let identifier: PlatformValue
+  let identifier: PayloadValue
   /// The member `params`, or what is wrong with the envelope.
-  let parameters: Result<PlatformValue, AlinkRefusal>
+  let parameters: Result<PayloadValue, AlinkRefusal>
 
-  init(_ value: PlatformValue?, _ method: AlinkMethod, _ assumptions: SimulatorAssumptions) {
+  init(_ value: PayloadValue?, _ method: AlinkMethod, _ assumptions: SimulatorAssumptions) {
     let takesLetters = assumptions.lettersInIdentifier == nil
     identifier = Self.identifier(of: value, method, takesLetters: takesLetters) ?? "0"
     do throws(AlinkRefusal) {
@@ -36,10 +38,10 @@ struct AlinkRequest {
   }
 
   private static func parameters(
-    of value: PlatformValue?,
+    of value: PayloadValue?,
     _ method: AlinkMethod,
     _ assumptions: SimulatorAssumptions
-  ) throws(AlinkRefusal) -> PlatformValue {
+  ) throws(AlinkRefusal) -> PayloadValue {
     guard let value else { throw .parameters("the payload is not a value of its Content-Format") }
     guard value.members != nil else { throw .parameters("the envelope is no object") }
     let letters = assumptions.lettersInIdentifier
@@ -61,10 +63,10 @@ struct AlinkRequest {
   }
 
   private static func identifier(
-    of value: PlatformValue?,
+    of value: PayloadValue?,
     _ method: AlinkMethod,
     takesLetters: Bool
-  ) -> PlatformValue? {
+  ) -> PayloadValue? {
     guard let identifier = value?["id"] else { return nil }
     switch identifier {
     case .text(let text):
@@ -79,7 +81,7 @@ struct AlinkRequest {
   }
 }
 
-extension PlatformValue {
+extension PayloadValue {
   /// The members of an object that a request must hold.
   func object(_ name: String) throws(AlinkRefusal) -> [Member] {
     guard let members else { throw .parameters("\(name) is no object") }
@@ -87,7 +89,7 @@ extension PlatformValue {
   }
 
   /// The elements of an array that a request must hold.
-  func list(_ name: String) throws(AlinkRefusal) -> [PlatformValue] {
+  func list(_ name: String) throws(AlinkRefusal) -> [PayloadValue] {
     guard let elements else { throw .parameters("\(name) is no array") }
     return elements
   }

@@ -1,9 +1,11 @@
+public import PayloadValues
+
 /// What the platform holds of one device, bounded in every part.
 public struct DeviceState: Equatable, Sendable {
   /// A property's or event's value as it was reported.
   public struct Reported: Equatable, Sendable {
     /// The value.
-    public var value: PlatformValue
+    public var value: PayloadValue
     /// The time that the device gave, in milliseconds since 1970; `nil` when it gave none.
     public var time: Int64?
   }
@@ -19,7 +21,7 @@ public struct DeviceState: Equatable, Sendable {
   /// A property's desired value (device guide 6.6).
   public struct Desired: Equatable, Sendable {
     /// The value; `nil` once it was cleared.
-    public var value: PlatformValue?
+    public var value: PayloadValue?
     /// How often it was set.
     public var version: Int64
   }
@@ -39,7 +41,7 @@ public struct DeviceState: Equatable, Sendable {
 
     var path: String { "\(productKey)/\(deviceName)" }
 
-    var value: PlatformValue {
+    var value: PayloadValue {
       ["deviceName": .text(deviceName), "productKey": .text(productKey)]
     }
   }
@@ -77,7 +79,7 @@ public struct DeviceState: Equatable, Sendable {
     /// Its topic, which ends in `_reply`.
     public var topic: String
     /// The answer; `nil` when it is neither JSON nor CBOR.
-    public var value: PlatformValue?
+    public var value: PayloadValue?
   }
 
   /// The last value of each property; of at most 500.
@@ -130,10 +132,10 @@ public struct DownlinkMessage: Equatable, Sendable {
   /// Its topic, `/sys/…` or `/ota/…`.
   public var topic: String
   /// The Alink message.
-  public var payload: PlatformValue
+  public var payload: PayloadValue
 
   /// A message on a topic.
-  public init(topic: String, payload: PlatformValue) {
+  public init(topic: String, payload: PayloadValue) {
     self.topic = topic
     self.payload = payload
   }

@@ -1,3 +1,5 @@
+internal import PayloadValues
+
 /// What the console holds of a product.
 public struct SimulatedProduct: Sendable {
   /// What the page "remote configuration" holds (device guide 6.12).
@@ -60,7 +62,7 @@ public struct RemoteFile: Sendable {
   }
 
   /// The members of the answer to `thing.config.get`.
-  var description: PlatformValue {
+  var description: PayloadValue {
     [
       "configId": .text(identifier), "configSize": .integer(size), "sign": .text(sha256),
       "signMethod": "Sha256", "url": .text(url), "getType": "file",
@@ -101,8 +103,8 @@ public struct SimulatedFirmware: Sendable {
   }
 
   /// The member `data` of what a device gets.
-  var description: PlatformValue {
-    var members: [PlatformValue.Member] = [
+  var description: PayloadValue {
+    var members: [PayloadValue.Member] = [
       .init("size", .integer(size)), .init("version", .text(version)), .init("url", .text(url)),
       .init("sign", .text(signMethod == .md5 ? md5 : sha256)),
       .init("signMethod", .text(signMethod.rawValue)),

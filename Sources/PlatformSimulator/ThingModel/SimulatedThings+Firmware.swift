@@ -1,3 +1,5 @@
+internal import PayloadValues
+
 /// Firmware and the course of upgrades (device guide 4 and 6.11).
 ///
 /// An upgrade begins when the device is offered a firmware of another version, and has succeeded when the device
@@ -5,7 +7,7 @@
 extension SimulatedThings {
   /// `/ota/device/inform/…`.
   mutating func informFirmware(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: Identity,
     note: inout String
   ) throws(AlinkRefusal) {
@@ -34,7 +36,7 @@ extension SimulatedThings {
   /// `/ota/device/progress/…`: `step` as a text, or a number, from -4 to -1 and from 1 to 100; `desc`
   /// may be missing.
   mutating func reportProgress(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: Identity,
     note: inout String
   ) throws(AlinkRefusal) {
@@ -68,7 +70,7 @@ extension SimulatedThings {
   ///
   /// As the guide prints them: one reply has an `id` of the platform's, the other one none.
   mutating func requestFirmware(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: Identity
   ) throws(AlinkRefusal) -> Outcome {
     let version = try parameters.text("version")
@@ -95,7 +97,7 @@ extension SimulatedThings {
   }
 
   /// What the platform pushes, and answers when it is asked.
-  mutating func firmwareMessage(_ firmware: SimulatedFirmware) -> PlatformValue {
+  mutating func firmwareMessage(_ firmware: SimulatedFirmware) -> PayloadValue {
     [
       "code": .text("\(ReplyCode.firmware.rawValue)"), "data": firmware.description,
       "id": .integer(makeIdentifier()), "message": "success",

@@ -1,10 +1,12 @@
+internal import PayloadValues
+
 /// Tags, the thing model and remote configuration (device guide 6.9, 6.10 and 6.12).
 extension SimulatedThings {
   // MARK: Tags
 
   /// `thing.deviceinfo.update`: all of the tags, or none.
   mutating func updateTags(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: Identity
   ) throws(AlinkRefusal) {
     let elements = try Self.tags(parameters)
@@ -30,7 +32,7 @@ extension SimulatedThings {
 
   /// `thing.deviceinfo.delete`: a tag that there is not is no mistake.
   mutating func deleteTags(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: Identity
   ) throws(AlinkRefusal) {
     var keys: [String] = []
@@ -38,7 +40,7 @@ extension SimulatedThings {
     for key in keys { states[device.path]?.tags[key] = nil }
   }
 
-  private static func tags(_ parameters: PlatformValue) throws(AlinkRefusal) -> [PlatformValue] {
+  private static func tags(_ parameters: PayloadValue) throws(AlinkRefusal) -> [PayloadValue] {
     let elements = try parameters.list("params")
     guard elements.count <= DeviceState.maxTags else {
       throw .parameters("params has \(elements.count) tags")
@@ -47,7 +49,7 @@ extension SimulatedThings {
   }
 
   /// At most 64 bytes of letters, digits and "_", with no digit first.
-  private static func tagKey(_ element: PlatformValue) throws(AlinkRefusal) -> String {
+  private static func tagKey(_ element: PayloadValue) throws(AlinkRefusal) -> String {
     let key = try element.text("attrKey")
     guard key.utf8.count <= 64,
       key.unicodeScalars.allSatisfy({ isLetterOrDigit($0) || $0 == "_" }),
@@ -83,9 +85,9 @@ extension SimulatedThings {
   ///
   /// Unverified (`no-model` of `Assumption`): 6321 for a product without a model, the guide's only code that comes near.
   func model(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: Identity
-  ) throws(AlinkRefusal) -> PlatformValue {
+  ) throws(AlinkRefusal) -> PayloadValue {
     _ = try parameters.object("params")
     guard let model = products[device.productKey]?.thingModel else {
       throw AlinkRefusal(assumptions.noModel, "the product has no thing model")
@@ -95,9 +97,9 @@ extension SimulatedThings {
 
   /// `thing.config.get`.
   func remoteConfiguration(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: Identity
-  ) throws(AlinkRefusal) -> PlatformValue {
+  ) throws(AlinkRefusal) -> PayloadValue {
     guard parameters["configScope"] == "product" else {
       throw .parameters("configScope is not product")
     }

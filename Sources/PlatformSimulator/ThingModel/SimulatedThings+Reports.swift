@@ -1,4 +1,5 @@
 internal import ConstrainedCore
+internal import PayloadValues
 
 /// Properties, events, desired values and raw payloads (device guide 6.5 and 6.6).
 extension SimulatedThings {
@@ -14,7 +15,7 @@ extension SimulatedThings {
 
   /// `thing.event.property.post`; what does not fit the thing model is left out in silence.
   mutating func postProperties(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: Identity,
     note: inout String
   ) throws(AlinkRefusal) {
@@ -49,7 +50,7 @@ extension SimulatedThings {
   /// error code, not which.
   mutating func postEvent(
     _ identifier: String,
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: Identity
   ) throws(AlinkRefusal) {
     let event = try self.event(identifier, parameters)
@@ -65,7 +66,7 @@ extension SimulatedThings {
   /// model does not allow, and 6401 for a sub-device that is not the gateway's; the guide says that the
   /// message fails, not with which code.
   mutating func postPack(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: Identity
   ) throws(AlinkRefusal) {
     _ = try parameters.object("params")
@@ -125,11 +126,11 @@ extension SimulatedThings {
 
   /// `thing.property.desired.get`: what is not set, or was cleared, is not in the answer.
   func desired(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: Identity
-  ) throws(AlinkRefusal) -> PlatformValue {
+  ) throws(AlinkRefusal) -> PayloadValue {
     let known = states[device.path]?.desired ?? [:]
-    var members: [PlatformValue.Member] = []
+    var members: [PayloadValue.Member] = []
     var names: Set<String> = []
     for element in try parameters.list("params") {
       guard let name = element.string else { throw .parameters("a property's name is no text") }
@@ -146,7 +147,7 @@ extension SimulatedThings {
   ///
   /// Unverified (`desired-version` of `Assumption`): that the version goes on counting when a cleared value is set again.
   mutating func deleteDesired(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: Identity,
     note: inout String
   ) throws(AlinkRefusal) {
@@ -208,11 +209,11 @@ extension SimulatedThings {
   /// A topic that ends in `_reply`.
   mutating func takeAnswer(
     _ payload: [UInt8],
-    _ format: PlatformValue.Format,
+    _ format: PayloadValue.Format,
     topic: String,
     of device: Identity
   ) -> Outcome {
-    let value = PlatformValue(payload, format)
+    let value = PayloadValue(payload, format)
     DeviceState.append(
       DeviceState.Answer(topic: topic, value: value),
       to: &states[device.path, default: DeviceState()].answers
@@ -246,7 +247,7 @@ extension SimulatedThings {
 
   private func event(
     _ identifier: String,
-    _ value: PlatformValue
+    _ value: PayloadValue
   ) throws(AlinkRefusal) -> DeviceState.Event {
     _ = try value.object("an event")
     guard let output = value["value"], output.members != nil else {
@@ -258,7 +259,7 @@ extension SimulatedThings {
     )
   }
 
-  private func reported(_ members: [PlatformValue.Member]) throws(AlinkRefusal) -> [Named] {
+  private func reported(_ members: [PayloadValue.Member]) throws(AlinkRefusal) -> [Named] {
     var values: [Named] = []
     for member in members {
       if let value = member.value["value"] {
@@ -276,7 +277,7 @@ extension SimulatedThings {
     return values
   }
 
-  private func time(of value: PlatformValue) throws(AlinkRefusal) -> Int64? {
+  private func time(of value: PayloadValue) throws(AlinkRefusal) -> Int64? {
     guard let time = value["time"] else { return nil }
     guard let milliseconds = time.integer, milliseconds >= 0 else {
       throw .parameters("a time is no whole number")

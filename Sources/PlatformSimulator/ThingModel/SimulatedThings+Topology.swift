@@ -1,5 +1,6 @@
 internal import ConstrainedCore
 internal import OpenSSLSupport
+internal import PayloadValues
 
 /// A gateway's sub-devices (device guide 6.2 and 6.3).
 extension SimulatedThings {
@@ -10,10 +11,10 @@ extension SimulatedThings {
   /// other one it would hand the sub-device over. Unverified (`sub-device-…` of `Assumption`): that, and 401, the guide's only code that comes
   /// near, for it and for a device that is not in the register.
   mutating func registerSubDevices(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of gateway: Identity,
     random: inout any RandomSource
-  ) throws(AlinkRefusal) -> PlatformValue {
+  ) throws(AlinkRefusal) -> PayloadValue {
     var identities: [Identity] = []
     for element in try parameters.list("params") {
       let identity = try self.identity(element, notOf: gateway)
@@ -26,7 +27,7 @@ extension SimulatedThings {
       }
       identities.append(identity)
     }
-    var replies: [PlatformValue] = []
+    var replies: [PayloadValue] = []
     for identity in identities {
       guard var known = subDevices[identity.path] else { continue }
       let secret: [UInt8]
@@ -53,7 +54,7 @@ extension SimulatedThings {
   ///
   /// Unverified (`sub-device-unknown` of `Assumption`): 401 for a device that is not in the register.
   mutating func addTopology(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of gateway: Identity
   ) throws(AlinkRefusal) {
     var topology = states[gateway.path]?.topology ?? []
@@ -82,7 +83,7 @@ extension SimulatedThings {
 
   /// `thing.topo.delete`: all of the sub-devices, or none.
   mutating func deleteTopology(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of gateway: Identity
   ) throws(AlinkRefusal) {
     var deleted: Set<Identity> = []
@@ -98,16 +99,16 @@ extension SimulatedThings {
 
   /// `thing.topo.get`.
   func topology(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of gateway: Identity
-  ) throws(AlinkRefusal) -> PlatformValue {
+  ) throws(AlinkRefusal) -> PayloadValue {
     _ = try parameters.object("params")
     return .array((states[gateway.path]?.topology ?? []).map(\.value))
   }
 
   /// `thing.list.found`.
   mutating func reportFound(
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of gateway: Identity
   ) throws(AlinkRefusal) {
     var found: [Identity] = []
@@ -137,7 +138,7 @@ extension SimulatedThings {
   }
 
   private func identity(
-    _ element: PlatformValue,
+    _ element: PayloadValue,
     notOf gateway: Identity
   ) throws(AlinkRefusal) -> Identity {
     let identity = try element.identity()
@@ -151,7 +152,7 @@ extension SimulatedThings {
   ///
   /// Unverified (`plain-sha256` of `Assumption`): the method `Sha256` is taken for HMAC-SHA256, for a plain digest proves nothing.
   private func checkSign(
-    of element: PlatformValue,
+    of element: PayloadValue,
     _ secret: [UInt8]
   ) throws(AlinkRefusal) {
     let sign = try element.text("sign")

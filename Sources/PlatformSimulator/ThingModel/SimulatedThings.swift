@@ -1,4 +1,5 @@
 internal import ConstrainedCore
+public import PayloadValues
 
 /// What the platform holds of all devices' properties, events, tags, topology and firmware, and how it
 /// answers them (device guide 4 and 6).
@@ -9,7 +10,7 @@ public struct SimulatedThings: Sendable {
   /// What follows from a request.
   struct Outcome {
     /// The Alink reply; `nil` for none.
-    var reply: PlatformValue?
+    var reply: PayloadValue?
     /// Its code; `nil` where the topic has no codes.
     var code: ReplyCode?
     /// What a person should know of it.
@@ -35,7 +36,7 @@ public struct SimulatedThings: Sendable {
   let isModelServiceDown: Bool
   let modelRules: SimulatedModelRules
   let deviceNames: SimulatedDeviceNames
-  let rawScript: (@Sendable ([UInt8]) -> PlatformValue?)?
+  let rawScript: (@Sendable ([UInt8]) -> PayloadValue?)?
   let assumptions: SimulatorAssumptions
   let devices: Set<String>
   private var nextIdentifier: Int64 = 0
@@ -89,7 +90,7 @@ public struct SimulatedThings: Sendable {
   @discardableResult
   public mutating func setDesired(
     _ property: String,
-    _ value: PlatformValue,
+    _ value: PayloadValue,
     productKey: String,
     deviceName: String
   ) -> Bool {
@@ -116,7 +117,7 @@ public struct SimulatedThings: Sendable {
   @discardableResult
   public mutating func call(
     _ method: String,
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     productKey: String,
     deviceName: String
   ) -> Bool {
@@ -183,20 +184,20 @@ public struct SimulatedThings: Sendable {
     _ method: AlinkMethod,
     topic: String,
     _ payload: [UInt8],
-    _ format: PlatformValue.Format,
+    _ format: PayloadValue.Format,
     of device: DeviceState.Identity,
     random: inout any RandomSource
   ) -> Outcome {
     switch method {
     case .postRaw: return takeRaw(payload, of: device, random: &random)
     case .answer: return takeAnswer(payload, format, topic: topic, of: device)
-    default: return execute(method, PlatformValue(payload, format), of: device, random: &random)
+    default: return execute(method, PayloadValue(payload, format), of: device, random: &random)
     }
   }
 
   mutating func execute(
     _ method: AlinkMethod,
-    _ value: PlatformValue?,
+    _ value: PayloadValue?,
     of device: DeviceState.Identity,
     random: inout any RandomSource
   ) -> Outcome {
@@ -231,11 +232,11 @@ public struct SimulatedThings: Sendable {
 
   private mutating func run(
     _ method: AlinkMethod,
-    _ parameters: PlatformValue,
+    _ parameters: PayloadValue,
     of device: DeviceState.Identity,
     random: inout any RandomSource,
     note: inout String
-  ) throws(AlinkRefusal) -> PlatformValue {
+  ) throws(AlinkRefusal) -> PayloadValue {
     switch method {
     case .postProperties: try postProperties(parameters, of: device, note: &note)
     case .postEvent(let identifier): try postEvent(identifier, parameters, of: device)
@@ -268,7 +269,7 @@ public struct SimulatedThings: Sendable {
   // MARK: Inside
 
   /// Whether a service may be called so; methods of the platform's own are not in the model.
-  private func fits(_ method: String, _ parameters: PlatformValue, _ model: ThingModel?) -> Bool {
+  private func fits(_ method: String, _ parameters: PayloadValue, _ model: ThingModel?) -> Bool {
     let parts = method.split(separator: ".", omittingEmptySubsequences: false)
     guard let model, parts.count == 3, parts[0] == "thing", parts[1] == "service" else {
       return true
@@ -279,7 +280,7 @@ public struct SimulatedThings: Sendable {
   @discardableResult
   private mutating func setDesired(
     _ property: String,
-    _ value: PlatformValue,
+    _ value: PayloadValue,
     at path: String
   ) -> Bool {
     guard devices.contains(path) else { return false }

@@ -1,7 +1,9 @@
+public import PayloadValues
+
 /// A product's thing model (TSL): what its properties, events and services may hold (device guide 6.5 and 6.10).
 public struct ThingModel: Sendable {
   /// The model as it was given, for `thing.dsltemplate.get`.
-  public let definition: PlatformValue
+  public let definition: PayloadValue
 
   private let properties: [String: ThingModelType]
   private let events: [String: ThingModelItems]
@@ -10,14 +12,14 @@ public struct ThingModel: Sendable {
 
   /// Reads a model from the JSON text that the console exports; throws a sentence about what is wrong.
   public init(json: [UInt8]) throws(ThingModelError) {
-    guard let value = PlatformValue(json, .json) else {
+    guard let value = PayloadValue(json, .json) else {
       throw ThingModelError(reason: "the thing model is not JSON")
     }
     try self.init(value)
   }
 
   /// Reads a model from a value; throws a sentence about what is wrong.
-  public init(_ definition: PlatformValue) throws(ThingModelError) {
+  public init(_ definition: PayloadValue) throws(ThingModelError) {
     guard definition.members != nil else {
       throw ThingModelError(reason: "the thing model is no object")
     }
@@ -45,7 +47,7 @@ public struct ThingModel: Sendable {
   /// Why a property may not have a value; `nil` when it may.
   func objection(
     toProperty identifier: String,
-    _ value: PlatformValue,
+    _ value: PayloadValue,
     _ rules: SimulatedModelRules
   ) -> String? {
     guard let type = properties[identifier] else { return "is not in the thing model" }
@@ -55,7 +57,7 @@ public struct ThingModel: Sendable {
   /// Why an event may not have such output parameters; `nil` when it may.
   func objection(
     toEvent identifier: String,
-    _ value: PlatformValue,
+    _ value: PayloadValue,
     _ rules: SimulatedModelRules
   ) -> String? {
     guard let items = events[identifier] else { return "is not in the thing model" }
@@ -65,7 +67,7 @@ public struct ThingModel: Sendable {
   /// Why the platform may not call a service with such parameters; `nil` when it may.
   func objection(
     toService identifier: String,
-    _ value: PlatformValue,
+    _ value: PayloadValue,
     _ rules: SimulatedModelRules
   ) -> String? {
     guard let items = inputs[identifier] else { return "is not in the thing model" }
@@ -74,7 +76,7 @@ public struct ThingModel: Sendable {
   }
 
   private static func items(
-    _ value: PlatformValue?,
+    _ value: PayloadValue?,
     _ place: String
   ) throws(ThingModelError) -> ThingModelItems {
     // A console's model has the text "" where there is none.
@@ -88,7 +90,7 @@ public struct ThingModel: Sendable {
   }
 
   private static func types(
-    _ value: PlatformValue?,
+    _ value: PayloadValue?,
     _ place: String
   ) throws(ThingModelError) -> [String: ThingModelType] {
     var types: [String: ThingModelType] = [:]
@@ -106,9 +108,9 @@ public struct ThingModel: Sendable {
 
   /// The elements of an array that may be missing.
   private static func list(
-    _ value: PlatformValue?,
+    _ value: PayloadValue?,
     _ place: String
-  ) throws(ThingModelError) -> [PlatformValue] {
+  ) throws(ThingModelError) -> [PayloadValue] {
     guard let value, value != .null else { return [] }
     guard let elements = value.elements else {
       throw ThingModelError(reason: "\(place) of the thing model has no array")

@@ -1,4 +1,5 @@
 internal import PayloadCoding
+internal import PayloadValues
 
 /// The data type of a property or parameter, with its limits (device guide 6.5 and 6.10).
 ///
@@ -17,7 +18,7 @@ indirect enum ThingModelType: Sendable {
   case structure(ThingModelItems)
 
   /// Reads a `dataType`; `nil` when it is none.
-  init?(_ value: PlatformValue?) {
+  init?(_ value: PayloadValue?) {
     guard let name = value?["type"]?.string else { return nil }
     let specs = value?["specs"]
     switch name {
@@ -40,7 +41,7 @@ indirect enum ThingModelType: Sendable {
   }
 
   /// What is wrong with a value, to follow its name; `nil` when it fits.
-  func objection(to value: PlatformValue, _ rules: SimulatedModelRules) -> String? {
+  func objection(to value: PayloadValue, _ rules: SimulatedModelRules) -> String? {
     switch self {
     case .integer(let limits):
       guard let whole = value.integer, Int32(exactly: whole) != nil else {
@@ -87,7 +88,7 @@ indirect enum ThingModelType: Sendable {
     }
   }
 
-  fileprivate static func whole(_ value: PlatformValue?) -> Int64? {
+  fileprivate static func whole(_ value: PayloadValue?) -> Int64? {
     value?.integer ?? value?.string.flatMap { Int64($0) }
   }
 }
@@ -98,7 +99,7 @@ struct NumberLimits: Sendable {
   private let maximum: Double?
   private let step: Double?
 
-  init(_ specs: PlatformValue?) {
+  init(_ specs: PayloadValue?) {
     minimum = Self.number(specs?["min"])
     maximum = Self.number(specs?["max"])
     step = Self.number(specs?["step"])
@@ -113,7 +114,7 @@ struct NumberLimits: Sendable {
     return exact.isMultiple(of: exactStep, from: start) ? nil : "is not on a step of \(step)"
   }
 
-  private static func number(_ value: PlatformValue?) -> Double? {
+  private static func number(_ value: PayloadValue?) -> Double? {
     value?.number ?? value?.string.flatMap { Double($0) }
   }
 }
@@ -129,7 +130,7 @@ struct ThingModelItems: Sendable {
   init() {}
 
   /// Reads the elements of a list; `nil` where one is no item.
-  init?(_ elements: [PlatformValue]) {
+  init?(_ elements: [PayloadValue]) {
     for element in elements {
       // The service that reads properties lists their identifiers.
       if element.string != nil { continue }
@@ -143,7 +144,7 @@ struct ThingModelItems: Sendable {
 
   /// What is wrong with an object, to follow its name; `nil` when it fits.
   func objection(
-    to value: PlatformValue,
+    to value: PayloadValue,
     _ kind: String,
     _ rules: SimulatedModelRules
   ) -> String? {

@@ -2,17 +2,17 @@ internal import CBORPayload
 package import ConstrainedCore
 package import PayloadCoding
 
-/// A JSON or CBOR value as a tree: what a device sent, or what the platform answers.
-public enum PlatformValue: Equatable, Sendable {
+/// A JSON or CBOR value as a tree, for programs that have a heap.
+public enum PayloadValue: Equatable, Sendable {
   /// A member of an object.
   public struct Member: Equatable, Sendable {
     /// Its name.
     public var name: String
     /// Its value.
-    public var value: PlatformValue
+    public var value: PayloadValue
 
     /// A member with a name and a value.
-    public init(_ name: String, _ value: PlatformValue) {
+    public init(_ name: String, _ value: PayloadValue) {
       self.name = name
       self.value = value
     }
@@ -29,7 +29,7 @@ public enum PlatformValue: Equatable, Sendable {
   /// Members in the order in which they were sent; no name comes twice.
   case object([Member])
   /// Values in order.
-  case array([PlatformValue])
+  case array([PayloadValue])
   /// A text.
   case text(String)
   /// A whole number.
@@ -46,14 +46,14 @@ public enum PlatformValue: Equatable, Sendable {
   /// Reads bytes that anybody may have sent; `nil` when they are not one value of that format, or hold
   /// a name twice in an object or a byte string.
   public init?(_ bytes: [UInt8], _ format: Format) {
-    let made: PlatformValue?
+    let made: PayloadValue?
     switch format {
     case .json:
       var reader = JSONReader(bytes.span)
-      made = Self.whole(&reader, capacity: bytes.count)
+      made = Self.whole(&reader)
     case .cbor:
       var reader = CBORReader(bytes.span)
-      made = Self.whole(&reader, capacity: bytes.count)
+      made = Self.whole(&reader)
     }
     guard let made else { return nil }
     self = made
@@ -82,7 +82,7 @@ public enum PlatformValue: Equatable, Sendable {
   }
 
   /// A whole number from 0 up.
-  init(_ number: UInt64) {
+  public init(_ number: UInt64) {
     self = Int64(exactly: number).map { .integer($0) } ?? .unsigned(number)
   }
 
@@ -92,7 +92,7 @@ public enum PlatformValue: Equatable, Sendable {
   }
 
   /// The values of an array; `nil` for anything else.
-  public var elements: [PlatformValue]? {
+  public var elements: [PayloadValue]? {
     if case .array(let elements) = self { elements } else { nil }
   }
 
@@ -117,18 +117,17 @@ public enum PlatformValue: Equatable, Sendable {
   }
 
   /// The value of an object's member; `nil` when there is none of that name, or this is no object.
-  public subscript(_ name: String) -> PlatformValue? {
+  public subscript(_ name: String) -> PayloadValue? {
     members?.first { $0.name == name }?.value
   }
 
   // MARK: Reading
 
   private static func whole<Reader: PayloadReader & ~Escapable>(
-    _ reader: inout Reader,
-    capacity: Int
-  ) -> PlatformValue? {
+    _ reader: inout Reader
+  ) -> PayloadValue? {
     guard let token = try? reader.nextToken(),
-      let value = read(token, from: &reader, capacity: capacity)
+      let value = read(token, from: &reader)
     else { return nil }
     do {
       // Nothing may follow.
@@ -141,31 +140,30 @@ public enum PlatformValue: Equatable, Sendable {
   /// The value that begins with `token`; the readers bound the depth, 32.
   private static func read<Reader: PayloadReader & ~Escapable>(
     _ token: PayloadToken,
-    from reader: inout Reader,
-    capacity: Int
-  ) -> PlatformValue? {
+    from reader: inout Reader
+  ) -> PayloadValue? {
     switch token {
     case .beginObject:
       var members: [Member] = []
       var names: Set<String> = []
       while let next = try? reader.nextToken() {
         if next == .endObject { return .object(members) }
-        guard case .key(let key) = next, let name = copy(key, from: reader, capacity: capacity),
+        guard case .key(let key) = next, case let name = reader.string(key),
           names.insert(name).inserted, let first = try? reader.nextToken(),
-          let value = read(first, from: &reader, capacity: capacity)
+          let value = read(first, from: &reader)
         else { return nil }
         members.append(Member(name, value))
       }
       return nil
     case .beginArray:
-      var elements: [PlatformValue] = []
+      var elements: [PayloadValue] = []
       while let next = try? reader.nextToken() {
         if next == .endArray { return .array(elements) }
-        guard let value = read(next, from: &reader, capacity: capacity) else { return nil }
+        guard let value = read(next, from: &reader) else { return nil }
         elements.append(value)
       }
       return nil
-    case .text(let text): return copy(text, from: reader, capacity: capacity).map { .text($0) }
+    case .text(let text): return .text(reader.string(text))
     case .integer(let value): return .integer(value)
     case .unsigned(let value): return .unsigned(value)
     case .double(let value): return value.isFinite ? .double(value) : nil
@@ -173,23 +171,6 @@ public enum PlatformValue: Equatable, Sendable {
     case .null: return .null
     case .endObject, .endArray, .key, .bytes: return nil
     }
-  }
-
-  private static func copy<Reader: PayloadReader & ~Escapable>(
-    _ text: PayloadText,
-    from reader: borrowing Reader,
-    capacity: Int
-  ) -> String? {
-    // Neither the escapes nor the chunks of a text make it longer than they are.
-    var buffer = [UInt8](repeating: 0, count: min(capacity, text.range.count))
-    var writer = ByteWriter(buffer.mutableSpan)
-    do throws(CapacityError) {
-      try reader.copy(text, into: &writer)
-    } catch {
-      return nil
-    }
-    let count = writer.count
-    return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
   // MARK: Writing
@@ -234,7 +215,7 @@ public enum PlatformValue: Equatable, Sendable {
   }
 }
 
-extension PlatformValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
+extension PayloadValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
   ExpressibleByFloatLiteral, ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral,
   ExpressibleByDictionaryLiteral
 {
@@ -251,10 +232,10 @@ extension PlatformValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral
   public init(booleanLiteral value: Bool) { self = .boolean(value) }
 
   /// An array.
-  public init(arrayLiteral elements: PlatformValue...) { self = .array(elements) }
+  public init(arrayLiteral elements: PayloadValue...) { self = .array(elements) }
 
   /// An object; a name that comes again is the program's mistake.
-  public init(dictionaryLiteral elements: (String, PlatformValue)...) {
+  public init(dictionaryLiteral elements: (String, PayloadValue)...) {
     self = .object(elements.map { Member($0, $1) })
   }
 }
