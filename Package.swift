@@ -46,7 +46,13 @@ let package = Package(
         "CBORPayload", "CoAPMessage", "ConstrainedCore",
       ]
     ),
-    .library(name: "PlatformSimulator", targets: ["PlatformSimulator", "PayloadValues"]),
+    .library(
+      name: "PlatformSimulator",
+      targets: [
+        "PlatformSimulator", "PlatformCore", "PayloadValues", "PayloadCoding", "OpenSSLSupport",
+        "CoAPMessage", "ConstrainedCore",
+      ]
+    ),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
     .library(name: "HTTPSTransfer", targets: ["HTTPSTransfer"]),
     .executable(name: "nbiot", targets: ["nbiot"]),
@@ -198,11 +204,19 @@ let package = Package(
       ],
       swiftSettings: strict
     ),
+    // What the platform decides, whatever protocol a device comes in by; PlatformSimulator is its front for CoAP.
+    .target(
+      name: "PlatformCore",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "CBORPayload", "PayloadValues", "OpenSSLSupport",
+      ],
+      swiftSettings: strict
+    ),
     .target(
       name: "PlatformSimulator",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "PayloadValues",
-        "OpenSSLSupport",
+        "OpenSSLSupport", "PlatformCore",
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
         .product(name: "NIOPosix", package: "swift-nio", condition: tools),
       ],
@@ -237,6 +251,7 @@ let package = Package(
     .executableTarget(
       name: "nbiot",
       dependencies: [
+        "PlatformCore",
         "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
@@ -345,6 +360,7 @@ let package = Package(
     .testTarget(
       name: "CoAPLinkTests",
       dependencies: [
+        "PlatformCore",
         "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
@@ -363,6 +379,7 @@ let package = Package(
     .testTarget(
       name: "DeviceClientTests",
       dependencies: [
+        "PlatformCore",
         "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
@@ -377,9 +394,17 @@ let package = Package(
     .testTarget(
       name: "PlatformSimulatorTests",
       dependencies: [
+        "PlatformCore",
         "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "OpenSSLSupport", "DTLSSecurity",
         "PlatformSimulator", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "PlatformCoreTests",
+      dependencies: [
+        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "TestSupport",
       ],
       swiftSettings: strict
     ),
@@ -409,6 +434,7 @@ let package = Package(
     .testTarget(
       name: "HTTPSTransferTests",
       dependencies: [
+        "PlatformCore",
         "PayloadValues",
         "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "HTTPSTransfer", "nbiot",
         "PlatformSimulator", "TestSupport",
@@ -420,6 +446,7 @@ let package = Package(
     .testTarget(
       name: "AgentTests",
       dependencies: [
+        "PlatformCore",
         "Agent", "nbiot-agent", "CoAPMessage", "SecurityLayer", "ConstrainedCore", "CoAPLink",
         "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
         "OpenSSLSupport", "PlatformSimulator", "TestSupport",
@@ -430,8 +457,8 @@ let package = Package(
     .testTarget(
       name: "nbiotTests",
       dependencies: [
-        "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformSimulator",
-        "UDPTransport", "TestSupport",
+        "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformCore",
+        "PlatformSimulator", "UDPTransport", "TestSupport",
       ],
       resources: [.copy("README.md"), .copy("address-change.sh")],
       swiftSettings: strict

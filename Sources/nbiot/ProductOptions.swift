@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import PayloadValues
+internal import PlatformCore
 internal import PlatformSimulator
 
 /// What signs a firmware.

@@ -3,6 +3,7 @@ import CoAPMessage
 import ConstrainedCore
 import PayloadValues
 import Platform
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -19,7 +20,7 @@ struct AnswerBlocksTests {
     let properties = (0..<70).map {
       #"{"identifier":"p\#($0)","dataType":{"type":"int","specs":{"min":"0","max":"9"}}}"#
     }.joined(separator: ",")
-    let model = try ThingModel(json: Array((#"{"properties":["# + properties + "]}").utf8))
+    let model = try ProductModel(json: Array((#"{"properties":["# + properties + "]}").utf8))
     var product = SimulatedProduct(key: World.productKey)
     product.thingModel = model
     let world = try World(layer, link: link) {

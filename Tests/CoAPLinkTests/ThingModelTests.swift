@@ -6,6 +6,7 @@ import ConstrainedCore
 import PayloadCoding
 import PayloadValues
 import Platform
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing

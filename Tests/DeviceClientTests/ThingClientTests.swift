@@ -9,6 +9,7 @@ import OpenSSLSupport
 import PayloadCoding
 import PayloadValues
 import Platform
+import PlatformCore
 import PlatformSimulator
 import Synchronization
 import Testing
@@ -267,11 +268,11 @@ struct ThingClientTests {
   }
 
   /// A TSL file of some 3 KB.
-  private func model() throws -> ThingModel {
+  private func model() throws -> ProductModel {
     let properties = (0..<40).map {
       #"{"identifier":"p\#($0)","dataType":{"type":"int","specs":{}}}"#
     }.joined(separator: ",")
-    return try ThingModel(json: Array((#"{"properties":["# + properties + "]}").utf8))
+    return try ProductModel(json: Array((#"{"properties":["# + properties + "]}").utf8))
   }
 
   @Test(arguments: [true, false])

@@ -1,5 +1,6 @@
 import Foundation
 import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import Synchronization
 import Testing

@@ -3,6 +3,7 @@ import ConstrainedCore
 import Foundation
 import OpenSSLSupport
 import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -211,7 +212,7 @@ struct AssumptionTests {
 
   @Test func `what the thing model does not allow, and a sub-device of another gateway`() throws {
     var product = SimulatedProduct(key: "pk")
-    product.thingModel = try ThingModel(
+    product.thingModel = try ProductModel(
       json: Array(
         #"{"properties":[{"identifier":"a","dataType":{"type":"int","specs":{"max":"5"}}}]}"#.utf8
       )
@@ -333,7 +334,7 @@ struct AssumptionTests {
   @Test func `an Alink reply without its format, and a long one as a whole`() throws {
     var product = SimulatedProduct(key: "pk")
     let name = String(repeating: "n", count: 3_000)
-    product.thingModel = try ThingModel(json: Array(#"{"properties":[],"n":"\#(name)"}"#.utf8))
+    product.thingModel = try ProductModel(json: Array(#"{"properties":[],"n":"\#(name)"}"#.utf8))
     let pages = product
     var bench = try ThingBench(
       try Self.with(["reply-format=unnamed", "long-reply=whole"]) { $0.products = [pages] }

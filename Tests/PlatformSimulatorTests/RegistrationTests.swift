@@ -2,6 +2,7 @@ import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
 import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -166,7 +167,7 @@ struct SecureThingTests {
     let properties = (0..<40).map {
       #"{"identifier":"p\#($0)","dataType":{"type":"int","specs":{}}}"#
     }
-    let model = try ThingModel(
+    let model = try ProductModel(
       json: Array(#"{"properties":[\#(properties.joined(separator: ","))]}"#.utf8)
     )
     var product = SimulatedProduct(key: "pk")

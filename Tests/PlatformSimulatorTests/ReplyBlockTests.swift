@@ -1,5 +1,6 @@
 import CoAPMessage
 import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -14,7 +15,7 @@ struct ReplyBlockTests {
     let properties = (0..<70).map {
       #"{"identifier":"p\#($0)","name":"Property \#($0)","dataType":{"type":"int"}}"#
     }
-    let model = try ThingModel(
+    let model = try ProductModel(
       json: Array(#"{"properties":[\#(properties.joined(separator: ","))]}"#.utf8)
     )
     var product = SimulatedProduct(key: "pk")

@@ -2,10 +2,11 @@ import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
 import PayloadValues
+import PlatformSimulator
 import TestSupport
 import Testing
 
-@testable import PlatformSimulator
+@testable import PlatformCore
 
 @Suite("Device guide 6.2: who is told a sub-device's secret")
 struct SubDeviceSecretTests {
@@ -15,7 +16,7 @@ struct SubDeviceSecretTests {
   private let second = DeviceState.Identity(productKey: "gw2", deviceName: "gateway")
 
   init() {
-    var configuration = SimulatorConfiguration()
+    var configuration = PlatformConfiguration()
     configuration.devices = ["gw1", "gw2"].map {
       SimulatedDevice(productKey: $0, deviceName: "gateway", secret: Bench.secret)
     }
@@ -23,11 +24,11 @@ struct SubDeviceSecretTests {
       SimulatedSubDevice(productKey: "sub", deviceName: "fresh"),
       SimulatedSubDevice(productKey: "sub", deviceName: "one", secret: Array("s".utf8)),
     ]
-    things = SimulatedThings(configuration)
+    things = SimulatedThings(configuration, PlatformAssumptions())
   }
 
   private mutating func call(
-    _ method: AlinkMethod,
+    _ method: ThingMethod,
     _ parameters: PayloadValue,
     _ gateway: DeviceState.Identity
   ) -> (code: Int?, secret: String?) {

@@ -2,6 +2,7 @@ import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
 import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
