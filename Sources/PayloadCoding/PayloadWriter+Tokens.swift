@@ -16,14 +16,10 @@ extension PayloadWriter where Self: ~Copyable & ~Escapable {
     case .endObject: try endObject()
     case .beginArray: try beginArray()
     case .endArray: try endArray()
-    case .key(let text):
+    case .key(let text), .text(let text):
       var bytes = ByteWriter(scratch)
       try reader.copy(text, into: &bytes)
-      try key(bytes.written)
-    case .text(let text):
-      var bytes = ByteWriter(scratch)
-      try reader.copy(text, into: &bytes)
-      try string(bytes.written)
+      if case .key = token { try key(bytes.written) } else { try string(bytes.written) }
     case .integer(let value): try integer(value)
     case .unsigned(let value): try unsigned(value)
     case .double(let value): try double(value)

@@ -32,7 +32,7 @@ struct UpgradeCommandTests {
   private func withPlatform(
     _ server: HTTPSServer,
     _ path: String,
-    signMethod: SimulatedFirmware.SignMethod = .sha256,
+    signMethod: SimulatedFirmware.DigestMethod = .sha256,
     _ body: (_ options: [String], Records) async throws -> Void
   ) async throws {
     var product = SimulatedProduct(key: "a1B2c3D4e5F")
@@ -79,9 +79,9 @@ struct UpgradeCommandTests {
     ] + options
   }
 
-  @Test(arguments: [SimulatedFirmware.SignMethod.md5, .sha256])
+  @Test(arguments: [SimulatedFirmware.DigestMethod.md5, .sha256])
   func `an upgrade is offered, downloaded, verified and told`(
-    signMethod: SimulatedFirmware.SignMethod
+    signMethod: SimulatedFirmware.DigestMethod
   ) async throws {
     let server = try HTTPSServer()
     try await withPlatform(server, "cut-once", signMethod: signMethod) { options, records in

@@ -32,14 +32,14 @@ struct PlatformCoreTests {
   private static func form(
     _ device: String,
     secret: [UInt8] = secret
-  ) throws -> AuthenticationForm {
+  ) throws -> SubmittedCredentials {
     var fields = ["productKey": "pk", "deviceName": device, "clientId": "c"]
     let content = fields.sorted { $0.key < $1.key }.map { $0.key + $0.value }.joined()
     let bytes = Array(content.utf8)
     let mac = try Hash.sha1.hmac(key: secret.span, content: bytes.span)
     fields["sign"] = hexText(mac.bytes)
     fields["signmethod"] = "hmacsha1"
-    return AuthenticationForm(fields: fields)
+    return SubmittedCredentials(fields: fields)
   }
 
   private func session(
@@ -78,10 +78,10 @@ struct PlatformCoreTests {
 
   @Test func `each wrong credential has a reason of its own`() throws {
     var notes = RequestNotes()
-    let cases: [(AuthenticationForm, Refusal.Reason)] = [
+    let cases: [(SubmittedCredentials, Refusal.Reason)] = [
       (try Self.form("dev-three"), .unknownDevice),
       (try Self.form("dev-one", secret: [1]), .badSign),
-      (AuthenticationForm(fields: ["productKey": "pk"]), .malformed),
+      (SubmittedCredentials(fields: ["productKey": "pk"]), .malformed),
     ]
     for (form, expected) in cases {
       #expect(

@@ -11,7 +11,7 @@ package struct Grant {
 extension PlatformCore {
   /// Begins a session of the device that a form proves.
   package func authenticate(
-    _ form: AuthenticationForm,
+    _ form: SubmittedCredentials,
     at now: Instant,
     _ notes: inout RequestNotes
   ) throws(Refusal) -> Grant {

@@ -73,7 +73,7 @@ public struct RemoteFile: Sendable {
 /// A firmware in the console (device guide 4 and 6.11).
 public struct SimulatedFirmware: Sendable {
   /// What signs it.
-  public enum SignMethod: String, Sendable, CaseIterable {
+  public enum DigestMethod: String, Sendable, CaseIterable {
     /// Its MD5, which the member `md5` repeats.
     case md5 = "Md5"
     /// Its SHA-256; there is no member `md5` then.
@@ -91,7 +91,7 @@ public struct SimulatedFirmware: Sendable {
   /// Its SHA-256 in hexadecimal digits.
   public var sha256: String
   /// What signs it.
-  public var signMethod = SignMethod.md5
+  public var signMethod = DigestMethod.md5
 
   /// A firmware with all that the platform says of it, signed by its MD5.
   public init(version: String, url: String, size: Int64, md5: String, sha256: String) {

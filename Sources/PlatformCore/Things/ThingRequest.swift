@@ -19,7 +19,7 @@ struct ThingRefusal: Error {
 ///
 /// Members that the guide does not know are passed over. Unverified (`broken-payload`, `letters-in-id` of
 /// `Assumption`): that an `id` of other characters than digits gets 460, and that bytes which are no value of
-/// their Content-Format get 460 with the id "0", and not an error of CoAP's; the guide says of code 460
+/// their Content-Format get 460 with the id "0", and not an error of the protocol; the guide says of code 460
 /// that JSON may be wrong (5).
 struct ThingRequest {
   /// The request's `id`, as it goes into the reply; "0" when there is none that is good.

@@ -19,7 +19,7 @@ extension SimulatedPlatform {
       throw CoAPRefusal(code: .unsupportedContentFormat, note: "/auth is not taken in CBOR")
     }
     let form = try ask { () throws(Refusal) in
-      try AuthenticationForm(
+      try SubmittedCredentials(
         payload: payload,
         format,
         core.assumptions,

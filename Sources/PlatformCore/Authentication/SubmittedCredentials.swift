@@ -1,10 +1,9 @@
 internal import CBORPayload
-internal import ConstrainedCore
 internal import PayloadCoding
 package import PayloadValues
 
 /// The fields by which a device says who it is (device guide 3.6), as they were submitted.
-package struct AuthenticationForm {
+package struct SubmittedCredentials {
   private static let known: Set<String> = [
     "productKey", "deviceName", "ackMode", "sign", "signmethod", "clientId", "timestamp", "seq",
     "version", "resources",

@@ -1,9 +1,8 @@
-internal import ConstrainedCore
 internal import OpenSSLSupport
 internal import PayloadCoding
 internal import PayloadValues
 
-extension AuthenticationForm {
+extension SubmittedCredentials {
   /// The device that a valid form proves, and what it asks for.
   struct Checked {
     let device: SimulatedDevice

@@ -6,7 +6,7 @@ internal import PayloadCoding
 /// A payload as text, as JSON, as CBOR in diagnostic notation, or as bytes.
 ///
 /// Each function gives lines that begin with a line feed and two spaces.
-enum PayloadText {
+enum PayloadLines {
   /// The payload as its content format says, or as it looks where none is given.
   static func line(_ label: String, _ payload: Span<UInt8>, _ format: ContentFormat?) -> String {
     switch kind(format) {
