@@ -64,7 +64,13 @@ let package = Package(
         "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
       ]
     ),
-    .library(name: "PlatformSimulator", targets: ["PlatformSimulator"]),
+    .library(
+      name: "PlatformSimulator",
+      targets: [
+        "PlatformSimulator", "PlatformCore", "PayloadValues", "PayloadCoding", "OpenSSLSupport",
+        "CoAPMessage", "ConstrainedCore",
+      ]
+    ),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
     .library(name: "HTTPSTransfer", targets: ["HTTPSTransfer"]),
     .executable(name: "nbiot", targets: ["nbiot"]),
@@ -214,10 +220,19 @@ let package = Package(
       ],
       swiftSettings: strict
     ),
+    // What the platform decides, whatever protocol a device comes in by; PlatformSimulator is its front for CoAP.
+    .target(
+      name: "PlatformCore",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "CBORPayload", "PayloadValues", "OpenSSLSupport",
+      ],
+      swiftSettings: strict
+    ),
     .target(
       name: "PlatformSimulator",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "OpenSSLSupport",
+        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "PayloadValues",
+        "OpenSSLSupport", "PlatformCore",
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
         .product(name: "NIOPosix", package: "swift-nio", condition: tools),
       ],
@@ -227,6 +242,11 @@ let package = Package(
       name: "CBORPayload",
       dependencies: ["ConstrainedCore", "PayloadCoding", "CLibCBOR"],
       swiftSettings: device
+    ),
+    .target(
+      name: "PayloadValues",
+      dependencies: ["ConstrainedCore", "PayloadCoding", "CBORPayload"],
+      swiftSettings: strict
     ),
     .target(
       name: "HTTPSTransfer",
@@ -247,6 +267,8 @@ let package = Package(
     .executableTarget(
       name: "nbiot",
       dependencies: [
+        "PlatformCore",
+        "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
@@ -354,6 +376,8 @@ let package = Package(
     .testTarget(
       name: "CoAPLinkTests",
       dependencies: [
+        "PlatformCore",
+        "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "CBORPayload",
@@ -371,6 +395,8 @@ let package = Package(
     .testTarget(
       name: "DeviceClientTests",
       dependencies: [
+        "PlatformCore",
+        "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "CBORPayload", "PayloadCoding",
@@ -384,9 +410,23 @@ let package = Package(
     .testTarget(
       name: "PlatformSimulatorTests",
       dependencies: [
+        "PlatformCore",
+        "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "OpenSSLSupport", "DTLSSecurity",
         "PlatformSimulator", "TestSupport",
       ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "PlatformCoreTests",
+      dependencies: [
+        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "PayloadValuesTests",
+      dependencies: ["CBORPayload", "PayloadCoding", "PayloadValues", "TestSupport"],
       swiftSettings: strict
     ),
     .testTarget(
@@ -410,6 +450,8 @@ let package = Package(
     .testTarget(
       name: "HTTPSTransferTests",
       dependencies: [
+        "PlatformCore",
+        "PayloadValues",
         "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "HTTPSTransfer", "nbiot",
         "PlatformSimulator", "TestSupport",
       ],
@@ -420,6 +462,7 @@ let package = Package(
     .testTarget(
       name: "AgentTests",
       dependencies: [
+        "PlatformCore",
         "Agent", "nbiot-agent", "CoAPMessage", "SecurityLayer", "ConstrainedCore", "CoAPLink",
         "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
         "OpenSSLSupport", "PlatformSimulator", "TestSupport",
@@ -430,8 +473,8 @@ let package = Package(
     .testTarget(
       name: "nbiotTests",
       dependencies: [
-        "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformSimulator",
-        "UDPTransport", "TestSupport",
+        "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformCore",
+        "PlatformSimulator", "UDPTransport", "TestSupport",
       ],
       resources: [.copy("README.md"), .copy("address-change.sh")],
       swiftSettings: strict

@@ -156,15 +156,12 @@ extension ReportLine {
   private mutating func makeCBOR() -> LineError? {
     var reader = JSONReader(text.span.extracting(0..<count))
     var writer = CBORWriter(cbor.mutableSpan)
+    var room = InlineArray<1_024, UInt8>(repeating: 0)
     do throws(JSONError) {
-      while let token = try reader.next() {
-        // SAFETY: the text ends with a zero byte.
-        if case .number(let range) = token, unsafe !double(text.span, at: range.lowerBound).isFinite
-        {
-          return .notJSON
-        }
+      while let read = try reader.next() {
+        guard let token = payloadToken(read, from: reader, of: text.span) else { return .notJSON }
         do throws(CapacityError) {
-          try write(token, from: reader, of: text.span, to: &writer)
+          try writer.write(token, from: reader, scratch: room.mutableSpan)
         } catch {
           return .tooLong
         }
@@ -186,39 +183,21 @@ extension ReportLine {
   }
 }
 
-/// Writes a token of JSON that ends with a zero byte as CBOR.
+/// A token of JSON that ends with a zero byte; `nil` for a number beyond the largest Double.
+///
+/// Fractions are read by strtod: the agent then does without the reader's own conversion.
 @inline(never)
-private func write(
+private func payloadToken(
   _ token: JSONToken,
   from reader: borrowing JSONReader,
-  of json: Span<UInt8>,
-  to writer: inout CBORWriter
-) throws(CapacityError) {
-  switch token {
-  case .beginObject: try writer.beginObject()
-  case .beginArray: try writer.beginArray()
-  case .endObject: try writer.endObject()
-  case .endArray: try writer.endArray()
-  case .key(let range), .string(let range):
-    var room = InlineArray<1_024, UInt8>(repeating: 0)
-    var text = ByteWriter(room.mutableSpan)
-    try reader.copyString(range, into: &text)
-    try writer.string(text.written)
-  case .number(let range):
-    let isNegative = json[range.lowerBound] == UInt8(ascii: "-")
-    let digits = isNegative ? range.lowerBound + 1..<range.upperBound : range
-    let magnitude = reader.unsigned(digits)
-    if let magnitude, !isNegative {
-      try writer.unsigned(magnitude)
-    } else if let magnitude, magnitude <= 0x8000_0000_0000_0000 {
-      try writer.integer(Int64(bitPattern: 0 &- magnitude))
-    } else {
-      // SAFETY: the JSON ends with a zero byte.
-      try writer.double(unsafe double(json, at: range.lowerBound))
-    }
-  case .boolean(let value): try writer.boolean(value)
-  case .null: try writer.null()
-  }
+  of json: Span<UInt8>
+) -> PayloadToken? {
+  guard case .number(let range) = token else { return PayloadToken(token) }
+  if let value = reader.integer(range) { return .integer(value) }
+  if let value = reader.unsigned(range) { return .unsigned(value) }
+  // SAFETY: the JSON ends with a zero byte.
+  let value = unsafe double(json, at: range.lowerBound)
+  return value.isFinite ? .double(value) : nil
 }
 
 /// The number at a place of JSON that ends with a zero byte: no byte that may follow a number in JSON goes

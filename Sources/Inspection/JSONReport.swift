@@ -83,7 +83,7 @@ enum JSONReport {
 
   /// The payload in one text, as a string of JSON; `nil` when it is bytes.
   private static func quoted(_ payload: Span<UInt8>, _ format: ContentFormat?) -> String? {
-    PayloadText.text(payload, format).flatMap { ReadableText.quoted($0.span) }
+    PayloadLines.text(payload, format).flatMap { ReadableText.quoted($0.span) }
   }
 
   /// The members of the message as it was on the wire.

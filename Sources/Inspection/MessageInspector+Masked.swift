@@ -22,6 +22,6 @@ extension MessageInspector {
   /// they are no text.
   public static func maskedText(ofPayload payload: Span<UInt8>) -> String {
     let bytes = SecretMask.masked(payload: payload)
-    return PayloadText.line("payload", bytes.span, nil)
+    return PayloadLines.line("payload", bytes.span, nil)
   }
 }

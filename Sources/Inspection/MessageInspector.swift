@@ -121,15 +121,15 @@ public struct MessageInspector: ~Copyable {
   private static func payload(of view: MessageView, _ opened: OpenedMessage) -> String {
     let (payload, format) = (view.payload, view.contentFormat)
     switch opened.payload {
-    case .plain: return PayloadText.line("payload", payload, format)
+    case .plain: return PayloadLines.line("payload", payload, format)
     case .opened(let inside):
-      return PayloadText.dump("payload", payload, "encrypted")
-        + PayloadText.line("inside", inside.span, format)
+      return PayloadLines.dump("payload", payload, "encrypted")
+        + PayloadLines.line("inside", inside.span, format)
     case .unopened(let obstacle, let isEncrypted):
       let line =
         isEncrypted
-        ? PayloadText.dump("payload", payload, "encrypted")
-        : PayloadText.line("payload", payload, format)
+        ? PayloadLines.dump("payload", payload, "encrypted")
+        : PayloadLines.line("payload", payload, format)
       return line + "\n  inside: \(obstacle)"
     }
   }

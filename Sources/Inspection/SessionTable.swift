@@ -146,7 +146,7 @@ struct SessionTable {
     let obstacle = obstacle(to: owners)
     opened.sequences = []
     opened.obstacle = obstacle
-    if view.payload.count > 0, !PayloadText.isJSON(view.payload) {
+    if view.payload.count > 0, !PayloadLines.isJSON(view.payload) {
       opened.payload = .unopened(obstacle, isEncrypted: true)
     }
     return .unopened(obstacle)
@@ -221,7 +221,7 @@ struct SessionTable {
     )
     for session in recent {
       guard let inside = session.open(view.payload) else { continue }
-      if PayloadText.saysSomething(inside.span, view.contentFormat) { return .opened(inside) }
+      if PayloadLines.saysSomething(inside.span, view.contentFormat) { return .opened(inside) }
     }
     guard let given else { return .plain }
     return Self.payload(of: view, in: given, isEncrypted: false)
@@ -271,7 +271,7 @@ struct SessionTable {
   ) -> OpenedMessage.Payload {
     // Ciphertext is neither JSON nor, without control characters, text.
     let isPlain =
-      isEncrypted ? PayloadText.isJSON(view.payload) : ReadableText.isReadable(view.payload)
+      isEncrypted ? PayloadLines.isJSON(view.payload) : ReadableText.isReadable(view.payload)
     guard view.payload.count > 0, !isPlain else { return .plain }
     if isBlock(view) { return .unopened(.isBlock, isEncrypted: true) }
     if let inside = session.open(view.payload) { return .opened(inside) }

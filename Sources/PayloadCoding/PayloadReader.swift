@@ -133,6 +133,23 @@ extension PayloadReader where Self: ~Escapable {
   }
 }
 
+extension PayloadToken {
+  /// The token that a JSON token is in either format; `nil` for a number, whose value is not known yet.
+  package init?(_ token: JSONToken) {
+    switch token {
+    case .beginObject: self = .beginObject
+    case .endObject: self = .endObject
+    case .beginArray: self = .beginArray
+    case .endArray: self = .endArray
+    case .key(let range): self = .key(PayloadText(range: range, form: .escaped))
+    case .string(let range): self = .text(PayloadText(range: range, form: .escaped))
+    case .number: return nil
+    case .boolean(let value): self = .boolean(value)
+    case .null: self = .null
+    }
+  }
+}
+
 extension JSONReader: PayloadReader {
   /// How many bytes have been read.
   public var position: Int { offset }
@@ -141,22 +158,13 @@ extension JSONReader: PayloadReader {
   @inline(never)
   public mutating func nextToken() throws(JSONError) -> PayloadToken? {
     guard let token = try next() else { return nil }
-    switch token {
-    case .beginObject: return .beginObject
-    case .endObject: return .endObject
-    case .beginArray: return .beginArray
-    case .endArray: return .endArray
-    case .key(let range): return .key(PayloadText(range: range, form: .escaped))
-    case .string(let range): return .text(PayloadText(range: range, form: .escaped))
-    case .number(let range):
-      if let value = integer(range) { return .integer(value) }
-      if let value = unsigned(range) { return .unsigned(value) }
-      if let value = double(range) { return .double(value) }
-      guard isReceived else { throw fail(.numberTooLarge(offset: range.lowerBound)) }
-      return .double(text[range.lowerBound] == UInt8(ascii: "-") ? -.infinity : .infinity)
-    case .boolean(let value): return .boolean(value)
-    case .null: return .null
-    }
+    if let token = PayloadToken(token) { return token }
+    guard case .number(let range) = token else { preconditionFailure("only a number has no token") }
+    if let value = integer(range) { return .integer(value) }
+    if let value = unsigned(range) { return .unsigned(value) }
+    if let value = double(range) { return .double(value) }
+    guard isReceived else { throw fail(.numberTooLarge(offset: range.lowerBound)) }
+    return .double(text[range.lowerBound] == UInt8(ascii: "-") ? -.infinity : .infinity)
   }
 
   /// Reads past the whole value that comes next; its numbers may be beyond the largest Double.

@@ -2,6 +2,7 @@ internal import ConstrainedCore
 internal import NIOCore
 internal import NIOPosix
 internal import OpenSSLSupport
+public import PlatformCore
 
 /// A simulated platform on a UDP port of this machine.
 public final class SimulatorServer: Sendable {

@@ -3,8 +3,8 @@ internal import ConstrainedCore
 internal import DeviceClient
 internal import Foundation
 internal import PayloadCoding
+internal import PayloadValues
 internal import Platform
-internal import PlatformSimulator
 
 /// One request of the thing model, its parameters given as JSON: each goes through the typed call of its
 /// method, so that the same limits are checked.
@@ -15,7 +15,7 @@ struct AlinkCall {
   }
 
   let method: String
-  let parameters: PlatformValue?
+  let parameters: PayloadValue?
   /// The file with the secret that proves a sub-device, for `thing.topo.add`.
   var subDeviceSecretFile: String?
   /// Which names devices may have.
@@ -109,7 +109,7 @@ extension AlinkCall {
     guard let value = parameters, value["value"]?.members != nil else {
       throw Failure(description: #"the parameters are {"value":{…}}, with a "time" if you like"#)
     }
-    let reading = try Reading(PlatformValue.Member(event, value))
+    let reading = try Reading(PayloadValue.Member(event, value))
     return try await client.request(EventPost.self, as: writer) { post throws(AlinkError) in
       try post.event(reading.name.span, time: reading.time) {
         (output: inout Writer) throws(CapacityError) in
@@ -141,10 +141,10 @@ extension AlinkCall {
   /// A value that may come with its time.
   private struct Reading {
     let name: [UInt8]
-    let value: PlatformValue
+    let value: PayloadValue
     let time: UInt64?
 
-    init(_ member: PlatformValue.Member) throws {
+    init(_ member: PayloadValue.Member) throws {
       name = Array(member.name.utf8)
       guard let members = member.value.members else {
         value = member.value
@@ -180,7 +180,7 @@ extension AlinkCall {
     let events: [Reading]
 
     /// What stands in an object with a further member, `other`.
-    init(_ value: PlatformValue?, beside other: String) throws {
+    init(_ value: PayloadValue?, beside other: String) throws {
       let known: Set<String> = ["properties", "events", other]
       guard let members = value?.members, members.allSatisfy({ known.contains($0.name) }),
         let given = (value?["properties"] ?? [:]).members,
@@ -328,7 +328,7 @@ extension AlinkCall {
   }
 
   private static func names(
-    _ value: PlatformValue?
+    _ value: PayloadValue?
   ) throws -> (product: [UInt8], device: [UInt8]) {
     (try text(value?["productKey"], "productKey"), try text(value?["deviceName"], "deviceName"))
   }
@@ -338,19 +338,19 @@ extension AlinkCall {
 
 extension AlinkCall {
   /// Refuses parameters of a method that has none of the caller's.
-  private func checkNone(or usual: PlatformValue = [:]) throws {
+  private func checkNone(or usual: PayloadValue = [:]) throws {
     guard let parameters, parameters != [:], parameters != usual else { return }
     throw Failure(description: "\(method) takes no parameters: leave them out")
   }
 
-  private func members() throws -> [PlatformValue.Member] {
+  private func members() throws -> [PayloadValue.Member] {
     guard let members = parameters?.members else {
       throw Failure(description: "the parameters of this method are an object: {…}")
     }
     return members
   }
 
-  private func elements() throws -> [PlatformValue] {
+  private func elements() throws -> [PayloadValue] {
     guard let elements = parameters?.elements else {
       throw Failure(description: "the parameters of this method are a list: […]")
     }
@@ -358,7 +358,7 @@ extension AlinkCall {
   }
 
   /// A number that may be missing.
-  private static func number(_ value: PlatformValue?, _ name: String) throws -> UInt64? {
+  private static func number(_ value: PayloadValue?, _ name: String) throws -> UInt64? {
     guard let value else { return nil }
     guard let number = value.integer.flatMap({ UInt64(exactly: $0) }) else {
       throw Failure(description: "\(name) is no whole number from 0 up")
@@ -366,7 +366,7 @@ extension AlinkCall {
     return number
   }
 
-  private static func text(_ value: PlatformValue?, _ name: String) throws -> [UInt8] {
+  private static func text(_ value: PayloadValue?, _ name: String) throws -> [UInt8] {
     guard let text = value?.string else {
       throw Failure(description: "\(name) is missing or no text")
     }

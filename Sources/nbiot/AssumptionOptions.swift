@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import PlatformCore
 internal import PlatformSimulator
 
 /// What the simulator does where only the cloud could tell.

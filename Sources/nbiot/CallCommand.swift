@@ -6,7 +6,7 @@ internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
 internal import PayloadCoding
-internal import PlatformSimulator
+internal import PayloadValues
 
 /// One request of the thing model.
 struct CallCommand: AsyncParsableCommand {
@@ -150,7 +150,7 @@ struct CallCommand: AsyncParsableCommand {
     )
   }
 
-  private func value() throws -> PlatformValue? {
+  private func value() throws -> PayloadValue? {
     guard let parameters else { return nil }
     let source = DataArgument(parameters)
     let given = try source.read("parameters")
@@ -167,7 +167,7 @@ struct CallCommand: AsyncParsableCommand {
     } catch {
       throw Complaint("the parameters are not JSON: \(error)")
     }
-    guard let value = PlatformValue(text, .json) else {
+    guard let value = PayloadValue(text, .json) else {
       throw Complaint("the parameters have a name twice in an object: leave one out")
     }
     return value

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CoAPMessage
+internal import PlatformCore
 internal import PlatformSimulator
 
 /// What the console would do to devices, and what can go wrong on the platform.
@@ -78,7 +79,7 @@ struct ConsoleOptions: ParsableArguments {
         failure.times = times
       case "max-age":
         guard let seconds = UInt32(value) else { throw wrong(part, of: text) }
-        failure.maxAge = seconds
+        failure.retryAfter = seconds
       case "on":
         guard let kind = kinds[value] else { throw wrong(part, of: text) }
         failure.kind = kind
@@ -95,7 +96,7 @@ struct ConsoleOptions: ParsableArguments {
     )
   }
 
-  private static let kinds: [String: RequestRecord.Kind] = [
+  private static let kinds: [String: RequestKind] = [
     "auth": .authentication, "report": .report, "pull": .pull, "register": .registration,
   ]
 }

@@ -4,6 +4,7 @@ internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
 internal import OpenSSLSupport
+internal import PlatformCore
 internal import PlatformSimulator
 internal import Synchronization
 

@@ -1,6 +1,7 @@
 internal import Alink
 internal import ArgumentParser
 internal import DeviceClient
+internal import PlatformCore
 internal import PlatformSimulator
 
 /// What the `length` of a text counts.

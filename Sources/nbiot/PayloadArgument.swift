@@ -5,6 +5,7 @@ internal import ConstrainedCore
 internal import Foundation
 internal import Inspection
 internal import PayloadCoding
+internal import PayloadValues
 internal import Platform
 internal import PlatformCoAP
 
@@ -120,7 +121,7 @@ struct PayloadForm {
     guard format == .cbor else { return given }
     do throws(JSONError) {
       // What an editor leaves at a file's ends is no JSON.
-      return try CBORConversion.convert(InputText.trimmed(given))
+      return try PayloadConversion.cbor(fromJSON: InputText.trimmed(given))
     } catch {
       throw Failure(description: "\(what) is not JSON: \(error)")
     }

@@ -1,5 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
+internal import PayloadValues
+internal import PlatformCore
 internal import PlatformSimulator
 
 /// What signs a firmware.
@@ -150,7 +152,7 @@ struct ProductOptions: ParsableArguments {
 
   private func loadDownlink() throws -> [(String, DownlinkMessage)] {
     guard let downlink else { return [] }
-    guard let elements = PlatformValue(try InputText.read(downlink), .json)?.elements else {
+    guard let elements = PayloadValue(try InputText.read(downlink), .json)?.elements else {
       throw Complaint("\(downlink) is no JSON array")
     }
     return try elements.map { element in
@@ -173,15 +175,15 @@ struct ProductOptions: ParsableArguments {
     return "\(segments[start])/\(segments[start + 1])"
   }
 
-  private static func member(_ text: String) throws -> PlatformValue.Member {
+  private static func member(_ text: String) throws -> PayloadValue.Member {
     let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
     guard parts.count == 2, !parts[0].isEmpty else {
       throw Complaint("--desired takes NAME=VALUE, not \(text)")
     }
     let value = String(parts[1])
-    return PlatformValue.Member(
+    return PayloadValue.Member(
       String(parts[0]),
-      PlatformValue(Array(value.utf8), .json) ?? .text(value)
+      PayloadValue(Array(value.utf8), .json) ?? .text(value)
     )
   }
 

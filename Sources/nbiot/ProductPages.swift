@@ -1,6 +1,7 @@
 internal import ConstrainedCore
 internal import Foundation
 internal import OpenSSLSupport
+internal import PlatformCore
 internal import PlatformSimulator
 
 /// What the options say of each product's pages in the console: thing model, firmware, remote configuration.
@@ -45,10 +46,10 @@ struct ProductPages {
     option.value(of: product.key, takesCommon: common.contains(product.key))
   }
 
-  private static func thingModel(_ file: String) throws -> ThingModel {
+  private static func thingModel(_ file: String) throws -> ProductModel {
     let bytes = try InputText.read(file)
     do {
-      return try ThingModel(json: bytes)
+      return try ProductModel(json: bytes)
     } catch {
       throw Complaint("\(file) cannot be used: \(error.reason)")
     }

@@ -1,7 +1,8 @@
 internal import ArgumentParser
 internal import CoAPLink
 internal import DeviceClient
-internal import PlatformSimulator
+internal import PayloadCoding
+internal import PayloadValues
 
 /// Asks for messages that wait for the device.
 struct PullCommand: AsyncParsableCommand {
@@ -45,6 +46,6 @@ struct PullCommand: AsyncParsableCommand {
       return Console.complain("nothing waits for the device")
     }
     // The platform has forgotten them.
-    Console.printOnce(RequestRecord.printable(receipt.answer))
+    Console.printOnce(ReadableText.unlabelled(receipt.answer))
   }
 }

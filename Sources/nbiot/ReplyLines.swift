@@ -1,11 +1,10 @@
 internal import Alink
-internal import CBORPayload
 internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
 internal import PayloadCoding
-internal import PlatformSimulator
+internal import PayloadValues
 
 /// The platform's reply as it is printed.
 struct ReplyLines {
@@ -39,8 +38,9 @@ struct ReplyLines {
       // What would steer a terminal stands in strings alone, where the escape means the same.
       return Array((ReadableText.plain(text.span, keepsLines: false) ?? "null").utf8)
     }
-    return transcribed(answer.data)
-      ?? PlatformValue.text(RequestRecord.printable(answer.data)).encoded(.json)
+    return PayloadConversion.json(fromCBOR: answer.data)
+      .flatMap { ReadableText.plain($0.span, keepsLines: false) }.map { Array($0.utf8) }
+      ?? PayloadValue.text(ReadableText.unlabelled(answer.data)).encoded(.json)
   }
 
   /// A JSON text without the white space between its tokens.
@@ -60,43 +60,5 @@ struct ReplyLines {
       result.append(byte)
     }
     return result
-  }
-
-  /// CBOR as JSON, byte strings in hexadecimal digits; `nil` when it cannot be read.
-  private static func transcribed(_ cbor: [UInt8]) -> [UInt8]? {
-    // A byte may become an escape of six characters, and a number of 3 bytes one of 26.
-    var buffer = [UInt8](repeating: 0, count: 26 * cbor.count + 64)
-    var scratch = [UInt8](repeating: 0, count: cbor.count)
-    var writer = JSONWriter(buffer.mutableSpan)
-    var reader = CBORReader(received: cbor.span)
-    do {
-      while let token = try reader.nextToken() {
-        switch token {
-        case .beginObject: try writer.beginObject()
-        case .endObject: try writer.endObject()
-        case .beginArray: try writer.beginArray()
-        case .endArray: try writer.endArray()
-        case .key(let text), .text(let text):
-          var bytes = ByteWriter(scratch.mutableSpan)
-          try reader.copy(text, into: &bytes)
-          if case .key = token {
-            try writer.key(bytes.written)
-          } else {
-            try writer.string(bytes.written)
-          }
-        case .integer(let value): try writer.integer(value)
-        case .unsigned(let value): try writer.unsigned(value)
-        case .double(let value): try writer.double(value)
-        case .boolean(let value): try writer.boolean(value)
-        case .null: try writer.null()
-        case .bytes(let range): try writer.text(RequestRecord.printable(Array(cbor[range])))
-        }
-      }
-    } catch {
-      return nil
-    }
-    let count = writer.count
-    let json = Array(buffer[..<count])
-    return ReadableText.plain(json.span, keepsLines: false).map { Array($0.utf8) }
   }
 }

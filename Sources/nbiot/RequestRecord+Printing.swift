@@ -1,6 +1,7 @@
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import PayloadCoding
+internal import PlatformCore
 internal import PlatformSimulator
 
 extension RequestRecord {
@@ -68,7 +69,7 @@ extension RequestRecord {
   }
 
   private func write(
-    _ entry: Tolerated,
+    _ entry: ToleratedForm,
     into json: inout JSONWriter
   ) throws(CapacityError) {
     try json.beginObject()

@@ -5,6 +5,7 @@ internal import Foundation
 internal import NIOCore
 internal import OpenSSLSupport
 internal import PayloadCoding
+internal import PlatformCore
 internal import PlatformSimulator
 
 struct SimulateCommand: AsyncParsableCommand {
@@ -110,7 +111,7 @@ struct SimulateCommand: AsyncParsableCommand {
     try console.apply(to: &configuration)
     try checkNames(configuration)
     configuration.settingNames.leniencies = "--tolerant"
-    configuration.settingNames.legacySuites = "--legacy-suites"
+    configuration.dtls.legacySuitesName = "--legacy-suites"
     configuration.settingNames.plainValues = "--plain-values"
     try dtls.apply(to: &configuration, host: serving.host)
     let host = serving.host

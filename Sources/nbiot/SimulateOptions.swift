@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ConstrainedCore
+internal import PlatformCore
 internal import PlatformSimulator
 
 /// Which devices the simulator serves, where, and how it tells of them.

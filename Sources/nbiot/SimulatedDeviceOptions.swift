@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import PlatformCore
 internal import PlatformSimulator
 
 /// Which devices may authenticate.

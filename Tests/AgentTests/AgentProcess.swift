@@ -1,5 +1,6 @@
 import Foundation
 import OpenSSLSupport
+import PlatformCore
 import PlatformSimulator
 import Synchronization
 import TestSupport

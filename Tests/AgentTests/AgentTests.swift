@@ -1,6 +1,7 @@
 import CoAPMessage
 import ConstrainedCore
 import Foundation
+import PlatformCore
 import PlatformSimulator
 import ReportLink
 import TestSupport

@@ -1,6 +1,7 @@
 import CoAPLink
 import Foundation
 import OpenSSLSupport
+import PlatformCore
 import PlatformSimulator
 import ReportLink
 import SecurityLayer

@@ -65,32 +65,15 @@ private func transcribe<
   Writer: PayloadWriter & ~Copyable & ~Escapable
 >(_ reader: inout Reader, into writer: inout Writer) throws {
   var depth = 0
+  var scratch = [UInt8](repeating: 0xA5, count: 4_096)
   repeat {
     guard let token = try reader.nextToken() else { preconditionFailure("a value has an end") }
     switch token {
-    case .beginObject:
-      try writer.beginObject()
-      depth += 1
-    case .endObject:
-      try writer.endObject()
-      depth -= 1
-    case .beginArray:
-      try writer.beginArray()
-      depth += 1
-    case .endArray:
-      try writer.endArray()
-      depth -= 1
-    case .key(let text), .text(let text):
-      var storage = [UInt8](repeating: 0xA5, count: 4_096)
-      var copy = ByteWriter(storage.mutableSpan)
-      try reader.copy(text, into: &copy)
-      if case .key = token { try writer.key(copy.written) } else { try writer.string(copy.written) }
-    case .integer(let value): try writer.integer(value)
-    case .unsigned(let value): try writer.unsigned(value)
-    case .double(let value): try writer.double(value)
-    case .boolean(let value): try writer.boolean(value)
-    case .null: try writer.null()
+    case .beginObject, .beginArray: depth += 1
+    case .endObject, .endArray: depth -= 1
     case .bytes: preconditionFailure("the thing model has no byte strings")
+    default: break
     }
+    try writer.write(token, from: reader, scratch: scratch.mutableSpan)
   } while depth > 0
 }

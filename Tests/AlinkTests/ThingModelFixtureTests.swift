@@ -64,29 +64,10 @@ enum ThingModelFixtures {
   static func cbor(_ json: [UInt8]) throws -> [UInt8] {
     var reader = JSONReader(json.span)
     var buffer = [UInt8](repeating: 0xA5, count: json.count + 64)
+    var scratch = [UInt8](repeating: 0xA5, count: json.count)
     var writer = CBORWriter(buffer.mutableSpan)
     while let token = try reader.nextToken() {
-      switch token {
-      case .beginObject: try writer.beginObject()
-      case .endObject: try writer.endObject()
-      case .beginArray: try writer.beginArray()
-      case .endArray: try writer.endArray()
-      case .key(let text), .text(let text):
-        var storage = [UInt8](repeating: 0xA5, count: json.count)
-        var bytes = ByteWriter(storage.mutableSpan)
-        try reader.copy(text, into: &bytes)
-        if case .key = token {
-          try writer.key(bytes.written)
-        } else {
-          try writer.string(bytes.written)
-        }
-      case .integer(let value): try writer.integer(value)
-      case .unsigned(let value): try writer.unsigned(value)
-      case .double(let value): try writer.double(value)
-      case .boolean(let value): try writer.boolean(value)
-      case .null: try writer.null()
-      case .bytes: preconditionFailure("JSON has no byte strings")
-      }
+      try writer.write(token, from: reader, scratch: scratch.mutableSpan)
     }
     let count = writer.count
     return Array(buffer[..<count])

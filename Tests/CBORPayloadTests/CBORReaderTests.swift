@@ -11,28 +11,10 @@ func transcribe<Reader: PayloadReader & ~Escapable, Writer: PayloadWriter & ~Cop
   of capacity: Int,
   into writer: inout Writer
 ) throws {
+  var scratch = [UInt8](repeating: 0xA5, count: capacity)
   while let token = try reader.nextToken() {
-    switch token {
-    case .beginObject: try writer.beginObject()
-    case .endObject: try writer.endObject()
-    case .beginArray: try writer.beginArray()
-    case .endArray: try writer.endArray()
-    case .key(let text), .text(let text):
-      var buffer = [UInt8](repeating: 0xA5, count: capacity)
-      var bytes = ByteWriter(buffer.mutableSpan)
-      try reader.copy(text, into: &bytes)
-      if case .key = token {
-        try writer.key(bytes.written)
-      } else {
-        try writer.string(bytes.written)
-      }
-    case .integer(let value): try writer.integer(value)
-    case .unsigned(let value): try writer.unsigned(value)
-    case .double(let value): try writer.double(value)
-    case .boolean(let value): try writer.boolean(value)
-    case .null: try writer.null()
-    case .bytes: throw OutOfModel()
-    }
+    if case .bytes = token { throw OutOfModel() }
+    try writer.write(token, from: reader, scratch: scratch.mutableSpan)
   }
 }
 

@@ -1,7 +1,9 @@
 import CoAPLink
 import CoAPMessage
 import ConstrainedCore
+import PayloadValues
 import Platform
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -18,7 +20,7 @@ struct AnswerBlocksTests {
     let properties = (0..<70).map {
       #"{"identifier":"p\#($0)","dataType":{"type":"int","specs":{"min":"0","max":"9"}}}"#
     }.joined(separator: ",")
-    let model = try ThingModel(json: Array((#"{"properties":["# + properties + "]}").utf8))
+    let model = try ProductModel(json: Array((#"{"properties":["# + properties + "]}").utf8))
     var product = SimulatedProduct(key: World.productKey)
     product.thingModel = model
     let world = try World(layer, link: link) {
@@ -46,7 +48,7 @@ struct AnswerBlocksTests {
     #expect(result.extent == .inBlocks)
     #expect(result.messageID.isEmpty == !layer.hasSequence)
     let whole = try world.session.openAnswer(world.parts + world.session.answer)
-    #expect(PlatformValue(whole, .json)?["data"]?["properties"]?.elements?.count == 70)
+    #expect(PayloadValue(whole, .json)?["data"]?["properties"]?.elements?.count == 70)
     #expect(try world.report("x")?.extent == .whole)
     #expect(world.session.counters.authentications == 1)
   }
@@ -60,7 +62,7 @@ struct AnswerBlocksTests {
     switch (result.outcome, result.extent) {
     case (.acknowledged, .inBlocks):
       let whole = try world.session.openAnswer(world.parts + world.session.answer)
-      #expect(PlatformValue(whole, .json)?["data"]?["properties"]?.elements?.count == 70)
+      #expect(PayloadValue(whole, .json)?["data"]?["properties"]?.elements?.count == 70)
     case (.acknowledged, .incomplete): #expect(world.session.answer.isEmpty)
     case (_, let extent): #expect(extent == .whole)
     }

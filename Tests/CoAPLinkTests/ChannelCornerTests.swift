@@ -2,6 +2,7 @@ import CoAPLink
 import ConstrainedCore
 import DTLSSecurity
 import OpenSSLSupport
+import PlatformCore
 import PlatformSimulator
 import ReportLink
 import TestSupport

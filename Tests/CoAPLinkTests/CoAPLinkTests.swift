@@ -4,6 +4,7 @@ import CoAPMessage
 import ConstrainedCore
 import Platform
 import PlatformCoAP
+import PlatformCore
 import PlatformSimulator
 import ReportLink
 import TestSupport

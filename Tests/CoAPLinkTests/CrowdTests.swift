@@ -1,6 +1,7 @@
 import ConstrainedCore
 import DTLSSecurity
 import OpenSSLSupport
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing

@@ -3,6 +3,7 @@ import CoAPMessage
 import ConstrainedCore
 import PayloadCoding
 import PlatformCoAP
+import PlatformCore
 import PlatformSimulator
 import ReportLink
 import TestSupport

@@ -8,6 +8,7 @@ import EitherSecurity
 import OpenSSLSupport
 import PayloadCoding
 import Platform
+import PlatformCore
 import PlatformCredentials
 import PlatformSimulator
 import ReportLink

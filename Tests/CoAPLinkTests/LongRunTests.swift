@@ -4,6 +4,7 @@ import CoAPMessage
 import ConstrainedCore
 import Glibc
 import Platform
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing

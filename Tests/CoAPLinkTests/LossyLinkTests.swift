@@ -4,6 +4,7 @@ import ConstrainedCore
 import DTLSSecurity
 import OpenSSLSupport
 import PlatformCoAP
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing

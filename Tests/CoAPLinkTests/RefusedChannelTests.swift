@@ -4,6 +4,7 @@ import CoAPMessage
 import ConstrainedCore
 import DTLSSecurity
 import OpenSSLSupport
+import PlatformCore
 import PlatformSimulator
 import ReportLink
 import SecurityLayer

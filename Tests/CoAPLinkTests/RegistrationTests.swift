@@ -1,6 +1,7 @@
 import CoAPLink
 import CoAPMessage
 import ConstrainedCore
+import PlatformCore
 import PlatformSimulator
 import Testing
 

@@ -4,7 +4,9 @@ import CoAPLink
 import CoAPMessage
 import ConstrainedCore
 import PayloadCoding
+import PayloadValues
 import Platform
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -21,8 +23,8 @@ struct ThingModelTests {
     return nil
   }
 
-  private func reply(_ world: borrowing World, _ format: ContentFormat) -> PlatformValue? {
-    PlatformValue(world.session.answer, format == .cbor ? .cbor : .json)
+  private func reply(_ world: borrowing World, _ format: ContentFormat) -> PayloadValue? {
+    PayloadValue(world.session.answer, format == .cbor ? .cbor : .json)
   }
 
   @Test(arguments: Layer.allCases, Self.formats)
@@ -48,7 +50,7 @@ struct ThingModelTests {
   @Test(arguments: Layer.allCases, Self.formats)
   func `a desired value that is set is found`(layer: Layer, format: ContentFormat) throws {
     var world = try World(layer) {
-      $0.desired["a1B2c3D4e5F/device1"] = [PlatformValue.Member("power", "on")]
+      $0.desired["a1B2c3D4e5F/device1"] = [PayloadValue.Member("power", "on")]
     }
     let result = try #require(try call(&world, .desired(["power", "other"], format)))
     #expect(result.outcome == .acknowledged)
@@ -88,12 +90,12 @@ struct ThingModelTests {
     }
     _ = try world.session.pull(at: world.now)
     try world.run()
-    let first = PlatformValue(world.session.answer, .json)
+    let first = PayloadValue(world.session.answer, .json)
     #expect(first?.elements?.count == 1)
     #expect(first?.elements?.first?["topic"] == .text(message.topic))
     _ = try world.session.pull(at: world.now)
     try world.run()
-    #expect(PlatformValue(world.session.answer, .json) == [])
+    #expect(PayloadValue(world.session.answer, .json) == [])
   }
 
   @Test func `a device registers, and authenticates with its own secret over the same channel`()

@@ -4,6 +4,7 @@ import ConstrainedCore
 import DTLSSecurity
 import OpenSSLSupport
 import Platform
+import PlatformCore
 import PlatformSimulator
 import ReportLink
 import SymmetricSecurity

@@ -1,6 +1,6 @@
-import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
+import SecurityLayer
 import Testing
 
 /// A ClientHello (RFC 5246 Section 7.4.1.2, RFC 6347 Section 4.2.1) in parts.

@@ -1,6 +1,6 @@
-import CoAPSecurity
 import ConstrainedCore
 import DTLSSecurity
+import SecurityLayer
 import Testing
 
 @Suite("Records and messages out of their order (RFC 6347 Sections 4.1.2.6, 4.2.3 and 4.2.4)")

@@ -4,6 +4,7 @@ import ConstrainedCore
 import DeviceClient
 import Glibc
 import Platform
+import PlatformCore
 import PlatformSimulator
 import Synchronization
 import TestSupport

@@ -1,5 +1,6 @@
 import DeviceClient
 import Platform
+import PlatformCore
 import PlatformSimulator
 import Testing
 

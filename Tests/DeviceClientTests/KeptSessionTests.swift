@@ -5,6 +5,7 @@ import DeviceClient
 import DeviceStore
 import Foundation
 import OpenSSLSupport
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing

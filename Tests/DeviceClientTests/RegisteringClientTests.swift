@@ -2,6 +2,7 @@ import CoAPExchange
 import CoAPLink
 import ConstrainedCore
 import DeviceClient
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing

@@ -6,6 +6,7 @@ import ConstrainedCore
 import DeviceClient
 import PayloadCoding
 import Platform
+import PlatformCore
 import PlatformSimulator
 import Testing
 

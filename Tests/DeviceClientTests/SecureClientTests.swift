@@ -5,6 +5,7 @@ import DTLSSecurity
 import DeviceClient
 import OpenSSLSupport
 import Platform
+import PlatformCore
 import PlatformSimulator
 import ReportLink
 import SecurityLayer

@@ -4,6 +4,7 @@ import ConstrainedCore
 import DTLSSecurity
 import DeviceClient
 import Glibc
+import PlatformCore
 import PlatformSimulator
 import Synchronization
 import TestSupport

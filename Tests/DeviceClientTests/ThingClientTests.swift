@@ -7,7 +7,9 @@ import DeviceClient
 import Dispatch
 import OpenSSLSupport
 import PayloadCoding
+import PayloadValues
 import Platform
+import PlatformCore
 import PlatformSimulator
 import Synchronization
 import Testing
@@ -68,7 +70,7 @@ struct ThingClientTests {
   func `desired values come back with their versions and values`(isCBOR: Bool) async throws {
     try await server.withServer({
       $0.desired["a1B2c3D4e5F/device1"] = [
-        PlatformValue.Member("power", "on"), PlatformValue.Member("level", ["a": [1, 2]]),
+        PayloadValue.Member("power", "on"), PayloadValue.Member("level", ["a": [1, 2]]),
       ]
     }) { device, _ in
       let client = try DeviceClient(device, secret: DeviceClientTests.secret)
@@ -87,8 +89,8 @@ struct ThingClientTests {
       let values = try answer.desiredValues()
       #expect(values.map(\.identifier) == ["power", "level"])
       #expect(values.map(\.version) == [1, 1])
-      let format: PlatformValue.Format = isCBOR ? .cbor : .json
-      #expect(values.map { PlatformValue($0.value, format) } == ["on", ["a": [1, 2]]])
+      let format: PayloadValue.Format = isCBOR ? .cbor : .json
+      #expect(values.map { PayloadValue($0.value, format) } == ["on", ["a": [1, 2]]])
       await client.close()
     }
   }
@@ -175,7 +177,7 @@ struct ThingClientTests {
         #expect(error.isTold)
       }
       let told = records.all.filter { $0.path.contains("/progress/") }
-        .compactMap { PlatformValue($0.payload, .json)?["params"] }
+        .compactMap { PayloadValue($0.payload, .json)?["params"] }
       let steps = told.compactMap { $0["step"]?.string }
       #expect(steps.first == "1")
       #expect(steps.contains("100"))
@@ -266,11 +268,11 @@ struct ThingClientTests {
   }
 
   /// A TSL file of some 3 KB.
-  private func model() throws -> ThingModel {
+  private func model() throws -> ProductModel {
     let properties = (0..<40).map {
       #"{"identifier":"p\#($0)","dataType":{"type":"int","specs":{}}}"#
     }.joined(separator: ",")
-    return try ThingModel(json: Array((#"{"properties":["# + properties + "]}").utf8))
+    return try ProductModel(json: Array((#"{"properties":["# + properties + "]}").utf8))
   }
 
   @Test(arguments: [true, false])
@@ -288,8 +290,8 @@ struct ThingClientTests {
           _ throws(AlinkError) in
         }
       #expect(answer.receipt.result.extent == .inBlocks)
-      let format: PlatformValue.Format = isCBOR ? .cbor : .json
-      #expect(PlatformValue(answer.data, format)?["properties"]?.elements?.count == 40)
+      let format: PayloadValue.Format = isCBOR ? .cbor : .json
+      #expect(PayloadValue(answer.data, format)?["properties"]?.elements?.count == 40)
       // Each block has a number of its own.
       let numbers = records.all.compactMap(\.sequence)
       #expect(numbers.count >= 2 && Set(numbers).count == numbers.count)
@@ -338,7 +340,7 @@ struct ThingClientTests {
         do {
           let receipt = try await client.pull()
           #expect(limit > 0)
-          let messages = PlatformValue(receipt.answer, .json)
+          let messages = PayloadValue(receipt.answer, .json)
           #expect(messages?.elements?.first?["payload"] == message.payload)
         } catch DeviceClientError.unreadableReply(let error, _) {
           #expect(limit == 0)
@@ -354,7 +356,7 @@ struct ThingClientTests {
       let client = try DeviceClient(device, secret: DeviceClientTests.secret)
       try await client.report(.percent(1), description: String(repeating: "温", count: 50))
       await client.close()
-      let last = records.all.last.flatMap { PlatformValue($0.payload, .json) }
+      let last = records.all.last.flatMap { PayloadValue($0.payload, .json) }
       let told = last?["params"]?["desc"]?.string
       #expect(told == String(repeating: "温", count: 42))
     }

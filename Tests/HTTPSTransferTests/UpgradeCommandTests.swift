@@ -1,4 +1,6 @@
 import Foundation
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import Synchronization
 import Testing
@@ -10,10 +12,10 @@ private final class Records: Sendable {
   func add(_ record: RequestRecord) { records.withLock { $0.append(record) } }
 
   /// The payloads of the reports to a topic of the upgrade.
-  func told(_ name: String) -> [PlatformValue] {
+  func told(_ name: String) -> [PayloadValue] {
     records.withLock { all in
       all.filter { $0.isAcceptedReport && $0.path.contains("/ota/device/\(name)/") }
-        .compactMap { PlatformValue($0.payload, .json)?["params"] }
+        .compactMap { PayloadValue($0.payload, .json)?["params"] }
     }
   }
 
@@ -30,7 +32,7 @@ struct UpgradeCommandTests {
   private func withPlatform(
     _ server: HTTPSServer,
     _ path: String,
-    signMethod: SimulatedFirmware.SignMethod = .sha256,
+    signMethod: SimulatedFirmware.DigestMethod = .sha256,
     _ body: (_ options: [String], Records) async throws -> Void
   ) async throws {
     var product = SimulatedProduct(key: "a1B2c3D4e5F")
@@ -77,9 +79,9 @@ struct UpgradeCommandTests {
     ] + options
   }
 
-  @Test(arguments: [SimulatedFirmware.SignMethod.md5, .sha256])
+  @Test(arguments: [SimulatedFirmware.DigestMethod.md5, .sha256])
   func `an upgrade is offered, downloaded, verified and told`(
-    signMethod: SimulatedFirmware.SignMethod
+    signMethod: SimulatedFirmware.DigestMethod
   ) async throws {
     let server = try HTTPSServer()
     try await withPlatform(server, "cut-once", signMethod: signMethod) { options, records in

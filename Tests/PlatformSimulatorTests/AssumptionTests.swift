@@ -2,6 +2,8 @@ import CoAPMessage
 import ConstrainedCore
 import Foundation
 import OpenSSLSupport
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -104,7 +106,7 @@ struct AssumptionTests {
 
   @Test func `auth in CBOR is refused where that is assumed, and JSON says its format`() throws {
     var bench = Bench(try Self.with(["cbor-auth=refused", "auth-format=named"]))
-    let payload = PlatformValue(Array(try Bench.valid().utf8), .json)?.encoded(.cbor) ?? []
+    let payload = PayloadValue(Array(try Bench.valid().utf8), .json)?.encoded(.cbor) ?? []
     let refused = try bench.send(["auth"], [(12, [60]), (17, [60])], payload)
     #expect(refused.code == .unsupportedContentFormat)
     #expect(try bench.authenticate(try Bench.valid()).code == .content)
@@ -210,7 +212,7 @@ struct AssumptionTests {
 
   @Test func `what the thing model does not allow, and a sub-device of another gateway`() throws {
     var product = SimulatedProduct(key: "pk")
-    product.thingModel = try ThingModel(
+    product.thingModel = try ProductModel(
       json: Array(
         #"{"properties":[{"identifier":"a","dataType":{"type":"int","specs":{"max":"5"}}}]}"#.utf8
       )
@@ -332,7 +334,7 @@ struct AssumptionTests {
   @Test func `an Alink reply without its format, and a long one as a whole`() throws {
     var product = SimulatedProduct(key: "pk")
     let name = String(repeating: "n", count: 3_000)
-    product.thingModel = try ThingModel(json: Array(#"{"properties":[],"n":"\#(name)"}"#.utf8))
+    product.thingModel = try ProductModel(json: Array(#"{"properties":[],"n":"\#(name)"}"#.utf8))
     let pages = product
     var bench = try ThingBench(
       try Self.with(["reply-format=unnamed", "long-reply=whole"]) { $0.products = [pages] }

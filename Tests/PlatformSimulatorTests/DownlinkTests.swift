@@ -1,4 +1,6 @@
 import CoAPMessage
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -27,7 +29,7 @@ struct DownlinkTests {
     #expect(payload["method"] == "thing.service.property.set")
     #expect(payload["version"] == "1.0")
     #expect(payload["params"] == ["level": 1])
-    let ask = PlatformValue.object([.init("pageSize", "10")]).encoded(.cbor)
+    let ask = PayloadValue.object([.init("pageSize", "10")]).encoded(.cbor)
     let rest = try bench.send("pull", ask, contentFormat: 60)
     #expect(rest.contentFormat == 60)
     #expect(rest.value?.elements?.count == 1)
@@ -87,7 +89,7 @@ struct DownlinkTests {
     let second = try bench.send("pull", [], block: next)
     #expect(second.block?.isMore == false)
     let whole = try #require(try bench.session.open(first.bytes + second.bytes))
-    #expect(PlatformValue(whole, .json)?.elements?.first?["topic"] == "/long")
+    #expect(PayloadValue(whole, .json)?.elements?.first?["topic"] == "/long")
   }
 
   @Test func `firmware and configuration wait as the platform pushes them`() throws {

@@ -1,4 +1,6 @@
 import CoAPMessage
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -165,7 +167,7 @@ struct EnvelopeTests {
 
   @Test func `truncated and altered requests are no trap`() throws {
     var bench = try ThingBench { $0.takesPlainValues = true }
-    for format in [PlatformValue.Format.json, .cbor] {
+    for format in [PayloadValue.Format.json, .cbor] {
       for (topic, body) in Self.requests {
         let value = try #require(json(body))
         let bytes = value.encoded(format)

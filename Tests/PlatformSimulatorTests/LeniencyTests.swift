@@ -1,6 +1,8 @@
 import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -101,7 +103,7 @@ struct LeniencyTests {
 
   @Test func `a number is taken in CBOR as in JSON`() throws {
     let json = try Bench.valid(#","seq":16"#, "seq16")
-    let payload = try #require(PlatformValue(Array(json.utf8), .json)).encoded(.cbor)
+    let payload = try #require(PayloadValue(Array(json.utf8), .json)).encoded(.cbor)
     var granted = bench([.number])
     let record = try granted.send(["auth"], [(12, [60])], payload)
     #expect(record.code == .content)
@@ -166,7 +168,7 @@ struct LeniencyTests {
       )
     }
     var tolerant = bench(Set(Leniency.allCases))
-    let cbor = try #require(PlatformValue(Array(json.utf8), .json)).encoded(.cbor)
+    let cbor = try #require(PayloadValue(Array(json.utf8), .json)).encoded(.cbor)
     #expect(try tolerant.send(["auth"], [], cbor).code == .badRequest)
     for format: UInt8 in [0, 42, 41, 61] {
       let record = try tolerant.send(["auth"], [(12, [format])], Array(json.utf8))

@@ -1,6 +1,8 @@
 import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -37,12 +39,12 @@ struct RegistrationTests {
     _ body: String,
     _ bench: SecureBench,
     _ client: SecureBench.Client
-  ) throws -> (code: Code, value: PlatformValue?) {
+  ) throws -> (code: Code, value: PayloadValue?) {
     let request = try bench.request(["auth", "register", "device"], [], Array(body.utf8))
     let answer = try #require(bench.send(request, client))
     let message = try MessageView(answer.span)
     let payload = array(message.payload)
-    return (message.code, PlatformValue(payload, .json))
+    return (message.code, PayloadValue(payload, .json))
   }
 
   @Test func `a device gets another secret each time, until it is active`() throws {
@@ -165,7 +167,7 @@ struct SecureThingTests {
     let properties = (0..<40).map {
       #"{"identifier":"p\#($0)","dataType":{"type":"int","specs":{}}}"#
     }
-    let model = try ThingModel(
+    let model = try ProductModel(
       json: Array(#"{"properties":[\#(properties.joined(separator: ","))]}"#.utf8)
     )
     var product = SimulatedProduct(key: "pk")
@@ -192,6 +194,6 @@ struct SecureThingTests {
       isMore = got.isMore
     }
     #expect(whole.count > 1_024)
-    #expect(PlatformValue(whole, .json)?["data"] == model.definition)
+    #expect(PayloadValue(whole, .json)?["data"] == model.definition)
   }
 }

@@ -1,4 +1,5 @@
 import CoAPMessage
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing

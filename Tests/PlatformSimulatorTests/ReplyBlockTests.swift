@@ -1,4 +1,6 @@
 import CoAPMessage
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -9,11 +11,11 @@ struct ReplyBlockTests {
   static let request = Array(ThingBench.envelope("thing.dsltemplate.get", "{}").utf8)
 
   /// A model of about 5 KB.
-  static func bench() throws -> (ThingBench, PlatformValue) {
+  static func bench() throws -> (ThingBench, PayloadValue) {
     let properties = (0..<70).map {
       #"{"identifier":"p\#($0)","name":"Property \#($0)","dataType":{"type":"int"}}"#
     }
-    let model = try ThingModel(
+    let model = try ProductModel(
       json: Array(#"{"properties":[\#(properties.joined(separator: ","))]}"#.utf8)
     )
     var product = SimulatedProduct(key: "pk")
@@ -21,10 +23,10 @@ struct ReplyBlockTests {
     return (try ThingBench { $0.products = [product] }, model.definition)
   }
 
-  @Test(arguments: [1_024, 512, 16], [PlatformValue.Format.json, .cbor])
+  @Test(arguments: [1_024, 512, 16], [PayloadValue.Format.json, .cbor])
   func `the whole answer comes in blocks of the size asked for`(
     size: Int,
-    format: PlatformValue.Format
+    format: PayloadValue.Format
   ) throws {
     var (bench, model) = try Self.bench()
     let blockSize = BlockSize(atMost: size)
@@ -51,7 +53,7 @@ struct ReplyBlockTests {
     }
     #expect(sealed.count > 2_048)
     let plain = try #require(try bench.session.open(sealed))
-    #expect(PlatformValue(plain, format)?["data"] == model)
+    #expect(PayloadValue(plain, format)?["data"] == model)
     #expect(answer.record.line.contains("POST"))
   }
 

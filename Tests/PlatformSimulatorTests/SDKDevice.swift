@@ -1,6 +1,8 @@
 import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -101,7 +103,7 @@ struct SDKBench {
     let json = Array(try sdk.authenticationJSON().utf8)
     let record = try bench.send(["auth"], SDK.options(sdk.authentication), json)
     if record.code == .content {
-      let answer = try #require(PlatformValue(try content, .json))
+      let answer = try #require(PayloadValue(try content, .json))
       let random = try #require(answer["random"]?.string)
       let token = try #require(answer["token"]?.string)
       session = try Session(token: token, random: random, secret: Bench.secret)

@@ -1,5 +1,6 @@
 import CoAPMessage
 import ConstrainedCore
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing

@@ -1,5 +1,6 @@
 import ConstrainedCore
 import OpenSSLSupport
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -87,7 +88,7 @@ final class SDKSecureBench {
       SimulatedDevice(productKey: "pk", deviceName: "device", secret: Bench.secret)
     ]
     configuration.settingNames.leniencies = "--tolerant"
-    configuration.settingNames.legacySuites = "--legacy-suites"
+    configuration.dtls.legacySuitesName = "--legacy-suites"
     configuration.dtls.clock = .virtual
     configuration.dtls.allowsLegacySuites = true
     configuration.dtls.certificate = issued.certificate

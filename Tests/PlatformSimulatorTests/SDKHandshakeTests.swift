@@ -1,6 +1,8 @@
 import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -133,7 +135,7 @@ struct SDKHandshakeTests {
       Set(first.tolerated.map(\.leniency))
         == sdk.leniencies.authentication.subtracting([.hexadecimalSequence])
     )
-    let token = try #require(PlatformValue(array(message.payload), .json)?["token"]?.string)
+    let token = try #require(PayloadValue(array(message.payload), .json)?["token"]?.string)
     let options = SDK.options(sdk.report) + [(sdk.tokenOption, Array(token.utf8))]
     let path = ["topic", "pk", "device", "user", "update"]
     let reported = try bench.send(try helper.request(path, options, Array("x".utf8)), device)

@@ -2,6 +2,7 @@ import CoAPMessage
 import ConstrainedCore
 import DTLSSecurity
 import OpenSSLSupport
+import PlatformCore
 import PlatformSimulator
 import SecurityLayer
 import TestSupport

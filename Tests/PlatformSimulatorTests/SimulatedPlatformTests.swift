@@ -1,6 +1,7 @@
 import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing

@@ -1,3 +1,5 @@
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import Testing
 

@@ -1,10 +1,12 @@
 import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
+import PayloadValues
+import PlatformSimulator
 import TestSupport
 import Testing
 
-@testable import PlatformSimulator
+@testable import PlatformCore
 
 @Suite("Device guide 6.2: who is told a sub-device's secret")
 struct SubDeviceSecretTests {
@@ -14,7 +16,7 @@ struct SubDeviceSecretTests {
   private let second = DeviceState.Identity(productKey: "gw2", deviceName: "gateway")
 
   init() {
-    var configuration = SimulatorConfiguration()
+    var configuration = PlatformConfiguration()
     configuration.devices = ["gw1", "gw2"].map {
       SimulatedDevice(productKey: $0, deviceName: "gateway", secret: Bench.secret)
     }
@@ -22,15 +24,15 @@ struct SubDeviceSecretTests {
       SimulatedSubDevice(productKey: "sub", deviceName: "fresh"),
       SimulatedSubDevice(productKey: "sub", deviceName: "one", secret: Array("s".utf8)),
     ]
-    things = SimulatedThings(configuration)
+    things = SimulatedThings(configuration, PlatformAssumptions())
   }
 
   private mutating func call(
-    _ method: AlinkMethod,
-    _ parameters: PlatformValue,
+    _ method: ThingMethod,
+    _ parameters: PayloadValue,
     _ gateway: DeviceState.Identity
   ) -> (code: Int?, secret: String?) {
-    let request: PlatformValue = [
+    let request: PayloadValue = [
       "id": "1", "version": "1.0", "params": parameters, "method": .text(method.name),
     ]
     let outcome = things.execute(method, request, of: gateway, random: &random)
@@ -42,7 +44,7 @@ struct SubDeviceSecretTests {
     _ name: String,
     _ gateway: DeviceState.Identity
   ) -> (code: Int?, secret: String?) {
-    let device: PlatformValue = ["deviceName": .text(name), "productKey": "sub"]
+    let device: PayloadValue = ["deviceName": .text(name), "productKey": "sub"]
     return call(.registerSubDevices, [device], gateway)
   }
 
@@ -104,9 +106,9 @@ struct BoundedMemoryTests {
 
 @Suite("Device guide 3.6, table 3-1: /auth in CBOR, and in what Accept says")
 struct AuthenticationFormatTests {
-  private static let formats: [UInt8: PlatformValue.Format] = [50: .json, 60: .cbor]
+  private static let formats: [UInt8: PayloadValue.Format] = [50: .json, 60: .cbor]
 
-  private func payload(_ format: PlatformValue.Format) throws -> [UInt8] {
+  private func payload(_ format: PayloadValue.Format) throws -> [UInt8] {
     try #require(json(try Bench.valid())).encoded(format)
   }
 
@@ -122,7 +124,7 @@ struct AuthenticationFormatTests {
       let message = try MessageView(answer.span)
       let bytes = array(message.payload)
       let wanted = try #require(Self.formats[accept])
-      let value = try #require(PlatformValue(bytes, wanted))
+      let value = try #require(PayloadValue(bytes, wanted))
       #expect(value["token"]?.string?.utf8.count == 35)
       #expect((value["random"] != nil) == (protection == .symmetric))
       #expect(message.uint(.contentFormat) == (accept == 60 ? 60 : nil))
@@ -135,7 +137,7 @@ struct AuthenticationFormatTests {
       _ = try bench.send(["auth"], [(12, [number])], try payload(format))
       let answer = try #require(bench.answers.last)
       let message = try MessageView(answer.span)
-      #expect(PlatformValue(array(message.payload), format)?["token"] != nil)
+      #expect(PayloadValue(array(message.payload), format)?["token"] != nil)
     }
   }
 

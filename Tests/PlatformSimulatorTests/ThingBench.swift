@@ -1,5 +1,7 @@
 import CoAPMessage
 import ConstrainedCore
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -16,15 +18,15 @@ struct ThingAnswer {
   let payload: [UInt8]
 
   /// The Alink reply in the format that the answer names.
-  var value: PlatformValue? {
-    guard let contentFormat, let format = PlatformValue.Format(rawValue: contentFormat) else {
+  var value: PayloadValue? {
+    guard let contentFormat, let format = PayloadValue.Format(rawValue: contentFormat) else {
       return nil
     }
-    return PlatformValue(payload, format)
+    return PayloadValue(payload, format)
   }
 
   var code: Int64? { value?["code"]?.integer }
-  var data: PlatformValue? { value?["data"] }
+  var data: PayloadValue? { value?["data"] }
 }
 
 /// The platform with a device that has authenticated in the symmetric mode, and writes its reports by
@@ -101,6 +103,6 @@ struct ThingBench {
 }
 
 /// The value of a JSON text that a test has written.
-func json(_ text: String) -> PlatformValue? {
-  PlatformValue(Array(text.utf8), .json)
+func json(_ text: String) -> PayloadValue? {
+  PayloadValue(Array(text.utf8), .json)
 }

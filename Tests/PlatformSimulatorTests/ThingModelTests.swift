@@ -1,3 +1,5 @@
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -26,7 +28,7 @@ struct ThingModelTests {
 
   static func bench() throws -> ThingBench {
     var product = SimulatedProduct(key: "pk")
-    product.thingModel = try ThingModel(json: Array(model.utf8))
+    product.thingModel = try ProductModel(json: Array(model.utf8))
     return try ThingBench { $0.products = [product] }
   }
 
@@ -88,7 +90,7 @@ struct ThingModelTests {
     isGood: Bool
   ) throws {
     var product = SimulatedProduct(key: "pk")
-    product.thingModel = try ThingModel(json: Array(Self.model.utf8))
+    product.thingModel = try ProductModel(json: Array(Self.model.utf8))
     var bench = try ThingBench {
       $0.products = [product]
       $0.modelRules.checksSteps = true
@@ -118,7 +120,7 @@ struct ThingModelTests {
   ])
   func `an event lacks nothing that the model requires`(value: String, isGood: Bool) throws {
     var product = SimulatedProduct(key: "pk")
-    product.thingModel = try ThingModel(json: Array(Self.required.utf8))
+    product.thingModel = try ProductModel(json: Array(Self.required.utf8))
     var bench = try ThingBench { $0.products = [product] }
     let answer = try bench.call("thing.event.alarm.post", #"{"value":\#(value)}"#)
     #expect(answer.code == (isGood ? 200 : 460))
@@ -135,15 +137,15 @@ struct ThingModelTests {
       ("thing.service.SetWeight", [], false), ("thing.service.Reset", [:], true),
       ("thing.service.Reset", ["x": 1], false), ("thing.service.Other", [:], false),
       ("thing.service.property.set", ["x": 1], true), ("thing.disable", [:], true),
-    ] as [(String, PlatformValue, Bool)]
+    ] as [(String, PayloadValue, Bool)]
   )
   func `a service is called with what its inputData allows`(
     method: String,
-    parameters: PlatformValue,
+    parameters: PayloadValue,
     isGood: Bool
   ) throws {
     var product = SimulatedProduct(key: "pk")
-    product.thingModel = try ThingModel(json: Array(Self.required.utf8))
+    product.thingModel = try ProductModel(json: Array(Self.required.utf8))
     var bench = try ThingBench { $0.products = [product] }
     let isCalled = bench.bench.platform.things.call(
       method,
@@ -165,6 +167,6 @@ struct ThingModelTests {
     #"{"services":[{"identifier":"s","inputData":[{}]}]}"#,
   ])
   func `a broken model says what is wrong`(text: String) {
-    #expect(throws: ThingModelError.self) { try ThingModel(json: Array(text.utf8)) }
+    #expect(throws: ProductModelError.self) { try ProductModel(json: Array(text.utf8)) }
   }
 }

@@ -1,4 +1,6 @@
 import CoAPMessage
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -91,7 +93,7 @@ struct ThingProductTests {
     #expect(try none.call("thing.dsltemplate.get", "[]").code == 460)
     let model = #"{"schema":"https://s","profile":{"productKey":"pk"},"properties":[]}"#
     var bench = try Self.bench {
-      $0.thingModel = try ThingModel(json: Array(model.utf8))
+      $0.thingModel = try ProductModel(json: Array(model.utf8))
     }
     #expect(try bench.call("thing.dsltemplate.get", "{}").data == json(model))
   }

@@ -1,4 +1,6 @@
 import CoAPMessage
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -248,7 +250,7 @@ struct ThingPackTests {
   @Test func `one value that the thing model does not allow refuses the pack`() throws {
     var bench = try ThingBench {
       var product = SimulatedProduct(key: "pk")
-      product.thingModel = try? ThingModel(json: Array(ThingModelTests.model.utf8))
+      product.thingModel = try? ProductModel(json: Array(ThingModelTests.model.utf8))
       $0.products = [product]
     }
     let wrong = #"{"properties":{"level":{"value":1},"other":{"value":1}}}"#

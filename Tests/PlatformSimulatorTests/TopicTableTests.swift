@@ -1,5 +1,6 @@
 import CoAPMessage
 import Foundation
+import PlatformCore
 import PlatformSimulator
 import Testing
 
@@ -148,7 +149,7 @@ struct TopicTableTests {
       $0.assumptions.unknownTopic = .badRequest
       $0.assumptions.subscribeTopic = .methodNotAllowed
       $0.assumptions.foreignTopic = .notFound
-      $0.assumptions.refusesStatusUpdate = true
+      $0.assumptions.platform.refusesStatusUpdate = true
     }
     for (topic, code) in [
       ("pk/device/user/data", Code.badRequest), ("pk/device/user/get", .methodNotAllowed),

@@ -1,6 +1,8 @@
 import CoAPMessage
 import ConstrainedCore
 import OpenSSLSupport
+import PayloadValues
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing

@@ -358,6 +358,25 @@ package func proveNumbers(_ text: Span<UInt8>, into storage: consuming MutableSp
   return writer.count
 }
 
+/// A value written again, token by token.
+package func proveTokens(_ text: Span<UInt8>, into storage: consuming MutableSpan<UInt8>) -> Int {
+  var writer = JSONWriter(storage)
+  var reader = JSONReader(text)
+  var scratch = InlineArray<64, UInt8>(repeating: 0)
+  do throws(JSONError) {
+    while let token = try reader.nextToken() {
+      do throws(CapacityError) {
+        try writer.write(token, from: reader, scratch: scratch.mutableSpan)
+      } catch {
+        return -1
+      }
+    }
+  } catch {
+    return -2
+  }
+  return writer.count
+}
+
 private func writeReading<Writer: PayloadWriter & ~Copyable & ~Escapable>(
   into writer: inout Writer
 ) throws(CapacityError) {

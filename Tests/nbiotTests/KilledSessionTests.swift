@@ -1,5 +1,6 @@
 import CoAPMessage
 import Foundation
+import PlatformCore
 import PlatformSimulator
 import Synchronization
 import TestSupport

@@ -1,3 +1,5 @@
+internal import PlatformCore
+
 extension Assumption {
   /// All of them: codes of CoAP, codes of Alink, rules and forms.
   public static var all: [Assumption] { codes + replies + rules + forms }
@@ -40,20 +42,47 @@ extension Assumption {
 
   private static var replies: [Assumption] {
     [
-      reply("letters-in-id", \.lettersInIdentifier, or: "taken", "an id that is no decimal number"),
-      reply("event-mismatch", \.eventMismatch, "an event that the thing model does not allow"),
-      reply("pack-mismatch", \.packMismatch, "a pack post that the thing model does not allow"),
-      reply("pack-foreign", \.packForeign, "a pack post of another gateway's sub-device"),
-      reply("sub-device-unknown", \.subDeviceUnknown, "a sub-device that is not in the register"),
-      reply("sub-device-foreign", \.subDeviceForeign, "the secret of another gateway's sub-device"),
-      reply("topology-full", \.topologyFull, "the 1,501st sub-device of a gateway"),
-      reply("no-model", \.noModel, "thing.dsltemplate.get without a thing model"),
+      reply(
+        "letters-in-id",
+        \.platform.lettersInIdentifier,
+        or: "taken",
+        "an id that is no decimal number"
+      ),
+      reply(
+        "event-mismatch",
+        \.platform.eventMismatch,
+        "an event that the thing model does not allow"
+      ),
+      reply(
+        "pack-mismatch",
+        \.platform.packMismatch,
+        "a pack post that the thing model does not allow"
+      ),
+      reply("pack-foreign", \.platform.packForeign, "a pack post of another gateway's sub-device"),
+      reply(
+        "sub-device-unknown",
+        \.platform.subDeviceUnknown,
+        "a sub-device that is not in the register"
+      ),
+      reply(
+        "sub-device-foreign",
+        \.platform.subDeviceForeign,
+        "the secret of another gateway's sub-device"
+      ),
+      reply("topology-full", \.platform.topologyFull, "the 1,501st sub-device of a gateway"),
+      reply("no-model", \.platform.noModel, "thing.dsltemplate.get without a thing model"),
     ]
   }
 
   private static var rules: [Assumption] {
     [
-      either("second-auth", \.endsEarlierToken, "ends", "keeps", "a device's earlier token"),
+      either(
+        "second-auth",
+        \.platform.endsEarlierToken,
+        "ends",
+        "keeps",
+        "a device's earlier token"
+      ),
       either(
         "cbor-auth",
         \.takesCBORAuthentication,
@@ -63,14 +92,14 @@ extension Assumption {
       ),
       either(
         "pre-shared-keys",
-        \.takesSDKKeysOnly,
+        \.platform.takesSDKKeysOnly,
         "sdk",
         "any",
         "with DTLS: any method and timestamp, or the C SDK v4's alone"
       ),
       either(
         "status-update",
-        \.refusesStatusUpdate,
+        \.platform.refusesStatusUpdate,
         "refused",
         "taken",
         "the C SDKs' topic thing/status/update"
@@ -78,35 +107,35 @@ extension Assumption {
       either("pull", \.servesPull, "served", "missing", "/pull, 4.04 when missing"),
       either(
         "pack-limits",
-        \.countsPackPerDevice,
+        \.platform.countsPackPerDevice,
         "device",
         "message",
         "200 properties and 20 events count for each device or for the whole pack post"
       ),
       either(
         "sub-device-secret",
-        \.tellsAnyGateway,
+        \.platform.tellsAnyGateway,
         "anyone",
         "owner",
         "which gateway thing.sub.register tells the secret again"
       ),
       either(
         "plain-sha256",
-        \.takesPlainSHA256,
+        \.platform.takesPlainSHA256,
         "hmac",
         "refused",
         "the method Sha256 of thing.topo.add"
       ),
       either(
         "desired-version",
-        \.restartsVersions,
+        \.platform.restartsVersions,
         "restarts",
         "continues",
         "after a desired value was cleared"
       ),
       either(
         "tag-characters",
-        \.takesBasicIdeographsOnly,
+        \.platform.takesBasicIdeographsOnly,
         "basic",
         "ideographs",
         "what is Chinese in a tag: all of Unicode's ideographs, or U+4E00 to U+9FFF"

@@ -1,4 +1,5 @@
 internal import CoAPMessage
+internal import PlatformCore
 
 /// One of the decisions of `SimulatorAssumptions` by its name, for a command line and its documentation.
 public struct Assumption {

@@ -1,10 +1,15 @@
 public import CoAPMessage
+public import PlatformCore
 
-/// What the simulated platform does where only the cloud could tell; `Assumption.all` describes each one.
+/// What the simulated platform does where only the cloud could tell, and how it says so in CoAP; `Assumption.all`
+/// describes each one.
 ///
 /// Unverified: each of them. The defaults are what the device guide comes nearest to, or else what the
 /// platform's own SDKs can live with.
 public struct SimulatorAssumptions: Equatable, Sendable {
+  /// What holds whatever protocol devices come in by.
+  public var platform = PlatformAssumptions()
+
   // MARK: Codes of CoAP
 
   /// For an unknown device at `/auth`, and one whose name breaks the rule.
@@ -12,7 +17,13 @@ public struct SimulatorAssumptions: Equatable, Sendable {
   /// For a sign that does not fit the device's secret.
   public var badSign = Code.unauthorized
   /// For a member of `/auth` that the guide does not know; `nil` passes it over, though it is signed.
-  public var unknownMember: Code? = .badRequest
+  public var unknownMember: Code? {
+    get { platform.refusesUnknownMembers ? unknownMemberCode : nil }
+    set {
+      platform.refusesUnknownMembers = newValue != nil
+      unknownMemberCode = newValue ?? .badRequest
+    }
+  }
   /// For a device that is disabled.
   public var disabledDevice = Code.forbidden
   /// For a token that is unknown, expired or taken back.
@@ -40,50 +51,24 @@ public struct SimulatorAssumptions: Equatable, Sendable {
   /// For a registration whose sign does not fit the product's secret.
   public var registrationSign = Code.unauthorized
   /// For an Alink payload that is no value of its Content-Format; `nil` for an Alink reply with 460.
-  public var brokenPayload: Code?
-
-  // MARK: Codes of Alink
-
-  /// For an `id` with other characters than digits; `nil` takes it.
-  public var lettersInIdentifier: ReplyCode? = .parameterError
-  /// For an event that the thing model does not allow.
-  public var eventMismatch = ReplyCode.parameterError
-  /// For a gateway's message of which the thing model does not allow a part.
-  public var packMismatch = ReplyCode.parameterError
-  /// For a gateway's message of a sub-device that is not its own.
-  public var packForeign = ReplyCode.noTopology
-  /// For a sub-device that is not in the register.
-  public var subDeviceUnknown = ReplyCode.authenticationError
-  /// For the secret of a sub-device that another gateway has.
-  public var subDeviceForeign = ReplyCode.authenticationError
-  /// For a gateway that has 1,500 sub-devices.
-  public var topologyFull = ReplyCode.tooManySubDevices
-  /// For `thing.dsltemplate.get` of a product without a thing model.
-  public var noModel = ReplyCode.noModel
+  public var brokenPayload: Code? {
+    get { platform.refusesBrokenPayloads ? brokenPayloadCode : nil }
+    set {
+      platform.refusesBrokenPayloads = newValue != nil
+      brokenPayloadCode = newValue ?? .badRequest
+    }
+  }
+  /// The code for such a member where it is refused.
+  private(set) var unknownMemberCode = Code.badRequest
+  /// The code for such a payload where it is refused.
+  private(set) var brokenPayloadCode = Code.badRequest
 
   // MARK: Rules
 
-  /// Whether a new `/auth` ends the token of the earlier one.
-  public var endsEarlierToken = true
   /// Whether `/auth` is taken in CBOR.
   public var takesCBORAuthentication = true
-  /// Whether pre-shared keys are taken only as the platform's C SDK v4 makes them: HMAC-SHA256, and the
-  /// timestamp 2524608000000.
-  public var takesSDKKeysOnly = false
-  /// Whether `thing/status/update`, which the guide does not have, is no topic.
-  public var refusesStatusUpdate = false
   /// Whether there is `/pull`.
   public var servesPull = true
-  /// Whether the limits of a gateway's message count each device's part alone.
-  public var countsPackPerDevice = false
-  /// Whether every gateway is told a sub-device's secret.
-  public var tellsAnyGateway = false
-  /// Whether the method `Sha256` of `thing.topo.add` is HMAC-SHA256; it is refused otherwise.
-  public var takesPlainSHA256 = true
-  /// Whether the version of a desired value begins again with 1 once it was cleared.
-  public var restartsVersions = false
-  /// Whether only U+4E00 to U+9FFF are Chinese in a tag, not all of Unicode's ideographs and 〇.
-  public var takesBasicIdeographsOnly = false
 
   // MARK: Forms
 

@@ -4,6 +4,7 @@ import CoAPMessage
 import ConstrainedCore
 import DurableReports
 import Foundation
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing

@@ -5,6 +5,7 @@ import DeviceDriver
 import DeviceStore
 import DurableReports
 import Foundation
+import PlatformCore
 import PlatformSimulator
 import TestSupport
 import Testing

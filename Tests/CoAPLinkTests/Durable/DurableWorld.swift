@@ -8,6 +8,7 @@ import EitherSecurity
 import Foundation
 import OpenSSLSupport
 import Platform
+import PlatformCore
 import PlatformCredentials
 import PlatformSimulator
 import SecurityLayer

@@ -133,11 +133,12 @@ private func withoutPlaces(_ error: ThingModelError?) -> ThingModelError? {
 private func cbor(_ json: Span<UInt8>) -> [UInt8]? {
   var reader = JSONReader(json)
   var buffer = [UInt8](repeating: 0xA5, count: 9 * json.count + 16)
+  var scratch = [UInt8](repeating: 0xA5, count: json.count)
   var writer = CBORWriter(buffer.mutableSpan)
   do throws(JSONError) {
     while let token = try reader.nextToken() {
       do throws(CapacityError) {
-        try write(token, reader, json.count, into: &writer)
+        try writer.write(token, from: reader, scratch: scratch.mutableSpan)
       } catch {
         preconditionFailure("JSON has more than 9 bytes of CBOR for each of its own")
       }
@@ -147,29 +148,4 @@ private func cbor(_ json: Span<UInt8>) -> [UInt8]? {
   }
   let count = writer.count
   return Array(buffer[..<count])
-}
-
-private func write(
-  _ token: PayloadToken,
-  _ reader: borrowing JSONReader,
-  _ room: Int,
-  into writer: inout CBORWriter
-) throws(CapacityError) {
-  switch token {
-  case .beginObject: try writer.beginObject()
-  case .endObject: try writer.endObject()
-  case .beginArray: try writer.beginArray()
-  case .endArray: try writer.endArray()
-  case .key(let text), .text(let text):
-    var storage = [UInt8](repeating: 0xA5, count: room)
-    var bytes = ByteWriter(storage.mutableSpan)
-    try reader.copy(text, into: &bytes)
-    if case .key = token { try writer.key(bytes.written) } else { try writer.string(bytes.written) }
-  case .integer(let value): try writer.integer(value)
-  case .unsigned(let value): try writer.unsigned(value)
-  case .double(let value): try writer.double(value)
-  case .boolean(let value): try writer.boolean(value)
-  case .null: try writer.null()
-  case .bytes: preconditionFailure("JSON has no byte strings")
-  }
 }

@@ -1,0 +1,16 @@
+internal import CBORPayload
+package import PayloadCoding
+
+extension ReadableText {
+  /// Bytes of which nothing says what they are, on one line: as text where a terminal can show that as it is,
+  /// in diagnostic notation where they are CBOR, else in hexadecimal digits.
+  package static func unlabelled(_ bytes: [UInt8]) -> String {
+    if let text = String(validating: bytes, as: UTF8.self),
+      plain(bytes.span, keepsLines: false) == text
+    {
+      return text
+    }
+    if let notation = CBORDiagnosticNotation.text(ofUnlabelled: bytes.span) { return notation }
+    return "0x" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+  }
+}

@@ -1,0 +1,125 @@
+internal import CBORPayload
+internal import PayloadCoding
+package import PayloadValues
+
+/// The fields by which a device says who it is (device guide 3.6), as they were submitted.
+package struct SubmittedCredentials {
+  private static let known: Set<String> = [
+    "productKey", "deviceName", "ackMode", "sign", "signmethod", "clientId", "timestamp", "seq",
+    "version", "resources",
+  ]
+
+  private enum Field {
+    case text(String)
+    /// The digits of a whole number, as they are signed.
+    case number(String)
+    /// Another value, or a name that comes twice.
+    case other
+  }
+
+  /// The fields that a number may stand in, where that is granted.
+  private static let numeric: Set<String> = ["seq", "timestamp", "ackMode"]
+
+  let fields: [String: String]
+
+  /// A form of fields with the guide's names, wherever a protocol has them.
+  package init(fields: [String: String]) { self.fields = fields }
+
+  /// Reads the payload of `/auth` in JSON or CBOR.
+  package init(
+    payload: [UInt8],
+    _ format: PayloadValue.Format,
+    _ assumptions: PlatformAssumptions,
+    _ leniencies: inout LeniencyUse
+  ) throws(Refusal) {
+    let members: [(name: String, value: Field)]
+    switch format {
+    case .json:
+      do throws(JSONError) {
+        members = try Self.members(JSONReader(payload.span))
+      } catch {
+        throw Refusal(.malformed, "the payload is not JSON: \(error)")
+      }
+    case .cbor:
+      do throws(CBORError) {
+        members = try Self.members(CBORReader(payload.span))
+      } catch {
+        throw Refusal(.malformed, "the payload is not CBOR: \(error)")
+      }
+    }
+    var fields: [String: String] = [:]
+    for (name, value) in members {
+      let known = try Self.known(name, assumptions, &leniencies)
+      let text = try Self.text(of: value, in: known, &leniencies)
+      guard fields.updateValue(text, forKey: known) == nil else {
+        throw Self.wrongForm(of: known)
+      }
+    }
+    self.init(fields: fields)
+  }
+
+  /// The guide's name of a field.
+  private static func known(
+    _ name: String,
+    _ assumptions: PlatformAssumptions,
+    _ leniencies: inout LeniencyUse
+  ) throws(Refusal) -> String {
+    if known.contains(name) { return name }
+    let shown = ReadableText.unlabelled(Array(name.utf8.prefix(64)))
+    guard name.lowercased() == "signmethod" else {
+      // Unverified (`unknown-member` of `Assumption`): that a member is refused that the guide does not know.
+      guard assumptions.refusesUnknownMembers else { return name }
+      throw Refusal(.unknownMember, "unknown field \(shown)")
+    }
+    try leniencies.need(.signMethodCase, "the field signmethod is spelt \(shown)") {
+      Refusal(.malformed, $0, namesSetting: true)
+    }
+    return "signmethod"
+  }
+
+  private static func text(
+    of value: Field,
+    in name: String,
+    _ leniencies: inout LeniencyUse
+  ) throws(Refusal) -> String {
+    switch value {
+    case .text(let text): return text
+    case .number(let digits) where numeric.contains(name):
+      try leniencies.need(.number, "the field \(name) is a number, not a text") {
+        Refusal(.malformed, $0, namesSetting: true)
+      }
+      return digits
+    case .number, .other: throw wrongForm(of: name)
+    }
+  }
+
+  private static func wrongForm(of name: String) -> Refusal {
+    Refusal(.malformed, "the field \(name) is not a string, or comes twice")
+  }
+
+  /// Whether the field `seq` is there.
+  package var hasSequence: Bool { fields["seq"] != nil }
+
+  /// The members of one object; none when the text is another value.
+  private static func members<Reader: PayloadReader & ~Escapable>(
+    _ start: Reader
+  ) throws(Reader.Failure) -> [(name: String, value: Field)] {
+    var members: [(name: String, value: Field)] = []
+    var reader = start
+    guard try reader.nextToken() == .beginObject else { return [] }
+    while case .key(let key)? = try reader.nextToken() {
+      guard let value = try reader.nextToken() else { break }
+      let name = reader.string(key)
+      switch value {
+      case .text(let text): members.append((name, .text(reader.string(text))))
+      case .integer(let number) where number >= 0: members.append((name, .number("\(number)")))
+      case .unsigned(let number): members.append((name, .number("\(number)")))
+      default:
+        members.append((name, .other))
+        try reader.skip(value)
+      }
+    }
+    _ = try reader.nextToken()
+    return members
+  }
+}

@@ -1,0 +1,76 @@
+package import ConstrainedCore
+
+/// The sessions of devices that have authenticated, their tokens and numbers.
+extension PlatformCore {
+  /// The session of a token that is good now, of a device that is not disabled.
+  package func session(
+    _ token: [UInt8],
+    at now: Instant,
+    _ notes: inout RequestNotes
+  ) throws(Refusal) -> PlatformSession {
+    guard let session = sessions[token], session.expiry > now, !session.isFull else {
+      notes.device = takenBackTokens.device(of: token)
+      throw Refusal(
+        .unknownToken,
+        notes.device == nil ? "the token is unknown or expired" : "the token was taken back"
+      )
+    }
+    notes.device = session.device.path
+    try checkEnabled(session.device.path)
+    return session
+  }
+
+  /// The session that has the token, good or not.
+  package func session(withToken token: [UInt8]) -> PlatformSession? { sessions[token] }
+
+  /// Takes a number, which must be above the session's offset and new.
+  package func use(
+    _ sequence: UInt64,
+    in session: PlatformSession,
+    _ notes: inout RequestNotes
+  ) throws(Refusal) {
+    guard sequence >= session.sequenceOffset else {
+      throw Refusal(.usedSequence, "seq is not above \(session.sequenceOffset)")
+    }
+    if sequence == session.sequenceOffset, configuration.sequenceRule == .greater {
+      try notes.leniencies.need(
+        .offsetAsSequence,
+        "seq is seqOffset, \(session.sequenceOffset), and not above it"
+      ) { Refusal(.usedSequence, $0, namesSetting: true) }
+    }
+    guard session.use(sequence) else {
+      throw Refusal(.usedSequence, "seq was used before in this session")
+    }
+  }
+
+  /// Keeps a device's newest token, or its last eight where a new one does not end the others.
+  ///
+  /// Unverified (`second-auth` of `Assumption`): that it does.
+  func keep(_ session: PlatformSession) {
+    let most = assumptions.endsEarlierToken ? 1 : 8
+    let path = session.device.path
+    tokens[path, default: []].append(session.token)
+    while let old = tokens[path]?.first, tokens[path, default: []].count > most {
+      sessions[old] = nil
+      tokens[path]?.removeFirst()
+    }
+    sessions[session.token] = session
+  }
+
+  func makeSession(of device: SimulatedDevice, at now: Instant) -> PlatformSession {
+    // As the guide's example has them: 16 hexadecimal digits, and 30 characters, a dot and the first
+    // 4 of the digits.
+    let digits = Array("0123456789abcdef".utf8)
+    let letters = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
+    let value = random.next()
+    let key = (0..<16).map { digits[Int(value >> UInt64($0 * 4) & 0xF)] }
+    let name = (0..<30).map { _ in letters[Int(random.next() % 62)] }
+    return PlatformSession(
+      device: device,
+      token: name + [UInt8(ascii: ".")] + key[..<4],
+      random: key,
+      sequenceOffset: configuration.sequenceOffset,
+      expiry: now + configuration.tokenLifetime
+    )
+  }
+}

@@ -1,0 +1,116 @@
+/// Whether a device may publish to a topic.
+public enum TopicVerdict: Sendable {
+  /// It may.
+  case publish
+  /// The platform publishes there, and the device may only subscribe.
+  case subscribeOnly
+  /// The topic belongs to another device.
+  case foreign
+  /// There is no such topic.
+  case unknown
+}
+
+extension TopicVerdict {
+  /// Judges a topic's segments, without the leading `topic`, for a device with these classes; of two classes
+  /// with one name the later one counts.
+  init(_ topic: ArraySlice<String>, of device: SimulatedDevice, _ classes: [TopicClass]) {
+    let prefix = Self.prefixLength(topic)
+    let owner = topic.dropFirst(prefix).prefix(2)
+    let rest = topic.dropFirst(prefix + 2)
+    // The sessions of sub-devices and the rest of /ext are MQTT's; so is /ext/register, which names nobody.
+    if topic.first == "ext", topic.dropFirst().first != "error" {
+      self = .unknown
+      return
+    }
+    guard owner.count == 2 else {
+      self = .unknown
+      return
+    }
+    guard owner.elementsEqual([device.productKey, device.deviceName]) else {
+      self = .foreign
+      return
+    }
+    switch topic.first {
+    case "sys": self = Self.system(rest)
+    case "ota": self = Self.upgrade(topic)
+    case "ext": self = rest.isEmpty ? .subscribeOnly : .unknown
+    default: self = Self.custom(rest, classes)
+    }
+  }
+
+  /// Whether the topic bears the device's names: `/PK/DN/…`, `/sys/PK/DN/…`, `/ota/device/X/PK/DN` or
+  /// `/ext/X/PK/DN/…` (device guide 3.5, 4 and 6).
+  static func names(_ device: SimulatedDevice, in topic: ArraySlice<String>) -> Bool {
+    let isOther = topic.first == "ota" && topic.dropFirst().first != "device"
+    return topic.dropFirst(isOther ? 0 : prefixLength(topic)).prefix(2)
+      == [device.productKey, device.deviceName]
+  }
+
+  /// How many segments come before product key and device name: `/PK/DN/…`, `/sys/PK/DN/…`,
+  /// `/ota/device/X/PK/DN` and `/ext/X/PK/DN` (device guide 3.5, 4, 5 and 6).
+  private static func prefixLength(_ topic: ArraySlice<String>) -> Int {
+    switch topic.first {
+    case "sys": 1
+    case "ota": 3
+    case "ext": 2
+    default: 0
+    }
+  }
+
+  private static func custom(_ rest: ArraySlice<String>, _ classes: [TopicClass]) -> TopicVerdict {
+    let name = rest.joined(separator: "/")
+    return switch classes.last(where: { $0.name == name })?.permission {
+    case .publish, .both: .publish
+    case .subscribe: .subscribeOnly
+    case nil: .unknown
+    }
+  }
+
+  /// `/ota/device/X/PK/DN` (device guide 6.11).
+  private static func upgrade(_ topic: ArraySlice<String>) -> TopicVerdict {
+    let segments = Array(topic)
+    guard segments.count == 5, segments[1] == "device" else { return .unknown }
+    return switch segments[2] {
+    case "inform", "progress", "request": .publish
+    case "upgrade": .subscribeOnly
+    default: .unknown
+    }
+  }
+
+  /// What comes behind `/sys/PK/DN/`.
+  private static func system(_ rest: ArraySlice<String>) -> TopicVerdict {
+    // Unverified: the names of RRPC's topics, of which the guide prints none.
+    if rest.first == "rrpc", rest.count == 3 {
+      return switch rest.dropFirst().first {
+      case "request": .subscribeOnly
+      case "response": .publish
+      default: .unknown
+      }
+    }
+    guard rest.first == "thing", rest.count > 1 else { return .unknown }
+    let name = rest.dropFirst().joined(separator: "/")
+    if isUplink(name) { return .publish }
+    if isDownlink(name) { return .subscribeOnly }
+    guard name.hasSuffix("_reply") else { return .unknown }
+    let request = String(name.dropLast("_reply".count))
+    if isUplink(request) { return .subscribeOnly }
+    return isDownlink(request) && request != "model/config/push" ? .publish : .unknown
+  }
+
+  private static func isUplink(_ name: String) -> Bool {
+    // Unverified: the guide does not have `status/update`; the platform's C SDKs send it after each /auth.
+    ThingMethod.request(name) != nil || name == "status/update"
+  }
+
+  /// What the platform sends (device guide 6.3, 6.5, 6.7, 6.8 and 6.12).
+  private static func isDownlink(_ name: String) -> Bool {
+    switch name {
+    case "service/property/set", "service/property/get", "model/down_raw", "topo/add/notify",
+      "disable", "enable", "delete", "config/push", "model/config/push":
+      return true
+    default:
+      let segments = name.split(separator: "/", omittingEmptySubsequences: false)
+      return segments.count == 2 && segments[0] == "service" && !segments[1].hasSuffix("_reply")
+    }
+  }
+}

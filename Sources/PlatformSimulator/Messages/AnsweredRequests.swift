@@ -1,0 +1,62 @@
+internal import ConstrainedCore
+
+/// The requests of the last EXCHANGE_LIFETIME with their replies (RFC 7252 Section 4.2).
+struct AnsweredRequests<Peer: Hashable> {
+  struct Entry {
+    let record: RequestRecord
+    let reply: [UInt8]?
+    let expiry: Instant
+  }
+
+  private struct Key: Hashable {
+    let peer: Peer
+    let messageID: UInt16
+  }
+
+  private static var maxEntries: Int { 10_000 }
+
+  private let lifetime: Milliseconds
+  private var entries: [Key: Entry] = [:]
+  private var order: [Key] = []
+  private var oldest = 0
+
+  init(lifetime: Milliseconds) {
+    self.lifetime = lifetime
+  }
+
+  func find(_ peer: Peer, _ messageID: UInt16, at now: Instant) -> Entry? {
+    guard let entry = entries[Key(peer: peer, messageID: messageID)], entry.expiry > now else {
+      return nil
+    }
+    return entry
+  }
+
+  mutating func insert(
+    _ peer: Peer,
+    _ messageID: UInt16,
+    record: RequestRecord,
+    reply: [UInt8]?,
+    at now: Instant
+  ) {
+    forgetOld(at: now)
+    let key = Key(peer: peer, messageID: messageID)
+    entries[key] = Entry(record: record, reply: reply, expiry: now + lifetime)
+    order.append(key)
+  }
+
+  private mutating func forgetOld(at now: Instant) {
+    while oldest < order.count, order.count - oldest >= Self.maxEntries || isExpired(at: now) {
+      entries[order[oldest]] = nil
+      oldest += 1
+    }
+    if oldest > Self.maxEntries {
+      order.removeFirst(oldest)
+      oldest = 0
+    }
+  }
+
+  private func isExpired(at now: Instant) -> Bool {
+    guard let entry = entries[order[oldest]] else { return true }
+    return entry.expiry <= now
+  }
+}

@@ -1,0 +1,156 @@
+internal import CoAPMessage
+internal import PayloadCoding
+internal import PayloadValues
+internal import PlatformCore
+
+/// The options of a request, each checked by RFC 7252 Section 5.4 and the device guide's 3.6.
+struct RequestOptions {
+  private(set) var segments: [String] = []
+  private(set) var contentFormat: UInt64?
+  private(set) var accept: UInt64?
+  private(set) var token: [UInt8]?
+  /// What the option holds that carries the token for other devices: 61, or 2088.
+  private(set) var otherToken: [UInt8]?
+  private(set) var sequence: [UInt8]?
+  private(set) var block: BlockOption?
+
+  /// The option that carries tokens for devices that do not know `option`: 2088 is the guide's, 61 that of
+  /// the C SDKs 3.0 to 3.2.
+  private static func otherTokenOption(than option: UInt16) -> UInt16 {
+    option == 61 ? 2_088 : 61
+  }
+
+  init(_ message: borrowing MessageView, tokenOption: UInt16) throws(CoAPRefusal) {
+    var seen: Set<UInt16> = []
+    var iterator = message.options
+    while let option = iterator.next() {
+      let number = option.number
+      let value = option.value.indices.map { option.value[$0] }
+      let isRepeated = !seen.insert(number.rawValue).inserted
+      switch number {
+      case .uriPath:
+        guard let segment = String(validating: value, as: UTF8.self) else {
+          throw .option("a Uri-Path is not UTF-8")
+        }
+        // RFC 7252 Sections 5.10.1 and 5.10: 0 to 255 bytes, neither "." nor ".."; an empty one is no
+        // part of any topic.
+        guard !segment.isEmpty, value.count <= 255, segment != ".", segment != ".." else {
+          throw .option("a Uri-Path is empty, a dot segment or too long")
+        }
+        segments.append(segment)
+      case _ where isRepeated:
+        // RFC 7252 Section 5.4.5: a supernumerary option is treated like an unrecognised one.
+        guard !number.isCritical else {
+          throw .option("option \(number.rawValue) comes twice")
+        }
+      case .contentFormat:
+        // RFC 7252 Section 5.4.3: a value of a wrong length is treated like an unrecognised option.
+        contentFormat = value.count <= 2 ? option.uintValue : nil
+      case .accept:
+        guard value.count <= 2 else {
+          throw .option("Accept has over 2 bytes")
+        }
+        accept = option.uintValue
+      case .block2:
+        // RFC 7959 Section 2.2: SZX 7 is reserved; M says nothing in a request.
+        guard value.count <= 3, let number = option.uintValue,
+          let block = BlockOption(value: UInt32(truncatingIfNeeded: number))
+        else { throw CoAPRefusal(code: .badRequest, note: "Block2 is none") }
+        self.block = block
+      case .uriHost, .uriPort: break
+      case .platformSequence: sequence = value
+      case _ where number.rawValue == tokenOption: token = value
+      case _ where number.rawValue == Self.otherTokenOption(than: tokenOption): otherToken = value
+      case _ where number.isCritical:
+        throw .option("unknown critical option \(number.rawValue)")
+      default: break
+      }
+    }
+  }
+
+  /// The path for the log, readable even where the options are refused.
+  static func path(of message: borrowing MessageView) -> String {
+    var path = ""
+    var iterator = message.options
+    while let option = iterator.next() {
+      guard option.number == .uriPath else { continue }
+      path += "/" + ReadableText.unlabelled(option.value.indices.map { option.value[$0] })
+    }
+    return path
+  }
+
+  /// Takes the token from the other option where that is granted, or else refuses the request if that
+  /// option is critical.
+  mutating func settleToken(
+    tokenOption: UInt16,
+    _ leniencies: inout LeniencyUse
+  ) throws(CoAPRefusal) {
+    guard let otherToken else { return }
+    if Self.otherTokenOption(than: tokenOption) == 2_088 {
+      // It is elective, and no part of a request that has its token.
+      guard token == nil else { return }
+      try leniencies.need(.otherTokenOption, "the token is in option 2088, not 61") {
+        CoAPRefusal(code: .badRequest, note: $0, namesSetting: true)
+      }
+    } else {
+      guard token == nil || token == otherToken else {
+        throw .option("options \(tokenOption) and 61 hold two tokens")
+      }
+      let note = "the token is in option 61, " + (token == nil ? "not \(tokenOption)" : "too")
+      try leniencies.need(.otherTokenOption, note) { CoAPRefusal.option($0, namesSetting: true) }
+    }
+    token = otherToken
+  }
+
+  /// Checks what both requests have in common.
+  func check(
+    _ message: borrowing MessageView,
+    needsContentFormat: Bool,
+    _ leniencies: inout LeniencyUse
+  ) throws(CoAPRefusal) {
+    guard message.code == .post else {
+      throw CoAPRefusal(code: .methodNotAllowed, note: "only POST is allowed")
+    }
+    let formats: Set<UInt64> = [50, 60]
+    if accept == 42 {
+      try leniencies.need(.acceptOctetStream, "Accept is 42, neither 50 nor 60") {
+        CoAPRefusal(code: .notAcceptable, note: $0, namesSetting: true)
+      }
+    } else if let accept, !formats.contains(accept) {
+      throw CoAPRefusal(code: .notAcceptable, note: "Accept is neither 50 nor 60")
+    }
+    // The guide's platform checks Content-Format at /auth, not on a report.
+    if needsContentFormat, contentFormat == nil {
+      try leniencies.need(.missingContentFormat, "Content-Format is missing") {
+        CoAPRefusal(code: .unsupportedContentFormat, note: $0, namesSetting: true)
+      }
+    } else if needsContentFormat, let contentFormat, !formats.contains(contentFormat) {
+      throw CoAPRefusal(
+        code: .unsupportedContentFormat,
+        note: "Content-Format is neither 50 nor 60"
+      )
+    }
+    if needsContentFormat, block != nil { throw .option("the answer has no blocks") }
+  }
+
+  /// The format of the payload: JSON where no Content-Format says otherwise.
+  ///
+  /// An opaque payload may be labelled application/octet-stream, too, and counts as JSON then.
+  func payloadFormat(isOpaque: Bool) throws(CoAPRefusal) -> PayloadValue.Format {
+    switch contentFormat {
+    case nil, 50: return .json
+    case 60: return .cbor
+    case 42 where isOpaque: return .json
+    default:
+      throw CoAPRefusal(
+        code: .unsupportedContentFormat,
+        note: "Content-Format is neither 50 nor 60" + (isOpaque ? " nor 42" : "")
+      )
+    }
+  }
+
+  /// The format of the answer: what Accept asks for, else that of the request.
+  func answerFormat(_ request: PayloadValue.Format) -> PayloadValue.Format {
+    accept.flatMap { PayloadValue.Format(rawValue: UInt16(truncatingIfNeeded: $0)) } ?? request
+  }
+}

@@ -1,0 +1,70 @@
+internal import CoAPMessage
+internal import ConstrainedCore
+internal import OpenSSLSupport
+internal import PayloadValues
+internal import PlatformCore
+
+/// `POST /auth` (device guide 3.6).
+extension SimulatedPlatform {
+  func authenticate(
+    _ message: borrowing MessageView,
+    _ options: RequestOptions,
+    at now: Instant,
+    record: inout RequestRecord
+  ) throws(CoAPRefusal) -> PlatformResponse {
+    try options.check(message, needsContentFormat: true, &record.notes.leniencies)
+    let payload = Self.bytes(of: message.payload)
+    let format = try options.payloadFormat(isOpaque: false)
+    guard format == .json || configuration.assumptions.takesCBORAuthentication else {
+      throw CoAPRefusal(code: .unsupportedContentFormat, note: "/auth is not taken in CBOR")
+    }
+    let form = try ask { () throws(Refusal) in
+      try SubmittedCredentials(
+        payload: payload,
+        format,
+        core.assumptions,
+        &record.notes.leniencies
+      )
+    }
+    if configuration.protection == .dtls, form.hasSequence {
+      // Device guide 3.6: the fields of the DTLS mode are those of the other but for this one.
+      throw CoAPRefusal(code: .badRequest, note: "the field seq belongs to the symmetric mode")
+    }
+    let grant = try ask { () throws(Refusal) in
+      try core.authenticate(form, at: now, &record.notes)
+    }
+    do throws(OpenSSLError) {
+      _ = try CoAPSession(
+        new: grant.session,
+        answersSeparately: grant.answersSeparately ?? (configuration.answerMode == .separate),
+        protection: configuration.protection
+      )
+    } catch {
+      throw CoAPRefusal(code: .internalServerError, note: "OpenSSL failed: \(error)")
+    }
+    return answer(grant.session, options, format)
+  }
+
+  /// What a device is told of its session.
+  private func answer(
+    _ session: PlatformSession,
+    _ options: RequestOptions,
+    _ format: PayloadValue.Format
+  ) -> PlatformResponse {
+    let token = String(decoding: session.token, as: UTF8.self)
+    var answer: PayloadValue = ["token": .text(token)]
+    if configuration.protection == .symmetric {
+      answer = [
+        "random": .text(String(decoding: session.random, as: UTF8.self)),
+        "seqOffset": PayloadValue(session.sequenceOffset), "token": .text(token),
+      ]
+    }
+    // In what Accept says, else in the request's format; the guide's answer names none.
+    let answerFormat = options.answerFormat(format)
+    var response = PlatformResponse(code: .content, payload: answer.encoded(answerFormat))
+    if answerFormat == .cbor || configuration.assumptions.namesAuthenticationFormat {
+      response.contentFormat = answerFormat
+    }
+    return response
+  }
+}

@@ -1,0 +1,111 @@
+internal import CoAPMessage
+internal import ConstrainedCore
+internal import PayloadValues
+internal import PlatformCore
+
+/// `POST /topic/…` (device guide 3.6).
+extension SimulatedPlatform {
+  func report(
+    _ message: borrowing MessageView,
+    _ options: RequestOptions,
+    at now: Instant,
+    record: inout RequestRecord
+  ) throws(CoAPRefusal) -> PlatformResponse {
+    try options.check(message, needsContentFormat: false, &record.notes.leniencies)
+    let length = record.path.utf8.count - "/topic".utf8.count
+    try ask { () throws(Refusal) in try core.checkTopicLength(length) }
+    let session = try session(of: options, at: now, record: &record)
+    let topic = options.segments.dropFirst()
+    try ask { () throws(Refusal) in
+      try core.checkTopic(topic, of: session.platform.device, &record.notes)
+    }
+    let method = core.method(of: topic)
+    var format = PayloadValue.Format.json
+    if let method { format = try options.payloadFormat(isOpaque: method.isOpaque) }
+    let payload = try open(message, options, session, record: &record)
+    var response: PlatformResponse
+    if let next = try nextBlock(options, session, payload) {
+      response = next
+    } else {
+      let answer = try ask { () throws(Refusal) in
+        try core.execute(method, topic: topic, payload, format, of: session.platform, &record.notes)
+      }
+      response = try self.response(with: answer, format, options, session)
+    }
+    nameMessage(&response)
+    response.isSeparate = session.state.answersSeparately
+    // Unverified (`report` of `Assumption`): 2.05, not 2.04, for a report that is taken.
+    if response.code == .content { response.code = configuration.assumptions.report }
+    core.countRequest(of: session.platform)
+    return response
+  }
+
+  /// Unverified (`reply-format` of `Assumption`): that the response names the reply's format, which is that of Accept or of the request.
+  private func response(
+    with answer: ReportAnswer,
+    _ format: PayloadValue.Format,
+    _ options: RequestOptions,
+    _ session: CoAPSession
+  ) throws(CoAPRefusal) -> PlatformResponse {
+    switch answer {
+    case .taken: return PlatformResponse(code: .content)
+    case .configured(let bytes): return try seal(bytes, nil, options, session)
+    case .reply(let reply):
+      let answerFormat = options.answerFormat(format)
+      return try seal(reply.encoded(answerFormat), answerFormat, options, session)
+    }
+  }
+
+  /// Unverified (`message-id` and `message-id-dtls` of `Assumption`): whether the answer has option 2090 in the
+  /// DTLS mode, of which the guide does not say it.
+  private func nameMessage(_ response: inout PlatformResponse) {
+    let assumptions = configuration.assumptions
+    guard configuration.protection == .symmetric || assumptions.namesMessagesOverDTLS,
+      assumptions.messageID != .none
+    else { return }
+    response.platformMessageID = core.makeMessageID()
+    response.writesMessageIDInDigits = assumptions.messageID == .digits
+  }
+
+  /// The plain payload of a request whose number is good.
+  func open(
+    _ message: borrowing MessageView,
+    _ options: RequestOptions,
+    _ session: CoAPSession,
+    record: inout RequestRecord
+  ) throws(CoAPRefusal) -> [UInt8] {
+    if configuration.protection == .dtls {
+      // Device guide 3.6: its token alone, and the payload as it is.
+      guard options.sequence == nil else {
+        throw .option("option 2089 belongs to the symmetric mode")
+      }
+      let payload = Self.bytes(of: message.payload)
+      record.payload = payload
+      try ask { () throws(Refusal) in try core.checkSize(payload) }
+      return payload
+    }
+    let undecryptable = configuration.assumptions.undecryptable
+    guard let sealed = options.sequence, let text = session.state.decrypt(sealed.span),
+      let sequence = UInt64(String(decoding: text, as: UTF8.self)),
+      text.elementsEqual(String(sequence).utf8)
+    else {
+      throw CoAPRefusal(code: undecryptable, note: "option 2089 is no encrypted decimal number")
+    }
+    record.sequence = sequence
+    // The request for a further block has no payload.
+    let isFurther = (options.block?.number ?? 0) > 0 && message.payload.isEmpty
+    guard let payload = isFurther ? [] : session.state.decrypt(message.payload) else {
+      throw CoAPRefusal(
+        code: undecryptable,
+        note: "the payload does not decrypt with the session's key"
+      )
+    }
+    record.payload = payload
+    try ask { () throws(Refusal) in
+      try core.checkSize(payload)
+      // Unverified (`used-sequence` of `Assumption`): the code for a number that is too low or was used before.
+      try core.use(sequence, in: session.platform, &record.notes)
+    }
+    return payload
+  }
+}

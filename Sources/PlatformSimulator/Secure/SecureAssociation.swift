@@ -1,0 +1,76 @@
+internal import ConstrainedCore
+internal import OpenSSLSupport
+internal import PlatformCore
+
+/// One device's association.
+final class SecureAssociation<Peer: Hashable> {
+  let peer: Peer
+  let number: UInt64
+  let random: [UInt8]
+  let keys: PreSharedKeys
+  var connection: DTLSConnection
+  var lastDatagram: Instant
+  /// Whether an encrypted Finished has come, readable or not.
+  var hasSentFinished = false
+  /// Whether it was said that its end cannot be read.
+  var isDoubtful = false
+  var bytesUp = 0
+  var bytesDown = 0
+
+  init(
+    peer: Peer,
+    number: UInt64,
+    random: [UInt8],
+    keys: PreSharedKeys,
+    connection: consuming DTLSConnection,
+    at now: Instant
+  ) {
+    self.peer = peer
+    self.number = number
+    self.random = random
+    self.keys = keys
+    self.connection = connection
+    lastDatagram = now
+  }
+
+  /// The first message in a datagram; empty when there is none.
+  func receive(_ datagram: [UInt8], at now: Instant) -> [UInt8] {
+    fill(2_048) { writer in
+      connection.receive(datagram.span, into: &writer, at: now)
+      return true
+    } ?? []
+  }
+
+  func nextDatagram() -> [UInt8]? {
+    fill(16_384) { writer in (try? connection.pollDatagram(into: &writer)) ?? false }
+  }
+
+  func seal(_ message: [UInt8]) -> [UInt8]? {
+    guard connection.state == .established else { return nil }
+    return fill(message.count + DTLSConnection.maxOverhead) { writer in
+      (try? connection.seal(message.span, into: &writer)) != nil
+    }
+  }
+
+  private func fill(_ capacity: Int, _ body: (inout ByteWriter) -> Bool) -> [UInt8]? {
+    var buffer = [UInt8](repeating: 0, count: capacity)
+    var writer = ByteWriter(buffer.mutableSpan)
+    guard body(&writer) else { return nil }
+    let count = writer.count
+    return Array(buffer[..<count])
+  }
+}
+
+/// What distinguishes one ClientHello from another (RFC 6347 Sections 4.1 and 4.2.2).
+struct ClientHello {
+  let random: [UInt8]
+
+  /// `nil` when the datagram does not begin with one that is whole.
+  init?(_ datagram: [UInt8]) {
+    // Record header of 13 bytes: handshake, epoch 0; message header of 12: client_hello; version.
+    guard datagram.count >= 13 + 12 + 2 + 32, datagram[0] == 22, datagram[3] == 0,
+      datagram[4] == 0, datagram[13] == 1
+    else { return nil }
+    random = Array(datagram[27..<59])
+  }
+}

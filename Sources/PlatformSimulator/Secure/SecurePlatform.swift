@@ -1,0 +1,372 @@
+internal import CoAPMessage
+public import ConstrainedCore
+public import OpenSSLSupport
+public import PlatformCore
+
+/// The platform's side of the DTLS mode (device guide 3.6), as a state machine without I/O: a
+/// `SimulatedPlatform` behind DTLS associations.
+///
+/// It treats devices as a server without connection IDs does: an association belongs to an address
+/// and port, and records from another one are dropped. It remembers at most 1,000 associations, and as
+/// many handshakes; beyond that the one that was silent for longest is forgotten.
+public struct SecurePlatform<Peer: Hashable> {
+  /// A device's address, and which of its associations.
+  struct SecurePeer: Hashable, CustomStringConvertible {
+    let peer: Peer
+    let association: UInt64
+
+    var description: String { "\(peer)" }
+  }
+
+  /// A datagram to send.
+  public struct Outgoing {
+    /// Where to.
+    public let peer: Peer
+    /// The UDP payload.
+    public let bytes: [UInt8]
+  }
+
+  /// What follows from one input.
+  public struct Output {
+    /// What to send, in order.
+    public var datagrams: [Outgoing] = []
+    /// What came in, in order.
+    public var records: [RequestRecord] = []
+  }
+
+  private let configuration: SimulatorConfiguration
+  private let context: DTLSContextBox
+  private let cookieKey: [UInt8]
+  private var platform: SimulatedPlatform<SecurePeer>
+  private var handshaking: [Peer: SecureAssociation<Peer>] = [:]
+  private var established: [Peer: SecureAssociation<Peer>] = [:]
+  private var count: UInt64 = 0
+
+  /// Takes the platform's place while it returns something: a test's answers to a message.
+  package var intercept: (([UInt8]) -> [[UInt8]]?)?
+
+  /// How many associations are remembered, and as many handshakes beside them.
+  package var limit = 1_000
+
+  /// Starts with no association; throws where the certificate or the key is not good.
+  public init(
+    _ configuration: SimulatorConfiguration,
+    random: any RandomSource
+  ) throws(OpenSSLError) {
+    var configuration = configuration
+    configuration.protection = .dtls
+    self.configuration = configuration
+    var source = random
+    cookieKey = (0..<4).flatMap { _ in
+      let value = source.next()
+      return (0..<8).map { UInt8(truncatingIfNeeded: value >> UInt64($0 * 8)) }
+    }
+    context = DTLSContextBox(try Self.makeContext(configuration.dtls))
+    platform = SimulatedPlatform(configuration, random: source)
+  }
+
+  /// Forgets the sessions that devices could resume, as a restarted server does.
+  public func forgetSessions() {
+    context.value.forgetSessions()
+  }
+
+  /// What the platform holds of its devices, and what the console can do to them.
+  public var things: SimulatedThings {
+    get { platform.things }
+    set { platform.things = newValue }
+  }
+
+  /// How many devices are connected.
+  public var associationCount: Int { established.count }
+
+  /// Takes in a datagram.
+  public mutating func handle(_ datagram: [UInt8], from peer: Peer, at now: Instant) -> Output {
+    var output = Output()
+    if let hello = ClientHello(datagram) {
+      // The same hello again, or a new one: RFC 6347 Section 4.2.8.
+      if let known = handshaking[peer], known.random == hello.random {
+        advance(known, with: datagram, at: now, &output)
+      } else if established[peer]?.random != hello.random {
+        greet(hello, datagram, from: peer, at: now, &output)
+      }
+    } else if let known = handshaking[peer], datagram.first != 23 || established[peer] == nil {
+      advance(known, with: datagram, at: now, &output)
+    } else if let known = established[peer] {
+      advance(known, with: datagram, at: now, &output)
+    } else if let first = datagram.first, !(20...23).contains(first) {
+      var record = RequestRecord(kind: .malformed, time: now, peer: "\(peer)")
+      record.bytesUp = datagram.count
+      record.note = "no DTLS record: is the device in symmetric mode?"
+      output.records.append(record)
+    }
+    return output
+  }
+
+  /// When `handleTimeout` is to be called next.
+  public func pollTimeout() -> Instant? {
+    var deadlines = handshaking.values.compactMap { $0.connection.pollTimeout }
+    if let limit = configuration.dtls.idleLimit {
+      deadlines += established.values.map { $0.lastDatagram + limit }
+    }
+    if let deadline = platform.pollTimeout() { deadlines.append(deadline) }
+    return deadlines.min()
+  }
+
+  /// Takes in that time has passed: flights and separate responses are sent again, silent
+  /// associations closed.
+  public mutating func handleTimeout(at now: Instant) -> Output {
+    var output = Output()
+    for association in handshaking.values {
+      association.connection.handleTimeout(at: now)
+      flush(association, &output)
+      if case .ended(let failure) = association.connection.state {
+        handshaking[association.peer] = nil
+        note("handshake given up: \(failure.description)", association, at: now, &output)
+      }
+    }
+    if let limit = configuration.dtls.idleLimit {
+      for association in established.values where now - association.lastDatagram >= limit {
+        association.connection.close()
+        flush(association, &output)
+        established[association.peer] = nil
+        note("closed after \(limit.count / 1_000) s of silence", association, at: now, &output)
+      }
+    }
+    for datagram in platform.handleTimeout(at: now) { send(datagram, &output) }
+    return output
+  }
+
+  // MARK: Inside
+
+  private static func makeContext(
+    _ settings: SimulatedDTLS
+  ) throws(OpenSSLError) -> DTLSContext {
+    let context = try DTLSContext(.server)
+    context.setCookies()
+    context.setResumption(settings.resumption)
+    context.setSessionLifetime(Int(settings.sessionLifetime.count / 1_000))
+    var suites = [
+      "ECDHE-ECDSA-CHACHA20-POLY1305", "ECDHE-RSA-CHACHA20-POLY1305", "ECDHE-ECDSA-AES128-CCM8",
+      "ECDHE-ECDSA-AES128-CCM", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-RSA-AES128-GCM-SHA256",
+    ]
+    if settings.takesPreSharedKeys {
+      suites += [
+        "PSK-CHACHA20-POLY1305", "PSK-AES128-CCM8", "PSK-AES128-CCM", "PSK-AES128-GCM-SHA256",
+      ]
+    }
+    if settings.allowsLegacySuites {
+      suites += [
+        "AES128-SHA256", "AES128-SHA", "AES256-SHA256", "AES256-SHA", "ECDHE-RSA-AES128-SHA",
+      ]
+      if settings.takesPreSharedKeys {
+        suites += [
+          "PSK-AES128-CBC-SHA256", "PSK-AES128-CBC-SHA", "PSK-AES256-CBC-SHA384",
+          "PSK-AES256-CBC-SHA",
+        ]
+      }
+    }
+    let list = Array(suites.joined(separator: ":").utf8)
+    try context.setSuites(list.span, needsEncryptThenMAC: settings.allowsLegacySuites)
+    // The other one last: where it has an RSA key as well, it is the one that is shown.
+    if !settings.rsaCertificate.isEmpty {
+      try context.setCertificate(settings.rsaCertificate.span, key: settings.rsaKey.span)
+    }
+    if !settings.certificate.isEmpty {
+      try context.setCertificate(settings.certificate.span, key: settings.key.span)
+    }
+    return context
+  }
+
+  /// Asks a device that says hello for the cookie, or begins a handshake when it brings it.
+  private mutating func greet(
+    _ hello: ClientHello,
+    _ datagram: [UInt8],
+    from peer: Peer,
+    at now: Instant,
+    _ output: inout Output
+  ) {
+    let settings = configuration.dtls
+    guard
+      var connection = try? DTLSConnection(
+        context.value,
+        patience: settings.patience,
+        linkMTU: settings.linkMTU,
+        clock: settings.clock
+      )
+    else { return }
+    connection.setPeer(Array("\(peer)".utf8), cookieKey: cookieKey)
+    let keys = PreSharedKeys(
+      platform.core.devices,
+      LeniencyUse(configuration.platform),
+      sdkOnly: configuration.assumptions.platform.takesSDKKeysOnly
+    )
+    if settings.takesPreSharedKeys { connection.setKeys { keys.find($0) } }
+    let isGreeted = connection.listen(datagram)
+    count += 1
+    let association = SecureAssociation<Peer>(
+      peer: peer,
+      number: count,
+      random: hello.random,
+      keys: keys,
+      connection: connection,
+      at: now
+    )
+    association.bytesUp = datagram.count
+    guard isGreeted else { return flush(association, &output) }
+    makeRoom()
+    handshaking[peer] = association
+    // The hello is inside already.
+    advance(association, with: [], at: now, &output)
+  }
+
+  private mutating func makeRoom() {
+    while handshaking.count >= limit,
+      let oldest = handshaking.values.min(by: { $0.number < $1.number })
+    {
+      handshaking[oldest.peer] = nil
+    }
+  }
+
+  private mutating func makeRoomForEstablished() {
+    while established.count >= limit,
+      let oldest = established.values.min(by: { $0.lastDatagram < $1.lastDatagram })
+    {
+      established[oldest.peer] = nil
+    }
+  }
+
+  private mutating func advance(
+    _ association: SecureAssociation<Peer>,
+    with datagram: [UInt8],
+    at now: Instant,
+    _ output: inout Output
+  ) {
+    let before = association.connection.state
+    association.bytesUp += datagram.count
+    if before == .handshaking, Self.holdsFinished(datagram) { association.hasSentFinished = true }
+    var input = datagram
+    repeat {
+      let message = association.receive(input, at: now)
+      input = []
+      flush(association, &output)
+      if association.connection.state != before { settle(association, at: now, &output) }
+      guard !message.isEmpty else { break }
+      association.lastDatagram = now
+      let peer = SecurePeer(peer: association.peer, association: association.number)
+      if let answers = intercept?(message) {
+        for bytes in answers { send(.init(peer: peer, bytes: bytes), &output) }
+        continue
+      }
+      let answer = platform.handle(message, from: peer, at: now)
+      if var record = answer.record {
+        record.peer = "\(association.peer)"
+        output.records.append(record)
+      }
+      for datagram in answer.datagrams { send(datagram, &output) }
+    } while association.connection.hasPendingMessage
+    // What does not decrypt is dropped without a word (RFC 6347 Section 4.1.2.7), a Finished under another
+    // key too; whoever tries out a device wants to know.
+    guard !association.isDoubtful, association.hasSentFinished,
+      association.connection.awaitsFinished, association.connection.hasAgreedOnPreSharedKey
+    else { return }
+    association.isDoubtful = true
+    note(Self.unreadableEnd, association, at: now, &output)
+  }
+
+  private static var unreadableEnd: String {
+    "handshake's end cannot be read: with a pre-shared key most likely another secret"
+  }
+
+  /// Whether there is an encrypted handshake message among a datagram's records, whose heads have 13 bytes:
+  /// type 22 in epoch 1.
+  private static func holdsFinished(_ datagram: [UInt8]) -> Bool {
+    var offset = 0
+    while offset + 13 <= datagram.count {
+      if datagram[offset] == 22, datagram[offset + 3] == 0, datagram[offset + 4] == 1 {
+        return true
+      }
+      offset += 13 + Int(datagram[offset + 11]) << 8 + Int(datagram[offset + 12])
+    }
+    return false
+  }
+
+  /// Puts an association where it belongs now that its state is another.
+  private mutating func settle(
+    _ association: SecureAssociation<Peer>,
+    at now: Instant,
+    _ output: inout Output
+  ) {
+    switch association.connection.state {
+    case .handshaking: break
+    case .established:
+      guard handshaking[association.peer] === association else { return }
+      handshaking[association.peer] = nil
+      if established[association.peer] == nil { makeRoomForEstablished() }
+      established[association.peer] = association
+      association.lastDatagram = now
+      let suite = association.connection.suite
+      let name = String(decoding: suite.bytes.indices.map { suite.bytes[$0] }, as: UTF8.self)
+      let how = association.connection.isResumed ? "session resumed" : "session made"
+      note("\(how) with \(name)", association, association.keys.leniencies, at: now, &output)
+    case .ended(let failure):
+      if handshaking[association.peer] === association { handshaking[association.peer] = nil }
+      if established[association.peer] === association { established[association.peer] = nil }
+      note(ending(of: association, by: failure), association, at: now, &output)
+    }
+  }
+
+  /// Why an association is over, and what setting would have let its handshake succeed.
+  private func ending(of association: SecureAssociation<Peer>, by failure: DTLSFailure) -> String {
+    if association.connection.hasBeenEstablished { return "ended: \(failure.description)" }
+    // OpenSSL ends a handshake over a Finished under another key where its suite has CBC, and RFC 7366's
+    // extension is there; else it drops it.
+    if failure.isUnreadableRecord, association.connection.hasAgreedOnPreSharedKey {
+      return Self.unreadableEnd
+    }
+    let text = "handshake failed: \(failure.description)"
+    if let refusal = association.keys.refusal { return "\(text): \(refusal)" }
+    guard failure.isLackOfSuites, !configuration.dtls.allowsLegacySuites else { return text }
+    return "\(text); \(configuration.dtls.legacySuitesName) takes static RSA and CBC as well"
+  }
+
+  private func note(
+    _ text: String,
+    _ association: SecureAssociation<Peer>,
+    _ leniencies: LeniencyUse = LeniencyUse(),
+    at now: Instant,
+    _ output: inout Output
+  ) {
+    var record = RequestRecord(kind: .association, time: now, peer: "\(association.peer)")
+    record.note = text
+    record.notes.leniencies = leniencies
+    record.bytesUp = association.bytesUp
+    record.bytesDown = association.bytesDown
+    output.records.append(record)
+  }
+
+  private func flush(_ association: SecureAssociation<Peer>, _ output: inout Output) {
+    while let datagram = association.nextDatagram() {
+      association.bytesDown += datagram.count
+      output.datagrams.append(Outgoing(peer: association.peer, bytes: datagram))
+    }
+  }
+
+  /// Puts a message of the platform into a record, if its association still stands.
+  private func send(
+    _ datagram: SimulatedPlatform<SecurePeer>.Outgoing,
+    _ output: inout Output
+  ) {
+    guard let association = established[datagram.peer.peer],
+      association.number == datagram.peer.association,
+      let record = association.seal(datagram.bytes)
+    else { return }
+    output.datagrams.append(Outgoing(peer: association.peer, bytes: record))
+  }
+}
+
+/// Lets copies of the platform share what OpenSSL keeps.
+private final class DTLSContextBox {
+  let value: DTLSContext
+
+  init(_ value: consuming DTLSContext) { self.value = value }
+}
