@@ -90,9 +90,6 @@ public struct TransmissionParameters: Equatable, Sendable {
   /// PROCESSING_DELAY: how long a server may take before it acknowledges.
   public var processingDelay: Milliseconds { acknowledgementTimeout }
 
-  /// MAX_RTT: the longest round trip.
-  public var maxRoundTrip: Milliseconds { Self.maxLatency * 2 + processingDelay }
-
   /// EXCHANGE_LIFETIME: how long a message ID may not be used again, and duplicates be expected.
   public var exchangeLifetime: Milliseconds {
     maxTransmitSpan + Self.maxLatency * 2 + processingDelay

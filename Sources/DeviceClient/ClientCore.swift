@@ -63,7 +63,7 @@ struct Registering {
 }
 
 /// What is to be done once the lock is free.
-struct Resumption {
+struct Completions {
   var actions: [@Sendable () -> Void] = []
 
   mutating func finish(_ pending: Pending, _ result: Result<Receipt, any Error>) {

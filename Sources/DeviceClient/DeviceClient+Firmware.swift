@@ -98,6 +98,25 @@ extension DeviceClient {
     return undelivered
   }
 
+  /// Upgrades as above with a downloader, which is made on the thread that it blocks.
+  @discardableResult
+  public func upgrade<Downloader: FirmwareDownloader & SendableMetatype & ~Copyable>(
+    to offer: FileOffer,
+    reportingEvery percent: UInt8 = 50,
+    by makeDownloader: @escaping @Sendable () -> Downloader
+  ) async throws -> Int {
+    try await upgrade(to: offer, reportingEvery: percent) {
+      (offer: FileOffer, progress: @Sendable (UInt8) -> Void) throws(UpgradeFailure) in
+      var downloader = makeDownloader()
+      try downloader.download(
+        url: offer.url.bytes,
+        size: offer.size,
+        digest: offer.digest,
+        progress: progress
+      )
+    }
+  }
+
   /// Reports a step; 1 when it could not be delivered.
   private func tell(_ step: FirmwareStep, _ description: String = "") async throws -> Int {
     do {

@@ -107,7 +107,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   }
 
   func stop() {
-    update { state, resumption in
+    update { state, completions in
       guard !state.isClosed else { return }
       state.isClosed = true
       // The file is free for the next one.
@@ -117,7 +117,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       if state.link.socket.isOpen, state.session.withSecurity({ $0.wrapsDatagrams }) {
         try? exchange(&state, at: MonotonicClock.now())
       }
-      Self.failAll(&state, DeviceClientError.closed, &resumption)
+      Self.failAll(&state, DeviceClientError.closed, &completions)
     }
   }
 
@@ -150,11 +150,11 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
 
   func connect(_ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>) {
     let connecting = Connecting(id: id, continuation: continuation)
-    update { state, resumption in
+    update { state, completions in
       if let error = Self.refusal(&state, id) {
-        resumption.finish(connecting, .failure(error))
+        completions.finish(connecting, .failure(error))
       } else if state.session.isAuthenticated {
-        resumption.finish(connecting, .success(()))
+        completions.finish(connecting, .success(()))
       } else {
         state.connecting.append(connecting)
         state.session.connect(at: MonotonicClock.now())
@@ -168,23 +168,23 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     _ continuation: CheckedContinuation<[UInt8], any Error>
   ) {
     let registering = Registering(id: id, signMethod: signMethod, continuation: continuation)
-    update { state, resumption in
+    update { state, completions in
       if let error = Self.refusal(&state, id) {
-        return resumption.finish(registering, .failure(error))
+        return completions.finish(registering, .failure(error))
       }
       do throws(DeviceError) {
         try state.session.register(signMethod: signMethod, at: MonotonicClock.now())
         state.registering.append(registering)
       } catch {
-        resumption.finish(registering, .failure(DeviceClientError.device(error)))
+        completions.finish(registering, .failure(DeviceClientError.device(error)))
       }
     }
   }
 
   func publish(_ pending: Pending) {
-    update { state, resumption in
+    update { state, completions in
       if let error = Self.refusal(&state, pending.id) {
-        resumption.finish(pending, .failure(error))
+        completions.finish(pending, .failure(error))
       } else {
         state.queue.append(pending)
       }
@@ -192,19 +192,19 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   }
 
   func cancel(_ id: UInt64) {
-    update { state, resumption in
+    update { state, completions in
       if let index = state.connecting.firstIndex(where: { $0.id == id }) {
-        resumption.finish(state.connecting.remove(at: index), .failure(CancellationError()))
+        completions.finish(state.connecting.remove(at: index), .failure(CancellationError()))
         if state.isIdle { state.session.cancelAll() }
       } else if let index = state.registering.firstIndex(where: { $0.id == id }) {
-        resumption.finish(state.registering.remove(at: index), .failure(CancellationError()))
+        completions.finish(state.registering.remove(at: index), .failure(CancellationError()))
         if state.isIdle {
           state.session.cancelAll()
         } else {
           state.session.cancelRegistration(at: MonotonicClock.now())
         }
       } else if let index = state.queue.firstIndex(where: { $0.id == id }) {
-        resumption.finish(state.queue.remove(at: index), .failure(CancellationError()))
+        completions.finish(state.queue.remove(at: index), .failure(CancellationError()))
       } else if let current = state.current, current.id == id {
         state.current = nil
         if state.isIdle && state.queue.isEmpty {
@@ -212,7 +212,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
         } else {
           state.session.cancelReport()
         }
-        resumption.finish(current, .failure(CancellationError()))
+        completions.finish(current, .failure(CancellationError()))
       } else if state.expected.remove(id) != nil {
         state.cancelled.insert(id)
       }
@@ -220,7 +220,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   }
 
   /// Changes the state, then does what is due; the waiting thread learns of the new deadline.
-  private func update(_ change: (inout State, inout Resumption) -> Void) {
+  private func update(_ change: (inout State, inout Completions) -> Void) {
     step(change) { _ in }
     signal.set()
   }
@@ -228,37 +228,37 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   /// Changes the state, does what is due, looks at the outcome, and after the lock is free wakes who
   /// waited for it.
   private func step(
-    _ change: (inout State, inout Resumption) -> Void = { _, _ in },
+    _ change: (inout State, inout Completions) -> Void = { _, _ in },
     then look: (inout State) -> Void
   ) {
-    var resumption = Resumption()
+    var completions = Completions()
     state.withLock { state in
-      change(&state, &resumption)
-      if !state.isClosed { advance(&state, &resumption) }
+      change(&state, &completions)
+      if !state.isClosed { advance(&state, &completions) }
       look(&state)
     }
-    for action in resumption.actions { action() }
+    for action in completions.actions { action() }
   }
 
-  private func advance(_ state: inout State, _ resumption: inout Resumption) {
+  private func advance(_ state: inout State, _ completions: inout Completions) {
     let now = MonotonicClock.now()
     var isAgain = false
     var isKept = false
     repeat {
-      Self.startNext(&state, &resumption, at: now)
+      Self.startNext(&state, &completions, at: now)
       var failure: TransportError?
       isKept = false
       do throws(TransportError) {
         try drive(&state, at: now)
         // What waited for the disk goes out.
-        while Self.keep(&state, &resumption, at: now) { try drive(&state, at: now) }
+        while Self.keep(&state, &completions, at: now) { try drive(&state, at: now) }
       } catch {
         failure = error
         // A token may have come right before the error, and nothing else calls again for it.
-        isKept = Self.keep(&state, &resumption, at: now)
+        isKept = Self.keep(&state, &completions, at: now)
       }
       // What had ended before the error counts as it ended.
-      while let event = state.session.pollEvent() { Self.handle(event, &state, &resumption) }
+      while let event = state.session.pollEvent() { Self.handle(event, &state, &completions) }
       isAgain = state.isMovingOn
       state.isMovingOn = false
       if let failure, !isAgain, Self.isDoubtful(failure, &state) {
@@ -272,7 +272,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
         if isAgain {
           state.session.changeAddress(at: now)
         } else {
-          Self.interrupt(&state, failure, &resumption, at: now)
+          Self.interrupt(&state, failure, &completions, at: now)
         }
       }
     } while isAgain || isKept || state.current == nil && !state.queue.isEmpty
@@ -290,7 +290,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   /// Writes down what the session waits for; whether it goes on now.
   private static func keep(
     _ state: inout State,
-    _ resumption: inout Resumption,
+    _ completions: inout Completions,
     at now: Instant
   ) -> Bool {
     do throws(StoreError) {
@@ -298,7 +298,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     } catch {
       // A device that went on could use a number again after the next start.
       state.session.cancelAll()
-      failAll(&state, .sessionFile(.store(error)), &resumption)
+      failAll(&state, .sessionFile(.store(error)), &completions)
       return false
     }
   }
@@ -307,7 +307,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   private static func interrupt(
     _ state: inout State,
     _ failure: TransportError,
-    _ resumption: inout Resumption,
+    _ completions: inout Completions,
     at now: Instant
   ) {
     state.refusedAfter = nil
@@ -318,20 +318,20 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       else { continue }
       state.current = nil
       let receipt = Receipt(result: result, answer: [])
-      resumption.finish(current, .failure(DeviceClientError.interrupted(failure, receipt)))
+      completions.finish(current, .failure(DeviceClientError.interrupted(failure, receipt)))
     }
-    failAll(&state, .transport(failure), &resumption)
+    failAll(&state, .transport(failure), &completions)
   }
 
   private static func startNext(
     _ state: inout State,
-    _ resumption: inout Resumption,
+    _ completions: inout Completions,
     at now: Instant
   ) {
     guard state.current == nil, !state.queue.isEmpty else { return }
     let next = state.queue.removeFirst()
     if let until = state.putOff[next.target.topicBytes], until > now {
-      return resumption.finish(next, .failure(DeviceClientError.putOff(until - now)))
+      return completions.finish(next, .failure(DeviceClientError.putOff(until - now)))
     }
     do throws(DeviceError) {
       switch next.target {
@@ -348,20 +348,20 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       state.current = next
       state.parts = []
     } catch {
-      resumption.finish(next, .failure(DeviceClientError.device(error)))
+      completions.finish(next, .failure(DeviceClientError.device(error)))
     }
   }
 
   private static func handle(
     _ event: DeviceEvent,
     _ state: inout State,
-    _ resumption: inout Resumption
+    _ completions: inout Completions
   ) {
     state.refusedAfter = nil
     switch event {
     case .authenticated:
       state.link.confirm()
-      for connecting in state.connecting { resumption.finish(connecting, .success(())) }
+      for connecting in state.connecting { completions.finish(connecting, .success(())) }
       state.connecting.removeAll()
     case .authenticationFailed(let failure):
       noteFailure(failure, &state)
@@ -370,12 +370,12 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
         return
       }
       for connecting in state.connecting {
-        resumption.finish(connecting, .failure(DeviceClientError.authentication(failure)))
+        completions.finish(connecting, .failure(DeviceClientError.authentication(failure)))
       }
       state.connecting.removeAll()
     case .registered:
       let secret = state.session.withSecret { secret in secret.indices.map { secret[$0] } }
-      for registering in state.registering { resumption.finish(registering, .success(secret)) }
+      for registering in state.registering { completions.finish(registering, .success(secret)) }
       state.registering.removeAll()
     case .registrationFailed(let failure):
       noteFailure(failure, &state)
@@ -383,7 +383,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
         return
       }
       for registering in state.registering {
-        resumption.finish(registering, .failure(DeviceClientError.registration(failure)))
+        completions.finish(registering, .failure(DeviceClientError.registration(failure)))
       }
       state.registering.removeAll()
     case .answerBlock:
@@ -403,10 +403,10 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       default: break
       }
       switch result.outcome {
-      case .acknowledged: resumption.finish(current, .success(receipt))
+      case .acknowledged: completions.finish(current, .success(receipt))
       case .unauthenticated(let failure) where result.transmissions == 0:
-        resumption.finish(current, .failure(DeviceClientError.authentication(failure)))
-      default: resumption.finish(current, .failure(DeviceClientError.undelivered(receipt)))
+        completions.finish(current, .failure(DeviceClientError.authentication(failure)))
+      default: completions.finish(current, .failure(DeviceClientError.undelivered(receipt)))
       }
     }
   }
@@ -459,12 +459,12 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   private static func failAll(
     _ state: inout State,
     _ error: DeviceClientError,
-    _ resumption: inout Resumption
+    _ completions: inout Completions
   ) {
-    for connecting in state.connecting { resumption.finish(connecting, .failure(error)) }
-    for registering in state.registering { resumption.finish(registering, .failure(error)) }
-    if let current = state.current { resumption.finish(current, .failure(error)) }
-    for pending in state.queue { resumption.finish(pending, .failure(error)) }
+    for connecting in state.connecting { completions.finish(connecting, .failure(error)) }
+    for registering in state.registering { completions.finish(registering, .failure(error)) }
+    if let current = state.current { completions.finish(current, .failure(error)) }
+    for pending in state.queue { completions.finish(pending, .failure(error)) }
     state.connecting.removeAll()
     state.registering.removeAll()
     state.queue.removeAll()

@@ -45,11 +45,6 @@ public final class SimulatorServer: Sendable {
     port = channel.localAddress?.port ?? 0
   }
 
-  /// Waits until the server is closed.
-  public func waitUntilClosed() async throws {
-    try await channel.closeFuture.get()
-  }
-
   /// Does on the server's thread what the console does: looks at devices' state, sets desired values,
   /// queues messages.
   public func withThings<Result: Sendable>(

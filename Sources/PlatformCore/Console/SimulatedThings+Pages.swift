@@ -78,14 +78,6 @@ extension SimulatedThings {
     return enqueue(message, productKey: productKey, deviceName: deviceName)
   }
 
-  /// Puts a file on a product's page of remote configuration, or takes it away.
-  public mutating func setRemoteConfiguration(
-    _ configuration: SimulatedProduct.RemoteConfiguration,
-    productKey: String
-  ) {
-    products[productKey]?.remoteConfiguration = configuration
-  }
-
   /// Lets the product's configuration wait for the device's `/pull`, as the platform pushes it.
   ///
   /// `false` when the device is not known or the product has no file.
