@@ -103,21 +103,11 @@ extension CoAPLink where Security: ~Copyable {
   private func signedPayload(
     _ request: RegistrationRequest
   ) throws(SecurityError) -> FixedBytes<384> {
-    var content = FixedBytes<256>()
+    let signature = try request.signMethod.signature(key: secret.bytes) {
+      (writer: inout ByteWriter) throws(CapacityError) in
+      try request.writeSigningContent(into: &writer)
+    }
     var payload = FixedBytes<384>()
-    do throws(CapacityError) {
-      try content.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try request.writeSigningContent(into: &writer)
-      }
-    } catch {
-      throw .capacity
-    }
-    let signature: FixedBytes<32>
-    do throws(OpenSSLError) {
-      signature = try request.signMethod.hash.hmac(key: secret.bytes, content: content.bytes)
-    } catch {
-      throw .library(code: error.code)
-    }
     do throws(CapacityError) {
       try payload.write { (writer: inout ByteWriter) throws(CapacityError) in
         try request.writeJSON(signature: signature.bytes, into: &writer)

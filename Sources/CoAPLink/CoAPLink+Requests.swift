@@ -149,7 +149,7 @@ extension CoAPLink where Security: ~Copyable {
     }
   }
 
-  /// Writes the payload of `/auth`; what is signed needs the room before.
+  /// Writes the payload of `/auth`.
   private static func sign(
     _ fields: AuthenticationRequest,
     _ identity: borrowing @_addressable DeviceIdentity,
@@ -157,18 +157,9 @@ extension CoAPLink where Security: ~Copyable {
     _ form: AuthenticationForm?,
     into payload: inout FixedBytes<640>
   ) throws(SecurityError) {
-    do throws(CapacityError) {
-      try payload.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try fields.writeSigningContent(identity, into: &writer)
-      }
-    } catch {
-      throw .capacity
-    }
-    let signature: FixedBytes<32>
-    do throws(OpenSSLError) {
-      signature = try fields.signMethod.hash.hmac(key: secret.bytes, content: payload.bytes)
-    } catch {
-      throw .library(code: error.code)
+    let signature = try fields.signMethod.signature(key: secret.bytes) {
+      (writer: inout ByteWriter) throws(CapacityError) in
+      try fields.writeSigningContent(identity, into: &writer)
     }
     do throws(CapacityError) {
       try payload.write { (writer: inout ByteWriter) throws(CapacityError) in

@@ -47,19 +47,9 @@ public struct PreSharedKey: ~Copyable {
     _ secret: Span<UInt8>,
     _ request: PreSharedKeyRequest
   ) throws(SecurityError) -> FixedBytes<64> {
-    var content = FixedBytes<256>()
-    do throws(CapacityError) {
-      try content.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try request.writeSigningContent(device, into: &writer)
-      }
-    } catch {
-      throw .capacity
-    }
-    var signature: FixedBytes<32>
-    do throws(OpenSSLError) {
-      signature = try request.signMethod.hash.hmac(key: secret, content: content.bytes)
-    } catch {
-      throw .library(code: error.code)
+    var signature = try request.signMethod.signature(key: secret) {
+      (writer: inout ByteWriter) throws(CapacityError) in
+      try request.writeSigningContent(device, into: &writer)
     }
     var digits = FixedBytes<64>()
     digits.write { (writer: inout ByteWriter) in

@@ -1,5 +1,7 @@
+public import ConstrainedCore
 package import OpenSSLSupport
-package import Platform
+public import Platform
+public import SecurityLayer
 
 extension SignMethod {
   /// The hash function under the HMAC.
@@ -8,6 +10,26 @@ extension SignMethod {
     case .hmacMD5: .md5
     case .hmacSHA1: .sha1
     case .hmacSHA256: .sha256
+    }
+  }
+
+  /// The HMAC, under `key`, over what `write` appends: at most 640 bytes, names and values in the order in which the
+  /// platform signs them.
+  @inline(never)
+  public func signature(
+    key: Span<UInt8>,
+    over write: (inout ByteWriter) throws(CapacityError) -> Void
+  ) throws(SecurityError) -> FixedBytes<32> {
+    var content = FixedBytes<640>()
+    do throws(CapacityError) {
+      try content.write(write)
+    } catch {
+      throw .capacity
+    }
+    do throws(OpenSSLError) {
+      return try hash.hmac(key: key, content: content.bytes)
+    } catch {
+      throw .library(code: error.code)
     }
   }
 }
