@@ -94,7 +94,7 @@ enum Console {
   }
 
   /// The next bytes of standard input, at most 64 KiB, as soon as there are any; none at its end.
-  static func read() throws -> [UInt8] {
+  static func read() throws(Complaint) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 65_536)
     // It may be a password.
     defer { Secret.erase(&buffer) }
@@ -104,8 +104,18 @@ enum Console {
         unsafe Foundation.read(STDIN_FILENO, $0.baseAddress, $0.count)
       }
       if count >= 0 { return Array(buffer[..<count]) }
-      guard errno == EINTR else {
-        throw Complaint("standard input cannot be read: it must be a file or a pipe")
+      switch errno {
+      case EINTR: continue
+      case EAGAIN:
+        // Another program that has the same pipe or terminal does not want to wait there.
+        var entry = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+        // SAFETY: one entry, and the call does not keep the pointer.
+        _ = unsafe poll(&entry, 1, -1)
+      default:
+        let reason = PrivateFile.text(errno)
+        throw Complaint(
+          "standard input cannot be read (\(reason)): it must be a file or a pipe, open to read"
+        )
       }
     }
   }
@@ -116,10 +126,12 @@ actor LineReader {
   /// How much of a line is kept: more than any payload may have, so that a longer one is refused.
   static let limit = 65_536
 
-  private var input = Data()
+  private var input: ArraySlice<UInt8> = []
   private var isAtEnd = false
+  /// Why no more could be read; `nil` where the input has ended by itself.
+  private(set) var failure: Complaint?
 
-  /// The next line that is not empty, without its end; `nil` after the last.
+  /// The next line that is not empty, without its end; `nil` after the last, and where no more can be read.
   func next() async -> [UInt8]? { await next(isReady: false) }
 
   /// The same of what has been written already; `nil` where the rest of a line is still to come.
@@ -130,13 +142,20 @@ actor LineReader {
     while true {
       if input.isEmpty && !isAtEnd {
         if isReady, !Console.isInputReady { return nil }
-        input = await Self.read()
+        switch await Self.read() {
+        case .success(let bytes): input = bytes[...]
+        case .failure(let complaint):
+          // What came before is no whole line.
+          failure = complaint
+          isAtEnd = true
+          return nil
+        }
         isAtEnd = input.isEmpty
       }
       let end = input.firstIndex(of: 0x0A) ?? input.endIndex
       line += input[..<end].prefix(Self.limit - line.count)
       let isComplete = end < input.endIndex
-      input = isComplete ? input[input.index(after: end)...] : Data()
+      input = isComplete ? input[(end + 1)...] : []
       guard isComplete || isAtEnd else { continue }
       if line.last == 0x0D { line.removeLast() }
       if !line.isEmpty { return line }
@@ -144,11 +163,11 @@ actor LineReader {
     }
   }
 
-  private static func read() async -> Data {
+  private static func read() async -> Result<[UInt8], Complaint> {
     await withCheckedContinuation { continuation in
       // A blocking read, off the threads that concurrency runs on.
       DispatchQueue.global().async {
-        continuation.resume(returning: FileHandle.standardInput.availableData)
+        continuation.resume(returning: Result(catching: Console.read))
       }
     }
   }

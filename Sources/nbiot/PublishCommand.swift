@@ -212,6 +212,10 @@ struct PublishCommand: AsyncParsableCommand {
       }
       if status != .success { worst = status }
     }
+    if let failure = await lines.failure {
+      Console.complain("nbiot: \(failure.message); or give the payload after --payload")
+      return number == 0 ? .usage : .undelivered
+    }
     return worst
   }
 
