@@ -195,8 +195,8 @@ extension DeviceClientError {
     let silent: ExitStatus = hasAnswered ? .undelivered : .unreachable
     return switch self {
     case .transport, .interrupted: silent
-    case .authentication(.putOff), .registration(.putOff): .undelivered
-    case .authentication(let failure), .registration(let failure):
+    case .authentication(.putOff, _), .registration(.putOff, _): .undelivered
+    case .authentication(let failure, _), .registration(let failure, _):
       failure.isSilence ? silent : .unauthenticated
     case .undelivered(let receipt):
       switch receipt.result.outcome {

@@ -306,7 +306,7 @@ extension DeviceClientError {
   /// How long the platform asks to wait before the next try; 0 where it does not.
   fileprivate var retryAfter: Milliseconds {
     switch self {
-    case .putOff(let wait), .authentication(.putOff(_, let wait)): wait
+    case .putOff(let wait), .authentication(.putOff(_, let wait), _): wait
     case .undelivered(let receipt): receipt.result.wait
     default: Milliseconds(0)
     }

@@ -95,7 +95,7 @@ struct DeviceClientTests {
       await #expect {
         try await client.connect()
       } throws: {
-        guard case DeviceClientError.authentication(.refused(let code)) = $0 else { return false }
+        guard case DeviceClientError.authentication(.refused(let code), _) = $0 else { return false }
         return code == .unauthorized
       }
       await client.close()
