@@ -17,8 +17,9 @@ let helpText: StaticString = """
     --format cbor   make CBOR of lines of JSON
     --check         read the configuration and say whether it is good
     --send          hand a line to the agent that runs, by its `socket`, and print its
-                    answer: exit status 0 when it is on disk, 1 when it is refused,
-                    4 when no agent answers
+                    answer: exit status 0 when it is on disk, 1 when it is refused, 4
+                    when no agent answers in 10 s, which may still take it. PAYLOAD
+                    is a text; @FILE, - and what begins with -- are refused
     --version       print the version
 
   Signals: SIGTERM ends, what is not delivered stays; SIGHUP reads the configuration

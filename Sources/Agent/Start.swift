@@ -30,7 +30,9 @@ public func runAgent(
   nbiot_forbid_core()
   var arguments = unsafe Arguments(values)
   guard arguments.read(count) else {
-    fail(.usage, helpText.word(0, by: 0x0A))
+    say(.wrongArgument, arguments.culprit, 0)
+    log(helpText.word(0, by: 0x0A))
+    fail(.usage, helpText.word(1, by: 0x0A))
   }
   switch arguments.request {
   case .help: finish(printing: helpText)

@@ -364,8 +364,11 @@ static inline ssize_t nbiot_ask_unix(
   while ((code = connect(descriptor, (struct sockaddr *)&address, (socklen_t)count)) != 0 &&
          (errno == ENOENT || errno == ECONNREFUSED) && --attempts > 0)
     poll(NULL, 0, 100);
-  if (code == 0 && send(descriptor, bytes, length, MSG_NOSIGNAL) >= 0)
+  if (code == 0 && send(descriptor, bytes, length, MSG_NOSIGNAL) >= 0) {
     received = recv(descriptor, answer, room, 0);
+    // It lies in the socket, and may yet be read.
+    errno = ETIMEDOUT;
+  }
   code = errno;
   close(descriptor);
   errno = code;
