@@ -49,11 +49,17 @@ static inline int nbiot_open_directory(int base, const char *path) {
 }
 
 // Opens those of the three standard descriptors that are closed: a file would take the place of one, and what is
-// printed or logged would be written into it.
+// printed or logged would be written into it. Standard output is then one that cannot be written, so that results
+// which nobody gets are no success.
 static inline void nbiot_open_standard(void) {
-  int descriptor = openat(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY);
-  while (descriptor >= 0 && descriptor <= STDERR_FILENO) descriptor = fcntl(descriptor, F_DUPFD, 0);
-  if (descriptor >= 0) close(descriptor);
+  int descriptor;
+  while ((descriptor = openat(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY)) >= 0 &&
+         descriptor <= STDERR_FILENO)
+    if (descriptor == STDOUT_FILENO) {
+      close(descriptor);
+      openat(AT_FDCWD, "/dev/null", O_RDONLY | O_NOCTTY);
+    }
+  close(descriptor);
 }
 
 // The process's memory holds a secret: it goes into no core file, and no other process of the user reads it.
@@ -483,6 +489,7 @@ static inline void nbiot_exit(int status) { exit(status); }
 static inline __attribute__((noinline)) pid_t nbiot_start(
     char *const *arguments, int is_agent, volatile int *code) {
   union nbiot_signal_set none;
+  int output;
   pid_t child;
   none.bits = 0;
   *code = 0;
@@ -494,7 +501,8 @@ static inline __attribute__((noinline)) pid_t nbiot_start(
   close(0);
   close(1);
   if (!is_agent) close(2);
-  nbiot_open_standard();
+  do output = openat(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY);
+  while (output >= 0 && output < (is_agent ? 1 : 2));
   sigprocmask(SIG_SETMASK, &none.set, NULL);
   if (is_agent)
     execvp(arguments[0], arguments);
