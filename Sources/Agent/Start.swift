@@ -26,6 +26,9 @@ public func runAgent(
   _ count: Int32,
   _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Never {
+  #if !hasFeature(Embedded)
+  nbiot_end_by_crashes()
+  #endif
   nbiot_open_standard()
   nbiot_forbid_core()
   var arguments = unsafe Arguments(values)

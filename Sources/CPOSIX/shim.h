@@ -69,6 +69,20 @@ static inline void nbiot_forbid_core(void) {
   setrlimit(RLIMIT_CORE, &none);
 }
 
+// Has the signals of a crash, and SIGQUIT, end the process as the system does. A Swift runtime that prints a backtrace
+// has taken them before `main`: it prints registers and memory, and goes on after SIGQUIT. One that the parent wants
+// ignored stays so.
+static inline void nbiot_end_by_crashes(void) {
+  static const int numbers[] = {SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
+  struct sigaction action;
+  for (size_t index = 0; index < sizeof numbers / sizeof *numbers; index++) {
+    if (sigaction(numbers[index], NULL, &action) != 0 || action.sa_handler == SIG_IGN) continue;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = SIG_DFL;
+    sigaction(numbers[index], &action, NULL);
+  }
+}
+
 // Never another file than the one of that name, and never to wait for one that is a pipe.
 static inline int nbiot_open_file(int directory, const char *name, int flags) {
   return openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);

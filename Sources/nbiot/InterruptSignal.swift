@@ -2,6 +2,7 @@ internal import Dispatch
 internal import Foundation
 internal import HTTPSTransfer
 internal import Synchronization
+internal import UDPTransport
 
 /// Turns Ctrl-C and a wish to terminate into an interruption, so that files are left in order; as long as
 /// the value lives, of which there is one at a time.
@@ -59,9 +60,12 @@ enum EndingSignal {
   private static let noted = Atomic<Int32>(0)
   private static let pipe = Atomic<Int32>(-1)
 
-  /// Lets these signals through, at the start: who starts a program may have them blocked, which the program then
-  /// has, too.
-  static func prepare() { unblock(numbers) }
+  /// Lets these signals and SIGQUIT through, at the start: who starts a program may have them blocked, which the
+  /// program then has, too.
+  static func prepare() {
+    CoreDumps.forbidBacktraces()
+    unblock(numbers + [SIGQUIT])
+  }
 
   /// The end of a new pipe to read from, which is readable once a signal has come; both ends stay open.
   fileprivate static func openPipe() -> Int32? {
