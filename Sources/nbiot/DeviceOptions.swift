@@ -80,10 +80,11 @@ struct DeviceOptions: ParsableArguments {
   /// How the messages are protected.
   var security: SecurityArgument {
     if let givenSecurity { return givenSecurity }
+    // An endpoint without a scheme says nothing of it: the file's protection holds for another address, too.
     let isConfigured = givenEndpoint == nil && Variable.endpoint.setting == nil
-    let scheme = endpoint?.security
-    // Of two that say it, the one that was given closer at hand counts.
-    return (isConfigured ? config?.security ?? scheme : scheme ?? config?.security) ?? .symmetric
+    if !isConfigured, let scheme = endpoint?.security { return scheme }
+    let configured = config?.endpoint.flatMap { try? EndpointArgument($0) }
+    return config?.security ?? configured?.security ?? .symmetric
   }
 
   func validate() throws {
