@@ -26,14 +26,12 @@ enum Console {
 
   /// Prints what cannot be had again: on standard error where standard output cannot be written.
   static func printOnce(_ line: String) {
-    do {
-      let shown = ReadableText.line(line.utf8Span.span)
-      try FileHandle.standardOutput.write(contentsOf: Data((shown + "\n").utf8))
-    } catch {
-      complain(line)
-      complain("nbiot: standard output cannot be written: check the disk, or who reads it")
-      Foundation.exit(ExitStatus.output.rawValue)
-    }
+    // A reader that has gone must not end the program before that.
+    _ = signal(SIGPIPE, SIG_IGN)
+    let shown = ReadableText.line(line.utf8Span.span)
+    guard failure(writing: Data((shown + "\n").utf8), to: STDOUT_FILENO) != 0 else { return }
+    complain(line)
+    endWithoutOutput()
   }
 
   /// Prints a line of JSON, in which harmful characters of strings become escapes: the same value.
@@ -51,12 +49,43 @@ enum Console {
 
   /// Ends the program when standard output cannot be written: whoever reads it would miss results.
   private static func write(_ data: Data) {
-    do {
-      try FileHandle.standardOutput.write(contentsOf: data)
-    } catch {
-      complain("nbiot: standard output cannot be written: check the disk, or who reads it")
-      Foundation.exit(ExitStatus.output.rawValue)
+    let code = failure(writing: data, to: STDOUT_FILENO)
+    guard code != 0 else { return }
+    // Where a library has the signal ignored.
+    if code == EPIPE { EndingSignal.endByClosedPipe() }
+    endWithoutOutput()
+  }
+
+  private static func endWithoutOutput() -> Never {
+    complain("nbiot: standard output cannot be written: check the disk, or who reads it")
+    Foundation.exit(ExitStatus.output.rawValue)
+  }
+
+  /// Writes all of it, also where another program has made the pipe or terminal one that does not wait; the
+  /// error's number, 0 for none.
+  private static func failure(writing data: Data, to descriptor: Int32) -> Int32 {
+    var offset = 0
+    while offset < data.count {
+      // SAFETY: the pointer covers the rest of the data and does not outlive the call.
+      let count = unsafe data.withUnsafeBytes {
+        unsafe Foundation.write(
+          descriptor,
+          $0.baseAddress.map { unsafe $0 + offset },
+          $0.count - offset
+        )
+      }
+      let code = errno
+      if count >= 0 {
+        offset += count
+      } else if code == EAGAIN {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        // SAFETY: one entry, and the call does not keep the pointer.
+        _ = unsafe poll(&entry, 1, -1)
+      } else if code != EINTR {
+        return code
+      }
     }
+    return 0
   }
 
   /// Writes a line to standard error; what would steer a terminal or begin another line is shown escaped,
