@@ -79,16 +79,29 @@ struct Nbiot: AsyncParsableCommand {
       EndingSignal.endIfNoted()
       let code = exitCode(for: error)
       guard code == .validationFailure else {
-        if let page = HelpPage(fullMessage(for: error), root: Self.self) {
-          Console.print(lines: page.text)
-          Foundation.exit(ExitStatus.success.rawValue)
-        }
+        if code == .success { show(fullMessage(for: error)) }
         exit(withError: error)
       }
       // ArgumentParser's own status for a usage error is 64; ours is documented as 2.
       Console.complain(lines: fullMessage(for: error))
       Foundation.exit(ExitStatus.usage.rawValue)
     }
+  }
+
+  /// Prints what was asked for instead of a command's work, and ends the program.
+  private static func show(_ message: String) -> Never {
+    if let page = HelpPage(message, root: Self.self) {
+      do throws(Complaint) {
+        try UnknownNames.checkCommand(Array(CommandLine.arguments.dropFirst()))
+      } catch {
+        Console.complain("nbiot: \(error.message)")
+        Foundation.exit(error.status.rawValue)
+      }
+      Console.print(lines: page.text)
+    } else if !message.isEmpty {
+      Console.print(raw: Array(message.utf8).span)
+    }
+    Foundation.exit(ExitStatus.success.rawValue)
   }
 
   /// The command, or what is wrong with the arguments: names that do not exist come first.
