@@ -29,6 +29,26 @@ enum UnknownNames {
     try check(rest, of: command, path)
   }
 
+  /// Refuses the first name among `arguments` that is to lead to a command's help and does not.
+  static func checkCommand(_ arguments: [String]) throws(Complaint) {
+    guard let tool = try? JSONDecoder().decode(Tool.self, from: Data(Nbiot._dumpHelp().utf8)) else {
+      return
+    }
+    var command = tool.command
+    var path = command.commandName
+    let isHelp = arguments.first == "help"
+    for name in arguments.dropFirst(isHelp ? 1 : 0).prefix(while: { !$0.hasPrefix("-") }) {
+      let subcommands = command.subcommands ?? []
+      guard let next = subcommands.first(where: { $0.commandName == name }) else {
+        // Behind a command's name stand its arguments.
+        if subcommands.isEmpty, !isHelp { return }
+        throw unknown("subcommand", name, among: subcommands.map(\.commandName), [:], of: path)
+      }
+      command = next
+      path += " " + name
+    }
+  }
+
   private static func check(
     _ arguments: ArraySlice<String>,
     of command: Command,
@@ -78,8 +98,8 @@ enum UnknownNames {
     let names = Set(names)
     let meant =
       elsewhere[name].flatMap { names.contains($0) ? $0 : nil } ?? nearest(to: name, names)
-    let suggestion = meant.map { "did you mean \($0)? " } ?? ""
-    return Complaint("\(path) has no \(kind) \(name): \(suggestion)See `\(path) --help`")
+    let suggestion = meant.map { "did you mean \($0)? See" } ?? "see"
+    return Complaint("\(path) has no \(kind) \(name): \(suggestion) `\(path) --help`")
   }
 
   /// What mosquitto_pub, coap-client and curl call such things.
@@ -102,7 +122,7 @@ enum UnknownNames {
     let slips = max(1, min(3, name.filter { $0 != "-" }.count / 3))
     let near = names.map { (distance(name, $0), $0) }.filter { $0.0 <= slips }.min { $0 < $1 }
     if let near { return near.1 }
-    guard name.count > 4 else { return nil }
+    guard name.count(where: { $0 != "-" }) > 2 else { return nil }
     return names.filter { $0.hasPrefix(name) || $0.hasSuffix(name.drop { $0 == "-" }) }
       .min { ($0.count, $0) < ($1.count, $1) }
   }
