@@ -238,6 +238,12 @@ func log(_ text: Span<UInt8>) {
 /// Prints a line to standard error; where that cannot be written, nothing can say so.
 @inline(never)
 func log(_ line: inout TextLine) {
+  #if !hasFeature(Embedded)
+  if let reader = unsafe AgentLog.reader {
+    let text = line.written
+    return reader(String(decoding: text.indices.map { text[$0] }, as: UTF8.self))
+  }
+  #endif
   _ = line.write(to: 2)
 }
 

@@ -31,6 +31,15 @@ let helpText: StaticString = """
 
   """
 
+#if !hasFeature(Embedded)
+/// Who is told what is wrong with a configuration, where that is another program than the agent.
+package enum AgentLog {
+  /// Takes each line in place of standard error, and ends the program where it begins with `error`; set before any
+  /// other thread runs.
+  nonisolated(unsafe) package static var reader: ((String) -> Void)?
+}
+#endif
+
 /// Prints a text to standard output and ends the process.
 func finish(printing text: StaticString) -> Never {
   // SAFETY: a StaticString's bytes live as long as the program.

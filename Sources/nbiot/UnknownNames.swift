@@ -118,7 +118,7 @@ enum UnknownNames {
   ]
 
   /// The name that is one or two slips of the finger away, or goes on where this one ends.
-  private static func nearest(to name: String, _ names: Set<String>) -> String? {
+  static func nearest(to name: String, _ names: Set<String>) -> String? {
     let slips = max(1, min(3, name.filter { $0 != "-" }.count / 3))
     let near = names.map { (distance(name, $0), $0) }.filter { $0.0 <= slips }.min { $0 < $1 }
     if let near { return near.1 }
