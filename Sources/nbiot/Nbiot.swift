@@ -110,7 +110,10 @@ struct Nbiot: AsyncParsableCommand {
       return try parseAsRoot()
     } catch {
       if exitCode(for: error) == .validationFailure {
-        try UnknownNames.check(Array(CommandLine.arguments.dropFirst()))
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        try UnknownNames.check(arguments)
+        // A value that begins with - is taken for an option unless it is joined to its own.
+        if let joined = UnknownNames.joined(arguments) { return try parseAsRoot(joined) }
       }
       throw error
     }

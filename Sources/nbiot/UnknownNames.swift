@@ -49,6 +49,38 @@ enum UnknownNames {
     }
   }
 
+  /// The arguments with each value that begins with - joined to its option by =; `nil` where there is none.
+  static func joined(_ arguments: [String]) -> [String]? {
+    guard let tool = try? JSONDecoder().decode(Tool.self, from: Data(Nbiot._dumpHelp().utf8)) else {
+      return nil
+    }
+    var command = tool.command
+    var rest = arguments[...]
+    var result: [String] = []
+    while let name = rest.first,
+      let next = command.subcommands?.first(where: { $0.commandName == name })
+    {
+      command = next
+      result.append(name)
+      rest = rest.dropFirst()
+    }
+    let options = (command.arguments ?? []).filter { $0.kind != "positional" }
+    let names = Set(options.flatMap(\.texts)).union(["-h", "--help", "--", "-"])
+    let taking = Set(options.filter { $0.kind == "option" }.flatMap(\.texts))
+    while let argument = rest.popFirst() {
+      if argument == "--" { return result.count + 1 + rest.count == arguments.count ? nil : result + [argument] + rest }
+      if argument.hasPrefix("--"), taking.contains(argument), let value = rest.first,
+        value.hasPrefix("-"), !names.contains(value)
+      {
+        result.append("\(argument)=\(value)")
+        rest.removeFirst()
+      } else {
+        result.append(argument)
+      }
+    }
+    return result.count == arguments.count ? nil : result
+  }
+
   private static func check(
     _ arguments: ArraySlice<String>,
     of command: Command,
@@ -58,17 +90,21 @@ enum UnknownNames {
     let names = Set(options.flatMap(\.texts)).union(["-h", "--help"])
     let taking = Set(options.filter { $0.kind == "option" }.flatMap(\.texts))
     var isValue = false
+    // Whether any text is a value of that option.
+    var isText = false
     for argument in arguments {
       if isValue {
         isValue = false
-        // A forgotten value: what follows is the next option.
-        if !names.contains(argument) { continue }
+        // A forgotten value: what follows is the next option, perhaps a misspelt one.
+        let isSlip = !isText && argument.hasPrefix("--") && nearest(to: argument, names) != nil
+        if !names.contains(argument), !isSlip { continue }
       }
       if argument == "--" { return }
       guard argument.hasPrefix("-"), argument != "-", !isNumber(argument) else { continue }
       let name = String(argument.prefix { $0 != "=" })
       if names.contains(name) {
         isValue = taking.contains(name) && name == argument
+        isText = name == "--payload"
       } else if argument.hasPrefix("--") || !isCluster(argument, of: names) {
         throw unknown(
           "option",
