@@ -153,7 +153,7 @@ enum Console {
 /// Lines of standard input, read when they are asked for, so that a fast writer waits in the pipe.
 actor LineReader {
   /// How much of a line is kept: more than any payload may have, so that a longer one is refused.
-  static let limit = 65_536
+  static let limit = 65_537
 
   private var input: ArraySlice<UInt8> = []
   private var isAtEnd = false

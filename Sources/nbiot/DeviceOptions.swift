@@ -95,8 +95,8 @@ struct DeviceOptions: ParsableArguments {
           + "one out"
       )
     }
-    if security == .symmetric, dtls.isUsed {
-      throw ValidationError("these options belong to DTLS: give --security dtls with them")
+    if security == .symmetric, !dtls.given.isEmpty {
+      throw ValidationError(DTLSOptions.complaint(about: dtls.given))
     }
   }
 

@@ -195,6 +195,11 @@ struct PublishCommand: AsyncParsableCommand {
       number += 1
       let payload: [UInt8]
       do throws(PayloadForm.Failure) {
+        guard given.count < LineReader.limit else {
+          throw PayloadForm.Failure(
+            description: "the line has over 64 KiB: a message takes at most 1,024 bytes"
+          )
+        }
         payload = try form.payload(of: given, "the line")
       } catch {
         show(refusal(number, error.description))
