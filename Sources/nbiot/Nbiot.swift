@@ -119,7 +119,7 @@ struct Nbiot: AsyncParsableCommand {
     }
   }
 
-  /// Refuses arguments that are not UTF-8, for which Swift would put another text in their place without a word.
+  /// Refuses arguments and variables that are not UTF-8, for which Swift would put another text in their place without a word.
   private static func checkArguments() throws {
     for index in 1..<max(1, Int(CommandLine.argc)) {
       // SAFETY: the system gives `argc` texts that end with a zero byte.
@@ -127,6 +127,12 @@ struct Nbiot: AsyncParsableCommand {
       guard unsafe String(validatingCString: text) == nil else { continue }
       throw Complaint(
         "argument \(index) is not UTF-8, which topics and JSON are: check the encoding of your terminal or script"
+      )
+    }
+    for variable in Variable.allCases
+    where String(validating: Variable.bytes(variable.rawValue), as: UTF8.self) == nil {
+      throw Complaint(
+        "the variable \(variable.rawValue) is not UTF-8: check the encoding of your terminal or script"
       )
     }
   }
