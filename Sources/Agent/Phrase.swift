@@ -37,7 +37,8 @@ enum Phrase: UInt8 {
   case missing, takes, tooManyBytes, noKeyAndValue, unknownKey, givenTwice, noValue, comment
   case badScheme, noHost, hasPath, badBrackets, badHost, badPort, otherSecurity, overLimit
   case notExecutable, noGroup, noAgent, lateAgent, closedSocket, wrongArgument
-  case unreadableInput, unreadableConfiguration, unusableSocket, unusableSecret, unreadableAuthorities
+  case unreadableInput, unreadableConfiguration, unusableSocket, unusableSecret,
+    unreadableAuthorities
   case noRegularFile, isUTF16, hasZeroByte, noHash
 
   /// How it is written.

@@ -59,7 +59,8 @@ struct ConfigurationFile: Sendable {
     refuse(
       problem
         + (meant.map { ": did you mean \($0)?" }
-          ?? ": the keys are those of nbiot-agent.conf, " + ConfigurationKey.allNames.joined(separator: ", "))
+          ?? ": the keys are those of nbiot-agent.conf, "
+          + ConfigurationKey.allNames.joined(separator: ", "))
     )
   }
 

@@ -34,7 +34,10 @@ struct PullCommand: AsyncParsableCommand {
   @Option(help: "How many messages at most, 1 to 10.")
   var max = 10
 
-  @Option(help: "How the answer is printed: as it came, or as JSON, one that is none in hexadecimal digits.")
+  @Option(
+    help:
+      "How the answer is printed: as it came, or as JSON, one that is none in hexadecimal digits."
+  )
   var output = OutputArgument.text
 
   func validate() throws {

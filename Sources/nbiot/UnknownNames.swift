@@ -68,7 +68,9 @@ enum UnknownNames {
     let names = Set(options.flatMap(\.texts)).union(["-h", "--help", "--", "-"])
     let taking = Set(options.filter { $0.kind == "option" }.flatMap(\.texts))
     while let argument = rest.popFirst() {
-      if argument == "--" { return result.count + 1 + rest.count == arguments.count ? nil : result + [argument] + rest }
+      if argument == "--" {
+        return result.count + 1 + rest.count == arguments.count ? nil : result + [argument] + rest
+      }
       if argument.hasPrefix("--"), taking.contains(argument), let value = rest.first,
         value.hasPrefix("-"), !names.contains(value)
       {
