@@ -31,6 +31,7 @@ extension Agent {
       let failure = driver.reports.link.failure
       line.start(.authenticationFailed)
       add(failure)
+      if case .refused = failure { addPayload() }
       isUnauthenticated = failure.isRefusal
     case .delivered(let id):
       line.start(.delivered)
@@ -41,6 +42,7 @@ extension Agent {
       hasRejected = true
       line.start(.rejected)
       add(id)
+      if driver.reports.link.result.replyCode == nil { addPayload() }
       return print()
     case .givenUp(let id, let reason):
       finish(.givenUp, id)
@@ -145,6 +147,12 @@ extension Agent {
     case .cut, .incomplete, .inBlocks: return line.add(.cutAnswer)
     case .unreadable: return line.add(.unreadableAnswer)
     }
+    addPayload()
+  }
+
+  /// Adds what the platform has answered, of a refusal its reason.
+  @inline(never)
+  private mutating func addPayload() {
     let answer = driver.reports.link.answer
     guard answer.count > 0 else { return }
     line.add(.answer)
@@ -230,6 +238,12 @@ func log(_ text: Span<UInt8>) {
 /// Prints a line to standard error; where that cannot be written, nothing can say so.
 @inline(never)
 func log(_ line: inout TextLine) {
+  #if !hasFeature(Embedded)
+  if let reader = unsafe AgentLog.reader {
+    let text = line.written
+    return reader(String(decoding: text.indices.map { text[$0] }, as: UTF8.self))
+  }
+  #endif
   _ = line.write(to: 2)
 }
 

@@ -17,7 +17,7 @@ internal import UDPTransport
 enum ExitStatus: Int32 {
   /// Everything was delivered, or a signal ended the program.
   case success = 0
-  /// Some reports were not delivered and are not kept, or lines were refused.
+  /// Some reports were not delivered and are not kept, lines were refused, or could not be read.
   case rejected = 1
   /// The command line or the configuration is wrong.
   case usage = 2
@@ -36,7 +36,7 @@ enum ExitStatus: Int32 {
 /// One loop around `poll`. Nothing else waits, but, a second at most, for a hint's command.
 struct Agent: ~Copyable {
   let signals: SignalInput
-  /// Whether a report or a line is lost to its sender: rejected, refused, given up and the like.
+  /// Whether a report or a line is lost to its sender: rejected, refused, given up, not read and the like.
   var hasRejected = false
   /// Whether the disk has refused a line that is not tried again, or with `--once` anything.
   var hasDiskRefused = false
@@ -296,7 +296,7 @@ struct Agent: ~Copyable {
     var span = entries.mutableSpan
     // SAFETY: four entries, and the call does not keep the pointer.
     _ = unsafe span.withUnsafeMutableBufferPointer { unsafe poll($0.baseAddress, 4, timeout) }
-    if entries[1].revents != 0 { input.read() }
+    if entries[1].revents != 0, !input.read() { hasRejected = true }
     if entries[2].revents != 0 { takeDatagrams() }
   }
 

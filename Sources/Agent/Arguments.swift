@@ -21,6 +21,8 @@ package struct Arguments {
   private(set) var rest: Int32 = -1
   /// How many there are, `--rest` apart.
   private var count = 1
+  /// Which one makes no sense.
+  private var culpritIndex = 0
   /// `main`'s own.
   private let values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 
@@ -33,6 +35,7 @@ package struct Arguments {
   package mutating func read(_ count: Int32) -> Bool {
     var index = 1
     while index < Int(count) {
+      culpritIndex = index
       let value = word(index &+ 1)
       switch word(index).index(
         in: Span("--check|--help|-h|--version|--once|--config|--format|--rest|--send")
@@ -55,16 +58,34 @@ package struct Arguments {
         rest = Int32(truncatingIfNeeded: number)
         return pathIndex > 0
       case 8:
-        // All the others are the line's.
+        if request != .run || isOnce || isCBOR != nil { return false }
+        // All the others are the line's. One that asks for a file, standard input or an option is no payload.
         request = .send
         lineIndex = index &+ 1
+        culpritIndex = lineIndex
+        while culpritIndex < Int(count) {
+          let word = word(culpritIndex)
+          if word.starts(with: Span("@")) || word.starts(with: Span("--"))
+            || word.isEqual(to: Span("-"))
+          {
+            return false
+          }
+          culpritIndex &+= 1
+        }
         return pathIndex > 0 && lineIndex < Int(count)
       default: return false
       }
       index &+= 1
       self.count = index
     }
+    culpritIndex = index
     return pathIndex > 0 || request == .help || request == .version
+  }
+
+  /// The argument that made `read` fail; empty where one is missing.
+  var culprit: Span<UInt8> {
+    @_lifetime(immortal)
+    get { word(culpritIndex) }
   }
 
   /// The configuration's path.

@@ -11,6 +11,16 @@ package enum ConfigurationKey: UInt8 {
   case outboxBytes, whenFull, reserve, retry, retryLimit, maxAttempts, maxAge
   case socket, socketMode, socketGroup, hintCommand
 
+  #if !hasFeature(Embedded)
+  /// All that there are, as they are written.
+  package static var allNames: [String] {
+    let text = Span(names)
+    return text.indices.map { text[$0] }.split(separator: UInt8(ascii: "|")).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+  }
+  #endif
+
   /// How it is written.
   package var name: Span<UInt8> {
     @_lifetime(immortal)

@@ -17,8 +17,9 @@ let helpText: StaticString = """
     --format cbor   make CBOR of lines of JSON
     --check         read the configuration and say whether it is good
     --send          hand a line to the agent that runs, by its `socket`, and print its
-                    answer: exit status 0 when it is on disk, 1 when it is refused,
-                    4 when no agent answers
+                    answer: exit status 0 when it is on disk, 1 when it is refused, 4
+                    when no agent answers in 10 s, which may still take it. PAYLOAD
+                    is a text; @FILE, - and what begins with -- are refused
     --version       print the version
 
   Signals: SIGTERM ends, what is not delivered stays; SIGHUP reads the configuration
@@ -29,6 +30,15 @@ let helpText: StaticString = """
   state directory or disk.
 
   """
+
+#if !hasFeature(Embedded)
+/// Who is told what is wrong with a configuration, where that is another program than the agent.
+package enum AgentLog {
+  /// Takes each line in place of standard error, and ends the program where it begins with `error`; set before any
+  /// other thread runs.
+  nonisolated(unsafe) package static var reader: ((String) -> Void)?
+}
+#endif
 
 /// Prints a text to standard output and ends the process.
 func finish(printing text: StaticString) -> Never {

@@ -1,4 +1,5 @@
 internal import CPOSIX
+internal import ConstrainedCore
 
 /// Lines of standard input, read as they come and never waited for.
 struct LineInput {
@@ -38,14 +39,16 @@ struct LineInput {
   }
 
   /// Reads what is there, once; to be called when `poll` says that something is.
-  mutating func read() {
+  ///
+  /// `false` when it cannot be read: that is told, and no more will come.
+  mutating func read() -> Bool {
     if start > 0 {
       for index in 0..<(end &- start) { storage[index] = storage[start &+ index] }
       end &-= start
       start = 0
     }
     let room = storage.count &- end
-    guard room > 0, !isAtEnd else { return }
+    guard room > 0, !isAtEnd else { return true }
     var span = storage.mutableSpan
     let offset = end
     // SAFETY: reads at most the room behind what is held.
@@ -54,9 +57,13 @@ struct LineInput {
     }
     if count > 0 {
       end &+= count
-    } else if count == 0 || (nbiot_errno() != EINTR && nbiot_errno() != EAGAIN) {
+    } else if count == 0 {
       isAtEnd = true
+    } else if nbiot_errno() != EINTR, nbiot_errno() != EAGAIN {
+      isAtEnd = true
+      say(.unreadableInput, Span("standard input"), nbiot_errno())
     }
+    return count >= 0 || !isAtEnd
   }
 
   /// Finds the next line and says whether there is one; `consume` goes on behind it.

@@ -36,8 +36,9 @@ enum Phrase: UInt8 {
   // What is wrong with the configuration.
   case missing, takes, tooManyBytes, noKeyAndValue, unknownKey, givenTwice, noValue, comment
   case badScheme, noHost, hasPath, badBrackets, badHost, badPort, otherSecurity, overLimit
-  case notExecutable, noGroup, noAgent
-  case unreadableConfiguration, unusableSocket, unusableSecret, unreadableAuthorities
+  case notExecutable, noGroup, noAgent, lateAgent, closedSocket, wrongArgument
+  case unreadableInput, unreadableConfiguration, unusableSocket, unusableSecret,
+    unreadableAuthorities
   case noRegularFile, isUTF16, hasZeroByte, noHash
 
   /// How it is written.
@@ -83,7 +84,10 @@ enum Phrase: UInt8 {
     |: no IPv6 address in brackets|: neither a name nor an address|: a port is 1 to 65535\
     |: the scheme is not that of `security`| is over retry-limit\
     |: no file that can be run|: there is no such group|no agent answers at the socket\
-    |the configuration file cannot be read|the socket cannot be made\
+    |no answer, but the agent may still take the report\
+    |the socket may not be written, see socket-mode and socket-group\
+    |an argument is unknown, missing or out of place\
+    |lines cannot be read|the configuration file cannot be read|the socket cannot be made\
     |the secret file must hold the device secret in its first line|the CA file cannot be read\
     |not a regular file|UTF-16, save it as UTF-8|a zero byte is in it\
     |error OpenSSL has no SHA-256

@@ -14,10 +14,17 @@ func sendLine(_ arguments: Arguments) -> ExitStatus {
   line.write { (writer: inout ByteWriter) in
     isWhole = (try? arguments.writeLine(into: &writer)) != nil
   }
-  if !isWhole {
+  var refusal: LineError? = isWhole ? nil : .tooLong
+  let given = line.bytes.withoutLineEnd
+  // The agent answers neither.
+  if isWhole, given.isEmpty { refusal = .payload }
+  if given.starts(with: Phrase.accepted.text) || given.starts(with: Phrase.refused.text) {
+    refusal = .option
+  }
+  if let refusal {
     printed.add(.refused, 0)
     printed.add(.space)
-    printed.add(.tooLong)
+    printed.add(refusal.phrase)
     return printed.write(to: 1) ? .rejected : .output
   }
   var answer = InlineArray<256, UInt8>(repeating: 0)
@@ -39,7 +46,12 @@ func sendLine(_ arguments: Arguments) -> ExitStatus {
     }
   }
   if count <= 0 {
-    say(.noAgent, configuration.bytes(.socket), nbiot_errno())
+    let code = nbiot_errno()
+    say(
+      code == EACCES ? .closedSocket : code == ETIMEDOUT ? .lateAgent : .noAgent,
+      configuration.bytes(.socket),
+      code
+    )
     return .undelivered
   }
   // Without its end, which `write` puts back.

@@ -26,11 +26,16 @@ public func runAgent(
   _ count: Int32,
   _ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 ) -> Never {
+  #if !hasFeature(Embedded)
+  nbiot_end_by_crashes()
+  #endif
   nbiot_open_standard()
   nbiot_forbid_core()
   var arguments = unsafe Arguments(values)
   guard arguments.read(count) else {
-    fail(.usage, helpText.word(0, by: 0x0A))
+    say(.wrongArgument, arguments.culprit, 0)
+    log(helpText.word(0, by: 0x0A))
+    fail(.usage, helpText.word(1, by: 0x0A))
   }
   switch arguments.request {
   case .help: finish(printing: helpText)

@@ -203,7 +203,8 @@ typedef struct nbiot_event {
   uint32_t bytes_down;    /* UDP payload received for it */
   uint32_t transmissions; /* how often it was sent */
   uint32_t milliseconds;  /* from its start to its end */
-  const uint8_t *answer;  /* the platform's answer, decrypted; there until the next call */
+  const uint8_t *answer;  /* the platform's answer, decrypted, or what it says of why it refused a report or the
+                           * device (RFC 7252 Section 5.5.2); there until the next call */
   size_t answer_count;    /* its bytes; 0 where there is none */
   int answer_extent;      /* enum nbiot_answer */
   uint32_t reply_code;    /* the code of the platform's reply on a topic /sys/... or /ota/...; 0 for none */

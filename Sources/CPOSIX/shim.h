@@ -49,11 +49,17 @@ static inline int nbiot_open_directory(int base, const char *path) {
 }
 
 // Opens those of the three standard descriptors that are closed: a file would take the place of one, and what is
-// printed or logged would be written into it.
+// printed or logged would be written into it. Standard output is then one that cannot be written, so that results
+// which nobody gets are no success.
 static inline void nbiot_open_standard(void) {
-  int descriptor = openat(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY);
-  while (descriptor >= 0 && descriptor <= STDERR_FILENO) descriptor = fcntl(descriptor, F_DUPFD, 0);
-  if (descriptor >= 0) close(descriptor);
+  int descriptor;
+  while ((descriptor = openat(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY)) >= 0 &&
+         descriptor <= STDERR_FILENO)
+    if (descriptor == STDOUT_FILENO) {
+      close(descriptor);
+      openat(AT_FDCWD, "/dev/null", O_RDONLY | O_NOCTTY);
+    }
+  close(descriptor);
 }
 
 // The process's memory holds a secret: it goes into no core file, and no other process of the user reads it.
@@ -61,6 +67,20 @@ static inline void nbiot_forbid_core(void) {
   struct rlimit none = {0, 0};
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   setrlimit(RLIMIT_CORE, &none);
+}
+
+// Has the signals of a crash, and SIGQUIT, end the process as the system does. A Swift runtime that prints a backtrace
+// has taken them before `main`: it prints registers and memory, and goes on after SIGQUIT. One that the parent wants
+// ignored stays so.
+static inline void nbiot_end_by_crashes(void) {
+  static const int numbers[] = {SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
+  struct sigaction action;
+  for (size_t index = 0; index < sizeof numbers / sizeof *numbers; index++) {
+    if (sigaction(numbers[index], NULL, &action) != 0 || action.sa_handler == SIG_IGN) continue;
+    memset(&action, 0, sizeof action);
+    action.sa_handler = SIG_DFL;
+    sigaction(numbers[index], &action, NULL);
+  }
 }
 
 // Never another file than the one of that name, and never to wait for one that is a pipe.
@@ -364,8 +384,11 @@ static inline ssize_t nbiot_ask_unix(
   while ((code = connect(descriptor, (struct sockaddr *)&address, (socklen_t)count)) != 0 &&
          (errno == ENOENT || errno == ECONNREFUSED) && --attempts > 0)
     poll(NULL, 0, 100);
-  if (code == 0 && send(descriptor, bytes, length, MSG_NOSIGNAL) >= 0)
+  if (code == 0 && send(descriptor, bytes, length, MSG_NOSIGNAL) >= 0) {
     received = recv(descriptor, answer, room, 0);
+    // It lies in the socket, and may yet be read.
+    errno = ETIMEDOUT;
+  }
   code = errno;
   close(descriptor);
   errno = code;
@@ -480,6 +503,7 @@ static inline void nbiot_exit(int status) { exit(status); }
 static inline __attribute__((noinline)) pid_t nbiot_start(
     char *const *arguments, int is_agent, volatile int *code) {
   union nbiot_signal_set none;
+  int output;
   pid_t child;
   none.bits = 0;
   *code = 0;
@@ -491,7 +515,8 @@ static inline __attribute__((noinline)) pid_t nbiot_start(
   close(0);
   close(1);
   if (!is_agent) close(2);
-  nbiot_open_standard();
+  do output = openat(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY);
+  while (output >= 0 && output < (is_agent ? 1 : 2));
   sigprocmask(SIG_SETMASK, &none.set, NULL);
   if (is_agent)
     execvp(arguments[0], arguments);

@@ -235,10 +235,12 @@ extension CoAPLink where Security: ~Copyable {
       return
     case .putOff:
       let wait = message.retryAfter
+      keepDiagnostic(message, isCut: isCut)
       putOffCode = message.code
       putOffUntil = now + wait
       return failAuthentication(.putOff(putOffCode, retryAfter: wait), at: now)
     default:
+      keepDiagnostic(message, isCut: isCut)
       failAuthentication(.refused(message.code), at: now)
       return
     }
@@ -321,18 +323,21 @@ extension CoAPLink where Security: ~Copyable {
     at now: Instant
   ) {
     let code = message.code
-    var outcome = ReportOutcome.rejected
-    var extent = AnswerExtent.whole
     switch ResponseMeaning(ofReport: code) {
     case .success:
       if !isCut, let answerBlocks, answerBlocks.take(&self, message, now) { return }
-      extent = takeAnswer(message, isCut: isCut)
+      let extent = takeAnswer(message, isCut: isCut)
       if extent == .unreadable, !expectsUnreadable {
         report.isTaken = true
         if !report.hasChangedKeys { return changeKeys(at: now) }
         expectsUnreadable = true
       }
-      outcome = takeReply(extent) ? .acknowledged : .rejected
+      return finishReport(
+        takeReply(extent) ? .acknowledged : .rejected,
+        code: code,
+        extent: extent,
+        at: now
+      )
     case .authenticateAgain where !report.hasReauthenticated && report.block == nil:
       report.hasReauthenticated = true
       return authenticateAgain(at: now)
@@ -351,7 +356,8 @@ extension CoAPLink where Security: ~Copyable {
         return changeKeys(at: now)
       }
     }
-    finishReport(outcome, code: code, extent: extent, at: now)
+    if isCut || !openAnswer(message.payload) { keepDiagnostic(message, isCut: isCut) }
+    finishReport(.rejected, code: code, at: now)
   }
 
   /// Sends the report once more under a new token, for the two ends may have different keys.
@@ -394,6 +400,13 @@ extension CoAPLink where Security: ~Copyable {
       let reply = PlatformReply(answerStorage.bytes)
     else { return true }
     return report.result.take(reply, on: report.topic.bytes.bytes)
+  }
+
+  /// Keeps what a refusal says of its reason in the clear (RFC 7252 Section 5.5.2), as an answer to `/auth` does,
+  /// and a server that does not know the token.
+  @inline(never)
+  private mutating func keepDiagnostic(_ message: borrowing MessageView, isCut: Bool) {
+    try? answerStorage.replace(with: isCut ? Span() : message.payload)
   }
 
   /// Decrypts the answer's payload; an empty one is not encrypted, in either mode.

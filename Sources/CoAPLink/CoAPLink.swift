@@ -136,6 +136,9 @@ public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSo
   }
 
   /// The decrypted payload of the last report's answer; empty when it had none.
+  ///
+  /// Of a refusal, also one of `/auth`, it is what the platform says of the reason (RFC 7252 Section 5.5.2): nobody
+  /// vouches for it in symmetric mode.
   public var answer: Span<UInt8> {
     @_lifetime(borrow self)
     @_addressableSelf

@@ -138,6 +138,12 @@ public struct Receipt: Sendable {
   /// The answer's payload, decrypted; empty when it had none.
   public let answer: [UInt8]
 
+  /// What the platform says in words of why it refused the report, or `/auth` for it: the payload of an answer 4.xx
+  /// or 5.xx that is text (RFC 7252 Section 5.5.2); empty where it says nothing.
+  ///
+  /// In symmetric mode anybody on the way can write it: show it, and rely on nothing in it.
+  public var diagnostic: String { result.isRefused ? Diagnostic.text(answer) : "" }
+
   /// What the platform's reply says in words, with `ReportResult.replyCode`; empty where it says nothing.
   public var replyMessage: String {
     guard result.replyCode != nil, let reply = PlatformReply(answer.span) else { return "" }
@@ -168,10 +174,10 @@ public enum DeviceClientError: Error, Sendable {
   case transport(TransportError)
   /// The endpoint could no longer be reached once the report was sent; the platform may have it.
   case interrupted(TransportError, Receipt)
-  /// The device could not authenticate.
-  case authentication(AuthenticationFailure)
-  /// The device could not register.
-  case registration(AuthenticationFailure)
+  /// The device could not authenticate; what the platform says in words of why it refused it.
+  case authentication(AuthenticationFailure, diagnostic: String = "")
+  /// The device could not register; what the platform says in words of why it refused it.
+  case registration(AuthenticationFailure, diagnostic: String = "")
   /// The report ended without being acknowledged.
   ///
   /// Where its `ReportResult.retryAfter` is not 0 the platform has put it off, and further reports to its topic
@@ -212,14 +218,16 @@ extension DeviceClientError: CustomStringConvertible {
     case .transport(let error): error.description
     case .interrupted(let error, _):
       "\(error); the platform may or may not have the report"
-    case .authentication(let failure): failure.description
-    case .registration(.refused(let code)):
+    case .authentication(let failure, let reason): failure.description(because: reason)
+    case .registration(.refused(let code), let reason) where !reason.isEmpty:
+      "the platform refused to register the device (\(code)): \(Diagnostic.quoted(reason))"
+    case .registration(.refused(let code), _):
       "the platform refused to register the device (\(code)): check product key, device name and product "
         + "secret, that the device was not activated before, and that dynamic registration is on for the "
         + "product"
-    case .registration(let failure): failure.description
+    case .registration(let failure, let reason): failure.description(because: reason)
     case .undelivered(let receipt):
-      (receipt.result.advice ?? "the report was not acknowledged")
+      (receipt.advice ?? "the report was not acknowledged")
         + (receipt.replyMessage.isEmpty ? "" : ", \"\(receipt.replyMessage)\"")
     case .putOff(let wait):
       "the platform has put off reports to this topic: not before \((wait.count + 999) / 1_000) s have passed"

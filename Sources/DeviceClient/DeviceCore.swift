@@ -369,8 +369,12 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
         if !state.connecting.isEmpty { state.session.connect(at: MonotonicClock.now()) }
         return
       }
+      let refusal = DeviceClientError.authentication(
+        failure,
+        diagnostic: diagnostic(failure, state.session)
+      )
       for connecting in state.connecting {
-        completions.finish(connecting, .failure(DeviceClientError.authentication(failure)))
+        completions.finish(connecting, .failure(refusal))
       }
       state.connecting.removeAll()
     case .registered:
@@ -382,8 +386,12 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       if state.isMovingOn, let first = state.registering.first, registerAgain(first, &state) {
         return
       }
+      let refusal = DeviceClientError.registration(
+        failure,
+        diagnostic: diagnostic(failure, state.session)
+      )
       for registering in state.registering {
-        completions.finish(registering, .failure(DeviceClientError.registration(failure)))
+        completions.finish(registering, .failure(refusal))
       }
       state.registering.removeAll()
     case .answerBlock:
@@ -405,7 +413,8 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       switch result.outcome {
       case .acknowledged: completions.finish(current, .success(receipt))
       case .unauthenticated(let failure) where result.transmissions == 0:
-        completions.finish(current, .failure(DeviceClientError.authentication(failure)))
+        let refusal = DeviceClientError.authentication(failure, diagnostic: receipt.diagnostic)
+        completions.finish(current, .failure(refusal))
       default: completions.finish(current, .failure(DeviceClientError.undelivered(receipt)))
       }
     }
@@ -443,6 +452,14 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       result.outcome = .rejected
     }
     return whole
+  }
+
+  /// What the platform says in words of why it refused `/auth` or a registration.
+  private static func diagnostic(
+    _ failure: AuthenticationFailure,
+    _ session: borrowing Session
+  ) -> String {
+    failure.isAnswer ? Diagnostic.text(bytes(of: session)) : ""
   }
 
   private static func bytes(of session: borrowing Session) -> [UInt8] {

@@ -241,10 +241,8 @@ extension HeldDevice {
   private borrowing func happening(_ event: DurableEvent) -> Happening? {
     switch event {
     case .delivered(let id):
-      var happened = Happening(NBIOT_DELIVERED, id, result)
-      happened.hasAnswer = result.extent == .whole
-      return happened
-    case .rejected(let id): return Happening(NBIOT_REJECTED, id, result)
+      return withAnswer(Happening(NBIOT_DELIVERED, id, result))
+    case .rejected(let id): return withAnswer(Happening(NBIOT_REJECTED, id, result))
     case .postponed(let id): return Happening(NBIOT_POSTPONED, id, result)
     case .givenUp(let id, .maxAttempts): return Happening(NBIOT_GIVEN_UP, id, result)
     case .givenUp(let id, .maxAge): return Happening(NBIOT_TOO_OLD, id)
@@ -252,15 +250,25 @@ extension HeldDevice {
     case .dropped(let id): return Happening(NBIOT_DROPPED, id)
     case .superseded(let id): return Happening(NBIOT_SUPERSEDED, id)
     case .authenticated: return Happening(NBIOT_AUTHENTICATED)
-    case .authenticationFailed: return Happening(driver.reports.link.failure)
+    case .authenticationFailed:
+      var happened = Happening(driver.reports.link.failure)
+      happened.hasAnswer = happened.reason == NBIOT_REASON_REFUSED
+      return happened
     case .downlink: return nil
     case .storeFailed: return Happening(NBIOT_DISK_REFUSES)
     }
   }
 
+  /// The same with the platform's answer, or what it says of why it refused.
+  private borrowing func withAnswer(_ happening: Happening) -> Happening {
+    var happening = happening
+    happening.hasAnswer = result.extent == .whole
+    return happening
+  }
+
   private var result: ReportResult { driver.reports.link.result }
 
-  /// The answer of the report that was delivered last: it stays where it is until the next report.
+  /// The answer of the report that was delivered or refused last, or of an /auth that was refused: it stays where it is until the next report.
   var answer: (UnsafePointer<UInt8>?, Int) {
     // SAFETY: the value lies in the caller's memory, and does not move.
     unsafe driver.reports.link.answer.withUnsafeBufferPointer { ($0.baseAddress, $0.count) }

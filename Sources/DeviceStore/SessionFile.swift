@@ -11,7 +11,7 @@ public struct SessionFile: ~Copyable {
   let file: StoreFile
   let folder: StoreFile
 
-  /// What is wrong with what the file had, which is gone then: `notPrivate` or `damaged(.version)`; else `none`.
+  /// What is wrong with what the file had, which is gone then: `notPrivate` or `damaged`; else `none`.
   public let finding: SessionFinding
 
   /// Opens the file of that path, of at most 1,023 bytes, which is no symbolic link.
@@ -99,6 +99,8 @@ public struct SessionFile: ~Copyable {
         throw .notASession
       }
       if isEarlier { finding = .damaged(.version) }
+      // The place that was wiped out, and of the one that held nothing more.
+      if isEmpty { finding = .damaged(.length) }
       if isExposed { finding = .notPrivate }
       if finding != .none, ftruncate(file.descriptor, 0) != 0 {
         throw .store(StoreResult.failed(.write).error)

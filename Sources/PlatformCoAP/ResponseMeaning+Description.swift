@@ -4,6 +4,22 @@ public import Platform
 public import CoAPMessage
 
 extension ResponseMeaning {
+  /// A refused `/auth`, with the platform's own reason in place of what it most likely means.
+  public static func advice(onAuthentication code: Code, because reason: String) -> String {
+    "the platform refused the authentication (\(code)): \(reason)"
+  }
+
+  /// A refused report, with the platform's own reason in place of what it most likely means.
+  public static func advice(onReport code: Code, because reason: String) -> String {
+    let option =
+      switch code {
+      case .badOption: "; --token-option says which option carries the token"
+      case .notAcceptable: "; --accept says which format is asked for"
+      default: ""
+      }
+    return "the platform refused the report (\(code)): \(reason)\(option)"
+  }
+
   /// What a refused `/auth` most likely means, and what to do about it.
   public static func advice(onAuthentication code: Code) -> String {
     switch code {
@@ -30,7 +46,10 @@ extension ResponseMeaning {
     switch code {
     case .badRequest:
       "the platform could not use the report (4.00): check that the payload is what the topic takes"
-    case .unauthorized, .badOption:
+    case .badOption:
+      "the platform does not take an option of the report, or the token in it (\(code)): try the other "
+        + "--token-option"
+    case .unauthorized:
       "the platform does not take the token (\(code)), not even a new one: check whether another "
         + "program authenticates as the same device"
     case .forbidden:

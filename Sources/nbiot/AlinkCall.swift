@@ -28,7 +28,7 @@ struct AlinkCall {
     "thing.event.property.post", "thing.event.EVENT.post", "thing.event.property.pack.post",
     "thing.property.desired.get", "thing.property.desired.delete", "thing.deviceinfo.update",
     "thing.deviceinfo.delete", "thing.config.get", "thing.dsltemplate.get", "thing.topo.add",
-    "thing.topo.delete", "thing.topo.get", "thing.list.found", "thing.sub.register",
+    "thing.topo.delete", "thing.topo.get", "thing.list.found", "thing.sub.register", "up_raw",
   ]
 
   func send<Writer: PayloadWriter & ~Copyable & ~Escapable>(
@@ -78,7 +78,17 @@ struct AlinkCall {
   }
 
   private var unknown: Failure {
-    Failure(description: "unknown method: one of " + Self.methods.joined(separator: ", "))
+    Failure(
+      description: "unknown method \(method): "
+        + (UnknownNames.nearest(to: method, Set(Self.methods)).map { "did you mean \($0)? It is " }
+          ?? "it is ") + "one of " + Self.methods.joined(separator: ", ")
+    )
+  }
+
+  /// The method that an event's name may be a slip for; nothing where it is not like any.
+  private var suggestion: String {
+    let names = Set(Self.methods).subtracting(["thing.event.EVENT.post"])
+    return UnknownNames.nearest(to: method, names).map { "did you mean \($0)? Else " } ?? ""
   }
 }
 
@@ -107,7 +117,10 @@ extension AlinkCall {
     as writer: Writer.Type
   ) async throws -> AlinkAnswer {
     guard let value = parameters, value["value"]?.members != nil else {
-      throw Failure(description: #"the parameters are {"value":{…}}, with a "time" if you like"#)
+      throw Failure(
+        description: suggestion
+          + #"the parameters of an event are {"value":{…}}, with a "time" if you like"#
+      )
     }
     let reading = try Reading(PayloadValue.Member(event, value))
     return try await client.request(EventPost.self, as: writer) { post throws(AlinkError) in

@@ -135,7 +135,13 @@ struct EndpointArgument {
 
   /// Reads an option's value; what is wrong with it ends the program with its reason.
   static func read(_ text: String) throws -> EndpointArgument {
-    try EndpointArgument(Setting(value: text, origin: "--endpoint"))
+    let bytes = Array(text.utf8)
+    do throws(EndpointError) {
+      return EndpointArgument(try EndpointText(bytes.span), of: bytes, "--endpoint")
+    } catch {
+      // ArgumentParser names option and value.
+      throw ValidationError("\(error)")
+    }
   }
 
   /// Reads it; what is wrong with it ends the program with its reason and where it was given.

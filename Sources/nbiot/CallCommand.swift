@@ -27,7 +27,7 @@ struct CallCommand: AsyncParsableCommand {
         nbiot call thing.property.desired.get '["power"]' --config agent.conf
         nbiot call thing.event.property.post @properties.json \\
           --config agent.conf
-        nbiot call thing.dsltemplate.get --config agent.conf --output json
+        nbiot call thing.topo.get --config agent.conf --output json
         nbiot call up_raw 0x020000007b00 --config agent.conf
 
       Methods, with their parameters as the device guide prints them (chapter 6): \

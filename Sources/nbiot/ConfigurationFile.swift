@@ -1,39 +1,72 @@
 internal import Agent
-internal import ArgumentParser
 internal import Foundation
 
 /// What a configuration file of `nbiot-agent` says that a command here can use, too.
 ///
-/// The agent's own reader reads it: with what is wrong it ends the program as the agent does, by a line that
-/// names file, line and key. Keys that concern the agent alone are passed over.
+/// The agent's own reader reads it; what is wrong in it ends the program by a sentence that names file, line and
+/// key. Keys that concern the agent alone are passed over.
 struct ConfigurationFile: Sendable {
   private let path: String
   private var texts: [ConfigurationKey: Setting<String>] = [:]
 
   /// Reads the file that an option's value names.
-  static func read(_ text: String) throws -> ConfigurationFile {
-    try ConfigurationFile(path: InputText.trimmed(text))
+  static func read(_ text: String) -> ConfigurationFile {
+    ConfigurationFile(path: InputText.trimmed(text))
   }
 
-  private init(path: String) throws {
+  private init(path: String) {
     self.path = path
+    do {
+      close(try PrivateFile.open(path, "configuration file").descriptor)
+    } catch let complaint as Complaint {
+      Self.refuse(complaint.message)
+    } catch {
+      Self.refuse("\(error)")
+    }
+    unsafe AgentLog.reader = { Self.show($0, of: path) }
+    defer { unsafe AgentLog.reader = nil }
     let texts = ["nbiot", "--config", path]
     var words: [UnsafeMutablePointer<CChar>?] = unsafe texts.map { unsafe strdup($0) }
     unsafe words.append(nil)
     defer { unsafe words.forEach { unsafe free($0) } }
-    try unsafe words.withUnsafeMutableBufferPointer { words in
+    unsafe words.withUnsafeMutableBufferPointer { words in
       // SAFETY: three words and a null pointer, which outlive all that is made of them here.
       var arguments = unsafe Arguments(words.baseAddress)
       guard arguments.read(3) else {
-        throw ValidationError("--config takes the path of a file, 1 to 255 bytes")
+        Self.refuse("--config takes the path of a file, 1 to 255 bytes")
       }
       var configuration = Configuration(arguments)
       configuration.read()
       Self.check(configuration)
       for key in Self.keys where configuration.has(key) {
-        self.texts[key] = try Self.setting(key, configuration, path)
+        self.texts[key] = Self.setting(key, configuration, path)
       }
     }
+  }
+
+  /// Shows a line of the agent's reader as this program says such things.
+  private static func show(_ line: String, of path: String) {
+    let writable = "warning writable-by-others: "
+    guard line.hasPrefix("error ") else {
+      guard line.hasPrefix(writable) else { return Console.complain("nbiot: \(line)") }
+      return Console.complain("warning: others can change \(path); run: chmod go-w \(path)")
+    }
+    let problem = String(line.dropFirst("error ".count))
+    let mark = ": unknown key "
+    guard let place = problem.range(of: mark) else { refuse(problem) }
+    let key = String(problem[place.upperBound...])
+    let meant = UnknownNames.nearest(to: key, Set(ConfigurationKey.allNames))
+    refuse(
+      problem
+        + (meant.map { ": did you mean \($0)?" }
+          ?? ": the keys are those of nbiot-agent.conf, "
+          + ConfigurationKey.allNames.joined(separator: ", "))
+    )
+  }
+
+  private static func refuse(_ problem: String) -> Never {
+    Console.complain("nbiot: \(problem)")
+    Foundation.exit(ExitStatus.usage.rawValue)
   }
 
   /// Ends the program where a value is none that its key takes.
@@ -48,13 +81,13 @@ struct ConfigurationFile: Sendable {
     _ key: ConfigurationKey,
     _ configuration: borrowing Configuration,
     _ path: String
-  ) throws -> Setting<String> {
+  ) -> Setting<String> {
     let (value, name) = (configuration.bytes(key), key.name)
     let origin =
       "\(path):\(configuration.line(of: key)): "
       + String(decoding: name.indices.map { name[$0] }, as: UTF8.self)
     guard let text = String(validating: value.indices.map { value[$0] }, as: UTF8.self) else {
-      throw ValidationError("\(origin) is not UTF-8: check the file's encoding")
+      refuse("\(origin) is not UTF-8: check the file's encoding")
     }
     return Setting(value: text, origin: origin)
   }

@@ -26,14 +26,12 @@ enum Console {
 
   /// Prints what cannot be had again: on standard error where standard output cannot be written.
   static func printOnce(_ line: String) {
-    do {
-      let shown = ReadableText.line(line.utf8Span.span)
-      try FileHandle.standardOutput.write(contentsOf: Data((shown + "\n").utf8))
-    } catch {
-      complain(line)
-      complain("nbiot: standard output cannot be written: check the disk, or who reads it")
-      Foundation.exit(ExitStatus.output.rawValue)
-    }
+    // A reader that has gone must not end the program before that.
+    _ = signal(SIGPIPE, SIG_IGN)
+    let shown = ReadableText.line(line.utf8Span.span)
+    guard failure(writing: Data((shown + "\n").utf8), to: STDOUT_FILENO) != 0 else { return }
+    complain(line)
+    endWithoutOutput()
   }
 
   /// Prints a line of JSON, in which harmful characters of strings become escapes: the same value.
@@ -51,12 +49,43 @@ enum Console {
 
   /// Ends the program when standard output cannot be written: whoever reads it would miss results.
   private static func write(_ data: Data) {
-    do {
-      try FileHandle.standardOutput.write(contentsOf: data)
-    } catch {
-      complain("nbiot: standard output cannot be written: check the disk, or who reads it")
-      Foundation.exit(ExitStatus.output.rawValue)
+    let code = failure(writing: data, to: STDOUT_FILENO)
+    guard code != 0 else { return }
+    // Where a library has the signal ignored.
+    if code == EPIPE { EndingSignal.endByClosedPipe() }
+    endWithoutOutput()
+  }
+
+  private static func endWithoutOutput() -> Never {
+    complain("nbiot: standard output cannot be written: check the disk, or who reads it")
+    Foundation.exit(ExitStatus.output.rawValue)
+  }
+
+  /// Writes all of it, also where another program has made the pipe or terminal one that does not wait; the
+  /// error's number, 0 for none.
+  private static func failure(writing data: Data, to descriptor: Int32) -> Int32 {
+    var offset = 0
+    while offset < data.count {
+      // SAFETY: the pointer covers the rest of the data and does not outlive the call.
+      let count = unsafe data.withUnsafeBytes {
+        unsafe Foundation.write(
+          descriptor,
+          $0.baseAddress.map { unsafe $0 + offset },
+          $0.count - offset
+        )
+      }
+      let code = errno
+      if count >= 0 {
+        offset += count
+      } else if code == EAGAIN {
+        var entry = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+        // SAFETY: one entry, and the call does not keep the pointer.
+        _ = unsafe poll(&entry, 1, -1)
+      } else if code != EINTR {
+        return code
+      }
     }
+    return 0
   }
 
   /// Writes a line to standard error; what would steer a terminal or begin another line is shown escaped,
@@ -94,7 +123,7 @@ enum Console {
   }
 
   /// The next bytes of standard input, at most 64 KiB, as soon as there are any; none at its end.
-  static func read() throws -> [UInt8] {
+  static func read() throws(Complaint) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 65_536)
     // It may be a password.
     defer { Secret.erase(&buffer) }
@@ -104,8 +133,18 @@ enum Console {
         unsafe Foundation.read(STDIN_FILENO, $0.baseAddress, $0.count)
       }
       if count >= 0 { return Array(buffer[..<count]) }
-      guard errno == EINTR else {
-        throw Complaint("standard input cannot be read: it must be a file or a pipe")
+      switch errno {
+      case EINTR: continue
+      case EAGAIN:
+        // Another program that has the same pipe or terminal does not want to wait there.
+        var entry = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
+        // SAFETY: one entry, and the call does not keep the pointer.
+        _ = unsafe poll(&entry, 1, -1)
+      default:
+        let reason = PrivateFile.text(errno)
+        throw Complaint(
+          "standard input cannot be read (\(reason)): it must be a file or a pipe, open to read"
+        )
       }
     }
   }
@@ -114,12 +153,14 @@ enum Console {
 /// Lines of standard input, read when they are asked for, so that a fast writer waits in the pipe.
 actor LineReader {
   /// How much of a line is kept: more than any payload may have, so that a longer one is refused.
-  static let limit = 65_536
+  static let limit = 65_537
 
-  private var input = Data()
+  private var input: ArraySlice<UInt8> = []
   private var isAtEnd = false
+  /// Why no more could be read; `nil` where the input has ended by itself.
+  private(set) var failure: Complaint?
 
-  /// The next line that is not empty, without its end; `nil` after the last.
+  /// The next line that is not empty, without its end; `nil` after the last, and where no more can be read.
   func next() async -> [UInt8]? { await next(isReady: false) }
 
   /// The same of what has been written already; `nil` where the rest of a line is still to come.
@@ -130,13 +171,20 @@ actor LineReader {
     while true {
       if input.isEmpty && !isAtEnd {
         if isReady, !Console.isInputReady { return nil }
-        input = await Self.read()
+        switch await Self.read() {
+        case .success(let bytes): input = bytes[...]
+        case .failure(let complaint):
+          // What came before is no whole line.
+          failure = complaint
+          isAtEnd = true
+          return nil
+        }
         isAtEnd = input.isEmpty
       }
       let end = input.firstIndex(of: 0x0A) ?? input.endIndex
       line += input[..<end].prefix(Self.limit - line.count)
       let isComplete = end < input.endIndex
-      input = isComplete ? input[input.index(after: end)...] : Data()
+      input = isComplete ? input[(end + 1)...] : []
       guard isComplete || isAtEnd else { continue }
       if line.last == 0x0D { line.removeLast() }
       if !line.isEmpty { return line }
@@ -144,11 +192,11 @@ actor LineReader {
     }
   }
 
-  private static func read() async -> Data {
+  private static func read() async -> Result<[UInt8], Complaint> {
     await withCheckedContinuation { continuation in
       // A blocking read, off the threads that concurrency runs on.
       DispatchQueue.global().async {
-        continuation.resume(returning: FileHandle.standardInput.availableData)
+        continuation.resume(returning: Result(catching: Console.read))
       }
     }
   }

@@ -134,12 +134,26 @@ struct DTLSOptions: ParsableArguments {
     }
   }
 
-  /// Whether one of them was given.
-  var isUsed: Bool {
-    let texts = [caFile, serverName, pskIdentity, certificateFile]
-    let numbers = [maxFragment, idleLimit, mtu]
-    return psk || legacySuites || allowCommonName || joinLastFlight || goodbye || resumption != nil
-      || texts.contains { $0 != nil } || numbers.contains { $0 != nil }
+  /// Those that were given.
+  var given: [String] {
+    let all = [
+      ("--ca-file", caFile != nil), ("--server-name", serverName != nil), ("--psk", psk),
+      ("--psk-identity", pskIdentity != nil), ("--psk-key-file", pskKeyFile != nil),
+      ("--certificate-file", certificateFile != nil), ("--key-file", keyFile != nil),
+      ("--resumption", resumption != nil), ("--idle-limit", idleLimit != nil),
+      ("--mtu", mtu != nil),
+      ("--max-fragment", maxFragment != nil), ("--join-last-flight", joinLastFlight),
+      ("--allow-common-name", allowCommonName), ("--goodbye", goodbye),
+      ("--legacy-suites", legacySuites),
+    ]
+    return all.filter(\.1).map(\.0)
+  }
+
+  /// What is said of such options in the symmetric mode.
+  static func complaint(about options: [String]) -> String {
+    options.joined(separator: ", ") + (options.count == 1 ? " belongs" : " belong")
+      + " to DTLS: give --security dtls, too, or leave "
+      + (options.count == 1 ? "it" : "them") + " out"
   }
 
   /// Sets up DTLS, by the options and what the configuration file says besides.

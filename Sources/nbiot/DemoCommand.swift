@@ -80,7 +80,7 @@ struct DemoCommand: AsyncParsableCommand {
     do {
       try await client.connect()
     } catch {
-      guard case DeviceClientError.authentication(let failure) = error, !failure.isSilence else {
+      guard case DeviceClientError.authentication(let failure, _) = error, !failure.isSilence else {
         throw Complaint("\(error)", .unreachable)
       }
       throw Complaint("\(error)", .unauthenticated)

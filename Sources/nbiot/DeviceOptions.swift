@@ -80,10 +80,11 @@ struct DeviceOptions: ParsableArguments {
   /// How the messages are protected.
   var security: SecurityArgument {
     if let givenSecurity { return givenSecurity }
+    // An endpoint without a scheme says nothing of it: the file's protection holds for another address, too.
     let isConfigured = givenEndpoint == nil && Variable.endpoint.setting == nil
-    let scheme = endpoint?.security
-    // Of two that say it, the one that was given closer at hand counts.
-    return (isConfigured ? config?.security ?? scheme : scheme ?? config?.security) ?? .symmetric
+    if !isConfigured, let scheme = endpoint?.security { return scheme }
+    let configured = config?.endpoint.flatMap { try? EndpointArgument($0) }
+    return config?.security ?? configured?.security ?? .symmetric
   }
 
   func validate() throws {
@@ -94,8 +95,8 @@ struct DeviceOptions: ParsableArguments {
           + "one out"
       )
     }
-    if security == .symmetric, dtls.isUsed {
-      throw ValidationError("these options belong to DTLS: give --security dtls with them")
+    if security == .symmetric, !dtls.given.isEmpty {
+      throw ValidationError(DTLSOptions.complaint(about: dtls.given))
     }
   }
 
@@ -195,8 +196,8 @@ extension DeviceClientError {
     let silent: ExitStatus = hasAnswered ? .undelivered : .unreachable
     return switch self {
     case .transport, .interrupted: silent
-    case .authentication(.putOff), .registration(.putOff): .undelivered
-    case .authentication(let failure), .registration(let failure):
+    case .authentication(.putOff, _), .registration(.putOff, _): .undelivered
+    case .authentication(let failure, _), .registration(let failure, _):
       failure.isSilence ? silent : .unauthenticated
     case .undelivered(let receipt):
       switch receipt.result.outcome {

@@ -217,7 +217,7 @@ extension DoctorCommand {
     _ checks: inout Checks
   ) async throws {
     var good: DeviceClient?
-    var failures: [(detail: String, status: ExitStatus)] = []
+    var failures: [Failure] = []
     for address in addresses {
       let client = try device.makeClient(secret: secret) { configuration in
         configuration.host = address
@@ -235,22 +235,25 @@ extension DoctorCommand {
         await good?.close()
         good = client
       } catch {
-        failures.append((name + error.cause, error.status))
+        failures.append(
+          Failure(cause: name + error.cause, diagnostic: error.diagnostic, status: error.status)
+        )
         await client.close()
       }
     }
     guard let client = good else {
       // All are shown; the first one says how the program ends.
       for failure in failures.dropLast() {
-        _ = checks.fail("auth", failure.detail, failure.status)
+        _ = checks.fail("auth", failure.cause, failure.status, because: failure.diagnostic)
       }
       throw checks.fail(
         "auth",
-        failures.last?.detail ?? "\(host) has no address",
-        failures.first?.status ?? .unreachable
+        failures.last?.cause ?? "\(host) has no address",
+        failures.first?.status ?? .unreachable,
+        because: failures.last?.diagnostic ?? ""
       )
     }
-    for failure in failures { checks.doubt("auth", failure.detail) }
+    for failure in failures { checks.doubt("auth", failure.cause) }
     do {
       if report { try await checkReport(client, payload, &checks) }
     } catch {
@@ -262,6 +265,7 @@ extension DoctorCommand {
 
   private struct Failure: Error {
     let cause: String
+    var diagnostic = ""
     let status: ExitStatus
   }
 
@@ -273,7 +277,7 @@ extension DoctorCommand {
     } catch let error as DeviceClientError {
       let hasAnswered = client.counters.datagramsDown > 0
       var cause = error.description
-      if case .authentication(let failure) = error, failure.isSilence {
+      if case .authentication(let failure, _) = error, failure.isSilence {
         cause =
           hasAnswered
           ? "something answers, but not as the platform does: " + cause
@@ -282,6 +286,7 @@ extension DoctorCommand {
       }
       throw Failure(
         cause: cause,
+        diagnostic: error.diagnostic,
         status: error.status(hasAnswered: client.counters.roundTrips > 0)
       )
     } catch {
@@ -312,7 +317,12 @@ extension DoctorCommand {
           + "\(result.bytesDown) B down"
       )
     } catch let error as DeviceClientError {
-      throw checks.fail("report", "\(topic): \(error.description)", .undelivered)
+      throw checks.fail(
+        "report",
+        "\(topic): \(error.description)",
+        .undelivered,
+        because: error.diagnostic
+      )
     }
   }
 }
@@ -325,18 +335,29 @@ private struct Checks {
 
   mutating func doubt(_ name: String, _ detail: String) { show(name, "doubtful", detail) }
 
-  /// Shows a failure; what it returns ends the program.
-  mutating func fail(_ name: String, _ detail: String, _ status: ExitStatus) -> any Error {
-    show(name, "failed", detail)
+  /// Shows a failure, and in JSON the platform's own reason by itself; what it returns ends the program.
+  mutating func fail(
+    _ name: String,
+    _ detail: String,
+    _ status: ExitStatus,
+    because diagnostic: String = ""
+  ) -> any Error {
+    show(name, "failed", detail, diagnostic)
     return status.error
   }
 
-  private func show(_ name: String, _ result: String, _ detail: String) {
+  private func show(
+    _ name: String,
+    _ result: String,
+    _ detail: String,
+    _ diagnostic: String = ""
+  ) {
     guard output == .text else {
       var lines = ResultLines()
       lines.add("check", "check", name)
       lines.add("result", "result", result)
       lines.add("detail", "detail", detail)
+      if !diagnostic.isEmpty { lines.add("diagnostic", "diagnostic", diagnostic) }
       return lines.print(.json)
     }
     let label = name + String(repeating: " ", count: max(0, 13 - name.count))

@@ -78,6 +78,7 @@ struct InspectCommand: ParsableCommand {
     if capture == nil, !port.isEmpty {
       throw ValidationError("--port chooses packets of a capture: give --capture FILE with it")
     }
+    if port.contains(0) { throw ValidationError("--port is 1 to 65535") }
     if let random, random.isEmpty || random.utf8.count > 32 {
       throw ValidationError("--random has 1 to 32 characters, as the answer to /auth gives it")
     }

@@ -2,6 +2,7 @@ internal import Dispatch
 internal import Foundation
 internal import HTTPSTransfer
 internal import Synchronization
+internal import UDPTransport
 
 /// Turns Ctrl-C and a wish to terminate into an interruption, so that files are left in order; as long as
 /// the value lives, of which there is one at a time.
@@ -58,10 +59,28 @@ enum EndingSignal {
 
   private static let noted = Atomic<Int32>(0)
   private static let pipe = Atomic<Int32>(-1)
+  /// Whether the parent had SIGPIPE ignored.
+  private static let ignoresPipe = Atomic<Bool>(false)
 
-  /// Lets these signals through, at the start: who starts a program may have them blocked, which the program then
-  /// has, too.
-  static func prepare() { unblock(numbers) }
+  /// Lets these signals and SIGQUIT through, at the start: who starts a program may have them blocked, which the
+  /// program then has, too.
+  static func prepare() {
+    CoreDumps.forbidBacktraces()
+    unblock(numbers + [SIGQUIT])
+    var action = sigaction()
+    // SAFETY: fills in a value of its own.
+    unsafe sigaction(SIGPIPE, nil, &action)
+    let handler = unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+    let ignored = unsafe unsafeBitCast(SIG_IGN, to: Int.self)
+    ignoresPipe.store(handler == ignored, ordering: .relaxed)
+  }
+
+  /// Ends the program as the system ends one whose reader has gone, unless its parent wants that ignored: a
+  /// server's libraries have it ignored, too.
+  static func endByClosedPipe() {
+    guard !ignoresPipe.load(ordering: .relaxed) else { return }
+    end(by: SIGPIPE)
+  }
 
   /// The end of a new pipe to read from, which is readable once a signal has come; both ends stay open.
   fileprivate static func openPipe() -> Int32? {
@@ -96,6 +115,10 @@ enum EndingSignal {
   static func endIfNoted() {
     let number = noted.load(ordering: .relaxed)
     guard number != 0 else { return }
+    end(by: number)
+  }
+
+  private static func end(by number: Int32) {
     _ = signal(number, SIG_DFL)
     unblock([number])
     raise(number)

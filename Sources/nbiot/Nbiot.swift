@@ -79,10 +79,7 @@ struct Nbiot: AsyncParsableCommand {
       EndingSignal.endIfNoted()
       let code = exitCode(for: error)
       guard code == .validationFailure else {
-        if let page = HelpPage(fullMessage(for: error), root: Self.self) {
-          Console.print(lines: page.text)
-          Foundation.exit(ExitStatus.success.rawValue)
-        }
+        if code == .success { show(fullMessage(for: error)) }
         exit(withError: error)
       }
       // ArgumentParser's own status for a usage error is 64; ours is documented as 2.
@@ -91,19 +88,38 @@ struct Nbiot: AsyncParsableCommand {
     }
   }
 
+  /// Prints what was asked for instead of a command's work, and ends the program.
+  private static func show(_ message: String) -> Never {
+    if let page = HelpPage(message, root: Self.self) {
+      do throws(Complaint) {
+        try UnknownNames.checkCommand(Array(CommandLine.arguments.dropFirst()))
+      } catch {
+        Console.complain("nbiot: \(error.message)")
+        Foundation.exit(error.status.rawValue)
+      }
+      Console.print(lines: page.text)
+    } else if !message.isEmpty {
+      Console.print(raw: Array(message.utf8).span)
+    }
+    Foundation.exit(ExitStatus.success.rawValue)
+  }
+
   /// The command, or what is wrong with the arguments: names that do not exist come first.
   private static func parse() throws -> any ParsableCommand {
     do {
       return try parseAsRoot()
     } catch {
       if exitCode(for: error) == .validationFailure {
-        try UnknownNames.check(Array(CommandLine.arguments.dropFirst()))
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        try UnknownNames.check(arguments)
+        // A value that begins with - is taken for an option unless it is joined to its own.
+        if let joined = UnknownNames.joined(arguments) { return try parseAsRoot(joined) }
       }
       throw error
     }
   }
 
-  /// Refuses arguments that are not UTF-8, for which Swift would put another text in their place without a word.
+  /// Refuses arguments and variables that are not UTF-8, for which Swift would put another text in their place without a word.
   private static func checkArguments() throws {
     for index in 1..<max(1, Int(CommandLine.argc)) {
       // SAFETY: the system gives `argc` texts that end with a zero byte.
@@ -111,6 +127,12 @@ struct Nbiot: AsyncParsableCommand {
       guard unsafe String(validatingCString: text) == nil else { continue }
       throw Complaint(
         "argument \(index) is not UTF-8, which topics and JSON are: check the encoding of your terminal or script"
+      )
+    }
+    for variable in Variable.allCases
+    where String(validating: Variable.bytes(variable.rawValue), as: UTF8.self) == nil {
+      throw Complaint(
+        "the variable \(variable.rawValue) is not UTF-8: check the encoding of your terminal or script"
       )
     }
   }

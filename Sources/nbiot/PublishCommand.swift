@@ -195,6 +195,11 @@ struct PublishCommand: AsyncParsableCommand {
       number += 1
       let payload: [UInt8]
       do throws(PayloadForm.Failure) {
+        guard given.count < LineReader.limit else {
+          throw PayloadForm.Failure(
+            description: "the line has over 64 KiB: a message takes at most 1,024 bytes"
+          )
+        }
         payload = try form.payload(of: given, "the line")
       } catch {
         show(refusal(number, error.description))
@@ -211,6 +216,10 @@ struct PublishCommand: AsyncParsableCommand {
         return status
       }
       if status != .success { worst = status }
+    }
+    if let failure = await lines.failure {
+      Console.complain("nbiot: \(failure.message); or give the payload after --payload")
+      return number == 0 ? .usage : .undelivered
     }
     return worst
   }
@@ -302,7 +311,7 @@ extension DeviceClientError {
   /// How long the platform asks to wait before the next try; 0 where it does not.
   fileprivate var retryAfter: Milliseconds {
     switch self {
-    case .putOff(let wait), .authentication(.putOff(_, let wait)): wait
+    case .putOff(let wait), .authentication(.putOff(_, let wait), _): wait
     case .undelivered(let receipt): receipt.result.wait
     default: Milliseconds(0)
     }

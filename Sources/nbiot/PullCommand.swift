@@ -34,6 +34,12 @@ struct PullCommand: AsyncParsableCommand {
   @Option(help: "How many messages at most, 1 to 10.")
   var max = 10
 
+  @Option(
+    help:
+      "How the answer is printed: as it came, or as JSON, one that is none in hexadecimal digits."
+  )
+  var output = OutputArgument.text
+
   func validate() throws {
     guard max >= 1, max <= 10 else { throw ValidationError("--max is 1 to 10") }
   }
@@ -46,6 +52,22 @@ struct PullCommand: AsyncParsableCommand {
       return Console.complain("nothing waits for the device")
     }
     // The platform has forgotten them.
-    Console.printOnce(ReadableText.unlabelled(receipt.answer))
+    Console.printOnce(
+      output == .text
+        ? ReadableText.unlabelled(receipt.answer) : Self.json(receipt.answer)
+    )
+  }
+
+  /// The answer where it is JSON, else an object with its bytes.
+  private static func json(_ answer: [UInt8]) -> String {
+    do throws(JSONError) {
+      var reader = JSONReader(answer.span)
+      while try reader.nextToken() != nil {}
+      if let text = ReadableText.plain(answer.span, keepsLines: false) { return text }
+    } catch {
+      // It is something else.
+    }
+    let digits = answer.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    return #"{"answerHex":"\#(digits)"}"#
   }
 }

@@ -27,6 +27,8 @@ struct ReportLine {
   var answer: [UInt8] = []
   var milliseconds: Int64 = 0
   var advice: String?
+  /// What the platform says in words of why it refused; empty where it says nothing.
+  var diagnostic = ""
 
   /// What became of the secure channel meanwhile; `nil` in a mode without one.
   var channel: Channel?
@@ -94,8 +96,8 @@ struct ReportLine {
 
   /// Prints the object for a program, on one line.
   func printJSON() {
-    // Six bytes for each one in the answer is the worst that escaping does.
-    var buffer = [UInt8](repeating: 0, count: 4_096 + 6 * answer.count)
+    // Six bytes for each one is the worst that escaping does, of a reason's twice.
+    var buffer = [UInt8](repeating: 0, count: 4_096 + 12 * (answer.count + diagnostic.utf8.count))
     var json = JSONWriter(buffer.mutableSpan)
     do throws(CapacityError) {
       try write(into: &json)
@@ -150,6 +152,10 @@ struct ReportLine {
         try json.text(hex(answer))
       }
     }
+    if !diagnostic.isEmpty {
+      try json.key("diagnostic")
+      try json.text(diagnostic)
+    }
     if let advice {
       try json.key("error")
       try json.text(advice)
@@ -180,9 +186,10 @@ extension ReportLine {
       outcome: outcome,
       code: result.code,
       result: result,
-      answer: receipt.answer,
+      answer: receipt.diagnostic.isEmpty ? receipt.answer : [],
       milliseconds: result.duration.count,
-      advice: result.advice
+      advice: receipt.advice,
+      diagnostic: receipt.diagnostic
     )
     if !receipt.replyMessage.isEmpty { replyMessage = receipt.replyMessage }
   }
@@ -200,7 +207,9 @@ extension ReportLine {
     }
     var code: Code?
     var outcome = Outcome.refused
-    if case .authentication(let failure) = error {
+    var diagnostic = ""
+    if case .authentication(let failure, let reason) = error {
+      diagnostic = reason
       switch failure {
       case .refused(let answered), .putOff(let answered, _): code = answered
       default: break
@@ -213,7 +222,8 @@ extension ReportLine {
       outcome: outcome,
       code: code,
       milliseconds: milliseconds,
-      advice: error.description
+      advice: error.description,
+      diagnostic: diagnostic
     )
   }
 }

@@ -37,18 +37,23 @@ enum Secret {
   ) throws -> [UInt8] {
     if let path { return try read(path) }
     CoreDumps.forbid()
-    guard let text = ProcessInfo.processInfo.environment[kind.variable], !text.isEmpty else {
+    var bytes = Variable.bytes(kind.variable)
+    defer { erase(&bytes) }
+    guard !bytes.isEmpty else {
       if let configured { return try configured.use(read) }
       throw Complaint(kind.advice)
     }
-    var bytes = Array(text.utf8)
-    defer { erase(&bytes) }
-    return try firstLine(of: bytes, "the variable \(kind.variable)")
+    let source = "the variable \(kind.variable)"
+    let line = bytes.span.firstLine(of: 0..<bytes.count)
+    guard bytes.span.trimmed(line.upperBound..<bytes.count).isEmpty else {
+      throw Complaint("\(source) has more than one line: it must hold the secret alone")
+    }
+    return try firstLine(of: bytes, source)
   }
 
   /// Whether the environment has one.
   static func isInEnvironment(_ kind: Kind = .device) -> Bool {
-    ProcessInfo.processInfo.environment[kind.variable]?.isEmpty == false
+    !Variable.bytes(kind.variable).isEmpty
   }
 
   /// The first line of a regular file.
@@ -76,6 +81,9 @@ enum Secret {
     let line = bytes.span.firstLine(of: 0..<bytes.count)
     guard !line.isEmpty, line.count <= SecretBytes.maxCount else {
       throw Complaint("\(source) must hold the secret in its first line, 1 to 128 bytes")
+    }
+    guard String(validating: bytes[line], as: UTF8.self) != nil else {
+      throw Complaint("\(source) is not UTF-8: copy the secret from the console again")
     }
     if line.lowerBound > 0 || line.upperBound < bytes.count && !bytes[line.upperBound].isLineEnd {
       Console.complain(

@@ -23,7 +23,7 @@ struct Setting<Value> {
 extension Setting: Sendable where Value: Sendable {}
 
 /// Variables of the environment that stand for options; an option outranks them.
-enum Variable: String {
+enum Variable: String, CaseIterable {
   case productKey = "NBIOT_PRODUCT_KEY"
   case deviceName = "NBIOT_DEVICE_NAME"
   case endpoint = "NBIOT_ENDPOINT"
@@ -33,5 +33,12 @@ enum Variable: String {
     guard let text = ProcessInfo.processInfo.environment[rawValue] else { return nil }
     let value = InputText.trimmed(text)
     return value.isEmpty ? nil : Setting(value: value, origin: rawValue)
+  }
+
+  /// The bytes of a variable, which need not be text; none where it is not set.
+  static func bytes(_ name: String) -> [UInt8] {
+    // SAFETY: the text ends with a zero byte, and nothing here changes the environment.
+    guard let text = unsafe getenv(name) else { return [] }
+    return unsafe UnsafeRawBufferPointer(start: text, count: strlen(text)).map { $0 }
   }
 }

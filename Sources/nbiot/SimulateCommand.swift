@@ -95,8 +95,8 @@ struct SimulateCommand: AsyncParsableCommand {
         "give --certificates DIRECTORY: an authority and a certificate are made in it if it is empty"
       )
     }
-    if serving.security == .symmetric, dtls.isUsed {
-      throw ValidationError("these options belong to DTLS: give --security dtls with them")
+    if serving.security == .symmetric, !dtls.given.isEmpty {
+      throw ValidationError(DTLSOptions.complaint(about: dtls.given))
     }
   }
 

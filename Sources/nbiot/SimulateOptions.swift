@@ -66,10 +66,14 @@ struct ServerDTLSOptions: ParsableArguments {
   )
   var legacySuites = false
 
-  /// Whether one of them is given.
-  var isUsed: Bool {
-    certificates != nil || legacySuites || resumption != nil || sessionLifetime != nil
-      || idleClose != nil
+  /// Those that are given.
+  var given: [String] {
+    let all = [
+      ("--certificates", certificates != nil), ("--resumption", resumption != nil),
+      ("--session-lifetime", sessionLifetime != nil), ("--idle-close", idleClose != nil),
+      ("--legacy-suites", legacySuites),
+    ]
+    return all.filter(\.1).map(\.0)
   }
 
   func validate() throws {

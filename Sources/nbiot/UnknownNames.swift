@@ -29,6 +29,60 @@ enum UnknownNames {
     try check(rest, of: command, path)
   }
 
+  /// Refuses the first name among `arguments` that is to lead to a command's help and does not.
+  static func checkCommand(_ arguments: [String]) throws(Complaint) {
+    guard let tool = try? JSONDecoder().decode(Tool.self, from: Data(Nbiot._dumpHelp().utf8)) else {
+      return
+    }
+    var command = tool.command
+    var path = command.commandName
+    let isHelp = arguments.first == "help"
+    for name in arguments.dropFirst(isHelp ? 1 : 0).prefix(while: { !$0.hasPrefix("-") }) {
+      let subcommands = command.subcommands ?? []
+      guard let next = subcommands.first(where: { $0.commandName == name }) else {
+        // Behind a command's name stand its arguments.
+        if subcommands.isEmpty, !isHelp { return }
+        throw unknown("subcommand", name, among: subcommands.map(\.commandName), [:], of: path)
+      }
+      command = next
+      path += " " + name
+    }
+  }
+
+  /// The arguments with each value that begins with - joined to its option by =; `nil` where there is none.
+  static func joined(_ arguments: [String]) -> [String]? {
+    guard let tool = try? JSONDecoder().decode(Tool.self, from: Data(Nbiot._dumpHelp().utf8)) else {
+      return nil
+    }
+    var command = tool.command
+    var rest = arguments[...]
+    var result: [String] = []
+    while let name = rest.first,
+      let next = command.subcommands?.first(where: { $0.commandName == name })
+    {
+      command = next
+      result.append(name)
+      rest = rest.dropFirst()
+    }
+    let options = (command.arguments ?? []).filter { $0.kind != "positional" }
+    let names = Set(options.flatMap(\.texts)).union(["-h", "--help", "--", "-"])
+    let taking = Set(options.filter { $0.kind == "option" }.flatMap(\.texts))
+    while let argument = rest.popFirst() {
+      if argument == "--" {
+        return result.count + 1 + rest.count == arguments.count ? nil : result + [argument] + rest
+      }
+      if argument.hasPrefix("--"), taking.contains(argument), let value = rest.first,
+        value.hasPrefix("-"), !names.contains(value)
+      {
+        result.append("\(argument)=\(value)")
+        rest.removeFirst()
+      } else {
+        result.append(argument)
+      }
+    }
+    return result.count == arguments.count ? nil : result
+  }
+
   private static func check(
     _ arguments: ArraySlice<String>,
     of command: Command,
@@ -38,17 +92,21 @@ enum UnknownNames {
     let names = Set(options.flatMap(\.texts)).union(["-h", "--help"])
     let taking = Set(options.filter { $0.kind == "option" }.flatMap(\.texts))
     var isValue = false
+    // Whether any text is a value of that option.
+    var isText = false
     for argument in arguments {
       if isValue {
         isValue = false
-        // A forgotten value: what follows is the next option.
-        if !names.contains(argument) { continue }
+        // A forgotten value: what follows is the next option, perhaps a misspelt one.
+        let isSlip = !isText && argument.hasPrefix("--") && nearest(to: argument, names) != nil
+        if !names.contains(argument), !isSlip { continue }
       }
       if argument == "--" { return }
       guard argument.hasPrefix("-"), argument != "-", !isNumber(argument) else { continue }
       let name = String(argument.prefix { $0 != "=" })
       if names.contains(name) {
         isValue = taking.contains(name) && name == argument
+        isText = name == "--payload"
       } else if argument.hasPrefix("--") || !isCluster(argument, of: names) {
         throw unknown(
           "option",
@@ -78,8 +136,8 @@ enum UnknownNames {
     let names = Set(names)
     let meant =
       elsewhere[name].flatMap { names.contains($0) ? $0 : nil } ?? nearest(to: name, names)
-    let suggestion = meant.map { "did you mean \($0)? " } ?? ""
-    return Complaint("\(path) has no \(kind) \(name): \(suggestion)See `\(path) --help`")
+    let suggestion = meant.map { "did you mean \($0)? See" } ?? "see"
+    return Complaint("\(path) has no \(kind) \(name): \(suggestion) `\(path) --help`")
   }
 
   /// What mosquitto_pub, coap-client and curl call such things.
@@ -98,11 +156,11 @@ enum UnknownNames {
   ]
 
   /// The name that is one or two slips of the finger away, or goes on where this one ends.
-  private static func nearest(to name: String, _ names: Set<String>) -> String? {
+  static func nearest(to name: String, _ names: Set<String>) -> String? {
     let slips = max(1, min(3, name.filter { $0 != "-" }.count / 3))
     let near = names.map { (distance(name, $0), $0) }.filter { $0.0 <= slips }.min { $0 < $1 }
     if let near { return near.1 }
-    guard name.count > 4 else { return nil }
+    guard name.count(where: { $0 != "-" }) > 2 else { return nil }
     return names.filter { $0.hasPrefix(name) || $0.hasSuffix(name.drop { $0 == "-" }) }
       .min { ($0.count, $0) < ($1.count, $1) }
   }

@@ -340,6 +340,56 @@ struct AgentTests {
     try await platform.close()
   }
 
+  @Test(arguments: [
+    (">&-", 5, ""), ("</tmp", 1, "error lines cannot be read: standard input errno=EISDIR"),
+    ("0>/dev/null", 1, "error lines cannot be read: standard input errno=EBADF"), ("<&-", 0, ""),
+  ])
+  func `output that cannot be written and input that cannot be read are no success`(
+    redirection: String,
+    status: Int32,
+    complaint: String
+  ) async throws {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port)
+    defer { folder.remove() }
+    let agent = folder.agent(["--once"])
+    agent.process.arguments =
+      ["-c", "exec \"$@\" \(redirection)", "sh", agentProgram.path]
+      + (agent.process.arguments ?? [])
+    agent.process.executableURL = URL(filePath: "/bin/sh")
+    try agent.start()
+    agent.write("1\n")
+    agent.endInput()
+    agent.wait()
+    #expect(agent.status == status, "\(agent.log)")
+    #expect(complaint.isEmpty || agent.log.contains(complaint), "\(agent.log)")
+    try await platform.close()
+  }
+
+  @Test func `a refusal is printed with the platform's own reason`() async throws {
+    let platform = try await Platform { $0.settingNames.leniencies = "--tolerant" }
+    let folder = try AgentFolder(port: platform.port, ["token-option = 61"])
+    defer { folder.remove() }
+    let agent = try folder.run(input: "1\n")
+    let line = try #require(agent.lines.last)
+    #expect(line.hasPrefix("rejected 1 4.02 "), "\(agent.output)")
+    #expect(line.contains(" answer=the token is in option 61, not 2088"), "\(line)")
+    try await platform.close()
+  }
+
+  @Test func `SIGQUIT ends the agent without a backtrace`() throws {
+    let folder = try AgentFolder(port: 1)
+    defer { folder.remove() }
+    let agent = folder.agent(environment: ["SWIFT_BACKTRACE": "enable=yes"])
+    try agent.start()
+    #expect(agent.wait { $0.log.contains("info started") })
+    agent.signal(SIGQUIT)
+    agent.wait()
+    #expect(agent.process.terminationReason == .uncaughtSignal)
+    #expect(agent.status == SIGQUIT)
+    #expect(!agent.log.contains("crash"))
+  }
+
   @Test func `a second agent leaves the socket to the first one`() throws {
     let folder = try AgentFolder(port: 5_682)
     defer { folder.remove() }

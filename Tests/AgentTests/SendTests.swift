@@ -37,6 +37,8 @@ struct SendTests {
       (["/\u{1}", "{}"], "refused 0 bad-topic", 1),
       ([String(repeating: "x", count: 4_097)], "refused 0 too-long", 1),
       ([String(repeating: "x", count: 9_000)], "refused 0 too-long", 1),
+      ([""], "refused 0 no-payload", 1), (["\n"], "refused 0 no-payload", 1),
+      (["accepted 5"], "refused 0 bad-option", 1), (["refused x", "y"], "refused 0 bad-option", 1),
     ] {
       let sent = try folder.run(["--send"] + words)
       #expect(sent.output == answer + "\n")
@@ -66,6 +68,91 @@ struct SendTests {
     let none = try folder.run(["--send", "1"])
     #expect(none.status == 2)
     #expect(none.log.hasSuffix(": missing: socket\n"))
+  }
+
+  @Test(arguments: [
+    (["--send", "@reading.json"], "@reading.json"), (["--send", "-"], "-"),
+    (["--send", "/a/b", "-"], "-"), (["--send", "--help"], "--help"),
+    (["--send", "1", "--once"], "--once"), (["--once", "--send", "1"], "--send"),
+    (["--check", "--send", "1"], "--send"), (["--format", "json", "--send", "1"], "--send"),
+    (["--sned", "1"], "--sned"), (["--format", "xml"], "--format"), (["--config=x"], "--config=x"),
+    (["--send"], ""),
+  ])
+  func `what does not go together is refused at once, by the argument`(
+    arguments: [String],
+    culprit: String
+  ) throws {
+    let (folder, _) = try AgentFolder.withSocket(port: 1)
+    defer { folder.remove() }
+    let agent = try folder.run(arguments)
+    #expect(agent.status == 2)
+    #expect(agent.output.isEmpty)
+    #expect(
+      agent.log.hasPrefix(
+        "error an argument is unknown, missing or out of place: \(culprit)\nusage:"
+      )
+    )
+    #expect(agent.log.contains("--send [TOPIC] PAYLOAD"))
+  }
+
+  @Test func `an agent that is late may still take the line, and is said to`() async throws {
+    let platform = try await Platform()
+    let (folder, path) = try AgentFolder.withSocket(port: platform.port)
+    defer { folder.remove() }
+    let agent = try running(folder, path)
+    agent.signal(SIGSTOP)
+    let sent = try folder.run(["--send", "1"])
+    #expect(sent.status == 4)
+    #expect(sent.log.contains("no answer, but the agent may still take the report: \(path)"))
+    agent.signal(SIGCONT)
+    #expect(agent.wait { $0.lines.contains("accepted 1") })
+    end(agent)
+    try await platform.close()
+  }
+
+  @Test func `a socket that may not be written is told from one without an agent`() async throws {
+    // The superuser may write everywhere, and becomes somebody else for it.
+    let drop = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    guard geteuid() == 0, FileManager.default.isExecutableFile(atPath: drop[0]),
+      FileManager.default.isReadableFile(atPath: agentProgram.path)
+    else { return }
+    let platform = try await Platform()
+    let (folder, path) = try AgentFolder.withSocket(port: platform.port)
+    defer { folder.remove() }
+    let agent = try running(folder, path)
+    #expect(unsafe chmod(folder.url.path, 0o755) == 0)
+    let sender = folder.agent(["--send", "1"])
+    sender.process.arguments =
+      drop.dropFirst() + [agentProgram.path] + (sender.process.arguments ?? [])
+    sender.process.executableURL = URL(filePath: drop[0])
+    try sender.start()
+    sender.wait()
+    #expect(sender.status == 4)
+    #expect(
+      sender.log.hasPrefix(
+        "error the socket may not be written, see socket-mode and socket-group: \(path) errno=EACCES"
+      ),
+      "\(sender.log)"
+    )
+    end(agent)
+    try await platform.close()
+  }
+
+  @Test func `an answer that cannot be printed is no success`() async throws {
+    let platform = try await Platform()
+    let (folder, path) = try AgentFolder.withSocket(port: platform.port)
+    defer { folder.remove() }
+    let agent = try running(folder, path)
+    let sender = folder.agent(["--send", "1"])
+    sender.process.arguments =
+      ["-c", #"exec "$@" >&-"#, "sh", agentProgram.path] + (sender.process.arguments ?? [])
+    sender.process.executableURL = URL(filePath: "/bin/sh")
+    try sender.start()
+    sender.wait()
+    #expect(sender.status == 5)
+    #expect(agent.wait { $0.lines.contains("accepted 1") })
+    end(agent)
+    try await platform.close()
   }
 
   @Test(arguments: ["660", "600", "0622", "666"])

@@ -4,6 +4,7 @@ import ConstrainedCore
 import DeviceClient
 import Glibc
 import Platform
+import PlatformCoAP
 import PlatformCore
 import PlatformSimulator
 import Synchronization
@@ -95,8 +96,30 @@ struct DeviceClientTests {
       await #expect {
         try await client.connect()
       } throws: {
-        guard case DeviceClientError.authentication(.refused(let code)) = $0 else { return false }
+        guard case DeviceClientError.authentication(.refused(let code), _) = $0 else {
+          return false
+        }
         return code == .unauthorized
+      }
+      await client.close()
+    }
+  }
+
+  @Test func `a refusal's own reason comes with the error, and with it what to set`() async throws {
+    try await withServer { device, _ in
+      var device = device
+      device.settings.tokenOption = .legacy
+      let client = try DeviceClient(device, secret: Self.secret)
+      do {
+        _ = try await client.publish([1], to: Self.topic)
+        Issue.record("it was taken")
+      } catch let error as DeviceClientError {
+        guard case .undelivered(let receipt) = error else { throw error }
+        #expect(receipt.result.code == .badOption)
+        #expect(receipt.diagnostic.hasPrefix("the token is in option 61, not 2088"))
+        #expect(error.diagnostic == receipt.diagnostic)
+        #expect(error.description.contains(receipt.diagnostic))
+        #expect(error.description.contains("--token-option"))
       }
       await client.close()
     }

@@ -158,7 +158,7 @@ struct SecureClientTests {
     do {
       _ = try await client.publish([1], to: Self.topic)
       Issue.record("published to a server that nobody vouches for")
-    } catch DeviceClientError.authentication(.handshake(let failure)) {
+    } catch DeviceClientError.authentication(.handshake(let failure), _) {
       #expect(failure == .unknownAuthority)
     }
     #expect(records.all.allSatisfy { $0.kind == .association })

@@ -94,6 +94,31 @@ struct SessionFileTests {
     #expect(log.contains("DTLS session resumed"))
   }
 
+  @Test(arguments: [4, 7], [8, 70, 4_096])
+  func `one that was cut is told, wherever its session was, and costs an /auth`(
+    reports: Int,
+    length: UInt64
+  ) async throws {
+    let folder = try DTLSCommandTests.Folder()
+    // Each third report begins another session, in the other of the file's two places.
+    let simulator = try Simulator(["--token-uses", "3"])
+    let publish = simulator.device([
+      "--device-secret-file", simulator.secretFile, "--session-file", folder.path("session"),
+    ])
+    let first = try await nbiot(publish, input: String(repeating: "1\n", count: reports))
+    #expect(first.status == 0, "\(first.errors)")
+    let file = try FileHandle(forWritingTo: URL(filePath: folder.path("session")))
+    try file.truncate(atOffset: length)
+    try file.close()
+    let run = try await nbiot(publish, input: "1\n")
+    #expect(run.status == 0, "\(run.errors)")
+    // One of the two places ends before the cut.
+    let isKept = run.errors.contains("; 0 /auth")
+    #expect(!isKept || length == 4_096)
+    #expect(run.errors.contains("is damaged: a new session begins") != isKept, "\(run.errors)")
+    _ = try simulator.stop()
+  }
+
   @Test func `the session is there as soon as there is one, and the output says how it came`()
     async throws
   {

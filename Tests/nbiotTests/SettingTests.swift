@@ -41,7 +41,7 @@ struct SettingTests {
     (["ota", "check", "--firmware", "1"], "/ota/device/request/"),
     (["ota", "progress", "--step", "5"], "/ota/device/progress/"),
     (["ota", "upgrade", "--firmware", "1", "--to", "FOLDER/new"], "/ota/device/request/"),
-    (["pull"], "/pull"),
+    (["pull"], "/pull"), (["pull", "--output", "json"], "/pull"),
   ])
   func `a command that is a device takes it from the environment or the configuration`(
     command: [String],
@@ -225,7 +225,10 @@ struct SettingTests {
     ("", ["security = dtls"], "coap://127.0.0.1:1", "symmetric"),
     ("", ["security = dtls"], "127.0.0.1:1", "dtls"),
     ("", ["endpoint = coaps://127.0.0.1:1"], "", "dtls"),
-    ("", ["endpoint = coaps://127.0.0.1:1"], "127.0.0.1:1", "symmetric"),
+    ("", ["endpoint = coaps://127.0.0.1:1"], "127.0.0.1:1", "dtls"),
+    ("", ["endpoint = coaps://127.0.0.1:1"], "coap://127.0.0.1:1", "symmetric"),
+    ("--endpoint 127.0.0.1:1", ["endpoint = coaps://127.0.0.1:1"], "", "dtls"),
+    ("--endpoint coap://127.0.0.1:1", ["endpoint = coaps://127.0.0.1:1"], "", "symmetric"),
   ])
   func `of the option and an endpoint's scheme the one closer at hand says the mode`(
     option: String,
@@ -261,7 +264,8 @@ struct SettingTests {
     ),
     ([:], ["endpoint = host:99999"], "agent.conf:7: endpoint: a port is 1 to 65535"),
     ([:], ["accept = xml"], "agent.conf:7: accept takes json|cbor|none"),
-    ([:], ["colour = red"], "agent.conf:7: unknown key colour"),
+    ([:], ["colour = red"], "agent.conf:7: unknown key colour: the keys are those of"),
+    ([:], ["socket-mod = 600"], "unknown key socket-mod: did you mean socket-mode?"),
     ([:], ["product-key = twice"], "agent.conf:7: given twice: product-key"),
     ([:], ["nonsense"], "agent.conf:7: no `key = value`"),
     (
@@ -313,5 +317,31 @@ struct SettingTests {
     let missing = try await nbiot(["pull", "--config", folder.path("none.conf")] + names)
     #expect(missing.status == 2)
     #expect(missing.errors.contains("none.conf"))
+  }
+
+  @Test func `a configuration that cannot be read is told as any other file`() async throws {
+    let folder = try Self.folder(["colour = red"])
+    let path = folder.path("agent.conf")
+    for (path, reason) in [
+      (folder.url.path, "is no file, but a directory: give a regular one"),
+      (
+        folder.path("none"),
+        "the configuration file \(folder.path("none")) cannot be opened: No such"
+      ),
+      (path, "\(path):7: unknown key colour"),
+    ] {
+      let run = try await nbiot(["pull", "--config", path])
+      #expect(run.status == 2)
+      #expect(run.errors.hasPrefix("nbiot: "), "\(run.errors)")
+      #expect(run.errors.contains(reason), "\(run.errors)")
+    }
+    try (Data("device-name = ".utf8) + [0xFF, 0x0A]).write(to: URL(filePath: path))
+    #expect(unsafe chmod(path, 0o622) == 0)
+    let run = try await nbiot(["pull", "--config", path])
+    #expect(run.status == 2)
+    #expect(
+      run.errors.contains("nbiot: \(path):1: device-name is not UTF-8: check the file's encoding\n")
+    )
+    #expect(run.errors.hasPrefix("warning: others can change \(path); run: chmod go-w \(path)\n"))
   }
 }

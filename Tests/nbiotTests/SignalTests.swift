@@ -68,6 +68,30 @@ struct SignalTests {
     nobody.close()
   }
 
+  @Test(arguments: [SIGQUIT, SIGABRT, SIGSEGV])
+  func `SIGQUIT and a crash end the program as the system does, without a backtrace`(
+    number: Int32
+  ) throws {
+    let folder = try DTLSCommandTests.Folder()
+    let secret = folder.path("secret.txt")
+    try Data("secret\n".utf8).write(to: URL(filePath: secret))
+    let simulator = process(
+      ["simulate", "--port", "0", "--device", "a1B2c3D4e5F,device1,\(secret)"],
+      environment: ["SWIFT_BACKTRACE": "enable=yes"]
+    )
+    let (output, errors) = (Pipe.ofChild(), Pipe.ofChild())
+    simulator.standardOutput = output
+    simulator.standardError = errors
+    try simulator.start()
+    #expect(!output.fileHandleForReading.availableData.isEmpty)
+    kill(simulator.processIdentifier, number)
+    let text = try errors.fileHandleForReading.readToEnd() ?? Data()
+    simulator.waitUntilExit()
+    #expect(simulator.terminationReason == .uncaughtSignal)
+    #expect(simulator.terminationStatus == number)
+    #expect(!String(decoding: text, as: UTF8.self).contains("crash"))
+  }
+
   @Test func `the simulator ends by Ctrl-C with 130, by SIGTERM with 0`() throws {
     let folder = try DTLSCommandTests.Folder()
     let secret = folder.path("secret.txt")
