@@ -12,8 +12,8 @@ private struct Compiler {
     "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange", "Platform",
     "PlatformCoAP", "PlatformMQTT", "PlatformHTTPS",
     "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CBORPayload",
-    "UDPTransport", "DeviceStore", "CoAPLink", "DeviceClient", "HTTPSTransfer",
-    "DeviceLibrary",
+    "PlatformCredentials", "UDPTransport", "DeviceStore", "ReportLink", "CoAPLink", "DurableReports",
+    "DeviceDriver", "DeviceClient", "HTTPSTransfer", "DeviceLibrary",
   ]
 
   func swift(_ program: String, to name: String) throws {
