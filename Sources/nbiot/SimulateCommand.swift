@@ -176,7 +176,19 @@ private struct Signals {
   init() {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
     self.stream = stream
-    signals = InterruptSignal { continuation.yield() }
+    signals = InterruptSignal {
+      continuation.yield()
+      Self.endIfLogStalls()
+    }
+  }
+
+  /// Ends the program where the log's reader has stopped: the thread that would end it, or the server's, may wait
+  /// for that reader. The program has ended by itself otherwise.
+  private static func endIfLogStalls() {
+    while Console.isOutputReady { usleep(5_000) }
+    EndingSignal.forgive(SIGTERM)
+    EndingSignal.endIfNoted()
+    Foundation.exit(ExitStatus.success.rawValue)
   }
 
   /// Waits for the first of them.
