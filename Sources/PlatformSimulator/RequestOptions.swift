@@ -23,16 +23,16 @@ struct RequestOptions {
     while let option = iterator.next() {
       let number = option.number
       let value = option.value.indices.map { option.value[$0] }
+      guard try Self.hasLength(value.count, number) else { continue }
       let isRepeated = !seen.insert(number.rawValue).inserted
       switch number {
       case .uriPath:
         guard let segment = String(validating: value, as: UTF8.self) else {
           throw .option("a Uri-Path is not UTF-8")
         }
-        // RFC 7252 Sections 5.10.1 and 5.10: 0 to 255 bytes, neither "." nor ".."; an empty one is no
-        // part of any topic.
-        guard !segment.isEmpty, value.count <= 255, segment != ".", segment != ".." else {
-          throw .option("a Uri-Path is empty, a dot segment or too long")
+        // RFC 7252 Section 5.10: neither "." nor ".."; an empty one is no part of any topic.
+        guard !segment.isEmpty, segment != ".", segment != ".." else {
+          throw .option("a Uri-Path is empty or a dot segment")
         }
         segments.append(segment)
       case _ where isRepeated:
@@ -40,21 +40,18 @@ struct RequestOptions {
         guard !number.isCritical else {
           throw .option("option \(number.rawValue) comes twice")
         }
-      case .contentFormat:
-        // RFC 7252 Section 5.4.3: a value of a wrong length is treated like an unrecognised option.
-        contentFormat = value.count <= 2 ? option.uintValue : nil
-      case .accept:
-        guard value.count <= 2 else {
-          throw .option("Accept has over 2 bytes")
-        }
-        accept = option.uintValue
+      case .contentFormat: contentFormat = option.uintValue
+      case .accept: accept = option.uintValue
       case .block2:
-        // RFC 7959 Section 2.2: SZX 7 is reserved; M says nothing in a request.
-        guard value.count <= 3, let number = option.uintValue,
+        // RFC 7959 Section 2.2: SZX 7 is reserved, and gets 4.00; M says nothing in a request.
+        guard let number = option.uintValue,
           let block = BlockOption(value: UInt32(truncatingIfNeeded: number))
-        else { throw Refusal(code: .badRequest, note: "Block2 is none") }
+        else { throw Refusal(code: .badRequest, note: "Block2 has the reserved size 7") }
         self.block = block
       case .uriHost, .uriPort: break
+      case .proxyURI, .proxyScheme:
+        // RFC 7252 Section 5.10.2: the option is known, and what it asks for is refused.
+        throw Refusal(code: .proxyingNotSupported, note: "the platform is no proxy")
       case .platformSequence: sequence = value
       case _ where number.rawValue == tokenOption: token = value
       case _ where number.rawValue == Self.otherTokenOption(than: tokenOption): otherToken = value
@@ -63,6 +60,19 @@ struct RequestOptions {
       default: break
       }
     }
+  }
+
+  /// Whether a value has a length that its option may have; one of a wrong length is treated like an
+  /// unrecognised option, which is refused if it is critical and passed over if not (RFC 7252 Sections 5.4.3
+  /// and 5.4.1).
+  private static func hasLength(_ count: Int, _ number: OptionNumber) throws(Refusal) -> Bool {
+    guard let definition = number.definition,
+      !(definition.minLength...definition.maxLength).contains(count)
+    else { return true }
+    guard !number.isCritical else {
+      throw .option("option \(number.rawValue), \(number.name ?? ""), has \(count) bytes")
+    }
+    return false
   }
 
   /// The path for the log, readable even where the options are refused.
