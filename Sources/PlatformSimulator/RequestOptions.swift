@@ -81,7 +81,9 @@ struct RequestOptions {
     var iterator = message.options
     while let option = iterator.next() {
       guard option.number == .uriPath else { continue }
-      path += "/" + RequestRecord.printable(option.value.indices.map { option.value[$0] })
+      let segment = RequestRecord.printable(option.value.indices.map { option.value[$0] })
+      // RFC 7252 Section 6.5: a slash inside a segment is none between two.
+      path += "/" + segment.replacing("%", with: "%25").replacing("/", with: "%2F")
     }
     return path
   }
@@ -158,17 +160,6 @@ struct RequestOptions {
     accept.flatMap { PlatformValue.Format(rawValue: UInt16(truncatingIfNeeded: $0)) } ?? request
   }
 
-  /// Whether the topic belongs to the device: `/PK/DN/…`, `/sys/PK/DN/…`, `/ota/device/X/PK/DN` or
-  /// `/ext/X/PK/DN/…` (device guide 3.5, 4 and 6).
-  func names(_ device: SimulatedDevice) -> Bool {
-    let topic = segments.dropFirst()
-    let prefix =
-      switch topic.first {
-      case "sys": 1
-      case "ota": topic.dropFirst().first == "device" ? 3 : 0
-      case "ext": 2
-      default: 0
-      }
-    return topic.dropFirst(prefix).prefix(2) == [device.productKey, device.deviceName]
-  }
+  /// The bytes of the topic as the guide counts them, with a slash before each segment.
+  var topicLength: Int { segments.dropFirst().reduce(0) { $0 + 1 + $1.utf8.count } }
 }

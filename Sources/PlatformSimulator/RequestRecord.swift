@@ -51,6 +51,8 @@ public struct RequestRecord: Sendable {
   public var replyCode: ReplyCode?
   /// Why a report's topic was refused; `nil` where it was not.
   public var topicRefusal: TopicVerdict?
+  /// What would have had the topic taken.
+  public var topicRemedies = TopicRemedies()
   /// Bytes of UDP payload received.
   ///
   /// In the DTLS mode those of the message, and of the whole handshake.

@@ -105,7 +105,7 @@ extension SimulatedPlatform {
     record: inout RequestRecord
   ) throws(Refusal) -> PlatformResponse {
     try options.check(message, needsContentFormat: false, &record.leniencies)
-    guard record.path.utf8.count <= 128 + "/topic".utf8.count else {
+    guard options.topicLength <= 128 else {
       throw Refusal(code: configuration.assumptions.longTopic, note: "the topic has over 128 bytes")
     }
     let session = try session(of: options, at: now, record: &record)
@@ -123,7 +123,7 @@ extension SimulatedPlatform {
     } else if let method {
       response = try answer(method, payload, format, options, session, record: &record)
     } else {
-      if ["sys", "ota", "ext"].contains(options.segments[1]) {
+      if ["sys", "ota", "ext", "shadow"].contains(options.segments[1]) {
         record.note = "the guide has no such topic: taken, and nothing done"
       }
       response = PlatformResponse(code: .content)

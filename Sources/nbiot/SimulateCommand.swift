@@ -117,12 +117,13 @@ struct SimulateCommand: AsyncParsableCommand {
     let port = serving.port ?? (serving.security == .dtls ? 5_684 : 5_682)
     let log = serving.log
     let isJSON = log == .json
+    let keys = Set(configuration.products.map(\.key))
     let signals = Signals()
     let server: SimulatorServer
     do {
       server = try await SimulatorServer.start(configuration, host: host, port: port) { record in
         var record = record
-        record.note += record.hint
+        record.note += record.hint(keys)
         record.print(as: log)
       }
     } catch {

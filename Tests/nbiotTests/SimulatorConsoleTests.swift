@@ -44,6 +44,36 @@ struct SimulatorConsoleTests {
     #expect(log.contains("--topic-class user/get=both lets them publish"))
   }
 
+  @Test func `the option that the log names can be pasted, and takes the topic`() async throws {
+    let folder = try DTLSCommandTests.Folder()
+    let secret = folder.path("secret.txt")
+    try Data("0123456789abcdef0123456789abcdef\n".utf8).write(to: URL(filePath: secret))
+    let others = ["--device", "b1B2c3D4e5F,device1,\(secret)"]
+    let topics = [
+      "user/a=b", "user/a b", "user/it's", "b1B2c3D4e5F/x/y", "-x/y", "user/$HOME", "user/*",
+    ]
+    let strict = try Simulator(others)
+    for topic in topics { #expect(try await publish(strict, topic).status == 1) }
+    let log = try strict.stop().log
+    let hints = log.matches(of: /; (--topic-class .+) makes it one, --any-topic takes every topic/)
+    #expect(hints.count == topics.count)
+    let shell = Process()
+    shell.executableURL = URL(filePath: "/bin/bash")
+    shell.arguments = ["-c", #"printf '%s\n' "# + hints.map { String($0.1) }.joined(separator: " ")]
+    let output = Pipe.ofChild()
+    shell.standardOutput = output
+    try shell.start()
+    let words = try output.fileHandleForReading.readToEnd() ?? Data()
+    shell.waitUntilExit()
+    let options = String(decoding: words, as: UTF8.self).split(separator: "\n").map(String.init)
+    let simulator = try Simulator(others + options)
+    for topic in topics {
+      let run = try await publish(simulator, topic)
+      #expect(run.status == 0, "\(topic): \(run.output)")
+    }
+    _ = try simulator.stop()
+  }
+
   @Test func `classes in each spelling, for all products and for one`() async throws {
     let simulator = try Simulator([
       "--topic-class", "user/data", "--topic-class", "/a1B2c3D4e5F/device1/user/one",

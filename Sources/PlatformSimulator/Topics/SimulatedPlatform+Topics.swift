@@ -10,29 +10,36 @@ extension SimulatedPlatform {
   ) throws(Refusal) {
     let topic = options.segments.dropFirst()
     guard !configuration.takesAnyTopic else {
-      guard options.names(device) else { throw refuse(.foreign, topic, &record) }
+      guard TopicVerdict.areLevels(topic) else { throw refuse(.unknown, topic, device, &record) }
+      guard TopicVerdict.names(topic, device) else {
+        throw refuse(.foreign, topic, device, &record)
+      }
       return
     }
     let product = things.products[device.productKey]
     var verdict = TopicVerdict(
       topic,
       of: device,
-      configuration.topicClasses + (product?.topicClasses ?? [])
+      configuration.topicClasses + (product?.topicClasses ?? []),
+      product?.thingModel
     )
-    if verdict == .publish, configuration.assumptions.refusesStatusUpdate,
-      topic.suffix(2) == ["status", "update"], topic.first == "sys"
-    {
-      verdict = .unknown
-    }
-    guard verdict == .publish else { throw refuse(verdict, topic, &record) }
+    if verdict == .publish, isRefusedStatusUpdate(topic) { verdict = .unknown }
+    guard verdict == .publish else { throw refuse(verdict, topic, device, &record) }
+  }
+
+  private func isRefusedStatusUpdate(_ topic: ArraySlice<String>) -> Bool {
+    configuration.assumptions.refusesStatusUpdate && topic.first == "sys"
+      && topic.suffix(2) == ["status", "update"]
   }
 
   private func refuse(
     _ verdict: TopicVerdict,
     _ topic: ArraySlice<String>,
+    _ device: SimulatedDevice,
     _ record: inout RequestRecord
   ) -> Refusal {
     record.topicRefusal = verdict
+    record.topicRemedies = remedies(verdict, topic, device)
     let assumptions = configuration.assumptions
     switch verdict {
     case .foreign:
@@ -48,11 +55,48 @@ extension SimulatedPlatform {
     case .publish, .unknown:
       let note =
         switch topic.first {
-        case "sys", "ota": "the device guide has no such topic"
+        case _ where !TopicVerdict.areLevels(topic):
+          "no topic has a wildcard, U+0000 or a slash within a segment"
+        case "sys", "ota", "shadow": "the device guide has no such topic"
         case "ext": "a topic of MQTT alone"
         default: "the product has no topic class of that name"
         }
       return Refusal(code: assumptions.unknownTopic, note: note)
     }
   }
+
+  /// What would let the device publish there.
+  private func remedies(
+    _ verdict: TopicVerdict,
+    _ topic: ArraySlice<String>,
+    _ device: SimulatedDevice
+  ) -> TopicRemedies {
+    var remedies = TopicRemedies()
+    guard verdict == .unknown || verdict == .subscribeOnly, !configuration.takesAnyTopic,
+      TopicVerdict.areLevels(topic), TopicVerdict.names(topic, device),
+      !isRefusedStatusUpdate(topic)
+    else { return remedies }
+    remedies.isAnyTopicEnough = true
+    let name = topic.dropFirst(2).joined(separator: "/")
+    guard !["sys", "ota", "ext", "shadow"].contains(topic.first), !name.isEmpty else {
+      return remedies
+    }
+    remedies.topicClass = TopicClass(name, verdict == .unknown ? .publish : .both)
+    let own = things.products[device.productKey]?.topicClasses ?? []
+    remedies.isOfProduct = own.contains { $0.name == name }
+    return remedies
+  }
+}
+
+/// What would let a device publish to a topic that was refused.
+public struct TopicRemedies: Equatable, Sendable {
+  /// A class of topics; `nil` where none would.
+  public var topicClass: TopicClass?
+  /// Whether it must be the product's own, for that has one of the same name.
+  public var isOfProduct = false
+  /// Whether `SimulatorConfiguration.takesAnyTopic` would.
+  public var isAnyTopicEnough = false
+
+  /// Nothing would.
+  public init() {}
 }
