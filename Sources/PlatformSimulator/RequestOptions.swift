@@ -17,8 +17,14 @@ struct RequestOptions {
     option == 61 ? 2_088 : 61
   }
 
-  init(_ message: borrowing MessageView, tokenOption: UInt16) throws(Refusal) {
+  /// `takesQuery`: whether token and seq may stand in the query; the options go before them.
+  init(
+    _ message: borrowing MessageView,
+    tokenOption: UInt16,
+    takesQuery: Bool
+  ) throws(Refusal) {
     var seen: Set<UInt16> = []
+    var query = QueryPart()
     var iterator = message.options
     while let option = iterator.next() {
       let number = option.number
@@ -35,6 +41,7 @@ struct RequestOptions {
           throw .option("a Uri-Path is empty or a dot segment")
         }
         segments.append(segment)
+      case .uriQuery where takesQuery: try query.add(value)
       case _ where isRepeated:
         // RFC 7252 Section 5.4.5: a supernumerary option is treated like an unrecognised one.
         guard !number.isCritical else {
@@ -60,6 +67,8 @@ struct RequestOptions {
       default: break
       }
     }
+    token = token ?? query.token
+    sequence = sequence ?? query.sequence
   }
 
   /// Whether a value has a length that its option may have; one of a wrong length is treated like an
@@ -141,12 +150,17 @@ struct RequestOptions {
 
   /// The format of the payload: JSON where no Content-Format says otherwise.
   ///
-  /// An opaque payload may be labelled application/octet-stream, too, and counts as JSON then.
-  func payloadFormat(isOpaque: Bool) throws(Refusal) -> PlatformValue.Format {
+  /// An opaque payload may be labelled application/octet-stream, too, and counts as JSON then; so does every
+  /// other one where the option is not checked.
+  func payloadFormat(
+    isOpaque: Bool,
+    isChecked: Bool = true
+  ) throws(Refusal) -> PlatformValue.Format {
     switch contentFormat {
     case nil, 50: return .json
     case 60: return .cbor
     case 42 where isOpaque: return .json
+    case _ where !isChecked: return .json
     default:
       throw Refusal(
         code: .unsupportedContentFormat,
@@ -162,4 +176,42 @@ struct RequestOptions {
 
   /// The bytes of the topic as the guide counts them, with a slash before each segment.
   var topicLength: Int { segments.dropFirst().reduce(0) { $0 + 1 + $1.utf8.count } }
+}
+
+/// What the query of a path holds.
+///
+/// Unverified (`query-token` of `Assumption`): `token=TEXT&seq=DIGITS`, each in a Uri-Query of its own, as the
+/// platform's newer pages have them (protocol facts 2.1); that the digits are the encrypted number in hexadecimal.
+private struct QueryPart {
+  private(set) var token: [UInt8]?
+  private(set) var sequence: [UInt8]?
+
+  mutating func add(_ value: [UInt8]) throws(Refusal) {
+    let (tokenName, sequenceName) = (Array("token=".utf8), Array("seq=".utf8))
+    if token == nil, value.starts(with: tokenName) {
+      token = Array(value.dropFirst(tokenName.count))
+    } else if sequence == nil, value.starts(with: sequenceName),
+      let bytes = Self.bytes(ofDigits: value.dropFirst(sequenceName.count))
+    {
+      sequence = bytes
+    } else {
+      throw Refusal(
+        code: .badRequest,
+        note: "the query has another part than one token and one seq in hexadecimal digits"
+      )
+    }
+  }
+
+  private static func bytes(ofDigits digits: ArraySlice<UInt8>) -> [UInt8]? {
+    guard digits.count.isMultiple(of: 2) else { return nil }
+    var bytes: [UInt8] = []
+    var rest = digits
+    while let high = rest.popFirst(), let low = rest.popFirst() {
+      guard let first = Character(Unicode.Scalar(high)).hexDigitValue,
+        let second = Character(Unicode.Scalar(low)).hexDigitValue
+      else { return nil }
+      bytes.append(UInt8(first << 4 | second))
+    }
+    return bytes
+  }
 }

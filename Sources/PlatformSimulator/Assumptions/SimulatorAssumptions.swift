@@ -11,7 +11,8 @@ public struct SimulatorAssumptions: Equatable, Sendable {
   public var unknownDevice = Code.forbidden
   /// For a sign that does not fit the device's secret.
   public var badSign = Code.unauthorized
-  /// For a member of `/auth` that the guide does not know; `nil` passes it over, though it is signed.
+  /// For a member of `/auth` that the guide does not know; `nil` passes it over, though it is signed: a text as it
+  /// is, a number by its digits, a truth value by its word; arrays, objects and null are not.
   public var unknownMember: Code? = .badRequest
   /// For a device that is disabled.
   public var disabledDevice = Code.forbidden
@@ -23,6 +24,12 @@ public struct SimulatorAssumptions: Equatable, Sendable {
   public var undecryptable = Code.badRequest
   /// For a number that is too low or was used before.
   public var usedSequence = Code.badRequest
+  /// For an `/auth` of the symmetric mode without `seq`; `nil` takes it.
+  public var missingSequence: Code?
+  /// For an `/auth` over DTLS with `seq`; `nil` takes it.
+  public var sequenceOverDTLS: Code? = .badRequest
+  /// For option 2089 over DTLS; `nil` passes it over.
+  public var sequenceOptionOverDTLS: Code? = .badOption
   /// For a report to another device's topic.
   public var foreignTopic = Code.forbidden
   /// For a report to a topic that there is not.
@@ -63,10 +70,14 @@ public struct SimulatorAssumptions: Equatable, Sendable {
 
   // MARK: Rules
 
-  /// Whether a new `/auth` ends the token of the earlier one.
+  /// Whether a new `/auth` ends the token of the earlier one; a device's last eight are kept otherwise.
   public var endsEarlierToken = true
   /// Whether `/auth` is taken in CBOR.
   public var takesCBORAuthentication = true
+  /// Whether a report's Content-Format must be 50, 60 or none, and 42 where the payload is opaque.
+  public var checksReportFormat = false
+  /// Whether token and seq may stand in the query.
+  public var takesQuery = false
   /// Whether pre-shared keys are taken only as the platform's C SDK v4 makes them: HMAC-SHA256, and the
   /// timestamp 2524608000000.
   public var takesSDKKeysOnly = false
