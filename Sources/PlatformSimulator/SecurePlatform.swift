@@ -394,7 +394,7 @@ public struct SecurePlatform<Peer: Hashable> {
     ///
     /// RFC 6347 Section 4.1: a record holds 16,384 bytes at most.
     func receive(_ datagram: [UInt8], at now: Instant) -> [UInt8] {
-      fill(2_048) { writer in
+      fill(16_384) { writer in
         connection.receive(datagram.span, into: &writer, at: now)
         return true
       } ?? []

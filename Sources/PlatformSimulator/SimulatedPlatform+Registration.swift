@@ -23,6 +23,7 @@ extension SimulatedPlatform {
       throw .option("the answer has no blocks")
     }
     let payload = Self.bytes(of: message.payload)
+    try checkSize(payload)
     guard let request = PlatformValue(payload, .json), request.members != nil else {
       throw Refusal(code: .badRequest, note: "the payload is no JSON object")
     }

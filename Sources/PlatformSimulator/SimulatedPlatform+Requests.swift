@@ -60,6 +60,7 @@ extension SimulatedPlatform {
   ) throws(Refusal) -> PlatformResponse {
     try options.check(message, needsContentFormat: true, &record.leniencies)
     let payload = Self.bytes(of: message.payload)
+    try checkSize(payload)
     let format = try options.payloadFormat(isOpaque: false)
     guard format == .json || configuration.assumptions.takesCBORAuthentication else {
       throw Refusal(code: .unsupportedContentFormat, note: "/auth is not taken in CBOR")
@@ -255,7 +256,7 @@ extension SimulatedPlatform {
     return payload
   }
 
-  private func checkSize(_ payload: [UInt8]) throws(Refusal) {
+  func checkSize(_ payload: [UInt8]) throws(Refusal) {
     guard payload.count <= configuration.payloadLimit else {
       throw Refusal(
         code: configuration.assumptions.longPayload,

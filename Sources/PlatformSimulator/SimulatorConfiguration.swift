@@ -125,9 +125,7 @@ public struct SimulatorConfiguration: Sendable {
   /// With it a report's payload is not looked at, and changes nothing.
   public var reply: (@Sendable (_ topic: String, _ payload: [UInt8]) -> [UInt8])?
 
-  /// How many bytes the plain payload of a request may have; the guide advises 1 KB (3.5).
-  ///
-  /// A `SimulatorServer` and a `SecurePlatform` take no datagram of over 2,048 bytes, whatever this says.
+  /// How many bytes the plain payload of a request may have, of `/auth` too; the guide advises 1 KB (3.5).
   public var payloadLimit = 1_024
 
   /// What the console holds of products; those of devices that are not here have nothing.
