@@ -35,6 +35,8 @@ public struct RequestRecord: Sendable {
   public var messageID: UInt16 = 0
   /// Product key and device name with a slash between, once known.
   public var device: String?
+  /// The method of the request: 0.02 POST is the only one that the platform has.
+  public var requestMethod: Code?
   /// The path of the request.
   public var path = ""
   /// The decrypted sequence number of a report.
@@ -76,7 +78,7 @@ public struct RequestRecord: Sendable {
       return Self.shown("\(peer) DTLS \(note) (\(bytesUp) B up, \(bytesDown) B down)")
     }
     if let device { parts.append(device) }
-    parts.append(kind == .duplicate ? "again" : kind == .malformed ? "malformed" : "POST")
+    parts.append(kind == .duplicate ? "again" : kind == .malformed ? "malformed" : requestMethodName)
     if !path.isEmpty { parts.append(path) }
     if let sequence { parts.append("seq \(sequence)") }
     if !payload.isEmpty { parts.append(payloadText) }
@@ -89,6 +91,9 @@ public struct RequestRecord: Sendable {
     if !note.isEmpty { parts.append("- \(note)") }
     return Self.shown(parts.joined(separator: " "))
   }
+
+  /// The name of the method, or its code where it has none.
+  public var requestMethodName: String { requestMethod.map { $0.name ?? $0.dotted } ?? "" }
 
   /// The payload as the log shows it: CBOR in diagnostic notation where the request says so or nothing else
   /// fits, text as it is, anything else in hexadecimal digits.

@@ -9,6 +9,7 @@ extension SimulatedPlatform {
     at now: Instant,
     record: inout RequestRecord
   ) -> PlatformResponse {
+    record.requestMethod = message.code
     record.path = RequestOptions.path(of: message)
     dropTakenBack()
     record.leniencies = LeniencyUse(configuration)
