@@ -86,6 +86,7 @@ struct SimulateCommand: AsyncParsableCommand {
     guard product.register.isEmpty || serving.security == .dtls else {
       throw ValidationError("devices register themselves over DTLS: give --security dtls")
     }
+    guard !serving.host.isEmpty else { throw ValidationError("--host is \(Self.hostRule)") }
     if let port = serving.port, port < 0 || port > 65_535 {
       throw ValidationError("--port is 0 to 65535")
     }
@@ -109,6 +110,7 @@ struct SimulateCommand: AsyncParsableCommand {
     try topics.apply(to: &configuration)
     try console.apply(to: &configuration)
     try checkNames(configuration)
+    try checkContradictions(configuration)
     configuration.settingNames.leniencies = "--tolerant"
     configuration.settingNames.legacySuites = "--legacy-suites"
     configuration.settingNames.plainValues = "--plain-values"
@@ -140,6 +142,10 @@ struct SimulateCommand: AsyncParsableCommand {
     try await server.close()
   }
 
+  private static var hostRule: String {
+    "an address of this machine in digits, such as 127.0.0.1, or 0.0.0.0 for all of them"
+  }
+
   /// Why the server does not run.
   private static func sentence(
     _ error: any Error,
@@ -151,6 +157,9 @@ struct SimulateCommand: AsyncParsableCommand {
       return
         "the certificate or the key in \(certificates ?? "memory") cannot be used: they are broken, "
         + "or do not belong together"
+    }
+    if error is SocketAddressError {
+      return "cannot listen on \(host) port \(port): --host is \(hostRule)"
     }
     let reason = (error as? IOError).map { PrivateFile.text($0.errnoCode) } ?? "\(error)"
     return "cannot listen on \(host) port \(port): \(reason)"
