@@ -78,7 +78,11 @@ public struct RequestRecord: Sendable {
       return Self.shown("\(peer) DTLS \(note) (\(bytesUp) B up, \(bytesDown) B down)")
     }
     if let device { parts.append(device) }
-    parts.append(kind == .duplicate ? "again" : kind == .malformed ? "malformed" : requestMethodName)
+    switch kind {
+    case .duplicate: parts.append("again")
+    case .malformed: parts.append("malformed")
+    default: parts.append(requestMethodName)
+    }
     if !path.isEmpty { parts.append(path) }
     if let sequence { parts.append("seq \(sequence)") }
     if !payload.isEmpty { parts.append(payloadText) }

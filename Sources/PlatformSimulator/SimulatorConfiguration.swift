@@ -149,11 +149,11 @@ public struct SimulatorConfiguration: Sendable {
   /// Whether devices may publish to every topic that bears their name.
   public var takesAnyTopic = false
 
-  /// After how many requests that it takes the platform takes a token back; `nil` for never.
+  /// After how many reports and pulls that it takes the platform takes a token back; `nil` for never.
   public var tokenUses: Int?
 
-  /// The devices that the console disables, by `PRODUCTKEY/DEVICENAME`, each after so many requests that
-  /// the platform takes; 0 disables it from the start.
+  /// The devices that the console disables, by `PRODUCTKEY/DEVICENAME`, each after so many reports and pulls
+  /// that the platform takes; 0 disables it from the start.
   public var disabledDevices: [String: Int] = [:]
 
   /// The codes with which the platform answers the next requests.

@@ -50,7 +50,7 @@ struct NamedOnce {
   /// Of the option of that name.
   init(_ option: String) { self.option = option }
 
-  /// Notes a name; throws where it was there before: which of the two would hold?
+  /// Notes a name; throws where it was there before.
   mutating func add(_ name: String) throws {
     guard names.insert(name).inserted else {
       throw Complaint("\(option) is given twice for \(name): give it once")

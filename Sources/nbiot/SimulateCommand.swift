@@ -45,11 +45,16 @@ struct SimulateCommand: AsyncParsableCommand {
 
       It prints one line for each request, and ends with Ctrl-C (status 130) or SIGTERM (0). It is as strict as \
       the device guide: sign, fields, options, sequence numbers, padding, topics. Where the guide is silent, it \
-      takes without a word: a sign in upper or lower case; any clientId of up to 64 bytes; any timestamp; \
-      hmacsha256; /auth in CBOR; a report without Content-Format, as JSON; elective options that it does not know; \
-      any Uri-Host and Uri-Port; sequence numbers in any order. What the platform's own SDKs send beside the guide \
+      takes without a word: in /auth a sign in upper or lower case, any clientId of up to 64 bytes, any timestamp, \
+      hmacsha256, CBOR, and in symmetric mode no seq; in a registration no Content-Format, unknown members, \
+      signmethod or signMethod in any case; on reports and /pull any Content-Format or none, as JSON unless it is \
+      60, and sequence numbers in any order; in Alink unknown members of the envelope and of a property's object; \
+      any bytes on custom topics, _reply topics and up_raw; elective options that it does not know or of a wrong \
+      length; any Uri-Host and Uri-Port. What the platform's own SDKs send beside the guide \
       it refuses, with a line and an answer that name the option which takes it: --tolerant, or over DTLS \
       --legacy-suites.
+
+      If the reader of the log stalls, so do the answers; Ctrl-C and SIGTERM end it all the same.
       """
   )
 
@@ -158,7 +163,7 @@ struct SimulateCommand: AsyncParsableCommand {
         "the certificate or the key in \(certificates ?? "memory") cannot be used: they are broken, "
         + "or do not belong together"
     }
-    if error is SocketAddressError {
+    if error is SocketAddressError || error is SocketAddressError.UnknownHost {
       return "cannot listen on \(host) port \(port): --host is \(hostRule)"
     }
     let reason = (error as? IOError).map { PrivateFile.text($0.errnoCode) } ?? "\(error)"
@@ -192,8 +197,9 @@ private struct Signals {
     }
   }
 
-  /// Ends the program where the log's reader has stopped: the thread that would end it, or the server's, may wait
-  /// for that reader. The program has ended by itself otherwise.
+  /// Ends the program where the log's reader has stopped.
+  ///
+  /// The thread that would end it, or the server's, may wait for that reader; it has ended by itself otherwise.
   private static func endIfLogStalls() {
     while Console.isOutputReady { usleep(5_000) }
     EndingSignal.forgive(SIGTERM)

@@ -102,7 +102,12 @@ struct OptionLengthTests {
       let answer = try bench.send(path, before: before, number < 11 ? [] : options, .confirmable)
       #expect(answer.code == .badOption)
       #expect(answer.note.contains("option \(number)"))
-      let rejected = try bench.send(path, before: before, number < 11 ? [] : options, .nonConfirmable)
+      let rejected = try bench.send(
+        path,
+        before: before,
+        number < 11 ? [] : options,
+        .nonConfirmable
+      )
       #expect(rejected.code == nil)
       #expect(bench.answers.count == 1 && bench.answers[0][0] == 0x70)
     }
@@ -125,9 +130,9 @@ struct OptionLengthTests {
   }
 
   @Test func `Uri-Host and Uri-Port of every length that they may have are taken`() throws {
-    for options: [(UInt16, [UInt8])] in [
+    for options in [
       [(3, [0x68])], [(3, [UInt8](repeating: 0x68, count: 255))], [(7, [])], [(7, [0x16, 0x32])],
-    ] {
+    ] as [[(UInt16, [UInt8])]] {
       var bench = Bench()
       let answer = try bench.send(["elsewhere"], before: options, [], .confirmable)
       #expect(answer.code == .notFound)

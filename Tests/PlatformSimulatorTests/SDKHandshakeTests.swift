@@ -54,7 +54,9 @@ struct SDKHandshakeTests {
     )
     bench.shakeHands(device)
     #expect(device.state != .established)
-    #expect(bench.notes.contains { $0.hasSuffix("; --legacy-suites takes \(suite), which it offers") })
+    #expect(
+      bench.notes.contains { $0.hasSuffix("; --legacy-suites takes \(suite), which it offers") }
+    )
   }
 
   @Test(arguments: [

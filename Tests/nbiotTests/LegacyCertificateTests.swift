@@ -122,7 +122,7 @@ struct LegacyCertificateTests {
     _ folder: DTLSCommandTests.Folder,
     _ options: [String]
   ) async throws -> String {
-    let taken = try LoopbackSocket()
+    let taken = try LoopbackSocket(on: options.contains("127.0.0.2") ? 2 : 1)
     defer { taken.close() }
     let secret = folder.path("secret.txt")
     try Data("s\n".utf8).write(to: URL(filePath: secret))

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("The simulator's topics and console, as its user runs them")
@@ -48,9 +49,10 @@ struct SimulatorConsoleTests {
     let folder = try DTLSCommandTests.Folder()
     let secret = folder.path("secret.txt")
     try Data("0123456789abcdef0123456789abcdef\n".utf8).write(to: URL(filePath: secret))
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
     let others = ["--device", "b1B2c3D4e5F,device1,\(secret)"]
     let topics = [
-      "user/a=b", "user/a b", "user/it's", "b1B2c3D4e5F/x/y", "-x/y", "user/$HOME", "user/*",
+      "user/a=b", "user/a&b", "user/it's", "b1B2c3D4e5F/x/y", "-x/y", "user/$HOME", "user/*",
     ]
     let strict = try Simulator(others)
     for topic in topics { #expect(try await publish(strict, topic).status == 1) }
@@ -59,7 +61,9 @@ struct SimulatorConsoleTests {
     #expect(hints.count == topics.count)
     let shell = Process()
     shell.executableURL = URL(filePath: "/bin/bash")
-    shell.arguments = ["-c", #"printf '%s\n' "# + hints.map { String($0.1) }.joined(separator: " ")]
+    shell.arguments = [
+      "-c", #"printf '%s\n' "# + hints.map { String($0.1) }.joined(separator: " "),
+    ]
     let output = Pipe.ofChild()
     shell.standardOutput = output
     try shell.start()
@@ -191,12 +195,13 @@ struct SimulatorConsoleTests {
       (["--topic-class", "/other/device1/user/x"], "names other"),
       (["--thing-model", "other=model.json"], "names other"),
       (["--host", ""], "--host is an address of this machine in digits"),
-      (["--host", "no.such.host.invalid"], "--host is an address of this machine in digits"),
       (
         ["--device", "a1B2c3D4e5F,device1,\(other)"],
         "--device is given twice for a1B2c3D4e5F,device1"
       ),
-      (["--sub-device", "s1,device2", "--sub-device", "s1,device2,\(secret)"], "given twice for s1"),
+      (
+        ["--sub-device", "s1,device2", "--sub-device", "s1,device2,\(secret)"], "given twice for s1"
+      ),
       (
         ["--disable", "a1B2c3D4e5F,device1", "--disable", "a1B2c3D4e5F/device1,5"],
         "--disable is given twice for a1B2c3D4e5F,device1"
@@ -206,7 +211,9 @@ struct SimulatorConsoleTests {
       (["--fail", "5.00,max-age=1,max-age=2"], "a part is given twice for max-age"),
       (["--fail", "5.00,on=register"], "belongs to DTLS"),
       (["--desired", "a=1", "--desired", "a=2"], "--desired is given twice for a"),
-      (["--assume", "pull=served", "--assume", "pull=missing"], "--assume is given twice for pull"),
+      (
+        ["--assume", "pull=served", "--assume", "pull=missing"], "--assume is given twice for pull"
+      ),
       (["--any-topic", "--assume", "status-update=refused"], "give one of them"),
       (["--any-topic", "--topic-class", "user/x=subscribe"], "give one of them"),
       (["--downlink", downlink, "--assume", "pull=missing"], "--downlink waits for /pull"),
