@@ -31,8 +31,7 @@ enum Console {
       try FileHandle.standardOutput.write(contentsOf: Data((shown + "\n").utf8))
     } catch {
       complain(line)
-      complain("nbiot: standard output cannot be written: check the disk, or who reads it")
-      Foundation.exit(ExitStatus.output.rawValue)
+      endUnwritten()
     }
   }
 
@@ -54,9 +53,25 @@ enum Console {
     do {
       try FileHandle.standardOutput.write(contentsOf: data)
     } catch {
-      complain("nbiot: standard output cannot be written: check the disk, or who reads it")
-      Foundation.exit(ExitStatus.output.rawValue)
+      endUnwritten()
     }
+  }
+
+  /// Ends the program: by SIGPIPE where the reader of a pipe has exited, which libraries make an error of the
+  /// write, else with a sentence.
+  private static func endUnwritten() -> Never {
+    if outputEvents & POLLERR != 0 { EndingSignal.endByBrokenPipe() }
+    complain("nbiot: standard output cannot be written: check the disk, or who reads it")
+    Foundation.exit(ExitStatus.output.rawValue)
+  }
+
+  /// Whether standard output takes more at once, or fails at once: a pipe whose reader has stopped does neither.
+  static var isOutputReady: Bool { outputEvents != 0 }
+
+  private static var outputEvents: Int32 {
+    var entry = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+    // SAFETY: one entry, and the call does not keep the pointer.
+    return unsafe poll(&entry, 1, 0) > 0 ? Int32(entry.revents) : 0
   }
 
   /// Writes a line to standard error; what would steer a terminal or begin another line is shown escaped,

@@ -58,10 +58,27 @@ enum EndingSignal {
 
   private static let noted = Atomic<Int32>(0)
   private static let pipe = Atomic<Int32>(-1)
+  private static let isBrokenPipeIgnored = Atomic(false)
 
   /// Lets these signals through, at the start: who starts a program may have them blocked, which the program then
   /// has, too.
-  static func prepare() { unblock(numbers) }
+  static func prepare() {
+    unblock(numbers)
+    // Libraries for networks ignore SIGPIPE later on, for the whole program.
+    var action = sigaction()
+    // SAFETY: writes a value of its own; the handler is compared, not called.
+    unsafe sigaction(SIGPIPE, nil, &action)
+    let handler = unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
+    let isIgnored = unsafe handler == unsafeBitCast(SIG_IGN, to: Int.self)
+    isBrokenPipeIgnored.store(isIgnored, ordering: .relaxed)
+  }
+
+  /// Ends the program by SIGPIPE, as writing to a pipe without a reader does; returns where whoever started the
+  /// program has SIGPIPE ignored.
+  static func endByBrokenPipe() {
+    guard !isBrokenPipeIgnored.load(ordering: .relaxed) else { return }
+    end(by: SIGPIPE)
+  }
 
   /// The end of a new pipe to read from, which is readable once a signal has come; both ends stay open.
   fileprivate static func openPipe() -> Int32? {
@@ -96,6 +113,10 @@ enum EndingSignal {
   static func endIfNoted() {
     let number = noted.load(ordering: .relaxed)
     guard number != 0 else { return }
+    end(by: number)
+  }
+
+  private static func end(by number: Int32) {
     _ = signal(number, SIG_DFL)
     unblock([number])
     raise(number)
