@@ -66,6 +66,25 @@ public struct IssuedCertificate: Sendable {
 
   /// Whether the first certificate of a PEM text has an RSA key.
   public static func hasRSAKey(_ text: Span<UInt8>) -> Bool {
+    unsafe withCertificate(text) { unsafe nbiot_has_rsa_key($0) == 1 } ?? false
+  }
+
+  /// Whether the first certificate of a PEM text is for a host name or an address in digits; `nil` where there is
+  /// none to be read.
+  public static func isFor(_ name: String, _ text: Span<UInt8>) -> Bool? {
+    unsafe withCertificate(text) { certificate in
+      let result =
+        unsafe isAddress(name)
+        ? X509_check_ip_asc(certificate, name, 0)
+        : X509_check_host(certificate, name, name.utf8.count, 0, nil)
+      return result == 1
+    }
+  }
+
+  private static func withCertificate<Result>(
+    _ text: Span<UInt8>,
+    _ body: (OpaquePointer) -> Result
+  ) -> Result? {
     // SAFETY: the BIO reads the span during this call alone.
     unsafe text.withUnsafeBytes { bytes in
       let bio = unsafe BIO_new_mem_buf(bytes.baseAddress, Int32(clamping: bytes.count))
@@ -73,9 +92,9 @@ public struct IssuedCertificate: Sendable {
         unsafe BIO_free_all(bio)
         ERR_clear_error()
       }
-      guard let certificate = unsafe nbiot_read_certificate(bio) else { return false }
+      guard let certificate = unsafe nbiot_read_certificate(bio) else { return nil }
       defer { unsafe X509_free(certificate) }
-      return unsafe nbiot_has_rsa_key(certificate) == 1
+      return unsafe body(certificate)
     }
   }
 

@@ -35,7 +35,8 @@ public struct PlatformConfiguration: Sendable {
   /// With it a report's payload is not looked at, and changes nothing.
   public var reply: (@Sendable (_ topic: String, _ payload: [UInt8]) -> [UInt8])?
 
-  /// How many bytes the plain payload of a request may have; the guide advises 1 KB (3.5).
+  /// How many bytes the plain payload of a request may have, of one that authenticates too; the guide advises
+  /// 1 KB (3.5).
   ///
   /// A front may take fewer, whatever this says.
   public var payloadLimit = 1_024
@@ -61,11 +62,11 @@ public struct PlatformConfiguration: Sendable {
   /// Whether devices may publish to every topic that bears their name.
   public var takesAnyTopic = false
 
-  /// After how many requests that it takes the platform takes a token back; `nil` for never.
+  /// After how many reports and pulls that it takes the platform takes a token back; `nil` for never.
   public var tokenUses: Int?
 
-  /// The devices that the console disables, by `PRODUCTKEY/DEVICENAME`, each after so many requests that
-  /// the platform takes; 0 disables it from the start.
+  /// The devices that the console disables, by `PRODUCTKEY/DEVICENAME`, each after so many reports and pulls
+  /// that the platform takes; 0 disables it from the start.
   public var disabledDevices: [String: Int] = [:]
 
   /// The failures with which the platform answers the next requests.

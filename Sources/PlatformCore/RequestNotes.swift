@@ -8,6 +8,8 @@ package struct RequestNotes: Sendable {
   package var replyCode: ReplyCode?
   /// Why a report's topic was refused; `nil` where it was not.
   package var topicRefusal: TopicVerdict?
+  /// What would have had the topic taken.
+  package var topicRemedies = TopicRemedies()
   /// Why the request was refused, or what the platform did not take of it.
   package var note = ""
   /// The leniencies that it may need and has needed.

@@ -24,6 +24,11 @@ public final class SimulatorServer: Sendable {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     do {
       let channel = try await DatagramBootstrap(group: group)
+        // The longest payload of UDP; NIO cuts what does not fit, and says nothing.
+        .channelOption(
+          ChannelOptions.recvAllocator,
+          value: FixedSizeRecvByteBufferAllocator(capacity: 65_536)
+        )
         .channelInitializer { channel in
           channel.eventLoop.makeCompletedFuture {
             try channel.pipeline.syncOperations.addHandler(

@@ -23,6 +23,7 @@ struct AssumptionOptions: ParsableArguments {
   /// The decisions that hold.
   func assumptions() throws -> SimulatorAssumptions {
     var assumptions = SimulatorAssumptions()
+    var names: Set<String> = []
     for text in assume {
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2 else { throw ValidationError("--assume takes NAME=VALUE, or list") }
@@ -30,6 +31,9 @@ struct AssumptionOptions: ParsableArguments {
         throw ValidationError(
           "--assume does not know \(parts[0]): --assume list prints the names"
         )
+      }
+      guard names.insert(assumption.name).inserted else {
+        throw ValidationError("--assume is given twice for \(assumption.name): give it once")
       }
       guard assumption.set(String(parts[1]), in: &assumptions) else {
         throw ValidationError(

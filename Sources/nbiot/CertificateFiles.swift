@@ -26,8 +26,10 @@ struct CertificateFiles {
       try first.make(.ecdsa, names(host))
     }
     var files = try CertificateFiles(first)
+    if !isNew { warn(files.certificate, first.certificate, host: host) }
     guard needsRSA, !IssuedCertificate.hasRSAKey(files.certificate.span) else { return files }
-    if try second.isMissing() {
+    let isSecondNew = try second.isMissing()
+    if isSecondNew {
       try second.make(.rsa, names(host))
       // Who trusts ca.pem is to trust whichever of the two the device's suites lead to.
       if isNew {
@@ -38,9 +40,30 @@ struct CertificateFiles {
       }
     }
     let rsa = try CertificateFiles(second)
+    if !isSecondNew {
+      warn(rsa.certificate, second.certificate, host: host)
+      if !IssuedCertificate.hasRSAKey(rsa.certificate.span) {
+        Console.complain(
+          "warning: \(second.certificate) has no RSA key, and is of no use to devices without elliptic curves"
+        )
+      }
+    }
     files.rsaCertificate = rsa.certificate
     files.rsaKey = rsa.key
     return files
+  }
+
+  /// Warns of a certificate of before that lacks an address which devices may call the server by.
+  private static func warn(_ certificate: [UInt8], _ file: String, host: String) {
+    let own = ["localhost", "127.0.0.1", "::1"]
+    let isAny = host == "0.0.0.0" || host == "::"
+    let wanted = isAny ? addresses().filter { !own.contains($0) } : [host]
+    let missing = wanted.filter { IssuedCertificate.isFor($0, certificate.span) == false }
+    guard !missing.isEmpty else { return }
+    Console.complain(
+      "warning: \(file) is not for \(missing.joined(separator: ", ")), and devices that connect there refuse it, "
+        + "unless they expect a name that it has (--server-name): give another folder for a new one"
+    )
   }
 
   private init(_ trio: Trio) throws {

@@ -88,6 +88,15 @@ enum Console {
     return 0
   }
 
+  /// Whether standard output takes more at once, or fails at once: a pipe whose reader has stopped does neither.
+  static var isOutputReady: Bool { outputEvents != 0 }
+
+  private static var outputEvents: Int32 {
+    var entry = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
+    // SAFETY: one entry, and the call does not keep the pointer.
+    return unsafe poll(&entry, 1, 0) > 0 ? Int32(entry.revents) : 0
+  }
+
   /// Writes a line to standard error; what would steer a terminal or begin another line is shown escaped,
   /// for a complaint may quote a file's name or the platform.
   static func complain(_ line: String) { complain(shown: ReadableText.line(line.utf8Span.span)) }

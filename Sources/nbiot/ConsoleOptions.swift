@@ -7,16 +7,18 @@ internal import PlatformSimulator
 struct ConsoleOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "Disable a device, from the start or after so many requests: 4.03. Repeat it for more.",
-      valueName: "pk,dn[,requests]"
+      "Disable a device, from the start or once so many of its reports and pulls were taken: 4.03. "
+        + "Repeat it for more.",
+      valueName: "pk,dn[,count]"
     )
   )
   var disable: [String] = []
 
   @Option(
     help: ArgumentHelp(
-      "Take a token back after so many requests: 4.01, until the device authenticates anew.",
-      valueName: "requests"
+      "Take a token back once so many reports and pulls with it were taken: 4.01, until the device "
+        + "authenticates anew.",
+      valueName: "count"
     )
   )
   var tokenUses: Int?
@@ -38,7 +40,7 @@ struct ConsoleOptions: ParsableArguments {
   /// Puts all of it into the configuration, whose devices and products are there already.
   func apply(to configuration: inout SimulatorConfiguration) throws {
     configuration.isModelServiceDown = modelServiceDown
-    if let tokenUses, tokenUses < 1 { throw Complaint("--token-uses is 1 request or more") }
+    if let tokenUses, tokenUses < 1 { throw Complaint("--token-uses is 1 report or pull or more") }
     configuration.tokenUses = tokenUses
     let registrable = configuration.products.flatMap { product in
       product.registrable.map { "\(product.key)/\($0)" }
@@ -46,6 +48,7 @@ struct ConsoleOptions: ParsableArguments {
     let known = Set(
       configuration.devices.map { "\($0.productKey)/\($0.deviceName)" } + registrable
     )
+    var disabled = NamedOnce("--disable")
     for text in disable {
       let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
       // PK/DN, as the log has it, is good as well.
@@ -54,10 +57,11 @@ struct ConsoleOptions: ParsableArguments {
       let rest = Array(parts.dropFirst(names))
       guard parts.count >= names, rest.count < 2, let requests = Int(rest.first ?? "0"),
         requests >= 0
-      else { throw Complaint("--disable takes PRODUCTKEY,DEVICENAME[,REQUESTS], not \(text)") }
+      else { throw Complaint("--disable takes PRODUCTKEY,DEVICENAME[,COUNT], not \(text)") }
       guard known.contains(path) else {
         throw Complaint("--disable \(text) names no --device and no --register")
       }
+      try disabled.add(path.replacing("/", with: ","))
       configuration.disabledDevices[path] = requests
     }
     configuration.failures = try fail.map(Self.failure)
@@ -69,10 +73,12 @@ struct ConsoleOptions: ParsableArguments {
       throw Complaint("--fail begins with a code such as 5.00 or 4.29, not \(text)")
     }
     var failure = SimulatedFailure(code)
+    var given = NamedOnce("in --fail \(text) a part")
     for part in parts.dropFirst() {
       let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let name = pair.count == 2 ? String(pair[0]) : "times"
       let value = String(pair.last ?? "")
+      try given.add(name)
       switch name {
       case "times":
         guard let times = Int(value), times > 0 else { throw wrong(part, of: text) }

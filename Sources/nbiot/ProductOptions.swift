@@ -110,21 +110,32 @@ struct ProductOptions: ParsableArguments {
     for device in configuration.devices {
       products[device.productKey] = SimulatedProduct(key: device.productKey)
     }
+    var deviceNames = NamedOnce("--register or --device")
+    for device in configuration.devices {
+      try deviceNames.add("\(device.productKey),\(device.deviceName)")
+    }
     for text in register {
       let parts = try Self.parts(text, 3...3, "--register takes PRODUCTKEY,DEVICENAME,SECRETFILE")
+      try deviceNames.add("\(parts[0]),\(parts[1])")
       var product = products[parts[0]] ?? SimulatedProduct(key: parts[0])
-      product.secret = try Secret.read(parts[2])
+      let secret = try Secret.read(parts[2])
+      guard product.secret == nil || product.secret == secret else {
+        throw Complaint("--register gives the product \(parts[0]) two secrets: it has one")
+      }
+      product.secret = secret
       product.registrable.append(parts[1])
       products[parts[0]] = product
     }
     // What is given for no product in particular is that of these, not of the sub-devices'.
     let common = Set(products.keys)
+    var subNames = NamedOnce("--sub-device")
     for text in subDevice {
       let parts = try Self.parts(
         text,
         2...3,
         "--sub-device takes PRODUCTKEY,DEVICENAME or PRODUCTKEY,DEVICENAME,SECRETFILE"
       )
+      try subNames.add("\(parts[0]),\(parts[1])")
       configuration.subDevices.append(
         SimulatedSubDevice(
           productKey: parts[0],
@@ -136,7 +147,12 @@ struct ProductOptions: ParsableArguments {
     }
     let pages = try ProductPages(self, products: Set(products.keys), common: common)
     configuration.products = try products.values.map(pages.filled)
-    let values = try desired.map(Self.member)
+    var properties = NamedOnce("--desired")
+    let values = try desired.map { text in
+      let member = try Self.member(text)
+      try properties.add(member.name)
+      return member
+    }
     let names = configuration.products.flatMap { product in
       product.registrable.map { "\(product.key)/\($0)" }
     }

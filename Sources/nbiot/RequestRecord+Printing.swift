@@ -45,6 +45,8 @@ extension RequestRecord {
     try json.text(peer)
     try json.key("device")
     try json.text(device)
+    try json.key("request")
+    try json.text(requestMethod.map { _ in requestMethodName })
     try json.key("path")
     try json.text(path)
     try json.key("seq")

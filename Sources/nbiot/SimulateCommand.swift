@@ -46,11 +46,16 @@ struct SimulateCommand: AsyncParsableCommand {
 
       It prints one line for each request, and ends with Ctrl-C (status 130) or SIGTERM (0). It is as strict as \
       the device guide: sign, fields, options, sequence numbers, padding, topics. Where the guide is silent, it \
-      takes without a word: a sign in upper or lower case; any clientId of up to 64 bytes; any timestamp; \
-      hmacsha256; /auth in CBOR; a report without Content-Format, as JSON; elective options that it does not know; \
-      any Uri-Host and Uri-Port; sequence numbers in any order. What the platform's own SDKs send beside the guide \
+      takes without a word: in /auth a sign in upper or lower case, any clientId of up to 64 bytes, any timestamp, \
+      hmacsha256, CBOR, and in symmetric mode no seq; in a registration no Content-Format, unknown members, \
+      signmethod or signMethod in any case; on reports and /pull any Content-Format or none, as JSON unless it is \
+      60, and sequence numbers in any order; in Alink unknown members of the envelope and of a property's object; \
+      any bytes on custom topics, _reply topics and up_raw; elective options that it does not know or of a wrong \
+      length; any Uri-Host and Uri-Port. What the platform's own SDKs send beside the guide \
       it refuses, with a line and an answer that name the option which takes it: --tolerant, or over DTLS \
       --legacy-suites.
+
+      If the reader of the log stalls, so do the answers; Ctrl-C and SIGTERM end it all the same.
       """
   )
 
@@ -87,6 +92,7 @@ struct SimulateCommand: AsyncParsableCommand {
     guard product.register.isEmpty || serving.security == .dtls else {
       throw ValidationError("devices register themselves over DTLS: give --security dtls")
     }
+    guard !serving.host.isEmpty else { throw ValidationError("--host is \(Self.hostRule)") }
     if let port = serving.port, port < 0 || port > 65_535 {
       throw ValidationError("--port is 0 to 65535")
     }
@@ -110,6 +116,7 @@ struct SimulateCommand: AsyncParsableCommand {
     try topics.apply(to: &configuration)
     try console.apply(to: &configuration)
     try checkNames(configuration)
+    try checkContradictions(configuration)
     configuration.settingNames.leniencies = "--tolerant"
     configuration.dtls.legacySuitesName = "--legacy-suites"
     configuration.settingNames.plainValues = "--plain-values"
@@ -118,12 +125,13 @@ struct SimulateCommand: AsyncParsableCommand {
     let port = serving.port ?? (serving.security == .dtls ? 5_684 : 5_682)
     let log = serving.log
     let isJSON = log == .json
+    let keys = Set(configuration.products.map(\.key))
     let signals = Signals()
     let server: SimulatorServer
     do {
       server = try await SimulatorServer.start(configuration, host: host, port: port) { record in
         var record = record
-        record.note += record.hint
+        record.note += record.hint(keys)
         record.print(as: log)
       }
     } catch {
@@ -140,6 +148,10 @@ struct SimulateCommand: AsyncParsableCommand {
     try await server.close()
   }
 
+  private static var hostRule: String {
+    "an address of this machine in digits, such as 127.0.0.1, or 0.0.0.0 for all of them"
+  }
+
   /// Why the server does not run.
   private static func sentence(
     _ error: any Error,
@@ -151,6 +163,9 @@ struct SimulateCommand: AsyncParsableCommand {
       return
         "the certificate or the key in \(certificates ?? "memory") cannot be used: they are broken, "
         + "or do not belong together"
+    }
+    if error is SocketAddressError || error is SocketAddressError.UnknownHost {
+      return "cannot listen on \(host) port \(port): --host is \(hostRule)"
     }
     let reason = (error as? IOError).map { PrivateFile.text($0.errnoCode) } ?? "\(error)"
     return "cannot listen on \(host) port \(port): \(reason)"
@@ -177,7 +192,20 @@ private struct Signals {
   init() {
     let (stream, continuation) = AsyncStream.makeStream(of: Void.self)
     self.stream = stream
-    signals = InterruptSignal { continuation.yield() }
+    signals = InterruptSignal {
+      continuation.yield()
+      Self.endIfLogStalls()
+    }
+  }
+
+  /// Ends the program where the log's reader has stopped.
+  ///
+  /// The thread that would end it, or the server's, may wait for that reader; it has ended by itself otherwise.
+  private static func endIfLogStalls() {
+    while Console.isOutputReady { usleep(5_000) }
+    EndingSignal.forgive(SIGTERM)
+    EndingSignal.endIfNoted()
+    Foundation.exit(ExitStatus.success.rawValue)
   }
 
   /// Waits for the first of them.

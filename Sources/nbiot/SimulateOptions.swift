@@ -60,7 +60,9 @@ struct ServerDTLSOptions: ParsableArguments {
 
   @Flag(
     help: """
-      Take static RSA and CBC too, and show a certificate with an RSA key to devices without elliptic curves, as \
+      Take static RSA and CBC too, namely AES128-SHA, AES128-SHA256, AES256-SHA, AES256-SHA256, \
+      ECDHE-RSA-AES128-SHA, PSK-AES128-CBC-SHA, PSK-AES128-CBC-SHA256, PSK-AES256-CBC-SHA and \
+      PSK-AES256-CBC-SHA384, and show a certificate with an RSA key to devices without elliptic curves, as \
       the platform's C SDKs are; ca-rsa.pem, server-rsa.pem and server-rsa-key.pem are made beside the others.
       """
   )

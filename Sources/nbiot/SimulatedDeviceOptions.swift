@@ -37,7 +37,14 @@ struct SimulatedDeviceOptions: ParsableArguments {
   /// The devices of the options; where there are none, that of the environment or the configuration, which may
   /// be missing unless it `isNeeded`.
   func devices(or isNeeded: Bool) throws -> [SimulatedDevice] {
-    guard device.isEmpty else { return try device.map(Self.parse) }
+    guard device.isEmpty else {
+      var known = NamedOnce("--device")
+      return try device.map { text in
+        let device = try Self.parse(text)
+        try known.add("\(device.productKey),\(device.deviceName)")
+        return device
+      }
+    }
     guard let productKey, let deviceName, isNeeded || file.config != nil else { return [] }
     let secretFile = file.config?.deviceSecretFile
     guard secretFile != nil || Secret.isInEnvironment() else {

@@ -1,4 +1,6 @@
 internal import ArgumentParser
+internal import PayloadCoding
+internal import PayloadValues
 internal import PlatformCore
 internal import PlatformSimulator
 
@@ -37,15 +39,17 @@ struct TopicOptions: ParsableArguments {
 
   /// The class, and the key of its product where it names one.
   private static func parse(_ text: String, _ keys: Set<String>) throws -> (String?, TopicClass) {
-    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    // A name may have a "=" of its own.
+    let end = text.lastIndex(of: "=")
     var permission = TopicClass.Permission.publish
-    if parts.count == 2 {
-      guard let given = TopicClass.Permission(rawValue: String(parts[1])) else {
+    if let end {
+      guard let given = TopicClass.Permission(rawValue: String(text[text.index(after: end)...]))
+      else {
         throw Complaint("--topic-class takes TOPIC=publish, subscribe or both, not \(text)")
       }
       permission = given
     }
-    var topic = String(parts.first ?? "")
+    var topic = String(text[..<(end ?? text.endIndex)])
     let isWhole = topic.hasPrefix("/")
     if isWhole { topic.removeFirst() }
     var segments = topic.split(separator: "/", omittingEmptySubsequences: false).map(String.init)
@@ -70,21 +74,66 @@ struct TopicOptions: ParsableArguments {
   }
 }
 
+extension TopicOptions {
+  /// The option's value for a class of one product, as a shell takes it; `nil` where a terminal cannot show it.
+  ///
+  /// `keys` are those of the products, for which a name may begin with one.
+  static func spelling(
+    _ wanted: TopicClass,
+    of device: String,
+    isOfProduct: Bool,
+    keys: Set<String>
+  ) -> String? {
+    let name = wanted.name
+    guard ReadableText.unlabelled(Array(name.utf8)) == name else { return nil }
+    let permission =
+      wanted.permission == .publish && !name.contains("=") ? "" : "=\(wanted.permission.rawValue)"
+    let key = String(device.prefix { $0 != "/" })
+    for text in ["\(name)\(permission)", "/\(device)/\(name)\(permission)"] {
+      let isWhole = text.hasPrefix("/")
+      guard !text.hasPrefix("-"), isWhole || !isOfProduct,
+        let (product, made) = try? parse(text, keys), made == wanted,
+        product == (isWhole ? key : nil)
+      else { continue }
+      return ShellWord.quoted(text)
+    }
+    return nil
+  }
+}
+
+/// A word of a shell's command.
+enum ShellWord {
+  /// The text as a shell takes it for one word.
+  static func quoted(_ text: String) -> String {
+    let isPlain = text.utf8.allSatisfy { byte in
+      switch byte {
+      case 0x30...0x39, 0x41...0x5A, 0x61...0x7A: true
+      default: Array("_@%+=:,./-".utf8).contains(byte)
+      }
+    }
+    if isPlain, !text.isEmpty { return text }
+    return "'" + text.replacing("'", with: #"'\''"#) + "'"
+  }
+}
+
 extension RequestRecord {
-  /// Which option takes a report whose topic was refused; empty where none does.
-  var hint: String {
-    let name = path.split(separator: "/").dropFirst(3).joined(separator: "/")
-    let isCustom = !["/topic/sys", "/topic/ota", "/topic/ext"].contains {
-      path == $0 || path.hasPrefix("\($0)/")
+  /// Which options take a report whose topic was refused; empty where none does.
+  func hint(_ keys: Set<String>) -> String {
+    var parts: [String] = []
+    if let wanted = topicRemedies.topicClass, let device,
+      let text = TopicOptions.spelling(
+        wanted,
+        of: device,
+        isOfProduct: topicRemedies.isOfProduct,
+        keys: keys
+      )
+    {
+      let effect = wanted.permission == .publish ? "makes it one" : "lets them publish"
+      parts.append("--topic-class \(text) \(effect)")
     }
-    switch topicRefusal {
-    case .unknown where isCustom && !name.isEmpty:
-      return "; --topic-class \(name) makes it one, --any-topic takes every topic"
-    case .subscribeOnly where isCustom:
-      return "; --topic-class \(name)=both lets them publish, --any-topic takes every topic"
-    case .unknown where isCustom: return ""
-    case .unknown, .subscribeOnly: return "; --any-topic takes it"
-    case .foreign, .publish, nil: return ""
+    if topicRemedies.isAnyTopicEnough {
+      parts.append("--any-topic takes " + (parts.isEmpty ? "it" : "every topic"))
     }
+    return parts.isEmpty ? "" : "; " + parts.joined(separator: ", ")
   }
 }

@@ -94,6 +94,88 @@ struct AssumptionTests {
     #expect(try lenient.authenticate(try Bench.valid(#","zone":"1""#)).code == .unauthorized)
   }
 
+  @Test func `unknown members of every kind are taken where that is assumed`() throws {
+    for (member, signed) in [
+      (#","zone":8"#, "zone8"), (#","zone":-8"#, "zone-8"), (#","zone":1.5"#, "zone1.5"),
+      (#","zone":true"#, "zonetrue"), (#","zone":null"#, ""), (#","zone":[1,"2"]"#, ""),
+      (#","zone":{"a":{"b":1}}"#, ""),
+      (#","zone":18446744073709551615"#, "zone18446744073709551615"),
+    ] {
+      var lenient = Bench(try Self.with(["unknown-member=taken"]))
+      let record = try lenient.authenticate(try Bench.valid(member, signed))
+      #expect(record.code == .content, "\(member): \(record.note)")
+      var strict = Bench()
+      #expect(try strict.authenticate(try Bench.valid(member, signed)).code == .badRequest)
+    }
+    // The fields that the guide has keep their form.
+    var bench = Bench(try Self.with(["unknown-member=taken"]))
+    for wrong in [#","seq":-1"#, #","seq":true"#, #","version":1"#, #","zone":"1","zone":"1""#] {
+      #expect(try bench.authenticate(try Bench.valid(wrong, "")).code == .badRequest)
+    }
+  }
+
+  @Test func `seq in auth is taken or demanded, by the mode`() throws {
+    var bench = Bench(try Self.with(["missing-seq=4.00"]))
+    #expect(try bench.authenticate(try Bench.valid()).code == .badRequest)
+    #expect(try bench.authenticate(try Bench.valid(#","seq":"1""#, "seq1")).code == .content)
+    for (value, auth, report) in [
+      (["seq-dtls=4.00", "option-2089-dtls=4.02"], Code.badRequest, Code.badOption),
+      (["seq-dtls=taken", "option-2089-dtls=ignored"], .content, .content),
+      (["seq-dtls=4.01", "option-2089-dtls=4.00"], .unauthorized, .badRequest),
+    ] {
+      let configure = try Self.with(value)
+      let secure = try SecureBench {
+        configure(&$0)
+        $0.dtls.clock = .virtual
+      }
+      let client = try SecureBench.Client()
+      let payload = Array(try Bench.valid(#","seq":"1""#, "seq1").utf8)
+      let request = try secure.request(["auth"], [(12, [50]), (17, [50])], payload)
+      let first = try secure.code(secure.send(request, client))
+      #expect(first == auth)
+      let token = try secure.authenticate(client)
+      let options: [(UInt16, [UInt8])] = [(2_088, token), (2_089, [1])]
+      let sent = try secure.request(SecurePlatformTests.topic, options, [1])
+      let second = try secure.code(secure.send(sent, client))
+      #expect(second == report)
+    }
+  }
+
+  @Test func `token and seq are taken from the query where that is assumed`() throws {
+    let path = ["topic", "pk", "device", "user", "update"]
+    func query(_ session: Session, _ number: String) throws -> [(UInt16, [UInt8])] {
+      let sealed = try session.seal(number)
+      let digits = hexText(sealed.span)
+      return [
+        (15, Array("token=".utf8) + session.token), (15, Array("seq=\(digits)".utf8)),
+      ]
+    }
+    var strict = Bench()
+    let refused = try strict.session()
+    let sealed = try refused.seal("1")
+    let options = try query(refused, "2")
+    #expect(try strict.send(path, options, sealed).code == .badOption)
+    var bench = Bench(try Self.with(["query-token=taken"]))
+    let session = try bench.session()
+    let payload = try session.seal("1")
+    let two = try query(session, "2")
+    let taken = try bench.send(path, two, payload)
+    #expect(taken.code == .content && taken.sequence == 2)
+    // The options go first.
+    let three = try session.seal("3")
+    let both = two + [(2_089, three)]
+    let record = try bench.send(path, both, payload)
+    #expect(record.sequence == 3)
+    for wrong in ["other=1", "seq=1", "seq=xy", "token", "seq=00"] {
+      let options: [(UInt16, [UInt8])] = [(15, Array(wrong.utf8)), (2_088, session.token)]
+      let refused = try bench.send(path, options, payload)
+      #expect(refused.code == .badRequest, "\(wrong)")
+    }
+    let other: [(UInt16, [UInt8])] = [(15, Array("a=b".utf8))]
+    let auth = try bench.send(["auth"], other)
+    #expect(auth.code == .badRequest)
+  }
+
   @Test func `a new auth ends the earlier token, or keeps the last eight`() throws {
     for (value, code) in [("ends", Code.unauthorized), ("keeps", .content)] {
       var bench = try ThingBench(try Self.with(["second-auth=\(value)"]))

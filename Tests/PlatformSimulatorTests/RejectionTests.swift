@@ -1,4 +1,5 @@
 import CoAPMessage
+import ConstrainedCore
 import PlatformCore
 import PlatformSimulator
 import TestSupport
@@ -78,5 +79,119 @@ struct RejectionTests {
     _ = try bench.send(Self.path, [(13, [1])], [1], type: .nonConfirmable)
     #expect(bench.answers == [[0x70, 0, 0, 1]])
     #expect(bench.platform.waitingResponses == 0)
+  }
+}
+
+@Suite("RFC 7252 5.4.3 and 5.10.2: lengths of options, and proxying")
+struct OptionLengthTests {
+  /// Critical options with a length that they cannot have.
+  static let wrong: [(UInt16, Int)] = [
+    (3, 0), (3, 256), (7, 3), (7, 5), (11, 256), (17, 3), (23, 4), (35, 0), (35, 1_035), (39, 0),
+    (39, 256),
+  ]
+
+  @Test(arguments: wrong)
+  func `a critical one of a wrong length is treated as unrecognised`(
+    number: UInt16,
+    count: Int
+  ) throws {
+    for path in [RejectionTests.path, ["auth"], ["pull"], ["elsewhere"]] {
+      var bench = Bench()
+      let options = [(number, [UInt8](repeating: 0x31, count: count))]
+      // The helper writes the path first, and options in the order of their numbers.
+      let before = number < 11 ? options : []
+      let answer = try bench.send(path, before: before, number < 11 ? [] : options, .confirmable)
+      #expect(answer.code == .badOption)
+      #expect(answer.note.contains("option \(number)"))
+      let rejected = try bench.send(
+        path,
+        before: before,
+        number < 11 ? [] : options,
+        .nonConfirmable
+      )
+      #expect(rejected.code == nil)
+      #expect(bench.answers.count == 1 && bench.answers[0][0] == 0x70)
+    }
+  }
+
+  @Test func `an elective one of a wrong length is passed over`() throws {
+    var bench = Bench()
+    let auth = Array(try Bench.valid().utf8)
+    let long = try bench.send(
+      ["auth"],
+      [(12, [50]), (14, [1, 2, 3, 4, 5]), (60, [1, 2, 3, 4, 5])],
+      auth
+    )
+    #expect(long.code == .content)
+    // Of two formats the one of a wrong length is none.
+    let format = try bench.send(["auth"], [(12, [0, 0, 42]), (12, [50])], auth)
+    #expect(format.code == .content)
+    let missing = try bench.send(["auth"], [(12, [0, 0, 50])], auth)
+    #expect(missing.code == .unsupportedContentFormat)
+  }
+
+  @Test func `Uri-Host and Uri-Port of every length that they may have are taken`() throws {
+    for options in [
+      [(3, [0x68])], [(3, [UInt8](repeating: 0x68, count: 255))], [(7, [])], [(7, [0x16, 0x32])],
+    ] as [[(UInt16, [UInt8])]] {
+      var bench = Bench()
+      let answer = try bench.send(["elsewhere"], before: options, [], .confirmable)
+      #expect(answer.code == .notFound)
+    }
+  }
+
+  @Test func `the reserved block size is a bad request, answered in either case`() throws {
+    var bench = Bench()
+    for type in [MessageType.confirmable, .nonConfirmable] {
+      let answer = try bench.send(["pull"], [(23, [7])], [], type: type)
+      #expect(answer.code == .badRequest)
+    }
+  }
+
+  @Test func `who asks for a proxy gets 5.05`() throws {
+    for (number, value) in [(UInt16(35), "coap://x/"), (39, "coap")] {
+      var bench = Bench()
+      for type in [MessageType.confirmable, .nonConfirmable] {
+        let answer = try bench.send(
+          RejectionTests.path,
+          [(number, Array(value.utf8))],
+          [],
+          type: type
+        )
+        #expect(answer.code == .proxyingNotSupported)
+      }
+    }
+  }
+}
+
+extension Bench {
+  /// Sends a request with options that come before its path.
+  mutating func send(
+    _ path: [String],
+    before: [(UInt16, [UInt8])],
+    _ options: [(UInt16, [UInt8])],
+    _ type: MessageType
+  ) throws -> RequestRecord {
+    messageID += 1
+    var buffer = [UInt8](repeating: 0, count: 4_096)
+    var writer = try MessageWriter(
+      buffer.mutableSpan,
+      type: type,
+      code: .post,
+      messageID: messageID,
+      token: Token(7)
+    )
+    for (number, value) in before {
+      try writer.option(OptionNumber(rawValue: number), value.span)
+    }
+    for segment in path { try writer.option(.uriPath, Array(segment.utf8).span) }
+    for (number, value) in options {
+      try writer.option(OptionNumber(rawValue: number), value.span)
+    }
+    let count = writer.count
+    let message = Array(buffer[..<count])
+    let output = platform.handle(message, from: 1, at: Instant(milliseconds: 0))
+    answers = output.datagrams.map(\.bytes)
+    return try #require(output.record)
   }
 }

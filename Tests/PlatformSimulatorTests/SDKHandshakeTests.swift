@@ -57,7 +57,48 @@ struct SDKHandshakeTests {
     bench.shakeHands(device)
     #expect(device.state != .established)
     #expect(
-      bench.notes.contains { $0.contains("--legacy-suites takes static RSA and CBC as well") }
+      bench.notes.contains { $0.hasSuffix("; --legacy-suites takes \(suite), which it offers") }
+    )
+  }
+
+  @Test(arguments: [
+    ("ECDHE-RSA-AES128-SHA", true), ("ECDHE-RSA-AES128-GCM-SHA256", true),
+    ("ECDHE-RSA-CHACHA20-POLY1305", true), ("AES128-GCM-SHA256", false), ("AES128-CCM8", false),
+    ("AES256-GCM-SHA384", false), ("ECDHE-ECDSA-AES128-SHA", false), ("DHE-RSA-AES128-SHA", false),
+    ("ECDHE-RSA-AES256-SHA", false),
+  ])
+  func `the switch is named exactly where it takes the suite`(suite: String, isTaken: Bool) throws {
+    // Without the switch there is no certificate with an RSA key.
+    let strict = try SDKSecureBench {
+      $0.dtls.allowsLegacySuites = false
+      $0.dtls.rsaCertificate = []
+      $0.dtls.rsaKey = []
+    }
+    let refused = try SDKHandshake(suites: suite, authorities: strict.rsa.authority)
+    strict.shakeHands(refused)
+    #expect(refused.state != .established)
+    #expect(strict.notes.contains { $0.contains("no suite that is taken") })
+    #expect(strict.notes.contains { $0.contains("--legacy-suites") } == isTaken)
+    let bench = try SDKSecureBench()
+    let device = try SDKHandshake(suites: suite, authorities: bench.rsa.authority)
+    bench.shakeHands(device)
+    #expect((device.state == .established) == isTaken)
+    #expect(!bench.notes.contains { $0.contains("--legacy-suites") })
+  }
+
+  @Test func `of several suites those are named that the switch takes`() throws {
+    let bench = try SDKSecureBench { $0.dtls.allowsLegacySuites = false }
+    let suites = "AES256-GCM-SHA384:AES256-SHA:PSK-AES128-CBC-SHA"
+    let device = try SDKHandshake(
+      suites: suites,
+      identity: Self.identity,
+      key: try Self.key(Self.identity)
+    )
+    bench.shakeHands(device)
+    #expect(
+      bench.notes.contains {
+        $0.hasSuffix("; --legacy-suites takes AES256-SHA, PSK-AES128-CBC-SHA, which it offers")
+      }
     )
   }
 

@@ -59,7 +59,7 @@ final class SecureBench {
     }
 
     private func fill(_ body: (inout ByteWriter) -> Bool) -> [UInt8]? {
-      var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+      var buffer = [UInt8](repeating: 0xA5, count: 20_480)
       var writer = ByteWriter(buffer.mutableSpan)
       guard body(&writer) else { return nil }
       let count = writer.count
@@ -99,7 +99,7 @@ final class SecureBench {
     _ payload: [UInt8] = []
   ) throws -> [UInt8] {
     messageID += 1
-    var buffer = [UInt8](repeating: 0, count: 4_096)
+    var buffer = [UInt8](repeating: 0, count: 20_480)
     var writer = try MessageWriter(
       buffer.mutableSpan,
       type: .confirmable,
@@ -138,6 +138,19 @@ final class SecureBench {
 @Suite("The simulated platform over DTLS (device guide 3.6)")
 struct SecurePlatformTests {
   static let topic = ["topic", "pk", "device", "user", "update"]
+
+  @Test func `a long report is refused with 4.13, and has its line`() throws {
+    let bench = try SecureBench()
+    let client = try SecureBench.Client()
+    let token = try bench.authenticate(client)
+    for count in [1_025, 1_900] {
+      let payload = [UInt8](repeating: 0x61, count: count)
+      let request = try bench.request(Self.topic, [(2_088, token)], payload)
+      let answer = try #require(bench.send(request, client), "\(count) bytes")
+      #expect(try bench.code(answer) == .requestEntityTooLarge)
+      #expect(bench.records.last?.code == .requestEntityTooLarge)
+    }
+  }
 
   @Test func `auth is answered with a token alone, and a report needs nothing else`() throws {
     let bench = try SecureBench()

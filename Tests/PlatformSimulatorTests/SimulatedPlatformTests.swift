@@ -193,6 +193,33 @@ struct SimulatedPlatformTests {
     #expect(try bench.send(["topic", "..", "pk"]).code == .badOption)
   }
 
+  @Test(arguments: UInt8(1)...31)
+  func `the log has the method of a request`(detail: UInt8) throws {
+    let code = Code(rawValue: detail)
+    let name = code.name ?? "0.\(detail < 10 ? "0" : "")\(detail)"
+    for path in [["auth"], ["topic", "pk", "device", "user", "update"], ["elsewhere"]] {
+      var bench = Bench()
+      let record = try bench.send(path, [(12, [50])], code: code)
+      #expect(record.requestMethod == code)
+      #expect(record.line.contains("1 \(name) /\(path.joined(separator: "/")) -> 4."))
+      #expect(code == .post || !record.line.contains("1 POST"))
+    }
+  }
+
+  @Test func `a longer payload than 1 KB gets 4.13 everywhere, whatever its length`() throws {
+    for count in [1_025, 2_100, 3_000, 16_000] {
+      var bench = Bench()
+      let session = try bench.session()
+      let two = try session.seal("2")
+      let payload = try session.seal([UInt8](repeating: 0x61, count: count))
+      let path = ["topic", "pk", "device", "user", "update"]
+      let report = try bench.send(path, [(2_088, session.token), (2_089, two)], payload)
+      #expect(report.code == .requestEntityTooLarge)
+      let auth = try Bench.valid().dropLast() + String(repeating: " ", count: count) + "}"
+      #expect(try bench.authenticate(String(auth)).code == .requestEntityTooLarge)
+    }
+  }
+
   @Test func `a report needs token, number, key and its own topic`() throws {
     var bench = Bench()
     let session = try bench.session()

@@ -1,6 +1,8 @@
+import CoAPMessage
 import PayloadValues
 import PlatformCore
 import PlatformSimulator
+import TestSupport
 import Testing
 
 @Suite("The simulator as a program's server")
@@ -23,6 +25,21 @@ struct SimulatorServerTests {
       !$0.setDesired("power", "on", productKey: "pk", deviceName: "other")
     }
     #expect(isUnknown)
+    try await server.close()
+  }
+
+  @Test(arguments: [2_049, 3_000, 65_000])
+  func `a long datagram is read whole, and its payload refused with 4.13`(count: Int) async throws {
+    let server = try await SimulatorServer.start(SimulatorConfiguration()) { _ in }
+    let socket = try LoopbackSocket()
+    defer { socket.close() }
+    var bench = Bench()
+    let payload = [UInt8](repeating: 0x20, count: count)
+    let request = try bench.request(["auth"], [(12, [50])], payload)
+    socket.send(request, to: UInt16(server.port))
+    LoopbackSocket.wait(for: [socket], milliseconds: 30_000)
+    let answer = try #require(socket.receive()).bytes
+    #expect(try MessageView(answer.span).code == .requestEntityTooLarge)
     try await server.close()
   }
 }

@@ -92,9 +92,8 @@ struct TopicTableTests {
     let names = ["pk", "device"]
     let segments = row.path.split(separator: "/").map(String.init)
     let bearsName = (1...4).contains { segments.dropFirst($0).prefix(2).elementsEqual(names) }
-    // What comes between the prefix of /ext and the names is not looked into.
-    let isDeep = row.topic.hasPrefix("/ext/rrpc")
-    #expect(answer.record.code == (bearsName && !isDeep ? .content : .forbidden))
+    let hasWildcard = row.topic.contains("+") || row.topic.contains("#")
+    #expect(answer.record.code == (hasWildcard ? .notFound : bearsName ? .content : .forbidden))
   }
 
   @Test func `the table has every kind of topic, each once`() {
@@ -131,6 +130,89 @@ struct TopicTableTests {
     }
   }
 
+  @Test func `of services those of the thing model have answers, where there is one`() throws {
+    var product = SimulatedProduct(key: "pk")
+    product.thingModel = try ProductModel(
+      json: Array(#"{"services":[{"identifier":"SetWeight","inputData":[]}]}"#.utf8)
+    )
+    let products = [product]
+    var bench = try ThingBench { $0.products = products }
+    for (name, code) in [
+      ("SetWeight_reply", Code.content), ("SetWeight", .forbidden), ("nix_reply", .notFound),
+      ("nix", .notFound), ("property/set_reply", .content),
+    ] {
+      let answer = try bench.send("topic/sys/pk/device/thing/service/\(name)", [1])
+      #expect(answer.record.code == code, "\(name)")
+    }
+  }
+
+  @Test(arguments: [false, true])
+  func `a slash within a segment makes it another resource`(takesAnyTopic: Bool) throws {
+    for path in [
+      ["topic", "pk", "device", "user/update"], ["topic", "pk/device", "user", "update"],
+      ["topic", "sys", "pk", "device", "thing/event/property/post"],
+      ["topic", "pk", "device", "user", "update\0"],
+    ] {
+      var bench = Bench { $0.takesAnyTopic = takesAnyTopic }
+      let session = try bench.session()
+      let number = try session.seal("2")
+      let payload = try session.seal("{}")
+      let options: [(UInt16, [UInt8])] = [(2_088, session.token), (2_089, number)]
+      let record = try bench.send(path, options, payload)
+      // With --any-topic the first that does not name the device is another's.
+      #expect(record.code == .notFound, "\(path)")
+      #expect(record.topicRemedies == TopicRemedies())
+    }
+    var bench = Bench()
+    #expect(try bench.send(["topic/pk/device/user/update"]).code == .notFound)
+    #expect(try bench.send(["auth/register/device"]).path == "/auth%2Fregister%2Fdevice")
+  }
+
+  @Test func `a topic's 128 bytes are counted as they came`() throws {
+    // /pk/device/ and 117 bytes: control characters take one each.
+    for (count, code) in [(117, Code.notFound), (118, .pathTooLong)] {
+      var bench = try ThingBench()
+      let name = String(repeating: "\u{1}", count: count)
+      #expect(try bench.send("topic/pk/device/\(name)", [1]).record.code == code)
+    }
+  }
+
+  @Test func `what would have a topic taken is what truly takes it`() throws {
+    let custom = TopicClass("user/data")
+    var product = SimulatedProduct(key: "pk")
+    product.topicClasses = [TopicClass("user/down", .subscribe)]
+    let products = [product]
+    for (topic, wanted, isOfProduct, isAny) in [
+      ("pk/device/user/data", custom, false, true),
+      ("pk/device/user/get", TopicClass("user/get", .both), false, true),
+      ("pk/device/user/down", TopicClass("user/down", .both), true, true),
+      ("pk/device/user/+", nil, false, false), ("pk/device", nil, false, true),
+      ("ext/register", nil, false, false), ("ext/error", nil, false, false),
+      ("ext/rrpc/1/pk/device/user/get", nil, false, true),
+      ("ota/device/inform/pk", nil, false, false), ("pk/other/user/data", nil, false, false),
+      ("sys/pk/device/thing/other", nil, false, true), ("shadow/get/pk/device", nil, false, true),
+    ] as [(String, TopicClass?, Bool, Bool)] {
+      var bench = try ThingBench { $0.products = products }
+      let remedies = try bench.send("topic/\(topic)", [1]).record.topicRemedies
+      #expect(remedies.topicClass == wanted, "\(topic)")
+      #expect(remedies.isOfProduct == isOfProduct, "\(topic)")
+      #expect(remedies.isAnyTopicEnough == isAny, "\(topic)")
+      var open = try ThingBench { $0.takesAnyTopic = true }
+      let isTaken = try open.send("topic/\(topic)", [1]).record.code == .content
+      #expect(isTaken == isAny, "\(topic)")
+      guard let wanted else { continue }
+      var classed = try ThingBench {
+        $0.products = products
+        if isOfProduct {
+          $0.products[0].topicClasses.append(wanted)
+        } else {
+          $0.topicClasses.append(wanted)
+        }
+      }
+      #expect(try classed.send("topic/\(topic)", [1]).record.code == .content)
+    }
+  }
+
   @Test func `a refused topic uses no sequence number, and the record says why`() throws {
     var bench = try ThingBench()
     let refused = try bench.send("topic/pk/device/user/data", [1])
@@ -157,6 +239,8 @@ struct TopicTableTests {
     ] {
       #expect(try bench.send("topic/\(topic)", [1]).record.code == code, "\(topic)")
     }
+    let status = try bench.send("topic/sys/pk/device/thing/status/update", [1])
+    #expect(status.record.topicRemedies == TopicRemedies())
   }
 
   @Test func `a device's answer to RRPC is kept like any other`() throws {

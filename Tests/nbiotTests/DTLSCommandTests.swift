@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("The command line over DTLS, as its user runs it")
@@ -99,6 +100,42 @@ struct DTLSCommandTests {
     let log = try simulator.stop().log
     #expect(!log.contains("POST"))
     _ = try second.stop()
+  }
+
+  @Test(arguments: [2_100, 8_000])
+  func `a message of over 2 KB is read whole, and its line says that it is too long`(
+    count: Int
+  ) throws {
+    let folder = try Folder()
+    let simulator = try simulator(folder)
+    // OpenSSL's own client: this project's sends no such records. The key is the SDK's, as below.
+    let digits = "EAC4CE452A32B701E834DD7CB987D11B898ECE3E498975F10526C73DDFE27817"
+    let client = Process()
+    client.executableURL = URL(filePath: "/usr/bin/openssl")
+    client.arguments = [
+      "s_client", "-dtls1_2", "-quiet", "-connect", "127.0.0.1:\(simulator.port)", "-cipher",
+      "PSK-AES128-GCM-SHA256", "-psk_identity",
+      "devicename|hmacsha256|a1B2c3D4e5F&device1|2524608000000", "-psk",
+      digits.utf8.map { String($0, radix: 16) }.joined(),
+    ]
+    let (input, output) = (Pipe.ofChild(), Pipe.ofChild())
+    client.standardInput = input
+    client.standardOutput = output
+    client.standardError = FileHandle.nullDevice
+    try client.start()
+    // CON POST, message id 1, Uri-Path "auth", Content-Format 50.
+    let head: [UInt8] = [0x40, 2, 0, 1, 0xB4, 0x61, 0x75, 0x74, 0x68, 0x11, 50, 0xFF]
+    let message = head + [UInt8](repeating: 0x20, count: count)
+    try input.fileHandleForWriting.write(contentsOf: Data(message))
+    // ACK 4.13, the same id.
+    let answer = output.fileHandleForReading.availableData
+    #expect(Array(answer) == [0x60, 0x8D, 0, 1])
+    // A thread of the tests may have SIGTERM blocked, which the program then has as well.
+    kill(client.processIdentifier, SIGKILL)
+    client.waitUntilExit()
+    let log = try simulator.stop().log
+    #expect(log.contains("POST /auth -> 4.13"))
+    #expect(log.contains("(\(message.count) B up"))
   }
 
   /// The identity and the key that the platform's C SDK v4 makes of these names and this secret; the

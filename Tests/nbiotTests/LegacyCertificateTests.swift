@@ -117,6 +117,50 @@ struct LegacyCertificateTests {
     #expect(!FileManager.default.fileExists(atPath: folder.path("certificates/server-rsa.pem")))
   }
 
+  /// What the simulator complains of before it fails to listen on a port that is taken.
+  private func complaints(
+    _ folder: DTLSCommandTests.Folder,
+    _ options: [String]
+  ) async throws -> String {
+    let taken = try LoopbackSocket(on: options.contains("127.0.0.2") ? 2 : 1)
+    defer { taken.close() }
+    let secret = folder.path("secret.txt")
+    try Data("s\n".utf8).write(to: URL(filePath: secret))
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    let run = try await nbiot(
+      [
+        "simulate", "--port", "\(taken.port)", "--device", "a,device1,\(secret)", "--security",
+        "dtls", "--certificates", folder.path("certificates"),
+      ] + options
+    )
+    return run.errors
+  }
+
+  @Test func `a certificate of before that lacks the address is warned of`() async throws {
+    let folder = try DTLSCommandTests.Folder()
+    let made = try await complaints(folder, ["--legacy-suites"])
+    #expect(!made.contains("is not for"))
+    let same = try await complaints(folder, ["--legacy-suites", "--host", "127.0.0.1"])
+    #expect(!same.contains("is not for"))
+    let other = try await complaints(folder, ["--legacy-suites", "--host", "127.0.0.2"])
+    #expect(other.contains("server.pem is not for 127.0.0.2"))
+    #expect(other.contains("server-rsa.pem is not for 127.0.0.2"))
+    let plain = try await complaints(folder, ["--host", "127.0.0.2"])
+    #expect(plain.contains("server.pem is not for 127.0.0.2"))
+    #expect(!plain.contains("server-rsa.pem"))
+  }
+
+  @Test func `a second one without an RSA key is warned of`() async throws {
+    let folder = try DTLSCommandTests.Folder()
+    #expect(!(try await complaints(folder, ["--legacy-suites"])).contains("no RSA key"))
+    for (from, to) in [("server", "server-rsa"), ("server-key", "server-rsa-key")] {
+      let bytes = try Data(contentsOf: URL(filePath: folder.path("certificates/\(from).pem")))
+      try bytes.write(to: URL(filePath: folder.path("certificates/\(to).pem")))
+    }
+    let warned = try await complaints(folder, ["--legacy-suites"])
+    #expect(warned.contains("server-rsa.pem has no RSA key"))
+  }
+
   @Test func `half of the second one is complained about`() async throws {
     let folder = try DTLSCommandTests.Folder()
     _ = try simulator(folder, ["--legacy-suites"]).stop()

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("The simulator's topics and console, as its user runs them")
@@ -42,6 +43,39 @@ struct SimulatorConsoleTests {
     let log = try simulator.stop().log
     #expect(log.contains("--topic-class user/data makes it one, --any-topic takes every topic"))
     #expect(log.contains("--topic-class user/get=both lets them publish"))
+  }
+
+  @Test func `the option that the log names can be pasted, and takes the topic`() async throws {
+    let folder = try DTLSCommandTests.Folder()
+    let secret = folder.path("secret.txt")
+    try Data("0123456789abcdef0123456789abcdef\n".utf8).write(to: URL(filePath: secret))
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    let others = ["--device", "b1B2c3D4e5F,device1,\(secret)"]
+    let topics = [
+      "user/a=b", "user/a&b", "user/it's", "b1B2c3D4e5F/x/y", "-x/y", "user/$HOME", "user/*",
+    ]
+    let strict = try Simulator(others)
+    for topic in topics { #expect(try await publish(strict, topic).status == 1) }
+    let log = try strict.stop().log
+    let hints = log.matches(of: /; (--topic-class .+) makes it one, --any-topic takes every topic/)
+    #expect(hints.count == topics.count)
+    let shell = Process()
+    shell.executableURL = URL(filePath: "/bin/bash")
+    shell.arguments = [
+      "-c", #"printf '%s\n' "# + hints.map { String($0.1) }.joined(separator: " "),
+    ]
+    let output = Pipe.ofChild()
+    shell.standardOutput = output
+    try shell.start()
+    let words = try output.fileHandleForReading.readToEnd() ?? Data()
+    shell.waitUntilExit()
+    let options = String(decoding: words, as: UTF8.self).split(separator: "\n").map(String.init)
+    let simulator = try Simulator(others + options)
+    for topic in topics {
+      let run = try await publish(simulator, topic)
+      #expect(run.status == 0, "\(topic): \(run.output)")
+    }
+    _ = try simulator.stop()
   }
 
   @Test func `classes in each spelling, for all products and for one`() async throws {
@@ -140,9 +174,12 @@ struct SimulatorConsoleTests {
     let list = try await nbiot(["simulate", "--assume", "list"])
     #expect(list.status == 0)
     #expect(list.output.contains("unknown-device        4.03, another code"))
-    let directory = try files([:])
+    let directory = try files(["other": "fedcba9876543210fedcba9876543210\n", "down.json": "[]"])
     defer { try? FileManager.default.removeItem(at: directory) }
     let secret = directory.appending(path: "secret").path
+    let other = directory.appending(path: "other").path
+    let downlink = directory.appending(path: "down.json").path
+    let secured = ["--security", "dtls", "--certificates", directory.appending(path: "c").path]
     for (wrong, reason) in [
       (["--assume", "none=1"], "--assume list prints the names"),
       (["--assume", "bad-sign=2.05"], "--assume bad-sign is 4.01, another code"),
@@ -151,12 +188,53 @@ struct SimulatorConsoleTests {
       (["--fail", "5.00,0"], "not 0 in 5.00,0"), (["--fail", "5.00,on=all"], "not on=all"),
       (["--disable", "a1B2c3D4e5F,device2"], "names no --device"),
       (["--disable", "a1B2c3D4e5F,device1,x"], "--disable takes"),
-      (["--token-uses", "0"], "--token-uses is 1 request or more"),
+      (["--token-uses", "0"], "--token-uses is 1 report or pull or more"),
       (["--topic-class", "user/#"], "takes no wildcards"),
       (["--topic-class", "user//x"], "has an empty segment"),
       (["--topic-class", "user/x=read"], "takes TOPIC=publish, subscribe or both"),
       (["--topic-class", "/other/device1/user/x"], "names other"),
       (["--thing-model", "other=model.json"], "names other"),
+      (["--host", ""], "--host is an address of this machine in digits"),
+      (
+        ["--device", "a1B2c3D4e5F,device1,\(other)"],
+        "--device is given twice for a1B2c3D4e5F,device1"
+      ),
+      (
+        ["--sub-device", "s1,device2", "--sub-device", "s1,device2,\(secret)"], "given twice for s1"
+      ),
+      (
+        ["--disable", "a1B2c3D4e5F,device1", "--disable", "a1B2c3D4e5F/device1,5"],
+        "--disable is given twice for a1B2c3D4e5F,device1"
+      ),
+      (["--fail", "5.00,3,1"], "a part is given twice for times"),
+      (["--fail", "5.00,on=pull,on=auth"], "a part is given twice for on"),
+      (["--fail", "5.00,max-age=1,max-age=2"], "a part is given twice for max-age"),
+      (["--fail", "5.00,on=register"], "belongs to DTLS"),
+      (["--desired", "a=1", "--desired", "a=2"], "--desired is given twice for a"),
+      (
+        ["--assume", "pull=served", "--assume", "pull=missing"], "--assume is given twice for pull"
+      ),
+      (["--any-topic", "--assume", "status-update=refused"], "give one of them"),
+      (["--any-topic", "--topic-class", "user/x=subscribe"], "give one of them"),
+      (["--downlink", downlink, "--assume", "pull=missing"], "--downlink waits for /pull"),
+      (["--assume", "pre-shared-keys=sdk"], "belongs to DTLS"),
+      (["--assume", "message-id-dtls=sent"], "belongs to DTLS"),
+      (["--assume", "registration-answer=flat"], "belongs to DTLS"),
+      (["--assume", "seq-dtls=taken"], "belongs to DTLS"),
+      (secured + ["--assume", "used-sequence=4.01"], "belongs to the symmetric mode"),
+      (secured + ["--assume", "missing-seq=4.00"], "belongs to the symmetric mode"),
+      (secured + ["--seq-offset", "5"], "belong to the symmetric mode"),
+      (secured + ["--sequence-rule", "greaterOrEqual"], "belong to the symmetric mode"),
+      (
+        secured + [
+          "--register", "b2,device1,\(secret)", "--register", "b2,device1,\(secret)",
+        ], "given twice for b2,device1"
+      ),
+      (
+        secured + ["--register", "b2,device1,\(secret)", "--register", "b2,device2,\(other)"],
+        "two secrets"
+      ),
+      (secured + ["--register", "a1B2c3D4e5F,device1,\(secret)"], "given twice for a1B2c3D4e5F"),
       (["--remote-config", "maybe"], "--remote-config is on or off"),
       (["--remote-config", "on", "--remote-config", "off"], "given twice for all products"),
     ] {

@@ -125,4 +125,39 @@ struct ToleranceCommandTests {
       #expect(help.contains(part), "\(part)")
     }
   }
+
+  @Test func `the help and the README have the same of what is taken without a word`() async throws
+  {
+    func words(_ text: String) -> String {
+      text.replacing("`", with: "").split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    }
+    let help = words(try await nbiot(["simulate", "--help"]).output)
+    let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    let readme = words(try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8))
+    for part in [
+      "a sign in upper or lower case, any clientId of up to 64 bytes, any timestamp, hmacsha256, CBOR",
+      "symmetric mode no seq", "in a registration", "no Content-Format", "signmethod or signMethod",
+      "JSON unless it is 60", "sequence numbers in any order", "any bytes",
+      "on custom topics", "_reply topics", "up_raw", "elective options that it does not know or",
+      "any Uri-Host and Uri-Port",
+    ] {
+      #expect(help.contains(part), "\(part)")
+      #expect(readme.contains(part), "\(part)")
+    }
+  }
+
+  @Test func `the log in JSON has the method of each request`() throws {
+    let socket = try LoopbackSocket()
+    defer { socket.close() }
+    let simulator = try Simulator(["--log", "json"])
+    // CON, code 0.01 and 0.02, one Uri-Path.
+    for code: UInt8 in [1, 2, 31] {
+      _ = try ask(socket, simulator, [0x40, code, 0, code, 0xB1, 0x61])
+    }
+    let methods = try simulator.stop().log.split(separator: "\n").map {
+      try #require(try JSONSerialization.jsonObject(with: Data($0.utf8)) as? [String: Any])
+    }
+    #expect(methods.compactMap { $0["request"] as? String } == ["GET", "POST", "0.31"])
+  }
 }

@@ -7,7 +7,8 @@ public struct PlatformAssumptions: Equatable, Sendable {
   // MARK: What is refused
 
   /// Whether a member of `/auth` that the guide does not know is refused; it is passed over otherwise, though it
-  /// is signed.
+  /// is signed: a text as it is, a number by its digits, a truth value by its word; arrays, objects and null are
+  /// not.
   public var refusesUnknownMembers = true
   /// Whether an Alink payload that is no value of its format is refused; it gets an Alink reply with 460
   /// otherwise.
@@ -34,7 +35,7 @@ public struct PlatformAssumptions: Equatable, Sendable {
 
   // MARK: Rules
 
-  /// Whether a new `/auth` ends the token of the earlier one.
+  /// Whether a new `/auth` ends the token of the earlier one; a device's last eight are kept otherwise.
   public var endsEarlierToken = true
   /// Whether pre-shared keys are taken only as the platform's C SDK v4 makes them: HMAC-SHA256, and the
   /// timestamp 2524608000000.

@@ -34,6 +34,8 @@ package final class PreSharedKeys {
     guard names.count == 2, let device = devices["\(names[0])/\(names[1])"],
       let hash = SubmittedSign.hash(named: parts[1].lowercased())
     else { return nil }
+    // First, for no leniency takes the others then.
+    guard !sdkOnly || (hash == .sha256 && parts[3] == "2524608000000") else { return nil }
     if SubmittedSign.hash(named: parts[1]) == nil {
       do throws(Refusal) {
         let note =
@@ -44,7 +46,6 @@ package final class PreSharedKeys {
         return nil
       }
     }
-    guard !sdkOnly || (hash == .sha256 && parts[3] == "2524608000000") else { return nil }
     let content = Array("id\(parts[2])timestamp\(parts[3])".utf8)
     guard let key = try? hash.hmac(key: device.secret.span, content: content.span) else {
       return nil

@@ -13,6 +13,8 @@ package struct SubmittedCredentials {
     case text(String)
     /// The digits of a whole number, as they are signed.
     case number(String)
+    /// Another number or a truth value, as text.
+    case word(String)
     /// Another value, or a name that comes twice.
     case other
   }
@@ -50,6 +52,13 @@ package struct SubmittedCredentials {
     var fields: [String: String] = [:]
     for (name, value) in members {
       let known = try Self.known(name, assumptions, &leniencies)
+      if !Self.known.contains(known) {
+        guard let text = Self.signedText(of: value) else { continue }
+        guard fields.updateValue(text, forKey: known) == nil else {
+          throw Self.wrongForm(of: ReadableText.unlabelled(Array(known.utf8.prefix(64))))
+        }
+        continue
+      }
       let text = try Self.text(of: value, in: known, &leniencies)
       guard fields.updateValue(text, forKey: known) == nil else {
         throw Self.wrongForm(of: known)
@@ -89,7 +98,15 @@ package struct SubmittedCredentials {
         Refusal(.malformed, $0, namesSetting: true)
       }
       return digits
-    case .number, .other: throw wrongForm(of: name)
+    case .number, .word, .other: throw wrongForm(of: name)
+    }
+  }
+
+  /// What is signed of a member that the guide does not know; `nil` where nothing is.
+  private static func signedText(of value: Field) -> String? {
+    switch value {
+    case .text(let text), .number(let text), .word(let text): text
+    case .other: nil
     }
   }
 
@@ -114,6 +131,9 @@ package struct SubmittedCredentials {
       case .text(let text): members.append((name, .text(reader.string(text))))
       case .integer(let number) where number >= 0: members.append((name, .number("\(number)")))
       case .unsigned(let number): members.append((name, .number("\(number)")))
+      case .integer(let number): members.append((name, .word("\(number)")))
+      case .double(let number): members.append((name, .word("\(number)")))
+      case .boolean(let value): members.append((name, .word("\(value)")))
       default:
         members.append((name, .other))
         try reader.skip(value)

@@ -44,7 +44,7 @@ extension PlatformCore {
     let name = "/" + topic.joined(separator: "/")
     if let configured = configuration.reply { return .configured(configured(name, payload)) }
     guard let method else {
-      if let first = topic.first, ["sys", "ota", "ext"].contains(first) {
+      if let first = topic.first, ["sys", "ota", "ext", "shadow"].contains(first) {
         notes.note = "the guide has no such topic: taken, and nothing done"
       }
       return .taken

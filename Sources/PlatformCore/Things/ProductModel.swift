@@ -44,6 +44,9 @@ public struct ProductModel: Sendable {
     self.inputs = inputs
   }
 
+  /// Whether there is a service of that identifier.
+  func hasService(_ identifier: String) -> Bool { inputs[identifier] != nil }
+
   /// Why a property may not have a value; `nil` when it may.
   func objection(
     toProperty identifier: String,

@@ -54,8 +54,18 @@ package enum ThingMethod: Equatable {
   static func request(_ rest: String) -> ThingMethod? {
     if let known = known[rest] { return known }
     let segments = rest.split(separator: "/", omittingEmptySubsequences: false)
-    guard segments.count == 3, segments[0] == "event", segments[2] == "post" else { return nil }
+    guard segments.count == 3, segments[0] == "event", segments[2] == "post",
+      isIdentifier(segments[1])
+    else { return nil }
     return .postEvent(String(segments[1]))
+  }
+
+  /// Whether a thing model's event or service may be called so.
+  ///
+  /// Unverified: letters, digits and `_`, as all of the guide's identifiers are.
+  static func isIdentifier(_ text: Substring) -> Bool {
+    !text.isEmpty
+      && text.unicodeScalars.allSatisfy { SimulatedThings.isLetterOrDigit($0) || $0 == "_" }
   }
 
   private static let known: [String: ThingMethod] = [

@@ -12,29 +12,36 @@ extension PlatformCore {
     _ notes: inout RequestNotes
   ) throws(Refusal) {
     guard !configuration.takesAnyTopic else {
-      guard TopicVerdict.names(device, in: topic) else { throw refuse(.foreign, topic, &notes) }
+      guard TopicVerdict.areLevels(topic) else { throw refuse(.unknown, topic, device, &notes) }
+      guard TopicVerdict.names(device, in: topic) else {
+        throw refuse(.foreign, topic, device, &notes)
+      }
       return
     }
     let product = things.products[device.productKey]
     var verdict = TopicVerdict(
       topic,
       of: device,
-      configuration.topicClasses + (product?.topicClasses ?? [])
+      configuration.topicClasses + (product?.topicClasses ?? []),
+      product?.thingModel
     )
-    if verdict == .publish, assumptions.refusesStatusUpdate,
-      topic.suffix(2) == ["status", "update"], topic.first == "sys"
-    {
-      verdict = .unknown
-    }
-    guard verdict == .publish else { throw refuse(verdict, topic, &notes) }
+    if verdict == .publish, isRefusedStatusUpdate(topic) { verdict = .unknown }
+    guard verdict == .publish else { throw refuse(verdict, topic, device, &notes) }
+  }
+
+  private func isRefusedStatusUpdate(_ topic: ArraySlice<String>) -> Bool {
+    assumptions.refusesStatusUpdate && topic.first == "sys"
+      && topic.suffix(2) == ["status", "update"]
   }
 
   private func refuse(
     _ verdict: TopicVerdict,
     _ topic: ArraySlice<String>,
+    _ device: SimulatedDevice,
     _ notes: inout RequestNotes
   ) -> Refusal {
     notes.topicRefusal = verdict
+    notes.topicRemedies = remedies(verdict, topic, device)
     switch verdict {
     case .foreign:
       return Refusal(.foreignTopic, "the topic does not name the device of this token")
@@ -43,11 +50,35 @@ extension PlatformCore {
     case .publish, .unknown:
       let note =
         switch topic.first {
-        case "sys", "ota": "the device guide has no such topic"
+        case _ where !TopicVerdict.areLevels(topic):
+          "no topic has a wildcard, U+0000 or a slash within a segment"
+        case "sys", "ota", "shadow": "the device guide has no such topic"
         case "ext": "a topic of MQTT alone"
         default: "the product has no topic class of that name"
         }
       return Refusal(.unknownTopic, note)
     }
+  }
+
+  /// What would let the device publish there.
+  private func remedies(
+    _ verdict: TopicVerdict,
+    _ topic: ArraySlice<String>,
+    _ device: SimulatedDevice
+  ) -> TopicRemedies {
+    var remedies = TopicRemedies()
+    guard verdict == .unknown || verdict == .subscribeOnly, !configuration.takesAnyTopic,
+      TopicVerdict.areLevels(topic), TopicVerdict.names(device, in: topic),
+      !isRefusedStatusUpdate(topic)
+    else { return remedies }
+    remedies.isAnyTopicEnough = true
+    let name = topic.dropFirst(2).joined(separator: "/")
+    guard !["sys", "ota", "ext", "shadow"].contains(topic.first), !name.isEmpty else {
+      return remedies
+    }
+    remedies.topicClass = TopicClass(name, verdict == .unknown ? .publish : .both)
+    let own = things.products[device.productKey]?.topicClasses ?? []
+    remedies.isOfProduct = own.contains { $0.name == name }
+    return remedies
   }
 }

@@ -13,7 +13,12 @@ public enum TopicVerdict: Sendable {
 extension TopicVerdict {
   /// Judges a topic's segments, without the leading `topic`, for a device with these classes; of two classes
   /// with one name the later one counts.
-  init(_ topic: ArraySlice<String>, of device: SimulatedDevice, _ classes: [TopicClass]) {
+  init(
+    _ topic: ArraySlice<String>,
+    of device: SimulatedDevice,
+    _ classes: [TopicClass],
+    _ model: ProductModel? = nil
+  ) {
     let prefix = Self.prefixLength(topic)
     let owner = topic.dropFirst(prefix).prefix(2)
     let rest = topic.dropFirst(prefix + 2)
@@ -22,7 +27,7 @@ extension TopicVerdict {
       self = .unknown
       return
     }
-    guard owner.count == 2 else {
+    guard owner.count == 2, Self.areLevels(topic) else {
       self = .unknown
       return
     }
@@ -31,28 +36,42 @@ extension TopicVerdict {
       return
     }
     switch topic.first {
-    case "sys": self = Self.system(rest)
+    case "sys": self = Self.system(rest, model)
     case "ota": self = Self.upgrade(topic)
     case "ext": self = rest.isEmpty ? .subscribeOnly : .unknown
+    // The device's shadow, which the guide does not have.
+    case "shadow": self = .unknown
     default: self = Self.custom(rest, classes)
     }
   }
 
-  /// Whether the topic bears the device's names: `/PK/DN/…`, `/sys/PK/DN/…`, `/ota/device/X/PK/DN` or
-  /// `/ext/X/PK/DN/…` (device guide 3.5, 4 and 6).
+  /// Whether segments can be the levels of a topic: a slash inside one is none between two, and nobody publishes
+  /// to wildcards or to U+0000 (MQTT 3.1.1, 4.7).
+  static func areLevels(_ topic: ArraySlice<String>) -> Bool {
+    topic.allSatisfy { level in
+      level.utf8.allSatisfy { byte in
+        switch byte {
+        case 0, UInt8(ascii: "/"), UInt8(ascii: "+"), UInt8(ascii: "#"): false
+        default: true
+        }
+      }
+    }
+  }
+
+  /// Whether a topic bears the device's name, in whatever place its kind of topics has that.
   static func names(_ device: SimulatedDevice, in topic: ArraySlice<String>) -> Bool {
-    let isOther = topic.first == "ota" && topic.dropFirst().first != "device"
-    return topic.dropFirst(isOther ? 0 : prefixLength(topic)).prefix(2)
-      == [device.productKey, device.deviceName]
+    topic.dropFirst(prefixLength(topic)).prefix(2) == [device.productKey, device.deviceName]
   }
 
   /// How many segments come before product key and device name: `/PK/DN/…`, `/sys/PK/DN/…`,
-  /// `/ota/device/X/PK/DN` and `/ext/X/PK/DN` (device guide 3.5, 4, 5 and 6).
+  /// `/ota/device/X/PK/DN` and `/ext/X/PK/DN` (device guide 3.5, 4, 5 and 6); `/ext/rrpc/ID/PK/DN/…` and
+  /// `/shadow/X/PK/DN` are the platform's newer ones.
   private static func prefixLength(_ topic: ArraySlice<String>) -> Int {
     switch topic.first {
     case "sys": 1
     case "ota": 3
-    case "ext": 2
+    case "ext": topic.dropFirst().first == "rrpc" ? 3 : 2
+    case "shadow": 2
     default: 0
     }
   }
@@ -78,9 +97,12 @@ extension TopicVerdict {
   }
 
   /// What comes behind `/sys/PK/DN/`.
-  private static func system(_ rest: ArraySlice<String>) -> TopicVerdict {
-    // Unverified: the names of RRPC's topics, of which the guide prints none.
-    if rest.first == "rrpc", rest.count == 3 {
+  private static func system(
+    _ rest: ArraySlice<String>,
+    _ model: ProductModel?
+  ) -> TopicVerdict {
+    // Unverified: the names of RRPC's topics, of which the guide prints none, and that an id is digits.
+    if rest.first == "rrpc", rest.count == 3, let id = rest.last, id.utf8.allSatisfy(isDigit) {
       return switch rest.dropFirst().first {
       case "request": .subscribeOnly
       case "response": .publish
@@ -90,27 +112,33 @@ extension TopicVerdict {
     guard rest.first == "thing", rest.count > 1 else { return .unknown }
     let name = rest.dropFirst().joined(separator: "/")
     if isUplink(name) { return .publish }
-    if isDownlink(name) { return .subscribeOnly }
+    if isDownlink(name, model) { return .subscribeOnly }
     guard name.hasSuffix("_reply") else { return .unknown }
     let request = String(name.dropLast("_reply".count))
     if isUplink(request) { return .subscribeOnly }
-    return isDownlink(request) && request != "model/config/push" ? .publish : .unknown
+    return isDownlink(request, model) && request != "model/config/push" ? .publish : .unknown
   }
+
+  private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
   private static func isUplink(_ name: String) -> Bool {
     // Unverified: the guide does not have `status/update`; the platform's C SDKs send it after each /auth.
     ThingMethod.request(name) != nil || name == "status/update"
   }
 
-  /// What the platform sends (device guide 6.3, 6.5, 6.7, 6.8 and 6.12).
-  private static func isDownlink(_ name: String) -> Bool {
+  /// What the platform sends (device guide 6.3, 6.5, 6.7, 6.8 and 6.12); of services those that the thing model
+  /// has, where there is one.
+  private static func isDownlink(_ name: String, _ model: ProductModel?) -> Bool {
     switch name {
     case "service/property/set", "service/property/get", "model/down_raw", "topo/add/notify",
       "disable", "enable", "delete", "config/push", "model/config/push":
       return true
     default:
       let segments = name.split(separator: "/", omittingEmptySubsequences: false)
-      return segments.count == 2 && segments[0] == "service" && !segments[1].hasSuffix("_reply")
+      guard segments.count == 2, segments[0] == "service", !segments[1].hasSuffix("_reply"),
+        ThingMethod.isIdentifier(segments[1])
+      else { return false }
+      return model?.hasService(String(segments[1])) ?? true
     }
   }
 }

@@ -19,6 +19,14 @@ extension Assumption {
       code("missing-token", \.missingToken, "no token"),
       code("undecryptable", \.undecryptable, "a seq or a payload that does not decrypt"),
       code("used-sequence", \.usedSequence, "a seq that is too low or was used before"),
+      code(
+        "missing-seq",
+        \.missingSequence,
+        or: "taken",
+        "/auth without seq in the symmetric mode"
+      ),
+      code("seq-dtls", \.sequenceOverDTLS, or: "taken", "/auth with seq over DTLS"),
+      code("option-2089-dtls", \.sequenceOptionOverDTLS, or: "ignored", "option 2089 over DTLS"),
       code("foreign-topic", \.foreignTopic, "another device's topic"),
       code("unknown-topic", \.unknownTopic, "a topic that there is not"),
       code("subscribe-topic", \.subscribeTopic, "a topic only to subscribe to"),
@@ -81,7 +89,7 @@ extension Assumption {
         \.platform.endsEarlierToken,
         "ends",
         "keeps",
-        "a device's earlier token"
+        "a device's earlier token; of those that are kept the last eight are good"
       ),
       either(
         "cbor-auth",
@@ -89,6 +97,20 @@ extension Assumption {
         "taken",
         "refused",
         "/auth in CBOR, refused with 4.15"
+      ),
+      either(
+        "report-format",
+        \.checksReportFormat,
+        "checked",
+        "unchecked",
+        "a report's Content-Format: any, as JSON unless it is 60, or 4.15 for one but 50 and 60"
+      ),
+      either(
+        "query-token",
+        \.takesQuery,
+        "taken",
+        "refused",
+        "token and encrypted seq in Uri-Query, this in hexadecimal digits, or 4.02"
       ),
       either(
         "pre-shared-keys",

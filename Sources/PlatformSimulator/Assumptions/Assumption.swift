@@ -18,6 +18,17 @@ public struct Assumption {
   /// The value that holds where nothing else is said.
   public var standard: String { read(SimulatorAssumptions()) }
 
+  /// The one mode in which it decides anything; `nil` for both.
+  public var protection: SimulatorConfiguration.Protection? {
+    switch name {
+    case "pre-shared-keys", "message-id-dtls", "seq-dtls", "option-2089-dtls",
+      "registration-answer", "registration-refused", "registration-sign":
+      .dtls
+    case "undecryptable", "used-sequence", "missing-seq": .symmetric
+    default: nil
+    }
+  }
+
   /// Decides otherwise; `false` for a value that it cannot have.
   public func set(_ value: String, in assumptions: inout SimulatorAssumptions) -> Bool {
     write(&assumptions, value)

@@ -16,7 +16,8 @@ public struct SimulatorAssumptions: Equatable, Sendable {
   public var unknownDevice = Code.forbidden
   /// For a sign that does not fit the device's secret.
   public var badSign = Code.unauthorized
-  /// For a member of `/auth` that the guide does not know; `nil` passes it over, though it is signed.
+  /// For a member of `/auth` that the guide does not know; `nil` passes it over, though it is signed: a text as it
+  /// is, a number by its digits, a truth value by its word; arrays, objects and null are not.
   public var unknownMember: Code? {
     get { platform.refusesUnknownMembers ? unknownMemberCode : nil }
     set {
@@ -34,6 +35,12 @@ public struct SimulatorAssumptions: Equatable, Sendable {
   public var undecryptable = Code.badRequest
   /// For a number that is too low or was used before.
   public var usedSequence = Code.badRequest
+  /// For an `/auth` of the symmetric mode without `seq`; `nil` takes it.
+  public var missingSequence: Code?
+  /// For an `/auth` over DTLS with `seq`; `nil` takes it.
+  public var sequenceOverDTLS: Code? = .badRequest
+  /// For option 2089 over DTLS; `nil` passes it over.
+  public var sequenceOptionOverDTLS: Code? = .badOption
   /// For a report to another device's topic.
   public var foreignTopic = Code.forbidden
   /// For a report to a topic that there is not.
@@ -67,6 +74,10 @@ public struct SimulatorAssumptions: Equatable, Sendable {
 
   /// Whether `/auth` is taken in CBOR.
   public var takesCBORAuthentication = true
+  /// Whether a report's Content-Format must be 50, 60 or none, and 42 where the payload is opaque.
+  public var checksReportFormat = false
+  /// Whether token and seq may stand in the query.
+  public var takesQuery = false
   /// Whether there is `/pull`.
   public var servesPull = true
 

@@ -8,7 +8,7 @@ extension RequestRecord {
 
   /// A line of its own for each of them.
   public var toleratedLines: [String] {
-    let request = kind == .association ? "its DTLS hello" : "POST \(path)"
+    let request = kind == .association ? "its DTLS hello" : "\(requestMethodName) \(path)"
     let parts = [peer] + (device.map { [$0] } ?? [])
     return tolerated.map { entry in
       Self.shown((parts + ["tolerated in \(request): \(entry.note)"]).joined(separator: " "))

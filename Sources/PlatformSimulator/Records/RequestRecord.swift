@@ -38,6 +38,8 @@ public struct RequestRecord: Sendable {
   public var peer: String
   /// The request's CoAP message ID.
   public var messageID: UInt16 = 0
+  /// The method of the request: 0.02 POST is the only one that the platform has.
+  public var requestMethod: Code?
   /// The path of the request.
   public var path = ""
   /// The decrypted sequence number of a report.
@@ -65,6 +67,8 @@ public struct RequestRecord: Sendable {
   public var replyCode: ReplyCode? { notes.replyCode }
   /// Why a report's topic was refused; `nil` where it was not.
   public var topicRefusal: TopicVerdict? { notes.topicRefusal }
+  /// What would have had the topic taken.
+  public var topicRemedies: TopicRemedies { notes.topicRemedies }
   /// Why the request was refused, or what the platform did not take of it.
   public var note: String {
     get { notes.note }
@@ -81,7 +85,11 @@ public struct RequestRecord: Sendable {
       return Self.shown("\(peer) DTLS \(note) (\(bytesUp) B up, \(bytesDown) B down)")
     }
     if let device { parts.append(device) }
-    parts.append(kind == .duplicate ? "again" : kind == .malformed ? "malformed" : "POST")
+    switch kind {
+    case .duplicate: parts.append("again")
+    case .malformed: parts.append("malformed")
+    default: parts.append(requestMethodName)
+    }
     if !path.isEmpty { parts.append(path) }
     if let sequence { parts.append("seq \(sequence)") }
     if !payload.isEmpty { parts.append(payloadText) }
@@ -94,6 +102,9 @@ public struct RequestRecord: Sendable {
     if !note.isEmpty { parts.append("- \(note)") }
     return Self.shown(parts.joined(separator: " "))
   }
+
+  /// The name of the method, or its code where it has none.
+  public var requestMethodName: String { requestMethod.map { $0.name ?? $0.dotted } ?? "" }
 
   /// The payload as the log shows it: CBOR in diagnostic notation where the request says so or nothing else
   /// fits, text as it is, anything else in hexadecimal digits.

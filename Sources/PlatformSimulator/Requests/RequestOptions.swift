@@ -20,44 +20,48 @@ struct RequestOptions {
     option == 61 ? 2_088 : 61
   }
 
-  init(_ message: borrowing MessageView, tokenOption: UInt16) throws(CoAPRefusal) {
+  /// `takesQuery`: whether token and seq may stand in the query; the options go before them.
+  init(
+    _ message: borrowing MessageView,
+    tokenOption: UInt16,
+    takesQuery: Bool
+  ) throws(CoAPRefusal) {
     var seen: Set<UInt16> = []
+    var query = QueryPart()
     var iterator = message.options
     while let option = iterator.next() {
       let number = option.number
       let value = option.value.indices.map { option.value[$0] }
+      guard try Self.hasLength(value.count, number) else { continue }
       let isRepeated = !seen.insert(number.rawValue).inserted
       switch number {
       case .uriPath:
         guard let segment = String(validating: value, as: UTF8.self) else {
           throw .option("a Uri-Path is not UTF-8")
         }
-        // RFC 7252 Sections 5.10.1 and 5.10: 0 to 255 bytes, neither "." nor ".."; an empty one is no
-        // part of any topic.
-        guard !segment.isEmpty, value.count <= 255, segment != ".", segment != ".." else {
-          throw .option("a Uri-Path is empty, a dot segment or too long")
+        // RFC 7252 Section 5.10: neither "." nor ".."; an empty one is no part of any topic.
+        guard !segment.isEmpty, segment != ".", segment != ".." else {
+          throw .option("a Uri-Path is empty or a dot segment")
         }
         segments.append(segment)
+      case .uriQuery where takesQuery: try query.add(value)
       case _ where isRepeated:
         // RFC 7252 Section 5.4.5: a supernumerary option is treated like an unrecognised one.
         guard !number.isCritical else {
           throw .option("option \(number.rawValue) comes twice")
         }
-      case .contentFormat:
-        // RFC 7252 Section 5.4.3: a value of a wrong length is treated like an unrecognised option.
-        contentFormat = value.count <= 2 ? option.uintValue : nil
-      case .accept:
-        guard value.count <= 2 else {
-          throw .option("Accept has over 2 bytes")
-        }
-        accept = option.uintValue
+      case .contentFormat: contentFormat = option.uintValue
+      case .accept: accept = option.uintValue
       case .block2:
-        // RFC 7959 Section 2.2: SZX 7 is reserved; M says nothing in a request.
-        guard value.count <= 3, let number = option.uintValue,
+        // RFC 7959 Section 2.2: SZX 7 is reserved, and gets 4.00; M says nothing in a request.
+        guard let number = option.uintValue,
           let block = BlockOption(value: UInt32(truncatingIfNeeded: number))
-        else { throw CoAPRefusal(code: .badRequest, note: "Block2 is none") }
+        else { throw CoAPRefusal(code: .badRequest, note: "Block2 has the reserved size 7") }
         self.block = block
       case .uriHost, .uriPort: break
+      case .proxyURI, .proxyScheme:
+        // RFC 7252 Section 5.10.2: the option is known, and what it asks for is refused.
+        throw CoAPRefusal(code: .proxyingNotSupported, note: "the platform is no proxy")
       case .platformSequence: sequence = value
       case _ where number.rawValue == tokenOption: token = value
       case _ where number.rawValue == Self.otherTokenOption(than: tokenOption): otherToken = value
@@ -66,6 +70,21 @@ struct RequestOptions {
       default: break
       }
     }
+    token = token ?? query.token
+    sequence = sequence ?? query.sequence
+  }
+
+  /// Whether a value has a length that its option may have; one of a wrong length is treated like an
+  /// unrecognised option, which is refused if it is critical and passed over if not (RFC 7252 Sections 5.4.3
+  /// and 5.4.1).
+  private static func hasLength(_ count: Int, _ number: OptionNumber) throws(CoAPRefusal) -> Bool {
+    guard let definition = number.definition,
+      !(definition.minLength...definition.maxLength).contains(count)
+    else { return true }
+    guard !number.isCritical else {
+      throw .option("option \(number.rawValue), \(number.name ?? ""), has \(count) bytes")
+    }
+    return false
   }
 
   /// The path for the log, readable even where the options are refused.
@@ -74,7 +93,9 @@ struct RequestOptions {
     var iterator = message.options
     while let option = iterator.next() {
       guard option.number == .uriPath else { continue }
-      path += "/" + ReadableText.unlabelled(option.value.indices.map { option.value[$0] })
+      let segment = ReadableText.unlabelled(option.value.indices.map { option.value[$0] })
+      // RFC 7252 Section 6.5: a slash inside a segment is none between two.
+      path += "/" + segment.replacing("%", with: "%25").replacing("/", with: "%2F")
     }
     return path
   }
@@ -135,12 +156,17 @@ struct RequestOptions {
 
   /// The format of the payload: JSON where no Content-Format says otherwise.
   ///
-  /// An opaque payload may be labelled application/octet-stream, too, and counts as JSON then.
-  func payloadFormat(isOpaque: Bool) throws(CoAPRefusal) -> PayloadValue.Format {
+  /// An opaque payload may be labelled application/octet-stream, too, and counts as JSON then; so does every
+  /// other one where the option is not checked.
+  func payloadFormat(
+    isOpaque: Bool,
+    isChecked: Bool = true
+  ) throws(CoAPRefusal) -> PayloadValue.Format {
     switch contentFormat {
     case nil, 50: return .json
     case 60: return .cbor
     case 42 where isOpaque: return .json
+    case _ where !isChecked: return .json
     default:
       throw CoAPRefusal(
         code: .unsupportedContentFormat,
@@ -152,5 +178,46 @@ struct RequestOptions {
   /// The format of the answer: what Accept asks for, else that of the request.
   func answerFormat(_ request: PayloadValue.Format) -> PayloadValue.Format {
     accept.flatMap { PayloadValue.Format(rawValue: UInt16(truncatingIfNeeded: $0)) } ?? request
+  }
+
+  /// The bytes of the topic as the guide counts them, with a slash before each segment.
+  var topicLength: Int { segments.dropFirst().reduce(0) { $0 + 1 + $1.utf8.count } }
+}
+
+/// What the query of a path holds.
+///
+/// Unverified (`query-token` of `Assumption`): `token=TEXT&seq=DIGITS`, each in a Uri-Query of its own, as the
+/// platform's newer pages have them (protocol facts 2.1); that the digits are the encrypted number in hexadecimal.
+private struct QueryPart {
+  private(set) var token: [UInt8]?
+  private(set) var sequence: [UInt8]?
+
+  mutating func add(_ value: [UInt8]) throws(CoAPRefusal) {
+    let (tokenName, sequenceName) = (Array("token=".utf8), Array("seq=".utf8))
+    if token == nil, value.starts(with: tokenName) {
+      token = Array(value.dropFirst(tokenName.count))
+    } else if sequence == nil, value.starts(with: sequenceName),
+      let bytes = Self.bytes(ofDigits: value.dropFirst(sequenceName.count))
+    {
+      sequence = bytes
+    } else {
+      throw CoAPRefusal(
+        code: .badRequest,
+        note: "the query has another part than one token and one seq in hexadecimal digits"
+      )
+    }
+  }
+
+  private static func bytes(ofDigits digits: ArraySlice<UInt8>) -> [UInt8]? {
+    guard digits.count.isMultiple(of: 2) else { return nil }
+    var bytes: [UInt8] = []
+    var rest = digits
+    while let high = rest.popFirst(), let low = rest.popFirst() {
+      guard let first = Character(Unicode.Scalar(high)).hexDigitValue,
+        let second = Character(Unicode.Scalar(low)).hexDigitValue
+      else { return nil }
+      bytes.append(UInt8(first << 4 | second))
+    }
+    return bytes
   }
 }

@@ -21,7 +21,10 @@ extension SimulatedPlatform {
     }
     try options.check(message, needsContentFormat: false, &record.notes.leniencies)
     let session = try session(of: options, at: now, record: &record)
-    let format = try options.payloadFormat(isOpaque: false)
+    let format = try options.payloadFormat(
+      isOpaque: false,
+      isChecked: configuration.assumptions.checksReportFormat
+    )
     let payload = try open(message, options, session, record: &record)
     if let next = try nextBlock(options, session, payload) { return next }
     guard let text = PayloadValue(payload, format)?["pageSize"]?.string, let limit = Int(text),

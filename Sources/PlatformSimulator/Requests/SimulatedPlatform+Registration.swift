@@ -21,6 +21,7 @@ extension SimulatedPlatform {
       throw .option("the answer has no blocks")
     }
     let payload = Self.bytes(of: message.payload)
+    try ask { () throws(Refusal) in try core.checkSize(payload) }
     guard let request = PayloadValue(payload, .json), request.members != nil else {
       throw CoAPRefusal(code: .badRequest, note: "the payload is no JSON object")
     }

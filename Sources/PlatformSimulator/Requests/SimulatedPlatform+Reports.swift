@@ -12,8 +12,7 @@ extension SimulatedPlatform {
     record: inout RequestRecord
   ) throws(CoAPRefusal) -> PlatformResponse {
     try options.check(message, needsContentFormat: false, &record.notes.leniencies)
-    let length = record.path.utf8.count - "/topic".utf8.count
-    try ask { () throws(Refusal) in try core.checkTopicLength(length) }
+    try ask { () throws(Refusal) in try core.checkTopicLength(options.topicLength) }
     let session = try session(of: options, at: now, record: &record)
     let topic = options.segments.dropFirst()
     try ask { () throws(Refusal) in
@@ -21,7 +20,13 @@ extension SimulatedPlatform {
     }
     let method = core.method(of: topic)
     var format = PayloadValue.Format.json
-    if let method { format = try options.payloadFormat(isOpaque: method.isOpaque) }
+    // Unverified (`report-format` of `Assumption`): that the option is not checked (device guide 3.5).
+    if let method {
+      format = try options.payloadFormat(
+        isOpaque: method.isOpaque,
+        isChecked: configuration.assumptions.checksReportFormat
+      )
+    }
     let payload = try open(message, options, session, record: &record)
     var response: PlatformResponse
     if let next = try nextBlock(options, session, payload) {
@@ -76,8 +81,11 @@ extension SimulatedPlatform {
   ) throws(CoAPRefusal) -> [UInt8] {
     if configuration.protection == .dtls {
       // Device guide 3.6: its token alone, and the payload as it is.
-      guard options.sequence == nil else {
-        throw .option("option 2089 belongs to the symmetric mode")
+      // Unverified (`option-2089-dtls` of `Assumption`): that it is an unknown critical option then.
+      if options.sequence != nil, let code = configuration.assumptions.sequenceOptionOverDTLS {
+        var refusal = CoAPRefusal(code: code, note: "option 2089 belongs to the symmetric mode")
+        refusal.isAboutOption = code == .badOption
+        throw refusal
       }
       let payload = Self.bytes(of: message.payload)
       record.payload = payload

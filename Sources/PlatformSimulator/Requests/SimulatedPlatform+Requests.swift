@@ -9,12 +9,17 @@ extension SimulatedPlatform {
     at now: Instant,
     record: inout RequestRecord
   ) -> PlatformResponse {
+    record.requestMethod = message.code
     record.path = RequestOptions.path(of: message)
     core.applyConsole()
     record.notes.leniencies = LeniencyUse(configuration.platform)
     var read: RequestOptions?
     do throws(CoAPRefusal) {
-      var options = try RequestOptions(message, tokenOption: configuration.tokenOption)
+      var options = try RequestOptions(
+        message,
+        tokenOption: configuration.tokenOption,
+        takesQuery: configuration.assumptions.takesQuery
+      )
       read = options
       try options.settleToken(tokenOption: configuration.tokenOption, &record.notes.leniencies)
       record.isCBOR = options.contentFormat == 60

@@ -7,6 +7,7 @@ final class SecureAssociation<Peer: Hashable> {
   let peer: Peer
   let number: UInt64
   let random: [UInt8]
+  let suites: [UInt16]
   let keys: PreSharedKeys
   var connection: DTLSConnection
   var lastDatagram: Instant
@@ -20,22 +21,25 @@ final class SecureAssociation<Peer: Hashable> {
   init(
     peer: Peer,
     number: UInt64,
-    random: [UInt8],
+    _ hello: ClientHello,
     keys: PreSharedKeys,
     connection: consuming DTLSConnection,
     at now: Instant
   ) {
     self.peer = peer
     self.number = number
-    self.random = random
+    random = hello.random
+    suites = hello.suites
     self.keys = keys
     self.connection = connection
     lastDatagram = now
   }
 
   /// The first message in a datagram; empty when there is none.
+  ///
+  /// RFC 6347 Section 4.1: a record holds 16,384 bytes at most.
   func receive(_ datagram: [UInt8], at now: Instant) -> [UInt8] {
-    fill(2_048) { writer in
+    fill(16_384) { writer in
       connection.receive(datagram.span, into: &writer, at: now)
       return true
     } ?? []
@@ -64,6 +68,8 @@ final class SecureAssociation<Peer: Hashable> {
 /// What distinguishes one ClientHello from another (RFC 6347 Sections 4.1 and 4.2.2).
 struct ClientHello {
   let random: [UInt8]
+  /// The numbers of the suites that it offers (RFC 5246 Section 7.4.1.2); none where they are not whole.
+  let suites: [UInt16]
 
   /// `nil` when the datagram does not begin with one that is whole.
   init?(_ datagram: [UInt8]) {
@@ -72,5 +78,21 @@ struct ClientHello {
       datagram[4] == 0, datagram[13] == 1
     else { return nil }
     random = Array(datagram[27..<59])
+    suites = Self.suites(datagram.dropFirst(59)) ?? []
+  }
+
+  /// What stands behind the session's identifier and the cookie, a byte of length before each.
+  private static func suites(_ rest: ArraySlice<UInt8>) -> [UInt16]? {
+    var rest = rest
+    for _ in 0..<2 {
+      guard let count = rest.popFirst(), rest.count >= Int(count) else { return nil }
+      rest = rest.dropFirst(Int(count))
+    }
+    guard let high = rest.popFirst(), let low = rest.popFirst() else { return nil }
+    let count = Int(high) << 8 | Int(low)
+    guard rest.count >= count, count.isMultiple(of: 2) else { return nil }
+    return stride(from: rest.startIndex, to: rest.startIndex + count, by: 2).map {
+      UInt16(rest[$0]) << 8 | UInt16(rest[$0 + 1])
+    }
   }
 }

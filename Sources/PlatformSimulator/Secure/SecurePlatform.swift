@@ -155,15 +155,7 @@ public struct SecurePlatform<Peer: Hashable> {
       ]
     }
     if settings.allowsLegacySuites {
-      suites += [
-        "AES128-SHA256", "AES128-SHA", "AES256-SHA256", "AES256-SHA", "ECDHE-RSA-AES128-SHA",
-      ]
-      if settings.takesPreSharedKeys {
-        suites += [
-          "PSK-AES128-CBC-SHA256", "PSK-AES128-CBC-SHA", "PSK-AES256-CBC-SHA384",
-          "PSK-AES256-CBC-SHA",
-        ]
-      }
+      suites += LegacySuite.all.filter { settings.takesPreSharedKeys || !$0.isKeyed }.map(\.name)
     }
     let list = Array(suites.joined(separator: ":").utf8)
     try context.setSuites(list.span, needsEncryptThenMAC: settings.allowsLegacySuites)
@@ -206,7 +198,7 @@ public struct SecurePlatform<Peer: Hashable> {
     let association = SecureAssociation<Peer>(
       peer: peer,
       number: count,
-      random: hello.random,
+      hello,
       keys: keys,
       connection: connection,
       at: now
@@ -325,8 +317,11 @@ public struct SecurePlatform<Peer: Hashable> {
     }
     let text = "handshake failed: \(failure.description)"
     if let refusal = association.keys.refusal { return "\(text): \(refusal)" }
-    guard failure.isLackOfSuites, !configuration.dtls.allowsLegacySuites else { return text }
-    return "\(text); \(configuration.dtls.legacySuitesName) takes static RSA and CBC as well"
+    guard failure.isLackOfSuites else { return text }
+    let names = LegacySuite.names(missedBy: association.suites, configuration.dtls)
+    if names.isEmpty { return text }
+    let list = names.joined(separator: ", ")
+    return "\(text); \(configuration.dtls.legacySuitesName) takes \(list), which it offers"
   }
 
   private func note(

@@ -2,7 +2,7 @@ import CBORPayload
 import ConstrainedCore
 import PayloadCoding
 
-/// {"value": 21.5}
+/// Writes `{"value": 21.5}` as CBOR.
 func run() throws {
   var storage = [UInt8](repeating: 0, count: 32)
   var writer = CBORWriter(storage.mutableSpan)
