@@ -12,8 +12,8 @@ private struct Compiler {
     "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange", "Platform",
     "PlatformCoAP", "PlatformMQTT", "PlatformHTTPS",
     "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CBORPayload",
-    "PlatformCredentials", "UDPTransport", "DeviceStore", "ReportLink", "CoAPLink", "DurableReports",
-    "DeviceDriver", "DeviceClient", "HTTPSTransfer", "DeviceLibrary",
+    "PlatformCredentials", "UDPTransport", "DeviceStore", "ReportLink", "CoAPLink",
+    "DurableReports", "DeviceDriver", "DeviceClient", "HTTPSTransfer", "DeviceLibrary",
   ]
 
   func swift(_ program: String, to name: String) throws {
@@ -94,8 +94,14 @@ struct CompiledSnippetTests {
         by: configuration.dropLast() + ", host: \"127.0.0.1\", port: \(port))"
       )
     let rest = try bodies.map { "do {\n\($0)\n}" }.joined(separator: "\n").replacingAll(
-      #"to: "firmware.bin")"#,
-      by: "to: \"firmware.bin\")\n    downloader.settings.authorities = authorities"
+      #"{ HTTPSFirmwareDownloader(to: "firmware.bin") }"#,
+      by: """
+        {
+          var downloader = HTTPSFirmwareDownloader(to: "firmware.bin")
+          downloader.settings.authorities = authorities
+          return downloader
+        }
+        """
     )
     return imports.joined(separator: "\n") + """
 
