@@ -37,8 +37,6 @@ public struct PlatformConfiguration: Sendable {
 
   /// How many bytes the plain payload of a request may have, of one that authenticates too; the guide advises
   /// 1 KB (3.5).
-  ///
-  /// A front may take fewer, whatever this says.
   public var payloadLimit = 1_024
 
   /// What the console holds of products; those of devices that are not here have nothing.

@@ -89,12 +89,10 @@ enum Console {
   }
 
   /// Whether standard output takes more at once, or fails at once: a pipe whose reader has stopped does neither.
-  static var isOutputReady: Bool { outputEvents != 0 }
-
-  private static var outputEvents: Int32 {
+  static var isOutputReady: Bool {
     var entry = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
     // SAFETY: one entry, and the call does not keep the pointer.
-    return unsafe poll(&entry, 1, 0) > 0 ? Int32(entry.revents) : 0
+    return unsafe poll(&entry, 1, 0) > 0
   }
 
   /// Writes a line to standard error; what would steer a terminal or begin another line is shown escaped,
