@@ -14,7 +14,7 @@ internal import UDPTransport
 ///
 /// What has come about at the end decides, and of several the first in this order: `output`, a signal,
 /// `store`, `unauthenticated`, `undelivered`, `rejected`.
-enum ExitStatus: Int32 {
+enum AgentStatus: Int32 {
   /// Everything was delivered, or a signal ended the program.
   case success = 0
   /// Some reports were not delivered and are not kept, lines were refused, or could not be read.
@@ -59,7 +59,7 @@ struct Agent: ~Copyable {
   var datagrams = DatagramInput()
   var hints = HintCommand()
   var settings = LineSettings()
-  var endpoint = Endpoint()
+  var endpoint = ServerAddress()
   /// What is being said; each line has the same place, for every frame that had its own would be 2 KB.
   var line = TextLine()
   var configuration: Configuration
@@ -83,7 +83,7 @@ struct Agent: ~Copyable {
   }
 
   /// How the program ends.
-  private var status: ExitStatus {
+  private var status: AgentStatus {
     if hasNoOutput { return .output }
     if isOver { return .success }
     if hasDiskRefused { return .store }

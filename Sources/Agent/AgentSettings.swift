@@ -8,7 +8,7 @@ internal import Platform
 internal import PlatformCoAP
 
 /// Where the platform is.
-package struct Endpoint {
+package struct ServerAddress {
   private var count = 0
   private var storage = InlineArray<256, UInt8>(repeating: 0)
   private(set) var port: UInt16 = 0

@@ -129,7 +129,7 @@ package struct Arguments {
   func startOver() -> Never {
     // SAFETY: `main`'s arguments, which end with a null pointer.
     if let values = unsafe values, let name = unsafe values[0] { _ = unsafe execvp(name, values) }
-    exit(ExitStatus.store.rawValue)
+    exit(AgentStatus.store.rawValue)
   }
 
   /// The argument of that number, with so many of its zero byte; empty behind the last one.

@@ -44,19 +44,19 @@ package enum AgentLog {
 func finish(printing text: StaticString) -> Never {
   // SAFETY: a StaticString's bytes live as long as the program.
   let count = unsafe write(1, text.utf8Start, text.utf8CodeUnitCount)
-  exit(count == text.utf8CodeUnitCount ? 0 : ExitStatus.output.rawValue)
+  exit(count == text.utf8CodeUnitCount ? 0 : AgentStatus.output.rawValue)
 }
 
 /// Prints a line to standard error and ends the process.
 @inline(never)
-func fail(_ status: ExitStatus, _ line: inout TextLine) -> Never {
+func fail(_ status: AgentStatus, _ line: inout TextLine) -> Never {
   log(&line)
   exit(status.rawValue)
 }
 
 /// Prints a line that is known beforehand to standard error and ends the process.
 @inline(never)
-func fail(_ status: ExitStatus, _ text: Span<UInt8>) -> Never {
+func fail(_ status: AgentStatus, _ text: Span<UInt8>) -> Never {
   log(text)
   exit(status.rawValue)
 }
@@ -65,7 +65,7 @@ func fail(_ status: ExitStatus, _ text: Span<UInt8>) -> Never {
 @inline(never)
 func fail(_ problem: Phrase, _ path: Span<UInt8>, code: Int32 = nbiot_errno()) -> Never {
   say(problem, path, code)
-  exit(ExitStatus.usage.rawValue)
+  exit(AgentStatus.usage.rawValue)
 }
 
 /// Says what is wrong with a file: an error where a code says so, a warning where that is negative.

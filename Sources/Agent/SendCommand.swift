@@ -3,7 +3,7 @@ internal import ConstrainedCore
 
 /// Hands a line to the agent that runs with the same configuration and prints its answer: it is a success when
 /// the report is on disk.
-func sendLine(_ arguments: Arguments) -> ExitStatus {
+func sendLine(_ arguments: Arguments) -> AgentStatus {
   var configuration = Configuration(arguments)
   configuration.read()
   configuration.require(.socket)

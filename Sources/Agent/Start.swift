@@ -46,7 +46,7 @@ public func runAgent(
     var agent = Agent(arguments)
     agent.showStart()
     agent.run()
-    exit(ExitStatus.success.rawValue)
+    exit(AgentStatus.success.rawValue)
   }
 }
 
@@ -184,7 +184,7 @@ private func readSecret(_ configuration: borrowing Configuration) -> SecretBytes
 @inline(never)
 private func makeFingerprint(
   _ configuration: borrowing Configuration,
-  _ endpoint: borrowing Endpoint,
+  _ endpoint: borrowing ServerAddress,
   _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes
 ) -> FixedBytes<32> {
@@ -203,7 +203,7 @@ private func makeFingerprint(
 #if SYMMETRIC_ONLY
 private func makeSecurity(
   _ configuration: borrowing Configuration,
-  _ endpoint: borrowing Endpoint,
+  _ endpoint: borrowing ServerAddress,
   _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes,
   _ timing: TransmissionParameters
@@ -216,7 +216,7 @@ private func makeSecurity(
 #else
 private func makeSecurity(
   _ configuration: borrowing Configuration,
-  _ endpoint: borrowing Endpoint,
+  _ endpoint: borrowing ServerAddress,
   _ identity: borrowing DeviceIdentity,
   _ secret: borrowing SecretBytes,
   _ timing: TransmissionParameters
@@ -246,7 +246,7 @@ private func makeSecurity(
 @inline(never)
 private func makeCertificateLayer(
   _ configuration: borrowing Configuration,
-  _ endpoint: borrowing Endpoint,
+  _ endpoint: borrowing ServerAddress,
   _ dtls: DTLSSettings
 ) throws(DTLSConfigurationError) -> DTLSSecurity {
   configuration.require(.caFile)

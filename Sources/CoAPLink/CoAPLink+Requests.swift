@@ -123,7 +123,7 @@ extension CoAPLink where Security: ~Copyable {
   }
 
   private static func startReport(
-    _ endpoint: inout Endpoint,
+    _ endpoint: inout Exchanges,
     _ messageToken: Token,
     _ random: UInt32,
     _ topic: Span<UInt8>,
@@ -189,7 +189,7 @@ extension CoAPLink where Security: ~Copyable {
 
   /// Starts the exchange of a confirmable POST whose options and payload `build` writes.
   static func startExchange(
-    _ endpoint: inout Endpoint,
+    _ endpoint: inout Exchanges,
     _ token: Token,
     random: UInt32,
     _ build: (inout MessageWriter) throws(MessageWriterError) -> Void

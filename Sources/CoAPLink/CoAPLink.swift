@@ -24,7 +24,7 @@ public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSo
   /// Room for `maxDatagram` bytes.
   typealias Datagram = FixedBytes<1_472>
 
-  typealias Endpoint = ClientEndpoint<1, 1_472, 8>
+  typealias Exchanges = ClientEndpoint<1, 1_472, 8>
 
   // What is small comes first: an offset below 128 makes for a shorter instruction.
 
@@ -97,7 +97,7 @@ public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSo
   let identity: DeviceIdentity
   var token = FixedBytes<192>()
   var keyRandom = FixedBytes<32>()
-  var endpoint: Endpoint
+  var endpoint: Exchanges
   var answerStorage = Datagram()
 
   /// A session without a token; it sends nothing yet.
@@ -114,7 +114,7 @@ public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSo
     nextRequestID = settings.firstRequestID ?? 1
     self.security = security
     var source = randomness
-    endpoint = Endpoint(
+    endpoint = Exchanges(
       parameters: settings.timing,
       isAdaptive: settings.adaptsTimeout,
       key: (source.next(), source.next())
@@ -354,7 +354,7 @@ extension CoAPLink where Security: ~Copyable {
   }
 
   private static func transmit(
-    _ endpoint: inout Endpoint,
+    _ endpoint: inout Exchanges,
     _ security: inout Security,
     into output: inout ByteWriter,
     at now: Instant

@@ -73,7 +73,7 @@ struct ConfigurationFile: Sendable {
   private static func check(_ configuration: borrowing Configuration) {
     for key in choices { _ = configuration.choice(key) }
     for key in paths where configuration.has(key) { _ = configuration.path(key) }
-    var endpoint = Endpoint()
+    var endpoint = ServerAddress()
     endpoint.read(configuration)
   }
 

@@ -101,14 +101,14 @@ struct DemoCommand: AsyncParsableCommand {
     for number in 1...reports {
       let payload = Readings.take().json()
       payloads.append(payload)
-      let line: ReportLine
+      let line: ResultLine
       do {
-        line = ReportLine(number, topic, try await client.publish(payload, to: topic))
+        line = ResultLine(number, topic, try await client.publish(payload, to: topic))
         acknowledged += 1
       } catch let error as DeviceClientError {
-        line = ReportLine(number, topic, error, milliseconds: 0)
+        line = ResultLine(number, topic, error, milliseconds: 0)
       } catch {
-        line = ReportLine(number: number, topic: topic, outcome: .refused, advice: "\(error)")
+        line = ResultLine(number: number, topic: topic, outcome: .refused, advice: "\(error)")
       }
       Console.print("\(line.text)  \(String(decoding: payload, as: UTF8.self))")
     }

@@ -233,8 +233,8 @@ struct PublishCommand: AsyncParsableCommand {
     }
   }
 
-  private func refusal(_ number: Int, _ reason: String) -> ReportLine {
-    ReportLine(number: number, topic: topic, outcome: .refused, advice: reason)
+  private func refusal(_ number: Int, _ reason: String) -> ResultLine {
+    ResultLine(number: number, topic: topic, outcome: .refused, advice: reason)
   }
 
   private func publish(
@@ -242,7 +242,7 @@ struct PublishCommand: AsyncParsableCommand {
     number: Int,
     _ client: DeviceClient,
     _ waited: inout Int64
-  ) async -> (ReportLine, ExitStatus) {
+  ) async -> (ResultLine, ExitStatus) {
     let before = client.counters
     var attempt = await attempt(payload, number: number, client)
     while attempt.wait > 0, waited + attempt.wait <= Int64(maxWait) * 1_000 {
@@ -269,7 +269,7 @@ struct PublishCommand: AsyncParsableCommand {
   /// What sending a report once has come to; `wait` is how many milliseconds the platform asks for before the next
   /// time, 0 where it does not.
   private struct Attempt {
-    var line: ReportLine
+    var line: ResultLine
     var status: ExitStatus
     var wait: Int64 = 0
   }
@@ -282,10 +282,10 @@ struct PublishCommand: AsyncParsableCommand {
     let start = MonotonicClock.now()
     do {
       let receipt = try await client.publish(payload, to: topic, format: form.format.contentFormat)
-      return Attempt(line: ReportLine(number, topic, receipt), status: .success)
+      return Attempt(line: ResultLine(number, topic, receipt), status: .success)
     } catch let error as DeviceClientError {
       let passed = (MonotonicClock.now() - start).count
-      let line = ReportLine(number, topic, error, milliseconds: passed)
+      let line = ResultLine(number, topic, error, milliseconds: passed)
       let status = error.status(hasAnswered: client.counters.roundTrips > 0)
       return Attempt(line: line, status: status, wait: error.retryAfter.count)
     } catch {
@@ -293,7 +293,7 @@ struct PublishCommand: AsyncParsableCommand {
     }
   }
 
-  private func show(_ line: ReportLine) {
+  private func show(_ line: ResultLine) {
     switch output {
     case .json: line.printJSON()
     case .text: Console.print(line.text)

@@ -6,7 +6,7 @@ internal import PayloadCoding
 internal import Platform
 
 /// One report as the command line prints it.
-struct ReportLine {
+struct ResultLine {
   /// What became of a report, in the words of the JSON output.
   enum Outcome: String {
     /// The platform took it.
@@ -168,7 +168,7 @@ struct ReportLine {
   }
 }
 
-extension ReportLine {
+extension ResultLine {
   /// The line of a report that the platform answered.
   init(_ number: Int, _ topic: String, _ receipt: Receipt) {
     let result = receipt.result
