@@ -126,10 +126,10 @@ struct CBORReaderTests {
     }
   }
 
-  /// The published set lies beside the project and is not part of it.
+  /// The published examples; Tests/Vectors says where they are from.
   static let published: [(hex: String, isRoundTrip: Bool)] = {
     let file = URL(filePath: #filePath).deletingLastPathComponent()
-      .appending(path: "../../../shared/vectors/cbor-appendix-a.json").standardizedFileURL
+      .appending(path: "../Vectors/cbor-appendix-a.json").standardizedFileURL
     guard let data = try? Data(contentsOf: file) else { return [] }
     let items = (try? JSONSerialization.jsonObject(with: data)) as? [[String: Any]] ?? []
     return items.compactMap { item in
@@ -137,8 +137,10 @@ struct CBORReaderTests {
     }
   }()
 
-  @Test(.enabled(if: !published.isEmpty, "the published set is not beside the project"))
-  func `the published items are read, and written back identically where they can be`() throws {
+  @Test func `the published items are read, and written back identically where they can be`()
+    throws
+  {
+    #expect(Self.published.count == 82)
     /// Byte strings in chunks and big numbers have no token; keys that are numbers are no keys; the rest
     /// are simple values without a meaning.
     let outOfModel: Set<String> = [

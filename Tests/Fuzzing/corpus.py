@@ -41,9 +41,8 @@ texts = [
     b'{"a":[1,-2.5e+3,true,false,null,"\\u00fc\\ud83d\\ude00\\n",{}],"b":{"c":[]}}',
     b"[" * 32 + b"]" * 32, b"0", b"-1.5E-7", b'"\xc3\xbc\xe6\xb0\xb4\xf0\x90\x85\x91"', b" \t\r\n1 ",
 ]
-shared = project / "../shared/vectors"
-if (shared / "json-parsing").is_dir():
-    texts += [file.read_bytes() for file in sorted((shared / "json-parsing").rglob("*.json"))]
+published = project / "Tests/Vectors"
+texts += [file.read_bytes() for file in sorted((published / "json-parsing").rglob("*.json"))]
 texts = [text for text in texts if len(text) <= 4096]
 
 items = [
@@ -51,8 +50,7 @@ items = [
     "7f626162ff", "62c3bc", "8301820203820405", "9f018202039f0405ffff", "a26161016162820203",
     "bf61610161629f0203ffff", "c074323031332d30332d32315432303a30343a30305a", "d818456449455446", "c249010000",
 ]
-if (shared / "cbor-appendix-a.json").is_file():
-    items += [item["hex"] for item in json.loads((shared / "cbor-appendix-a.json").read_text())]
+items += [item["hex"] for item in json.loads((published / "cbor-appendix-a.json").read_text())]
 items = [bytes.fromhex(item) for item in items]
 
 get = bytes.fromhex("40017d34bb74656d7065726174757265")
