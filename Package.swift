@@ -383,7 +383,7 @@ let package = Package(
         "CBORPayload",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "SecurityLayer",
         "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
-        "DeviceStore", "PlatformSimulator", "TestSupport",
+        "DeviceStore", "PlatformSimulator", "FileRecorder", "TestSupport",
       ],
       swiftSettings: strict
     ),

@@ -68,6 +68,8 @@ final class DurableWorld {
   private(set) var ended: [String] = []
   private(set) var postponed: [(id: UInt64, result: ReportResult)] = []
   private(set) var hints: [RadioHint] = []
+  /// When the device told that the disk had refused.
+  private(set) var storeFailures: [Instant] = []
 
   init(
     _ layer: Layer,
@@ -206,7 +208,8 @@ final class DurableWorld {
     case .expired(let id): ended.append("expired \(id)")
     case .dropped(let id): ended.append("dropped \(id)")
     case .superseded(let id): ended.append("superseded \(id)")
-    case .authenticated, .authenticationFailed, .downlink, .storeFailed: break
+    case .storeFailed: storeFailures.append(now)
+    case .authenticated, .authenticationFailed, .downlink: break
     }
   }
 
