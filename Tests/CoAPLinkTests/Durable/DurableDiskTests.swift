@@ -1,3 +1,4 @@
+import CoAPLink
 import CoAPMessage
 import ConstrainedCore
 import DeviceStore
@@ -34,7 +35,7 @@ struct DurableDiskTests {
     }
   }
 
-  @Test(arguments: [RECORDED_WRITE, RECORDED_SYNC, RECORDED_TRUNCATE], 0..<10)
+  @Test(arguments: [RECORDED_WRITE, RECORDED_SYNC, RECORDED_TRUNCATE], 0..<20)
   func `one operation that fails costs time, and nothing else`(kind: Int, skip: Int) throws {
     for firstReport in [true, false] {
       let world = try DurableReportsTests.world()
@@ -68,6 +69,23 @@ struct DurableDiskTests {
       #expect(world.records.allSatisfy { $0.code == .content }, "\(world.records.map(\.code))")
       #expect(world.records.count { $0.path.starts(with: "/auth") } == 1)
     }
+  }
+
+  @Test(arguments: [Layer.certificate, .preSharedKey])
+  func `a secure channel is written down when it was made, not when it was resumed`(layer: Layer)
+    throws
+  {
+    let world = try DurableReportsTests.world(layer)
+    try world.start()
+    try DurableReportsTests.report(world)
+    let first = try #require(world.life)
+    #expect(first.device.sessionWrites.syncs > 0)
+    world.cutPower()
+    try world.start()
+    try DurableReportsTests.report(world)
+    let second = try #require(world.life)
+    #expect(second.device.link.counters.resumptions == 1)
+    #expect(second.device.sessionWrites.syncs == 0)
   }
 
   @Test(arguments: [RECORDED_WRITE, RECORDED_SYNC])
