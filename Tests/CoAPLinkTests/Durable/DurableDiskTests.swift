@@ -72,20 +72,37 @@ struct DurableDiskTests {
   }
 
   @Test(arguments: [Layer.certificate, .preSharedKey])
-  func `a secure channel is written down when it was made, not when it was resumed`(layer: Layer)
+  func `a secure channel is written down when it was made, not when it was resumed`(
+    layer: Layer
+  )
     throws
   {
     let world = try DurableReportsTests.world(layer)
     try world.start()
     try DurableReportsTests.report(world)
-    let first = try #require(world.life)
-    #expect(first.device.sessionWrites.syncs > 0)
+    #expect(try #require(world.life).device.sessionWrites.syncs > 0)
     world.cutPower()
     try world.start()
     try DurableReportsTests.report(world)
     let second = try #require(world.life)
     #expect(second.device.link.counters.resumptions == 1)
     #expect(second.device.sessionWrites.syncs == 0)
+  }
+
+  @Test func `delivered is told when the mark is on disk, and the report goes once`() throws {
+    let world = try DurableReportsTests.world()
+    try world.start()
+    try DurableReportsTests.report(world)
+    let id = try world.accept("2")
+    try withFailing(RECORDED_WRITE, skip: 0, times: 1_000_000) {
+      try world.run(until: world.now + Milliseconds(60_000))
+    }
+    #expect(world.records.count { $0.isAcceptedReport } == 2)
+    #expect(world.delivered == [1])
+    #expect(world.storeFailures.count >= 12 && world.storeFailures.count <= 13)
+    try world.run(until: world.now + Milliseconds(600_000), stopsWhenIdle: true)
+    #expect(world.delivered == [1, id])
+    #expect(world.records.count { $0.isAcceptedReport } == 2)
   }
 
   @Test(arguments: [RECORDED_WRITE, RECORDED_SYNC])
