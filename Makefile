@@ -74,7 +74,7 @@ consumers: deps
 # What is skipped calls what a small build leaves out (docs/architecture.md), or takes long and is no other.
 test-small: deps
 	swift test $(STRICT) --scratch-path .build-small -Xswiftc -DSMALL \
-	  --filter 'CoAPMessageTests|CoAPExchangeTests|PlatformTests|CoAPLinkTests|DeviceStoreTests|AgentTests' \
+	  --filter '^(CoAPMessage|CoAPExchange|Platform|CoAPLink|DeviceStore|Agent)Tests\.' \
 	  --skip 'RegistrationTests|AnswerBlocksTests|ThingModelTests|LongRunTests'
 
 lint: house
