@@ -374,6 +374,23 @@ struct BlockwiseTransferTests {
     }
   }
 
+  /// RFC 7959 Section 2.3: the server may send smaller blocks than the client asks for, never larger ones.
+  @Test func `a block larger than asked for is an error, wherever it begins`() throws {
+    var requests = 0
+    #expect(throws: BlockwiseError.unexpectedBlock) {
+      _ = try run(try Transfer(.get, Self.path)) { _ in
+        requests += 1
+        // Two blocks of 64 bytes, then one of 128 at the right offset.
+        switch requests {
+        case 1: return (.content, [(.block2, [0x0A])], Self.body(64))
+        case 2: return (.content, [(.block2, [0x1A])], Self.body(64))
+        default: return (.content, [(.block2, [0x1B])], Self.body(128))
+        }
+      }
+    }
+    #expect(requests == 3)
+  }
+
   @Test func `a block that is not the last must be full`() throws {
     #expect(throws: BlockwiseError.wrongBlockSize) {
       _ = try run(try Transfer(.get, Self.path)) { _ in
