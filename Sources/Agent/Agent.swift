@@ -185,7 +185,7 @@ struct Agent: ~Copyable {
       _ = try driver.reports.accept(
         topic: report.topic,
         payload: report.payload,
-        format: settings.isCBOR ? 60 : 50,
+        format: (settings.isCBOR ? ContentFormat.cbor : .json).rawValue,
         priority: report.priority,
         lifetime: UInt32(truncatingIfNeeded: report.ttl),
         key: report.key,
@@ -246,13 +246,14 @@ struct Agent: ~Copyable {
     }
   }
 
-  /// Sends what is due, once there is a socket.
+  /// Says goodbye, where the channel has one; what is under way stays in the outbox.
   @inline(never)
   mutating func close() {
     driver.reports.close()
     if driver.server.socket.isOpen { transmit() }
   }
 
+  /// Sends what is due, once there is a socket.
   @inline(never)
   private mutating func transmit() {
     while !isOver {

@@ -9,11 +9,9 @@ internal import PlatformCoAP
 enum Diagnostic {
   /// The payload where it is text in UTF-8, without white space at its ends; else nothing.
   static func text(_ payload: [UInt8]) -> String {
-    guard !payload.contains(0), let text = String(validating: payload, as: UTF8.self) else {
-      return ""
-    }
-    let isSpace: (Character) -> Bool = { $0.isWhitespace }
-    return String(text.drop(while: isSpace).reversed().drop(while: isSpace).reversed())
+    guard !payload.contains(0) else { return "" }
+    let words = payload.span.trimmed
+    return String(validating: words.indices.map { words[$0] }, as: UTF8.self) ?? ""
   }
 
   /// The text between quotation marks, fit for a terminal.

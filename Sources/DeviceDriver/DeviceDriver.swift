@@ -31,7 +31,7 @@ public struct DeviceDriver<Security: SecurityLayer & ~Copyable, Randomness: Rand
   }
 
   /// Whether `transmit` has something to do: to send, or to take in a name that was looked up.
-  public var wantsLink: Bool { !reports.link.isIdle || server.isResolving }
+  public var wantsLink: Bool { reports.needsLink || server.isResolving }
 
   /// Takes in the datagrams that are there.
   @inline(never)

@@ -188,7 +188,7 @@ extension HeldDevice {
       return try driver.reports.accept(
         topic: topic,
         payload: payload,
-        format: isCBOR ? 60 : 50,
+        format: (isCBOR ? ContentFormat.cbor : .json).rawValue,
         lifetime: lifetime,
         at: MonotonicClock.now(),
         date: WallClock.now()
@@ -268,7 +268,8 @@ extension HeldDevice {
 
   private var result: ReportResult { driver.reports.link.result }
 
-  /// The answer of the report that was delivered or refused last, or of an /auth that was refused: it stays where it is until the next report.
+  /// The answer of the report that was delivered or refused last, or of an `/auth` that was refused; it stays
+  /// where it is until the next report.
   var answer: (UnsafePointer<UInt8>?, Int) {
     // SAFETY: the value lies in the caller's memory, and does not move.
     unsafe driver.reports.link.answer.withUnsafeBufferPointer { ($0.baseAddress, $0.count) }

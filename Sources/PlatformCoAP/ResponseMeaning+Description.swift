@@ -1,7 +1,6 @@
 #if !hasFeature(Embedded)
-public import Platform
-
 public import CoAPMessage
+public import Platform
 
 extension ResponseMeaning {
   /// A refused `/auth`, with the platform's own reason in place of what it most likely means.
@@ -11,13 +10,7 @@ extension ResponseMeaning {
 
   /// A refused report, with the platform's own reason in place of what it most likely means.
   public static func advice(onReport code: Code, because reason: String) -> String {
-    let option =
-      switch code {
-      case .badOption: "; --token-option says which option carries the token"
-      case .notAcceptable: "; --accept says which format is asked for"
-      default: ""
-      }
-    return "the platform refused the report (\(code)): \(reason)\(option)"
+    "the platform refused the report (\(code)): \(reason)"
   }
 
   /// What a refused `/auth` most likely means, and what to do about it.
@@ -47,8 +40,8 @@ extension ResponseMeaning {
     case .badRequest:
       "the platform could not use the report (4.00): check that the payload is what the topic takes"
     case .badOption:
-      "the platform does not take an option of the report, or the token in it (\(code)): try the other "
-        + "--token-option"
+      "the platform does not take an option of the report, or the token in it (\(code)): send the "
+        + "token in the other of options 2088 and 61"
     case .unauthorized:
       "the platform does not take the token (\(code)), not even a new one: check whether another "
         + "program authenticates as the same device"

@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import CoAPExchange
 internal import CoAPLink
+internal import CoAPMessage
 internal import DeviceClient
 internal import Platform
 internal import PlatformCoAP
@@ -171,7 +172,7 @@ struct DeviceOptions: ParsableArguments {
       session.tellFailure(of: client)
       await client.close()
       guard let failure = error as? DeviceClientError else { throw error }
-      throw Complaint(failure.description, failure.status(hasAnswered: hasAnswered))
+      throw Complaint(failure.explanation, failure.status(hasAnswered: hasAnswered))
     }
   }
 
@@ -190,7 +191,28 @@ struct DeviceOptions: ParsableArguments {
   }
 }
 
+extension Receipt {
+  /// What happened to the report, and which option of the command line has to do with a refusal; `nil` for an
+  /// acknowledged one.
+  var explanation: String? { advice.map { $0 + optionHint } }
+
+  fileprivate var optionHint: String {
+    switch result.code {
+    case .badOption: "; --token-option says which option carries the token"
+    // Without a reason of the platform's the advice names it already.
+    case .notAcceptable where !diagnostic.isEmpty: "; --accept says which format is asked for"
+    default: ""
+    }
+  }
+}
+
 extension DeviceClientError {
+  /// The error's own words, and which option of the command line has to do with a refusal.
+  var explanation: String {
+    guard case .undelivered(let receipt) = self else { return description }
+    return description + receipt.optionHint
+  }
+
   /// What the program ends with; `hasAnswered` when anything came from the endpoint.
   func status(hasAnswered: Bool) -> ExitStatus {
     let silent: ExitStatus = hasAnswered ? .undelivered : .unreachable

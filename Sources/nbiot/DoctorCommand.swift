@@ -319,7 +319,7 @@ extension DoctorCommand {
     } catch let error as DeviceClientError {
       throw checks.fail(
         "report",
-        "\(topic): \(error.description)",
+        "\(topic): \(error.explanation)",
         .undelivered,
         because: error.diagnostic
       )

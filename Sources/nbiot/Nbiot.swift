@@ -119,7 +119,7 @@ struct Nbiot: AsyncParsableCommand {
     }
   }
 
-  /// Refuses arguments and variables that are not UTF-8, for which Swift would put another text in their place without a word.
+  /// Refuses arguments and variables that are not UTF-8: Swift would put another text in their place without a word.
   private static func checkArguments() throws {
     for index in 1..<max(1, Int(CommandLine.argc)) {
       // SAFETY: the system gives `argc` texts that end with a zero byte.

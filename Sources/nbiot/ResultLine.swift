@@ -188,7 +188,7 @@ extension ResultLine {
       result: result,
       answer: receipt.diagnostic.isEmpty ? receipt.answer : [],
       milliseconds: result.duration.count,
-      advice: receipt.advice,
+      advice: receipt.explanation,
       diagnostic: receipt.diagnostic
     )
     if !receipt.replyMessage.isEmpty { replyMessage = receipt.replyMessage }
