@@ -117,7 +117,7 @@ struct PacketInspectorTests {
     ("2f 01 02", ["DTLS record: encrypted, DTLS 1.3, 3 bytes"]),
     (
       "15 fefd 0000 000000000000 0000 40",
-      ["DTLS record: alert, DTLS 1.2, epoch 0, 0 bytes", "1 bytes that are no DTLS record"]
+      ["DTLS record: alert, DTLS 1.2, epoch 0, 0 bytes", "1 bytes that are not a DTLS record"]
     ),
   ]
 

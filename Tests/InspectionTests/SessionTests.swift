@@ -201,7 +201,7 @@ struct SessionTests {
     )
     #expect(
       capture.inside(block)
-        == ["a block of what is encrypted as a whole, and is not put together here"]
+        == ["a block of a body that is encrypted as a whole; blocks are not reassembled here"]
     )
   }
 
