@@ -91,7 +91,7 @@ struct DownloadCommandTests {
     let run = try nbiot(try arguments(server, "flip"))
     #expect(run.status == 1)
     #expect(run.output.isEmpty)
-    #expect(run.errors.hasPrefix("nbiot: what came is not the firmware: its digest differs"))
+    #expect(run.errors.hasPrefix("nbiot: the download does not match the digest and was deleted"))
     #expect(server.contents("new.bin") == nil)
     #expect(server.contents("new.bin.part") == nil)
   }
