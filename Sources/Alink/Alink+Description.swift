@@ -30,6 +30,7 @@ extension AlinkError: CustomStringConvertible {
     case .ownSubDevice:
       "a gateway cannot be its own sub-device (device guide 6.2 and 6.3, code 6402): leave it out"
     case .batchFull: "the batch is full: send it, then add the property"
+    case .unreadable: "what the request is to be made of is no JSON object: correct it"
     }
   }
 }

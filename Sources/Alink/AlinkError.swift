@@ -40,4 +40,6 @@ public enum AlinkError: Error, Equatable, Sendable {
   case ownSubDevice
   /// It would make the batch longer than its limit: send the batch first.
   case batchFull
+  /// What it is to be made of is no JSON object.
+  case unreadable
 }

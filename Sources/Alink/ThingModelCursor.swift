@@ -97,6 +97,20 @@ struct ThingModelCursor: ~Escapable {
     return reader.string(range, equals: literal)
   }
 
+  /// The text here, of at most 64 bytes; `nil` when here is none.
+  var text: FixedBytes<64>? {
+    guard case .string(let range) = peek() else { return nil }
+    var text = FixedBytes<64>()
+    do throws(CapacityError) {
+      try text.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try reader.copyString(range, into: &writer)
+      }
+    } catch {
+      return nil
+    }
+    return text
+  }
+
   /// How many UTF-8 bytes the text here has; `nil` when here is none.
   var textByteCount: Int? {
     var ahead = self

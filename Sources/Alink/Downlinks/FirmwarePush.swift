@@ -1,0 +1,124 @@
+public import ConstrainedCore
+public import PayloadCoding
+public import Platform
+
+/// Decides what becomes of a firmware that the platform pushes (device guide 4 and 6.11).
+///
+/// The platform pushes it again at each reconnect until the device reports its version, so that most pushes are of
+/// an upgrade that is known: none is started twice. Order of calls: `decide` for each push, then `finished` or
+/// `failed` once what it started is over. After a restart of the program, which keeps version and digest itself,
+/// `init(interrupted:digest:)` goes on. No heap.
+public struct FirmwarePush: Sendable {
+  private enum Stage {
+    case idle, interrupted, running, finished, failed
+  }
+
+  /// The version of the upgrade that is known; empty without one.
+  public private(set) var version = FixedBytes<128>()
+  private var digest: FirmwareDigest?
+  private var stage = Stage.idle
+  private var failures: UInt8 = 0
+
+  /// How often an upgrade is tried that fails each time; a push alone begins the next try.
+  static var maxTries: UInt8 { 3 }
+
+  /// Starts without an upgrade.
+  public init() {}
+
+  /// Starts with an upgrade that was under way when the program ended: its next push goes on with it.
+  public init(interrupted version: Span<UInt8>, digest: FirmwareDigest) {
+    do throws(CapacityError) { try self.version.replace(with: version) } catch { return }
+    self.digest = digest
+    stage = .interrupted
+  }
+
+  /// Whether an upgrade is under way.
+  public var isRunning: Bool { stage == .running }
+
+  /// Decides about a push, whose `data` comes next in `reader`; `running` is the version that the device runs.
+  ///
+  /// After `start` and `resume` the upgrade counts as running.
+  public mutating func decide<Reader: PayloadReader & ~Escapable>(
+    _ reader: Reader,
+    running: Span<UInt8>
+  ) -> FirmwareDecision {
+    do throws(AlinkMessageError) {
+      return decide(try FileOffer(firmware: reader), running: running)
+    } catch {
+      return .refuse(.offer(error))
+    }
+  }
+
+  /// The same for an offer that has been read.
+  public mutating func decide(_ offer: FileOffer, running: Span<UInt8>) -> FirmwareDecision {
+    // First, for the platform may push the version again that it has not heard of yet, its file gone.
+    if offer.version.bytes.isEqual(to: running) { return .alreadyInstalled }
+    if let fault = offer.fault(isConfiguration: false) { return .refuse(.file(fault)) }
+    let isKnown = offer.version == version && offer.digest == digest
+    switch stage {
+    case .running: return isKnown ? .alreadyRunning : .anotherRuns
+    case .finished where isKnown: return .waitsForRestart
+    case .failed where isKnown && failures >= Self.maxTries: return .refuse(.failedTooOften)
+    case .interrupted where isKnown:
+      stage = .running
+      return .resume
+    case .idle, .interrupted, .finished, .failed:
+      if !isKnown { failures = 0 }
+      version = offer.version
+      digest = offer.digest
+      stage = .running
+      return .start
+    }
+  }
+
+  /// Notes that what ran is downloaded, verified and where it belongs: the device runs it after a restart.
+  public mutating func finished() {
+    if stage == .running { stage = .finished }
+  }
+
+  /// Notes that what ran went no further.
+  public mutating func failed() {
+    guard stage == .running else { return }
+    stage = .failed
+    failures += 1
+  }
+}
+
+/// What becomes of a firmware that was pushed.
+public enum FirmwareDecision: Equatable, Sendable {
+  /// Fetch it.
+  case start
+  /// Fetch what is missing of it: the same file was under way before the program's restart, its address may be
+  /// another one.
+  case resume
+  /// It is being fetched.
+  case alreadyRunning
+  /// It is fetched and waits for a restart.
+  case waitsForRestart
+  /// It runs: tell the platform the version again (`FirmwareInform`).
+  case alreadyInstalled
+  /// Another one is being fetched; the platform pushes this one again.
+  case anotherRuns
+  /// It is not fetched; the platform is told by the progress `refusal.failure`.
+  case refuse(FirmwareRefusal)
+}
+
+/// Why a firmware is not fetched.
+public enum FirmwareRefusal: Equatable, Sendable {
+  /// A member that it needs is missing, or of another type: version, size, address or digest.
+  case offer(AlinkMessageError)
+  /// Its address or its size.
+  case file(FileFault)
+  /// The same version with the same digest failed three times.
+  case failedTooOften
+
+  /// What the progress says of it (device guide 6.11): -3 without a digest that can be used, -2 without an address,
+  /// -1 for the rest.
+  public var failure: UpgradeFailure {
+    switch self {
+    case .offer(.member(.sign)), .offer(.member(.signMethod)), .file(.digestMethod): .verification
+    case .offer(.member(.url)), .file(.notHTTPS): .download
+    default: .upgrade
+    }
+  }
+}
