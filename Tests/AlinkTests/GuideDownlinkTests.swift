@@ -49,6 +49,64 @@ struct GuideDownlinkTests {
     #expect(topic == placed(try #require(request.topic)) + "_reply")
   }
 
+  /// Two of them have words in the place of a digest, so that they are no files to be fetched.
+  @Test(arguments: GuideExample.all(.downlink))
+  func `the dispatcher hands it over once, and its answer is the printed one`(
+    example: GuideExample
+  ) throws {
+    let desk = Desk()
+    let topic = placed(try #require(example.topic)).replacing("deviceName1234", with: "device")
+    let message = placed(example.corrected)
+    let said = desk.take(topic, message)
+    switch example.key {
+    case "6.12 configuration-push":
+      #expect(said == #"refused thing/config/push_reply {"id":"123","code":460,"data":{}}"#)
+      #expect(desk.fault == .message(.member(.sign)))
+      return
+    case "6.7 model-config-push":
+      #expect(desk.fault == .message(.member(.url)))
+      return
+    default: break
+    }
+    let answer = try GuideExample.of(example.key + "-answer")
+    let printed = placed(try #require(answer.replyTopic)) + " " + placed(answer.minified)
+    if said.hasPrefix("notice") {
+      #expect(whole(String(try #require(said.split(separator: " sent ").last))) == printed)
+    } else {
+      #expect(said.hasPrefix("request 1"))
+      let data = example.key == "6.5 set-weight-call" ? Self.weights : ""
+      #expect(whole(desk.answer(1, .success, data)) == printed)
+    }
+    #expect(desk.take(topic, message) == "dropped")
+    #expect(desk.fault == .repeated)
+  }
+
+  /// The guide prints neither a model for all of them nor a firmware's envelope beside them.
+  @Test func `SetWeight fits the model that is printed for it`() throws {
+    let call = try GuideExample.of("6.5 set-weight-call")
+    let model = try GuideExample.of("6.5 set-weight-model").corrected
+    let topic = "thing/service/SetWeight"
+    #expect(Desk().take(topic, call.corrected, model: model).hasPrefix("request 1 service"))
+    let heavier = call.corrected.replacing("100.8", with: "200.5")
+    #expect(Desk().take(topic, heavier, model: model).hasPrefix("refused"))
+  }
+
+  @Test(arguments: ["4 upgrade-push", "6.11 upgrade-push"])
+  func `a firmware that is pushed starts, and is not started again`(key: String) throws {
+    let desk = Desk()
+    var push = FirmwarePush()
+    for expected in [FirmwareDecision.start, .alreadyRunning] {
+      let message = try GuideExample.of(key).corrected
+      #expect(desk.take("/ota/device/upgrade/pk/device", message).hasPrefix("notice firmware"))
+      let downlink = try #require(desk.downlink)
+      let (received, running) = (bytes(message), bytes("1.0.1"))
+      let decision = push.decide(downlink.reader(received.span), running: running.span)
+      #expect(decision == expected)
+    }
+  }
+
+  private static let weights = #"{"CollectTime":"1536228947682","OldWeight":100.101}"#
+
   private func write<Writer: PayloadWriter & ~Copyable & ~Escapable>(
     _ id: UInt64,
     _ code: DeviceReplyCode,

@@ -28,6 +28,7 @@ let package = Package(
     fuzzer("fuzz-cbor"),
     fuzzer("fuzz-model"),
     fuzzer("fuzz-alink"),
+    fuzzer("fuzz-downlink"),
     fuzzer("fuzz-auth"),
     fuzzer("fuzz-inspect"),
     fuzzer("fuzz-handshake"),

@@ -125,6 +125,37 @@ for kind, values in types:
 write("fuzz-model", checks)
 guide = sorted((project / "Tests/AlinkTests/Resources/guide").glob("*.txt"))
 write("fuzz-alink", [file.read_bytes() for file in guide] + items)
+
+
+# A step that chooses the topic, a length in fours and the message; then a wait, an answer, and the same again.
+def comes(kind, message):
+    message += b" " * (-len(message) % 4)
+    return bytes([kind * 4, len(message) // 4]) + message
+
+
+digest = b"ab" * 32
+params = {
+    0: b'{"a":1,"b":{"c":[1,2.50,"\\u00fc"]}}', 1: b'["a","b"]', 2: b"{}", 3: b"{}", 8: b'{"configId":"c","configSize":3,'
+    b'"sign":"' + digest + b'","signMethod":"Sha256","url":"https://h/f","getType":"file"}',
+    10: b'[{"productKey":"pk2","deviceName":"meter"}]', 11: b"{}", 12: b"{}", 13: b"{}",
+}
+methods = {
+    0: b"service.property.set", 1: b"service.property.get", 2: b"service.a", 3: b"service.b", 8: b"config.push",
+    10: b"topo.add.notify", 11: b"disable", 12: b"enable", 13: b"delete",
+}
+downlinks = [
+    comes(kind, b'{"id":"%d","version":"1.0","params":%s,"method":"thing.%s"}' % (kind, params[kind], methods[kind]))
+    for kind in params
+]
+downlinks += [
+    comes(4, b"hi"), comes(5, b"hi"), comes(6, b"\x01\x02"), comes(14, b'{"id":"3","code":521,"message":"device deleted"}'),
+    comes(7, b'{"code":"1000","data":{"size":1,"version":"2","url":"https://h/f","sign":"' + digest + b'","signMethod":'
+          b'"Sha256"},"id":1,"message":"success"}'),
+    comes(9, b'{"id":7,"version":"1.0","method":"thing.model.config.push","data":{"digest":"' + digest + b'","url":"https://h/f"}}'),
+    comes(15, b'{"id":"3","code":200,"data":{"a":{"value":1,"version":2}}}'),
+]
+calm = b"".join(one + b"\3\1\2\1" for one in downlinks) + b"".join(downlinks) + b"\2\xff"
+write("fuzz-downlink", downlinks + [one + one + b"\2\x1f\3\1{}      " for one in downlinks] + [calm])
 write("fuzz-auth", texts)
 write(
     "fuzz-inspect",

@@ -224,11 +224,13 @@ extension FileOffer {
   ///
   /// A configuration has SHA-256 alone (device guide 6.7 and 6.12), a firmware MD5 as well (4).
   public func fault(isConfiguration: Bool) -> FileFault? {
-    // RFC 3986 Section 3.1: a scheme's case does not matter; the bit makes letters small.
     let scheme = Span("https://" as StaticString)
     guard url.count > scheme.count else { return .notHTTPS }
-    for index in scheme.indices where url.bytes[index] | 0x20 != scheme[index] | 0x20 {
-      return .notHTTPS
+    for index in scheme.indices {
+      let byte = url.bytes[index]
+      // RFC 3986 Section 3.1: a scheme's case does not matter; the bit makes letters small.
+      let isLetter = scheme[index] >= UInt8(ascii: "a")
+      guard scheme[index] == (isLetter ? byte | 0x20 : byte) else { return .notHTTPS }
     }
     if givenSize == 0 { return .empty }
     if isConfiguration, case .md5 = digest { return .digestMethod }

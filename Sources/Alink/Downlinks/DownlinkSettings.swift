@@ -8,8 +8,9 @@ public struct DownlinkSettings: Sendable {
   /// Which kinds are answered with 200 as soon as they have been checked; they are still handed over.
   public var answeredAtOnce = DownlinkKinds.commands
 
-  /// How long whoever a request was handed over to has for the answer; then it is answered with 400. The guide
-  /// names no time.
+  /// How long whoever a request was handed over to has for the answer; then it is answered with 400.
+  ///
+  /// The guide names no time.
   public var timeToAnswer = Milliseconds(30_000)
 
   /// How long a synchronous call may take on the device; an answer after that is not sent.
@@ -21,8 +22,9 @@ public struct DownlinkSettings: Sendable {
   /// place in the table is not needed.
   public var memory = Milliseconds(3_600_000)
 
-  /// The longest message of the thing model that is checked, in bytes; a longer one is answered with 460. The
-  /// search for names that come twice takes time in the order of the square.
+  /// The longest message of the thing model that is checked, in bytes; a longer one is answered with 460.
+  ///
+  /// The search for names that come twice takes time in the order of the square.
   public var maxMessage = 8_192
 
   /// The settings named above.

@@ -10,7 +10,7 @@ struct RegressionTests {
 
   static let targets = [
     "fuzz-message", "fuzz-exchange", "fuzz-json", "fuzz-cbor", "fuzz-model", "fuzz-alink",
-    "fuzz-auth", "fuzz-inspect", "fuzz-handshake",
+    "fuzz-auth", "fuzz-inspect", "fuzz-handshake", "fuzz-downlink",
   ]
 
   static func run(_ target: String, _ bytes: Span<UInt8>) {
@@ -21,6 +21,7 @@ struct RegressionTests {
     case "fuzz-cbor": fuzzCBOR(bytes)
     case "fuzz-model": fuzzModel(bytes)
     case "fuzz-alink": fuzzAlink(bytes)
+    case "fuzz-downlink": fuzzDownlink(bytes)
     case "fuzz-auth": fuzzAuthentication(bytes)
     case "fuzz-inspect": fuzzInspect(bytes)
     case "fuzz-handshake": fuzzHandshake(bytes)
