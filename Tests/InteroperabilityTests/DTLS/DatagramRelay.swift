@@ -1,6 +1,7 @@
 import ConstrainedCore
 import Foundation
 import Synchronization
+import SystemClocks
 import UDPTransport
 
 /// A gateway between device and server, on a thread of its own, that treats each datagram as it is
