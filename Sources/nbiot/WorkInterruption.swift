@@ -13,7 +13,7 @@ final class WorkInterruption: Sendable {
 
   /// Takes no signals yet: see `listen`.
   init() {
-    // Without it (EMFILE) who waits for input is ended by the second signal.
+    // Without it (EMFILE) only the second signal ends a wait for input.
     wakeup = try? WakeSignal()
   }
 
