@@ -27,7 +27,9 @@ let package = Package(
     .library(name: "CoAPMessage", targets: ["CoAPMessage", "ConstrainedCore"]),
     .library(
       name: "CoAPExchange",
-      targets: ["CoAPExchange", "CoAPMessage", "ConstrainedCore", "UDPTransport"]
+      targets: [
+        "CoAPExchange", "CoAPMessage", "ConstrainedCore", "UDPTransport", "SystemClocks",
+      ]
     ),
     .library(
       name: "CoAPLink",
@@ -35,7 +37,7 @@ let package = Package(
         "CoAPLink", "ReportLink", "DeviceDriver", "SymmetricSecurity", "DTLSSecurity",
         "EitherSecurity", "SecurityLayer", "OpenSSLSupport", "PlatformCredentials", "CoAPExchange",
         "Alink", "PlatformCoAP", "Platform", "PayloadCoding", "CoAPMessage", "ConstrainedCore",
-        "UDPTransport", "DeviceStore",
+        "UDPTransport", "DeviceStore", "SystemClocks",
       ]
     ),
     .library(
@@ -44,7 +46,7 @@ let package = Package(
         "DurableReports", "DeviceDriver", "CoAPLink", "ReportLink", "DeviceStore",
         "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "SecurityLayer", "OpenSSLSupport",
         "PlatformCredentials", "CoAPExchange", "PlatformCoAP", "Platform", "CoAPMessage",
-        "ConstrainedCore", "UDPTransport",
+        "ConstrainedCore", "UDPTransport", "SystemClocks",
       ]
     ),
     .library(
@@ -62,6 +64,7 @@ let package = Package(
         "DeviceClient", "CoAPLink", "ReportLink", "DeviceStore", "DTLSSecurity", "SecurityLayer",
         "CoAPExchange", "Alink", "PlatformCoAP", "Platform", "PlatformCredentials",
         "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
+        "OpenSSLSupport",
       ]
     ),
     .library(
@@ -195,13 +198,18 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "SecurityLayer", "Platform", "OpenSSLSupport", "PlatformCredentials",
         "DTLSSecurity",
-        "UDPTransport", "ReportLink", "CoAPLink", "DurableReports",
+        "UDPTransport", "SystemClocks", "ReportLink", "CoAPLink", "DurableReports",
       ],
       swiftSettings: device
     ),
     .target(
-      name: "UDPTransport",
+      name: "SystemClocks",
       dependencies: ["ConstrainedCore", "CPOSIX"],
+      swiftSettings: device
+    ),
+    .target(
+      name: "UDPTransport",
+      dependencies: ["ConstrainedCore", "SystemClocks", "CPOSIX"],
       swiftSettings: device
     ),
     .target(
@@ -216,7 +224,7 @@ let package = Package(
         "PlatformCoAP", "Alink",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CBORPayload", "UDPTransport",
         "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
-        "DeviceStore",
+        "DeviceStore", "SystemClocks",
       ],
       swiftSettings: strict
     ),
@@ -251,7 +259,7 @@ let package = Package(
     .target(
       name: "HTTPSTransfer",
       dependencies: [
-        "ConstrainedCore", "Platform", "OpenSSLSupport", "CCurl",
+        "ConstrainedCore", "Platform", "OpenSSLSupport", "SystemClocks", "CCurl",
       ],
       swiftSettings: strict
     ),
@@ -272,7 +280,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
-        "DeviceStore", "DeviceClient",
+        "DeviceStore", "DeviceClient", "SystemClocks",
         "PlatformSimulator", "SecurityLayer", "DTLSSecurity", "CBORPayload", "PacketCapture",
         "Inspection",
         "HTTPSTransfer", "Agent",
@@ -288,7 +296,7 @@ let package = Package(
         "Platform", "PlatformCoAP", "OpenSSLSupport",
         "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
         "CBORPayload", "UDPTransport", "DeviceStore", "CoAPLink", "DurableReports",
-        "DeviceDriver", "PlatformCredentials", "CPOSIX",
+        "DeviceDriver", "PlatformCredentials", "SystemClocks", "CPOSIX",
       ],
       swiftSettings: device
     ),
@@ -299,7 +307,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "CoAPExchange", "Platform",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "UDPTransport",
         "DeviceStore", "CoAPLink", "DurableReports", "DeviceDriver",
-        "PlatformCredentials", "CDevice",
+        "PlatformCredentials", "SystemClocks", "CDevice",
       ],
       swiftSettings: device
     ),
@@ -339,7 +347,7 @@ let package = Package(
       name: "InteroperabilityTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "OpenSSLSupport",
-        "DTLSSecurity", "UDPTransport", "TestSupport",
+        "DTLSSecurity", "UDPTransport", "SystemClocks", "TestSupport",
       ],
       exclude: ["plugtest_server.py", "set-up.sh", "DTLS/certificates.sh"],
       swiftSettings: strict
@@ -398,7 +406,9 @@ let package = Package(
     ),
     .testTarget(
       name: "DeviceStoreTests",
-      dependencies: ["ConstrainedCore", "DeviceStore", "FileRecorder", "TestSupport"],
+      dependencies: [
+        "ConstrainedCore", "DeviceStore", "SystemClocks", "FileRecorder", "TestSupport",
+      ],
       swiftSettings: strict
     ),
     .testTarget(
@@ -483,7 +493,7 @@ let package = Package(
       name: "nbiotTests",
       dependencies: [
         "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformCore",
-        "PlatformSimulator", "UDPTransport", "TestSupport",
+        "PlatformSimulator", "UDPTransport", "SystemClocks", "TestSupport",
       ],
       resources: [.copy("README.md"), .copy("address-change.sh")],
       swiftSettings: strict
@@ -505,7 +515,7 @@ let package = Package(
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "CBORPayload", "OpenSSLSupport",
         "SymmetricSecurity", "DTLSSecurity", "UDPTransport", "CoAPLink", "ReportLink",
-        "DurableReports", "DeviceDriver", "PlatformCredentials", "CPOSIX",
+        "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CPOSIX",
       ],
       path: "Tests/ProbeDevice",
       exclude: ["allocations.sh", "waiting.sh"],

@@ -8,6 +8,7 @@ internal import DurableReports
 internal import OpenSSLSupport
 internal import Platform
 internal import SecurityLayer
+internal import SystemClocks
 internal import UDPTransport
 
 /// How the program ends.

@@ -1,6 +1,6 @@
 internal import CPOSIX
 internal import ConstrainedCore
-internal import UDPTransport
+internal import SystemClocks
 
 /// A Unix datagram socket that other programs of the machine send their reports to, a line a datagram.
 ///

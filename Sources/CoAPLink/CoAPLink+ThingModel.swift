@@ -38,7 +38,7 @@ extension CoAPLink where Security: ~Copyable {
     } catch {
       throw .thingModel(error)
     }
-    nextRequestID &+= 1
+    _ = takeRequestID()
     let format = ContentFormat(rawValue: Writer.contentFormat)
     return begin(
       topic: topic,
@@ -46,6 +46,14 @@ extension CoAPLink where Security: ~Copyable {
       accept: settings.accept == nil ? nil : format,
       at: now
     )
+  }
+
+  /// Takes the id of the next request of the thing model, for one that its owner writes and hands to `publish`.
+  ///
+  /// A device has this counter alone, so that no two of its requests have the same id.
+  public mutating func takeRequestID() -> UInt32 {
+    defer { nextRequestID &+= 1 }
+    return nextRequestID
   }
 
   /// Asks for up to `maxMessages` messages, 1 to 10, that wait for the device; `answer` then holds what
@@ -105,26 +113,17 @@ extension CoAPLink where Security: ~Copyable {
     into payload: inout FixedBytes<1_024>,
     _ build: (inout AlinkRequest<Kind, Writer>) throws(AlinkError) -> Void
   ) throws(AlinkError) -> Topic {
-    var topic = FixedBytes<128>()
+    var topic = Topic()
     try payload.fill { (storage: consuming MutableSpan<UInt8>) throws(AlinkError) -> Int in
-      var request = try AlinkRequest<Kind, Writer>(storage, id: id)
-      request.gateway = copy device
-      try build(&request)
-      let count = try request.finish()
-      do throws(CapacityError) {
-        try topic.write { (writer: inout ByteWriter) throws(CapacityError) in
-          try request.writeTopic(of: device, into: &writer)
-        }
-      } catch {
-        throw .topicTooLong
-      }
-      return count
+      try AlinkRequest<Kind, Writer>.write(
+        id: id,
+        of: device,
+        into: storage,
+        topic: &topic,
+        build
+      )
     }
-    do throws(TopicError) {
-      return try Topic(topic.bytes)
-    } catch {
-      preconditionFailure("names and identifiers are checked to be parts of a topic")
-    }
+    return topic
   }
 
   private static func writePull(

@@ -43,7 +43,7 @@ extension ReportResult {
         + "next to this topic"
     case .rejected: ResponseMeaning.advice(onReport: code ?? .empty)
     case .timedOut:
-      "no answer came: the platform may or may not have the report; try --timing nbIoT on a slow link"
+      "no answer came: the platform may or may not have the report; on a slow link, wait longer"
     case .interrupted: "the link failed: the platform may or may not have the report"
     case .reset: AuthenticationFailure.reset.description
     case .unauthenticated(let failure): failure.description
@@ -103,7 +103,7 @@ extension Milliseconds {
 extension SecurityError {
   fileprivate static var tooLongAdvice: String {
     "the message is longer than the records that the server was asked for: send less at once, or ask for "
-      + "longer ones (--max-fragment)"
+      + "longer ones"
   }
 }
 

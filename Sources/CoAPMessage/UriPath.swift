@@ -59,13 +59,8 @@ extension MessageView {
       try output.append(byte)
     default:
       try output.append(UInt8(ascii: "%"))
-      try output.append(hexDigit(byte >> 4))
-      try output.append(hexDigit(byte & 0x0F))
+      // conformance: 7252-6.5-a
+      try output.append(hexadecimal: byte, uppercase: true)
     }
-  }
-
-  private static func hexDigit(_ value: UInt8) -> UInt8 {
-    // conformance: 7252-6.5-a
-    value < 10 ? 0x30 + value : 0x41 + value - 10
   }
 }

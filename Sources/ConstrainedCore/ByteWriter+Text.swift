@@ -11,6 +11,16 @@ extension ByteWriter {
     }
   }
 
+  /// Appends a byte as two hexadecimal digits; appends nothing when they do not fit.
+  package mutating func append(
+    hexadecimal byte: UInt8,
+    uppercase: Bool = false
+  ) throws(CapacityError) {
+    guard remaining >= 2 else { throw CapacityError() }
+    put(Self.hexadecimalDigit(byte >> 4, uppercase))
+    put(Self.hexadecimalDigit(byte & 0x0F, uppercase))
+  }
+
   /// Appends bytes in Base64 (RFC 4648 Section 4), padded and on one line; appends nothing when
   /// they do not fit.
   package mutating func append(base64 bytes: Span<UInt8>) throws(CapacityError) {

@@ -173,11 +173,8 @@ extension DTLSSecurity {
   ) throws(DTLSConfigurationError) -> DTLSContext {
     do throws(OpenSSLError) {
       let context = try DTLSContext(.client)
-      switch settings.resumption {
-      case .none: context.setResumption(.none)
-      case .ticket where mode == .certificate: context.setResumption(.ticket)
-      case .sessionID, .ticket: context.setResumption(.sessionID)
-      }
+      let isTicket = settings.resumption == .ticket && mode != .certificate
+      context.setResumption(isTicket ? .sessionID : settings.resumption)
       if let length = settings.maxFragmentLength { try context.setMaxFragmentLength(length) }
       return context
     } catch {

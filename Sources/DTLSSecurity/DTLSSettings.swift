@@ -1,6 +1,6 @@
 public import CoAPExchange
 public import ConstrainedCore
-package import OpenSSLSupport
+public import OpenSSLSupport
 
 /// How a device uses DTLS; the defaults are for a radio that costs energy for every byte.
 public struct DTLSSettings: Sendable {
@@ -29,22 +29,12 @@ public struct DTLSSettings: Sendable {
   /// Asks for records of at most 512, 1,024, 2,048 or 4,096 bytes (RFC 6066 Section 4); `nil` for any.
   public var maxFragmentLength: Int?
 
-  /// How a session is resumed.
-  public enum Resumption: Sendable {
-    /// Never: each handshake is a whole one.
-    case none
-    /// By the identifier under which the server keeps it.
-    case sessionID
-    /// By a ticket of the server's that the device keeps (RFC 5077); with a pre-shared key, where a whole
-    /// handshake costs less, by the identifier.
-    case ticket
-  }
-
   /// How sessions are resumed.
   ///
   /// An identifier costs 64 bytes in two hellos; a ticket costs twice its length, some 400 bytes, and
-  /// is for servers that keep no sessions themselves.
-  public var resumption = Resumption.sessionID
+  /// is for servers that keep no sessions themselves. With a pre-shared key, where a whole handshake costs less
+  /// than a ticket, `ticket` means the identifier. With `none` each handshake is a whole one.
+  public var resumption = DTLSContext.Resumption.sessionID
 
   /// Whether the hello that resumes a session names the server, as RFC 6066 Section 3 recommends.
   ///

@@ -13,7 +13,7 @@ protocol ClientCore: AnyObject, Sendable {
   func start()
   func stop()
   func makeID() -> UInt64
-  func makeRequestID() -> UInt32
+  func takeRequestID() -> UInt32
   func connect(_ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>)
   func register(
     _ id: UInt64,

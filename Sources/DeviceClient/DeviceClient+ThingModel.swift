@@ -136,14 +136,11 @@ extension DeviceClient {
   public var propertyPostOverhead: MessageOverhead {
     get throws {
       var buffer = [UInt8](repeating: 0, count: PropertyBatch<JSONWriter>.minLimit)
-      var topic = [UInt8](repeating: 0, count: Topic.maxCount)
-      do {
+      do throws(AlinkError) {
         let request = try AlinkRequest<PropertyPost, JSONWriter>(buffer.mutableSpan, id: 1)
-        var writer = ByteWriter(topic.mutableSpan)
-        try request.writeTopic(of: identity, into: &writer)
-        return core.overhead(of: try Topic(writer.written))
+        return core.overhead(of: try request.topic(of: identity))
       } catch {
-        throw DeviceClientError.request(.topicTooLong)
+        throw DeviceClientError.request(error)
       }
     }
   }
@@ -164,38 +161,31 @@ extension DeviceClient {
     _ build: (inout AlinkRequest<Kind, Writer>) throws(AlinkError) -> Void
   ) throws(DeviceClientError) -> (Topic, [UInt8], UInt32) {
     var buffer = [UInt8](repeating: 0, count: PlatformRequest.maxPayload)
-    var topic = [UInt8](repeating: 0, count: Topic.maxCount)
-    let id = makeRequestID()
-    let written: (Topic, [UInt8], event: FixedBytes<64>)
+    var topic = Topic()
+    var event = FixedBytes<64>()
+    let id = core.takeRequestID()
+    let count: Int
     do throws(AlinkError) {
-      var request = try AlinkRequest<Kind, Writer>(buffer.mutableSpan, id: id)
-      request.gateway = identity
-      request.deviceNames = deviceNames
-      try build(&request)
-      let count = try request.finish()
-      var writer = ByteWriter(topic.mutableSpan)
-      do throws(CapacityError) {
-        try request.writeTopic(of: identity, into: &writer)
-      } catch {
-        throw .topicTooLong
+      count = try AlinkRequest<Kind, Writer>.write(
+        id: id,
+        of: identity,
+        into: buffer.mutableSpan,
+        topic: &topic
+      ) { (request: inout AlinkRequest<Kind, Writer>) throws(AlinkError) in
+        request.deviceNames = deviceNames
+        try build(&request)
+        event = request.eventIdentifier
       }
-      let checked: Topic
-      do throws(TopicError) {
-        checked = try Topic(writer.written)
-      } catch {
-        preconditionFailure("names and identifiers are checked to be parts of a topic")
-      }
-      written = (checked, Array(buffer[..<count]), request.eventIdentifier)
     } catch {
       throw .request(error)
     }
-    let (checked, payload, event) = written
+    let payload = Array(buffer[..<count])
     if Writer.contentFormat == ContentFormat.cbor.rawValue {
       try check(Kind.self, CBORReader(payload.span), event)
     } else {
       try check(Kind.self, JSONReader(payload.span), event)
     }
-    return (checked, payload, id)
+    return (topic, payload, id)
   }
 
   /// Checks a request that was written against the configuration's thing model.

@@ -349,8 +349,6 @@ public final class DeviceClient: Sendable {
     }
   }
 
-  func makeRequestID() -> UInt32 { core.makeRequestID() }
-
   /// What the client has sent and received.
   public var counters: DeviceCounters { core.counters }
 

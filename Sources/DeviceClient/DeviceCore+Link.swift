@@ -1,5 +1,6 @@
 internal import CoAPLink
 internal import Platform
+internal import SystemClocks
 internal import UDPTransport
 
 /// What a client makes of an error of its link, and of silence.

@@ -9,6 +9,7 @@ internal import Platform
 internal import ReportLink
 internal import SecurityLayer
 internal import Synchronization
+internal import SystemClocks
 internal import UDPTransport
 
 /// The session of a client with its socket, its timer and those who wait for it.
@@ -36,7 +37,6 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     var traffic = DeviceTraffic()
     var isClosed = false
     var nextID: UInt64 = 0
-    var nextRequestID: UInt32
     /// Calls that have an id and have not arrived yet, and those of them that were cancelled.
     var expected: Set<UInt64> = []
     var cancelled: Set<UInt64> = []
@@ -74,11 +74,8 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     export: @escaping @Sendable (inout Security) -> [UInt8]? = { _ in nil }
   ) {
     self.export = export
-    let firstRequestID = session.nextRequestID
     isSecureChannel = session.withSecurity { $0.wrapsDatagrams }
-    state = Mutex(
-      State(session: session, link: link, keeper: keeper, nextRequestID: firstRequestID)
-    )
+    state = Mutex(State(session: session, link: link, keeper: keeper))
     self.signal = signal
     self.onTransmission = onTransmission
     self.onMessage = onMessage
@@ -141,12 +138,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     }
   }
 
-  func makeRequestID() -> UInt32 {
-    state.withLock { state in
-      defer { state.nextRequestID &+= 1 }
-      return state.nextRequestID
-    }
-  }
+  func takeRequestID() -> UInt32 { state.withLock { $0.session.takeRequestID() } }
 
   func connect(_ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>) {
     let connecting = Connecting(id: id, continuation: continuation)

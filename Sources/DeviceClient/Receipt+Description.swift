@@ -61,6 +61,6 @@ enum Readable {
       return text
     }
     if let notation = CBORDiagnosticNotation.text(ofUnlabelled: bytes.span) { return notation }
-    return bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    return String(hexadecimal: bytes.span)
   }
 }

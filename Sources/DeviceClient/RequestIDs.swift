@@ -1,5 +1,8 @@
+internal import ConstrainedCore
 internal import Glibc
+internal import OpenSSLSupport
 internal import Synchronization
+internal import SystemClocks
 
 /// The ids of a program's requests of the thing model, where nothing keeps the last one (device guide 6.1: unique
 /// for the device, a number in a text).
@@ -37,16 +40,12 @@ public enum RequestIDs {
 
   /// The first id now.
   static func first() -> UInt32 {
-    var time = timespec()
-    // SAFETY: writes exactly one timespec.
-    _ = unsafe clock_gettime(CLOCK_REALTIME, &time)
-    let seconds = UInt64(clamping: time.tv_sec)
-    let milliseconds = seconds &* 1_000 &+ UInt64(clamping: time.tv_nsec) / 1_000_000
+    var random = SystemRandom()
     return first(
-      at: milliseconds,
+      at: WallClock.milliseconds(),
       process: UInt32(bitPattern: getpid()),
       client: clients.wrappingAdd(1, ordering: .relaxed).oldValue,
-      random: UInt32.random(in: 1 ... .max)
+      random: max(1, random.nextUInt32())
     )
   }
 }

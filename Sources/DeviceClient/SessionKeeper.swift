@@ -5,7 +5,7 @@ internal import DurableReports
 internal import OpenSSLSupport
 internal import ReportLink
 internal import SecurityLayer
-internal import UDPTransport
+internal import SystemClocks
 
 /// Keeps what of a client's session outlives the process in a file: token, reserved numbers, DTLS session.
 ///

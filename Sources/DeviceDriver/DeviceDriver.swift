@@ -4,6 +4,7 @@ internal import DeviceStore
 public import DurableReports
 internal import ReportLink
 public import SecurityLayer
+internal import SystemClocks
 public import UDPTransport
 
 /// A durable device over CoAP with its socket: what every program around one does with both.

@@ -5,6 +5,7 @@ internal import DeviceDriver
 internal import DeviceStore
 internal import DurableReports
 internal import OpenSSLSupport
+internal import SystemClocks
 internal import UDPTransport
 
 // The C interface. nbiot_device.h documents each function for who calls it; `@implementation` makes the

@@ -13,6 +13,7 @@ internal import Platform
 internal import PlatformCredentials
 internal import SecurityLayer
 internal import SymmetricSecurity
+internal import SystemClocks
 internal import UDPTransport
 
 /// Why a call of the library failed.

@@ -35,6 +35,11 @@ public struct FirmwareDownload {
   /// Receives the reason why an attempt ended, and the seconds until the next one.
   public var onRetry: ((_ reason: FirmwareDownloadError, _ seconds: Int) -> Void)?
 
+  /// Receives a line for each request and for the head of each answer.
+  ///
+  /// The address is shown without its query, since the query grants access to the file.
+  public var onExchange: ((_ line: String) -> Void)?
+
   /// Installs the complete and verified file; an error it throws is reported as step -4.
   public var install: ((_ path: String) throws(UpgradeFailure) -> Void)?
 
@@ -172,7 +177,10 @@ public struct FirmwareDownload {
       size: size,
       .init(offset: offset, tag: way.tag, decodes: way.decodes)
     )
-    let watched = ProgressSink(sink, part, onProgress)
+    let watched = WatchedSink(sink, part, onProgress, onExchange)
+    onExchange?(
+      "GET \(Self.withoutQuery(address))" + (offset.map { ", bytes from \($0) on" } ?? "")
+    )
     var failure: HTTPSError?
     do throws(HTTPSError) {
       try connection.get(
@@ -221,6 +229,11 @@ public struct FirmwareDownload {
     }
   }
 
+  private static func withoutQuery(_ address: String) -> String {
+    guard let query = address.firstIndex(of: "?") else { return address }
+    return address[...query] + "***"
+  }
+
   private func connect() throws(FirmwareDownloadError) -> HTTPSConnection {
     do throws(HTTPSError) {
       return try HTTPSConnection(settings)
@@ -237,19 +250,29 @@ public struct FirmwareDownload {
   }
 }
 
-/// Reports progress after each piece has been written.
-private final class ProgressSink: HTTPSSink {
+/// Reports the head of the answer, and progress after each piece has been written.
+private final class WatchedSink: HTTPSSink {
   private let sink: DownloadSink
   private let part: FirmwarePart
   private let onProgress: ((UInt64) -> Void)?
+  private let onExchange: ((String) -> Void)?
 
-  init(_ sink: DownloadSink, _ part: FirmwarePart, _ onProgress: ((UInt64) -> Void)?) {
+  init(
+    _ sink: DownloadSink,
+    _ part: FirmwarePart,
+    _ onProgress: ((UInt64) -> Void)?,
+    _ onExchange: ((String) -> Void)?
+  ) {
     self.sink = sink
     self.part = part
     self.onProgress = onProgress
+    self.onExchange = onExchange
   }
 
-  func begin(_ head: HTTPSHead) -> Bool { sink.begin(head) }
+  func begin(_ head: HTTPSHead) -> Bool {
+    onExchange?(head.summary)
+    return sink.begin(head)
+  }
 
   func take(_ bytes: Span<UInt8>) -> Bool {
     let isTaken = sink.take(bytes)

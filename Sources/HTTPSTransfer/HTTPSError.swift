@@ -53,8 +53,8 @@ extension HTTPSError: CustomStringConvertible {
     case .unreachable(let text):
       "the server cannot be reached (\(text)): check host and port, and the network connection"
     case .certificate(let text):
-      "the server's certificate is not accepted (\(text)): check the host name, the clock, and that "
-        + "--https-ca-file has the authority that vouches for it"
+      "the server's certificate is not accepted (\(text)): check the host name, the clock, and which "
+        + "authorities are trusted"
     case .handshake(let text):
       "the TLS handshake failed (\(text)): check that host and port are those of an HTTPS server"
     case .authorities:

@@ -14,6 +14,9 @@ public struct HTTPSFirmwareDownloader: FirmwareDownloader {
   /// Receives the reason why an attempt ended, and the seconds until the next one.
   public var onRetry: ((_ reason: FirmwareDownloadError, _ seconds: Int) -> Void)?
 
+  /// Receives a line for each request and for the head of each answer; see `FirmwareDownload`.
+  public var onExchange: ((_ line: String) -> Void)?
+
   /// Why the last download failed, in more detail than its step.
   public private(set) var lastError: FirmwareDownloadError?
 
@@ -32,6 +35,7 @@ public struct HTTPSFirmwareDownloader: FirmwareDownloader {
     download.settings = settings
     download.install = install
     download.onRetry = onRetry
+    download.onExchange = onExchange
     lastError = nil
     var failure: FirmwareDownloadError?
     withoutActuallyEscaping(progress) { progress in

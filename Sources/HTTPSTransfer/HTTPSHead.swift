@@ -24,6 +24,21 @@ package struct HTTPSHead: Equatable, Sendable {
     retryField.flatMap { RetryAfter.seconds($0, serverDate: date) }
   }
 
+  /// The status and what the server says about the body, on one line.
+  var summary: String {
+    var parts = ["status \(status)"]
+    if let part = contentRange?.bytes {
+      let whole = contentRange?.total.map { " of \($0)" } ?? ""
+      parts.append("bytes \(part.lowerBound) to \(part.upperBound)\(whole)")
+    } else if let contentLength {
+      parts.append("\(contentLength) bytes")
+    }
+    if let entityTag { parts.append("entity tag \(entityTag)") }
+    if isEncoded { parts.append("encoded") }
+    if let retryAfter { parts.append("retry after \(retryAfter) s") }
+    return parts.joined(separator: ", ")
+  }
+
   /// Starts with an empty head.
   package init() {}
 

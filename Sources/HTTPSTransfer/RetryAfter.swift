@@ -1,4 +1,5 @@
 internal import CCurl
+internal import SystemClocks
 
 /// The field Retry-After (RFC 9110 Section 10.2.3): the time to wait before the next request.
 enum RetryAfter {
@@ -14,7 +15,7 @@ enum RetryAfter {
       return min(Int(field) ?? limit, limit)
     }
     guard let until = date(field) else { return nil }
-    let now = serverDate.flatMap(date) ?? time(nil)
+    let now = serverDate.flatMap(date) ?? Int(WallClock.milliseconds() / 1_000)
     return min(max(0, until - now), limit)
   }
 

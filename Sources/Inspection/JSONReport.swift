@@ -64,7 +64,7 @@ enum JSONReport {
       if view.payload.count > 0 { plain = quoted(view.payload, view.contentFormat) }
     case .opened(let bytes):
       inside = quoted(bytes.span, view.contentFormat)
-      insideBytes = HexText.string(bytes.span)
+      insideBytes = String(hexadecimal: bytes.span)
     case .unopened(let reason, let isEncrypted):
       obstacle = reason
       if !isEncrypted { plain = quoted(view.payload, view.contentFormat) }
@@ -103,22 +103,22 @@ enum JSONReport {
     try json.integer(Int64(view.messageID))
     try json.key("token")
     let token = (0..<view.token.count).map { view.token[$0] }
-    try json.string(HexText.digits(token.span).span)
+    try json.string([UInt8](hexadecimal: token.span).span)
     try json.key("options")
     try json.beginArray()
     var iterator = view.options
     while let option = iterator.next() {
       try json.beginArray()
       try json.integer(Int64(option.number.rawValue))
-      try json.string(HexText.digits(option.value).span)
+      try json.string([UInt8](hexadecimal: option.value).span)
       try json.endArray()
     }
     try json.endArray()
     try json.key("payload")
-    try json.string(HexText.digits(view.payload).span)
+    try json.string([UInt8](hexadecimal: view.payload).span)
     try json.key("reencoded")
     if let bytes = reencoded(view) {
-      try json.string(HexText.digits(bytes.span).span)
+      try json.string([UInt8](hexadecimal: bytes.span).span)
     } else {
       try json.null()
     }
@@ -129,17 +129,7 @@ enum JSONReport {
   private static func reencoded(_ view: MessageView) -> [UInt8]? {
     var buffer = [UInt8](repeating: 0, count: view.count)
     do throws(MessageWriterError) {
-      var writer = try MessageWriter(
-        buffer.mutableSpan,
-        type: view.type,
-        code: view.code,
-        messageID: view.messageID,
-        token: view.token
-      )
-      var iterator = view.options
-      while let option = iterator.next() { try writer.option(option.number, option.value) }
-      try writer.payload(view.payload)
-      let count = writer.count
+      let count = try view.write(into: buffer.mutableSpan)
       return Array(buffer[..<count])
     } catch {
       return nil

@@ -103,7 +103,7 @@ public struct MessageInspector: ~Copyable {
     let code = view.code.isRequest ? view.code.name ?? view.code.dotted : view.code.description
     var token = view.token.count == 0 ? "no token" : "token "
     for index in 0..<view.token.count {
-      token += HexText.string([view.token[index]].span)
+      token += String(hexadecimal: [view.token[index]].span)
     }
     return "\(type) \(code), message ID \(view.messageID), \(token), \(view.count) bytes"
   }

@@ -1,4 +1,5 @@
 internal import CoAPMessage
+internal import ConstrainedCore
 internal import PayloadCoding
 internal import Platform
 
@@ -35,13 +36,13 @@ enum OptionText {
     switch option.number {
     case .platformToken, .legacyPlatformToken: opaqueText(option.value)
     case .platformSequence:
-      "(\(option.value.count) bytes, encrypted) \(HexText.string(option.value))"
+      "(\(option.value.count) bytes, encrypted) \(String(hexadecimal: option.value))"
     case .platformMessageID: platformMessageID(option)
     default:
       switch option.number.definition?.format {
       case .string: ReadableText.quoted(option.value) ?? hex(option.value, "not UTF-8")
       case .uint: number(option, in: code)
-      case .empty, .opaque, nil: HexText.string(option.value)
+      case .empty, .opaque, nil: String(hexadecimal: option.value)
       }
     }
   }
@@ -80,18 +81,18 @@ enum OptionText {
     guard case .number = PlatformMessageID(option.value) else {
       return PlatformMessageID.text(option.value)
     }
-    return "\(PlatformMessageID.text(option.value)) (\(HexText.string(option.value)))"
+    return "\(PlatformMessageID.text(option.value)) (\(String(hexadecimal: option.value)))"
   }
 
   /// Bytes that are usually text: in quotation marks if they are, otherwise in hexadecimal.
   private static func opaqueText(_ value: Span<UInt8>) -> String {
     guard ReadableText.isReadable(value), let text = ReadableText.quoted(value) else {
-      return HexText.string(value)
+      return String(hexadecimal: value)
     }
     return text
   }
 
   private static func hex(_ value: Span<UInt8>, _ reason: String) -> String {
-    "\(HexText.string(value)) (\(reason))"
+    "\(String(hexadecimal: value)) (\(reason))"
   }
 }

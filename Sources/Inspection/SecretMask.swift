@@ -18,23 +18,15 @@ enum SecretMask {
     // Extended forms that are longer than necessary become shorter.
     var buffer = [UInt8](repeating: 0, count: view.count + 8)
     do throws(MessageWriterError) {
-      var writer = try MessageWriter(
-        buffer.mutableSpan,
-        type: view.type,
-        code: view.code,
-        messageID: view.messageID,
-        token: view.token
-      )
-      var iterator = view.options
-      while let option = iterator.next() {
+      let payload = masked(payload: view.payload, isLaterBlock: isLaterBlock(view))
+      let count = try view.write(into: buffer.mutableSpan, payload: payload.span) {
+        (option: OptionView, writer: inout MessageWriter) throws(MessageWriterError) in
         switch option.number {
         case .platformToken, .legacyPlatformToken:
           try writer.option(option.number, masked(token: option.value).span)
         default: try writer.option(option.number, option.value)
         }
       }
-      try writer.payload(masked(payload: view.payload, isLaterBlock: isLaterBlock(view)).span)
-      let count = writer.count
       return Array(buffer[..<count])
     } catch {
       return []

@@ -41,7 +41,8 @@ enum Obstacle: CustomStringConvertible {
     switch self {
     case .needsSecret: "give the device's secret to see it"
     case .needsSecretAndRandom: "give the device's secret and the session's random to see it"
-    case .needsRandom: "the answer to /auth that gave its token was not seen: give --random"
+    case .needsRandom:
+      "the answer to /auth that gave its token was not seen: give the session's random"
     case .anotherKey:
       "cannot be opened: another key or secret, altered on the way, or not encrypted"
     case .isBlock: "a block of a body that is encrypted as a whole; blocks are not reassembled here"

@@ -15,9 +15,9 @@ public struct DTLSContext: ~Copyable {
     case server
   }
 
-  /// Where sessions are stored for resumption.
+  /// How sessions are resumed, and where they are stored for that.
   public enum Resumption: Sendable {
-    /// Nowhere.
+    /// Not at all.
     case none
     /// At the server, under an identifier of 32 bytes.
     case sessionID

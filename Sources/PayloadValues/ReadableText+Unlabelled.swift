@@ -1,4 +1,5 @@
 internal import CBORPayload
+internal import ConstrainedCore
 package import PayloadCoding
 
 extension ReadableText {
@@ -11,6 +12,6 @@ extension ReadableText {
       return text
     }
     if let notation = CBORDiagnosticNotation.text(ofUnlabelled: bytes.span) { return notation }
-    return "0x" + bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    return "0x" + String(hexadecimal: bytes.span)
   }
 }

@@ -51,7 +51,8 @@ extension ResponseMeaning {
     case .notFound:
       "there is no such topic (4.04): create it in the console, or correct it"
     case .methodNotAllowed: "the topic takes no reports (4.05)"
-    case .notAcceptable: "the platform cannot answer in the format asked for (4.06): try --accept"
+    case .notAcceptable:
+      "the platform cannot answer in the format asked for (4.06): ask for another"
     case .requestEntityTooLarge: "the report is too large (4.13): send less in one report"
     case .pathTooLong: "the topic is too long (4.14): shorten it"
     case .unsupportedContentFormat: "the platform does not take this payload format (4.15)"

@@ -34,12 +34,12 @@ extension HandshakeFailure: CustomStringConvertible {
       "the server does not support DTLS 1.2, only older versions, which are insecure"
     case .nothingInCommon:
       "the server accepts none of the cipher suites and curves: it may know only static RSA or CBC, which "
-        + "--legacy-suites allows, or have a key on another curve than P-256"
+        + "are offered only when asked for, or have a key on another curve than P-256"
     case .certificateWanted:
-      "the server demands a client certificate: give --certificate-file and --key-file"
+      "the server demands a client certificate, and the device has none"
     case .unknownIdentity:
       "the server does not know the identity of the pre-shared key: check product key and device name, or "
-        + "--psk-identity"
+        + "the identity of a key of your own"
     case .wrongKey:
       "the server says that the pre-shared key is wrong: check the device secret or the key"
     case .alert(let number):

@@ -1,5 +1,6 @@
 internal import CPOSIX
 public import ConstrainedCore
+internal import SystemClocks
 
 /// A non-blocking UDP socket connected to one peer, closed with the value.
 ///

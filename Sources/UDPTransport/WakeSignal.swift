@@ -1,5 +1,6 @@
 internal import CPOSIX
 public import ConstrainedCore
+internal import SystemClocks
 
 /// Wakes a thread that waits for a socket, through an event counter of the system (eventfd).
 public struct WakeSignal: ~Copyable, Sendable {

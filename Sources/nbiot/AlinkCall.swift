@@ -1,7 +1,6 @@
 internal import Alink
 internal import ConstrainedCore
 internal import DeviceClient
-internal import Foundation
 internal import PayloadCoding
 internal import PayloadValues
 internal import Platform
@@ -298,8 +297,10 @@ extension AlinkCall {
       throw Failure(description: "give one sub-device at a time: each has a secret of its own")
     }
     let names = try Self.names(elements[0])
-    let time = UInt64(Date().timeIntervalSince1970 * 1_000)
-    let proof = SubDeviceRequest(signMethod: .hmacSHA1, timestamp: time)
+    let proof = SubDeviceRequest(
+      signMethod: .hmacSHA1,
+      timestamp: Clock.millisecondsSince1970()
+    )
     let device: DeviceIdentity
     guard let subDeviceSecretFile else {
       throw Failure(description: "give --sub-device-secret-file: the sub-device must be proved")
@@ -316,12 +317,9 @@ extension AlinkCall {
     let content = try Signature.text { (output: inout ByteWriter) throws(CapacityError) in
       try proof.writeSigningContent(device, into: &output)
     }
-    let signature = try Signature(
-      content,
-      proof.signMethod,
-      secretFile: subDeviceSecretFile,
-      .device
-    )
+    var secret = try Secret.read(subDeviceSecretFile)
+    defer { Secret.erase(&secret) }
+    let signature = try Signature(content, proof.signMethod, secret)
     return try await client.request(TopologyAdd.self, as: writer) { add throws(AlinkError) in
       try add.add(device, proof: proof, signature: signature.bytes.span)
     }

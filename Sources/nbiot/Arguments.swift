@@ -1,7 +1,6 @@
 internal import ArgumentParser
 internal import CoAPExchange
 internal import CoAPMessage
-internal import DTLSSecurity
 internal import OpenSSLSupport
 internal import Platform
 internal import PlatformCoAP
@@ -15,17 +14,7 @@ enum SecurityArgument: String, ExpressibleByArgument, CaseIterable {
 enum ResumptionArgument: String, ExpressibleByArgument, CaseIterable {
   case id, ticket, none
 
-  /// What the simulator offers.
-  var server: DTLSContext.Resumption {
-    switch self {
-    case .id: .sessionID
-    case .ticket: .ticket
-    case .none: .none
-    }
-  }
-
-  /// What a device asks for.
-  var device: DTLSSettings.Resumption {
+  var resumption: DTLSContext.Resumption {
     switch self {
     case .id: .sessionID
     case .ticket: .ticket

@@ -67,8 +67,7 @@ struct CallCommand: AsyncParsableCommand {
   @OptionGroup(title: "Checks before anything is sent")
   var model: ModelOptions
 
-  @Flag(help: "Send properties without a time as values alone, as the platform's C SDKs do.")
-  var plainValues = false
+  @OptionGroup var plain: PlainValuesOption
 
   @Option(
     help: ArgumentHelp(
@@ -78,15 +77,14 @@ struct CallCommand: AsyncParsableCommand {
   )
   var subDeviceSecretFile: String?
 
-  @Option(help: "How the reply is printed.")
-  var output = OutputArgument.text
+  @OptionGroup var output: OutputOption
 
   func run() async throws {
     if method == "up_raw" || method == "thing.model.up_raw" { return try await sendRaw() }
     var call = AlinkCall(method: method, parameters: try value())
     call.subDeviceSecretFile = subDeviceSecretFile
-    call.usesPlainValues = plainValues
-    call.deviceNames = device.deviceNames.rule
+    call.usesPlainValues = plain.plainValues
+    call.deviceNames = device.messages.deviceNames.rule
     do {
       var models = DeviceClientConfiguration(productKey: "", deviceName: "")
       try model.apply(to: &models)
@@ -112,7 +110,7 @@ struct CallCommand: AsyncParsableCommand {
   }
 
   private func show(_ answer: AlinkAnswer) throws {
-    ReplyLines(answer).print(output)
+    ReplyLines(answer).print(output.form)
     guard answer.isSuccess else { throw ExitStatus.undelivered.error }
   }
 

@@ -1,13 +1,16 @@
 internal import Foundation
+internal import SystemClocks
 
-/// The calendar's time, for the field `timestamp` and for log lines.
+/// The calendar's time, for the field `timestamp` and for what is printed.
 enum Clock {
-  static func millisecondsSince1970() -> UInt64 {
-    UInt64(max(0, Date().timeIntervalSince1970 * 1_000))
+  static func millisecondsSince1970() -> UInt64 { WallClock.milliseconds() }
+
+  static func now() -> Date {
+    Date(timeIntervalSince1970: Double(WallClock.milliseconds()) / 1_000)
   }
 
   /// Now as 2026-11-21T09:39:00.123Z.
   static func timestamp() -> String {
-    Date().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
+    now().formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
   }
 }

@@ -164,8 +164,12 @@ actor LineReader {
 
   private var input: ArraySlice<UInt8> = []
   private var isAtEnd = false
+  private let interruption: WorkInterruption
   /// Why no more could be read; `nil` where the input has ended by itself.
   private(set) var failure: Complaint?
+
+  /// Reads until the signal comes; what was read by then is still given out.
+  init(_ interruption: WorkInterruption) { self.interruption = interruption }
 
   /// The next line that is not empty, without its end; `nil` after the last, and where no more can be read.
   func next() async -> [UInt8]? { await next(isReady: false) }
@@ -178,8 +182,9 @@ actor LineReader {
     while true {
       if input.isEmpty && !isAtEnd {
         if isReady, !Console.isInputReady { return nil }
-        switch await Self.read() {
-        case .success(let bytes): input = bytes[...]
+        switch await Self.read(interruption) {
+        case .success(nil): return nil
+        case .success(let bytes?): input = bytes[...]
         case .failure(let complaint):
           // What came before is no whole line.
           failure = complaint
@@ -199,11 +204,17 @@ actor LineReader {
     }
   }
 
-  private static func read() async -> Result<[UInt8], Complaint> {
+  /// The next bytes; `nil` where the signal came first.
+  private static func read(
+    _ interruption: WorkInterruption
+  ) async -> Result<[UInt8]?, Complaint> {
     await withCheckedContinuation { continuation in
       // A blocking read, off the threads that concurrency runs on.
       DispatchQueue.global().async {
-        continuation.resume(returning: Result(catching: Console.read))
+        guard interruption.waitForInput() else {
+          return continuation.resume(returning: .success(nil))
+        }
+        continuation.resume(returning: Result(catching: Console.read).map { $0 })
       }
     }
   }

@@ -6,23 +6,7 @@ internal import Platform
 
 /// The options of `--security dtls`.
 struct DTLSOptions: ParsableArguments {
-  @Option(
-    help: ArgumentHelp(
-      "The certificates of the authorities that may vouch for the server, in PEM: the platform's root "
-        + "certificate, or ca.pem of `nbiot simulate`.",
-      valueName: "file"
-    )
-  )
-  var caFile: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "The name in the server's certificate (default: the host of the endpoint).",
-      valueName: "name"
-    ),
-    transform: InputText.trimmed
-  )
-  var serverName: String?
+  @OptionGroup var trust: TrustOptions
 
   @Flag(
     help: ArgumentHelp(
@@ -56,10 +40,7 @@ struct DTLSOptions: ParsableArguments {
   )
   var keyFile: String?
 
-  @Option(
-    help: "How a session is resumed: id (default), which costs the fewest bytes, ticket or none."
-  )
-  var resumption: ResumptionArgument?
+  @OptionGroup var resumption: ResumptionOption
 
   @Option(
     help: ArgumentHelp(
@@ -94,14 +75,6 @@ struct DTLSOptions: ParsableArguments {
   )
   var joinLastFlight = false
 
-  @Flag(
-    help: ArgumentHelp(
-      "Take the server's name from the common name of a certificate without alternative names, which RFC "
-        + "9525 forbids; for old platforms."
-    )
-  )
-  var allowCommonName = false
-
   @Flag(help: "Tell the server goodbye at the end, by one more transmission.")
   var goodbye = false
 
@@ -122,8 +95,11 @@ struct DTLSOptions: ParsableArguments {
     if psk, pskIdentity != nil {
       throw ValidationError("--psk makes identity and key itself: give it or your own, not both")
     }
-    let certificates = [caFile, serverName, certificateFile, keyFile]
-    if psk || pskIdentity != nil, allowCommonName || certificates.contains(where: { $0 != nil }) {
+    let verifying =
+      trust.given + [
+        ("--certificate-file", certificateFile != nil), ("--key-file", keyFile != nil),
+      ]
+    if psk || pskIdentity != nil, verifying.contains(where: \.isGiven) {
       throw ValidationError(
         "a pre-shared key verifies no certificate: give it without --ca-file, --server-name, "
           + "--certificate-file, --key-file and --allow-common-name"
@@ -134,26 +110,18 @@ struct DTLSOptions: ParsableArguments {
     }
   }
 
-  /// Those that were given.
-  var given: [String] {
-    let all = [
-      ("--ca-file", caFile != nil), ("--server-name", serverName != nil), ("--psk", psk),
+  /// Each, and whether it was given.
+  var given: [(name: String, isGiven: Bool)] {
+    trust.given + [
+      ("--psk", psk),
       ("--psk-identity", pskIdentity != nil), ("--psk-key-file", pskKeyFile != nil),
       ("--certificate-file", certificateFile != nil), ("--key-file", keyFile != nil),
-      ("--resumption", resumption != nil), ("--idle-limit", idleLimit != nil),
+      ("--resumption", resumption.given != nil), ("--idle-limit", idleLimit != nil),
       ("--mtu", mtu != nil),
       ("--max-fragment", maxFragment != nil), ("--join-last-flight", joinLastFlight),
-      ("--allow-common-name", allowCommonName), ("--goodbye", goodbye),
+      ("--goodbye", goodbye),
       ("--legacy-suites", legacySuites),
     ]
-    return all.filter(\.1).map(\.0)
-  }
-
-  /// What is said of such options in the symmetric mode.
-  static func complaint(about options: [String]) -> String {
-    options.joined(separator: ", ") + (options.count == 1 ? " belongs" : " belong")
-      + " to DTLS: give --security dtls, too, or leave "
-      + (options.count == 1 ? "it" : "them") + " out"
   }
 
   /// Sets up DTLS, by the options and what the configuration file says besides.
@@ -161,7 +129,7 @@ struct DTLSOptions: ParsableArguments {
     _ configuration: inout DeviceClientConfiguration,
     _ file: ConfigurationFile?
   ) throws {
-    if let resumption { configuration.dtls.resumption = resumption.device }
+    if let way = resumption.given { configuration.dtls.resumption = way.resumption }
     if let idleLimit {
       configuration.dtls.idleLimit = idleLimit == 0 ? nil : Milliseconds(Int64(idleLimit) * 1_000)
     }
@@ -170,36 +138,27 @@ struct DTLSOptions: ParsableArguments {
     configuration.dtls.allowsLegacySuites = legacySuites
     configuration.dtls.joinsLastFlight = joinLastFlight
     configuration.dtls.saysGoodbye = goodbye
-    configuration.dtls.allowsCommonName = allowCommonName || file?.allowsCommonName == true
     if legacySuites {
       Console.complain(
         "warning: --legacy-suites allows static RSA and CBC: whoever gets the server's key later can "
           + "read what was sent, and records are longer"
       )
     }
-    configuration.security = try security(file)
+    configuration.security = try security(&configuration, file)
   }
 
-  private func security(_ file: ConfigurationFile?) throws -> ClientSecurity {
+  private func security(
+    _ configuration: inout DeviceClientConfiguration,
+    _ file: ConfigurationFile?
+  ) throws -> ClientSecurity {
     if psk { return .preSharedKey() }
     if let pskIdentity, let pskKeyFile {
       let key = try Secret.read(pskKeyFile)
       return .ownKey(identity: Array(pskIdentity.utf8), key: key)
     }
-    let usesCertificates = [caFile, serverName, certificateFile].contains { $0 != nil }
-    if file?.usesPreSharedKey == true, !usesCertificates, !allowCommonName {
-      return .preSharedKey()
-    }
-    let authorities = caFile.map { Setting(value: $0, origin: "--ca-file") } ?? file?.caFile
-    guard let authorities else {
-      throw Complaint(
-        "DTLS verifies the server: give --ca-file FILE with the platform's root certificate, or --psk"
-      )
-    }
-    var trust = PlatformTrust(
-      authorities: try authorities.use(InputText.read),
-      serverName: serverName ?? file?.serverName
-    )
+    let usesCertificates = certificateFile != nil || trust.given.contains(where: \.isGiven)
+    if file?.usesPreSharedKey == true, !usesCertificates { return .preSharedKey() }
+    var trust = try trust.apply(to: &configuration, file, or: ", or --psk")
     if let certificateFile, let keyFile {
       trust.certificate = try InputText.read(certificateFile)
       trust.key = try InputText.read(keyFile)

@@ -26,8 +26,9 @@ struct DemoCommand: AsyncParsableCommand {
   @Option(help: "How many reports to send.")
   var reports = 10
 
-  @Option(help: "How the messages are protected.")
-  var security = SecurityArgument.symmetric
+  @OptionGroup var protection: SecurityOption
+
+  private var security: SecurityArgument { protection.given ?? .symmetric }
 
   func validate() throws {
     guard reports >= 1, reports <= 100_000 else {

@@ -11,33 +11,11 @@ internal import ReportLink
 struct DeviceOptions: ParsableArguments {
   @OptionGroup var names: NameOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "A file with the device secret in its first line; else NBIOT_DEVICE_SECRET.",
-      valueName: "file"
-    )
-  )
-  var deviceSecretFile: String?
+  @OptionGroup var secret: DeviceSecretOption
 
-  @Option(
-    name: .customLong("endpoint"),
-    help: ArgumentHelp(
-      "Where the platform is (default: its own address); else NBIOT_ENDPOINT.",
-      valueName: "host:port"
-    ),
-    transform: EndpointArgument.read
-  )
-  var givenEndpoint: EndpointArgument?
+  @OptionGroup var place: EndpointOption
 
-  @Option(
-    name: .customLong("security"),
-    help: ArgumentHelp(
-      "symmetric, port 5682, or dtls, port 5684 (default: as the endpoint's scheme says, coap:// or "
-        + "coaps://; else symmetric).",
-      valueName: "mode"
-    )
-  )
-  var givenSecurity: SecurityArgument?
+  @OptionGroup var protection: SecurityOption
 
   @OptionGroup(title: "Rarely needed")
   var messages: MessageOptions
@@ -54,50 +32,38 @@ struct DeviceOptions: ParsableArguments {
   var config: ConfigurationFile? { names.config }
   var productKey: String { names.productKey }
   var deviceName: String { names.deviceName }
-  var deviceNames: DeviceNamesArgument { messages.deviceNames }
-  var region: String { messages.region }
-  var timestamp: TimestampArgument? { messages.timestamp }
-  var ackMode: AckModeArgument? { messages.ackMode }
-
-  var clientID: Setting<String>? {
-    messages.givenClientID.map { Setting(value: $0, origin: "--client-id") } ?? config?.clientID
-  }
+  var clientID: Setting<String>? { messages.client.setting(config) }
 
   var signMethod: SignMethodArgument {
-    messages.givenSignMethod ?? config?.signMethod ?? .hmacmd5
+    messages.method.given ?? config?.signMethod ?? .hmacmd5
   }
 
   /// Where the platform is; `nil` for its own address.
   var endpoint: EndpointArgument? {
     // `validate` has thrown where it cannot be read.
-    givenEndpoint ?? (try? otherEndpoint())
-  }
-
-  /// The endpoint of the environment or the configuration.
-  private func otherEndpoint() throws -> EndpointArgument? {
-    try (Variable.endpoint.setting ?? config?.endpoint).map { try EndpointArgument($0) }
+    try? place.argument(or: config)
   }
 
   /// How the messages are protected.
   var security: SecurityArgument {
-    if let givenSecurity { return givenSecurity }
+    if let given = protection.given { return given }
     // An endpoint without a scheme says nothing of it: the file's protection holds for another address, too.
-    let isConfigured = givenEndpoint == nil && Variable.endpoint.setting == nil
+    let isConfigured = (try? place.argument()) == nil
     if !isConfigured, let scheme = endpoint?.security { return scheme }
     let configured = config?.endpoint.flatMap { try? EndpointArgument($0) }
     return config?.security ?? configured?.security ?? .symmetric
   }
 
   func validate() throws {
-    _ = try givenEndpoint ?? otherEndpoint()
-    if let givenSecurity, let endpoint, let scheme = endpoint.security, scheme != givenSecurity {
+    let endpoint = try place.argument(or: config)
+    if let given = protection.given, let endpoint, let scheme = endpoint.security, scheme != given {
       throw ValidationError(
-        "\(endpoint.origin) says \(scheme.rawValue) by its scheme, and --security \(givenSecurity.rawValue): leave "
+        "\(endpoint.origin) says \(scheme.rawValue) by its scheme, and --security \(given.rawValue): leave "
           + "one out"
       )
     }
-    if security == .symmetric, !dtls.given.isEmpty {
-      throw ValidationError(DTLSOptions.complaint(about: dtls.given))
+    if security == .symmetric {
+      try Contradiction.check(dtls.given, belongTo: "DTLS", give: "--security dtls")
     }
   }
 
@@ -105,7 +71,7 @@ struct DeviceOptions: ParsableArguments {
   func makeClient(
     adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
   ) throws -> DeviceClient {
-    var secret = try Secret.load(path: deviceSecretFile, configured: config?.deviceSecretFile)
+    var secret = try secret.load(config)
     defer { Secret.erase(&secret) }
     return try makeClient(secret: secret, adjusting: adjust)
   }
@@ -116,23 +82,23 @@ struct DeviceOptions: ParsableArguments {
     adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
   ) throws -> DeviceClient {
     // Said with where the name was given, and before a host is made of it.
-    _ = try names.identity(clientID: clientID, deviceNames: deviceNames)
+    _ = try names.identity(clientID: clientID, deviceNames: messages.deviceNames.rule)
     var configuration = DeviceClientConfiguration(
       productKey: productKey,
       deviceName: deviceName,
       host: endpoint?.host,
       port: endpoint?.port,
-      region: region
+      region: messages.region.name
     )
-    let timing = messages.givenTiming ?? config?.timing ?? .standard
+    let timing = messages.timing.argument(config)
     let accept = messages.givenAccept ?? config?.accept ?? .json
-    let tokenOption = messages.givenTokenOption ?? config?.tokenOption ?? .current
+    let tokenOption = messages.token.given ?? config?.tokenOption ?? .current
     configuration.clientID = clientID?.value
-    configuration.deviceNames = deviceNames.rule
+    configuration.deviceNames = messages.deviceNames.rule
     configuration.authenticationFormat = messages.authFormat == .cbor ? .cbor : .json
     configuration.settings.signMethod = signMethod.method
-    configuration.settings.acknowledgementMode = ackMode?.mode
-    configuration.settings.timestamp = timestamp?.milliseconds
+    configuration.settings.acknowledgementMode = messages.mode.ackMode?.mode
+    configuration.settings.timestamp = messages.time.milliseconds
     configuration.settings.tokenOption = tokenOption.option
     configuration.settings.accept = accept.contentFormat
     configuration.settings.timing = timing.parameters
@@ -151,8 +117,8 @@ struct DeviceOptions: ParsableArguments {
       return client
     } catch {
       if case .sessionFile(let error) = error { throw session.complaint(about: error) }
-      guard case .transport = error else { throw Complaint(error.description) }
-      throw Complaint(error.description, .unreachable)
+      guard case .transport = error else { throw Complaint(error.explanation) }
+      throw Complaint(error.explanation, .unreachable)
     }
   }
 
@@ -191,28 +157,7 @@ struct DeviceOptions: ParsableArguments {
   }
 }
 
-extension Receipt {
-  /// What happened to the report, and which option of the command line has to do with a refusal; `nil` for an
-  /// acknowledged one.
-  var explanation: String? { advice.map { $0 + optionHint } }
-
-  fileprivate var optionHint: String {
-    switch result.code {
-    case .badOption: "; --token-option says which option carries the token"
-    // Without a reason of the platform's the advice names it already.
-    case .notAcceptable where !diagnostic.isEmpty: "; --accept says which format is asked for"
-    default: ""
-    }
-  }
-}
-
 extension DeviceClientError {
-  /// The error's own words, and which option of the command line has to do with a refusal.
-  var explanation: String {
-    guard case .undelivered(let receipt) = self else { return description }
-    return description + receipt.optionHint
-  }
-
   /// What the program ends with; `hasAnswered` when anything came from the endpoint.
   func status(hasAnswered: Bool) -> ExitStatus {
     let silent: ExitStatus = hasAnswered ? .undelivered : .unreachable

@@ -8,6 +8,7 @@ internal import OpenSSLSupport
 internal import Platform
 internal import PlatformCoAP
 internal import SecurityLayer
+internal import SystemClocks
 internal import UDPTransport
 
 /// Finds out why a device does not get through to the platform.
@@ -41,45 +42,27 @@ struct DoctorCommand: AsyncParsableCommand {
 
   @OptionGroup var device: DeviceOptions
 
-  @Option(help: "The topic of the report.", transform: InputText.trimmed)
-  var topic: String?
+  @OptionGroup var topic: TopicOption
 
-  @Option(
-    parsing: .unconditional,
-    help: "The payload of the report; @FILE, or - for standard input."
-  )
-  var payload = #"{"doctor":1}"#
+  @OptionGroup var payload: PayloadOption
 
   @Flag(inversion: .prefixedNo, help: "Whether to send a report.")
   var report = true
 
-  @Option(help: "How the checks are printed.")
-  var output = OutputArgument.text
+  @OptionGroup var output: OutputOption
 
-  private var topicSetting: Setting<String>? {
-    topic.map { Setting(value: $0, origin: "--topic") } ?? device.config?.topic
-  }
+  private var topicSetting: Setting<String>? { topic.setting(device.config) }
 
-  func validate() throws {
-    guard let setting = topicSetting else { return }
-    do throws(TopicError) {
-      _ = try Topic(Array(setting.value.utf8).span)
-    } catch {
-      throw ValidationError("\(setting.origin): \(error.description)")
-    }
-  }
+  func validate() throws { try topicSetting.map(TopicOption.check) }
 
   func run() async throws {
-    var checks = Checks(output: output)
+    var checks = Checks(output: output.form)
     let form = PayloadForm(format: .json, isHexadecimal: false)
-    let payload = report ? try form.payload(of: payload) : []
+    let payload = report ? try form.payload(of: payload.given ?? #"{"doctor":1}"#) : []
     if device.session.sessionFile != nil {
       Console.complain("nbiot: doctor authenticates anew, and leaves the session file as it is")
     }
-    var secret = try Secret.load(
-      path: device.deviceSecretFile,
-      configured: device.config?.deviceSecretFile
-    )
+    var secret = try device.secret.load(device.config)
     defer { Secret.erase(&secret) }
     let identity = try checkCredentials(secret, &checks)
     try checkClock(&checks)
@@ -104,7 +87,7 @@ extension DoctorCommand {
         productKey: productKey.span,
         deviceName: deviceName.span,
         clientID: client.span,
-        deviceNames: device.deviceNames.rule
+        deviceNames: device.messages.deviceNames.rule
       )
     } catch {
       throw checks.fail(
@@ -140,13 +123,13 @@ extension DoctorCommand {
   }
 
   private func checkClock(_ checks: inout Checks) throws {
-    let now = Date()
+    let now = Clock.now()
     let shown = now.formatted(.iso8601)
     // No platform answers a device whose software was made after its clock's time.
     let earliest = Date(timeIntervalSince1970: 1_767_225_600)
     guard now < earliest else { return checks.pass("clock", shown) }
     let wrong = "it says \(shown): set it, by NTP or the modem's network time"
-    guard device.security == .dtls || device.timestamp != nil else {
+    guard device.security == .dtls || device.messages.time.timestamp != nil else {
       return checks.doubt("clock", wrong + "; the symmetric mode does without")
     }
     throw checks.fail("clock", wrong + ", for certificates are valid for a time", .usage)
@@ -156,7 +139,7 @@ extension DoctorCommand {
   private func checkName(_ checks: inout Checks) throws -> (String, [String]) {
     let host =
       device.endpoint?.host
-      ?? PlatformAddress.host(productKey: device.productKey, region: device.region)
+      ?? PlatformAddress.host(productKey: device.productKey, region: device.messages.region.name)
     let start = MonotonicClock.now()
     do throws(TransportError) {
       let addresses = try ServerLink.addresses(ofHost: host)
@@ -194,8 +177,8 @@ extension DoctorCommand {
     }
     let request = AuthenticationRequest(
       signMethod: device.signMethod.method,
-      acknowledgementMode: device.ackMode?.mode,
-      timestamp: device.timestamp?.milliseconds
+      acknowledgementMode: device.messages.mode.ackMode?.mode,
+      timestamp: device.messages.time.milliseconds
     )
     let own = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
       try request.writeSigningContent(identity, into: &writer)
@@ -276,7 +259,7 @@ extension DoctorCommand {
       try await client.connect()
     } catch let error as DeviceClientError {
       let hasAnswered = client.counters.datagramsDown > 0
-      var cause = error.description
+      var cause = error.explanation
       if case .authentication(let failure, _) = error, failure.isSilence {
         cause =
           hasAnswered

@@ -57,26 +57,25 @@ struct InspectCommand: ParsableCommand {
   )
   var port: [UInt16] = []
 
-  @Option(
-    help:
-      "A file with the device secret in its first line, to show what is inside encrypted reports."
-  )
-  var deviceSecretFile: String?
+  @OptionGroup var secret: DeviceSecretOption
 
   @OptionGroup var file: ConfigurationOption
 
   @Option(help: "The random that /auth gave, where its answer is not among the messages.")
   var random: String?
 
-  @Option(help: "How results are printed.")
-  var output = OutputArgument.text
+  @OptionGroup var output: OutputOption
 
   func validate() throws {
     if capture != nil, !messages.isEmpty {
       throw ValidationError("give either messages or --capture FILE, not both")
     }
-    if capture == nil, !port.isEmpty {
-      throw ValidationError("--port chooses packets of a capture: give --capture FILE with it")
+    if capture == nil {
+      try Contradiction.check(
+        [("--port", !port.isEmpty)],
+        belongTo: "a capture",
+        give: "--capture FILE"
+      )
     }
     if port.contains(0) { throw ValidationError("--port is 1 to 65535") }
     if let random, random.isEmpty || random.utf8.count > 32 {
@@ -99,11 +98,11 @@ struct InspectCommand: ParsableCommand {
   private func makeInspector() throws -> MessageInspector {
     let configured = file.config?.deviceSecretFile
     guard
-      random != nil || deviceSecretFile != nil || configured != nil || Secret.isInEnvironment()
+      random != nil || secret.file != nil || configured != nil || Secret.isInEnvironment()
     else {
       return MessageInspector()
     }
-    var secret = try Secret.load(path: deviceSecretFile, configured: configured)
+    var secret = try secret.load(file.config)
     defer { Secret.erase(&secret) }
     do throws(SecurityError) {
       guard let random else { return try MessageInspector(secret: secret.span) }
@@ -114,7 +113,7 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func inspectArguments() throws -> ExitStatus {
-    var printer = Printer(try makeInspector(), output)
+    var printer = Printer(try makeInspector(), output.form)
     var status = ExitStatus.success
     for (index, message) in messages.enumerated() {
       let place = messages.count > 1 ? "argument \(index + 1): " : ""
@@ -155,7 +154,7 @@ struct InspectCommand: ParsableCommand {
   }
 
   private func inspectLines() throws -> ExitStatus {
-    var printer = Printer(try makeInspector(), output)
+    var printer = Printer(try makeInspector(), output.form)
     return try inspectLines(&printer)
   }
 
@@ -196,7 +195,7 @@ struct InspectCommand: ParsableCommand {
     var separator = ""
     do throws(CaptureError) {
       while let packet = try file.next() {
-        switch output {
+        switch output.form {
         case .json:
           if let line = packets.json(packet) { Console.print(json: line.span) }
         case .text:

@@ -81,7 +81,7 @@ struct NameOptions: ParsableArguments {
 
   func identity(
     clientID: Setting<String>?,
-    deviceNames: DeviceNamesArgument
+    deviceNames: DeviceNameRule
   ) throws -> DeviceIdentity {
     let (key, name) = (Array(productKey.utf8), Array(deviceName.utf8))
     do throws(IdentityError) {
@@ -89,7 +89,7 @@ struct NameOptions: ParsableArguments {
         return try DeviceIdentity(
           productKey: key.span,
           deviceName: name.span,
-          deviceNames: deviceNames.rule
+          deviceNames: deviceNames
         )
       }
       let client = Array(clientID.value.utf8)
@@ -97,7 +97,7 @@ struct NameOptions: ParsableArguments {
         productKey: key.span,
         deviceName: name.span,
         clientID: client.span,
-        deviceNames: deviceNames.rule
+        deviceNames: deviceNames
       )
     } catch {
       throw Complaint(explain(error, clientID: clientID))

@@ -47,13 +47,13 @@ struct OPCUACommand: ParsableCommand {
   /// Runs `body` with secret, line and a place for the result, and prints what it has written.
   fileprivate static func convert(
     _ line: [UInt8],
-    secretFile: String?,
+    _ option: DeviceSecretOption,
     _ config: ConfigurationFile?,
     _ body: (
       Span<UInt8>, Span<UInt8>, inout ByteWriter
     ) throws(OPCUAPasswordError) -> Void
   ) throws {
-    var secret = try Secret.load(path: secretFile, configured: config?.deviceSecretFile)
+    var secret = try option.load(config)
     defer { Secret.erase(&secret) }
     var buffer = [UInt8](repeating: 0, count: 512)
     defer { Secret.erase(&buffer) }
@@ -79,20 +79,14 @@ struct OPCUACommand: ParsableCommand {
         """
     )
 
-    @Option(
-      help: ArgumentHelp(
-        "A file with the device secret in its first line; else NBIOT_DEVICE_SECRET.",
-        valueName: "file"
-      )
-    )
-    var deviceSecretFile: String?
+    @OptionGroup var secret: DeviceSecretOption
 
     @OptionGroup var file: ConfigurationOption
 
     func run() throws {
       var line = try OPCUACommand.readLine("password")
       defer { Secret.erase(&line) }
-      try OPCUACommand.convert(line, secretFile: deviceSecretFile, file.config) {
+      try OPCUACommand.convert(line, secret, file.config) {
         (line, secret, writer) throws(OPCUAPasswordError) in
         try OPCUAPassword.encrypt(line, secret: secret, into: &writer)
       }
@@ -110,20 +104,14 @@ struct OPCUACommand: ParsableCommand {
         """
     )
 
-    @Option(
-      help: ArgumentHelp(
-        "A file with the device secret in its first line; else NBIOT_DEVICE_SECRET.",
-        valueName: "file"
-      )
-    )
-    var deviceSecretFile: String?
+    @OptionGroup var secret: DeviceSecretOption
 
     @OptionGroup var file: ConfigurationOption
 
     func run() throws {
       var line = try OPCUACommand.readLine("encrypted password")
       defer { Secret.erase(&line) }
-      try OPCUACommand.convert(line, secretFile: deviceSecretFile, file.config) {
+      try OPCUACommand.convert(line, secret, file.config) {
         (line, secret, writer) throws(OPCUAPasswordError) in
         try OPCUAPassword.decrypt(line, secret: secret, into: &writer)
       }

@@ -30,15 +30,14 @@ extension OTACommand {
         """
     )
 
-    @Option(help: ArgumentHelp("The version that runs.", valueName: "version"))
-    var firmware: String
+    @OptionGroup var firmware: FirmwareVersionOption
 
     @OptionGroup var device: DeviceOptions
 
     @OptionGroup var wait: WaitOptions
 
     func run() async throws {
-      try await device.withClient(adjusting: wait.apply) { try await $0.inform(version: firmware) }
+      try await device.withClient(adjusting: wait.apply) { try await $0.inform(version: firmware.version) }
     }
   }
 
@@ -66,25 +65,23 @@ extension OTACommand {
         """
     )
 
-    @Option(help: ArgumentHelp("The version that runs.", valueName: "version"))
-    var firmware: String
+    @OptionGroup var firmware: FirmwareVersionOption
 
     @OptionGroup var device: DeviceOptions
 
     @OptionGroup var wait: WaitOptions
 
-    @Option(help: "How the offer is printed.")
-    var output = OutputArgument.text
+    @OptionGroup var output: OutputOption
 
     func run() async throws {
       let offer = try await device.withClient(adjusting: wait.apply) { client in
-        try await client.inform(version: firmware)
-        return try await client.firmware(after: firmware)
+        try await client.inform(version: firmware.version)
+        return try await client.firmware(after: firmware.version)
       }
       var lines = ResultLines()
       lines.add("offered", "offered", offer?.versionText ?? "none")
       if let offer { lines.add(offer) }
-      lines.print(output)
+      lines.print(output.form)
     }
   }
 
@@ -118,11 +115,9 @@ extension OTACommand {
         """
     )
 
-    @Option(help: ArgumentHelp("The version that runs.", valueName: "version"))
-    var firmware: String
+    @OptionGroup var firmware: FirmwareVersionOption
 
-    @Option(help: ArgumentHelp("The file that the new one becomes.", valueName: "file"))
-    var to: String
+    @OptionGroup var to: DestinationOption
 
     @OptionGroup var device: DeviceOptions
 
@@ -138,28 +133,27 @@ extension OTACommand {
     )
     var progress: UInt8 = 50
 
-    @Option(help: "How results are printed.")
-    var output = OutputArgument.text
+    @OptionGroup var output: OutputOption
 
     func validate() throws {
       guard progress >= 1, progress <= 100 else {
         throw ValidationError("--progress is 1 to 100 percent")
       }
-      guard !to.isEmpty else { throw ValidationError("--to needs a name") }
     }
 
     func run() async throws {
       let interruption = Interruption()
       let settings = try transfer.settings(interruption)
       // What would end the upgrade anyhow ends it before it costs airtime.
-      try PrivateFile.checkPlace(to, "firmware", replaces: true)
+      try PrivateFile.checkPlace(to.path, "firmware", replaces: true)
       let last = Mutex<FirmwareDownloadError?>(nil)
-      let destination = to
+      let destination = to.path
       let isInteractive = Console.isInteractive
+      let trace = device.trace
       let result = try await device.withClient(adjusting: wait.apply) {
         client -> (offer: FileOffer, undelivered: Int)? in
-        try await client.inform(version: firmware)
-        guard let offer = try await client.firmware(after: firmware) else { return nil }
+        try await client.inform(version: firmware.version)
+        guard let offer = try await client.firmware(after: firmware.version) else { return nil }
         do {
           let undelivered = try await client.upgrade(
             to: offer,
@@ -175,6 +169,7 @@ extension OTACommand {
               defer { withExtendedLifetime(signals) {} }
               var downloader = HTTPSFirmwareDownloader(to: destination)
               downloader.settings = settings
+              downloader.onExchange = { trace.show("firmware: \($0)") }
               downloader.onRetry = { reason, seconds in
                 if isInteractive { Console.show("") }
                 Console.complain("\(reason.short); again in \(seconds) s")
@@ -199,10 +194,10 @@ extension OTACommand {
         } catch let ended as UpgradeError {
           if isInteractive { Console.show("") }
           let error = last.withLock { $0 }
-          var cause = error?.description ?? "the upgrade failed"
+          var cause = error?.explanation ?? "the upgrade failed"
           if error == .transfer(.cancelled) {
             throw Complaint(
-              "stopped: what has come is in \(to).part; run it again to go on. The platform still waits",
+              "stopped: what has come is in \(destination).part; run it again to go on. The platform still waits",
               .undelivered
             )
           }
@@ -218,14 +213,14 @@ extension OTACommand {
       var lines = ResultLines()
       lines.add("offered", "offered", result?.offer.versionText ?? "none")
       if let result {
-        lines.add("file", "file", to)
+        lines.add("file", "file", destination)
         lines.add("bytes", "size", result.offer.size)
         lines.add("verified", "verified", result.offer.digestName)
         if result.undelivered > 0 {
           lines.add("steps not told", "undeliveredSteps", UInt64(result.undelivered))
         }
       }
-      lines.print(output)
+      lines.print(output.form)
     }
   }
 

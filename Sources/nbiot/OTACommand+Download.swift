@@ -1,7 +1,9 @@
 internal import ArgumentParser
+internal import ConstrainedCore
 internal import Foundation
 internal import HTTPSTransfer
 internal import Platform
+internal import SystemClocks
 
 extension OTACommand {
   /// Gets a firmware whose address, size and digest are known.
@@ -45,16 +47,16 @@ extension OTACommand {
     @Option(help: ArgumentHelp("Its SHA-256 digest, 64 hexadecimal digits.", valueName: "hex"))
     var sha256: String?
 
-    @Option(help: ArgumentHelp("The file that it becomes.", valueName: "file"))
-    var to: String
+    @OptionGroup var to: DestinationOption
 
     @OptionGroup var transfer: TransferOptions
+
+    @OptionGroup var trace: TraceOptions
 
     @Option(help: "How many attempts in a row may bring nothing more.")
     var attempts = 8
 
-    @Option(help: "How results are printed.")
-    var output = OutputArgument.text
+    @OptionGroup var output: OutputOption
 
     func validate() throws {
       guard (md5 == nil) != (sha256 == nil) else {
@@ -64,7 +66,6 @@ extension OTACommand {
         throw ValidationError("--md5 has 32 hexadecimal digits, --sha256 64")
       }
       guard size > 0 else { throw ValidationError("--size is 1 byte or more") }
-      guard !to.isEmpty else { throw ValidationError("--to needs a name") }
       guard attempts > 0, attempts <= 1_000 else {
         throw ValidationError("--attempts is 1 to 1,000")
       }
@@ -75,7 +76,7 @@ extension OTACommand {
       let address = try address()
       try TransferOptions.check(url: address)
       let interruption = Interruption()
-      var download = FirmwareDownload(address: address, size: size, digest: digest, to: to)
+      var download = FirmwareDownload(address: address, size: size, digest: digest, to: to.path)
       download.settings = try transfer.settings(interruption)
       download.maxAttempts = attempts
       watch(&download)
@@ -89,12 +90,12 @@ extension OTACommand {
       withExtendedLifetime(signals) {}
       if Console.isInteractive { Console.show("") }
       var lines = ResultLines()
-      lines.add("file", "file", to)
+      lines.add("file", "file", to.path)
       lines.add("bytes", "size", size)
       lines.add("resumed at", "resumedAt", result.resumedAt)
       lines.add("requests", "requests", UInt64(result.requests))
       lines.add("verified", "verified", md5 == nil ? "sha256" : "md5")
-      lines.print(output)
+      lines.print(output.form)
     }
 
     private func digest() -> FirmwareDigest? {
@@ -120,13 +121,14 @@ extension OTACommand {
         if isInteractive { Console.show("") }
         Console.complain("\(reason.short); again in \(seconds) s")
       }
+      download.onExchange = { trace.show($0) }
       guard isInteractive else { return }
       let size = size
-      let clock = ContinuousClock()
-      var last = clock.now - .seconds(1)
+      var last: Instant?
       download.onProgress = { received in
-        guard received == size || clock.now - last > .milliseconds(200) else { return }
-        last = clock.now
+        let now = MonotonicClock.now()
+        if let last, received < size, now - last <= Milliseconds(200) { return }
+        last = now
         Console.show("\(received * 100 / size) %, \(received) of \(size) bytes")
       }
     }
@@ -135,14 +137,14 @@ extension OTACommand {
       if Console.isInteractive { Console.show("") }
       // A part is only left where something has come.
       if case .transfer(let reason) = error, reason == .cancelled || reason.isTemporary,
-        unsafe access("\(to).part", F_OK) == 0
+        unsafe access("\(to.path).part", F_OK) == 0
       {
         return Complaint(
-          "\(error); what has come is in \(to).part, and another run goes on from there",
+          "\(error); what has come is in \(to.path).part, and another run goes on from there",
           .undelivered
         )
       }
-      return Complaint(error.description, error.status)
+      return Complaint(error.explanation, error.status)
     }
   }
 }

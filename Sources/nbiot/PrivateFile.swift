@@ -1,4 +1,6 @@
+internal import ConstrainedCore
 internal import Foundation
+internal import OpenSSLSupport
 
 /// Files with secrets in them: nobody else reads them, and a power cut leaves the old or the new one.
 enum PrivateFile {
@@ -61,7 +63,8 @@ enum PrivateFile {
   ) throws {
     let target = target(of: path)
     // A name of its own: another run may write the same file.
-    let temporary = "\(target).\(getpid()).\(UInt32.random(in: 0 ... .max)).new"
+    var random = SystemRandom()
+    let temporary = "\(target).\(getpid()).\(random.nextUInt32()).new"
     let descriptor = unsafe Foundation.open(
       temporary,
       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,

@@ -41,8 +41,7 @@ struct ProductOptions: ParsableArguments {
   )
   var thingModel: [String] = []
 
-  @Flag(help: "Take properties without the object around the value, as the C SDKs send them.")
-  var plainValues = false
+  @OptionGroup var plain: PlainValuesOption
 
   @Option(help: ArgumentHelp("The version of the firmware on offer.", valueName: "[pk=]version"))
   var firmwareVersion: [String] = []
@@ -105,7 +104,7 @@ struct ProductOptions: ParsableArguments {
 
   /// Puts all of it into the configuration, whose devices are there already.
   func apply(to configuration: inout SimulatorConfiguration) throws {
-    configuration.takesPlainValues = plainValues
+    configuration.takesPlainValues = plain.plainValues
     var products: [String: SimulatedProduct] = [:]
     for device in configuration.devices {
       products[device.productKey] = SimulatedProduct(key: device.productKey)

@@ -129,14 +129,7 @@ private struct FileDigests {
     } catch {
       throw Complaint("the file \(path) cannot be read: give a regular one")
     }
-    md5 = Self.digits(try first.finish())
-    sha256 = Self.digits(try second.finish())
-  }
-
-  private static func digits(_ digest: FixedBytes<32>) -> String {
-    (0..<digest.count).map { index in
-      let byte = digest.bytes[index]
-      return (byte < 16 ? "0" : "") + String(byte, radix: 16)
-    }.joined()
+    md5 = String(hexadecimal: try first.finish().bytes)
+    sha256 = String(hexadecimal: try second.finish().bytes)
   }
 }

@@ -6,7 +6,7 @@ internal import ConstrainedCore
 internal import DeviceClient
 internal import Platform
 internal import ReportLink
-internal import UDPTransport
+internal import SystemClocks
 
 struct PublishCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
@@ -41,14 +41,28 @@ struct PublishCommand: AsyncParsableCommand {
           --config agent.conf --payload '{"value":1}'
 
       The payload after --payload is sent as it is. @FILE is the whole file, - the whole of standard input, each \
-      byte for byte; a payload that begins with @ itself is written with @@. With --hex the digits are made bytes, \
+      byte for byte; a payload that begins with @ itself is written with       return Attempt(line: line, status: status, wait: error.wait.count)
+    } catch is CancellationError {
+      guard client.traffic.reports.datagramsUp > sent else {
+        return Attempt(line: refusal(number, Self.interrupted), status: .undelivered)
+      }
+      let line = ResultLine(
+        number: number,
+        topic: topic,
+        outcome: .timedOut,
+        milliseconds: (MonotonicClock.now() - start).count,
+        advice:
+          "a signal ended the program before an answer came: the platform may or may not have the report"
+      )
+      return Attempt(line: line, status: .undelivered)
+. With --hex the digits are made bytes, \
       whichever way they are given, with spaces, colons and 0x between them; they are sent as application/octet-stream \
       (Content-Format 42), or as what --format says they are. Otherwise --format cbor makes CBOR of JSON, and json and \
       octet-stream only name what is sent.
 
       Without --payload, a line of standard input is sent as it arrives; empty lines are passed over. Each line that was \
       read has a result: once the endpoint has never answered, or refused the device, those that wait are refused \
-      without being sent. Where the platform puts a report off (4.29 or 5.03), it is sent again when the time is over \
+      without being sent. Ctrl-C and SIGTERM give up the report under way, and refuse those that were read. Where the platform puts a report off (4.29 or 5.03), it is sent again when the time is over \
       that the platform asks for, a minute where it does not say, as long as --max-wait allows.
 
       \(Explanation.sources)
@@ -61,21 +75,9 @@ struct PublishCommand: AsyncParsableCommand {
   @OptionGroup
   var device: DeviceOptions
 
-  @Option(
-    name: .customLong("topic"),
-    help: "The topic, with its leading slash.",
-    transform: InputText.trimmed
-  )
-  var givenTopic: String?
+  @OptionGroup var givenTopic: TopicOption
 
-  @Option(
-    parsing: .unconditional,
-    help: """
-      The payload, @FILE for a file's bytes, or - for all of standard input; without it, each line of standard input \
-      is one.
-      """
-  )
-  var payload: String?
+  @OptionGroup var payload: PayloadOption
 
   @Flag(help: "The payload is given in hexadecimal digits.")
   var hex = false
@@ -97,8 +99,7 @@ struct PublishCommand: AsyncParsableCommand {
   )
   var maxWait: UInt32 = 300
 
-  @Option(help: "How results are printed.")
-  var output = OutputArgument.text
+  @OptionGroup var output: OutputOption
 
   /// How payloads are made of what is given.
   private var form: PayloadForm {
@@ -106,9 +107,7 @@ struct PublishCommand: AsyncParsableCommand {
     return PayloadForm(format: givenFormat ?? usual, isHexadecimal: hex)
   }
 
-  private var topicSetting: Setting<String>? {
-    givenTopic.map { Setting(value: $0, origin: "--topic") } ?? device.config?.topic
-  }
+  private var topicSetting: Setting<String>? { givenTopic.setting(device.config) }
 
   /// The topic; `validate` has made sure that there is one.
   private var topic: String { topicSetting?.value ?? "" }
@@ -117,24 +116,22 @@ struct PublishCommand: AsyncParsableCommand {
     guard let setting = topicSetting else {
       throw ValidationError("no topic: give --topic TOPIC, or a configuration file that has one")
     }
-    do throws(TopicError) {
-      _ = try Topic(Array(setting.value.utf8).span)
-    } catch {
-      throw ValidationError("\(setting.origin): \(error.description)")
-    }
+    try TopicOption.check(setting)
   }
 
   func run() async throws {
-    let payload = try payload.map(form.payload(of:))
+    let payload = try payload.given.map(form.payload(of:))
+    let interruption = WorkInterruption()
     let client: DeviceClient
     do {
       client = try device.makeClient()
     } catch let complaint as Complaint where complaint.status == .unreachable {
-      let status = await refuseAll(payload, because: complaint)
+      let status = await refuseAll(payload, because: complaint, interruption)
       throw status.error
     }
     var tally = Tally()
-    let status = await publishAll(payload, client, &tally)
+    let signals = interruption.listen()
+    let status = await publishAll(payload, client, interruption, &tally)
     let summary = TrafficSummary(
       reports: tally.reports,
       acknowledged: tally.acknowledged,
@@ -145,15 +142,19 @@ struct PublishCommand: AsyncParsableCommand {
     device.session.tellFailure(of: client)
     await client.close()
     if tally.reports > 0 { Console.complain("nbiot: \(summary)") }
+    // Only now: what was read has its result.
+    if interruption.isRequested { EndingSignal.endIfNoted() }
+    withExtendedLifetime(signals) {}
     if status != .success { throw status.error }
   }
 
   /// Gives each report that there is its result where the endpoint is none.
   private func refuseAll(
     _ payload: [UInt8]?,
-    because complaint: Complaint
+    because complaint: Complaint,
+    _ interruption: WorkInterruption
   ) async -> ExitStatus {
-    let lines = LineReader()
+    let lines = LineReader(interruption)
     if payload != nil {
       show(refusal(1, complaint.message))
     } else if await lines.next() != nil {
@@ -179,20 +180,27 @@ struct PublishCommand: AsyncParsableCommand {
   private func publishAll(
     _ payload: [UInt8]?,
     _ client: DeviceClient,
+    _ interruption: WorkInterruption,
     _ tally: inout Tally
   ) async -> ExitStatus {
     var waited: Int64 = 0
     if let payload {
-      let (line, status) = await publish(payload, number: 1, client, &waited)
+      let (line, status) = await publish(payload, number: 1, client, interruption, &waited)
       show(line)
       tally.add(status)
       return status
     }
-    let lines = LineReader()
+    let lines = LineReader(interruption)
     var worst = ExitStatus.success
     var number = 0
     while let given = await lines.next() {
       number += 1
+      guard !interruption.isRequested else {
+        show(refusal(number, Self.interrupted))
+        tally.add(.undelivered)
+        worst = .undelivered
+        continue
+      }
       let payload: [UInt8]
       do throws(PayloadForm.Failure) {
         guard given.count < LineReader.limit else {
@@ -207,7 +215,7 @@ struct PublishCommand: AsyncParsableCommand {
         worst = .undelivered
         continue
       }
-      let (line, status) = await publish(payload, number: number, client, &waited)
+      let (line, status) = await publish(payload, number: number, client, interruption, &waited)
       show(line)
       tally.add(status)
       // Refused, or never answered: no other line would fare better.
@@ -233,6 +241,9 @@ struct PublishCommand: AsyncParsableCommand {
     }
   }
 
+  /// Why a line that was read was not sent.
+  private static let interrupted = "not sent: a signal ends the program"
+
   private func refusal(_ number: Int, _ reason: String) -> ResultLine {
     ResultLine(number: number, topic: topic, outcome: .refused, advice: reason)
   }
@@ -241,23 +252,25 @@ struct PublishCommand: AsyncParsableCommand {
     _ payload: [UInt8],
     number: Int,
     _ client: DeviceClient,
+    _ interruption: WorkInterruption,
     _ waited: inout Int64
   ) async -> (ResultLine, ExitStatus) {
     let before = client.counters
-    var attempt = await attempt(payload, number: number, client)
+    var attempt = await attempt(payload, number: number, client, interruption)
     while attempt.wait > 0, waited + attempt.wait <= Int64(maxWait) * 1_000 {
       let seconds = (attempt.wait + 999) / 1_000
       Console.complain(
         "nbiot: report \(number): the platform puts it off\(attempt.line.code.map { " (\($0))" } ?? ""); it is sent "
           + "again in \(seconds) s"
       )
-      waited += attempt.wait
+      let wait = attempt.wait
+      waited += wait
       do {
-        try await Task.sleep(for: .milliseconds(attempt.wait))
+        try await interruption.run { try await Task.sleep(for: .milliseconds(wait)) }
       } catch {
         break
       }
-      attempt = await self.attempt(payload, number: number, client)
+      attempt = await self.attempt(payload, number: number, client, interruption)
     }
     var (line, status) = (attempt.line, attempt.status)
     if status == .success { waited = 0 }
@@ -277,28 +290,46 @@ struct PublishCommand: AsyncParsableCommand {
   private func attempt(
     _ payload: [UInt8],
     number: Int,
-    _ client: DeviceClient
+    _ client: DeviceClient,
+    _ interruption: WorkInterruption
   ) async -> Attempt {
     let start = MonotonicClock.now()
+    let (topic, format) = (topic, form.format.contentFormat)
+    let sent = client.traffic.reports.datagramsUp
     do {
-      let receipt = try await client.publish(payload, to: topic, format: form.format.contentFormat)
+      let receipt = try await interruption.run {
+        try await client.publish(payload, to: topic, format: format)
+      }
       return Attempt(line: ResultLine(number, topic, receipt), status: .success)
     } catch let error as DeviceClientError {
       let passed = (MonotonicClock.now() - start).count
       let line = ResultLine(number, topic, error, milliseconds: passed)
       let status = error.status(hasAnswered: client.counters.roundTrips > 0)
       return Attempt(line: line, status: status, wait: error.wait.count)
+    } catch is CancellationError {
+      guard client.traffic.reports.datagramsUp > sent else {
+        return Attempt(line: refusal(number, Self.interrupted), status: .undelivered)
+      }
+      let line = ResultLine(
+        number: number,
+        topic: topic,
+        outcome: .timedOut,
+        milliseconds: (MonotonicClock.now() - start).count,
+        advice:
+          "a signal ended the program before an answer came: the platform may or may not have the report"
+      )
+      return Attempt(line: line, status: .undelivered)
     } catch {
       return Attempt(line: refusal(number, "\(error)"), status: .undelivered)
     }
   }
 
   private func show(_ line: ResultLine) {
-    switch output {
+    switch output.form {
     case .json: line.printJSON()
     case .text: Console.print(line.text)
     }
-    if output == .json, let advice = line.advice {
+    if output.form == .json, let advice = line.advice {
       Console.complain("nbiot: report \(line.number): \(advice)")
     }
     if let gap = line.result?.answerGap {

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import CoAPLink
+internal import ConstrainedCore
 internal import DeviceClient
 internal import PayloadCoding
 internal import PayloadValues
@@ -20,7 +21,8 @@ struct PullCommand: AsyncParsableCommand {
         nbiot pull --config agent.conf --max 1
 
       The device guide does not know this request: the platform's C SDK v4 makes it, nobody here could try \
-      it, and what the platform answers is printed as it is.
+      it, and what the platform answers is printed as it came: with --output json as JSON, and bytes that are none as \
+      {"answerHex":"…"}.
 
       \(Explanation.sources)
 
@@ -36,11 +38,7 @@ struct PullCommand: AsyncParsableCommand {
   @Option(help: "How many messages at most, 1 to 10.")
   var max = 10
 
-  @Option(
-    help:
-      "How the answer is printed: as it came, or as JSON, one that is none in hexadecimal digits."
-  )
-  var output = OutputArgument.text
+  @OptionGroup var output: OutputOption
 
   func validate() throws {
     guard max >= 1, max <= 10 else { throw ValidationError("--max is 1 to 10") }
@@ -58,7 +56,7 @@ struct PullCommand: AsyncParsableCommand {
     }
     // The platform has forgotten them.
     Console.printOnce(
-      output == .text
+      output.form == .text
         ? ReadableText.unlabelled(receipt.answer) : Self.json(receipt.answer)
     )
   }
@@ -72,7 +70,6 @@ struct PullCommand: AsyncParsableCommand {
     } catch {
       // It is something else.
     }
-    let digits = answer.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
-    return #"{"answerHex":"\#(digits)"}"#
+    return #"{"answerHex":"\#(String(hexadecimal: answer.span))"}"#
   }
 }

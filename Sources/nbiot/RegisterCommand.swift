@@ -36,8 +36,8 @@ struct RegisterCommand: AsyncParsableCommand {
 
       What no option says comes from the environment: NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME and, with \
       --over coap, NBIOT_ENDPOINT; what neither says, from --config FILE, a configuration of nbiot-agent. There, \
-      device-secret-file is where the secret goes, and with --over coap ca-file, server-name, timing and an \
-      endpoint of DTLS count.
+      device-secret-file is where the secret goes, and with --over coap ca-file, server-name, allow-common-name, \
+      timing and an endpoint of DTLS count.
 
       Exit status: 0 the secret is in the file, 1 it is not, 2 usage, 3 the platform refused or could \
       not prove itself, 4 it never answered.
@@ -46,13 +46,7 @@ struct RegisterCommand: AsyncParsableCommand {
 
   @OptionGroup var names: NameOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "A file with the product secret in its first line; else NBIOT_PRODUCT_SECRET.",
-      valueName: "file"
-    )
-  )
-  var productSecretFile: String?
+  @OptionGroup var secret: ProductSecretOption
 
   @Option(
     name: .customLong("secret-file"),
@@ -63,67 +57,28 @@ struct RegisterCommand: AsyncParsableCommand {
   @Flag(help: "Replace the secret file if it is there already.")
   var force = false
 
-  @Option(help: "How to register.")
+  @Option(help: RegistrationWayArgument.help)
   var over = RegistrationTransport.https
 
-  @Option(help: "How the request is signed.")
-  var signMethod = SignMethodArgument.hmacsha256
+  @OptionGroup var method: SignMethodOption
 
-  @Option(help: "The platform's region; the device guide knows this one only.")
-  var region = "cn-shanghai"
+  @OptionGroup var region: RegionOption
 
-  @Option(
-    help: ArgumentHelp(
-      "Where to register (default: the platform's address for the region); https only.",
-      valueName: "url"
-    )
-  )
-  var url: String?
+  @OptionGroup var deviceNames: DeviceNamesOption
 
-  @OptionGroup var transfer: TransferOptions
-
-  @Option(
-    name: .customLong("endpoint"),
-    help: ArgumentHelp(
-      "With --over coap: where the platform is (default: its address for product and region).",
-      valueName: "host:port"
-    ),
-    transform: EndpointArgument.read
-  )
-  var givenEndpoint: EndpointArgument?
-
-  @Option(
-    help: ArgumentHelp(
-      "With --over coap: the certificates of the authorities that may vouch for the platform, in PEM.",
-      valueName: "file"
-    )
-  )
-  var caFile: String?
-
-  @Option(
-    help: ArgumentHelp(
-      "With --over coap: the name in the platform's certificate (default: the host).",
-      valueName: "name"
-    ),
-    transform: InputText.trimmed
-  )
-  var serverName: String?
-
-  @Option(
-    name: .customLong("timing"),
-    help: "With --over coap: how patiently a message is sent again (default: standard)."
-  )
-  var givenTiming: TimingArgument?
-
-  @Option(help: "Which names devices may have: with _ @ . - : (current) or with _ @ . (guide).")
-  var deviceNames = DeviceNamesArgument.current
+  @OptionGroup var output: OutputOption
 
   @OptionGroup var trace: TraceOptions
 
-  @Option(help: "How results are printed.")
-  var output = OutputArgument.text
+  @OptionGroup(title: "With --over https")
+  var https: HTTPSRegistrationOptions
+
+  @OptionGroup(title: "With --over coap")
+  var coap: CoAPRegistrationOptions
 
   private var config: ConfigurationFile? { names.config }
+
+  private var signMethod: SignMethodArgument { method.given ?? .hmacsha256 }
 
   /// Where the secret goes; `validate` has made sure that it is known.
   private var secretFile: String { givenSecretFile ?? config?.deviceSecretFile?.value ?? "" }
@@ -131,8 +86,7 @@ struct RegisterCommand: AsyncParsableCommand {
   /// Where the platform is, for registrations over CoAP.
   private func endpoint() throws -> EndpointArgument? {
     guard over == .coap else { return nil }
-    let other = try Variable.endpoint.setting.map { try EndpointArgument($0) }
-    let given = givenEndpoint ?? other
+    let given = try coap.place.argument()
     if given == nil, let configured = config?.endpoint {
       let endpoint = try EndpointArgument(configured)
       guard endpoint.security ?? config?.security == .dtls else {
@@ -149,24 +103,20 @@ struct RegisterCommand: AsyncParsableCommand {
   }
 
   func validate() throws {
-    try SignCommand.check(region: region)
     guard !secretFile.isEmpty else {
       throw ValidationError(
         "give --secret-file FILE, where the device secret goes, or a configuration file with device-secret-file"
       )
     }
     _ = try endpoint()
-    let coap = givenEndpoint != nil || caFile != nil || serverName != nil
-    guard over == .coap || !coap else {
-      throw ValidationError("--endpoint, --ca-file and --server-name need --over coap")
+    switch over {
+    case .coap: try Contradiction.check(https.given, belongTo: "HTTPS", give: "--over https")
+    case .https: try Contradiction.check(coap.given, belongTo: "CoAP", give: "--over coap")
     }
-    if let productSecretFile,
-      PrivateFile.target(of: productSecretFile) == PrivateFile.target(of: secretFile)
+    if let file = secret.file,
+      PrivateFile.target(of: file) == PrivateFile.target(of: secretFile)
     {
       throw ValidationError("--secret-file is the product secret's own file: give another name")
-    }
-    guard over == .https || (url == nil && transfer.httpsCaFile == nil) else {
-      throw ValidationError("--url and --https-ca-file need --over https")
     }
   }
 
@@ -179,42 +129,34 @@ struct RegisterCommand: AsyncParsableCommand {
     lines.add("registered", "deviceName", names.deviceName)
     lines.add("product", "productKey", names.productKey)
     lines.add("secret in", "secretFile", secretFile)
-    lines.print(output)
+    lines.print(output.form)
   }
 
   private func registerOverCoAP() async throws {
     try PrivateFile.checkPlace(secretFile, "secret", replaces: force)
-    let authorities = caFile.map { Setting(value: $0, origin: "--ca-file") } ?? config?.caFile
-    guard let authorities else {
-      throw Complaint(
-        "DTLS verifies the server: give --ca-file FILE with the platform's root certificate"
-      )
-    }
     let endpoint = try endpoint()
-    _ = try names.identity(clientID: nil, deviceNames: deviceNames)
+    _ = try names.identity(clientID: nil, deviceNames: deviceNames.rule)
     var configuration = DeviceClientConfiguration(
       productKey: names.productKey,
       deviceName: names.deviceName,
       host: endpoint?.host,
       port: endpoint?.port,
-      region: region
+      region: region.name
     )
-    configuration.settings.timing = (givenTiming ?? config?.timing ?? .standard).parameters
+    configuration.settings.timing = coap.timing.argument(config).parameters
     configuration.deviceNames = deviceNames.rule
-    configuration.security = .certificate(
-      PlatformTrust(
-        authorities: try authorities.use(InputText.read),
-        serverName: serverName ?? config?.serverName
-      )
-    )
-    var productSecret = try Secret.load(path: productSecretFile, .product)
+    configuration.security = .certificate(try coap.trust.apply(to: &configuration, config))
+    var productSecret = try secret.load()
     defer { Secret.erase(&productSecret) }
     _ = trace.apply(to: &configuration, secret: productSecret)
     let client: DeviceClient
     do throws(DeviceClientError) {
       client = try DeviceClient(configuration, secret: productSecret)
     } catch {
-      throw Complaint(error.description, error.status(hasAnswered: false))
+      throw Complaint(
+        error.explanation(CoAPRegistrationOptions.names),
+        error.status(hasAnswered: false)
+      )
     }
     do {
       var secret = try await client.register(signMethod: signMethod.method)
@@ -224,13 +166,16 @@ struct RegisterCommand: AsyncParsableCommand {
     } catch let error as DeviceClientError {
       await client.close()
       let hasAnswered = client.counters.roundTrips > 0
-      throw Complaint(error.description, error.status(hasAnswered: hasAnswered))
+      throw Complaint(
+        error.explanation(CoAPRegistrationOptions.names),
+        error.status(hasAnswered: hasAnswered)
+      )
     }
   }
 
   private func registerOverHTTPS() throws {
-    let identity = try names.identity(clientID: nil, deviceNames: deviceNames)
-    let url = url ?? PlatformAddress.registrationURL(region: region)
+    let identity = try names.identity(clientID: nil, deviceNames: deviceNames.rule)
+    let url = https.url ?? PlatformAddress.registrationURL(region: region.name)
     try TransferOptions.check(url: url)
     try PrivateFile.checkPlace(secretFile, "secret", replaces: force)
     var source = SystemRandom()
@@ -238,12 +183,7 @@ struct RegisterCommand: AsyncParsableCommand {
     let content = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
       try request.writeSigningContent(into: &writer)
     }
-    let signature = try Signature(
-      content,
-      signMethod.method,
-      secretFile: productSecretFile,
-      .product
-    )
+    let signature = try secret.sign(content, signMethod.method)
     var body = try answer(request, signature, url)
     defer { Secret.erase(&body) }
     var secret = try Self.secret(in: body, identity)
@@ -264,7 +204,7 @@ struct RegisterCommand: AsyncParsableCommand {
     )
     let interruption = Interruption()
     let signals = InterruptSignal(interruption)
-    let settings = try transfer.settings(interruption)
+    let settings = try https.transfer.settings(interruption)
     let answer: HTTPSAnswer
     do throws(HTTPSError) {
       var connection = try HTTPSConnection(settings)
@@ -272,7 +212,7 @@ struct RegisterCommand: AsyncParsableCommand {
       answer = try connection.post(form: form.span, to: url, limit: 16_384)
       trace.show("status \(answer.status)", answer.body)
     } catch {
-      throw Complaint(error.description, error.status)
+      throw Complaint(error.explanation, error.status)
     }
     withExtendedLifetime(signals) {}
     if answer.status == 429 || answer.status == 503 {
@@ -338,4 +278,39 @@ struct RegisterCommand: AsyncParsableCommand {
 /// How `register` talks to the platform.
 enum RegistrationTransport: String, ExpressibleByArgument, CaseIterable {
   case https, coap
+}
+
+/// What only a registration over HTTPS has.
+struct HTTPSRegistrationOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Where to register (default: the platform's address for the region); https only.",
+      valueName: "url"
+    )
+  )
+  var url: String?
+
+  @OptionGroup var transfer: TransferOptions
+
+  /// Each of which it can be told, and whether it was given.
+  var given: [(name: String, isGiven: Bool)] { [("--url", url != nil)] + transfer.given }
+}
+
+/// What only a registration over CoAP has.
+struct CoAPRegistrationOptions: ParsableArguments {
+  @OptionGroup var place: EndpointOption
+
+  @OptionGroup var trust: TrustOptions
+
+  @OptionGroup var timing: TimingOption
+
+  /// Each, and whether it was given.
+  var given: [(name: String, isGiven: Bool)] {
+    [("--endpoint", place.given != nil)] + trust.given + [("--timing", timing.given != nil)]
+  }
+
+  /// Their names, which advice can name.
+  static let names: Set<String> = [
+    "--endpoint", "--ca-file", "--server-name", "--allow-common-name", "--timing",
+  ]
 }

@@ -89,7 +89,9 @@ struct ResultLine {
     if let replyCode = result?.replyCode { parts.append("reply \(replyCode)") }
     if let lack { parts.append("answer \(lack)") }
     if !answer.isEmpty {
-      parts.append("answer " + (String(validating: answer, as: UTF8.self) ?? hex(answer)))
+      parts.append(
+        "answer " + (String(validating: answer, as: UTF8.self) ?? String(hexadecimal: answer.span))
+      )
     }
     return parts.joined(separator: ", ") + (advice.map { ": " + $0 } ?? "")
   }
@@ -149,7 +151,7 @@ struct ResultLine {
         try json.text(text)
       } else {
         try json.key("answerHex")
-        try json.text(hex(answer))
+        try json.text(String(hexadecimal: answer.span))
       }
     }
     if !diagnostic.isEmpty {
@@ -161,10 +163,6 @@ struct ResultLine {
       try json.text(advice)
     }
     try json.endObject()
-  }
-
-  private func hex(_ bytes: [UInt8]) -> String {
-    bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
   }
 }
 
@@ -202,7 +200,7 @@ extension ResultLine {
     }
     if case .interrupted(_, let receipt) = error {
       self.init(number, topic, receipt)
-      advice = error.description
+      advice = error.explanation
       return
     }
     var code: Code?
@@ -222,7 +220,7 @@ extension ResultLine {
       outcome: outcome,
       code: code,
       milliseconds: milliseconds,
-      advice: error.description,
+      advice: error.explanation,
       diagnostic: diagnostic
     )
   }

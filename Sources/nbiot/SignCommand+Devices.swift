@@ -28,28 +28,21 @@ extension SignCommand {
 
     @OptionGroup var device: DeviceSigningOptions
 
-    @Option(
-      name: .customLong("sign-method"),
-      help: ArgumentHelp("How it is signed (default: hmacmd5).", valueName: "method")
-    )
-    var givenSignMethod: SignMethodArgument?
-
     @Option(help: "The field seq, which the symmetric mode has and DTLS has not.")
     var seq: UInt32?
 
-    @Option(help: "The field ackMode: piggybacked (0) or separate (1).")
-    var ackMode: AckModeArgument?
+    @OptionGroup var mode: AckModeOption
 
     private var signMethod: SignMethodArgument {
-      givenSignMethod ?? device.config?.signMethod ?? .hmacmd5
+      device.method.given ?? device.config?.signMethod ?? .hmacmd5
     }
 
     func run() throws {
       let identity = try device.identity()
       let request = AuthenticationRequest(
         signMethod: signMethod.method,
-        acknowledgementMode: ackMode?.mode,
-        timestamp: device.timestamp?.milliseconds,
+        acknowledgementMode: mode.ackMode?.mode,
+        timestamp: device.time.milliseconds,
         sequence: seq
       )
       let content = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
@@ -61,7 +54,7 @@ extension SignCommand {
         try request.writePayload(identity, signature: signature.bytes.span, into: &writer)
       }
       lines.add("payload", "payload", payload)
-      lines.print(device.output)
+      lines.print(device.output.form)
     }
   }
 
@@ -88,29 +81,24 @@ extension SignCommand {
 
     @OptionGroup var device: DeviceSigningOptions
 
-    @Option(help: "How it is signed.")
-    var signMethod = SignMethodArgument.hmacmd5
-
     @Option(help: "How the platform is reached: tls and tcp on port 1883, wss and ws on 443.")
     var transport = MQTTTransportArgument.tls
 
-    @Option(help: "The platform's region.")
-    var region = "cn-shanghai"
+    @OptionGroup var region: RegionOption
 
     @Flag(help: "Print the signature in lower case; the platform does not distinguish.")
     var lowerCase = false
 
-    func validate() throws {
-      try SignCommand.check(clientID: device.clientID)
-      try SignCommand.check(region: region)
-    }
+    private var signMethod: SignMethodArgument { device.method.given ?? .hmacmd5 }
+
+    func validate() throws { try SignCommand.check(clientID: device.clientID) }
 
     func run() throws {
       let identity = try device.identity()
       let request = MQTTConnectRequest(
         signMethod: signMethod.method,
         transport: transport.transport,
-        timestamp: device.timestamp?.milliseconds
+        timestamp: device.time.milliseconds
       )
       let content = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
         try request.writeSigningContent(identity, into: &writer)
@@ -125,9 +113,9 @@ extension SignCommand {
         identity,
         transport.transport,
         password: signature.digits(uppercase: !lowerCase),
-        region: region
+        region: region.name
       )
-      lines.print(device.output)
+      lines.print(device.output.form)
     }
   }
 
@@ -146,7 +134,8 @@ extension SignCommand {
             --device-secret-file secret.txt --timestamp now \\
             --sign-method hmacsha1
 
-        For reports the platform takes a timestamp of the last 15 minutes only.
+        For reports the platform takes a timestamp of the last 15 minutes only, and the guide lists hmacmd5 and \
+        hmacsha1 alone.
 
         \(SignCommand.sources)
         """
@@ -154,22 +143,18 @@ extension SignCommand {
 
     @OptionGroup var device: DeviceSigningOptions
 
-    @Option(help: "How it is signed; for reports the guide lists hmacmd5 and hmacsha1 only.")
-    var signMethod = SignMethodArgument.hmacmd5
-
     @Option(name: .customLong("for"), help: "What for: reports over HTTPS, or an MQTT connection.")
     var purpose = HTTPPurposeArgument.reports
 
-    @Option(help: "The platform's region.")
-    var region = "cn-shanghai"
+    @OptionGroup var region: RegionOption
 
-    func validate() throws { try SignCommand.check(region: region) }
+    private var signMethod: SignMethodArgument { device.method.given ?? .hmacmd5 }
 
     func run() throws {
       let identity = try device.identity()
       let request = HTTPSAuthenticationRequest(
         signMethod: signMethod.method,
-        timestamp: device.timestamp?.milliseconds
+        timestamp: device.time.milliseconds
       )
       let content = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
         try request.writeSigningContent(identity, into: &writer)
@@ -188,11 +173,11 @@ extension SignCommand {
       lines.add("body", "body", body)
       let url =
         switch purpose {
-        case .reports: PlatformAddress.httpsAuthenticationURL(region: region)
-        case .mqtt: PlatformAddress.mqttAuthenticationURL(region: region)
+        case .reports: PlatformAddress.httpsAuthenticationURL(region: region.name)
+        case .mqtt: PlatformAddress.mqttAuthenticationURL(region: region.name)
         }
       lines.add("address", "url", url)
-      lines.print(device.output)
+      lines.print(device.output.form)
     }
   }
 
@@ -216,14 +201,13 @@ extension SignCommand {
 
     @OptionGroup var device: DeviceSigningOptions
 
-    @Option(help: "How it is signed.")
-    var signMethod = SignMethodArgument.hmacsha1
-
     @Option(name: .customLong("for"), help: "What for: its place in the topology, or its login.")
     var purpose = SubDevicePurposeArgument.topology
 
     @Flag(help: "Send and sign no client id; in the topology the guide leaves it to the gateway.")
     var withoutClientId = false
+
+    private var signMethod: SignMethodArgument { device.method.given ?? .hmacsha1 }
 
     func validate() throws {
       if purpose == .login, withoutClientId {
@@ -235,7 +219,7 @@ extension SignCommand {
       let identity = try device.identity()
       let request = SubDeviceRequest(
         signMethod: signMethod.method,
-        timestamp: device.timestamp?.milliseconds ?? Clock.millisecondsSince1970(),
+        timestamp: device.time.milliseconds ?? Clock.millisecondsSince1970(),
         includesClientID: !withoutClientId
       )
       let content = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
@@ -245,7 +229,7 @@ extension SignCommand {
       var lines = try ResultLines(signature, signMethod, uppercase: false)
       let entry = try entry(request, identity, signature)
       lines.add(purpose == .topology ? "entry" : "params", "entry", json: entry)
-      lines.print(device.output)
+      lines.print(device.output.form)
     }
 
     /// What stands in `params`, as JSON.
@@ -278,15 +262,6 @@ extension SignCommand {
     }
   }
 
-  /// A region is part of a host's name.
-  static func check(region: String) throws {
-    let isName = region.utf8.allSatisfy {
-      $0 == 0x2D || (0x30...0x39).contains($0) || (0x61...0x7A).contains($0)
-    }
-    guard !region.isEmpty, isName else {
-      throw ValidationError("--region has lower-case letters, digits and -, as cn-shanghai")
-    }
-  }
 }
 
 extension ResultLines {

@@ -30,83 +30,49 @@ extension SignCommand {
 
     @OptionGroup var names: NameOptions
 
-    @Option(
-      help: ArgumentHelp(
-        "A file with the product secret in its first line; else NBIOT_PRODUCT_SECRET.",
-        valueName: "file"
-      )
-    )
-    var productSecretFile: String?
+    @OptionGroup var secret: ProductSecretOption
 
-    @Option(help: "How it is sent: https, coap or mqtt.")
+    @Option(help: RegistrationWayArgument.help)
     var over = RegistrationWayArgument.https
 
-    @Option(help: "How it is signed.")
-    var signMethod = SignMethodArgument.hmacsha256
+    @OptionGroup var method: SignMethodOption
 
     @Option(help: "The random, 1 to 32 letters and digits (default: 24 hexadecimal digits drawn).")
     var random: String?
 
-    @Option(
-      name: .customLong("client-id"),
-      help: ArgumentHelp(
-        "With --over mqtt: the client id (default: PRODUCTKEY&DEVICENAME).",
-        valueName: "id"
-      ),
-      transform: InputText.trimmed
-    )
-    var givenClientID: String?
+    @OptionGroup(title: "With --over mqtt")
+    var connection: ConnectionOptions
 
-    @Option(help: "With --over mqtt: the instance's id, which the console shows.")
-    var instanceId: String?
+    @OptionGroup var region: RegionOption
 
-    @Flag(help: "With --over mqtt: the device's name is not in the console.")
-    var unregistered = false
+    @OptionGroup var deviceNames: DeviceNamesOption
 
-    @Option(help: "The platform's region.")
-    var region = "cn-shanghai"
+    @OptionGroup var output: OutputOption
 
-    @Option(help: "Which names devices may have: with _ @ . - : (current) or with _ @ . (guide).")
-    var deviceNames = DeviceNamesArgument.current
-
-    @Option(help: "How results are printed.")
-    var output = OutputArgument.text
+    private var signMethod: SignMethodArgument { method.given ?? .hmacsha256 }
 
     /// Only a connection has one.
     private var clientID: Setting<String>? {
-      guard over == .mqtt else { return nil }
-      return givenClientID.map { Setting(value: $0, origin: "--client-id") }
-        ?? names.config?.clientID
+      over == .mqtt ? connection.client.setting(names.config) : nil
     }
 
     func validate() throws {
-      if over != .mqtt, givenClientID != nil || instanceId != nil || unregistered {
-        throw ValidationError(
-          "--client-id, --instance-id and --unregistered belong to MQTT: give --over mqtt with them"
-        )
+      if over != .mqtt {
+        try Contradiction.check(connection.given, belongTo: "MQTT", give: "--over mqtt")
       }
       try SignCommand.check(clientID: clientID)
-      if let instanceId, instanceId.contains(where: { $0 == "|" || $0 == "," }) {
-        throw ValidationError("--instance-id cannot contain | or ,")
-      }
-      try SignCommand.check(region: region)
     }
 
     func run() throws {
-      let identity = try names.identity(clientID: clientID, deviceNames: deviceNames)
+      let identity = try names.identity(clientID: clientID, deviceNames: deviceNames.rule)
       let request = try makeRequest(identity)
       let content = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
         try request.writeSigningContent(into: &writer)
       }
-      let signature = try Signature(
-        content,
-        signMethod.method,
-        secretFile: productSecretFile,
-        .product
-      )
+      let signature = try secret.sign(content, signMethod.method)
       var lines = try ResultLines(signature, signMethod, uppercase: false)
       try add(to: &lines, identity, request, signature)
-      lines.print(output)
+      lines.print(output.form)
     }
 
     private func makeRequest(_ identity: DeviceIdentity) throws -> RegistrationRequest {
@@ -138,7 +104,7 @@ extension SignCommand {
           try request.writeForm(signature: signature.bytes.span, into: &writer)
         }
         lines.add("body", "body", form)
-        lines.add("address", "url", PlatformAddress.registrationURL(region: region))
+        lines.add("address", "url", PlatformAddress.registrationURL(region: region.name))
       case .coap:
         let json = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
           try request.writeJSON(signature: signature.bytes.span, into: &writer)
@@ -148,9 +114,9 @@ extension SignCommand {
       case .mqtt:
         let mqtt = MQTTRegistrationRequest(
           request,
-          kind: unregistered ? .unregistered : .preregistered
+          kind: connection.unregistered ? .unregistered : .preregistered
         )
-        let instance = Array((instanceId ?? "").utf8)
+        let instance = Array((connection.instanceId ?? "").utf8)
         let clientID = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
           try mqtt.writeClientID(
             identity.clientID.bytes,
@@ -163,9 +129,34 @@ extension SignCommand {
           identity,
           .tls,
           password: signature.digits(uppercase: false),
-          region: region
+          region: region.name
         )
       }
+    }
+  }
+}
+
+/// What only a registration over MQTT has.
+struct ConnectionOptions: ParsableArguments {
+  @OptionGroup var client: ClientIDOption
+
+  @Option(help: "The instance's id, which the console shows.")
+  var instanceId: String?
+
+  @Flag(help: "The device's name is not in the console.")
+  var unregistered = false
+
+  /// Each, and whether it was given.
+  var given: [(name: String, isGiven: Bool)] {
+    [
+      ("--client-id", client.given != nil), ("--instance-id", instanceId != nil),
+      ("--unregistered", unregistered),
+    ]
+  }
+
+  func validate() throws {
+    if let instanceId, instanceId.contains(where: { $0 == "|" || $0 == "," }) {
+      throw ValidationError("--instance-id cannot contain | or ,")
     }
   }
 }
@@ -173,4 +164,7 @@ extension SignCommand {
 /// How a registration can be sent.
 enum RegistrationWayArgument: String, ExpressibleByArgument, CaseIterable {
   case https, coap, mqtt
+
+  /// What the help says of `--over`.
+  static let help: ArgumentHelp = "How the registration is sent."
 }

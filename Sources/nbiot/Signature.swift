@@ -11,16 +11,8 @@ struct Signature {
   /// The HMAC.
   let bytes: [UInt8]
 
-  /// Signs a text with the secret from a file or the environment, which is wiped then.
-  init(
-    _ content: String,
-    _ method: SignMethod,
-    secretFile: String?,
-    _ kind: Secret.Kind,
-    configured: Setting<String>? = nil
-  ) throws {
-    var secret = try Secret.load(path: secretFile, kind, configured: configured)
-    defer { Secret.erase(&secret) }
+  /// Signs a text with a secret.
+  init(_ content: String, _ method: SignMethod, _ secret: [UInt8]) throws {
     let text = Array(content.utf8)
     do throws(OpenSSLError) {
       let mac = try method.hash.hmac(key: secret.span, content: text.span)

@@ -5,52 +5,27 @@ internal import Platform
 struct DeviceSigningOptions: ParsableArguments {
   @OptionGroup var names: NameOptions
 
-  @Option(
-    help: ArgumentHelp(
-      "A file with the device secret in its first line; else NBIOT_DEVICE_SECRET.",
-      valueName: "file"
-    )
-  )
-  var deviceSecretFile: String?
+  @OptionGroup var secret: DeviceSecretOption
 
-  @Option(
-    name: .customLong("client-id"),
-    help: ArgumentHelp("The client id (default: PRODUCTKEY&DEVICENAME).", valueName: "id"),
-    transform: InputText.trimmed
-  )
-  var givenClientID: String?
+  @OptionGroup var client: ClientIDOption
 
-  @Option(
-    help: ArgumentHelp(
-      "Milliseconds since 1970, or now; signed too.",
-      valueName: "milliseconds"
-    )
-  )
-  var timestamp: TimestampArgument?
+  @OptionGroup var time: TimestampOption
 
-  @Option(help: "Which names devices may have: with _ @ . - : (current) or with _ @ . (guide).")
-  var deviceNames = DeviceNamesArgument.current
+  @OptionGroup var method: SignMethodOption
 
-  @Option(help: "How results are printed.")
-  var output = OutputArgument.text
+  @OptionGroup var deviceNames: DeviceNamesOption
+
+  @OptionGroup var output: OutputOption
 
   var config: ConfigurationFile? { names.config }
 
-  var clientID: Setting<String>? {
-    givenClientID.map { Setting(value: $0, origin: "--client-id") } ?? config?.clientID
-  }
+  var clientID: Setting<String>? { client.setting(config) }
 
   func identity() throws -> DeviceIdentity {
-    try names.identity(clientID: clientID, deviceNames: deviceNames)
+    try names.identity(clientID: clientID, deviceNames: deviceNames.rule)
   }
 
   func sign(_ content: String, _ method: SignMethod) throws -> Signature {
-    try Signature(
-      content,
-      method,
-      secretFile: deviceSecretFile,
-      .device,
-      configured: config?.deviceSecretFile
-    )
+    try secret.sign(content, method, config)
   }
 }

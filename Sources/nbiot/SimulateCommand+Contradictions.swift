@@ -1,3 +1,4 @@
+internal import ArgumentParser
 internal import PlatformCore
 internal import PlatformSimulator
 
@@ -7,15 +8,17 @@ extension SimulateCommand {
     try checkMode(configuration)
     let assumptions = configuration.assumptions
     if topics.anyTopic, assumptions.platform.refusesStatusUpdate {
-      throw Complaint(
+      throw ValidationError(
         "--any-topic takes thing/status/update, --assume status-update=refused refuses it: give one of them"
       )
     }
     if topics.anyTopic, let text = topics.topicClass.first(where: { $0.hasSuffix("=subscribe") }) {
-      throw Complaint("--any-topic takes what --topic-class \(text) refuses: give one of them")
+      throw ValidationError(
+        "--any-topic takes what --topic-class \(text) refuses: give one of them"
+      )
     }
     if product.downlink != nil, !assumptions.servesPull {
-      throw Complaint("--downlink waits for /pull, which --assume pull=missing takes away")
+      throw ValidationError("--downlink waits for /pull, which --assume pull=missing takes away")
     }
   }
 
@@ -26,18 +29,18 @@ extension SimulateCommand {
       guard let protection = Assumption.named(String(text.prefix { $0 != "=" }))?.protection,
         (protection == .dtls) != isSecure
       else { continue }
-      throw Complaint(
-        isSecure
-          ? "--assume \(text) belongs to the symmetric mode: leave it out with --security dtls"
-          : "--assume \(text) belongs to DTLS: give --security dtls with it"
+      try Contradiction.check(
+        [("--assume \(text)", true)],
+        belongTo: isSecure ? "the symmetric mode" : "DTLS",
+        give: isSecure ? "--security symmetric" : "--security dtls"
       )
     }
-    if !isSecure, configuration.failures.contains(where: { $0.kind == .registration }) {
-      throw Complaint("--fail with on=register belongs to DTLS: give --security dtls with it")
-    }
-    if isSecure, answering.seqOffset != 1 || answering.sequenceRule != .greater {
-      throw Complaint(
-        "--seq-offset and --sequence-rule belong to the symmetric mode: leave them out with --security dtls"
+    let failsRegistration = configuration.failures.contains { $0.kind == .registration }
+    if !isSecure {
+      try Contradiction.check(
+        [("--fail with on=register", failsRegistration)],
+        belongTo: "DTLS",
+        give: "--security dtls"
       )
     }
   }

@@ -101,8 +101,19 @@ struct SimulateCommand: AsyncParsableCommand {
         "give --certificates DIRECTORY: an authority and a certificate are made in it if it is empty"
       )
     }
-    if serving.security == .symmetric, !dtls.given.isEmpty {
-      throw ValidationError(DTLSOptions.complaint(about: dtls.given))
+    switch serving.security {
+    case .symmetric:
+      try Contradiction.check(dtls.given, belongTo: "DTLS", give: "--security dtls")
+    case .dtls:
+      let symmetric = [
+        ("--seq-offset", answering.seqOffset != 1),
+        ("--sequence-rule", answering.sequenceRule != .greater),
+      ]
+      try Contradiction.check(
+        symmetric,
+        belongTo: "the symmetric mode",
+        give: "--security symmetric"
+      )
     }
   }
 
@@ -177,7 +188,7 @@ struct SimulateCommand: AsyncParsableCommand {
       configuration.devices.map(\.deviceName) + configuration.subDevices.map(\.deviceName)
       + configuration.products.flatMap(\.registrable)
     guard let wrong = names.first(where: { !configuration.deviceNames.allows($0) }) else { return }
-    let marks = answering.deviceNames == .current ? "_ @ . - :" : "_ @ ."
+    let marks = answering.deviceNames.argument == .current ? "_ @ . - :" : "_ @ ."
     throw Complaint(
       "the device name \(wrong) is not 4 to 32 letters, digits and \(marks) (device guide 6.3, code 6280)"
     )

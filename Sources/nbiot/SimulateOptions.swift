@@ -16,17 +16,13 @@ struct ServingOptions: ParsableArguments {
   @Option(help: "The address to listen on, in digits.")
   var host = "127.0.0.1"
 
-  @Option(
-    name: .customLong("security"),
-    help: "How the messages are protected (default: symmetric)."
-  )
-  var givenSecurity: SecurityArgument?
+  @OptionGroup var protection: SecurityOption
 
   @Option(help: "How requests are printed.")
   var log = OutputArgument.text
 
   /// How the messages are protected.
-  var security: SecurityArgument { givenSecurity ?? simulated.security ?? .symmetric }
+  var security: SecurityArgument { protection.given ?? simulated.security ?? .symmetric }
 }
 
 /// The end of the DTLS associations.
@@ -39,8 +35,7 @@ struct ServerDTLSOptions: ParsableArguments {
   )
   var certificates: String?
 
-  @Option(help: "How sessions are resumed (default: id).")
-  var resumption: ResumptionArgument?
+  @OptionGroup var resumption: ResumptionOption
 
   @Option(
     help: ArgumentHelp(
@@ -68,14 +63,13 @@ struct ServerDTLSOptions: ParsableArguments {
   )
   var legacySuites = false
 
-  /// Those that are given.
-  var given: [String] {
-    let all = [
-      ("--certificates", certificates != nil), ("--resumption", resumption != nil),
+  /// Each, and whether it was given.
+  var given: [(name: String, isGiven: Bool)] {
+    [
+      ("--certificates", certificates != nil), ("--resumption", resumption.given != nil),
       ("--session-lifetime", sessionLifetime != nil), ("--idle-close", idleClose != nil),
       ("--legacy-suites", legacySuites),
     ]
-    return all.filter(\.1).map(\.0)
   }
 
   func validate() throws {
@@ -96,7 +90,7 @@ struct ServerDTLSOptions: ParsableArguments {
     configuration.dtls.key = files.key
     configuration.dtls.rsaCertificate = files.rsaCertificate
     configuration.dtls.rsaKey = files.rsaKey
-    if let resumption { configuration.dtls.resumption = resumption.server }
+    if let way = resumption.given { configuration.dtls.resumption = way.resumption }
     if let sessionLifetime {
       configuration.dtls.sessionLifetime = Milliseconds(Int64(sessionLifetime) * 1_000)
     }
@@ -130,8 +124,7 @@ struct AnsweringOptions: ParsableArguments {
   )
   var sequenceRule = SequenceRuleArgument.greater
 
-  @Option(help: "Which option carries the token; 61 for devices with the SDKs 3.0 to 3.2.")
-  var tokenOption = TokenOptionArgument.current
+  @OptionGroup var token: TokenOptionOption
 
   @Option(help: ArgumentHelp("How long a token is good for.", valueName: "seconds"))
   var tokenLifetime: Int64 = 7 * 24 * 3_600
@@ -139,13 +132,7 @@ struct AnsweringOptions: ParsableArguments {
   @Option(help: "How requests are answered when /auth does not say: piggybacked or separate.")
   var answer = AckModeArgument.piggybacked
 
-  @Option(
-    help: """
-      Which names devices may have beside letters and digits: _ @ . - : (current), or _ @ . as the device guide \
-      has them (guide).
-      """
-  )
-  var deviceNames = DeviceNamesArgument.current
+  @OptionGroup var deviceNames: DeviceNamesOption
 
   func validate() throws {
     guard tokenLifetime > 0, tokenLifetime <= 3_155_760_000 else {
@@ -155,12 +142,12 @@ struct AnsweringOptions: ParsableArguments {
 
   /// Puts them into the configuration.
   func apply(to configuration: inout SimulatorConfiguration) {
-    configuration.deviceNames = deviceNames.simulated
+    configuration.deviceNames = deviceNames.argument.simulated
     configuration.leniencies = tolerant ? Set(Leniency.allCases) : []
     configuration.sequenceOffset = seqOffset
     configuration.tokenLifetime = Milliseconds(tokenLifetime * 1_000)
     configuration.answerMode = answer == .piggybacked ? .piggybacked : .separate
     configuration.sequenceRule = sequenceRule == .greater ? .greater : .greaterOrEqual
-    configuration.tokenOption = tokenOption == .current ? 2088 : 61
+    configuration.tokenOption = token.given == .legacy ? 61 : 2088
   }
 }

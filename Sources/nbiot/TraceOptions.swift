@@ -4,14 +4,14 @@ internal import DeviceClient
 internal import Inspection
 internal import SecurityLayer
 internal import Synchronization
-internal import UDPTransport
+internal import SystemClocks
 
 /// Whether messages are shown.
 struct TraceOptions: ParsableArguments {
   @Flag(
     name: .shortAndLong,
     help: ArgumentHelp(
-      "Show each message on standard error as `nbiot inspect` does, with what is inside; tokens, signs and secrets "
+      "Show each message on standard error, with what is inside, as `nbiot inspect` does; tokens, signs and secrets "
         + "are written over."
     )
   )
@@ -23,6 +23,13 @@ struct TraceOptions: ParsableArguments {
     let trace = MessageTrace(secret: secret)
     configuration.onMessage = { trace.show($0, $1) }
     return trace
+  }
+
+  /// Shows a request or an answer of HTTPS without its body, if that is wanted.
+  func show(_ line: String) {
+    guard verbose else { return }
+    if Console.isInteractive { Console.show("") }
+    Console.complain(line)
   }
 
   /// Shows a request or an answer of HTTPS, if that is wanted.

@@ -26,7 +26,17 @@ struct TransferOptions: ParsableArguments {
       valueName: "seconds"
     )
   )
-  var patience = 60
+  var patience = Self.usualPatience
+
+  /// Each of which it can be told, and whether it was given.
+  var given: [(name: String, isGiven: Bool)] {
+    [
+      ("--https-ca-file", httpsCaFile != nil), ("--https-allow-common-name", httpsAllowCommonName),
+      ("--patience", patience != Self.usualPatience),
+    ]
+  }
+
+  private static let usualPatience = 60
 
   func validate() throws {
     if patience < 1 || patience > 3_600 {

@@ -18,7 +18,7 @@ enum UnknownNames {
     var rest = arguments[...]
     while let subcommands = command.subcommands, let name = rest.first, !name.hasPrefix("-") {
       guard let next = subcommands.first(where: { $0.commandName == name }) else {
-        throw unknown("subcommand", name, among: subcommands.map(\.commandName), [:], of: path)
+        throw unknown("command", name, among: subcommands.map(\.commandName), [:], of: path)
       }
       // What follows it is the name of a command, which it looks up itself.
       if name == "help" { return }
@@ -42,7 +42,7 @@ enum UnknownNames {
       guard let next = subcommands.first(where: { $0.commandName == name }) else {
         // Behind a command's name stand its arguments.
         if subcommands.isEmpty, !isHelp { return }
-        throw unknown("subcommand", name, among: subcommands.map(\.commandName), [:], of: path)
+        throw unknown("command", name, among: subcommands.map(\.commandName), [:], of: path)
       }
       command = next
       path += " " + name
@@ -136,8 +136,16 @@ enum UnknownNames {
     let names = Set(names)
     let meant =
       elsewhere[name].flatMap { names.contains($0) ? $0 : nil } ?? nearest(to: name, names)
-    let suggestion = meant.map { "did you mean \($0)? See" } ?? "see"
-    return Complaint("\(path) has no \(kind) \(name): \(suggestion) `\(path) --help`")
+    let owner = path == "nbiot" ? "there is no" : "\(path.dropFirst(6)) has no"
+    let suggestion =
+      if let meant {
+        "did you mean \(meant)? See"
+      } else if kind == "command", !names.isEmpty {
+        "it is one of \(names.sorted().joined(separator: ", ")); see"
+      } else {
+        "see"
+      }
+    return Complaint("\(owner) \(kind) \(name): \(suggestion) `\(path) --help`")
   }
 
   /// What mosquitto_pub, coap-client and curl call such things.

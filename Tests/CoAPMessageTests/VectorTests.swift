@@ -39,17 +39,7 @@ func parts(of bytes: [UInt8]) throws(MessageFormatError) -> ([Vector.Option], [U
 func reencode(_ bytes: [UInt8]) throws -> [UInt8] {
   let message = try MessageView(bytes.span)
   var buffer = [UInt8](repeating: 0xA5, count: bytes.count)
-  var writer = try MessageWriter(
-    buffer.mutableSpan,
-    type: message.type,
-    code: message.code,
-    messageID: message.messageID,
-    token: message.token
-  )
-  var iterator = message.options
-  while let option = iterator.next() { try writer.option(option.number, option.value) }
-  try writer.payload(message.payload)
-  let count = writer.count
+  let count = try message.write(into: buffer.mutableSpan)
   return Array(buffer[..<count])
 }
 

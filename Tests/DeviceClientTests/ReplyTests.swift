@@ -300,6 +300,31 @@ struct RequestIDTests {
   }
 }
 
+@Suite("Device guide 6.1: one counter for a device")
+struct RequestCounterTests {
+  /// The requests of a client and those of its link are numbered by the same counter, however many run at once.
+  @Test func `requests that are made at once have ids of their own, in one row`() async throws {
+    try await ReplyTests.withClient(.symmetric) { client, records in
+      let ids = try await withThrowingTaskGroup(of: UInt64?.self) { group in
+        for index in 0..<12 {
+          group.addTask {
+            if index % 2 == 0 {
+              return try await client.request(TopologyGet.self, as: JSONWriter.self) {
+                _ throws(AlinkError) in
+              }.id
+            }
+            return try await client.request(TopologyGet.self, as: CBORWriter.self) {
+              _ throws(AlinkError) in
+            }.id
+          }
+        }
+        return try await group.reduce(into: [UInt64]()) { if let id = $1 { $0.append(id) } }
+      }
+      #expect(ids.sorted() == Array(123...134))
+    }
+  }
+}
+
 @Suite("Device guide 6.9: one rule for tags at both ends")
 struct TagRuleTests {
   /// Every scalar value of the first planes, and the ends of the others.

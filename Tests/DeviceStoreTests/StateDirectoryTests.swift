@@ -1,6 +1,7 @@
 import ConstrainedCore
 import DeviceStore
 import Foundation
+import SystemClocks
 import TestSupport
 import Testing
 

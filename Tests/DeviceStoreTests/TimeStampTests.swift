@@ -1,5 +1,6 @@
 import ConstrainedCore
 import DeviceStore
+import SystemClocks
 import TestSupport
 import Testing
 

@@ -86,6 +86,22 @@ struct DownloadCommandTests {
     #expect(server.contents("new.bin") == server.firmware)
   }
 
+  @Test func `-v shows each request and answer, without what lets a bearer have the file`() throws {
+    let server = try HTTPSServer()
+    var arguments = try arguments(server, "cut-once", ["-v"])
+    arguments[3] += "?Signature=secret"
+    let run = try nbiot(arguments)
+    #expect(run.status == 0, "\(run.errors)")
+    let lines = run.errors.split(separator: "\n")
+    let address = server.url("cut-once") + "?***"
+    #expect(lines.first == "GET \(address)", "\(run.errors)")
+    #expect(lines.contains { $0.hasPrefix("status 200, 300001 bytes") }, "\(run.errors)")
+    #expect(lines.contains { $0.hasPrefix("GET \(address), bytes from ") }, "\(run.errors)")
+    #expect(lines.contains { $0.hasPrefix("status 206, bytes ") }, "\(run.errors)")
+    #expect(!run.errors.contains("Signature"))
+    #expect(try nbiot(try self.arguments(server, "plain")).errors.isEmpty)
+  }
+
   @Test func `a flipped bit exits with 1, says so, and leaves no file`() throws {
     let server = try HTTPSServer()
     let run = try nbiot(try arguments(server, "flip"))

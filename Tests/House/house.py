@@ -1,19 +1,44 @@
 #!/usr/bin/env python3
 """Prints which target imports which, row by row, from the import lines of Sources, and fails on any arrow that
-rules.txt beside this file does not allow."""
+rules.txt beside this file does not allow; so it does on a call of a clock or of a random generator in another place
+than those that it allows, and on an option of the command line in a text of a library."""
 import json
 import os
 import re
 import subprocess
 import sys
 
+import sources
+
 here = os.path.dirname(os.path.abspath(__file__))
 root = os.path.dirname(os.path.dirname(here))
 IMPORT = re.compile(r"^\s*(?:@\w+ )?(?:(?:public|package|internal|private) )?import (?:\w+ )?(\w+)", re.M)
 
 
+# What asks a clock or a random generator, and the calls that stand for it: those of the system and of libraries, and
+# then our own three, which alone the rest of the house may use.
+SOURCES = {
+    "clock_gettime": r"\bclock_gettime\b|\bclock_getres\b",
+    "gettimeofday": r"\bgettimeofday\b",
+    "time": r"(?<![.\w])(?:Glibc\.|Foundation\.)?time\(\s*(?:nil|NULL|0|&)",
+    "adjtimex": r"\badjtimex\b",
+    "timerfd": r"\btimerfd_create\b",
+    "Date": r"\bDate\(\s*\)|\bDate\.now\b|\btimeIntervalSinceNow\b|\bCFAbsoluteTimeGetCurrent\b",
+    "ContinuousClock": r"\bContinuousClock\b|\bSuspendingClock\b",
+    "NIODeadline": r"\bNIODeadline\.now\b",
+    "DispatchTime": r"\bDispatch(?:Wall)?Time\.now\b|\bsystemUptime\b",
+    "getrandom": r"\bgetrandom\b|\bgetentropy\b|\bnbiot_random\b|/dev/u?random",
+    "RAND_bytes": r"\bRAND_(?:priv_)?bytes\b",
+    "SystemRandomNumberGenerator": r"\bSystemRandomNumberGenerator\b|\barc4random\w*",
+    "random(in:)": r"\.random\(|\brandomElement\b|\.shuffled?\(|\bUUID\(\s*\)|(?<![.\w])s?rand(?:om)?\(\s*\)",
+    "MonotonicClock": r"\bMonotonicClock\.\w",
+    "WallClock": r"\bWallClock\.\w",
+    "SystemRandom": r"\bSystemRandom\(",
+}
+
+
 def read_rules():
-    rows, names, sideways, only, outside, shares = {}, [], {}, {}, {}, {}
+    rows, names, sideways, only, outside, shares, asks, texts = {}, [], {}, {}, {}, {}, {}, {}
     for number, line in enumerate(open(os.path.join(here, "rules.txt")), 1):
         words = line.split()
         if not words or words[0].startswith("#"):
@@ -32,9 +57,13 @@ def read_rules():
                 outside[module] = names.index(words[1])
         elif kind == "shares":
             shares[words[1]] = set(words[2:])
+        elif kind == "asks" and words[1] in SOURCES and len(words) > 3:
+            asks[words[1], words[2]] = " ".join(words[3:])
+        elif kind == "text" and len(words) > 3:
+            texts[words[1], words[2]] = " ".join(words[3:])
         else:
             sys.exit(f"rules.txt:{number}: cannot be read: {line.strip()}")
-    return rows, names, sideways, only, outside, shares
+    return rows, names, sideways, only, outside, shares, asks, texts
 
 
 def imports(folder):
@@ -49,8 +78,47 @@ def imports(folder):
     return found
 
 
+def askers(rows, names, asks):
+    """Faults of the calls that ask a clock or a random generator, and how many such calls there are."""
+    faults, used, count = [], set(), 0
+    for name, file, code, _ in sources.walk(root):
+        for source, pattern in SOURCES.items():
+            calls = len(re.findall(pattern, code))
+            if not calls:
+                continue
+            count += calls
+            row = rows.get(name)
+            places = [name] + [n for n in names if row is not None and row >= names.index(n)]
+            allowed = [place for place in places if (source, place) in asks]
+            used.update((source, place) for place in allowed[:1])
+            if not allowed:
+                faults.append(f"{file}: {name} may not ask {source}: take time or random numbers as arguments, or give "
+                              "the reason in rules.txt")
+    for source, place in asks:
+        if (source, place) not in used:
+            faults.append(f"rules.txt lets {place} ask {source}, which it does not")
+    return faults, count
+
+
+def options(rows, names, texts):
+    """Faults of the libraries' texts: the names of options are for programs."""
+    faults, used = [], set()
+    for name, file, _, literals in sources.walk(root):
+        if rows.get(name) == names.index("programs"):
+            continue
+        for line, text in literals:
+            for option in re.findall(r"(?<![\w-])--[a-z][a-z-]*", text):
+                used.add((option, name))
+                if (option, name) not in texts:
+                    faults.append(f"{file}:{line}: a text names {option}, and what to type is for nbiot to say")
+    for place in texts:
+        if place not in used:
+            faults.append(f"rules.txt lets {place[1]} say {place[0]}, which it does not")
+    return faults
+
+
 def main():
-    rows, names, sideways, only, outside, shares = read_rules()
+    rows, names, sideways, only, outside, shares, asks, texts = read_rules()
     folders = os.path.join(root, "Sources")
     # A module's name has no hyphens.
     targets = {name.replace("-", "_"): name for name in os.listdir(folders)}
@@ -90,6 +158,8 @@ def main():
         if name not in arrows:
             faults.append(f"rules.txt has {name}, which is no folder of Sources")
     faults += undeclared(arrows)
+    unasked, calls = askers(rows, names, asks)
+    faults += unasked + options(rows, names, texts)
     width = max(map(len, rows))
     for row in reversed(range(len(names))):
         print(f"{names[row]}:")
@@ -99,7 +169,8 @@ def main():
     print("* sideways, with a reason in Tests/House/rules.txt")
     for fault in faults:
         print("house: " + fault, file=sys.stderr)
-    print(f"{len(arrows)} targets, {sum(map(len, arrows.values()))} arrows, {len(faults)} faults")
+    print(f"{len(arrows)} targets, {sum(map(len, arrows.values()))} arrows, "
+          f"{calls} calls of clocks and random generators, {len(faults)} faults")
     return 1 if faults else 0
 
 
@@ -117,4 +188,5 @@ def undeclared(arrows):
     return faults
 
 
-sys.exit(main())
+if __name__ == "__main__":
+    sys.exit(main())

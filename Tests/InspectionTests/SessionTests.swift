@@ -150,7 +150,8 @@ struct SessionTests {
     let session = ObservedSession()
     let report = try session.report(2, sequence: 2, "[1]")
     var early = try Capture.knowing("secret")
-    let needsRandom = "the answer to /auth that gave its token was not seen: give --random"
+    let needsRandom =
+      "the answer to /auth that gave its token was not seen: give the session's random"
     #expect(early.inside(report) == [needsRandom])
     #expect(early.inside(try session.answer(2, "[2]")) == [needsRandom])
     #expect(try early.object(report).notOpened == needsRandom)

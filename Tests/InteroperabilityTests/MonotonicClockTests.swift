@@ -1,6 +1,6 @@
 import ConstrainedCore
+import SystemClocks
 import Testing
-import UDPTransport
 
 struct MonotonicClockTests {
   @Test(arguments: [(Int64.min, 0 as Int32), (-1, 0), (0, 0), (.max, .max)])

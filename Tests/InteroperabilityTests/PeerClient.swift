@@ -1,6 +1,7 @@
 import CoAPExchange
 import CoAPMessage
 import ConstrainedCore
+import SystemClocks
 import UDPTransport
 
 /// The library as a program would use it: an endpoint over a real socket on the real clock, which

@@ -14,6 +14,7 @@ internal import OpenSSLSupport
 internal import Platform
 internal import SecurityLayer
 internal import SymmetricSecurity
+internal import SystemClocks
 internal import UDPTransport
 
 func bytes(_ text: StaticString) -> FixedBytes<128> {

@@ -8,6 +8,7 @@ internal import PayloadCoding
 internal import Platform
 internal import SecurityLayer
 internal import SymmetricSecurity
+internal import SystemClocks
 internal import UDPTransport
 
 /// Runs the device of `runProbe`, which posts 20 properties COUNT times as JSON and as CBOR; the exit

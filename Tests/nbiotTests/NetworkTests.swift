@@ -1,6 +1,7 @@
 import ConstrainedCore
 import Foundation
 import OpenSSLSupport
+import SystemClocks
 import TestSupport
 import Testing
 import UDPTransport

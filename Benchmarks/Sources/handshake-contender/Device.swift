@@ -1,6 +1,7 @@
 internal import ConstrainedCore
 internal import DTLSSecurity
 internal import SecurityLayer
+internal import SystemClocks
 internal import UDPTransport
 
 /// A device and its socket.

@@ -23,11 +23,7 @@ enum SubmittedSign {
     let content = fields.sorted { $0.key < $1.key }.map { $0.key + $0.value }.joined()
     let bytes = Array(content.utf8)
     guard let expected = try? hash.hmac(key: secret.span, content: bytes.span) else { return false }
-    var text = ""
-    for index in 0..<expected.count {
-      let byte = expected.bytes[index]
-      text += (byte < 16 ? "0" : "") + String(byte, radix: 16)
-    }
-    return constantTimeEqual(Array(text.utf8).span, Array(digits.lowercased().utf8).span)
+    let text = [UInt8](hexadecimal: expected.bytes)
+    return constantTimeEqual(text.span, Array(digits.lowercased().utf8).span)
   }
 }

@@ -7,6 +7,7 @@ import OpenSSLSupport
 import Platform
 import PlatformCredentials
 import SymmetricSecurity
+import SystemClocks
 import UDPTransport
 
 /// A report that is on disk until the platform has it.

@@ -1,6 +1,7 @@
 import CoAPExchange
 import CoAPMessage
 import ConstrainedCore
+import SystemClocks
 import UDPTransport
 
 // GET /time, until it is answered or given up.

@@ -6,6 +6,7 @@ import DeviceDriver
 import OpenSSLSupport
 import Platform
 import ReportLink
+import SystemClocks
 import UDPTransport
 
 /// One report over DTLS with a pre-shared key.

@@ -50,17 +50,7 @@ private func visit(_ view: MessageView) {
 private func encode(_ view: MessageView) -> [UInt8] {
   var buffer = [UInt8](repeating: 0xA5, count: view.count)
   do throws(MessageWriterError) {
-    var writer = try MessageWriter(
-      buffer.mutableSpan,
-      type: view.type,
-      code: view.code,
-      messageID: view.messageID,
-      token: view.token
-    )
-    var iterator = view.options
-    while let option = iterator.next() { try writer.option(option.number, option.value) }
-    try writer.payload(view.payload)
-    let count = writer.count
+    let count = try view.write(into: buffer.mutableSpan)
     return Array(buffer[..<count])
   } catch {
     preconditionFailure("what was read cannot be written: \(error)")

@@ -3,8 +3,8 @@ import DTLSSecurity
 import Foundation
 import OpenSSLSupport
 import SecurityLayer
+import SystemClocks
 import Testing
-import UDPTransport
 
 @Suite("Sessions that are resumed (RFC 5246 Section 7.3, RFC 5077)", .timeLimit(.minutes(3)))
 struct ResumptionTests {

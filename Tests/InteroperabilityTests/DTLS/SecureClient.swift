@@ -2,6 +2,7 @@ import CoAPExchange
 import ConstrainedCore
 import DTLSSecurity
 import SecurityLayer
+import SystemClocks
 import UDPTransport
 
 /// DTLSSecurity over a real socket on the real clock, which blocks, and writes down every datagram.

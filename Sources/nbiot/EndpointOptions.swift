@@ -1,0 +1,37 @@
+internal import ArgumentParser
+
+/// `--endpoint`.
+struct EndpointOption: ParsableArguments {
+  @Option(
+    name: .customLong("endpoint"),
+    help: ArgumentHelp(
+      "Where the platform is (default: its own address); else NBIOT_ENDPOINT.",
+      valueName: "host:port"
+    ),
+    transform: EndpointArgument.read
+  )
+  var given: EndpointArgument?
+
+  /// The endpoint of the option or the environment.
+  func argument() throws -> EndpointArgument? {
+    try given ?? Variable.endpoint.setting.map { try EndpointArgument($0) }
+  }
+
+  /// The endpoint of the option, the environment or the configuration.
+  func argument(or config: ConfigurationFile?) throws -> EndpointArgument? {
+    try argument() ?? config?.endpoint.map { try EndpointArgument($0) }
+  }
+}
+
+/// `--security`.
+struct SecurityOption: ParsableArguments {
+  @Option(
+    name: .customLong("security"),
+    help: ArgumentHelp(
+      "symmetric, port 5682, or dtls, port 5684 (default: as an endpoint's scheme or a configuration says, else "
+        + "symmetric).",
+      valueName: "mode"
+    )
+  )
+  var given: SecurityArgument?
+}
