@@ -217,6 +217,9 @@ link+=(
   -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed -Wl,--no-eh-frame-hdr
   -Xlinker '--lto-newpm-passes=default<Oz>,lto<Oz>' -Wl,-mllvm,-enable-machine-outliner=always
   -Wl,-mllvm,-enable-pre=false -Wl,-mllvm,-disable-lsr -Wl,-mllvm,-split-spill-mode=size
+  # Blocks in the order that needs the fewest jumps: 1,300 bytes on x86_64. Instructions as they were selected, so
+  # that the outliner finds more that are alike: 1,300 on aarch64. Constants loaded where they are used: 350.
+  -Wl,-mllvm,-apply-ext-tsp-for-size -Wl,-mllvm,-enable-post-misched=false -Wl,-mllvm,-disable-machine-licm
 )
 echo "$arch: linking $out/$name"
 "$tools/clang" "${link[@]}" -o "$out/$name.debug" "${objects[@]}" "${libraries[@]}"

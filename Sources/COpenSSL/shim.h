@@ -13,10 +13,21 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-// OPENSSL_zalloc and OPENSSL_clear_free without this file's name, which would end up in the program. Swift does not
-// import function-like macros.
+// As in CPOSIX's.
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+
+// What OPENSSL_zalloc and OPENSSL_clear_free are, without the name of this file, which would lie in the
+// program. Swift does not import function-like macros.
 static inline void *nbiot_secret_alloc(size_t count) { return CRYPTO_zalloc(count, NULL, 0); }
 static inline void nbiot_secret_free(void *bytes, size_t count) { CRYPTO_clear_free(bytes, count, NULL, 0); }
+
+// The HMAC over a hash function of that name, 32 bytes at most. By name, for a function that gives a function is one
+// more to import.
+static inline int nbiot_hmac(
+    const char *hash, const void *key, size_t key_count, const unsigned char *content, size_t count,
+    unsigned char *output, size_t *length) {
+  return EVP_Q_mac(NULL, "HMAC", NULL, hash, NULL, key, key_count, content, count, output, 32, length) != NULL;
+}
 
 static const uint64_t nbiot_common_options = SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
 static const uint64_t nbiot_no_encrypt_then_mac = SSL_OP_NO_ENCRYPT_THEN_MAC;
@@ -185,4 +196,7 @@ static inline int nbiot_set_common_name(X509_NAME *name, const char *text) {
   return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)text, -1, -1, 0);
 }
 static inline long nbiot_take_text(BIO *bio, char **text) { return BIO_get_mem_data(bio, text); }
+
+#pragma clang attribute pop
+
 #endif

@@ -1,9 +1,19 @@
 // What a program built with SMALL does without, as packaging/build-agent.sh builds those for devices: the
-// platform asks for neither, and each is code that nothing would ever call.
+// platform asks for none, and each is code that nothing would ever call.
 
 /// Whether a server's Echo challenge is answered (RFC 9175); without it the 4.01 that carries the
 /// challenge is a response like any other, as to every client that does not know the elective option.
 var answersEcho: Bool {
+  #if SMALL
+  false
+  #else
+  true
+  #endif
+}
+
+/// Whether requests ask for anything but one answer: observations (RFC 7641), No-Response (RFC 7967); without them
+/// all requests are confirmable, with the endpoint's parameters.
+var observes: Bool {
   #if SMALL
   false
   #else

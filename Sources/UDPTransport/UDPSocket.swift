@@ -68,7 +68,7 @@ public struct UDPSocket: ~Copyable {
   public func send(_ datagram: Span<UInt8>) throws(TransportError) {
     // SAFETY: the pointer covers exactly the datagram and does not outlive the call.
     let sent = unsafe datagram.withUnsafeBufferPointer {
-      unsafe CPOSIX.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      unsafe nbiot_send(descriptor, $0.baseAddress, $0.count)
     }
     if sent < 0 { try Self.check(nbiot_errno()) }
   }
@@ -88,9 +88,8 @@ public struct UDPSocket: ~Copyable {
   package func receiveHead(into output: inout ByteWriter) throws(TransportError) -> Int? {
     var received = 0
     unsafe output.appendUnchecked { room in
-      // SAFETY: the pointer covers exactly the room; MSG_TRUNC only makes the result the datagram's
-      // whole length.
-      received = unsafe recv(descriptor, room.baseAddress, room.count, Int32(MSG_TRUNC))
+      // SAFETY: the pointer covers exactly the room, although the result tells the whole length.
+      received = unsafe nbiot_receive(descriptor, room.baseAddress, room.count)
       return max(0, min(received, room.count))
     }
     if received >= 0 { return received }
