@@ -81,25 +81,39 @@ extension Agent {
       checkPlaces(configuration)
       finish(printing: "the configuration is good\n")
     }
+    driver = DeviceDriver(
+      reports: DurableReports(
+        identity: identity,
+        secret: secret,
+        settings: durableSettings,
+        session: session,
+        security: security,
+        randomness: SystemRandom(),
+        boot: WallClock.boot()
+      ),
+      host: endpoint.host,
+      port: endpoint.port
+    )
+    open(fingerprint)
+    signals.open()
+    // Last: the socket may be of another agent, which has the directory, too.
+    if configuration.has(.socket) {
+      let path = configuration.path(.socket)
+      if !datagrams.listen(at: path, mode: socketMode, group: socketGroup) {
+        fail(.unusableSocket, configuration.bytes(.socket))
+      }
+    }
+  }
+
+  /// Takes in what the state directory holds.
+  @inline(never)
+  private mutating func open(_ fingerprint: FixedBytes<32>) {
     do throws(StoreError) {
-      driver = DeviceDriver(
-        reports: try DurableReports(
-          identity: identity,
-          secret: secret,
-          settings: durableSettings,
-          session: session,
-          security: security,
-          randomness: SystemRandom(),
-          directory: try StateDirectory(path: configuration.bytes(.stateDirectory)),
-          fingerprint: fingerprint,
-          now: TimeStamp(
-            boot: WallClock.boot(),
-            instant: MonotonicClock.now(),
-            date: WallClock.now()
-          )
-        ),
-        host: endpoint.host,
-        port: endpoint.port
+      try driver.reports.open(
+        try StateDirectory(path: configuration.bytes(.stateDirectory)),
+        fingerprint: fingerprint,
+        at: MonotonicClock.now(),
+        date: WallClock.now()
       )
     } catch {
       line.start(.stateDirectory)
@@ -107,19 +121,11 @@ extension Agent {
       line.add(.colonAndSpace)
       line.add(configuration.bytes(.stateDirectory))
       // A disk that refuses may be well again: the program starts over, and takes no line until then.
-      guard !arguments.isOnce, error.mayPass else { fail(.store, &line) }
+      guard !configuration.arguments.isOnce, error.mayPass else { fail(.store, &line) }
       log(&line)
       // A signal ends the program meanwhile.
       _ = poll(nil, 0, 5_000)
-      arguments.startOver()
-    }
-    signals = SignalInput()
-    // Last: the socket may be of another agent, which has the directory, too.
-    if configuration.has(.socket) {
-      let path = configuration.path(.socket)
-      if !datagrams.listen(at: path, mode: socketMode, group: socketGroup) {
-        fail(.unusableSocket, configuration.bytes(.socket))
-      }
+      configuration.arguments.startOver()
     }
   }
 }

@@ -43,7 +43,7 @@ static inline int nbiot_set_own_signatures(SSL *ssl, const char *list) { return 
 static inline int nbiot_offers(const SSL *ssl, const SSL_CIPHER *suite) {
   const STACK_OF(SSL_CIPHER) *suites = SSL_get_ciphers(ssl);
   for (int index = 0; index < sk_SSL_CIPHER_num(suites); index++)
-    if (SSL_CIPHER_get_id(sk_SSL_CIPHER_value(suites, index)) == SSL_CIPHER_get_id(suite)) return 1;
+    if (SSL_CIPHER_get_protocol_id(sk_SSL_CIPHER_value(suites, index)) == SSL_CIPHER_get_protocol_id(suite)) return 1;
   return 0;
 }
 // The minimum length of a protected record: CCM_8 has 8 bytes of nonce and 8 of tag, ChaCha20-Poly1305 16 of tag; GCM

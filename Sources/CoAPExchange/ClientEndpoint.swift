@@ -33,7 +33,7 @@ public struct ClientEndpoint<
   var replies = ReplyQueue()
   var duplicates = DuplicateTable<maxDuplicates>()
   /// Until when no other non-confirmable request is sent, unless the server answers.
-  #if SMALL
+  #if DEVICE_ONLY
   var probingUntil: Instant {
     get { Instant(milliseconds: .min) }
     set {}

@@ -22,35 +22,35 @@ struct Exchange {
   var isDue = false
   /// Whether the acknowledgement of the message ID carried an answer.
   var isAnswered = false
-  #if SMALL
+  #if DEVICE_ONLY
   // What a device's program does not ask for; the compiler drops what would follow from it.
   var isConfirmable: Bool {
     get { true }
-    set { precondition(newValue, "a SMALL endpoint's requests are confirmable") }
+    set { precondition(newValue, "a device's requests are confirmable") }
   }
   var isPing: Bool {
     get { false }
-    set { precondition(!newValue, "a SMALL endpoint sends no pings") }
+    set { precondition(!newValue, "a device's endpoint sends no pings") }
   }
   var unwanted: UInt32 {
     get { 0 }
-    set { precondition(newValue == 0, "a SMALL endpoint wants every answer") }
+    set { precondition(newValue == 0, "a device's endpoint wants every answer") }
   }
   var observation: Observation? {
     get { nil }
-    set { precondition(newValue == nil, "a SMALL endpoint observes nothing") }
+    set { precondition(newValue == nil, "a device's endpoint observes nothing") }
   }
   var isCancelling: Bool {
     get { false }
-    set { precondition(!newValue, "a SMALL endpoint observes nothing") }
+    set { precondition(!newValue, "a device's endpoint observes nothing") }
   }
   var isStale: Bool {
     get { false }
-    set { precondition(!newValue, "a SMALL endpoint observes nothing") }
+    set { precondition(!newValue, "a device's endpoint observes nothing") }
   }
   var hasStaleEvent: Bool {
     get { false }
-    set { precondition(!newValue, "a SMALL endpoint observes nothing") }
+    set { precondition(!newValue, "a device's endpoint observes nothing") }
   }
   #else
   var isConfirmable = false

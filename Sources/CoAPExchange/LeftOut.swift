@@ -1,5 +1,5 @@
 // What a program built with SMALL does without, as packaging/build-agent.sh builds those for devices: the
-// platform asks for none, and each is code that nothing would ever call.
+// platform asks for neither, and each is code that nothing would ever call.
 
 /// Whether a server's Echo challenge is answered (RFC 9175); without it the 4.01 that carries the
 /// challenge is a response like any other, as to every client that does not know the elective option.
@@ -11,10 +11,11 @@ var answersEcho: Bool {
   #endif
 }
 
-/// Whether requests ask for anything but one answer: observations (RFC 7641), No-Response (RFC 7967); without them
-/// all requests are confirmable, with the endpoint's parameters.
+/// Whether requests may ask for anything but one answer: for observation (RFC 7641) or none (RFC 7967).
+///
+/// The programs for devices do not: all their requests are confirmable, and wait for one answer.
 var observes: Bool {
-  #if SMALL
+  #if DEVICE_ONLY
   false
   #else
   true

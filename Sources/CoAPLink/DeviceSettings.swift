@@ -8,12 +8,6 @@ public struct DeviceSettings: Sendable {
   /// How `/auth` is signed.
   public var signMethod = SignMethod.hmacMD5
 
-  /// The field `ackMode` of `/auth`; not sent when `nil`.
-  public var acknowledgementMode: AcknowledgementMode?
-
-  /// The field `timestamp` of `/auth`, milliseconds since 1970; not sent when `nil`.
-  public var timestamp: UInt64?
-
   /// Which option carries the token.
   public var tokenOption = TokenOption.current
 
@@ -21,6 +15,32 @@ public struct DeviceSettings: Sendable {
   ///
   /// A request of the thing model asks for its own format instead, unless this is `nil`.
   public var accept: ContentFormat? = .json
+
+  /// Retransmission.
+  public var timing = TransmissionParameters.standard
+
+  #if DEVICE_ONLY
+  // What neither the agent nor the C library lets its user set, and what a durable device sets for them; the
+  // compiler drops the rest.
+  public var acknowledgementMode: AcknowledgementMode? { nil }
+  public var timestamp: UInt64? { nil }
+  public var firstRequestID: UInt32? { nil }
+  public var allowsPull: Bool { false }
+  public var adaptsTimeout: Bool { false }
+  public var serverErrorRetries: Int {
+    get { 0 }
+    set { precondition(newValue == 0, "the outbox tries again") }
+  }
+  public var isKept: Bool {
+    get { true }
+    set { precondition(newValue, "the outbox's owner keeps token and numbers") }
+  }
+  #else
+  /// The field `ackMode` of `/auth`; not sent when `nil`.
+  public var acknowledgementMode: AcknowledgementMode?
+
+  /// The field `timestamp` of `/auth`, milliseconds since 1970; not sent when `nil`.
+  public var timestamp: UInt64?
 
   /// The id of the first request of the thing model; the next ones count on.
   ///
@@ -35,9 +55,6 @@ public struct DeviceSettings: Sendable {
   /// Unverified: the device guide does not know `/pull`; the platform's C SDK v4 does.
   public var allowsPull = false
 
-  /// Retransmission.
-  public var timing = TransmissionParameters.standard
-
   /// Whether the retransmission timeout follows the round trips that are measured, in the manner of
   /// CoCoA, instead of keeping to `timing`; without effect in a SMALL build.
   public var adaptsTimeout = false
@@ -50,7 +67,11 @@ public struct DeviceSettings: Sendable {
   /// Whether the owner keeps token and sequence numbers over a restart: the session then waits at
   /// `unkept` until the owner has written them down.
   public var isKept = false
+  #endif
 
   /// The settings that the guide prints.
   public init() {}
+
+  /// Whether a request is made again after 5.00 that was so often already.
+  func allows(retry count: Int) -> Bool { serverErrorRetries > 0 && count < serverErrorRetries }
 }

@@ -8,6 +8,37 @@ public struct DTLSSettings: Sendable {
   /// times (RFC 7925 Section 11 recommends to start with 9 seconds on such radios).
   public var timing = TransmissionParameters.standard
 
+  /// How a session is resumed.
+  public enum Resumption: Sendable {
+    /// Never: each handshake is a whole one.
+    case none
+    /// By the identifier under which the server keeps it.
+    case sessionID
+    /// By a ticket of the server's that the device keeps (RFC 5077); with a pre-shared key, where a whole
+    /// handshake costs less, by the identifier.
+    case ticket
+  }
+
+  /// Whether the server's name may stand in the subject's common name of a certificate without alternative
+  /// names, as that of an old platform may.
+  ///
+  /// RFC 9525 Section 6.3 forbids it: an authority vouches for the alternative names alone.
+  public var allowsCommonName = false
+
+  #if DEVICE_ONLY
+  // What neither the agent nor the C library lets its user set; the compiler drops the rest.
+  public var idleLimit: Milliseconds? { Milliseconds(30_000) }
+  public var silenceLimit: Int { 3 }
+  public var linkMTU: Int { 1_280 }
+  public var maxFragmentLength: Int? { nil }
+  public var resumption: Resumption { .sessionID }
+  public var namesServerOnResumption: Bool { true }
+  public var joinsLastFlight: Bool { false }
+  public var saysGoodbye: Bool { false }
+  public var allowsLegacySuites: Bool { false }
+  public var chainDepth: Int { 4 }
+  package var clock: DTLSConnection.Clock { .machine }
+  #else
   /// After how long a silence the association counts as lost, because NAT has forgotten the device;
   /// `nil` for never.
   ///
@@ -28,17 +59,6 @@ public struct DTLSSettings: Sendable {
 
   /// Asks for records of at most 512, 1,024, 2,048 or 4,096 bytes (RFC 6066 Section 4); `nil` for any.
   public var maxFragmentLength: Int?
-
-  /// How a session is resumed.
-  public enum Resumption: Sendable {
-    /// Never: each handshake is a whole one.
-    case none
-    /// By the identifier under which the server keeps it.
-    case sessionID
-    /// By a ticket of the server's that the device keeps (RFC 5077); with a pre-shared key, where a whole
-    /// handshake costs less, by the identifier.
-    case ticket
-  }
 
   /// How sessions are resumed.
   ///
@@ -73,17 +93,12 @@ public struct DTLSSettings: Sendable {
   /// where the server knows it.
   public var allowsLegacySuites = false
 
-  /// Whether the server's name may stand in the subject's common name of a certificate without alternative
-  /// names, as that of an old platform may.
-  ///
-  /// RFC 9525 Section 6.3 forbids it: an authority vouches for the alternative names alone.
-  public var allowsCommonName = false
-
   /// How many authorities may stand between the server's certificate and the trusted one.
   public var chainDepth = 4
 
   /// Whose time the instants are.
   package var clock = DTLSConnection.Clock.machine
+  #endif
 
   /// The settings for a radio that costs energy.
   public init() {}

@@ -76,9 +76,15 @@ public struct DTLSConnection: ~Copyable {
 
   let ssl: OpaquePointer
   let io: UnsafeMutablePointer<DatagramBIO>
-  private let role: DTLSContext.Role
   private let patience: Patience
+  #if DEVICE_ONLY
+  // A device is no server, and its time is the machine's: the compiler drops what others do.
+  private var role: DTLSContext.Role { .client }
+  private var clock: Clock { .machine }
+  #else
+  private let role: DTLSContext.Role
   private let clock: Clock
+  #endif
   private var timeout: Milliseconds
   private var retransmissions = 0
   private var flights = 0
@@ -118,9 +124,11 @@ public struct DTLSConnection: ~Copyable {
       throw .fromQueue()
     }
     unsafe self.ssl = ssl
-    role = context.role
     self.patience = patience
+    #if !DEVICE_ONLY
+    role = context.role
     self.clock = clock
+    #endif
     timeout = patience.timeout
     unsafe io = .allocate(capacity: 1)
     let mtu = max(256, linkMTU)
@@ -131,7 +139,6 @@ public struct DTLSConnection: ~Copyable {
     )
     unsafe BIO_set_data(bio, io)
     unsafe SSL_set_bio(ssl, bio, bio)
-    unsafe SSL_set_ex_data(ssl, 0, io)
     unsafe io.pointee.ssl = ssl
     unsafe io.pointee.expected = role == .client ? Self.ofServer : Self.ofClient
     // conformance: 6347-4.1.1-a 6347-4.2.3-a

@@ -11,6 +11,7 @@ public enum Hash: Sendable {
   case sha256
 
   /// The digest of `content`.
+  @inline(never)
   public func digest(of content: Span<UInt8>) throws(OpenSSLError) -> FixedBytes<32> {
     try unsafe Self.output { (target, length) in
       unsafe content.withUnsafeBufferPointer {

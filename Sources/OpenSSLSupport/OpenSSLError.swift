@@ -5,7 +5,8 @@ public struct OpenSSLError: Error, Equatable, Sendable {
   /// OpenSSL's packed error code, 0 if it left none; `openssl errstr` explains it.
   public let code: UInt
 
-  /// Takes the oldest error from OpenSSL's queue, and empties the queue.
+  /// Takes the error that OpenSSL queued last.
+  @inline(never)
   static func fromQueue() -> OpenSSLError {
     let code = ERR_get_error()
     ERR_clear_error()

@@ -7,12 +7,18 @@ public struct AuthenticationRequest: Sendable {
   /// The HMAC of the signature.
   public var signMethod: SignMethod
 
-  /// The field `ackMode`, sent and signed only if set; the platform's default is piggybacked.
+  #if DEVICE_ONLY
+  // What neither the agent nor the C library lets its user set.
+  public var acknowledgementMode: AcknowledgementMode? { nil }
+  public var timestamp: UInt64? { nil }
+  #else
+  /// Sent and signed only when set; the platform's default is piggybacked.
   public var acknowledgementMode: AcknowledgementMode?
 
   /// Milliseconds since 1970, sent and signed only if set; the platform does not check it against a
   /// window.
   public var timestamp: UInt64?
+  #endif
 
   /// A number that is sent as a string and signed, in symmetric mode only.
   public var sequence: UInt32?
@@ -25,8 +31,12 @@ public struct AuthenticationRequest: Sendable {
     sequence: UInt32? = nil
   ) {
     self.signMethod = signMethod
+    #if DEVICE_ONLY
+    precondition(acknowledgementMode == nil && timestamp == nil, "a device sends neither")
+    #else
     self.acknowledgementMode = acknowledgementMode
     self.timestamp = timestamp
+    #endif
     self.sequence = sequence
   }
 
