@@ -77,10 +77,7 @@ extension Agent {
     )
     let socketMode = configuration.mode(.socketMode, default: 0o660)
     let socketGroup = configuration.group(.socketGroup)
-    if arguments.request == .check {
-      checkPlaces(configuration)
-      finish(printing: "the configuration is good\n")
-    }
+    if arguments.request == .check { finishCheck(configuration) }
     driver = DeviceDriver(
       reports: DurableReports(
         identity: identity,
@@ -97,11 +94,15 @@ extension Agent {
     open(fingerprint)
     signals.open()
     // Last: the socket may be of another agent, which has the directory, too.
-    if configuration.has(.socket) {
-      let path = configuration.path(.socket)
-      if !datagrams.listen(at: path, mode: socketMode, group: socketGroup) {
-        fail(.unusableSocket, configuration.bytes(.socket))
-      }
+    if configuration.has(.socket) { listen(socketMode, socketGroup) }
+  }
+
+  // What may end the process is no part of the initialiser: there Swift would destroy first what was made so far.
+
+  @inline(never)
+  private mutating func listen(_ mode: UInt32, _ group: UInt32) {
+    if !datagrams.listen(at: configuration.path(.socket), mode: mode, group: group) {
+      fail(.unusableSocket, configuration.bytes(.socket))
     }
   }
 
@@ -116,17 +117,25 @@ extension Agent {
         date: WallClock.now()
       )
     } catch {
-      line.start(.stateDirectory)
-      error.describe(in: &line)
-      line.add(.colonAndSpace)
-      line.add(configuration.bytes(.stateDirectory))
-      // A disk that refuses may be well again: the program starts over, and takes no line until then.
-      guard !configuration.arguments.isOnce, error.mayPass else { fail(.store, &line) }
-      log(&line)
+      giveUp(error)
+    }
+  }
+
+  /// Ends the process, or starts it over, because the state directory cannot be used.
+  @inline(never)
+  private mutating func giveUp(_ error: StoreError) {
+    line.start(.stateDirectory)
+    error.describe(in: &line)
+    line.add(.colonAndSpace)
+    line.add(configuration.bytes(.stateDirectory))
+    log(&line)
+    // A disk that refuses may be well again: the program starts over, and takes no line until then.
+    if !configuration.arguments.isOnce, error.mayPass {
       // A signal ends the program meanwhile.
       _ = poll(nil, 0, 5_000)
       configuration.arguments.startOver()
     }
+    nbiot_exit(AgentStatus.store.rawValue)
   }
 }
 
@@ -149,9 +158,11 @@ private func makeIdentity(_ configuration: borrowing Configuration) -> DeviceIde
   }
 }
 
-/// What `--check` finds beyond a start, which makes the socket and runs the command later.
+/// Ends the process with what `--check` finds beyond a start, which makes the socket and runs the command later.
+///
+/// It does not say that it never returns, for its caller's sake.
 @inline(never)
-private func checkPlaces(_ configuration: borrowing Configuration) {
+private func finishCheck(_ configuration: borrowing Configuration) {
   let socket = configuration.path(.socket)
   let command = configuration.path(.hintCommand)
   // SAFETY: both end with a zero byte.
@@ -167,6 +178,7 @@ private func checkPlaces(_ configuration: borrowing Configuration) {
   if configuration.has(.hintCommand), isCommand == 0 {
     configuration.refuse(.hintCommand, .notExecutable)
   }
+  finish(printing: "the configuration is good\n")
 }
 
 /// The first line of the secret's file, without what stands at its ends.
@@ -207,6 +219,7 @@ private func makeFingerprint(
 }
 
 #if SYMMETRIC_ONLY
+@inline(never)
 private func makeSecurity(
   _ configuration: borrowing Configuration,
   _ endpoint: borrowing ServerAddress,
@@ -220,6 +233,7 @@ private func makeSecurity(
   return SymmetricSecurity()
 }
 #else
+@inline(never)
 private func makeSecurity(
   _ configuration: borrowing Configuration,
   _ endpoint: borrowing ServerAddress,

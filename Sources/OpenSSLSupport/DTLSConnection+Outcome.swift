@@ -54,8 +54,13 @@ extension DTLSConnection {
 
   /// The maximum length of a message, limited by the negotiated record size.
   public var maxMessage: Int {
+    #if DEVICE_ONLY
+    // Which ask for no shorter ones.
+    return 16_384
+    #else
     let limit = unsafe nbiot_max_fragment(ssl)
     return limit == 0 ? 16_384 : limit
+    #endif
   }
 
   /// The length of the first datagram in the queue, in bytes.

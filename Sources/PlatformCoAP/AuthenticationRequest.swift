@@ -63,9 +63,8 @@ public struct AuthenticationRequest: Sendable {
 
   /// Appends the JSON payload, in the guide's order of fields, with every value a string.
   ///
-  /// `signature` is the HMAC's bytes, written in upper-case hexadecimal as the guide prints them
-  /// for this mode.
-  @inline(never)
+  /// `signature` is the HMAC's bytes; they are written in upper-case hexadecimal digits as the guide
+  /// prints them for this mode.
   public func writePayload(
     _ identity: borrowing @_addressable DeviceIdentity,
     signature: Span<UInt8>,
@@ -74,7 +73,19 @@ public struct AuthenticationRequest: Sendable {
     try writePayload(identity, signature: signature, as: JSONWriter.self, into: &output)
   }
 
-  /// Appends the payload in another format.
+  /// Writes the same from the start of `storage`, and returns its count.
+  @inline(never)
+  package func writePayload(
+    _ identity: borrowing @_addressable DeviceIdentity,
+    signature: Span<UInt8>,
+    into storage: consuming MutableSpan<UInt8>
+  ) throws(CapacityError) -> Int {
+    var payload = JSONWriter(storage)
+    try writeFields(identity, signature, into: &payload)
+    return payload.count
+  }
+
+  /// The same in another format.
   ///
   /// Unverified: the device guide's table of Content-Formats (3.6) lists CBOR beside JSON, but
   /// gives no example, and no known client sends it.
@@ -86,6 +97,16 @@ public struct AuthenticationRequest: Sendable {
   ) throws(CapacityError) {
     var storage = InlineArray<640, UInt8>(repeating: 0)
     var payload = Writer(storage.mutableSpan)
+    try writeFields(identity, signature, into: &payload)
+    let count = payload.count
+    try output.append(storage.span.extracting(0..<count))
+  }
+
+  private func writeFields<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ identity: borrowing @_addressable DeviceIdentity,
+    _ signature: Span<UInt8>,
+    into payload: inout Writer
+  ) throws(CapacityError) {
     try payload.beginObject()
     try payload.field("productKey", identity.productKey.bytes)
     try payload.field("deviceName", identity.deviceName.bytes)
@@ -109,7 +130,5 @@ public struct AuthenticationRequest: Sendable {
       try payload.decimalString(timestamp)
     }
     try payload.endObject()
-    let count = payload.count
-    try output.append(storage.span.extracting(0..<count))
   }
 }
