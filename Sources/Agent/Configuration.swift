@@ -193,6 +193,7 @@ package struct Configuration: ~Copyable {
   @inline(never)
   func group(_ key: ConfigurationKey) -> UInt32 {
     guard has(key) else { return .max }
+    if let number = bytes(key).decimal, number < UInt64(UInt32.max) { return UInt32(number) }
     // SAFETY: the value ends with a zero byte.
     let group = unsafe path(key).withUnsafeBytes {
       unsafe nbiot_find_group($0.bindMemory(to: CChar.self).baseAddress)

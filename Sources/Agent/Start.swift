@@ -40,13 +40,13 @@ public func runAgent(
   switch arguments.request {
   case .help: finish(printing: helpText)
   case .version: finish(printing: "nbiot-agent 1.0\n")
-  case .send: exit(sendLine(arguments).rawValue)
+  case .send: leave(sendLine(arguments))
   case .run, .check:
     nbiot_end_by_signals()
     var agent = Agent(arguments)
     agent.showStart()
     agent.run()
-    exit(AgentStatus.success.rawValue)
+    leave(.success)
   }
 }
 

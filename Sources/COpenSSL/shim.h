@@ -12,6 +12,9 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
 
 // As in CPOSIX's.
 #pragma clang attribute push(__attribute__((minsize)), apply_to = function)
@@ -20,6 +23,15 @@
 // program. Swift does not import function-like macros.
 static inline void *nbiot_secret_alloc(size_t count) { return CRYPTO_zalloc(count, NULL, 0); }
 static inline void nbiot_secret_free(void *bytes, size_t count) { CRYPTO_clear_free(bytes, count, NULL, 0); }
+
+// The C library has both already; of OpenSSL they would be two functions more to import.
+static inline void nbiot_wipe(void *bytes, size_t count) { explicit_bzero(bytes, count); }
+static inline int nbiot_draw(uint64_t *number) {
+  ssize_t count;
+  do count = getrandom(number, sizeof *number, 0);
+  while (count < 0 && errno == EINTR);
+  return count == sizeof *number;
+}
 
 // The HMAC over a hash function of that name, 32 bytes at most. By name, for a function that gives a function is one
 // more to import.
@@ -40,10 +52,11 @@ static inline int nbiot_set_only_dtls12(SSL_CTX *context) {
 static inline int nbiot_set_groups(SSL *ssl, const char *list) { return (int)SSL_set1_groups_list(ssl, (char *)list); }
 static inline int nbiot_set_context_groups(SSL_CTX *context, const char *list) { return (int)SSL_CTX_set1_groups_list(context, (char *)list); }
 static inline int nbiot_set_own_signatures(SSL *ssl, const char *list) { return (int)SSL_set1_sigalgs_list(ssl, (char *)list); }
+// OpenSSL has each suite's name once: the same suite has it at the same address.
 static inline int nbiot_offers(const SSL *ssl, const SSL_CIPHER *suite) {
-  const STACK_OF(SSL_CIPHER) *suites = SSL_get_ciphers(ssl);
-  for (int index = 0; index < sk_SSL_CIPHER_num(suites); index++)
-    if (SSL_CIPHER_get_protocol_id(sk_SSL_CIPHER_value(suites, index)) == SSL_CIPHER_get_protocol_id(suite)) return 1;
+  const char *name;
+  for (int index = 0; (name = SSL_get_cipher_list(ssl, index)) != NULL; index++)
+    if (name == SSL_CIPHER_get_name(suite)) return 1;
   return 0;
 }
 // The minimum length of a protected record: CCM_8 has 8 bytes of nonce and 8 of tag, ChaCha20-Poly1305 16 of tag; GCM

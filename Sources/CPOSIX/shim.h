@@ -325,13 +325,9 @@ static inline int nbiot_is_command(const char *path) {
   return S_ISREG(mode) && (mode & 0111) != 0;
 }
 
-// The number of a group given by number or name; -1 if it does not exist.
+// The number of a group of that name; -1 when there is none.
 static inline gid_t nbiot_find_group(const char *name) {
-  char *end;
-  unsigned long number = strtoul(name, &end, 10);
-  const struct group *group;
-  if (*end == 0) return number < (gid_t)-1 ? (gid_t)number : (gid_t)-1;
-  group = getgrnam(name);
+  const struct group *group = getgrnam(name);
   return group != NULL ? group->gr_gid : (gid_t)-1;
 }
 
@@ -504,8 +500,8 @@ static inline int nbiot_next_signal(int descriptor) {
   return read(descriptor, &signal, sizeof signal) == sizeof signal ? (int)signal.ssi_signo : 0;
 }
 
-// exit without its noreturn attribute: before a call that may return, Swift destroys the values of the scope.
-static inline void nbiot_exit(int status) { exit(status); }
+// _exit, without its promise not to return: Swift destroys what a scope owns before a call that makes it.
+static inline void nbiot_exit(int status) { _exit(status); }
 
 // Starts a program in a process group of its own, with /dev/null as standard input and output and, unless it keeps
 // standard error, as standard error. `*code` is the error if it cannot be run.

@@ -125,6 +125,7 @@ extension DTLSSecurity {
   }
 
   /// Writes the next datagram of the handshake, or a goodbye.
+  @inline(never)  // As `interrupt`: called from three places.
   public mutating func pollTransmit(
     into output: inout ByteWriter,
     at now: Instant
@@ -171,6 +172,7 @@ extension DTLSSecurity {
   public mutating func pollEvent() -> SecurityEvent? { event.take() }
 
   /// Gives up a handshake that is under way; an association stays.
+  @inline(never)
   public mutating func interrupt() {
     waitsUntil = nil
     doubt = nil

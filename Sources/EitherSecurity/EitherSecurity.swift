@@ -22,6 +22,7 @@ public struct EitherSecurity: ~Copyable, SecurityLayer {
   }
 
   /// DTLS.
+  @inline(never)
   public init(_ layer: consuming DTLSSecurity) {
     symmetric = SymmetricSecurity()
     let place = UnsafeMutablePointer<DTLSSecurity>.allocate(capacity: 1)

@@ -132,8 +132,12 @@ public struct DTLSConnection: ~Copyable {
     timeout = patience.timeout
     unsafe io = .allocate(capacity: 1)
     let mtu = max(256, linkMTU)
-    // The longest flight is one with a certificate chain.
+    // A flight with a chain of certificates is the longest.
+    #if DEVICE_ONLY
+    let hasCertificate = false
+    #else
     let hasCertificate = unsafe SSL_CTX_get0_certificate(context.handle) != nil
+    #endif
     unsafe io.initialize(
       to: DatagramBIO(queueCapacity: hasCertificate ? 16_384 : 4_096, linkMTU: mtu)
     )

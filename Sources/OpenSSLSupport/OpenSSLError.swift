@@ -9,7 +9,8 @@ public struct OpenSSLError: Error, Equatable, Sendable {
   @inline(never)
   static func fromQueue() -> OpenSSLError {
     let code = ERR_get_error()
-    ERR_clear_error()
+    // ERR_clear_error would be another function for the symmetric agent to import.
+    while ERR_get_error() != 0 {}
     return OpenSSLError(code: UInt(code))
   }
 }
