@@ -22,16 +22,16 @@ public struct DeviceSettings: Sendable {
   #if DEVICE_ONLY
   // What neither the agent nor the C library lets its user set, and what a durable device sets for them; the
   // compiler drops the rest.
-  public var acknowledgementMode: AcknowledgementMode? { nil }
-  public var timestamp: UInt64? { nil }
-  public var firstRequestID: UInt32? { nil }
-  public var allowsPull: Bool { false }
-  public var adaptsTimeout: Bool { false }
-  public var serverErrorRetries: Int {
+  package var acknowledgementMode: AcknowledgementMode? { nil }
+  package var timestamp: UInt64? { nil }
+  package var firstRequestID: UInt32? { nil }
+  package var allowsPull: Bool { false }
+  package var adaptsTimeout: Bool { false }
+  package var serverErrorRetries: Int {
     get { 0 }
     set { precondition(newValue == 0, "the outbox tries again") }
   }
-  public var isKept: Bool {
+  package var isKept: Bool {
     get { true }
     set { precondition(newValue, "the outbox's owner keeps token and numbers") }
   }

@@ -27,16 +27,16 @@ public struct DTLSSettings: Sendable {
 
   #if DEVICE_ONLY
   // What neither the agent nor the C library lets its user set; the compiler drops the rest.
-  public var idleLimit: Milliseconds? { Milliseconds(30_000) }
-  public var silenceLimit: Int { 3 }
-  public var linkMTU: Int { 1_280 }
-  public var maxFragmentLength: Int? { nil }
-  public var resumption: Resumption { .sessionID }
-  public var namesServerOnResumption: Bool { true }
-  public var joinsLastFlight: Bool { false }
-  public var saysGoodbye: Bool { false }
-  public var allowsLegacySuites: Bool { false }
-  public var chainDepth: Int { 4 }
+  package var idleLimit: Milliseconds? { Milliseconds(30_000) }
+  package var silenceLimit: Int { 3 }
+  package var linkMTU: Int { 1_280 }
+  package var maxFragmentLength: Int? { nil }
+  package var resumption: Resumption { .sessionID }
+  package var namesServerOnResumption: Bool { true }
+  package var joinsLastFlight: Bool { false }
+  package var saysGoodbye: Bool { false }
+  package var allowsLegacySuites: Bool { false }
+  package var chainDepth: Int { 4 }
   package var clock: DTLSConnection.Clock { .machine }
   #else
   /// After how long a silence the association counts as lost, because NAT has forgotten the device;

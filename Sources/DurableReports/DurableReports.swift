@@ -84,7 +84,9 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
     try open(directory, fingerprint: fingerprint, at: now.instant, date: now.date)
   }
 
-  /// A device that has no files yet: `open` comes before all else. `boot` says which start of the machine this is.
+  /// A device that has no files yet: `open` comes before all else.
+  ///
+  /// `boot` says which start of the machine this is.
   public init(link: consuming Link, settings: DurableSettings, boot: UInt64) {
     self.settings = settings
     self.boot = boot

@@ -74,14 +74,15 @@ public struct AES128CBC: ~Copyable {
       }
       for index in count..<sealed { unsafe room[index] = padding }
       let bytes = UnsafeMutableRawBufferPointer(room)
+      let source = UnsafeRawBufferPointer(bytes)
       var chained = vector
       var start = 0
       while isDone, start < sealed {
-        unsafe (Block(UnsafeRawBufferPointer(bytes), at: start) ^ chained).store(in: bytes, at: start)
+        unsafe (Block(source, at: start) ^ chained).store(in: bytes, at: start)
         // EVP_CipherUpdate works in place.
         let block = unsafe room.baseAddress.map { unsafe $0 + start }
         isDone = unsafe Self.update(context, block, block, Self.blockSize)
-        chained = unsafe Block(UnsafeRawBufferPointer(bytes), at: start)
+        chained = unsafe Block(source, at: start)
         start &+= Self.blockSize
       }
       return isDone ? sealed : 0
@@ -118,7 +119,8 @@ public struct AES128CBC: ~Copyable {
         var chained = vector
         var start = 0
         while start < count {
-          unsafe (Block(UnsafeRawBufferPointer(bytes), at: start) ^ chained).store(in: bytes, at: start)
+          let plain = unsafe Block(UnsafeRawBufferPointer(bytes), at: start) ^ chained
+          unsafe plain.store(in: bytes, at: start)
           chained = unsafe Block(source, at: start)
           start &+= Self.blockSize
         }

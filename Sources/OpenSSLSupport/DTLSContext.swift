@@ -27,10 +27,10 @@ public struct DTLSContext: ~Copyable {
 
   let handle: OpaquePointer
 
-  /// Which end it makes associations for.
   #if DEVICE_ONLY
-  public var role: Role { .client }
+  var role: Role { .client }
   #else
+  /// Which end it makes associations for.
   public let role: Role
   #endif
 

@@ -9,8 +9,8 @@ public struct AuthenticationRequest: Sendable {
 
   #if DEVICE_ONLY
   // What neither the agent nor the C library lets its user set.
-  public var acknowledgementMode: AcknowledgementMode? { nil }
-  public var timestamp: UInt64? { nil }
+  package var acknowledgementMode: AcknowledgementMode? { nil }
+  package var timestamp: UInt64? { nil }
   #else
   /// Sent and signed only when set; the platform's default is piggybacked.
   public var acknowledgementMode: AcknowledgementMode?
