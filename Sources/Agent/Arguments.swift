@@ -125,7 +125,7 @@ package struct Arguments {
     }
   }
 
-  /// Runs the program from the start, in place of this process, if it can.
+  /// Runs the program from the start, in place of this process; returns if that fails.
   func startOver() {
     // SAFETY: `main`'s arguments, which end with a null pointer.
     if let values = unsafe values, let name = unsafe values[0] { _ = unsafe execvp(name, values) }

@@ -42,7 +42,7 @@ package enum AgentLog {
 
 /// Ends the process.
 ///
-/// On a device nothing waits to be written, and the system takes back what is held.
+/// On a device no output is buffered, and the system reclaims what is held.
 func leave(_ status: AgentStatus) -> Never {
   #if hasFeature(Embedded)
   _exit(status.rawValue)

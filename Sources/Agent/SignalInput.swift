@@ -5,8 +5,8 @@ struct SignalInput {
   /// -1 before `open`.
   private(set) var descriptor: Int32 = -1
 
-  /// From now on SIGTERM and SIGINT end the program here, SIGHUP has the configuration read anew, SIGUSR1 asks for
-  /// the counters; SIGPIPE is held back.
+  /// From now on the descriptor reports SIGTERM and SIGINT, which end the program, SIGHUP, which reloads the
+  /// configuration, and SIGUSR1, which asks for the counters; SIGPIPE is blocked.
   mutating func open() { descriptor = nbiot_signals() }
 
   /// The next one that has come; 0 when none has.

@@ -97,7 +97,7 @@ extension Agent {
     if configuration.has(.socket) { listen(socketMode, socketGroup) }
   }
 
-  // What may end the process is no part of the initialiser: there Swift would destroy first what was made so far.
+  // Functions that may end the process are not inlined in the initialiser, where Swift would destroy what exists first.
 
   @inline(never)
   private mutating func listen(_ mode: UInt32, _ group: UInt32) {
@@ -106,7 +106,7 @@ extension Agent {
     }
   }
 
-  /// Takes in what the state directory holds.
+  /// Reads the state directory.
   @inline(never)
   private mutating func open(_ fingerprint: FixedBytes<32>) {
     do throws(StoreError) {
@@ -121,7 +121,7 @@ extension Agent {
     }
   }
 
-  /// Ends the process, or starts it over, because the state directory cannot be used.
+  /// Ends or restarts the process because the state directory cannot be used.
   @inline(never)
   private mutating func giveUp(_ error: StoreError) {
     line.start(.stateDirectory)
@@ -160,7 +160,7 @@ private func makeIdentity(_ configuration: borrowing Configuration) -> DeviceIde
 
 /// Ends the process with what `--check` finds beyond a start, which makes the socket and runs the command later.
 ///
-/// It does not say that it never returns, for its caller's sake.
+/// It is not declared `Never`, which would make its caller destroy its values first.
 @inline(never)
 private func finishCheck(_ configuration: borrowing Configuration) {
   let socket = configuration.path(.socket)

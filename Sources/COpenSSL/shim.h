@@ -16,15 +16,15 @@
 #include <string.h>
 #include <sys/random.h>
 
-// As in CPOSIX's.
+// As in CPOSIX's shim.
 #pragma clang attribute push(__attribute__((minsize)), apply_to = function)
 
-// What OPENSSL_zalloc and OPENSSL_clear_free are, without the name of this file, which would lie in the
-// program. Swift does not import function-like macros.
+// OPENSSL_zalloc and OPENSSL_clear_free without this file's name, which would end up in the program. Swift does not
+// import function-like macros.
 static inline void *nbiot_secret_alloc(size_t count) { return CRYPTO_zalloc(count, NULL, 0); }
 static inline void nbiot_secret_free(void *bytes, size_t count) { CRYPTO_clear_free(bytes, count, NULL, 0); }
 
-// The C library has both already; of OpenSSL they would be two functions more to import.
+// The device imports both functions of the C library anyway; OpenSSL's would be two more.
 static inline void nbiot_wipe(void *bytes, size_t count) { explicit_bzero(bytes, count); }
 static inline int nbiot_draw(uint64_t *number) {
   ssize_t count;
@@ -33,8 +33,8 @@ static inline int nbiot_draw(uint64_t *number) {
   return count == sizeof *number;
 }
 
-// The HMAC over a hash function of that name, 32 bytes at most. By name, for a function that gives a function is one
-// more to import.
+// The HMAC with the named hash function, at most 32 bytes. By name, because a function that returns the hash function
+// would be one more to import.
 static inline int nbiot_hmac(
     const char *hash, const void *key, size_t key_count, const unsigned char *content, size_t count,
     unsigned char *output, size_t *length) {
@@ -52,7 +52,7 @@ static inline int nbiot_set_only_dtls12(SSL_CTX *context) {
 static inline int nbiot_set_groups(SSL *ssl, const char *list) { return (int)SSL_set1_groups_list(ssl, (char *)list); }
 static inline int nbiot_set_context_groups(SSL_CTX *context, const char *list) { return (int)SSL_CTX_set1_groups_list(context, (char *)list); }
 static inline int nbiot_set_own_signatures(SSL *ssl, const char *list) { return (int)SSL_set1_sigalgs_list(ssl, (char *)list); }
-// OpenSSL has each suite's name once: the same suite has it at the same address.
+// OpenSSL has each suite's name once, so the same suite has its name at the same address.
 static inline int nbiot_offers(const SSL *ssl, const SSL_CIPHER *suite) {
   const char *name;
   for (int index = 0; (name = SSL_get_cipher_list(ssl, index)) != NULL; index++)

@@ -30,10 +30,10 @@
 #include <time.h>
 #include <unistd.h>
 
-// Swift's -Osize asks clang for no more than -Os: the functions here are a twentieth of the agent.
+// Swift's -Osize makes clang optimise these functions, a twentieth of the agent, for -Os only.
 #pragma clang attribute push(__attribute__((minsize)), apply_to = function)
 
-// glibc has it only for who asks for all extensions; the same number on x86 and Arm.
+// glibc defines it only with all extensions enabled; the value is the same on x86 and Arm.
 #ifndef O_PATH
 #define O_PATH 010000000
 #endif
@@ -273,17 +273,17 @@ static inline int nbiot_open_udp(const struct nbiot_addresses *list, int index, 
   return -1;
 }
 
-// send and recv are these two with less to say, and functions more to import.
+// send and recv would be two more functions to import.
 static inline ssize_t nbiot_send(int descriptor, const void *bytes, size_t count) {
   return sendto(descriptor, bytes, count, MSG_NOSIGNAL, NULL, 0);
 }
 
-// The length of the whole datagram, which may be more than there is room for.
+// Returns the length of the whole datagram, which may exceed the room.
 static inline ssize_t nbiot_receive(int descriptor, void *room, size_t count) {
   return recvfrom(descriptor, room, count, MSG_TRUNC, NULL, NULL);
 }
 
-// Adds the first address of another list.
+// Appends the first address of another list.
 static inline void nbiot_add_address(const struct nbiot_addresses *from, struct nbiot_addresses *to) {
   if (from->count > 0 && to->count < nbiot_most_addresses) to->list[to->count++] = from->list[0];
 }
@@ -325,7 +325,7 @@ static inline int nbiot_is_command(const char *path) {
   return S_ISREG(mode) && (mode & 0111) != 0;
 }
 
-// The number of a group of that name; -1 when there is none.
+// The number of the named group; -1 if it does not exist.
 static inline gid_t nbiot_find_group(const char *name) {
   const struct group *group = getgrnam(name);
   return group != NULL ? group->gr_gid : (gid_t)-1;
@@ -394,7 +394,7 @@ static inline ssize_t nbiot_ask_unix(
     poll(NULL, 0, 100);
   if (code == 0 && nbiot_send(descriptor, bytes, length) >= 0) {
     received = recvfrom(descriptor, answer, room, 0, NULL, NULL);
-    // It lies in the socket, and may yet be read.
+    // The datagram is queued in the socket and may still be read.
     errno = ETIMEDOUT;
   }
   code = errno;
@@ -500,7 +500,7 @@ static inline int nbiot_next_signal(int descriptor) {
   return read(descriptor, &signal, sizeof signal) == sizeof signal ? (int)signal.ssi_signo : 0;
 }
 
-// _exit, without its promise not to return: Swift destroys what a scope owns before a call that makes it.
+// _exit without its noreturn attribute: Swift destroys the values of the scope before a call that never returns.
 static inline void nbiot_exit(int status) { _exit(status); }
 
 // Starts a program in a process group of its own, with /dev/null as standard input and output and, unless it keeps
@@ -578,7 +578,7 @@ static inline __attribute__((noinline)) int nbiot_run_again(
   memset(list, 0, sizeof list);
   memcpy(list, arguments, argument_count * sizeof *list);
   if (legacy) {
-    // It has room for both.
+    // The socket buffer can hold both.
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 || ends[0] > 99) return 0;
     write(ends[1], legacy, sizeof *legacy);
     write(ends[1], rest, count);

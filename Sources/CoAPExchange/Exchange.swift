@@ -23,7 +23,7 @@ struct Exchange {
   /// Whether the acknowledgement of the message ID carried an answer.
   var isAnswered = false
   #if DEVICE_ONLY
-  // What a device's program does not ask for; the compiler drops what would follow from it.
+  // A device's requests have none of these; the compiler drops the code for them.
   var isConfirmable: Bool {
     get { true }
     set { precondition(newValue, "a device's requests are confirmable") }

@@ -11,9 +11,9 @@ var answersEcho: Bool {
   #endif
 }
 
-/// Whether requests may ask for anything but one answer: for observation (RFC 7641) or none (RFC 7967).
+/// Whether requests may ask for observation (RFC 7641) or for no answer (RFC 7967).
 ///
-/// The programs for devices do not: all their requests are confirmable, and wait for one answer.
+/// In the programs for devices all requests are confirmable and wait for one answer.
 var observes: Bool {
   #if DEVICE_ONLY
   false

@@ -20,8 +20,8 @@ public struct DeviceSettings: Sendable {
   public var timing = TransmissionParameters.standard
 
   #if DEVICE_ONLY
-  // What neither the agent nor the C library lets its user set, and what a durable device sets for them; the
-  // compiler drops the rest.
+  // Neither the agent nor the C library exposes these settings, or a durable device fixes them; the compiler drops
+  // the code for other values.
   package var acknowledgementMode: AcknowledgementMode? { nil }
   package var timestamp: UInt64? { nil }
   package var firstRequestID: UInt32? { nil }
@@ -72,6 +72,6 @@ public struct DeviceSettings: Sendable {
   /// The settings that the guide prints.
   public init() {}
 
-  /// Whether a request is made again after 5.00 that was so often already.
+  /// Whether a request that was retried `count` times is retried after another 5.00.
   func allows(retry count: Int) -> Bool { serverErrorRetries > 0 && count < serverErrorRetries }
 }

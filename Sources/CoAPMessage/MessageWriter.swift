@@ -148,7 +148,7 @@ extension MessageWriter {
       leastOption = UInt32(number.rawValue)
       return
     }
-    // Built from its end, because its first byte belongs into the lowest place.
+    // Built from its end, because its first byte belongs in the lowest place.
     var header: UInt64 = 0
     var count = 1
     let lengthNibble = Self.extend(length, before: &header, &count)
@@ -178,7 +178,7 @@ extension MessageWriter {
     return 14
   }
 
-  /// The same byte by byte.
+  /// Appends the option byte by byte.
   private mutating func plainOption(
     _ delta: UInt32,
     _ length: UInt32,
@@ -209,7 +209,7 @@ extension MessageWriter {
     try output.append(UInt8(truncatingIfNeeded: rest))
   }
 
-  /// Appends an option with a number of any length.
+  /// Appends an option whose value is a number of up to 64 bits.
   @usableFromInline
   mutating func longOption(
     _ number: OptionNumber,

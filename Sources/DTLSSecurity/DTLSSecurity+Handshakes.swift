@@ -19,7 +19,7 @@ extension DTLSSecurity {
     return now - lastDatagram > limit
   }
 
-  // Functions, for the end of an association is 50 bytes at each place.
+  // Functions, because ending an association costs 50 bytes at each place.
 
   /// Ends the association.
   @inline(never)

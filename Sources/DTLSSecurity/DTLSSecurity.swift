@@ -145,7 +145,7 @@ extension DTLSSecurity {
     self.init(context, settings, .preSharedKey, name, consume secret, binding)
   }
 
-  @inline(never)  // 600 bytes each time: so many fields.
+  @inline(never)  // It has so many fields that each copy would cost 600 bytes.
   private init(
     _ context: consuming DTLSContext,
     _ settings: DTLSSettings,

@@ -26,7 +26,7 @@ public struct DTLSSettings: Sendable {
   public var allowsCommonName = false
 
   #if DEVICE_ONLY
-  // What neither the agent nor the C library lets its user set; the compiler drops the rest.
+  // Neither the agent nor the C library exposes these settings; the compiler drops the code for other values.
   package var idleLimit: Milliseconds? { Milliseconds(30_000) }
   package var silenceLimit: Int { 3 }
   package var linkMTU: Int { 1_280 }

@@ -80,7 +80,7 @@ extension DatagramLink where Self: ~Copyable {
           isTooShort = true
         }
       }
-      // Behind the `catch`: there Swift would destroy the whole link first.
+      // After the `catch`: inside it Swift would add code that destroys the whole link.
       precondition(!isTooShort, "a buffer of 1,472 bytes has room for any datagram")
       guard let transmission else { return }
       observe(self, .sent(transmission), datagram.bytes, datagram.count)

@@ -34,7 +34,7 @@ extension DurableReports where Link: ~Copyable {
     try open(directory, fingerprint: fingerprint, at: now.instant, date: now.date)
   }
 
-  /// The same before `open`: what is made as a whole first needs no code to be taken apart where that fails.
+  /// The same without files; call `open` first.
   public init<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>(
     identity: DeviceIdentity,
     secret: consuming SecretBytes,

@@ -84,16 +84,16 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
     try open(directory, fingerprint: fingerprint, at: now.instant, date: now.date)
   }
 
-  /// A device that has no files yet: `open` comes before all else.
+  /// A device without files; call `open` before anything else.
   ///
-  /// `boot` says which start of the machine this is.
+  /// `boot` identifies this start of the machine. Opening apart saves the code that would destroy a half-made device.
   public init(link: consuming Link, settings: DurableSettings, boot: UInt64) {
     self.settings = settings
     self.boot = boot
     self.link = link
   }
 
-  /// Takes in what `directory` holds of the device, as the initialiser with a directory does.
+  /// Reads the device's state from `directory`, as the initialiser with a directory does.
   public mutating func open(
     _ directory: borrowing StateDirectory,
     fingerprint: FixedBytes<32>,

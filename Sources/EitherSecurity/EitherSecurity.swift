@@ -6,8 +6,8 @@ public import SymmetricSecurity
 /// One of the two layers, chosen while the program runs: for a program that holds both and is told by
 /// its configuration which one its device uses.
 ///
-/// `CoAPLink<EitherSecurity, …>` is the session's code once for both modes. DTLS lies on the heap: it has a kilobyte,
-/// and each move of what holds it would be code for each of its fields (3 KB of the agent).
+/// `CoAPLink<EitherSecurity, …>` is the session's code once for both modes. The DTLS layer is on the heap: moving a
+/// struct that holds it inline takes code for each of its fields (3 KB of the agent).
 @safe
 public struct EitherSecurity: ~Copyable, SecurityLayer {
   /// The layer in use where there is no `channel`; else without a key, and untouched.
@@ -31,7 +31,7 @@ public struct EitherSecurity: ~Copyable, SecurityLayer {
   }
 
   deinit {
-    // SAFETY: it was made by the initialiser, and belongs to this value alone; so in all of the functions below.
+    // SAFETY: the initialiser allocated it, and it belongs to this value alone; the same holds for all accesses below.
     unsafe channel?.deinitialize(count: 1)
     unsafe channel?.deallocate()
   }

@@ -4,9 +4,9 @@ public import ConstrainedCore
 /// AES-128 in CBC mode with PKCS #7 padding (FIPS 197, SP 800-38A, RFC 5652 Section 6.3), under one
 /// key and one initialisation vector.
 ///
-/// OpenSSL does each block by itself (ECB), and the blocks are chained here: its CBC goes on from the last message's
-/// end, and to set the vector anew costs thousands of instructions a message. The two contexts are made once; no call
-/// after that allocates. They are wiped when the value ends.
+/// OpenSSL encrypts single blocks (ECB), which are chained here: its own CBC continues from the end of the last
+/// message, and resetting the vector costs thousands of instructions per message. Both contexts are allocated once,
+/// and no later call allocates. They are wiped with the value.
 @safe
 public struct AES128CBC: ~Copyable {
   /// The block size of AES in bytes.
@@ -16,7 +16,7 @@ public struct AES128CBC: ~Copyable {
   private let decryption: OpaquePointer?
   private let vector: Block
 
-  /// Makes the contexts.
+  /// Allocates the contexts.
   ///
   /// `key` and `vector` must have 16 bytes each.
   public init(key: Span<UInt8>, vector: Span<UInt8>) throws(OpenSSLError) {
@@ -66,7 +66,7 @@ public struct AES128CBC: ~Copyable {
     let padding = UInt8(truncatingIfNeeded: sealed - count)
     var isDone = true
     unsafe output.appendUnchecked { room in
-      // SAFETY: the room has `sealed` bytes or more, 16 at least.
+      // SAFETY: the room has at least `sealed` bytes, at least 16.
       unsafe plaintext.withUnsafeBufferPointer { source in
         if let from = source.baseAddress {
           unsafe room.baseAddress?.update(from: from, count: count)
@@ -148,7 +148,7 @@ public struct AES128CBC: ~Copyable {
 
   private static func context(_ key: Span<UInt8>, encrypts: Bool) -> OpaquePointer? {
     guard let context = unsafe EVP_CIPHER_CTX_new() else { return nil }
-    // SAFETY: the key has 16 bytes, which is what the cipher reads.
+    // SAFETY: the cipher reads 16 bytes of the key, and it has 16.
     let ready = unsafe key.withUnsafeBufferPointer {
       unsafe EVP_CipherInit_ex(
         context,
@@ -166,7 +166,7 @@ public struct AES128CBC: ~Copyable {
     return unsafe context
   }
 
-  /// Passes `count` bytes, a multiple of 16, through; without padding, as many come out as go in.
+  /// Processes `count` bytes, a multiple of 16; without padding the output is as long as the input.
   private static func update(
     _ context: OpaquePointer,
     _ output: UnsafeMutablePointer<UInt8>?,

@@ -55,7 +55,7 @@ extension DTLSConnection {
   /// The maximum length of a message, limited by the negotiated record size.
   public var maxMessage: Int {
     #if DEVICE_ONLY
-    // Which ask for no shorter ones.
+    // The device never asks for shorter records.
     return 16_384
     #else
     let limit = unsafe nbiot_max_fragment(ssl)

@@ -78,7 +78,7 @@ public struct DTLSConnection: ~Copyable {
   let io: UnsafeMutablePointer<DatagramBIO>
   private let patience: Patience
   #if DEVICE_ONLY
-  // A device is no server, and its time is the machine's: the compiler drops what others do.
+  // A device is always the client and uses the machine's clock; the compiler drops the other cases.
   private var role: DTLSContext.Role { .client }
   private var clock: Clock { .machine }
   #else
@@ -132,7 +132,7 @@ public struct DTLSConnection: ~Copyable {
     timeout = patience.timeout
     unsafe io = .allocate(capacity: 1)
     let mtu = max(256, linkMTU)
-    // A flight with a chain of certificates is the longest.
+    // The longest flight is one with a certificate chain.
     #if DEVICE_ONLY
     let hasCertificate = false
     #else

@@ -30,7 +30,7 @@ public struct DTLSContext: ~Copyable {
   #if DEVICE_ONLY
   var role: Role { .client }
   #else
-  /// Which end it makes associations for.
+  /// The end for which it creates associations.
   public let role: Role
   #endif
 

@@ -42,7 +42,7 @@ public enum Hash: Sendable {
     }
   }
 
-  /// What OpenSSL calls it.
+  /// OpenSSL's name for the function.
   private var name: UnsafePointer<CChar> {
     switch self {
     case .md5: unsafe cString("MD5")
@@ -51,7 +51,7 @@ public enum Hash: Sendable {
     }
   }
 
-  /// The function itself, for what comes piece by piece.
+  /// OpenSSL's object for the function.
   var function: OpaquePointer? {
     switch self {
     case .md5: unsafe EVP_md5()

@@ -5,11 +5,11 @@ public struct OpenSSLError: Error, Equatable, Sendable {
   /// OpenSSL's packed error code, 0 if it left none; `openssl errstr` explains it.
   public let code: UInt
 
-  /// Takes the error that OpenSSL queued last.
+  /// Takes the oldest error from OpenSSL's queue, and empties the queue.
   @inline(never)
   static func fromQueue() -> OpenSSLError {
     let code = ERR_get_error()
-    // ERR_clear_error would be another function for the symmetric agent to import.
+    // The symmetric agent would have to import ERR_clear_error for this alone.
     while ERR_get_error() != 0 {}
     return OpenSSLError(code: UInt(code))
   }

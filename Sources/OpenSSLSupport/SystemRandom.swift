@@ -8,7 +8,7 @@ public struct SystemRandom: RandomSource, Sendable {
 
   /// 64 random bits.
   ///
-  /// Traps when there is no randomness: no key or token could be trusted then.
+  /// Traps if there is no randomness: no key or token could be trusted then.
   public mutating func next() -> UInt64 {
     var value: UInt64 = 0
     // SAFETY: exactly the 8 bytes of `value` are written.

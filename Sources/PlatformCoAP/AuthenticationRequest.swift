@@ -8,7 +8,7 @@ public struct AuthenticationRequest: Sendable {
   public var signMethod: SignMethod
 
   #if DEVICE_ONLY
-  // What neither the agent nor the C library lets its user set.
+  // Neither the agent nor the C library exposes these.
   package var acknowledgementMode: AcknowledgementMode? { nil }
   package var timestamp: UInt64? { nil }
   #else
