@@ -24,7 +24,7 @@ extension Agent {
     let flags: UInt32 =
       (input.isTooLong ? 1 : 0) | (hasRejected ? 2 : 0) | (hasDiskRefused ? 4 : 0)
     configuration.arguments.startOver(nbiot_legacy(line: lineNumber, flags: flags), input.rest)
-    exit(AgentStatus.store.rawValue)
+    nbiot_exit(AgentStatus.store.rawValue)
   }
 
   /// Goes on where the program stopped that ran in this process before.

@@ -36,7 +36,7 @@ enum AgentStatus: Int32 {
 ///
 /// One loop around `poll`. Nothing else waits, but, a second at most, for a hint's command.
 struct Agent: ~Copyable {
-  let signals: SignalInput
+  var signals = SignalInput()
   /// Whether a report or a line is lost to its sender: rejected, refused, given up, not read and the like.
   var hasRejected = false
   /// Whether the disk has refused a line that is not tried again, or with `--once` anything.

@@ -85,9 +85,9 @@ extension LineSettings {
     let isCBOR = configuration.choice(.format) == 1
     self.isCBOR = configuration.arguments.isCBOR ?? isCBOR
     priority = UInt8(
-      truncatingIfNeeded: configuration.number(.priority, default: 0, from: 0, to: 7)
+      truncatingIfNeeded: configuration.number(.priority, default: 0)
     )
-    ttl = configuration.number(.ttl, default: 0, from: 0, to: 1_000_000_000)
+    ttl = configuration.number(.ttl, default: 0)
     coalescing =
       Coalescing(rawValue: UInt8(truncatingIfNeeded: configuration.choice(.coalesce)))
       ?? .off
@@ -131,27 +131,23 @@ extension DurableSettings {
     self.init()
     tokenLifetime = configuration.number(
       .tokenLifetime,
-      default: tokenLifetime,
-      from: 0,
-      to: 1_000_000_000
+      default: tokenLifetime
     )
-    reservation = configuration.number(.reserve, default: 64, from: 1, to: 1_000_000)
-    let wait = configuration.number(.retry, default: 30, from: 1, to: 86_400)
+    reservation = configuration.number(.reserve, default: 64)
+    let wait = configuration.number(.retry, default: 30)
     retry = Milliseconds(Int64(wait) * 1_000)
-    let limit = configuration.number(.retryLimit, default: 3_600, from: 1, to: 604_800)
+    let limit = configuration.number(.retryLimit, default: 3_600)
     retryLimit = Milliseconds(Int64(limit) * 1_000)
     if wait > limit { configuration.refuse(.retry, .overLimit) }
     maxAttempts = UInt8(
-      truncatingIfNeeded: configuration.number(.maxAttempts, default: 0, from: 0, to: 255)
+      truncatingIfNeeded: configuration.number(.maxAttempts, default: 0)
     )
     maxAge = UInt32(
-      truncatingIfNeeded: configuration.number(.maxAge, default: 0, from: 0, to: 1_000_000_000)
+      truncatingIfNeeded: configuration.number(.maxAge, default: 0)
     )
     let room = configuration.number(
       .outboxBytes,
-      default: 65_536,
-      from: 4_096,
-      to: 16_777_216
+      default: 65_536
     )
     outbox.maxBytes = Int(room)
     if configuration.choice(.whenFull) == 1 {

@@ -125,11 +125,10 @@ package struct Arguments {
     }
   }
 
-  /// Runs the program from the start, in place of this process.
-  func startOver() -> Never {
+  /// Runs the program from the start, in place of this process; returns if that fails.
+  func startOver() {
     // SAFETY: `main`'s arguments, which end with a null pointer.
     if let values = unsafe values, let name = unsafe values[0] { _ = unsafe execvp(name, values) }
-    exit(AgentStatus.store.rawValue)
   }
 
   /// The argument of that number, with so many of its zero byte; empty behind the last one.

@@ -27,7 +27,7 @@ package enum ConfigurationKey: UInt8 {
     get { Self.names.word(Int(rawValue)) }
   }
 
-  /// What values it takes; words with `|` between them are all that it takes.
+  /// What values it takes; words with `|` between them are all that it takes, and `number` reads its limits here.
   var values: Span<UInt8> {
     @_lifetime(immortal)
     get { Self.values.word(Int(rawValue), by: UInt8(ascii: ";")) }
@@ -154,16 +154,15 @@ package struct Configuration: ~Copyable {
     if !has(key) { refuse(0, Span(), .missing, key.name) }
   }
 
-  /// A number from `least` to `most`.
+  /// A number within the limits that `ConfigurationKey.values` begins with.
   @inline(never)
-  func number(
-    _ key: ConfigurationKey,
-    default: UInt64,
-    from least: UInt64,
-    to most: UInt64
-  ) -> UInt64 {
+  func number(_ key: ConfigurationKey, default: UInt64) -> UInt64 {
     guard has(key) else { return `default` }
-    guard let value = bytes(key).decimal, value >= least, value <= most else { refuse(key) }
+    guard let value = bytes(key).decimal,
+      let least = key.values.word(0, by: 0x20).decimal,
+      let most = key.values.word(2, by: 0x20).decimal,
+      value >= least, value <= most
+    else { refuse(key) }
     return value
   }
 
@@ -194,6 +193,7 @@ package struct Configuration: ~Copyable {
   @inline(never)
   func group(_ key: ConfigurationKey) -> UInt32 {
     guard has(key) else { return .max }
+    if let number = bytes(key).decimal, number < UInt64(UInt32.max) { return UInt32(number) }
     // SAFETY: the value ends with a zero byte.
     let group = unsafe path(key).withUnsafeBytes {
       unsafe nbiot_find_group($0.bindMemory(to: CChar.self).baseAddress)
@@ -290,6 +290,7 @@ extension Span where Element == UInt8 {
 
 extension StaticString {
   /// The word of that number, counted from 0, of some words; empty behind the last.
+  @inline(never)
   @_lifetime(immortal)
   func word(_ number: Int, by separator: UInt8 = UInt8(ascii: "|")) -> Span<UInt8> {
     Span(self).word(number, by: separator)

@@ -40,32 +40,43 @@ package enum AgentLog {
 }
 #endif
 
+/// Ends the process.
+///
+/// On a device no output is buffered, and the system reclaims what is held.
+func leave(_ status: AgentStatus) -> Never {
+  #if hasFeature(Embedded)
+  _exit(status.rawValue)
+  #else
+  exit(status.rawValue)
+  #endif
+}
+
 /// Prints a text to standard output and ends the process.
 func finish(printing text: StaticString) -> Never {
   // SAFETY: a StaticString's bytes live as long as the program.
   let count = unsafe write(1, text.utf8Start, text.utf8CodeUnitCount)
-  exit(count == text.utf8CodeUnitCount ? 0 : AgentStatus.output.rawValue)
+  leave(count == text.utf8CodeUnitCount ? .success : .output)
 }
 
 /// Prints a line to standard error and ends the process.
 @inline(never)
 func fail(_ status: AgentStatus, _ line: inout TextLine) -> Never {
   log(&line)
-  exit(status.rawValue)
+  leave(status)
 }
 
 /// Prints a line that is known beforehand to standard error and ends the process.
 @inline(never)
 func fail(_ status: AgentStatus, _ text: Span<UInt8>) -> Never {
   log(text)
-  exit(status.rawValue)
+  leave(status)
 }
 
 /// Says what is wrong with a file, and what the system says of it, and ends the process.
 @inline(never)
 func fail(_ problem: Phrase, _ path: Span<UInt8>, code: Int32 = nbiot_errno()) -> Never {
   say(problem, path, code)
-  exit(AgentStatus.usage.rawValue)
+  leave(.usage)
 }
 
 /// Says what is wrong with a file: an error where a code says so, a warning where that is negative.

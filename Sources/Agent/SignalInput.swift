@@ -2,11 +2,12 @@ internal import CPOSIX
 
 /// The signals that the program takes between two waits (signalfd), until it ends.
 struct SignalInput {
-  let descriptor: Int32
+  /// -1 before `open`.
+  private(set) var descriptor: Int32 = -1
 
-  /// SIGTERM and SIGINT end the program, SIGHUP has the configuration read anew, SIGUSR1 asks for the
-  /// counters; SIGPIPE is held back.
-  init() { descriptor = nbiot_signals() }
+  /// From now on the descriptor reports SIGTERM and SIGINT, which end the program, SIGHUP, which reloads the
+  /// configuration, and SIGUSR1, which asks for the counters; SIGPIPE is blocked.
+  mutating func open() { descriptor = nbiot_signals() }
 
   /// The next one that has come; 0 when none has.
   func next() -> Int32 { nbiot_next_signal(descriptor) }

@@ -40,13 +40,13 @@ public func runAgent(
   switch arguments.request {
   case .help: finish(printing: helpText)
   case .version: finish(printing: "nbiot-agent 1.0\n")
-  case .send: exit(sendLine(arguments).rawValue)
+  case .send: leave(sendLine(arguments))
   case .run, .check:
     nbiot_end_by_signals()
     var agent = Agent(arguments)
     agent.showStart()
     agent.run()
-    exit(AgentStatus.success.rawValue)
+    leave(.success)
   }
 }
 
@@ -77,50 +77,65 @@ extension Agent {
     )
     let socketMode = configuration.mode(.socketMode, default: 0o660)
     let socketGroup = configuration.group(.socketGroup)
-    if arguments.request == .check {
-      checkPlaces(configuration)
-      finish(printing: "the configuration is good\n")
+    if arguments.request == .check { finishCheck(configuration) }
+    driver = DeviceDriver(
+      reports: DurableReports(
+        identity: identity,
+        secret: secret,
+        settings: durableSettings,
+        session: session,
+        security: security,
+        randomness: SystemRandom(),
+        boot: WallClock.boot()
+      ),
+      host: endpoint.host,
+      port: endpoint.port
+    )
+    open(fingerprint)
+    signals.open()
+    // Last: the socket may be of another agent, which has the directory, too.
+    if configuration.has(.socket) { listen(socketMode, socketGroup) }
+  }
+
+  // Functions that may end the process are not inlined in the initialiser, where Swift would destroy what exists first.
+
+  @inline(never)
+  private mutating func listen(_ mode: UInt32, _ group: UInt32) {
+    if !datagrams.listen(at: configuration.path(.socket), mode: mode, group: group) {
+      fail(.unusableSocket, configuration.bytes(.socket))
     }
+  }
+
+  /// Reads the state directory.
+  @inline(never)
+  private mutating func open(_ fingerprint: FixedBytes<32>) {
     do throws(StoreError) {
-      driver = DeviceDriver(
-        reports: try DurableReports(
-          identity: identity,
-          secret: secret,
-          settings: durableSettings,
-          session: session,
-          security: security,
-          randomness: SystemRandom(),
-          directory: try StateDirectory(path: configuration.bytes(.stateDirectory)),
-          fingerprint: fingerprint,
-          now: TimeStamp(
-            boot: WallClock.boot(),
-            instant: MonotonicClock.now(),
-            date: WallClock.now()
-          )
-        ),
-        host: endpoint.host,
-        port: endpoint.port
+      try driver.reports.open(
+        try StateDirectory(path: configuration.bytes(.stateDirectory)),
+        fingerprint: fingerprint,
+        at: MonotonicClock.now(),
+        date: WallClock.now()
       )
     } catch {
-      line.start(.stateDirectory)
-      error.describe(in: &line)
-      line.add(.colonAndSpace)
-      line.add(configuration.bytes(.stateDirectory))
-      // A disk that refuses may be well again: the program starts over, and takes no line until then.
-      guard !arguments.isOnce, error.mayPass else { fail(.store, &line) }
-      log(&line)
+      giveUp(error)
+    }
+  }
+
+  /// Ends or restarts the process because the state directory cannot be used.
+  @inline(never)
+  private mutating func giveUp(_ error: StoreError) {
+    line.start(.stateDirectory)
+    error.describe(in: &line)
+    line.add(.colonAndSpace)
+    line.add(configuration.bytes(.stateDirectory))
+    log(&line)
+    // A disk that refuses may be well again: the program starts over, and takes no line until then.
+    if !configuration.arguments.isOnce, error.mayPass {
       // A signal ends the program meanwhile.
       _ = poll(nil, 0, 5_000)
-      arguments.startOver()
+      configuration.arguments.startOver()
     }
-    signals = SignalInput()
-    // Last: the socket may be of another agent, which has the directory, too.
-    if configuration.has(.socket) {
-      let path = configuration.path(.socket)
-      if !datagrams.listen(at: path, mode: socketMode, group: socketGroup) {
-        fail(.unusableSocket, configuration.bytes(.socket))
-      }
-    }
+    nbiot_exit(AgentStatus.store.rawValue)
   }
 }
 
@@ -143,9 +158,11 @@ private func makeIdentity(_ configuration: borrowing Configuration) -> DeviceIde
   }
 }
 
-/// What `--check` finds beyond a start, which makes the socket and runs the command later.
+/// Ends the process with what `--check` finds beyond a start, which makes the socket and runs the command later.
+///
+/// It is not declared `Never`, which would make its caller destroy its values first.
 @inline(never)
-private func checkPlaces(_ configuration: borrowing Configuration) {
+private func finishCheck(_ configuration: borrowing Configuration) {
   let socket = configuration.path(.socket)
   let command = configuration.path(.hintCommand)
   // SAFETY: both end with a zero byte.
@@ -161,6 +178,7 @@ private func checkPlaces(_ configuration: borrowing Configuration) {
   if configuration.has(.hintCommand), isCommand == 0 {
     configuration.refuse(.hintCommand, .notExecutable)
   }
+  finish(printing: "the configuration is good\n")
 }
 
 /// The first line of the secret's file, without what stands at its ends.
@@ -201,6 +219,7 @@ private func makeFingerprint(
 }
 
 #if SYMMETRIC_ONLY
+@inline(never)
 private func makeSecurity(
   _ configuration: borrowing Configuration,
   _ endpoint: borrowing ServerAddress,
@@ -214,6 +233,7 @@ private func makeSecurity(
   return SymmetricSecurity()
 }
 #else
+@inline(never)
 private func makeSecurity(
   _ configuration: borrowing Configuration,
   _ endpoint: borrowing ServerAddress,

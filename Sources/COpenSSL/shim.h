@@ -12,11 +12,34 @@
 #include <openssl/ssl.h>
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/random.h>
+
+// As in CPOSIX's shim.
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
 
 // OPENSSL_zalloc and OPENSSL_clear_free without this file's name, which would end up in the program. Swift does not
 // import function-like macros.
 static inline void *nbiot_secret_alloc(size_t count) { return CRYPTO_zalloc(count, NULL, 0); }
 static inline void nbiot_secret_free(void *bytes, size_t count) { CRYPTO_clear_free(bytes, count, NULL, 0); }
+
+// The device imports both functions of the C library anyway; OpenSSL's would be two more.
+static inline void nbiot_wipe(void *bytes, size_t count) { explicit_bzero(bytes, count); }
+static inline int nbiot_draw(uint64_t *number) {
+  ssize_t count;
+  do count = getrandom(number, sizeof *number, 0);
+  while (count < 0 && errno == EINTR);
+  return count == sizeof *number;
+}
+
+// The HMAC with the named hash function, at most 32 bytes. By name, because a function that returns the hash function
+// would be one more to import.
+static inline int nbiot_hmac(
+    const char *hash, const void *key, size_t key_count, const unsigned char *content, size_t count,
+    unsigned char *output, size_t *length) {
+  return EVP_Q_mac(NULL, "HMAC", NULL, hash, NULL, key, key_count, content, count, output, 32, length) != NULL;
+}
 
 static const uint64_t nbiot_common_options = SSL_OP_NO_QUERY_MTU | SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
 static const uint64_t nbiot_no_encrypt_then_mac = SSL_OP_NO_ENCRYPT_THEN_MAC;
@@ -29,10 +52,11 @@ static inline int nbiot_set_only_dtls12(SSL_CTX *context) {
 static inline int nbiot_set_groups(SSL *ssl, const char *list) { return (int)SSL_set1_groups_list(ssl, (char *)list); }
 static inline int nbiot_set_context_groups(SSL_CTX *context, const char *list) { return (int)SSL_CTX_set1_groups_list(context, (char *)list); }
 static inline int nbiot_set_own_signatures(SSL *ssl, const char *list) { return (int)SSL_set1_sigalgs_list(ssl, (char *)list); }
+// OpenSSL has each suite's name once, so the same suite has its name at the same address.
 static inline int nbiot_offers(const SSL *ssl, const SSL_CIPHER *suite) {
-  const STACK_OF(SSL_CIPHER) *suites = SSL_get_ciphers(ssl);
-  for (int index = 0; index < sk_SSL_CIPHER_num(suites); index++)
-    if (SSL_CIPHER_get_id(sk_SSL_CIPHER_value(suites, index)) == SSL_CIPHER_get_id(suite)) return 1;
+  const char *name;
+  for (int index = 0; (name = SSL_get_cipher_list(ssl, index)) != NULL; index++)
+    if (name == SSL_CIPHER_get_name(suite)) return 1;
   return 0;
 }
 // The minimum length of a protected record: CCM_8 has 8 bytes of nonce and 8 of tag, ChaCha20-Poly1305 16 of tag; GCM
@@ -185,4 +209,7 @@ static inline int nbiot_set_common_name(X509_NAME *name, const char *text) {
   return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)text, -1, -1, 0);
 }
 static inline long nbiot_take_text(BIO *bio, char **text) { return BIO_get_mem_data(bio, text); }
+
+#pragma clang attribute pop
+
 #endif

@@ -30,6 +30,9 @@
 #include <time.h>
 #include <unistd.h>
 
+// Swift's -Osize makes clang optimise these functions, a twentieth of the agent, for -Os only.
+#pragma clang attribute push(__attribute__((minsize)), apply_to = function)
+
 // glibc defines it only with all extensions enabled; the value is the same on x86 and Arm.
 #ifndef O_PATH
 #define O_PATH 010000000
@@ -291,7 +294,7 @@ static inline ssize_t nbiot_send_datagram(int descriptor, const void *bytes, siz
   } control;
   struct msghdr message;
   if (getsockname(descriptor, (struct sockaddr *)&own, &length) != 0 || own.sin6_family != AF_INET6)
-    return send(descriptor, bytes, count, MSG_NOSIGNAL);
+    return sendto(descriptor, bytes, count, MSG_NOSIGNAL, NULL, 0);
   struct nbiot_packet_source source = {own.sin6_addr, own.sin6_scope_id};
   memset(&message, 0, sizeof message);
   memset(&control, 0, sizeof control);
@@ -304,6 +307,12 @@ static inline ssize_t nbiot_send_datagram(int descriptor, const void *bytes, siz
   control.head.cmsg_len = CMSG_LEN(sizeof source);
   memcpy(CMSG_DATA(&control.head), &source, sizeof source);
   return sendmsg(descriptor, &message, MSG_NOSIGNAL);
+}
+
+// send and recv would be two more functions to import.
+// Returns the length of the whole datagram, which may exceed the room.
+static inline ssize_t nbiot_receive(int descriptor, void *room, size_t count) {
+  return recvfrom(descriptor, room, count, MSG_TRUNC, NULL, NULL);
 }
 
 // Appends the first address of another list.
@@ -348,13 +357,9 @@ static inline int nbiot_is_command(const char *path) {
   return S_ISREG(mode) && (mode & 0111) != 0;
 }
 
-// The number of a group given by number or name; -1 if it does not exist.
+// The number of the named group; -1 if it does not exist.
 static inline gid_t nbiot_find_group(const char *name) {
-  char *end;
-  unsigned long number = strtoul(name, &end, 10);
-  const struct group *group;
-  if (*end == 0) return number < (gid_t)-1 ? (gid_t)number : (gid_t)-1;
-  group = getgrnam(name);
+  const struct group *group = getgrnam(name);
   return group != NULL ? group->gr_gid : (gid_t)-1;
 }
 
@@ -419,8 +424,8 @@ static inline ssize_t nbiot_ask_unix(
   while ((code = connect(descriptor, (struct sockaddr *)&address, (socklen_t)count)) != 0 &&
          (errno == ENOENT || errno == ECONNREFUSED) && --attempts > 0)
     poll(NULL, 0, 100);
-  if (code == 0 && send(descriptor, bytes, length, MSG_NOSIGNAL) >= 0) {
-    received = recv(descriptor, answer, room, 0);
+  if (code == 0 && nbiot_send(descriptor, bytes, length) >= 0) {
+    received = recvfrom(descriptor, answer, room, 0, NULL, NULL);
     // The datagram is queued in the socket and may still be read.
     errno = ETIMEDOUT;
   }
@@ -527,8 +532,8 @@ static inline int nbiot_next_signal(int descriptor) {
   return read(descriptor, &signal, sizeof signal) == sizeof signal ? (int)signal.ssi_signo : 0;
 }
 
-// exit without its noreturn attribute: before a call that may return, Swift destroys the values of the scope.
-static inline void nbiot_exit(int status) { exit(status); }
+// _exit without its noreturn attribute: Swift destroys the values of the scope before a call that never returns.
+static inline void nbiot_exit(int status) { _exit(status); }
 
 // Starts a program in a process group of its own, with /dev/null as standard input and output and, unless it keeps
 // standard error, as standard error. `*code` is the error if it cannot be run.
@@ -605,8 +610,8 @@ static inline __attribute__((noinline)) int nbiot_run_again(
   memset(list, 0, sizeof list);
   memcpy(list, arguments, argument_count * sizeof *list);
   if (legacy) {
-    // A pipe can hold both.
-    if (pipe(ends) != 0 || ends[0] > 99) return 0;
+    // The socket buffer can hold both.
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 || ends[0] > 99) return 0;
     write(ends[1], legacy, sizeof *legacy);
     write(ends[1], rest, count);
     close(ends[1]);
@@ -635,5 +640,7 @@ static inline size_t nbiot_inherit(
   close(descriptor);
   return length > 0 ? (size_t)length : 0;
 }
+
+#pragma clang attribute pop
 
 #endif

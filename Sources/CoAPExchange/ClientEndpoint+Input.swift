@@ -57,7 +57,7 @@ extension ClientEndpoint {
     guard
       let index = firstSlot(where: {
         $0.messageID == messageID && $0.isConfirmable && !$0.isAnswered && $0.transmissions > 0
-          && ($0.isWaiting || $0.phase == .observing && $0.token == token)
+          && ($0.isWaiting || $0.isObserving && $0.token == token)
       })
     else { return .ignored }
     let id = slots[index].id
@@ -169,7 +169,7 @@ extension ClientEndpoint {
     at now: Instant
   ) -> Reception {
     let id = slots[index].id
-    let sequence = message.code.isSuccess ? message.uint(.observe) : nil
+    let sequence = observes && message.code.isSuccess ? message.uint(.observe) : nil
     if slots[index].isCancelling, sequence != nil, !isPiggybacked {
       // A notification that the cancellation has crossed.
       return .ignored

@@ -33,7 +33,14 @@ public struct ClientEndpoint<
   var replies = ReplyQueue()
   var duplicates = DuplicateTable<maxDuplicates>()
   /// Until when no other non-confirmable request is sent, unless the server answers.
+  #if DEVICE_ONLY
+  var probingUntil: Instant {
+    get { Instant(milliseconds: .min) }
+    set {}
+  }
+  #else
   var probingUntil = Instant(milliseconds: .min)
+  #endif
 
   /// Starts with no exchange.
   ///

@@ -20,18 +20,50 @@ struct Exchange {
 
   var phase = Phase.free
   var isDue = false
+  /// Whether the acknowledgement of the message ID carried an answer.
+  var isAnswered = false
+  #if DEVICE_ONLY
+  // A device's requests have none of these; the compiler drops the code for them.
+  var isConfirmable: Bool {
+    get { true }
+    set { precondition(newValue, "a device's requests are confirmable") }
+  }
+  var isPing: Bool {
+    get { false }
+    set { precondition(!newValue, "a device's endpoint sends no pings") }
+  }
+  var unwanted: UInt32 {
+    get { 0 }
+    set { precondition(newValue == 0, "a device's endpoint wants every answer") }
+  }
+  var observation: Observation? {
+    get { nil }
+    set { precondition(newValue == nil, "a device's endpoint observes nothing") }
+  }
+  var isCancelling: Bool {
+    get { false }
+    set { precondition(!newValue, "a device's endpoint observes nothing") }
+  }
+  var isStale: Bool {
+    get { false }
+    set { precondition(!newValue, "a device's endpoint observes nothing") }
+  }
+  var hasStaleEvent: Bool {
+    get { false }
+    set { precondition(!newValue, "a device's endpoint observes nothing") }
+  }
+  #else
   var isConfirmable = false
   var isPing = false
   /// The classes of answers that No-Response asked not to send: bit 1 for 2.xx, 3 for 4.xx, 4 for
   /// 5.xx.
   var unwanted: UInt32 = 0
-  /// Whether the acknowledgement of the message ID carried an answer.
-  var isAnswered = false
-  var hasEchoed = false
   var observation: Observation?
   var isCancelling = false
   var isStale = false
   var hasStaleEvent = false
+  #endif
+  var hasEchoed = false
   var number: UInt32 = 0
   var messageID: UInt16 = 0
   var token = Token()
@@ -58,12 +90,15 @@ struct Exchange {
   }
 
   /// Whether something is to happen at `deadline`.
-  var hasDeadline: Bool { !isDue && (isWaiting || phase == .observing) }
+  var hasDeadline: Bool { !isDue && (isWaiting || isObserving) }
+
+  /// Whether the exchange is a registered observation between two notifications.
+  var isObserving: Bool { observes && phase == .observing }
 
   /// Whether a response with the exchange's token means it.
   var takesResponses: Bool {
     // conformance: 7252-5.2.3-a
-    isWaiting && transmissions > 0 || phase == .observing
+    isWaiting && transmissions > 0 || isObserving
       || observation?.isRegistered == true && (isWaiting || phase == .queued)
   }
 
@@ -93,6 +128,7 @@ struct Exchange {
   /// Finds out what the request asks of its exchange: which answers No-Response does not want, and
   /// whether it registers an observation.
   mutating func read(_ bytes: Span<UInt8>) {
+    guard observes else { return }
     let request = viewOfOwnMessage(bytes)
     unwanted = request.uint(.noResponse) ?? 0
     // RFC 7641 Section 2: a GET with Observe 0 registers; RFC 8132 adds FETCH.
@@ -175,7 +211,7 @@ struct Exchange {
     case .awaitingResponse:
       // Who asked not to hear of success (RFC 7967 Section 2.1) heard of no failure.
       phase = unwanted & 0b10 != 0 ? .concluded : .timedOut
-    case .observing:
+    case .observing where observes:
       if isStale {
         // One lost datagram shall not end the observation, however it began.
         // conformance: 7641-3.3.1-a
@@ -188,7 +224,7 @@ struct Exchange {
         // RFC 7641 Section 3.3.1: a random time between 5 and 15 seconds.
         deadline = now + Milliseconds(5_000 + Int64(widening: random >> 16) * 10_000 / 65_536)
       }
-    case .free, .queued, .timedOut, .concluded: break
+    case .free, .queued, .observing, .timedOut, .concluded: break
     }
   }
 

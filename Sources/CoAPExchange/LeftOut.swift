@@ -11,6 +11,17 @@ var answersEcho: Bool {
   #endif
 }
 
+/// Whether requests may ask for observation (RFC 7641) or for no answer (RFC 7967).
+///
+/// In the programs for devices all requests are confirmable and wait for one answer.
+var observes: Bool {
+  #if DEVICE_ONLY
+  false
+  #else
+  true
+  #endif
+}
+
 /// Whether the retransmission timeout can follow the round trips; without it `isAdaptive` has no effect.
 var knowsRoundTrips: Bool {
   #if SMALL

@@ -229,7 +229,7 @@ extension CoAPLink where Security: ~Copyable {
   ) {
     switch ResponseMeaning(ofAuthentication: message.code) {
     case .success: break
-    case .retryLater where authenticationRetries < settings.serverErrorRetries:
+    case .retryLater where settings.allows(retry: authenticationRetries):
       authentication = .waiting(until: now + retryDelay(authenticationRetries))
       authenticationRetries += 1
       return
@@ -341,7 +341,7 @@ extension CoAPLink where Security: ~Copyable {
     case .authenticateAgain where !report.hasReauthenticated && report.block == nil:
       report.hasReauthenticated = true
       return authenticateAgain(at: now)
-    case .retryLater where report.retries < settings.serverErrorRetries:
+    case .retryLater where settings.allows(retry: report.retries):
       report.phase = .waiting(until: now + retryDelay(report.retries))
       report.retries += 1
       return

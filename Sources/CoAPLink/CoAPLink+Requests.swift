@@ -162,12 +162,13 @@ extension CoAPLink where Security: ~Copyable {
       try fields.writeSigningContent(identity, into: &writer)
     }
     do throws(CapacityError) {
-      try payload.write { (writer: inout ByteWriter) throws(CapacityError) in
-        if let form {
-          try form.write(fields, copy identity, signature.bytes, &writer)
-        } else {
-          try fields.writePayload(identity, signature: signature.bytes, into: &writer)
+      try payload.fill { (storage) throws(CapacityError) in
+        guard let form else {
+          return try fields.writePayload(identity, signature: signature.bytes, into: storage)
         }
+        var writer = ByteWriter(storage)
+        try form.write(fields, copy identity, signature.bytes, &writer)
+        return writer.count
       }
     } catch {
       throw .capacity

@@ -8,12 +8,6 @@ public struct DeviceSettings: Sendable {
   /// How `/auth` is signed.
   public var signMethod = SignMethod.hmacMD5
 
-  /// The field `ackMode` of `/auth`; not sent when `nil`.
-  public var acknowledgementMode: AcknowledgementMode?
-
-  /// The field `timestamp` of `/auth`, milliseconds since 1970; not sent when `nil`.
-  public var timestamp: UInt64?
-
   /// Which option carries the token.
   public var tokenOption = TokenOption.current
 
@@ -21,6 +15,32 @@ public struct DeviceSettings: Sendable {
   ///
   /// A request of the thing model asks for its own format instead, unless this is `nil`.
   public var accept: ContentFormat? = .json
+
+  /// Retransmission.
+  public var timing = TransmissionParameters.standard
+
+  #if DEVICE_ONLY
+  // Neither the agent nor the C library exposes these settings, or a durable device fixes them; the compiler drops
+  // the code for other values.
+  package var acknowledgementMode: AcknowledgementMode? { nil }
+  package var timestamp: UInt64? { nil }
+  package var firstRequestID: UInt32? { nil }
+  package var allowsPull: Bool { false }
+  package var adaptsTimeout: Bool { false }
+  package var serverErrorRetries: Int {
+    get { 0 }
+    set { precondition(newValue == 0, "the outbox tries again") }
+  }
+  package var isKept: Bool {
+    get { true }
+    set { precondition(newValue, "the outbox's owner keeps token and numbers") }
+  }
+  #else
+  /// The field `ackMode` of `/auth`; not sent when `nil`.
+  public var acknowledgementMode: AcknowledgementMode?
+
+  /// The field `timestamp` of `/auth`, milliseconds since 1970; not sent when `nil`.
+  public var timestamp: UInt64?
 
   /// The id of the first request of the thing model; the next ones count on.
   ///
@@ -35,9 +55,6 @@ public struct DeviceSettings: Sendable {
   /// Unverified: the device guide does not know `/pull`; the platform's C SDK v4 does.
   public var allowsPull = false
 
-  /// Retransmission.
-  public var timing = TransmissionParameters.standard
-
   /// Whether the retransmission timeout follows the round trips that are measured, in the manner of
   /// CoCoA, instead of keeping to `timing`; without effect in a SMALL build.
   public var adaptsTimeout = false
@@ -50,7 +67,11 @@ public struct DeviceSettings: Sendable {
   /// Whether the owner keeps token and sequence numbers over a restart: the session then waits at
   /// `unkept` until the owner has written them down.
   public var isKept = false
+  #endif
 
   /// The settings that the guide prints.
   public init() {}
+
+  /// Whether a request that was retried `count` times is retried after another 5.00.
+  func allows(retry count: Int) -> Bool { serverErrorRetries > 0 && count < serverErrorRetries }
 }

@@ -143,6 +143,11 @@ extension MessageWriter {
     guard value.count <= 65_804 else { throw .capacity }
     let delta = UInt32(number.rawValue) &- leastOption
     let length = UInt32(truncatingIfNeeded: value.count)
+    guard quickRoads else {
+      try plainOption(delta, length, value)
+      leastOption = UInt32(number.rawValue)
+      return
+    }
     // Built from its end, because its first byte belongs in the lowest place.
     var header: UInt64 = 0
     var count = 1
@@ -171,6 +176,37 @@ extension MessageWriter {
     header = header &<< 16 | UInt64(widening: rest.byteSwapped)
     count &+= 2
     return 14
+  }
+
+  /// Appends the option byte by byte.
+  private mutating func plainOption(
+    _ delta: UInt32,
+    _ length: UInt32,
+    _ value: Span<UInt8>
+  ) throws(MessageWriterError) {
+    let start = output.count
+    do throws(CapacityError) {
+      let nibbles = Self.nibble(delta) &<< 4 | Self.nibble(length)
+      try output.append(UInt8(truncatingIfNeeded: nibbles))
+      try appendExtension(of: delta)
+      try appendExtension(of: length)
+      try output.append(value)
+    } catch {
+      output.truncate(to: start)
+      throw .capacity
+    }
+  }
+
+  private static func nibble(_ value: UInt32) -> UInt32 {
+    value < 13 ? value : value < 269 ? 13 : 14
+  }
+
+  @inline(never)
+  private mutating func appendExtension(of value: UInt32) throws(CapacityError) {
+    if value < 13 { return }
+    let rest = value < 269 ? value &- 13 : value &- 269
+    if value >= 269 { try output.append(UInt8(truncatingIfNeeded: rest &>> 8)) }
+    try output.append(UInt8(truncatingIfNeeded: rest))
   }
 
   /// Appends an option whose value is a number of up to 64 bits.

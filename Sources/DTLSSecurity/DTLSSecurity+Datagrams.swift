@@ -105,7 +105,7 @@ extension DTLSSecurity {
         // It is alive after all; the server keeps it until a new one stands (Section 4.2.8), which may
         // be as soon as it has the device's last flight, or until it hears goodbye.
         let isReplaced = hasSaidGoodbye || connection?.hasSentFinished == true
-        if !isReplaced { connection = previous.take() }
+        if !isReplaced { goBack() }
       }
       return
     }
@@ -125,6 +125,7 @@ extension DTLSSecurity {
   }
 
   /// Writes the next datagram of the handshake, or a goodbye.
+  @inline(never)  // As `interrupt`: called from three places.
   public mutating func pollTransmit(
     into output: inout ByteWriter,
     at now: Instant
@@ -142,7 +143,7 @@ extension DTLSSecurity {
       countUp(output.count - start)
       lastDatagram = now
     } else if case .ended? = state {
-      connection = nil
+      drop()
     }
     return isThere
   }
@@ -171,11 +172,12 @@ extension DTLSSecurity {
   public mutating func pollEvent() -> SecurityEvent? { event.take() }
 
   /// Gives up a handshake that is under way; an association stays.
+  @inline(never)
   public mutating func interrupt() {
     waitsUntil = nil
     doubt = nil
     if state == .handshaking {
-      connection = previous.take()
+      goBack()
       isUsed = true
       hasSaidGoodbye = false
     }
@@ -184,11 +186,11 @@ extension DTLSSecurity {
   /// Ends the association, and tells the server where `saysGoodbye` is set; the session stays.
   public mutating func close() {
     interrupt()
-    previous = nil
+    dropPrevious()
     if settings.saysGoodbye {
       connection?.close()
     } else {
-      connection = nil
+      drop()
     }
   }
 }

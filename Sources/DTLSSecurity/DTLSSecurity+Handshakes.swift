@@ -19,6 +19,24 @@ extension DTLSSecurity {
     return now - lastDatagram > limit
   }
 
+  // Functions, because ending an association costs 50 bytes at each place.
+
+  /// Ends the association.
+  @inline(never)
+  mutating func drop() { connection = nil }
+
+  /// Ends the association that was given up.
+  @inline(never)
+  mutating func dropPrevious() { previous = nil }
+
+  /// Goes on with the association that was given up.
+  @inline(never)
+  mutating func goBack() { connection = previous.take() }
+
+  /// Makes the next handshake a whole one.
+  @inline(never)
+  mutating func forgetSession() { session = nil }
+
   /// Lets the server forget the association that was given up.
   mutating func sayGoodbye() {
     guard previous != nil, !hasSaidGoodbye else { return }
@@ -41,6 +59,7 @@ extension DTLSSecurity {
     handshakeBytes += bytes + 28
   }
 
+  @inline(never)
   static func makeConnection(
     _ context: borrowing DTLSContext,
     _ settings: DTLSSettings
@@ -68,7 +87,7 @@ extension DTLSSecurity {
     if let reason = doubt {
       doubt = nil
       if now - begunAt >= settings.patience.span(of: settings.patience.limit + 1) {
-        session = nil
+        forgetSession()
         return fail(reason, at: now)
       }
     } else {
@@ -95,7 +114,7 @@ extension DTLSSecurity {
       case .certificate:
         let isSent = !isResuming || settings.namesServerOnResumption
         let isGood = next.setServerName(
-          serverName.bytes,
+          name.bytes,
           isSent: isSent,
           allowsCommonName: settings.allowsCommonName
         )
@@ -103,7 +122,7 @@ extension DTLSSecurity {
       case .preSharedKey:
         do throws(CapacityError) {
           switch key {
-          case .some(let key): try next.setPreSharedKey(identity: identity.bytes, key: key.bytes)
+          case .some(let key): try next.setPreSharedKey(identity: name.bytes, key: key.bytes)
           case .none: break
           }
         } catch {
@@ -127,7 +146,7 @@ extension DTLSSecurity {
       goodbyesNeeded = 0
     }
     hasSaidGoodbye = false
-    previous = nil
+    dropPrevious()
     notBefore = Instant(milliseconds: .min)
     lastDatagram = now
     unanswered = 0
@@ -139,7 +158,7 @@ extension DTLSSecurity {
 
   /// Keeps the new session, unless it cannot be resumed or a whole handshake is cheaper.
   mutating func keepSession() {
-    session = nil
+    forgetSession()
     guard settings.resumption != .none, let made = connection?.session() else { return }
     let added = connection?.resumptionBytes ?? 0
     // A resumed handshake: two hellos with the identifier or ticket, 48 bytes to ask for the cookie,
@@ -153,11 +172,11 @@ extension DTLSSecurity {
     var reason = HandshakeFailure(failure, usesPreSharedKey: mode == .preSharedKey)
     if connection?.hasBeenEstablished == true {
       // RFC 5246 Section 7.2.2: a fatal alert ends the session, a goodbye does not.
-      if failure != .closed || isResuming && !isUsed { session = nil }
+      if failure != .closed || isResuming && !isUsed { forgetSession() }
       if settings.saysGoodbye, failure == .closed {
         connection?.close()
       } else {
-        connection = nil
+        drop()
       }
       if isUsed || !wasUseless {
         wasUseless = !isUsed
@@ -175,7 +194,7 @@ extension DTLSSecurity {
       if let refused { reason = refused }
     case .alert where isResuming, .closed where isResuming:
       // The session alone was offered, in one suite: now everything is.
-      session = nil
+      forgetSession()
       return begin(at: now)
     case .timedOut where startsOver == 0 && connection?.isSayingHello == true:
       // A cookie that the server does not take may be a forged one, and hides the server's own.
@@ -185,11 +204,11 @@ extension DTLSSecurity {
       refused = reason
       let isRefusal = OpenSSLError(packed: code).reason != .other
       if startOver(because: reason, isRefusal: isRefusal, at: now) { return }
-      session = nil
+      forgetSession()
     case .alert, .closed:
       if startOver(because: reason, isRefusal: true, at: now) { return }
-      session = nil
-    default: session = nil
+      forgetSession()
+    default: forgetSession()
     }
     fail(reason, at: now)
   }
@@ -213,7 +232,7 @@ extension DTLSSecurity {
       begin(at: now)
       return true
     }
-    connection = nil
+    drop()
     doubt = reason
     let limit = settings.patience.limit + 1
     let until = begunAt + settings.patience.span(of: min(waits, limit))

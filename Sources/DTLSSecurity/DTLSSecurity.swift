@@ -20,8 +20,8 @@ public struct DTLSSecurity: ~Copyable, SecurityLayer {
   let context: DTLSContext
   let settings: DTLSSettings
   let mode: Mode
-  let serverName: FixedBytes<256>
-  let identity: FixedBytes<256>
+  /// The server's name, or with a pre-shared key the device's identity.
+  let name: FixedBytes<256>
   let key: SecretBytes?
   /// SHA-256 of all that a session depends on: an exported one is for this alone.
   let binding: FixedBytes<32>
@@ -100,11 +100,6 @@ extension DTLSSecurity {
     if plain.count > 0, plain[plain.count - 1] == UInt8(ascii: ".") { throw .serverName }
     do throws(CapacityError) { try name.replace(with: plain) } catch { throw .serverName }
     let context = try Self.makeContext(settings, .certificate)
-    do throws(OpenSSLError) {
-      try Self.setSuites(context, settings, .certificate)
-    } catch {
-      throw .library(code: error.code)
-    }
     let count: Int
     do throws(OpenSSLError) {
       count = try context.setAuthorities(authorities, depth: settings.chainDepth)
@@ -130,13 +125,7 @@ extension DTLSSecurity {
     } else {
       binding = try Self.digest(name.bytes, authorities, Span())
     }
-    self.context = context
-    self.settings = settings
-    mode = .certificate
-    self.serverName = name
-    identity = FixedBytes()
-    self.key = nil
-    self.binding = binding
+    self.init(context, settings, .certificate, name, nil, binding)
   }
 
   /// Proves and demands knowledge of a key (RFC 4279), 1 to 128 bytes, under an identity of 1 to 255
@@ -152,21 +141,28 @@ extension DTLSSecurity {
     do throws(CapacityError) { try name.replace(with: identity) } catch { throw .preSharedKey }
     guard let secret = SecretBytes(copying: key) else { throw .preSharedKey }
     let context = try Self.makeContext(settings, .preSharedKey)
-    do throws(OpenSSLError) {
-      try Self.setSuites(context, settings, .preSharedKey)
-    } catch {
-      throw .library(code: error.code)
-    }
     let binding = try Self.digest(name.bytes, key, Span())
+    self.init(context, settings, .preSharedKey, name, consume secret, binding)
+  }
+
+  @inline(never)  // It has so many fields that each copy would cost 600 bytes.
+  private init(
+    _ context: consuming DTLSContext,
+    _ settings: DTLSSettings,
+    _ mode: Mode,
+    _ name: FixedBytes<256>,
+    _ key: consuming SecretBytes?,
+    _ binding: FixedBytes<32>
+  ) {
     self.context = context
     self.settings = settings
-    mode = .preSharedKey
-    serverName = FixedBytes()
-    self.identity = name
-    self.key = consume secret
+    self.mode = mode
+    self.name = name
+    self.key = key
     self.binding = binding
   }
 
+  @inline(never)
   private static func makeContext(
     _ settings: DTLSSettings,
     _ mode: Mode
@@ -176,6 +172,7 @@ extension DTLSSecurity {
       let isTicket = settings.resumption == .ticket && mode != .certificate
       context.setResumption(isTicket ? .sessionID : settings.resumption)
       if let length = settings.maxFragmentLength { try context.setMaxFragmentLength(length) }
+      try setSuites(context, settings, mode)
       return context
     } catch {
       throw .library(code: error.code)

@@ -8,6 +8,37 @@ public struct DTLSSettings: Sendable {
   /// times (RFC 7925 Section 11 recommends to start with 9 seconds on such radios).
   public var timing = TransmissionParameters.standard
 
+  /// How a session is resumed.
+  public enum Resumption: Sendable {
+    /// Never: each handshake is a whole one.
+    case none
+    /// By the identifier under which the server keeps it.
+    case sessionID
+    /// By a ticket of the server's that the device keeps (RFC 5077); with a pre-shared key, where a whole
+    /// handshake costs less, by the identifier.
+    case ticket
+  }
+
+  /// Whether the server's name may stand in the subject's common name of a certificate without alternative
+  /// names, as that of an old platform may.
+  ///
+  /// RFC 9525 Section 6.3 forbids it: an authority vouches for the alternative names alone.
+  public var allowsCommonName = false
+
+  #if DEVICE_ONLY
+  // Neither the agent nor the C library exposes these settings; the compiler drops the code for other values.
+  package var idleLimit: Milliseconds? { Milliseconds(30_000) }
+  package var silenceLimit: Int { 3 }
+  package var linkMTU: Int { 1_280 }
+  package var maxFragmentLength: Int? { nil }
+  package var resumption: Resumption { .sessionID }
+  package var namesServerOnResumption: Bool { true }
+  package var joinsLastFlight: Bool { false }
+  package var saysGoodbye: Bool { false }
+  package var allowsLegacySuites: Bool { false }
+  package var chainDepth: Int { 4 }
+  package var clock: DTLSConnection.Clock { .machine }
+  #else
   /// After how long a silence the association counts as lost, because NAT has forgotten the device;
   /// `nil` for never.
   ///
@@ -63,17 +94,12 @@ public struct DTLSSettings: Sendable {
   /// ends an association over one forged record.
   public var allowsLegacySuites = false
 
-  /// Whether the server's name may stand in the subject's common name of a certificate without alternative
-  /// names, as that of an old platform may.
-  ///
-  /// RFC 9525 Section 6.3 forbids it: an authority vouches for the alternative names alone.
-  public var allowsCommonName = false
-
   /// How many authorities may stand between the server's certificate and the trusted one.
   public var chainDepth = 4
 
   /// Whose time the instants are.
   package var clock = DTLSConnection.Clock.machine
+  #endif
 
   /// The settings for a radio that costs energy.
   public init() {}

@@ -72,13 +72,16 @@ extension DatagramLink where Self: ~Copyable {
     var datagram = FixedBytes<1_472>()
     while true {
       var transmission: DeviceTransmission?
+      var isTooShort = false
       datagram.write { (writer: inout ByteWriter) in
         do throws(CapacityError) {
           transmission = try pollTransmit(into: &writer, at: now)
         } catch {
-          preconditionFailure("a buffer of 1,472 bytes has room for any datagram")
+          isTooShort = true
         }
       }
+      // After the `catch`: inside it Swift would add code that destroys the whole link.
+      precondition(!isTooShort, "a buffer of 1,472 bytes has room for any datagram")
       guard let transmission else { return }
       observe(self, .sent(transmission), datagram.bytes, datagram.count)
       try socket.send(datagram.bytes)

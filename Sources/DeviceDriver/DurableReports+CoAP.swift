@@ -22,10 +22,32 @@ extension DurableReports where Link: ~Copyable {
     fingerprint: FixedBytes<32>,
     now: TimeStamp
   ) throws(StoreError) where Link == CoAPLink<Security, Randomness> {
+    self.init(
+      identity: identity,
+      secret: secret,
+      settings: settings,
+      session: session,
+      security: security,
+      randomness: randomness,
+      boot: now.boot
+    )
+    try open(directory, fingerprint: fingerprint, at: now.instant, date: now.date)
+  }
+
+  /// The same without files; call `open` first.
+  public init<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>(
+    identity: DeviceIdentity,
+    secret: consuming SecretBytes,
+    settings: DurableSettings,
+    session: DeviceSettings,
+    security: consuming Security,
+    randomness: Randomness,
+    boot: UInt64
+  ) where Link == CoAPLink<Security, Randomness> {
     var session = session
     session.isKept = true
     session.serverErrorRetries = 0
-    try self.init(
+    self.init(
       link: CoAPLink(
         identity: identity,
         secret: secret,
@@ -34,9 +56,7 @@ extension DurableReports where Link: ~Copyable {
         randomness: randomness
       ),
       settings: settings,
-      directory: directory,
-      fingerprint: fingerprint,
-      now: now
+      boot: boot
     )
   }
 }

@@ -80,17 +80,33 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
     fingerprint: FixedBytes<32>,
     now: TimeStamp
   ) throws(StoreError) {
+    self.init(link: link, settings: settings, boot: now.boot)
+    try open(directory, fingerprint: fingerprint, at: now.instant, date: now.date)
+  }
+
+  /// A device without files; call `open` before anything else.
+  ///
+  /// `boot` identifies this start of the machine. Opening apart saves the code that would destroy a half-made device.
+  public init(link: consuming Link, settings: DurableSettings, boot: UInt64) {
     self.settings = settings
-    boot = now.boot
+    self.boot = boot
     self.link = link
-    // Last, for what exists in part is taken apart by more code than what exists as a whole.
-    let result = open(directory, fingerprint, now)
+  }
+
+  /// Reads the device's state from `directory`, as the initialiser with a directory does.
+  public mutating func open(
+    _ directory: borrowing StateDirectory,
+    fingerprint: FixedBytes<32>,
+    at now: Instant,
+    date: UInt64
+  ) throws(StoreError) {
+    let now = TimeStamp(boot: boot, instant: now, date: date)
+    let result = read(directory, fingerprint, now)
     if !result.isGood { throw result.error }
   }
 
-  /// Reads what `directory` holds of the device.
   @inline(never)
-  private mutating func open(
+  private mutating func read(
     _ directory: borrowing StateDirectory,
     _ fingerprint: FixedBytes<32>,
     _ now: TimeStamp

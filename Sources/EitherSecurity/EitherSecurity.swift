@@ -6,27 +6,38 @@ public import SymmetricSecurity
 /// One of the two layers, chosen while the program runs: for a program that holds both and is told by
 /// its configuration which one its device uses.
 ///
-/// `CoAPLink<EitherSecurity, …>` is the session's code once for both modes.
+/// `CoAPLink<EitherSecurity, …>` is the session's code once for both modes. The DTLS layer is on the heap: moving a
+/// struct that holds it inline takes code for each of its fields (3 KB of the agent).
+@safe
 public struct EitherSecurity: ~Copyable, SecurityLayer {
   /// The layer in use where there is no `channel`; else without a key, and untouched.
   private var symmetric: SymmetricSecurity
 
-  private var channel: DTLSSecurity?
+  private let channel: UnsafeMutablePointer<DTLSSecurity>?
 
   /// The symmetric mode.
   public init(_ layer: consuming SymmetricSecurity) {
     symmetric = layer
-    channel = nil
+    unsafe channel = nil
   }
 
   /// DTLS.
+  @inline(never)
   public init(_ layer: consuming DTLSSecurity) {
     symmetric = SymmetricSecurity()
-    channel = consume layer
+    let place = UnsafeMutablePointer<DTLSSecurity>.allocate(capacity: 1)
+    unsafe place.initialize(to: layer)
+    unsafe channel = place
+  }
+
+  deinit {
+    // SAFETY: the initialiser allocated it, and it belongs to this value alone; the same holds for all accesses below.
+    unsafe channel?.deinitialize(count: 1)
+    unsafe channel?.deallocate()
   }
 
   /// Whether the layer is DTLS.
-  public var isDTLS: Bool { channel != nil }
+  public var isDTLS: Bool { unsafe channel != nil }
 
   /// As the layer in use says.
   public var usesSequence: Bool { !isDTLS }
@@ -51,7 +62,9 @@ extension EitherSecurity {
     payload: Span<UInt8>,
     into output: inout ByteWriter
   ) throws(SecurityError) {
-    guard try channel?.seal(payload: payload, into: &output) == nil else { return }
+    if let channel = unsafe channel {
+      return try unsafe channel.pointee.seal(payload: payload, into: &output)
+    }
     try symmetric.seal(payload: payload, into: &output)
   }
 
@@ -60,7 +73,9 @@ extension EitherSecurity {
     payload: Span<UInt8>,
     into output: inout ByteWriter
   ) throws(SecurityError) {
-    guard try channel?.open(payload: payload, into: &output) == nil else { return }
+    if let channel = unsafe channel {
+      return try unsafe channel.pointee.open(payload: payload, into: &output)
+    }
     try symmetric.open(payload: payload, into: &output)
   }
 
@@ -82,7 +97,9 @@ extension EitherSecurity {
     into output: inout ByteWriter,
     at now: Instant
   ) throws(SecurityError) {
-    guard try channel?.wrap(message, into: &output, at: now) == nil else { return }
+    if let channel = unsafe channel {
+      return try unsafe channel.pointee.wrap(message, into: &output, at: now)
+    }
     try symmetric.wrap(message, into: &output, at: now)
   }
 
@@ -92,69 +109,49 @@ extension EitherSecurity {
     into output: inout ByteWriter,
     at now: Instant
   ) throws(SecurityError) {
-    guard try channel?.unwrap(datagram, into: &output, at: now) == nil else { return }
+    if let channel = unsafe channel {
+      return try unsafe channel.pointee.unwrap(datagram, into: &output, at: now)
+    }
     try symmetric.unwrap(datagram, into: &output, at: now)
   }
 
   /// Whether another message waits that came in the same datagram as the last one.
-  public var hasPendingMessage: Bool {
-    switch channel {
-    case .some(let channel): channel.hasPendingMessage
-    case .none: false
-    }
-  }
+  public var hasPendingMessage: Bool { unsafe channel?.pointee.hasPendingMessage ?? false }
 
   /// Whether the message that was unwrapped last is only the beginning of one that had no room.
-  public var hasCutMessage: Bool {
-    switch channel {
-    case .some(let channel): channel.hasCutMessage
-    case .none: false
-    }
-  }
+  public var hasCutMessage: Bool { unsafe channel?.pointee.hasCutMessage ?? false }
 
   /// Whether a handshake is under way or put off.
-  public var holdsBack: Bool {
-    switch channel {
-    case .some(let channel): channel.holdsBack
-    case .none: false
-    }
-  }
+  public var holdsBack: Bool { unsafe channel?.pointee.holdsBack ?? false }
 
   /// Whether the last flight waits for the first message.
-  public var joinsNextMessage: Bool {
-    switch channel {
-    case .some(let channel): channel.joinsNextMessage
-    case .none: false
-    }
-  }
+  public var joinsNextMessage: Bool { unsafe channel?.pointee.joinsNextMessage ?? false }
 
   /// What happened to the channel since the last call.
-  public mutating func pollEvent() -> SecurityEvent? { channel?.pollEvent() ?? nil }
+  public mutating func pollEvent() -> SecurityEvent? { unsafe channel?.pointee.pollEvent() ?? nil }
 
   /// Gives up what the channel is about to do.
-  public mutating func interrupt() { channel?.interrupt() }
+  public mutating func interrupt() { unsafe channel?.pointee.interrupt() }
 
   /// Ends the channel.
-  public mutating func close() { channel?.close() }
+  public mutating func close() { unsafe channel?.pointee.close() }
 
   /// Writes the channel's next datagram of its own.
   public mutating func pollTransmit(
     into output: inout ByteWriter,
     at now: Instant
   ) throws(SecurityError) -> Bool {
-    try channel?.pollTransmit(into: &output, at: now) ?? false
+    guard let channel = unsafe channel else { return false }
+    return try unsafe channel.pointee.pollTransmit(into: &output, at: now)
   }
 
   /// When the channel's `handleTimeout` is to be called next.
-  public func pollTimeout() -> Instant? {
-    switch channel {
-    case .some(let channel): channel.pollTimeout()
-    case .none: nil
-    }
-  }
+  public func pollTimeout() -> Instant? { unsafe channel?.pointee.pollTimeout() ?? nil }
 
   /// Takes in that time has passed.
-  public mutating func handleTimeout(at now: Instant) { channel?.handleTimeout(at: now) }
+  public mutating func handleTimeout(at now: Instant) {
+    unsafe channel?.pointee.handleTimeout(at: now)
+  }
 }
 
 // MARK: - What survives a restart
@@ -162,12 +159,12 @@ extension EitherSecurity {
 extension EitherSecurity {
   /// Appends the channel's session; nothing in the symmetric mode.
   public func exportChannel(into output: inout ByteWriter) throws(CapacityError) {
-    switch channel {
-    case .some(let channel): try channel.exportChannel(into: &output)
-    case .none: break
-    }
+    guard let channel = unsafe channel else { return }
+    try unsafe channel.pointee.exportChannel(into: &output)
   }
 
   /// Goes on with a session that `exportChannel` gave.
-  public mutating func importChannel(_ bytes: Span<UInt8>) { channel?.importChannel(bytes) }
+  public mutating func importChannel(_ bytes: Span<UInt8>) {
+    unsafe channel?.pointee.importChannel(bytes)
+  }
 }

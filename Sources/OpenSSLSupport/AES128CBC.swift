@@ -4,7 +4,9 @@ public import ConstrainedCore
 /// AES-128 in CBC mode with PKCS #7 padding (FIPS 197, SP 800-38A, RFC 5652 Section 6.3), under one
 /// key and one initialisation vector.
 ///
-/// Both contexts are allocated once, and no later call allocates. They are wiped with the value.
+/// OpenSSL encrypts single blocks (ECB), which are chained here: its own CBC continues from the end of the last
+/// message, and resetting the vector costs thousands of instructions per message. Both contexts are allocated once,
+/// and no later call allocates. They are wiped with the value.
 @safe
 public struct AES128CBC: ~Copyable {
   /// The block size of AES in bytes.
@@ -14,31 +16,18 @@ public struct AES128CBC: ~Copyable {
   private let decryption: OpaquePointer?
   private let vector: Block
 
-  /// The block that each context chains to the next one: the last ciphertext, initially the vector.
-  ///
-  /// Each message starts from the vector. Resetting it in the context would cost thousands of
-  /// instructions; cancelling it out of the first block costs 16. CBC combines blocks by exclusive
-  /// or, so (block + vector + chained) + chained is block + vector.
-  private var encryptionChain: Block
-  private var decryptionChain: Block
-
   /// Allocates the contexts.
   ///
   /// `key` and `vector` must have 16 bytes each.
   public init(key: Span<UInt8>, vector: Span<UInt8>) throws(OpenSSLError) {
     precondition(key.count == 16 && vector.count == 16, "AES-128 takes a key and a block")
-    guard let encryption = unsafe Self.context(key, vector, encrypts: true) else {
-      throw .fromQueue()
-    }
-    guard let decryption = unsafe Self.context(key, vector, encrypts: false) else {
+    guard let encryption = unsafe Self.context(key, encrypts: true) else { throw .fromQueue() }
+    guard let decryption = unsafe Self.context(key, encrypts: false) else {
       unsafe EVP_CIPHER_CTX_free(encryption)
       throw .fromQueue()
     }
     // SAFETY: the vector's 16 bytes were checked.
-    let start = unsafe vector.withUnsafeBytes { unsafe Block($0, at: 0) }
-    self.vector = start
-    encryptionChain = start
-    decryptionChain = start
+    self.vector = unsafe vector.withUnsafeBytes { unsafe Block($0, at: 0) }
     unsafe self.encryption = encryption
     unsafe self.decryption = decryption
   }
@@ -48,8 +37,6 @@ public struct AES128CBC: ~Copyable {
   /// An optional value would be compared as a whole wherever it is used.
   public init() {
     vector = Block()
-    encryptionChain = vector
-    decryptionChain = vector
     unsafe encryption = nil
     unsafe decryption = nil
   }
@@ -77,12 +64,9 @@ public struct AES128CBC: ~Copyable {
     let sealed = Self.sealedCount(count)
     guard output.remaining >= sealed else { return false }
     let padding = UInt8(truncatingIfNeeded: sealed - count)
-    let difference = vector ^ encryptionChain
-    var last = vector
-    var isDone = false
+    var isDone = true
     unsafe output.appendUnchecked { room in
-      // SAFETY: the room has at least `sealed` bytes, at least 16. EVP_CipherUpdate works in place
-      // when input and output are the same, and outputs as many whole blocks as it gets.
+      // SAFETY: the room has at least `sealed` bytes, at least 16.
       unsafe plaintext.withUnsafeBufferPointer { source in
         if let from = source.baseAddress {
           unsafe room.baseAddress?.update(from: from, count: count)
@@ -90,16 +74,20 @@ public struct AES128CBC: ~Copyable {
       }
       for index in count..<sealed { unsafe room[index] = padding }
       let bytes = UnsafeMutableRawBufferPointer(room)
-      unsafe (Block(UnsafeRawBufferPointer(bytes), at: 0) ^ difference).store(in: bytes, at: 0)
-      isDone = unsafe Self.update(context, room.baseAddress, room.baseAddress, sealed)
-      last = unsafe Block(UnsafeRawBufferPointer(bytes), at: sealed - Self.blockSize)
+      let source = UnsafeRawBufferPointer(bytes)
+      var chained = vector
+      var start = 0
+      while isDone, start < sealed {
+        unsafe (Block(source, at: start) ^ chained).store(in: bytes, at: start)
+        // EVP_CipherUpdate works in place.
+        let block = unsafe room.baseAddress.map { unsafe $0 + start }
+        isDone = unsafe Self.update(context, block, block, Self.blockSize)
+        chained = unsafe Block(source, at: start)
+        start &+= Self.blockSize
+      }
       return isDone ? sealed : 0
     }
-    guard isDone else {
-      encryptionChain = vector
-      throw unsafe restart(context)
-    }
-    encryptionChain = last
+    if !isDone { throw .fromQueue() }
     return true
   }
 
@@ -116,8 +104,6 @@ public struct AES128CBC: ~Copyable {
     let count = ciphertext.count
     guard count > 0, count % Self.blockSize == 0, output.remaining >= count else { return false }
     let start = output.count
-    let difference = vector ^ decryptionChain
-    var last = vector
     var isDone = false
     unsafe output.appendUnchecked { room in
       // SAFETY: the room has at least `count` bytes, at least 16, and does not overlap the
@@ -129,17 +115,19 @@ public struct AES128CBC: ~Copyable {
           source.assumingMemoryBound(to: UInt8.self).baseAddress,
           count
         )
-        last = unsafe Block(source, at: count - Self.blockSize)
+        let bytes = UnsafeMutableRawBufferPointer(room)
+        var chained = vector
+        var start = 0
+        while start < count {
+          let plain = unsafe Block(UnsafeRawBufferPointer(bytes), at: start) ^ chained
+          unsafe plain.store(in: bytes, at: start)
+          chained = unsafe Block(source, at: start)
+          start &+= Self.blockSize
+        }
       }
-      let bytes = UnsafeMutableRawBufferPointer(room)
-      unsafe (Block(UnsafeRawBufferPointer(bytes), at: 0) ^ difference).store(in: bytes, at: 0)
       return isDone ? count : 0
     }
-    guard isDone else {
-      decryptionChain = vector
-      throw unsafe restart(context)
-    }
-    decryptionChain = last
+    if !isDone { throw .fromQueue() }
     let padding = Self.padding(of: output.written.extracting(droppingFirst: start))
     output.truncate(to: padding == 0 ? start : start + count - padding)
     return padding != 0
@@ -158,51 +146,24 @@ public struct AES128CBC: ~Copyable {
     return wrong == 0 ? length : 0
   }
 
-  private static func context(
-    _ key: Span<UInt8>,
-    _ vector: Span<UInt8>,
-    encrypts: Bool
-  ) -> OpaquePointer? {
+  private static func context(_ key: Span<UInt8>, encrypts: Bool) -> OpaquePointer? {
     guard let context = unsafe EVP_CIPHER_CTX_new() else { return nil }
-    // SAFETY: the cipher reads 16 bytes each of key and vector, and both have 16.
-    let ready = unsafe key.withUnsafeBufferPointer { key in
-      unsafe vector.withUnsafeBufferPointer { vector in
-        unsafe EVP_CipherInit_ex(
-          context,
-          EVP_aes_128_cbc(),
-          nil,
-          key.baseAddress,
-          vector.baseAddress,
-          encrypts ? 1 : 0
-        )
-      }
+    // SAFETY: the cipher reads 16 bytes of the key, and it has 16.
+    let ready = unsafe key.withUnsafeBufferPointer {
+      unsafe EVP_CipherInit_ex(
+        context,
+        EVP_aes_128_ecb(),
+        nil,
+        $0.baseAddress,
+        nil,
+        encrypts ? 1 : 0
+      )
     }
     guard ready == 1, unsafe EVP_CIPHER_CTX_set_padding(context, 0) == 1 else {
       unsafe EVP_CIPHER_CTX_free(context)
       return nil
     }
     return unsafe context
-  }
-
-  /// Restores the vector in a context that has failed; returns the last error.
-  @inline(never)
-  private func restart(_ context: OpaquePointer) -> OpenSSLError {
-    let error = OpenSSLError.fromQueue()
-    var bytes = InlineArray<16, UInt8>(repeating: 0)
-    var span = bytes.mutableSpan
-    // SAFETY: the cipher reads 16 bytes of the vector, and it has 16.
-    let ready = unsafe span.withUnsafeMutableBytes { bytes in
-      unsafe vector.store(in: bytes, at: 0)
-      return unsafe EVP_CipherInit_ex(
-        context,
-        nil,
-        nil,
-        nil,
-        bytes.assumingMemoryBound(to: UInt8.self).baseAddress,
-        -1
-      )
-    }
-    return ready == 1 ? error : .fromQueue()
   }
 
   /// Processes `count` bytes, a multiple of 16; without padding the output is as long as the input.

@@ -54,8 +54,13 @@ extension DTLSConnection {
 
   /// The maximum length of a message, limited by the negotiated record size and to 2,048 bytes.
   public var maxMessage: Int {
+    #if DEVICE_ONLY
+    // The device never asks for shorter records.
+    return Self.mostMessage
+    #else
     let limit = unsafe nbiot_max_fragment(ssl)
     return limit == 0 ? Self.mostMessage : min(limit, Self.mostMessage)
+    #endif
   }
 
   /// The length of the first datagram in the queue, in bytes.

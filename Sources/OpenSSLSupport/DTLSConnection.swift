@@ -82,9 +82,15 @@ public struct DTLSConnection: ~Copyable {
 
   let ssl: OpaquePointer
   let io: UnsafeMutablePointer<DatagramBIO>
-  private let role: DTLSContext.Role
   private let patience: Patience
+  #if DEVICE_ONLY
+  // A device is always the client and uses the machine's clock; the compiler drops the other cases.
+  private var role: DTLSContext.Role { .client }
+  private var clock: Clock { .machine }
+  #else
+  private let role: DTLSContext.Role
   private let clock: Clock
+  #endif
   private var timeout: Milliseconds
   private var retransmissions = 0
   private var flights = 0
@@ -124,20 +130,25 @@ public struct DTLSConnection: ~Copyable {
       throw .fromQueue()
     }
     unsafe self.ssl = ssl
-    role = context.role
     self.patience = patience
+    #if !DEVICE_ONLY
+    role = context.role
     self.clock = clock
+    #endif
     timeout = patience.timeout
     unsafe io = .allocate(capacity: 1)
     let mtu = max(256, linkMTU)
     // The longest flight is one with a certificate chain.
+    #if DEVICE_ONLY
+    let hasCertificate = false
+    #else
     let hasCertificate = unsafe SSL_CTX_get0_certificate(context.handle) != nil
+    #endif
     unsafe io.initialize(
       to: DatagramBIO(queueCapacity: hasCertificate ? 16_384 : 4_096, linkMTU: mtu)
     )
     unsafe BIO_set_data(bio, io)
     unsafe SSL_set_bio(ssl, bio, bio)
-    unsafe SSL_set_ex_data(ssl, 0, io)
     unsafe io.pointee.ssl = ssl
     unsafe io.pointee.expected = role == .client ? Self.ofServer : Self.ofClient
     // conformance: 6347-4.1.1-a 6347-4.2.3-a

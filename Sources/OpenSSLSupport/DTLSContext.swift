@@ -27,8 +27,12 @@ public struct DTLSContext: ~Copyable {
 
   let handle: OpaquePointer
 
+  #if DEVICE_ONLY
+  var role: Role { .client }
+  #else
   /// The end for which it creates associations.
   public let role: Role
+  #endif
 
   /// Creates a context without trusted authorities, with OpenSSL's default suites.
   public init(_ role: Role) throws(OpenSSLError) {
@@ -42,7 +46,9 @@ public struct DTLSContext: ~Copyable {
       throw .fromQueue()
     }
     unsafe handle = context
+    #if !DEVICE_ONLY
     self.role = role
+    #endif
     // conformance: 6347-4.1-a
     unsafe SSL_CTX_set_options(context, nbiot_common_options)
     unsafe nbiot_set_security(context)

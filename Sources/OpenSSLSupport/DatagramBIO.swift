@@ -87,8 +87,8 @@ struct DatagramBIO {
 
   /// The BIO of an association, for use in its callbacks.
   static func of(_ ssl: OpaquePointer?) -> UnsafeMutablePointer<DatagramBIO>? {
-    // SAFETY: every association is made with the address of its own value at index 0.
-    unsafe SSL_get_ex_data(ssl, 0)?.assumingMemoryBound(to: DatagramBIO.self)
+    // SAFETY: every association reads from a BIO of this kind, whose data is the address of its own value.
+    unsafe BIO_get_data(SSL_get_rbio(ssl))?.assumingMemoryBound(to: DatagramBIO.self)
   }
 
   mutating func write(_ bytes: UnsafePointer<CChar>, _ count: Int) {

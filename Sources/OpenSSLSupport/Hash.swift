@@ -11,10 +11,11 @@ public enum Hash: Sendable {
   case sha256
 
   /// The digest of `content`.
+  @inline(never)
   public func digest(of content: Span<UInt8>) throws(OpenSSLError) -> FixedBytes<32> {
     try unsafe Self.output { (target, length) in
       unsafe content.withUnsafeBufferPointer {
-        unsafe EVP_Digest($0.baseAddress, $0.count, target, length, function, nil) == 1
+        unsafe EVP_Q_digest(nil, name, nil, $0.baseAddress, $0.count, target, length) == 1
       }
     }
   }
@@ -27,18 +28,26 @@ public enum Hash: Sendable {
     try unsafe Self.output { (target, length) in
       unsafe key.withUnsafeBufferPointer { key in
         unsafe content.withUnsafeBufferPointer {
-          unsafe HMAC(
-            function,
+          unsafe nbiot_hmac(
+            name,
             key.baseAddress,
-            Int32(key.count),
+            key.count,
             $0.baseAddress,
             $0.count,
             target,
             length
-          )
-            != nil
+          ) == 1
         }
       }
+    }
+  }
+
+  /// OpenSSL's name for the function.
+  private var name: UnsafePointer<CChar> {
+    switch self {
+    case .md5: unsafe cString("MD5")
+    case .sha1: unsafe cString("SHA1")
+    case .sha256: unsafe cString("SHA256")
     }
   }
 
@@ -54,16 +63,16 @@ public enum Hash: Sendable {
   /// Lets `body` write a digest, at most 32 bytes, and its length; `body` returns `false` on
   /// failure.
   static func output(
-    _ body: (UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt32>) -> Bool
+    _ body: (UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<Int>) -> Bool
   ) throws(OpenSSLError) -> FixedBytes<32> {
     var result = FixedBytes<32>()
     var failed = false
     result.write { (writer: inout ByteWriter) in
       unsafe writer.appendUnchecked { room in
-        var length: UInt32 = 0
+        var length = 0
         // SAFETY: the room has 32 bytes, the longest digest of the three.
         failed = unsafe !body(room.baseAddress, &length)
-        return failed ? 0 : Int(length)
+        return failed ? 0 : length
       }
     }
     if failed { throw .fromQueue() }

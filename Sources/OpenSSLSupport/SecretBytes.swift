@@ -28,7 +28,7 @@ public struct SecretBytes: ~Copyable {
 /// Overwrites a secret in a way that the optimiser does not remove.
 public func wipe(_ bytes: inout MutableSpan<UInt8>) {
   // SAFETY: the pointer covers exactly the span and does not outlive the call.
-  unsafe bytes.withUnsafeMutableBufferPointer { unsafe OPENSSL_cleanse($0.baseAddress, $0.count) }
+  unsafe bytes.withUnsafeMutableBufferPointer { unsafe nbiot_wipe($0.baseAddress, $0.count) }
 }
 
 /// Whether both hold the same bytes; takes a time that depends only on their length.

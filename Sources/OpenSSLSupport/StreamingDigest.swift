@@ -36,7 +36,10 @@ public struct StreamingDigest: ~Copyable {
   public consuming func finish() throws(OpenSSLError) -> FixedBytes<32> {
     let context = unsafe context
     return try unsafe Hash.output { (target, length) in
-      unsafe EVP_DigestFinal_ex(context, target, length) == 1
+      var count: UInt32 = 0
+      guard unsafe EVP_DigestFinal_ex(context, target, &count) == 1 else { return false }
+      unsafe length.pointee = Int(count)
+      return true
     }
   }
 }

@@ -194,17 +194,19 @@ public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
   }
 
   private mutating func appendEscaped(_ byte: UInt8) throws(CapacityError) {
+    var escaped = byte
     switch byte {
-    case UInt8(ascii: "\""): try output.append(#"\""#)
-    case UInt8(ascii: "\\"): try output.append(#"\\"#)
-    case 0x0A: try output.append(#"\n"#)
-    case 0x0D: try output.append(#"\r"#)
-    case 0x09: try output.append(#"\t"#)
+    case UInt8(ascii: "\""), UInt8(ascii: "\\"): break
+    case 0x0A: escaped = UInt8(ascii: "n")
+    case 0x0D: escaped = UInt8(ascii: "r")
+    case 0x09: escaped = UInt8(ascii: "t")
     case 0..<0x20:
       try output.append(#"\u00"#)
       try output.append(0x30 + byte >> 4)
-      try output.append(byte & 0x0F < 10 ? 0x30 + byte & 0x0F : 0x57 + byte & 0x0F)
-    default: try output.append(byte)
+      return try output.append(byte & 0x0F < 10 ? 0x30 + byte & 0x0F : 0x57 + byte & 0x0F)
+    default: return try output.append(byte)
     }
+    try output.append(UInt8(ascii: "\\"))
+    try output.append(escaped)
   }
 }

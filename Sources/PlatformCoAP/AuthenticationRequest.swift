@@ -7,12 +7,18 @@ public struct AuthenticationRequest: Sendable {
   /// The HMAC of the signature.
   public var signMethod: SignMethod
 
-  /// The field `ackMode`, sent and signed only if set; the platform's default is piggybacked.
+  #if DEVICE_ONLY
+  // Neither the agent nor the C library exposes these.
+  package var acknowledgementMode: AcknowledgementMode? { nil }
+  package var timestamp: UInt64? { nil }
+  #else
+  /// Sent and signed only when set; the platform's default is piggybacked.
   public var acknowledgementMode: AcknowledgementMode?
 
   /// Milliseconds since 1970, sent and signed only if set; the platform does not check it against a
   /// window.
   public var timestamp: UInt64?
+  #endif
 
   /// A number that is sent as a string and signed, in symmetric mode only.
   public var sequence: UInt32?
@@ -25,8 +31,12 @@ public struct AuthenticationRequest: Sendable {
     sequence: UInt32? = nil
   ) {
     self.signMethod = signMethod
+    #if DEVICE_ONLY
+    precondition(acknowledgementMode == nil && timestamp == nil, "a device sends neither")
+    #else
     self.acknowledgementMode = acknowledgementMode
     self.timestamp = timestamp
+    #endif
     self.sequence = sequence
   }
 
@@ -53,9 +63,8 @@ public struct AuthenticationRequest: Sendable {
 
   /// Appends the JSON payload, in the guide's order of fields, with every value a string.
   ///
-  /// `signature` is the HMAC's bytes, written in upper-case hexadecimal as the guide prints them
-  /// for this mode.
-  @inline(never)
+  /// `signature` is the HMAC's bytes; they are written in upper-case hexadecimal digits as the guide
+  /// prints them for this mode.
   public func writePayload(
     _ identity: borrowing @_addressable DeviceIdentity,
     signature: Span<UInt8>,
@@ -64,7 +73,19 @@ public struct AuthenticationRequest: Sendable {
     try writePayload(identity, signature: signature, as: JSONWriter.self, into: &output)
   }
 
-  /// Appends the payload in another format.
+  /// Writes the same from the start of `storage`, and returns its count.
+  @inline(never)
+  package func writePayload(
+    _ identity: borrowing @_addressable DeviceIdentity,
+    signature: Span<UInt8>,
+    into storage: consuming MutableSpan<UInt8>
+  ) throws(CapacityError) -> Int {
+    var payload = JSONWriter(storage)
+    try writeFields(identity, signature, into: &payload)
+    return payload.count
+  }
+
+  /// The same in another format.
   ///
   /// Unverified: the device guide's table of Content-Formats (3.6) lists CBOR beside JSON, but
   /// gives no example, and no known client sends it.
@@ -76,6 +97,16 @@ public struct AuthenticationRequest: Sendable {
   ) throws(CapacityError) {
     var storage = InlineArray<640, UInt8>(repeating: 0)
     var payload = Writer(storage.mutableSpan)
+    try writeFields(identity, signature, into: &payload)
+    let count = payload.count
+    try output.append(storage.span.extracting(0..<count))
+  }
+
+  private func writeFields<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ identity: borrowing @_addressable DeviceIdentity,
+    _ signature: Span<UInt8>,
+    into payload: inout Writer
+  ) throws(CapacityError) {
     try payload.beginObject()
     try payload.field("productKey", identity.productKey.bytes)
     try payload.field("deviceName", identity.deviceName.bytes)
@@ -99,7 +130,5 @@ public struct AuthenticationRequest: Sendable {
       try payload.decimalString(timestamp)
     }
     try payload.endObject()
-    let count = payload.count
-    try output.append(storage.span.extracting(0..<count))
   }
 }

@@ -3,7 +3,8 @@ public import ConstrainedCore
 
 /// The monotonic clock, which includes time that the machine sleeps.
 public enum MonotonicClock {
-  /// The time since the machine started, in milliseconds (CLOCK_BOOTTIME).
+  /// Now, in milliseconds since the machine started (CLOCK_BOOTTIME).
+  @inline(never)
   public static func now() -> Instant {
     var time = timespec()
     // SAFETY: writes exactly one timespec.

@@ -90,9 +90,8 @@ public struct UDPSocket: ~Copyable {
   package func receiveHead(into output: inout ByteWriter) throws(TransportError) -> Int? {
     var received = 0
     unsafe output.appendUnchecked { room in
-      // SAFETY: the pointer covers exactly the room; MSG_TRUNC only makes the result the datagram's
-      // whole length.
-      received = unsafe recv(descriptor, room.baseAddress, room.count, Int32(MSG_TRUNC))
+      // SAFETY: the pointer covers exactly the room, although the result tells the whole length.
+      received = unsafe nbiot_receive(descriptor, room.baseAddress, room.count)
       return max(0, min(received, room.count))
     }
     if received >= 0 { return received }

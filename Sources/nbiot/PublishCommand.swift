@@ -41,21 +41,7 @@ struct PublishCommand: AsyncParsableCommand {
           --config agent.conf --payload '{"value":1}'
 
       The payload after --payload is sent as it is. @FILE is the whole file, - the whole of standard input, each \
-      byte for byte; a payload that begins with @ itself is written with       return Attempt(line: line, status: status, wait: error.wait.count)
-    } catch is CancellationError {
-      guard client.traffic.reports.datagramsUp > sent else {
-        return Attempt(line: refusal(number, Self.interrupted), status: .undelivered)
-      }
-      let line = ResultLine(
-        number: number,
-        topic: topic,
-        outcome: .timedOut,
-        milliseconds: (MonotonicClock.now() - start).count,
-        advice:
-          "a signal ended the program before an answer came: the platform may or may not have the report"
-      )
-      return Attempt(line: line, status: .undelivered)
-. With --hex the digits are made bytes, \
+      byte for byte; a payload that begins with @ itself is written with @@. With --hex the digits are made bytes, \
       whichever way they are given, with spaces, colons and 0x between them; they are sent as application/octet-stream \
       (Content-Format 42), or as what --format says they are. Otherwise --format cbor makes CBOR of JSON, and json and \
       octet-stream only name what is sent.
