@@ -71,6 +71,12 @@ let package = Package(
         "CoAPMessage", "ConstrainedCore",
       ]
     ),
+    .library(
+      name: "PlatformBroker",
+      targets: ["PlatformBroker", "PlatformSimulator", "PlatformCore", "ConstrainedCore"]
+    ),
+    // Loaded by mosquitto; without mosquitto-dev it is built empty.
+    .library(name: "nbiot-broker", type: .dynamic, targets: ["BrokerPlugin"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
     .library(name: "HTTPSTransfer", targets: ["HTTPSTransfer"]),
     .executable(name: "nbiot", targets: ["nbiot"]),
@@ -238,6 +244,17 @@ let package = Package(
       ],
       swiftSettings: strict
     ),
+    // The core's front for MQTT: mosquitto, and what its plugin asks.
+    .target(
+      name: "PlatformBroker",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "PayloadValues", "PlatformCore", "PlatformSimulator",
+        .product(name: "NIOCore", package: "swift-nio", condition: tools),
+        .product(name: "NIOPosix", package: "swift-nio", condition: tools),
+      ],
+      swiftSettings: strict
+    ),
+    .target(name: "BrokerPlugin"),
     .target(
       name: "CBORPayload",
       dependencies: ["ConstrainedCore", "PayloadCoding", "CLibCBOR"],
@@ -273,8 +290,8 @@ let package = Package(
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
         "DeviceStore", "DeviceClient",
-        "PlatformSimulator", "SecurityLayer", "DTLSSecurity", "CBORPayload", "PacketCapture",
-        "Inspection",
+        "PlatformSimulator", "PlatformBroker", "SecurityLayer", "DTLSSecurity", "CBORPayload",
+        "PacketCapture", "Inspection",
         "HTTPSTransfer", "Agent",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
