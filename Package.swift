@@ -583,6 +583,7 @@ let package = Package(
       path: "Tests/TestSupport",
       resources: [
         .copy("Resources/coap-messages.json"), .copy("Resources/surroundings.c"),
+        .copy("Resources/mqtt_client.py"),
       ],
       swiftSettings: strict
     ),

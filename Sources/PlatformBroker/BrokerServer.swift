@@ -20,7 +20,8 @@ public final class BrokerServer: Sendable {
     beside server: SimulatorServer,
     onRecord: @escaping @Sendable (BrokerRecord) -> Void
   ) async throws -> BrokerServer {
-    let installation = settings.ports.isEmpty
+    let installation =
+      settings.ports.isEmpty
       ? nil : try BrokerInstallation.find(plugin: settings.plugin)
     let loop = server.eventLoop
     let runtime = try await server.withCore { core in

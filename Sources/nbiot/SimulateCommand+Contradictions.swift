@@ -32,8 +32,14 @@ extension SimulateCommand {
           : "--assume \(text) belongs to DTLS: give --security dtls with it"
       )
     }
-    if !isSecure, configuration.failures.contains(where: { $0.kind == .registration }) {
+    if !isSecure, !mqtt.hasTLS, configuration.failures.contains(where: { $0.kind == .registration })
+    {
       throw Complaint("--fail with on=register belongs to DTLS: give --security dtls with it")
+    }
+    if let text = self.assumptions.ofBroker, mqtt.ports.isEmpty {
+      throw Complaint(
+        "--assume \(text) belongs to MQTT: give --mqtt, --mqtts, --ws or --wss with it"
+      )
     }
     if isSecure, answering.seqOffset != 1 || answering.sequenceRule != .greater {
       throw Complaint(

@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ConstrainedCore
+internal import PlatformBroker
 internal import PlatformCore
 internal import PlatformSimulator
 
@@ -68,6 +69,11 @@ struct ServerDTLSOptions: ParsableArguments {
   )
   var legacySuites = false
 
+  /// Those that are given and have to do with DTLS alone; MQTT over TLS has the certificates, too.
+  func given(beside mqtt: MQTTServingOptions) -> [String] {
+    given.filter { $0 != "--certificates" || !mqtt.hasTLS }
+  }
+
   /// Those that are given.
   var given: [String] {
     let all = [
@@ -117,7 +123,7 @@ struct AnsweringOptions: ParsableArguments {
       Take what the platform's own SDKs send and the guide does not have, with a line in the log each time: \
       Accept 42; no Content-Format in /auth; seq in /auth hexadecimal or a number (timestamp and ackMode a number, \
       too); the first seq equal to seqOffset; the token in option 2088 or 61, at the same time; signmethod in any \
-      case.
+      case; in an MQTT client id unknown fields and a comma at their end.
       """
   )
   var tolerant = false
@@ -156,7 +162,7 @@ struct AnsweringOptions: ParsableArguments {
   /// Puts them into the configuration.
   func apply(to configuration: inout SimulatorConfiguration) {
     configuration.deviceNames = deviceNames.simulated
-    configuration.leniencies = tolerant ? Set(Leniency.allCases) : []
+    configuration.leniencies = tolerant ? Set(Leniency.allCases + [.clientIDFields]) : []
     configuration.sequenceOffset = seqOffset
     configuration.tokenLifetime = Milliseconds(tokenLifetime * 1_000)
     configuration.answerMode = answer == .piggybacked ? .piggybacked : .separate

@@ -272,7 +272,8 @@ extension BrokerFront {
         "deviceName": .text(device.deviceName), "deviceToken": secret,
       ]
     }
-    let masked = "{\"productKey\":\"\(device.productKey)\",\"deviceName\":\"\(device.deviceName)\",…}"
+    let masked =
+      "{\"productKey\":\"\(device.productKey)\",\"deviceName\":\"\(device.deviceName)\",…}"
     output.order(
       connection.key.side,
       .deliver(id: connection.id, qos: 1, topic: "/ext/register", payload: payload.encoded(.json))

@@ -74,7 +74,10 @@ struct ClientIdentifier: Equatable {
     hasSystemTopics = isSubscribed == "1"
     let isUnlisted = kind == .registerUnlisted || kind == .unlisted
     guard (securityMode == -2) == isUnlisted else {
-      throw Refusal(.malformed, "securemode -2 goes with authType regnwl and connwl, and with no other")
+      throw Refusal(
+        .malformed,
+        "securemode -2 goes with authType regnwl and connwl, and with no other"
+      )
     }
   }
 

@@ -71,7 +71,9 @@ extension PlatformCore {
   }
 
   /// Whether the console has disabled a device.
-  package func isDisabled(_ device: SimulatedDevice) -> Bool { things.disabled.contains(device.path) }
+  package func isDisabled(_ device: SimulatedDevice) -> Bool {
+    things.disabled.contains(device.path)
+  }
 
   /// The device of these names; `nil` for one that is not known.
   package func device(productKey: String, deviceName: String) -> SimulatedDevice? {
@@ -142,7 +144,9 @@ extension PlatformCore {
     _ topic: ArraySlice<String>,
     of device: SimulatedDevice
   ) throws(Refusal) {
-    if topic.elementsEqual(["ext", "notify"]) || topic.elementsEqual(["ext", "register"]) { return }
+    if topic.elementsEqual(["ext", "notify"]) || topic.elementsEqual(["ext", "register"]) {
+      return
+    }
     if configuration.takesAnyTopic, TopicVerdict.names(device, in: topic) { return }
     let product = things.products[device.productKey]
     let classes = configuration.topicClasses + (product?.topicClasses ?? [])
