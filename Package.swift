@@ -430,7 +430,7 @@ let package = Package(
         "PlatformCore",
         "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "OpenSSLSupport", "DTLSSecurity",
-        "PlatformSimulator", "TestSupport",
+        "PlatformSimulator", "PlatformBroker", "TestSupport",
       ],
       swiftSettings: strict
     ),
@@ -438,6 +438,14 @@ let package = Package(
       name: "PlatformCoreTests",
       dependencies: [
         "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "PlatformBrokerTests",
+      dependencies: [
+        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformBroker",
+        "TestSupport",
       ],
       swiftSettings: strict
     ),
