@@ -52,10 +52,15 @@ final class FrontBench {
   }
 
   func subscribe(_ connection: UInt64, _ filter: String, qos: UInt8 = 1) -> BrokerFront.Output {
-    front.handle(.subscribe(connection: connection, qos: qos, filter: filter), from: .secure, at: now)
+    front.handle(
+      .subscribe(connection: connection, qos: qos, filter: filter),
+      from: .secure,
+      at: now
+    )
   }
 
-  func publish(_ connection: UInt64, _ topic: String, _ payload: String = "1") -> BrokerFront.Output {
+  func publish(_ connection: UInt64, _ topic: String, _ payload: String = "1") -> BrokerFront.Output
+  {
     var request = PublishRequest(connection: connection, topic: topic)
     request.payload = Array(payload.utf8)
     request.qos = 1
@@ -85,7 +90,9 @@ struct BrokerFrontTests {
     #expect(bench.connect(try bench.request(1)).texts == ["secure accept d1"])
     // mosquitto closes the older one, for it has the same id.
     #expect(bench.connect(try bench.request(2)).texts == ["secure accept d1"])
-    #expect(bench.front.handle(.disconnect(connection: 1), from: .secure, at: bench.now).texts == [])
+    #expect(
+      bench.front.handle(.disconnect(connection: 1), from: .secure, at: bench.now).texts == []
+    )
     #expect(bench.publish(1, "/pk/device1/user/update").texts == ["secure hang up"])
     #expect(bench.publish(2, "/pk/device1/user/update").texts == ["secure accept "])
     // One in the other broker is closed by order.

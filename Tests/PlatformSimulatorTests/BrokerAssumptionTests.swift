@@ -25,7 +25,9 @@ struct BrokerAssumptionTests {
       #expect(assumption.set(other, in: &assumptions), "\(assumption.name)=\(other)")
       #expect(assumption.value(in: assumptions) == other)
       #expect(assumptions != BrokerAssumptions())
-      if isCode { #expect(!assumption.set("0", in: &assumptions) && !assumption.set("6", in: &assumptions)) }
+      if isCode {
+        #expect(!assumption.set("0", in: &assumptions) && !assumption.set("6", in: &assumptions))
+      }
     }
     #expect(BrokerAssumption.named("mqtt-nothing") == nil)
   }

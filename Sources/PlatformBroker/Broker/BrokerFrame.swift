@@ -123,7 +123,9 @@ extension ConnectRequest {
     let password = try fields.text()
     userName = flags & 4 != 0 ? name : nil
     self.password = flags & 8 != 0 ? password : nil
-    address = try fields.text()
+    let text = try fields.text()
+    // Of a WebSocket mosquitto tells an IPv4 address in IPv6's way.
+    address = text.hasPrefix("::ffff:") ? String(text.dropFirst(7)) : text
     // The topic of a will that is refused in any case.
     _ = try fields.bytes()
   }

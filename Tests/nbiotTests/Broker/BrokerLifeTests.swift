@@ -12,17 +12,27 @@ struct BrokerLifeTests {
     return text.split(separator: ")").last?.split(separator: " ").first != "Z"
   }
 
-  /// Returns once a process has ended.
-  private static func waitForEnd(of number: Int32) {
-    let descriptor = Int32(syscall(434, number, 0))
-    guard descriptor >= 0 else { return }
-    defer { close(descriptor) }
-    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-    _ = unsafe poll(&entry, 1, 60_000)
+  /// Returns once a process has ended, that need not be a child.
+  private static func waitForEnd(of number: Int32) throws {
+    let waiter = Process()
+    waiter.executableURL = URL(filePath: "/usr/bin/python3")
+    waiter.arguments = [
+      "-c",
+      """
+      import os, select, sys
+      try:
+          select.select([os.pidfd_open(int(sys.argv[1]))], [], [], 60)
+      except ProcessLookupError:
+          pass
+      """, "\(number)",
+    ]
+    try waiter.start()
+    waiter.waitUntilExit()
   }
 
   @Test(arguments: [SIGTERM, SIGKILL, SIGINT])
-  func `it ends with the simulator, whatever that ends by, and leaves nothing`(signal: Int32) throws {
+  func `it ends with the simulator, whatever that ends by, and leaves nothing`(signal: Int32) throws
+  {
     let temporary = try DTLSCommandTests.Folder()
     let simulator = try BrokerSimulator(environment: ["TMPDIR": temporary.url.path])
     let children = try simulator.children()
@@ -31,7 +41,7 @@ struct BrokerLifeTests {
     // Its files are gone as soon as it listens.
     #expect(try FileManager.default.contentsOfDirectory(atPath: temporary.url.path) == [])
     kill(simulator.process.processIdentifier, signal)
-    for child in children { Self.waitForEnd(of: child) }
+    for child in children { try Self.waitForEnd(of: child) }
     for child in children { #expect(!Self.isAlive(child)) }
     simulator.process.waitUntilExit()
   }
@@ -56,8 +66,13 @@ struct BrokerLifeTests {
     try simulator.stop()
   }
 
-  @Test func `who is connected, a kick, and the end of a broker, by the control socket`() async throws {
-    let simulator = try BrokerSimulator(transports: ["mqtt", "mqtts"], devices: ["device1", "device2"])
+  @Test func `who is connected, a kick, and the end of a broker, by the control socket`()
+    async throws
+  {
+    let simulator = try BrokerSimulator(
+      transports: ["mqtt", "mqtts"],
+      devices: ["device1", "device2"]
+    )
     func broker(_ arguments: [String]) async throws -> Run {
       try await nbiot(["broker"] + arguments + ["--at", simulator.control])
     }

@@ -100,13 +100,21 @@ struct BrokerPushTests {
     let client = try device(simulator)
     let own = "a1B2c3D4e5F/device1"
     let raw = try await simulator.push("raw", ["--hex", "020000ff7b00"])
-    #expect(raw.status == 0 && raw.object?["answerHex"] as? String == "020000ff7b00", "\(raw.output)")
-    #expect(try client.message(BrokerSimulator.thing("model/down_raw")).payload.unicodeScalars.count == 6)
+    #expect(
+      raw.status == 0 && raw.object?["answerHex"] as? String == "020000ff7b00",
+      "\(raw.output)"
+    )
+    #expect(
+      try client.message(BrokerSimulator.thing("model/down_raw")).payload.unicodeScalars.count == 6
+    )
     let call = try await simulator.push("rrpc", ["--payload", "ping"])
     #expect(call.status == 0 && call.object?["answer"] as? String == "ping", "\(call.output)")
     let number = try #require(call.object?["id"] as? String)
     #expect(try client.message("/sys/\(own)/rrpc/request/\(number)").payload == "ping")
-    let custom = try await simulator.push("rrpc", ["--payload", "ping", "--topic", "/\(own)/user/x"])
+    let custom = try await simulator.push(
+      "rrpc",
+      ["--payload", "ping", "--topic", "/\(own)/user/x"]
+    )
     #expect(custom.status == 0 && custom.object?["answer"] as? String == "ping", "\(custom.output)")
     let service = try await simulator.push("service", ["--service", "reboot", "--synchronous"])
     #expect(service.status == 0 && service.object?["outcome"] as? String == "answered")
@@ -131,7 +139,8 @@ struct BrokerPushTests {
     let firmware = try await simulator.push(
       "firmware",
       [
-        "--firmware-version", "2.0.0", "--url", "https://example.com/app.bin", "--size", "5", "--md5",
+        "--firmware-version", "2.0.0", "--url", "https://example.com/app.bin", "--size", "5",
+        "--md5",
         "93230c3bde425a9d7984a594ac55ea1e",
       ]
     )
@@ -139,7 +148,9 @@ struct BrokerPushTests {
     let offer = try client.message("/ota/device/upgrade/\(own)").json
     #expect(offer["code"] as? String == "1000")
     let described = try #require(offer["data"] as? [String: Any])
-    #expect(described["version"] as? String == "2.0.0" && described["signMethod"] as? String == "Md5")
+    #expect(
+      described["version"] as? String == "2.0.0" && described["signMethod"] as? String == "Md5"
+    )
     try simulator.stop()
   }
 
@@ -151,7 +162,10 @@ struct BrokerPushTests {
     let first = try client.message(topic).json["id"] as? String ?? ""
     // Two that are no answers to it, then the answer.
     try client.publish("\(topic)_reply", #"{"id":"\#(first)0","code":200,"data":{}}"#)
-    try client.publish(BrokerSimulator.thing("disable_reply"), #"{"id":"\#(first)","code":200,"data":{}}"#)
+    try client.publish(
+      BrokerSimulator.thing("disable_reply"),
+      #"{"id":"\#(first)","code":200,"data":{}}"#
+    )
     try client.publish("\(topic)_reply", #"{"id":"\#(first)","code":460,"data":{}}"#)
     let run = try await refused
     #expect(run.status == 1 && run.object?["code"] as? Int == 460, "\(run.output)")
@@ -167,7 +181,11 @@ struct BrokerPushTests {
     #expect(offline.status == 1 && offline.object?["outcome"] as? String == "offline")
     let kept = try await simulator.push("disable", ["--for-pull"], device: "device2")
     #expect(kept.status == 0 && kept.object?["outcome"] as? String == "kept")
-    let desired = try await simulator.push("desired", ["--params", #"{"power":"on"}"#], device: "device2")
+    let desired = try await simulator.push(
+      "desired",
+      ["--params", #"{"power":"on"}"#],
+      device: "device2"
+    )
     #expect(desired.status == 0 && desired.object?["outcome"] as? String == "kept")
     let stranger = try await simulator.push("disable", [], device: "device3")
     #expect(stranger.status == 3 && stranger.object?["outcome"] as? String == "refused")
@@ -193,7 +211,10 @@ struct BrokerPushTests {
       let run = try await simulator.push("property-set", ["--params", params])
       #expect(run.status == 3 && run.object?["outcome"] as? String == "refused", "\(params)")
     }
-    let service = try await simulator.push("service", ["--service", "reboot", "--params", #"{"delay":10}"#])
+    let service = try await simulator.push(
+      "service",
+      ["--service", "reboot", "--params", #"{"delay":10}"#]
+    )
     #expect(service.status == 3)
     let unknown = try await simulator.push("service", ["--service", "halt"])
     #expect(unknown.status == 3)
@@ -203,7 +224,9 @@ struct BrokerPushTests {
     try simulator.stop()
   }
 
-  @Test func `the product's firmware is pushed at each connection, until the device has it`() async throws {
+  @Test func `the product's firmware is pushed at each connection, until the device has it`()
+    async throws
+  {
     let folder = try DTLSCommandTests.Folder()
     let file = folder.path("app.bin")
     try Data("firmware".utf8).write(to: URL(filePath: file))
@@ -223,7 +246,11 @@ struct BrokerPushTests {
       try client.disconnect()
     }
     let client = try simulator.client(try simulator.settings())
-    try client.publish("/ota/device/inform/\(own)", #"{"id":"1","params":{"version":"2.0.0"}}"#, qos: 1)
+    try client.publish(
+      "/ota/device/inform/\(own)",
+      #"{"id":"1","params":{"version":"2.0.0"}}"#,
+      qos: 1
+    )
     _ = try client.next("published")
     try client.subscribe("/ota/device/upgrade/\(own)")
     try client.disconnect()
@@ -250,7 +277,8 @@ struct BrokerPushTests {
 
   @Test(arguments: [
     ["property-set"], ["raw"], ["service"], ["message", "--payload", "x"], ["error"],
-    ["raw", "--hex", "0", "--payload", "1"], ["disable", "--wait", "-1"], ["firmware", "--url", "x"],
+    ["raw", "--hex", "0", "--payload", "1"], ["disable", "--wait", "-1"],
+    ["firmware", "--url", "x"],
     ["property-set", "--params", "{"], ["disable", "--payload", "1"], ["nothing"],
   ])
   func `what does not make sense`(arguments: [String]) async throws {

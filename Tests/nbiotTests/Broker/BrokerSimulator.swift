@@ -1,3 +1,4 @@
+import ConstrainedCore
 import Foundation
 import OpenSSLSupport
 import TestSupport

@@ -15,7 +15,8 @@ struct BrokerTopicTests {
     for filter in [
       "\(own)/user/get", "\(own)/user/both", "/ext/error\(own)", "/ext/notify", "/ext/register",
       "/ota/device/upgrade\(own)", "/sys\(own)/thing/service/property/set",
-      "/sys\(own)/thing/event/property/post_reply", "/sys\(own)/rrpc/request/+", "/ext/rrpc/+\(own)/#",
+      "/sys\(own)/thing/event/property/post_reply", "/sys\(own)/rrpc/request/+",
+      "/ext/rrpc/+\(own)/#",
       "/sys\(own)/thing/#", "\(own)/#",
     ] {
       #expect(try client.subscribe(filter) == [1], "\(filter)")
@@ -23,7 +24,8 @@ struct BrokerTopicTests {
       #expect(try client.subscribe(filter, qos: 2) == [128], "\(filter)")
     }
     for filter in [
-      "#", "+/#", "/#", "/+/+/user/get", "\(own)/user/update", "/sys\(own)/thing/event/property/post",
+      "#", "+/#", "/#", "/+/+/user/get", "\(own)/user/update",
+      "/sys\(own)/thing/event/property/post",
       "/a1B2c3D4e5F/device2/user/get", "/sys/a1B2c3D4e5F/device2/#", "/sys/a1B2c3D4e5F/+/thing/#",
       "$SYS/#", "$share/group\(own)/user/get", "/ext/#", "\(own)/user/unknown", "user/get",
     ] {
@@ -61,7 +63,9 @@ struct BrokerTopicTests {
     #expect(try simulator.stop().contains("-> closed - \(note)"))
   }
 
-  @Test func `a refused PUBLISH ends the connection where that is assumed, wildcards are refused`() throws {
+  @Test func `a refused PUBLISH ends the connection where that is assumed, wildcards are refused`()
+    throws
+  {
     let simulator = try BrokerSimulator(
       ["--assume", "mqtt-refused-publish=closed", "--assume", "mqtt-wildcards=refused"],
       transports: ["mqtt"]
@@ -187,7 +191,9 @@ struct BrokerTopicTests {
     var sockets: [Int32] = []
     defer { for socket in sockets { close(socket) } }
     for name in ["mqtt", "mqtts"] {
-      for start in [[], [0x10], [0x10, 0xFF, 0xFF, 0xFF, 0x7F], [0x00, 0x00], [0x30, 0x05, 0x00]] {
+      for start in [
+        [], [0x10], [0x10, 0xFF, 0xFF, 0xFF, 0x7F], [0x00, 0x00], [0x30, 0x05, 0x00],
+      ] {
         sockets.append(try Self.open(simulator.ports[name] ?? 0, start.map { UInt8($0) }))
       }
     }
