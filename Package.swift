@@ -509,7 +509,7 @@ let package = Package(
       name: "SnippetTests",
       dependencies: [
         "nbiot", "nbiot-agent", "DeviceClient", "HTTPSTransfer", "DeviceLibrary", "CoAPMessage",
-        "TestSupport",
+        "ConstrainedCore", "OpenSSLSupport", "TestSupport",
       ],
       resources: [.copy("stand-ins")],
       swiftSettings: strict

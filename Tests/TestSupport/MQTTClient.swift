@@ -169,12 +169,17 @@ package final class OutputLines: Sendable {
     }
   }
 
-  /// Waits for a line that contains a text, and leaves all of them.
-  package func wait(for text: String) throws -> String {
-    let line = try next { $0.contains(text) }
+  /// Waits for a line that fits, and leaves all of them.
+  @discardableResult
+  package func wait(_ fits: (String) -> Bool) throws -> String {
+    let line = try next(fits)
     state.withLock { $0.lines.insert(line, at: 0) }
     return line
   }
+
+  /// Waits for a line that contains a text, and leaves all of them.
+  @discardableResult
+  package func wait(for text: String) throws -> String { try wait { $0.contains(text) } }
 
   /// All that is there now and was not taken.
   package var text: String { state.withLock { $0.lines.joined(separator: "\n") } }

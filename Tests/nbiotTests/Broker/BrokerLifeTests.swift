@@ -2,7 +2,11 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The simulator's mosquitto: where it begins and ends", .timeLimit(.minutes(5)))
+@Suite(
+  "The simulator's mosquitto: where it begins and ends",
+  .enabled(if: Mosquitto.isInstalled),
+  .timeLimit(.minutes(5))
+)
 struct BrokerLifeTests {
   /// Whether a process with that number is there, and no zombie.
   private static func isAlive(_ number: Int32) -> Bool {

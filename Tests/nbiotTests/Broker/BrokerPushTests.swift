@@ -2,7 +2,11 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("nbiot push: what the platform sends (device guide 4 to 6)", .timeLimit(.minutes(5)))
+@Suite(
+  "nbiot push: what the platform sends (device guide 4 to 6)",
+  .enabled(if: Mosquitto.isInstalled),
+  .timeLimit(.minutes(5))
+)
 struct BrokerPushTests {
   /// A device that has subscribed to everything, and answers with 200 where `answers` says so.
   private func device(

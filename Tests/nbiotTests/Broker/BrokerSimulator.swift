@@ -147,6 +147,11 @@ final class BrokerSimulator {
 
 /// mosquitto's own clients.
 enum Mosquitto {
+  /// Whether there are mosquitto and the clients; `make test` installs them.
+  static let isInstalled = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto_pub"].allSatisfy {
+    FileManager.default.isExecutableFile(atPath: $0)
+  }
+
   /// Runs `mosquitto_pub` or `mosquitto_sub` to its end.
   static func run(_ program: String, _ arguments: [String]) throws -> Run {
     let process = Process()

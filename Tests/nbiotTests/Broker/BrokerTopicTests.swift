@@ -2,7 +2,11 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite("The simulator over MQTT: topics, sessions, the kick", .timeLimit(.minutes(5)))
+@Suite(
+  "The simulator over MQTT: topics, sessions, the kick",
+  .enabled(if: Mosquitto.isInstalled),
+  .timeLimit(.minutes(5))
+)
 struct BrokerTopicTests {
   @Test func `which topics a device may subscribe and publish to`() throws {
     let simulator = try BrokerSimulator(
