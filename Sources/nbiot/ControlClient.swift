@@ -56,11 +56,16 @@ struct ControlOptions: ParsableArguments {
     } catch {
       throw gone
     }
-    var line = Data()
+    var line: [UInt8] = []
+    var buffer = [UInt8](repeating: 0, count: 65_536)
     while line.last != 0x0A {
-      guard let data = try? handle.read(upToCount: 65_536), !data.isEmpty, line.count < 4 << 20
-      else { throw gone }
-      line += data
+      // SAFETY: the pointer covers the whole buffer and does not outlive the call.
+      let count = unsafe buffer.withUnsafeMutableBytes {
+        unsafe Foundation.read(descriptor, $0.baseAddress, $0.count)
+      }
+      if count < 0, errno == EINTR { continue }
+      guard count > 0, line.count < 4 << 20 else { throw gone }
+      line += buffer[..<count]
     }
     guard let value = PayloadValue(Array(line.dropLast()), .json), value["outcome"] != nil else {
       throw Complaint("what listens at \(at) is no simulator's control socket", .unreachable)
