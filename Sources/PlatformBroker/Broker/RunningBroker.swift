@@ -135,7 +135,8 @@ final class RunningBroker {
     let text = String(decoding: data, as: UTF8.self)
     errors = String((errors + text).suffix(4_000))
     guard isReady else { return }
-    for line in text.split(separator: "\n") {
+    // A device that goes without a goodbye of TLS is none of the broker's trouble.
+    for line in text.split(separator: "\n") where !line.contains("unexpected eof while reading") {
       owner.handleComplaint(Self.withoutTime(line), of: self)
     }
   }
