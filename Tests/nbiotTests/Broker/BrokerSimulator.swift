@@ -147,10 +147,13 @@ final class BrokerSimulator {
 
 /// mosquitto's own clients.
 enum Mosquitto {
-  /// Whether there are mosquitto and the clients; `make test` installs them.
-  static let isInstalled = ["/usr/sbin/mosquitto", "/usr/bin/mosquitto_pub"].allSatisfy {
-    FileManager.default.isExecutableFile(atPath: $0)
-  }
+  /// Whether there are mosquitto and the clients, which `make test` installs; where the peers are required, the
+  /// tests run and fail.
+  static let isInstalled =
+    ProcessInfo.processInfo.environment["NBIOT_REQUIRE_PEERS"] != nil
+    || ["/usr/sbin/mosquitto", "/usr/bin/mosquitto_pub", "/usr/bin/python3"].allSatisfy {
+      FileManager.default.isExecutableFile(atPath: $0)
+    }
 
   /// Runs `mosquitto_pub` or `mosquitto_sub` to its end.
   static func run(_ program: String, _ arguments: [String]) throws -> Run {
