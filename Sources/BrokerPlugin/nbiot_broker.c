@@ -360,6 +360,8 @@ int mosquitto_plugin_init(
   (void)user_data;
   // The broker ends with the simulator; where that has gone already, its socket refuses.
   prctl(PR_SET_PDEATHSIG, SIGKILL);
+  // Ctrl-C is for the simulator, which ends the broker itself.
+  setpgid(0, 0);
   // Whoever has started the simulator may have blocked signals.
   sigset_t none;
   sigemptyset(&none);

@@ -18,11 +18,13 @@ enum ControlRequest {
   /// Why a line is no request.
   struct Failure: Error {
     let reason: String
+    /// Whether it is no JSON object: whoever sends that speaks another protocol, as a browser does.
+    var isForeign = false
   }
 
   init(_ line: [UInt8]) throws(Failure) {
     guard let value = PayloadValue(line, .json), value.members != nil else {
-      throw Failure(reason: "the line is no JSON object")
+      throw Failure(reason: "the line is no JSON object", isForeign: true)
     }
     switch value["do"]?.string {
     case "push": self = .push(try PushRequest(control: value))

@@ -21,13 +21,14 @@ extension BrokerRuntime {
       }
   }
 
-  /// Does what a line asks for, and answers with one object.
-  fileprivate func handle(_ line: [UInt8], _ answer: @escaping (PayloadValue) -> Void) {
+  /// Does what a line asks for, and answers with one object; `false` where nothing more is to be read.
+  fileprivate func handle(_ line: [UInt8], _ answer: @escaping (PayloadValue) -> Void) -> Bool {
     let request: ControlRequest
     do throws(ControlRequest.Failure) {
       request = try ControlRequest(line)
     } catch {
-      return answer(["outcome": "refused", "reason": .text(error.reason)])
+      answer(["outcome": "refused", "reason": .text(error.reason)])
+      return !error.isForeign
     }
     switch request {
     case .push(let request): push(request) { answer($0.value) }
@@ -37,6 +38,7 @@ extension BrokerRuntime {
     case .stopBroker: finish(endBrokers(restarts: false), answer)
     case .restartBroker: finish(endBrokers(restarts: true), answer)
     }
+    return true
   }
 
   private func close(_ path: String, notice: Bool, _ answer: (PayloadValue) -> Void) {
@@ -86,7 +88,11 @@ private final class ControlHandler: ChannelInboundHandler {
       guard let line = input.readBytes(length: count) else { break }
       input.moveReaderIndex(forwardBy: 1)
       guard !line.isEmpty else { continue }
-      runtime.handle(line) { Self.write($0, to: channel) }
+      guard runtime.handle(line, { Self.write($0, to: channel) }) else {
+        // Before a page's request to this machine can have a second line.
+        input.clear()
+        return channel.close(promise: nil)
+      }
     }
     input.discardReadBytes()
     guard input.readableBytes > Self.limit else { return }

@@ -148,10 +148,13 @@ struct BrokerLifeTests {
       "-c",
       """
       exec 3<>/dev/tcp/127.0.0.1/\(simulator.ports["control"] ?? 0)
-      printf 'nonsense\\n{}\\n{"do":"push"}\\n\\n{"do":"push","kind":"x","productKey":1}\\n{"do":"list"}\\n' >&3
-      for i in 1 2 3 4 5; do read -r line <&3; echo "$line"; done
-      head -c 1100000 /dev/zero | tr '\\0' 'x' >&3 2>/dev/null
+      printf '{}\\n{"do":"push"}\\n\\n{"do":"push","kind":"x","productKey":1}\\n{"do":"list"}\\n' >&3
+      for i in 1 2 3 4; do read -r line <&3; echo "$line"; done
+      printf 'POST / HTTP/1.1\\n{"do":"list"}\\n' >&3
       cat <&3
+      exec 4<>/dev/tcp/127.0.0.1/\(simulator.ports["control"] ?? 0)
+      head -c 1100000 /dev/zero | tr '\\0' 'x' >&4 2>/dev/null
+      cat <&4
       """,
     ]
     let output = Pipe.ofChild()
@@ -161,8 +164,10 @@ struct BrokerLifeTests {
     shell.waitUntilExit()
     let lines = String(decoding: text, as: UTF8.self).split(separator: "\n")
     #expect(lines.count == 6, "\(lines)")
-    #expect(lines.prefix(4).allSatisfy { $0.contains(#""outcome":"refused""#) }, "\(lines)")
-    #expect(lines.dropFirst(4).first?.contains(#""devices":[]"#) == true)
+    #expect(lines.prefix(3).allSatisfy { $0.contains(#""outcome":"refused""#) }, "\(lines)")
+    #expect(lines.dropFirst(3).first?.contains(#""devices":[]"#) == true)
+    // Whoever speaks another protocol is heard no further.
+    #expect(lines.dropFirst(4).first?.contains("the line is no JSON object") == true)
     #expect(lines.last?.contains("over 1 MiB") == true)
     try simulator.stop()
   }
