@@ -52,7 +52,7 @@ package final class MQTTClient {
   }
 
   deinit {
-    if process.isRunning { kill(process.processIdentifier, SIGKILL) }
+    if process.isRunning { Foundation.kill(process.processIdentifier, SIGKILL) }
   }
 
   private func tell(_ what: [String: Any]) throws {
