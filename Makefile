@@ -2,6 +2,7 @@
 # make demo       a platform and a device on this machine: ten reports, then three over DTLS
 # make test       the whole test suite
 # make test-small  the tests of a device's parts again, built with SMALL as in make agent
+# make broker     the plugin with which nbiot simulate --mqtt runs mosquitto; installs mosquitto and mosquitto-dev
 # make consumers  builds programs of another package, each with a single product of this one
 # make peers      install the peers of the interoperability tests; tests of missing peers are skipped
 # make house      the imports of each target, row by row; fails on one, on a clock or random generator, and on an option
@@ -30,7 +31,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
-.PHONY: all deps deps-agent peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench \
+.PHONY: all deps deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench \
   agent agent-aarch64 agent-armv7 library try-agent torture fuzz clean
 
 all: build
@@ -48,6 +49,13 @@ deps:
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy $$missing; \
 	fi
 
+# mosquitto for the simulator's MQTT side, and its headers for the plugin.
+deps-broker:
+	@packaging/install-broker.sh
+
+broker: deps-broker
+	swift build $(STRICT) --product nbiot-broker
+
 build: deps
 	swift build $(STRICT)
 
@@ -63,6 +71,7 @@ peers:
 # others, some of which depend on the time.
 PROGRAMS := ^nbiotTests\.|^SnippetTests\.
 test: deps peers
+	@packaging/install-broker.sh --tests
 	@rm -f .build/tests-swift-testing.xml .build/programs-swift-testing.xml
 	swift test $(STRICT) --skip '$(PROGRAMS)' --xunit-output .build/tests.xml || \
 	  { Tests/failures.sh .build/tests-swift-testing.xml; exit 1; }

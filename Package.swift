@@ -74,6 +74,12 @@ let package = Package(
         "CoAPMessage", "ConstrainedCore",
       ]
     ),
+    .library(
+      name: "PlatformBroker",
+      targets: ["PlatformBroker", "PlatformSimulator", "PlatformCore", "ConstrainedCore"]
+    ),
+    // Loaded by mosquitto; without mosquitto-dev it is built empty.
+    .library(name: "nbiot-broker", type: .dynamic, targets: ["BrokerPlugin"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
     .library(name: "HTTPSTransfer", targets: ["HTTPSTransfer"]),
     .executable(name: "nbiot", targets: ["nbiot"]),
@@ -246,6 +252,17 @@ let package = Package(
       ],
       swiftSettings: strict
     ),
+    // The core's front for MQTT: mosquitto, and what its plugin asks.
+    .target(
+      name: "PlatformBroker",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "PayloadValues", "PlatformCore", "PlatformSimulator",
+        .product(name: "NIOCore", package: "swift-nio", condition: tools),
+        .product(name: "NIOPosix", package: "swift-nio", condition: tools),
+      ],
+      swiftSettings: strict
+    ),
+    .target(name: "BrokerPlugin"),
     .target(
       name: "CBORPayload",
       dependencies: ["ConstrainedCore", "PayloadCoding", "CLibCBOR"],
@@ -281,8 +298,8 @@ let package = Package(
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
         "DeviceStore", "DeviceClient", "SystemClocks",
-        "PlatformSimulator", "SecurityLayer", "DTLSSecurity", "CBORPayload", "PacketCapture",
-        "Inspection",
+        "PlatformSimulator", "PlatformBroker", "SecurityLayer", "DTLSSecurity", "CBORPayload",
+        "PacketCapture", "Inspection",
         "HTTPSTransfer", "Agent",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
@@ -432,7 +449,7 @@ let package = Package(
         "PlatformCore",
         "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "OpenSSLSupport", "DTLSSecurity",
-        "PlatformSimulator", "TestSupport",
+        "PlatformSimulator", "PlatformBroker", "TestSupport",
       ],
       swiftSettings: strict
     ),
@@ -440,6 +457,14 @@ let package = Package(
       name: "PlatformCoreTests",
       dependencies: [
         "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "PlatformBrokerTests",
+      dependencies: [
+        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformBroker",
+        "TestSupport",
       ],
       swiftSettings: strict
     ),
@@ -503,7 +528,7 @@ let package = Package(
       name: "SnippetTests",
       dependencies: [
         "nbiot", "nbiot-agent", "DeviceClient", "HTTPSTransfer", "DeviceLibrary", "CoAPMessage",
-        "TestSupport",
+        "ConstrainedCore", "OpenSSLSupport", "TestSupport",
       ],
       resources: [.copy("stand-ins")],
       swiftSettings: strict
@@ -585,6 +610,7 @@ let package = Package(
       path: "Tests/TestSupport",
       resources: [
         .copy("Resources/coap-messages.json"), .copy("Resources/surroundings.c"),
+        .copy("Resources/mqtt_client.py"),
       ],
       swiftSettings: strict
     ),

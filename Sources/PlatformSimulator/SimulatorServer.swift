@@ -1,5 +1,5 @@
 internal import ConstrainedCore
-internal import NIOCore
+package import NIOCore
 internal import NIOPosix
 internal import OpenSSLSupport
 public import PlatformCore
@@ -60,6 +60,20 @@ public final class SimulatorServer: Sendable {
     return try await channel.eventLoop.submit {
       let handler = try channel.pipeline.syncOperations.handler(type: SimulatorHandler.self)
       return body(&handler.platform.things)
+    }.get()
+  }
+
+  /// The loop that everything runs on.
+  package var eventLoop: any EventLoop { channel.eventLoop }
+
+  /// Hands the platform's mind to a front of another protocol, on the event loop, where alone it may be used.
+  package func withCore<Result: Sendable>(
+    _ body: @escaping @Sendable (PlatformCore) -> Result
+  ) async throws -> Result {
+    let channel = channel
+    return try await channel.eventLoop.submit {
+      let handler = try channel.pipeline.syncOperations.handler(type: SimulatorHandler.self)
+      return body(handler.platform.core)
     }.get()
   }
 
@@ -142,6 +156,13 @@ private struct ServedPlatform {
     case .symmetric: plain = SimulatedPlatform(configuration, random: SystemRandom())
     case .dtls: secure = try SecurePlatform(configuration, random: SystemRandom())
     }
+  }
+
+  var core: PlatformCore {
+    guard let core = plain?.core ?? secure?.core else {
+      preconditionFailure("there is one of the two")
+    }
+    return core
   }
 
   var things: SimulatedThings {

@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import PlatformBroker
 internal import PlatformCore
 internal import PlatformSimulator
 
@@ -20,6 +21,22 @@ struct AssumptionOptions: ParsableArguments {
     _ = try assumptions()
   }
 
+  /// The decisions of MQTT that hold.
+  func brokerAssumptions() -> BrokerAssumptions {
+    var assumptions = BrokerAssumptions()
+    for text in assume {
+      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2, let known = BrokerAssumption.named(String(parts[0])) else { continue }
+      _ = known.set(String(parts[1]), in: &assumptions)
+    }
+    return assumptions
+  }
+
+  /// The first of them that decides something of MQTT; `nil` where none does.
+  var ofBroker: String? {
+    assume.first { BrokerAssumption.named(String($0.prefix { $0 != "=" })) != nil }
+  }
+
   /// The decisions that hold.
   func assumptions() throws -> SimulatorAssumptions {
     var assumptions = SimulatorAssumptions()
@@ -27,6 +44,10 @@ struct AssumptionOptions: ParsableArguments {
     for text in assume {
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2 else { throw ValidationError("--assume takes NAME=VALUE, or list") }
+      if let known = BrokerAssumption.named(String(parts[0])) {
+        try check(known, String(parts[1]), &names)
+        continue
+      }
       guard let assumption = Assumption.named(String(parts[0])) else {
         throw ValidationError(
           "--assume does not know \(parts[0]): --assume list prints the names"
@@ -44,13 +65,28 @@ struct AssumptionOptions: ParsableArguments {
     return assumptions
   }
 
+  private func check(
+    _ known: BrokerAssumption,
+    _ value: String,
+    _ names: inout Set<String>
+  ) throws {
+    guard names.insert(known.name).inserted else {
+      throw ValidationError("--assume is given twice for \(known.name): give it once")
+    }
+    var assumptions = BrokerAssumptions()
+    guard known.set(value, in: &assumptions) else {
+      throw ValidationError("--assume \(known.name) is \(known.choices); not \(value)")
+    }
+  }
+
   /// All names, each with its values, the default first.
   private static var list: String {
-    let width = (Assumption.all.map(\.name.count).max() ?? 0) + 2
-    return Assumption.all.map { assumption in
-      let name = assumption.name
-      return name + String(repeating: " ", count: width - name.count) + assumption.choices
-        + "\n    " + assumption.summary
+    let all =
+      Assumption.all.map { ($0.name, $0.choices, $0.summary) }
+      + BrokerAssumption.all.map { ($0.name, $0.choices, $0.summary) }
+    let width = (all.map(\.0.count).max() ?? 0) + 2
+    return all.map { name, choices, summary in
+      name + String(repeating: " ", count: width - name.count) + choices + "\n    " + summary
     }.joined(separator: "\n")
   }
 }

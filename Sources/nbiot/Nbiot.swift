@@ -52,7 +52,8 @@ struct Nbiot: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      DemoCommand.self, PublishCommand.self, SimulateCommand.self, CallCommand.self,
+      DemoCommand.self, PublishCommand.self, SimulateCommand.self, PushCommand.self,
+      BrokerCommand.self, CallCommand.self,
       PullCommand.self, DoctorCommand.self, InspectCommand.self,
       RegisterCommand.self, OTACommand.self, SignCommand.self, OPCUACommand.self,
     ]

@@ -35,8 +35,15 @@ extension SimulateCommand {
         give: isSecure ? "--security symmetric" : "--security dtls"
       )
     }
+    if let text = self.assumptions.ofBroker {
+      try Contradiction.check(
+        [("--assume \(text)", mqtt.ports.isEmpty)],
+        belongTo: "MQTT",
+        give: "--mqtt, --mqtts, --ws or --wss"
+      )
+    }
     let failsRegistration = configuration.failures.contains { $0.kind == .registration }
-    if !isSecure {
+    if !isSecure, !mqtt.hasTLS {
       try Contradiction.check(
         [("--fail with on=register", failsRegistration)],
         belongTo: "DTLS",

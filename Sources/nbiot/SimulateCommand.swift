@@ -5,6 +5,7 @@ internal import Foundation
 internal import NIOCore
 internal import OpenSSLSupport
 internal import PayloadCoding
+internal import PlatformBroker
 internal import PlatformCore
 internal import PlatformSimulator
 
@@ -12,7 +13,7 @@ struct SimulateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate",
     abstract:
-      "Runs a platform on this machine that answers devices in symmetric mode or over DTLS.",
+      "Runs a platform on this machine that answers devices over CoAP, and over MQTT where it is asked to.",
     usage: "nbiot simulate --device PK,DN,SECRETFILE [--port PORT] [options]",
     discussion: """
       Example:
@@ -31,6 +32,10 @@ struct SimulateCommand: AsyncParsableCommand {
 
       Example, the device of a configuration of nbiot-agent:
         nbiot simulate --config agent.conf
+
+      Example, over MQTT with TLS too, and a socket for nbiot push:
+        nbiot simulate --mqtts 8883 --wss 8443 --control 5690 \\
+          --certificates certificates --device a1B2c3D4e5F,device1,secret.txt
 
       Example, for a device with the platform's own C SDK 2.3, 3 or 4, or its Java sample:
         nbiot simulate --tolerant --device a1B2c3D4e5F,device1,secret.txt
@@ -61,6 +66,9 @@ struct SimulateCommand: AsyncParsableCommand {
 
   @OptionGroup var serving: ServingOptions
 
+  @OptionGroup(title: "MQTT, which needs mosquitto")
+  var mqtt: MQTTServingOptions
+
   @OptionGroup(title: "With --security dtls")
   var dtls: ServerDTLSOptions
 
@@ -89,7 +97,7 @@ struct SimulateCommand: AsyncParsableCommand {
           + "or give --config FILE with product-key and device-name"
       )
     }
-    guard product.register.isEmpty || serving.security == .dtls else {
+    guard product.register.isEmpty || serving.security == .dtls || mqtt.hasTLS else {
       throw ValidationError("devices register themselves over DTLS: give --security dtls")
     }
     guard !serving.host.isEmpty else { throw ValidationError("--host is \(Self.hostRule)") }
@@ -101,9 +109,18 @@ struct SimulateCommand: AsyncParsableCommand {
         "give --certificates DIRECTORY: an authority and a certificate are made in it if it is empty"
       )
     }
+    if mqtt.hasTLS, dtls.certificates == nil {
+      throw ValidationError(
+        "--mqtts and --wss need --certificates DIRECTORY: an authority and a certificate are made in it if it is empty"
+      )
+    }
     switch serving.security {
     case .symmetric:
-      try Contradiction.check(dtls.given, belongTo: "DTLS", give: "--security dtls")
+      try Contradiction.check(
+        dtls.given(beside: mqtt),
+        belongTo: "DTLS",
+        give: "--security dtls"
+      )
     case .dtls:
       let symmetric = [
         ("--seq-offset", answering.seqOffset != 1),
@@ -131,8 +148,14 @@ struct SimulateCommand: AsyncParsableCommand {
     configuration.settingNames.leniencies = "--tolerant"
     configuration.dtls.legacySuitesName = "--legacy-suites"
     configuration.settingNames.plainValues = "--plain-values"
-    try dtls.apply(to: &configuration, host: serving.host)
     let host = serving.host
+    if serving.security == .dtls { try dtls.apply(to: &configuration, host: host) }
+    let settings = try mqtt.settings(
+      host: host,
+      certificates: dtls.certificates,
+      configuration,
+      assumptions.brokerAssumptions()
+    )
     let port = serving.port ?? (serving.security == .dtls ? 5_684 : 5_682)
     let log = serving.log
     let isJSON = log == .json
@@ -155,7 +178,11 @@ struct SimulateCommand: AsyncParsableCommand {
           + "\(configuration.devices.count + product.register.count) device(s)"
           + (serving.security == .dtls ? ", DTLS 1.2" : "")
     )
+    let broker =
+      mqtt.isGiven
+      ? try await BrokerServer.start(settings, beside: server, keys: keys, log: log) : nil
     await signals.wait()
+    try await broker?.close()
     try await server.close()
   }
 

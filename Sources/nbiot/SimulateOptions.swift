@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import ConstrainedCore
+internal import PlatformBroker
 internal import PlatformCore
 internal import PlatformSimulator
 
@@ -63,10 +64,11 @@ struct ServerDTLSOptions: ParsableArguments {
   )
   var legacySuites = false
 
-  /// Each, and whether it was given.
-  var given: [(name: String, isGiven: Bool)] {
+  /// Each, and whether it was given, where that concerns DTLS alone: MQTT over TLS uses the certificates as well.
+  func given(beside mqtt: MQTTServingOptions) -> [(name: String, isGiven: Bool)] {
     [
-      ("--certificates", certificates != nil), ("--resumption", resumption.given != nil),
+      ("--certificates", certificates != nil && !mqtt.hasTLS),
+      ("--resumption", resumption.given != nil),
       ("--session-lifetime", sessionLifetime != nil), ("--idle-close", idleClose != nil),
       ("--legacy-suites", legacySuites),
     ]
@@ -111,7 +113,7 @@ struct AnsweringOptions: ParsableArguments {
       Take what the platform's own SDKs send and the guide does not have, with a line in the log each time: \
       Accept 42; no Content-Format in /auth; seq in /auth hexadecimal or a number (timestamp and ackMode a number, \
       too); the first seq equal to seqOffset; the token in option 2088 or 61, at the same time; signmethod in any \
-      case.
+      case; in an MQTT client id unknown fields and a comma at their end.
       """
   )
   var tolerant = false
@@ -143,7 +145,7 @@ struct AnsweringOptions: ParsableArguments {
   /// Puts them into the configuration.
   func apply(to configuration: inout SimulatorConfiguration) {
     configuration.deviceNames = deviceNames.argument.simulated
-    configuration.leniencies = tolerant ? Set(Leniency.allCases) : []
+    configuration.leniencies = tolerant ? Set(Leniency.allCases + [.clientIDFields]) : []
     configuration.sequenceOffset = seqOffset
     configuration.tokenLifetime = Milliseconds(tokenLifetime * 1_000)
     configuration.answerMode = answer == .piggybacked ? .piggybacked : .separate

@@ -118,20 +118,20 @@ enum ShellWord {
 
 extension RequestRecord {
   /// Which options take a report whose topic was refused; empty where none does.
-  func hint(_ keys: Set<String>) -> String {
+  func hint(_ keys: Set<String>) -> String { topicRemedies.hint(device, keys) }
+}
+
+extension TopicRemedies {
+  /// Which options take such a report of a device; empty where none does.
+  func hint(_ device: String?, _ keys: Set<String>) -> String {
     var parts: [String] = []
-    if let wanted = topicRemedies.topicClass, let device,
-      let text = TopicOptions.spelling(
-        wanted,
-        of: device,
-        isOfProduct: topicRemedies.isOfProduct,
-        keys: keys
-      )
+    if let wanted = topicClass, let device,
+      let text = TopicOptions.spelling(wanted, of: device, isOfProduct: isOfProduct, keys: keys)
     {
       let effect = wanted.permission == .publish ? "makes it one" : "lets them publish"
       parts.append("--topic-class \(text) \(effect)")
     }
-    if topicRemedies.isAnyTopicEnough {
+    if isAnyTopicEnough {
       parts.append("--any-topic takes " + (parts.isEmpty ? "it" : "every topic"))
     }
     return parts.isEmpty ? "" : "; " + parts.joined(separator: ", ")

@@ -64,6 +64,9 @@ private final class Paster {
   private let dtls: RunningSimulator
   /// Where the device has no secret yet.
   private let registrar: RunningSimulator
+  /// With MQTT, and a device that answers.
+  private let broker: RunningSimulator
+  private var device: MQTTClient
 
   init(_ scratch: Scratch) throws {
     self.scratch = scratch
@@ -86,6 +89,11 @@ private final class Paster {
         + ["--register", "a1B2c3D4e5F,device1,product.txt"],
       in: scratch
     )
+    broker = try RunningSimulator(
+      ["nbiot", "simulate", "--mqtt", "0", "--control", "0"] + device,
+      in: scratch
+    )
+    self.device = try broker.answeringDevice(in: scratch)
     let authority = try #require(scratch.contents("certificates/ca.pem"))
     try authority.write(to: scratch.url.appending(path: "root.pem"))
   }
@@ -145,6 +153,7 @@ private final class Paster {
       example
       .replacing("127.0.0.1:5682", with: "127.0.0.1:\(symmetric.port)")
       .replacing("127.0.0.1:5684", with: "127.0.0.1:\(dtls.port)")
+      .replacing("127.0.0.1:5690", with: "127.0.0.1:\(try broker.port(of: "control"))")
       .replacing("https://example.com/app.bin", with: server.address)
       .replacing("--size 432945", with: "--size \(firmware.count)")
       .replacing("93230c3bde425a9d7984a594ac55ea1e", with: digest)
@@ -156,6 +165,12 @@ private final class Paster {
           "nbiot register --url \(origin)/auth/register/device --https-ca-file ca.pem --product-key"
       )
     let script = "set -euo pipefail\n" + text
+    // The one that is thrown out by the examples.
+    defer {
+      if text.contains("nbiot broker restart"), let new = try? broker.answeringDevice(in: scratch) {
+        device = new
+      }
+    }
     return try scratch.run(
       ["bash", "-c", script],
       environment: ["NBIOT_ENDPOINT": "127.0.0.1:\(platform.port)"]
@@ -166,6 +181,7 @@ private final class Paster {
   private func simulate(_ example: String) throws -> Finished {
     let text =
       example.replacing("--port 5682", with: "")
+      .replacing(" 8883", with: " 0").replacing(" 8443", with: " 0").replacing(" 5690", with: " 0")
       .replacing("nbiot simulate", with: "exec nbiot simulate --port 0")
     let log = try RunningSimulator(["bash", "-c", text], in: scratch).stop()
     return Finished(status: 0, output: log, errors: "")
@@ -175,6 +191,8 @@ private final class Paster {
     _ = try symmetric.stop()
     _ = try dtls.stop()
     _ = try registrar.stop()
+    device.kill()
+    _ = try broker.stop()
   }
 }
 

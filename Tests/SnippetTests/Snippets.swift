@@ -1,4 +1,6 @@
+import ConstrainedCore
 import Foundation
+import OpenSSLSupport
 import TestSupport
 import Testing
 
@@ -147,21 +149,22 @@ final class Scratch {
 final class RunningSimulator {
   let port: UInt16
   private let process: Process
-  private let output = Pipe.ofChild()
+  private let lines: OutputLines
 
   /// Starts what ends as the simulator, and waits until it listens.
   init(_ arguments: [String], in scratch: Scratch) throws {
     process = scratch.process(arguments)
+    let output = Pipe.ofChild()
     process.standardOutput = output
+    lines = OutputLines(output)
     try scratch.write("", to: "simulator-errors")
     let errors = scratch.url.appending(path: "simulator-errors")
     process.standardError = try FileHandle(forWritingTo: errors)
     try process.start()
     // Its first line, which it prints once it listens.
-    let line = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-    let number = line.firstMatch(of: /port"?:? ?([0-9]+)/)?.1
+    let line = (try? lines.next { $0.contains("listening") }) ?? ""
     port = try #require(
-      number.flatMap { UInt16($0) },
+      Self.port(line),
       "\(line)\((try? String(contentsOf: errors, encoding: .utf8)) ?? "")"
     )
   }
@@ -170,11 +173,44 @@ final class RunningSimulator {
     if process.isRunning { process.terminate() }
   }
 
+  private static func port(_ line: String) -> UInt16? {
+    line.firstMatch(of: /port"?:? ?([0-9]+)/).flatMap { UInt16($0.1) }
+  }
+
+  /// The port of `mqtt`, `mqtts`, `ws`, `wss` or `control`, which it prints in this order.
+  func port(of name: String) throws -> UInt16 {
+    let line = try lines.wait { $0.hasSuffix(", \(name)") }
+    return try #require(Self.port(line), "\(line)")
+  }
+
+  /// Connects a device over MQTT that answers each request of the platform with 200.
+  func answeringDevice(in scratch: Scratch) throws -> MQTTClient {
+    let secret = String(decoding: scratch.contents("secret.txt") ?? Data(), as: UTF8.self)
+    let key = Array(secret.trimmingCharacters(in: .whitespacesAndNewlines).utf8)
+    let content = Array("clientIdcdeviceNamedevice1productKeya1B2c3D4e5F".utf8)
+    let mac = try Hash.sha256.hmac(key: key.span, content: content.span)
+    let sign = (0..<mac.count).map { index in
+      let digits = String(mac.bytes[index], radix: 16)
+      return digits.count < 2 ? "0" + digits : digits
+    }
+    let client = try MQTTClient([
+      "port": Int(try port(of: "mqtt")), "id": "c|securemode=3,signmethod=hmacsha256|",
+      "user": "device1&a1B2c3D4e5F", "password": sign.joined(), "answers": true,
+    ])
+    for filter in [
+      "/sys/a1B2c3D4e5F/device1/#", "/a1B2c3D4e5F/device1/user/get",
+      "/ota/device/upgrade/a1B2c3D4e5F/device1",
+    ] {
+      try client.subscribe(filter)
+    }
+    return client
+  }
+
   /// Ends it, and gives its log.
   func stop() throws -> String {
     process.terminate()
     process.waitUntilExit()
-    return String(decoding: try output.fileHandleForReading.readToEnd() ?? Data(), as: UTF8.self)
+    return try lines.rest()
   }
 }
 

@@ -38,7 +38,7 @@ public struct SimulatedThings: Sendable {
   let deviceNames: SimulatedDeviceNames
   let rawScript: (@Sendable ([UInt8]) -> PayloadValue?)?
   let assumptions: PlatformAssumptions
-  let devices: Set<String>
+  var devices: Set<String>
   private var nextIdentifier: Int64 = 0
 
   init(_ configuration: PlatformConfiguration, _ assumptions: PlatformAssumptions) {

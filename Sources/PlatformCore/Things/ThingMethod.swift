@@ -38,6 +38,8 @@ package enum ThingMethod: Equatable {
       segments[4] == "response"
     {
       self = .answer
+    } else if segments.count > 5, segments[0] == "ext", segments[1] == "rrpc" {
+      self = .answer
     } else if segments.count == 5, segments[0] == "ota", segments[1] == "device" {
       switch segments[2] {
       case "inform": self = .informFirmware

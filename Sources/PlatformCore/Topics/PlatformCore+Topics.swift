@@ -5,10 +5,12 @@ extension PlatformCore {
     guard bytes <= 128 else { throw Refusal(.longTopic, "the topic has over 128 bytes") }
   }
 
-  /// Refuses a report to a topic that the device cannot publish to.
+  /// Refuses a report to a topic that the device cannot publish to; with `isConnected` those of synchronous calls
+  /// count, too.
   package func checkTopic(
     _ topic: ArraySlice<String>,
     of device: SimulatedDevice,
+    isConnected: Bool = false,
     _ notes: inout RequestNotes
   ) throws(Refusal) {
     guard !configuration.takesAnyTopic else {
@@ -23,7 +25,8 @@ extension PlatformCore {
       topic,
       of: device,
       configuration.topicClasses + (product?.topicClasses ?? []),
-      product?.thingModel
+      product?.thingModel,
+      isConnected: isConnected
     )
     if verdict == .publish, isRefusedStatusUpdate(topic) { verdict = .unknown }
     guard verdict == .publish else { throw refuse(verdict, topic, device, &notes) }

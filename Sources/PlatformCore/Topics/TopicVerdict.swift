@@ -13,17 +13,21 @@ public enum TopicVerdict: Sendable {
 extension TopicVerdict {
   /// Judges a topic's segments, without the leading `topic`, for a device with these classes; of two classes
   /// with one name the later one counts.
+  ///
+  /// With `isConnected` the topics of synchronous calls count, too, which need a connection.
   init(
     _ topic: ArraySlice<String>,
     of device: SimulatedDevice,
     _ classes: [TopicClass],
-    _ model: ProductModel? = nil
+    _ model: ProductModel? = nil,
+    isConnected: Bool = false
   ) {
     let prefix = Self.prefixLength(topic)
     let owner = topic.dropFirst(prefix).prefix(2)
     let rest = topic.dropFirst(prefix + 2)
     // The sessions of sub-devices and the rest of /ext are MQTT's; so is /ext/register, which names nobody.
-    if topic.first == "ext", topic.dropFirst().first != "error" {
+    let isCall = isConnected && topic.dropFirst().first == "rrpc"
+    if topic.first == "ext", topic.dropFirst().first != "error", !isCall {
       self = .unknown
       return
     }
@@ -38,6 +42,8 @@ extension TopicVerdict {
     switch topic.first {
     case "sys": self = Self.system(rest, model)
     case "ota": self = Self.upgrade(topic)
+    // Unverified: `/ext/rrpc/ID/TOPIC`, of which the guide has nothing; request and answer have the same topic.
+    case "ext" where isCall: self = rest.isEmpty ? .unknown : .publish
     case "ext": self = rest.isEmpty ? .subscribeOnly : .unknown
     // The device's shadow, which the guide does not have.
     case "shadow": self = .unknown

@@ -71,6 +71,9 @@ public struct SecurePlatform<Peer: Hashable> {
     context.value.forgetSessions()
   }
 
+  /// Who decides.
+  var core: PlatformCore { platform.core }
+
   /// The platform's state of its devices, and the console's operations on them.
   public var things: SimulatedThings {
     get { platform.things }

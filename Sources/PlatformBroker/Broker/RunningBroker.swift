@@ -1,0 +1,247 @@
+internal import Foundation
+internal import Glibc
+internal import NIOCore
+internal import NIOPosix
+
+/// One mosquitto with its plugin's connection; all of it belongs to the event loop.
+final class RunningBroker {
+  /// What the runtime is told of it.
+  protocol Owner: AnyObject {
+    /// The plugin says something.
+    func handle(_ event: BrokerEvent, of broker: RunningBroker)
+    /// The process has ended; `reason` is what it said.
+    func handleEnd(of broker: RunningBroker, reason: String)
+    /// mosquitto has a complaint.
+    func handleComplaint(_ text: String, of broker: RunningBroker)
+  }
+
+  let side: BrokerSide
+  private let loop: any EventLoop
+  private unowned let owner: any Owner
+  private let process = Process()
+  private var errors = ""
+  private var directory: URL?
+  private var listener: (any Channel)?
+  fileprivate var plugin: (any Channel)?
+  private var promise: EventLoopPromise<Void>?
+  private(set) var isReady = false
+  private(set) var isStopped = false
+
+  init(_ side: BrokerSide, on loop: any EventLoop, owner: any Owner) {
+    self.side = side
+    self.loop = loop
+    self.owner = owner
+  }
+
+  /// The number of the process.
+  var identifier: Int32 { process.processIdentifier }
+
+  /// Starts mosquitto; the future succeeds once it listens.
+  ///
+  /// Call it on the event loop, whose thread lives as long as the simulator: the child ends with the thread that has
+  /// started it.
+  func start(
+    _ installation: BrokerInstallation,
+    _ settings: BrokerSettings,
+    _ listeners: [(transport: BrokerTransport, port: Int)]
+  ) -> EventLoopFuture<Void> {
+    let promise = loop.makePromise(of: Void.self)
+    self.promise = promise
+    do {
+      let directory = try Self.makeDirectory()
+      self.directory = directory
+      let configuration = BrokerConfiguration(
+        installation: installation,
+        host: settings.host,
+        listeners: listeners,
+        directory: directory
+      )
+      let file = directory.appending(path: "mosquitto.conf")
+      try Self.write(Array(configuration.text.utf8), to: file.path)
+      if side == .secure {
+        try Self.write(settings.certificate, to: configuration.certificate)
+        try Self.write(settings.key, to: configuration.key)
+      }
+      let bound = NIOLoopBound(self, eventLoop: loop)
+      ServerBootstrap(group: loop)
+        .childChannelInitializer { channel in
+          channel.eventLoop.makeCompletedFuture {
+            try channel.pipeline.syncOperations.addHandler(FrameHandler(bound.value))
+          }
+        }
+        .bind(unixDomainSocketPath: configuration.socketPath)
+        .whenComplete { result in
+          bound.value.launch(result, installation.mosquitto, file.path)
+        }
+    } catch {
+      fail(error)
+    }
+    return promise.futureResult
+  }
+
+  /// Carries out an order.
+  func send(_ order: BrokerOrder) {
+    guard let plugin else { return }
+    plugin.writeAndFlush(ByteBuffer(bytes: order.encoded), promise: nil)
+  }
+
+  /// Ends mosquitto at once.
+  func stop() {
+    isStopped = true
+    removeFiles()
+    plugin?.close(promise: nil)
+    kill()
+  }
+
+  /// Ends mosquitto as a crash does.
+  func kill() {
+    if process.isRunning { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
+  }
+
+  private func launch(_ result: Result<any Channel, any Error>, _ program: String, _ file: String) {
+    switch result {
+    case .failure(let error): return fail(error)
+    case .success(let channel): listener = channel
+    }
+    guard !isStopped else { return fail(BrokerError("stopped")) }
+    process.executableURL = URL(filePath: program)
+    process.arguments = ["-c", file]
+    process.environment = [:]
+    process.standardInput = FileHandle.nullDevice
+    process.standardOutput = FileHandle.nullDevice
+    let pipe = Pipe()
+    process.standardError = pipe
+    let (bound, loop) = (NIOLoopBound(self, eventLoop: loop), loop)
+    pipe.fileHandleForReading.readabilityHandler = { handle in
+      let data = handle.availableData
+      guard !data.isEmpty else {
+        handle.readabilityHandler = nil
+        return
+      }
+      loop.execute { bound.value.takeErrors(data) }
+    }
+    process.terminationHandler = { process in
+      let status = process.terminationStatus
+      let isSignal = process.terminationReason == .uncaughtSignal
+      loop.execute { bound.value.end(isSignal ? "signal \(status)" : "status \(status)") }
+    }
+    do {
+      try process.run()
+    } catch {
+      fail(error)
+    }
+  }
+
+  private func takeErrors(_ data: Data) {
+    let text = String(decoding: data, as: UTF8.self)
+    errors = String((errors + text).suffix(4_000))
+    guard isReady else { return }
+    // A device that goes without a goodbye of TLS is none of the broker's trouble.
+    for line in text.split(separator: "\n") where !line.contains("unexpected eof while reading") {
+      owner.handleComplaint(Self.withoutTime(line), of: self)
+    }
+  }
+
+  /// What mosquitto says, without the seconds since 1970 before it.
+  private static func withoutTime(_ line: Substring) -> String {
+    String(line.drop { $0.isNumber }.drop { $0 == ":" || $0 == " " })
+  }
+
+  private func end(_ how: String) {
+    removeFiles()
+    plugin?.close(promise: nil)
+    plugin = nil
+    let said = errors.split(separator: "\n").map(Self.withoutTime).filter { !$0.isEmpty }
+      .joined(separator: "; ")
+    let reason = said.isEmpty ? how : "\(how): \(said)"
+    if let promise {
+      self.promise = nil
+      promise.fail(BrokerError(reason))
+    } else {
+      owner.handleEnd(of: self, reason: reason)
+    }
+  }
+
+  private func fail(_ error: any Error) {
+    removeFiles()
+    let promise = promise
+    self.promise = nil
+    promise?.fail(error)
+  }
+
+  fileprivate func handle(_ event: BrokerEvent) {
+    if event == .ready {
+      isReady = true
+      // mosquitto has read them, and nothing of it is left on the disk from here on.
+      removeFiles()
+      let promise = promise
+      self.promise = nil
+      promise?.succeed(())
+    }
+    owner.handle(event, of: self)
+  }
+
+  private func removeFiles() {
+    listener?.close(promise: nil)
+    listener = nil
+    if let directory { try? FileManager.default.removeItem(at: directory) }
+    directory = nil
+  }
+
+  private static func makeDirectory() throws -> URL {
+    var parent = FileManager.default.temporaryDirectory.path
+    // The path of a Unix socket has 107 bytes at most.
+    if parent.utf8.count > 80 || parent.contains("\n") { parent = "/tmp" }
+    var path = Array("\(parent)/nbiot-XXXXXX".utf8CString)
+    // SAFETY: the pointer is to a text that ends with zero; mkdtemp changes its last six characters.
+    let isMade = unsafe path.withUnsafeMutableBufferPointer {
+      guard let text = $0.baseAddress else { return false }
+      return unsafe mkdtemp(text) != nil
+    }
+    guard isMade else { throw BrokerError("a directory cannot be made in \(parent)") }
+    return URL(filePath: String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
+  }
+
+  private static func write(_ bytes: [UInt8], to path: String) throws {
+    guard
+      FileManager.default.createFile(
+        atPath: path,
+        contents: Data(bytes),
+        attributes: [.posixPermissions: 0o600]
+      )
+    else { throw BrokerError("\(path) cannot be written") }
+  }
+}
+
+/// Puts the plugin's bytes together to frames.
+private final class FrameHandler: ChannelInboundHandler {
+  typealias InboundIn = ByteBuffer
+
+  private let broker: RunningBroker
+  private var input = ByteBuffer()
+
+  init(_ broker: RunningBroker) { self.broker = broker }
+
+  func channelActive(context: ChannelHandlerContext) {
+    // There is one plugin.
+    guard broker.plugin == nil else { return context.close(promise: nil) }
+    broker.plugin = context.channel
+  }
+
+  func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+    var bytes = unwrapInboundIn(data)
+    input.writeBuffer(&bytes)
+    while let count = input.getInteger(at: input.readerIndex, as: UInt32.self) {
+      guard count > 0, count <= BrokerEvent.frameLimit else { return context.close(promise: nil) }
+      guard input.readableBytes >= 4 + Int(count) else { break }
+      input.moveReaderIndex(forwardBy: 4)
+      guard let frame = input.readBytes(length: Int(count)) else { break }
+      do throws(BrokerFrameError) {
+        broker.handle(try BrokerEvent(frame: frame))
+      } catch {
+        return context.close(promise: nil)
+      }
+    }
+    input.discardReadBytes()
+  }
+}

@@ -1,0 +1,203 @@
+internal import ConstrainedCore
+internal import PayloadValues
+internal import PlatformCore
+
+/// PUBLISH, SUBSCRIBE and UNSUBSCRIBE of devices.
+extension BrokerFront {
+  func publish(
+    _ request: PublishRequest,
+    _ side: BrokerSide,
+    at now: Instant,
+    _ output: inout Output
+  ) {
+    let key = Connection.Key(side: side, number: request.connection)
+    guard let connection = connections[key], !connection.isReplaced, !connection.isClosing else {
+      return output.order(side, .answer(.hangUp))
+    }
+    var record = record(.publish, connection, at: now)
+    record.topic = request.topic
+    record.qos = request.qos
+    record.payload = request.payload
+    let taken = request.qos == 0 ? "taken" : "PUBACK"
+    var verdict = BrokerOrder.Verdict.accept
+    do throws(Refusal) {
+      guard let session = connection.session else {
+        throw Refusal(.unknownTopic, "a connection that registers may publish nothing")
+      }
+      if let failure = core.nextFailure(.report, token: nil, &record.notes) {
+        record.note = "\(failure.status): \(record.note)"
+        verdict = .hangUp
+      } else if let note = Self.complaint(about: request) {
+        record.note = note
+        verdict = .hangUp
+      } else {
+        let answer = try execute(request, session, &record.notes)
+        record.outcome = taken
+        output.records.append(record)
+        reply(answer, to: request, connection, at: now, &output)
+        finishPush(request, connection.device.path, at: now, &output)
+        offerFirmware(to: connection, at: now, &output)
+        return output.order(side, .answer(.accept))
+      }
+    } catch {
+      record.note = error.note
+      // MQTT 3.1.1, 3.3.5: a server that does not permit a PUBLISH acknowledges it all the same, or closes the
+      // connection. Unverified (`mqtt-refused-publish` of `BrokerAssumption`): which.
+      verdict =
+        settings.assumptions.closesAfterRefusal || connection.session == nil ? .hangUp : .accept
+    }
+    record.outcome = verdict == .hangUp ? "closed" : "refused, \(taken)"
+    output.records.append(record)
+    output.order(side, .answer(verdict))
+  }
+
+  /// What no client of this platform may send at all.
+  private static func complaint(about request: PublishRequest) -> String? {
+    if request.isRetained { return "a retained message" }
+    return request.qos > 1 ? "QoS \(request.qos)" : nil
+  }
+
+  private func execute(
+    _ request: PublishRequest,
+    _ session: PlatformSession,
+    _ notes: inout RequestNotes
+  ) throws(Refusal) -> ReportAnswer {
+    guard let topic = TopicFilter.segments(of: request.topic) else {
+      throw Refusal(.unknownTopic, "the topic does not begin with a slash")
+    }
+    try core.checkTopicLength(request.topic.utf8.count - 1)
+    try core.checkTopic(topic, of: session.device, isConnected: true, &notes)
+    guard request.payload.count <= settings.payloadLimit else {
+      throw Refusal(.longPayload, "the payload has over \(settings.payloadLimit) bytes")
+    }
+    let answer = try core.execute(
+      core.method(of: topic),
+      topic: topic,
+      request.payload,
+      .json,
+      of: session,
+      &notes
+    )
+    core.countReport(of: session)
+    return answer
+  }
+
+  /// Sends the reply to a device's request, where it listens.
+  ///
+  /// Unverified: that the firmware which a device asks for comes on the topic on which it is pushed; the guide
+  /// prints no other one (6.11).
+  private func reply(
+    _ answer: ReportAnswer,
+    to request: PublishRequest,
+    _ connection: Connection,
+    at now: Instant,
+    _ output: inout Output
+  ) {
+    let payload: [UInt8]
+    switch answer {
+    case .taken: return
+    case .reply(let value): payload = value.encoded(.json)
+    case .configured(let bytes): payload = bytes
+    }
+    var topic = request.topic + "_reply"
+    let path = connection.device.path
+    if request.topic == "/ota/device/request/\(path)" { topic = "/ota/device/upgrade/\(path)" }
+    guard let quality = quality(of: topic, connection) else { return }
+    if topic.hasPrefix("/ota/") {
+      connection.offeredFirmware = core.things.offeredFirmware(of: connection.device)
+    }
+    send(connection, topic, payload, quality, at: now, &output)
+  }
+
+  /// With which quality of service a connected device hears a topic; `nil` where it does not.
+  func quality(of topic: String, _ connection: Connection) -> UInt8? {
+    let most: UInt8 = settings.assumptions.deliversOnce ? 1 : 0
+    let line = lines[connection.device.path]
+    if let own = line?.quality(of: topic, connection.key.side) { return min(own, most) }
+    // Unverified: which topics `_ss=1` stands for.
+    return connection.hasSystemTopics && !topic.hasPrefix("/\(connection.device.productKey)/")
+      ? most : nil
+  }
+
+  /// Sends a message to a connection.
+  func send(
+    _ connection: Connection,
+    _ topic: String,
+    _ payload: [UInt8],
+    _ qos: UInt8,
+    at now: Instant,
+    _ output: inout Output
+  ) {
+    output.order(
+      connection.key.side,
+      .deliver(id: connection.id, qos: qos, topic: topic, payload: payload)
+    )
+    var record = record(.deliver, connection, at: now)
+    record.topic = topic
+    record.qos = qos
+    record.payload = payload
+    output.records.append(record)
+  }
+
+  func subscribe(
+    _ key: Connection.Key,
+    _ qos: UInt8,
+    _ filter: String,
+    at now: Instant,
+    _ output: inout Output
+  ) {
+    guard let connection = connections[key], !connection.isReplaced, !connection.isClosing else {
+      return output.order(key.side, .answer(.hangUp))
+    }
+    var record = record(.subscribe, connection, at: now)
+    record.topic = filter
+    record.qos = qos
+    do throws(Refusal) {
+      guard connection.session != nil else {
+        throw Refusal(.unknownTopic, "a connection that registers may subscribe to nothing")
+      }
+      guard qos < 2 else { throw Refusal(.unknownTopic, "QoS 2") }
+      try checkFilter(filter, connection)
+      record.outcome = "granted \(qos)"
+      output.records.append(record)
+      lines[connection.device.path]?.sessions[key.side]?.subscriptions[filter] = qos
+      offerFirmware(to: connection, at: now, &output)
+      output.order(key.side, .answer(.accept))
+    } catch {
+      record.outcome = "refused 0x80"
+      record.note = error.note
+      output.records.append(record)
+      output.order(key.side, .answer(.refuse))
+    }
+  }
+
+  private func checkFilter(_ filter: String, _ connection: Connection) throws(Refusal) {
+    guard let segments = TopicFilter.segments(of: filter) else {
+      throw Refusal(.unknownTopic, "the topic does not begin with a slash")
+    }
+    try core.checkTopicLength(filter.utf8.count - 1)
+    try core.checkSubscription(
+      segments,
+      of: connection.device,
+      takesWildcards: settings.assumptions.takesWildcards
+    )
+    let subscriptions = lines[connection.device.path]?.sessions[connection.key.side]?.subscriptions
+    guard subscriptions?[filter] != nil || (subscriptions?.count ?? 0) < 200 else {
+      throw Refusal(.unknownTopic, "the device has 200 subscriptions")
+    }
+  }
+
+  func unsubscribe(
+    _ key: Connection.Key,
+    _ filter: String,
+    at now: Instant,
+    _ output: inout Output
+  ) {
+    guard let connection = connections[key] else { return }
+    var record = record(.unsubscribe, connection, at: now)
+    record.topic = filter
+    output.records.append(record)
+    guard !connection.isReplaced else { return }
+    lines[connection.device.path]?.sessions[key.side]?.subscriptions[filter] = nil
+  }
+}

@@ -1,0 +1,83 @@
+internal import ArgumentParser
+internal import PayloadValues
+
+/// Looks after the simulator's MQTT side.
+struct BrokerCommand: ParsableCommand {
+  /// What it does.
+  enum Action: String, ExpressibleByArgument, CaseIterable {
+    case list, kick, disconnect, stop, restart
+  }
+
+  static let configuration = CommandConfiguration(
+    commandName: "broker",
+    abstract: "Says who is connected to a simulator over MQTT, and ends connections.",
+    usage: "nbiot broker list|kick|disconnect|stop|restart --at 127.0.0.1:PORT [options]",
+    discussion: """
+      Example, who is connected:
+        nbiot broker list --at 127.0.0.1:5690
+
+      Example, a broker that crashes and comes back on the same ports:
+        nbiot broker restart --at 127.0.0.1:5690
+
+      kick and disconnect close a device's connection: --product-key and --device-name say whose. kick tells the \
+      device before, on /ext/notify, as if another connection had taken its place. stop ends mosquitto until restart.
+
+      Exit status: 0 done, 1 the device is not connected, 2 usage, 3 refused, 4 nothing listens there.
+      """
+  )
+
+  @Argument(help: "list, kick, disconnect, stop or restart.")
+  var action: Action
+
+  @OptionGroup var control: ControlOptions
+
+  @Option(help: ArgumentHelp("The product's key.", valueName: "key"))
+  var productKey: String?
+
+  @Option(help: ArgumentHelp("The device's name.", valueName: "name"))
+  var deviceName: String?
+
+  @Option(help: "How the result is printed.")
+  var output = OutputArgument.text
+
+  private var isOfDevice: Bool { action == .kick || action == .disconnect }
+
+  func validate() throws {
+    guard !isOfDevice || (productKey != nil && deviceName != nil) else {
+      throw ValidationError("\(action.rawValue) needs --product-key and --device-name")
+    }
+  }
+
+  func run() throws {
+    var members: [PayloadValue.Member] = []
+    switch action {
+    case .list, .kick, .disconnect: members.append(.init("do", .text(action.rawValue)))
+    case .stop: members.append(.init("do", "stop-broker"))
+    case .restart: members.append(.init("do", "restart-broker"))
+    }
+    if isOfDevice {
+      members.append(.init("productKey", .text(productKey ?? "")))
+      members.append(.init("deviceName", .text(deviceName ?? "")))
+    }
+    let answer = try control.ask(.object(members))
+    if output == .json {
+      Console.print(json: answer.encoded(.json).span)
+    } else {
+      for device in answer["devices"]?.elements ?? [] { Console.print(Self.line(device)) }
+      if let reason = answer["reason"]?.string { Console.complain("nbiot: \(reason)") }
+    }
+    switch answer["outcome"]?.string {
+    case "done": return
+    case "offline": throw ExitStatus.undelivered.error
+    default: throw ExitStatus.unauthenticated.error
+    }
+  }
+
+  private static func line(_ device: PayloadValue) -> String {
+    func text(_ name: String) -> String { device[name]?.string ?? "" }
+    let isClean = device["cleanSession"] == .boolean(true)
+    return "\(text("productKey"))/\(text("deviceName")) \(text("transport")) \(text("address")) "
+      + "clientId \(text("clientID")), keep-alive \(device["keepAlive"]?.integer ?? 0) s, "
+      + "clean session \(isClean ? 1 : 0)"
+  }
+}

@@ -1,0 +1,138 @@
+internal import ArgumentParser
+internal import Foundation
+internal import PlatformBroker
+internal import PlatformCore
+internal import PlatformSimulator
+
+/// The simulator's MQTT side.
+struct MQTTServingOptions: ParsableArguments {
+  @Option(help: "The port for MQTT over TCP; 0 takes any free one and prints it.")
+  var mqtt: Int?
+
+  @Option(help: "The port for MQTT over TLS 1.2 or later, with --certificates.")
+  var mqtts: Int?
+
+  @Option(help: "The port for MQTT over WebSocket.")
+  var ws: Int?
+
+  @Option(help: "The port for MQTT over WebSocket over TLS, with --certificates.")
+  var wss: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      The port on 127.0.0.1 for nbiot push and nbiot broker; 0 takes any free one and prints it. Everybody on \
+      this machine can use it.
+      """,
+      valueName: "port"
+    )
+  )
+  var control: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "The plugin for mosquitto (default: libnbiot-broker.so beside nbiot, or in ../lib).",
+      valueName: "file"
+    )
+  )
+  var brokerPlugin: String?
+
+  /// The transports that are asked for, with their ports.
+  var ports: [BrokerTransport: Int] {
+    let all: [(BrokerTransport, Int?)] = [
+      (.mqtt, mqtt), (.mqtts, mqtts), (.ws, ws), (.wss, wss),
+    ]
+    return Dictionary(
+      uniqueKeysWithValues: all.compactMap { name, port in port.map { (name, $0) } }
+    )
+  }
+
+  /// Whether one of them has TLS.
+  var hasTLS: Bool { mqtts != nil || wss != nil }
+
+  /// Whether there is an MQTT side, or something to control.
+  var isGiven: Bool { !ports.isEmpty || control != nil }
+
+  func validate() throws {
+    for (name, port) in [
+      ("--mqtt", mqtt), ("--mqtts", mqtts), ("--ws", ws), ("--wss", wss), ("--control", control),
+    ] {
+      guard (0...65_535).contains(port ?? 0) else {
+        throw ValidationError("\(name) is 0 to 65535")
+      }
+    }
+    let given = [mqtt, mqtts, ws, wss, control].compactMap { $0 }.filter { $0 != 0 }
+    guard Set(given).count == given.count else {
+      throw ValidationError("two of --mqtt, --mqtts, --ws, --wss and --control have the same port")
+    }
+  }
+
+  /// The settings of the MQTT side on `host`, whose certificates are those of DTLS where there are any already.
+  func settings(
+    host: String,
+    certificates: String?,
+    _ configuration: SimulatorConfiguration,
+    _ assumptions: BrokerAssumptions
+  ) throws -> BrokerSettings {
+    var settings = BrokerSettings()
+    settings.host = host
+    settings.ports = ports
+    settings.assumptions = assumptions
+    settings.plugin = brokerPlugin
+    settings.controlPort = control
+    guard hasTLS, let certificates else { return settings }
+    if configuration.protection == .dtls {
+      settings.certificate = configuration.dtls.certificate
+      settings.key = configuration.dtls.key
+    } else {
+      let files = try CertificateFiles.load(certificates, host: host, needsRSA: false)
+      settings.certificate = files.certificate
+      settings.key = files.key
+    }
+    return settings
+  }
+}
+
+extension BrokerServer {
+  /// Starts the MQTT side, and says where it listens.
+  static func start(
+    _ settings: BrokerSettings,
+    beside server: SimulatorServer,
+    keys: Set<String>,
+    log: OutputArgument
+  ) async throws -> BrokerServer {
+    let broker: BrokerServer
+    do {
+      broker = try await start(settings, beside: server) { record in
+        var record = record
+        record.note += record.topicRemedies.hint(record.device, keys)
+        record.print(as: log)
+      }
+    } catch let error as BrokerError {
+      throw Complaint(error.reason)
+    } catch {
+      throw Complaint(
+        "the control socket cannot listen on 127.0.0.1 port \(settings.controlPort ?? 0): \(error)"
+      )
+    }
+    for transport in BrokerTransport.allCases {
+      guard let port = broker.ports[transport] else { continue }
+      announce(transport.rawValue, settings.host, port, log)
+    }
+    if let port = broker.controlPort { announce("control", "127.0.0.1", port, log) }
+    return broker
+  }
+
+  private static func announce(
+    _ name: String,
+    _ host: String,
+    _ port: Int,
+    _ log: OutputArgument
+  ) {
+    Console.print(
+      log == .json
+        ? #"{"listening":"\#(host)","port":\#(port),"transport":"\#(name)"}"#
+        : "listening on \(host) port \(port), \(name)"
+    )
+  }
+}
