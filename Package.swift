@@ -112,7 +112,7 @@ let package = Package(
     ),
     .target(
       name: "PlatformMQTT",
-      dependencies: ["ConstrainedCore", "Platform"],
+      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform"],
       swiftSettings: device
     ),
     .target(
@@ -342,6 +342,11 @@ let package = Package(
         "PlatformHTTPS", "PlatformMQTT", "OpenSSLSupport",
         "CBORPayload", "TestSupport",
       ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "PlatformMQTTTests",
+      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "TestSupport"],
       swiftSettings: strict
     ),
     .testTarget(
