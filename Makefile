@@ -27,9 +27,9 @@ STRICT := --explicit-target-dependency-import-check error
 # A device's program: without the Swift runtime, and without what it does not use.
 DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker --gc-sections \
   -Xswiftc -Xfrontend -Xswiftc -function-sections
-TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
+TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
-.PHONY: all deps deps-agent peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench \
+.PHONY: all deps deps-mqtt deps-broker deps-agent peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench \
   agent agent-aarch64 agent-armv7 library try-agent torture fuzz clean
 
 all: build
@@ -47,7 +47,16 @@ deps:
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy $$missing; \
 	fi
 
-build: deps
+# What the MQTT channel is built against; the demo needs none of it.
+deps-mqtt: deps
+	@[ -r /usr/include/MQTTAsync.h ] || { echo "installing libpaho-mqtt-dev"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy libpaho-mqtt-dev; }
+
+# The broker of the tests; its service is neither started nor enabled.
+deps-broker:
+	@Tests/MQTTPeers/set-up.sh || echo "the tests with mosquitto will be skipped" >&2
+
+build: deps-mqtt
 	swift build $(STRICT)
 
 demo: deps
@@ -61,7 +70,7 @@ peers:
 # The tests that run programs all the time hold a thread while one runs, of which there are as many as cores:
 # apart from the others, some of which look at the time.
 PROGRAMS := ^nbiotTests\.|^SnippetTests\.
-test: deps peers
+test: deps-mqtt deps-broker peers
 	@rm -f .build/tests-swift-testing.xml .build/programs-swift-testing.xml
 	swift test $(STRICT) --skip '$(PROGRAMS)' --xunit-output .build/tests.xml || \
 	  { Tests/failures.sh .build/tests-swift-testing.xml; exit 1; }
@@ -72,7 +81,7 @@ consumers: deps
 	swift build $(STRICT) --package-path Tests/Consumers --scratch-path .build-consumers
 
 # What is skipped calls what a small build leaves out (docs/architecture.md), or takes long and is no other.
-test-small: deps
+test-small: deps-mqtt
 	swift test $(STRICT) --scratch-path .build-small -Xswiftc -DSMALL \
 	  --filter '^(CoAPMessage|CoAPExchange|Platform|CoAPLink|DeviceStore|Agent)Tests\.' \
 	  --skip 'RegistrationTests|AnswerBlocksTests|ThingModelTests|LongRunTests'
@@ -93,7 +102,7 @@ conformance: deps-python
 
 # The proof: with -no-allocations any heap allocation is a compile error. Tier0Proof uses the generic
 # code of the other targets with concrete types, without which it would not be compiled at all.
-embedded: deps
+embedded: deps-mqtt
 	@for target in $(TIER0); do \
 	  echo "armv7em, no allocations: $$target"; \
 	  swift build $(STRICT) --target $$target --triple armv7em-none-none-eabi -c release --traits Embedded \
@@ -127,7 +136,7 @@ waiting: embedded build
 
 # Leaks are valgrind's to find: those that the address sanitizer tells of here are XCTest's and
 # Foundation's.
-sanitize: deps
+sanitize: deps-mqtt
 	ASAN_OPTIONS=detect_leaks=0 swift test $(STRICT) --sanitize=address --scratch-path .build-sanitize \
 	  --filter 'DTLS|Channel|SecureClient|CoAPLinkTests.CoAPLinkTests|HostileAnswer'
 	swift build $(STRICT) -c release --product dtls-exercise
@@ -166,7 +175,7 @@ try-agent: build agent agent-aarch64 agent-armv7 library
 	packaging/try-library.sh
 
 KILLS := 1000
-torture: deps agent
+torture: deps-mqtt agent
 	swift build $(STRICT) --build-tests
 	NBIOT_KILLS=$(KILLS) NBIOT_AGENT=$$PWD/.build-agent/x86_64/nbiot-agent \
 	  swift test --skip-build --filter KillTests

@@ -100,6 +100,12 @@ let package = Package(
       swiftSettings: device
     ),
     .target(name: "SecurityLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(name: "MQTTLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(
+      name: "MQTTChannel",
+      dependencies: ["ConstrainedCore", "MQTTLayer", "CPaho"],
+      swiftSettings: device
+    ),
     .target(
       name: "Platform",
       dependencies: ["ConstrainedCore", "PayloadCoding"],
@@ -146,6 +152,8 @@ let package = Package(
       pkgConfig: "libcurl",
       providers: [.apt(["libcurl4-openssl-dev"])]
     ),
+    // It has no description for pkg-config; its header and library are where the compiler looks anyway.
+    .systemLibrary(name: "CPaho", providers: [.apt(["libpaho-mqtt-dev"])]),
     .target(
       name: "OpenSSLSupport",
       dependencies: ["ConstrainedCore", "COpenSSL"],
@@ -182,6 +190,14 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange",
         "Platform", "PlatformCoAP", "Alink", "OpenSSLSupport", "PlatformCredentials",
         "DeviceStore", "ReportLink",
+      ],
+      swiftSettings: device
+    ),
+    .target(
+      name: "MQTTLink",
+      dependencies: [
+        "ConstrainedCore", "MQTTLayer", "SecurityLayer", "Platform", "PlatformMQTT",
+        "OpenSSLSupport", "PlatformCredentials", "DeviceStore", "ReportLink",
       ],
       swiftSettings: device
     ),
@@ -346,7 +362,30 @@ let package = Package(
     ),
     .testTarget(
       name: "PlatformMQTTTests",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "TestSupport"],
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    // A broker and a scripted server for the tests of MQTT.
+    .target(
+      name: "MQTTPeers",
+      dependencies: ["TestSupport"],
+      path: "Tests/MQTTPeers",
+      exclude: ["set-up.sh"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "MQTTChannelTests",
+      dependencies: ["ConstrainedCore", "MQTTLayer", "MQTTChannel", "MQTTPeers", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "MQTTLinkTests",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "OpenSSLSupport",
+        "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "MQTTPeers", "TestSupport",
+      ],
       swiftSettings: strict
     ),
     .testTarget(
