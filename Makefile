@@ -29,9 +29,9 @@ STRICT := --explicit-target-dependency-import-check error
 # A device program: without the Swift runtime and unused code.
 DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker --gc-sections \
   -Xswiftc -Xfrontend -Xswiftc -function-sections
-TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
+TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
-.PHONY: all deps deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench \
+.PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench \
   agent agent-aarch64 agent-armv7 library try-agent torture fuzz clean
 
 all: build
@@ -49,6 +49,11 @@ deps:
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy $$missing; \
 	fi
 
+# What the MQTT channel is built against; the demo needs none of it.
+deps-mqtt: deps
+	@[ -r /usr/include/MQTTAsync.h ] || { echo "installing libpaho-mqtt-dev"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy libpaho-mqtt-dev; }
+
 # mosquitto for the simulator's MQTT side, and its headers for the plugin.
 deps-broker:
 	@packaging/install-broker.sh
@@ -56,7 +61,7 @@ deps-broker:
 broker: deps-broker
 	swift build $(STRICT) --product nbiot-broker
 
-build: deps
+build: deps-mqtt
 	swift build $(STRICT)
 
 demo: deps
@@ -70,7 +75,7 @@ peers:
 # Tests that run programs block a thread each, and there are only as many threads as cores. They run separately from the
 # others, some of which depend on the time.
 PROGRAMS := ^nbiotTests\.|^SnippetTests\.
-test: deps peers
+test: deps-mqtt peers
 	@packaging/install-broker.sh --tests
 	@rm -f .build/tests-swift-testing.xml .build/programs-swift-testing.xml
 	swift test $(STRICT) --skip '$(PROGRAMS)' --xunit-output .build/tests.xml || \
@@ -78,11 +83,11 @@ test: deps peers
 	swift test $(STRICT) --skip-build --filter '$(PROGRAMS)' --xunit-output .build/programs.xml || \
 	  { Tests/failures.sh .build/programs-swift-testing.xml; exit 1; }
 
-consumers: deps
+consumers: deps-mqtt
 	swift build $(STRICT) --package-path Tests/Consumers --scratch-path .build-consumers
 
 # Skips tests of functions that a small build leaves out (docs/architecture.md), and long ones that would not differ.
-test-small: deps
+test-small: deps-mqtt
 	swift test $(STRICT) --scratch-path .build-small -Xswiftc -DSMALL \
 	  --filter '^(CoAPMessage|CoAPExchange|Platform|CoAPLink|DeviceStore|Agent)Tests\.' \
 	  --skip 'RegistrationTests|AnswerBlocksTests|ThingModelTests|LongRunTests'
@@ -104,7 +109,7 @@ conformance: deps-python
 
 # With -no-allocations any heap allocation is a compile error. Tier0Proof uses the other targets' generic code with
 # concrete types; otherwise it would not be compiled at all.
-embedded: deps
+embedded: deps-mqtt
 	@for target in $(TIER0); do \
 	  echo "armv7em, no allocations: $$target"; \
 	  swift build $(STRICT) --target $$target --triple armv7em-none-none-eabi -c release --traits Embedded \
@@ -137,7 +142,7 @@ waiting: embedded build
 	Tests/ProbeDevice/waiting.sh .build-embedded/release/dtls-probe 60
 
 # Leaks are left to valgrind: those that the address sanitizer reports here are XCTest's and Foundation's.
-sanitize: deps
+sanitize: deps-mqtt
 	ASAN_OPTIONS=detect_leaks=0 swift test $(STRICT) --sanitize=address --scratch-path .build-sanitize \
 	  --filter 'DTLS|Channel|SecureClient|CoAPLinkTests.CoAPLinkTests|HostileAnswer'
 	swift build $(STRICT) -c release --product dtls-exercise
@@ -176,7 +181,7 @@ try-agent: build agent agent-aarch64 agent-armv7 library
 	packaging/try-library.sh
 
 KILLS := 1000
-torture: deps agent
+torture: deps-mqtt agent
 	swift build $(STRICT) --build-tests
 	NBIOT_KILLS=$(KILLS) NBIOT_AGENT=$$PWD/.build-agent/x86_64/nbiot-agent \
 	  swift test --skip-build --filter KillTests

@@ -109,6 +109,12 @@ let package = Package(
       swiftSettings: device
     ),
     .target(name: "SecurityLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(name: "MQTTLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(
+      name: "MQTTChannel",
+      dependencies: ["ConstrainedCore", "MQTTLayer", "CPaho"],
+      swiftSettings: device
+    ),
     .target(
       name: "Platform",
       dependencies: ["ConstrainedCore", "PayloadCoding"],
@@ -121,7 +127,7 @@ let package = Package(
     ),
     .target(
       name: "PlatformMQTT",
-      dependencies: ["ConstrainedCore", "Platform"],
+      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform"],
       swiftSettings: device
     ),
     .target(
@@ -155,6 +161,8 @@ let package = Package(
       pkgConfig: "libcurl",
       providers: [.apt(["libcurl4-openssl-dev"])]
     ),
+    // It has no description for pkg-config; its header and library are where the compiler looks anyway.
+    .systemLibrary(name: "CPaho", providers: [.apt(["libpaho-mqtt-dev"])]),
     .target(
       name: "OpenSSLSupport",
       dependencies: ["ConstrainedCore", "COpenSSL"],
@@ -191,6 +199,14 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange",
         "Platform", "PlatformCoAP", "Alink", "OpenSSLSupport", "PlatformCredentials",
         "DeviceStore", "ReportLink",
+      ],
+      swiftSettings: device
+    ),
+    .target(
+      name: "MQTTLink",
+      dependencies: [
+        "ConstrainedCore", "MQTTLayer", "SecurityLayer", "Platform", "PlatformMQTT",
+        "OpenSSLSupport", "PlatformCredentials", "DeviceStore", "ReportLink",
       ],
       swiftSettings: device
     ),
@@ -375,6 +391,33 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "Platform", "PlatformCoAP",
         "PlatformHTTPS", "PlatformMQTT", "OpenSSLSupport",
         "CBORPayload", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "PlatformMQTTTests",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    // A broker and a scripted server for the tests of MQTT.
+    .target(
+      name: "MQTTPeers",
+      dependencies: ["TestSupport"],
+      path: "Tests/MQTTPeers",
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "MQTTChannelTests",
+      dependencies: ["ConstrainedCore", "MQTTLayer", "MQTTChannel", "MQTTPeers", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "MQTTLinkTests",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "OpenSSLSupport",
+        "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "MQTTPeers", "TestSupport",
       ],
       swiftSettings: strict
     ),

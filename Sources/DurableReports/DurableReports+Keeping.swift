@@ -52,6 +52,7 @@ extension DurableReports where Link: ~Copyable {
     if link.isAuthenticated, settings.isExpired(record, at: now) { link.forgetAuthentication() }
     guard
       link.begin(
+        id: reportID,
         topic: outbox.topic,
         payload: outbox.payload,
         format: outbox.contentFormat,

@@ -41,7 +41,7 @@ public enum MQTTTransport: Sendable {
 /// What an MQTT CONNECT carries: client id and user name as they are written here, and as password
 /// the HMAC of the signed text in hexadecimal digits (device guide 3.2 and 3.3).
 ///
-/// The identity's client id must contain no `|`, which ends it on the wire.
+/// The identity's client id must contain no `|`, which ends it on the wire: `check`.
 public struct MQTTConnectRequest: Sendable {
   /// How it is signed, with the device secret.
   public var signMethod: SignMethod
@@ -51,6 +51,16 @@ public struct MQTTConnectRequest: Sendable {
 
   /// Milliseconds since 1970, sent and signed only when set; the platform checks no window.
   public var timestamp: UInt64?
+
+  /// Whether the platform is to say on `/ext/notify` why it closes a connection, with `ext=3`.
+  ///
+  /// Unverified: seen in public code of devices, in no document of the platform.
+  public var wantsNotices = false
+
+  /// Whether the platform is to subscribe the device to its system topics, with `_ss=1`.
+  ///
+  /// Unverified: seen in public code of devices, in no document of the platform.
+  public var wantsSystemTopics = false
 
   /// A request with these fields.
   public init(
@@ -63,6 +73,14 @@ public struct MQTTConnectRequest: Sendable {
     self.timestamp = timestamp
   }
 
+  /// Throws where the client id would end too soon on the wire.
+  public static func check(_ identity: DeviceIdentity) throws(MQTTSettingsError) {
+    let bytes = identity.clientID.bytes
+    for index in bytes.indices where bytes[index] == UInt8(ascii: "|") {
+      throw .clientIDBar(offset: index)
+    }
+  }
+
   /// Appends what is signed: `clientId…deviceName…productKey…timestamp…`.
   public func writeSigningContent(
     _ identity: DeviceIdentity,
@@ -73,7 +91,8 @@ public struct MQTTConnectRequest: Sendable {
     try output.appendTimestamp(timestamp)
   }
 
-  /// Appends `clientId|securemode=…,signmethod=…,timestamp=…|`.
+  /// Appends `clientId|securemode=…,signmethod=…,timestamp=…,ext=3,_ss=1|`, of which the last three only when asked
+  /// for.
   public func writeClientID(
     _ identity: DeviceIdentity,
     into output: inout ByteWriter
@@ -87,6 +106,8 @@ public struct MQTTConnectRequest: Sendable {
       try output.append(",timestamp=")
       try output.append(decimal: timestamp)
     }
+    if wantsNotices { try output.append(",ext=3") }
+    if wantsSystemTopics { try output.append(",_ss=1") }
     try output.append("|")
   }
 

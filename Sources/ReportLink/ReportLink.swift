@@ -1,7 +1,7 @@
 public import ConstrainedCore
 public import DeviceStore
 
-/// What delivers reports to the platform, one at a time, over a transport of its own.
+/// What delivers reports to the platform, `capacity` of them at a time, over a transport of its own.
 ///
 /// An outbox (`DurableReports`) stands above it and knows nothing of the transport: no code, no token, no
 /// handshake, no packet. Order of calls: `restore` what an earlier link has written; then, again and again,
@@ -18,8 +18,14 @@ public protocol ReportLink: ~Copyable {
   /// Whether the platform has accepted the device and has not refused it since.
   var isAuthenticated: Bool { get }
 
-  /// How the last report ended.
+  /// How many reports can be under way at once: 1 unless the link says more.
+  var capacity: Int { get }
+
+  /// How the report of the last event `report` ended.
   var ending: ReportEnding { get }
+
+  /// Which report that was, as `begin` was told; 0 where the link has one at a time and keeps no id.
+  var endedID: UInt64 { get }
 
   // MARK: Commands
 
@@ -34,7 +40,18 @@ public protocol ReportLink: ~Copyable {
     at now: Instant
   ) -> Bool
 
-  /// Ends the report under way because the transport failed; the event `report` follows.
+  /// Begins to deliver a report under an id of the caller's, which `endedID` has when it ends.
+  ///
+  /// A link that has one report at a time need not have it.
+  mutating func begin(
+    id: UInt64,
+    topic: Span<UInt8>,
+    payload: Span<UInt8>,
+    format: UInt16,
+    at now: Instant
+  ) -> Bool
+
+  /// Ends the reports under way because the transport failed; the event `report` follows for each.
   mutating func interrupt(at now: Instant)
 
   /// Forgets what the platform accepted the device by, for example because it expired; the next report
@@ -81,13 +98,36 @@ public protocol ReportLink: ~Copyable {
   mutating func keep(numbersUpTo ceiling: UInt64, at now: Instant)
 }
 
+// What a link is that has one report at a time; it costs such a link nothing.
+extension ReportLink where Self: ~Copyable {
+  /// One.
+  @inlinable
+  public var capacity: Int { 1 }
+
+  /// None.
+  @inlinable
+  public var endedID: UInt64 { 0 }
+
+  /// Begins to deliver a report without keeping its id.
+  @inlinable
+  public mutating func begin(
+    id: UInt64,
+    topic: Span<UInt8>,
+    payload: Span<UInt8>,
+    format: UInt16,
+    at now: Instant
+  ) -> Bool {
+    begin(topic: topic, payload: payload, format: format, at: now)
+  }
+}
+
 /// What happened on a link.
 public enum LinkEvent: Sendable {
   /// The platform accepted the device.
   case authenticated
   /// The platform did not accept the device; the link says why.
   case authenticationFailed
-  /// The report has ended: `ReportLink.ending`.
+  /// A report has ended: `ReportLink.ending` and `endedID`.
   case report
   /// The platform has sent something of its own; the link holds it until the next call.
   case downlink

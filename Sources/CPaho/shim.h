@@ -1,0 +1,183 @@
+// Eclipse Paho's asynchronous client with TLS, and what a bridge from its threads needs of POSIX: its structures are
+// filled in here, because their initialisers are macros, which Swift does not import.
+#ifndef NBIOT_CPAHO_SHIM_H
+#define NBIOT_CPAHO_SHIM_H
+
+#include <MQTTAsync.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <time.h>
+#include <unistd.h>
+
+// glibc declares it only to programs that ask for all extensions.
+extern int memfd_create(const char *, unsigned int);
+
+// What the library has allocated, in all of its connections: exported, and declared in no header that is installed.
+struct nbiot_paho_heap {
+  size_t current, most;
+};
+extern struct nbiot_paho_heap *Heap_get_info(void);
+
+static inline size_t nbiot_paho_memory(void) {
+  const struct nbiot_paho_heap *heap = Heap_get_info();
+  return heap ? *(const volatile size_t *)&heap->current : 0;
+}
+
+// OpenSSL initialises itself since 1.1.0; the library is not to do it. The steps that it traces, a line for each
+// packet, say why a connection fails and how one ends, which nothing else does.
+static inline void nbiot_paho_start(MQTTAsync_traceCallback *trace) {
+  MQTTAsync_init_options options = MQTTAsync_init_options_initializer;
+  MQTTAsync_global_init(&options);
+  MQTTAsync_setTraceCallback(trace);
+  MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_PROTOCOL);
+}
+
+static inline int nbiot_paho_create(
+    MQTTAsync *handle, const char *uri, const char *client_id, int version, void *context,
+    MQTTAsync_connectionLost *lost, MQTTAsync_messageArrived *arrived) {
+  MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
+  int code;
+  options.MQTTVersion = version;
+  options.maxBufferedMessages = 128;
+  code = MQTTAsync_createWithOptions(
+      handle, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &options);
+  if (code == MQTTASYNC_SUCCESS) code = MQTTAsync_setCallbacks(*handle, context, lost, arrived, NULL);
+  return code;
+}
+
+// Certificate and name are verified against the authorities of that file and no others, with TLS 1.2 or later. The
+// library would lower OpenSSL's level of security to 1, and offer suites without a certificate: the list undoes both.
+static inline int nbiot_paho_connect(
+    MQTTAsync handle, const char *user, const char *password, int keep_alive, int is_clean,
+    int version, int timeout, const char *authorities, void *context,
+    MQTTAsync_onSuccess *succeeded, MQTTAsync_onFailure *failed,
+    int (*tls_failed)(const char *, size_t, void *)) {
+  MQTTAsync_connectOptions options = MQTTAsync_connectOptions_initializer;
+  MQTTAsync_SSLOptions tls = MQTTAsync_SSLOptions_initializer;
+  options.keepAliveInterval = keep_alive;
+  options.cleansession = is_clean;
+  options.maxInflight = 64;
+  options.username = user;
+  options.password = password;
+  options.connectTimeout = timeout;
+  options.MQTTVersion = version;
+  options.context = context;
+  options.onSuccess = succeeded;
+  options.onFailure = failed;
+  if (authorities) {
+    tls.trustStore = authorities;
+    tls.disableDefaultTrustStore = 1;
+    tls.enableServerCertAuth = 1;
+    tls.verify = 1;
+    tls.sslVersion = MQTT_SSL_VERSION_TLS_1_2;
+    tls.enabledCipherSuites = "DEFAULT:!aNULL:!eNULL:!PSK:!SRP:@SECLEVEL=2";
+    tls.ssl_error_cb = tls_failed;
+    tls.ssl_error_context = context;
+    options.ssl = &tls;
+  }
+  return MQTTAsync_connect(handle, &options);
+}
+
+static inline int nbiot_paho_publish(
+    MQTTAsync handle, const char *topic, const void *payload, int count, int quality, void *context,
+    MQTTAsync_onSuccess *succeeded, MQTTAsync_onFailure *failed) {
+  MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+  options.context = context;
+  options.onSuccess = succeeded;
+  options.onFailure = failed;
+  return MQTTAsync_send(handle, topic, count, payload, quality, 0, &options);
+}
+
+static inline int nbiot_paho_subscribe(
+    MQTTAsync handle, const char *filter, int quality, void *context,
+    MQTTAsync_onSuccess *succeeded, MQTTAsync_onFailure *failed) {
+  MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+  options.context = context;
+  options.onSuccess = succeeded;
+  options.onFailure = failed;
+  return MQTTAsync_subscribe(handle, filter, quality, &options);
+}
+
+static inline int nbiot_paho_unsubscribe(
+    MQTTAsync handle, const char *filter, void *context, MQTTAsync_onSuccess *succeeded,
+    MQTTAsync_onFailure *failed) {
+  MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+  options.context = context;
+  options.onSuccess = succeeded;
+  options.onFailure = failed;
+  return MQTTAsync_unsubscribe(handle, filter, &options);
+}
+
+// What waits to be sent is sent first, and what waits for its acknowledgement is waited for, for so many milliseconds.
+static inline int nbiot_paho_disconnect(
+    MQTTAsync handle, int timeout, void *context, MQTTAsync_onSuccess *succeeded,
+    MQTTAsync_onFailure *failed) {
+  MQTTAsync_disconnectOptions options = MQTTAsync_disconnectOptions_initializer;
+  options.timeout = timeout;
+  options.context = context;
+  options.onSuccess = succeeded;
+  options.onFailure = failed;
+  return MQTTAsync_disconnect(handle, &options);
+}
+
+// errno is a macro over a function call, which Swift does not import.
+static inline int nbiot_paho_errno(void) { return errno; }
+
+// A file without a name that holds those bytes; -1 with errno set.
+static inline int nbiot_paho_file(const void *bytes, size_t count) {
+  int file = memfd_create("nbiot-authorities", 1 /* MFD_CLOEXEC */);
+  if (file >= 0 && write(file, bytes, count) != (ssize_t)count) {
+    close(file);
+    return -1;
+  }
+  return file;
+}
+
+static inline int nbiot_paho_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
+
+// A condition whose waits are measured by the monotonic clock.
+static inline void nbiot_paho_condition(pthread_cond_t *condition) {
+  pthread_condattr_t attributes;
+  pthread_condattr_init(&attributes);
+  pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+  pthread_cond_init(condition, &attributes);
+  pthread_condattr_destroy(&attributes);
+}
+
+// Waits for the condition, for so many milliseconds at most; 0 when it may have come about.
+static inline int nbiot_paho_wait(pthread_cond_t *condition, pthread_mutex_t *mutex, int milliseconds) {
+  struct timespec until;
+  clock_gettime(CLOCK_MONOTONIC, &until);
+  until.tv_sec += milliseconds / 1000;
+  until.tv_nsec += milliseconds % 1000 * 1000000L;
+  if (until.tv_nsec >= 1000000000L) {
+    until.tv_sec++;
+    until.tv_nsec -= 1000000000L;
+  }
+  return pthread_cond_timedwait(condition, mutex, &until);
+}
+
+// A thread that takes no signals, nor do those that the library starts from it, and that nobody waits for; 0 when it
+// runs.
+static inline int nbiot_paho_thread(void *(*run)(void *), void *context) {
+  pthread_attr_t attributes;
+  pthread_t thread;
+  sigset_t all, before;
+  int code;
+  sigfillset(&all);
+  pthread_attr_init(&attributes);
+  pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+  pthread_attr_setstacksize(&attributes, 256 * 1024);
+  pthread_sigmask(SIG_BLOCK, &all, &before);
+  code = pthread_create(&thread, &attributes, run, context);
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  pthread_attr_destroy(&attributes);
+  return code;
+}
+
+#endif

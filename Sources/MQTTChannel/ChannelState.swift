@@ -1,0 +1,164 @@
+internal import CPaho
+internal import MQTTLayer
+
+/// What a channel's owner, its worker and the library's threads share, behind one lock that is never held while the
+/// library is called.
+///
+/// It lies at one address from `make` to `end`. The worker is the last to use it: `MQTTAsync_destroy` has returned
+/// then, which waits for callbacks under way, so that none comes later.
+@safe
+struct ChannelState: ~Copyable {
+  var mutex = unsafe pthread_mutex_t()
+  /// Told when there is something for the worker to do.
+  var work = pthread_cond_t()
+  /// Told when the owner has taken a record.
+  var room = pthread_cond_t()
+
+  /// Readable while the owner has something to take.
+  let descriptor: Int32
+  /// A file without a name with the authorities; -1 without TLS.
+  let authorities: Int32
+  let settings: ChannelSettings
+
+  /// What is told to the owner.
+  var incoming: RecordQueue
+  /// What the owner asks for.
+  var commands: RecordQueue
+  /// The command that the worker is at.
+  let scratch: UnsafeMutableRawPointer
+  /// The record that the owner has polled last.
+  let current: UnsafeMutableRawPointer
+
+  /// Which connection the owner wants; what belongs to an older one is dropped.
+  var generation: UInt32 = 0
+  /// Which connection the handle is for.
+  var handleGeneration: UInt32 = 0
+  var handle: MQTTAsync?
+  var phase = ChannelPhase.none
+  var isWorkerRunning = false
+  /// The owner is gone.
+  var isClosed = false
+  /// The library's receiving thread, which tells what the network does.
+  var receiver: pthread_t?
+  /// Since the owner was waited for in vain it has taken nothing.
+  var isOwnerStalled = false
+  /// Drops that were told of and not polled yet, a bit each.
+  var toldDrops: UInt8 = 0
+  /// What the library said of TLS errors of this connection.
+  var hasCertificateError = false
+  var hasHandshakeError = false
+
+  /// Places for `operationCount` of them.
+  let operations: UnsafeMutablePointer<ChannelOperation>
+  var counters = ChannelCounters()
+
+  init(
+    _ settings: consuming ChannelSettings,
+    descriptor: Int32,
+    authorities: Int32,
+    incoming: consuming RecordQueue,
+    commands: consuming RecordQueue,
+    scratch: UnsafeMutableRawPointer,
+    current: UnsafeMutableRawPointer,
+    operations: UnsafeMutablePointer<ChannelOperation>
+  ) {
+    self.settings = settings
+    self.descriptor = descriptor
+    self.authorities = authorities
+    self.incoming = incoming
+    self.commands = commands
+    unsafe self.scratch = scratch
+    unsafe self.current = current
+    unsafe self.operations = operations
+  }
+
+  deinit {
+    close(descriptor)
+    if authorities >= 0 { close(authorities) }
+    unsafe free(scratch)
+    unsafe free(current)
+    unsafe free(operations)
+  }
+}
+
+/// Where the connection stands, for the worker.
+enum ChannelPhase {
+  /// There is no handle, or one that is to be destroyed.
+  case none
+  /// The library is at it.
+  case connecting
+  /// It stands.
+  case connected
+  /// DISCONNECT is on its way.
+  case disconnecting
+  /// It has ended, and the owner knows.
+  case ended
+}
+
+/// An operation that the library will call back about.
+@safe
+struct ChannelOperation {
+  /// Whose it is; `nil` where the place is free.
+  var state: UnsafeMutablePointer<ChannelState>?
+  var number: UInt32 = 0
+  var kind = RecordKind.publish
+}
+
+typealias StatePointer = UnsafeMutablePointer<ChannelState>
+
+extension UnsafeMutablePointer where Pointee == ChannelState {
+  func lock() { unsafe pthread_mutex_lock(&pointee.mutex) }
+
+  func unlock() { unsafe pthread_mutex_unlock(&pointee.mutex) }
+
+  /// Tells the owner something; the lock is held.
+  ///
+  /// There is always room: messages leave a reserve, and the operations under way are counted.
+  func tell(_ kind: RecordKind, detail: UInt8 = 0, number: UInt32 = 0) {
+    let head = unsafe RecordHead(
+      kind,
+      detail: detail,
+      number: number,
+      generation: pointee.handleGeneration
+    )
+    let empty = unsafe UnsafeRawBufferPointer(start: nil, count: 0)
+    _ = unsafe tell(head, empty, empty, reserve: 0)
+  }
+
+  /// Tells the owner something with bytes; the lock is held. `false` while there is no room.
+  func tell(
+    _ head: RecordHead,
+    _ topic: UnsafeRawBufferPointer,
+    _ payload: UnsafeRawBufferPointer,
+    reserve: Int
+  ) -> Bool {
+    guard unsafe head.generation == pointee.generation else { return true }
+    let isFirst = unsafe pointee.incoming.isEmpty
+    guard unsafe pointee.incoming.append(head, topic, payload, reserve: reserve) else {
+      return false
+    }
+    if isFirst {
+      var one: UInt64 = 1
+      _ = unsafe write(pointee.descriptor, &one, 8)
+    }
+    return true
+  }
+
+  /// Tells the owner that a message was dropped, once for a reason until it has taken that; the lock is held.
+  func drop(_ reason: MQTTDrop) {
+    unsafe pointee.counters.dropped += 1
+    let bit: UInt8 = 1 &<< reason.rawValue
+    guard unsafe pointee.toldDrops & bit == 0 else { return }
+    unsafe pointee.toldDrops |= bit
+    unsafe tell(.dropped, detail: reason.rawValue)
+  }
+
+  /// Wakes the worker; the lock is held.
+  func wakeWorker() { unsafe pthread_cond_signal(&pointee.work) }
+}
+
+/// How many operations can be under way at once.
+let operationCount = 64
+
+/// What a channel keeps free for records without bytes: each operation and drop, and what ends a connection.
+let reservedBytes = 96 * RecordQueue.size(0, 0)

@@ -1,0 +1,425 @@
+internal import CPaho
+internal import ConstrainedCore
+internal import MQTTLayer
+
+// The library's clients are made, connected and destroyed one at a time: it stops its threads with the last client,
+// and would not start them for one that is made meanwhile.
+nonisolated(unsafe) private var lifecycle = unsafe pthread_mutex_t()
+nonisolated(unsafe) private var isStarted = false
+/// How many channels there are with a client of the library; changed behind `lifecycle`.
+nonisolated(unsafe) private var clients = 0
+
+extension UnsafeMutablePointer where Pointee == ChannelState {
+  /// The state of a channel; `nil` without memory or descriptor.
+  static func make(_ settings: ChannelSettings, authorities: Int32) -> Self? {
+    let descriptor = nbiot_paho_eventfd()
+    guard descriptor >= 0 else { return nil }
+    guard let incoming = RecordQueue(capacity: settings.incomingBytes),
+      let commands = RecordQueue(capacity: settings.outgoingBytes),
+      let scratch = unsafe malloc(settings.outgoingBytes),
+      let current = unsafe malloc(settings.messageLimit + RecordQueue.size(0, 0)),
+      let places = unsafe malloc(operationCount * MemoryLayout<ChannelOperation>.stride),
+      let memory = unsafe malloc(MemoryLayout<ChannelState>.size)
+    else {
+      // Out of some 130 KB: the process will not go on for long, and what was taken stays taken.
+      close(descriptor)
+      return nil
+    }
+    let operations = unsafe places.bindMemory(to: ChannelOperation.self, capacity: operationCount)
+    unsafe operations.initialize(repeating: ChannelOperation(), count: operationCount)
+    let state = unsafe memory.bindMemory(to: ChannelState.self, capacity: 1)
+    unsafe state.initialize(
+      to: ChannelState(
+        settings,
+        descriptor: descriptor,
+        authorities: authorities,
+        incoming: incoming,
+        commands: commands,
+        scratch: scratch,
+        current: current,
+        operations: operations
+      )
+    )
+    unsafe pthread_mutex_init(&state.pointee.mutex, nil)
+    unsafe nbiot_paho_condition(&state.pointee.work)
+    unsafe nbiot_paho_condition(&state.pointee.room)
+    return unsafe state
+  }
+
+  /// Gives the state up: the worker frees it where there is one.
+  func end() {
+    unsafe lock()
+    unsafe pointee.isClosed = true
+    unsafe pointee.generation &+= 1
+    let isRunning = unsafe pointee.isWorkerRunning
+    unsafe wakeWorker()
+    unsafe pthread_cond_signal(&pointee.room)
+    unsafe unlock()
+    if !isRunning { unsafe release() }
+  }
+
+  private func release() {
+    unsafe pthread_mutex_destroy(&pointee.mutex)
+    unsafe pthread_cond_destroy(&pointee.work)
+    unsafe pthread_cond_destroy(&pointee.room)
+    unsafe pointee.commands.removeAll()
+    unsafe deinitialize(count: 1)
+    unsafe free(self)
+  }
+
+  /// Forgets what was asked for and told in an older connection; the lock is held.
+  func forgetConnection() {
+    unsafe pointee.generation &+= 1
+    unsafe pointee.commands.removeAll()
+    unsafe pointee.incoming.removeAll()
+    unsafe pointee.toldDrops = 0
+    unsafe pointee.isOwnerStalled = false
+  }
+
+  /// Hands a CONNECT to the worker; the lock is held. The topic of the record is the client id, the payload user name
+  /// and password, each with a zero byte at its end, and four bytes.
+  func ask(connect request: borrowing @_addressable MQTTConnect) -> Bool {
+    var payload = FixedBytes<400>()
+    defer { payload.withStorage { wipe(&$0) } }
+    do throws(CapacityError) {
+      try payload.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try writer.append(UInt8(truncatingIfNeeded: request.keepAlive &>> 8))
+        try writer.append(UInt8(truncatingIfNeeded: request.keepAlive))
+        try writer.append(request.isClean ? 1 : 0)
+        try writer.append(request.version.rawValue)
+        try writer.append(request.userName.bytes)
+        try writer.append(0)
+        try writer.append(request.password.bytes)
+        try writer.append(0)
+      }
+    } catch {
+      return false
+    }
+    let head = unsafe RecordHead(.connect, generation: pointee.generation)
+    // SAFETY: both pointers cover exactly their spans, and do not outlive the call.
+    return unsafe request.clientID.bytes.withUnsafeBufferPointer { clientID in
+      unsafe payload.bytes.withUnsafeBufferPointer { payload in
+        unsafe pointee.commands.append(
+          head,
+          UnsafeRawBufferPointer(clientID),
+          UnsafeRawBufferPointer(payload)
+        )
+      }
+    }
+  }
+
+  /// Starts the worker, or wakes it; the lock is held. `false` without a thread.
+  func startWorker() -> Bool {
+    if unsafe pointee.isWorkerRunning {
+      unsafe wakeWorker()
+      return true
+    }
+    unsafe pointee.isWorkerRunning = true
+    let run: @convention(c) (UnsafeMutableRawPointer?) -> UnsafeMutableRawPointer? = { context in
+      if let context = unsafe context {
+        unsafe context.assumingMemoryBound(to: ChannelState.self).work()
+      }
+      return nil
+    }
+    guard unsafe nbiot_paho_thread(run, self) == 0 else {
+      unsafe pointee.isWorkerRunning = false
+      return false
+    }
+    return true
+  }
+
+  /// What the worker does as long as the channel lives.
+  private func work() {
+    unsafe lock()
+    while unsafe !pointee.isClosed {
+      if unsafe pointee.phase == .ended {
+        unsafe destroyHandle()
+      } else if let head = unsafe pointee.commands.first, unsafe mayRun(head) {
+        unsafe pointee.commands.removeFirst(into: pointee.scratch)
+        unsafe run(head)
+      } else if unsafe pointee.handle == nil {
+        unsafe pthread_cond_wait(&pointee.work, &pointee.mutex)
+      } else if unsafe nbiot_paho_wait(&pointee.work, &pointee.mutex, 1_000) != 0 {
+        unsafe watchMemory()
+      }
+    }
+    unsafe destroyHandle()
+    unsafe unlock()
+    unsafe release()
+  }
+
+  /// Cuts the connection where the library holds too much; the lock is held.
+  ///
+  /// The library makes room for what a packet's head announces, up to 256 MB, before it has come, and keeps each
+  /// message of quality 2 until it is released. Its memory is counted for all connections together, so that the limit
+  /// is, too.
+  private func watchMemory() {
+    guard unsafe pointee.phase == .connecting || pointee.phase == .connected else { return }
+    // Not behind its lock, for whoever has that may wait for a callback that waits for ours.
+    let count = unsafe max(clients, 1)
+    guard unsafe Int(nbiot_paho_memory()) / count > pointee.settings.memoryLimit else { return }
+    unsafe pointee.counters.cuts += 1
+    let isMade = unsafe pointee.phase == .connected
+    unsafe pointee.phase = .ended
+    if isMade {
+      unsafe tell(.lost, detail: 2)
+    } else {
+      unsafe tell(.failed, detail: FailureCode.library.rawValue)
+    }
+  }
+
+  /// Whether a command can be run now; the lock is held.
+  private func mayRun(_ head: RecordHead) -> Bool {
+    switch head.kind {
+    case .connect: return true
+    case .disconnect: return unsafe pointee.phase != .disconnecting
+    default:
+      switch unsafe pointee.phase {
+      case .connecting, .disconnecting: return false
+      case .none, .ended: return true
+      case .connected: return unsafe freeOperation() != nil
+      }
+    }
+  }
+
+  private func freeOperation() -> Int? {
+    for index in 0..<operationCount where unsafe pointee.operations[index].state == nil {
+      return index
+    }
+    return nil
+  }
+
+  /// Runs the command that lies in `scratch`; the lock is held, and let go while the library is called.
+  private func run(_ head: RecordHead) {
+    switch head.kind {
+    case .connect: unsafe runConnect(head)
+    case .disconnect: unsafe runDisconnect(head)
+    default: unsafe runOperation(head)
+    }
+  }
+
+  private func runOperation(_ head: RecordHead) {
+    guard unsafe pointee.phase == .connected, let handle = unsafe pointee.handle,
+      unsafe head.generation == pointee.handleGeneration, let index = unsafe freeOperation()
+    else { return }
+    unsafe pointee.operations[index] = ChannelOperation(
+      state: self,
+      number: head.number,
+      kind: head.kind
+    )
+    let context = unsafe UnsafeMutableRawPointer(pointee.operations + index)
+    let topic = unsafe pointee.scratch.assumingMemoryBound(to: CChar.self)
+    let payload = unsafe pointee.scratch + Int(head.topicCount) + 1
+    unsafe unlock()
+    let code: Int32
+    switch head.kind {
+    case .publish:
+      code = unsafe nbiot_paho_publish(
+        handle,
+        topic,
+        payload,
+        Int32(truncatingIfNeeded: head.payloadCount),
+        Int32(head.detail),
+        context,
+        operationSucceeded,
+        operationFailed
+      )
+    case .subscribe:
+      code = unsafe nbiot_paho_subscribe(
+        handle,
+        topic,
+        Int32(head.detail),
+        context,
+        operationSucceeded,
+        operationFailed
+      )
+    default:
+      code = unsafe nbiot_paho_unsubscribe(
+        handle,
+        topic,
+        context,
+        operationSucceeded,
+        operationFailed
+      )
+    }
+    unsafe lock()
+    // No callback comes for what the library has not taken.
+    if code != MQTTASYNC_SUCCESS { unsafe endOperation(index, isDone: false, detail: 0) }
+  }
+
+  /// Ends an operation and tells the owner; the lock is held.
+  func endOperation(_ index: Int, isDone: Bool, detail: UInt8) {
+    let operation = unsafe pointee.operations[index]
+    unsafe pointee.operations[index].state = nil
+    switch operation.kind {
+    case .publish: unsafe tell(isDone ? .delivered : .undelivered, number: operation.number)
+    case .subscribe:
+      unsafe tell(.subscribed, detail: isDone ? detail : 0x80, number: operation.number)
+    default: unsafe tell(.unsubscribed, number: operation.number)
+    }
+    unsafe wakeWorker()
+  }
+
+  private func runDisconnect(_ head: RecordHead) {
+    let isWanted = unsafe head.generation == pointee.generation
+    if unsafe pointee.phase == .connected, let handle = unsafe pointee.handle {
+      unsafe pointee.phase = .disconnecting
+      unsafe unlock()
+      let code = unsafe nbiot_paho_disconnect(handle, 1_000, self, disconnected, disconnectFailed)
+      unsafe lock()
+      // The library looks at its time limits every three seconds.
+      var patience = code == MQTTASYNC_SUCCESS ? 50 : 0
+      while unsafe pointee.phase == .disconnecting, patience > 0, unsafe !pointee.isClosed {
+        _ = unsafe nbiot_paho_wait(&pointee.work, &pointee.mutex, 100)
+        patience -= 1
+      }
+    }
+    unsafe destroyHandle()
+    if isWanted {
+      unsafe pointee.handleGeneration = pointee.generation
+      unsafe tell(.disconnected)
+    }
+  }
+
+  private func runConnect(_ head: RecordHead) {
+    unsafe destroyHandle()
+    guard unsafe head.generation == pointee.generation else {
+      return unsafe wipeScratch()
+    }
+    unsafe pointee.handleGeneration = head.generation
+    unsafe pointee.phase = .connecting
+    unsafe pointee.hasCertificateError = false
+    unsafe pointee.hasHandshakeError = false
+    unsafe pointee.receiver = nil
+    unsafe unlock()
+    var handle: MQTTAsync?
+    unsafe pthread_mutex_lock(&lifecycle)
+    unsafe startLibrary()
+    unsafe clients += 1
+    let code = unsafe makeClient(head, &handle)
+    unsafe pthread_mutex_unlock(&lifecycle)
+    unsafe wipeScratch()
+    unsafe lock()
+    unsafe pointee.handle = handle
+    if code != MQTTASYNC_SUCCESS {
+      unsafe tell(
+        .failed,
+        detail: FailureCode.library.rawValue,
+        number: UInt32(bitPattern: code)
+      )
+      unsafe pointee.phase = .ended
+    }
+  }
+
+  private func startLibrary() {
+    if unsafe isStarted { return }
+    unsafe isStarted = true
+    unsafe nbiot_paho_start(traced)
+  }
+
+  /// Makes a client of the library from the CONNECT in `scratch`, and has it connect.
+  private func makeClient(_ head: RecordHead, _ handle: inout MQTTAsync?) -> Int32 {
+    var uri = FixedBytes<352>()
+    var file = FixedBytes<32>()
+    do throws(CapacityError) {
+      try uri.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try unsafe pointee.settings.writeAddress(into: &writer)
+      }
+      try file.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try writer.append("/proc/self/fd/")
+        try writer.append(decimal: UInt64(max(unsafe pointee.authorities, 0)))
+        try writer.append(0)
+      }
+    } catch {
+      return MQTTASYNC_FAILURE
+    }
+    let isSecure = unsafe pointee.settings.transport.isSecure
+    let timeout = unsafe Int32(pointee.settings.connectTimeout)
+    let clientID = unsafe pointee.scratch.assumingMemoryBound(to: CChar.self)
+    let options = unsafe (pointee.scratch + Int(head.topicCount) + 1)
+      .assumingMemoryBound(to: UInt8.self)
+    let user = unsafe UnsafeRawPointer(options + 4).assumingMemoryBound(to: CChar.self)
+    let password = unsafe user + strlen(user) + 1
+    let version = unsafe Int32(options[3])
+    // SAFETY: the texts end with a zero byte, and the library copies them.
+    return unsafe uri.bytes.withUnsafeBytes { uri in
+      unsafe file.bytes.withUnsafeBytes { file in
+        let code = unsafe nbiot_paho_create(
+          &handle,
+          uri.bindMemory(to: CChar.self).baseAddress,
+          clientID,
+          version,
+          self,
+          connectionLost,
+          messageArrived
+        )
+        guard code == MQTTASYNC_SUCCESS else { return code }
+        return unsafe nbiot_paho_connect(
+          handle,
+          user,
+          password,
+          Int32(options[0]) &<< 8 | Int32(options[1]),
+          Int32(options[2]),
+          version,
+          timeout,
+          isSecure ? file.bindMemory(to: CChar.self).baseAddress : nil,
+          self,
+          connected,
+          connectFailed,
+          tlsFailed
+        )
+      }
+    }
+  }
+
+  private func wipeScratch() {
+    unsafe explicit_bzero(pointee.scratch, 1_024)
+  }
+
+  /// Ends the library's client, if there is one; the lock is held, and let go meanwhile.
+  private func destroyHandle() {
+    if unsafe pointee.phase == .none { return }
+    // What the library tells from here on is of no interest.
+    unsafe pointee.phase = .ended
+    var handle = unsafe pointee.handle
+    unsafe pointee.handle = nil
+    unsafe pointee.handleGeneration &-= 1
+    unsafe unlock()
+    unsafe pthread_mutex_lock(&lifecycle)
+    if unsafe handle != nil { unsafe MQTTAsync_destroy(&handle) }
+    unsafe clients -= 1
+    unsafe pthread_mutex_unlock(&lifecycle)
+    unsafe lock()
+    for index in 0..<operationCount { unsafe pointee.operations[index].state = nil }
+    unsafe pointee.phase = .none
+  }
+}
+
+extension ChannelSettings {
+  /// Appends the server's address as the library reads it, with a zero byte at its end.
+  ///
+  /// A dot at the end of a name, which makes it absolute, is left out: the certificate's name has none.
+  func writeAddress(into output: inout ByteWriter) throws(CapacityError) {
+    try output.append(transport.scheme)
+    let name = host.bytes
+    var count = name.count
+    if count > 1, name[count - 1] == UInt8(ascii: ".") { count -= 1 }
+    var isIPv6 = false
+    for index in name.indices where name[index] == UInt8(ascii: ":") { isIPv6 = true }
+    if isIPv6 { try output.append(UInt8(ascii: "[")) }
+    try output.append(name.extracting(0..<count))
+    if isIPv6 { try output.append(UInt8(ascii: "]")) }
+    try output.append(UInt8(ascii: ":"))
+    try output.append(decimal: UInt64(port))
+    if transport.isWebSocket { try output.append(path.bytes) }
+    try output.append(0)
+  }
+}
+
+/// Overwrites bytes that held a secret.
+private func wipe(_ bytes: inout MutableSpan<UInt8>) {
+  // SAFETY: the pointer covers exactly the span and does not outlive the call.
+  unsafe bytes.withUnsafeMutableBytes {
+    if let start = $0.baseAddress { unsafe explicit_bzero(start, $0.count) }
+  }
+}

@@ -1,0 +1,244 @@
+internal import CPaho
+internal import ConstrainedCore
+public import MQTTLayer
+
+/// An MQTT client over Eclipse Paho, whose threads a `poll` loop sees as one descriptor.
+///
+/// Nothing here blocks: what the library is asked for is asked by a thread of the channel's own, because the library
+/// holds its one lock while it looks a name up. What its threads tell goes into a queue of a fixed size. Each
+/// connection has a fresh client of the library, and the library never reconnects. TLS is 1.2 or later, with name
+/// and certificate verified; nothing turns that off.
+///
+/// A message for which there is no room waits up to a second for the owner, with the library at a stand; then it is
+/// dropped and told of, and so is each one after it until the owner takes something. The library acknowledges a
+/// message of quality 1 in either case, once it was taken or dropped.
+///
+/// Memory: the settings' limits and 30 KB, in the heap, and the library's own, which is watched once a second.
+@safe
+public struct MQTTChannel: ~Copyable {
+  private let state: StatePointer
+  private var topicCount = 0
+  private var payloadCount = 0
+
+  /// A channel to a server; nothing is connected yet. `authorities`, in PEM, are needed for TLS.
+  public init(_ settings: ChannelSettings, authorities: Span<UInt8>) throws(ChannelError) {
+    try Self.check(settings)
+    if settings.transport.isSecure, authorities.isEmpty { throw .authorities }
+    var file: Int32 = -1
+    if settings.transport.isSecure {
+      // SAFETY: the pointer covers exactly the authorities and does not outlive the call.
+      file = unsafe authorities.withUnsafeBufferPointer {
+        unsafe nbiot_paho_file($0.baseAddress, $0.count)
+      }
+      guard file >= 0 else { throw .system(code: nbiot_paho_errno()) }
+    }
+    guard let state = unsafe StatePointer.make(settings, authorities: file) else {
+      if file >= 0 { close(file) }
+      throw .system(code: ENOMEM)
+    }
+    unsafe self.state = state
+  }
+
+  deinit { unsafe state.end() }
+
+  /// What is readable while `pollEvent` has something.
+  public var descriptor: Int32 { unsafe state.pointee.descriptor }
+
+  /// What the channel has done.
+  public var counters: ChannelCounters {
+    unsafe state.lock()
+    defer { unsafe state.unlock() }
+    return unsafe state.pointee.counters
+  }
+
+  /// How many bytes the library holds, in all connections of the process.
+  public static var libraryMemory: Int { Int(nbiot_paho_memory()) }
+
+  private static func check(_ settings: ChannelSettings) throws(ChannelError) {
+    let host = settings.host.bytes
+    guard !host.isEmpty else { throw .host }
+    for index in host.indices {
+      switch host[index] {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"),
+        UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "%"):
+        continue
+      default: throw .host
+      }
+    }
+    let path = settings.path.bytes
+    guard !path.isEmpty, path[0] == UInt8(ascii: "/") else { throw .path }
+    for index in path.indices where path[index] <= 0x20 || path[index] >= 0x7F { throw .path }
+    guard settings.messageLimit >= 1_024,
+      settings.incomingBytes >= settings.messageLimit + reservedBytes + 1_024,
+      settings.outgoingBytes >= 2_048, settings.memoryLimit >= 4 * settings.messageLimit,
+      settings.connectTimeout > 0
+    else { throw .limits }
+  }
+}
+
+extension MQTTChannel: MQTTLayer {
+  /// Makes a connection with a fresh client of the library.
+  public mutating func connect(_ request: borrowing @_addressable MQTTConnect) {
+    unsafe state.lock()
+    unsafe state.forgetConnection()
+    unsafe state.pointee.counters.connects += 1
+    let isAsked = unsafe state.ask(connect: request)
+    let isRunning = unsafe isAsked && state.startWorker()
+    if !isRunning {
+      // Without memory or a thread there is no connection; the owner tries again later.
+      unsafe state.pointee.handleGeneration = state.pointee.generation
+      unsafe state.tell(.failed, detail: FailureCode.library.rawValue)
+    }
+    unsafe state.unlock()
+  }
+
+  /// Publishes a message.
+  public mutating func publish(
+    topic: Span<UInt8>,
+    payload: Span<UInt8>,
+    quality: MQTTQuality,
+    number: UInt32
+  ) -> Bool {
+    ask(.publish, quality.rawValue, number, topic, payload)
+  }
+
+  /// Asks for the messages of a topic filter.
+  public mutating func subscribe(
+    to filter: Span<UInt8>,
+    quality: MQTTQuality,
+    number: UInt32
+  ) -> Bool {
+    ask(.subscribe, quality.rawValue, number, filter, Span())
+  }
+
+  /// Asks for them no more.
+  public mutating func unsubscribe(from filter: Span<UInt8>, number: UInt32) -> Bool {
+    ask(.unsubscribe, 0, number, filter, Span())
+  }
+
+  /// Ends the connection in order.
+  public mutating func disconnect() { _ = ask(.disconnect, 0, 0, Span(), Span()) }
+
+  /// What happened since the last call; `nil` when that is all, and then the descriptor is not readable.
+  public mutating func pollEvent() -> MQTTLayerEvent? {
+    topicCount = 0
+    payloadCount = 0
+    unsafe state.lock()
+    defer { unsafe state.unlock() }
+    while let head = unsafe state.pointee.incoming.first {
+      unsafe state.pointee.incoming.removeFirst(into: state.pointee.current)
+      unsafe state.pointee.isOwnerStalled = false
+      unsafe pthread_cond_signal(&state.pointee.room)
+      if head.kind == .dropped { unsafe state.pointee.toldDrops &= ~(1 &<< head.detail) }
+      guard unsafe head.generation == state.pointee.generation,
+        let event = MQTTLayerEvent(head)
+      else { continue }
+      if head.kind == .message {
+        topicCount = Int(head.topicCount)
+        payloadCount = Int(head.payloadCount)
+      }
+      return event
+    }
+    var count: UInt64 = 0
+    // SAFETY: an event counter gives exactly 8 bytes; it does not block when it is not set.
+    _ = unsafe read(state.pointee.descriptor, &count, 8)
+    return nil
+  }
+
+  /// The topic of the last event `message`.
+  public var topic: Span<UInt8> {
+    @_lifetime(borrow self)
+    get { bytes(from: 0, count: topicCount) }
+  }
+
+  /// The payload of the last event `message`.
+  public var payload: Span<UInt8> {
+    @_lifetime(borrow self)
+    get { bytes(from: topicCount + 1, count: payloadCount) }
+  }
+
+  @_lifetime(borrow self)
+  private func bytes(from offset: Int, count: Int) -> Span<UInt8> {
+    // SAFETY: the record has those bytes, and only a mutating call changes them.
+    let start = unsafe (state.pointee.current + offset).assumingMemoryBound(to: UInt8.self)
+    let bytes = unsafe Span(_unsafeStart: start, count: count)
+    return unsafe _overrideLifetime(bytes, borrowing: self)
+  }
+
+  private mutating func ask(
+    _ kind: RecordKind,
+    _ detail: UInt8,
+    _ number: UInt32,
+    _ topic: Span<UInt8>,
+    _ payload: Span<UInt8>
+  ) -> Bool {
+    for index in topic.indices where topic[index] == 0 { return false }
+    unsafe state.lock()
+    defer { unsafe state.unlock() }
+    let head = unsafe RecordHead(
+      kind,
+      detail: detail,
+      number: number,
+      generation: state.pointee.generation
+    )
+    // SAFETY: both pointers cover exactly their spans, and do not outlive the call.
+    let isAsked = unsafe topic.withUnsafeBufferPointer { topic in
+      unsafe payload.withUnsafeBufferPointer { payload in
+        unsafe state.pointee.commands.append(
+          head,
+          UnsafeRawBufferPointer(topic),
+          UnsafeRawBufferPointer(payload),
+          // What ends a connection always fits.
+          reserve: kind == .disconnect ? 0 : RecordQueue.size(0, 0)
+        )
+      }
+    }
+    unsafe state.wakeWorker()
+    return isAsked
+  }
+}
+
+extension MQTTLayerEvent {
+  /// The event that a record tells of.
+  fileprivate init?(_ head: RecordHead) {
+    switch head.kind {
+    case .connected: self = .connected(hasSession: head.detail != 0)
+    case .failed:
+      switch FailureCode(rawValue: head.detail) {
+      case .refused: self = .failed(.refused(UInt8(truncatingIfNeeded: head.number)))
+      case .unreachable: self = .failed(.unreachable)
+      case .timedOut: self = .failed(.timedOut)
+      case .unknownAuthority: self = .failed(.unknownAuthority)
+      case .expired: self = .failed(.expired)
+      case .certificate: self = .failed(.certificate)
+      case .serverName: self = .failed(.serverName)
+      case .oldVersion: self = .failed(.oldVersion)
+      case .handshake: self = .failed(.handshake)
+      case .library, nil: self = .failed(.library(Int32(bitPattern: head.number)))
+      }
+    case .lost:
+      switch head.detail {
+      case 0: self = .lost(.closed)
+      case 1: self = .lost(.broken)
+      default: self = .lost(.memory)
+      }
+    case .disconnected: self = .disconnected
+    case .delivered: self = .delivered(head.number)
+    case .undelivered: self = .undelivered(head.number)
+    case .subscribed: self = .subscribed(head.number, MQTTQuality(rawValue: head.detail))
+    case .unsubscribed: self = .unsubscribed(head.number)
+    case .message: self = .message(head.detail == 0 ? .atMostOnce : .atLeastOnce)
+    case .dropped:
+      guard let reason = MQTTDrop(rawValue: head.detail) else { return nil }
+      self = .dropped(reason)
+    case .connect, .publish, .subscribe, .unsubscribe, .disconnect: return nil
+    }
+  }
+}
+
+/// Why a connection did not come about, as a record has it.
+enum FailureCode: UInt8 {
+  case refused, unreachable, timedOut, unknownAuthority, expired, certificate, serverName
+  case oldVersion, handshake, library
+}

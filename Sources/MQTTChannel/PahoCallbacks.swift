@@ -1,0 +1,263 @@
+internal import CPaho
+internal import ConstrainedCore
+internal import MQTTLayer
+
+// What the library calls, on its own threads and with its one lock held, and on the worker's where an operation fails
+// at once. Each takes the channel's lock, copies what it was told, and returns; none calls the library but to free.
+
+func connected(
+  _ context: UnsafeMutableRawPointer?,
+  _ data: UnsafeMutablePointer<MQTTAsync_successData>?
+) {
+  guard let state = unsafe state(context) else { return }
+  unsafe state.lock()
+  if unsafe state.pointee.phase == .connecting {
+    unsafe state.pointee.phase = .connected
+    unsafe state.pointee.receiver = pthread_self()
+    unsafe toldReason = nil
+    let hasSession = unsafe data?.pointee.alt.connect.sessionPresent ?? 0
+    unsafe state.tell(.connected, detail: hasSession != 0 ? 1 : 0)
+    unsafe state.wakeWorker()
+  }
+  unsafe state.unlock()
+}
+
+func connectFailed(
+  _ context: UnsafeMutableRawPointer?,
+  _ data: UnsafeMutablePointer<MQTTAsync_failureData>?
+) {
+  guard let state = unsafe state(context) else { return }
+  let code = unsafe data?.pointee.code ?? 0
+  let isTimeout = unsafe has(data?.pointee.message, "timeout")
+  unsafe state.lock()
+  if unsafe state.pointee.phase == .connecting {
+    unsafe state.pointee.phase = .ended
+    var reason = FailureCode.unreachable
+    if code > 0 {
+      reason = .refused
+    } else if isTimeout {
+      reason = .timedOut
+    } else if unsafe !state.pointee.settings.transport.isSecure {
+      reason = .unreachable
+    } else if let told = unsafe toldReason {
+      reason = told
+    } else if unsafe state.pointee.hasCertificateError {
+      reason = .certificate
+    } else if unsafe state.pointee.hasHandshakeError {
+      reason = .handshake
+    }
+    unsafe state.tell(.failed, detail: reason.rawValue, number: UInt32(bitPattern: code))
+    unsafe state.wakeWorker()
+  }
+  unsafe state.unlock()
+  unsafe toldReason = nil
+}
+
+func connectionLost(_ context: UnsafeMutableRawPointer?, _ cause: UnsafeMutablePointer<CChar>?) {
+  guard let state = unsafe state(context) else { return }
+  unsafe state.lock()
+  if unsafe state.pointee.phase == .connected {
+    unsafe state.pointee.phase = .ended
+    // The thread that receives finds the end of the stream or an error, and then sends DISCONNECT, which only the
+    // former lets through; the other thread ends a connection when nothing is answered or a write fails.
+    let receiver = unsafe state.pointee.receiver
+    let isReceiver = receiver.map { pthread_equal($0, pthread_self()) != 0 } ?? false
+    let isOrderly = unsafe isReceiver && hasToldGoodbye
+    unsafe hasToldGoodbye = false
+    unsafe isSilent = false
+    unsafe state.tell(.lost, detail: isOrderly ? 0 : 1)
+    unsafe state.wakeWorker()
+  }
+  unsafe state.unlock()
+}
+
+func disconnected(
+  _ context: UnsafeMutableRawPointer?,
+  _ data: UnsafeMutablePointer<MQTTAsync_successData>?
+) {
+  unsafe endDisconnecting(context)
+}
+
+func disconnectFailed(
+  _ context: UnsafeMutableRawPointer?,
+  _ data: UnsafeMutablePointer<MQTTAsync_failureData>?
+) {
+  unsafe endDisconnecting(context)
+}
+
+private func endDisconnecting(_ context: UnsafeMutableRawPointer?) {
+  guard let state = unsafe state(context) else { return }
+  unsafe state.lock()
+  if unsafe state.pointee.phase == .disconnecting {
+    unsafe state.pointee.phase = .ended
+    unsafe state.wakeWorker()
+  }
+  unsafe state.unlock()
+}
+
+func operationSucceeded(
+  _ context: UnsafeMutableRawPointer?,
+  _ data: UnsafeMutablePointer<MQTTAsync_successData>?
+) {
+  unsafe endOperation(context, isDone: true) { kind in
+    // Only a subscription has a quality that was granted.
+    kind == .subscribe ? unsafe data?.pointee.alt.qos ?? 0x80 : 0
+  }
+}
+
+func operationFailed(
+  _ context: UnsafeMutableRawPointer?,
+  _ data: UnsafeMutablePointer<MQTTAsync_failureData>?
+) {
+  unsafe endOperation(context, isDone: false) { _ in 0x80 }
+}
+
+private func endOperation(
+  _ context: UnsafeMutableRawPointer?,
+  isDone: Bool,
+  detail: (RecordKind) -> Int32
+) {
+  // SAFETY: the context is a place in a channel's state, which outlives the library's client.
+  guard let operation = unsafe context?.assumingMemoryBound(to: ChannelOperation.self),
+    let state = unsafe operation.pointee.state
+  else { return }
+  unsafe state.lock()
+  if unsafe operation.pointee.state != nil {
+    unsafe state.endOperation(
+      operation - state.pointee.operations,
+      isDone: isDone,
+      detail: UInt8(truncatingIfNeeded: detail(operation.pointee.kind))
+    )
+  }
+  unsafe state.unlock()
+}
+
+func messageArrived(
+  _ context: UnsafeMutableRawPointer?,
+  _ name: UnsafeMutablePointer<CChar>?,
+  _ count: Int32,
+  _ message: UnsafeMutablePointer<MQTTAsync_message>?
+) -> Int32 {
+  if let state = unsafe state(context), let name = unsafe name, let message = unsafe message {
+    let length = unsafe count > 0 ? Int(count) : strlen(name)
+    let topic = unsafe UnsafeRawBufferPointer(start: name, count: length)
+    let payload = unsafe UnsafeRawBufferPointer(
+      start: message.pointee.payload,
+      count: Int(max(message.pointee.payloadlen, 0))
+    )
+    unsafe state.take(topic, payload, quality: message.pointee.qos)
+  }
+  var taken = unsafe message
+  unsafe MQTTAsync_freeMessage(&taken)
+  unsafe MQTTAsync_free(name)
+  // It was taken or dropped: the library would otherwise tell it again with the next packet.
+  return 1
+}
+
+extension UnsafeMutablePointer where Pointee == ChannelState {
+  /// Tells the owner of a message, or drops it.
+  fileprivate func take(
+    _ topic: UnsafeRawBufferPointer,
+    _ payload: UnsafeRawBufferPointer,
+    quality: Int32
+  ) {
+    unsafe lock()
+    defer { unsafe unlock() }
+    guard unsafe pointee.phase == .connected else { return }
+    guard quality == 0 || quality == 1 else { return unsafe drop(.quality) }
+    guard unsafe topic.count + payload.count <= pointee.settings.messageLimit else {
+      return unsafe drop(.tooLong)
+    }
+    guard unsafe isTopic(topic) else { return unsafe drop(.topic) }
+    let head = unsafe RecordHead(
+      .message,
+      detail: UInt8(truncatingIfNeeded: quality),
+      generation: pointee.handleGeneration
+    )
+    var patience = unsafe pointee.isOwnerStalled ? 0 : 10
+    while unsafe !tell(head, topic, payload, reserve: reservedBytes) {
+      guard patience > 0, unsafe !pointee.isClosed else {
+        unsafe pointee.isOwnerStalled = true
+        return unsafe drop(.noRoom)
+      }
+      patience -= 1
+      _ = unsafe nbiot_paho_wait(&pointee.room, &pointee.mutex, 100)
+    }
+    unsafe pointee.counters.received += 1
+  }
+}
+
+/// Whether a server may publish to a topic of that name (MQTT 3.1.1 Sections 1.5.3, 3.3.2.1 and 4.7).
+private func isTopic(_ name: UnsafeRawBufferPointer) -> Bool {
+  guard name.count > 0, name.count <= 512 else { return false }
+  for index in 0..<name.count {
+    switch unsafe name[index] {
+    case UInt8(ascii: "+"), UInt8(ascii: "#"), 0..<0x20, 0x7F: return false
+    default: continue
+    }
+  }
+  // SAFETY: the span covers exactly the name and does not outlive it.
+  return unsafe Span<UInt8>(_unsafeBytes: name).isUTF8
+}
+
+func tlsFailed(
+  _ text: UnsafePointer<CChar>?,
+  _ count: Int,
+  _ context: UnsafeMutableRawPointer?
+) -> Int32 {
+  guard let state = unsafe state(context) else { return 1 }
+  unsafe state.lock()
+  unsafe state.pointee.hasHandshakeError = true
+  if unsafe has(text, "certificate verify failed") {
+    unsafe state.pointee.hasCertificateError = true
+  }
+  unsafe state.unlock()
+  return 1
+}
+
+/// Why the TLS handshake that the library is at fails, as far as it says so.
+///
+/// The library tells its steps without saying for which client; the end of a handshake is told on the same thread
+/// before it is at another one.
+nonisolated(unsafe) private var toldReason: FailureCode?
+
+/// Whether the DISCONNECT that the library sends as it ends a connection went out; told on the same thread right before.
+nonisolated(unsafe) private var hasToldGoodbye = false
+
+/// Whether the library ends the connection for lack of an answer; told on the same thread before that.
+nonisolated(unsafe) private var isSilent = false
+
+func traced(_ level: MQTTASYNC_TRACE_LEVELS, _ text: UnsafeMutablePointer<CChar>?) {
+  if unsafe has(text, "-> DISCONNECT") {
+    unsafe hasToldGoodbye = has(text, "(0)") && !isSilent
+  } else if unsafe has(text, "disconnecting") {
+    // PINGREQ found no answer, or could not be sent.
+    unsafe isSilent = true
+  } else if unsafe !has(text, "SSL") && !has(text, "X509") {
+    // A packet.
+  } else if unsafe has(text, "X509_check_host") {
+    unsafe toldReason = has(text, "failed") ? .serverName : nil
+  } else if unsafe has(text, "SSL alert write:fatal:unknown CA") {
+    unsafe toldReason = .unknownAuthority
+  } else if unsafe has(text, "SSL alert write:fatal:certificate expired") {
+    unsafe toldReason = .expired
+  } else if unsafe has(text, "fatal:protocol version") {
+    unsafe toldReason = .oldVersion
+  } else if unsafe has(text, "SSL handshake started") {
+    unsafe toldReason = nil
+  }
+}
+
+private func state(_ context: UnsafeMutableRawPointer?) -> StatePointer? {
+  // SAFETY: the library hands back what it was given: a channel's state, which outlives the library's client.
+  unsafe context?.assumingMemoryBound(to: ChannelState.self)
+}
+
+/// Whether a C text contains a literal.
+private func has(_ text: UnsafePointer<CChar>?, _ part: StaticString) -> Bool {
+  guard let text = unsafe text else { return false }
+  // SAFETY: both texts end with a zero byte.
+  return unsafe part.utf8Start.withMemoryRebound(to: CChar.self, capacity: part.utf8CodeUnitCount) {
+    unsafe strstr(text, $0) != nil
+  }
+}

@@ -1,0 +1,46 @@
+#if !hasFeature(Embedded)
+extension MQTTFailure: CustomStringConvertible {
+  /// What happened, then what to do.
+  public var description: String {
+    switch self {
+    case .refused(let number): "the server refused the client with CONNACK \(number)"
+    case .unreachable:
+      "no connection came about: check host, port and network, and that the server speaks this transport"
+    case .timedOut: "the server does not answer: check host, port, transport and network"
+    case .unknownAuthority:
+      "the server's certificate comes from no authority of the CA file: check which root it has"
+    case .expired: "the server's certificate has expired, or this machine's clock is wrong"
+    case .certificate:
+      "the server's certificate is not good; check the CA file and this machine's clock"
+    case .serverName: "the server's certificate is for another name than the host's"
+    case .oldVersion: "the server speaks no TLS 1.2 or later"
+    case .handshake: "the TLS handshake failed: check that the port speaks TLS"
+    case .library(let code): "the MQTT library refused (\(code))"
+    }
+  }
+}
+
+extension MQTTLoss: CustomStringConvertible {
+  /// What happened.
+  public var description: String {
+    switch self {
+    case .closed: "the server closed the connection"
+    case .broken: "the connection broke"
+    case .memory:
+      "the server announced or sent more than this device has memory for; the connection was cut"
+    }
+  }
+}
+
+extension MQTTDrop: CustomStringConvertible {
+  /// What was wrong with the message.
+  public var description: String {
+    switch self {
+    case .tooLong: "a message is longer than the limit"
+    case .noRoom: "messages come faster than they are taken"
+    case .topic: "a message has a topic that none can have"
+    case .quality: "a message has quality of service 2, which the platform does not have"
+    }
+  }
+}
+#endif

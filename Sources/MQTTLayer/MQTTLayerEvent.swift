@@ -1,0 +1,69 @@
+/// What happened to a connection.
+public enum MQTTLayerEvent: Equatable, Sendable {
+  /// The server has accepted the client; `hasSession` says that it kept the session of an earlier connection.
+  case connected(hasSession: Bool)
+  /// No connection came about.
+  case failed(MQTTFailure)
+  /// The connection has ended, and nobody here asked for it.
+  case lost(MQTTLoss)
+  /// The connection has ended because it was asked for.
+  case disconnected
+  /// The message of that number is with the server; one of quality 0 was written.
+  case delivered(UInt32)
+  /// The message of that number could not be sent.
+  case undelivered(UInt32)
+  /// The subscription of that number has the quality 0 or 1, or was refused with `nil`.
+  case subscribed(UInt32, MQTTQuality?)
+  /// The subscription of that number is over.
+  case unsubscribed(UInt32)
+  /// A message has come: `MQTTLayer.topic` and `payload`.
+  case message(MQTTQuality)
+  /// A message was dropped; further ones for the same reason are told of once this event was polled.
+  case dropped(MQTTDrop)
+}
+
+/// Why no connection came about.
+public enum MQTTFailure: Equatable, Sendable {
+  /// The server's number in CONNACK.
+  case refused(UInt8)
+  /// No address, nobody who listens, no network, or a server that closed: the library below does not tell which.
+  case unreachable
+  /// Nothing came in time.
+  case timedOut
+  /// The server's certificate comes from no authority that is trusted.
+  case unknownAuthority
+  /// The server's certificate has expired.
+  case expired
+  /// The server's certificate is not good for another reason.
+  case certificate
+  /// The server's certificate is for another name.
+  case serverName
+  /// The server speaks no TLS 1.2 or later.
+  case oldVersion
+  /// The TLS handshake failed for another reason.
+  case handshake
+  /// The library refused, with its number.
+  case library(Int32)
+}
+
+/// How a connection has ended.
+public enum MQTTLoss: Equatable, Sendable {
+  /// The server closed it in order.
+  case closed
+  /// It broke, or the server was silent for too long.
+  case broken
+  /// The server made the library take more memory than it may: the connection was cut here.
+  case memory
+}
+
+/// Why a message was dropped.
+public enum MQTTDrop: UInt8, Sendable {
+  /// It is longer than the limit.
+  case tooLong = 1
+  /// Nobody has taken the messages before it.
+  case noRoom = 2
+  /// Its topic is empty, too long, no UTF-8 or has a wildcard or a control character (MQTT 3.1.1 Section 3.3.2.1).
+  case topic = 3
+  /// It has quality 2, which the platform does not have.
+  case quality = 4
+}

@@ -1,0 +1,208 @@
+internal import ConstrainedCore
+internal import MQTTLayer
+internal import OpenSSLSupport
+internal import Platform
+internal import PlatformCredentials
+internal import PlatformMQTT
+internal import ReportLink
+internal import SecurityLayer
+
+/// How a connection comes about and ends.
+extension MQTTLink where Layer: ~Copyable {
+  /// Whether a connection can be asked for now.
+  var mayConnect: Bool { connection == .none && now >= policy.notBefore }
+
+  /// Asks the layer for a connection.
+  mutating func connect() {
+    var request = MQTTConnect()
+    defer { request.password.withStorage { wipe(&$0) } }
+    request.keepAlive = settings.keepAlive.seconds
+    request.isClean = settings.isClean || registration != nil
+    request.version = settings.version
+    do throws(SecurityError) {
+      if let registration {
+        try write(registration, into: &request)
+      } else {
+        try writeLogin(into: &request)
+      }
+    } catch {
+      failure = .signing
+      return endTry(.failed)
+    }
+    wasKicked = false
+    layer.connect(request)
+    connection = .connecting(until: now + settings.connectTimeout)
+    lastActivity = now
+  }
+
+  private func writeLogin(into request: inout MQTTConnect) throws(SecurityError) {
+    do throws(CapacityError) {
+      try request.clientID.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try settings.connect.writeClientID(identity, into: &writer)
+      }
+      if !token.isEmpty {
+        try request.userName.replace(with: tokenUser.bytes)
+        return try request.password.replace(with: token.bytes)
+      }
+      try request.userName.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try MQTTConnectRequest.writeUserName(identity, into: &writer)
+      }
+    } catch {
+      throw .capacity
+    }
+    let sign = try settings.connect.signMethod.signature(key: secret.bytes) {
+      (writer: inout ByteWriter) throws(CapacityError) in
+      try settings.connect.writeSigningContent(identity, into: &writer)
+    }
+    try writePassword(sign, into: &request)
+  }
+
+  private func write(
+    _ registration: Registration,
+    into request: inout MQTTConnect
+  ) throws(SecurityError) {
+    do throws(CapacityError) {
+      try request.clientID.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try registration.request.writeClientID(
+          identity.clientID.bytes,
+          instanceID: registration.instanceID.bytes,
+          into: &writer
+        )
+      }
+      try request.userName.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try MQTTConnectRequest.writeUserName(identity, into: &writer)
+      }
+    } catch {
+      throw .capacity
+    }
+    let signed = registration.request.registration
+    let sign = try signed.signMethod.signature(key: secret.bytes) {
+      (writer: inout ByteWriter) throws(CapacityError) in
+      try signed.writeSigningContent(into: &writer)
+    }
+    try writePassword(sign, into: &request)
+  }
+
+  private func writePassword(
+    _ sign: FixedBytes<32>,
+    into request: inout MQTTConnect
+  ) throws(SecurityError) {
+    do throws(CapacityError) {
+      try request.password.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try writer.append(hexadecimal: sign.bytes)
+      }
+    } catch {
+      throw .capacity
+    }
+  }
+
+  /// Takes in that the platform has accepted the device; asks for subscriptions that it does not have.
+  mutating func takeConnected(hasSession: Bool) {
+    connection = .connected
+    lastActivity = now
+    counters.connections += 1
+    policy.handleConnected(at: now)
+    let deadline = now + settings.answerTimeout
+    for index in 0..<16 where reports[index].phase == .underWay {
+      reports[index].deadline = deadline
+    }
+    if registration != nil {
+      registration?.deadline = deadline
+      return
+    }
+    for index in 0..<32 {
+      switch subscriptions[index].phase {
+      case .granted where hasSession: continue
+      case .granted, .asked, .refused: subscriptions[index].phase = .wanted
+      case .leaving: subscriptions[index].phase = .free
+      case .free, .wanted: continue
+      }
+    }
+    askForSubscriptions()
+  }
+
+  /// Takes in that no connection came about.
+  mutating func takeFailure(_ reason: MQTTFailure) {
+    switch reason {
+    case .refused(let number):
+      let code = ConnackCode(rawValue: number)
+      failure = .refused(code)
+      endTry(.refused(code))
+    default:
+      failure = .connection(reason)
+      endTry(.failed)
+    }
+  }
+
+  /// Ends a try to connect that failed, with all that waits for it.
+  private mutating func endTry(_ how: ConnectionEnding) {
+    let isRegistering = registration != nil
+    end(how, isInterrupted: false)
+    waiting = .connectFailed
+    if isRegistering {
+      registration = nil
+      registrationFailure = .connecting(failure)
+      waiting = .registrationFailed
+    }
+  }
+
+  /// Takes in that the connection has ended without having been asked to.
+  mutating func takeLoss(_ loss: MQTTLoss) {
+    let how: ConnectionEnding = wasKicked ? .kicked : loss == .closed ? .closed : .lost
+    let isRegistering = registration != nil
+    end(how, isInterrupted: false)
+    waiting = .disconnected
+    if isRegistering { failRegistration(.disconnected) }
+  }
+
+  /// Ends the connection, or the try to make one, in the link's own books.
+  mutating func end(_ how: ConnectionEnding, isInterrupted: Bool) {
+    let wasConnected = connection == .connected
+    connection = .none
+    sendsUnderWay = 0
+    policy.handleEnding(how, at: now, random: randomness.nextUInt32())
+    endReports(wasSent: wasConnected, isInterrupted: isInterrupted)
+  }
+
+  /// Ends all reports under way because of the connection.
+  mutating func endReports(wasSent: Bool, isInterrupted: Bool) {
+    var how = restingEnding
+    how.wasSent = wasSent
+    how.wasInterrupted = isInterrupted
+    for index in 0..<16 where reports[index].phase == .underWay {
+      reports[index].phase = .ended(how)
+    }
+  }
+
+  /// How a report ends for which there is no connection.
+  ///
+  /// A rest that the platform has brought about is one that it asks for; the back-off is left to whoever tries the
+  /// report again.
+  var restingEnding: ReportEnding {
+    let left = max(policy.notBefore - now, Milliseconds(0))
+    return switch policy.reason {
+    case .refused(.unavailable): ReportEnding(.unreachable)
+    case .refused: ReportEnding(.credentials, retryAfter: left)
+    case .kicked, .suspectedTwin: ReportEnding(.unreachable, retryAfter: left)
+    case .none, .failed, .lost, .closed: ReportEnding(.unreachable)
+    }
+  }
+
+  /// Says goodbye.
+  mutating func sayGoodbye() {
+    layer.disconnect()
+    connection = .closing(until: now + Milliseconds(10_000))
+    sendsUnderWay = 0
+  }
+
+  /// Gives up a connection that does not answer.
+  mutating func giveUp() {
+    layer.disconnect()
+    let isRegistering = registration != nil
+    let wasConnecting = connection != .connected
+    if wasConnecting { failure = .connection(.timedOut) }
+    end(wasConnecting ? .failed : .lost, isInterrupted: false)
+    waiting = wasConnecting ? .connectFailed : .disconnected
+    if isRegistering { failRegistration(.timedOut) }
+  }
+}

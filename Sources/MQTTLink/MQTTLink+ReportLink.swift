@@ -1,0 +1,197 @@
+public import ConstrainedCore
+public import DeviceStore
+internal import MQTTLayer
+internal import Platform
+internal import PlatformMQTT
+public import ReportLink
+
+/// What an outbox asks of its link.
+extension MQTTLink: ReportLink where Layer: ~Copyable {
+  /// How many reports can be under way at once.
+  public var capacity: Int { settings.reportsInFlight }
+
+  /// Whether a report can begin.
+  public var isFree: Bool {
+    registration == nil && !isClosing && reportsUnderWay < settings.reportsInFlight
+  }
+
+  /// Whether nothing is under way, and nothing waits to be sent.
+  public var isIdle: Bool {
+    switch connection {
+    case .connecting, .closing: return false
+    case .none: return reportsUnderWay == 0 && waiting == nil && registration == nil
+    case .connected:
+      return reportsUnderWay == 0 && sendsUnderWay == 0 && waiting == nil && registration == nil
+        && subscriptionDeadline == nil
+    }
+  }
+
+  /// Whether the platform has accepted the device, and the connection stands.
+  public var isAuthenticated: Bool { isConnected }
+
+  /// Begins to deliver a report without an id.
+  public mutating func begin(
+    topic: Span<UInt8>,
+    payload: Span<UInt8>,
+    format: UInt16,
+    at now: Instant
+  ) -> Bool {
+    begin(id: 0, topic: topic, payload: payload, format: format, at: now)
+  }
+
+  /// Begins to deliver a report: it connects first where it must, and ends at once where it must not.
+  ///
+  /// MQTT says nothing of a payload's format; the topic tells the platform.
+  public mutating func begin(
+    id: UInt64,
+    topic: Span<UInt8>,
+    payload: Span<UInt8>,
+    format: UInt16,
+    at now: Instant
+  ) -> Bool {
+    self.now = now
+    guard let index = freeSlot else { return refuse(id, .unreachable) }
+    guard (try? Topic(topic)) != nil else { return refuse(id, .final) }
+    reports[index].id = id
+    if mayConnect { connect() }
+    switch connection {
+    case .none, .closing:
+      reports[index].phase = .ended(restingEnding)
+      return true
+    case .connecting(let until): reports[index].deadline = until + settings.answerTimeout
+    case .connected: reports[index].deadline = now + settings.answerTimeout
+    }
+    let number = newNumber()
+    guard layer.publish(topic: topic, payload: payload, quality: .atLeastOnce, number: number)
+    else {
+      reports[index].phase = .ended(ReportEnding(.later, retryAfter: Milliseconds(1_000)))
+      return true
+    }
+    reports[index].number = number
+    reports[index].phase = .underWay
+    counters.reports += 1
+    lastActivity = now
+    return true
+  }
+
+  private var freeSlot: Int? {
+    for index in 0..<16 where reports[index].phase == .free { return index }
+    return nil
+  }
+
+  private mutating func refuse(_ id: UInt64, _ verdict: ReportVerdict) -> Bool {
+    refuse(id, ReportEnding(verdict))
+    return false
+  }
+
+  /// Ends the connection with all reports under way, because the network failed.
+  public mutating func interrupt(at now: Instant) {
+    self.now = now
+    guard connection != .none else { return }
+    layer.disconnect()
+    if !isClosing {
+      end(.lost, isInterrupted: true)
+      waiting = .disconnected
+    }
+    connection = .none
+  }
+
+  /// Does nothing: each connection authenticates.
+  public mutating func forgetAuthentication() {}
+
+  /// Ends whatever is under way, without an event, and says goodbye; `isClosing` until that is over.
+  public mutating func close() {
+    registration = nil
+    waiting = nil
+    for index in 0..<16 { reports[index].phase = .free }
+    staysConnected = false
+    switch connection {
+    case .connected: sayGoodbye()
+    case .connecting:
+      layer.disconnect()
+      connection = .none
+    case .none, .closing: break
+    }
+  }
+
+  /// What happened since the last call, as far as an outbox has to know; `nil` when that is all.
+  public mutating func pollLinkEvent() -> LinkEvent? {
+    while let event = pollEvent() {
+      switch event {
+      case .connected: return .authenticated
+      case .connectFailed: return .authenticationFailed
+      case .report: return .report
+      case .downlink: return .downlink
+      case .disconnected, .closed, .subscription, .registered, .registrationFailed, .dropped:
+        continue
+      }
+    }
+    return nil
+  }
+
+  /// A second with a random half.
+  public mutating func firstRetryDelay() -> Milliseconds { spread(settings.reconnecting.retry) }
+
+  /// `delay` with a random half added.
+  public mutating func spread(_ delay: Milliseconds) -> Milliseconds {
+    let half = Int64(randomness.nextUInt32() >> 1) * (delay.count / 2) / Int64(Int32.max)
+    return delay + Milliseconds(half)
+  }
+
+  /// Nothing: a connection leaves nothing that the next one could use.
+  public var unkept: Unkept? { nil }
+
+  /// None that could be resumed.
+  public var channelCount: Int { 0 }
+
+  /// Does nothing.
+  public mutating func restore(_ record: borrowing @_addressable SessionRecord, isUsable: Bool) {}
+
+  /// Does nothing.
+  public func write(into record: inout SessionRecord) {}
+
+  /// Does nothing.
+  public mutating func keep(numbersUpTo ceiling: UInt64, at now: Instant) {}
+}
+
+extension MQTTLink: DownlinkLink where Layer: ~Copyable {
+  /// The topic of the last event `downlink`.
+  public var downlinkTopic: Span<UInt8> {
+    @_lifetime(borrow self)
+    get { layer.topic }
+  }
+
+  /// The payload of the last event `downlink`.
+  public var downlinkPayload: Span<UInt8> {
+    @_lifetime(borrow self)
+    get { layer.payload }
+  }
+
+  /// Sends what is no report, over the connection that stands.
+  public mutating func send(
+    topic: Span<UInt8>,
+    payload: Span<UInt8>,
+    quality: MessageQuality,
+    at now: Instant
+  ) -> Bool {
+    self.now = now
+    guard connection == .connected, registration == nil, (try? Topic(topic)) != nil else {
+      return false
+    }
+    // Its number is none of a report's.
+    let isSent = layer.publish(
+      topic: topic,
+      payload: payload,
+      quality: quality == .atLeastOnce ? .atLeastOnce : .atMostOnce,
+      number: newNumber() | 0x8000_0000
+    )
+    if isSent {
+      sendsUnderWay += 1
+      counters.sends += 1
+      lastActivity = now
+    }
+    return isSent
+  }
+}
+
+extension MQTTLink: DescriptorLink where Layer: ~Copyable {}

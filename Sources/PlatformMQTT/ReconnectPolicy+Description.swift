@@ -1,0 +1,19 @@
+#if !hasFeature(Embedded)
+extension RestReason: CustomStringConvertible {
+  /// Why, and what to do where something is to be done.
+  public var description: String {
+    switch self {
+    case .none: "nothing keeps the device from connecting"
+    case .failed: "the last try to connect failed; the next one follows by itself"
+    case .lost: "the connection broke; the next try follows by itself"
+    case .closed: "the platform closed the connection; the device connects again at once"
+    case .kicked:
+      "the platform says that the same identity has connected elsewhere: check which other device or program uses "
+        + "this device name"
+    case .suspectedTwin:
+      "the platform closed two connections within an hour: another device may use the same identity, check that"
+    case .refused(let code): "the platform refused the device, \(code): \(code.advice)"
+    }
+  }
+}
+#endif

@@ -1,0 +1,172 @@
+public import ConstrainedCore
+
+/// When a device connects again: a state machine without a clock and without randomness.
+///
+/// Order of calls: connect at or after `notBefore`; `handleConnected` when the platform has accepted, `handleEnding`
+/// when the connection has ended or did not come about. `random` is 32 random bits.
+///
+/// Two devices with one identity throw each other out. The platform says so to a client that asked for it; without
+/// a word a second orderly close within the hour is taken for it. Both together connect at most four times in the
+/// first hour either way.
+public struct ReconnectPolicy: Sendable {
+  /// Nothing is sent before this instant.
+  public private(set) var notBefore = Instant(milliseconds: .min)
+
+  /// Why it rests until then.
+  public private(set) var reason = RestReason.none
+
+  /// Whether to authenticate over HTTPS anew before the next try: the platform does not take the token.
+  public private(set) var wantsAuthentication = false
+
+  private let settings: ReconnectSettings
+  /// Tries in a row without a connection that lasted.
+  private var failures = 0
+  private var kicks = 0
+  private var refusals = 0
+  private var connectedAt: Instant?
+  /// When the platform closed a connection in order, which was answered by connecting at once.
+  private var closedAt: Instant?
+
+  /// A device that may connect at once.
+  public init(_ settings: ReconnectSettings = ReconnectSettings()) { self.settings = settings }
+
+  /// Whether a connection stands.
+  public var isConnected: Bool { connectedAt != nil }
+
+  /// Takes in that the platform has accepted the device.
+  public mutating func handleConnected(at now: Instant) {
+    connectedAt = now
+    refusals = 0
+    wantsAuthentication = false
+    reason = .none
+  }
+
+  /// Takes in how a connection, or the try to make one, has ended.
+  public mutating func handleEnding(
+    _ ending: ConnectionEnding,
+    at now: Instant,
+    random: UInt32
+  ) {
+    settle(at: now)
+    switch ending {
+    case .failed, .lost:
+      reason = ending == .lost ? .lost : .failed
+      backOff(at: now, random)
+    case .closed:
+      if let first = closedAt, now - first < settings.closePeriod {
+        reason = .suspectedTwin
+        rest(until: first + settings.closePeriod)
+      } else {
+        closedAt = now
+        reason = .closed
+        rest(until: now)
+      }
+    case .kicked:
+      reason = .kicked
+      let wait = doubled(settings.kickRest, kicks, limit: settings.restLimit)
+      kicks += 1
+      rest(until: now + wait + half(of: wait, random))
+    case .refused(let code): refuse(code, at: now, random)
+    }
+  }
+
+  private mutating func refuse(_ code: ConnackCode, at now: Instant, _ random: UInt32) {
+    reason = .refused(code)
+    if code == .unavailable {
+      guard settings.usesToken else { return backOff(at: now, random) }
+      // The token is not taken: one new one, then the platform is left alone.
+      if !wantsAuthentication {
+        wantsAuthentication = true
+        return rest(until: now)
+      }
+    }
+    let wait = doubled(settings.refusalRest, refusals, limit: settings.restLimit)
+    refusals += 1
+    rest(until: now + wait + half(of: wait, random))
+  }
+
+  private mutating func backOff(at now: Instant, _ random: UInt32) {
+    let wait = doubled(settings.retry, failures, limit: settings.retryLimit)
+    failures += 1
+    rest(until: now + wait + half(of: wait, random))
+  }
+
+  /// Draws from how long the connection lasted whether earlier trouble is over.
+  private mutating func settle(at now: Instant) {
+    guard let start = connectedAt else { return }
+    connectedAt = nil
+    if now - start >= settings.steadyAfter { failures = 0 }
+    if now - start >= settings.kickMemory { kicks = 0 }
+  }
+
+  private mutating func rest(until instant: Instant) { notBefore = instant }
+
+  private func doubled(_ first: Milliseconds, _ times: Int, limit: Milliseconds) -> Milliseconds {
+    var wait = first
+    for _ in 0..<min(times, 16) where wait < limit { wait = wait + wait }
+    return min(wait, limit)
+  }
+
+  /// A random part of half of a wait.
+  private func half(of wait: Milliseconds, _ random: UInt32) -> Milliseconds {
+    Milliseconds((wait.count / 2 &* Int64(widening: random &>> 16)) &>> 16)
+  }
+}
+
+/// How a connection, or the try to make one, has ended.
+public enum ConnectionEnding: Equatable, Sendable {
+  /// No connection came about: no network, no server, or a TLS handshake that failed.
+  case failed
+  /// The platform did not accept the device.
+  case refused(ConnackCode)
+  /// It broke: an error of the network, or silence.
+  case lost
+  /// The platform closed it in order, without a word.
+  case closed
+  /// The platform said that the same identity has connected elsewhere.
+  case kicked
+}
+
+/// Why a device does not connect yet.
+public enum RestReason: Equatable, Sendable {
+  /// It may connect.
+  case none
+  /// The last try failed.
+  case failed
+  /// The connection broke.
+  case lost
+  /// The platform closed the connection in order: the device may connect at once.
+  case closed
+  /// The same identity has connected elsewhere, as the platform said.
+  case kicked
+  /// The platform closed two connections within the hour: another device may have the same identity.
+  case suspectedTwin
+  /// The platform does not accept the device.
+  case refused(ConnackCode)
+}
+
+/// How long a device rests; the values that fit most devices are set.
+public struct ReconnectSettings: Sendable {
+  /// The wait after the first failure; it doubles each time, and a random half is added.
+  public var retry = Milliseconds(1_000)
+  /// The longest such wait, without the random half.
+  public var retryLimit = Milliseconds(300_000)
+  /// The rest after the first kick; it doubles each time, and a random half is added.
+  public var kickRest = Milliseconds(1_800_000)
+  /// The rest after the first refusal; it doubles each time, and a random half is added.
+  public var refusalRest = Milliseconds(1_800_000)
+  /// The longest rest after a kick or a refusal, without the random half: 4 hours.
+  public var restLimit = Milliseconds(14_400_000)
+  /// Within this time of an orderly close that was answered at once another one is not.
+  public var closePeriod = Milliseconds(3_600_000)
+  /// Whether user name and password come from an authentication over HTTPS (device guide 3.2).
+  public var usesToken = false
+
+  /// After so long a connection counts as one that lasted.
+  var steadyAfter: Milliseconds { Milliseconds(60_000) }
+  /// After so long a connection earlier kicks are forgotten: a day.
+  var kickMemory: Milliseconds { Milliseconds(86_400_000) }
+
+  /// The settings that fit most devices.
+  public init() {}
+}

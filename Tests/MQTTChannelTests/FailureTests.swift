@@ -1,0 +1,127 @@
+import ConstrainedCore
+import Foundation
+import MQTTChannel
+import MQTTLayer
+import MQTTPeers
+import Testing
+
+@Suite("A channel says why there is no connection")
+struct FailureTests {
+  @Test func `nobody listens, or the name is none`() throws {
+    let closed = try ListeningSocket()
+    closed.close()
+    let client = try Client(port: closed.port)
+    try client.connect()
+    #expect(client.next() == .event(.failed(.unreachable)))
+    let nameless = try Client(host: "no-such-host.invalid", port: 1)
+    try nameless.connect()
+    #expect(nameless.next() == .event(.failed(.unreachable)))
+  }
+
+  @Test func `a server that says nothing is timed out`() throws {
+    let server = try FakeServer { connection, _ in connection.waitForEnd() }
+    let client = try Client(of: server) { $0.connectTimeout = 1 }
+    try client.connect()
+    #expect(client.next() == .event(.failed(.timedOut)))
+  }
+
+  @Test func `a server that closes before CONNACK`() throws {
+    let server = try FakeServer { connection, _ in _ = connection.packet() }
+    let client = try Client(of: server)
+    try client.connect()
+    #expect(client.next() == .event(.failed(.unreachable)))
+  }
+
+  @Test(arguments: [1, 2, 3, 4, 5, 6, 255] as [UInt8])
+  func `each number of CONNACK is told`(number: UInt8) throws {
+    let server = try FakeServer { connection, _ in
+      connection.accept(code: number)
+      connection.waitForEnd()
+    }
+    let client = try Client(of: server)
+    try client.connect()
+    #expect(client.next() == .event(.failed(.refused(number))))
+  }
+
+  @Test(
+    arguments: [
+      ("foreign", "127.0.0.1", .unknownAuthority), ("misnamed", "127.0.0.1", .serverName),
+      ("expired", "127.0.0.1", .expired), ("future", "127.0.0.1", .certificate),
+      ("small", "127.0.0.1", .certificate),
+      ("ofNobody", "127.0.0.1", nil), ("purpose", "127.0.0.1", nil),
+      ("ofWeak", "127.0.0.1", nil),
+    ] as [(String, String, MQTTFailure?)]
+  )
+  func `a certificate that is not good is refused`(
+    certificate: String,
+    host: String,
+    reason: MQTTFailure?
+  ) throws {
+    let broker = try Mosquitto(certificate: certificate)
+    for transport in [ChannelTransport.tls, .secureWebSocket] {
+      let client = try Client(transport, of: broker, host: host)
+      try client.connect()
+      guard case .event(.failed(let failure))? = client.next() else {
+        Issue.record("\(certificate) was taken over \(transport)")
+        continue
+      }
+      if let reason { #expect(failure == reason, "\(transport)") }
+    }
+  }
+
+  @Test(arguments: ["localhost", "127.0.0.1"])
+  func `a good certificate is taken for each of its names`(host: String) throws {
+    let broker = try Mosquitto()
+    let client = try Client(.tls, of: broker, host: host)
+    try client.connect()
+    #expect(client.next() == .event(.connected(hasSession: false)))
+  }
+
+  /// RFC 9525 Section 6.3 forbids it; the library checks names with OpenSSL's defaults, and there is no way in.
+  @Test func `a name that is the common name alone is taken by the library`() throws {
+    let broker = try Mosquitto(certificate: "nameless")
+    let client = try Client(.tls, of: broker, host: "localhost")
+    try client.connect()
+    #expect(client.next() == .event(.connected(hasSession: false)))
+  }
+
+  @Test func `a server without TLS, and one of TLS 1 dot 1`() throws {
+    let broker = try Mosquitto()
+    let plain = try Client(
+      .tls,
+      port: broker.ports.tcp,
+      authorities: MQTTCertificates.text("ca.pem"),
+      peer: broker
+    )
+    try plain.connect()
+    guard case .event(.failed(let failure))? = plain.next() else {
+      Issue.record("taken")
+      return
+    }
+    #expect([.handshake, .unreachable].contains(failure))
+    let old = try OldServer()
+    let client = try Client(
+      .tls,
+      port: old.port,
+      authorities: MQTTCertificates.text("ca.pem"),
+      peer: old
+    )
+    try client.connect()
+    guard case .event(.failed)? = client.next() else {
+      Issue.record("TLS 1.1 was taken")
+      return
+    }
+  }
+
+  @Test func `settings that make no channel are refused`() throws {
+    #expect(throws: ChannelError.authorities) { _ = try Client(.tls, port: 1) }
+    for host in ["", "a b", "a/b", "a\u{0}b", "ü"] {
+      #expect(throws: ChannelError.host) { _ = try Client(host: host, port: 1) }
+    }
+    #expect(throws: ChannelError.limits) { _ = try Client(port: 1) { $0.messageLimit = 100_000 } }
+    #expect(throws: ChannelError.limits) { _ = try Client(port: 1) { $0.memoryLimit = 1 } }
+    #expect(throws: ChannelError.path) {
+      _ = try Client(.webSocket, port: 1) { $0.path = FixedBytes() }
+    }
+  }
+}

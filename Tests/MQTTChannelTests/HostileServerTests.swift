@@ -1,0 +1,197 @@
+import ConstrainedCore
+import MQTTChannel
+import MQTTLayer
+import MQTTPeers
+import Testing
+
+@Suite("A channel and a server that breaks MQTT 3.1.1", .serialized)
+struct HostileServerTests {
+  static let after = publishPacket(Array("a/b".utf8), [0x21])
+
+  /// A server that accepts, sends `bytes` and then a good message.
+  private func server(_ bytes: [UInt8]) throws -> FakeServer {
+    try FakeServer { connection, _ in
+      connection.accept()
+      connection.send(bytes)
+      connection.send(Self.after)
+      connection.waitForEnd()
+    }
+  }
+
+  private func connected(_ server: FakeServer, keepAlive: UInt16 = 60) throws -> Client {
+    let client = try Client(of: server)
+    try client.connect(keepAlive: keepAlive)
+    #expect(client.next() == .event(.connected(hasSession: false)))
+    return client
+  }
+
+  @Test(
+    arguments: [
+      ("wildcards", publishPacket(Array("a/#".utf8), [1]), .topic),
+      ("a plus", publishPacket(Array("a/+/b".utf8), [1]), .topic),
+      ("no topic", publishPacket([], [1]), .topic),
+      ("a zero byte", publishPacket([0x61, 0, 0x62], [1]), .topic),
+      ("no UTF-8", publishPacket([0x61, 0x2F, 0xFF, 0xFE], [1]), nil),
+      ("a surrogate", publishPacket([0xED, 0xA0, 0x80], [1]), nil),
+      ("a long topic", publishPacket([UInt8](repeating: 0x61, count: 513), [1]), .topic),
+      ("256 KB", publishPacket(Array("a".utf8), [UInt8](repeating: 1, count: 262_144)), .tooLong),
+      ("an unsolicited PUBACK", [0x40, 2, 0x12, 0x34], nil),
+      ("an unsolicited SUBACK", [0x90, 3, 0, 9, 1], nil),
+      ("an unsolicited UNSUBACK", [0xB0, 2, 0, 9], nil),
+      ("an unsolicited PUBREL", [0x62, 2, 0, 9], nil),
+      ("an unsolicited PINGRESP", [0xD0, 0], nil),
+      ("quality 3", publishPacket(Array("a".utf8), [1], quality: 3), nil),
+    ] as [(String, [UInt8], MQTTDrop?)]
+  )
+  func `is dropped, and the connection goes on`(
+    name: String,
+    bytes: [UInt8],
+    drop: MQTTDrop?
+  ) throws {
+    let server = try server(bytes)
+    let client = try connected(server)
+    if let drop { #expect(client.next() == .event(.dropped(drop)), "\(name)") }
+    var told = client.next()
+    // The library itself may drop what is no UTF-8.
+    if drop == nil, told == .event(.dropped(.topic)) { told = client.next() }
+    #expect(told == .message("a/b", [0x21], .atMostOnce), "\(name)")
+  }
+
+  @Test func `quality 2 is never handed over`() throws {
+    let server = try FakeServer { connection, _ in
+      connection.accept()
+      connection.send(publishPacket(Array("two".utf8), [1], quality: 2))
+      // PUBREC, then PUBREL releases the message.
+      _ = connection.packet(ofType: 5)
+      connection.send([0x62, 2, 0, 7])
+      connection.send(Self.after)
+      connection.waitForEnd()
+    }
+    let client = try connected(server)
+    #expect(client.next() == .event(.dropped(.quality)))
+    #expect(client.next() == .message("a/b", [0x21], .atMostOnce))
+  }
+
+  @Test(
+    arguments: [
+      ("a second CONNACK", [0x20, 2, 0, 5]),
+      ("a topic beyond the packet", [0x30, 5, 0xFF, 0xFF, 1, 2, 3]),
+      ("a packet without a topic's length", [0x30, 1, 0]),
+      ("a length of five bytes", [0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1]),
+      ("an empty PUBACK", [0x40, 0]), ("an empty SUBACK", [0x90, 0]),
+      ("an empty UNSUBACK", [0xB0, 0]),
+    ] as [(String, [UInt8])]
+  )
+  func `ends the connection, and the next one works`(name: String, bytes: [UInt8]) throws {
+    let server = try FakeServer { connection, number in
+      connection.accept()
+      if number == 0 { connection.send(bytes) }
+      connection.waitForEnd()
+    }
+    let client = try connected(server)
+    guard case .event(.lost)? = client.next() else {
+      Issue.record("\(name)")
+      return
+    }
+    try client.connect()
+    #expect(client.next() == .event(.connected(hasSession: false)))
+  }
+
+  @Test func `a length of 268,435,455 is cut off before it is filled`() throws {
+    let server = try FakeServer { connection, number in
+      connection.accept()
+      if number == 0 {
+        connection.send(publishPacket(Array("a".utf8), [1], length: 268_435_455))
+      }
+      connection.waitForEnd()
+    }
+    let client = try connected(server)
+    #expect(client.next() == .event(.lost(.memory)))
+    #expect(client.channel.counters.cuts == 1)
+    try client.connect()
+    #expect(client.next() == .event(.connected(hasSession: false)))
+    // Only this connection's own is held again.
+    #expect(MQTTChannel.libraryMemory < 268_435_455)
+  }
+
+  @Test func `a flood of quality 2 is cut off`() throws {
+    let server = try FakeServer { connection, _ in
+      connection.accept()
+      let payload = [UInt8](repeating: 1, count: 1_000)
+      for id in 1..<20_000 as Range<UInt16> {
+        guard connection.send(publishPacket(Array("a".utf8), payload, quality: 2, id: id)) else {
+          return
+        }
+      }
+      connection.waitForEnd()
+    }
+    let client = try connected(server)
+    #expect(client.next() == .event(.lost(.memory)))
+  }
+
+  @Test func `half a packet and silence end with the keep-alive`() throws {
+    let server = try FakeServer { connection, _ in
+      connection.accept()
+      connection.send(Array(Self.after.prefix(4)))
+      connection.waitForEnd()
+    }
+    let client = try connected(server, keepAlive: 2)
+    #expect(client.next() == .event(.lost(.broken)))
+  }
+
+  @Test func `PINGREQ goes out in time, and an answer keeps the connection`() throws {
+    let server = try FakeServer { connection, _ in
+      connection.accept()
+      for _ in 0..<2 where connection.packet(ofType: 12) != nil { connection.send([0xD0, 0]) }
+      connection.send(Self.after)
+      connection.waitForEnd()
+    }
+    let client = try connected(server, keepAlive: 1)
+    #expect(client.next() == .message("a/b", [0x21], .atMostOnce))
+  }
+
+  @Test func `an orderly close and a broken connection are told apart`() throws {
+    for (isReset, loss) in [(false, MQTTLoss.closed), (true, .broken)] {
+      for _ in 0..<3 {
+        let server = try FakeServer { connection, _ in
+          connection.accept()
+          connection.send(Self.after)
+          _ = connection.packet(ofType: 3)
+          if isReset { connection.reset() } else { connection.close() }
+        }
+        let client = try connected(server)
+        #expect(client.next() == .message("a/b", [0x21], .atMostOnce))
+        #expect(client.publish("go", [], .atMostOnce))
+        #expect(client.next() == .event(.delivered(1)))
+        #expect(client.next() == .event(.lost(loss)))
+      }
+    }
+  }
+
+  @Test func `an owner that takes nothing has messages dropped, and none torn`() throws {
+    let payload = [UInt8](repeating: 7, count: 8_000)
+    let server = try FakeServer { connection, _ in
+      connection.accept()
+      for _ in 0..<40 { connection.send(publishPacket(Array("a".utf8), payload)) }
+      connection.send(Self.after)
+      // All has been read once the client answers.
+      connection.waitForEnd()
+    }
+    let client = try connected(server)
+    // The library's threads work while this one takes nothing.
+    while client.channel.counters.dropped < 10 { _ = client.channel.descriptor }
+    var count = 0
+    var drops = 0
+    loop: while let told = client.next(seconds: 10) {
+      switch told {
+      case .message("a", let bytes, _):
+        #expect(bytes == payload)
+        count += 1
+      case .message("a/b", _, _): break loop
+      case .event(.dropped(.noRoom)): drops += 1
+      default: Issue.record("\(told)")
+      }
+    }
+    #expect(count > 0 && drops > 0)
+  }
+}

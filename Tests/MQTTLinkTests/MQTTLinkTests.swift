@@ -1,0 +1,399 @@
+import ConstrainedCore
+import MQTTLayer
+import MQTTLink
+import Platform
+import PlatformMQTT
+import ReportLink
+import Testing
+
+@Suite("A link over MQTT: connecting and reports")
+struct MQTTLinkTests {
+  @Test func `CONNECT carries what the device guide prints`() throws {
+    let world = try World {
+      $0.connect = MQTTConnectRequest(signMethod: .hmacSHA1, transport: .tcp, timestamp: 789)
+      $0.version = .v3_1
+      $0.isClean = false
+    }
+    #expect(world.begin(1))
+    #expect(
+      world.wire.connects == [
+        Wire.Connect(
+          clientID: "12345|securemode=3,signmethod=hmacsha1,timestamp=789|",
+          userName: "device&pk",
+          password: "fafd82a3d602b37fb0fa8b7892f24a477f851a14",
+          keepAlive: 300,
+          isClean: false,
+          version: .v3_1
+        )
+      ]
+    )
+  }
+
+  @Test func `a client id with a bar makes no link`() {
+    #expect(throws: MQTTSettingsError.clientIDBar(offset: 1)) { _ = try World(clientID: "a|b") }
+  }
+
+  @Test func `what an authentication over HTTPS has brought is user name and password`() throws {
+    let world = try World { $0.reconnecting.usesToken = true }
+    let (id, token) = (Array("iot".utf8), Array("tok".utf8))
+    try world.link.useToken(iotID: id.span, iotToken: token.span)
+    world.begin(1)
+    #expect(world.wire.connects[0].userName == "iot" && world.wire.connects[0].password == "tok")
+    world.wire.tell(.failed(.refused(3)))
+    #expect(world.events().contains(.connectFailed))
+    #expect(world.wantsAuthentication)
+  }
+
+  @Test func `a report is with the layer at once and ends with its acknowledgement`() throws {
+    let world = try World()
+    #expect(world.isFree && world.isIdle)
+    #expect(world.begin(7, "{\"a\":1}"))
+    #expect(!world.isFree && !world.isIdle)
+    #expect(world.wire.published.count == 1 && world.wire.published[0].quality == .atLeastOnce)
+    #expect(world.events() == [])
+    world.accept()
+    #expect(world.events() == [.connected(hasSession: false)])
+    world.advance(40)
+    world.wire.tell(.delivered(world.wire.published[0].number))
+    #expect(world.events() == [.report])
+    #expect(world.ended() == (7, .delivered))
+    #expect(world.isFree && world.isIdle && world.isConnected)
+  }
+
+  @Test func `several reports are under way, each ends under its id`() throws {
+    let world = try World { $0.reportsInFlight = 16 }
+    #expect(world.link.capacity == 16)
+    for id in 1...16 as ClosedRange<UInt64> {
+      #expect(world.isFree)
+      world.begin(id)
+    }
+    #expect(!world.isFree)
+    #expect(world.wire.connects.count == 1)
+    world.accept()
+    #expect(world.events() == [.connected(hasSession: false)])
+    for published in world.wire.published.reversed() {
+      world.wire.tell(.delivered(published.number))
+    }
+    var ended: [UInt64] = []
+    while let event = world.next() {
+      #expect(event == .report && world.link.ending.verdict == .delivered)
+      ended.append(world.link.endedID)
+    }
+    #expect(ended == Array((1...16).reversed()))
+  }
+
+  @Test(arguments: [(-3, 1), (0, 1), (5, 5), (17, 16), (1_000, 16)])
+  func `the number in flight is 1 to 16`(asked: Int, capacity: Int) throws {
+    let world = try World { $0.reportsInFlight = asked }
+    #expect(world.link.capacity == capacity)
+  }
+
+  @Test func `a lost connection ends what is under way, to be kept`() throws {
+    let world = try World { $0.reportsInFlight = 2 }
+    world.begin(1)
+    world.begin(2)
+    world.accept()
+    _ = world.events()
+    world.wire.tell(.lost(.broken))
+    #expect(world.next() == .disconnected)
+    for id in 1...2 as ClosedRange<UInt64> {
+      #expect(world.next() == .report)
+      #expect(world.ended() == (id, .unreachable))
+      #expect(world.link.ending.wasSent && world.link.ending.retryAfter == Milliseconds(0))
+    }
+    #expect(world.isFree && world.next() == nil)
+  }
+
+  @Test func `an acknowledgement that does not come in time means a dead connection`() throws {
+    let world = try World()
+    world.begin(1)
+    world.accept()
+    _ = world.events()
+    world.advance(59)
+    #expect(world.events() == [])
+    world.advance(1)
+    #expect(world.events() == [.disconnected, .report])
+    #expect(world.wire.disconnects == 1)
+    #expect(world.link.rest.reason == .lost)
+    // What the old connection brings is not the new one's.
+    world.wire.tell(.delivered(world.wire.published[0].number))
+    #expect(world.events() == [])
+  }
+
+  @Test func `a connection that does not come about in time is given up`() throws {
+    let world = try World()
+    world.begin(1)
+    world.advance(70)
+    #expect(world.events() == [.connectFailed, .report])
+    #expect(world.link.failure == .connection(.timedOut))
+    #expect(!world.link.ending.wasSent)
+  }
+
+  @Test(
+    arguments: [
+      (1, .credentials, 1_800_000), (2, .credentials, 1_800_000), (4, .credentials, 1_800_000),
+      (5, .credentials, 1_800_000), (3, .unreachable, 0),
+    ] as [(UInt8, ReportVerdict, Int64)]
+  )
+  func `a refusal ends reports, and is not repeated at once`(
+    number: UInt8,
+    verdict: ReportVerdict,
+    least: Int64
+  ) throws {
+    let world = try World()
+    world.begin(1)
+    world.wire.tell(.failed(.refused(number)))
+    #expect(world.events() == [.connectFailed, .report])
+    #expect(world.link.failure == .refused(ConnackCode(rawValue: number)))
+    #expect(world.link.ending.verdict == verdict)
+    #expect(world.link.ending.retryAfter >= Milliseconds(least))
+    world.begin(2)
+    #expect(world.wire.connects.count == 1)
+    #expect(world.events() == [.report])
+    #expect(world.ended() == (2, verdict))
+  }
+
+  @Test func `a kick rests half an hour and more, whatever is to be sent`() throws {
+    let world = try World { $0.staysConnected = true }
+    world.link.handleTimeout(at: world.now)
+    world.accept()
+    _ = world.events()
+    world.wire.message("/ext/notify", #"{"title":"kick","content":"Kicked by the same device"}"#)
+    world.wire.tell(.lost(.closed))
+    #expect(world.events() == [.disconnected])
+    #expect(world.link.rest.reason == .kicked)
+    world.begin(1)
+    #expect(world.events() == [.report])
+    #expect(world.link.ending.verdict == .unreachable)
+    #expect(world.link.ending.retryAfter >= Milliseconds(1_800_000))
+    world.advance(29 * 60)
+    #expect(world.wire.connects.count == 1)
+    world.advance(17 * 60)
+    #expect(world.wire.connects.count == 2)
+  }
+
+  @Test func `an orderly close is answered at once, a second one within the hour is not`() throws {
+    let world = try World { $0.staysConnected = true }
+    world.link.handleTimeout(at: world.now)
+    world.accept()
+    _ = world.events()
+    world.wire.tell(.lost(.closed))
+    #expect(world.events() == [.disconnected])
+    world.advance(0)
+    #expect(world.wire.connects.count == 2)
+    world.accept()
+    _ = world.events()
+    world.advance(60)
+    world.wire.tell(.lost(.closed))
+    #expect(world.events() == [.disconnected])
+    #expect(world.link.rest.reason == .suspectedTwin)
+    world.advance(58 * 60)
+    #expect(world.wire.connects.count == 2)
+    world.advance(60)
+    #expect(world.wire.connects.count == 3)
+  }
+
+  @Test func `a device that does not stay says goodbye when there is nothing to do`() throws {
+    let world = try World()
+    world.begin(1)
+    world.accept()
+    _ = world.events()
+    world.wire.tell(.delivered(world.wire.published[0].number))
+    _ = world.events()
+    #expect(world.link.pollTimeout() == world.now + Milliseconds(30_000))
+    world.advance(30)
+    #expect(world.wire.disconnects == 1 && world.isClosing)
+    world.wire.tell(.disconnected)
+    #expect(world.events() == [.closed])
+    #expect(world.link.pollTimeout() == nil && world.isIdle)
+  }
+
+  @Test func `a device that stays connects again after a failure, by the back-off`() throws {
+    let world = try World { $0.staysConnected = true }
+    world.link.handleTimeout(at: world.now)
+    for _ in 0..<5 {
+      world.wire.tell(.failed(.unreachable))
+      #expect(world.events() == [.connectFailed])
+      let count = world.wire.connects.count
+      #expect(world.link.pollTimeout() == world.link.rest.until)
+      world.now = world.link.rest.until
+      world.advance(0)
+      #expect(world.wire.connects.count == count + 1)
+    }
+    #expect(world.link.rest.until - world.now <= Milliseconds(0))
+  }
+
+  @Test func `a network that failed interrupts, and what was asked for is told`() throws {
+    let world = try World()
+    world.begin(1)
+    world.accept()
+    _ = world.events()
+    world.link.interrupt(at: world.now)
+    #expect(world.events() == [.disconnected, .report])
+    #expect(world.link.ending.wasInterrupted && world.link.ending.verdict == .unreachable)
+  }
+
+  @Test func `topics that cannot be and a layer without room`() throws {
+    let world = try World()
+    #expect(!world.begin(3, topic: "no/slash"))
+    #expect(world.ended() == (3, .final))
+    #expect(world.wire.connects.isEmpty)
+    world.wire.hasRoom = false
+    #expect(world.begin(4))
+    #expect(world.events() == [.report])
+    #expect(world.ended() == (4, .later))
+  }
+}
+
+@Suite("A link over MQTT: what the platform says")
+struct MQTTDownlinkTests {
+  private func connected(_ change: (inout MQTTLinkSettings) -> Void = { _ in }) throws -> World {
+    let world = try World {
+      $0.staysConnected = true
+      change(&$0)
+    }
+    world.link.handleTimeout(at: world.now)
+    world.accept()
+    #expect(world.events() == [.connected(hasSession: false)])
+    return world
+  }
+
+  @Test func `a message is handed over with its bytes, and answered`() throws {
+    let world = try connected()
+    world.wire.message("/sys/pk/device/thing/service/property/set", #"{"id":"1"}"#)
+    #expect(world.next() == .downlink)
+    #expect(world.downlink() == ("/sys/pk/device/thing/service/property/set", #"{"id":"1"}"#))
+    #expect(world.send("/sys/pk/device/thing/service/property/set_reply", "{}", .atMostOnce))
+    #expect(world.wire.published.last?.quality == .atMostOnce)
+    #expect(!world.isIdle)
+    world.wire.tell(.delivered(world.wire.published.last?.number ?? 0))
+    #expect(world.events() == [] && world.isIdle)
+  }
+
+  @Test func `nothing is sent where there is no connection`() throws {
+    let world = try World()
+    #expect(!world.send("/pk/device/user/update", "{}"))
+    #expect(world.wire.connects.isEmpty)
+    let other = try connected()
+    #expect(!other.send("/pk/+/user", "{}"))
+  }
+
+  @Test func `notices are the link's own`() throws {
+    let world = try connected()
+    world.wire.message("/ext/notify", "{}")
+    #expect(world.events() == [])
+    world.wire.tell(.lost(.closed))
+    #expect(world.events() == [.disconnected])
+    #expect(world.link.rest.reason == .closed)
+  }
+
+  @Test func `a drop is told`() throws {
+    let world = try connected()
+    world.wire.tell(.dropped(.tooLong))
+    #expect(world.events() == [.dropped(.tooLong)])
+  }
+
+  @Test func `subscriptions are asked for after each connect`() throws {
+    let world = try World { $0.staysConnected = true }
+    let first = try world.subscribe("/sys/pk/device/thing/service/property/set")
+    let second = try world.subscribe("/ota/device/upgrade/pk/device")
+    #expect(try world.subscribe("/ota/device/upgrade/pk/device") == second)
+    #expect(world.wire.subscribed.isEmpty)
+    world.link.handleTimeout(at: world.now)
+    world.accept()
+    _ = world.events()
+    #expect(
+      world.wire.subscribed.map(\.filter) == [
+        "/sys/pk/device/thing/service/property/set", "/ota/device/upgrade/pk/device",
+      ]
+    )
+    world.wire.tell(.subscribed(world.wire.subscribed[0].number, .atLeastOnce))
+    world.wire.tell(.subscribed(world.wire.subscribed[1].number, nil))
+    #expect(
+      world.events() == [
+        .subscription(first, isGranted: true), .subscription(second, isGranted: false),
+      ]
+    )
+    #expect(!world.hasSubscriptions)
+    world.wire.tell(.lost(.closed))
+    _ = world.events()
+    world.advance(0)
+    world.accept()
+    _ = world.events()
+    #expect(world.wire.subscribed.count == 4)
+  }
+
+  @Test func `where the platform kept the session only those not granted are asked for`() throws {
+    let world = try World {
+      $0.staysConnected = true
+      $0.isClean = false
+    }
+    _ = try world.subscribe("a")
+    _ = try world.subscribe("b")
+    world.link.handleTimeout(at: world.now)
+    world.accept()
+    _ = world.events()
+    world.wire.tell(.subscribed(world.wire.subscribed[0].number, .atLeastOnce))
+    world.wire.tell(.lost(.closed))
+    _ = world.events()
+    world.advance(0)
+    world.accept(hasSession: true)
+    _ = world.events()
+    #expect(world.wire.subscribed.map(\.filter) == ["a", "b", "b"])
+  }
+
+  @Test func `a subscription that is not answered means a dead connection`() throws {
+    let world = try connected()
+    _ = try world.subscribe("a")
+    #expect(world.link.pollTimeout() == world.now + Milliseconds(60_000))
+    world.advance(60)
+    #expect(world.events() == [.disconnected])
+  }
+
+  @Test func `a subscription ends, and its place is free`() throws {
+    let world = try connected()
+    for number in 0..<32 { _ = try world.subscribe("t/\(number)") }
+    #expect(throws: SubscriptionError.tooMany) { _ = try world.subscribe("one more") }
+    for asked in world.wire.subscribed { world.wire.tell(.subscribed(asked.number, .atLeastOnce)) }
+    _ = world.events()
+    #expect(world.hasSubscriptions)
+    world.unsubscribe("t/7")
+    #expect(world.wire.unsubscribed.map(\.filter) == ["t/7"])
+    world.wire.tell(.unsubscribed(world.wire.unsubscribed[0].number))
+    #expect(world.events() == [])
+    #expect(try world.subscribe("one more") == 7)
+  }
+
+  @Test(arguments: [
+    "", "a/#/b", "a#", "a/+b", "b+/a", "\u{0}", "a\nb", String(repeating: "a", count: 161),
+  ])
+  func `what is no topic filter is refused`(filter: String) throws {
+    let world = try World()
+    #expect(throws: SubscriptionError.filter) { _ = try world.subscribe(filter) }
+  }
+
+  @Test(arguments: ["#", "+", "a/#", "+/+/a", "/a/+", String(repeating: "a", count: 160)])
+  func `wildcards where they may be are taken`(filter: String) throws {
+    let world = try World()
+    _ = try world.subscribe(filter)
+  }
+
+  @Test func `an end that was asked for is no event for what was under way`() throws {
+    let world = try connected { $0.reportsInFlight = 2 }
+    world.begin(1)
+    world.link.close()
+    #expect(world.isClosing && world.events() == [])
+    world.wire.tell(.disconnected)
+    #expect(world.events() == [.closed])
+    #expect(!world.isClosing)
+    world.advance(3_600)
+    #expect(world.wire.connects.count == 1)
+  }
+
+  @Test func `a goodbye that nothing answers is over after ten seconds`() throws {
+    let world = try connected()
+    world.link.close()
+    world.advance(10)
+    #expect(world.events() == [.closed] && !world.isClosing)
+  }
+}

@@ -1,0 +1,171 @@
+internal import Foundation
+
+/// A TCP socket that listens on a port of 127.0.0.1 which the system chose.
+package struct ListeningSocket: Sendable {
+  package let descriptor: Int32
+  package let port: UInt16
+
+  package init() throws {
+    descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let descriptor = descriptor
+    let result = unsafe withUnsafeMutablePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe bind(descriptor, $0, length) | getsockname(descriptor, $0, &length)
+      }
+    }
+    guard result == 0, listen(descriptor, 16) == 0 else { throw POSIXError(.EADDRNOTAVAIL) }
+    port = UInt16(bigEndian: address.sin_port)
+  }
+
+  package func close() { _ = Foundation.close(descriptor) }
+}
+
+/// A server that says what a test has it say, to each of its connections.
+package final class FakeServer: Sendable {
+  package let port: UInt16
+  private let listener: ListeningSocket
+
+  /// Runs `script` for each connection, one after the other, with its number from 0, on a thread of its own.
+  package init(_ script: @escaping @Sendable (FakeConnection, Int) -> Void) throws {
+    let listener = try ListeningSocket()
+    self.listener = listener
+    port = listener.port
+    Thread.detachNewThread {
+      var number = 0
+      while true {
+        let descriptor = accept(listener.descriptor, nil, nil)
+        guard descriptor >= 0 else { break }
+        let connection = FakeConnection(descriptor: descriptor)
+        script(connection, number)
+        connection.close()
+        number += 1
+      }
+      // Here, so that its number is not another socket's while this thread uses it.
+      listener.close()
+    }
+  }
+
+  deinit {
+    // Wakes the thread, which then ends.
+    shutdown(listener.descriptor, Int32(SHUT_RDWR))
+  }
+}
+
+/// One connection of a `FakeServer`.
+package final class FakeConnection: @unchecked Sendable {
+  private let descriptor: Int32
+  private var isOpen = true
+
+  init(descriptor: Int32) {
+    self.descriptor = descriptor
+    // No test waits for a peer that is gone for ever.
+    var patience = timeval(tv_sec: 120, tv_usec: 0)
+    unsafe setsockopt(
+      descriptor,
+      SOL_SOCKET,
+      SO_RCVTIMEO,
+      &patience,
+      socklen_t(MemoryLayout<timeval>.size)
+    )
+  }
+
+  /// Sends bytes; `false` once the peer is gone.
+  @discardableResult
+  package func send(_ bytes: [UInt8]) -> Bool {
+    var start = 0
+    while start < bytes.count {
+      let rest = Array(bytes[start...])
+      let sent = unsafe Foundation.send(descriptor, rest, rest.count, Int32(MSG_NOSIGNAL))
+      if sent <= 0 { return false }
+      start += sent
+    }
+    return true
+  }
+
+  /// The next packet, whole; `nil` at the end of the stream.
+  package func packet() -> [UInt8]? {
+    guard let head = byte() else { return nil }
+    var packet = [head]
+    var length = 0
+    var shift = 0
+    while true {
+      guard let next = byte() else { return nil }
+      packet.append(next)
+      length |= Int(next & 0x7F) << shift
+      shift += 7
+      if next & 0x80 == 0 { break }
+    }
+    for _ in 0..<length {
+      guard let next = byte() else { return nil }
+      packet.append(next)
+    }
+    return packet
+  }
+
+  /// Takes CONNECT and accepts it; what CONNECT was.
+  @discardableResult
+  package func accept(code: UInt8 = 0, hasSession: Bool = false) -> [UInt8] {
+    let request = packet() ?? []
+    send([0x20, 2, hasSession ? 1 : 0, code])
+    return request
+  }
+
+  /// The next packet of a type, 3 for PUBLISH; `nil` at the end of the stream.
+  package func packet(ofType type: UInt8) -> [UInt8]? {
+    while let packet = packet() { if packet[0] >> 4 == type { return packet } }
+    return nil
+  }
+
+  /// Waits until the peer has closed.
+  package func waitForEnd() { while packet() != nil {} }
+
+  /// Closes it in order.
+  package func close() {
+    guard isOpen else { return }
+    isOpen = false
+    _ = Foundation.close(descriptor)
+  }
+
+  /// Breaks it, with an RST.
+  package func reset() {
+    var linger = linger(l_onoff: 1, l_linger: 0)
+    unsafe setsockopt(
+      descriptor,
+      SOL_SOCKET,
+      SO_LINGER,
+      &linger,
+      socklen_t(MemoryLayout.size(ofValue: linger))
+    )
+    close()
+  }
+
+  private func byte() -> UInt8? {
+    var value: UInt8 = 0
+    return unsafe recv(descriptor, &value, 1, 0) == 1 ? value : nil
+  }
+}
+
+/// A PUBLISH of a server; `length` is what its head announces, by default what follows.
+package func publishPacket(
+  _ topic: [UInt8],
+  _ payload: [UInt8],
+  quality: UInt8 = 0,
+  id: UInt16 = 7,
+  length: Int? = nil
+) -> [UInt8] {
+  var body = [UInt8(truncatingIfNeeded: topic.count >> 8), UInt8(truncatingIfNeeded: topic.count)]
+  body += topic
+  if quality > 0 { body += [UInt8(id >> 8), UInt8(truncatingIfNeeded: id)] }
+  body += payload
+  var packet = [0x30 | quality << 1]
+  var rest = length ?? body.count
+  repeat {
+    packet.append(UInt8(rest & 0x7F) | (rest > 0x7F ? 0x80 : 0))
+    rest >>= 7
+  } while rest > 0
+  return packet + body
+}
