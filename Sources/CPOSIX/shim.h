@@ -270,6 +270,42 @@ static inline int nbiot_open_udp(const struct nbiot_addresses *list, int index, 
   return -1;
 }
 
+// glibc declares it as in6_pktinfo only to programs that ask for all extensions (RFC 3542 Section 6).
+struct nbiot_packet_source {
+  struct in6_addr address;
+  unsigned interface;
+};
+
+// Sends a datagram over a connected UDP socket: how many bytes, or -1 with errno set.
+//
+// A connected socket keeps the source address that it got at first. Over IPv4 Linux refuses to send from one that the
+// device no longer has (EINVAL); over IPv6 it sends all the same, and no answer can come. There the address is named
+// for each datagram, which makes Linux look whether it is still the device's.
+static inline ssize_t nbiot_send_datagram(int descriptor, const void *bytes, size_t count) {
+  struct sockaddr_in6 own;
+  socklen_t length = sizeof own;
+  struct iovec piece = {(void *)bytes, count};
+  union {
+    struct cmsghdr head;
+    char room[CMSG_SPACE(sizeof(struct nbiot_packet_source))];
+  } control;
+  struct msghdr message;
+  if (getsockname(descriptor, (struct sockaddr *)&own, &length) != 0 || own.sin6_family != AF_INET6)
+    return send(descriptor, bytes, count, MSG_NOSIGNAL);
+  struct nbiot_packet_source source = {own.sin6_addr, own.sin6_scope_id};
+  memset(&message, 0, sizeof message);
+  memset(&control, 0, sizeof control);
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  message.msg_control = &control;
+  message.msg_controllen = sizeof control;
+  control.head.cmsg_level = IPPROTO_IPV6;
+  control.head.cmsg_type = IPV6_PKTINFO;
+  control.head.cmsg_len = CMSG_LEN(sizeof source);
+  memcpy(CMSG_DATA(&control.head), &source, sizeof source);
+  return sendmsg(descriptor, &message, MSG_NOSIGNAL);
+}
+
 // Appends the first address of another list.
 static inline void nbiot_add_address(const struct nbiot_addresses *from, struct nbiot_addresses *to) {
   if (from->count > 0 && to->count < nbiot_most_addresses) to->list[to->count++] = from->list[0];

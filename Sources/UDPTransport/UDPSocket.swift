@@ -65,10 +65,11 @@ public struct UDPSocket: ~Copyable {
   /// Sends one datagram.
   ///
   /// If the send queue is full, the datagram is lost, as the network may lose it; CoAP retransmits.
+  /// Throws `unreachable` when the device no longer has the address that the socket was connected with.
   public func send(_ datagram: Span<UInt8>) throws(TransportError) {
     // SAFETY: the pointer covers exactly the datagram and does not outlive the call.
     let sent = unsafe datagram.withUnsafeBufferPointer {
-      unsafe CPOSIX.send(descriptor, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL))
+      unsafe nbiot_send_datagram(descriptor, $0.baseAddress, $0.count)
     }
     if sent < 0 { try Self.check(nbiot_errno()) }
   }
