@@ -69,8 +69,8 @@ public struct DTLSSettings: Sendable {
   /// Whether suites without forward secrecy or with CBC are offered too, after all others: static RSA
   /// and CBC with certificates, CBC with a pre-shared key.
   ///
-  /// The platform's own C SDKs have no others. CBC is protected by encrypt-then-MAC (RFC 7366) only
-  /// where the server knows it.
+  /// The platform's own C SDKs have no others. Encrypt-then-MAC (RFC 7366) is not offered for CBC: with it OpenSSL
+  /// ends an association over one forged record.
   public var allowsLegacySuites = false
 
   /// Whether the server's name may stand in the subject's common name of a certificate without alternative

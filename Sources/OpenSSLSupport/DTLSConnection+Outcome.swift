@@ -52,10 +52,10 @@ extension DTLSConnection {
   /// Whether the server has requested a client certificate and the device has none.
   public var lacksCertificate: Bool { unsafe io.pointee.lacksCertificate }
 
-  /// The maximum length of a message, limited by the negotiated record size.
+  /// The maximum length of a message, limited by the negotiated record size and to 2,048 bytes.
   public var maxMessage: Int {
     let limit = unsafe nbiot_max_fragment(ssl)
-    return limit == 0 ? 16_384 : limit
+    return limit == 0 ? Self.mostMessage : min(limit, Self.mostMessage)
   }
 
   /// The length of the first datagram in the queue, in bytes.

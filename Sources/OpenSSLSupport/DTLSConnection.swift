@@ -74,6 +74,12 @@ public struct DTLSConnection: ~Copyable {
   /// padding.
   public static let maxOverhead = 13 + 16 + 48 + 16  // conformance: 6347-4.1.1-b
 
+  /// The longest message that is sent, in bytes.
+  ///
+  /// A record is at most a datagram: OpenSSL gets no buffer of 16 KB to write it in, and ends an association over a
+  /// longer message.
+  static let mostMessage = 2_048
+
   let ssl: OpaquePointer
   let io: UnsafeMutablePointer<DatagramBIO>
   private let role: DTLSContext.Role
@@ -204,13 +210,13 @@ extension DTLSConnection {
     }
   }
 
-  /// Appends the record that carries `message`, in one datagram.
+  /// Appends the record that carries `message`, of at most `maxMessage` bytes, in one datagram.
   public mutating func seal(
     _ message: Span<UInt8>,
     into output: inout ByteWriter
   ) throws(CapacityError) {
     precondition(state == .established, "seal needs an established association")
-    guard message.count <= 16_384, output.remaining >= message.count + Self.maxOverhead else {
+    guard message.count <= maxMessage, output.remaining >= message.count + Self.maxOverhead else {
       throw CapacityError()
     }
     var result: Int32 = 0

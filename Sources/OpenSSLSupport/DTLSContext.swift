@@ -53,7 +53,7 @@ public struct DTLSContext: ~Copyable {
       return 0
     }
     // A record fits into a datagram; OpenSSL's write buffer need not have 16 KB.
-    unsafe nbiot_set_send_fragment(context, 2_048)
+    unsafe nbiot_set_send_fragment(context, DTLSConnection.mostMessage)
   }
 
   deinit {

@@ -25,9 +25,15 @@ final class Association {
   /// Whether the server still waits for a hello with the right cookie.
   private var isListening: Bool
 
+  /// An association whose two ends know nothing of each other yet.
+  ///
   /// `asksForCookie` makes the server send a HelloVerifyRequest (RFC 6347 Section 4.2.1), as most do; without it
-  /// a handshake is two flights shorter.
-  init(asksForCookie: Bool = false, _ change: (inout DTLSSettings) -> Void = { _ in }) throws {
+  /// a handshake is two flights shorter. `suite` is the only one that the server knows.
+  init(
+    asksForCookie: Bool = false,
+    suite: String = "ECDHE-ECDSA-CHACHA20-POLY1305",
+    _ change: (inout DTLSSettings) -> Void = { _ in }
+  ) throws {
     var settings = DTLSSettings()
     settings.clock = .virtual
     settings.timing = TransmissionParameters(
@@ -43,8 +49,7 @@ final class Association {
       settings: settings
     )
     context = try DTLSContext(.server)
-    let suites = Array("ECDHE-ECDSA-CHACHA20-POLY1305".utf8)
-    try context.setSuites(suites.span, needsEncryptThenMAC: false)
+    try context.setSuites(Array(suite.utf8).span, needsEncryptThenMAC: true)
     try context.setCertificate(certificate.span, key: key.span)
     context.setResumption(.sessionID)
     timing = DTLSConnection.Patience(timeout: Milliseconds(60_000), limit: 3)
@@ -61,7 +66,7 @@ final class Association {
 
   /// Has the device send; `false` when it must shake hands first.
   func send(_ message: [UInt8]) throws -> Bool {
-    var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+    var buffer = [UInt8](repeating: 0xA5, count: 4_096)
     var writer = ByteWriter(buffer.mutableSpan)
     do throws(SecurityError) {
       try device.wrap(message.span, into: &writer, at: now)
@@ -86,7 +91,7 @@ final class Association {
   }
 
   func toServer(_ datagram: [UInt8]) throws {
-    var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+    var buffer = [UInt8](repeating: 0xA5, count: 4_096)
     var writer = ByteWriter(buffer.mutableSpan)
     if isListening {
       guard server.listen(datagram) else { return try collect() }
@@ -102,7 +107,7 @@ final class Association {
 
   /// Has the server send, on an association that stands.
   func answer(_ message: [UInt8]) throws {
-    var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+    var buffer = [UInt8](repeating: 0xA5, count: 4_096)
     var writer = ByteWriter(buffer.mutableSpan)
     try server.seal(message.span, into: &writer)
     let count = writer.count
@@ -137,14 +142,14 @@ final class Association {
 
   private func collect() throws {
     while true {
-      var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+      var buffer = [UInt8](repeating: 0xA5, count: 4_096)
       var writer = ByteWriter(buffer.mutableSpan)
       guard try device.pollTransmit(into: &writer, at: now) else { break }
       let count = writer.count
       up.append(Array(buffer[..<count]))
     }
     while true {
-      var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+      var buffer = [UInt8](repeating: 0xA5, count: 4_096)
       var writer = ByteWriter(buffer.mutableSpan)
       guard try server.pollDatagram(into: &writer) else { break }
       let count = writer.count

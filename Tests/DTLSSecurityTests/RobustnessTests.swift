@@ -319,6 +319,21 @@ struct RobustnessTests {
     #expect(association.event() == nil)
   }
 
+  @Test func `a message of 2,048 bytes is sent, and a longer one refused without harm`() throws {
+    let association = try connected()
+    let longest = [UInt8](repeating: 7, count: 2_048)
+    #expect(try association.send(longest))
+    for count in [2_049, 3_000, 16_384, 16_385] {
+      #expect(throws: SecurityError.messageTooLong) {
+        try association.send([UInt8](repeating: 7, count: count))
+      }
+    }
+    #expect(association.isEstablished())
+    #expect(try association.send(report))
+    try association.settle()
+    #expect(association.atServer == [longest, report])
+  }
+
   @Test func `two messages in one datagram are two messages`() throws {
     let association = try connected()
     try association.answer(report)
