@@ -160,6 +160,9 @@ extension BlockwiseTransfer {
     }
     // RFC 7959 Section 3.4: only the first request of a transfer registers an observation.
     if hasReceived { changes.remove(.observe) }
+    // The resource may exist once the server has taken the first block.
+    // conformance: 7959-2.10-a
+    if sent > 0 || phase == .receiving { changes.remove(.ifNoneMatch) }
     // conformance: 7959-2.3-b
     try message.options(of: template, with: changes)
     if phase == .sending { try message.payload(piece) }
@@ -255,10 +258,11 @@ extension BlockwiseTransfer {
       remember(response.first(.eTag))
       received = 0
       // conformance: 7959-2.4-a
-      responseBlockSize = min(block.size, requestedSize ?? .largest)
+      responseBlockSize = block.size
       phase = .receiving
       hasReceived = true
-      if block.offset != 0 { throw .unexpectedBlock }
+      // conformance: 7959-2.4-d
+      if block.offset != 0 || block.size > requestedSize ?? .largest { throw .unexpectedBlock }
     } else {
       // conformance: 7959-2.4-b
       guard hasETag(response.first(.eTag)) else { return try restartReceiving() }

@@ -52,21 +52,27 @@ extension CoAPLink where Security: ~Copyable {
     // RFC 7959 Section 2.4: the parts of one answer have one ETag.
     guard block.offset == report.block?.offset ?? 0 else { return endBlocks(.unexpected, at: now) }
     guard report.block == nil || report.tag == tag else { return endBlocks(.changed, at: now) }
+    // RFC 7959 Section 2.4: a further block has the size that was asked for, or a smaller one.
+    // conformance: 7959-2.4-c
+    guard block.size <= report.block?.size ?? block.size else {
+      return endBlocks(.unexpected, at: now)
+    }
     do throws(CapacityError) {
       try answerStorage.replace(with: payload)
     } catch {
       return endBlocks(.wrongSize, at: now)
     }
     isKeyConfirmed = true
+    // RFC 7959 Section 2.2: all but the last are full, and none has more than its size.
+    let missing = block.size.bytes - payload.count
+    guard block.isMore ? missing == 0 : missing >= 0 else { return endBlocks(.wrongSize, at: now) }
     guard block.isMore else { return endBlocks(nil, at: now) }
-    // RFC 7959 Section 2.2: all but the last are full.
-    guard payload.count == block.size.bytes else { return endBlocks(.wrongSize, at: now) }
     let end = block.offset + block.size.bytes
     // The platform chooses how small the blocks are, and each costs a request: not more of these than blocks of
     // the usual size would take. Size2, where it is there, tells before any is wasted.
-    let rest = max(1, message.uint(.size2).map { Int(clamping: $0) - end } ?? 1)
-    let requests = (rest - 1) / block.size.bytes + 1 + report.blockRequests
-    guard end < limit, end + (rest - 1) < limit, requests <= Self.mostBlockRequests,
+    let left = max(1, message.uint(.size2).map { Int(clamping: $0) - end } ?? 1)
+    let requests = (left - 1) / block.size.bytes + 1 + report.blockRequests
+    guard end < limit, end + (left - 1) < limit, requests <= Self.mostBlockRequests,
       let next = BlockOption(offset: end, isMore: false, size: block.size)
     else { return endBlocks(.tooLong, at: now) }
     report.blockRequests += 1

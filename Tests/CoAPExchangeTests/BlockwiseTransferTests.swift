@@ -14,6 +14,7 @@ struct BlockRequest: Equatable {
   var block2: BlockOption?
   var size1: UInt32?
   var hasObserve = false
+  var hasIfNoneMatch = false
   var payload: [UInt8] = []
 
   init(_ bytes: [UInt8]) throws {
@@ -29,6 +30,7 @@ struct BlockRequest: Equatable {
     block2 = message.block(.block2)
     size1 = message.uint(.size1)
     hasObserve = message.first(.observe) != nil
+    hasIfNoneMatch = message.first(.ifNoneMatch) != nil
     payload = array(message.payload)
   }
 }
@@ -190,6 +192,24 @@ struct BlockwiseTransferTests {
       }
     }
     #expect(Set(server.requests.map(\.token)).count == server.requests.count)
+  }
+
+  /// RFC 7959 Section 2.10: with the others the server would refuse what it has itself begun to make.
+  @Test(arguments: [10, 64, 65, 300])
+  func `If-None-Match goes with the first block alone`(count: Int) throws {
+    let server = BlockServer()
+    server.body = Self.body(200)
+    server.size = BlockSize(atMost: 64)
+    let transfer = try Transfer(.put, blockSize: BlockSize(atMost: 64)) {
+      (message: inout MessageWriter) throws(MessageWriterError) in
+      try message.option(.ifNoneMatch, Span())
+      try message.option(.uriPath, Array("large".utf8).span)
+    }
+    let result = try run(transfer, count: count) { server.answer($0) }
+    #expect(result.body == server.body)
+    #expect(server.received == Self.body(count))
+    #expect(server.requests.count > 1)
+    #expect(server.requests.map(\.hasIfNoneMatch) == server.requests.indices.map { $0 == 0 })
   }
 
   @Test(arguments: [(1, 16), (16, 16), (17, 16), (1_024, 1_024), (1_025, 1_024), (30_000, 128)])
@@ -389,6 +409,24 @@ struct BlockwiseTransferTests {
       }
     }
     #expect(requests == 3)
+    // The first one, of which the client has said how large it may be.
+    for (size, isTaken) in [(0x0B, false), (0x0A, true), (0x09, true)] as [(UInt8, Bool)] {
+      let transfer = try Transfer(.get, responseBlockSize: BlockSize(atMost: 64), Self.path)
+      var error: BlockwiseError?
+      do {
+        _ = try run(transfer) { request in
+          let bytes = 16 << Int(size & 0x7)
+          let isFirst = request.block2?.number == 0
+          return (
+            .content, [(.block2, [isFirst ? size : 0x10 | size & 0x7])],
+            Self.body(isFirst ? bytes : 1)
+          )
+        }
+      } catch let failure as BlockwiseError {
+        error = failure
+      }
+      #expect(error == (isTaken ? nil : .unexpectedBlock), "SZX \(size & 0x7)")
+    }
   }
 
   @Test func `a block that is not the last must be full`() throws {

@@ -65,16 +65,6 @@ struct ClientEndpointTests {
     #expect(preset.probingRate == 1)
   }
 
-  @Test func `an ACK_RANDOM_FACTOR below 1 is a mistake of the caller's`() async {
-    await #expect(processExitsWith: .failure) {
-      _ = TransmissionParameters(
-        acknowledgementTimeout: Milliseconds(2_000),
-        acknowledgementRandomFactor: 999,
-        maxRetransmit: 4
-      )
-    }
-  }
-
   @Test func `the first timeout lies between ACK_TIMEOUT and its random factor`() {
     let parameters = TransmissionParameters.nbIoT
     #expect(parameters.initialTimeout(random: 0).count == 10_000)

@@ -155,6 +155,9 @@ struct AnswerBlocksTests {
     // The first part is not the first; a part is left out; comes again; is of another answer; is not full.
     [(0x1E, 1, 1_024)], [(0x0E, 1, 1_024), (0x26, 1, 10)], [(0x0E, 1, 1_024), (0x06, 1, 10)],
     [(0x0E, 1, 1_024), (0x16, 2, 10)], [(0x0E, 1, 1_023)], [(0x0E, 1, 1_024), (0x1E, 1, 10)],
+    // A larger one than was asked for, at a place where one may begin; the last one longer than its size.
+    [(0x0D, 1, 512), (0x1D, 1, 512), (0x26, 1, 10)],
+    [(0x0D, 1, 512), (0x1D, 1, 512), (0x16, 1, 10)], [(0x0D, 1, 512), (0x15, 1, 513)],
     // Smaller blocks from there on, whose number is another place; and a size that there is none of.
     [(0x0E, 1, 1_024), (0x12, 1, 10)], [(0x0E, 1, 1_024), (0x17, 1, 10)],
     // Without end: as many as the limit allows.
@@ -209,6 +212,8 @@ struct AnswerBlocksTests {
     let cases: [([(Int, Int, Int)], AnswerGap)] = [
       ([(0x1E, 1, 1_024)], .unexpected), ([first, (0x26, 1, 10)], .unexpected),
       ([first, (0x16, 2, 10)], .changed), ([(0x0E, 1, 1_023)], .wrongSize), ([first], .unanswered),
+      ([(0x0D, 1, 512), (0x1D, 1, 512), (0x16, 1, 10)], .unexpected),
+      ([(0x0D, 1, 512), (0x15, 1, 513)], .wrongSize),
     ]
     var sentences: Set<String> = []
     for (parts, gap) in cases {
