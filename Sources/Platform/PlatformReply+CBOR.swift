@@ -18,6 +18,8 @@ extension PlatformReply {
       guard cursor.readHead() else { return false }
       if isCode, cursor.major == 0 {
         guard cursor.argument < .max, take(UInt64(widening: cursor.argument)) else { return false }
+      } else if isCode, cursor.major == 7 {
+        guard take(cursor.wholeFloat) else { return false }
       } else if isCode || isMessage, cursor.major == 3, !cursor.isOpen {
         guard cursor.passString() else { return false }
         if isMessage {
@@ -56,6 +58,7 @@ private struct CBORCursor: ~Escapable {
   private(set) var major: UInt8 = 0
   private(set) var argument: UInt32 = 0
   private(set) var isOpen = false
+  private var info: UInt8 = 0
 
   @_lifetime(copy bytes)
   init(_ bytes: Span<UInt8>) { self.bytes = bytes }
@@ -70,7 +73,7 @@ private struct CBORCursor: ~Escapable {
     let first = bytes[offset]
     offset &+= 1
     major = first &>> 5
-    let info = first & 31
+    info = first & 31
     isOpen = info == 31
     argument = UInt32(info)
     if isOpen { return major >= 2 && major <= 5 }
@@ -84,6 +87,27 @@ private struct CBORCursor: ~Escapable {
       offset &+= 1
     }
     return true
+  }
+
+  /// The argument of the head that was read last as a float of 16, 32 or 64 bits (RFC 8949 Section 3.3), where that is
+  /// a whole number below 2^32; `nil` for anything else.
+  var wholeFloat: UInt64? {
+    guard info >= 25, info <= 27 else { return nil }
+    let exponentBits: UInt64 = info == 25 ? 5 : info == 26 ? 8 : 11
+    let count = 1 &<< Int(info &- 24)
+    var bits: UInt64 = 0
+    for index in (offset &- count)..<offset { bits = bits &<< 8 | UInt64(bytes[index]) }
+    guard bits > 0 else { return 0 }
+    let fractionBits = UInt64(8 &* count) &- 1 &- exponentBits
+    let bias: UInt64 = 1 &<< (exponentBits &- 1) &- 1
+    // With the sign in front of it: that of a negative number is too large.
+    let exponent = bits &>> fractionBits
+    guard exponent >= bias, exponent < min(bias &+ 32, bias &* 2 &+ 1) else { return nil }
+    let significand = bits & (1 &<< fractionBits &- 1) | 1 &<< fractionBits
+    let whole = exponent &- bias
+    if whole >= fractionBits { return significand &<< (whole &- fractionBits) }
+    let number = significand &>> (fractionBits &- whole)
+    return number &<< (fractionBits &- whole) == significand ? number : nil
   }
 
   /// Skips the break that ends an item of indefinite length, if it is next.

@@ -18,7 +18,7 @@ public struct PlatformReply: Equatable, Sendable {
   /// Parses JSON or CBOR, chosen by the first byte; `nil` if the payload is neither, or has no code
   /// or two.
   ///
-  /// A code may be a number, such as 460 or 460.0, or a string of digits.
+  /// A code may be a number, such as 460 or 460.0, a float in CBOR, or a string of digits.
   @inline(never)
   public init?(_ payload: Span<UInt8>) {
     guard payload.count > 0 else { return nil }

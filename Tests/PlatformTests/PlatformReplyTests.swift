@@ -22,9 +22,9 @@ struct PlatformReplyTests {
   }
 
   @Test(arguments: [
-    // Not a map, no code, two codes, negative, a float, too large, an empty text, letters,
+    // Not a map, no code, two codes, negative, too large, an empty text, letters,
     // truncated, trailing bytes.
-    "82 01 02", "a0", "a2 64636f6465 01 64636f6465 02", "a1 64636f6465 20", "a1 64636f6465 f93c00",
+    "82 01 02", "a0", "a2 64636f6465 01 64636f6465 02", "a1 64636f6465 20",
     "a1 64636f6465 1b0000000100000000", "a1 64636f6465 60", "a1 64636f6465 6161",
     "a1 64636f6465 19 01",
     "a1 64636f6465 1901cc 00", "a1 64636f646519", "bf 64636f6465 1901cc",
@@ -34,6 +34,23 @@ struct PlatformReplyTests {
   ])
   func `what is no reply in CBOR is none`(text: String) {
     #expect(reply(text) == nil)
+  }
+
+  /// Floats of 16, 32 and 64 bits (RFC 8949 Section 3.3).
+  @Test(arguments: [
+    ("f95f30", 460), ("fa43e60000", 460), ("fb407cc00000000000", 460), ("f95a40", 200),
+    ("f93c00", 1),
+    ("f90000", 0), ("f97bff", 65_504), ("fa4b7fffff", 16_777_215), ("fb41efffffffe00000", .max),
+    // 0.5, 460.5, negative, infinity, NaN, the smallest one, 2^32, 1e300, false, and cut.
+    ("f93800", nil), ("fa43e64000", nil), ("f9df30", nil), ("fac3e60000", nil), ("f9bc00", nil),
+    ("f97c00", nil), ("f97e00", nil), ("fa7f800000", nil), ("f90001", nil), ("f98000", nil),
+    ("fb41f0000000000000", nil), ("fb7e37e43c8800759c", nil), ("f4", nil), ("f95f", nil),
+  ])
+  func `a code in CBOR may be a float, as in JSON`(text: String, code: UInt32?) {
+    #expect(reply("a1 64636f6465" + text)?.code == code)
+    // Behind another member, and with one behind it.
+    #expect(reply("a2 6161 f95f30 64636f6465" + text)?.code == code)
+    #expect(reply("a2 64636f6465" + text + "6161 01")?.code == code)
   }
 
   @Test(arguments: [
