@@ -20,8 +20,8 @@ extension DeviceClient {
   ///
   /// Throws `DeviceClientError`: `request` for one that breaks a limit, and `thingModel` for one that breaks the
   /// configuration's models, of which nothing was sent; `refused` for a reply whose code says no,
-  /// `unreadableReply` for one that cannot be read or has no code, and `foreignReply` for one to a request of
-  /// another id. Throws `CancellationError` when the task is cancelled.
+  /// `unreadableReply` for one that cannot be read or has no code, `foreignReply` for one to a request of another
+  /// id, and `noReply` where the platform sends none: the firmware's requests alone may have none. Throws `CancellationError` when the task is cancelled.
   ///
   /// The reply to a `FirmwareRequest` has an id of the platform's own, as the guide prints it (6.11).
   @discardableResult
@@ -38,7 +38,9 @@ extension DeviceClient {
     }
     let format = ContentFormat(rawValue: Writer.contentFormat)
     let receipt = try await ask(payload, .topic(topic, accept: format), format: format)
-    return try Self.answer(receipt, to: Kind.form == .firmware ? nil : id)
+    // The guide prints no replies to `inform` and `progress`, and says of none to `request` that nothing is on offer.
+    let isFirmware = Kind.form == .firmware
+    return try Self.answer(receipt, to: isFirmware ? nil : id, needsReply: !isFirmware)
   }
 
   /// Sends bytes as they are, for the product's script to make a request of the thing model of them (device
@@ -52,7 +54,8 @@ extension DeviceClient {
       throw DeviceClientError.topic(error)
     }
     // The request that has an id is the script's.
-    return try Self.answer(try await ask(payload, .topic(topic), format: .octetStream), to: nil)
+    let receipt = try await ask(payload, .topic(topic), format: .octetStream)
+    return try Self.answer(receipt, to: nil, needsReply: true)
   }
 
   /// Delivers a request; a reply that refuses it is a reply as well.
@@ -104,10 +107,15 @@ extension DeviceClient {
   }
 
   /// The reply to the request `id`; to whichever it is for `nil`.
-  private static func answer(_ receipt: Receipt, to id: UInt32?) throws -> AlinkAnswer {
+  private static func answer(
+    _ receipt: Receipt,
+    to id: UInt32?,
+    needsReply: Bool
+  ) throws -> AlinkAnswer {
     guard receipt.result.extent == .whole || !receipt.answer.isEmpty else {
       throw DeviceClientError.unreadableReply(.incomplete, receipt)
     }
+    guard !receipt.answer.isEmpty || !needsReply else { throw DeviceClientError.noReply(receipt) }
     let answer: AlinkAnswer
     do throws(AlinkMessageError) {
       answer = try AlinkAnswer(receipt)

@@ -33,6 +33,8 @@ public final class DeviceClient: Sendable {
   let subDeviceModels: [String: [UInt8]]
   let deviceNames: DeviceNameRule
   private let canRegister: Bool
+  let maxWait: Milliseconds
+  let onPutOff: (@Sendable (Milliseconds) -> Void)?
 
   /// What the session file was found to hold; `nil` where the configuration names none.
   ///
@@ -76,6 +78,8 @@ public final class DeviceClient: Sendable {
     thingModelRules = configuration.thingModelRules
     deviceNames = configuration.deviceNames
     subDeviceModels = configuration.allSubDeviceModels
+    maxWait = configuration.maxWait
+    onPutOff = configuration.onPutOff
     if case .certificate = configuration.security {
       canRegister = true
     } else {
@@ -303,7 +307,7 @@ public final class DeviceClient: Sendable {
   ///
   /// Throws `DeviceClientError`, or `CancellationError` when the task is cancelled; the platform may
   /// have the report then. A topic that the platform has put off is not reported to before the time that it asked
-  /// for is over: until then this throws `putOff` at once.
+  /// for is over: until then this throws `putOff` at once, or waits as long as `maxWait` of the configuration allows.
   public func publish(
     _ payload: [UInt8],
     to topic: String,
@@ -318,7 +322,8 @@ public final class DeviceClient: Sendable {
     return try await deliver(payload, .topic(checked), format: format)
   }
 
-  func deliver(
+  /// Delivers a payload, or fails.
+  func attempt(
     _ payload: [UInt8],
     _ target: Target,
     format: ContentFormat

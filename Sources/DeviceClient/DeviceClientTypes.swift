@@ -1,5 +1,6 @@
 public import Alink
 public import CoAPLink
+internal import CoAPMessage
 public import ConstrainedCore
 public import DTLSSecurity
 public import DeviceStore
@@ -91,6 +92,13 @@ public struct DeviceClientConfiguration: Sendable {
   ///
   /// Unverified: whether the platform sends any.
   public var maxAnswer = 65_536
+  /// How long a report or request waits in all where the platform puts it off for a time (4.29 or 5.03); 0 for not
+  /// at all.
+  ///
+  /// It is sent again when that time is over, and fails where it would be too long.
+  public var maxWait = Milliseconds(0)
+  /// Told before each such wait how long it is.
+  public var onPutOff: (@Sendable (Milliseconds) -> Void)?
   /// Told of each datagram that is sent, while the client is locked: be quick, and do not call it.
   public var onTransmission: (@Sendable (DeviceTransmission) -> Void)?
   /// Told of each message right before it is sent, and right after it has come, while the client is locked.
@@ -195,6 +203,8 @@ public enum DeviceClientError: Error, Sendable {
   case refused(AlinkAnswer)
   /// The platform took the request; what it replied cannot be read.
   case unreadableReply(AlinkMessageError, Receipt)
+  /// The platform took the request and sent no reply: what became of it is unknown.
+  case noReply(Receipt)
   /// The platform took the request, and replied to one of another id.
   case foreignReply(to: UInt32, AlinkAnswer)
   /// The client is closed.
@@ -242,6 +252,9 @@ extension DeviceClientError: CustomStringConvertible {
         + (receipt.result.answerGap ?? AlinkMessageError.incomplete.description)
     case .unreadableReply(let error, _):
       "the platform took the request, but its reply cannot be read: \(error)"
+    case .noReply(let receipt):
+      "the platform took the request (\(receipt.result.code.map(\.description) ?? "without a code")) but sent no reply: "
+        + "whether it did what was asked is unknown"
     case .foreignReply(let id, let answer):
       "the platform took the request \(id), but its reply is to another one: id \(answer.shownID)"
     case .closed: "the client is closed: make a new one"

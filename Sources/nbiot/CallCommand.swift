@@ -40,7 +40,7 @@ struct CallCommand: AsyncParsableCommand {
 
       The guide's limits are checked before anything is sent. Requests have ids that begin with the time, so \
       that they do not come again for a year (6.1); a reply to another id is refused, and one without a code \
-      is no success. The answers of thing.sub.register hold \
+      is no success, nor is an answer without a reply. The answers of thing.sub.register hold \
       secrets: mind where they are printed. Upgrades of the firmware: see `nbiot ota`.
 
       \(Explanation.sources)
@@ -58,6 +58,8 @@ struct CallCommand: AsyncParsableCommand {
   var parameters: String?
 
   @OptionGroup var device: DeviceOptions
+
+  @OptionGroup var wait: WaitOptions
 
   @Option(help: "What the request is sent in, and the reply asked for in.")
   var format = FormatArgument.json
@@ -90,6 +92,7 @@ struct CallCommand: AsyncParsableCommand {
       try model.apply(to: &models)
       model.warn(about: call.packedProducts, gateway: device.productKey)
       let answer = try await device.withClient { configuration in
+        wait.apply(to: &configuration)
         configuration.thingModel = models.thingModel
         configuration.subDeviceModels = models.subDeviceModels
         configuration.thingModelRules = models.thingModelRules
@@ -119,7 +122,7 @@ struct CallCommand: AsyncParsableCommand {
     guard (1...1_024).contains(bytes.count) else {
       throw Complaint("up_raw takes 1 to 1,024 bytes, not \(bytes.count) (device guide 3.5)")
     }
-    let answer = try await device.withClient { client in
+    let answer = try await device.withClient(adjusting: wait.apply) { client in
       do {
         return try await client.publishRaw(bytes)
       } catch DeviceClientError.refused(let answer) {

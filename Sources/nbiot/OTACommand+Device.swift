@@ -35,8 +35,10 @@ extension OTACommand {
 
     @OptionGroup var device: DeviceOptions
 
+    @OptionGroup var wait: WaitOptions
+
     func run() async throws {
-      try await device.withClient { try await $0.inform(version: firmware) }
+      try await device.withClient(adjusting: wait.apply) { try await $0.inform(version: firmware) }
     }
   }
 
@@ -69,11 +71,13 @@ extension OTACommand {
 
     @OptionGroup var device: DeviceOptions
 
+    @OptionGroup var wait: WaitOptions
+
     @Option(help: "How the offer is printed.")
     var output = OutputArgument.text
 
     func run() async throws {
-      let offer = try await device.withClient { client in
+      let offer = try await device.withClient(adjusting: wait.apply) { client in
         try await client.inform(version: firmware)
         return try await client.firmware(after: firmware)
       }
@@ -122,6 +126,8 @@ extension OTACommand {
 
     @OptionGroup var device: DeviceOptions
 
+    @OptionGroup var wait: WaitOptions
+
     @OptionGroup var transfer: TransferOptions
 
     @Option(
@@ -150,7 +156,8 @@ extension OTACommand {
       let last = Mutex<FirmwareDownloadError?>(nil)
       let destination = to
       let isInteractive = Console.isInteractive
-      let result = try await device.withClient { client -> (offer: FileOffer, undelivered: Int)? in
+      let result = try await device.withClient(adjusting: wait.apply) {
+        client -> (offer: FileOffer, undelivered: Int)? in
         try await client.inform(version: firmware)
         guard let offer = try await client.firmware(after: firmware) else { return nil }
         do {
@@ -256,6 +263,8 @@ extension OTACommand {
 
     @OptionGroup var device: DeviceOptions
 
+    @OptionGroup var wait: WaitOptions
+
     func validate() throws {
       guard (1...100).contains(step) || UpgradeFailure(rawValue: Int8(clamping: step)) != nil else {
         throw ValidationError("--step is 1 to 100, or -1 to -4")
@@ -268,7 +277,9 @@ extension OTACommand {
     func run() async throws {
       let failure = UpgradeFailure(rawValue: Int8(clamping: step))
       let told = failure.map(FirmwareStep.failed) ?? .percent(UInt8(clamping: step))
-      try await device.withClient { try await $0.report(told, description: description) }
+      try await device.withClient(adjusting: wait.apply) {
+        try await $0.report(told, description: description)
+      }
     }
   }
 }

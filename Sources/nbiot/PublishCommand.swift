@@ -287,7 +287,7 @@ struct PublishCommand: AsyncParsableCommand {
       let passed = (MonotonicClock.now() - start).count
       let line = ResultLine(number, topic, error, milliseconds: passed)
       let status = error.status(hasAnswered: client.counters.roundTrips > 0)
-      return Attempt(line: line, status: status, wait: error.retryAfter.count)
+      return Attempt(line: line, status: status, wait: error.wait.count)
     } catch {
       return Attempt(line: refusal(number, "\(error)"), status: .undelivered)
     }
@@ -308,13 +308,10 @@ struct PublishCommand: AsyncParsableCommand {
 }
 
 extension DeviceClientError {
-  /// How long the platform asks to wait before the next try; 0 where it does not.
-  fileprivate var retryAfter: Milliseconds {
-    switch self {
-    case .putOff(let wait), .authentication(.putOff(_, let wait), _): wait
-    case .undelivered(let receipt): receipt.result.wait
-    default: Milliseconds(0)
-    }
+  /// How long to wait before the next try; 0 where there is none.
+  fileprivate var wait: Milliseconds {
+    if case .undelivered(let receipt) = self { return receipt.result.wait }
+    return retryAfter
   }
 }
 

@@ -31,6 +31,8 @@ struct PullCommand: AsyncParsableCommand {
 
   @OptionGroup var device: DeviceOptions
 
+  @OptionGroup var wait: WaitOptions
+
   @Option(help: "How many messages at most, 1 to 10.")
   var max = 10
 
@@ -45,7 +47,10 @@ struct PullCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let receipt = try await device.withClient(adjusting: { $0.settings.allowsPull = true }) {
+    let receipt = try await device.withClient { configuration in
+      wait.apply(to: &configuration)
+      configuration.settings.allowsPull = true
+    } _: {
       try await $0.pull(maxMessages: max)
     }
     guard !receipt.answer.isEmpty else {

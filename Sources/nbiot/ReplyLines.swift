@@ -14,9 +14,6 @@ struct ReplyLines {
     if let code = answer.code {
       lines.add("code", "code", code.rawValue)
       if !code.isSuccess { lines.add("meaning", "meaning", code.meaning) }
-    } else {
-      // Taken without a reply.
-      lines.add("code", "code", json: Array("null".utf8))
     }
     if !answer.message.isEmpty { lines.add("message", "message", answer.message) }
     if !answer.data.isEmpty { lines.add("data", "data", json: Self.json(answer)) }

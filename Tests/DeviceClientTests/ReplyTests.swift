@@ -103,10 +103,23 @@ struct ReplyTests {
   }
 
   @Test(arguments: Mode.allCases)
-  func `no reply at all leaves it at the platform's acknowledgement`(mode: Mode) async throws {
+  func `no reply at all is an error of its own, but for firmware`(mode: Mode) async throws {
     try await Self.withClient(mode, { $0.reply = { _, _ in [] } }) { client, _ in
-      let answer = try await post(client)
-      #expect(answer.isSuccess && answer.code == nil)
+      func isNoReply(_ error: any Error) -> Bool {
+        guard case DeviceClientError.noReply(let receipt) = error else { return false }
+        return receipt.result.outcome == .acknowledged && "\(error)".contains("2.0")
+      }
+      await #expect(performing: { try await post(client) }, throws: isNoReply)
+      await #expect(
+        performing: {
+          try await client.request(TopologyGet.self, as: JSONWriter.self) { _ throws(AlinkError) in
+          }
+        },
+        throws: isNoReply
+      )
+      await #expect(performing: { try await client.publishRaw([1]) }, throws: isNoReply)
+      try await client.inform(version: "1.0.1")
+      try await client.report(.percent(50))
     }
   }
 
@@ -236,6 +249,31 @@ struct RequestIDTests {
     for day in UInt64(0)..<388 {
       #expect(seen.insert(RequestIDs.first(at: start + day * 86_400_000, random: 7)).inserted)
     }
+  }
+
+  /// As in a shell's loop, or a handful at once: Linux counts the process ids up.
+  @Test func `programs that start in one second have other ids`() {
+    let start: UInt64 = 1_795_000_000_000
+    let ids = (4_000..<4_128).map { RequestIDs.first(at: start, process: $0, random: 7) }
+    #expect(Set(ids).count == 128)
+    #expect(ids.allSatisfy { $0 / 128 == ids[0] / 128 })
+    // And so have the clients of one program.
+    let clients = (0..<128).map {
+      RequestIDs.first(at: start, process: 4_000, client: $0, random: 7)
+    }
+    #expect(Set(clients).count == 128)
+    // The next second's are others, whichever the process.
+    let next = (4_000..<4_128).map { RequestIDs.first(at: start + 1_000, process: $0, random: 7) }
+    #expect(Set(ids).isDisjoint(with: next))
+  }
+
+  /// Its process id is the same at each start.
+  @Test func `a container's program goes by the fraction of the second`() {
+    let start: UInt64 = 1_795_000_000_000
+    let ids = stride(from: start, to: start + 1_000, by: 8).map {
+      RequestIDs.first(at: $0, process: 7, random: 7)
+    }
+    #expect(Set(ids).count == 125)
   }
 
   @Test func `a clock that nobody has set gives none`() {

@@ -14,13 +14,17 @@ import UDPTransport
 
 @Suite("The async client and a platform that does not take everything")
 struct StubbornPlatformTests {
-  private func client(_ platform: StubPlatform) throws -> DeviceClient {
-    let device = DeviceClientConfiguration(
+  private func client(
+    _ platform: StubPlatform,
+    _ adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
+  ) throws -> DeviceClient {
+    var device = DeviceClientConfiguration(
       productKey: "a1B2c3D4e5F",
       deviceName: "device1",
       host: "127.0.0.1",
       port: platform.port
     )
+    adjust(&device)
     return try DeviceClient(device, secret: DeviceClientTests.secret)
   }
 
@@ -49,6 +53,49 @@ struct StubbornPlatformTests {
     await client.close()
     #expect(platform.requests(to: "/bad").count == 1)
     #expect(platform.requests(to: "/good").count == 1)
+    platform.stop()
+  }
+
+  /// Where the configuration allows it.
+  @Test(arguments: [0x9D, 0xA3] as [UInt8])
+  func `what is put off for a short time goes again when it is over`(code: UInt8) async throws {
+    let platform = try StubPlatform(answersAuth: true) { request in
+      if request.number == 0 { return .putOff(code, seconds: 1) }
+      return request.path == "/auth" ? StubPlatform.token : .init(0x45)
+    }
+    let waits = Mutex<[Int64]>([])
+    let client = try client(platform) {
+      $0.maxWait = Milliseconds(2_000)
+      $0.onPutOff = { wait in waits.withLock { $0.append(wait.count) } }
+    }
+    let receipt = try await client.publish([1], to: DeviceClientTests.topic)
+    #expect(receipt.result.outcome == .acknowledged)
+    await client.close()
+    // `/auth` first, then the report.
+    let told = waits.withLock { $0 }
+    #expect(told.count == 2 && told.allSatisfy { $0 > 0 && $0 <= 1_000 }, "\(told)")
+    for path in ["/auth", "/update"] {
+      let times = platform.requests(to: path).map(\.time)
+      #expect(times.count == 2 && times[1] - times[0] >= 0.9, "\(path) at \(times)")
+    }
+    platform.stop()
+  }
+
+  @Test func `what is put off for longer than is allowed in all fails at once`() async throws {
+    let platform = try StubPlatform { _ in .putOff(0xA3, seconds: 1) }
+    let waits = Mutex(0)
+    let client = try client(platform) {
+      $0.maxWait = Milliseconds(1_500)
+      $0.onPutOff = { _ in waits.withLock { $0 += 1 } }
+    }
+    await #expect {
+      _ = try await client.publish([1], to: DeviceClientTests.topic)
+    } throws: { error in
+      (error as? DeviceClientError)?.retryAfter == Milliseconds(1_000)
+    }
+    await client.close()
+    #expect(waits.withLock { $0 } == 1)
+    #expect(platform.requests(to: "/update").count == 2)
     platform.stop()
   }
 
@@ -222,8 +269,11 @@ struct StubbornPlatformTests {
   {
     let platform = try StubPlatform { _ in .init(0x45) }
     let client = try client(platform)
-    await #expect(throws: DeviceClientError.self) {
+    await #expect {
       _ = try await client.publish([1], to: "/a1B2c3D4e5F//device1")
+    } throws: { error in
+      guard case DeviceClientError.topic(.emptySegment) = error else { return false }
+      return true
     }
     await client.close()
     #expect(platform.requests().isEmpty)

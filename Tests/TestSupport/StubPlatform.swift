@@ -53,61 +53,42 @@ package final class StubPlatform: Sendable {
     answersAuth: Bool = false,
     _ answer: @escaping @Sendable (Request) -> Answer?
   ) throws {
-    let descriptor = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_port = wanted.bigEndian
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    let result = unsafe withUnsafeMutablePointer(to: &address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe bind(descriptor, $0, length) | getsockname(descriptor, $0, &length)
-      }
-    }
-    guard result == 0 else { throw CocoaError(.fileReadUnknown) }
-    port = UInt16(bigEndian: address.sin_port)
+    let socket = try LoopbackSocket(port: wanted)
+    port = socket.port
     Thread.detachNewThread { [self] in
       defer {
-        _ = close(descriptor)
+        socket.close()
         isClosed.signal()
       }
       let start = ContinuousClock.now
       while !state.withLock({ $0.isStopped }) {
-        var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
-        guard unsafe poll(&entry, 1, 20) > 0 else { continue }
-        var buffer = [UInt8](repeating: 0, count: 4_096)
-        var device = sockaddr_in()
-        var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-        let count = unsafe withUnsafeMutablePointer(to: &device) {
-          unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            unsafe recvfrom(descriptor, &buffer, buffer.count, 0, $0, &length)
-          }
-        }
-        guard count >= 4, buffer[1] == 2 else { continue }
+        LoopbackSocket.wait(for: [socket], milliseconds: 20)
+        guard let datagram = socket.receive() else { continue }
+        let bytes = datagram.bytes
+        guard bytes.count >= 4, bytes[1] == 2 else { continue }
         let passed = start.duration(to: .now)
-        let request = note(Array(buffer[..<count]), at: passed / .seconds(1))
+        let request = note(bytes, at: passed / .seconds(1))
         let found =
-          request.path == "/auth" && !answersAuth ? Answer(0x45, Self.token) : answer(request)
+          request.path == "/auth" && !answersAuth ? Self.token : answer(request)
         guard let found else { continue }
-        let head = 4 + Int(buffer[0] & 0x0F)
-        var datagram = Array(buffer[..<head]) + found.rest
-        datagram[0] |= 0x20
-        datagram[1] = found.code
-        _ = unsafe withUnsafePointer(to: device) {
-          unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-            unsafe sendto(descriptor, datagram, datagram.count, 0, $0, length)
-          }
-        }
+        let head = 4 + Int(bytes[0] & 0x0F)
+        var reply = Array(bytes[..<head]) + found.rest
+        reply[0] |= 0x20
+        reply[1] = found.code
+        socket.send(reply, to: datagram.port)
       }
     }
   }
 
-  private static let token: [UInt8] =
+  /// What answers `/auth` well.
+  package static let token = Answer(
+    0x45,
     [0xFF]
-    + Array(
-      #"{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"}"#
-        .utf8
-    )
+      + Array(
+        #"{"random":"ad2b3a5eb51d64f7","seqOffset":1,"token":"MZ8m37hp01w1SSqoDFzo0010500d00.ad2b"}"#
+          .utf8
+      )
+  )
 
   /// All requests, or those to a path that ends so.
   package func requests(to end: String = "") -> [Request] {

@@ -46,6 +46,57 @@ struct StubbornPlatformTests {
     platform.stop()
   }
 
+  private static let device = [
+    "--product-key", "a1B2c3D4e5F", "--device-name", "device1", "--endpoint",
+  ]
+  private static let secret = ["NBIOT_DEVICE_SECRET": "0123456789abcdef0123456789abcdef"]
+
+  @Test(arguments: [
+    (["ota", "inform", "--firmware", "1.0.1"], 1), (["ota", "progress", "--step", "50"], 1),
+    (["ota", "check", "--firmware", "1.0.1"], 2),
+    (["ota", "upgrade", "--firmware", "1.0.1", "--to", "/tmp/none.bin"], 2), (["pull"], 1),
+  ])
+  func `a request that is put off goes again when the time is over`(
+    command: [String],
+    requests: Int
+  ) async throws {
+    let platform = try StubPlatform { request in
+      request.number == 0 ? .putOff(0xA3, seconds: 1) : .init(0x45)
+    }
+    let endpoint = Self.device + ["127.0.0.1:\(platform.port)"]
+    let run = try await nbiot(command + endpoint, environment: Self.secret)
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.errors.components(separatedBy: "again in 1 s").count == requests + 1)
+    #expect(platform.requests(to: "").count == 1 + 2 * requests)
+    // And not where nobody wants to wait.
+    let impatient = try StubPlatform { _ in .putOff(0xA3, seconds: 1) }
+    let other = Self.device + ["127.0.0.1:\(impatient.port)", "--max-wait", "0"]
+    let hasty = try await nbiot(command + other, environment: Self.secret)
+    #expect(hasty.status == 1, "\(hasty.errors)")
+    #expect(impatient.requests().count == 2)
+    platform.stop()
+    impatient.stop()
+  }
+
+  @Test(arguments: [["thing.topo.get"], ["thing.event.property.post", #"{"a":{"value":1}}"#]])
+  func `a call that is put off goes again, and an answer without a reply is no success`(
+    call: [String]
+  ) async throws {
+    let platform = try StubPlatform { request in
+      request.number == 0 ? .putOff(0xA3, seconds: 1) : .init(0x45)
+    }
+    let run = try await nbiot(
+      ["call"] + call + Self.device + ["127.0.0.1:\(platform.port)"],
+      environment: Self.secret
+    )
+    #expect(run.status == 1)
+    #expect(run.output.isEmpty)
+    #expect(run.errors.contains("again in 1 s"))
+    #expect(run.errors.contains("(2.05 Content) but sent no reply"), "\(run.errors)")
+    #expect(platform.requests().count == 3)
+    platform.stop()
+  }
+
   @Test(arguments: [0x9D, 0xA3] as [UInt8])
   func `where that takes too long each line has a result, and there is one request`(
     code: UInt8
@@ -120,8 +171,7 @@ struct StubbornPlatformTests {
   @Test func `each line that was read has a result where the endpoint is none`() async throws {
     // A port that was free a moment ago.
     let platform = try StubPlatform { _ in nil }
-    platform.stop()
-    try await Task.sleep(for: .milliseconds(100))
+    platform.stopAndWait()
     for endpoint in ["127.0.0.1:\(platform.port)", "no-such-host.invalid:5682"] {
       let (run, objects) = try await publish(endpoint)
       #expect(run.status == 4)

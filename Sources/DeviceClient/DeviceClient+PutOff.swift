@@ -1,0 +1,38 @@
+internal import CoAPLink
+internal import CoAPMessage
+public import ConstrainedCore
+internal import PlatformCoAP
+
+extension DeviceClient {
+  /// Delivers a payload; one that the platform puts off is sent again when the time that it asks for is over, as long
+  /// as the waits do not exceed `maxWait`.
+  func deliver(
+    _ payload: [UInt8],
+    _ target: Target,
+    format: ContentFormat
+  ) async throws -> Receipt {
+    var left = maxWait
+    while true {
+      do {
+        return try await attempt(payload, target, format: format)
+      } catch let error as DeviceClientError {
+        let wait = error.retryAfter
+        guard wait > Milliseconds(0), wait <= left else { throw error }
+        left = left - wait
+        onPutOff?(wait)
+        try await Task.sleep(for: .milliseconds(wait.count))
+      }
+    }
+  }
+}
+
+extension DeviceClientError {
+  /// How long the platform asks to wait before the next try; 0 where it names no time.
+  public var retryAfter: Milliseconds {
+    switch self {
+    case .putOff(let wait), .authentication(.putOff(_, let wait), _): wait
+    case .undelivered(let receipt): receipt.result.retryAfter
+    default: Milliseconds(0)
+    }
+  }
+}
