@@ -17,7 +17,8 @@ struct KillTests {
   func `killed at any instant, it uses no number twice and loses no accepted line`() async throws {
     let seed = UInt64(ProcessInfo.processInfo.environment["NBIOT_SEED"] ?? "") ?? 1
     let platform = try await Platform()
-    let relay = LossyRelay(to: platform.port, lossPercent: 15, seed: seed, refusing: ["never"])
+    let weather = Weather(lossPercent: 15, seed: seed, refusing: ["never"])
+    let relay = try weather.relay(to: platform.port)
     let folder = try AgentFolder(
       port: relay.port,
       ["retry = 1", "retry-limit = 2", "id-placeholder = @ID@", "outbox-bytes = 1000000"]
@@ -29,7 +30,7 @@ struct KillTests {
       if Self.kills > 100, number % 100 == 0 { print("\(number) kills, \(life.summary)") }
     }
     // The radio and the disk are well again: all that is left goes.
-    relay.lose(0)
+    weather.lose(0)
     let never = life.accepted.filter { life.never.contains($0.key) }
     let others = life.accepted.filter { !life.never.contains($0.key) }
     for _ in 0..<20 { _ = try folder.run() }

@@ -11,7 +11,7 @@ struct PutOffTests {
 
   @Test func `once, what is put off steps aside, and the end says that it is left`() async throws {
     let platform = try await Platform()
-    let relay = LossyRelay(to: platform.port, lossPercent: 0, seed: 1, refusing: ["never"])
+    let relay = try Weather(refusing: ["never"]).relay(to: platform.port)
     let folder = try AgentFolder(port: relay.port)
     defer { folder.remove() }
     let input = (1...6).map { ($0 % 2 == 1 ? Self.never : "") + "{\"value\":\($0)}\n" }.joined()
@@ -29,7 +29,7 @@ struct PutOffTests {
     async throws
   {
     let platform = try await Platform()
-    let relay = LossyRelay(to: platform.port, lossPercent: 0, seed: 1, refusing: ["never"])
+    let relay = try Weather(refusing: ["never"]).relay(to: platform.port)
     let folder = try AgentFolder(port: relay.port, ["max-attempts = 1"])
     defer { folder.remove() }
     let agent = try folder.run(input: Self.never + "{\"value\":1}\n{\"value\":2}\n")

@@ -9,6 +9,7 @@ import PlatformCore
 import PlatformSimulator
 import ReportLink
 import SecurityLayer
+import TestSupport
 import Testing
 import UDPTransport
 
@@ -99,7 +100,7 @@ struct SecureClientTests {
     let server = try Server()
     let records = Records()
     let running = try await SimulatorServer.start(server.simulator) { records.add($0) }
-    let relay = try NATRelay(to: UInt16(running.port))
+    let relay = try DatagramRelay(to: UInt16(running.port), ports: .shared)
     let client = try DeviceClient(
       server.client(port: Int(relay.port)),
       secret: DeviceClientTests.secret
@@ -170,14 +171,20 @@ struct SecureClientTests {
     let server = try Server()
     var configuration = server.client(port: 1)
     configuration.security = .certificate(PlatformTrust(authorities: []))
-    #expect(throws: DeviceClientError.self) {
+    #expect {
       try DeviceClient(configuration, secret: DeviceClientTests.secret)
+    } throws: { error in
+      guard case DeviceClientError.dtls(.authorities) = error else { return false }
+      return true
     }
     configuration.security = .certificate(
       PlatformTrust(authorities: server.issued.authority, serverName: "a b")
     )
-    #expect(throws: DeviceClientError.self) {
+    #expect {
       try DeviceClient(configuration, secret: DeviceClientTests.secret)
+    } throws: { error in
+      guard case DeviceClientError.dtls(.serverName) = error else { return false }
+      return true
     }
   }
 }

@@ -3,6 +3,7 @@ import PayloadValues
 import PlatformCore
 import PlatformSimulator
 import Synchronization
+import TestSupport
 import Testing
 
 /// The records of a simulator.
@@ -151,22 +152,13 @@ struct UpgradeCommandTests {
     let secretFile = server.folder.appending(path: "device.txt")
     try Data((Self.secret + "\n").utf8).write(to: secretFile)
     // A port that never answers.
-    let silent = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
-    defer { close(silent) }
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
-    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
-    _ = unsafe withUnsafeMutablePointer(to: &address) {
-      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe bind(silent, $0, length) | getsockname(silent, $0, &length)
-      }
-    }
+    let silent = try LoopbackSocket()
+    defer { silent.close() }
     let (process, _, _) = try start(
       upgrade(
         server,
         [
-          "--endpoint", "127.0.0.1:\(UInt16(bigEndian: address.sin_port))", "--product-key",
+          "--endpoint", "127.0.0.1:\(silent.port)", "--product-key",
           "a1B2c3D4e5F", "--device-name", "device1", "--device-secret-file", secretFile.path,
         ]
       )

@@ -1,11 +1,13 @@
+import ConstrainedCore
 import Glibc
+import UDPTransport
 
 /// Why a socket of the tests could not be had.
 struct SocketError: Error {
   let code = errno
 }
 
-/// A UDP socket on a free port of 127.0.0.1, for the tests' relay and their own servers.
+/// A UDP socket on a free port of 127.0.0.1, for the tests' own servers.
 ///
 /// It answers whoever sent it the last datagram.
 final class BoundSocket: @unchecked Sendable {
@@ -67,4 +69,20 @@ final class BoundSocket: @unchecked Sendable {
 func wait(for descriptors: [Int32], _ milliseconds: Int32) -> Bool {
   var entries = descriptors.map { pollfd(fd: $0, events: Int16(POLLIN), revents: 0) }
   return unsafe poll(&entries, nfds_t(entries.count), milliseconds) > 0
+}
+
+/// Lets a closure own a socket.
+final class Holder: @unchecked Sendable {
+  let socket: UDPSocket
+
+  init(_ socket: consuming UDPSocket) { self.socket = socket }
+
+  /// The next datagram that is there.
+  func receive() throws(TransportError) -> [UInt8]? {
+    var buffer = [UInt8](repeating: 0xA5, count: 2_048)
+    var writer = ByteWriter(buffer.mutableSpan)
+    guard try socket.receive(into: &writer) else { return nil }
+    let count = writer.count
+    return Array(buffer[..<count])
+  }
 }

@@ -118,7 +118,7 @@ private final class Paster {
 
   /// Records a report for what looks into captures.
   func record() throws {
-    let relay = try RecordingRelay(to: symmetric.port)
+    let relay = try DatagramRelay(to: symmetric.port)
     defer { relay.stop() }
     let run = try scratch.run(
       ["nbiot", "publish", "--config", "agent.conf", "--payload", "1"],

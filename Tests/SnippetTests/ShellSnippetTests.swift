@@ -69,7 +69,7 @@ private final class Reader {
   /// Lets the device report through a relay, for a capture.
   func record() throws {
     let simulator = try #require(simulators[5_682], "the page has started no simulator yet")
-    let relay = try RecordingRelay(to: simulator.port)
+    let relay = try DatagramRelay(to: simulator.port)
     defer { relay.stop() }
     let run = try scratch.run([
       "nbiot", "publish", "--endpoint", "127.0.0.1:\(relay.port)", "--product-key", "a1B2c3D4e5F",

@@ -29,7 +29,7 @@ struct InspectSessionTests {
     async throws
   {
     let simulator = try Simulator()
-    let relay = try RecordingRelay(to: UInt16(simulator.port))
+    let relay = try DatagramRelay(to: UInt16(simulator.port))
     defer { relay.stop() }
     let device = [
       "--endpoint", "127.0.0.1:\(relay.port)", "--product-key", "a1B2c3D4e5F",

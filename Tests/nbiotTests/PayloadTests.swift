@@ -13,7 +13,7 @@ struct PayloadTests {
     in folder: DTLSCommandTests.Folder
   ) async throws -> (run: Run, payloads: [String], formats: [UInt64]) {
     let simulator = try Simulator(["--log", "json"])
-    let relay = try RecordingRelay(to: UInt16(simulator.port))
+    let relay = try DatagramRelay(to: UInt16(simulator.port))
     let run = try await nbiot(
       simulator.device(["--device-secret-file", simulator.secretFile] + options)
         + ["--endpoint", "127.0.0.1:\(relay.port)"],

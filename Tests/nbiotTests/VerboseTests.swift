@@ -21,13 +21,13 @@ struct VerboseTests {
     )
   }
 
-  private static func texts(_ relay: RecordingRelay) -> [String] {
+  private static func texts(_ relay: DatagramRelay) -> [String] {
     relay.packets.map { String(decoding: $0.0, as: UTF8.self) }
   }
 
   @Test func `publish shows both directions, decrypted, and no token or sign`() async throws {
     let simulator = try Simulator()
-    let relay = try RecordingRelay(to: UInt16(simulator.port))
+    let relay = try DatagramRelay(to: UInt16(simulator.port))
     let folder = try DTLSCommandTests.Folder()
     let options = [
       "--topic", "/a1B2c3D4e5F/device1/user/update", "--payload", #"{"value":1}"#, "--output",

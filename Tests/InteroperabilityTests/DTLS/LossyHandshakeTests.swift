@@ -2,6 +2,7 @@ import ConstrainedCore
 import DTLSSecurity
 import SecurityLayer
 import Synchronization
+import TestSupport
 import Testing
 
 /// Which handshake.
@@ -35,11 +36,7 @@ struct LossyHandshakeTests {
     _ server: DTLSServer,
     _ settings: DTLSSettings,
     delay: Int64 = 0,
-    fate: @escaping @Sendable (DatagramRelay.Direction, Int, [UInt8]) -> DatagramRelay.Fate = {
-      _,
-      _,
-      _ in .passes
-    }
+    fate: @escaping DatagramRelay.Judge = { _, _ in .passes }
   ) throws -> (SecureClient, DatagramRelay) {
     var session: [UInt8]?
     if mode == .resumed {
@@ -94,8 +91,9 @@ struct LossyHandshakeTests {
         let chosen = number
         let count = Mutex(0)
         try await withServer(.openSSL, mode.options()) { server in
-          let (_, relay) = try shakeHands(mode, server, settings) { side, index, bytes in
-            side == direction && index == chosen && Self.isHandshake(bytes) ? fate : .passes
+          let (_, relay) = try shakeHands(mode, server, settings) { next, _ in
+            next.direction == direction && next.number == chosen && Self.isHandshake(next.bytes)
+              ? fate : .passes
           }
           let seen = relay.passages.filter {
             $0.direction == direction && Self.isHandshake($0.bytes)
@@ -125,12 +123,10 @@ struct LossyHandshakeTests {
         var count = 1
         while number < count {
           let chosen = number
-          let relay = try DatagramRelay(
-            to: server.port,
-            fate: { side, index, bytes in
-              side == direction && index == chosen && Self.isHandshake(bytes) ? .isLost : .passes
-            }
-          )
+          let relay = try DatagramRelay(to: server.port) { next, _ in
+            next.direction == direction && next.number == chosen && Self.isHandshake(next.bytes)
+              ? .isLost : .passes
+          }
           defer { relay.stop() }
           let device =
             try usesCertificate

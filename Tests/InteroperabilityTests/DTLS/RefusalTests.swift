@@ -2,6 +2,7 @@ import ConstrainedCore
 import DTLSSecurity
 import Foundation
 import SecurityLayer
+import TestSupport
 import Testing
 
 /// What a server may be that the device does not talk to.
@@ -278,12 +279,9 @@ struct RefusalTests {
   @Test(arguments: [0, 1, 2])
   func `an alert that anybody can forge does not stop a handshake`(_ number: Int) async throws {
     try await withServer(.openSSL, DTLSServer.certificate("good", "-listen")) { server in
-      let relay = try DatagramRelay(
-        to: server.port,
-        inject: { direction, count, _ in
-          direction == .up && count == number ? Self.forgedAlert : nil
-        }
-      )
+      let relay = try DatagramRelay(to: server.port) { next, _ in
+        next.direction == .up && next.number == number ? .passesAfter(Self.forgedAlert) : .passes
+      }
       defer { relay.stop() }
       let client = try SecureClient(port: relay.port, SecureDevice.certificate())
       try client.send(SecureDevice.report)
