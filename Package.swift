@@ -327,6 +327,15 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "SizeTests",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "CBORPayload", "CoAPExchange", "Platform", "Alink",
+        "OpenSSLSupport", "SymmetricSecurity", "EitherSecurity", "DeviceStore", "CoAPLink",
+        "DurableReports", "Agent", "CDevice", "DeviceLibrary", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "InteroperabilityTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "OpenSSLSupport",
