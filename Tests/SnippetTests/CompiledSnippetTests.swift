@@ -4,7 +4,7 @@ import Testing
 
 /// Compiles programs as another package does: against the modules of this build, without what is visible
 /// within the package alone.
-private struct Compiler {
+struct Compiler {
   let scratch: Scratch
 
   /// The modules of the products that the snippets use, with those below them.
