@@ -185,17 +185,21 @@ struct AlinkMessageTests {
       flipped[bit / 8] ^= 1 << (bit % 8)
       read(flipped)
     }
-    for end in reply.indices { read(Array(reply[..<end])) }
+    for end in reply.indices { #expect(!read(Array(reply[..<end])), "the first \(end) bytes") }
+    #expect(read(reply))
   }
 
-  private func read(_ message: [UInt8]) {
-    guard let view = try? AlinkMessageView<JSONReader>(message.span) else { return }
-    guard let data = view.data else { return }
+  /// Reads all there is of a reply; `false` where it is none.
+  @discardableResult
+  private func read(_ message: [UInt8]) -> Bool {
+    guard let view = try? AlinkMessageView<JSONReader>(message.span) else { return false }
+    guard let data = view.data else { return true }
     _ = try? FileOffer(firmware: data)
     var values = DesiredValues(data)
     while let next = try? values.next() { _ = next.version }
     var entries = DeviceEntries(data)
     while let next = try? entries.next() { _ = next.productKey }
+    return true
   }
 }
 

@@ -2,6 +2,7 @@ import Alink
 import CBORPayload
 import ConstrainedCore
 import PayloadCoding
+import TestSupport
 import Testing
 
 @Suite("A batch of properties")
@@ -119,5 +120,17 @@ struct PropertyBatchTests {
       }
     }
     #expect(count == 200)
+  }
+
+  @Test(arguments: [127, 1_025])
+  func `a batch outside of 128 to 1,024 bytes is a mistake of the caller's`(limit: Int) async {
+    let result = await #expect(
+      processExitsWith: .failure,
+      observing: [\.standardErrorContent]
+    ) { [limit = limit as Int] in
+      _ = PropertyBatch<JSONWriter>(limit: limit)
+    }
+    let said = complaint(result?.standardErrorContent)
+    #expect(said.contains("a batch has 128 to 1,024 bytes"))
   }
 }

@@ -73,7 +73,7 @@ class AnyDevice {
   func close() { fatalError() }
   func interrupt(at now: Instant) { fatalError() }
   func perform(_ call: ThingCall, at now: Instant) throws -> ReportID { fatalError() }
-  func pull(at now: Instant) throws -> ReportID { fatalError() }
+  func pull(_ maxMessages: Int = 3, at now: Instant) throws -> ReportID { fatalError() }
   func register(at now: Instant) throws { fatalError() }
   func cancelRegistration(at now: Instant) { fatalError() }
   var secret: [UInt8] { fatalError() }
@@ -173,8 +173,8 @@ final class Device<Security: SecurityLayer & ~Copyable>: AnyDevice {
     let count = writer.count
     return Array(buffer[..<count])
   }
-  override func pull(at now: Instant) throws -> ReportID {
-    try session.pull(maxMessages: 3, at: now)
+  override func pull(_ maxMessages: Int = 3, at now: Instant) throws -> ReportID {
+    try session.pull(maxMessages: maxMessages, at: now)
   }
   override func register(at now: Instant) throws { try session.register(at: now) }
   override func cancelRegistration(at now: Instant) { session.cancelRegistration(at: now) }

@@ -93,8 +93,10 @@ struct RefusedChannelTests {
     world.isDead = true
     let start = world.now
     #expect(try world.report("a")?.outcome == .unauthenticated(.handshake(.noAnswer)))
-    // 2 + 4 + 8 + 16 + 32 s.
-    #expect((62_000...62_100).contains((world.now - start).count))
+    let ends = world.departures.dropFirst() + [world.now]
+    let pauses = zip(ends, world.departures).map { ($0 - $1).count }
+    #expect(pauses.map { $0 / 100 } == [20, 40, 80, 160, 320])
+    #expect(world.departures.first == start)
     #expect(world.session.counters.datagramsUp == 5)
   }
 }

@@ -185,4 +185,21 @@ struct ThingModelTests {
     #expect(result.bytesUp == up)
     #expect(result.bytesDown == down)
   }
+
+  @Test(arguments: [0, 11])
+  func `to pull fewer than 1 or more than 10 messages is a mistake of the caller's`(
+    count: Int
+  ) async {
+    let result = await #expect(
+      processExitsWith: .failure,
+      observing: [\.standardErrorContent]
+    ) { [count = count as Int] in
+      var settings = DeviceSettings()
+      settings.allowsPull = true
+      let world = try World(settings: settings)
+      _ = try world.session.pull(count, at: world.now)
+    }
+    let said = complaint(result?.standardErrorContent)
+    #expect(said.contains("the platform gives 1 to 10 at once"))
+  }
 }

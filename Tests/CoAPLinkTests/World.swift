@@ -26,6 +26,8 @@ struct World: ~Copyable {
   var records: [RequestRecord] = []
   var events: [DeviceEvent] = []
   var sent: [DeviceTransmission] = []
+  /// When each datagram of the device was sent.
+  var departures: [Instant] = []
   /// What has come of an answer in blocks, but for the last.
   var parts: [UInt8] = []
   /// Is told of each datagram that reaches the device, and of each that it sends.
@@ -165,6 +167,7 @@ struct World: ~Copyable {
       let count = writer.count
       if transmission != .handshake { sent.append(transmission) }
       let datagram = Array(buffer[..<count])
+      departures.append(now)
       onTransmission?(datagram)
       send(datagram, .up)
     }

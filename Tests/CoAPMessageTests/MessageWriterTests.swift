@@ -71,6 +71,7 @@ struct MessageWriterTests {
   }
 
   @Test func `a write that does not fit leaves the message as it was`() throws {
+    var refused = 0
     for capacity in 4..<40 {
       var buffer = [UInt8](repeating: 0xA5, count: capacity)
       var writer = try MessageWriter(
@@ -80,14 +81,28 @@ struct MessageWriterTests {
         messageID: 1,
         token: Token()
       )
-      try? writer.option(.uriPath, Array("topic".utf8).span)
-      try? writer.option(.platformToken, [UInt8](repeating: 7, count: 13).span)
-      try? writer.option(.platformMessageID, uint: 300)
-      try? writer.payload([1, 2, 3].span)
+      for step in 0..<4 {
+        let before = writer.count
+        do throws(MessageWriterError) {
+          switch step {
+          case 0: try writer.option(.uriPath, Array("topic".utf8).span)
+          case 1: try writer.option(.platformToken, [UInt8](repeating: 7, count: 13).span)
+          case 2: try writer.option(.platformMessageID, uint: 300)
+          default: try writer.payload([1, 2, 3].span)
+          }
+          let after = writer.count
+          #expect(after > before && after <= capacity)
+        } catch {
+          refused += 1
+          let after = writer.count
+          #expect(error == .capacity)
+          #expect(after == before)
+        }
+      }
       let count = writer.count
-      #expect(count <= capacity)
       _ = try MessageView(buffer.span.extracting(0..<count))
     }
+    #expect(refused > 36)
   }
 
   @Test func `a token has no more than 8 bytes`() {
@@ -112,9 +127,19 @@ struct MessageWriterTests {
     }
   }
 
-  @Test(arguments: ["an option in an Empty message", "a payload in one", "descending options"])
-  func `what no message may have is a mistake of the caller's`(mistake: String) async {
-    await #expect(processExitsWith: .failure) { [mistake = mistake as String] in
+  @Test(arguments: [
+    ("an option in an Empty message", "none in an Empty message"),
+    ("a payload in one", "an Empty message has no payload"),
+    ("descending options", "options are written in ascending order"),
+  ])
+  func `what no message may have is a mistake of the caller's`(
+    mistake: String,
+    words: String
+  ) async {
+    let result = await #expect(
+      processExitsWith: .failure,
+      observing: [\.standardErrorContent]
+    ) { [mistake = mistake as String] in
       var buffer = [UInt8](repeating: 0xA5, count: 32)
       var writer = try MessageWriter(
         buffer.mutableSpan,
@@ -131,6 +156,8 @@ struct MessageWriterTests {
         try writer.option(.uriPath, [0x61].span)
       }
     }
+    let said = complaint(result?.standardErrorContent)
+    #expect(said.contains(words))
   }
 
   @Test(arguments: 0...8)

@@ -169,6 +169,7 @@ struct ReceiptDescriptionTests {
       let client = try DeviceClient(device, secret: DeviceClientTests.secret)
       do {
         _ = try await client.publish([], to: "/a1B2c3D4e5F/another/user/update")
+        Issue.record("the topic is another device's")
       } catch DeviceClientError.undelivered(let receipt) {
         #expect("\(receipt)".hasPrefix("rejected, 4."), "\(receipt)")
       }

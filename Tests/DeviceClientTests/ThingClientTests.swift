@@ -12,6 +12,7 @@ import Platform
 import PlatformCore
 import PlatformSimulator
 import Synchronization
+import TestSupport
 import Testing
 
 @Suite("The async client and the thing model over real UDP")
@@ -105,24 +106,35 @@ struct ThingClientTests {
       var configuration = device
       configuration.thingModel = Array(model.utf8)
       let client = try DeviceClient(configuration, secret: DeviceClientTests.secret)
-      await #expect(throws: DeviceClientError.self) {
+      await #expect {
         try await client.request(PropertyPost.self, as: CBORWriter.self) {
           post throws(AlinkError) in
           try post.add("t") { (w: inout CBORWriter) throws(CapacityError) in try w.integer(10) }
         }
+      } throws: { error in
+        guard case DeviceClientError.thingModel(.value(.range, _, _), at: "t.value") = error else {
+          return false
+        }
+        return true
       }
-      await #expect(throws: DeviceClientError.self) {
+      await #expect {
         try await client.request(EventPost.self, as: JSONWriter.self) { post throws(AlinkError) in
           try post.event("alarm") { (_: inout JSONWriter) throws(CapacityError) in }
         }
+      } throws: { error in
+        guard case DeviceClientError.thingModel(.missingMember, _) = error else { return false }
+        return true
       }
       // The same name twice.
-      await #expect(throws: DeviceClientError.self) {
+      await #expect {
         try await client.request(PropertyPost.self, as: JSONWriter.self) {
           post throws(AlinkError) in
           try post.add("t") { (w: inout JSONWriter) throws(CapacityError) in try w.integer(1) }
           try post.add("t") { (w: inout JSONWriter) throws(CapacityError) in try w.integer(2) }
         }
+      } throws: { error in
+        guard case DeviceClientError.request(.repeated) = error else { return false }
+        return true
       }
       #expect(records.all.isEmpty)
       let answer = try await client.request(EventPost.self, as: JSONWriter.self) {
@@ -135,8 +147,11 @@ struct ThingClientTests {
       #expect(answer.code == .success)
       await client.close()
       configuration.thingModel = Array("{".utf8)
-      #expect(throws: DeviceClientError.self) {
+      #expect {
         _ = try DeviceClient(configuration, secret: DeviceClientTests.secret)
+      } throws: { error in
+        guard case DeviceClientError.thingModel(.modelNotJSON, at: "") = error else { return false }
+        return true
       }
     }
   }
@@ -383,8 +398,35 @@ struct ThingClientTests {
     #expect(client.counters.handshakes == 1)
     await client.close()
     let other = try DeviceClient(secure.client(port: running.port), secret: productSecret)
-    await #expect(throws: DeviceClientError.self) { _ = try await other.register() }
+    await #expect {
+      _ = try await other.register()
+    } throws: { error in
+      guard case DeviceClientError.registration(.refused, _) = error else { return false }
+      return true
+    }
     await other.close()
     try await running.close()
+  }
+
+  @Test func `an upgrade told in steps of 0 % is a mistake of the caller's`() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let client = try DeviceClient(
+        DeviceClientConfiguration(
+          productKey: "a1B2c3D4e5F",
+          deviceName: "device1",
+          host: "127.0.0.1",
+          port: 9
+        ),
+        secret: DeviceClientTests.secret
+      )
+      let data = Array(
+        #"{"size":1,"version":"2","url":"https://h/f","md5":"","sign":"93230c3bde425a9d7984a594ac55ea1e","signMethod":"Md5"}"#
+          .utf8
+      )
+      let offer = try FileOffer(firmware: JSONReader(received: data.span))
+      _ = try await client.upgrade(to: offer, reportingEvery: 0) { _, _ in }
+    }
+    let said = complaint(result?.standardErrorContent)
+    #expect(said.contains("progress is told in steps"))
   }
 }

@@ -122,3 +122,54 @@ struct StreamingDigestTests {
     }
   }
 }
+
+@Suite("Mistakes of a caller's that end the program")
+struct CipherPreconditionTests {
+  @Test(arguments: [
+    ("CBC with a key of 15 bytes", "AES-128 takes a key and a block"),
+    ("CBC with a vector of 17 bytes", "AES-128 takes a key and a block"),
+    ("a message with a key of 17 bytes", "AES takes keys of 16, 24 and 32 bytes"),
+    ("a message with a vector of 15 bytes", "the vector is a block"),
+    ("a message over DTLS before the handshake", "messages are sent on an established association"),
+  ])
+  func `what the cipher cannot use is a mistake`(mistake: String, words: String) async {
+    let result = await #expect(
+      processExitsWith: .failure,
+      observing: [\.standardErrorContent]
+    ) { [mistake = mistake as String] in
+      let bytes = [UInt8](repeating: 7, count: 32)
+      func some(_ count: Int) -> [UInt8] { Array(bytes[..<count]) }
+      var buffer = [UInt8](repeating: 0xA5, count: 256)
+      var output = ByteWriter(buffer.mutableSpan)
+      switch mistake {
+      case "CBC with a key of 15 bytes":
+        _ = try AES128CBC(key: some(15).span, vector: some(16).span)
+      case "CBC with a vector of 17 bytes":
+        _ = try AES128CBC(key: some(16).span, vector: some(17).span)
+      case "a message with a key of 17 bytes":
+        _ = try AESMessage.encrypt(
+          bytes.span,
+          key: some(17).span,
+          vector: some(16).span,
+          into: &output
+        )
+      case "a message with a vector of 15 bytes":
+        _ = try AESMessage.encrypt(
+          bytes.span,
+          key: some(16).span,
+          vector: some(15).span,
+          into: &output
+        )
+      default:
+        var connection = try DTLSConnection(
+          try DTLSContext(.client),
+          patience: DTLSConnection.Patience(timeout: Milliseconds(1_000), limit: 1),
+          clock: .virtual
+        )
+        try connection.seal(bytes.span, into: &output)
+      }
+    }
+    let said = complaint(result?.standardErrorContent)
+    #expect(said.contains(words))
+  }
+}

@@ -167,6 +167,11 @@ struct ThingModelTests {
     #"{"services":[{"identifier":"s","inputData":[{}]}]}"#,
   ])
   func `a broken model says what is wrong`(text: String) {
-    #expect(throws: ProductModelError.self) { try ProductModel(json: Array(text.utf8)) }
+    #expect {
+      try ProductModel(json: Array(text.utf8))
+    } throws: { error in
+      guard let error = error as? ProductModelError else { return false }
+      return !error.reason.isEmpty
+    }
   }
 }

@@ -138,6 +138,17 @@ struct LoginSigningTests {
         + #""signMethod":"hmacmd5","sign":"ab","cleanSession":"true"}"#
     )
   }
+
+  @Test func `a login without the client id is a mistake of the caller's`() async {
+    let result = await #expect(processExitsWith: .failure, observing: [\.standardErrorContent]) {
+      let request = SubDeviceRequest(timestamp: 123, includesClientID: false)
+      var buffer = [UInt8](repeating: 0xA5, count: 512)
+      var json = JSONWriter(buffer.mutableSpan)
+      try request.writeLogin(try identity("123", "test"), signature: [1].span, into: &json)
+    }
+    let said = complaint(result?.standardErrorContent)
+    #expect(said.contains("a login has a client id"))
+  }
 }
 
 @Suite("Device guide 6.11: the digest of a firmware")

@@ -134,6 +134,11 @@ struct PlatformHTTPSAnswerTests {
         _ = try? MQTTAuthenticationAnswer(json: flipped.span)
         _ = try? PlatformHTTPSAnswer(report: flipped.span)
       }
+      for count in bytes.indices {
+        let cut = Array(bytes[..<count])
+        #expect(throws: HTTPSAnswerError.self) { try MQTTAuthenticationAnswer(json: cut.span) }
+        #expect(throws: HTTPSAnswerError.self) { try PlatformHTTPSAnswer(report: cut.span) }
+      }
     }
   }
 }
