@@ -7,8 +7,8 @@ import Testing
 @Suite("Mistakes of a caller's that end the program")
 struct PayloadPreconditionTests {
   private static let mistakes = [
-    ("an object closed that was not opened", "what is closed was opened"),
-    ("an array closed that was not opened", "what is closed was opened"),
+    ("an object closed that was not opened", "an end needs a beginning"),
+    ("an array closed that was not opened", "an end needs a beginning"),
     ("19 fractions in CBOR", "an Int64 has at most 18 fractions"),
     ("-1 fraction in CBOR", "an Int64 has at most 18 fractions"),
     ("19 fractions in JSON", "an Int64 has at most 18 fractions"),

@@ -6,8 +6,8 @@ import Testing
 @Suite("Mistakes of a caller's that end the program")
 struct PreconditionTests {
   @Test(arguments: [
-    ("a writer made longer", "a writer is only ever cut shorter"),
-    ("a writer cut below 0", "a writer is only ever cut shorter"),
+    ("a writer made longer", "truncate cannot lengthen a writer"),
+    ("a writer cut below 0", "truncate cannot lengthen a writer"),
     ("a token's byte behind its end", "a token's index lies within its bytes"),
     ("a token's byte before its start", "a token's index lies within its bytes"),
     ("a block between two places", "a block starts at a multiple of its size"),

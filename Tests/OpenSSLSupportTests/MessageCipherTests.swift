@@ -129,8 +129,8 @@ struct CipherPreconditionTests {
     ("CBC with a key of 15 bytes", "AES-128 takes a key and a block"),
     ("CBC with a vector of 17 bytes", "AES-128 takes a key and a block"),
     ("a message with a key of 17 bytes", "AES takes keys of 16, 24 and 32 bytes"),
-    ("a message with a vector of 15 bytes", "the vector is a block"),
-    ("a message over DTLS before the handshake", "messages are sent on an established association"),
+    ("a message with a vector of 15 bytes", "the vector has the size of a block"),
+    ("a message over DTLS before the handshake", "seal needs an established association"),
   ])
   func `what the cipher cannot use is a mistake`(mistake: String, words: String) async {
     let result = await #expect(
