@@ -12,7 +12,7 @@ internal import ConstrainedCore
 /// Every request carries the options that were given at the start. Blocks become smaller when the
 /// server asks for it. When the server has lost the first blocks (4.08), or the resource changed
 /// meanwhile (another ETag), the transfer starts over once. Memory: `maxOptionBytes` for the options,
-/// and about 100 bytes.
+/// and about 120 bytes.
 public struct BlockwiseTransfer<let maxOptionBytes: Int>: ~Copyable {
   /// The method of every request.
   public let code: Code

@@ -6,7 +6,7 @@ internal import ConstrainedCore
 /// The numbers are in 16 blocks of 4,096. From a block that is begun at random, half of the numbers are
 /// drawn, none of them twice, before it is the next one's turn. A block is entered again only when the
 /// lifetime of the last message that used it has passed: at 32,768 messages within one EXCHANGE_LIFETIME,
-/// which is more than 130 a second, the source makes its user wait. Size: 720 bytes.
+/// which is more than 130 a second, the source makes its user wait. Size: 728 bytes.
 struct MessageIDSource {
   /// When the next message ID may be used; an instant of the past when it is free.
   private(set) var available = Instant(milliseconds: .min)

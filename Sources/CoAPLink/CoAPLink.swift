@@ -14,7 +14,7 @@ public import SecurityLayer
 /// one to `handleDatagram` and the other to `handleTimeout`, then `pollEvent` until it gives `nil`.
 /// `drive(over:at:)` does this over a socket.
 ///
-/// Memory: about 8 KB, in place. After the first report no call allocates.
+/// Memory: about 7 KB, in place, 8 KB with both layers. After the first report no call allocates.
 public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>:
   ~Copyable
 {

@@ -14,7 +14,7 @@ public import ReportLink
 /// again, under the same id. Before a sequence number is used the disk holds a higher one, so that none is
 /// used twice under a token.
 ///
-/// Memory: about 5 KB beside the link's, in place; no call allocates after the first report.
+/// Memory: about 6 KB beside the link's, in place; no call allocates after the first report.
 public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
   var delivery = Delivery.none
   /// What the session's file was found to be.

@@ -5,7 +5,7 @@ internal import PayloadCoding
 /// text (device guide 4 to 6), parsed from untrusted bytes.
 ///
 /// It is separate from Alink's own reader, so that a program that only forwards messages need not
-/// link that reader or a whole CBOR reader. Size: 80 bytes.
+/// link that reader or a whole CBOR reader. Size: 81 bytes.
 public struct PlatformReply: Equatable, Sendable {
   /// The reply's code, 200 for success.
   public internal(set) var code: UInt32 = 0

@@ -63,7 +63,7 @@ struct CodecPeerFailureTests {
   /// One peer reads past its buffer, another crashes on a quarter of the vectors.
   @Test func `an option that ends past the message is refused`() {
     for (text, error) in [
-      ("40 01 00 01 b4 74 65", MessageFormatError.truncatedOptionValue(offset: 5)),
+      ("40 01 00 01 b4 74 65", MessageFormatError.truncatedOptionValue(offset: 4)),
       ("40 01 00 01 bd", .truncatedOptionLength(offset: 4)),
       ("40 01 00 01 be 01", .truncatedOptionLength(offset: 4)),
       ("40 01 00 01 d1", .truncatedOptionDelta(offset: 4)),

@@ -11,9 +11,10 @@ package struct DocumentedSize: Sendable, CustomStringConvertible {
 
   package var description: String { file }
 
-  /// Whether a type of so many bytes is as the first figure says: exactly, or within a tenth.
-  package func covers(_ bytes: Int) -> Bool {
-    guard let figure = figures.first else { return false }
+  /// Whether a type of so many bytes is as a figure says, the first one unless told: exactly, or within a tenth.
+  package func covers(_ bytes: Int, figure index: Int = 0) -> Bool {
+    guard figures.indices.contains(index) else { return false }
+    let figure = figures[index]
     return isRounded ? abs(bytes - figure) * 10 <= figure : bytes == figure
   }
 
