@@ -37,7 +37,9 @@ extension OTACommand {
     @OptionGroup var wait: WaitOptions
 
     func run() async throws {
-      try await device.withClient(adjusting: wait.apply) { try await $0.inform(version: firmware.version) }
+      try await device.withClient(adjusting: wait.apply) {
+        try await $0.inform(version: firmware.version)
+      }
     }
   }
 

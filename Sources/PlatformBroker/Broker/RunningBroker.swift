@@ -199,7 +199,9 @@ final class RunningBroker {
       return unsafe mkdtemp(text) != nil
     }
     guard isMade else { throw BrokerError("a directory cannot be made in \(parent)") }
-    return URL(filePath: String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self))
+    return URL(
+      filePath: String(decoding: path.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    )
   }
 
   private static func write(_ bytes: [UInt8], to path: String) throws {
