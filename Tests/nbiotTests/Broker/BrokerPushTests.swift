@@ -162,7 +162,8 @@ struct BrokerPushTests {
     let simulator = try BrokerSimulator(transports: ["mqtt"], devices: ["device1", "device2"])
     let client = try device(simulator, answers: false, transport: "mqtt")
     let topic = BrokerSimulator.thing("service/property/set")
-    async let refused = simulator.push("property-set", ["--params", #"{"power":"x"}"#])
+    let arguments = simulator.pushArguments("property-set", ["--params", #"{"power":"x"}"#])
+    async let refused = nbiot(arguments)
     let first = try client.message(topic).json["id"] as? String ?? ""
     // Two that are no answers to it, then the answer.
     try client.publish("\(topic)_reply", #"{"id":"\#(first)0","code":200,"data":{}}"#)

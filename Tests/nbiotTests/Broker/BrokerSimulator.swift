@@ -119,12 +119,19 @@ final class BrokerSimulator {
 
   /// Runs `nbiot push` with its answer as an object.
   func push(_ kind: String, _ options: [String], device: String = "device1") async throws -> Run {
-    try await nbiot(
-      [
-        "push", kind, "--at", control, "--product-key", Self.productKey, "--device-name", device,
-        "--output", "json",
-      ] + options
-    )
+    try await nbiot(pushArguments(kind, options, device: device))
+  }
+
+  /// The arguments of `nbiot push`, for a run beside something else.
+  func pushArguments(
+    _ kind: String,
+    _ options: [String],
+    device: String = "device1"
+  ) -> [String] {
+    [
+      "push", kind, "--at", control, "--product-key", Self.productKey, "--device-name", device,
+      "--output", "json",
+    ] + options
   }
 
   /// The numbers of the processes that it has started.
