@@ -1,30 +1,30 @@
-# make            install what is missing, build the tools
+# make            install missing packages, build the tools
 # make demo       a platform and a device on this machine: ten reports, then three over DTLS
 # make test       the whole test suite
-# make test-small  those of a device's parts once more, built with SMALL as make agent builds them
-# make consumers  programs of another package, each with one product of this one alone, built
-# make peers      install what the interoperability tests talk to; the tests skip what is missing
-# make house      which target imports which, row by row; fails on an arrow that Tests/House/rules.txt does not allow
-# make lint       the same, formatting, documentation comments, imports that Package.swift does not declare
-# make conformance  whether each requirement in docs/conformance has its code and test, and a table of them
+# make test-small  the tests of a device's parts again, built with SMALL as in make agent
+# make consumers  builds programs of another package, each with a single product of this one
+# make peers      install the peers of the interoperability tests; tests of missing peers are skipped
+# make house      the imports of each target, row by row; fails on one that Tests/House/rules.txt does not allow
+# make lint       the same, and formatting, documentation comments and undeclared imports
+# make conformance  checks that each requirement in docs/conformance has code and a test; prints a table
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
-# make allocations  heap allocations for one report after the first, counted by valgrind: must be 0
-# make waiting    the CPU time of a device that waits a minute for a server that is silent
-# make sanitize   the tests of DTLS under the address sanitizer, handshakes under valgrind
-# make bench      the codec beside a floor in C and libcoap, what a report costs, and what a DTLS
-#                 handshake costs beside openssl s_client: one table each
-# make agent      nbiot-agent for x86_64 Linux in .build-agent: Embedded Swift, small; with DTLS and without
+# make allocations  counts heap allocations per report after the first, with valgrind: must be 0
+# make waiting    the CPU time of a device that waits a minute for a silent server
+# make sanitize   the DTLS tests under the address sanitizer, handshakes under valgrind
+# make bench      compares the codec with a floor in C and libcoap, measures a report, and compares a DTLS
+#                 handshake with openssl s_client: one table each
+# make agent      nbiot-agent for x86_64 Linux in .build-agent: small, in Embedded Swift; with and without DTLS
 # make agent-aarch64, make agent-armv7  the same for these machines (Debian's arm64 and armhf)
-# make library    libnbiot-device.a for programs in C, its header and a program that uses it
-# make try-agent  all six from end to end, against the simulator; those of other machines under qemu;
+# make library    libnbiot-device.a for programs in C, with its header and an example
+# make try-agent  tests all six agents end to end against the simulator, other machines' under qemu,
 #                 and the program in C
 # make torture KILLS=1000  kills the agent at random instants, under loss and with failing writes
-# make fuzz SECONDS=60  each fuzzer of Tests/Fuzzing for so long, under address sanitizer
+# make fuzz SECONDS=60  runs each fuzzer of Tests/Fuzzing that long, under the address sanitizer
 
 SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 STRICT := --explicit-target-dependency-import-check error
-# A device's program: without the Swift runtime, and without what it does not use.
+# A device program: without the Swift runtime and unused code.
 DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker --gc-sections \
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
@@ -67,8 +67,8 @@ demo: deps
 peers:
 	@Tests/InteroperabilityTests/set-up.sh || echo "the tests of the missing peers will be skipped" >&2
 
-# The tests that run programs all the time hold a thread while one runs, of which there are as many as cores:
-# apart from the others, some of which look at the time.
+# Tests that run programs block a thread each, and there are only as many threads as cores. They run separately from the
+# others, some of which depend on the time.
 PROGRAMS := ^nbiotTests\.|^SnippetTests\.
 test: deps-mqtt deps-broker peers
 	@rm -f .build/tests-swift-testing.xml .build/programs-swift-testing.xml
@@ -80,8 +80,13 @@ test: deps-mqtt deps-broker peers
 consumers: deps
 	swift build $(STRICT) --package-path Tests/Consumers --scratch-path .build-consumers
 
+<<<<<<< f73299f
 # What is skipped calls what a small build leaves out (docs/architecture.md), or takes long and is no other.
 test-small: deps-mqtt
+=======
+# Skips tests of functions that a small build leaves out (docs/architecture.md), and long ones that would not differ.
+test-small: deps
+>>>>>>> 5c4bd56
 	swift test $(STRICT) --scratch-path .build-small -Xswiftc -DSMALL \
 	  --filter '^(CoAPMessage|CoAPExchange|Platform|CoAPLink|DeviceStore|Agent)Tests\.' \
 	  --skip 'RegistrationTests|AnswerBlocksTests|ThingModelTests|LongRunTests'
@@ -100,9 +105,15 @@ conformance: deps-python
 	@tried=$$(python3 -B -m unittest discover -q -s Tests/Conformance -p 'test_*.py' 2>&1) || { echo "$$tried"; exit 1; }
 	@python3 -B Tests/Conformance/check.py
 
+<<<<<<< f73299f
 # The proof: with -no-allocations any heap allocation is a compile error. Tier0Proof uses the generic
 # code of the other targets with concrete types, without which it would not be compiled at all.
 embedded: deps-mqtt
+=======
+# With -no-allocations any heap allocation is a compile error. Tier0Proof uses the other targets' generic code with
+# concrete types; otherwise it would not be compiled at all.
+embedded: deps
+>>>>>>> 5c4bd56
 	@for target in $(TIER0); do \
 	  echo "armv7em, no allocations: $$target"; \
 	  swift build $(STRICT) --target $$target --triple armv7em-none-none-eabi -c release --traits Embedded \
@@ -134,16 +145,21 @@ allocations: embedded build
 waiting: embedded build
 	Tests/ProbeDevice/waiting.sh .build-embedded/release/dtls-probe 60
 
+<<<<<<< f73299f
 # Leaks are valgrind's to find: those that the address sanitizer tells of here are XCTest's and
 # Foundation's.
 sanitize: deps-mqtt
+=======
+# Leaks are left to valgrind: those that the address sanitizer reports here are XCTest's and Foundation's.
+sanitize: deps
+>>>>>>> 5c4bd56
 	ASAN_OPTIONS=detect_leaks=0 swift test $(STRICT) --sanitize=address --scratch-path .build-sanitize \
 	  --filter 'DTLS|Channel|SecureClient|CoAPLinkTests.CoAPLinkTests|HostileAnswer'
 	swift build $(STRICT) -c release --product dtls-exercise
 	valgrind --leak-check=full --errors-for-leak-kinds=definite --error-exitcode=1 .build/release/dtls-exercise 300
 
-# What the agent of another machine is built against and tried with. Nothing of that machine is installed:
-# its libraries are unpacked in .build-agent (packaging/sysroot.sh).
+# The libraries and tools with which agents for other machines are built and tested. Nothing of those machines is
+# installed: their libraries are unpacked in .build-agent (packaging/sysroot.sh).
 deps-agent: deps
 	@missing=; \
 	command -v readelf >/dev/null || missing=binutils; \

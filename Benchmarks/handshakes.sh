@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# What a handshake costs on the air: this DTLS client and `openssl s_client` with everything trimmed
-# that its command line allows, each over UDP against an `openssl s_server` that asks for cookies, through
-# a relay that counts. Prints a table, then the bounds and whether they are met, then what a report
-# costs. The exit status is 1 only when something fails. Needs openssl and python3.
+# Measures the cost of a handshake on the air: this DTLS client and `openssl s_client`, reduced as
+# far as its command line allows, each over UDP against an `openssl s_server` that demands cookies,
+# through a relay that counts. Prints a table, the bounds with their results, and the cost of a
+# report. The exit status is 1 only if something fails. Needs openssl and python3.
 set -euo pipefail
 shopt -s inherit_errexit
 here=$(cd "$(dirname "$0")" && pwd)
@@ -22,14 +22,14 @@ give_up() {
   exit 1
 }
 
-# The identity and the key that the platform's C SDK v4 makes of a device's name and secret.
+# Identity and key as derived by the platform's C SDK v4 from a device's name and secret.
 identity='devicename|hmacsha256|a1B2c3D4e5F&device1|2524608000000'
 key=0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF0123456789ABCDEF
 key_in_hex=$(printf %s "$key" | od -v -An -tx1 | tr -d ' \n')
-# As long as the platform's own names are.
+# As long as the platform's own host names.
 name=a1b2c3d4e5f.coap.cn-shanghai.link.aliyuncs.com
 
-# A root, and a leaf for $name and 127.0.0.1 that it vouches for.
+# A root certificate, and a leaf that it issues for $name and 127.0.0.1.
 make_certificates() {
   openssl req -x509 -newkey "${@:2}" -nodes -sha256 -days 2 -subj "/CN=$1 root" -keyout "$1-root.key" \
     -out "$1-root.pem"
@@ -56,7 +56,7 @@ await() { # FILE EXPRESSION
   return 1
 }
 
-# Starts a server and a relay before it; sets $server and $port, the relay's.
+# Starts a server behind a relay; sets $server, and $port to the relay's port.
 start() {
   : > server.log
   : > relay-output
@@ -79,7 +79,7 @@ stop() {
 
 # The last client's handshake: datagrams, bytes up, bytes down, bytes with IP and UDP, round trips.
 last() {
-  # The server is free for the next client when it has seen this one's goodbye.
+  # The server accepts the next client once it has received this one's close_notify.
   sleep 0.2
   awk '
     $1 != client { client = $1; count = up = down = trips = 0; turned = reported = 0 }
@@ -91,7 +91,7 @@ last() {
   ' datagrams
 }
 
-# Runs a client under the counter of allocations; its heap peak is in $peak.
+# Runs a client under the allocation counter; sets $peak to its heap peak.
 client() {
   timeout 20 env LD_PRELOAD="$counter" "$@" > client.log 2> client-errors.log ||
     give_up "a client failed: $*"
@@ -106,8 +106,8 @@ theirs() {
     <<< "a report"
 }
 
-# One row: NAME KIND, then the words for the server, `--`, for this client, `--`, for s_client.
-# KIND is full or resumed; a session for the latter comes from a handshake before it.
+# One row: NAME KIND, then the arguments of the server, `--`, of this client, `--`, of s_client.
+# KIND is full or resumed; a resumed session comes from a previous handshake.
 row() {
   local name=$1 kind=$2 part=0
   shift 2
@@ -176,12 +176,12 @@ row "resumed by ticket, P-256" resumed "${ecdsa_server[@]}" -- "${ours_ecdsa[@]}
 row "resumed by identifier, PSK" resumed "${psk_server[@]}" -cipher PSK-AES128-CCM8:@SECLEVEL=0 -- \
   "${ours_psk[@]}" -- "${psk_client[@]}" -cipher PSK-AES128-CCM8:@SECLEVEL=0
 
-# Before any handshake, with the certificates read.
+# Before any handshake, with the certificates loaded.
 client "$contender" 127.0.0.1 1 "${ours_ecdsa[@]}" idle
 idle=$peak
 
-# Allocations of a report and its answer, with an established association: the server answers each line
-# that the device prints. Arguments: how many reports, then the device's credentials.
+# Allocations for a report and its answer over an established association: the server answers each
+# line that the device prints. Arguments: the number of reports, then the device's credentials.
 allocations() {
   timeout 60 env LD_PRELOAD="$counter" "$contender" 127.0.0.1 "$port" "${@:2}" answers "reports=$1" \
     2> client-errors.log > server-input || give_up "reports with answers failed"
@@ -226,7 +226,7 @@ awk -F'|' -v idle="$idle" -v allocations="$ccm8_allocations" -v cbc="$cbc_alloca
     if (match($6, /record of [0-9]+/)) record[$1] = substr($6, RSTART + 10, RLENGTH - 10)
   }
   END {
-    if (notKept) print "; full: the client has not kept the session, because resuming it would cost more"
+    if (notKept) print "; full: the client has not stored the session, because resuming it would cost more"
     printf "heap peak before the first handshake: %.0f KB, all of OpenSSL included\n", idle / 1000
     print ""
     print "bounds"

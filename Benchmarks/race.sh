@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Races the contenders that `swift build -c release --package-path Benchmarks` made: checks that all
+# Races the contenders built by `swift build -c release --package-path Benchmarks`: checks that all
 # agree on bytes and sums, then prints a table of nanoseconds, instructions and heap allocations per
-# operation, and the ratios with their bounds. A bound that is not met is printed as such; the exit
-# status is 1 only when a contender fails or disagrees.
+# operation, and the ratios with their bounds. A missed bound is only printed; the exit status is 1
+# only if a contender fails or disagrees.
 set -euo pipefail
 export SWIFT_DETERMINISTIC_HASHING=1
 binaries=$(dirname "$0")/.build/release
@@ -19,7 +19,7 @@ for name in $order; do
     { echo "$name disagrees with swift" >&2; exit 1; }
 done
 
-# Instructions of a program's run; its first argument is the program.
+# The instructions of a program's run; the first argument is the program.
 instructions() {
   valgrind --tool=callgrind --callgrind-out-file=/dev/null "$@" 2>&1 >/dev/null |
     sed -n 's/.*Collected : \([0-9]*\).*/\1/p'
@@ -30,7 +30,7 @@ allocations() {
     sed -n 's/^allocations \([0-9]*\)$/\1/p'
 }
 
-# The difference that 10,000 more operations make, an operation.
+# The cost per operation: the difference made by 10,000 more operations.
 each() {
   local first more
   first=$("$1" "${@:2}" 1000)
@@ -39,7 +39,8 @@ each() {
   awk -v first="$first" -v more="$more" 'BEGIN { printf "%.1f", (more - first) / 10000 }'
 }
 
-# In turn, five times, and the best of each: another program's burst of work then hits no one alone.
+# In turn, five times, taking the best of each: a burst of work of another program then does not hit
+# one contender alone.
 for round in 1 2 3 4 5; do
   for name in $order; do "$binaries/${program[$name]}" time >> "$directory/rounds-$name"; done
 done

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# What a whole report costs, without the socket: encrypt number and payload, encode, hand to the
-# exchange, take the answer, decrypt it, deliver. Arguments: pairs of a name and a probe that was built
-# (Tests/ProbeDevice). Prints instructions (callgrind) and heap allocations for each report after the
-# first 100, OpenSSL's included.
+# Measures the cost of a whole report without the socket: encrypt number and payload, encode, pass
+# to the exchange, take the answer, decrypt it, deliver. Arguments: pairs of a name and a probe
+# (Tests/ProbeDevice). Prints instructions (callgrind) and heap allocations per report after the
+# first 100, including OpenSSL's.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 counter=$here/.build/release/libAllocationCounter.so
-# A secret of nobody: the probe's platform is in the probe.
+# An arbitrary secret: the probe contains its own platform.
 input() { printf '0123456789abcdef0123456789abcdef 0 %s\n' "$1"; }
 
 instructions() {

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Builds nbiot-agent for a device: Embedded Swift, optimised for size as one whole, stripped.
+# Builds nbiot-agent for a device: Embedded Swift, whole-module, optimised for size, stripped.
 #   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only] [--program DIRECTORY] [--library]
-# writes .build-agent/ARCH/nbiot-agent and beside it nbiot-agent.debug, the same code with its symbols.
-#   --symmetric-only     without DTLS, in .build-agent/ARCH-symmetric; libssl is then not needed
-#   --program DIRECTORY  another program, as Tests/DeviceProbe, in .build-agent/ARCH-NAME
-#   --library            libnbiot-device.a for programs in C, with its header and a program that uses it,
+# writes .build-agent/ARCH/nbiot-agent and nbiot-agent.debug, the same code with symbols.
+#   --symmetric-only     without DTLS, in .build-agent/ARCH-symmetric; it does not need libssl
+#   --program DIRECTORY  another program, such as Tests/DeviceProbe, in .build-agent/ARCH-NAME
+#   --library            libnbiot-device.a for programs in C, with its header and an example,
 #                        packaging/report.c, in .build-agent/ARCH-library
-# aarch64 and armv7 need a sysroot, which `make deps-agent` makes.
+# aarch64 and armv7 need a sysroot; `make deps-agent` creates it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -39,7 +39,7 @@ Sources/DeviceLibrary) name=DeviceLibrary ;;
 esac
 out=.build-agent/$arch$suffix
 
-# Bitcode is read by the linker of the toolchain that wrote it: another one's LLVM may be older.
+# The linker must come from the toolchain that wrote the bitcode: another LLVM may be too old to read it.
 command -v swiftc >/dev/null ||
   fail "swiftc is missing: Swift 6.3 or later, https://www.swift.org/install"
 resources=$(swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
@@ -51,19 +51,18 @@ for tool in readelf size; do
   command -v "$tool" >/dev/null || fail "$tool is missing: make deps-agent"
 done
 
-# For Arm, Swift brings its Embedded standard library for machines without an operating system only: so the
-# modules are compiled for such a one, with Linux's headers, and linked for Linux. The calling convention
-# and instructions of armv7 come from clang's options, which Swift follows: those of Debian's armhf
-# (ARMv7-A with VFPv3-D16, without Neon), and Thumb-2, a third smaller. Files have 64-bit offsets and inode
-# numbers, without which fstat fails on some file systems. Time stays as wide as in Debian 12's OpenSSL,
-# which gets a struct timeval: 32 bits on armv7.
+# For Arm, Swift provides the Embedded standard library only for machines without an operating system. So the modules
+# are compiled for such a machine, with Linux's headers, and linked for Linux. Swift takes the calling convention and
+# instructions of armv7 from clang's options: those of Debian's armhf (ARMv7-A with VFPv3-D16, without Neon), and
+# Thumb-2, which is a third smaller. Files have 64-bit offsets and inode numbers; without these, fstat fails on some
+# file systems. Time has the width used in Debian 12's OpenSSL, which takes a struct timeval: 32 bits on armv7.
 sysroot=.build-agent/sysroot-$arch
 case $arch in
 x86_64)
   [ "$(uname -m)" = x86_64 ] || fail "x86_64 is built on an x86_64 machine only"
-  # C functions are called through the table that the loader fills in, without a stub for each: 370 bytes
-  # less in the smallest program, 1,600 in one with DTLS. On Arm it is more, or is not there.
-  # A function that writes below its stack pointer cannot load a small number by push and pop.
+  # C functions are called through the table filled in by the loader, without a stub for each: this saves 370 bytes in
+  # the smallest program, 1,600 in one with DTLS. On Arm it is larger, or not supported. A function that writes below
+  # its stack pointer cannot load small numbers by push and pop.
   target=(-target x86_64-unknown-linux-gnu -Xcc -fno-plt -Xcc -mno-red-zone)
   link=(--target=x86_64-unknown-linux-gnu)
   ;;
@@ -86,8 +85,8 @@ if [ "$arch" != x86_64 ]; then
   link=(--target="${tuple/#arm-/armv7-}" --sysroot="$PWD/$sysroot")
 fi
 
-# The settings of the device's targets are Package.swift's; one that is not known here is an error,
-# so that this build is never laxer than SwiftPM's.
+# The settings of the device's targets come from Package.swift. An unknown setting is an error, so that this build is
+# never laxer than SwiftPM's.
 settings=()
 while read -r line; do
   value=$(sed -n 's/.*"\(.*\)".*/\1/p' <<< "$line")
@@ -102,9 +101,9 @@ while read -r line; do
 done < <(sed -n '/^let strict/,/^]/p' Package.swift | sed '1d;$d;s/^ *//')
 [ ${#settings[@]} -gt 4 ] || fail "Package.swift has no 'let strict' any more"
 
-# What a program consists of: its imports, and theirs, each after what it imports.
+# The program's modules: its imports and theirs, each after the modules that it imports.
 modules=() libraries=() visited=' '
-folder() { # where a module's sources are
+folder() { # the directory of a module's sources
   if [ -d "Sources/$1" ]; then echo "Sources/$1"; else echo "Tests/$1"; fi
 }
 imports() { # the modules that the sources of a folder import
@@ -115,7 +114,7 @@ visit() {
   local module=$1 directory import
   [[ $visited != *" $module "* ]] || return 0
   visited+="$module "
-  # What imports them does so under `#if !SYMMETRIC_ONLY`.
+  # Importers of these use `#if !SYMMETRIC_ONLY`.
   [ -z "$symmetric_only" ] || case $module in DTLSSecurity | EitherSecurity) return 0 ;; esac
   case $module in Swift | Synchronization) return 0 ;; esac
   directory=$(folder "$module")
@@ -130,16 +129,16 @@ visit() {
 }
 for import in $(imports "$program"); do visit "$import"; done
 
-# Modules are shared by all programs of an architecture; what --symmetric-only changes is apart.
+# All programs of an architecture share the modules, except those that --symmetric-only changes.
 shared=.build-agent/$arch/modules own=$out/modules
 # Bitcode is for the linker of one toolchain; a library is for any.
 bitcode=(-lto=llvm-full)
 [ -z "$library" ] || shared=$own bitcode=()
 common=(
   "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE -D SMALL
-  # Traps that may be merged have one place in a function: 3 KB of the agent. Unrolled loops and
-  # functions made anew for each closure are for speed. Nothing unwinds the stack: the C functions that
-  # are compiled along need no tables for it (400 bytes on x86_64), and the program no index of them.
+  # Mergeable traps share one place in a function, which saves 3 KB in the agent. Loop unrolling and closure
+  # specialisation trade size for speed. Nothing unwinds the stack: the inlined C functions need no unwind tables (400
+  # bytes on x86_64), and the program no index of them.
   -wmo -Osize "${bitcode[@]}" -Xfrontend -function-sections -Xfrontend -mergeable-traps
   -Xllvm -sil-disable-pass=loop-unroll -Xllvm -sil-disable-pass=closure-specialize
   -package-name nbiot_coap -Xcc -fno-asynchronous-unwind-tables
@@ -147,8 +146,8 @@ common=(
 )
 for map in Sources/*/module.modulemap; do common+=(-Xcc "-fmodule-map-file=$map"); done
 
-# A module is compiled again when anything that goes into it is another: the settings, the compiler,
-# the C headers, its sources, or a module that it imports. Times tell nothing, as after `git checkout`.
+# A module is recompiled when one of its inputs has changed: the settings, the compiler, the C headers, its sources, or
+# a module that it imports. File times are unreliable, for example after `git checkout`.
 mkdir -p "$shared" "$own"
 declare -A keys
 objects=()
@@ -190,7 +189,7 @@ for module in "${modules[@]}"; do
 done
 options=()
 [ -z "$symmetric_only" ] || options+=(-D SYMMETRIC_ONLY)
-# Only a file of this name is a program by its statements.
+# Only a file of this name may contain top-level statements.
 [ -f "$program/main.swift" ] || options+=(-parse-as-library)
 compile "${name//-/_}" "$program" "$own" "${options[@]}"
 
@@ -208,10 +207,10 @@ if [ -n "$library" ]; then
   exit
 fi
 
-# Of the start files only Scrt1.o: since glibc 2.34 the C library calls what the others were for, and a
-# program without constructors, exceptions and C++ has no use for crtbeginS.o. Nothing is taken back of
-# what protects: the program lies anywhere in memory, and what the loader has put in is read-only then.
-# A module's own optimisation over the whole program, before that of the linker: 2 to 3 per cent less.
+# Scrt1.o is the only start file needed: since glibc 2.34 the C library does the work of the others, and a program
+# without constructors, exceptions and C++ does not use crtbeginS.o. All protections stay: the program is
+# position-independent, and the data filled in by the loader becomes read-only. The modules' own optimisation runs
+# before the linker's over the whole program: 2 to 3 per cent smaller.
 link+=(
   -nostartfiles "$("$tools/clang" "${link[@]}" -print-file-name=Scrt1.o)" -static-libgcc
   -flto=full -fuse-ld=lld -pie -Wl,-z,relro -Wl,-z,now -Wl,-z,noexecstack
@@ -221,15 +220,15 @@ link+=(
 )
 echo "$arch: linking $out/$name"
 "$tools/clang" "${link[@]}" -o "$out/$name.debug" "${objects[@]}" "${libraries[@]}"
-# A loader does not read the table of sections; the same bytes with it are in the .debug file.
+# The loader does not need the section table; the .debug file has the same bytes with it.
 "$tools/llvm-objcopy" --strip-all --strip-sections "$out/$name.debug" "$out/$name.new"
 
-# What the device calls is on a list, so that nothing comes in unnoticed: a function of the C library that
-# allocates, prints or needs another file.
+# The device's imports must be on a list, so that no C function that allocates, prints or needs another file comes in
+# unnoticed.
 undefined=$("$tools/llvm-nm" -D --undefined-only -j "$out/$name.debug")
 if [ "$name" = nbiot-agent ]; then
   unknown=$(sed 's/@.*//' <<< "$undefined" | { grep -vxFf <(grep -v '^#' packaging/symbols.txt) || true; } | xargs)
-  [ -z "$unknown" ] || fail "$arch calls what is not in packaging/symbols.txt: $unknown"
+  [ -z "$unknown" ] || fail "$arch calls functions that are not in packaging/symbols.txt: $unknown"
 fi
 mv "$out/$name.new" "$out/$name"
 

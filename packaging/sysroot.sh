@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# Makes .build-agent/sysroot-ARCH, what a program for another machine is compiled and linked against:
+# Creates .build-agent/sysroot-ARCH, with which programs for another machine are compiled and linked:
 #   sysroot.sh aarch64|armv7
-# the C library, OpenSSL and libcbor of Debian 12, with their headers, downloaded and unpacked. Nothing is
-# installed, and apt's own state stays as it is: a list of packages of its own lies in .build-agent/apt-ARCH.
+# the C library, OpenSSL and libcbor of Debian 12, with their headers, downloaded and unpacked. Nothing is installed,
+# and apt's own state does not change: a separate package list is in .build-agent/apt-ARCH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,7 +25,7 @@ wanted="$mirror $debian ${packages[*]}"
 [ "$(cat "$sysroot/made-of" 2>/dev/null | head -1)" != "$wanted" ] || exit 0
 
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
-  fail "apt-get and dpkg-deb are missing: this works on Debian and what descends from it"
+  fail "apt-get and dpkg-deb are missing: this needs Debian or a derivative"
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 [ -r "$keys" ] || fail "$keys is missing: make deps-agent"
 
@@ -40,7 +40,7 @@ options=(
   -o Dir::Cache="$apt/cache" -o APT::Architecture="$debian" -o APT::Architectures="$debian"
   -o APT::Sandbox::User="$(id -un)" -o Acquire::Languages=none -o Acquire::Retries=3
 )
-# An update that fails is only a warning to apt-get, unless it is told otherwise.
+# By default apt-get only warns when an update fails.
 apt-get "${options[@]}" -o APT::Update::Error-Mode=any update > "$apt/log" 2>&1 ||
   { cat "$apt/log" >&2; fail "apt-get update failed"; }
 (cd "$apt" && apt-get "${options[@]}" download "${packages[@]}" >> log 2>&1) ||

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Tries nbiot-agent from end to end, as it was built for ARCH, against simulators of its own:
+# Tests nbiot-agent, as built for ARCH, end to end against its own simulators:
 #   try-agent.sh ARCH…      x86_64, aarch64, armv7, or one of them with -symmetric
-# What is built for another machine runs under qemu, with the libraries of its sysroot. Prints a line for
-# each step, and for what went wrong what was expected and what came; exit status 1 if anything did.
-# For x86_64 it ends with the memory that one report takes, beside libcoap's clients.
+# Programs for another machine run under qemu, with the libraries of its sysroot. Prints a line for each step, and for
+# each failure the expected and the actual result; the exit status is 1 if anything failed. For x86_64 it finally
+# compares the memory for one report with that of libcoap's clients.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 nbiot=.build/debug/nbiot
@@ -20,7 +20,7 @@ done
 [ -x "$nbiot" ] || fail "$nbiot is missing: make build"
 
 directory=$(mktemp -d)
-processes=() # what runs in the background
+processes=() # background processes
 end() {
   local process
   for process in "${processes[@]}"; do
@@ -34,14 +34,14 @@ trap end EXIT
 (umask 077; echo "$secret" > "$directory/secret")
 (umask 077; echo "fedcba9876543210fedcba9876543210" > "$directory/wrong-secret")
 
-# ---- What a step is made of.
+# ---- Parts of a step.
 
 failures=0 complaints=()
-# expect WHAT IS WANTED: notes a complaint when they differ.
+# expect WHAT IS WANTED: records a complaint if they differ.
 expect() { [ "$2" = "$3" ] || complaints+=("$1: '$2', not '$3'"); }
-# expect_match WHAT IS PATTERN: the same with an extended regular expression over all lines.
-expect_match() { grep -qE -e "$3" <<< "$2" || complaints+=("$1: '$2', which is no '$3'"); }
-# step WORDS: ends a step; what went wrong in it is printed with the program's last words.
+# expect_match WHAT IS PATTERN: as above, with an extended regular expression over all lines.
+expect_match() { grep -qE -e "$3" <<< "$2" || complaints+=("$1: '$2' does not match '$3'"); }
+# step WORDS: ends a step; prints its complaints with the program's last lines.
 step() {
   if [ ${#complaints[@]} = 0 ]; then
     echo "  ok      $1"
@@ -53,7 +53,7 @@ step() {
   fi
   complaints=()
 }
-# until SECONDS COMMAND…: polls; 1 when the command was never true.
+# until SECONDS COMMAND…: polls; returns 1 if the command never succeeded.
 until_true() {
   local turns=$(($1 * 50))
   shift
@@ -65,9 +65,9 @@ until_true() {
 }
 ended() { ! kill -0 "$1" 2>/dev/null; }
 
-# ---- The simulator. Its lines are JSON, one a request.
+# ---- The simulator. It prints JSON, one line per request.
 
-# simulate NAME OPTION…: starts one; sets simulator, port, log.
+# simulate NAME OPTION…: starts a simulator; sets simulator, port, log.
 simulate() {
   log=$directory/$1.log
   : > "$log"
@@ -86,9 +86,9 @@ stop_simulator() {
   kill "$simulator"
   wait "$simulator" 2>/dev/null || true
 }
-# count KIND [TEXT]: how many requests of a kind, with a text in their line, were answered with success.
+# count KIND [TEXT]: the number of successful requests of a kind whose line contains a text.
 count() { grep "\"kind\":\"$1\"" "$log" | grep -F -- "${2:-}" | grep -c '"code":"2\.' || true; }
-# associations TEXT: how many DTLS associations began so.
+# associations TEXT: the number of DTLS associations whose line contains a text.
 associations() { grep '"kind":"association"' "$log" | grep -c "$1" || true; }
 
 # ---- The program.
@@ -107,8 +107,8 @@ configure() {
     [[ " $* " == *" endpoint="* ]] || echo "endpoint = 127.0.0.1:$port"
   } > "$file"
 }
-# agent CONFIGURATION OPTION…: runs it to its end, reports from standard input; sets status, and output
-# and errors as text.
+# agent CONFIGURATION OPTION…: runs the agent to its end, with reports from standard input; sets status, and output and
+# errors as text.
 agent() {
   local file=$1
   shift
@@ -117,11 +117,11 @@ agent() {
     status=$?
   output=$(cat "$directory/output") errors=$(cat "$directory/errors")
 }
-# start CONFIGURATION: starts it; its standard input is descriptor 9, and it is process $process.
+# start CONFIGURATION: starts the agent as process $process, with its standard input on descriptor 9.
 start() {
   rm -f "$directory/input"
   mkfifo "$directory/input"
-  # What the one before has printed must not be taken for this one's.
+  # The output of the previous run must not be taken for this one's.
   : > "$directory/output"
   : > "$directory/errors"
   "${run[@]}" "$program" --config "$1" < "$directory/input" > "$directory/output" 2> "$directory/errors" &
@@ -129,10 +129,10 @@ start() {
   processes+=("$process")
   exec 9> "$directory/input"
 }
-# finish SIGNAL: sends it a signal, waits for its end; sets status, output and errors.
+# finish SIGNAL: sends a signal to the agent and waits for its end; sets status, output and errors.
 finish() {
   status=0
-  { # bash says which of its children were killed
+  { # bash reports killed children
     kill "-$1" "$process" || true
     until_true 10 ended "$process" || {
       complaints+=("it does not end on SIG$1")
@@ -220,8 +220,8 @@ with_a_platform() {
   [ "$layer" = symmetric ] || expect "full handshakes, over both runs" "$(associations 'session made')" 1
   step "$layer: the next run authenticates with nothing but the token that was kept"
 
-  # The datagrams of a report that was never answered lie in the simulator's socket: it takes them when
-  # it goes on, so that the platform may have a report twice, under two numbers. None is lost.
+  # The datagrams of an unanswered report are queued in the simulator's socket and processed when it continues. The
+  # platform may therefore receive a report twice, under two numbers, but none is lost.
   kill -STOP "$simulator"
   start "$configuration"
   printf '%s\n' '{"value":4}' '{"value":5}' >&9
@@ -250,7 +250,7 @@ with_a_platform() {
   step "$layer: kept while the platform is silent, over SIGTERM and SIGKILL, and delivered later"
 
   if [ "$layer" = symmetric ]; then
-    # The simulator refuses a number that does not rise, so a repeated one would show as no 2.05 too.
+    # The simulator refuses a number that does not increase, so a repeated one would not be answered with 2.05.
     expect "numbers that were used twice" \
       "$(sed -n 's/.*"kind":"report".*"seq":\([0-9]*\).*/\1/p' "$log" | sort | uniq -d)" ""
     expect "requests refused" "$(grep -c '"code":"[45]\.' "$log" || true)" 0
@@ -272,7 +272,7 @@ with_a_platform() {
   agent "$configuration" --once --format cbor <<< '{"value":8}'
   expect status "$status" 0
   expect "lines of delivered" "$(lines '^delivered ')" 1
-  # {"value":8} in CBOR; the simulator prints it in diagnostic notation, with a space, and JSON as it is.
+  # {"value":8} in CBOR; the simulator prints CBOR in diagnostic notation, with a space, and JSON unchanged.
   [ "$(count report '{\"value\": 8}')" = 1 ] ||
     complaints+=("the platform has $(grep '"kind":"report"' "$log" | tail -1)")
   step "$layer: --format cbor"
@@ -314,7 +314,7 @@ with_a_platform() {
   finish TERM
   step "$layer: a second process on the same state directory ends with status 6"
 
-  # The server is silent to another pre-shared key: that would take the whole patience of a handshake.
+  # The server does not answer to another pre-shared key; the step would take the handshake's whole timeout.
   if [ "$layer" != psk ]; then
     configure "$directory/wrong" "state-directory=$state-wrong" "${keys[@]}" \
       "device-secret-file=$directory/wrong-secret"
@@ -337,7 +337,7 @@ with_a_platform() {
   stop_simulator
 }
 
-# Makes the certificates of another authority.
+# Makes certificates of another authority.
 other_authority() {
   [ ! -d "$directory/other" ] || return 0
   local old=("$log" "$simulator" "$port")
@@ -346,13 +346,13 @@ other_authority() {
   log=${old[0]} simulator=${old[1]} port=${old[2]}
 }
 
-# The lines of other programs, by a Unix datagram socket, each answered.
+# Lines from other programs through a Unix datagram socket; each is answered.
 datagrams_of_a_socket() {
   local layer=$1 state=$2 answer
   shift 2
   configure "$directory/socket-configuration" "state-directory=$state" "$@" "socket=$directory/socket"
   start "$directory/socket-configuration"
-  # Its name is there before, left over from the agent that ran before this one.
+  # The socket's name already exists, left by the previous agent.
   until_true 10 logged '^info started' || complaints+=("it does not start")
   answer=$(python3 -c '
 import socket, sys
@@ -369,7 +369,7 @@ print(sender.recv(200).decode().strip())' "$directory/socket" 2>&1 | tail -1) ||
   step "$layer: a report by the Unix socket"
 }
 
-# ---- Memory: the most that was resident while one report was made, in KB, by the kernel's count.
+# ---- Memory: the peak resident size while one report is sent, in KB, as counted by the kernel.
 
 memory() {
   local state=$directory/state-memory path=/topic/a1B2c3D4e5F/device1/user/update
@@ -379,7 +379,7 @@ memory() {
   show_peak "nbiot-agent --once, symmetric" "$program" --config "$directory/memory" --once <<< '{"value":1}'
   show_peak "nbiot-agent --once, symmetric, token kept" \
     "$program" --config "$directory/memory" --once <<< '{"value":1}'
-  # To libcoap's client the simulator says 4.01: what counts is one POST and its answer.
+  # The simulator answers libcoap's client with 4.01; only the POST and its response matter.
   if command -v coap-client-notls >/dev/null; then
     show_peak "coap-client-notls -m post, no security" coap-client-notls -B 5 -m post -e '{"value":1}' \
       "coap://127.0.0.1:$port$path" < /dev/null
@@ -419,7 +419,7 @@ for arch; do
     [ "$machine" != armv7 ] || tuple+=eabihf
     command -v "qemu-$emulator" >/dev/null || fail "qemu-$emulator is missing: make deps-agent"
     sysroot=$PWD/.build-agent/sysroot-$machine
-    # The path too: qemu 7.2 does not look in the sysroot for what a 32-bit loader asks by statx.
+    # LD_LIBRARY_PATH as well: qemu 7.2 does not use the sysroot for the statx calls of a 32-bit loader.
     run=("qemu-$emulator" -L "$sysroot" -E "LD_LIBRARY_PATH=$sysroot/lib/$tuple:$sysroot/usr/lib/$tuple")
   fi
   echo "$arch: $(stat -c %s "$program") bytes${run:+, under qemu-$emulator}"

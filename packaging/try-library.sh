@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs packaging/report.c, a program in C with libnbiot-device.a, against simulators of its own: over both
-# layers, twice, the second time with the token that was kept. Exit status 1 when anything is amiss.
+# Runs packaging/report.c, a C program with libnbiot-device.a, against its own simulators: over both layers, twice each,
+# the second time with the stored token. The exit status is 1 if anything fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 nbiot=.build/debug/nbiot report=.build-agent/x86_64-library/report

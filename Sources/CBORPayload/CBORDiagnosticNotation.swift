@@ -2,20 +2,20 @@
 public import ConstrainedCore
 internal import PayloadCoding
 
-/// CBOR as a person reads it (RFC 8949 Section 8).
+/// CBOR in diagnostic notation (RFC 8949 Section 8).
 public enum CBORDiagnosticNotation {
-  /// How deep arrays, maps, tags and indefinite-length strings may lie within each other.
+  /// The deepest nesting of arrays, maps, tags and indefinite-length strings.
   public static let maxDepth = 64
 
-  /// How many bytes of output always suffice for `count` bytes of CBOR.
+  /// An upper bound of the output's length for `count` bytes of CBOR.
   ///
-  /// The worst is one byte that becomes "simple(16), ", 12 bytes.
+  /// The worst case is a byte that becomes "simple(16), ", 12 bytes.
   public static func maxCount(for count: Int) -> Int { 12 * count + 16 }
 
-  /// Appends the notation of `bytes`, which must be one data item from first to last; appends
-  /// nothing when it throws.
+  /// Appends the notation of `bytes`, which must be exactly one data item; appends nothing when it
+  /// throws.
   ///
-  /// Text strings are written so that a terminal can show them: control characters escaped.
+  /// Control characters in text strings are escaped, so that a terminal can show them.
   public static func write(
     _ bytes: Span<UInt8>,
     into output: inout ByteWriter
@@ -32,7 +32,7 @@ public enum CBORDiagnosticNotation {
 }
 
 extension CBORDiagnosticNotation {
-  /// The notation of `bytes`, which must be one data item from first to last, as `write` has it.
+  /// The notation of `bytes`, which must be exactly one data item, as for `write`.
   public static func text(of bytes: Span<UInt8>) throws(CBORError) -> String {
     var buffer = [UInt8](repeating: 0, count: maxCount(for: bytes.count))
     var writer = ByteWriter(buffer.mutableSpan)
@@ -41,15 +41,16 @@ extension CBORDiagnosticNotation {
     return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
-  /// The notation of bytes whose format nobody has named, where they are one whole map or array, which
-  /// neither text nor, but by chance, anything else is; else `nil`.
+  /// The notation of bytes of unknown format if they are one whole map or array; otherwise `nil`.
+  ///
+  /// Text is never one; other data only by chance.
   public static func text(ofUnlabelled bytes: Span<UInt8>) -> String? {
     guard bytes.count > 0, bytes[0] >> 5 == 4 || bytes[0] >> 5 == 5 else { return nil }
     do throws(CBORError) { return try text(of: bytes) } catch { return nil }
   }
 }
 
-/// The walk over the items, with a level for each item that holds others.
+/// Walks over the items, with one level for each enclosing item.
 private struct Notation {
   private enum Container {
     case array, map, tag, bytes, text
@@ -57,7 +58,7 @@ private struct Notation {
 
   private struct Level {
     let container: Container
-    /// How many items it holds; `nil` when a break ends it.
+    /// The number of items; `nil` if a break ends it.
     let total: Int?
     var items = 0
   }
@@ -93,7 +94,7 @@ private struct Notation {
       try open(.tag, 1, "\(number)(", left: bytes.count - end, at: offset, into: &output)
     case .indefiniteArray: try begin(.array, "[_ ", at: offset, into: &output)
     case .indefiniteMap: try begin(.map, "{_ ", at: offset, into: &output)
-    // Their opening waits for the first chunk: without any, they are written ''_ and ""_.
+    // Written with the first chunk: empty strings of indefinite length are ''_ and ""_.
     case .indefiniteBytes: try begin(.bytes, "", at: offset, into: &output)
     case .indefiniteText: try begin(.text, "", at: offset, into: &output)
     case .bytes(let count):
@@ -125,11 +126,11 @@ private struct Notation {
     case .null: "null"
     case .undefined: "undefined"
     case .simple(let value): "simple(\(value))"
-    default: preconditionFailure("what holds other items, and strings, are written elsewhere")
+    default: preconditionFailure("containers and strings are written elsewhere")
     }
   }
 
-  /// Opens an item of `total` items or pairs, of which at most `left` can follow.
+  /// Opens a container of `total` items or pairs; `left` is the most that can follow.
   private mutating func open(
     _ container: Container,
     _ total: UInt64,
@@ -138,7 +139,7 @@ private struct Notation {
     at offset: Int,
     into output: inout ByteWriter
   ) throws(CBORError) {
-    // Each item takes a byte: a count beyond the rest is refused here, before any loop over it.
+    // Each item takes a byte: reject a count beyond the rest here, before any loop over it.
     guard total <= UInt64(left) else { throw .truncated(offset: offset) }
     guard levels.count < CBORDiagnosticNotation.maxDepth else { throw .tooDeep(offset: offset) }
     let items = container == .map ? 2 * Int(total) : Int(total)
@@ -147,7 +148,7 @@ private struct Notation {
     try closeFinished(into: &output)
   }
 
-  /// Opens an item that a break ends.
+  /// Opens a container that a break ends.
   private mutating func begin(
     _ container: Container,
     _ text: String,
@@ -159,7 +160,7 @@ private struct Notation {
     levels.append(Level(container: container, total: nil))
   }
 
-  /// Writes what stands between an item and the one before it.
+  /// Writes the separator between an item and the previous one.
   private func separate(
     _ head: CBORHead,
     at offset: Int,
@@ -193,7 +194,7 @@ private struct Notation {
     try complete(into: &output)
   }
 
-  /// Counts an item that is complete, and closes what it completes.
+  /// Counts a complete item, and closes the containers that it completes.
   private mutating func complete(into output: inout ByteWriter) throws(CBORError) {
     guard !levels.isEmpty else { return }
     levels[levels.count - 1].items += 1

@@ -2,14 +2,14 @@ internal import CLibCBOR
 
 /// The head of one data item, with the content of a string or number (RFC 8949 Section 3).
 struct CBORHead {
-  /// What the item is.
+  /// The type of the item.
   enum Kind {
     case unsigned(UInt64)
     /// -1 minus the number.
     case negative(UInt64)
-    /// The item's last so many bytes.
+    /// The length of a byte string; its content is the item's last bytes.
     case bytes(Int)
-    /// The item's last so many bytes.
+    /// The length of a text string; its content is the item's last bytes.
     case text(Int)
     case array(UInt64)
     case map(UInt64)
@@ -28,10 +28,10 @@ struct CBORHead {
 
   let kind: Kind
 
-  /// How many bytes were read, a string's content included; at least 1.
+  /// The number of bytes read, a string's content included; at least 1.
   let count: Int
 
-  /// Reads the head at `offset`, which must be below the count of `bytes`.
+  /// Reads the head at `offset`, which must be below `bytes.count`.
   init(_ bytes: Span<UInt8>, at offset: Int) throws(CBORError) {
     if let head = try Self.unassigned(bytes, at: offset) {
       self = head
@@ -40,7 +40,7 @@ struct CBORHead {
     let rest = bytes.extracting(offset...)
     var found: Kind?
     // SAFETY: libcbor reads at most the count it is given; `found` outlives the call, and the
-    // callbacks touch nothing but it.
+    // callbacks access nothing else.
     let result = unsafe rest.withUnsafeBufferPointer { buffer in
       unsafe withUnsafeMutablePointer(to: &found) { context in
         var callbacks = Self.callbacks
@@ -64,8 +64,8 @@ struct CBORHead {
     self.count = count
   }
 
-  /// The heads that libcbor 0.8.0 refuses although RFC 8949 allows them: tags 6 to 20, and simple
-  /// values without a meaning.
+  /// Heads that RFC 8949 allows but libcbor 0.8.0 rejects: tags 6 to 20, and unassigned simple
+  /// values.
   private static func unassigned(
     _ bytes: Span<UInt8>,
     at offset: Int
@@ -83,9 +83,9 @@ struct CBORHead {
     }
   }
 
-  /// One callback for each kind; the context is an optional `Kind`, which it fills.
+  /// One callback per type; the context is an optional `Kind`, which it fills.
   ///
-  /// A C `size_t` comes as an `Int`: a count of items above `Int.max` looks negative.
+  /// A C `size_t` is imported as `Int`: a count above `Int.max` appears negative.
   private static var callbacks: cbor_callbacks {
     unsafe cbor_callbacks(
       uint8: { unsafe CBORHead.found(.unsigned(UInt64($1)), $0) },

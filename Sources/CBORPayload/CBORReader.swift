@@ -1,23 +1,23 @@
 public import ConstrainedCore
 public import PayloadCoding
 
-/// Reads one CBOR data item (RFC 8949) a token at a time from borrowed bytes, with libcbor's streaming
-/// decoder, without a heap.
+/// Reads one CBOR data item (RFC 8949) token by token from borrowed bytes, with libcbor's streaming
+/// decoder and no heap.
 ///
-/// Lengths may be indefinite, and tags are passed over (Section 3.4: what a tag means is the affair of who
-/// knows it). Keys must be texts. Not in the model, and errors: byte strings in chunks, simple values
-/// without a meaning, integers below `Int64.min`.
-/// Size: about 1,100 bytes, whatever the item.
+/// Indefinite lengths are accepted, and tags are skipped: their meaning is left to applications
+/// that know them (Section 3.4). Keys must be texts. Byte strings in chunks, unassigned simple
+/// values and integers below `Int64.min` have no token and throw. Size: about 1,100 bytes, whatever
+/// the item.
 public struct CBORReader: ~Escapable, PayloadReader {
-  /// How deep objects and arrays may lie within each other.
+  /// The deepest nesting of objects and arrays.
   public static let maxDepth = 32
 
-  /// How deep they may lie in an item that `init(received:)` reads.
+  /// The deepest nesting in an item read by `init(received:)`.
   public static var maxReceivedDepth: Int { 128 }
 
   private struct Level {
     var isObject = false
-    /// How many items are still to come; -1 when a break ends them.
+    /// The number of items still to come; -1 if a break ends them.
     var left: Int32 = -1
     /// Whether the next item of an object is a key.
     var expectsKey = false
@@ -26,7 +26,7 @@ public struct CBORReader: ~Escapable, PayloadReader {
   private let bytes: Span<UInt8>
   private var offset = 0
 
-  /// Where the token that was read last begins, behind its tags, in bytes.
+  /// The offset of the last token, after its tags, in bytes.
   public private(set) var tokenOffset = 0
 
   private let depthLimit: Int
@@ -35,24 +35,24 @@ public struct CBORReader: ~Escapable, PayloadReader {
   private var isComplete = false
   private var failure: CBORError?
 
-  /// Reads `bytes` from its start.
+  /// Reads `bytes` from their start.
   @_lifetime(copy bytes)
   public init(_ bytes: Span<UInt8>) {
     self.bytes = bytes
     depthLimit = Self.maxDepth
   }
 
-  /// Reads an item of somebody else's: 128 levels.
+  /// Reads a received item, with up to 128 levels.
   @_lifetime(copy bytes)
   public init(received bytes: Span<UInt8>) {
     self.bytes = bytes
     depthLimit = Self.maxReceivedDepth
   }
 
-  /// How many bytes have been read.
+  /// The number of bytes read.
   public var position: Int { offset }
 
-  /// The next token; `nil` after the last one of a complete item.
+  /// The next token; `nil` once the item is complete.
   public mutating func nextToken() throws(CBORError) -> PayloadToken? {
     if let failure { throw failure }
     do throws(CBORError) {
@@ -75,7 +75,7 @@ public struct CBORReader: ~Escapable, PayloadReader {
     }
   }
 
-  /// How many UTF-8 bytes a text or key has, its chunks joined.
+  /// The UTF-8 length of a text or key, chunks joined.
   public func byteCount(of text: PayloadText) -> Int {
     var content = CBORTextBytes(bytes, text)
     var count = 0
@@ -83,7 +83,7 @@ public struct CBORReader: ~Escapable, PayloadReader {
     return count
   }
 
-  /// How many Unicode scalar values a text or key has, its chunks joined.
+  /// The number of Unicode scalar values in a text or key, chunks joined.
   public func scalarCount(of text: PayloadText) -> Int {
     var content = CBORTextBytes(bytes, text)
     var count = 0
@@ -93,7 +93,7 @@ public struct CBORReader: ~Escapable, PayloadReader {
     return count
   }
 
-  /// Whether two texts or keys are the same, their chunks joined.
+  /// Whether two texts or keys are equal, chunks joined.
   public func isSame(_ text: PayloadText, as other: PayloadText) -> Bool {
     var one = CBORTextBytes(bytes, text)
     var two = CBORTextBytes(bytes, other)
@@ -117,7 +117,7 @@ public struct CBORReader: ~Escapable, PayloadReader {
     tokenOffset = start
     offset += head.count
     if case .stop = head.kind {
-      // RFC 8949 Section 3.2.1: a break is no item, and a tag must have one.
+      // RFC 8949 Section 3.2.1: a break is not an item, and a tag must enclose one.
       guard first == start else { throw .unexpectedBreak(offset: start) }
       return try closeAtBreak(start)
     }
@@ -144,7 +144,7 @@ public struct CBORReader: ~Escapable, PayloadReader {
     return token
   }
 
-  /// The head of the next item that is no tag.
+  /// The head of the next item, after its tags.
   private mutating func readHead() throws(CBORError) -> CBORHead {
     while true {
       guard offset < bytes.count else { throw .truncated(offset: offset) }
@@ -169,7 +169,7 @@ public struct CBORReader: ~Escapable, PayloadReader {
     }
   }
 
-  /// The text that begins with `head`; `nil` when it begins something else.
+  /// The text that begins with `head`; `nil` if the item is not a text.
   private mutating func readText(
     _ head: CBORHead,
     at start: Int
@@ -209,7 +209,7 @@ public struct CBORReader: ~Escapable, PayloadReader {
     guard depth < depthLimit else { throw .tooDeep(offset: start) }
     var level = Level(isObject: isObject, expectsKey: isObject)
     if let count {
-      // Each item takes a byte: a count beyond the rest is refused here.
+      // Each item takes a byte: reject a count beyond the rest here.
       let most = (bytes.count - offset) / (isObject ? 2 : 1)
       guard count <= UInt64(most) else { throw .truncated(offset: start) }
       guard let left = Int32(exactly: count * (isObject ? 2 : 1)) else {
@@ -236,7 +236,7 @@ public struct CBORReader: ~Escapable, PayloadReader {
     return isObject ? .endObject : .endArray
   }
 
-  /// Counts an item that is complete.
+  /// Counts a complete item.
   private mutating func noteItem() {
     guard depth > 0 else {
       isComplete = true

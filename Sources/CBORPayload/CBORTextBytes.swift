@@ -1,11 +1,11 @@
 internal import PayloadCoding
 
-/// The UTF-8 bytes of a text that a `CBORReader` has read, its chunks joined.
+/// The UTF-8 bytes of a text read by a `CBORReader`, chunks joined.
 struct CBORTextBytes: ~Escapable {
   private let bytes: Span<UInt8>
-  /// What is left of the chunk that is being read.
+  /// The unread rest of the current chunk.
   private var piece = 0..<0
-  /// Where the chunks go on, and where they end.
+  /// The offset of the next chunk, and the end of the text.
   private var position: Int
   private let end: Int
 
@@ -21,7 +21,7 @@ struct CBORTextBytes: ~Escapable {
     }
   }
 
-  /// The rest of this chunk or the whole of the next one that has bytes; `nil` after the last one.
+  /// The rest of this chunk, or the next one that is not empty; `nil` after the last.
   mutating func nextPiece() -> Range<Int>? {
     while piece.isEmpty {
       guard position < end else { return nil }
@@ -36,7 +36,7 @@ struct CBORTextBytes: ~Escapable {
     return result
   }
 
-  /// The next byte; `nil` after the last one.
+  /// The next byte; `nil` after the last.
   mutating func next() -> UInt8? {
     guard let range = nextPiece() else { return nil }
     piece = range.lowerBound + 1..<range.upperBound

@@ -2,35 +2,36 @@ internal import CLibCBOR
 public import ConstrainedCore
 public import PayloadCoding
 
-/// Writes one CBOR data item (RFC 8949) into bytes that the caller owns, with libcbor's encoder of heads.
+/// Writes one CBOR data item (RFC 8949) into bytes that the caller owns, with libcbor's encoder for
+/// heads.
 ///
-/// Lengths are definite, and numbers, floating-point ones too, take the fewest bytes that lose nothing:
-/// preferred serialization (Section 4.1). With `isDeterministic` the members of each object are put in
-/// the order of Section 4.2.1, the bytes of their keys. How many members an object or array has is known
-/// once it is closed: from the 24th on its head grows, and what lies behind it moves by a byte or two.
-/// Size: about 600 bytes, for 32 open objects and arrays; no heap.
+/// It uses preferred serialization (Section 4.1): lengths are definite, and numbers, floating-point
+/// ones included, take the fewest bytes without loss. `isDeterministic` also sorts the members of
+/// each object by the bytes of their keys (Section 4.2.1). The number of members is known only when
+/// an object or array is closed: from the 24th on, its head grows and its content moves by a byte
+/// or two. Size: about 600 bytes, for 32 open objects and arrays; no heap.
 public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
-  /// The number of application/cbor.
+  /// The CoAP Content-Format, application/cbor.
   public static var contentFormat: UInt16 { 60 }
 
-  /// How deep objects and arrays may lie within each other; a deeper one throws.
+  /// The deepest nesting of objects and arrays; opening a deeper one throws.
   public static let maxDepth = 32
 
   private var output: ByteWriter
-  /// Puts the members from an offset on in order; `nil` where they stay as they come.
+  /// Sorts the members from an offset on; `nil` if they keep the order of the calls.
   ///
-  /// A function, so that a program that never asks for the order does not hold the code for it.
+  /// A function, so that programs that never sort do not link the code.
   #if SMALL
   private var sort: ((inout ByteWriter, Int) -> Void)? {
     get { nil }
-    set { precondition(newValue == nil, "a SMALL writer leaves members as they come") }
+    set { precondition(newValue == nil, "a SMALL writer cannot sort members") }
   }
   #else
   private var sort: ((inout ByteWriter, Int) -> Void)?
   #endif
-  /// Where the content of each open object or array begins, right behind a head of one byte.
+  /// The offset of the content of each open object or array, after a head of one byte.
   private var starts = InlineArray<32, Int>(repeating: 0)
-  /// How many items each of them has so far; a key is one, too.
+  /// The number of items in each of them so far, keys included.
   private var items = InlineArray<32, Int>(repeating: 0)
   private var depth = 0
 
@@ -41,18 +42,18 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     sort = nil
   }
 
-  /// Starts at the beginning of `storage`, and sorts objects when `isDeterministic`, which a SMALL build
-  /// cannot.
+  /// Starts at the beginning of `storage`, and sorts objects if `isDeterministic`, which a SMALL
+  /// build does not support.
   @_lifetime(copy storage)
   public init(_ storage: consuming MutableSpan<UInt8>, isDeterministic: Bool) {
     output = ByteWriter(storage)
     sort = isDeterministic ? { sortMembers(&$0, from: $1) } : nil
   }
 
-  /// How many bytes have been written.
+  /// The number of bytes written.
   public var count: Int { output.count }
 
-  /// What has been written so far.
+  /// The bytes written so far.
   public var written: Span<UInt8> {
     @_lifetime(borrow self)
     borrowing get { output.written }
@@ -61,7 +62,7 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
   /// Opens an object.
   public mutating func beginObject() throws(CapacityError) { try begin(.map) }
 
-  /// Closes an object, and puts its members in order where that was asked for.
+  /// Closes an object, and sorts its members if the writer is deterministic.
   public mutating func endObject() throws(CapacityError) { try end(.map) }
 
   /// Opens an array.
@@ -82,7 +83,7 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     try string(unsafe Span(_unsafeStart: text.utf8Start, count: text.utf8CodeUnitCount))
   }
 
-  /// Writes a text from its UTF-8 bytes, which are not checked.
+  /// Writes a text from its UTF-8 bytes, without checking them.
   public mutating func string(_ text: Span<UInt8>) throws(CapacityError) {
     let start = output.count
     try put(.text, UInt64(UInt(bitPattern: text.count)))
@@ -94,7 +95,7 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     }
   }
 
-  /// Appends a member, key and value, that another writer has written.
+  /// Appends a member, key and value, written by another writer.
   public mutating func member(_ written: Span<UInt8>) throws(CapacityError) {
     try output.append(written)
     note(2)
@@ -110,9 +111,11 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
   /// Writes an integer that may be above `Int64.max`.
   public mutating func unsigned(_ value: UInt64) throws(CapacityError) { try put(.unsigned, value) }
 
-  /// Writes a fixed-point number as a Double: `value` divided by 10 to the `fractionDigits`, 0 to 18 digits.
+  /// Writes a fixed-point number as a Double: `value` divided by 10 to the `fractionDigits`, 0 to
+  /// 18 digits.
   ///
-  /// The nearest one for values of up to 2^53, more than any sensor has; beyond that it may be the next.
+  /// The Double is the nearest one for values up to 2^53, beyond the resolution of any sensor;
+  /// above that it may be the next one.
   public mutating func decimal(_ value: Int64, fractionDigits: Int) throws(CapacityError) {
     precondition(fractionDigits >= 0 && fractionDigits <= 18, "an Int64 has at most 18 fractions")
     guard fractionDigits > 0 else { return try integer(value) }
@@ -121,8 +124,8 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     try double(Double(value) / scale)
   }
 
-  /// Writes a Double in 3, 5 or 9 bytes, whichever loses nothing; infinity and NaN as `null`, as JSON
-  /// must.
+  /// Writes a Double in 3, 5 or 9 bytes, the fewest without loss; writes infinity and NaN as
+  /// `null`, as JSON has to.
   public mutating func double(_ value: Double) throws(CapacityError) {
     guard value.isFinite else { return try null() }
     let single = Float(value)
@@ -143,8 +146,8 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
   /// Writes `null`.
   public mutating func null() throws(CapacityError) { try put(.simple, 22) }
 
-  /// The value in 16 bits: 11 bits of mantissa, exponents from -14 to 15, and multiples of 2^-24 below
-  /// that; `nil` when they do not hold it.
+  /// The value as a half-precision float: 11 bits of mantissa, exponents from -14 to 15, and
+  /// multiples of 2^-24 below that; `nil` if that would lose precision.
   private static func half(_ value: Double) -> UInt16? {
     let sign = UInt16(truncatingIfNeeded: value.bitPattern &>> 48) & 0x8000
     guard value.magnitude <= 65_504 else { return nil }
@@ -154,12 +157,13 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
       return multiple == Double(whole) ? sign | whole : nil
     }
     guard value.bitPattern & 0x3FF_FFFF_FFFF == 0 else { return nil }
-    // The exponent's bias goes from 1,023 to 15.
+    // Rebias the exponent from 1,023 to 15.
     let rest = value.bitPattern & 0x7FFF_FFFF_FFFF_FFFF - (1_023 - 15) &<< 52
     return sign | UInt16(truncatingIfNeeded: rest &>> 42)
   }
 
-  /// Appends a floating-point number (Section 3.3), which libcbor 0.8.0 gets wrong for some of the smallest.
+  /// Appends a floating-point number (Section 3.3); libcbor 0.8.0 encodes some of the smallest ones
+  /// incorrectly.
   @inline(never)
   private mutating func append(
     _ head: UInt8,
@@ -185,10 +189,10 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     depth &+= 1
   }
 
-  /// Writes the head anew, now that the count is known.
+  /// Rewrites the head, now that the count is known.
   @inline(never)
   private mutating func end(_ type: MajorType) throws(CapacityError) {
-    precondition(depth > 0, "what is closed was opened")
+    precondition(depth > 0, "an end needs a beginning")
     depth &-= 1
     let start = starts[depth]
     var count = items[depth]
@@ -210,7 +214,7 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     note(1)
   }
 
-  /// A head: the type, and in the fewest bytes the number (Section 3).
+  /// A head: the type, and the number in the fewest bytes (Section 3).
   @inline(never)
   private static func head(_ type: MajorType, _ value: UInt64) -> FixedBytes<9> {
     var head = FixedBytes<9>()
@@ -225,8 +229,8 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
     return head
   }
 
-  /// The major types in the upper 3 bits of a head's first byte (Section 3.1), where `cbor_encode_uint`
-  /// leaves 0.
+  /// The major type, in the upper 3 bits of a head's first byte (Section 3.1), where
+  /// `cbor_encode_uint` leaves 0.
   private enum MajorType: UInt8 {
     case unsigned = 0x00
     case negative = 0x20
@@ -244,8 +248,8 @@ public struct CBORWriter: ~Copyable, ~Escapable, PayloadWriter {
 
 // MARK: - Order
 
-/// Puts the members from `start` to the end into the order of their keys' bytes: each time the smallest
-/// of the rest goes to its front.
+/// Sorts the members from `start` to the end by the bytes of their keys: selection sort, moving the
+/// smallest of the rest to its front.
 private func sortMembers(_ output: inout ByteWriter, from start: Int) {
   var front = start
   while front < output.count {
@@ -274,7 +278,7 @@ private func precedes(_ left: Range<Int>, _ right: Range<Int>, in bytes: Span<UI
   return left.count < right.count
 }
 
-/// Where the item at `start`, of the writer's own making, ends.
+/// The end of the item at `start`, which this writer has written.
 private func end(ofItemAt start: Int, in bytes: Span<UInt8>) -> Int {
   var offset = start
   var pending = 1

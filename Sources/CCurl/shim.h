@@ -1,4 +1,4 @@
-// libcurl as Swift sees it; HTTPSTransfer is its only user.
+// libcurl as imported into Swift; HTTPSTransfer is its only user.
 #ifndef NBIOT_CCURL_SHIM_H
 #define NBIOT_CCURL_SHIM_H
 

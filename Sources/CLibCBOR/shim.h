@@ -1,4 +1,4 @@
-// libcbor's streaming encoder and decoder as Swift sees them; CBORPayload is its only user.
+// libcbor's streaming encoder and decoder as imported into Swift; CBORPayload is its only user.
 #ifndef NBIOT_CLIBCBOR_SHIM_H
 #define NBIOT_CLIBCBOR_SHIM_H
 

@@ -1,4 +1,4 @@
-// OpenSSL 3 as Swift sees it; OpenSSLSupport is its only user.
+// OpenSSL 3 as imported into Swift; OpenSSLSupport is its only user.
 #ifndef NBIOT_COPENSSL_SHIM_H
 #define NBIOT_COPENSSL_SHIM_H
 
@@ -13,8 +13,8 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-// What OPENSSL_zalloc and OPENSSL_clear_free are, without the name of this file, which would lie in the
-// program. Swift does not import function-like macros.
+// OPENSSL_zalloc and OPENSSL_clear_free without this file's name, which would end up in the program. Swift does not
+// import function-like macros.
 static inline void *nbiot_secret_alloc(size_t count) { return CRYPTO_zalloc(count, NULL, 0); }
 static inline void nbiot_secret_free(void *bytes, size_t count) { CRYPTO_clear_free(bytes, count, NULL, 0); }
 
@@ -35,8 +35,8 @@ static inline int nbiot_offers(const SSL *ssl, const SSL_CIPHER *suite) {
     if (SSL_CIPHER_get_id(sk_SSL_CIPHER_value(suites, index)) == SSL_CIPHER_get_id(suite)) return 1;
   return 0;
 }
-// How many bytes a protected record has at least: 8 of nonce and 8 of tag with CCM_8, 16 of tag with
-// ChaCha20-Poly1305; with GCM and CCM 24, and with CBC more.
+// The minimum length of a protected record: CCM_8 has 8 bytes of nonce and 8 of tag, ChaCha20-Poly1305 16 of tag; GCM
+// and CCM have 24, CBC more.
 static inline long nbiot_shortest_record(const SSL *ssl) {
   switch (SSL_CIPHER_get_protocol_id(SSL_get_current_cipher(ssl))) {
   case 0xC0A0: case 0xC0A8: case 0xC0AE: case 0xCCA8: case 0xCCA9: case 0xCCAB: return 16;
@@ -50,7 +50,7 @@ static inline void nbiot_set_cache(SSL_CTX *context, long mode) { SSL_CTX_set_se
 static inline void nbiot_set_send_fragment(SSL_CTX *context, long size) { SSL_CTX_set_max_send_fragment(context, size); }
 static inline void nbiot_set_link_mtu(SSL *ssl, long mtu) { DTLS_set_link_mtu(ssl, mtu); }
 static inline int nbiot_handle_timeout(SSL *ssl) { return (int)DTLSv1_handle_timeout(ssl); }
-// Whether OpenSSL has a timer at all, and how long it still runs.
+// Whether OpenSSL's timer is set, and the time left.
 static inline int nbiot_time_left(SSL *ssl, int64_t *microseconds) {
   struct timeval left;
   if (DTLSv1_get_timeout(ssl, &left) != 1) return 0;
@@ -58,15 +58,15 @@ static inline int nbiot_time_left(SSL *ssl, int64_t *microseconds) {
   return 1;
 }
 
-// What the argument of BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT is when the timer is stopped.
+// Whether the argument of BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT means that the timer is stopped.
 static inline int nbiot_is_no_time(const void *time) {
   const struct timeval *value = time;
   return value != NULL && value->tv_sec == 0 && value->tv_usec == 0;
 }
 
-// OpenSSL's timer of a flight is a date of the calendar, which may be set at any time. Up to 3.1 the argument of
-// BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT is the timer itself, which is put off for ever here and brought forward by
-// nbiot_expire when the flight is due; 1 where OpenSSL then tells of so much time. Later versions hand over a copy.
+// OpenSSL's timer for a flight is a calendar time, and the calendar clock may be set at any moment. Up to 3.1 the
+// argument of BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT is the timer itself. This postpones it forever, and nbiot_expire brings
+// it forward when the flight is due; returns 1 if OpenSSL then reports that much time left. Later versions pass a copy.
 static inline int nbiot_hold_timer(SSL *ssl, void *argument) {
   struct timeval *timer = argument;
   const struct timeval before = *timer;
@@ -76,7 +76,7 @@ static inline int nbiot_hold_timer(SSL *ssl, void *argument) {
   *timer = before;
   return 0;
 }
-// 0 is no timer at all.
+// 0 would mean no timer.
 static inline void nbiot_expire(void *timer) { ((struct timeval *)timer)->tv_sec = 1; }
 
 static inline int nbiot_is_saying_hello(SSL *ssl) { return SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO; }
@@ -84,8 +84,8 @@ static inline int nbiot_is_saying_hello(SSL *ssl) { return SSL_get_state(ssl) ==
 static inline void nbiot_set_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
 static inline void nbiot_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
 
-// Security level 2 counts CCM_8's tag of 64 bits as too weak, although a forged record costs 2^64
-// tries over a radio: the three suites pass, everything else is judged as the level demands.
+// Security level 2 rejects CCM_8's tag of 64 bits as too weak, although a forged record costs 2^64 tries over a radio.
+// Allow the three suites, and leave everything else to the level.
 typedef int (*nbiot_security_callback)(const SSL *, const SSL_CTX *, int, int, int, void *, void *);
 static inline int nbiot_judge(const SSL *ssl, const SSL_CTX *context, int operation, int bits, int id, void *other, void *original) {
   if ((operation & SSL_SECOP_OTHER_TYPE) == SSL_SECOP_OTHER_CIPHER && other != NULL) {
@@ -101,20 +101,20 @@ static inline void nbiot_set_security(SSL_CTX *context) {
 }
 
 static inline X509 *nbiot_read_certificate(BIO *bio) { return PEM_read_bio_X509(bio, NULL, NULL, NULL); }
-// Without it OpenSSL would ask whoever sits at the terminal for the password of an encrypted key.
+// Otherwise OpenSSL would prompt at the terminal for the password of an encrypted key.
 static inline int nbiot_no_password(char *buffer, int size, int writing, void *data) { return -1; }
 static inline EVP_PKEY *nbiot_read_key(BIO *bio) { return PEM_read_bio_PrivateKey(bio, NULL, nbiot_no_password, NULL); }
 static inline int nbiot_add_chain(SSL_CTX *context, X509 *certificate) { return (int)SSL_CTX_add1_chain_cert(context, certificate); }
 static inline int nbiot_is_expired(const X509 *certificate) { return X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0; }
 
-// The longest record that both ends have agreed on (RFC 6066 Section 4); 0 for any.
+// The negotiated maximum record size (RFC 6066 Section 4); 0 if there is none.
 static inline size_t nbiot_max_fragment(SSL *ssl) {
   SSL_SESSION *session = SSL_get_session(ssl);
   uint8_t code = session == NULL ? 0 : SSL_SESSION_get_max_fragment_length(session);
   return code >= 1 && code <= 4 ? (size_t)256 << code : 0;
 }
 
-// A server's certificate must name hosts or addresses as alternative names: one that has neither would be judged by
+// A server's certificate must have host names or addresses as alternative names: one with neither would be checked by
 // its common name, which RFC 9525 Section 6.3 forbids.
 static inline int nbiot_has_alternative_name(X509 *certificate) {
   GENERAL_NAMES *names = X509_get_ext_d2i(certificate, NID_subject_alt_name, NULL, NULL);
@@ -136,7 +136,7 @@ static inline void nbiot_demand_alternative_names(SSL_CTX *context) {
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER, nbiot_judge_names);
 }
 
-// Sessions as bytes, in memory that is wiped when it is freed.
+// Serialised sessions, in memory that is wiped when it is freed.
 static inline unsigned char *nbiot_encode_session(SSL_SESSION *session, size_t *count) {
   unsigned char *bytes = NULL;
   int length = i2d_SSL_SESSION(session, &bytes);
@@ -153,7 +153,7 @@ static inline SSL_SESSION *nbiot_decode_session(const unsigned char *bytes, size
   return session;
 }
 
-// The server's side: cookies, sessions, certificates of its own making.
+// For servers: cookies, sessions, generated certificates.
 static inline int nbiot_listen(SSL *ssl) {
   BIO_ADDR *address = BIO_ADDR_new();
   int result = address == NULL ? -1 : DTLSv1_listen(ssl, address);
@@ -161,13 +161,13 @@ static inline int nbiot_listen(SSL *ssl) {
   return result;
 }
 static inline void nbiot_forget_sessions(SSL_CTX *context) {
-  // As if it were a day later than any session lasts.
+  // Treat the time as a day after the longest session lifetime.
   SSL_CTX_flush_sessions(context, 0x7fffffff);
 }
 static inline EVP_PKEY *nbiot_make_p256_key(void) { return EVP_EC_gen("P-256"); }
 static inline EVP_PKEY *nbiot_make_rsa_key(void) { return EVP_RSA_gen(2048); }
 static inline int nbiot_has_rsa_key(X509 *certificate) { return EVP_PKEY_is_a(X509_get0_pubkey(certificate), "RSA"); }
-// The last message that the server has read is the client's ChangeCipherSpec.
+// Whether the client's ChangeCipherSpec was the last message read by the server.
 static inline int nbiot_awaits_finished(const SSL *ssl) { return SSL_get_state(ssl) == TLS_ST_SR_CHANGE; }
 static inline int nbiot_has_agreed_on_psk(const SSL *ssl) {
   const SSL_CIPHER *suite = SSL_get_pending_cipher(ssl);

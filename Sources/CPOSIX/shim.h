@@ -1,4 +1,4 @@
-// The POSIX calls that the device makes; `import Glibc` does not exist in the Embedded build.
+// The POSIX calls of the device program; `import Glibc` does not exist in the Embedded build.
 #ifndef NBIOT_CPOSIX_SHIM_H
 #define NBIOT_CPOSIX_SHIM_H
 
@@ -30,27 +30,27 @@
 #include <time.h>
 #include <unistd.h>
 
-// glibc has it only for who asks for all extensions; the same number on x86 and Arm.
+// glibc defines it only with all extensions enabled; the value is the same on x86 and Arm.
 #ifndef O_PATH
 #define O_PATH 010000000
 #endif
 
-// errno is a macro over a function call, which Swift does not import.
+// errno is a macro over a function call; Swift does not import it.
 static inline int nbiot_errno(void) { return errno; }
 
-// The name of an error and what it means, as in "ENOSPC" and "No space left on device" (glibc 2.32); NULL for a
-// number that is none. glibc declares them only to programs that ask for all extensions.
+// The name and the description of an error, such as "ENOSPC" and "No space left on device" (glibc 2.32); NULL for an
+// unknown number. glibc declares them only with all extensions enabled.
 extern const char *strerrorname_np(int);
 extern const char *strerrordesc_np(int);
 
-// open and openat take a varying number of arguments, which Swift does not import.
+// open and openat are variadic; Swift does not import them.
 static inline int nbiot_open_directory(int base, const char *path) {
   return openat(base, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-// Opens those of the three standard descriptors that are closed: a file would take the place of one, and what is
-// printed or logged would be written into it. Standard output is then one that cannot be written, so that results
-// which nobody gets are no success.
+// Opens /dev/null on closed descriptors 0 to 2; otherwise the next file opened would get that number, and output would
+// be written into it. Standard output gets a read-only descriptor, so that writes fail instead of losing results
+// silently.
 static inline void nbiot_open_standard(void) {
   int descriptor;
   while ((descriptor = openat(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY)) >= 0 &&
@@ -62,16 +62,16 @@ static inline void nbiot_open_standard(void) {
   close(descriptor);
 }
 
-// The process's memory holds a secret: it goes into no core file, and no other process of the user reads it.
+// Keeps the process's memory, which holds a secret, out of core files and away from the user's other processes.
 static inline void nbiot_forbid_core(void) {
   struct rlimit none = {0, 0};
   prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
   setrlimit(RLIMIT_CORE, &none);
 }
 
-// Has the signals of a crash, and SIGQUIT, end the process as the system does. A Swift runtime that prints a backtrace
-// has taken them before `main`: it prints registers and memory, and goes on after SIGQUIT. One that the parent wants
-// ignored stays so.
+// Restores the default action of crash signals and SIGQUIT. A Swift runtime that prints backtraces has taken them
+// before `main`; it prints registers and memory, and continues after SIGQUIT. Signals that the parent has set to be
+// ignored stay ignored.
 static inline void nbiot_end_by_crashes(void) {
   static const int numbers[] = {SIGQUIT, SIGILL, SIGTRAP, SIGABRT, SIGBUS, SIGFPE, SIGSEGV};
   struct sigaction action;
@@ -83,12 +83,12 @@ static inline void nbiot_end_by_crashes(void) {
   }
 }
 
-// Never another file than the one of that name, and never to wait for one that is a pipe.
+// Opens the file of that name only, not a link's target, and never blocks on a pipe.
 static inline int nbiot_open_file(int directory, const char *name, int flags) {
   return openat(directory, name, flags | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
 }
 
-// off_t may have 64 bits where Int has 32; Swift converts between the two with help from the heap.
+// off_t may have 64 bits where Int has 32; Swift's conversion between them uses the heap.
 static inline ssize_t nbiot_pread(int file, void *bytes, size_t count, size_t offset) {
   return pread(file, bytes, count, (off_t)offset);
 }
@@ -103,7 +103,7 @@ static inline int nbiot_duplicate(int descriptor) { return fcntl(descriptor, F_D
 
 static inline int nbiot_eventfd(void) { return eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC); }
 
-// A number that nobody can guess.
+// An unpredictable number.
 static inline unsigned long long nbiot_random(void) {
   unsigned long long number = 0;
   while (getrandom(&number, sizeof number, 0) < 0 && errno == EINTR) {
@@ -111,8 +111,8 @@ static inline unsigned long long nbiot_random(void) {
   return number;
 }
 
-// A number for this start of the machine, other than 0: made of the text that the kernel has for it (FNV-1a); one
-// of this process alone where there is none.
+// A number that identifies this boot of the machine, never 0: a hash (FNV-1a) of the kernel's boot_id; without a
+// boot_id, a random number for this process.
 static inline unsigned long long nbiot_boot(void) {
   char text[64];
   unsigned long long hash = 0xcbf29ce484222325ull;
@@ -124,31 +124,31 @@ static inline unsigned long long nbiot_boot(void) {
   return hash | 1;
 }
 
-// Whether the calendar's clock is synchronised; nothing is changed.
+// Whether the calendar clock is synchronised; changes nothing.
 static inline int nbiot_is_synchronised(void) {
   struct timex clock;
   memset(&clock, 0, sizeof clock);
   return adjtimex(&clock) >= 0 && !(clock.status & STA_UNSYNC);
 }
 
-// A set of signals as Linux has it, the first as the lowest bit. A sigset_t has room for more, which no call
-// hands to the kernel.
+// A signal set in Linux's layout, the first signal in the lowest bit. A sigset_t is larger, but no call passes the rest
+// to the kernel.
 union nbiot_signal_set {
   unsigned long long bits;
   sigset_t set;
 };
 
-// The addresses of a server, in the order in which they are to be tried (RFC 6724), or why there are none. One of
-// IPv4 takes the start of its place, and a port stands at the same offset in both families.
+// The addresses of a server, in the order in which to try them (RFC 6724), or the error code if there are none. An IPv4
+// address takes the start of its entry; the port has the same offset in both families.
 enum { nbiot_most_addresses = 8 };
 struct nbiot_addresses {
-  // getaddrinfo's answer.
+  // The result of getaddrinfo.
   int code;
   int count;
   struct sockaddr_in6 list[nbiot_most_addresses];
 };
 
-// Blocks for as long as a query takes, unless the flags allow only digits.
+// Blocks during the query, unless the flags allow only digits.
 static inline __attribute__((noinline)) void nbiot_find_addresses(const char *host, int flags, struct nbiot_addresses *found) {
   struct addrinfo hints, *list = NULL, *next;
   memset(&hints, 0, sizeof hints);
@@ -163,8 +163,8 @@ static inline __attribute__((noinline)) void nbiot_find_addresses(const char *ho
   freeaddrinfo(list);
 }
 
-// A name with a dot at its end is absolute: the domains that the system would search are left out (for this thread
-// alone), and the dot is, because /etc/hosts has none. `count` is the name's length.
+// A name with a trailing dot is absolute: the system's search domains are not tried (in this thread only), and the dot
+// is removed, because names in /etc/hosts have none. `count` is the name's length.
 static inline void nbiot_find_name(char *host, size_t count, struct nbiot_addresses *found) {
   if (count > 1 && host[count - 1] == '.') {
     host[count - 1] = 0;
@@ -173,7 +173,7 @@ static inline void nbiot_find_name(char *host, size_t count, struct nbiot_addres
   nbiot_find_addresses(host, 0, found);
 }
 
-// Takes a name from its end of a socket pair and gives the addresses back.
+// Reads a name from its end of a socket pair, and writes the addresses back.
 static inline void *nbiot_look_up(void *argument) {
   int descriptor = (int)(intptr_t)argument;
   struct nbiot_addresses found;
@@ -182,16 +182,16 @@ static inline void *nbiot_look_up(void *argument) {
   if (count > 0) {
     host[count] = 0;
     nbiot_find_name(host, (size_t)count, &found);
-    // Where nobody reads any more, SIGPIPE is blocked in this thread.
+    // If the reader has gone, write fails: SIGPIPE is blocked in this thread.
     if (write(descriptor, &found, sizeof found) < 0) found.count = 0;
   }
   close(descriptor);
   return NULL;
 }
 
-// Looks up a host's name of so many bytes, at most 255, in a thread of its own, which takes no signals and ends by
-// itself with the query: a descriptor that becomes readable then. -1 when the answer is in `found` at once: an
-// address in digits, or no thread.
+// Starts to look up a host name of `count` bytes, at most 255, in a thread that takes no signals and ends with the
+// query. Returns a descriptor that becomes readable then, or -1 if the result is in `found` at once: an address in
+// digits, or no thread.
 static inline int nbiot_start_lookup(const char *host, size_t count, struct nbiot_addresses *found) {
   union nbiot_signal_set all;
   sigset_t before;
@@ -201,7 +201,7 @@ static inline int nbiot_start_lookup(const char *host, size_t count, struct nbio
   nbiot_find_addresses(host, AI_NUMERICHOST, found);
   if (found->code != EAI_NONAME) return -1;
   found->code = EAI_SYSTEM;
-  // Packets, so that each side reads what the other wrote at once.
+  // A packet socket: each read returns one complete write.
   if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) != 0) return -1;
   all.bits = ~0ull;
   sigprocmask(SIG_BLOCK, &all.set, &before);
@@ -218,7 +218,7 @@ static inline int nbiot_start_lookup(const char *host, size_t count, struct nbio
   return -1;
 }
 
-// Whether a lookup is over: then its descriptor is closed, and the answer in `found`.
+// Whether a lookup has finished; its descriptor is then closed, and the result is in `found`.
 static inline int nbiot_finish_lookup(int descriptor, struct nbiot_addresses *found) {
   ssize_t count = read(descriptor, found, sizeof *found);
   if (count < 0 && (errno == EAGAIN || errno == EINTR)) return 0;
@@ -230,11 +230,11 @@ static inline int nbiot_finish_lookup(int descriptor, struct nbiot_addresses *fo
   return 1;
 }
 
-// Moves an address to the front, if it is among the others.
+// Moves an address to the front of the list, if the list contains it.
 static inline void nbiot_prefer_address(struct nbiot_addresses *list, const struct sockaddr_in6 *known) {
   int index;
   for (index = 1; index < list->count; index++) {
-    // The family, an IPv4 address, and one of IPv6 with its scope: word by word, without another function to import.
+    // Compares family, IPv4 address, and IPv6 address with scope, word by word, which needs no further import.
     const uint32_t *left = (const uint32_t *)&list->list[index], *right = (const uint32_t *)known;
     if (left[0] != right[0] || left[1] != right[1] || left[2] != right[2] || left[3] != right[3] ||
         left[4] != right[4] || left[5] != right[5] || left[6] != right[6])
@@ -245,11 +245,11 @@ static inline void nbiot_prefer_address(struct nbiot_addresses *list, const stru
   }
 }
 
-// A UDP socket that is connected to one of the addresses; -1 with errno set.
+// Opens a UDP socket connected to one of the addresses; -1 with errno set on failure.
 //
-// Routers may fragment what it sends over IPv4 (RFC 7252 Section 4.6 counts on a path of 1,280 bytes, which IPv4
-// does not promise): discovery of the path's MTU would lose a datagram for each narrower link, and all of them
-// where a firewall drops the ICMP messages that tell of it. IPv6 leaves fragmenting to the sender, who needs them.
+// Over IPv4, routers may fragment its datagrams: RFC 7252 Section 4.6 assumes a path MTU of 1,280 bytes, which IPv4
+// does not guarantee. Path MTU discovery would lose a datagram for each narrower link, and all of them behind a
+// firewall that drops the ICMP messages. Over IPv6 only the sender may fragment, so it needs these messages.
 static inline int nbiot_open_udp(const struct nbiot_addresses *list, int index, in_port_t port) {
   struct sockaddr_in6 to = list->list[index];
   int is_ipv4 = to.sin6_family == AF_INET;
@@ -270,12 +270,12 @@ static inline int nbiot_open_udp(const struct nbiot_addresses *list, int index, 
   return -1;
 }
 
-// Adds the first address of another list.
+// Appends the first address of another list.
 static inline void nbiot_add_address(const struct nbiot_addresses *from, struct nbiot_addresses *to) {
   if (from->count > 0 && to->count < nbiot_most_addresses) to->list[to->count++] = from->list[0];
 }
 
-// An address in digits, with a zero byte at its end.
+// Writes an address in digits, with a terminating zero byte.
 static inline void nbiot_address_text(
     const struct nbiot_addresses *list, int index, char *text, size_t count) {
   const struct sockaddr_in6 *address = &list->list[index];
@@ -284,7 +284,7 @@ static inline void nbiot_address_text(
     text[0] = 0;
 }
 
-// Never to wait for the other end of a pipe, and no terminal becomes this process's own.
+// Never blocks on a pipe, and never makes a terminal the controlling one.
 static inline int nbiot_open_input(const char *path) {
   return openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 }
@@ -295,8 +295,8 @@ static inline unsigned nbiot_regular_mode(int descriptor) {
   return fstat(descriptor, &status) == 0 && S_ISREG(status.st_mode) ? status.st_mode : 0;
 }
 
-// The mode of the file at a path, and which it is; 0 for none. A link is followed unless `flags` has O_NOFOLLOW;
-// nothing is opened but to look at it (Linux 3.6 or later).
+// The mode of the file at a path, and its status; 0 if there is none. Follows a link unless `flags` has O_NOFOLLOW; the
+// file is opened for its status only (Linux 3.6 or later).
 static inline __attribute__((noinline)) mode_t nbiot_look(
     const char *path, int flags, struct stat *found) {
   int file = openat(AT_FDCWD, path, O_PATH | O_CLOEXEC | flags);
@@ -305,14 +305,14 @@ static inline __attribute__((noinline)) mode_t nbiot_look(
   return code == 0 ? found->st_mode : 0;
 }
 
-// Whether there is a program at a path that can be run.
+// Whether the path is an executable file.
 static inline int nbiot_is_command(const char *path) {
   struct stat status;
   mode_t mode = nbiot_look(path, 0, &status);
   return S_ISREG(mode) && (mode & 0111) != 0;
 }
 
-// The number of a group, which may be given by name; -1 when there is none.
+// The number of a group given by number or name; -1 if it does not exist.
 static inline gid_t nbiot_find_group(const char *name) {
   char *end;
   unsigned long number = strtoul(name, &end, 10);
@@ -322,9 +322,9 @@ static inline gid_t nbiot_find_group(const char *name) {
   return group != NULL ? group->gr_gid : (gid_t)-1;
 }
 
-// A datagram socket at a path, of so many bytes with the zero byte at its end, with that mode and group, the
-// process's own where it is -1; nobody else can use it before. One that refuses, because whoever made it has gone, is replaced; any other file, and a socket
-// that somebody has, of whatever type, is not. -1 with errno set when that cannot be.
+// Binds a datagram socket to a path of `count` bytes, including the terminating zero, with that mode and group; -1
+// keeps the process's own group. Nobody else can use it before. Replaces a socket that refuses connections because its
+// owner has gone, but no other file, and no socket in use, of whatever type. Returns -1 with errno set on failure.
 static inline int nbiot_listen_unix(const char *path, size_t count, mode_t mode, gid_t group) {
   struct sockaddr_un address;
   struct stat status;
@@ -358,10 +358,9 @@ static inline int nbiot_listen_unix(const char *path, size_t count, mode_t mode,
   return descriptor;
 }
 
-// Sends a datagram to the socket at a path, of so many bytes with the zero byte at its end, and waits for its
-// answer, so many seconds for each: the answer's length, or -1 with errno set, which is EAGAIN when the time
-// was over. Who has the socket may be about to start: for five seconds it is looked for. The sender's name is one
-// that the system makes up, and no file.
+// Sends a datagram to the socket at a path of `count` bytes, including the terminating zero, and waits for the answer,
+// up to `seconds` for each. Returns the answer's length, or -1 with errno set: EAGAIN on a timeout. The receiver may be
+// about to start, so connecting is retried for five seconds. The system chooses the sender's name, which is not a file.
 static inline ssize_t nbiot_ask_unix(
     const char *path, size_t count, const void *bytes, size_t length, void *answer, size_t room,
     int seconds) {
@@ -386,7 +385,7 @@ static inline ssize_t nbiot_ask_unix(
     poll(NULL, 0, 100);
   if (code == 0 && send(descriptor, bytes, length, MSG_NOSIGNAL) >= 0) {
     received = recv(descriptor, answer, room, 0);
-    // It lies in the socket, and may yet be read.
+    // The datagram is queued in the socket and may still be read.
     errno = ETIMEDOUT;
   }
   code = errno;
@@ -395,41 +394,42 @@ static inline ssize_t nbiot_ask_unix(
   return received;
 }
 
-// Why no socket can be made at a path, of so many bytes with the zero byte at its end: an error's number, or 0.
+// Checks whether a socket can be created at a path of `count` bytes, including the terminating zero: 0, or an error
+// number.
 static inline int nbiot_check_unix(const char *path, size_t count) {
   char folder[sizeof(((struct sockaddr_un *)0)->sun_path) + 2] = ".";
   struct stat status;
   mode_t mode = nbiot_look(path, O_NOFOLLOW, &status);
   if (count > sizeof folder - 2) return ENAMETOOLONG;
   if (mode != 0) return S_ISSOCK(mode) ? 0 : EADDRINUSE;
-  // The path up to its last slash, or this directory.
+  // The path up to its last slash, or the current directory.
   while (count > 0 && path[count - 1] != '/') count--;
   if (count > 0) memcpy(folder, path, count);
   return S_ISDIR(nbiot_look(folder, 0, &status)) ? 0 : ENOENT;
 }
 
-// Who has sent a datagram: an address, and a zero byte for the end of its name. Of no bytes for nobody.
+// The sender of a datagram: an address, and a zero byte to terminate its name. Its length is 0 if there is no sender.
 struct nbiot_sender {
   struct sockaddr_un address;
   char end;
   socklen_t count;
 };
 
-// The length of the next datagram, which may be more than there is room for; -1 when there is none.
+// The length of the next datagram, which may exceed `count`; -1 if there is none.
 static inline ssize_t nbiot_receive_unix(
     int descriptor, void *room, size_t count, struct nbiot_sender *sender) {
   ssize_t length;
   sender->count = sizeof sender->address;
   length = recvfrom(
       descriptor, room, count, MSG_TRUNC, (struct sockaddr *)&sender->address, &sender->count);
-  // A name that fills its place is told with one byte more.
+  // For a name that fills the field the reported length is one byte more.
   if (sender->count > sizeof sender->address) sender->count = sizeof sender->address;
   ((char *)sender)[sender->count] = 0;
   return length;
 }
 
-// To a sender without a name nothing is sent, and nothing to the socket itself, by whatever link: each answer
-// would be answered. An abstract name begins with a zero byte, and names no file.
+// Does not reply to a sender without a name, nor to the socket itself through any link: each reply would cause another
+// one. An abstract name begins with a zero byte and is not a file.
 static inline void nbiot_reply_unix(
     int descriptor, const void *bytes, size_t count, const struct nbiot_sender *to,
     const struct stat *own) {
@@ -447,8 +447,8 @@ static inline void nbiot_end(int signal) {
   _exit(0);
 }
 
-// Lets SIGTERM and SIGINT end the process with 0, at any instant, until `nbiot_signals` holds them back: what
-// is on the disk is good at any instant. The others wait.
+// Lets SIGTERM and SIGINT end the process with status 0 at any instant, until `nbiot_signals` blocks them: the data on
+// disk is consistent at any instant. The other signals are blocked.
 static inline void nbiot_end_by_signals(void) {
   union nbiot_signal_set signals;
   struct sigaction action;
@@ -460,8 +460,8 @@ static inline void nbiot_end_by_signals(void) {
   sigprocmask(SIG_SETMASK, &signals.set, NULL);
 }
 
-// SIGTERM, SIGINT, SIGHUP and SIGUSR1 as a descriptor. SIGPIPE and SIGXFSZ are only held back: who writes to nobody, or
-// more than is allowed, learns that from the call that writes.
+// A descriptor for SIGTERM, SIGINT, SIGHUP and SIGUSR1. SIGPIPE and SIGXFSZ are only blocked: a write without a reader,
+// or beyond the limit, fails with an error instead.
 static inline int nbiot_signals(void) {
   union nbiot_signal_set signals;
   int descriptor;
@@ -473,7 +473,7 @@ static inline int nbiot_signals(void) {
   return descriptor;
 }
 
-// Writes a line, once the reader of a pipe takes it. While it does not, SIGTERM and SIGINT end the process at once.
+// Writes a line as soon as the reader of the pipe accepts it. Meanwhile SIGTERM and SIGINT end the process at once.
 static inline ssize_t nbiot_write(int descriptor, const void *bytes, size_t count) {
   union nbiot_signal_set ends;
   const struct timespec no_time = {0, 0};
@@ -491,15 +491,15 @@ static inline int nbiot_next_signal(int descriptor) {
   return read(descriptor, &signal, sizeof signal) == sizeof signal ? (int)signal.ssi_signo : 0;
 }
 
-// exit, without its promise not to return: Swift destroys what a scope owns before a call that makes it.
+// exit without its noreturn attribute: before a call that may return, Swift destroys the values of the scope.
 static inline void nbiot_exit(int status) { exit(status); }
 
-// Starts a program with its arguments, in a process group of its own, with /dev/null as standard input and output
-// and, unless it keeps the errors' descriptor, as standard error. `*code` is the error when it cannot be run.
+// Starts a program in a process group of its own, with /dev/null as standard input and output and, unless it keeps
+// standard error, as standard error. `*code` is the error if it cannot be run.
 //
-// vfork lends the child this memory until it runs the program, or has failed to, and so the code comes back: the
-// only handler of signals ends the child at once. (An emulator that makes a fork of it tells of no failure.) The
-// child takes every signal again, which this process holds back, and ends with this process.
+// vfork lends the child this process's memory until the program runs or has failed to start; so the error code comes
+// back. The only signal handler ends the child at once. (Under an emulator that implements vfork as fork, no error is
+// reported.) The child unblocks all signals, which this process blocks, and ends with this process.
 static inline __attribute__((noinline)) pid_t nbiot_start(
     char *const *arguments, int is_agent, volatile int *code) {
   union nbiot_signal_set none;
@@ -526,7 +526,7 @@ static inline __attribute__((noinline)) pid_t nbiot_start(
   _exit(127);
 }
 
-// What a child ends with within so many milliseconds; -1 when it does not.
+// The child's exit status if it ends within `milliseconds`; otherwise -1.
 static inline __attribute__((noinline)) int nbiot_ends(pid_t child, int milliseconds) {
   int status;
   while (waitpid(child, &status, WNOHANG) != child) {
@@ -546,15 +546,15 @@ static inline pid_t nbiot_start_command(const char *path, const char *argument, 
   return child;
 }
 
-// What one program leaves to the one that takes its place, before the input that it has read and not taken.
+// The state that a program passes to its replacement, followed by input that was read but not processed.
 struct nbiot_legacy {
   unsigned long long line;
   unsigned flags;
 };
 
-// Runs this program once more, with its arguments and one or two more: `--check`, for which it is waited, or, in
-// place of this process, `--rest NN`: a descriptor to read a legacy and the rest of an input from. Says whether
-// the check went well; it complains itself.
+// Runs this program again with its arguments and one or two more. With `--check` it waits for the result and returns
+// whether the check passed; the check prints its own errors. With `--rest NN` the new program replaces this process,
+// and reads the state and the rest of the input from that descriptor.
 static inline __attribute__((noinline)) int nbiot_run_again(
     char *const *arguments, size_t argument_count, const struct nbiot_legacy *legacy,
     const void *rest, size_t count) {
@@ -564,12 +564,12 @@ static inline __attribute__((noinline)) int nbiot_run_again(
   volatile int code;
   int status;
   pid_t child;
-  // Nobody gives the few options so often.
+  // The few options are never repeated that often.
   if (argument_count > 12) return 0;
   memset(list, 0, sizeof list);
   memcpy(list, arguments, argument_count * sizeof *list);
   if (legacy) {
-    // A pipe has room for both.
+    // A pipe can hold both.
     if (pipe(ends) != 0 || ends[0] > 99) return 0;
     write(ends[1], legacy, sizeof *legacy);
     write(ends[1], rest, count);
@@ -590,7 +590,7 @@ static inline __attribute__((noinline)) int nbiot_run_again(
   return code == 0 && status == 0;
 }
 
-// Reads a legacy and what follows it; the count of the latter.
+// Reads the state and the bytes that follow it; returns the number of the latter.
 static inline size_t nbiot_inherit(
     int descriptor, struct nbiot_legacy *legacy, void *rest, size_t count) {
   ssize_t length = 0;

@@ -1,4 +1,4 @@
-// libpcap's offline reader as Swift sees it; PacketCapture is its only user.
+// libpcap's offline reader as imported into Swift; PacketCapture is its only user.
 #ifndef NBIOT_CPCAP_SHIM_H
 #define NBIOT_CPCAP_SHIM_H
 

@@ -10,7 +10,7 @@ public struct BlockSize: Comparable, Hashable, Sendable {
     self.exponent = exponent
   }
 
-  /// The largest size that holds no more than `bytes`; 16 bytes when they are fewer.
+  /// The largest size that is at most `bytes`; 16 bytes if `bytes` is less than that.
   public init(atMost bytes: Int) {
     var exponent: UInt8 = 0
     // conformance: 7959-2.2-a
@@ -30,8 +30,8 @@ public struct BlockSize: Comparable, Hashable, Sendable {
   }
 }
 
-/// The value of Block1 or Block2: which block of a body, and whether more follow (RFC 7959 Section
-/// 2.2).
+/// The value of Block1 or Block2: the block's number and size, and whether more follow (RFC 7959
+/// Section 2.2).
 ///
 /// ```
 ///  0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3
@@ -39,13 +39,13 @@ public struct BlockSize: Comparable, Hashable, Sendable {
 /// ```
 @frozen
 public struct BlockOption: Hashable, Sendable {
-  /// Which block, counted from 0, at most 1,048,575.
+  /// The block's position in the body, counted from 0, at most 1,048,575.
   public let number: UInt32
 
   /// M: whether more blocks follow.
   public let isMore: Bool
 
-  /// How large the blocks are.
+  /// The size of every block but the last, which may be shorter.
   public let size: BlockSize
 
   /// The block of that size that starts at byte `offset`; `nil` when a body cannot be that long.
@@ -63,7 +63,7 @@ public struct BlockOption: Hashable, Sendable {
     self.size = size
   }
 
-  /// Reads the option's value; `nil` for the reserved SZX 7 and for numbers of more than 3 bytes.
+  /// Decodes the option's value; `nil` for the reserved SZX 7 and for values longer than 3 bytes.
   public init?(value: UInt32) {
     // conformance: 7959-2.2-b
     guard value <= 0xFF_FFFF, value & 0x7 != 7 else { return nil }
@@ -72,17 +72,17 @@ public struct BlockOption: Hashable, Sendable {
     size = BlockSize(exponent: UInt8(truncatingIfNeeded: value & 0x7))
   }
 
-  /// The option's value as a number of at most 3 bytes.
+  /// The option's value, a number of at most 3 bytes.
   public var value: UInt32 {
     number << 4 | (isMore ? 0x8 : 0) | UInt32(size.exponent)
   }
 
-  /// Where in the body the block starts, in bytes.
+  /// The offset of the block in the body, in bytes.
   public var offset: Int { Int(number) * size.bytes }
 }
 
 extension MessageView {
-  /// The block that the option describes; `nil` when there is none or its value is not allowed.
+  /// The value of a block option; `nil` if the option is absent or its value invalid.
   public func block(_ number: OptionNumber) -> BlockOption? {
     guard let value = uint(number) else { return nil }
     return BlockOption(value: value)

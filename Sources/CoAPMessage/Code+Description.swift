@@ -1,12 +1,12 @@
 #if !hasFeature(Embedded)
 extension Code: CustomStringConvertible {
-  /// The code as people write it, "2.05", and its registered name where it has one.
+  /// The dotted code and its registered name, if it has one: "2.05 Content".
   public var description: String {
     guard let name else { return dotted }
     return "\(dotted) \(name)"
   }
 
-  /// The code as people write it, "2.05".
+  /// The code in dotted form, "2.05".
   public var dotted: String {
     "\(`class`).\(detail < 10 ? "0" : "")\(detail)"
   }

@@ -1,11 +1,11 @@
-/// What a message asks for or answers: a class of three bits and a detail of five, written `c.dd`
-/// (RFC 7252 Sections 3 and 12.1).
+/// A request method or a response code: 3 bits of class and 5 bits of detail, written `c.dd` (RFC
+/// 7252 Sections 3 and 12.1).
 @frozen
 public struct Code: RawRepresentable, Hashable, Sendable {
   /// The code's byte on the wire.
   public var rawValue: UInt8
 
-  /// The code of that byte; every byte is one.
+  /// The code of that byte; every byte is valid.
   @inlinable
   public init(rawValue: UInt8) {
     self.rawValue = rawValue
@@ -17,7 +17,7 @@ public struct Code: RawRepresentable, Hashable, Sendable {
     self.rawValue = `class` << 5 | detail
   }
 
-  /// 0 a request, 2 success, 4 a client's error, 5 a server's error.
+  /// 0 for a request, 2 for success, 4 for a client error, 5 for a server error.
   @inlinable
   public var `class`: UInt8 { rawValue >> 5 }
 
@@ -33,7 +33,7 @@ public struct Code: RawRepresentable, Hashable, Sendable {
   @inlinable
   public var isResponse: Bool { `class` == 2 || `class` == 4 || `class` == 5 }
 
-  /// Whether this answers a request that succeeded, 2.00 to 2.31.
+  /// Whether this is a success response, 2.00 to 2.31.
   @inlinable
   public var isSuccess: Bool { `class` == 2 }
 }

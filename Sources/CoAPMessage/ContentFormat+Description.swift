@@ -1,12 +1,13 @@
 #if !hasFeature(Embedded)
 extension ContentFormat: CustomStringConvertible {
-  /// The number, and the media type where it is known.
+  /// The number, followed by the media type if it is known.
   public var description: String {
     guard let mediaType else { return "\(rawValue)" }
     return "\(rawValue) \(mediaType)"
   }
 
-  /// The media type in the registry of RFC 7252 Section 12.3, if it is one that such devices meet.
+  /// The media type in the registry of RFC 7252 Section 12.3; `nil` for formats that IoT devices do
+  /// not use.
   public var mediaType: String? {
     switch rawValue {
     case 0: "text/plain; charset=utf-8"

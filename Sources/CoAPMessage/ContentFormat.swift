@@ -1,4 +1,4 @@
-/// What a payload is written in (RFC 7252 Section 12.3).
+/// The format of a payload (RFC 7252 Section 12.3).
 @frozen
 public struct ContentFormat: RawRepresentable, Hashable, Sendable {
   /// The registered number.

@@ -1,12 +1,12 @@
-/// Why bytes are not a CoAP message (RFC 7252 Section 3); each offset counts bytes from the start.
+/// Why bytes are not a CoAP message (RFC 7252 Section 3); offsets are in bytes from the start.
 public enum MessageFormatError: Error, Equatable, Sendable {
   /// Fewer than the header's 4 bytes.
   case truncatedHeader(length: Int)
-  /// A version other than 1; such a message is ignored in silence.
+  /// A version other than 1; such a message is silently ignored.
   case unknownVersion(UInt8)
   /// A token length of 9 to 15, which is reserved.
   case reservedTokenLength(UInt8)
-  /// The token goes on past the end.
+  /// The token extends past the end of the message.
   case truncatedToken
   /// A message of code 0.00 with a token (RFC 7252 Section 4.1).
   case emptyMessageWithToken
@@ -16,19 +16,19 @@ public enum MessageFormatError: Error, Equatable, Sendable {
   case reservedOptionDelta(offset: Int)
   /// An option length of 15, which is reserved.
   case reservedOptionLength(offset: Int)
-  /// The extended delta goes on past the end.
+  /// The extended delta extends past the end of the message.
   case truncatedOptionDelta(offset: Int)
-  /// The extended length goes on past the end.
+  /// The extended length extends past the end of the message.
   case truncatedOptionLength(offset: Int)
-  /// The option's value goes on past the end.
+  /// The option's value extends past the end of the message.
   case truncatedOptionValue(offset: Int)
-  /// The deltas add up to more than 65535 (RFC 7252 Section 5.4.6); reading the sum in 16 bits would
-  /// turn it into another option.
+  /// The deltas add up to more than 65535 (RFC 7252 Section 5.4.6); truncated to 16 bits, the sum
+  /// would name another option.
   case optionNumberOverflow(offset: Int)
   /// A payload marker with nothing after it.
   case payloadMarkerWithoutPayload(offset: Int)
 
-  /// Where in the message it shows, in bytes from the start.
+  /// The position of the error, in bytes from the start of the message.
   public var offset: Int {
     switch self {
     case .unknownVersion, .reservedTokenLength: 0

@@ -1,12 +1,12 @@
 /// The type of a message, two bits of its first byte (RFC 7252 Section 3).
 @frozen
 public enum MessageType: UInt8, Sendable {
-  /// CON: asks for an acknowledgement.
+  /// CON: requires an acknowledgement.
   case confirmable = 0
-  /// NON: asks for none.
+  /// NON: requires no acknowledgement.
   case nonConfirmable = 1
-  /// ACK: answers a confirmable message.
+  /// ACK: acknowledges a confirmable message.
   case acknowledgement = 2
-  /// RST: says that a message could not be processed.
+  /// RST: the receiver could not process a message.
   case reset = 3
 }

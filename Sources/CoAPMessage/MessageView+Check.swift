@@ -1,10 +1,11 @@
 extension MessageView {
-  /// Where the options end: at the payload marker or at the end of the message; `nil` when something
-  /// is wrong, or so unusual that `checking` has to decide.
+  /// The offset at which the options end: at the payload marker or at the end of the message.
+  ///
+  /// `nil` for a malformed message, and for unusual ones that `checking` has to decide.
   @inlinable
   @inline(__always)
   static func quickOptionsEnd(_ bytes: Span<UInt8>, _ header: UInt32) -> Int? {
-    // Version 1 and TKL without the type between them: 0x40 to 0x48.
+    // Version 1 and TKL, with the type masked out: 0x40 to 0x48.
     let tokenLength = (header &>> 24 & 0xCF) &- 0x40
     guard tokenLength <= 8, header & 0x00FF_0000 != 0 else {
       return bytes.count == 4 && tokenLength == 0 ? 4 : nil
@@ -33,16 +34,16 @@ extension MessageView {
       }
       offset &+= extended
     }
-    // A delta within the first byte is at most 12: in 4,000 bytes these add up to less than 48,000,
-    // and so only the others can make a number too high.
+    // A delta within the first byte is at most 12; in 4,000 bytes these add up to less than 48,000.
+    // Only extended deltas can push the number over the limit.
     guard UInt(bitPattern: offset) <= UInt(bitPattern: bytes.count), bytes.count <= 4_000,
       extendedDeltas <= 0xFFFF - 48_000
     else { return nil }
     return offset
   }
 
-  /// The head of a message of which `bytes` is the beginning: the options that are there as a whole; what
-  /// there is of the payload is not all of it.
+  /// The beginning of a message that was cut off: keeps the options that are complete; the payload
+  /// is incomplete.
   @_lifetime(copy bytes)
   package init(cut bytes: Span<UInt8>) throws(MessageFormatError) {
     var end = bytes.count
@@ -59,7 +60,7 @@ extension MessageView {
     self = try Self.checking(bytes.extracting(0..<end))
   }
 
-  /// The message in `bytes`, checked byte by byte.
+  /// Parses `bytes`, checking them byte by byte.
   @usableFromInline
   @inline(never)
   @_lifetime(copy bytes)
@@ -68,7 +69,7 @@ extension MessageView {
     return MessageView(checked: bytes, optionsEnd: end, header: bytes.firstFourBytes)
   }
 
-  /// Where the options end, after every check of the format.
+  /// Makes every check of the format and returns the offset at which the options end.
   static func checkedOptionsEnd(_ bytes: Span<UInt8>) throws(MessageFormatError) -> Int {
     guard bytes.count >= 4 else { throw .truncatedHeader(length: bytes.count) }
     let first = bytes[0]

@@ -1,13 +1,13 @@
 internal import ConstrainedCore
 
 extension MessageView {
-  /// The first critical option that cannot be understood, and for whose sake the message must be
-  /// refused (RFC 7252 Section 5.4.1); `nil` when there is none.
+  /// The first critical option that is not understood, because of which the message must be
+  /// rejected (RFC 7252 Section 5.4.1); `nil` if there is none.
   ///
-  /// An option is not understood when its number is unknown, when it is one of a request and the
-  /// message is a response (Section 5.4), when its value's length is outside the defined range
-  /// (Section 5.4.3), or when it occurs again although it must not (Section 5.4.5). A string that is
-  /// not UTF-8 is taken for one of wrong length.
+  /// An option is not understood when its number is unknown, when it is a request option in a
+  /// response (Section 5.4), when its value's length is outside the defined range (Section 5.4.3),
+  /// or when it is repeated although it must not be (Section 5.4.5). A string that is not UTF-8
+  /// counts as one of wrong length.
   public var unrecognizedCriticalOption: OptionNumber? {
     var iterator = options
     var previous: OptionNumber?
@@ -23,9 +23,9 @@ extension MessageView {
     return nil
   }
 
-  /// The number in the first option of that kind; `nil` when there is none, when it has more than 32
-  /// bits, or when its length is outside the defined range, which makes an elective option as good as
-  /// absent (RFC 7252 Section 5.4.3).
+  /// The value of the first option of that number; `nil` if it is absent, has more than 32 bits, or
+  /// has a length outside the defined range: such an elective option is ignored (RFC 7252 Section
+  /// 5.4.3).
   public func uint(_ number: OptionNumber) -> UInt32? {
     guard let option = first(number), option.isRecognized(after: nil),
       let value = option.uintValue, value &>> 32 == 0
@@ -35,7 +35,7 @@ extension MessageView {
 }
 
 extension OptionView {
-  /// Whether the option means something here, given the number of the option before it.
+  /// Whether the option is understood; `previous` is the number of the option before it.
   fileprivate func isRecognized(after previous: OptionNumber?) -> Bool {
     guard let definition = number.definition else { return false }
     // conformance: 7252-5.4.3-a

@@ -11,21 +11,21 @@ internal import ConstrainedCore
 /// |1 1 1 1 1 1 1 1|    Payload (if any) ...
 /// ```
 ///
-/// The initialiser makes every check of the format, so that no accessor throws or traps.
+/// The initialiser makes every check of the format; accessors neither throw nor trap.
 @frozen
 public struct MessageView: ~Escapable {
   @usableFromInline
   let bytes: Span<UInt8>
 
-  /// Where the options end: at the payload marker or at the end of the message.
+  /// The offset at which the options end: at the payload marker or at the end of the message.
   @usableFromInline
   let optionsEnd: Int
 
-  /// The first 4 bytes, the first one in the highest place.
+  /// The first 4 bytes, big-endian.
   @usableFromInline
   let header: UInt32
 
-  /// Checks `bytes` as one whole message; time grows with the number of options.
+  /// Checks `bytes` as one whole message, in time linear in the number of options.
   @inlinable
   @inline(__always)
   @_lifetime(copy bytes)
@@ -57,19 +57,19 @@ public struct MessageView: ~Escapable {
     }
   }
 
-  /// The method or the response code.
+  /// The request method or the response code.
   @inlinable
   public var code: Code { Code(rawValue: UInt8(truncatingIfNeeded: header &>> 16)) }
 
-  /// The number that matches acknowledgements and finds duplicates.
+  /// The number that matches acknowledgements to messages and detects duplicates.
   @inlinable
   public var messageID: UInt16 { UInt16(truncatingIfNeeded: header) }
 
-  /// How many bytes the token has, 0 to 8.
+  /// The length of the token in bytes, 0 to 8.
   @inlinable
   public var tokenLength: Int { Int(header &>> 24 & 0x0F) }
 
-  /// What matches a response to its request.
+  /// The token, which matches a response to its request.
   public var token: Token {
     var bits: UInt64 = 0
     for index in 0..<tokenLength {
@@ -78,7 +78,7 @@ public struct MessageView: ~Escapable {
     return Token(bits: bits, count: tokenLength)
   }
 
-  /// The options in the order of the wire, from the first.
+  /// The options in wire order.
   @inlinable
   @inline(__always)
   public var options: OptionIterator {
@@ -105,13 +105,13 @@ public struct MessageView: ~Escapable {
     }
   }
 
-  /// How many bytes the whole message has.
+  /// The size of the message in bytes.
   @inlinable
   public var count: Int { bytes.count }
 }
 
 extension MessageView {
-  /// The first option of that number, or `nil`.
+  /// The first option of that number; `nil` if there is none.
   @_lifetime(copy self)
   public func first(_ number: OptionNumber) -> OptionView? {
     var iterator = options
@@ -122,8 +122,8 @@ extension MessageView {
     return nil
   }
 
-  /// What the payload says it is written in; `nil` when it does not say, or with a value longer
-  /// than 2 bytes (RFC 7252 Section 5.4.3: treated as unrecognised).
+  /// The payload's format; `nil` if the option is absent or longer than 2 bytes (RFC 7252 Section
+  /// 5.4.3: treated as unrecognised).
   public var contentFormat: ContentFormat? {
     guard let value = uint(.contentFormat) else { return nil }
     return ContentFormat(rawValue: UInt16(truncatingIfNeeded: value))

@@ -2,15 +2,15 @@ public import ConstrainedCore
 
 /// Writes one CoAP message from its first byte to its last (RFC 7252 Section 3).
 ///
-/// Order of calls: the initialiser writes header and token, then the options in ascending order of
-/// their numbers, then the payload once. A call that throws writes nothing of its own; what was
-/// written before stays.
+/// Order of calls: the initialiser writes header and token; then come the options in ascending
+/// order of their numbers, then the payload, once. A call that throws writes nothing; everything
+/// written before it stays.
 @frozen
 public struct MessageWriter: ~Copyable, ~Escapable {
   @usableFromInline
   var output: ByteWriter
 
-  /// The least number that the next option may have; above all numbers in an Empty message.
+  /// The least number allowed for the next option; above every number in an Empty message.
   @usableFromInline
   var leastOption: UInt32
 
@@ -41,11 +41,11 @@ public struct MessageWriter: ~Copyable, ~Escapable {
     leastOption = code == .empty ? .max : 0
   }
 
-  /// How many bytes the message has so far.
+  /// The size of the message so far, in bytes.
   @inlinable
   public var count: Int { output.count }
 
-  /// Appends an option with its value as it stands.
+  /// Appends an option with `value` unchanged.
   @inlinable
   #if SMALL
   @inline(never)
@@ -67,7 +67,7 @@ public struct MessageWriter: ~Copyable, ~Escapable {
     try longOption(number, value)
   }
 
-  /// Appends an option with a number as value, in as few bytes as it takes (RFC 7252 Section 3.2).
+  /// Appends an option whose value is a number, in the fewest bytes (RFC 7252 Section 3.2).
   @inlinable
   #if SMALL
   @inline(never)
@@ -92,8 +92,8 @@ public struct MessageWriter: ~Copyable, ~Escapable {
     try longOption(number, uint: value)
   }
 
-  /// Appends the payload marker and `payload`; nothing at all when it is empty (RFC 7252 Section 3:
-  /// a marker with no payload after it is a format error).
+  /// Appends the payload marker and `payload`; appends nothing if it is empty (RFC 7252 Section 3:
+  /// a marker without a payload is a format error).
   public mutating func payload(_ payload: Span<UInt8>) throws(MessageWriterError) {
     guard payload.count > 0 else { return }
     precondition(leastOption <= 0xFFFF, "an Empty message has no payload (RFC 7252 Section 4.1)")
@@ -114,7 +114,7 @@ public struct MessageWriter: ~Copyable, ~Escapable {
   }
 }
 
-// MARK: - The roads less taken
+// MARK: - Slow paths
 
 extension MessageWriter {
   /// Writes the header and a token of any length.
@@ -143,7 +143,7 @@ extension MessageWriter {
     guard value.count <= 65_804 else { throw .capacity }
     let delta = UInt32(number.rawValue) &- leastOption
     let length = UInt32(truncatingIfNeeded: value.count)
-    // Built from its end, because its first byte belongs into the lowest place.
+    // Built from its end, because its first byte belongs in the lowest place.
     var header: UInt64 = 0
     var count = 1
     let lengthNibble = Self.extend(length, before: &header, &count)
@@ -153,8 +153,8 @@ extension MessageWriter {
     leastOption = UInt32(number.rawValue)
   }
 
-  /// Puts the bytes that follow the nibble of a delta or length, if any, before `header`; gives the
-  /// nibble (RFC 7252 Section 3.1).
+  /// Prepends the extended bytes of a delta or length to `header`, if any, and returns its nibble
+  /// (RFC 7252 Section 3.1).
   @inline(__always)
   private static func extend(
     _ value: UInt32,
@@ -173,7 +173,7 @@ extension MessageWriter {
     return 14
   }
 
-  /// Appends an option with a number of any length.
+  /// Appends an option whose value is a number of up to 64 bits.
   @usableFromInline
   mutating func longOption(
     _ number: OptionNumber,
@@ -193,7 +193,7 @@ extension MessageWriter {
 
 /// Why a message could not be written.
 public enum MessageWriterError: Error, Equatable, Sendable {
-  /// The storage has no room for it.
+  /// The message does not fit into the storage.
   case capacity
   /// A message of code 0.00 has no token (RFC 7252 Section 4.1).
   case emptyMessageWithToken

@@ -1,12 +1,11 @@
 public import ConstrainedCore
 
-/// Up to 4 options that a message made from another one is to have in place of the other's, or
-/// without them.
+/// Up to 4 options to replace, add or remove when one message is made from another.
 ///
-/// For requests that are sent again in a changed form: the next block of a body, an observation that
-/// ends, an answer to a server's Echo.
+/// It serves requests that are sent again with changes: the next block of a body, the end of an
+/// observation, the answer to a server's Echo.
 public struct OptionChanges: Sendable {
-  /// In the order in which they were made; how many bytes each value has, and the values.
+  /// The options in the order of the calls, the length of each value, and the values.
   private var numbers = InlineArray<4, UInt16>(repeating: 0)
   private var lengths = InlineArray<4, UInt8>(repeating: 0)
   private var values = InlineArray<160, UInt8>(repeating: 0)
@@ -15,7 +14,7 @@ public struct OptionChanges: Sendable {
   /// Changes nothing.
   public init() {}
 
-  /// The option shall occur once, with this number as value.
+  /// Makes the option occur once, with this number as its value.
   public mutating func set(_ number: OptionNumber, uint value: UInt32) {
     var bytes = FixedBytes<4>()
     bytes.write { (writer: inout ByteWriter) in
@@ -26,13 +25,13 @@ public struct OptionChanges: Sendable {
     put(number, bytes.bytes)
   }
 
-  /// The option shall occur once, with this value of at most 40 bytes.
+  /// Makes the option occur once, with this value of at most 40 bytes.
   public mutating func set(_ number: OptionNumber, _ value: Span<UInt8>) throws(CapacityError) {
     guard value.count <= Self.maxValue else { throw CapacityError() }
     put(number, value)
   }
 
-  /// The option shall not occur.
+  /// Removes the option.
   public mutating func remove(_ number: OptionNumber) {
     lengths[place(of: number)] = Self.removed
   }
@@ -43,7 +42,8 @@ public struct OptionChanges: Sendable {
     for offset in value.indices { values[index * Self.maxValue + offset] = value[offset] }
   }
 
-  /// Where the change of an option stands, or a new one: a later change of an option counts.
+  /// The index of the option's change, or of a new one; a later change of an option replaces the
+  /// earlier one.
   private mutating func place(of number: OptionNumber) -> Int {
     for index in 0..<count where numbers[index] == number.rawValue { return index }
     precondition(count < numbers.count, "at most 4 options are changed at once")
@@ -57,8 +57,8 @@ public struct OptionChanges: Sendable {
     return false
   }
 
-  /// Writes the changes of the options from `least` to `most`, in their order; `least` is above them
-  /// then.
+  /// Writes the changes of the options from `least` to `most`, in ascending order, and moves
+  /// `least` past them.
   fileprivate func write(
     from least: inout UInt32,
     upTo most: UInt16,
@@ -89,7 +89,7 @@ public struct OptionChanges: Sendable {
 }
 
 extension MessageWriter {
-  /// Appends the options of `message`, changed.
+  /// Appends the options of `message` with `changes` applied.
   ///
   /// A call that throws leaves the options written so far.
   public mutating func options(
@@ -105,7 +105,8 @@ extension MessageWriter {
     try changes.write(from: &least, upTo: .max, into: &self)
   }
 
-  /// Appends an option of a message that is seldom made: `option` is inlined, which is fast and large.
+  /// Appends an option out of line: `option` is inlined, fast but large, and these messages are
+  /// rare.
   @inline(never)
   fileprivate mutating func changedOption(
     _ number: OptionNumber,

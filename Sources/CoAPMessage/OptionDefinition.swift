@@ -1,30 +1,30 @@
-/// What an option's value is (RFC 7252 Section 3.2).
+/// The format of an option's value (RFC 7252 Section 3.2).
 @frozen
 public enum OptionFormat: Sendable {
-  /// No bytes at all.
+  /// No bytes.
   case empty
-  /// Bytes that mean something to the peer only.
+  /// Bytes whose meaning only the peer knows.
   case opaque
-  /// An unsigned number, the highest byte first, without leading zero bytes.
+  /// An unsigned number, big-endian, without leading zero bytes.
   case uint
   /// UTF-8 text.
   case string
 }
 
-/// What a registry says of an option: the shape of its value, and whether it may occur again (RFC
-/// 7252 Section 5.10, and the RFC that each number below names).
+/// An option's registration: the format and length of its value, and whether it is repeatable (RFC
+/// 7252 Section 5.10, or the RFC named at its number).
 @frozen
 public struct OptionDefinition: Sendable {
-  /// The value's format.
+  /// The format of the value.
   public let format: OptionFormat
 
-  /// The fewest bytes that a value has.
+  /// The minimum length of the value in bytes.
   public let minLength: Int
 
-  /// The most bytes that a value has.
+  /// The maximum length of the value in bytes.
   public let maxLength: Int
 
-  /// Whether a message may carry it more than once.
+  /// Whether a message may carry the option more than once.
   public let isRepeatable: Bool
 
   init(_ format: OptionFormat, _ minLength: Int, _ maxLength: Int, isRepeatable: Bool = false) {
@@ -36,7 +36,7 @@ public struct OptionDefinition: Sendable {
 }
 
 extension OptionNumber {
-  /// Whether it is a critical option that RFC 7252 Section 5.10 defines for requests alone.
+  /// Whether it is a critical option that RFC 7252 Section 5.10 defines for requests only.
   var isForRequests: Bool {
     switch self {
     case .ifMatch, .uriHost, .ifNoneMatch, .uriPort, .uriPath, .uriQuery, .accept, .proxyURI,
@@ -46,10 +46,10 @@ extension OptionNumber {
     }
   }
 
-  /// How the option is defined; `nil` for a number that this library gives no meaning to.
+  /// The option's definition; `nil` for numbers unknown to this library.
   ///
-  /// The lengths of the platform's options are this library's own bounds: device guide 3.6 gives
-  /// none, a token has about 35 bytes and an encrypted sequence number 16 or 32.
+  /// Device guide 3.6 gives no lengths for the platform's options, so their bounds are this
+  /// library's own. A token has about 35 bytes, an encrypted sequence number 16 or 32.
   public var definition: OptionDefinition? {
     switch self {
     case .ifMatch: OptionDefinition(.opaque, 0, 8, isRepeatable: true)

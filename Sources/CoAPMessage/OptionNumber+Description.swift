@@ -1,13 +1,14 @@
 #if !hasFeature(Embedded)
 extension OptionNumber: CustomStringConvertible {
-  /// The registered name, the number and name of one of the platform's options, or the number alone.
+  /// The registered name; number and name for the platform's options; the number alone if it has no
+  /// name.
   public var description: String {
     guard let name else { return "\(rawValue)" }
     return isPlatformOption ? "\(rawValue) \(name)" : name
   }
 
-  /// Whether the number is one that the platform took for itself (device guide 3.6), so that its name
-  /// says too little without it.
+  /// Whether the platform took the number for itself (device guide 3.6); the name alone would not
+  /// identify it.
   private var isPlatformOption: Bool {
     switch self {
     case .platformToken, .platformSequence, .platformMessageID, .legacyPlatformToken: true
@@ -15,8 +16,7 @@ extension OptionNumber: CustomStringConvertible {
     }
   }
 
-  /// The name in the registry of RFC 7252 Section 12.2, or the platform's own (device guide 3.6), if
-  /// it has one.
+  /// The name in the registry of RFC 7252 Section 12.2, or the platform's own (device guide 3.6).
   public var name: String? {
     switch self {
     case .ifMatch: "If-Match"

@@ -1,5 +1,5 @@
-/// The number that says what an option means; its low bits say how to treat it when unknown
-/// (RFC 7252 Sections 5.4.6 and 12.2).
+/// An option's number; its low bits say how a receiver that does not know it must treat it (RFC
+/// 7252 Sections 5.4.6 and 12.2).
 @frozen
 public struct OptionNumber: RawRepresentable, Hashable, Sendable {
   /// The number, 0 to 65535.
@@ -24,7 +24,7 @@ public struct OptionNumber: RawRepresentable, Hashable, Sendable {
   @inlinable
   public var isUnsafeToForward: Bool { rawValue & 2 != 0 }
 
-  /// Whether it is left out of a cache's key (RFC 7252 Section 5.4.6).
+  /// Whether it is excluded from the cache key (RFC 7252 Section 5.4.6).
   @inlinable
   public var isNoCacheKey: Bool { rawValue & 0x1E == 0x1C }
 }
@@ -78,7 +78,7 @@ extension OptionNumber {
   @inlinable public static var noResponse: OptionNumber { OptionNumber(258) }
   /// 292 Request-Tag (RFC 9175).
   @inlinable public static var requestTag: OptionNumber { OptionNumber(292) }
-  /// 2088, the token that `/auth` gave (device guide 3.6); elective, safe to forward.
+  /// 2088, the token issued by `/auth` (device guide 3.6); elective, safe to forward.
   @inlinable public static var platformToken: OptionNumber { OptionNumber(2088) }
   /// 2089, the encrypted sequence number of a report (device guide 3.6); critical, safe to forward.
   @inlinable public static var platformSequence: OptionNumber { OptionNumber(2089) }

@@ -3,7 +3,7 @@ internal import ConstrainedCore
 /// One option of a checked message, its value borrowed (RFC 7252 Section 3.1).
 @frozen
 public struct OptionView: ~Escapable {
-  /// What the option means.
+  /// The option's number, which determines its meaning.
   public let number: OptionNumber
 
   /// The option's value, 0 to 65,804 bytes.
@@ -16,10 +16,10 @@ public struct OptionView: ~Escapable {
     self.value = value
   }
 
-  /// The value as an unsigned number, the highest byte first; leading zero bytes are accepted (RFC
-  /// 7252 Section 3.2).
+  /// The value as an unsigned big-endian number; leading zero bytes are accepted (RFC 7252 Section
+  /// 3.2).
   ///
-  /// `nil` when the number takes more than 64 bits.
+  /// `nil` if the number takes more than 64 bits.
   public var uintValue: UInt64? {
     var result: UInt64 = 0
     // conformance: 7252-3.2-b
@@ -31,10 +31,10 @@ public struct OptionView: ~Escapable {
   }
 }
 
-/// Walks the options of a checked message; it neither throws nor traps.
+/// Iterates over the options of a checked message; it neither throws nor traps.
 @frozen
 public struct OptionIterator: ~Escapable {
-  /// The message up to where its options end.
+  /// The message, cut off at the end of its options.
   @usableFromInline
   let bytes: Span<UInt8>
   @usableFromInline
@@ -50,7 +50,7 @@ public struct OptionIterator: ~Escapable {
     number = 0
   }
 
-  /// The next option, or `nil` after the last.
+  /// The next option; `nil` after the last.
   @inlinable
   #if SMALL
   @inline(never)
@@ -59,8 +59,8 @@ public struct OptionIterator: ~Escapable {
   #endif
   @_lifetime(copy self)
   public mutating func next() -> OptionView? {
-    // Whatever the bytes are, the walk stays within them; with those of a checked message none of
-    // the guards but the first ever ends it.
+    // The walk stays within the bytes whatever they are. In a checked message only the first guard
+    // ever ends it.
     guard let header = bytes.byte(at: offset) else { return nil }
     var start = offset &+ 1
     var delta = Int(header &>> 4)
@@ -76,7 +76,8 @@ public struct OptionIterator: ~Escapable {
     offset = start &+ length
     guard UInt(bitPattern: offset) <= UInt(bitPattern: bytes.count) else { return nil }
     number &+= UInt32(truncatingIfNeeded: delta)
-    // SAFETY: `start` follows a byte that is there, and `length`, no less than 0, ends within them.
+    // SAFETY: `start` follows a byte that exists; `start` + `length` was checked against the count,
+    // and `length` is not negative.
     let value = unsafe bytes.slice(from: start, count: length)
     return OptionView(
       number: OptionNumber(rawValue: UInt16(truncatingIfNeeded: number)),

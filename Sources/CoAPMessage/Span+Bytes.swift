@@ -1,5 +1,5 @@
 extension Span where Element == UInt8 {
-  /// The first 4 bytes, which must be there, the first one in the highest place.
+  /// The first 4 bytes, big-endian; they must exist.
   @inlinable
   @inline(__always)
   var firstFourBytes: UInt32 {
@@ -7,17 +7,17 @@ extension Span where Element == UInt8 {
     unsafe UInt32(bigEndian: bytes.unsafeLoadUnaligned(as: UInt32.self))
   }
 
-  /// The byte at `offset`; `nil` where there is none.
+  /// The byte at `offset`; `nil` if it is out of bounds.
   @inlinable
   @inline(__always)
   func byte(at offset: Int) -> UInt8? {
     guard UInt(bitPattern: offset) < UInt(bitPattern: count) else { return nil }
-    // SAFETY: `0 <= offset < count`, for `count` is no less than 0.
+    // SAFETY: `0 <= offset < count`, because `count` is never negative.
     return unsafe self[unchecked: offset]
   }
 
-  /// The value of a nibble of 13 (one more byte, plus 13) or 14 (two more, plus 269), whose bytes
-  /// start at `offset`; `nil` when they are not there.
+  /// The extended value of a nibble of 13 (one byte, plus 13) or 14 (two bytes, plus 269) at
+  /// `offset`; `nil` if the bytes are missing.
   @inlinable
   @inline(__always)
   func extended(_ nibble: UInt8, at offset: inout Int) -> Int? {
@@ -32,13 +32,13 @@ extension Span where Element == UInt8 {
     return (Int(first) &<< 8 | Int(second)) &+ 269
   }
 
-  /// The value of a nibble below 15 and the bytes that follow, if any; `nil` when they are not there.
+  /// The value of a nibble below 15 with its extended bytes, if any; `nil` if they are missing.
   @inline(__always)
   func value(of nibble: UInt8, at offset: inout Int) -> Int? {
     nibble < 13 ? Int(nibble) : extended(nibble, at: &offset)
   }
 
-  /// `count` bytes from `start`, which the caller knows to be there.
+  /// `count` bytes from `start`; the caller has checked the bounds.
   @unsafe
   @inlinable
   @inline(__always)

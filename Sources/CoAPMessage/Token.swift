@@ -1,13 +1,13 @@
 public import ConstrainedCore
 
-/// What matches a response to its request, 0 to 8 opaque bytes (RFC 7252 Section 5.3.1).
+/// Matches a response to its request: 0 to 8 opaque bytes (RFC 7252 Section 5.3.1).
 @frozen
 public struct Token: Hashable, Sendable {
-  /// The bytes, the first one in the lowest place; the places not in use are zero.
+  /// The bytes, the first in the lowest place; unused places are zero.
   @usableFromInline
   let bits: UInt64
 
-  /// How many bytes, 0 to 8.
+  /// The number of bytes, 0 to 8.
   public let count: Int
 
   @inlinable
@@ -16,20 +16,20 @@ public struct Token: Hashable, Sendable {
     self.count = count
   }
 
-  /// The token without bytes.
+  /// The empty token.
   @inlinable
   public init() {
     self.init(bits: 0, count: 0)
   }
 
-  /// The 4 bytes of `value`, the highest first.
+  /// The 4 bytes of `value`, big-endian.
   @inlinable
   public init(_ value: UInt32) {
     self.init(bits: UInt64(widening: value.byteSwapped), count: 4)
   }
 
-  /// As few bytes as the number takes, the lowest first: none for 0, 4 at most; no two numbers have the
-  /// same.
+  /// The fewest bytes that hold the number, lowest first: 0 bytes for 0, at most 4; different
+  /// numbers give different tokens.
   @inlinable
   public init(counting number: UInt32) {
     let count =
@@ -37,7 +37,7 @@ public struct Token: Hashable, Sendable {
     self.init(bits: UInt64(widening: number), count: count)
   }
 
-  /// The token of those bytes; `nil` when there are more than 8.
+  /// The token of those bytes; `nil` if there are more than 8.
   @inlinable
   public init?(_ bytes: Span<UInt8>) {
     // conformance: 7252-3-b

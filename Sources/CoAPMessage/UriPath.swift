@@ -3,8 +3,8 @@ public import ConstrainedCore
 extension MessageWriter {
   /// Appends a Uri-Path option for each segment of `path` (RFC 7252 Section 6.4 step 8).
   ///
-  /// A leading slash is not a segment, and neither is a trailing one, which the platform's own
-  /// client drops too. The bytes are taken as they stand, not percent-decoded.
+  /// A leading slash does not start an empty segment, nor does a trailing one; the platform's own
+  /// client also drops the latter. The bytes are used as they are, without percent-decoding.
   public mutating func path(_ path: Span<UInt8>) throws(MessageWriterError) {
     let slash = UInt8(ascii: "/")
     let dot = UInt8(ascii: ".")
@@ -24,11 +24,10 @@ extension MessageWriter {
 }
 
 extension MessageView {
-  /// Writes the path of the Uri-Path options, a slash before each segment, and "/" when there is
-  /// none (RFC 7252 Section 6.5 steps 6 and 7).
+  /// Writes the path of the Uri-Path options: a slash before each segment, or "/" if there are none
+  /// (RFC 7252 Section 6.5 steps 6 and 7).
   ///
-  /// A byte that a URI's path cannot carry as it is, a slash within a segment among them, becomes
-  /// a percent sign and two hexadecimal digits.
+  /// Bytes that a URI's path cannot carry, such as a slash within a segment, are percent-encoded.
   public func writePath(into output: inout ByteWriter) throws(CapacityError) {
     let start = output.count
     do throws(CapacityError) {

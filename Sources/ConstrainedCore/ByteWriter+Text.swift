@@ -1,5 +1,5 @@
 extension ByteWriter {
-  /// Appends bytes as hexadecimal digits, two for each, or nothing.
+  /// Appends bytes as hexadecimal, two digits a byte; appends nothing when they do not fit.
   package mutating func append(
     hexadecimal bytes: Span<UInt8>,
     uppercase: Bool = false
@@ -11,7 +11,8 @@ extension ByteWriter {
     }
   }
 
-  /// Appends bytes in Base64 (RFC 4648 Section 4), padded and on one line, or nothing.
+  /// Appends bytes in Base64 (RFC 4648 Section 4), padded and on one line; appends nothing when
+  /// they do not fit.
   package mutating func append(base64 bytes: Span<UInt8>) throws(CapacityError) {
     guard (bytes.count + 2) / 3 <= remaining / 4 else { throw CapacityError() }
     var index = 0
@@ -28,8 +29,10 @@ extension ByteWriter {
     }
   }
 
-  /// Appends the bytes that Base64 stands for; `false`, and nothing appended, when it is not Base64
-  /// as RFC 4648 Section 4 writes it: padded, on one line, no bit set that stands for nothing.
+  /// Decodes Base64 and appends the bytes; returns `false` and appends nothing for malformed text.
+  ///
+  /// RFC 4648 Section 4 applies strictly: padding is required, line breaks are not allowed, and the
+  /// unused bits of the last digit must be zero.
   package mutating func append(decodingBase64 text: Span<UInt8>) throws(CapacityError) -> Bool {
     guard text.count % 4 == 0 else { return false }
     let start = count
@@ -90,7 +93,7 @@ extension ByteWriter {
     }
   }
 
-  /// What stands for an `=`, and what for a byte that is no digit of Base64.
+  /// Results of `base64Value` for an `=` and for a byte outside the alphabet.
   private static var padding: UInt8 { 0x40 }
   private static var invalid: UInt8 { 0x80 }
 }

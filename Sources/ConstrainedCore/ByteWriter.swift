@@ -1,4 +1,4 @@
-/// The output's storage has no room for what was to be written; what had been written before stays.
+/// The storage has no room for the write; everything written before it stays.
 public struct CapacityError: Error, Equatable, Sendable {
   @inlinable
   package init() {}
@@ -6,9 +6,8 @@ public struct CapacityError: Error, Equatable, Sendable {
 
 /// An append-only cursor over bytes that the caller owns.
 ///
-/// What the storage held before does not matter, and what it holds after `count` bytes is undefined.
-/// A write that throws leaves `count` unchanged.
-/// Size: a span and a counter, 24 bytes on a 64-bit machine.
+/// The storage's earlier contents do not matter; its bytes after `count` are undefined. A write
+/// that throws leaves `count` unchanged. Size: a span and a counter, 24 bytes on a 64-bit machine.
 @frozen
 public struct ByteWriter: ~Copyable, ~Escapable {
   @usableFromInline
@@ -29,7 +28,8 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     self.length = 0
   }
 
-  /// Starts with the `count` lowest bytes of `head`, the lowest first, where there is room for 8.
+  /// Starts with the `count` lowest bytes of `head`, lowest first; `storage` must hold at least 8
+  /// bytes.
   @inlinable
   @_lifetime(copy storage)
   package init(_ storage: consuming MutableSpan<UInt8>, startingWith head: UInt64, count: Int) {
@@ -37,7 +37,7 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     precondition(appendAtOnce(head, count: count), "the caller has checked for 8 bytes")
   }
 
-  /// How many bytes fit in all.
+  /// The size of the storage in bytes.
   @inlinable
   public var capacity: Int { storage.count }
 
@@ -45,7 +45,7 @@ public struct ByteWriter: ~Copyable, ~Escapable {
   @inlinable
   public var remaining: Int { storage.count &- length }
 
-  /// What has been written so far.
+  /// The bytes written so far.
   @inlinable
   public var written: Span<UInt8> {
     @_lifetime(borrow self)
@@ -60,20 +60,20 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     length &+= 1
   }
 
-  /// Appends all of `bytes`, or nothing.
+  /// Appends all of `bytes`; appends nothing when they do not fit.
   @inlinable
   public mutating func append(_ bytes: Span<UInt8>) throws(CapacityError) {
     guard bytes.count <= remaining else { throw CapacityError() }
     put(bytes)
   }
 
-  /// Appends the UTF-8 bytes of a literal, or nothing.
+  /// Appends the UTF-8 bytes of a literal; appends nothing when they do not fit.
   @inlinable
   public mutating func append(_ text: StaticString) throws(CapacityError) {
     try append(Span(text))
   }
 
-  /// Appends a number in decimal digits, 1 to 20 bytes, or nothing.
+  /// Appends a number in decimal, 1 to 20 digits; appends nothing when they do not fit.
   @inline(never)
   public mutating func append(decimal value: UInt64) throws(CapacityError) {
     var divisor: UInt64 = 1
@@ -92,18 +92,18 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     }
   }
 
-  /// Forgets what was written after the first `count` bytes.
+  /// Discards everything after the first `count` bytes.
   @inlinable
   public mutating func truncate(to count: Int) {
-    precondition(count >= 0 && count <= length, "a writer is only ever cut shorter")
+    precondition(count >= 0 && count <= length, "truncate cannot lengthen a writer")
     length = count
   }
 
-  /// Moves the written bytes of `range` in front of those from `start` on, which stand before them.
+  /// Moves the written bytes of `range` forward to `start`; the bytes in between follow them.
   package mutating func move(_ range: Range<Int>, to start: Int) {
     precondition(
       start >= 0 && start <= range.lowerBound && range.upperBound <= length,
-      "only what was written is moved, and only to the front"
+      "move takes written bytes towards the front"
     )
     guard !range.isEmpty else { return }
     reverse(start..<range.lowerBound)
@@ -111,9 +111,9 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     reverse(start..<range.upperBound)
   }
 
-  /// Changes a byte that was written.
+  /// Overwrites a byte that has been written.
   package mutating func replace(at offset: Int, with byte: UInt8) {
-    precondition(offset >= 0 && offset < length, "only what was written is changed")
+    precondition(offset >= 0 && offset < length, "replace takes the offset of a written byte")
     storage[offset] = byte
   }
 
@@ -128,9 +128,10 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     }
   }
 
-  /// Hands the unwritten rest to `fill`, which writes from its start and returns how many bytes.
+  /// Passes the unwritten rest to `fill`, a C call that writes from its start and returns the
+  /// number of bytes written.
   ///
-  /// For C calls that write into a buffer. `fill` must return at most the count it was given.
+  /// `fill` must not return more than the count it was given.
   @inlinable
   package mutating func appendUnchecked<Failure: Error>(
     _ fill: (UnsafeMutableBufferPointer<UInt8>) throws(Failure) -> Int
@@ -152,8 +153,8 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     length = start &+ made
   }
 
-  /// Appends the `count` lowest bytes of `head`, at most 8 and the lowest first, if there is room for
-  /// 8, which are all stored; says whether.
+  /// Appends the `count` lowest bytes of `head`, at most 8, lowest first; returns `false` with
+  /// fewer than 8 bytes of room, since it stores all 8.
   @inlinable
   @inline(__always)
   package mutating func appendAtOnce(_ head: UInt64, count headCount: Int) -> Bool {
@@ -166,8 +167,8 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     return true
   }
 
-  /// Appends the `count` lowest bytes of `head`, at most 8 and the lowest first, and then `bytes`, if
-  /// there is room; says whether.
+  /// Appends the `count` lowest bytes of `head`, at most 8, lowest first, then `bytes`; returns
+  /// `false` when they do not fit.
   @inlinable
   @inline(__always)
   package mutating func append(
@@ -178,7 +179,7 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     guard bytes.count <= remaining &- headCount else { return false }
     if !appendAtOnce(head, count: headCount) { putSlowly(head, count: headCount) }
     if bytes.count >= 8, bytes.count <= 16 {
-      // SAFETY: there is room for the bytes, and they are no fewer than a UInt64 has.
+      // SAFETY: there is room for the bytes, and there are at least 8 of them.
       unsafe putEnds(UInt64.self, of: bytes)
       length &+= bytes.count
     } else {
@@ -187,9 +188,9 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     return true
   }
 
-  /// Appends `head` and then `bytes`, at most 16, if there is room; says whether.
+  /// Appends `head` and then at most 16 bytes; returns `false` when they are more or do not fit.
   ///
-  /// Two loads that may overlap copy most options and spare them a call of `memcpy`.
+  /// Two loads that may overlap copy most options without a call to `memcpy`.
   @inlinable
   @inline(__always)
   package mutating func appendAtOnce(_ head: UInt8, then bytes: Span<UInt8>) -> Bool {
@@ -211,8 +212,8 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     return true
   }
 
-  /// Copies the first and the last bytes to where there is room for all of `bytes`, as many of each
-  /// as a `Word` has and `bytes` has, too.
+  /// Copies the first and the last `Word` of `bytes`, which may overlap; `bytes` must be at least
+  /// one `Word` long, at most two, and fit.
   @unsafe
   @inlinable
   @inline(__always)
@@ -227,7 +228,7 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     unsafe target.storeBytes(of: end, toUncheckedByteOffset: offset &+ last, as: Word.self)
   }
 
-  /// Appends a byte where the caller has checked that there is room.
+  /// Appends a byte; the caller has checked that it fits.
   @inlinable
   @inline(__always)
   package mutating func put(_ byte: UInt8) {
@@ -235,7 +236,7 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     length &+= 1
   }
 
-  /// Appends all of `bytes` where the caller has checked that there is room.
+  /// Appends all of `bytes`; the caller has checked that they fit.
   @inlinable
   @inline(__always)
   package mutating func put(_ bytes: Span<UInt8>) {
@@ -243,8 +244,8 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     let count = bytes.count
     guard count > 0 else { return }
     precondition(count <= storage.count &- start, "the caller has checked that there is room")
-    // SAFETY: there is room, a MutableSpan is exclusive, so that `bytes` cannot overlap it, and
-    // neither address is nil, because both have bytes.
+    // SAFETY: the bytes fit; a MutableSpan is exclusive, so `bytes` cannot overlap it; neither
+    // address is nil, because neither is empty.
     unsafe storage.withUnsafeMutableBytes { target in
       unsafe bytes.withUnsafeBytes { source in
         let to = unsafe target.baseAddress.unsafelyUnwrapped + start
@@ -254,8 +255,8 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     length = start &+ count
   }
 
-  /// Appends the `count` lowest bytes of `head`, the lowest first, where the caller has checked that
-  /// there is room.
+  /// Appends the `count` lowest bytes of `head`, lowest first; the caller has checked that they
+  /// fit.
   @usableFromInline
   mutating func putSlowly(_ head: UInt64, count: Int) {
     for index in 0..<count {

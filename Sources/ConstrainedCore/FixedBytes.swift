@@ -1,4 +1,4 @@
-/// Up to `capacity` bytes held in place, without a heap.
+/// Up to `capacity` bytes stored inline, without heap allocation.
 ///
 /// Size: `capacity` bytes and a counter.
 @frozen
@@ -13,43 +13,43 @@ public struct FixedBytes<let capacity: Int>: Sendable {
   @inlinable
   public var count: Int { length }
 
-  /// Holds nothing.
+  /// Starts empty.
   @inlinable
   public init() {
     storage = InlineArray(repeating: 0)
     length = 0
   }
 
-  /// Copies `bytes`, which must be no longer than `capacity`.
+  /// Copies `bytes`; throws when there are more than `capacity`.
   @inlinable
   public init(copying bytes: Span<UInt8>) throws(CapacityError) {
     self.init()
     try replace(with: bytes)
   }
 
-  /// Whether nothing is held.
+  /// Whether `count` is 0.
   @inlinable
   public var isEmpty: Bool { count == 0 }
 
   /// The bytes in use.
   @inlinable
   public var bytes: Span<UInt8> {
-    // `@_addressableSelf`: the span points into `self`, which must therefore come by address. Without
-    // it 6.3.1 passes a specialised FixedBytes by value, and the span outlives the copy: seen in the
-    // Embedded build, where every use is specialised.
+    // `@_addressableSelf`: the span points into `self`, so `self` must be passed by address.
+    // Without it 6.3.1 passes a specialised FixedBytes by value, and the span outlives the copy:
+    // seen in the Embedded build, where every use is specialised.
     @_lifetime(borrow self)
     @_addressableSelf
     get { storage.span.extracting(0..<count) }
   }
 
-  /// Lets `body` change all of the storage in place, bytes no longer in use included: for wiping.
+  /// Lets `body` change the whole storage in place, unused bytes included, for example to wipe it.
   @inlinable
   package mutating func withStorage(_ body: (inout MutableSpan<UInt8>) -> Void) {
     var all = storage.mutableSpan
     body(&all)
   }
 
-  /// Lets `body` change the storage and how much of it is in use; with more than there is, `bytes` traps.
+  /// Lets `body` change the storage and the count; `bytes` traps if the count exceeds `capacity`.
   @inlinable
   package mutating func withParts<Result>(
     _ body: (inout MutableSpan<UInt8>, inout Int) -> Result
@@ -58,7 +58,7 @@ public struct FixedBytes<let capacity: Int>: Sendable {
     return body(&all, &length)
   }
 
-  /// Copies `bytes` over what was held, or leaves it as it was when they do not fit.
+  /// Replaces the contents with `bytes`; leaves them unchanged when `bytes` do not fit.
   @inlinable
   public mutating func replace(with bytes: Span<UInt8>) throws(CapacityError) {
     guard bytes.count <= capacity else { throw CapacityError() }
@@ -68,14 +68,14 @@ public struct FixedBytes<let capacity: Int>: Sendable {
     length = written
   }
 
-  /// Copies `bytes` behind what is held, or leaves it as it was when they do not fit.
+  /// Appends `bytes`; leaves the contents unchanged when they do not fit.
   public mutating func append(_ bytes: Span<UInt8>) throws(CapacityError) {
     guard bytes.count <= capacity - length else { throw CapacityError() }
     for index in bytes.indices { storage[length + index] = bytes[index] }
     length += bytes.count
   }
 
-  /// Lets `body` write the contents anew; holds nothing when it throws.
+  /// Lets `body` write new contents; leaves it empty when `body` throws.
   @inlinable
   public mutating func write<Failure: Error>(
     _ body: (inout ByteWriter) throws(Failure) -> Void
@@ -87,19 +87,19 @@ public struct FixedBytes<let capacity: Int>: Sendable {
     length = written
   }
 
-  /// Lets `body` write the contents anew from the start of the storage and return their count; holds
-  /// nothing when it throws.
+  /// Lets `body` write new contents from the start of the storage and return their count; leaves it
+  /// empty when `body` throws.
   @inlinable
   package mutating func fill<Failure: Error>(
     _ body: (consuming MutableSpan<UInt8>) throws(Failure) -> Int
   ) throws(Failure) {
     length = 0
     let written = try body(storage.mutableSpan)
-    precondition(written >= 0 && written <= capacity, "no more is written than there is room for")
+    precondition(written >= 0 && written <= capacity, "a fill stays within the capacity")
     length = written
   }
 
-  /// Holds nothing any more; the old bytes stay in memory.
+  /// Sets the count to 0; the old bytes stay in memory.
   @inlinable
   public mutating func removeAll() {
     length = 0
@@ -122,7 +122,7 @@ extension Span where Element == UInt8 {
     return true
   }
 
-  /// Whether the bytes are those of a literal.
+  /// Whether the bytes equal those of a literal.
   @inlinable
   package func isEqual(to text: StaticString) -> Bool { isEqual(to: Span(text)) }
 

@@ -16,7 +16,7 @@ public struct Instant: Comparable, Hashable, Sendable {
     left.milliseconds < right.milliseconds
   }
 
-  /// The instant `right` later.
+  /// The instant `right` after `left`.
   @inlinable
   public static func + (left: Instant, right: Milliseconds) -> Instant {
     Instant(milliseconds: left.milliseconds &+ right.count)
@@ -29,10 +29,10 @@ public struct Instant: Comparable, Hashable, Sendable {
   }
 }
 
-/// A span of time in milliseconds.
+/// A duration in milliseconds.
 @frozen
 public struct Milliseconds: Comparable, Hashable, Sendable {
-  /// How many milliseconds; negative for a time that has passed.
+  /// The number of milliseconds; negative for a duration into the past.
   public var count: Int64
 
   /// That many milliseconds.
@@ -47,19 +47,19 @@ public struct Milliseconds: Comparable, Hashable, Sendable {
     left.count < right.count
   }
 
-  /// Both times together.
+  /// The sum of both durations.
   @inlinable
   public static func + (left: Milliseconds, right: Milliseconds) -> Milliseconds {
     Milliseconds(left.count &+ right.count)
   }
 
-  /// `left` less `right`.
+  /// The difference of both durations.
   @inlinable
   public static func - (left: Milliseconds, right: Milliseconds) -> Milliseconds {
     Milliseconds(left.count &- right.count)
   }
 
-  /// `left`, `right` times over.
+  /// `left` multiplied by `right`.
   @inlinable
   public static func * (left: Milliseconds, right: Int64) -> Milliseconds {
     Milliseconds(left.count &* right)

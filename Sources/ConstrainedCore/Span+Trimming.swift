@@ -1,8 +1,8 @@
 extension Span where Element == UInt8 {
-  /// A part of a text without what editors, consoles and shells leave at its ends: white space, line ends
-  /// and byte order marks.
+  /// `range` without the white space, line ends and byte order marks that editors, consoles and
+  /// shells leave at both ends.
   ///
-  /// White space is that of ASCII and, as web pages have it, U+00A0, U+200B and U+3000.
+  /// White space is that of ASCII, and U+00A0, U+200B and U+3000, which web pages contain.
   @inline(never)
   package func trimmed(_ range: Range<Int>) -> Range<Int> {
     var (start, end) = (range.lowerBound, range.upperBound)
@@ -23,14 +23,13 @@ extension Span where Element == UInt8 {
     return start..<end
   }
 
-  /// The text without what stands at its ends and is not part of it.
+  /// The text without white space, line ends and byte order marks at both ends.
   package var trimmed: Span<UInt8> {
     @_lifetime(copy self)
     get { extracting(trimmed(0..<count)) }
   }
 
-  /// The first line of a text without what stands at its ends; empty lines and marks before it are passed
-  /// over.
+  /// The first line of `range` that is not blank, trimmed.
   @inline(never)
   package func firstLine(of range: Range<Int>) -> Range<Int> {
     let range = trimmed(range)
@@ -39,7 +38,7 @@ extension Span where Element == UInt8 {
     return trimmed(range.lowerBound..<end)
   }
 
-  /// How many bytes the blank at the start of a range has; 0 where there is none.
+  /// The number of bytes of the blank character at the start of `range`; 0 if there is none.
   @inline(never)
   private func blankCount(_ range: Range<Int>) -> Int {
     let start = range.lowerBound

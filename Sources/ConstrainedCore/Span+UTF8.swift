@@ -1,8 +1,8 @@
 extension Span where Element == UInt8 {
-  /// How many bytes the sequence at `start` has, which lies within the bytes (RFC 3629 Section 4): no
-  /// overlong form, no surrogate, nothing above U+10FFFF.
+  /// The length in bytes of the UTF-8 sequence at `start`, an offset below `count` (RFC 3629
+  /// Section 4): no overlong form, no surrogate, nothing above U+10FFFF.
   ///
-  /// 0 for what is no UTF-8, -1 for the beginning of a sequence whose end is missing.
+  /// 0 if the bytes are not UTF-8, -1 if the sequence continues past the end.
   @inline(never)
   package func utf8Sequence(at start: Int) -> Int {
     let first = self[start]
@@ -19,7 +19,7 @@ extension Span where Element == UInt8 {
     return length
   }
 
-  /// Whether the bytes are whole sequences of UTF-8 and nothing else.
+  /// Whether the bytes are UTF-8 throughout, the last sequence complete.
   package var isUTF8: Bool {
     var offset = 0
     while offset < count {

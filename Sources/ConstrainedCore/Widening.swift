@@ -1,7 +1,7 @@
-// On a 32-bit machine the standard library's conversions to 64-bit integers, its smart shifts of them
-// (`<<`, `>>`) and its checked conversions from them go through an array of words, which
-// `-no-allocations` refuses. These conversions do not; beside them use the masking shifts (`&<<`,
-// `&>>`) and `init(truncatingIfNeeded:)`.
+// On a 32-bit machine three groups of the standard library's operations go through an array of
+// words, which `-no-allocations` refuses: conversions to 64-bit integers, smart shifts of them
+// (`<<`, `>>`) and checked conversions from them. The conversions below do not. With them, use the
+// masking shifts (`&<<`, `&>>`) and `init(truncatingIfNeeded:)`.
 
 extension UInt64 {
   /// The same number in 64 bits.

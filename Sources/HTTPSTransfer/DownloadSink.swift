@@ -1,33 +1,34 @@
-/// Puts one answer's bytes where they belong in the part that has come so far.
+/// Writes the bytes of one response to their place in the partial file.
 final class DownloadSink: HTTPSSink {
-  /// What is asked for.
+  /// The request that is being answered.
   struct Request {
-    /// From where on; `nil` for all.
+    /// The offset of the requested range; `nil` for the whole file.
     var offset: UInt64?
-    /// The entity tag of the answers before, if they had one.
+    /// The entity tag of earlier responses, if they had one.
     var tag: String?
-    /// Whether a body in another coding is decoded, so that its length says nothing.
+    /// Whether a compressed body is decoded, so that Content-Length does not apply.
     var decodes = false
   }
 
   private let part: FirmwarePart
   private let size: UInt64
   private let request: Request
-  /// How many of the body's bytes are there already.
+  /// The number of the body's bytes that the part already has.
   private var overlap: UInt64 = 0
-  /// How many more belong to the part; the rest is passed over.
+  /// The number of bytes still to be written; the rest is ignored.
   private var left = UInt64.max
 
-  /// The answer's head; without a status when none came.
+  /// The head of the response; its status is 0 if none arrived.
   private(set) var head = HTTPSHead()
 
-  /// Why the transfer cannot go on, if it was ended here.
+  /// Why the sink has aborted the transfer; `nil` if it has not.
   private(set) var failure: FirmwareDownloadError?
 
-  /// Whether all has to be asked for anew, and not joined to what is there.
+  /// Whether the whole file must be requested again, because the response does not continue the
+  /// part.
   private(set) var isUnjoinable = false
 
-  /// Whether the body is compressed, and not its length.
+  /// Whether the body is compressed, with a Content-Length other than the size.
   private(set) var isEncoded = false
 
   init(_ part: FirmwarePart, size: UInt64, _ request: Request) {
@@ -70,16 +71,17 @@ final class DownloadSink: HTTPSSink {
     }
   }
 
-  /// All of it, although a part may have been asked for: the server knows no ranges, or has another file now.
+  /// Starts a whole file, even if a range was requested: the server does not support ranges, or its
+  /// file has changed.
   private func beginWhole(_ head: HTTPSHead) throws(FirmwareDownloadError) {
     if !request.decodes {
-      // A file of that length may lie there compressed, and be called so: its digest will tell.
+      // An uncompressed file of that length may be labelled as compressed: the digest will tell.
       if head.isEncoded, head.contentLength != size {
         isEncoded = true
         throw .range
       }
       if let length = head.contentLength, length != size {
-        // Just the part that was asked for, but not called so: all the same it starts over.
+        // Possibly the requested range without its label: start over in any case.
         isUnjoinable = request.offset != nil
         throw .size(expected: size, found: length)
       }
@@ -87,7 +89,8 @@ final class DownloadSink: HTTPSSink {
     if part.count > 0 { try part.clear() }
   }
 
-  /// A part: it may begin before what is asked for, and end anywhere, but must join what is there.
+  /// Starts a range: it may begin before the requested offset and end anywhere, but must overlap or
+  /// adjoin the part.
   private func beginPart(_ head: HTTPSHead) throws(FirmwareDownloadError) {
     isUnjoinable = request.offset != nil
     guard let range = head.contentRange, let bytes = range.bytes, !head.isEncoded,

@@ -1,42 +1,44 @@
 public import Platform
 
-/// Downloads a firmware over HTTPS (device guide 4 and 6.11) so that its file is there whole and right
-/// or not at all.
+/// Downloads a firmware over HTTPS (device guide 4 and 6.11); the destination is either absent or
+/// complete and verified.
 ///
-/// What has come lies in `DESTINATION.part` (mode 600), and the next run goes on from there if it is
-/// for the same digest and size, even with another address: each is valid for 24 hours. Before the
-/// file gets its name, its digest is checked and it is on the disk. A file that had the name before is
-/// replaced, unless it is this firmware already: then nothing is downloaded.
+/// Partial data is in `DESTINATION.part` (mode 600). The next run resumes from it for the same
+/// digest and size, even with another address, because each address is valid for 24 hours only. The
+/// file is verified and synced to disk before it gets its name. It replaces an existing file of
+/// that name; if that already is this firmware, nothing is downloaded.
 public struct FirmwareDownload {
-  /// Where the firmware is, an `https` address.
+  /// The firmware's URL, an `https` address.
   public var address: String
 
-  /// How many bytes it has, 1 or more.
+  /// The size of the firmware in bytes, 1 or more.
   public var size: UInt64
 
-  /// What it is known by.
+  /// The digest of the firmware.
   public var digest: FirmwareDigest
 
-  /// The file that it becomes.
+  /// The path of the downloaded file.
   public var destination: String
 
-  /// Whom to trust and how patient to be.
+  /// Trusted authorities and timeouts.
   public var settings = HTTPSSettings()
 
-  /// How many attempts in a row may bring nothing more; between them 1, 2, 4 … 60 seconds pass, and no less
-  /// than a server asks for by Retry-After, up to an hour.
+  /// The maximum number of attempts in a row without new bytes.
+  ///
+  /// Between attempts it waits 1, 2, 4 … 60 seconds, and at least as long as the server's
+  /// Retry-After, up to an hour.
   public var maxAttempts = 8
 
-  /// Told how many bytes are there, often.
+  /// Receives the number of bytes downloaded, frequently.
   public var onProgress: ((_ received: UInt64) -> Void)?
 
-  /// Told why an attempt ended, and after how many seconds the next one comes.
+  /// Receives the reason why an attempt ended, and the seconds until the next one.
   public var onRetry: ((_ reason: FirmwareDownloadError, _ seconds: Int) -> Void)?
 
-  /// Installs the whole and right file; what it throws counts as step -4.
+  /// Installs the complete and verified file; an error it throws is reported as step -4.
   public var install: ((_ path: String) throws(UpgradeFailure) -> Void)?
 
-  /// A download that is yet to run.
+  /// Prepares a download.
   public init(address: String, size: UInt64, digest: FirmwareDigest, to destination: String) {
     self.address = address
     self.size = size
@@ -44,21 +46,21 @@ public struct FirmwareDownload {
     self.destination = destination
   }
 
-  /// What a download took.
+  /// Statistics of a download.
   public struct Summary: Equatable, Sendable {
-    /// How many bytes an earlier run had left.
+    /// The number of bytes left by an earlier run.
     public var resumedAt: UInt64
-    /// How many requests were made.
+    /// The number of requests.
     public var requests: Int
 
-    /// A download that took this.
+    /// Creates a summary.
     package init(resumedAt: UInt64, requests: Int) {
       self.resumedAt = resumedAt
       self.requests = requests
     }
   }
 
-  /// Downloads and verifies; blocks its thread until that is done.
+  /// Downloads and verifies; blocks the calling thread until done.
   public func run() throws(FirmwareDownloadError) -> Summary {
     guard !SystemFile.isTaken(destination) else { throw .foreign(path: destination) }
     guard size > 0 else { throw .size(expected: size, found: nil) }
@@ -76,7 +78,7 @@ public struct FirmwareDownload {
       }
       try fetch(part, &result)
     } catch {
-      // Nothing of another file is of use, and an empty one to nobody.
+      // Data of another file is useless, and so is an empty part.
       if case .size = error { part.delete() } else if part.count == 0 { part.delete() }
       throw error
     }
@@ -100,7 +102,7 @@ public struct FirmwareDownload {
     var barren = 0
     while true {
       if part.count == size {
-        // What one answer brought by itself would come again.
+        // The result of a single response would be the same again.
         if try part.isRight() || !way.hasJoined { return }
         onRetry?(.digest, 0)
         try way.startOver(part)
@@ -123,21 +125,22 @@ public struct FirmwareDownload {
     }
   }
 
-  /// How the server has to be asked.
+  /// How to request the file.
   private struct Way {
-    /// Whether what is there is gone on from.
+    /// Whether to resume from the part.
     var joins = true
-    /// Whether bytes of more than one answer, or of an earlier run, lie in the part.
+    /// Whether the part contains bytes of several responses, or of an earlier run.
     var hasJoined: Bool
-    /// Whether the server compresses although nobody asked it to.
+    /// Whether the server compresses without being asked.
     var decodes = false
-    /// The entity tag of the part's beginning.
+    /// The entity tag of the start of the part.
     var tag: String?
     private var restarts = 0
 
     init(hasJoined: Bool) { self.hasJoined = hasJoined }
 
-    /// Asks for all once more; when that has happened before, whatever breaks off begins anew from here on.
+    /// Requests the whole file again; from the second time on, interrupted transfers are no longer
+    /// resumed.
     mutating func startOver(_ part: FirmwarePart) throws(FirmwareDownloadError) {
       restarts += 1
       joins = restarts < 2 && !decodes
@@ -147,16 +150,16 @@ public struct FirmwareDownload {
     }
   }
 
-  /// Why a request did not bring all.
+  /// Why a request did not complete the file.
   private struct End {
     var reason: FirmwareDownloadError
-    /// Whether another request brings it at once.
+    /// Whether to send another request at once.
     var startsOver = false
-    /// How long the server asks not to be asked again, in seconds.
+    /// The server's Retry-After in seconds.
     var retryAfter = 0
   }
 
-  /// One request.
+  /// Performs one request.
   private func attempt(
     _ part: FirmwarePart,
     _ connection: inout HTTPSConnection,
@@ -195,7 +198,8 @@ public struct FirmwareDownload {
       return End(reason: reason, startsOver: true)
     }
     guard let failure else {
-      // A whole that comes short in answer to a range: whose end is it?
+      // A whole file that is too short, in response to a range: it may be the range without its
+      // label.
       if sink.head.status == 200, offset != nil, part.count < size {
         return End(reason: .range, startsOver: true)
       }
@@ -233,7 +237,7 @@ public struct FirmwareDownload {
   }
 }
 
-/// Tells of each piece after it has been taken.
+/// Reports progress after each piece has been written.
 private final class ProgressSink: HTTPSSink {
   private let sink: DownloadSink
   private let part: FirmwarePart

@@ -2,36 +2,37 @@ public import Platform
 
 /// Why a firmware was not downloaded.
 public enum FirmwareDownloadError: Error, Equatable, Sendable {
-  /// The server could not be talked to, or not any more.
+  /// The server could not be reached, or the connection failed.
   case transfer(HTTPSError)
-  /// The server answered with another status than 200 or 206.
+  /// The server responded with a status other than 200 or 206.
   case status(Int)
-  /// The server is busy, and asks not to be asked again for so many seconds.
+  /// The server is busy, and asks for a retry after `seconds`.
   case busyServer(status: Int, seconds: Int)
-  /// The server compresses the file although it was not asked to.
+  /// The server compresses the file without being asked.
   case encoded
-  /// The server's file has another size than the firmware; `nil` when it is only known to be longer.
+  /// The server's file has a size other than the firmware's; `nil` if it is only known to be
+  /// longer.
   case size(expected: UInt64, found: UInt64?)
-  /// The server answered with another part of the file than was asked for.
+  /// The server responded with a range that does not continue the part.
   case range
-  /// Time and again no more bytes came.
+  /// Several attempts in a row brought no more bytes.
   case incomplete(have: UInt64, of: UInt64)
-  /// What came is not what the digest says; it was deleted.
+  /// The download did not match the digest; it was deleted.
   case digest
   /// A file could not be used; `code` is `errno`.
   case file(path: String, code: Int32)
-  /// What is there is no regular file of the user's own.
+  /// The existing file is not a regular file owned by the user.
   case foreign(path: String)
-  /// Another process downloads to the same place.
+  /// Another process is downloading to the same destination.
   case busy(path: String)
-  /// The disk has too little room left.
+  /// The disk has too little free space.
   case space(needed: UInt64, free: UInt64)
-  /// The firmware came and fits its digest, and could not be installed.
+  /// The firmware was downloaded and verified, but could not be installed.
   case installation
   /// OpenSSL failed, with its error code.
   case library(code: UInt)
 
-  /// How the progress of an upgrade tells it (device guide 4).
+  /// The step reported in the upgrade's progress (device guide 4).
   public var step: UpgradeFailure {
     switch self {
     case .transfer, .status, .busyServer, .encoded, .size, .range, .incomplete: .download
@@ -43,18 +44,18 @@ public enum FirmwareDownloadError: Error, Equatable, Sendable {
 }
 
 extension FirmwareDownloadError: CustomStringConvertible {
-  /// What happened, then what to do.
+  /// States what happened, then what to do.
   public var description: String {
     switch self {
     case .transfer(let error): error.description
     case .status(403):
       "the server refuses the file (403): the address is altered, or older than 24 hours; ask the "
-        + "platform for a new one, with which the download goes on (device guide 4)"
+        + "platform for a new one; the download then resumes (device guide 4)"
     case .status(404): "the server has no such file (404): check the address"
     case .status(let status):
       "the server answered with status \(status): check the address, or try again later"
     case .busyServer(let status, let seconds):
-      "the server is busy (\(status)) and asks to be left alone for \(seconds) s: run it again then"
+      "the server is busy (\(status)) and asks for a retry after \(seconds) s: run it again then"
     case .encoded: "the server compresses the file: ask whoever gave the address for another"
     case .size(let expected, .some(let found)):
       "the server's file has \(found) bytes, not \(expected): check size and address"
@@ -62,17 +63,17 @@ extension FirmwareDownloadError: CustomStringConvertible {
       "the server's file has more than \(expected) bytes: check size and address"
     case .range: "the server answers with another part of the file than was asked for: try again"
     case .incomplete(let have, let size):
-      "no more comes: \(have) of \(size) bytes are there; run it again to go on from there"
+      "no more data arrives: \(have) of \(size) bytes are there; run it again to resume"
     case .digest:
-      "what came is not the firmware: its digest differs, so that it was deleted; check the digest, "
+      "the download does not match the digest and was deleted; check the digest, "
         + "or try again"
     case .file(let path, let code): "\(path) cannot be used: \(systemText(code))"
     case .foreign(let path):
-      "\(path) is no regular file of your own: remove it, or choose another name"
+      "\(path) is not a regular file of your own: remove it, or choose another name"
     case .busy(let path): "another process downloads to \(path): wait for it, or end it"
     case .space(let needed, let free):
       "the disk has room for \(free) bytes, and \(needed) are needed: delete something"
-    case .installation: "the firmware is there and right, and could not be installed"
+    case .installation: "the firmware was downloaded and verified, but could not be installed"
     case .library(let code): "OpenSSL failed (error \(code))"
     }
   }

@@ -3,10 +3,9 @@ internal import Glibc
 internal import OpenSSLSupport
 internal import Platform
 
-/// What has come of a firmware, in a file of its own until it is whole: `DEST.part`, and in
-/// `DEST.part.info` which firmware that is.
+/// A partly downloaded firmware in `DEST.part`; `DEST.part.info` says which firmware it is.
 ///
-/// The info file holds no address, for whoever has that may download.
+/// The info file does not contain the URL, which would allow anyone to download.
 final class FirmwarePart {
   private let file: SystemFile
   private let path: String
@@ -14,12 +13,12 @@ final class FirmwarePart {
   private var running: StreamingDigest?
   private var verdict: Bool?
 
-  /// How many bytes have come.
+  /// The number of bytes downloaded.
   private(set) var count: UInt64 = 0
 
-  /// Takes up what is there if it belongs to the same firmware, else begins anew.
+  /// Resumes an existing part of the same firmware, or starts a new one.
   ///
-  /// The bytes that are there are hashed, which takes a second for some hundred megabytes.
+  /// The existing bytes are hashed, which takes about a second for some hundred megabytes.
   init(for destination: String, size: UInt64, digest: FirmwareDigest) throws(FirmwareDownloadError)
   {
     path = destination + ".part"
@@ -42,7 +41,7 @@ final class FirmwarePart {
     self.digest = digest
   }
 
-  /// Whether the firmware is there already, whole and right, whoever has put it there.
+  /// Whether the destination already is this firmware, complete and verified, whatever its origin.
   static func isThere(_ destination: String, size: UInt64, digest: FirmwareDigest) -> Bool {
     do throws(FirmwareDownloadError) {
       let file = try SystemFile(destination, O_RDONLY, followsLink: true)
@@ -51,19 +50,19 @@ final class FirmwarePart {
       try whole.takeUp()
       return try whole.isRight()
     } catch {
-      // What cannot be read is replaced.
+      // An unreadable file is replaced.
       return false
     }
   }
 
-  /// Appends what has come.
+  /// Appends downloaded bytes.
   func append(_ bytes: Span<UInt8>) throws(FirmwareDownloadError) {
     try file.write(bytes)
     try hash(bytes)
     count += UInt64(bytes.count)
   }
 
-  /// Forgets what has come.
+  /// Discards the downloaded bytes.
   func clear() throws(FirmwareDownloadError) {
     try file.clear()
     running = nil
@@ -71,7 +70,7 @@ final class FirmwarePart {
     count = 0
   }
 
-  /// Gives the whole file its name if its digest is right; deletes it otherwise.
+  /// Renames the complete file to its destination if the digest matches; deletes it otherwise.
   func finish(as destination: String) throws(FirmwareDownloadError) {
     guard try isRight() else {
       delete()
@@ -82,13 +81,13 @@ final class FirmwarePart {
     SystemFile.remove(path + ".info")
   }
 
-  /// Removes what has come.
+  /// Deletes the part and its info file.
   func delete() {
     SystemFile.remove(path)
     SystemFile.remove(path + ".info")
   }
 
-  /// Whether the digest of all that has come is right; nothing can be appended after that.
+  /// Whether the digest of all downloaded bytes matches; nothing can be appended afterwards.
   func isRight() throws(FirmwareDownloadError) -> Bool {
     if let verdict { return verdict }
     let isRight = try compare()
@@ -134,7 +133,7 @@ final class FirmwarePart {
     }
   }
 
-  // MARK: - Which firmware it is
+  // MARK: - Identifying the firmware
 
   private static func info(_ size: UInt64, _ digest: FirmwareDigest) -> [UInt8] {
     var digits = FixedBytes<64>()
@@ -143,7 +142,7 @@ final class FirmwarePart {
     return Array("nbiot firmware 1 \(String(decoding: text, as: UTF8.self)) \(size)\n".utf8)
   }
 
-  /// What the info file says; nothing when it cannot be read.
+  /// The content of the info file; empty if it cannot be read.
   private static func readInfo(_ path: String) -> [UInt8] {
     do throws(FirmwareDownloadError) {
       let file = try SystemFile(path + ".info", O_RDONLY)

@@ -1,16 +1,17 @@
 internal import CCurl
 internal import OpenSSLSupport
 
-/// What takes an answer as it comes.
+/// Receives a response piece by piece.
 package protocol HTTPSSink: AnyObject {
-  /// Takes the head of the last answer, redirects apart; `false` ends the transfer.
+  /// Receives the head of the final response, after any redirects; returning `false` aborts the
+  /// transfer.
   func begin(_ head: HTTPSHead) -> Bool
 
-  /// Takes the next bytes of the body; `false` ends the transfer.
+  /// Receives the next bytes of the body; returning `false` aborts the transfer.
   func take(_ bytes: Span<UInt8>) -> Bool
 }
 
-/// An answer that has come as a whole.
+/// A complete response.
 public struct HTTPSAnswer: Sendable {
   /// The HTTP status, such as 200.
   public let status: Int
@@ -18,14 +19,14 @@ public struct HTTPSAnswer: Sendable {
   /// The body.
   public let body: [UInt8]
 
-  /// How many seconds the server asks not to be asked again, an hour at most; `nil` when it does not.
+  /// The server's Retry-After in seconds, at most 3,600; `nil` if there is none.
   public let retryAfter: Int?
 }
 
-/// Requests over HTTPS, one after the other and over one connection where the server lets it: HTTP/1.1,
-/// TLS 1.2 or later, the server's certificate and name always verified.
+/// Sends requests over HTTPS in sequence, over one connection if the server keeps it open:
+/// HTTP/1.1, TLS 1.2 or later, and the server's certificate and name are always verified.
 ///
-/// A call blocks its thread. A proxy is used where the environment names one (`https_proxy`).
+/// A call blocks its thread. The proxy named in the environment (`https_proxy`) is used.
 @safe
 public struct HTTPSConnection: ~Copyable {
   private let handle: UnsafeMutableRawPointer
@@ -35,7 +36,7 @@ public struct HTTPSConnection: ~Copyable {
 
   private static let start = nbiot_curl_start()
 
-  /// Prepares a connection; nothing is sent yet.
+  /// Prepares a connection without sending anything.
   public init(_ settings: HTTPSSettings = HTTPSSettings()) throws(HTTPSError) {
     guard Self.start == CURLE_OK, let handle = unsafe curl_easy_init() else {
       throw .library(code: Int(Self.start.rawValue), "no handle")
@@ -47,15 +48,16 @@ public struct HTTPSConnection: ~Copyable {
   }
 
   deinit {
-    // SAFETY: both belong to this value alone, and libcurl writes to the buffer no more.
+    // SAFETY: both belong to this value alone, and libcurl no longer writes to the buffer.
     unsafe curl_easy_cleanup(handle)
     unsafe complaint.deallocate()
   }
 
-  /// Sends a form, `application/x-www-form-urlencoded`, and gives the answer, whatever its status.
+  /// Posts a form, `application/x-www-form-urlencoded`, and returns the response, whatever its
+  /// status.
   ///
-  /// No redirect is followed: the form is for this server alone. An answer of more than `limit` bytes,
-  /// which are set aside at once, is an error.
+  /// Redirects are not followed: the form is for this server only. A response longer than `limit`
+  /// bytes is an error; that many bytes are allocated in advance.
   public mutating func post(
     form: Span<UInt8>,
     to address: String,
@@ -63,7 +65,7 @@ public struct HTTPSConnection: ~Copyable {
   ) throws(HTTPSError) -> HTTPSAnswer {
     let body = CollectingSink(limit)
     try begin(address, redirects: 0)
-    // SAFETY: libcurl copies as many bytes as the span has.
+    // SAFETY: libcurl copies exactly the span's bytes.
     let code = unsafe form.withUnsafeBytes {
       unsafe nbiot_curl_copy_body(handle, $0.baseAddress, curl_off_t($0.count))
     }
@@ -77,11 +79,11 @@ public struct HTTPSConnection: ~Copyable {
     return HTTPSAnswer(status: body.status, body: body.bytes, retryAfter: body.retryAfter)
   }
 
-  /// Asks for the bytes from `offset` on, and hands them to `sink`; for all without a Range field when
-  /// it is `nil`.
+  /// Requests the bytes from `offset` on and passes them to `sink`; `nil` requests the whole file
+  /// without a Range field.
   ///
-  /// With an entity tag the server is asked for all instead when its file is another by now (RFC 9110 Section
-  /// 13.1.5). A server that compresses unasked is decoded where `decodes` says so.
+  /// With an entity tag, the server sends the whole file if it has changed (RFC 9110 Section
+  /// 13.1.5). With `decodes`, a response compressed without request is decoded.
   package mutating func get(
     _ address: String,
     from offset: UInt64?,
@@ -96,12 +98,12 @@ public struct HTTPSConnection: ~Copyable {
     } else {
       try check(unsafe nbiot_curl_set_text(handle, CURLOPT_RANGE, nil))
     }
-    // Empty: all that libcurl knows.
+    // An empty list enables all encodings that libcurl supports.
     try check(
       unsafe nbiot_curl_set_text(handle, CURLOPT_ACCEPT_ENCODING, decodes ? "" : nil)
     )
     var fields: UnsafeMutablePointer<curl_slist>?
-    // SAFETY: libcurl copies the texts, and reads the list until it is taken back below.
+    // SAFETY: libcurl copies the texts, and reads the list until it is removed below.
     if let tag, offset != nil { unsafe fields = curl_slist_append(nil, "If-Range: \(tag)") }
     if !decodes { unsafe fields = curl_slist_append(fields, "Accept-Encoding: identity") }
     defer {
@@ -114,7 +116,7 @@ public struct HTTPSConnection: ~Copyable {
 
   // MARK: - Options
 
-  /// What holds for every request.
+  /// Sets the options common to all requests.
   private func prepare() throws(HTTPSError) {
     try check(unsafe nbiot_curl_only_https(handle))
     try check(unsafe nbiot_curl_set_pointer(handle, CURLOPT_ERRORBUFFER, complaint.baseAddress))
@@ -125,13 +127,13 @@ public struct HTTPSConnection: ~Copyable {
     try set(CURLOPT_CONNECTTIMEOUT, settings.connectTimeout)
     try set(CURLOPT_LOW_SPEED_LIMIT, settings.slowestRate)
     try set(CURLOPT_LOW_SPEED_TIME, settings.patience)
-    // Without it libcurl may raise signals of its own.
+    // Otherwise libcurl may raise signals.
     try set(CURLOPT_NOSIGNAL, 1)
     try set(CURLOPT_NOPROGRESS, 0)
     try set(CURLOPT_USERAGENT, "nbiot")
     if !settings.allowsCommonName { try demandAlternativeNames() }
     if let authorities = settings.authorities {
-      // SAFETY: libcurl copies as many bytes as the array has.
+      // SAFETY: libcurl copies exactly the array's bytes.
       let code = unsafe authorities.withUnsafeBytes {
         unsafe nbiot_curl_set_authorities(handle, $0.baseAddress, $0.count)
       }
@@ -141,7 +143,7 @@ public struct HTTPSConnection: ~Copyable {
 
   private func demandAlternativeNames() throws(HTTPSError) {
     let code = unsafe nbiot_curl_set_context(handle) { _, context, _ in
-      // SAFETY: libcurl gives its SSL_CTX.
+      // SAFETY: libcurl passes its SSL_CTX.
       if let context = unsafe context { unsafe ForeignContext.demandAlternativeNames(context) }
       return CURLE_OK
     }
@@ -173,7 +175,7 @@ public struct HTTPSConnection: ~Copyable {
   private func perform(_ sink: any HTTPSSink) throws(HTTPSError) {
     let transfer = Transfer(sink, settings.interruption)
     // SAFETY: the transfer lives until the call below has returned, and libcurl calls back only
-    // within it.
+    // during that call.
     let context = unsafe Unmanaged.passUnretained(transfer).toOpaque()
     try check(unsafe nbiot_curl_set_pointer(handle, CURLOPT_HEADERDATA, context))
     try check(unsafe nbiot_curl_set_pointer(handle, CURLOPT_WRITEDATA, context))
@@ -181,7 +183,7 @@ public struct HTTPSConnection: ~Copyable {
     try check(
       unsafe nbiot_curl_set_data(handle, CURLOPT_HEADERFUNCTION) { bytes, size, count, context in
         let total = size * count
-        // SAFETY: libcurl gives `count` members of `size` bytes, and the context as it was set.
+        // SAFETY: libcurl passes `count` members of `size` bytes, and the context that was set.
         guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
         let line = unsafe UnsafeRawBufferPointer(start: bytes, count: total)
         unsafe Transfer.from(context).head.take(String(decoding: line, as: UTF8.self).trimmed)
@@ -192,7 +194,7 @@ public struct HTTPSConnection: ~Copyable {
       unsafe nbiot_curl_set_data(handle, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
         let total = size * count
         guard total > 0 else { return 0 }
-        // SAFETY: libcurl gives `count` members of `size` bytes, and the context as it was set.
+        // SAFETY: libcurl passes `count` members of `size` bytes, and the context that was set.
         guard let bytes = unsafe bytes, let context = unsafe context else { return 0 }
         let raw = unsafe UnsafeRawPointer(bytes).assumingMemoryBound(to: UInt8.self)
         let body = unsafe Span(_unsafeStart: raw, count: total)
@@ -208,7 +210,7 @@ public struct HTTPSConnection: ~Copyable {
     unsafe complaint[0] = 0
     let code = unsafe curl_easy_perform(handle)
     let isRefused = withExtendedLifetime(transfer) {
-      // An answer without a body.
+      // The response had no body.
       code == CURLE_OK && !transfer.hasBegun && !transfer.begin()
     }
     if isRefused { throw .stopped }
@@ -217,14 +219,14 @@ public struct HTTPSConnection: ~Copyable {
 
   private func check(_ code: CURLcode) throws(HTTPSError) {
     guard code != CURLE_OK else { return }
-    // SAFETY: libcurl ends its text with a zero within the buffer.
+    // SAFETY: libcurl terminates its text with a zero inside the buffer.
     let text = unsafe complaint.baseAddress.map { unsafe String(cString: $0) } ?? ""
     let words = unsafe text.isEmpty ? String(cString: curl_easy_strerror(code)) : text
     throw HTTPSError(code, words)
   }
 }
 
-/// One transfer as libcurl's callbacks see it.
+/// A transfer as seen by libcurl's callbacks.
 private final class Transfer {
   var head = HTTPSHead()
   private(set) var hasBegun = false
@@ -237,7 +239,7 @@ private final class Transfer {
   }
 
   static func from(_ context: UnsafeMutableRawPointer) -> Transfer {
-    // SAFETY: the context is always a transfer that its maker keeps alive.
+    // SAFETY: the context is always a transfer that its creator keeps alive.
     unsafe Unmanaged<Transfer>.fromOpaque(context).takeUnretainedValue()
   }
 
@@ -252,7 +254,7 @@ private final class Transfer {
   }
 }
 
-/// Keeps a short answer.
+/// Collects a short response.
 private final class CollectingSink: HTTPSSink {
   private(set) var status = 0
   private(set) var retryAfter: Int?
@@ -261,7 +263,7 @@ private final class CollectingSink: HTTPSSink {
 
   init(_ limit: Int) {
     self.limit = limit
-    // No copy is left behind that whoever wipes the answer does not know of.
+    // Growing the array would leave copies in memory that the caller cannot wipe.
     bytes.reserveCapacity(limit)
   }
 
@@ -279,7 +281,7 @@ private final class CollectingSink: HTTPSSink {
 }
 
 extension HTTPSError {
-  /// What libcurl's code means.
+  /// Maps libcurl's code.
   fileprivate init(_ code: CURLcode, _ text: String) {
     switch code {
     case CURLE_UNSUPPORTED_PROTOCOL: self = .insecureRedirect
@@ -301,7 +303,7 @@ extension HTTPSError {
 }
 
 extension String {
-  /// The line without its end.
+  /// The line without its line end.
   fileprivate var trimmed: String {
     String(prefix { $0 != "\r" && $0 != "\n" && $0 != "\r\n" })
   }

@@ -1,35 +1,35 @@
-/// Why a server could not be talked to over HTTPS; a text is libcurl's own.
+/// Why an HTTPS transfer failed; texts are libcurl's.
 public enum HTTPSError: Error, Equatable, Sendable {
-  /// The address does not begin with `https://`, or is none.
+  /// The address does not begin with `https://`, or is malformed.
   case address
-  /// A redirect led to something that is not HTTPS; it was not followed.
+  /// A redirect to something other than HTTPS; it was not followed.
   case insecureRedirect
-  /// More redirects in a row than are followed.
+  /// More redirects in a row than the limit.
   case tooManyRedirects
-  /// The host's name could not be resolved.
+  /// The host name could not be resolved.
   case unresolved
-  /// Nobody listens there, or nothing leads there.
+  /// The server refused the connection, or there is no route to it.
   case unreachable(String)
-  /// The server's certificate is not one that it may have.
+  /// The server's certificate was rejected.
   case certificate(String)
   /// The TLS handshake failed for another reason.
   case handshake(String)
   /// The authorities are not certificates in PEM.
   case authorities
-  /// Too little came for too long.
+  /// The transfer rate was too low for too long.
   case stalled
-  /// The connection broke before everything had come.
+  /// The connection broke before the response was complete.
   case broken(String)
-  /// The answer is longer than was asked for.
+  /// The response exceeds the limit.
   case tooLong(limit: Int)
-  /// Somebody asked to stop.
+  /// Cancelled by an `Interruption`.
   case cancelled
-  /// The receiver of the bytes wanted no more of them.
+  /// The sink aborted the transfer.
   case stopped
   /// Anything else, with libcurl's code.
   case library(code: Int, String)
 
-  /// Whether the same may succeed a while later.
+  /// Whether a later retry may succeed.
   public var isTemporary: Bool {
     switch self {
     case .unresolved, .unreachable, .stalled, .broken: true
@@ -39,15 +39,15 @@ public enum HTTPSError: Error, Equatable, Sendable {
 }
 
 extension HTTPSError: CustomStringConvertible {
-  /// What happened, then what to do.
+  /// States what happened, then what to do.
   public var description: String {
     switch self {
     case .address: "the address must begin with https://; copy it whole"
     case .insecureRedirect:
-      "the server leads to an address without HTTPS, which is not followed: ask whoever gave the "
+      "the server redirects to an address without HTTPS, which is not followed: ask whoever gave the "
         + "address for another"
     case .tooManyRedirects:
-      "the server leads from one address to the next: ask whoever gave the address for another"
+      "the server redirects too often: ask whoever gave the address for another"
     case .unresolved:
       "the host name cannot be resolved: check it, and the network connection"
     case .unreachable(let text):

@@ -1,26 +1,26 @@
 public import Platform
 
-/// The downloader of a machine that has libcurl and a file system: each firmware becomes one file.
+/// A downloader for machines with libcurl and a file system; each firmware becomes a file.
 public struct HTTPSFirmwareDownloader: FirmwareDownloader {
-  /// The file that a firmware becomes.
+  /// The path of the downloaded firmware.
   public var destination: String
 
-  /// Whom to trust and how patient to be.
+  /// Trusted authorities and timeouts.
   public var settings = HTTPSSettings()
 
-  /// Installs the whole and right file; what it throws counts as step -4.
+  /// Installs the complete and verified file; an error it throws is reported as step -4.
   public var install: ((_ path: String) throws(UpgradeFailure) -> Void)?
 
-  /// Told why an attempt ended, and after how many seconds the next one comes.
+  /// Receives the reason why an attempt ended, and the seconds until the next one.
   public var onRetry: ((_ reason: FirmwareDownloadError, _ seconds: Int) -> Void)?
 
-  /// Why the last download failed, in more words than its step.
+  /// Why the last download failed, in more detail than its step.
   public private(set) var lastError: FirmwareDownloadError?
 
-  /// A downloader to that file.
+  /// Creates a downloader to that file.
   public init(to destination: String) { self.destination = destination }
 
-  /// Downloads and verifies; blocks its thread until that is done.
+  /// Downloads and verifies; blocks the calling thread until done.
   public mutating func download(
     url: Span<UInt8>,
     size: UInt64,

@@ -1,33 +1,33 @@
-/// What precedes an answer's body (RFC 9112), as far as a transfer needs it.
+/// The head of a response (RFC 9112), as far as a transfer needs it.
 package struct HTTPSHead: Equatable, Sendable {
-  /// The status, 0 before its line has come.
+  /// The status; 0 before the status line.
   package private(set) var status = 0
 
-  /// The bytes of the body, if the server says how many.
+  /// The length of the body in bytes; `nil` if the server does not send it.
   package private(set) var contentLength: UInt64?
 
-  /// Which part of the whole the body is, if the server says so.
+  /// The range of the file in the body; `nil` if the server does not send it.
   package private(set) var contentRange: ContentRange?
 
-  /// What names this state of the file, with its quotation marks: a strong entity tag (RFC 9110 Section
-  /// 8.8.3), which alone may join parts.
+  /// The strong entity tag of the file, including its quotation marks (RFC 9110 Section 8.8.3);
+  /// only strong tags allow ranges to be joined.
   package private(set) var entityTag: String?
 
-  /// Whether the body is the file in another coding (RFC 9110 Section 8.4).
+  /// Whether the body has a content coding, such as compression (RFC 9110 Section 8.4).
   package private(set) var isEncoded = false
 
   private var retryField: String?
   private var date: String?
 
-  /// How many seconds the server asks not to be asked again, if it does.
+  /// The server's Retry-After in seconds; `nil` if there is none.
   package var retryAfter: Int? {
     retryField.flatMap { RetryAfter.seconds($0, serverDate: date) }
   }
 
-  /// Nothing has come.
+  /// Starts with an empty head.
   package init() {}
 
-  /// Takes a line of the head; a status line begins a new one.
+  /// Processes a line of the head; a status line starts a new head.
   package mutating func take(_ line: String) {
     if line.hasPrefix("HTTP/") {
       self = HTTPSHead()
@@ -55,13 +55,13 @@ package struct HTTPSHead: Equatable, Sendable {
 /// The field Content-Range (RFC 9110 Section 14.4): `bytes 0-499/1234`, `bytes 0-499/*` or
 /// `bytes */1234`.
 package struct ContentRange: Equatable, Sendable {
-  /// Where the part is, both ends included; `nil` when none can be had.
+  /// The range, both ends included; `nil` if the request could not be satisfied.
   package let bytes: ClosedRange<UInt64>?
 
-  /// How long the whole is, if the server says so.
+  /// The length of the whole file; `nil` if the server does not send it.
   package let total: UInt64?
 
-  /// Reads the field without its white space; `nil` when it is none.
+  /// Parses the field without surrounding white space; `nil` if it is malformed.
   init?(_ text: String) {
     guard text.lowercased().hasPrefix("bytes") else { return nil }
     let parts = text.dropFirst(5).split(separator: "/", omittingEmptySubsequences: false)

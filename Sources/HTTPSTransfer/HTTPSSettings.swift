@@ -1,33 +1,32 @@
-/// Whom HTTPS trusts and how patient it is.
+/// Trusted authorities and timeouts of HTTPS.
 ///
 /// There is no time limit for a whole transfer, which may take hours over a slow link.
 public struct HTTPSSettings: Sendable {
-  /// The certificates of the authorities that may vouch for a server, in PEM; without them those of
-  /// the system count.
+  /// The certificates of the trusted authorities in PEM; `nil` for those of the system.
   public var authorities: [UInt8]?
 
-  /// Whether the server's name may stand in the subject's common name of a certificate without alternative
+  /// Whether the common name counts as the server's name in a certificate without alternative
   /// names, which RFC 9525 Section 6.3 forbids.
   ///
-  /// A libcurl without OpenSSL takes such names in any case.
+  /// A libcurl without OpenSSL always accepts such names.
   public var allowsCommonName = false
 
-  /// How long a connection and its TLS handshake may take, in seconds.
+  /// The time limit for connecting, including the TLS handshake, in seconds.
   public var connectTimeout = 60
 
-  /// How long fewer than `slowestRate` bytes a second may come before the connection counts as
-  /// broken, in seconds.
+  /// How long the rate may stay below `slowestRate` before the connection counts as broken, in
+  /// seconds.
   public var patience = 60
 
-  /// The rate under which a connection counts as stalled, in bytes a second.
+  /// The rate below which a connection counts as stalled, in bytes per second.
   public var slowestRate = 10
 
-  /// How many redirects a GET follows; a POST follows none.
+  /// The maximum number of redirects for a GET; a POST follows none.
   public var maxRedirects = 5
 
-  /// Ends a transfer before it is through.
+  /// Cancels a transfer in progress.
   public var interruption = Interruption()
 
-  /// The system's authorities, and a minute's patience.
+  /// Trusts the system's authorities, with timeouts of a minute.
   public init() {}
 }

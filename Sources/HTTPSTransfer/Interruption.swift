@@ -1,15 +1,15 @@
 internal import Synchronization
 
-/// A wish to stop that any thread may utter, a signal's handler included.
+/// A request to stop, which any thread or signal handler may make.
 public final class Interruption: Sendable {
   private let flag = Atomic(false)
 
-  /// Nobody has asked to stop yet.
+  /// Starts without a request to stop.
   public init() {}
 
-  /// Asks to stop: a transfer ends within about a second.
+  /// Requests a stop: a transfer ends within about a second.
   public func request() { flag.store(true, ordering: .relaxed) }
 
-  /// Whether somebody has asked to stop.
+  /// Whether a stop was requested.
   public var isRequested: Bool { flag.load(ordering: .relaxed) }
 }

@@ -1,14 +1,14 @@
 internal import CCurl
 
-/// The field Retry-After (RFC 9110 Section 10.2.3): how long a server asks not to be asked again.
+/// The field Retry-After (RFC 9110 Section 10.2.3): the time to wait before the next request.
 enum RetryAfter {
-  /// The longest wait that is obeyed, in seconds.
+  /// The longest wait that is honoured, in seconds.
   static let limit = 3_600
 
-  /// The wait in seconds, at most `limit`; `nil` when the field is neither seconds nor a date.
+  /// The wait in seconds, at most `limit`; `nil` if the field is neither seconds nor a date.
   ///
-  /// A date counts from the server's own, the field Date, where it has sent that: this machine's clock may be
-  /// wrong.
+  /// A date is taken relative to the server's field Date, if it was sent: this machine's clock may
+  /// be wrong.
   static func seconds(_ field: String, serverDate: String?) -> Int? {
     if !field.isEmpty, field.utf8.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 }) {
       return min(Int(field) ?? limit, limit)
@@ -18,9 +18,10 @@ enum RetryAfter {
     return min(max(0, until - now), limit)
   }
 
-  /// An HTTP-date in one of its three forms (RFC 9110 Section 5.6.7), in seconds since 1970.
+  /// Parses an HTTP-date in one of its three forms (RFC 9110 Section 5.6.7), into seconds since
+  /// 1970.
   private static func date(_ text: String) -> Int? {
-    // libcurl takes a great deal more, such as a number of digits for a day.
+    // libcurl accepts much more, such as a day as a number of digits.
     guard text.utf8.first.map({ $0 >= 0x41 }) == true, text.contains(":") else { return nil }
     let value = unsafe curl_getdate(text, nil)
     return value < 0 ? nil : value

@@ -1,11 +1,12 @@
 internal import Glibc
 
-/// A file's descriptor, closed when the value ends.
+/// A file descriptor, closed with the value.
 struct SystemFile: ~Copyable {
   let descriptor: Int32
   let path: String
 
-  /// Opens a file, not through a symbolic link at its end unless that is wanted, and makes it with mode 600.
+  /// Opens a file, creating it with mode 600; does not follow a symbolic link at the end of the
+  /// path unless asked to.
   init(
     _ path: String,
     _ flags: Int32,
@@ -22,7 +23,7 @@ struct SystemFile: ~Copyable {
 
   deinit { _ = close(descriptor) }
 
-  /// How long the file is; an error unless it is a regular one.
+  /// The length of the file in bytes; an error unless it is a regular file.
   func count() throws(FirmwareDownloadError) -> UInt64 {
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else { throw .file(path: path, code: errno) }
@@ -30,7 +31,8 @@ struct SystemFile: ~Copyable {
     return UInt64(max(0, status.st_size))
   }
 
-  /// How long the file is; an error unless it is a regular one of the user's own, under one name.
+  /// The length of the file in bytes; an error unless it is a regular file owned by the user, with
+  /// one link.
   func ownCount() throws(FirmwareDownloadError) -> UInt64 {
     var status = stat()
     guard unsafe fstat(descriptor, &status) == 0 else { throw .file(path: path, code: errno) }
@@ -40,19 +42,19 @@ struct SystemFile: ~Copyable {
     return UInt64(max(0, status.st_size))
   }
 
-  /// Keeps others that ask likewise away until the file is closed.
+  /// Locks out other processes that take the same lock until the file is closed.
   func lock() throws(FirmwareDownloadError) {
     guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
       throw errno == EWOULDBLOCK ? .busy(path: path) : .file(path: path, code: errno)
     }
-    // Whoever had it may have given the file another name before it let go.
+    // The previous holder may have renamed the file before it released the lock.
     var (own, named) = (stat(), stat())
     guard unsafe fstat(descriptor, &own) == 0, unsafe lstat(path, &named) == 0,
       own.st_dev == named.st_dev, own.st_ino == named.st_ino
     else { throw .busy(path: path) }
   }
 
-  /// The next bytes, as many as there are up to the buffer's count; none at the end.
+  /// Reads the next bytes, up to the buffer's count; returns 0 at the end.
   func read(into buffer: inout [UInt8]) throws(FirmwareDownloadError) -> Int {
     while true {
       // SAFETY: the pointer covers the whole buffer and does not outlive the call.
@@ -64,7 +66,7 @@ struct SystemFile: ~Copyable {
     }
   }
 
-  /// Writes all of the bytes where the file stands.
+  /// Writes all bytes at the file's position.
   func write(_ bytes: Span<UInt8>) throws(FirmwareDownloadError) {
     var written = 0
     while written < bytes.count {
@@ -79,19 +81,19 @@ struct SystemFile: ~Copyable {
     }
   }
 
-  /// Makes the file empty and starts at its beginning.
+  /// Truncates the file to length 0 and goes to its start.
   func clear() throws(FirmwareDownloadError) {
     guard ftruncate(descriptor, 0) == 0, lseek(descriptor, 0, SEEK_SET) == 0 else {
       throw .file(path: path, code: errno)
     }
   }
 
-  /// Waits until what was written is on the disk.
+  /// Waits until all written data is on disk (fsync).
   func synchronize() throws(FirmwareDownloadError) {
     guard fsync(descriptor) == 0 else { throw .file(path: path, code: errno) }
   }
 
-  /// Gives a file another name, in one step and so that the name outlives a power cut.
+  /// Renames a file atomically, so that the new name survives a power failure.
   static func rename(_ path: String, to target: String) throws(FirmwareDownloadError) {
     guard unsafe Glibc.rename(path, target) == 0 else { throw .file(path: target, code: errno) }
     let folder = unsafe open(folder(of: target), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
@@ -100,16 +102,17 @@ struct SystemFile: ~Copyable {
     _ = close(folder)
   }
 
-  /// Removes a file if it is there.
+  /// Removes a file if it exists.
   static func remove(_ path: String) { _ = unsafe unlink(path) }
 
-  /// Whether the name is something else's than a regular file's: a folder's, a device's, a pipe's or a socket's.
+  /// Whether something other than a regular file has that name: a directory, a device, a pipe or a
+  /// socket.
   static func isTaken(_ path: String) -> Bool {
     var status = stat()
     return unsafe stat(path, &status) == 0 && status.st_mode & S_IFMT != S_IFREG
   }
 
-  /// How many bytes a user may still write to the disk that the file is to lie on.
+  /// The number of bytes that a user may still write to the file system of the path.
   static func freeSpace(for path: String) throws(FirmwareDownloadError) -> UInt64 {
     var status = statvfs()
     guard unsafe statvfs(folder(of: path), &status) == 0 else {
@@ -126,11 +129,11 @@ struct SystemFile: ~Copyable {
   }
 }
 
-/// The system's words for an error number.
+/// The system's description of an error number.
 func systemText(_ code: Int32) -> String {
   // SAFETY: the text is the system's and ends with a zero.
   unsafe String(cString: strerror(code))
 }
 
-/// Waits so many milliseconds.
+/// Sleeps for so many milliseconds.
 func pause(milliseconds: UInt32) { usleep(milliseconds * 1_000) }

@@ -1,15 +1,16 @@
-/// The DTLS records of a datagram, as far as they can be read without a key (RFC 6347 Section 4.1).
+/// The DTLS records of a datagram, as far as they are readable without a key (RFC 6347 Section
+/// 4.1).
 enum DTLSRecords {
-  /// A line for each record; `nil` when the datagram is not DTLS.
+  /// One line per record; `nil` if the datagram is not DTLS.
   ///
-  /// A datagram of CoAP never looks like it: its first byte is 64 to 127 (RFC 7252 Section 3).
+  /// CoAP is never mistaken for it: its first byte is 64 to 127 (RFC 7252 Section 3).
   static func lines(_ datagram: Span<UInt8>) -> [String]? {
     guard isRecord(datagram) else { return nil }
     var lines: [String] = []
     var rest = datagram
     while rest.count > 0 {
       guard isRecord(rest) else {
-        lines.append("\(rest.count) bytes that are no DTLS record")
+        lines.append("\(rest.count) bytes that are not a DTLS record")
         break
       }
       let (line, length) = record(rest)
@@ -21,16 +22,16 @@ enum DTLSRecords {
 
   private static func isRecord(_ bytes: Span<UInt8>) -> Bool {
     guard bytes.count > 0 else { return false }
-    // RFC 9147 Section 4: 001 in the first three bits.
+    // RFC 9147 Section 4: the first three bits are 001.
     if bytes[0] >> 5 == 1 { return true }
     guard bytes.count >= 3, bytes[0] >= 20, bytes[0] <= 26, bytes[1] == 0xFE else { return false }
     return bytes[2] == 0xFF || bytes[2] == 0xFD
   }
 
-  /// The first record's line, and how many bytes it takes.
+  /// The first record's line, and its length in bytes.
   private static func record(_ bytes: Span<UInt8>) -> (String, Int) {
     guard bytes[0] >> 5 != 1 else {
-      // Its length may be left out, and its connection ID has a length that only the ends know.
+      // The length may be left out, and only the two ends know the length of the connection ID.
       return ("DTLS record: encrypted, DTLS 1.3, \(bytes.count) bytes", bytes.count)
     }
     let version = bytes[2] == 0xFF ? "DTLS 1.0" : "DTLS 1.2"

@@ -1,18 +1,18 @@
-/// Takes apart a stream of lines, each the bytes of one message in hexadecimal digits.
+/// Splits a stream into lines, each with the bytes of one message in hexadecimal.
 ///
-/// Spaces, tabs and colons may stand between bytes, "0x" before any; lines without anything else are
-/// passed over. Memory held: one message, however long the line.
+/// Spaces, tabs and colons may separate bytes, and "0x" may precede any; empty lines are skipped.
+/// Memory held: one message, however long the line.
 public struct HexLines: Sendable {
-  /// How many bytes a line may hold: a UDP datagram has no more.
+  /// The maximum number of bytes in a line, that of a UDP datagram.
   public static let limit = 65_535
 
-  /// One line that was not empty.
+  /// A line that is not empty.
   public struct Line: Equatable, Sendable {
-    /// Which line of the stream it was, counted from 1, empty ones included.
+    /// The line's number in the stream, counted from 1, including empty lines.
     public let number: Int
-    /// Its bytes; empty for a line with "0x" alone.
+    /// The bytes of the line; empty for a line with "0x" alone.
     public let bytes: [UInt8]
-    /// Why it is not hexadecimal, if so.
+    /// Why the line is not hexadecimal; `nil` if it is.
     public let error: HexLineError?
   }
 
@@ -26,7 +26,7 @@ public struct HexLines: Sendable {
   /// Starts before the first line.
   public init() {}
 
-  /// Takes the stream's next byte; gives the line that it ends, if it ends one.
+  /// Processes the next byte of the stream; returns the line that it ends, if any.
   public mutating func take(_ byte: UInt8) -> Line? {
     guard byte != UInt8(ascii: "\n") else { return finish() }
     column += 1
@@ -45,7 +45,7 @@ public struct HexLines: Sendable {
     return nil
   }
 
-  /// Takes the stream's end; gives the last line, if something is on it.
+  /// Processes the end of the stream; returns the last line, if it is not empty.
   public mutating func finish() -> Line? {
     if error == nil, half != nil { error = .halfByte(column: column) }
     defer {
@@ -89,18 +89,18 @@ public struct HexLines: Sendable {
   }
 }
 
-/// Why a line is not the bytes of a message; columns count bytes from 1.
+/// Why a line is not the bytes of a message; columns are in bytes, counted from 1.
 public enum HexLineError: Error, Equatable, Sendable {
   /// A byte that is neither a digit nor a separator.
   case notHexadecimal(UInt8, column: Int)
-  /// One digit where two make a byte.
+  /// A single digit, although a byte has two.
   case halfByte(column: Int)
-  /// More bytes than a UDP datagram has.
+  /// More bytes than a UDP datagram holds.
   case tooLong
 }
 
 extension HexLineError: CustomStringConvertible {
-  /// What is wrong with the line, in a sentence without a full stop.
+  /// States what is wrong with the line, in a sentence without a full stop.
   public var description: String {
     switch self {
     case .notHexadecimal(let byte, let column):

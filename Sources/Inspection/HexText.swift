@@ -1,8 +1,8 @@
 internal import ConstrainedCore
 
-/// Bytes as lower-case hexadecimal digits.
+/// Bytes in lower-case hexadecimal.
 enum HexText {
-  /// The digits as bytes of text, two for each byte.
+  /// The digits in ASCII, two per byte.
   static func digits(_ bytes: Span<UInt8>) -> [UInt8] {
     var result: [UInt8] = []
     result.reserveCapacity(2 * bytes.count)
@@ -13,12 +13,12 @@ enum HexText {
     return result
   }
 
-  /// The digits as text.
+  /// The digits as a `String`.
   static func string(_ bytes: Span<UInt8>) -> String {
     String(decoding: digits(bytes), as: UTF8.self)
   }
 
-  /// Lines of 16 bytes each, with their offset, their digits, and as ASCII what is printable.
+  /// Lines of 16 bytes, with offset, hexadecimal digits and the printable ASCII characters.
   static func dump(_ bytes: Span<UInt8>, indent: Int) -> String {
     var result: [UInt8] = []
     for start in stride(from: 0, to: bytes.count, by: 16) {

@@ -3,17 +3,17 @@ internal import ConstrainedCore
 internal import PayloadCoding
 internal import Platform
 
-/// The objects that programs read: one a message, with exactly these members in this order.
+/// The JSON objects for programs: one per message, with exactly these members in this order.
 enum JSONReport {
-  /// The object of a message, behind `members` of what carried it.
+  /// The object for a message, its members after those in `members`, which describe the packet.
   static func message(
     _ view: MessageView,
     _ opened: OpenedMessage,
     after members: String
   ) -> [UInt8] {
     let meaning = meaning(of: view, opened)
-    // An option of one byte takes 11 bytes at most, `[65535,""],`, and 2 more for each further byte;
-    // the bytes written anew take 2 each.
+    // An option of one byte takes at most 11 bytes, `[65535,""],`, plus 2 per further byte; each
+    // reencoded byte takes 2.
     let capacity = 256 + 14 * view.count + members.utf8.count + meaning.utf8.count
     return write(capacity: capacity) { json throws(CapacityError) in
       try json.beginObject()
@@ -24,9 +24,9 @@ enum JSONReport {
     }
   }
 
-  /// The object of bytes that are not a CoAP message, and why.
+  /// The object for bytes that are not a CoAP message, with the reason.
   static func invalid(_ reason: String, offset: Int, after members: String) -> [UInt8] {
-    // Six bytes for each one in the reason is the worst that escaping does.
+    // In the worst case each byte of the reason becomes an escape of six bytes.
     let capacity = 128 + 6 * reason.utf8.count + members.utf8.count
     return write(capacity: capacity) { json throws(CapacityError) in
       try json.beginObject()
@@ -41,14 +41,14 @@ enum JSONReport {
     }
   }
 
-  /// A string of JSON for ASCII without quotation marks, backslashes and control characters, or `null`.
+  /// ASCII without quotation marks, backslashes and control characters as a JSON string, or `null`.
   static func string(_ text: String?) -> String { text.map { "\"\($0)\"" } ?? "null" }
 
   private static func append(_ members: String, to json: inout JSONWriter) throws(CapacityError) {
     if !members.isEmpty { try json.member(members.utf8Span.span) }
   }
 
-  /// What the parts mean and what was inside, as members.
+  /// The meaning of the parts, and the decrypted content, as members.
   private static func meaning(of view: MessageView, _ opened: OpenedMessage) -> String {
     var names: [String] = []
     var messageID: String?
@@ -81,12 +81,12 @@ enum JSONReport {
     ].joined(separator: ",")
   }
 
-  /// The payload in one text, as a string of JSON; `nil` when it is bytes.
+  /// The payload as a JSON string in one piece; `nil` if it is not text.
   private static func quoted(_ payload: Span<UInt8>, _ format: ContentFormat?) -> String? {
     PayloadLines.text(payload, format).flatMap { ReadableText.quoted($0.span) }
   }
 
-  /// The members of the message as it was on the wire.
+  /// Writes the members of the message as received.
   private static func write(
     _ view: MessageView,
     into json: inout JSONWriter
@@ -124,8 +124,8 @@ enum JSONReport {
     }
   }
 
-  /// The message as `MessageWriter` writes it from its parts; `nil` when that is longer than the
-  /// message was, which its own bytes show to be wrong.
+  /// The message as `MessageWriter` encodes its parts; `nil` if that is longer than the received
+  /// message, which is then shown by its own bytes to be wrong.
   private static func reencoded(_ view: MessageView) -> [UInt8]? {
     var buffer = [UInt8](repeating: 0, count: view.count)
     do throws(MessageWriterError) {

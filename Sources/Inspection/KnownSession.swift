@@ -7,20 +7,20 @@ internal import PlatformCoAP
 internal import SecurityLayer
 internal import SymmetricSecurity
 
-/// Who sent a message, and to whom.
+/// The sender and the receiver of a message.
 struct Link: Equatable {
   let source: Endpoint
   let destination: Endpoint
 
-  /// The way back.
+  /// The opposite direction.
   var reversed: Link { Link(source: destination, destination: source) }
 }
 
-/// The device secret, and the keys that are made with it.
+/// The device secret, from which session keys are derived.
 final class KnownSecret {
   private var bytes: [UInt8]
 
-  /// Copies 1 to 128 bytes.
+  /// Copies a secret of 1 to 128 bytes.
   init(_ bytes: Span<UInt8>) throws(SecurityError) {
     guard (1...SecretBytes.maxCount).contains(bytes.count) else { throw .capacity }
     self.bytes = bytes.indices.map { bytes[$0] }
@@ -31,7 +31,7 @@ final class KnownSecret {
     wipe(&span)
   }
 
-  /// What opens a session of that random, 1 to 32 bytes.
+  /// The decryption for a session with that random, 1 to 32 bytes.
   func security(random: Span<UInt8>) throws(SecurityError) -> SymmetricSecurity {
     let secret = bytes
     var security = SymmetricSecurity()
@@ -40,18 +40,18 @@ final class KnownSecret {
   }
 }
 
-/// A session in symmetric mode: what `/auth` answered, and the key that is made of it.
+/// A session in symmetric mode: the answer to `/auth`, and the key derived from it.
 final class KnownSession {
-  /// What the session's reports carry; empty where only the random was given.
+  /// The token in the session's reports; empty if only the random is known.
   let token: [UInt8]
 
-  /// What the key is made of, with the secret.
+  /// The random from which, together with the secret, the key is derived.
   let random: [UInt8]
 
-  /// From the device to the platform, as last seen; a NAT may give the device another address.
+  /// The last seen addresses, from the device to the platform; a NAT may change the device's.
   var link: Link?
 
-  /// `nil` where the secret is not known.
+  /// `nil` if the secret is not known.
   private var security: SymmetricSecurity?
 
   init(
@@ -66,10 +66,10 @@ final class KnownSession {
     self.security = security
   }
 
-  /// Whether the secret is known too.
+  /// Whether the secret is known.
   var hasKey: Bool { security != nil }
 
-  /// The plain text of `bytes`; `nil` when it does not come out.
+  /// The decrypted `bytes`; `nil` if they cannot be decrypted.
   func open(_ bytes: Span<UInt8>) -> [UInt8]? {
     var buffer = [UInt8](repeating: 0, count: bytes.count)
     var writer = ByteWriter(buffer.mutableSpan)
@@ -82,9 +82,10 @@ final class KnownSession {
     return Array(buffer[..<count])
   }
 
-  /// The number in an option 2089; `nil` when none comes out.
+  /// The decrypted number of an option 2089; `nil` if it cannot be decrypted.
   ///
-  /// Under a wrong key that happens once in 2^40 at the most: padding and digits must fit.
+  /// A wrong key passes at most once in 2^40: the padding must be right, and the content must be
+  /// digits.
   func openSequence(_ bytes: Span<UInt8>) -> UInt64? {
     guard let digits = open(bytes), !digits.isEmpty,
       digits.allSatisfy({ $0 >= 0x30 && $0 <= 0x39 })
@@ -93,17 +94,17 @@ final class KnownSession {
   }
 }
 
-/// Token and random in what the platform answers to `/auth` (device guide 3.6), in JSON or CBOR.
+/// Token and random of the platform's answer to `/auth` (device guide 3.6), in JSON or CBOR.
 struct SessionAnswer {
   let token: [UInt8]
   let random: [UInt8]
 
-  /// `nil` when the payload is anything else, as the answer of the DTLS mode, which has no random.
+  /// `nil` for any other payload, such as the answer of the DTLS mode, which has no random.
   init?(_ payload: Span<UInt8>) {
     guard payload.count > 0 else { return nil }
     let answer: AuthenticationAnswer
     do throws(AuthenticationAnswerError) {
-      // A map of CBOR has 5 in its first three bits, which no text of JSON begins with.
+      // The first three bits of a CBOR map are 5; no JSON text begins that way.
       answer =
         payload[0] >> 5 == 5
         ? try AuthenticationAnswer(CBORReader(payload)) : try AuthenticationAnswer(json: payload)

@@ -1,10 +1,11 @@
 internal import CoAPMessage
 
 extension MessageInspector {
-  /// A message of one's own device for a person, with tokens, signs and secrets written over; records of DTLS are
-  /// named.
+  /// Describes a message of the user's own device, with tokens, signatures and secrets masked; DTLS
+  /// records are only named.
   ///
-  /// As `text` shows it otherwise: the session is followed, and what is inside is masked, too.
+  /// Otherwise the text is that of `text`: sessions are followed, and decrypted content is masked
+  /// as well.
   public mutating func maskedText(_ datagram: Span<UInt8>) -> String {
     if let lines = DTLSRecords.lines(datagram) { return lines.joined(separator: "\n") }
     do throws(MessageFormatError) {
@@ -13,13 +14,13 @@ extension MessageInspector {
       let bytes = SecretMask.masked(view)
       return Self.text(try MessageView(bytes.span), opened)
     } catch {
-      // Bytes that cannot be read may hold anything.
+      // Unreadable bytes may contain anything.
       return "not a CoAP message: \(error), \(datagram.count) bytes"
     }
   }
 
-  /// Bytes of JSON, CBOR or a form as text, with tokens, signs and secrets written over; the number of bytes where
-  /// they are no text.
+  /// JSON, CBOR or a form as text, with tokens, signatures and secrets masked; the number of bytes
+  /// if they are not text.
   public static func maskedText(ofPayload payload: Span<UInt8>) -> String {
     let bytes = SecretMask.masked(payload: payload)
     return PayloadLines.line("payload", bytes.span, nil)

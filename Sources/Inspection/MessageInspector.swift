@@ -2,12 +2,12 @@ internal import CoAPMessage
 internal import ConstrainedCore
 public import SecurityLayer
 
-/// Shows CoAP messages to a person or a program, whoever made their bytes.
+/// Shows CoAP messages of any origin to a person or a program.
 ///
-/// Messages are given in the order in which they were sent: the answer to an `/auth` tells the random of
-/// the session that begins, and opens its reports and their answers from then on, if the device secret is
-/// known. Time and memory grow with a message's length, whatever is in it; what is kept of earlier ones is
-/// bounded.
+/// Pass the messages in the order in which they were sent. If the device secret is known, the
+/// answer to an `/auth` reveals the random of a new session, and the session's reports and their
+/// answers are decrypted from then on. Time and memory grow with a message's length, whatever its
+/// content; the state kept for earlier messages is bounded.
 public struct MessageInspector: ~Copyable {
   private var sessions: SessionTable
 
@@ -16,31 +16,31 @@ public struct MessageInspector: ~Copyable {
     sessions = SessionTable()
   }
 
-  /// Shows also what is inside the reports and answers of sessions in symmetric mode: of those devices
-  /// that have this secret, 1 to 128 bytes, from the `/auth` on that is seen.
+  /// Also decrypts reports and answers of sessions in symmetric mode, for devices that have this
+  /// secret, 1 to 128 bytes, once their `/auth` has been seen.
   public init(secret: Span<UInt8>) throws(SecurityError) {
     sessions = try SessionTable(secret: secret)
   }
 
-  /// Shows besides what is inside the session whose `/auth` is not seen: `random` is what the platform
-  /// answered to it, 1 to 32 bytes.
+  /// Also decrypts a session whose `/auth` was not seen; `random` is the platform's answer to it, 1
+  /// to 32 bytes.
   public init(secret: Span<UInt8>, random: Span<UInt8>) throws(SecurityError) {
     sessions = try SessionTable(secret: secret, random: random)
   }
 
-  /// The message for a person: some lines of text without a line feed at the end.
+  /// Describes the message for a person: some lines of text without a final line feed.
   ///
-  /// Nothing in it steers a terminal, whatever the message holds.
+  /// Nothing in the message can control the terminal.
   public mutating func text(_ message: Span<UInt8>) -> String {
     text(message, on: nil)
   }
 
-  /// The message for a program: one JSON object on one line, without a line feed.
+  /// Describes the message for a program: a JSON object on one line, without a line feed.
   public mutating func json(_ message: Span<UInt8>) -> [UInt8] {
     json(message, on: nil, after: "")
   }
 
-  /// The same of a message whose ends are known.
+  /// As above, for a message whose sender and receiver are known.
   mutating func text(_ message: Span<UInt8>, on link: Link?) -> String {
     do throws(MessageFormatError) {
       let view = try MessageView(message)
@@ -50,7 +50,8 @@ public struct MessageInspector: ~Copyable {
     }
   }
 
-  /// The same of a message whose ends are known; `members` come first in the object.
+  /// As above, for a message whose sender and receiver are known; `members` come first in the
+  /// object.
   mutating func json(_ message: Span<UInt8>, on link: Link?, after members: String) -> [UInt8] {
     do throws(MessageFormatError) {
       let view = try MessageView(message)
@@ -60,7 +61,7 @@ public struct MessageInspector: ~Copyable {
     }
   }
 
-  /// Opens a message, and masks what is inside.
+  /// Opens a message, and masks its decrypted payload.
   mutating func masked(_ view: MessageView) -> OpenedMessage {
     var opened = sessions.open(view, on: nil)
     if case .opened(let inside) = opened.payload {
@@ -107,10 +108,11 @@ public struct MessageInspector: ~Copyable {
     return "\(type) \(code), message ID \(view.messageID), \(token), \(view.count) bytes"
   }
 
-  /// The path of the Uri-Path options; `nil` without any.
+  /// The path of the Uri-Path options; `nil` if there are none.
   static func path(_ view: MessageView) -> String? {
     guard view.first(.uriPath) != nil else { return nil }
-    // Each byte becomes at most three, and each option, of at least one byte, begins with a slash.
+    // Each byte becomes at most three; each option adds a slash, and has at least one byte of its
+    // own.
     var buffer = [UInt8](repeating: 0, count: 3 * view.count)
     var writer = ByteWriter(buffer.mutableSpan)
     do throws(CapacityError) { try view.writePath(into: &writer) } catch { return nil }

@@ -2,9 +2,9 @@ internal import CoAPMessage
 internal import PayloadCoding
 internal import Platform
 
-/// One option on one line: its name, its value as its definition reads it, and what is wrong with it.
+/// One option on one line: its name, its value in the defined format, and any violation.
 enum OptionText {
-  /// The line of an option that comes after one of the number `previous`, in a message of that code.
+  /// The line for an option that follows one of the number `previous`, in a message with that code.
   static func line(_ option: OptionView, after previous: OptionNumber?, in code: Code) -> String {
     var parts = [label(option.number)]
     let value = text(option, in: code)
@@ -25,7 +25,8 @@ enum OptionText {
 
   private static func label(_ number: OptionNumber) -> String {
     guard number.name == nil else { return number.description }
-    // RFC 7252 Section 5.4.6: the number itself says how a receiver treats an option unknown to it.
+    // RFC 7252 Section 5.4.6: the number says how a receiver treats an option that it does not
+    // know.
     let forward = number.isUnsafeToForward ? "unsafe to forward" : "safe to forward"
     return "\(number) (\(number.isCritical ? "critical" : "elective"), \(forward))"
   }
@@ -67,14 +68,14 @@ enum OptionText {
     return "num \(value >> 4), \(value & 8 == 0 ? "last" : "more"), \(size)"
   }
 
-  /// RFC 7967 Section 2.1: a bit for each class of responses that the client does not want.
+  /// RFC 7967 Section 2.1: one bit for each class of responses that the client does not want.
   private static func noResponse(_ value: UInt64) -> String {
     let classes = [2, 4, 5].filter { value >> UInt64($0 - 1) & 1 == 1 }
     guard !classes.isEmpty else { return "\(value) (all responses wanted)" }
     return "\(value) (no \(classes.map { "\($0).xx" }.joined(separator: ", ")) wanted)"
   }
 
-  /// The id as every command shows it; behind a number the bytes that it is read from.
+  /// The id as every command shows it; a number is followed by the bytes that it was read from.
   private static func platformMessageID(_ option: OptionView) -> String {
     guard case .number = PlatformMessageID(option.value) else {
       return PlatformMessageID.text(option.value)
@@ -82,7 +83,7 @@ enum OptionText {
     return "\(PlatformMessageID.text(option.value)) (\(HexText.string(option.value)))"
   }
 
-  /// Bytes that are text more often than not, between quotation marks, else as digits.
+  /// Bytes that are usually text: in quotation marks if they are, otherwise in hexadecimal.
   private static func opaqueText(_ value: Span<UInt8>) -> String {
     guard ReadableText.isReadable(value), let text = ReadableText.quoted(value) else {
       return HexText.string(value)

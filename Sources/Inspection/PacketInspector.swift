@@ -1,26 +1,26 @@
 public import PacketCapture
 
-/// How many packets of a capture were shown, and why the others were not.
+/// The number of packets in a capture that were shown, and of those skipped, by reason.
 public struct PacketCounts: Equatable, Sendable {
-  /// All that were read.
+  /// Packets read.
   public internal(set) var packets = 0
-  /// Shown.
+  /// Packets shown.
   public internal(set) var shown = 0
-  /// Fragments of IP packets.
+  /// IP fragments.
   public internal(set) var fragments = 0
-  /// Cut short by the capture before their ports or payload.
+  /// Packets cut short by the capture before their ports or payload.
   public internal(set) var cutShort = 0
-  /// With headers that contradict themselves.
+  /// Packets with contradictory headers.
   public internal(set) var malformed = 0
-  /// Of other protocols and other ports.
+  /// Packets of other protocols or ports.
   public internal(set) var others = 0
 
-  /// Counts nothing yet.
+  /// Starts with all counts at 0.
   public init() {}
 }
 
 extension PacketCounts: CustomStringConvertible {
-  /// The counts that are not zero, in one line.
+  /// The counts that are not zero, on one line.
   public var description: String {
     var parts = ["\(packets) \(packets == 1 ? "packet" : "packets"): \(shown) shown"]
     if fragments > 0 { parts.append("\(fragments) skipped as fragments of IP packets") }
@@ -36,7 +36,7 @@ public struct PacketInspector: ~Copyable {
   /// The ports of CoAP, of the platform's symmetric mode, and of CoAP over DTLS.
   public static let defaultPorts: Set<UInt16> = [5683, 5682, 5684]
 
-  /// What became of the packets so far.
+  /// The counts of the packets so far.
   public private(set) var counts = PacketCounts()
 
   private var messages: MessageInspector
@@ -44,7 +44,7 @@ public struct PacketInspector: ~Copyable {
   private let ports: Set<UInt16>
   private var start: Int64?
 
-  /// Shows the datagrams from and to `ports`.
+  /// Shows datagrams from and to `ports`.
   public init(
     _ messages: consuming MessageInspector,
     linkType: LinkType,
@@ -55,10 +55,10 @@ public struct PacketInspector: ~Copyable {
     self.ports = ports
   }
 
-  /// The packet for a person, some lines of text; `nil` when it is none to show.
+  /// Describes the packet for a person, in some lines of text; `nil` if it is not shown.
   public mutating func text(_ packet: PacketView) -> String? {
     guard let datagram = datagram(of: packet) else { return nil }
-    // The times are the file's own: they may be anything, and run backwards.
+    // The file's times may have any value, and may run backwards.
     let passed = packet.microseconds &- (start ?? 0)
     let head =
       "packet \(counts.packets), \(Self.seconds(passed)) s, \(datagram.source) -> "
@@ -71,9 +71,9 @@ public struct PacketInspector: ~Copyable {
     return head + messages.text(payload, on: Self.link(datagram))
   }
 
-  /// The packet for a program, one JSON object on one line; `nil` when it is none to show.
+  /// Describes the packet for a program, in one JSON object on one line; `nil` if it is not shown.
   ///
-  /// Its time is the capture's own, in seconds since 1970.
+  /// The time is that of the capture, in seconds since 1970.
   public mutating func json(_ packet: PacketView) -> [UInt8]? {
     guard let datagram = datagram(of: packet) else { return nil }
     let members =
@@ -123,7 +123,7 @@ public struct PacketInspector: ~Copyable {
       + "bytes; capture with a larger snapshot length (tcpdump -s 0)"
   }
 
-  /// A time with six digits after the point.
+  /// A time with six decimal places.
   private static func seconds(_ microseconds: Int64) -> String {
     let fraction = String(microseconds.magnitude % 1_000_000)
     return "\(microseconds < 0 ? "-" : "")\(microseconds.magnitude / 1_000_000)."

@@ -3,11 +3,11 @@ internal import CoAPMessage
 internal import ConstrainedCore
 internal import PayloadCoding
 
-/// A payload as text, as JSON, as CBOR in diagnostic notation, or as bytes.
+/// A payload as text, JSON, CBOR in diagnostic notation, or bytes.
 ///
-/// Each function gives lines that begin with a line feed and two spaces.
+/// The functions return lines that begin with a line feed and two spaces.
 enum PayloadLines {
-  /// The payload as its content format says, or as it looks where none is given.
+  /// The payload in its Content-Format, or in the format that it appears to have if there is none.
   static func line(_ label: String, _ payload: Span<UInt8>, _ format: ContentFormat?) -> String {
     switch kind(format) {
     case .json:
@@ -31,8 +31,8 @@ enum PayloadLines {
     }
   }
 
-  /// The payload in one text, as `line` shows it: JSON and other text as they are, CBOR in diagnostic
-  /// notation; `nil` when it is none of them.
+  /// The payload in one piece, as in `line`: JSON and other text unchanged, CBOR in diagnostic
+  /// notation; `nil` if it is neither.
   static func text(_ payload: Span<UInt8>, _ format: ContentFormat?) -> [UInt8]? {
     switch kind(format) {
     case .cbor: return notation(payload).map { Array($0.utf8) }
@@ -47,8 +47,8 @@ enum PayloadLines {
     return payload.indices.map { payload[$0] }
   }
 
-  /// Whether the bytes, opened with a key that may be the wrong one, are what the format says, or
-  /// anything readable where there is none.
+  /// Whether decrypted bytes make sense, as the key may be the wrong one: they match the format, or
+  /// without a format are readable.
   static func saysSomething(_ payload: Span<UInt8>, _ format: ContentFormat?) -> Bool {
     switch kind(format) {
     case .json: isJSON(payload)
@@ -58,7 +58,7 @@ enum PayloadLines {
     }
   }
 
-  /// The payload's bytes.
+  /// A hexadecimal dump of the payload.
   static func dump(_ label: String, _ payload: Span<UInt8>, _ note: String?) -> String {
     "\n  \(label), \(count(payload))\(note.map { ", " + $0 } ?? "")"
       + HexText.dump(payload, indent: 4)

@@ -1,8 +1,8 @@
-/// The last elements that were added, so many at most.
+/// The last elements added, up to a maximum.
 struct Recent<Element> {
   private let capacity: Int
   private var elements: [Element] = []
-  /// Where the next one goes once there is no more room: over the oldest.
+  /// The index of the next element once the maximum is reached, that of the oldest.
   private var next = 0
 
   init(capacity: Int) {
@@ -15,7 +15,7 @@ struct Recent<Element> {
     next = (next + 1) % capacity
   }
 
-  /// All of them, the newest first.
+  /// All elements, the newest first.
   var newestFirst: some Sequence<Element> {
     let (elements, end) = (elements, next + elements.count)
     return (0..<elements.count).lazy.map { elements[(end - 1 - $0) % elements.count] }

@@ -1,20 +1,21 @@
 internal import CoAPMessage
 
-/// Writes over what a message must not be passed on with: whoever has a token, a sign or a secret can use it.
+/// Masks the parts of a message that must not be passed on: anyone with a token, a signature or a
+/// secret can use it.
 ///
-/// Lengths stay as they are. In JSON and CBOR, and in a form's fields, it is the values of `names`; of a `url` what
-/// follows the question mark, which is how a file's server knows who may have it.
+/// Lengths do not change. In JSON, CBOR and forms it masks the values of `names`, and of a `url`
+/// the query, which authorises a download at a file server.
 enum SecretMask {
-  /// The members whose values are secrets (device guide 3.2, 3.6, 6.2 and 6.4).
+  /// The names of members with secret values (device guide 3.2, 3.6, 6.2 and 6.4).
   private static let names: Set<String> = [
     "token", "sign", "devicesecret", "productsecret", "secret", "password",
   ]
 
   private static let mark = UInt8(ascii: "*")
 
-  /// The message with every such value written over; as it is, if it cannot be written anew.
+  /// The message with all such values masked; unchanged if it cannot be reencoded.
   static func masked(_ view: MessageView) -> [UInt8] {
-    // Extended forms that are longer than needed become shorter.
+    // Extended forms that are longer than necessary become shorter.
     var buffer = [UInt8](repeating: 0, count: view.count + 8)
     do throws(MessageWriterError) {
       var writer = try MessageWriter(
@@ -40,16 +41,16 @@ enum SecretMask {
     }
   }
 
-  /// A token of which enough is left to tell it from another one.
+  /// Masks a token except for a part that distinguishes it from others.
   private static func masked(token: Span<UInt8>) -> [UInt8] {
     let shown = token.count >= 16 ? 4 : 0
     return token.indices.map { $0 < shown ? token[$0] : mark }
   }
 
-  /// A payload in the clear.
+  /// Masks a plaintext payload.
   static func masked(payload: Span<UInt8>, isLaterBlock: Bool = false) -> [UInt8] {
     var bytes = payload.indices.map { payload[$0] }
-    // It may begin within a value whose name stood in the block before.
+    // The block may begin inside a value whose name was in the previous block.
     if isLaterBlock {
       for index in bytes.indices { bytes[index] = mark }
     } else if let first = bytes.first(where: { $0 > 0x20 }) {
@@ -62,7 +63,8 @@ enum SecretMask {
     return bytes
   }
 
-  /// Whether the payload is a part of a longer body, and not its beginning (RFC 7959 Section 2.2).
+  /// Whether the payload is a part of a longer body other than its first block (RFC 7959 Section
+  /// 2.2).
   private static func isLaterBlock(_ view: MessageView) -> Bool {
     let number: OptionNumber = view.code.isRequest ? .block1 : .block2
     guard let value = view.first(number)?.uintValue else { return false }
@@ -77,7 +79,7 @@ enum SecretMask {
     String(decoding: name, as: UTF8.self).lowercased() == "url"
   }
 
-  /// Writes over a value of `name` in `range`; one that is broken off goes to the end.
+  /// Masks a value of `name` in `range`; an incomplete value is masked to the end.
   private static func mask(
     _ range: Range<Int>,
     of name: ArraySlice<UInt8>,
@@ -93,9 +95,9 @@ enum SecretMask {
     for index in start..<range.upperBound { bytes[index] = mark }
   }
 
-  // MARK: The three forms; what is not well-formed is taken as far as it goes
+  // MARK: The three forms; malformed input is masked as far as it can be read
 
-  /// Strings one after the other: one behind a colon is the value of the one before.
+  /// Scans the strings in order: a string after a colon is the value of the previous one.
   private static func maskJSON(_ bytes: inout [UInt8]) {
     var index = 0
     var name: Range<Int>?
@@ -120,14 +122,14 @@ enum SecretMask {
         name = nil
         isValue = false
       default:
-        // A number is a secret, too, where it has such a name.
+        // Under such a name a number is secret as well.
         if isValue, let name { mask(index..<index + 1, of: bytes[name], in: &bytes) }
       }
       index += 1
     }
   }
 
-  /// Text strings that are such names, with the string behind each (RFC 8949 Section 3).
+  /// Scans for text strings with such names, each followed by a string (RFC 8949 Section 3).
   private static func maskCBOR(_ bytes: inout [UInt8]) {
     var index = 0
     while index < bytes.count {
@@ -139,7 +141,7 @@ enum SecretMask {
       }
       index = name.upperBound
       if index < bytes.count, bytes[index] == 0x5F || bytes[index] == 0x7F {
-        // In pieces, up to a break.
+        // A string in chunks, ended by a break.
         index += 1
         while let piece = string(at: index, in: bytes) {
           mask(piece, of: bytes[name], in: &bytes)
@@ -152,7 +154,7 @@ enum SecretMask {
     }
   }
 
-  /// The content of a string of known length, as far as it is there.
+  /// The content of a definite-length string, as far as it is present.
   private static func string(at index: Int, in bytes: [UInt8]) -> Range<Int>? {
     guard index < bytes.count, bytes[index] >> 5 == 2 || bytes[index] >> 5 == 3 else { return nil }
     let short = Int(bytes[index] & 0x1F)
@@ -168,7 +170,7 @@ enum SecretMask {
     return start..<min(start + length, bytes.count)
   }
 
-  /// `name=value&…`, as a registration over HTTPS has it.
+  /// `name=value&…`, as in a registration over HTTPS.
   private static func maskForm(_ bytes: inout [UInt8]) {
     var start = 0
     for field in bytes.split(separator: UInt8(ascii: "&"), omittingEmptySubsequences: false) {

@@ -4,37 +4,37 @@ internal import PayloadCoding
 internal import SecurityLayer
 internal import SymmetricSecurity
 
-/// What came out of the encrypted parts of a message.
+/// The decrypted parts of a message.
 struct OpenedMessage {
-  /// What a payload is.
+  /// The state of a payload.
   enum Payload {
-    /// As it stands: in the clear, or nothing says otherwise.
+    /// Plaintext, as far as is known.
     case plain
-    /// What is inside.
+    /// The decrypted payload.
     case opened([UInt8])
-    /// Not opened; certainly encrypted only where a sequence number or the request says so.
+    /// Not decrypted; known to be encrypted only if a sequence number or the request says so.
     case unopened(Obstacle, isEncrypted: Bool)
   }
 
-  /// The numbers of the options 2089, in their order; none when one of them does not come out.
+  /// The numbers of the options 2089 in order; empty if any of them cannot be decrypted.
   var sequences: [UInt64] = []
 
-  /// Why they did not.
+  /// Why they could not be decrypted.
   var obstacle: Obstacle?
 
   var payload = Payload.plain
 }
 
-/// Why something encrypted was not opened.
+/// Why something encrypted could not be decrypted.
 enum Obstacle: CustomStringConvertible {
-  /// The random is known.
+  /// The random is known, but not the secret.
   case needsSecret
   case needsSecretAndRandom
-  /// The secret is known.
+  /// The secret is known, but not the random.
   case needsRandom
-  /// It was tried.
+  /// Decryption failed.
   case anotherKey
-  /// A part of something that is encrypted as a whole.
+  /// A block of a body that is encrypted as a whole.
   case isBlock
 
   var description: String {
@@ -44,21 +44,21 @@ enum Obstacle: CustomStringConvertible {
     case .needsRandom: "the answer to /auth that gave its token was not seen: give --random"
     case .anotherKey:
       "cannot be opened: another key or secret, altered on the way, or not encrypted"
-    case .isBlock: "a block of what is encrypted as a whole, and is not put together here"
+    case .isBlock: "a block of a body that is encrypted as a whole; blocks are not reassembled here"
     }
   }
 }
 
-/// The sessions in symmetric mode that the messages so far belong to.
+/// The sessions in symmetric mode of the messages so far.
 ///
-/// A session is learned from the answer to `/auth`. A request belongs to the one whose token it carries, an
-/// answer to the one of its request. Both are kept in bounded numbers, the oldest forgotten first:
-/// 256 sessions, 1,024 requests.
+/// A session is learned from the answer to `/auth`. A request belongs to the session whose token it
+/// carries, an answer to the session of its request. At most 256 sessions and 1,024 requests are
+/// kept; the oldest are dropped first.
 struct SessionTable {
-  /// A request whose answer may come.
+  /// A request that may still be answered.
   private struct Request {
     enum Kind {
-      /// `/auth` and what is below it, in the clear in both directions (device guide 3.6).
+      /// `/auth` and paths below it, in plaintext both ways (device guide 3.6).
       case authentication
       case plain
       case opened(KnownSession)
@@ -71,27 +71,27 @@ struct SessionTable {
     let kind: Kind
   }
 
-  /// `nil` when only what is in the clear is to be seen.
+  /// `nil` to show only plaintext.
   private let secret: KnownSecret?
 
-  /// The session whose random the caller knew.
+  /// The session whose random the caller has given.
   private let given: KnownSession?
   private var sessions = Recent<KnownSession>(capacity: 256)
   private var requests = Recent<Request>(capacity: 1_024)
 
-  /// Opens nothing.
+  /// Decrypts nothing.
   init() {
     secret = nil
     given = nil
   }
 
-  /// Opens the sessions of that secret whose answers to `/auth` are seen.
+  /// Decrypts sessions of that secret once their answer to `/auth` has been seen.
   init(secret: Span<UInt8>) throws(SecurityError) {
     self.secret = try KnownSecret(secret)
     given = nil
   }
 
-  /// Opens besides, and before all others, the session of that random, 1 to 32 bytes.
+  /// Also decrypts the session of that random, 1 to 32 bytes, and tries it first.
   init(secret: Span<UInt8>, random: Span<UInt8>) throws(SecurityError) {
     let known = try KnownSecret(secret)
     self.secret = known
@@ -103,7 +103,7 @@ struct SessionTable {
     )
   }
 
-  /// Opens a message, and keeps in mind what it says of those that follow.
+  /// Decrypts a message, and records what is needed for later ones.
   mutating func open(_ view: MessageView, on link: Link?) -> OpenedMessage {
     if view.code.isRequest { return openRequest(view, on: link) }
     guard view.code.isResponse, view.payload.count > 0 else { return OpenedMessage() }
@@ -134,7 +134,7 @@ struct SessionTable {
     guard view.first(.platformSequence) != nil else {
       return openUnnumbered(view, owners, into: &opened)
     }
-    // What carries a token that is not known may be of any session: the number tells.
+    // An unknown token may be of any session: the number shows which.
     let candidates = owners.isEmpty ? Array(sessions.newestFirst) : owners
     for session in (given.map { [$0] } ?? []) + candidates {
       opened.sequences = Self.sequences(of: view, in: session)
@@ -152,8 +152,8 @@ struct SessionTable {
     return .unopened(obstacle)
   }
 
-  /// A request without a sequence number, which no report is: its payload is tried all the same where a
-  /// person has given the random, or its token is known.
+  /// A request without a sequence number is not a report; its payload is still tried if a person
+  /// has given the random, or if its token is known.
   private func openUnnumbered(
     _ view: MessageView,
     _ owners: [KnownSession],
@@ -166,7 +166,7 @@ struct SessionTable {
     return .opened(session)
   }
 
-  /// The sessions of the token that a request carries, the newest first.
+  /// The sessions with the token of a request, the newest first.
   private func owners(of view: MessageView) -> [KnownSession] {
     for number in [OptionNumber.platformToken, .legacyPlatformToken] {
       guard let option = view.first(number) else { continue }
@@ -176,7 +176,7 @@ struct SessionTable {
     return []
   }
 
-  /// What stands in the way when none of the sessions has opened something.
+  /// Why no session could decrypt something.
   private func obstacle(to owners: [KnownSession]) -> Obstacle {
     guard secret != nil else { return owners.isEmpty ? .needsSecretAndRandom : .needsSecret }
     return owners.isEmpty && given == nil ? .needsRandom : .anotherKey
@@ -192,7 +192,7 @@ struct SessionTable {
       (view.token, view.messageID, view.type == .acknowledgement)
     let request = requests.newestFirst.first { request in
       request.link == link?.reversed && request.token == token
-        // RFC 7252 Section 5.3.2: what comes with the acknowledgement has its message ID too.
+        // RFC 7252 Section 5.3.2: a piggybacked response also has the request's message ID.
         && (!isPiggybacked || request.messageID == messageID)
     }
     switch request?.kind {
@@ -209,13 +209,13 @@ struct SessionTable {
     }
   }
 
-  /// An answer whose request was not seen.
+  /// A response whose request was not seen.
   private func openUnasked(
     _ view: MessageView,
     on link: Link?
   ) -> OpenedMessage.Payload {
-    // One in 256 opens under a wrong key by chance: so only the link's last sessions are tried, and
-    // bytes count where they say something.
+    // One in 256 payloads decrypts under a wrong key by chance. So only the link's last sessions
+    // are tried, and the result must make sense.
     let recent = sessions.newestFirst.lazy.filter { $0.hasKey && $0.link == link?.reversed }.prefix(
       4
     )
@@ -227,12 +227,12 @@ struct SessionTable {
     return Self.payload(of: view, in: given, isEncrypted: false)
   }
 
-  /// Learns a session from an answer to `/auth`; `false` when it is none.
+  /// Learns a session from an answer to `/auth`; `false` if the payload is not one.
   @discardableResult
   private mutating func learn(_ view: MessageView, on link: Link?) -> Bool {
     guard view.code.isSuccess, let answer = SessionAnswer(view.payload) else { return false }
     let known = sessions.newestFirst.first { $0.token == answer.token }
-    // Sent again, or captured on two interfaces.
+    // A retransmission, or captured on two interfaces.
     guard known?.random != answer.random else { return true }
     sessions.add(
       KnownSession(
@@ -245,14 +245,14 @@ struct SessionTable {
     return true
   }
 
-  /// `nil` without a secret; or for want of memory, and the session's messages stay closed.
+  /// `nil` without a secret, or if memory is short; the session's messages then stay encrypted.
   private func security(random: Span<UInt8>) -> SymmetricSecurity? {
     do throws(SecurityError) { return try secret?.security(random: random) } catch { return nil }
   }
 
-  // MARK: What both have
+  // MARK: Shared by both
 
-  /// All numbers of the message; none when one of them does not come out.
+  /// All numbers of the message; empty if any of them cannot be decrypted.
   private static func sequences(of view: MessageView, in session: KnownSession) -> [UInt64] {
     var result: [UInt64] = []
     var iterator = view.options
@@ -269,7 +269,7 @@ struct SessionTable {
     in session: KnownSession,
     isEncrypted: Bool
   ) -> OpenedMessage.Payload {
-    // Ciphertext is neither JSON nor, without control characters, text.
+    // Ciphertext is not JSON, nor text without control characters.
     let isPlain =
       isEncrypted ? PayloadLines.isJSON(view.payload) : ReadableText.isReadable(view.payload)
     guard view.payload.count > 0, !isPlain else { return .plain }
@@ -278,8 +278,8 @@ struct SessionTable {
     return .unopened(.anotherKey, isEncrypted: isEncrypted)
   }
 
-  /// Whether the payload is a part of a longer body (RFC 7959 Section 2.2): in a request by Block1, in a
-  /// response by Block2.
+  /// Whether the payload is a block of a longer body (RFC 7959 Section 2.2): by Block1 in a
+  /// request, by Block2 in a response.
   private static func isBlock(_ view: MessageView) -> Bool {
     let number: OptionNumber = view.code.isRequest ? .block1 : .block2
     guard let value = view.first(number)?.uintValue else { return false }

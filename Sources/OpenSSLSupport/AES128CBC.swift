@@ -4,25 +4,25 @@ public import ConstrainedCore
 /// AES-128 in CBC mode with PKCS #7 padding (FIPS 197, SP 800-38A, RFC 5652 Section 6.3), under one
 /// key and one initialisation vector.
 ///
-/// The two contexts are made once; no call after that allocates. They are wiped when the value ends.
+/// Both contexts are allocated once, and no later call allocates. They are wiped with the value.
 @safe
 public struct AES128CBC: ~Copyable {
-  /// AES works on blocks of 16 bytes.
+  /// The block size of AES in bytes.
   public static let blockSize = 16
 
   private let encryption: OpaquePointer?
   private let decryption: OpaquePointer?
   private let vector: Block
 
-  /// The block that each context chains the next one to: the last ciphertext, at first the vector.
+  /// The block that each context chains to the next one: the last ciphertext, initially the vector.
   ///
-  /// A message starts over from the vector. To set it anew in the context costs thousands of
-  /// instructions, and to take the difference out of the first block 16: CBC adds the chained block
-  /// by exclusive or, so that (block + vector + chained) + chained is block + vector.
+  /// Each message starts from the vector. Resetting it in the context would cost thousands of
+  /// instructions; cancelling it out of the first block costs 16. CBC combines blocks by exclusive
+  /// or, so (block + vector + chained) + chained is block + vector.
   private var encryptionChain: Block
   private var decryptionChain: Block
 
-  /// Makes the contexts.
+  /// Allocates the contexts.
   ///
   /// `key` and `vector` must have 16 bytes each.
   public init(key: Span<UInt8>, vector: Span<UInt8>) throws(OpenSSLError) {
@@ -43,9 +43,9 @@ public struct AES128CBC: ~Copyable {
     unsafe self.decryption = decryption
   }
 
-  /// Has no key, and encrypts and decrypts nothing until another value takes its place.
+  /// Has no key; encrypting and decrypting fail until another value replaces it.
   ///
-  /// An optional one would be compared as a whole wherever it is used.
+  /// An optional value would be compared as a whole wherever it is used.
   public init() {
     vector = Block()
     encryptionChain = vector
@@ -63,11 +63,11 @@ public struct AES128CBC: ~Copyable {
     unsafe EVP_CIPHER_CTX_free(decryption)
   }
 
-  /// How many bytes `count` bytes become: the next multiple of 16 above.
+  /// The ciphertext's length for `count` bytes of plaintext: the next higher multiple of 16.
   public static func sealedCount(_ count: Int) -> Int { (count / blockSize + 1) * blockSize }
 
-  /// Appends the ciphertext of `plaintext`; `false`, and nothing appended, without room for
-  /// it or without a key.
+  /// Appends the ciphertext of `plaintext`; returns `false` and appends nothing if it does not fit
+  /// or there is no key.
   public mutating func encrypt(
     _ plaintext: Span<UInt8>,
     into output: inout ByteWriter
@@ -81,8 +81,8 @@ public struct AES128CBC: ~Copyable {
     var last = vector
     var isDone = false
     unsafe output.appendUnchecked { room in
-      // SAFETY: the room has `sealed` bytes or more, 16 at least. EVP_CipherUpdate works in place
-      // when input and output are the same, and gives as many whole blocks as it gets.
+      // SAFETY: the room has at least `sealed` bytes, at least 16. EVP_CipherUpdate works in place
+      // when input and output are the same, and outputs as many whole blocks as it gets.
       unsafe plaintext.withUnsafeBufferPointer { source in
         if let from = source.baseAddress {
           unsafe room.baseAddress?.update(from: from, count: count)
@@ -103,10 +103,11 @@ public struct AES128CBC: ~Copyable {
     return true
   }
 
-  /// Appends the plaintext of `ciphertext`; `false`, and nothing appended, when its length is no
-  /// multiple of 16 above 0, the padding is wrong anywhere, or there is no room or no key: all alike.
+  /// Appends the plaintext of `ciphertext`; returns `false` and appends nothing if the length is
+  /// not a positive multiple of 16, the padding is wrong, or there is no room or no key, without
+  /// telling these apart.
   ///
-  /// The padding is checked in a time that does not depend on it.
+  /// The padding check takes constant time.
   public mutating func decrypt(
     _ ciphertext: Span<UInt8>,
     into output: inout ByteWriter
@@ -119,7 +120,8 @@ public struct AES128CBC: ~Copyable {
     var last = vector
     var isDone = false
     unsafe output.appendUnchecked { room in
-      // SAFETY: the room has `count` bytes or more, 16 at least, and is not where the ciphertext lies.
+      // SAFETY: the room has at least `count` bytes, at least 16, and does not overlap the
+      // ciphertext.
       unsafe ciphertext.withUnsafeBytes { source in
         isDone = unsafe Self.update(
           context,
@@ -143,13 +145,13 @@ public struct AES128CBC: ~Copyable {
     return padding != 0
   }
 
-  /// How many bytes of padding end `bytes`, a whole number of blocks; 0 when they are wrong.
+  /// The length of the padding at the end of `bytes`, a whole number of blocks; 0 if it is wrong.
   private static func padding(of bytes: Span<UInt8>) -> Int {
     let count = bytes.count
     let length = Int(bytes[count - 1])
     var wrong = (length - 1) >> 8 | (blockSize - length) >> 8
     for distance in 1...blockSize {
-      // All ones within the padding, else zero.
+      // All ones inside the padding, otherwise zero.
       let within = (distance - length - 1) >> 8
       wrong |= within & (Int(bytes[count - distance]) ^ length)
     }
@@ -162,7 +164,7 @@ public struct AES128CBC: ~Copyable {
     encrypts: Bool
   ) -> OpaquePointer? {
     guard let context = unsafe EVP_CIPHER_CTX_new() else { return nil }
-    // SAFETY: key and vector have 16 bytes each, which is what the cipher reads.
+    // SAFETY: the cipher reads 16 bytes each of key and vector, and both have 16.
     let ready = unsafe key.withUnsafeBufferPointer { key in
       unsafe vector.withUnsafeBufferPointer { vector in
         unsafe EVP_CipherInit_ex(
@@ -182,13 +184,13 @@ public struct AES128CBC: ~Copyable {
     return unsafe context
   }
 
-  /// Sets the vector in a context that has failed; gives the last error there was.
+  /// Restores the vector in a context that has failed; returns the last error.
   @inline(never)
   private func restart(_ context: OpaquePointer) -> OpenSSLError {
     let error = OpenSSLError.fromQueue()
     var bytes = InlineArray<16, UInt8>(repeating: 0)
     var span = bytes.mutableSpan
-    // SAFETY: the vector has 16 bytes, which is what the cipher reads.
+    // SAFETY: the cipher reads 16 bytes of the vector, and it has 16.
     let ready = unsafe span.withUnsafeMutableBytes { bytes in
       unsafe vector.store(in: bytes, at: 0)
       return unsafe EVP_CipherInit_ex(
@@ -203,7 +205,7 @@ public struct AES128CBC: ~Copyable {
     return ready == 1 ? error : .fromQueue()
   }
 
-  /// Passes `count` bytes, a multiple of 16, through; without padding, as many come out as go in.
+  /// Processes `count` bytes, a multiple of 16; without padding the output is as long as the input.
   private static func update(
     _ context: OpaquePointer,
     _ output: UnsafeMutablePointer<UInt8>?,
@@ -217,7 +219,7 @@ public struct AES128CBC: ~Copyable {
   }
 }
 
-/// A block of 16 bytes as two numbers, in the machine's own order.
+/// A block of 16 bytes as two numbers in native byte order.
 private struct Block {
   private var first: UInt64
   private var second: UInt64
@@ -227,21 +229,21 @@ private struct Block {
     self.second = second
   }
 
-  /// Reads the block; there must be 16 bytes from `offset` on.
+  /// Reads the block; there must be 16 bytes at `offset`.
   init(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
-    // SAFETY: the caller has 16 bytes there.
+    // SAFETY: the caller guarantees 16 bytes there.
     first = unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
     second = unsafe bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self)
   }
 
-  /// Writes the block; there must be 16 bytes from `offset` on.
+  /// Writes the block; there must be room for 16 bytes at `offset`.
   func store(in bytes: UnsafeMutableRawBufferPointer, at offset: Int) {
-    // SAFETY: the caller has 16 bytes there.
+    // SAFETY: the caller guarantees 16 bytes there.
     unsafe bytes.storeBytes(of: first, toByteOffset: offset, as: UInt64.self)
     unsafe bytes.storeBytes(of: second, toByteOffset: offset + 8, as: UInt64.self)
   }
 
-  /// Both blocks added without carry.
+  /// The exclusive or of both blocks.
   static func ^ (left: Block, right: Block) -> Block {
     Block(left.first ^ right.first, left.second ^ right.second)
   }

@@ -1,11 +1,11 @@
 internal import COpenSSL
 public import ConstrainedCore
 
-/// AES-128, AES-192 or AES-256 in CBC mode with PKCS #7 padding, one message at a time under a key of
-/// its own; `AES128CBC` is for many messages under one key.
+/// AES-128, AES-192 or AES-256 in CBC mode with PKCS #7 padding, for single messages under a key
+/// each; `AES128CBC` is for many messages under one key.
 public enum AESMessage {
-  /// Appends the ciphertext, the next multiple of 16 above the plaintext's count; `false`, and
-  /// nothing appended, without room for it.
+  /// Appends the ciphertext, padded to the next higher multiple of 16; returns `false` and appends
+  /// nothing if it does not fit.
   ///
   /// `key` must have 16, 24 or 32 bytes, `vector` 16.
   public static func encrypt(
@@ -19,8 +19,9 @@ public enum AESMessage {
     return true
   }
 
-  /// Appends the plaintext; `false`, and nothing appended, when the count of the ciphertext is no
-  /// multiple of 16 above 0, the padding is wrong, or there is no room for as many bytes.
+  /// Appends the plaintext; returns `false` and appends nothing if the ciphertext's length is not a
+  /// positive multiple of 16, the padding is wrong, or the output has too little room for the
+  /// padded text.
   ///
   /// `key` must have 16, 24 or 32 bytes, `vector` 16.
   public static func decrypt(
@@ -31,7 +32,7 @@ public enum AESMessage {
   ) throws(OpenSSLError) -> Bool {
     let count = ciphertext.count
     guard count > 0, count % AES128CBC.blockSize == 0 else { return false }
-    // A block more than comes out, which OpenSSL may write.
+    // OpenSSL may write one block more than the result.
     guard output.remaining >= count + AES128CBC.blockSize else { return false }
     return try run(ciphertext, key, vector, encrypts: false, &output)
   }
@@ -43,11 +44,12 @@ public enum AESMessage {
     encrypts: Bool,
     _ output: inout ByteWriter
   ) throws(OpenSSLError) -> Bool {
-    precondition(vector.count == AES128CBC.blockSize, "the vector is a block")
+    precondition(vector.count == AES128CBC.blockSize, "the vector has the size of a block")
     guard let context = unsafe EVP_CIPHER_CTX_new() else { throw .fromQueue() }
     // SAFETY: the context is used in this function alone; freeing it wipes the key.
     defer { unsafe EVP_CIPHER_CTX_free(context) }
-    // SAFETY: the cipher reads as many bytes of the key as it was chosen by, and 16 of the vector.
+    // SAFETY: the cipher was chosen by the length of the key, and reads as many bytes of it, and 16
+    // of the vector.
     let ready = unsafe key.withUnsafeBufferPointer { key in
       unsafe vector.withUnsafeBufferPointer { vector in
         unsafe EVP_CipherInit_ex(
@@ -64,7 +66,7 @@ public enum AESMessage {
     var isDone = false
     unsafe output.appendUnchecked { room in
       var (first, last): (Int32, Int32) = (0, 0)
-      // SAFETY: the callers have seen to it that there is room for all that comes out and a block.
+      // SAFETY: the callers have checked for room for the result and one block more.
       let updated = unsafe input.withUnsafeBufferPointer {
         unsafe EVP_CipherUpdate(context, room.baseAddress, &first, $0.baseAddress, Int32($0.count))
       }
@@ -73,7 +75,7 @@ public enum AESMessage {
       isDone = unsafe EVP_CipherFinal_ex(context, rest, &last) == 1
       return isDone ? Int(first + last) : 0
     }
-    // Wrong padding is no failure of the library.
+    // Wrong padding is not a failure of the library.
     if !isDone, !encrypts { ERR_clear_error() }
     return isDone
   }

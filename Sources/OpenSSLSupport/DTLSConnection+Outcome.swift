@@ -1,22 +1,22 @@
 internal import COpenSSL
 public import ConstrainedCore
 
-/// What the two ends have agreed on, and what waits.
+/// Results of the handshake, and pending data.
 extension DTLSConnection {
   /// Whether an earlier session was resumed.
   public var isResumed: Bool { unsafe SSL_session_reused(ssl) == 1 }
 
-  /// Whether this end has sent its last flight, or the last but one.
+  /// Whether this end has sent its Finished, with its last flight or the last but one.
   public var hasSentFinished: Bool {
     var digest: UInt8 = 0
     // SAFETY: there is room for the one byte.
     return unsafe SSL_get_finished(ssl, &digest, 1) > 0
   }
 
-  /// Whether the server has sent nothing but a cookie, if anything.
+  /// Whether the server has sent at most a cookie.
   public var isSayingHello: Bool { unsafe nbiot_is_saying_hello(ssl) != 0 }
 
-  /// The suite's name as OpenSSL spells it; empty before there is one.
+  /// The cipher suite's OpenSSL name; empty before one is negotiated.
   public var suite: FixedBytes<64> {
     var name = FixedBytes<64>()
     guard let cipher = unsafe SSL_get_current_cipher(ssl),
@@ -24,7 +24,7 @@ extension DTLSConnection {
     else { return name }
     name.write { (writer: inout ByteWriter) in
       var index = 0
-      // SAFETY: the text ends with zero.
+      // SAFETY: the text ends with a zero byte.
       while unsafe text[index] != 0 {
         try? writer.append(UInt8(bitPattern: unsafe text[index]))
         index += 1
@@ -33,7 +33,7 @@ extension DTLSConnection {
     return name
   }
 
-  /// The session as bytes that `resume` takes; `nil` when it cannot be resumed.
+  /// The session in the form that `resume` takes; `nil` if it cannot be resumed.
   public func session() -> DTLSSession? {
     guard let session = unsafe SSL_get_session(ssl),
       unsafe SSL_SESSION_is_resumable(session) == 1
@@ -41,7 +41,7 @@ extension DTLSConnection {
     return unsafe DTLSSession(session)
   }
 
-  /// How many bytes the session's identifier, and its ticket, add to a hello that resumes it.
+  /// The number of bytes that the session's identifier and ticket add to a hello that resumes it.
   public var resumptionBytes: Int {
     guard let session = unsafe SSL_get_session(ssl) else { return 0 }
     var count: Int = 0
@@ -49,19 +49,19 @@ extension DTLSConnection {
     return 32 + count
   }
 
-  /// Whether the server has asked for a certificate of the device's, which has none.
+  /// Whether the server has requested a client certificate and the device has none.
   public var lacksCertificate: Bool { unsafe io.pointee.lacksCertificate }
 
-  /// How many bytes a message may have: what fits the records that both ends have agreed on.
+  /// The maximum length of a message, limited by the negotiated record size.
   public var maxMessage: Int {
     let limit = unsafe nbiot_max_fragment(ssl)
     return limit == 0 ? 16_384 : limit
   }
 
-  /// How many bytes wait to be sent in the first datagram of the queue.
+  /// The length of the first datagram in the queue, in bytes.
   public var queuedBytes: Int { unsafe io.pointee.nextCount }
 
-  /// Whether a message waits that came in the same datagram as the last one.
+  /// Whether the last datagram contains another message.
   public var hasPendingMessage: Bool {
     unsafe state == .established && SSL_has_pending(ssl) == 1
   }

@@ -2,17 +2,17 @@
 internal import COpenSSL
 internal import ConstrainedCore
 
-// What only a server needs; a device has none of it.
+// Functions for servers only; a device does not link them.
 
 extension DTLSContext {
-  /// Makes a server ask who says hello to come again with a cookie, before it remembers anything
-  /// (RFC 6347 Section 4.2.1).
+  /// Makes a server demand a cookie from a client before it keeps any state (RFC 6347 Section
+  /// 4.2.1).
   public func setCookies() {
     unsafe SSL_CTX_set_cookie_generate_cb(handle) { ssl, cookie, count in
       guard let io = unsafe DatagramBIO.of(ssl), let made = unsafe io.pointee.cookie() else {
         return 0
       }
-      // SAFETY: OpenSSL gives room for 255 bytes.
+      // SAFETY: OpenSSL provides room for 255 bytes.
       for index in 0..<16 { unsafe cookie?[index] = made.bytes[index] }
       unsafe count?.pointee = 16
       return 1
@@ -27,30 +27,30 @@ extension DTLSContext {
     }
   }
 
-  /// Forgets the sessions of a server's cache.
+  /// Removes all sessions from a server's cache.
   public func forgetSessions() {
     unsafe nbiot_forget_sessions(handle)
   }
 
-  /// How long a server remembers a session, in seconds.
+  /// The lifetime of a session in the server's cache, in seconds.
   public func setSessionLifetime(_ seconds: Int) {
     unsafe SSL_CTX_set_timeout(handle, seconds)
   }
 }
 
 extension DTLSConnection {
-  /// Says who is at the other end, in at most 64 bytes, and with which secret its cookies are made.
+  /// Sets the peer's identity, at most 64 bytes, and the secret for its cookies.
   public mutating func setPeer(_ peer: [UInt8], cookieKey: [UInt8]) {
     try? unsafe io.pointee.peer.replace(with: peer.span.extracting(0..<min(64, peer.count)))
     try? unsafe io.pointee.key.replace(with: cookieKey.span)
   }
 
-  /// Looks up the pre-shared key of an identity; `nil` refuses it.
+  /// Sets the lookup of pre-shared keys by identity; `nil` refuses the identity.
   public mutating func setKeys(_ find: @escaping ([UInt8]) -> [UInt8]?) {
     unsafe io.pointee.findKey = find
     unsafe SSL_set_psk_server_callback(ssl) { ssl, identity, key, maxKey in
       guard let io = unsafe DatagramBIO.of(ssl), let text = unsafe identity else { return 0 }
-      // SAFETY: the identity ends with zero; there is room for `maxKey` bytes.
+      // SAFETY: the identity ends with a zero byte; there is room for `maxKey` bytes.
       let name = Array(unsafe String(cString: text).utf8)
       guard let found = unsafe io.pointee.findKey?(name), found.count <= Int(maxKey) else {
         return 0
@@ -60,26 +60,25 @@ extension DTLSConnection {
     }
   }
 
-  /// Whether the client has changed its cipher and its Finished is what comes next.
+  /// Whether the client has changed its cipher, so that its Finished comes next.
   public var awaitsFinished: Bool {
     unsafe state == .handshaking && nbiot_awaits_finished(ssl) == 1
   }
 
-  /// Whether the handshake's suite has a pre-shared key and no certificate.
+  /// Whether the negotiated suite uses a pre-shared key and no certificate.
   public var hasAgreedOnPreSharedKey: Bool { unsafe nbiot_has_agreed_on_psk(ssl) == 1 }
 
-  /// Takes in a hello; `true` when it had the right cookie, so that the association has begun and is
-  /// to be given an empty datagram next.
+  /// Handles a hello; returns `true` if its cookie was right.
   ///
-  /// A hello without a cookie is answered with one; anything else is dropped. Nothing is kept of
-  /// either.
+  /// The association has then begun; pass it an empty datagram next. A hello without a cookie is
+  /// answered with one, and anything else is dropped; neither leaves any state.
   public mutating func listen(_ datagram: [UInt8]) -> Bool {
     var isGreeted = false
     unsafe datagram.withUnsafeBufferPointer { bytes in
-      // SAFETY: the pointer is taken back below, before the array ends.
+      // SAFETY: the pointer is reset below, before the array goes away.
       unsafe io.pointee.input = bytes.baseAddress
       unsafe io.pointee.inputCount = bytes.count
-      // It answers under the number of the hello's record (RFC 6347 Section 4.2.1).
+      // The response copies the hello's record number (RFC 6347 Section 4.2.1).
       let expected = unsafe io.pointee.expected
       unsafe io.pointee.expected = 0
       isGreeted = unsafe nbiot_listen(ssl) == 1
@@ -100,7 +99,7 @@ extension OpenSSLError {
 }
 
 extension DatagramBIO {
-  /// The cookie of the peer: 16 bytes of an HMAC that nobody else can make.
+  /// The peer's cookie: 16 bytes of an HMAC, which nobody else can compute.
   fileprivate func cookie() -> FixedBytes<32>? {
     try? Hash.sha256.hmac(key: key.bytes, content: peer.bytes)
   }

@@ -2,18 +2,18 @@ internal import COpenSSL
 public import ConstrainedCore
 
 extension DTLSConnection {
-  /// Demands that the peer's certificate be for `name`, a host's name or its address in digits, and
-  /// tells the server which name is meant (RFC 6066 Section 3) unless it is an address.
+  /// Requires the peer's certificate to be for `name`, a host name or an address in digits, and
+  /// sends the name to the server (RFC 6066 Section 3) unless it is an address.
   ///
-  /// Without `isSent` the server is not told, which saves 9 bytes and the name in each hello. A name that
-  /// stands only in the subject's common name counts where `allowsCommonName` is set; RFC 9525 Section 6.3
-  /// forbids it. `false` when the name cannot stand in a certificate.
+  /// Without `isSent` the name is not sent, which saves 9 bytes and the name in each hello. With
+  /// `allowsCommonName` a name in the subject's common name alone is accepted; RFC 9525 Section 6.3
+  /// forbids that. Returns `false` if a certificate cannot contain the name.
   public func setServerName(
     _ name: Span<UInt8>,
     isSent: Bool = true,
     allowsCommonName: Bool = false
   ) -> Bool {
-    // OpenSSL takes a name that begins with a dot for any name that ends so.
+    // OpenSSL treats a name with a leading dot as any name that ends in it.
     guard name.count > 0, name.count <= 255, name[0] != UInt8(ascii: ".") else { return false }
     for index in name.indices where name[index] <= 0x20 || name[index] >= 0x7F { return false }
     let ssl = unsafe ssl
@@ -31,8 +31,8 @@ extension DTLSConnection {
     }
   }
 
-  /// Proves by a key that both ends know (RFC 4279); the identity has at most 255 bytes without a zero
-  /// among them, the key at most 128.
+  /// Authenticates with a pre-shared key (RFC 4279); the identity has at most 255 bytes, none of
+  /// them zero, the key at most 128.
   public func setPreSharedKey(
     identity: Span<UInt8>,
     key: Span<UInt8>
@@ -42,16 +42,17 @@ extension DTLSConnection {
     try unsafe io.pointee.key.replace(with: key)
     unsafe SSL_set_psk_client_callback(ssl) { ssl, _, identity, maxIdentity, key, maxKey in
       guard let io = unsafe DatagramBIO.of(ssl) else { return 0 }
-      // SAFETY: OpenSSL gives room for `maxIdentity` characters and a zero, and for `maxKey` bytes.
+      // SAFETY: OpenSSL provides room for `maxIdentity` characters and a zero byte, and for
+      // `maxKey` bytes.
       return unsafe io.pointee.givePreSharedKey(identity, Int(maxIdentity), key, Int(maxKey))
     }
   }
 
-  /// Offers to go on with a session that `session` gave, in as few bytes as that takes: its suite
-  /// alone, one group and one signature algorithm.
+  /// Offers to resume a session returned by `session`, in the fewest bytes: its suite only, one
+  /// group and one signature algorithm.
   ///
-  /// `false` when the bytes are no session, its suite is not among those that the context offers, or the
-  /// server's certificate has expired since; the handshake is then a full one.
+  /// Returns `false` for bytes that are not a session, for a suite that the context does not offer,
+  /// and if the server's certificate has expired since; the handshake is then a full one.
   public func resume(_ session: Span<UInt8>) -> Bool {
     // SAFETY: the pointer covers exactly the span and does not outlive the call.
     let decoded = unsafe session.withUnsafeBufferPointer {
@@ -70,7 +71,8 @@ extension DTLSConnection {
     guard let suite = unsafe SSL_SESSION_get0_cipher(decoded),
       unsafe nbiot_offers(ssl, suite) == 1,
       unsafe SSL_set_cipher_list(ssl, SSL_CIPHER_get_name(suite)) == 1,
-      // Of the two groups the one that every server has, should it have forgotten the session.
+      // Of the two groups, the one that every server supports, in case it no longer has the
+      // session.
       unsafe nbiot_set_groups(ssl, cString("P-256")) == 1,
       unsafe nbiot_set_own_signatures(
         ssl,

@@ -3,38 +3,39 @@ public import ConstrainedCore
 
 /// One end of a DTLS 1.2 association (RFC 6347), without a socket and without a clock.
 ///
-/// Datagrams go in by `receive`, those of the handshake come out by `pollDatagram`; messages go
+/// Pass datagrams to `receive` and fetch those of the handshake from `pollDatagram`; messages go
 /// through `seal` and `receive`. Order of calls: `start` or, as a server, `receive`; then
-/// `pollDatagram` until it gives `false`; `handleTimeout` at `pollTimeout`.
-/// Memory: 54 to 59 KB while it is established, nearly all OpenSSL's buffers, and 4 of them a queue of
-/// handshake datagrams, which has 16 KB at an end with a certificate. No call allocates then, but for
-/// suites with CBC, for which OpenSSL allocates some 50 times a message.
+/// `pollDatagram` until it returns `false`; `handleTimeout` at `pollTimeout`. Memory: 54 to 59 KB
+/// while established, nearly all of it OpenSSL's buffers. The queue of handshake datagrams is 4 KB
+/// of that; at an end with a certificate it has 16 KB. Calls on an established association do not
+/// allocate, except with CBC suites, for which OpenSSL allocates some 50 times a message.
 @safe
 public struct DTLSConnection: ~Copyable {
-  /// Where the association stands.
+  /// The state of the association.
   public enum State: Equatable, Sendable {
-    /// Not both ends have proved who they are.
+    /// At least one end has not authenticated yet.
     case handshaking
     /// Messages can be sent.
     case established
-    /// It is over: closed by the peer in a way that only the peer can have done, or failed.
+    /// Closed by an authenticated message of the peer, or failed.
     case ended(DTLSFailure)
   }
 
-  /// How patiently a flight is sent again.
+  /// The schedule of a flight's retransmissions.
   public struct Patience: Sendable {
     /// The time to the first retransmission; it doubles each time.
     public var timeout: Milliseconds
-    /// How often a flight is sent again.
+    /// The number of retransmissions.
     public var limit: Int
 
-    /// Waits so long, and so often.
+    /// Sets the first timeout and the number of retransmissions.
     public init(timeout: Milliseconds, limit: Int) {
       self.timeout = timeout
       self.limit = limit
     }
 
-    /// The time from a flight's first transmission to the end of the wait behind that of the number.
+    /// The time from a flight's first transmission to the end of the wait after that many
+    /// transmissions.
     public func span(of transmissions: Int) -> Milliseconds {
       var (sum, next) = (Milliseconds(0), timeout)
       for _ in 0..<transmissions {
@@ -45,30 +46,32 @@ public struct DTLSConnection: ~Copyable {
     }
   }
 
-  /// Whose time the caller's instants are.
+  /// The clock of the caller's instants.
   public enum Clock: Sendable {
-    /// The machine's own.
+    /// The machine's clock.
     case machine
-    /// A test's.
+    /// A test's clock.
     case virtual
   }
 
-  /// The most flights of a client: a hello without a cookie, one with, the key, and two to spare.
+  /// The maximum number of a client's flights: hello without a cookie, hello with it, key exchange,
+  /// and two spare.
   ///
-  /// Anybody can ask for another cookie, and be given a hello each time (RFC 6347 Section 4.2.1); a
-  /// server may do so when it has just changed its secret. When one is left, no request is heeded any more.
+  /// Anybody can demand another cookie and so cause another hello (RFC 6347 Section 4.2.1); a
+  /// server may do so after changing its secret. With one flight left, further demands are ignored.
   private static let mostFlights = 5  // conformance: 6347-4.2.1-b
 
-  /// The messages of a handshake that a server sends in the clear, by the bits of their types, and a client's.
+  /// The handshake messages that a server, and a client, may send in the clear: one bit per message
+  /// type.
   ///
-  /// RFC 5246 Section 7.4, RFC 6347 Section 4.3.2. HelloRequest is no use amid a handshake.
+  /// RFC 5246 Section 7.4, RFC 6347 Section 4.3.2. HelloRequest is useless during a handshake.
   private static let ofServer: UInt32 =
     // conformance: 6347-4.2.1-a
     1 << 2 | 1 << 3 | 1 << 4 | 1 << 11 | 1 << 12 | 1 << 13 | 1 << 14 | 1 << 22
   private static let ofClient: UInt32 = 1 << 1 | 1 << 11 | 1 << 15 | 1 << 16
 
-  /// The bytes that a record adds to its message, at most: the header, a block of vector, HMAC-SHA-384
-  /// and padding.
+  /// The maximum overhead of a record in bytes: the header, a block of vector, HMAC-SHA-384 and
+  /// padding.
   public static let maxOverhead = 13 + 16 + 48 + 16  // conformance: 6347-4.1.1-b
 
   let ssl: OpaquePointer
@@ -82,26 +85,27 @@ public struct DTLSConnection: ~Copyable {
   private var deadline: Instant?
   private var clearAlert: UInt8?
   private var isClosing = false
-  /// When the last flight of the handshake was sent.
+  /// The time of the handshake's last flight.
   private var lastFlight = Instant(milliseconds: 0)
 
-  /// Whether the peer has answered a flight with the next one.
+  /// Whether the peer has answered a flight with its next one.
   public private(set) var hasAnswer = false
 
-  /// Whether the message that came last was longer than the room for it, so that its end is missing; always
-  /// `false` for a server, which loses such a message.
+  /// Whether the last message was cut off because it did not fit.
+  ///
+  /// Always `false` for a server, which drops such a message.
   public private(set) var hasCutMessage = false
 
-  /// Where the association stands.
+  /// The current state.
   public private(set) var state = State.handshaking
 
-  /// Whether both ends had proved who they are before it ended.
+  /// Whether the association was established before it ended.
   public private(set) var hasBeenEstablished = false
 
-  /// An association that has sent nothing yet.
+  /// Creates an association that has not sent anything yet.
   ///
-  /// `linkMTU` is what fits the link with the headers of IP and UDP, 256 bytes or more; handshake
-  /// flights are cut so.
+  /// `linkMTU` is the link's MTU including the headers of IP and UDP, at least 256 bytes; handshake
+  /// flights are fragmented accordingly.
   public init(
     _ context: borrowing DTLSContext,
     patience: Patience,
@@ -120,7 +124,7 @@ public struct DTLSConnection: ~Copyable {
     timeout = patience.timeout
     unsafe io = .allocate(capacity: 1)
     let mtu = max(256, linkMTU)
-    // A flight with a chain of certificates is the longest.
+    // The longest flight is one with a certificate chain.
     let hasCertificate = unsafe SSL_CTX_get0_certificate(context.handle) != nil
     unsafe io.initialize(
       to: DatagramBIO(queueCapacity: hasCertificate ? 16_384 : 4_096, linkMTU: mtu)
@@ -136,8 +140,8 @@ public struct DTLSConnection: ~Copyable {
       // SAFETY: the value lives as long as the association.
       guard let io = unsafe DatagramBIO.of(ssl) else { return 1_000_000 }
       unsafe io.pointee.isRetransmitting = previous != 0
-      // Too early it ran out: it is not to run for a whole timeout more, else the flight could not be
-      // sent again when the caller's clock asks for it.
+      // OpenSSL's timer expired too early. Do not let it run for another whole timeout: the flight
+      // could not be retransmitted when the caller's clock asks for it.
       let isEarly = unsafe previous != 0 && !io.pointee.wantsRetransmission
       return unsafe isEarly ? io.pointee.rest : io.pointee.timer
     }
@@ -150,14 +154,14 @@ public struct DTLSConnection: ~Copyable {
   }
 
   deinit {
-    // An association that just ends, as a sleeping device's does, or by the peer's goodbye, keeps its
-    // session resumable; OpenSSL would take it out of a server's cache.
+    // An association that is dropped, as by a sleeping device, or closed by the peer leaves its
+    // session resumable; otherwise OpenSSL would remove the session from a server's cache.
     switch state {
     case .established, .ended(.closed):
       unsafe SSL_set_shutdown(ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN)
     default: break
     }
-    // SAFETY: both belong to this value alone; the BIO goes with the association.
+    // SAFETY: both belong to this value alone; freeing the association frees the BIO.
     unsafe SSL_free(ssl)
     unsafe io.pointee.key.withStorage { wipe(&$0) }
     unsafe io.pointee.queue.deallocate()
@@ -169,18 +173,18 @@ public struct DTLSConnection: ~Copyable {
 // MARK: - Handshake and messages
 
 extension DTLSConnection {
-  /// When `handleTimeout` is to be called next.
+  /// The time of the next call of `handleTimeout`; `nil` if no timer runs.
   public var pollTimeout: Instant? { deadline }
 
-  /// Says hello.
+  /// Starts the handshake as a client.
   public mutating func start(at now: Instant) {
     advance(at: now)
   }
 
-  /// Takes in a datagram, and appends the first message in it to `output`: a server if it has room for all of
-  /// it, a client as much as it has room for, see `hasCutMessage`.
+  /// Handles a datagram and appends its first message to `output`: a server only if the whole
+  /// message fits, a client as much as fits, see `hasCutMessage`.
   ///
-  /// What is not the peer's is dropped without a trace.
+  /// Datagrams that are not the peer's are dropped silently.
   public mutating func receive(
     _ datagram: Span<UInt8>,
     into output: inout ByteWriter,
@@ -189,8 +193,8 @@ extension DTLSConnection {
     guard state == .handshaking, role == .client else {
       return take(datagram, into: &output, at: now)
     }
-    // RFC 6347 Section 4.1.2.7: anybody can send an alert in the clear. It is kept in mind until the
-    // flight would be sent again, and counts for nothing when the server answers before that.
+    // RFC 6347 Section 4.1.2.7: anybody can send an alert in the clear. It is kept until the flight
+    // is due for retransmission, and discarded if the server answers before.
     let start = output.count
     var offset = 0
     while offset < datagram.count, output.count == start {
@@ -205,14 +209,14 @@ extension DTLSConnection {
     _ message: Span<UInt8>,
     into output: inout ByteWriter
   ) throws(CapacityError) {
-    precondition(state == .established, "messages are sent on an established association only")
+    precondition(state == .established, "seal needs an established association")
     guard message.count <= 16_384, output.remaining >= message.count + Self.maxOverhead else {
       throw CapacityError()
     }
     var result: Int32 = 0
     ERR_clear_error()
     unsafe output.appendUnchecked { room in
-      // SAFETY: the room is the BIO's target during this call alone.
+      // SAFETY: the room is the BIO's target during this call only.
       unsafe io.pointee.target = room.baseAddress
       unsafe io.pointee.targetCapacity = room.count
       unsafe io.pointee.targetCount = 0
@@ -225,8 +229,8 @@ extension DTLSConnection {
     if result <= 0 { end(after: result) }
   }
 
-  /// Says goodbye, or answers the peer's; the datagram waits in the queue, and what was on its way still
-  /// comes.
+  /// Sends close_notify, or answers the peer's; the datagram is queued, and messages in flight are
+  /// still received.
   public mutating func close() {
     guard state == .established || state == .ended(.closed) && hasBeenEstablished, !isClosing else {
       return
@@ -238,7 +242,7 @@ extension DTLSConnection {
     deadline = nil
   }
 
-  /// Appends the next datagram of the handshake to an empty `output`; `false` when there is none.
+  /// Appends the next handshake datagram to an empty `output`; returns `false` if there is none.
   public mutating func pollDatagram(
     into output: inout ByteWriter
   ) throws(CapacityError) -> Bool {
@@ -247,7 +251,7 @@ extension DTLSConnection {
     return true
   }
 
-  /// Sends the last flight again when it is time, or gives up.
+  /// Retransmits the last flight when its timer has expired, or gives up.
   public mutating func handleTimeout(at now: Instant) {
     guard let deadline, deadline <= now, state == .handshaking else { return }
     if let clearAlert { return end(.alert(clearAlert)) }
@@ -255,14 +259,14 @@ extension DTLSConnection {
     retransmissions += 1
     // conformance: 6347-4.2.4-c
     timeout = timeout.doubled
-    // Forged ones may have taken the room of the peer's.
+    // Forged records may have taken the place of the peer's.
     unsafe io.pointee.earlyRecords = 0
     setTimer()
     self.deadline = now + timeout
     switch sendAgain() {
     case .sent: break
-    // Somebody has set the machine's clock back, and the timer is out of reach. The attempt counts, for else it
-    // might never end.
+    // The machine's clock was set back, and the timer is out of reach. Count the attempt; otherwise
+    // the handshake might never end.
     case .early(let left): self.deadline = now + min(left, timeout)
     case .failed: end(.timedOut(hasAnswer: hasAnswer))
     }
@@ -290,13 +294,13 @@ extension DTLSConnection {
     }
     ERR_clear_error()
     guard unsafe io.pointee.writes != writes else { return }
-    // A flight of its own has been answered by the peer's, and the next one is under way.
+    // The peer has answered a flight, and the next one is in flight.
     if deadline != nil { hasAnswer = true }
     flights += 1
     guard role == .server || flights <= Self.mostFlights else {
       return end(.timedOut(hasAnswer: true))
     }
-    // Another cookie is asked for no more: type 3 is HelloVerifyRequest.
+    // Accept no further cookie: type 3 is HelloVerifyRequest.
     if flights == Self.mostFlights - 1, role == .client { unsafe io.pointee.expected &= ~(1 << 3) }
     clearAlert = nil
     retransmissions = 0
@@ -306,14 +310,15 @@ extension DTLSConnection {
     deadline = now + timeout
   }
 
-  /// Appends a message whole; where there is no room for it a server loses it, and a client keeps its beginning.
+  /// Appends a whole message; if it does not fit, a server drops it and a client keeps its
+  /// beginning.
   private mutating func read(into output: inout ByteWriter, at now: Instant) {
     let start = output.count
     var result: Int32 = 0
     hasCutMessage = false
-    // RFC 6347 Section 4.2.4: the last flight is sent again when the peer repeats its own. A server whose
-    // timer is shorter than the way does so before it can have the flight, and more than once: the same
-    // patience as with every flight.
+    // RFC 6347 Section 4.2.4: the last flight is retransmitted when the peer repeats its own. A
+    // server whose timer is shorter than the round trip repeats it, perhaps more than once, before
+    // it can have received the flight; so the timeout of every flight applies here as well.
     let writes = unsafe io.pointee.writes
     // conformance: 6347-4.2.4-a
     unsafe io.pointee.keepsBack = role == .client && now - lastFlight < patience.timeout
@@ -340,7 +345,7 @@ extension DTLSConnection {
     }
   }
 
-  /// Reads what nobody wants, 256 bytes or less; `SSL_read` must have room for a byte.
+  /// Reads and discards at most 256 bytes; `SSL_read` must have room for a byte.
   private func discard(atMost count: Int32) -> Int32 {
     var bytes = FixedBytes<256>()
     var result: Int32 = 0
@@ -354,17 +359,17 @@ extension DTLSConnection {
     return result
   }
 
-  /// Lets OpenSSL read a datagram, or what it has kept of the last one.
+  /// Lets OpenSSL read a datagram, or the rest of the last one.
   private mutating func take(
     _ datagram: Span<UInt8>,
     into output: inout ByteWriter,
     at now: Instant
   ) {
     unsafe datagram.withUnsafeBufferPointer { bytes in
-      // SAFETY: the pointer is taken back below, before the span ends.
+      // SAFETY: the pointer is reset below, before the span goes away.
       unsafe io.pointee.input = bytes.baseAddress
       unsafe io.pointee.inputCount = bytes.count
-      // A server's connection that has listened has the hello inside already.
+      // A server's connection after `listen` already holds the hello.
       if state == .handshaking, bytes.count > 0 || role == .server { advance(at: now) }
       if state == .established || isClosing { read(into: &output, at: now) }
       unsafe io.pointee.input = nil
@@ -372,18 +377,21 @@ extension DTLSConnection {
     }
   }
 
-  /// How long OpenSSL's own timer runs behind a flight, where it cannot be held (OpenSSL 3.2).
+  /// Sets OpenSSL's own timer for a flight, for versions that do not let it be held (OpenSSL 3.2).
   ///
-  /// It looks at the timer whenever it reads, and what it would then send is kept back: early is of no
-  /// use. But it sends nothing for `handleTimeout` before the timer has run out, for which it takes the
-  /// last 15 ms. So it runs as long as the caller's clock, less 2 per thousand by which the two may
-  /// differ; with a test's clock it runs out at once.
+  /// OpenSSL checks the timer whenever it reads; a retransmission that this causes too early is
+  /// suppressed, so early expiry does no harm. But `handleTimeout` sends nothing before the timer
+  /// has expired; OpenSSL treats the last 15 ms as expired. The timer therefore runs as long as the
+  /// caller's clock, less 2 per thousand by which the two may differ. With a test's clock it
+  /// expires at once.
   private func setTimer() {
     unsafe io.pointee.timer = clock == .virtual ? 16_000 : Self.microseconds(timeout)
   }
 
-  /// How long it runs on when it has run out before the caller's clock has: until 4 ms behind that, which
-  /// are then waited out, because OpenSSL gives up at the thirteenth time.
+  /// Sets how long the timer runs on if it expires before the caller's clock.
+  ///
+  /// It runs until 4 ms after the deadline. The 4 ms are then waited out, because OpenSSL gives up at
+  /// the 13th expiry.
   private func setRest(at now: Instant) {
     guard let deadline, clock == .machine else {
       unsafe io.pointee.rest = 115_000
@@ -409,7 +417,8 @@ extension DTLSConnection {
       unsafe io.pointee.isRetransmitting = false
     }
     if let timer = unsafe io.pointee.heldTimer { unsafe nbiot_expire(timer) }
-    // 5 ms are waited out, with a test's clock 100, less than the 15 that OpenSSL takes for none.
+    // Wait out up to 5 ms, or 100 ms with a test's clock, beyond the 15 ms that OpenSSL treats as
+    // expired.
     let longest: Int64 = clock == .virtual ? 120_000 : 20_000
     var left: Int64 = 0
     while true {
@@ -424,7 +433,7 @@ extension DTLSConnection {
     return result == 1 ? .sent : .failed
   }
 
-  /// Where the next alert in the clear stands; behind the end when there is none.
+  /// The range of the next alert in the clear; starts at the end of the datagram if there is none.
   private mutating func findClearAlert(in datagram: Span<UInt8>, from start: Int) -> Range<Int> {
     var offset = start
     while offset + 13 <= datagram.count {
@@ -432,12 +441,13 @@ extension DTLSConnection {
       let isClear = datagram[offset + 3] == 0 && datagram[offset + 4] == 0
       let end = min(offset + 13 + length, datagram.count)
       if datagram[offset] == 21, isClear {
-        // RFC 5246 Section 7.2: 2 is fatal; of the warnings only close_notify ends anything.
+        // RFC 5246 Section 7.2: 2 is fatal; close_notify is the only warning that ends an
+        // association.
         if length == 2, end == offset + 15, datagram[offset + 13] == 2 || datagram[offset + 14] == 0
         {
           clearAlert = datagram[offset + 14]
-          // RFC 6347 Section 4.1: who answers in records of 1.0 has not agreed to 1.2; a server that has
-          // refuses the suites in records of 1.2.
+          // RFC 6347 Section 4.1: a peer that answers in records of 1.0 has not agreed to 1.2; a
+          // server that has refuses the suites in records of 1.2.
           let isOld = datagram[offset + 1] == 0xFE && datagram[offset + 2] == 0xFF
           if isOld, clearAlert == 40 { clearAlert = 70 }
         }
@@ -453,13 +463,13 @@ extension DTLSConnection {
     deadline = nil
   }
 
-  /// Finds out what a call that gave `result` means.
+  /// Determines what the result of a call means.
   private mutating func end(after result: Int32) {
     switch unsafe SSL_get_error(ssl, result) {
     case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: break
     case SSL_ERROR_ZERO_RETURN: end(.closed)
     default:
-      // The last error is the handshake's own; those before it are of what it called.
+      // The last error is that of the handshake; earlier ones come from the functions it called.
       let code = ERR_peek_last_error()
       let reason = Int(ERR_GET_REASON(code))
       if reason == Int(SSL_R_CERTIFICATE_VERIFY_FAILED) {
@@ -475,6 +485,6 @@ extension DTLSConnection {
 }
 
 extension Milliseconds {
-  /// The next timeout of a flight: twice as long, up to 60 seconds (RFC 6347 Section 4.2.4.1).
+  /// The next timeout of a flight: doubled, up to 60 seconds (RFC 6347 Section 4.2.4.1).
   fileprivate var doubled: Milliseconds { min(max(self, Milliseconds(60_000)), self * 2) }
 }

@@ -1,36 +1,36 @@
 internal import COpenSSL
 internal import ConstrainedCore
 
-/// What the associations of one end have in common: DTLS 1.2 and nothing else, its suites, whom it
-/// trusts and what it shows (SSL_CTX).
+/// The shared configuration of one end's associations (SSL_CTX): DTLS 1.2 only, cipher suites,
+/// trusted authorities and certificate.
 ///
 /// Security level 2: RSA keys of 2,048 bits and more, no SHA-1 in signatures.
 @safe
 public struct DTLSContext: ~Copyable {
-  /// Which end of an association.
+  /// The end of an association.
   public enum Role: Sendable {
-    /// The one that says hello.
+    /// The end that sends the first hello.
     case client
-    /// The one that answers.
+    /// The end that answers.
     case server
   }
 
-  /// Where sessions are kept to be resumed.
+  /// Where sessions are stored for resumption.
   public enum Resumption: Sendable {
     /// Nowhere.
     case none
-    /// With the server, under an identifier of 32 bytes.
+    /// At the server, under an identifier of 32 bytes.
     case sessionID
-    /// With the client, as a ticket of the server's (RFC 5077).
+    /// At the client, as a ticket issued by the server (RFC 5077).
     case ticket
   }
 
   let handle: OpaquePointer
 
-  /// Which end it makes associations for.
+  /// The end for which it creates associations.
   public let role: Role
 
-  /// A context that trusts nobody and has OpenSSL's own suites.
+  /// Creates a context without trusted authorities, with OpenSSL's default suites.
   public init(_ role: Role) throws(OpenSSLError) {
     guard
       let context = unsafe SSL_CTX_new(
@@ -46,12 +46,13 @@ public struct DTLSContext: ~Copyable {
     // conformance: 6347-4.1-a
     unsafe SSL_CTX_set_options(context, nbiot_common_options)
     unsafe nbiot_set_security(context)
-    // Asked when a server wants a certificate and none was set: the handshake goes on without.
+    // Called when a server requests a certificate and none was set: continue the handshake without
+    // one.
     unsafe SSL_CTX_set_client_cert_cb(context) { ssl, _, _ in
       unsafe DatagramBIO.of(ssl)?.pointee.lacksCertificate = true
       return 0
     }
-    // A record is at most a datagram: no buffer of 16 KB to write it in.
+    // A record fits into a datagram; OpenSSL's write buffer need not have 16 KB.
     unsafe nbiot_set_send_fragment(context, 2_048)
   }
 
@@ -60,10 +61,11 @@ public struct DTLSContext: ~Copyable {
     unsafe SSL_CTX_free(handle)
   }
 
-  /// The suites that are offered or taken, in order, by OpenSSL's names with colons between.
+  /// Sets the suites to offer or accept, in order of preference: OpenSSL's names separated by
+  /// colons.
   ///
-  /// `needsEncryptThenMAC`: whether suites with CBC are among them, for which the extension of RFC
-  /// 7366 is worth its bytes.
+  /// `needsEncryptThenMAC`: set it if the list contains CBC suites; only those justify the bytes of
+  /// the extension (RFC 7366).
   public func setSuites(
     _ list: StaticString,
     needsEncryptThenMAC: Bool
@@ -71,7 +73,7 @@ public struct DTLSContext: ~Copyable {
     try unsafe setSuites(cString(list), needsEncryptThenMAC)
   }
 
-  /// The same with a list that is no literal.
+  /// As above, for a list that is not a literal.
   public func setSuites(
     _ list: Span<UInt8>,
     needsEncryptThenMAC: Bool
@@ -91,26 +93,27 @@ public struct DTLSContext: ~Copyable {
     guard unsafe SSL_CTX_set_cipher_list(handle, list) == 1 else { throw .fromQueue() }
   }
 
-  /// The signature algorithms that the peer may sign with.
+  /// Sets the signature algorithms accepted from the peer.
   public func setSignatures(_ list: StaticString) throws(OpenSSLError) {
     guard unsafe nbiot_set_signatures(handle, cString(list)) == 1 else { throw .fromQueue() }
   }
 
-  /// The groups for the key exchange and for keys in certificates, the preferred one first.
+  /// Sets the groups for the key exchange and for keys in certificates, in order of preference.
   public func setGroups(_ list: StaticString) throws(OpenSSLError) {
     guard unsafe nbiot_set_context_groups(handle, cString(list)) == 1 else { throw .fromQueue() }
   }
 
-  /// How sessions are resumed.
+  /// Sets how sessions are resumed.
   ///
-  /// A client keeps them itself; a server without a cache and without tickets resumes none.
+  /// A client stores sessions itself; a server without a cache or tickets resumes none.
   public func setResumption(_ resumption: Resumption) {
     if resumption != .ticket { unsafe SSL_CTX_set_options(handle, nbiot_no_ticket) }
     let keeps = role == .server && resumption == .sessionID
     unsafe nbiot_set_cache(handle, keeps ? Int(SSL_SESS_CACHE_SERVER) : Int(SSL_SESS_CACHE_OFF))
   }
 
-  /// Asks the server for records of at most 512, 1,024, 2,048 or 4,096 bytes (RFC 6066 Section 4).
+  /// Requests records of at most 512, 1,024, 2,048 or 4,096 bytes from the server (RFC 6066 Section
+  /// 4).
   public func setMaxFragmentLength(_ bytes: Int) throws(OpenSSLError) {
     let code: UInt8 =
       switch bytes {
@@ -124,9 +127,10 @@ public struct DTLSContext: ~Copyable {
     }
   }
 
-  /// Demands a certificate of the peer that one of `authorities`, in PEM, vouches for.
+  /// Requires a certificate from the peer that chains to one of `authorities`, in PEM.
   ///
-  /// At most `depth` authorities may stand between; returns how many certificates were read.
+  /// The chain may have at most `depth` intermediate authorities. Returns the number of
+  /// certificates read.
   public func setAuthorities(
     _ authorities: Span<UInt8>,
     depth: Int
@@ -141,7 +145,7 @@ public struct DTLSContext: ~Copyable {
     return count
   }
 
-  /// Shows a certificate, followed by those of its authorities where the peer needs them, with its
+  /// Sets the certificate, followed by any intermediate certificates that the peer needs, and its
   /// private key; both in PEM.
   public func setCertificate(
     _ chain: Span<UInt8>,
@@ -154,7 +158,7 @@ public struct DTLSContext: ~Copyable {
         : nbiot_add_chain(context, certificate) == 1
     }
     guard count > 0 else { throw OpenSSLError(code: 0) }
-    // SAFETY: the BIO reads the span during this call alone.
+    // SAFETY: the BIO reads the span during this call only.
     let isUsed = unsafe key.withUnsafeBytes { bytes in
       let bio = unsafe BIO_new_mem_buf(bytes.baseAddress, Int32(clamping: bytes.count))
       defer { unsafe BIO_free_all(bio) }
@@ -166,14 +170,14 @@ public struct DTLSContext: ~Copyable {
     guard isUsed else { throw .fromQueue() }
   }
 
-  /// Hands each certificate of a PEM text to `body`, which keeps a reference where it needs one and
-  /// says whether it could use it.
+  /// Passes each certificate in a PEM text to `body`, which takes a reference if it needs one and
+  /// returns whether it could use the certificate.
   private static func forEachCertificate(
     in text: Span<UInt8>,
     _ body: (OpaquePointer, Int) -> Bool
   ) throws(OpenSSLError) -> Int {
     var count = 0
-    // SAFETY: the BIO reads the span during this call alone.
+    // SAFETY: the BIO reads the span during this call only.
     let isGood = unsafe text.withUnsafeBytes { bytes in
       let bio = unsafe BIO_new_mem_buf(bytes.baseAddress, Int32(clamping: bytes.count))
       defer { unsafe BIO_free_all(bio) }
@@ -185,21 +189,21 @@ public struct DTLSContext: ~Copyable {
       return true
     }
     guard isGood else { throw .fromQueue() }
-    // The end of the text is an error to OpenSSL.
+    // OpenSSL reports the end of the text as an error.
     ERR_clear_error()
     return count
   }
 }
 
-/// A literal as C reads it.
+/// A literal as a C string.
 ///
-/// A `String` in its place would bring the standard library's strings into the device: 5 KB.
+/// A `String` would pull the standard library's strings into the device program: 5 KB.
 func cString(_ text: StaticString) -> UnsafePointer<CChar> {
   // SAFETY: a StaticString's bytes end with zero and live as long as the program.
   unsafe UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
 }
 
-/// Hands `body` a copy of `text` with a zero byte behind it; at most 511 bytes are taken.
+/// Passes `body` a copy of `text` with a terminating zero byte; `text` has at most 511 bytes.
 func withCString<Result, Failure: Error>(
   _ text: Span<UInt8>,
   _ body: (UnsafePointer<CChar>?) throws(Failure) -> Result

@@ -1,22 +1,22 @@
 internal import COpenSSL
 
-/// A session's secrets and parameters as bytes (DER), wiped when the value ends.
+/// A session's secrets and parameters in DER, wiped with the value.
 public struct DTLSSession: ~Copyable {
   private let memory: WipedMemory
 
-  /// How many bytes it has: some 150, and those of the server's certificate and of a ticket.
+  /// The length in bytes: some 150, plus those of the server's certificate and of a ticket.
   public var count: Int { memory.count }
 
-  /// `nil` when there is no memory.
+  /// `nil` if memory is short.
   init?(_ session: OpaquePointer) {
     var count = 0
     guard let bytes = unsafe nbiot_encode_session(session, &count) else { return nil }
     memory = unsafe WipedMemory(taking: bytes, count: count)
   }
 
-  /// A copy of bytes that a session gave earlier; the caller wipes its own.
+  /// Copies the bytes of an earlier session; the caller wipes its own copy.
   ///
-  /// `nil` when they are no session, or when there is no memory.
+  /// `nil` if they are not a session, or if memory is short.
   public init?(copying bytes: Span<UInt8>) {
     // SAFETY: the pointer covers exactly the span and does not outlive the call.
     let decoded = unsafe bytes.withUnsafeBufferPointer {
@@ -31,7 +31,7 @@ public struct DTLSSession: ~Copyable {
     self.memory = memory
   }
 
-  /// The bytes themselves; do not copy them anywhere that is not wiped.
+  /// The session in DER; any copy must be wiped.
   public var bytes: Span<UInt8> {
     @_lifetime(borrow self)
     borrowing get { memory.bytes }

@@ -1,80 +1,82 @@
 internal import COpenSSL
 internal import ConstrainedCore
 
-/// What an association reads from and writes to: one datagram in, datagrams out, no socket.
+/// The BIO of an association: one datagram in, datagrams out, no socket.
 ///
-/// OpenSSL 3.0 has no such BIO of its own. It lies on the heap, because OpenSSL keeps its address.
+/// OpenSSL 3.0 has no such BIO. It is on the heap, because OpenSSL keeps its address.
 @safe
 struct DatagramBIO {
-  /// Handshake datagrams that wait to be sent, each behind 2 bytes of its length.
+  /// Queued handshake datagrams, each after a length of 2 bytes.
   ///
-  /// What has no room is lost, as on the network; the flight's retransmission brings it again.
+  /// Datagrams that do not fit are lost, as on the network; the flight's retransmission repeats
+  /// them.
   var queue: UnsafeMutableRawBufferPointer
   var queueStart = 0
   var queueEnd = 0
-  /// Where the last one stands, which takes more records as long as it waits.
+  /// The offset of the last datagram, to which records are added while it is queued.
   private var lastStart = 0
 
-  /// The datagram that OpenSSL is to read, during a call.
+  /// The datagram for OpenSSL to read, set during a call.
   var input: UnsafePointer<UInt8>?
   var inputCount = 0
 
-  /// Where a record goes that carries a message, during a call; else the queue is written.
+  /// The destination of a message's record, set during a call; otherwise records go into the queue.
   var target: UnsafeMutablePointer<UInt8>?
   var targetCount = 0
   var targetCapacity = 0
 
-  /// Whether what OpenSSL writes is its last flight again, and whether that is wanted.
+  /// Whether OpenSSL is retransmitting its last flight, and whether the caller wants that.
   ///
-  /// OpenSSL looks at a clock of its own before it reads, and would send a flight again that the
-  /// caller's clock has not asked for.
+  /// OpenSSL checks a clock of its own before it reads, and would retransmit before the caller's
+  /// clock asks for it.
   var isRetransmitting = false
   var wantsRetransmission = false
 
-  /// Whether the last flight, which OpenSSL sends again for each repetition of the peer's, is kept back.
+  /// Whether to suppress the last flight, which OpenSSL retransmits for each repetition of the
+  /// peer's.
   var keepsBack = false
 
-  /// How long OpenSSL's own timer is to run, in microseconds: behind a new flight, and after it has run
-  /// out although the caller's clock has not.
+  /// The duration of OpenSSL's own timer in microseconds: `timer` after a new flight, `rest` after
+  /// it has expired before the caller's clock.
   var timer: UInt32 = 0
   var rest: UInt32 = 0
 
-  /// The association, and its timer where OpenSSL lets it be held.
+  /// The association, and its timer if OpenSSL lets it be held.
   var ssl: OpaquePointer?
   var heldTimer: UnsafeMutableRawPointer?
 
-  /// Which handshake messages are handed to OpenSSL in the clear, the bit of each type; 0 for all that comes,
-  /// once the association stands.
+  /// The handshake messages in the clear that are passed to OpenSSL, one bit per type; 0 passes
+  /// everything, once the association is established.
   var expected: UInt32 = 0
-  /// How many bytes the body of a protected record has at least: what its cipher adds.
+  /// The minimum length of a protected record's body: the overhead of its cipher.
   ///
-  /// OpenSSL ends the association over a shorter one. During a handshake there is nothing below 24: a Finished
-  /// has 40 and more.
+  /// OpenSSL ends the association on a shorter one. During a handshake the minimum is 24: a
+  /// Finished has at least 40 bytes.
   var shortestProtected = 24
-  /// The number of the next record in the clear; a server's first ones, which it listens to, keep theirs.
+  /// The number of the next record in the clear; during `listen` a server's records keep their own.
   private var clearSequence: UInt32 = 0x1_0000
-  /// How many records under keys that do not exist yet OpenSSL was given since the last flight, each of which it
-  /// keeps in 16 KB.
+  /// The number of records under future keys passed to OpenSSL since the last flight; OpenSSL
+  /// buffers each in 16 KB.
   var earlyRecords = 0
 
-  /// How many records of the handshake were written.
+  /// The number of handshake records written.
   var writes = 0
 
-  /// Bytes that IP and UDP add to a datagram: 28 over IPv4, 48 over IPv6.
+  /// The size of the IP and UDP headers in bytes: 28 over IPv4, 48 over IPv6.
   var overhead = 48
-  /// How long a datagram may be without them.
+  /// The maximum length of a datagram without these headers.
   var maxDatagram: Int
 
-  /// Whether the server has asked for a certificate that there is none of.
+  /// Whether the server has requested a certificate that the device does not have.
   var lacksCertificate = false
 
-  /// Who asks for a cookie (a server's).
+  /// The peer that the cookie is for (server only).
   var peer = FixedBytes<64>()
-  /// The pre-shared key's identity and the key (a client's).
+  /// The pre-shared key's identity and the key (client only).
   var identity = FixedBytes<256>()
   var key = FixedBytes<128>()
   #if !hasFeature(Embedded)
-  /// Finds the key of an identity (a server's).
+  /// Looks up the key of an identity (server only).
   var findKey: (([UInt8]) -> [UInt8]?)?
   #endif
 
@@ -83,14 +85,14 @@ struct DatagramBIO {
     unsafe queue = .allocate(byteCount: queueCapacity, alignment: 1)
   }
 
-  /// The value behind an association's callbacks.
+  /// The BIO of an association, for use in its callbacks.
   static func of(_ ssl: OpaquePointer?) -> UnsafeMutablePointer<DatagramBIO>? {
     // SAFETY: every association is made with the address of its own value at index 0.
     unsafe SSL_get_ex_data(ssl, 0)?.assumingMemoryBound(to: DatagramBIO.self)
   }
 
   mutating func write(_ bytes: UnsafePointer<CChar>, _ count: Int) {
-    // SAFETY: OpenSSL passes `count` bytes; each copy goes where there is room for them.
+    // SAFETY: OpenSSL passes `count` bytes; each copy is made after checking for room.
     if let target = unsafe target {
       guard count <= targetCapacity - targetCount else { return }
       unsafe UnsafeMutableRawPointer(target + targetCount).copyMemory(from: bytes, byteCount: count)
@@ -105,7 +107,7 @@ struct DatagramBIO {
       queueStart = 0
       queueEnd = 0
     }
-    // OpenSSL sends a flight again record by record: one datagram costs less than three.
+    // OpenSSL retransmits a flight record by record; one datagram costs less than three.
     // conformance: 6347-4.1.1-d
     let isAppended = queueEnd > 0 && queueEnd - lastStart - 2 + count <= maxDatagram
     let start = isAppended ? queueEnd : queueEnd + 2
@@ -120,7 +122,7 @@ struct DatagramBIO {
     unsafe queue[lastStart + 1] = UInt8(truncatingIfNeeded: length)
   }
 
-  /// Takes the datagram; the bytes that `room` cannot hold are lost.
+  /// Passes on the datagram; bytes beyond `capacity` are lost.
   mutating func read(_ room: UnsafeMutablePointer<CChar>, _ capacity: Int) -> Int {
     isRetransmitting = false
     guard let source = unsafe input else { return 0 }
@@ -131,12 +133,13 @@ struct DatagramBIO {
     return count
   }
 
-  /// Copies the records that OpenSSL can read without ending the handshake or the association; their bytes
-  /// altogether.
+  /// Copies the records that OpenSSL can read without ending the handshake or the association;
+  /// returns their total length.
   ///
-  /// RFC 6347 Section 4.1.2.7: invalid records are to be discarded in silence, and before there are keys
-  /// anybody can send some. During the handshake they get numbers of their own, because a forged one with a
-  /// high number would make all others look too old; its messages have another one to be told apart by.
+  /// RFC 6347 Section 4.1.2.7: invalid records are to be discarded silently, and before there are
+  /// keys anybody can send some. During the handshake records are renumbered: otherwise a forged
+  /// one with a high number would make all later ones look too old. Handshake messages have a
+  /// sequence number of their own, so none is confused.
   @inline(never)
   private mutating func copyRecords(
     of source: UnsafePointer<UInt8>,
@@ -170,7 +173,7 @@ struct DatagramBIO {
     return written
   }
 
-  /// Whether a record is one that the peer can send.
+  /// Whether the peer can have sent this record.
   private mutating func isExpected(_ record: UnsafePointer<UInt8>, _ length: Int) -> Bool {
     // SAFETY: the record has 13 bytes and `length` more.
     if unsafe record[3] | record[4] != 0, length < shortestProtected { return false }
@@ -187,7 +190,7 @@ struct DatagramBIO {
     guard unsafe record[4] == 0 else { return false }
     switch unsafe record[0] {
     case 20: return unsafe length == 1 && record[13] == 1
-    // A client's are taken out before.
+    // A client has already removed its alerts.
     case 21: return length == 2
     // conformance: 6347-4.2.2-a
     case 22: return unsafe holdsMessages(record + 13, length)
@@ -195,10 +198,10 @@ struct DatagramBIO {
     }
   }
 
-  /// Whether the bytes are whole fragments of messages (RFC 6347 Section 4.2.2) of types that are expected.
+  /// Whether the bytes are whole fragments of expected message types (RFC 6347 Section 4.2.2).
   private func holdsMessages(_ bytes: UnsafePointer<UInt8>, _ count: Int) -> Bool {
     func number(_ index: Int) -> Int {
-      // SAFETY: asked for within the 12 bytes of a header.
+      // SAFETY: the index lies within the 12 bytes of a header.
       unsafe Int(bytes[index]) << 16 | Int(bytes[index + 1]) << 8 | Int(bytes[index + 2])
     }
     var start = 0
@@ -212,8 +215,8 @@ struct DatagramBIO {
     return start == count && count > 0
   }
 
-  /// Writes the identity with a zero behind it, and the key, whose length it returns; 0 when there is
-  /// no room, which ends the handshake.
+  /// Writes the identity with a terminating zero byte, and the key, whose length it returns;
+  /// returns 0 if they do not fit, which ends the handshake.
   func givePreSharedKey(
     _ name: UnsafeMutablePointer<CChar>?,
     _ maxName: Int,
@@ -223,7 +226,7 @@ struct DatagramBIO {
     guard let name = unsafe name, let secret = unsafe secret, identity.count < maxName,
       key.count <= maxSecret
     else { return 0 }
-    // SAFETY: the room was compared.
+    // SAFETY: the lengths were compared with the room.
     for index in 0..<identity.count {
       unsafe name[index] = CChar(bitPattern: identity.bytes[index])
     }
@@ -232,16 +235,16 @@ struct DatagramBIO {
     return UInt32(key.count)
   }
 
-  /// The bytes of the first datagram of the queue; 0 when it is empty.
+  /// The length of the queue's first datagram in bytes; 0 if the queue is empty.
   var nextCount: Int {
     guard queueStart < queueEnd else { return 0 }
     return unsafe Int(queue[queueStart]) << 8 | Int(queue[queueStart + 1])
   }
 
-  /// Appends the first datagram of the queue to `output`, or leaves both as they are.
+  /// Moves the queue's first datagram to `output`, or changes nothing.
   mutating func removeFirst(into output: inout ByteWriter) throws(CapacityError) {
     let count = nextCount
-    // SAFETY: the queue holds `count` bytes behind their length.
+    // SAFETY: the queue holds `count` bytes after their length.
     let bytes = unsafe UnsafeRawBufferPointer(queue)[(queueStart + 2)..<(queueStart + 2 + count)]
     let span = unsafe Span<UInt8>(_unsafeBytes: bytes)
     try output.append(span)
@@ -249,7 +252,7 @@ struct DatagramBIO {
   }
 }
 
-/// The BIO's methods, made once for all associations.
+/// The BIO's methods, created once for all associations.
 @safe
 struct DatagramMethod: @unchecked Sendable {
   static let shared = DatagramMethod()
@@ -259,7 +262,7 @@ struct DatagramMethod: @unchecked Sendable {
   private init() {
     let type = BIO_TYPE_SOURCE_SINK | BIO_get_new_index()
     let method = unsafe BIO_meth_new(type, cString("datagrams"))
-    // SAFETY: each callback gets the BIO whose data is its DatagramBIO, and memory that OpenSSL owns.
+    // SAFETY: each callback gets a BIO whose data is its DatagramBIO, and memory that OpenSSL owns.
     unsafe BIO_meth_set_write(method) { bio, bytes, count in
       guard let bytes = unsafe bytes, count >= 0, let data = unsafe BIO_get_data(bio) else {
         return -1
@@ -284,8 +287,8 @@ struct DatagramMethod: @unchecked Sendable {
       guard let data = unsafe BIO_get_data(bio) else { return 0 }
       switch command {
       case BIO_CTRL_DGRAM_SET_NEXT_TIMEOUT:
-        // OpenSSL stops its timer when the peer's flight is complete: what it writes next is new, even
-        // if the timer ran out between two records of one datagram.
+        // OpenSSL stops its timer when the peer's flight is complete. Its next record is new, even
+        // if the timer expired between two records of one datagram.
         let io = unsafe data.assumingMemoryBound(to: DatagramBIO.self)
         if unsafe nbiot_is_no_time(argument) != 0 {
           unsafe io.pointee.isRetransmitting = false

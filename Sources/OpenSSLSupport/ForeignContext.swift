@@ -1,12 +1,12 @@
 #if !hasFeature(Embedded)
 internal import COpenSSL
 
-/// A context (SSL_CTX) that another library has made with this program's OpenSSL, as libcurl does.
+/// An SSL_CTX that another library, such as libcurl, has created with this program's OpenSSL.
 package enum ForeignContext {
-  /// Refuses certificates that have neither a host's name nor an address among their alternative names.
+  /// Rejects certificates with neither a host name nor an address among their alternative names.
   @unsafe
   package static func demandAlternativeNames(_ context: UnsafeMutableRawPointer) {
-    // SAFETY: the caller promises that it is an SSL_CTX.
+    // SAFETY: the caller guarantees that it is an SSL_CTX.
     unsafe nbiot_demand_alternative_names(OpaquePointer(context))
   }
 }

@@ -1,7 +1,7 @@
 internal import COpenSSL
 public import ConstrainedCore
 
-/// A hash function that the platform's signatures use.
+/// A hash function used in the platform's signatures.
 public enum Hash: Sendable {
   /// MD5, 16 bytes (RFC 1321); kept because it is the platform's default for HMAC.
   case md5
@@ -42,7 +42,7 @@ public enum Hash: Sendable {
     }
   }
 
-  /// What OpenSSL calls it.
+  /// OpenSSL's object for the function.
   var function: OpaquePointer? {
     switch self {
     case .md5: unsafe EVP_md5()
@@ -51,7 +51,8 @@ public enum Hash: Sendable {
     }
   }
 
-  /// Lets `body` write a digest, 32 bytes at most, and its length; `false` means that it failed.
+  /// Lets `body` write a digest, at most 32 bytes, and its length; `body` returns `false` on
+  /// failure.
   static func output(
     _ body: (UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<UInt32>) -> Bool
   ) throws(OpenSSLError) -> FixedBytes<32> {

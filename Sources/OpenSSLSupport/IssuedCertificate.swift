@@ -2,19 +2,20 @@
 internal import COpenSSL
 internal import ConstrainedCore
 
-/// A server's certificate with the authority that vouches for it, made here and now, in PEM.
+/// A server certificate and the authority that issued it, created on the fly, in PEM.
 ///
-/// The authority's key is forgotten, so that nobody issues another certificate.
+/// The authority's key is discarded, so no other certificate can be issued with it.
 public struct IssuedCertificate: Sendable {
-  /// What the authority and the server sign with.
+  /// The key type of authority and server.
   public enum Keys: Sendable {
     /// ECDSA on P-256.
     case ecdsa
-    /// RSA with 2,048 bits, with which the server can decrypt as well: for devices without elliptic curves.
+    /// RSA with 2,048 bits, which also supports decryption by the server: for devices without
+    /// elliptic curves.
     case rsa
   }
 
-  /// The authority's certificate, which devices trust.
+  /// The authority's certificate, to be trusted by devices.
   public let authority: [UInt8]
   /// The server's certificate.
   public let certificate: [UInt8]
@@ -22,7 +23,7 @@ public struct IssuedCertificate: Sendable {
   public let key: [UInt8]
 
   /// Issues a certificate for `names`, host names and addresses in digits, valid for `days` from
-  /// yesterday on; the first name is also its common name.
+  /// yesterday; the first name is also its common name.
   public init(
     names: [String],
     keys: Keys = .ecdsa,
@@ -43,11 +44,11 @@ public struct IssuedCertificate: Sendable {
       key: serverKey,
       days
     )
-    // RFC 5280 Section 4.2.1.6: the preferred syntax of names, which has no dot at the end.
+    // RFC 5280 Section 4.2.1.6: names have no trailing dot in the preferred syntax.
     let names = names.map { $0.hasSuffix(".") ? String($0.dropLast()) : $0 }
     var alternatives = names.map { Self.isAddress($0) ? "IP:\($0)" : "DNS:\($0)" }
     if keys == .rsa {
-      // mbedTLS 2 looks for addresses among the names of hosts.
+      // mbedTLS 2 looks for addresses among the DNS names.
       alternatives += names.filter { Self.isAddress($0) && !$0.contains(":") }.map { "DNS:\($0)" }
     }
     try leaf.add(NID_basic_constraints, "critical,CA:FALSE", issuer: root)
@@ -69,8 +70,8 @@ public struct IssuedCertificate: Sendable {
     unsafe withCertificate(text) { unsafe nbiot_has_rsa_key($0) == 1 } ?? false
   }
 
-  /// Whether the first certificate of a PEM text is for a host name or an address in digits; `nil` where there is
-  /// none to be read.
+  /// Whether the first certificate in a PEM text is for a host name or an address in digits; `nil`
+  /// if no certificate can be read.
   public static func isFor(_ name: String, _ text: Span<UInt8>) -> Bool? {
     unsafe withCertificate(text) { certificate in
       let result =
@@ -85,7 +86,7 @@ public struct IssuedCertificate: Sendable {
     _ text: Span<UInt8>,
     _ body: (OpaquePointer) -> Result
   ) -> Result? {
-    // SAFETY: the BIO reads the span during this call alone.
+    // SAFETY: the BIO reads the span during this call only.
     unsafe text.withUnsafeBytes { bytes in
       let bio = unsafe BIO_new_mem_buf(bytes.baseAddress, Int32(clamping: bytes.count))
       defer {
@@ -135,7 +136,7 @@ private struct Certificate: ~Copyable {
 
   init(serial: Int, subject: String, key: borrowing PrivateKey, _ days: Int) {
     unsafe handle = X509_new()
-    // Version 3 is number 2.
+    // The value 2 stands for version 3.
     unsafe X509_set_version(handle, 2)
     unsafe ASN1_INTEGER_set(X509_get_serialNumber(handle), serial)
     unsafe X509_gmtime_adj(X509_getm_notBefore(handle), -86_400)

@@ -1,11 +1,11 @@
 internal import COpenSSL
 
-/// A call into OpenSSL failed; `code` is the first of its error queue, which is emptied.
+/// A failed call into OpenSSL; creating it empties the error queue.
 public struct OpenSSLError: Error, Equatable, Sendable {
-  /// OpenSSL's packed error code, 0 when it left none; `openssl errstr` explains it.
+  /// OpenSSL's packed error code, 0 if it left none; `openssl errstr` explains it.
   public let code: UInt
 
-  /// Takes the error that OpenSSL queued last.
+  /// Takes the oldest error from OpenSSL's queue, and empties the queue.
   static func fromQueue() -> OpenSSLError {
     let code = ERR_get_error()
     ERR_clear_error()
@@ -14,23 +14,23 @@ public struct OpenSSLError: Error, Equatable, Sendable {
 }
 
 extension OpenSSLError {
-  /// What kind of error of the library for TLS it is.
+  /// The TLS errors that callers tell apart.
   public enum Reason: Sendable {
-    /// The peer speaks another version.
+    /// The peer uses another protocol version.
     case unsupportedVersion
-    /// The peer signs in a way that is not allowed.
+    /// The peer's signature algorithm is not allowed.
     case weakSignature
     /// The peer's key is too short.
     case weakKey
-    /// The peer offers nothing that is taken.
+    /// The peer offers nothing acceptable.
     case nothingInCommon
-    /// There is no key for the peer's identity.
+    /// No key is known for the peer's identity.
     case unknownIdentity
     /// Anything else.
     case other
   }
 
-  /// The kind, as far as it matters to whoever set up the peer.
+  /// The kind of error, as far as it matters for setting up the peer.
   public var reason: Reason {
     switch Int(ERR_GET_REASON(code)) {
     case Int(SSL_R_UNSUPPORTED_PROTOCOL), Int(SSL_R_WRONG_SSL_VERSION),
@@ -45,6 +45,6 @@ extension OpenSSLError {
     }
   }
 
-  /// An error of that packed code.
+  /// Creates an error from a packed code.
   public init(packed code: UInt) { self.code = code }
 }

@@ -1,9 +1,9 @@
 internal import COpenSSL
 public import ConstrainedCore
 
-/// The digest of bytes that come piece by piece, such as a firmware.
+/// The digest of data that arrives in pieces, such as a firmware.
 ///
-/// The context is made once and freed when the value ends.
+/// The context is allocated once and freed with the value.
 @safe
 public struct StreamingDigest: ~Copyable {
   private let context: OpaquePointer
@@ -23,7 +23,7 @@ public struct StreamingDigest: ~Copyable {
     unsafe EVP_MD_CTX_free(context)
   }
 
-  /// Takes the next bytes.
+  /// Hashes the next bytes.
   public mutating func update(_ bytes: Span<UInt8>) throws(OpenSSLError) {
     // SAFETY: exactly the bytes of the span are read.
     let status = unsafe bytes.withUnsafeBufferPointer {

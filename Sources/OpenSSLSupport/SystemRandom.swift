@@ -3,12 +3,12 @@ public import ConstrainedCore
 
 /// Unpredictable numbers from OpenSSL's generator, which the operating system seeds.
 public struct SystemRandom: RandomSource, Sendable {
-  /// The generator is shared; this value holds nothing.
+  /// Creates a handle to the generator, which all share.
   public init() {}
 
   /// 64 random bits.
   ///
-  /// Traps when OpenSSL has no randomness: no key or token could be trusted then.
+  /// Traps if OpenSSL has no randomness: no key or token could be trusted then.
   public mutating func next() -> UInt64 {
     var value: UInt64 = 0
     // SAFETY: exactly the 8 bytes of `value` are written.

@@ -1,22 +1,22 @@
 internal import COpenSSL
 
-/// Bytes in memory of their own, wiped when the value ends: what secrets and sessions are kept in.
+/// Heap memory for secrets and sessions, wiped with the value.
 ///
-/// Public only because the Embedded build must see how a part of a public value ends.
+/// Public only because the Embedded build must see the deinitialisers of a public value's parts.
 @safe
 public struct WipedMemory: ~Copyable {
   private let start: UnsafeMutablePointer<UInt8>
 
-  /// How many bytes there are.
+  /// The number of bytes.
   public let count: Int
 
-  /// Takes memory over that OpenSSL has allocated with this length.
+  /// Takes ownership of memory that OpenSSL has allocated with this length.
   init(taking start: UnsafeMutablePointer<UInt8>, count: Int) {
     unsafe self.start = start
     self.count = count
   }
 
-  /// Copies `bytes`; `nil` when there are none, or when there is no memory.
+  /// Copies `bytes`; `nil` if they are empty, or if memory is short.
   init?(copying bytes: Span<UInt8>) {
     guard bytes.count > 0, let memory = unsafe nbiot_secret_alloc(bytes.count) else { return nil }
     // SAFETY: the memory has `bytes.count` bytes and belongs to this value alone.
@@ -30,7 +30,7 @@ public struct WipedMemory: ~Copyable {
     unsafe nbiot_secret_free(start, count)
   }
 
-  /// The bytes themselves.
+  /// The bytes in the memory.
   public var bytes: Span<UInt8> {
     @_lifetime(borrow self)
     borrowing get {

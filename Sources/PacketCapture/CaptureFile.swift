@@ -1,19 +1,19 @@
 internal import CPcap
 
-/// A capture file, pcap or pcapng, read packet by packet through libpcap.
+/// A capture file, pcap or pcapng, read packet by packet with libpcap.
 ///
 /// Memory held: the largest packet, at most 256 KiB.
 @safe
 public struct CaptureFile: ~Copyable {
   private let handle: OpaquePointer
 
-  /// What the packets begin with.
+  /// The link type of the packets.
   public let linkType: LinkType
 
   /// Opens the file, or standard input when `path` is "-".
   public init(path: String) throws(CaptureError) {
     let errors = UnsafeMutableBufferPointer<CChar>.allocate(capacity: Int(PCAP_ERRBUF_SIZE))
-    // SAFETY: libpcap writes at most PCAP_ERRBUF_SIZE bytes, its zero at the end included.
+    // SAFETY: libpcap writes at most PCAP_ERRBUF_SIZE bytes, including the terminating zero.
     defer { unsafe errors.deallocate() }
     unsafe errors.initialize(repeating: 0)
     guard let handle = unsafe pcap_open_offline(path, errors.baseAddress) else {
@@ -33,14 +33,14 @@ public struct CaptureFile: ~Copyable {
   public mutating func next() throws(CaptureError) -> PacketView? {
     var header: UnsafeMutablePointer<pcap_pkthdr>?
     var start: UnsafePointer<UInt8>?
-    // SAFETY: both pointers are libpcap's, and good until the next call, which the view's lifetime,
-    // an exclusive access to `self`, does not reach.
+    // SAFETY: both pointers are libpcap's, valid until the next call. The view's lifetime, an
+    // exclusive access to `self`, ends before that.
     let status = unsafe pcap_next_ex(handle, &header, &start)
     guard status != PCAP_ERROR_BREAK else { return nil }
     guard status == 1, let info = unsafe header?.pointee, let start = unsafe start else {
       throw .broken(unsafe Self.text(pcap_geterr(handle)))
     }
-    // SAFETY: libpcap has read `caplen` bytes to `start`.
+    // SAFETY: libpcap has read `caplen` bytes into `start`.
     let bytes = unsafe Span(_unsafeStart: start, count: Int(info.caplen))
     let time = info.ts
     return PacketView(
@@ -50,9 +50,9 @@ public struct CaptureFile: ~Copyable {
     )
   }
 
-  /// The name of the link type, as libpcap gives it.
+  /// libpcap's name of the link type.
   public static func name(of linkType: LinkType) -> String {
-    // SAFETY: libpcap gives a constant or nothing.
+    // SAFETY: libpcap returns a constant or NULL.
     guard let name = unsafe pcap_datalink_val_to_name(linkType.rawValue) else {
       return "number \(linkType.rawValue)"
     }
@@ -68,8 +68,8 @@ public struct CaptureFile: ~Copyable {
 
 /// Why a capture file could not be read; the text is libpcap's.
 public enum CaptureError: Error, Equatable, Sendable {
-  /// It does not exist, must not be read, or is no capture file.
+  /// The file does not exist, is not readable, or is not a capture file.
   case notOpened(String)
-  /// It breaks off, or makes no sense from some packet on.
+  /// The file is truncated, or corrupt from some packet on.
   case broken(String)
 }

@@ -1,6 +1,6 @@
 /// An IPv4 or IPv6 address.
 public struct IPAddress: Hashable, Sendable {
-  /// The 16 bytes of an IPv6 address; of an IPv4 address, its 4 bytes at the end.
+  /// The 16 bytes of an IPv6 address, or the 4 bytes of an IPv4 address at the end.
   private let high: UInt64
   private let low: UInt64
   private let isIPv4: Bool
@@ -19,7 +19,7 @@ public struct IPAddress: Hashable, Sendable {
 }
 
 extension IPAddress: CustomStringConvertible {
-  /// The address as people write it: 192.0.2.1, or RFC 5952's form, 2001:db8::1.
+  /// The address in text: 192.0.2.1, or RFC 5952's form, 2001:db8::1.
   public var description: String {
     if isIPv4 {
       return [24, 16, 8, 0].map { "\(low >> $0 & 0xFF)" }.joined(separator: ".")

@@ -1,8 +1,8 @@
 extension PacketView {
   /// The UDP datagram in the packet; every length is checked against the packet.
   ///
-  /// Passes over 802.1Q and 802.1ad tags, IPv4 options and IPv6 extension headers. Checksums are not
-  /// checked: a machine that lets its network card compute them captures packets without.
+  /// It skips 802.1Q and 802.1ad tags, IPv4 options and IPv6 extension headers. Checksums are not
+  /// verified: with checksum offloading, outgoing packets are captured without them.
   @_lifetime(copy self)
   public func datagram(_ linkType: LinkType) throws(PacketError) -> DatagramView {
     var reader = LayerReader(self)
@@ -14,12 +14,12 @@ extension PacketView {
   }
 }
 
-/// The layers of a packet, read from the outermost inwards.
+/// Reads the layers of a packet from the outermost inwards.
 private struct LayerReader: ~Escapable {
   let bytes: Span<UInt8>
-  /// Where the next layer begins.
+  /// The offset of the next layer.
   var offset = 0
-  /// Where it ends on the wire, which may be beyond what the capture kept.
+  /// The end of the layer on the wire, which may be beyond the captured bytes.
   var end: Int
 
   @_lifetime(copy packet)
@@ -28,7 +28,7 @@ private struct LayerReader: ~Escapable {
     end = packet.originalCount
   }
 
-  /// The byte at a place counted from the layer's start.
+  /// The byte at an offset from the layer's start.
   func byte(_ place: Int) throws(PacketError) -> UInt8 {
     guard place < end - offset else { throw .malformed }
     guard place < bytes.count - offset else { throw .cutShort }
@@ -47,19 +47,19 @@ private struct LayerReader: ~Escapable {
     UInt64(try uint32(place)) << 32 | UInt64(try uint32(place + 4))
   }
 
-  /// Ends the layer so many bytes behind its start.
+  /// Sets the end of the layer, as a distance from its start.
   mutating func setLength(_ length: Int) throws(PacketError) {
     guard length <= end - offset else { throw .malformed }
     end = offset + length
   }
 
-  /// Goes on to the next layer, so many bytes further.
+  /// Advances to the next layer, `length` bytes further.
   mutating func advance(_ length: Int) throws(PacketError) {
     guard length <= end - offset else { throw .malformed }
     offset += length
   }
 
-  /// Passes over the link layer; 4 or 6, or 0 for another protocol.
+  /// Skips the link layer; returns 4 or 6 for IP, 0 for another protocol.
   mutating func internetProtocol(_ linkType: LinkType) throws(PacketError) -> UInt8 {
     switch linkType {
     case .ethernet:
@@ -85,7 +85,7 @@ private struct LayerReader: ~Escapable {
 
   private mutating func etherType(_ first: UInt16) throws(PacketError) -> UInt8 {
     var type = first
-    // 802.1Q, 802.1ad, and what was used before it: 2 bytes of tag, then the type of what follows.
+    // 802.1Q, 802.1ad and its predecessor: a tag of 2 bytes, then the type of the payload.
     while type == 0x8100 || type == 0x88A8 || type == 0x9100 {
       type = try uint16(2)
       try advance(4)
@@ -93,8 +93,8 @@ private struct LayerReader: ~Escapable {
     return type == 0x0800 ? 4 : type == 0x86DD ? 6 : 0
   }
 
-  /// AF_INET is 2 everywhere; AF_INET6 is 24, 28 or 30 on the systems that have this link type, and
-  /// 10 on Linux.
+  /// AF_INET is 2 everywhere; AF_INET6 is 24, 28 or 30 on systems with this link type, and 10 on
+  /// Linux.
   private static func version(family: UInt32, isNull: Bool) -> UInt8 {
     func version(_ family: UInt32) -> UInt8 {
       switch family {
@@ -114,7 +114,7 @@ private struct LayerReader: ~Escapable {
     let headerLength = Int(first & 0x0F) * 4
     guard first >> 4 == 4, headerLength >= 20 else { throw .malformed }
     let totalLength = Int(try uint16(2))
-    // 0 where the network card was to cut a long packet into pieces.
+    // With segmentation offloading the length is 0.
     if totalLength != 0 {
       guard totalLength >= headerLength else { throw .malformed }
       try setLength(totalLength)
@@ -141,12 +141,13 @@ private struct LayerReader: ~Escapable {
     while next != 17 {
       let length: Int
       switch next {
-      // Hop-by-hop options, routing, destination options, mobility: in units of 8 bytes, less one.
+      // Hop-by-hop options, routing, destination options, mobility: length in units of 8 bytes,
+      // less one.
       case 0, 43, 60, 135: length = (Int(try byte(1)) + 1) * 8
-      // Authentication header: in units of 4 bytes, less two.
+      // Authentication header: length in units of 4 bytes, less two.
       case 51: length = (Int(try byte(1)) + 2) * 4
       case 44:
-        // A whole packet may carry a fragment header all the same (RFC 6946).
+        // An unfragmented packet may still have a fragment header (RFC 6946).
         guard try uint16(2) & 0xFFF9 == 0 else { throw .fragment }
         length = 8
       default: throw .notUDP

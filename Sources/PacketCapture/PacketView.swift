@@ -1,17 +1,17 @@
-/// One packet of a capture, its bytes borrowed.
+/// A captured packet, its bytes borrowed.
 public struct PacketView: ~Escapable {
-  /// What the capture kept of it, from the link layer on.
+  /// The captured bytes, from the link layer on.
   public let bytes: Span<UInt8>
 
-  /// How many bytes the packet had on the wire; never fewer than were kept.
+  /// The length of the packet on the wire in bytes; never less than the captured bytes.
   public let originalCount: Int
 
-  /// When it was captured, in microseconds since 1970.
+  /// The time of capture, in microseconds since 1970.
   ///
-  /// The number is the file's: it may be anything.
+  /// The number comes from the file and may have any value.
   public let microseconds: Int64
 
-  /// A packet of those bytes.
+  /// Creates a view of a packet.
   @_lifetime(copy bytes)
   public init(_ bytes: Span<UInt8>, originalCount: Int, microseconds: Int64) {
     self.bytes = bytes
@@ -22,16 +22,17 @@ public struct PacketView: ~Escapable {
 
 /// A UDP datagram in a captured packet, its payload borrowed.
 public struct DatagramView: ~Escapable {
-  /// Who sent it.
+  /// The sender's address and port.
   public let source: Endpoint
 
-  /// Whom to.
+  /// The receiver's address and port.
   public let destination: Endpoint
 
-  /// What the capture kept of its payload.
+  /// The captured bytes of the payload.
   public let payload: Span<UInt8>
 
-  /// How many bytes the payload had on the wire; more than were kept when the capture cut it short.
+  /// The length of the payload on the wire in bytes; more than were captured if the capture cut it
+  /// short.
   public let originalCount: Int
 
   @_lifetime(copy payload)
@@ -48,14 +49,14 @@ public struct DatagramView: ~Escapable {
   }
 }
 
-/// Why no datagram could be taken out of a packet.
+/// Why a packet yields no datagram.
 public enum PacketError: Error, Equatable, Sendable {
-  /// It carries no UDP over IP, or the link type is not one of `LinkType.supported`.
+  /// The packet is not UDP over IP, or the link type is not in `LinkType.supported`.
   case notUDP
-  /// It is one of the fragments of an IP packet; fragments are not put together again.
+  /// The packet is an IP fragment; fragments are not reassembled.
   case fragment
-  /// The capture cut it short before the datagram's payload.
+  /// The capture cut the packet short before the datagram's payload.
   case cutShort
-  /// A length or a version in its headers contradicts the packet.
+  /// A length or version in the headers contradicts the packet.
   case malformed
 }

@@ -1,11 +1,11 @@
 internal import ConstrainedCore
 
-/// A whole number of up to `limbs` times 32 bits, in place, for exact conversions between decimal digits
-/// and binary fractions.
+/// A whole number of up to `limbs` times 32 bits, stored inline, for exact conversions between
+/// decimal digits and binary fractions.
 ///
-/// A number that would not fit is the caller's mistake and traps.
+/// Overflow is a caller's error and traps.
 struct BigNumber<let limbs: Int> {
-  /// The lowest first; those from `count` on are zero.
+  /// The limbs, lowest first; those from `count` on are zero.
   private var storage = InlineArray<limbs, UInt32>(repeating: 0)
   private var count = 0
 
@@ -19,7 +19,7 @@ struct BigNumber<let limbs: Int> {
 
   var isZero: Bool { count == 0 }
 
-  /// How many bits the number has.
+  /// The position of the highest set bit, counted from 1; 0 for zero.
   var bitCount: Int {
     guard count > 0 else { return 0 }
     return count * 32 - storage[count - 1].leadingZeroBitCount
@@ -35,13 +35,13 @@ struct BigNumber<let limbs: Int> {
       carry = high &+ (overflow ? 1 : 0)
     }
     if carry != 0 {
-      precondition(count < limbs, "a number has room for the digits that are read")
+      precondition(count < limbs, "a product fits into the limbs")
       storage[count] = carry
       count += 1
     }
   }
 
-  /// Multiplies by 10 to the `exponent`, 0 or more.
+  /// Multiplies by 10 to the power of `exponent`, 0 or more.
   mutating func multiply(byPowerOfTen exponent: Int) {
     var rest = exponent
     while rest >= 9 {
@@ -54,12 +54,12 @@ struct BigNumber<let limbs: Int> {
     }
   }
 
-  /// Multiplies by 2 to the `bits`, 0 or more.
+  /// Shifts left by `bits`, 0 or more.
   mutating func shiftLeft(by bits: Int) {
     guard count > 0, bits > 0 else { return }
     let words = bits / 32
     let rest = UInt32(truncatingIfNeeded: bits % 32)
-    precondition(bitCount + bits <= limbs * 32, "a number has room for the bits it is shifted by")
+    precondition(bitCount + bits <= limbs * 32, "a shifted number fits into the limbs")
     var index = count - 1
     while index >= 0 {
       let value = storage[index]
@@ -86,13 +86,13 @@ struct BigNumber<let limbs: Int> {
     }
     count = longest
     if carry != 0 {
-      precondition(count < limbs, "a number has room for a sum")
+      precondition(count < limbs, "a sum fits into the limbs")
       storage[count] = 1
       count += 1
     }
   }
 
-  /// Takes `other` away, which must not be larger.
+  /// Subtracts `other`, which must not be larger.
   mutating func subtract(_ other: borrowing Self) {
     var borrow: UInt32 = 0
     for index in 0..<count {
@@ -104,7 +104,7 @@ struct BigNumber<let limbs: Int> {
     trim()
   }
 
-  /// -1 when the number is smaller than `other`, 0 when both are the same, 1 when it is larger.
+  /// -1 if the number is less than `other`, 0 if both are equal, 1 if it is greater.
   func compare(_ other: borrowing Self) -> Int {
     if count != other.count { return count < other.count ? -1 : 1 }
     var index = count - 1

@@ -1,24 +1,24 @@
 internal import ConstrainedCore
 
-/// The Double nearest to a number in decimal digits (RFC 8259 Section 6), ties to even.
+/// Converts decimal digits to the nearest Double (RFC 8259 Section 6), ties to even.
 ///
-/// It is computed exactly, with whole numbers of 3,840 bits: no table, no heap.
+/// The result is exact, computed with whole numbers of 3,840 bits: no tables, no heap.
 enum DecimalNumber {
-  /// How many digits can matter: the midpoint of two Doubles has at most 767.
+  /// The most digits that matter: the midpoint of two Doubles has at most 767.
   private static var maxDigits: Int { 768 }
 
-  /// The digits of a number, read once.
+  /// A number split into its parts in one pass.
   private struct Parts {
     var isNegative = false
     var digits = BigNumber<120>()
-    /// The first 19 of them.
+    /// The first 19 digits.
     var leading: UInt64 = 0
     var count = 0
-    /// The value is the digits times 10 to this.
+    /// The power of ten by which the digits are multiplied.
     var exponent = 0
   }
 
-  /// The value of `text`, which must be a number of JSON; `nil` when no finite Double is near it.
+  /// The value of `text`, which must be a JSON number; `nil` if it exceeds the largest Double.
   static func double(_ text: Span<UInt8>) -> Double? {
     let parts = read(text)
     let magnitude: UInt64
@@ -58,7 +58,8 @@ enum DecimalNumber {
       }
     }
     if hasRest {
-      // Whatever follows, the number lies above the digits that were read, and below the next ones.
+      // The remaining digits only matter as "more than zero": one more digit 1 places the number
+      // between the digits read and the next higher ones.
       parts.digits.multiply(by: 10, adding: 1)
       parts.count += 1
       parts.exponent -= 1
@@ -66,7 +67,7 @@ enum DecimalNumber {
     return parts
   }
 
-  /// An exponent, cut off far beyond what a Double can have.
+  /// An exponent, clamped far outside the range of a Double.
   private static func readExponent(_ text: Span<UInt8>) -> Int {
     var value = 0
     var isNegative = false
@@ -90,12 +91,12 @@ enum DecimalNumber {
     } else {
       denominator.multiply(byPowerOfTen: -parts.exponent)
     }
-    // 2 to the power is not above the value, and twice that is.
+    // Find the power with 2^power <= value < 2^(power + 1).
     var power = numerator.bitCount - denominator.bitCount
     var aligned = power >= 0 ? denominator : numerator
     aligned.shiftLeft(by: abs(power))
     if (power >= 0 ? numerator.compare(aligned) : aligned.compare(denominator)) < 0 { power -= 1 }
-    // The last bit of the result is worth 2 to the unit.
+    // The last bit of the result is worth 2^unit.
     let unit = max(power - 52, -1_074)
     if unit >= 0 {
       denominator.shiftLeft(by: unit)

@@ -1,11 +1,11 @@
 internal import ConstrainedCore
 
-/// A decimal number as it is written, without rounding: at most 20 digits times a power of ten.
+/// A decimal number without rounding: at most 20 digits times a power of ten.
 ///
-/// Its exponents suffice for every Double. Size: 24 bytes on a 64-bit machine; no heap.
+/// Its exponents cover every Double. Size: 24 bytes on a 64-bit machine; no heap.
 package struct ExactDecimal: Sendable {
-  /// What the exponents lie between, once zeros at the end are dropped: those of the least and of the
-  /// largest Double, and something to spare.
+  /// The range of exponents once trailing zeros are dropped: that of the smallest and largest
+  /// Double, with a margin.
   private static var exponents: ClosedRange<Int> { -345...330 }
 
   private var isNegative = false
@@ -44,8 +44,8 @@ package struct ExactDecimal: Sendable {
     exponent = digits == 0 ? 0 : shortest.exponent - shortest.count
   }
 
-  /// A number of JSON, zeros in front allowed; `nil` for anything else, and for more digits or another
-  /// exponent than there is room for.
+  /// Parses a JSON number, leading zeros allowed; `nil` for anything else, and for more digits or
+  /// other exponents than the type holds.
   package init?(_ text: Span<UInt8>) {
     digits = 0
     var offset = 0
@@ -53,7 +53,7 @@ package struct ExactDecimal: Sendable {
       isNegative = true
       offset += 1
     }
-    // Zeros wait until a digit follows them.
+    // Zeros count only once a digit follows them.
     var zeros = 0
     guard readDigits(text, &offset, &zeros, isFraction: false) else { return nil }
     if offset < text.count, text[offset] == UInt8(ascii: ".") {
@@ -87,7 +87,7 @@ package struct ExactDecimal: Sendable {
         zeros += 1
         continue
       }
-      // Zeros in front of all else say nothing.
+      // Leading zeros are dropped.
       var waiting = digits == 0 ? 0 : zeros
       zeros = 0
       while waiting > 0 {
@@ -106,7 +106,7 @@ package struct ExactDecimal: Sendable {
     return !overflow && !carry
   }
 
-  /// The number behind an `e`.
+  /// The number after an `e`.
   private static func power(_ text: Span<UInt8>) -> Int? {
     var offset = 0
     let isSigned =
@@ -125,17 +125,17 @@ package struct ExactDecimal: Sendable {
 }
 
 extension ExactDecimal {
-  /// Room for 20 digits, for as many zeros as lie between the exponents, and for a sum.
+  /// Large enough for 20 digits, for all zeros between the extreme exponents, and for a sum.
   private typealias Whole = BigNumber<76>
 
-  /// The digits in units of 10 to the `unit`, which is not above the exponent.
+  /// The digits in units of 10^`unit`; `unit` must not exceed the exponent.
   private func whole(in unit: Int) -> Whole {
     var result = Whole(digits)
     result.multiply(byPowerOfTen: exponent - unit)
     return result
   }
 
-  /// -1 when the number is smaller than `other`, 0 when both are the same, 1 when it is larger.
+  /// -1 if the number is less than `other`, 0 if both are equal, 1 if it is greater.
   package func compare(_ other: Self) -> Int {
     if isNegative != other.isNegative { return isNegative ? -1 : 1 }
     let unit = min(exponent, other.exponent)
@@ -143,12 +143,11 @@ extension ExactDecimal {
     return isNegative ? -order : order
   }
 
-  /// Whether the number is a whole count of steps of `step` above or below `origin`; a step of 0 is
-  /// none, and everything is.
+  /// Whether the number differs from `origin` by a whole number of steps; `true` if `step` is 0.
   package func isMultiple(of step: Self, from origin: Self) -> Bool {
     guard step.digits != 0 else { return true }
     let unit = min(exponent, min(step.exponent, origin.exponent))
-    // The distance, whatever its sign.
+    // The absolute distance.
     var rest = whole(in: unit)
     let start = origin.whole(in: unit)
     if isNegative != origin.isNegative {
@@ -175,8 +174,8 @@ extension ExactDecimal {
 }
 
 extension JSONReader {
-  /// The number of that range, or of the string there, without rounding; `nil` when it is none, or has
-  /// more digits or another exponent than there is room for.
+  /// The number in `range`, or in the string there, without rounding; `nil` if it is not a number,
+  /// or exceeds the digits or exponents that `ExactDecimal` holds.
   package func exactDecimal(_ range: Range<Int>) -> ExactDecimal? {
     ExactDecimal(text.extracting(range))
   }

@@ -1,8 +1,8 @@
 public import ConstrainedCore
 
 extension JSONReader {
-  /// Writes the string or key of that range, its escapes resolved, as UTF-8; half of a surrogate pair as
-  /// U+FFFD.
+  /// Writes the string or key in `range` as UTF-8 with its escapes resolved; half of a surrogate
+  /// pair becomes U+FFFD.
   @inline(never)
   public func copyString(
     _ range: Range<Int>,
@@ -25,19 +25,19 @@ extension JSONReader {
     }
   }
 
-  /// Whether the string or key of that range is `literal`, its escapes resolved.
+  /// Whether the string or key in `range`, its escapes resolved, equals `literal`.
   public func string(_ range: Range<Int>, equals literal: StaticString) -> Bool {
     text(PayloadText(range: range, form: .escaped), equals: literal)
   }
 
-  /// Whether the string or key of that range has the UTF-8 bytes `content`, its escapes resolved.
+  /// Whether the string or key in `range`, its escapes resolved, equals the UTF-8 bytes `content`.
   package func string(_ range: Range<Int>, equals content: Span<UInt8>) -> Bool {
     var bytes = JSONStringBytes(text, range)
     for index in content.indices where bytes.next() != content[index] { return false }
     return bytes.next() == nil
   }
 
-  /// How many UTF-8 bytes the string or key of that range has, its escapes resolved.
+  /// The UTF-8 length of the string or key in `range`, its escapes resolved.
   package func byteCount(of range: Range<Int>) -> Int {
     var bytes = JSONStringBytes(text, range)
     var count = 0
@@ -45,10 +45,9 @@ extension JSONReader {
     return count
   }
 
-  /// The digits of that range as an unsigned integer.
+  /// The digits in `range` as an unsigned integer, of a number or of a string.
   ///
-  /// `nil` unless it is digits alone, 1 to 20 of them, of a value that fits. Works for a number and
-  /// for a string that holds one.
+  /// `nil` unless `range` holds 1 to 20 digits, nothing else, and the value fits.
   @inline(never)
   public func unsigned(_ range: Range<Int>) -> UInt64? {
     guard !range.isEmpty else { return nil }
@@ -60,10 +59,10 @@ extension JSONReader {
     return value
   }
 
-  /// The number of that range as an unsigned integer, however it is written: 200.0 and 2e2 are 200 (RFC 8259
+  /// The number in `range` as an unsigned integer in any notation: 200.0 and 2e2 are 200 (RFC 8259
   /// Section 6).
   ///
-  /// `nil` for one below 0 or with a fraction, and where all its digits, zeros included, do not fit.
+  /// `nil` if it is negative, has a fraction, or has more digits than fit, zeros included.
   @inline(never)
   public func wholeNumber(_ range: Range<Int>) -> UInt64? {
     var digits = range
@@ -103,15 +102,15 @@ extension JSONReader {
     return value
   }
 
-  /// The value with one more decimal digit; `nil` where it does not fit, or that is none.
+  /// Appends a decimal digit to `value`; `nil` if it is not a digit or does not fit.
   private static func append(_ digit: UInt8, to value: UInt64) -> UInt64? {
     let (product, overflow) = value.multipliedReportingOverflow(by: 10)
     let (sum, carry) = product.addingReportingOverflow(UInt64(widening: digit))
     return digit > 9 || overflow || carry ? nil : sum
   }
 
-  /// The number of that range as an integer; `nil` unless it is digits alone, a minus sign perhaps in
-  /// front, of a value that fits.
+  /// The number in `range` as an integer; `nil` unless it consists of digits, with an optional
+  /// minus sign, and fits.
   public func integer(_ range: Range<Int>) -> Int64? {
     guard range.count > 1, text[range.lowerBound] == UInt8(ascii: "-") else {
       guard let value = unsigned(range), value <= UInt64(0x7FFF_FFFF_FFFF_FFFF) else { return nil }
@@ -123,8 +122,7 @@ extension JSONReader {
     return Int64(bitPattern: 0 &- magnitude)
   }
 
-  /// The number of that range as the Double nearest to it, ties to even; `nil` when it is beyond the
-  /// largest one.
+  /// The number in `range` as the nearest Double, ties to even; `nil` if it exceeds the largest.
   public func double(_ range: Range<Int>) -> Double? {
     DecimalNumber.double(text.extracting(range))
   }
@@ -132,9 +130,9 @@ extension JSONReader {
 
 /// The escapes of RFC 8259 Section 7.
 enum JSONEscape {
-  /// Reads the escape whose reverse solidus is at `start`; returns where the text goes on.
+  /// Reads the escape whose reverse solidus is at `start`; returns the offset after it.
   ///
-  /// Half of a surrogate pair is an error, or U+FFFD where `takesHalves` says so.
+  /// Half of a surrogate pair is an error, or U+FFFD if `takesHalves` is `true`.
   @inline(never)  // Some 500 bytes of a device's program at each call otherwise.
   static func read(
     _ text: Span<UInt8>,
@@ -159,7 +157,7 @@ enum JSONEscape {
     throw .unexpectedByte(offset: start &+ 1)
   }
 
-  /// Reads `\uXXXX`, or two of them that are a pair; half of one stays what it is.
+  /// Reads `\uXXXX`, or two of them that form a pair; half of a pair is returned unchanged.
   private static func readUnicode(
     _ text: Span<UInt8>,
     at start: Int,
@@ -196,7 +194,7 @@ enum JSONEscape {
 
 /// The sequences of RFC 3629 Section 4.
 enum UTF8Sequence {
-  /// How many bytes the sequence at `start` has.
+  /// The length in bytes of the sequence at `start`.
   static func length(in text: Span<UInt8>, at start: Int) throws(JSONError) -> Int {
     let length = text.utf8Sequence(at: start)
     guard length > 0 else { throw length == 0 ? .invalidUTF8(offset: start) : .truncated }
@@ -206,7 +204,8 @@ enum UTF8Sequence {
   /// Appends a scalar value, which must not be a surrogate.
   static func append(_ scalar: UInt32, to output: inout ByteWriter) throws(CapacityError) {
     if scalar < 0x80 { return try output.append(UInt8(truncatingIfNeeded: scalar)) }
-    // The first byte has as many ones in front as there are bytes; each of the others has 6 bits.
+    // The first byte starts with as many ones as the sequence has bytes; each other byte carries 6
+    // bits.
     var shift: UInt32 = scalar < 0x800 ? 6 : scalar < 0x10000 ? 12 : 18
     let ones: UInt32 = 0xFF80 &>> (shift / 6)
     try output.append(UInt8(truncatingIfNeeded: ones | scalar &>> shift))

@@ -1,4 +1,4 @@
-/// What a `JSONReader` found; ranges are offsets into the text, in bytes.
+/// A token of a `JSONReader`; ranges are offsets into the text, in bytes.
 public enum JSONToken: Equatable, Sendable {
   /// `{`
   case beginObject
@@ -8,11 +8,11 @@ public enum JSONToken: Equatable, Sendable {
   case beginArray
   /// `]`
   case endArray
-  /// A member's name, between its quotes, escapes and all.
+  /// A member's name without its quotes; escapes are not resolved.
   case key(Range<Int>)
-  /// A string, between its quotes, escapes and all.
+  /// A string without its quotes; escapes are not resolved.
   case string(Range<Int>)
-  /// A number as it is written.
+  /// A number as written.
   case number(Range<Int>)
   /// `true` or `false`
   case boolean(Bool)
@@ -22,14 +22,14 @@ public enum JSONToken: Equatable, Sendable {
 
 /// Reads one JSON text (RFC 8259) a token at a time from borrowed bytes, without a heap.
 ///
-/// The whole grammar is checked, UTF-8 and surrogates included, whoever wrote the text. `next()`
-/// gives `nil` once the text is complete. After an error the reader gives the same error again.
-/// Size: about 200 bytes, whatever the text.
+/// The whole grammar is checked, UTF-8 and surrogates included. `next()` returns `nil` once the
+/// text is complete. After an error the reader repeats that error. Size: about 200 bytes, whatever
+/// the text.
 public struct JSONReader: ~Escapable {
-  /// How deep objects and arrays may lie within each other.
+  /// The deepest nesting of objects and arrays.
   public static let maxDepth = 32
 
-  /// How deep they may lie in a text that `init(received:)` reads.
+  /// The deepest nesting in a text read by `init(received:)`.
   public static var maxReceivedDepth: Int { 1_024 }
 
   private enum Expected {
@@ -39,23 +39,23 @@ public struct JSONReader: ~Escapable {
   let text: Span<UInt8>
   private(set) var offset = 0
 
-  /// Where the token that was read last begins, in bytes.
+  /// The offset of the last token, in bytes.
   public private(set) var tokenOffset = 0
 
-  /// Whether all that the grammar allows is taken.
+  /// Whether everything that the grammar allows is accepted.
   let isReceived: Bool
-  /// Whether a comma before an end is passed over.
+  /// Whether a comma before a closing bracket is ignored.
   private let takesTrailingCommas: Bool
 
   private var expected = Expected.value
   private var isInObject = false
   private var depth = 0
-  /// A bit for each open level: 1 an object, 0 an array.
+  /// One bit per open level: 1 for an object, 0 for an array.
   private var objects = InlineArray<32, UInt32>(repeating: 0)
   private var failure: JSONError?
 
-  /// Reads `text` from its start; refuses what this library would not write: more than 32 levels, half of a
-  /// surrogate pair, and, in `nextToken`, a number beyond the largest Double.
+  /// Reads `text` from its start and rejects what this library never writes: more than 32 levels,
+  /// half of a surrogate pair, and, in `nextToken`, a number beyond the largest Double.
   @_lifetime(copy text)
   public init(_ text: Span<UInt8>) {
     self.text = text
@@ -63,15 +63,15 @@ public struct JSONReader: ~Escapable {
     takesTrailingCommas = false
   }
 
-  /// Reads a text of somebody else's by RFC 8259's grammar alone: 1,024 levels; half of a surrogate pair
-  /// reads as U+FFFD, and a number beyond the largest Double as infinity.
+  /// Reads a received text by RFC 8259's grammar alone: up to 1,024 levels; half of a surrogate
+  /// pair reads as U+FFFD, and a number beyond the largest Double as infinity.
   @_lifetime(copy text)
   public init(received text: Span<UInt8>) {
     self.init(received: text, takesTrailingCommas: false)
   }
 
-  /// The same; with `takesTrailingCommas` also a comma before an end, which RFC 8259 does not allow and the
-  /// device guide prints (3.8).
+  /// As `init(received:)`; `takesTrailingCommas` also accepts a comma before a closing bracket,
+  /// which RFC 8259 forbids but the device guide prints (3.8).
   @_lifetime(copy text)
   package init(received text: Span<UInt8>, takesTrailingCommas: Bool) {
     self.text = text
@@ -79,8 +79,8 @@ public struct JSONReader: ~Escapable {
     self.takesTrailingCommas = takesTrailingCommas
   }
 
-  /// The next token; `nil` after the last one of a complete text.
-  @inline(never)  // Some 1,500 bytes of a device's program at each call otherwise.
+  /// The next token; `nil` once the text is complete.
+  @inline(never)  // Inlined, each call would take some 1,500 bytes on a device.
   public mutating func next() throws(JSONError) -> JSONToken? {
     if let failure { throw failure }
     do throws(JSONError) {
@@ -90,14 +90,14 @@ public struct JSONReader: ~Escapable {
     }
   }
 
-  /// Reads past one whole value whose first token is `token`.
+  /// Skips the rest of the value whose first token is `token`.
   public mutating func skip(_ token: JSONToken) throws(JSONError) {
     guard token == .beginObject || token == .beginArray else { return }
     let outside = depth &- 1
     while depth > outside { _ = try next() }
   }
 
-  /// The error, which every call from now on gives.
+  /// Stores the error, which every later call then throws.
   mutating func fail(_ error: JSONError) -> JSONError {
     failure = error
     return error

@@ -1,17 +1,17 @@
 internal import ConstrainedCore
 
-/// The UTF-8 bytes of a string that a `JSONReader` has read, one by one, its escapes resolved.
+/// The UTF-8 bytes of a string read by a `JSONReader`, one at a time, escapes resolved.
 ///
 /// Size: about 56 bytes, whatever the string.
 struct JSONStringBytes: ~Escapable {
   private let text: Span<UInt8>
   private var position: Int
   private let end: Int
-  /// What the last escape stands for, and how much of it was handed out.
+  /// The bytes of the last escape, and how many of them were returned.
   private var resolved = FixedBytes<4>()
   private var taken = 0
 
-  /// Starts at the beginning of `range`, which lies between the quotes.
+  /// Starts at the beginning of `range`, the string without its quotes.
   @_lifetime(copy text)
   init(_ text: Span<UInt8>, _ range: Range<Int>) {
     self.text = text

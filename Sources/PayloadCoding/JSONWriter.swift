@@ -10,11 +10,11 @@ public import ConstrainedCore
 /// try json.endObject()  // {"temperature":21.50}
 /// ```
 ///
-/// The commas and colons are the writer's. Calls in an order that makes no JSON (a value without a
-/// key in an object, an end without a beginning) are the caller's mistake and not checked. After a
-/// call that throws, the output is not complete JSON; start again with a larger buffer.
+/// The writer adds commas and colons. It does not check the order of calls: a value without a key
+/// in an object, or an end without a beginning, is a caller's error. After a call that throws, the
+/// output is not complete JSON; start again with a larger buffer.
 public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
-  /// The number of application/json.
+  /// The CoAP Content-Format, application/json.
   public static var contentFormat: UInt16 { 50 }
 
   private var output: ByteWriter
@@ -26,10 +26,10 @@ public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
     output = ByteWriter(storage)
   }
 
-  /// How many bytes have been written.
+  /// The number of bytes written.
   public var count: Int { output.count }
 
-  /// What has been written so far.
+  /// The bytes written so far.
   public var written: Span<UInt8> {
     @_lifetime(borrow self)
     borrowing get { output.written }
@@ -61,8 +61,8 @@ public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
     needsComma = true
   }
 
-  /// Writes a member's name from a literal, which must need no escapes.
-  @inline(never)  // As the two below: a request has many, and a call is smaller than what it does.
+  /// Writes a member's name from a literal that needs no escapes.
+  @inline(never)  // As the two below: requests make many calls, each smaller than the body.
   public mutating func key(_ name: StaticString) throws(CapacityError) {
     try separate()
     try output.append(UInt8(ascii: "\""))
@@ -78,7 +78,8 @@ public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
     needsComma = false
   }
 
-  /// Writes a string from its UTF-8 bytes, escaping what RFC 8259 Section 7 demands and no more.
+  /// Writes a string from its UTF-8 bytes with the escapes that RFC 8259 Section 7 requires, no
+  /// others.
   @inline(never)
   public mutating func string(_ text: Span<UInt8>) throws(CapacityError) {
     try separate()
@@ -88,7 +89,7 @@ public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
     needsComma = true
   }
 
-  /// Writes a string from a literal, which must need no escapes.
+  /// Writes a string from a literal that needs no escapes.
   @inline(never)
   public mutating func string(_ text: StaticString) throws(CapacityError) {
     try separate()
@@ -115,7 +116,7 @@ public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
 
   /// Writes a fixed-point number: `value` divided by 10 to the `fractionDigits`, 0 to 18 digits.
   ///
-  /// Sensors deliver fixed point; so no digit is invented and none is lost.
+  /// Sensors deliver fixed-point values; this writes exactly their digits.
   public mutating func decimal(_ value: Int64, fractionDigits: Int) throws(CapacityError) {
     precondition(fractionDigits >= 0 && fractionDigits <= 18, "an Int64 has at most 18 fractions")
     guard fractionDigits > 0 else { return try integer(value) }
@@ -134,10 +135,10 @@ public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
     needsComma = true
   }
 
-  /// Writes a Double in the fewest digits that read back as the same; `null` for what JSON cannot say,
-  /// infinity and NaN.
+  /// Writes a Double in the fewest digits that read back as the same; writes `null` for infinity
+  /// and NaN, which JSON does not have.
   ///
-  /// From 10^21 on and below 10^-6 with an exponent, as ECMAScript does.
+  /// As in ECMAScript, values from 10^21 on and below 10^-6 get an exponent.
   public mutating func double(_ value: Double) throws(CapacityError) {
     guard value.isFinite else { return try null() }
     try separate()
@@ -181,7 +182,7 @@ public struct JSONWriter: ~Copyable, ~Escapable, PayloadWriter {
     needsComma = true
   }
 
-  /// Appends a member, key and value, that another writer has written.
+  /// Appends a member, key and value, written by another writer.
   public mutating func member(_ written: Span<UInt8>) throws(CapacityError) {
     try separate()
     try output.append(written)

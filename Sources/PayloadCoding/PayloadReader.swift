@@ -1,8 +1,8 @@
 public import ConstrainedCore
 
-/// What a `PayloadReader` found.
+/// A token of a `PayloadReader`.
 public enum PayloadToken: Equatable, Sendable {
-  /// An object opens; keys and values follow in turn.
+  /// An object opens; keys and values alternate.
   case beginObject
   /// The innermost object closes.
   case endObject
@@ -18,32 +18,33 @@ public enum PayloadToken: Equatable, Sendable {
   case integer(Int64)
   /// An integer above `Int64.max`.
   case unsigned(UInt64)
-  /// Any other number; the Double nearest to it.
+  /// Any other number, as the nearest Double.
   case double(Double)
   /// `true` or `false`.
   case boolean(Bool)
   /// `null`, and CBOR's `undefined`.
   case null
-  /// A byte string, which CBOR alone has: where its content lies. One in chunks is not in the model.
+  /// A byte string, which only CBOR has: the range of its content. Chunked byte strings are not
+  /// supported.
   case bytes(Range<Int>)
 }
 
-/// Where a text lies in what is read, and how it is written there.
+/// The position of a text in the input, and its encoding there.
 public struct PayloadText: Equatable, Sendable {
-  /// How a text is written.
+  /// The encoding of a text.
   public enum Form: Sendable {
-    /// As it is.
+    /// Plain UTF-8.
     case plain
-    /// Perhaps with JSON's escapes.
+    /// JSON, which may contain escapes.
     case escaped
-    /// In CBOR's chunks, each behind its head.
+    /// CBOR chunks, each after its head.
     case chunked
   }
 
-  /// Where it begins and ends, in bytes.
+  /// The range of the text, in bytes.
   public let range: Range<Int>
 
-  /// How it is written.
+  /// The encoding of the text.
   public let form: Form
 
   package init(range: Range<Int>, form: Form) {
@@ -52,53 +53,53 @@ public struct PayloadText: Equatable, Sendable {
   }
 }
 
-/// Reads one value a token at a time from borrowed bytes that anybody may have sent: JSON (`JSONReader`)
-/// or CBOR (`CBORReader`), by the same calls.
+/// Reads one value token by token from untrusted, borrowed bytes: JSON (`JSONReader`) or CBOR
+/// (`CBORReader`), through the same calls.
 ///
-/// No heap; depth is bounded. After an error a reader gives the same error again.
+/// No heap; nesting is bounded. After an error a reader repeats that error.
 public protocol PayloadReader: ~Escapable {
-  /// Why bytes cannot be read.
+  /// The error of the format.
   associatedtype Failure: Error
 
   /// Reads `bytes` from their start.
   @_lifetime(copy bytes)
   init(_ bytes: Span<UInt8>)
 
-  /// Reads `bytes` that somebody else has written, which may hold what this library would not write:
-  /// deeper nesting above all.
+  /// Reads `bytes` from another sender, which may exceed what this library writes, above all in
+  /// nesting.
   @_lifetime(copy bytes)
   init(received bytes: Span<UInt8>)
 
-  /// How many bytes have been read.
+  /// The number of bytes read.
   var position: Int { get }
 
-  /// The next token; `nil` after the last one of a complete value, which nothing follows.
+  /// The next token; `nil` after the last one of a complete value, which must end the input.
   mutating func nextToken() throws(Failure) -> PayloadToken?
 
-  /// Where the token that was read last begins, in bytes.
+  /// The offset of the last token, in bytes.
   var tokenOffset: Int { get }
 
-  /// Reads past one whole value whose first token is `token`.
+  /// Skips the rest of the value whose first token is `token`.
   mutating func skip(_ token: PayloadToken) throws(Failure)
 
-  /// Reads past the whole value that comes next.
+  /// Skips the next value.
   mutating func skipValue() throws(Failure)
 
   /// Appends the UTF-8 bytes of a text or key.
   func copy(_ text: PayloadText, into output: inout ByteWriter) throws(CapacityError)
 
-  /// How many UTF-8 bytes a text or key has, however it is written.
+  /// The UTF-8 length of a text or key, whatever its encoding.
   func byteCount(of text: PayloadText) -> Int
 
-  /// How many Unicode scalar values a text or key has.
+  /// The number of Unicode scalar values in a text or key.
   func scalarCount(of text: PayloadText) -> Int
 
-  /// Whether two texts or keys are the same, however they are written.
+  /// Whether two texts or keys are equal, whatever their encoding.
   func isSame(_ text: PayloadText, as other: PayloadText) -> Bool
 }
 
 extension PayloadReader where Self: ~Escapable {
-  /// Reads past one whole value whose first token is `token`.
+  /// Skips the rest of the value whose first token is `token`.
   public mutating func skip(_ token: PayloadToken) throws(Failure) {
     var depth = 0
     var next: PayloadToken? = token
@@ -113,13 +114,13 @@ extension PayloadReader where Self: ~Escapable {
     }
   }
 
-  /// Reads past the whole value that comes next.
+  /// Skips the next value.
   public mutating func skipValue() throws(Failure) {
     guard let token = try nextToken() else { return }
     try skip(token)
   }
 
-  /// Whether a text or key is `literal`, which has at most 64 bytes.
+  /// Whether a text or key equals `literal`, which has at most 64 bytes.
   @inline(never)
   public func text(_ text: PayloadText, equals literal: StaticString) -> Bool {
     var storage = InlineArray<64, UInt8>(repeating: 0)
@@ -134,7 +135,7 @@ extension PayloadReader where Self: ~Escapable {
 }
 
 extension PayloadToken {
-  /// The token that a JSON token is in either format; `nil` for a number, whose value is not known yet.
+  /// The token for a JSON token; `nil` for a number, whose value has not been read yet.
   package init?(_ token: JSONToken) {
     switch token {
     case .beginObject: self = .beginObject
@@ -151,10 +152,11 @@ extension PayloadToken {
 }
 
 extension JSONReader: PayloadReader {
-  /// How many bytes have been read.
+  /// The number of bytes read.
   public var position: Int { offset }
 
-  /// The next token; a number beyond the largest Double is an error, or infinity in a received text.
+  /// The next token; a number beyond the largest Double throws, or becomes infinity in a received
+  /// text.
   @inline(never)
   public mutating func nextToken() throws(JSONError) -> PayloadToken? {
     guard let token = try next() else { return nil }
@@ -167,21 +169,21 @@ extension JSONReader: PayloadReader {
     return .double(text[range.lowerBound] == UInt8(ascii: "-") ? -.infinity : .infinity)
   }
 
-  /// Reads past the whole value that comes next; its numbers may be beyond the largest Double.
+  /// Skips the next value; its numbers may exceed the largest Double.
   public mutating func skipValue() throws(JSONError) {
     guard let token = try next() else { return }
     try skip(token)
   }
 
-  /// Appends the UTF-8 bytes of a text or key, its escapes resolved.
+  /// Appends the UTF-8 bytes of a text or key, escapes resolved.
   public func copy(_ text: PayloadText, into output: inout ByteWriter) throws(CapacityError) {
     try copyString(text.range, into: &output)
   }
 
-  /// How many UTF-8 bytes a text or key has, its escapes resolved.
+  /// The UTF-8 length of a text or key, escapes resolved.
   public func byteCount(of text: PayloadText) -> Int { byteCount(of: text.range) }
 
-  /// How many Unicode scalar values a text or key has, its escapes resolved.
+  /// The number of Unicode scalar values in a text or key, escapes resolved.
   public func scalarCount(of text: PayloadText) -> Int {
     var bytes = JSONStringBytes(self.text, text.range)
     var count = 0
@@ -191,7 +193,7 @@ extension JSONReader: PayloadReader {
     return count
   }
 
-  /// Whether two texts or keys are the same, their escapes resolved.
+  /// Whether two texts or keys are equal, escapes resolved.
   public func isSame(_ text: PayloadText, as other: PayloadText) -> Bool {
     var one = JSONStringBytes(self.text, text.range)
     var two = JSONStringBytes(self.text, other.range)

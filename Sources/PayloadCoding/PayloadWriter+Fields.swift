@@ -2,7 +2,7 @@ package import ConstrainedCore
 
 extension PayloadWriter where Self: ~Copyable & ~Escapable {
   /// Writes a member whose value is a text.
-  @inline(never)  // A request has many.
+  @inline(never)  // A request makes many calls.
   package mutating func field(
     _ name: StaticString,
     _ text: Span<UInt8>
@@ -11,7 +11,7 @@ extension PayloadWriter where Self: ~Copyable & ~Escapable {
     try string(text)
   }
 
-  /// Writes a number as a text of its digits.
+  /// Writes a number as a text in decimal.
   package mutating func decimalString(_ value: UInt64) throws(CapacityError) {
     var digits = FixedBytes<20>()
     try digits.write { (writer: inout ByteWriter) throws(CapacityError) in
@@ -20,7 +20,7 @@ extension PayloadWriter where Self: ~Copyable & ~Escapable {
     try string(digits.bytes)
   }
 
-  /// Writes at most 32 bytes as a text of hexadecimal digits.
+  /// Writes at most 32 bytes as a text in hexadecimal.
   package mutating func hexadecimalString(
     _ bytes: Span<UInt8>,
     uppercase: Bool

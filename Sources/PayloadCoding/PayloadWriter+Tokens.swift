@@ -1,11 +1,11 @@
 public import ConstrainedCore
 
 extension PayloadWriter where Self: ~Copyable & ~Escapable {
-  /// Writes a token of another format, as `reader` has just read it.
+  /// Writes a token of another format, which `reader` has just read.
   ///
-  /// All the tokens of a value, one after the other, make the same value in this writer's format. `scratch`
-  /// takes the UTF-8 bytes of a text or key, however it was written; its contents do not matter. A byte
-  /// string becomes `null`, because JSON has none: callers that want more handle that token themselves.
+  /// Passing all tokens of a value in order converts the value to this writer's format. `scratch`
+  /// takes the UTF-8 bytes of a text or key; its earlier contents do not matter. A byte string
+  /// becomes `null`, because JSON has none; to keep it, handle that token yourself.
   public mutating func write<Reader: PayloadReader & ~Escapable>(
     _ token: PayloadToken,
     from reader: borrowing Reader,

@@ -1,8 +1,8 @@
 #if !hasFeature(Embedded)
-/// Text from the network made fit for a terminal: what would steer the terminal, or hide or turn
-/// around what a person reads, becomes an escape of RFC 8259 Section 7.
+/// Makes text from the network safe for a terminal: characters that would control the terminal, or
+/// hide or reorder text, become escapes of RFC 8259 Section 7.
 package enum ReadableText {
-  /// The text between quotation marks, a JSON string; `nil` when the bytes are not UTF-8.
+  /// The text as a JSON string in quotation marks; `nil` if the bytes are not UTF-8.
   package static func quoted(_ bytes: Span<UInt8>) -> String? {
     guard let text = decoded(bytes) else { return nil }
     var result = "\""
@@ -16,9 +16,9 @@ package enum ReadableText {
     return result + "\""
   }
 
-  /// The text as it stands, for the most part; `nil` when the bytes are not UTF-8.
+  /// The text with only its harmful characters escaped; `nil` if the bytes are not UTF-8.
   ///
-  /// Line feeds stay only where `keepsLines` says so: the caller indents what follows them.
+  /// Line feeds stay if `keepsLines` is `true`; the caller then indents the following lines.
   package static func plain(_ bytes: Span<UInt8>, keepsLines: Bool) -> String? {
     guard let text = decoded(bytes) else { return nil }
     var result = ""
@@ -28,15 +28,17 @@ package enum ReadableText {
     return result
   }
 
-  /// A line of JSON with its strings' harmful characters escaped, so that it is the same value; any other
-  /// text on one line, what is not UTF-8 replaced by U+FFFD.
+  /// The text on one line.
+  ///
+  /// JSON stays the same value, the harmful characters in its strings escaped. In other text, bytes
+  /// that are not UTF-8 become U+FFFD.
   package static func line(_ bytes: Span<UInt8>) -> String {
     if let text = plain(bytes, keepsLines: false) { return text }
     let text = String(decoding: bytes.indices.map { bytes[$0] }, as: UTF8.self)
     return plain(text.utf8Span.span, keepsLines: false) ?? ""
   }
 
-  /// Whether the bytes are UTF-8 without anything that has to be escaped, white space apart.
+  /// Whether the bytes are UTF-8 and need no escapes, apart from white space.
   package static func isReadable(_ bytes: Span<UInt8>) -> Bool {
     guard let text = decoded(bytes) else { return false }
     return text.unicodeScalars.allSatisfy {
@@ -67,8 +69,8 @@ package enum ReadableText {
     result += "\\u" + String(repeating: "0", count: 4 - digits.count) + digits
   }
 
-  /// Whether a terminal shows the scalar and does nothing else: no control characters (C0, DEL, C1),
-  /// no invisible or direction-changing format characters, no separators of lines and paragraphs.
+  /// Whether a terminal merely displays the scalar: not a control character (C0, DEL, C1), not an
+  /// invisible or direction-changing format character, not a line or paragraph separator.
   private static func isHarmless(_ scalar: Unicode.Scalar) -> Bool {
     if SteeringText.steers(scalar.value) { return false }
     if scalar.value < 0x7F { return true }

@@ -1,20 +1,21 @@
-/// A name that an object has twice; readers of such an object differ in which one they take.
+/// A duplicate name in an object; readers differ in which of the two values they use.
 public struct RepeatedKey: Equatable, Sendable {
-  /// Where the name stands first.
+  /// The first occurrence of the name.
   public let first: PayloadText
 
-  /// Where it stands the next time.
+  /// The next occurrence of the name.
   public let second: PayloadText
 }
 
 extension PayloadReader where Self: ~Escapable {
-  /// The first name that comes again within its object; `nil` when every object's names differ.
+  /// The first name that is repeated within its object; `nil` if all names are unique.
   ///
-  /// RFC 8259 Section 4: "The names within an object SHOULD be unique"; RFC 8949 Section 5.6 calls a map
-  /// with duplicate keys not valid. Names are compared as they are meant: `"a"` is `"\u0061"`. Reads from
-  /// where the reader stands, which itself stays there, to the end, and fails where it would.
+  /// RFC 8259 Section 4: "The names within an object SHOULD be unique"; RFC 8949 Section 5.6 calls
+  /// a map with duplicate keys not valid. Names are compared after resolving escapes: `"a"` equals
+  /// `"\u0061"`. It reads from the reader's position to the end, without moving the reader, and
+  /// throws where the reader would.
   ///
-  /// Each name is compared with all that follow it in its object: for n bytes up to the order of n * n
+  /// Each name is compared with all later ones in its object: for n bytes on the order of n * n
   /// steps, a million for a message of 1 KB. Memory held: two more readers, no heap.
   public func repeatedKey() throws(Failure) -> RepeatedKey? {
     var reader = self
@@ -28,7 +29,7 @@ extension PayloadReader where Self: ~Escapable {
     return found
   }
 
-  /// Where `name`, which was read last, comes again in its object.
+  /// The next occurrence of `name`, which was just read, in its object.
   private func next(occurrenceOf name: PayloadText) throws(Failure) -> PayloadText? {
     var ahead = self
     try ahead.skipValue()

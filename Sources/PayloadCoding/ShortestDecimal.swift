@@ -1,15 +1,16 @@
 internal import ConstrainedCore
 
-/// The fewest decimal digits that read back as the same Double or Float: the free-format algorithm of Steele and
-/// White as Burger and Dybvig give it ("Printing Floating-Point Numbers Quickly and Accurately", 1996).
+/// The fewest decimal digits that read back as the same Double or Float: the free-format algorithm
+/// of Steele and White as given by Burger and Dybvig ("Printing Floating-Point Numbers Quickly and
+/// Accurately", 1996).
 ///
-/// It works with whole numbers of 1,280 bits and needs no tables; some microseconds, no heap.
+/// It uses whole numbers of 1,280 bits: no tables, no heap, some microseconds.
 struct ShortestDecimal {
-  /// The digits as ASCII, the first one not 0 unless the value is 0, and how many there are, 1 to 17.
+  /// The digits in ASCII, 1 to 17 of them, and their number; the first is 0 only for the value 0.
   private(set) var digits = InlineArray<17, UInt8>(repeating: 0x30)
   private(set) var count = 0
 
-  /// The value is 0.DIGITS times 10 to this.
+  /// The value is 0.DIGITS times 10^exponent.
   private(set) var exponent = 0
 
   /// The digits of a finite value, without its sign.
@@ -22,10 +23,10 @@ struct ShortestDecimal {
     }
     let biased = Int(truncatingIfNeeded: UInt32(truncatingIfNeeded: bits &>> 52))
     let fraction = bits & 0x000F_FFFF_FFFF_FFFF
-    // value = mantissa times 2 to the power.
+    // value = mantissa * 2^power.
     let mantissa = biased == 0 ? fraction : fraction | 0x0010_0000_0000_0000
     let power = (biased == 0 ? 1 : biased) - 1_075
-    // The gap below a power of two is half of that above.
+    // The gap below a power of two is half the gap above it.
     let isLowest = fraction == 0 && biased > 1
     generate(mantissa, power, isLowest: isLowest)
   }
@@ -49,7 +50,7 @@ struct ShortestDecimal {
   }
 
   private mutating func generate(_ mantissa: UInt64, _ power: Int, isLowest: Bool) {
-    // value = r / s, and the neighbours' midpoints lie above / s and below / s away.
+    // value = r / s; the midpoints to the neighbours are above / s and below / s away.
     var r = BigNumber<40>(mantissa)
     var s = BigNumber<40>(1)
     var above = BigNumber<40>(1)
@@ -59,9 +60,9 @@ struct ShortestDecimal {
     s.shiftLeft(by: max(-power, 0) + (isLowest ? 2 : 1))
     above.shiftLeft(by: max(power, 0) + (isLowest ? 1 : 0))
     below.shiftLeft(by: max(power, 0))
-    // A number that is even is where its midpoints round to.
+    // Midpoints round to the neighbour with an even mantissa.
     let isEven = mantissa & 1 == 0
-    // Not above the true exponent, and at most 1 below: 1233 / 4096 is a little less than log10(2).
+    // Never above the true exponent, at most 1 below: 1233 / 4096 is slightly less than log10(2).
     var estimate = (power + bits - 1) * 1_233
     estimate = estimate >= 0 ? estimate / 4_096 : -((-estimate + 4_095) / 4_096)
     if estimate >= 0 {
@@ -72,7 +73,7 @@ struct ShortestDecimal {
       below.multiply(byPowerOfTen: -estimate)
     }
     exponent = estimate
-    // Until the first digit stands behind the point.
+    // Correct the estimate, so that the first digit comes right after the point.
     while Self.reaches(r, above, s, inclusive: isEven) {
       s.multiply(by: 10)
       exponent += 1
@@ -96,7 +97,7 @@ struct ShortestDecimal {
       if isLow, isHigh {
         var twice = r
         twice.shiftLeft(by: 1)
-        // Of two that are as near the even one.
+        // Of two digits equally near, the even one.
         let order = twice.compare(s)
         append(order < 0 || order == 0 && digit & 1 == 0 ? digit : digit + 1)
       } else {
@@ -106,7 +107,7 @@ struct ShortestDecimal {
     }
   }
 
-  /// Whether r and above together come to s.
+  /// Whether r + above reaches s.
   private static func reaches(
     _ r: BigNumber<40>,
     _ above: BigNumber<40>,

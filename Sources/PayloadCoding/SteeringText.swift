@@ -1,19 +1,20 @@
 internal import ConstrainedCore
 
-/// What a text from the network must not do to the terminal or log that shows it: steer it, begin another
-/// line, or hide or turn around what a person reads.
+/// Finds characters in network text that must not reach a terminal or log: those that control it,
+/// begin another line, or hide or reorder text.
 ///
-/// The explicit list that device and tools share; `ReadableText`, which has Unicode's tables, escapes more.
+/// Device and tools share this explicit list; `ReadableText`, which has Unicode's tables, escapes
+/// more.
 package enum SteeringText {
-  /// How many bytes the character at `start` has, negative when it must not be shown; -1 for a byte that is
-  /// not UTF-8.
+  /// The length in bytes of the character at `start`, negative if it must not be shown; -1 for a
+  /// byte that is not UTF-8.
   @inline(never)
   package static func count(_ bytes: Span<UInt8>, at start: Int) -> Int {
     guard let (value, count) = UTF8Check.scalar(bytes, at: start) else { return -1 }
     return steers(value) ? 0 &- count : count
   }
 
-  /// Whether a scalar is a control character (C0, DEL, C1), a separator of lines or paragraphs, or an
+  /// Whether a scalar is a control character (C0, DEL, C1), a line or paragraph separator, or an
   /// invisible or direction-changing format character.
   @inline(never)
   package static func steers(_ value: UInt32) -> Bool {

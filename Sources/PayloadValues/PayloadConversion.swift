@@ -2,11 +2,11 @@ internal import CBORPayload
 internal import ConstrainedCore
 public import PayloadCoding
 
-/// A whole payload of one format, written in the other.
+/// Converts a whole payload from one format to the other.
 public enum PayloadConversion {
-  /// JSON as CBOR.
+  /// Converts JSON to CBOR.
   public static func cbor(fromJSON json: [UInt8]) throws(JSONError) -> [UInt8] {
-    // A number of 3 characters, as 1.1, takes 9 bytes at most.
+    // A number of 3 characters, such as 1.1, takes up to 9 bytes.
     var buffer = [UInt8](repeating: 0, count: 3 * json.count + 16)
     var scratch = [UInt8](repeating: 0, count: json.count)
     var writer = CBORWriter(buffer.mutableSpan)
@@ -15,17 +15,18 @@ public enum PayloadConversion {
       do throws(CapacityError) {
         try writer.write(token, from: reader, scratch: scratch.mutableSpan)
       } catch {
-        preconditionFailure("three times the text is room enough, and both are 32 levels deep")
+        preconditionFailure("CBOR is at most three times as long, and both nest 32 levels")
       }
     }
     let count = writer.count
     return Array(buffer[..<count])
   }
 
-  /// CBOR that anybody may have sent as JSON, a byte string in it as the text that `ReadableText.unlabelled`
-  /// makes of it; `nil` when it cannot be read.
+  /// Converts received CBOR to JSON; `nil` if it cannot be read.
+  ///
+  /// A byte string becomes the text returned by `ReadableText.unlabelled`.
   public static func json(fromCBOR cbor: [UInt8]) -> [UInt8]? {
-    // A byte may become an escape of six characters, and a number of 3 bytes one of 26.
+    // A byte may become an escape of six characters, and a number of 3 bytes one of 26 characters.
     var buffer = [UInt8](repeating: 0, count: 26 * cbor.count + 64)
     var scratch = [UInt8](repeating: 0, count: cbor.count)
     var writer = JSONWriter(buffer.mutableSpan)

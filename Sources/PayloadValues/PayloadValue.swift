@@ -6,19 +6,19 @@ package import PayloadCoding
 public enum PayloadValue: Equatable, Sendable {
   /// A member of an object.
   public struct Member: Equatable, Sendable {
-    /// Its name.
+    /// The name of the member.
     public var name: String
-    /// Its value.
+    /// The value of the member.
     public var value: PayloadValue
 
-    /// A member with a name and a value.
+    /// Creates a member.
     public init(_ name: String, _ value: PayloadValue) {
       self.name = name
       self.value = value
     }
   }
 
-  /// Which of the two formats bytes are in, by their Content-Format (RFC 7252 Section 12.3).
+  /// The format of an encoded value, named by its Content-Format (RFC 7252 Section 12.3).
   public enum Format: UInt16, Sendable {
     /// application/json.
     case json = 50
@@ -26,7 +26,7 @@ public enum PayloadValue: Equatable, Sendable {
     case cbor = 60
   }
 
-  /// Members in the order in which they were sent; no name comes twice.
+  /// Members in the order received; names are unique.
   case object([Member])
   /// Values in order.
   case array([PayloadValue])
@@ -43,8 +43,8 @@ public enum PayloadValue: Equatable, Sendable {
   /// `null`.
   case null
 
-  /// Reads bytes that anybody may have sent; `nil` when they are not one value of that format, or hold
-  /// a name twice in an object or a byte string.
+  /// Parses received bytes; `nil` if they are not one value of that format, or if they contain a
+  /// duplicate name in an object or a byte string.
   public init?(_ bytes: [UInt8], _ format: Format) {
     let made: PayloadValue?
     switch format {
@@ -59,7 +59,7 @@ public enum PayloadValue: Equatable, Sendable {
     self = made
   }
 
-  /// The value in the bytes of a format.
+  /// Encodes the value in a format; a value nested deeper than 32 levels becomes `null`.
   public func encoded(_ format: Format) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: mostBytes)
     let count: Int
@@ -75,13 +75,13 @@ public enum PayloadValue: Equatable, Sendable {
         count = writer.count
       }
     } catch {
-      // A tree that a program has built deeper than a reader would take.
+      // The program has nested the tree deeper than a reader accepts.
       return Self.null.encoded(format)
     }
     return Array(buffer[..<count])
   }
 
-  /// A whole number from 0 up.
+  /// A whole number, 0 or more.
   public init(_ number: UInt64) {
     self = Int64(exactly: number).map { .integer($0) } ?? .unsigned(number)
   }
@@ -106,7 +106,7 @@ public enum PayloadValue: Equatable, Sendable {
     if case .integer(let value) = self { value } else { nil }
   }
 
-  /// The number as a Double, also when it is whole; `nil` for anything else.
+  /// The number as a Double, even if it is whole; `nil` for anything else.
   public var number: Double? {
     switch self {
     case .integer(let value): Double(value)
@@ -116,7 +116,7 @@ public enum PayloadValue: Equatable, Sendable {
     }
   }
 
-  /// The value of an object's member; `nil` when there is none of that name, or this is no object.
+  /// The value of an object's member; `nil` if there is no such member, or this is not an object.
   public subscript(_ name: String) -> PayloadValue? {
     members?.first { $0.name == name }?.value
   }
@@ -130,14 +130,14 @@ public enum PayloadValue: Equatable, Sendable {
       let value = read(token, from: &reader)
     else { return nil }
     do {
-      // Nothing may follow.
+      // The value must end the payload.
       return try reader.nextToken() == nil ? value : nil
     } catch {
       return nil
     }
   }
 
-  /// The value that begins with `token`; the readers bound the depth, 32.
+  /// The value that begins with `token`; the readers limit its depth to 32.
   private static func read<Reader: PayloadReader & ~Escapable>(
     _ token: PayloadToken,
     from reader: inout Reader
@@ -175,7 +175,8 @@ public enum PayloadValue: Equatable, Sendable {
 
   // MARK: Writing
 
-  /// A bound for the bytes in either format: 6 a byte of text in JSON's escapes, 26 a number.
+  /// An upper bound of the bytes in either format: 6 per byte of text, in JSON escapes, 26 per
+  /// number.
   private var mostBytes: Int {
     switch self {
     case .object(let members):
@@ -234,7 +235,7 @@ extension PayloadValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral,
   /// An array.
   public init(arrayLiteral elements: PayloadValue...) { self = .array(elements) }
 
-  /// An object; a name that comes again is the program's mistake.
+  /// An object; repeating a name is a programming error.
   public init(dictionaryLiteral elements: (String, PayloadValue)...) {
     self = .object(elements.map { Member($0, $1) })
   }

@@ -2,8 +2,8 @@ internal import CBORPayload
 package import PayloadCoding
 
 extension ReadableText {
-  /// Bytes of which nothing says what they are, on one line: as text where a terminal can show that as it is,
-  /// in diagnostic notation where they are CBOR, else in hexadecimal digits.
+  /// Bytes of unknown format on one line: as text if a terminal can show it unchanged, in
+  /// diagnostic notation if they are CBOR, otherwise in hexadecimal.
   package static func unlabelled(_ bytes: [UInt8]) -> String {
     if let text = String(validating: bytes, as: UTF8.self),
       plain(bytes.span, keepsLines: false) == text

@@ -1,11 +1,11 @@
 package import ConstrainedCore
 
-// What is signed is name and value of each field in ASCII order of the names, without separators
-// (device guide 3.2, 3.6, 3.8, 6.2 and 6.3).
+// A signature covers the name and value of each field, in ASCII order of the names, without
+// separators (device guide 3.2, 3.6, 3.8, 6.2 and 6.3).
 
 extension ByteWriter {
   /// Appends a name and its value.
-  @inline(never)  // A request has many.
+  @inline(never)  // A request makes many calls.
   package mutating func append(
     _ name: StaticString,
     then value: Span<UInt8>
@@ -14,7 +14,7 @@ extension ByteWriter {
     try append(value)
   }
 
-  /// Appends `deviceName…productKey…`, which every signed text has.
+  /// Appends `deviceName…productKey…`, which is part of every signed text.
   package mutating func appendNames(
     _ identity: borrowing @_addressable DeviceIdentity
   ) throws(CapacityError) {
@@ -22,21 +22,21 @@ extension ByteWriter {
     try append("productKey", then: identity.productKey.bytes)
   }
 
-  /// Appends `clientId…`, which comes before the names.
+  /// Appends `clientId…`, which precedes the names.
   package mutating func appendClientID(
     _ identity: borrowing @_addressable DeviceIdentity
   ) throws(CapacityError) {
     try append("clientId", then: identity.clientID.bytes)
   }
 
-  /// Appends `timestamp…`, which comes last.
+  /// Appends `timestamp…`, which follows everything else.
   package mutating func appendTimestamp(_ timestamp: UInt64?) throws(CapacityError) {
     guard let timestamp else { return }
     try append("timestamp")
     try append(decimal: timestamp)
   }
 
-  /// Appends `&name=` of a form, or `name=` for its first field.
+  /// Appends `&name=` to a form, or `name=` for its first field.
   package mutating func appendField(
     _ name: StaticString,
     isFirst: Bool = false
@@ -46,8 +46,8 @@ extension ByteWriter {
     try append(UInt8(ascii: "="))
   }
 
-  /// Appends a value of a form as `application/x-www-form-urlencoded` writes it: all but letters,
-  /// digits and `* - . _` in percent signs and digits (URL Standard, section 5.2).
+  /// Appends a form value in `application/x-www-form-urlencoded`: all bytes except letters, digits
+  /// and `* - . _` are percent-encoded (URL Standard, section 5.2).
   package mutating func append(form bytes: Span<UInt8>) throws(CapacityError) {
     for index in bytes.indices {
       switch bytes[index] {

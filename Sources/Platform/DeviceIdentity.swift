@@ -1,17 +1,19 @@
 public import ConstrainedCore
 
-/// Who the device is to the platform: product key, device name and client id, without the secret.
+/// Identifies the device to the platform: product key, device name and client id, without the
+/// secret.
 public struct DeviceIdentity: Sendable, Equatable {
   /// The product's key, 1 to 64 letters and digits; the platform's have 11.
   public private(set) var productKey = FixedBytes<64>()
 
-  /// The device's name, 4 to 32 of what its `DeviceNameRule` allows.
+  /// The device's name, 4 to 32 characters allowed by its `DeviceNameRule`.
   public private(set) var deviceName = FixedBytes<32>()
 
-  /// What the client calls itself, 1 to 64 bytes (device guide 3.6).
+  /// The client id, chosen by the client: 1 to 64 bytes (device guide 3.6).
   public private(set) var clientID = FixedBytes<64>()
 
-  /// Checks the three; without a `clientID` it is `productKey&deviceName`, as the guide prints it.
+  /// Checks the three names; `clientID` defaults to `productKey&deviceName`, as in the guide's
+  /// examples.
   public init(
     productKey: Span<UInt8>,
     deviceName: Span<UInt8>,
@@ -50,7 +52,7 @@ public struct DeviceIdentity: Sendable, Equatable {
     }
   }
 
-  /// Whether `bytes` are letters, digits and the marks that are given, and nothing else.
+  /// Whether `bytes` consist of letters, digits and `marks` only.
   @inline(never)
   static func isName(_ bytes: Span<UInt8>, with marks: StaticString) -> Bool {
     for index in bytes.indices {
@@ -65,15 +67,17 @@ public struct DeviceIdentity: Sendable, Equatable {
   }
 }
 
-/// Which characters a device's name may have beside letters and digits; it has 4 to 32 in any case.
+/// The characters allowed in a device's name besides letters and digits; its length is always 4 to
+/// 32.
 public enum DeviceNameRule: Sendable {
-  /// `_`, `@`, `.`, `-` and `:`, as the platform's newer pages allow: its console makes such names, and a
-  /// device that refused its own could not connect.
+  /// `_`, `@`, `.`, `-` and `:`, as on the platform's newer pages.
+  ///
+  /// The console creates such names; a device that rejected its own name could not connect.
   case current
-  /// `_`, `@` and `.`, the device guide's words for code 6280 (6.3).
+  /// `_`, `@` and `.`, as in the device guide's description of code 6280 (6.3).
   case guide
 
-  /// The characters.
+  /// The characters as a literal.
   var marks: StaticString {
     switch self {
     case .current: "_@.:-"
@@ -82,17 +86,17 @@ public enum DeviceNameRule: Sendable {
   }
 }
 
-/// Why names do not make a device's identity.
+/// Why names do not form a device's identity.
 public enum IdentityError: Error, Equatable, Sendable {
-  /// Empty, longer than 64 bytes, or not letters and digits alone.
+  /// Empty, longer than 64 bytes, or not only letters and digits.
   case productKey
   /// Not 4 to 32 bytes (device guide 6.2, error 6280).
   case deviceNameLength(Int)
-  /// A character that a device name cannot have (device guide 6.2, error 6280).
+  /// A character not allowed in a device name (device guide 6.2, error 6280).
   case deviceNameCharacter
   /// Not 1 to 64 bytes (device guide 3.6).
   case clientIDLength(Int)
-  /// A control character, or bytes that are not UTF-8, which could not stand in a signed text.
+  /// A control character, or bytes that are not UTF-8; neither can be part of a signed text.
   case clientIDCharacter
 }
 

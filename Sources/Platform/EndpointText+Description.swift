@@ -1,6 +1,6 @@
 #if !hasFeature(Embedded)
 extension EndpointError: CustomStringConvertible {
-  /// What is wrong with the endpoint, then what to write.
+  /// States what is wrong with the endpoint, then what to write instead.
   public var description: String {
     switch self {
     case .scheme: "its scheme is neither coap nor coaps: write coap://HOST:PORT, or HOST:PORT alone"

@@ -1,17 +1,17 @@
 internal import ConstrainedCore
 
-/// Where a platform is, as a person writes it: `HOST`, `HOST:PORT`, `ADDRESS`, `[ADDRESS]:PORT`, or one of
-/// these as a URI of CoAP, `coap://HOST:PORT` or `coaps://HOST:PORT/` (RFC 7252 Section 6).
+/// An endpoint as typed by a person: `HOST`, `HOST:PORT`, `ADDRESS`, `[ADDRESS]:PORT`, or one of
+/// these as a CoAP URI, `coap://HOST:PORT` or `coaps://HOST:PORT/` (RFC 7252 Section 6).
 ///
-/// A host is a name of letters, digits, `-`, `_` and `.`, an IPv4 address of four numbers or an IPv6 address,
-/// with a zone where it has one. White space and a byte order mark at the ends do not count.
+/// A host is a name of letters, digits, `-`, `_` and `.`, an IPv4 address of four numbers or an
+/// IPv6 address with an optional zone. White space and a byte order mark at the ends are ignored.
 public struct EndpointText: Equatable, Sendable {
   /// The longest host, in bytes.
   public static var maxHost: Int { 255 }
 
-  /// What a URI's scheme says of the protection.
+  /// The scheme of the URI, which selects the protection.
   public enum Scheme: Equatable, Sendable {
-    /// None is given.
+    /// No scheme.
     case none
     /// Without DTLS.
     case coap
@@ -19,16 +19,17 @@ public struct EndpointText: Equatable, Sendable {
     case coaps
   }
 
-  /// Where the host stands in the text, without brackets.
+  /// The range of the host in the text, without brackets.
   public private(set) var host = 0..<0
 
-  /// The UDP port; 0 where none is given: the platform's own for the protection, whatever the scheme.
+  /// The UDP port; 0 if none is given: then the platform's own port for the protection applies,
+  /// whatever the scheme.
   public private(set) var port: UInt16 = 0
 
-  /// The scheme.
+  /// The scheme, or `none`.
   public private(set) var scheme = Scheme.none
 
-  /// Reads `text`.
+  /// Parses `text`.
   @inline(never)
   public init(_ text: Span<UInt8>) throws(EndpointError) {
     let range = text.trimmed(0..<text.count)
@@ -43,7 +44,7 @@ public struct EndpointText: Equatable, Sendable {
       start = mark &+ 3
       if start < end, text[end &- 1] == UInt8(ascii: "/") { end &-= 1 }
     }
-    // Where the host ends and the port begins, with its colon.
+    // The end of the host, and the start of the port including its colon.
     var stop = text.index(of: UInt8(ascii: ":"), start, end)
     let close = text.index(of: UInt8(ascii: "]"), start, end)
     var error = EndpointError.host
@@ -53,7 +54,7 @@ public struct EndpointText: Equatable, Sendable {
       stop = close &+ 1
       error = .brackets
     } else {
-      // With another colon it is an address without brackets, and no port.
+      // A second colon: an address without brackets, and no port.
       if text.index(of: UInt8(ascii: ":"), stop &+ 1, end) < end { stop = end }
       host = start..<stop
       if start < end, text[start] == UInt8(ascii: "[") { throw .brackets }
@@ -84,8 +85,8 @@ public struct EndpointText: Equatable, Sendable {
 }
 
 extension EndpointText {
-  /// Whether the text is a host alone, as a server's name must be: a name or an address without brackets, perhaps
-  /// with a dot at its end.
+  /// Whether the text is a host alone, as required for a server's name: a name, optionally with a
+  /// trailing dot, or an address without brackets.
   @inline(never)
   public static func isHost(_ text: Span<UInt8>) -> Bool {
     let hasDot = text.count > 1 && text[text.count &- 1] == UInt8(ascii: ".")
@@ -95,24 +96,24 @@ extension EndpointText {
   }
 }
 
-/// Why a text names no endpoint.
+/// Why a text is not an endpoint.
 public enum EndpointError: UInt8, Error, Equatable, Sendable {
-  /// Another scheme than `coap` and `coaps`.
+  /// A scheme other than `coap` and `coaps`.
   case scheme
   /// No host.
   case noHost
   /// A path, a query or a fragment.
   case path
-  /// Brackets that do not belong together, or no IPv6 address between them.
+  /// Unbalanced brackets, or no IPv6 address between them.
   case brackets
   /// A host that is neither a name nor an address.
   case host
-  /// A port that is not 1 to 65535.
+  /// A port outside 1 to 65535.
   case port
 }
 
 extension Span where Element == UInt8 {
-  /// Where the byte is first; `end` where it is not.
+  /// The offset of the first such byte; `end` if there is none.
   @inline(never)
   fileprivate func index(of byte: UInt8, _ start: Int, _ end: Int) -> Int {
     var index = start
@@ -120,7 +121,7 @@ extension Span where Element == UInt8 {
     return index
   }
 
-  /// Whether a part is labels with dots between them, or four numbers.
+  /// Whether a part is labels separated by dots, or four numbers.
   @inline(never)
   fileprivate func isHostName(_ start: Int, _ end: Int) -> Bool {
     var isNumber = false
@@ -144,16 +145,16 @@ extension Span where Element == UInt8 {
       if isDigit || byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") { continue }
       if (byte | 0x20) &- UInt8(ascii: "a") >= 26 { return false }
     }
-    // What ends like an address must be one: the resolver takes 5682 for 0.0.22.50.
+    // A host that ends in a number must be an IPv4 address: the resolver reads 5682 as 0.0.22.50.
     return !isNumber || isIPv4(start, end)
   }
 
-  /// Whether a part is four numbers up to 255 with dots between them, without a zero in front, which would
+  /// Whether a part is four numbers up to 255 separated by dots, without leading zeros, which would
   /// make them octal.
   @inline(never)
   fileprivate func isIPv4(_ start: Int, _ end: Int) -> Bool {
     var dots = 0
-    // 256 before the first digit.
+    // 256 means that no digit has been read yet.
     var value: UInt32 = 256
     var index = start
     while index < end {
@@ -172,7 +173,8 @@ extension Span where Element == UInt8 {
     return dots == 3 && value < 256
   }
 
-  /// Whether a part is an IPv6 address (RFC 4291 Section 2.2), perhaps with a zone (RFC 4007 Section 11).
+  /// Whether a part is an IPv6 address (RFC 4291 Section 2.2), optionally with a zone (RFC 4007
+  /// Section 11).
   @inline(never)
   fileprivate func isIPv6(_ start: Int, _ limit: Int) -> Bool {
     let colon = UInt8(ascii: ":")
@@ -193,7 +195,7 @@ extension Span where Element == UInt8 {
         if length > 0 { groups &+= 1 } else { gaps &+= 1 }
         length = 0
       } else if byte == UInt8(ascii: ".") {
-        // The last 32 bits as an IPv4 address: two groups.
+        // The last 32 bits written as an IPv4 address count as two groups.
         if !isIPv4(index &- length, end) { return false }
         groups &+= 1
         break
@@ -205,7 +207,7 @@ extension Span where Element == UInt8 {
       index &+= 1
     }
     if length > 0 { groups &+= 1 }
-    // A colon at either end is one of two; those at the start count as two gaps.
+    // A colon at either end must be one of two; those at the start count as two gaps.
     var most = 1
     if self[start] == colon {
       if self[start &+ 1] != colon { return false }

@@ -1,14 +1,14 @@
 public import ConstrainedCore
 
-/// What the platform gives to know a firmware by: the field `sign`, of the kind `signMethod` (device
-/// guide 6.11).
+/// The digest of a firmware: the platform's field `sign`, of type `signMethod` (device guide 6.11).
 public enum FirmwareDigest: Sendable, Equatable {
   /// `Md5`, 16 bytes.
   case md5(FixedBytes<16>)
   /// `Sha256`, 32 bytes.
   case sha256(FixedBytes<32>)
 
-  /// Reads 32 hexadecimal digits as MD5 and 64 as SHA-256, in either case; `nil` for anything else.
+  /// Parses 32 hexadecimal digits as MD5 and 64 as SHA-256, in either case; `nil` for anything
+  /// else.
   public init?(hexadecimal digits: Span<UInt8>) {
     switch digits.count {
     case 32:
@@ -21,7 +21,7 @@ public enum FirmwareDigest: Sendable, Equatable {
     }
   }
 
-  /// Appends the digest as lower-case hexadecimal digits.
+  /// Appends the digest as lower-case hexadecimal.
   public func writeHexadecimal(into output: inout ByteWriter) throws(CapacityError) {
     switch self {
     case .md5(let bytes): try output.append(hexadecimal: bytes.bytes)
@@ -55,30 +55,30 @@ public enum FirmwareDigest: Sendable, Equatable {
   }
 }
 
-/// Why an upgrade went no further, as the field `step` of `/ota/device/progress/…` says it (device
-/// guide 4 and 6.11).
+/// Why an upgrade failed, as reported in the field `step` of `/ota/device/progress/…` (device guide
+/// 4 and 6.11).
 public enum UpgradeFailure: Int8, Error, Sendable {
   /// -1: the upgrade failed.
   case upgrade = -1
   /// -2: the download failed.
   case download = -2
-  /// -3: what was downloaded is not what the digest says.
+  /// -3: the download does not match the digest.
   case verification = -3
-  /// -4: the firmware could not be burnt.
+  /// -4: the firmware could not be installed.
   case burning = -4
 }
 
-/// Something that fetches a firmware and puts it where it belongs: libcurl on a gateway, the HTTP
-/// client of a modem, a stand-in in a test.
+/// Downloads and stores a firmware: libcurl on a gateway, the HTTP client of a modem, a stand-in in
+/// a test.
 ///
-/// Whoever drives the upgrade has the offer and reports the progress; the downloader knows neither.
+/// The caller handles the offer and reports progress to the platform; the downloader does neither.
 public protocol FirmwareDownloader: ~Copyable {
-  /// Fetches `size` bytes from `url`, an `https` address of ASCII characters, and checks them against
-  /// `digest`; what does not fit the digest must never be run.
+  /// Fetches `size` bytes from `url`, an `https` address in ASCII, and checks them against
+  /// `digest`; firmware that does not match must never be run.
   ///
-  /// `progress` is told the percentage, 1 to 100 and rising. An error says which step failed. A
-  /// downloader that was interrupted goes on where it stopped when it is asked again for the same
-  /// digest and size: the address may be another one, for each is valid for 24 hours.
+  /// `progress` receives the percentage, 1 to 100, increasing. The error names the failed step.
+  /// After an interruption, a call with the same digest and size resumes the download. Its address
+  /// may differ, because each is valid for 24 hours only.
   mutating func download(
     url: Span<UInt8>,
     size: UInt64,

@@ -1,4 +1,4 @@
-/// The code of the platform's answer over HTTPS, to `/auth` or to a report (device guide 3.8).
+/// The code in the platform's response over HTTPS, to `/auth` or to a report (device guide 3.8).
 public struct HTTPSCode: RawRepresentable, Hashable, Sendable {
   /// The number.
   public let rawValue: UInt64
@@ -8,28 +8,28 @@ public struct HTTPSCode: RawRepresentable, Hashable, Sendable {
     self.rawValue = rawValue
   }
 
-  /// 0: done.
+  /// 0: success.
   public static var success: HTTPSCode { HTTPSCode(rawValue: 0) }
-  /// 10000: an error that the guide does not tell apart.
+  /// 10000: an error that the guide does not specify further.
   public static var commonError: HTTPSCode { HTTPSCode(rawValue: 10_000) }
-  /// 10001: a parameter is wrong.
+  /// 10001: invalid parameter.
   public static var parameterError: HTTPSCode { HTTPSCode(rawValue: 10_001) }
-  /// 20000: the signature or the device is not what the platform knows.
+  /// 20000: wrong signature, or unknown device.
   public static var authenticationError: HTTPSCode { HTTPSCode(rawValue: 20_000) }
   /// 20001: the token has expired.
   public static var tokenExpired: HTTPSCode { HTTPSCode(rawValue: 20_001) }
   /// 20002: the request has no token.
   public static var tokenMissing: HTTPSCode { HTTPSCode(rawValue: 20_002) }
-  /// 20003: the token is none that the platform gave.
+  /// 20003: the platform never issued this token.
   public static var tokenError: HTTPSCode { HTTPSCode(rawValue: 20_003) }
-  /// 20004: the platform could not keep the session.
+  /// 20004: the platform could not store the session.
   public static var sessionError: HTTPSCode { HTTPSCode(rawValue: 20_004) }
-  /// 30001: the platform could not pass the report on.
+  /// 30001: the platform could not forward the report.
   public static var publishError: HTTPSCode { HTTPSCode(rawValue: 30_001) }
   /// 40000: too many requests.
   public static var tooManyRequests: HTTPSCode { HTTPSCode(rawValue: 40_000) }
 
-  /// What it asks the device to do; a code that the guide does not know is a refusal.
+  /// The action required of the device; a code missing from the guide is a refusal.
   public var meaning: ResponseMeaning {
     switch self {
     case .success: .success
@@ -42,10 +42,10 @@ public struct HTTPSCode: RawRepresentable, Hashable, Sendable {
 
 #if !hasFeature(Embedded)
 extension HTTPSCode: CustomStringConvertible {
-  /// The number and what it means.
+  /// The number and its explanation.
   public var description: String { "\(rawValue) \(explanation)" }
 
-  /// What it means, and what to do.
+  /// States what the code means, and what to do.
   public var explanation: String {
     switch self {
     case .success: "success"

@@ -1,6 +1,6 @@
 #if !hasFeature(Embedded)
 extension IdentityError: CustomStringConvertible {
-  /// Which name is wrong, by which limit, and whose limit that is.
+  /// States which name is wrong, the limit, and the source of the limit.
   public var description: String {
     switch self {
     case .productKey:
@@ -19,7 +19,7 @@ extension IdentityError: CustomStringConvertible {
 }
 
 extension TopicError: CustomStringConvertible {
-  /// What is wrong with the topic, and by which limit.
+  /// States what is wrong with the topic, and the limit.
   public var description: String {
     switch self {
     case .tooLong(let count):
@@ -42,14 +42,14 @@ extension TopicError: CustomStringConvertible {
 }
 
 extension RegistrationRequestError: CustomStringConvertible {
-  /// What the random text must be.
+  /// States the requirement for the random text.
   public var description: String {
     "the random must be 1 to 32 letters and digits (device guide 6.2)"
   }
 }
 
 extension RegistrationAnswerError: CustomStringConvertible {
-  /// What is wrong with the answer to a registration.
+  /// States what is wrong with the answer to a registration.
   public var description: String {
     switch self {
     case .json: "the answer to the registration is not JSON"

@@ -1,20 +1,20 @@
 public import ConstrainedCore
 
-/// The platform's message id, the value of option 2090, as people and programs are shown it.
+/// The platform's message id, the value of option 2090, in the form shown to people and programs.
 ///
-/// Unverified: what its bytes are; no document says it. A value of ASCII digits is those digits, any other of up
-/// to 8 bytes an unsigned integer (RFC 7252 Section 3.2), and a longer one is shown in hexadecimal digits. Over
-/// HTTPS the platform's ids have 18 decimal digits (device guide 3.8): too many for a Double, so that in JSON an
-/// id is a text.
+/// Unverified: no document specifies the bytes. A value of ASCII digits is shown as it is, any
+/// other of up to 8 bytes as an unsigned integer (RFC 7252 Section 3.2), and a longer one in
+/// hexadecimal. Over HTTPS the platform's ids have 18 decimal digits (device guide 3.8). A Double
+/// cannot hold that many, so in JSON an id is a string.
 public enum PlatformMessageID: Equatable, Sendable {
-  /// ASCII digits, as they stand.
+  /// ASCII digits, shown unchanged.
   case digits
   /// An unsigned integer.
   case number(UInt64)
-  /// Bytes that have no other form than hexadecimal.
+  /// Any other bytes, shown in hexadecimal.
   case opaque
 
-  /// What the bytes of an id are.
+  /// Determines the form of an id from its bytes.
   @inline(never)
   public init(_ value: Span<UInt8>) {
     var isDigits = true
@@ -26,7 +26,7 @@ public enum PlatformMessageID: Equatable, Sendable {
     self = isDigits ? .digits : value.count <= 8 ? .number(number) : .opaque
   }
 
-  /// Appends the id as it is shown.
+  /// Appends the id in the form shown.
   public static func write(
     _ value: Span<UInt8>,
     into output: inout ByteWriter
@@ -39,7 +39,7 @@ public enum PlatformMessageID: Equatable, Sendable {
   }
 
   #if !hasFeature(Embedded)
-  /// The id as it is shown; empty for no bytes.
+  /// The id in the form shown; empty if there are no bytes.
   public static func text(_ value: Span<UInt8>) -> String {
     var buffer = [UInt8](repeating: 0, count: 2 * value.count + 20)
     var writer = ByteWriter(buffer.mutableSpan)

@@ -1,7 +1,7 @@
 internal import ConstrainedCore
 internal import PayloadCoding
 
-/// As much of RFC 8949 as it takes to find two members of a map.
+/// The part of RFC 8949 needed to find two members of a map.
 extension PlatformReply {
   @inline(never)
   mutating func readCBOR(_ bytes: Span<UInt8>) -> Bool {
@@ -40,19 +40,19 @@ extension PlatformReply {
   @inline(never)
   private mutating func copyMessage(_ text: Span<UInt8>) {
     message.write { (writer: inout ByteWriter) in
-      // What does not fit is cut.
+      // Cut off text that does not fit.
       try? writer.append(text.extracting(0..<min(text.count, 64)))
       Self.cut(&writer)
     }
   }
 }
 
-/// Goes through CBOR item by item; `false` where there is none, or none that is well formed.
+/// Steps through CBOR item by item; its calls return `false` at the end and for malformed bytes.
 private struct CBORCursor: ~Escapable {
   private let bytes: Span<UInt8>
   private(set) var offset = 0
-  /// The head that was read last: the item's major type, its argument (no more than `UInt32.max` of it), and whether
-  /// its length is indefinite.
+  /// The last head: the item's major type, its argument (clamped to `UInt32.max`), and whether its
+  /// length is indefinite.
   private(set) var major: UInt8 = 0
   private(set) var argument: UInt32 = 0
   private(set) var isOpen = false
@@ -60,7 +60,7 @@ private struct CBORCursor: ~Escapable {
   @_lifetime(copy bytes)
   init(_ bytes: Span<UInt8>) { self.bytes = bytes }
 
-  /// Where the content of the string lies that was passed last.
+  /// The range of the content of the last string.
   var string: Range<Int> { offset &- Int(truncatingIfNeeded: argument)..<offset }
 
   @inline(never)
@@ -86,7 +86,7 @@ private struct CBORCursor: ~Escapable {
     return true
   }
 
-  /// Passes the end of an open item, if it is there.
+  /// Skips the break that ends an item of indefinite length, if it is next.
   @_lifetime(self: copy self)
   mutating func takesBreak() -> Bool {
     guard offset < bytes.count, bytes[offset] == 0xFF else { return false }
@@ -94,7 +94,7 @@ private struct CBORCursor: ~Escapable {
     return true
   }
 
-  /// Passes the content of a string in one piece.
+  /// Skips the content of a string of definite length.
   @inline(never)
   @_lifetime(self: copy self)
   mutating func passString() -> Bool {
@@ -105,13 +105,13 @@ private struct CBORCursor: ~Escapable {
     return true
   }
 
-  /// Passes what belongs to the head that was read.
+  /// Skips the content of the item whose head was read last.
   @_lifetime(self: copy self)
   mutating func passContent(depth: Int) -> Bool {
     let (kind, isOpen) = (major, isOpen)
     guard depth < 32, kind >= 2, kind < 7 else { return kind < 2 || kind == 7 }
     if kind < 4, !isOpen { return passString() }
-    // Each item takes a byte, so that no count is believed; a map has two for each, a tag one.
+    // Do not trust the count: each item takes a byte. A map has two items for each, a tag one.
     var left = kind == 6 ? 1 : argument
     while isOpen ? !takesBreak() : left > 0 {
       left &-= 1

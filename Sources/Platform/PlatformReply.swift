@@ -1,35 +1,36 @@
 public import ConstrainedCore
 internal import PayloadCoding
 
-/// What the platform's reply on a topic of the thing model or of firmware says became of the message: its code,
-/// and the words that come with it (device guide 4 to 6), read from bytes that anybody may have sent.
+/// The platform's reply to a message on a topic of the thing model or of firmware: a code and a
+/// text (device guide 4 to 6), parsed from untrusted bytes.
 ///
-/// Apart from Alink's own reader, so that a program which only sends what others have written need not hold
-/// that one, nor a whole reader of CBOR. Size: 80 bytes.
+/// It is separate from Alink's own reader, so that a program that only forwards messages need not
+/// link that reader or a whole CBOR reader. Size: 80 bytes.
 public struct PlatformReply: Equatable, Sendable {
-  /// The code.
+  /// The reply's code, 200 for success.
   public internal(set) var code: UInt32 = 0
 
-  /// What it says in words, cut behind a character where it has over 64 bytes; empty when it says nothing.
+  /// The reply's text, cut after a whole character beyond 64 bytes; empty if there is none.
   public internal(set) var message = FixedBytes<64>()
 
   private var hasCode = false
 
-  /// Reads JSON or CBOR, whichever the first byte belongs to; `nil` for what is neither, has no code, or has two.
+  /// Parses JSON or CBOR, chosen by the first byte; `nil` if the payload is neither, or has no code
+  /// or two.
   ///
-  /// A code may be a number, also one written 460.0, or a text of digits.
+  /// A code may be a number, such as 460 or 460.0, or a string of digits.
   @inline(never)
   public init?(_ payload: Span<UInt8>) {
     guard payload.count > 0 else { return nil }
-    // An object begins with an ASCII character in JSON, and with 0x80 or above in CBOR.
+    // A JSON object begins with an ASCII character, a CBOR map with 0x80 or above.
     guard payload[0] < 0x80 ? readJSON(payload) : readCBOR(payload), hasCode else { return nil }
   }
 
-  /// Whether the message was taken: 200, and 1000 for a firmware that is on offer.
+  /// Whether the platform accepted the message: 200, or 1000 for firmware on offer.
   public var isSuccess: Bool { code == 200 || code == 1_000 }
 
-  /// Whether the same message may be taken later: too many requests (429), or a fault of the platform's own (500,
-  /// 503, and 6313 where the check against the thing model is out of service).
+  /// Whether the same message may be accepted later: too many requests (429), or a fault of the
+  /// platform (500, 503, and 6313 if the check against the thing model is out of service).
   public static func putsOff(code: UInt32) -> Bool {
     switch code {
     case 429, 500, 503, 6_313: true
@@ -53,7 +54,7 @@ public struct PlatformReply: Equatable, Sendable {
             guard take(reader.unsigned(range)) else { return false }
           } else if reader.string(key, equals: "message") {
             message.write { (writer: inout ByteWriter) in
-              // What does not fit is cut.
+              // Cut off text that does not fit.
               try? reader.copyString(range, into: &writer)
               Self.cut(&writer)
             }
@@ -69,7 +70,7 @@ public struct PlatformReply: Equatable, Sendable {
     }
   }
 
-  /// Takes the code, the first one that there is.
+  /// Stores the first code; fails on a second one.
   @inline(never)
   mutating func take(_ number: UInt64?) -> Bool {
     guard !hasCode, let number, number &>> 32 == 0 else { return false }
@@ -78,7 +79,7 @@ public struct PlatformReply: Equatable, Sendable {
     return true
   }
 
-  /// Takes away the beginning of a character whose end did not fit.
+  /// Removes the beginning of a character whose end did not fit.
   @inline(never)
   static func cut(_ writer: inout ByteWriter) {
     while !writer.written.isUTF8 { writer.truncate(to: writer.count &- 1) }

@@ -1,17 +1,17 @@
 public import ConstrainedCore
 
-/// The identity and the key of the platform's DTLS mode with a pre-shared key (protocol facts 2.1),
-/// as the platform's C SDK v4 computes them.
+/// Identity and key of the platform's DTLS mode with a pre-shared key (protocol facts 2.1),
+/// computed as in the platform's C SDK v4.
 ///
-/// Unverified: whether the platform takes other methods and timestamps.
+/// Unverified: whether the platform accepts other methods and timestamps.
 public struct PreSharedKeyRequest: Sendable {
-  /// How the key is made of the device secret; the SDK's is HMAC-SHA-256.
+  /// The method that derives the key from the device secret; the SDK uses HMAC-SHA-256.
   public var signMethod: SignMethod
 
-  /// A time in milliseconds since 1970 that both texts contain; the SDK's is always the same.
+  /// A time in milliseconds since 1970, part of both texts; the SDK uses a constant.
   public var timestamp: UInt64
 
-  /// The SDK's choice, unless others are given.
+  /// Uses the SDK's values by default.
   public init(signMethod: SignMethod = .hmacSHA256, timestamp: UInt64 = 2_524_608_000_000) {
     self.signMethod = signMethod
     self.timestamp = timestamp
@@ -30,7 +30,7 @@ public struct PreSharedKeyRequest: Sendable {
     try output.append(decimal: timestamp)
   }
 
-  /// Appends the text whose HMAC, in upper-case hexadecimal digits, is the key.
+  /// Appends the text whose HMAC, in upper-case hexadecimal, is the key.
   public func writeSigningContent(
     _ identity: DeviceIdentity,
     into output: inout ByteWriter

@@ -1,31 +1,31 @@
 public import ConstrainedCore
 public import PayloadCoding
 
-/// What the platform answers to a dynamic registration, read from bytes that anybody may have sent.
+/// The platform's answer to a dynamic registration, parsed from untrusted bytes.
 ///
 /// Over HTTPS it is `{"code":200,"data":{"productKey":…,"deviceName":…,"deviceSecret":…}}` (device
-/// guide 6.2); over CoAP the members of `data` may stand in the answer itself (protocol facts 2.1).
-/// Both are taken. Whoever has used the secret wipes it with `withDeviceSecretStorage`.
+/// guide 6.2); over CoAP the members of `data` may be members of the answer itself (protocol facts
+/// 2.1). Both forms are accepted. After using the secret, wipe it with `withDeviceSecretStorage`.
 public struct RegistrationAnswer: ~Copyable {
-  /// The platform's code, 200 for success; `nil` when it gave none.
+  /// The platform's code, 200 for success; `nil` if the answer has none.
   public private(set) var code: UInt64?
 
-  /// What the platform says about it, up to 128 bytes; a longer text is left out.
+  /// The platform's text, up to 128 bytes; a longer one is dropped.
   public private(set) var message = FixedBytes<128>()
 
-  /// The product that the secret is for; empty when it was not named.
+  /// The product that the secret belongs to; empty if the answer does not name it.
   public private(set) var productKey = FixedBytes<64>()
 
-  /// The device that the secret is for; empty when it was not named.
+  /// The device that the secret belongs to; empty if the answer does not name it.
   public private(set) var deviceName = FixedBytes<32>()
 
-  /// The device's own secret, 1 to 128 bytes; empty when the platform refused.
+  /// The device's own secret, 1 to 128 bytes; empty if the platform refused.
   public private(set) var deviceSecret = FixedBytes<128>()
 
   private var hasData = false
   private var hasMessage = false
 
-  /// Whether there is a secret, and no code that says otherwise.
+  /// Whether there is a secret, and a code of 200 or none.
   public var isSuccess: Bool { !deviceSecret.isEmpty && (code ?? 200) == 200 }
 
   /// Lets `body` wipe the secret, unused bytes included.
@@ -33,20 +33,20 @@ public struct RegistrationAnswer: ~Copyable {
     deviceSecret.withStorage(body)
   }
 
-  /// Whether the answer names no other device than this one.
+  /// Whether the answer does not name another device.
   public func isFor(_ identity: DeviceIdentity) -> Bool {
     (productKey.isEmpty || productKey == identity.productKey)
       && (deviceName.isEmpty || deviceName == identity.deviceName)
   }
 
-  /// Reads a JSON object; unknown members are passed over, the code may be a number or a string.
+  /// Parses a JSON object; ignores unknown members and accepts the code as a number or a string.
   ///
-  /// Throws when a success has no secret.
+  /// Throws if a success has no secret.
   public init(json: Span<UInt8>) throws(RegistrationAnswerError) {
     var reader = JSONReader(received: json)
     guard try Self.next(&reader) == .beginObject else { throw .notAnObject }
     try readMembers(&reader, isOuter: true)
-    // The object is closed; nothing may follow it.
+    // The object is closed, and must end the payload.
     guard try Self.next(&reader) == nil else { throw .notAnObject }
     if (code ?? 200) == 200, deviceSecret.isEmpty { throw .deviceSecret }
   }
@@ -71,7 +71,7 @@ public struct RegistrationAnswer: ~Copyable {
       } else if isOuter, reader.string(key, equals: "data") {
         guard !hasData else { throw .repeated }
         hasData = true
-        // A refusal may give null or a text.
+        // A refusal may have `null` or a string here.
         if value == .beginObject {
           try readMembers(&reader, isOuter: false)
         } else {
@@ -146,12 +146,12 @@ public enum RegistrationAnswerError: Error, Equatable, Sendable {
   case json(JSONError)
   /// The payload is JSON, but not one object.
   case notAnObject
-  /// The code is no number.
+  /// The code is not a number.
   case code
-  /// A success without a secret, or one that is no string, empty or longer than 128 bytes.
+  /// A success without a secret, or with one that is not a string, empty or longer than 128 bytes.
   case deviceSecret
-  /// A product key or device name that is no string, empty or too long to be one.
+  /// A product key or device name that is not a string, empty or too long.
   case names
-  /// A member comes twice; which one holds cannot be known.
+  /// A member is repeated, so its value is ambiguous.
   case repeated
 }

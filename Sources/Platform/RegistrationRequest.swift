@@ -1,24 +1,24 @@
 public import ConstrainedCore
 internal import PayloadCoding
 
-/// Dynamic registration: a device that knows its product's secret asks for a secret of its own.
+/// Dynamic registration: a device that has its product's secret requests a secret of its own.
 ///
-/// The three ways have one signed text, whose HMAC is keyed with the product secret: over HTTPS
-/// (device guide 6.2) with `writeForm`, over CoAP as the platform's C SDK v4 does with `writeJSON`
-/// (protocol facts 2.1), over MQTT with `MQTTRegistrationRequest`.
+/// All three ways sign the same text with an HMAC keyed with the product secret: over HTTPS (device
+/// guide 6.2) with `writeForm`, over CoAP as in the platform's C SDK v4 with `writeJSON` (protocol
+/// facts 2.1), over MQTT with `MQTTRegistrationRequest`.
 public struct RegistrationRequest: Sendable {
-  /// The path on either server.
+  /// The path on the HTTPS and the CoAP server.
   public static var path: StaticString { "/auth/register/device" }
 
-  /// How it is signed.
+  /// The HMAC of the signature.
   public var signMethod: SignMethod
 
-  /// The random text that is signed: 1 to 32 letters and digits.
+  /// The random text covered by the signature: 1 to 32 letters and digits.
   public let random: FixedBytes<32>
 
   private let identity: DeviceIdentity
 
-  /// A request for a device, with a random text of the caller's.
+  /// Creates a request for a device, with the caller's random text.
   public init(
     _ identity: DeviceIdentity,
     random: Span<UInt8>,
@@ -34,10 +34,10 @@ public struct RegistrationRequest: Sendable {
     self.signMethod = signMethod
   }
 
-  /// A request for a device, its random text 24 upper-case hexadecimal digits as the platform's C
-  /// SDK v4 makes them.
+  /// Creates a request for a device; its random text is 24 upper-case hexadecimal digits, as in the
+  /// platform's C SDK v4.
   ///
-  /// 96 bits are taken, which must be unpredictable.
+  /// It uses 96 bits of the arguments, which must be unpredictable.
   public init(
     _ identity: DeviceIdentity,
     drawing source: inout some RandomSource,
@@ -59,18 +59,18 @@ public struct RegistrationRequest: Sendable {
     self.signMethod = signMethod
   }
 
-  /// Appends what is signed: `deviceName…productKey…random…` (device guide 6.2).
+  /// Appends the signed text: `deviceName…productKey…random…` (device guide 6.2).
   public func writeSigningContent(into output: inout ByteWriter) throws(CapacityError) {
     try output.appendNames(identity)
     try output.append("random")
     try output.append(random.bytes)
   }
 
-  /// Appends the body of the HTTPS request, `application/x-www-form-urlencoded`, its fields in the
-  /// guide's order.
+  /// Appends the body of the HTTPS request, `application/x-www-form-urlencoded`, in the guide's
+  /// order of fields.
   ///
-  /// `signature` is the HMAC's bytes; the guide does not say in which case its digits are, and
-  /// elsewhere that it does not matter (device guide 3.8).
+  /// `signature` is the HMAC's bytes. The guide does not specify the case of its digits here;
+  /// elsewhere it says that the case does not matter (device guide 3.8).
   public func writeForm(
     signature: Span<UInt8>,
     into output: inout ByteWriter
@@ -93,9 +93,9 @@ public struct RegistrationRequest: Sendable {
     }
   }
 
-  /// Appends the payload of the CoAP request, its fields in the order of the platform's C SDK v4.
+  /// Appends the payload of the CoAP request, in the order of fields of the platform's C SDK v4.
   ///
-  /// Unverified: no document of the platform tells of registration over CoAP.
+  /// Unverified: no document of the platform describes registration over CoAP.
   public func writeJSON(
     signature: Span<UInt8>,
     into output: inout ByteWriter
@@ -118,8 +118,8 @@ public struct RegistrationRequest: Sendable {
   }
 }
 
-/// Why a registration cannot be asked for.
+/// Why a registration request is invalid.
 public enum RegistrationRequestError: Error, Equatable, Sendable {
-  /// The random text is empty, longer than 32 bytes, or not letters and digits alone.
+  /// The random text is empty, longer than 32 bytes, or not only letters and digits.
   case random
 }

@@ -1,13 +1,13 @@
-/// What the platform's response code asks the device to do.
+/// The action that a response code of the platform requires of the device.
 public enum ResponseMeaning: Equatable, Sendable {
-  /// 2.xx: done.
+  /// 2.xx: success; nothing to do.
   case success
-  /// The token is not, or no longer, valid: authenticate, then send again.
+  /// The token is invalid or has expired: authenticate, then send again.
   case authenticateAgain
-  /// The platform has a fault of its own: wait, then send again.
+  /// The platform failed: wait, then send again.
   case retryLater
-  /// Not before Max-Age is over: 4.29 (RFC 8516) and 5.03 (RFC 7252 Section 5.9.3.4).
+  /// Wait until Max-Age has passed: 4.29 (RFC 8516) and 5.03 (RFC 7252 Section 5.9.3.4).
   case putOff
-  /// Sending the same again would fail again.
+  /// Refused; sending the same message again would fail again.
   case refusal
 }

@@ -1,6 +1,6 @@
-/// How `/auth` is signed: an HMAC keyed with the device secret (device guide 3.6).
+/// The HMAC that signs `/auth`, keyed with the device secret (device guide 3.6).
 public enum SignMethod: Sendable {
-  /// `hmacmd5`, the guide's default; not sent in the request, so that it costs no byte.
+  /// `hmacmd5`, the guide's default; it is left out of the request to save bytes.
   case hmacMD5
   /// `hmacsha1`.
   case hmacSHA1

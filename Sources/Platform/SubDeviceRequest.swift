@@ -1,19 +1,20 @@
 public import ConstrainedCore
 public import PayloadCoding
 
-/// How a gateway proves that a sub-device is one: signed with the sub-device's secret, for its place
-/// in the topology (device guide 6.3) and for its login (device guide 6.4).
+/// A gateway's proof of a sub-device: a signature with the sub-device's secret, for adding it to
+/// the topology (device guide 6.3) and for its login (device guide 6.4).
 public struct SubDeviceRequest: Sendable {
-  /// How it is signed; the guide lists a plain SHA-256 too, without saying how the secret enters.
+  /// The HMAC of the signature; the guide also lists plain SHA-256, without saying how the secret
+  /// is used.
   public var signMethod: SignMethod
 
-  /// Milliseconds since 1970, sent as a string and signed.
+  /// Milliseconds since 1970, sent as a string and covered by the signature.
   public var timestamp: UInt64
 
-  /// Whether the client id is sent and signed; the guide leaves it to the gateway for the topology.
+  /// Whether to send and sign the client id; for the topology the guide leaves this to the gateway.
   public var includesClientID: Bool
 
-  /// A request with these fields.
+  /// Creates a request with these fields.
   public init(
     signMethod: SignMethod = .hmacSHA1,
     timestamp: UInt64,
@@ -24,7 +25,7 @@ public struct SubDeviceRequest: Sendable {
     self.includesClientID = includesClientID
   }
 
-  /// Appends what is signed: `clientId…deviceName…productKey…timestamp…`.
+  /// Appends the signed text: `clientId…deviceName…productKey…timestamp…`.
   public func writeSigningContent(
     _ identity: DeviceIdentity,
     into output: inout ByteWriter
@@ -34,7 +35,7 @@ public struct SubDeviceRequest: Sendable {
     try output.appendTimestamp(timestamp)
   }
 
-  /// Appends one element of `params` of `thing.topo.add`, in the guide's order.
+  /// Appends one element of `params` of `thing.topo.add`, in the guide's order of fields.
   public func writeTopologyEntry<Writer: PayloadWriter & ~Copyable & ~Escapable>(
     _ identity: DeviceIdentity,
     signature: Span<UInt8>,
@@ -58,9 +59,9 @@ public struct SubDeviceRequest: Sendable {
     try writer.endObject()
   }
 
-  /// Appends `params` of a login at `/ext/session/…/combine/login`, in the guide's order.
+  /// Appends `params` of a login at `/ext/session/…/combine/login`, in the guide's order of fields.
   ///
-  /// The client id must be included: the guide demands it there.
+  /// The client id must be included, as the guide requires it there.
   public func writeLogin<Writer: PayloadWriter & ~Copyable & ~Escapable>(
     _ identity: DeviceIdentity,
     signature: Span<UInt8>,
@@ -86,7 +87,7 @@ public struct SubDeviceRequest: Sendable {
     try writer.endObject()
   }
 
-  /// The sign method as the guide spells it for the topology.
+  /// The sign method in the guide's spelling for the topology.
   private var topologyName: StaticString {
     switch signMethod {
     case .hmacMD5: "hmacMd5"

@@ -1,22 +1,22 @@
 public import ConstrainedCore
 
-/// A checked topic to report to, such as `/a1GFjLP3xxC/device/pub` (device guide 3.5: a topic is the
+/// A valid topic for reports, such as `/a1GFjLP3xxC/device/pub` (device guide 3.5: a topic is the
 /// path of the resource, the same as in MQTT).
 public struct Topic: Equatable, Sendable {
-  /// The most bytes of a topic: the path limit of the platform's SDK v3.
+  /// The maximum length of a topic in bytes: the path limit of the platform's SDK v3.
   public static var maxCount: Int { 128 }
 
-  /// The topic's bytes, its leading slash included.
+  /// The topic in UTF-8, including its leading slash.
   public private(set) var bytes = FixedBytes<128>()
 
-  /// No topic: without bytes, for where a report may have none.
+  /// The empty topic, for reports that need none.
   ///
-  /// An optional one would be taken apart into its words wherever it goes.
+  /// An optional topic would be copied field by field wherever it is passed.
   package init() {}
 
-  /// Checks `bytes`: at most 128 (the path limit of the platform's SDK v3), a leading slash, no empty
-  /// or dot segment, none of the wildcards and control characters that a topic to publish to cannot
-  /// have, and UTF-8, as Uri-Path is (RFC 7252 Section 5.10.1).
+  /// Checks `bytes`: at most 128 (the path limit of the platform's SDK v3), a leading slash, no
+  /// empty or dot segment, no wildcards or control characters, which are not allowed in a topic to
+  /// publish to, and UTF-8, as required for Uri-Path (RFC 7252 Section 5.10.1).
   @inline(never)
   public init(_ bytes: Span<UInt8>) throws(TopicError) {
     guard bytes.count <= 128 else { throw .tooLong(bytes.count) }
@@ -47,7 +47,7 @@ public struct Topic: Equatable, Sendable {
   }
 }
 
-/// Why bytes are not a topic to report to; offsets count bytes from the start.
+/// Why bytes are not a topic for reports; offsets are in bytes from the start.
 public enum TopicError: Error, Equatable, Sendable {
   /// More than 128 bytes.
   case tooLong(Int)
@@ -55,9 +55,9 @@ public enum TopicError: Error, Equatable, Sendable {
   case noLeadingSlash
   /// Two slashes in a row, or one at the end.
   case emptySegment(offset: Int)
-  /// A segment "." or "..", which Uri-Path must not be (RFC 7252 Section 5.10.1).
+  /// A segment "." or "..", which Uri-Path forbids (RFC 7252 Section 5.10.1).
   case dotSegment(offset: Int)
-  /// A `+` or `#`, which only a subscription may have.
+  /// A `+` or `#`, which is allowed in subscriptions only.
   case wildcard(offset: Int)
   /// A space or a control character.
   case unprintable(offset: Int)
@@ -65,10 +65,10 @@ public enum TopicError: Error, Equatable, Sendable {
   case notUTF8
 }
 
-// Of the bytes, for a topic would be copied first.
+// They take the bytes: a `Topic` would be copied first.
 extension Topic {
-  /// Whether the platform answers what comes to that topic with a reply that has a code: the thing model's topics,
-  /// `/sys/…` (device guide 6), and those of firmware, `/ota/…` (device guide 4).
+  /// Whether the platform answers messages on that topic with a reply that has a code: the thing
+  /// model's topics, `/sys/…` (device guide 6), and those of firmware, `/ota/…` (device guide 4).
   @inline(never)
   package static func hasReplies(_ topic: Span<UInt8>) -> Bool {
     guard topic.count > 5, topic[4] == UInt8(ascii: "/") else { return false }
@@ -76,7 +76,8 @@ extension Topic {
     return name.isEqual(to: "sys") || name.isEqual(to: "ota")
   }
 
-  /// Whether a reply of 500 says that there is no newer firmware (device guide 6.11), instead of a fault.
+  /// Whether a reply of 500 on that topic means that there is no newer firmware (device guide
+  /// 6.11), rather than a fault.
   package static func asksForFirmware(_ topic: Span<UInt8>) -> Bool {
     let start = Span("/ota/device/request/" as StaticString)
     return topic.count > start.count && topic.extracting(0..<start.count).isEqual(to: start)

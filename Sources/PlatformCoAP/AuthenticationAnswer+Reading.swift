@@ -2,7 +2,8 @@ internal import ConstrainedCore
 public import PayloadCoding
 
 extension AuthenticationAnswer {
-  /// Reads an object in any format; apart from JSON's reader, which does not need the code of numbers.
+  /// Parses an object in any format; it is separate from the JSON initialiser, which does not link
+  /// the code for numbers.
   public init<Reader: PayloadReader & ~Escapable>(
     _ payload: Reader
   ) throws(AuthenticationAnswerError) {
@@ -10,7 +11,7 @@ extension AuthenticationAnswer {
     try read(from: payload)
   }
 
-  /// Reads an object into an answer that holds nothing; where it throws it may hold a part.
+  /// Parses an object into an empty answer; if it throws, the answer may be partly filled.
   package mutating func read<Reader: PayloadReader & ~Escapable>(
     from payload: Reader
   ) throws(AuthenticationAnswerError) {
@@ -35,7 +36,7 @@ extension AuthenticationAnswer {
         do throws(Reader.Failure) { try reader.skip(value) } catch { throw .malformed }
       }
     }
-    // The object is closed; nothing may follow it.
+    // The object is closed, and must end the payload.
     guard try Self.next(&reader) == nil else { throw .notAnObject }
     guard !token.isEmpty else { throw .token }
   }
@@ -46,7 +47,7 @@ extension AuthenticationAnswer {
     do throws(Reader.Failure) { return try reader.nextToken() } catch { throw .malformed }
   }
 
-  /// Appends a text that is not empty.
+  /// Appends a text, which must not be empty.
   private static func copy<Reader: PayloadReader & ~Escapable>(
     _ value: PayloadToken,
     of reader: Reader,

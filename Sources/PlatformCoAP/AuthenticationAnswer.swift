@@ -1,28 +1,29 @@
 public import ConstrainedCore
 public import PayloadCoding
 
-/// What the platform answers to `/auth` (device guide 3.6), read from bytes that anybody may have
-/// sent.
+/// The platform's answer to `/auth` (device guide 3.6), parsed from untrusted bytes.
 public struct AuthenticationAnswer: Sendable {
-  /// The token of all reports until it expires; 1 to 192 bytes, the limit of the platform's own SDK.
+  /// The token for all reports until it expires; 1 to 192 bytes, the limit of the platform's own
+  /// SDK.
   public internal(set) var token = FixedBytes<192>()
 
-  /// What the session's key is made of, in symmetric mode; 1 to 32 bytes, else empty.
+  /// The random text from which the session key is derived in symmetric mode; 1 to 32 bytes,
+  /// otherwise empty.
   public internal(set) var random = FixedBytes<32>()
 
-  /// The number above which a report's sequence numbers start, in symmetric mode.
+  /// In symmetric mode the offset that a report's sequence numbers must exceed.
   public internal(set) var sequenceOffset: UInt64?
 
-  /// Reads a JSON object; unknown members are passed over, a number may be a number or a string.
+  /// Parses a JSON object; ignores unknown members and accepts numbers as numbers or strings.
   @inline(never)
   public init(json: Span<UInt8>) throws(AuthenticationAnswerError) {
     try read(json)
   }
 
-  /// Holds nothing yet.
+  /// Creates an empty answer.
   package init() {}
 
-  /// Reads a JSON object into an answer that holds nothing; where it throws it may hold a part.
+  /// Parses a JSON object into an empty answer; if it throws, the answer may be partly filled.
   package mutating func read(_ json: Span<UInt8>) throws(AuthenticationAnswerError) {
     var reader = JSONReader(received: json)
     guard try Self.next(&reader) == .beginObject else { throw .notAnObject }
@@ -45,7 +46,7 @@ public struct AuthenticationAnswer: Sendable {
         do throws(JSONError) { try reader.skip(value) } catch { throw .json(error) }
       }
     }
-    // The object is closed; nothing may follow it.
+    // The object is closed, and must end the payload.
     guard try Self.next(&reader) == nil else { throw .notAnObject }
     guard !token.isEmpty else { throw .token }
   }
@@ -56,7 +57,7 @@ public struct AuthenticationAnswer: Sendable {
     do throws(JSONError) { return try reader.next() } catch { throw .json(error) }
   }
 
-  /// Appends a string that is not empty.
+  /// Appends a string, which must not be empty.
   private static func copy(
     _ value: JSONToken,
     of reader: borrowing JSONReader,
@@ -91,22 +92,23 @@ public struct AuthenticationAnswer: Sendable {
 public enum AuthenticationAnswerError: Error, Equatable, Sendable {
   /// The payload is not JSON.
   case json(JSONError)
-  /// The payload is not what it was asked for in, CBOR for example.
+  /// The payload is not in the requested format, for example CBOR.
   case malformed
   /// The payload is JSON, but not one object.
   case notAnObject
-  /// The token is missing, no string or empty.
+  /// The token is missing, not a string or empty.
   case token
   /// The token is longer than 192 bytes.
   case tokenTooLong
-  /// The random is missing where the mode needs one, no string or empty.
+  /// The random text is missing although the mode needs it, not a string or empty.
   case random
-  /// The random is longer than 32 bytes.
+  /// The random text is longer than 32 bytes.
   case randomTooLong
-  /// The offset is missing where the mode needs one, or no integer from 0 to 2^64 - 1.
+  /// The offset is missing although the mode needs it, or is not an integer from 0 to 2^64 - 1.
   case sequenceOffset
-  /// A member comes twice; which one holds cannot be known.
+  /// A member is repeated, so its value is ambiguous.
   case repeated
-  /// The answer is the first block of a longer body (RFC 7959), or longer than a datagram is taken.
+  /// The answer is the first block of a longer body (RFC 7959), or exceeds the largest datagram
+  /// accepted.
   case incomplete
 }

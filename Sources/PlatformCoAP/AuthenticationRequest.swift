@@ -4,19 +4,20 @@ public import Platform
 
 /// The payload of `POST /auth` and the text that its signature covers (device guide 3.6).
 public struct AuthenticationRequest: Sendable {
-  /// How it is signed.
+  /// The HMAC of the signature.
   public var signMethod: SignMethod
 
-  /// Sent and signed only when set; the platform's default is piggybacked.
+  /// The field `ackMode`, sent and signed only if set; the platform's default is piggybacked.
   public var acknowledgementMode: AcknowledgementMode?
 
-  /// Milliseconds since 1970, sent and signed only when set; the platform checks no window.
+  /// Milliseconds since 1970, sent and signed only if set; the platform does not check it against a
+  /// window.
   public var timestamp: UInt64?
 
-  /// A number that is sent as a string and signed: in symmetric mode only.
+  /// A number that is sent as a string and signed, in symmetric mode only.
   public var sequence: UInt32?
 
-  /// A request with these fields.
+  /// Creates a request with these fields.
   public init(
     signMethod: SignMethod = .hmacMD5,
     acknowledgementMode: AcknowledgementMode? = nil,
@@ -29,9 +30,9 @@ public struct AuthenticationRequest: Sendable {
     self.sequence = sequence
   }
 
-  /// Appends what is signed: name and value of each field in ASCII order of the names, without
-  /// separators; `sign` and `signmethod` are not among them (device guide 3.6).
-  @inline(never)  // As the payload's: who asks for both has a large frame already.
+  /// Appends the signed text: name and value of each field in ASCII order of the names, without
+  /// separators; `sign` and `signmethod` are left out (device guide 3.6).
+  @inline(never)  // As for the payload: callers of both already have large frames.
   public func writeSigningContent(
     _ identity: borrowing @_addressable DeviceIdentity,
     into output: inout ByteWriter
@@ -50,10 +51,10 @@ public struct AuthenticationRequest: Sendable {
     try output.appendTimestamp(timestamp)
   }
 
-  /// Appends the JSON payload, its fields in the guide's order and every value a string.
+  /// Appends the JSON payload, in the guide's order of fields, with every value a string.
   ///
-  /// `signature` is the HMAC's bytes; they are written in upper-case hexadecimal digits as the guide
-  /// prints them for this mode.
+  /// `signature` is the HMAC's bytes, written in upper-case hexadecimal as the guide prints them
+  /// for this mode.
   @inline(never)
   public func writePayload(
     _ identity: borrowing @_addressable DeviceIdentity,
@@ -63,10 +64,10 @@ public struct AuthenticationRequest: Sendable {
     try writePayload(identity, signature: signature, as: JSONWriter.self, into: &output)
   }
 
-  /// The same in another format.
+  /// Appends the payload in another format.
   ///
-  /// Unverified: the device guide's table of Content-Formats (3.6) has CBOR beside JSON, and no example of it;
-  /// no client is known that sends it.
+  /// Unverified: the device guide's table of Content-Formats (3.6) lists CBOR beside JSON, but
+  /// gives no example, and no known client sends it.
   public func writePayload<Writer: PayloadWriter & ~Copyable & ~Escapable>(
     _ identity: borrowing @_addressable DeviceIdentity,
     signature: Span<UInt8>,

@@ -2,7 +2,7 @@
 public import Platform
 
 extension PlatformAddress {
-  /// The host of a product; the device guide's section 3.6 knows the region cn-shanghai only.
+  /// The CoAP host for a product; the device guide's section 3.6 lists only the region cn-shanghai.
   public static func host(productKey: String, region: String = "cn-shanghai") -> String {
     "\(productKey).coap.\(region).link.aliyuncs.com"
   }

@@ -1,22 +1,23 @@
 public import CoAPMessage
 internal import ConstrainedCore
 
-/// Which option carries the token of a report.
+/// The option that carries a report's token.
 public enum TokenOption: Sendable {
-  /// 2088, as the guide says.
+  /// 2088, as specified in the guide.
   case current
-  /// 61, as the platform's SDKs 3.0 to 3.2 do; a critical option.
+  /// 61, as in the platform's SDKs 3.0 to 3.2; a critical option.
   case legacy
 }
 
-/// Writes the requests that a device makes (device guide 3.6), option by option in the order of
-/// the wire: Uri-Path, Content-Format, Accept, Block2, token, sequence.
+/// Writes a device's requests (device guide 3.6), option by option in wire order: Uri-Path,
+/// Content-Format, Accept, Block2, token, sequence.
 public enum PlatformRequest {
-  /// The longest payload of a report before encryption, in bytes (device guide 3.5 advises 1 KB).
+  /// The maximum length of a report's payload before encryption, in bytes (device guide 3.5 advises
+  /// 1 KB).
   public static let maxPayload = 1_024  // conformance: 7252-4.6-a
 
-  /// Appends to `message` what makes it `POST /auth` with a payload in `format`, which the answer is asked
-  /// for in as well.
+  /// Appends path, options and payload of `POST /auth`; the payload is in `format`, and the answer
+  /// is requested in it as well.
   public static func writeAuthentication(
     payload: Span<UInt8>,
     format: ContentFormat = .json,
@@ -26,9 +27,10 @@ public enum PlatformRequest {
     try message.payload(payload, in: format)
   }
 
-  /// Appends to `message` what makes it `POST /auth/register/device` with a JSON payload.
+  /// Appends path, options and payload of `POST /auth/register/device` with a JSON payload.
   ///
-  /// Unverified: the platform's C SDK v4 registers so; the device guide knows HTTPS and MQTT only.
+  /// Unverified: the platform's C SDK v4 registers this way; the device guide describes HTTPS and
+  /// MQTT only.
   public static func writeRegistration(
     payload: Span<UInt8>,
     into message: inout MessageWriter
@@ -39,8 +41,11 @@ public enum PlatformRequest {
     try message.payload(payload, in: .json)
   }
 
-  /// Appends to `message` what makes it `POST /topic/…`, or `POST /pull` where the topic's bytes are none; `sequence`
-  /// and `payload` as the security layer made them, an empty `sequence` for a mode without one.
+  /// Appends path, options and payload of `POST /topic/…`, or of `POST /pull` if the topic is
+  /// empty.
+  ///
+  /// `sequence` and `payload` come from the security layer; `sequence` is empty in a mode without
+  /// one.
   public static func writeReport(
     topic: Span<UInt8>,
     contentFormat: ContentFormat,
@@ -81,7 +86,7 @@ extension MessageWriter {
     try option(.uriPath, Span(segment))
   }
 
-  @inline(never)  // Only the answers in blocks need it.
+  @inline(never)  // Only blockwise answers need it.
   fileprivate mutating func option(_ block: BlockOption) throws(MessageWriterError) {
     try option(.block2, uint: UInt64(widening: block.value))
   }

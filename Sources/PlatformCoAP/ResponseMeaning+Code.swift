@@ -2,10 +2,10 @@ public import CoAPMessage
 public import Platform
 
 extension ResponseMeaning {
-  /// The meaning of an answer to `/auth`.
+  /// The meaning of a response to `/auth`.
   public init(ofAuthentication code: Code) {
     switch code {
-    // It asks for the next block of a body, and there is none.
+    // 2.31 asks for the next block of a body that does not exist.
     case .continue: self = .refusal
     case _ where code.isSuccess: self = .success
     case .internalServerError: self = .retryLater
@@ -14,12 +14,12 @@ extension ResponseMeaning {
     }
   }
 
-  /// The meaning of an answer to a report.
+  /// The meaning of a response to a report.
   ///
-  /// 4.01 is the guide's; the platform's own SDK v3 takes 4.02 for an invalid token too.
+  /// The guide specifies 4.01; the platform's own SDK v3 also treats 4.02 as an invalid token.
   public init(ofReport code: Code) {
     switch code {
-    // It asks for the next block of a body, and there is none.
+    // 2.31 asks for the next block of a body that does not exist.
     case .continue: self = .refusal
     case _ where code.isSuccess: self = .success
     // conformance: 7252-5.9.2-a

@@ -3,17 +3,17 @@ public import CoAPMessage
 public import Platform
 
 extension ResponseMeaning {
-  /// A refused `/auth`, with the platform's own reason in place of what it most likely means.
+  /// The message for a refused `/auth`, with the platform's own reason in place of the likely one.
   public static func advice(onAuthentication code: Code, because reason: String) -> String {
     "the platform refused the authentication (\(code)): \(reason)"
   }
 
-  /// A refused report, with the platform's own reason in place of what it most likely means.
+  /// The message for a refused report, with the platform's own reason in place of the likely one.
   public static func advice(onReport code: Code, because reason: String) -> String {
     "the platform refused the report (\(code)): \(reason)"
   }
 
-  /// What a refused `/auth` most likely means, and what to do about it.
+  /// The most likely cause of a refused `/auth`, and what to do about it.
   public static func advice(onAuthentication code: Code) -> String {
     switch code {
     case .badRequest:
@@ -34,7 +34,7 @@ extension ResponseMeaning {
     }
   }
 
-  /// What a refused report most likely means, and what to do about it.
+  /// The most likely cause of a refused report, and what to do about it.
   public static func advice(onReport code: Code) -> String {
     switch code {
     case .badRequest:

@@ -1,13 +1,14 @@
-/// Gives each report its sequence number: the first is one above the offset that `/auth` gave, each
-/// further one is one higher (device guide 3.6: greater than the offset, never twice in a session).
+/// Assigns each report its sequence number: the first is one above the offset from `/auth`, each
+/// next one is one higher (device guide 3.6: greater than the offset, never twice in a session).
 ///
-/// Where numbers are to stay unique over a restart it gives none above `limit`: who keeps the limit on
-/// disk before it raises it here may start again from there, whenever the power went.
+/// To keep numbers unique across a restart, it assigns none above `limit`. A caller that stores the
+/// limit on disk before raising it here can start again from the stored limit, even after a power
+/// failure.
 public struct SequenceTracker: Equatable, Sendable {
-  /// The last number that was given, or the offset.
+  /// The last number assigned; initially the offset.
   public private(set) var last: UInt64
 
-  /// The highest number that may be given; `UInt64.max` where nobody keeps numbers.
+  /// The highest number that may be assigned; `UInt64.max` if the caller does not store limits.
   public private(set) var limit: UInt64
 
   /// Starts above `offset`.
@@ -16,7 +17,7 @@ public struct SequenceTracker: Equatable, Sendable {
     self.limit = limit
   }
 
-  /// Whether 2^64 - 1 has been given: there is never a next number, for it never wraps.
+  /// Whether 2^64 - 1 has been assigned: numbers never wrap, so there is no next one.
   public var isExhausted: Bool { last == UInt64.max }
 
   /// The next number; `nil` at the limit.
@@ -26,7 +27,7 @@ public struct SequenceTracker: Equatable, Sendable {
     return last
   }
 
-  /// Lets numbers up to `limit` be given; a lower limit than the one in force changes nothing.
+  /// Raises the limit; a limit below the current one has no effect.
   public mutating func raiseLimit(to limit: UInt64) {
     self.limit = max(self.limit, limit)
   }

@@ -2,11 +2,13 @@ public import ConstrainedCore
 public import OpenSSLSupport
 public import Platform
 
-/// What a kept session is bound to: SHA-256 over the device, its secret, the endpoint and the mode.
+/// Binds a stored session to its device: SHA-256 over the device, its secret, the endpoint and the
+/// mode.
 ///
-/// A session of another device, or of another platform, is so not used by mistake.
+/// A session of another device or platform is therefore never resumed by mistake.
 public enum DeviceFingerprint {
-  /// `endpoint` is what the device connects to, at most 262 bytes, `mode` a number for what protects it.
+  /// `endpoint` is the host or address that the device connects to, at most 262 bytes; `mode` is a
+  /// number for the security mode.
   public static func make(
     _ identity: DeviceIdentity,
     secret: borrowing SecretBytes,
@@ -26,7 +28,7 @@ public enum DeviceFingerprint {
     return try Hash.sha256.digest(of: content.bytes)
   }
 
-  /// With its length, so that two different devices never have the same content.
+  /// Prefixes the length, so that different devices never hash the same bytes.
   @inline(never)
   private static func append(_ bytes: Span<UInt8>, to writer: inout ByteWriter) {
     try? writer.append(UInt8(truncatingIfNeeded: bytes.count))

@@ -1,13 +1,13 @@
 public import ConstrainedCore
 internal import OpenSSLSupport
 
-/// The field `password` in what the platform configures a gateway with for an OPC UA server: AES in
+/// The field `password` in the platform's configuration of a gateway for an OPC UA server: AES in
 /// CBC mode under the device secret, in Base64 (device guide 6.7).
 ///
-/// Whoever knows the device secret reads the password. The initialisation vector is part of the key
-/// and nothing authenticates the text: this is the platform's design.
+/// Anyone with the device secret can read the password. The initialisation vector is part of the
+/// key, and the ciphertext is not authenticated; this is the platform's design.
 public enum OPCUAPassword {
-  /// The longest password that is taken, in bytes.
+  /// The longest password accepted, in bytes.
   public static let maxCount = 255
 
   /// The longest encrypted password, in characters.
@@ -15,7 +15,7 @@ public enum OPCUAPassword {
 
   /// Appends the encrypted password in Base64.
   ///
-  /// `secret` is the key, its first 16 bytes the initialisation vector.
+  /// `secret` is the key, and its first 16 bytes are the initialisation vector.
   public static func encrypt(
     _ password: Span<UInt8>,
     secret: Span<UInt8>,
@@ -40,10 +40,9 @@ public enum OPCUAPassword {
     }
   }
 
-  /// Appends the password that an encrypted one stands for; the caller wipes it after use.
+  /// Appends the decrypted password; the caller wipes it after use.
   ///
-  /// A wrong secret is found by the padding in 255 of 256 cases; in the others the password is
-  /// nonsense.
+  /// The padding reveals a wrong secret in 255 of 256 cases; otherwise the password is garbage.
   public static func decrypt(
     _ text: Span<UInt8>,
     secret: Span<UInt8>,
@@ -92,15 +91,15 @@ public enum OPCUAPassword {
   }
 }
 
-/// Why a password of OPC UA could not be encrypted or decrypted.
+/// Why an OPC UA password could not be encrypted or decrypted.
 public enum OPCUAPasswordError: Error, Equatable, Sendable {
-  /// The device secret has so many bytes, and an AES key 16, 24 or 32.
+  /// The device secret has this many bytes; an AES key has 16, 24 or 32.
   case secret(Int)
-  /// The password, or the encrypted one, has so many bytes, which are too many.
+  /// The password, plain or encrypted, has this many bytes, which is too many.
   case tooLong(Int)
-  /// What should be an encrypted password is not Base64.
+  /// The encrypted password is not Base64.
   case notBase64
-  /// It is Base64, and was not encrypted with this secret.
+  /// The encrypted password is Base64, but was not encrypted with this secret.
   case unreadable
   /// The output has no room for the result.
   case capacity

@@ -1,6 +1,6 @@
 #if !hasFeature(Embedded)
 extension OPCUAPasswordError: CustomStringConvertible {
-  /// What is wrong, and what to do about it.
+  /// States what is wrong and what to do about it.
   public var description: String {
     switch self {
     case .secret(let count):
@@ -10,7 +10,7 @@ extension OPCUAPasswordError: CustomStringConvertible {
       "\(count) bytes are too many: a password has at most \(OPCUAPassword.maxCount), encrypted "
         + "\(OPCUAPassword.maxEncryptedCount)"
     case .notBase64:
-      "this is no encrypted password: it must be Base64 on one line, as in the field password of the "
+      "this is not an encrypted password: it must be Base64 on one line, as in the field password of the "
         + "gateway's configuration (device guide 6.7)"
     case .unreadable:
       "the password was not encrypted with this secret: give the secret of the device that the "

@@ -3,7 +3,7 @@ public import OpenSSLSupport
 public import Platform
 public import SecurityLayer
 
-/// What a device proves itself with in the DTLS mode with a pre-shared key.
+/// The credentials of a device in the DTLS mode with a pre-shared key.
 public struct PreSharedKey: ~Copyable {
   /// The identity, in the clear on the wire: at most 152 bytes.
   public let identity: FixedBytes<256>
@@ -11,7 +11,7 @@ public struct PreSharedKey: ~Copyable {
   /// The key: 32, 40 or 64 characters.
   public let key: SecretBytes
 
-  /// Makes both of the device's names and its secret.
+  /// Derives identity and key from the device's names and its secret.
   public init(
     _ device: borrowing @_addressable DeviceIdentity,
     secret: Span<UInt8>,
@@ -41,7 +41,7 @@ public struct PreSharedKey: ~Copyable {
     return identity
   }
 
-  /// The HMAC in upper-case hexadecimal digits.
+  /// The HMAC as upper-case hexadecimal.
   private static func digits(
     for device: borrowing @_addressable DeviceIdentity,
     _ secret: Span<UInt8>,

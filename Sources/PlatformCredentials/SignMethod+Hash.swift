@@ -4,7 +4,7 @@ public import Platform
 public import SecurityLayer
 
 extension SignMethod {
-  /// The hash function under the HMAC.
+  /// The hash function of the HMAC.
   package var hash: Hash {
     switch self {
     case .hmacMD5: .md5
@@ -13,8 +13,8 @@ extension SignMethod {
     }
   }
 
-  /// The HMAC, under `key`, over what `write` appends: at most 640 bytes, names and values in the order in which the
-  /// platform signs them.
+  /// The HMAC under `key` of the bytes that `write` appends: at most 640, names and values in the
+  /// platform's signing order.
   @inline(never)
   public func signature(
     key: Span<UInt8>,

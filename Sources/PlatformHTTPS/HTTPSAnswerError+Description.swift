@@ -1,6 +1,6 @@
 #if !hasFeature(Embedded)
 extension HTTPSAnswerError: CustomStringConvertible {
-  /// What is wrong with an answer over HTTPS.
+  /// States what is wrong with a response over HTTPS.
   public var description: String {
     switch self {
     case .json(let error): "the answer is not JSON: \(error)"

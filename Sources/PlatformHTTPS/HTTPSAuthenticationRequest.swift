@@ -2,25 +2,26 @@ public import ConstrainedCore
 internal import PayloadCoding
 public import Platform
 
-/// The authentication of a device over HTTPS: for reports over HTTPS (device guide 3.8) or for an
-/// MQTT connection (device guide 3.2).
+/// Authenticates a device over HTTPS, for reports over HTTPS (device guide 3.8) or for an MQTT
+/// connection (device guide 3.2).
 public struct HTTPSAuthenticationRequest: Sendable {
-  /// How it is signed, with the device secret; the guide lists no SHA-256 for reports.
+  /// The HMAC of the signature, keyed with the device secret; the guide does not list SHA-256 for
+  /// reports.
   public var signMethod: SignMethod
 
-  /// Milliseconds since 1970, sent and signed only when set.
+  /// Milliseconds since 1970, sent and signed only if set.
   ///
-  /// For reports the platform takes 15 minutes of difference at most; for MQTT it checks no window.
+  /// For reports the platform accepts a difference of up to 15 minutes; for MQTT it does not check.
   public var timestamp: UInt64?
 
-  /// A request with these fields.
+  /// Creates a request with these fields.
   public init(signMethod: SignMethod = .hmacMD5, timestamp: UInt64? = nil) {
     self.signMethod = signMethod
     self.timestamp = timestamp
   }
 
-  /// Appends what is signed: `clientId…deviceName…productKey…timestamp…`; `version`, `resources`,
-  /// `sign` and `signmethod` are not among it.
+  /// Appends the signed text: `clientId…deviceName…productKey…timestamp…`; `version`, `resources`,
+  /// `sign` and `signmethod` are left out.
   public func writeSigningContent(
     _ identity: DeviceIdentity,
     into output: inout ByteWriter
@@ -30,8 +31,8 @@ public struct HTTPSAuthenticationRequest: Sendable {
     try output.appendTimestamp(timestamp)
   }
 
-  /// Appends the JSON of `POST /auth` for reports, in the guide's order and every value a string,
-  /// the signature in upper-case digits as the guide prints it.
+  /// Appends the JSON of `POST /auth` for reports, in the guide's order of fields, with every value
+  /// a string and the signature in upper-case hexadecimal as the guide prints it.
   public func writeJSON(
     _ identity: DeviceIdentity,
     signature: Span<UInt8>,
@@ -60,8 +61,8 @@ public struct HTTPSAuthenticationRequest: Sendable {
     try output.append(json.written)
   }
 
-  /// Appends the form of `POST /auth/devicename` for MQTT, in the guide's order, with the sign
-  /// method after it.
+  /// Appends the form of `POST /auth/devicename` for MQTT, in the guide's order of fields, followed
+  /// by the sign method.
   public func writeForm(
     _ identity: DeviceIdentity,
     signature: Span<UInt8>,

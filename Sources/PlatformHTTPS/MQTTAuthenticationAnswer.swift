@@ -1,29 +1,29 @@
 public import ConstrainedCore
 internal import PayloadCoding
 
-/// What the platform answers over HTTPS to a device that is to connect over MQTT (device guide 3.2), read from
-/// bytes that anybody may have sent.
+/// The platform's answer over HTTPS to a device that wants to connect over MQTT (device guide 3.2),
+/// parsed from untrusted bytes.
 ///
-/// `{"code":200,"data":{"iotId":…,"iotToken":…,"resources":{"mqtt":{"host":…,"port":1883}}},"message":…}`; codes
-/// beside 200 are 401, 460, 500, 5001 and 6200, in the registry `AlinkCode`. `iotID` and `iotToken` are user name
-/// and password of the connection, for 7 days.
+/// `{"code":200,"data":{"iotId":…,"iotToken":…,"resources":{"mqtt":{"host":…,"port":1883}}},"message":…}`;
+/// the other codes are 401, 460, 500, 5001 and 6200, in the registry `AlinkCode`. `iotID` and
+/// `iotToken` are user name and password of the connection, valid for 7 days.
 public struct MQTTAuthenticationAnswer: Sendable {
   /// The platform's code, 200 for success.
   public private(set) var code: UInt64 = 0
 
-  /// What the platform says about it, up to 128 bytes; a longer text is left out.
+  /// The platform's text, up to 128 bytes; a longer one is dropped.
   public private(set) var message = FixedBytes<128>()
 
-  /// The user name, 1 to 128 bytes; empty where the platform refused.
+  /// The user name, 1 to 128 bytes; empty if the platform refused.
   public private(set) var iotID = FixedBytes<128>()
 
-  /// The password, 1 to 256 bytes; empty where the platform refused.
+  /// The password, 1 to 256 bytes; empty if the platform refused.
   public private(set) var iotToken = FixedBytes<256>()
 
-  /// The host to connect to, up to 255 bytes; empty where the answer names none.
+  /// The host to connect to, up to 255 bytes; empty if the answer names none.
   public private(set) var host = FixedBytes<255>()
 
-  /// Its port; `nil` where the answer names none.
+  /// The port to connect to; `nil` if the answer names none.
   public private(set) var port: UInt16?
 
   private var hasCode = false
@@ -32,21 +32,21 @@ public struct MQTTAuthenticationAnswer: Sendable {
   private var hasResources = false
   private var hasMQTT = false
 
-  /// Whether the platform took the device.
+  /// Whether the platform accepted the device.
   public var isSuccess: Bool { code == 200 }
 
   private enum Level {
     case outer, data, resources, mqtt
   }
 
-  /// Reads a JSON object; unknown members are passed over, numbers may be texts.
+  /// Parses a JSON object; ignores unknown members and accepts numbers as strings.
   ///
-  /// Throws when a success lacks `iotId` or `iotToken`.
+  /// Throws if a success lacks `iotId` or `iotToken`.
   public init(json: Span<UInt8>) throws(HTTPSAnswerError) {
     var reader = JSONReader(received: json, takesTrailingCommas: true)
     guard try reader.nextOfAnswer() == .beginObject else { throw .notAnObject }
     try readMembers(&reader, .outer)
-    // The object is closed; nothing may follow it.
+    // The object is closed, and must end the payload.
     guard try reader.nextOfAnswer() == nil else { throw .notAnObject }
     guard hasCode else { throw .member(.code) }
     guard isSuccess else { return }

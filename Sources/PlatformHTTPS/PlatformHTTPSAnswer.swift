@@ -2,41 +2,41 @@ public import ConstrainedCore
 public import PayloadCoding
 public import Platform
 
-/// What the platform answers over HTTPS to `/auth` or to a report (device guide 3.8), read from bytes that
-/// anybody may have sent: `{"code":0,"message":"success","info":{…}}`.
+/// The platform's response over HTTPS to `/auth` or to a report (device guide 3.8), parsed from
+/// untrusted bytes: `{"code":0,"message":"success","info":{…}}`.
 public struct PlatformHTTPSAnswer: Sendable {
-  /// The platform's code.
+  /// The platform's code, 0 for success.
   public private(set) var code = HTTPSCode.success
 
-  /// What the platform says about it, up to 128 bytes; a longer text is left out.
+  /// The platform's text, up to 128 bytes; a longer one is dropped.
   public private(set) var message = FixedBytes<128>()
 
-  /// The token of reports for 7 days, 1 to 192 bytes; empty in the answer to a report, and where the platform
-  /// refused.
+  /// The token for reports, valid for 7 days, 1 to 192 bytes; empty in the response to a report,
+  /// and if the platform refused.
   public private(set) var token = FixedBytes<192>()
 
-  /// The platform's id of the report in decimal digits; empty where there is none.
+  /// The platform's message id in decimal digits; empty if there is none.
   ///
-  /// The guide's has 18 digits, beyond what a Double holds.
+  /// Ids in the guide have 18 digits, more than a Double can hold.
   public private(set) var messageID = FixedBytes<64>()
 
   private var hasCode = false
   private var hasInfo = false
   private var hasMessage = false
 
-  /// Reads the answer to `/auth`; throws when a success has no token.
+  /// Parses the response to `/auth`; throws if a success has no token.
   public init(authentication json: Span<UInt8>) throws(HTTPSAnswerError) {
     try read(json)
     if code == .success, token.isEmpty { throw .member(.token) }
   }
 
-  /// Reads the answer to a report.
+  /// Parses the response to a report.
   public init(report json: Span<UInt8>) throws(HTTPSAnswerError) {
     try read(json)
   }
 
   private mutating func read(_ json: Span<UInt8>) throws(HTTPSAnswerError) {
-    // The guide prints a comma behind the last member.
+    // The guide prints a comma after the last member.
     var reader = JSONReader(received: json, takesTrailingCommas: true)
     guard try reader.nextOfAnswer() == .beginObject else { throw .notAnObject }
     while let name = try reader.nextName() {
@@ -57,7 +57,7 @@ public struct PlatformHTTPSAnswer: Sendable {
         try reader.skipInAnswer(value)
       }
     }
-    // The object is closed; nothing may follow it.
+    // The object is closed, and must end the payload.
     guard try reader.nextOfAnswer() == nil else { throw .notAnObject }
     guard hasCode else { throw .member(.code) }
   }
@@ -84,7 +84,7 @@ public struct PlatformHTTPSAnswer: Sendable {
   }
 }
 
-/// Why an answer over HTTPS could not be used.
+/// Why a response over HTTPS could not be used.
 public enum HTTPSAnswerError: Error, Equatable, Sendable {
   /// It is not JSON.
   case json(JSONError)
@@ -92,23 +92,23 @@ public enum HTTPSAnswerError: Error, Equatable, Sendable {
   case notAnObject
   /// A member is missing, empty, too long or of another type.
   case member(HTTPSMember)
-  /// A member comes twice; which one holds cannot be known.
+  /// A member is repeated, so its value is ambiguous.
   case repeated(HTTPSMember)
 }
 
-/// A member of the platform's answers over HTTPS (device guide 3.2 and 3.8).
+/// A member of the platform's responses over HTTPS (device guide 3.2 and 3.8).
 public enum HTTPSMember: UInt8, Sendable {
-  /// Of the answer itself.
+  /// Members of the response itself.
   case code, message, info, data
-  /// Of `info`.
+  /// Members of `info`.
   case token, messageID
-  /// Of `data`.
+  /// Members of `data`.
   case iotID, iotToken, resources
-  /// Of `resources.mqtt`.
+  /// Members of `resources.mqtt`.
   case mqtt, host, port
 }
 
-/// What the answers' readers have in common.
+/// Shared by the parsers of the responses.
 extension JSONReader {
   mutating func nextOfAnswer() throws(HTTPSAnswerError) -> JSONToken? {
     do throws(JSONError) { return try next() } catch { throw .json(error) }
@@ -123,7 +123,7 @@ extension JSONReader {
     do throws(JSONError) { try skip(value) } catch { throw .json(error) }
   }
 
-  /// A number, or a text of its digits.
+  /// The value of a number, or of a string of its digits.
   func wholeNumber(
     _ value: JSONToken,
     _ member: HTTPSMember
@@ -138,7 +138,7 @@ extension JSONReader {
     throw .member(member)
   }
 
-  /// A text that is not empty and comes once.
+  /// Copies a string, which must not be empty or repeated.
   func copy<let capacity: Int>(
     _ value: JSONToken,
     into target: inout FixedBytes<capacity>,
@@ -155,7 +155,7 @@ extension JSONReader {
     }
   }
 
-  /// A text for a person, left out where it is too long or none.
+  /// Copies a text for people; drops it if it is too long or not a string.
   mutating func readMessage(
     _ value: JSONToken,
     into message: inout FixedBytes<128>

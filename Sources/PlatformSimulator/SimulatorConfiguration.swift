@@ -1,51 +1,51 @@
 public import ConstrainedCore
 public import PlatformCore
 
-/// How the simulated platform behaves, and how it speaks CoAP; the defaults are as strict as the device guide.
+/// The behaviour of the simulated platform over CoAP; the defaults are as strict as the device
+/// guide.
 ///
-/// Settings of the platform itself are those of `platform`, and can be named without it: `devices` is
-/// `platform.devices`.
+/// The settings of `platform` can be used without naming it: `devices` is `platform.devices`.
 @dynamicMemberLookup
 public struct SimulatorConfiguration: Sendable {
-  /// How requests are answered when `/auth` did not ask for one of the two.
+  /// The form of responses if `/auth` did not choose one.
   public enum AnswerMode: String, Sendable, CaseIterable {
-    /// Acknowledgement and answer in one message.
+    /// A piggybacked response.
     case piggybacked
-    /// An empty acknowledgement first, the answer in a confirmable message of its own.
+    /// An empty acknowledgement, then a separate confirmable response.
     case separate
   }
 
-  /// How messages are protected.
+  /// The protection of messages.
   public enum Protection: String, Sendable {
     /// Payloads and sequence numbers are encrypted (port 5682).
     case symmetric
-    /// The messages lie in DTLS records (port 5684), and are plain.
+    /// The messages are plaintext in DTLS records (port 5684).
     case dtls
   }
 
-  /// What holds whatever protocol devices come in by.
+  /// The settings that apply to all protocols.
   public var platform = PlatformConfiguration()
 
-  /// What only the cloud could tell.
+  /// The assumptions where only the cloud could show the real behaviour.
   public var assumptions = SimulatorAssumptions()
 
-  /// How messages are protected.
+  /// The protection of messages.
   public var protection = Protection.symmetric
 
-  /// How requests are answered by default.
+  /// The default form of responses.
   public var answerMode = AnswerMode.piggybacked
 
   /// The number of the option that carries the token: 2088, or 61 for the platform's older SDKs.
   public var tokenOption: UInt16 = 2088
 
-  /// How long a request is remembered to know its duplicates by: EXCHANGE_LIFETIME, 247 seconds with
-  /// the standard parameters (RFC 7252 Section 4.8.2).
+  /// How long a request is kept for duplicate detection: EXCHANGE_LIFETIME, 247 seconds with the
+  /// default parameters (RFC 7252 Section 4.8.2).
   public var exchangeLifetime = Milliseconds(247_000)
 
-  /// The platform's end of the DTLS associations; `protection` must be `dtls`.
+  /// The configuration of DTLS, used if `protection` is `dtls`.
   public var dtls = SimulatedDTLS()
 
-  /// The strict platform, with no device.
+  /// The strict platform without devices.
   public init() {}
 
   /// A setting of `platform`.

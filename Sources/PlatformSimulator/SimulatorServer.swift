@@ -14,7 +14,8 @@ public final class SimulatorServer: Sendable {
 
   /// Binds `host`, an address in digits, and `port`, 0 for any free one, and answers from then on.
   ///
-  /// `onRecord` is told of each request, in order, on the server's thread, before it is answered.
+  /// `onRecord` receives each request in order, on the server's thread, before the response is
+  /// sent.
   public static func start(
     _ configuration: SimulatorConfiguration,
     host: String = "127.0.0.1",
@@ -24,7 +25,7 @@ public final class SimulatorServer: Sendable {
     let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
     do {
       let channel = try await DatagramBootstrap(group: group)
-        // The longest payload of UDP; NIO cuts what does not fit, and says nothing.
+        // The maximum UDP payload; NIO silently truncates longer datagrams.
         .channelOption(
           ChannelOptions.recvAllocator,
           value: FixedSizeRecvByteBufferAllocator(capacity: 65_536)
@@ -50,8 +51,8 @@ public final class SimulatorServer: Sendable {
     port = channel.localAddress?.port ?? 0
   }
 
-  /// Does on the server's thread what the console does: looks at devices' state, sets desired values,
-  /// queues messages.
+  /// Performs operations of the console on the server's thread: inspects devices' state, sets
+  /// desired values, queues messages.
   public func withThings<Result: Sendable>(
     _ body: @escaping @Sendable (inout SimulatedThings) -> Result
   ) async throws -> Result {
@@ -62,14 +63,14 @@ public final class SimulatorServer: Sendable {
     }.get()
   }
 
-  /// Stops answering and frees the port.
+  /// Stops the server and frees the port.
   public func close() async throws {
     try await channel.close().get()
     try await group.shutdownGracefully()
   }
 }
 
-/// Hands datagrams and time to the platform.
+/// Passes datagrams and the time to the platform.
 private final class SimulatorHandler: ChannelInboundHandler {
   typealias InboundIn = AddressedEnvelope<ByteBuffer>
   typealias OutboundOut = AddressedEnvelope<ByteBuffer>
@@ -100,7 +101,7 @@ private final class SimulatorHandler: ChannelInboundHandler {
     _ output: SecurePlatform<SocketAddress>.Output,
     _ context: ChannelHandlerContext
   ) {
-    // First the records: who has the answer can rely on the record's being there.
+    // Records first: a program that has the response can rely on the record.
     for record in output.records { onRecord(record) }
     for datagram in output.datagrams {
       let envelope = AddressedEnvelope(
@@ -132,7 +133,7 @@ private final class SimulatorHandler: ChannelInboundHandler {
 private struct ServedPlatform {
   typealias Output = SecurePlatform<SocketAddress>.Output
 
-  // One of the two.
+  // Exactly one of the two is set.
   private var plain: SimulatedPlatform<SocketAddress>?
   private var secure: SecurePlatform<SocketAddress>?
 

@@ -19,24 +19,24 @@ extension HandshakeFailure: CustomStringConvertible {
     case .notYetValid:
       "the server's certificate is not valid yet: the device's clock is probably wrong, set it"
     case .invalidAuthority:
-      "a certificate in the server's chain was issued by one that is no authority (CA:FALSE): the "
-        + "server is not set up right, or somebody is in between"
+      "a certificate in the server's chain was issued by one that is not an authority (CA:FALSE): the "
+        + "server is misconfigured, or somebody is in between"
     case .weakSignature:
       "the server signs with SHA-1 or MD5, which can be forged: it needs a certificate signed with "
         + "SHA-256"
     case .weakKey:
-      "a key in the server's chain is too short: RSA needs 2,048 bits, better is ECDSA on P-256"
+      "a key in the server's chain is too short: RSA needs 2,048 bits, ECDSA on P-256 is better"
     case .wrongPurpose:
       "the server's certificate is not for servers: its extended key usage lacks serverAuth"
     case .certificate(let code):
       "the server's certificate is not good (X509_V_ERR \(code); see openssl-verify(1))"
     case .oldVersion:
-      "the server speaks no DTLS 1.2: only older versions, which are not secure"
+      "the server does not support DTLS 1.2, only older versions, which are insecure"
     case .nothingInCommon:
       "the server accepts none of the cipher suites and curves: it may know only static RSA or CBC, which "
         + "--legacy-suites allows, or have a key on another curve than P-256"
     case .certificateWanted:
-      "the server demands a certificate of the device's: give --certificate-file and --key-file"
+      "the server demands a client certificate: give --certificate-file and --key-file"
     case .unknownIdentity:
       "the server does not know the identity of the pre-shared key: check product key and device name, or "
         + "--psk-identity"

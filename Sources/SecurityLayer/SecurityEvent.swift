@@ -1,47 +1,47 @@
-/// What happened in a security layer that has associations.
+/// An event in a security layer that has associations.
 public enum SecurityEvent: Equatable, Sendable {
-  /// Both ends have proved who they are, by a whole handshake or by resuming an earlier session.
+  /// Both ends have authenticated, in a full handshake or by resuming an earlier session.
   case established(isResumed: Bool)
-  /// The peer ended the association; the next message begins another one.
+  /// The peer closed the association; the next message starts another one.
   case closed
-  /// The two ends do not come together.
+  /// The handshake failed.
   case failed(HandshakeFailure)
 }
 
 /// Why there is no association with the peer.
 public enum HandshakeFailure: Error, Equatable, Sendable {
-  /// Nothing came.
+  /// The peer never answered.
   case noAnswer
-  /// The peer answered, but not to the end: so looks a wrong pre-shared key, and a link that lost too
-  /// much.
+  /// The peer answered, but the handshake did not finish: the pre-shared key is wrong, or the link
+  /// loses too many datagrams.
   case unconfirmed
-  /// No authority that is trusted vouches for the certificate.
+  /// The certificate was not issued by a trusted authority.
   case unknownAuthority
-  /// The certificate is another host's.
+  /// The certificate names another host.
   case wrongName
-  /// The certificate's time is over.
+  /// The certificate has expired.
   case expired
-  /// The certificate's time has not begun.
+  /// The certificate is not valid yet.
   case notYetValid
-  /// A certificate of the chain was issued by one that may not issue any.
+  /// A certificate in the chain was issued by one that is not an authority.
   case invalidAuthority
   /// A signature was made with SHA-1 or MD5.
   case weakSignature
-  /// A key is too short, as RSA's with less than 2,048 bits.
+  /// A key is too short, such as RSA with fewer than 2,048 bits.
   case weakKey
-  /// The certificate is not for servers.
+  /// The certificate is not valid for servers.
   case wrongPurpose
-  /// The certificate is not good for another reason, OpenSSL's `X509_V_ERR_…`.
+  /// The certificate was rejected for another reason, OpenSSL's `X509_V_ERR_…`.
   case certificate(code: Int32)
-  /// The peer knows no DTLS 1.2.
+  /// The peer does not support DTLS 1.2.
   case oldVersion
-  /// The peer accepts nothing of what is offered.
+  /// The peer accepts no cipher suite or curve on offer.
   case nothingInCommon
-  /// The peer demands a certificate of the device's, and there is none.
+  /// The peer requires a client certificate, and the device has none.
   case certificateWanted
   /// The peer does not know the identity of the pre-shared key.
   case unknownIdentity
-  /// The peer says that the pre-shared key is wrong.
+  /// The peer reports that the pre-shared key is wrong.
   case wrongKey
   /// The peer refused with this alert (RFC 5246 Section 7.2).
   case alert(UInt8)

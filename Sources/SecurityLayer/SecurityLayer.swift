@@ -1,33 +1,34 @@
 public import ConstrainedCore
 
-/// How messages are kept from others on the way: one of two layers.
+/// Protects messages in transit, in one of two layers.
 ///
-/// A layer has two seams. The **payload seam** works on what goes into a CoAP message, the
-/// **datagram seam** on what goes onto the wire. The symmetric mode (device guide 3.6, port 5682)
-/// uses the first, DTLS (port 5684) the second; the unused one passes bytes through. A call that
-/// throws leaves its output as it was.
+/// A layer has two seams. The **payload seam** protects the payload of a CoAP message, the
+/// **datagram seam** the datagram. The symmetric mode (device guide 3.6, port 5682) uses the first,
+/// DTLS (port 5684) the second; the unused seam passes bytes through. A call that throws leaves its
+/// output unchanged.
 public protocol SecurityLayer: ~Copyable {
   /// Whether `/auth` and each report carry a sequence number (device guide 3.6: in symmetric mode).
   var usesSequence: Bool { get }
 
-  /// Whether a datagram is something else than the message in it: `false` for a layer that leaves
-  /// the datagram seam as it is, whose datagrams then need no copy.
+  /// Whether a datagram differs from the message in it.
+  ///
+  /// `false` for a layer that does not use the datagram seam; its datagrams need no copy.
   var wrapsDatagrams: Bool { get }
 
-  /// Makes the session's key of the device secret and the random that `/auth` gave; a layer with
-  /// keys of its own does nothing. The old key is wiped.
+  /// Derives the session key from the device secret and the random number returned by `/auth`, and
+  /// wipes the old key; a layer with keys of its own does nothing.
   mutating func establish(
     secret: Span<UInt8>,
     random: Span<UInt8>
   ) throws(SecurityError)
 
-  /// Appends what is to stand in the message for `payload`.
+  /// Appends the protected form of `payload`, as the message carries it.
   mutating func seal(payload: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError)
 
-  /// Appends the payload that the message's bytes stand for.
+  /// Appends the plaintext of a message's `payload`.
   mutating func open(payload: Span<UInt8>, into output: inout ByteWriter) throws(SecurityError)
 
-  /// Appends the value of option 2089 for a sequence number.
+  /// Appends the value of option 2089, the protected sequence number.
   mutating func sealSequence(
     _ sequence: UInt64,
     into output: inout ByteWriter
@@ -35,75 +36,77 @@ public protocol SecurityLayer: ~Copyable {
 
   /// Appends the datagram that carries `message`.
   ///
-  /// Throws `notEstablished` when the two ends must first agree on keys; the layer has begun to see to
-  /// that, and the message is to be handed over again when `holdsBack` is `false`.
+  /// Throws `notEstablished` if the handshake has to come first. The layer starts it; pass the
+  /// message again once `holdsBack` is `false`.
   mutating func wrap(
     _ message: Span<UInt8>,
     into output: inout ByteWriter,
     at now: Instant
   ) throws(SecurityError)
 
-  /// Appends the message that `datagram` carries, or as much of it as there is room for; nothing when it was the
-  /// layer's own affair.
+  /// Appends the message that `datagram` carries, cut off if it does not fit; appends nothing for a
+  /// datagram of the layer itself.
   ///
-  /// While `hasPendingMessage`, call it again with an empty `datagram`.
+  /// While `hasPendingMessage` is `true`, call it again with an empty `datagram`.
   mutating func unwrap(
     _ datagram: Span<UInt8>,
     into output: inout ByteWriter,
     at now: Instant
   ) throws(SecurityError)
 
-  /// Whether another message waits that came in the same datagram as the last one.
+  /// Whether the last datagram contained another message.
   var hasPendingMessage: Bool { get }
 
-  /// Whether the message that was unwrapped last is only the beginning of one that had no room.
+  /// Whether the last unwrapped message was cut off because it did not fit.
   var hasCutMessage: Bool { get }
 
-  /// Whether no message can be wrapped until the layer has done something of its own.
+  /// Whether messages have to wait, for example for a handshake.
   var holdsBack: Bool { get }
 
-  /// Whether the layer's own next datagram had better wait for a message, to be sent in one with it;
-  /// `wrap` sees to that. It is not to wait when there is none.
+  /// Whether the layer's next datagram should wait for a message and travel with it; `wrap` joins
+  /// them.
+  ///
+  /// If there is no message, the datagram does not wait.
   var joinsNextMessage: Bool { get }
 
-  /// What happened in the layer since the last call; `nil` when that is all.
+  /// The next event since the last call; `nil` if there are no more.
   mutating func pollEvent() -> SecurityEvent?
 
-  /// Gives up what the layer is about to do of its own.
+  /// Abandons the layer's current operation, such as a handshake.
   mutating func interrupt()
 
-  /// Ends what there is with the peer; `pollTransmit` then gives a goodbye, where the layer says one.
+  /// Closes the association; `pollTransmit` then returns a closing datagram if the layer has one.
   mutating func close()
 
-  /// Writes the next datagram of the layer itself, whole; `false` when there is none.
+  /// Writes the layer's next own datagram, complete; `false` if there is none.
   mutating func pollTransmit(
     into output: inout ByteWriter,
     at now: Instant
   ) throws(SecurityError) -> Bool
 
-  /// When the layer's `handleTimeout` is to be called next.
+  /// The time of the next call of `handleTimeout`; `nil` if no timer runs.
   func pollTimeout() -> Instant?
 
-  /// Takes in that time has passed.
+  /// Handles the timers that have expired at `now`.
   mutating func handleTimeout(at now: Instant)
 
-  /// Appends what a later process may go on with, instead of agreeing on keys anew; nothing where there
-  /// is nothing.
+  /// Appends the state with which a later process can resume the association without a handshake;
+  /// appends nothing if there is none.
   ///
-  /// It is a secret.
+  /// The bytes are secret.
   func exportChannel(into output: inout ByteWriter) throws(CapacityError)
 
-  /// Goes on with what `exportChannel` appended; what does not fit this layer is passed over.
+  /// Resumes from the bytes of `exportChannel`; ignores bytes that do not match this layer.
   mutating func importChannel(_ bytes: Span<UInt8>)
 }
 
-/// The datagram seam of a layer that has none: a message is a datagram.
+/// Default datagram seam: a datagram is the message itself.
 extension SecurityLayer where Self: ~Copyable {
-  /// A datagram is the message in it.
+  /// `false`: a datagram is the message in it.
   @inlinable
   public var wrapsDatagrams: Bool { false }
 
-  /// Appends `message` as it is.
+  /// Appends `message` unchanged.
   public mutating func wrap(
     _ message: Span<UInt8>,
     into output: inout ByteWriter,
@@ -112,7 +115,7 @@ extension SecurityLayer where Self: ~Copyable {
     do throws(CapacityError) { try output.append(message) } catch { throw .capacity }
   }
 
-  /// Appends `datagram` as it is.
+  /// Appends `datagram` unchanged.
   public mutating func unwrap(
     _ datagram: Span<UInt8>,
     into output: inout ByteWriter,
@@ -121,19 +124,19 @@ extension SecurityLayer where Self: ~Copyable {
     do throws(CapacityError) { try output.append(datagram) } catch { throw .capacity }
   }
 
-  /// There is never one.
+  /// `false`: a datagram carries one message.
   public var hasPendingMessage: Bool { false }
 
-  /// A datagram is unwrapped whole or not at all.
+  /// `false`: a datagram is unwrapped whole or not at all.
   public var hasCutMessage: Bool { false }
 
-  /// It never does.
+  /// `false`: a message can be sent at once.
   public var holdsBack: Bool { false }
 
-  /// There is never one.
+  /// `false`: the layer has no datagrams of its own.
   public var joinsNextMessage: Bool { false }
 
-  /// Nothing ever happens.
+  /// `nil`: the layer has no events.
   public mutating func pollEvent() -> SecurityEvent? { nil }
 
   /// Does nothing.
@@ -142,7 +145,7 @@ extension SecurityLayer where Self: ~Copyable {
   /// Does nothing.
   public mutating func close() {}
 
-  /// There is never one.
+  /// `false`: the layer has no datagrams of its own.
   public mutating func pollTransmit(
     into output: inout ByteWriter,
     at now: Instant
@@ -150,7 +153,7 @@ extension SecurityLayer where Self: ~Copyable {
     false
   }
 
-  /// Never.
+  /// `nil`: the layer has no timers.
   public func pollTimeout() -> Instant? { nil }
 
   /// Does nothing.

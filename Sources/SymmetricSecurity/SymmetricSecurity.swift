@@ -5,15 +5,16 @@ public import SecurityLayer
 /// The platform's symmetric mode on port 5682: AES-128-CBC on payload and sequence number.
 ///
 /// Key: bytes 8 to 23 of SHA-256 of `deviceSecret,random`; initialisation vector: a constant
-/// (protocol facts 2.1, from the platform's help page 57697). One key and one vector for the life of
-/// a token and no authentication of the bytes: that is the platform's design, and its weakness.
+/// (protocol facts 2.1, from the platform's help page 57697). The platform's design has two
+/// weaknesses: key and vector stay the same for the life of a token, and the bytes are not
+/// authenticated.
 public struct SymmetricSecurity: ~Copyable, SecurityLayer {
   private var cipher = AES128CBC()
 
   /// Starts without a key.
   public init() {}
 
-  /// Reports carry option 2089.
+  /// `true`: reports carry option 2089.
   public var usesSequence: Bool { true }
 
   /// Derives the key; `random` has at most 32 bytes.

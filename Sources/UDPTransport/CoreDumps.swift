@@ -1,12 +1,15 @@
 internal import CPOSIX
 
-/// What the system may do with the memory of a process that holds a secret.
+/// Protects a process that holds a secret against dumps of its memory.
 package enum CoreDumps {
-  /// Keeps the process's memory out of core files and away from the other processes of its user, from now on.
+  /// From now on keeps the process's memory out of core files and away from other processes of its
+  /// user.
   package static func forbid() { nbiot_forbid_core() }
 
-  /// Takes the signals of a crash, and SIGQUIT, from the Swift runtime, whose backtrace shows registers and memory.
+  /// Takes crash signals and SIGQUIT away from the Swift runtime, whose backtrace shows registers
+  /// and memory.
   ///
-  /// At the start of a program: they end it as the system does, SIGQUIT too, which the runtime goes on after.
+  /// Call it at the start of a program. The signals then have the system's default action, which
+  /// ends the program; under the runtime it would continue after SIGQUIT.
   package static func forbidBacktraces() { nbiot_end_by_crashes() }
 }

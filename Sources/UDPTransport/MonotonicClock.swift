@@ -1,9 +1,9 @@
 internal import CPOSIX
 public import ConstrainedCore
 
-/// The clock that never goes back and goes on while the machine sleeps.
+/// The monotonic clock, which includes time that the machine sleeps.
 public enum MonotonicClock {
-  /// Now, in milliseconds since the machine started (CLOCK_BOOTTIME).
+  /// The time since the machine started, in milliseconds (CLOCK_BOOTTIME).
   public static func now() -> Instant {
     var time = timespec()
     // SAFETY: writes exactly one timespec.
@@ -11,11 +11,11 @@ public enum MonotonicClock {
     return Instant(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
   }
 
-  /// The time left until `deadline` as `poll` takes it: milliseconds, -1 for no end.
+  /// The time until `deadline` in the form that `poll` takes: milliseconds, -1 for no limit.
   package static func timeout(until deadline: Instant?) -> Int32 {
     guard let deadline else { return -1 }
     let now = now()
-    // An instant of long ago is further away than a span can tell.
+    // The difference to an instant long ago might overflow.
     return deadline <= now ? 0 : Int32(clamping: (deadline - now).count)
   }
 }

@@ -1,31 +1,34 @@
 internal import CPOSIX
 internal import ConstrainedCore
 
-/// A UDP socket to a server that has a name, and moves on when an address of it does not answer.
+/// A UDP socket to a named server; it switches to the server's next address when one does not
+/// answer.
 ///
-/// Nothing blocks: a name is looked up on a thread of its own, an address in digits needs neither. Of the
-/// addresses of a name, 8 at most, the first one is used until it fails (RFC 6724 Section 2), then the next
-/// one; one that has answered is tried first again, after the name was looked up anew. Order of calls: `open`
-/// before something is sent; while it gives `false`, wait for `descriptor`; `confirm` when the server has
-/// answered; `fail` when it has not, or the socket tells of an error.
+/// Nothing blocks: names are resolved on a thread of their own, addresses in digits need no lookup.
+/// Of a name's addresses, at most 8, it uses the first until that fails (RFC 6724 Section 2), then
+/// the next. When an address that has answered fails, the name is resolved anew and that address is
+/// tried first. Order of calls: `open` before sending; while it returns `false`, wait for
+/// `descriptor`; `confirm` when the server has answered; `fail` when it has not, or when the socket
+/// reports an error.
 public struct ServerLink: ~Copyable {
-  /// The socket to the address at hand; closed while there is none.
+  /// The socket to the current address; closed if there is none.
   public private(set) var socket = UDPSocket()
 
-  /// The descriptor of the lookup under way; -1 when there is none.
+  /// The descriptor of the running lookup; -1 if there is none.
   private var lookup: Int32 = -1
   private let port: UInt16
-  /// The address at hand, or the next one; the list's end when the name is to be looked up.
+  /// The index of the current or next address; the list's count if the name has to be resolved.
   private var current: Int32 = 0
-  /// Whether the server has answered over the socket at hand.
+  /// Whether the server has answered over the current socket.
   public private(set) var hasAnswered = false
-  /// The address that has answered before it failed; the family is 0 when there is none.
+  /// An address that had answered before it failed; family 0 if there is none.
   private var known = sockaddr_in6()
   private var addresses = nbiot_addresses()
-  /// The host with a zero byte at its end; empty when it can be none.
+  /// The host with a terminating zero byte; empty if it is invalid.
   private var host = FixedBytes<256>()
 
-  /// A link to a host, in digits or by name, of at most 255 bytes; nothing is looked up yet.
+  /// Creates a link to a host name or an address in digits, at most 255 bytes, without resolving it
+  /// yet.
   public init(host: Span<UInt8>, port: UInt16) {
     self.port = port
     for index in host.indices where host[index] == 0 { return }
@@ -40,16 +43,18 @@ public struct ServerLink: ~Copyable {
     if lookup >= 0 { _ = CPOSIX.close(lookup) }
   }
 
-  /// What becomes readable when a datagram, an error or the end of a lookup is there; -1 for nothing.
+  /// Becomes readable when a datagram, an error or the result of a lookup arrives; -1 if there is
+  /// none to wait for.
   public var descriptor: Int32 { socket.isOpen ? socket.descriptor : lookup }
 
-  /// Whether the host's name is being looked up: nothing can be sent until `descriptor` is readable and `open`
-  /// was called.
+  /// Whether the host name is being resolved; to send, wait until `descriptor` is readable, then
+  /// call `open`.
   public var isResolving: Bool { lookup >= 0 }
 
-  /// Makes the socket; `false` while the name is being looked up.
+  /// Creates the socket; returns `false` while the name is being resolved.
   ///
-  /// Throws when the name has no address, or no socket can be made to any; the next call starts over.
+  /// Throws if the name has no address, or no socket can be connected to any; the next call starts
+  /// over.
   @inline(never)
   public mutating func open() throws(TransportError) -> Bool {
     if socket.isOpen { return true }
@@ -70,17 +75,17 @@ public struct ServerLink: ~Copyable {
     throw TransportError(connecting: code)
   }
 
-  /// Notes that the server has answered at the address at hand.
+  /// Records that the server has answered at the current address.
   public mutating func confirm() { hasAnswered = socket.isOpen }
 
-  /// Gives up the socket, because of its error or of silence; whether there is another address to be tried
-  /// at once.
+  /// Drops the socket after an error or silence; returns whether another address can be tried at
+  /// once.
   @inline(never)
   public mutating func fail() -> Bool {
     guard socket.isOpen else { return false }
     socket.close()
     if hasAnswered {
-      // The device's own address may have changed, or the server's: the name is looked up anew.
+      // The device's or the server's address may have changed: resolve the name anew.
       unsafe known = withUnsafePointer(to: &addresses.list) {
         // SAFETY: the current address is one of the list.
         unsafe UnsafeRawPointer($0).assumingMemoryBound(to: sockaddr_in6.self)[Int(current)]
@@ -94,14 +99,14 @@ public struct ServerLink: ~Copyable {
     return current < addresses.count
   }
 
-  /// Closes the socket, and forgets a lookup under way.
+  /// Closes the socket, and abandons a running lookup.
   public mutating func close() {
     socket.close()
     if lookup >= 0 { _ = CPOSIX.close(lookup) }
     lookup = -1
   }
 
-  /// Starts a lookup or takes in the answer of the one under way; `false` when there is none yet.
+  /// Starts a lookup, or takes the result of the running one; returns `false` if there is none yet.
   private mutating func isLookedUp() -> Bool {
     if lookup < 0 {
       current = 0
@@ -130,8 +135,8 @@ public struct ServerLink: ~Copyable {
 
 #if !hasFeature(Embedded)
 extension ServerLink {
-  /// A link to a host whose name was looked up with these addresses, in digits, as the answer; with none it is
-  /// yet to be looked up.
+  /// Creates a link as if the host's name had been resolved to these addresses, in digits; with
+  /// none, the name still has to be resolved.
   package init(host: Span<UInt8>, addresses: [String], port: UInt16) {
     self.init(host: host, port: port)
     for text in addresses {
@@ -141,8 +146,8 @@ extension ServerLink {
     }
   }
 
-  /// The addresses of a host in the order in which they are tried, in digits; blocks while a name is looked
-  /// up.
+  /// The addresses of a host in digits, in the order in which they are tried; blocks while the name
+  /// is resolved.
   package static func addresses(ofHost host: String) throws(TransportError) -> [String] {
     var found = nbiot_addresses()
     var name = Array(host.utf8.map { CChar(bitPattern: $0) }) + [0]

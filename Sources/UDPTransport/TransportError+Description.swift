@@ -2,7 +2,7 @@
 internal import CPOSIX
 
 extension TransportError: CustomStringConvertible {
-  /// What happened, then what to do.
+  /// States what happened, then what to do.
   public var description: String {
     switch self {
     case .unknownHost(let code):

@@ -1,11 +1,11 @@
 /// Why datagrams cannot be exchanged.
 public enum TransportError: Error, Equatable, Sendable {
-  /// The host's name could not be resolved; `code` is `getaddrinfo`'s, negative.
+  /// The host name could not be resolved; `code` is `getaddrinfo`'s, negative.
   case unknownHost(code: Int32)
-  /// Nobody listens at the address: an ICMP message said so.
+  /// No process listens at the address, according to an ICMP message.
   case refused
-  /// The system cannot send there now, for example for lack of a network; `code` is `errno`.
+  /// The system cannot send to the address now, for example without a network; `code` is `errno`.
   case unreachable(code: Int32)
-  /// The system gave no socket; `code` is `errno`.
+  /// The system could not create a socket; `code` is `errno`.
   case system(code: Int32)
 }

@@ -1,28 +1,26 @@
 internal import CPOSIX
 public import ConstrainedCore
 
-/// A UDP socket with one peer; it never blocks.
+/// A non-blocking UDP socket connected to one peer, closed with the value.
 ///
-/// Closed when the value ends.
-///
-/// Being connected, it takes datagrams from that peer's address and port alone, and learns of ICMP
-/// errors.
+/// Being connected, it receives datagrams from that peer's address and port only, and learns of
+/// ICMP errors.
 public struct UDPSocket: ~Copyable {
   /// The file descriptor, for waiting on it together with others.
   public private(set) var descriptor: Int32
 
-  /// A socket that is closed, to be replaced by an open one.
+  /// A closed socket, as a placeholder.
   public init() { descriptor = -1 }
 
-  /// Whether it can be used.
+  /// Whether the socket is open.
   public var isOpen: Bool { descriptor >= 0 }
 
-  /// Connects to a host, in digits or by name, and a port: to the first of its addresses that a socket can
-  /// be connected to.
+  /// Connects to a host name or an address in digits, and a port: to the first of its addresses
+  /// that accepts a socket.
   ///
-  /// A name costs a query, which may block for seconds; `ServerLink` does not block.
+  /// Resolving a name may block for seconds; `ServerLink` does not block.
   public init(host: Span<UInt8>, port: UInt16) throws(TransportError) {
-    // A C string ends with a zero byte, which must not come sooner.
+    // A C string must not contain a zero byte before its end.
     for index in host.indices where host[index] == 0 { throw .unknownHost(code: EAI_NONAME) }
     var name = FixedBytes<256>()
     do throws(CapacityError) {
@@ -51,14 +49,14 @@ public struct UDPSocket: ~Copyable {
     throw TransportError(connecting: code)
   }
 
-  /// Takes over a descriptor that is connected and does not block.
+  /// Takes ownership of a connected, non-blocking descriptor.
   init(descriptor: Int32) { self.descriptor = descriptor }
 
   deinit {
     if descriptor >= 0 { _ = CPOSIX.close(descriptor) }
   }
 
-  /// Closes the socket before the value ends; it must not be used any more.
+  /// Closes the socket before the value ends; do not use it afterwards.
   public mutating func close() {
     if descriptor >= 0 { _ = CPOSIX.close(descriptor) }
     descriptor = -1
@@ -66,7 +64,7 @@ public struct UDPSocket: ~Copyable {
 
   /// Sends one datagram.
   ///
-  /// A full queue loses it, as the network may; CoAP sends again.
+  /// If the send queue is full, the datagram is lost, as the network may lose it; CoAP retransmits.
   public func send(_ datagram: Span<UInt8>) throws(TransportError) {
     // SAFETY: the pointer covers exactly the datagram and does not outlive the call.
     let sent = unsafe datagram.withUnsafeBufferPointer {
@@ -75,9 +73,9 @@ public struct UDPSocket: ~Copyable {
     if sent < 0 { try Self.check(nbiot_errno()) }
   }
 
-  /// Appends one datagram to an empty `output` and says whether there was one.
+  /// Appends one datagram to an empty `output` and returns whether there was one.
   ///
-  /// An empty datagram and one longer than the room leave `output` empty.
+  /// An empty datagram, or one that does not fit, leaves `output` empty.
   public func receive(into output: inout ByteWriter) throws(TransportError) -> Bool {
     let start = output.count
     guard let length = try receiveHead(into: &output) else { return false }
@@ -85,13 +83,13 @@ public struct UDPSocket: ~Copyable {
     return true
   }
 
-  /// Appends as much of one datagram to an empty `output` as there is room for, and says how many bytes it
-  /// has; `nil` when there was none.
+  /// Appends one datagram to an empty `output`, cut off if it does not fit, and returns its whole
+  /// length; `nil` if there was none.
   package func receiveHead(into output: inout ByteWriter) throws(TransportError) -> Int? {
     var received = 0
     unsafe output.appendUnchecked { room in
-      // SAFETY: the pointer covers exactly the room; MSG_TRUNC only makes the result tell the
-      // datagram's whole length.
+      // SAFETY: the pointer covers exactly the room; MSG_TRUNC only makes the result the datagram's
+      // whole length.
       received = unsafe recv(descriptor, room.baseAddress, room.count, Int32(MSG_TRUNC))
       return max(0, min(received, room.count))
     }
@@ -100,7 +98,7 @@ public struct UDPSocket: ~Copyable {
     return nil
   }
 
-  /// Waits until a datagram or an error is there or the time has come; `nil` waits without end.
+  /// Waits for a datagram, an error or the deadline; `nil` waits without limit.
   public func wait(until deadline: Instant?) {
     var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     // SAFETY: one entry, and the call does not keep the pointer.
@@ -110,8 +108,8 @@ public struct UDPSocket: ~Copyable {
   private static func check(_ code: Int32) throws(TransportError) {
     switch code {
     case EAGAIN, EINTR, ENOBUFS: return
-    // An ICMP message said that a datagram was too long for a link on the way: that one is lost, and the
-    // system has learned how long the next one may be before it cuts it up.
+    // An ICMP message reported a datagram too long for a link on the path: that datagram is lost,
+    // and from now on the system knows the path MTU and fragments accordingly.
     // conformance: 7252-4.2-i
     case EMSGSIZE: return
     // conformance: 7252-4.2-h
@@ -122,7 +120,7 @@ public struct UDPSocket: ~Copyable {
 }
 
 extension TransportError {
-  /// What `errno` means when no socket can be made or connected.
+  /// The meaning of `errno` when a socket cannot be created or connected.
   init(connecting code: Int32) {
     switch code {
     case ENETUNREACH, EHOSTUNREACH, ENETDOWN, EADDRNOTAVAIL: self = .unreachable(code: code)

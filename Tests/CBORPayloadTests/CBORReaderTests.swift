@@ -5,7 +5,7 @@ import PayloadCoding
 import TestSupport
 import Testing
 
-/// Writes what a reader reads.
+/// Copies a reader's tokens to a writer.
 func transcribe<Reader: PayloadReader & ~Escapable, Writer: PayloadWriter & ~Copyable & ~Escapable>(
   _ reader: inout Reader,
   of capacity: Int,
@@ -18,12 +18,12 @@ func transcribe<Reader: PayloadReader & ~Escapable, Writer: PayloadWriter & ~Cop
   }
 }
 
-/// What no writer can write.
+/// A token that no writer supports.
 struct OutOfModel: Error {}
 
 @Suite("RFC 8949: reading CBOR")
 struct CBORReaderTests {
-  /// An item as JSON.
+  /// Converts an item to JSON.
   private func json(_ bytes: [UInt8]) throws -> String {
     var reader = CBORReader(bytes.span)
     var buffer = [UInt8](repeating: 0xA5, count: 4_096)
@@ -33,7 +33,7 @@ struct CBORReaderTests {
     return String(decoding: buffer[..<count], as: UTF8.self)
   }
 
-  /// An item as CBOR again.
+  /// Reads an item and writes it again as CBOR.
   private func cbor(_ bytes: [UInt8]) throws -> [UInt8] {
     var reader = CBORReader(bytes.span)
     var buffer = [UInt8](repeating: 0xA5, count: 4_096)
@@ -54,7 +54,7 @@ struct CBORReaderTests {
     }
   }
 
-  /// RFC 8949 Appendix A, the forms that a device meets.
+  /// Those forms of RFC 8949 Appendix A that a device encounters.
   @Test(arguments: [
     ("00", "0"), ("1bffffffffffffffff", "18446744073709551615"), ("3903e7", "-1000"),
     ("3b7fffffffffffffff", "-9223372036854775808"), ("f93e00", "1.5"), ("f97c00", "null"),
@@ -77,7 +77,7 @@ struct CBORReaderTests {
     ("6161ff", .trailingBytes(offset: 2)), ("ff", .unexpectedBreak(offset: 0)),
     ("8201", .truncated(offset: 0)), ("81ff", .unexpectedBreak(offset: 1)),
     ("bf6161ff", .unexpectedBreak(offset: 3)),
-    // A tag must have an item, which a break is not.
+    // A tag must enclose an item, and a break is not one.
     ("9fc1ff", .unexpectedBreak(offset: 2)), ("bfd6d820ff", .unexpectedBreak(offset: 4)),
     ("a10102", .keyIsNoText(offset: 1)),
     ("61ff", .invalidUTF8(offset: 0)), ("7f61c361bcff", .invalidUTF8(offset: 1)),
@@ -108,7 +108,7 @@ struct CBORReaderTests {
     #expect(
       error(String(repeating: "81", count: 33) + "f6") == .tooDeep(offset: 32)
     )
-    // Tags are passed over, however many.
+    // Tags are skipped, however many there are.
     #expect(try json([UInt8](repeating: 0xC1, count: 1_000) + [0]) == "0")
   }
 
@@ -126,7 +126,7 @@ struct CBORReaderTests {
     }
   }
 
-  /// The published examples; Tests/Vectors says where they are from.
+  /// The published examples; Tests/Vectors names their source.
   static let published: [(hex: String, isRoundTrip: Bool)] = {
     let file = URL(filePath: #filePath).deletingLastPathComponent()
       .appending(path: "../Vectors/cbor-appendix-a.json").standardizedFileURL
@@ -141,14 +141,13 @@ struct CBORReaderTests {
     throws
   {
     #expect(Self.published.count == 82)
-    /// Byte strings in chunks and big numbers have no token; keys that are numbers are no keys; the rest
-    /// are simple values without a meaning.
+    /// Without a token: byte strings in chunks, bignums, number keys and unassigned simple values.
     let outOfModel: Set<String> = [
       "c249010000000000000000", "c349010000000000000000", "3bffffffffffffffff", "f0", "f818",
       "f8ff",
       "4401020304", "40", "d74401020304", "d818456449455446", "5f42010243030405ff", "a201020304",
     ]
-    /// Infinity and NaN become `null`, `undefined` too; tags are gone.
+    /// Infinity, NaN and `undefined` become `null`; tags are removed.
     let changed: Set<String> = ["f97c00", "f97e00", "f9fc00", "f7"]
     var identical = 0
     for item in Self.published {

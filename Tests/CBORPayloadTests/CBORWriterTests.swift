@@ -85,7 +85,7 @@ struct CBORWriterTests {
     #expect(nested == "a26161016162820203")
   }
 
-  /// RFC 8949 Section 4.2.1: shorter keys of texts come first, by their first byte.
+  /// RFC 8949 Section 4.2.1: shorter text keys sort first, because of their first byte.
   @Test func `keys come in the order of their bytes where that is asked for`() throws {
     let ordered = try written(isDeterministic: true) {
       try $0.beginObject()

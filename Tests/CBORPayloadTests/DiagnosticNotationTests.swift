@@ -35,7 +35,7 @@ struct DiagnosticNotationTests {
     ("f9 0001", "5.960464477539063e-08"), ("f9 7c00", "Infinity"), ("f9 7e00", "NaN"),
     ("f9 fc00", "-Infinity"), ("fa 47c35000", "100000.0"), ("fa ff800000", "-Infinity"),
     ("fb 3ff199999999999a", "1.1"), ("fb 7e37e43c8800759c", "1e+300"),
-    // Simple values, those without a meaning too.
+    // Simple values, including unassigned ones.
     ("f4", "false"), ("f5", "true"), ("f6", "null"), ("f7", "undefined"), ("e0", "simple(0)"),
     ("f3", "simple(19)"), ("f8 20", "simple(32)"), ("f8 ff", "simple(255)"),
     // Strings.
@@ -43,14 +43,15 @@ struct DiagnosticNotationTests {
     ("62 c3bc", "\"ü\""), ("64 f0908591", "\"𐅑\""),
     ("5f 42 0102 43 030405 ff", "(_ h'0102', h'030405')"), ("5f ff", "''_"), ("7f ff", #"""_"#),
     ("7f 62 6162 60 ff", #"(_ "ab", "")"#),
-    // What would steer a terminal: escape, C1's control sequence introducer, right-to-left override.
+    // Characters that control a terminal: escape, C1's control sequence introducer, right-to-left
+    // override.
     ("64 1b5b306d", #""\u001b[0m""#), ("62 c29b", #""\u009b""#), ("63 e280ae", #""\u202e""#),
-    // Arrays, maps, and what lies within them.
+    // Arrays, maps, and nested ones.
     ("80", "[]"), ("83 01 82 02 03 82 04 05", "[1, [2, 3], [4, 5]]"), ("9f ff", "[_ ]"),
     ("9f 01 82 02 03 9f 04 05 ff ff", "[_ 1, [2, 3], [_ 4, 5]]"), ("a0", "{}"), ("bf ff", "{_ }"),
     ("a2 6161 01 6162 82 02 03", #"{"a": 1, "b": [2, 3]}"#), ("a1 80 a0", "{[]: {}}"),
     ("bf 6161 01 01 bf ff ff", #"{_ "a": 1, 1: {_ }}"#),
-    // Tags, those that libcbor 0.8.0 refuses (6 to 20) too.
+    // Tags, including those that libcbor 0.8.0 rejects (6 to 20).
     ("c0 60", #"0("")"#), ("c6 00", "6(0)"), ("d4 00", "20(0)"), ("d8 18 40", "24(h'')"),
     ("c2 49 010000000000000000", "2(h'010000000000000000')"), ("c1 c1 80", "1(1([]))"),
     ("82 c1 1a 514b67b0 f6", "[1(1363896240), null]"),
@@ -71,24 +72,24 @@ struct DiagnosticNotationTests {
     ("9f 00", .truncated(offset: 2)),
     ("c1", .truncated(offset: 0)),
     ("f8", .truncated(offset: 0)),
-    // Lengths that add up to far more than there is, and overflow when they are added or doubled.
+    // Lengths far beyond the bytes, which overflow when added or doubled.
     ("5b ffffffffffffffff 00", .truncated(offset: 0)),
     ("7b ffffffffffffffff 00", .truncated(offset: 0)),
     ("9b ffffffffffffffff 00", .truncated(offset: 0)),
     ("bb 8000000000000000 00 00", .truncated(offset: 0)),
     ("bb ffffffffffffffff 00 00", .truncated(offset: 0)),
     ("a2 00 00 00", .truncated(offset: 0)),
-    // Additional information 28 to 30, and 31 where there is no indefinite length.
+    // Additional information 28 to 30, and 31 for types without an indefinite length.
     ("1c", .malformedHead(offset: 0)), ("3d", .malformedHead(offset: 0)),
     ("1f", .malformedHead(offset: 0)), ("3f", .malformedHead(offset: 0)),
     ("df", .malformedHead(offset: 0)), ("81 fc", .malformedHead(offset: 1)),
     // Simple values below 32 in two bytes.
     ("f8 00", .malformedHead(offset: 0)), ("f8 1f", .malformedHead(offset: 0)),
-    // Breaks at the wrong place.
+    // Misplaced breaks.
     ("ff", .unexpectedBreak(offset: 0)), ("81 ff", .unexpectedBreak(offset: 1)),
     ("bf 00 ff", .unexpectedBreak(offset: 2)), ("c1 ff", .unexpectedBreak(offset: 1)),
     ("a1 00 ff", .unexpectedBreak(offset: 2)),
-    // Chunks of another kind, and chunks of indefinite length.
+    // Chunks of another type, and chunks of indefinite length.
     ("5f 60 ff", .wrongChunk(offset: 1)), ("7f 40 ff", .wrongChunk(offset: 1)),
     ("5f 00 ff", .wrongChunk(offset: 1)), ("5f 5f ff ff", .wrongChunk(offset: 1)),
     ("7f 80 ff", .wrongChunk(offset: 1)), ("7f c1 60 ff", .wrongChunk(offset: 1)),
@@ -154,7 +155,7 @@ struct DiagnosticNotationTests {
   }
 }
 
-/// RFC 8949 Appendix A as the CBOR working group publishes it; Tests/Vectors says where it is from.
+/// RFC 8949 Appendix A as published by the CBOR working group; Tests/Vectors names the source.
 private let published = URL(filePath: #filePath)
   .appending(path: "../../Vectors/cbor-appendix-a.json")
   .standardizedFileURL
@@ -177,7 +178,7 @@ struct AppendixATests {
         #expect(text == diagnostic, "\(hex)")
         continue
       }
-      // The file decodes bignums and puts chunks together; the notation shows what is on the wire.
+      // The file has bignums decoded and chunks joined; the notation shows the wire format.
       switch hex {
       case "c249010000000000000000", "c349010000000000000000":
         #expect(text == "\(hex.hasPrefix("c2") ? 2 : 3)(h'010000000000000000')")

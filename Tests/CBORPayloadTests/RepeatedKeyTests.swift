@@ -6,7 +6,7 @@ import Testing
 
 @Suite("RFC 8949 Section 5.6: keys that a map has twice")
 struct RepeatedKeyTests {
-  /// Where a key of the item stands first and again; empty when all differ.
+  /// The first and the next position of a repeated key; empty if all keys differ.
   private func repeated(_ text: String) throws -> [Range<Int>] {
     let bytes = hex(text)
     let reader = CBORReader(bytes.span)

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("RFC 7252 Section 3: the quick check and the careful one")
 struct FormatCheckTests {
-  /// What the two checks say of the same bytes.
+  /// The results of both checks for the same bytes.
   func ends(_ bytes: [UInt8]) -> (quick: Int?, careful: Int?) {
     let header = bytes.count >= 4 ? bytes.span.firstFourBytes : 0
     var careful: Int?
@@ -53,7 +53,8 @@ struct FormatCheckTests {
   }
 
   @Test(arguments: [
-    // Deltas of 12 that fit the first byte: 5461 make 65532, one more is too high.
+    // Deltas of 12 fit into the first byte: 5461 of them make 65532, and one more exceeds the
+    // limit.
     ([0xC0] as [UInt8], 5_461), ([0x90], 7_281),
     // Deltas of 13 to 268 and of 269 and more.
     ([0xD0, 0xFF], 244), ([0xD0, 0x00], 5_041), ([0xE0, 0x44, 0x72], 3), ([0xE0, 0xFE, 0xF2], 1),
@@ -71,7 +72,7 @@ struct FormatCheckTests {
   }
 
   @Test func `the first error is the one that is reported`() {
-    // An option number that is too high before a value that goes on past the end.
+    // An option number above the limit, before a value that extends past the end.
     let bytes = hex("40 02 00 01 e0 fe f2 10 15 61")
     #expect(throws: MessageFormatError.optionNumberOverflow(offset: 7)) {
       _ = try MessageView(bytes.span)

@@ -166,7 +166,7 @@ struct MessageWriterTests {
     }
   }
 
-  /// Writes one option after 4 bytes of header, into that much storage.
+  /// Writes one option after a header of 4 bytes, into storage of the given size.
   func option(
     _ number: UInt16,
     _ value: [UInt8],

@@ -3,14 +3,14 @@ import ConstrainedCore
 import TestSupport
 import Testing
 
-/// What other CoAP libraries were seen to accept or misread.
+/// Messages that other CoAP libraries accepted or misread.
 @Suite("Where other codecs fail")
 struct CodecPeerFailureTests {
-  /// Four of ten peers add the deltas in 16 bits: 65547 becomes 11, a Uri-Path.
+  /// Four of ten peers add deltas in 16 bits: 65547 becomes 11, a Uri-Path.
   @Test(arguments: [
     // 65000, then 547 more.
     ("40 01 00 01 e0 fc db e1 01 16 61", 7), ("40 01 00 01 e1 ff ff 61", 4),
-    // 65535 is the last number that exists, and 65536 does not.
+    // 65535 is the highest valid number.
     ("40 01 00 01 e0 fe f2 10", 7),
   ])
   func `an option number above 65535 is refused and not read in 16 bits`(
@@ -67,7 +67,7 @@ struct CodecPeerFailureTests {
     }
   }
 
-  /// RFC 7252 Section 5.4.3: not a format error, but an option that is not understood.
+  /// RFC 7252 Section 5.4.3: the option is unrecognised; it is not a format error.
   @Test func `a value of wrong length is no format error and treated as unrecognised`() throws {
     let port = hex("40 01 00 01 74 01 02 03 04")
     let critical = try MessageView(port.span)
@@ -81,7 +81,7 @@ struct CodecPeerFailureTests {
     #expect(untold.contentFormat == nil)
   }
 
-  /// RFC 7252 Section 3.2 obliges a recipient to accept them.
+  /// RFC 7252 Section 3.2 requires a recipient to accept them.
   @Test func `leading zero bytes do not change a number`() throws {
     // Max-Age 60 in 4 bytes, and block 1 of 64 bytes in 3.
     let bytes = hex("60 45 00 01 d4 01 00 00 00 3c 93 00 00 12")
@@ -90,7 +90,7 @@ struct CodecPeerFailureTests {
     #expect(message.block(.block2)?.offset == 64)
     #expect(message.block(.block2)?.size.bytes == 64)
     #expect(message.unrecognizedCriticalOption == nil)
-    // More bytes than a UInt64 has.
+    // Longer than a UInt64.
     let long = hex("60 45 00 01 d9 0f 00 00 00 00 00 00 00 00 07")
     let view = try MessageView(long.span)
     #expect(view.first(.size2)?.uintValue == 7)

@@ -3,7 +3,7 @@ import ConstrainedCore
 import TestSupport
 import Testing
 
-/// The word that the vectors use for an error.
+/// The vectors' word for an error.
 func reason(_ error: MessageFormatError) -> String {
   switch error {
   case .truncatedHeader: "truncated-header"
@@ -22,7 +22,7 @@ func reason(_ error: MessageFormatError) -> String {
   }
 }
 
-/// Visits everything a message has, as a caller would.
+/// Visits all parts of a message, as a caller would.
 func parts(of bytes: [UInt8]) throws(MessageFormatError) -> ([Vector.Option], [UInt8]) {
   let message = try MessageView(bytes.span)
   _ = (message.type, message.code, message.messageID, message.token)
@@ -35,7 +35,7 @@ func parts(of bytes: [UInt8]) throws(MessageFormatError) -> ([Vector.Option], [U
   return (options, array(message.payload))
 }
 
-/// Writes the message again from its parts, into bytes that held something else.
+/// Encodes the message again from its parts, into a pre-filled buffer.
 func reencode(_ bytes: [UInt8]) throws -> [UInt8] {
   let message = try MessageView(bytes.span)
   var buffer = [UInt8](repeating: 0xA5, count: bytes.count)
@@ -55,7 +55,7 @@ func reencode(_ bytes: [UInt8]) throws -> [UInt8] {
 
 @Suite("RFC 7252 Section 3: message format, the published vectors")
 struct VectorTests {
-  /// The tests below say what differs; this one counts.
+  /// Counts them; the tests below show the differences.
   @Test func `533 of 533 vectors are right both ways`() throws {
     var exact = 0
     var refused = 0

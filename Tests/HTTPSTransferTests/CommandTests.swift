@@ -9,7 +9,7 @@ struct Run {
   let errors: String
 }
 
-/// The program as it was built beside the tests.
+/// The program as built with the tests.
 let program = Bundle.module.bundleURL.deletingLastPathComponent().appending(path: "nbiot")
 
 func start(
@@ -37,7 +37,7 @@ func finish(_ started: (Process, output: Pipe, errors: Pipe)) throws -> Run {
   started.0.waitUntilExit()
   let isSignal = started.0.terminationReason == .uncaughtSignal
   return Run(
-    // As a shell has it.
+    // The status as a shell reports it.
     status: (isSignal ? 128 : 0) + started.0.terminationStatus,
     output: String(decoding: output, as: UTF8.self),
     errors: String(decoding: errors, as: UTF8.self)
@@ -91,7 +91,7 @@ struct DownloadCommandTests {
     let run = try nbiot(try arguments(server, "flip"))
     #expect(run.status == 1)
     #expect(run.output.isEmpty)
-    #expect(run.errors.hasPrefix("nbiot: what came is not the firmware: its digest differs"))
+    #expect(run.errors.hasPrefix("nbiot: the download does not match the digest and was deleted"))
     #expect(server.contents("new.bin") == nil)
     #expect(server.contents("new.bin.part") == nil)
   }
@@ -125,7 +125,7 @@ struct DownloadCommandTests {
 
   @Test func `a link that stalls amid the file exits with 1 and says where the part is`() throws {
     let server = try HTTPSServer()
-    // With so little left, the server's next half is nothing, and no attempt brings more.
+    // So little is missing that the server's next half is empty; no attempt brings more.
     try Data(server.firmware.dropLast())
       .write(to: server.folder.appending(path: "new.bin.part"))
     try Data("nbiot firmware 1 \(try server.digest("md5")) 300001\n".utf8)

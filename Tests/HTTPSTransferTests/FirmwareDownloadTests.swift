@@ -19,13 +19,13 @@ extension HTTPSServer {
     return download
   }
 
-  /// Which files of a download are there.
+  /// The files that a download has left.
   var leftovers: [String] {
     ["new.bin", "new.bin.part", "new.bin.part.info"].filter { contents($0) != nil }
   }
 }
 
-/// Runs a download; the outcome in a value that can be compared.
+/// Runs a download; returns the outcome as a comparable value.
 func outcome(
   _ download: FirmwareDownload
 ) -> Result<FirmwareDownload.Summary, FirmwareDownloadError> {
@@ -56,7 +56,7 @@ struct FirmwareDownloadTests {
     let second = try download.run()
     #expect(second == FirmwareDownload.Summary(resumedAt: download.size, requests: 0))
     #expect(server.requests().count == 1)
-    // One flipped byte, and it is another file.
+    // One flipped byte makes another file.
     var other = server.firmware
     other[7] ^= 1
     try Data(other).write(to: server.folder.appending(path: "new.bin"))
@@ -298,7 +298,7 @@ struct FirmwareDownloadTests {
   }
 }
 
-/// What a download has told, for closures to write to.
+/// Collects the reasons reported by a download, for use in closures.
 final class Reasons {
   var all: [FirmwareDownloadError] = []
 }

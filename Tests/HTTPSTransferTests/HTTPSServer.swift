@@ -2,12 +2,12 @@ import Foundation
 import TestSupport
 import Testing
 
-/// Why there is no server to talk to.
+/// Why the server could not be started.
 struct ServerError: Error, CustomStringConvertible {
   let description: String
 }
 
-/// https_server.py in a process and a folder of one test's own.
+/// https_server.py in its own process and directory for one test.
 final class HTTPSServer {
   static let productSecret = "product secret of the tests"
   static let deviceSecret = "0123456789abcdef0123456789abcdef"
@@ -18,8 +18,9 @@ final class HTTPSServer {
   private let process = Process()
   private let input = Pipe.ofChild()
 
-  /// Starts a server that shows the certificate of that name, unless the tools for it are missing: then
-  /// the test is cancelled, and fails under NBIOT_REQUIRE_PEERS=1.
+  /// Starts a server with the certificate of that name.
+  ///
+  /// If the tools for it are missing, the test is cancelled, or fails under NBIOT_REQUIRE_PEERS=1.
   init(certificate: String = "good", firmwareCount: Int = 300_001) throws {
     folder = try Self.makeFolder()
     firmware = (0..<firmwareCount).map { UInt8(truncatingIfNeeded: ($0 &* 2_654_435_761) >> 13) }
@@ -56,32 +57,32 @@ final class HTTPSServer {
     }
   }
 
-  /// An address of the server; what it does depends on the path.
+  /// A URL of the server; the path determines its behaviour.
   func url(_ path: String, host: String = "127.0.0.1") -> String {
     "https://\(host):\(port)/\(path)"
   }
 
-  /// A file of the test's folder.
+  /// The path of a file in the test's directory.
   func path(_ name: String) -> String { folder.appending(path: name).path }
 
-  /// The bytes of a file of the folder; `nil` when it is not there.
+  /// The bytes of a file in the directory; `nil` if it does not exist.
   func contents(_ name: String) -> [UInt8]? {
     (try? Data(contentsOf: folder.appending(path: name))).map { [UInt8]($0) }
   }
 
-  /// The access rights of a file of the folder.
+  /// The access mode of a file in the directory.
   func mode(_ name: String) throws -> Int {
     let attributes = try FileManager.default.attributesOfItem(atPath: path(name))
     return attributes[.posixPermissions] as? Int ?? -1
   }
 
-  /// What was asked of the server, one request a line with its field Range.
+  /// The requests received, one per line with its Range field.
   func requests() -> [String] {
     String(decoding: contents("requests.log") ?? [], as: UTF8.self)
       .split(separator: "\n").map(String.init)
   }
 
-  /// The digits of a digest of the firmware, as `openssl` computes it.
+  /// A digest of the firmware in hexadecimal, computed by `openssl`.
   func digest(_ name: String) throws -> String {
     let run = try Self.run(["openssl", "dgst", "-\(name)", "-r", path("firmware.bin")])
     return String(run.prefix { $0 != " " })
@@ -106,7 +107,7 @@ final class HTTPSServer {
   }
 }
 
-/// Certificates of the run's own.
+/// Certificates generated for this run.
 private enum Certificates {
   private static let made = Result { try make() }
 

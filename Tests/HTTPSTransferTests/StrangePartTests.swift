@@ -6,7 +6,7 @@ import Testing
   "RFC 9110 Sections 10.2.3, 14 and 15.3.7: servers that answer in other ways than they are asked"
 )
 struct StrangePartTests {
-  /// Those of which a part can be joined to what is there.
+  /// Responses with a range that continues the part.
   @Test(arguments: ["aligned", "whole", "unknown-total", "short"])
   func `a part that overlaps or ends sooner is gone on from`(kind: String) throws {
     let server = try HTTPSServer(firmwareCount: 60_001)
@@ -80,7 +80,7 @@ struct StrangePartTests {
     #expect(server.requests() == [])
   }
 
-  /// How long the server was left alone after its first answer, in seconds.
+  /// The time without requests after the server's first response, in seconds.
   private func pause(_ server: HTTPSServer) -> Double {
     let times = String(decoding: server.contents("times.log") ?? [], as: UTF8.self)
       .split(separator: "\n").compactMap { Double($0) }

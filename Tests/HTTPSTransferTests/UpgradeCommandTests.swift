@@ -5,13 +5,13 @@ import PlatformSimulator
 import Synchronization
 import Testing
 
-/// What a simulator has recorded.
+/// The records of a simulator.
 private final class Records: Sendable {
   private let records = Mutex<[RequestRecord]>([])
 
   func add(_ record: RequestRecord) { records.withLock { $0.append(record) } }
 
-  /// The payloads of the reports to a topic of the upgrade.
+  /// The payloads of reports to a topic of the upgrade.
   func told(_ name: String) -> [PayloadValue] {
     records.withLock { all in
       all.filter { $0.isAcceptedReport && $0.path.contains("/ota/device/\(name)/") }
@@ -22,13 +22,13 @@ private final class Records: Sendable {
   var steps: [String] { told("progress").compactMap { $0["step"]?.string } }
 }
 
-/// The whole upgrade (device guide 4 and 6.11): the platform's side by the simulator, the file from a
-/// server in Python.
+/// A whole upgrade (device guide 4 and 6.11): the simulator is the platform, and a server in Python
+/// has the file.
 @Suite("nbiot ota, as its user runs it")
 struct UpgradeCommandTests {
   private static let secret = "0123456789abcdef0123456789abcdef"
 
-  /// A simulator that offers the server's firmware at an address, and a device's options.
+  /// Runs a simulator that offers the server's firmware, with the options of a device.
   private func withPlatform(
     _ server: HTTPSServer,
     _ path: String,
@@ -112,7 +112,7 @@ struct UpgradeCommandTests {
       #expect(server.contents("new.bin") == nil)
       #expect(server.contents("new.bin.part")?.count == 150_000)
       #expect(run.errors.contains("run it again to go on"))
-      // A pause is no failure.
+      // A pause is not a failure.
       #expect(!records.steps.contains { $0.hasPrefix("-") })
     }
     try await withPlatform(server, "plain") { options, records in
@@ -150,7 +150,7 @@ struct UpgradeCommandTests {
     let server = try HTTPSServer()
     let secretFile = server.folder.appending(path: "device.txt")
     try Data((Self.secret + "\n").utf8).write(to: secretFile)
-    // A port that answers nothing.
+    // A port that never answers.
     let silent = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
     defer { close(silent) }
     var address = sockaddr_in()

@@ -3,21 +3,22 @@ import Inspection
 import TestSupport
 import Testing
 
-/// What is shown of a message, line by line.
+/// The lines shown for a message.
 func text(_ bytes: [UInt8]) -> [String] {
   var inspector = MessageInspector()
   return inspector.text(bytes.span).split(separator: "\n", omittingEmptySubsequences: false)
     .map(String.init)
 }
 
-/// As the session of the worked values shows it: secret "secret", random "ad2b3a5eb51d64f7".
+/// The lines shown with the session of the worked example: secret "secret", random
+/// "ad2b3a5eb51d64f7".
 func openedText(_ bytes: [UInt8], secret: String = "secret") throws -> [String] {
   let random = Array("ad2b3a5eb51d64f7".utf8)
   var inspector = try MessageInspector(secret: Array(secret.utf8).span, random: random.span)
   return inspector.text(bytes.span).split(separator: "\n").map(String.init)
 }
 
-/// A message of that code, confirmable, message ID 4660, with those options and that payload.
+/// A confirmable message with that code, message ID 4660, and those options and payload.
 func message(
   _ code: Code = .post,
   token: [UInt8] = [],
@@ -208,8 +209,8 @@ struct MessageTextTests {
     }
   }
 
-  /// The values of the protocol facts: secret "secret", random "ad2b3a5eb51d64f7", seq 2, and the
-  /// payload whose ciphertext is that of the number 9999.
+  /// The values of the protocol facts: secret "secret", random "ad2b3a5eb51d64f7", seq 2; the
+  /// payload has the same ciphertext as the number 9999.
   static func report(
     sequence: String = "20c8c5ceef3b2d67298ba0f421993c02",
     payload: String = "a65cabd22c92874024c3240090258bda"
@@ -247,7 +248,7 @@ struct MessageTextTests {
   }
 
   @Test func `a sequence number that is no number makes the payload doubtful`() throws {
-    // The ciphertext of nothing at all.
+    // The ciphertext of an empty payload.
     let lines = try openedText(Self.report(sequence: "f5bbe366b80abda030a3a34d77ff325e"))
     #expect(lines.count { $0.contains("cannot be opened") } == 2)
   }

@@ -6,14 +6,14 @@ import SecurityLayer
 import SymmetricSecurity
 import TestSupport
 
-/// A session in symmetric mode whose packets somebody else sees.
+/// A session in symmetric mode whose packets are captured by a third party.
 struct ObservedSession {
   var token = "MZ8m.ad2b"
   var random = "ad2b3a5eb51d64f7"
   var secret = "secret"
   /// The device's port.
   var port = 40_000
-  /// Which option carries the token.
+  /// The option that carries the token.
   var tokenOption: UInt16 = 2_088
 
   func sealed(_ plain: [UInt8]) throws -> [UInt8] {
@@ -98,7 +98,7 @@ struct ObservedSession {
       buffer.mutableSpan,
       type: type ?? (code.isRequest ? .confirmable : .acknowledgement),
       code: code,
-      // A separate response has a message ID of its own.
+      // A separate response has its own message ID.
       messageID: type == .confirmable ? messageID ^ 0x8000 : messageID,
       token: token
     )
@@ -110,7 +110,7 @@ struct ObservedSession {
 }
 
 extension Capture {
-  /// One that knows a device secret.
+  /// A capture that knows a device secret.
   static func knowing(_ secret: String, random: String? = nil) throws -> Capture {
     let secret = Array(secret.utf8)
     guard let random else { return Capture(messages: try MessageInspector(secret: secret.span)) }
@@ -119,7 +119,7 @@ extension Capture {
     )
   }
 
-  /// What is shown of a packet as inside, numbers and payload, or why it is not.
+  /// The decrypted content shown for a packet, numbers and payload, or why there is none.
   mutating func inside(_ packet: [UInt8]) -> [String] {
     text(packet).compactMap { line in
       line.firstMatch(of: #/^ +inside(?:, [0-9]+ bytes? of [A-Za-z]+)?: (.*)/#).map { String($0.1) }

@@ -3,7 +3,7 @@ import PacketCapture
 import TestSupport
 import Testing
 
-/// Shows packets one after the other, of raw IP unless told.
+/// Shows packets in order; raw IP by default.
 struct Capture: ~Copyable {
   var inspector: PacketInspector
 
@@ -76,7 +76,7 @@ struct PacketInspectorTests {
     )
   }
 
-  /// What begins the object of the first packet.
+  /// The start of the first packet's object.
   private static func start(port: Int = 5_683) -> String {
     #"{"packet":1,"time":"0.000000","source":"10.0.0.2:40000","destination":"192.0.2.1:\#(port)","#
   }
@@ -117,7 +117,7 @@ struct PacketInspectorTests {
     ("2f 01 02", ["DTLS record: encrypted, DTLS 1.3, 3 bytes"]),
     (
       "15 fefd 0000 000000000000 0000 40",
-      ["DTLS record: alert, DTLS 1.2, epoch 0, 0 bytes", "1 bytes that are no DTLS record"]
+      ["DTLS record: alert, DTLS 1.2, epoch 0, 0 bytes", "1 bytes that are not a DTLS record"]
     ),
   ]
 

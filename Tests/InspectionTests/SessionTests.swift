@@ -5,7 +5,7 @@ import PacketCapture
 import TestSupport
 import Testing
 
-/// A line as a program reads it, as far as it is about what was inside.
+/// The decrypted content in a line as parsed by a program.
 private struct Object: Decodable, Equatable {
   var seq: UInt64?
   var inside: String?
@@ -35,7 +35,7 @@ struct SessionTests {
       (try first.report(2, sequence: 2, #"{"value":1}"#), 2, #"{"value":1}"#),
       (try first.answer(2, #"{"code":200}"#), nil, #"{"code":200}"#),
       (try second.authentication(3), nil, nil),
-      // Under way when the device authenticated, and answered after that.
+      // In flight when the device authenticated, and answered afterwards.
       (try first.report(4, sequence: 3, "[2]"), 3, "[2]"),
       (try second.authenticationAnswer(3), nil, nil),
       (try first.answer(4, "[20]", isSeparate: true), nil, "[20]"),
@@ -103,7 +103,7 @@ struct SessionTests {
     var session = ObservedSession(tokenOption: 61)
     _ = capture.text(try session.authentication(1))
     _ = capture.text(try session.authenticationAnswer(1))
-    // A NAT has given the device another port.
+    // A NAT has changed the device's port.
     session.port = 50_000
     #expect(capture.inside(try session.report(2, sequence: 9, "[1]")) == ["9", "[1]"])
     #expect(capture.inside(try session.answer(2, "[2]")) == ["[2]"])
@@ -201,7 +201,7 @@ struct SessionTests {
     )
     #expect(
       capture.inside(block)
-        == ["a block of what is encrypted as a whole, and is not put together here"]
+        == ["a block of a body that is encrypted as a whole; blocks are not reassembled here"]
     )
   }
 

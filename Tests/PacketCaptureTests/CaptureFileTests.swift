@@ -3,7 +3,7 @@ import PacketCapture
 import TestSupport
 import Testing
 
-/// A file that is gone after the test.
+/// A file that is deleted after the test.
 final class TemporaryFile {
   let path: String
 

@@ -2,7 +2,7 @@ import PacketCapture
 import TestSupport
 import Testing
 
-/// What was found in a packet, in a form that can be compared.
+/// The result for a packet, in comparable form.
 struct Found: Equatable {
   let source: String
   let destination: String
@@ -94,7 +94,7 @@ struct DatagramTests {
         #expect(found.payload == Array(Self.payload[..<kept]))
         #expect(found.originalCount == 4)
       }
-      // The same bytes as a whole packet contradict their own lengths.
+      // Taken as a whole packet, the same bytes contradict their lengths.
       for count in 0..<packet.count {
         #expect(throws: PacketError.malformed) {
           try datagram(Array(packet[..<count]), linkType)
@@ -162,7 +162,7 @@ struct DatagramTests {
       let packet = PacketBytes.ipv6([17, 0] + offset + [0, 0, 0, 1] + udp, next: 44)
       #expect(throws: PacketError.fragment) { try datagram(packet, .raw) }
     }
-    // Don't Fragment is no fragment.
+    // Don't Fragment does not make a fragment.
     #expect(throws: Never.self) { try datagram(PacketBytes.ipv4(udp, fragment: 0x4000), .raw) }
   }
 

@@ -12,7 +12,7 @@ func read(_ text: [UInt8]) throws(JSONError) -> Int {
   return count
 }
 
-/// Reads a whole text by the call that JSON and CBOR share, and counts its tokens.
+/// Reads a whole text through the call shared by JSON and CBOR, and counts its tokens.
 func readShared(_ text: [UInt8]) throws(JSONError) -> Int {
   var reader = JSONReader(text.span)
   var count = 0
@@ -20,7 +20,7 @@ func readShared(_ text: [UInt8]) throws(JSONError) -> Int {
   return count
 }
 
-/// The parsing files of the JSON Parsing Test Suite; Tests/Vectors says where they are from.
+/// The parsing files of the JSON Parsing Test Suite; Tests/Vectors names their source.
 let parsingSuite = URL(filePath: #filePath).deletingLastPathComponent()
   .appending(path: "../Vectors/json-parsing").standardizedFileURL
 
@@ -85,7 +85,7 @@ struct JSONReaderTests {
       do throws(JSONError) { _ = try reader.nextToken() } catch { errors.append(error) }
     }
     #expect(errors == [JSONError](repeating: .numberTooLarge(offset: 1), count: 3))
-    // Its digits can be had all the same.
+    // Its digits are still readable.
     #expect(throws: Never.self) { try read(text) }
   }
 
@@ -138,7 +138,8 @@ struct JSONReaderTests {
       judged += 1
     }
     #expect(judged == 318)
-    // The shared call gives values, and refuses a number beyond the largest Double; nothing else.
+    // The shared call returns values; it rejects numbers beyond the largest Double, and nothing
+    // else.
     #expect(
       beyondDouble == [
         "i_number_huge_exp.json", "i_number_neg_int_huge_exp.json",

@@ -45,7 +45,7 @@ struct NumberTests {
     #expect(reader.wholeNumber(range) == value)
   }
 
-  /// The digits without point, sign and exponent, trailing zeros aside.
+  /// The digits without point, sign, exponent and trailing zeros.
   private func digits(_ text: String) -> String {
     let mantissa = text.prefix { $0 != "e" }.filter { $0.isNumber }
     let trimmed = mantissa.drop { $0 == "0" }
@@ -67,7 +67,7 @@ struct NumberTests {
     #expect(try text(value) == expected)
   }
 
-  /// The standard library's own shortest digits are the reference, Foundation's parser another.
+  /// One reference is the standard library's shortest digits, the other Foundation's parser.
   @Test func `20,000 Doubles of any bits are written shortest and read back`() throws {
     var random = SeededRandom(seed: 2_026)
     for _ in 0..<20_000 {
@@ -92,7 +92,7 @@ struct NumberTests {
     }
   }
 
-  /// Halfway between two Doubles, and a last digit away from that, behind hundreds of digits.
+  /// Halfway between two Doubles, and off by a last digit, after hundreds of digits.
   @Test(arguments: [
     "9007199254740993", "9007199254740993.0000000000000000000000000000000000001",
     "9007199254740992.9999999999999999999999999999999", "1e-400", "0e999999999", "-0.0e-5",
@@ -108,7 +108,7 @@ struct NumberTests {
   @Test func `more digits than can matter still count`() throws {
     let exact = "1" + String(repeating: "0", count: 800) + "1e-801"
     #expect(try double(exact) == 1)
-    // 2^53 + 1, exactly between two Doubles, and a digit above it in the 900th place.
+    // 2^53 + 1, exactly between two Doubles, and slightly more, by a digit in the 900th place.
     let above = "9007199254740993." + String(repeating: "0", count: 900) + "1"
     #expect(try double(above) == 9_007_199_254_740_994)
   }

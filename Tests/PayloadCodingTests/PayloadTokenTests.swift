@@ -5,7 +5,7 @@ import Testing
 
 @Suite("Tokens of one format written in another")
 struct PayloadTokenTests {
-  /// JSON written again from its tokens, through a scratch of so many bytes.
+  /// Rewrites JSON from its tokens, through a scratch buffer of `count` bytes.
   private func again(_ text: String, scratch count: Int) throws -> String {
     let bytes = Array(text.utf8)
     var reader = JSONReader(bytes.span)

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("RFC 8259: texts that somebody else has written")
 struct ReceivedTextTests {
-  /// How many tokens a text has; an error where it cannot be read.
+  /// The number of tokens in a text, or the error.
   private func count(_ text: String, isReceived: Bool = true) -> Result<Int, JSONError> {
     let bytes = Array(text.utf8)
     do throws(JSONError) {
@@ -35,7 +35,7 @@ struct ReceivedTextTests {
     for depth in [1, 2, 32, 33, 64, 65, 1_024] {
       let open = String(repeating: "[", count: depth)
       #expect(count(open + "}") == .failure(.unexpectedByte(offset: depth)))
-      // A level that was closed leaves nothing behind for the next one.
+      // A closed level leaves no state for the next one.
       let again = String(repeating: "[", count: depth - 1) + #"{"a":[]},"#
       if depth > 1, depth < 1_024 {
         #expect(
@@ -67,7 +67,7 @@ struct ReceivedTextTests {
     #expect(String(decoding: storage[..<length], as: UTF8.self) == expected)
     let scalars = reader.scalarCount(of: place)
     #expect(scalars == expected.unicodeScalars.count)
-    // What is to be sent has none.
+    // Text to be sent must not contain one.
     #expect((try? count(text, isReceived: false).get()) == (expected == "😀" ? 1 : nil))
   }
 

@@ -5,7 +5,7 @@ import Testing
 
 @Suite("RFC 8259 Section 4: names that an object has twice")
 struct RepeatedKeyTests {
-  /// Where a name of `text` stands first and again; empty when all differ.
+  /// The first and the next position of a repeated name in `text`; empty if all names differ.
   private func repeated(_ text: String) throws -> [Range<Int>] {
     let bytes = Array(text.utf8)
     let reader = JSONReader(bytes.span)
@@ -15,14 +15,14 @@ struct RepeatedKeyTests {
 
   @Test(arguments: [
     (#"{"a":1,"a":2}"#, [2..<3, 8..<9]),
-    // Escapes mean what they stand for.
+    // Escapes are resolved.
     (#"{"a":1,"\u0061":2}"#, [2..<3, 8..<14]), (#"{"\u00fc":1,"ü":2}"#, [2..<8, 13..<15]),
     (#"{"\ud83d\ude00":[],"😀":{}}"#, [2..<14, 20..<24]), (#"{"\/":0,"/":0}"#, [2..<4, 9..<10]),
     (#"{"":1,"":2}"#, [2..<2, 7..<7]),
-    // Within another object or array, and behind values of every kind.
+    // Inside another object or array, and after values of every kind.
     (#"{"x":{"a":1,"b":[{}],"a":2}}"#, [7..<8, 22..<23]),
     (#"[1,[{"k":[{"k":1}],"l":"k","k":null}]]"#, [6..<7, 28..<29]),
-    // The name that comes first counts, not the one that is repeated first.
+    // The name that comes first is reported, not the one that is repeated first.
     (#"{"a":1,"b":2,"b":3,"a":4}"#, [2..<3, 20..<21]),
   ])
   func `the first name that comes again is found`(text: String, expected: [Range<Int>]) throws {

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("What others have written, on a terminal")
 struct SteeringTextTests {
-  /// Controls (C0, DEL, C1), marks of direction, separators, and what nobody sees.
+  /// Control characters (C0, DEL, C1), direction marks, separators, and invisible characters.
   static let harmful: [UInt32] = [
     0x00, 0x07, 0x0A, 0x1B, 0x7F, 0x80, 0x85, 0x9B, 0x9F, 0xAD, 0x61C, 0x180E, 0x200B, 0x200E,
     0x200F, 0x2028, 0x2029, 0x202A, 0x202E, 0x2060, 0x2066, 0x2069, 0xFEFF, 0xFFF9, 0xE0001,

@@ -4,7 +4,7 @@ import Testing
 
 @Suite("RFC 8259 and 8949: values of requests and replies")
 struct PayloadValueTests {
-  /// The value of a JSON text; `nil` where it is none.
+  /// The value of a JSON text; `nil` if it is invalid.
   private func json(_ text: String) -> PayloadValue? { PayloadValue(Array(text.utf8), .json) }
 
   static let text =

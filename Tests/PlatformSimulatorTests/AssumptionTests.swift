@@ -107,7 +107,7 @@ struct AssumptionTests {
       var strict = Bench()
       #expect(try strict.authenticate(try Bench.valid(member, signed)).code == .badRequest)
     }
-    // The fields that the guide has keep their form.
+    // The fields defined in the guide keep their format.
     var bench = Bench(try Self.with(["unknown-member=taken"]))
     for wrong in [#","seq":-1"#, #","seq":true"#, #","version":1"#, #","zone":"1","zone":"1""#] {
       #expect(try bench.authenticate(try Bench.valid(wrong, "")).code == .badRequest)
@@ -161,7 +161,7 @@ struct AssumptionTests {
     let two = try query(session, "2")
     let taken = try bench.send(path, two, payload)
     #expect(taken.code == .content && taken.sequence == 2)
-    // The options go first.
+    // Options take precedence.
     let three = try session.seal("3")
     let both = two + [(2_089, three)]
     let record = try bench.send(path, both, payload)

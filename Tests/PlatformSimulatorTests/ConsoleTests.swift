@@ -24,7 +24,7 @@ struct ConsoleTests {
     #expect(refused.code == .forbidden)
     #expect(refused.note == "the device is disabled")
     #expect(try bench.bench.authenticate(try Bench.valid()).code == .forbidden)
-    // A stranger with a wrong secret does not learn it.
+    // A device with a wrong secret does not learn it.
     let stranger = try Bench.valid().replacing("\"sign\":\"", with: "\"sign\":\"00")
     #expect(try bench.bench.authenticate(stranger).code == .unauthorized)
     bench.bench.platform.things.setDisabled(false, productKey: "pk", deviceName: "device")
@@ -40,7 +40,7 @@ struct ConsoleTests {
       $0.disabledDevices = ["pk/device": 2]
       $0.assumptions.disabledDevice = .unauthorized
     }
-    // What is refused does not count.
+    // Refused reports are not counted.
     _ = try later.send("topic/pk/device/user/none", [1])
     #expect(try report(&later).code == .content)
     #expect(try report(&later).code == .content)
@@ -106,7 +106,7 @@ struct ConsoleTests {
     }
     #expect(try bench.authenticate(try Bench.valid()).code == .serviceUnavailable)
     #expect(try bench.send(["pull"]).code == .badGateway)
-    // Not a path that there is not.
+    // Paths that do not exist are unaffected.
     #expect(try bench.send(["other"]).code == .notFound)
     #expect(try bench.authenticate(try Bench.valid()).code == .content)
     bench.platform.things.failures = [SimulatedFailure(.internalServerError)]
@@ -188,7 +188,7 @@ struct UpgradeOutcomeTests {
     #expect(try bench.state.upgrade?.outcome == .failed)
     #expect(try send(&bench, "inform", #""version":"2.0.0""#) == "upgrade to 2.0.0 succeeded")
     #expect(try bench.state.upgrade?.outcome == .succeeded)
-    // Said once.
+    // Reported once.
     #expect(try send(&bench, "inform", #""version":"2.0.0""#) == "")
     #expect(try send(&bench, "inform", #""version":"1.0.0""#) == "")
     #expect(try bench.state.upgrade == nil)
@@ -207,7 +207,7 @@ struct UpgradeOutcomeTests {
     _ = try send(&bench, "request", #""version":"1.0.0""#)
     #expect(try send(&bench, "progress", #""step":"\#(step)""#) == note)
     #expect(try bench.state.upgrade?.outcome == .failed)
-    // It asks again.
+    // The device asks again.
     _ = try send(&bench, "request", #""version":"1.0.0""#)
     #expect(try bench.state.upgrade?.outcome == .offered)
     #expect(try send(&bench, "inform", #""version":"2.0.0""#) == "upgrade to 2.0.0 succeeded")
@@ -219,7 +219,7 @@ struct UpgradeOutcomeTests {
     bench.bench.platform.things.pushFirmware(productKey: "pk", deviceName: "device")
     #expect(try bench.state.upgrade?.outcome == .offered)
     #expect(try send(&bench, "progress", #""step":"10""#) == "upgrade to 2.0.0: 10 %")
-    // Told of it again, it goes on.
+    // Offered again, it continues.
     _ = try send(&bench, "request", #""version":"1.0.0""#)
     #expect(try bench.state.upgrade?.outcome == .running)
   }

@@ -77,7 +77,7 @@ struct DownlinkTests {
       topics += page.compactMap { $0["topic"]?.string }
     }
     #expect(topics == (20..<120).map { "/\($0)" })
-    // One that is longer than a message comes in blocks.
+    // A message too long for a datagram comes in blocks.
     bench.bench.platform.things.enqueue(
       DownlinkMessage(topic: "/long", payload: .text(String(repeating: "y", count: 1_500))),
       productKey: "pk",

@@ -76,18 +76,18 @@ struct EnvelopeTests {
     let reverse = try bench.send(Self.path, Array(Self.good.utf8), accept: 60)
     #expect(reverse.contentFormat == 60)
     #expect(reverse.code == 200)
-    // Each in the other's name is no value.
+    // Each is invalid under the other's Content-Format.
     #expect(try bench.send(Self.path, cbor).code == 460)
     #expect(try bench.send(Self.path, Array(Self.good.utf8), contentFormat: 60).code == 460)
-    // Without Content-Format it counts as JSON.
+    // Without a Content-Format it is read as JSON.
     #expect(try bench.send(Self.path, Array(Self.good.utf8), contentFormat: nil).code == 200)
   }
 
   @Test(arguments: [
-    // "abc", which is the text cabc as well; 97; -24; [1, 2]; 2015-01-01 as a tagged text.
+    // "abc", which is also the text cabc; 97; -24; [1, 2]; 2015-01-01 as a tagged text.
     (hex("63 61 62 63"), #""abc""#), (hex("18 61"), "97"), (hex("37"), "-24"),
     (hex("82 01 02"), "[1, 2]"), (hex("c0 6a 32 30 31 35 2d 30 31 2d 30 31"), #"0("2015-01-01")"#),
-    // What is none is shown as it is.
+    // Anything else is shown unchanged.
     (hex("41"), "A"), (hex("ff 00"), "0xff00"),
   ])
   func `a payload that is labelled CBOR is logged in diagnostic notation`(

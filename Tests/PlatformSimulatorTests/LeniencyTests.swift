@@ -16,7 +16,7 @@ struct LeniencyTests {
     }
   }
 
-  /// Sends `/auth` with one leniency, and with all but that one; what it was taken or refused for.
+  /// Sends `/auth` with one leniency, and with all others; returns why it was accepted or refused.
   private func authenticate(
     _ json: String,
     _ leniency: Leniency,
@@ -216,7 +216,7 @@ struct LeniencyTests {
       let record = try granted.send(path, options, try session.seal("x"))
       #expect((record.code == .content) == isTaken, "\(number)")
       #expect(record.tolerated.map(\.leniency) == (number == "7" ? [.offsetAsSequence] : []))
-      // Once, as any other.
+      // Only once, as for any other report.
       #expect(try granted.send(path, options, try session.seal("x")).code == .badRequest)
     }
   }
@@ -246,7 +246,7 @@ struct LeniencyTests {
       )
       #expect(record.code == (isSame ? .content : .badOption))
     }
-    // 2088 is elective: to a platform that reads 61 it is nothing.
+    // 2088 is elective: a platform that reads 61 ignores it.
     var old = Bench {
       $0.leniencies = Set(Leniency.allCases)
       $0.tokenOption = 61

@@ -9,7 +9,7 @@ import Testing
 struct RejectionTests {
   static let path = ["topic", "pk", "device", "user", "update"]
 
-  /// The number of an option and its value, as often as it comes.
+  /// The number of an option and its value, for each occurrence.
   static let unknown: [[(UInt16, [UInt8])]] = [
     [(13, [1])], [(17, [50]), (17, [50])], [(17, [0, 0, 50])], [(61, [1])], [(2_049, [])],
   ]
@@ -31,7 +31,7 @@ struct RejectionTests {
       let again = try bench.send(path, options, [1], type: .nonConfirmable)
       #expect(again.kind == .duplicate)
       #expect(bench.answers.isEmpty)
-      // A confirmable one is answered with 4.02.
+      // A confirmable request is answered with 4.02.
       let confirmable = try bench.send(path, options, [1])
       #expect(confirmable.code == .badOption)
       #expect(bench.answers.count == 1)
@@ -84,7 +84,7 @@ struct RejectionTests {
 
 @Suite("RFC 7252 5.4.3 and 5.10.2: lengths of options, and proxying")
 struct OptionLengthTests {
-  /// Critical options with a length that they cannot have.
+  /// Critical options of invalid lengths.
   static let wrong: [(UInt16, Int)] = [
     (3, 0), (3, 256), (7, 3), (7, 5), (11, 256), (17, 3), (23, 4), (35, 0), (35, 1_035), (39, 0),
     (39, 256),
@@ -98,7 +98,7 @@ struct OptionLengthTests {
     for path in [RejectionTests.path, ["auth"], ["pull"], ["elsewhere"]] {
       var bench = Bench()
       let options = [(number, [UInt8](repeating: 0x31, count: count))]
-      // The helper writes the path first, and options in the order of their numbers.
+      // The helper writes the path first, and options in ascending order of their numbers.
       let before = number < 11 ? options : []
       let answer = try bench.send(path, before: before, number < 11 ? [] : options, .confirmable)
       #expect(answer.code == .badOption)
@@ -123,7 +123,7 @@ struct OptionLengthTests {
       auth
     )
     #expect(long.code == .content)
-    // Of two formats the one of a wrong length is none.
+    // Of two Content-Formats, the one with an invalid length is ignored.
     let format = try bench.send(["auth"], [(12, [0, 0, 42]), (12, [50])], auth)
     #expect(format.code == .content)
     let missing = try bench.send(["auth"], [(12, [0, 0, 50])], auth)
@@ -165,7 +165,7 @@ struct OptionLengthTests {
 }
 
 extension Bench {
-  /// Sends a request with options that come before its path.
+  /// Sends a request with options before its path.
   mutating func send(
     _ path: [String],
     before: [(UInt16, [UInt8])],

@@ -7,12 +7,12 @@ import PlatformSimulator
 import TestSupport
 import Testing
 
-/// How one of the platform's own SDKs writes its messages (protocol facts 2.1 and 2.3).
+/// The message formats of one of the platform's own SDKs (protocol facts 2.1 and 2.3).
 struct SDK: Sendable, CustomTestStringConvertible {
   let testDescription: String
   /// Options 12 and 17 of `/auth`.
   var authentication: [UInt16: UInt8] = [12: 50, 17: 50]
-  /// The member `seq` as it stands in the JSON, and as it is signed.
+  /// The member `seq` as written in the JSON, and as signed.
   var sequence = (json: #""9122""#, signed: "9122")
   /// The member `signmethod`.
   var method: String?
@@ -21,10 +21,10 @@ struct SDK: Sendable, CustomTestStringConvertible {
   var tokenOption: UInt16 = 2_088
   /// The number of the first report above seqOffset.
   var firstSequence: UInt64 = 0
-  /// What `/auth` and a report need of the platform.
+  /// The leniencies that `/auth` and a report need.
   var leniencies: (authentication: Set<Leniency>, report: Set<Leniency>)
 
-  /// Whether its first request is refused by a strict platform.
+  /// Whether a strict platform refuses its first request.
   var isRefusedAtOnce: Bool { !leniencies.authentication.isEmpty }
 
   static let all = [v2, v3, v4, java]
@@ -57,7 +57,7 @@ struct SDK: Sendable, CustomTestStringConvertible {
     leniencies: ([.number], [])
   )
 
-  /// The payload of `/auth`; over DTLS there is no `seq`.
+  /// The payload of `/auth`; over DTLS it has no `seq`.
   func authenticationJSON(
     isSecure: Bool = false,
     secret: [UInt8] = Bench.secret
@@ -77,7 +77,7 @@ struct SDK: Sendable, CustomTestStringConvertible {
   }
 }
 
-/// A device with one of the SDKs, in the symmetric mode.
+/// A device with one of the SDKs, in symmetric mode.
 struct SDKBench {
   let sdk: SDK
   var bench: Bench
@@ -98,7 +98,7 @@ struct SDKBench {
     }
   }
 
-  /// Sends `/auth`, and keeps what it brings.
+  /// Sends `/auth`, and stores the result.
   mutating func authenticate() throws -> RequestRecord {
     let json = Array(try sdk.authenticationJSON().utf8)
     let record = try bench.send(["auth"], SDK.options(sdk.authentication), json)
@@ -113,7 +113,7 @@ struct SDKBench {
     return record
   }
 
-  /// Sends a report on a topic, with the next number.
+  /// Sends a report to a topic, with the next number.
   mutating func report(
     _ topic: String,
     _ payload: String,
@@ -141,12 +141,12 @@ struct SDKBench {
     return (path, options, try session.seal(payload))
   }
 
-  /// The payload of the last answer as it was sent.
+  /// The payload of the last response as sent.
   var content: [UInt8] {
     get throws { try payload(of: try #require(bench.answers.last)) }
   }
 
-  /// The same decrypted, as the SDKs do where there is one.
+  /// The same payload decrypted, as the SDKs do, if there is one.
   var opened: String {
     get throws {
       let content = try content
@@ -157,7 +157,7 @@ struct SDKBench {
 }
 
 extension Session {
-  /// The session of an answer to `/auth`.
+  /// The session described in an answer to `/auth`.
   convenience init(token: String, random: String, secret: [UInt8]) throws {
     let material = secret + Array(",\(random)".utf8)
     let digest = try Hash.sha256.digest(of: material.span)
@@ -170,7 +170,7 @@ extension Session {
   }
 }
 
-/// The payload of a message as it is.
+/// The payload of a message, unchanged.
 func payload(of message: [UInt8]) throws -> [UInt8] {
   let view = try MessageView(message.span)
   return array(view.payload)

@@ -24,13 +24,13 @@ struct SDKExchangeTests {
       let report = try device.report("/pk/device/user/update", "x")
       #expect(report.code?.class == 4)
       #expect(report.line.contains("--tolerant"))
-      // It has the session's key, and decrypts what comes.
+      // It has the session's key, and decrypts the response.
       #expect(try device.opened == report.note)
       #expect(report.tolerated.isEmpty)
       return
     }
     #expect(first.line.contains("--tolerant"))
-    // The answer to /auth is in the clear.
+    // The answer to /auth is plaintext.
     #expect(String(decoding: try device.content, as: UTF8.self) == first.note)
     #expect(first.tolerated.isEmpty)
   }
@@ -49,7 +49,7 @@ struct SDKExchangeTests {
       #expect(report.payload == Array(#"{"value":1}"#.utf8))
       #expect(report.platformMessageID != nil)
       #expect(try device.opened == "")
-      // The offset itself is a number once.
+      // The offset itself may be used once.
       let needed =
         number == 0 ? sdk.leniencies.report : sdk.leniencies.report.subtracting([.offsetAsSequence])
       #expect(Set(report.tolerated.map(\.leniency)) == needed)
@@ -120,7 +120,7 @@ struct SDKExchangeTests {
     #expect(try type(of: device.bench.answers[0]) == .nonConfirmable)
     #expect(try device.opened.contains(#""code":200"#))
     #expect(try device.report("/pk/device/user/update", "x").code == .content)
-    // Its option 61 is critical: without the switch it is no request that is answered.
+    // Its option 61 is critical: without the leniency the request is not answered.
     var strict = SDKBench(.v3, leniencies: [])
     _ = try strict.authenticate()
     let rejected = try strict.report(topic, info, type: .nonConfirmable)

@@ -5,14 +5,14 @@ import PlatformSimulator
 import TestSupport
 import Testing
 
-/// A device whose DTLS library knows the suites that it is given, and nothing of elliptic curves; its
-/// datagrams can be cut into records.
+/// A device whose DTLS library supports the given suites but no elliptic curves; its datagrams can
+/// be split into records.
 final class SDKHandshake {
   private let context: DTLSContext
   private var connection: DTLSConnection
   private(set) var messages: [[UInt8]] = []
 
-  /// Trusts `authorities` where there are any, else proves itself with a key.
+  /// Trusts `authorities` if there are any; otherwise authenticates with a key.
   init(
     suites: String,
     authorities: [UInt8] = [],
@@ -28,7 +28,7 @@ final class SDKHandshake {
       clock: .virtual
     )
     if !authorities.isEmpty {
-      // As the SDKs do, it sends no name.
+      // Like the SDKs, it does not send the name.
       let isNamed = connection.setServerName(Array("127.0.0.1".utf8).span, isSent: false)
       #expect(isNamed)
     }
@@ -70,14 +70,14 @@ final class SDKHandshake {
   }
 }
 
-/// The simulated platform over DTLS and one such device.
+/// The simulated platform over DTLS with one such device.
 final class SDKSecureBench {
   let issued: IssuedCertificate
   let rsa: IssuedCertificate
   var platform: SecurePlatform<Int>
   var now = Instant(milliseconds: 1_000)
   var records: [RequestRecord] = []
-  /// Made of each of the device's datagrams before they go.
+  /// Splits each of the device's datagrams before it is sent.
   var cut: ([UInt8]) -> [[UInt8]] = { [$0] }
 
   init(_ configure: (inout SimulatorConfiguration) -> Void = { _ in }) throws {
@@ -99,12 +99,12 @@ final class SDKSecureBench {
     platform = try SecurePlatform(configuration, random: SeededRandom(seed: 5))
   }
 
-  /// Made once: RSA keys take their time.
+  /// Generated once: RSA keys take time.
   private static let made = Result { try IssuedCertificate(names: ["127.0.0.1"], keys: .rsa) }
 
   private static var rsa: IssuedCertificate { get throws { try made.get() } }
 
-  /// The records of a datagram, a datagram each.
+  /// The records of a datagram, each as a datagram.
   static func recordsOf(_ datagram: [UInt8]) -> [[UInt8]] {
     var records: [[UInt8]] = []
     var rest = datagram[...]
@@ -117,7 +117,7 @@ final class SDKSecureBench {
     return records
   }
 
-  /// Lets datagrams go both ways until nothing more comes.
+  /// Passes datagrams both ways until there are no more.
   func exchange(_ device: SDKHandshake) {
     while let datagram = device.next() {
       for part in cut(datagram) { deliver(part, device) }
@@ -130,7 +130,7 @@ final class SDKSecureBench {
     for answer in output.datagrams { device.take(answer.bytes, at: now) }
   }
 
-  /// A whole handshake, with retransmissions where they are needed.
+  /// Performs a whole handshake, with retransmissions where needed.
   func shakeHands(_ device: SDKHandshake) {
     device.start(at: now)
     exchange(device)
@@ -142,7 +142,7 @@ final class SDKSecureBench {
     }
   }
 
-  /// Sends a message and gives the answer.
+  /// Sends a message and returns the response.
   func send(_ message: [UInt8], _ device: SDKHandshake) throws -> [UInt8] {
     let before = device.messages.count
     deliver(try device.seal(message), device)

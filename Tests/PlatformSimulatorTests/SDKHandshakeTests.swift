@@ -68,7 +68,7 @@ struct SDKHandshakeTests {
     ("ECDHE-RSA-AES256-SHA", false),
   ])
   func `the switch is named exactly where it takes the suite`(suite: String, isTaken: Bool) throws {
-    // Without the switch there is no certificate with an RSA key.
+    // Without the leniency there is no certificate with an RSA key.
     let strict = try SDKSecureBench {
       $0.dtls.allowsLegacySuites = false
       $0.dtls.rsaCertificate = []
@@ -191,7 +191,7 @@ struct SDKHandshakeTests {
       )
     } else {
       #expect(reply.code.class == 4)
-      // Over DTLS the answer carries the reason as it is.
+      // Over DTLS the response carries the reason in plaintext.
       #expect(String(decoding: array(reply.payload), as: UTF8.self) == report.note)
       #expect(report.note.contains("--tolerant"))
     }
@@ -199,7 +199,8 @@ struct SDKHandshakeTests {
 
   static let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]]
 
-  /// Cuts the flight of the key, the change and the Finished into three datagrams, in that order.
+  /// Splits the flight of ClientKeyExchange, ChangeCipherSpec and Finished into three datagrams, in
+  /// that order.
   private static func cut(_ order: [Int]) -> ([UInt8]) -> [[UInt8]] {
     { datagram in
       let records = SDKSecureBench.recordsOf(datagram)

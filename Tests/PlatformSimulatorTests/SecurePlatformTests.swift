@@ -8,7 +8,7 @@ import SecurityLayer
 import TestSupport
 import Testing
 
-/// The simulated platform over DTLS, and devices that write their messages by hand.
+/// The simulated platform over DTLS, and devices with hand-written messages.
 final class SecureBench {
   static let secret = Array("secret".utf8)
   static let identity = Array("devicename|hmacsha256|pk&device|1".utf8)
@@ -17,7 +17,7 @@ final class SecureBench {
   var now = Instant(milliseconds: 1_000)
   var messageID: UInt16 = 0
   var records: [RequestRecord] = []
-  /// What reached a device's address that the device has not been given.
+  /// Datagrams that arrived at a device's address but were not passed to the device.
   var strays: [Int: [[UInt8]]] = [:]
 
   init(_ configure: (inout SimulatorConfiguration) -> Void = { _ in }) throws {
@@ -67,7 +67,7 @@ final class SecureBench {
     }
   }
 
-  /// Sends a message from an address, after a handshake where one is needed, and returns the answer.
+  /// Sends a message from an address, after a handshake if necessary, and returns the response.
   func send(_ message: [UInt8], _ client: Client, from peer: Int = 1) -> [UInt8]? {
     client.answers = []
     var record = client.wrap(message, at: now)
@@ -120,7 +120,7 @@ final class SecureBench {
     try request(["auth"], [(12, [50]), (17, [50])], Array(try Bench.valid(more, signed).utf8))
   }
 
-  /// The token that the platform gives.
+  /// The token issued by the platform.
   func authenticate(_ client: Client, from peer: Int = 1) throws -> [UInt8] {
     let answer = try #require(send(try authentication(), client, from: peer))
     let text = String(decoding: array(try MessageView(answer.span).payload), as: UTF8.self)
@@ -214,7 +214,7 @@ struct SecurePlatformTests {
     let bench = try SecureBench()
     let first = try SecureBench.Client()
     let token = try bench.authenticate(first)
-    // Somebody else, or the device after a power cut: the first hello, with a cookie or without.
+    // Another device, or the same after a power failure: the first hello, with or without a cookie.
     let second = try SecureBench.Client()
     #expect(second.wrap([0x40, 0, 0, 1], at: bench.now) == nil)
     let hello = try #require(second.next(at: bench.now))
@@ -239,12 +239,12 @@ struct SecurePlatformTests {
     let hello = try #require(client.next(at: bench.now))
     for peer in 1...3_000 {
       let output = bench.platform.handle(hello, from: peer, at: bench.now)
-      // A HelloVerifyRequest is shorter than the hello: nobody gains by a forged address.
+      // A HelloVerifyRequest is shorter than the hello: forging an address gains nothing.
       #expect(output.datagrams.map(\.bytes.count) == [44])
       #expect(output.records.isEmpty)
     }
     #expect(bench.platform.pollTimeout() == nil)
-    // A cookie is good for its address alone.
+    // A cookie is valid for its address only.
     let asked = bench.platform.handle(hello, from: 7, at: bench.now)
     client.take(asked.datagrams[0].bytes, at: bench.now)
     let greeting = try #require(client.next(at: bench.now))
@@ -310,7 +310,7 @@ struct SecurePlatformTests {
     var settings = DTLSSettings()
     settings.clock = .virtual
     client.layer = try DTLSSecurity(identity: name.span, key: key.span, settings: settings)
-    // It is believed the third time, for anybody can send an alert in the clear.
+    // It is believed the third time, because anybody can send an alert in the clear.
     for wait: Int64 in [2_000, 4_000, 2_000] {
       #expect(client.layer.pollEvent() == nil)
       #expect(bench.send([0x40, 0, 0, 1], client) == nil)

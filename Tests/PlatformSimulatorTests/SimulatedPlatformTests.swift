@@ -6,7 +6,7 @@ import PlatformSimulator
 import TestSupport
 import Testing
 
-/// A platform with one device, and requests that are written by hand, not by the client.
+/// A platform with one device, and requests written by hand rather than by the client.
 struct Bench {
   static let secret = Array("secret".utf8)
   var platform: SimulatedPlatform<Int>
@@ -115,7 +115,7 @@ final class Session {
     return Array(buffer[..<count])
   }
 
-  /// The plaintext of an answer; `nil` when it does not decrypt.
+  /// The plaintext of a response; `nil` if it cannot be decrypted.
   func open(_ bytes: [UInt8]) throws -> [UInt8]? {
     var buffer = [UInt8](repeating: 0, count: bytes.count)
     var writer = ByteWriter(buffer.mutableSpan)
@@ -255,7 +255,7 @@ struct SimulatedPlatformTests {
     #expect(accepted.code == .content)
     #expect(accepted.payload == Array("x".utf8))
     #expect(accepted.sequence == 2)
-    // The same number once more.
+    // The same number again.
     #expect(try bench.send(path, [(2088, token), (2089, two)], payload).code == .badRequest)
     let inform = ["topic", "ota", "device", "inform", "pk", "device"]
     let three = try session.seal("3")

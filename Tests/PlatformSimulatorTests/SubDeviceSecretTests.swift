@@ -94,7 +94,7 @@ struct BoundedMemoryTests {
       _ = try bench.send(["topic"])
     }
     #expect(bench.platform.waitingResponses == 1_000)
-    // They go as their time goes.
+    // They expire with time.
     var now = Instant(milliseconds: 0)
     while let deadline = bench.platform.pollTimeout() {
       now = deadline
@@ -154,7 +154,7 @@ struct AuthenticationFormatTests {
     #expect(try bench.send(["auth"], options, try payload(.cbor)).code == code)
   }
 
-  /// A byte string as product key is the third of them.
+  /// The third has a byte string as its product key.
   @Test(arguments: ["a0", "80", "a1 6a 70726f647563744b6579 42 706b", "a1 00 00", ""])
   func `CBOR that is no such map is refused`(item: String) throws {
     var bench = Bench()

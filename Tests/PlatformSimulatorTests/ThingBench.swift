@@ -6,18 +6,18 @@ import PlatformSimulator
 import TestSupport
 import Testing
 
-/// What came back for a report.
+/// The response to a report.
 struct ThingAnswer {
   let record: RequestRecord
   let contentFormat: UInt16?
   let block: BlockOption?
   let tag: [UInt8]
-  /// As it was in the message.
+  /// The payload as sent in the message.
   let bytes: [UInt8]
-  /// Decrypted, where the mode encrypts and it is whole.
+  /// The decrypted payload, if the mode encrypts and the payload is complete.
   let payload: [UInt8]
 
-  /// The Alink reply in the format that the answer names.
+  /// The Alink reply in the format named by the response.
   var value: PayloadValue? {
     guard let contentFormat, let format = PayloadValue.Format(rawValue: contentFormat) else {
       return nil
@@ -29,8 +29,7 @@ struct ThingAnswer {
   var data: PayloadValue? { value?["data"] }
 }
 
-/// The platform with a device that has authenticated in the symmetric mode, and writes its reports by
-/// hand.
+/// A platform and a device that has authenticated in symmetric mode and writes its reports by hand.
 struct ThingBench {
   var bench: Bench
   let session: Session
@@ -47,7 +46,7 @@ struct ThingBench {
     }
   }
 
-  /// Sends bytes to a path; options as numbers, `nil` for none.
+  /// Sends bytes to a path; options are numbers, `nil` for none.
   mutating func send(
     _ path: String,
     _ payload: [UInt8],
@@ -81,12 +80,12 @@ struct ThingBench {
     )
   }
 
-  /// Sends JSON to a topic of the device, `/sys/pk/device/thing/` before it.
+  /// Sends JSON to a topic of the device, after `/sys/pk/device/thing/`.
   mutating func report(_ topic: String, _ json: String) throws -> ThingAnswer {
     try send("topic/sys/pk/device/thing/\(topic)", Array(json.utf8))
   }
 
-  /// Sends an envelope with the method and these parameters to the topic that belongs to it.
+  /// Sends an envelope with the method and these parameters to the method's topic.
   mutating func call(_ method: String, _ parameters: String) throws -> ThingAnswer {
     let topic = method.split(separator: ".").dropFirst().joined(separator: "/")
     return try report(topic, Self.envelope(method, parameters))

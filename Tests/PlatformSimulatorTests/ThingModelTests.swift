@@ -6,7 +6,7 @@ import Testing
 
 @Suite("Device guide 6.5 and 6.10: the thing model")
 struct ThingModelTests {
-  /// Types as the guide's example has them, and the three that the console has besides.
+  /// The types of the guide's example, and the three others of the console.
   static let model = """
     {"schema":"https://s","profile":{"productKey":"pk"},"properties":[
     {"identifier":"level","dataType":{"type":"int","specs":{"min":"0","max":"100","step":"1"}}},
@@ -102,7 +102,7 @@ struct ThingModelTests {
     #expect(try bench.state.properties.keys.sorted() == (isGood ? [name] : []))
   }
 
-  /// The device's rule, and its words: what says `"required":true` must be there.
+  /// The device's rule and wording: a member with `"required":true` must be present.
   private static let required = #"""
     {"events":[{"identifier":"alarm","outputData":[
       {"identifier":"a","required":true,"dataType":{"type":"int"}},

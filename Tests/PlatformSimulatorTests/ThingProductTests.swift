@@ -75,7 +75,7 @@ struct ThingProductTests {
         + #""getType":"file"}}"#
     )
     #expect(try bench.call(method, ask).value == expected)
-    // So the guide prints the request.
+    // The request as printed in the guide.
     let printed = ThingBench.envelope(method, ask).replacing(#""123""#, with: "123")
     let numeric = try bench.report("config/get", printed)
     #expect(numeric.code == 200)

@@ -199,7 +199,7 @@ struct ThingPackTests {
     #expect(try bench.state.properties.isEmpty)
     try bench.add("one")
     #expect(try bench.call(Self.method, pack).code == 200)
-    // The topic that the guide prints.
+    // The topic printed in the guide.
     let envelope = ThingBench.envelope(Self.method, pack)
     #expect(try bench.report("event/property/ack/post", envelope).code == 200)
     let state = try bench.state

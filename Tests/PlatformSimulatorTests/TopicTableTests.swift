@@ -4,7 +4,7 @@ import PlatformCore
 import PlatformSimulator
 import Testing
 
-/// Files of the repository.
+/// Files in the repository.
 enum Repository {
   static let root = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().deletingLastPathComponent()
@@ -13,7 +13,7 @@ enum Repository {
     (try? String(contentsOf: root.appending(path: path), encoding: .utf8)) ?? ""
   }
 
-  /// The cells of the tables in a text, without heads and rules.
+  /// The cells of a text's tables, without header and separator rows.
   static func rows(_ text: String) -> [[String]] {
     var rows: [[String]] = []
     for line in text.split(separator: "\n") where line.hasPrefix("|") {
@@ -159,7 +159,7 @@ struct TopicTableTests {
       let payload = try session.seal("{}")
       let options: [(UInt16, [UInt8])] = [(2_088, session.token), (2_089, number)]
       let record = try bench.send(path, options, payload)
-      // With --any-topic the first that does not name the device is another's.
+      // With --any-topic the first topic without the device's name belongs to another device.
       #expect(record.code == .notFound, "\(path)")
       #expect(record.topicRemedies == TopicRemedies())
     }
@@ -169,7 +169,7 @@ struct TopicTableTests {
   }
 
   @Test func `a topic's 128 bytes are counted as they came`() throws {
-    // /pk/device/ and 117 bytes: control characters take one each.
+    // /pk/device/ and 117 bytes: control characters are one byte each.
     for (count, code) in [(117, Code.notFound), (118, .pathTooLong)] {
       var bench = try ThingBench()
       let name = String(repeating: "\u{1}", count: count)

@@ -8,7 +8,7 @@ import TestSupport
 import Testing
 
 extension ThingBench {
-  /// An element of `thing.topo.add` whose sign the sub-device's secret has made.
+  /// An element of `thing.topo.add`, signed with the sub-device's secret.
   static func element(
     _ name: String,
     secret: String = "s",
@@ -57,7 +57,7 @@ struct TopologyTests {
       #"[{"deviceName":"one","productKey":"sub"},{"deviceName":"two","productKey":"sub"}]"#
     )
     #expect(try bench.call("thing.topo.get", "{}").data == expected)
-    // Once more changes nothing.
+    // Adding it again changes nothing.
     #expect(try bench.call("thing.topo.add", "[\(one)]").code == 200)
     #expect(try bench.state.topology.count == 2)
   }
@@ -182,7 +182,7 @@ struct TopologyTests {
     #expect(try bench.state.found.map(\.deviceName) == ["ab@c_1.2", "ab-cd", "ab:cd"])
   }
 
-  /// One rule for who authenticates and for who is found.
+  /// One rule for devices that authenticate and for devices that are looked up.
   @Test(arguments: [SimulatedDeviceNames.current, .guide])
   func `the same names authenticate and are found`(rule: SimulatedDeviceNames) throws {
     for name in ["abcd", "ab@c_1.2", "ab-cd", "ab:cd", "abc", "ab cd", "äbcd"] {

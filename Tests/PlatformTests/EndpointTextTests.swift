@@ -2,7 +2,7 @@ import ConstrainedCore
 import Platform
 import Testing
 
-/// What a text is read as: `SCHEME HOST PORT`, or the error.
+/// The parsed text as `SCHEME HOST PORT`, or the error.
 private func read(_ text: String) -> String {
   let bytes = Array(text.utf8)
   do throws(EndpointError) {
@@ -109,7 +109,7 @@ struct EndpointTextTests {
     let bytes = Array(text.utf8)
     let range = bytes.span.trimmed(0..<bytes.count)
     #expect(Array(bytes[range]) == Array(expected.utf8))
-    // The beginning of a blank whose end is missing stays.
+    // The beginning of an incomplete blank character stays.
     let cut = Array(expected.utf8) + [0xE3, 0x80]
     let kept = cut.span.trimmed(0..<cut.count)
     #expect(cut[kept].suffix(2) == [0xE3, 0x80])

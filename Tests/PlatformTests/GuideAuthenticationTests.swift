@@ -10,8 +10,7 @@ import Testing
 
 @Suite("Device guide 3.6: /auth and its answers as they are printed")
 struct GuideAuthenticationTests {
-  /// The digits of the sign are of upper case in both modes; the guide prints the symmetric mode's so,
-  /// and the other one's of lower case.
+  /// The signature is in upper-case digits; the guide prints it so for the symmetric mode only.
   @Test func `the payload of the DTLS example, apart from the case of the sign`() throws {
     let names = try identity("ZG1EvTEa7NN", "NlwaSPXsCpTQuh8FxBGH", clientID: "mylight1000002")
     let sign = "bccb3d2618afe74b3eab12b94042f87b"
@@ -94,7 +93,7 @@ struct GuideAuthenticationTests {
   }
 }
 
-/// The guide prints each text with a slip of its own, which protocol facts 1.21 list by number.
+/// Each text printed in the guide has an error; protocol facts 1.21 lists them by number.
 @Suite("Device guide 3.2, 3.6, 3.8 and 6.2 to 6.4: the printed texts that are signed")
 struct GuideSigningTextTests {
   @Test func `the text of 3.6, whose device name has an e too many (3)`() throws {
@@ -129,7 +128,7 @@ struct GuideSigningTextTests {
     #expect(made == "deviceName" + "deviceName1234productKey1234556554random123")
   }
 
-  /// The printed name 123 is shorter than the guide's own rule allows (6.3, code 6280).
+  /// The printed name 123 is too short by the guide's own rule (6.3, code 6280).
   @Test(
     arguments: [
       ("clientId123deviceName123productKey123timestamp1524448722000", 1_524_448_722_000),
@@ -150,7 +149,7 @@ struct GuideSigningTextTests {
 
 @Suite("Device guide 3.2 and 6.2: forms as they are printed")
 struct GuideFormTests {
-  /// The sign method goes along, for the default need not be the one that signed.
+  /// The sign method is included, because the signature may use another than the default.
   @Test func `the form of 3.2, apart from the sign method, and a sign of whole bytes`() throws {
     let names = try identity("123", "test", clientID: "123")
     let request = HTTPSAuthenticationRequest(timestamp: 123)
@@ -162,7 +161,8 @@ struct GuideFormTests {
     #expect(made == printed.replacing("sign=123", with: "sign=0123") + "&signmethod=hmacmd5")
   }
 
-  /// The guide's table spells the method as we do; the printed sign is no hexadecimal text.
+  /// The guide's table spells the method as this library does; the printed signature is not
+  /// hexadecimal.
   @Test func `the form of 6.2, apart from the method's case and the sign`() throws {
     let names = try identity("1234556554", "deviceName1234")
     let random = Array("567345".utf8)

@@ -27,7 +27,8 @@ struct PlatformHTTPSAnswerTests {
     #expect(answer.messageID.isEmpty)
   }
 
-  /// 892687627916247040 lies beyond 2^53: its neighbour tells a number from a Double.
+  /// 892687627916247040 is above 2^53: the neighbouring integer distinguishes an exact integer from
+  /// a Double.
   @Test(arguments: [
     (
       #"{"code": 0, "message": "success", "info": {"messageId": 892687627916247040,}}"#,
@@ -146,7 +147,7 @@ struct PlatformMessageIDTests {
     // Numbers of up to 8 bytes.
     ("0c6376aafd646a86", "892687627917224582"), ("01", "1"), ("0100", "256"),
     ("ffffffffffffffff", "18446744073709551615"), ("2f", "47"), ("3a", "58"), ("00", "0"),
-    // What is neither.
+    // Neither of the two.
     ("010203040506070809", "010203040506070809"), ("61626364656667686970", "61626364656667686970"),
     ("", ""),
   ])
@@ -169,7 +170,7 @@ struct CBORAuthenticationTests {
     let request = AuthenticationRequest(signMethod: .hmacSHA1, sequence: 10)
     try request.writePayload(names, signature: signature.span, as: CBORWriter.self, into: &writer)
     let count = writer.count
-    // A map of 6: texts all of them.
+    // A map of 6, all of them texts.
     #expect(
       Array(storage[..<count])
         == hex("a6 6a 70726f647563744b6579 62 706b 6a 6465766963654e616d65 66 646576696365")

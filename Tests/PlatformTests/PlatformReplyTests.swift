@@ -11,7 +11,7 @@ struct PlatformReplyTests {
   }
 
   @Test(arguments: [
-    // {"code": 460}; as a text; in an open map; behind other members of every kind.
+    // {"code": 460}; as a text; in a map of indefinite length; after other members of every kind.
     "a1 64 636f6465 19 01cc", "a1 64 636f6465 63 343630", "bf 64 636f6465 19 01cc ff",
     "a3 62 6964 1b 0000010000000000 64 64617461 82 a1 01 f6 9f fb 0000000000000000 f9 0000 ff 64 636f6465 1901cc",
     "a4 61 61 5f 41 00 ff 61 62 c1 00 61 63 7f 61 78 ff 64 636f6465 1901cc",
@@ -22,7 +22,8 @@ struct PlatformReplyTests {
   }
 
   @Test(arguments: [
-    // No map, no code, twice, negative, a float, too large, an empty text, letters, cut, more behind it.
+    // Not a map, no code, two codes, negative, a float, too large, an empty text, letters,
+    // truncated, trailing bytes.
     "82 01 02", "a0", "a2 64636f6465 01 64636f6465 02", "a1 64636f6465 20", "a1 64636f6465 f93c00",
     "a1 64636f6465 1b0000000100000000", "a1 64636f6465 60", "a1 64636f6465 6161",
     "a1 64636f6465 19 01",
@@ -61,7 +62,7 @@ struct PlatformReplyTests {
       flipped[bit / 8] ^= 1 << (bit % 8)
       _ = PlatformReply(flipped.span)
     }
-    // Deeper than anybody nests.
+    // Deeper than any real reply.
     let deep = [UInt8](repeating: 0x81, count: 1_400)
     #expect(PlatformReply(deep.span) == nil)
   }

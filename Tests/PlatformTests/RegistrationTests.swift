@@ -6,7 +6,7 @@ import PlatformMQTT
 import TestSupport
 import Testing
 
-/// A generator that counts, so that what is drawn is known.
+/// A generator that counts, so that its results are predictable.
 private struct Counting: RandomSource {
   var value: UInt64 = 0x0706_0504_0302_0100
 
@@ -132,7 +132,7 @@ struct RegistrationTests {
 
 @Suite("Device guide 6.2: the answer to a registration")
 struct RegistrationAnswerTests {
-  /// What a reading comes to, in values that can be compared.
+  /// The result of parsing, in comparable values.
   struct Reading: Equatable {
     var secret = ""
     var code: UInt64?

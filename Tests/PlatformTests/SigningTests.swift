@@ -59,7 +59,7 @@ struct SigningTests {
       try sign(.sha256, secret: "secret", content)
         == "6074A46A91B1EBB2CC4EA42790AD0E80202C9843859FC292E57C4EB19FAD9E57".lowercased()
     )
-    // The same content comes out of the request with these fields.
+    // The request with these fields gives the same content.
     let made = try text {
       try AuthenticationRequest(timestamp: 789)
         .writeSigningContent(try identity("pk", "device", clientID: "12345"), into: &$0)

@@ -5,7 +5,7 @@ import SymmetricSecurity
 import TestSupport
 import Testing
 
-/// What `body` writes into bytes that held something else.
+/// The bytes that `body` writes into a pre-filled buffer.
 func output<E: Error>(
   capacity: Int = 2_048,
   _ body: (inout ByteWriter) throws(E) -> Void
@@ -34,7 +34,8 @@ struct SymmetricSecurityTests {
     #expect(
       text == "4fcabc8f2b75880c668a5d40cf032ffd9af8465310559cb8cb5b8f9ad74b8d75"
     )
-    // The key itself never leaves the layer; a cipher with the worked key gives the same bytes.
+    // The layer does not reveal its key; a cipher with the worked example's key gives the same
+    // bytes.
     let key = hex("668a5d40cf032ffd9af8465310559cb8")
     var cipher = try AES128CBC(key: key.span, vector: Array("543yhjy97ae7fyfg".utf8).span)
     let expected = try output { _ = try cipher.encrypt([1, 2, 3].span, into: &$0) }
@@ -180,7 +181,7 @@ struct SymmetricSecurityTests {
       let sealed = try output { _ = try used.encrypt(plain.span, into: &$0) }
       #expect(try output { _ = try fresh.encrypt(plain.span, into: &$0) } == sealed)
       #expect(try output { _ = try used.decrypt(sealed.span, into: &$0) } == plain)
-      // Garbage, a wrong length and no room leave nothing behind.
+      // Garbage, a wrong length or lack of room append nothing.
       let garbage = [UInt8](repeating: UInt8.random(in: 0...255, using: &random), count: 32)
       _ = try output { _ = try used.decrypt(garbage.span, into: &$0) }
       _ = try output { _ = try used.decrypt(garbage.span.extracting(0..<31), into: &$0) }

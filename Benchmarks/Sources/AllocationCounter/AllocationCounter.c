@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-// glibc's own names of what this library stands in front of.
+// glibc's own names of the functions that this library replaces.
 void *__libc_malloc(size_t);
 void *__libc_calloc(size_t, size_t);
 void *__libc_realloc(void *, size_t);
@@ -16,7 +16,7 @@ void *__libc_memalign(size_t, size_t);
 void __libc_free(void *);
 
 static atomic_ullong allocations;
-// Bytes of what is allocated now, as large as glibc makes it, and the most that ever were.
+// The bytes currently allocated, in glibc's sizes, and their maximum.
 static atomic_llong held, peak;
 
 static void *count(void *memory) {
@@ -39,7 +39,7 @@ void *calloc(size_t number, size_t size) { return count(__libc_calloc(number, si
 void *realloc(void *old, size_t size) {
   size_t before = malloc_usable_size(old);
   void *memory = __libc_realloc(old, size);
-  // A failure leaves the old memory as it was; a size of 0 frees it.
+  // On failure the old memory is unchanged; a size of 0 frees it.
   if (memory != NULL || size == 0) uncount(before);
   return count(memory);
 }

@@ -45,7 +45,7 @@ static uint64_t run(const struct contender *contender, int message, int decodes,
   return decodes ? decode_many(contender, message, count) : encode_many(contender, message, count);
 }
 
-// A number in decimal digits, at most 10^12, which no run outlives.
+// A decimal number up to 10^12, more than any run can finish.
 static uint64_t number(const char *text) {
   char *end;
   unsigned long long value = strtoull(text, &end, 10);

@@ -1,4 +1,4 @@
-// libcoap 4.3.1 as Debian ships it.
+// libcoap 4.3.1, as packaged by Debian.
 #ifndef BENCHMARKS_CLIBCOAP_SHIM_H
 #define BENCHMARKS_CLIBCOAP_SHIM_H
 

@@ -1,6 +1,6 @@
 internal import CoAPMessage
 
-/// What an application knows of message B, a report, before it is encoded.
+/// The application's values of message B, a report, before encoding.
 struct Report {
   var messageID = hidden(0x4D2E as UInt16)
   var token = hidden(Token(0xDEAD_BEEF))
@@ -16,7 +16,7 @@ struct Report {
   var payload = hidden(Array(#"{"id":"1","params":{"temp":21.5,"hum":48,"v":3}}"#.utf8))
 }
 
-/// What an application knows of message C, a piggybacked answer, before it is encoded.
+/// The application's values of message C, a piggybacked answer, before encoding.
 struct Answer {
   var messageID = hidden(0x4D2E as UInt16)
   var token = hidden(Token(0xDEAD_BEEF))
@@ -28,14 +28,14 @@ struct Answer {
   var payload = hidden(Array(0x20...0x5F as ClosedRange<UInt8>))
 }
 
-/// All that the contender encodes.
+/// All messages to be encoded.
 struct Messages {
   var emptyMessageID = hidden(0x1234 as UInt16)
   var report = Report()
   var answer = Answer()
 }
 
-/// The value, of which the optimiser then knows nothing.
+/// Returns the value, hiding it from the optimiser.
 @inline(never)
 @_optimize(none)
 func hidden<Value>(_ value: Value) -> Value { value }

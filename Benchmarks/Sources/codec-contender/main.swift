@@ -1,4 +1,4 @@
-// The contract of a contender:
+// The command line of a contender:
 //   codec-contender time                           a line `swift MESSAGE OPERATION NS_PER_OP` each,
 //                                                  the best of REPS measurements of N operations
 //   codec-contender run A|B|C encode|decode N      exactly N operations, in silence
@@ -30,7 +30,7 @@ enum Operation: String, CaseIterable {
   case decode
 }
 
-/// Makes exactly `count` operations; gives a sum that depends on all of them.
+/// Performs exactly `count` operations; returns a sum that depends on all of them.
 func run(
   _ message: Message,
   _ operation: Operation,

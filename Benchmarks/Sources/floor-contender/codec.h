@@ -1,5 +1,5 @@
-// CoAP's message format (RFC 7252 Section 3) by hand in C: the floor of the race. It makes the same
-// checks as MessageView and MessageWriter, in one pass, and has no other purpose.
+// CoAP's message format (RFC 7252 Section 3) written by hand in C: the floor of the race. It makes the same checks as
+// MessageView and MessageWriter, in one pass, and serves no other purpose.
 #ifndef BENCHMARKS_FLOOR_CODEC_H
 #define BENCHMARKS_FLOOR_CODEC_H
 
@@ -10,7 +10,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
-// Short values are copied by two moves that may overlap: a call of memcpy costs more than they do.
+// Short values are copied by two moves that may overlap; a call to memcpy would cost more.
 INLINE void copy(uint8_t *to, const uint8_t *from, size_t count) {
   if (count >= 16 && count <= 64) {
     memcpy(to, from, 16);
@@ -80,8 +80,8 @@ static inline uint8_t nibble(size_t value) {
   return value < 13 ? (uint8_t)value : value < 269 ? 13 : 14;
 }
 
-// Writes an option's header of more than one byte and gives the place for the value, or NULL. It takes no
-// writer, so that the caller's stays in registers.
+// Writes an option's header of more than one byte and returns the place for the value, or NULL. It takes no writer, so
+// that the caller's stays in registers.
 static __attribute__((noinline)) uint8_t *put_long_header(uint8_t *at, size_t room, size_t delta,
                                                           size_t length) {
   if (length > 65804) return NULL;
@@ -158,7 +158,7 @@ enum reader_error {
   READER_MARKER_WITHOUT_PAYLOAD,
 };
 
-// Reads a message once, from its first byte to its last, and checks each byte when it comes to it.
+// Reads a message once, from its first byte to its last, checking each byte as it reads it.
 struct reader {
   const uint8_t *start;
   const uint8_t *at;
@@ -193,7 +193,7 @@ static inline bool reader_fail(struct reader *reader, enum reader_error error) {
   return false;
 }
 
-// false at the end of the options, with `error` set or `at` and `end` around the payload.
+// Returns false at the end of the options, with `error` set, or with `at` and `end` around the payload.
 static inline bool reader_next(struct reader *reader, struct option *option) {
   const uint8_t *at = reader->at;
   const uint8_t *end = reader->end;

@@ -3,7 +3,7 @@ internal import DTLSSecurity
 internal import SecurityLayer
 internal import UDPTransport
 
-/// A device with its socket.
+/// A device and its socket.
 struct Device: ~Copyable {
   private var security: DTLSSecurity
   private let socket: UDPSocket
@@ -15,7 +15,7 @@ struct Device: ~Copyable {
     self.socket = socket
   }
 
-  /// Sends `report`, after a handshake when there must be one; returns its record's length.
+  /// Sends `report`, after a handshake if necessary; returns its record's length.
   mutating func send(_ report: Span<UInt8>) -> Int {
     while true {
       var isSealed = false
@@ -37,13 +37,13 @@ struct Device: ~Copyable {
     return datagram.count
   }
 
-  /// Waits for a message of the server's.
+  /// Waits for a message from the server.
   mutating func awaitAnswer() {
     message.removeAll()
     while message.isEmpty { receive() }
   }
 
-  /// Writes the session there, if there is one worth it.
+  /// Writes the session to a file, if there is one worth resuming.
   func saveSession(to path: String) {
     var session = [UInt8](repeating: 0, count: 65_536)
     var count = 0
@@ -57,7 +57,7 @@ struct Device: ~Copyable {
     write([UInt8](session[..<count]), to: path)
   }
 
-  /// Says goodbye, so that the server is free for the next device.
+  /// Sends close_notify, so that the server can accept the next device.
   mutating func close() {
     security.close()
     transmitHandshake()
@@ -96,7 +96,7 @@ struct Device: ~Copyable {
     }
   }
 
-  /// Waits for a datagram and takes it in.
+  /// Waits for a datagram and handles it.
   private mutating func receive() {
     socket.wait(until: security.pollTimeout() ?? MonotonicClock.now() + Milliseconds(5_000))
     var isThere = false

@@ -1,16 +1,16 @@
-// A device that shakes hands once over UDP and then reports:
+// Performs one handshake over UDP, then sends reports:
 //   handshake-contender HOST PORT certificate AUTHORITIES.pem NAME [OPTION…]
 //   handshake-contender HOST PORT psk IDENTITY KEY [OPTION…]
 // Options:
-//   legacy      offers the suites of the platform's own C SDKs too
-//   ticket      takes a ticket for its session
-//   idle        is ready to shake hands, and ends
+//   legacy      also offers the suites of the platform's own C SDKs
+//   ticket      accepts a session ticket
+//   idle        prepares a handshake, then exits
 //   load=FILE   resumes the session in FILE
-//   save=FILE   writes the session there, to be resumed
-//   reports=N   sends N messages of 92 bytes; 1 unless it is said
+//   save=FILE   writes the session to FILE for resumption
+//   reports=N   sends N messages of 92 bytes; default 1
 //   answers     prints a line after each message, and waits for the answer to it
-// It prints `SUITE full|resumed, a record of N bytes` when it is done. Whoever counts the datagrams sits
-// between it and the server (Benchmarks/relay.py).
+// At the end it prints `SUITE full|resumed, a record of N bytes`. The datagrams are counted between
+// it and the server (Benchmarks/relay.py).
 
 internal import CoAPExchange
 internal import ConstrainedCore
@@ -20,14 +20,14 @@ internal import OpenSSLSupport
 internal import SecurityLayer
 internal import UDPTransport
 
-/// Ends the program with a sentence.
+/// Prints a sentence and ends the program.
 func fail(_ sentence: String) -> Never {
   let line = [UInt8]("handshake-contender: \(sentence)\n".utf8)
   _ = unsafe Glibc.write(2, line, line.count)
   exit(1)
 }
 
-/// What a file holds.
+/// Reads a file.
 func contents(of path: String) -> [UInt8] {
   guard let file = unsafe fopen(path, "r"), unsafe fseek(file, 0, SEEK_END) == 0 else {
     fail("\(path) cannot be read")
@@ -91,7 +91,7 @@ func run() {
   var settings = DTLSSettings()
   settings.allowsLegacySuites = options.contains("legacy")
   if options.contains("ticket") { settings.resumption = .ticket }
-  // s_server takes the next client after it only.
+  // s_server accepts the next client only after close_notify.
   settings.saysGoodbye = true
   var security = makeSecurity(arguments[3], arguments[4], arguments[5], settings)
   if let path = value("load") {
@@ -104,7 +104,7 @@ func run() {
   do { socket = try UDPSocket(host: host.span, port: port) } catch { fail("\(error)") }
   var device = Device(security, socket)
 
-  // Non-confirmable, without a token: 92 bytes stand for a report.
+  // Non-confirmable and without a token: a report of 92 bytes.
   var report = [UInt8](repeating: 0x2E, count: 92)
   report[0] = 0x50
   let answers = options.contains("answers")

@@ -1,5 +1,6 @@
-// libcoap through its public calls. coap_send() would encode the header; without a session that
-// leaves coap_pdu_encode_header(), which the library's archive has and its headers do not declare.
+// libcoap through its public functions. coap_send() would encode the header, but needs a session.
+// Without one, only coap_pdu_encode_header() remains, which the library exports but its headers do
+// not declare.
 #include "contender.h"
 
 #include <coap3/coap.h>
@@ -8,7 +9,7 @@ extern size_t coap_pdu_encode_header(coap_pdu_t *pdu, coap_proto_t proto);
 
 enum { MAX_SIZE = 512 };
 
-// Puts the header before the token; the message ends where its last part does.
+// Puts the header before the token; the message ends with its last part.
 static size_t finish(coap_pdu_t *pdu, const uint8_t *end, const uint8_t **message) {
   size_t header = coap_pdu_encode_header(pdu, COAP_PROTO_UDP);
   if (header == 0) return 0;
@@ -34,7 +35,7 @@ static const uint8_t *add_payload(coap_pdu_t *pdu, struct contender_bytes payloa
   return data + length;
 }
 
-// The message must outlive the call for `check`; each encoder frees the one before.
+// The message must outlive the call for `check`; each encoder frees the previous one.
 static coap_pdu_t *held;
 
 static coap_pdu_t *hold(coap_pdu_t *pdu) {

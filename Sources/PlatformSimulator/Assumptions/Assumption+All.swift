@@ -1,7 +1,7 @@
 internal import PlatformCore
 
 extension Assumption {
-  /// All of them: codes of CoAP, codes of Alink, rules and forms.
+  /// All assumptions: CoAP codes, Alink codes, rules and formats.
   public static var all: [Assumption] { codes + replies + rules + forms }
 
   private static var codes: [Assumption] {

@@ -1,24 +1,24 @@
 internal import CoAPMessage
 internal import PlatformCore
 
-/// One of the decisions of `SimulatorAssumptions` by its name, for a command line and its documentation.
+/// A decision of `SimulatorAssumptions` under its name, for a command line and its documentation.
 public struct Assumption {
-  /// Its name, such as `unknown-device`.
+  /// The decision's name, such as `unknown-device`.
   public let name: String
-  /// Its values, the default first.
+  /// The possible values, the default first.
   public let choices: String
-  /// What it decides, in a few words.
+  /// The decision in a few words.
   public let summary: String
   private let read: (SimulatorAssumptions) -> String
   private let write: (inout SimulatorAssumptions, String) -> Bool
 
-  /// The value in force.
+  /// The current value.
   public func value(in assumptions: SimulatorAssumptions) -> String { read(assumptions) }
 
-  /// The value that holds where nothing else is said.
+  /// The default value.
   public var standard: String { read(SimulatorAssumptions()) }
 
-  /// The one mode in which it decides anything; `nil` for both.
+  /// The only mode in which the decision applies; `nil` for both.
   public var protection: SimulatorConfiguration.Protection? {
     switch name {
     case "pre-shared-keys", "message-id-dtls", "seq-dtls", "option-2089-dtls",
@@ -29,15 +29,15 @@ public struct Assumption {
     }
   }
 
-  /// Decides otherwise; `false` for a value that it cannot have.
+  /// Sets the value; returns `false` if it is not allowed.
   public func set(_ value: String, in assumptions: inout SimulatorAssumptions) -> Bool {
     write(&assumptions, value)
   }
 
-  /// The decision of that name.
+  /// The decision with that name; `nil` if there is none.
   public static func named(_ name: String) -> Assumption? { all.first { $0.name == name } }
 
-  /// A code of CoAP of one of these classes; where `passed` is a word it stands for none.
+  /// A decision about a CoAP code in one of `classes`.
   static func code(
     _ name: String,
     _ path: WritableKeyPath<SimulatorAssumptions, Code>,
@@ -62,7 +62,7 @@ public struct Assumption {
     SimulatorAssumptions()[keyPath: path].dotted
   }
 
-  /// A code of CoAP, or a word for none.
+  /// A decision about a CoAP code, with a word for none.
   static func code(
     _ name: String,
     _ path: WritableKeyPath<SimulatorAssumptions, Code?>,
@@ -125,7 +125,7 @@ public struct Assumption {
     )
   }
 
-  /// One of two words, the first for `true`.
+  /// A decision between two words, the first for `true`.
   static func either(
     _ name: String,
     _ path: WritableKeyPath<SimulatorAssumptions, Bool>,
@@ -163,7 +163,7 @@ public struct Assumption {
 }
 
 extension Code {
-  /// The code that is written `c.dd`.
+  /// Parses a code in the form `c.dd`.
   package init?(dotted text: String) {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     guard parts.count == 2, parts[0].utf8.count == 1, parts[1].utf8.count == 2,
@@ -174,7 +174,7 @@ extension Code {
 }
 
 extension ReplyCode {
-  /// The code of a refusal: a number of three to six digits but 200.
+  /// Parses the code of a refusal: a number of three to six digits other than 200.
   fileprivate init?(refusal text: String) {
     guard let number = Int(text), (100...999_999).contains(number), number != 200,
       text == "\(number)"

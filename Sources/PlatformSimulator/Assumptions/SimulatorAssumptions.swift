@@ -1,23 +1,25 @@
 public import CoAPMessage
 public import PlatformCore
 
-/// What the simulated platform does where only the cloud could tell, and how it says so in CoAP; `Assumption.all`
-/// describes each one.
+/// The simulated platform's behaviour where only the cloud could show the real one, and its CoAP
+/// codes for it; `Assumption.all` describes each decision.
 ///
-/// Unverified: each of them. The defaults are what the device guide comes nearest to, or else what the
-/// platform's own SDKs can live with.
+/// Unverified: each of them. The defaults follow the device guide as closely as possible; failing
+/// that, they are values that the platform's own SDKs can handle.
 public struct SimulatorAssumptions: Equatable, Sendable {
-  /// What holds whatever protocol devices come in by.
+  /// The assumptions that apply to all protocols.
   public var platform = PlatformAssumptions()
 
-  // MARK: Codes of CoAP
+  // MARK: CoAP codes
 
-  /// For an unknown device at `/auth`, and one whose name breaks the rule.
+  /// The code for an unknown device at `/auth`, and for a device name that breaks the rule.
   public var unknownDevice = Code.forbidden
-  /// For a sign that does not fit the device's secret.
+  /// The code for a signature that does not match the device's secret.
   public var badSign = Code.unauthorized
-  /// For a member of `/auth` that the guide does not know; `nil` passes it over, though it is signed: a text as it
-  /// is, a number by its digits, a truth value by its word; arrays, objects and null are not.
+  /// The code for a member of `/auth` that is not in the guide; `nil` ignores the member.
+  ///
+  /// The signature covers an ignored member: a text unchanged, a number by its digits, a boolean by
+  /// its word; arrays, objects and null are not covered.
   public var unknownMember: Code? {
     get { platform.refusesUnknownMembers ? unknownMemberCode : nil }
     set {
@@ -25,39 +27,41 @@ public struct SimulatorAssumptions: Equatable, Sendable {
       unknownMemberCode = newValue ?? .badRequest
     }
   }
-  /// For a device that is disabled.
+  /// The code for a disabled device.
   public var disabledDevice = Code.forbidden
-  /// For a token that is unknown, expired or taken back.
+  /// The code for a token that is unknown, expired or revoked.
   public var unknownToken = Code.unauthorized
-  /// For a report without a token.
+  /// The code for a report without a token.
   public var missingToken = Code.badRequest
-  /// For a number or a payload that does not decrypt.
+  /// The code for a sequence number or payload that cannot be decrypted.
   public var undecryptable = Code.badRequest
-  /// For a number that is too low or was used before.
+  /// The code for a sequence number that is too low or was used before.
   public var usedSequence = Code.badRequest
-  /// For an `/auth` of the symmetric mode without `seq`; `nil` takes it.
+  /// The code for `/auth` in symmetric mode without `seq`; `nil` accepts it.
   public var missingSequence: Code?
-  /// For an `/auth` over DTLS with `seq`; `nil` takes it.
+  /// The code for `/auth` over DTLS with `seq`; `nil` accepts it.
   public var sequenceOverDTLS: Code? = .badRequest
-  /// For option 2089 over DTLS; `nil` passes it over.
+  /// The code for option 2089 over DTLS; `nil` ignores it.
   public var sequenceOptionOverDTLS: Code? = .badOption
-  /// For a report to another device's topic.
+  /// The code for a report to another device's topic.
   public var foreignTopic = Code.forbidden
-  /// For a report to a topic that there is not.
+  /// The code for a report to a topic that does not exist.
   public var unknownTopic = Code.notFound
-  /// For a report to a topic that devices may only subscribe to.
+  /// The code for a report to a topic that devices may only subscribe to.
   public var subscribeTopic = Code.forbidden
-  /// For a topic of over 128 bytes.
+  /// The code for a topic of more than 128 bytes.
   public var longTopic = Code.pathTooLong
-  /// For a payload over the limit.
+  /// The code for a payload over the limit.
   public var longPayload = Code.requestEntityTooLarge
-  /// For a report that is taken, of class 2.
+  /// The code for an accepted report, of class 2.
   public var report = Code.content
-  /// For a device that cannot register itself over CoAP: it is active, or not in the register.
+  /// The code for a device that cannot register over CoAP: it is already active, or not in the
+  /// register.
   public var registrationRefused = Code.forbidden
-  /// For a registration whose sign does not fit the product's secret.
+  /// The code for a registration whose signature does not match the product's secret.
   public var registrationSign = Code.unauthorized
-  /// For an Alink payload that is no value of its Content-Format; `nil` for an Alink reply with 460.
+  /// The code for an Alink payload that does not match its Content-Format; `nil` sends an Alink
+  /// reply with 460.
   public var brokenPayload: Code? {
     get { platform.refusesBrokenPayloads ? brokenPayloadCode : nil }
     set {
@@ -65,51 +69,51 @@ public struct SimulatorAssumptions: Equatable, Sendable {
       brokenPayloadCode = newValue ?? .badRequest
     }
   }
-  /// The code for such a member where it is refused.
+  /// The code for an unknown member if it is refused.
   private(set) var unknownMemberCode = Code.badRequest
-  /// The code for such a payload where it is refused.
+  /// The code for a broken payload if it is refused.
   private(set) var brokenPayloadCode = Code.badRequest
 
   // MARK: Rules
 
-  /// Whether `/auth` is taken in CBOR.
+  /// Whether `/auth` is accepted in CBOR.
   public var takesCBORAuthentication = true
-  /// Whether a report's Content-Format must be 50, 60 or none, and 42 where the payload is opaque.
+  /// Whether a report's Content-Format must be 50, 60 or absent, or 42 for an opaque payload.
   public var checksReportFormat = false
-  /// Whether token and seq may stand in the query.
+  /// Whether token and seq may be in the query.
   public var takesQuery = false
-  /// Whether there is `/pull`.
+  /// Whether `/pull` exists.
   public var servesPull = true
 
-  // MARK: Forms
+  // MARK: Formats
 
-  /// How option 2090 holds the id of a message.
+  /// The format of a message id in option 2090.
   public enum MessageIDForm: String, Sendable, CaseIterable {
-    /// An unsigned number of 8 bytes.
+    /// An unsigned integer of 8 bytes.
     case integer
-    /// Its decimal digits.
+    /// Decimal digits in ASCII.
     case digits
-    /// There is no option.
+    /// The option is left out.
     case none
   }
 
-  /// How option 2090 holds the id of a message.
+  /// The format of a message id in option 2090.
   public var messageID = MessageIDForm.integer
-  /// Whether answers have option 2090 over DTLS, too.
+  /// Whether responses over DTLS also have option 2090.
   public var namesMessagesOverDTLS = false
-  /// Whether an Alink reply says its Content-Format.
+  /// Whether an Alink reply has a Content-Format.
   public var namesReplyFormat = true
-  /// Whether the answer to `/auth` says its Content-Format in JSON, too.
+  /// Whether the answer to `/auth` also has a Content-Format if it is JSON.
   public var namesAuthenticationFormat = false
-  /// Whether a long answer goes out in blocks; in one message of any size otherwise.
+  /// Whether a long answer is sent in blocks; otherwise it is one message of any size.
   public var cutsLongReplies = true
-  /// Whether `/pull` is answered with `{"code":200,"data":[…]}`, not with the array alone.
+  /// Whether the answer to `/pull` is `{"code":200,"data":[…]}` instead of the array alone.
   public var wrapsPull = false
-  /// Whether `/pull` is answered without a payload when nothing waits.
+  /// Whether the answer to `/pull` has no payload if no messages are waiting.
   public var emptiesPull = false
-  /// Whether a registration is answered with its `data` alone, not with code and message around it.
+  /// Whether the answer to a registration is its `data` alone, without code and message.
   public var flattensRegistration = false
 
-  /// The platform that the device guide comes nearest to.
+  /// The platform as close to the device guide as possible.
   public init() {}
 }

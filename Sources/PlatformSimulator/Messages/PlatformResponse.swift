@@ -2,22 +2,24 @@ internal import CoAPMessage
 internal import ConstrainedCore
 internal import PayloadValues
 
-/// An answer before it is a message.
+/// A response before it is encoded as a message.
 struct PlatformResponse {
   var code: Code
   var payload: [UInt8] = []
   var platformMessageID: UInt64?
-  /// Whether the message id is ASCII digits, not a number of 8 bytes.
+  /// Whether the message id is in ASCII digits, instead of a number of 8 bytes.
   var writesMessageIDInDigits = false
-  /// What the payload is, once it is decrypted.
+  /// The format of the decrypted payload.
   var contentFormat: PayloadValue.Format?
-  /// Which block of a longer payload it is.
+  /// The block of a longer payload that it carries.
   var block: ReplyBlock?
-  /// How long the answer holds, in seconds (RFC 7252 Section 5.10.5); of an error, when to try again.
+  /// The Max-Age in seconds (RFC 7252 Section 5.10.5); for an error, the time until the next
+  /// attempt.
   var maxAge: UInt32?
-  /// Whether it is about a critical option: a non-confirmable request is then rejected, not answered.
+  /// Whether it refuses a critical option: a non-confirmable request is then rejected, not
+  /// answered.
   var isAboutOption = false
-  /// Whether it goes in a message of its own; the configuration decides when `nil`.
+  /// Whether it is a separate response; `nil` leaves that to the configuration.
   var isSeparate: Bool?
 
   init(code: Code, payload: [UInt8] = []) {
@@ -56,7 +58,7 @@ struct PlatformResponse {
       let count = writer.count
       return Array(buffer[..<count])
     } catch {
-      preconditionFailure("96 bytes are room for a header and six options")
+      preconditionFailure("96 bytes hold a header and six options")
     }
   }
 }

@@ -1,6 +1,6 @@
 internal import ConstrainedCore
 
-/// A confirmable response that waits for its acknowledgement.
+/// A separate confirmable response that has not been acknowledged yet.
 struct SeparateResponse<Peer: Hashable> {
   let peer: Peer
   let messageID: UInt16
@@ -16,10 +16,10 @@ struct SeparateResponse<Peer: Hashable> {
     deadline = now + timeout
   }
 
-  /// Whether MAX_RETRANSMIT, 4, is used up.
+  /// Whether MAX_RETRANSMIT, 4, is exceeded.
   var isGivenUp: Bool { retransmissions > 4 }
 
-  /// Notes a retransmission; `false` when there were enough.
+  /// Counts a retransmission; returns `false` if there were enough.
   mutating func retransmit(at now: Instant) -> Bool {
     retransmissions += 1
     timeout = timeout + timeout

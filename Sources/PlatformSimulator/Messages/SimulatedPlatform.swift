@@ -4,42 +4,42 @@ public import PlatformCore
 
 /// The platform's side of the symmetric mode (device guide 3.6), as a state machine without I/O.
 ///
-/// Hand it datagrams and the time; it returns the datagrams to send and a record of each request.
-/// It remembers at most 10,000 requests to know duplicates by, and 1,000 separate responses that nobody has
-/// acknowledged; beyond that the oldest is forgotten.
+/// Pass it datagrams and the time; it returns the datagrams to send and a record of each request.
+/// For duplicate detection it keeps at most 10,000 requests; it also keeps at most 1,000
+/// unacknowledged separate responses. Beyond these limits the oldest is dropped.
 ///
-/// It is the core's front for CoAP: a copy of it asks the same core.
+/// It is the core's CoAP front; copies of it share the core.
 public struct SimulatedPlatform<Peer: Hashable> {
   /// A datagram to send.
   public struct Outgoing {
-    /// Where to.
+    /// The destination.
     public let peer: Peer
-    /// The UDP payload, or the message in it.
+    /// The UDP payload; over DTLS the CoAP message inside it.
     public let bytes: [UInt8]
   }
 
-  /// What follows from one input.
+  /// The result of one input.
   public struct Output {
-    /// What to send, in order.
+    /// The datagrams to send, in order.
     public var datagrams: [Outgoing] = []
-    /// What came in, if it was a request or no message at all.
+    /// The record of the input, if it was a request or not a message at all.
     public var record: RequestRecord?
   }
 
   let configuration: SimulatorConfiguration
-  /// Who decides; this type brings it what comes in by CoAP.
+  /// The protocol-independent platform, which makes the decisions.
   let core: PlatformCore
   private var answered: AnsweredRequests<Peer>
   private var separate: [SeparateResponse<Peer>] = []
   private var nextMessageID: UInt16
 
-  /// How many separate responses wait for their acknowledgements.
+  /// The maximum number of separate responses awaiting acknowledgement.
   static var maxSeparate: Int { 1_000 }
 
-  /// How many of them wait now.
+  /// The number of separate responses awaiting acknowledgement.
   package var waitingResponses: Int { separate.count }
 
-  /// Starts with no device authenticated.
+  /// Starts without authenticated devices.
   public init(_ configuration: SimulatorConfiguration, random: any RandomSource) {
     self.configuration = configuration
     var source = random
@@ -52,13 +52,13 @@ public struct SimulatedPlatform<Peer: Hashable> {
     answered = AnsweredRequests(lifetime: configuration.exchangeLifetime)
   }
 
-  /// What the platform holds of its devices, and what the console can do to them.
+  /// The platform's state of its devices, and the console's operations on them.
   public var things: SimulatedThings {
     get { core.things }
     set { core.things = newValue }
   }
 
-  /// Takes in a datagram.
+  /// Handles a received datagram.
   public mutating func handle(_ datagram: [UInt8], from peer: Peer, at now: Instant) -> Output {
     var output = Output()
     do throws(MessageFormatError) {
@@ -77,13 +77,13 @@ public struct SimulatedPlatform<Peer: Hashable> {
     return output
   }
 
-  /// When `handleTimeout` is to be called next.
+  /// The time of the next call of `handleTimeout`; `nil` if no timer runs.
   public func pollTimeout() -> Instant? {
     separate.map(\.deadline).min()
   }
 
-  /// Takes in that time has passed: separate responses are sent again until they are acknowledged,
-  /// with RFC 7252's standard parameters.
+  /// Retransmits the separate responses that are due, until they are acknowledged, with RFC 7252's
+  /// default parameters.
   public mutating func handleTimeout(at now: Instant) -> [Outgoing] {
     var datagrams: [Outgoing] = []
     for index in separate.indices where separate[index].deadline <= now {
@@ -104,7 +104,7 @@ public struct SimulatedPlatform<Peer: Hashable> {
     let messageID = message.messageID
     switch message.type {
     case .acknowledgement, .reset:
-      // RFC 7252 Section 4.2: both are empty messages here; any other is ignored.
+      // RFC 7252 Section 4.2: both are Empty messages here; any other is ignored.
       guard message.code == .empty else { return }
       separate.removeAll { $0.peer == peer && $0.messageID == messageID }
       return
@@ -142,8 +142,8 @@ public struct SimulatedPlatform<Peer: Hashable> {
     output.record = record
   }
 
-  /// RFC 7252 Section 5.4.1: a non-confirmable request with an unknown critical option is rejected, here
-  /// with a Reset (Section 4.3), which is no answer.
+  /// RFC 7252 Section 5.4.1: a non-confirmable request with an unknown critical option is rejected,
+  /// here with a Reset (Section 4.3), which is not a response.
   private mutating func reject(
     _ message: borrowing MessageView,
     from peer: Peer,
@@ -181,7 +181,7 @@ public struct SimulatedPlatform<Peer: Hashable> {
       output.datagrams.append(Outgoing(peer: peer, bytes: reply))
       if isConfirmable {
         output.datagrams.append(Outgoing(peer: peer, bytes: bytes))
-        // Who never acknowledges must not fill the memory.
+        // A peer that never acknowledges must not exhaust memory.
         if separate.count >= Self.maxSeparate { separate.removeFirst() }
         separate.append(
           SeparateResponse(peer: peer, messageID: nextMessageID, bytes: bytes, at: now)
@@ -196,7 +196,7 @@ public struct SimulatedPlatform<Peer: Hashable> {
     [0x40 | type.rawValue << 4, 0, UInt8(messageID >> 8), UInt8(messageID & 0xFF)]
   }
 
-  /// RFC 7252 Section 4.2: a confirmable message with a format error is refused with a Reset.
+  /// RFC 7252 Section 4.2: a confirmable message with a format error is rejected with a Reset.
   private static func reset(for datagram: [UInt8], _ error: MessageFormatError) -> [UInt8]? {
     switch error {
     case .truncatedHeader, .unknownVersion: return nil

@@ -1,12 +1,12 @@
 public import PlatformCore
 
 extension RequestRecord {
-  /// The leniencies that the request has needed, in the order in which it did.
+  /// The leniencies that the request needed, in order.
   ///
-  /// A duplicate has needed none: its answer is there already.
+  /// A duplicate needs none, because its response is kept.
   public var tolerated: [ToleratedForm] { notes.leniencies.entries }
 
-  /// A line of its own for each of them.
+  /// One line for each leniency.
   public var toleratedLines: [String] {
     let request = kind == .association ? "its DTLS hello" : "\(requestMethodName) \(path)"
     let parts = [peer] + (device.map { [$0] } ?? [])

@@ -5,9 +5,9 @@ internal import PayloadCoding
 internal import PayloadValues
 public import PlatformCore
 
-/// What one request was, and what the platform made of it.
+/// A request, and how the platform handled it.
 public struct RequestRecord: Sendable {
-  /// What kind of datagram came in.
+  /// The kind of datagram.
   public enum Kind: String, Sendable {
     /// `POST /auth`.
     case authentication
@@ -19,63 +19,63 @@ public struct RequestRecord: Sendable {
     case registration
     /// A request for anything else.
     case other
-    /// A request that came again and was answered as the first time.
+    /// A repeated request, answered with the first response.
     case duplicate
-    /// Bytes that are no CoAP message.
+    /// Bytes that are not a CoAP message.
     case malformed
     /// A DTLS association began or ended; the note says how.
     case association
   }
 
-  /// What the platform has found out about it.
+  /// The platform core's findings.
   package var notes = RequestNotes()
 
-  /// What came in.
+  /// The kind of input.
   public var kind: Kind
-  /// When it came in.
+  /// The time of arrival.
   public var time: Instant
-  /// Where it came from.
+  /// The sender.
   public var peer: String
   /// The request's CoAP message ID.
   public var messageID: UInt16 = 0
-  /// The method of the request: 0.02 POST is the only one that the platform has.
+  /// The request's method; the platform has only 0.02 POST.
   public var requestMethod: Code?
-  /// The path of the request.
+  /// The request's path.
   public var path = ""
   /// The decrypted sequence number of a report.
   public var sequence: UInt64?
   /// The decrypted payload of a report.
   public var payload: [UInt8] = []
-  /// The code of the answer; `nil` when there was none.
+  /// The response's code; `nil` if there was no response.
   public var code: Code?
-  /// The message id in the answer's option 2090.
+  /// The message id in the response's option 2090.
   public var platformMessageID: UInt64?
-  /// Bytes of UDP payload received.
+  /// The UDP payload received, in bytes.
   ///
-  /// In the DTLS mode those of the message, and of the whole handshake.
+  /// Over DTLS, the bytes of the message, or of the whole handshake.
   public var bytesUp = 0
-  /// Bytes of UDP payload sent in answer, without retransmissions.
+  /// The UDP payload sent in response, in bytes, without retransmissions.
   public var bytesDown = 0
   /// Whether the request's Content-Format says that its payload is CBOR.
   public var isCBOR = false
 
-  /// Product key and device name with a slash between, once known.
+  /// Product key and device name separated by a slash, once they are known.
   public var device: String? { notes.device }
   /// The Alink method of a report on one of the guide's topics.
   public var method: String? { notes.method }
-  /// The code of the Alink reply, or what it would be where there is none.
+  /// The code of the Alink reply; if there is no reply, the code that it would have.
   public var replyCode: ReplyCode? { notes.replyCode }
-  /// Why a report's topic was refused; `nil` where it was not.
+  /// Why the report's topic was refused; `nil` if it was not.
   public var topicRefusal: TopicVerdict? { notes.topicRefusal }
-  /// What would have had the topic taken.
+  /// The changes that would make the topic acceptable.
   public var topicRemedies: TopicRemedies { notes.topicRemedies }
-  /// Why the request was refused, or what the platform did not take of it.
+  /// Why the request was refused, or which parts of it were not accepted.
   public var note: String {
     get { notes.note }
     set { notes.note = newValue }
   }
 
-  /// Whether the platform took a report with this record.
+  /// Whether this is an accepted report.
   public var isAcceptedReport: Bool { kind == .report && code?.isSuccess == true }
 
   /// The record in one line for a person.
@@ -103,20 +103,22 @@ public struct RequestRecord: Sendable {
     return Self.shown(parts.joined(separator: " "))
   }
 
-  /// The name of the method, or its code where it has none.
+  /// The name of the method, or its dotted code if it has none.
   public var requestMethodName: String { requestMethod.map { $0.name ?? $0.dotted } ?? "" }
 
-  /// The payload as the log shows it: CBOR in diagnostic notation where the request says so or nothing else
-  /// fits, text as it is, anything else in hexadecimal digits.
+  /// The payload as shown in the log.
+  ///
+  /// CBOR is in diagnostic notation, if the request declares it or no other format fits; text is
+  /// unchanged, and anything else is in hexadecimal.
   public var payloadText: String {
     if isCBOR {
       do throws(CBORError) { return try CBORDiagnosticNotation.text(of: payload.span) } catch {
-        // It is not what it says.
+        // The payload is not CBOR, although it is labelled so.
       }
     }
     return ReadableText.unlabelled(payload)
   }
 
-  /// What devices have written, fit for one line of a terminal.
+  /// A text from a device, made safe for one line of a terminal.
   static func shown(_ line: String) -> String { ReadableText.line(line.utf8Span.span) }
 }

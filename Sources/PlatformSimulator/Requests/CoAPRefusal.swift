@@ -1,13 +1,13 @@
 internal import CoAPMessage
 internal import PlatformCore
 
-/// Why a request is refused, with the code that says so.
+/// Why a request is refused, with its CoAP code.
 struct CoAPRefusal: Error {
   let code: Code
   let note: String
-  /// Whether it is about a critical option, for which a non-confirmable request is not answered.
+  /// Whether it refuses a critical option: a non-confirmable request is then not answered.
   var isAboutOption = false
-  /// Whether the note names the setting with which the request would be taken.
+  /// Whether the note names the setting that would accept the request.
   var namesSetting = false
 
   init(code: Code, note: String, namesSetting: Bool = false) {
@@ -16,14 +16,14 @@ struct CoAPRefusal: Error {
     self.namesSetting = namesSetting
   }
 
-  /// What the platform refuses.
+  /// Creates the CoAP form of a refusal by the core.
   init(_ refusal: Refusal, _ assumptions: SimulatorAssumptions) {
     code = assumptions.code(for: refusal.reason)
     note = refusal.note
     namesSetting = refusal.namesSetting
   }
 
-  /// The refusal for a critical option that is unknown, or treated like one (RFC 7252 Section 5.4.1).
+  /// Refuses a critical option that is unknown, or treated as such (RFC 7252 Section 5.4.1).
   static func option(_ note: String, namesSetting: Bool = false) -> CoAPRefusal {
     var refusal = CoAPRefusal(code: .badOption, note: note, namesSetting: namesSetting)
     refusal.isAboutOption = true
@@ -55,7 +55,7 @@ extension SimulatorAssumptions {
 }
 
 extension SimulatedPlatform {
-  /// Asks the core, and puts what it refuses into CoAP's codes.
+  /// Asks the core, and translates its refusals into CoAP codes.
   func ask<Result>(
     _ question: () throws(Refusal) -> Result
   ) throws(CoAPRefusal) -> Result {
@@ -66,11 +66,12 @@ extension SimulatedPlatform {
     }
   }
 
-  /// The answer to a request that is refused.
+  /// The response to a refused request.
   ///
-  /// The guide's errors have no payload (3.6). One that a setting would have turned into an answer has its
-  /// reason in it, a diagnostic payload (RFC 7252 Section 5.5.2), where the device can read that: as it is over
-  /// DTLS and in the answer to `/auth`, else with the session's key.
+  /// The guide's errors have no payload (3.6). A refusal that a setting would have turned into an
+  /// answer carries its reason as a diagnostic payload (RFC 7252 Section 5.5.2) if the device can
+  /// read it: in plaintext over DTLS and in the answer to `/auth`, otherwise encrypted with the
+  /// session's key.
   func response(
     to refusal: CoAPRefusal,
     of kind: RequestRecord.Kind,

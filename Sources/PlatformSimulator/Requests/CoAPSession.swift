@@ -2,19 +2,19 @@ internal import ConstrainedCore
 internal import OpenSSLSupport
 internal import PlatformCore
 
-/// A device's session with what it needs over CoAP.
+/// A device's session, with its CoAP-specific state.
 struct CoAPSession {
   let platform: PlatformSession
   let state: State
 
-  /// `nil` for a session that did not begin over CoAP.
+  /// `nil` for a session that was not started over CoAP.
   init?(_ session: PlatformSession) {
     guard let state = session.companion as? State else { return nil }
     platform = session
     self.state = state
   }
 
-  /// Gives a new session what it needs; throws when OpenSSL fails.
+  /// Gives a new session its CoAP state; throws if OpenSSL fails.
   init(
     new session: PlatformSession,
     answersSeparately: Bool,
@@ -26,14 +26,15 @@ struct CoAPSession {
     session.companion = state
   }
 
-  /// The session's key, and how its requests are answered.
+  /// The session's key, and the form of its responses.
   ///
-  /// Written from the protocol's facts, apart from the client's layers: both meet only in OpenSSL.
+  /// Written from the protocol's facts, separately from the client's layers: both share only
+  /// OpenSSL.
   final class State {
     let answersSeparately: Bool
     /// The last answer that was too long for a message.
     var kept: KeptReply?
-    /// `nil` where the messages lie in DTLS records.
+    /// `nil` if DTLS records protect the messages.
     private var cipher: AES128CBC?
 
     init(_ cipher: consuming AES128CBC?, answersSeparately: Bool) {
@@ -42,7 +43,7 @@ struct CoAPSession {
     }
 
     static func cipher(of session: PlatformSession) throws(OpenSSLError) -> AES128CBC {
-      // The key: digits 16 to 47 of the hexadecimal SHA-256 of "secret,random".
+      // The key consists of digits 16 to 47 of the hexadecimal SHA-256 of "secret,random".
       var material = session.device.secret + [UInt8(ascii: ",")] + session.random
       defer {
         var span = material.mutableSpan
@@ -54,14 +55,14 @@ struct CoAPSession {
       return try AES128CBC(key: digest.bytes.extracting(8..<24), vector: vector.span)
     }
 
-    /// The plaintext, or `nil` when the bytes do not decrypt.
+    /// The plaintext; `nil` if the bytes cannot be decrypted.
     func decrypt(_ bytes: Span<UInt8>) -> [UInt8]? {
       transform(capacity: bytes.count) { writer throws(OpenSSLError) in
         try cipher?.decrypt(bytes, into: &writer) ?? false
       }
     }
 
-    /// The ciphertext; `nil` only when OpenSSL fails.
+    /// The ciphertext; `nil` only if OpenSSL fails.
     func encrypt(_ bytes: [UInt8]) -> [UInt8]? {
       transform(capacity: AES128CBC.sealedCount(bytes.count)) { writer throws(OpenSSLError) in
         try cipher?.encrypt(bytes.span, into: &writer) ?? false
@@ -86,7 +87,7 @@ struct CoAPSession {
 }
 
 extension SimulatedPlatform {
-  /// The session of a request's token.
+  /// The session with a request's token.
   func session(
     of options: RequestOptions,
     at now: Instant,

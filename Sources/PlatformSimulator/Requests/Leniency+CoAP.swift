@@ -1,6 +1,6 @@
 public import PlatformCore
 
-/// What the platform's SDKs do otherwise in CoAP itself.
+/// Deviations of the platform's SDKs in CoAP itself.
 extension Leniency {
   /// Accept 42, application/octet-stream: the C SDKs 2.3.0 and 3.0.
   ///
@@ -13,7 +13,7 @@ extension Leniency {
   /// The token in the other one of the options 2088 and 61: the C SDKs 3.0 to 3.2.
   public static let otherTokenOption = Leniency(rawValue: "token-option")
 
-  /// All of them, those of the platform and those of CoAP.
+  /// All leniencies, those of the platform and those of CoAP.
   public static let allCases: [Leniency] = [
     .acceptOctetStream, .missingContentFormat, .hexadecimalSequence, .number, .offsetAsSequence,
     .otherTokenOption, .signMethodCase,

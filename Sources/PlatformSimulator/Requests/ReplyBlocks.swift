@@ -3,36 +3,36 @@ internal import ConstrainedCore
 internal import PayloadValues
 internal import PlatformCore
 
-/// An answer that is too long for a message, as it goes out: sealed, where the mode seals.
+/// An answer too long for a message, in the form sent: encrypted if the mode encrypts.
 struct KeptReply {
-  /// The path that it answers, which the requests for its further blocks must have.
+  /// The path of the answered request; requests for further blocks must have the same path.
   let segments: [String]
   let bytes: [UInt8]
   let contentFormat: PayloadValue.Format?
   let tag: [UInt8]
 }
 
-/// Which block of an answer a message holds (RFC 7959 Section 2.3).
+/// The block of an answer in a message (RFC 7959 Section 2.3).
 struct ReplyBlock {
   let option: BlockOption
-  /// Of the whole answer, for Size2.
+  /// The size of the whole answer, for Size2.
   let size: Int
-  /// The ETag, the same for all blocks of an answer (RFC 7959 Section 2.4).
+  /// The ETag, the same in all blocks of an answer (RFC 7959 Section 2.4).
   let tag: [UInt8]
 }
 
-/// Answers that are longer than a message go out in blocks (RFC 7959): those of over 1,248 bytes, for the
-/// platform's C SDK v3 takes messages of 1,280 and knows no blocks, and gets offers of firmware whose
-/// addresses alone have 800 (device guide 6.11).
+/// Answers of more than 1,248 bytes are sent in blocks (RFC 7959). The platform's C SDK v3 accepts
+/// messages of 1,280 bytes and does not support blocks; it also gets offers of firmware with
+/// addresses of 800 bytes (device guide 6.11).
 ///
-/// Unverified (`long-reply` of `Assumption`): that the platform does so; nothing is known of how it answers `thing.dsltemplate.get`,
-/// whose reply is mostly longer than that. Here blocks of 1,024 bytes, or fewer
-/// where the request's Block2 asks for that, are cut from the payload that would otherwise go out, in the
-/// symmetric mode from its ciphertext: it decrypts only as a whole. A request for a further block is a
-/// POST to the same path with the token, in the symmetric mode a number of its own, and no payload. A
-/// session keeps one such answer, the last.
+/// Unverified (`long-reply` of `Assumption`): that the platform does so; nothing is known of how it
+/// answers `thing.dsltemplate.get`, whose reply is usually longer. Here the payload is cut into
+/// blocks of 1,024 bytes, or fewer if the request's Block2 asks for that. In symmetric mode the
+/// ciphertext is cut, which can be decrypted only as a whole. A request for a further block is a
+/// POST to the same path with the token, no payload, and in symmetric mode a sequence number of its
+/// own. A session keeps one such answer, the last.
 extension SimulatedPlatform {
-  /// The response with a plain payload, sealed and cut as needed.
+  /// The response with a plain payload, encrypted and cut into blocks as needed.
   func seal(
     _ payload: [UInt8],
     _ format: PayloadValue.Format?,
@@ -47,7 +47,7 @@ extension SimulatedPlatform {
       }
       bytes = sealed
     }
-    // What a program wants to answer goes out as it is.
+    // Replies configured by a test are sent unchanged.
     let size = min(options.block?.size ?? .largest, .largest)
     let most = options.block == nil ? 1_248 : size.bytes
     guard format != nil, bytes.count > most, configuration.assumptions.cutsLongReplies else {
@@ -66,7 +66,7 @@ extension SimulatedPlatform {
     return try Self.block(0, of: kept, size)
   }
 
-  /// The further block that a request asks for; `nil` when it asks for none.
+  /// The further block that a request asks for; `nil` if it asks for none.
   func nextBlock(
     _ options: RequestOptions,
     _ session: CoAPSession,

@@ -3,24 +3,24 @@ internal import PayloadCoding
 internal import PayloadValues
 internal import PlatformCore
 
-/// The options of a request, each checked by RFC 7252 Section 5.4 and the device guide's 3.6.
+/// The options of a request, each checked against RFC 7252 Section 5.4 and the device guide's 3.6.
 struct RequestOptions {
   private(set) var segments: [String] = []
   private(set) var contentFormat: UInt64?
   private(set) var accept: UInt64?
   private(set) var token: [UInt8]?
-  /// What the option holds that carries the token for other devices: 61, or 2088.
+  /// The token in the option that other devices use for it: 61, or 2088.
   private(set) var otherToken: [UInt8]?
   private(set) var sequence: [UInt8]?
   private(set) var block: BlockOption?
 
-  /// The option that carries tokens for devices that do not know `option`: 2088 is the guide's, 61 that of
-  /// the C SDKs 3.0 to 3.2.
+  /// The token option of devices that do not use `option`: 2088 in the guide, 61 in the C SDKs 3.0
+  /// to 3.2.
   private static func otherTokenOption(than option: UInt16) -> UInt16 {
     option == 61 ? 2_088 : 61
   }
 
-  /// `takesQuery`: whether token and seq may stand in the query; the options go before them.
+  /// `takesQuery`: whether token and seq may be in the query; the options take precedence.
   init(
     _ message: borrowing MessageView,
     tokenOption: UInt16,
@@ -39,7 +39,7 @@ struct RequestOptions {
         guard let segment = String(validating: value, as: UTF8.self) else {
           throw .option("a Uri-Path is not UTF-8")
         }
-        // RFC 7252 Section 5.10: neither "." nor ".."; an empty one is no part of any topic.
+        // RFC 7252 Section 5.10: neither "." nor ".."; no topic has an empty segment.
         guard !segment.isEmpty, segment != ".", segment != ".." else {
           throw .option("a Uri-Path is empty or a dot segment")
         }
@@ -53,14 +53,14 @@ struct RequestOptions {
       case .contentFormat: contentFormat = option.uintValue
       case .accept: accept = option.uintValue
       case .block2:
-        // RFC 7959 Section 2.2: SZX 7 is reserved, and gets 4.00; M says nothing in a request.
+        // RFC 7959 Section 2.2: the reserved SZX 7 gets 4.00; M has no meaning in a request.
         guard let number = option.uintValue,
           let block = BlockOption(value: UInt32(truncatingIfNeeded: number))
         else { throw CoAPRefusal(code: .badRequest, note: "Block2 has the reserved size 7") }
         self.block = block
       case .uriHost, .uriPort: break
       case .proxyURI, .proxyScheme:
-        // RFC 7252 Section 5.10.2: the option is known, and what it asks for is refused.
+        // RFC 7252 Section 5.10.2: the option is known, but proxying is refused.
         throw CoAPRefusal(code: .proxyingNotSupported, note: "the platform is no proxy")
       case .platformSequence: sequence = value
       case _ where number.rawValue == tokenOption: token = value
@@ -74,9 +74,10 @@ struct RequestOptions {
     sequence = sequence ?? query.sequence
   }
 
-  /// Whether a value has a length that its option may have; one of a wrong length is treated like an
-  /// unrecognised option, which is refused if it is critical and passed over if not (RFC 7252 Sections 5.4.3
-  /// and 5.4.1).
+  /// Whether a value has a length allowed for its option.
+  ///
+  /// An option of a wrong length is treated as unrecognised: refused if critical, otherwise ignored
+  /// (RFC 7252 Sections 5.4.3 and 5.4.1).
   private static func hasLength(_ count: Int, _ number: OptionNumber) throws(CoAPRefusal) -> Bool {
     guard let definition = number.definition,
       !(definition.minLength...definition.maxLength).contains(count)
@@ -87,28 +88,28 @@ struct RequestOptions {
     return false
   }
 
-  /// The path for the log, readable even where the options are refused.
+  /// The path for the log, readable even if the options are refused.
   static func path(of message: borrowing MessageView) -> String {
     var path = ""
     var iterator = message.options
     while let option = iterator.next() {
       guard option.number == .uriPath else { continue }
       let segment = ReadableText.unlabelled(option.value.indices.map { option.value[$0] })
-      // RFC 7252 Section 6.5: a slash inside a segment is none between two.
+      // RFC 7252 Section 6.5: a slash inside a segment does not separate segments.
       path += "/" + segment.replacing("%", with: "%25").replacing("/", with: "%2F")
     }
     return path
   }
 
-  /// Takes the token from the other option where that is granted, or else refuses the request if that
-  /// option is critical.
+  /// Takes the token from the other option if that leniency is granted; otherwise refuses the
+  /// request if that option is critical.
   mutating func settleToken(
     tokenOption: UInt16,
     _ leniencies: inout LeniencyUse
   ) throws(CoAPRefusal) {
     guard let otherToken else { return }
     if Self.otherTokenOption(than: tokenOption) == 2_088 {
-      // It is elective, and no part of a request that has its token.
+      // The option is elective, and ignored in a request that already has its token.
       guard token == nil else { return }
       try leniencies.need(.otherTokenOption, "the token is in option 2088, not 61") {
         CoAPRefusal(code: .badRequest, note: $0, namesSetting: true)
@@ -123,7 +124,7 @@ struct RequestOptions {
     token = otherToken
   }
 
-  /// Checks what both requests have in common.
+  /// Checks the options common to both requests.
   func check(
     _ message: borrowing MessageView,
     needsContentFormat: Bool,
@@ -140,7 +141,7 @@ struct RequestOptions {
     } else if let accept, !formats.contains(accept) {
       throw CoAPRefusal(code: .notAcceptable, note: "Accept is neither 50 nor 60")
     }
-    // The guide's platform checks Content-Format at /auth, not on a report.
+    // According to the guide, the platform checks Content-Format at /auth, but not on a report.
     if needsContentFormat, contentFormat == nil {
       try leniencies.need(.missingContentFormat, "Content-Format is missing") {
         CoAPRefusal(code: .unsupportedContentFormat, note: $0, namesSetting: true)
@@ -154,10 +155,10 @@ struct RequestOptions {
     if needsContentFormat, block != nil { throw .option("the answer has no blocks") }
   }
 
-  /// The format of the payload: JSON where no Content-Format says otherwise.
+  /// The format of the payload: JSON unless the Content-Format says otherwise.
   ///
-  /// An opaque payload may be labelled application/octet-stream, too, and counts as JSON then; so does every
-  /// other one where the option is not checked.
+  /// An opaque payload may also be labelled application/octet-stream, and is then treated as JSON;
+  /// so is any other format if the option is not checked.
   func payloadFormat(
     isOpaque: Bool,
     isChecked: Bool = true
@@ -175,19 +176,20 @@ struct RequestOptions {
     }
   }
 
-  /// The format of the answer: what Accept asks for, else that of the request.
+  /// The format of the answer: that of Accept, or else of the request.
   func answerFormat(_ request: PayloadValue.Format) -> PayloadValue.Format {
     accept.flatMap { PayloadValue.Format(rawValue: UInt16(truncatingIfNeeded: $0)) } ?? request
   }
 
-  /// The bytes of the topic as the guide counts them, with a slash before each segment.
+  /// The length of the topic in bytes as the guide counts it, with a slash before each segment.
   var topicLength: Int { segments.dropFirst().reduce(0) { $0 + 1 + $1.utf8.count } }
 }
 
-/// What the query of a path holds.
+/// The parts of the query.
 ///
-/// Unverified (`query-token` of `Assumption`): `token=TEXT&seq=DIGITS`, each in a Uri-Query of its own, as the
-/// platform's newer pages have them (protocol facts 2.1); that the digits are the encrypted number in hexadecimal.
+/// Unverified (`query-token` of `Assumption`): `token=TEXT&seq=DIGITS`, each in a Uri-Query of its
+/// own, as on the platform's newer pages (protocol facts 2.1); that the digits are the encrypted
+/// number in hexadecimal.
 private struct QueryPart {
   private(set) var token: [UInt8]?
   private(set) var sequence: [UInt8]?

@@ -2,7 +2,7 @@ public import CoAPMessage
 public import PlatformCore
 
 extension SimulatedFailure {
-  /// One request is answered with the code.
+  /// Fails one request with the code.
   public init(
     _ code: Code,
     times: Int = 1,
@@ -17,6 +17,6 @@ extension SimulatedFailure {
     )
   }
 
-  /// The code of the answer.
+  /// The response's code.
   var code: Code { Code(UInt8(clamping: status / 100), UInt8(clamping: status % 100)) }
 }

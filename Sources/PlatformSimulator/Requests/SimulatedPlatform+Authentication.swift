@@ -43,11 +43,11 @@ extension SimulatedPlatform {
     return answer(grant.session, options, format)
   }
 
-  /// Refuses the field `seq` where the mode has none, and its absence where it has one.
+  /// Refuses the field `seq` in a mode that does not have it, and its absence in a mode that does.
   ///
-  /// Device guide 3.6: the fields of the DTLS mode are those of the other but for `seq`, which the symmetric mode
-  /// has in its example and not in its table.
-  /// Unverified (`seq-dtls` and `missing-seq` of `Assumption`): what the wrong one gets.
+  /// Device guide 3.6: the fields of the DTLS mode are those of the symmetric mode without `seq`;
+  /// the symmetric mode has it in its example, but not in its table. Unverified (`seq-dtls` and
+  /// `missing-seq` of `Assumption`): the response to the wrong one.
   private func checkSequence(of form: SubmittedCredentials) throws(CoAPRefusal) {
     let assumptions = configuration.assumptions
     switch configuration.protection {
@@ -62,7 +62,7 @@ extension SimulatedPlatform {
     }
   }
 
-  /// What a device is told of its session.
+  /// The session's details for the device.
   private func answer(
     _ session: PlatformSession,
     _ options: RequestOptions,
@@ -76,7 +76,8 @@ extension SimulatedPlatform {
         "seqOffset": PayloadValue(session.sequenceOffset), "token": .text(token),
       ]
     }
-    // In what Accept says, else in the request's format; the guide's answer names none.
+    // Accept determines the format, or else the request's; the guide's example has no
+    // Content-Format.
     let answerFormat = options.answerFormat(format)
     var response = PlatformResponse(code: .content, payload: answer.encoded(answerFormat))
     if answerFormat == .cbor || configuration.assumptions.namesAuthenticationFormat {

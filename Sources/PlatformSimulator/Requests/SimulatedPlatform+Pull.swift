@@ -3,13 +3,14 @@ internal import ConstrainedCore
 internal import PayloadValues
 internal import PlatformCore
 
-/// `POST /pull`, by which a device gets what waits for it (protocol facts 2.1, the platform's C SDK v4).
+/// `POST /pull`, with which a device fetches waiting messages (protocol facts 2.1, the platform's C
+/// SDK v4).
 extension SimulatedPlatform {
-  /// The first messages of the queue, at most as many as `pageSize` says and as fit one message, and one
-  /// in any case; they leave the queue.
+  /// Removes messages from the front of the queue and returns them: at least one, at most
+  /// `pageSize`, and only as many as fit into a message.
   ///
-  /// Unverified (`pull`, `pull-answer` and `pull-nothing` of `Assumption`): the answer's form, an array of
-  /// objects with `topic` and `payload`, and empty when nothing waits.
+  /// Unverified (`pull`, `pull-answer` and `pull-nothing` of `Assumption`): the answer's format, an
+  /// array of objects with `topic` and `payload`, which is empty if no messages are waiting.
   func pull(
     _ message: borrowing MessageView,
     _ options: RequestOptions,
@@ -43,7 +44,7 @@ extension SimulatedPlatform {
     for message in waiting.prefix(limit) {
       elements.append(["topic": .text(message.topic), "payload": message.payload])
       let longer = envelope(elements).encoded(answerFormat)
-      // Room for the padding of the symmetric mode.
+      // Leave room for the padding of the symmetric mode.
       if elements.count > 1, longer.count >= 1_024 {
         elements.removeLast()
         break

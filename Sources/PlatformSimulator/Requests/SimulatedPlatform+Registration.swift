@@ -2,12 +2,13 @@ internal import CoAPMessage
 internal import PayloadValues
 internal import PlatformCore
 
-/// `POST /auth/register/device`, by which a device gets its secret (protocol facts 2.1, the platform's
-/// C SDK v4; device guide 6.2 has the same over HTTPS).
+/// `POST /auth/register/device`, with which a device obtains its secret (protocol facts 2.1, the
+/// platform's C SDK v4; device guide 6.2 describes the same over HTTPS).
 extension SimulatedPlatform {
-  /// Unverified (`registration-answer`, `registration-refused` and `registration-sign` of `Assumption`): the
-  /// answer's form, which is that of HTTPS, and the codes: 4.03 for a product without
-  /// registration, a device that is not in its register and one that is active, 4.01 for a bad sign.
+  /// Unverified (`registration-answer`, `registration-refused` and `registration-sign` of
+  /// `Assumption`): the answer's format, taken from HTTPS, and the codes: 4.03 for a product
+  /// without registration, a device not in its register and an active one, 4.01 for a wrong
+  /// signature.
   func register(
     _ message: borrowing MessageView,
     _ options: RequestOptions,

@@ -39,13 +39,14 @@ extension SimulatedPlatform {
     }
     nameMessage(&response)
     response.isSeparate = session.state.answersSeparately
-    // Unverified (`report` of `Assumption`): 2.05, not 2.04, for a report that is taken.
+    // Unverified (`report` of `Assumption`): 2.05, not 2.04, for an accepted report.
     if response.code == .content { response.code = configuration.assumptions.report }
     core.countRequest(of: session.platform)
     return response
   }
 
-  /// Unverified (`reply-format` of `Assumption`): that the response names the reply's format, which is that of Accept or of the request.
+  /// Unverified (`reply-format` of `Assumption`): that the response names the reply's format, which
+  /// is that of Accept or of the request.
   private func response(
     with answer: ReportAnswer,
     _ format: PayloadValue.Format,
@@ -61,8 +62,8 @@ extension SimulatedPlatform {
     }
   }
 
-  /// Unverified (`message-id` and `message-id-dtls` of `Assumption`): whether the answer has option 2090 in the
-  /// DTLS mode, of which the guide does not say it.
+  /// Unverified (`message-id` and `message-id-dtls` of `Assumption`): whether responses in the DTLS
+  /// mode have option 2090, which the guide leaves open.
   private func nameMessage(_ response: inout PlatformResponse) {
     let assumptions = configuration.assumptions
     guard configuration.protection == .symmetric || assumptions.namesMessagesOverDTLS,
@@ -72,7 +73,7 @@ extension SimulatedPlatform {
     response.writesMessageIDInDigits = assumptions.messageID == .digits
   }
 
-  /// The plain payload of a request whose number is good.
+  /// The plaintext payload of a request whose sequence number is valid.
   func open(
     _ message: borrowing MessageView,
     _ options: RequestOptions,
@@ -80,8 +81,9 @@ extension SimulatedPlatform {
     record: inout RequestRecord
   ) throws(CoAPRefusal) -> [UInt8] {
     if configuration.protection == .dtls {
-      // Device guide 3.6: its token alone, and the payload as it is.
-      // Unverified (`option-2089-dtls` of `Assumption`): that it is an unknown critical option then.
+      // Device guide 3.6: only the token is needed, and the payload is plaintext.
+      // Unverified (`option-2089-dtls` of `Assumption`): that it is then an unknown critical
+      // option.
       if options.sequence != nil, let code = configuration.assumptions.sequenceOptionOverDTLS {
         var refusal = CoAPRefusal(code: code, note: "option 2089 belongs to the symmetric mode")
         refusal.isAboutOption = code == .badOption
@@ -100,7 +102,7 @@ extension SimulatedPlatform {
       throw CoAPRefusal(code: undecryptable, note: "option 2089 is no encrypted decimal number")
     }
     record.sequence = sequence
-    // The request for a further block has no payload.
+    // A request for a further block has no payload.
     let isFurther = (options.block?.number ?? 0) > 0 && message.payload.isEmpty
     guard let payload = isFurther ? [] : session.state.decrypt(message.payload) else {
       throw CoAPRefusal(

@@ -2,7 +2,7 @@ internal import CoAPMessage
 internal import ConstrainedCore
 internal import PlatformCore
 
-/// What each request means to the platform, and the answer to it.
+/// Dispatches each request and builds its response.
 extension SimulatedPlatform {
   func respond(
     to message: borrowing MessageView,
@@ -52,7 +52,7 @@ extension SimulatedPlatform {
     }
   }
 
-  /// The answer of a platform that fails; `nil` when it works.
+  /// The response of a failing platform; `nil` if it works.
   private func fail(
     _ kind: RequestKind,
     _ options: RequestOptions,

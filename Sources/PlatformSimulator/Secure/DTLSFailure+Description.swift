@@ -1,19 +1,19 @@
 internal import OpenSSLSupport
 
 extension DTLSFailure {
-  /// Whether the two ends have no suite in common.
+  /// Whether the two ends have no cipher suite in common.
   var isLackOfSuites: Bool {
     guard case .library(let code) = self else { return false }
     return OpenSSLError(packed: code).reason == .nothingInCommon
   }
 
-  /// Whether a record cannot be read with the keys that were agreed on.
+  /// Whether a record could not be decrypted with the negotiated keys.
   var isUnreadableRecord: Bool {
     guard case .library(let code) = self else { return false }
     return OpenSSLError(packed: code).isUnreadableRecord
   }
 
-  /// What a server's association ended of, for its log.
+  /// Why a server's association ended, for its log.
   var description: String {
     switch self {
     case .timedOut:

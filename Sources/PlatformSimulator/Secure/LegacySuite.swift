@@ -1,11 +1,11 @@
 internal import OpenSSLSupport
 
-/// A suite that `SimulatedDTLS.allowsLegacySuites` adds, by OpenSSL's name.
+/// A cipher suite enabled by `SimulatedDTLS.allowsLegacySuites`, by OpenSSL's name.
 struct LegacySuite {
-  /// The number in the registry of TLS.
+  /// The number in the TLS registry.
   let number: UInt16
   let name: String
-  /// Whether it works with a pre-shared key.
+  /// Whether it uses a pre-shared key.
   let isKeyed: Bool
 
   private init(_ number: UInt16, _ name: String) {
@@ -14,7 +14,7 @@ struct LegacySuite {
     isKeyed = name.hasPrefix("PSK")
   }
 
-  /// All of them, in the order in which they are preferred.
+  /// All legacy suites in order of preference.
   static let all = [
     LegacySuite(0x003C, "AES128-SHA256"), LegacySuite(0x002F, "AES128-SHA"),
     LegacySuite(0x003D, "AES256-SHA256"), LegacySuite(0x0035, "AES256-SHA"),
@@ -23,14 +23,14 @@ struct LegacySuite {
     LegacySuite(0x008D, "PSK-AES256-CBC-SHA"),
   ]
 
-  /// Those that are taken without the setting, where the server has a certificate with an RSA key; it comes with
-  /// the setting.
+  /// Suites that need a certificate with an RSA key, but not the setting; the setting adds such a
+  /// certificate.
   private static let needingRSA = [
     LegacySuite(0xCCA8, "ECDHE-RSA-CHACHA20-POLY1305"),
     LegacySuite(0xC02F, "ECDHE-RSA-AES128-GCM-SHA256"),
   ]
 
-  /// The suites among those that a device offers that only the setting would have let it use.
+  /// The suites offered by a device that only the setting would have enabled.
   static func names(missedBy offered: [UInt16], _ settings: SimulatedDTLS) -> [String] {
     guard !settings.allowsLegacySuites else { return [] }
     let hasRSA =

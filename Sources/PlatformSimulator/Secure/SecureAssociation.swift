@@ -2,7 +2,7 @@ internal import ConstrainedCore
 internal import OpenSSLSupport
 internal import PlatformCore
 
-/// One device's association.
+/// The association with one device.
 final class SecureAssociation<Peer: Hashable> {
   let peer: Peer
   let number: UInt64
@@ -11,9 +11,9 @@ final class SecureAssociation<Peer: Hashable> {
   let keys: PreSharedKeys
   var connection: DTLSConnection
   var lastDatagram: Instant
-  /// Whether an encrypted Finished has come, readable or not.
+  /// Whether an encrypted Finished has arrived, readable or not.
   var hasSentFinished = false
-  /// Whether it was said that its end cannot be read.
+  /// Whether it was reported that the Finished is unreadable.
   var isDoubtful = false
   var bytesUp = 0
   var bytesDown = 0
@@ -35,9 +35,9 @@ final class SecureAssociation<Peer: Hashable> {
     lastDatagram = now
   }
 
-  /// The first message in a datagram; empty when there is none.
+  /// The first message in a datagram; empty if there is none.
   ///
-  /// RFC 6347 Section 4.1: a record holds 16,384 bytes at most.
+  /// RFC 6347 Section 4.1: a record holds at most 16,384 bytes.
   func receive(_ datagram: [UInt8], at now: Instant) -> [UInt8] {
     fill(16_384) { writer in
       connection.receive(datagram.span, into: &writer, at: now)
@@ -65,13 +65,13 @@ final class SecureAssociation<Peer: Hashable> {
   }
 }
 
-/// What distinguishes one ClientHello from another (RFC 6347 Sections 4.1 and 4.2.2).
+/// The fields that distinguish ClientHellos (RFC 6347 Sections 4.1 and 4.2.2).
 struct ClientHello {
   let random: [UInt8]
-  /// The numbers of the suites that it offers (RFC 5246 Section 7.4.1.2); none where they are not whole.
+  /// The numbers of the offered suites (RFC 5246 Section 7.4.1.2); empty if the list is incomplete.
   let suites: [UInt16]
 
-  /// `nil` when the datagram does not begin with one that is whole.
+  /// `nil` if the datagram does not begin with a complete ClientHello.
   init?(_ datagram: [UInt8]) {
     // Record header of 13 bytes: handshake, epoch 0; message header of 12: client_hello; version.
     guard datagram.count >= 13 + 12 + 2 + 32, datagram[0] == 22, datagram[3] == 0,
@@ -81,7 +81,7 @@ struct ClientHello {
     suites = Self.suites(datagram.dropFirst(59)) ?? []
   }
 
-  /// What stands behind the session's identifier and the cookie, a byte of length before each.
+  /// The suites after session identifier and cookie, each of which follows a byte of length.
   private static func suites(_ rest: ArraySlice<UInt8>) -> [UInt16]? {
     var rest = rest
     for _ in 0..<2 {

@@ -6,11 +6,11 @@ public import PlatformCore
 /// The platform's side of the DTLS mode (device guide 3.6), as a state machine without I/O: a
 /// `SimulatedPlatform` behind DTLS associations.
 ///
-/// It treats devices as a server without connection IDs does: an association belongs to an address
-/// and port, and records from another one are dropped. It remembers at most 1,000 associations, and as
-/// many handshakes; beyond that the one that was silent for longest is forgotten.
+/// It handles devices as a server without connection IDs: an association belongs to an address and
+/// port, and records from others are dropped. It keeps at most 1,000 associations and as many
+/// handshakes; beyond that it drops the one that was silent longest.
 public struct SecurePlatform<Peer: Hashable> {
-  /// A device's address, and which of its associations.
+  /// A device's address, and the number of its association.
   struct SecurePeer: Hashable, CustomStringConvertible {
     let peer: Peer
     let association: UInt64
@@ -20,17 +20,17 @@ public struct SecurePlatform<Peer: Hashable> {
 
   /// A datagram to send.
   public struct Outgoing {
-    /// Where to.
+    /// The destination.
     public let peer: Peer
     /// The UDP payload.
     public let bytes: [UInt8]
   }
 
-  /// What follows from one input.
+  /// The result of one input.
   public struct Output {
-    /// What to send, in order.
+    /// The datagrams to send, in order.
     public var datagrams: [Outgoing] = []
-    /// What came in, in order.
+    /// The records of the inputs, in order.
     public var records: [RequestRecord] = []
   }
 
@@ -42,13 +42,14 @@ public struct SecurePlatform<Peer: Hashable> {
   private var established: [Peer: SecureAssociation<Peer>] = [:]
   private var count: UInt64 = 0
 
-  /// Takes the platform's place while it returns something: a test's answers to a message.
+  /// A test's replacement for the platform: the responses to a message, or `nil` to leave it to the
+  /// platform.
   package var intercept: (([UInt8]) -> [[UInt8]]?)?
 
-  /// How many associations are remembered, and as many handshakes beside them.
+  /// The maximum number of associations, and of handshakes.
   package var limit = 1_000
 
-  /// Starts with no association; throws where the certificate or the key is not good.
+  /// Starts without associations; throws if the certificate or the key is invalid.
   public init(
     _ configuration: SimulatorConfiguration,
     random: any RandomSource
@@ -65,25 +66,25 @@ public struct SecurePlatform<Peer: Hashable> {
     platform = SimulatedPlatform(configuration, random: source)
   }
 
-  /// Forgets the sessions that devices could resume, as a restarted server does.
+  /// Drops the sessions that devices could resume, as after a restart of the server.
   public func forgetSessions() {
     context.value.forgetSessions()
   }
 
-  /// What the platform holds of its devices, and what the console can do to them.
+  /// The platform's state of its devices, and the console's operations on them.
   public var things: SimulatedThings {
     get { platform.things }
     set { platform.things = newValue }
   }
 
-  /// How many devices are connected.
+  /// The number of connected devices.
   public var associationCount: Int { established.count }
 
-  /// Takes in a datagram.
+  /// Handles a received datagram.
   public mutating func handle(_ datagram: [UInt8], from peer: Peer, at now: Instant) -> Output {
     var output = Output()
     if let hello = ClientHello(datagram) {
-      // The same hello again, or a new one: RFC 6347 Section 4.2.8.
+      // A repeated hello, or a new one: RFC 6347 Section 4.2.8.
       if let known = handshaking[peer], known.random == hello.random {
         advance(known, with: datagram, at: now, &output)
       } else if established[peer]?.random != hello.random {
@@ -102,7 +103,7 @@ public struct SecurePlatform<Peer: Hashable> {
     return output
   }
 
-  /// When `handleTimeout` is to be called next.
+  /// The time of the next call of `handleTimeout`; `nil` if no timer runs.
   public func pollTimeout() -> Instant? {
     var deadlines = handshaking.values.compactMap { $0.connection.pollTimeout }
     if let limit = configuration.dtls.idleLimit {
@@ -112,8 +113,7 @@ public struct SecurePlatform<Peer: Hashable> {
     return deadlines.min()
   }
 
-  /// Takes in that time has passed: flights and separate responses are sent again, silent
-  /// associations closed.
+  /// Retransmits flights and separate responses that are due, and closes silent associations.
   public mutating func handleTimeout(at now: Instant) -> Output {
     var output = Output()
     for association in handshaking.values {
@@ -136,7 +136,7 @@ public struct SecurePlatform<Peer: Hashable> {
     return output
   }
 
-  // MARK: Inside
+  // MARK: Private
 
   private static func makeContext(
     _ settings: SimulatedDTLS
@@ -159,7 +159,7 @@ public struct SecurePlatform<Peer: Hashable> {
     }
     let list = Array(suites.joined(separator: ":").utf8)
     try context.setSuites(list.span, needsEncryptThenMAC: settings.allowsLegacySuites)
-    // The other one last: where it has an RSA key as well, it is the one that is shown.
+    // Set last: if this one also has an RSA key, it is the one that is used.
     if !settings.rsaCertificate.isEmpty {
       try context.setCertificate(settings.rsaCertificate.span, key: settings.rsaKey.span)
     }
@@ -169,7 +169,7 @@ public struct SecurePlatform<Peer: Hashable> {
     return context
   }
 
-  /// Asks a device that says hello for the cookie, or begins a handshake when it brings it.
+  /// Demands the cookie from a device that says hello, or starts a handshake if the hello has it.
   private mutating func greet(
     _ hello: ClientHello,
     _ datagram: [UInt8],
@@ -207,7 +207,7 @@ public struct SecurePlatform<Peer: Hashable> {
     guard isGreeted else { return flush(association, &output) }
     makeRoom()
     handshaking[peer] = association
-    // The hello is inside already.
+    // The connection already holds the hello.
     advance(association, with: [], at: now, &output)
   }
 
@@ -256,8 +256,8 @@ public struct SecurePlatform<Peer: Hashable> {
       }
       for datagram in answer.datagrams { send(datagram, &output) }
     } while association.connection.hasPendingMessage
-    // What does not decrypt is dropped without a word (RFC 6347 Section 4.1.2.7), a Finished under another
-    // key too; whoever tries out a device wants to know.
+    // Records that cannot be decrypted are dropped silently (RFC 6347 Section 4.1.2.7), including a
+    // Finished under another key; a user who tries out a device needs to know.
     guard !association.isDoubtful, association.hasSentFinished,
       association.connection.awaitsFinished, association.connection.hasAgreedOnPreSharedKey
     else { return }
@@ -269,7 +269,7 @@ public struct SecurePlatform<Peer: Hashable> {
     "handshake's end cannot be read: with a pre-shared key most likely another secret"
   }
 
-  /// Whether there is an encrypted handshake message among a datagram's records, whose heads have 13 bytes:
+  /// Whether a datagram's records, with heads of 13 bytes, include an encrypted handshake message:
   /// type 22 in epoch 1.
   private static func holdsFinished(_ datagram: [UInt8]) -> Bool {
     var offset = 0
@@ -282,7 +282,7 @@ public struct SecurePlatform<Peer: Hashable> {
     return false
   }
 
-  /// Puts an association where it belongs now that its state is another.
+  /// Updates the tables after an association's state has changed.
   private mutating func settle(
     _ association: SecureAssociation<Peer>,
     at now: Instant,
@@ -307,11 +307,11 @@ public struct SecurePlatform<Peer: Hashable> {
     }
   }
 
-  /// Why an association is over, and what setting would have let its handshake succeed.
+  /// Why an association ended, and which setting would have let its handshake succeed.
   private func ending(of association: SecureAssociation<Peer>, by failure: DTLSFailure) -> String {
     if association.connection.hasBeenEstablished { return "ended: \(failure.description)" }
-    // OpenSSL ends a handshake over a Finished under another key where its suite has CBC, and RFC 7366's
-    // extension is there; else it drops it.
+    // OpenSSL fails a handshake on a Finished under another key if the suite uses CBC and the
+    // extension of RFC 7366; otherwise it drops the Finished.
     if failure.isUnreadableRecord, association.connection.hasAgreedOnPreSharedKey {
       return Self.unreadableEnd
     }
@@ -346,7 +346,7 @@ public struct SecurePlatform<Peer: Hashable> {
     }
   }
 
-  /// Puts a message of the platform into a record, if its association still stands.
+  /// Sends a message of the platform in a record, if its association still exists.
   private func send(
     _ datagram: SimulatedPlatform<SecurePeer>.Outgoing,
     _ output: inout Output
@@ -359,7 +359,7 @@ public struct SecurePlatform<Peer: Hashable> {
   }
 }
 
-/// Lets copies of the platform share what OpenSSL keeps.
+/// Lets copies of the platform share OpenSSL's state.
 private final class DTLSContextBox {
   let value: DTLSContext
 

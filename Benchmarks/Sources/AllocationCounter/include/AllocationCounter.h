@@ -1,5 +1,5 @@
-// Preloaded into a program, counts its heap allocations and the most bytes that were allocated at one
-// time, and prints both to standard error when the program ends.
+// Preloaded into a program, counts its heap allocations and its peak of allocated bytes, and prints both to standard
+// error at exit.
 #ifndef BENCHMARKS_ALLOCATION_COUNTER_H
 #define BENCHMARKS_ALLOCATION_COUNTER_H
 #endif

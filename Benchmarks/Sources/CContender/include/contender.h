@@ -1,4 +1,4 @@
-// What every contender of the race shares: the three messages, the command line, the clock.
+// Shared by all contenders of the race: the three messages, the command line, the clock.
 #ifndef BENCHMARKS_CONTENDER_H
 #define BENCHMARKS_CONTENDER_H
 
@@ -39,14 +39,13 @@ struct contender_answer {
   struct contender_bytes payload;
 };
 
-// Kept in a translation unit of their own, so that no compiler sees them where they are encoded.
+// In a separate translation unit, so that no compiler can see the values where they are encoded.
 extern const uint16_t contender_empty_message_id;
 extern const struct contender_report contender_report;
 extern const struct contender_answer contender_answer;
 
-// What a contender brings along. An encoder writes the message to `buffer` or returns a pointer to
-// it in `*message`, and returns its length; a decoder returns the sum that docs/architecture.md
-// defines. 0 means that it failed.
+// The functions of a contender. An encoder writes the message to `buffer`, or returns a pointer to it in `*message`,
+// and returns its length. A decoder returns the sum defined in docs/architecture.md. 0 means failure.
 struct contender {
   const char *name;
   size_t (*encode[3])(uint8_t *buffer, size_t capacity, const uint8_t **message);
@@ -62,13 +61,13 @@ struct contender_bytes contender_wire(int message);
 // Nanoseconds on the monotonic clock.
 uint64_t contender_now(void);
 
-// A number from the environment: `N` operations a measurement, of which `REPS` are made.
+// A number from the environment: `N`, the operations per measurement, or `REPS`, the number of measurements.
 uint64_t contender_setting(const char *name, uint64_t otherwise);
 
 // Prints a line to standard error and ends the program with status 2.
 _Noreturn void contender_fail(const char *text);
 
-// Makes the compiler believe that all memory may have changed; no instruction.
+// Makes the compiler assume that all memory may have changed; emits no instruction.
 static inline void contender_barrier(void) { __asm__ volatile("" ::: "memory"); }
 
 #endif
