@@ -69,7 +69,7 @@ peers:
 
 # Tests that run programs block a thread each, and there are only as many threads as cores. They run separately from the
 # others, some of which depend on the time.
-PROGRAMS := ^nbiotTests\.|^SnippetTests\.
+PROGRAMS := ^nbiotTests\.|^SnippetTests\.|^MQTT(Channel|Link)Tests\.
 test: deps-mqtt deps-broker peers
 	@rm -f .build/tests-swift-testing.xml .build/programs-swift-testing.xml
 	swift test $(STRICT) --skip '$(PROGRAMS)' --xunit-output .build/tests.xml || \
@@ -80,13 +80,8 @@ test: deps-mqtt deps-broker peers
 consumers: deps
 	swift build $(STRICT) --package-path Tests/Consumers --scratch-path .build-consumers
 
-<<<<<<< f73299f
-# What is skipped calls what a small build leaves out (docs/architecture.md), or takes long and is no other.
-test-small: deps-mqtt
-=======
 # Skips tests of functions that a small build leaves out (docs/architecture.md), and long ones that would not differ.
-test-small: deps
->>>>>>> 5c4bd56
+test-small: deps-mqtt
 	swift test $(STRICT) --scratch-path .build-small -Xswiftc -DSMALL \
 	  --filter '^(CoAPMessage|CoAPExchange|Platform|CoAPLink|DeviceStore|Agent)Tests\.' \
 	  --skip 'RegistrationTests|AnswerBlocksTests|ThingModelTests|LongRunTests'
@@ -105,15 +100,9 @@ conformance: deps-python
 	@tried=$$(python3 -B -m unittest discover -q -s Tests/Conformance -p 'test_*.py' 2>&1) || { echo "$$tried"; exit 1; }
 	@python3 -B Tests/Conformance/check.py
 
-<<<<<<< f73299f
-# The proof: with -no-allocations any heap allocation is a compile error. Tier0Proof uses the generic
-# code of the other targets with concrete types, without which it would not be compiled at all.
-embedded: deps-mqtt
-=======
 # With -no-allocations any heap allocation is a compile error. Tier0Proof uses the other targets' generic code with
 # concrete types; otherwise it would not be compiled at all.
-embedded: deps
->>>>>>> 5c4bd56
+embedded: deps-mqtt
 	@for target in $(TIER0); do \
 	  echo "armv7em, no allocations: $$target"; \
 	  swift build $(STRICT) --target $$target --triple armv7em-none-none-eabi -c release --traits Embedded \
@@ -145,14 +134,8 @@ allocations: embedded build
 waiting: embedded build
 	Tests/ProbeDevice/waiting.sh .build-embedded/release/dtls-probe 60
 
-<<<<<<< f73299f
-# Leaks are valgrind's to find: those that the address sanitizer tells of here are XCTest's and
-# Foundation's.
-sanitize: deps-mqtt
-=======
 # Leaks are left to valgrind: those that the address sanitizer reports here are XCTest's and Foundation's.
-sanitize: deps
->>>>>>> 5c4bd56
+sanitize: deps-mqtt
 	ASAN_OPTIONS=detect_leaks=0 swift test $(STRICT) --sanitize=address --scratch-path .build-sanitize \
 	  --filter 'DTLS|Channel|SecureClient|CoAPLinkTests.CoAPLinkTests|HostileAnswer'
 	swift build $(STRICT) -c release --product dtls-exercise

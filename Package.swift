@@ -315,7 +315,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "CoAPExchange", "Platform",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "UDPTransport",
         "DeviceStore", "CoAPLink", "DurableReports", "DeviceDriver",
-        "PlatformCredentials", "CDevice",
+        "PlatformCredentials", "PlatformMQTT", "CDevice",
       ],
       swiftSettings: device
     ),
@@ -381,10 +381,16 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "DeviceLibraryTests",
+      dependencies: ["CDevice", "DeviceLibrary"],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "MQTTLinkTests",
       dependencies: [
-        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "OpenSSLSupport",
-        "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "MQTTPeers", "TestSupport",
+        "ConstrainedCore", "Platform", "PlatformMQTT", "OpenSSLSupport",
+        "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "DurableReports", "DeviceDriver",
+        "DeviceStore", "UDPTransport", "MQTTPeers", "TestSupport",
       ],
       swiftSettings: strict
     ),
