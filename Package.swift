@@ -340,7 +340,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "CoAPExchange", "Platform",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "UDPTransport",
         "DeviceStore", "CoAPLink", "DurableReports", "DeviceDriver",
-        "PlatformCredentials", "SystemClocks", "CDevice",
+        "PlatformCredentials", "PlatformMQTT", "SystemClocks", "CDevice",
       ],
       swiftSettings: device
     ),
@@ -414,10 +414,16 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "DeviceLibraryTests",
+      dependencies: ["CDevice", "DeviceLibrary"],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "MQTTLinkTests",
       dependencies: [
-        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "OpenSSLSupport",
-        "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "MQTTPeers", "TestSupport",
+        "ConstrainedCore", "Platform", "PlatformMQTT", "OpenSSLSupport",
+        "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "DurableReports", "DeviceDriver",
+        "DeviceStore", "UDPTransport", "MQTTPeers", "TestSupport",
       ],
       swiftSettings: strict
     ),

@@ -263,6 +263,51 @@ void nbiot_read_counters(const nbiot_device *device, nbiot_counters *counters);
  * on disk. */
 void nbiot_destroy(nbiot_device *device);
 
+/* What an MQTT connection of a device carries (device guide 3.4): the types of the platform's own SDK for C, for
+ * programs that bring an MQTT client of their own. Unverified: the guide gives no lengths; these are the SDK's. */
+#define IOTX_PRODUCT_KEY_LEN 20
+#define IOTX_PRODUCT_SECRET_LEN 64
+#define IOTX_DEVICE_NAME_LEN 32
+#define IOTX_DEVICE_SECRET_LEN 64
+#define DEV_SIGN_HOSTNAME_MAXLEN 64
+#define DEV_SIGN_CLIENT_ID_MAXLEN 200
+#define DEV_SIGN_USERNAME_MAXLEN 64
+#define DEV_SIGN_PASSWORD_MAXLEN 65
+
+/* Where the platform is. */
+typedef enum {
+  IOTX_CLOUD_REGION_SHANGHAI,
+  IOTX_CLOUD_REGION_SINGAPORE,
+  IOTX_CLOUD_REGION_JAPAN,
+  IOTX_CLOUD_REGION_USA_WEST,
+  IOTX_CLOUD_REGION_GERMANY,
+  IOTX_CLOUD_REGION_CUSTOM, /* a host of the caller's own: `hostname` is left empty */
+  IOTX_CLOUD_DOMAIN_MAX
+} iotx_mqtt_region_types_t;
+
+/* Who the device is; each text ends with a zero byte. The product's secret is not used, and may be empty. */
+typedef struct _iotx_dev_meta_info {
+  char product_key[IOTX_PRODUCT_KEY_LEN + 1];
+  char product_secret[IOTX_PRODUCT_SECRET_LEN + 1];
+  char device_name[IOTX_DEVICE_NAME_LEN + 1];
+  char device_secret[IOTX_DEVICE_SECRET_LEN + 1];
+} iotx_dev_meta_info_t;
+
+/* What CONNECT carries, and where it goes; each text ends with a zero byte. */
+typedef struct {
+  char hostname[DEV_SIGN_HOSTNAME_MAXLEN];
+  uint16_t port;
+  char clientid[DEV_SIGN_CLIENT_ID_MAXLEN];
+  char username[DEV_SIGN_USERNAME_MAXLEN];
+  char password[DEV_SIGN_PASSWORD_MAXLEN];
+} iotx_sign_mqtt_t;
+
+/* Signs an MQTT connection over TLS with HMAC-SHA256; the client id is PRODUCTKEY&DEVICENAME with the platform's
+ * options. 0, or -1 where something is NULL, empty, without its zero byte, no name of the platform's, or no region:
+ * `signout` is then all zero bytes, unless it is NULL. */
+int32_t IOT_Sign_MQTT(iotx_mqtt_region_types_t region, iotx_dev_meta_info_t *meta,
+                      iotx_sign_mqtt_t *signout);
+
 #ifdef __cplusplus
 }
 #endif

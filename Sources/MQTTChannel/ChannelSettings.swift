@@ -20,8 +20,9 @@ public struct ChannelSettings: Sendable {
   public var incomingBytes = 65_536
   /// The memory for messages that wait to be sent, in bytes.
   public var outgoingBytes = 32_768
-  /// What the library may hold for a connection, in bytes: more than that cuts it. At least four times
-  /// `messageLimit`.
+  /// What the library may hold for a connection, in bytes: more than that cuts it.
+  ///
+  /// At least four times `messageLimit`.
   public var memoryLimit = 1_048_576
 
   /// A server's address; the host is checked when the channel is made.

@@ -125,7 +125,9 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     _ = unsafe tell(head, empty, empty, reserve: 0)
   }
 
-  /// Tells the owner something with bytes; the lock is held. `false` while there is no room.
+  /// Tells the owner something with bytes; `false` while there is no room.
+  ///
+  /// The lock is held.
   func tell(
     _ head: RecordHead,
     _ topic: UnsafeRawBufferPointer,

@@ -76,7 +76,9 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe pointee.isOwnerStalled = false
   }
 
-  /// Hands a CONNECT to the worker; the lock is held. The topic of the record is the client id, the payload user name
+  /// Hands a CONNECT to the worker; the lock is held.
+  ///
+  /// The topic of the record is the client id, the payload user name
   /// and password, each with a zero byte at its end, and four bytes.
   func ask(connect request: borrowing @_addressable MQTTConnect) -> Bool {
     var payload = FixedBytes<400>()
@@ -108,7 +110,9 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     }
   }
 
-  /// Starts the worker, or wakes it; the lock is held. `false` without a thread.
+  /// Starts the worker, or wakes it; `false` without a thread.
+  ///
+  /// The lock is held.
   func startWorker() -> Bool {
     if unsafe pointee.isWorkerRunning {
       unsafe wakeWorker()

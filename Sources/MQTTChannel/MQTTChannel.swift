@@ -20,7 +20,9 @@ public struct MQTTChannel: ~Copyable {
   private var topicCount = 0
   private var payloadCount = 0
 
-  /// A channel to a server; nothing is connected yet. `authorities`, in PEM, are needed for TLS.
+  /// A channel to a server; nothing is connected yet.
+  ///
+  /// `authorities`, in PEM, are needed for TLS.
   public init(_ settings: ChannelSettings, authorities: Span<UInt8>) throws(ChannelError) {
     try Self.check(settings)
     if settings.transport.isSecure, authorities.isEmpty { throw .authorities }

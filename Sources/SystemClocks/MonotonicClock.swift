@@ -19,4 +19,11 @@ public enum MonotonicClock {
     // The difference to an instant long ago might overflow.
     return deadline <= now ? 0 : Int32(clamping: (deadline - now).count)
   }
+
+  /// Waits until a descriptor can be read or the time has come; `nil` waits without end, -1 for the time alone.
+  package static func wait(for descriptor: Int32, until deadline: Instant?) {
+    var entry = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+    // SAFETY: one entry, and the call does not keep the pointer.
+    _ = unsafe poll(&entry, 1, timeout(until: deadline))
+  }
 }

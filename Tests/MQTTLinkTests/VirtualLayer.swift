@@ -109,6 +109,14 @@ struct VirtualLayer: ~Copyable, MQTTLayer {
 
 func text(_ bytes: Span<UInt8>) -> String { String(decoding: array(bytes), as: UTF8.self) }
 
+/// A secret, which must be one.
+func makeSecret(_ bytes: [UInt8]) -> SecretBytes {
+  guard let secret = SecretBytes(copying: bytes.span) else {
+    preconditionFailure("a test's secret has 1 to 128 bytes")
+  }
+  return secret
+}
+
 typealias Link = MQTTLink<VirtualLayer, SeededRandom>
 
 /// A link on a virtual clock.
@@ -132,7 +140,7 @@ final class World {
         deviceName: name.span,
         clientID: id.span
       ),
-      secret: SecretBytes(copying: bytes.span)!,
+      secret: makeSecret(bytes),
       settings: settings,
       layer: VirtualLayer(wire),
       randomness: SeededRandom(seed: 1)

@@ -1,0 +1,145 @@
+import ConstrainedCore
+import DeviceDriver
+import DeviceStore
+import DurableReports
+import Foundation
+import MQTTChannel
+import MQTTLayer
+import MQTTLink
+import MQTTPeers
+import OpenSSLSupport
+import Platform
+import PlatformMQTT
+import ReportLink
+import Testing
+import UDPTransport
+
+private typealias Durable = DescriptorDriver<MQTTLink<MQTTChannel, SystemRandom>>
+
+/// A durable device over MQTT, with mosquitto as its platform.
+private final class DurableDevice {
+  var driver: Durable
+
+  init(_ broker: Mosquitto, in folder: URL, staysConnected: Bool = false) throws {
+    let (host, path) = (Array("127.0.0.1".utf8), Array(folder.path.utf8))
+    let authorities = try MQTTCertificates.text("ca.pem")
+    let channel = try MQTTChannel(
+      ChannelSettings(.tls, host: host.span, port: broker.ports.tls),
+      authorities: authorities.span
+    )
+    var settings = MQTTLinkSettings()
+    settings.staysConnected = staysConnected
+    settings.reconnecting.retry = Milliseconds(20)
+    settings.reconnecting.closePeriod = Milliseconds(0)
+    let (key, name, secret) = (Array("pk".utf8), Array("device".utf8), Array("secret".utf8))
+    let link = try MQTTLink(
+      identity: DeviceIdentity(productKey: key.span, deviceName: name.span),
+      secret: makeSecret(secret),
+      settings: settings,
+      layer: channel,
+      randomness: SystemRandom()
+    )
+    var durable = DurableSettings()
+    durable.retry = Milliseconds(20)
+    durable.retryLimit = Milliseconds(200)
+    let reports = try DurableReports(
+      link: link,
+      settings: durable,
+      directory: StateDirectory(path: path.span),
+      fingerprint: FixedBytes<32>(),
+      now: TimeStamp(boot: 1, instant: MonotonicClock.now(), date: 0)
+    )
+    driver = DescriptorDriver(reports: reports)
+  }
+
+  func accept(_ payload: String) throws -> UInt64 {
+    let (name, bytes) = (Array("/pk/device/user/update".utf8), Array(payload.utf8))
+    let topic = try Topic(name.span)
+    return try driver.reports.accept(
+      topic: topic,
+      payload: bytes.span,
+      at: MonotonicClock.now(),
+      date: 0
+    )
+  }
+
+  /// Drives it until `isDone` says so of an event; `false` after a minute.
+  func drive(until isDone: (DurableEvent) -> Bool) -> Bool {
+    let end = MonotonicClock.now() + Milliseconds(60_000)
+    while MonotonicClock.now() < end {
+      while let event = driver.pollEvent(at: MonotonicClock.now(), date: 0) {
+        if isDone(event) { return true }
+      }
+      driver.wait(until: end)
+    }
+    return false
+  }
+
+  func send(_ topic: String, _ payload: String) -> Bool {
+    let (name, bytes) = (Array(topic.utf8), Array(payload.utf8))
+    return driver.reports.send(
+      topic: name.span,
+      payload: bytes.span,
+      quality: .atLeastOnce,
+      at: MonotonicClock.now()
+    )
+  }
+
+  var downlink: (String, String) { driver.reports.message }
+}
+
+extension DurableReports where Link: DownlinkLink & ~Copyable {
+  fileprivate var message: (String, String) { (text(downlinkTopic), text(downlinkPayload)) }
+}
+
+@Suite("A durable device over MQTT, with mosquitto as its platform")
+struct DurableMQTTTests {
+  private func folder() throws -> URL {
+    let url = URL.temporaryDirectory.appending(path: "nbiot-mqtt-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    return url
+  }
+
+  @Test func `each accepted report is delivered, whatever becomes of the broker`() throws {
+    let folder = try folder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let broker = try Mosquitto()
+    let device = try DurableDevice(broker, in: folder)
+    var waiting: Set<UInt64> = []
+    for number in 0..<40 { waiting.insert(try device.accept("{\"n\":\(number)}")) }
+    for kill in 0..<5 {
+      let rest = waiting.count - 6
+      let isDone = device.drive {
+        if case .delivered(let id) = $0 { waiting.remove(id) }
+        return waiting.count <= rest
+      }
+      #expect(isDone, "after \(kill) kills")
+      broker.end()
+      // It finds out, and nobody listens meanwhile.
+      #expect(device.drive { if case .authenticationFailed = $0 { true } else { false } })
+      try broker.start()
+    }
+    #expect(
+      device.drive {
+        if case .delivered(let id) = $0 { waiting.remove(id) }
+        return waiting.isEmpty
+      }
+    )
+    let pending = device.driver.reports.pendingReports
+    #expect(pending == 0)
+    device.driver.close()
+    let isClosing = device.driver.reports.isClosing
+    #expect(!isClosing)
+  }
+
+  @Test func `a device that stays connected is spoken to and answers`() throws {
+    let folder = try folder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let broker = try Mosquitto()
+    let device = try DurableDevice(broker, in: folder, staysConnected: true)
+    #expect(device.drive { if case .authenticated = $0 { true } else { false } })
+    let id = try device.accept("{}")
+    #expect(device.drive { if case .delivered(id) = $0 { true } else { false } })
+    #expect(device.send("/pk/device/user/answer", "{}"))
+  }
+}
