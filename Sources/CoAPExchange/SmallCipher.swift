@@ -7,8 +7,8 @@ internal import ConstrainedCore
 /// and output (the FX construction: Kilian and Rogaway, "How to Protect DES Against Exhaustive Key
 /// Search", 1996).
 ///
-/// It generates numbers that must neither repeat nor be predictable; it does not hide data. Size:
-/// 52 bytes; some 200 instructions.
+/// It generates numbers that must neither repeat nor be predictable; it does not hide data.
+/// Size: 52 bytes; some 200 instructions.
 struct SmallCipher {
   private let before: UInt32
   private let behind: UInt32
