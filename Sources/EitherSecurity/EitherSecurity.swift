@@ -8,18 +8,18 @@ public import SymmetricSecurity
 ///
 /// `CoAPLink<EitherSecurity, …>` is the session's code once for both modes.
 public struct EitherSecurity: ~Copyable, SecurityLayer {
-  /// The layer in use where there is no `channel`; else without a key, and untouched.
+  /// The layer in use if there is no `channel`; otherwise without a key and unused.
   private var symmetric: SymmetricSecurity
 
   private var channel: DTLSSecurity?
 
-  /// The symmetric mode.
+  /// Uses the symmetric mode.
   public init(_ layer: consuming SymmetricSecurity) {
     symmetric = layer
     channel = nil
   }
 
-  /// DTLS.
+  /// Uses DTLS.
   public init(_ layer: consuming DTLSSecurity) {
     symmetric = SymmetricSecurity()
     channel = consume layer
@@ -28,17 +28,17 @@ public struct EitherSecurity: ~Copyable, SecurityLayer {
   /// Whether the layer is DTLS.
   public var isDTLS: Bool { channel != nil }
 
-  /// As the layer in use says.
+  /// The value of the layer in use.
   public var usesSequence: Bool { !isDTLS }
 
-  /// As the layer in use says.
+  /// The value of the layer in use.
   public var wrapsDatagrams: Bool { isDTLS }
 }
 
-// MARK: - The payload seam, which DTLS leaves as it is
+// MARK: - The payload seam, unused by DTLS
 
 extension EitherSecurity {
-  /// Makes the symmetric mode's key.
+  /// Derives the symmetric mode's key.
   public mutating func establish(
     secret: Span<UInt8>,
     random: Span<UInt8>
@@ -46,7 +46,7 @@ extension EitherSecurity {
     if !isDTLS { try symmetric.establish(secret: secret, random: random) }
   }
 
-  /// Appends what is to stand in the message for `payload`.
+  /// Appends the protected form of `payload`, as the message carries it.
   public mutating func seal(
     payload: Span<UInt8>,
     into output: inout ByteWriter
@@ -55,7 +55,7 @@ extension EitherSecurity {
     try symmetric.seal(payload: payload, into: &output)
   }
 
-  /// Appends the payload that the message's bytes stand for.
+  /// Appends the plaintext of a message's `payload`.
   public mutating func open(
     payload: Span<UInt8>,
     into output: inout ByteWriter
@@ -73,7 +73,7 @@ extension EitherSecurity {
   }
 }
 
-// MARK: - The datagram seam, which the symmetric mode leaves as it is
+// MARK: - The datagram seam, unused by the symmetric mode
 
 extension EitherSecurity {
   /// Appends the datagram that carries `message`.
@@ -137,7 +137,7 @@ extension EitherSecurity {
   /// Ends the channel.
   public mutating func close() { channel?.close() }
 
-  /// Writes the channel's next datagram of its own.
+  /// Writes the channel's next own datagram.
   public mutating func pollTransmit(
     into output: inout ByteWriter,
     at now: Instant
@@ -157,7 +157,7 @@ extension EitherSecurity {
   public mutating func handleTimeout(at now: Instant) { channel?.handleTimeout(at: now) }
 }
 
-// MARK: - What survives a restart
+// MARK: - State that survives a restart
 
 extension EitherSecurity {
   /// Appends the channel's session; nothing in the symmetric mode.
