@@ -8,6 +8,6 @@ struct SignalInput {
   /// counters; SIGPIPE is held back.
   init() { descriptor = nbiot_signals() }
 
-  /// The next one that has come; 0 when none has.
+  /// The next signal received; 0 if there is none.
   func next() -> Int32 { nbiot_next_signal(descriptor) }
 }
