@@ -4,7 +4,7 @@ internal import HTTPSTransfer
 internal import Platform
 
 extension OTACommand {
-  /// Gets a firmware whose address, size and digest are known.
+  /// Downloads a firmware with known address, size and digest.
   struct Download: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "download",
@@ -148,7 +148,7 @@ extension OTACommand {
 }
 
 extension FirmwareDownloadError {
-  /// What the program ends with.
+  /// The exit status.
   var status: ExitStatus {
     switch self {
     case .transfer(let reason): reason.status
@@ -161,7 +161,7 @@ extension FirmwareDownloadError {
     }
   }
 
-  /// What happened, without what to do.
+  /// States what happened, without advice.
   var short: String {
     switch self {
     case .transfer(.unresolved): "the host name cannot be resolved"

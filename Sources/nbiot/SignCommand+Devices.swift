@@ -248,7 +248,7 @@ extension SignCommand {
       lines.print(device.output)
     }
 
-    /// What stands in `params`, as JSON.
+    /// The content of `params`, as JSON.
     private func entry(
       _ request: SubDeviceRequest,
       _ identity: DeviceIdentity,
@@ -290,7 +290,7 @@ extension SignCommand {
 }
 
 extension ResultLines {
-  /// What every signature is printed with.
+  /// The lines printed with every signature.
   init(_ signature: Signature, _ method: SignMethodArgument, uppercase: Bool) throws {
     self.init()
     add("content", "content", signature.content)
