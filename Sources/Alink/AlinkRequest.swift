@@ -15,10 +15,10 @@ public import Platform
 /// //  "method":"thing.event.property.post"}
 /// ```
 ///
-/// The kind determines what can be added. The guide's limits are checked as members are added, so
-/// that a request that the platform would refuse costs no airtime. After a call that throws
-/// `capacity`, the output is incomplete and `finish` throws as well; start again. Size: that of the
-/// writer, and about 400 bytes.
+/// What can be added depends on the kind. The guide's limits are checked as members are added, so that
+/// a request that the platform would refuse costs no airtime. After a call that throws `capacity`,
+/// the output is not complete, and `finish` throws, too; start again.
+/// Size: that of the writer, and about 400 bytes.
 public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable>:
   ~Copyable, ~Escapable
 {

@@ -97,7 +97,7 @@ struct ThingModelCursor: ~Escapable {
     return reader.string(range, equals: literal)
   }
 
-  /// The UTF-8 length of the text here; `nil` if the value is not a text.
+  /// How many UTF-8 bytes the text here has; `nil` when here is none.
   var textByteCount: Int? {
     var ahead = self
     guard case .string(let range) = ahead.next() else { return nil }

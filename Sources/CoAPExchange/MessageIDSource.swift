@@ -3,10 +3,10 @@ internal import ConstrainedCore
 /// Message IDs that cannot be predicted from earlier ones, and are not reused within their lifetime
 /// (RFC 7252 Section 4.4).
 ///
-/// The numbers are in 16 blocks of 4,096. Starting with a random block, half of a block's numbers
-/// are drawn, without repetition, before the next block follows. A block is reused only when the
-/// lifetime of its last message has passed: after 32,768 messages within one EXCHANGE_LIFETIME,
-/// more than 130 per second, the source makes its user wait. Size: 720 bytes.
+/// The numbers are in 16 blocks of 4,096. From a block that is begun at random, half of the numbers are
+/// drawn, none of them twice, before it is the next one's turn. A block is entered again only when the
+/// lifetime of the last message that used it has passed: at 32,768 messages within one EXCHANGE_LIFETIME,
+/// which is more than 130 a second, the source makes its user wait. Size: 720 bytes.
 struct MessageIDSource {
   /// The time from which the next message ID may be used; in the past if it is free.
   private(set) var available = Instant(milliseconds: .min)

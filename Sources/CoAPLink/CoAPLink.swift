@@ -14,7 +14,7 @@ public import SecurityLayer
 /// datagram to `handleDatagram` and the time to `handleTimeout`, then `pollEvent` until it returns
 /// `nil`. `drive(over:at:)` does this over a socket.
 ///
-/// Memory: about 8 KB, inline. After the first report no call allocates.
+/// Memory: about 8 KB, in place. After the first report no call allocates.
 public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>:
   ~Copyable
 {

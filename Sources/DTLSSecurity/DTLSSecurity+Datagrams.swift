@@ -125,7 +125,7 @@ extension DTLSSecurity {
     }
   }
 
-  /// Writes the next datagram of the handshake, or a close_notify.
+  /// Writes the next datagram of the handshake, or a goodbye.
   public mutating func pollTransmit(
     into output: inout ByteWriter,
     at now: Instant
@@ -171,7 +171,7 @@ extension DTLSSecurity {
   /// The next event since the last call.
   public mutating func pollEvent() -> SecurityEvent? { event.take() }
 
-  /// Abandons a running handshake; an established association stays.
+  /// Gives up a handshake that is under way; an association stays.
   public mutating func interrupt() {
     waitsUntil = nil
     doubt = nil

@@ -18,8 +18,7 @@ public enum WallClock {
     return UInt64(widening: UInt32(truncatingIfNeeded: time.tv_sec))
   }
 
-  /// A number that identifies this boot of the machine, other than 0
-  /// (/proc/sys/kernel/random/boot_id).
+  /// A number for this start of the machine, other than 0 (/proc/sys/kernel/random/boot_id).
   ///
   /// If the system has none, the number is the process's own, and a restart of the process counts
   /// as a reboot.

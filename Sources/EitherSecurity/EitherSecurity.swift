@@ -19,7 +19,7 @@ public struct EitherSecurity: ~Copyable, SecurityLayer {
     channel = nil
   }
 
-  /// Uses DTLS.
+  /// DTLS.
   public init(_ layer: consuming DTLSSecurity) {
     symmetric = SymmetricSecurity()
     channel = consume layer
