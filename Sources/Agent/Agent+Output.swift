@@ -9,9 +9,11 @@ internal import PlatformCoAP
 internal import SecurityLayer
 internal import UDPTransport
 
-/// What is printed: results to standard output, all else to standard error, a line each.
+/// The agent's output: results to standard output, everything else to standard error, one line
+/// each.
 extension Agent {
-  /// Prints the line at hand, a result; who cannot read it any more ends the program, and nothing is lost.
+  /// Prints the current line, a result; if standard output cannot be written, the program ends, and
+  /// nothing is lost.
   @inline(never)
   mutating func print() {
     guard !line.write(to: 1) else { return }
@@ -19,7 +21,7 @@ extension Agent {
     isOver = true
   }
 
-  /// Prints what happened.
+  /// Prints an event.
   @inline(never)
   mutating func show(_ event: DurableEvent) {
     driver.note(event)
@@ -69,7 +71,7 @@ extension Agent {
     log(&line)
   }
 
-  /// Begins a line of a report that is not delivered and not kept.
+  /// Starts the line of a report that was not delivered and was deleted.
   @inline(never)
   private mutating func finish(_ phrase: Phrase, _ id: UInt64) {
     hasRejected = true
@@ -77,7 +79,7 @@ extension Agent {
     line.add(id)
   }
 
-  /// Adds what is known of the report of an event.
+  /// Appends the details of an event's report.
   @inline(never)
   private mutating func add(_ id: UInt64) {
     line.add(id)
@@ -97,7 +99,7 @@ extension Agent {
     line.add(reply.message.bytes)
   }
 
-  /// Adds why the device could not authenticate.
+  /// Appends why the device could not authenticate.
   @inline(never)
   private mutating func add(_ failure: AuthenticationFailure) {
     switch failure {
@@ -109,7 +111,7 @@ extension Agent {
     }
   }
 
-  /// Adds what became of a report.
+  /// Appends the outcome of a report.
   @inline(never)
   private mutating func add(_ outcome: ReportOutcome) {
     switch outcome {
@@ -118,7 +120,7 @@ extension Agent {
     }
   }
 
-  /// Adds why there is no secure channel.
+  /// Appends why there is no secure channel.
   @inline(never)
   private mutating func add(_ failure: HandshakeFailure) {
     #if !SYMMETRIC_ONLY
@@ -150,7 +152,7 @@ extension Agent {
     addPayload()
   }
 
-  /// Adds what the platform has answered, of a refusal its reason.
+  /// Appends the platform's answer, for a refusal its reason.
   @inline(never)
   private mutating func addPayload() {
     let answer = driver.reports.link.answer
@@ -159,14 +161,14 @@ extension Agent {
     line.add(answer)
   }
 
-  /// As in RFC 7252: the class, a dot and the detail in two digits.
+  /// Appends a code as in RFC 7252: the class, a dot and two digits of detail.
   @inline(never)
   private mutating func add(_ code: Code) {
     line.add(.space, UInt64(code.rawValue >> 5))
     line.add(code.rawValue & 0x1F < 10 ? .pointAndZero : .point, UInt64(code.rawValue & 0x1F))
   }
 
-  /// Says that the disk refuses; with `--once` it is not waited for.
+  /// Reports that the disk rejects writes; with `--once` the agent does not wait for it.
   @inline(never)
   mutating func complain(_ failure: StoreError) {
     if configuration.arguments.isOnce { hasDiskRefused = true }
@@ -175,7 +177,7 @@ extension Agent {
     log(&line)
   }
 
-  /// Says why there is no link.
+  /// Reports why there is no link.
   mutating func showLink(_ failure: TransportError) {
     line.start(.noLink)
     switch failure {
@@ -191,7 +193,7 @@ extension Agent {
     log(&line)
   }
 
-  /// Prints what was found on the disk.
+  /// Reports the state found on disk.
   mutating func showStart() {
     let found = driver.reports.outboxFindings
     line.start(.started)
@@ -227,7 +229,7 @@ extension Agent {
   }
 }
 
-/// Prints a line that is known beforehand to standard error.
+/// Prints a constant line to standard error.
 @inline(never)
 func log(_ text: Span<UInt8>) {
   var line = TextLine()
@@ -235,7 +237,7 @@ func log(_ text: Span<UInt8>) {
   log(&line)
 }
 
-/// Prints a line to standard error; where that cannot be written, nothing can say so.
+/// Prints a line to standard error; if that cannot be written, the failure cannot be reported.
 @inline(never)
 func log(_ line: inout TextLine) {
   #if !hasFeature(Embedded)
@@ -260,7 +262,7 @@ extension AuthenticationFailure {
     }
   }
 
-  /// Whether another try will fare no better.
+  /// Whether a retry would fail in the same way.
   var isRefusal: Bool {
     switch self {
     case .refused(let code): code.class == 4
@@ -272,7 +274,7 @@ extension AuthenticationFailure {
 
 #if !SYMMETRIC_ONLY
 extension HandshakeFailure {
-  /// Those with a number apart.
+  /// The phrase, except for outcomes with a number.
   var phrase: Phrase {
     switch self {
     case .noAnswer: .timedOut

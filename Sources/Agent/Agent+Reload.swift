@@ -3,13 +3,13 @@ internal import CoAPLink
 internal import ConstrainedCore
 internal import UDPTransport
 
-/// SIGHUP: the program starts over in its process, with the configuration as it is now.
+/// SIGHUP: the program restarts within its process, with the current configuration.
 ///
-/// Reports are on disk, and go with the token and the numbers that are there too. What was read of standard
-/// input and not taken yet goes along by a pipe, and with it the number of the last line that was taken, and
-/// whether one was refused, by the disk or otherwise: a reload makes no exit status better.
+/// Reports are on disk, and so are the token and the numbers. Standard input that was read but not
+/// processed is passed through a pipe, with the number of the last processed line, and whether a
+/// line was refused, by the disk or otherwise: a reload does not improve the exit status.
 extension Agent {
-  /// Starts over, unless the configuration is wrong: then all stays as it was.
+  /// Restarts, unless the configuration has an error: then nothing changes.
   @inline(never)
   mutating func reload(_ input: borrowing LineInput) {
     isReloadWanted = false
@@ -27,7 +27,7 @@ extension Agent {
     nbiot_exit(AgentStatus.store.rawValue)
   }
 
-  /// Goes on where the program stopped that ran in this process before.
+  /// Continues where the previous program in this process stopped.
   mutating func takeOver(_ input: inout LineInput) {
     let descriptor = configuration.arguments.rest
     if descriptor < 0 { return }

@@ -11,24 +11,25 @@ internal import SecurityLayer
 internal import SystemClocks
 internal import UDPTransport
 
-/// How the program ends.
+/// The exit status of the program.
 ///
-/// What has come about at the end decides, and of several the first in this order: `output`, a signal,
+/// The state at the end decides; of several, the first in this order is used: `output`, a signal,
 /// `store`, `unauthenticated`, `undelivered`, `rejected`.
 enum AgentStatus: Int32 {
   /// Everything was delivered, or a signal ended the program.
   case success = 0
-  /// Some reports were not delivered and are not kept, lines were refused, or could not be read.
+  /// Some reports were deleted without delivery, lines were refused, or standard input could not be
+  /// read.
   case rejected = 1
-  /// The command line or the configuration is wrong.
+  /// The command line or the configuration has an error.
   case usage = 2
   /// `/auth` or the handshake was refused.
   case unauthenticated = 3
-  /// Some reports could not be delivered and are kept.
+  /// Some reports could not be delivered, and stay on disk.
   case undelivered = 4
   /// Standard output cannot be written.
   case output = 5
-  /// The state directory cannot be used, or the disk has refused something.
+  /// The state directory cannot be used, or the disk rejected a write.
   case store = 6
 }
 
@@ -39,9 +40,9 @@ struct Agent: ~Copyable {
   var signals = SignalInput()
   /// Whether a report or a line is lost to its sender: rejected, refused, given up, not read and the like.
   var hasRejected = false
-  /// Whether the disk has refused a line that is not tried again, or with `--once` anything.
+  /// Whether the disk rejected a line that is not retried, or, with `--once`, anything.
   var hasDiskRefused = false
-  /// Whether the platform refused the device the last time that it authenticated.
+  /// Whether the platform refused the device's last authentication.
   var isUnauthenticated = false
   /// Whether, with `--once`, nothing more could be sent at some time: the end does not wait for it.
   var isHeldUp = false
@@ -52,21 +53,21 @@ struct Agent: ~Copyable {
   var hasLine = false
   /// Whether the configuration is to be read anew.
   var isReloadWanted = false
-  /// When a line is tried again that the disk has refused.
+  /// When a line rejected by the disk is tried again.
   var heldUntil: Instant?
-  /// The number of the line at hand in standard input.
+  /// The number of the current line of standard input.
   var lineNumber: UInt64 = 0
   var driver: DeviceDriver<AgentSecurity, SystemRandom>
   var datagrams = DatagramInput()
   var hints = HintCommand()
   var settings = LineSettings()
   var endpoint = ServerAddress()
-  /// What is being said; each line has the same place, for every frame that had its own would be 2 KB.
+  /// The current output line, shared by all functions: one in each frame would take 2 KB.
   var line = TextLine()
   var configuration: Configuration
 
-  /// Runs until there is nothing more to do, and ends the process: the system takes back what is held, and
-  /// clears it.
+  /// Runs until there is nothing more to do, and ends the process; the system reclaims and clears
+  /// its memory.
   @inline(never)
   mutating func run() {
     var input = LineInput()
@@ -83,7 +84,7 @@ struct Agent: ~Copyable {
     nbiot_exit(status.rawValue)
   }
 
-  /// How the program ends.
+  /// The exit status.
   private var status: AgentStatus {
     if hasNoOutput { return .output }
     if isOver { return .success }
@@ -94,15 +95,17 @@ struct Agent: ~Copyable {
     return hasRejected ? .rejected : .success
   }
 
-  /// Whether all has been taken in, and as much delivered as is to be.
+  /// Whether all input was processed, and all deliverable reports were delivered.
   private func isDone(after input: borrowing LineInput) -> Bool {
     guard input.isAtEnd, !hasLine, heldUntil == nil else { return false }
     let isOnce = configuration.arguments.isOnce
     return isHeldUp || driver.reports.pendingReports == 0 && (isOnce || !datagrams.isOpen)
   }
 
-  /// Where there is no room for a line its sender waits, so that nothing is lost; with `--once` not in vain:
-  /// then it is told.
+  /// Whether to read further lines.
+  ///
+  /// If there is no room for a line, its sender waits, so that nothing is lost; with `--once` it
+  /// would wait in vain, so the line is refused.
   private var takesLines: Bool {
     @inline(never)
     get { driver.reports.hasRoom || isHeldUp }
@@ -110,7 +113,7 @@ struct Agent: ~Copyable {
 
   // MARK: - What comes in
 
-  /// Takes what has come in, for a tenth of a second: then the network has its turn.
+  /// Processes input for a tenth of a second; then it is the network's turn.
   @inline(never)
   private mutating func takeLines(of input: inout LineInput) {
     let start = MonotonicClock.now()
@@ -209,14 +212,14 @@ struct Agent: ~Copyable {
   @inline(never)
   private mutating func work() {
     takeSignals()
-    // What has been kept stays: the program ends with the status that it has now.
+    // Accepted reports stay on disk: the program ends with its current status.
     if isOver { return }
     let now = MonotonicClock.now()
     receive(at: now)
     driver.reports.handleTimeout(at: now)
     hints.look(at: now)
     let date = WallClock.now()
-    // The rest in the next turn, for each may cost a sync.
+    // The rest follows in the next turn, because each may cost a sync.
     while MonotonicClock.now() - now < Milliseconds(100),
       let event = driver.reports.pollEvent(at: now, date: date)
     {
@@ -247,14 +250,14 @@ struct Agent: ~Copyable {
     }
   }
 
-  /// Says goodbye, where the channel has one; what is under way stays in the outbox.
+  /// Sends close_notify if the channel has it; work in flight stays in the outbox.
   @inline(never)
   mutating func close() {
     driver.reports.close()
     if driver.server.socket.isOpen { transmit() }
   }
 
-  /// Sends what is due, once there is a socket.
+  /// Sends due datagrams, once there is a socket.
   @inline(never)
   private mutating func transmit() {
     while !isOver {
@@ -271,8 +274,8 @@ struct Agent: ~Copyable {
     }
   }
 
-  /// Goes on to the server's next address, where there is one; else the report stays, and another socket may
-  /// have an address that works.
+  /// Switches to the server's next address, if there is one; otherwise the report stays, and
+  /// another socket may have a working address.
   @inline(never)
   @discardableResult
   private mutating func failLink(_ failure: TransportError, at now: Instant) -> Bool {
@@ -289,7 +292,7 @@ struct Agent: ~Copyable {
       entry(signals.descriptor), entry(isReady && !input.isAtEnd ? 0 : -1),
       entry(isReady ? datagrams.descriptor : -1), entry(driver.server.descriptor),
     ]
-    // Nothing can be sent while the name is being looked up, however long that has been due.
+    // Nothing can be sent while the name is being resolved, even if it is overdue.
     var deadline = driver.server.isResolving ? nil : driver.reports.pollTimeout()
     if let heldUntil { deadline = min(deadline ?? heldUntil, heldUntil) }
     if isReady, hasLine { deadline = MonotonicClock.now() }

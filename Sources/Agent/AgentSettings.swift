@@ -7,26 +7,26 @@ internal import DurableReports
 internal import Platform
 internal import PlatformCoAP
 
-/// Where the platform is.
+/// The platform's address.
 package struct ServerAddress {
   private var count = 0
   private var storage = InlineArray<256, UInt8>(repeating: 0)
   private(set) var port: UInt16 = 0
-  /// Whether it is talked to over DTLS.
+  /// Whether DTLS is used.
   private(set) var isDTLS = false
 
-  /// Holds nothing yet.
+  /// Starts empty.
   package init() {}
 
-  /// The host's name or address.
+  /// The host name or address.
   var host: Span<UInt8> {
     @_lifetime(borrow self)
     get { storage.span.extracting(0..<count) }
   }
 
-  /// Reads it: an `EndpointText` or nothing, the platform's own.
+  /// Reads the endpoint: an `EndpointText`, or nothing for the platform's own.
   ///
-  /// A scheme says how messages are protected where `security` does not; the two must not differ.
+  /// A scheme decides on the protection if `security` does not; the two must agree.
   @inline(never)
   package mutating func read(_ configuration: borrowing Configuration) {
     let text = configuration.bytes(.endpoint)
@@ -72,7 +72,7 @@ extension EndpointError {
 }
 
 extension LineSettings {
-  /// Reads them, and refuses what else of the configuration is wrong and is looked at again when it is used.
+  /// Reads the settings, and checks all values that are otherwise read only when they are used.
   @inline(never)
   mutating func read(_ configuration: borrowing Configuration) {
     if configuration.has(.topic) {
@@ -93,7 +93,7 @@ extension LineSettings {
       ?? .off
     if configuration.bytes(.idPlaceholder).count > 32 { configuration.refuse(.idPlaceholder) }
     _ = configuration.path(.hintCommand)
-    // Quotation marks would become part of the name.
+    // Quotation marks would become part of the path.
     if configuration.bytes(.stateDirectory)[0] == UInt8(ascii: "\"") {
       configuration.refuse(.stateDirectory)
     }
@@ -101,7 +101,7 @@ extension LineSettings {
 }
 
 extension DeviceSettings {
-  /// How the device talks to the platform.
+  /// The settings of the link.
   init(_ configuration: borrowing Configuration) {
     self.init()
     switch configuration.choice(.signMethod) {
@@ -125,7 +125,7 @@ extension DeviceSettings {
 }
 
 extension DurableSettings {
-  /// How the device keeps what it must not lose.
+  /// The settings of the outbox and the session's file.
   @inline(never)
   init(_ configuration: borrowing Configuration) {
     self.init()

@@ -4,34 +4,34 @@ internal import ConstrainedCore
 /// The command line.
 @safe
 package struct Arguments {
-  /// What it asks for instead of running.
+  /// An action requested instead of running.
   enum Request {
     case run, check, send, help, version
   }
 
   private(set) var request = Request.run
   private(set) var isOnce = false
-  /// What `--format` says; `nil` when it is not given.
+  /// The value of `--format`; `nil` if it is not given.
   private(set) var isCBOR: Bool?
-  /// Which one is the configuration's path; 0 for none.
+  /// The index of the configuration's path; 0 for none.
   private var pathIndex = 0
-  /// Where the line to be sent begins.
+  /// The index of the first word of the line to be sent.
   private var lineIndex = 0
-  /// A descriptor to read from what the program has left that ran in this process before; -1 for none.
+  /// A descriptor for the state left by the previous program in this process; -1 for none.
   private(set) var rest: Int32 = -1
-  /// How many there are, `--rest` apart.
+  /// The number of arguments, without `--rest`.
   private var count = 1
-  /// Which one makes no sense.
+  /// The index of the invalid argument.
   private var culpritIndex = 0
-  /// `main`'s own.
+  /// The arguments of `main`.
   private let values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?
 
-  /// Holds `main`'s, to be read.
+  /// Stores the arguments of `main`, to be read.
   package init(_ values: UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>?) {
     unsafe self.values = values
   }
 
-  /// Reads so many; `false` when they make no sense.
+  /// Parses `count` arguments; returns `false` if they are invalid.
   package mutating func read(_ count: Int32) -> Bool {
     var index = 1
     while index < Int(count) {
@@ -53,13 +53,14 @@ package struct Arguments {
         guard let format = value.index(in: ConfigurationKey.format.values) else { return false }
         isCBOR = format == 1
       case 7:
-        // Always the last: `startOver` has put it there.
+        // Always last: `startOver` has put it there.
         guard let number = value.decimal else { return false }
         rest = Int32(truncatingIfNeeded: number)
         return pathIndex > 0
       case 8:
         if request != .run || isOnce || isCBOR != nil { return false }
-        // All the others are the line's. One that asks for a file, standard input or an option is no payload.
+        // All others are part of the line. A payload that names a file, standard input or an option
+        // is refused.
         request = .send
         lineIndex = index &+ 1
         culpritIndex = lineIndex
@@ -82,25 +83,25 @@ package struct Arguments {
     return pathIndex > 0 || request == .help || request == .version
   }
 
-  /// The argument that made `read` fail; empty where one is missing.
+  /// The argument that made `read` fail; empty if one is missing.
   var culprit: Span<UInt8> {
     @_lifetime(immortal)
     get { word(culpritIndex) }
   }
 
-  /// The configuration's path.
+  /// The path of the configuration.
   var path: Span<UInt8> {
     @_lifetime(immortal)
     get { word(pathIndex) }
   }
 
-  /// The configuration's path with a zero byte at its end.
+  /// The path of the configuration with a terminating zero byte.
   var pathForC: Span<UInt8> {
     @_lifetime(immortal)
     get { word(pathIndex, withEnd: 1) }
   }
 
-  /// Writes the line to be sent: the arguments with a tab between two of them.
+  /// Writes the line to be sent: the arguments, separated by a tab.
   func writeLine(into writer: inout ByteWriter) throws(CapacityError) {
     var index = lineIndex
     repeat {
@@ -110,16 +111,16 @@ package struct Arguments {
     } while !word(index, withEnd: 1).isEmpty
   }
 
-  /// Whether the program takes the configuration as it is now; what is wrong with it is logged.
+  /// Whether the current configuration passes the check, which logs its errors.
   func areStillGood() -> Bool {
-    // SAFETY: `main`'s arguments, of which there are as many.
+    // SAFETY: `main`'s arguments, with their count.
     unsafe nbiot_run_again(values, count, nil, nil, 0) != 0
   }
 
-  /// Runs the program from the start, in place of this process, and leaves what it has read to it.
+  /// Restarts the program in this process, and passes it the input read so far.
   func startOver(_ legacy: nbiot_legacy, _ rest: Span<UInt8>) {
     var legacy = legacy
-    // SAFETY: `main`'s arguments, of which there are as many; the bytes are copied.
+    // SAFETY: `main`'s arguments, with their count; the bytes are copied.
     unsafe rest.withUnsafeBytes {
       _ = unsafe nbiot_run_again(values, count, &legacy, $0.baseAddress, $0.count)
     }
@@ -131,7 +132,7 @@ package struct Arguments {
     if let values = unsafe values, let name = unsafe values[0] { _ = unsafe execvp(name, values) }
   }
 
-  /// The argument of that number, with so many of its zero byte; empty behind the last one.
+  /// The argument at that index, optionally with its terminating zero byte; empty after the last.
   @inline(never)
   @_lifetime(immortal)
   private func word(_ index: Int, withEnd end: Int = 0) -> Span<UInt8> {

@@ -12,7 +12,7 @@ package enum ConfigurationKey: UInt8 {
   case socket, socketMode, socketGroup, hintCommand
 
   #if !hasFeature(Embedded)
-  /// All that there are, as they are written.
+  /// The names of all keys.
   package static var allNames: [String] {
     let text = Span(names)
     return text.indices.map { text[$0] }.split(separator: UInt8(ascii: "|")).map {
@@ -21,7 +21,7 @@ package enum ConfigurationKey: UInt8 {
   }
   #endif
 
-  /// How it is written.
+  /// The name of the key.
   package var name: Span<UInt8> {
     @_lifetime(immortal)
     get { Self.names.word(Int(rawValue)) }
@@ -33,7 +33,7 @@ package enum ConfigurationKey: UInt8 {
     get { Self.values.word(Int(rawValue), by: UInt8(ascii: ";")) }
   }
 
-  /// In the order of the cases.
+  /// The names in the order of the cases.
   private static var names: StaticString {
     """
     product-key|device-name|device-secret-file|state-directory\
@@ -45,7 +45,7 @@ package enum ConfigurationKey: UInt8 {
     """
   }
 
-  /// In the order of the cases.
+  /// The allowed values in the order of the cases.
   private static var values: StaticString {
     """
     1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
@@ -65,34 +65,35 @@ package enum ConfigurationKey: UInt8 {
   }
 }
 
-/// What a configuration file says: `key = value` lines, comments after `#` at a line's start.
+/// The contents of a configuration file: `key = value` lines, and comments after `#` at the start of a
+/// line.
 ///
-/// What is wrong in it ends the process, with a line that says where and what to do. It stays where it is: a
-/// copy of it would be 8 KB. The command line's `--config` reads it, too.
+/// An error in it ends the process, with a line that says where it is and what to do. The command
+/// line's `--config` also reads it. The value stays in place: a copy of it would be 8 KB.
 package struct Configuration: ~Copyable {
-  /// The longest file, in bytes.
+  /// The maximum length of the file in bytes.
   static var maxCount: Int { 8_192 }
 
-  /// The longest path, in bytes.
+  /// The maximum length of a path in bytes.
   static var maxPath: Int { 255 }
 
-  /// The command line, which has the file's path.
+  /// The command line, which contains the file's path.
   let arguments: Arguments
   private var values = InlineArray<33, Value>(repeating: Value())
-  /// The file, with zero bytes put in behind the values.
+  /// The file, with zero bytes inserted after the values.
   private var text = InlineArray<8_193, UInt8>(repeating: 0)
 
   private struct Value {
     var start: UInt16 = 0
     var end: UInt16 = 0
-    /// 0 where the key is not given.
+    /// 0 if the key is not given.
     var line: UInt16 = 0
   }
 
-  /// Holds nothing yet.
+  /// Starts empty.
   package init(_ arguments: Arguments) { self.arguments = arguments }
 
-  /// Reads the file's lines; what a value means is looked at by who asks for it.
+  /// Reads the file's lines; values are checked by their users.
   @inline(never)
   package mutating func read() {
     var room = text.mutableSpan
@@ -103,14 +104,14 @@ package struct Configuration: ~Copyable {
     while start < count {
       var end = start
       while end < count, text[end] != 0x0A { end &+= 1 }
-      // Over a blank, the line's end or the byte that the file does not reach.
+      // Overwrites a blank, the line end, or the byte after the file.
       text[take(start..<end, line: line)] = 0
       start = end &+ 1
       line &+= 1
     }
   }
 
-  /// Takes a line and returns where its value ends.
+  /// Parses a line and returns the end of its value.
   private mutating func take(_ range: Range<Int>, line: Int) -> Int {
     let range = text.span.trimmed(range)
     if range.isEmpty || text[range.lowerBound] == UInt8(ascii: "#") { return range.upperBound }
@@ -137,10 +138,10 @@ package struct Configuration: ~Copyable {
   /// Whether the key is given.
   package func has(_ key: ConfigurationKey) -> Bool { line(of: key) != 0 }
 
-  /// The number of the key's line, counted from 1; 0 when it is not given.
+  /// The number of the key's line, counted from 1; 0 if it is not given.
   package func line(of key: ConfigurationKey) -> Int { Int(values[Int(key.rawValue)].line) }
 
-  /// The value of a key; empty when it is not given.
+  /// The value of a key; empty if it is not given.
   @inline(never)
   @_lifetime(borrow self)
   package func bytes(_ key: ConfigurationKey) -> Span<UInt8> {
@@ -166,7 +167,7 @@ package struct Configuration: ~Copyable {
     return value
   }
 
-  /// Which of the words that the key takes the value is, counted from 0; 0 when the key is not given.
+  /// The index of the value among the key's allowed words; 0 if the key is not given.
   @inline(never)
   package func choice(_ key: ConfigurationKey) -> Int {
     guard has(key) else { return 0 }
@@ -174,7 +175,7 @@ package struct Configuration: ~Copyable {
     return index
   }
 
-  /// A file's mode, in octal digits.
+  /// A file's mode in octal digits.
   @inline(never)
   func mode(_ key: ConfigurationKey, default: UInt32) -> UInt32 {
     guard has(key) else { return `default` }
@@ -189,7 +190,7 @@ package struct Configuration: ~Copyable {
     return mode
   }
 
-  /// The number of a group that there is.
+  /// The number of an existing group.
   @inline(never)
   func group(_ key: ConfigurationKey) -> UInt32 {
     guard has(key) else { return .max }
@@ -202,7 +203,7 @@ package struct Configuration: ~Copyable {
     return group
   }
 
-  /// A value as a path, with a zero byte at its end.
+  /// A value as a path, with a terminating zero byte.
   @inline(never)
   @_lifetime(borrow self)
   package func path(_ key: ConfigurationKey) -> Span<UInt8> {
@@ -212,19 +213,20 @@ package struct Configuration: ~Copyable {
     return path
   }
 
-  /// Ends the process because a key's value is not one that it takes.
+  /// Ends the process because of an invalid value of a key.
   @inline(never)
   func refuse(_ key: ConfigurationKey) -> Never {
     refuse(Int(values[Int(key.rawValue)].line), key.name, .takes, key.values)
   }
 
-  /// Ends the process because of what is wrong with a key's value.
+  /// Ends the process because of a problem with a key's value.
   @inline(never)
   func refuse(_ key: ConfigurationKey, _ problem: Phrase) -> Never {
     refuse(Int(values[Int(key.rawValue)].line), key.name, problem, Span())
   }
 
-  /// Ends the process as a compiler does: file, line, unless it is 0, and what to do.
+  /// Ends the process with a message in a compiler's form: file, line, unless it is 0, and what to
+  /// do.
   @inline(never)
   private func refuse(
     _ number: Int,
@@ -245,7 +247,7 @@ package struct Configuration: ~Copyable {
 }
 
 extension Span where Element == UInt8 {
-  /// The decimal number that the bytes are.
+  /// The bytes as a decimal number.
   @inline(never)
   var decimal: UInt64? {
     var value: UInt64 = 0
@@ -257,7 +259,7 @@ extension Span where Element == UInt8 {
     return value
   }
 
-  /// Which of some words, separated by `|`, the bytes are.
+  /// The index of the bytes among words separated by `|`.
   @inline(never)
   func index(in words: Span<UInt8>) -> Int? {
     var index = 0
@@ -269,7 +271,7 @@ extension Span where Element == UInt8 {
     }
   }
 
-  /// The word of that number, counted from 0, of some words; empty behind the last.
+  /// The word at that index, counted from 0; empty after the last.
   @inline(never)
   @_lifetime(copy self)
   func word(_ number: Int, by separator: UInt8) -> Span<UInt8> {
@@ -298,6 +300,6 @@ extension StaticString {
 }
 
 extension UInt8 {
-  /// A space, a tab or a carriage return.
+  /// Whether it is a space, a tab or a carriage return.
   var isBlank: Bool { self == 0x20 || self == 0x09 || self == 0x0D }
 }

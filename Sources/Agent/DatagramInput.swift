@@ -2,11 +2,10 @@ internal import CPOSIX
 internal import ConstrainedCore
 internal import SystemClocks
 
-/// A Unix datagram socket that other programs of the machine send their reports to, a line a datagram.
+/// A Unix datagram socket for reports from other programs on the machine, one line per datagram.
 ///
-/// A sender whose own socket has a name is answered with the line that standard output has for it.
-///
-/// It is open until the process ends.
+/// A sender whose own socket has a name is answered with the line printed to standard output. The
+/// socket is open until the process ends.
 struct DatagramInput {
   /// -1 for none.
   var descriptor: Int32 = -1
@@ -17,16 +16,16 @@ struct DatagramInput {
   /// not to be answered, or two would answer each other for ever.
   private(set) var isAnswer = false
   private var replies = 0
-  /// The time in which they were sent, in 1,024 ms.
+  /// The period in which they were sent, in units of 1,024 ms.
   private var second: Int64 = 0
 
-  /// How many answers go out in that time, to whomever.
+  /// The maximum number of answers in that period, over all senders.
   private static var mostReplies: Int { 1_000 }
 
-  /// Listens at `path`, which ends with a zero byte; `false` with `errno` set when that cannot be.
+  /// Listens at `path`, which ends with a zero byte; returns `false` with `errno` set on failure.
   ///
-  /// With that mode and group, this process's own where it is `UInt32.max`. A socket that is there already is
-  /// replaced if nobody has it any more.
+  /// It has that mode and group, or the process's own group for `UInt32.max`. An existing socket is
+  /// replaced if no process has it any more.
   @inline(never)
   mutating func listen(at path: Span<UInt8>, mode: UInt32, group: UInt32) -> Bool {
     // SAFETY: the path ends with a zero byte.
@@ -39,7 +38,7 @@ struct DatagramInput {
     return isOpen
   }
 
-  /// Whether there is one.
+  /// Whether the socket is open.
   var isOpen: Bool { descriptor >= 0 }
 
   /// Takes the next datagram into `room` and returns its count, 0 when there is none; of one that is longer

@@ -2,7 +2,7 @@ internal import CPOSIX
 internal import ConstrainedCore
 internal import DeviceStore
 
-/// What `--help` prints.
+/// The text of `--help`.
 let helpText: StaticString = """
   usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help
          nbiot-agent --config FILE --send [TOPIC] PAYLOAD
@@ -32,10 +32,10 @@ let helpText: StaticString = """
   """
 
 #if !hasFeature(Embedded)
-/// Who is told what is wrong with a configuration, where that is another program than the agent.
+/// Redirects messages about a configuration to a program other than the agent.
 package enum AgentLog {
-  /// Takes each line in place of standard error, and ends the program where it begins with `error`; set before any
-  /// other thread runs.
+  /// Receives each line instead of standard error, and must end the program if it begins with
+  /// `error`; set it before any other thread runs.
   nonisolated(unsafe) package static var reader: ((String) -> Void)?
 }
 #endif
@@ -65,21 +65,21 @@ func fail(_ status: AgentStatus, _ line: inout TextLine) -> Never {
   leave(status)
 }
 
-/// Prints a line that is known beforehand to standard error and ends the process.
+/// Prints a constant line to standard error and ends the process.
 @inline(never)
 func fail(_ status: AgentStatus, _ text: Span<UInt8>) -> Never {
   log(text)
   leave(status)
 }
 
-/// Says what is wrong with a file, and what the system says of it, and ends the process.
+/// Reports a problem with a file, with the system's error, and ends the process.
 @inline(never)
 func fail(_ problem: Phrase, _ path: Span<UInt8>, code: Int32 = nbiot_errno()) -> Never {
   say(problem, path, code)
   leave(.usage)
 }
 
-/// Says what is wrong with a file: an error where a code says so, a warning where that is negative.
+/// Reports a problem with a file: an error with a positive code, a warning with a negative one.
 @inline(never)
 func say(_ problem: Phrase, _ path: Span<UInt8>, _ code: Int32) {
   var line = TextLine()
@@ -95,7 +95,7 @@ func say(_ problem: Phrase, _ path: Span<UInt8>, _ code: Int32) {
 }
 
 extension StoreError {
-  /// Whether the same may go well later, without anybody's doing.
+  /// Whether the failure may pass by itself.
   var mayPass: Bool {
     switch self {
     case .inUse, .notPrivate, .version, .oldVersion, .tooLarge, .directory: false
@@ -103,7 +103,7 @@ extension StoreError {
     }
   }
 
-  /// Appends what failed and the system's reason.
+  /// Appends the failed step and the system's reason.
   func describe(in line: inout TextLine) {
     let code: Int32
     switch self {

@@ -3,22 +3,22 @@ internal import CoAPLink
 internal import ConstrainedCore
 internal import DeviceDriver
 
-/// The command that tells the modem what is known about the radio's next seconds: one at a time, and each for
-/// a limited time.
+/// The command that passes hints about the radio's next seconds to the modem: one at a time, each
+/// for a limited time.
 struct HintCommand {
-  /// How long one may run before its process group is told to end.
+  /// How long a command may run before its process group gets SIGTERM.
   private static var limit: Milliseconds { Milliseconds(10_000) }
 
-  /// 0 for none.
+  /// The process id; 0 if none is running.
   private var child: Int32 = 0
   private var isTold = false
-  /// When the one that runs is to be looked at again.
+  /// The time to check the running command again.
   private(set) var deadline: Instant?
 
   /// Runs `path`, which ends with a zero byte, with one word: `last`, `one-answer` or `more`.
   ///
-  /// The datagram waits for its end, a second at most; what it makes of the hint is its own affair. While one
-  /// still runs, another is not started.
+  /// The datagram waits for its end, at most a second; its exit status is ignored. While one is
+  /// still running, no other is started.
   @inline(never)
   mutating func run(
     _ path: Span<UInt8>,
@@ -58,8 +58,8 @@ struct HintCommand {
     log(&line)
   }
 
-  /// Takes the command from the system's table when it has ended; tells it to end when its time is over, and
-  /// ends it with all of its group a second later.
+  /// Reaps the command if it has ended; otherwise sends SIGTERM to its group when its time is over,
+  /// and SIGKILL a second later.
   @inline(never)
   mutating func look(at now: Instant) {
     if child <= 0 { child = 0 }
@@ -71,7 +71,7 @@ struct HintCommand {
     isTold = true
   }
 
-  /// Ends the command with the program, and all of its group.
+  /// Ends the command and its whole group when the program ends.
   @inline(never)
   mutating func end() {
     if child <= 0 || ends(within: 0) { return }

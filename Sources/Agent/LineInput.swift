@@ -1,9 +1,9 @@
 internal import CPOSIX
 internal import ConstrainedCore
 
-/// Lines of standard input, read as they come and never waited for.
+/// Lines of standard input, read as they arrive, without blocking.
 struct LineInput {
-  /// The longest line, in bytes; longer ones are passed over.
+  /// The maximum length of a line in bytes; longer ones are skipped.
   static var maxCount: Int { 4_096 }
 
   // None of these is more than the storage has.
@@ -20,17 +20,17 @@ struct LineInput {
 
   private var storage = InlineArray<4_097, UInt8>(repeating: 0)
 
-  /// What was read and not taken.
+  /// The bytes that were read but not processed.
   var rest: Span<UInt8> {
     @_lifetime(borrow self)
     get { storage.span.extracting(start..<end) }
   }
 
-  /// Begins with what another input has left, and gives what the program says of it.
+  /// Starts with the rest of another input, and returns the state of its program.
   mutating func inherit(from descriptor: Int32) -> nbiot_legacy {
     var legacy = nbiot_legacy()
     var span = storage.mutableSpan
-    // SAFETY: reads at most the room that there is.
+    // SAFETY: reads at most the available room.
     end = unsafe span.withUnsafeMutableBufferPointer {
       unsafe nbiot_inherit(descriptor, &legacy, $0.baseAddress, $0.count)
     }
@@ -51,7 +51,7 @@ struct LineInput {
     guard room > 0, !isAtEnd else { return true }
     var span = storage.mutableSpan
     let offset = end
-    // SAFETY: reads at most the room behind what is held.
+    // SAFETY: reads at most the room after the stored bytes.
     let count = unsafe span.withUnsafeMutableBufferPointer {
       unsafe CPOSIX.read(0, $0.baseAddress.map { unsafe $0 + offset }, room)
     }
@@ -79,7 +79,7 @@ struct LineInput {
     return isWhole || (isAtEnd && (searched > 0 || isTooLong))
   }
 
-  /// The line that `next` has found, without its end.
+  /// The line found by `next`, without its line end.
   var line: Span<UInt8> {
     @_lifetime(borrow self)
     get { storage.span.extracting(start..<(start &+ searched)).withoutLineEnd }
@@ -94,7 +94,7 @@ struct LineInput {
 }
 
 extension Span where Element == UInt8 {
-  /// The bytes without the ends of lines at their end.
+  /// The bytes without trailing line ends.
   var withoutLineEnd: Span<UInt8> {
     @inline(never)
     @_lifetime(copy self)

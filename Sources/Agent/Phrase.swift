@@ -1,8 +1,8 @@
 internal import ConstrainedCore
 
-/// What the program says as it runs, part by part; the help and what is said once stand where they are used.
+/// The program's messages in parts; the help and texts used once are where they are used.
 ///
-/// By number: a literal at each place would take three times the bytes.
+/// Each is a number: a literal at each place would take three times the bytes.
 enum Phrase: UInt8 {
   // Results, on standard output.
   case accepted, refused, delivered, rejected, givenUp, dropped, expired, superseded
@@ -10,14 +10,14 @@ enum Phrase: UInt8 {
   case authenticated, authenticationFailed, postponed, diskRefuses, noLink, started, counters
   case hintFailed, hintSkipped, secretReadable, secretTrimmed, writableByOthers
   case reload, reloadRefused, reloadIgnored, error, stateDirectory
-  // What is said with them.
+  // Fields of these lines.
   case id, sequence, bytesUp, bytesDown, transmissions, duration, answer
   case reply, message, cutAnswer, unreadableAnswer
   case pending, damaged, cut, errorNumber, openBracket
   case unknownHost, portUnreachable, unreachable, noSocket
   case inUse, notPrivate, laterVersion, earlierVersion, tooLarge, noSession
   case space, colon, colonAndSpace, point, pointAndZero
-  // What became of an authentication, of a report and of a line, and what the session's file was.
+  // Results of authentications, reports and lines, and the state of the session's file.
   case refusal, timedOut, reset, unusableAnswer, tokenTooLong, noKey, handshake
   // Why there is no secure channel, in the order of HandshakeFailure.
   case unconfirmed, unknownAuthority, wrongName, expiredCertificate, notYetValid, invalidAuthority
@@ -33,7 +33,7 @@ enum Phrase: UInt8 {
   case expiredReports, droppedReports
   case supersededReports, authentications, handshakes, resumptions, requests
   case datagramsUp, allBytesUp, datagramsDown, allBytesDown, diskSyncs, diskBytes
-  // What is wrong with the configuration.
+  // Errors in the configuration.
   case missing, takes, tooManyBytes, noKeyAndValue, unknownKey, givenTwice, noValue, comment
   case badScheme, noHost, hasPath, badBrackets, badHost, badPort, otherSecurity, overLimit
   case notExecutable, noGroup, noAgent, lateAgent, closedSocket, wrongArgument
@@ -41,14 +41,14 @@ enum Phrase: UInt8 {
     unreadableAuthorities
   case noRegularFile, isUTF16, hasZeroByte, noHash
 
-  /// How it is written.
+  /// The text of the phrase.
   var text: Span<UInt8> {
     @inline(never)
     @_lifetime(immortal)
     get { Self.texts.word(Int(rawValue)) }
   }
 
-  /// In the order of the cases.
+  /// The texts in the order of the cases.
   private static var texts: StaticString {
     """
     accepted |refused |delivered |rejected |given-up |dropped |expired |superseded \

@@ -2,13 +2,13 @@ internal import CPOSIX
 internal import ConstrainedCore
 internal import OpenSSLSupport
 
-/// Files that are read whole at the start.
+/// Reads whole files at the start.
 enum PrivateInput {
-  /// Reads at most as many bytes as `room` has from the regular file at `path`, which ends with a zero byte;
-  /// the count.
+  /// Reads the regular file at `path`, which ends with a zero byte, up to the size of `room`;
+  /// returns the count.
   ///
-  /// Ends the process when it cannot be read, with `problem`, or is no text in UTF-8. Says so when others can
-  /// change it, or read it where it holds the secret.
+  /// Ends the process with `problem` if the file cannot be read or is not UTF-8. Logs a warning if
+  /// others can change it, or can read it and it holds the secret.
   @inline(never)
   static func read(
     _ path: Span<UInt8>,
@@ -41,7 +41,7 @@ enum PrivateInput {
       if count == 0 { break }
       length += count
     }
-    // A byte order mark in either order.
+    // A UTF-16 byte order mark, in either byte order.
     if length > 1, room[0] &+ room[1] == 0xFD, room[0] >= 0xFE {
       fail(.isUTF16, name, code: 0)
     }

@@ -4,15 +4,15 @@ internal import ConstrainedCore
 internal import PayloadCoding
 internal import Platform
 
-/// A report as a line of input asks for it: `PAYLOAD`, `TOPIC<TAB>PAYLOAD`, or, before the tab and apart
-/// from the topic by a space, `priority=N` and `ttl=SECONDS`.
+/// A report from a line of input: `PAYLOAD`, `TOPIC<TAB>PAYLOAD`, or with `priority=N` and
+/// `ttl=SECONDS` before the tab, separated from the topic by a space.
 ///
-/// It is filled where it is: a copy of it would be 5 KB.
+/// The value is filled in place: a copy of it would be 5 KB.
 struct ReportLine {
   private(set) var priority: UInt8 = 0
-  /// Seconds; 0 for ever.
+  /// The lifetime in seconds; 0 for no limit.
   private(set) var ttl: UInt64 = 0
-  /// What it replaces: an earlier one with the same key; 0 for none.
+  /// The coalescing key: an earlier report with the same key is replaced; 0 for none.
   private(set) var key: UInt64 = 0
   /// Without bytes where none is given.
   private(set) var topic = Topic()
@@ -33,7 +33,7 @@ struct ReportLine {
 enum LineError: UInt8 {
   case tooLong, noTopic, topic, option, payload, notJSON, full, disk
 
-  /// What the result line says.
+  /// The phrase of the result line.
   var phrase: Phrase {
     switch self {
     case .tooLong: .tooLong
@@ -48,9 +48,9 @@ enum LineError: UInt8 {
   }
 }
 
-/// What holds for lines that say nothing else, and what is done with their payloads.
+/// The defaults for lines, and the treatment of their payloads.
 struct LineSettings {
-  /// Seconds; 0 for ever.
+  /// The lifetime in seconds; 0 for no limit.
   var ttl: UInt64 = 0
   var priority: UInt8 = 0
   var isCBOR = false
@@ -60,9 +60,9 @@ struct LineSettings {
   enum Coalescing: UInt8 {
     /// None.
     case off
-    /// Those to the same topic.
+    /// Reports to the same topic.
     case topic
-    /// Those to the same topic with the same names: of the object, or of its member `params`.
+    /// Reports to the same topic with the same names, in the object or in its member `params`.
     case names
   }
 }
@@ -173,7 +173,7 @@ extension ReportLine {
     return nil
   }
 
-  /// Makes the key: of the topic, and of the names where that is wanted.
+  /// Computes the key from the topic, and from the names if configured.
   @inline(never)
   private mutating func makeKey(_ content: Span<UInt8>, hasNames: Bool) {
     var hash = Fingerprint()
@@ -183,9 +183,9 @@ extension ReportLine {
   }
 }
 
-/// A token of JSON that ends with a zero byte; `nil` for a number beyond the largest Double.
+/// The next token of JSON that ends with a zero byte; `nil` for a number beyond the largest Double.
 ///
-/// Fractions are read by strtod: the agent then does without the reader's own conversion.
+/// strtod parses fractions, so that the agent does not link the reader's own conversion.
 @inline(never)
 private func payloadToken(
   _ token: JSONToken,
@@ -200,8 +200,9 @@ private func payloadToken(
   return value.isFinite ? .double(value) : nil
 }
 
-/// The number at a place of JSON that ends with a zero byte: no byte that may follow a number in JSON goes
-/// on with it in C.
+/// The number at an offset of JSON that ends with a zero byte.
+///
+/// In C no byte that may follow a number in JSON continues it.
 @unsafe
 @inline(never)
 private func double(_ json: Span<UInt8>, at offset: Int) -> Double {
@@ -210,18 +211,18 @@ private func double(_ json: Span<UInt8>, at offset: Int) -> Double {
   }
 }
 
-/// A short fingerprint of some bytes (FNV-1a with 64 bits).
+/// A short fingerprint of bytes (FNV-1a with 64 bits).
 struct Fingerprint {
   private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
 
   @inline(never)
   mutating func add(_ bytes: Span<UInt8>) {
     for index in bytes.indices { add(bytes[index]) }
-    // No byte of UTF-8: so that "ab" and "c" are not "a" and "bc".
+    // Not a byte of UTF-8, so that "ab" and "c" differ from "a" and "bc".
     add(0xFF)
   }
 
-  /// Adds the names of a JSON object, or of its member `params`.
+  /// Adds the names in a JSON object, or in its member `params`.
   mutating func addNames(of json: Span<UInt8>) {
     var reader = JSONReader(json)
     var depth = 0
@@ -237,7 +238,7 @@ struct Fingerprint {
         }
       }
     } catch {
-      // No JSON: it has no names, and goes alone.
+      // Not JSON: it has no names, and has its own key.
       add(json)
     }
   }
@@ -253,7 +254,7 @@ extension Span where Element == UInt8 {
     count >= bytes.count && extracting(0..<bytes.count).isEqual(to: bytes)
   }
 
-  /// The number behind `name`; `nil` where the bytes are anything else.
+  /// The number after `name`; `nil` if the bytes are anything else.
   @inline(never)
   fileprivate func number(after name: StaticString) -> UInt64? {
     let name = Span(name)

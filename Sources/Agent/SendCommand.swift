@@ -1,8 +1,8 @@
 internal import CPOSIX
 internal import ConstrainedCore
 
-/// Hands a line to the agent that runs with the same configuration and prints its answer: it is a success when
-/// the report is on disk.
+/// Sends a line to the running agent with the same configuration and prints its answer; success
+/// means that the report is on disk.
 func sendLine(_ arguments: Arguments) -> AgentStatus {
   var configuration = Configuration(arguments)
   configuration.read()
@@ -16,7 +16,7 @@ func sendLine(_ arguments: Arguments) -> AgentStatus {
   }
   var refusal: LineError? = isWhole ? nil : .tooLong
   let given = line.bytes.withoutLineEnd
-  // The agent answers neither.
+  // The agent would answer neither.
   if isWhole, given.isEmpty { refusal = .payload }
   if given.starts(with: Phrase.accepted.text) || given.starts(with: Phrase.refused.text) {
     refusal = .option
@@ -54,7 +54,7 @@ func sendLine(_ arguments: Arguments) -> AgentStatus {
     )
     return .undelivered
   }
-  // Without its end, which `write` puts back.
+  // Without its line end, which `write` adds again.
   let text = room.span.extracting(0..<count).trimmed
   printed.add(text)
   guard printed.write(to: 1) else { return .output }

@@ -9,6 +9,6 @@ struct SignalInput {
   /// configuration, and SIGUSR1, which asks for the counters; SIGPIPE is blocked.
   mutating func open() { descriptor = nbiot_signals() }
 
-  /// The next one that has come; 0 when none has.
+  /// The next signal received; 0 if there is none.
   func next() -> Int32 { nbiot_next_signal(descriptor) }
 }

@@ -51,7 +51,7 @@ public func runAgent(
 }
 
 extension Agent {
-  /// Makes the device that the configuration describes; what is wrong ends the process, and so does
+  /// Creates the device described by the configuration; an error ends the process, and so does
   /// `--check`.
   @inline(never)
   init(_ arguments: Arguments) {
@@ -139,7 +139,7 @@ extension Agent {
   }
 }
 
-// MARK: - Parts, each of which ends the process when it cannot be made
+// MARK: - Parts, each of which ends the process on failure
 
 @inline(never)
 private func makeIdentity(_ configuration: borrowing Configuration) -> DeviceIdentity {
@@ -181,7 +181,7 @@ private func finishCheck(_ configuration: borrowing Configuration) {
   finish(printing: "the configuration is good\n")
 }
 
-/// The first line of the secret's file, without what stands at its ends.
+/// The first line of the secret's file, trimmed.
 @inline(never)
 private func readSecret(_ configuration: borrowing Configuration) -> SecretBytes {
   var text = InlineArray<256, UInt8>(repeating: 0)

@@ -2,14 +2,14 @@ internal import CPOSIX
 internal import ConstrainedCore
 internal import PayloadCoding
 
-/// A line for standard output or standard error, built up and written at once.
+/// A line for standard output or standard error, assembled and written in one call.
 ///
-/// What does not fit is cut off: the longest lines are answers of the platform.
+/// Text that does not fit is cut off: the longest lines are answers of the platform.
 struct TextLine {
   private var count = 0
   private var bytes = InlineArray<2_048, UInt8>(repeating: 0)
 
-  /// Starts anew with a phrase.
+  /// Starts over with a phrase.
   @inline(never)
   mutating func start(_ phrase: Phrase) {
     count = 0
@@ -20,15 +20,15 @@ struct TextLine {
   @inline(never)
   mutating func add(_ phrase: Phrase) { add(phrase.text) }
 
-  /// Appends a text, with a `?` for each character that could steer a terminal, end the line or deceive
-  /// who reads it, and for each byte that is not UTF-8.
+  /// Appends a text, with a `?` for each character that could control a terminal, end the line or
+  /// deceive its reader, and for each byte that is not UTF-8.
   @inline(never)
   mutating func add(_ text: Span<UInt8>) {
     var index = 0
     while index < text.count {
       let count = SteeringText.count(text, at: index)
       if count < 0 { put(UInt8(ascii: "?")) }
-      // A character that does not fit is left out as a whole.
+      // Drop a character that does not fit completely.
       if count > 0, self.count &+ count < bytes.count {
         for offset in 0..<count { put(text[index &+ offset]) }
       }
@@ -77,7 +77,7 @@ struct TextLine {
     }
   }
 
-  /// Appends bytes in hexadecimal digits.
+  /// Appends bytes in hexadecimal.
   @inline(never)
   mutating func add(hexadecimal bytes: Span<UInt8>) {
     let digits = Span("0123456789abcdef" as StaticString)
@@ -87,7 +87,7 @@ struct TextLine {
     }
   }
 
-  /// Writes the line with its end; `false` when the file takes no more.
+  /// Writes the line with its line end; returns `false` if the file does not accept all of it.
   @inline(never)
   mutating func write(to descriptor: Int32) -> Bool {
     put(0x0A)
@@ -105,7 +105,7 @@ struct TextLine {
     return true
   }
 
-  /// The line as it stands.
+  /// The text of the line so far.
   var written: Span<UInt8> {
     @_lifetime(borrow self)
     get { bytes.span.extracting(0..<count) }
@@ -113,7 +113,7 @@ struct TextLine {
 
   @inline(never)
   private mutating func put(_ byte: UInt8) {
-    // The last byte is the line's end.
+    // The last byte is reserved for the line end.
     guard count < 2_047 || byte == 0x0A && count < 2_048 else { return }
     bytes[count] = byte
     count &+= 1

@@ -2,7 +2,7 @@
 internal import Platform
 
 extension AlinkError: CustomStringConvertible {
-  /// What is wrong, then what to do.
+  /// States what is wrong, then what to do.
   public var description: String {
     switch self {
     case .capacity: "the request does not fit in one message: send it in parts"
@@ -36,10 +36,10 @@ extension AlinkError: CustomStringConvertible {
 }
 
 extension AlinkCode: CustomStringConvertible {
-  /// The number and what the guide says of it.
+  /// The number and its meaning in the guide.
   public var description: String { "\(rawValue) \(meaning)" }
 
-  /// What the guide says of it.
+  /// The meaning of the code in the guide.
   public var meaning: String {
     switch self {
     case .success: "success"
@@ -68,7 +68,7 @@ extension AlinkCode: CustomStringConvertible {
     case .noConfiguration: "there is no configuration"
     case .configurationOff: "remote configuration is off: switch it on in the console"
     case _ where rawValue >= 100_000 && rawValue <= 110_000: "the device's own"
-    // Codes of its other registry, which are five digits long (device guide 3.8).
+    // Codes of the HTTPS registry have five digits (device guide 3.8).
     case _ where rawValue >= 10_000: HTTPSCode(rawValue: rawValue).explanation
     default: "unknown to the device guide"
     }
@@ -76,7 +76,7 @@ extension AlinkCode: CustomStringConvertible {
 }
 
 extension AlinkMessageError: CustomStringConvertible {
-  /// What is wrong with the message.
+  /// States what is wrong with the message.
   public var description: String {
     switch self {
     case .malformed: "the message is not well formed, or too many levels deep"
@@ -91,7 +91,7 @@ extension AlinkMessageError: CustomStringConvertible {
 }
 
 extension AlinkMember: CustomStringConvertible {
-  /// The member's name, or both that it may have.
+  /// The member's name, or both of its possible names.
   public var description: String {
     switch self {
     case .id: "id"

@@ -1,6 +1,6 @@
-/// Why a request of the thing model cannot be made; nothing was sent.
+/// Why a thing-model request cannot be created; nothing was sent.
 public enum AlinkError: Error, Equatable, Sendable {
-  /// The message has no room for it.
+  /// The request does not fit into the message.
   case capacity
   /// The request needs at least one member.
   case empty
@@ -12,19 +12,19 @@ public enum AlinkError: Error, Equatable, Sendable {
   case tooManySubDevices
   /// More than 200 tags (device guide 6.9).
   case tooManyTags
-  /// An identifier that is no part of a topic: 1 to 64 letters, digits, `_`, `-` and `:`; or an event that
-  /// would have the properties' topic.
+  /// An identifier that cannot be part of a topic (1 to 64 letters, digits, `_`, `-` and `:`), or
+  /// an event identifier that would give the properties' topic.
   case identifier
   /// The topic would have more than 128 bytes.
   case topicTooLong
-  /// Properties come before events, and both before sub-devices.
+  /// Wrong order: properties must precede events, and both must precede sub-devices.
   case order
-  /// An event post has one event.
+  /// A second event: an event post has only one.
   case secondEvent
   /// A tag's key is not 1 to 64 letters, digits and `_`, or starts with a digit (device guide 6.9).
   case tagKey
-  /// A tag's value has other characters than Chinese ones, letters, digits, `_`, `-` and `.` (device
-  /// guide 6.9).
+  /// A tag's value has characters other than Chinese ones, letters, digits, `_`, `-` and `.`
+  /// (device guide 6.9).
   case tagValue
   /// A product key is not 1 to 64 letters and digits.
   case productKey
@@ -34,11 +34,11 @@ public enum AlinkError: Error, Equatable, Sendable {
   case version
   /// A progress that is neither 1 to 100 percent nor -1 to -4 (device guide 6.11).
   case progress
-  /// A name comes twice: an object has each once.
+  /// A duplicate name in an object.
   case repeated
   /// A gateway adds or registers itself as its sub-device (device guide 6.2 and 6.3, code 6402).
   case ownSubDevice
-  /// It would make the batch longer than its limit: send the batch first.
+  /// The batch would exceed its limit: send it first.
   case batchFull
   /// What it is to be made of is no JSON object.
   case unreadable

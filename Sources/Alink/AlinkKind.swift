@@ -1,19 +1,21 @@
-/// A kind of request: what `AlinkRequest` writes around its parameters.
+/// A kind of request, which determines the envelope that `AlinkRequest` writes around the
+/// parameters.
 public protocol AlinkKind: SendableMetatype {
-  /// Which envelope the request has.
+  /// The form of the envelope.
   static var form: AlinkForm { get }
-  /// The member `method`, or the firmware topic's name; for an event without its identifier.
+  /// The member `method`, or the last word of the firmware topic; for an event without its
+  /// identifier.
   static var method: StaticString { get }
-  /// Whether the parameters are members or a list.
+  /// Whether the parameters are an object or a list.
   static var parameters: AlinkParameters { get }
-  /// How many of them a request has at least.
+  /// The minimum number of parameters.
   static var minCount: Int { get }
 }
 
 /// A kind whose parameters are devices, each with product key and name.
 public protocol DeviceListKind: AlinkKind {}
 
-/// A kind that tells which firmware runs.
+/// A kind that reports the running firmware.
 public protocol FirmwareVersionKind: AlinkKind {}
 
 extension DeviceListKind {
@@ -22,7 +24,7 @@ extension DeviceListKind {
 }
 
 extension FirmwareVersionKind {
-  /// The firmware's envelope.
+  /// The firmware topics' envelope.
   public static var form: AlinkForm { .firmware }
 }
 
@@ -34,20 +36,20 @@ public enum AlinkForm: Sendable {
   case firmware
 }
 
-/// What the parameters of a request are.
+/// The type of a request's parameters.
 public enum AlinkParameters: Sendable {
-  /// Members with names.
+  /// An object with named members.
   case object
   /// A list.
   case array
 }
 
 extension AlinkKind {
-  /// The envelope of the thing model.
+  /// The thing model's envelope.
   public static var form: AlinkForm { .alink }
-  /// Members with names.
+  /// An object with named members.
   public static var parameters: AlinkParameters { .object }
-  /// A request without any would say nothing.
+  /// 1: a request without parameters would be empty.
   public static var minCount: Int { 1 }
 }
 
@@ -59,20 +61,21 @@ public enum PropertyPost: AlinkKind {
 
 /// Reports an event (device guide 6.5).
 public enum EventPost: AlinkKind {
-  /// `thing.event`, to which the event's identifier and `post` come.
+  /// `thing.event`, followed by the event's identifier and `post`.
   public static var method: StaticString { "thing.event" }
 }
 
-/// Reports properties and events of a gateway and of its sub-devices at once (device guide 6.5).
+/// Reports properties and events of a gateway and its sub-devices in one message (device guide
+/// 6.5).
 ///
-/// The guide prints the topic `…/property/ack/post` beside this method; this is the topic that the
-/// method's name gives.
+/// The guide prints the topic `…/property/ack/post` beside this method; this client uses the topic
+/// derived from the method's name.
 public enum PackPost: AlinkKind {
   /// The method `thing.event.property.pack.post`.
   public static var method: StaticString { "thing.event.property.pack.post" }
 }
 
-/// Asks for the desired values of properties (device guide 6.6).
+/// Requests the desired values of properties (device guide 6.6).
 public enum DesiredGet: AlinkKind {
   /// The method `thing.property.desired.get`.
   public static var method: StaticString { "thing.property.desired.get" }
@@ -102,23 +105,23 @@ public enum TagDelete: AlinkKind {
   public static var parameters: AlinkParameters { .array }
 }
 
-/// Asks for the product's configuration file (device guide 6.12).
+/// Requests the product's configuration file (device guide 6.12).
 public enum ConfigurationGet: AlinkKind {
   /// The method `thing.config.get`.
   public static var method: StaticString { "thing.config.get" }
-  /// The scope and the type are written by the request itself.
+  /// 0: the request itself writes the scope and the type.
   public static var minCount: Int { 0 }
 }
 
-/// Asks for the thing model (device guide 6.10); its answer may be too long for a message.
+/// Requests the thing model (device guide 6.10); the answer may be too long for a message.
 public enum ThingModelGet: AlinkKind {
   /// The method `thing.dsltemplate.get`.
   public static var method: StaticString { "thing.dsltemplate.get" }
-  /// It has none.
+  /// 0: it has no parameters.
   public static var minCount: Int { 0 }
 }
 
-/// Puts sub-devices under a gateway (device guide 6.3).
+/// Adds sub-devices to a gateway (device guide 6.3).
 public enum TopologyAdd: AlinkKind {
   /// The method `thing.topo.add`.
   public static var method: StaticString { "thing.topo.add" }
@@ -126,48 +129,48 @@ public enum TopologyAdd: AlinkKind {
   public static var parameters: AlinkParameters { .array }
 }
 
-/// Takes sub-devices from a gateway (device guide 6.3).
+/// Removes sub-devices from a gateway (device guide 6.3).
 public enum TopologyDelete: DeviceListKind {
   /// The method `thing.topo.delete`.
   public static var method: StaticString { "thing.topo.delete" }
 }
 
-/// Asks which sub-devices a gateway has (device guide 6.3).
+/// Requests the list of a gateway's sub-devices (device guide 6.3).
 public enum TopologyGet: AlinkKind {
   /// The method `thing.topo.get`.
   public static var method: StaticString { "thing.topo.get" }
-  /// It has none.
+  /// 0: it has no parameters.
   public static var minCount: Int { 0 }
 }
 
-/// Tells of devices that a gateway has found (device guide 6.3).
+/// Reports devices that a gateway has found (device guide 6.3).
 public enum DeviceFound: DeviceListKind {
   /// The method `thing.list.found`.
   public static var method: StaticString { "thing.list.found" }
 }
 
-/// Registers sub-devices, and is answered with their secrets (device guide 6.2).
+/// Registers sub-devices; the answer contains their secrets (device guide 6.2).
 public enum SubDeviceRegister: DeviceListKind {
   /// The method `thing.sub.register`.
   public static var method: StaticString { "thing.sub.register" }
 }
 
-/// Reports which firmware the device runs: once after each start and after an upgrade (device guide 4).
+/// Reports the running firmware: once after each start and after an upgrade (device guide 4).
 public enum FirmwareInform: FirmwareVersionKind {
-  /// The topic's word `inform`.
+  /// The last word of the topic, `inform`.
   public static var method: StaticString { "inform" }
 }
 
-/// Asks for a newer firmware (device guide 6.11).
+/// Requests a newer firmware (device guide 6.11).
 public enum FirmwareRequest: FirmwareVersionKind {
-  /// The topic's word `request`.
+  /// The last word of the topic, `request`.
   public static var method: StaticString { "request" }
 }
 
-/// Reports how an upgrade goes (device guide 4).
+/// Reports the progress of an upgrade (device guide 4).
 public enum FirmwareProgress: AlinkKind {
-  /// The topic's word `progress`.
+  /// The last word of the topic, `progress`.
   public static var method: StaticString { "progress" }
-  /// The firmware's envelope.
+  /// The firmware topics' envelope.
   public static var form: AlinkForm { .firmware }
 }

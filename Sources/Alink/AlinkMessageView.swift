@@ -1,50 +1,50 @@
 public import ConstrainedCore
 public import PayloadCoding
 
-/// The envelope of a message from the platform: the reply to a request, or a request that the platform
-/// makes, in borrowed bytes that anybody may have sent.
+/// The envelope of a message from the platform, a reply or a request, in borrowed untrusted bytes.
 ///
-/// Reads tolerantly, by the format's grammar alone: members in any order, unknown ones passed over, `id` and
-/// `code` as number or text (the guide prints both), 200.0 and 2e2 for 200, objects and arrays up to 1,024
-/// deep in JSON and 128 in CBOR. A member that comes twice is an error: which one holds cannot be known.
+/// It reads by the format's grammar alone: members in any order, unknown ones ignored, `id` and
+/// `code` as number or string (the guide prints both), 200.0 and 2e2 as 200, objects and arrays
+/// nested up to 1,024 levels in JSON and 128 in CBOR. A duplicate member is an error, because its
+/// value is ambiguous.
 public struct AlinkMessageView<Reader: PayloadReader & ~Escapable>: ~Escapable {
   private let reader: Reader
   private let fields: Fields
 
-  /// Reads the whole of `bytes`.
+  /// Parses the whole of `bytes`.
   @_lifetime(copy bytes)
   public init(_ bytes: Span<UInt8>) throws(AlinkMessageError) {
     reader = Reader(received: bytes)
     fields = try Fields(reader)
   }
 
-  /// The number of the request that this answers, or of this request; `nil` where it has none, or one that
-  /// is no whole number of 64 bits.
+  /// The number of the answered request, or of this request; `nil` if it is missing or not a 64-bit
+  /// integer.
   public var id: UInt64? { fields.id }
-  /// Where the value of `id` lies, whatever it is; `nil` without one, and where it is `null`.
+  /// The range of the value of `id`, whatever its type; `nil` if it is missing or `null`.
   public var idRange: Range<Int>? { fields.idRange }
-  /// The reply's code; `nil` in a request, and where it is `null`.
+  /// The reply's code; `nil` in a request, and if it is `null`.
   public var code: AlinkCode? { fields.code }
-  /// What the reply says in words.
+  /// The reply's text.
   public var message: PayloadText? { fields.message }
-  /// The method; replies need not have one.
+  /// The method; optional in replies.
   public var method: PayloadText? { fields.method }
-  /// Where the value of `data` lies; `nil` without one.
+  /// The range of the value of `data`; `nil` if there is none.
   public var dataRange: Range<Int>? { fields.data }
 
-  /// Reads the value of `data`.
+  /// A reader for the value of `data`.
   public var data: Reader? {
     @_lifetime(copy self)
     get { member("data") }
   }
 
-  /// Reads the value of `params`.
+  /// A reader for the value of `params`.
   public var parameters: Reader? {
     @_lifetime(copy self)
     get { member("params") }
   }
 
-  /// A reader that stands before the value of a member.
+  /// A reader positioned before the value of a member.
   @_lifetime(copy self)
   private func member(_ wanted: StaticString) -> Reader? {
     var reader = reader
@@ -66,13 +66,13 @@ public struct AlinkMessageView<Reader: PayloadReader & ~Escapable>: ~Escapable {
     try reader.copy(text, into: &output)
   }
 
-  /// Whether a text of this message is `literal`, which has at most 64 bytes.
+  /// Whether a text of this message equals `literal`, which has at most 64 bytes.
   public func text(_ text: PayloadText, equals literal: StaticString) -> Bool {
     reader.text(text, equals: literal)
   }
 }
 
-/// What the envelope holds, apart from `data` and `params`.
+/// The envelope without `data` and `params`.
 private struct Fields {
   var id: UInt64?
   var idRange: Range<Int>?
@@ -120,23 +120,23 @@ private struct Fields {
         try reader.pass(value)
       }
     }
-    // The object is closed; nothing may follow it.
+    // The object is closed, and must end the message.
     guard try reader.next() == nil else { throw .malformed }
   }
 }
 
 extension PayloadReader where Self: ~Escapable {
-  /// The next token, with this target's error.
+  /// The next token; throws this target's error.
   mutating func next() throws(AlinkMessageError) -> PayloadToken? {
     do throws(Failure) { return try nextToken() } catch { throw .malformed }
   }
 
-  /// Reads past a value, with this target's error.
+  /// Skips a value; throws this target's error.
   mutating func pass(_ token: PayloadToken) throws(AlinkMessageError) {
     do throws(Failure) { try skip(token) } catch { throw .malformed }
   }
 
-  /// A number that may be a text of digits; `member` is the one that it is the value of.
+  /// A number, or a string of digits; `member` names the member that it is the value of.
   func number(
     _ token: PayloadToken,
     _ member: AlinkMember
@@ -145,13 +145,14 @@ extension PayloadReader where Self: ~Escapable {
     return value
   }
 
-  /// The same; `nil` for anything else than a whole number from 0 up.
+  /// As above; `nil` for anything but an integer of 0 or more.
   @inline(never)
   func wholeNumber(_ token: PayloadToken) -> UInt64? {
     switch token {
     case .integer(let value) where value >= 0: return UInt64(bitPattern: value)
     case .unsigned(let value): return value
-    // 200.0 and 2e2 are 200 (RFC 8259 Section 6); above 2^53 a Double may stand for another number.
+    // 200.0 and 2e2 are 200 (RFC 8259 Section 6); above 2^53 a Double may stand for another
+    // integer.
     case .double(let value) where value >= 0 && value <= 9_007_199_254_740_992:
       return wholePart(of: value)
     case .text(let text):
@@ -168,7 +169,7 @@ extension PayloadReader where Self: ~Escapable {
     }
   }
 
-  /// The bytes of a text that has at most as many as `capacity`.
+  /// The bytes of a text, which must not exceed `capacity`.
   func fixed<let capacity: Int>(
     _ token: PayloadToken,
     _ member: AlinkMember
@@ -186,7 +187,7 @@ extension PayloadReader where Self: ~Escapable {
   }
 }
 
-/// The value of decimal digits, if they are all digits and it fits.
+/// The value of decimal digits; `nil` if they are not all digits or the value does not fit.
 private func decimal(_ digits: Span<UInt8>) -> UInt64? {
   guard !digits.isEmpty else { return nil }
   var value: UInt64 = 0
@@ -200,13 +201,13 @@ private func decimal(_ digits: Span<UInt8>) -> UInt64? {
   return value
 }
 
-/// A Double from 0 to 2^53 as a whole number; `nil` where it has a fraction.
+/// A Double from 0 to 2^53 as an integer; `nil` if it has a fraction.
 ///
-/// By its bits: a conversion to 64 bits allocates on a 32-bit machine.
+/// It uses the bits: a conversion to 64 bits allocates on a 32-bit machine.
 private func wholePart(of value: Double) -> UInt64? {
   let bits = value.bitPattern
   if bits == 0 || bits == 0x8000_0000_0000_0000 { return 0 }
-  // IEEE 754: 11 bits of exponent, biased by 1,023, and 52 bits of fraction behind a 1.
+  // IEEE 754: 11 bits of exponent, biased by 1,023, and 52 bits of fraction after an implicit 1.
   let exponent = Int(truncatingIfNeeded: bits &>> 52) - 1_023
   guard exponent >= 0, exponent <= 53 else { return nil }
   let significand = bits & 0xF_FFFF_FFFF_FFFF | 0x10_0000_0000_0000

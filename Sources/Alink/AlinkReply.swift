@@ -2,13 +2,13 @@ public import ConstrainedCore
 public import PayloadCoding
 public import Platform
 
-/// Which of the platform's requests a device answers (device guide 6; they come by another way than CoAP,
-/// or by `/pull`).
+/// A request of the platform that a device answers (device guide 6; it arrives by another way than
+/// CoAP, or by `/pull`).
 public struct DownlinkMethod: Equatable, Sendable {
   /// The method's name.
   public let name: FixedBytes<128>
 
-  /// A method that the platform has named.
+  /// Checks the name of a method.
   public init(_ name: Span<UInt8>) throws(AlinkError) {
     var checked = FixedBytes<128>()
     for index in name.indices {
@@ -42,11 +42,12 @@ public struct DownlinkMethod: Equatable, Sendable {
   }
 }
 
-/// Writes a device's answer to a request of the platform: `{"id":"123","code":200,"data":{}}`.
+/// Writes a device's answer to a request from the platform: `{"id":"123","code":200,"data":{}}`.
 public enum AlinkReply {
-  /// Appends the answer; `data` writes the members of the object `data`, keys and values in turn.
+  /// Appends the answer; `data` writes the members of the object `data`, keys and values
+  /// alternating.
   ///
-  /// `id` is the request's.
+  /// `id` is that of the request.
   public static func write<Writer: PayloadWriter & ~Copyable & ~Escapable>(
     id: UInt64,
     code: DeviceReplyCode,

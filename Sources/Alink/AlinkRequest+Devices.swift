@@ -3,8 +3,8 @@ internal import PayloadCoding
 public import Platform
 
 extension AlinkRequest where Kind == TopologyAdd, Writer: ~Copyable & ~Escapable {
-  /// Adds a sub-device with its proof: `signature` is the HMAC of what `proof` signs, keyed with the
-  /// sub-device's secret.
+  /// Adds a sub-device with its proof; `signature` is the HMAC of the text signed by `proof`, keyed
+  /// with the sub-device's secret.
   public mutating func add(
     _ device: DeviceIdentity,
     proof: SubDeviceRequest,
@@ -54,7 +54,7 @@ extension AlinkRequest where Writer: ~Copyable & ~Escapable {
 }
 
 extension PayloadWriter where Self: ~Copyable & ~Escapable {
-  /// Writes the members that name a device.
+  /// Writes the members with a device's names.
   mutating func names(
     _ productKey: Span<UInt8>,
     _ deviceName: Span<UInt8>

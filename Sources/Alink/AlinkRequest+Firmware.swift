@@ -3,7 +3,7 @@ internal import PayloadCoding
 public import Platform
 
 extension AlinkRequest where Kind: FirmwareVersionKind, Writer: ~Copyable & ~Escapable {
-  /// Says which version the device runs.
+  /// Sets the version that the device runs.
   public mutating func version(_ version: Span<UInt8>) throws(AlinkError) {
     guard version.count >= 1, version.count <= 128 else { throw .version }
     count += 1
@@ -16,18 +16,18 @@ extension AlinkRequest where Kind: FirmwareVersionKind, Writer: ~Copyable & ~Esc
   }
 }
 
-/// How far an upgrade is (device guide 6.11).
+/// The progress of an upgrade (device guide 6.11).
 public enum FirmwareStep: Equatable, Sendable {
-  /// 1 to 100: the share that is done.
+  /// The percentage done, 1 to 100.
   ///
-  /// 100 alone is no success: the platform waits for the new version in an inform.
+  /// 100 alone does not mean success: the platform waits for an inform with the new version.
   case percent(UInt8)
-  /// It went no further.
+  /// The upgrade failed at this step.
   case failed(UpgradeFailure)
 }
 
 extension AlinkRequest where Kind == FirmwareProgress, Writer: ~Copyable & ~Escapable {
-  /// Says how far the upgrade is; `description` tells a person more, the cause of an error above all.
+  /// Sets the progress; `description` is a text for people, such as the cause of a failure.
   public mutating func progress(
     _ step: FirmwareStep,
     description: Span<UInt8> = Span()

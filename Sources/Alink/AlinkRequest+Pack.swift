@@ -1,7 +1,7 @@
 public import ConstrainedCore
 internal import PayloadCoding
 
-/// Where a pack post stands.
+/// The position in a pack post.
 struct PackPosition {
   enum Section {
     case none, properties, events
@@ -14,7 +14,7 @@ struct PackPosition {
 }
 
 extension AlinkRequest where Kind == PackPost, Writer: ~Copyable & ~Escapable {
-  /// Adds a property of the gateway, or of the sub-device that was named last.
+  /// Adds a property of the gateway, or of the last named sub-device.
   public mutating func property(
     _ identifier: Span<UInt8>,
     time: UInt64,
@@ -37,7 +37,7 @@ extension AlinkRequest where Kind == PackPost, Writer: ~Copyable & ~Escapable {
     }
   }
 
-  /// The same for an identifier that is a literal.
+  /// As above, with a literal as identifier.
   public mutating func property(
     _ identifier: StaticString,
     time: UInt64,
@@ -46,8 +46,8 @@ extension AlinkRequest where Kind == PackPost, Writer: ~Copyable & ~Escapable {
     try property(identifier.bytes, time: time, value)
   }
 
-  /// Adds an event of the gateway, or of the sub-device that was named last; `value` writes the members,
-  /// keys and values in turn.
+  /// Adds an event of the gateway, or of the last named sub-device; `value` writes the members,
+  /// keys and values alternating.
   public mutating func event(
     _ identifier: Span<UInt8>,
     time: UInt64,
@@ -73,7 +73,7 @@ extension AlinkRequest where Kind == PackPost, Writer: ~Copyable & ~Escapable {
     }
   }
 
-  /// The same for an identifier that is a literal.
+  /// As above, with a literal as identifier.
   public mutating func event(
     _ identifier: StaticString,
     time: UInt64,
@@ -82,7 +82,7 @@ extension AlinkRequest where Kind == PackPost, Writer: ~Copyable & ~Escapable {
     try event(identifier.bytes, time: time, value)
   }
 
-  /// Goes on to a sub-device, whose properties and events follow.
+  /// Starts a sub-device, whose properties and events follow.
   public mutating func subDevice(
     productKey: Span<UInt8>,
     deviceName: Span<UInt8>
@@ -114,7 +114,7 @@ extension AlinkRequest where Kind == PackPost, Writer: ~Copyable & ~Escapable {
 }
 
 extension AlinkRequest where Writer: ~Copyable & ~Escapable {
-  /// Closes what a pack post has open.
+  /// Closes the open sections of a pack post.
   mutating func endSections() throws(CapacityError) {
     try endSection()
     guard pack.subDevices > 0 else { return }

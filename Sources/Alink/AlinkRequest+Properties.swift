@@ -1,15 +1,15 @@
 public import ConstrainedCore
 internal import PayloadCoding
 
-/// The most properties of a post (device guide 6.5); of a request for desired values too, for which the
-/// guide names no number.
+/// The maximum number of properties in a post (device guide 6.5), and in a request for desired
+/// values, for which the guide gives no number.
 let maxProperties = 200
 
 extension AlinkRequest where Kind == PropertyPost, Writer: ~Copyable & ~Escapable {
-  /// Adds a property with the value that `value` writes.
+  /// Adds a property; `value` writes its value.
   ///
-  /// `time` in milliseconds since 1970 is when it was measured; without one the platform takes the time
-  /// at which it comes, and the message is shorter. `usesPlainValues` shortens it further.
+  /// `time` is the time of the measurement, in milliseconds since 1970. Without it the platform
+  /// uses the time of arrival, and the message is shorter; `usesPlainValues` shortens it further.
   public mutating func add(
     _ identifier: Span<UInt8>,
     time: UInt64? = nil,
@@ -45,7 +45,7 @@ extension AlinkRequest where Kind == PropertyPost, Writer: ~Copyable & ~Escapabl
     count += batch.count
   }
 
-  /// Adds a property that a writer of the same kind has written.
+  /// Adds a property written by a writer of the same format.
   mutating func add(written member: Span<UInt8>) throws(AlinkError) {
     guard count < maxProperties else { throw .tooManyProperties }
     count += 1
@@ -54,16 +54,16 @@ extension AlinkRequest where Kind == PropertyPost, Writer: ~Copyable & ~Escapabl
 }
 
 extension AlinkRequest where Kind == EventPost, Writer: ~Copyable & ~Escapable {
-  /// Says which event it is and what it tells: `value` writes the members, keys and values in turn.
+  /// Sets the event; `value` writes its members, keys and values alternating.
   ///
-  /// `time` in milliseconds since 1970 is when it happened.
+  /// `time` is the time of the event, in milliseconds since 1970.
   public mutating func event(
     _ identifier: Span<UInt8>,
     time: UInt64? = nil,
     _ value: (inout Writer) throws(CapacityError) -> Void
   ) throws(AlinkError) {
     try checkIdentifier(identifier)
-    // Its topic is that of the properties.
+    // It would have the topic of the properties.
     guard !identifier.isEqual(to: "property") else { throw .identifier }
     guard count == 0 else { throw .secondEvent }
     count = 1
@@ -75,7 +75,7 @@ extension AlinkRequest where Kind == EventPost, Writer: ~Copyable & ~Escapable {
     }
   }
 
-  /// The same for an identifier that is a literal.
+  /// As above, with a literal as identifier.
   public mutating func event(
     _ identifier: StaticString,
     time: UInt64? = nil,
@@ -86,7 +86,7 @@ extension AlinkRequest where Kind == EventPost, Writer: ~Copyable & ~Escapable {
 }
 
 extension AlinkRequest where Kind == DesiredGet, Writer: ~Copyable & ~Escapable {
-  /// Asks for a property's desired value, too.
+  /// Adds a property whose desired value is requested.
   public mutating func add(_ identifier: Span<UInt8>) throws(AlinkError) {
     try checkIdentifier(identifier)
     guard count < maxProperties else { throw .tooManyProperties }
@@ -94,14 +94,14 @@ extension AlinkRequest where Kind == DesiredGet, Writer: ~Copyable & ~Escapable 
     do throws(CapacityError) { try writer.string(identifier) } catch { throw fail() }
   }
 
-  /// The same for an identifier that is a literal.
+  /// As above, with a literal as identifier.
   public mutating func add(_ identifier: StaticString) throws(AlinkError) {
     try add(identifier.bytes)
   }
 }
 
 extension AlinkRequest where Kind == DesiredDelete, Writer: ~Copyable & ~Escapable {
-  /// Clears a property's desired value: that of `version` alone, or whatever it is without one.
+  /// Clears a property's desired value: only that of `version`, or without it the current one.
   public mutating func add(
     _ identifier: Span<UInt8>,
     version: UInt64? = nil
@@ -122,7 +122,7 @@ extension AlinkRequest where Kind == DesiredDelete, Writer: ~Copyable & ~Escapab
     }
   }
 
-  /// The same for an identifier that is a literal.
+  /// As above, with a literal as identifier.
   public mutating func add(
     _ identifier: StaticString,
     version: UInt64? = nil
@@ -132,7 +132,7 @@ extension AlinkRequest where Kind == DesiredDelete, Writer: ~Copyable & ~Escapab
 }
 
 extension PayloadWriter where Self: ~Copyable & ~Escapable {
-  /// Writes a property's name, and its value with the time where it has one.
+  /// Writes a property's name, and its value with the time, if there is one.
   mutating func property(
     _ identifier: Span<UInt8>,
     time: UInt64?,

@@ -1,7 +1,7 @@
 internal import ConstrainedCore
 internal import PayloadCoding
 
-/// The most tags of a request (device guide 6.9).
+/// The maximum number of tags in a request (device guide 6.9).
 private let maxTags = 200
 
 extension AlinkRequest where Kind == TagUpdate, Writer: ~Copyable & ~Escapable {

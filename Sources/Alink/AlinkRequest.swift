@@ -2,8 +2,8 @@ public import ConstrainedCore
 public import PayloadCoding
 public import Platform
 
-/// Writes one request of the thing model (device guide 6) or of the firmware's upgrade (guide 4) into
-/// bytes that the caller owns, as JSON or as CBOR.
+/// Writes one request of the thing model (device guide 6) or of a firmware upgrade (guide 4) into
+/// bytes that the caller owns, as JSON or CBOR.
 ///
 /// ```
 /// var request = try AlinkRequest<PropertyPost, JSONWriter>(buffer.mutableSpan, id: 123)
@@ -22,35 +22,37 @@ public import Platform
 public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & ~Escapable>:
   ~Copyable, ~Escapable
 {
-  /// The request's number, which its reply repeats.
+  /// The request's number, which the reply repeats.
   public let id: UInt32
 
-  /// Whether a property without a time is written as its value alone, without the object around it: 10
-  /// bytes less of JSON, 7 of CBOR.
+  /// Whether a property without a time is written as a plain value, without the object around it:
+  /// 10 bytes less in JSON, 7 in CBOR.
   ///
   /// Unverified: the guide prints the object; the platform's C SDKs leave it out.
   public var usesPlainValues = false
 
-  /// The gateway that makes the request, which `TopologyAdd` and `SubDeviceRegister` then refuse to add or
-  /// register as a sub-device of its own (device guide 6.2 and 6.3, code 6402); `nil` for no such check.
+  /// The gateway that sends the request.
+  ///
+  /// `TopologyAdd` and `SubDeviceRegister` refuse it as its own sub-device (device guide 6.2 and
+  /// 6.3, code 6402); `nil` skips the check.
   public var gateway: DeviceIdentity?
 
-  /// Which names devices may have.
+  /// The rule for device names.
   public var deviceNames = DeviceNameRule.current
 
   var writer: Writer
-  /// How many members the parameters have, those of sub-devices among them.
+  /// The number of members in the parameters, including those of sub-devices.
   var count = 0
-  /// The event of an event post.
+  /// The identifier of an event post.
   var event = FixedBytes<64>()
-  /// Where a pack post stands.
+  /// The position in a pack post.
   var pack = PackPosition()
-  /// Whether something was written in part.
+  /// Whether a member was written incompletely.
   private var isBroken = false
 
   /// Starts at the beginning of `storage`.
   ///
-  /// `id` is to be unique for the device (device guide 6: a number in a string).
+  /// `id` must be unique for the device (device guide 6: a number in a string).
   @_lifetime(copy storage)
   public init(_ storage: consuming MutableSpan<UInt8>, id: UInt32) throws(AlinkError) {
     self.id = id
@@ -61,11 +63,11 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
   /// The identifier of an event post; empty in other requests.
   public var eventIdentifier: FixedBytes<64> { event }
 
-  /// How many bytes have been written.
+  /// The number of bytes written.
   public var byteCount: Int { writer.count }
 
-  /// Ends the request and returns its length in bytes; throws once anything had no room, for what was
-  /// written of it is there.
+  /// Ends the request and returns its length in bytes; throws if any member did not fit, because a
+  /// part of it has been written.
   public mutating func finish() throws(AlinkError) -> Int {
     guard !isBroken else { throw .capacity }
     guard count >= Kind.minCount else { throw .empty }
@@ -101,7 +103,7 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
     }
   }
 
-  /// Notes that something was written in part; what it returns is to be thrown.
+  /// Records an incomplete write; the caller throws the returned error.
   mutating func fail() -> AlinkError {
     isBroken = true
     return .capacity
@@ -121,7 +123,7 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
     case .array: try writer.beginArray()
     }
     if Kind.self == ConfigurationGet.self {
-      // The guide knows this scope and this type only.
+      // The guide defines only this scope and this type.
       try writer.key("configScope")
       try writer.string("product")
       try writer.key("getType")
@@ -153,7 +155,7 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
     let start = output.count
     try output.append(Kind.method)
     if !event.isEmpty {
-      // `thing.event` is the beginning of an event's method.
+      // `thing.event` is the prefix of an event's method.
       try output.append(".")
       try output.append(event.bytes)
       try output.append(".post")

@@ -13,7 +13,7 @@ extension StaticString {
   }
 }
 
-/// An identifier stands in topics and methods, between slashes and dots.
+/// Checks an identifier, which is part of topics and methods, between slashes and dots.
 func checkIdentifier(_ identifier: Span<UInt8>) throws(AlinkError) {
   guard identifier.count >= 1, identifier.count <= 64 else { throw .identifier }
   for index in identifier.indices {
@@ -27,14 +27,15 @@ func checkIdentifier(_ identifier: Span<UInt8>) throws(AlinkError) {
   }
 }
 
-/// Device guide 6.3, code 6280, as for the device itself.
+/// Checks names as for the device itself (device guide 6.3, code 6280).
 func checkNames(
   _ productKey: Span<UInt8>,
   _ deviceName: Span<UInt8>,
   _ rule: DeviceNameRule
 ) throws(AlinkError) {
   do throws(IdentityError) {
-    // Not the client id of the two: it may be longer than that of a device that connects.
+    // Do not use the two names' default client id: it may exceed the limit for devices that
+    // connect.
     _ = try DeviceIdentity(
       productKey: productKey,
       deviceName: deviceName,

@@ -1,20 +1,20 @@
 internal import ConstrainedCore
 public import PayloadCoding
 
-/// Reads the answer to `DesiredGet` (device guide 6.6): the desired values that are set, one after the
-/// other.
+/// Reads the answer to `DesiredGet` (device guide 6.6): the desired values that are set, one at a
+/// time.
 public struct DesiredValues<Reader: PayloadReader & ~Escapable>: ~Escapable {
   private var reader: Reader
   private var hasBegun = false
   private var isOver = false
 
-  /// Reads from `data` of the reply; `null` has no values.
+  /// Reads `data` of the reply; `null` has no values.
   @_lifetime(copy data)
   public init(_ data: Reader) {
     reader = data
   }
 
-  /// The next value; `nil` after the last one.
+  /// The next value; `nil` after the last.
   @_lifetime(copy self)
   public mutating func next() throws(AlinkMessageError) -> DesiredValue<Reader>? {
     if !hasBegun {
@@ -53,15 +53,15 @@ public struct DesiredValues<Reader: PayloadReader & ~Escapable>: ~Escapable {
   }
 }
 
-/// What somebody wants a property to be.
+/// The desired value of a property.
 public struct DesiredValue<Reader: PayloadReader & ~Escapable>: ~Escapable {
-  /// The property.
+  /// The property's identifier.
   public let identifier: PayloadText
-  /// The value's version, which `DesiredDelete` may name; 1 for the first.
+  /// The version of the value, for use in `DesiredDelete`; 1 for the first.
   public let version: UInt64?
-  /// Reads the value.
+  /// A reader for the value.
   public let value: Reader
-  /// Where the value lies in what is read.
+  /// The range of the value in the message.
   public let range: Range<Int>
 
   @_lifetime(copy value)

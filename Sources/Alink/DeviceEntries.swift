@@ -8,13 +8,13 @@ public struct DeviceEntries<Reader: PayloadReader & ~Escapable>: ~Escapable {
   private var hasBegun = false
   private var isOver = false
 
-  /// Reads from `data` or `params` of the message; `null` and an object without members hold no devices.
+  /// Reads `data` or `params` of the message; `null` and an empty object contain no devices.
   @_lifetime(copy list)
   public init(_ list: Reader) {
     reader = list
   }
 
-  /// The next device; `nil` after the last one.
+  /// The next device; `nil` after the last.
   public mutating func next() throws(AlinkMessageError) -> DeviceEntry? {
     if !hasBegun {
       hasBegun = true
@@ -58,13 +58,13 @@ public struct DeviceEntries<Reader: PayloadReader & ~Escapable>: ~Escapable {
 
 /// A device in a list.
 public struct DeviceEntry: Sendable {
-  /// Its product's key.
+  /// The key of the device's product.
   public internal(set) var productKey = FixedBytes<64>()
-  /// Its name.
+  /// The device's name.
   public internal(set) var deviceName = FixedBytes<32>()
-  /// Its secret, in the answer to `SubDeviceRegister`; else empty.
+  /// The device's secret, in the answer to `SubDeviceRegister`; otherwise empty.
   public internal(set) var deviceSecret = FixedBytes<128>()
-  /// The platform's own name of it, up to 64 bytes, in the answer to `SubDeviceRegister` (device guide 6.2);
-  /// else empty.
+  /// The platform's own id of the device, up to 64 bytes, in the answer to `SubDeviceRegister`
+  /// (device guide 6.2); otherwise empty.
   public internal(set) var iotID = FixedBytes<64>()
 }

@@ -1,9 +1,10 @@
-/// The code of a device's answer to a request of the platform: those of device guide 6.13, and no others.
+/// The code of a device's answer to a request from the platform: only the codes of device guide
+/// 6.13.
 public struct DeviceReplyCode: Hashable, Sendable {
   /// The number.
   public let rawValue: UInt64
 
-  /// 200, 400, 460, 429, or 100,000 to 110,000, which are the device's own; `nil` for any other.
+  /// 200, 400, 460, 429, or the device's own from 100,000 to 110,000; `nil` for any other.
   public init?(rawValue: UInt64) {
     switch rawValue {
     case 200, 400, 429, 460, 100_000...110_000: self.rawValue = rawValue
@@ -13,12 +14,12 @@ public struct DeviceReplyCode: Hashable, Sendable {
 
   private init(known rawValue: UInt64) { self.rawValue = rawValue }
 
-  /// 200: done.
+  /// 200: success.
   public static var success: DeviceReplyCode { DeviceReplyCode(known: 200) }
-  /// 400: an error of the device's own while it worked on the request.
+  /// 400: an internal error of the device while processing the request.
   public static var requestError: DeviceReplyCode { DeviceReplyCode(known: 400) }
   /// 429: too many requests.
   public static var tooManyRequests: DeviceReplyCode { DeviceReplyCode(known: 429) }
-  /// 460: a parameter is wrong.
+  /// 460: invalid parameter.
   public static var parameterError: DeviceReplyCode { DeviceReplyCode(known: 460) }
 }

@@ -2,22 +2,23 @@ public import ConstrainedCore
 public import PayloadCoding
 public import Platform
 
-/// A file that the platform has for a device: a firmware (device guide 4 and 6.11), a configuration (6.12), or
-/// the configuration of a gateway's sub-devices (6.7).
+/// A file that the platform offers to a device: a firmware (device guide 4 and 6.11), a
+/// configuration (6.12), or the configuration of a gateway's sub-devices (6.7).
 public struct FileOffer: Sendable {
-  /// The firmware's version; for a configuration its id; empty for that of sub-devices.
+  /// The firmware's version, or a configuration's id; empty for sub-devices' configurations.
   public private(set) var version = FixedBytes<128>()
-  /// Where it is to be had by HTTPS, for 24 hours.
+  /// The HTTPS address of the file, valid for 24 hours.
   public private(set) var url = FixedBytes<1_024>()
-  /// Its size in bytes; `nil` for a configuration of sub-devices, of which the platform does not say it.
+  /// The size in bytes; `nil` for a configuration of sub-devices, because the platform does not
+  /// give it.
   public private(set) var givenSize: UInt64?
-  /// What the file's bytes must come to.
+  /// The digest of the file.
   public let digest: FirmwareDigest
 
-  /// Its size in bytes, 0 where the platform does not say it.
+  /// The size in bytes, 0 if the platform does not give it.
   public var size: UInt64 { givenSize ?? 0 }
 
-  /// The members that say it.
+  /// The names of the members.
   private struct Names {
     var version: StaticString = "version"
     var size: StaticString = "size"
@@ -28,22 +29,22 @@ public struct FileOffer: Sendable {
     var isOfSubDevices = false
   }
 
-  /// Reads `data` of the reply to a `FirmwareRequest`, or of an upgrade that was pushed.
+  /// Reads `data` of the reply to a `FirmwareRequest`, or of a pushed upgrade.
   public init<Reader: PayloadReader & ~Escapable>(
     firmware data: Reader
   ) throws(AlinkMessageError) {
     try self.init(data, Names())
   }
 
-  /// Reads `data` of the reply to a `ConfigurationGet`, or `params` of a configuration that was pushed.
+  /// Reads `data` of the reply to a `ConfigurationGet`, or `params` of a pushed configuration.
   public init<Reader: PayloadReader & ~Escapable>(
     configuration data: Reader
   ) throws(AlinkMessageError) {
     try self.init(data, Names(version: "configId", size: "configSize"))
   }
 
-  /// Reads `data` of the push `thing.model.config.push`: `url`, `digest` and `digestMethod`, SHA-256 where it
-  /// is missing or empty (device guide 6.7).
+  /// Reads `data` of the push `thing.model.config.push`: `url`, `digest` and `digestMethod`, by
+  /// default SHA-256 (device guide 6.7).
   public init<Reader: PayloadReader & ~Escapable>(
     subDevices data: Reader
   ) throws(AlinkMessageError) {
@@ -57,7 +58,7 @@ public struct FileOffer: Sendable {
     try self.init(data, names)
   }
 
-  /// Whether `data` says that there is no file: `null`, or an object without members.
+  /// Whether `data` means that there is no file: `null` or an empty object.
   public static func isNothing<Reader: PayloadReader & ~Escapable>(
     _ data: Reader
   ) throws(AlinkMessageError) -> Bool {
@@ -102,7 +103,7 @@ public struct FileOffer: Sendable {
       guard givenSize != nil else { throw .member(.size) }
       guard !version.isEmpty else { throw .member(.version) }
     }
-    // Devices of old know the member `md5` alone.
+    // Old devices use only the member `md5`.
     digest = try Self.digest(sign.isEmpty ? md5 : sign, method, names)
   }
 
@@ -116,7 +117,7 @@ public struct FileOffer: Sendable {
     return try reader.fixed(token, member)
   }
 
-  /// The guide spells `Md5` and `Sha256`; case is not compared.
+  /// The guide spells `Md5` and `Sha256`; case is ignored.
   private static func digest(
     _ digits: FixedBytes<64>,
     _ method: FixedBytes<16>,
@@ -127,7 +128,7 @@ public struct FileOffer: Sendable {
     }
     var lower = FixedBytes<16>()
     lower.write { (writer: inout ByteWriter) in
-      // The bit that makes letters small leaves digits as they are.
+      // The bit that makes letters lower-case does not change digits.
       for index in 0..<method.count { try? writer.append(method.bytes[index] | 0x20) }
     }
     let isFitting =

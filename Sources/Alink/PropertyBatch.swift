@@ -1,37 +1,38 @@
 public import ConstrainedCore
 public import PayloadCoding
 
-/// Collects properties until a message is full, and tells what one more would cost.
+/// Collects properties until a message is full, and gives the cost of one more.
 ///
-/// A message costs a wake-up and its headers whatever it holds, so that the cheapest property is the
-/// one that goes along with others. Send the batch with `AlinkRequest.add(_:)`, then `removeAll`.
-/// Size: about 1.5 KB, in place.
+/// A message costs a wake-up and its headers whatever its content, so the cheapest property is one
+/// that travels with others. Send the batch with `AlinkRequest.add(_:)`, then call `removeAll`.
+/// Size: about 1.5 KB, inline.
 public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Copyable {
-  /// The least that a batch may be limited to, in bytes: a request with a property or two.
+  /// The minimum limit of a batch in bytes: a request with a property or two.
   public static var minLimit: Int { 128 }
 
-  /// How long a request with the batch may get, in bytes.
+  /// The maximum length of a request with the batch, in bytes.
   public let limit: Int
-  /// What the request's message has around the payload.
+  /// The overhead of the message around the payload.
   public let overhead: MessageOverhead
-  /// Whether properties without a time are written as values alone; see `AlinkRequest.usesPlainValues`.
+  /// Whether properties without a time are written as plain values; see
+  /// `AlinkRequest.usesPlainValues`.
   public var usesPlainValues = false
-  /// How many properties the batch holds.
+  /// The number of properties in the batch.
   public private(set) var count = 0
-  /// The payload of a request with what the batch holds, in bytes.
+  /// The payload of a request with the batch's properties, in bytes.
   public private(set) var byteCount = 0
 
-  /// The request's id: its digits count.
+  /// The request's id, whose digits count towards the length.
   private let id: UInt32
   private var storage = FixedBytes<1_024>()
-  /// Where each property ends.
+  /// The end of each property.
   private var ends = InlineArray<200, UInt16>(repeating: 0)
 
-  /// An empty batch.
+  /// Creates an empty batch.
   ///
-  /// Without an `overhead`, which a session or client knows, costs are those of the payload alone. A request
-  /// has at most `limit` bytes, 128 to 1,024 (device guide 3.5 advises at
-  /// most 1 KB), and its id no more digits than `id`.
+  /// Without an `overhead`, which a session or client knows, costs are those of the payload alone.
+  /// `limit` is the maximum length of a request, 128 to 1,024 bytes (device guide 3.5 advises at
+  /// most 1 KB); its id must have no more digits than `id`.
   public init(
     limit: Int = 1_024,
     overhead: MessageOverhead = MessageOverhead(),
@@ -44,10 +45,10 @@ public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Co
     byteCount = measure(with: Span()) ?? 0
   }
 
-  /// What sending the batch costs now.
+  /// The current cost of sending the batch.
   public var cost: RadioCost { overhead.cost(ofPayload: byteCount) }
 
-  /// What it would cost more if it held this property, too; `nil` when the property does not fit.
+  /// The additional cost of this property; `nil` if it does not fit.
   public borrowing func cost(
     ofAdding identifier: Span<UInt8>,
     time: UInt64? = nil,
@@ -59,7 +60,7 @@ public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Co
     return RadioCost(bytes: then.bytes - now.bytes, blocks: then.blocks - now.blocks)
   }
 
-  /// Adds a property, or throws `batchFull` and leaves the batch as it was.
+  /// Adds a property; throws `batchFull` and leaves the batch unchanged if it does not fit.
   public mutating func add(
     _ identifier: Span<UInt8>,
     time: UInt64? = nil,
@@ -95,7 +96,7 @@ public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Co
     byteCount = measure(with: Span()) ?? 0
   }
 
-  /// A property as its writer wrote it.
+  /// A property as written by its writer.
   @_lifetime(borrow self)
   @_addressableSelf
   func member(_ index: Int) -> Span<UInt8> {
@@ -103,7 +104,7 @@ public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Co
     return storage.bytes.extracting(start..<Int(truncatingIfNeeded: ends[index]))
   }
 
-  /// The length of a request with the batch's properties and one more, or `nil` beyond the limit.
+  /// The length of a request with the batch's properties and one more; `nil` above the limit.
   private borrowing func measure(with member: Span<UInt8>) -> Int? {
     var buffer = InlineArray<1_024, UInt8>(repeating: 0)
     do throws(AlinkError) {
@@ -137,8 +138,9 @@ public struct PropertyBatch<Writer: PayloadWriter & ~Copyable & ~Escapable>: ~Co
     return member
   }
 
-  /// Whether there is a property of this name: identifiers are written without escapes, and where one
-  /// ends is part of how it is written.
+  /// Whether the batch has a property of this name.
+  ///
+  /// Identifiers are written without escapes, and the encoding includes their end.
   private func holds(_ identifier: Span<UInt8>) -> Bool {
     var name = FixedBytes<80>()
     do throws(CapacityError) {

@@ -1,16 +1,17 @@
 internal import ConstrainedCore
 internal import PayloadCoding
 
-/// What tags may be (device guide 6.9).
+/// The rules for tags (device guide 6.9).
 package enum TagRule {
-  /// Whether a key is 1 to 64 letters, digits and `_`, no digit first.
+  /// Whether a key is 1 to 64 letters, digits and `_`, not starting with a digit.
   package static func allows(key: Span<UInt8>) -> Bool {
     guard key.count >= 1, key.count <= 64 else { return false }
     for index in key.indices where !isWordByte(key[index]) { return false }
     return key[0] < UInt8(ascii: "0") || key[0] > UInt8(ascii: "9")
   }
 
-  /// Whether a value is Chinese characters, English letters, digits, `_`, `-` and `.`, at least one.
+  /// Whether a value consists of Chinese characters, English letters, digits, `_`, `-` and `.`, at
+  /// least one.
   package static func allows(value: Span<UInt8>) -> Bool {
     guard value.count >= 1 else { return false }
     var offset = 0
@@ -31,12 +32,13 @@ package enum TagRule {
     return true
   }
 
-  /// Whether a scalar value is a Chinese character: an ideograph of Unicode.
+  /// Whether a scalar value is a Chinese character, that is, an ideograph in Unicode.
   ///
-  /// The blocks CJK Unified Ideographs (with Extension A) and CJK Compatibility Ideographs, planes 2 and 3,
-  /// which Unicode keeps for ideographs, and 〇, the zero of dates such as 二〇二四, which lies among the
-  /// punctuation. Radicals, strokes and repetition marks stand for no word, and kana and hangul are not
-  /// Chinese. Unverified: the guide says "Chinese" and no more; the simulator has the same set.
+  /// The set is the blocks CJK Unified Ideographs (with Extension A) and CJK Compatibility
+  /// Ideographs, planes 2 and 3, which Unicode reserves for ideographs, and 〇, the zero in dates
+  /// such as 二〇二四, which is in the punctuation block. Radicals, strokes and repetition marks are
+  /// not words, and kana and hangul are not Chinese. Unverified: the guide says only "Chinese"; the
+  /// simulator has the same set.
   private static func isIdeograph(_ scalar: UInt32) -> Bool {
     switch scalar {
     case 0x3007, 0x3400...0x4DBF, 0x4E00...0x9FFF, 0xF900...0xFAFF, 0x2_0000...0x3_FFFF: true

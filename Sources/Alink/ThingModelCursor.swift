@@ -1,13 +1,13 @@
 internal import ConstrainedCore
 internal import PayloadCoding
 
-/// A place in a model's text, right before a value.
+/// A position in a model's text, right before a value.
 ///
-/// The text has been read whole before, so that walking through it does not fail.
+/// The text has already been validated, so walking through it cannot fail.
 struct ThingModelCursor: ~Escapable {
   private var reader: JSONReader
 
-  /// Starts before the text's value.
+  /// Starts before the text's only value.
   @_lifetime(copy text)
   init(_ text: Span<UInt8>) {
     reader = JSONReader(text)
@@ -24,21 +24,21 @@ struct ThingModelCursor: ~Escapable {
     )
   }
 
-  /// The token that the value here begins with.
+  /// The first token of the value here.
   @inline(never)
   func peek() -> JSONToken {
     var ahead = self
     return ahead.next()
   }
 
-  /// Where the value here begins, in bytes.
+  /// The offset of the value here, in bytes.
   var offset: Int {
     var ahead = self
     _ = ahead.next()
     return ahead.reader.tokenOffset
   }
 
-  /// Walks past the value here.
+  /// Skips the value here.
   @inline(never)
   mutating func skipValue() {
     do throws(JSONError) {
@@ -48,8 +48,8 @@ struct ThingModelCursor: ~Escapable {
     }
   }
 
-  /// The place of the value of the first member `name` of the object here; `nil` when there is none, when
-  /// it is `null`, and when here is no object.
+  /// The position of the value of the first member `name` of the object here; `nil` if it is
+  /// missing or `null`, or if the value here is not an object.
   @_lifetime(copy self)
   func member(_ name: StaticString) -> ThingModelCursor? {
     var place = self
@@ -61,17 +61,17 @@ struct ThingModelCursor: ~Escapable {
     return nil
   }
 
-  /// Walks into the array here; whether there is one.
+  /// Enters the array here; returns `false` if the value is not an array.
   mutating func enterArray() -> Bool { next() == .beginArray }
 
-  /// Whether another item of the array follows, before which the cursor then is.
+  /// Whether another item of the array follows; the cursor is then before it.
   mutating func isBeforeItem() -> Bool {
     guard peek() == .endArray else { return true }
     _ = next()
     return false
   }
 
-  /// The place of the first item of the array here whose `identifier` has these UTF-8 bytes.
+  /// The position of the first item of the array here whose `identifier` has these UTF-8 bytes.
   @_lifetime(copy self)
   func item(identifier: Span<UInt8>) -> ThingModelCursor? {
     var place = self
@@ -83,14 +83,14 @@ struct ThingModelCursor: ~Escapable {
     return nil
   }
 
-  /// Whether the value here is a text of these UTF-8 bytes.
+  /// Whether the value here is a text with these UTF-8 bytes.
   @inline(never)
   func isText(_ content: Span<UInt8>) -> Bool {
     guard case .string(let range) = peek() else { return false }
     return reader.string(range, equals: content)
   }
 
-  /// Whether the value here is the text `literal`.
+  /// Whether the value here is a text equal to `literal`.
   @inline(never)
   func isText(_ literal: StaticString) -> Bool {
     guard case .string(let range) = peek() else { return false }
@@ -118,8 +118,8 @@ struct ThingModelCursor: ~Escapable {
     return reader.byteCount(of: range)
   }
 
-  /// The number that the member `name` gives, as a number or as a text; `nil` when there is none or when
-  /// the text is empty.
+  /// The number in the member `name`, given as a number or a text; `nil` if it is missing or an
+  /// empty text.
   func decimal(_ name: StaticString) throws(ThingModelError) -> ExactDecimal? {
     guard let member = member(name) else { return nil }
     switch member.peek() {
@@ -133,7 +133,7 @@ struct ThingModelCursor: ~Escapable {
     }
   }
 
-  /// The count that the member `name` gives, likewise.
+  /// The count in the member `name`, read in the same way.
   func count(_ name: StaticString) throws(ThingModelError) -> Int? {
     guard let member = member(name) else { return nil }
     switch member.peek() {
@@ -145,7 +145,7 @@ struct ThingModelCursor: ~Escapable {
     }
   }
 
-  /// Whether the object here has the integer `key`, in decimal digits, as a name.
+  /// Whether the object here has a member whose name is the integer `key` in decimal.
   func hasKey(_ key: Int64) -> Bool {
     var digits = FixedBytes<20>()
     do throws(CapacityError) {

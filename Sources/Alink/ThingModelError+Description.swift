@@ -1,6 +1,6 @@
 #if !hasFeature(Embedded)
 extension ThingModelError: CustomStringConvertible {
-  /// What is wrong, where, and what to do about it.
+  /// States what is wrong, where, and what to do about it.
   public var description: String {
     switch self {
     case .modelNotJSON(let error):
@@ -40,7 +40,8 @@ extension ThingModelError: CustomStringConvertible {
 }
 
 extension ThingModelError {
-  /// Where in the payload it is, in bytes; `nil` when the model is at fault, or all of the payload.
+  /// The offset in the payload, in bytes; `nil` if the error is in the model, or concerns the whole
+  /// payload.
   public var offset: Int? {
     switch self {
     case .modelNotJSON, .modelShape, .unreadablePayload, .unknownEvent, .unknownService: nil
@@ -54,7 +55,7 @@ extension ThingModelError {
 }
 
 extension ThingModelRule: CustomStringConvertible {
-  /// What a value does that breaks the rule, and what to do instead: the rest of a sentence.
+  /// How a value breaks the rule, and what to do instead: the rest of a sentence.
   public var description: String {
     switch self {
     case .kind:

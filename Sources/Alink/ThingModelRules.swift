@@ -1,33 +1,36 @@
-/// What a `ThingModelView` reads into a model where the device guide says no more than a name (6.5 and 6.10).
+/// How a `ThingModelView` interprets parts of a model that the device guide only names (6.5 and
+/// 6.10).
 ///
-/// Unverified: each of them; nobody here has seen what the platform does.
+/// Unverified: each of them; the platform's behaviour has not been observed.
 public struct ThingModelRules: Equatable, Sendable {
-  /// What the `length` of a text counts.
+  /// The unit of a text's `length`.
   public enum TextLength: Sendable {
-    /// Bytes of UTF-8: the choice that no platform can find too long.
+    /// Bytes of UTF-8: the strictest choice, which every platform accepts.
     case bytes
     /// Unicode scalar values.
     case characters
   }
 
-  /// What the `size` of an array says.
+  /// The meaning of an array's `size`.
   public enum ArraySize: Sendable {
-    /// The most items that it may have.
+    /// The maximum number of items.
     case maximum
-    /// How many items it has.
+    /// The exact number of items.
     case exact
   }
 
-  /// Whether a number must be `min`, or 0 without it, and some steps of `step`; not unless asked for: the
-  /// guide's own examples are off their steps (23.65 at a step of 0.1, SetWeight's 100.8 at 1; 6.5).
+  /// Whether a number must be `min`, or 0 without it, plus a multiple of `step`.
+  ///
+  /// Off by default, because the guide's own examples violate it (23.65 with a step of 0.1,
+  /// SetWeight's 100.8 with 1; 6.5).
   public var checksSteps = false
 
-  /// What the `length` of a text counts; bytes unless told otherwise.
+  /// The unit of a text's `length`; bytes by default.
   public var textLength = TextLength.bytes
 
-  /// What the `size` of an array says; a maximum unless told otherwise.
+  /// The meaning of an array's `size`; a maximum by default.
   public var arraySize = ArraySize.maximum
 
-  /// The rules that no example of the guide breaks.
+  /// The rules that all examples in the guide satisfy.
   public init() {}
 }

@@ -1,6 +1,6 @@
 internal import PayloadCoding
 
-/// What lies around the values of a request.
+/// Reads the parts of a request around its values.
 extension ThingModelView {
   /// Reads up to the value of the payload's member `name`.
   func enter<Reader: PayloadReader & ~Escapable>(
@@ -17,7 +17,7 @@ extension ThingModelView {
     throw .notARequest(offset: reader.tokenOffset)
   }
 
-  /// Reads what follows that value, to the end of the payload.
+  /// Reads the rest of the payload after that value.
   func leave<Reader: PayloadReader & ~Escapable>(
     _ reader: inout Reader,
     _ name: StaticString

@@ -1,11 +1,12 @@
 internal import ConstrainedCore
 public import PayloadCoding
 
-/// The request `thing.event.property.pack.post` (device guide 6.5): each device's part by its product's model.
+/// The request `thing.event.property.pack.post` (device guide 6.5): each product's model checks its
+/// devices' parts.
 extension ThingModelView {
-  /// Checks what the gateway says of itself; sub-devices are passed over.
+  /// Checks the gateway's own part; sub-devices are skipped.
   ///
-  /// `reader` is before a whole payload.
+  /// `reader` must be before a whole payload.
   public func check<Reader: PayloadReader & ~Escapable>(
     packPost reader: inout Reader
   ) throws(ThingModelError) {
@@ -14,10 +15,11 @@ extension ThingModelView {
     try leave(&reader, "params")
   }
 
-  /// Checks what is said of the sub-devices of one product, whose model this is; the gateway and other
-  /// products' sub-devices are passed over.
+  /// Checks the parts of sub-devices of one product, whose model this is; the gateway and other
+  /// products' sub-devices are skipped.
   ///
-  /// `reader` is before a whole payload; a message with sub-devices of several products takes a call for each.
+  /// `reader` must be before a whole payload; a message with sub-devices of several products takes
+  /// one call for each.
   public func check<Reader: PayloadReader & ~Escapable>(
     packPost reader: inout Reader,
     ofSubDevicesOf productKey: Span<UInt8>
@@ -44,7 +46,7 @@ extension ThingModelView {
     try leave(&reader, "params")
   }
 
-  /// Checks the properties and events of the object that comes next.
+  /// Checks the properties and events of the next object.
   private func check<Reader: PayloadReader & ~Escapable>(
     part reader: inout Reader
   ) throws(ThingModelError) {
@@ -73,7 +75,7 @@ extension ThingModelView {
     }
   }
 
-  /// Whether the object that comes next has an `identity` of that product.
+  /// Whether the next object has an `identity` of that product.
   private func isPart<Reader: PayloadReader & ~Escapable>(
     _ start: Reader,
     of productKey: Span<UInt8>

@@ -4,9 +4,9 @@ public import PayloadCoding
 extension ThingModelView {
   /// Checks the request `thing.event.property.post`, a whole payload (device guide 6.5).
   ///
-  /// A property's value stands plain or as `value` in an object beside its `time`. For a `struct` that itself
-  /// has a member `value`, an object counts as the latter only where its `value` is an object and that
-  /// member is no `struct`.
+  /// A property's value is plain, or the member `value` of an object beside its `time`. For a
+  /// `struct` that itself has a member `value`, an object is read as the latter only if its `value`
+  /// is an object and that member is not a `struct`.
   public func check<Reader: PayloadReader & ~Escapable>(
     propertyPost reader: inout Reader
   ) throws(ThingModelError) {
@@ -15,8 +15,8 @@ extension ThingModelView {
     try leave(&reader, "params")
   }
 
-  /// Checks the request `thing.service.property.set`, a whole payload (device guide 6.5): plain values of
-  /// properties that the platform may set.
+  /// Checks the request `thing.service.property.set`, a whole payload (device guide 6.5): plain
+  /// values of properties that the platform may set.
   public func check<Reader: PayloadReader & ~Escapable>(
     propertySet reader: inout Reader
   ) throws(ThingModelError) {
@@ -25,7 +25,7 @@ extension ThingModelView {
     try leave(&reader, "params")
   }
 
-  /// Checks the value of `params` alone, which comes next: the properties that a device reports.
+  /// Checks the value of `params` alone, which must be next: properties reported by a device.
   public func check<Reader: PayloadReader & ~Escapable>(
     properties reader: inout Reader
   ) throws(ThingModelError) {
@@ -42,9 +42,9 @@ extension ThingModelView {
     try leave(&reader, "params")
   }
 
-  /// Checks the value of `params` alone, which comes next: an event's `value` and `time`.
+  /// Checks the value of `params` alone, which must be next: an event's `value` and `time`.
   ///
-  /// `value` has no other members than the event's `outputData`, and all those that are `required` there.
+  /// `value` may contain only the event's `outputData`, and must contain all that are `required`.
   public func check<Reader: PayloadReader & ~Escapable>(
     event identifier: Span<UInt8>,
     params reader: inout Reader
@@ -71,11 +71,12 @@ extension ThingModelView {
     guard hasValue else { throw .missingValue(offset: start) }
   }
 
-  /// Checks the request of the service `identifier`, a whole payload: its `params` against the service's
-  /// `inputData` (device guide 6.5).
+  /// Checks the request of the service `identifier`, a whole payload: its `params` against the
+  /// service's `inputData` (device guide 6.5).
   ///
-  /// For what the platform sends: a device answers 460 where this throws. The services `set` and `get` of a
-  /// console's model stand for `thing.service.property.set` and `.get`, which have calls of their own.
+  /// It is for requests from the platform: if it throws, the device answers 460. The services `set`
+  /// and `get` in a console's model stand for `thing.service.property.set` and `.get`, which have
+  /// their own calls.
   public func check<Reader: PayloadReader & ~Escapable>(
     service identifier: Span<UInt8>,
     call reader: inout Reader
@@ -105,8 +106,8 @@ extension ThingModelView {
     try leave(&reader, member)
   }
 
-  /// Checks the request `thing.service.property.get`, a whole payload: its `params` list properties of the
-  /// model.
+  /// Checks the request `thing.service.property.get`, a whole payload: its `params` must list
+  /// properties of the model.
   public func check<Reader: PayloadReader & ~Escapable>(
     propertyGet reader: inout Reader
   ) throws(ThingModelError) {
@@ -148,9 +149,9 @@ extension ThingModelView {
     }
   }
 
-  /// Whether the value that comes next is an object with the property's value in it.
+  /// Whether the next value is an object that contains the property's value.
   ///
-  /// The reader stays before it, unless it cannot be read: then it is where that shows.
+  /// The reader stays before it, unless the value cannot be read; then it stops at the error.
   private func isTimed<Reader: PayloadReader & ~Escapable>(
     _ reader: inout Reader,
     _ dataType: ThingModelCursor

@@ -2,7 +2,7 @@ internal import ConstrainedCore
 internal import PayloadCoding
 
 extension ThingModelView {
-  /// The next token; the payload does not end before its value does.
+  /// The next token; the payload cannot end before its value does.
   @inline(never)
   func next<Reader: PayloadReader & ~Escapable>(
     _ reader: inout Reader
@@ -13,7 +13,7 @@ extension ThingModelView {
     throw .unreadablePayload
   }
 
-  /// Reads past the value that comes next.
+  /// Skips the next value.
   @inline(never)
   func skipValue<Reader: PayloadReader & ~Escapable>(
     _ reader: inout Reader
@@ -21,7 +21,7 @@ extension ThingModelView {
     do throws(Reader.Failure) { try reader.skipValue() } catch { throw .unreadablePayload }
   }
 
-  /// The item of `list` whose identifier is `key`.
+  /// The item of `list` with the identifier `key`.
   @_lifetime(copy list)
   func item<Reader: PayloadReader & ~Escapable>(
     of list: ThingModelCursor?,
@@ -32,7 +32,7 @@ extension ThingModelView {
     return list.item(identifier: name.bytes)
   }
 
-  /// The bytes of a name; `nil` when no identifier is as long.
+  /// The bytes of a name; `nil` if it is longer than any identifier.
   static func name<Reader: PayloadReader & ~Escapable>(
     _ key: PayloadText,
     in reader: Reader
@@ -48,9 +48,9 @@ extension ThingModelView {
     return name
   }
 
-  /// Checks an object whose members are the items of `list`, those that are `required` all of them.
+  /// Checks an object whose members are items of `list`, including all `required` ones.
   ///
-  /// Anything else breaks the data type at the model's offset `model`, where there is one.
+  /// A violation breaks the data type at the model's offset `model`, if there is one.
   func check<Reader: PayloadReader & ~Escapable>(
     members reader: inout Reader,
     against list: ThingModelCursor?,
@@ -82,7 +82,7 @@ extension ThingModelView {
     }
   }
 
-  /// Whether the object that comes next has a member of that name.
+  /// Whether the next object has a member of that name.
   private func has<Reader: PayloadReader & ~Escapable>(
     _ reader: Reader,
     memberNamed name: ThingModelCursor
@@ -96,7 +96,7 @@ extension ThingModelView {
     return false
   }
 
-  /// Checks the value that comes next.
+  /// Checks the next value.
   func check<Reader: PayloadReader & ~Escapable>(
     value reader: inout Reader,
     against dataType: ThingModelCursor
@@ -138,7 +138,7 @@ extension ThingModelView {
     }
   }
 
-  /// Checks the items of an array that has been opened, and reads its end.
+  /// Checks the items of an array that is already open, and reads its end.
   private func check<Reader: PayloadReader & ~Escapable>(
     items reader: inout Reader,
     _ specs: ThingModelCursor?,
@@ -164,7 +164,7 @@ extension ThingModelView {
     }
   }
 
-  /// The rule of a type without parts that a value breaks.
+  /// The rule of a simple type that a value breaks.
   private func brokenRule(
     _ token: PayloadToken,
     _ type: ThingModelType,
@@ -209,7 +209,7 @@ extension ThingModelView {
       return textSize <= length ? nil : .length
     case .date:
       guard textSize != nil else { return .kind }
-      // Up to 19 digits; the largest Int64 is one of them.
+      // Up to 19 digits, like the largest Int64.
       guard let time = ThingModelView.number(date), time <= 0x7FFF_FFFF_FFFF_FFFF else {
         return .date
       }
@@ -230,7 +230,7 @@ extension ThingModelView {
     return value.isMultiple(of: step, from: minimum ?? ExactDecimal(Int64(0))) ? nil : .step
   }
 
-  /// The number of decimal digits; `nil` for anything else and above `UInt64.max`.
+  /// The value of decimal digits; `nil` for anything else and above `UInt64.max`.
   private static func number(_ digits: Span<UInt8>) -> UInt64? {
     JSONReader(digits).unsigned(0..<digits.count)
   }

@@ -1,8 +1,8 @@
 private import PayloadCoding
 
-/// A product's thing model in the borrowed bytes of a TSL file (device guide 6.10), against which a device
-/// checks what it would send: the platform drops values that do not fit, and says 200 all the same (device
-/// guide 6.5, error 6313).
+/// A product's thing model in the borrowed bytes of a TSL file (device guide 6.10), against which a
+/// device checks its messages before sending: the platform drops invalid values, but still answers
+/// 200 (device guide 6.5, error 6313).
 ///
 /// ```
 /// let model = try ThingModelView(bytes)
@@ -10,29 +10,31 @@ private import PayloadCoding
 /// try model.check(propertyPost: &reader)
 /// ```
 ///
-/// The initialiser reads the file whole; nothing is kept of it but its bytes, no heap. Each value that is
-/// checked has its identifier looked up in the text: time in the order of the file's size for each.
-/// Of the data types' specs, which are texts in the guide and may be numbers as well:
-/// - `int` is 32 bits, and its value an integer, not 1.0; `float` and `double` take integers, too. `min` and
-///   `max` are within the range; `step` counts where the rules say so. Numbers are compared as decimals,
-///   without rounding: a binary fraction stands for the fewest digits that read back as the same Double, or,
-///   where it has no more bits and the type is `float`, the same Float.
+/// The initialiser validates the whole file; only its bytes are kept, without a heap. Each checked
+/// value has its identifier looked up in the text, in time linear in the file's size. The specs of
+/// data types are texts in the guide and may also be numbers:
+/// - `int` has 32 bits, and its value is an integer, not 1.0; `float` and `double` also accept
+///   integers. `min` and `max` are inclusive; `step` is checked if the rules say so. Numbers are
+///   compared as decimals, without rounding: a binary fraction stands for the fewest digits that
+///   read back as the same Double, or, if the type is `float` and a Float is sufficient, the same
+///   Float.
 /// - `bool` is the number 0 or 1, `enum` an integer that is a key of its specs.
 /// - `text` has at most `length` bytes or characters, `array` at most or exactly `size` items of the type
 ///   `item`: see `ThingModelRules`.
-/// - `date` is a text, the decimal count of milliseconds since 1970.
-/// - `struct` has no other members than its specs name.
-/// - What an event tells, a service takes and answers, and a `struct` holds: an item that says `"required":true`
-///   must be there, any other may be missing. The simulator has the same rule.
+/// - `date` is a text, the number of milliseconds since 1970 in decimal.
+/// - `struct` has only the members named in its specs.
+/// - In an event's output, a service's input and output, and a `struct`, an item with
+///   `"required":true` must be present; any other may be missing. The simulator has the same rule.
 ///
-/// An identifier has 1 to 64 bytes. Where a model has a member or an identifier twice, the first counts; for
-/// payloads see `PayloadReader.repeatedKey()`.
+/// An identifier has 1 to 64 bytes. If a model has a duplicate member or identifier, the first one
+/// is used; for payloads see `PayloadReader.repeatedKey()`.
 public struct ThingModelView: ~Escapable {
   let root: ThingModelCursor
 
   let rules: ThingModelRules
 
-  /// Checks that `text` is one TSL file; time grows with its size and with the depth of its data types.
+  /// Checks that `text` is exactly one TSL file, in time that grows with its size and with the
+  /// nesting of its data types.
   @_lifetime(copy text)
   public init(
     _ text: Span<UInt8>,
@@ -58,16 +60,16 @@ public struct ThingModelView: ~Escapable {
     guard place.enterArray() else { throw .modelShape(offset: list.offset) }
     while place.isBeforeItem() {
       try validate(identifierOf: place)
-      // A console's model has the text "" where there is none.
+      // A console's model has the text "" for an empty list.
       if let data = place.member("inputData"), !data.isText("") { try validate(items: data) }
       if let data = place.member("outputData"), !data.isText("") { try validate(items: data) }
       place.skipValue()
     }
   }
 
-  /// Checks items with an identifier and a data type each.
+  /// Checks items, each with an identifier and a data type.
   ///
-  /// A text among them passes: the service that reads properties lists their identifiers.
+  /// Texts among them are accepted: the service that reads properties lists their identifiers.
   private static func validate(items list: ThingModelCursor) throws(ThingModelError) {
     var place = list
     guard place.enterArray() else { throw .modelShape(offset: list.offset) }
@@ -126,10 +128,10 @@ public struct ThingModelView: ~Escapable {
 /// The data types of a model (device guide 6.10).
 enum ThingModelType {
   case int, float, double, enumeration, bool, text, date, array, structure
-  /// One that a later platform has.
+  /// A type added by a later platform.
   case other
 
-  /// The type whose name is at `name`.
+  /// The type with the name at `name`.
   init(_ name: ThingModelCursor) {
     if name.isText("int") {
       self = .int

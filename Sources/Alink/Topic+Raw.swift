@@ -2,8 +2,8 @@ internal import ConstrainedCore
 public import Platform
 
 extension Topic {
-  /// Where a device of a product with a script of its own sends bytes as they are:
-  /// `/sys/PK/DN/thing/model/up_raw` (device guide 6.5); the reply is one of the thing model, in JSON.
+  /// The topic for raw bytes of a device whose product has a script:
+  /// `/sys/PK/DN/thing/model/up_raw` (device guide 6.5); the reply is a thing-model reply in JSON.
   public init(rawUpOf device: DeviceIdentity) throws(TopicError) {
     var topic = FixedBytes<128>()
     do throws(CapacityError) {

@@ -1,20 +1,20 @@
 internal import ConstrainedCore
 
-/// A retransmission timeout that follows the round trips that were measured, in the manner of CoCoA
+/// A retransmission timeout that follows the measured round-trip times, in the manner of CoCoA
 /// (draft-ietf-core-cocoa-03).
 ///
-/// Two estimators (RFC 6298): the strong one takes requests that were answered without a
+/// It has two estimators (RFC 6298): the strong one uses requests answered without a
 /// retransmission, the weak one those that needed one or two, measured from their first
-/// transmission. Differences from the draft: the timeout never falls below 1 second, which a radio
-/// needs, so the draft's rules for shorter ones have no place here; and it never grows so long that no
-/// retransmission fits into MAX_TRANSMIT_SPAN.
+/// transmission. It differs from the draft in two ways. The timeout is never below 1 second, the
+/// minimum for a radio, so the draft's rules for shorter ones do not apply. And it never grows so
+/// long that no retransmission fits into MAX_TRANSMIT_SPAN.
 struct AdaptiveTimeout {
   private struct Estimator {
     var smoothed: Int64 = 0
     var variation: Int64 = 0
     var isSet = false
 
-    /// Takes in a round trip; returns the estimator's own timeout.
+    /// Adds a round-trip time; returns the estimator's own timeout.
     mutating func add(_ roundTrip: Int64, variationFactor: Int64) -> Int64 {
       if isSet {
         let difference = smoothed > roundTrip ? smoothed - roundTrip : roundTrip - smoothed
@@ -48,7 +48,7 @@ struct AdaptiveTimeout {
 
   /// The timeout for a request that starts now.
   mutating func timeout(at now: Instant) -> Milliseconds {
-    // Section 4.2.4 of the draft: a timeout above 3 seconds that nothing confirms goes down again.
+    // Section 4.2.4 of the draft: a timeout above 3 seconds decays if it is not confirmed.
     if let last = updated, overall > 3_000, now - last > Milliseconds(4 * overall) {
       overall = 1_000 + overall / 2
       updated = now
@@ -56,7 +56,7 @@ struct AdaptiveTimeout {
     return Milliseconds(overall)
   }
 
-  /// Takes in the time from a request's first transmission to its acknowledgement or answer.
+  /// Adds the time from a request's first transmission to its acknowledgement or answer.
   mutating func measure(_ roundTrip: Milliseconds, transmissions: Int, at now: Instant) {
     switch transmissions {
     case 1: overall = (strong.add(roundTrip.count, variationFactor: 4) + overall) / 2
@@ -67,7 +67,7 @@ struct AdaptiveTimeout {
     updated = now
   }
 
-  /// Forgets all measurements, for the network after a sleep may be another one.
+  /// Discards all measurements, because after a sleep the network may be another one.
   mutating func reset() {
     overall = initial
     updated = nil
@@ -75,8 +75,8 @@ struct AdaptiveTimeout {
     weak = Estimator()
   }
 
-  /// By how many thousandths each timeout of a request grows (Section 4.2.3 of the draft): a long one
-  /// by half, so that the last retransmission is not minutes away.
+  /// The factor, in thousandths, by which each timeout of a request grows (Section 4.2.3 of the
+  /// draft): 1.5 for a long one, so that the last retransmission is not minutes away.
   static func growth(of timeout: Milliseconds) -> Int64 {
     timeout.count > 3_000 ? 1_500 : 2_000
   }

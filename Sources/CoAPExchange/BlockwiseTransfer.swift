@@ -4,10 +4,10 @@ internal import ConstrainedCore
 /// A request whose body or whose answer's body may be longer than a message: Block1 and Block2 (RFC
 /// 7959), one block at a time, so that no body is ever in memory at once.
 ///
-/// It makes the requests; an endpoint sends them. Order of calls: ask `nextPiece` which bytes of the
-/// body the next request carries, have `ClientEndpoint.send` write the request by `write(_:isLast:into:)`
-/// under a new token, and give the response to `handle`, whose step says what to do with its payload
-/// and whether there is another request; so on until the step is `finished`.
+/// It makes the requests; an endpoint sends them. Order of calls: `nextPiece` gives the bytes of
+/// the body for the next request; `ClientEndpoint.send` writes the request with
+/// `write(_:isLast:into:)` under a new token; pass the response to `handle`, whose step says what
+/// to do with its payload and whether another request follows. Repeat until the step is `finished`.
 ///
 /// Every request carries the options that were given at the start. Blocks become smaller when the
 /// server asks for it. When the server has lost the first blocks (4.08), or the resource changed
@@ -17,10 +17,10 @@ public struct BlockwiseTransfer<let maxOptionBytes: Int>: ~Copyable {
   /// The method of every request.
   public let code: Code
 
-  /// How large the blocks of the request's body are; the server may have made them smaller.
+  /// The size of the request body's blocks; the server may have reduced it.
   public private(set) var blockSize: BlockSize
 
-  /// How many bytes the response's body has, if the server said so (Size2).
+  /// The length of the response's body in bytes, if the server has sent it (Size2).
   public private(set) var responseSize: Int?
 
   private var options = FixedBytes<maxOptionBytes>()
@@ -29,7 +29,7 @@ public struct BlockwiseTransfer<let maxOptionBytes: Int>: ~Copyable {
   private let bodySize: Int?
 
   private var phase = Phase.sending
-  /// Where in the request's body the next piece starts, and where the last one written ended.
+  /// The start of the next piece in the request's body, and the end of the last one written.
   private var sent = 0
   private var pieceEnd = 0
   private var hasWritten = false
@@ -79,35 +79,35 @@ public struct BlockwiseTransfer<let maxOptionBytes: Int>: ~Copyable {
     self.options = options
   }
 
-  /// Which bytes of the request's body the next request carries at most: fewer when the body ends
-  /// before, and none once the response's body is being fetched.
+  /// The maximum range of the request's body for the next request: it is shorter at the end of the
+  /// body, and empty while the response's body is being fetched.
   public var nextPiece: Range<Int> {
     phase == .sending ? sent..<sent + blockSize.bytes : sent..<sent
   }
 }
 
-/// What to do with the response that a transfer has taken in.
+/// What to do with a handled response.
 public enum BlockwiseStep: Equatable, Sendable {
-  /// The server has the piece and wants the next: send another request.
+  /// The server has accepted the piece and expects the next: send another request.
   case next
-  /// The response's payload belongs at this byte of the response's body: take it, then send another
-  /// request for the rest.
+  /// The response's payload belongs at this offset of the response's body: store it, then send
+  /// another request for the rest.
   case block(offset: Int)
-  /// Forget what was taken of the response's body, begin the request's body anew, and send another
-  /// request.
+  /// Discard the stored part of the response's body, start the request's body over, and send
+  /// another request.
   case restart
-  /// The transfer is over; the response's code says how, and its payload belongs at this byte of the
-  /// response's body.
+  /// The transfer is over; the response's code gives the result, and its payload belongs at this
+  /// offset of the response's body.
   case finished(offset: Int)
 }
 
-/// Why a transfer cannot go on.
+/// Why a transfer cannot continue.
 public enum BlockwiseError: Error, Equatable, Sendable {
-  /// The server answered with a block that was not asked for.
+  /// The server answered with a block other than the requested one.
   case unexpectedBlock
-  /// A block that is not the last has another size than it says.
+  /// The length of a block that is not the last does not match its size.
   case wrongBlockSize
-  /// The resource changed again and again while it was fetched.
+  /// The resource changed repeatedly while it was being fetched.
   case changed
   /// The body has more than 1,048,576 blocks.
   case bodyTooLong
@@ -116,8 +116,8 @@ public enum BlockwiseError: Error, Equatable, Sendable {
 // MARK: - Requests
 
 extension BlockwiseTransfer {
-  /// Writes options and payload of the next request: `piece` holds the body's bytes of `nextPiece`,
-  /// all of them unless `isLast`.
+  /// Writes options and payload of the next request; `piece` holds the bytes of `nextPiece`, all of
+  /// them unless `isLast`.
   public mutating func write(
     _ piece: Span<UInt8> = Span(),
     isLast: Bool = true,
@@ -144,7 +144,7 @@ extension BlockwiseTransfer {
         // conformance: 7959-4-a
         if sent == 0, let bodySize { changes.set(.size1, uint: UInt32(clamping: bodySize)) }
       }
-      // RFC 7959 Section 2.7: a size for the response's blocks is asked for with the last block of
+      // RFC 7959 Section 2.7: the size of the response's blocks is requested with the last block of
       // the request's body.
       if isLast, let size = requestedSize,
         let block = BlockOption(offset: 0, isMore: false, size: size)
@@ -168,7 +168,7 @@ extension BlockwiseTransfer {
     if phase == .sending { try message.payload(piece) }
   }
 
-  /// The options of every request, in a message of their own.
+  /// The options of every request, as a message.
   private var template: MessageView {
     @_lifetime(borrow self)
     @_addressableSelf
@@ -185,8 +185,8 @@ extension BlockwiseTransfer {
 // MARK: - Responses
 
 extension BlockwiseTransfer {
-  /// Takes in the response to the last request; a notification of the resource that is fetched
-  /// starts the fetching of its other blocks.
+  /// Handles the response to the last request; a notification of the fetched resource starts the
+  /// fetching of its other blocks.
   public mutating func handle(
     _ response: borrowing MessageView
   ) throws(BlockwiseError) -> BlockwiseStep {
@@ -194,7 +194,7 @@ extension BlockwiseTransfer {
     if phase == .sending, hasWritten {
       switch code {
       case .requestEntityTooLarge:
-        // RFC 7959 Section 2.9.3: the server names the size that it would take.
+        // RFC 7959 Section 2.9.3: the server gives the size that it would accept.
         if let block = response.block(.block1), block.size < blockSize {
           restartSending(blockSize: block.size)
           return .restart
@@ -222,8 +222,8 @@ extension BlockwiseTransfer {
     usesBlock1 = false
   }
 
-  /// The server took a piece that was not the last: with 2.31, or with another success code when it
-  /// handles each block by itself (RFC 7959 Section 2.3).
+  /// The server accepted a piece that was not the last: with 2.31, or with another success code if
+  /// it processes each block separately (RFC 7959 Section 2.3).
   private mutating func continueSending(
     _ response: borrowing MessageView
   ) throws(BlockwiseError) -> BlockwiseStep {
@@ -287,8 +287,8 @@ extension BlockwiseTransfer {
     return .block(offset: offset)
   }
 
-  /// Fetches the body again from its start, which now belongs to another state of the resource (RFC
-  /// 7959 Section 2.4).
+  /// Fetches the body again from the start, because it now belongs to another state of the resource
+  /// (RFC 7959 Section 2.4).
   private mutating func restartReceiving() throws(BlockwiseError) -> BlockwiseStep {
     guard restarts == 0, code == .get || code == .fetch else { throw .changed }
     restarts += 1
@@ -301,7 +301,7 @@ extension BlockwiseTransfer {
 
   private mutating func remember(_ tag: consuming OptionView?) {
     eTag.removeAll()
-    // One of a length that is not allowed is as good as absent (RFC 7252 Section 5.4.3).
+    // An ETag of an invalid length is ignored (RFC 7252 Section 5.4.3).
     if let tag { try? eTag.replace(with: tag.value) }
   }
 

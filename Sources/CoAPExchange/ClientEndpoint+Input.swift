@@ -2,7 +2,7 @@ public import CoAPMessage
 public import ConstrainedCore
 
 extension ClientEndpoint {
-  /// Takes in a message from the server.
+  /// Handles a message from the server.
   @inline(never)
   public mutating func handle(_ message: borrowing MessageView, at now: Instant) -> Reception {
     switch message.type {
@@ -12,8 +12,10 @@ extension ClientEndpoint {
     }
   }
 
-  /// Takes in a datagram that is not a message: a confirmable one is refused with a Reset
-  /// (RFC 7252 Section 4.2), anything else and any unknown version is ignored (Sections 3 and 4.3).
+  /// Handles a datagram that is not a message.
+  ///
+  /// A confirmable one is rejected with a Reset (RFC 7252 Section 4.2); anything else, and any
+  /// unknown version, is ignored (Sections 3 and 4.3).
   public mutating func handleMalformed(
     _ datagram: Span<UInt8>,
     _ error: MessageFormatError,
@@ -33,7 +35,7 @@ extension ClientEndpoint {
     replies.appendBounded(Reply(messageID: messageID), at: now)
   }
 
-  /// Takes in that time has passed; call it at or after `pollTimeout`.
+  /// Handles the timers that have expired; call it at or after `pollTimeout`.
   @inline(never)
   public mutating func handleTimeout(at now: Instant) {
     for index in slots.indices
@@ -51,8 +53,8 @@ extension ClientEndpoint {
     at now: Instant
   ) -> Reception {
     // conformance: 7252-4.2-e 7252-4.4-a
-    // RFC 7252 Section 4.2: an acknowledgement is matched by its message ID. A late or second one
-    // matches nothing and is ignored in silence.
+    // RFC 7252 Section 4.2: an acknowledgement is matched by its message ID. A late or repeated one
+    // matches nothing and is silently ignored.
     let (messageID, token) = (message.messageID, message.token)
     guard
       let index = firstSlot(where: {
@@ -65,7 +67,7 @@ extension ClientEndpoint {
       guard slots[index].phase == .awaitingAcknowledgement else { return .ignored }
       noteAnswer(index, isMeasured: true, at: now)
       if slots[index].isPing {
-        // RFC 7252 Section 4.3 asks for a Reset; this shows as well that the server is there.
+        // RFC 7252 Section 4.3 demands a Reset; it also shows that the server is reachable.
         slots[index].release()
         return .reset(id)
       }
@@ -85,7 +87,7 @@ extension ClientEndpoint {
     let messageID = message.messageID
     guard message.code == .empty,
       let index = firstSlot(where: {
-        // An acknowledged message is not refused any more.
+        // A message that is already acknowledged can no longer be rejected.
         $0.messageID == messageID && $0.transmissions > 0 && $0.isOutstanding
       })
     else { return .ignored }
@@ -101,7 +103,8 @@ extension ClientEndpoint {
     let isConfirmable = message.type == .confirmable
     let messageID = message.messageID
     // conformance: 7252-4.5-a
-    // RFC 7252 Section 4.5: each copy of a confirmable message is acknowledged, and processed once.
+    // RFC 7252 Section 4.5: each copy of a confirmable message is acknowledged, but processed only
+    // once.
     if duplicates.contains(messageID, at: now) {
       if isConfirmable {
         replies.appendBounded(Reply(type: .acknowledgement, messageID: messageID), at: now)
@@ -118,7 +121,7 @@ extension ClientEndpoint {
     }
     guard message.unrecognizedCriticalOption == nil else {
       // conformance: 7252-5.4.1-d
-      // RFC 7252 Section 5.4.1: such a response is rejected, which a NON may be in silence.
+      // RFC 7252 Section 5.4.1: such a response is rejected, a non-confirmable one silently.
       if isConfirmable { replies.appendBounded(Reply(messageID: messageID), at: now) }
       return .ignored
     }
@@ -129,7 +132,7 @@ extension ClientEndpoint {
     return handleResponse(message, of: index, isPiggybacked: false, at: now)
   }
 
-  /// Answers a message that nothing here waits for.
+  /// Answers a message that no exchange waits for.
   private mutating func reject(_ message: borrowing MessageView, at now: Instant) {
     let isConfirmable = message.type == .confirmable
     if isConfirmable, message.code.isRequest, message.unrecognizedCriticalOption != nil {
@@ -148,9 +151,9 @@ extension ClientEndpoint {
       )
       return
     }
-    // RFC 7252 Sections 4.2 and 4.3: a ping, a request to this client, which serves nothing, an
-    // answer to nothing and a reserved code are refused with a Reset when confirmable, else ignored.
-    // RFC 7641 Section 3.6: a notification that nobody wants is refused in either form.
+    // RFC 7252 Sections 4.2 and 4.3: a ping, a request to this client, which has no server, an
+    // unexpected response and a reserved code are rejected with a Reset if confirmable, otherwise
+    // ignored. RFC 7641 Section 3.6: an unwanted notification is rejected in either form.
     let isUnwantedNotification = message.code.isResponse && message.first(.observe) != nil
     // conformance: 7252-4.2-b 7641-3.5-a
     if isConfirmable || isUnwantedNotification {
@@ -171,15 +174,15 @@ extension ClientEndpoint {
     let id = slots[index].id
     let sequence = observes && message.code.isSuccess ? message.uint(.observe) : nil
     if slots[index].isCancelling, sequence != nil, !isPiggybacked {
-      // A notification that the cancellation has crossed.
+      // A notification that crossed the cancellation.
       return .ignored
     }
     let isNotification =
       sequence != nil && slots[index].observation != nil && !slots[index].isCancelling
     let isRegistered = slots[index].observation?.isRegistered == true
     if let sequence, isNotification {
-      // RFC 7641 Section 3.4 orders notifications. What answers the request just sent, a renewal of an
-      // unchanged state or of a server that started anew, is not one.
+      // RFC 7641 Section 3.4 orders notifications. The answer to the request just sent, the renewal
+      // of an unchanged state or of a rebooted server, is not a notification.
       let comparison: Observation.Comparison =
         switch slots[index].phase {
         case .awaitingAcknowledgement: isPiggybacked ? .none : .renewal
@@ -206,7 +209,7 @@ extension ClientEndpoint {
     return .response(id)
   }
 
-  /// Queues the request once more with the server's Echo value; `false` when there is none or no
+  /// Queues the request again with the server's Echo value; returns `false` if there is none, or no
   /// room for it.
   private mutating func answerEcho(_ message: borrowing MessageView, of index: Int) -> Bool {
     guard let echo = message.first(.echo), echo.value.count >= 1 else { return false }
@@ -216,8 +219,8 @@ extension ClientEndpoint {
     } catch {
       return false
     }
-    // Under a token of its own, so that a second answer to the first request is not taken for its
-    // answer (RFC 9175 Section 4); an observation lives by its token.
+    // Under a new token, so that a second answer to the first request is not mistaken for its
+    // answer (RFC 9175 Section 4); an observation keeps its token.
     let token = slots[index].observation == nil ? tokens.next() : slots[index].token
     guard requests[index].change(changes, token: token) else { return false }
     slots[index].token = token
@@ -226,7 +229,7 @@ extension ClientEndpoint {
     return true
   }
 
-  /// Notes that the server is there, and how long its answer took.
+  /// Records that the server is reachable, and the round-trip time.
   private mutating func noteAnswer(_ index: Int, isMeasured: Bool, at now: Instant) {
     probingUntil = Instant(milliseconds: .min)
     guard knowsRoundTrips, isMeasured, slots[index].phase == .awaitingAcknowledgement,

@@ -4,18 +4,18 @@ public import ConstrainedCore
 /// The client's half of RFC 7252 Sections 4 and 5 with one server, as a state machine without I/O,
 /// with Observe (RFC 7641), No-Response (RFC 7967) and Echo (RFC 9175).
 ///
-/// Order of calls: `send` to start a request; then, until it is over, again and again: `pollTransmit`
-/// until it gives `nil`, `pollEvent` until it gives `nil`, wait for a datagram or for `pollTimeout`, and
-/// hand the one to `handle` or `handleMalformed` and the other to `handleTimeout`. Time and
-/// randomness are arguments. A body of more than one message is the affair of `BlockwiseTransfer`,
-/// which makes the requests for it.
+/// Order of calls: `send` to start a request; then repeat until it is over: `pollTransmit` until it
+/// returns `nil`, `pollEvent` until it returns `nil`, wait for a datagram or for `pollTimeout`, and
+/// pass the datagram to `handle` or `handleMalformed`, the time to `handleTimeout`. Time and
+/// randomness are arguments. `BlockwiseTransfer` makes the requests for a body of more than one
+/// message.
 ///
-/// It holds at most `maxExchanges` requests and observations, of at most `maxMessageSize` bytes each,
-/// and sends no more than NSTART of them at once; the others wait in the order of `send`. Duplicates
-/// of the last `maxDuplicates` responses are known for their lifetimes; what happens beyond says
-/// `DuplicateTable`. No heap.
+/// It holds at most `maxExchanges` requests and observations, of at most `maxMessageSize` bytes
+/// each, and sends at most NSTART of them at once; the others wait in the order of `send`.
+/// Duplicates of the last `maxDuplicates` responses are detected during their lifetimes;
+/// `DuplicateTable` describes what happens when it is full. No heap.
 ///
-/// What its owner calls is not inlined there: within a session the endpoint's fields lie so far from the
+/// Calls from its owner are not inlined: within a session the endpoint's fields are so far from the
 /// start that each access takes a longer instruction.
 public struct ClientEndpoint<
   let maxExchanges: Int,
@@ -42,7 +42,7 @@ public struct ClientEndpoint<
   var probingUntil = Instant(milliseconds: .min)
   #endif
 
-  /// Starts with no exchange.
+  /// Starts without exchanges.
   ///
   /// `key`, 128 bits that nobody can guess, makes message IDs (RFC 7252 Section 4.4) and tokens (Section
   /// 5.3.1) unpredictable; it is drawn anew each time a device starts. With `isAdaptive` the
@@ -61,7 +61,7 @@ public struct ClientEndpoint<
     messageIDs = MessageIDSource(key: tokens.derivedKey())
   }
 
-  /// Whether no exchange is under way, nothing is observed and no reply is waiting to be sent.
+  /// Whether no exchange is running, nothing is observed and no reply is waiting.
   @inline(never)
   public var isIdle: Bool {
     if !replies.isEmpty { return false }
@@ -69,7 +69,7 @@ public struct ClientEndpoint<
     return true
   }
 
-  /// Where the first exchange of that kind is.
+  /// The index of the first exchange that matches.
   ///
   /// `Sequence.first(where:)` would allocate on a 32-bit machine.
   func firstSlot(where matches: (borrowing Exchange) -> Bool) -> Int? {
@@ -81,7 +81,7 @@ public struct ClientEndpoint<
 // MARK: - Commands
 
 extension ClientEndpoint {
-  /// A token of 4 bytes for a new request; none comes twice.
+  /// A token of 4 bytes for a new request; tokens do not repeat.
   public mutating func newToken() -> Token { tokens.next() }
 
   /// Sends a request as soon as NSTART allows; `build` writes its options and payload.
@@ -109,7 +109,7 @@ extension ClientEndpoint {
     return slots[index].id
   }
 
-  /// Sends an empty confirmable message, which a server answers with a Reset: a ping (RFC 7252
+  /// Sends a ping: an empty confirmable message, which a server answers with a Reset (RFC 7252
   /// Section 4.3).
   public mutating func ping(
     random: UInt32,
@@ -133,8 +133,8 @@ extension ClientEndpoint {
     }
   }
 
-  /// Ends an observation by telling the server, with the request that registered it and Observe 1
-  /// (RFC 7641 Section 3.6); its answer is the exchange's response.
+  /// Ends an observation by a request to the server, the one that registered it with Observe 1 (RFC
+  /// 7641 Section 3.6); its answer is the exchange's response.
   public mutating func cancelObservation(_ exchange: ExchangeID) throws(ExchangeError) {
     guard
       let index = firstSlot(where: {
@@ -176,20 +176,20 @@ extension ClientEndpoint {
     return true
   }
 
-  /// Forgets which messages of the server came already, and what would answer them: over another DTLS
-  /// association their message IDs mean others (RFC 7252 Section 9.1.1).
+  /// Discards the record of received messages and the waiting replies: over another DTLS
+  /// association message IDs have a new meaning (RFC 7252 Section 9.1.1).
   public mutating func forgetMessages() {
     // conformance: 7252-9.1.1-c
     duplicates = DuplicateTable()
     replies.removeAll()
   }
 
-  /// Forgets the round trips that were measured: after a sleep the network may be another one.
+  /// Discards the measured round-trip times: after a sleep the network may be another one.
   public mutating func resetTimeout() {
     if knowsRoundTrips { adaptiveTimeout?.reset() }
   }
 
-  /// Writes a message into a free slot, which stays free.
+  /// Writes a message into a free slot without occupying it.
   private mutating func keep(
     _ code: Code,
     _ type: MessageType,
@@ -216,7 +216,7 @@ extension ClientEndpoint {
 // MARK: - Output
 
 extension ClientEndpoint {
-  /// Writes the next datagram that is due, whole, into an empty `output`; `nil` when none is.
+  /// Writes the next datagram, complete, into an empty `output`; `nil` if there is none.
   public mutating func pollTransmit(
     into output: inout ByteWriter,
     at now: Instant
@@ -226,9 +226,9 @@ extension ClientEndpoint {
     }
   }
 
-  /// Hands the next datagram that is due to `send`, from where it lies; `nil` when none is.
+  /// Passes the next datagram to `send` in place; `nil` if there is none.
   ///
-  /// When `send` throws, the datagram counts as not sent.
+  /// If `send` throws, the datagram counts as not sent.
   public mutating func pollTransmit<Failure: Error>(
     at now: Instant,
     _ send: (Span<UInt8>) throws(Failure) -> Void
@@ -238,7 +238,7 @@ extension ClientEndpoint {
     return noteSent(next, at: now)
   }
 
-  /// Which slot's request is due; `maxExchanges` for the first reply.
+  /// The slot of the next request to send; `maxExchanges` for the first reply.
   @inline(never)
   private mutating func next(at now: Instant) -> Int? {
     if !replies.isEmpty {
@@ -254,7 +254,7 @@ extension ClientEndpoint {
     return nil
   }
 
-  /// Notes that what `next` has found is on the wire.
+  /// Records that the datagram found by `next` was sent.
   @inline(never)
   private mutating func noteSent(_ index: Int, at now: Instant) -> Transmission {
     if index == maxExchanges {
@@ -266,8 +266,8 @@ extension ClientEndpoint {
     return .request(slots[index].id, attempt: slots[index].transmissions)
   }
 
-  /// When `handleTimeout`, `pollTransmit` and `pollEvent` are to be called next, an instant of the past
-  /// when it is time; `nil` while nothing is waited for.
+  /// The time of the next calls of `handleTimeout`, `pollTransmit` and `pollEvent`, in the past if
+  /// they are due; `nil` if nothing is pending.
   @inline(never)
   public func pollTimeout() -> Instant? {
     var earliest: Instant?
@@ -288,7 +288,7 @@ extension ClientEndpoint {
     return earliest
   }
 
-  /// What happened since the last call; `nil` when that is all.
+  /// The next event since the last call; `nil` if there are no more.
   public mutating func pollEvent() -> ExchangeEvent? {
     for index in slots.indices {
       let id = slots[index].id
@@ -309,7 +309,7 @@ extension ClientEndpoint {
     return nil
   }
 
-  /// When a queued request may go out, as far as time is concerned.
+  /// The earliest time for a queued request, as far as time limits apply.
   private func mayStart(_ index: Int) -> Instant {
     slots[index].isConfirmable ? messageIDs.available : max(messageIDs.available, probingUntil)
   }
@@ -320,8 +320,8 @@ extension ClientEndpoint {
     return count
   }
 
-  /// Starts the oldest request that waits, where NSTART and time allow one more; the others follow with
-  /// the next calls, for each request that was started is due.
+  /// Starts the oldest waiting request, if NSTART and time allow one more; the others follow with
+  /// the next calls, because each started request is due.
   private mutating func startQueued(at now: Instant) {
     // conformance: 7252-4.7-a
     guard outstandingCount < parameters.nstart else { return }

@@ -1,12 +1,12 @@
 internal import ConstrainedCore
 
-/// The message IDs of the responses that were taken in, to know their duplicates by for
-/// EXCHANGE_LIFETIME or NON_LIFETIME (RFC 7252 Section 4.5).
+/// The message IDs of received responses, for detecting their duplicates during EXCHANGE_LIFETIME
+/// or NON_LIFETIME (RFC 7252 Section 4.5).
 ///
-/// When full, the one that would expire first is forgotten. A duplicate of a forgotten response
-/// finds no exchange any more and is refused with a Reset where it is confirmable, else ignored. A
-/// duplicate of a forgotten notification is acknowledged, and delivered again only when nothing newer
-/// came in the 128 seconds before it (RFC 7641 Section 3.4).
+/// When it is full, the entry that would expire first is dropped. The duplicate of a dropped
+/// response no longer matches an exchange: it is rejected with a Reset if confirmable, otherwise
+/// ignored. The duplicate of a dropped notification is acknowledged, and delivered again only if
+/// nothing newer arrived in the 128 seconds before it (RFC 7641 Section 3.4).
 struct DuplicateTable<let capacity: Int> {
   private struct Entry {
     var messageID: UInt16 = 0
@@ -15,7 +15,7 @@ struct DuplicateTable<let capacity: Int> {
 
   private var entries = InlineArray<capacity, Entry>(repeating: Entry())
 
-  // Mutating, for the table would be copied first.
+  // Mutating, because the table would be copied first otherwise.
   mutating func contains(_ messageID: UInt16, at now: Instant) -> Bool {
     for index in entries.indices
     where entries[index].messageID == messageID && entries[index].expiry > now {

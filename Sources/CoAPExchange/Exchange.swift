@@ -1,12 +1,12 @@
 internal import CoAPMessage
 internal import ConstrainedCore
 
-/// Where one request stands on its way; its bytes are kept apart, in a `KeptRequest`.
+/// The state of one request; a `KeptRequest` holds its bytes.
 struct Exchange {
   enum Phase {
     /// The slot is not in use.
     case free
-    /// To be sent when NSTART allows.
+    /// Waiting until NSTART allows sending.
     case queued
     /// Sent; neither acknowledged nor answered.
     case awaitingAcknowledgement
@@ -14,7 +14,7 @@ struct Exchange {
     case awaitingResponse
     /// A registered observation between two notifications.
     case observing
-    /// Over, with an event to tell.
+    /// Over, with an event to report.
     case timedOut, concluded
   }
 
@@ -71,7 +71,7 @@ struct Exchange {
   var transmissions = 0
   var hasOwnParameters = false
   var timeout = Milliseconds(0)
-  /// By how many thousandths the timeout grows each time.
+  /// The growth of the timeout in thousandths.
   var growth: Int64 = 2_000
   var deadline = Instant(milliseconds: 0)
   var startedAt = Instant(milliseconds: 0)
@@ -81,10 +81,10 @@ struct Exchange {
 
   var isWaiting: Bool { phase == .awaitingAcknowledgement || phase == .awaitingResponse }
 
-  /// Whether `pollEvent` has something to tell.
+  /// Whether `pollEvent` has an event to report.
   var hasEvent: Bool { phase == .timedOut || phase == .concluded || hasStaleEvent }
 
-  /// Whether a response with that token would mean the exchange.
+  /// Whether a response with that token would belong to the exchange.
   func uses(_ token: Token) -> Bool {
     phase != .free && phase != .timedOut && phase != .concluded && !isPing && self.token == token
   }
@@ -95,7 +95,7 @@ struct Exchange {
   /// Whether the exchange is a registered observation between two notifications.
   var isObserving: Bool { observes && phase == .observing }
 
-  /// Whether a response with the exchange's token means it.
+  /// Whether a response with the exchange's token belongs to it.
   var takesResponses: Bool {
     // conformance: 7252-5.2.3-a
     isWaiting && transmissions > 0 || isObserving
@@ -107,7 +107,7 @@ struct Exchange {
     phase == .awaitingAcknowledgement || phase == .awaitingResponse && !isConfirmable
   }
 
-  /// RFC 7967 Section 2.1: whether no answer of any class is to be sent.
+  /// RFC 7967 Section 2.1: whether no response of any class is wanted.
   var wantsNoAnswer: Bool { unwanted & 0b11010 == 0b11010 }
 
   /// Starts over with another request.
@@ -137,9 +137,9 @@ struct Exchange {
     }
   }
 
-  /// Waits for its turn with a message ID of its own, and with timers spread anew.
+  /// Queues the request, with new timers and its own message ID.
   mutating func queue() {
-    // A number of 32 bits from the one that the caller drew: it spreads timers, no more.
+    // A 32-bit number derived from the caller's; it only spreads timers.
     random = random &* 1_664_525 &+ 1_013_904_223
     phase = .queued
     isDue = false
@@ -147,7 +147,7 @@ struct Exchange {
     isAnswered = false
   }
 
-  /// Goes out under `messageID`.
+  /// Starts sending with `messageID`.
   mutating func start(
     messageID: UInt16,
     timeout: Milliseconds,
@@ -180,7 +180,7 @@ struct Exchange {
   @inline(never)
   mutating func waitOut() { deadline = startedAt + parameters.maxTransmitWait }
 
-  /// Notes that the message is on the wire, and when to act next.
+  /// Records a transmission, and sets the time of the next action.
   mutating func recordTransmission(at now: Instant) {
     isDue = false
     transmissions += 1
@@ -193,12 +193,12 @@ struct Exchange {
     // conformance: 7252-4.2-f
     deadline = now + timeout
     timeout = knowsRoundTrips ? Milliseconds(timeout.count &* growth / 1_000) : timeout * 2
-    // After the last retransmission the whole of MAX_TRANSMIT_WAIT is waited out: it costs no byte,
-    // and an answer may still be on its way.
+    // After the last retransmission wait out the whole MAX_TRANSMIT_WAIT: that costs no bytes, and
+    // an answer may still be on its way.
     if !mayRetransmit(at: deadline) { waitOut() }
   }
 
-  /// Takes in that the deadline has passed.
+  /// Handles the expiry of the deadline.
   mutating func handleTimeout(at now: Instant) {
     switch phase {
     case .awaitingAcknowledgement:
@@ -213,7 +213,7 @@ struct Exchange {
       phase = unwanted & 0b10 != 0 ? .concluded : .timedOut
     case .observing where observes:
       if isStale {
-        // One lost datagram shall not end the observation, however it began.
+        // A single lost datagram must not end the observation, however it began.
         // conformance: 7641-3.3.1-a
         isConfirmable = true
         queue()
@@ -228,15 +228,15 @@ struct Exchange {
     }
   }
 
-  /// Notes that the request has arrived: no retransmission any more, and for the answer the same
-  /// patience as for the acknowledgement.
+  /// Records that the request has arrived: stop retransmitting, and wait as long for the answer as
+  /// for the acknowledgement.
   mutating func awaitResponse(at now: Instant) {
     phase = wantsNoAnswer ? .concluded : .awaitingResponse
     isDue = false
     deadline = now + parameters.maxTransmitWait
   }
 
-  /// Notes that a notification came whose state is fresh for `maxAge` seconds.
+  /// Records a notification whose state is fresh for `maxAge` seconds.
   mutating func observe(maxAge: UInt32, at now: Instant) {
     phase = .observing
     isDue = false
@@ -246,7 +246,7 @@ struct Exchange {
     deadline = now + Milliseconds(Int64(widening: maxAge)) * 1_000
   }
 
-  /// Makes room for another exchange.
+  /// Frees the slot for another exchange.
   mutating func release() {
     phase = .free
     isDue = false

@@ -1,63 +1,66 @@
 public import CoAPMessage
 
-/// Which exchange of an endpoint; never given twice by the same endpoint.
+/// Identifies an exchange of an endpoint; never reused by the same endpoint.
 public struct ExchangeID: Hashable, Sendable {
   let number: UInt32
 }
 
-/// What a received message turned out to be.
+/// The result of handling a message.
 public enum Reception: Equatable, Sendable {
-  /// The answer to a request; the exchange is over, an observation too. The caller reads the message
-  /// itself.
+  /// The answer to a request, which the caller reads from the message; the exchange is over,
+  /// including an observation.
   case response(ExchangeID)
-  /// A newer state of an observed resource, in the message itself; the observation goes on (RFC
-  /// 7641 Section 3.4).
+  /// A newer state of an observed resource, in the message; the observation continues (RFC 7641
+  /// Section 3.4).
   case notification(ExchangeID)
-  /// An empty acknowledgement: the request arrived, its answer follows in a message of its own
-  /// (RFC 7252 Section 5.2.2) unless No-Response asked for none.
+  /// An empty acknowledgement: the request has arrived, and a separate response follows (RFC 7252
+  /// Section 5.2.2) unless No-Response declined it.
   case acknowledged(ExchangeID)
-  /// The peer refused the message with a Reset, or answered a ping; the exchange is over.
+  /// The peer rejected the message with a Reset, or answered a ping; the exchange is over.
   case reset(ExchangeID)
-  /// The server wants to know that the request is fresh: it goes again with the value of the
-  /// server's Echo option (RFC 9175 Section 2.3).
+  /// The server checks that the request is fresh: it is sent again with the value of the server's
+  /// Echo option (RFC 9175 Section 2.3).
   case challenged(ExchangeID)
-  /// Late, duplicate or none of ours: nothing to do. A reply, if one is due, is queued.
+  /// Late, duplicate or unrelated: nothing to do. A reply, if necessary, is queued.
   case ignored
 }
 
-/// What `pollTransmit` wrote.
+/// The message written by `pollTransmit`.
 public enum Transmission: Equatable, Sendable {
   /// A request, for the `attempt`th time, counted from 1.
   case request(ExchangeID, attempt: Int)
-  /// A message that answers one of the server's at once, 4 to 12 bytes.
+  /// An immediate answer to one of the server's messages, 4 to 12 bytes.
   case reply
 }
 
-/// What happened to an exchange without a message coming in.
+/// An event of an exchange that is not caused by a message.
 public enum ExchangeEvent: Equatable, Sendable {
-  /// Nothing came within MAX_TRANSMIT_WAIT, or no separate response after the acknowledgement. An
-  /// observation whose renewal ends so is dead.
+  /// No answer came within MAX_TRANSMIT_WAIT, or no separate response after the acknowledgement.
+  ///
+  /// If this ends the renewal of an observation, the observation is over.
   case timedOut(ExchangeID)
-  /// The request is over without an answer, as its No-Response option asked for (RFC 7967): nobody
-  /// knows whether a non-confirmable one arrived.
+  /// The request ended without an answer, as its No-Response option asked for (RFC 7967).
+  ///
+  /// Whether a non-confirmable one arrived is unknown.
   case concluded(ExchangeID)
-  /// Max-Age has passed since the last notification, so that the state that is known is no longer
-  /// fresh. Unless it is cancelled, the observation is registered again 5 to 15 seconds later (RFC
-  /// 7641 Section 3.3.1); a server that gives a short Max-Age makes that a costly habit.
+  /// Max-Age has passed since the last notification, so the known state is no longer fresh.
+  ///
+  /// Unless it is cancelled, the observation is registered again 5 to 15 seconds later (RFC 7641
+  /// Section 3.3.1). With a server that sends a short Max-Age this is expensive.
   case stale(ExchangeID)
 }
 
-/// Why a request was not taken.
+/// Why a request was not accepted.
 public enum ExchangeError: Error, Equatable, Sendable {
   /// All exchanges are in use; wait for one to end or cancel it.
   case tableFull
-  /// The message could not be written: it has more bytes than the endpoint keeps, or a part that no
-  /// message may have.
+  /// The message could not be written: it exceeds the endpoint's message size, or has an invalid
+  /// part.
   case message(MessageWriterError)
-  /// The code is not that of a request.
+  /// The code is not a request method.
   case notARequest(Code)
   /// Another exchange uses the token (RFC 7252 Section 5.3.1).
   case tokenInUse
-  /// The exchange is over, or observes nothing.
+  /// The exchange is over, or is not an observation.
   case notAnObservation
 }

@@ -1,7 +1,7 @@
 internal import CoAPMessage
 internal import ConstrainedCore
 
-/// The bytes of one request, kept for retransmission, and for an observation as long as it lasts.
+/// The bytes of a request, kept for retransmission, and for an observation while it lasts.
 struct KeptRequest<let maxMessageSize: Int> {
   private var storage = FixedBytes<maxMessageSize>()
 
@@ -12,10 +12,10 @@ struct KeptRequest<let maxMessageSize: Int> {
     get { storage.bytes }
   }
 
-  /// How many bytes the message has.
+  /// The size of the message in bytes.
   var count: Int { storage.count }
 
-  /// Writes header, token and what `build` adds; the message ID comes with `start`.
+  /// Writes header, token and the parts added by `build`; `start` sets the message ID.
   mutating func write(
     _ code: Code,
     _ type: MessageType,
@@ -29,7 +29,7 @@ struct KeptRequest<let maxMessageSize: Int> {
     }
   }
 
-  /// Gives the message its type and ID.
+  /// Sets the message's type and ID.
   mutating func start(messageID: UInt16, isConfirmable: Bool) {
     storage.withStorage { bytes in
       bytes[0] = bytes[0] & 0xCF | (isConfirmable ? 0 : MessageType.nonConfirmable.rawValue << 4)
@@ -38,8 +38,8 @@ struct KeptRequest<let maxMessageSize: Int> {
     }
   }
 
-  /// Puts the same request with changed options and a token in its place; `false`, and nothing
-  /// changed, when it would not fit.
+  /// Replaces the request by the same with changed options and a new token; returns `false` and
+  /// changes nothing if it does not fit.
   mutating func change(_ changes: OptionChanges, token: Token) -> Bool {
     let old = storage
     let request = viewOfOwnMessage(old.bytes)
@@ -57,7 +57,7 @@ struct KeptRequest<let maxMessageSize: Int> {
   }
 }
 
-/// The view of bytes that this client has written.
+/// A view of bytes written by this client.
 @_lifetime(copy bytes)
 func viewOfOwnMessage(_ bytes: Span<UInt8>) -> MessageView {
   do throws(MessageFormatError) {

@@ -1,8 +1,10 @@
 // What a program built with SMALL does without, as packaging/build-agent.sh builds those for devices: the
 // platform asks for neither, and each is code that nothing would ever call.
 
-/// Whether a server's Echo challenge is answered (RFC 9175); without it the 4.01 that carries the
-/// challenge is a response like any other, as to every client that does not know the elective option.
+/// Whether to answer a server's Echo challenge (RFC 9175).
+///
+/// Without it, the 4.01 with the challenge is an ordinary response, as for every client that does
+/// not support the elective option.
 var answersEcho: Bool {
   #if SMALL
   false

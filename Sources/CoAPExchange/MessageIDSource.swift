@@ -1,22 +1,22 @@
 internal import ConstrainedCore
 
-/// Message IDs that nobody foresees who has seen others; none comes again within its lifetime (RFC 7252
-/// Section 4.4).
+/// Message IDs that cannot be predicted from earlier ones, and are not reused within their lifetime
+/// (RFC 7252 Section 4.4).
 ///
 /// The numbers are in 16 blocks of 4,096. From a block that is begun at random, half of the numbers are
 /// drawn, none of them twice, before it is the next one's turn. A block is entered again only when the
 /// lifetime of the last message that used it has passed: at 32,768 messages within one EXCHANGE_LIFETIME,
 /// which is more than 130 a second, the source makes its user wait. Size: 728 bytes.
 struct MessageIDSource {
-  /// When the next message ID may be used; an instant of the past when it is free.
+  /// The time from which the next message ID may be used; in the past if it is free.
   private(set) var available = Instant(milliseconds: .min)
   private var cipher: SmallCipher
   private var counter: UInt32 = 0
-  /// What is left of the number that was drawn last.
+  /// The unused bits of the last number drawn.
   private var rest: UInt32 = 0
   private var block: Int
   private var taken = 0
-  /// A bit for each number of the block that was taken.
+  /// One bit for each number of the block that has been used.
   private var used = InlineArray<128, UInt32>(repeating: 0)
   private var reusable = InlineArray<16, Instant>(repeating: Instant(milliseconds: .min))
 

@@ -1,27 +1,27 @@
 internal import ConstrainedCore
 
-/// What is known of an observed resource's last state (RFC 7641).
+/// The last known state of an observed resource (RFC 7641).
 struct Observation {
   private var sequence: UInt32 = 0
   private var arrival = Instant(milliseconds: 0)
   private(set) var isRegistered = false
 
-  /// What a sequence number is compared for.
+  /// The purpose of comparing a sequence number.
   enum Comparison {
-    /// A notification that may have been overtaken.
+    /// A notification, which may have been overtaken.
     case reordering
-    /// A separate response before the acknowledgement of a renewal, which answers it or is a
-    /// notification that crosses it: the number that is known counts.
+    /// A separate response before the acknowledgement of a renewal: either its answer, or a
+    /// notification that crosses it. The known number decides.
     case renewal
     /// The answer to a renewal, whose number starts a new count.
     case none
   }
 
-  /// Takes in a state's sequence number; `false` when the state that is known is newer.
+  /// Records the sequence number of a state; returns `false` if the known state is newer.
   mutating func isNewer(_ sequence: UInt32, _ comparison: Comparison, at now: Instant) -> Bool {
     if isRegistered, comparison != .none {
-      // RFC 7641 Section 3.4: serial-number arithmetic in 24 bits, and after 128 seconds anything
-      // counts as newer.
+      // RFC 7641 Section 3.4: serial-number arithmetic in 24 bits; after 128 seconds any number is
+      // newer.
       let ahead = (sequence &- self.sequence) & 0xFF_FFFF
       // conformance: 7641-3.4-a
       let isAhead = ahead < 0x80_0000 && (ahead != 0 || comparison == .renewal)

@@ -1,8 +1,8 @@
 internal import CoAPMessage
 internal import ConstrainedCore
 
-/// What answers a message of the server at once: an empty acknowledgement, a Reset, or 4.02 to a
-/// request with a critical option that nobody here understands (RFC 7252 Sections 4.2 and 5.4.1).
+/// An immediate answer to a message from the server: an empty acknowledgement, a Reset, or 4.02 for
+/// a request with an unrecognised critical option (RFC 7252 Sections 4.2 and 5.4.1).
 struct Reply {
   var type = MessageType.reset
   var code = Code.empty
@@ -10,27 +10,28 @@ struct Reply {
   var token = Token()
 }
 
-/// Up to 8 replies that wait to be sent.
+/// Up to 8 replies waiting to be sent.
 ///
-/// When full, the newest is dropped: its message comes again and is answered then. Anybody can send what calls
-/// for most replies, so that those are bounded in time too: 8 at once, and one a second in the long run.
+/// When it is full, the newest is dropped: its message is repeated and answered then. Anybody can
+/// provoke most replies, so these are also limited in rate: 8 at once, and one per second on
+/// average.
 struct ReplyQueue {
   private var entries = InlineArray<8, Reply>(repeating: Reply())
   private var count = 0
   private var message = FixedBytes<12>()
-  /// Until when the bounded replies that were taken count: a second each.
+  /// The time until which the rate-limited replies count: a second each.
   private var spentUntil = Instant(milliseconds: .min)
 
   var isEmpty: Bool { count == 0 }
 
-  /// The message that `write` made of the oldest reply.
+  /// The encoded message of the oldest reply, after `write`.
   var first: Span<UInt8> {
     @_lifetime(borrow self)
     @_addressableSelf
     get { message.bytes }
   }
 
-  /// Makes a message of the oldest reply; there must be one.
+  /// Encodes the oldest reply; there must be one.
   mutating func write() {
     let reply = entries[0]
     do throws(MessageWriterError) {
@@ -56,7 +57,7 @@ struct ReplyQueue {
     count += 1
   }
 
-  /// Appends a reply to a message that anybody may have sent, or drops it where there were too many.
+  /// Appends a reply to a message that anybody may have sent; drops it above the rate limit.
   @inline(never)
   mutating func appendBounded(_ reply: Reply, at now: Instant) {
     let start = max(spentUntil, now)
@@ -68,7 +69,7 @@ struct ReplyQueue {
   private static var interval: Milliseconds { Milliseconds(1_000) }
   private static var burst: Milliseconds { Milliseconds(7_000) }
 
-  /// Forgets the replies that wait.
+  /// Discards the waiting replies.
   mutating func removeAll() { count = 0 }
 
   mutating func removeFirst() {

@@ -1,18 +1,20 @@
 internal import ConstrainedCore
 
-/// A permutation of the 32-bit numbers that only who has its key can compute: Speck32/64 (Beaulieu et al., "The
-/// SIMON and SPECK Families of Lightweight Block Ciphers", IACR ePrint 2013/404), its 64 bits of key followed by
-/// 64 more that are added to its input and its output (the FX construction: Kilian and Rogaway, "How to Protect
-/// DES Against Exhaustive Key Search", 1996).
+/// A permutation of the 32-bit numbers that requires a key to compute.
 ///
-/// For numbers that must neither repeat nor be foreseen; it hides no data. Size: 52 bytes; some 200
-/// instructions.
+/// It is Speck32/64 (Beaulieu et al., "The SIMON and SPECK Families of Lightweight Block Ciphers",
+/// IACR ePrint 2013/404) with a key of 64 bits, followed by 64 more bits that are added to input
+/// and output (the FX construction: Kilian and Rogaway, "How to Protect DES Against Exhaustive Key
+/// Search", 1996).
+///
+/// It generates numbers that must neither repeat nor be predictable; it does not hide data.
+/// Size: 52 bytes; some 200 instructions.
 struct SmallCipher {
   private let before: UInt32
   private let behind: UInt32
   private var roundKeys = InlineArray<22, UInt16>(repeating: 0)
 
-  /// `key` is Speck's, its first word in the highest place; `whitening` what is added before and behind.
+  /// `key` is Speck's, its first word in the highest place; `whitening` is added before and after.
   init(key: UInt64, whitening: UInt64) {
     before = UInt32(truncatingIfNeeded: whitening &>> 32)
     behind = UInt32(truncatingIfNeeded: whitening)
@@ -32,7 +34,7 @@ struct SmallCipher {
     }
   }
 
-  // Mutating, for the keys would be copied first.
+  // Mutating, because the keys would be copied first otherwise.
   @inline(never)
   mutating func encrypt(_ value: UInt32) -> UInt32 {
     let input = value ^ before

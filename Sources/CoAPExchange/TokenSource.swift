@@ -1,11 +1,11 @@
 internal import CoAPMessage
 internal import ConstrainedCore
 
-/// Tokens of 4 bytes that do not repeat in 4,294,967,296 requests, and that nobody foresees who has seen
+/// Tokens of 4 bytes that do not repeat in 4,294,967,296 requests and cannot be predicted from
 /// others (RFC 7252 Section 5.3.1).
 ///
-/// A counter goes through a cipher's permutation of the 32-bit numbers. It hides the next token from a
-/// sender of forged answers; who sees the datagrams sees the tokens in them.
+/// A counter goes through a cipher's permutation of the 32-bit numbers. This hides the next token
+/// from a sender of forged answers; an attacker who sees the datagrams sees their tokens.
 struct TokenSource {
   private var cipher: SmallCipher
   private var counter: UInt32 = 0
@@ -20,7 +20,8 @@ struct TokenSource {
     return Token(cipher.encrypt(counter))
   }
 
-  /// A key of its own for the message IDs: of what would be the last four tokens.
+  /// A separate key for the message IDs, derived from the tokens at the end of the sequence, the
+  /// last four.
   mutating func derivedKey() -> (UInt64, UInt64) {
     (derive(0xFFFF_FFFC), derive(0xFFFF_FFFE))
   }

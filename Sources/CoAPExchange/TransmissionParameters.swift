@@ -1,28 +1,28 @@
 public import ConstrainedCore
 
-/// How patiently a confirmable message is sent again (RFC 7252 Section 4.8), and the times that
-/// follow from it (Section 4.8.2).
+/// The timing of a confirmable message's retransmissions (RFC 7252 Section 4.8), and the times
+/// derived from it (Section 4.8.2).
 public struct TransmissionParameters: Equatable, Sendable {
-  /// ACK_TIMEOUT: the shortest time to the first retransmission; 1 second or more on a radio.
+  /// ACK_TIMEOUT: the minimum time to the first retransmission; at least 1 second on a radio.
   public let acknowledgementTimeout: Milliseconds
 
   /// ACK_RANDOM_FACTOR in thousandths, 1,000 or more: 1,500 is the RFC's 1.5.
   public let acknowledgementRandomFactor: Int64
 
-  /// MAX_RETRANSMIT, 0 to 20: how often a message is sent again.
+  /// MAX_RETRANSMIT: the number of retransmissions, 0 to 20.
   public let maxRetransmit: Int
 
-  /// NSTART, 1 or more: how many requests may be outstanding at once (RFC 7252 Section 4.7).
+  /// NSTART: the number of simultaneously outstanding requests, 1 or more (RFC 7252 Section 4.7).
   public let nstart: Int
 
-  /// PROBING_RATE, 1 or more, in bytes a second: how fast an endpoint may be sent to that does not
-  /// answer (RFC 7252 Section 4.7).
+  /// PROBING_RATE: the maximum rate to an endpoint that does not answer, in bytes per second, 1 or
+  /// more (RFC 7252 Section 4.7).
   public let probingRate: Int64
 
-  /// MAX_LATENCY: the longest time a datagram is expected to travel, 100 seconds by the RFC.
+  /// MAX_LATENCY: the maximum time that a datagram is expected to travel, 100 seconds in the RFC.
   public static let maxLatency = Milliseconds(100_000)
 
-  /// Parameters of one's own; values outside their ranges are a caller's mistake and trap.
+  /// Creates custom parameters; values outside their ranges are a caller's error and trap.
   public init(
     acknowledgementTimeout: Milliseconds,
     acknowledgementRandomFactor: Int64 = 1_500,
@@ -52,7 +52,7 @@ public struct TransmissionParameters: Equatable, Sendable {
     self.probingRate = probingRate
   }
 
-  /// The RFC's own: 2 s, 1.5, 4; gives up after 93 s.
+  /// The RFC's defaults: 2 s, 1.5, 4; gives up after 93 s.
   public static let standard = TransmissionParameters(
     // conformance: 7252-4.8.1-a
     acknowledgementTimeout: Milliseconds(2_000),
@@ -73,29 +73,30 @@ public struct TransmissionParameters: Equatable, Sendable {
     maxRetransmit: 3
   )
 
-  /// For NB-IoT at the edge of a cell: 15 s, 1.5, 2; gives up after 157.5 s.
+  /// For NB-IoT at the cell edge: 15 s, 1.5, 2; gives up after 157.5 s.
   ///
-  /// One vendor found 10 s to be too short there.
+  /// One vendor found 10 s too short there.
   public static let nbIoTDeep = TransmissionParameters(
     acknowledgementTimeout: Milliseconds(15_000),
     maxRetransmit: 2
   )
 
-  /// MAX_TRANSMIT_SPAN: from the first transmission to the last retransmission, at the longest.
+  /// MAX_TRANSMIT_SPAN: the maximum time from the first transmission to the last retransmission.
   public var maxTransmitSpan: Milliseconds { scaled(doublings: maxRetransmit) }
 
-  /// MAX_TRANSMIT_WAIT: from the first transmission to giving up.
+  /// MAX_TRANSMIT_WAIT: the maximum time from the first transmission to giving up.
   public var maxTransmitWait: Milliseconds { scaled(doublings: maxRetransmit &+ 1) }
 
-  /// PROCESSING_DELAY: how long a server may take before it acknowledges.
+  /// PROCESSING_DELAY: the time that a server may take before it acknowledges.
   public var processingDelay: Milliseconds { acknowledgementTimeout }
 
-  /// EXCHANGE_LIFETIME: how long a message ID may not be used again, and duplicates be expected.
+  /// EXCHANGE_LIFETIME: the time during which a message ID must not be reused and duplicates are
+  /// expected.
   public var exchangeLifetime: Milliseconds {
     maxTransmitSpan + Self.maxLatency * 2 + processingDelay
   }
 
-  /// NON_LIFETIME: the same for a non-confirmable message.
+  /// NON_LIFETIME: the same time for a non-confirmable message.
   public var nonConfirmableLifetime: Milliseconds { maxTransmitSpan + Self.maxLatency }
 
   /// How long a message of either type is remembered.
@@ -103,19 +104,20 @@ public struct TransmissionParameters: Equatable, Sendable {
     isConfirmable ? exchangeLifetime : nonConfirmableLifetime
   }
 
-  /// The first timeout: ACK_TIMEOUT times a factor between 1 and ACK_RANDOM_FACTOR, by `random`.
+  /// The first timeout: ACK_TIMEOUT times a factor between 1 and ACK_RANDOM_FACTOR, chosen by
+  /// `random`.
   public func initialTimeout(random: UInt32) -> Milliseconds {
     initialTimeout(random: random, base: acknowledgementTimeout)
   }
 
-  /// The first timeout with another base than ACK_TIMEOUT.
+  /// The first timeout with a base other than ACK_TIMEOUT.
   func initialTimeout(random: UInt32, base: Milliseconds) -> Milliseconds {
     let spread = base.count &* (acknowledgementRandomFactor &- 1_000) / 1_000
     return base + Milliseconds(spread &* Int64(widening: random) / Int64(widening: UInt32.max))
   }
 
-  /// ACK_TIMEOUT times 2 to the `doublings` less 1, times ACK_RANDOM_FACTOR.
-  @inline(never)  // It is part of most other times.
+  /// ACK_TIMEOUT times (2^`doublings` - 1), times ACK_RANDOM_FACTOR.
+  @inline(never)  // Most other times use it.
   private func scaled(doublings: Int) -> Milliseconds {
     let factor = 1 &<< Int64(widening: UInt32(truncatingIfNeeded: doublings)) &- 1
     let longest = acknowledgementTimeout.count &* factor &* acknowledgementRandomFactor

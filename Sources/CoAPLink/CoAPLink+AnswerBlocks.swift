@@ -4,24 +4,25 @@ public import ConstrainedCore
 internal import OpenSSLSupport
 public import SecurityLayer
 
-/// Answers that are longer than a message (RFC 7959).
+/// Answers that are too long for a message (RFC 7959).
 ///
-/// Unverified: that the platform sends any, and that it encrypts one as a whole and cuts it then, which is
-/// how `PlatformSimulator` does it: a further block is asked for by a POST to the same path with the token,
-/// in the symmetric mode a number of its own, Block2 and no payload.
+/// Unverified: that the platform sends any, and that it encrypts an answer as a whole before
+/// cutting it, as `PlatformSimulator` does. A further block is requested by a POST to the same path
+/// with the token, Block2, no payload, and in symmetric mode a sequence number of its own.
 extension CoAPLink where Security: ~Copyable {
-  /// Fetches answers in blocks from now on, up to `limit` bytes of payload in all.
+  /// From now on fetches blockwise answers, up to `limit` bytes of payload in total.
   ///
-  /// The owner collects them: at each event `answerBlock` it appends `answer` to what it has, before it
-  /// hands over the next datagram. When the report's result says `inBlocks`, `answer` is the last part,
-  /// and `openAnswer` makes of all of them what the platform wrote. A SMALL build takes none, and stops here.
+  /// The owner collects them: at each event `answerBlock` it appends `answer` to its buffer, before
+  /// it passes the next datagram. If the report's result says `inBlocks`, `answer` is the last
+  /// part, and `openAnswer` decrypts all parts. A SMALL build does not support blocks, and traps
+  /// here.
   public mutating func takeAnswersInBlocks(upTo limit: Int) {
     answerBlocks = AnswerBlocks { $0.takeBlock($1, limit, at: $2) }
   }
 
-  /// Appends what the platform wrote as an answer that came in blocks.
+  /// Appends the decrypted content of a blockwise answer.
   ///
-  /// `output` needs room for as many bytes as `parts` has.
+  /// `output` needs as much room as `parts` has bytes.
   public mutating func openAnswer(
     _ parts: Span<UInt8>,
     into output: inout ByteWriter
@@ -29,9 +30,9 @@ extension CoAPLink where Security: ~Copyable {
     try security.open(payload: parts, into: &output)
   }
 
-  /// What is done with a response that may be a block: whether it was one.
+  /// Handles a response that may be a block; returns whether it was one.
   ///
-  /// A function, so that a program that takes no such answers does not hold its code.
+  /// A function, so that programs that do not use blocks do not link its code.
   struct AnswerBlocks {
     let take: (inout CoAPLink, borrowing MessageView, Instant) -> Bool
   }
@@ -49,7 +50,7 @@ extension CoAPLink where Security: ~Copyable {
     let payload = message.payload
     var tag = FixedBytes<8>()
     if let option = message.first(.eTag) { try? tag.replace(with: option.value) }
-    // RFC 7959 Section 2.4: the parts of one answer have one ETag.
+    // RFC 7959 Section 2.4: all parts of an answer have the same ETag.
     guard block.offset == report.block?.offset ?? 0 else { return endBlocks(.unexpected, at: now) }
     guard report.block == nil || report.tag == tag else { return endBlocks(.changed, at: now) }
     // RFC 7959 Section 2.4: a further block has the size that was asked for, or a smaller one.
@@ -86,7 +87,7 @@ extension CoAPLink where Security: ~Copyable {
     return true
   }
 
-  /// How many further blocks of one answer are asked for at most.
+  /// The maximum number of further blocks requested for one answer.
   private static var mostBlockRequests: Int { 64 }
 
   private mutating func endBlocks(_ gap: AnswerGap?, at now: Instant) -> Bool {

@@ -5,13 +5,13 @@ internal import Platform
 internal import PlatformCoAP
 internal import SecurityLayer
 
-/// `/auth` in another format than JSON.
+/// `/auth` in a format other than JSON.
 extension CoAPLink where Security: ~Copyable {
-  /// Writes `/auth` with `writer` from now on, asks for the answer in the same format, and reads one of it with
-  /// `reader`; an answer in JSON is read all the same.
+  /// From now on writes `/auth` with `writer`, requests the answer in the same format, and reads it
+  /// with `reader`; an answer in JSON is still read.
   ///
-  /// Unverified: device guide 3.6 lists CBOR among the formats of `/auth`, without an example, and no client is
-  /// known that sends it. A SMALL build speaks JSON alone, and stops here.
+  /// Unverified: device guide 3.6 lists CBOR among the formats of `/auth`, without an example, and
+  /// no known client sends it. A SMALL build supports only JSON, and traps here.
   public mutating func authenticate<
     Writer: PayloadWriter & ~Copyable & ~Escapable,
     Reader: PayloadReader & ~Escapable
@@ -23,7 +23,7 @@ extension CoAPLink where Security: ~Copyable {
         try fields.writePayload(identity, signature: signature, as: Writer.self, into: &output)
       },
       read: { (payload, answer: inout AuthenticationAnswer) throws(AuthenticationAnswerError) in
-        // An object of JSON begins with an ASCII character, a map of CBOR with 0x80 or above.
+        // A JSON object begins with an ASCII character, a CBOR map with 0x80 or above.
         if payload.count > 0, payload[0] < 0x80 {
           try answer.read(payload)
         } else {
@@ -33,9 +33,9 @@ extension CoAPLink where Security: ~Copyable {
     )
   }
 
-  /// How `/auth` is written and its answer read.
+  /// Writes `/auth` and reads its answer.
   ///
-  /// Functions, so that a program that does not ask for them does not hold their code.
+  /// Functions, so that programs that do not use them do not link their code.
   struct AuthenticationForm {
     let format: ContentFormat
     let write:

@@ -7,14 +7,14 @@ internal import PlatformCoAP
 internal import SecurityLayer
 
 extension CoAPLink where Security: ~Copyable {
-  /// Takes in a datagram from the platform's address; what cannot be used is dropped.
+  /// Handles a datagram from the platform's address; unusable ones are dropped.
   ///
-  /// Of one that is longer than `maxDatagram`, in symmetric mode, the head counts.
+  /// In symmetric mode, only the head of a datagram longer than `maxDatagram` is used.
   public mutating func handleDatagram(_ datagram: Span<UInt8>, at now: Instant) {
     handleDatagram(datagram, of: datagram.count, at: now)
   }
 
-  /// Takes in the beginning of a datagram that has `length` bytes.
+  /// Handles the beginning of a datagram of `length` bytes.
   @inline(never)
   public mutating func handleDatagram(
     _ datagram: Span<UInt8>,
@@ -38,7 +38,7 @@ extension CoAPLink where Security: ~Copyable {
   private mutating func handleRecords(_ datagram: Span<UInt8>, of length: Int, at now: Instant) {
     let wasRegistering = registration != nil
     var message = Datagram()
-    // A registration's answer is a secret.
+    // The answer to a registration contains a secret.
     defer { if wasRegistering { message.withStorage { wipe(&$0) } } }
     var isFirst = true
     repeat {
@@ -47,7 +47,7 @@ extension CoAPLink where Security: ~Copyable {
           try security.unwrap(isFirst ? datagram : Span(), into: &writer, at: now)
         }
       } catch {
-        // A datagram that is too long or not the peer's is as good as lost.
+        // A datagram that is too long or not the peer's counts as lost.
         return
       }
       takeSecurityEvents(at: now)
@@ -63,7 +63,7 @@ extension CoAPLink where Security: ~Copyable {
     } while security.hasPendingMessage
   }
 
-  /// Takes in what the security layer has to tell.
+  /// Handles the security layer's events.
   mutating func takeSecurityEvents(at now: Instant) {
     while let event = security.pollEvent() {
       switch event {
@@ -76,8 +76,8 @@ extension CoAPLink where Security: ~Copyable {
         }
       case .closed:
         endpoint.forgetMessages()
-        // The request under way goes again over the next association: at once, and when that is closed
-        // too, at its own time.
+        // Send the request in flight again over the next association: at once, and if that is also
+        // closed, at its own time.
         if let exchange = requestUnderWay, !hasStartedOver {
           endpoint.sendAgain(exchange, at: now)
         }
@@ -87,7 +87,7 @@ extension CoAPLink where Security: ~Copyable {
     }
   }
 
-  /// Ends the request under way, an authentication or a report, for good.
+  /// Ends the request in flight, an authentication or a report, for good.
   @inline(never)
   mutating func endRequest(
     _ failure: AuthenticationFailure,
@@ -109,7 +109,7 @@ extension CoAPLink where Security: ~Copyable {
     return nil
   }
 
-  /// Ends an exchange whose answer may still come; its token is not used again.
+  /// Ends an exchange whose answer may still arrive; its token is not reused.
   @inline(never)
   mutating func abandon(_ exchange: ExchangeID) {
     endpoint.cancel(exchange)
@@ -131,7 +131,7 @@ extension CoAPLink where Security: ~Copyable {
     }
   }
 
-  /// Takes in that time has passed; call it at or after `pollTimeout`.
+  /// Handles the timers that have expired; call it at or after `pollTimeout`.
   public mutating func handleTimeout(at now: Instant) {
     if security.wrapsDatagrams {
       security.handleTimeout(at: now)
@@ -139,8 +139,8 @@ extension CoAPLink where Security: ~Copyable {
     }
     endpoint.handleTimeout(at: now)
     while case .timedOut? = endpoint.pollEvent() {
-      // The silence may have been the association's end: once more over another one, unless the
-      // platform has said that it has the request.
+      // The association may have been lost silently: try again over another one, unless the
+      // platform has acknowledged the request.
       if !security.wrapsDatagrams || hasStartedOver || isRequestAcknowledged {
         endRequest(.timedOut, .timedOut, at: now)
         continue
@@ -195,10 +195,12 @@ extension CoAPLink where Security: ~Copyable {
     }
   }
 
-  /// Anybody who guesses a message ID can send a Reset, in symmetric mode: the first one ends a try, and costs
-  /// one more soon.
+  /// Handles a Reset.
+  ///
+  /// In symmetric mode anybody who guesses a message ID can send one, so the first ends only one
+  /// attempt and costs an early retry.
   private mutating func handleReset(isReport: Bool, at now: Instant) {
-    // The answer to what was refused may still come.
+    // The rejected message may still be answered.
     tokensInUse &+= 1
     let until = now + retryDelay(0)
     if isReport, !report.wasReset {
@@ -212,8 +214,10 @@ extension CoAPLink where Security: ~Copyable {
     }
   }
 
-  /// The server sends an answer again where its acknowledgement is lost, or answers a second copy of the
-  /// request once more, and the table of duplicates is small: it must mean no other request.
+  /// Reserves the token of an answer that may be repeated, because its acknowledgement was lost or
+  /// a second copy of the request was answered.
+  ///
+  /// The table of duplicates is small, so the token must not be used for another request.
   private mutating func noteAnswer(_ message: borrowing MessageView) {
     if message.type != .acknowledgement || wasSentAgain { tokensInUse &+= 1 }
   }
@@ -272,7 +276,7 @@ extension CoAPLink where Security: ~Copyable {
     if security.usesSequence {
       guard !answer.random.isEmpty else { throw .unusableAnswer(.random) }
       guard let offset = answer.sequenceOffset else { throw .unusableAnswer(.sequenceOffset) }
-      // Should the platform give the same token and key once more, its numbers go on.
+      // If the platform issues the same token and key again, its numbers continue.
       let isSame =
         answer.token.bytes.isEqual(to: token.bytes)
         && answer.random.bytes.isEqual(to: keyRandom.bytes)
@@ -306,7 +310,7 @@ extension CoAPLink where Security: ~Copyable {
     hasStartedOver = false
     if registration != nil {
       events.append(.registrationFailed, because: failure)
-      // Without the registration `/auth` has no secret that the platform would take.
+      // Without a completed registration, `/auth` would have no secret that the platform accepts.
       guard endRegistration() else { return }
     }
     events.append(.authenticationFailed, because: failure)
@@ -347,11 +351,11 @@ extension CoAPLink where Security: ~Copyable {
       return
     case .putOff: report.result.retryAfter = message.retryAfter
     case .authenticateAgain:
-      // Twice 4.02, under two tokens, is about something else.
+      // A second 4.02 under a new token is about something else.
       if code == .unauthorized { forgetToken() }
     default:
-      // The answer to /auth is not authenticated: one that was altered on the way leaves the two
-      // ends with different keys, and every report is refused with 4.00 from then on.
+      // The answer to /auth is not authenticated: after a forged one the two ends have different
+      // keys, and every report is refused with 4.00.
       if code == .badRequest, !isKeyConfirmed, !report.hasChangedKeys, report.block == nil {
         return changeKeys(at: now)
       }
@@ -360,13 +364,13 @@ extension CoAPLink where Security: ~Copyable {
     finishReport(.rejected, code: code, at: now)
   }
 
-  /// Sends the report once more under a new token, for the two ends may have different keys.
+  /// Sends the report again under a new token, because the two ends may have different keys.
   private mutating func changeKeys(at now: Instant) {
     report.hasChangedKeys = true
     authenticateAgain(at: now)
   }
 
-  /// Sends the report once more under a new token; the old one is not used any more.
+  /// Sends the report again under a new token; the old one is no longer used.
   @inline(never)
   private mutating func authenticateAgain(at now: Instant) {
     report.phase = .awaitingToken
@@ -374,18 +378,18 @@ extension CoAPLink where Security: ~Copyable {
     connect(at: now)
   }
 
-  /// Takes what the platform answered to a report that it has, and says how much of it that is.
+  /// Stores the platform's answer to a report that it has, and how much of it was received.
   private mutating func takeAnswer(
     _ message: borrowing MessageView,
     isCut: Bool
   ) -> AnswerExtent {
     isKeyConfirmed = true
     if report.block == nil, let option = message.first(.platformMessageID) {
-      // An elective option of a length that nobody expects is as good as absent.
+      // An elective option of an unexpected length is ignored.
       try? report.result.messageID.replace(with: option.value)
     }
     if isCut { return .cut }
-    // A part of what was encrypted as a whole cannot be opened.
+    // A part of an answer that was encrypted as a whole cannot be decrypted.
     if message.block(.block2)?.isMore == true {
       report.result.gap = .notTaken
       return .incomplete
@@ -393,7 +397,8 @@ extension CoAPLink where Security: ~Copyable {
     return openAnswer(message.payload) ? .whole : .unreadable
   }
 
-  /// Reads the platform's reply on a topic that has such; whether it does not refuse the report.
+  /// Reads the platform's reply on a topic that has replies; returns `false` if it refuses the
+  /// report.
   @inline(never)
   private mutating func takeReply(_ extent: AnswerExtent) -> Bool {
     guard extent == .whole, Topic.hasReplies(report.topic.bytes.bytes),
@@ -402,14 +407,14 @@ extension CoAPLink where Security: ~Copyable {
     return report.result.take(reply, on: report.topic.bytes.bytes)
   }
 
-  /// Keeps what a refusal says of its reason in the clear (RFC 7252 Section 5.5.2), as an answer to `/auth` does,
-  /// and a server that does not know the token.
+  /// Stores the plaintext reason of a refusal (RFC 7252 Section 5.5.2), as in an answer to `/auth`,
+  /// or from a server that does not know the token.
   @inline(never)
   private mutating func keepDiagnostic(_ message: borrowing MessageView, isCut: Bool) {
     try? answerStorage.replace(with: isCut ? Span() : message.payload)
   }
 
-  /// Decrypts the answer's payload; an empty one is not encrypted, in either mode.
+  /// Decrypts the answer's payload; an empty payload is not encrypted in either mode.
   private mutating func openAnswer(_ payload: Span<UInt8>) -> Bool {
     guard !payload.isEmpty else { return true }
     do throws(SecurityError) {
@@ -430,7 +435,7 @@ extension CoAPLink where Security: ~Copyable {
     }
   }
 
-  /// Tells how the report ended, with the message id that it has.
+  /// Reports the end of the report, with its message id.
   @inline(never)  // It is called from a dozen places.
   mutating func finishReport(
     _ outcome: ReportOutcome,
@@ -442,7 +447,7 @@ extension CoAPLink where Security: ~Copyable {
     result.outcome = outcome
     result.code = code
     result.extent = extent
-    // Whatever became of a further block: the platform has the report.
+    // Whatever happened to a further block, the platform has the report.
     if report.block != nil, extent == .whole || extent == .cut {
       answerStorage.removeAll()
       result.messageID.removeAll()
@@ -451,7 +456,7 @@ extension CoAPLink where Security: ~Copyable {
       result.extent = .incomplete
       result.gap = gap(outcome, code, extent)
     }
-    // Whatever became of the second copy: the platform has the first.
+    // Whatever happened to the second copy, the platform has the first.
     if report.isTaken, outcome != .acknowledged, result.replyCode == nil {
       result.outcome = .acknowledged
       result.code = .content
@@ -464,7 +469,7 @@ extension CoAPLink where Security: ~Copyable {
     hasStartedOver = false
   }
 
-  /// Why a request for a further block has come to nothing.
+  /// Why a request for a further block failed.
   private func gap(
     _ outcome: ReportOutcome,
     _ code: Code?,
@@ -476,18 +481,18 @@ extension CoAPLink where Security: ~Copyable {
 }
 
 extension MessageView {
-  /// How long 4.29 and 5.03 ask to wait: Max-Age (RFC 7252 Section 5.10.5: 60 seconds where it is absent), a
-  /// second at least and an hour at most.
+  /// The wait requested by 4.29 and 5.03: Max-Age (RFC 7252 Section 5.10.5: 60 seconds if it is
+  /// absent), at least a second and at most an hour.
   fileprivate var retryAfter: Milliseconds {
     Milliseconds(Int64(max(1, min(uint(.maxAge) ?? 60, 3_600))) * 1_000)
   }
 }
 
 extension ReportResult {
-  /// Takes in the platform's reply; whether it does not refuse the report.
+  /// Stores the platform's reply; returns `false` if it refuses the report.
   package mutating func take(_ reply: PlatformReply, on topic: Span<UInt8>) -> Bool {
     replyCode = reply.code
-    // With 500 the platform says that it has no newer firmware.
+    // A 500 here means that the platform has no newer firmware.
     return reply.isSuccess || reply.code == 500 && Topic.asksForFirmware(topic)
   }
 }

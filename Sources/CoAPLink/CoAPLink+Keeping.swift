@@ -6,19 +6,20 @@ internal import PlatformCoAP
 public import ReportLink
 internal import SecurityLayer
 
-/// How a session goes on after a restart; `DurableReports` does all of it over a `SessionStore`.
+/// How a session continues after a restart; `DurableReports` does all of this over a
+/// `SessionStore`.
 extension CoAPLink where Security: ~Copyable {
-  /// Goes on with what an earlier session has written into `record`.
+  /// Continues from the `record` written by an earlier session.
   ///
-  /// A token that is not `isUsable`, for it may have expired, is remembered all the same: should the
-  /// platform give it once more, its numbers go on. The key is made anew of the device secret and the
-  /// record's random, so that a disk holds one secret less.
+  /// A token that is not `isUsable`, because it may have expired, is still remembered: if the
+  /// platform issues it again, its numbers continue. The key is derived again from the device
+  /// secret and the record's random, so that there is one secret less on disk.
   public mutating func restore(_ record: borrowing @_addressable SessionRecord, isUsable: Bool) {
     security.importChannel(record.channel.bytes)
     do throws(SecurityError) {
       try Self.establish(&security, secret: secret, random: record.random.bytes)
     } catch {
-      // Without a key the token is of no use; `/auth` brings another one.
+      // Without a key the token is useless; `/auth` gets another one.
       return
     }
     token = record.token
@@ -29,9 +30,9 @@ extension CoAPLink where Security: ~Copyable {
     authentication = isUsable ? .done : .none
   }
 
-  /// What the owner has to write down now; `nil` when nothing.
+  /// The state that the owner has to store now; `nil` if there is none.
   ///
-  /// A report waits for it. Look after each step.
+  /// A report waits for it. Check it after each step.
   public var unkept: Unkept? {
     @inline(never)
     get {
@@ -44,23 +45,23 @@ extension CoAPLink where Security: ~Copyable {
     }
   }
 
-  /// Writes the token, what its key is made of and the secure channel into `record`, and as its ceiling the
-  /// last sequence number used.
+  /// Writes the token, the random from which its key is derived and the secure channel into
+  /// `record`, and the last used sequence number as its ceiling.
   ///
-  /// The owner raises the ceiling before it writes: numbers up to there may then be used (`keep`), and after
-  /// a restart the session starts above it.
+  /// The owner raises the ceiling before storing it. Numbers up to the ceiling may then be used
+  /// (`keep`), and after a restart the session starts above it.
   public func write(into record: inout SessionRecord) {
     record.token = token
     record.random = keyRandom
     record.ceiling = tracker?.last ?? 0
     record.channel.write { (writer: inout ByteWriter) in
-      // A channel that is too long for the record is made anew after a restart.
+      // A channel that is too long for the record is created again after a restart.
       try? security.exportChannel(into: &writer)
     }
   }
 
-  /// Takes in that the owner has kept the token, and that numbers up to `ceiling` may be used: they are not
-  /// used again after a restart.
+  /// Records that the owner has stored the token, and that numbers up to `ceiling` may be used:
+  /// they are not used again after a restart.
   public mutating func keep(numbersUpTo ceiling: UInt64, at now: Instant) {
     isTokenKept = true
     tracker?.raiseLimit(to: ceiling)
@@ -70,7 +71,7 @@ extension CoAPLink where Security: ~Copyable {
     connect(at: now)
   }
 
-  /// `delay` with a random half added, so that many devices do not come back at once.
+  /// `delay` plus a random time of up to half of it, so that many devices do not return at once.
   public mutating func spread(_ delay: Milliseconds) -> Milliseconds {
     let half = Int64(nextSpread() >> 1) * (delay.count / 2) / Int64(Int32.max)
     return delay + Milliseconds(half)

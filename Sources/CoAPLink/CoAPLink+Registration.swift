@@ -8,16 +8,16 @@ internal import SecurityLayer
 
 /// Dynamic registration (device guide 6.2) over CoAP.
 extension CoAPLink where Security: ~Copyable {
-  /// Asks the platform for a secret of the device's own, signed with its product's: that with which the
-  /// session was made, and which it has until then.
+  /// Requests the device's own secret from the platform, signed with the product's secret, which
+  /// the session was created with and has until then.
   ///
-  /// The event `registered` says that the session has the new secret and authenticates with it from then
-  /// on, over the same channel. Only over DTLS, whose pre-shared key would be made of the secret that is
-  /// asked for: so with the platform's certificate. What `connect`, `publish` and `request` ask for
-  /// meanwhile waits for it, and fails with it.
+  /// After the event `registered` the session has the new secret and authenticates with it, over
+  /// the same channel. Registration works over DTLS with the platform's certificate only: a
+  /// pre-shared key would have to be derived from the requested secret. `connect`, `publish` and
+  /// `request` wait for it meanwhile, and fail with it.
   ///
-  /// Unverified: the platform's C SDK v4 registers so; the device guide knows HTTPS and MQTT only.
-  /// A SMALL build cannot register, and stops here.
+  /// Unverified: the platform's C SDK v4 registers this way; the device guide describes HTTPS and
+  /// MQTT only. A SMALL build cannot register, and traps here.
   public mutating func register(
     signMethod: SignMethod = .hmacSHA256,
     at now: Instant
@@ -35,9 +35,10 @@ extension CoAPLink where Security: ~Copyable {
     startAuthentication(at: now, isFirst: true)
   }
 
-  /// Forgets the registration under way; no event follows.
+  /// Abandons the running registration; no event follows.
   ///
-  /// Whatever waits for it authenticates with the secret that the session has. The platform may or may not have made a secret.
+  /// Anything that waits for it authenticates with the session's current secret. The platform may
+  /// or may not have issued a secret.
   public mutating func cancelRegistration(at now: Instant) {
     guard registration != nil else { return }
     if case .inFlight(let exchange) = authentication { abandon(exchange) }
@@ -45,14 +46,14 @@ extension CoAPLink where Security: ~Copyable {
     if endRegistration() { connect(at: now) } else { security.interrupt() }
   }
 
-  /// Forgets the registration; whether something waits for a token.
+  /// Abandons the registration; returns whether something waits for a token.
   mutating func endRegistration() -> Bool {
     defer { connectsAfterRegistration = false }
     registration = nil
     return connectsAfterRegistration || report.phase != .none
   }
 
-  /// Hands out the device's secret, to be kept after the event `registered`.
+  /// Passes `body` the device's secret, which must be stored after the event `registered`.
   public borrowing func withSecret<Result, Failure: Error>(
     _ body: (Span<UInt8>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
@@ -61,7 +62,7 @@ extension CoAPLink where Security: ~Copyable {
 
   /// The two steps of a registration.
   ///
-  /// Functions, so that a program that never registers does not hold their code: some 12 KB.
+  /// Functions, so that programs that never register do not link their code: some 12 KB.
   struct Registration {
     let start: (inout CoAPLink, Instant) -> Void
     let take: (inout CoAPLink, Span<UInt8>, Instant) -> Void

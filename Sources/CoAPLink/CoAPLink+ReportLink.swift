@@ -5,12 +5,12 @@ internal import Platform
 public import ReportLink
 internal import SecurityLayer
 
-/// What an outbox asks of its link; what it does not ask for stays `CoAPLink`'s own.
+/// The functions that an outbox needs of its link; all others remain `CoAPLink`'s own.
 extension CoAPLink: ReportLink where Security: ~Copyable {
-  /// Whether a report can begin.
+  /// Whether a report can start.
   public var isFree: Bool { report.phase == .none }
 
-  /// How the last report ended.
+  /// The result of the last report.
   public var ending: ReportEnding {
     ReportEnding(
       result.verdict,
@@ -48,10 +48,10 @@ extension CoAPLink: ReportLink where Security: ~Copyable {
     return false
   }
 
-  /// Forgets the token, so that the next report authenticates.
+  /// Drops the token, so that the next report authenticates.
   public mutating func forgetAuthentication() { forgetToken() }
 
-  /// What happened since the last call; `nil` when that is all.
+  /// The next event since the last call; `nil` if there are no more.
   public mutating func pollLinkEvent() -> LinkEvent? {
     while true {
       switch events.removeFirst() {
@@ -64,17 +64,17 @@ extension CoAPLink: ReportLink where Security: ~Copyable {
     }
   }
 
-  /// Whether the last report asked for the platform's messages.
+  /// Whether the last report was a request for the platform's messages.
   private var isPull: Bool { report.topic.bytes.isEmpty }
 
   /// ACK_TIMEOUT with the random factor.
   public mutating func firstRetryDelay() -> Milliseconds { retryDelay(0) }
 
-  /// How many handshakes were whole; a resumed session is the one that was kept already.
+  /// The number of full handshakes; a resumed session is already stored.
   public var channelCount: Int { counters.handshakes - counters.resumptions }
 }
 
 extension CoAPLink: DatagramLink where Security: ~Copyable {
-  /// A DTLS record is opened whole or not at all; of a CoAP message the head counts.
+  /// A DTLS record is opened completely or not at all; of a CoAP message the head can be used.
   public var needsWholeDatagrams: Bool { security.wrapsDatagrams }
 }

@@ -7,15 +7,16 @@ internal import PlatformCoAP
 internal import PlatformCredentials
 internal import SecurityLayer
 
-/// How the two requests are made; each starts an exchange.
+/// Builds the two kinds of requests; each starts an exchange.
 extension CoAPLink where Security: ~Copyable {
-  /// The wait before the next try after 5.00: ACK_TIMEOUT, doubled each time, with the random factor
-  /// that keeps many devices from coming back at once.
+  /// The wait before the retry after 5.00: ACK_TIMEOUT, doubled each time, with the random factor
+  /// that keeps many devices from returning at once.
   mutating func retryDelay(_ retries: Int) -> Milliseconds {
     settings.timing.initialTimeout(random: nextSpread()) * (1 << min(retries, 16))
   }
 
-  /// The next number for a timer, drawn without asking the operating system (Marsaglia's xorshift).
+  /// The next random number for a timer, without a call to the operating system (Marsaglia's
+  /// xorshift).
   @inline(never)
   mutating func nextSpread() -> UInt32 {
     spread ^= spread << 13
@@ -41,7 +42,7 @@ extension CoAPLink where Security: ~Copyable {
       acknowledgementMode: settings.acknowledgementMode,
       timestamp: settings.timestamp
     )
-    // The platform's own SDK v3 draws the number of /auth from 0 to 9999.
+    // The platform's own SDK v3 chooses the number of /auth from 0 to 9999.
     if security.usesSequence { fields.sequence = randomness.nextUInt32() % 10_000 }
     var payload = FixedBytes<640>()
     do throws(SecurityError) {
@@ -63,7 +64,7 @@ extension CoAPLink where Security: ~Copyable {
     }
   }
 
-  /// Sends the report under way, under a new number where the mode has numbers.
+  /// Sends the report in flight, under a new number if the mode has numbers.
   mutating func sendReport(at now: Instant) {
     report.phase = .awaitingStore
     guard unkept == nil else { return }
@@ -100,7 +101,7 @@ extension CoAPLink where Security: ~Copyable {
     }
   }
 
-  // Without `self`, whose type an ordinary build would have to look up for the closures.
+  // Static, because for closures over `self` an ordinary build would have to look up its type.
 
   private static func seal(
     _ sequence: UInt64,
@@ -177,18 +178,18 @@ extension CoAPLink where Security: ~Copyable {
 
   /// The token of the next request.
   ///
-  /// In symmetric mode it guards against forged answers, which nothing else does: 4 bytes that cannot
-  /// be guessed (RFC 7252 Section 5.3.1 asks for 32 bits of randomness). In a secure channel it only
-  /// has to tell a request from those whose answers may still come: with one request at a time it is
-  /// empty until one has ended without an answer, or with one that was not piggybacked (Section 5.3.1),
-  /// and has a byte or two from then on.
+  /// In symmetric mode it is the only protection against forged answers: 4 unpredictable bytes (RFC
+  /// 7252 Section 5.3.1 recommends 32 bits of randomness). In a secure channel it only has to
+  /// distinguish a request from those whose answers may still arrive. With one request at a time it
+  /// is empty until one has ended without an answer, or with one that was not piggybacked (Section
+  /// 5.3.1), and has a byte or two from then on.
   @inline(never)
   mutating func newToken() -> Token {
     guard security.wrapsDatagrams else { return endpoint.newToken() }
     return Token(counting: tokensInUse)
   }
 
-  /// Starts the exchange of a confirmable POST whose options and payload `build` writes.
+  /// Starts the exchange of a confirmable POST; `build` writes its options and payload.
   static func startExchange(
     _ endpoint: inout Exchanges,
     _ token: Token,

@@ -76,15 +76,15 @@ extension CoAPLink where Security: ~Copyable {
     return begin(topic: Topic(), format: .json, accept: settings.accept, at: now)
   }
 
-  /// What a report to `topic` has around its payload, for a `PropertyBatch`.
+  /// The overhead of a report to `topic` around its payload, for a `PropertyBatch`.
   ///
-  /// Before the first `/auth` with a token of 35 characters, as the guide prints one; over DTLS with the
-  /// 29 bytes of a record of CCM_8 or ChaCha20-Poly1305.
+  /// Before the first `/auth` it assumes a token of 35 characters, as in the guide; over DTLS it
+  /// includes the 29 bytes of a record with CCM_8 or ChaCha20-Poly1305.
   public func overhead(of topic: Topic, accept: ContentFormat? = .json) -> MessageOverhead {
     // Version, type, code and message ID; the marker before the payload; IPv4 and UDP.
     var bytes = 4 + 1 + 28
     bytes += security.wrapsDatagrams ? 29 : 4
-    // Each option has a head of a byte, and one more for a value of 13 bytes or more.
+    // Each option has a head of one byte, and a second one for a value of 13 bytes or more.
     bytes += 1 + 5
     var start = 1
     for offset in 1...topic.bytes.count {
@@ -102,7 +102,7 @@ extension CoAPLink where Security: ~Copyable {
     return MessageOverhead(bytes: bytes, cipherBlock: security.usesSequence ? 16 : 1)
   }
 
-  // Without `self`, whose type an ordinary build would have to look up for the closures.
+  // Static, because for closures over `self` an ordinary build would have to look up its type.
 
   private static func write<
     Kind: AlinkKind,

@@ -7,18 +7,19 @@ internal import PlatformCoAP
 public import ReportLink
 public import SecurityLayer
 
-/// One device on the platform: it authenticates when it must, and delivers one report at a time.
+/// A device on the platform: it authenticates when necessary, and delivers one report at a time.
 ///
-/// A state machine without I/O. Order of calls: `connect` or `publish`; then, until `isIdle`, again
-/// and again: `pollTransmit` until it gives `nil`, wait for a datagram or for `pollTimeout`, hand the
-/// one to `handleDatagram` and the other to `handleTimeout`, then `pollEvent` until it gives `nil`.
-/// `drive(over:at:)` does this over a socket.
+/// A state machine without I/O. Order of calls: `connect` or `publish`; then repeat until `isIdle`:
+/// `pollTransmit` until it returns `nil`, wait for a datagram or for `pollTimeout`, pass the
+/// datagram to `handleDatagram` and the time to `handleTimeout`, then `pollEvent` until it returns
+/// `nil`. `drive(over:at:)` does this over a socket.
 ///
 /// Memory: about 7 KB, in place, 8 KB with both layers. After the first report no call allocates.
 public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>:
   ~Copyable
 {
-  /// The largest datagram that is sent or taken, in bytes: what fits an Ethernet frame over IPv4.
+  /// The largest datagram that is sent or accepted, in bytes: the maximum in an Ethernet frame over
+  /// IPv4.
   public static var maxDatagram: Int { 1_472 }
 
   /// Room for `maxDatagram` bytes.
@@ -26,40 +27,41 @@ public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSo
 
   typealias Exchanges = ClientEndpoint<1, 1_472, 8>
 
-  // What is small comes first: an offset below 128 makes for a shorter instruction.
+  // Small members come first: offsets below 128 make shorter instructions.
 
   var authentication = Authentication.none
-  /// Whether the owner has kept the token; see `DeviceSettings.isKept`.
+  /// Whether the owner has stored the token; see `DeviceSettings.isKept`.
   var isTokenKept = false
-  /// Whether the platform has taken a report under this token, and so has the same key.
+  /// Whether the platform has accepted a report under this token, and therefore has the same key.
   var isKeyConfirmed = false
-  /// Whether the platform's answers do not open under this token although it was made to find out.
+  /// Whether the platform's answers cannot be decrypted under this token, although it was obtained
+  /// to find out.
   var expectsUnreadable = false
-  /// Whether the request for a token under way was sent once more after a Reset.
+  /// Whether the request for a token in flight was repeated after a Reset.
   var wasAuthenticationReset = false
-  /// Whether `/auth` is to follow the registration.
+  /// Whether `/auth` follows the registration.
   var connectsAfterRegistration = false
-  /// Whether the request under way was acknowledged, its answer to come in a message of its own.
+  /// Whether the request in flight was acknowledged and a separate response follows.
   var isRequestAcknowledged = false
-  /// Whether the request under way was sent more than once, so that it may have more than one answer.
+  /// Whether the request in flight was retransmitted, so that it may get more than one answer.
   var wasSentAgain = false
-  /// Whether the request under way has been started over on another association, which is done once.
+  /// Whether the request in flight was started over on another association, which is done once.
   var hasStartedOver = false
-  /// How many tokens stay in use over a secure channel: those of requests that ended without an answer,
-  /// and those whose answer came in a message of its own, which may come again.
+  /// The number of tokens that stay in use over a secure channel: those of requests that ended
+  /// without an answer, and those with a separate response, which may be repeated.
   var tokensInUse: UInt32 = 0
   var reportCount: UInt32 = 0
-  /// The id of the next request of the thing model.
+  /// The id of the next thing-model request.
   public internal(set) var nextRequestID: UInt32
-  /// Spreads timers, so that many devices do not send at once; it need not be hard to guess.
+  /// Spreads timers, so that many devices do not send at once; it need not be unpredictable.
   var spread: UInt32
   var authenticationRetries = 0
-  /// With which code the platform has put off `/auth`, and until when.
+  /// The code with which the platform has put off `/auth`, and until when.
   var putOffCode = Code.empty
   var putOffUntil = Instant(milliseconds: .min)
   var tracker: SequenceTracker?
 
-  /// What the session has sent and received.
+  /// The session's traffic.
   public internal(set) var counters = DeviceCounters()
 
   var secret: SecretBytes
@@ -68,12 +70,13 @@ public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSo
   let settings: DeviceSettings
   var report = PendingReport()
   var events = EventQueue()
-  /// What the last report has come to.
+  /// The result of the last report.
   ///
-  /// It is of the report of an event until the next `pollEvent`.
+  /// After an event it belongs to that event's report until the next `pollEvent`.
   public internal(set) var result = ReportResult()
   #if SMALL
-  // What a device's program does not do; the compiler drops what would be done where they are not `nil`.
+  // Functions that a device program does not use; the compiler removes the code for cases other
+  // than `nil`.
   var answerBlocks: AnswerBlocks? {
     get { nil }
     set { precondition(newValue == nil, "a SMALL session takes no answers in blocks") }
@@ -87,11 +90,11 @@ public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSo
     set { precondition(newValue == nil, "a SMALL session writes /auth in JSON") }
   }
   #else
-  /// How answers in blocks are taken, by who takes them.
+  /// Handles blockwise answers, if the program accepts them.
   var answerBlocks: AnswerBlocks?
-  /// What is done instead of `/auth` while the device registers.
+  /// Replaces `/auth` while the device registers.
   var registration: Registration?
-  /// How `/auth` is written where it is not JSON.
+  /// Writes `/auth` in a format other than JSON.
   var authenticationForm: AuthenticationForm?
   #endif
   let identity: DeviceIdentity
@@ -100,7 +103,7 @@ public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSo
   var endpoint: Exchanges
   var answerStorage = Datagram()
 
-  /// A session without a token; it sends nothing yet.
+  /// Creates a session without a token; it does not send anything yet.
   public init(
     identity: DeviceIdentity,
     secret: consuming SecretBytes,
@@ -126,19 +129,19 @@ public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSo
   /// Whether the device has a token that the platform has not refused.
   public var isAuthenticated: Bool { authentication == .done }
 
-  /// Why the device could not authenticate or register, after an event that says so.
+  /// Why the device could not authenticate or register; valid after an event that reports it.
   public var failure: AuthenticationFailure { events.failure }
 
-  /// Whether nothing is under way and nothing waits to be sent.
+  /// Whether nothing is in flight and nothing waits to be sent.
   public var isIdle: Bool {
     endpoint.isIdle && report.phase == .none && events.isEmpty
       && (authentication == .done || authentication == .none)
   }
 
-  /// The decrypted payload of the last report's answer; empty when it had none.
+  /// The decrypted payload of the last report's answer; empty if there was none.
   ///
-  /// Of a refusal, also one of `/auth`, it is what the platform says of the reason (RFC 7252 Section 5.5.2): nobody
-  /// vouches for it in symmetric mode.
+  /// For a refusal, also of `/auth`, it is the platform's reason as text (RFC 7252 Section 5.5.2),
+  /// which is not authenticated in symmetric mode.
   public var answer: Span<UInt8> {
     @_lifetime(borrow self)
     @_addressableSelf
@@ -149,8 +152,9 @@ public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSo
 // MARK: - Commands
 
 extension CoAPLink where Security: ~Copyable {
-  /// Authenticates, unless the device has a token or is at it, or a report is on its way: one request
-  /// at a time; after the registration where the device is at that.
+  /// Authenticates unless already authenticated, authenticating, or a report is in flight.
+  ///
+  /// There is one request at a time; during a registration the authentication follows it.
   @inline(never)
   public mutating func connect(at now: Instant) {
     if registration != nil { connectsAfterRegistration = true }
@@ -159,9 +163,9 @@ extension CoAPLink where Security: ~Copyable {
     startAuthentication(at: now, isFirst: true)
   }
 
-  /// Reports `payload` to `topic`, authenticating first where needed; an event says how it ended.
+  /// Reports `payload` to `topic`, authenticating first if necessary; an event reports the result.
   ///
-  /// The answer is asked for in `accept`, if that is given and the settings ask for any.
+  /// The answer is requested in `accept`, if that is given and the settings request any format.
   public mutating func publish(
     topic: borrowing @_addressable Topic,
     payload: Span<UInt8>,
@@ -179,7 +183,7 @@ extension CoAPLink where Security: ~Copyable {
     return begin(topic: topic, format: format, accept: wanted, at: now)
   }
 
-  /// Starts the report whose payload is in place.
+  /// Starts the report whose payload is already stored.
   mutating func begin(
     topic: borrowing @_addressable Topic,
     format: ContentFormat,
@@ -190,7 +194,7 @@ extension CoAPLink where Security: ~Copyable {
     return begin(format: format, accept: accept, at: now)
   }
 
-  /// Starts the report whose topic and payload are in place.
+  /// Starts the report whose topic and payload are already stored.
   @inline(never)
   mutating func begin(format: ContentFormat, accept: ContentFormat?, at now: Instant) -> ReportID {
     reportCount &+= 1
@@ -205,30 +209,30 @@ extension CoAPLink where Security: ~Copyable {
     return id
   }
 
-  /// Forgets the round trips that were measured.
+  /// Discards the measured round-trip times.
   ///
-  /// Call it after a sleep, for the network may have become another one. It matters to
-  /// `adaptsTimeout` alone.
+  /// Call it after a sleep, because the network may be another one. It matters only with
+  /// `adaptsTimeout`.
   public mutating func resetTimeout() {
     endpoint.resetTimeout()
   }
 
-  /// Forgets the report under way and stops its retransmissions; no event follows.
+  /// Abandons the report in flight and stops its retransmissions; no event follows.
   ///
   /// The platform may or may not have it.
   @inline(never)
   public mutating func cancelReport() {
     if case .inFlight(let exchange) = report.phase { abandon(exchange) }
     report.phase = .none
-    // Nothing waits for the handshake any more; over a sleep it would only grow stale.
+    // Nothing waits for the handshake any more; it would only become stale during a sleep.
     if case .inFlight = authentication { return }
     security.interrupt()
   }
 
-  /// Ends the report and the authentication under way because the link failed; an event tells what
-  /// the report had cost.
+  /// Ends the report and the authentication in flight because the link failed; an event gives the
+  /// report's cost.
   ///
-  /// The secure channel goes with the socket that it was made over; its session stays.
+  /// The secure channel ends with its socket; its session stays.
   public mutating func interrupt(at now: Instant) {
     if case .inFlight(let exchange) = report.phase { abandon(exchange) }
     if report.phase != .none { finishReport(.interrupted, code: nil, at: now) }
@@ -236,8 +240,8 @@ extension CoAPLink where Security: ~Copyable {
     dropChannel()
   }
 
-  /// Sends the request under way again at once, and has a new secure channel made first: the address that it
-  /// went to turned out not to be the server's, and the socket is now another one.
+  /// Sends the request in flight again at once, over a new secure channel: its address turned out
+  /// not to be the server's, and the socket is now another one.
   public mutating func changeAddress(at now: Instant) {
     dropChannel()
     if let exchange = requestUnderWay { endpoint.sendAgain(exchange, at: now) }
@@ -249,7 +253,7 @@ extension CoAPLink where Security: ~Copyable {
     security.close()
   }
 
-  /// Forgets the report and the authentication under way and stops their retransmissions; no event
+  /// Abandons the report and the authentication in flight and stops their retransmissions; no event
   /// follows.
   @inline(never)
   public mutating func cancelAll() {
@@ -261,7 +265,8 @@ extension CoAPLink where Security: ~Copyable {
     security.interrupt()
   }
 
-  /// Ends the report, the authentication and the secure channel; `pollTransmit` may give a goodbye.
+  /// Ends the report, the authentication and the secure channel; `pollTransmit` may return a
+  /// closing datagram.
   ///
   /// The session can be used again.
   public mutating func close() {
@@ -270,14 +275,14 @@ extension CoAPLink where Security: ~Copyable {
     security.close()
   }
 
-  /// Hands out the security layer, for what it alone offers: to export a session, for example.
+  /// Passes `body` the security layer, for functions of its own, such as exporting a session.
   public mutating func withSecurity<Result, Failure: Error>(
     _ body: (inout Security) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try body(&security)
   }
 
-  /// Forgets the token, for example after it expired, so that the next report authenticates.
+  /// Drops the token, for example after it has expired; the next report then authenticates.
   public mutating func forgetToken() {
     guard authentication == .done else { return }
     authentication = .none
@@ -287,8 +292,8 @@ extension CoAPLink where Security: ~Copyable {
 // MARK: - Output
 
 extension CoAPLink where Security: ~Copyable {
-  /// Writes the next datagram that is due, whole, into an empty `output` of at least `maxDatagram`
-  /// bytes; `nil` when none is.
+  /// Writes the next datagram, complete, into an empty `output` of at least `maxDatagram` bytes;
+  /// `nil` if there is none.
   public mutating func pollTransmit(
     into output: inout ByteWriter,
     at now: Instant
@@ -301,17 +306,17 @@ extension CoAPLink where Security: ~Copyable {
       transmission = try Self.transmit(&endpoint, &security, into: &output, at: now)
     } catch {
       if error == .messageTooLong {
-        // Neither time nor another association makes it shorter.
+        // Neither time nor another association would make it shorter.
         endRequest(.security(error), .unsealable(error), at: now)
         return nil
       }
       guard error == .notEstablished else { throw CapacityError() }
-      // The message waits for the handshake that has begun.
+      // The message waits for the handshake that has started.
       takeSecurityEvents(at: now)
       return try pollOwnTransmit(into: &output, at: now) ? .handshake : nil
     }
     guard let transmission else {
-      // No message to join with.
+      // There is no message to join.
       guard security.wrapsDatagrams, try pollOwnTransmit(into: &output, at: now) else { return nil }
       return .handshake
     }
@@ -327,10 +332,10 @@ extension CoAPLink where Security: ~Copyable {
     return .report(attempt: attempt)
   }
 
-  /// When `handleTimeout` is to be called next, an instant of the past when an event waits; `nil` while
-  /// nothing is waited for.
+  /// The time of the next call of `handleTimeout`, in the past if an event waits; `nil` if nothing
+  /// is pending.
   ///
-  /// It changes nothing, and is mutating because a session that is only looked at would be copied.
+  /// It changes nothing; it is mutating because a session would otherwise be copied for reading.
   public mutating func pollTimeout() -> Instant? {
     if !events.isEmpty { return report.startedAt }
     var earliest = security.wrapsDatagrams && security.holdsBack ? nil : endpoint.pollTimeout()
@@ -340,7 +345,7 @@ extension CoAPLink where Security: ~Copyable {
     return earliest
   }
 
-  /// What happened since the last call; `nil` when that is all.
+  /// The next event since the last call; `nil` if there are no more.
   public mutating func pollEvent() -> DeviceEvent? {
     switch events.removeFirst() {
     case .authenticated: .authenticated
@@ -364,7 +369,7 @@ extension CoAPLink where Security: ~Copyable {
     }
   }
 
-  /// Writes the next datagram of the security layer's own.
+  /// Writes the security layer's next own datagram.
   private mutating func pollOwnTransmit(
     into output: inout ByteWriter,
     at now: Instant

@@ -3,17 +3,17 @@ public import CoAPMessage
 public import Platform
 public import PlatformCoAP
 
-/// How a device talks to the platform; the defaults are the guide's.
+/// The device's settings for the platform; the defaults are the guide's.
 public struct DeviceSettings: Sendable {
-  /// How `/auth` is signed.
+  /// The sign method of `/auth`.
   public var signMethod = SignMethod.hmacMD5
 
   /// Which option carries the token.
   public var tokenOption = TokenOption.current
 
-  /// The option Accept of a report; `nil` sends none and saves 2 bytes.
+  /// The option Accept of a report; `nil` omits it and saves 2 bytes.
   ///
-  /// A request of the thing model asks for its own format instead, unless this is `nil`.
+  /// A thing-model request asks for its own format instead, unless this is `nil`.
   public var accept: ContentFormat? = .json
 
   /// Retransmission.
@@ -50,18 +50,18 @@ public struct DeviceSettings: Sendable {
   /// response to its request, so that nothing is mixed up where ids come again.
   public var firstRequestID: UInt32?
 
-  /// Whether `pull` may ask the platform for messages.
+  /// Whether `pull` may request messages from the platform.
   ///
-  /// Unverified: the device guide does not know `/pull`; the platform's C SDK v4 does.
+  /// Unverified: `/pull` is not in the device guide, but in the platform's C SDK v4.
   public var allowsPull = false
 
   /// Whether the retransmission timeout follows the round trips that are measured, in the manner of
   /// CoCoA, instead of keeping to `timing`; without effect in a SMALL build.
   public var adaptsTimeout = false
 
-  /// How often a request is made again after 5.00, before the report is given up.
+  /// The number of retries after 5.00 before the report is given up.
   ///
-  /// The waits start at ACK_TIMEOUT and double.
+  /// The waits start with ACK_TIMEOUT and double.
   public var serverErrorRetries = 3
 
   /// Whether the owner keeps token and sequence numbers over a restart: the session then waits at

@@ -7,7 +7,7 @@ internal import SecurityLayer
 internal import ConstrainedCore
 
 extension AuthenticationFailure: CustomStringConvertible {
-  /// What happened, then what to do.
+  /// States what happened, then what to do.
   public var description: String {
     switch self {
     case .refused(let code): ResponseMeaning.advice(onAuthentication: code)
@@ -33,7 +33,7 @@ extension AuthenticationFailure: CustomStringConvertible {
 }
 
 extension ReportResult {
-  /// What happened to the report, then what to do; `nil` for an acknowledged one.
+  /// States what happened to the report, then what to do; `nil` for an acknowledged one.
   public var advice: String? {
     switch outcome {
     case .acknowledged: nil
@@ -64,7 +64,7 @@ extension ReportResult {
     return "the platform's reply refuses the report: code \(code.rawValue) (\(code.meaning))"
   }
 
-  /// Why the answer is not all there, in words; `nil` where it is.
+  /// Why the answer is incomplete, in words; `nil` if it is complete.
   public var answerGap: String? {
     switch (extent, gap) {
     case (.whole, _), (.inBlocks, nil): nil
@@ -96,7 +96,7 @@ extension ReportResult {
 }
 
 extension Milliseconds {
-  /// In whole seconds, a part of one for a whole one.
+  /// Rounded up to whole seconds.
   fileprivate var seconds: String { "\((count + 999) / 1_000) s" }
 }
 
@@ -108,7 +108,7 @@ extension SecurityError {
 }
 
 extension DeviceError: CustomStringConvertible {
-  /// What happened, then what to do.
+  /// States what happened, then what to do.
   public var description: String {
     switch self {
     case .busy: "a report is under way: wait until it has ended"

@@ -3,7 +3,7 @@ internal import CoAPMessage
 internal import ConstrainedCore
 internal import Platform
 
-/// Where a session stands with its token.
+/// The state of a session's token.
 enum Authentication: Equatable {
   case none
   case inFlight(ExchangeID)
@@ -11,27 +11,28 @@ enum Authentication: Equatable {
   case done
 }
 
-/// The report under way, kept in plain so that it can be sealed again under another number or key.
+/// The report in flight, kept in plaintext so that it can be sealed again under another number or
+/// key.
 struct PendingReport {
   enum Phase: Equatable {
     case none
     case awaitingToken
-    /// The owner has to keep the token, or numbers, before it is sent.
+    /// The owner has to store the token, or a higher limit of numbers, before it is sent.
     case awaitingStore
     case inFlight(ExchangeID)
     case waiting(until: Instant)
   }
 
   var phase = Phase.none
-  /// What it has come to so far.
+  /// The result so far.
   var result = ReportResult()
-  /// Where it goes; without bytes for `/pull`.
+  /// The topic; empty for `/pull`.
   var topic = Topic()
   var format = ContentFormat.json
   var accept: ContentFormat?
   var payload = FixedBytes<1_024>()
-  /// The block of the answer that is asked for next, once the first has come; and the answer's ETag,
-  /// which means something then.
+  /// The next block of the answer to request, once the first was received, and the answer's ETag,
+  /// which is valid from then on.
   #if SMALL
   var block: BlockOption? {
     get { nil }
@@ -43,22 +44,22 @@ struct PendingReport {
   }
   #else
   var block: BlockOption?
-  /// How many further blocks were asked for.
+  /// The number of further blocks requested.
   var blockRequests = 0
   #endif
   var tag = FixedBytes<8>()
   var startedAt = Instant(milliseconds: 0)
   var retries = 0
-  /// Whether it was sent under a new token because the platform took the old one for invalid.
+  /// Whether it was sent under a new token because the platform rejected the old one.
   var hasReauthenticated = false
   /// Whether it was sent under a new token because the two ends may have had different keys.
   var hasChangedKeys = false
-  /// Whether the platform has taken it, with an answer that does not open.
+  /// Whether the platform has accepted it with an answer that cannot be decrypted.
   var isTaken = false
-  /// Whether it was sent once more after a Reset, which anybody may have sent.
+  /// Whether it was sent again after a Reset, which anybody may have sent.
   var wasReset = false
 
-  /// Starts over with what `topic` and `payload` hold.
+  /// Starts over with the contents of `topic` and `payload`.
   mutating func begin(
     _ id: ReportID,
     format: ContentFormat,
@@ -88,7 +89,8 @@ struct PendingReport {
   }
 }
 
-/// What a `DeviceEvent` is made of: why it failed and what the report has come to have places of their own.
+/// The kind of a `DeviceEvent`: the reason of a failure and the report's result are stored
+/// separately.
 struct WaitingEvent: Equatable {
   let bit: UInt8
 
@@ -100,15 +102,15 @@ struct WaitingEvent: Equatable {
   static let report = Self(bit: 0b10_0000)
 }
 
-/// The events that wait for `pollEvent`: of the registration, of the token, of a part of the answer and of
-/// the report one each, in this order, which is the one that they happen in.
+/// The events waiting for `pollEvent`: one each for registration, token, part of an answer and
+/// report, in the order in which they happen.
 ///
-/// When the owner polls none, the last of each counts.
+/// If the owner does not poll, the last event of each kind is kept.
 struct EventQueue {
   private var waiting: UInt8 = 0
-  /// Why the registration or the authentication has failed: the one fails with the other.
+  /// Why the registration or the authentication has failed, which fail together.
   ///
-  /// It means nothing before.
+  /// It is meaningless before.
   private(set) var failure = AuthenticationFailure.refused(.empty)
 
   var isEmpty: Bool { waiting == 0 }

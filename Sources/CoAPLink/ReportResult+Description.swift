@@ -4,7 +4,7 @@ internal import CoAPMessage
 internal import ConstrainedCore
 
 extension ReportResult: CustomStringConvertible {
-  /// What became of the report and what it cost, on one line; what to do is `advice`.
+  /// The result of the report and its cost, on one line; `advice` says what to do.
   public var description: String {
     var parts = [outcome.description]
     if let code { parts.append(code.description) }
@@ -19,7 +19,7 @@ extension ReportResult: CustomStringConvertible {
 }
 
 extension ReportOutcome: CustomStringConvertible {
-  /// The outcome in a word or two, and why where it has a reason.
+  /// The outcome in a word or two, with its reason if it has one.
   public var description: String {
     switch self {
     case .acknowledged: "acknowledged"
@@ -36,12 +36,12 @@ extension ReportOutcome: CustomStringConvertible {
 }
 
 extension ReportID: CustomStringConvertible {
-  /// Its number.
+  /// The report's number.
   public var description: String { "\(number)" }
 }
 
 extension DeviceCounters: CustomStringConvertible {
-  /// What was sent and received, and what for, on one line.
+  /// The traffic and its purposes, on one line.
   public var description: String {
     "\(bytesUp) B in \(datagramsUp) datagrams up, \(bytesDown) B in \(datagramsDown) down, \(requests) requests, "
       + "\(transmissions) transmissions, \(roundTrips) answered, \(authentications) tokens, \(handshakes) handshakes, "

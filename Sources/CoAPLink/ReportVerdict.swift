@@ -4,7 +4,7 @@ public import ReportLink
 internal import SecurityLayer
 
 extension ReportResult {
-  /// What is to become of the report.
+  /// What to do with the report next.
   public var verdict: ReportVerdict {
     switch outcome {
     case .acknowledged: .delivered
@@ -16,7 +16,7 @@ extension ReportResult {
     }
   }
 
-  /// Whether the server has answered in the end; where it has not, another socket or address may fare better.
+  /// Whether the server has answered in the end; if not, another socket or address may do better.
   public var isAnswered: Bool {
     switch outcome {
     case .acknowledged, .rejected, .unsealable, .sequenceExhausted: true
@@ -25,7 +25,7 @@ extension ReportResult {
     }
   }
 
-  /// Whether nothing at all came from the server: it may answer at another of its addresses.
+  /// Whether the server sent nothing at all: it may answer at another of its addresses.
   public var isSilence: Bool {
     switch outcome {
     case .timedOut, .handshake(.noAnswer): true
@@ -34,12 +34,12 @@ extension ReportResult {
     }
   }
 
-  /// Whether the platform would answer the same to the same report later.
+  /// Whether the platform would answer the same report in the same way later.
   private var isFinal: Bool {
     if let replyCode { return !PlatformReply.putsOff(code: replyCode) }
     guard let code else { return true }
-    // 4.01 is about the token, and has come under a new one as well; 4.29 (RFC 8516) is about the time; 5.xx
-    // about the server. 4.02 can be about the token: then a new one has helped.
+    // 4.01 is about the token, and has come under a new one as well; 4.29 (RFC 8516) is about time;
+    // 5.xx about the server. 4.02 can be about the token: in that case a new one has helped.
     switch code {
     case .unauthorized, .tooManyRequests: return false
     default: return code.class != 5
@@ -48,6 +48,6 @@ extension ReportResult {
 }
 
 extension AuthenticationFailure {
-  /// Whether nothing at all came from the server.
+  /// Whether the server sent nothing at all.
   public var isSilence: Bool { self == .timedOut || self == .handshake(.noAnswer) }
 }

@@ -1,6 +1,6 @@
 #if !hasFeature(Embedded)
 extension DTLSConfigurationError: CustomStringConvertible {
-  /// What is wrong, then what to do.
+  /// States what is wrong, then what to do.
   public var description: String {
     switch self {
     case .authorities:

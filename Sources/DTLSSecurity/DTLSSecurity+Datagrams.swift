@@ -4,10 +4,10 @@ internal import OpenSSLSupport
 public import SecurityLayer
 
 extension DTLSSecurity {
-  /// Whether messages can be sent at once.
+  /// Whether messages can be sent without a handshake.
   public var isEstablished: Bool { state == .established }
 
-  /// The suite in use, by OpenSSL's name; empty before there is one.
+  /// The cipher suite's OpenSSL name; empty before one is negotiated.
   public var suite: FixedBytes<64> {
     switch connection {
     case .some(let connection): connection.suite
@@ -15,12 +15,12 @@ extension DTLSSecurity {
     }
   }
 
-  /// Whether a handshake is under way, or put off after one that failed.
+  /// Whether a handshake is running, or delayed after a failed one.
   public var holdsBack: Bool {
     waitsUntil != nil || state == .handshaking
   }
 
-  /// Whether another message waits that came in the same datagram as the last one.
+  /// Whether the last datagram contained another message.
   public var hasPendingMessage: Bool {
     switch connection {
     case .some(let connection): connection.hasPendingMessage
@@ -28,7 +28,7 @@ extension DTLSSecurity {
     }
   }
 
-  /// Whether the last flight waits for the first message, see `DTLSSettings.joinsLastFlight`.
+  /// Whether the last flight waits for the first message; see `DTLSSettings.joinsLastFlight`.
   public var joinsNextMessage: Bool {
     settings.joinsLastFlight && !cannotJoin && isEstablished && queuedBytes > 0
   }
@@ -47,8 +47,8 @@ extension DTLSSecurity {
     }
   }
 
-  /// Appends the record that carries `message`; begins a handshake where there is no association, or
-  /// none that is likely to be alive.
+  /// Appends the record that carries `message`; starts a handshake if there is no association, or
+  /// the existing one is probably lost.
   public mutating func wrap(
     _ message: Span<UInt8>,
     into output: inout ByteWriter,
@@ -67,7 +67,7 @@ extension DTLSSecurity {
     }
     guard message.count <= maxMessage else { throw .messageTooLong }
     if joinsNextMessage {
-      // Where both do not fit, the flight goes first, alone.
+      // If both do not fit, the flight is sent first, alone.
       let joined = queuedBytes + message.count + DTLSConnection.maxOverhead
       guard joined <= min(settings.linkMTU - 48, output.remaining) else { throw .notEstablished }
       _ = try pollTransmit(into: &output, at: now)
@@ -85,11 +85,11 @@ extension DTLSSecurity {
     }
     lastDatagram = now
     isUsed = true
-    // RFC 7252 Section 3: the type stands in bits 4 and 5 of the first byte; 0 is confirmable.
+    // RFC 7252 Section 3: bits 4 and 5 of the first byte are the type; 0 is confirmable.
     if message.count > 0, message[0] & 0x30 == 0 { unanswered += 1 }
   }
 
-  /// Appends the first message in `datagram`, or as much of it as there is room for.
+  /// Appends the first message in `datagram`, cut off if it does not fit.
   public mutating func unwrap(
     _ datagram: Span<UInt8>,
     into output: inout ByteWriter,
@@ -97,7 +97,8 @@ extension DTLSSecurity {
   ) throws(SecurityError) {
     let start = output.count
     defer { if output.count > start { noteMessage(at: now) } }
-    // RFC 6347 Section 4.1: content type 23. During a handshake only the old association can have it.
+    // RFC 6347 Section 4.1: content type 23. During a handshake only the old association can send
+    // it.
     if previous != nil, datagram.count > 0, datagram[0] == 23 {
       previous?.receive(datagram, into: &output, at: now)
       hasCutMessage = previous?.hasCutMessage ?? false
@@ -110,7 +111,7 @@ extension DTLSSecurity {
       return
     }
     guard let before = state else { return }
-    // What would answer it could not be sent.
+    // The reply to it could not be sent.
     if case .ended = before { return }
     if before == .handshaking { countUp(datagram.count) }
     // conformance: 7252-9.1.2-a
@@ -148,7 +149,7 @@ extension DTLSSecurity {
     return isThere
   }
 
-  /// When a flight is due again, or a handshake that was put off.
+  /// The time of the next retransmission, or of a delayed handshake.
   public func pollTimeout() -> Instant? {
     if let waitsUntil { return waitsUntil }
     switch connection {
@@ -157,7 +158,7 @@ extension DTLSSecurity {
     }
   }
 
-  /// Sends a flight again, or gives up.
+  /// Retransmits a flight, or gives up.
   public mutating func handleTimeout(at now: Instant) {
     if let until = waitsUntil, until <= now { waitsUntil = nil }
     guard state == .handshaking else { return }
@@ -168,7 +169,7 @@ extension DTLSSecurity {
     if case .ended(let failure)? = state { handleEnd(failure, at: now) }
   }
 
-  /// What happened since the last call.
+  /// The next event since the last call.
   public mutating func pollEvent() -> SecurityEvent? { event.take() }
 
   /// Gives up a handshake that is under way; an association stays.
@@ -183,7 +184,7 @@ extension DTLSSecurity {
     }
   }
 
-  /// Ends the association, and tells the server where `saysGoodbye` is set; the session stays.
+  /// Ends the association, and notifies the server if `saysGoodbye` is set; the session stays.
   public mutating func close() {
     interrupt()
     dropPrevious()

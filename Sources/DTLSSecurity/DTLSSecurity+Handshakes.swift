@@ -3,7 +3,7 @@ internal import ConstrainedCore
 internal import OpenSSLSupport
 internal import SecurityLayer
 
-/// When an association begins and ends, and what becomes of its session.
+/// When an association starts and ends, and what happens to its session.
 extension DTLSSecurity {
   var state: DTLSConnection.State? {
     switch connection {
@@ -13,7 +13,7 @@ extension DTLSSecurity {
   }
 
   func isDoubtful(at now: Instant) -> Bool {
-    // Where two associations in a row bring nothing, the server is at a loss, not NAT.
+    // Two silent associations in a row mean the server is down, not a NAT rebinding.
     if unanswered >= settings.silentMessages, hasAnswered || !wasSilent { return true }
     guard let limit = settings.idleLimit else { return false }
     return now - lastDatagram > limit
@@ -79,7 +79,7 @@ extension DTLSSecurity {
   mutating func connect(at now: Instant) {
     if state == .handshaking { return }
     if let waitsUntil, waitsUntil > now { return }
-    // RFC 7252 Section 4.7 in spirit: who has just refused is not asked again at once.
+    // RFC 7252 Section 4.7 in spirit: a server that has just refused is not asked again at once.
     guard now >= notBefore else {
       waitsUntil = notBefore
       return
@@ -161,9 +161,9 @@ extension DTLSSecurity {
     forgetSession()
     guard settings.resumption != .none, let made = connection?.session() else { return }
     let added = connection?.resumptionBytes ?? 0
-    // A resumed handshake: two hellos with the identifier or ticket, 48 bytes to ask for the cookie,
-    // 173 of the server's flight, 67 of the device's (both as measured, with an AEAD of 29 bytes), and the
-    // headers of five datagrams.
+    // A resumed handshake: two hellos with the identifier or ticket, 48 bytes for the cookie, 173
+    // for the server's flight, 67 for the device's (both measured, with an AEAD overhead of 29
+    // bytes), and the headers of five datagrams.
     let expected = 2 * (helloBytes + added) + 48 + 173 + 67 + 5 * 28
     if expected < handshakeBytes { session = consume made }
   }
@@ -183,21 +183,21 @@ extension DTLSSecurity {
         event = .closed
         return
       }
-      // Over before anything was sent, and not for the first time: as good as refused, else a server
-      // without room would be asked again and again.
+      // Over before anything was sent, and not for the first time: treat it as a refusal, otherwise
+      // a server without memory would be asked again and again.
       return fail(reason, at: now)
     }
     if case .alert = failure, connection?.lacksCertificate == true { reason = .certificateWanted }
     switch failure {
     case .timedOut(hasAnswer: false):
-      // A server amid a handshake may take no other hello.
+      // During a handshake a server may accept no other hello.
       if let refused { reason = refused }
     case .alert where isResuming, .closed where isResuming:
       // The session alone was offered, in one suite: now everything is.
       forgetSession()
       return begin(at: now)
     case .timedOut where startsOver == 0 && connection?.isSayingHello == true:
-      // A cookie that the server does not take may be a forged one, and hides the server's own.
+      // A rejected cookie may be forged, and hides the server's own.
       startsOver = 1
       return begin(at: now)
     case .library(let code):
@@ -213,12 +213,14 @@ extension DTLSSecurity {
     fail(reason, at: now)
   }
 
-  /// Starts over because of what anybody can have sent; `false` at the third refusal.
+  /// Starts over after something that anybody can have sent; returns `false` at the third refusal.
   ///
-  /// RFC 6347 Section 4.1.2.7: a refusal in the clear may be forged, though a server that refuses does so each
-  /// time; what makes no sense may also be a late datagram of an earlier handshake.
-  /// The first time at once, where it was no refusal, then when a flight would be sent again, and until the
-  /// time for that would be over: so a forger gains no more hellos than a network that loses them.
+  /// RFC 6347 Section 4.1.2.7: a refusal in the clear may be forged, although a server that refuses
+  /// does so each time; an invalid message may also be a late datagram of an earlier handshake.
+  ///
+  /// The first time it starts over at once, unless it was a refusal. Later it does so when a flight
+  /// would be retransmitted, until the retransmissions are used up: a forger causes no more hellos
+  /// than a lossy network.
   private mutating func startOver(
     because reason: HandshakeFailure,
     isRefusal: Bool,
@@ -236,12 +238,12 @@ extension DTLSSecurity {
     doubt = reason
     let limit = settings.patience.limit + 1
     let until = begunAt + settings.patience.span(of: min(waits, limit))
-    // Who slept past that starts over with the next message.
+    // A device that slept past that time starts over with the next message.
     waitsUntil = until > now ? until : nil
     return true
   }
 
-  /// How many refusals in the clear are believed.
+  /// The number of refusals in the clear after which they are believed.
   private static var mostRefusals: Int { 3 }
 
   mutating func fail(_ failure: HandshakeFailure, at now: Instant) {

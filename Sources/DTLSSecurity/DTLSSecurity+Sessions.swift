@@ -2,7 +2,7 @@ public import ConstrainedCore
 internal import OpenSSLSupport
 
 extension DTLSSecurity {
-  /// The room that an exported session takes at most, in bytes.
+  /// The maximum size of an exported session in bytes.
   public static var maxSessionSize: Int { 33 + 65_535 }
 
   /// Appends the session for a later process; `false`, and nothing appended, when there is none worth
@@ -28,13 +28,13 @@ extension DTLSSecurity {
     }
   }
 
-  /// Goes on with a session that `exportSession` gave; the server may have forgotten it since.
+  /// Resumes a session from `exportSession`; the server may no longer have it.
   public mutating func importSession(
     _ bytes: Span<UInt8>
   ) throws(DTLSConfigurationError) {
     guard bytes.count > 33, bytes[0] == Self.sessionVersion else { throw .foreignSession }
     let rest = bytes.extracting(droppingFirst: 33)
-    // A flash memory forgets: secrets with a bit flipped would cost a handshake that never ends.
+    // Flash memory may lose bits: damaged secrets would cost a handshake that never ends.
     let seal = try Self.digest(binding.bytes, rest, Span())
     guard constantTimeEqual(bytes.extracting(1..<33), seal.bytes),
       let imported = DTLSSession(copying: rest)
@@ -42,14 +42,14 @@ extension DTLSSecurity {
     session = consume imported
   }
 
-  /// Appends the session that `exportSession` gives.
+  /// Appends the result of `exportSession`.
   public func exportChannel(into output: inout ByteWriter) throws(CapacityError) {
     _ = try exportSession(into: &output)
   }
 
-  /// Goes on with the session, unless it is for another server or key.
+  /// Resumes the session, unless it is for another server or key.
   public mutating func importChannel(_ bytes: Span<UInt8>) {
-    // A foreign session costs a whole handshake, no more.
+    // A foreign session costs only a full handshake.
     do throws(DTLSConfigurationError) { try importSession(bytes) } catch {}
   }
 

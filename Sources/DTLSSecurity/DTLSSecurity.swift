@@ -3,14 +3,15 @@ public import ConstrainedCore
 internal import OpenSSLSupport
 public import SecurityLayer
 
-/// The platform's DTLS mode on port 5684: DTLS 1.2 (RFC 6347) under every message, without a socket.
+/// The platform's DTLS mode on port 5684: DTLS 1.2 (RFC 6347) for every message, without a socket.
 ///
-/// It shakes hands when the first message is to be sent, and again when the association is lost:
-/// after `idleLimit` without a datagram, after `silenceLimit` messages without an answer, when the
-/// server closes it. Then it resumes the session, or makes a new one where the server has forgotten it.
-/// An association that is given up is still listened to until the next one stands: an answer that was
-/// long on its way is not lost. Where the server does not answer the new hello, it is told goodbye first:
-/// RFC 6347 Section 4.2.8 lets it take a hello amid an association, but libcoap's servers do not.
+/// It performs a handshake before the first message, and again when the association is lost: after
+/// `idleLimit` without a datagram, after `silenceLimit` messages without an answer, or when the
+/// server closes it. It then resumes the session, or starts a new one if the server no longer has
+/// it. It still reads the old association until the next one is established, so that a late answer
+/// is not lost. If the server does not answer the new hello, the device closes the old association
+/// first: RFC 6347 Section 4.2.8 has a server accept a hello during an association, but libcoap's
+/// servers do not.
 public struct DTLSSecurity: ~Copyable, SecurityLayer {
   enum Mode {
     case certificate
@@ -23,69 +24,70 @@ public struct DTLSSecurity: ~Copyable, SecurityLayer {
   /// The server's name, or with a pre-shared key the device's identity.
   let name: FixedBytes<256>
   let key: SecretBytes?
-  /// SHA-256 of all that a session depends on: an exported one is for this alone.
+  /// SHA-256 over everything that a session depends on: an exported session is valid for this only.
   let binding: FixedBytes<32>
 
   var connection: DTLSConnection?
-  /// An association that was given up, as long as its successor is made.
+  /// The old association, while its successor is being established.
   var previous: DTLSConnection?
   var isResuming = false
   var session: DTLSSession?
 
-  /// Whether the previous association was told goodbye, and whether the server is known to need that.
+  /// Whether the previous association was closed, and whether the server is known to need that.
   var hasSaidGoodbye = false
   var needsGoodbye: Bool { goodbyesNeeded > 1 }
-  /// How often a hello was answered only after a goodbye: once may have been a loss.
+  /// The number of hellos that were answered only after a close_notify: once may have been a loss.
   var goodbyesNeeded = 0
 
   var lastDatagram = Instant(milliseconds: 0)
   var unanswered = 0
-  /// Whether a message has come over the association, and whether its predecessor was given up without
-  /// one.
+  /// Whether a message was received over the association, and whether its predecessor was given up
+  /// without one.
   var hasAnswered = false
   var wasSilent = false
-  /// Whether a message has gone over the association, either way, and whether an earlier one was over
-  /// before that.
+  /// Whether a message has travelled over the association in either direction, and whether an
+  /// earlier association ended before that.
   var isUsed = false
   var wasUseless = false
-  /// Whether its last flight went with a message, and whether the server turned out not to take that.
+  /// Whether its last flight travelled with a message, and whether the server is known not to
+  /// accept that.
   var hasJoined = false
   var cannotJoin = false
 
-  /// Whether the message that was unwrapped last is only the beginning of one that had no room.
+  /// Whether the last unwrapped message was cut off because it did not fit.
   public internal(set) var hasCutMessage = false
 
   var handshakeBytes = 0
   var helloBytes = 0
 
-  /// How often the handshake has started over, and how often because of a refusal; when it began, and the last
-  /// reason, while the next start waits.
+  /// The number of restarts of the handshake, and of those due to a refusal; its start, and the
+  /// last reason while the next start waits.
   var startsOver = 0
   var refusals = 0
   var begunAt = Instant(milliseconds: 0)
   var doubt: HandshakeFailure?
-  /// What OpenSSL refused of the server's in this handshake.
+  /// OpenSSL's reason for rejecting the server in this handshake.
   var refused: HandshakeFailure?
   var failures = 0
   var notBefore = Instant(milliseconds: .min)
   var waitsUntil: Instant?
   var event: SecurityEvent?
 
-  /// Reports carry no sequence number: the channel has its own.
+  /// `false`: the channel has its own sequence numbers.
   public var usesSequence: Bool { false }
 
-  /// A datagram is a record.
+  /// `true`: a datagram is a record.
   @inlinable
   public var wrapsDatagrams: Bool { true }
 }
 
-// MARK: - Making one
+// MARK: - Initialisers
 
 extension DTLSSecurity {
-  /// Verifies the server's certificate: one of `authorities` (PEM) must vouch for it, and it must be for
-  /// `serverName`, a host's name or its address in digits.
+  /// Verifies the server's certificate: it must chain to one of `authorities` (PEM), and be for
+  /// `serverName`, a host name or an address in digits.
   ///
-  /// `certificate` and `key` (PEM) are the device's own, for servers that demand one.
+  /// `certificate` and `key` (PEM) are the device's own, for servers that require them.
   public init(
     serverName: Span<UInt8>,
     authorities: Span<UInt8>,
@@ -94,7 +96,7 @@ extension DTLSSecurity {
     settings: DTLSSettings = DTLSSettings()
   ) throws(DTLSConfigurationError) {
     var name = FixedBytes<256>()
-    // RFC 6066 Section 3: without the dot at its end, which makes a name absolute to DNS.
+    // RFC 6066 Section 3: without the trailing dot, which makes a name absolute in DNS.
     let isAbsolute = serverName.count > 1 && serverName[serverName.count - 1] == UInt8(ascii: ".")
     let plain = serverName.extracting(droppingLast: isAbsolute ? 1 : 0)
     if plain.count > 0, plain[plain.count - 1] == UInt8(ascii: ".") { throw .serverName }
@@ -116,7 +118,7 @@ extension DTLSSecurity {
     } else if certificate != nil || key != nil {
       throw .deviceCertificate
     }
-    // Whether the name can be one is known to an association alone.
+    // Only an association can tell whether the name is valid.
     let trial = try Self.makeConnection(context, settings)
     guard trial.setServerName(name.bytes) else { throw .serverName }
     let binding: FixedBytes<32>
@@ -128,8 +130,8 @@ extension DTLSSecurity {
     self.init(context, settings, .certificate, name, nil, binding)
   }
 
-  /// Proves and demands knowledge of a key (RFC 4279), 1 to 128 bytes, under an identity of 1 to 255
-  /// bytes.
+  /// Authenticates both ends with a pre-shared key (RFC 4279) of 1 to 128 bytes, under an identity
+  /// of 1 to 255 bytes.
   public init(
     identity: Span<UInt8>,
     key: Span<UInt8>,
@@ -232,16 +234,16 @@ extension DTLSSecurity {
   }
 }
 
-// MARK: - The payload seam, which has nothing to do
+// MARK: - The payload seam, which is unused
 
 extension DTLSSecurity {
-  /// Does nothing: the channel has keys of its own.
+  /// Does nothing: the channel has its own keys.
   public mutating func establish(
     secret: Span<UInt8>,
     random: Span<UInt8>
   ) throws(SecurityError) {}
 
-  /// Appends `payload` as it is.
+  /// Appends `payload` unchanged.
   public mutating func seal(
     payload: Span<UInt8>,
     into output: inout ByteWriter
@@ -249,7 +251,7 @@ extension DTLSSecurity {
     do throws(CapacityError) { try output.append(payload) } catch { throw .capacity }
   }
 
-  /// Appends `payload` as it is.
+  /// Appends `payload` unchanged.
   public mutating func open(
     payload: Span<UInt8>,
     into output: inout ByteWriter

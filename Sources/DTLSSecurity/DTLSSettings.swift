@@ -2,10 +2,10 @@ public import CoAPExchange
 public import ConstrainedCore
 public import OpenSSLSupport
 
-/// How a device uses DTLS; the defaults are for a radio that costs energy for every byte.
+/// A device's settings for DTLS; the defaults are for a radio on which every byte costs energy.
 public struct DTLSSettings: Sendable {
-  /// How patiently a flight of the handshake is sent again: ACK_TIMEOUT, doubling, MAX_RETRANSMIT
-  /// times (RFC 7925 Section 11 recommends to start with 9 seconds on such radios).
+  /// The retransmissions of a handshake's flights: ACK_TIMEOUT, doubling, MAX_RETRANSMIT times (RFC
+  /// 7925 Section 11 recommends starting with 9 seconds on such radios).
   public var timing = TransmissionParameters.standard
 
   /// How a session is resumed.
@@ -46,15 +46,15 @@ public struct DTLSSettings: Sendable {
   /// from another port reaches nobody.
   public var idleLimit: Milliseconds? = Milliseconds(30_000)
 
-  /// After how many transmissions of confirmable messages without any answer the association counts as
-  /// lost, 1 or more; never later than when a request ends without an answer.
+  /// The number of unanswered transmissions of confirmable messages after which the association
+  /// counts as lost, 1 or more; it never exceeds those of a whole request.
   ///
-  /// A request that is sent again over another association is a new message to the server: where it
-  /// had arrived and its answers were lost, the server gets it twice. So the device is not hasty.
+  /// A request sent again over another association is a new message to the server: if it had
+  /// arrived and only its answers were lost, the server gets it twice. So the device is patient.
   public var silenceLimit = 3
 
-  /// What fits the link with the headers of IP and UDP, in bytes, 256 to 1,500; flights are cut so, with
-  /// the 48 bytes that IPv6 needs.
+  /// The link's MTU in bytes, including the headers of IP and UDP, 256 to 1,500; flights are
+  /// fragmented to fit, assuming the 48 bytes of IPv6.
   public var linkMTU = 1_280
 
   /// Asks for records of at most 512, 1,024, 2,048 or 4,096 bytes (RFC 6066 Section 4); `nil` for any.
@@ -69,22 +69,22 @@ public struct DTLSSettings: Sendable {
 
   /// Whether the hello that resumes a session names the server, as RFC 6066 Section 3 recommends.
   ///
-  /// Without it each of two hellos is 9 bytes and the name shorter; a server that serves several names
-  /// at one address may then not find the session.
+  /// Leaving it out saves 9 bytes and the name in each of two hellos; a server for several names at
+  /// one address may then not find the session.
   public var namesServerOnResumption = true
 
-  /// Whether the last flight of a resumed handshake and the first message go in one datagram, which saves
-  /// the headers of another one and a transmission.
+  /// Whether the last flight of a resumed handshake and the first message share a datagram, which
+  /// saves the headers of one datagram and a transmission.
   ///
-  /// Servers should take records of the handshake and of the application in one datagram, as RFC 6347
-  /// Section 4.1.1 allows. libcoap 4.3.1 over OpenSSL never answers then; the device finds that out by
-  /// the silence and does not do it again.
+  /// Servers should accept handshake and application records in one datagram, as RFC 6347 Section
+  /// 4.1.1 allows. libcoap 4.3.1 over OpenSSL never answers then; the device notices the silence
+  /// and stops doing it.
   public var joinsLastFlight = false
 
-  /// Whether the server is told goodbye (close_notify, RFC 5246 Section 7.2.1) when the device closes, and
-  /// answered when it says so itself.
+  /// Whether to send close_notify (RFC 5246 Section 7.2.1) when the device closes, and in reply to
+  /// the server's.
   ///
-  /// The RFC demands both; each costs a transmission, and the session can be resumed without.
+  /// The RFC requires both; each costs a transmission, and the session can be resumed without them.
   public var saysGoodbye = false
 
   /// Whether suites without forward secrecy or with CBC are offered too, after all others: static RSA
@@ -101,10 +101,10 @@ public struct DTLSSettings: Sendable {
   package var clock = DTLSConnection.Clock.machine
   #endif
 
-  /// The settings for a radio that costs energy.
+  /// Uses the settings for a radio on which every byte costs energy.
   public init() {}
 
-  /// A request that has ended without an answer was sent so often.
+  /// The number of transmissions of a request that ends without an answer.
   var silentMessages: Int { max(1, min(silenceLimit, timing.maxRetransmit + 1)) }
 
   var patience: DTLSConnection.Patience {
@@ -112,18 +112,20 @@ public struct DTLSSettings: Sendable {
   }
 }
 
-/// Why an association cannot be made of what was given; nothing was sent.
+/// Why an association cannot be created; nothing was sent.
 public enum DTLSConfigurationError: Error, Equatable, Sendable {
-  /// There is no certificate in PEM among the authorities, or one that is broken.
+  /// The authorities contain no certificate in PEM, or a broken one.
   case authorities
-  /// The server's name is empty, longer than 255 bytes, or contains what no name can.
+  /// The server's name is empty, longer than 255 bytes, or contains invalid characters.
   case serverName
-  /// The device's certificate and key, in PEM, are broken, encrypted or do not fit together.
+  /// The device's certificate and key, in PEM, are broken, encrypted or do not match.
   case deviceCertificate
-  /// The identity has more than 255 bytes, none, or a zero among them, or the key not 1 to 128 bytes.
+  /// The identity is empty, has more than 255 bytes or a zero byte, or the key does not have 1 to
+  /// 128 bytes.
   case preSharedKey
-  /// A session that was exported for another server, other authorities or another key, or no session.
+  /// The session was exported for another server, other authorities or another key, or is not a
+  /// session.
   case foreignSession
-  /// OpenSSL refused, with its packed error code.
+  /// OpenSSL failed, with its packed error code.
   case library(code: UInt)
 }

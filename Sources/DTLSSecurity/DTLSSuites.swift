@@ -1,7 +1,7 @@
-/// What is offered to the server, by OpenSSL's names.
+/// The cipher suites, signature algorithms and groups offered to the server, by OpenSSL's names.
 ///
-/// Every suite costs 4 bytes in two hellos. ChaCha20-Poly1305 and CCM_8 add 29 bytes to a record, CCM
-/// and GCM 37, CBC with SHA-1 50 to 65.
+/// Every suite costs 4 bytes in two hellos. ChaCha20-Poly1305 and CCM_8 add 29 bytes to a record,
+/// CCM and GCM 37, CBC with SHA-1 50 to 65.
 enum DTLSSuites {
   /// With certificates: forward secrecy and authenticated encryption, the shortest records first.
   static var certificate: StaticString {  // conformance: 7252-9.1.3-b 6347-4.1.2-a
@@ -25,7 +25,7 @@ enum DTLSSuites {
     "PSK-CHACHA20-POLY1305:PSK-AES128-CCM8:PSK-AES128-CCM:PSK-AES128-GCM-SHA256"
   }
 
-  /// Unverified: the platform's C SDK v4 offers the last one alone.
+  /// Unverified: the platform's C SDK v4 offers only the last one.
   static var legacyPreSharedKey: StaticString {
     """
     PSK-CHACHA20-POLY1305:PSK-AES128-CCM8:PSK-AES128-CCM:PSK-AES128-GCM-SHA256:\
@@ -33,13 +33,13 @@ enum DTLSSuites {
     """
   }
 
-  /// How the server may sign: certificates have ECDSA keys on P-256 or RSA keys.
+  /// The server's signature algorithms: certificates have ECDSA keys on P-256, or RSA keys.
   static var signatures: StaticString { "ECDSA+SHA256:RSA+SHA256" }
 
   /// A pre-shared key needs no signature, but OpenSSL always sends the extension.
   static var noSignatures: StaticString { "ECDSA+SHA256" }
 
-  /// X25519 saves 33 bytes each way; P-256 is there for the keys in certificates, and for servers
-  /// without the other.
+  /// X25519 saves 33 bytes each way; P-256 is for the keys in certificates, and for servers without
+  /// X25519.
   static var groups: StaticString { "X25519:P-256" }  // conformance: 7252-9.1.3-d
 }

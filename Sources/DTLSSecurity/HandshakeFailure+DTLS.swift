@@ -2,7 +2,7 @@ internal import OpenSSLSupport
 internal import SecurityLayer
 
 extension HandshakeFailure {
-  /// What an association's end before it was established means.
+  /// Translates the end of an association that was not established.
   init(_ failure: DTLSFailure, usesPreSharedKey: Bool) {
     switch failure {
     case .timedOut(hasAnswer: false): self = .noAnswer
@@ -17,8 +17,8 @@ extension HandshakeFailure {
   /// OpenSSL's x509_vfy.h.
   private init(certificate code: Int32) {
     switch code {
-    // No issuer, a signature by another one of that name, a self-signed certificate in the chain or at
-    // its start, no first signature.
+    // Unknown issuer, a signature by another issuer of that name, a self-signed certificate in the
+    // chain or as the leaf, or an unverifiable leaf signature.
     case 2, 7, 18, 19, 20, 21, 27: self = .unknownAuthority
     case 9, 11: self = .notYetValid
     case 10, 12: self = .expired

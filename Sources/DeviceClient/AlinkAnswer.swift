@@ -4,27 +4,28 @@ public import CoAPMessage
 internal import ConstrainedCore
 internal import PayloadCoding
 
-/// What the platform replied to a request of the thing model.
+/// The platform's reply to a thing-model request.
 public struct AlinkAnswer: Sendable {
-  /// How the request was delivered and what it cost, with the whole reply in its format.
+  /// The delivery of the request and its cost, with the whole encoded reply.
   public let receipt: Receipt
-  /// The number of the request that the reply answers; `nil` where it has none, or one that is no whole number.
+  /// The number of the answered request; `nil` if it is missing or not an integer.
   public let id: UInt64?
-  /// The value of the reply's member `id` as it is encoded; empty without one.
+  /// The encoded value of the reply's member `id`; empty if there is none.
   public let idBytes: [UInt8]
-  /// The reply's code; `nil` when the platform took the request without a reply, and where the reply has none.
+  /// The reply's code; `nil` if the platform accepted the request without a reply, or the reply has
+  /// no code.
   public let code: AlinkCode?
-  /// What the reply says in words; empty when it says nothing.
+  /// The reply's text; empty if there is none.
   public let message: String
-  /// The value of the reply's member `data` as it is encoded; empty without one.
+  /// The encoded value of the reply's member `data`; empty if there is none.
   public let data: [UInt8]
-  /// What it is encoded in: JSON or CBOR.
+  /// The encoding, JSON or CBOR.
   public let format: ContentFormat
 
-  /// Reads the answer of a request.
+  /// Parses the answer to a request.
   ///
-  /// The format is that of the first byte: an object begins with an ASCII character in JSON, and with 0x80
-  /// or above in CBOR, so that it need not be said.
+  /// The first byte identifies the format: a JSON object begins with an ASCII character, a CBOR map
+  /// with 0x80 or above.
   public init(_ receipt: Receipt) throws(AlinkMessageError) {
     self.receipt = receipt
     guard let first = receipt.answer.first else {
@@ -48,33 +49,33 @@ public struct AlinkAnswer: Sendable {
     data = parts.data
   }
 
-  /// Whether the platform took the request, by its reply where there is one: a reply without a code says
-  /// nothing of it.
+  /// Whether the platform accepted the request, according to its reply if there is one; a reply
+  /// without a code is not a success.
   public var isSuccess: Bool { receipt.answer.isEmpty || code?.isSuccess == true }
 
   /// A property's desired value.
   public struct Desired: Sendable {
-    /// The property.
+    /// The property's identifier.
     public let identifier: String
-    /// The value's version.
+    /// The version of the value.
     public let version: UInt64?
-    /// The value as it is encoded.
+    /// The encoded value.
     public let value: [UInt8]
   }
 
-  /// The answer to `DesiredGet`.
+  /// Parses the answer to `DesiredGet`.
   public func desiredValues() throws(AlinkMessageError) -> [Desired] {
     format == .cbor
       ? try Self.desired(data, CBORReader.self) : try Self.desired(data, JSONReader.self)
   }
 
-  /// The answer to `TopologyGet` and `SubDeviceRegister`.
+  /// Parses the answer to `TopologyGet` or `SubDeviceRegister`.
   public func devices() throws(AlinkMessageError) -> [DeviceEntry] {
     format == .cbor
       ? try Self.devices(data, CBORReader.self) : try Self.devices(data, JSONReader.self)
   }
 
-  /// Whether `data` says nothing: it is missing, `null`, or an object without members.
+  /// Whether `data` is missing, `null` or an empty object.
   public var offersNothing: Bool {
     if data.isEmpty { return true }
     let isNothing =
@@ -84,21 +85,21 @@ public struct AlinkAnswer: Sendable {
     return isNothing == true
   }
 
-  /// The answer to `FirmwareRequest`; see `offersNothing`.
+  /// Parses the answer to `FirmwareRequest`; see `offersNothing`.
   public func firmware() throws(AlinkMessageError) -> FileOffer {
     format == .cbor
       ? try FileOffer(firmware: CBORReader(received: data.span))
       : try FileOffer(firmware: JSONReader(received: data.span))
   }
 
-  /// The answer to `ConfigurationGet`.
+  /// Parses the answer to `ConfigurationGet`.
   public func configuration() throws(AlinkMessageError) -> FileOffer {
     format == .cbor
       ? try FileOffer(configuration: CBORReader(received: data.span))
       : try FileOffer(configuration: JSONReader(received: data.span))
   }
 
-  /// The id for a person: a number, or what it is in place of one.
+  /// The id for people: a number, or the encoded value if it is not one.
   var shownID: String {
     if let id { return "\(id)" }
     guard format == .json else { return "that is no number" }
@@ -117,7 +118,7 @@ public struct AlinkAnswer: Sendable {
     if let text = view.message {
       var buffer = [UInt8](repeating: 0, count: answer.count)
       var writer = ByteWriter(buffer.mutableSpan)
-      // A text is never longer than the message that it stands in.
+      // A text is never longer than the message that contains it.
       try? view.copy(text, into: &writer)
       let count = writer.count
       message = String(decoding: buffer[..<count], as: UTF8.self)

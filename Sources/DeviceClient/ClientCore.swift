@@ -5,7 +5,7 @@ internal import ConstrainedCore
 internal import DeviceStore
 internal import Platform
 
-/// What a client does with its core, whichever security layer that has.
+/// A client's core, independent of its security layer.
 protocol ClientCore: AnyObject, Sendable {
   var counters: DeviceCounters { get }
   var traffic: DeviceTraffic { get }
@@ -26,11 +26,11 @@ protocol ClientCore: AnyObject, Sendable {
   func overhead(of topic: Topic) -> MessageOverhead
 }
 
-/// Where a report goes.
+/// The destination of a report.
 enum Target {
-  /// To a topic; `accept` overrides that of the settings, unless they ask for none.
+  /// A topic; `accept` overrides that of the settings, unless they omit the option.
   case topic(Topic, accept: ContentFormat? = nil)
-  /// To `/pull`, for so many messages.
+  /// `/pull`, for at most so many messages.
   case pull(Int)
 
   /// The topic; empty for `/pull`.
@@ -40,7 +40,7 @@ enum Target {
   }
 }
 
-/// A report that waits for its turn or for its answer.
+/// A report that waits for its turn or its answer.
 struct Pending {
   let id: UInt64
   let target: Target
@@ -62,7 +62,7 @@ struct Registering {
   let continuation: CheckedContinuation<[UInt8], any Error>
 }
 
-/// What is to be done once the lock is free.
+/// Work to do once the lock is released.
 struct Completions {
   var actions: [@Sendable () -> Void] = []
 

@@ -4,16 +4,17 @@ internal import Dispatch
 internal import PayloadCoding
 public import Platform
 
-/// Upgrades of the firmware (device guide 4 and 6.11).
+/// Firmware upgrades (device guide 4 and 6.11).
 extension DeviceClient {
-  /// Fetches a file and checks it; blocks its thread, and tells the percentage, 1 to 100 and rising.
+  /// Downloads a file and checks it; blocks its thread, and reports the percentage, 1 to 100,
+  /// increasing.
   ///
-  /// What does not fit the offer's digest must never be run.
+  /// A file that does not match the offer's digest must never be run.
   public typealias Download =
     @Sendable (FileOffer, _ progress: @Sendable (UInt8) -> Void) throws(UpgradeFailure) -> Void
 
-  /// Tells the platform which firmware the device runs: once after each start, and after an upgrade,
-  /// which counts as a success by this alone.
+  /// Reports the running firmware: once after each start, and after an upgrade, which is a success
+  /// only with this report.
   public func inform(version: String) async throws {
     let text = Array(version.utf8)
     try await request(FirmwareInform.self, as: JSONWriter.self) { inform throws(AlinkError) in
@@ -21,7 +22,7 @@ extension DeviceClient {
     }
   }
 
-  /// Asks for a newer firmware than `version`; `nil` when the platform has none for the device.
+  /// Requests a firmware newer than `version`; `nil` if the platform has none for the device.
   public func firmware(after version: String) async throws -> FileOffer? {
     let text = Array(version.utf8)
     do {
@@ -29,7 +30,7 @@ extension DeviceClient {
         request throws(AlinkError) in
         try request.version(text.span)
       }
-      // A reply without data or with nothing in it, or none at all, offers nothing.
+      // Without a reply, or without data in it, there is no offer.
       guard !answer.offersNothing else { return nil }
       do throws(AlinkMessageError) {
         return try answer.firmware()
@@ -37,16 +38,16 @@ extension DeviceClient {
         throw DeviceClientError.unreadableReply(error, answer.receipt)
       }
     } catch DeviceClientError.refused(let answer) where answer.code == .serverError {
-      // The guide's way to say that there is none.
+      // This is how the guide reports that there is none.
       return nil
     }
   }
 
-  /// Tells the platform how far an upgrade is.
+  /// Reports the progress of an upgrade.
   public func report(_ step: FirmwareStep, description: String = "") async throws {
-    // The guide gives no limit for the text; a sentence is enough for a log.
+    // The guide gives no limit for the text; a sentence is sufficient for a log.
     var text = Array(description.utf8.prefix(128))
-    // A character that is cut is left out.
+    // Drop a character that was cut.
     while String(validating: text, as: UTF8.self) == nil { text.removeLast() }
     let whole = text
     try await request(FirmwareProgress.self, as: JSONWriter.self) { progress throws(AlinkError) in
@@ -54,14 +55,15 @@ extension DeviceClient {
     }
   }
 
-  /// Downloads a firmware and tells the platform about it: 1 % at the start, then whenever `percent` more
-  /// have come, and 100 % once the file is verified; or why it went no further.
+  /// Downloads a firmware and reports the progress: 1 % at the start, then every further `percent`,
+  /// and 100 % once the file is verified; or the failure.
   ///
-  /// Each step is a message, so that `percent` is best large. A step that cannot be delivered does not
-  /// end the download. Returns how many could not; throws `UpgradeError` once the failure was told, or could
-  /// not be. What `explanation` gives goes along with the failure; `nil` tells the platform nothing, for a
-  /// download that only pauses. The new version is told by `inform` once it runs. Cancelling the task does not stop `download`:
-  /// whoever can stop it does so first.
+  /// Each step is a message, so choose a large `percent`. A step that cannot be delivered does not
+  /// end the download. It returns the number of undelivered steps, and throws `UpgradeError` after
+  /// it has tried to report the failure. The text returned by `explanation` is sent with the
+  /// failure; if it is `nil`, nothing is sent, for a download that only pauses. `inform` reports
+  /// the new version once it runs. Cancelling the task does not stop `download`: stop the download
+  /// itself first.
   @discardableResult
   public func upgrade(
     to offer: FileOffer,
@@ -98,7 +100,7 @@ extension DeviceClient {
     return undelivered
   }
 
-  /// Upgrades as above with a downloader, which is made on the thread that it blocks.
+  /// Upgrades as above with a downloader, which is created on the thread that it blocks.
   @discardableResult
   public func upgrade<Downloader: FirmwareDownloader & SendableMetatype & ~Copyable>(
     to offer: FileOffer,
@@ -117,7 +119,7 @@ extension DeviceClient {
     }
   }
 
-  /// Reports a step; 1 when it could not be delivered.
+  /// Reports a step; returns 1 if it could not be delivered.
   private func tell(_ step: FirmwareStep, _ description: String = "") async throws -> Int {
     do {
       try await report(step, description: description)
@@ -130,11 +132,11 @@ extension DeviceClient {
   }
 }
 
-/// An upgrade that went no further.
+/// An upgrade that failed.
 public struct UpgradeError: Error, Equatable {
-  /// Why.
+  /// The failed step.
   public let failure: UpgradeFailure
 
-  /// Whether the platform was told; if not, it still waits for the upgrade to go on.
+  /// Whether the platform was told; if not, it still expects the upgrade to continue.
   public let isTold: Bool
 }

@@ -43,8 +43,8 @@ extension DeviceClient {
     return try Self.answer(receipt, to: isFirmware ? nil : id, needsReply: !isFirmware)
   }
 
-  /// Sends bytes as they are, for the product's script to make a request of the thing model of them (device
-  /// guide 6.5), and returns what the platform replied.
+  /// Sends raw bytes, which the product's script converts to a thing-model request (device guide
+  /// 6.5), and returns the platform's reply.
   @discardableResult
   public func publishRaw(_ payload: [UInt8]) async throws -> AlinkAnswer {
     let topic: Topic
@@ -58,7 +58,7 @@ extension DeviceClient {
     return try Self.answer(receipt, to: nil, needsReply: true)
   }
 
-  /// Delivers a request; a reply that refuses it is a reply as well.
+  /// Delivers a request; a refusal in the reply is returned like any reply.
   private func ask(
     _ payload: [UInt8],
     _ target: Target,
@@ -73,8 +73,8 @@ extension DeviceClient {
     }
   }
 
-  /// Answers a request of the platform, which came by another way than CoAP or by `pull`: `data` writes the
-  /// members of the answer's object, keys and values in turn (device guide 6).
+  /// Answers a request of the platform that arrived by another way than CoAP, or by `pull`; `data`
+  /// writes the members of the answer's object, keys and values alternating (device guide 6).
   public func reply<Writer: PayloadWriter & ~Copyable & ~Escapable>(
     to method: DownlinkMethod,
     id: UInt64,
@@ -132,7 +132,7 @@ extension DeviceClient {
     throw DeviceClientError.refused(answer)
   }
 
-  /// What a post of properties has around its payload, for a `PropertyBatch`.
+  /// The overhead of a property post around its payload, for a `PropertyBatch`.
   public var propertyPostOverhead: MessageOverhead {
     get throws {
       var buffer = [UInt8](repeating: 0, count: PropertyBatch<JSONWriter>.minLimit)
@@ -145,10 +145,10 @@ extension DeviceClient {
     }
   }
 
-  /// Asks for up to `maxMessages` messages, 1 to 10, that wait for the device.
+  /// Requests up to `maxMessages` waiting messages, 1 to 10.
   ///
-  /// Unverified: `/pull` and the shape of its answer are not in the device guide; the platform's C SDK v4
-  /// asks so. `configuration.settings.allowsPull` must be set.
+  /// Unverified: `/pull` and its answer are not in the device guide; the platform's C SDK v4 uses
+  /// them. `configuration.settings.allowsPull` must be set.
   public func pull(maxMessages: Int = 10) async throws -> Receipt {
     let receipt = try await deliver([], .pull(maxMessages), format: .json)
     guard receipt.result.extent == .whole || !receipt.answer.isEmpty else {
@@ -188,13 +188,13 @@ extension DeviceClient {
     return (topic, payload, id)
   }
 
-  /// Checks a request that was written against the configuration's thing model.
+  /// Checks an encoded request against the configuration's thing model.
   private func check<Kind: AlinkKind, Reader: PayloadReader & ~Escapable>(
     _ kind: Kind.Type,
     _ start: Reader,
     _ event: FixedBytes<64>
   ) throws(DeviceClientError) {
-    // An object that has a name twice means one of the two, nobody knows which.
+    // In an object with a duplicate name it is unknown which of the two is meant.
     if (try? start.repeatedKey()) != nil { throw .request(.repeated) }
     do throws(ThingModelError) {
       if let thingModel {
@@ -219,13 +219,13 @@ extension DeviceClient {
     }
   }
 
-  /// The names that lead to a place in a request: `temperature.value`, `subDevices[1].properties.t`.
+  /// The path of names to a place in a request: `temperature.value`, `subDevices[1].properties.t`.
   private static func path<Reader: PayloadReader & ~Escapable>(
     to offset: Int,
     in start: Reader
   ) -> String {
     var reader = start
-    // Of each open object and array what it is called, and of an array how many items have begun.
+    // The name of each open object and array, and for an array the number of items begun.
     var levels: [(name: String, count: Int?)] = []
     var name = ""
     while let token = try? reader.nextToken(), reader.tokenOffset <= offset {
@@ -245,7 +245,7 @@ extension DeviceClient {
       default: break
       }
     }
-    // The request itself has no name, and `params` goes without saying.
+    // The request itself has no name, and `params` is implied.
     let names = (levels.map(\.name) + [name]).dropFirst(2)
     return names.reduce("") { path, name in
       path.isEmpty || name.hasPrefix("[") ? path + name : "\(path).\(name)"

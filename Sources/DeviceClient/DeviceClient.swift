@@ -29,25 +29,25 @@ public final class DeviceClient: Sendable {
   let identity: DeviceIdentity
   let thingModel: [UInt8]?
   let thingModelRules: ThingModelRules
-  /// The models of the products of sub-devices, the gateway's own among them.
+  /// The models of sub-devices' products, including the gateway's own.
   let subDeviceModels: [String: [UInt8]]
   let deviceNames: DeviceNameRule
   private let canRegister: Bool
   let maxWait: Milliseconds
   let onPutOff: (@Sendable (Milliseconds) -> Void)?
 
-  /// What the session file was found to hold; `nil` where the configuration names none.
+  /// The state of the session file when it was opened; `nil` if the configuration names none.
   ///
-  /// `found` is a session that the client goes on with; with anything else it authenticates anew.
+  /// With `found` the client continues that session; otherwise it authenticates again.
   public let sessionFinding: SessionFinding?
 
-  /// What the key of the session is made of that the client goes on with; empty where there is none.
+  /// The random of the continued session, from which its key is derived; empty if there is none.
   package let keptRandom: [UInt8]
 
-  /// Checks the names; sends nothing, and looks the host up when the first call needs it.
+  /// Checks the names without sending anything; the host is resolved when the first call needs it.
   ///
-  /// The secret is copied; wipe your own. White space and byte order marks at its ends are taken off, as at
-  /// those of names and host: files and consoles leave them there.
+  /// The secret is copied; wipe your own. White space and byte order marks at its ends, and at
+  /// those of names and host, are removed, because files and consoles leave them there.
   public init(
     _ configuration: DeviceClientConfiguration,
     secret: [UInt8]
@@ -160,7 +160,7 @@ public final class DeviceClient: Sendable {
     }
   }
 
-  /// The session's file, opened and locked.
+  /// Opens and locks the session's file.
   private static func makeKeeper(
     _ configuration: DeviceClientConfiguration,
     _ identity: DeviceIdentity,
@@ -246,7 +246,7 @@ public final class DeviceClient: Sendable {
         do throws(DTLSConfigurationError) {
           try security.importSession(session.span)
         } catch {
-          // A session of another server: the handshake is a whole one.
+          // A session of another server: the handshake is a full one.
         }
       }
       return security
@@ -271,9 +271,9 @@ public final class DeviceClient: Sendable {
     core.stop()
   }
 
-  /// Authenticates, unless the device has a token.
+  /// Authenticates unless the device has a token.
   ///
-  /// `publish` does it by itself; call this to learn early that the credentials are good.
+  /// `publish` authenticates by itself; call this to check the credentials early.
   public func connect() async throws {
     let id = core.makeID()
     try await withTaskCancellationHandler {
@@ -283,17 +283,18 @@ public final class DeviceClient: Sendable {
     }
   }
 
-  /// Registers the device: the client, made with its product's secret, asks the platform for a secret of
-  /// the device's own, which it returns and uses from then on.
+  /// Registers the device: the client, created with its product's secret, requests the device's own
+  /// secret from the platform, returns it and uses it from then on.
   ///
-  /// Keep it at once where power cuts and other people do not reach, and wipe your copy. Throws
-  /// `DeviceClientError`, or `CancellationError` when the task is cancelled; the platform may have made a
-  /// secret then, and makes another one for a device that was not active yet. Needs DTLS with a
-  /// certificate.
+  /// Store it at once where it survives power failures and is private, and wipe your copy. Throws
+  /// `DeviceClientError`, or `CancellationError` if the task is cancelled; the platform may then
+  /// have issued a secret, and issues another one as long as the device has not been active. Needs
+  /// DTLS with a certificate.
   ///
-  /// Unverified: the platform's C SDK v4 registers so; the device guide knows HTTPS and MQTT only.
+  /// Unverified: the platform's C SDK v4 registers this way; the device guide describes HTTPS and
+  /// MQTT only.
   public func register(signMethod: SignMethod = .hmacSHA256) async throws -> [UInt8] {
-    // A pre-shared key would be made of the secret that is asked for.
+    // A pre-shared key would have to be derived from the requested secret.
     guard canRegister else { throw DeviceClientError.device(.registrationNeedsDTLS) }
     let id = core.makeID()
     return try await withTaskCancellationHandler {
@@ -352,21 +353,21 @@ public final class DeviceClient: Sendable {
   /// What the client has sent and received.
   public var counters: DeviceCounters { core.counters }
 
-  /// The same by what it was for.
+  /// The traffic by purpose.
   public var traffic: DeviceTraffic { core.traffic }
 
-  /// Why the DTLS session could not be written to the session file last, which costs the next start a whole
-  /// handshake; `nil` where all is well.
+  /// Why the last write of the DTLS session to the session file failed, which costs the next start
+  /// a full handshake; `nil` after success.
   public var sessionFileFailure: StoreError? { core.keepingFailure }
 
-  /// The DTLS session for a later process, which then resumes it; `nil` when there is none.
+  /// The DTLS session, with which a later process can resume; `nil` if there is none.
   ///
-  /// It holds the channel's secret: keep it where nobody else reads.
+  /// It contains the channel's secret: keep it private.
   public func exportSession() -> [UInt8]? { core.exportSession() }
 
-  /// Ends what is under way with an error and closes the socket.
+  /// Ends everything in flight with an error and closes the socket.
   ///
-  /// Nothing is sent, unless `dtls.saysGoodbye` is set: on a radio a farewell costs a wake-up.
+  /// Nothing is sent, unless `dtls.saysGoodbye` is set: on a radio a close_notify costs a wake-up.
   public func close() async {
     core.stop()
   }

@@ -2,7 +2,7 @@ internal import ConstrainedCore
 internal import Platform
 
 extension DeviceClientConfiguration {
-  /// The same with the host alone in `host`, and nothing at the ends of texts that is not part of them.
+  /// The configuration with only the host in `host`, and with all texts trimmed.
   func normalized() throws(DeviceClientError) -> DeviceClientConfiguration {
     var result = self
     let text = Array(host.utf8)

@@ -10,27 +10,27 @@ internal import PlatformCoAP
 public import ReportLink
 public import UDPTransport
 
-/// How a client's messages are protected.
+/// The protection of a client's messages.
 public enum ClientSecurity: Sendable {
-  /// AES with a key made of the device secret (device guide 3.6, port 5682).
+  /// AES with a key derived from the device secret (device guide 3.6, port 5682).
   case symmetric
   /// DTLS that verifies the platform's certificate (device guide 3.6, port 5684).
   case certificate(PlatformTrust)
-  /// DTLS with a key made of the device secret, as the platform's C SDK v4 does.
+  /// DTLS with a key derived from the device secret, as in the platform's C SDK v4.
   case preSharedKey(PreSharedKeyRequest = PreSharedKeyRequest())
-  /// DTLS with a key of one's own, 1 to 128 bytes, under an identity of 1 to 255 bytes.
+  /// DTLS with a custom key, 1 to 128 bytes, under an identity of 1 to 255 bytes.
   case ownKey(identity: [UInt8], key: [UInt8])
 }
 
-/// Whom a client takes for the platform.
+/// The criteria by which a client authenticates the platform.
 public struct PlatformTrust: Sendable {
-  /// The certificates of the authorities that are trusted, in PEM.
+  /// The certificates of the trusted authorities, in PEM.
   public var authorities: [UInt8]
   /// The name in the platform's certificate; the host when `nil`.
   public var serverName: String?
-  /// The device's own certificate in PEM, for a server that demands one.
+  /// The device's own certificate in PEM, for a server that requires one.
   public var certificate: [UInt8]?
-  /// Its private key in PEM, without a password.
+  /// The private key of that certificate in PEM, without a password.
   public var key: [UInt8]?
 
   /// Trusts these authorities.
@@ -40,53 +40,57 @@ public struct PlatformTrust: Sendable {
   }
 }
 
-/// A device and how it talks to the platform.
+/// The configuration of a device and its connection to the platform.
 public struct DeviceClientConfiguration: Sendable {
   /// The product's key.
   public var productKey: String
   /// The device's name.
   public var deviceName: String
-  /// What the client calls itself; `productKey&deviceName` when `nil`.
+  /// The client id; `productKey&deviceName` when `nil`.
   public var clientID: String?
-  /// Where the platform is, an `EndpointText`: a name or an address in digits, also with a port or as a URI
-  /// of CoAP, whose scheme must be that of `security`.
+  /// The platform's address, in the form of an `EndpointText`: a name or an address in digits,
+  /// optionally with a port, or a CoAP URI, whose scheme must match `security`.
   public var host: String
-  /// Its UDP port; when `nil` the one in `host`, or else the platform's for the kind of security.
+  /// The UDP port; `nil` for the one in `host`, or else the platform's for the security mode.
   public var port: UInt16?
-  /// What the name is looked up as the first time, in digits; empty for what the system knows.
+  /// The result of the first name lookup, in digits; empty to ask the system.
   package var addresses: [String] = []
   /// Signing, options and timing.
   public var settings = DeviceSettings()
-  /// How messages are protected.
+  /// The protection of messages.
   public var security = ClientSecurity.symmetric
-  /// How DTLS is used; its timing is that of `settings`.
+  /// The settings of DTLS; the timing is that of `settings`.
   public var dtls = DTLSSettings()
-  /// A DTLS session that `DeviceClient.exportSession` gave earlier; one that does not fit is passed
-  /// over.
+  /// A DTLS session from an earlier `DeviceClient.exportSession`; one that does not match is
+  /// ignored.
   public var dtlsSession: [UInt8]?
   /// The product's thing model: the bytes of a TSL file (device guide 6.10).
   ///
-  /// Posts of properties and events are checked against it before they are sent: the platform drops values in
-  /// silence that do not fit. Of a pack post it checks the gateway's own part. `nil` for no check.
+  /// Property and event posts are checked against it before they are sent, because the platform
+  /// silently drops invalid values. In a pack post the gateway's own part is checked. `nil` for no
+  /// check.
   public var thingModel: [UInt8]?
-  /// The thing models of sub-devices' products by product key, against which their parts of a pack post are
-  /// checked; sub-devices of the gateway's own product are checked against `thingModel` unless there is another
-  /// here, and those of all other products are not checked.
+  /// The thing models of sub-devices' products by product key, for checking their parts of a pack
+  /// post.
+  ///
+  /// Sub-devices of the gateway's own product are checked against `thingModel` unless it is listed
+  /// here; those of all other products are not checked.
   public var subDeviceModels: [String: [UInt8]] = [:]
-  /// What the models' steps, lengths and sizes mean.
+  /// The interpretation of the models' steps, lengths and sizes.
   public var thingModelRules = ThingModelRules()
-  /// Which names devices may have, this one, its sub-devices and those that it has found.
+  /// The rule for device names: for this device, its sub-devices and the devices it has found.
   public var deviceNames = DeviceNameRule.current
-  /// A file in which token, sequence numbers and DTLS session outlive the client, of mode 0600; `nil` for none.
+  /// A file in which token, sequence numbers and DTLS session outlive the client, with mode 0600;
+  /// `nil` for none.
   ///
-  /// The next client then goes on without an `/auth`, and resumes the DTLS session. Numbers are reserved in the
-  /// file before they are used, so that none is used twice however a process ends; one client at a time has it
-  /// (`flock`). It is no symbolic link, and what holds something else is refused. Where the file is written,
-  /// reports wait for the disk.
+  /// The next client then continues without an `/auth`, and resumes the DTLS session. Numbers are
+  /// reserved in the file before use, so that none is used twice however a process ends; one client
+  /// at a time has it locked (`flock`). A symbolic link is refused, and so is a file with other
+  /// content. When the file is written, reports wait for the disk.
   public var sessionFile: String?
-  /// What `/auth` is written in, and its answer asked for in.
+  /// The format of `/auth` and its answer.
   ///
-  /// Unverified: device guide 3.6 lists CBOR beside JSON, and no client is known that sends it.
+  /// Unverified: device guide 3.6 lists CBOR beside JSON, but no known client sends it.
   public var authenticationFormat = AuthenticationFormat.json
   /// The longest answer that is fetched in blocks when it is longer than a message, in bytes; 0 for none.
   ///
@@ -101,13 +105,16 @@ public struct DeviceClientConfiguration: Sendable {
   public var onPutOff: (@Sendable (Milliseconds) -> Void)?
   /// Told of each datagram that is sent, while the client is locked: be quick, and do not call it.
   public var onTransmission: (@Sendable (DeviceTransmission) -> Void)?
-  /// Told of each message right before it is sent, and right after it has come, while the client is locked.
+  /// Receives each message right before it is sent and right after it is received, while the client
+  /// is locked.
   ///
-  /// Messages are as CoAP has them: in symmetric mode with their encrypted parts, over DTLS out of their records.
-  /// Datagrams of DTLS itself are shown as they are. They hold tokens and signs: mind where they go.
+  /// In symmetric mode messages have their encrypted parts; over DTLS they are taken out of their
+  /// records, and DTLS's own datagrams are passed unchanged. They contain tokens and signatures: be
+  /// careful where they go.
   public var onMessage: (@Sendable (MessageDirection, Span<UInt8>) -> Void)?
 
-  /// A device at the platform's own address (device guide 3.6), unless a host or a port is given.
+  /// Creates a configuration for the platform's own address (device guide 3.6), unless a host or a
+  /// port is given.
   public init(
     productKey: String,
     deviceName: String,
@@ -122,7 +129,7 @@ public struct DeviceClientConfiguration: Sendable {
   }
 }
 
-/// What `/auth` is written in.
+/// The format of `/auth`.
 public enum AuthenticationFormat: Sendable {
   /// As the device guide prints it.
   case json
@@ -131,7 +138,7 @@ public enum AuthenticationFormat: Sendable {
 }
 
 extension DeviceClientConfiguration {
-  /// The models of sub-devices, those of the gateway's own product among them.
+  /// The models of sub-devices, including the gateway's own product.
   var allSubDeviceModels: [String: [UInt8]] {
     var models = subDeviceModels
     if models[productKey] == nil { models[productKey] = thingModel }
@@ -139,20 +146,20 @@ extension DeviceClientConfiguration {
   }
 }
 
-/// A report that the platform answered, with the decrypted payload of the answer.
+/// A report answered by the platform, with the answer's decrypted payload.
 public struct Receipt: Sendable {
-  /// How the report ended and what it cost.
+  /// The outcome and cost of the report.
   public let result: ReportResult
-  /// The answer's payload, decrypted; empty when it had none.
+  /// The answer's decrypted payload; empty if there was none.
   public let answer: [UInt8]
 
-  /// What the platform says in words of why it refused the report, or `/auth` for it: the payload of an answer 4.xx
-  /// or 5.xx that is text (RFC 7252 Section 5.5.2); empty where it says nothing.
+  /// The platform's reason for refusing the report, or `/auth` for it: the text in the payload of a
+  /// 4.xx or 5.xx answer (RFC 7252 Section 5.5.2); empty if there is none.
   ///
-  /// In symmetric mode anybody on the way can write it: show it, and rely on nothing in it.
+  /// In symmetric mode anybody on the path can forge it: show it, but do not rely on it.
   public var diagnostic: String { result.isRefused ? Diagnostic.text(answer) : "" }
 
-  /// What the platform's reply says in words, with `ReportResult.replyCode`; empty where it says nothing.
+  /// The text of the platform's reply, for `ReportResult.replyCode`; empty if there is none.
   public var replyMessage: String {
     guard result.replyCode != nil, let reply = PlatformReply(answer.span) else { return "" }
     let bytes = reply.message.bytes
@@ -160,46 +167,47 @@ public struct Receipt: Sendable {
   }
 }
 
-/// Why a client could not do what it was asked to.
+/// Why a client could not do what was requested.
 public enum DeviceClientError: Error, Sendable {
-  /// The names do not make an identity; nothing was sent.
+  /// The names do not form an identity; nothing was sent.
   case identity(IdentityError)
-  /// The host is no endpoint; nothing was sent.
+  /// The host is not an endpoint; nothing was sent.
   case endpoint(EndpointError)
-  /// The host says another port, or by its scheme another security, than the configuration; nothing was sent.
+  /// The host contradicts the configuration's port, or by its scheme its security; nothing was
+  /// sent.
   case endpointMismatch
   /// The device secret is empty or longer than 128 bytes; nothing was sent.
   case secretLength(Int)
-  /// The file for the session cannot be used; nothing was sent, or no more.
+  /// The session's file cannot be used; nothing more was sent.
   case sessionFile(SessionFileError)
-  /// The topic cannot be reported to; nothing was sent.
+  /// The topic is not valid for reports; nothing was sent.
   case topic(TopicError)
   /// The authorities, names or keys for DTLS cannot be used; nothing was sent.
   case dtls(DTLSConfigurationError)
-  /// The session does not take the report; nothing was sent.
+  /// The session does not accept the report; nothing was sent.
   case device(DeviceError)
   /// The endpoint cannot be reached; the report was not sent.
   case transport(TransportError)
-  /// The endpoint could no longer be reached once the report was sent; the platform may have it.
+  /// The endpoint became unreachable after the report was sent; the platform may have it.
   case interrupted(TransportError, Receipt)
-  /// The device could not authenticate; what the platform says in words of why it refused it.
+  /// The device could not authenticate; `diagnostic` is the platform's reason, if it gave one.
   case authentication(AuthenticationFailure, diagnostic: String = "")
-  /// The device could not register; what the platform says in words of why it refused it.
+  /// The device could not register; `diagnostic` is the platform's reason, if it gave one.
   case registration(AuthenticationFailure, diagnostic: String = "")
   /// The report ended without being acknowledged.
   ///
-  /// Where its `ReportResult.retryAfter` is not 0 the platform has put it off, and further reports to its topic
-  /// fail with `putOff` until so long has passed.
+  /// If its `ReportResult.retryAfter` is not 0, the platform has put it off, and further reports to
+  /// its topic fail with `putOff` until that time has passed.
   case undelivered(Receipt)
-  /// The platform has put off reports to this topic (4.29 or 5.03), and so much of the time that it asked for is
-  /// left; nothing was sent.
+  /// The platform has put off reports to this topic (4.29 or 5.03), with this much of the requested
+  /// time left; nothing was sent.
   case putOff(Milliseconds)
-  /// The request of the thing model breaks a limit; nothing was sent.
+  /// The thing-model request breaks a limit; nothing was sent.
   case request(AlinkError)
-  /// The thing model cannot be read, or the request does not fit it at the member of those names; nothing was
-  /// sent.
+  /// The thing model cannot be read, or the request does not match it at the member with that path;
+  /// nothing was sent.
   case thingModel(ThingModelError, at: String)
-  /// The platform took the request, and its reply says no.
+  /// The platform's reply refuses the request.
   case refused(AlinkAnswer)
   /// The platform took the request; what it replied cannot be read.
   case unreadableReply(AlinkMessageError, Receipt)
@@ -212,7 +220,7 @@ public enum DeviceClientError: Error, Sendable {
 }
 
 extension DeviceClientError: CustomStringConvertible {
-  /// What happened, then what to do.
+  /// States what happened, then what to do.
   public var description: String {
     switch self {
     case .identity(let error): error.description

@@ -5,9 +5,9 @@ internal import ReportLink
 internal import SecurityLayer
 internal import UDPTransport
 
-/// A client's datagrams, each counted and shown on its way between session and socket.
+/// Moves a client's datagrams between session and socket, counting and showing each.
 extension DeviceCore where Security: ~Copyable {
-  /// Does what is due now.
+  /// Performs all pending work.
   func exchange(_ state: inout State, at now: Instant) throws(TransportError) {
     var traffic = state.traffic
     defer { state.traffic = traffic }

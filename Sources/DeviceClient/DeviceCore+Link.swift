@@ -3,12 +3,12 @@ internal import Platform
 internal import SystemClocks
 internal import UDPTransport
 
-/// What a client makes of an error of its link, and of silence.
+/// Reactions to an error of the link, and to silence.
 extension DeviceCore where Security: ~Copyable {
-  /// Whether the link's error is no reason yet to give up what is under way.
+  /// Whether the link's error is not yet a reason to give up the work in flight.
   ///
-  /// Anybody can forge an ICMP message. Of a server that has answered it is believed when it follows another
-  /// transmission too.
+  /// Anybody can forge an ICMP message. From a server that has answered, it is believed only if it
+  /// follows another transmission as well.
   static func isDoubtful(_ failure: TransportError, _ state: inout State) -> Bool {
     guard case .refused = failure, state.link.hasAnswered else { return false }
     if state.isIdle { return true }
@@ -20,9 +20,10 @@ extension DeviceCore where Security: ~Copyable {
     return sent == before
   }
 
-  /// A refusal is an answer; after anything else the next try goes over a new socket.
+  /// Records a failed authentication: a refusal is an answer; after anything else the next attempt
+  /// uses a new socket.
   ///
-  /// Silence at one of the server's addresses says nothing of the next (RFC 6724 Section 2).
+  /// Silence at one of the server's addresses says nothing about the next (RFC 6724 Section 2).
   static func noteFailure(_ failure: AuthenticationFailure, _ state: inout State) {
     switch failure {
     case .refused, .putOff: state.link.confirm()

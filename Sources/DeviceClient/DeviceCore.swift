@@ -12,17 +12,17 @@ internal import Synchronization
 internal import SystemClocks
 internal import UDPTransport
 
-/// The session of a client with its socket, its timer and those who wait for it.
+/// A client's session with its socket, its timer and its waiting callers.
 ///
-/// All of it lies under one lock. A thread of the client's waits for the socket and for the next
-/// deadline; callers do their step on their own thread and wake it. The thread keeps this object, and
-/// so the socket, until the client is closed. After a failure of the link, what is under way goes once more
-/// over a new socket, to the server's next address or its name looked up anew; after a report that nothing
-/// answered the next one does. An authentication that nothing answered goes on at the next address, as long as
-/// there is one.
+/// One lock protects all of it. A thread of the client waits for the socket and the next deadline;
+/// callers do their step on their own thread and wake it. The thread keeps this object, and so the
+/// socket, until the client is closed. After a failure of the link, the work in flight is tried
+/// once more over a new socket, to the server's next address or after resolving its name again; an
+/// unanswered report leaves that to the next report. An unanswered authentication continues at the
+/// next address, as long as there is one.
 ///
-/// Not a dispatch source: on Linux it does not report the error of a socket, and an ICMP message
-/// would be noticed only with the next retransmission.
+/// It does not use a dispatch source: on Linux that does not report a socket's error, and an ICMP
+/// message would be noticed only at the next retransmission.
 final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: ClientCore, Sendable
 {
   typealias Session = CoAPLink<Security, SystemRandom>
@@ -30,9 +30,9 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   struct State: ~Copyable {
     var session: Session
     var link: ServerLink
-    /// How many datagrams had been sent when an ICMP message said that nobody listens, see `isDoubtful`.
+    /// The number of datagrams sent before the ICMP message "port unreachable"; see `isDoubtful`.
     var refusedAfter: Int?
-    /// Keeps the session in a file, where there is one.
+    /// Stores the session in a file, if there is one.
     var keeper: SessionKeeper?
     var traffic = DeviceTraffic()
     var isClosed = false
@@ -44,15 +44,15 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     var registering: [Registering] = []
     var queue: [Pending] = []
     var current: Pending?
-    /// What has come of an answer in blocks.
+    /// The received part of a blockwise answer.
     var parts: [UInt8] = []
-    /// Until when the platform has put off reports to these topics.
+    /// The time until which the platform has put off reports to these topics.
     var putOff: [[UInt8]: Instant] = [:]
 
-    /// Whether what the session has just given up goes on at the server's next address.
+    /// Whether the work that the session has just given up continues at the server's next address.
     var isMovingOn = false
 
-    /// Whether nobody waits for what the session does.
+    /// Whether no caller waits for the session.
     var isIdle: Bool { connecting.isEmpty && registering.isEmpty && current == nil }
   }
 
@@ -60,7 +60,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   private let signal: WakeSignal
   let onTransmission: (@Sendable (DeviceTransmission) -> Void)?
   let onMessage: (@Sendable (MessageDirection, Span<UInt8>) -> Void)?
-  /// Whether a datagram is something else than the message in it, which the security layer then shows.
+  /// Whether a datagram differs from the message in it, which the security layer then shows.
   let isSecureChannel: Bool
   private let export: @Sendable (inout Security) -> [UInt8]?
 
@@ -90,7 +90,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
         var descriptor: Int32 = -1
         step { state in
           isClosed = state.isClosed
-          // Nothing can be sent while the name is being looked up, however long that has been due.
+          // Nothing can be sent while the name is being resolved, even if it is overdue.
           deadline = state.link.isResolving ? nil : state.session.pollTimeout()
           descriptor = state.link.descriptor
         }
@@ -107,10 +107,10 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     update { state, completions in
       guard !state.isClosed else { return }
       state.isClosed = true
-      // The file is free for the next one.
+      // Release the file for the next client.
       state.keeper = nil
       state.session.close()
-      // A goodbye that cannot be sent is not needed either.
+      // A close_notify that cannot be sent is not needed either.
       if state.link.socket.isOpen, state.session.withSecurity({ $0.wrapsDatagrams }) {
         try? exchange(&state, at: MonotonicClock.now())
       }
@@ -211,14 +211,14 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     }
   }
 
-  /// Changes the state, then does what is due; the waiting thread learns of the new deadline.
+  /// Changes the state, then performs pending work; the waiting thread learns the new deadline.
   private func update(_ change: (inout State, inout Completions) -> Void) {
     step(change) { _ in }
     signal.set()
   }
 
-  /// Changes the state, does what is due, looks at the outcome, and after the lock is free wakes who
-  /// waited for it.
+  /// Changes the state, performs pending work, handles the outcome, and wakes waiting callers after
+  /// releasing the lock.
   private func step(
     _ change: (inout State, inout Completions) -> Void = { _, _ in },
     then look: (inout State) -> Void
@@ -242,23 +242,24 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       isKept = false
       do throws(TransportError) {
         try drive(&state, at: now)
-        // What waited for the disk goes out.
+        // Send what waited for the disk.
         while Self.keep(&state, &completions, at: now) { try drive(&state, at: now) }
       } catch {
         failure = error
-        // A token may have come right before the error, and nothing else calls again for it.
+        // A token may have arrived right before the error, and nothing else would trigger storing
+        // it.
         isKept = Self.keep(&state, &completions, at: now)
       }
-      // What had ended before the error counts as it ended.
+      // Work that ended before the error keeps its result.
       while let event = state.session.pollEvent() { Self.handle(event, &state, &completions) }
       isAgain = state.isMovingOn
       state.isMovingOn = false
       if let failure, !isAgain, Self.isDoubtful(failure, &state) {
-        // What was to be sent has not been looked at yet.
+        // Pending work has not been checked yet.
         isAgain = true
       } else if let failure, !isAgain {
-        // The device's own address may have changed, or the server's: what is under way goes over a new
-        // socket.
+        // The device's or the server's address may have changed: repeat the work in flight over a
+        // new socket.
         let hadAnswered = state.link.hasAnswered && !state.isIdle
         isAgain = state.link.fail() || hadAnswered
         if isAgain {
@@ -270,7 +271,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     } while isAgain || isKept || state.current == nil && !state.queue.isEmpty
   }
 
-  /// Does what is due over the socket, which is made when there is something to send.
+  /// Performs pending work over the socket, which is created when there is something to send.
   private func drive(_ state: inout State, at now: Instant) throws(TransportError) {
     if !state.session.isIdle || state.link.isResolving {
       guard try state.link.open() else { return }
@@ -279,7 +280,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     try exchange(&state, at: now)
   }
 
-  /// Writes down what the session waits for; whether it goes on now.
+  /// Stores the state that the session waits for; returns whether it continues now.
   private static func keep(
     _ state: inout State,
     _ completions: inout Completions,
@@ -288,14 +289,14 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     do throws(StoreError) {
       return try state.keeper?.keep(&state.session, at: now) ?? false
     } catch {
-      // A device that went on could use a number again after the next start.
+      // If the device continued, it could use a number again after the next start.
       state.session.cancelAll()
       failAll(&state, .sessionFile(.store(error)), &completions)
       return false
     }
   }
 
-  /// Ends all that is under way with the error of the link; a report that was sent keeps its figures.
+  /// Ends all work in flight with the link's error; a report that was sent keeps its counters.
   private static func interrupt(
     _ state: inout State,
     _ failure: TransportError,
@@ -389,7 +390,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     case .answerBlock:
       state.parts += bytes(of: state.session)
     case .report(let ended):
-      // An answer, even one to `/auth`, or another socket for the next report.
+      // An answer, even one to `/auth`; otherwise another socket for the next report.
       if ended.isAnswered { state.link.confirm() } else { _ = state.link.fail() }
       guard let current = state.current else { return }
       state.current = nil
@@ -399,7 +400,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       let receipt = Receipt(result: result, answer: answer)
       switch result.outcome {
       case .rejected, .acknowledged: notePutOff(&state, current.target, result.retryAfter)
-      // The session keeps to what `/auth` was told.
+      // The session itself delays `/auth`.
       default: break
       }
       switch result.outcome {
@@ -412,14 +413,14 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     }
   }
 
-  /// Remembers that the platform has put off reports to that topic; the session does for `/auth`.
+  /// Records that the platform has put off reports to that topic; the session does so for `/auth`.
   private static func notePutOff(_ state: inout State, _ target: Target, _ wait: Milliseconds) {
     let now = MonotonicClock.now()
     state.putOff = state.putOff.filter { $0.value > now }
     if wait.count > 0 { state.putOff[target.topicBytes] = now + wait }
   }
 
-  /// The answer of the report that has ended; empty when it is not whole, or cannot be opened.
+  /// The answer to the report that has ended; empty if it is incomplete or cannot be decrypted.
   private static func takeAnswer(
     _ state: inout State,
     _ target: Target,
@@ -436,7 +437,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     }
     let count = writer.count
     let whole = Array(answer[..<count])
-    // The session reads the replies that come in one piece.
+    // The session reads replies that arrive in one piece.
     if case .topic(let topic, _) = target, Topic.hasReplies(topic.bytes.bytes),
       let reply = PlatformReply(whole.span),
       !result.take(reply, on: topic.bytes.bytes)
@@ -446,7 +447,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     return whole
   }
 
-  /// What the platform says in words of why it refused `/auth` or a registration.
+  /// The platform's reason for refusing `/auth` or a registration.
   private static func diagnostic(
     _ failure: AuthenticationFailure,
     _ session: borrowing Session

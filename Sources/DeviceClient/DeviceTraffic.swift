@@ -1,4 +1,4 @@
-/// What a client's datagrams were for, and what they cost.
+/// The purposes of a client's datagrams, and their cost.
 public struct DeviceTraffic: Equatable, Sendable {
   /// Datagrams of one purpose, and their bytes of UDP payload.
   public struct Count: Equatable, Sendable {
@@ -22,14 +22,16 @@ public struct DeviceTraffic: Equatable, Sendable {
     }
   }
 
-  /// How often the client has asked for a token, or for a secret of its own; retransmissions are not counted.
+  /// The number of requests for a token or for the device's own secret, not counting
+  /// retransmissions.
   public internal(set) var authenticationRequests = 0
-  /// `POST /auth` and registrations, with their answers and retransmissions.
+  /// `POST /auth` and registrations, including answers and retransmissions.
   ///
-  /// The end of a resumed handshake counts here where it goes in one datagram with them (`joinsLastFlight`).
+  /// The end of a resumed handshake counts here if it shares a datagram with them
+  /// (`joinsLastFlight`).
   public internal(set) var authentication = Count()
-  /// Handshakes, and whatever else DTLS sends of its own.
+  /// Handshakes, and all other datagrams of DTLS itself.
   public internal(set) var handshakes = Count()
-  /// Reports and other requests, with their answers, acknowledgements and retransmissions.
+  /// Reports and other requests, including answers, acknowledgements and retransmissions.
   public internal(set) var reports = Count()
 }

@@ -5,23 +5,23 @@ internal import PayloadCoding
 internal import Platform
 internal import PlatformCoAP
 
-/// What a refusal says of its reason (RFC 7252 Section 5.5.2).
+/// The reason in a refusal (RFC 7252 Section 5.5.2).
 enum Diagnostic {
-  /// The payload where it is text in UTF-8, without white space at its ends; else nothing.
+  /// The payload if it is text in UTF-8, trimmed; otherwise empty.
   static func text(_ payload: [UInt8]) -> String {
     guard !payload.contains(0) else { return "" }
     let words = payload.span.trimmed
     return String(validating: words.indices.map { words[$0] }, as: UTF8.self) ?? ""
   }
 
-  /// The text between quotation marks, fit for a terminal.
+  /// The text in quotation marks, made safe for a terminal.
   static func quoted(_ text: String) -> String {
     ReadableText.quoted(text.utf8Span.span) ?? ""
   }
 }
 
 extension ReportResult {
-  /// Whether the answer is one that refuses, and its payload the reason.
+  /// Whether the answer is a refusal, with its payload as the reason.
   var isRefused: Bool {
     switch outcome {
     case .unauthenticated(let failure): failure.isAnswer
@@ -31,7 +31,7 @@ extension ReportResult {
 }
 
 extension AuthenticationFailure {
-  /// Whether the platform has answered with an error's code.
+  /// Whether the platform has answered with an error code.
   var isAnswer: Bool {
     switch self {
     case .refused, .putOff: true
@@ -39,7 +39,7 @@ extension AuthenticationFailure {
     }
   }
 
-  /// What happened, then the platform's own reason where it gives one, else what to do.
+  /// States what happened, then the platform's own reason, or without one what to do.
   func description(because reason: String) -> String {
     if reason.isEmpty { return description }
     let reason = Diagnostic.quoted(reason)
@@ -51,7 +51,7 @@ extension AuthenticationFailure {
 }
 
 extension DeviceClientError {
-  /// What the platform says in words of why it refused what it was asked for; empty where it says nothing.
+  /// The platform's text for its refusal; empty if there is none.
   public var diagnostic: String {
     switch self {
     case .authentication(_, let reason), .registration(_, let reason): reason
@@ -62,8 +62,8 @@ extension DeviceClientError {
 }
 
 extension Receipt {
-  /// What happened to the report, then the platform's own reason where it gives one, else what to do; `nil` for an
-  /// acknowledged one.
+  /// States what happened to the report, then the platform's own reason, or without one what to do;
+  /// `nil` for an acknowledged report.
   public var advice: String? {
     let reason = diagnostic
     guard !reason.isEmpty else { return result.advice }

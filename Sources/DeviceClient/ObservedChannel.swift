@@ -2,7 +2,7 @@ internal import ConstrainedCore
 internal import DTLSSecurity
 internal import SecurityLayer
 
-/// Which way a message goes that `DeviceClientConfiguration.onMessage` is told of.
+/// The direction of a message passed to `DeviceClientConfiguration.onMessage`.
 public enum MessageDirection: Sendable {
   /// From the device to the platform.
   case sent
@@ -10,7 +10,7 @@ public enum MessageDirection: Sendable {
   case received
 }
 
-/// DTLS that shows each message as it is inside, and datagrams of its own as they are on the wire.
+/// DTLS that shows each message decrypted, and its own datagrams as they are on the wire.
 struct ObservedChannel: ~Copyable, SecurityLayer {
   private var channel: DTLSSecurity
   private let show: @Sendable (MessageDirection, Span<UInt8>) -> Void
@@ -23,7 +23,7 @@ struct ObservedChannel: ~Copyable, SecurityLayer {
     self.show = show
   }
 
-  /// Hands out the layer inside.
+  /// Passes `body` the wrapped layer.
   mutating func withChannel<Result>(_ body: (inout DTLSSecurity) -> Result) -> Result {
     body(&channel)
   }
@@ -67,7 +67,7 @@ struct ObservedChannel: ~Copyable, SecurityLayer {
   }
 }
 
-// MARK: - As the layer inside has it
+// MARK: - Forwarded to the wrapped layer
 
 extension ObservedChannel {
   var usesSequence: Bool { channel.usesSequence }

@@ -7,7 +7,7 @@ internal import PayloadCoding
 internal import Platform
 
 extension Receipt: CustomStringConvertible {
-  /// What became of the report, what it cost and what was answered, on one line.
+  /// The report's result, cost and answer on one line.
   public var description: String {
     var text = result.description
     if !answer.isEmpty { text += ", answer " + Readable.text(answer) }
@@ -16,7 +16,7 @@ extension Receipt: CustomStringConvertible {
 }
 
 extension AlinkAnswer: CustomStringConvertible {
-  /// The reply's code, words and data, on one line; what it cost is in its receipt.
+  /// The reply's code, text and data on one line; its cost is in the receipt.
   public var description: String {
     guard !receipt.answer.isEmpty else { return "taken without a reply" }
     var parts = [code.map { "\($0)" } ?? "without a code"]
@@ -30,7 +30,7 @@ extension AlinkAnswer: CustomStringConvertible {
 }
 
 extension AlinkAnswer.Desired: CustomStringConvertible {
-  /// The property, its value and the value's version.
+  /// The property, its value and its version.
   public var description: String {
     let name = ReadableText.plain(identifier.utf8Span.span, keepsLines: false) ?? "that is no text"
     return "\(name) = \(Readable.text(value))" + (version.map { ", version \($0)" } ?? "")
@@ -38,22 +38,22 @@ extension AlinkAnswer.Desired: CustomStringConvertible {
 }
 
 extension DeviceTraffic.Count: CustomStringConvertible {
-  /// Bytes and datagrams each way.
+  /// Bytes and datagrams in each direction.
   public var description: String {
     "\(bytesUp) B in \(datagramsUp) up, \(bytesDown) B in \(datagramsDown) down"
   }
 }
 
 extension DeviceTraffic: CustomStringConvertible {
-  /// What each purpose cost, on one line.
+  /// The cost of each purpose on one line.
   public var description: String {
     "reports \(reports); \(authenticationRequests) /auth \(authentication); handshakes \(handshakes)"
   }
 }
 
-/// Bytes that others have made, for a person.
+/// Bytes from others, shown to people.
 enum Readable {
-  /// Text as it is, on one line; CBOR in diagnostic notation; else hexadecimal digits.
+  /// Text unchanged, on one line; CBOR in diagnostic notation; anything else in hexadecimal.
   static func text(_ bytes: [UInt8]) -> String {
     if ReadableText.isReadable(bytes.span),
       let text = ReadableText.plain(bytes.span, keepsLines: false)

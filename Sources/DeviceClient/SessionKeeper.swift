@@ -7,24 +7,27 @@ internal import ReportLink
 internal import SecurityLayer
 internal import SystemClocks
 
-/// Keeps what of a client's session outlives the process in a file: token, reserved numbers, DTLS session.
+/// Stores the part of a client's session that outlives the process in a file: token, reserved
+/// numbers, DTLS session.
 ///
-/// It is to a `CoAPLink` alone what `DurableReports` is to one with an outbox, over the same store.
+/// It does for a `CoAPLink` alone what `DurableReports` does for one with an outbox, over the same
+/// store.
 final class SessionKeeper {
-  /// What the file was found to hold.
+  /// The state of the file when it was opened.
   let finding: SessionFinding
 
-  /// Why the secure channel's session could not be written down last, which costs the next start a handshake.
+  /// Why the last write of the secure channel's session failed, which costs the next start a
+  /// handshake.
   private(set) var failure: StoreError?
 
   private var store: SessionStore
   private var record = SessionRecord()
   private let settings = DurableSettings()
   private let boot = WallClock.boot()
-  /// How many secure channels had been made when the record was written.
+  /// The number of secure channels established when the record was stored.
   private var keptChannels = 0
 
-  /// Opens and locks the file of that path; refuses the session of another `fingerprint`.
+  /// Opens and locks the file at that path; refuses a session with another `fingerprint`.
   init(path: [UInt8], fingerprint: FixedBytes<32>) throws(SessionFileError) {
     let file = try SessionFile(path: path.span)
     store = SessionStore(file)
@@ -45,12 +48,12 @@ final class SessionKeeper {
     record.channel.withStorage { wipe(&$0) }
   }
 
-  /// What the kept session's key is made of; empty where there is none.
+  /// The random of the stored session, from which its key is derived; empty if there is none.
   var random: [UInt8] {
     finding == .found ? record.random.bytes.indices.map { record.random.bytes[$0] } : []
   }
 
-  /// Lets a new session go on with what was found.
+  /// Restores the stored session into a new one.
   func restore<Security: SecurityLayer & ~Copyable>(
     _ session: inout CoAPLink<Security, SystemRandom>
   ) {
@@ -58,15 +61,16 @@ final class SessionKeeper {
     session.restore(record, isUsable: !settings.isExpired(record, at: now(MonotonicClock.now())))
   }
 
-  /// Writes down what the session waits for; whether there was something, after which it goes on.
+  /// Stores the state that the session waits for; returns `true` if there was any, after which the
+  /// session continues.
   ///
-  /// The disk first: a number that was used before would be used again by the next process.
+  /// Write to disk first: otherwise a used number could be used again by the next process.
   func keep<Security: SecurityLayer & ~Copyable>(
     _ session: inout CoAPLink<Security, SystemRandom>,
     at now: Instant
   ) throws(StoreError) -> Bool {
     let unkept = session.unkept
-    // A resumed session is the one that is on disk already.
+    // A resumed session is already on disk.
     let channels = session.counters.handshakes - session.counters.resumptions
     guard let unkept else {
       if channels != keptChannels, session.isAuthenticated { keepChannel(of: session, channels) }
@@ -88,7 +92,7 @@ final class SessionKeeper {
     return true
   }
 
-  /// Writes down a channel that was made under a token which is kept already.
+  /// Stores a channel that was established under an already stored token.
   private func keepChannel<Security: SecurityLayer & ~Copyable>(
     of session: borrowing CoAPLink<Security, SystemRandom>,
     _ channels: Int

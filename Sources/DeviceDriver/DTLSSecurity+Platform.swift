@@ -6,11 +6,11 @@ public import Platform
 internal import PlatformCredentials
 internal import SecurityLayer
 
-/// The two ways in which the platform lets a device make its DTLS channel.
+/// The platform's two ways to establish a DTLS channel.
 extension DTLSSecurity {
-  /// A layer that verifies the platform's certificate against `authorities`, in PEM.
+  /// Creates a layer that verifies the platform's certificate against `authorities`, in PEM.
   ///
-  /// The certificate must be for `serverName`, or for `host` where that is empty.
+  /// The certificate must be for `serverName`, or for `host` if that is empty.
   public init(
     host: Span<UInt8>,
     serverName: Span<UInt8>,
@@ -25,7 +25,7 @@ extension DTLSSecurity {
     )
   }
 
-  /// A layer with the pre-shared key that the device's names and its secret make.
+  /// Creates a layer with the pre-shared key derived from the device's names and its secret.
   @inline(never)
   public init(
     _ device: borrowing @_addressable DeviceIdentity,

@@ -2,22 +2,21 @@ public import ConstrainedCore
 public import ReportLink
 public import UDPTransport
 
-/// A datagram on its way between a link and its socket.
+/// The direction of a datagram between a link and its socket.
 public enum DatagramPassage: Sendable {
-  /// It has come, and the link takes it in next.
+  /// It was received; the link handles it next.
   case received
-  /// It is sent next.
+  /// It is about to be sent.
   case sent(DeviceTransmission)
 }
 
 extension DatagramLink where Self: ~Copyable {
-  /// Does over a socket what is due now: takes in the datagrams that are there, lets time pass,
-  /// sends what is due.
+  /// Performs the link's pending work over a socket: handles received datagrams and expired timers,
+  /// and sends due datagrams.
   ///
-  /// Then poll the events, and wait on the socket until `pollTimeout`.
-  ///
-  /// `observe` is told of each datagram right before it is taken in or sent, with its bytes, of one that is too
-  /// long the head, and its length. After an error the link is as it was and goes on when called again.
+  /// Then poll the events, and wait on the socket until `pollTimeout`. `observe` receives each
+  /// datagram right before it is handled or sent: its bytes, only the head if it is too long, and
+  /// its length. An error leaves the link unchanged; it continues when called again.
   public mutating func drive(
     over socket: borrowing UDPSocket,
     at now: Instant,
@@ -28,14 +27,14 @@ extension DatagramLink where Self: ~Copyable {
     try transmit(over: socket, at: now, observe: observe)
   }
 
-  /// Takes in the datagrams that are there.
+  /// Handles the datagrams that have arrived.
   public mutating func receive(
     from socket: borrowing UDPSocket,
     at now: Instant,
     observe: (borrowing Self, DatagramPassage, Span<UInt8>, Int) -> Void = { _, _, _, _ in }
   ) throws(TransportError) {
     if needsWholeDatagrams {
-      // A record has up to 16,384 bytes (RFC 6347 Section 4.1) and what seals it.
+      // A record has up to 16,384 bytes (RFC 6347 Section 4.1), plus its encryption overhead.
       var datagram = FixedBytes<16_512>()
       try receive(from: socket, by: &datagram, at: now, observe)
     } else {
@@ -50,7 +49,7 @@ extension DatagramLink where Self: ~Copyable {
     at now: Instant,
     _ observe: (borrowing Self, DatagramPassage, Span<UInt8>, Int) -> Void
   ) throws(TransportError) {
-    // A flood does not keep the caller from its timers: the rest is taken in by the next call.
+    // So that a flood does not delay the caller's timers; the next call handles the rest.
     for _ in 0..<64 {
       var length: Int?
       try datagram.write { (writer: inout ByteWriter) throws(TransportError) in
@@ -63,7 +62,7 @@ extension DatagramLink where Self: ~Copyable {
     }
   }
 
-  /// Sends what is due.
+  /// Sends due datagrams.
   public mutating func transmit(
     over socket: borrowing UDPSocket,
     at now: Instant,

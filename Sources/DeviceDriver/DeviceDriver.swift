@@ -7,21 +7,22 @@ public import SecurityLayer
 internal import SystemClocks
 public import UDPTransport
 
-/// A durable device over CoAP with its socket: what every program around one does with both.
+/// A durable device over CoAP with its socket, the core of every program around one.
 ///
-/// Order of calls, in a loop: `receive`, `reports.handleTimeout`, `reports.pollEvent` with `note` for each event
-/// until it gives `nil`, `transmit` while `wantsLink`; then wait for `server.descriptor` or
-/// `reports.pollTimeout`. Where `receive` or `transmit` throws, `fail` says what to do.
+/// Order of calls, in a loop: `receive`, `reports.handleTimeout`, `reports.pollEvent` with `note`
+/// for each event until it returns `nil`, `transmit` while `wantsLink`; then wait for
+/// `server.descriptor` or `reports.pollTimeout`. If `receive` or `transmit` throws, `fail` says
+/// what to do.
 public struct DeviceDriver<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>:
   ~Copyable
 {
-  /// The device, with what it still has to deliver.
+  /// The device, with its undelivered reports.
   public var reports: DurableReports<CoAPLink<Security, Randomness>>
 
   /// The socket to the platform; open while there is something to exchange.
   public var server: ServerLink
 
-  /// A device that is made already, and the platform's address; nothing is looked up yet.
+  /// Combines an existing device with the platform's address; nothing is resolved yet.
   public init(
     reports: consuming DurableReports<CoAPLink<Security, Randomness>>,
     host: Span<UInt8>,
@@ -31,18 +32,18 @@ public struct DeviceDriver<Security: SecurityLayer & ~Copyable, Randomness: Rand
     server = ServerLink(host: host, port: port)
   }
 
-  /// Whether `transmit` has something to do: to send, or to take in a name that was looked up.
+  /// Whether `transmit` has work: to send, or to take the result of a name lookup.
   public var wantsLink: Bool { reports.needsLink || server.isResolving }
 
-  /// Takes in the datagrams that are there.
+  /// Handles the datagrams that have arrived.
   @inline(never)
   public mutating func receive(at now: Instant) throws(TransportError) {
     guard server.socket.isOpen else { return }
     try reports.receive(from: server.socket, at: now)
   }
 
-  /// Sends what is due, once there is a socket; `willSend` is told right before each datagram what is known about
-  /// the radio's next seconds.
+  /// Sends due datagrams, once there is a socket; `willSend` receives a hint about the radio's next
+  /// seconds right before each datagram.
   public mutating func transmit(
     at now: Instant,
     willSend: (RadioHint) -> Void = { _ in }
@@ -55,10 +56,10 @@ public struct DeviceDriver<Security: SecurityLayer & ~Copyable, Randomness: Rand
     }
   }
 
-  /// Gives up a socket that failed; `true` when the server has another address, to which what is under way goes at
-  /// once: call `transmit` again.
+  /// Drops a failed socket; returns `true` if the server has another address, to which the work in
+  /// flight is sent at once: call `transmit` again.
   ///
-  /// Else the report stays, and the next socket may have an address that works.
+  /// Otherwise the report stays, and the next socket may have a working address.
   @inline(never)
   public mutating func fail(at now: Instant) -> Bool {
     if server.fail() {
@@ -69,10 +70,11 @@ public struct DeviceDriver<Security: SecurityLayer & ~Copyable, Randomness: Rand
     return false
   }
 
-  /// Draws from an event what it says about the server's address.
+  /// Updates the state of the server's address after an event.
   ///
-  /// A refusal is an answer. A report that got none needs a new socket, as after a new address of the device or of
-  /// the platform; where nothing at all came, the server's next address is tried without a wait.
+  /// A refusal is an answer. An unanswered report needs a new socket, as after a new address of the
+  /// device or the platform; if nothing at all was received, the server's next address is tried
+  /// without a wait.
   @inline(never)
   public mutating func note(_ event: DurableEvent) {
     switch event {
@@ -89,11 +91,11 @@ public struct DeviceDriver<Security: SecurityLayer & ~Copyable, Randomness: Rand
     }
   }
 
-  /// Says goodbye, where the channel has one; what is under way stays in the outbox.
+  /// Sends close_notify if the channel has it; work in flight stays in the outbox.
   public mutating func close() {
     reports.close()
     guard server.socket.isOpen else { return }
-    // What cannot be sent is not needed either.
+    // A datagram that cannot be sent is not needed either.
     do throws(TransportError) { try transmit(at: MonotonicClock.now()) } catch {}
   }
 }

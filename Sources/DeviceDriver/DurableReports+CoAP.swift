@@ -7,10 +7,10 @@ public import Platform
 public import SecurityLayer
 
 extension DurableReports where Link: ~Copyable {
-  /// A durable device over CoAP.
+  /// Creates a durable device over CoAP.
   ///
-  /// `session.isKept` and `serverErrorRetries` are set for it: the outbox tries again, and other reports go
-  /// meanwhile.
+  /// It sets `session.isKept` and `serverErrorRetries`: the outbox retries, and other reports are
+  /// sent meanwhile.
   public init<Security: SecurityLayer & ~Copyable, Randomness: RandomSource>(
     identity: DeviceIdentity,
     secret: consuming SecretBytes,

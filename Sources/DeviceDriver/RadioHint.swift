@@ -1,16 +1,16 @@
 public import ReportLink
 
-/// What a modem may be told before a datagram, so that it can leave the radio early (release assistance
-/// indication, 3GPP TS 24.301).
+/// A hint for the modem before a datagram, so that it can release the radio early (release
+/// assistance indication, 3GPP TS 24.301).
 public enum RadioHint: Equatable, Sendable {
-  /// Nothing is expected, and nothing is to be sent.
+  /// Nothing is expected, and nothing will be sent.
   case lastUplink
-  /// One answer is expected, and nothing is to be sent after it.
+  /// One answer is expected, and nothing will be sent after it.
   case oneAnswer
-  /// More is to be sent.
+  /// More will be sent.
   case moreToCome
 
-  /// What is known when a datagram of this kind is sent while so many reports wait, with the one under way.
+  /// The hint for a datagram of that kind; `pendingReports` counts the one in flight.
   public init(for transmission: DeviceTransmission, pendingReports: Int) {
     self =
       switch transmission {

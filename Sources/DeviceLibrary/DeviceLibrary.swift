@@ -8,18 +8,18 @@ internal import OpenSSLSupport
 internal import SystemClocks
 internal import UDPTransport
 
-// The C interface. nbiot_device.h documents each function for who calls it; `@implementation` makes the
-// compiler compare the two.
+// The C interface. nbiot_device.h documents each function for its callers; `@implementation` makes
+// the compiler compare the two.
 
-/// How many bytes a device takes.
+/// The size of a device in bytes.
 @c @implementation
 public func nbiot_device_size() -> Int { MemoryLayout<HeldDevice>.size }
 
-/// At which multiples it may lie.
+/// The alignment of a device.
 @c @implementation
 public func nbiot_device_alignment() -> Int { MemoryLayout<HeldDevice>.alignment }
 
-/// Makes a device in the caller's memory.
+/// Creates a device in the caller's memory.
 @c @implementation
 public func nbiot_create(
   _ memory: UnsafeMutableRawPointer!,
@@ -34,7 +34,7 @@ public func nbiot_create(
     Int(bitPattern: memory) % MemoryLayout<HeldDevice>.alignment == 0
   else { return NBIOT_MEMORY.rawValue }
   unsafe device.pointee = nil
-  // SAFETY: the caller promises as many bytes, and they are aligned.
+  // SAFETY: the caller guarantees that many bytes, and they are aligned.
   let held = unsafe memory.bindMemory(to: HeldDevice.self, capacity: 1)
   do throws(LibraryError) {
     unsafe held.initialize(to: try HeldDevice(config.pointee))
@@ -45,7 +45,7 @@ public func nbiot_create(
   return NBIOT_OK.rawValue
 }
 
-/// Takes a report in JSON.
+/// Accepts a report in JSON.
 @c @implementation
 public func nbiot_publish(
   _ device: OpaquePointer!,
@@ -58,7 +58,7 @@ public func nbiot_publish(
   unsafe publish(device, topic, payload, count, lifetime, id, isCBOR: false)
 }
 
-/// Takes a report in CBOR.
+/// Accepts a report in CBOR.
 @c @implementation
 public func nbiot_publish_cbor(
   _ device: OpaquePointer!,
@@ -71,7 +71,7 @@ public func nbiot_publish_cbor(
   unsafe publish(device, topic, payload, count, lifetime, id, isCBOR: true)
 }
 
-/// Does what is due, without waiting.
+/// Performs pending work without waiting.
 @c @implementation
 public func nbiot_drive(
   _ device: OpaquePointer!,
@@ -100,13 +100,13 @@ public func nbiot_drive(
   return 1
 }
 
-/// What to wait for.
+/// The descriptor to wait for.
 @c @implementation
 public func nbiot_descriptor(_ device: OpaquePointer!) -> Int32 {
   unsafe held(device)?.pointee.driver.server.descriptor ?? -1
 }
 
-/// How long to wait at most, in milliseconds.
+/// The maximum time to wait, in milliseconds.
 @c @implementation
 public func nbiot_timeout(_ device: OpaquePointer!) -> Int32 {
   guard let held = unsafe held(device), unsafe !held.pointee.driver.server.isResolving else {
@@ -115,13 +115,13 @@ public func nbiot_timeout(_ device: OpaquePointer!) -> Int32 {
   return unsafe MonotonicClock.timeout(until: held.pointee.driver.reports.pollTimeout())
 }
 
-/// How many reports wait.
+/// The number of waiting reports.
 @c @implementation
 public func nbiot_pending(_ device: OpaquePointer!) -> Int {
   unsafe held(device)?.pointee.driver.reports.pendingReports ?? 0
 }
 
-/// What has happened so far.
+/// The counters so far.
 @c @implementation
 public func nbiot_read_counters(
   _ device: OpaquePointer!,
@@ -131,14 +131,14 @@ public func nbiot_read_counters(
   unsafe held.pointee.read(&counters.pointee)
 }
 
-/// Ends the device.
+/// Destroys the device.
 @c @implementation
 public func nbiot_destroy(_ device: OpaquePointer!) {
   guard let held = unsafe held(device) else { return }
   unsafe held.pointee.close()
-  // SAFETY: made by nbiot_create, and ended once, as the header asks.
+  // SAFETY: created by nbiot_create, and destroyed once, as the header requires.
   unsafe held.deinitialize(count: 1)
-  // The session's record and what else is plain bytes.
+  // The session's record and the rest are plain bytes.
   let count = MemoryLayout<HeldDevice>.size
   let start = unsafe UnsafeMutableRawPointer(held).bindMemory(to: UInt8.self, capacity: count)
   var bytes = unsafe MutableSpan(_unsafeStart: start, count: count)
@@ -147,7 +147,7 @@ public func nbiot_destroy(_ device: OpaquePointer!) {
 
 // MARK: - Between C and Swift
 
-/// SAFETY, here and where it is used: the pointer is one that nbiot_create gave, and the caller uses the
+/// SAFETY, here and where it is used: the pointer comes from nbiot_create, and the caller uses the
 /// device on one thread at a time.
 @unsafe
 private func held(_ device: OpaquePointer?) -> UnsafeMutablePointer<HeldDevice>? {
@@ -168,7 +168,7 @@ private func publish(
   guard let held = unsafe held(device), let payload = unsafe payload, count > 0 else {
     return NBIOT_ARGUMENT.rawValue
   }
-  // SAFETY: the caller promises so many bytes for the time of the call.
+  // SAFETY: the caller guarantees that many bytes during the call.
   let bytes = unsafe Span(
     _unsafeStart: payload.assumingMemoryBound(to: UInt8.self),
     count: count
@@ -187,7 +187,7 @@ private func publish(
   }
 }
 
-/// A C text's bytes; empty for none.
+/// The bytes of a C string; empty for NULL.
 @unsafe
 @_lifetime(immortal)
 func text(_ start: UnsafePointer<CChar>?) -> Span<UInt8> {

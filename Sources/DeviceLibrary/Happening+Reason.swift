@@ -3,7 +3,7 @@ internal import CoAPLink
 internal import SecurityLayer
 internal import UDPTransport
 
-/// Why something happened, as C is told it.
+/// The reasons reported to C.
 extension Happening {
   /// There is no link.
   init(_ failure: TransportError) {
@@ -30,7 +30,7 @@ extension Happening {
     explain(failure)
   }
 
-  /// What became of a report.
+  /// Sets the reason from a report's outcome.
   mutating func explain(_ outcome: ReportOutcome) {
     switch outcome {
     case .acknowledged: break
@@ -87,7 +87,7 @@ extension Happening {
   }
 }
 
-/// What a reason means, in the order of enum nbiot_reason.
+/// The texts of the reasons, in the order of enum nbiot_reason.
 private let reasonTexts: StaticString = """
   none\0\
   the platform refused it: see the code\0\
@@ -120,7 +120,7 @@ private let reasonTexts: StaticString = """
   OpenSSL refused what the server sent; its error code is the detail\0
   """
 
-/// What a reason means and what to check, in English.
+/// The meaning of a reason and what to check, in English.
 @c @implementation
 public func nbiot_reason_text(_ reason: Int32) -> UnsafePointer<CChar>! {
   // SAFETY: a StaticString's bytes live as long as the program, and each text ends with a zero byte.

@@ -21,7 +21,7 @@ enum LibraryError: Error {
   case argument, full, tooLong, security
   case disk(StoreError)
 
-  /// What C is told.
+  /// The code returned to C.
   var code: Int32 {
     switch self {
     case .argument: NBIOT_ARGUMENT.rawValue
@@ -34,7 +34,7 @@ enum LibraryError: Error {
   }
 }
 
-/// What happened, as C is told it.
+/// An event in the form reported to C.
 struct Happening {
   let kind: nbiot_event_kind
   var code: Int32 = 0
@@ -52,7 +52,7 @@ struct Happening {
 
   init(_ kind: nbiot_event_kind, code: Code? = nil) {
     self.kind = kind
-    // The class times 100 and the detail.
+    // The class times 100, plus the detail.
     if let code { self.code = Int32(code.rawValue >> 5) * 100 + Int32(code.rawValue & 0x1F) }
   }
 
@@ -80,9 +80,9 @@ struct Happening {
   }
 }
 
-/// What lies in the caller's memory: a durable device with its socket.
+/// The contents of the caller's memory: a durable device with its socket.
 ///
-/// Its two pointers are the caller's, and are only handed back.
+/// Its two pointers are the caller's, and are only passed back.
 @safe
 struct HeldDevice: ~Copyable {
   var driver: DeviceDriver<EitherSecurity, SystemRandom>
@@ -90,7 +90,7 @@ struct HeldDevice: ~Copyable {
   private let radioHint: (@convention(c) (Int32, UnsafeMutableRawPointer?) -> Void)?
   private let context: UnsafeMutableRawPointer?
 
-  /// Makes it of what C says.
+  /// Creates a device from C's configuration.
   init(_ config: nbiot_config) throws(LibraryError) {
     guard (unsafe config.security) <= 2, (unsafe config.timing) <= 3 else { throw .argument }
     let isDTLS = (unsafe config.security) != 0
@@ -174,10 +174,10 @@ struct HeldDevice: ~Copyable {
   }
 }
 
-// MARK: - What C asks for
+// MARK: - The functions behind the C interface
 
 extension HeldDevice {
-  /// Takes a report; its number.
+  /// Accepts a report; returns its id.
   mutating func publish(
     topic name: Span<UInt8>,
     payload: Span<UInt8>,
@@ -203,7 +203,7 @@ extension HeldDevice {
     }
   }
 
-  /// Does what is due; what happened, if anything did.
+  /// Performs pending work; returns the next event, if any.
   mutating func drive() -> Happening? {
     while true {
       let now = MonotonicClock.now()
@@ -238,7 +238,7 @@ extension HeldDevice {
     }
   }
 
-  /// What C is told of an event; `nil` for one that it cannot be told yet.
+  /// The C form of an event; `nil` for one that cannot be reported yet.
   private borrowing func happening(_ event: DurableEvent) -> Happening? {
     switch event {
     case .delivered(let id):
@@ -260,7 +260,7 @@ extension HeldDevice {
     }
   }
 
-  /// The same with the platform's answer, or what it says of why it refused.
+  /// Adds the platform's answer, or its reason for a refusal.
   private borrowing func withAnswer(_ happening: Happening) -> Happening {
     var happening = happening
     happening.hasAnswer = result.extent == .whole
@@ -269,17 +269,17 @@ extension HeldDevice {
 
   private var result: ReportResult { driver.reports.link.result }
 
-  /// The answer of the report that was delivered or refused last, or of an `/auth` that was refused; it stays
-  /// where it is until the next report.
+  /// The answer to the last delivered or refused report, or to a refused `/auth`; it stays in place
+  /// until the next report.
   var answer: (UnsafePointer<UInt8>?, Int) {
-    // SAFETY: the value lies in the caller's memory, and does not move.
+    // SAFETY: the value is in the caller's memory, and does not move.
     unsafe driver.reports.link.answer.withUnsafeBufferPointer { ($0.baseAddress, $0.count) }
   }
 
-  /// Says goodbye, where that is wanted.
+  /// Sends close_notify, if configured.
   mutating func close() { driver.close() }
 
-  /// What has happened so far.
+  /// Reads the counters so far.
   func read(_ counters: inout nbiot_counters) {
     let session = driver.reports.link.counters
     let outbox = driver.reports.outboxCounters
@@ -323,7 +323,7 @@ extension HeldDevice {
     }
   }
 
-  /// The host and, unless the configuration has none, the port of an endpoint.
+  /// The host of an endpoint, and its port unless the configuration sets one.
   private static func read(
     _ config: nbiot_config,
     _ identity: DeviceIdentity,

@@ -1,42 +1,44 @@
 internal import ConstrainedCore
 
-/// Topics that the platform has put off, with the instant before which they are not asked for again.
+/// Topics that the platform has put off, each with the instant until which it is held.
 ///
-/// In memory alone: a restart asks once more. Thirty-two of them have a place; the others are marks in a filter
-/// that are taken away all at once, when the last of them is due. A topic that was not put off may look marked:
-/// with 300 marks, one in two hundred does. It waits as long as they do, and then others do.
+/// They are in memory only, so after a restart each is tried again. Thirty-two topics have an entry
+/// each. The others are marks in a filter, all removed when the last of them is due. A topic that
+/// was not put off may match the marks: with 300 marks, one in two hundred does. It waits as long
+/// as they do; the next time other topics match.
 struct HeldTopics {
-  // An array each, for memory that is all zeros is made by less code.
+  // Separate arrays, because memory that is all zeros is initialised by less code.
 
   /// The topics' checksums.
   private var topics = InlineArray<32, UInt32>(repeating: 0)
-  /// Until when each is held, in milliseconds.
+  /// The time until which each topic is held, in milliseconds.
   private var ends = InlineArray<32, Int64>(repeating: 0)
-  /// The highest priority that is held.
+  /// The highest priority held.
   private var priorities = InlineArray<32, UInt8>(repeating: 0)
-  /// How often in a row the topic was put off; 0 where there is none.
+  /// How often in a row the topic was put off; 0 for a free entry.
   private var counts = InlineArray<32, UInt8>(repeating: 0)
 
-  /// The topics without a place, two bits for each.
+  /// The topics without an entry, two bits each.
   private var marks = InlineArray<256, UInt32>(repeating: 0)
-  /// Until when all of those are held.
+  /// The time until which all of these are held, in milliseconds.
   private var marksEnd: Int64 = 0
   /// The highest of their priorities.
   private var marksPriority: UInt8 = 0
-  /// Which bits are a topic's: others each time.
+  /// Varies the bits of a topic each time.
   private var salt: UInt32 = 0
 
-  /// Whether any topic is or was in the table, so that a walk has to ask.
+  /// Whether any topic is or was held, so that a walk has to check.
   private(set) var isUsed = false
 
-  /// The topic's place in the table; -1 where it has none.
+  /// The index of the topic's entry; -1 if it has none.
   @inline(never)
   private func place(of topic: UInt32) -> Int {
     for index in topics.indices where counts[index] > 0 && topics[index] == topic { return index }
     return -1
   }
 
-  /// Until when reports of that topic and priority are held; the distant past where they are not.
+  /// The time until which reports of that topic and priority are held; the distant past if they are
+  /// not.
   func end(_ topic: UInt32, _ priority: UInt8) -> Instant {
     let place = place(of: topic)
     if place < 0 {
@@ -54,7 +56,7 @@ struct HeldTopics {
 
   /// Holds a topic up to a priority until `until`.
   ///
-  /// Where the table is full the topic that is due first makes room.
+  /// If the table is full, the topic that is due first gives up its entry.
   @inline(never)
   mutating func hold(_ topic: UInt32, upTo priority: UInt8, until: Instant, at now: Instant) {
     isUsed = true
@@ -74,7 +76,7 @@ struct HeldTopics {
     if counts[place] < .max { counts[place] &+= 1 }
   }
 
-  /// Marks the topic of that place, which makes room, among those without one.
+  /// Marks the topic of that entry in the filter, to free the entry.
   private mutating func mark(_ place: Int, at now: Instant) {
     if marksEnd <= now.milliseconds {
       for index in marks.indices { marks[index] = 0 }
@@ -95,10 +97,10 @@ struct HeldTopics {
     return first & second & 1 == 1
   }
 
-  /// A topic's bits: the upper thirteen are the place of one, the next thirteen that of the other.
+  /// The bits of a topic: the upper 13 give the position of one, the next 13 that of the other.
   private func bits(of topic: UInt32) -> UInt32 { (topic ^ salt) &* 0x9E37_79B1 }
 
-  /// Takes in that the platform took a report of the topic; says whether it was held.
+  /// Records that the platform accepted a report on the topic; returns whether it was held.
   mutating func release(_ topic: UInt32) -> Bool {
     let place = place(of: topic)
     if place < 0 { return false }

@@ -1,51 +1,51 @@
 internal import CPOSIX
 
-/// A file of the state directory with what takes its place: where it is opened, and what was written.
+/// A file of the state directory and its replacement: where it is opened, and the count of writes.
 ///
-/// Public only because the Embedded build must see how a part of a public value ends.
+/// Public only because the Embedded build must see the deinitialisers of a public value's parts.
 public struct KeptFile: ~Copyable {
   private(set) var directory = StoreFile()
   var file = StoreFile()
-  /// What is to take the file's place, while it is written.
+  /// The replacement, while it is being written.
   private var made = StoreFile()
   var writes = StoreWrites()
 
-  /// Keeps the directory open; to be called once, before anything else.
+  /// Keeps the directory open; call it once, before anything else.
   @inline(never)
   mutating func join(_ directory: borrowing StateDirectory) { self.directory.copy(directory.file) }
 
-  /// Keeps a file that stands alone and the folder that it is in; to be called once, before anything else.
+  /// Uses a single file and the directory that contains it; call it once, before anything else.
   mutating func join(_ alone: borrowing SessionFile) {
     directory.copy(alone.folder)
     file.copy(alone.file)
   }
 
-  /// What is done with bytes.
+  /// An operation on bytes.
   enum Operation {
     case read
     case write
-    /// To what is to take the file's place.
+    /// Writes to the replacement.
     case writeAnew
   }
 
-  /// Reads the first `count` bytes of a value, any bytes of which make one, from `offset` on.
+  /// Reads the first `count` bytes of a value, for which any bytes are valid, from `offset` on.
   ///
-  /// Returns how many of them are missing because the file ends, -1 when they cannot be read.
+  /// Returns the number of bytes missing at the end of the file, or -1 if they cannot be read.
   @inline(__always)
   mutating func read<Value: BitwiseCopyable>(
     _ count: Int,
     into value: inout Value,
     at offset: Int
   ) -> Int {
-    // SAFETY: the caller asks for no more than the value has.
+    // SAFETY: the caller requests no more bytes than the value has.
     unsafe withUnsafeMutableBytes(of: &value) {
       unsafe move(count, $0.baseAddress.unsafelyUnwrapped, at: offset, .read)
     }
   }
 
-  /// Writes the first `count` bytes of a value from `offset` on.
+  /// Writes the first `count` bytes of a value at `offset`.
   ///
-  /// What stands there is unknown when it fails.
+  /// After a failure the contents there are unknown.
   @inline(__always)
   mutating func write<Value: BitwiseCopyable>(
     _ count: Int,
@@ -53,7 +53,7 @@ public struct KeptFile: ~Copyable {
     at offset: Int,
     _ operation: Operation = .write
   ) -> StoreResult {
-    // SAFETY: the caller asks for no more than the value has.
+    // SAFETY: the caller requests no more bytes than the value has.
     unsafe withUnsafeMutableBytes(of: &value) {
       unsafe write(count, $0.baseAddress.unsafelyUnwrapped, at: offset, operation)
     }
@@ -70,7 +70,7 @@ public struct KeptFile: ~Copyable {
     unsafe move(count, bytes, at: offset, operation) == 0 ? .good : .failed(.write)
   }
 
-  /// Reads or writes; returns how many bytes are left to do, -1 when it failed.
+  /// Reads or writes; returns the number of bytes left to do, or -1 on failure.
   @unsafe
   @inline(never)
   private mutating func move(
@@ -106,23 +106,23 @@ public struct KeptFile: ~Copyable {
     return rest
   }
 
-  /// Waits until the storage has what was written to the file; see `StoreFile.sync`.
+  /// Waits until the written data is on the storage; see `StoreFile.sync`.
   @inline(never)
   mutating func sync() -> StoreResult {
     writes.syncs &+= 1
     return file.sync(all: false)
   }
 
-  /// Waits until the storage has the names of the directory.
+  /// Waits until the directory's names are on the storage.
   @inline(never)
   mutating func syncDirectory() -> StoreResult {
     writes.syncs &+= 1
     return directory.sync(all: true)
   }
 
-  /// Makes the file that is to take the place of this one.
+  /// Creates the replacement of this file.
   ///
-  /// Only where there is none: what an interrupted replacement left is removed first.
+  /// It must not exist: the remains of an interrupted replacement are removed first.
   @inline(never)
   mutating func begin() -> StoreResult {
     directory.remove(.temporary)
@@ -130,11 +130,12 @@ public struct KeptFile: ~Copyable {
     return made.isOpen ? .good : StoreResult(.open, code: made.code)
   }
 
-  /// Puts what was made in the place of the file, if all went well so far; else it is removed.
+  /// Replaces the file with the replacement if everything has succeeded so far; otherwise removes
+  /// the replacement.
   ///
-  /// First the contents, then the name: the other way round a power cut could leave the name with a
-  /// file without contents, and the old one gone. The directory is the caller's to sync: until then
-  /// either file may come back.
+  /// The contents are synced before the rename: in the reverse order a power failure could leave
+  /// the name with an empty file, and the old one gone. The caller must sync the directory: until
+  /// then either file may reappear.
   @inline(never)
   mutating func finish(_ name: StoreName, after result: StoreResult) -> StoreResult {
     var result = result
@@ -153,7 +154,7 @@ public struct KeptFile: ~Copyable {
     return result
   }
 
-  /// Gives the made file its name.
+  /// Gives the replacement the file's name.
   private func put(_ name: StoreName) -> Bool {
     unsafe renameat(
       directory.descriptor,

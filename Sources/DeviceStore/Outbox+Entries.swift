@@ -113,13 +113,13 @@ extension Outbox {
     return true
   }
 
-  /// The topic of the entry that `findNext` has found.
+  /// The topic of the entry found by `findNext`.
   package var topic: Span<UInt8> {
     @_lifetime(borrow self)
     get { record.body.span.extracting(first: Int(record.head.topicCount)) }
   }
 
-  /// Its payload.
+  /// The payload of that entry.
   package var payload: Span<UInt8> {
     @_lifetime(borrow self)
     get {
@@ -128,7 +128,7 @@ extension Outbox {
     }
   }
 
-  /// Its payload's content format.
+  /// The content format of that payload.
   package var contentFormat: UInt16 { record.head.contentFormat }
 
   /// Removes an entry that was given out.
@@ -153,8 +153,8 @@ extension Outbox {
   @inline(never)
   mutating func finishRemoval() -> StoreResult {
     if removing == 0 { return .good }
-    // Marks reach the storage in any order. Were this one durable before that of an older entry in
-    // whose place it came, a power cut would bring the older one back, to be sent last.
+    // Marks reach the storage in any order. If this one became durable before the mark of an older
+    // entry that it replaced, a power failure would restore the older one, to be sent last.
     if hasUnsyncedSupersession {
       let result = settle()
       if !result.isGood { return result }
@@ -201,9 +201,10 @@ extension Outbox {
     return false
   }
 
-  /// Counts that the entry given out last was sent and not taken; how often that has been so.
+  /// Counts an attempt of the entry given out last that was not accepted; returns the number of
+  /// attempts.
   ///
-  /// The count is written over in place and not synced of its own: a power cut may take some back.
+  /// The count is overwritten in place without a sync of its own: a power failure may undo some.
   @inline(never)
   package mutating func countAttempt() -> UInt8 {
     guard find(inFlight) else { return 0 }
@@ -217,8 +218,8 @@ extension Outbox {
     return record.head.attempts
   }
 
-  /// Holds the topic of the entry given out last until `until`, up to that entry's priority or as a
-  /// whole.
+  /// Holds the topic of the entry given out last until `until`, up to that entry's priority, or
+  /// completely.
   package mutating func putOff(until: Instant, isWhole: Bool, at now: Instant) {
     held.hold(inFlightTopic, upTo: isWhole ? 7 : inFlightPriority, until: until, at: now)
     search.heldUntil = min(search.heldUntil, until)
@@ -228,13 +229,13 @@ extension Outbox {
   /// How often in a row the topic of the entry given out last was put off.
   package var putOffs: UInt8 { held.count(inFlightTopic) }
 
-  /// Takes in that the platform has answered the entry given out last for good: its topic is not held
-  /// any more.
+  /// Records that the platform has finally answered the entry given out last: its topic is no
+  /// longer held.
   package mutating func unhold() {
     if held.release(inFlightTopic) { search.forget() }
   }
 
-  /// Takes back the entry given out last, which waits as if it had not been given out.
+  /// Takes back the entry given out last, which then waits as before.
   package mutating func release() {
     if !isInFlightSuperseded { inFlight = 0 }
   }

@@ -1,7 +1,7 @@
 internal import CPOSIX
 internal import ConstrainedCore
 
-/// How the file is kept small, and what makes room for new entries.
+/// Keeps the file small, and makes room for new entries.
 extension Outbox {
   /// Whether the largest entry has room, or others make room for it.
   public var hasRoom: Bool {
@@ -12,13 +12,13 @@ extension Outbox {
   /// What an entry with the longest topic and payload takes, in bytes.
   private static var maxRecordCount: Int { 1_216 }
 
-  /// How long the file gets.
+  /// The maximum length of the file.
   private var limit: Int { OutboxHeader.recordsStart &+ 2 &* maxBytes }
 
-  /// Whether a record of `size` bytes makes the file too long.
+  /// Whether a record of `size` bytes would make the file too long.
   func isTooLong(with size: Int) -> Bool { end &+ size > limit }
 
-  /// Takes the room of what does not wait, for a record of `size` bytes.
+  /// Reclaims the room of entries that no longer wait, for a record of `size` bytes.
   @inline(never)
   mutating func tidy(for size: Int) -> StoreResult {
     if let result = condense(), !result.isGood || !isTooLong(with: size) { return result }
@@ -27,16 +27,16 @@ extension Outbox {
 
   // MARK: - Within the file
 
-  /// Moves what waits into a gap, of which the file then ends; `nil` where no gap has room for it.
+  /// Moves waiting entries into a gap, after which the file ends; `nil` if no gap is large enough.
   ///
-  /// It needs no room on the disk. Gaps lie where records are that do not wait.
+  /// It needs no room on the disk. Gaps are where records no longer wait.
   private mutating func condense() -> StoreResult? {
     var result: StoreResult?
     while isSettled {
       var gap = Gap()
       findGap(&gap)
       guard !walk.isUnreadable, gap.size >= pendingBytes,
-        // There is one hole, and what is in it is no record.
+        // There is one hole, which contains no valid records.
         header.holeEnd == 0 || gap.start <= Int(header.holeStart) && gap.end >= Int(header.holeEnd)
       else { break }
       result = move(into: gap)
@@ -45,14 +45,14 @@ extension Outbox {
     return result
   }
 
-  /// Bytes between two records that wait.
+  /// Bytes between two waiting records.
   private struct Gap {
     var start = 0
     var end = 0
     var size: Int { end &- start }
   }
 
-  /// Finds the gap at the start, if what waits has room there, else the largest.
+  /// Finds the gap at the start, if waiting entries fit into it, otherwise the largest.
   private mutating func findGap(_ gap: inout Gap) {
     var next = Gap(start: OutboxHeader.recordsStart)
     rewind()
@@ -66,14 +66,14 @@ extension Outbox {
     }
   }
 
-  /// Moves what waits into a gap that has room for it.
+  /// Moves waiting entries into a gap that is large enough.
   ///
-  /// First the gap is declared a hole; then what waits is written into it, checked with another nonce;
-  /// then one header, in one sector, says that this nonce holds. Until that is durable the old records
-  /// count, from then on the new ones.
+  /// First the gap is declared a hole; then the entries are written into it with checksums under
+  /// another nonce; then one header, in one sector, makes that nonce valid. Until that is durable
+  /// the old records are valid, afterwards the new ones.
   private mutating func move(into gap: Gap) -> StoreResult {
     newHeader = header
-    // Also before the records that tell it are in a hole.
+    // Needed before the records with higher numbers are in a hole.
     newHeader.lastID = lastID
     newEnd = gap.start
     var copied = Copied()
@@ -93,18 +93,18 @@ extension Outbox {
       isAtStart ? 0 : gap.start
     )
     if !result.isGood {
-      // Either may be found from now on: nothing more is promised in this file.
+      // Either may be found from now on: accept nothing more in this file.
       isSettled = false
       return result
     }
-    // So that damage to the one costs nothing; the next sync takes it along.
+    // So that damage to one copy costs nothing; the next sync includes it.
     _ = writeHeader()
     if end > newEnd { _ = nbiot_ftruncate(kept.file.descriptor, newEnd) }
     take(copied, start: gap.start)
     return .good
   }
 
-  /// Makes the new header durable with that hole, and the one that counts.
+  /// Makes the new header durable with that hole, and as the valid one.
   @inline(never)
   private mutating func change(hole start: Int, _ end: Int) -> StoreResult {
     newHeader.holeStart = UInt32(truncatingIfNeeded: start)
@@ -120,20 +120,20 @@ extension Outbox {
     return result
   }
 
-  /// Writes the new header at the place where the one that counts is not known to be durable.
+  /// Writes the new header over the copy that is not known to be durable.
   @inline(never)
   mutating func writeHeader(_ operation: KeptFile.Operation = .write) -> StoreResult {
     let place = OutboxHeader.spacing &- headerPlace
     return kept.write(OutboxHeader.count, of: &newHeader, at: place, operation)
   }
 
-  // MARK: - In another file
+  // MARK: - Into another file
 
-  /// Writes what waits into a new file, which takes the place of the old one.
+  /// Writes waiting entries into a new file, which replaces the old one.
   ///
-  /// Until then the old one is not touched: a failure or a power cut costs nothing, and whichever of
-  /// the two is found afterwards has all that waits. Where a part of the old one cannot be read now,
-  /// it stays.
+  /// Until then the old file is unchanged: a failure or a power failure costs nothing, and
+  /// whichever of the two is found afterwards has all waiting entries. If a part of the old file
+  /// cannot be read now, it stays.
   @inline(never)
   mutating func compact() -> StoreResult {
     var result = kept.begin()
@@ -153,20 +153,20 @@ extension Outbox {
     result = kept.finish(.outbox, after: result)
     if !result.isGood { return result }
     header = newHeader
-    // From here on the name means the new file, and so does everything else, even if the directory
-    // cannot be made durable: then the next call does all this again.
+    // From here on the name refers to the new file, and so does everything else, even if the
+    // directory cannot be made durable: the next call then does all this again.
     take(copied, start: OutboxHeader.recordsStart)
     return settle(after: kept.syncDirectory())
   }
 
-  /// How many records were copied, and why others were not.
+  /// The number of records copied, and why others were not.
   private struct Copied {
     var waiting = 0
     var removed = 0
     var damaged = 0
   }
 
-  /// Writes what waits from `newEnd` on, under the new header.
+  /// Writes waiting entries from `newEnd` on, under the new header.
   @inline(never)
   private mutating func copyWaiting(
     _ copied: inout Copied,
@@ -191,7 +191,7 @@ extension Outbox {
     return result
   }
 
-  /// Goes on with the records that were copied.
+  /// Continues with the copied records.
   @inline(never)
   private mutating func take(_ copied: Copied, start: Int) {
     self.start = start
@@ -200,7 +200,7 @@ extension Outbox {
     count = copied.waiting
     if copied.removed > 0 { countRemoval() }
     counters.damaged &+= copied.damaged
-    // What is known by its place.
+    // These refer to offsets.
     search = OutboxSearch()
     inFlightOffset = 0
   }
@@ -264,7 +264,7 @@ extension Outbox {
     return false
   }
 
-  /// Marks the record that the walk has come to; says whether.
+  /// Marks the record that the walk has reached; returns whether it succeeded.
   @inline(never)
   mutating func supersede() -> Bool {
     guard mark(as: OutboxStatus.superseded) else { return false }

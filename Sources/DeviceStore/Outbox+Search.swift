@@ -1,40 +1,39 @@
 package import ConstrainedCore
 
-/// What a search for the next entry has found out, and what of it holds for the next one.
+/// The state of a search for the next entry, and the results that remain valid for the next one.
 struct OutboxSearch {
-  /// Whether it stands at an entry that it has ended, and goes on from there.
+  /// Whether the search paused at an entry that it has ended, and continues from there.
   var isUnderWay = false
-  /// Whether it goes through all that waits.
+  /// Whether it covers all waiting entries.
   var isWhole = false
-  /// Whether it has found nothing to give out though entries wait.
+  /// Whether it has found no entry that may be sent, although entries wait.
   var isVain = false
   /// Whether the date was known.
   var knewDate = false
-  /// One more than the priority that none exceeds of those that may be given out; 0 where that is not
-  /// known.
+  /// One more than the highest priority that may be sent; 0 if that is not known.
   var highest: UInt8 = 0
-  /// At which priority it ends.
+  /// The priority at which it stops.
   var bound = 0
-  /// The best that was found so far.
+  /// The best entry found so far.
   var best = 0
   var bestSize = 0
   var bestPriority = 0
-  /// The first that waits.
+  /// The offset of the first waiting entry.
   var first = 0
-  /// Before this offset none of the highest priority may be given out.
+  /// Before this offset no entry of the highest priority may be sent.
   var resume = 0
-  /// When the first of the topics that are held comes free, so that all this holds no longer.
+  /// When the first held topic becomes free, which invalidates these results.
   var heldUntil = Instant(milliseconds: 0)
-  /// When the first entry is over.
+  /// When the first entry expires.
   var nextExpiry = Instant(milliseconds: 0)
 
-  /// Nothing is known any more.
+  /// Discards all results.
   mutating func forget() {
     highest = 0
     isVain = false
   }
 
-  /// Takes in an entry that is appended at `offset`.
+  /// Records an entry that is appended at `offset`.
   @inline(never)
   mutating func takeIn(_ head: borrowing OutboxHead, at offset: Int, expiry: Instant) {
     isVain = false
@@ -47,11 +46,11 @@ struct OutboxSearch {
 }
 
 extension Outbox {
-  /// Finds the entry to be sent next, of those whose topics are not held: its number is `inFlight`, 0
-  /// when there is none, and its parts are `topic`, `payload` and `contentFormat` until the next call.
+  /// Finds the next entry to send among those whose topics are not held.
   ///
-  /// It stops at an entry that is over, or superseded, which is then `ended`, and goes on from there at
-  /// the next call.
+  /// Its number is `inFlight`, 0 if there is none, and its parts are `topic`, `payload` and
+  /// `contentFormat` until the next call. The search stops at an entry that is expired or
+  /// superseded, which is then `ended`, and continues from there with the next call.
   @inline(never)
   package mutating func findNext(at now: TimeStamp) -> StoreResult {
     ended.id = 0
@@ -61,7 +60,7 @@ extension Outbox {
     while true {
       if goThrough(at: now) { return .good }
       if search.isWhole || search.bestPriority >= 0 && search.bestPriority == search.bound { break }
-      // Behind the place to go on from there is no other of that priority.
+      // After this offset there is no other of that priority.
       search.highest = 0
       beginSearch(at: now)
     }
@@ -86,7 +85,7 @@ extension Outbox {
     return .good
   }
 
-  /// Begins a search, as far behind as what is known allows.
+  /// Starts a search as far into the file as earlier results allow.
   private mutating func beginSearch(at now: TimeStamp) {
     let isKnown =
       search.highest > 0 && inFlight == 0 && now.instant < search.nextExpiry
@@ -100,7 +99,7 @@ extension Outbox {
     search.first = end
     if isKnown {
       search.bound = Int(search.highest) &- 1
-      // Where nothing is held all before it is done, and `start` moves.
+      // If nothing is held, everything before it is done, and `start` advances.
       if held.isUsed, search.resume > start {
         walk.offset = search.resume
         walk.lastEnd = search.resume
@@ -113,8 +112,8 @@ extension Outbox {
     }
   }
 
-  /// Looks at one entry after the other until none can be better; `true` when it has come to one that
-  /// is over.
+  /// Checks one entry after the other until none can be better; returns `true` if it has reached an
+  /// expired one.
   private mutating func goThrough(at now: TimeStamp) -> Bool {
     while advance() {
       // A mark that cannot be written now is tried again next time; the entry is not given out.
@@ -150,7 +149,7 @@ extension Outbox {
     return false
   }
 
-  /// Whether the topic of the record at hand is held.
+  /// Whether the topic of the current record is held.
   private mutating func isHeld(at now: Instant) -> Bool {
     if !held.isUsed { return false }
     let until = held.end(record.head.topic, record.head.priority)
@@ -159,8 +158,8 @@ extension Outbox {
     return true
   }
 
-  /// Ends the record at hand if it has waited too long; says whether it has, though its mark may not
-  /// have been written.
+  /// Ends the current record if it has waited too long; returns whether it has, even if its mark
+  /// could not be written.
   @inline(never)
   private mutating func isOver(at now: TimeStamp) -> Bool {
     if record.head.lifetime == 0, maxAge == 0 { return false }
@@ -174,7 +173,7 @@ extension Outbox {
     return true
   }
 
-  /// When a record is over.
+  /// When a record expires.
   @inline(never)
   func expiry(of head: borrowing OutboxHead, at now: TimeStamp) -> Instant {
     var limit = head.lifetime == 0 ? maxAge : head.lifetime
@@ -185,12 +184,12 @@ extension Outbox {
     return Instant(milliseconds: seconds &* 1_000)
   }
 
-  /// When `findNext` may find something that it did not find last time, or end an entry; `nil` when it
-  /// is to be called at once.
+  /// When `findNext` may find an entry that it did not find last time, or end one; `nil` if it
+  /// should be called at once.
   package var due: Instant? {
     search.isVain ? min(search.heldUntil, search.nextExpiry) : nil
   }
 
-  /// When the first entry is over.
+  /// When the first entry expires.
   package var nextExpiry: Instant { search.nextExpiry }
 }

@@ -4,11 +4,11 @@ internal import ConstrainedCore
 ///
 /// The head of the record that it has come to is that of `Outbox.record`.
 struct OutboxWalk {
-  /// Where that record begins.
+  /// The offset of the current record.
   var offset = 0
-  /// How many bytes it takes.
+  /// The size of the current record in bytes.
   var size = 0
-  /// Where the last record ended, whether it waits or not.
+  /// The end of the last record, whether it waits or not.
   var lastEnd = 0
   /// The number of the last record, which the next one's is above.
   var lastID: UInt64 = 0
@@ -19,7 +19,7 @@ struct OutboxWalk {
 }
 
 extension Outbox {
-  /// Begins the walk anew, where something may wait; a search that was under way starts over.
+  /// Starts the walk again where the first entry may wait; a paused search starts over.
   @inline(never)
   mutating func rewind() {
     search.isUnderWay = false
@@ -28,10 +28,10 @@ extension Outbox {
     walk.lastEnd = start
   }
 
-  /// Goes on to the next record that waits; `false` at the end.
+  /// Advances to the next waiting record; returns `false` at the end.
   ///
-  /// Where no record is, one is looked for at each multiple of 8, so that damage costs the damaged
-  /// alone.
+  /// After damage it searches for a record at each multiple of 8, so that damage costs only the
+  /// damaged records.
   @inline(never)
   mutating func advance() -> Bool {
     if walk.offset < walk.lastEnd { walk.offset = walk.lastEnd }
@@ -48,8 +48,8 @@ extension Outbox {
     return false
   }
 
-  /// Reads the head that may be at the walk's offset, and moves on unless it is of a record that
-  /// waits; says whether it is.
+  /// Reads the head that may be at the walk's offset, and advances unless its record waits; returns
+  /// whether it does.
   @inline(never)
   private mutating func readHead() -> Bool {
     let missing = kept.read(OutboxHead.count, into: &record.head, at: walk.offset)
@@ -74,7 +74,7 @@ extension Outbox {
     return isPending
   }
 
-  /// A sector that cannot be read may cost seconds each time: on to the next one.
+  /// Skips to the next sector: an unreadable one may cost seconds each time.
   private mutating func passSector() {
     walk.isUnreadable = true
     walk.offset = (walk.offset | 511) &+ 1
@@ -103,9 +103,9 @@ extension Outbox {
       ? .whole : .damaged
   }
 
-  /// Writes what became of the record that the walk has come to over its status; says whether.
+  /// Overwrites the status of the record that the walk has reached; returns whether it succeeded.
   ///
-  /// Four bytes in place, within one sector. When it fails the record still waits.
+  /// Four bytes in place, within one sector. If it fails, the record still waits.
   @inline(never)
   mutating func mark(as status: UInt32) -> Bool {
     record.head.status = status
@@ -116,7 +116,7 @@ extension Outbox {
     return true
   }
 
-  /// Seals the record at hand and writes it at `newEnd`, which moves behind it.
+  /// Seals the current record and writes it at `newEnd`, which advances.
   @inline(never)
   mutating func writeRecord(_ nonce: UInt64, _ operation: KeptFile.Operation) -> StoreResult {
     let offset = newEnd

@@ -13,24 +13,24 @@ internal import ConstrainedCore
 /// from the heap; each takes at most 3 KB of stack and walks through the heads of the records in the
 /// file, some hundred in 64 KB.
 public struct Outbox: ~Copyable {
-  // What is used most comes first, for what is near the start of the value is reached by shorter
+  // Frequently used members come first: those near the start of the value need shorter
   // instructions.
 
   var kept = KeptFile()
-  /// Before this offset nothing waits.
+  /// No entry waits before this offset.
   var start = 0
-  /// Where the next record goes.
+  /// The offset of the next record.
   var end = 0
   /// The number of the entry given out last, or 0.
   package internal(set) var inFlight: UInt64 = 0
-  /// The number of the entry whose removal has begun and is not finished, or 0.
+  /// The number of the entry whose removal is not finished, or 0.
   var removing: UInt64 = 0
-  /// What becomes of that entry.
+  /// The new status of that entry.
   var removingStatus: UInt32 = 0
-  /// What those that wait take.
+  /// The bytes taken by waiting entries.
   var pendingBytes = 0
-  /// Whether the file's contents and its name are durable: else it is written anew before anything else
-  /// is promised.
+  /// Whether the file's contents and its name are durable; if not, it is rewritten before anything
+  /// else is accepted.
   var isSettled = false
   /// Whether an entry was superseded since the last sync.
   var hasUnsyncedSupersession = false
@@ -44,21 +44,21 @@ public struct Outbox: ~Copyable {
   var inFlightOffset = 0
   var inFlightTopic: UInt32 = 0
   package internal(set) var inFlightPriority: UInt8 = 0
-  /// The walk through the file that a call is about; there is one at a time.
+  /// The current walk through the file; there is one at a time.
   var walk = OutboxWalk()
-  /// What `findNext` has found out so far.
+  /// The results of `findNext` so far.
   var search = OutboxSearch()
-  /// How many bytes wait at most.
+  /// The maximum size of waiting entries in bytes.
   var maxBytes = 0
-  /// How many seconds an entry waits at most; 0 for ever.
+  /// The maximum waiting time of an entry in seconds; 0 for no limit.
   package var maxAge: UInt32 = 0
-  /// Where the next record goes of those that are being written.
+  /// The offset of the next record while records are being written.
   var newEnd = 0
-  /// The number that the last entry got.
+  /// The number of the last entry.
   var lastID: UInt64 = 0
-  /// The last number of the lives before this one.
+  /// The last number of earlier runs.
   var lastKeptID: UInt64 = 0
-  /// The entry that `findNext` or `shedNext` has ended; its number is 0 where there is none.
+  /// The entry ended by `findNext` or `shedNext`; its number is 0 if there is none.
   package var ended = EndedEntry()
   /// How many entries wait.
   public internal(set) var count = 0
@@ -69,7 +69,7 @@ public struct Outbox: ~Copyable {
   /// The newer one of the file's headers, and where it is known to be durable.
   var header = OutboxHeader()
   var headerPlace = 0
-  /// The one that is to be durable next.
+  /// The header to be made durable next.
   var newHeader = OutboxHeader()
   /// Topics that are not to be given out for now.
   var held = HeldTopics()
@@ -97,8 +97,8 @@ public struct Outbox: ~Copyable {
     try open(in: directory, settings: settings).check()
   }
 
-  /// One that `open` is to be called of before anything else: until then it is all zeros, which costs
-  /// least as a part of something larger.
+  /// Creates an outbox for `open`, to be called before anything else: all zeros, which costs least
+  /// as a part of a larger value.
   @inline(never)
   package init() {}
 }
@@ -128,12 +128,12 @@ extension Outbox {
     if found.isReadable { findings.wasReadable = fchmod(kept.file.descriptor, 0o600) == 0 }
     end = found.count
     let version = readHeaders()
-    // Its entries would look damaged, and be thrown away.
+    // Its entries would appear damaged and be discarded.
     if version > 0 { return StoreResult(version == 1 ? .oldVersion : .version) }
     if start == 0 {
-      // It may be read later.
+      // It may be readable later.
       if walk.isUnreadable { return StoreResult(.read, code: EIO) }
-      // Without a header nothing tells records from what looks like one.
+      // Without a header nothing distinguishes records from similar bytes.
       findings.cutBytes = end
       leap(over: end)
       end = 0
@@ -141,18 +141,18 @@ extension Outbox {
       return .good
     }
     survey()
-    // The process before this one may have been killed before what it wrote was durable: a record,
-    // which is told of as kept from here on, or the file's name. Then a power cut would bring the old
-    // file back, without what is appended to this one.
+    // The previous process may have been killed before its writes were durable: a record, which is
+    // now reported as kept, or the file's name. A power failure would then restore the old file,
+    // without entries appended to this one.
     isSettled = kept.sync().isGood && kept.syncDirectory().isGood
-    // Written anew, so that damage is told of once and the next life gives no number out again. Where
-    // that fails nothing is lost: the next record goes over what was cut.
+    // Rewritten, so that damage is reported once and the next run does not reuse a number. If that
+    // fails nothing is lost: the next record overwrites the part that was cut off.
     if findings.damaged &+ findings.cutBytes > 0 { _ = compact() }
     return .good
   }
 
-  /// Takes the newer header, and puts it in the place of the other one unless that says the same; the
-  /// version of a file of another one, else 0.
+  /// Reads the newer header, and copies it over the other one unless they agree; returns the
+  /// version of a file of another version, otherwise 0.
   private mutating func readHeaders() -> UInt8 {
     var other = OutboxHeader()
     let missing = kept.read(OutboxHeader.count, into: &header, at: 0)
@@ -173,12 +173,13 @@ extension Outbox {
       headerPlace = OutboxHeader.spacing
     }
     newHeader = header
-    // Cut off between the two, or damaged. What cannot be mended now is tried again at the next start.
+    // Interrupted between the two writes, or damaged. If it cannot be repaired now, the next start
+    // tries again.
     if !areAlike { _ = writeHeader() }
     return 0
   }
 
-  /// Counts what waits and sorts out what is damaged.
+  /// Counts waiting entries and removes damaged ones.
   private mutating func survey() {
     rewind()
     var damagedStart = 0
@@ -197,8 +198,8 @@ extension Outbox {
     findings.damaged &+= walk.damaged
     let behind = max(0, end &- walk.lastEnd)
     if walk.isUnreadable {
-      // What cannot be read now may be read later, and is not written over; nor does anything go into
-      // the same sector.
+      // Bytes that cannot be read now may be readable later, so they are not overwritten; and
+      // nothing is written into the same sector.
       end = (end | 511) &+ 1
     } else {
       findings.cutBytes = behind
@@ -214,25 +215,24 @@ extension Outbox {
     leap(over: behind)
   }
 
-  /// Goes on behind the numbers of entries that so many bytes may have been once.
+  /// Skips the numbers of all entries that so many bytes may have held.
   private mutating func leap(over count: Int) {
     let lost = (count &+ OutboxHead.count &- 1) / OutboxHead.count
     lastID &+= UInt64(widening: UInt32(truncatingIfNeeded: lost))
     lastKeptID = lastID
   }
 
-  /// Makes durable what was written to the file.
+  /// Makes all writes to the file durable.
   ///
-  /// After a failure nobody knows what of the blocks that were written to is still right, and a
-  /// second sync would say nothing about them: the file is then written anew, elsewhere, from what
-  /// the system has in memory.
+  /// After a failure the state of the written blocks is unknown, and a second sync would not reveal
+  /// it: the file is then rewritten elsewhere, from the data that the system has in memory.
   @inline(never)
   mutating func settle() -> StoreResult {
     if !isSettled { return compact() }
     return settle(after: kept.sync())
   }
 
-  /// Takes in whether the storage has all that was written.
+  /// Records whether the storage has all writes.
   @inline(never)
   mutating func settle(after result: StoreResult) -> StoreResult {
     isSettled = result.isGood

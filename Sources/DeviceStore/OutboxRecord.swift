@@ -1,18 +1,18 @@
 internal import ConstrainedCore
 
-/// A record's head, with the bytes in memory that it has in the file, 64.
+/// A record's head, in memory with the layout of the file, 64 bytes.
 ///
-/// Numbers are in the machine's byte order, for the file does not leave the machine. The head's own
-/// checksum lets a walk through the file rely on the lengths without reading the bodies, and go on
-/// behind a body that is damaged. It depends on the file's nonce and on the record's place: what anybody
-/// else has put together is no record, and neither is a copy elsewhere.
+/// Numbers are in native byte order, because the file does not leave the machine. With the head's
+/// own checksum a walk through the file can rely on the lengths without reading the bodies, and
+/// continue after a damaged body. The checksum depends on the file's nonce and on the record's
+/// offset: bytes composed by others do not pass as a record, nor does a copy elsewhere.
 struct OutboxHead {
   /// "NBR" and the version, 2; `seal` sets it.
   var magic: UInt32 = 0
-  /// 0 for a record that waits; the checksum leaves it out, for it is written over in place.
+  /// 0 for a waiting record; the checksum excludes it, because it is overwritten in place.
   var status: UInt32 = 0
-  /// How often it was sent and not taken, and in the upper half the same with all bits turned over;
-  /// written over in place, too, without a sync.
+  /// The number of attempts without acceptance, and in the upper half its complement; also
+  /// overwritten in place, without a sync.
   var tries: UInt16 = 0
   var topicCount: UInt8 = 0
   var priority: UInt8 = 0
@@ -22,11 +22,11 @@ struct OutboxHead {
   /// 0 for none.
   var key: UInt64 = 0
   var accepted = KeptTime()
-  /// How many seconds it is worth sending; 0 for ever.
+  /// The time in seconds for which it is worth sending; 0 for no limit.
   var lifetime: UInt32 = 0
   /// The topic's checksum.
   var topic: UInt32 = 0
-  /// Of topic and payload.
+  /// The checksum of topic and payload.
   var bodyChecksum: UInt32 = 0
   var payloadCount: UInt16 = 0
   var contentFormat: UInt16 = 0
@@ -43,7 +43,7 @@ struct OutboxHead {
   /// How many bytes the record takes, with zeros up to a multiple of 8.
   var size: Int { (Self.count &+ bodyCount &+ 7) & ~7 }
 
-  /// How often it was sent and not taken; 0 where the two copies do not agree.
+  /// The number of attempts without acceptance; 0 if the two copies differ.
   var attempts: UInt8 {
     get {
       let count = UInt8(truncatingIfNeeded: tries)
@@ -54,12 +54,12 @@ struct OutboxHead {
 
   /// Whether the record waits.
   ///
-  /// One damaged byte turns at most 8 bits of a status of 0 on and at most 4 of another one off, so
-  /// that it makes neither of the other: nothing is lost and nothing is sent twice for it.
+  /// One damaged byte sets at most 8 bits of a status of 0, and clears at most 4 of any other, so
+  /// neither is mistaken for the other: damage neither loses a record nor sends one twice.
   var isPending: Bool {
     var rest = status
     var bits = 0
-    // By hand: `nonzeroBitCount` is three times the code where there is no instruction for it.
+    // A loop: `nonzeroBitCount` takes three times the code without an instruction for it.
     while rest != 0 {
       rest &= rest &- 1
       bits &+= 1
@@ -71,23 +71,23 @@ struct OutboxHead {
   @inline(never)
   mutating func isWhole(at offset: Int, _ nonce: UInt64) -> Bool {
     magic == Self.rightMagic && headChecksum == rightChecksum(at: offset, nonce)
-      // A checksum may also be right for what nobody wrote.
+      // A checksum may also match by chance.
       && id &- 1 < 1 &<< 62 && topicCount <= Self.maxTopicCount
       && payloadCount <= Self.maxPayloadCount
   }
 
-  /// Makes it one that this version wrote at that place; only status and attempts change afterwards.
+  /// Makes it valid for this version at that offset; only status and attempts change afterwards.
   @inline(never)
   mutating func seal(at offset: Int, _ nonce: UInt64) {
     magic = Self.rightMagic
     headChecksum = rightChecksum(at: offset, nonce)
   }
 
-  /// What the head's checksum must be.
+  /// The correct checksum of the head.
   @inline(never)
   private mutating func rightChecksum(at offset: Int, _ nonce: UInt64) -> UInt32 {
     let start = UInt32(truncatingIfNeeded: nonce) ^ UInt32(truncatingIfNeeded: offset)
-    // SAFETY: the bytes of a value without padding, used while it stays where it is.
+    // SAFETY: the bytes of a value without padding, used while it stays in place.
     return unsafe withUnsafeBytes(of: &self) { bytes in
       let all = unsafe bytes.bytes
       let sum = checksum(all.extracting(0..<4), after: start)
@@ -96,18 +96,18 @@ struct OutboxHead {
   }
 }
 
-/// A record as it is in the file, but for the zeros at its end.
+/// A record as in the file, except for the zeros at its end.
 struct OutboxRecord {
   var head = OutboxHead()
   /// Topic and payload.
   var body = InlineArray<1152, UInt8>(repeating: 0)
 
-  /// What the body's checksum must be.
+  /// The correct checksum of the body.
   ///
-  /// Mutating, though it changes nothing: else it would be of a copy.
+  /// Mutating although it changes nothing, because it would be computed on a copy otherwise.
   @inline(never)
   mutating func bodyChecksum(of count: Int, after start: UInt32) -> UInt32 {
-    // SAFETY: the bytes of a value without padding, used while it stays where it is.
+    // SAFETY: the bytes of a value without padding, used while it stays in place.
     unsafe withUnsafeBytes(of: &body) { bytes in
       checksum(unsafe bytes.bytes.extracting(first: count), after: start)
     }
@@ -118,7 +118,7 @@ struct OutboxRecord {
     head.isWhole(at: offset, nonce) && head.size == size && head.bodyChecksum == bodySum(nonce)
   }
 
-  /// Makes it one that this version wrote at that place of the file.
+  /// Makes it valid for this version at that offset of the file.
   mutating func seal(at offset: Int, _ nonce: UInt64) {
     head.bodyChecksum = bodySum(nonce)
     head.seal(at: offset, nonce)
@@ -155,18 +155,18 @@ struct OutboxRecord {
   }
 }
 
-/// What reading a record came to.
+/// The result of reading a record.
 enum OutboxReading {
   case whole
-  /// Its bytes are not what was written, and stay so.
+  /// Its bytes are permanently not those that were written.
   case damaged
-  /// It could not be read, which may be over later.
+  /// It could not be read now, but perhaps later.
   case failed
 }
 
-/// What becomes of a record; written over its status in place.
+/// The end of a record; written over its status in place.
 ///
-/// Any two of them, and zero for one that waits, differ in 16 bits, half of each byte.
+/// Any two of them, and zero for a waiting record, differ in 16 bits, half of each byte.
 enum OutboxStatus {
   static var delivered: UInt32 { 0x5A5A_5A5A }
   static var superseded: UInt32 { 0x3C3C_3C3C }

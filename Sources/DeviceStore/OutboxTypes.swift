@@ -2,33 +2,35 @@ public import ConstrainedCore
 
 /// How much an outbox keeps.
 public struct OutboxSettings: Sendable {
-  /// What happens to a new entry that has no room.
+  /// What to do with a new entry for which there is no room.
   public enum Policy: Sendable {
-    /// It is refused.
+    /// Refuse it.
     case refuse
-    /// Others of the same or a lower priority are dropped, the lowest priority first and of that the
-    /// oldest, but never the one given out last; where that does not make room, the new one is refused.
+    /// Drop others of the same or a lower priority, the lowest priority first and the oldest of
+    /// that, but never the entry given out last; if that does not make enough room, refuse the new
+    /// one.
     case dropOldest
   }
 
-  /// How many bytes wait at most, 16 MB or less: each entry's topic and payload and some 70 bytes.
+  /// The maximum size of waiting entries in bytes, up to 16 MB: each entry's topic and payload and
+  /// some 70 bytes.
   ///
-  /// The file takes up to twice as much and half a KB. Where more than half of that waits when it has to
-  /// be written anew, both it and its successor are there for a moment.
+  /// The file takes up to twice as much and half a KB. If more than half of that waits when the
+  /// file has to be rewritten, both it and its replacement exist for a moment.
   public var maxBytes = 65_536
 
-  /// What happens to a new entry that has no room.
+  /// What to do with a new entry for which there is no room.
   public var whenFull = Policy.refuse
 
-  /// 64 KB, and refusal beyond.
+  /// Uses 64 KB, and refuses entries beyond that.
   public init() {}
 
-  /// A size that can be reckoned with: at most 16 MB.
+  /// The size clamped to 16 MB, for calculations.
   var clampedBytes: Int { max(0, min(maxBytes, Self.maxClampedBytes)) }
 
   private static var maxClampedBytes: Int { 0x100_0000 }
 
-  /// The longest file that any settings make, with a sector that could not be read.
+  /// The maximum length of a file with any settings, including an unreadable sector.
   static var maxFileCount: Int { 2 &* maxClampedBytes &+ 4_096 }
 }
 
@@ -63,22 +65,22 @@ public struct OutboxEntry: Sendable {
 
 /// What an outbox found when it was opened.
 public struct OutboxFindings: Equatable, Sendable {
-  /// Entries that wait from before.
+  /// Waiting entries from earlier runs.
   public internal(set) var kept = 0
 
-  /// Places in the file that are damaged: each cost an entry or more, that waited or was done.
+  /// Damaged places in the file: each cost at least one entry, waiting or finished.
   public internal(set) var damaged = 0
 
-  /// Bytes behind the last entry that were no entry.
+  /// Bytes after the last entry that are not an entry.
   ///
-  /// One that was being written when the power went, or the damaged end of the file. With both of the
-  /// file's headers damaged all is lost, and numbers start over.
+  /// They are an entry that was being written when power failed, or the damaged end of the file. If
+  /// both of the file's headers are damaged, all entries are lost, and numbers start over.
   public internal(set) var cutBytes = 0
 
-  /// Whether others could read the file; they cannot any more.
+  /// Whether others could read the file; its mode has been corrected.
   public internal(set) var wasReadable = false
 
-  /// Nothing found.
+  /// Starts without findings.
   public init() {}
 }
 
@@ -87,28 +89,28 @@ public struct OutboxCounters: Equatable, Sendable {
   /// Entries that `append` took.
   public internal(set) var accepted = 0
 
-  /// Entries that were removed by `remove`.
+  /// Entries removed by `remove`.
   public internal(set) var delivered = 0
 
-  /// Entries that were given up, for they had waited or been tried too long.
+  /// Entries given up because they had waited too long or been tried too often.
   public internal(set) var givenUp = 0
 
-  /// Entries whose lifetime was over before they were given out.
+  /// Entries whose lifetime ended before they were given out.
   public internal(set) var expired = 0
 
-  /// Entries that made room for others.
+  /// Entries dropped to make room for others.
   public internal(set) var dropped = 0
 
-  /// Entries in whose place a later one with the same key came.
+  /// Entries replaced by a later one with the same key.
   public internal(set) var superseded = 0
 
   /// Entries that `append` did not take, for whatever reason.
   public internal(set) var refused = 0
 
-  /// Entries whose contents turned out to be damaged, those found at the start included.
+  /// Entries found to be damaged, including those found at the start.
   public internal(set) var damaged = 0
 
-  /// Nothing yet.
+  /// Starts at 0.
   public init() {}
 }
 
@@ -122,22 +124,22 @@ public enum OutboxError: Error, Equatable, Sendable {
   case store(StoreError)
 }
 
-/// An entry that has ended without having been delivered.
+/// An entry that ended without delivery.
 package struct EndedEntry {
-  /// Its number; 0 where there is none.
+  /// The number; 0 if there is none.
   package var id: UInt64 = 0
-  /// Why.
+  /// The reason.
   package var ending = Ending.expired
 
-  /// Why an entry has ended.
+  /// Why an entry ended.
   package enum Ending {
-    /// Its lifetime is over.
+    /// Its lifetime ended.
     case expired
-    /// It has waited longer than entries wait.
+    /// It waited longer than the limit.
     case tooOld
-    /// It made room for another one.
+    /// It was dropped to make room for another one.
     case dropped
-    /// A later one with the same key has come.
+    /// A later one with the same key replaced it.
     case superseded
   }
 }

@@ -1,24 +1,26 @@
 internal import CPOSIX
 internal import ConstrainedCore
 
-/// A session's file that stands alone, wherever its owner wants it: opened, checked and locked.
+/// A session's file at any path: opened, checked and locked.
 ///
-/// A `SessionStore` keeps in it what it keeps in the file of a `StateDirectory`, and in the same form. The file is
-/// made with mode 0600 when it is missing, and is never replaced: all that is written goes over what is there.
-/// The lock (`flock` on the file) goes with the last of this value and the store that was opened in it, and with
-/// the process, however that ends; where another process holds it, making this value takes a second before it fails.
+/// A `SessionStore` uses it like the file in a `StateDirectory`, with the same format. It is
+/// created with mode 0600 if it does not exist, and is never replaced: all writes overwrite it in
+/// place. The lock (`flock` on the file) is released with the last of this value and the store
+/// opened in it, and when the process ends, in whatever way. If another process holds it, creating
+/// this value fails after a second.
 public struct SessionFile: ~Copyable {
   let file: StoreFile
   let folder: StoreFile
 
-  /// What is wrong with what the file had, which is gone then: `notPrivate` or `damaged`; else `none`.
+  /// The problem with the file's previous contents, which are then gone: `notPrivate` or `damaged`;
+  /// otherwise `none`.
   public let finding: SessionFinding
 
-  /// Opens the file of that path, of at most 1,023 bytes, which is no symbolic link.
+  /// Opens the file at that path, of at most 1,023 bytes; it must not be a symbolic link.
   ///
-  /// What is no session is refused, and stays as it is.
+  /// A file that is not a session is refused and left unchanged.
   public init(path: Span<UInt8>) throws(SessionFileError) {
-    // A C string ends with a zero byte, which must not come sooner.
+    // A C string must not contain a zero byte before its end.
     for index in path.indices where path[index] == 0 { throw .notOpened(code: EINVAL) }
     var slash = path.count
     while slash > 0, path[slash - 1] != UInt8(ascii: "/") { slash -= 1 }
@@ -26,7 +28,7 @@ public struct SessionFile: ~Copyable {
     guard path.count < 1_024, !name.isEmpty else {
       throw .notOpened(code: path.count < 1_024 ? EISDIR : ENAMETOOLONG)
     }
-    // SAFETY: the text ends with a zero byte, as the functions below see to.
+    // SAFETY: the text ends with a zero byte, which the functions below ensure.
     let folder = StoreFile(
       descriptor: unsafe Self.withText(of: slash == 0 ? Self.here : path.extracting(0..<slash)) {
         let descriptor = unsafe nbiot_open_directory(AT_FDCWD, $0)
@@ -45,7 +47,7 @@ public struct SessionFile: ~Copyable {
     get { Span("." as StaticString) }
   }
 
-  /// The file, which is still the one of that name when the lock is there.
+  /// Opens and locks the file, and checks that it still has its name.
   private static func openAndLock(
     _ name: Span<UInt8>,
     in folder: borrowing StoreFile
@@ -73,7 +75,8 @@ public struct SessionFile: ~Copyable {
       guard result.isGood else {
         throw result == StoreResult(.inUse) ? .inUse : .store(result.error)
       }
-      // Whoever had the lock may have seen the file removed; another process then makes and locks a new one.
+      // The previous holder may have found the file removed; another process then creates and locks
+      // a new one.
       let code = unsafe withText(of: name) {
         // SAFETY: writes exactly one stat.
         unsafe fstatat(directory, $0, &named, AT_SYMLINK_NOFOLLOW)
@@ -82,7 +85,7 @@ public struct SessionFile: ~Copyable {
     }
   }
 
-  /// Refuses what is no session, and empties what cannot be relied on.
+  /// Refuses a file that is not a session, and empties one that is not trustworthy.
   private static func check(
     _ file: borrowing StoreFile
   ) throws(SessionFileError) -> SessionFinding {
@@ -99,21 +102,21 @@ public struct SessionFile: ~Copyable {
         throw .notASession
       }
       if isEarlier { finding = .damaged(.version) }
-      // The place that was wiped out, and of the one that held nothing more.
+      // One slot was wiped, and the other one contained nothing.
       if isEmpty { finding = .damaged(.length) }
       if isExposed { finding = .notPrivate }
       if finding != .none, ftruncate(file.descriptor, 0) != 0 {
         throw .store(StoreResult.failed(.write).error)
       }
     }
-    // Also one that `touch` has made.
+    // Also a file created by `touch`.
     if isExposed, fchmod(file.descriptor, 0o600) != 0 {
       throw .store(StoreResult.failed(.write).error)
     }
     return finding
   }
 
-  /// The first 8 bytes at a place of the file; 0 where there are none.
+  /// The first 8 bytes at an offset of the file; 0 if there are none.
   private static func head(of file: borrowing StoreFile, at place: Int) -> UInt64 {
     var head: UInt64 = 0
     // SAFETY: the pointer covers 8 bytes and does not outlive the call.
@@ -123,7 +126,7 @@ public struct SessionFile: ~Copyable {
     return head
   }
 
-  /// Whether so begins a session, with a byte or two of it damaged.
+  /// Whether a session begins with these bytes, of which one or two may be damaged.
   private static func isSession(_ head: UInt64) -> Bool {
     let difference = head ^ SessionImage.rightHead
     var wrong = 0
@@ -131,17 +134,17 @@ public struct SessionFile: ~Copyable {
     return wrong <= 2
   }
 
-  /// "nbiot DT": how a file of DTLS sessions alone began, before tokens were kept.
+  /// "nbiot DT", the start of earlier files, which held DTLS sessions only.
   private static var earlierHead: UInt64 { UInt64(littleEndian: 0x5444_2074_6F69_626E) }
 
-  /// Calls `body` with `bytes` and a zero byte behind them; there are at most 1,023.
+  /// Calls `body` with `bytes` and a terminating zero byte; there must be at most 1,023.
   private static func withText(
     of bytes: Span<UInt8>,
     _ body: (UnsafePointer<CChar>) -> Int32
   ) -> Int32 {
     var text = InlineArray<1024, UInt8>(repeating: 0)
     for index in bytes.indices { text[index] = bytes[index] }
-    // SAFETY: the text ends with a zero byte, of those that it does not fill.
+    // SAFETY: the text ends with at least one of its unused zero bytes.
     return unsafe text.span.withUnsafeBytes { text in
       unsafe body(text.bindMemory(to: CChar.self).baseAddress.unsafelyUnwrapped)
     }
@@ -150,7 +153,7 @@ public struct SessionFile: ~Copyable {
 
 /// Why a session's file cannot be used.
 public enum SessionFileError: Error, Equatable, Sendable {
-  /// It can be neither opened nor made; `code` is `errno`.
+  /// It can be neither opened nor created; `code` is `errno`.
   case notOpened(code: Int32)
   /// It is a directory, a device, a pipe or a symbolic link.
   case notAFile
@@ -158,9 +161,9 @@ public enum SessionFileError: Error, Equatable, Sendable {
   case notOwned
   /// Another process, or another `SessionFile`, holds it.
   case inUse
-  /// It holds something else, which would be written over.
+  /// It contains something else, which would be overwritten.
   case notASession
-  /// It is the session of another device, secret, endpoint or kind of security.
+  /// It is the session of another device, secret, endpoint or security mode.
   case foreign
   /// It cannot be read or written.
   case store(StoreError)

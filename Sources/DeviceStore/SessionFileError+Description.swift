@@ -2,7 +2,7 @@
 internal import CPOSIX
 
 extension SessionFileError: CustomStringConvertible {
-  /// What is wrong with the file, then what to do.
+  /// States what is wrong with the file, then what to do.
   public var description: String {
     switch self {
     case .notOpened(let code):

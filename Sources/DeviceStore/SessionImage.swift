@@ -1,40 +1,41 @@
 internal import CPOSIX
 internal import ConstrainedCore
 
-/// A session with the bytes in memory that it has in the file, but for unused ones at the end.
+/// A session in memory with the layout of the file, except for unused bytes at the end.
 ///
-/// Numbers are in the machine's byte order, for the file does not leave the machine. Whatever looks at
-/// it is mutating, also where it changes nothing: else it would get a copy, whose secrets nobody wipes.
+/// Numbers are in native byte order, because the file does not leave the machine. All functions
+/// that access it are mutating, even if they change nothing: otherwise they would get a copy whose
+/// secrets nobody wipes.
 struct SessionImage {
   /// "NBSN".
   private var magic: UInt32 = 0
   private var version: UInt32 = 0
-  /// Written over in place, within one sector, which a disk writes whole or not at all.
+  /// Overwritten in place, within one sector, which a disk writes completely or not at all.
   private(set) var ceiling = SessionCeiling()
-  /// Of all but the ceiling.
+  /// The checksum of everything but the ceiling.
   private(set) var recordChecksum: UInt32 = 0
-  /// The higher one of two counts.
+  /// The valid slot is the one with the higher count.
   private(set) var generation: UInt64 = 0
   private var obtainedAt = KeptTime()
-  /// How many bytes fingerprint, token, random and channel have.
+  /// The lengths of fingerprint, token, random and channel.
   private var counts = InlineArray<4, UInt16>(repeating: 0)
   /// Fingerprint, token, random and channel.
   private var contents = InlineArray<2304, UInt8>(repeating: 0)
 
-  // Not in the file: where `move` has come to.
+  // Not in the file: the position of `move`.
 
   private var isForFile = false
   private var index = 0
   private var end = 0
 
   static var ceilingOffset: Int { 8 }
-  /// How far apart the two places for it are in the file.
+  /// The distance between its two slots in the file.
   static var spacing: Int { 4_096 }
-  /// How many bytes of the file it takes at most.
+  /// The maximum number of bytes in the file.
   static var maxCount: Int { headCount &+ 2304 }
   private static var headCount: Int { 56 }
   private static var rightMagic: UInt32 { 0x4E53_424E }
-  /// Its first 8 bytes as they are in the file: magic, then version.
+  /// The first 8 bytes in the file: magic, then version.
   static var rightHead: UInt64 {
     #if _endian(little)
     UInt64(rightMagic) | 2 &<< 32
@@ -43,7 +44,7 @@ struct SessionImage {
     #endif
   }
 
-  /// How many bytes of the file it takes.
+  /// The number of bytes in the file.
   var count: Int {
     @inline(never)
     mutating get {
@@ -53,12 +54,12 @@ struct SessionImage {
     }
   }
 
-  /// What the record's checksum must be; the count must be right.
+  /// The correct checksum of the record; the count must be right.
   private var rightRecordChecksum: UInt32 {
     @inline(never)
     mutating get {
       let end = count
-      // SAFETY: the bytes of a value without padding, used while it stays where it is.
+      // SAFETY: the bytes of a value without padding, used while it stays in place.
       return unsafe withUnsafeBytes(of: &self) { bytes in
         let all = unsafe bytes.bytes
         return checksum(all.extracting(24..<end), after: checksum(all.extracting(0..<8)))
@@ -66,7 +67,7 @@ struct SessionImage {
     }
   }
 
-  /// What was found, when `read` bytes of it were read.
+  /// The result of checking `read` bytes.
   mutating func finding(read: Int) -> SessionFinding {
     if read < Self.headCount { return read == 0 ? .none : .damaged(.length) }
     if magic == 0, version == 0 { return .none }
@@ -78,8 +79,7 @@ struct SessionImage {
       ? .found : .damaged(.reservation)
   }
 
-  /// Hands over an image that has been found to be undamaged, of whatever fingerprint; says what it
-  /// turns out to be.
+  /// Copies an undamaged image, of whatever fingerprint, into a record; returns what kind it is.
   mutating func copy(
     to record: inout SessionRecord,
     for fingerprint: borrowing FixedBytes<32>
@@ -90,7 +90,7 @@ struct SessionImage {
     return record.fingerprint == fingerprint ? .found : .foreign
   }
 
-  /// Takes what is to be stored; the record stays as it is.
+  /// Copies a record to be stored; the record does not change.
   mutating func copy(from record: inout SessionRecord, generation: UInt64) {
     self.generation = generation
     magic = Self.rightMagic
@@ -102,7 +102,7 @@ struct SessionImage {
     ceiling.seal(record.ceiling, after: recordChecksum)
   }
 
-  /// Copies the fields one way or the other; `false` when one is too long for the record.
+  /// Copies the fields in one direction; returns `false` if one is too long for the record.
   @inline(never)
   private mutating func copyFields(_ record: inout SessionRecord) -> Bool {
     copy(&record.fingerprint) && copy(&record.token) && copy(&record.random)
@@ -114,7 +114,7 @@ struct SessionImage {
     field.withParts { copy(&$0, &$1) }
   }
 
-  /// Copies the next field, so that one function does for each capacity.
+  /// Copies the next field; one function serves all capacities.
   @inline(never)
   private mutating func copy(_ field: inout MutableSpan<UInt8>, _ fieldCount: inout Int) -> Bool {
     if isForFile { counts[index] = UInt16(truncatingIfNeeded: fieldCount) }
@@ -129,7 +129,7 @@ struct SessionImage {
     return true
   }
 
-  /// Leaves nothing of the token and the keys in memory.
+  /// Wipes the token and the keys from memory.
   @inline(never)
   mutating func wipe() {
     // SAFETY: the pointer covers exactly the value and does not outlive the call.
@@ -145,7 +145,7 @@ struct SessionCeiling {
   /// Continued from the record's: a number that was reserved for another record is refused.
   private(set) var checksum: UInt32 = 0
 
-  /// What the checksum must be after that of the record.
+  /// The correct checksum after that of the record.
   @inline(never)
   mutating func rightChecksum(after recordChecksum: UInt32) -> UInt32 {
     // SAFETY: the value's own bytes, used while it stays where it is.
@@ -154,7 +154,7 @@ struct SessionCeiling {
     }
   }
 
-  /// Becomes that number.
+  /// Sets the number and its checksum.
   mutating func seal(_ number: UInt64, after recordChecksum: UInt32) {
     self.number = number
     checksum = rightChecksum(after: recordChecksum)

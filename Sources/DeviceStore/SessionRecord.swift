@@ -1,56 +1,57 @@
 public import ConstrainedCore
 
-/// What of a device's session with the platform outlives the process.
+/// The part of a device's session with the platform that outlives the process.
 ///
 /// Size: some 2.3 KB.
 public struct SessionRecord: Sendable {
-  /// What the session belongs to: a digest over credentials, endpoint and mode.
+  /// Binds the session: a digest over credentials, endpoint and mode.
   public var fingerprint = FixedBytes<32>()
 
   /// The platform's token.
   public var token = FixedBytes<192>()
 
-  /// The platform's random text, from which the symmetric mode derives its key; else empty.
+  /// The platform's random text, from which the symmetric mode derives its key; otherwise empty.
   public var random = FixedBytes<32>()
 
   /// No number above this one has been used under the token.
   public var ceiling: UInt64 = 0
 
-  /// When the token came.
+  /// The time at which the token was issued.
   public var obtainedAt = KeptTime()
 
-  /// The secure channel's session as it was exported; empty when there is none.
+  /// The exported session of the secure channel; empty if there is none.
   public var channel = FixedBytes<2048>()
 
-  /// An empty record.
+  /// Creates an empty record.
   public init() {}
 }
 
-/// What `SessionStore.load` found.
+/// The result of `SessionStore.load`.
 public enum SessionFinding: Equatable, Sendable {
   /// There is no session.
   case none
-  /// The session, exactly as it was stored.
+  /// The session was loaded, exactly as stored.
   case found
   /// A session with another fingerprint.
   case foreign
-  /// A session that cannot be relied on.
+  /// A session that is not trustworthy.
   case damaged(SessionDamage)
-  /// A file that others can read or change, that is not the user's own or no file at all: its token
-  /// may be known or made up.
+  /// A file that others can read or change, that belongs to another user, or that is not a file:
+  /// its token may be known or forged.
   case notPrivate
 }
 
-/// What is wrong with a stored session.
+/// The damage of a stored session.
 public enum SessionDamage: Equatable, Sendable {
-  /// It does not begin as a session does.
+  /// It does not start like a session.
   case head
   /// It was written by another version of this software.
   case version
-  /// It is shorter than it says.
+  /// It is shorter than its lengths.
   case length
-  /// Its checksum is not that of its bytes.
+  /// Its checksum is wrong.
   case record
-  /// The number reserved last has another checksum, as when the power goes while it is written.
+  /// The last reserved number has a wrong checksum, for example after a power failure during the
+  /// write.
   case reservation
 }

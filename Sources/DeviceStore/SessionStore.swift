@@ -14,25 +14,25 @@ package import ConstrainedCore
 /// ceiling is used, `forget` when the session is over.
 public struct SessionStore: ~Copyable {
   private var kept = KeptFile()
-  /// Whether numbers can be reserved: the session that was found or stored last holds.
+  /// Whether numbers can be reserved: the session found or stored last is valid.
   private var isUsable = false
-  /// Which of the two places the session is in, as an offset; and whether the other one, or both, are empty.
+  /// The offset of the session's slot, and whether the other slot, or both, are empty.
   private var place = 0
   private var isOtherEmpty = false
   private var isEmpty = false
   private var generation: UInt64 = 0
   private var ceiling: UInt64 = 0
   private var recordChecksum: UInt32 = 0
-  /// What is written over the ceiling in the file.
+  /// The bytes written over the ceiling in the file.
   private var slot = SessionCeiling()
   #if SMALL
-  // A device's program has a directory, where the session is one file of two.
+  // A device program has a directory, in which the session is one of two files.
   private var isAlone: Bool {
     get { false }
     set { precondition(!newValue, "a SMALL store keeps its session in a directory") }
   }
   #else
-  /// Whether the file stands alone: it is open from the start, and never replaced.
+  /// Whether it is a single file: it is open from the start, and never replaced.
   private var isAlone = false
   #endif
 
@@ -50,8 +50,8 @@ public struct SessionStore: ~Copyable {
     isAlone = true
   }
 
-  /// One that `join` is to be called of before anything else: until then it is all zeros, which costs
-  /// least as a part of something larger.
+  /// Creates a store for `join`, to be called before anything else: all zeros, which costs least as
+  /// a part of a larger value.
   package init() {}
 
   /// Keeps the directory open.
@@ -88,7 +88,7 @@ public struct SessionStore: ~Copyable {
     let result = read(&image, &finding)
     if finding == .found { finding = image.copy(to: &record, for: fingerprint) }
     isUsable = finding == .found && result.isGood
-    // Somebody else's, or a part.
+    // Another device's session, or an incomplete one.
     if finding != .found { Self.wipe(&record) }
     ceiling = image.ceiling.number
     recordChecksum = image.recordChecksum
@@ -120,9 +120,9 @@ public struct SessionStore: ~Copyable {
       return .good
     }
     if !result.isGood { return result }
-    // The process that wrote this may have been killed before it was durable, or the file's name was.
-    // Were numbers reserved in it then, a power cut could bring the former session back, with the same
-    // token and a lower ceiling.
+    // The process that wrote this may have been killed before the contents or the file's name were
+    // durable. If numbers were reserved in it then, a power failure could restore the former
+    // session, with the same token and a lower ceiling.
     result = kept.syncDirectory()
     if result.isGood { result = kept.sync() }
     var other = SessionFinding.none
@@ -137,12 +137,12 @@ public struct SessionStore: ~Copyable {
     isOtherEmpty = isOther ? finding == .none : other == .none
     place = isOther ? SessionImage.spacing : 0
     if isOther { result = read(&image, at: place, &finding) }
-    // Only the newer one holds, also when it is damaged later.
+    // Only the newer one is valid, even if it is damaged later.
     if areTwo { result = wipeOther() }
     return result
   }
 
-  /// Reads what is at one of the two places.
+  /// Reads one of the two slots.
   private mutating func read(
     _ image: inout SessionImage,
     at place: Int,
@@ -154,7 +154,7 @@ public struct SessionStore: ~Copyable {
     return .good
   }
 
-  /// Makes the other place none that a session is found at, durably.
+  /// Durably invalidates the other slot.
   private mutating func wipeOther() -> StoreResult {
     if isOtherEmpty { return .good }
     var nothing: UInt64 = 0
@@ -164,9 +164,10 @@ public struct SessionStore: ~Copyable {
     return result
   }
 
-  /// Makes the file where there is none, so that a disk that is full later has room for a session.
+  /// Creates the file if it does not exist, so that a disk that fills up later has room for a
+  /// session.
   ///
-  /// Where that fails, the first `replace` tries again.
+  /// If that fails, the first `replace` tries again.
   @inline(never)
   package mutating func keepRoom() {
     guard !kept.file.isOpen, kept.file.code == ENOENT else { return }
@@ -175,13 +176,13 @@ public struct SessionStore: ~Copyable {
     isEmpty = true
   }
 
-  /// Makes the file anew, with an image at the first place.
+  /// Rewrites the file, with an image in the first slot.
   private mutating func make(_ image: inout SessionImage) -> StoreResult {
-    // It is no longer private, and what takes its place would have another name.
+    // It is no longer private, and a replacement would have another name.
     if isAlone { return StoreResult(.notPrivate) }
     kept.file.close()
     var result = kept.begin()
-    // All of both places, so that nothing has to be found for them later.
+    // Write both slots completely, so that they need no further allocation later.
     if result.isGood { result = write(&image, at: 0) }
     if result.isGood {
       var nothing = SessionImage()
@@ -223,7 +224,8 @@ public struct SessionStore: ~Copyable {
     if kept.file.isOpen {
       let other = SessionImage.spacing &- place
       let isFormerEmpty = isEmpty
-      // Until this is durable the former one holds, then this one, and at last it alone.
+      // Until this is durable the former session is valid, then this one, and in the end only this
+      // one.
       isOtherEmpty = false
       result = kept.write(image.count, of: &image, at: other)
       if result.isGood { result = kept.sync() }
@@ -257,8 +259,8 @@ public struct SessionStore: ~Copyable {
     guard isUsable else { return StoreResult(.noSession) }
     guard ceiling > self.ceiling else { return .good }
     slot.seal(ceiling, after: recordChecksum)
-    // A power cut amid this write leaves a wrong checksum, never a wrong number. After a failure the
-    // next call writes the bytes again, so that its sync has something to tell of.
+    // A power failure during this write leaves a wrong checksum, never a wrong number. After a
+    // failure the next call writes the bytes again, so that its sync reports their state.
     var result = kept.write(12, of: &slot, at: place &+ SessionImage.ceilingOffset)
     if result.isGood { result = kept.sync() }
     if result.isGood { self.ceiling = ceiling }

@@ -2,15 +2,15 @@ internal import CPOSIX
 
 /// The directory of a device's files: opened, checked and locked.
 ///
-/// It is made with mode 0700 when it is missing; the one above it must be there. One that belongs to
-/// another user, or that others can write to, is refused; that others can list it does no harm, for
-/// the files in it are 0600. The lock (`flock` on the directory itself) goes with the last of this
-/// value and the stores that were opened in it, and with the process, however it ends; where another
-/// one holds it, making this value takes a second before it fails.
+/// It is created with mode 0700 if it does not exist; its parent must exist. A directory that
+/// belongs to another user, or that others can write to, is refused. It does no harm if others can
+/// list it, because its files have mode 0600. The lock (`flock` on the directory itself) is
+/// released with the last of this value and the stores opened in it, and when the process ends, in
+/// whatever way. If another process holds it, creating this value fails after a second.
 public struct StateDirectory: ~Copyable {
   let file: StoreFile
 
-  /// Opens the directory of that path, of at most 1,023 bytes.
+  /// Opens the directory at that path, of at most 1,023 bytes.
   @inline(never)
   public init(path: Span<UInt8>) throws(StoreError) {
     var isNew = false
@@ -20,16 +20,16 @@ public struct StateDirectory: ~Copyable {
     try result.check()
   }
 
-  /// The descriptor, or `errno` negated.
+  /// The descriptor, or the negated `errno`.
   private static func open(_ path: Span<UInt8>, isNew: inout Bool) -> Int32 {
     var name = InlineArray<1024, UInt8>(repeating: 0)
     guard path.count < name.count else { return -ENAMETOOLONG }
     for index in path.indices {
-      // A C string ends with a zero byte, which must not come sooner.
+      // A C string must not contain a zero byte before its end.
       if path[index] == 0 { return -EINVAL }
       name[index] = path[index]
     }
-    // SAFETY: the path ends with a zero byte, of those that it does not fill.
+    // SAFETY: the path ends with at least one of its unused zero bytes.
     return unsafe name.span.withUnsafeBytes { path in
       let path = unsafe path.bindMemory(to: CChar.self).baseAddress.unsafelyUnwrapped
       isNew = unsafe mkdir(path, 0o700) == 0
@@ -44,16 +44,16 @@ public struct StateDirectory: ~Copyable {
     if result.isGood { result = lock(file) }
     if !result.isGood { return result }
     result = keepName(of: file)
-    // Also where it was there already, for a process before this one may have been killed before it
-    // came to this. But then it is not held against a directory above that cannot be opened.
+    // Also for an existing directory, because an earlier process may have been killed before this
+    // step. But then a parent directory that cannot be opened is not an error.
     if isNew, !result.isGood { return result }
-    // Left by a process that ended before it was finished.
+    // Left by a process that ended during a replacement.
     file.remove(.temporary)
     return .good
   }
 
-  /// Waits a second at most: a process that was just started shares the lock of the one that started
-  /// it until it runs its own program, also when that one has closed the directory or was killed.
+  /// Waits at most a second: a child process shares its parent's lock until it runs its own
+  /// program, even if the parent has closed the directory or was killed.
   static func lock(_ file: borrowing StoreFile) -> StoreResult {
     var tries = 100
     while flock(file.descriptor, LOCK_EX | LOCK_NB) != 0 {
@@ -66,7 +66,7 @@ public struct StateDirectory: ~Copyable {
     return .good
   }
 
-  /// Makes the directory's own entry durable: without it all that is stored in it would be lost.
+  /// Makes the directory's own entry durable; otherwise everything in it could be lost.
   private static func keepName(of file: borrowing StoreFile) -> StoreResult {
     // SAFETY: a StaticString's bytes end with a zero byte and live as long as the program.
     let parent = StoreFile(

@@ -2,7 +2,7 @@
 internal import CPOSIX
 
 extension StoreError: CustomStringConvertible {
-  /// What happened, then what to do.
+  /// States what happened, then what to do.
   public var description: String {
     switch self {
     case .directory(let code):
@@ -36,7 +36,7 @@ extension StoreError: CustomStringConvertible {
 }
 
 extension OutboxError: CustomStringConvertible {
-  /// What happened, then what to do.
+  /// States what happened, then what to do.
   public var description: String {
     switch self {
     case .full: "the outbox is full: deliver first, or give it more room"

@@ -1,14 +1,14 @@
 internal import CPOSIX
 
-/// An open file or directory, or none; closed when the value ends.
+/// An open file or directory, or none; closed with the value.
 ///
-/// The calls that may wait are repeated when a signal interrupts them. Public only because the
-/// Embedded build must see how a part of a public value ends.
+/// Blocking calls are repeated when a signal interrupts them. Public only because the Embedded
+/// build must see the deinitialisers of a public value's parts.
 public struct StoreFile: ~Copyable {
-  /// The descriptor with all bits turned over, so that none is zero, as most of what it is part of.
+  /// The inverted descriptor, so that no descriptor is zero, like most fields around it.
   private var inverted: Int32
 
-  /// The descriptor, or `errno` negated when the file could not be opened.
+  /// The descriptor, or the negated `errno` if the file could not be opened.
   private(set) var descriptor: Int32 {
     get { ~inverted }
     set { inverted = ~newValue }
@@ -16,10 +16,10 @@ public struct StoreFile: ~Copyable {
 
   var isOpen: Bool { descriptor >= 0 }
 
-  /// What `errno` was when the file could not be opened.
+  /// The value of `errno` if the file could not be opened.
   var code: Int32 { 0 &- descriptor }
 
-  /// None.
+  /// Starts without a file.
   init() {
     inverted = 0
   }
@@ -28,7 +28,7 @@ public struct StoreFile: ~Copyable {
     inverted = ~descriptor
   }
 
-  /// Becomes another descriptor of the same open file, which holds its lock, too; it must be none yet.
+  /// Duplicates a descriptor, which shares the open file and its lock; there must be none yet.
   @inline(never)
   mutating func copy(_ other: borrowing StoreFile) {
     let copy = nbiot_duplicate(other.descriptor)
@@ -41,13 +41,13 @@ public struct StoreFile: ~Copyable {
 
   @inline(never)
   private static func end(_ descriptor: Int32) {
-    // Not repeated: Linux has given the descriptor back even if it was interrupted.
+    // Not repeated: Linux releases the descriptor even if the call is interrupted.
     if descriptor >= 0 { _ = CPOSIX.close(descriptor) }
   }
 }
 
 extension StoreFile {
-  /// Opens the file of that name in a directory, in place of the one that was open.
+  /// Opens the file of that name in a directory, replacing the open one.
   @inline(never)
   mutating func open(_ name: StoreName, in directory: borrowing StoreFile, flags: Int32) {
     close()
@@ -57,27 +57,27 @@ extension StoreFile {
     } while descriptor == -EINTR
   }
 
-  /// Closes it; then there is none.
+  /// Closes the file, leaving none.
   @inline(never)
   mutating func close() {
     Self.end(descriptor)
     inverted = 0
   }
 
-  /// Becomes the other one, which is none from then on.
+  /// Takes over another file, which becomes none.
   mutating func take(_ other: inout StoreFile) {
     Self.end(descriptor)
     inverted = other.inverted
     other.inverted = 0
   }
 
-  /// Waits until the storage has what was written.
+  /// Waits until the written data is on the storage.
   ///
-  /// Of the inode it has only as much as is needed to read the bytes again, unless `all` is asked
-  /// for, as directories and new files need: a mark in place then costs no write of the inode.
+  /// Of the inode it syncs only what is needed to read the data again, unless `all` is set, as
+  /// necessary for directories and new files: a mark in place then costs no write of the inode.
   ///
-  /// After a failure nothing is known of what was written since the last success, not even when a
-  /// second call succeeds: Linux reports an error once and takes the pages for written.
+  /// After a failure the state of everything written since the last success is unknown, even if a
+  /// second call succeeds: Linux reports an error once and then treats the pages as written.
   @inline(never)
   func sync(all: Bool) -> StoreResult {
     while (all ? fsync(descriptor) : fdatasync(descriptor)) != 0 {
@@ -86,8 +86,8 @@ extension StoreFile {
     return .good
   }
 
-  /// Looks at who else can do what with it, and how many bytes it has; fails with `notPrivate` where
-  /// others can change it, it belongs to somebody else, or is no file.
+  /// Checks the file's owner and mode, and returns its length; fails with `notPrivate` if others
+  /// can change it, it belongs to another user, or it is not a file.
   @inline(never)
   func look(_ found: inout FoundFile) -> StoreResult {
     var status = stat()
@@ -102,7 +102,7 @@ extension StoreFile {
     return .good
   }
 
-  /// Removes a file of this directory and says what `errno` was, or 0.
+  /// Removes a file of this directory; returns `errno`, or 0.
   @inline(never)
   @discardableResult
   func remove(_ name: StoreName) -> Int32 {
@@ -110,11 +110,11 @@ extension StoreFile {
   }
 }
 
-/// What a look at a file found.
+/// The result of checking a file.
 struct FoundFile {
-  /// How many bytes it has.
+  /// The length in bytes.
   var count = 0
-  /// Whether others than its owner can read it.
+  /// Whether users other than its owner can read it.
   var isReadable = false
 }
 
@@ -122,7 +122,7 @@ struct FoundFile {
 enum StoreName {
   case session
   case outbox
-  /// What takes the place of either when it is finished; there is one at a time.
+  /// The replacement of either file until it is complete; there is one at a time.
   case temporary
 
   /// The name, which ends with a zero byte and lives as long as the program.

@@ -1,14 +1,15 @@
 internal import CPOSIX
 
-/// How a step on the files went: well, or what failed and why, as one number.
+/// The result of an operation on the files: success, or the failed step and its cause, as one
+/// number.
 ///
-/// Within the device steps say it so, and only what they make together throws: a typed error costs each
-/// caller on the way twice the code.
+/// Functions within the store return it, and only the public ones throw: a typed error costs each
+/// caller twice the code.
 package struct StoreResult: Equatable {
-  /// The failed step in the highest byte, `errno` in the others; 0 when all went well.
+  /// The failed step in the highest byte, `errno` in the others; 0 for success.
   private let number: UInt32
 
-  /// What can fail.
+  /// The steps that can fail.
   enum Step: UInt32 {
     case directory = 1
     case open
@@ -25,26 +26,26 @@ package struct StoreResult: Equatable {
     case noSession
   }
 
-  /// All went well.
+  /// The operation succeeded.
   package static var good: Self { Self(number: 0) }
 
-  /// Whether all went well.
+  /// Whether the operation succeeded.
   package var isGood: Bool { number == 0 }
 
   private init(number: UInt32) {
     self.number = number
   }
 
-  /// A step failed, `code` is the system's number for why.
+  /// Creates the result of a failed step; `code` is the system's error number.
   init(_ step: Step, code: Int32 = 0) {
     number = step.rawValue &<< 24 | UInt32(bitPattern: code)
   }
 
-  /// A step failed just now, for what `errno` says.
+  /// Creates the result of a step that has just failed, with the current `errno`.
   @inline(never)
   static func failed(_ step: Step) -> Self { Self(step, code: nbiot_errno()) }
 
-  /// What failed; only where something did.
+  /// The error; valid only after a failure.
   package var error: StoreError {
     @inline(never)
     get {

@@ -1,17 +1,17 @@
-/// What was written to flash, counted.
+/// Counts writes to flash.
 public struct StoreWrites: Equatable, Sendable {
-  /// Files written anew and put in the place of the old one.
+  /// Files rewritten as a replacement of the old one.
   public internal(set) var replacements = 0
 
   /// Calls that wrote bytes (`pwrite`).
   public internal(set) var writes = 0
 
-  /// Calls that waited for the storage (`fdatasync`, `fsync`), directories included.
+  /// Calls that waited for the storage (`fdatasync`, `fsync`), including those for directories.
   public internal(set) var syncs = 0
 
-  /// Bytes written, without what the file system adds.
+  /// Bytes written, without the file system's own.
   public internal(set) var bytes = 0
 
-  /// Nothing yet.
+  /// Starts at 0.
   public init() {}
 }

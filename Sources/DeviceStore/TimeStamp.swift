@@ -1,35 +1,35 @@
 public import ConstrainedCore
 
-/// Now, as far as time that passes can be told: within one start of the machine by its clock that cannot
-/// be set, over a restart of the machine by the calendar where that is synchronised.
+/// The current time for measuring elapsed time: by the clock since boot, which cannot be set, and
+/// across a reboot by the calendar if it is synchronised.
 ///
-/// Setting the calendar, forwards or back, so never makes anything older within one start. Over a restart
-/// of the machine without a calendar that can be relied on, something is at least as old as this start.
+/// Setting the calendar in either direction therefore never ages anything within one boot. Across a
+/// reboot without a reliable calendar, the age is at least the time since that boot.
 public struct TimeStamp: Sendable {
-  /// Which start of the machine this is (`WallClock.boot`).
+  /// Identifies the boot of the machine (`WallClock.boot`).
   public var boot: UInt64
-  /// The time since it started, sleep included (`MonotonicClock`).
+  /// The time since boot, including sleep (`MonotonicClock`).
   public var instant: Instant
   /// Seconds since 1970; 0 unless the clock is synchronised (`WallClock.now`).
   public var date: UInt64
 
-  /// The time `instant` after that start of the machine.
+  /// The time `instant` after that boot.
   public init(boot: UInt64, instant: Instant, date: UInt64) {
     self.boot = boot
     self.instant = instant
     self.date = date
   }
 
-  /// Whole seconds since the machine started.
+  /// Whole seconds since boot.
   var seconds: UInt32 { UInt32(truncatingIfNeeded: instant.milliseconds / 1_000) }
 
-  /// The same in the form in which it is kept.
+  /// The time in its stored form.
   public var kept: KeptTime {
     @inline(never)
     get { KeptTime(boot: boot, seconds: seconds, date: UInt32(truncatingIfNeeded: date)) }
   }
 
-  /// How many seconds have passed since `kept` at least, up to one too many.
+  /// A lower bound of the seconds elapsed since `kept`, at most one too many.
   @inline(never)
   public func age(of kept: KeptTime) -> UInt32 {
     if kept.boot == boot { return seconds < kept.seconds ? 0 : seconds &- kept.seconds }
@@ -39,19 +39,19 @@ public struct TimeStamp: Sendable {
   }
 }
 
-/// When something was written down, 16 bytes.
+/// A stored time, 16 bytes.
 public struct KeptTime: BitwiseCopyable, Equatable, Sendable {
-  /// Which start of the machine it was; 0 with all else 0 for a time that is not known.
+  /// Identifies the boot; 0, with all other fields 0, for an unknown time.
   public var boot: UInt64 = 0
-  /// Whole seconds since the machine had started.
+  /// Whole seconds since boot.
   public var seconds: UInt32 = 0
-  /// Seconds since 1970; 0 where the clock was not synchronised.
+  /// Seconds since 1970; 0 if the clock was not synchronised.
   public var date: UInt32 = 0
 
-  /// A time that is not known.
+  /// Creates an unknown time.
   public init() {}
 
-  /// That time.
+  /// Creates a time.
   public init(boot: UInt64, seconds: UInt32, date: UInt32) {
     self.boot = boot
     self.seconds = seconds

@@ -2,10 +2,10 @@ public import ConstrainedCore
 public import ReportLink
 
 extension DurableReports: DatagramLink where Link: DatagramLink & ~Copyable {
-  /// As the link says.
+  /// The link's value.
   public var needsWholeDatagrams: Bool { link.needsWholeDatagrams }
 
-  /// Hands the datagram to the link.
+  /// Passes the datagram to the link.
   public mutating func handleDatagram(_ datagram: Span<UInt8>, of length: Int, at now: Instant) {
     link.handleDatagram(datagram, of: length, at: now)
   }
@@ -18,6 +18,6 @@ extension DurableReports: DatagramLink where Link: DatagramLink & ~Copyable {
     try link.pollTransmit(into: &output, at: now)
   }
 
-  /// Sends what is under way again at once, over a socket to another address of the server.
+  /// Sends the request in flight again at once, over a socket to another address of the server.
   public mutating func changeAddress(at now: Instant) { link.changeAddress(at: now) }
 }

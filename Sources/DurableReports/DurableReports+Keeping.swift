@@ -2,13 +2,13 @@ internal import ConstrainedCore
 package import DeviceStore
 internal import ReportLink
 
-/// What is written down when, and what is sent next.
+/// Decides what is stored when, and which report is sent next.
 extension DurableReports where Link: ~Copyable {
-  /// Writes down what the link waits for.
+  /// Stores the state that the link waits for.
   @inline(never)
   mutating func keepSession(at now: TimeStamp) -> StoreResult {
     let unkept = link.unkept
-    // A channel made since, for which the token has not changed, is written down, too.
+    // A channel established since, under an unchanged token, is stored as well.
     let hasNewChannel = link.channelCount != keptChannels && link.isAuthenticated
     guard unkept != nil || hasNewChannel else { return .good }
     let ceiling = record.ceiling
@@ -19,7 +19,7 @@ extension DurableReports where Link: ~Copyable {
       let (raised, isOver) = record.ceiling.addingReportingOverflow(settings.reservation)
       record.ceiling = isOver ? .max : raised
     }
-    // The disk first: a number that was used before would be used again after a power cut.
+    // Write to disk first: otherwise a used number could be used again after a power failure.
     let result: StoreResult
     if unkept == .numbers {
       result = store.tryToReserve(upTo: record.ceiling)
@@ -32,9 +32,9 @@ extension DurableReports where Link: ~Copyable {
     return result
   }
 
-  /// Starts the next report that waits, if any does and may; the session must be free.
+  /// Starts the next waiting report, if there is one and it may be sent; the session must be free.
   ///
-  /// It may instead end one that is over (`takeEnded`).
+  /// It may instead end an expired one (`takeEnded`).
   @inline(never)
   mutating func startNext(at now: TimeStamp) -> StoreResult {
     let result = outbox.findNext(at: now)
@@ -44,7 +44,7 @@ extension DurableReports where Link: ~Copyable {
     self.isUrgent = false
     if outbox.inFlight == 0 { return result }
     if isWaiting, !isUrgent || outbox.inFlightPriority < waitPriority {
-      // It was looked through for what is over alone.
+      // The search was only for expired entries.
       outbox.release()
       return result
     }
@@ -59,7 +59,7 @@ extension DurableReports where Link: ~Copyable {
         at: now.instant
       )
     else {
-      // Nothing that `accept` takes comes here; what does can never be sent.
+      // `accept` never stores such a report; it could never be sent.
       rejectedReports += 1
       delivery = .rejected
       return result
@@ -68,7 +68,7 @@ extension DurableReports where Link: ~Copyable {
     return result
   }
 
-  /// Tells of the report that the outbox has ended, if it has.
+  /// Reports the entry that the outbox has ended, if any.
   @inline(never)
   mutating func takeEnded() -> DurableEvent? {
     let ended = outbox.ended
@@ -94,7 +94,7 @@ extension DurableReports where Link: ~Copyable {
     }
   }
 
-  /// Takes in how the link's report has ended.
+  /// Handles the end of the link's report.
   private mutating func end(at now: Instant) -> DurableEvent? {
     delivery = .none
     let ending = link.ending
@@ -123,20 +123,21 @@ extension DurableReports where Link: ~Copyable {
     return nil
   }
 
-  /// Ends a wait for the link, for the platform has answered; not one that it has asked for.
+  /// Ends a wait for the link after an answer of the platform, unless the platform asked for the
+  /// wait.
   private mutating func linkWorks() {
     postponements = 0
     if !isWaitAsked { notBefore = Instant(milliseconds: .min) }
   }
 
-  /// Lets the network, or the platform, rest after a report of that priority, for as long as the platform
-  /// has asked for at least.
+  /// Pauses all sending after a report of that priority failed, at least as long as the platform
+  /// asked.
   ///
-  /// One of a higher priority that has come meanwhile is tried all the same, once, unless the platform has
+  /// A report of higher priority that arrives meanwhile is still tried once, unless the platform
   /// asked for the wait.
   ///
-  /// What interrupts a link may be an ICMP message that anybody can forge: the first one costs no more than
-  /// ACK_TIMEOUT, which a network that is really gone costs nothing on the air.
+  /// The interruption may be due to a forged ICMP message: the first one costs at most ACK_TIMEOUT.
+  /// If the network is really gone, the early retry costs nothing on the air.
   mutating func postpone(
     _ priority: UInt8,
     _ asked: Milliseconds,
@@ -151,14 +152,14 @@ extension DurableReports where Link: ~Copyable {
     if !isUrgent { waitPriority = priority }
   }
 
-  /// Lets the report's topic rest; others go on, and so do those of a higher priority unless the platform
-  /// has asked for the wait.
+  /// Pauses the report's topic; others continue, and so do reports of higher priority, unless the
+  /// platform asked for the wait.
   private mutating func putOff(_ asked: Milliseconds, at now: Instant) {
     let until = now + wait(after: Int(outbox.putOffs), asked)
     outbox.putOff(until: until, isWhole: asked > Milliseconds(0), at: now)
   }
 
-  /// How long to wait after so many failures in a row: what the platform has asked for at least.
+  /// The wait after that many failures in a row, at least as long as the platform asked.
   private mutating func wait(after failures: Int, _ asked: Milliseconds) -> Milliseconds {
     let doubled = settings.retry * (1 << Int64(min(failures, 16)))
     return max(link.spread(min(doubled, settings.retryLimit)), asked)
@@ -166,10 +167,9 @@ extension DurableReports where Link: ~Copyable {
 }
 
 extension DurableSettings {
-  /// Whether a token is about to expire, as far as that can be told.
+  /// Whether a token is about to expire, as far as that is known.
   ///
-  /// Where it cannot, after a restart of the machine with a clock that is not synchronised, the platform
-  /// says so, with 4.01.
+  /// If it is not known, after a reboot without a synchronised clock, the platform answers 4.01.
   package func isExpired(_ record: borrowing SessionRecord, at now: TimeStamp) -> Bool {
     guard tokenLifetime > 0, record.obtainedAt.isKnown else { return false }
     let age = UInt64(now.age(of: record.obtainedAt))

@@ -17,62 +17,62 @@ public import ReportLink
 /// Memory: about 6 KB beside the link's, in place; no call allocates after the first report.
 public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
   var delivery = Delivery.none
-  /// What the session's file was found to be.
+  /// The state of the session's file when it was loaded.
   public private(set) var sessionFinding = SessionFinding.none
-  /// Nothing is sent before this instant, but for a report of a higher priority than `waitPriority`.
+  /// Nothing is sent before this instant, except a report of a higher priority than `waitPriority`.
   var notBefore = Instant(milliseconds: .min)
-  /// The priority of the report that the wait began with.
+  /// The priority of the report that started the wait.
   var waitPriority: UInt8 = 0
-  /// Whether such a report has come since, or while another one was under way: it is tried once.
+  /// Whether such a report has arrived since, or while another one was in flight: it is tried once.
   var isUrgent = false
-  /// Whether the platform has asked for the wait, which holds for all.
+  /// Whether the platform asked for the wait, which then applies to all reports.
   var isWaitAsked = false
-  /// Which start of the machine this is.
+  /// Identifies the boot of the machine.
   let boot: UInt64
-  /// Since when the disk refuses to be written; it is asked again from this instant on.
+  /// The time from which writing to the disk is retried.
   var storeNotBefore = Instant(milliseconds: .min)
-  /// How many reports in a row the platform did not take for now.
+  /// The number of reports in a row that the platform did not accept for now.
   var postponements = 0
-  /// How many secure channels had been made when the record was written.
+  /// The number of secure channels established when the record was stored.
   var keptChannels = 0
-  /// The report at hand, if there is one.
+  /// The id of the current report; 0 if there is none.
   var reportID: UInt64 = 0
 
-  /// How many reports the platform has taken.
+  /// The number of reports accepted by the platform.
   public internal(set) var deliveredReports = 0
-  /// How many reports the platform will never take.
+  /// The number of reports that the platform refused for good.
   public internal(set) var rejectedReports = 0
 
   let settings: DurableSettings
-  /// What delivers the reports, one at a time.
+  /// Delivers the reports, one at a time.
   public internal(set) var link: Link
   var store = SessionStore()
   var outbox = Outbox()
-  /// What is on disk of the link.
+  /// The link's state on disk.
   var record = SessionRecord()
 
-  /// Where the report at hand stands.
+  /// The state of the current report.
   enum Delivery {
-    /// There is none.
+    /// There is no report.
     case none
-    /// The session has it.
+    /// The session is sending it.
     case underWay
-    /// The platform has taken it, which is still to be written down.
+    /// The platform has accepted it; this is not stored yet.
     case delivered
-    /// The platform will never take it, which is still to be written down.
+    /// The platform refuses it for good; this is not stored yet.
     case rejected
-    /// It was tried often enough, which is still to be written down.
+    /// It has had its last attempt; this is not stored yet.
     case givenUp
   }
 
-  /// Whether the report at hand has ended for good.
+  /// Whether the current report has ended for good.
   var isEnded: Bool { delivery != .none && delivery != .underWay }
 
-  /// What `directory` holds of a device: the reports that wait, and the state of its link unless that is of another
-  /// `fingerprint`.
+  /// Loads a device from `directory`: its waiting reports, and its link's state unless that has
+  /// another `fingerprint`.
   ///
-  /// `now` says which start of the machine this is; the instants that are handed over later are of the same
-  /// clock. The link keeps its state where its owner does, and leaves it to the owner to try a report again.
+  /// `now` identifies the boot of the machine; later instants must be of the same clock. The link
+  /// stores its state through its owner, and leaves retries to the owner.
   public init(
     link: consuming Link,
     settings: DurableSettings = DurableSettings(),
@@ -124,25 +124,25 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
     return result
   }
 
-  /// What was found in the outbox.
+  /// The state of the outbox when it was opened.
   public var outboxFindings: OutboxFindings { outbox.findings }
 
-  /// How many reports wait for the platform, with the one under way.
+  /// The number of reports waiting for the platform, including the one in flight.
   public var pendingReports: Int { outbox.count }
 
-  /// The id that the next accepted report has.
+  /// The id of the next accepted report.
   public var nextID: UInt64 { outbox.nextID }
 
-  /// What became of the reports.
+  /// The counters of the reports' results.
   public var outboxCounters: OutboxCounters { outbox.counters }
 
-  /// What was written to disk for the session and its sequence numbers.
+  /// The writes to disk for the session and its sequence numbers.
   public var sessionWrites: StoreWrites { store.writes }
 
-  /// What was written to disk for the reports.
+  /// The writes to disk for the reports.
   public var outboxWrites: StoreWrites { outbox.writes }
 
-  /// Whether the largest report would be taken.
+  /// Whether a report of the maximum size would be accepted.
   public var hasRoom: Bool { outbox.hasRoom }
 
   /// Whether there is something to exchange with the platform, now or at `pollTimeout`.
@@ -196,14 +196,14 @@ extension DurableReports where Link: ~Copyable {
     outbox.shedNext() ? takeEnded() : nil
   }
 
-  /// Ends what is under way because the link failed, for example when there is no network; the report
+  /// Ends the report in flight because the link failed, for example without a network; the report
   /// stays and is sent again later.
   public mutating func interrupt(at now: Instant) {
     link.interrupt(at: now)
     if delivery == .none { postpone(0, Milliseconds(0), true, at: now) }
   }
 
-  /// Ends the wait that a report has begun to which nothing came, for the server has another address.
+  /// Ends the wait after an unanswered report, because the server has another address.
   public mutating func moveOn() { notBefore = Instant(milliseconds: .min) }
 
   /// Ends the secure channel; `pollTransmit` may give a goodbye.
@@ -218,13 +218,13 @@ extension DurableReports where Link: ~Copyable {
 // MARK: - Input and output
 
 extension DurableReports where Link: ~Copyable {
-  /// Takes in that time has passed; call it at or after `pollTimeout`.
+  /// Handles the timers that have expired; call it at or after `pollTimeout`.
   public mutating func handleTimeout(at now: Instant) {
     link.handleTimeout(at: now)
   }
 
-  /// When `handleTimeout` and `pollEvent` are to be called next, an instant of the past when they are due;
-  /// `nil` while nothing is waited for.
+  /// The time of the next calls of `handleTimeout` and `pollEvent`, in the past if they are due;
+  /// `nil` if nothing is pending.
   public mutating func pollTimeout() -> Instant? {
     var earliest = link.pollTimeout()
     // A disk that refuses is asked again; else `pollEvent` has written what was to be written.
@@ -238,23 +238,24 @@ extension DurableReports where Link: ~Copyable {
     return earliest
   }
 
-  /// When the outbox is to be looked through next.
+  /// The time of the next search of the outbox.
   private var nextStart: Instant {
     if isUrgent || outbox.isShedding { return Instant(milliseconds: .min) }
     return min(max(notBefore, outbox.due ?? notBefore), outbox.nextExpiry)
   }
 
-  /// Whether nothing can be sent at `now`, though reports wait: until `pollTimeout`, unless others come.
+  /// Whether nothing can be sent at `now` although reports wait: until `pollTimeout`, unless others
+  /// arrive.
   public func isHeldUp(at now: Instant) -> Bool {
     guard delivery == .none, outbox.count > 0 else { return now < storeNotBefore }
     return now < storeNotBefore
       || !isUrgent && (now < notBefore || now < outbox.due ?? Instant(milliseconds: .min))
   }
 
-  /// Writes down what is to be kept, and tells what happened since the last call; when that is all, starts
-  /// the next report that is due and gives `nil`.
+  /// Stores pending state, and returns the next event since the last call; if there are no more,
+  /// starts the next report that is due and returns `nil`.
   ///
-  /// `date` is now, in seconds since 1970; 0 when the clock is not set.
+  /// `date` is the current time in seconds since 1970; 0 if the clock is not set.
   @inline(never)
   public mutating func pollEvent(at now: Instant, date: UInt64) -> DurableEvent? {
     if let event = pollReplaced() { return event }
@@ -263,7 +264,7 @@ extension DurableReports where Link: ~Copyable {
     while true {
       var result = keepSession(at: time)
       if result.isGood, isEnded {
-        // The disk first: who has read that it was delivered must not see it delivered again.
+        // Write to disk first: a reader of "delivered" must not see the report delivered again.
         result = outbox.remove(reportID, isGivenUp: delivery == .givenUp)
         if result.isGood {
           defer { delivery = .none }
@@ -276,7 +277,7 @@ extension DurableReports where Link: ~Copyable {
       }
       if result.isGood {
         if let event = takeLinkEvent(at: now) { return event }
-        // What the session's event has ended is written down at once.
+        // Store at once what the session's event has ended.
         if isEnded { continue }
         guard delivery == .none, link.isFree, outbox.count > 0, now >= nextStart else {
           return nil
@@ -285,7 +286,7 @@ extension DurableReports where Link: ~Copyable {
         if result.isGood {
           if let event = takeEnded() { return event }
           if delivery == .none { return nil }
-          // A report that is started asks for numbers.
+          // A started report requests numbers.
           continue
         }
       }

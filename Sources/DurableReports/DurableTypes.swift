@@ -1,68 +1,70 @@
 public import ConstrainedCore
 public import DeviceStore
 
-/// How a device keeps what it must not lose.
+/// The settings of a device that keeps its state on disk.
 public struct DurableSettings: Sendable {
-  /// How long a token is good, in seconds; 0 for as long as the platform takes it.
+  /// How long a token is valid, in seconds; 0 for as long as the platform accepts it.
   ///
-  /// Unverified: the platform's C SDK v4 says 7 days, its page of 2018 said 48 hours. Too long a time
-  /// costs a report that is answered with 4.01 when it is over, too short a time an `/auth` each.
+  /// Unverified: 7 days in the platform's C SDK v4, 48 hours on its page of 2018. Too long a time
+  /// costs a report answered with 4.01 at the end, too short a time additional `/auth`.
   public var tokenLifetime: UInt64 = 604_800
 
-  /// How many sequence numbers one write to disk reserves.
+  /// The number of sequence numbers that one write to the disk reserves.
   public var reservation: UInt64 = 64
 
-  /// The wait before a report that the platform did not take for now is sent again; it doubles each time,
-  /// and a random half is added.
+  /// The wait before a report that the platform did not accept is sent again; it doubles each time,
+  /// and up to half of it is added at random.
   public var retry = Milliseconds(30_000)
 
-  /// The longest such wait, without the random half.
+  /// The maximum of that wait, without the random part.
   public var retryLimit = Milliseconds(3_600_000)
 
-  /// How often a report is sent and not taken before it is given up, up to 255; 0 for no limit.
+  /// The number of attempts without acceptance after which a report is given up, up to 255; 0 for
+  /// no limit.
   ///
-  /// Only what was on the air counts: without a link nothing is given up for it.
+  /// Only attempts that were sent count: without a link no report is given up for this reason.
   public var maxAttempts: UInt8 = 0
 
-  /// After how many seconds a report that was not taken is given up; 0 for never.
+  /// The age in seconds at which a report that was not accepted is given up; 0 for never.
   public var maxAge: UInt32 = 0
 
-  /// The reports.
+  /// The settings of the outbox.
   public var outbox = OutboxSettings()
 
-  /// The wait before a disk that refused is written again.
+  /// The wait before a failed write to the disk is retried.
   var storeRetry: Milliseconds { Milliseconds(5_000) }
 
-  /// How long before its end a token is not used any more, in seconds.
+  /// How long before its end a token is no longer used, in seconds.
   static var tokenMargin: UInt64 { 600 }
 
   /// The settings that fit most devices.
   public init() {}
 }
 
-/// What happened on a device.
+/// An event of a device.
 public enum DurableEvent: Sendable {
-  /// The device has a token, and the disk holds it or will before it is used.
+  /// The device has a token, which is on disk, or will be before it is used.
   case authenticated
-  /// It has none; the link says why.
+  /// The device could not get a token; the link has the reason.
   case authenticationFailed
-  /// The platform has taken the report of this id, and the disk says so; the link says more.
+  /// The platform has accepted the report with this id, and this is recorded on disk; the link has
+  /// the details.
   case delivered(UInt64)
-  /// The platform will never take the report of this id: it is not kept any longer.
+  /// The platform refuses the report with this id for good; it was deleted.
   case rejected(UInt64)
-  /// The report of this id stays, to be sent again later.
+  /// The report with this id was kept, to be sent again later.
   case postponed(UInt64)
-  /// The report of this id is not kept any longer, and may not have been taken.
+  /// The report with this id was deleted, and may not have been accepted.
   case givenUp(UInt64, GiveUpReason)
-  /// The lifetime of the report of this id is over before it was taken.
+  /// The lifetime of the report with this id ended before it was accepted.
   case expired(UInt64)
-  /// The report of this id has made room for another one.
+  /// The report with this id was dropped to make room for another one.
   case dropped(UInt64)
-  /// A later report with the same key has taken the place of the one of this id.
+  /// A later report with the same key has replaced the one with this id.
   case superseded(UInt64)
-  /// The platform has sent something of its own: the link holds it until the next call.
+  /// The platform has sent a message of its own, which the link holds until the next call.
   case downlink
-  /// The disk could not be written; nothing is sent until it can.
+  /// The disk could not be written; nothing is sent until writes succeed.
   case storeFailed(StoreError)
 }
 
@@ -70,6 +72,6 @@ public enum DurableEvent: Sendable {
 public enum GiveUpReason: Sendable {
   /// It was sent `DurableSettings.maxAttempts` times.
   case maxAttempts
-  /// It has waited for longer than `DurableSettings.maxAge`.
+  /// It is older than `DurableSettings.maxAge`.
   case maxAge
 }

@@ -10,12 +10,12 @@ public import SymmetricSecurity
 /// struct that holds it inline takes code for each of its fields (3 KB of the agent).
 @safe
 public struct EitherSecurity: ~Copyable, SecurityLayer {
-  /// The layer in use where there is no `channel`; else without a key, and untouched.
+  /// The layer in use if there is no `channel`; otherwise without a key and unused.
   private var symmetric: SymmetricSecurity
 
   private let channel: UnsafeMutablePointer<DTLSSecurity>?
 
-  /// The symmetric mode.
+  /// Uses the symmetric mode.
   public init(_ layer: consuming SymmetricSecurity) {
     symmetric = layer
     unsafe channel = nil
@@ -39,17 +39,17 @@ public struct EitherSecurity: ~Copyable, SecurityLayer {
   /// Whether the layer is DTLS.
   public var isDTLS: Bool { unsafe channel != nil }
 
-  /// As the layer in use says.
+  /// The value of the layer in use.
   public var usesSequence: Bool { !isDTLS }
 
-  /// As the layer in use says.
+  /// The value of the layer in use.
   public var wrapsDatagrams: Bool { isDTLS }
 }
 
-// MARK: - The payload seam, which DTLS leaves as it is
+// MARK: - The payload seam, unused by DTLS
 
 extension EitherSecurity {
-  /// Makes the symmetric mode's key.
+  /// Derives the symmetric mode's key.
   public mutating func establish(
     secret: Span<UInt8>,
     random: Span<UInt8>
@@ -57,7 +57,7 @@ extension EitherSecurity {
     if !isDTLS { try symmetric.establish(secret: secret, random: random) }
   }
 
-  /// Appends what is to stand in the message for `payload`.
+  /// Appends the protected form of `payload`, as the message carries it.
   public mutating func seal(
     payload: Span<UInt8>,
     into output: inout ByteWriter
@@ -68,7 +68,7 @@ extension EitherSecurity {
     try symmetric.seal(payload: payload, into: &output)
   }
 
-  /// Appends the payload that the message's bytes stand for.
+  /// Appends the plaintext of a message's `payload`.
   public mutating func open(
     payload: Span<UInt8>,
     into output: inout ByteWriter
@@ -88,7 +88,7 @@ extension EitherSecurity {
   }
 }
 
-// MARK: - The datagram seam, which the symmetric mode leaves as it is
+// MARK: - The datagram seam, unused by the symmetric mode
 
 extension EitherSecurity {
   /// Appends the datagram that carries `message`.
@@ -136,7 +136,7 @@ extension EitherSecurity {
   /// Ends the channel.
   public mutating func close() { unsafe channel?.pointee.close() }
 
-  /// Writes the channel's next datagram of its own.
+  /// Writes the channel's next own datagram.
   public mutating func pollTransmit(
     into output: inout ByteWriter,
     at now: Instant
@@ -154,7 +154,7 @@ extension EitherSecurity {
   }
 }
 
-// MARK: - What survives a restart
+// MARK: - State that survives a restart
 
 extension EitherSecurity {
   /// Appends the channel's session; nothing in the symmetric mode.

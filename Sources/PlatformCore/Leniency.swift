@@ -1,42 +1,43 @@
-/// A form that the device guide does not have and one of the platform's own SDKs sends (protocol facts 2.1
-/// and 2.3); each front adds those of its protocol.
+/// A deviation of the platform's own SDKs from the device guide (protocol facts 2.1 and 2.3); each
+/// front adds those of its protocol.
 ///
-/// The simulator refuses each of them unless `PlatformConfiguration.leniencies` has it, and tells of each
-/// request that needs one.
+/// The simulator refuses each of them unless `PlatformConfiguration.leniencies` contains it, and
+/// reports each request that needs one.
 public struct Leniency: RawRepresentable, Hashable, Sendable {
-  /// Its name in the log.
+  /// The name in the log.
   public let rawValue: String
 
-  /// The leniency of that name.
+  /// The leniency with that name.
   public init(rawValue: String) { self.rawValue = rawValue }
 
-  /// The field `seq` of `/auth` in hexadecimal digits of either case: the C SDK v4.
+  /// The field `seq` of `/auth` in hexadecimal, in either case: the C SDK v4.
   public static let hexadecimalSequence = Leniency(rawValue: "hexadecimal-seq")
-  /// The field `seq`, `timestamp` or `ackMode` of `/auth` as a whole number, not a text: the Java sample.
+  /// The field `seq`, `timestamp` or `ackMode` of `/auth` as an integer instead of a string: the
+  /// Java sample.
   public static let number = Leniency(rawValue: "number")
-  /// A report whose number is the offset itself: all the C SDKs begin with it.
+  /// A report whose number is the offset itself, with which all C SDKs begin.
   public static let offsetAsSequence = Leniency(rawValue: "seq-offset")
-  /// The field `signmethod`, its name or its value, in another case, also in a pre-shared key's identity: the
-  /// guide's own other sections (6.2, 6.3).
+  /// The field `signmethod`, name or value, in another case, also in a pre-shared key's identity:
+  /// as in other sections of the guide (6.2, 6.3).
   public static let signMethodCase = Leniency(rawValue: "signmethod-case")
 }
 
-/// A leniency that a request has needed.
+/// A leniency needed by a request.
 public struct ToleratedForm: Sendable, Equatable {
-  /// Which one.
+  /// The leniency.
   public let leniency: Leniency
-  /// What the request had.
+  /// The deviation in the request.
   public let note: String
 }
 
-/// Which leniencies are granted, and which ones a request has needed.
+/// The granted leniencies, and those that a request needed.
 package struct LeniencyUse: Sendable {
   private let granted: Set<Leniency>
   private let settingName: String
-  /// Those that were needed, in the order in which they were.
+  /// The needed leniencies, in order.
   package private(set) var entries: [ToleratedForm] = []
 
-  /// Grants none.
+  /// Grants no leniencies.
   package init() {
     granted = []
     settingName = ""
@@ -47,8 +48,8 @@ package struct LeniencyUse: Sendable {
     settingName = configuration.settingNames.leniencies
   }
 
-  /// Notes that the request needs a leniency; throws the `refusal` made of a note that names the setting where
-  /// that is not granted.
+  /// Records that the request needs a leniency; if it is not granted, throws the `refusal` made
+  /// from a note with the setting's name.
   package mutating func need<Failure: Error>(
     _ leniency: Leniency,
     _ note: String,

@@ -1,14 +1,14 @@
 public import ConstrainedCore
 public import PayloadValues
 
-/// How the simulated platform behaves, whatever protocol devices come in by; the defaults are as strict as the
+/// The behaviour of the simulated platform for all protocols; the defaults are as strict as the
 /// device guide.
 public struct PlatformConfiguration: Sendable {
-  /// Which sequence numbers a report may have.
+  /// The rule for a report's sequence numbers.
   public enum SequenceRule: String, Sendable, CaseIterable {
-    /// Above the offset, as the guide demands.
+    /// Above the offset, as required by the guide.
     case greater
-    /// The offset itself too, with which the platform's C SDK starts.
+    /// The offset itself as well, with which the platform's C SDK starts.
     case greaterOrEqual
   }
 
@@ -18,77 +18,79 @@ public struct PlatformConfiguration: Sendable {
   /// The member `seqOffset` of the answer to `/auth`.
   public var sequenceOffset: UInt64 = 1
 
-  /// How long a token is good for; 7 days in the platform's C SDK v4.
+  /// How long a token is valid; 7 days in the platform's C SDK v4.
   public var tokenLifetime = Milliseconds(7 * 24 * 3_600 * 1_000)
 
-  /// Which sequence numbers are taken.
+  /// The rule for sequence numbers.
   public var sequenceRule = SequenceRule.greater
 
-  /// Which forms of the platform's own SDKs are taken beside those of the guide.
+  /// The accepted deviations of the platform's own SDKs.
   public var leniencies: Set<Leniency> = []
 
-  /// What refusals call the settings.
+  /// The names of the settings in refusals.
   public var settingNames = PlatformSettingNames()
 
-  /// The plain payload of the answer to a report, instead of what the platform would answer.
+  /// The plain payload of the answer to a report, instead of the platform's own.
   ///
-  /// With it a report's payload is not looked at, and changes nothing.
+  /// If it is set, a report's payload is neither checked nor processed.
   public var reply: (@Sendable (_ topic: String, _ payload: [UInt8]) -> [UInt8])?
 
-  /// How many bytes the plain payload of a request may have, of one that authenticates too; the guide advises
+  /// The maximum length of a request's plain payload in bytes, including `/auth`; the guide advises
   /// 1 KB (3.5).
   public var payloadLimit = 1_024
 
-  /// What the console holds of products; those of devices that are not here have nothing.
+  /// The products in the console; a device of any other product has no product settings.
   public var products: [SimulatedProduct] = []
 
-  /// The sub-devices that gateways may bring.
+  /// The sub-devices that gateways may add.
   public var subDevices: [SimulatedSubDevice] = []
 
-  /// The desired values that devices find (device guide 6.6), by `PRODUCTKEY/DEVICENAME`.
+  /// The initial desired values (device guide 6.6), by `PRODUCTKEY/DEVICENAME`.
   public var desired: [String: [PayloadValue.Member]] = [:]
 
-  /// The messages that wait for devices' `/pull`, by `PRODUCTKEY/DEVICENAME`.
+  /// The messages waiting for devices' `/pull`, by `PRODUCTKEY/DEVICENAME`.
   public var downlink: [String: [DownlinkMessage]] = [:]
 
-  /// Which names devices may have.
+  /// The rule for device names.
   public var deviceNames = SimulatedDeviceNames.current
 
   /// The topic classes of all products.
   public var topicClasses = TopicClass.standard
 
-  /// Whether devices may publish to every topic that bears their name.
+  /// Whether devices may publish to every topic that contains their name.
   public var takesAnyTopic = false
 
-  /// After how many reports and pulls that it takes the platform takes a token back; `nil` for never.
+  /// The number of accepted reports and pulls after which the platform revokes a token; `nil` for
+  /// no limit.
   public var tokenUses: Int?
 
-  /// The devices that the console disables, by `PRODUCTKEY/DEVICENAME`, each after so many reports and pulls
-  /// that the platform takes; 0 disables it from the start.
+  /// The devices that the console disables, by `PRODUCTKEY/DEVICENAME`, each after a number of
+  /// accepted reports and pulls; 0 disables it from the start.
   public var disabledDevices: [String: Int] = [:]
 
-  /// The failures with which the platform answers the next requests.
+  /// The failures planned for the next requests.
   public var failures: [SimulatedFailure] = []
 
-  /// What the thing models' steps, lengths and sizes mean.
+  /// The interpretation of steps, lengths and sizes in thing models.
   public var modelRules = SimulatedModelRules()
 
-  /// Whether a property may be reported as `"Power":"on"`, without the object around it that the guide
-  /// has (6.5) and the platform's C SDKs leave out.
+  /// Whether a property may be reported as `"Power":"on"`, without the object in the guide (6.5),
+  /// which the platform's C SDKs leave out.
   public var takesPlainValues = false
 
   /// Whether the check against the thing model fails with 6313.
   public var isModelServiceDown = false
 
-  /// The product's script for raw payloads, `rawDataToProtocol` (device guide 6.5): the Alink request
-  /// that bytes of `up_raw` stand for; `nil` where it makes nothing of them.
+  /// The product's script for raw payloads, `rawDataToProtocol` (device guide 6.5).
+  ///
+  /// It converts the bytes of `up_raw` to an Alink request, or returns `nil`.
   public var rawScript: (@Sendable (_ payload: [UInt8]) -> PayloadValue?)?
 
-  /// The strict platform, with no device.
+  /// The strict platform without devices.
   public init() {}
 }
 
-/// What a person calls the settings that a refusal names; a program's command line has its own words.
+/// The names of the settings in refusals; a program's command line has its own.
 public struct PlatformSettingNames: Sendable {
   /// `PlatformConfiguration.leniencies`.
   public var leniencies = "SimulatorConfiguration.leniencies"
@@ -96,6 +98,6 @@ public struct PlatformSettingNames: Sendable {
   /// `PlatformConfiguration.takesPlainValues`.
   public var plainValues = "SimulatorConfiguration.takesPlainValues"
 
-  /// The names of the properties.
+  /// Uses the names of the properties.
   public init() {}
 }

@@ -19,9 +19,9 @@ package import ConstrainedCore
 package final class PlatformCore {
   package let configuration: PlatformConfiguration
   package let assumptions: PlatformAssumptions
-  /// What the platform holds of its devices, and what the console can do to them.
+  /// The platform's state of its devices, and the console's operations on them.
   package var things: SimulatedThings
-  /// Where tokens and secrets come from.
+  /// The source of tokens and secrets.
   package var random: any RandomSource
   /// The devices by `PRODUCTKEY/DEVICENAME`.
   package internal(set) var devices: [String: SimulatedDevice]
@@ -35,7 +35,7 @@ package final class PlatformCore {
   var takenBackTokens = TakenBackTokens()
   private var lastMessageID: UInt64
 
-  /// Starts with no device authenticated.
+  /// Starts without authenticated devices.
   package init(
     _ configuration: PlatformConfiguration,
     _ assumptions: PlatformAssumptions,
@@ -45,7 +45,7 @@ package final class PlatformCore {
     self.assumptions = assumptions
     things = SimulatedThings(configuration, assumptions)
     var source = random
-    // The guide's examples of message ids have 18 digits.
+    // The message ids in the guide's examples have 18 digits.
     lastMessageID = 892_687_627_916_247_040 + source.next() % 1_000_000
     self.random = source
     devices = Dictionary(configuration.devices.map { ($0.path, $0) }) { $1 }

@@ -1,48 +1,48 @@
 /// Why the platform refuses a request.
 package struct Refusal: Error {
-  /// What is wrong, for a front to say in its protocol's codes.
+  /// The reason, which a front translates into its protocol's codes.
   package enum Reason: Sendable {
-    // Who the device is.
-    /// The credentials lack something or have it in a wrong form.
+    // The device's identity.
+    /// The credentials are incomplete or malformed.
     case malformed
-    /// A field that the device guide does not know.
+    /// A field that is not in the device guide.
     case unknownMember
-    /// No such device, or one whose name breaks the rule.
+    /// The device does not exist, or its name breaks the rule.
     case unknownDevice
-    /// The sign does not fit the device's secret.
+    /// The signature does not match the device's secret.
     case badSign
     /// The console has disabled the device.
     case disabledDevice
-    /// The device cannot register itself: it is active, or not in the register.
+    /// The device cannot register: it is already active, or not in the register.
     case registrationRefused
-    /// A registration's sign does not fit the product's secret.
+    /// A registration's signature does not match the product's secret.
     case registrationBadSign
-    /// The token is unknown, expired or taken back.
+    /// The token is unknown, expired or revoked.
     case unknownToken
 
-    // What it may do.
-    /// The topic is another device's.
+    // The device's rights.
+    /// The topic belongs to another device.
     case foreignTopic
-    /// There is no such topic.
+    /// The topic does not exist.
     case unknownTopic
     /// Devices may only subscribe to the topic.
     case subscribeOnlyTopic
-    /// The topic has over 128 bytes.
+    /// The topic has more than 128 bytes.
     case longTopic
 
-    // What it sends.
-    /// The payload is over the limit.
+    // The request's content.
+    /// The payload exceeds the limit.
     case longPayload
-    /// The payload is no value of its format.
+    /// The payload does not match its format.
     case brokenPayload
     /// The number is too low, or was used before.
     case usedSequence
   }
 
   package let reason: Reason
-  /// For the log.
+  /// A sentence for the log.
   package let note: String
-  /// Whether the note names the setting with which the request would be taken.
+  /// Whether the note names the setting that would accept the request.
   package let namesSetting: Bool
 
   package init(_ reason: Reason, _ note: String, namesSetting: Bool = false) {

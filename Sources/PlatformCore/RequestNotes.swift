@@ -1,31 +1,31 @@
-/// What the platform finds out about a request while it decides, for the log.
+/// The platform's findings about a request, for the log.
 package struct RequestNotes: Sendable {
-  /// Product key and device name with a slash between, once known.
+  /// Product key and device name separated by a slash, once they are known.
   package var device: String?
   /// The Alink method of a report on one of the guide's topics.
   package var method: String?
-  /// The code of the Alink reply, or what it would be where there is none.
+  /// The code of the Alink reply; if there is no reply, the code that it would have.
   package var replyCode: ReplyCode?
-  /// Why a report's topic was refused; `nil` where it was not.
+  /// Why the report's topic was refused; `nil` if it was not.
   package var topicRefusal: TopicVerdict?
-  /// What would have had the topic taken.
+  /// The changes that would make the topic acceptable.
   package var topicRemedies = TopicRemedies()
-  /// Why the request was refused, or what the platform did not take of it.
+  /// Why the request was refused, or which parts of it were not accepted.
   package var note = ""
-  /// The leniencies that it may need and has needed.
+  /// The leniencies granted, and those needed.
   package var leniencies = LeniencyUse()
 
   package init() {}
 }
 
-/// What a request asks for.
+/// The purpose of a request.
 public enum RequestKind: Sendable {
-  /// A device proves who it is.
+  /// A device authenticates.
   case authentication
-  /// It registers itself.
+  /// A device registers.
   case registration
-  /// It reports something.
+  /// A device sends a report.
   case report
-  /// It fetches what waits for it.
+  /// A device fetches its waiting messages.
   case pull
 }

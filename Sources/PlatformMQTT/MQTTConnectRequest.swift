@@ -1,9 +1,9 @@
 public import ConstrainedCore
 public import Platform
 
-/// How an MQTT client reaches the platform (device guide 3.2 and 3.3).
+/// The transport of an MQTT client to the platform (device guide 3.2 and 3.3).
 public enum MQTTTransport: Sendable {
-  /// TCP without TLS; the second document says that the platform no longer takes it.
+  /// TCP without TLS; according to the second document the platform no longer accepts it.
   case tcp
   /// TLS over TCP.
   case tls
@@ -28,7 +28,7 @@ public enum MQTTTransport: Sendable {
     }
   }
 
-  /// What stands before the host in a WebSocket's address; `nil` for TCP.
+  /// The scheme of a WebSocket's address; `nil` for TCP.
   public var scheme: StaticString? {
     switch self {
     case .tcp, .tls: nil
@@ -43,13 +43,14 @@ public enum MQTTTransport: Sendable {
 ///
 /// The identity's client id must contain no `|`, which ends it on the wire: `check`.
 public struct MQTTConnectRequest: Sendable {
-  /// How it is signed, with the device secret.
+  /// The HMAC of the signature, keyed with the device secret.
   public var signMethod: SignMethod
 
-  /// How the platform is reached.
+  /// The transport to the platform.
   public var transport: MQTTTransport
 
-  /// Milliseconds since 1970, sent and signed only when set; the platform checks no window.
+  /// Milliseconds since 1970, sent and signed only if set; the platform does not check it against a
+  /// window.
   public var timestamp: UInt64?
 
   /// Whether the platform is to say on `/ext/notify` why it closes a connection, with `ext=3`.

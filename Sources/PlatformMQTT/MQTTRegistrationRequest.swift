@@ -1,28 +1,28 @@
 public import ConstrainedCore
 public import Platform
 
-/// What an MQTT CONNECT carries that asks for a device secret (the second document's section on
+/// The fields of an MQTT CONNECT that requests a device secret (the second document's section on
 /// dynamic registration; protocol facts 1.6).
 ///
 /// The user name is that of `MQTTConnectRequest`, the password the HMAC of
 /// `RegistrationRequest.writeSigningContent`, keyed with the product secret. The platform then
-/// publishes the secret to `/ext/register`. It takes this over TLS alone.
+/// publishes the secret to `/ext/register`. It accepts this over TLS only.
 public struct MQTTRegistrationRequest: Sendable {
-  /// Whether the device is known to the platform beforehand.
+  /// Whether the platform already knows the device.
   public enum Kind: Sendable {
-    /// Its name is in the console; the answer is a device secret.
+    /// Its name is in the console; the answer contains a device secret.
     case preregistered
-    /// It is not; the answer is a device token and a client id.
+    /// Its name is not in the console; the answer contains a device token and a client id.
     case unregistered
   }
 
-  /// Whether the device is known to the platform beforehand.
+  /// Whether the platform already knows the device.
   public var kind: Kind
 
   /// Names, random text and sign method.
   public var registration: RegistrationRequest
 
-  /// A request of that kind.
+  /// Creates a request of that kind.
   public init(_ registration: RegistrationRequest, kind: Kind = .preregistered) {
     self.registration = registration
     self.kind = kind
@@ -31,7 +31,7 @@ public struct MQTTRegistrationRequest: Sendable {
   /// Appends `clientId|securemode=…,authType=…,random=…,signmethod=…,instanceId=…|`.
   ///
   /// An empty `instanceID` is left out: the public instance of old accounts has none. Unverified:
-  /// whether the platform takes that. `clientID` is up to the caller, 1 to 64 bytes without `|`.
+  /// whether the platform accepts that. The caller chooses `clientID`, 1 to 64 bytes without `|`.
   public func writeClientID(
     _ clientID: Span<UInt8>,
     instanceID: Span<UInt8>,

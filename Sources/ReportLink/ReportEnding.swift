@@ -1,31 +1,31 @@
 public import ConstrainedCore
 
-/// What is to become of a report that has ended.
+/// What to do with a report that has ended.
 public enum ReportVerdict: Equatable, Sendable {
   /// The platform has it.
   case delivered
-  /// The platform would answer the same to the same report at any later time.
+  /// The platform would give the same answer at any later time.
   case final
-  /// The platform has put this report off; others may be taken meanwhile.
+  /// The platform has put this report off; others may be accepted meanwhile.
   case later
-  /// No report gets through now: there is no answer, or no link.
+  /// No report can be delivered now: there is no answer, or no link.
   case unreachable
-  /// No report is taken until the platform accepts the device's credentials.
+  /// No report is accepted until the platform accepts the device's credentials.
   case credentials
 }
 
-/// How a report ended, as far as an outbox has to know.
+/// The end of a report, as far as an outbox needs it.
 public struct ReportEnding: Equatable, Sendable {
-  /// What is to become of it.
+  /// What to do with the report.
   public var verdict: ReportVerdict
-  /// How long the platform asks to wait before the same is sent again; 0 where it asks for nothing.
+  /// The time to wait before sending the same again; 0 if the platform asked for none.
   public var retryAfter: Milliseconds
-  /// Whether it was on the air at least once.
+  /// Whether it was transmitted at least once.
   public var wasSent: Bool
-  /// Whether the transport broke down, which says nothing of the platform.
+  /// Whether the transport failed, which says nothing about the platform.
   public var wasInterrupted: Bool
 
-  /// An ending of that kind.
+  /// Creates an ending of that kind.
   public init(
     _ verdict: ReportVerdict,
     retryAfter: Milliseconds = Milliseconds(0),

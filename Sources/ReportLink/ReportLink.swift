@@ -9,10 +9,10 @@ public import DeviceStore
 /// `isFree`, and call `handleTimeout` at or after `pollTimeout`. What goes onto the wire and comes from it is
 /// between the link and its driver; see `DatagramLink`.
 public protocol ReportLink: ~Copyable {
-  /// Whether a report can begin.
+  /// Whether a report can start.
   var isFree: Bool { get }
 
-  /// Whether nothing is under way and nothing waits to be sent.
+  /// Whether nothing is in flight and nothing waits to be sent.
   var isIdle: Bool { get }
 
   /// Whether the platform has accepted the device and has not refused it since.
@@ -54,47 +54,51 @@ public protocol ReportLink: ~Copyable {
   /// Ends the reports under way because the transport failed; the event `report` follows for each.
   mutating func interrupt(at now: Instant)
 
-  /// Forgets what the platform accepted the device by, for example because it expired; the next report
-  /// authenticates.
+  /// Drops the credentials accepted by the platform, for example after they have expired; the next
+  /// report authenticates.
   mutating func forgetAuthentication()
 
-  /// Ends whatever is under way, without an event, and says goodbye where the transport has one.
+  /// Ends everything in flight without an event, and closes the channel if the transport has one.
   mutating func close()
 
   // MARK: Time and events
 
-  /// Takes in that time has passed; call it at or after `pollTimeout`.
+  /// Handles the timers that have expired; call it at or after `pollTimeout`.
   mutating func handleTimeout(at now: Instant)
 
-  /// When `handleTimeout` is to be called next, an instant of the past when an event waits; `nil` while nothing
-  /// is waited for.
+  /// The time of the next call of `handleTimeout`, in the past if an event waits; `nil` if nothing
+  /// is pending.
   mutating func pollTimeout() -> Instant?
 
-  /// What happened since the last call; `nil` when that is all.
+  /// The next event since the last call; `nil` if there are no more.
   mutating func pollLinkEvent() -> LinkEvent?
 
-  /// The wait before the first try again after a transport that failed.
+  /// The wait before the first retry after a failure of the transport.
   mutating func firstRetryDelay() -> Milliseconds
 
-  /// `delay` with a random half added, so that many devices do not come back at once.
+  /// `delay` plus a random time of up to half of it, so that many devices do not return at once.
   mutating func spread(_ delay: Milliseconds) -> Milliseconds
 
   // MARK: State that outlives the process
 
-  /// What the owner has to write down before the link goes on; `nil` when nothing.
+  /// The state that the owner has to store before the link continues; `nil` if there is none.
   var unkept: Unkept? { get }
 
-  /// How many secure channels were made anew: one that was made since the record was written is written down
-  /// as well, so that it can be resumed after a restart.
+  /// The number of secure channels established by full handshakes.
+  ///
+  /// A channel established since the record was stored is stored as well, so that it can be resumed
+  /// after a restart.
   var channelCount: Int { get }
 
-  /// Goes on with what an earlier link has written into `record`; one that is not `isUsable` may have expired.
+  /// Continues from the `record` written by an earlier link; if it is not `isUsable`, it may have
+  /// expired.
   mutating func restore(_ record: borrowing @_addressable SessionRecord, isUsable: Bool)
 
-  /// Writes the state into `record`, and as its ceiling the last sequence number used.
+  /// Writes the state into `record`, with the last used sequence number as its ceiling.
   func write(into record: inout SessionRecord)
 
-  /// Takes in that the owner has kept the state, and that sequence numbers up to `ceiling` may be used.
+  /// Records that the owner has stored the state, and that sequence numbers up to `ceiling` may be
+  /// used.
   mutating func keep(numbersUpTo ceiling: UInt64, at now: Instant)
 }
 
@@ -129,14 +133,14 @@ public enum LinkEvent: Sendable {
   case authenticationFailed
   /// A report has ended: `ReportLink.ending` and `endedID`.
   case report
-  /// The platform has sent something of its own; the link holds it until the next call.
+  /// The platform has sent a message of its own, which the link holds until the next call.
   case downlink
 }
 
-/// What the owner of a link has to write down before it goes on.
+/// The state that the owner of a link has to store before it continues.
 public enum Unkept: Equatable, Sendable {
   /// A new token.
   case token
-  /// Sequence numbers to come: those that were kept are used up.
+  /// More sequence numbers: the stored ones are used up.
   case numbers
 }

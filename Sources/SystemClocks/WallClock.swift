@@ -1,18 +1,18 @@
 internal import CPOSIX
 internal import ConstrainedCore
 
-/// The clock of the calendar, which may be set and may be wrong, and which start of the machine this is.
+/// The calendar clock, which may be set and may be wrong, and the identity of the machine's boot.
 public enum WallClock {
-  /// Now, in seconds since 1970-01-01 UTC (CLOCK_REALTIME).
+  /// The time in seconds since 1970-01-01 UTC (CLOCK_REALTIME).
   ///
-  /// 0 unless the clock is synchronised (adjtimex without STA_UNSYNC), and while it stands before
-  /// 2024-01-01: a date that somebody may yet correct says nothing about the time that has passed.
+  /// 0 unless the clock is synchronised (adjtimex without STA_UNSYNC), and before 2024-01-01: a
+  /// date that may still be corrected does not measure elapsed time.
   @inline(never)
   public static func now() -> UInt64 {
     guard nbiot_is_synchronised() != 0 else { return 0 }
     let time = read()
     if time.tv_sec < 1_704_067_200 { return 0 }
-    // Until 2106.
+    // Valid until 2106.
     return UInt64(widening: UInt32(truncatingIfNeeded: time.tv_sec))
   }
 
@@ -25,8 +25,8 @@ public enum WallClock {
 
   /// A number for this start of the machine, other than 0 (/proc/sys/kernel/random/boot_id).
   ///
-  /// Where the system has none it is of this process alone, and a restart of the process counts as one of
-  /// the machine.
+  /// If the system has none, the number is the process's own, and a restart of the process counts
+  /// as a reboot.
   @inline(never)
   public static func boot() -> UInt64 { nbiot_boot() }
 

@@ -5,21 +5,22 @@ internal import PayloadCoding
 internal import PayloadValues
 internal import Platform
 
-/// One request of the thing model, its parameters given as JSON: each goes through the typed call of its
-/// method, so that the same limits are checked.
+/// One thing-model request with parameters in JSON.
+///
+/// Each goes through the typed call of its method, so that the same limits are checked.
 struct AlinkCall {
-  /// What is wrong with the parameters, in a sentence.
+  /// An error in the parameters, in a sentence.
   struct Failure: Error {
     let description: String
   }
 
   let method: String
   let parameters: PayloadValue?
-  /// The file with the secret that proves a sub-device, for `thing.topo.add`.
+  /// The file with the sub-device's secret, for `thing.topo.add`.
   var subDeviceSecretFile: String?
-  /// Which names devices may have.
+  /// The rule for device names.
   var deviceNames = DeviceNameRule.current
-  /// Whether properties without a time go without the object around them.
+  /// Whether properties without a time are sent as plain values.
   var usesPlainValues = false
 
   /// The methods, for the help.
@@ -60,7 +61,7 @@ struct AlinkCall {
     }
   }
 
-  /// The products whose sub-devices a pack post speaks of; none for other methods.
+  /// The products of the sub-devices in a pack post; empty for other methods.
   var packedProducts: Set<String> {
     guard method == "thing.event.property.pack.post" else { return [] }
     let entries = parameters?["subDevices"]?.elements ?? []
@@ -84,7 +85,7 @@ struct AlinkCall {
     )
   }
 
-  /// The method that an event's name may be a slip for; nothing where it is not like any.
+  /// A similar method name that may have been meant; empty if there is none.
   private var suggestion: String {
     let names = Set(Self.methods).subtracting(["thing.event.EVENT.post"])
     return UnknownNames.nearest(to: method, names).map { "did you mean \($0)? Else " } ?? ""
@@ -150,7 +151,7 @@ extension AlinkCall {
     }
   }
 
-  /// A value that may come with its time.
+  /// A value with an optional time.
   private struct Reading {
     let name: [UInt8]
     let value: PayloadValue
@@ -186,12 +187,12 @@ extension AlinkCall {
     }
   }
 
-  /// What a pack post says of one device.
+  /// The part of a pack post for one device.
   private struct PackPart {
     let properties: [Reading]
     let events: [Reading]
 
-    /// What stands in an object with a further member, `other`.
+    /// The content of an object that has a further member, `other`.
     init(_ value: PayloadValue?, beside other: String) throws {
       let known: Set<String> = ["properties", "events", other]
       guard let members = value?.members, members.allSatisfy({ known.contains($0.name) }),
@@ -249,7 +250,8 @@ extension AlinkCall {
     as writer: Writer.Type
   ) async throws -> AlinkAnswer {
     let values = try members().map { member in
-      // Without a version whatever is desired is cleared: one that cannot be read must not count as none.
+      // Without a version the current value is cleared: an unreadable version must not count as
+      // missing.
       guard member.value.members?.allSatisfy({ $0.name == "version" }) == true else {
         throw Failure(
           description: #"the parameters are {"IDENTIFIER":{"version":1}}, or {} for any version"#
@@ -348,7 +350,7 @@ extension AlinkCall {
 // MARK: - Parameters
 
 extension AlinkCall {
-  /// Refuses parameters of a method that has none of the caller's.
+  /// Refuses parameters for a method that takes none from the caller.
   private func checkNone(or usual: PayloadValue = [:]) throws {
     guard let parameters, parameters != [:], parameters != usual else { return }
     throw Failure(description: "\(method) takes no parameters: leave them out")
@@ -368,7 +370,7 @@ extension AlinkCall {
     return elements
   }
 
-  /// A number that may be missing.
+  /// An optional number.
   private static func number(_ value: PayloadValue?, _ name: String) throws -> UInt64? {
     guard let value else { return nil }
     guard let number = value.integer.flatMap({ UInt64(exactly: $0) }) else {

@@ -28,14 +28,14 @@ enum OutputArgument: String, ExpressibleByArgument, CaseIterable {
   case text, json
 }
 
-/// What payloads are written in.
+/// The format of payloads.
 enum FormatArgument: String, ExpressibleByArgument, CaseIterable {
   case json, cbor
 
   var contentFormat: ContentFormat { self == .json ? .json : .cbor }
 }
 
-/// Which names devices may have.
+/// The rule for device names.
 enum DeviceNamesArgument: String, ExpressibleByArgument, CaseIterable {
   case current, guide
 
@@ -84,12 +84,12 @@ enum AckModeArgument: String, ExpressibleByArgument, CaseIterable {
   var mode: AcknowledgementMode { self == .piggybacked ? .piggybacked : .separate }
 }
 
-/// Which sequence numbers the simulator takes.
+/// The simulator's rule for sequence numbers.
 enum SequenceRuleArgument: String, ExpressibleByArgument, CaseIterable {
   case greater, greaterOrEqual
 }
 
-/// The formats that a report may ask the answer to be in.
+/// The formats that a report may request for its answer.
 enum AcceptArgument: String, ExpressibleByArgument, CaseIterable {
   case json, cbor
   case octetStream = "octet-stream"
@@ -113,16 +113,16 @@ enum TokenOptionArgument: String, ExpressibleByArgument, CaseIterable {
   var option: TokenOption { self == .current ? .current : .legacy }
 }
 
-/// Where the platform is: an `EndpointText`.
+/// The platform's address, an `EndpointText`.
 struct EndpointArgument {
   let host: String
   let port: UInt16?
-  /// What a URI's scheme says of the protection; `nil` without one.
+  /// The protection selected by a URI's scheme; `nil` without a scheme.
   let security: SecurityArgument?
-  /// Where it was given.
+  /// The source of the value.
   let origin: String
 
-  /// Reads an option's value; what is wrong with it ends the program with its reason.
+  /// Parses an option's value; an error ends the program with its reason.
   static func read(_ text: String) throws -> EndpointArgument {
     let bytes = Array(text.utf8)
     do throws(EndpointError) {
@@ -133,7 +133,7 @@ struct EndpointArgument {
     }
   }
 
-  /// Reads it; what is wrong with it ends the program with its reason and where it was given.
+  /// Parses a setting; an error ends the program with its reason and the setting's source.
   init(_ setting: Setting<String>) throws {
     let bytes = Array(setting.value.utf8)
     do throws(EndpointError) {

@@ -3,7 +3,7 @@ internal import PlatformBroker
 internal import PlatformCore
 internal import PlatformSimulator
 
-/// What the simulator does where only the cloud could tell.
+/// The simulator's assumptions where only the cloud could show the real behaviour.
 struct AssumptionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(

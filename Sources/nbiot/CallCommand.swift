@@ -8,7 +8,7 @@ internal import DeviceClient
 internal import PayloadCoding
 internal import PayloadValues
 
-/// One request of the thing model.
+/// Sends one thing-model request.
 struct CallCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "call",
@@ -114,7 +114,7 @@ struct CallCommand: AsyncParsableCommand {
     guard answer.isSuccess else { throw ExitStatus.undelivered.error }
   }
 
-  /// Sends bytes as they are.
+  /// Sends raw bytes.
   private func sendRaw() async throws {
     let bytes = try rawBytes()
     guard (1...1_024).contains(bytes.count) else {
@@ -139,12 +139,12 @@ struct CallCommand: AsyncParsableCommand {
     guard case .text(let text) = source else { return given }
     let digits = text.hasPrefix("0x") || text.hasPrefix("0X") ? text.dropFirst(2) : text[...]
     do throws(PayloadForm.Failure) {
-      // Behind 0x an argument has digits alone.
+      // After 0x the argument must consist of digits.
       if digits.utf8.allSatisfy({ Character(Unicode.Scalar($0)).isHexDigit }) {
         return try PayloadForm.bytes(of: Array(digits.utf8), "the argument")
       }
     } catch {
-      // An odd number of them.
+      // An odd number of digits.
     }
     throw Complaint(
       "up_raw takes an even number of hexadecimal digits, @FILE, or - for standard input"
@@ -158,7 +158,7 @@ struct CallCommand: AsyncParsableCommand {
     try InputText.check(given, source.name)
     let text = InputText.trimmed(given)
     guard !text.isEmpty else {
-      // Who leaves them out may have none; a file or a program that gives none has failed.
+      // If the parameters are left out there may be none; an empty file or output is a failure.
       if case .text = source { return nil }
       throw Complaint("\(source.name) is empty: no parameters are in it")
     }

@@ -2,7 +2,8 @@ internal import Foundation
 internal import NIOCore
 internal import OpenSSLSupport
 
-/// The simulator's certificates and keys in a folder, with the authorities' certificates for devices.
+/// The simulator's certificates and keys in a folder, with the authorities' certificates for
+/// devices.
 struct CertificateFiles {
   let certificate: [UInt8]
   let key: [UInt8]
@@ -10,9 +11,11 @@ struct CertificateFiles {
   private(set) var rsaCertificate: [UInt8] = []
   private(set) var rsaKey: [UInt8] = []
 
-  /// Reads what is in the folder; what is not there is made: an authority whose key nobody keeps, and
-  /// its certificate for `host` and this machine's own names, and with `needsRSA` the same with RSA keys
-  /// unless the server's certificate has one.
+  /// Loads the files in the folder, and creates missing ones: an authority whose key is discarded,
+  /// and its certificate for `host` and this machine's own names.
+  ///
+  /// With `needsRSA` it also creates the same with RSA keys, unless the server's certificate has
+  /// one.
   static func load(
     _ directory: String,
     host: String,
@@ -31,7 +34,7 @@ struct CertificateFiles {
     let isSecondNew = try second.isMissing()
     if isSecondNew {
       try second.make(.rsa, names(host))
-      // Who trusts ca.pem is to trust whichever of the two the device's suites lead to.
+      // A device that trusts ca.pem must trust both certificates, whichever its suites select.
       if isNew {
         let newline = [UInt8(ascii: "\n")]
         let both =
@@ -53,7 +56,7 @@ struct CertificateFiles {
     return files
   }
 
-  /// Warns of a certificate of before that lacks an address which devices may call the server by.
+  /// Warns about an older certificate that lacks an address by which devices may reach the server.
   private static func warn(_ certificate: [UInt8], _ file: String, host: String) {
     let own = ["localhost", "127.0.0.1", "::1"]
     let isAny = host == "0.0.0.0" || host == "::"
@@ -72,7 +75,7 @@ struct CertificateFiles {
     key = try InputText.read(trio.key)
   }
 
-  /// The names that devices may call the server by; the address that most of them use is the first.
+  /// The names by which devices may reach the server, the most used address first.
   private static func names(_ host: String) -> [String] {
     let own = ["localhost", "127.0.0.1", "::1"]
     let isAny = host == "0.0.0.0" || host == "::"
@@ -81,7 +84,7 @@ struct CertificateFiles {
     return [first] + (outer + own).filter { $0 != first }
   }
 
-  /// This machine's addresses, IPv4 first, without those of one link; at most 16.
+  /// This machine's addresses, IPv4 first, without link-local ones; at most 16.
   private static func addresses() -> [String] {
     guard let devices = try? System.enumerateDevices() else { return [] }
     let found = devices.compactMap { $0.address?.ipAddress }.filter {
@@ -106,7 +109,7 @@ struct CertificateFiles {
   }
 }
 
-/// The three files of one kind of keys.
+/// The three files of one key type.
 private struct Trio {
   let authority: String
   let certificate: String
@@ -123,7 +126,7 @@ private struct Trio {
     self.directory = directory
   }
 
-  /// Whether none of them is there; who has certificates of one's own needs no authority's.
+  /// Whether none of the files exists; a user's own certificates do not need an authority's file.
   func isMissing() throws -> Bool {
     let present = [authority, certificate, key].filter {
       FileManager.default.fileExists(atPath: $0)
@@ -145,8 +148,8 @@ private struct Trio {
     } catch {
       throw Complaint("OpenSSL could not make a certificate (error \(error.code))")
     }
-    // The server's certificate last: without it the next start says that something is missing. The
-    // authority's is for everybody.
+    // Write the server's certificate last: without it the next start reports a missing file. The
+    // authority's certificate is public.
     try PrivateFile.write(issued.authority, to: authority, mode: 0o644)
     try PrivateFile.write(issued.key, to: key)
     try PrivateFile.write(issued.certificate, to: certificate)

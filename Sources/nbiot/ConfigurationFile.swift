@@ -1,15 +1,15 @@
 internal import Agent
 internal import Foundation
 
-/// What a configuration file of `nbiot-agent` says that a command here can use, too.
+/// The values of a configuration file of `nbiot-agent` that commands of `nbiot` also use.
 ///
-/// The agent's own reader reads it; what is wrong in it ends the program by a sentence that names file, line and
-/// key. Keys that concern the agent alone are passed over.
+/// The agent's own reader parses it; an error ends the program with a sentence that names file,
+/// line and key. Keys for the agent only are ignored.
 struct ConfigurationFile: Sendable {
   private let path: String
   private var texts: [ConfigurationKey: Setting<String>] = [:]
 
-  /// Reads the file that an option's value names.
+  /// Reads the file named by an option's value.
   static func read(_ text: String) -> ConfigurationFile {
     ConfigurationFile(path: InputText.trimmed(text))
   }
@@ -30,7 +30,7 @@ struct ConfigurationFile: Sendable {
     unsafe words.append(nil)
     defer { unsafe words.forEach { unsafe free($0) } }
     unsafe words.withUnsafeMutableBufferPointer { words in
-      // SAFETY: three words and a null pointer, which outlive all that is made of them here.
+      // SAFETY: three words and a null pointer, which outlive everything made from them here.
       var arguments = unsafe Arguments(words.baseAddress)
       guard arguments.read(3) else {
         Self.refuse("--config takes the path of a file, 1 to 255 bytes")
@@ -44,7 +44,7 @@ struct ConfigurationFile: Sendable {
     }
   }
 
-  /// Shows a line of the agent's reader as this program says such things.
+  /// Prints a line of the agent's reader in this program's form.
   private static func show(_ line: String, of path: String) {
     let writable = "warning writable-by-others: "
     guard line.hasPrefix("error ") else {
@@ -69,7 +69,7 @@ struct ConfigurationFile: Sendable {
     Foundation.exit(ExitStatus.usage.rawValue)
   }
 
-  /// Ends the program where a value is none that its key takes.
+  /// Ends the program if a value is not valid for its key.
   private static func check(_ configuration: borrowing Configuration) {
     for key in choices { _ = configuration.choice(key) }
     for key in paths where configuration.has(key) { _ = configuration.path(key) }
@@ -119,10 +119,10 @@ extension ConfigurationFile {
   var tokenOption: TokenOptionArgument? { choice(.tokenOption) }
   var format: PayloadFormat? { choice(.format) }
   var allowsCommonName: Bool { texts[.allowCommonName]?.value == "yes" }
-  /// Whether a key made of the device secret takes the place of certificates.
+  /// Whether a key derived from the device secret replaces certificates.
   var usesPreSharedKey: Bool { texts[.dtlsKey]?.value == "psk" }
 
-  /// A value out of the words that the reader has let through.
+  /// The value of a key with a fixed set of words, which the reader has already checked.
   private func choice<Value: RawRepresentable>(_ key: ConfigurationKey) -> Value?
   where Value.RawValue == String {
     texts[key].flatMap { Value(rawValue: $0.value) }

@@ -1,32 +1,33 @@
 internal import Foundation
 internal import PayloadCoding
 
-/// Whole lines to standard output and standard error, each written at once.
+/// Prints whole lines to standard output and standard error, each with one write.
 enum Console {
-  /// Takes the places of standard descriptors that are closed, at the start: the next file would get the number,
-  /// and output would be written into it.
+  /// Opens /dev/null on closed standard descriptors at the start; otherwise the next file would get
+  /// that number, and output would be written into it.
   ///
-  /// Standard output stays one that cannot be written, standard input one that cannot be read.
+  /// Standard output stays unwritable, standard input unreadable.
   static func reserveDescriptors() {
     for number in STDIN_FILENO...STDERR_FILENO where fcntl(number, F_GETFD) < 0 {
       _ = unsafe open("/dev/null", number == STDOUT_FILENO ? O_RDONLY : O_WRONLY)
     }
   }
 
-  /// Prints a line: what others have written in it neither steers the terminal nor begins another line.
+  /// Prints a line; text from others in it can neither control the terminal nor start another line.
   static func print(_ line: String) {
     write(Data((ReadableText.line(line.utf8Span.span) + "\n").utf8))
   }
 
-  /// Prints a text of several lines, of which each part that others have written is on one.
+  /// Prints a text of several lines, in which each text from others is on one line.
   static func print(lines: String) {
     let text = ReadableText.plain(lines.utf8Span.span, keepsLines: true) ?? lines
     write(Data((text + "\n").utf8))
   }
 
-  /// Prints what cannot be had again: on standard error where standard output cannot be written.
+  /// Prints a line that cannot be obtained again; uses standard error if standard output cannot be
+  /// written.
   static func printOnce(_ line: String) {
-    // A reader that has gone must not end the program before that.
+    // If the reader has gone, that must not end the program before the line is printed.
     _ = signal(SIGPIPE, SIG_IGN)
     let shown = ReadableText.line(line.utf8Span.span)
     guard failure(writing: Data((shown + "\n").utf8), to: STDOUT_FILENO) != 0 else { return }
@@ -34,12 +35,13 @@ enum Console {
     endWithoutOutput()
   }
 
-  /// Prints a line of JSON, in which harmful characters of strings become escapes: the same value.
+  /// Prints a line of JSON with harmful characters in strings escaped, which does not change its
+  /// value.
   static func print(json line: Span<UInt8>) {
     write(Data((ReadableText.line(line) + "\n").utf8))
   }
 
-  /// Prints bytes as they are.
+  /// Prints raw bytes.
   static func print(raw line: Span<UInt8>) {
     var data = Data(capacity: line.count + 1)
     for index in line.indices { data.append(line[index]) }
@@ -47,11 +49,11 @@ enum Console {
     write(data)
   }
 
-  /// Ends the program when standard output cannot be written: whoever reads it would miss results.
+  /// Ends the program if standard output cannot be written, because its reader would miss results.
   private static func write(_ data: Data) {
     let code = failure(writing: data, to: STDOUT_FILENO)
     guard code != 0 else { return }
-    // Where a library has the signal ignored.
+    // If a library ignores the signal.
     if code == EPIPE { EndingSignal.endByClosedPipe() }
     endWithoutOutput()
   }
@@ -61,8 +63,8 @@ enum Console {
     Foundation.exit(ExitStatus.output.rawValue)
   }
 
-  /// Writes all of it, also where another program has made the pipe or terminal one that does not wait; the
-  /// error's number, 0 for none.
+  /// Writes everything, even if another program has made the pipe or terminal non-blocking; returns
+  /// the error number, or 0.
   private static func failure(writing data: Data, to descriptor: Int32) -> Int32 {
     var offset = 0
     while offset < data.count {
@@ -88,15 +90,16 @@ enum Console {
     return 0
   }
 
-  /// Whether standard output takes more at once, or fails at once: a pipe whose reader has stopped does neither.
+  /// Whether standard output accepts more at once, or fails at once; neither is true for a pipe
+  /// whose reader stalls.
   static var isOutputReady: Bool {
     var entry = pollfd(fd: STDOUT_FILENO, events: Int16(POLLOUT), revents: 0)
     // SAFETY: one entry, and the call does not keep the pointer.
     return unsafe poll(&entry, 1, 0) > 0
   }
 
-  /// Writes a line to standard error; what would steer a terminal or begin another line is shown escaped,
-  /// for a complaint may quote a file's name or the platform.
+  /// Writes a line to standard error, escaping characters that would control a terminal or start
+  /// another line, because a message may quote a file name or the platform.
   static func complain(_ line: String) { complain(shown: ReadableText.line(line.utf8Span.span)) }
 
   /// Writes a text of several lines to standard error.
@@ -105,34 +108,34 @@ enum Console {
   }
 
   private static func complain(shown line: String) {
-    // There is nobody left to tell when this fails.
+    // If this fails, the failure cannot be reported.
     try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
   }
 
-  /// Shows a state on standard error in place of the one before, for a person who watches; an empty one
-  /// takes it away.
+  /// Shows a state on standard error, replacing the previous one, for an interactive user; an empty
+  /// one removes it.
   static func show(_ state: String) {
     let line = ReadableText.plain(state.utf8Span.span, keepsLines: false) ?? ""
     try? FileHandle.standardError.write(contentsOf: Data("\r\(line)\u{1B}[K".utf8))
   }
 
-  /// Whether a person reads standard error.
+  /// Whether standard error is a terminal.
   static var isInteractive: Bool { isatty(STDERR_FILENO) == 1 }
 
-  /// Whether a person types standard input.
+  /// Whether standard input is a terminal.
   static var isInputInteractive: Bool { isatty(STDIN_FILENO) == 1 }
 
-  /// Whether standard input has something, or its end, without waiting.
+  /// Whether standard input has data, or has ended, without waiting.
   static var isInputReady: Bool {
     var entry = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
     // SAFETY: one entry, and the call does not keep the pointer.
     return unsafe poll(&entry, 1, 0) > 0
   }
 
-  /// The next bytes of standard input, at most 64 KiB, as soon as there are any; none at its end.
+  /// The next bytes of standard input, at most 64 KiB, as soon as there are any; empty at its end.
   static func read() throws(Complaint) -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 65_536)
-    // It may be a password.
+    // The data may be a password.
     defer { Secret.erase(&buffer) }
     while true {
       // SAFETY: the pointer covers the whole buffer and does not outlive the call.
@@ -143,7 +146,7 @@ enum Console {
       switch errno {
       case EINTR: continue
       case EAGAIN:
-        // Another program that has the same pipe or terminal does not want to wait there.
+        // Another program has made the shared pipe or terminal non-blocking.
         var entry = pollfd(fd: STDIN_FILENO, events: Int16(POLLIN), revents: 0)
         // SAFETY: one entry, and the call does not keep the pointer.
         _ = unsafe poll(&entry, 1, -1)
@@ -157,9 +160,9 @@ enum Console {
   }
 }
 
-/// Lines of standard input, read when they are asked for, so that a fast writer waits in the pipe.
+/// Lines of standard input, read on demand, so that a fast writer waits in the pipe.
 actor LineReader {
-  /// How much of a line is kept: more than any payload may have, so that a longer one is refused.
+  /// How much of a line is kept: more than any payload may have, so that longer lines are refused.
   static let limit = 65_537
 
   private var input: ArraySlice<UInt8> = []
@@ -174,7 +177,7 @@ actor LineReader {
   /// The next line that is not empty, without its end; `nil` after the last, and where no more can be read.
   func next() async -> [UInt8]? { await next(isReady: false) }
 
-  /// The same of what has been written already; `nil` where the rest of a line is still to come.
+  /// As above, for data already written; `nil` if the rest of a line is still to come.
   func nextReady() async -> [UInt8]? { await next(isReady: true) }
 
   private func next(isReady: Bool) async -> [UInt8]? {
@@ -186,7 +189,7 @@ actor LineReader {
         case .success(nil): return nil
         case .success(let bytes?): input = bytes[...]
         case .failure(let complaint):
-          // What came before is no whole line.
+          // The incomplete line before it is dropped.
           failure = complaint
           isAtEnd = true
           return nil

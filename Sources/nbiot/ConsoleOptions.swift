@@ -3,7 +3,7 @@ internal import CoAPMessage
 internal import PlatformCore
 internal import PlatformSimulator
 
-/// What the console would do to devices, and what can go wrong on the platform.
+/// The console's actions on devices, and failures of the platform.
 struct ConsoleOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -37,7 +37,7 @@ struct ConsoleOptions: ParsableArguments {
   @Flag(help: "Answer reports of properties and events with 6313, as without the TSL service.")
   var modelServiceDown = false
 
-  /// Puts all of it into the configuration, whose devices and products are there already.
+  /// Adds everything to the configuration, which already has devices and products.
   func apply(to configuration: inout SimulatorConfiguration) throws {
     configuration.isModelServiceDown = modelServiceDown
     if let tokenUses, tokenUses < 1 { throw Complaint("--token-uses is 1 report or pull or more") }
@@ -51,7 +51,7 @@ struct ConsoleOptions: ParsableArguments {
     var disabled = NamedOnce("--disable")
     for text in disable {
       let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-      // PK/DN, as the log has it, is good as well.
+      // PK/DN, the form in the log, is accepted as well.
       let names = parts.first?.contains("/") == true ? 1 : 2
       let path = parts.prefix(names).joined(separator: "/")
       let rest = Array(parts.dropFirst(names))

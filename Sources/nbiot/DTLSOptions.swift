@@ -124,7 +124,7 @@ struct DTLSOptions: ParsableArguments {
     ]
   }
 
-  /// Sets up DTLS, by the options and what the configuration file says besides.
+  /// Configures DTLS from the options and the rest of the configuration file.
   func configure(
     _ configuration: inout DeviceClientConfiguration,
     _ file: ConfigurationFile?

@@ -133,7 +133,7 @@ struct DemoCommand: AsyncParsableCommand {
     )
   }
 
-  /// 32 hexadecimal digits, as the platform's secrets have.
+  /// 32 hexadecimal digits, like the platform's secrets.
   private static func makeSecret() -> [UInt8] {
     var random = SystemRandom()
     let digits = Array("0123456789abcdef".utf8)

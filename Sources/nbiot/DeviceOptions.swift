@@ -7,7 +7,7 @@ internal import Platform
 internal import PlatformCoAP
 internal import ReportLink
 
-/// The options of every command that is a device: who it is, and how it talks to the platform.
+/// The options of every device command: the device's identity, and its connection to the platform.
 struct DeviceOptions: ParsableArguments {
   @OptionGroup var names: NameOptions
 
@@ -38,7 +38,7 @@ struct DeviceOptions: ParsableArguments {
     messages.method.given ?? config?.signMethod ?? .hmacmd5
   }
 
-  /// Where the platform is; `nil` for its own address.
+  /// The platform's address; `nil` for the default.
   var endpoint: EndpointArgument? {
     // `validate` has thrown where it cannot be read.
     try? place.argument(or: config)
@@ -67,7 +67,7 @@ struct DeviceOptions: ParsableArguments {
     }
   }
 
-  /// A client as the options want it, its secret read.
+  /// Creates a client from the options, reading its secret.
   func makeClient(
     adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
   ) throws -> DeviceClient {
@@ -76,7 +76,7 @@ struct DeviceOptions: ParsableArguments {
     return try makeClient(secret: secret, adjusting: adjust)
   }
 
-  /// A client with a secret of another source.
+  /// Creates a client with a given secret.
   func makeClient(
     secret: [UInt8],
     adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
@@ -122,7 +122,7 @@ struct DeviceOptions: ParsableArguments {
     }
   }
 
-  /// Runs `body` with a client, whose errors end the program with a sentence and a status.
+  /// Runs `body` with a client; the client's errors end the program with a sentence and a status.
   func withClient<Result>(
     adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in },
     _ body: (DeviceClient) async throws -> Result

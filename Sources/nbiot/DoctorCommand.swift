@@ -11,7 +11,7 @@ internal import SecurityLayer
 internal import SystemClocks
 internal import UDPTransport
 
-/// Finds out why a device does not get through to the platform.
+/// Diagnoses a device that cannot reach the platform.
 struct DoctorCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
@@ -96,7 +96,7 @@ extension DoctorCommand {
         .usage
       )
     }
-    // The platform's own have 11 and 32 characters; others are not wrong by themselves.
+    // The platform's own have 11 and 32 characters; other lengths are not necessarily wrong.
     var doubts: [String] = []
     if productKey.count != 11 {
       doubts.append("the product key has \(productKey.count) characters, the platform's have 11")
@@ -125,7 +125,7 @@ extension DoctorCommand {
   private func checkClock(_ checks: inout Checks) throws {
     let now = Clock.now()
     let shown = now.formatted(.iso8601)
-    // No platform answers a device whose software was made after its clock's time.
+    // The clock cannot be right before this software was made.
     let earliest = Date(timeIntervalSince1970: 1_767_225_600)
     guard now < earliest else { return checks.pass("clock", shown) }
     let wrong = "it says \(shown): set it, by NTP or the modem's network time"
@@ -135,7 +135,7 @@ extension DoctorCommand {
     throw checks.fail("clock", wrong + ", for certificates are valid for a time", .usage)
   }
 
-  /// The host's name, and its addresses in the order in which a device tries them.
+  /// The host name, and its addresses in the order in which a device tries them.
   private func checkName(_ checks: inout Checks) throws -> (String, [String]) {
     let host =
       device.endpoint?.host
@@ -154,7 +154,7 @@ extension DoctorCommand {
     }
   }
 
-  /// The guide's example of section 3.2, and the content of this device's sign for comparison.
+  /// The guide's example in section 3.2, and the signed text of this device for comparison.
   private func checkSign(_ identity: DeviceIdentity, _ checks: inout Checks) throws {
     let key = Array("secret".utf8)
     let content = Array("clientId12345deviceNamedeviceproductKeypktimestamp789".utf8)
@@ -191,7 +191,7 @@ extension DoctorCommand {
 // MARK: - With the platform
 
 extension DoctorCommand {
-  /// Authenticates at each address, and reports over the last one that gave a token.
+  /// Authenticates at each address, and sends a report over the last one that issued a token.
   private func checkPlatform(
     _ secret: [UInt8],
     _ host: String,
@@ -204,9 +204,9 @@ extension DoctorCommand {
     for address in addresses {
       let client = try device.makeClient(secret: secret) { configuration in
         configuration.host = address
-        // The check is whether the device can authenticate, and a session belongs to one address.
+        // The check is about authentication, and a session belongs to one address.
         configuration.sessionFile = nil
-        // The certificate is for the name.
+        // The certificate is for the host name.
         if case .certificate(var trust) = configuration.security {
           trust.serverName = trust.serverName ?? host
           configuration.security = .certificate(trust)
@@ -225,7 +225,7 @@ extension DoctorCommand {
       }
     }
     guard let client = good else {
-      // All are shown; the first one says how the program ends.
+      // All failures are shown; the first determines the exit status.
       for failure in failures.dropLast() {
         _ = checks.fail("auth", failure.cause, failure.status, because: failure.diagnostic)
       }
@@ -252,7 +252,7 @@ extension DoctorCommand {
     let status: ExitStatus
   }
 
-  /// What a token cost.
+  /// The cost of a token.
   private func authenticate(_ client: DeviceClient) async throws(Failure) -> String {
     let start = MonotonicClock.now()
     do {
@@ -310,7 +310,7 @@ extension DoctorCommand {
   }
 }
 
-/// Prints each check as it ends.
+/// Prints each check when it ends.
 private struct Checks {
   let output: OutputArgument
 
@@ -318,7 +318,8 @@ private struct Checks {
 
   mutating func doubt(_ name: String, _ detail: String) { show(name, "doubtful", detail) }
 
-  /// Shows a failure, and in JSON the platform's own reason by itself; what it returns ends the program.
+  /// Shows a failure, in JSON with the platform's own reason as a separate member; the returned
+  /// error ends the program.
   mutating func fail(
     _ name: String,
     _ detail: String,

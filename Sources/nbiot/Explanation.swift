@@ -1,6 +1,6 @@
-/// What the help of several commands says alike.
+/// Help texts shared by several commands.
 enum Explanation {
-  /// Where it is said who the device is, and where the platform.
+  /// The sources of the device's identity and the platform's address.
   static let sources = """
     What no option says comes from the environment: NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME, NBIOT_ENDPOINT and \
     NBIOT_DEVICE_SECRET; what neither says, from --config FILE, a configuration of nbiot-agent. That may also \

@@ -1,16 +1,16 @@
 internal import ArgumentParser
 internal import Foundation
 
-/// A command's help as it is printed: what the command is for, how it is called, its options in the order in which
-/// they are needed, and only then examples and explanations.
+/// A command's help page: purpose, usage, options in the order of need, and only then examples and
+/// explanations.
 ///
-/// ArgumentParser makes the parts. It puts a command's discussion first, which fills a screen before the first
-/// option, its other options behind those of titled groups, and breaks every line that is too long, so that an
-/// example could not be pasted.
+/// ArgumentParser generates the parts. It puts a command's discussion first, which fills a screen
+/// before the first option, puts its other options after those of titled groups, and breaks every
+/// long line, so that examples could not be pasted.
 struct HelpPage {
   let text: String
 
-  /// Rearranges what ArgumentParser would print; `nil` where that is no command's help.
+  /// Rearranges ArgumentParser's output; `nil` if it is not a command's help.
   init?(_ message: String, root: any ParsableCommand.Type) {
     guard message.hasPrefix("OVERVIEW: "), let start = message.range(of: "\n\nUSAGE: ") else {
       return nil
@@ -46,7 +46,7 @@ struct HelpPage {
 
   private static func isList(_ section: String) -> Bool { section.hasPrefix("SUBCOMMANDS:") }
 
-  /// The command whose usage it is: that of the names which it begins with.
+  /// The command of a usage line, found by its leading names.
   private static func command(
     in usage: String,
     _ root: any ParsableCommand.Type
@@ -62,7 +62,7 @@ struct HelpPage {
     return command
   }
 
-  /// Breaks lines that are too long at spaces, but for those that are indented: they are examples.
+  /// Breaks long lines at spaces, except indented ones, which are examples.
   private static func laidOut(_ text: String, _ width: Int) -> String {
     text.split(separator: "\n", omittingEmptySubsequences: false).map { line in
       guard !line.hasPrefix(" ") else { return String(line) }
@@ -81,14 +81,14 @@ struct HelpPage {
     }.joined(separator: "\n")
   }
 
-  /// Makes ArgumentParser lay its texts out for 40 columns on a narrower terminal: its descriptions begin in column
-  /// 27, and without room behind it they are left out, or the program stops.
+  /// Makes ArgumentParser format for 40 columns on narrower terminals: its descriptions begin in
+  /// column 27, and without room after it they are left out, or the program traps.
   static func boundWidth() {
     // SAFETY: the texts outlive the call, and no other thread runs yet.
     if width < 40 { _ = unsafe setenv("COLUMNS", "40", 1) }
   }
 
-  /// How wide the terminal is, by the variable or the terminal itself, as ArgumentParser has it.
+  /// The terminal's width, from the variable or the terminal itself, as in ArgumentParser.
   private static var width: Int {
     if let columns = ProcessInfo.processInfo.environment["COLUMNS"].flatMap({ Int($0) }) {
       return columns

@@ -1,18 +1,18 @@
 internal import ConstrainedCore
 
-/// Texts that people give by options, variables and files, as they reach the program.
+/// Normalises texts from options, variables and files.
 enum InputText {
-  /// The text without the white space and the byte order mark at its ends that copying leaves there.
+  /// The text without the white space and the byte order mark that copying leaves at its ends.
   static func trimmed(_ text: String) -> String {
     String(decoding: trimmed(Array(text.utf8)), as: UTF8.self)
   }
 
-  /// The same for bytes.
+  /// As above, for bytes.
   static func trimmed(_ bytes: [UInt8]) -> [UInt8] {
     Array(bytes[bytes.span.trimmed(0..<bytes.count)])
   }
 
-  /// A text file's bytes, without what stands at their ends.
+  /// A text file's bytes, trimmed.
   static func read(_ path: String) throws -> [UInt8] {
     let path = trimmed(path)
     let (bytes, status) = try PrivateFile.readWithStatus(path)
@@ -21,7 +21,7 @@ enum InputText {
     return trimmed(bytes)
   }
 
-  /// Refuses what is no text in UTF-8 or ASCII by its first bytes, or has a zero byte.
+  /// Rejects data that is not text in UTF-8 or ASCII by its first bytes, or has a zero byte.
   static func check(_ bytes: [UInt8], _ path: String) throws {
     if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) {
       throw Complaint("\(path) is UTF-16: save it as UTF-8")

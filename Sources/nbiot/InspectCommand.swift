@@ -142,7 +142,7 @@ struct InspectCommand: ParsableCommand {
     return status
   }
 
-  /// Shows the messages of a file, one a line.
+  /// Shows the messages in a file, one per line.
   private func inspect(file path: String, _ printer: inout Printer) throws -> ExitStatus {
     var status = ExitStatus.success
     var lines = HexLines()
@@ -234,7 +234,7 @@ struct InspectCommand: ParsableCommand {
   }
 }
 
-/// Prints the messages of lines, or complains about them.
+/// Prints the messages in lines, or their errors.
 private struct Printer: ~Copyable {
   private var inspector: MessageInspector
   private let output: OutputArgument
@@ -245,7 +245,7 @@ private struct Printer: ~Copyable {
     self.output = output
   }
 
-  /// Shows the line's message; `false` when the line is none.
+  /// Shows the line's message; returns `false` if the line is not one.
   mutating func show(_ line: HexLines.Line, _ place: String) -> Bool {
     if let error = line.error {
       Console.complain("nbiot: \(place)\(error)")

@@ -4,27 +4,28 @@ internal import HTTPSTransfer
 internal import Synchronization
 internal import UDPTransport
 
-/// Turns Ctrl-C and a wish to terminate into an interruption, so that files are left in order; as long as
-/// the value lives, of which there is one at a time.
+/// Turns SIGINT and SIGTERM into an interruption while the value lives, so that files are left in
+/// order; there is one value at a time.
 ///
-/// The second such signal ends the program at once. Not a dispatch source of signals: a signal that the main
-/// thread takes while that waits for ever (as `async` programs' do) does not always reach it.
+/// The second such signal ends the program at once. It does not use a dispatch source: a signal
+/// delivered to the main thread while that waits forever, as in `async` programs, does not always
+/// reach the source.
 final class InterruptSignal {
   private let source: (any DispatchSourceRead)?
-  /// What the signals did before.
+  /// The previous signal actions.
   private var handlers: [(number: Int32, action: sigaction)] = []
 
   convenience init(_ interruption: Interruption) {
     self.init { interruption.request() }
   }
 
-  /// Calls `handler` for such a signal.
+  /// Calls `handler` on such a signal.
   init(_ handler: @escaping @Sendable () -> Void) {
     source = EndingSignal.openPipe().map { descriptor in
       let source = DispatchSource.makeReadSource(fileDescriptor: descriptor, queue: .global())
       source.setEventHandler {
         var byte: UInt8 = 0
-        // SAFETY: reads one byte into a value of its own.
+        // SAFETY: reads one byte into a local value.
         if unsafe read(descriptor, &byte, 1) == 1 { handler() }
       }
       source.resume()
@@ -51,42 +52,43 @@ final class InterruptSignal {
   }
 }
 
-/// The signal that ends the program, whose parent is to learn of it: a shell shows 128 and its number, and stops
-/// the loop that the program was run in.
+/// Ends the program by a signal, so that its parent can see that: a shell shows 128 plus the
+/// number, and stops the loop in which the program runs.
 enum EndingSignal {
-  /// What a person or a script ends a program with.
+  /// The signals with which people and scripts end a program.
   static let numbers = [SIGINT, SIGTERM]
 
   private static let noted = Atomic<Int32>(0)
   private static let pipe = Atomic<Int32>(-1)
-  /// Whether the parent had SIGPIPE ignored.
+  /// Whether the parent ignores SIGPIPE.
   private static let ignoresPipe = Atomic<Bool>(false)
 
-  /// Lets these signals and SIGQUIT through, at the start: who starts a program may have them blocked, which the
-  /// program then has, too.
+  /// Unblocks these signals and SIGQUIT at the start: a parent may have blocked them, and the
+  /// program inherits that.
   static func prepare() {
     CoreDumps.forbidBacktraces()
     unblock(numbers + [SIGQUIT])
     var action = sigaction()
-    // SAFETY: fills in a value of its own.
+    // SAFETY: fills a local value.
     unsafe sigaction(SIGPIPE, nil, &action)
     let handler = unsafe unsafeBitCast(action.__sigaction_handler.sa_handler, to: Int.self)
     let ignored = unsafe unsafeBitCast(SIG_IGN, to: Int.self)
     ignoresPipe.store(handler == ignored, ordering: .relaxed)
   }
 
-  /// Ends the program as the system ends one whose reader has gone, unless its parent wants that ignored: a
-  /// server's libraries have it ignored, too.
+  /// Ends the program with SIGPIPE, as the system does if the reader has gone, unless its parent
+  /// ignores SIGPIPE; a server's libraries ignore it as well.
   static func endByClosedPipe() {
     guard !ignoresPipe.load(ordering: .relaxed) else { return }
     end(by: SIGPIPE)
   }
 
-  /// The end of a new pipe to read from, which is readable once a signal has come; both ends stay open.
+  /// The read end of a new pipe, which becomes readable after a signal; both ends stay open.
   fileprivate static func openPipe() -> Int32? {
     noted.store(0, ordering: .relaxed)
     var ends: [Int32] = [-1, -1]
-    // SAFETY: writes two descriptors. Without them (EMFILE) the program still ends by the second signal.
+    // SAFETY: writes two descriptors. Without them (EMFILE) the second signal still ends the
+    // program.
     guard unsafe Foundation.pipe(&ends) == 0 else { return nil }
     for end in ends {
       _ = fcntl(end, F_SETFD, FD_CLOEXEC)
@@ -96,22 +98,22 @@ enum EndingSignal {
     return ends[0]
   }
 
-  /// What the signal's handler does, amid anything: no more than atomics and a system call.
+  /// The signal handler, which can run at any point: it uses only atomics and a system call.
   fileprivate static func handle(_ number: Int32) {
     let code = errno
     noted.store(number, ordering: .relaxed)
     var byte: UInt8 = 0
-    // SAFETY: writes one byte of a value of its own.
+    // SAFETY: writes one byte of a local value.
     _ = unsafe write(pipe.load(ordering: .relaxed), &byte, 1)
     errno = code
   }
 
-  /// Takes that signal for no failure: the program ends with the status that it has otherwise.
+  /// Does not treat that signal as a failure: the program ends with its ordinary status.
   static func forgive(_ number: Int32) {
     _ = noted.compareExchange(expected: number, desired: 0, ordering: .relaxed)
   }
 
-  /// Ends the program by the signal that has come while files were put in order, if one has.
+  /// Ends the program by the signal that arrived while files were being put in order, if any.
   static func endIfNoted() {
     let number = noted.load(ordering: .relaxed)
     guard number != 0 else { return }
@@ -126,7 +128,7 @@ enum EndingSignal {
 
   private static func unblock(_ numbers: [Int32]) {
     var set = sigset_t()
-    // SAFETY: the set is a value of its own, and the system keeps no pointer to it.
+    // SAFETY: the set is a local value, and the system keeps no pointer to it.
     unsafe sigemptyset(&set)
     for number in numbers { unsafe sigaddset(&set, number) }
     unsafe pthread_sigmask(SIG_UNBLOCK, &set, nil)

@@ -4,17 +4,17 @@ internal import DeviceClient
 internal import PlatformCore
 internal import PlatformSimulator
 
-/// What the `length` of a text counts.
+/// The unit of a text's `length`.
 enum TextLengthArgument: String, ExpressibleByArgument, CaseIterable {
   case bytes, characters
 }
 
-/// What the `size` of an array says.
+/// The meaning of an array's `size`.
 enum ArraySizeArgument: String, ExpressibleByArgument, CaseIterable {
   case maximum, exact
 }
 
-/// How a thing model is read where the device guide says no more than a name.
+/// How parts of a thing model are interpreted that the device guide only names.
 struct ModelRuleOptions: ParsableArguments {
   @Flag(
     help: """
@@ -39,7 +39,7 @@ struct ModelRuleOptions: ParsableArguments {
   }
 }
 
-/// The thing models that a request is checked against before it is sent.
+/// The thing models against which a request is checked before it is sent.
 struct ModelOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -59,7 +59,7 @@ struct ModelOptions: ParsableArguments {
 
   @OptionGroup var rules: ModelRuleOptions
 
-  /// Puts the models into a client's configuration.
+  /// Adds the models to a client's configuration.
   func apply(to configuration: inout DeviceClientConfiguration) throws {
     configuration.thingModel = try thingModel.map(InputText.read)
     for text in subDeviceModel {
@@ -72,7 +72,7 @@ struct ModelOptions: ParsableArguments {
     configuration.thingModelRules = rules.rules
   }
 
-  /// Says which products' sub-devices go unchecked, once there is a model at all.
+  /// Warns about products whose sub-devices are not checked, if there is a model at all.
   func warn(about products: Set<String>, gateway: String) {
     guard thingModel != nil || !subDeviceModel.isEmpty else { return }
     var known = Set(subDeviceModel.compactMap { $0.split(separator: "=").first.map(String.init) })
@@ -87,7 +87,7 @@ struct ModelOptions: ParsableArguments {
 }
 
 extension ModelRuleOptions {
-  /// The same for the simulator.
+  /// The simulator's equivalent.
   var simulated: SimulatedModelRules {
     var rules = SimulatedModelRules()
     rules.checksSteps = checkSteps
@@ -98,6 +98,6 @@ extension ModelRuleOptions {
 }
 
 extension DeviceNamesArgument {
-  /// The same for the simulator.
+  /// The simulator's equivalent.
   var simulated: SimulatedDeviceNames { self == .current ? .current : .guide }
 }

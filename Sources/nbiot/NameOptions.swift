@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import ConstrainedCore
 internal import Platform
 
-/// The option `--config` of commands that need no more of it than a secret.
+/// The option `--config` of commands that take only a secret from it.
 struct ConfigurationOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -14,7 +14,7 @@ struct ConfigurationOption: ParsableArguments {
   var config: ConfigurationFile?
 }
 
-/// Who the device is: by options, variables or the agent's configuration file, in this order.
+/// The device's identity: from options, variables or the agent's configuration file, in this order.
 struct NameOptions: ParsableArguments {
   @Option(
     name: .customLong("product-key"),
@@ -34,22 +34,22 @@ struct NameOptions: ParsableArguments {
 
   var config: ConfigurationFile? { file.config }
 
-  /// The product key, and where it was given; `nil` when it was not.
+  /// The product key with its source; `nil` if it was not given.
   var productKeySetting: Setting<String>? {
     givenProductKey.map { Setting(value: $0, origin: "--product-key") }
       ?? Variable.productKey.setting ?? config?.productKey
   }
 
-  /// The device's name, and where it was given; `nil` when it was not.
+  /// The device's name with its source; `nil` if it was not given.
   var deviceNameSetting: Setting<String>? {
     givenDeviceName.map { Setting(value: $0, origin: "--device-name") }
       ?? Variable.deviceName.setting ?? config?.deviceName
   }
 
-  /// The product key; `validate` has made sure that there is one.
+  /// The product key; `validate` has checked that there is one.
   var productKey: String { productKeySetting?.value ?? "" }
 
-  /// The device's name; `validate` has made sure that there is one.
+  /// The device's name; `validate` has checked that there is one.
   var deviceName: String { deviceNameSetting?.value ?? "" }
 
   func validate() throws {
@@ -68,7 +68,7 @@ struct NameOptions: ParsableArguments {
     }
   }
 
-  /// What is wrong with a name, and where it was given.
+  /// The error in a name, with its source.
   func explain(_ error: IdentityError, clientID: Setting<String>? = nil) -> String {
     let origin =
       switch error {

@@ -7,9 +7,9 @@ internal import SecurityLayer
 enum ExitStatus: Int32 {
   /// Everything was acknowledged.
   case success = 0
-  /// Some reports were not.
+  /// Some reports were not acknowledged.
   case undelivered = 1
-  /// The arguments do not make sense; nothing was sent.
+  /// The arguments are invalid; nothing was sent.
   case usage = 2
   /// The platform refused the authentication.
   case unauthenticated = 3
@@ -22,7 +22,7 @@ enum ExitStatus: Int32 {
 }
 
 extension AuthenticationFailure {
-  /// Whether nothing ever came from the endpoint.
+  /// Whether nothing was ever received from the endpoint.
   var isSilence: Bool { self == .timedOut || self == .handshake(.noAnswer) }
 }
 
@@ -89,7 +89,7 @@ struct Nbiot: AsyncParsableCommand {
     }
   }
 
-  /// Prints what was asked for instead of a command's work, and ends the program.
+  /// Prints help or a version, and ends the program.
   private static func show(_ message: String) -> Never {
     if let page = HelpPage(message, root: Self.self) {
       do throws(Complaint) {
@@ -105,7 +105,7 @@ struct Nbiot: AsyncParsableCommand {
     Foundation.exit(ExitStatus.success.rawValue)
   }
 
-  /// The command, or what is wrong with the arguments: names that do not exist come first.
+  /// Parses the command, or reports an error in the arguments, unknown names first.
   private static func parse() throws -> any ParsableCommand {
     do {
       return try parseAsRoot()
@@ -120,10 +120,10 @@ struct Nbiot: AsyncParsableCommand {
     }
   }
 
-  /// Refuses arguments and variables that are not UTF-8: Swift would put another text in their place without a word.
+  /// Refuses arguments and variables that are not UTF-8: Swift would silently replace them.
   private static func checkArguments() throws {
     for index in 1..<max(1, Int(CommandLine.argc)) {
-      // SAFETY: the system gives `argc` texts that end with a zero byte.
+      // SAFETY: the system passes `argc` texts that end with a zero byte.
       guard let text = unsafe CommandLine.unsafeArgv[index] else { continue }
       guard unsafe String(validatingCString: text) == nil else { continue }
       throw Complaint(

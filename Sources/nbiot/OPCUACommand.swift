@@ -27,7 +27,7 @@ struct OPCUACommand: ParsableCommand {
     subcommands: [Encrypt.self, Decrypt.self]
   )
 
-  /// A line of standard input, its end apart; the caller wipes it.
+  /// A line of standard input without its line end; the caller wipes it.
   fileprivate static func readLine(_ what: String) throws -> [UInt8] {
     if Console.isInputInteractive {
       Console.complain("type the \(what) and Enter; it is shown as you type")
@@ -44,7 +44,7 @@ struct OPCUACommand: ParsableCommand {
     return Array(line.prefix { $0 != 0x0A && $0 != 0x0D })
   }
 
-  /// Runs `body` with secret, line and a place for the result, and prints what it has written.
+  /// Runs `body` with the secret, the line and an output, and prints the output.
   fileprivate static func convert(
     _ line: [UInt8],
     _ option: DeviceSecretOption,
@@ -68,7 +68,7 @@ struct OPCUACommand: ParsableCommand {
     Console.print(raw: buffer.span.extracting(0..<count))
   }
 
-  /// From a password to the field.
+  /// Encrypts a password for the field.
   struct Encrypt: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "encrypt",
@@ -93,7 +93,7 @@ struct OPCUACommand: ParsableCommand {
     }
   }
 
-  /// From the field to a password.
+  /// Decrypts the field.
   struct Decrypt: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "decrypt",

@@ -8,7 +8,7 @@ internal import Platform
 internal import Synchronization
 
 extension OTACommand {
-  /// Tells the platform which firmware runs.
+  /// Reports the running firmware.
   struct Inform: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "inform",
@@ -43,7 +43,7 @@ extension OTACommand {
     }
   }
 
-  /// Asks whether there is a newer firmware.
+  /// Asks whether a newer firmware is available.
   struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "check",
@@ -160,13 +160,13 @@ extension OTACommand {
           let undelivered = try await client.upgrade(
             to: offer,
             reportingEvery: progress,
-            // Who interrupts it will go on: for the platform it has not failed.
+            // An interrupted download will be resumed: for the platform it has not failed.
             explanation: {
               let cause = last.withLock { $0 }
               return cause == .transfer(.cancelled) ? nil : cause?.short ?? ""
             },
             { (offer: FileOffer, progress: @Sendable (UInt8) -> Void) throws(UpgradeFailure) in
-              // Only a download leaves files to put in order: whatever else is under way just ends.
+              // Only a download leaves files to put in order: anything else just ends.
               let signals = InterruptSignal(interruption)
               defer { withExtendedLifetime(signals) {} }
               var downloader = HTTPSFirmwareDownloader(to: destination)
@@ -226,7 +226,7 @@ extension OTACommand {
     }
   }
 
-  /// Tells the platform how far an upgrade is.
+  /// Reports the progress of an upgrade.
   struct Progress: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "progress",
@@ -297,7 +297,7 @@ extension FileOffer {
 }
 
 extension ResultLines {
-  /// Adds where a file is and what it must come to.
+  /// Adds a file's address and digest.
   mutating func add(_ offer: FileOffer) {
     add("bytes", "size", offer.size)
     add("address", "url", offer.urlText)

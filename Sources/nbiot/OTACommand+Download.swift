@@ -6,7 +6,7 @@ internal import Platform
 internal import SystemClocks
 
 extension OTACommand {
-  /// Gets a firmware whose address, size and digest are known.
+  /// Downloads a firmware with known address, size and digest.
   struct Download: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "download",
@@ -150,7 +150,7 @@ extension OTACommand {
 }
 
 extension FirmwareDownloadError {
-  /// What the program ends with.
+  /// The exit status.
   var status: ExitStatus {
     switch self {
     case .transfer(let reason): reason.status
@@ -163,7 +163,7 @@ extension FirmwareDownloadError {
     }
   }
 
-  /// What happened, without what to do.
+  /// States what happened, without advice.
   var short: String {
     switch self {
     case .transfer(.unresolved): "the host name cannot be resolved"

@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// Upgrades of the firmware.
+/// The parent of the firmware commands.
 struct OTACommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "ota",

@@ -9,16 +9,16 @@ internal import PayloadValues
 internal import Platform
 internal import PlatformCoAP
 
-/// Data that an argument gives: itself, a file's name after @, or - for standard input.
+/// Data given by an argument: the text itself, a file's name after @, or - for standard input.
 enum DataArgument: Equatable {
   case text(String)
   case file(String)
   case standardInput
 
-  /// More than any payload may have, whatever it is converted from.
+  /// The limit in bytes, more than any payload may have, whatever it is converted from.
   static let limit = 65_536
 
-  /// Reads the argument; @@ stands for a text's own @ at its start.
+  /// Parses the argument; @@ stands for an initial @ of the text itself.
   init(_ argument: String) {
     if argument == "-" || argument == "@-" {
       self = .standardInput
@@ -31,7 +31,7 @@ enum DataArgument: Equatable {
     }
   }
 
-  /// What is said of it where it does not do.
+  /// The name of the source in error messages.
   var name: String {
     switch self {
     case .text: "the text"
@@ -40,7 +40,7 @@ enum DataArgument: Equatable {
     }
   }
 
-  /// The bytes, every one of them; `what` they are is said where they cannot be read.
+  /// All bytes of the data; an error names the data as `what`.
   func read(_ what: String) throws -> [UInt8] {
     switch self {
     case .text(let text): return Array(text.utf8)
@@ -74,7 +74,7 @@ enum DataArgument: Equatable {
       throw Complaint("the file \(path) has \(status.st_size) bytes: \(most) for the \(what)")
     }
     do {
-      // A file of /proc says that it has none.
+      // Files in /proc report a length of 0.
       let data = try handle.read(upToCount: limit + 1) ?? Data()
       guard data.count <= limit else {
         throw Complaint("the file \(path) has over 64 KiB: \(most) for the \(what)")
@@ -90,7 +90,7 @@ enum DataArgument: Equatable {
   private static let most = "a message takes at most 1,024 bytes"
 }
 
-/// What payloads are sent as.
+/// The format of payloads.
 enum PayloadFormat: String, ExpressibleByArgument, CaseIterable {
   case json, cbor
   case octetStream = "octet-stream"
@@ -104,30 +104,30 @@ enum PayloadFormat: String, ExpressibleByArgument, CaseIterable {
   }
 }
 
-/// How a payload is made of what was given.
+/// How a payload is made from the input.
 struct PayloadForm {
-  /// Why none can be made, in a sentence.
+  /// Why no payload can be made, in a sentence.
   struct Failure: Error {
     let description: String
   }
 
   let format: PayloadFormat
-  /// Whether digits are given.
+  /// Whether the input is hexadecimal.
   let isHexadecimal: Bool
 
-  /// The payload; `what` was given is said where that cannot be.
+  /// The payload; an error names the input as `what`.
   func payload(of given: [UInt8], _ what: String) throws(Failure) -> [UInt8] {
     if isHexadecimal { return try Self.bytes(of: given, what) }
     guard format == .cbor else { return given }
     do throws(JSONError) {
-      // What an editor leaves at a file's ends is no JSON.
+      // Text left at a file's ends by an editor is not JSON.
       return try PayloadConversion.cbor(fromJSON: InputText.trimmed(given))
     } catch {
       throw Failure(description: "\(what) is not JSON: \(error)")
     }
   }
 
-  /// The payload that an argument gives, which ends the program where it cannot be sent.
+  /// The payload given by an argument; ends the program if it cannot be sent.
   func payload(of argument: String) throws -> [UInt8] {
     let source = DataArgument(argument)
     do {
@@ -143,7 +143,7 @@ struct PayloadForm {
     }
   }
 
-  /// The bytes whose hexadecimal digits are given, with what `nbiot inspect` takes between them, on any number
+  /// The bytes of hexadecimal input, with the separators accepted by `nbiot inspect`, on any number
   /// of lines.
   static func bytes(of digits: [UInt8], _ what: String) throws(Failure) -> [UInt8] {
     var lines = HexLines()

@@ -1,11 +1,12 @@
-/// The values of an option that is given as `VALUE` for all products, or as `PRODUCTKEY=VALUE` for one.
+/// The values of an option that is given as `VALUE` for all products, or as `PRODUCTKEY=VALUE` for
+/// one.
 ///
-/// A value that has a "=" of its own behind letters and digits alone is given as `=VALUE`.
+/// A value in which "=" follows letters and digits only is given as `=VALUE`.
 struct PerProduct {
   private var common: String?
   private var own: [String: String] = [:]
 
-  /// The values of the option `name`, which names only these products.
+  /// Parses the values of the option `name`, which may name only these products.
   init(_ texts: [String], _ name: String, products: Set<String>) throws {
     for text in texts {
       let (key, value) = Self.parts(text)
@@ -23,7 +24,7 @@ struct PerProduct {
     }
   }
 
-  /// The value for a product: its own, else the common one where it takes that.
+  /// The value for a product: its own, or else the common one if that is allowed.
   func value(of product: String, takesCommon: Bool) -> String? {
     own[product] ?? (takesCommon ? common : nil)
   }

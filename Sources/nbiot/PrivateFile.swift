@@ -2,15 +2,16 @@ internal import ConstrainedCore
 internal import Foundation
 internal import OpenSSLSupport
 
-/// Files with secrets in them: nobody else reads them, and a power cut leaves the old or the new one.
+/// Files with secrets: only their owner can read them, and a power failure leaves the old or the
+/// new contents.
 enum PrivateFile {
-  /// The largest file that is read.
+  /// The maximum size of a file in bytes.
   static let limit = 1 << 20
 
-  /// What is in the file, and its mode and owner.
+  /// The contents of the file.
   static func read(_ path: String) throws -> [UInt8] { try readWithStatus(path).bytes }
 
-  /// What is in the file, with its status at that moment.
+  /// The contents of the file, with its status at that moment.
   static func readWithStatus(_ path: String) throws -> (bytes: [UInt8], status: stat) {
     let (descriptor, status) = try open(path)
     let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
@@ -25,7 +26,7 @@ enum PrivateFile {
     }
   }
 
-  /// Opens a regular file to read it; any other kind is refused by its name, and never waited for.
+  /// Opens a regular file for reading; any other kind is refused with its name, without waiting.
   static func open(
     _ path: String,
     _ what: String = "file",
@@ -51,10 +52,10 @@ enum PrivateFile {
     return (descriptor, status)
   }
 
-  /// Writes a file, whole or not at all, of mode 600 unless another is given; where `path` is a symbolic
-  /// link, the file that it leads to.
+  /// Writes a file completely or not at all, with mode 600 unless another is given; if `path` is a
+  /// symbolic link, the file that it points to.
   ///
-  /// One that is there already is only replaced if `replaces` says so.
+  /// An existing file is replaced only if `replaces` is `true`.
   static func write(
     _ bytes: [UInt8],
     to path: String,
@@ -91,7 +92,7 @@ enum PrivateFile {
     if failure == 0, fsync(descriptor) != 0 { failure = errno }
     _ = close(descriptor)
     if failure == 0 {
-      // A link, unlike a new name, fails where a file is.
+      // Unlike a rename, a link fails if the file exists.
       let status = unsafe replaces ? rename(temporary, target) : link(temporary, target)
       if status != 0 { failure = errno }
     }
@@ -99,7 +100,7 @@ enum PrivateFile {
     guard failure == 0 else {
       throw Complaint("the file \(path) cannot be written: \(text(failure))")
     }
-    // The new name must survive a power cut too.
+    // Sync the directory, so that the new name survives a power failure.
     let folder = unsafe Foundation.open(
       URL(filePath: target).deletingLastPathComponent().path,
       O_RDONLY | O_DIRECTORY | O_CLOEXEC
@@ -110,8 +111,7 @@ enum PrivateFile {
     }
   }
 
-  /// Makes sure that a file can be written there, before something is done that only makes sense if it
-  /// can.
+  /// Checks in advance that a file can be written there, before an operation that depends on it.
   static func checkPlace(_ path: String, _ what: String, replaces: Bool) throws {
     let target = target(of: path)
     var status = stat()
@@ -133,7 +133,7 @@ enum PrivateFile {
     }
   }
 
-  /// Where a path leads to through symbolic links, which need not exist.
+  /// The target of a path after following symbolic links; it need not exist.
   static func target(of path: String) -> String {
     var path = path
     for _ in 0..<8 {

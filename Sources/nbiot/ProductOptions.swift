@@ -4,12 +4,12 @@ internal import PayloadValues
 internal import PlatformCore
 internal import PlatformSimulator
 
-/// What signs a firmware.
+/// The digest of a firmware.
 enum FirmwareSignArgument: String, ExpressibleByArgument, CaseIterable {
   case md5, sha256
 }
 
-/// What the console would hold of the simulated products and their devices.
+/// The console's settings of the simulated products and their devices.
 struct ProductOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -89,7 +89,7 @@ struct ProductOptions: ParsableArguments {
   )
   var downlink: String?
 
-  /// What does not fit together, in a sentence.
+  /// Reports contradictions in a sentence.
   func validate() throws {
     let firmware = [firmwareVersion, firmwareUrl, firmwareFile].filter { !$0.isEmpty }
     guard firmware.isEmpty || firmware.count == 3 else {
@@ -125,7 +125,7 @@ struct ProductOptions: ParsableArguments {
       product.registrable.append(parts[1])
       products[parts[0]] = product
     }
-    // What is given for no product in particular is that of these, not of the sub-devices'.
+    // Values without a product apply to these products, not to those of sub-devices.
     let common = Set(products.keys)
     var subNames = NamedOnce("--sub-device")
     for text in subDevice {
@@ -182,7 +182,7 @@ struct ProductOptions: ParsableArguments {
     }
   }
 
-  /// The device that a topic names: `/sys/PK/DN/…`, `/ota/device/X/PK/DN` or `/PK/DN/…`.
+  /// The device named in a topic: `/sys/PK/DN/…`, `/ota/device/X/PK/DN` or `/PK/DN/…`.
   private static func device(of topic: String) -> String? {
     let segments = topic.split(separator: "/")
     let start = segments.first == "sys" ? 1 : segments.starts(with: ["ota", "device"]) ? 3 : 0

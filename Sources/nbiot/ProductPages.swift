@@ -4,7 +4,8 @@ internal import OpenSSLSupport
 internal import PlatformCore
 internal import PlatformSimulator
 
-/// What the options say of each product's pages in the console: thing model, firmware, remote configuration.
+/// The options for each product's pages in the console: thing model, firmware, remote
+/// configuration.
 struct ProductPages {
   private let common: Set<String>
   private let sign: FirmwareSignArgument
@@ -16,7 +17,7 @@ struct ProductPages {
   private let configurationFile: PerProduct
   private let configurationSwitch: PerProduct
 
-  /// Values for no product in particular are those of the `common` ones.
+  /// Values without a product apply to the `common` ones.
   init(_ options: ProductOptions, products: Set<String>, common: Set<String>) throws {
     self.common = common
     sign = options.firmwareSign
@@ -107,7 +108,7 @@ struct ProductPages {
   }
 }
 
-/// Size and digests of a file, which is read piece by piece.
+/// Size and digests of a file, read in pieces.
 private struct FileDigests {
   private(set) var size: Int64 = 0
   let md5: String

@@ -87,7 +87,7 @@ struct PublishCommand: AsyncParsableCommand {
 
   @OptionGroup var output: OutputOption
 
-  /// How payloads are made of what is given.
+  /// How payloads are made from the input.
   private var form: PayloadForm {
     let usual = hex ? .octetStream : device.config?.format ?? .json
     return PayloadForm(format: givenFormat ?? usual, isHexadecimal: hex)
@@ -95,7 +95,7 @@ struct PublishCommand: AsyncParsableCommand {
 
   private var topicSetting: Setting<String>? { givenTopic.setting(device.config) }
 
-  /// The topic; `validate` has made sure that there is one.
+  /// The topic; `validate` has checked that there is one.
   private var topic: String { topicSetting?.value ?? "" }
 
   func validate() throws {
@@ -134,7 +134,7 @@ struct PublishCommand: AsyncParsableCommand {
     if status != .success { throw status.error }
   }
 
-  /// Gives each report that there is its result where the endpoint is none.
+  /// Gives each available report a result if the endpoint is invalid.
   private func refuseAll(
     _ payload: [UInt8]?,
     because complaint: Complaint,
@@ -152,7 +152,7 @@ struct PublishCommand: AsyncParsableCommand {
     return complaint.status
   }
 
-  /// How many reports have a result, and a good one.
+  /// Counts the results, and the good ones.
   private struct Tally {
     var reports = 0
     var acknowledged = 0
@@ -204,7 +204,7 @@ struct PublishCommand: AsyncParsableCommand {
       let (line, status) = await publish(payload, number: number, client, interruption, &waited)
       show(line)
       tally.add(status)
-      // Refused, or never answered: no other line would fare better.
+      // Refused, or never answered: other lines would fail in the same way.
       if status == .unauthenticated || status == .unreachable {
         await refuseRest(of: lines, after: number, line.advice ?? "it was not taken")
         return status
@@ -218,7 +218,7 @@ struct PublishCommand: AsyncParsableCommand {
     return worst
   }
 
-  /// Gives the lines that wait in the pipe a result without sending them.
+  /// Gives the lines waiting in the pipe a result without sending them.
   private func refuseRest(of lines: LineReader, after last: Int, _ reason: String) async {
     var number = last
     while await lines.nextReady() != nil {
@@ -265,8 +265,8 @@ struct PublishCommand: AsyncParsableCommand {
     return (line, status)
   }
 
-  /// What sending a report once has come to; `wait` is how many milliseconds the platform asks for before the next
-  /// time, 0 where it does not.
+  /// The result of one attempt; `wait` is the time in milliseconds that the platform asks to wait
+  /// before the next one, or 0.
   private struct Attempt {
     var line: ResultLine
     var status: ExitStatus
@@ -333,8 +333,8 @@ extension DeviceClientError {
 }
 
 extension ReportResult {
-  /// The same; a reply on a topic of the thing model that puts a report off (429, 500, 503, 6313) names no time,
-  /// and means as long as a response that names none (RFC 7252 Section 5.10.5).
+  /// As above; a reply on a thing-model topic that puts a report off (429, 500, 503, 6313) has no
+  /// time, so it means as long as a response without one (RFC 7252 Section 5.10.5).
   fileprivate var wait: Milliseconds {
     retryAfter == Milliseconds(0) && verdict == .later && replyCode != nil
       ? Milliseconds(60_000) : retryAfter

@@ -5,7 +5,7 @@ internal import DeviceClient
 internal import PayloadCoding
 internal import PayloadValues
 
-/// Asks for messages that wait for the device.
+/// Fetches messages that wait for the device.
 struct PullCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "pull",
@@ -61,7 +61,7 @@ struct PullCommand: AsyncParsableCommand {
     )
   }
 
-  /// The answer where it is JSON, else an object with its bytes.
+  /// The answer if it is JSON, otherwise an object with its bytes.
   private static func json(_ answer: [UInt8]) -> String {
     do throws(JSONError) {
       var reader = JSONReader(answer.span)

@@ -2,9 +2,9 @@ internal import ConstrainedCore
 internal import Foundation
 internal import PayloadCoding
 
-/// What this machine can say about itself, read anew each time.
+/// The measurements that this machine provides, read again each time.
 struct Readings {
-  /// A number in fixed point, as the kernel prints it.
+  /// A number in fixed point, as printed by the kernel.
   struct Decimal {
     let value: Int64
     let fractionDigits: Int
@@ -15,7 +15,7 @@ struct Readings {
   let uptimeSeconds: Decimal?
   let temperatureCelsius: Decimal?
 
-  /// Reads `/proc` and, where there is a sensor, `/sys/class/thermal`.
+  /// Reads `/proc` and, if there is a sensor, `/sys/class/thermal`.
   static func take() -> Readings {
     Readings(
       load: words("/proc/loadavg").first.flatMap(decimal),
@@ -25,7 +25,7 @@ struct Readings {
     )
   }
 
-  /// The readings as a JSON object; what this machine cannot tell is left out.
+  /// The readings as a JSON object, without unavailable ones.
   func json() -> [UInt8] {
     var buffer = [UInt8](repeating: 0, count: 256)
     var json = JSONWriter(buffer.mutableSpan)
@@ -71,7 +71,8 @@ struct Readings {
     return Int64(words[index + 1])
   }
 
-  /// The first zone's temperature; the kernel counts thousandths of a degree, a tenth is enough.
+  /// The first zone's temperature; the kernel counts thousandths of a degree, and a tenth is
+  /// sufficient.
   private static func temperature() -> Decimal? {
     guard let value = words("/sys/class/thermal/thermal_zone0/temp").first.flatMap({ Int64($0) })
     else { return nil }

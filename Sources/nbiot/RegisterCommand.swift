@@ -8,7 +8,7 @@ internal import OpenSSLSupport
 internal import Platform
 internal import PlatformHTTPS
 
-/// Dynamic registration: a device secret for a device that knows its product's secret.
+/// Dynamic registration: obtains a device secret for a device that has its product's secret.
 struct RegisterCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "register",
@@ -83,7 +83,7 @@ struct RegisterCommand: AsyncParsableCommand {
   /// Where the secret goes; `validate` has made sure that it is known.
   private var secretFile: String { givenSecretFile ?? config?.deviceSecretFile?.value ?? "" }
 
-  /// Where the platform is, for registrations over CoAP.
+  /// The platform's address for registrations over CoAP.
   private func endpoint() throws -> EndpointArgument? {
     guard over == .coap else { return nil }
     let given = try coap.place.argument()
@@ -191,7 +191,7 @@ struct RegisterCommand: AsyncParsableCommand {
     try keep(secret)
   }
 
-  /// The body of the platform's answer, which holds the secret.
+  /// The body of the platform's answer, which contains the secret.
   private func answer(
     _ request: RegistrationRequest,
     _ signature: Signature,
@@ -229,9 +229,9 @@ struct RegisterCommand: AsyncParsableCommand {
     return answer.body
   }
 
-  /// Puts the secret into the file.
+  /// Writes the secret into the file.
   private func keep(_ secret: [UInt8]) throws {
-    // One line of a file holds it, as it will be read.
+    // It must fit on one line of a file, as it will be read.
     guard secret.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
       throw Complaint("the platform gave a secret with characters that none has", .undelivered)
     }
@@ -275,7 +275,7 @@ struct RegisterCommand: AsyncParsableCommand {
   }
 }
 
-/// How `register` talks to the platform.
+/// The transport of a registration.
 enum RegistrationTransport: String, ExpressibleByArgument, CaseIterable {
   case https, coap
 }

@@ -6,7 +6,7 @@ internal import DeviceClient
 internal import PayloadCoding
 internal import PayloadValues
 
-/// The platform's reply as it is printed.
+/// The printed form of the platform's reply.
 struct ReplyLines {
   private var lines = ResultLines()
 
@@ -25,14 +25,15 @@ struct ReplyLines {
 
   func print(_ output: OutputArgument) { lines.print(output) }
 
-  /// The data in JSON on one line.
+  /// The data as JSON on one line.
   ///
-  /// JSON goes through as it came but for white space, so that no digit and no escape is lost, and CBOR token by
-  /// token; what has no form in JSON is shown as it came.
+  /// JSON is unchanged except for white space, so that no digit or escape is lost; CBOR is
+  /// converted token by token. Data without a JSON form is shown unchanged.
   private static func json(_ answer: AlinkAnswer) -> [UInt8] {
     if answer.format != .cbor {
       let text = withoutSpace(answer.data)
-      // What would steer a terminal stands in strings alone, where the escape means the same.
+      // Characters that control a terminal can be only in strings, where the escape has the same
+      // meaning.
       return Array((ReadableText.plain(text.span, keepsLines: false) ?? "null").utf8)
     }
     return PayloadConversion.json(fromCBOR: answer.data)

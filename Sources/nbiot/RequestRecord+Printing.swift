@@ -5,7 +5,7 @@ internal import PlatformCore
 internal import PlatformSimulator
 
 extension RequestRecord {
-  /// Prints the record on a line, and each leniency that it has needed on one of its own.
+  /// Prints the record on one line, followed by a line for each leniency that it needed.
   func print(as form: OutputArgument) {
     guard form == .json else {
       for line in [line] + toleratedLines { Console.print("\(Clock.timestamp()) \(line)") }

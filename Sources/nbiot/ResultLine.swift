@@ -5,15 +5,15 @@ internal import DeviceClient
 internal import PayloadCoding
 internal import Platform
 
-/// One report as the command line prints it.
+/// The printed form of one report.
 struct ResultLine {
-  /// What became of a report, in the words of the JSON output.
+  /// The outcome of a report, in the words of the JSON output.
   enum Outcome: String {
-    /// The platform took it.
+    /// The platform accepted it.
     case acknowledged
-    /// The platform, or the peer, did not take it.
+    /// The platform, or the peer, refused it.
     case rejected
-    /// No answer came.
+    /// There was no answer.
     case timedOut
     /// It was not sent.
     case refused
@@ -27,21 +27,21 @@ struct ResultLine {
   var answer: [UInt8] = []
   var milliseconds: Int64 = 0
   var advice: String?
-  /// What the platform says in words of why it refused; empty where it says nothing.
+  /// The platform's reason for its refusal; empty if there is none.
   var diagnostic = ""
 
-  /// What became of the secure channel meanwhile; `nil` in a mode without one.
+  /// The state of the secure channel; `nil` in a mode without one.
   var channel: Channel?
 
   /// The secure channel of a report.
   enum Channel: String {
-    /// It went over the one that was there.
+    /// The report used the existing channel.
     case kept
-    /// It needed a whole handshake.
+    /// The report needed a full handshake.
     case made
-    /// It resumed a session.
+    /// The report resumed a session.
     case resumed
-    /// There is none.
+    /// There is no channel.
     case none
 
     init(before: DeviceCounters, after: DeviceCounters) {
@@ -59,10 +59,10 @@ struct ResultLine {
     return PlatformMessageID.text(value.bytes)
   }
 
-  /// What the platform's reply says in words; `nil` where it says nothing.
+  /// The text of the platform's reply; `nil` if there is none.
   var replyMessage: String?
 
-  /// How much of the answer came, where that is not all.
+  /// Which part of the answer is missing; `nil` if it is complete.
   private var lack: String? {
     switch result?.extent {
     case .cut: "cut"
@@ -73,7 +73,7 @@ struct ResultLine {
     }
   }
 
-  /// The line for a person.
+  /// The line for people.
   var text: String {
     var parts = ["report \(number) \(outcome.rawValue)"]
     if let code { parts.append(code.description) }
@@ -96,9 +96,9 @@ struct ResultLine {
     return parts.joined(separator: ", ") + (advice.map { ": " + $0 } ?? "")
   }
 
-  /// Prints the object for a program, on one line.
+  /// Prints the object for programs, on one line.
   func printJSON() {
-    // Six bytes for each one is the worst that escaping does, of a reason's twice.
+    // In the worst case each byte becomes an escape of six bytes; a reason appears twice.
     var buffer = [UInt8](repeating: 0, count: 4_096 + 12 * (answer.count + diagnostic.utf8.count))
     var json = JSONWriter(buffer.mutableSpan)
     do throws(CapacityError) {
@@ -167,7 +167,7 @@ struct ResultLine {
 }
 
 extension ResultLine {
-  /// The line of a report that the platform answered.
+  /// The line for a report answered by the platform.
   init(_ number: Int, _ topic: String, _ receipt: Receipt) {
     let result = receipt.result
     let outcome: Outcome =
@@ -192,7 +192,7 @@ extension ResultLine {
     if !receipt.replyMessage.isEmpty { replyMessage = receipt.replyMessage }
   }
 
-  /// The line of a report that was not sent, or not answered.
+  /// The line for a report that was not sent, or not answered.
   init(_ number: Int, _ topic: String, _ error: DeviceClientError, milliseconds: Int64) {
     if case .undelivered(let receipt) = error {
       self.init(number, topic, receipt)

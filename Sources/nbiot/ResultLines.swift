@@ -1,18 +1,18 @@
 internal import ConstrainedCore
 internal import PayloadCoding
 
-/// A result of named values, as lines for a person or as one object for a program.
+/// A result of named values, printed as lines for people or as one object for programs.
 struct ResultLines {
   private enum Value {
     case text(String)
     case number(UInt64)
-    /// A value in JSON.
+    /// An encoded JSON value.
     case json([UInt8])
   }
 
   private var entries: [(label: String, key: String, value: Value)] = []
 
-  /// Adds a text; `label` is for a person, `key` for a program.
+  /// Adds a text; `label` is for people, `key` for programs.
   mutating func add(_ label: String, _ key: String, _ text: String) {
     entries.append((label, key, .text(text)))
   }
@@ -22,12 +22,12 @@ struct ResultLines {
     entries.append((label, key, .number(number)))
   }
 
-  /// Adds a value that is JSON already.
+  /// Adds an encoded JSON value.
   mutating func add(_ label: String, _ key: String, json: [UInt8]) {
     entries.append((label, key, .json(json)))
   }
 
-  /// Prints them.
+  /// Prints the values.
   func print(_ output: OutputArgument) {
     switch output {
     case .text: printText()
@@ -53,7 +53,7 @@ struct ResultLines {
   }
 
   private func printJSON() {
-    // Six bytes for each one in a text is the worst that escaping does.
+    // In the worst case each byte of a text becomes an escape of six bytes.
     let size = entries.reduce(64) { sum, entry in
       switch entry.value {
       case .text(let text): sum + 64 + 6 * text.utf8.count

@@ -3,10 +3,10 @@ internal import Foundation
 internal import OpenSSLSupport
 internal import UDPTransport
 
-/// Where a secret comes from: a file or the environment, never an argument, which every user of the
+/// Loads a secret from a file or the environment, never from an argument, which every user of the
 /// machine could read.
 enum Secret {
-  /// Whose secret it is.
+  /// The owner of the secret.
   enum Kind {
     case device, product
 
@@ -29,7 +29,8 @@ enum Secret {
     }
   }
 
-  /// The secret from `path`, else from the environment, else from the file that the configuration names.
+  /// The secret from `path`, or else from the environment, or else from the file named in the
+  /// configuration.
   static func load(
     path: String?,
     _ kind: Kind = .device,
@@ -51,7 +52,7 @@ enum Secret {
     return try firstLine(of: bytes, source)
   }
 
-  /// Whether the environment has one.
+  /// Whether the environment contains one.
   static func isInEnvironment(_ kind: Kind = .device) -> Bool {
     !Variable.bytes(kind.variable).isEmpty
   }
@@ -75,8 +76,7 @@ enum Secret {
     return try firstLine(of: bytes, "the secret file \(path)")
   }
 
-  /// The secret in a text: its first line without the white space and marks at its ends, of which a line's end
-  /// alone is nothing to speak of.
+  /// The secret in a text: its first line, trimmed; trimming more than a line end causes a warning.
   private static func firstLine(of bytes: [UInt8], _ source: String) throws -> [UInt8] {
     let line = bytes.span.firstLine(of: 0..<bytes.count)
     guard !line.isEmpty, line.count <= SecretBytes.maxCount else {
@@ -93,7 +93,7 @@ enum Secret {
     return Array(bytes[line])
   }
 
-  /// Overwrites a copy of the secret that is no longer needed.
+  /// Wipes a copy of the secret that is no longer needed.
   static func erase(_ bytes: inout [UInt8]) {
     var span = bytes.mutableSpan
     wipe(&span)

@@ -3,7 +3,7 @@ internal import DeviceClient
 internal import DeviceStore
 internal import Foundation
 
-/// Where the session is kept between two runs.
+/// The file that keeps the session between two runs.
 struct SessionOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -18,19 +18,19 @@ struct SessionOptions: ParsableArguments {
     if sessionFile?.isEmpty == true { throw ValidationError("--session-file needs a name") }
   }
 
-  /// Names the file, through symbolic links, and makes sure that there can be one.
+  /// Sets the file's path, following symbolic links, and checks that the file can be created.
   func apply(to configuration: inout DeviceClientConfiguration) throws {
     guard let sessionFile else { return }
     try PrivateFile.checkPlace(sessionFile, "session", replaces: true)
     configuration.sessionFile = PrivateFile.target(of: sessionFile)
   }
 
-  /// What to say of a file that cannot be used.
+  /// The message for a file that cannot be used.
   func complaint(about error: SessionFileError) -> Complaint {
     Complaint("the session file \(sessionFile ?? "") cannot be used: \(error)")
   }
 
-  /// Says where the file did not hold what it should.
+  /// Reports a file whose contents were not usable.
   func tell(of client: DeviceClient) {
     guard let sessionFile, let finding = client.sessionFinding else { return }
     switch finding {
@@ -51,7 +51,7 @@ struct SessionOptions: ParsableArguments {
     }
   }
 
-  /// Says in the end that the DTLS session could not be written.
+  /// Reports at the end that the DTLS session could not be written.
   func tellFailure(of client: DeviceClient) {
     guard let sessionFile, let failure = client.sessionFileFailure else { return }
     Console.complain(

@@ -232,7 +232,7 @@ extension SignCommand {
       lines.print(device.output.form)
     }
 
-    /// What stands in `params`, as JSON.
+    /// The content of `params`, as JSON.
     private func entry(
       _ request: SubDeviceRequest,
       _ identity: DeviceIdentity,
@@ -265,7 +265,7 @@ extension SignCommand {
 }
 
 extension ResultLines {
-  /// What every signature is printed with.
+  /// The lines printed with every signature.
   init(_ signature: Signature, _ method: SignMethodArgument, uppercase: Bool) throws {
     self.init()
     add("content", "content", signature.content)

@@ -6,7 +6,7 @@ internal import PlatformHTTPS
 internal import PlatformMQTT
 
 extension SignCommand {
-  /// Dynamic registration over each of its three ways.
+  /// Dynamic registration in each of its three ways.
   struct Register: ParsableCommand {
     static let configuration = CommandConfiguration(
       commandName: "register",

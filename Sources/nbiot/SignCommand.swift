@@ -1,6 +1,6 @@
 internal import ArgumentParser
 
-/// Signatures without sending anything: to compare with another client, or to enter into one.
+/// Computes signatures without sending anything, for comparison with another client or use in it.
 struct SignCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sign",
@@ -19,7 +19,7 @@ struct SignCommand: ParsableCommand {
     subcommands: [CoAP.self, MQTT.self, HTTP.self, Register.self, Topology.self]
   )
 
-  /// What the help of each of them says.
+  /// A help text shared by the subcommands.
   static let sources = """
     What no option says comes from the environment: NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME and the secret; what \
     neither says, from --config FILE, a configuration of nbiot-agent.

@@ -4,9 +4,9 @@ internal import OpenSSLSupport
 internal import Platform
 internal import PlatformCredentials
 
-/// An HMAC over a text that has no secret in it.
+/// An HMAC over a text without secrets.
 struct Signature {
-  /// What is signed.
+  /// The signed text.
   let content: String
   /// The HMAC.
   let bytes: [UInt8]
@@ -23,14 +23,14 @@ struct Signature {
     self.content = content
   }
 
-  /// The HMAC in hexadecimal digits.
+  /// The HMAC in hexadecimal.
   func digits(uppercase: Bool) throws -> String {
     try Self.text { (writer: inout ByteWriter) throws(CapacityError) in
       try writer.append(hexadecimal: bytes.span, uppercase: uppercase)
     }
   }
 
-  /// What a writer writes, as text.
+  /// The output of a writer, as text.
   static func text(
     _ body: (inout ByteWriter) throws(CapacityError) -> Void
   ) throws -> String {

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import PlatformMQTT
 
-/// How MQTT reaches the platform.
+/// The transport of MQTT.
 enum MQTTTransportArgument: String, ExpressibleByArgument, CaseIterable {
   case tls, tcp, wss, ws
 
@@ -15,12 +15,12 @@ enum MQTTTransportArgument: String, ExpressibleByArgument, CaseIterable {
   }
 }
 
-/// What a gateway signs for a sub-device.
+/// The purpose of a gateway's signature for a sub-device.
 enum SubDevicePurposeArgument: String, ExpressibleByArgument, CaseIterable {
   case topology, login
 }
 
-/// What a device authenticates over HTTPS for.
+/// The purpose of an authentication over HTTPS.
 enum HTTPPurposeArgument: String, ExpressibleByArgument, CaseIterable {
   case reports, mqtt
 }

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import Platform
 
-/// What is signed with a device secret, and how the result is printed.
+/// The fields signed with a device secret, and the form of the output.
 struct DeviceSigningOptions: ParsableArguments {
   @OptionGroup var names: NameOptions
 

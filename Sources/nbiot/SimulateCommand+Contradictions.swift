@@ -3,7 +3,7 @@ internal import PlatformCore
 internal import PlatformSimulator
 
 extension SimulateCommand {
-  /// Refuses options that contradict each other, or that do nothing in this mode.
+  /// Refuses options that contradict each other, or have no effect in this mode.
   func checkContradictions(_ configuration: SimulatorConfiguration) throws {
     try checkMode(configuration)
     let assumptions = configuration.assumptions
@@ -22,7 +22,7 @@ extension SimulateCommand {
     }
   }
 
-  /// Refuses what belongs to the other mode.
+  /// Refuses options of the other mode.
   private func checkMode(_ configuration: SimulatorConfiguration) throws {
     let isSecure = serving.security == .dtls
     for text in self.assumptions.assume {
@@ -53,15 +53,15 @@ extension SimulateCommand {
   }
 }
 
-/// What an option has named so far, so that it names nothing twice.
+/// The names given to an option so far, to detect duplicates.
 struct NamedOnce {
   private let option: String
   private var names: Set<String> = []
 
-  /// Of the option of that name.
+  /// Starts for the option of that name.
   init(_ option: String) { self.option = option }
 
-  /// Notes a name; throws where it was there before.
+  /// Adds a name; throws if it is a duplicate.
   mutating func add(_ name: String) throws {
     guard names.insert(name).inserted else {
       throw Complaint("\(option) is given twice for \(name): give it once")

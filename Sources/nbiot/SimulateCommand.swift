@@ -190,7 +190,7 @@ struct SimulateCommand: AsyncParsableCommand {
     "an address of this machine in digits, such as 127.0.0.1, or 0.0.0.0 for all of them"
   }
 
-  /// Why the server does not run.
+  /// Why the server could not be started.
   private static func sentence(
     _ error: any Error,
     host: String,
@@ -209,7 +209,7 @@ struct SimulateCommand: AsyncParsableCommand {
     return "cannot listen on \(host) port \(port): \(reason)"
   }
 
-  /// Refuses names that no device could have: it would never be known.
+  /// Refuses names that no device can have: such a device would never be found.
   private func checkNames(_ configuration: SimulatorConfiguration) throws {
     let names =
       configuration.devices.map(\.deviceName) + configuration.subDevices.map(\.deviceName)
@@ -222,7 +222,7 @@ struct SimulateCommand: AsyncParsableCommand {
   }
 }
 
-/// Ctrl-C and SIGTERM, from the moment that this value exists.
+/// Handles SIGINT and SIGTERM from the creation of this value on.
 private struct Signals {
   private let stream: AsyncStream<Void>
   private let signals: InterruptSignal
@@ -236,9 +236,10 @@ private struct Signals {
     }
   }
 
-  /// Ends the program where the log's reader has stopped.
+  /// Ends the program if the log's reader stalls.
   ///
-  /// The thread that would end it, or the server's, may wait for that reader; it has ended by itself otherwise.
+  /// The thread that would end it, or the server's thread, may be waiting for that reader;
+  /// otherwise the program ends normally.
   private static func endIfLogStalls() {
     while Console.isOutputReady { usleep(5_000) }
     EndingSignal.forgive(SIGTERM)
@@ -246,10 +247,10 @@ private struct Signals {
     Foundation.exit(ExitStatus.success.rawValue)
   }
 
-  /// Waits for the first of them.
+  /// Waits for the first signal.
   func wait() async {
     for await _ in stream { break }
-    // That is how a server is meant to end.
+    // This is the normal way to end a server.
     EndingSignal.forgive(SIGTERM)
   }
 }

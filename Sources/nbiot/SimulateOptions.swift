@@ -4,7 +4,7 @@ internal import PlatformBroker
 internal import PlatformCore
 internal import PlatformSimulator
 
-/// Which devices the simulator serves, where, and how it tells of them.
+/// The simulator's devices, its address and its log.
 struct ServingOptions: ParsableArguments {
   @OptionGroup var simulated: SimulatedDeviceOptions
 
@@ -26,7 +26,7 @@ struct ServingOptions: ParsableArguments {
   var security: SecurityArgument { protection.given ?? simulated.security ?? .symmetric }
 }
 
-/// The end of the DTLS associations.
+/// The server's end of DTLS.
 struct ServerDTLSOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -83,7 +83,7 @@ struct ServerDTLSOptions: ParsableArguments {
     }
   }
 
-  /// Puts them into the configuration of a server on `host`.
+  /// Applies the options to the configuration of a server on `host`.
   func apply(to configuration: inout SimulatorConfiguration, host: String) throws {
     guard let certificates else { return }
     configuration.protection = .dtls
@@ -106,7 +106,7 @@ struct ServerDTLSOptions: ParsableArguments {
   }
 }
 
-/// What the guide and the platform's SDKs answer differently.
+/// Answers in which the guide and the platform's SDKs differ.
 struct AnsweringOptions: ParsableArguments {
   @Flag(
     help: """

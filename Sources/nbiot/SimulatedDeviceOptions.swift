@@ -2,7 +2,7 @@ internal import ArgumentParser
 internal import PlatformCore
 internal import PlatformSimulator
 
-/// Which devices may authenticate.
+/// The devices that may authenticate.
 struct SimulatedDeviceOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -23,19 +23,19 @@ struct SimulatedDeviceOptions: ParsableArguments {
     Variable.deviceName.setting ?? file.config?.deviceName
   }
 
-  /// Whether there is one.
+  /// Whether the options name a device.
   var isGiven: Bool { !device.isEmpty || (productKey != nil && deviceName != nil) }
 
-  /// How the device of the configuration protects its messages; `nil` where another device is given, or it does
-  /// not say.
+  /// The security mode of the configuration's device; `nil` if another device is given, or the
+  /// configuration does not say.
   var security: SecurityArgument? {
     guard device.isEmpty, let config = file.config else { return nil }
-    // The configuration's reader has let no other endpoint through.
+    // The configuration's reader has already rejected invalid endpoints.
     return config.security ?? config.endpoint.flatMap { try? EndpointArgument($0) }?.security
   }
 
-  /// The devices of the options; where there are none, that of the environment or the configuration, which may
-  /// be missing unless it `isNeeded`.
+  /// The devices in the options, or else the one in the environment or the configuration, which is
+  /// required only if `isNeeded`.
   func devices(or isNeeded: Bool) throws -> [SimulatedDevice] {
     guard device.isEmpty else {
       var known = NamedOnce("--device")

@@ -4,7 +4,7 @@ internal import PayloadValues
 internal import PlatformCore
 internal import PlatformSimulator
 
-/// Which topics devices may publish to.
+/// The topics to which devices may publish.
 struct TopicOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -20,7 +20,7 @@ struct TopicOptions: ParsableArguments {
   @Flag(help: "Take reports to every topic that bears the device's name.")
   var anyTopic = false
 
-  /// Puts the classes into the configuration, whose products are there already.
+  /// Adds the classes to the configuration, which already has its products.
   func apply(to configuration: inout SimulatorConfiguration) throws {
     configuration.takesAnyTopic = anyTopic
     let keys = Set(configuration.products.map(\.key))
@@ -37,9 +37,9 @@ struct TopicOptions: ParsableArguments {
     }
   }
 
-  /// The class, and the key of its product where it names one.
+  /// The class, and the key of its product if it names one.
   private static func parse(_ text: String, _ keys: Set<String>) throws -> (String?, TopicClass) {
-    // A name may have a "=" of its own.
+    // A name may contain "=".
     let end = text.lastIndex(of: "=")
     var permission = TopicClass.Permission.publish
     if let end {
@@ -61,7 +61,7 @@ struct TopicOptions: ParsableArguments {
       guard segments.count > 2 else {
         throw Complaint("--topic-class \(text) has nothing behind product key and device name")
       }
-      // As the console prints it, every product's.
+      // As printed by the console, for every product.
       product = segments[0].hasPrefix("${") || segments[0] == "+" ? nil : segments[0]
       segments.removeFirst(2)
     }
@@ -75,9 +75,10 @@ struct TopicOptions: ParsableArguments {
 }
 
 extension TopicOptions {
-  /// The option's value for a class of one product, as a shell takes it; `nil` where a terminal cannot show it.
+  /// The option's value for a class of one product, quoted for a shell; `nil` if a terminal cannot
+  /// show it.
   ///
-  /// `keys` are those of the products, for which a name may begin with one.
+  /// `keys` are those of the products; a name may begin with one of them.
   static func spelling(
     _ wanted: TopicClass,
     of device: String,
@@ -103,7 +104,7 @@ extension TopicOptions {
 
 /// A word of a shell's command.
 enum ShellWord {
-  /// The text as a shell takes it for one word.
+  /// The text quoted as one word for a shell.
   static func quoted(_ text: String) -> String {
     let isPlain = text.utf8.allSatisfy { byte in
       switch byte {

@@ -6,7 +6,7 @@ internal import SecurityLayer
 internal import Synchronization
 internal import SystemClocks
 
-/// Whether messages are shown.
+/// Whether to show messages.
 struct TraceOptions: ParsableArguments {
   @Flag(
     name: .shortAndLong,
@@ -17,7 +17,7 @@ struct TraceOptions: ParsableArguments {
   )
   var verbose = false
 
-  /// Has a client's messages shown, if that is wanted.
+  /// Shows a client's messages, if requested.
   func apply(to configuration: inout DeviceClientConfiguration, secret: [UInt8]) -> MessageTrace? {
     guard verbose else { return nil }
     let trace = MessageTrace(secret: secret)
@@ -39,7 +39,7 @@ struct TraceOptions: ParsableArguments {
   }
 }
 
-/// Prints the messages of a command on standard error, as they come and go.
+/// Prints a command's messages on standard error, as they are sent and received.
 final class MessageTrace: Sendable {
   private struct State: ~Copyable {
     var inspector: MessageInspector
@@ -50,13 +50,13 @@ final class MessageTrace: Sendable {
   private let secret: [UInt8]
   private let state: Mutex<State>
 
-  /// Shows what is inside the sessions of a device with that secret.
+  /// Decrypts the sessions of a device with that secret.
   init(secret: [UInt8]) {
     self.secret = secret
     state = Mutex(State(inspector: Self.inspector(secret, random: [])))
   }
 
-  /// Shows what is inside an earlier run's session, too.
+  /// Also decrypts an earlier run's session.
   func goOn(random: [UInt8]) {
     guard !random.isEmpty else { return }
     state.withLock { $0.inspector = Self.inspector(secret, random: random) }
@@ -76,7 +76,8 @@ final class MessageTrace: Sendable {
     }
   }
 
-  /// Without a key where none can be made, which the device itself then says.
+  /// Creates an inspector without a key if none can be derived; the device itself reports that
+  /// error.
   private static func inspector(_ secret: [UInt8], random: [UInt8]) -> sending MessageInspector {
     do throws(SecurityError) {
       if random.isEmpty { return try MessageInspector(secret: secret.span) }

@@ -1,13 +1,13 @@
 internal import CoAPLink
 internal import DeviceClient
 
-/// What a run has cost, in one line.
+/// The cost of a run on one line.
 struct TrafficSummary: CustomStringConvertible {
   let reports: Int
   let acknowledged: Int
   let traffic: DeviceTraffic
   let counters: DeviceCounters
-  /// Whether there is a channel that handshakes are made for.
+  /// Whether there is a secure channel, which needs handshakes.
   let isSecureChannel: Bool
 
   /// Reports, requests for a token and handshakes, each with its bytes of UDP payload.

@@ -1,7 +1,7 @@
 internal import ArgumentParser
 internal import HTTPSTransfer
 
-/// Whom HTTPS trusts and how patient it is.
+/// Trusted authorities and timeouts of HTTPS.
 struct TransferOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
@@ -71,7 +71,7 @@ struct TransferOptions: ParsableArguments {
 }
 
 extension HTTPSError {
-  /// What the program ends with.
+  /// The exit status.
   var status: ExitStatus {
     switch self {
     case .address, .authorities: .usage

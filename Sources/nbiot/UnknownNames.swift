@@ -1,14 +1,14 @@
 internal import ArgumentParser
 internal import Foundation
 
-/// Options and subcommands that do not exist, told with the name that was probably meant.
+/// Reports unknown options and subcommands, with the most similar name.
 ///
-/// ArgumentParser looks for what is missing first, and says nothing of a misspelt option then; of subcommands it
-/// says only that they are unexpected.
+/// ArgumentParser reports missing arguments first, and then does not mention a misspelt option; of
+/// subcommands it says only that they are unexpected.
 enum UnknownNames {
-  /// Refuses the first name among `arguments` that its command does not have.
+  /// Refuses the first name in `arguments` that its command does not have.
   static func check(_ arguments: [String]) throws {
-    // Completion scripts and the like are ArgumentParser's own affair.
+    // Completion scripts and the like are left to ArgumentParser.
     guard !arguments.contains(where: { $0.hasPrefix("---") || $0.hasPrefix("--experimental-") }),
       !arguments.contains(where: { $0.hasPrefix("--generate-completion-script") }),
       let tool = try? JSONDecoder().decode(Tool.self, from: Data(Nbiot._dumpHelp().utf8))
@@ -20,7 +20,7 @@ enum UnknownNames {
       guard let next = subcommands.first(where: { $0.commandName == name }) else {
         throw unknown("command", name, among: subcommands.map(\.commandName), [:], of: path)
       }
-      // What follows it is the name of a command, which it looks up itself.
+      // The next argument is the name of a command, which ArgumentParser looks up.
       if name == "help" { return }
       command = next
       path += " " + name
@@ -29,7 +29,7 @@ enum UnknownNames {
     try check(rest, of: command, path)
   }
 
-  /// Refuses the first name among `arguments` that is to lead to a command's help and does not.
+  /// Refuses the first name in `arguments` that should lead to a command's help but does not exist.
   static func checkCommand(_ arguments: [String]) throws(Complaint) {
     guard let tool = try? JSONDecoder().decode(Tool.self, from: Data(Nbiot._dumpHelp().utf8)) else {
       return
@@ -49,7 +49,8 @@ enum UnknownNames {
     }
   }
 
-  /// The arguments with each value that begins with - joined to its option by =; `nil` where there is none.
+  /// The arguments with each value that begins with - joined to its option by =; `nil` if there is
+  /// none.
   static func joined(_ arguments: [String]) -> [String]? {
     guard let tool = try? JSONDecoder().decode(Tool.self, from: Data(Nbiot._dumpHelp().utf8)) else {
       return nil
@@ -92,12 +93,12 @@ enum UnknownNames {
     let names = Set(options.flatMap(\.texts)).union(["-h", "--help"])
     let taking = Set(options.filter { $0.kind == "option" }.flatMap(\.texts))
     var isValue = false
-    // Whether any text is a value of that option.
+    // Whether the option accepts any text as its value.
     var isText = false
     for argument in arguments {
       if isValue {
         isValue = false
-        // A forgotten value: what follows is the next option, perhaps a misspelt one.
+        // A forgotten value: the next argument is an option, perhaps a misspelt one.
         let isSlip = !isText && argument.hasPrefix("--") && nearest(to: argument, names) != nil
         if !names.contains(argument), !isSlip { continue }
       }
@@ -119,7 +120,7 @@ enum UnknownNames {
     }
   }
 
-  /// Short flags in one argument, or a short option with its value.
+  /// Short flags combined in one argument, or a short option with its value.
   private static func isCluster(_ argument: String, of names: Set<String>) -> Bool {
     argument.dropFirst().first.map { names.contains("-\($0)") } == true
   }
@@ -148,7 +149,7 @@ enum UnknownNames {
     return Complaint("\(owner) \(kind) \(name): \(suggestion) `\(path) --help`")
   }
 
-  /// What mosquitto_pub, coap-client and curl call such things.
+  /// The names of such options in mosquitto_pub, coap-client and curl.
   private static let elsewhere = [
     "-t": "--topic", "-m": "--payload", "--message": "--payload", "-d": "--payload",
     "--data": "--payload", "-e": "--payload", "-f": "--payload", "--file": "--payload",
@@ -163,7 +164,7 @@ enum UnknownNames {
     "--token": "--session-file", "--session": "--session-file", "--timeout": "--timing",
   ]
 
-  /// The name that is one or two slips of the finger away, or goes on where this one ends.
+  /// The name that is one or two typing errors away, or that begins with this one.
   static func nearest(to name: String, _ names: Set<String>) -> String? {
     let slips = max(1, min(3, name.filter { $0 != "-" }.count / 3))
     let near = names.map { (distance(name, $0), $0) }.filter { $0.0 <= slips }.min { $0 < $1 }
@@ -173,7 +174,7 @@ enum UnknownNames {
       .min { ($0.count, $0) < ($1.count, $1) }
   }
 
-  /// How many characters were left out, added, replaced, or swapped with the next one.
+  /// The number of characters omitted, added, replaced, or swapped with the next one.
   private static func distance(_ first: String, _ second: String) -> Int {
     let (first, second) = (Array(first.utf8), Array(second.utf8))
     var rows = [[Int]](
@@ -196,7 +197,7 @@ enum UnknownNames {
   }
 }
 
-/// What of ArgumentParser's description of the program is looked at.
+/// The part of ArgumentParser's description of the program that is needed.
 private struct Tool: Decodable {
   let command: Command
 }
@@ -216,6 +217,6 @@ private struct Argument: Decodable {
   let kind: String
   let names: [Name]?
 
-  /// The names as they are written.
+  /// The names as typed.
   var texts: [String] { (names ?? []).map { ($0.kind == "long" ? "--" : "-") + $0.name } }
 }

@@ -116,7 +116,7 @@ struct StrangePartTests {
     download.maxAttempts = 1
     let result = outcome(download)
     #expect(result == .failure(.busyServer(status: 503, seconds: 2)))
-    #expect("\(FirmwareDownloadError.busyServer(status: 503, seconds: 2))".contains("for 2 s"))
+    #expect("\(FirmwareDownloadError.busyServer(status: 503, seconds: 2))".contains("after 2 s"))
   }
 
   @Test func `a form is told the wait`() throws {

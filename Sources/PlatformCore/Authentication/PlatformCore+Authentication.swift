@@ -1,15 +1,15 @@
 package import ConstrainedCore
 
-/// What a device has been granted.
+/// The result of a successful authentication.
 package struct Grant {
-  /// Its session, whose token it is told.
+  /// The device's session, with its token.
   package let session: PlatformSession
-  /// What the field `ackMode` says; `nil` where it is missing.
+  /// The field `ackMode`; `nil` if it is missing.
   package let answersSeparately: Bool?
 }
 
 extension PlatformCore {
-  /// Begins a session of the device that a form proves.
+  /// Starts a session for the device whose credentials are valid.
   package func authenticate(
     _ form: SubmittedCredentials,
     at now: Instant,

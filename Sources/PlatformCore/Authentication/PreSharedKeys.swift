@@ -3,29 +3,31 @@ internal import OpenSSLSupport
 internal import PayloadCoding
 internal import PayloadValues
 
-/// The platform's half of the pre-shared keys (protocol facts 2.1, the platform's C SDK v4), for one
+/// The platform's side of pre-shared keys (protocol facts 2.1, the platform's C SDK v4), for one
 /// handshake.
 package final class PreSharedKeys {
   private let devices: [String: SimulatedDevice]
-  /// The leniencies that the identity has needed.
+  /// The leniencies that the identity needed.
   package private(set) var leniencies: LeniencyUse
-  /// Why the identity was refused, where a setting would have taken it.
+  /// Why the identity was refused, if a setting would have accepted it.
   package private(set) var refusal: String?
 
-  /// Whether the identity must be the SDK's own.
+  /// Whether the identity must have the SDK's form.
   private let sdkOnly: Bool
 
-  /// `devices` are by `PK/DN`, so that a stranger's hello costs the same however many there are.
+  /// `devices` is indexed by `PK/DN`, so that a stranger's hello costs the same for any number of
+  /// devices.
   package init(_ devices: [String: SimulatedDevice], _ leniencies: LeniencyUse, sdkOnly: Bool) {
     self.sdkOnly = sdkOnly
     self.devices = devices
     self.leniencies = leniencies
   }
 
-  /// The key of `devicename|METHOD|PK&DN|TIMESTAMP`; `nil` for another identity or an unknown device.
+  /// The key for `devicename|METHOD|PK&DN|TIMESTAMP`; `nil` for another identity or an unknown
+  /// device.
   ///
-  /// Unverified (`pre-shared-keys` of `Assumption`): that other methods and timestamps are taken than the SDK
-  /// has.
+  /// Unverified (`pre-shared-keys` of `Assumption`): that methods and timestamps other than the
+  /// SDK's are accepted.
   package func find(_ identity: [UInt8]) -> [UInt8]? {
     let parts = String(decoding: identity, as: UTF8.self)
       .split(separator: "|", omittingEmptySubsequences: false)
@@ -34,7 +36,7 @@ package final class PreSharedKeys {
     guard names.count == 2, let device = devices["\(names[0])/\(names[1])"],
       let hash = SubmittedSign.hash(named: parts[1].lowercased())
     else { return nil }
-    // First, for no leniency takes the others then.
+    // Checked first, because no leniency then accepts the others.
     guard !sdkOnly || (hash == .sha256 && parts[3] == "2524608000000") else { return nil }
     if SubmittedSign.hash(named: parts[1]) == nil {
       do throws(Refusal) {

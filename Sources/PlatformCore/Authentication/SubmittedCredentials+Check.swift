@@ -3,13 +3,13 @@ internal import PayloadCoding
 internal import PayloadValues
 
 extension SubmittedCredentials {
-  /// The device that a valid form proves, and what it asks for.
+  /// The device authenticated by a valid form, and the requested settings.
   struct Checked {
     let device: SimulatedDevice
     let answersSeparately: Bool?
   }
 
-  /// Checks the fields by the device guide's section 3.6.
+  /// Checks the fields according to the device guide's section 3.6.
   func check(
     devices: [String: SimulatedDevice],
     names: SimulatedDeviceNames,
@@ -81,7 +81,7 @@ extension SubmittedCredentials {
     return hash
   }
 
-  /// The guide's rule over whatever was submitted: all fields but four, sorted by name.
+  /// The guide's rule for the submitted fields: all but four, sorted by name.
   private func isSigned(_ signature: String, by hash: Hash, for device: SimulatedDevice) -> Bool {
     let unsigned: Set<String> = ["version", "sign", "resources", "signmethod"]
     let content = fields.filter { !unsigned.contains($0.key) }

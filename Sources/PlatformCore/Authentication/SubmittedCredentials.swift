@@ -2,7 +2,7 @@ internal import CBORPayload
 internal import PayloadCoding
 package import PayloadValues
 
-/// The fields by which a device says who it is (device guide 3.6), as they were submitted.
+/// The fields with which a device identifies itself (device guide 3.6), as submitted.
 package struct SubmittedCredentials {
   private static let known: Set<String> = [
     "productKey", "deviceName", "ackMode", "sign", "signmethod", "clientId", "timestamp", "seq",
@@ -11,23 +11,23 @@ package struct SubmittedCredentials {
 
   private enum Field {
     case text(String)
-    /// The digits of a whole number, as they are signed.
+    /// The digits of an integer, as covered by the signature.
     case number(String)
-    /// Another number or a truth value, as text.
+    /// Another number or a boolean, as text.
     case word(String)
-    /// Another value, or a name that comes twice.
+    /// Another value, or a duplicate name.
     case other
   }
 
-  /// The fields that a number may stand in, where that is granted.
+  /// The fields that may be numbers, if that leniency is granted.
   private static let numeric: Set<String> = ["seq", "timestamp", "ackMode"]
 
   let fields: [String: String]
 
-  /// A form of fields with the guide's names, wherever a protocol has them.
+  /// Credentials with the guide's field names, from any protocol.
   package init(fields: [String: String]) { self.fields = fields }
 
-  /// Reads the payload of `/auth` in JSON or CBOR.
+  /// Parses the payload of `/auth` in JSON or CBOR.
   package init(
     payload: [UInt8],
     _ format: PayloadValue.Format,
@@ -67,7 +67,7 @@ package struct SubmittedCredentials {
     self.init(fields: fields)
   }
 
-  /// The guide's name of a field.
+  /// The guide's name for a field.
   private static func known(
     _ name: String,
     _ assumptions: PlatformAssumptions,
@@ -76,7 +76,8 @@ package struct SubmittedCredentials {
     if known.contains(name) { return name }
     let shown = ReadableText.unlabelled(Array(name.utf8.prefix(64)))
     guard name.lowercased() == "signmethod" else {
-      // Unverified (`unknown-member` of `Assumption`): that a member is refused that the guide does not know.
+      // Unverified (`unknown-member` of `Assumption`): that a member that is not in the guide is
+      // refused.
       guard assumptions.refusesUnknownMembers else { return name }
       throw Refusal(.unknownMember, "unknown field \(shown)")
     }
@@ -102,7 +103,7 @@ package struct SubmittedCredentials {
     }
   }
 
-  /// What is signed of a member that the guide does not know; `nil` where nothing is.
+  /// The signed form of a member that is not in the guide; `nil` if it is not covered.
   private static func signedText(of value: Field) -> String? {
     switch value {
     case .text(let text), .number(let text), .word(let text): text
@@ -114,10 +115,10 @@ package struct SubmittedCredentials {
     Refusal(.malformed, "the field \(name) is not a string, or comes twice")
   }
 
-  /// Whether the field `seq` is there.
+  /// Whether the field `seq` is present.
   package var hasSequence: Bool { fields["seq"] != nil }
 
-  /// The members of one object; none when the text is another value.
+  /// The members of a single object; empty if the text is another value.
   private static func members<Reader: PayloadReader & ~Escapable>(
     _ start: Reader
   ) throws(Reader.Failure) -> [(name: String, value: Field)] {

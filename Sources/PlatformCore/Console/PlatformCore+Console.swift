@@ -1,7 +1,6 @@
-/// What the console does to devices, and the failures that it plans, as requests meet them.
+/// The console's actions on devices, and its planned failures, as seen by requests.
 extension PlatformCore {
-  /// Carries out what the console has asked for since the last request: forgets the sessions whose tokens it took
-  /// back.
+  /// Applies the console's actions since the last request: drops the sessions of revoked tokens.
   package func applyConsole() {
     for path in things.takenBack {
       for token in sessions.filter({ $0.value.device.path == path }).keys {
@@ -12,7 +11,7 @@ extension PlatformCore {
     things.takenBack = []
   }
 
-  /// The failure that is planned for such a request; `nil` when the platform works.
+  /// The planned failure for such a request; `nil` if the platform works.
   ///
   /// `token` is the request's, for the log.
   package func nextFailure(
@@ -28,7 +27,9 @@ extension PlatformCore {
     return failure
   }
 
-  /// Unverified (`disabled-device` of `Assumption`): that a disabled device is refused at `/auth` and on each
+  /// Refuses a disabled device.
+  ///
+  /// Unverified (`disabled-device` of `Assumption`): that it is refused at `/auth`, and on each
   /// request with its token.
   func checkEnabled(_ path: String) throws(Refusal) {
     guard !things.disabled.contains(path) else {
@@ -36,7 +37,8 @@ extension PlatformCore {
     }
   }
 
-  /// Counts a request that was taken: after so many the token is taken back, or the device disabled.
+  /// Counts an accepted request, after a number of which the token is revoked or the device
+  /// disabled.
   package func countRequest(of session: PlatformSession) {
     things.countRequest(of: session.device.path)
     session.uses += 1

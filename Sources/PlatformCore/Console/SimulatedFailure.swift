@@ -1,17 +1,18 @@
-/// An answer that the platform gives without looking at a request, as if it were overloaded or broken.
+/// A response that the platform gives without processing the request, as if overloaded or broken.
 public struct SimulatedFailure: Equatable, Sendable {
-  /// The status of the answer in three digits, as HTTP writes it and CoAP with a dot: 503 for unavailable.
+  /// The status of the response in three digits, as in HTTP, and in CoAP with a dot: 503 for
+  /// unavailable.
   ///
-  /// A front whose protocol has no such status treats it as that protocol's servers fail.
+  /// A front whose protocol has no such status fails as that protocol's servers do.
   public var status: Int
-  /// How many requests are answered so.
+  /// The number of requests that fail.
   public var times: Int
-  /// When to try again, in seconds; `nil` where the answer does not say.
+  /// The time until the next attempt, in seconds; `nil` if the response does not contain it.
   public var retryAfter: UInt32?
-  /// Which requests are answered so; `nil` for all.
+  /// The kind of requests that fail; `nil` for all.
   public var kind: RequestKind?
 
-  /// One request is answered with the status.
+  /// Fails one request with the status.
   public init(
     status: Int,
     times: Int = 1,
@@ -26,7 +27,7 @@ public struct SimulatedFailure: Equatable, Sendable {
 }
 
 extension SimulatedThings {
-  /// Uses up one of the failures for a request of that kind.
+  /// Consumes a failure for a request of that kind, if there is one.
   mutating func nextFailure(_ kind: RequestKind) -> SimulatedFailure? {
     guard
       let index = failures.firstIndex(where: { $0.times > 0 && ($0.kind ?? kind) == kind })

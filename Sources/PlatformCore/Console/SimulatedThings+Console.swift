@@ -1,8 +1,8 @@
-/// What the console does to a device: it is disabled and enabled, and its token is taken back.
+/// The console's actions on a device: disabling, enabling, and revoking its token.
 extension SimulatedThings {
-  /// Disables a device, or enables it again; its token stays what it was.
+  /// Disables a device, or enables it again; its token does not change.
   ///
-  /// `false` when the device is not known.
+  /// Returns `false` if the device is unknown.
   @discardableResult
   public mutating func setDisabled(
     _ isDisabled: Bool,
@@ -15,9 +15,9 @@ extension SimulatedThings {
     return true
   }
 
-  /// Takes a device's token back: it has to authenticate anew.
+  /// Revokes a device's token, so that it has to authenticate again.
   ///
-  /// `false` when the device is not known.
+  /// Returns `false` if the device is unknown.
   @discardableResult
   public mutating func takeBackToken(productKey: String, deviceName: String) -> Bool {
     let path = "\(productKey)/\(deviceName)"
@@ -26,7 +26,7 @@ extension SimulatedThings {
     return true
   }
 
-  /// Counts a request that was taken, after some of which a device is disabled.
+  /// Counts an accepted request, after a number of which the device is disabled.
   mutating func countRequest(of path: String) {
     guard let left = disabledAfter[path] else { return }
     disabledAfter[path] = left > 1 ? left - 1 : nil

@@ -1,17 +1,17 @@
 public import PayloadValues
 
-/// What the console's pages and its programs do: desired values, messages and calls, firmware, remote
-/// configuration.
+/// The functions of the console's pages and API: desired values, messages and calls, firmware,
+/// remote configuration.
 extension SimulatedThings {
-  /// What is known of a device; `nil` for one that the configuration does not name.
+  /// The state of a device; `nil` for one that is not in the configuration.
   public func state(productKey: String, deviceName: String) -> DeviceState? {
     let path = "\(productKey)/\(deviceName)"
     return devices.contains(path) ? states[path] ?? DeviceState() : nil
   }
 
-  /// Sets a property's desired value, and so its version: 1 the first time, then one more each time.
+  /// Sets a property's desired value and its version: 1 at first, then increasing by one.
   ///
-  /// `false` when the device is not known, or has 500 desired values already.
+  /// Returns `false` if the device is unknown, or already has 500 desired values.
   @discardableResult
   public mutating func setDesired(
     _ property: String,
@@ -22,9 +22,9 @@ extension SimulatedThings {
     setDesired(property, value, at: "\(productKey)/\(deviceName)")
   }
 
-  /// Lets a message wait for the device's `/pull`; of over 100 the oldest is dropped.
+  /// Queues a message for the device's `/pull`; above 100 messages the oldest is dropped.
   ///
-  /// `false` when the device is not known.
+  /// Returns `false` if the device is unknown.
   @discardableResult
   public mutating func enqueue(
     _ message: DownlinkMessage,
@@ -34,11 +34,11 @@ extension SimulatedThings {
     enqueue(message, at: "\(productKey)/\(deviceName)")
   }
 
-  /// Lets a call wait for the device's `/pull`, in an envelope with an `id` of the platform's.
+  /// Queues a call for the device's `/pull`, in an envelope with an `id` of the platform's own.
   ///
-  /// `thing.service.property.set` goes to the topic `/sys/PK/DN/thing/service/property/set`, and so every
-  /// method to its own. `false` when the device is not known, and when its product's thing model has no such
-  /// service, or no such parameters for it.
+  /// The topic follows from the method: `thing.service.property.set` is sent to
+  /// `/sys/PK/DN/thing/service/property/set`. Returns `false` if the device is unknown, or if its
+  /// product's thing model has no such service or parameters.
   @discardableResult
   public mutating func call(
     _ method: String,
@@ -60,14 +60,14 @@ extension SimulatedThings {
     return enqueue(message, at: path)
   }
 
-  /// Puts a firmware on a product's page, or takes it away.
+  /// Sets the firmware on a product's page; `nil` removes it.
   public mutating func setFirmware(_ firmware: SimulatedFirmware?, productKey: String) {
     products[productKey]?.firmware = firmware
   }
 
-  /// Lets the product's firmware wait for the device's `/pull`, as the platform pushes it.
+  /// Queues the product's firmware for the device's `/pull`, as a push of the platform.
   ///
-  /// `false` when the device is not known or the product has no firmware.
+  /// Returns `false` if the device is unknown or the product has no firmware.
   @discardableResult
   public mutating func pushFirmware(productKey: String, deviceName: String) -> Bool {
     guard let firmware = products[productKey]?.firmware else { return false }
@@ -78,9 +78,9 @@ extension SimulatedThings {
     return enqueue(message, productKey: productKey, deviceName: deviceName)
   }
 
-  /// Lets the product's configuration wait for the device's `/pull`, as the platform pushes it.
+  /// Queues the product's configuration for the device's `/pull`, as a push of the platform.
   ///
-  /// `false` when the device is not known or the product has no file.
+  /// Returns `false` if the device is unknown or the product has no file.
   @discardableResult
   public mutating func pushConfiguration(productKey: String, deviceName: String) -> Bool {
     guard case .file(let file)? = products[productKey]?.remoteConfiguration else { return false }
@@ -92,7 +92,8 @@ extension SimulatedThings {
     )
   }
 
-  /// Whether a service may be called so; methods of the platform's own are not in the model.
+  /// Whether a service may be called with these parameters; the platform's own methods are not in
+  /// the model.
   private func fits(_ method: String, _ parameters: PayloadValue, _ model: ProductModel?) -> Bool {
     let parts = method.split(separator: ".", omittingEmptySubsequences: false)
     guard let model, parts.count == 3, parts[0] == "thing", parts[1] == "service" else {

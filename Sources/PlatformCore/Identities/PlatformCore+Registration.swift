@@ -3,8 +3,10 @@ internal import OpenSSLSupport
 package import PayloadValues
 
 extension PlatformCore {
-  /// Registers the device that an object with `productKey`, `deviceName`, `random`, `sign` and `signmethod` names
-  /// (device guide 6.2), and returns it with its secret: a new one each time, until it has authenticated with one.
+  /// Registers the device named by an object with `productKey`, `deviceName`, `random`, `sign` and
+  /// `signmethod` (device guide 6.2).
+  ///
+  /// Returns the device with its secret, a new one each time until it has authenticated with one.
   package func register(
     _ request: PayloadValue,
     _ notes: inout RequestNotes

@@ -1,13 +1,13 @@
-/// A device that the simulated platform knows.
+/// A device known to the simulated platform.
 public struct SimulatedDevice: Sendable {
   /// The product's key.
   public let productKey: String
   /// The device's name.
   public let deviceName: String
-  /// The device's secret, as the console would show it.
+  /// The device's secret, as shown by the console.
   public let secret: [UInt8]
 
-  /// A device with its three credentials.
+  /// Creates a device with its three credentials.
   public init(productKey: String, deviceName: String, secret: [UInt8]) {
     self.productKey = productKey
     self.deviceName = deviceName
@@ -17,16 +17,17 @@ public struct SimulatedDevice: Sendable {
   package var path: String { "\(productKey)/\(deviceName)" }
 }
 
-/// Which characters a device's name may have beside letters and digits; it has 4 to 32 in any case.
+/// The characters allowed in a device's name besides letters and digits; its length is always 4 to
+/// 32.
 ///
-/// The same rule holds for the device that authenticates and for those that it has found.
+/// The rule applies to devices that authenticate and to devices that they have found.
 public enum SimulatedDeviceNames: Sendable {
-  /// `_`, `@`, `.`, `-` and `:`, as the platform's newer pages allow.
+  /// `_`, `@`, `.`, `-` and `:`, as on the platform's newer pages.
   case current
-  /// `_`, `@` and `.`, the device guide's words for code 6280 (6.3).
+  /// `_`, `@` and `.`, as in the device guide's description of code 6280 (6.3).
   case guide
 
-  /// Whether a name keeps to the rule.
+  /// Whether a name satisfies the rule.
   public func allows(_ name: String) -> Bool {
     let marks: Set<Unicode.Scalar> =
       self == .current ? ["_", "@", ".", "-", ":"] : ["_", "@", "."]

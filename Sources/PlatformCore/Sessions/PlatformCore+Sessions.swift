@@ -1,8 +1,8 @@
 package import ConstrainedCore
 
-/// The sessions of devices that have authenticated, their tokens and numbers.
+/// The sessions of authenticated devices, their tokens and numbers.
 extension PlatformCore {
-  /// The session of a token that is good now, of a device that is not disabled.
+  /// The session of a currently valid token, of a device that is not disabled.
   package func session(
     _ token: [UInt8],
     at now: Instant,
@@ -20,10 +20,10 @@ extension PlatformCore {
     return session
   }
 
-  /// The session that has the token, good or not.
+  /// The session with the token, valid or not.
   package func session(withToken token: [UInt8]) -> PlatformSession? { sessions[token] }
 
-  /// Takes a number, which must be above the session's offset and new.
+  /// Uses a number, which must be new and above the session's offset.
   package func use(
     _ sequence: UInt64,
     in session: PlatformSession,
@@ -43,9 +43,9 @@ extension PlatformCore {
     }
   }
 
-  /// Keeps a device's newest token, or its last eight where a new one does not end the others.
+  /// Keeps a device's newest token, or its last eight if a new one does not end the others.
   ///
-  /// Unverified (`second-auth` of `Assumption`): that it does.
+  /// Unverified (`second-auth` of `Assumption`): that a new token ends the earlier one.
   func keep(_ session: PlatformSession) {
     let most = assumptions.endsEarlierToken ? 1 : 8
     let path = session.device.path
@@ -58,8 +58,8 @@ extension PlatformCore {
   }
 
   func makeSession(of device: SimulatedDevice, at now: Instant) -> PlatformSession {
-    // As the guide's example has them: 16 hexadecimal digits, and 30 characters, a dot and the first
-    // 4 of the digits.
+    // As in the guide's example: 16 hexadecimal digits; and 30 characters, a dot and the first 4 of
+    // the digits.
     let digits = Array("0123456789abcdef".utf8)
     let letters = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
     let value = random.next()

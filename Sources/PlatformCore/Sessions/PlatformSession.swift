@@ -1,20 +1,21 @@
 internal import ConstrainedCore
 
-/// What the platform remembers of a device that has authenticated, and the numbers that it has used.
+/// The platform's session of an authenticated device, and the numbers used in it.
 package final class PlatformSession {
   package let device: SimulatedDevice
   package let token: [UInt8]
-  /// The 16 hexadecimal digits that the device is told with its token.
+  /// The 16 hexadecimal digits sent to the device with its token.
   package let random: [UInt8]
   package let sequenceOffset: UInt64
   let expiry: Instant
-  /// What the front that the device came in by keeps of it as long as the session lasts.
+  /// State of the front through which the device authenticated, kept as long as the session.
   package var companion: AnyObject?
-  /// How many requests with the token were taken.
+  /// The number of accepted requests with the token.
   var uses = 0
   private var usedSequences: Set<UInt64> = []
 
-  /// How many numbers are remembered; a session that used them all must authenticate again.
+  /// The maximum number of remembered sequence numbers; a session that has used them must
+  /// authenticate again.
   private static let maxSequences = 1_000_000
 
   init(
@@ -33,15 +34,15 @@ package final class PlatformSession {
 
   var isFull: Bool { usedSequences.count >= Self.maxSequences }
 
-  /// Notes the number; `false` when the session has seen it before.
+  /// Records the number; returns `false` if the session has used it before.
   func use(_ sequence: UInt64) -> Bool { usedSequences.insert(sequence).inserted }
 }
 
-/// The last 100 tokens that were taken back, to tell the log why they are unknown.
+/// The last 100 revoked tokens, so that the log can tell why they are unknown.
 struct TakenBackTokens {
   private var tokens: [(token: [UInt8], path: String)] = []
 
-  /// Whose token it was.
+  /// The device that had the token.
   func device(of token: [UInt8]) -> String? { tokens.first { $0.token == token }?.path }
 
   mutating func remember(_ token: [UInt8], of path: String) {

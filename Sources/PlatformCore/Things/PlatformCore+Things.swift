@@ -2,23 +2,23 @@ internal import ConstrainedCore
 internal import PayloadCoding
 package import PayloadValues
 
-/// What the platform answers to a report that it has taken.
+/// The platform's answer to an accepted report.
 package enum ReportAnswer {
-  /// Nothing but that it is taken.
+  /// The report was accepted, without a reply.
   case taken
   /// The Alink reply.
   case reply(PayloadValue)
-  /// What `PlatformConfiguration.reply` says.
+  /// The result of `PlatformConfiguration.reply`.
   case configured([UInt8])
 }
 
 extension PlatformCore {
-  /// What a report on a topic asks for; `nil` where the platform only takes it.
+  /// The method of a report's topic; `nil` if the platform only accepts the report.
   package func method(of topic: ArraySlice<String>) -> ThingMethod? {
     configuration.reply == nil ? ThingMethod(topic: topic) : nil
   }
 
-  /// Refuses a plain payload that is over the limit.
+  /// Refuses a plain payload above the limit.
   package func checkSize(_ payload: [UInt8]) throws(Refusal) {
     guard payload.count <= configuration.payloadLimit else {
       throw Refusal(
@@ -30,9 +30,10 @@ extension PlatformCore {
     }
   }
 
-  /// Carries out what a report asks for whose token, topic, number and size are good.
+  /// Executes a report whose token, topic, number and size are valid.
   ///
-  /// `topic` has no leading `topic`; `format` is the payload's and does not matter where `method` is opaque.
+  /// `topic` does not include the segment `topic`; `format` is the payload's, and irrelevant if
+  /// `method` is opaque.
   package func execute(
     _ method: ThingMethod?,
     topic: ArraySlice<String>,
@@ -70,7 +71,7 @@ extension PlatformCore {
     return outcome.reply.map { .reply($0) } ?? .taken
   }
 
-  /// What a device has written, fit for one line of a terminal.
+  /// A text from a device, made safe for one line of a terminal.
   private static func readable(_ text: String) -> String {
     let bytes = Array(String(text.unicodeScalars.prefix(300)).utf8)
     return ReadableText.plain(bytes.span, keepsLines: false) ?? ""

@@ -1,16 +1,17 @@
 public import PayloadValues
 
-/// A product's thing model (TSL): what its properties, events and services may hold (device guide 6.5 and 6.10).
+/// A product's thing model (TSL): the allowed values of its properties, events and services (device
+/// guide 6.5 and 6.10).
 public struct ProductModel: Sendable {
-  /// The model as it was given, for `thing.dsltemplate.get`.
+  /// The original model, for `thing.dsltemplate.get`.
   public let definition: PayloadValue
 
   private let properties: [String: ProductModelType]
   private let events: [String: ProductModelItems]
-  /// What the platform's calls of services may hold.
+  /// The input of services called by the platform.
   private let inputs: [String: ProductModelItems]
 
-  /// Reads a model from the JSON text that the console exports; throws a sentence about what is wrong.
+  /// Parses a model from JSON exported by the console; throws a sentence about the error.
   public init(json: [UInt8]) throws(ProductModelError) {
     guard let value = PayloadValue(json, .json) else {
       throw ProductModelError(reason: "the thing model is not JSON")
@@ -18,7 +19,7 @@ public struct ProductModel: Sendable {
     try self.init(value)
   }
 
-  /// Reads a model from a value; throws a sentence about what is wrong.
+  /// Parses a model from a value; throws a sentence about the error.
   public init(_ definition: PayloadValue) throws(ProductModelError) {
     guard definition.members != nil else {
       throw ProductModelError(reason: "the thing model is no object")
@@ -30,7 +31,7 @@ public struct ProductModel: Sendable {
       guard let identifier = event["identifier"]?.string else {
         throw ProductModelError(reason: "an event has no identifier")
       }
-      // The event `post` of a console's model stands for the report of properties.
+      // The event `post` in a console's model stands for the report of properties.
       events[identifier] = try Self.items(event["outputData"], "the event \(identifier)")
     }
     self.events = events
@@ -44,10 +45,10 @@ public struct ProductModel: Sendable {
     self.inputs = inputs
   }
 
-  /// Whether there is a service of that identifier.
+  /// Whether the model has a service with that identifier.
   func hasService(_ identifier: String) -> Bool { inputs[identifier] != nil }
 
-  /// Why a property may not have a value; `nil` when it may.
+  /// Why a property must not have a value; `nil` if it may.
   func objection(
     toProperty identifier: String,
     _ value: PayloadValue,
@@ -57,7 +58,7 @@ public struct ProductModel: Sendable {
     return type.objection(to: value, rules)
   }
 
-  /// Why an event may not have such output parameters; `nil` when it may.
+  /// Why an event must not have these output parameters; `nil` if it may.
   func objection(
     toEvent identifier: String,
     _ value: PayloadValue,
@@ -67,7 +68,7 @@ public struct ProductModel: Sendable {
     return items.objection(to: value, "parameter", rules)
   }
 
-  /// Why the platform may not call a service with such parameters; `nil` when it may.
+  /// Why the platform must not call a service with these parameters; `nil` if it may.
   func objection(
     toService identifier: String,
     _ value: PayloadValue,
@@ -82,7 +83,7 @@ public struct ProductModel: Sendable {
     _ value: PayloadValue?,
     _ place: String
   ) throws(ProductModelError) -> ProductModelItems {
-    // A console's model has the text "" where there is none.
+    // A console's model has the text "" for an empty list.
     if value?.string == "" { return ProductModelItems() }
     guard let items = ProductModelItems(try list(value, place)) else {
       throw ProductModelError(
@@ -111,7 +112,7 @@ public struct ProductModel: Sendable {
     return types
   }
 
-  /// The elements of an array that may be missing.
+  /// The elements of an optional array.
   private static func list(
     _ value: PayloadValue?,
     _ place: String
@@ -126,6 +127,6 @@ public struct ProductModel: Sendable {
 
 /// Why a thing model cannot be used.
 public struct ProductModelError: Error, Equatable, Sendable {
-  /// What is wrong, in words.
+  /// A description of the error.
   public let reason: String
 }

@@ -3,13 +3,13 @@ internal import PayloadValues
 
 /// The data type of a property or parameter, with its limits (device guide 6.5 and 6.10).
 ///
-/// The guide's examples show int, double, text, date, bool and array; float, enum and struct are the
-/// rest of what the console offers. Limits are texts there; numbers are taken, too.
+/// The guide's examples have int, double, text, date, bool and array; the console also offers
+/// float, enum and struct. Limits are texts in the guide; numbers are accepted as well.
 indirect enum ProductModelType: Sendable {
   case integer(NumberLimits)
   case floating(NumberLimits)
   case text(length: Int64?)
-  /// A text of milliseconds since 1970.
+  /// A number of milliseconds since 1970, as text.
   case date
   /// 0 or 1.
   case boolean
@@ -17,7 +17,7 @@ indirect enum ProductModelType: Sendable {
   case array(size: Int64?, item: ProductModelType)
   case structure(ProductModelItems)
 
-  /// Reads a `dataType`; `nil` when it is none.
+  /// Parses a `dataType`; `nil` if it is invalid.
   init?(_ value: PayloadValue?) {
     guard let name = value?["type"]?.string else { return nil }
     let specs = value?["specs"]
@@ -40,7 +40,7 @@ indirect enum ProductModelType: Sendable {
     }
   }
 
-  /// What is wrong with a value, to follow its name; `nil` when it fits.
+  /// What is wrong with a value, to follow its name; `nil` if it is valid.
   func objection(to value: PayloadValue, _ rules: SimulatedModelRules) -> String? {
     switch self {
     case .integer(let limits):
@@ -93,7 +93,7 @@ indirect enum ProductModelType: Sendable {
   }
 }
 
-/// The least and the greatest number, and the step between two.
+/// The minimum, the maximum and the step of a number.
 struct NumberLimits: Sendable {
   private let minimum: Double?
   private let maximum: Double?
@@ -119,17 +119,19 @@ struct NumberLimits: Sendable {
   }
 }
 
-/// Items with an identifier and a data type each: the fields of a struct, an event's output, a service's input.
+/// Items, each with an identifier and a data type: the fields of a struct, an event's output, a
+/// service's input.
 ///
-/// No other names, and all those that say `"required":true`, as the device's check has it.
+/// Other names are not allowed, and items with `"required":true` must be present, as in the
+/// device's check.
 struct ProductModelItems: Sendable {
   private var types: [String: ProductModelType] = [:]
   private var required: [String] = []
 
-  /// No items.
+  /// Creates an empty list.
   init() {}
 
-  /// Reads the elements of a list; `nil` where one is no item.
+  /// Parses the elements of a list; `nil` if one of them is not an item.
   init?(_ elements: [PayloadValue]) {
     for element in elements {
       // The service that reads properties lists their identifiers.
@@ -142,7 +144,7 @@ struct ProductModelItems: Sendable {
     }
   }
 
-  /// What is wrong with an object, to follow its name; `nil` when it fits.
+  /// What is wrong with an object, to follow its name; `nil` if it is valid.
   func objection(
     to value: PayloadValue,
     _ kind: String,

@@ -8,40 +8,40 @@ public struct ReplyCode: RawRepresentable, Hashable, Sendable {
     self.rawValue = rawValue
   }
 
-  /// 200: done.
+  /// 200: success.
   public static let success = ReplyCode(rawValue: 200)
-  /// 401: a sub-device is not what it says.
+  /// 401: a sub-device's authentication failed.
   public static let authenticationError = ReplyCode(rawValue: 401)
-  /// 428: a gateway has 1,500 sub-devices already (device guide 5).
+  /// 428: the gateway already has 1,500 sub-devices (device guide 5).
   public static let tooManySubDevices = ReplyCode(rawValue: 428)
   /// 460: the envelope or its parameters are wrong.
   public static let parameterError = ReplyCode(rawValue: 460)
-  /// 500: there is no firmware for the device (device guide 6.11).
+  /// 500: no firmware is available for the device (device guide 6.11).
   public static let noUpgrade = ReplyCode(rawValue: 500)
-  /// 1000: the firmware follows (device guide 6.11).
+  /// 1000: the reply contains the firmware (device guide 6.11).
   public static let firmware = ReplyCode(rawValue: 1_000)
-  /// 6100: there is no such sub-device.
+  /// 6100: the sub-device does not exist.
   public static let deviceNotFound = ReplyCode(rawValue: 6_100)
-  /// 6106: over 200 properties.
+  /// 6106: more than 200 properties.
   public static let tooManyProperties = ReplyCode(rawValue: 6_106)
-  /// 6250: there is no such product.
+  /// 6250: the product does not exist.
   public static let productNotFound = ReplyCode(rawValue: 6_250)
   /// 6280: a device name breaks the rule.
   public static let wrongDeviceName = ReplyCode(rawValue: 6_280)
-  /// 6313: the thing model cannot be asked.
+  /// 6313: the thing model service is unavailable.
   public static let modelUnavailable = ReplyCode(rawValue: 6_313)
   /// 6321: the product has no thing model.
   public static let noModel = ReplyCode(rawValue: 6_321)
-  /// 6401: a sub-device is not the gateway's (device guide 5).
+  /// 6401: the sub-device is not the gateway's (device guide 5).
   public static let noTopology = ReplyCode(rawValue: 6_401)
-  /// 6402: a gateway is not its own sub-device.
+  /// 6402: a gateway cannot be its own sub-device.
   public static let ownSubDevice = ReplyCode(rawValue: 6_402)
-  /// 6710: there is no remote configuration.
+  /// 6710: no remote configuration exists.
   public static let noData = ReplyCode(rawValue: 6_710)
   /// 6713: remote configuration is switched off.
   public static let configurationUnavailable = ReplyCode(rawValue: 6_713)
 
-  /// The words that the guide prints beside the code.
+  /// The guide's text for the code.
   public var message: String {
     switch self {
     case .success, .firmware: "success"

@@ -1,9 +1,9 @@
-/// What the simulated platform reads into a thing model where the device guide says no more than a name (6.5 and
-/// 6.10).
+/// How the simulated platform interprets parts of a thing model that the device guide only names
+/// (6.5 and 6.10).
 ///
 /// Unverified: each of them.
 public struct SimulatedModelRules: Equatable, Sendable {
-  /// What the `length` of a text counts.
+  /// The unit of a text's `length`.
   public enum TextLength: Sendable {
     /// Bytes of UTF-8.
     case bytes
@@ -11,13 +11,13 @@ public struct SimulatedModelRules: Equatable, Sendable {
     case characters
   }
 
-  /// Whether a number must be `min`, or 0 without it, and some steps of `step`.
+  /// Whether a number must be `min`, or 0 without it, plus a multiple of `step`.
   public var checksSteps = false
-  /// What the `length` of a text counts.
+  /// The unit of a text's `length`.
   public var textLength = TextLength.bytes
-  /// Whether an array has exactly `size` items, not at most so many.
+  /// Whether an array must have exactly `size` items, instead of at most that many.
   public var needsWholeArrays = false
 
-  /// The rules that no example of the guide breaks.
+  /// The rules that all examples in the guide satisfy.
   public init() {}
 }

@@ -1,59 +1,58 @@
 internal import PayloadValues
 
-/// What the console holds of a product.
+/// A product's settings in the console.
 public struct SimulatedProduct: Sendable {
-  /// What the page "remote configuration" holds (device guide 6.12).
+  /// The state of the page "remote configuration" (device guide 6.12).
   public enum RemoteConfiguration: Sendable {
-    /// It is switched off: 6713.
+    /// Switched off: 6713.
     case unavailable
-    /// It is switched on and has no file: 6710.
+    /// Switched on, without a file: 6710.
     case empty
-    /// The file that devices get.
+    /// The file for devices.
     case file(RemoteFile)
   }
 
   /// The product's key.
   public let key: String
 
-  /// The secret that devices register themselves with, with the switch of dynamic registration on;
-  /// `nil` with the switch off.
+  /// The secret with which devices register if dynamic registration is on; `nil` if it is off.
   public var secret: [UInt8]?
 
-  /// The names of devices that may register themselves (device guide 6.2).
+  /// The names of devices that may register (device guide 6.2).
   public var registrable: [String] = []
 
-  /// The thing model; `nil` lets every property and event pass.
+  /// The thing model; `nil` accepts every property and event.
   public var thingModel: ProductModel?
 
-  /// The firmware that devices with another version get.
+  /// The firmware offered to devices with another version.
   public var firmware: SimulatedFirmware?
 
   /// The remote configuration.
   public var remoteConfiguration = RemoteConfiguration.empty
 
-  /// The topic classes that it has beside those of all products.
+  /// The product's own topic classes, in addition to those of all products.
   public var topicClasses: [TopicClass] = []
 
-  /// A product without any of it.
+  /// Creates a product without settings.
   public init(key: String) {
     self.key = key
   }
 }
 
-/// A file that devices load by HTTPS, as the platform describes it.
+/// A file that devices download over HTTPS, as described by the platform.
 ///
-/// The simulator does not serve it, and its URL is as good after 24 hours as before.
+/// The simulator does not serve it, and its URL does not expire after 24 hours.
 public struct RemoteFile: Sendable {
-  /// Its identifier.
+  /// The file's id.
   public var identifier: String
-  /// Where it is.
+  /// The file's URL.
   public var url: String
-  /// Its size in bytes.
+  /// The size in bytes.
   public var size: Int64
-  /// Its SHA-256 in hexadecimal digits.
+  /// The SHA-256 in hexadecimal.
   public var sha256: String
 
-  /// A file with all that the platform says of it.
+  /// Creates a description of a file.
   public init(identifier: String, url: String, size: Int64, sha256: String) {
     self.identifier = identifier
     self.url = url
@@ -72,28 +71,28 @@ public struct RemoteFile: Sendable {
 
 /// A firmware in the console (device guide 4 and 6.11).
 public struct SimulatedFirmware: Sendable {
-  /// What signs it.
+  /// The digest in the member `sign`.
   public enum DigestMethod: String, Sendable, CaseIterable {
-    /// Its MD5, which the member `md5` repeats.
+    /// MD5, repeated in the member `md5`.
     case md5 = "Md5"
-    /// Its SHA-256; there is no member `md5` then.
+    /// SHA-256; there is no member `md5`.
     case sha256 = "Sha256"
   }
 
   /// The version that a device has to report afterwards.
   public var version: String
-  /// Where it is.
+  /// The firmware's URL.
   public var url: String
-  /// Its size in bytes.
+  /// The size in bytes.
   public var size: Int64
-  /// Its MD5 in hexadecimal digits.
+  /// The MD5 in hexadecimal.
   public var md5: String
-  /// Its SHA-256 in hexadecimal digits.
+  /// The SHA-256 in hexadecimal.
   public var sha256: String
-  /// What signs it.
+  /// The digest in the member `sign`.
   public var signMethod = DigestMethod.md5
 
-  /// A firmware with all that the platform says of it, signed by its MD5.
+  /// Creates a description of a firmware, with its MD5 as signature.
   public init(version: String, url: String, size: Int64, md5: String, sha256: String) {
     self.version = version
     self.url = url
@@ -102,7 +101,7 @@ public struct SimulatedFirmware: Sendable {
     self.sha256 = sha256
   }
 
-  /// The member `data` of what a device gets.
+  /// The member `data` of an offer.
   var description: PayloadValue {
     var members: [PayloadValue.Member] = [
       .init("size", .integer(size)), .init("version", .text(version)), .init("url", .text(url)),
@@ -114,16 +113,16 @@ public struct SimulatedFirmware: Sendable {
   }
 }
 
-/// A sub-device that a gateway may bring (device guide 6.2 and 6.3).
+/// A sub-device that a gateway may add (device guide 6.2 and 6.3).
 public struct SimulatedSubDevice: Sendable {
   /// The product's key.
   public let productKey: String
   /// The device's name.
   public let deviceName: String
-  /// The device's secret; `nil` for one that gets its secret by `thing.sub.register`.
+  /// The device's secret; `nil` if it gets one by `thing.sub.register`.
   public let secret: [UInt8]?
 
-  /// A sub-device with its credentials.
+  /// Creates a sub-device with its credentials.
   public init(productKey: String, deviceName: String, secret: [UInt8]? = nil) {
     self.productKey = productKey
     self.deviceName = deviceName

@@ -1,9 +1,10 @@
 internal import PayloadValues
 
-/// Firmware and the course of upgrades (device guide 4 and 6.11).
+/// Firmware and upgrades (device guide 4 and 6.11).
 ///
-/// An upgrade begins when the device is offered a firmware of another version, and has succeeded when the device
-/// reports that version: the guide knows no other sign. Progress alone, 100 % too, does not do.
+/// An upgrade starts when a firmware of another version is offered to the device, and succeeds when
+/// the device reports that version; the guide has no other sign. Progress alone, even 100 %, is not
+/// sufficient.
 extension SimulatedThings {
   /// `/ota/device/inform/…`.
   mutating func informFirmware(
@@ -25,7 +26,7 @@ extension SimulatedThings {
         upgrade.outcome = .failed
         note = "upgrade to \(upgrade.version) failed: the device reports \(version)"
       case .succeeded:
-        // Another version than the one that it had come to.
+        // A version other than the upgrade's.
         states[device.path]?.upgrade = nil
         return
       }
@@ -33,8 +34,8 @@ extension SimulatedThings {
     states[device.path]?.upgrade = upgrade
   }
 
-  /// `/ota/device/progress/…`: `step` as a text, or a number, from -4 to -1 and from 1 to 100; `desc`
-  /// may be missing.
+  /// `/ota/device/progress/…`: `step` as a text or number from -4 to -1 and from 1 to 100; `desc`
+  /// is optional.
   mutating func reportProgress(
     _ parameters: PayloadValue,
     of device: Identity,
@@ -66,9 +67,9 @@ extension SimulatedThings {
     states[device.path]?.upgrade?.outcome = step < 0 ? .failed : .running
   }
 
-  /// `/ota/device/request/…`: the product's firmware, when the device has another version.
+  /// `/ota/device/request/…`: the product's firmware, if the device has another version.
   ///
-  /// As the guide prints them: one reply has an `id` of the platform's, the other one none.
+  /// As in the guide, one reply has an `id` of the platform's own, and the other has none.
   mutating func requestFirmware(
     _ parameters: PayloadValue,
     of device: Identity
@@ -89,14 +90,14 @@ extension SimulatedThings {
     )
   }
 
-  /// Notes that a device has been told of a firmware; an upgrade to it that runs goes on.
+  /// Records the offer of a firmware; a running upgrade to it continues.
   mutating func offer(_ version: String, at path: String) {
     let known = states[path]?.upgrade
     guard known?.version != version || known?.outcome != .running else { return }
     states[path, default: DeviceState()].upgrade = .init(version: version, outcome: .offered)
   }
 
-  /// What the platform pushes, and answers when it is asked.
+  /// The platform's push, and its reply to a request.
   mutating func firmwareMessage(_ firmware: SimulatedFirmware) -> PayloadValue {
     [
       "code": .text("\(ReplyCode.firmware.rawValue)"), "data": firmware.description,

@@ -4,7 +4,7 @@ internal import PayloadValues
 extension SimulatedThings {
   // MARK: Tags
 
-  /// `thing.deviceinfo.update`: all of the tags, or none.
+  /// `thing.deviceinfo.update`: all tags or none.
   mutating func updateTags(
     _ parameters: PayloadValue,
     of device: Identity
@@ -30,7 +30,7 @@ extension SimulatedThings {
     states[device.path, default: DeviceState()].tags = tags
   }
 
-  /// `thing.deviceinfo.delete`: a tag that there is not is no mistake.
+  /// `thing.deviceinfo.delete`: deleting a tag that does not exist is not an error.
   mutating func deleteTags(
     _ parameters: PayloadValue,
     of device: Identity
@@ -48,7 +48,7 @@ extension SimulatedThings {
     return elements
   }
 
-  /// At most 64 bytes of letters, digits and "_", with no digit first.
+  /// At most 64 bytes of letters, digits and "_", not starting with a digit.
   private static func tagKey(_ element: PayloadValue) throws(ThingRefusal) -> String {
     let key = try element.text("attrKey")
     guard key.utf8.count <= 64,
@@ -58,11 +58,12 @@ extension SimulatedThings {
     return key
   }
 
-  /// English letters, digits, `_`, `-`, `.`, and Chinese characters: the blocks CJK Unified Ideographs with
-  /// Extension A and CJK Compatibility Ideographs, planes 2 and 3, which Unicode keeps for ideographs, and 〇,
-  /// the zero of dates such as 二〇二四.
+  /// Whether a character is an English letter, a digit, `_`, `-`, `.`, or Chinese.
   ///
-  /// Unverified (`tag-characters` of `Assumption`): the guide says "Chinese" and no more (6.9). The device has the same set.
+  /// The Chinese characters are the blocks CJK Unified Ideographs with Extension A and CJK
+  /// Compatibility Ideographs, planes 2 and 3, which Unicode reserves for ideographs, and 〇, the
+  /// zero in dates such as 二〇二四. Unverified (`tag-characters` of `Assumption`): the guide says only
+  /// "Chinese" (6.9). The device has the same set.
   package static func isTagValue(_ scalar: Unicode.Scalar, basicOnly: Bool = false) -> Bool {
     if isLetterOrDigit(scalar) || scalar == "_" || scalar == "-" || scalar == "." { return true }
     if basicOnly { return (0x4E00...0x9FFF).contains(scalar.value) }
@@ -83,7 +84,8 @@ extension SimulatedThings {
 
   /// `thing.dsltemplate.get`.
   ///
-  /// Unverified (`no-model` of `Assumption`): 6321 for a product without a model, the guide's only code that comes near.
+  /// Unverified (`no-model` of `Assumption`): 6321 for a product without a model, the closest code
+  /// in the guide.
   func model(
     _ parameters: PayloadValue,
     of device: Identity

@@ -6,14 +6,14 @@ extension SimulatedThings {
   typealias Identity = DeviceState.Identity
   private typealias Named = (name: String, reported: DeviceState.Reported)
 
-  /// How many properties one message may hold.
+  /// The maximum number of properties in one message.
   private static let maxProperties = 200
-  /// How many events one message of a gateway may hold.
+  /// The maximum number of events in one message of a gateway.
   private static let maxEvents = 20
-  /// For how many sub-devices one message of a gateway may speak.
+  /// The maximum number of sub-devices in one message of a gateway.
   private static let maxEntries = 20
 
-  /// `thing.event.property.post`; what does not fit the thing model is left out in silence.
+  /// `thing.event.property.post`; values that violate the thing model are silently dropped.
   mutating func postProperties(
     _ parameters: PayloadValue,
     of device: Identity,
@@ -46,8 +46,8 @@ extension SimulatedThings {
 
   /// `thing.event.{id}.post`.
   ///
-  /// Unverified (`event-mismatch` of `Assumption`): 460 for an event that the thing model does not allow; the guide says that it gets an
-  /// error code, not which.
+  /// Unverified (`event-mismatch` of `Assumption`): 460 for an event that violates the thing model;
+  /// the guide says that it gets an error code, but not which.
   mutating func postEvent(
     _ identifier: String,
     _ parameters: PayloadValue,
@@ -60,11 +60,11 @@ extension SimulatedThings {
     store([event], of: device)
   }
 
-  /// `thing.event.property.pack.post`: all of it, or nothing.
+  /// `thing.event.property.pack.post`: everything or nothing.
   ///
-  /// The limits count the whole message, its sub-devices too. Unverified (`pack-…` of `Assumption`): that, 460 for what the thing
-  /// model does not allow, and 6401 for a sub-device that is not the gateway's; the guide says that the
-  /// message fails, not with which code.
+  /// The limits apply to the whole message, including its sub-devices. Unverified (`pack-…` of
+  /// `Assumption`): these limits, 460 for a violation of the thing model, and 6401 for a sub-device
+  /// that is not the gateway's; the guide says that the message fails, but not with which code.
   mutating func postPack(
     _ parameters: PayloadValue,
     of device: Identity
@@ -124,7 +124,8 @@ extension SimulatedThings {
     }
   }
 
-  /// `thing.property.desired.get`: what is not set, or was cleared, is not in the answer.
+  /// `thing.property.desired.get`: values that are not set, or were cleared, are left out of the
+  /// answer.
   func desired(
     _ parameters: PayloadValue,
     of device: Identity
@@ -142,10 +143,11 @@ extension SimulatedThings {
     return .object(members)
   }
 
-  /// `thing.property.desired.delete`: a version that is not the last one clears nothing, no version
-  /// always does.
+  /// `thing.property.desired.delete`: a version other than the latest clears nothing; without a
+  /// version the value is always cleared.
   ///
-  /// Unverified (`desired-version` of `Assumption`): that the version goes on counting when a cleared value is set again.
+  /// Unverified (`desired-version` of `Assumption`): that the version continues when a cleared
+  /// value is set again.
   mutating func deleteDesired(
     _ parameters: PayloadValue,
     of device: Identity,
@@ -167,9 +169,9 @@ extension SimulatedThings {
     for name in cleared { states[device.path]?.desired[name]?.value = nil }
   }
 
-  /// `up_raw`: what the configuration's script makes of the bytes is a request like any other.
+  /// `up_raw`: the configuration's script converts the bytes to an ordinary request.
   ///
-  /// Without a script the answer is the one that the guide prints for a report of properties.
+  /// Without a script the answer is the one in the guide for a report of properties.
   mutating func takeRaw(
     _ payload: [UInt8],
     of device: Identity,
@@ -206,7 +208,7 @@ extension SimulatedThings {
     return outcome
   }
 
-  /// A topic that ends in `_reply`.
+  /// Handles a topic that ends in `_reply`.
   mutating func takeAnswer(
     _ payload: [UInt8],
     _ format: PayloadValue.Format,
@@ -221,7 +223,7 @@ extension SimulatedThings {
     return Outcome()
   }
 
-  // MARK: Inside
+  // MARK: Private
 
   private func checkModelService() throws(ThingRefusal) {
     guard !isModelServiceDown else {
@@ -285,7 +287,7 @@ extension SimulatedThings {
     return milliseconds
   }
 
-  /// Returns what there was no room for.
+  /// Returns the values for which there was no room.
   @discardableResult
   private mutating func store(_ values: [Named], of device: Identity) -> [String] {
     var missing: [String] = []
@@ -313,7 +315,7 @@ extension SimulatedThings {
 }
 
 extension ThingMethod {
-  /// The method that a script may make of raw bytes: the reports of device guide 6.5.
+  /// The methods that a script may return for raw bytes: the reports of device guide 6.5.
   fileprivate init?(rawMethod name: String) {
     switch name {
     case ThingMethod.postProperties.name: self = .postProperties

@@ -4,12 +4,13 @@ internal import PayloadValues
 
 /// A gateway's sub-devices (device guide 6.2 and 6.3).
 extension SimulatedThings {
-  /// `thing.sub.register`: a secret for each, or none for all.
+  /// `thing.sub.register`: secrets for all sub-devices, or for none.
   ///
-  /// One that is not active gets another secret each time, an active one keeps its own. Only the gateway that
-  /// registered it, or that has proved to know its secret by `thing.topo.add`, is told a secret again: to any
-  /// other one it would hand the sub-device over. Unverified (`sub-device-…` of `Assumption`): that, and 401, the guide's only code that comes
-  /// near, for it and for a device that is not in the register.
+  /// A sub-device that is not active gets a new secret each time, an active one keeps its own. A
+  /// secret is sent again only to the gateway that registered the sub-device, or that has proved
+  /// its knowledge of the secret by `thing.topo.add`: sending it to another gateway would hand over
+  /// the sub-device. Unverified (`sub-device-…` of `Assumption`): this rule, and 401, the closest
+  /// code in the guide, for its violation and for a device that is not in the register.
   mutating func registerSubDevices(
     _ parameters: PayloadValue,
     of gateway: Identity,
@@ -21,7 +22,8 @@ extension SimulatedThings {
       guard let known = subDevices[identity.path] else {
         throw ThingRefusal(assumptions.subDeviceUnknown, "\(identity.path) is not in the register")
       }
-      // One with a secret that it did not get here is its own, until a gateway proves to know it.
+      // A device whose secret was not issued here belongs to nobody until a gateway proves that it
+      // knows the secret.
       guard known.secret == nil || known.gateway == gateway || assumptions.tellsAnyGateway else {
         throw ThingRefusal(assumptions.subDeviceForeign, "\(identity.path) is not this gateway's")
       }
@@ -50,9 +52,10 @@ extension SimulatedThings {
     return .array(replies)
   }
 
-  /// `thing.topo.add`: all of the sub-devices, or none.
+  /// `thing.topo.add`: all sub-devices or none.
   ///
-  /// Unverified (`sub-device-unknown` of `Assumption`): 401 for a device that is not in the register.
+  /// Unverified (`sub-device-unknown` of `Assumption`): 401 for a device that is not in the
+  /// register.
   mutating func addTopology(
     _ parameters: PayloadValue,
     of gateway: Identity
@@ -81,7 +84,7 @@ extension SimulatedThings {
     }
   }
 
-  /// `thing.topo.delete`: all of the sub-devices, or none.
+  /// `thing.topo.delete`: all sub-devices or none.
   mutating func deleteTopology(
     _ parameters: PayloadValue,
     of gateway: Identity
@@ -131,7 +134,7 @@ extension SimulatedThings {
     }
   }
 
-  /// 32 characters, as the console's secrets are.
+  /// 32 characters, like the console's secrets.
   static func makeSecret(_ random: inout any RandomSource) -> [UInt8] {
     let letters = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
     return (0..<32).map { _ in letters[Int(random.next() % 62)] }
@@ -148,9 +151,10 @@ extension SimulatedThings {
     return identity
   }
 
-  /// The guide's rule: every field but `sign` and `signmethod`, sorted by name.
+  /// The guide's rule: every field except `sign` and `signmethod`, sorted by name.
   ///
-  /// Unverified (`plain-sha256` of `Assumption`): the method `Sha256` is taken for HMAC-SHA256, for a plain digest proves nothing.
+  /// Unverified (`plain-sha256` of `Assumption`): the method `Sha256` is read as HMAC-SHA256,
+  /// because a plain digest proves nothing.
   private func checkSign(
     of element: PayloadValue,
     _ secret: [UInt8]

@@ -1,34 +1,34 @@
 internal import ConstrainedCore
 internal import PayloadValues
 
-/// What the platform holds of all devices' properties, events, tags, topology and firmware, and how it
-/// answers them (device guide 4 and 6).
+/// The platform's state of all devices' properties, events, tags, topology and firmware, and its
+/// answers about them (device guide 4 and 6).
 ///
-/// Its size is bounded by the number of devices in the configuration and their sub-devices: each one's
-/// `DeviceState` is bounded. It survives a new `/auth`.
+/// Its size is limited by the number of devices in the configuration and of their sub-devices,
+/// because each `DeviceState` is limited. It survives a new `/auth`.
 public struct SimulatedThings: Sendable {
-  /// What follows from a request.
+  /// The result of a request.
   struct Outcome {
     /// The Alink reply; `nil` for none.
     var reply: PayloadValue?
-    /// Its code; `nil` where the topic has no codes.
+    /// The code; `nil` for a topic without codes.
     var code: ReplyCode?
-    /// What a person should know of it.
+    /// A note for people.
     var note = ""
   }
 
   /// The products by key.
   public internal(set) var products: [String: SimulatedProduct]
 
-  /// The failures with which the platform answers the next requests, in order.
+  /// The failures planned for the next requests, in order.
   public var failures: [SimulatedFailure]
 
   var states: [String: DeviceState] = [:]
-  /// The devices that are disabled.
+  /// The disabled devices.
   var disabled: Set<String> = []
-  /// After how many more requests devices are disabled.
+  /// The number of further requests after which devices are disabled.
   var disabledAfter: [String: Int] = [:]
-  /// The devices whose tokens the console has taken back since the last request.
+  /// The devices whose tokens the console has revoked since the last request.
   var takenBack: Set<String> = []
   var subDevices: [String: KnownSubDevice]
   let takesPlainValues: Bool
@@ -76,23 +76,23 @@ public struct SimulatedThings: Sendable {
     }
   }
 
-  // MARK: What a front gives a device
+  // MARK: Messages for a device
 
-  /// The messages that wait for a device, the oldest first.
+  /// The messages waiting for a device, the oldest first.
   package func downlink(of device: SimulatedDevice) -> [DownlinkMessage] {
     states[device.path]?.downlink ?? []
   }
 
-  /// Forgets the first messages that wait for a device, which it has been given.
+  /// Removes the first messages waiting for a device, which were delivered to it.
   package mutating func dropDownlink(_ count: Int, of device: SimulatedDevice) {
     states[device.path]?.downlink.removeFirst(count)
   }
 
-  // MARK: What a device asks for
+  // MARK: Requests of a device
 
-  /// Takes in a request on one of the guide's topics.
+  /// Handles a request on one of the guide's topics.
   ///
-  /// `format` is the payload's; it does not matter for `up_raw`.
+  /// `format` is the payload's; it is irrelevant for `up_raw`.
   mutating func execute(
     _ method: ThingMethod,
     topic: String,
@@ -127,7 +127,7 @@ public struct SimulatedThings: Sendable {
         "id": request.identifier, "code": .integer(Int64(ReplyCode.success.rawValue)), "data": data,
       ]
       if method == .getConfiguration, case .object(var members)? = outcome.reply {
-        // Of all replies the guide prints this one with a version.
+        // Of all replies in the guide only this one has a version.
         members.insert(.init("version", "1.0"), at: 1)
         outcome.reply = .object(members)
       }
@@ -179,7 +179,7 @@ public struct SimulatedThings: Sendable {
     return nextIdentifier
   }
 
-  // MARK: Inside
+  // MARK: Private
 
   @discardableResult
   mutating func setDesired(
@@ -213,10 +213,10 @@ public struct SimulatedThings: Sendable {
 /// A sub-device in the platform's register.
 struct KnownSubDevice: Sendable {
   var secret: [UInt8]?
-  /// The platform's own name of it, once it was registered.
+  /// The platform's own id of the device, once it is registered.
   var identifier: String?
-  /// Whether it has been used with its secret, which then stays.
+  /// Whether its secret has been used, and is therefore permanent.
   var isActive: Bool
-  /// The gateway that has registered it, or has proved to know its secret last.
+  /// The gateway that registered it, or was the last to prove its knowledge of the secret.
   var gateway: DeviceState.Identity?
 }

@@ -1,4 +1,4 @@
-/// What a device asks for on a topic of the platform (device guide 4 and 6).
+/// The method of a device's message on one of the platform's topics (device guide 4 and 6).
 package enum ThingMethod: Equatable {
   case postProperties
   case postEvent(String)
@@ -18,10 +18,10 @@ package enum ThingMethod: Equatable {
   case reportProgress
   case requestFirmware
   case postRaw
-  /// The device's answer to a message of the platform.
+  /// A device's answer to a message of the platform.
   case answer
 
-  /// The method of a topic's segments, without the leading `topic`; `nil` when the guide knows none.
+  /// The method of a topic's segments, without the leading `topic`; `nil` if the guide has none.
   init?(topic: ArraySlice<String>) {
     let segments = Array(topic)
     if segments.count > 4, segments[0] == "sys", segments[3] == "thing" {
@@ -29,7 +29,7 @@ package enum ThingMethod: Equatable {
       if let request = Self.request(rest) {
         self = request
       } else if rest.hasSuffix("_reply"), Self.request(String(rest.dropLast(6))) == nil {
-        // Not the platform's own answers.
+        // Excludes the platform's own answers.
         self = .answer
       } else {
         return nil
@@ -52,7 +52,7 @@ package enum ThingMethod: Equatable {
     }
   }
 
-  /// What a device asks for on `/sys/PK/DN/thing/` and this.
+  /// The method for the part of a topic after `/sys/PK/DN/thing/`.
   static func request(_ rest: String) -> ThingMethod? {
     if let known = known[rest] { return known }
     let segments = rest.split(separator: "/", omittingEmptySubsequences: false)
@@ -62,9 +62,9 @@ package enum ThingMethod: Equatable {
     return .postEvent(String(segments[1]))
   }
 
-  /// Whether a thing model's event or service may be called so.
+  /// Whether the text can be the identifier of an event or service.
   ///
-  /// Unverified: letters, digits and `_`, as all of the guide's identifiers are.
+  /// Unverified: letters, digits and `_`, like all of the guide's identifiers.
   static func isIdentifier(_ text: Substring) -> Bool {
     !text.isEmpty
       && text.unicodeScalars.allSatisfy { SimulatedThings.isLetterOrDigit($0) || $0 == "_" }
@@ -73,7 +73,7 @@ package enum ThingMethod: Equatable {
   private static let known: [String: ThingMethod] = [
     "event/property/post": .postProperties,
     "event/property/pack/post": .postPack,
-    // So the guide prints it, with the method of the other one.
+    // The guide prints this topic with the method of the other one.
     "event/property/ack/post": .postPack,
     "deviceinfo/update": .updateTags,
     "deviceinfo/delete": .deleteTags,
@@ -89,7 +89,7 @@ package enum ThingMethod: Equatable {
     "model/up_raw": .postRaw,
   ]
 
-  /// The member `method` of the envelope; the log's word for what has no such member.
+  /// The member `method` of the envelope, or the log's word for a message without it.
   var name: String {
     switch self {
     case .postProperties: "thing.event.property.post"
@@ -114,7 +114,7 @@ package enum ThingMethod: Equatable {
     }
   }
 
-  /// Whether the message is `{id, params}` alone, as the guide prints those of an upgrade.
+  /// Whether the message is `{id, params}` alone, as for upgrades in the guide.
   var isUpgrade: Bool {
     switch self {
     case .informFirmware, .reportProgress, .requestFirmware: true
@@ -122,7 +122,7 @@ package enum ThingMethod: Equatable {
     }
   }
 
-  /// Whether the platform answers nothing.
+  /// Whether the platform sends no answer.
   var isUnanswered: Bool {
     switch self {
     case .informFirmware, .reportProgress, .answer: true
@@ -130,9 +130,9 @@ package enum ThingMethod: Equatable {
     }
   }
 
-  /// Whether the payload is neither JSON nor CBOR, or may be neither.
+  /// Whether the payload need not be JSON or CBOR.
   package var isOpaque: Bool { self == .postRaw || self == .answer }
 
-  /// Whether `id` may be a number: the guide prints it so, although its tables say String.
+  /// Whether `id` may be a number, as the guide prints it here, although its tables say String.
   var takesNumericIdentifier: Bool { isUpgrade || self == .getConfiguration }
 }

@@ -3,7 +3,7 @@ internal import PayloadValues
 /// Why a request is answered with a code other than 200.
 struct ThingRefusal: Error {
   let code: ReplyCode
-  /// For the record; the reply has the guide's words.
+  /// A sentence for the record; the reply has the guide's text.
   let note: String
 
   init(_ code: ReplyCode, _ note: String) {
@@ -17,14 +17,14 @@ struct ThingRefusal: Error {
 
 /// The envelope of a device's request (device guide 6).
 ///
-/// Members that the guide does not know are passed over. Unverified (`broken-payload`, `letters-in-id` of
-/// `Assumption`): that an `id` of other characters than digits gets 460, and that bytes which are no value of
-/// their Content-Format get 460 with the id "0", and not an error of the protocol; the guide says of code 460
-/// that JSON may be wrong (5).
+/// Members that are not in the guide are ignored. Unverified (`broken-payload`, `letters-in-id` of
+/// `Assumption`): that an `id` with characters other than digits gets 460, and that bytes that do
+/// not match their Content-Format get 460 with the id "0" instead of a protocol error; the guide
+/// says of code 460 that the JSON may be wrong (5).
 struct ThingRequest {
-  /// The request's `id`, as it goes into the reply; "0" when there is none that is good.
+  /// The request's `id` for the reply; "0" if it is missing or invalid.
   let identifier: PayloadValue
-  /// The member `params`, or what is wrong with the envelope.
+  /// The member `params`, or the error in the envelope.
   let parameters: Result<PayloadValue, ThingRefusal>
 
   init(_ value: PayloadValue?, _ method: ThingMethod, _ assumptions: PlatformAssumptions) {
@@ -82,19 +82,19 @@ struct ThingRequest {
 }
 
 extension PayloadValue {
-  /// The members of an object that a request must hold.
+  /// The members of a required object.
   func object(_ name: String) throws(ThingRefusal) -> [Member] {
     guard let members else { throw .parameters("\(name) is no object") }
     return members
   }
 
-  /// The elements of an array that a request must hold.
+  /// The elements of a required array.
   func list(_ name: String) throws(ThingRefusal) -> [PayloadValue] {
     guard let elements else { throw .parameters("\(name) is no array") }
     return elements
   }
 
-  /// A text that a request must hold, not empty.
+  /// A required text, which must not be empty.
   func text(_ name: String) throws(ThingRefusal) -> String {
     guard let text = self[name]?.string, !text.isEmpty else {
       throw .parameters("\(name) is no text")
@@ -102,7 +102,7 @@ extension PayloadValue {
     return text
   }
 
-  /// The device that an element of a list names.
+  /// The device named by an element of a list.
   func identity() throws(ThingRefusal) -> DeviceState.Identity {
     DeviceState.Identity(productKey: try text("productKey"), deviceName: try text("deviceName"))
   }

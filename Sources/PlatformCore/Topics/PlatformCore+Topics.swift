@@ -1,6 +1,7 @@
-/// Topics have permissions: a device publishes only where the console or the guide lets it (device guide 3.6).
+/// The permissions of topics: a device may publish only where the console or the guide allows it
+/// (device guide 3.6).
 extension PlatformCore {
-  /// Refuses a topic of over 128 bytes.
+  /// Refuses a topic of more than 128 bytes.
   package func checkTopicLength(_ bytes: Int) throws(Refusal) {
     guard bytes <= 128 else { throw Refusal(.longTopic, "the topic has over 128 bytes") }
   }
@@ -63,7 +64,7 @@ extension PlatformCore {
     }
   }
 
-  /// What would let the device publish there.
+  /// The changes that would let the device publish there.
   private func remedies(
     _ verdict: TopicVerdict,
     _ topic: ArraySlice<String>,

@@ -1,27 +1,27 @@
-/// A class of topics that a product's console page defines: `/PK/DN/` and a name.
+/// A class of topics defined on a product's console page: `/PK/DN/` and a name.
 public struct TopicClass: Hashable, Sendable {
-  /// What devices may do with the topics of a class.
+  /// The rights of devices on the topics of a class.
   public enum Permission: String, Sendable, CaseIterable {
-    /// Devices send to it.
+    /// Devices publish to it.
     case publish
-    /// Devices receive from it.
+    /// Devices subscribe to it.
     case subscribe
     /// Both.
     case both
   }
 
-  /// The topic's segments behind `/PK/DN/`, such as `user/update`.
+  /// The topic's segments after `/PK/DN/`, such as `user/update`.
   public let name: String
-  /// What devices may do.
+  /// The rights of devices.
   public let permission: Permission
 
-  /// A class of a name without a slash at its ends.
+  /// Creates a class; its name has no slash at either end.
   public init(_ name: String, _ permission: Permission = .publish) {
     self.name = name
     self.permission = permission
   }
 
-  /// The classes that every product begins with.
+  /// The initial classes of every product.
   public static let standard = [
     TopicClass("user/update"), TopicClass("user/update/error"), TopicClass("user/get", .subscribe),
   ]

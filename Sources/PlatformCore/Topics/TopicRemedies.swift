@@ -1,12 +1,12 @@
-/// What would let a device publish to a topic that was refused.
+/// Changes that would let a device publish to a refused topic.
 public struct TopicRemedies: Equatable, Sendable {
-  /// A class of topics; `nil` where none would.
+  /// A class of topics; `nil` if no class would help.
   public var topicClass: TopicClass?
-  /// Whether it must be the product's own, for that has one of the same name.
+  /// Whether it must be the product's own class, because the product has one of the same name.
   public var isOfProduct = false
-  /// Whether `PlatformConfiguration.takesAnyTopic` would.
+  /// Whether `PlatformConfiguration.takesAnyTopic` would help.
   public var isAnyTopicEnough = false
 
-  /// Nothing would.
+  /// Creates an empty list of changes.
   public init() {}
 }

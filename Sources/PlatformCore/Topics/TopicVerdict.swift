@@ -1,12 +1,12 @@
 /// Whether a device may publish to a topic.
 public enum TopicVerdict: Sendable {
-  /// It may.
+  /// The device may publish.
   case publish
   /// The platform publishes there, and the device may only subscribe.
   case subscribeOnly
   /// The topic belongs to another device.
   case foreign
-  /// There is no such topic.
+  /// The topic does not exist.
   case unknown
 }
 
@@ -45,14 +45,14 @@ extension TopicVerdict {
     // Unverified: `/ext/rrpc/ID/TOPIC`, of which the guide has nothing; request and answer have the same topic.
     case "ext" where isCall: self = rest.isEmpty ? .unknown : .publish
     case "ext": self = rest.isEmpty ? .subscribeOnly : .unknown
-    // The device's shadow, which the guide does not have.
+    // The device's shadow, which is not in the guide.
     case "shadow": self = .unknown
     default: self = Self.custom(rest, classes)
     }
   }
 
-  /// Whether segments can be the levels of a topic: a slash inside one is none between two, and nobody publishes
-  /// to wildcards or to U+0000 (MQTT 3.1.1, 4.7).
+  /// Whether segments can be the levels of a topic: a slash inside a segment does not separate
+  /// levels, and wildcards and U+0000 are not allowed when publishing (MQTT 3.1.1, 4.7).
   static func areLevels(_ topic: ArraySlice<String>) -> Bool {
     topic.allSatisfy { level in
       level.utf8.allSatisfy { byte in
@@ -64,14 +64,14 @@ extension TopicVerdict {
     }
   }
 
-  /// Whether a topic bears the device's name, in whatever place its kind of topics has that.
+  /// Whether a topic contains the device's name in the place for its kind of topic.
   static func names(_ device: SimulatedDevice, in topic: ArraySlice<String>) -> Bool {
     topic.dropFirst(prefixLength(topic)).prefix(2) == [device.productKey, device.deviceName]
   }
 
-  /// How many segments come before product key and device name: `/PK/DN/…`, `/sys/PK/DN/…`,
-  /// `/ota/device/X/PK/DN` and `/ext/X/PK/DN` (device guide 3.5, 4, 5 and 6); `/ext/rrpc/ID/PK/DN/…` and
-  /// `/shadow/X/PK/DN` are the platform's newer ones.
+  /// The number of segments before product key and device name: `/PK/DN/…`, `/sys/PK/DN/…`,
+  /// `/ota/device/X/PK/DN` and `/ext/X/PK/DN` (device guide 3.5, 4, 5 and 6);
+  /// `/ext/rrpc/ID/PK/DN/…` and `/shadow/X/PK/DN` are newer topics of the platform.
   private static func prefixLength(_ topic: ArraySlice<String>) -> Int {
     switch topic.first {
     case "sys": 1
@@ -102,12 +102,13 @@ extension TopicVerdict {
     }
   }
 
-  /// What comes behind `/sys/PK/DN/`.
+  /// The part of a topic after `/sys/PK/DN/`.
   private static func system(
     _ rest: ArraySlice<String>,
     _ model: ProductModel?
   ) -> TopicVerdict {
-    // Unverified: the names of RRPC's topics, of which the guide prints none, and that an id is digits.
+    // Unverified: the names of RRPC's topics, which are not in the guide, and that an id consists
+    // of digits.
     if rest.first == "rrpc", rest.count == 3, let id = rest.last, id.utf8.allSatisfy(isDigit) {
       return switch rest.dropFirst().first {
       case "request": .subscribeOnly
@@ -128,12 +129,13 @@ extension TopicVerdict {
   private static func isDigit(_ byte: UInt8) -> Bool { (0x30...0x39).contains(byte) }
 
   private static func isUplink(_ name: String) -> Bool {
-    // Unverified: the guide does not have `status/update`; the platform's C SDKs send it after each /auth.
+    // Unverified: `status/update` is not in the guide; the platform's C SDKs send it after each
+    // /auth.
     ThingMethod.request(name) != nil || name == "status/update"
   }
 
-  /// What the platform sends (device guide 6.3, 6.5, 6.7, 6.8 and 6.12); of services those that the thing model
-  /// has, where there is one.
+  /// Topics on which the platform sends (device guide 6.3, 6.5, 6.7, 6.8 and 6.12); services must
+  /// be in the thing model, if there is one.
   private static func isDownlink(_ name: String, _ model: ProductModel?) -> Bool {
     switch name {
     case "service/property/set", "service/property/get", "model/down_raw", "topo/add/notify",

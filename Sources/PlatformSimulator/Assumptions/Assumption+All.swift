@@ -6,44 +6,44 @@ extension Assumption {
 
   private static var codes: [Assumption] {
     [
-      code("unknown-device", \.unknownDevice, "/auth of a device that is not known"),
-      code("bad-sign", \.badSign, "/auth whose sign does not fit the secret"),
+      code("unknown-device", \.unknownDevice, "/auth of an unknown device"),
+      code("bad-sign", \.badSign, "/auth with a sign that does not match the secret"),
       code(
         "unknown-member",
         \.unknownMember,
         or: "taken",
-        "a member of /auth that the guide does not know"
+        "a member of /auth that is not in the guide"
       ),
-      code("disabled-device", \.disabledDevice, "a device that is disabled"),
-      code("unknown-token", \.unknownToken, "a token that is unknown, expired or taken back"),
+      code("disabled-device", \.disabledDevice, "a disabled device"),
+      code("unknown-token", \.unknownToken, "a token that is unknown, expired or revoked"),
       code("missing-token", \.missingToken, "no token"),
-      code("undecryptable", \.undecryptable, "a seq or a payload that does not decrypt"),
+      code("undecryptable", \.undecryptable, "a seq or a payload that cannot be decrypted"),
       code("used-sequence", \.usedSequence, "a seq that is too low or was used before"),
       code(
         "missing-seq",
         \.missingSequence,
         or: "taken",
-        "/auth without seq in the symmetric mode"
+        "/auth without seq in symmetric mode"
       ),
       code("seq-dtls", \.sequenceOverDTLS, or: "taken", "/auth with seq over DTLS"),
       code("option-2089-dtls", \.sequenceOptionOverDTLS, or: "ignored", "option 2089 over DTLS"),
       code("foreign-topic", \.foreignTopic, "another device's topic"),
-      code("unknown-topic", \.unknownTopic, "a topic that there is not"),
-      code("subscribe-topic", \.subscribeTopic, "a topic only to subscribe to"),
-      code("long-topic", \.longTopic, "a topic of over 128 bytes"),
-      code("long-payload", \.longPayload, "a payload of over 1 KB"),
-      code("report", \.report, "a report that is taken", classes: 2...2),
+      code("unknown-topic", \.unknownTopic, "a topic that does not exist"),
+      code("subscribe-topic", \.subscribeTopic, "a topic that devices may only subscribe to"),
+      code("long-topic", \.longTopic, "a topic of more than 128 bytes"),
+      code("long-payload", \.longPayload, "a payload of more than 1 KB"),
+      code("report", \.report, "an accepted report", classes: 2...2),
       code(
         "registration-refused",
         \.registrationRefused,
         "registration of an active or unknown device"
       ),
-      code("registration-sign", \.registrationSign, "registration whose sign does not fit"),
+      code("registration-sign", \.registrationSign, "registration with a wrong sign"),
       code(
         "broken-payload",
         \.brokenPayload,
         or: "reply",
-        "an Alink payload that cannot be read: a reply with 460, or this code"
+        "an unreadable Alink payload: a reply with 460, or this code"
       ),
     ]
   }
@@ -54,17 +54,17 @@ extension Assumption {
         "letters-in-id",
         \.platform.lettersInIdentifier,
         or: "taken",
-        "an id that is no decimal number"
+        "an id that is not a decimal number"
       ),
       reply(
         "event-mismatch",
         \.platform.eventMismatch,
-        "an event that the thing model does not allow"
+        "an event that violates the thing model"
       ),
       reply(
         "pack-mismatch",
         \.platform.packMismatch,
-        "a pack post that the thing model does not allow"
+        "a pack post that violates the thing model"
       ),
       reply("pack-foreign", \.platform.packForeign, "a pack post of another gateway's sub-device"),
       reply(
@@ -89,7 +89,7 @@ extension Assumption {
         \.platform.endsEarlierToken,
         "ends",
         "keeps",
-        "a device's earlier token; of those that are kept the last eight are good"
+        "a device's earlier token; if kept, the last eight are valid"
       ),
       either(
         "cbor-auth",
@@ -103,21 +103,21 @@ extension Assumption {
         \.checksReportFormat,
         "checked",
         "unchecked",
-        "a report's Content-Format: any, as JSON unless it is 60, or 4.15 for one but 50 and 60"
+        "a report's Content-Format: any, read as JSON unless it is 60, or 4.15 for all but 50 and 60"
       ),
       either(
         "query-token",
         \.takesQuery,
         "taken",
         "refused",
-        "token and encrypted seq in Uri-Query, this in hexadecimal digits, or 4.02"
+        "token and encrypted seq in Uri-Query, the latter in hexadecimal, or 4.02"
       ),
       either(
         "pre-shared-keys",
         \.platform.takesSDKKeysOnly,
         "sdk",
         "any",
-        "with DTLS: any method and timestamp, or the C SDK v4's alone"
+        "with DTLS: any method and timestamp, or only the C SDK v4's"
       ),
       either(
         "status-update",
@@ -132,14 +132,14 @@ extension Assumption {
         \.platform.countsPackPerDevice,
         "device",
         "message",
-        "200 properties and 20 events count for each device or for the whole pack post"
+        "whether 200 properties and 20 events are the limit per device or per pack post"
       ),
       either(
         "sub-device-secret",
         \.platform.tellsAnyGateway,
         "anyone",
         "owner",
-        "which gateway thing.sub.register tells the secret again"
+        "which gateway gets the secret from thing.sub.register again"
       ),
       either(
         "plain-sha256",
@@ -153,14 +153,14 @@ extension Assumption {
         \.platform.restartsVersions,
         "restarts",
         "continues",
-        "after a desired value was cleared"
+        "the version after a desired value was cleared"
       ),
       either(
         "tag-characters",
         \.platform.takesBasicIdeographsOnly,
         "basic",
         "ideographs",
-        "what is Chinese in a tag: all of Unicode's ideographs, or U+4E00 to U+9FFF"
+        "Chinese characters in a tag: all of Unicode's ideographs, or U+4E00 to U+9FFF"
       ),
     ]
   }
@@ -194,22 +194,28 @@ extension Assumption {
         \.cutsLongReplies,
         "blocks",
         "whole",
-        "a reply of over 1,248 bytes"
+        "a reply of more than 1,248 bytes"
       ),
       either(
         "pull-answer",
         \.wrapsPull,
         "envelope",
         "array",
-        "what /pull brings: the array alone, or as data with a code"
+        "the answer to /pull: the array alone, or as data with a code"
       ),
-      either("pull-nothing", \.emptiesPull, "empty", "array", "/pull when nothing waits"),
+      either(
+        "pull-nothing",
+        \.emptiesPull,
+        "empty",
+        "array",
+        "the answer to /pull if no messages are waiting"
+      ),
       either(
         "registration-answer",
         \.flattensRegistration,
         "flat",
         "envelope",
-        "a registration's data alone, or with code and message"
+        "the answer to a registration: its data alone, or with code and message"
       ),
     ]
   }

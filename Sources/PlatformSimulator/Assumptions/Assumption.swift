@@ -151,7 +151,7 @@ public struct Assumption {
     Assumption(
       name: "message-id",
       choices: SimulatorAssumptions.MessageIDForm.allCases.map(\.rawValue).joined(separator: ", "),
-      summary: "how option 2090 holds the id of a message: 8 bytes, ASCII digits, not at all",
+      summary: "the message id in option 2090: 8 bytes, ASCII digits, no option",
       read: { $0.messageID.rawValue },
       write: { assumptions, text in
         guard let form = SimulatorAssumptions.MessageIDForm(rawValue: text) else { return false }
