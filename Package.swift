@@ -423,7 +423,7 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "Platform", "PlatformMQTT", "OpenSSLSupport",
         "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "DurableReports", "DeviceDriver",
-        "DeviceStore", "UDPTransport", "MQTTPeers", "TestSupport",
+        "DeviceStore", "SystemClocks", "UDPTransport", "MQTTPeers", "TestSupport",
       ],
       swiftSettings: strict
     ),

@@ -1,6 +1,7 @@
 public import ConstrainedCore
 public import DurableReports
 public import ReportLink
+internal import SystemClocks
 internal import UDPTransport
 
 /// A durable device over a link whose traffic is one file descriptor, as MQTT's: what every program around one does

@@ -11,6 +11,7 @@ import OpenSSLSupport
 import Platform
 import PlatformMQTT
 import ReportLink
+import SystemClocks
 import Testing
 import UDPTransport
 
