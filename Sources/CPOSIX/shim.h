@@ -424,7 +424,7 @@ static inline ssize_t nbiot_ask_unix(
   while ((code = connect(descriptor, (struct sockaddr *)&address, (socklen_t)count)) != 0 &&
          (errno == ENOENT || errno == ECONNREFUSED) && --attempts > 0)
     poll(NULL, 0, 100);
-  if (code == 0 && nbiot_send(descriptor, bytes, length) >= 0) {
+  if (code == 0 && sendto(descriptor, bytes, length, MSG_NOSIGNAL, NULL, 0) >= 0) {
     received = recvfrom(descriptor, answer, room, 0, NULL, NULL);
     // The datagram is queued in the socket and may still be read.
     errno = ETIMEDOUT;
