@@ -228,6 +228,8 @@ link+=(
   # Nothing kept in a register over a loop for speed, no tables for few cases, shared ends of branches: 280.
   -Wl,-mllvm,-disable-licm-promotion -Wl,-mllvm,-min-jump-table-entries=6 -Wl,-mllvm,-bonus-inst-threshold=3
 )
+# Likewise before registers are assigned: 400 bytes there, while x86_64 would grow.
+[ "$arch" != aarch64 ] || link+=(-Wl,-mllvm,-enable-misched=false)
 echo "$arch: linking $out/$name"
 "$tools/clang" "${link[@]}" -o "$out/$name.debug" "${objects[@]}" "${libraries[@]}"
 # The loader does not need the section table; the .debug file has the same bytes with it.
