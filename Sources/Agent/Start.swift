@@ -249,11 +249,11 @@ private func makeSecurity(
   dtls.allowsCommonName = configuration.choice(.allowCommonName) == 1
   let isKey = configuration.choice(.dtlsKey) == 1
   do throws(DTLSConfigurationError) {
-    return EitherSecurity(
-      isKey
-        ? try DTLSSecurity(identity, secret: secret.bytes, settings: dtls)
-        : try makeCertificateLayer(configuration, endpoint, dtls)
-    )
+    // One value of two would be moved field by field.
+    if isKey {
+      return EitherSecurity(try DTLSSecurity(identity, secret: secret.bytes, settings: dtls))
+    }
+    return EitherSecurity(try makeCertificateLayer(configuration, endpoint, dtls))
   } catch {
     switch error {
     case .authorities: configuration.refuse(.caFile)

@@ -8,17 +8,6 @@ public struct DTLSSettings: Sendable {
   /// 7925 Section 11 recommends starting with 9 seconds on such radios).
   public var timing = TransmissionParameters.standard
 
-  /// How a session is resumed.
-  public enum Resumption: Sendable {
-    /// Never: each handshake is a whole one.
-    case none
-    /// By the identifier under which the server keeps it.
-    case sessionID
-    /// By a ticket of the server's that the device keeps (RFC 5077); with a pre-shared key, where a whole
-    /// handshake costs less, by the identifier.
-    case ticket
-  }
-
   /// Whether the server's name may stand in the subject's common name of a certificate without alternative
   /// names, as that of an old platform may.
   ///
@@ -31,7 +20,7 @@ public struct DTLSSettings: Sendable {
   package var silenceLimit: Int { 3 }
   package var linkMTU: Int { 1_280 }
   package var maxFragmentLength: Int? { nil }
-  package var resumption: Resumption { .sessionID }
+  package var resumption: DTLSContext.Resumption { .sessionID }
   package var namesServerOnResumption: Bool { true }
   package var joinsLastFlight: Bool { false }
   package var saysGoodbye: Bool { false }

@@ -41,6 +41,7 @@ extension DTLSSecurity {
     }
   }
 
+  @inline(never)
   private static func make(
     _ key: borrowing PreSharedKey,
     _ settings: DTLSSettings
