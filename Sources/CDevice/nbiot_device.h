@@ -220,7 +220,7 @@ typedef struct nbiot_counters {
   uint64_t given_up, dropped;
 } nbiot_counters;
 
-/* The number of bytes that a device takes (some 14.5 KB), and its alignment. */
+/* The number of bytes that a device takes (some 13.1 KB), and its alignment. */
 size_t nbiot_device_size(void);
 size_t nbiot_device_alignment(void);
 

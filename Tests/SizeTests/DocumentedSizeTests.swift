@@ -7,6 +7,8 @@ import DeviceLibrary
 import DurableReports
 import EitherSecurity
 import Foundation
+import MQTTChannel
+import MQTTLink
 import OpenSSLSupport
 import Platform
 import SymmetricSecurity
@@ -41,6 +43,7 @@ struct DocumentedSizeTests {
     "ExactDecimal.swift": MemoryLayout<ExactDecimal>.size,
     "JSONReader.swift": MemoryLayout<JSONReader>.size,
     "JSONStringBytes.swift": MemoryLayout<JSONStringBytes>.size,
+    "MQTTLink.swift": MemoryLayout<MQTTLink<MQTTChannel, SystemRandom>>.size,
     "MessageIDSource.swift": MemoryLayout<MessageIDSource>.size,
     "OutboxTypes.swift": MemoryLayout<OutboxEntry>.size,
     "PlatformReply.swift": MemoryLayout<PlatformReply>.size,
@@ -54,6 +57,7 @@ struct DocumentedSizeTests {
   private static let others: [String: String] = [
     "DTLSConnection.swift": "OpenSSL's memory on the heap",
     "DTLSSecurity+Sessions.swift": "the bytes of an exported session (DTLSSecurityTests)",
+    "MQTTChannel.swift": "a queue on the heap, and the library's memory (ChannelTests)",
     "FixedBytes.swift": "a capacity of the caller's, below",
   ]
 
