@@ -372,7 +372,8 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "PayloadCoding", "CBORPayload", "CoAPExchange", "Platform", "Alink",
         "OpenSSLSupport", "SymmetricSecurity", "EitherSecurity", "DeviceStore", "CoAPLink",
-        "DurableReports", "Agent", "CDevice", "DeviceLibrary", "MQTTChannel", "MQTTLink", "TestSupport",
+        "DurableReports", "Agent", "CDevice", "DeviceLibrary", "MQTTChannel", "MQTTLink",
+        "TestSupport",
       ],
       swiftSettings: strict
     ),
