@@ -187,9 +187,9 @@ compile() { # MODULE FOLDER SCRATCH OPTION…
 }
 for module in "${modules[@]}"; do
   options=(-parse-as-library -emit-module -emit-module-path) scratch=$shared
-  case $symmetric_only$module in 1Agent | 1DeviceDriver) scratch=$own ;; esac
-  options+=("$scratch/$module.swiftmodule")
-  [ "$scratch" = "$shared" ] || options+=(-D SYMMETRIC_ONLY)
+  symmetric=()
+  case $symmetric_only$module in 1Agent | 1DeviceDriver) scratch=$own symmetric=(-D SYMMETRIC_ONLY) ;; esac
+  options+=("$scratch/$module.swiftmodule" "${symmetric[@]}")
   compile "$module" "$(folder "$module")" "$scratch" "${options[@]}"
 done
 options=()
