@@ -19,7 +19,7 @@ struct PushCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "push",
     abstract: "Sends a message from a simulator to a device over MQTT, and prints its answer.",
-    usage: "nbiot push KIND --at 127.0.0.1:PORT --product-key KEY --device-name NAME [options]",
+    usage: "nbiot push KIND --at 127.0.0.1:PORT [options]",
     discussion: """
       Example, with a simulator that runs with --mqtt 1883 --control 5690:
         nbiot push property-set --at 127.0.0.1:5690 --product-key a1B2c3D4e5F \\

@@ -123,6 +123,7 @@ package final class Mosquitto {
       listener \(port) 127.0.0.1
       certfile \(certificates.appending(path: certificate + ".pem").path)
       keyfile \(certificates.appending(path: certificate + ".key").path)
+      ciphers DEFAULT:@SECLEVEL=0
       """
     }
     return """

@@ -12,7 +12,7 @@ struct Compiler {
     "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange", "Platform",
     "PlatformCoAP", "PlatformMQTT", "PlatformHTTPS",
     "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CBORPayload",
-    "PlatformCredentials", "UDPTransport", "DeviceStore", "ReportLink", "CoAPLink",
+    "PlatformCredentials", "SystemClocks", "UDPTransport", "DeviceStore", "ReportLink", "CoAPLink",
     "DurableReports", "DeviceDriver", "DeviceClient", "HTTPSTransfer", "DeviceLibrary",
   ]
 

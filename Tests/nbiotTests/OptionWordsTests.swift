@@ -51,6 +51,12 @@ struct OptionWordsTests {
     "format",
     // What is signed, by each command.
     "for",
+    // What a device sends, and what the platform sends to it.
+    "payload", "topic", "hex",
+    // How long a request may wait in all, and a report.
+    "max-wait",
+    // What the simulator offers of each product, and what is pushed.
+    "firmware-version",
     // ArgumentParser's own, which has no text in one place.
     "help",
   ]

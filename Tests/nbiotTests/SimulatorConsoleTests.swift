@@ -173,7 +173,7 @@ struct SimulatorConsoleTests {
   @Test func `the decisions can be listed, and wrong options are refused`() async throws {
     let list = try await nbiot(["simulate", "--assume", "list"])
     #expect(list.status == 0)
-    #expect(list.output.contains("unknown-device        4.03, another code"))
+    #expect(list.output.contains("unknown-device             4.03, another code"))
     let directory = try files(["other": "fedcba9876543210fedcba9876543210\n", "down.json": "[]"])
     defer { try? FileManager.default.removeItem(at: directory) }
     let secret = directory.appending(path: "secret").path
@@ -223,8 +223,8 @@ struct SimulatorConsoleTests {
       (["--assume", "seq-dtls=taken"], "belongs to DTLS"),
       (secured + ["--assume", "used-sequence=4.01"], "belongs to the symmetric mode"),
       (secured + ["--assume", "missing-seq=4.00"], "belongs to the symmetric mode"),
-      (secured + ["--seq-offset", "5"], "belong to the symmetric mode"),
-      (secured + ["--sequence-rule", "greaterOrEqual"], "belong to the symmetric mode"),
+      (secured + ["--seq-offset", "5"], "belongs to the symmetric mode"),
+      (secured + ["--sequence-rule", "greaterOrEqual"], "belongs to the symmetric mode"),
       (
         secured + [
           "--register", "b2,device1,\(secret)", "--register", "b2,device1,\(secret)",

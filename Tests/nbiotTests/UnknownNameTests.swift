@@ -10,7 +10,7 @@ struct UnknownNameTests {
     (["publish", "--topik=/a"], "did you mean --topic?"),
     (["publish", "--payload", "--x", "--topc", "/a"], "did you mean --topic?"),
     (["simulate", "--devcie", "x"], "did you mean --device?"),
-    (["help", "nope"], "nbiot: there is no command nope: it is one of call, demo, doctor"),
+    (["help", "nope"], "nbiot: there is no command nope: it is one of broker, call, demo, doctor"),
     (["help", "ota", "chek"], "did you mean check?"), (["pub", "-h"], "did you mean publish?"),
     (["ota", "chek", "--help"], "did you mean check?"),
     (["help", "publish", "x"], "nbiot: publish has no command x: see"),
@@ -37,7 +37,7 @@ struct UnknownNameTests {
       ["publish", "--zzzzzzzz"],
       "nbiot: publish has no option --zzzzzzzz: see `nbiot publish --help`"
     ),
-    (["zzz"], "nbiot: there is no command zzz: it is one of call, demo"),
+    (["zzz"], "nbiot: there is no command zzz: it is one of broker, call, demo"),
   ])
   func `are told first, with what was probably meant`(
     arguments: [String],

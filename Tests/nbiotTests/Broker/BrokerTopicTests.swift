@@ -170,7 +170,7 @@ struct BrokerTopicTests {
     let simulator = try BrokerSimulator(["--desired", "power=on"], transports: ["mqtt"])
     let secret = simulator.folder.path("secret.txt")
     let run = try await nbiot([
-      "call", "thing.event.property.post", "power=on", "--endpoint",
+      "call", "thing.event.property.post", #"{"power":"on"}"#, "--endpoint",
       "127.0.0.1:\(simulator.ports["coap"] ?? 0)", "--product-key", "a1B2c3D4e5F", "--device-name",
       "device1", "--device-secret-file", secret,
     ])
