@@ -88,12 +88,11 @@ struct DownloadCommandTests {
 
   @Test func `-v shows each request and answer, without what lets a bearer have the file`() throws {
     let server = try HTTPSServer()
-    var arguments = try arguments(server, "cut-once", ["-v"])
-    arguments[3] += "?Signature=secret"
-    let run = try nbiot(arguments)
+    let path = "cut-once/app.bin"
+    let run = try nbiot(try arguments(server, path + "?Signature=secret", ["-v"]))
     #expect(run.status == 0, "\(run.errors)")
     let lines = run.errors.split(separator: "\n")
-    let address = server.url("cut-once") + "?***"
+    let address = server.url(path) + "?***"
     #expect(lines.first == "GET \(address)", "\(run.errors)")
     #expect(lines.contains { $0.hasPrefix("status 200, 300001 bytes") }, "\(run.errors)")
     #expect(lines.contains { $0.hasPrefix("GET \(address), bytes from ") }, "\(run.errors)")
