@@ -31,14 +31,23 @@ struct BrokerCommand: ParsableCommand {
 
   @OptionGroup var control: ControlOptions
 
-  @Option(help: ArgumentHelp("The product's key.", valueName: "key"))
-  var productKey: String?
+  @Option(
+    name: .customLong("product-key"),
+    help: ArgumentHelp("The product's key; else NBIOT_PRODUCT_KEY.", valueName: "key")
+  )
+  var givenProductKey: String?
 
-  @Option(help: ArgumentHelp("The device's name.", valueName: "name"))
-  var deviceName: String?
+  @Option(
+    name: .customLong("device-name"),
+    help: ArgumentHelp("The device's name; else NBIOT_DEVICE_NAME.", valueName: "name")
+  )
+  var givenDeviceName: String?
 
-  @Option(help: "How the result is printed.")
-  var output = OutputArgument.text
+  @OptionGroup var output: OutputOption
+
+  private var productKey: String? { givenProductKey ?? Variable.productKey.setting?.value }
+
+  private var deviceName: String? { givenDeviceName ?? Variable.deviceName.setting?.value }
 
   private var isOfDevice: Bool { action == .kick || action == .disconnect }
 
@@ -60,7 +69,7 @@ struct BrokerCommand: ParsableCommand {
       members.append(.init("deviceName", .text(deviceName ?? "")))
     }
     let answer = try control.ask(.object(members))
-    if output == .json {
+    if output.form == .json {
       Console.print(json: answer.encoded(.json).span)
     } else {
       for device in answer["devices"]?.elements ?? [] { Console.print(Self.line(device)) }

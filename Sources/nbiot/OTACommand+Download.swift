@@ -38,13 +38,15 @@ extension OTACommand {
     )
     var url: String
 
-    @Option(help: ArgumentHelp("How long it is.", valueName: "bytes"))
+    @Option(help: ArgumentHelp("The file's length.", valueName: "bytes"))
     var size: UInt64
 
-    @Option(help: ArgumentHelp("Its MD5 digest, 32 hexadecimal digits.", valueName: "hex"))
+    @Option(help: ArgumentHelp("The file's MD5 digest, 32 hexadecimal digits.", valueName: "hex"))
     var md5: String?
 
-    @Option(help: ArgumentHelp("Its SHA-256 digest, 64 hexadecimal digits.", valueName: "hex"))
+    @Option(
+      help: ArgumentHelp("The file's SHA-256 digest, 64 hexadecimal digits.", valueName: "hex")
+    )
     var sha256: String?
 
     @OptionGroup var to: DestinationOption

@@ -89,16 +89,16 @@ struct PushCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Of a firmware.", valueName: "version"))
   var firmwareVersion: String?
 
-  @Option(help: ArgumentHelp("Of a firmware or a configuration.", valueName: "url"))
+  @Option(help: ArgumentHelp("The address of a firmware or configuration file.", valueName: "url"))
   var url: String?
 
-  @Option(help: ArgumentHelp("Of a firmware or a configuration.", valueName: "bytes"))
+  @Option(help: ArgumentHelp("The file's length.", valueName: "bytes"))
   var size: Int64?
 
-  @Option(help: ArgumentHelp("Of a firmware.", valueName: "hex"))
+  @Option(help: ArgumentHelp("The file's MD5 digest, 32 hexadecimal digits.", valueName: "hex"))
   var md5: String?
 
-  @Option(help: ArgumentHelp("Of a firmware or a configuration.", valueName: "hex"))
+  @Option(help: ArgumentHelp("The file's SHA-256 digest, 64 hexadecimal digits.", valueName: "hex"))
   var sha256: String?
 
   @Option(help: ArgumentHelp("Of an error, such as 520.", valueName: "code"))
@@ -118,8 +118,7 @@ struct PushCommand: ParsableCommand {
   @Flag(help: "Keep it for the device's /pull where that is not connected.")
   var forPull = false
 
-  @Option(help: "How the result is printed.")
-  var output = OutputArgument.text
+  @OptionGroup var output: OutputOption
 
   func validate() throws {
     guard (0...3_600).contains(wait ?? 0) else {
@@ -155,7 +154,7 @@ struct PushCommand: ParsableCommand {
 
   func run() throws {
     let answer = try control.ask(try request())
-    if output == .json {
+    if output.form == .json {
       Console.print(json: answer.encoded(.json).span)
     } else {
       Self.show(answer)

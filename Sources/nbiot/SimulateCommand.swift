@@ -51,13 +51,13 @@ struct SimulateCommand: AsyncParsableCommand {
 
       It prints one line for each request, and ends with Ctrl-C (status 130) or SIGTERM (0). It is as strict as \
       the device guide: sign, fields, options, sequence numbers, padding, topics. Where the guide is silent, it \
-      takes without a word: in /auth a sign in upper or lower case, any clientId of up to 64 bytes, any timestamp, \
-      hmacsha256, CBOR, and in symmetric mode no seq; in a registration no Content-Format, unknown members, \
-      signmethod or signMethod in any case; on reports and /pull any Content-Format or none, as JSON unless it is \
-      60, and sequence numbers in any order; in Alink unknown members of the envelope and of a property's object; \
-      any bytes on custom topics, _reply topics and up_raw; elective options that it does not know or of a wrong \
-      length; any Uri-Host and Uri-Port. What the platform's own SDKs send beside the guide \
-      it refuses, with a line and an answer that name the option which takes it: --tolerant, or over DTLS \
+      takes without a word: in /auth a signature in upper or lower case, any clientId of up to 64 bytes, any \
+      timestamp, hmacsha256, CBOR, and in symmetric mode no seq; in a registration no Content-Format, unknown \
+      members, signmethod or signMethod in any case; on reports and /pull any Content-Format or none, as JSON \
+      unless it is 60, and sequence numbers in any order; in Alink unknown members of the envelope and of a \
+      property's object; any bytes on custom topics, _reply topics and up_raw; unknown elective options, or \
+      ones of a wrong length; any Uri-Host and Uri-Port. What the platform's own SDKs send beside the guide it \
+      refuses, with a line and an answer that name the option which takes it: --tolerant, or over DTLS \
       --legacy-suites.
 
       If the reader of the log stalls, so do the answers; Ctrl-C and SIGTERM end it all the same.

@@ -136,10 +136,11 @@ struct ToleranceCommandTests {
       .deletingLastPathComponent()
     let readme = words(try String(contentsOf: root.appending(path: "README.md"), encoding: .utf8))
     for part in [
-      "a sign in upper or lower case, any clientId of up to 64 bytes, any timestamp, hmacsha256, CBOR",
+      "a signature in upper or lower case, any clientId of up to 64 bytes, any timestamp, hmacsha256, CBOR",
       "symmetric mode no seq", "in a registration", "no Content-Format", "signmethod or signMethod",
       "JSON unless it is 60", "sequence numbers in any order", "any bytes",
-      "on custom topics", "_reply topics", "up_raw", "elective options that it does not know or",
+      "on custom topics", "_reply topics", "up_raw",
+      "unknown elective options, or ones of a wrong length",
       "any Uri-Host and Uri-Port",
     ] {
       #expect(help.contains(part), "\(part)")
