@@ -62,9 +62,9 @@ let package = Package(
       name: "DeviceClient",
       targets: [
         "DeviceClient", "CoAPLink", "ReportLink", "DeviceStore", "DTLSSecurity", "SecurityLayer",
-        "CoAPExchange", "Alink", "PlatformCoAP", "Platform", "PlatformCredentials",
+        "CoAPExchange", "Alink", "PlatformCoAP", "PlatformMQTT", "Platform", "PlatformCredentials",
         "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
-        "OpenSSLSupport",
+        "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel",
       ]
     ),
     .library(
@@ -246,7 +246,8 @@ let package = Package(
         "PlatformCoAP", "Alink",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CBORPayload", "UDPTransport",
         "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
-        "DeviceStore", "SystemClocks",
+        "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink", "MQTTChannel", "PlatformMQTT",
+        "DeviceDownlinks",
       ],
       swiftSettings: strict
     ),
@@ -313,7 +314,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
-        "DeviceStore", "DeviceClient", "SystemClocks",
+        "DeviceStore", "DeviceClient", "MQTTLayer", "MQTTLink", "SystemClocks",
         "PlatformSimulator", "PlatformBroker", "SecurityLayer", "DTLSSecurity", "CBORPayload",
         "PacketCapture", "Inspection",
         "HTTPSTransfer", "Agent",
