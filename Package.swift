@@ -216,6 +216,11 @@ let package = Package(
       swiftSettings: device
     ),
     .target(
+      name: "DeviceDownlinks",
+      dependencies: ["ConstrainedCore", "Platform", "Alink", "ReportLink"],
+      swiftSettings: device
+    ),
+    .target(
       name: "DeviceDriver",
       dependencies: [
         "ConstrainedCore", "SecurityLayer", "Platform", "OpenSSLSupport", "PlatformCredentials",
@@ -426,6 +431,13 @@ let package = Package(
         "ConstrainedCore", "Platform", "PlatformMQTT", "OpenSSLSupport",
         "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "DurableReports", "DeviceDriver",
         "DeviceStore", "SystemClocks", "UDPTransport", "MQTTPeers", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "DeviceDownlinksTests",
+      dependencies: [
+        "ConstrainedCore", "Platform", "Alink", "ReportLink", "DeviceDownlinks", "TestSupport",
       ],
       swiftSettings: strict
     ),
