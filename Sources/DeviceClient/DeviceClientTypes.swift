@@ -333,7 +333,8 @@ extension DeviceClientError: CustomStringConvertible {
     case .mqttRegistration(let failure): failure.description
     case .payloadTooLong(let count):
       "the payload has \(count) bytes; over MQTT at most \(MQTTClientSettings.maxPayload) are taken: split it"
-    case .notOverMQTT: "the platform has /pull over CoAP only: over MQTT it sends messages by itself"
+    case .notOverMQTT:
+      "the platform has /pull over CoAP only: over MQTT it sends messages by itself"
     case .needsMQTT: "the platform sends messages to devices over MQTT only: use that transport"
     }
   }

@@ -98,12 +98,14 @@ extension DeviceRequestError: CustomStringConvertible {
     case .refused(.answered): "the request has been answered already"
     case .refused(.late): "the request's time is over: it was answered with 400, or nobody waits"
     case .refused(.notAnObject): "the answer's data is not one JSON object"
-    case .refused(.nameTwice(let offset)): "a name of the answer's data comes twice, at byte \(offset)"
+    case .refused(.nameTwice(let offset)):
+      "a name of the answer's data comes twice, at byte \(offset)"
     case .refused(.form):
       "the answer has not the request's form: bytes are answered with bytes, others with a code"
     case .refused(.capacity): "the answer is too long: 16 KB are taken"
     case .notSent(let isOpen):
-      "there is no connection: " + (isOpen ? "answer again when there is one" : "it is too late now")
+      "there is no connection: "
+        + (isOpen ? "answer again when there is one" : "it is too late now")
     case .noReply: "the platform waits for no answer to this message"
     case .closed: "the client is closed: make a new one"
     }
@@ -121,7 +123,7 @@ public struct DeviceRequests: AsyncSequence, Sendable {
   public func makeAsyncIterator() -> Iterator { Iterator(core) }
 
   /// Takes one message after the other.
-  public struct Iterator: AsyncIteratorProtocol {
+  public struct Iterator: AsyncIteratorProtocol, Sendable {
     private let listening: Listening?
 
     init(_ core: MQTTCore?) { listening = core.map(Listening.init) }

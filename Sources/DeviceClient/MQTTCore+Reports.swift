@@ -47,7 +47,8 @@ struct Delivery {
 
   /// The id of a request or a reply, a text or a number; `nil` without one.
   private static func id(of message: [UInt8]) -> [UInt8]? {
-    guard let view = try? AlinkMessageView<JSONReader>(message.span), let range = view.idRange else {
+    guard let view = try? AlinkMessageView<JSONReader>(message.span), let range = view.idRange
+    else {
       return nil
     }
     return message[range].filter { $0 != UInt8(ascii: "\"") }

@@ -15,7 +15,10 @@ extension MQTTCore {
       state.inbox.open()
       if !state.inbox.isSubscribed {
         state.inbox.isSubscribed = true
-        _ = state.inbox.exchange.listen(over: &state.link)
+        let names = Array("\(productKey)/\(deviceName)/#".utf8)
+        // Names too long for that listen to all topics.
+        let own = (try? FixedBytes<64>(copying: names.span)) ?? FixedBytes()
+        _ = state.inbox.exchange.listen(over: &state.link, customTopic: own)
         for filter in settings.topicFilters {
           let bytes = Array(filter.utf8)
           do throws(SubscriptionError) {
@@ -31,6 +34,14 @@ extension MQTTCore {
       case .none, .failed, .lost, .closed: break
       }
     }
+  }
+
+  private var productKey: String {
+    String(decoding: identity.productKey.bytes.array, as: UTF8.self)
+  }
+
+  private var deviceName: String {
+    String(decoding: identity.deviceName.bytes.array, as: UTF8.self)
   }
 
   /// Notes that an iterator is gone.
@@ -160,7 +171,9 @@ enum TopicFilter {
     for (index, level) in wanted.enumerated() {
       if level.elementsEqual("#".utf8) { return true }
       guard index < levels.count else { return false }
-      guard level.elementsEqual("+".utf8) || level.elementsEqual(levels[index]) else { return false }
+      guard level.elementsEqual("+".utf8) || level.elementsEqual(levels[index]) else {
+        return false
+      }
     }
     return wanted.count == levels.count
   }

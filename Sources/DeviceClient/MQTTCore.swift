@@ -1,6 +1,7 @@
 internal import Alink
 internal import CoAPLink
 internal import ConstrainedCore
+internal import DeviceDownlinks
 internal import DeviceStore
 internal import Dispatch
 internal import MQTTChannel
@@ -131,7 +132,9 @@ final class MQTTCore: ClientCore, Sendable {
 
   /// PUBLISH with quality 1; TCP and TLS are not in it.
   func overhead(of topic: Topic) -> MessageOverhead {
-    MessageOverhead(bytes: PacketSize.publish(topic: topic.bytes.count, payload: 0, .atLeastOnce) + 1)
+    MessageOverhead(
+      bytes: PacketSize.publish(topic: topic.bytes.count, payload: 0, .atLeastOnce) + 1
+    )
   }
 
   func makeID() -> UInt64 {
@@ -363,7 +366,9 @@ final class MQTTCore: ClientCore, Sendable {
     for connecting in state.connecting { completions.finish(connecting, .failure(error)) }
     for registering in state.registering { completions.finish(registering, .failure(error)) }
     for pending in state.queue { completions.finish(pending, .failure(error)) }
-    for delivery in state.deliveries.values { completions.finish(delivery.pending, .failure(error)) }
+    for delivery in state.deliveries.values {
+      completions.finish(delivery.pending, .failure(error))
+    }
     state.inbox.end(nil, &completions)
     state.connecting.removeAll()
     state.registering.removeAll()

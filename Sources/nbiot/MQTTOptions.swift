@@ -75,7 +75,7 @@ struct MQTTConnectionOptions: ParsableArguments {
 
   /// The settings of these options, with what vouches for the platform.
   func settings(
-    _ trust: TrustOptions,
+    _ authorities: AuthoritiesOption,
     _ signMethod: SignMethod,
     _ file: ConfigurationFile?
   ) throws -> MQTTClientSettings {
@@ -98,9 +98,7 @@ struct MQTTConnectionOptions: ParsableArguments {
       )
       return settings
     }
-    let authorities =
-      trust.caFile.map { Setting(value: $0, origin: "--ca-file") } ?? file?.caFile
-    guard let authorities else {
+    guard let authorities = authorities.setting(file) else {
       throw Complaint(
         "TLS verifies the server: give --ca-file FILE with the platform's root certificate"
       )
@@ -108,11 +106,6 @@ struct MQTTConnectionOptions: ParsableArguments {
     settings.authorities = try authorities.use(InputText.read)
     return settings
   }
-}
-
-extension TrustOptions {
-  /// Those of DTLS alone: over TCP the certificate is for the endpoint's host.
-  var givenForDTLS: [(name: String, isGiven: Bool)] { given.filter { $0.name != "--ca-file" } }
 }
 
 extension MessageOptions {
@@ -123,6 +116,88 @@ extension MessageOptions {
       ("--accept", givenAccept != nil), ("--token-option", token.given != nil),
       ("--ack-mode", mode.ackMode != nil), ("--auth-format", authFormat != .json),
     ]
+  }
+}
+
+extension MQTTConnectionOptions {
+  /// Refuses what contradicts the connection.
+  func check(_ endpoint: EndpointArgument?, _ authorities: AuthoritiesOption) throws {
+    if plain, authorities.file != nil {
+      throw ValidationError("--plain verifies no server: give --ca-file or --plain, not both")
+    }
+    if let endpoint, endpoint.security != nil {
+      throw ValidationError("\(endpoint.origin) is for CoAP by its scheme: give HOST:PORT for MQTT")
+    }
+  }
+}
+
+/// The options of a device that speaks MQTT alone.
+struct MQTTDeviceOptions: ParsableArguments {
+  @OptionGroup var names: NameOptions
+
+  @OptionGroup var secret: DeviceSecretOption
+
+  @OptionGroup var place: EndpointOption
+
+  @OptionGroup var authorities: AuthoritiesOption
+
+  @OptionGroup var connection: MQTTConnectionOptions
+
+  @OptionGroup(title: "Rarely needed")
+  var client: ClientIDOption
+
+  @OptionGroup(title: "Rarely needed")
+  var method: SignMethodOption
+
+  @OptionGroup(title: "Rarely needed")
+  var time: TimestampOption
+
+  @OptionGroup(title: "Rarely needed")
+  var region: RegionOption
+
+  @OptionGroup(title: "Rarely needed")
+  var deviceNames: DeviceNamesOption
+
+  @OptionGroup(title: "What goes over the wire")
+  var trace: TraceOptions
+
+  /// The platform's address; that of a configuration for CoAP is none.
+  private var endpoint: EndpointArgument? {
+    get throws { try place.argument() }
+  }
+
+  func validate() throws { try connection.check(try endpoint, authorities) }
+
+  /// Creates a client, reading its secret.
+  func makeClient(
+    _ adjustMQTT: (inout MQTTClientSettings) -> Void,
+    adjusting adjust: (inout DeviceClientConfiguration) -> Void
+  ) throws -> DeviceClient {
+    var secret = try secret.load(names.config)
+    defer { Secret.erase(&secret) }
+    let clientID = client.setting(names.config)
+    _ = try names.identity(clientID: clientID, deviceNames: deviceNames.rule)
+    let signMethod = method.given ?? names.config?.signMethod ?? .hmacmd5
+    var settings = try connection.settings(authorities, signMethod.method, names.config)
+    settings.timestamp = time.milliseconds
+    if trace.verbose { settings.onPacket = MQTTTrace().show }
+    adjustMQTT(&settings)
+    var configuration = DeviceClientConfiguration(
+      productKey: names.productKey,
+      deviceName: names.deviceName,
+      mqtt: settings,
+      host: try endpoint?.host,
+      port: try endpoint?.port,
+      region: region.name
+    )
+    configuration.clientID = clientID?.value
+    configuration.deviceNames = deviceNames.rule
+    adjust(&configuration)
+    do throws(DeviceClientError) {
+      return try DeviceClient(configuration, secret: secret)
+    } catch {
+      throw Complaint(error.explanation, error.status(hasAnswered: false))
+    }
   }
 }
 
@@ -139,21 +214,14 @@ extension DeviceOptions {
       [("--security", protection.given != nil), ("--session-file", session.sessionFile != nil)]
       + messages.givenForCoAP + dtls.given.filter { $0.name != "--ca-file" }
     try Contradiction.check(others, belongTo: "CoAP", give: "--transport coap")
-    if mqtt.plain, dtls.trust.caFile != nil {
-      throw ValidationError("--plain verifies no server: give --ca-file or --plain, not both")
-    }
-    if let endpoint, endpoint.security != nil {
-      throw ValidationError(
-        "\(endpoint.origin) is for CoAP by its scheme: give HOST:PORT, or leave out --transport mqtt"
-      )
-    }
+    try mqtt.check(endpoint, dtls.trust.authorities)
   }
 
   /// The configuration of a client over MQTT.
   func mqttConfiguration(
     adjusting adjust: (inout MQTTClientSettings) -> Void
   ) throws -> DeviceClientConfiguration {
-    var settings = try mqtt.settings(dtls.trust, signMethod.method, config)
+    var settings = try mqtt.settings(dtls.trust.authorities, signMethod.method, config)
     settings.timestamp = messages.time.milliseconds
     if trace.verbose { settings.onPacket = MQTTTrace().show }
     adjust(&settings)

@@ -54,7 +54,8 @@ struct Nbiot: AsyncParsableCommand {
       """,
     version: "0.1.0",
     subcommands: [
-      DemoCommand.self, PublishCommand.self, SimulateCommand.self, PushCommand.self,
+      DemoCommand.self, PublishCommand.self, ListenCommand.self, SimulateCommand.self,
+      PushCommand.self,
       BrokerCommand.self, CallCommand.self,
       PullCommand.self, DoctorCommand.self, InspectCommand.self,
       RegisterCommand.self, OTACommand.self, SignCommand.self, OPCUACommand.self,

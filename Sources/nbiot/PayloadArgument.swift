@@ -74,7 +74,9 @@ enum DataArgument: Equatable {
     )
     let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     guard status.st_size <= limit else {
-      throw Complaint("the file \(path) has \(status.st_size) bytes: \(most(limit)) for the \(what)")
+      throw Complaint(
+        "the file \(path) has \(status.st_size) bytes: \(most(limit)) for the \(what)"
+      )
     }
     do {
       // Files in /proc report a length of 0.

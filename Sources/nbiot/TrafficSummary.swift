@@ -17,7 +17,8 @@ struct TrafficSummary: CustomStringConvertible {
     var parts = [
       "\(reports) \(reports == 1 ? "report" : "reports"), \(acknowledged) acknowledged"
         + bytes(traffic.reports),
-      "\(traffic.authenticationRequests) \(isMQTT ? "CONNECT" : "/auth")" + bytes(traffic.authentication),
+      "\(traffic.authenticationRequests) \(isMQTT ? "CONNECT" : "/auth")"
+        + bytes(traffic.authentication),
     ]
     if isSecureChannel {
       let count = counters.handshakes
