@@ -416,6 +416,14 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "MQTTClientTests",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "Alink", "CoAPLink",
+        "MQTTLayer", "MQTTLink", "DeviceClient", "MQTTPeers", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "MQTTChannelTests",
       dependencies: ["ConstrainedCore", "MQTTLayer", "MQTTChannel", "MQTTPeers", "TestSupport"],
       swiftSettings: strict

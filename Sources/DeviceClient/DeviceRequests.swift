@@ -6,7 +6,7 @@ internal import DeviceDownlinks
 public struct DeviceRequest: Sendable {
   /// What it is; `nil` for a message on a topic of the product's own.
   public let kind: DownlinkKind?
-  /// What a synchronous call asks for; `nil` where that is bytes. Else as `kind`.
+  /// What it asks for: as `kind`, but for a synchronous call what that calls, and `nil` where that is bytes.
   public let request: DownlinkKind?
   /// Where it came.
   public let topic: String

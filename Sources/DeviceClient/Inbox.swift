@@ -85,7 +85,7 @@ struct Inbox: ~Copyable {
     return waiters.remove(at: index).continuation
   }
 
-  /// Ends the sequence; `nil` for an end in order. Who waits gets the error, else the next caller.
+  /// Ends the sequence, with `nil` in order; whoever waits gets the error, else the next caller.
   mutating func end(_ error: DeviceClientError?, _ completions: inout Completions) {
     hasEnded = true
     failure = waiters.isEmpty ? error : nil

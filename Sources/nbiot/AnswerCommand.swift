@@ -125,7 +125,7 @@ struct AnswerCommand: Sendable {
     }
   }
 
-  /// Takes what there is; `false` at the end. What is over the limit is read and dropped.
+  /// Takes what there is, dropping what is over the limit; `false` at the end.
   private static func read(_ descriptor: Int32, into output: inout [UInt8]) -> Bool {
     var buffer = [UInt8](repeating: 0, count: 4_096)
     while true {
