@@ -49,7 +49,7 @@ deps:
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy $$missing; \
 	fi
 
-# What the MQTT channel is built against; the demo needs none of it.
+# What the MQTT channel is built against.
 deps-mqtt: deps
 	@[ -r /usr/include/MQTTAsync.h ] || { echo "installing libpaho-mqtt-dev"; \
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy libpaho-mqtt-dev; }
@@ -64,7 +64,7 @@ broker: deps-broker
 build: deps-mqtt
 	swift build $(STRICT)
 
-demo: deps
+demo: deps-mqtt
 	swift run $(STRICT) nbiot demo
 	@echo
 	swift run $(STRICT) nbiot demo --security dtls --reports 3
@@ -74,7 +74,7 @@ peers:
 
 # Tests that run programs block a thread each, and there are only as many threads as cores. They run separately from the
 # others, some of which depend on the time.
-PROGRAMS := ^nbiotTests\.|^SnippetTests\.|^MQTT(Channel|Link)Tests\.
+PROGRAMS := ^nbiotTests\.|^SnippetTests\.|^MQTT(Channel|Link|Client)Tests\.
 test: deps-mqtt peers
 	@packaging/install-broker.sh --tests
 	@rm -f .build/tests-swift-testing.xml .build/programs-swift-testing.xml

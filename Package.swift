@@ -62,9 +62,9 @@ let package = Package(
       name: "DeviceClient",
       targets: [
         "DeviceClient", "CoAPLink", "ReportLink", "DeviceStore", "DTLSSecurity", "SecurityLayer",
-        "CoAPExchange", "Alink", "PlatformCoAP", "Platform", "PlatformCredentials",
+        "CoAPExchange", "Alink", "PlatformCoAP", "PlatformMQTT", "Platform", "PlatformCredentials",
         "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
-        "OpenSSLSupport",
+        "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel",
       ]
     ),
     .library(
@@ -216,6 +216,11 @@ let package = Package(
       swiftSettings: device
     ),
     .target(
+      name: "DeviceDownlinks",
+      dependencies: ["ConstrainedCore", "Platform", "Alink", "ReportLink"],
+      swiftSettings: device
+    ),
+    .target(
       name: "DeviceDriver",
       dependencies: [
         "ConstrainedCore", "SecurityLayer", "Platform", "OpenSSLSupport", "PlatformCredentials",
@@ -246,7 +251,8 @@ let package = Package(
         "PlatformCoAP", "Alink",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CBORPayload", "UDPTransport",
         "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
-        "DeviceStore", "SystemClocks",
+        "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink", "MQTTChannel", "PlatformMQTT",
+        "DeviceDownlinks",
       ],
       swiftSettings: strict
     ),
@@ -313,7 +319,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
-        "DeviceStore", "DeviceClient", "SystemClocks",
+        "DeviceStore", "DeviceClient", "MQTTLayer", "MQTTLink", "SystemClocks",
         "PlatformSimulator", "PlatformBroker", "SecurityLayer", "DTLSSecurity", "CBORPayload",
         "PacketCapture", "Inspection",
         "HTTPSTransfer", "Agent",
@@ -410,6 +416,14 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "MQTTClientTests",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "Alink", "CoAPLink",
+        "MQTTLayer", "MQTTLink", "DeviceClient", "MQTTPeers", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "MQTTChannelTests",
       dependencies: ["ConstrainedCore", "MQTTLayer", "MQTTChannel", "MQTTPeers", "TestSupport"],
       swiftSettings: strict
@@ -425,6 +439,13 @@ let package = Package(
         "ConstrainedCore", "Platform", "PlatformMQTT", "OpenSSLSupport",
         "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "DurableReports", "DeviceDriver",
         "DeviceStore", "SystemClocks", "UDPTransport", "MQTTPeers", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "DeviceDownlinksTests",
+      dependencies: [
+        "ConstrainedCore", "Platform", "Alink", "ReportLink", "DeviceDownlinks", "TestSupport",
       ],
       swiftSettings: strict
     ),

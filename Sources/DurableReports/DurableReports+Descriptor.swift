@@ -15,7 +15,7 @@ extension DurableReports where Link: DescriptorLink & ~Copyable {
   }
 }
 
-extension DurableReports where Link: DownlinkLink & ~Copyable {
+extension DurableReports: DownlinkChannel where Link: DownlinkLink & ~Copyable {
   /// The topic of the last event `downlink`, until the next `pollEvent`.
   public var downlinkTopic: Span<UInt8> {
     @_lifetime(borrow self)
@@ -27,6 +27,12 @@ extension DurableReports where Link: DownlinkLink & ~Copyable {
     @_lifetime(borrow self)
     get { link.downlinkPayload }
   }
+
+  /// Asks the link for the messages of a topic filter.
+  public mutating func listen(to filter: Span<UInt8>) -> Bool { link.listen(to: filter) }
+
+  /// The next filter that the platform has refused.
+  public mutating func pollRefusedFilter() -> FixedBytes<160>? { link.pollRefusedFilter() }
 
   /// Sends what is no report, such as an answer to the platform; `false` where there is no connection or no room.
   public mutating func send(

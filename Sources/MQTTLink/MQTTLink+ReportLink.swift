@@ -167,6 +167,21 @@ extension MQTTLink: DownlinkLink where Layer: ~Copyable {
     get { layer.payload }
   }
 
+  /// Asks for the messages of a topic filter, as `subscribe` does.
+  public mutating func listen(to filter: Span<UInt8>) -> Bool {
+    (try? subscribe(to: filter, quality: .atLeastOnce)) != nil
+  }
+
+  /// The next filter whose subscription the platform has refused.
+  public mutating func pollRefusedFilter() -> FixedBytes<160>? {
+    for index in 0..<32 where subscriptions[index].phase == .refused {
+      guard !subscriptions[index].isRefusalTold else { continue }
+      subscriptions[index].isRefusalTold = true
+      return subscriptions[index].filter
+    }
+    return nil
+  }
+
   /// Sends what is no report, over the connection that stands.
   public mutating func send(
     topic: Span<UInt8>,

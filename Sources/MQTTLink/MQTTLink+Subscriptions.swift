@@ -85,6 +85,7 @@ extension MQTTLink where Layer: ~Copyable {
     for index in 0..<32 where subscriptions[index].number == number {
       guard case .asked = subscriptions[index].phase else { continue }
       subscriptions[index].phase = isGranted ? .granted : .refused
+      subscriptions[index].isRefusalTold = false
       askForSubscriptions()
       return .subscription(index, isGranted: isGranted)
     }

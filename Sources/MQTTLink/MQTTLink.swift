@@ -85,6 +85,8 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
     var quality = MQTTQuality.atLeastOnce
     var phase = SubscriptionPhase.free
     var number: UInt32 = 0
+    /// Whether `pollRefusedFilter` has given it since it was refused.
+    var isRefusalTold = false
   }
 
   enum SubscriptionPhase: Equatable {

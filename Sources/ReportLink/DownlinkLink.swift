@@ -1,20 +1,27 @@
 public import ConstrainedCore
 
-/// A link over which the platform can speak to the device at any time, and the device answer.
+/// What carries the messages of the platform to the device, and the device's answers.
 ///
-/// `LinkEvent.downlink` says that a message has come.
-public protocol DownlinkLink: ReportLink, ~Copyable {
-  /// The topic of the last event `downlink`, until the next `pollLinkEvent`.
+/// A link is one, and so is whatever stands above a link and passes it on (`DurableReports`).
+public protocol DownlinkChannel: ~Copyable {
+  /// The topic of the last event `downlink`, until the next event is asked for.
   var downlinkTopic: Span<UInt8> {
     @_lifetime(borrow self)
     get
   }
 
-  /// The payload of the last event `downlink`, until the next `pollLinkEvent`.
+  /// The payload of the last event `downlink`, until the next event is asked for.
   var downlinkPayload: Span<UInt8> {
     @_lifetime(borrow self)
     get
   }
+
+  /// Asks for the messages of a topic filter, at least once each, now or as soon as there is a connection; `false` for
+  /// one that cannot be asked for.
+  mutating func listen(to filter: Span<UInt8>) -> Bool
+
+  /// The next filter that the platform has refused since it was last asked for; `nil` when there is none.
+  mutating func pollRefusedFilter() -> FixedBytes<160>?
 
   /// Sends what is no report, such as an answer to the platform; `false` where there is no connection or no room.
   ///
@@ -26,6 +33,11 @@ public protocol DownlinkLink: ReportLink, ~Copyable {
     at now: Instant
   ) -> Bool
 }
+
+/// A link over which the platform can speak to the device at any time, and the device answer.
+///
+/// `LinkEvent.downlink` says that a message has come.
+public protocol DownlinkLink: ReportLink, DownlinkChannel, ~Copyable {}
 
 /// How surely a message arrives.
 public enum MessageQuality: Sendable {

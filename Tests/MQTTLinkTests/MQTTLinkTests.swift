@@ -396,4 +396,18 @@ struct MQTTDownlinkTests {
     world.advance(10)
     #expect(world.events() == [.closed] && !world.isClosing)
   }
+
+  @Test func `a filter that the platform refuses is told once for each connection`() throws {
+    let world = try World()
+    #expect(world.listen("/sys/pk/device/thing/service/+"))
+    #expect(!world.listen("/sys/#/thing"))
+    #expect(world.begin(1))
+    world.accept()
+    _ = world.events()
+    #expect(world.refusedFilter() == nil)
+    world.wire.tell(.subscribed(world.wire.subscribed[0].number, nil))
+    _ = world.events()
+    #expect(world.refusedFilter() == "/sys/pk/device/thing/service/+")
+    #expect(world.refusedFilter() == nil)
+  }
 }

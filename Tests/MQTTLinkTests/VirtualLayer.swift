@@ -189,6 +189,13 @@ final class World {
     return try link.subscribe(to: bytes.span)
   }
 
+  func listen(_ filter: String) -> Bool {
+    let bytes = Array(filter.utf8)
+    return link.listen(to: bytes.span)
+  }
+
+  func refusedFilter() -> String? { link.pollRefusedFilter().map { text($0.bytes) } }
+
   func unsubscribe(_ filter: String) {
     let bytes = Array(filter.utf8)
     link.unsubscribe(from: bytes.span)
