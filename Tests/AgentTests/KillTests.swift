@@ -106,7 +106,8 @@ private struct Lives {
     let agent = folder.agent(environment: environment)
     try agent.start()
     var payloads: [String] = []
-    for _ in 0..<(random.next() % 6) {
+    // Some of the time a batch that is torn in its middle.
+    for _ in 0..<(random.next() % 16 == 0 ? 30 : random.next() % 6) {
       line += 1
       payloads.append(#"{"line":\#(line),"id":"@ID@"}"#)
     }

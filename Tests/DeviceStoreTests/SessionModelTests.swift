@@ -59,12 +59,11 @@ struct SessionModelTests {
               )
               try store.replace(with: record)
             case 1:
-              try store.forget()
               newestToken += 1
               record = fresh(newestToken, fingerprint)
               try store.replace(with: record)
             default:
-              try store.reserve(upTo: record.ceiling + 64)
+              try store.reserve(upTo: record.ceiling + 64).check()
               record.ceiling += 64
               used[number(record.token.bytes)] = record.ceiling
             }
