@@ -15,6 +15,8 @@ private struct Model {
   /// The same of lives since the last power cut.
   var undurable: [(item: Item, key: UInt64)] = []
   var inFlight: UInt64 = 0
+  /// Those that were added since others made room last.
+  var new: Set<UInt64> = []
   var isInFlightSuperseded = false
 
   init(_ settings: OutboxSettings) {
@@ -51,12 +53,17 @@ private struct Model {
   mutating func add(_ item: Item, key: UInt64) {
     counters.accepted += 1
     waiting.append((item, key))
+    new.insert(item.id)
   }
 
   /// Ends those whose place the entries take that were added, of which `item` is the last.
   mutating func shed(_ item: Item) {
+    defer { new = [] }
     for (index, other) in waiting.enumerated().reversed() where other.key != 0 {
-      guard waiting[(index + 1)...].contains(where: { $0.key == other.key }) else { continue }
+      let isReplaced = waiting[(index + 1)...].contains {
+        $0.key == other.key && new.contains($0.item.id)
+      }
+      if !isReplaced { continue }
       if other.item.id == inFlight {
         isInFlightSuperseded = true
       } else {
@@ -265,7 +272,7 @@ struct OutboxModelTests {
         item.id = id
         #expect(model.accepts(item, key: key))
         model.add(item, key: key)
-      } else {
+      } else if outbox.hasUncommitted {
         try commit(&outbox)
         if let last { model.shed(last) }
         let isAccepted = model.accepts(item, key: key)
@@ -273,7 +280,12 @@ struct OutboxModelTests {
         #expect((item.id != 0) == isAccepted)
         if isAccepted { model.append(item, key: key) } else { model.counters.refused += 1 }
         last = nil
-        if !isAccepted { continue }
+        if isAccepted { highestID = item.id }
+        continue
+      } else {
+        #expect(!model.accepts(item, key: key))
+        model.counters.refused += 1
+        continue
       }
       last = item
       highestID = item.id

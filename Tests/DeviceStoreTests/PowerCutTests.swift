@@ -208,7 +208,7 @@ struct PowerCutTests {
       for batch in 0..<8 {
         var added: [UInt64] = []
         for index in 0..<[1, 30, 7, 2, 40, 3, 1, 12][batch] {
-          let payload = [UInt8](repeating: UInt8(batch * 30 + index), count: 40 * (index % 30))
+          let payload = [UInt8](repeating: UInt8(batch * 30 + index), count: 35 * (index % 30))
           let id = try write(Item(payload), to: &outbox)
           payloads[id] = payload
           added.append(id)

@@ -77,6 +77,11 @@ struct SessionModelTests {
         workspace.become(disk.cut(.random, &random))
         disk = workspace.disk
       }
+      if random.next() % 4 == 0 {
+        // It is lost otherwise.
+        workspace.put([1, 2, 3], as: "session")
+        disk = workspace.disk
+      }
     }
     #expect(found > 100 && lost > 50, "\(found), \(lost)")
   }
