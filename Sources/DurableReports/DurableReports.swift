@@ -7,12 +7,13 @@ public import ReportLink
 /// the platform has taken them.
 ///
 /// A state machine over files, without a socket and without a clock. Order of calls: `accept` whatever
-/// there is to report, or `add` several and `commit` them together; then again and again `pollEvent` until it gives `nil`, move what the link sends and
-/// receives, and call `handleTimeout` at or after `pollTimeout`. Over a `DatagramLink` it is one itself.
+/// there is to report, or `add` several and `commit` them together; then again and again `pollEvent`
+/// until it gives `nil`, move what the link sends and receives, and call `handleTimeout` at or after
+/// `pollTimeout`. Over a `DatagramLink` it is one itself.
 ///
 /// Each report goes to the platform at least once: one that was under way when the power went is sent
-/// again, under the same id; so may be up to 15 that were told to be delivered right before. Before a sequence number is used the disk holds a higher one, so that none is
-/// used twice under a token.
+/// again, under the same id; so may be up to 15 that were told to be delivered right before. Before a
+/// sequence number is used the disk holds a higher one, so that none is used twice under a token.
 ///
 /// Memory: about 5 KB beside the link's, in place; no call allocates after the first report.
 public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
