@@ -41,7 +41,11 @@ extension Outbox {
       record.head.key = key
       record.head.contentFormat = contentFormat
       record.head.rank(priority, isContinuation: addedCount > 0)
-      if !record.fill(topic, payload, mark) { throw .tooLong }
+      if !record.fill(topic, payload, mark) {
+        // It would be alone, too.
+        if addedCount > 0 { counters.refused &+= 1 }
+        throw .tooLong
+      }
       let size = record.head.size
       var result = StoreResult.good
       var needsRoom = !isSettled || isTooLong(with: size)
@@ -66,7 +70,13 @@ extension Outbox {
     }
     let size = newEnd &- end
     recordOffset = end
-    search.takeIn(record.head, at: end, expiry: expiry(of: record.head, at: now))
+    search.takeIn(
+      record.head,
+      at: end,
+      expiry: expiry(of: record.head, at: now),
+      isAlone: count == 0,
+      knowsDate: now.date > 0
+    )
     end = newEnd
     if addedCount == 0 { counters.refused &-= 1 }
     counters.accepted &+= 1

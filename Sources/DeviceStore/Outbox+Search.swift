@@ -34,13 +34,24 @@ struct OutboxSearch {
     isVain = false
   }
 
-  /// Takes in an entry that is appended at `offset`.
+  /// Takes in an entry that is appended at `offset`; all is known of an outbox where no other one waits.
   @inline(never)
-  mutating func takeIn(_ head: borrowing OutboxHead, at offset: Int, expiry: Instant) {
+  mutating func takeIn(
+    _ head: borrowing OutboxHead,
+    at offset: Int,
+    expiry: Instant,
+    isAlone: Bool,
+    knowsDate: Bool
+  ) {
     isVain = false
-    nextExpiry = min(nextExpiry, expiry)
-    if highest > 0, head.priority >= highest {
-      highest = head.priority &+ 1
+    nextExpiry = isAlone ? expiry : min(nextExpiry, expiry)
+    if isAlone {
+      heldUntil = Instant(milliseconds: .max)
+      knewDate = knowsDate
+    }
+    let priority = head.priority
+    if isAlone || highest > 0 && priority >= highest {
+      highest = priority &+ 1
       resume = offset
     }
   }
