@@ -33,13 +33,24 @@ struct OutboxSearch {
     isVain = false
   }
 
-  /// Records an entry that is appended at `offset`.
+  /// Records an entry that is appended at `offset`; if it waits alone, these results are complete.
   @inline(never)
-  mutating func takeIn(_ head: borrowing OutboxHead, at offset: Int, expiry: Instant) {
+  mutating func takeIn(
+    _ head: borrowing OutboxHead,
+    at offset: Int,
+    expiry: Instant,
+    isAlone: Bool,
+    knowsDate: Bool
+  ) {
     isVain = false
-    nextExpiry = min(nextExpiry, expiry)
-    if highest > 0, head.priority >= highest {
-      highest = head.priority &+ 1
+    nextExpiry = isAlone ? expiry : min(nextExpiry, expiry)
+    if isAlone {
+      heldUntil = Instant(milliseconds: .max)
+      knewDate = knowsDate
+    }
+    let priority = head.priority
+    if isAlone || highest > 0 && priority >= highest {
+      highest = priority &+ 1
       resume = offset
     }
   }
@@ -74,12 +85,17 @@ extension Outbox {
     inFlight = 0
     isInFlightSuperseded = false
     if search.isVain { return .good }
-    // Again, for the reading may have come to a better one that was damaged.
-    walk.offset = search.best
-    walk.size = search.bestSize
-    if read() != .whole { return .failed(.read) }
+    if recordOffset != search.best {
+      // A better one that was damaged was read since.
+      walk.offset = search.best
+      let missing = kept.read(OutboxHead.count, into: &head, at: search.best)
+      guard missing == 0, head.isWhole(at: search.best, header.nonce), read() == .whole else {
+        return .failed(.read)
+      }
+    }
     inFlight = record.head.id
-    inFlightOffset = walk.offset
+    inFlightOffset = search.best
+    inFlightSize = search.bestSize
     inFlightTopic = record.head.topic
     inFlightPriority = record.head.priority
     return .good
@@ -117,7 +133,7 @@ extension Outbox {
   private mutating func goThrough(at now: TimeStamp) -> Bool {
     while advance() {
       // A mark that cannot be written now is tried again next time; the entry is not given out.
-      if isInFlightSuperseded, record.head.id == inFlight {
+      if isInFlightSuperseded, head.id == inFlight {
         if supersede() {
           isInFlightSuperseded = false
           return true
@@ -126,12 +142,12 @@ extension Outbox {
         if ended.id != 0 { return true }
       } else if isHeld(at: now.instant) {
         // Passed over.
-      } else if Int(record.head.priority) > search.bestPriority {
+      } else if Int(head.priority) > search.bestPriority {
         switch read() {
         case .whole:
           search.best = walk.offset
           search.bestSize = walk.size
-          search.bestPriority = Int(record.head.priority)
+          search.bestPriority = Int(head.priority)
         case .damaged:
           if mark(as: OutboxStatus.damaged) {
             counters.damaged &+= 1
@@ -143,7 +159,7 @@ extension Outbox {
         }
       }
       search.first = min(search.first, walk.offset)
-      search.nextExpiry = min(search.nextExpiry, expiry(of: record.head, at: now))
+      search.nextExpiry = min(search.nextExpiry, expiry(of: head, at: now))
       if search.bestPriority >= 0, search.bestPriority == search.bound { return false }
     }
     return false
@@ -152,7 +168,7 @@ extension Outbox {
   /// Whether the topic of the current record is held.
   private mutating func isHeld(at now: Instant) -> Bool {
     if !held.isUsed { return false }
-    let until = held.end(record.head.topic, record.head.priority)
+    let until = held.end(head.topic, head.priority)
     if until <= now { return false }
     search.heldUntil = min(search.heldUntil, until)
     return true
@@ -162,13 +178,13 @@ extension Outbox {
   /// could not be written.
   @inline(never)
   private mutating func isOver(at now: TimeStamp) -> Bool {
-    if record.head.lifetime == 0, maxAge == 0 { return false }
-    let age = now.age(of: record.head.accepted)
-    let isExpired = record.head.lifetime > 0 && age > record.head.lifetime
+    if head.lifetime == 0, maxAge == 0 { return false }
+    let age = now.age(of: head.accepted)
+    let isExpired = head.lifetime > 0 && age > head.lifetime
     if !isExpired, maxAge == 0 || age <= maxAge { return false }
     if mark(as: isExpired ? OutboxStatus.expired : OutboxStatus.givenUp) {
       if isExpired { counters.expired &+= 1 } else { counters.givenUp &+= 1 }
-      ended = EndedEntry(id: record.head.id, ending: isExpired ? .expired : .tooOld)
+      ended = EndedEntry(id: head.id, ending: isExpired ? .expired : .tooOld)
     }
     return true
   }

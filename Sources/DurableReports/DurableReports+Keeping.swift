@@ -16,13 +16,15 @@ extension DurableReports where Link: ~Copyable {
     if unkept == nil {
       record.ceiling = ceiling
     } else {
-      let (raised, isOver) = record.ceiling.addingReportingOverflow(settings.reservation)
+      // As many as wait: a backlog then costs one write.
+      let count = max(settings.reservation, UInt64(outbox.count))
+      let (raised, isOver) = record.ceiling.addingReportingOverflow(count)
       record.ceiling = isOver ? .max : raised
     }
     // Write to disk first: otherwise a used number could be used again after a power failure.
     let result: StoreResult
     if unkept == .numbers {
-      result = store.tryToReserve(upTo: record.ceiling)
+      result = store.reserve(upTo: record.ceiling)
     } else {
       if unkept == .token { record.obtainedAt = now.kept }
       result = store.replace(with: &record)

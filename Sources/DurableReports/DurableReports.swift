@@ -7,12 +7,13 @@ public import ReportLink
 /// the platform has taken them.
 ///
 /// A state machine over files, without a socket and without a clock. Order of calls: `accept` whatever
-/// there is to report; then again and again `pollEvent` until it gives `nil`, move what the link sends and
-/// receives, and call `handleTimeout` at or after `pollTimeout`. Over a `DatagramLink` it is one itself.
+/// there is to report, or `add` several and `commit` them together; then again and again `pollEvent`
+/// until it gives `nil`, move what the link sends and receives, and call `handleTimeout` at or after
+/// `pollTimeout`. Over a `DatagramLink` it is one itself.
 ///
 /// Each report goes to the platform at least once: one that was under way when the power went is sent
-/// again, under the same id. Before a sequence number is used the disk holds a higher one, so that none is
-/// used twice under a token.
+/// again, under the same id; so may be up to 15 that were told to be delivered right before. Before a
+/// sequence number is used the disk holds a higher one, so that none is used twice under a token.
 ///
 /// Memory: about 6 KB beside the link's, in place; no call allocates after the first report.
 public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
@@ -145,6 +146,14 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
   /// Whether a report of the maximum size would be accepted.
   public var hasRoom: Bool { outbox.hasRoom }
 
+  /// Whether an eighth of the outbox is free as well.
+  ///
+  /// Once there was no room, to wait for this lets reports that wait become durable together.
+  public var hasAmpleRoom: Bool { outbox.hasAmpleRoom }
+
+  /// Whether no report waits, neither for the platform nor for the disk to say that it was delivered.
+  public var isDone: Bool { outbox.count == 0 && !isEnded && !outbox.areMarksDue }
+
   /// Whether there is something to exchange with the platform, now or at `pollTimeout`.
   public var needsLink: Bool { !link.isIdle }
 }
@@ -152,12 +161,7 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
 // MARK: - Commands
 
 extension DurableReports where Link: ~Copyable {
-  /// Takes a report: when this returns its id, the disk has it.
-  ///
-  /// `format` is the number of the content format (RFC 7252 Section 12.3), 50 for JSON; `lifetime` is in
-  /// seconds, 0 for ever; the higher `priority`, 0 to 7, goes first. Of reports with the
-  /// same `key`, other than 0, the last one counts and the others are not sent any more: `pollReplaced`.
-  /// `date` is now, in seconds since 1970, 0 unless the clock is synchronised (`WallClock.now`).
+  /// Takes a report: when this returns its id, the disk has it; see `add`.
   public mutating func accept(
     topic: borrowing @_addressable Topic,
     payload: Span<UInt8>,
@@ -168,9 +172,45 @@ extension DurableReports where Link: ~Copyable {
     at now: Instant,
     date: UInt64
   ) throws(OutboxError) -> UInt64 {
-    let id = try outbox.accept(
+    let id = try add(
+      topic: topic,
+      payload: payload,
+      format: format,
+      priority: priority,
+      lifetime: lifetime,
+      key: key,
+      at: now,
+      date: date
+    )
+    try commit()
+    return id
+  }
+
+  /// Writes a report, which is taken when `commit` has returned; returns the id that it then has.
+  ///
+  /// Nothing but `add` and `commit` may be called in between. Where others were added since the last
+  /// `commit`, it may throw for want of room that `commit` makes: call that, and add the report again.
+  ///
+  /// Each `placeholder` in the payload, unless that is empty, becomes the id.
+  /// `format` is the number of the content format (RFC 7252 Section 12.3), 50 for JSON; `lifetime` is in
+  /// seconds, 0 for ever; the higher `priority`, 0 to 7, goes first. Of reports with the
+  /// same `key`, other than 0, the last one counts and the others are not sent any more: `pollReplaced`.
+  /// `date` is now, in seconds since 1970, 0 unless the clock is synchronised (`WallClock.now`).
+  public mutating func add(
+    topic: borrowing @_addressable Topic,
+    payload: Span<UInt8>,
+    placeholder: Span<UInt8> = Span(),
+    format: UInt16 = 50,
+    priority: UInt8 = 0,
+    lifetime: UInt32 = 0,
+    key: UInt64 = 0,
+    at now: Instant,
+    date: UInt64
+  ) throws(OutboxError) -> UInt64 {
+    let id = try outbox.add(
       topic.bytes.bytes,
       payload,
+      mark: placeholder,
       format,
       priority,
       lifetime,
@@ -187,9 +227,20 @@ extension DurableReports where Link: ~Copyable {
     return id
   }
 
-  /// Tells of the next report that the last accepted one has taken the place of.
+  /// Makes durable what was added, all with one sync: from now on the disk has it.
   ///
-  /// Call it until it gives `nil` before the next `accept`, which ends the others without a word;
+  /// When it throws, none of it is taken.
+  public mutating func commit() throws(OutboxError) {
+    let result = outbox.commit()
+    if !result.isGood { throw .store(result.error) }
+  }
+
+  /// Whether reports were added that the disk may not have yet.
+  public var hasUncommitted: Bool { outbox.hasUncommitted }
+
+  /// Tells of the next report that those accepted last have taken the place of.
+  ///
+  /// Call it until it gives `nil` before the next `add`, which ends the others without a word;
   /// `pollEvent` does it, too.
   @inline(never)
   public mutating func pollReplaced() -> DurableEvent? {
@@ -208,8 +259,10 @@ extension DurableReports where Link: ~Copyable {
 
   /// Ends the secure channel; `pollTransmit` may give a goodbye.
   ///
-  /// What is under way stays in the outbox.
+  /// What is under way stays in the outbox. The disk then has all that was told.
   public mutating func close() {
+    // Where that fails some reports are sent again after a power cut.
+    _ = outbox.settleMarks(isLast: true)
     link.close()
     if delivery == .underWay { delivery = .none }
   }
@@ -228,7 +281,7 @@ extension DurableReports where Link: ~Copyable {
   public mutating func pollTimeout() -> Instant? {
     var earliest = link.pollTimeout()
     // A disk that refuses is asked again; else `pollEvent` has written what was to be written.
-    if link.unkept != nil || isEnded {
+    if link.unkept != nil || isEnded || outbox.areMarksDue {
       earliest = min(earliest ?? storeNotBefore, storeNotBefore)
     }
     if delivery == .none, outbox.count > 0 {
@@ -263,6 +316,8 @@ extension DurableReports where Link: ~Copyable {
     let time = TimeStamp(boot: boot, instant: now, date: date)
     while true {
       var result = keepSession(at: time)
+      // Of what was ended otherwise.
+      if result.isGood { result = outbox.settleMarks() }
       if result.isGood, isEnded {
         // Write to disk first: a reader of "delivered" must not see the report delivered again.
         result = outbox.remove(reportID, isGivenUp: delivery == .givenUp)

@@ -29,7 +29,8 @@ public protocol ReportLink: ~Copyable {
 
   // MARK: Commands
 
-  /// Begins to deliver a report; `format` is the number of its content format (RFC 7252 Section 12.3).
+  /// Begins to deliver a report to a topic that was checked when it was accepted; `format` is the number of its
+  /// content format (RFC 7252 Section 12.3).
   ///
   /// The link authenticates first where it must. `false` where such a report can never be sent: `ending` then
   /// says that this is final.
