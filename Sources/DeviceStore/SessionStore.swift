@@ -97,11 +97,8 @@ public struct SessionStore: ~Copyable {
       return .good
     }
     if !result.isGood { return result }
-    // The process that wrote this may have been killed before the contents or the file's name were
-    // durable. If numbers were reserved in it then, a power failure could restore the former
-    // session, with the same token and a lower ceiling.
+    // The process that wrote this may have been killed before the file's name was durable.
     result = kept.syncDirectory()
-    if result.isGood { result = kept.sync() }
     var other = SessionFinding.none
     if result.isGood { result = read(&image, at: SessionImage.spacing, &other) }
     let otherGeneration = other == .found ? image.generation : 0
@@ -114,8 +111,13 @@ public struct SessionStore: ~Copyable {
     isOtherEmpty = isOther ? finding == .none : other == .none
     place = isOther ? SessionImage.spacing : 0
     if isOther { result = read(&image, at: place, &finding) }
-    // Only the newer one is valid, even if it is damaged later.
-    if areTwo { result = wipeOther() }
+    if finding != .found || !result.isGood { return result }
+    // Written again, because the contents may not be durable: after a sync that failed, Linux takes pages
+    // for written that are not, and no later sync would tell. A power failure could then restore a former
+    // session with the same token and a lower ceiling. Only this one is valid, even if it is damaged later.
+    result = kept.write(image.count, of: &image, at: place)
+    if result.isGood, areTwo { result = kept.sync() }
+    if result.isGood { result = wipeOther(isThere: found.count > SessionImage.spacing) }
     return result
   }
 
@@ -131,11 +133,11 @@ public struct SessionStore: ~Copyable {
     return .good
   }
 
-  /// Durably invalidates the other slot.
-  private mutating func wipeOther() -> StoreResult {
-    if isOtherEmpty { return .good }
+  /// Invalidates the other slot if the file has it, and makes all that was written durable.
+  private mutating func wipeOther(isThere: Bool) -> StoreResult {
     var nothing: UInt64 = 0
-    var result = kept.write(8, of: &nothing, at: SessionImage.spacing &- place)
+    var result = StoreResult.good
+    if isThere { result = kept.write(8, of: &nothing, at: SessionImage.spacing &- place) }
     if result.isGood { result = kept.sync() }
     isOtherEmpty = result.isGood
     return result
@@ -202,7 +204,7 @@ public struct SessionStore: ~Copyable {
         place = other
         isOtherEmpty = isFormerEmpty
         isEmpty = false
-        result = wipeOther()
+        if !isOtherEmpty { result = wipeOther(isThere: true) }
       }
     } else {
       result = make(&image)

@@ -206,6 +206,42 @@ struct SessionStoreTests {
     #expect(workspace.load(newer.fingerprint).finding == .damaged(.record))
   }
 
+  @Test(arguments: 0..<16 as Range<UInt64>)
+  func `a former session stays away though the sync that wiped it failed`(seed: UInt64) throws {
+    var random = SeededRandom(seed: seed)
+    var session = Session.small
+    do {
+      var store = SessionStore(try workspace.open())
+      try store.replace(with: session.record)
+    }
+    var disk = workspace.disk
+    defer { Recorder.stop() }
+    // The same token over another channel: durable, but not the wipe of the former one.
+    session.channel = [1, 2, 3]
+    do {
+      var store = SessionStore(try workspace.open())
+      var record = SessionRecord()
+      _ = try store.load(for: session.fingerprint.span, into: &record)
+      Recorder.start()
+      Recorder.fail(RECORDED_SYNC, skip: 1, times: 1, code: EIO)
+      #expect(throws: StoreError.sync(code: EIO)) { try store.replace(with: session.record) }
+    }
+    for operation in Recorder.finish() { disk.apply(operation, &random) }
+    // The next life finds the newer one, and uses numbers of it until the power goes amid a reservation.
+    do {
+      Recorder.start()
+      var store = SessionStore(try workspace.open())
+      var record = SessionRecord()
+      let finding = try store.load(for: session.fingerprint.span, into: &record)
+      #expect(finding == .found && Session(record) == session)
+      try store.reserve(upTo: session.ceiling + 64).check()
+      try store.reserve(upTo: session.ceiling + 128).check()
+    }
+    for operation in Recorder.finish().dropLast() { disk.apply(operation, &random) }
+    workspace.become(disk.cut(.lastAfter(4), &random))
+    #expect(workspace.load(session.fingerprint).finding == .damaged(.reservation), "seed \(seed)")
+  }
+
   @Test func `a file that others can read or change, or that is none, is not used`() throws {
     do {
       var store = SessionStore(try workspace.open())
