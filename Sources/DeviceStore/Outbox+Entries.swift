@@ -13,7 +13,7 @@ extension Outbox {
   /// same, once. Where others were added since the last `commit`, it may throw for want of room that `commit`
   /// makes: call that, and add the entry again.
   @inline(never)
-  package mutating func add(
+  package mutating func add<Taken: TakenEntries>(
     _ topic: Span<UInt8>,
     _ payload: Span<UInt8>,
     mark: Span<UInt8>,
@@ -21,10 +21,11 @@ extension Outbox {
     _ priority: UInt8,
     _ lifetime: UInt32,
     _ key: UInt64,
+    beside taken: inout Taken,
     at now: TimeStamp
   ) throws(OutboxError) -> UInt64 {
     if addedCount == 0 {
-      while shedNext() {}
+      while shedNext(beside: &taken) {}
       newKeys.count = 0
     }
     // Else it is added again, alone.
@@ -50,7 +51,8 @@ extension Outbox {
       var result = StoreResult.good
       var needsRoom = !isSettled || isTooLong(with: size)
       let excess = pendingBytes &+ size &- maxBytes
-      if size > maxBytes || excess > 0 && room() < excess || !newKeys.hasRoom(for: key) {
+      if size > maxBytes || excess > 0 && room(beside: taken) < excess || !newKeys.hasRoom(for: key)
+      {
         throw .full
       }
       if !needsRoom {
@@ -70,6 +72,7 @@ extension Outbox {
     }
     let size = newEnd &- end
     recordOffset = end
+    let wasVain = search.isVain
     search.takeIn(
       record.head,
       at: end,
@@ -77,6 +80,7 @@ extension Outbox {
       isAlone: count == 0,
       knowsDate: now.date > 0
     )
+    if Taken.places > 0 { search.takeIn(record.head, at: end, beside: &taken, wasVain: wasVain) }
     end = newEnd
     if addedCount == 0 { counters.refused &-= 1 }
     counters.accepted &+= 1
@@ -163,6 +167,19 @@ extension Outbox {
   mutating func finishRemoval() -> StoreResult {
     precondition(addedCount == 0, "what was added is committed before anything else is done")
     if removing == 0 { return .good }
+    var result = markRemoval()
+    if !result.isGood { return result }
+    // Also when it was marked before: then the sync failed.
+    if removing <= lastKeptID || areMarksDue {
+      result = settle()
+      if !result.isGood { return result }
+    }
+    endRemoval()
+    return .good
+  }
+
+  /// Marks the entry that is being removed.
+  mutating func markRemoval() -> StoreResult {
     // Marks reach the storage in any order. If this one became durable before the mark of an older
     // entry that it replaced, a power failure would restore the older one, to be sent last.
     if hasUnsyncedSupersession {
@@ -173,17 +190,16 @@ extension Outbox {
       if !mark(as: removingStatus) { return .failed(.write) }
       countRemoval()
     }
-    // Also when it was marked before: then the sync failed.
-    if removing <= lastKeptID || areMarksDue {
-      let result = settle()
-      if !result.isGood { return result }
-    }
+    return .good
+  }
+
+  /// Forgets the entry that was removed.
+  mutating func endRemoval() {
     if inFlight == removing {
       inFlight = 0
       isInFlightSuperseded = false
     }
     removing = 0
-    return .good
   }
 
   /// Whether marks are to be made durable: none waits any more, or 16 of them are not durable.
@@ -221,7 +237,7 @@ extension Outbox {
 
   /// Comes to the entry of that number, if it waits.
   @inline(never)
-  private mutating func find(_ id: UInt64) -> Bool {
+  mutating func find(_ id: UInt64) -> Bool {
     rewind()
     if id == inFlight, inFlightOffset > start {
       walk.offset = inFlightOffset

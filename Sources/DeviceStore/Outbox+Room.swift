@@ -213,11 +213,11 @@ extension Outbox {
   // MARK: - For a new entry
 
   /// How many bytes become free for the record at hand: of those that it supersedes, or that may be dropped.
-  mutating func room() -> Int {
+  mutating func room(beside taken: some TakenEntries) -> Int {
     var room = 0
     rewind()
     while advance() {
-      if head.id == inFlight || head.id == removing { continue }
+      if head.id == inFlight || head.id == removing || taken.has(head.id) { continue }
       let isSuperseded = head.key != 0 && head.key == record.head.key
       if isSuperseded || dropsOldest && head.priority <= record.head.priority {
         room &+= walk.size
@@ -232,7 +232,7 @@ extension Outbox {
   /// Only now, for until they were accepted they could have been refused. A mark that cannot be written
   /// leaves an entry too much.
   @inline(never)
-  package mutating func shedNext() -> Bool {
+  package mutating func shedNext(beside taken: inout some TakenEntries) -> Bool {
     ended.id = 0
     if !isShedding { return false }
     if newKeys.count > 0 {
@@ -242,7 +242,7 @@ extension Outbox {
         if newKeys.last(of: head.key) <= id { continue }
         if id == inFlight {
           isInFlightSuperseded = true
-        } else if id != removing, supersede() {
+        } else if id != removing, !taken.replace(id), supersede() {
           return true
         }
       }
@@ -252,7 +252,7 @@ extension Outbox {
       rewind()
       while advance() {
         let id = head.id
-        if head.priority == priority, id != lastID, id != inFlight, id != removing,
+        if head.priority == priority, id != lastID, id != inFlight, id != removing, !taken.has(id),
           mark(as: OutboxStatus.dropped)
         {
           counters.dropped &+= 1

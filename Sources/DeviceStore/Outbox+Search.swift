@@ -54,6 +54,24 @@ struct OutboxSearch {
       resume = offset
     }
   }
+
+  /// Records the same of an entry beside others that are on their way; `wasVain` says what was known.
+  mutating func takeIn(
+    _ head: borrowing OutboxHead,
+    at offset: Int,
+    beside taken: inout some TakenEntries,
+    wasVain: Bool
+  ) {
+    if taken.blocks(head.topic, head.priority) {
+      isVain = wasVain
+    } else if taken.outlook.isRestBlocked {
+      taken.outlook.reopened &+= 1
+      if wasVain {
+        highest = max(highest, max(taken.outlook.passed, head.priority) &+ 1)
+        resume = offset
+      }
+    }
+  }
 }
 
 extension Outbox {
@@ -63,17 +81,20 @@ extension Outbox {
   /// `contentFormat` until the next call. The search stops at an entry that is expired or
   /// superseded, which is then `ended`, and continues from there with the next call.
   @inline(never)
-  package mutating func findNext(at now: TimeStamp) -> StoreResult {
+  package mutating func findNext<Taken: TakenEntries>(
+    at now: TimeStamp,
+    beside taken: inout Taken
+  ) -> StoreResult {
     ended.id = 0
     let result = finishRemoval()
     if !result.isGood { return result }
-    if !search.isUnderWay { beginSearch(at: now) }
+    if !search.isUnderWay { beginSearch(at: now, beside: &taken) }
     while true {
-      if goThrough(at: now) { return .good }
+      if goThrough(at: now, beside: &taken) { return .good }
       if search.isWhole || search.bestPriority >= 0 && search.bestPriority == search.bound { break }
       // After this offset there is no other of that priority.
       search.highest = 0
-      beginSearch(at: now)
+      beginSearch(at: now, beside: &taken)
     }
     search.isUnderWay = false
     if search.isWhole, !walk.isUnreadable { start = search.first }
@@ -84,7 +105,11 @@ extension Outbox {
     search.isVain = search.bestPriority < 0
     inFlight = 0
     isInFlightSuperseded = false
-    if search.isVain { return .good }
+    if search.isVain {
+      taken.outlook.isRestBlocked = true
+      taken.outlook.reopened = 0
+      return .good
+    }
     if recordOffset != search.best {
       // A better one that was damaged was read since.
       walk.offset = search.best
@@ -102,7 +127,7 @@ extension Outbox {
   }
 
   /// Starts a search as far into the file as earlier results allow.
-  private mutating func beginSearch(at now: TimeStamp) {
+  private mutating func beginSearch(at now: TimeStamp, beside taken: inout some TakenEntries) {
     let isKnown =
       search.highest > 0 && inFlight == 0 && now.instant < search.nextExpiry
       && now.instant < search.heldUntil && search.knewDate == (now.date > 0)
@@ -116,7 +141,7 @@ extension Outbox {
     if isKnown {
       search.bound = Int(search.highest) &- 1
       // If nothing is held, everything before it is done, and `start` advances.
-      if held.isUsed, search.resume > start {
+      if held.isUsed || !taken.isEmpty, search.resume > start {
         walk.offset = search.resume
         walk.lastEnd = search.resume
         search.isWhole = false
@@ -125,13 +150,21 @@ extension Outbox {
       search.heldUntil = Instant(milliseconds: .max)
       search.nextExpiry = Instant(milliseconds: .max)
       search.knewDate = now.date > 0
+      taken.outlook.passed = 0
     }
   }
 
   /// Checks one entry after the other until none can be better; returns `true` if it has reached an
   /// expired one.
-  private mutating func goThrough(at now: TimeStamp) -> Bool {
+  private mutating func goThrough(
+    at now: TimeStamp,
+    beside taken: inout some TakenEntries
+  ) -> Bool {
     while advance() {
+      if taken.has(head.id) {
+        search.first = min(search.first, walk.offset)
+        continue
+      }
       // A mark that cannot be written now is tried again next time; the entry is not given out.
       if isInFlightSuperseded, head.id == inFlight {
         if supersede() {
@@ -140,7 +173,7 @@ extension Outbox {
         }
       } else if isOver(at: now) {
         if ended.id != 0 { return true }
-      } else if isHeld(at: now.instant) {
+      } else if isHeld(at: now.instant) || taken.blocks(head.topic, head.priority) {
         // Passed over.
       } else if Int(head.priority) > search.bestPriority {
         switch read() {

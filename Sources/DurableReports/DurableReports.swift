@@ -38,6 +38,8 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
   var keptChannels = 0
   /// The id of the current report; 0 if there is none.
   var reportID: UInt64 = 0
+  /// The reports under way, and those that have ended and are still to be told, if the link has several.
+  var taken = Link.Taken()
 
   /// The number of reports accepted by the platform.
   public internal(set) var deliveredReports = 0
@@ -45,7 +47,7 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
   public internal(set) var rejectedReports = 0
 
   let settings: DurableSettings
-  /// Delivers the reports, one at a time.
+  /// Delivers the reports, as many at a time as its capacity allows.
   public internal(set) var link: Link
   var store = SessionStore()
   var outbox = Outbox()
@@ -152,7 +154,7 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
   public var hasAmpleRoom: Bool { outbox.hasAmpleRoom }
 
   /// Whether no report waits, neither for the platform nor for the disk to say that it was delivered.
-  public var isDone: Bool { outbox.count == 0 && !isEnded && !outbox.areMarksDue }
+  public var isDone: Bool { outbox.count == 0 && !isEnded && !hasTold && !outbox.areMarksDue }
 
   /// Whether there is something to exchange with the platform, now or at `pollTimeout`.
   public var needsLink: Bool { !link.isIdle }
@@ -215,11 +217,11 @@ extension DurableReports where Link: ~Copyable {
       priority,
       lifetime,
       key,
+      beside: &taken,
       at: TimeStamp(boot: boot, instant: now, date: date)
     )
     // Priorities above 7 count as 7.
-    let isUnderWay = delivery == .underWay
-    let least = isUnderWay && !isUrgent ? outbox.inFlightPriority : waitPriority
+    let least = isUnderWay && !isUrgent ? priorityUnderWay : waitPriority
     if isUnderWay || now < notBefore && !isWaitAsked, min(priority, 7) > least {
       waitPriority = min(priority, 7)
       isUrgent = true
@@ -244,14 +246,14 @@ extension DurableReports where Link: ~Copyable {
   /// `pollEvent` does it, too.
   @inline(never)
   public mutating func pollReplaced() -> DurableEvent? {
-    outbox.shedNext() ? takeEnded() : nil
+    outbox.shedNext(beside: &taken) ? takeEnded() : nil
   }
 
   /// Ends the report in flight because the link failed, for example without a network; the report
   /// stays and is sent again later.
   public mutating func interrupt(at now: Instant) {
     link.interrupt(at: now)
-    if delivery == .none { postpone(0, Milliseconds(0), true, at: now) }
+    if delivery == .none, taken.isEmpty { postpone(0, Milliseconds(0), true, at: now) }
   }
 
   /// Ends the wait after an unanswered report, because the server has another address.
@@ -265,6 +267,7 @@ extension DurableReports where Link: ~Copyable {
     _ = outbox.settleMarks(isLast: true)
     link.close()
     if delivery == .underWay { delivery = .none }
+    outbox.releaseAll(&taken)
   }
 }
 
@@ -281,10 +284,10 @@ extension DurableReports where Link: ~Copyable {
   public mutating func pollTimeout() -> Instant? {
     var earliest = link.pollTimeout()
     // A disk that refuses is asked again; else `pollEvent` has written what was to be written.
-    if link.unkept != nil || isEnded || outbox.areMarksDue {
+    if link.unkept != nil || isEnded || hasTold || outbox.areMarksDue {
       earliest = min(earliest ?? storeNotBefore, storeNotBefore)
     }
-    if delivery == .none, outbox.count > 0 {
+    if delivery == .none, outbox.count > 0, mayStart {
       let start = max(nextStart, storeNotBefore)
       earliest = min(earliest ?? start, start)
     }
@@ -300,7 +303,7 @@ extension DurableReports where Link: ~Copyable {
   /// Whether nothing can be sent at `now` although reports wait: until `pollTimeout`, unless others
   /// arrive.
   public func isHeldUp(at now: Instant) -> Bool {
-    guard delivery == .none, outbox.count > 0 else { return now < storeNotBefore }
+    guard delivery == .none, taken.isEmpty, outbox.count > 0 else { return now < storeNotBefore }
     return now < storeNotBefore
       || !isUrgent && (now < notBefore || now < outbox.due ?? Instant(milliseconds: .min))
   }
@@ -320,9 +323,17 @@ extension DurableReports where Link: ~Copyable {
       if result.isGood { result = outbox.settleMarks() }
       if result.isGood, isEnded {
         // Write to disk first: a reader of "delivered" must not see the report delivered again.
-        result = outbox.remove(reportID, isGivenUp: delivery == .givenUp)
+        let isGivenUp = delivery == .givenUp
+        result =
+          hasSeveral
+          ? outbox.markRemoved(isGivenUp: isGivenUp)
+          : outbox.remove(reportID, isGivenUp: isGivenUp)
         if result.isGood {
           defer { delivery = .none }
+          if hasSeveral {
+            keepEnded()
+            continue
+          }
           switch delivery {
           case .delivered: return .delivered(reportID)
           case .givenUp: return .givenUp(reportID, .maxAttempts)
@@ -334,15 +345,24 @@ extension DurableReports where Link: ~Copyable {
         if let event = takeLinkEvent(at: now) { return event }
         // Store at once what the session's event has ended.
         if isEnded { continue }
-        guard delivery == .none, link.isFree, outbox.count > 0, now >= nextStart else {
-          return nil
-        }
-        result = startNext(at: time)
-        if result.isGood {
-          if let event = takeEnded() { return event }
-          if delivery == .none { return nil }
-          // A started report requests numbers.
-          continue
+        if hasTold {
+          result = settleEnded()
+          if result.isGood { return tellEnded() }
+        } else {
+          guard delivery == .none, link.isFree, outbox.count > 0, mayStart, now >= nextStart else {
+            return nil
+          }
+          result = startNext(at: time)
+          if result.isGood {
+            if let event = takeEnded() { return event }
+            if delivery == .none { return nil }
+            if hasSeveral, delivery == .underWay {
+              outbox.park(in: &taken)
+              delivery = .none
+            }
+            // A started report requests numbers.
+            continue
+          }
         }
       }
       storeNotBefore = now + settings.storeRetry

@@ -9,6 +9,10 @@ public import DeviceStore
 /// `isFree`, and call `handleTimeout` at or after `pollTimeout`. What goes onto the wire and comes from it is
 /// between the link and its driver; see `DatagramLink`.
 public protocol ReportLink: ~Copyable {
+  /// The table of the reports under way at once: none for a link that has one at a time, otherwise
+  /// with a place for each that the link can have.
+  associatedtype Taken: TakenEntries = NoTakenEntries
+
   /// Whether a report can start.
   var isFree: Bool { get }
 

@@ -86,6 +86,18 @@ extension Outbox {
     try open(in: directory, settings: settings).check()
   }
 
+  /// Finds the next entry of an outbox that gives out one at a time.
+  mutating func findNext(at now: TimeStamp) -> StoreResult {
+    var none = NoTakenEntries()
+    return findNext(at: now, beside: &none)
+  }
+
+  /// Ends the next entry that has to give way in such an outbox.
+  mutating func shedNext() -> Bool {
+    var none = NoTakenEntries()
+    return shedNext(beside: &none)
+  }
+
   /// Finds the next entry, past those that have ended.
   mutating func next(at date: UInt64 = 0) throws(StoreError) -> Item? {
     repeat { try findNext(at: .seconds(date)).check() } while ended.id != 0
@@ -158,6 +170,7 @@ func write(
 ) throws(OutboxError) -> UInt64 {
   let topic = Array(item.topic.utf8)
   let mark = Array(mark.utf8)
+  var none = NoTakenEntries()
   return try outbox.add(
     topic.span,
     item.payload.span,
@@ -167,6 +180,7 @@ func write(
     // Accepted at 0 s: over when more than its lifetime has passed.
     item.expiresAt == 0 ? 0 : UInt32(item.expiresAt - 1),
     key,
+    beside: &none,
     at: .seconds(0)
   )
 }

@@ -51,7 +51,18 @@ struct DurableReportsTests {
       for topic in ["", "", "/a"] {
         let topic = Array(topic.utf8)
         let now = TimeStamp(boot: 1, instant: world.now, date: 0)
-        _ = try outbox.add(topic.span, [0x7B, 0x7D].span, mark: Span(), 50, 0, 0, 0, at: now)
+        var none = NoTakenEntries()
+        _ = try outbox.add(
+          topic.span,
+          [0x7B, 0x7D].span,
+          mark: Span(),
+          50,
+          0,
+          0,
+          0,
+          beside: &none,
+          at: now
+        )
       }
       try outbox.commit().check()
     }
