@@ -289,7 +289,10 @@ extension DurableReports where Link: ~Copyable {
     }
     if delivery == .none, outbox.count > 0, mayStart {
       let start = max(nextStart, storeNotBefore)
-      earliest = min(earliest ?? start, start)
+      // Where all that waits has its topic under way, only the link is waited for.
+      if !hasSeveral || start < Instant(milliseconds: .max) {
+        earliest = min(earliest ?? start, start)
+      }
     }
     return earliest
   }

@@ -58,8 +58,8 @@ struct SeveralModelTests {
     var disk = workspace.disk
     defer { Recorder.stop() }
     var cuts = 0
-    for life in 0..<120 {
-      let isLast = life == 119
+    for life in 0..<400 {
+      let isLast = life == 399
       Recorder.start()
       if !isLast { Recorder.kill(after: Int(random.next() % 120)) }
       ledger.revenants = 0
