@@ -16,6 +16,7 @@
 # make bench      compares the codec with a floor in C and libcoap, measures a report, and compares a DTLS
 #                 handshake with openssl s_client: one table each
 # make agent      nbiot-agent for x86_64 Linux in .build-agent: small, in Embedded Swift; with and without DTLS
+# make backlog    lines that wait together, into an agent whose syncs take 3 ms: lines a second, and syncs
 # make agent-aarch64, make agent-armv7  the same for these machines (Debian's arm64 and armhf)
 # make library    libnbiot-device.a for programs in C, with its header and an example
 # make try-agent  tests all six agents end to end against the simulator, other machines' under qemu,
@@ -31,7 +32,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
-.PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench \
+.PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench backlog \
   agent agent-aarch64 agent-armv7 library try-agent torture fuzz clean
 
 all: build
@@ -207,6 +208,9 @@ bench: deps
 	  "ordinary" .build/release/ordinary-probe
 	@echo
 	@Benchmarks/handshakes.sh
+
+backlog: build agent
+	Benchmarks/backlog.sh .build-agent/x86_64-symmetric/nbiot-agent .build/debug/nbiot
 
 clean:
 	rm -rf .build .build-agent .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build
