@@ -495,7 +495,8 @@ let package = Package(
     .testTarget(
       name: "DeviceStoreTests",
       dependencies: [
-        "ConstrainedCore", "DeviceStore", "SystemClocks", "Platform", "ReportLink", "DurableReports",
+        "ConstrainedCore", "DeviceStore", "SystemClocks", "Platform", "ReportLink",
+        "DurableReports",
         "FileRecorder", "TestSupport",
       ],
       swiftSettings: strict
