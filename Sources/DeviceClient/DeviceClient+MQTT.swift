@@ -25,7 +25,7 @@ extension DeviceClient {
   ) throws(DeviceClientError) -> any ClientCore {
     let meter = PacketMeter()
     let channel = try makeChannel(configuration, settings)
-    let link: MQTTCore.Link
+    var link: MQTTCore.Link
     do throws(MQTTSettingsError) {
       link = try MQTTLink(
         identity: identity,
@@ -36,6 +36,15 @@ extension DeviceClient {
       )
     } catch {
       throw .mqttSettings(error)
+    }
+    for filter in settings.topicFilters {
+      let bytes = Array(filter.utf8)
+      do throws(SubscriptionError) {
+        try link.subscribe(to: bytes.span)
+        link.unsubscribe(from: bytes.span)
+      } catch {
+        throw .subscription(error)
+      }
     }
     do throws(TransportError) {
       return MQTTCore(

@@ -141,10 +141,10 @@ extension MQTTCore {
     } else if let sent = delivery.sent, now - sent >= settings.answerTimeout {
       result.outcome = .timedOut
       error = .unacknowledged(Receipt(result: result, answer: []))
-    } else if state.link.isConnected {
-      error = .undelivered(Receipt(result: result, answer: []))
     } else {
-      error = .lost(state.link.rest.reason, Receipt(result: result, answer: []))
+      // The library gives a message up before it tells that the connection is gone.
+      let reason = state.link.isConnected ? RestReason.lost : state.link.rest.reason
+      error = .lost(reason, Receipt(result: result, answer: []))
     }
     completions.finish(delivery.pending, .failure(error))
   }

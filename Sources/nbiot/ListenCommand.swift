@@ -18,17 +18,19 @@ struct ListenCommand: AsyncParsableCommand {
         --device-secret-file FILE --ca-file FILE [options]
       """,
     discussion: """
-      Example, everything answered with 200 until Ctrl-C, here until one message has come:
+      Example, with `nbiot simulate --mqtts 8883 --certificates certificates`; without --max-wait until Ctrl-C:
         nbiot listen --product-key a1B2c3D4e5F --device-name device1 \\
-          --device-secret-file secret.txt --ca-file root.pem --reply 200 --count 1
+          --device-secret-file secret.txt --endpoint 127.0.0.1:8883 \\
+          --ca-file certificates/ca.pem --reply 200 --max-wait 2
 
       Example, in a script: one object a line, and values for whoever asks for them:
-        nbiot listen --config agent.conf --ca-file root.pem --output json \\
-          --reply '200,{"power":"on"}' --count 1
-
-      Example, a command that answers, with `nbiot simulate --mqtts 8883 --control 5690`:
         nbiot listen --config agent.conf --endpoint 127.0.0.1:8883 \\
-          --ca-file certificates/ca.pem --count 1 \\
+          --ca-file certificates/ca.pem --max-wait 2 --output json \\
+          --reply '200,{"power":"on"}'
+
+      Example, a command that answers:
+        nbiot listen --config agent.conf --endpoint 127.0.0.1:8883 \\
+          --ca-file certificates/ca.pem --max-wait 2 \\
           --exec 'logger -t device "$NBIOT_KIND $NBIOT_SERVICE"; echo "{}"'
 
       It subscribes to all that the device guide has the platform send: property sets and gets, services, synchronous \

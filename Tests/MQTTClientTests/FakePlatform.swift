@@ -70,7 +70,7 @@ final class FakePlatform: Sendable {
   }
 
   /// Ends the connection in order.
-  func close() { state.withLock { $0.connection }?.close() }
+  func close() { state.withLock { $0.connection }?.finish() }
 
   /// The next message that the device publishes.
   func next() async -> (topic: String, payload: String)? {

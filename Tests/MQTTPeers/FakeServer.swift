@@ -130,6 +130,9 @@ package final class FakeConnection: @unchecked Sendable {
     _ = Foundation.close(descriptor)
   }
 
+  /// Ends it in order from another thread than the script's, which then reads the end.
+  package func finish() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
+
   /// Breaks it, with an RST.
   package func reset() {
     var linger = linger(l_onoff: 1, l_linger: 0)

@@ -14,6 +14,7 @@ struct Compiler {
     "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CBORPayload",
     "PlatformCredentials", "SystemClocks", "UDPTransport", "DeviceStore", "ReportLink", "CoAPLink",
     "DurableReports", "DeviceDriver", "DeviceClient", "HTTPSTransfer", "DeviceLibrary",
+    "MQTTLayer", "MQTTLink", "MQTTChannel", "DeviceDownlinks",
   ]
 
   func swift(_ program: String, to name: String) throws {
@@ -56,7 +57,9 @@ struct Compiler {
       try #require(!own.isEmpty, "\(module) is not among the objects of the tests")
       arguments += own
     }
-    let run = try scratch.run(arguments + ["-lssl", "-lcrypto", "-lcbor", "-lcurl"])
+    let run = try scratch.run(
+      arguments + ["-lssl", "-lcrypto", "-lcbor", "-lcurl", "-lpaho-mqtt3as"]
+    )
     try #require(run.status == 0, "\(run.errors)")
   }
 }

@@ -90,7 +90,8 @@ private final class Paster {
       in: scratch
     )
     broker = try RunningSimulator(
-      ["nbiot", "simulate", "--mqtt", "0", "--control", "0"] + device,
+      ["nbiot", "simulate", "--mqtt", "0", "--mqtts", "0", "--certificates", "certificates"]
+        + ["--control", "0"] + device,
       in: scratch
     )
     self.device = try broker.answeringDevice(in: scratch)
@@ -153,6 +154,7 @@ private final class Paster {
       example
       .replacing("127.0.0.1:5682", with: "127.0.0.1:\(symmetric.port)")
       .replacing("127.0.0.1:5684", with: "127.0.0.1:\(dtls.port)")
+      .replacing("127.0.0.1:8883", with: "127.0.0.1:\(try broker.port(of: "mqtts"))")
       .replacing("127.0.0.1:5690", with: "127.0.0.1:\(try broker.port(of: "control"))")
       .replacing("https://example.com/app.bin", with: server.address)
       .replacing("--size 432945", with: "--size \(firmware.count)")
@@ -167,7 +169,8 @@ private final class Paster {
     let script = "set -euo pipefail\n" + text
     // The one that is thrown out by the examples.
     defer {
-      if text.contains("nbiot broker restart"), let new = try? broker.answeringDevice(in: scratch) {
+      let isOut = text.contains("nbiot broker restart") || example.contains("127.0.0.1:8883")
+      if isOut, let new = try? broker.answeringDevice(in: scratch) {
         device = new
       }
     }

@@ -52,6 +52,9 @@ private final class Reader {
     // Somebody has to answer.
     let device = try mqtt?.answeringDevice(in: scratch)
     defer { device?.kill() }
+    if text.contains("127.0.0.1:8883"), let secure = simulators[5_682] {
+      text.replace("127.0.0.1:8883", with: "127.0.0.1:\(try secure.port(of: "mqtts"))")
+    }
     if let mqtt {
       text.replace("127.0.0.1:5690", with: "127.0.0.1:\(try mqtt.port(of: "control"))")
     }

@@ -49,6 +49,8 @@ struct OptionWordsTests {
     "url",
     // What publish takes besides.
     "format",
+    // The protocol of a device, and what carries MQTT.
+    "transport",
     // What is signed, by each command.
     "for",
     // What a device sends, and what the platform sends to it.

@@ -1,0 +1,185 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(
+  "nbiot publish and call over MQTT",
+  .enabled(if: Mosquitto.isInstalled),
+  .timeLimit(.minutes(5))
+)
+struct MQTTPublishTests {
+  /// The options of the device of a simulator.
+  static func device(_ simulator: BrokerSimulator, _ transport: String = "mqtts") -> [String] {
+    let isPlain = transport == "mqtt" || transport == "ws"
+    return [
+      "--endpoint", "127.0.0.1:\(simulator.ports[transport] ?? 0)", "--product-key", "a1B2c3D4e5F",
+      "--device-name", "device1", "--device-secret-file", simulator.folder.path("secret.txt"),
+    ] + (isPlain ? ["--plain"] : ["--ca-file", simulator.authority])
+      + (transport.hasPrefix("ws") ? ["--websocket"] : [])
+  }
+
+  private func publish(
+    _ simulator: BrokerSimulator,
+    _ transport: String = "mqtts",
+    _ options: [String] = [],
+    input: String = ""
+  ) async throws -> Run {
+    try await nbiot(
+      ["publish", "--transport", "mqtt", "--topic", "/a1B2c3D4e5F/device1/user/update"]
+        + Self.device(simulator, transport) + options,
+      input: input
+    )
+  }
+
+  @Test(arguments: ["mqtt", "mqtts", "ws", "wss"])
+  func `a report over each transport, with the objects that CoAP has`(
+    transport: String
+  ) async throws {
+    let simulator = try BrokerSimulator()
+    let run = try await publish(
+      simulator,
+      transport,
+      ["--payload", #"{"value":1}"#, "--output", "json"]
+    )
+    #expect(run.status == 0, "\(run.errors)")
+    let object = try #require(run.object)
+    #expect(object["outcome"] as? String == "acknowledged")
+    #expect(object["bytesUp"] as? Int == 49 && object["bytesDown"] as? Int == 4)
+    #expect(object["transmissions"] as? Int == 1 && object["session"] == nil)
+    let isPlain = transport == "mqtt" || transport == "ws"
+    #expect(run.errors.contains("warning: --plain sends everything in the clear") == isPlain)
+    #expect(run.errors.contains("1 report, 1 acknowledged, 49 B up, 4 B down; 1 CONNECT, "))
+    #expect(
+      try simulator.stop().contains(#"PUBLISH /a1B2c3D4e5F/device1/user/update qos 1 {"value":1}"#)
+    )
+  }
+
+  @Test func `lines are reports of one connection`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts"])
+    let run = try await publish(
+      simulator,
+      "mqtts",
+      ["--keep-alive", "1200", "--clean-session", "no", "--sign-method", "hmacsha256"],
+      input: "1\n\n2\n3\n"
+    )
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.split(separator: "\n").count == 3)
+    #expect(run.errors.contains("1 CONNECT"))
+    let log = try simulator.stop()
+    #expect(log.contains("keep-alive 1200 s, clean session 0"))
+    #expect(log.contains("DISCONNECT"))
+  }
+
+  @Test func `a refusal ends with 3, the number, both readings and what to check`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts"])
+    let wrong = simulator.folder.path("wrong.txt")
+    try Data("wrong\n".utf8).write(to: URL(filePath: wrong))
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: wrong)
+    let run = try await publish(
+      simulator,
+      "mqtts",
+      ["--device-secret-file", wrong, "--output", "json"],
+      input: "1\n2\n"
+    )
+    #expect(run.status == 3, "\(run.errors)")
+    let first = try #require(run.output.split(separator: "\n").first)
+    #expect(first.contains(#""outcome":"refused""#) && first.contains(#""connack":4"#))
+    for words in [
+      "CONNACK 4: bad user name or password (MQTT 3.1.1)", "server unavailable",
+      "check the device secret", "--sign-method",
+    ] {
+      #expect(first.contains(words), "\(first)")
+    }
+    #expect(run.output.contains("not sent, as report 1 ended so"))
+    try simulator.stop()
+  }
+
+  @Test func `a server that proves nothing, and none at all`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts"])
+    let stranger = try DTLSCommandTests.Folder()
+    let other = try BrokerSimulator(transports: ["mqtts"])
+    let run = try await publish(
+      simulator,
+      "mqtts",
+      ["--ca-file", other.authority, "--payload", "1"]
+    )
+    #expect(run.status == 3)
+    #expect(run.output.contains("--ca-file names the file of authorities"), "\(run.output)")
+    let port = simulator.ports["mqtts"] ?? 0
+    try simulator.stop()
+    let silent = try await publish(
+      simulator,
+      "mqtts",
+      ["--endpoint", "127.0.0.1:\(port)", "--payload", "1"]
+    )
+    #expect(silent.status == 4, "\(silent.output)")
+    withExtendedLifetime(stranger) {}
+    try other.stop()
+  }
+
+  @Test(arguments: [
+    (["--transport", "mqtt", "--keep-alive", "29"], "--keep-alive: the keep-alive is 29 s"),
+    (["--transport", "mqtt", "--keep-alive", "1201"], "--keep-alive: the keep-alive is 1201 s"),
+    (
+      ["--transport", "mqtt", "--timing", "nbIoT", "--security", "dtls"],
+      "--security, --timing belong to CoAP: give --transport coap, too"
+    ),
+    (["--transport", "mqtt", "--session-file", "x"], "--session-file belongs to CoAP: give"),
+    (["--transport", "mqtt", "--server-name", "x"], "--server-name belongs to CoAP: give"),
+    (["--websocket", "--keep-alive", "60"], "--websocket, --keep-alive belong to MQTT: give"),
+    (["--plain"], "--plain belongs to MQTT: give --transport mqtt, too, or leave it out"),
+    (["--transport", "mqtt", "--plain", "--ca-file", "x"], "--plain verifies no server"),
+    (
+      ["--transport", "mqtt", "--endpoint", "coap://127.0.0.1"],
+      "--endpoint is for CoAP by its scheme: give HOST:PORT for MQTT"
+    ),
+  ])
+  func `a contradiction is refused before anything is sent`(
+    options: [String],
+    words: String
+  ) async throws {
+    let run = try await nbiot(
+      [
+        "publish", "--product-key", "a1B2c3D4e5F", "--device-name", "device1", "--topic", "/a",
+        "--payload", "1",
+      ] + options,
+      environment: ["NBIOT_DEVICE_SECRET": "s"]
+    )
+    #expect(run.status == 2)
+    #expect(run.errors.contains("Error: \(words)"), "\(run.errors)")
+    #expect(run.output.isEmpty)
+  }
+
+  @Test func `without authorities, and with a bar in the client id, nothing is sent`() async throws
+  {
+    for (options, words) in [
+      ([], "TLS verifies the server: give --ca-file FILE"),
+      (["--plain", "--client-id", "a|b"], "the client id has a | at byte 1"),
+    ] as [([String], String)] {
+      let run = try await nbiot(
+        [
+          "publish", "--transport", "mqtt", "--product-key", "a1B2c3D4e5F", "--device-name",
+          "device1", "--topic", "/a", "--payload", "1",
+        ] + options,
+        environment: ["NBIOT_DEVICE_SECRET": "s"]
+      )
+      #expect(run.status == 2)
+      #expect(run.errors.contains(words), "\(run.errors)")
+    }
+  }
+
+  @Test func `a request of the thing model has the platform's reply`() async throws {
+    let simulator = try BrokerSimulator(["--desired", "power=\"on\""], transports: ["mqtts"])
+    let run = try await nbiot(
+      [
+        "call", "thing.property.desired.get", #"["power"]"#, "--transport", "mqtt", "--output",
+        "json", "--verbose",
+      ] + Self.device(simulator)
+    )
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.contains(#""power":{"#), "\(run.output)")
+    #expect(run.errors.contains("device -> platform: SUBSCRIBE "))
+    #expect(!run.errors.contains(BrokerSimulator.secret))
+    try simulator.stop()
+  }
+}
