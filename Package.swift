@@ -474,7 +474,8 @@ let package = Package(
     .testTarget(
       name: "DeviceStoreTests",
       dependencies: [
-        "ConstrainedCore", "DeviceStore", "SystemClocks", "Platform", "ReportLink", "DurableReports",
+        "ConstrainedCore", "DeviceStore", "SystemClocks", "Platform", "ReportLink",
+        "DurableReports",
         "FileRecorder", "TestSupport",
       ],
       swiftSettings: strict
@@ -639,6 +640,16 @@ let package = Package(
         "Inspection",
       ],
       path: "Tests/Fuzzing/Entries",
+      swiftSettings: strict
+    ),
+    .executableTarget(
+      name: "mqtt-throughput",
+      dependencies: [
+        "ConstrainedCore", "DeviceDriver", "DeviceStore", "DurableReports", "MQTTChannel",
+        "MQTTLink",
+        "OpenSSLSupport", "Platform", "SystemClocks",
+      ],
+      path: "Tests/MQTTThroughput",
       swiftSettings: strict
     ),
     .executableTarget(
