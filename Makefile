@@ -14,7 +14,7 @@
 # make waiting    the CPU time of a device that waits a minute for a silent server
 # make sanitize   the DTLS tests under the address sanitizer, handshakes under valgrind
 # make bench      compares the codec with a floor in C and libcoap, measures a report, and compares a DTLS
-#                 handshake with openssl s_client: one table each
+#                 handshake with openssl s_client, and reports over MQTT with mosquitto_pub: one table each
 # make agent      nbiot-agent for x86_64 Linux in .build-agent: small, in Embedded Swift; with and without DTLS
 # make backlog    lines that wait together, into an agent whose syncs take 3 ms: lines a second, and syncs
 # make agent-aarch64, make agent-armv7  the same for these machines (Debian's arm64 and armhf)
@@ -191,7 +191,7 @@ SECONDS := 60
 fuzz: deps deps-python
 	Tests/Fuzzing/run.sh $(SECONDS)
 
-bench: deps
+bench: deps-mqtt deps-broker
 	@command -v python3 >/dev/null && command -v openssl >/dev/null || { echo "installing python3 openssl"; \
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy python3 openssl; }
 	@pkg-config --exists libcoap-3-notls 2>/dev/null || { echo "installing libcoap3-dev"; \
@@ -208,6 +208,11 @@ bench: deps
 	  "ordinary" .build/release/ordinary-probe
 	@echo
 	@Benchmarks/handshakes.sh
+	@command -v mosquitto_pub >/dev/null || { echo "installing mosquitto-clients"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy mosquitto-clients; }
+	swift build $(STRICT) --product mqtt-throughput -c release
+	@echo
+	@Benchmarks/throughput.sh .build/release/mqtt-throughput
 
 backlog: build agent
 	Benchmarks/backlog.sh .build-agent/x86_64-symmetric/nbiot-agent .build/debug/nbiot

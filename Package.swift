@@ -664,6 +664,16 @@ let package = Package(
       swiftSettings: strict
     ),
     .executableTarget(
+      name: "mqtt-throughput",
+      dependencies: [
+        "ConstrainedCore", "DeviceDriver", "DeviceStore", "DurableReports", "MQTTChannel",
+        "MQTTLink",
+        "OpenSSLSupport", "Platform", "SystemClocks",
+      ],
+      path: "Tests/MQTTThroughput",
+      swiftSettings: strict
+    ),
+    .executableTarget(
       name: "dtls-exercise",
       dependencies: ["FuzzEntries"],
       path: "Tests/DTLSExercise",

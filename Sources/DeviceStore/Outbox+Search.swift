@@ -64,10 +64,12 @@ struct OutboxSearch {
   ) {
     if taken.blocks(head.topic, head.priority) {
       isVain = wasVain
+    } else if max(taken.outlook.passed, head.priority) > 0 {
+      forget()
     } else if taken.outlook.isRestBlocked {
       taken.outlook.reopened &+= 1
       if wasVain {
-        highest = max(highest, max(taken.outlook.passed, head.priority) &+ 1)
+        highest = 1
         resume = offset
       }
     }
@@ -110,6 +112,8 @@ extension Outbox {
       taken.outlook.reopened = 0
       return .good
     }
+    // Only a search that relied on what was known leaves that valid.
+    if search.bound < 0 { taken.outlook.isRestBlocked = false }
     if recordOffset != search.best {
       // A better one that was damaged was read since.
       walk.offset = search.best

@@ -18,8 +18,6 @@ extension Outbox {
     taken[place] = entry
     inFlight = 0
     isInFlightSuperseded = false
-    // Only a search that relied on what was known leaves that valid.
-    if search.bound < 0 { taken.outlook.isRestBlocked = false }
     guard taken.outlook.isRestBlocked else { return }
     taken.outlook.reopened &-= 1
     // So not all that waits is gone through to find nothing.
@@ -41,12 +39,13 @@ extension Outbox {
     inFlightSize = entry.size
     inFlightTopic = entry.topic
     inFlightPriority = entry.priority
-    if inFlightOffset == 0 {
+    // With priorities, those that wait may be before it in the file: all are gone through.
+    if inFlightOffset == 0 || max(taken.outlook.passed, entry.priority) > 0 || search.highest > 1 {
       search.forget()
     } else if search.isVain || search.highest > 0 {
-      // It and those of its topic may be sent again.
+      // It and those of its topic, which are behind it, may be sent again.
       search.resume = search.isVain ? inFlightOffset : min(search.resume, inFlightOffset)
-      search.highest = max(search.highest, max(taken.outlook.passed, entry.priority) &+ 1)
+      search.highest = 1
       search.isVain = false
       taken.outlook.reopened &+= 1
     }

@@ -21,7 +21,12 @@ private typealias Durable = DescriptorDriver<MQTTLink<MQTTChannel, SystemRandom>
 private final class DurableDevice {
   var driver: Durable
 
-  init(_ broker: Mosquitto, in folder: URL, staysConnected: Bool = false) throws {
+  init(
+    _ broker: Mosquitto,
+    in folder: URL,
+    staysConnected: Bool = false,
+    reportsInFlight: Int = 1
+  ) throws {
     let (host, path) = (Array("127.0.0.1".utf8), Array(folder.path.utf8))
     let authorities = try MQTTCertificates.text("ca.pem")
     let channel = try MQTTChannel(
@@ -30,6 +35,7 @@ private final class DurableDevice {
     )
     var settings = MQTTLinkSettings()
     settings.staysConnected = staysConnected
+    settings.reportsInFlight = reportsInFlight
     settings.reconnecting.retry = Milliseconds(20)
     settings.reconnecting.closePeriod = Milliseconds(0)
     let (key, name, secret) = (Array("pk".utf8), Array("device".utf8), Array("secret".utf8))
@@ -53,8 +59,8 @@ private final class DurableDevice {
     driver = DescriptorDriver(reports: reports)
   }
 
-  func accept(_ payload: String) throws -> UInt64 {
-    let (name, bytes) = (Array("/pk/device/user/update".utf8), Array(payload.utf8))
+  func accept(_ payload: String, to topic: String = "update") throws -> UInt64 {
+    let (name, bytes) = (Array("/pk/device/user/\(topic)".utf8), Array(payload.utf8))
     let topic = try Topic(name.span)
     return try driver.reports.accept(
       topic: topic,
@@ -101,28 +107,49 @@ struct DurableMQTTTests {
     return url
   }
 
-  @Test func `each accepted report is delivered, whatever becomes of the broker`() throws {
+  @Test(arguments: [1, 4, 16])
+  func `each accepted report is delivered, whatever becomes of the broker`(
+    reportsInFlight: Int
+  ) throws {
     let folder = try folder()
     defer { try? FileManager.default.removeItem(at: folder) }
     let broker = try Mosquitto()
-    let device = try DurableDevice(broker, in: folder)
+    let device = try DurableDevice(broker, in: folder, reportsInFlight: reportsInFlight)
     var waiting: Set<UInt64> = []
-    for number in 0..<40 { waiting.insert(try device.accept("{\"n\":\(number)}")) }
+    var topics: [UInt64: Int] = [:]
+    // The last one of each topic that was delivered.
+    var last: [Int: UInt64] = [:]
+    for number in 0..<40 {
+      let id = try device.accept("{\"n\":\(number)}", to: "t\(number % 20)")
+      waiting.insert(id)
+      topics[id] = number % 20
+    }
+    func take(_ event: DurableEvent) {
+      guard case .delivered(let id) = event, let topic = topics[id] else { return }
+      #expect(waiting.remove(id) != nil, "\(id) was delivered before")
+      #expect(last[topic, default: 0] < id, "\(id) is out of order")
+      last[topic] = id
+    }
     for kill in 0..<5 {
       let rest = waiting.count - 6
       let isDone = device.drive {
-        if case .delivered(let id) = $0 { waiting.remove(id) }
+        take($0)
         return waiting.count <= rest
       }
       #expect(isDone, "after \(kill) kills")
       broker.end()
       // It finds out, and nobody listens meanwhile.
-      #expect(device.drive { if case .authenticationFailed = $0 { true } else { false } })
+      #expect(
+        device.drive {
+          take($0)
+          return if case .authenticationFailed = $0 { true } else { false }
+        }
+      )
       try broker.start()
     }
     #expect(
       device.drive {
-        if case .delivered(let id) = $0 { waiting.remove(id) }
+        take($0)
         return waiting.isEmpty
       }
     )

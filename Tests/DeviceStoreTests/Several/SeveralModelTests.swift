@@ -44,7 +44,7 @@ private final class Ledger {
 
 @Suite("Several reports under way, at random")
 struct SeveralModelTests {
-  @Test(arguments: [(UInt64(31), 4), (32, 16), (33, 4), (34, 16)])
+  @Test(arguments: [(UInt64(31), 4), (32, 16), (33, 4), (34, 16), (35, 16), (36, 4)])
   func `nothing is lost or out of order through power cuts at any instant`(
     seed: UInt64,
     capacity: Int

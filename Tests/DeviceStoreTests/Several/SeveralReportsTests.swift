@@ -105,6 +105,19 @@ struct SeveralReportsTests {
     #expect(platform.underWay.map(\.id) == [6, 1])
   }
 
+  @Test func `those that a more urgent one has overtaken keep their order`() throws {
+    let platform = SeveralPlatform(capacity: 4)
+    let device = try SeveralDevice(workspace, platform)
+    try device.accept(0)
+    try device.accept(0, priority: 1)
+    try device.accept(0)
+    _ = device.events()
+    #expect(platform.underWay.map(\.id) == [2])
+    platform.deliver(2)
+    _ = device.events()
+    #expect(platform.underWay.map(\.id) == [1])
+  }
+
   @Test func `one that is replaced under way is delivered, or ends when it comes back`() throws {
     let platform = SeveralPlatform(capacity: 4)
     let device = try SeveralDevice(workspace, platform)
