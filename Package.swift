@@ -338,6 +338,17 @@ let package = Package(
       ],
       swiftSettings: device
     ),
+    // The same source over MQTT: Shared is a link to the folder of Agent.
+    .target(
+      name: "MQTTAgent",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "Alink", "OpenSSLSupport",
+        "CBORPayload", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel", "MQTTLink",
+        "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials",
+        "SystemClocks", "CPOSIX",
+      ],
+      swiftSettings: device + [.define("MQTT")]
+    ),
     .systemLibrary(name: "CDevice"),
     .target(
       name: "DeviceLibrary",
@@ -353,6 +364,11 @@ let package = Package(
     .executableTarget(
       name: "nbiot-agent",
       dependencies: ["Agent"],
+      swiftSettings: strict
+    ),
+    .executableTarget(
+      name: "nbiot-agent-mqtt",
+      dependencies: ["MQTTAgent"],
       swiftSettings: strict
     ),
     .testTarget(

@@ -51,7 +51,7 @@ struct DatagramInput {
     }
     let length = max(0, min(count, room.count))
     let text = room.span.extracting(first: length)
-    isAnswer = text.starts(with: Phrase.accepted.text) || text.starts(with: Phrase.refused.text)
+    isAnswer = text.isAgentAnswer
     return max(0, count)
   }
 
@@ -73,5 +73,15 @@ struct DatagramInput {
         &own
       )
     }
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// Whether it is what an agent answers to a datagram.
+  var isAgentAnswer: Bool {
+    #if MQTT
+    if starts(with: Span("replied ")) { return true }
+    #endif
+    return starts(with: Phrase.accepted.text) || starts(with: Phrase.refused.text)
   }
 }
