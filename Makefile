@@ -16,6 +16,7 @@
 # make bench      compares the codec with a floor in C and libcoap, measures a report, and compares a DTLS
 #                 handshake with openssl s_client: one table each
 # make agent      nbiot-agent for x86_64 Linux in .build-agent: small, in Embedded Swift; with and without DTLS
+# make agent-mqtt the same over MQTT, nbiot-agent-mqtt
 # make agent-aarch64, make agent-armv7  the same for these machines (Debian's arm64 and armhf)
 # make library    libnbiot-device.a for programs in C, with its header and an example
 # make try-agent  tests all six agents end to end against the simulator, other machines' under qemu,
@@ -32,7 +33,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
 .PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench \
-  agent agent-aarch64 agent-armv7 library try-agent torture fuzz clean
+  agent agent-mqtt agent-aarch64 agent-armv7 library try-agent torture fuzz clean
 
 all: build
 
@@ -168,6 +169,9 @@ deps-agent: deps
 agent: deps
 	@packaging/build-agent.sh x86_64
 	@packaging/build-agent.sh x86_64 --symmetric-only
+
+agent-mqtt: deps-mqtt
+	@packaging/build-agent.sh x86_64 --mqtt
 
 agent-aarch64 agent-armv7: deps-agent
 	@packaging/build-agent.sh $(@:agent-%=%)

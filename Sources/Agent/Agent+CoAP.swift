@@ -9,13 +9,13 @@ internal import Platform
 internal import PlatformCredentials
 internal import SecurityLayer
 internal import SymmetricSecurity
+internal import SystemClocks
 
 #if SYMMETRIC_ONLY
 typealias AgentSecurity = SymmetricSecurity
 #else
 internal import DTLSSecurity
 internal import EitherSecurity
-internal import SystemClocks
 
 typealias AgentSecurity = EitherSecurity
 #endif

@@ -4,7 +4,9 @@ internal import ConstrainedCore
 internal import DeviceDownlinks
 internal import DeviceDriver
 internal import DurableReports
+internal import MQTTChannel
 internal import MQTTLink
+internal import OpenSSLSupport
 internal import PayloadCoding
 internal import ReportLink
 internal import SystemClocks

@@ -2,8 +2,10 @@ internal import ConstrainedCore
 internal import DeviceDriver
 internal import DeviceStore
 internal import DurableReports
+internal import MQTTChannel
 internal import MQTTLayer
 internal import MQTTLink
+internal import OpenSSLSupport
 internal import PlatformMQTT
 internal import ReportLink
 

@@ -3,6 +3,16 @@ internal import ConstrainedCore
 internal import DeviceDriver
 internal import DeviceStore
 internal import DurableReports
+internal import OpenSSLSupport
+
+// Embedded Swift wants the conformances of what the driver is made of.
+#if MQTT
+internal import MQTTChannel
+internal import MQTTLink
+#else
+internal import CoAPLink
+internal import SecurityLayer
+#endif
 
 /// The agent's output: results to standard output, everything else to standard error, one line
 /// each.

@@ -3,7 +3,17 @@ internal import ConstrainedCore
 internal import DeviceDriver
 internal import DeviceStore
 internal import DurableReports
+internal import OpenSSLSupport
 internal import SystemClocks
+
+// Embedded Swift wants the conformances of what the driver is made of.
+#if MQTT
+internal import MQTTChannel
+internal import MQTTLink
+#else
+internal import CoAPLink
+internal import SecurityLayer
+#endif
 
 /// The exit status of the program.
 ///

@@ -58,6 +58,8 @@ func sendLine(_ arguments: Arguments) -> AgentStatus {
   let text = room.span.extracting(0..<count).trimmed
   printed.add(text)
   guard printed.write(to: 1) else { return .output }
-  let isTaken = text.isAgentAnswer && !text.starts(with: Phrase.refused.text)
-  return isTaken ? .success : .rejected
+  #if MQTT
+  if text.starts(with: Span("replied ")) { return .success }
+  #endif
+  return text.starts(with: Phrase.accepted.text) ? .success : .rejected
 }

@@ -8,6 +8,15 @@ internal import Platform
 internal import PlatformCredentials
 internal import SystemClocks
 
+// Embedded Swift wants the conformances of what the driver is made of.
+#if MQTT
+internal import MQTTChannel
+internal import MQTTLink
+#else
+internal import CoAPLink
+internal import SecurityLayer
+#endif
+
 /// Runs the program with `main`'s arguments until the process ends.
 public func runAgent(
   _ count: Int32,
