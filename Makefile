@@ -75,7 +75,7 @@ peers:
 
 # Tests that run programs block a thread each, and there are only as many threads as cores. They run separately from the
 # others, some of which depend on the time.
-PROGRAMS := ^nbiotTests\.|^SnippetTests\.|^MQTT(Channel|Link)Tests\.
+PROGRAMS := ^nbiotTests\.|^SnippetTests\.|^MQTT(Agent|Channel|Link)Tests\.
 test: deps-mqtt peers
 	@packaging/install-broker.sh --tests
 	@rm -f .build/tests-swift-testing.xml .build/programs-swift-testing.xml
@@ -185,9 +185,11 @@ try-agent: build agent agent-aarch64 agent-armv7 library
 	packaging/try-library.sh
 
 KILLS := 1000
-torture: deps-mqtt agent
+torture: deps-mqtt agent agent-mqtt
+	@packaging/install-broker.sh --tests
 	swift build $(STRICT) --build-tests
 	NBIOT_KILLS=$(KILLS) NBIOT_AGENT=$$PWD/.build-agent/x86_64/nbiot-agent \
+	  NBIOT_AGENT_MQTT=$$PWD/.build-agent/x86_64-mqtt/nbiot-agent-mqtt \
 	  swift test --skip-build --filter KillTests
 
 SECONDS := 60

@@ -593,6 +593,12 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "MQTTAgentTests",
+      dependencies: ["nbiot", "nbiot-agent-mqtt", "TestSupport"],
+      resources: [.copy("README.md")],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "nbiotTests",
       dependencies: [
         "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformCore",

@@ -58,6 +58,8 @@ extension Agent {
     let downlinkSettings = DownlinkSettings(configuration)
     checkDesired(configuration)
     let identity = makeIdentity(configuration)
+    // One of the names alone has no bar.
+    if (try? MQTTConnectRequest.check(identity)) == nil { configuration.refuse(.clientID) }
     let secret = readSecret(configuration)
     let fingerprint = makeFingerprint(configuration, identity, secret, mode: 2)
     let channel = makeChannel(configuration, endpoint)
