@@ -27,7 +27,7 @@ extension Agent {
   @inline(never)
   mutating func close() { driver.close(within: Milliseconds(2_000)) }
 
-  /// Looks after what is not the link's own: requests whose time is over, the command, subscriptions and rests.
+  /// Looks after what is not the link's own: requests whose time is over, and the command.
   @inline(never)
   mutating func look(at now: Instant) {
     while let expired = extras.exchange.pollExpired(over: &driver.reports, at: now) {
@@ -38,6 +38,11 @@ extension Agent {
     }
     if let ended = extras.command.look(at: now) { answer(ended, at: now) }
     startCommand(at: now)
+  }
+
+  /// Tells what the link's events do not: refused subscriptions, and why the connection is gone.
+  @inline(never)
+  mutating func watch(at now: Instant) {
     while let filter = driver.reports.pollRefusedFilter() {
       line.start("warning subscription-refused filter=")
       line.add(filter.bytes)

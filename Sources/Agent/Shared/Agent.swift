@@ -244,6 +244,9 @@ struct Agent: ~Copyable {
     {
       show(event)
     }
+    #if MQTT
+    watch(at: now)
+    #endif
     if configuration.arguments.isOnce, driver.reports.isHeldUp(at: now) { isHeldUp = true }
     #if !MQTT
     if driver.wantsLink { transmit() }
