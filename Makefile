@@ -17,6 +17,7 @@
 #                 handshake with openssl s_client: one table each
 # make agent      nbiot-agent for x86_64 Linux in .build-agent: small, in Embedded Swift; with and without DTLS
 # make agent-mqtt the same over MQTT, nbiot-agent-mqtt
+# make backlog    lines that wait together, into an agent whose syncs take 3 ms: lines a second, and syncs
 # make agent-aarch64, make agent-armv7  the same for these machines (Debian's arm64 and armhf)
 # make library    libnbiot-device.a for programs in C, with its header and an example
 # make try-agent  tests all six agents end to end against the simulator, other machines' under qemu,
@@ -32,7 +33,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
-.PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench \
+.PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench backlog \
   agent agent-mqtt agent-aarch64 agent-armv7 library try-agent torture fuzz clean
 
 all: build
@@ -50,7 +51,7 @@ deps:
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy $$missing; \
 	fi
 
-# What the MQTT channel is built against; the demo needs none of it.
+# What the MQTT channel is built against.
 deps-mqtt: deps
 	@[ -r /usr/include/MQTTAsync.h ] || { echo "installing libpaho-mqtt-dev"; \
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy libpaho-mqtt-dev; }
@@ -65,7 +66,7 @@ broker: deps-broker
 build: deps-mqtt
 	swift build $(STRICT)
 
-demo: deps
+demo: deps-mqtt
 	swift run $(STRICT) nbiot demo
 	@echo
 	swift run $(STRICT) nbiot demo --security dtls --reports 3
@@ -75,7 +76,7 @@ peers:
 
 # Tests that run programs block a thread each, and there are only as many threads as cores. They run separately from the
 # others, some of which depend on the time.
-PROGRAMS := ^nbiotTests\.|^SnippetTests\.|^MQTT(Agent|Channel|Link)Tests\.
+PROGRAMS := ^nbiotTests\.|^SnippetTests\.|^MQTT(Agent|Channel|Link|Client)Tests\.
 test: deps-mqtt peers
 	@packaging/install-broker.sh --tests
 	@rm -f .build/tests-swift-testing.xml .build/programs-swift-testing.xml
@@ -213,6 +214,9 @@ bench: deps
 	  "ordinary" .build/release/ordinary-probe
 	@echo
 	@Benchmarks/handshakes.sh
+
+backlog: build agent
+	Benchmarks/backlog.sh .build-agent/x86_64-symmetric/nbiot-agent .build/debug/nbiot
 
 clean:
 	rm -rf .build .build-agent .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build

@@ -62,9 +62,9 @@ let package = Package(
       name: "DeviceClient",
       targets: [
         "DeviceClient", "CoAPLink", "ReportLink", "DeviceStore", "DTLSSecurity", "SecurityLayer",
-        "CoAPExchange", "Alink", "PlatformCoAP", "Platform", "PlatformCredentials",
+        "CoAPExchange", "Alink", "PlatformCoAP", "PlatformMQTT", "Platform", "PlatformCredentials",
         "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
-        "OpenSSLSupport",
+        "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel",
       ]
     ),
     .library(
@@ -251,7 +251,8 @@ let package = Package(
         "PlatformCoAP", "Alink",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CBORPayload", "UDPTransport",
         "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
-        "DeviceStore", "SystemClocks",
+        "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink", "MQTTChannel", "PlatformMQTT",
+        "DeviceDownlinks",
       ],
       swiftSettings: strict
     ),
@@ -318,7 +319,7 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
-        "DeviceStore", "DeviceClient", "SystemClocks",
+        "DeviceStore", "DeviceClient", "MQTTLayer", "MQTTLink", "SystemClocks",
         "PlatformSimulator", "PlatformBroker", "SecurityLayer", "DTLSSecurity", "CBORPayload",
         "PacketCapture", "Inspection",
         "HTTPSTransfer", "Agent",
@@ -431,6 +432,14 @@ let package = Package(
       swiftSettings: strict
     ),
     .testTarget(
+      name: "MQTTClientTests",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "Alink", "CoAPLink",
+        "MQTTLayer", "MQTTLink", "DeviceClient", "MQTTPeers", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
       name: "MQTTChannelTests",
       dependencies: ["ConstrainedCore", "MQTTLayer", "MQTTChannel", "MQTTPeers", "TestSupport"],
       swiftSettings: strict
@@ -502,7 +511,9 @@ let package = Package(
     .testTarget(
       name: "DeviceStoreTests",
       dependencies: [
-        "ConstrainedCore", "DeviceStore", "SystemClocks", "FileRecorder", "TestSupport",
+        "ConstrainedCore", "DeviceStore", "SystemClocks", "Platform", "ReportLink",
+        "DurableReports",
+        "FileRecorder", "TestSupport",
       ],
       swiftSettings: strict
     ),

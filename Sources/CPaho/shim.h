@@ -41,11 +41,16 @@ static inline int nbiot_paho_create(
     MQTTAsync *handle, const char *uri, const char *client_id, int version, void *context,
     MQTTAsync_connectionLost *lost, MQTTAsync_messageArrived *arrived) {
   MQTTAsync_createOptions options = MQTTAsync_createOptions_initializer;
+  struct sigaction pipe;
   int code;
   options.MQTTVersion = version;
   options.maxBufferedMessages = 128;
+  // The first client makes the whole program ignore SIGPIPE, and every program that it starts. All threads that write to
+  // the connection are the caller's own or of its making, where signals are blocked: see nbiot_paho_thread.
+  sigaction(SIGPIPE, NULL, &pipe);
   code = MQTTAsync_createWithOptions(
       handle, uri, client_id, MQTTCLIENT_PERSISTENCE_NONE, NULL, &options);
+  sigaction(SIGPIPE, &pipe, NULL);
   if (code == MQTTASYNC_SUCCESS) code = MQTTAsync_setCallbacks(*handle, context, lost, arrived, NULL);
   return code;
 }

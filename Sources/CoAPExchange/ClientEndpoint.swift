@@ -89,13 +89,15 @@ extension ClientEndpoint {
   /// `random` spreads its retransmissions; `parameters` are those of this request alone, but for
   /// NSTART. The message ID is drawn when the request goes out. A GET or FETCH with Observe 0
   /// registers an observation, which lasts until it is cancelled or ends; No-Response (RFC 7967) in
-  /// the request says which answers are not waited for.
+  /// the request says which answers are not waited for. Of a request that `isPlain` the caller knows that it
+  /// asks for neither, so that its options are not looked through.
   public mutating func send(
     _ code: Code,
     type: MessageType = .confirmable,
     token: Token,
     random: UInt32,
     parameters: TransmissionParameters? = nil,
+    isPlain: Bool = false,
     _ build: (inout MessageWriter) throws(MessageWriterError) -> Void
   ) throws(ExchangeError) -> ExchangeID {
     // conformance: 7252-4.3-a
@@ -105,7 +107,7 @@ extension ClientEndpoint {
     let index = try keep(code, type, token, parameters, build)
     slots[index].begin(ExchangeID(number: nextNumber), random: random)
     nextNumber &+= 1
-    slots[index].read(requests[index].bytes)
+    if !isPlain { slots[index].read(requests[index].bytes) }
     return slots[index].id
   }
 

@@ -20,7 +20,8 @@ extension CoAPLink: ReportLink where Security: ~Copyable {
     )
   }
 
-  /// Begins to deliver a report; `false` for a topic or a payload that `publish` would not take.
+  /// Begins to deliver a report to a topic that was checked when it was accepted; `false` without a topic, or
+  /// where it or the payload is too long.
   @inline(never)
   public mutating func begin(
     topic: Span<UInt8>,
@@ -28,12 +29,9 @@ extension CoAPLink: ReportLink where Security: ~Copyable {
     format: UInt16,
     at now: Instant
   ) -> Bool {
-    do throws(TopicError) {
-      report.topic = try Topic(topic)
-    } catch {
-      return refuse()
-    }
+    if topic.isEmpty { return refuse() }
     do throws(CapacityError) {
+      try report.topic.take(checked: topic)
       try report.payload.replace(with: payload)
     } catch {
       return refuse()

@@ -70,7 +70,6 @@ extension CoAPLink where Security: ~Copyable {
     guard unkept == nil else { return }
     isRequestAcknowledged = false
     var sequence = FixedBytes<32>()
-    var payload = FixedBytes<1_040>()
     do throws(SecurityError) {
       if security.usesSequence {
         guard let number = tracker?.next() else {
@@ -80,12 +79,11 @@ extension CoAPLink where Security: ~Copyable {
         report.result.sequence = number
         try Self.seal(number, &security, into: &sequence)
       }
-      // A request for a further block of the answer has no payload.
-      if report.block == nil { try Self.seal(report.payload.bytes, &security, into: &payload) }
       let messageToken = newToken()
       report.phase = .inFlight(
         try Self.startReport(
           &endpoint,
+          &security,
           messageToken,
           nextSpread(),
           report.topic.bytes.bytes,
@@ -93,7 +91,7 @@ extension CoAPLink where Security: ~Copyable {
           settings.tokenOption,
           token.bytes,
           sequence.bytes,
-          payload.bytes
+          report.payload.bytes
         )
       )
     } catch {
@@ -113,18 +111,10 @@ extension CoAPLink where Security: ~Copyable {
     }
   }
 
-  private static func seal(
-    _ payload: Span<UInt8>,
-    _ security: inout Security,
-    into output: inout FixedBytes<1_040>
-  ) throws(SecurityError) {
-    try output.write { (writer: inout ByteWriter) throws(SecurityError) in
-      try security.seal(payload: payload, into: &writer)
-    }
-  }
-
+  /// Writes the report, whose payload is sealed where it is to stand.
   private static func startReport(
     _ endpoint: inout Exchanges,
+    _ security: inout Security,
     _ messageToken: Token,
     _ random: UInt32,
     _ topic: Span<UInt8>,
@@ -134,19 +124,33 @@ extension CoAPLink where Security: ~Copyable {
     _ sequence: Span<UInt8>,
     _ payload: Span<UInt8>
   ) throws(SecurityError) -> ExchangeID {
-    try startExchange(&endpoint, messageToken, random: random) {
-      (message: inout MessageWriter) throws(MessageWriterError) in
-      try PlatformRequest.writeReport(
-        topic: topic,
-        contentFormat: form.format,
-        accept: form.accept,
-        block: form.block,
-        tokenOption: tokenOption,
-        token: token,
-        sequence: sequence,
-        payload: payload,
-        into: &message
-      )
+    var failure = SecurityError.capacity
+    do throws(SecurityError) {
+      return try startExchange(&endpoint, messageToken, random: random) {
+        (message: inout MessageWriter) throws(MessageWriterError) in
+        try PlatformRequest.writeReport(
+          topic: topic,
+          contentFormat: form.format,
+          accept: form.accept,
+          block: form.block,
+          tokenOption: tokenOption,
+          token: token,
+          sequence: sequence,
+          into: &message
+        )
+        // A request for a further block of the answer has no payload.
+        if form.block != nil { return }
+        try message.payload { (writer: inout ByteWriter) throws(MessageWriterError) in
+          do throws(SecurityError) {
+            try security.seal(payload: payload, into: &writer)
+          } catch {
+            failure = error
+            throw .capacity
+          }
+        }
+      }
+    } catch {
+      throw failure
     }
   }
 
@@ -197,7 +201,7 @@ extension CoAPLink where Security: ~Copyable {
     _ build: (inout MessageWriter) throws(MessageWriterError) -> Void
   ) throws(SecurityError) -> ExchangeID {
     do throws(ExchangeError) {
-      return try endpoint.send(.post, token: token, random: random, build)
+      return try endpoint.send(.post, token: token, random: random, isPlain: true, build)
     } catch {
       switch error {
       case .message: throw .capacity

@@ -111,7 +111,7 @@ public struct ReportResult: Sendable {
   /// It is the Max-Age of 4.29 (RFC 8516) or 5.03 (RFC 7252 Section 5.9.3.4), from a second to an
   /// hour, a minute if it is absent, and 0 for any other code. The session does not wait by itself:
   /// the owner does.
-  public internal(set) var retryAfter = Milliseconds(0)
+  public package(set) var retryAfter = Milliseconds(0)
   /// How much of the platform's answer is in `answer`.
   public internal(set) var extent = AnswerExtent.whole
   /// Why the answer is incomplete, for `AnswerExtent.incomplete`; otherwise `nil`.
@@ -126,13 +126,15 @@ public struct ReportResult: Sendable {
   /// The last sequence number under which it was sent; `nil` in a mode without one.
   public internal(set) var sequence: UInt64?
   /// The UDP payload sent for it in bytes, all transmissions together.
-  public internal(set) var bytesUp = 0
+  public package(set) var bytesUp = 0
   /// The UDP payload received for it in bytes.
-  public internal(set) var bytesDown = 0
+  public package(set) var bytesDown = 0
   /// The number of transmissions of requests for it.
-  public internal(set) var transmissions = 0
+  public package(set) var transmissions = 0
   /// The time from `publish` to the end.
-  public internal(set) var duration = Milliseconds(0)
+  public package(set) var duration = Milliseconds(0)
+
+  package init() {}
 }
 
 /// An event of a session.
@@ -191,4 +193,6 @@ public struct DeviceCounters: Equatable, Sendable {
   public var resumptions = 0
   /// Tokens issued by the platform.
   public var authentications = 0
+
+  package init() {}
 }

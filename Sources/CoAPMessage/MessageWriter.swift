@@ -102,6 +102,23 @@ public struct MessageWriter: ~Copyable, ~Escapable {
     output.put(payload)
   }
 
+  /// Lets `write` append the payload where it is to stand; without a byte of it there is none.
+  public mutating func payload(
+    _ write: (inout ByteWriter) throws(MessageWriterError) -> Void
+  ) throws(MessageWriterError) {
+    precondition(leastOption <= 0xFFFF, "an Empty message has no payload (RFC 7252 Section 4.1)")
+    guard output.remaining > 0 else { throw .capacity }
+    let start = output.count
+    output.put(0xFF)
+    do throws(MessageWriterError) {
+      try write(&output)
+    } catch {
+      output.truncate(to: start)
+      throw error
+    }
+    if output.count == start &+ 1 { output.truncate(to: start) }
+  }
+
   @inlinable
   @inline(__always)
   func delta(to number: OptionNumber) -> UInt32 {

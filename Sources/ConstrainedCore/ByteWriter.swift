@@ -92,6 +92,32 @@ public struct ByteWriter: ~Copyable, ~Escapable {
     }
   }
 
+  /// Appends `bytes` with a number in decimal digits in the place of each `mark`, unless that is empty; or nothing.
+  @inline(never)
+  package mutating func append(
+    _ bytes: Span<UInt8>,
+    replacing mark: Span<UInt8>,
+    with value: UInt64
+  ) throws(CapacityError) {
+    let start = length
+    var rest = bytes
+    do throws(CapacityError) {
+      while !mark.isEmpty, rest.count >= mark.count {
+        if rest.extracting(first: mark.count).isEqual(to: mark) {
+          try append(decimal: value)
+          rest = rest.extracting(droppingFirst: mark.count)
+        } else {
+          try append(rest[0])
+          rest = rest.extracting(droppingFirst: 1)
+        }
+      }
+      try append(rest)
+    } catch {
+      length = start
+      throw error
+    }
+  }
+
   /// Discards everything after the first `count` bytes.
   @inlinable
   public mutating func truncate(to count: Int) {

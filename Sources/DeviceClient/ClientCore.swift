@@ -23,7 +23,14 @@ protocol ClientCore: AnyObject, Sendable {
   func publish(_ pending: Pending)
   func cancel(_ id: UInt64)
   func exportSession() -> [UInt8]?
+  /// Resumes once nothing of the connection is left, after `stop`.
+  func waitForEnd(_ continuation: CheckedContinuation<Void, Never>)
   func overhead(of topic: Topic) -> MessageOverhead
+}
+
+extension ClientCore {
+  /// A socket needs no time to be closed.
+  func waitForEnd(_ continuation: CheckedContinuation<Void, Never>) { continuation.resume() }
 }
 
 /// The destination of a report.

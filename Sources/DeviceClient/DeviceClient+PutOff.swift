@@ -27,11 +27,13 @@ extension DeviceClient {
 }
 
 extension DeviceClientError {
-  /// How long the platform asks to wait before the next try; 0 where it names no time.
+  /// How long the platform asks to wait before the next try, and over MQTT how long nothing is connected; 0 where
+  /// there is no such time.
   public var retryAfter: Milliseconds {
     switch self {
     case .putOff(let wait), .authentication(.putOff(_, let wait), _): wait
     case .undelivered(let receipt): receipt.result.retryAfter
+    case .resting(_, let left): left
     default: Milliseconds(0)
     }
   }

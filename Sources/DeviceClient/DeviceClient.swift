@@ -22,8 +22,9 @@ internal import UDPTransport
 /// await client.close()
 /// ```
 ///
-/// Reports are delivered one after the other, in the order of the calls. Cancelling the task stops
-/// the retransmissions of its report. The client has one UDP socket and one thread that waits for it.
+/// Reports are delivered one after the other, in the order of the calls; over MQTT several at a time where
+/// `MQTTClientSettings.reportsInFlight` says so. Cancelling the task stops the retransmissions of its report. The
+/// client has one socket and one thread that waits for it, and over MQTT those of Eclipse Paho.
 public final class DeviceClient: Sendable {
   let core: any ClientCore
   let identity: DeviceIdentity
@@ -33,6 +34,8 @@ public final class DeviceClient: Sendable {
   let subDeviceModels: [String: [UInt8]]
   let deviceNames: DeviceNameRule
   private let canRegister: Bool
+  /// Whether it speaks MQTT.
+  let isMQTT: Bool
   let maxWait: Milliseconds
   let onPutOff: (@Sendable (Milliseconds) -> Void)?
 
@@ -85,6 +88,9 @@ public final class DeviceClient: Sendable {
     } else {
       canRegister = false
     }
+    let mqtt: MQTTClientSettings?
+    if case .mqtt(let settings) = configuration.transport { mqtt = settings } else { mqtt = nil }
+    isMQTT = mqtt != nil
     let models = [configuration.thingModel].compactMap { $0 } + configuration.subDeviceModels.values
     for model in models {
       do throws(ThingModelError) { _ = try ThingModelView(model.span) } catch {
@@ -93,6 +99,12 @@ public final class DeviceClient: Sendable {
     }
     guard let bytes = SecretBytes(copying: secret.span.trimmed) else {
       throw .secretLength(secret.count)
+    }
+    if let mqtt {
+      (sessionFinding, keptRandom) = (nil, [])
+      core = try Self.makeCore(configuration, mqtt, identity, bytes)
+      core.start()
+      return
     }
     let keeper = try Self.makeKeeper(configuration, identity, bytes)
     sessionFinding = keeper?.finding
@@ -291,11 +303,12 @@ public final class DeviceClient: Sendable {
   /// have issued a secret, and issues another one as long as the device has not been active. Needs
   /// DTLS with a certificate.
   ///
-  /// Unverified: the platform's C SDK v4 registers this way; the device guide describes HTTPS and
-  /// MQTT only.
+  /// Unverified: the platform's C SDK v4 registers this way over CoAP; the device guide describes HTTPS and
+  /// MQTT only. Over MQTT `MQTTClientSettings.registration` says whether the platform knows the device; for one that it
+  /// does not know a token is returned, which belongs to `registeredClientID`.
   public func register(signMethod: SignMethod = .hmacSHA256) async throws -> [UInt8] {
     // A pre-shared key would have to be derived from the requested secret.
-    guard canRegister else { throw DeviceClientError.device(.registrationNeedsDTLS) }
+    guard isMQTT || canRegister else { throw DeviceClientError.device(.registrationNeedsDTLS) }
     let id = core.makeID()
     return try await withTaskCancellationHandler {
       try await withCheckedThrowingContinuation { core.register(id, signMethod, $0) }
@@ -329,7 +342,11 @@ public final class DeviceClient: Sendable {
     _ target: Target,
     format: ContentFormat
   ) async throws -> Receipt {
-    guard payload.count <= PlatformRequest.maxPayload else {
+    if isMQTT {
+      guard payload.count <= MQTTClientSettings.maxPayload else {
+        throw DeviceClientError.payloadTooLong(payload.count)
+      }
+    } else if payload.count > PlatformRequest.maxPayload {
       throw DeviceClientError.device(.payloadTooLong(payload.count))
     }
     let id = core.makeID()
@@ -367,8 +384,10 @@ public final class DeviceClient: Sendable {
 
   /// Ends everything in flight with an error and closes the socket.
   ///
-  /// Nothing is sent, unless `dtls.saysGoodbye` is set: on a radio a close_notify costs a wake-up.
+  /// Nothing is sent over CoAP, unless `dtls.saysGoodbye` is set: on a radio a close_notify costs a wake-up. Over MQTT
+  /// it says goodbye, which may take up to 3 seconds.
   public func close() async {
     core.stop()
+    await withCheckedContinuation { core.waitForEnd($0) }
   }
 }

@@ -15,9 +15,15 @@ extension DeviceClientConfiguration {
       guard port == nil || port == endpoint.port else { throw .endpointMismatch }
       result.port = endpoint.port
     }
+    if case .mqtt(var settings) = transport {
+      guard endpoint.scheme == .none else { throw .endpointMismatch }
+      settings.authorities = Self.trimmed(settings.authorities)
+      result.transport = .mqtt(settings)
+    }
+    let isCoAP = if case .coap = transport { true } else { false }
     let isSymmetric = if case .symmetric = security { true } else { false }
     // conformance: 7252-6.2-a
-    guard endpoint.scheme == .none || (endpoint.scheme == .coap) == isSymmetric else {
+    guard !isCoAP || endpoint.scheme == .none || (endpoint.scheme == .coap) == isSymmetric else {
       throw .endpointMismatch
     }
     if case .certificate(var trust) = security {

@@ -4,9 +4,12 @@ internal import CoAPMessage
 public import ConstrainedCore
 public import DTLSSecurity
 public import DeviceStore
+public import MQTTChannel
+public import MQTTLink
 internal import PayloadCoding
 public import Platform
 internal import PlatformCoAP
+public import PlatformMQTT
 public import ReportLink
 public import UDPTransport
 
@@ -55,9 +58,11 @@ public struct DeviceClientConfiguration: Sendable {
   public var port: UInt16?
   /// The result of the first name lookup, in digits; empty to ask the system.
   package var addresses: [String] = []
+  /// CoAP or MQTT; it decides what of the rest counts.
+  public internal(set) var transport = ClientTransport.coap
   /// Signing, options and timing.
   public var settings = DeviceSettings()
-  /// The protection of messages.
+  /// The protection of messages over CoAP.
   public var security = ClientSecurity.symmetric
   /// The settings of DTLS; the timing is that of `settings`.
   public var dtls = DTLSSettings()
@@ -126,6 +131,27 @@ public struct DeviceClientConfiguration: Sendable {
     self.deviceName = deviceName
     self.host = host ?? PlatformAddress.host(productKey: productKey, region: region)
     self.port = port
+  }
+
+  /// Creates a configuration for the platform's address of MQTT (device guide 3.2 and 3.3), unless a host or a port is
+  /// given.
+  ///
+  /// Of the other settings those count that say nothing of CoAP: names, thing models and `maxWait`.
+  public init(
+    productKey: String,
+    deviceName: String,
+    mqtt settings: MQTTClientSettings,
+    host: String? = nil,
+    port: UInt16? = nil,
+    region: String = "cn-shanghai"
+  ) {
+    self.init(
+      productKey: productKey,
+      deviceName: deviceName,
+      host: host ?? "\(productKey).iot-as-mqtt.\(region).aliyuncs.com",
+      port: port
+    )
+    transport = .mqtt(settings)
   }
 }
 
@@ -217,6 +243,33 @@ public enum DeviceClientError: Error, Sendable {
   case foreignReply(to: UInt32, AlinkAnswer)
   /// The client is closed.
   case closed
+
+  // MARK: Over MQTT
+
+  /// The connection's settings cannot be used; nothing was sent.
+  case mqttSettings(MQTTSettingsError)
+  /// The address, path or authorities cannot be used; nothing was sent.
+  case channel(ChannelError)
+  /// No connection came about; the report was not sent.
+  case connection(MQTTLinkFailure)
+  /// For that reason nothing is connected before so much time has passed; nothing was sent.
+  case resting(RestReason, left: Milliseconds)
+  /// The connection ended before the platform's answer; it may have the report.
+  case lost(RestReason, Receipt)
+  /// The platform did not acknowledge the report in time; it may have it.
+  case unacknowledged(Receipt)
+  /// The topic filter cannot be asked for; nothing was sent.
+  case subscription(SubscriptionError)
+  /// The platform refuses the subscription to that topic filter, on which it would answer; nothing was sent.
+  case subscriptionRefused(String)
+  /// The device could not register.
+  case mqttRegistration(MQTTRegistrationFailure)
+  /// The payload has so many bytes, more than `MQTTClientSettings.maxPayload`; nothing was sent.
+  case payloadTooLong(Int)
+  /// There is no such request over MQTT; nothing was sent.
+  case notOverMQTT
+  /// The platform speaks to devices over MQTT only.
+  case needsMQTT
 }
 
 extension DeviceClientError: CustomStringConvertible {
@@ -266,6 +319,23 @@ extension DeviceClientError: CustomStringConvertible {
     case .foreignReply(let id, let answer):
       "the platform took the request \(id), but its reply is to another one: id \(answer.shownID)"
     case .closed: "the client is closed: make a new one"
+    case .mqttSettings(let error): error.description
+    case .channel(let error): error.description
+    case .connection(let failure): failure.description
+    case .resting(let reason, let left):
+      "nothing is connected for another \((left.count + 999) / 1_000) s: \(reason)"
+    case .lost(let reason, _): "\(reason); the platform may or may not have the report"
+    case .unacknowledged:
+      "no PUBACK came in time: the platform may or may not have the report"
+    case .subscription(let error): error.description
+    case .subscriptionRefused(let filter):
+      "the platform refuses the subscription to \(filter): check that the topic is this device's"
+    case .mqttRegistration(let failure): failure.description
+    case .payloadTooLong(let count):
+      "the payload has \(count) bytes; over MQTT at most \(MQTTClientSettings.maxPayload) are taken: split it"
+    case .notOverMQTT:
+      "the platform has /pull over CoAP only: over MQTT it sends messages by itself"
+    case .needsMQTT: "the platform sends messages to devices over MQTT only: use that transport"
     }
   }
 }

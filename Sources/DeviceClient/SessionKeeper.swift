@@ -30,13 +30,11 @@ final class SessionKeeper {
   /// Opens and locks the file at that path; refuses a session with another `fingerprint`.
   init(path: [UInt8], fingerprint: FixedBytes<32>) throws(SessionFileError) {
     let file = try SessionFile(path: path.span)
-    store = SessionStore(file)
-    let found: SessionFinding
-    do throws(StoreError) {
-      found = try store.load(for: fingerprint.bytes, into: &record)
-    } catch {
-      throw .store(error)
-    }
+    store = SessionStore()
+    store.join(file)
+    var found = SessionFinding.none
+    let result = store.load(for: fingerprint, into: &record, &found)
+    guard result.isGood else { throw .store(result.error) }
     guard found != .foreign else { throw .foreign }
     finding = found == .none ? file.finding : found
     record.fingerprint = fingerprint
@@ -83,10 +81,10 @@ final class SessionKeeper {
     let (raised, isOver) = record.ceiling.addingReportingOverflow(settings.reservation)
     record.ceiling = isOver ? .max : raised
     if unkept == .token {
-      try store.replace(with: record)
+      try store.replace(with: &record).check()
       keptChannels = channels
     } else {
-      try store.reserve(upTo: record.ceiling)
+      try store.reserve(upTo: record.ceiling).check()
     }
     session.keep(numbersUpTo: record.ceiling, at: now)
     return true
@@ -102,12 +100,8 @@ final class SessionKeeper {
     record.ceiling = ceiling
     // Tried once: the reports do not wait for it.
     keptChannels = channels
-    do throws(StoreError) {
-      try store.replace(with: record)
-      failure = nil
-    } catch {
-      failure = error
-    }
+    let result = store.replace(with: &record)
+    failure = result.isGood ? nil : result.error
   }
 
   private func now(_ instant: Instant) -> TimeStamp {

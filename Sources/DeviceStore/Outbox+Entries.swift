@@ -2,116 +2,131 @@ internal import CPOSIX
 package import ConstrainedCore
 
 extension Outbox {
-  /// Accepts an entry; it is durable when this returns its number.
+  /// Writes an entry, which is accepted when `commit` has made it durable; returns its number.
   ///
-  /// With a `key` other than 0 it takes the place of those that wait with the same key, but for the
-  /// one given out last, whose place it takes when `next` comes to it again. A `priority` above 7
-  /// counts as 7; `lifetime` is in seconds from `now`, 0 for ever. When it throws the entry is not
-  /// accepted; if the power goes just then it may be found afterwards all the same, once.
-  public mutating func append(
-    topic: Span<UInt8>,
-    payload: Span<UInt8>,
-    contentFormat: UInt16,
-    priority: UInt8 = 0,
-    lifetime: UInt32 = 0,
-    key: UInt64 = 0,
-    at now: TimeStamp
-  ) throws(OutboxError) -> UInt64 {
-    let id = try accept(topic, payload, contentFormat, priority, lifetime, key, at: now)
-    while shedNext() {}
-    return id
-  }
-
-  /// The same, but that entries whose place it takes are only ended by `shedNext`: call that until it
-  /// gives `false`, else the next entry ends them, and nobody learns their numbers.
+  /// Each `mark` in the payload, unless that is empty, becomes that number. With a `key` other than 0 the
+  /// entry takes the place of those that wait with the same key, but for the one given out last, whose place
+  /// it takes when `findNext` comes to it again. A `priority` above 7 counts as 7; `lifetime` is in seconds
+  /// from `now`, 0 for ever.
+  ///
+  /// When it throws the entry is not there; if the power goes just then it may be found afterwards all the
+  /// same, once. Where others were added since the last `commit`, it may throw for want of room that `commit`
+  /// makes: call that, and add the entry again.
   @inline(never)
-  package mutating func accept(
+  package mutating func add<Taken: TakenEntries>(
     _ topic: Span<UInt8>,
     _ payload: Span<UInt8>,
+    mark: Span<UInt8>,
     _ contentFormat: UInt16,
     _ priority: UInt8,
     _ lifetime: UInt32,
     _ key: UInt64,
+    beside taken: inout Taken,
     at now: TimeStamp
   ) throws(OutboxError) -> UInt64 {
-    while shedNext() {}
-    counters.refused &+= 1
-    guard topic.count <= OutboxHead.maxTopicCount, payload.count <= OutboxHead.maxPayloadCount
-    else { throw .tooLong }
-    new.id = nextID
-    new.accepted = now.kept
-    new.lifetime = lifetime
-    new.key = key
-    new.topicCount = UInt8(truncatingIfNeeded: topic.count)
-    new.payloadCount = UInt16(truncatingIfNeeded: payload.count)
-    new.contentFormat = contentFormat
-    new.priority = min(priority, 7)
-    let size = new.size
-    let excess = pendingBytes &+ size &- maxBytes
-    if size > maxBytes || excess > 0 && room() < excess { throw .full }
-    var isFull = false
-    var result: StoreResult
-    repeat {
-      if isFull || !isSettled || isTooLong(with: size) {
-        result = tidy(for: size)
-        if !result.isGood { break }
+    if addedCount == 0 {
+      while shedNext(beside: &taken) {}
+      newKeys.count = 0
+    }
+    // Else it is added again, alone.
+    if addedCount == 0 { counters.refused &+= 1 }
+    var isTidy = false
+    while true {
+      // Anew after what waits was moved, for that uses the same place.
+      recordOffset = 0
+      record.head.status = 0
+      record.head.tries = 0
+      record.head.id = nextID
+      record.head.accepted = now.kept
+      record.head.lifetime = lifetime
+      record.head.key = key
+      record.head.contentFormat = contentFormat
+      record.head.rank(priority, isContinuation: addedCount > 0)
+      if !record.fill(topic, payload, mark) {
+        // It would be alone, too.
+        if addedCount > 0 { counters.refused &+= 1 }
+        throw .tooLong
       }
-      result = write(topic, payload)
-      // On a full disk what is done takes the room, if it is worth the writing.
-      isFull = !isFull && end >= OutboxHeader.recordsStart &+ 2 &* pendingBytes
-    } while !result.isGood && isFull
-    if !result.isGood { throw .store(result.error) }
-    counters.refused &-= 1
+      let size = record.head.size
+      var result = StoreResult.good
+      var needsRoom = !isSettled || isTooLong(with: size)
+      let excess = pendingBytes &+ size &- maxBytes
+      if size > maxBytes || excess > 0 && room(beside: taken) < excess || !newKeys.hasRoom(for: key)
+      {
+        throw .full
+      }
+      if !needsRoom {
+        newEnd = end
+        result = writeRecord(header.nonce, .write)
+        if result.isGood { break }
+        cut()
+        // On a full disk what is done takes the room, if it is worth the writing.
+        needsRoom = end >= OutboxHeader.recordsStart &+ 2 &* pendingBytes
+      }
+      if addedCount == 0, needsRoom, !isTidy {
+        isTidy = true
+        result = tidy(for: size)
+        if result.isGood { continue }
+      }
+      throw result.isGood ? .full : .store(result.error)
+    }
+    let size = newEnd &- end
+    recordOffset = end
+    let wasVain = search.isVain
+    search.takeIn(
+      record.head,
+      at: end,
+      expiry: expiry(of: record.head, at: now),
+      isAlone: count == 0,
+      knowsDate: now.date > 0
+    )
+    if Taken.places > 0 { search.takeIn(record.head, at: end, beside: &taken, wasVain: wasVain) }
+    end = newEnd
+    if addedCount == 0 { counters.refused &-= 1 }
     counters.accepted &+= 1
-    lastID = new.id
+    lastID &+= 1
     count &+= 1
     pendingBytes &+= size
-    search.takeIn(new, at: end &- size, expiry: expiry(of: new, at: now))
-    isShedding = new.key != 0 || pendingBytes > maxBytes
-    return new.id
+    addedCount &+= 1
+    addedBytes &+= size
+    newPriority = record.head.priority
+    newKeys.take(key, lastID)
+    return lastID
   }
 
-  /// Writes a record behind the last one and makes it durable.
-  private mutating func write(_ topic: Span<UInt8>, _ payload: Span<UInt8>) -> StoreResult {
-    record.head = new
-    record.fill(topic, payload)
-    newEnd = end
-    var result = writeRecord(header.nonce, .write)
-    let end = newEnd
-    if result.isGood { result = settle() }
+  /// Cuts off what lies behind the last record, so that it does not come back after all.
+  ///
+  /// Where this fails the next record is written over it: it comes back once at most.
+  private mutating func cut() { _ = nbiot_ftruncate(kept.file.descriptor, end) }
+
+  /// Makes durable what was added, all with one sync; where that fails none of it is accepted.
+  ///
+  /// Entries whose place they take are only ended by `shedNext`: call that until it gives `false`, else the
+  /// next entry ends them, and nobody learns their numbers.
+  @inline(never)
+  package mutating func commit() -> StoreResult {
+    if addedCount == 0 { return .good }
+    let result = settle(after: kept.sync())
     if result.isGood {
-      self.end = end
+      isShedding = newKeys.count > 0 || pendingBytes > maxBytes
     } else {
-      // So that it does not come back after all. Where this fails the next record is written over
-      // it: it comes back once at most.
-      _ = nbiot_ftruncate(kept.file.descriptor, self.end)
+      end &-= addedBytes
+      cut()
+      pendingBytes &-= addedBytes
+      count &-= addedCount
+      lastID &-= UInt64(widening: UInt32(truncatingIfNeeded: addedCount))
+      counters.accepted &-= addedCount
+      counters.refused &+= addedCount
+      search = OutboxSearch()
+      recordOffset = 0
     }
+    addedCount = 0
+    addedBytes = 0
     return result
   }
 
-  /// Gives out the entry of the highest priority, of these the oldest; `false` when none waits.
-  ///
-  /// Those that are over are sorted out. Finishes a removal that failed before, and throws when it
-  /// cannot.
-  public mutating func next(
-    into entry: inout OutboxEntry,
-    at now: TimeStamp
-  ) throws(StoreError) -> Bool {
-    repeat { try findNext(at: now).check() } while ended.id != 0
-    if inFlight == 0 { return false }
-    do throws(CapacityError) {
-      try entry.topic.replace(with: topic)
-      try entry.payload.replace(with: payload)
-    } catch {
-      throw .read(code: EMSGSIZE)
-    }
-    entry.id = record.head.id
-    entry.contentFormat = record.head.contentFormat
-    entry.priority = record.head.priority
-    entry.lifetime = record.head.lifetime
-    entry.wasKept = record.head.id <= lastKeptID
-    return true
-  }
+  /// Whether entries were added that are not durable yet.
+  package var hasUncommitted: Bool { addedCount > 0 }
 
   /// The topic of the entry found by `findNext`.
   package var topic: Span<UInt8> {
@@ -131,16 +146,14 @@ extension Outbox {
   /// The content format of that payload.
   package var contentFormat: UInt16 { record.head.contentFormat }
 
-  /// Removes an entry that was given out.
-  ///
-  /// One from before this start is gone durably when this returns, so that it is not sent a third
-  /// time; the mark of another one becomes durable with the next entry, at no cost of its own. When
-  /// it throws it is to be called again before anything is sent.
-  public mutating func remove(_ entry: borrowing OutboxEntry) throws(StoreError) {
-    try remove(entry.id).check()
-  }
+  /// How many seconds from its acceptance on it is worth sending; 0 for ever.
+  package var inFlightLifetime: UInt32 { record.head.lifetime }
 
-  /// The same by the entry's number; `isGivenUp` where it was not delivered.
+  /// Removes the entry of that number, which was given out; `isGivenUp` where it was not delivered.
+  ///
+  /// Its mark is durable when this returns if no entry waits any more, if it is the 16th that is not
+  /// durable, or if the entry is from before this start, so that it is not sent a third time; else it
+  /// becomes durable with the next sync. When it fails it is to be called again before anything is sent.
   @inline(never)
   package mutating func remove(_ id: UInt64, isGivenUp: Bool = false) -> StoreResult {
     let result = finishRemoval()
@@ -152,28 +165,56 @@ extension Outbox {
 
   @inline(never)
   mutating func finishRemoval() -> StoreResult {
+    precondition(addedCount == 0, "what was added is committed before anything else is done")
     if removing == 0 { return .good }
+    var result = markRemoval()
+    if !result.isGood { return result }
+    // Also when it was marked before: then the sync failed.
+    if removing <= lastKeptID || areMarksDue {
+      result = settle()
+      if !result.isGood { return result }
+    }
+    endRemoval()
+    return .good
+  }
+
+  /// Marks the entry that is being removed.
+  mutating func markRemoval() -> StoreResult {
     // Marks reach the storage in any order. If this one became durable before the mark of an older
     // entry that it replaced, a power failure would restore the older one, to be sent last.
     if hasUnsyncedSupersession {
       let result = settle()
       if !result.isGood { return result }
     }
-    if find(removing) {
+    if findRemoved() {
       if !mark(as: removingStatus) { return .failed(.write) }
       countRemoval()
     }
-    // Also when it was marked before: then the sync failed.
-    if removing <= lastKeptID {
-      let result = settle()
-      if !result.isGood { return result }
-    }
+    return .good
+  }
+
+  /// Forgets the entry that was removed.
+  mutating func endRemoval() {
     if inFlight == removing {
       inFlight = 0
       isInFlightSuperseded = false
     }
     removing = 0
-    return .good
+  }
+
+  /// Whether marks are to be made durable: none waits any more, or 16 of them are not durable.
+  ///
+  /// Each that is not may be undone by a power cut.
+  package var areMarksDue: Bool {
+    unsyncedMarks >= Self.maxUnsyncedMarks || unsyncedMarks > 0 && count == 0
+  }
+
+  private static var maxUnsyncedMarks: Int { 16 }
+
+  /// Makes marks durable where they are due, or where there are any and `isLast`.
+  @inline(never)
+  package mutating func settleMarks(isLast: Bool = false) -> StoreResult {
+    areMarksDue || isLast && unsyncedMarks > 0 ? settle() : .good
   }
 
   /// Counts the entry that is being removed.
@@ -185,18 +226,27 @@ extension Outbox {
     }
   }
 
+  /// Comes to the entry that is being removed, if it waits; its head is not read where its place is known.
+  private mutating func findRemoved() -> Bool {
+    guard removing == inFlight, inFlightOffset > 0 else { return find(removing) }
+    rewind()
+    walk.offset = inFlightOffset
+    walk.size = inFlightSize
+    return true
+  }
+
   /// Comes to the entry of that number, if it waits.
   @inline(never)
-  private mutating func find(_ id: UInt64) -> Bool {
+  mutating func find(_ id: UInt64) -> Bool {
     rewind()
     if id == inFlight, inFlightOffset > start {
       walk.offset = inFlightOffset
       walk.lastEnd = inFlightOffset
-      if advance(), record.head.id == id { return true }
+      if advance(), head.id == id { return true }
       rewind()
     }
     while advance() {
-      if record.head.id == id { return true }
+      if head.id == id { return true }
     }
     return false
   }
@@ -208,14 +258,10 @@ extension Outbox {
   @inline(never)
   package mutating func countAttempt() -> UInt8 {
     guard find(inFlight) else { return 0 }
-    let attempts = record.head.attempts
-    record.head.attempts = attempts == .max ? .max : attempts &+ 1
-    _ = kept.write(
-      2,
-      of: &record.head.tries,
-      at: walk.offset &+ OutboxHead.triesOffset
-    )
-    return record.head.attempts
+    let attempts = head.attempts
+    head.attempts = attempts == .max ? .max : attempts &+ 1
+    _ = kept.write(2, of: &head.tries, at: walk.offset &+ OutboxHead.triesOffset)
+    return head.attempts
   }
 
   /// Holds the topic of the entry given out last until `until`, up to that entry's priority, or

@@ -4,10 +4,13 @@ internal import ConstrainedCore
 /// Keeps the file small, and makes room for new entries.
 extension Outbox {
   /// Whether the largest entry has room, or others make room for it.
-  public var hasRoom: Bool {
+  package var hasRoom: Bool {
     dropsOldest || pendingBytes == 0
       || pendingBytes + Self.maxRecordCount <= maxBytes
   }
+
+  /// Whether an eighth of the room is free as well.
+  package var hasAmpleRoom: Bool { hasRoom && pendingBytes <= maxBytes &- maxBytes / 8 }
 
   /// What an entry with the longest topic and payload takes, in bytes.
   private static var maxRecordCount: Int { 1_216 }
@@ -175,7 +178,7 @@ extension Outbox {
     var result = StoreResult.good
     rewind()
     while result.isGood, advance() {
-      if record.head.id == removing {
+      if head.id == removing {
         copied.removed &+= 1
         continue
       }
@@ -185,6 +188,7 @@ extension Outbox {
       case .whole:
         copied.waiting &+= 1
         record.head.status = 0
+        record.head.rank(record.head.priority, isContinuation: false)
         result = writeRecord(newHeader.nonce, operation)
       }
     }
@@ -203,58 +207,56 @@ extension Outbox {
     // These refer to offsets.
     search = OutboxSearch()
     inFlightOffset = 0
+    recordOffset = 0
   }
 
   // MARK: - For a new entry
 
-  /// How many bytes become free for the new record.
-  mutating func room() -> Int {
+  /// How many bytes become free for the record at hand: of those that it supersedes, or that may be dropped.
+  mutating func room(beside taken: some TakenEntries) -> Int {
     var room = 0
     rewind()
     while advance() {
-      if givesWay() { room &+= walk.size }
+      if head.id == inFlight || head.id == removing || taken.has(head.id) { continue }
+      let isSuperseded = head.key != 0 && head.key == record.head.key
+      if isSuperseded || dropsOldest && head.priority <= record.head.priority {
+        room &+= walk.size
+      }
     }
     return room
   }
 
-  /// Whether the record that the walk has come to makes room for the new one: it is superseded, or
-  /// may be dropped.
-  @inline(never)
-  private mutating func givesWay() -> Bool {
-    let id = record.head.id
-    if id == new.id || id == inFlight || id == removing { return false }
-    if new.key != 0, record.head.key == new.key { return true }
-    return dropsOldest && record.head.priority <= new.priority
-  }
-
-  /// Ends the next entry that the accepted one takes the place of, which is then `ended`; `false` when
+  /// Ends the next entry that the accepted ones take the place of, which is then `ended`; `false` when
   /// there is none any more.
   ///
-  /// Only now, for until it was accepted it could have been refused. A mark that cannot be written
+  /// Only now, for until they were accepted they could have been refused. A mark that cannot be written
   /// leaves an entry too much.
   @inline(never)
-  package mutating func shedNext() -> Bool {
+  package mutating func shedNext(beside taken: inout some TakenEntries) -> Bool {
     ended.id = 0
     if !isShedding { return false }
-    if new.key != 0 {
+    if newKeys.count > 0 {
       rewind()
       while advance() {
-        let id = record.head.id
-        if record.head.key != new.key || id == new.id { continue }
+        let id = head.id
+        if newKeys.last(of: head.key) <= id { continue }
         if id == inFlight {
           isInFlightSuperseded = true
-        } else if id != removing, supersede() {
+        } else if id != removing, !taken.replace(id), supersede() {
           return true
         }
       }
     }
     var priority: UInt8 = 0
-    while pendingBytes > maxBytes, priority <= new.priority {
+    while dropsOldest, pendingBytes > maxBytes, priority <= newPriority {
       rewind()
       while advance() {
-        if record.head.priority == priority, givesWay(), mark(as: OutboxStatus.dropped) {
+        let id = head.id
+        if head.priority == priority, id != lastID, id != inFlight, id != removing, !taken.has(id),
+          mark(as: OutboxStatus.dropped)
+        {
           counters.dropped &+= 1
-          ended = EndedEntry(id: record.head.id, ending: .dropped)
+          ended = EndedEntry(id: id, ending: .dropped)
           return true
         }
       }
@@ -270,7 +272,39 @@ extension Outbox {
     guard mark(as: OutboxStatus.superseded) else { return false }
     counters.superseded &+= 1
     hasUnsyncedSupersession = true
-    ended = EndedEntry(id: record.head.id, ending: .superseded)
+    ended = EndedEntry(id: head.id, ending: .superseded)
     return true
+  }
+}
+
+/// The keys of entries that were added together, and the number of the last entry of each.
+struct NewKeys {
+  var count = 0
+  private var keys = InlineArray<16, UInt64>(repeating: 0)
+  private var ids = InlineArray<16, UInt64>(repeating: 0)
+
+  /// Where the key stands; `count` where it does not.
+  private func place(of key: UInt64) -> Int {
+    var place = 0
+    while place < count, keys[place] != key { place &+= 1 }
+    return place
+  }
+
+  /// Whether `take` has a place for the key; 0 needs none.
+  func hasRoom(for key: UInt64) -> Bool { key == 0 || place(of: key) < keys.count }
+
+  /// Takes in that an entry of that number has the key, where there is a place.
+  mutating func take(_ key: UInt64, _ id: UInt64) {
+    let place = place(of: key)
+    if key == 0 || place == keys.count { return }
+    keys[place] = key
+    ids[place] = id
+    count = max(count, place &+ 1)
+  }
+
+  /// The number of the last of these entries with that key; 0 where there is none.
+  func last(of key: UInt64) -> UInt64 {
+    let place = place(of: key)
+    return place < count ? ids[place] : 0
   }
 }

@@ -33,14 +33,43 @@ struct OutboxSearch {
     isVain = false
   }
 
-  /// Records an entry that is appended at `offset`.
+  /// Records an entry that is appended at `offset`; if it waits alone, these results are complete.
   @inline(never)
-  mutating func takeIn(_ head: borrowing OutboxHead, at offset: Int, expiry: Instant) {
+  mutating func takeIn(
+    _ head: borrowing OutboxHead,
+    at offset: Int,
+    expiry: Instant,
+    isAlone: Bool,
+    knowsDate: Bool
+  ) {
     isVain = false
-    nextExpiry = min(nextExpiry, expiry)
-    if highest > 0, head.priority >= highest {
-      highest = head.priority &+ 1
+    nextExpiry = isAlone ? expiry : min(nextExpiry, expiry)
+    if isAlone {
+      heldUntil = Instant(milliseconds: .max)
+      knewDate = knowsDate
+    }
+    let priority = head.priority
+    if isAlone || highest > 0 && priority >= highest {
+      highest = priority &+ 1
       resume = offset
+    }
+  }
+
+  /// Records the same of an entry beside others that are on their way; `wasVain` says what was known.
+  mutating func takeIn(
+    _ head: borrowing OutboxHead,
+    at offset: Int,
+    beside taken: inout some TakenEntries,
+    wasVain: Bool
+  ) {
+    if taken.blocks(head.topic, head.priority) {
+      isVain = wasVain
+    } else if taken.outlook.isRestBlocked {
+      taken.outlook.reopened &+= 1
+      if wasVain {
+        highest = max(highest, max(taken.outlook.passed, head.priority) &+ 1)
+        resume = offset
+      }
     }
   }
 }
@@ -52,17 +81,20 @@ extension Outbox {
   /// `contentFormat` until the next call. The search stops at an entry that is expired or
   /// superseded, which is then `ended`, and continues from there with the next call.
   @inline(never)
-  package mutating func findNext(at now: TimeStamp) -> StoreResult {
+  package mutating func findNext<Taken: TakenEntries>(
+    at now: TimeStamp,
+    beside taken: inout Taken
+  ) -> StoreResult {
     ended.id = 0
     let result = finishRemoval()
     if !result.isGood { return result }
-    if !search.isUnderWay { beginSearch(at: now) }
+    if !search.isUnderWay { beginSearch(at: now, beside: &taken) }
     while true {
-      if goThrough(at: now) { return .good }
+      if goThrough(at: now, beside: &taken) { return .good }
       if search.isWhole || search.bestPriority >= 0 && search.bestPriority == search.bound { break }
       // After this offset there is no other of that priority.
       search.highest = 0
-      beginSearch(at: now)
+      beginSearch(at: now, beside: &taken)
     }
     search.isUnderWay = false
     if search.isWhole, !walk.isUnreadable { start = search.first }
@@ -73,20 +105,29 @@ extension Outbox {
     search.isVain = search.bestPriority < 0
     inFlight = 0
     isInFlightSuperseded = false
-    if search.isVain { return .good }
-    // Again, for the reading may have come to a better one that was damaged.
-    walk.offset = search.best
-    walk.size = search.bestSize
-    if read() != .whole { return .failed(.read) }
+    if search.isVain {
+      taken.outlook.isRestBlocked = true
+      taken.outlook.reopened = 0
+      return .good
+    }
+    if recordOffset != search.best {
+      // A better one that was damaged was read since.
+      walk.offset = search.best
+      let missing = kept.read(OutboxHead.count, into: &head, at: search.best)
+      guard missing == 0, head.isWhole(at: search.best, header.nonce), read() == .whole else {
+        return .failed(.read)
+      }
+    }
     inFlight = record.head.id
-    inFlightOffset = walk.offset
+    inFlightOffset = search.best
+    inFlightSize = search.bestSize
     inFlightTopic = record.head.topic
     inFlightPriority = record.head.priority
     return .good
   }
 
   /// Starts a search as far into the file as earlier results allow.
-  private mutating func beginSearch(at now: TimeStamp) {
+  private mutating func beginSearch(at now: TimeStamp, beside taken: inout some TakenEntries) {
     let isKnown =
       search.highest > 0 && inFlight == 0 && now.instant < search.nextExpiry
       && now.instant < search.heldUntil && search.knewDate == (now.date > 0)
@@ -100,7 +141,7 @@ extension Outbox {
     if isKnown {
       search.bound = Int(search.highest) &- 1
       // If nothing is held, everything before it is done, and `start` advances.
-      if held.isUsed, search.resume > start {
+      if held.isUsed || !taken.isEmpty, search.resume > start {
         walk.offset = search.resume
         walk.lastEnd = search.resume
         search.isWhole = false
@@ -109,29 +150,37 @@ extension Outbox {
       search.heldUntil = Instant(milliseconds: .max)
       search.nextExpiry = Instant(milliseconds: .max)
       search.knewDate = now.date > 0
+      taken.outlook.passed = 0
     }
   }
 
   /// Checks one entry after the other until none can be better; returns `true` if it has reached an
   /// expired one.
-  private mutating func goThrough(at now: TimeStamp) -> Bool {
+  private mutating func goThrough(
+    at now: TimeStamp,
+    beside taken: inout some TakenEntries
+  ) -> Bool {
     while advance() {
+      if taken.has(head.id) {
+        search.first = min(search.first, walk.offset)
+        continue
+      }
       // A mark that cannot be written now is tried again next time; the entry is not given out.
-      if isInFlightSuperseded, record.head.id == inFlight {
+      if isInFlightSuperseded, head.id == inFlight {
         if supersede() {
           isInFlightSuperseded = false
           return true
         }
       } else if isOver(at: now) {
         if ended.id != 0 { return true }
-      } else if isHeld(at: now.instant) {
+      } else if isHeld(at: now.instant) || taken.blocks(head.topic, head.priority) {
         // Passed over.
-      } else if Int(record.head.priority) > search.bestPriority {
+      } else if Int(head.priority) > search.bestPriority {
         switch read() {
         case .whole:
           search.best = walk.offset
           search.bestSize = walk.size
-          search.bestPriority = Int(record.head.priority)
+          search.bestPriority = Int(head.priority)
         case .damaged:
           if mark(as: OutboxStatus.damaged) {
             counters.damaged &+= 1
@@ -143,7 +192,7 @@ extension Outbox {
         }
       }
       search.first = min(search.first, walk.offset)
-      search.nextExpiry = min(search.nextExpiry, expiry(of: record.head, at: now))
+      search.nextExpiry = min(search.nextExpiry, expiry(of: head, at: now))
       if search.bestPriority >= 0, search.bestPriority == search.bound { return false }
     }
     return false
@@ -152,7 +201,7 @@ extension Outbox {
   /// Whether the topic of the current record is held.
   private mutating func isHeld(at now: Instant) -> Bool {
     if !held.isUsed { return false }
-    let until = held.end(record.head.topic, record.head.priority)
+    let until = held.end(head.topic, head.priority)
     if until <= now { return false }
     search.heldUntil = min(search.heldUntil, until)
     return true
@@ -162,13 +211,13 @@ extension Outbox {
   /// could not be written.
   @inline(never)
   private mutating func isOver(at now: TimeStamp) -> Bool {
-    if record.head.lifetime == 0, maxAge == 0 { return false }
-    let age = now.age(of: record.head.accepted)
-    let isExpired = record.head.lifetime > 0 && age > record.head.lifetime
+    if head.lifetime == 0, maxAge == 0 { return false }
+    let age = now.age(of: head.accepted)
+    let isExpired = head.lifetime > 0 && age > head.lifetime
     if !isExpired, maxAge == 0 || age <= maxAge { return false }
     if mark(as: isExpired ? OutboxStatus.expired : OutboxStatus.givenUp) {
       if isExpired { counters.expired &+= 1 } else { counters.givenUp &+= 1 }
-      ended = EndedEntry(id: record.head.id, ending: isExpired ? .expired : .tooOld)
+      ended = EndedEntry(id: head.id, ending: isExpired ? .expired : .tooOld)
     }
     return true
   }

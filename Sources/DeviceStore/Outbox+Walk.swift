@@ -2,7 +2,7 @@ internal import ConstrainedCore
 
 /// A walk through the records of the file that wait, past what is done and what is damaged.
 ///
-/// The head of the record that it has come to is that of `Outbox.record`.
+/// The head of the record that it has come to is `Outbox.head`.
 struct OutboxWalk {
   /// The offset of the current record.
   var offset = 0
@@ -12,8 +12,11 @@ struct OutboxWalk {
   var lastEnd = 0
   /// The number of the last record, which the next one's is above.
   var lastID: UInt64 = 0
-  /// Places that are damaged and that a record follows.
+  /// Places that are damaged and that records follow which became durable later.
   var damaged = 0
+  /// Damaged places that no such record follows, and their bytes.
+  var suspects = 0
+  var suspectBytes = 0
   /// Whether some of the file could not even be read.
   var isUnreadable = false
 }
@@ -52,23 +55,31 @@ extension Outbox {
   /// whether it does.
   @inline(never)
   private mutating func readHead() -> Bool {
-    let missing = kept.read(OutboxHead.count, into: &record.head, at: walk.offset)
+    let missing = kept.read(OutboxHead.count, into: &head, at: walk.offset)
     if missing < 0 {
       passSector()
       return false
     }
-    walk.size = record.head.size
-    let isPending = record.head.isPending
+    walk.size = head.size
+    let isPending = head.isPending
     // Numbers only grow; but a number may stand once more where it does not wait.
-    guard missing == 0, record.head.isWhole(at: walk.offset, header.nonce),
-      record.head.id &- (isPending ? 1 : 0) >= walk.lastID, walk.size <= end &- walk.offset
+    guard missing == 0, head.isWhole(at: walk.offset, header.nonce),
+      head.id &- (isPending ? 1 : 0) >= walk.lastID, walk.size <= end &- walk.offset
     else {
       walk.offset &+= 8
       seek()
       return false
     }
-    if walk.lastEnd < walk.offset { walk.damaged &+= 1 }
-    walk.lastID = record.head.id
+    if walk.lastEnd < walk.offset {
+      walk.suspects &+= 1
+      walk.suspectBytes &+= walk.offset &- walk.lastEnd
+    }
+    if !head.isContinuation {
+      walk.damaged &+= walk.suspects
+      walk.suspects = 0
+      walk.suspectBytes = 0
+    }
+    walk.lastID = head.id
     walk.lastEnd = walk.offset &+ walk.size
     if !isPending { walk.offset = walk.lastEnd }
     return isPending
@@ -82,11 +93,12 @@ extension Outbox {
 
   /// Goes on to the next place where a record may begin, sector by sector.
   private mutating func seek() {
+    var sector = InlineArray<64, UInt64>(repeating: 0)
     while walk.offset < end {
       let count = min(512 &- (walk.offset & 511), end &- walk.offset)
-      let missing = kept.read(count, into: &record, at: walk.offset)
+      let missing = kept.read(count, into: &sector, at: walk.offset)
       if missing < 0 { return passSector() }
-      if let place = record.beginning(within: count &- missing) {
+      if let place = OutboxHead.place(in: sector, within: count &- missing) {
         walk.offset &+= place
         return
       }
@@ -94,13 +106,18 @@ extension Outbox {
     }
   }
 
-  /// Reads the record that the walk has come to, and nothing behind it, for that may not be readable.
+  /// Reads topic and payload of the record that the walk has come to, unless they are at hand, and nothing
+  /// behind it, for that may not be readable.
   @inline(never)
   mutating func read() -> OutboxReading {
-    let missing = kept.read(walk.size, into: &record, at: walk.offset)
+    record.head = head
+    if recordOffset == walk.offset { return .whole }
+    recordOffset = 0
+    let missing = kept.read(head.bodyCount, into: &record.body, at: walk.offset &+ OutboxHead.count)
     if missing < 0 { return .failed }
-    return missing == 0 && record.isWhole(of: walk.size, at: walk.offset, header.nonce)
-      ? .whole : .damaged
+    guard missing == 0, record.isWhole(header.nonce) else { return .damaged }
+    recordOffset = walk.offset
+    return .whole
   }
 
   /// Overwrites the status of the record that the walk has reached; returns whether it succeeded.
@@ -108,9 +125,12 @@ extension Outbox {
   /// Four bytes in place, within one sector. If it fails, the record still waits.
   @inline(never)
   mutating func mark(as status: UInt32) -> Bool {
-    record.head.status = status
+    head.status = status
     let offset = walk.offset &+ OutboxHead.statusOffset
-    if !kept.write(4, of: &record.head.status, at: offset).isGood { return false }
+    if !kept.write(4, of: &head.status, at: offset).isGood { return false }
+    if walk.offset == start { start &+= walk.size }
+    if walk.offset == inFlightOffset { inFlightOffset = 0 }
+    unsyncedMarks &+= 1
     count &-= 1
     pendingBytes &-= walk.size
     return true
@@ -120,6 +140,7 @@ extension Outbox {
   @inline(never)
   mutating func writeRecord(_ nonce: UInt64, _ operation: KeptFile.Operation) -> StoreResult {
     let offset = newEnd
+    recordOffset = 0
     record.seal(at: offset, nonce)
     let size = record.head.size
     newEnd &+= size

@@ -3,15 +3,18 @@ internal import ConstrainedCore
 
 /// What waits to be sent, in one file, `outbox`, that survives the loss of power at any instant.
 ///
-/// Each entry is a record at the end of the file, durable before `append` returns; what becomes of it
-/// is written over a word of its head in place, which needs no room on a full disk. When the file has
-/// grown to twice `maxBytes`, or the disk is full, what still waits is moved into the room of what does
-/// not, or else written anew. A record whose bytes were damaged costs itself alone.
+/// Each entry is a record at the end of the file; `commit` makes all that were added durable with one sync.
+/// What becomes of an entry is written over a word of its head in place, which needs no room on a full
+/// disk. When the file has grown to twice `maxBytes`, or the disk is full, what still waits is moved into
+/// the room of what does not, or else written anew. A record whose bytes were damaged costs itself alone.
 ///
-/// Order of calls: `append` at any time; `next`, and `remove` once its entry is delivered or will
-/// never be. An entry is given out again after a restart, or when it was not removed. No call takes
-/// from the heap; each takes at most 3 KB of stack and walks through the heads of the records in the
-/// file, some hundred in 64 KB.
+/// Order of calls: `open` once; `add` as often as there is something, `commit` before anything else is
+/// called, and `shedNext` until it gives `false`; `findNext`, and `remove` once the entry that was found is
+/// delivered or will never be. An entry is given out again after a restart, or when it was not removed. No
+/// call takes from the heap; each takes at most 3 KB of stack and walks through the heads of the records in
+/// the file, some hundred in 64 KB.
+///
+/// Public only because the Embedded build must see how a part of a public value ends.
 public struct Outbox: ~Copyable {
   // Frequently used members come first: those near the start of the value need shorter
   // instructions.
@@ -34,14 +37,21 @@ public struct Outbox: ~Copyable {
   var isSettled = false
   /// Whether an entry was superseded since the last sync.
   var hasUnsyncedSupersession = false
+  /// How many entries were marked since the last sync.
+  var unsyncedMarks = 0
+  /// How many entries were added since the last `commit`, and what they take.
+  var addedCount = 0
+  var addedBytes = 0
   /// Whether a later entry with the same key came while the one given out last was in flight.
   var isInFlightSuperseded = false
   /// Whether a new entry that has no room takes that of others.
   var dropsOldest = false
-  /// Whether the entry accepted last may yet take the place of others: `shedNext`.
+  /// Whether the entries accepted last may yet take the place of others: `shedNext`.
   package internal(set) var isShedding = false
-  /// Its place, 0 where that is not known; its topic's checksum and its priority.
+  /// The place of the entry given out last, 0 where that is not known, and what it takes; its topic's checksum
+  /// and its priority.
   var inFlightOffset = 0
+  var inFlightSize = 0
   var inFlightTopic: UInt32 = 0
   package internal(set) var inFlightPriority: UInt8 = 0
   /// The current walk through the file; there is one at a time.
@@ -61,11 +71,13 @@ public struct Outbox: ~Copyable {
   /// The entry ended by `findNext` or `shedNext`; its number is 0 if there is none.
   package var ended = EndedEntry()
   /// How many entries wait.
-  public internal(set) var count = 0
+  package internal(set) var count = 0
   /// What became of entries so far.
-  public internal(set) var counters = OutboxCounters()
-  /// The head of the record that is being accepted.
-  var new = OutboxHead()
+  package internal(set) var counters = OutboxCounters()
+  /// The priority of the entry that was added last.
+  var newPriority: UInt8 = 0
+  /// The keys of the entries that were added together, and the last entry of each.
+  var newKeys = NewKeys()
   /// The newer one of the file's headers, and where it is known to be durable.
   var header = OutboxHeader()
   var headerPlace = 0
@@ -73,29 +85,20 @@ public struct Outbox: ~Copyable {
   var newHeader = OutboxHeader()
   /// Topics that are not to be given out for now.
   var held = HeldTopics()
-  /// Room for the record that a call is about, as the one that a walk has come to; after `findNext` the
-  /// entry that was found, until the next call.
+  /// The head of the record that a walk has come to.
+  var head = OutboxHead()
+  /// The record that was written or read last; after `findNext` the entry that was found, until the next call.
   var record = OutboxRecord()
+  /// The place of the record whose topic and payload `record` holds, 0 where it holds something else.
+  var recordOffset = 0
   /// What was there at the start.
-  public internal(set) var findings = OutboxFindings()
+  package internal(set) var findings = OutboxFindings()
 
   /// The number that the next entry gets.
-  public var nextID: UInt64 { lastID &+ 1 }
+  package var nextID: UInt64 { lastID &+ 1 }
 
   /// What was written so far.
-  public var writes: StoreWrites { kept.writes }
-
-  /// Opens the outbox of the directory, where there need not be one yet.
-  ///
-  /// A file that others can read is mended; one that others can write to, or of somebody else, is
-  /// refused, for what waits in it may not be the device's. So is one that is longer than any outbox gets.
-  public init(
-    _ directory: borrowing StateDirectory,
-    settings: OutboxSettings = OutboxSettings()
-  ) throws(StoreError) {
-    self.init()
-    try open(in: directory, settings: settings).check()
-  }
+  package var writes: StoreWrites { kept.writes }
 
   /// Creates an outbox for `open`, to be called before anything else: all zeros, which costs least
   /// as a part of a larger value.
@@ -105,6 +108,9 @@ public struct Outbox: ~Copyable {
 
 extension Outbox {
   /// Opens it: finds out what there is in the file, which may not be there.
+  ///
+  /// A file that others can read is mended; one that others can write to, or of somebody else, is
+  /// refused, for what waits in it may not be the device's. So is one that is longer than any outbox gets.
   @inline(never)
   package mutating func open(
     in directory: borrowing StateDirectory,
@@ -182,33 +188,26 @@ extension Outbox {
   /// Counts waiting entries and removes damaged ones.
   private mutating func survey() {
     rewind()
-    var damagedStart = 0
-    var damagedEnd = -1
     while advance() {
       count &+= 1
       pendingBytes &+= walk.size
       if read() == .damaged {
-        findings.damaged &+= 1
-        damagedStart = walk.offset
-        damagedEnd = walk.lastEnd
+        walk.suspects &+= 1
+        walk.suspectBytes &+= walk.size
         if mark(as: OutboxStatus.damaged) { continue }
       }
       findings.kept &+= 1
     }
-    findings.damaged &+= walk.damaged
+    findings.damaged = walk.damaged
     let behind = max(0, end &- walk.lastEnd)
     if walk.isUnreadable {
       // Bytes that cannot be read now may be readable later, so they are not overwritten; and
       // nothing is written into the same sector.
       end = (end | 511) &+ 1
     } else {
-      findings.cutBytes = behind
+      // Those added last were being written when the power went, and none of them was told to be accepted.
+      findings.cutBytes = behind &+ walk.suspectBytes
       end = walk.lastEnd
-      if damagedEnd == end {
-        // The last one was being written when the power went: its head is there, its body is not.
-        findings.damaged &-= 1
-        findings.cutBytes &+= end &- damagedStart
-      }
     }
     counters.damaged = findings.damaged
     lastID = max(walk.lastID, header.lastID)
@@ -236,7 +235,10 @@ extension Outbox {
   @inline(never)
   mutating func settle(after result: StoreResult) -> StoreResult {
     isSettled = result.isGood
-    if isSettled { hasUnsyncedSupersession = false }
+    if isSettled {
+      hasUnsyncedSupersession = false
+      unsyncedMarks = 0
+    }
     return result
   }
 }

@@ -15,7 +15,8 @@ struct OutboxHead {
   /// overwritten in place, without a sync.
   var tries: UInt16 = 0
   var topicCount: UInt8 = 0
-  var priority: UInt8 = 0
+  /// The priority, and in the highest bit whether it was added together with the record before it.
+  private var rank: UInt8 = 0
   /// Of this head but for the status, the tries and this field.
   var headChecksum: UInt32 = 0
   var id: UInt64 = 0
@@ -39,6 +40,19 @@ struct OutboxHead {
   static var rightMagic: UInt32 { 0x0252_424E }
 
   var bodyCount: Int { Int(topicCount) &+ Int(payloadCount) }
+
+  /// 0 to 7.
+  var priority: UInt8 { rank & 7 }
+
+  /// Whether it and the record before it became durable by the same sync.
+  ///
+  /// So a place that is damaged is told from one that was being written when the power went.
+  var isContinuation: Bool { rank & 0x80 != 0 }
+
+  /// Sets the priority, at most 7, and whether it continues the record before it.
+  mutating func rank(_ priority: UInt8, isContinuation: Bool) {
+    rank = min(priority, 7) | (isContinuation ? 0x80 : 0)
+  }
 
   /// How many bytes the record takes, with zeros up to a multiple of 8.
   var size: Int { (Self.count &+ bodyCount &+ 7) & ~7 }
@@ -65,6 +79,15 @@ struct OutboxHead {
       bits &+= 1
     }
     return bits < 12
+  }
+
+  /// Where among the first `count` bytes of a sector a record may begin, at a multiple of 8.
+  static func place(in sector: borrowing InlineArray<64, UInt64>, within count: Int) -> Int? {
+    for index in 0..<(count / 8) {
+      let word = UInt32(truncatingIfNeeded: UInt64(littleEndian: sector[index]))
+      if word == UInt32(littleEndian: rightMagic) { return index &* 8 }
+    }
+    return nil
   }
 
   /// Whether this version wrote it at that place of the file.
@@ -113,10 +136,8 @@ struct OutboxRecord {
     }
   }
 
-  /// Whether what was read is a record of that size as it was written at that place.
-  mutating func isWhole(of size: Int, at offset: Int, _ nonce: UInt64) -> Bool {
-    head.isWhole(at: offset, nonce) && head.size == size && head.bodyChecksum == bodySum(nonce)
-  }
+  /// Whether the body is the one that was written with the head.
+  mutating func isWhole(_ nonce: UInt64) -> Bool { head.bodyChecksum == bodySum(nonce) }
 
   /// Makes it valid for this version at that offset of the file.
   mutating func seal(at offset: Int, _ nonce: UInt64) {
@@ -128,30 +149,24 @@ struct OutboxRecord {
     bodyChecksum(of: head.bodyCount, after: UInt32(truncatingIfNeeded: nonce &>> 32))
   }
 
-  /// Takes topic and payload, whose lengths the head has.
-  mutating func fill(_ topic: Span<UInt8>, _ payload: Span<UInt8>) {
-    put(topic, at: 0)
-    head.topic = bodyChecksum(of: topic.count, after: 0)
-    put(payload, at: topic.count)
-  }
-
+  /// Takes topic and payload, with the head's id in the place of each `mark`, unless that is empty; `false`
+  /// where one of them is too long.
   @inline(never)
-  private mutating func put(_ bytes: Span<UInt8>, at offset: Int) {
-    for index in bytes.indices { body[offset &+ index] = bytes[index] }
-  }
-
-  /// Where among the first `count` bytes a record may begin, at a multiple of 8.
-  mutating func beginning(within count: Int) -> Int? {
-    // SAFETY: the bytes of a value without padding; each word is one of them.
-    unsafe withUnsafeBytes(of: &self) { bytes in
-      var place = 0
-      while place &+ 4 <= count {
-        let word = unsafe bytes.loadUnaligned(fromByteOffset: place, as: UInt32.self)
-        if word == OutboxHead.rightMagic { return place }
-        place &+= 8
-      }
-      return nil
+  mutating func fill(_ topic: Span<UInt8>, _ payload: Span<UInt8>, _ mark: Span<UInt8>) -> Bool {
+    guard topic.count <= OutboxHead.maxTopicCount else { return false }
+    let id = head.id
+    var writer = ByteWriter(body.mutableSpan)
+    do throws(CapacityError) {
+      try writer.append(topic)
+      try writer.append(payload, replacing: mark, with: id)
+    } catch {
+      return false
     }
+    let count = writer.count &- topic.count
+    head.topicCount = UInt8(truncatingIfNeeded: topic.count)
+    head.payloadCount = UInt16(truncatingIfNeeded: count)
+    head.topic = bodyChecksum(of: topic.count, after: 0)
+    return count <= OutboxHead.maxPayloadCount
   }
 }
 

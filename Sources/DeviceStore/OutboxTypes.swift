@@ -1,5 +1,3 @@
-public import ConstrainedCore
-
 /// How much an outbox keeps.
 public struct OutboxSettings: Sendable {
   /// What to do with a new entry for which there is no room.
@@ -34,35 +32,6 @@ public struct OutboxSettings: Sendable {
   static var maxFileCount: Int { 2 &* maxClampedBytes &+ 4_096 }
 }
 
-/// What waits in the outbox.
-///
-/// Size: some 1.2 KB.
-public struct OutboxEntry: Sendable {
-  /// Its number, never given to another entry.
-  public var id: UInt64 = 0
-
-  /// The topic.
-  public var topic = FixedBytes<128>()
-
-  /// The payload.
-  public var payload = FixedBytes<1024>()
-
-  /// The payload's content format.
-  public var contentFormat: UInt16 = 0
-
-  /// 0 to 7; the higher one goes first.
-  public var priority: UInt8 = 0
-
-  /// How many seconds from its acceptance on it is worth sending; 0 for ever.
-  public var lifetime: UInt32 = 0
-
-  /// Whether it was there before this outbox was opened, and may have been sent before.
-  public var wasKept = false
-
-  /// An entry without contents.
-  public init() {}
-}
-
 /// What an outbox found when it was opened.
 public struct OutboxFindings: Equatable, Sendable {
   /// Waiting entries from earlier runs.
@@ -86,7 +55,7 @@ public struct OutboxFindings: Equatable, Sendable {
 
 /// What became of entries since the outbox was opened.
 public struct OutboxCounters: Equatable, Sendable {
-  /// Entries that `append` took.
+  /// Entries that were taken.
   public internal(set) var accepted = 0
 
   /// Entries removed by `remove`.
@@ -104,7 +73,7 @@ public struct OutboxCounters: Equatable, Sendable {
   /// Entries replaced by a later one with the same key.
   public internal(set) var superseded = 0
 
-  /// Entries that `append` did not take, for whatever reason.
+  /// Entries that were not taken, for whatever reason.
   public internal(set) var refused = 0
 
   /// Entries found to be damaged, including those found at the start.

@@ -19,8 +19,7 @@ extension SessionFileError: CustomStringConvertible {
     case .store(.read(let code)): "it cannot be read (\(Self.text(code))): check the disk"
     case .store(.write(let code)), .store(.sync(let code)):
       "it cannot be written (\(Self.text(code))): check space and mount"
-    case .store(.directory(let code)), .store(.open(let code)), .store(.rename(let code)),
-      .store(.remove(let code)):
+    case .store(.directory(let code)), .store(.open(let code)), .store(.rename(let code)):
       "it cannot be opened or replaced (\(Self.text(code))): check path, folder and how many files are open"
     case .store(.inUse): Self.inUse.description
     case .store(.notPrivate): "others can change it: take it over with chown, and chmod 600"

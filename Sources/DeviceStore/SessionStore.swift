@@ -10,8 +10,10 @@ package import ConstrainedCore
 /// checksum, and that of the number covers it, too. Any doubt about either means that the session is not
 /// used, which costs one authentication: no number may be used twice under one token.
 ///
-/// Order of calls: `load` once, `replace` for each new session, `reserve` before a number above the
-/// ceiling is used, `forget` when the session is over.
+/// Order of calls: `join` and `load` once, `replace` for each new session, `reserve` before a number above
+/// the ceiling is used.
+///
+/// Public only because the Embedded build must see how a part of a public value ends.
 public struct SessionStore: ~Copyable {
   private var kept = KeptFile()
   /// Whether numbers can be reserved: the session found or stored last is valid.
@@ -37,18 +39,7 @@ public struct SessionStore: ~Copyable {
   #endif
 
   /// What was written so far.
-  public var writes: StoreWrites { kept.writes }
-
-  /// Keeps the directory open.
-  public init(_ directory: borrowing StateDirectory) {
-    kept.join(directory)
-  }
-
-  /// Keeps the session in a file that stands alone, which stays open and locked.
-  public init(_ file: borrowing SessionFile) {
-    kept.join(file)
-    isAlone = true
-  }
+  package var writes: StoreWrites { kept.writes }
 
   /// Creates a store for `join`, to be called before anything else: all zeros, which costs least as
   /// a part of a larger value.
@@ -57,27 +48,13 @@ public struct SessionStore: ~Copyable {
   /// Keeps the directory open.
   package mutating func join(_ directory: borrowing StateDirectory) { kept.join(directory) }
 
-  /// Reads the session that belongs to `fingerprint`; changes `record` only when it was found.
-  public mutating func load(
-    for fingerprint: Span<UInt8>,
-    into record: inout SessionRecord
-  ) throws(StoreError) -> SessionFinding {
-    var found = SessionRecord()
-    defer { Self.wipe(&found) }
-    var wanted = FixedBytes<32>()
-    // One that is too long is none that a session was stored with.
-    let fits = (try? wanted.replace(with: fingerprint)) != nil
-    var finding = SessionFinding.none
-    try load(for: wanted, into: &found, &finding).check()
-    if finding == .found, !fits {
-      isUsable = false
-      finding = .foreign
-    }
-    if finding == .found { record = found }
-    return finding
+  /// Keeps the session in a file that stands alone, which stays open and locked.
+  package mutating func join(_ file: borrowing SessionFile) {
+    kept.join(file)
+    isAlone = true
   }
 
-  /// The same without a copy of the record, which holds nothing when the session was not found.
+  /// Reads the session that belongs to `fingerprint`; `record` holds nothing when it was not found.
   @inline(never)
   package mutating func load(
     for fingerprint: borrowing FixedBytes<32>,
@@ -120,11 +97,8 @@ public struct SessionStore: ~Copyable {
       return .good
     }
     if !result.isGood { return result }
-    // The process that wrote this may have been killed before the contents or the file's name were
-    // durable. If numbers were reserved in it then, a power failure could restore the former
-    // session, with the same token and a lower ceiling.
+    // The process that wrote this may have been killed before the file's name was durable.
     result = kept.syncDirectory()
-    if result.isGood { result = kept.sync() }
     var other = SessionFinding.none
     if result.isGood { result = read(&image, at: SessionImage.spacing, &other) }
     let otherGeneration = other == .found ? image.generation : 0
@@ -137,8 +111,13 @@ public struct SessionStore: ~Copyable {
     isOtherEmpty = isOther ? finding == .none : other == .none
     place = isOther ? SessionImage.spacing : 0
     if isOther { result = read(&image, at: place, &finding) }
-    // Only the newer one is valid, even if it is damaged later.
-    if areTwo { result = wipeOther() }
+    if finding != .found || !result.isGood { return result }
+    // Written again, because the contents may not be durable: after a sync that failed, Linux takes pages
+    // for written that are not, and no later sync would tell. A power failure could then restore a former
+    // session with the same token and a lower ceiling. Only this one is valid, even if it is damaged later.
+    result = kept.write(image.count, of: &image, at: place)
+    if result.isGood, areTwo { result = kept.sync() }
+    if result.isGood { result = wipeOther(isThere: found.count > SessionImage.spacing) }
     return result
   }
 
@@ -154,11 +133,11 @@ public struct SessionStore: ~Copyable {
     return .good
   }
 
-  /// Durably invalidates the other slot.
-  private mutating func wipeOther() -> StoreResult {
-    if isOtherEmpty { return .good }
+  /// Invalidates the other slot if the file has it, and makes all that was written durable.
+  private mutating func wipeOther(isThere: Bool) -> StoreResult {
     var nothing: UInt64 = 0
-    var result = kept.write(8, of: &nothing, at: SessionImage.spacing &- place)
+    var result = StoreResult.good
+    if isThere { result = kept.write(8, of: &nothing, at: SessionImage.spacing &- place) }
     if result.isGood { result = kept.sync() }
     isOtherEmpty = result.isGood
     return result
@@ -200,18 +179,10 @@ public struct SessionStore: ~Copyable {
     kept.write(SessionImage.maxCount, of: &image, at: place, .writeAnew)
   }
 
-  /// Stores a session in the place of the former one.
+  /// Stores a session in the place of the former one; the record stays as it is.
   ///
-  /// When it throws, either of the two may be found later, and `reserve` refuses until the next
-  /// success: no number above `record.ceiling` may then be used under this token, unless `forget`
-  /// succeeds.
-  public mutating func replace(with record: borrowing SessionRecord) throws(StoreError) {
-    var copy = copy record
-    defer { Self.wipe(&copy) }
-    try replace(with: &copy).check()
-  }
-
-  /// The same without a copy of the record, which is not changed.
+  /// When it fails, either of the two may be found later, and `reserve` refuses until the next success: no
+  /// number above `record.ceiling` may then be used under this token.
   @inline(never)
   package mutating func replace(with record: inout SessionRecord) -> StoreResult {
     var image = SessionImage()
@@ -233,7 +204,7 @@ public struct SessionStore: ~Copyable {
         place = other
         isOtherEmpty = isFormerEmpty
         isEmpty = false
-        result = wipeOther()
+        if !isOtherEmpty { result = wipeOther(isThere: true) }
       }
     } else {
       result = make(&image)
@@ -247,15 +218,10 @@ public struct SessionStore: ~Copyable {
   /// Lets numbers up to `ceiling` be used, also after a power cut; a lower one than before changes
   /// nothing.
   ///
-  /// 12 bytes written over in place, which needs no room on a full disk, and one sync. When it throws
+  /// 12 bytes written over in place, which needs no room on a full disk, and one sync. When it fails
   /// no number above the former ceiling may be used; it may be called again.
-  public mutating func reserve(upTo ceiling: UInt64) throws(StoreError) {
-    try tryToReserve(upTo: ceiling).check()
-  }
-
-  /// The same without an error that is thrown.
   @inline(never)
-  package mutating func tryToReserve(upTo ceiling: UInt64) -> StoreResult {
+  package mutating func reserve(upTo ceiling: UInt64) -> StoreResult {
     guard isUsable else { return StoreResult(.noSession) }
     guard ceiling > self.ceiling else { return .good }
     slot.seal(ceiling, after: recordChecksum)
@@ -265,26 +231,6 @@ public struct SessionStore: ~Copyable {
     if result.isGood { result = kept.sync() }
     if result.isGood { self.ceiling = ceiling }
     return result
-  }
-
-  /// Removes the session; a file that stands alone is emptied.
-  public mutating func forget() throws(StoreError) {
-    if isAlone { return try empty() }
-    kept.file.close()
-    isUsable = false
-    let code = kept.directory.remove(.session)
-    guard code == 0 || code == ENOENT else { throw .remove(code: code) }
-    // Also when there was none: an earlier call may have come only so far.
-    try kept.syncDirectory().check()
-  }
-
-  private mutating func empty() throws(StoreError) {
-    isUsable = false
-    guard ftruncate(kept.file.descriptor, 0) == 0 else { throw .remove(code: nbiot_errno()) }
-    try kept.sync().check()
-    place = SessionImage.spacing
-    isOtherEmpty = true
-    isEmpty = true
   }
 
   private static func wipe(_ record: inout SessionRecord) {

@@ -20,7 +20,6 @@ extension StoreError: CustomStringConvertible {
       "the storage did not confirm what was written (\(Self.text(code))): it may be failing"
     case .rename(let code):
       "a file of the state directory cannot be replaced (\(Self.text(code)))"
-    case .remove(let code): "a file of the state directory cannot be removed (\(Self.text(code)))"
     case .version:
       "the outbox was written by a later version: install that one, or deliver it there first"
     case .oldVersion:

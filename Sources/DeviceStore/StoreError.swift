@@ -16,8 +16,6 @@ public enum StoreError: Error, Equatable, Sendable {
   case sync(code: Int32)
   /// A finished file cannot be put in its place.
   case rename(code: Int32)
-  /// A file cannot be removed.
-  case remove(code: Int32)
   /// The file was written by a later version of this software.
   case version
   /// The file was written by an earlier version of this software, which has to deliver its

@@ -17,7 +17,6 @@ package struct StoreResult: Equatable {
     case write
     case sync
     case rename
-    case remove
     case inUse
     case notPrivate
     case version
@@ -57,7 +56,6 @@ package struct StoreResult: Equatable {
       case .write: .write(code: code)
       case .sync: .sync(code: code)
       case .rename: .rename(code: code)
-      case .remove: .remove(code: code)
       case .inUse: .inUse
       case .notPrivate: .notPrivate
       case .version: .version
@@ -69,7 +67,7 @@ package struct StoreResult: Equatable {
   }
 
   /// Throws what failed.
-  func check() throws(StoreError) {
+  package func check() throws(StoreError) {
     if !isGood { throw error }
   }
 }

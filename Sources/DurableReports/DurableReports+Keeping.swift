@@ -16,13 +16,15 @@ extension DurableReports where Link: ~Copyable {
     if unkept == nil {
       record.ceiling = ceiling
     } else {
-      let (raised, isOver) = record.ceiling.addingReportingOverflow(settings.reservation)
+      // As many as wait: a backlog then costs one write.
+      let count = max(settings.reservation, UInt64(outbox.count))
+      let (raised, isOver) = record.ceiling.addingReportingOverflow(count)
       record.ceiling = isOver ? .max : raised
     }
     // Write to disk first: otherwise a used number could be used again after a power failure.
     let result: StoreResult
     if unkept == .numbers {
-      result = store.tryToReserve(upTo: record.ceiling)
+      result = store.reserve(upTo: record.ceiling)
     } else {
       if unkept == .token { record.obtainedAt = now.kept }
       result = store.replace(with: &record)
@@ -37,7 +39,7 @@ extension DurableReports where Link: ~Copyable {
   /// It may instead end an expired one (`takeEnded`).
   @inline(never)
   mutating func startNext(at now: TimeStamp) -> StoreResult {
-    let result = outbox.findNext(at: now)
+    let result = outbox.findNext(at: now, beside: &taken)
     if !result.isGood || outbox.ended.id != 0 { return result }
     let isWaiting = now.instant < notBefore
     let isUrgent = isUrgent
@@ -89,13 +91,13 @@ extension DurableReports where Link: ~Copyable {
     case .authenticated: .authenticated
     case .authenticationFailed: .authenticationFailed
     case .downlink: .downlink
-    case .report: delivery == .underWay ? end(at: now) : nil
+    case .report: hasSeveral ? endTaken(at: now) : delivery == .underWay ? end(at: now) : nil
     case nil: nil
     }
   }
 
-  /// Handles the end of the link's report.
-  private mutating func end(at now: Instant) -> DurableEvent? {
+  /// Handles the end of the link's report; `isLate` if all sending has paused since it began.
+  mutating func end(at now: Instant, isLate: Bool = false) -> DurableEvent? {
     delivery = .none
     let ending = link.ending
     switch ending.verdict {
@@ -111,15 +113,19 @@ extension DurableReports where Link: ~Copyable {
         if settings.maxAttempts > 0, attempts >= settings.maxAttempts { delivery = .givenUp }
       }
       if ending.verdict == .later {
-        linkWorks()
+        if !isLate { linkWorks() }
         putOff(ending.retryAfter, at: now)
+      } else if isLate {
+        // One loss ends all reports under way: it counts once.
+        notBefore = max(notBefore, now + ending.retryAfter)
+        waitPriority = max(waitPriority, outbox.inFlightPriority)
       } else {
         postpone(outbox.inFlightPriority, ending.retryAfter, ending.wasInterrupted, at: now)
       }
       return delivery == .givenUp ? nil : .postponed(reportID)
     }
     outbox.unhold()
-    linkWorks()
+    if !isLate { linkWorks() }
     return nil
   }
 
@@ -147,6 +153,7 @@ extension DurableReports where Link: ~Copyable {
     let isFirst = isInterrupted && postponements == 0
     notBefore = now + (isFirst ? link.firstRetryDelay() : wait(after: postponements, asked))
     postponements += 1
+    taken.outlook.pauses &+= 1
     isWaitAsked = asked > Milliseconds(0)
     if isWaitAsked { isUrgent = false }
     if !isUrgent { waitPriority = priority }

@@ -7,12 +7,13 @@ public import ReportLink
 /// the platform has taken them.
 ///
 /// A state machine over files, without a socket and without a clock. Order of calls: `accept` whatever
-/// there is to report; then again and again `pollEvent` until it gives `nil`, move what the link sends and
-/// receives, and call `handleTimeout` at or after `pollTimeout`. Over a `DatagramLink` it is one itself.
+/// there is to report, or `add` several and `commit` them together; then again and again `pollEvent`
+/// until it gives `nil`, move what the link sends and receives, and call `handleTimeout` at or after
+/// `pollTimeout`. Over a `DatagramLink` it is one itself.
 ///
 /// Each report goes to the platform at least once: one that was under way when the power went is sent
-/// again, under the same id. Before a sequence number is used the disk holds a higher one, so that none is
-/// used twice under a token.
+/// again, under the same id; so may be up to 15 that were told to be delivered right before. Before a
+/// sequence number is used the disk holds a higher one, so that none is used twice under a token.
 ///
 /// Memory: about 6 KB beside the link's, in place; no call allocates after the first report.
 public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
@@ -37,6 +38,8 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
   var keptChannels = 0
   /// The id of the current report; 0 if there is none.
   var reportID: UInt64 = 0
+  /// The reports under way, and those that have ended and are still to be told, if the link has several.
+  var taken = Link.Taken()
 
   /// The number of reports accepted by the platform.
   public internal(set) var deliveredReports = 0
@@ -44,7 +47,7 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
   public internal(set) var rejectedReports = 0
 
   let settings: DurableSettings
-  /// Delivers the reports, one at a time.
+  /// Delivers the reports, as many at a time as its capacity allows.
   public internal(set) var link: Link
   var store = SessionStore()
   var outbox = Outbox()
@@ -145,6 +148,14 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
   /// Whether a report of the maximum size would be accepted.
   public var hasRoom: Bool { outbox.hasRoom }
 
+  /// Whether an eighth of the outbox is free as well.
+  ///
+  /// Once there was no room, to wait for this lets reports that wait become durable together.
+  public var hasAmpleRoom: Bool { outbox.hasAmpleRoom }
+
+  /// Whether no report waits, neither for the platform nor for the disk to say that it was delivered.
+  public var isDone: Bool { outbox.count == 0 && !isEnded && !hasTold && !outbox.areMarksDue }
+
   /// Whether there is something to exchange with the platform, now or at `pollTimeout`.
   public var needsLink: Bool { !link.isIdle }
 }
@@ -152,12 +163,7 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
 // MARK: - Commands
 
 extension DurableReports where Link: ~Copyable {
-  /// Takes a report: when this returns its id, the disk has it.
-  ///
-  /// `format` is the number of the content format (RFC 7252 Section 12.3), 50 for JSON; `lifetime` is in
-  /// seconds, 0 for ever; the higher `priority`, 0 to 7, goes first. Of reports with the
-  /// same `key`, other than 0, the last one counts and the others are not sent any more: `pollReplaced`.
-  /// `date` is now, in seconds since 1970, 0 unless the clock is synchronised (`WallClock.now`).
+  /// Takes a report: when this returns its id, the disk has it; see `add`.
   public mutating func accept(
     topic: borrowing @_addressable Topic,
     payload: Span<UInt8>,
@@ -168,18 +174,54 @@ extension DurableReports where Link: ~Copyable {
     at now: Instant,
     date: UInt64
   ) throws(OutboxError) -> UInt64 {
-    let id = try outbox.accept(
+    let id = try add(
+      topic: topic,
+      payload: payload,
+      format: format,
+      priority: priority,
+      lifetime: lifetime,
+      key: key,
+      at: now,
+      date: date
+    )
+    try commit()
+    return id
+  }
+
+  /// Writes a report, which is taken when `commit` has returned; returns the id that it then has.
+  ///
+  /// Nothing but `add` and `commit` may be called in between. Where others were added since the last
+  /// `commit`, it may throw for want of room that `commit` makes: call that, and add the report again.
+  ///
+  /// Each `placeholder` in the payload, unless that is empty, becomes the id.
+  /// `format` is the number of the content format (RFC 7252 Section 12.3), 50 for JSON; `lifetime` is in
+  /// seconds, 0 for ever; the higher `priority`, 0 to 7, goes first. Of reports with the
+  /// same `key`, other than 0, the last one counts and the others are not sent any more: `pollReplaced`.
+  /// `date` is now, in seconds since 1970, 0 unless the clock is synchronised (`WallClock.now`).
+  public mutating func add(
+    topic: borrowing @_addressable Topic,
+    payload: Span<UInt8>,
+    placeholder: Span<UInt8> = Span(),
+    format: UInt16 = 50,
+    priority: UInt8 = 0,
+    lifetime: UInt32 = 0,
+    key: UInt64 = 0,
+    at now: Instant,
+    date: UInt64
+  ) throws(OutboxError) -> UInt64 {
+    let id = try outbox.add(
       topic.bytes.bytes,
       payload,
+      mark: placeholder,
       format,
       priority,
       lifetime,
       key,
+      beside: &taken,
       at: TimeStamp(boot: boot, instant: now, date: date)
     )
     // Priorities above 7 count as 7.
-    let isUnderWay = delivery == .underWay
-    let least = isUnderWay && !isUrgent ? outbox.inFlightPriority : waitPriority
+    let least = isUnderWay && !isUrgent ? priorityUnderWay : waitPriority
     if isUnderWay || now < notBefore && !isWaitAsked, min(priority, 7) > least {
       waitPriority = min(priority, 7)
       isUrgent = true
@@ -187,20 +229,31 @@ extension DurableReports where Link: ~Copyable {
     return id
   }
 
-  /// Tells of the next report that the last accepted one has taken the place of.
+  /// Makes durable what was added, all with one sync: from now on the disk has it.
   ///
-  /// Call it until it gives `nil` before the next `accept`, which ends the others without a word;
+  /// When it throws, none of it is taken.
+  public mutating func commit() throws(OutboxError) {
+    let result = outbox.commit()
+    if !result.isGood { throw .store(result.error) }
+  }
+
+  /// Whether reports were added that the disk may not have yet.
+  public var hasUncommitted: Bool { outbox.hasUncommitted }
+
+  /// Tells of the next report that those accepted last have taken the place of.
+  ///
+  /// Call it until it gives `nil` before the next `add`, which ends the others without a word;
   /// `pollEvent` does it, too.
   @inline(never)
   public mutating func pollReplaced() -> DurableEvent? {
-    outbox.shedNext() ? takeEnded() : nil
+    outbox.shedNext(beside: &taken) ? takeEnded() : nil
   }
 
   /// Ends the report in flight because the link failed, for example without a network; the report
   /// stays and is sent again later.
   public mutating func interrupt(at now: Instant) {
     link.interrupt(at: now)
-    if delivery == .none { postpone(0, Milliseconds(0), true, at: now) }
+    if delivery == .none, taken.isEmpty { postpone(0, Milliseconds(0), true, at: now) }
   }
 
   /// Ends the wait after an unanswered report, because the server has another address.
@@ -208,10 +261,13 @@ extension DurableReports where Link: ~Copyable {
 
   /// Ends the secure channel; `pollTransmit` may give a goodbye.
   ///
-  /// What is under way stays in the outbox.
+  /// What is under way stays in the outbox. The disk then has all that was told.
   public mutating func close() {
+    // Where that fails some reports are sent again after a power cut.
+    _ = outbox.settleMarks(isLast: true)
     link.close()
     if delivery == .underWay { delivery = .none }
+    outbox.releaseAll(&taken)
   }
 }
 
@@ -228,12 +284,15 @@ extension DurableReports where Link: ~Copyable {
   public mutating func pollTimeout() -> Instant? {
     var earliest = link.pollTimeout()
     // A disk that refuses is asked again; else `pollEvent` has written what was to be written.
-    if link.unkept != nil || isEnded {
+    if link.unkept != nil || isEnded || hasTold || outbox.areMarksDue {
       earliest = min(earliest ?? storeNotBefore, storeNotBefore)
     }
-    if delivery == .none, outbox.count > 0 {
+    if delivery == .none, outbox.count > 0, mayStart {
       let start = max(nextStart, storeNotBefore)
-      earliest = min(earliest ?? start, start)
+      // Where all that waits has its topic under way, only the link is waited for.
+      if !hasSeveral || start < Instant(milliseconds: .max) {
+        earliest = min(earliest ?? start, start)
+      }
     }
     return earliest
   }
@@ -247,7 +306,7 @@ extension DurableReports where Link: ~Copyable {
   /// Whether nothing can be sent at `now` although reports wait: until `pollTimeout`, unless others
   /// arrive.
   public func isHeldUp(at now: Instant) -> Bool {
-    guard delivery == .none, outbox.count > 0 else { return now < storeNotBefore }
+    guard delivery == .none, taken.isEmpty, outbox.count > 0 else { return now < storeNotBefore }
     return now < storeNotBefore
       || !isUrgent && (now < notBefore || now < outbox.due ?? Instant(milliseconds: .min))
   }
@@ -263,11 +322,21 @@ extension DurableReports where Link: ~Copyable {
     let time = TimeStamp(boot: boot, instant: now, date: date)
     while true {
       var result = keepSession(at: time)
+      // Of what was ended otherwise.
+      if result.isGood { result = outbox.settleMarks() }
       if result.isGood, isEnded {
         // Write to disk first: a reader of "delivered" must not see the report delivered again.
-        result = outbox.remove(reportID, isGivenUp: delivery == .givenUp)
+        let isGivenUp = delivery == .givenUp
+        result =
+          hasSeveral
+          ? outbox.markRemoved(isGivenUp: isGivenUp)
+          : outbox.remove(reportID, isGivenUp: isGivenUp)
         if result.isGood {
           defer { delivery = .none }
+          if hasSeveral {
+            keepEnded()
+            continue
+          }
           switch delivery {
           case .delivered: return .delivered(reportID)
           case .givenUp: return .givenUp(reportID, .maxAttempts)
@@ -279,15 +348,24 @@ extension DurableReports where Link: ~Copyable {
         if let event = takeLinkEvent(at: now) { return event }
         // Store at once what the session's event has ended.
         if isEnded { continue }
-        guard delivery == .none, link.isFree, outbox.count > 0, now >= nextStart else {
-          return nil
-        }
-        result = startNext(at: time)
-        if result.isGood {
-          if let event = takeEnded() { return event }
-          if delivery == .none { return nil }
-          // A started report requests numbers.
-          continue
+        if hasTold {
+          result = settleEnded()
+          if result.isGood { return tellEnded() }
+        } else {
+          guard delivery == .none, link.isFree, outbox.count > 0, mayStart, now >= nextStart else {
+            return nil
+          }
+          result = startNext(at: time)
+          if result.isGood {
+            if let event = takeEnded() { return event }
+            if delivery == .none { return nil }
+            if hasSeveral, delivery == .underWay {
+              outbox.park(in: &taken)
+              delivery = .none
+            }
+            // A started report requests numbers.
+            continue
+          }
         }
       }
       storeNotBefore = now + settings.storeRetry

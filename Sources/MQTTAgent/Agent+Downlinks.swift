@@ -184,9 +184,10 @@ extension Agent {
 
   // MARK: - Lines
 
-  /// Takes a line that is an answer or says what became of a firmware; `false` where it is a report.
+  /// Takes a line that is an answer or says what became of a firmware: that of the datagram of `sender` where its
+  /// number is 0.
   @inline(never)
-  mutating func takeAnswer(_ line: Span<UInt8>, number: UInt64) -> Bool {
+  mutating func takeAnswer(_ line: Span<UInt8>, number: UInt64, sender: Int) {
     var problem: StaticString?
     var request: UInt64 = 0
     if line.starts(with: Span("reply ")) {
@@ -194,10 +195,10 @@ extension Agent {
       problem = reply(line, request)
     } else if line.isEqual(to: Span("firmware done")) {
       if extras.firmware.isRunning { extras.firmware.finished() } else { problem = "no-firmware" }
-    } else if line.isEqual(to: Span("firmware failed")) {
-      if extras.firmware.isRunning { extras.firmware.failed() } else { problem = "no-firmware" }
+    } else if extras.firmware.isRunning {
+      extras.firmware.failed()
     } else {
-      return false
+      problem = "no-firmware"
     }
     if let problem {
       hasRejected = true
@@ -209,9 +210,8 @@ extension Agent {
       self.line.start("replied ")
       self.line.add(request)
     }
-    if number == 0 { datagrams.reply(&self.line) }
+    if number == 0 { datagrams.reply(self.line, to: sender) }
     print()
-    return true
   }
 
   /// Carries out `reply ID CODE [JSON]` or `reply ID hex=DIGITS`; what is wrong with it.
@@ -254,6 +254,14 @@ extension Agent {
     } catch {
       return error.word
     }
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// Whether a line is none of a report.
+  var isAnswerLine: Bool {
+    starts(with: Span("reply ")) || isEqual(to: Span("firmware done"))
+      || isEqual(to: Span("firmware failed"))
   }
 }
 

@@ -7,6 +7,9 @@ public import ReportLink
 
 /// What an outbox asks of its link.
 extension MQTTLink: ReportLink where Layer: ~Copyable {
+  /// A place for each report that can be under way at once.
+  public typealias Taken = TakenTable<16>
+
   /// How many reports can be under way at once.
   public var capacity: Int { settings.reportsInFlight }
 

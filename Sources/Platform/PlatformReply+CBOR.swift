@@ -94,11 +94,11 @@ private struct CBORCursor: ~Escapable {
   var wholeFloat: UInt64? {
     guard info >= 25, info <= 27 else { return nil }
     let exponentBits: UInt64 = info == 25 ? 5 : info == 26 ? 8 : 11
-    let count = 1 &<< Int(info &- 24)
+    let count = info == 25 ? 2 : info == 26 ? 4 : 8
     var bits: UInt64 = 0
-    for index in (offset &- count)..<offset { bits = bits &<< 8 | UInt64(bytes[index]) }
+    for index in (offset &- count)..<offset { bits = bits &<< 8 | UInt64(widening: bytes[index]) }
     guard bits > 0 else { return 0 }
-    let fractionBits = UInt64(8 &* count) &- 1 &- exponentBits
+    let fractionBits: UInt64 = info == 25 ? 10 : info == 26 ? 23 : 52
     let bias: UInt64 = 1 &<< (exponentBits &- 1) &- 1
     // With the sign in front of it: that of a negative number is too large.
     let exponent = bits &>> fractionBits

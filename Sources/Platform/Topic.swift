@@ -47,6 +47,13 @@ public struct Topic: Equatable, Sendable {
   }
 }
 
+extension Topic {
+  /// Takes bytes that were checked when the report was accepted.
+  package mutating func take(checked bytes: Span<UInt8>) throws(CapacityError) {
+    try self.bytes.replace(with: bytes)
+  }
+}
+
 /// Why bytes are not a topic for reports; offsets are in bytes from the start.
 public enum TopicError: Error, Equatable, Sendable {
   /// More than 128 bytes.

@@ -41,11 +41,10 @@ public enum PlatformRequest {
     try message.payload(payload, in: .json)
   }
 
-  /// Appends path, options and payload of `POST /topic/…`, or of `POST /pull` if the topic is
-  /// empty.
+  /// Appends path and options of `POST /topic/…`, or of `POST /pull` if the topic is empty; the
+  /// payload follows.
   ///
-  /// `sequence` and `payload` come from the security layer; `sequence` is empty in a mode without
-  /// one.
+  /// `sequence` comes from the security layer; it is empty in a mode without one.
   public static func writeReport(
     topic: Span<UInt8>,
     contentFormat: ContentFormat,
@@ -54,7 +53,6 @@ public enum PlatformRequest {
     tokenOption: TokenOption,
     token: Span<UInt8>,
     sequence: Span<UInt8>,
-    payload: Span<UInt8>,
     into message: inout MessageWriter
   ) throws(MessageWriterError) {
     // conformance: 7252-5.4-b 7252-5.4.4-b 7252-5.4.5-b
@@ -68,7 +66,6 @@ public enum PlatformRequest {
     let number: OptionNumber = tokenOption == .current ? .platformToken : .legacyPlatformToken
     try message.option(number, token)
     if !sequence.isEmpty { try message.option(.platformSequence, sequence) }
-    try message.payload(payload)
   }
 }
 

@@ -9,6 +9,10 @@ public import DeviceStore
 /// `isFree`, and call `handleTimeout` at or after `pollTimeout`. What goes onto the wire and comes from it is
 /// between the link and its driver; see `DatagramLink`.
 public protocol ReportLink: ~Copyable {
+  /// The table of the reports under way at once: none for a link that has one at a time, otherwise
+  /// with a place for each that the link can have.
+  associatedtype Taken: TakenEntries = NoTakenEntries
+
   /// Whether a report can start.
   var isFree: Bool { get }
 
@@ -29,7 +33,8 @@ public protocol ReportLink: ~Copyable {
 
   // MARK: Commands
 
-  /// Begins to deliver a report; `format` is the number of its content format (RFC 7252 Section 12.3).
+  /// Begins to deliver a report to a topic that was checked when it was accepted; `format` is the number of its
+  /// content format (RFC 7252 Section 12.3).
   ///
   /// The link authenticates first where it must. `false` where such a report can never be sent: `ending` then
   /// says that this is final.

@@ -2,6 +2,9 @@ internal import CoAPLink
 internal import CoAPMessage
 internal import DeviceClient
 internal import HTTPSTransfer
+internal import MQTTLayer
+internal import MQTTLink
+internal import PlatformMQTT
 internal import SecurityLayer
 
 /// What to type about an error: the libraries say what happened and why, and know no command line.
@@ -72,6 +75,20 @@ extension Advice {
     switch error {
     case .authentication(let failure, _), .registration(let failure, _): about(failure)
     case .undelivered(let receipt): about(receipt.result)
+    case .connection(let failure), .mqttRegistration(.connecting(let failure)): about(failure)
+    default: nil
+    }
+  }
+
+  /// What to type about a connection over MQTT that did not come about.
+  static func about(_ failure: MQTTLinkFailure) -> Advice? {
+    switch failure {
+    case .connection(.unknownAuthority), .connection(.certificate):
+      Advice(option: "--ca-file", text: "--ca-file names the file of authorities")
+    case .connection(.handshake):
+      Advice(option: "--plain", text: "--plain is for a port without TLS")
+    case .refused(.credentials), .refused(.identifier):
+      Advice(option: "--sign-method", text: "--sign-method says which HMAC signs")
     default: nil
     }
   }

@@ -11,7 +11,7 @@ struct BrokerCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "broker",
     abstract: "Says who is connected to a simulator over MQTT, and ends connections.",
-    usage: "nbiot broker list|kick|disconnect|stop|restart --at 127.0.0.1:PORT [options]",
+    usage: "nbiot broker ACTION --at 127.0.0.1:PORT [options]",
     discussion: """
       Example, who is connected:
         nbiot broker list --at 127.0.0.1:5690

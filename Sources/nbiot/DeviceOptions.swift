@@ -3,8 +3,11 @@ internal import CoAPExchange
 internal import CoAPLink
 internal import CoAPMessage
 internal import DeviceClient
+internal import MQTTLayer
+internal import MQTTLink
 internal import Platform
 internal import PlatformCoAP
+internal import PlatformMQTT
 internal import ReportLink
 
 /// The options of every device command: the device's identity, and its connection to the platform.
@@ -17,6 +20,8 @@ struct DeviceOptions: ParsableArguments {
 
   @OptionGroup var protection: SecurityOption
 
+  @OptionGroup var way: TransportOption
+
   @OptionGroup(title: "Rarely needed")
   var messages: MessageOptions
 
@@ -26,7 +31,10 @@ struct DeviceOptions: ParsableArguments {
   @OptionGroup(title: "What goes over the wire")
   var trace: TraceOptions
 
-  @OptionGroup(title: "With DTLS")
+  @OptionGroup(title: "With --transport mqtt")
+  var mqtt: MQTTConnectionOptions
+
+  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
   var dtls: DTLSOptions
 
   var config: ConfigurationFile? { names.config }
@@ -54,6 +62,9 @@ struct DeviceOptions: ParsableArguments {
     return config?.security ?? configured?.security ?? .symmetric
   }
 
+  /// Whether there is a secure channel of datagrams.
+  var usesDTLS: Bool { transport == .coap && security == .dtls }
+
   func validate() throws {
     let endpoint = try place.argument(or: config)
     if let given = protection.given, let endpoint, let scheme = endpoint.security, scheme != given {
@@ -62,7 +73,8 @@ struct DeviceOptions: ParsableArguments {
           + "one out"
       )
     }
-    if security == .symmetric {
+    try checkTransport(endpoint)
+    if transport == .coap, security == .symmetric {
       try Contradiction.check(dtls.given, belongTo: "DTLS", give: "--security dtls")
     }
   }
@@ -79,10 +91,20 @@ struct DeviceOptions: ParsableArguments {
   /// Creates a client with a given secret.
   func makeClient(
     secret: [UInt8],
-    adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
+    adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in },
+    mqtt adjustMQTT: (inout MQTTClientSettings) -> Void = { _ in }
   ) throws -> DeviceClient {
     // Said with where the name was given, and before a host is made of it.
     _ = try names.identity(clientID: clientID, deviceNames: messages.deviceNames.rule)
+    if transport == .mqtt {
+      var configuration = try mqttConfiguration(adjusting: adjustMQTT)
+      adjust(&configuration)
+      do throws(DeviceClientError) {
+        return try DeviceClient(configuration, secret: secret)
+      } catch {
+        throw Complaint(error.explanation, error.status(hasAnswered: false))
+      }
+    }
     var configuration = DeviceClientConfiguration(
       productKey: productKey,
       deviceName: deviceName,
@@ -173,8 +195,44 @@ extension DeviceClientError {
       case .unauthenticated(let failure): failure.isSilence ? silent : .unauthenticated
       default: .undelivered
       }
-    case .request, .thingModel: .usage
+    case .connection(let failure), .mqttRegistration(.connecting(let failure)):
+      failure.status(hasAnswered: hasAnswered)
+    case .resting(let reason, _): reason.status(otherwise: silent)
+    case .lost(let reason, _): reason.status(otherwise: .undelivered)
+    case .unacknowledged: silent
+    case .request, .thingModel, .mqttSettings, .channel, .subscription, .payloadTooLong,
+      .notOverMQTT, .needsMQTT, .endpointMismatch:
+      .usage
     default: .undelivered
+    }
+  }
+}
+
+extension MQTTLinkFailure {
+  /// What the program ends with where no connection came about.
+  func status(hasAnswered: Bool) -> ExitStatus {
+    switch self {
+    case .refused: .unauthenticated
+    case .signing: .undelivered
+    case .connection(let failure):
+      switch failure {
+      case .refused, .unknownAuthority, .expired, .certificate, .serverName, .oldVersion,
+        .handshake:
+        .unauthenticated
+      case .unreachable, .timedOut: hasAnswered ? .undelivered : .unreachable
+      case .library: .undelivered
+      }
+    }
+  }
+}
+
+extension RestReason {
+  /// What the program ends with where the connection has ended for that reason, or is not made because of it.
+  func status(otherwise other: ExitStatus) -> ExitStatus {
+    switch self {
+    case .kicked, .suspectedTwin: .kicked
+    case .refused: .unauthenticated
+    case .none, .failed, .lost, .closed: other
     }
   }
 }

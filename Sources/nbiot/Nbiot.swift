@@ -17,6 +17,8 @@ enum ExitStatus: Int32 {
   case unreachable = 4
   /// Standard output cannot be written.
   case output = 5
+  /// The same identity has connected elsewhere.
+  case kicked = 6
 
   var error: ExitCode { ExitCode(rawValue) }
 }
@@ -42,17 +44,18 @@ struct Nbiot: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "nbiot",
     abstract:
-      "A device of the Alibaba Cloud IoT platform over CoAP, and a platform to try it with.",
+      "A device of the Alibaba Cloud IoT platform over CoAP or MQTT, and a platform to try it with.",
     discussion: """
       Example, a platform and a device on this machine, which need no account:
         nbiot demo
 
       Exit status: 0 all acknowledged or done, 1 some not, 2 usage, 3 refused by the other side, 4 the \
-      other side never answered, 5 standard output cannot be written, 130 ended by Ctrl-C, 143 by SIGTERM.
+      other side never answered, 5 standard output cannot be written, 6 another device has the same identity (MQTT), 130 ended by Ctrl-C, 143 by SIGTERM.
       """,
     version: "0.1.0",
     subcommands: [
-      DemoCommand.self, PublishCommand.self, SimulateCommand.self, PushCommand.self,
+      DemoCommand.self, PublishCommand.self, ListenCommand.self, SimulateCommand.self,
+      PushCommand.self,
       BrokerCommand.self, CallCommand.self,
       PullCommand.self, DoctorCommand.self, InspectCommand.self,
       RegisterCommand.self, OTACommand.self, SignCommand.self, OPCUACommand.self,

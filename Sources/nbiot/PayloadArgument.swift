@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
+internal import DeviceClient
 internal import Foundation
 internal import Inspection
 internal import PayloadCoding
@@ -41,25 +42,27 @@ enum DataArgument: Equatable {
   }
 
   /// All bytes of the data; an error names the data as `what`.
-  func read(_ what: String) throws -> [UInt8] {
+  func read(_ what: String, limit: Int = limit) throws -> [UInt8] {
     switch self {
     case .text(let text): return Array(text.utf8)
-    case .file(let path): return try Self.read(path, what)
+    case .file(let path): return try Self.read(path, what, limit)
     case .standardInput:
       if Console.isInputInteractive {
         Console.complain("nbiot: type the \(what); Ctrl-D ends it")
       }
       var bytes: [UInt8] = []
-      while bytes.count <= Self.limit {
+      while bytes.count <= limit {
         let piece = try Console.read()
         guard !piece.isEmpty else { return bytes }
         bytes += piece
       }
-      throw Complaint("standard input has over 64 KiB: \(Self.most) for the \(what)")
+      throw Complaint(
+        "standard input has over \(limit / 1_024) KiB: \(Self.most(limit)) for the \(what)"
+      )
     }
   }
 
-  private static func read(_ path: String, _ what: String) throws -> [UInt8] {
+  private static func read(_ path: String, _ what: String, _ limit: Int) throws -> [UInt8] {
     guard !path.isEmpty else {
       throw Complaint(
         "a file's name is missing behind @ (a text that begins with @ is written with @@)"
@@ -71,13 +74,17 @@ enum DataArgument: Equatable {
     )
     let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     guard status.st_size <= limit else {
-      throw Complaint("the file \(path) has \(status.st_size) bytes: \(most) for the \(what)")
+      throw Complaint(
+        "the file \(path) has \(status.st_size) bytes: \(most(limit)) for the \(what)"
+      )
     }
     do {
       // Files in /proc report a length of 0.
       let data = try handle.read(upToCount: limit + 1) ?? Data()
       guard data.count <= limit else {
-        throw Complaint("the file \(path) has over 64 KiB: \(most) for the \(what)")
+        throw Complaint(
+          "the file \(path) has over \(limit / 1_024) KiB: \(most(limit)) for the \(what)"
+        )
       }
       return Array(data)
     } catch let complaint as Complaint {
@@ -87,7 +94,9 @@ enum DataArgument: Equatable {
     }
   }
 
-  private static let most = "a message takes at most 1,024 bytes"
+  private static func most(_ limit: Int) -> String {
+    "a message takes at most " + (limit == Self.limit ? "1,024" : "262,144") + " bytes"
+  }
 }
 
 /// The format of payloads.
@@ -114,6 +123,8 @@ struct PayloadForm {
   let format: PayloadFormat
   /// Whether the input is hexadecimal.
   let isHexadecimal: Bool
+  /// The longest payload, in bytes.
+  var limit = PlatformRequest.maxPayload
 
   /// The payload; an error names the input as `what`.
   func payload(of given: [UInt8], _ what: String) throws(Failure) -> [UInt8] {
@@ -131,9 +142,15 @@ struct PayloadForm {
   func payload(of argument: String) throws -> [UInt8] {
     let source = DataArgument(argument)
     do {
-      let payload = try payload(of: try source.read("payload"), source.name)
-      guard payload.count <= PlatformRequest.maxPayload else {
-        throw Complaint(DeviceError.payloadTooLong(payload.count).description)
+      // Digits take more than the bytes that they are.
+      let most = max(DataArgument.limit, isHexadecimal ? 5 * limit : limit)
+      let payload = try payload(of: try source.read("payload", limit: most), source.name)
+      guard payload.count <= limit else {
+        throw Complaint(
+          limit == PlatformRequest.maxPayload
+            ? DeviceError.payloadTooLong(payload.count).description
+            : DeviceClientError.payloadTooLong(payload.count).description
+        )
       }
       return payload
     } catch let failure as Failure {

@@ -35,6 +35,10 @@ struct PublishCommand: AsyncParsableCommand {
           --format octet-stream
         nbiot publish --config agent.conf --payload '02 00 00 7b' --hex
 
+      Example over MQTT with TLS, to `nbiot simulate --mqtts 8883 --certificates certificates`:
+        nbiot publish --transport mqtt --endpoint 127.0.0.1:8883 \\
+          --ca-file certificates/ca.pem --config agent.conf --payload '{"value":1}'
+
       Example over DTLS, with the CA file that `nbiot simulate --security dtls` has made:
         nbiot publish --security dtls --ca-file certificates/ca.pem \\
           --session-file session.bin --endpoint 127.0.0.1:5684 \\
@@ -53,8 +57,11 @@ struct PublishCommand: AsyncParsableCommand {
 
       \(Explanation.sources)
 
-      Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication or DTLS handshake refused, \
-      4 the endpoint never answered, 5 standard output cannot be written.
+      Over MQTT the connection is TLS to port 1883, or with --websocket port 443, and a report is acknowledged by its \
+      PUBACK; a payload may have 256 KB. Bytes are those of the MQTT packets, without TCP, TLS and WebSocket.
+
+      Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication, DTLS or TLS handshake refused, \
+      4 the endpoint never answered, 5 standard output cannot be written, 6 another device has the same identity (MQTT).
       """
   )
 
@@ -90,7 +97,9 @@ struct PublishCommand: AsyncParsableCommand {
   /// How payloads are made from the input.
   private var form: PayloadForm {
     let usual = hex ? .octetStream : device.config?.format ?? .json
-    return PayloadForm(format: givenFormat ?? usual, isHexadecimal: hex)
+    var form = PayloadForm(format: givenFormat ?? usual, isHexadecimal: hex)
+    if device.transport == .mqtt { form.limit = MQTTClientSettings.maxPayload }
+    return form
   }
 
   private var topicSetting: Setting<String>? { givenTopic.setting(device.config) }
@@ -123,7 +132,8 @@ struct PublishCommand: AsyncParsableCommand {
       acknowledged: tally.acknowledged,
       traffic: client.traffic,
       counters: client.counters,
-      isSecureChannel: device.security == .dtls
+      isSecureChannel: device.usesDTLS,
+      isMQTT: device.transport == .mqtt
     )
     device.session.tellFailure(of: client)
     await client.close()
@@ -191,7 +201,7 @@ struct PublishCommand: AsyncParsableCommand {
       do throws(PayloadForm.Failure) {
         guard given.count < LineReader.limit else {
           throw PayloadForm.Failure(
-            description: "the line has over 64 KiB: a message takes at most 1,024 bytes"
+            description: "the line has over 64 KiB: give a longer payload by --payload"
           )
         }
         payload = try form.payload(of: given, "the line")
@@ -205,7 +215,7 @@ struct PublishCommand: AsyncParsableCommand {
       show(line)
       tally.add(status)
       // Refused, or never answered: other lines would fail in the same way.
-      if status == .unauthenticated || status == .unreachable {
+      if [.unauthenticated, .unreachable, .kicked].contains(status) {
         await refuseRest(of: lines, after: number, line.advice ?? "it was not taken")
         return status
       }
@@ -245,10 +255,11 @@ struct PublishCommand: AsyncParsableCommand {
     var attempt = await attempt(payload, number: number, client, interruption)
     while attempt.wait > 0, waited + attempt.wait <= Int64(maxWait) * 1_000 {
       let seconds = (attempt.wait + 999) / 1_000
-      Console.complain(
-        "nbiot: report \(number): the platform puts it off\(attempt.line.code.map { " (\($0))" } ?? ""); it is sent "
-          + "again in \(seconds) s"
-      )
+      let reason =
+        attempt.isResting
+        ? "nothing is connected"
+        : "the platform puts it off\(attempt.line.code.map { " (\($0))" } ?? "")"
+      Console.complain("nbiot: report \(number): \(reason); it is sent again in \(seconds) s")
       let wait = attempt.wait
       waited += wait
       do {
@@ -261,7 +272,7 @@ struct PublishCommand: AsyncParsableCommand {
     var (line, status) = (attempt.line, attempt.status)
     if status == .success { waited = 0 }
     let after = client.counters
-    if device.security == .dtls { line.channel = .init(before: before, after: after) }
+    if device.usesDTLS { line.channel = .init(before: before, after: after) }
     return (line, status)
   }
 
@@ -271,6 +282,8 @@ struct PublishCommand: AsyncParsableCommand {
     var line: ResultLine
     var status: ExitStatus
     var wait: Int64 = 0
+    /// Whether that is the device's own rest after a connection has ended.
+    var isResting = false
   }
 
   private func attempt(
@@ -291,7 +304,8 @@ struct PublishCommand: AsyncParsableCommand {
       let passed = (MonotonicClock.now() - start).count
       let line = ResultLine(number, topic, error, milliseconds: passed)
       let status = error.status(hasAnswered: client.counters.roundTrips > 0)
-      return Attempt(line: line, status: status, wait: error.wait.count)
+      let isResting = if case .resting = error { true } else { false }
+      return Attempt(line: line, status: status, wait: error.wait.count, isResting: isResting)
     } catch is CancellationError {
       guard client.traffic.reports.datagramsUp > sent else {
         return Attempt(line: refusal(number, Self.interrupted), status: .undelivered)

@@ -42,6 +42,11 @@ struct PullCommand: AsyncParsableCommand {
 
   func validate() throws {
     guard max >= 1, max <= 10 else { throw ValidationError("--max is 1 to 10") }
+    guard device.transport == .coap else {
+      throw ValidationError(
+        "/pull is for CoAP: over MQTT the platform sends by itself, to nbiot listen"
+      )
+    }
   }
 
   func run() async throws {

@@ -42,7 +42,7 @@ struct ReplyLines {
   }
 
   /// A JSON text without the white space between its tokens.
-  private static func withoutSpace(_ json: [UInt8]) -> [UInt8] {
+  static func withoutSpace(_ json: [UInt8]) -> [UInt8] {
     var result: [UInt8] = []
     var isInString = false
     var isEscaped = false

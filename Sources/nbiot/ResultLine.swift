@@ -2,8 +2,11 @@ internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
+internal import MQTTLayer
+internal import MQTTLink
 internal import PayloadCoding
 internal import Platform
+internal import PlatformMQTT
 
 /// The printed form of one report.
 struct ResultLine {
@@ -29,6 +32,9 @@ struct ResultLine {
   var advice: String?
   /// The platform's reason for its refusal; empty if there is none.
   var diagnostic = ""
+
+  /// The number in a CONNACK that refuses the device; `nil` where there was none.
+  var connack: UInt8?
 
   /// The state of the secure channel; `nil` in a mode without one.
   var channel: Channel?
@@ -135,6 +141,10 @@ struct ResultLine {
       try json.key("session")
       try json.text(channel == .none ? nil : channel.rawValue)
     }
+    if let connack {
+      try json.key("connack")
+      try json.integer(Int64(connack))
+    }
     if let replyCode = result?.replyCode {
       try json.key("replyCode")
       try json.unsigned(UInt64(replyCode))
@@ -198,10 +208,12 @@ extension ResultLine {
       self.init(number, topic, receipt)
       return
     }
-    if case .interrupted(_, let receipt) = error {
+    switch error {
+    case .interrupted(_, let receipt), .lost(_, let receipt), .unacknowledged(let receipt):
       self.init(number, topic, receipt)
       advice = error.explanation
       return
+    default: break
     }
     var code: Code?
     var outcome = Outcome.refused
@@ -214,6 +226,9 @@ extension ResultLine {
       }
       if failure == .timedOut { outcome = .timedOut }
     }
+    if case .connection(let failure) = error, failure == .connection(.timedOut) {
+      outcome = .timedOut
+    }
     self.init(
       number: number,
       topic: topic,
@@ -223,6 +238,11 @@ extension ResultLine {
       advice: error.explanation,
       diagnostic: diagnostic
     )
+    switch error {
+    case .connection(.refused(let code)), .resting(.refused(let code), _):
+      connack = code.rawValue
+    default: break
+    }
   }
 }
 

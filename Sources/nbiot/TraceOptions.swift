@@ -39,6 +39,23 @@ struct TraceOptions: ParsableArguments {
   }
 }
 
+/// Prints a command's MQTT packets on standard error, as they are sent and received.
+final class MQTTTrace: Sendable {
+  private let count = Mutex(0)
+  private let start = MonotonicClock.now()
+
+  /// Prints a packet in words.
+  func show(_ direction: MessageDirection, _ packet: String) {
+    let number = count.withLock {
+      $0 += 1
+      return $0
+    }
+    let seconds = MessageTrace.seconds(since: start)
+    let ends = direction == .sent ? "device -> platform" : "platform -> device"
+    Console.complain("packet \(number), \(seconds) s, \(ends): \(packet)")
+  }
+}
+
 /// Prints a command's messages on standard error, as they are sent and received.
 final class MessageTrace: Sendable {
   private struct State: ~Copyable {
@@ -66,14 +83,18 @@ final class MessageTrace: Sendable {
   func show(_ direction: MessageDirection, _ message: Span<UInt8>) {
     state.withLock { state in
       state.count += 1
-      let passed = (MonotonicClock.now() - state.start).count
+      let seconds = Self.seconds(since: state.start)
       let ends = direction == .sent ? "device -> platform" : "platform -> device"
-      let fraction = String(passed % 1_000)
-      let seconds =
-        "\(passed / 1_000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
       let text = state.inspector.maskedText(message)
       Console.complain(lines: "message \(state.count), \(seconds) s, \(ends)\n\(text)\n")
     }
+  }
+
+  /// The time since `start` with its milliseconds.
+  static func seconds(since start: Instant) -> String {
+    let passed = (MonotonicClock.now() - start).count
+    let fraction = String(passed % 1_000)
+    return "\(passed / 1_000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
   }
 
   /// Creates an inspector without a key if none can be derived; the device itself reports that

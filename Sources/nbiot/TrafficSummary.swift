@@ -9,13 +9,16 @@ struct TrafficSummary: CustomStringConvertible {
   let counters: DeviceCounters
   /// Whether there is a secure channel, which needs handshakes.
   let isSecureChannel: Bool
+  /// Whether tokens are not asked for, but connections made.
+  var isMQTT = false
 
-  /// Reports, requests for a token and handshakes, each with its bytes of UDP payload.
+  /// Reports, requests for a token and handshakes, each with its bytes of UDP payload, or of MQTT packets.
   var description: String {
     var parts = [
       "\(reports) \(reports == 1 ? "report" : "reports"), \(acknowledged) acknowledged"
         + bytes(traffic.reports),
-      "\(traffic.authenticationRequests) /auth" + bytes(traffic.authentication),
+      "\(traffic.authenticationRequests) \(isMQTT ? "CONNECT" : "/auth")"
+        + bytes(traffic.authentication),
     ]
     if isSecureChannel {
       let count = counters.handshakes

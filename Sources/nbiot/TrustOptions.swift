@@ -2,16 +2,29 @@ internal import ArgumentParser
 internal import DTLSSecurity
 internal import DeviceClient
 
-/// Whom a device believes to be the platform, over DTLS.
-struct TrustOptions: ParsableArguments {
+/// `--ca-file`.
+struct AuthoritiesOption: ParsableArguments {
   @Option(
+    name: .customLong("ca-file"),
     help: ArgumentHelp(
       "The certificates of the authorities that may vouch for the server, in PEM: the platform's root "
         + "certificate, or ca.pem of `nbiot simulate`.",
       valueName: "file"
     )
   )
-  var caFile: String?
+  var file: String?
+
+  /// The file, and where it was given; `nil` where it was not.
+  func setting(_ config: ConfigurationFile?) -> Setting<String>? {
+    file.map { Setting(value: $0, origin: "--ca-file") } ?? config?.caFile
+  }
+}
+
+/// Whom a device believes to be the platform, over DTLS.
+struct TrustOptions: ParsableArguments {
+  @OptionGroup var authorities: AuthoritiesOption
+
+  var caFile: String? { authorities.file }
 
   @Option(
     help: ArgumentHelp(
@@ -47,8 +60,7 @@ struct TrustOptions: ParsableArguments {
     or other: String = ""
   ) throws -> PlatformTrust {
     configuration.dtls.allowsCommonName = allowCommonName || file?.allowsCommonName == true
-    let authorities = caFile.map { Setting(value: $0, origin: "--ca-file") } ?? file?.caFile
-    guard let authorities else {
+    guard let authorities = authorities.setting(file) else {
       throw Complaint(
         "DTLS verifies the server: give --ca-file FILE with the platform's root certificate" + other
       )

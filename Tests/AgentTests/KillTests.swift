@@ -36,9 +36,9 @@ struct KillTests {
     for _ in 0..<20 { _ = try folder.run() }
     let last = try folder.run()
     let pending = last.log.firstMatch(of: /pending=([0-9]+)/).flatMap { Int($0.1) }
-    // One more may lie there for each life that was killed before it could say `accepted`.
+    // So may lines of a batch that was on disk when the agent was killed, before it could say `accepted`.
     #expect(
-      pending.map { $0 >= never.count && $0 <= never.count + Self.kills } == true,
+      pending.map { $0 >= never.count && $0 <= never.count + life.untold } == true,
       "\(last.log)"
     )
     #expect(relay.refused > 0)
@@ -86,6 +86,8 @@ private struct Lives {
   /// How many requests the platform had seen when an id had been printed as delivered.
   var delivered: [Int: Int] = [:]
   var failedStarts: [String] = []
+  /// How many lines to the topic that is never taken were written to agents that said nothing of them.
+  var untold = 0
   private var line = 0
   private var faulty = 0
   private var lines = 0
@@ -107,7 +109,8 @@ private struct Lives {
     let agent = folder.agent(environment: environment)
     try agent.start()
     var payloads: [String] = []
-    for _ in 0..<(random.next() % 6) {
+    // Some of the time a batch that is torn in its middle.
+    for _ in 0..<(random.next() % 16 == 0 ? 30 : random.next() % 6) {
       line += 1
       payloads.append(#"{"line":\#(line),"id":"@ID@"}"#)
     }
@@ -138,5 +141,6 @@ private struct Lives {
         delivered[id] = platform.records.count
       }
     }
+    untold += (number..<number + payloads.count).count { $0 % 3 == 2 }
   }
 }

@@ -46,7 +46,7 @@ struct PutOffTests {
     defer { folder.remove() }
     let first = try folder.run(input: "{\"value\":1}\n{\"value\":2}\n{\"value\":3}\n")
     #expect(
-      first.lines == ["accepted 1", "accepted 2", "superseded 1", "accepted 3", "superseded 2"]
+      first.lines == ["accepted 1", "accepted 2", "accepted 3", "superseded 1", "superseded 2"]
     )
     #expect(first.status == 4)
     let good = try String(contentsOf: folder.configuration, encoding: .utf8)

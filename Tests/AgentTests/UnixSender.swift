@@ -35,6 +35,11 @@ struct UnixSender {
   /// Sends a line and gives the answer without its end.
   func ask(_ line: String, at path: String) -> String {
     send(line, to: path)
+    return answer()
+  }
+
+  /// The next answer without its end.
+  func answer() -> String {
     var buffer = [UInt8](repeating: 0, count: 256)
     let count = unsafe recv(descriptor, &buffer, buffer.count, 0)
     return String(decoding: buffer[..<max(0, count)], as: UTF8.self)

@@ -5,6 +5,7 @@
 //   FAULT_RATE      how many calls of a thousand fail, with ENOSPC, EROFS or EIO, or write only a part
 //   FAULT_MODE      "full": nothing can grow or be made; "read-only": nothing can be written
 //   FAULT_SLOW      how many milliseconds each sync takes
+//   FAULT_SYNCS     after how many syncs one fails with EIO
 //   FAULT_CLOCK     a file with seconds that are added to the calendar's clock, which counts as synchronised
 //   FAULT_KILL_AT   at which call the process dies of SIGKILL, halfway through a write
 #define _GNU_SOURCE
@@ -74,11 +75,14 @@ static int fault(int grows) {
   return 0;
 }
 
-// A sync takes its time.
-static void slow_down(void) {
+// A sync takes its time; whether it is the one that fails.
+static int is_bad_sync(void) {
+  static long syncs;
   const char *text = getenv("FAULT_SLOW");
   struct timespec time = {0, text ? atol(text) * 1000000 : 0};
   if (text) nanosleep(&time, NULL);
+  text = getenv("FAULT_SYNCS");
+  return text && syncs++ == atol(text);
 }
 
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
@@ -109,13 +113,14 @@ ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) 
 }
 
 // Calls without bytes: the process dies before or after them.
-#define PLAIN(name, parameters, arguments, descriptor, grows)                    \
+#define PLAIN(name, parameters, arguments, descriptor, is_sync)                  \
   int name parameters {                                                          \
     static int(*real) parameters;                                                \
     int code, result;                                                            \
     if (!real) real = (int(*) parameters)dlsym(RTLD_NEXT, #name);                \
     if (!concerns(descriptor)) return real arguments;                            \
-    code = fault(grows);                                                         \
+    code = fault(0);                                                             \
+    if (is_sync && is_bad_sync()) code = EIO;                                    \
     if (kill_at > 0 && calls == kill_at) {                                       \
       if (next_random() % 2) real arguments;                                     \
       die();                                                                     \
@@ -128,8 +133,8 @@ ssize_t pwrite64(int descriptor, const void *bytes, size_t count, off_t offset) 
     return result;                                                               \
   }
 
-PLAIN(fsync, (int file), (file), file, (slow_down(), 0))
-PLAIN(fdatasync, (int file), (file), file, (slow_down(), 0))
+PLAIN(fsync, (int file), (file), file, 1)
+PLAIN(fdatasync, (int file), (file), file, 1)
 PLAIN(ftruncate, (int file, off_t count), (file, count), file, 0)
 PLAIN(ftruncate64, (int file, off_t count), (file, count), file, 0)
 PLAIN(renameat, (int from, const char *old, int to, const char *new), (from, old, to, new), from, 0)

@@ -15,7 +15,7 @@ struct DamageTests {
     do {
       var store = SessionStore(try workspace.open())
       try store.replace(with: session.record)
-      if let ceiling { try store.reserve(upTo: ceiling) }
+      if let ceiling { try store.reserve(upTo: ceiling).check() }
     }
     return try #require(workspace.bytes("session"))
   }

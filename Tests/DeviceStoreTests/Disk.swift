@@ -200,6 +200,14 @@ enum Recorder {
   static func stop() { recorder_stop() }
   static var count: Int { recorder_count() }
 
+  /// What was read so far.
+  static var reads: [Range<Int>] {
+    (0..<recorder_read_count()).map {
+      let read = recorder_read($0)
+      return Int(read.offset)..<Int(read.offset) + read.count
+    }
+  }
+
   /// Stops, and hands over what was done.
   static func finish() -> [Operation] {
     let operations = (0..<count).map { Operation($0) }

@@ -15,6 +15,8 @@ private struct Model {
   /// The same of lives since the last power cut.
   var undurable: [(item: Item, key: UInt64)] = []
   var inFlight: UInt64 = 0
+  /// Those that were added since others made room last.
+  var new: Set<UInt64> = []
   var isInFlightSuperseded = false
 
   init(_ settings: OutboxSettings) {
@@ -44,10 +46,24 @@ private struct Model {
   }
 
   mutating func append(_ item: Item, key: UInt64) {
+    add(item, key: key)
+    shed(item)
+  }
+
+  mutating func add(_ item: Item, key: UInt64) {
     counters.accepted += 1
-    let others = waiting
     waiting.append((item, key))
-    for other in others where key != 0 && other.key == key {
+    new.insert(item.id)
+  }
+
+  /// Ends those whose place the entries take that were added, of which `item` is the last.
+  mutating func shed(_ item: Item) {
+    defer { new = [] }
+    for (index, other) in waiting.enumerated().reversed() where other.key != 0 {
+      let isReplaced = waiting[(index + 1)...].contains {
+        $0.key == other.key && new.contains($0.item.id)
+      }
+      if !isReplaced { continue }
       if other.item.id == inFlight {
         isInFlightSuperseded = true
       } else {
@@ -162,19 +178,21 @@ struct OutboxModelTests {
             #expect(failure || isKilled || !failed, "seed \(seed), step \(steps)")
             // Also when it was accepted: its marks may not have been written.
             if isKilled { break }
+            // Some come together with others.
+            if !failure, random.next() % 3 == 0 {
+              highestID = try addTogether(&outbox, &model, &random, after: highestID)
+            }
           } else if choice < 9 {
             date = random.next() % 3 == 0 ? 1_000 + random.next() % 50 : 0
-            var entry = OutboxEntry()
-            let hasOne = try outbox.next(into: &entry, at: .seconds(date))
+            let found = try outbox.next(at: date)
             let expected = model.next(at: date)
-            let found = hasOne ? Item(entry) : nil
             #expect(found == expected, "seed \(seed), step \(steps)")
-            if hasOne, random.next() % 4 != 0 {
-              #expect(entry.wasKept == (entry.id < firstID))
+            if let entry = found, random.next() % 4 != 0 {
+              let wasKept = entry.id < firstID
               if failure { injectFailure(&random) }
               if isKilled { Recorder.kill(after: Int(random.next() % 9)) }
               do throws(StoreError) {
-                try outbox.remove(entry)
+                try outbox.remove(entry.id).check()
               } catch {
                 #expect(failure || isKilled)
                 if isKilled {
@@ -183,7 +201,7 @@ struct OutboxModelTests {
                 }
                 Recorder.succeed()
                 let isMarked = outbox.count < model.waiting.count
-                if isMarked { model.remove(entry.id, isDurable: entry.wasKept) }
+                if isMarked { model.remove(entry.id, isDurable: wasKept) }
                 if random.next() % 2 == 0 {
                   // Something else happens in between.
                   var item = Item([1, 2, 3], topic: "between")
@@ -195,22 +213,20 @@ struct OutboxModelTests {
                     model.counters.refused += 1
                   }
                 }
-                if random.next() % 2 == 0 { try outbox.remove(entry) }
-                if !isMarked { model.remove(entry.id, isDurable: entry.wasKept) }
+                if random.next() % 2 == 0 { try outbox.remove(entry.id).check() }
+                if !isMarked { model.remove(entry.id, isDurable: wasKept) }
                 // Finishes the removal, if nothing has yet.
                 let found = peek(&outbox)
                 let expected = model.next(at: 0)
                 #expect(found == expected, "seed \(seed), step \(steps)")
                 continue
               }
-              model.remove(entry.id, isDurable: entry.wasKept)
+              model.remove(entry.id, isDurable: wasKept)
               if isKilled { break }
             }
           } else {
-            var entry = OutboxEntry()
-            entry.id = outbox.nextID
             // What was never given out may be asked for, too.
-            try outbox.remove(entry)
+            try outbox.remove(outbox.nextID).check()
           }
           Recorder.succeed()
           #expect(outbox.count == model.waiting.count, "seed \(seed), step \(steps)")
@@ -234,6 +250,54 @@ struct OutboxModelTests {
       }
     }
     #expect(cuts > 5 && replacements > 10)
+  }
+
+  /// Adds some entries and commits them as the agent does: what is refused among others is added again, alone.
+  private func addTogether(
+    _ outbox: inout Outbox,
+    _ model: inout Model,
+    _ random: inout SeededRandom,
+    after highestID: UInt64
+  ) throws -> UInt64 {
+    var highestID = highestID
+    var last: Item?
+    for _ in 0..<random.next() % 6 {
+      var item = Item(
+        [UInt8](repeating: UInt8(random.next() % 256), count: Int(random.next() % 200)),
+        topic: "together",
+        priority: UInt8(random.next() % 3)
+      )
+      let key = random.next() % 3 == 0 ? 1 + random.next() % 4 : 0
+      if let id = try? write(item, key: key, to: &outbox) {
+        item.id = id
+        #expect(model.accepts(item, key: key))
+        model.add(item, key: key)
+      } else if outbox.hasUncommitted {
+        try commit(&outbox)
+        if let last { model.shed(last) }
+        let isAccepted = model.accepts(item, key: key)
+        item.id = DeviceStoreTests.add(item, key: key, to: &outbox)
+        #expect((item.id != 0) == isAccepted)
+        if isAccepted { model.append(item, key: key) } else { model.counters.refused += 1 }
+        last = nil
+        if isAccepted { highestID = item.id }
+        continue
+      } else {
+        #expect(!model.accepts(item, key: key))
+        model.counters.refused += 1
+        continue
+      }
+      last = item
+      highestID = item.id
+    }
+    try commit(&outbox)
+    if let last { model.shed(last) }
+    return highestID
+  }
+
+  private func commit(_ outbox: inout Outbox) throws {
+    try outbox.commit().check()
+    while outbox.shedNext() {}
   }
 
   private func injectFailure(_ random: inout SeededRandom) {

@@ -23,17 +23,15 @@ struct OutboxTests {
       var outbox = try Outbox(workspace.open())
       #expect(outbox.findings.kept == 4 && outbox.findings.damaged == 0)
       #expect(outbox.findings.cutBytes == 0 && outbox.nextID == 6)
-      var entry = OutboxEntry()
       for index in 2...5 {
-        let hasOne = try outbox.next(into: &entry, at: .seconds(0))
-        #expect(hasOne && entry.id == UInt64(index) && entry.wasKept)
-        #expect(array(entry.topic.bytes) == Array("topic \(index)".utf8))
-        #expect(array(entry.payload.bytes) == [UInt8](repeating: UInt8(index), count: index * 10))
-        #expect(entry.contentFormat == 50)
-        try outbox.remove(entry)
+        var item = Item(
+          [UInt8](repeating: UInt8(index), count: index * 10),
+          topic: "topic \(index)"
+        )
+        item.id = UInt64(index)
+        #expect(take(&outbox) == item)
       }
-      let hasMore = try outbox.next(into: &entry, at: .seconds(0))
-      #expect(!hasMore && outbox.count == 0)
+      #expect(peek(&outbox) == nil && outbox.count == 0)
     }
     let outbox = try Outbox(workspace.open())
     #expect(outbox.findings == OutboxFindings() && outbox.nextID == 6)
@@ -181,13 +179,11 @@ struct OutboxTests {
     _ = add(Item([5]), to: &outbox)
     _ = add(Item([6]), to: &outbox)
     #expect(outbox.count == 4 && outbox.counters.superseded == 2)
-    var entry = OutboxEntry()
-    let hasOne = try outbox.next(into: &entry, at: .seconds(0))
-    #expect(hasOne && entry.id == 3)
+    #expect(peek(&outbox)?.id == 3)
     // 3 is in flight: it may be delivered all the same.
     _ = add(Item([7]), key: 5, to: &outbox)
     #expect(outbox.count == 5 && outbox.counters.superseded == 2)
-    try outbox.remove(entry)
+    try outbox.remove(3).check()
     #expect(outbox.counters.delivered == 1)
     #expect(drain(&outbox).map(\.id) == [4, 5, 6, 7])
   }
@@ -220,15 +216,12 @@ struct OutboxTests {
     #expect(peek(&outbox)?.id == 1)
     _ = add(Item([2], priority: 1), to: &outbox)
     #expect(peek(&outbox)?.id == 2)
-    var entry = OutboxEntry()
-    entry.id = 1
     // Not the one given out last, but given out.
-    try outbox.remove(entry)
+    try outbox.remove(1).check()
     #expect(drain(&outbox).map(\.id) == [2])
     // Removing again does nothing.
-    try outbox.remove(entry)
-    entry.id = 0
-    try outbox.remove(entry)
+    try outbox.remove(1).check()
+    try outbox.remove(0).check()
     #expect(outbox.counters.delivered == 2)
   }
 
@@ -296,6 +289,108 @@ struct OutboxTests {
     #expect(outbox.writes.syncs == 3 && outbox.writes.bytes == 4)
   }
 
+  @Test func `entries that are added together cost one sync, and marks one for sixteen`() throws {
+    var outbox = try Outbox(workspace.open())
+    _ = add(Item([0]), to: &outbox)
+    var before = outbox.writes
+    for index in 1...40 { try write(Item([UInt8(index)]), to: &outbox) }
+    #expect(outbox.writes.syncs == before.syncs && outbox.hasUncommitted)
+    #expect(outbox.commit().isGood && !outbox.hasUncommitted)
+    #expect(outbox.writes.syncs == before.syncs + 1)
+    #expect(outbox.writes.bytes == before.bytes + 40 * 72)
+    before = outbox.writes
+    for taken in 1...41 {
+      #expect(take(&outbox)?.payload == [UInt8(taken - 1)])
+      // After the sixteenth, the thirty-second, and when none waits any more.
+      let syncs = taken / 16 + (taken == 41 ? 1 : 0)
+      #expect(outbox.writes.syncs == before.syncs + syncs, "after \(taken)")
+    }
+    #expect(outbox.settleMarks(isLast: true).isGood)
+    #expect(outbox.writes.syncs == before.syncs + 3)
+    // Those that wait take the marks along; the last ones are left to the end.
+    for index in 0..<4 { try write(Item([UInt8(index)]), to: &outbox) }
+    #expect(outbox.commit().isGood)
+    _ = take(&outbox)
+    before = outbox.writes
+    #expect(outbox.settleMarks().isGood && outbox.writes.syncs == before.syncs)
+    #expect(outbox.settleMarks(isLast: true).isGood && outbox.writes.syncs == before.syncs + 1)
+  }
+
+  @Test func `of entries with one key that are added together the last one counts`() throws {
+    var outbox = try Outbox(workspace.open())
+    for index in 1...3 { _ = add(Item([UInt8(index)]), key: UInt64(index), to: &outbox) }
+    #expect(peek(&outbox)?.id == 1)
+    for (index, key) in [2, 1, 2, 0, 3, 2].enumerated() {
+      try write(Item([UInt8(10 + index)]), key: UInt64(key), to: &outbox)
+    }
+    // Until they are durable the others stay.
+    #expect(!outbox.shedNext() && outbox.count == 9)
+    #expect(outbox.commit().isGood)
+    var ended: [UInt64] = []
+    while outbox.shedNext() { ended.append(outbox.ended.id) }
+    // 1 is in flight.
+    #expect(ended == [2, 3, 4, 6])
+    #expect(drain(&outbox).map(\.id) == [5, 7, 8, 9])
+  }
+
+  @Test func `more keys than there are places for want a commit in between`() throws {
+    var outbox = try Outbox(workspace.open())
+    for key in 1...16 as ClosedRange<UInt64> { try write(Item([1]), key: key, to: &outbox) }
+    #expect(throws: OutboxError.full) { try write(Item([2]), key: 17, to: &outbox) }
+    try write(Item([2]), key: 16, to: &outbox)
+    #expect(outbox.commit().isGood)
+    #expect(add(Item([2]), key: 17, to: &outbox) == 18)
+    #expect(outbox.counters.superseded == 1 && outbox.counters.refused == 0)
+  }
+
+  @Test func `a placeholder becomes the entry's number`() throws {
+    var outbox = try Outbox(workspace.open())
+    for text in ["@ID@", "{\"a\":\"@ID@\",\"b\":@ID@}", "@ID", "", "@@ID@@"] {
+      try write(Item(Array(text.utf8)), mark: "@ID@", to: &outbox)
+    }
+    // It is as long as it is with the number.
+    try write(
+      Item(Array((String(repeating: "x", count: 1_023) + "@ID@").utf8)),
+      mark: "@ID@",
+      to: &outbox
+    )
+    let long = Item([UInt8](repeating: 0x78, count: 1_022) + Array("@ID@@ID@@ID@".utf8))
+    #expect(throws: OutboxError.tooLong) { try write(long, mark: "@ID@", to: &outbox) }
+    #expect(outbox.commit().isGood && outbox.counters.refused == 1)
+    #expect(throws: OutboxError.tooLong) { try write(long, mark: "@ID@", to: &outbox) }
+    #expect(outbox.counters.refused == 2)
+    let texts = drain(&outbox).map { String(decoding: $0.payload, as: UTF8.self) }
+    #expect(texts.prefix(5) == ["1", "{\"a\":\"2\",\"b\":2}", "@ID", "", "@5@"])
+    #expect(texts.last == String(repeating: "x", count: 1_023) + "6")
+  }
+
+  @Test func `what is added is committed before anything else is done`() async {
+    await #expect(processExitsWith: .failure) {
+      var outbox = try Outbox(Workspace().open())
+      try write(Item([1]), to: &outbox)
+      _ = outbox.findNext(at: .seconds(0))
+    }
+  }
+
+  @Test func `each byte of a record is read once`() throws {
+    var outbox = try Outbox(workspace.open())
+    for index in 0..<5 { _ = add(Item([UInt8(index), 1, 2, 3]), to: &outbox) }
+    Recorder.start()
+    defer { Recorder.stop() }
+    var reads: [Range<Int>] = []
+    while let item = peek(&outbox) {
+      let now = Recorder.reads
+      try outbox.remove(item.id).check()
+      #expect(Recorder.reads == now, "its mark is written without reading it")
+    }
+    reads = Recorder.reads
+    for (index, range) in reads.enumerated() {
+      #expect(reads[..<index].allSatisfy { !$0.overlaps(range) })
+    }
+    // Heads, then topics with payloads.
+    #expect(reads.count { $0.count == 5 } == 5)
+  }
+
   @Test func `a year of reports is written little more than once`() throws {
     var outbox = try Outbox(workspace.open())
     let count = 3_000
@@ -305,7 +400,8 @@ struct OutboxTests {
     }
     // 780 entries fill the file; with nothing waiting it is cut where it is, after a word of the header.
     #expect(outbox.writes.replacements == 1)
-    #expect(outbox.writes.syncs == count + 2 + 3)
+    // Each is accepted, and delivered before the next one comes.
+    #expect(outbox.writes.syncs == 2 * count + 2 + 3)
     #expect(outbox.writes.bytes == count * 172 + 4 * 2 * 40)
   }
 }

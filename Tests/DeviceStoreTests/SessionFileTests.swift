@@ -53,7 +53,7 @@ struct SessionFileTests {
       var store = SessionStore(try open())
       var record = SessionRecord()
       _ = try store.load(for: session.fingerprint.span, into: &record)
-      try store.reserve(upTo: next.ceiling + 64)
+      try store.reserve(upTo: next.ceiling + 64).check()
     }
     #expect(try load(session.fingerprint).2.ceiling == session.ceiling + 66)
     // Nothing else is made or removed.
@@ -61,19 +61,6 @@ struct SessionFileTests {
     #expect(workspace.bytes("new") == [1, 2, 3])
     let other: [UInt8] = [1]
     #expect(try load(other).1 == .foreign)
-  }
-
-  @Test func `forgotten, it is an empty file that takes another session`() throws {
-    try store(.small)
-    var store = SessionStore(try open())
-    var record = SessionRecord()
-    let fingerprint = Session.small.fingerprint
-    _ = try store.load(for: fingerprint.span, into: &record)
-    try store.forget()
-    #expect(workspace.bytes("alone") == [])
-    try store.replace(with: Session.large.record)
-    try store.reserve(upTo: Session.large.ceiling + 1)
-    #expect(workspace.names == ["alone"])
   }
 
   @Test func `one at a time has it, and another file beside it is free`() throws {

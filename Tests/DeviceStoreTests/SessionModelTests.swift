@@ -59,12 +59,11 @@ struct SessionModelTests {
               )
               try store.replace(with: record)
             case 1:
-              try store.forget()
               newestToken += 1
               record = fresh(newestToken, fingerprint)
               try store.replace(with: record)
             default:
-              try store.reserve(upTo: record.ceiling + 64)
+              try store.reserve(upTo: record.ceiling + 64).check()
               record.ceiling += 64
               used[number(record.token.bytes)] = record.ceiling
             }
@@ -76,6 +75,11 @@ struct SessionModelTests {
       for operation in Recorder.finish() { disk.apply(operation, &random) }
       if random.next() % 2 == 0 {
         workspace.become(disk.cut(.random, &random))
+        disk = workspace.disk
+      }
+      if random.next() % 4 == 0 {
+        // It is lost otherwise.
+        workspace.put([1, 2, 3], as: "session")
         disk = workspace.disk
       }
     }

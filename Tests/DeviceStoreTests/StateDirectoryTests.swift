@@ -53,7 +53,7 @@ struct StateDirectoryTests {
     do {
       var store = SessionStore(try workspace.open())
       #expect(error(workspace.path) == .inUse)
-      try store.forget()
+      try store.replace(with: Session.small.record)
     }
     #expect(error(workspace.path) == nil)
   }
@@ -127,7 +127,7 @@ struct StateDirectoryTests {
   @Test func `errors say what to do`() {
     let errors: [StoreError] = [
       .directory(code: 2), .inUse, .notPrivate, .open(code: 13), .read(code: 5), .write(code: 28),
-      .sync(code: 5), .rename(code: 5), .remove(code: 30), .version, .oldVersion,
+      .sync(code: 5), .rename(code: 5), .version, .oldVersion,
       .tooLarge, .noSession,
     ]
     for error in errors { #expect(error.description.count > 20) }

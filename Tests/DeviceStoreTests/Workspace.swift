@@ -73,16 +73,74 @@ struct Item: Equatable, CustomStringConvertible {
     self.expiresAt = expiresAt
   }
 
-  init(_ entry: borrowing OutboxEntry) {
-    id = entry.id
-    topic = String(decoding: array(entry.topic.bytes), as: UTF8.self)
-    payload = array(entry.payload.bytes)
-    contentFormat = entry.contentFormat
-    priority = entry.priority
-    expiresAt = entry.lifetime == 0 ? 0 : UInt64(entry.lifetime) + 1
+  var description: String { "\(id):\(topic)[\(payload.count)]p\(priority)e\(expiresAt)" }
+}
+
+/// What these tests ask of the stores, in the form that they ask for it.
+extension Outbox {
+  init(
+    _ directory: borrowing StateDirectory,
+    settings: OutboxSettings = OutboxSettings()
+  ) throws(StoreError) {
+    self.init()
+    try open(in: directory, settings: settings).check()
   }
 
-  var description: String { "\(id):\(topic)[\(payload.count)]p\(priority)e\(expiresAt)" }
+  /// Finds the next entry of an outbox that gives out one at a time.
+  mutating func findNext(at now: TimeStamp) -> StoreResult {
+    var none = NoTakenEntries()
+    return findNext(at: now, beside: &none)
+  }
+
+  /// Ends the next entry that has to give way in such an outbox.
+  mutating func shedNext() -> Bool {
+    var none = NoTakenEntries()
+    return shedNext(beside: &none)
+  }
+
+  /// Finds the next entry, past those that have ended.
+  mutating func next(at date: UInt64 = 0) throws(StoreError) -> Item? {
+    repeat { try findNext(at: .seconds(date)).check() } while ended.id != 0
+    if inFlight == 0 { return nil }
+    var item = Item(array(payload), topic: String(decoding: array(topic), as: UTF8.self))
+    item.id = inFlight
+    item.contentFormat = contentFormat
+    item.priority = inFlightPriority
+    item.expiresAt = inFlightLifetime == 0 ? 0 : UInt64(inFlightLifetime) + 1
+    return item
+  }
+}
+
+extension SessionStore {
+  init(_ directory: borrowing StateDirectory) {
+    self.init()
+    join(directory)
+  }
+
+  init(_ file: borrowing SessionFile) {
+    self.init()
+    join(file)
+  }
+
+  mutating func load(
+    for fingerprint: Span<UInt8>,
+    into record: inout SessionRecord
+  ) throws(StoreError) -> SessionFinding {
+    var wanted = FixedBytes<32>()
+    do throws(CapacityError) {
+      try wanted.replace(with: fingerprint)
+    } catch {
+      preconditionFailure("a fingerprint has at most 32 bytes")
+    }
+    var finding = SessionFinding.none
+    try load(for: wanted, into: &record, &finding).check()
+    return finding
+  }
+
+  mutating func replace(with record: SessionRecord) throws(StoreError) {
+    var copy = record
+    try replace(with: &copy).check()
+  }
 }
 
 /// Appends and says what the number is, 0 when it was refused.
@@ -95,15 +153,34 @@ func addOrThrow(
   key: UInt64 = 0,
   to outbox: inout Outbox
 ) throws(OutboxError) -> UInt64 {
+  let id = try write(item, key: key, to: &outbox)
+  let result = outbox.commit()
+  if !result.isGood { throw .store(result.error) }
+  while outbox.shedNext() {}
+  return id
+}
+
+/// Adds an entry that is still to be made durable.
+@discardableResult
+func write(
+  _ item: Item,
+  key: UInt64 = 0,
+  mark: String = "",
+  to outbox: inout Outbox
+) throws(OutboxError) -> UInt64 {
   let topic = Array(item.topic.utf8)
-  return try outbox.append(
-    topic: topic.span,
-    payload: item.payload.span,
-    contentFormat: item.contentFormat,
-    priority: item.priority,
+  let mark = Array(mark.utf8)
+  var none = NoTakenEntries()
+  return try outbox.add(
+    topic.span,
+    item.payload.span,
+    mark: mark.span,
+    item.contentFormat,
+    item.priority,
     // Accepted at 0 s: over when more than its lifetime has passed.
-    lifetime: item.expiresAt == 0 ? 0 : UInt32(item.expiresAt - 1),
-    key: key,
+    item.expiresAt == 0 ? 0 : UInt32(item.expiresAt - 1),
+    key,
+    beside: &none,
     at: .seconds(0)
   )
 }
@@ -117,21 +194,15 @@ extension TimeStamp {
 
 /// The next entry, `nil` when there is none or it cannot be read.
 func peek(_ outbox: inout Outbox, at date: UInt64 = 0) -> Item? {
-  var entry = OutboxEntry()
-  do throws(StoreError) {
-    return try outbox.next(into: &entry, at: .seconds(date)) ? Item(entry) : nil
-  } catch {
-    return nil
-  }
+  do throws(StoreError) { return try outbox.next(at: date) } catch { return nil }
 }
 
 /// Takes the next entry out.
 func take(_ outbox: inout Outbox, at date: UInt64 = 0) -> Item? {
-  var entry = OutboxEntry()
   do throws(StoreError) {
-    guard try outbox.next(into: &entry, at: .seconds(date)) else { return nil }
-    try outbox.remove(entry)
-    return Item(entry)
+    guard let item = try outbox.next(at: date) else { return nil }
+    try outbox.remove(item.id).check()
+    return item
   } catch {
     return nil
   }

@@ -19,6 +19,8 @@ static __thread struct {
 } failure;
 
 static __thread int64_t unreadable_from, unreadable_to;
+static __thread struct recorded_read *reads;
+static __thread size_t read_count;
 
 void recorder_start(void) { is_on = 1; }
 
@@ -26,6 +28,7 @@ void recorder_stop(void) {
   is_on = 0;
   for (size_t index = 0; index < operation_count; index++) free((void *)operations[index].bytes);
   operation_count = 0;
+  read_count = 0;
   memset(&failure, 0, sizeof failure);
   unreadable_from = unreadable_to = 0;
 }
@@ -33,6 +36,10 @@ void recorder_stop(void) {
 size_t recorder_count(void) { return operation_count; }
 
 const struct recorded_operation *recorder_operation(size_t index) { return &operations[index]; }
+
+size_t recorder_read_count(void) { return read_count; }
+
+struct recorded_read recorder_read(size_t index) { return reads[index]; }
 
 void recorder_fail(int32_t kind, int32_t skip, int32_t times, int32_t code, int32_t partial) {
   failure.kind = kind;
@@ -102,6 +109,10 @@ ssize_t pread(int descriptor, void *bytes, size_t count, off_t offset) {
   if (is_on && offset < unreadable_to && offset + (off_t)count > unreadable_from) {
     errno = EIO;
     return -1;
+  }
+  if (is_on) {
+    reads = realloc(reads, (read_count + 1) * sizeof *reads);
+    reads[read_count++] = (struct recorded_read){offset, count};
   }
   return syscall(SYS_pread64, descriptor, bytes, count, offset);
 }

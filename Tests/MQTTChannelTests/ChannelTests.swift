@@ -1,4 +1,5 @@
 import ConstrainedCore
+import Foundation
 import MQTTChannel
 import MQTTLayer
 import MQTTPeers
@@ -36,6 +37,30 @@ struct ChannelTests {
     // A fresh client of the library.
     try client.connect(version: version)
     #expect(client.next() == .event(.connected(hasSession: false)))
+  }
+
+  @Test func `what the program does about SIGPIPE stays, and a broken connection does not end it`()
+    throws
+  {
+    func ignored() throws -> Substring? {
+      try String(contentsOfFile: "/proc/self/status", encoding: .utf8).split(separator: "\n")
+        .first { $0.hasPrefix("SigIgn") }
+    }
+    let before = try ignored()
+    let broker = try Mosquitto()
+    let client = try Client(.tcp, of: broker)
+    try client.connect(version: .v3_1_1)
+    #expect(client.next() == .event(.connected(hasSession: false)))
+    #expect(try ignored() == before)
+    broker.end()
+    // The first write is answered by a reset, and the next ones break the pipe.
+    for number in 1...50 where !client.publish("a", [1], .atMostOnce, number: UInt32(number)) {
+      break
+    }
+    while true {
+      guard case .event(let event) = client.next() else { continue }
+      if case .lost = event { break }
+    }
   }
 
   @Test func `user name and password are checked by the server`() throws {

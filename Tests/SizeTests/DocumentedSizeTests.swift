@@ -45,7 +45,6 @@ struct DocumentedSizeTests {
     "JSONStringBytes.swift": MemoryLayout<JSONStringBytes>.size,
     "MQTTLink.swift": MemoryLayout<MQTTLink<MQTTChannel, SystemRandom>>.size,
     "MessageIDSource.swift": MemoryLayout<MessageIDSource>.size,
-    "OutboxTypes.swift": MemoryLayout<OutboxEntry>.size,
     "PlatformReply.swift": MemoryLayout<PlatformReply>.size,
     "PropertyBatch.swift": MemoryLayout<PropertyBatch<CBORWriter>>.size,
     "ReportLine.swift": MemoryLayout<ReportLine>.size,

@@ -208,9 +208,11 @@ func report(
       tokenOption: .current,
       token: answer.token.bytes,
       sequence: sequence.bytes,
-      payload: payload.bytes,
       into: &message
     )
+    try message.payload { (writer: inout ByteWriter) throws(MessageWriterError) in
+      do throws(CapacityError) { try writer.append(payload.bytes) } catch { throw .capacity }
+    }
     try PlatformRequest.writeAuthentication(payload: payload.bytes, into: &message)
     let count = message.count
     content.removeAll()

@@ -29,22 +29,36 @@ func nbiot(
   input: String = "",
   environment: [String: String] = [:]
 ) async throws -> Run {
-  let process = process(arguments, environment: environment)
-  let (stdin, stdout, stderr) = (Pipe.ofChild(), Pipe.ofChild(), Pipe.ofChild())
-  process.standardInput = stdin
-  process.standardOutput = stdout
-  process.standardError = stderr
-  try process.start()
-  try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
-  try stdin.fileHandleForWriting.close()
-  let output = try stdout.fileHandleForReading.readToEnd() ?? Data()
-  let errors = try stderr.fileHandleForReading.readToEnd() ?? Data()
-  process.waitUntilExit()
-  return Run(
-    status: process.terminationStatus,
-    output: String(decoding: output, as: UTF8.self),
-    errors: String(decoding: errors, as: UTF8.self)
-  )
+  try StartedRun(arguments, input: input, environment: environment).end()
+}
+
+/// `nbiot` that runs while the test goes on; a task of its own might not begin while tests wait in all threads.
+final class StartedRun {
+  private let process: Process
+  private let (stdout, stderr) = (Pipe.ofChild(), Pipe.ofChild())
+
+  init(_ arguments: [String], input: String = "", environment: [String: String] = [:]) throws {
+    process = nbiotTests.process(arguments, environment: environment)
+    let stdin = Pipe.ofChild()
+    process.standardInput = stdin
+    process.standardOutput = stdout
+    process.standardError = stderr
+    try process.start()
+    try stdin.fileHandleForWriting.write(contentsOf: Data(input.utf8))
+    try stdin.fileHandleForWriting.close()
+  }
+
+  /// Waits for its end.
+  func end() throws -> Run {
+    let output = try stdout.fileHandleForReading.readToEnd() ?? Data()
+    let errors = try stderr.fileHandleForReading.readToEnd() ?? Data()
+    process.waitUntilExit()
+    return Run(
+      status: process.terminationStatus,
+      output: String(decoding: output, as: UTF8.self),
+      errors: String(decoding: errors, as: UTF8.self)
+    )
+  }
 }
 
 /// `nbiot simulate` in a process of its own, with one device.

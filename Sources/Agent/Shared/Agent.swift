@@ -59,6 +59,8 @@ struct Agent: ~Copyable {
   var isOver = false
   /// Whether a whole line of standard input is at hand.
   var hasLine = false
+  /// Whether lines of standard input wait until there is room for several.
+  var isFull = false
   /// Whether the configuration is to be read anew.
   var isReloadWanted = false
   /// When a line rejected by the disk is tried again.
@@ -67,6 +69,7 @@ struct Agent: ~Copyable {
   var lineNumber: UInt64 = 0
   var driver: AgentDriver
   var datagrams = DatagramInput()
+  var batch = LineBatch()
   /// What the transport has beside its driver.
   var extras: AgentExtras
   var settings = LineSettings()
@@ -111,7 +114,7 @@ struct Agent: ~Copyable {
   private func isDone(after input: borrowing LineInput) -> Bool {
     guard input.isAtEnd, !hasLine, heldUntil == nil else { return false }
     let isOnce = configuration.arguments.isOnce
-    return isHeldUp || driver.reports.pendingReports == 0 && (isOnce || !staysOpen)
+    return isHeldUp || driver.reports.isDone && (isOnce || !staysOpen)
   }
 
   /// Whether to read further lines.
@@ -123,6 +126,14 @@ struct Agent: ~Copyable {
     get { driver.reports.hasRoom || isHeldUp }
   }
 
+  /// The same of lines of standard input: where there was no room they wait until there is for several, which
+  /// become durable together.
+  private mutating func takesInput() -> Bool {
+    if !driver.reports.hasRoom { isFull = true }
+    if driver.reports.hasAmpleRoom { isFull = false }
+    return !isFull || isHeldUp
+  }
+
   // MARK: - What comes in
 
   /// Processes input for a tenth of a second; then it is the network's turn.
@@ -132,96 +143,174 @@ struct Agent: ~Copyable {
     if let heldUntil, heldUntil > start { return }
     heldUntil = nil
     hasLine = input.next()
-    while hasLine, !isOver, takesLines, MonotonicClock.now() - start < Milliseconds(100) {
-      guard take(input.line, isTooLong: input.isTooLong, number: lineNumber &+ 1) else {
-        heldUntil = MonotonicClock.now() + Milliseconds(5_000)
-        return
-      }
-      lineNumber &+= 1
-      input.consume()
+    while hasLine, heldUntil == nil, !isOver, takesInput(),
+      MonotonicClock.now() - start < Milliseconds(100)
+    {
+      takeBatch(of: &input)
       hasLine = input.next()
     }
+  }
+
+  /// Takes the lines that are there, as far as there is room, makes their reports durable with one sync, and then
+  /// tells what became of each; until then they stay in the input.
+  ///
+  /// Those that the disk refuses are tried again later, unless with `--once`.
+  @inline(never)
+  private mutating func takeBatch(of input: inout LineInput) {
+    #if MQTT
+    while input.next(), !input.isTooLong, input.line.isAnswerLine {
+      lineNumber &+= 1
+      takeAnswer(input.line, number: lineNumber, sender: 0)
+      input.consume()
+    }
+    #endif
+    let start = input.place
+    batch.start(after: driver.reports.nextID)
+    while batch.hasRoom, input.next(), takesLines, take(input.line, isTooLong: input.isTooLong) {
+      input.consume()
+    }
+    commit()
+    if batch.isRefused, !configuration.arguments.isOnce {
+      batch.cut()
+      input.place = start
+      for _ in 0..<batch.count where input.next() { input.consume() }
+      heldUntil = MonotonicClock.now() + Milliseconds(5_000)
+    }
+    tell(areDatagrams: false)
   }
 
   /// Takes the datagrams that have come, for a tenth of a second.
   @inline(never)
   private mutating func takeDatagrams() {
     let start = MonotonicClock.now()
-    while !isOver, takesLines, MonotonicClock.now() - start < Milliseconds(100), takeDatagram() {}
+    while !isOver, takesLines, MonotonicClock.now() - start < Milliseconds(100), takeDatagramBatch()
+    {}
   }
 
-  /// Takes a datagram and says whether there was one.
+  /// The same as `takeBatch` of datagrams; whether there was one.
+  ///
+  /// Who has sent a datagram that is refused has to send it again.
   @inline(never)
-  mutating func takeDatagram() -> Bool {
+  mutating func takeDatagramBatch() -> Bool {
     var bytes = InlineArray<4_096, UInt8>(repeating: 0)
     var room = bytes.mutableSpan
-    let count = datagrams.next(into: &room)
-    let line = room.span.extracting(first: count).withoutLineEnd
-    _ = take(line, isTooLong: count > room.count, number: 0)
-    return count > 0
+    batch.start(after: driver.reports.nextID)
+    while batch.count < DatagramInput.maxCount, batch.count == 0 || takesLines {
+      let count = datagrams.next(batch.count, into: &room)
+      if count == 0 { break }
+      if datagrams.isAnswer {
+        batch.append(.option)
+      } else {
+        let line = room.span.extracting(first: min(count, room.count)).withoutLineEnd
+        let isTooLong = count > room.count
+        #if MQTT
+        if !isTooLong, line.isAnswerLine {
+          commit()
+          tell(areDatagrams: true)
+          takeAnswer(line, number: 0, sender: batch.count)
+          batch.start(after: driver.reports.nextID)
+          continue
+        }
+        #endif
+        if !take(line, isTooLong: isTooLong) {
+          commit()
+          tell(areDatagrams: true)
+          datagrams.putFirst(batch.count)
+          batch.start(after: driver.reports.nextID)
+          _ = take(line, isTooLong: isTooLong)
+        }
+      }
+    }
+    commit()
+    tell(areDatagrams: true)
+    return batch.count > 0
   }
 
-  /// Takes a line, that of a datagram where its number is 0, unless it is empty; `false` when it is to be
-  /// tried again, for the disk refuses it and there is time.
-  ///
-  /// Who has sent a datagram has to send it again.
+  /// Takes a line into the batch, whose reports `commit` makes durable; `false` when it has no place among the
+  /// others, but may have one alone.
   @inline(never)
-  private mutating func take(_ line: Span<UInt8>, isTooLong: Bool, number: UInt64) -> Bool {
-    if line.isEmpty, !isTooLong { return true }
+  private mutating func take(_ line: Span<UInt8>, isTooLong: Bool) -> Bool {
     #if MQTT
-    if !isTooLong, number > 0 || !datagrams.isAnswer, takeAnswer(line, number: number) {
-      return true
-    }
+    // It is told of after those before it.
+    if !isTooLong, line.isAnswerLine { return false }
     #endif
-    let id = driver.reports.nextID
-    var report = ReportLine()
-    var error: LineError? = .tooLong
-    if number == 0, datagrams.isAnswer {
-      error = .option
-    } else if !isTooLong {
-      error = report.read(line, settings, configuration, id: id)
+    var outcome = isTooLong ? LineOutcome.tooLong : .nothing
+    if !isTooLong, !line.isEmpty {
+      var report = ReportLine()
+      outcome = report.read(line, settings, configuration, id: driver.reports.nextID)
+      if outcome == .accepted { outcome = add(report, of: line) }
+      if outcome == .full || outcome == .disk, driver.reports.hasUncommitted { return false }
     }
-    if error == nil { error = accept(report) }
-    if error == .disk, number > 0, !configuration.arguments.isOnce { return false }
-    if let error {
-      if error == .disk { hasDiskRefused = true } else { hasRejected = true }
-      self.line.start(.refused)
-      self.line.add(number)
-      self.line.add(.space)
-      self.line.add(error.phrase)
-    } else {
-      self.line.start(.accepted)
-      self.line.add(id)
-    }
-    if number == 0 { datagrams.reply(&self.line) }
-    print()
-    while let event = driver.reports.pollReplaced() { show(event) }
+    batch.append(outcome)
     return true
   }
 
-  /// Writes a report to disk, with the id that is next; why it is not there, if it is not.
+  /// Writes a report, with the id that is next; why it is not there, unless it is accepted.
   @inline(never)
-  private mutating func accept(_ report: borrowing ReportLine) -> LineError? {
+  private mutating func add(
+    _ report: borrowing ReportLine,
+    of line: Span<UInt8>
+  ) -> LineOutcome {
+    let isCBOR = settings.isCBOR
     do throws(OutboxError) {
-      _ = try driver.reports.accept(
+      _ = try driver.reports.add(
         topic: report.topic,
-        payload: report.payload,
-        format: settings.isCBOR ? 60 : 50,
+        payload: isCBOR ? report.cbor : line.extracting(droppingFirst: report.start),
+        // Of CBOR it is there already.
+        placeholder: configuration.bytes(.idPlaceholder).extracting(first: isCBOR ? 0 : .max),
+        format: isCBOR ? 60 : 50,
         priority: report.priority,
         lifetime: UInt32(truncatingIfNeeded: report.ttl),
         key: report.key,
         at: MonotonicClock.now(),
         date: WallClock.now()
       )
-      return nil
+      return .accepted
     } catch {
       switch error {
       case .tooLong: return .tooLong
       case .full: return .full
-      case .store(let failure): complain(failure)
+      case .store(let failure):
+        if !driver.reports.hasUncommitted { complain(failure) }
+        return .disk
       }
-      return .disk
     }
+  }
+
+  /// Makes the reports of the batch durable, or refuses those that are not.
+  @inline(never)
+  private mutating func commit() {
+    do throws(OutboxError) {
+      try driver.reports.commit()
+    } catch {
+      batch.refuse()
+      if case .store(let failure) = error { complain(failure) }
+    }
+  }
+
+  /// Tells what became of the lines of the batch.
+  @inline(never)
+  private mutating func tell(areDatagrams: Bool) {
+    var id = batch.firstID
+    for index in 0..<batch.count {
+      if !areDatagrams { lineNumber += 1 }
+      let outcome = batch[index]
+      if outcome == .nothing { continue }
+      if outcome == .accepted {
+        line.start(.accepted)
+        line.add(id)
+        id &+= 1
+      } else {
+        if outcome == .disk { hasDiskRefused = true } else { hasRejected = true }
+        line.start(.refused)
+        line.add(areDatagrams ? 0 : lineNumber)
+        line.add(.space)
+        line.add(outcome.phrase)
+      }
+      if areDatagrams { datagrams.reply(line, to: index) }
+      if !isOver { print() }
+    }
+    while let event = driver.reports.pollReplaced() { show(event) }
   }
 
   // MARK: - What is done
@@ -272,17 +361,17 @@ struct Agent: ~Copyable {
 
   @inline(never)
   private mutating func wait(for input: inout LineInput) {
-    let isReady = heldUntil == nil && takesLines
+    let isReady = heldUntil == nil && takesInput()
     #if MQTT
     var entries: InlineArray<5, pollfd> = [
       entry(signals.descriptor), entry(isReady && !input.isAtEnd ? 0 : -1),
-      entry(isReady ? datagrams.descriptor : -1), entry(linkDescriptor),
+      entry(heldUntil == nil && takesLines ? datagrams.descriptor : -1), entry(linkDescriptor),
       entry(extras.command.descriptor),
     ]
     #else
     var entries: InlineArray<4, pollfd> = [
       entry(signals.descriptor), entry(isReady && !input.isAtEnd ? 0 : -1),
-      entry(isReady ? datagrams.descriptor : -1), entry(linkDescriptor),
+      entry(heldUntil == nil && takesLines ? datagrams.descriptor : -1), entry(linkDescriptor),
     ]
     #endif
     var deadline = linkDeadline

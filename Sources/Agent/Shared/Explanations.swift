@@ -85,7 +85,7 @@ extension StoreError {
     case .tooLarge: return line.add(.tooLarge)
     case .noSession: return line.add(.noSession)
     case .directory(let number), .open(let number), .read(let number), .write(let number),
-      .sync(let number), .rename(let number), .remove(let number):
+      .sync(let number), .rename(let number):
       code = number
     }
     line.add(errno: code)

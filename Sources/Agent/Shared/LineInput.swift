@@ -6,24 +6,31 @@ struct LineInput {
   /// The maximum length of a line in bytes; longer ones are skipped.
   static var maxCount: Int { 4_096 }
 
-  // None of these is more than the storage has.
-  private var start = 0
+  /// Where the input stands within what was read.
+  struct Place {
+    // Neither of these is more than the storage has.
+    fileprivate var start = 0
+    /// How many bytes after `start` hold no line's end.
+    fileprivate var searched = 0
+    fileprivate var isTooLong = false
+  }
+
+  /// Where it stands; it can be put back there until `read` is called.
+  var place = Place()
   private var end = 0
-  /// How many bytes after `start` hold no line's end.
-  private var searched = 0
   /// Whether nothing more will come.
   private(set) var isAtEnd = false
 
   /// Whether the line at hand, or the one whose end has not come yet, is too long to be kept: what `line`
   /// gives is no more than its end.
-  private(set) var isTooLong = false
+  var isTooLong: Bool { place.isTooLong }
 
   private var storage = InlineArray<4_097, UInt8>(repeating: 0)
 
   /// The bytes that were read but not processed.
   var rest: Span<UInt8> {
     @_lifetime(borrow self)
-    get { storage.span.extracting(start..<end) }
+    get { storage.span.extracting(place.start..<end) }
   }
 
   /// Starts with the rest of another input, and returns the state of its program.
@@ -34,7 +41,7 @@ struct LineInput {
     end = unsafe span.withUnsafeMutableBufferPointer {
       unsafe nbiot_inherit(descriptor, &legacy, $0.baseAddress, $0.count)
     }
-    isTooLong = legacy.flags & 1 != 0
+    place.isTooLong = legacy.flags & 1 != 0
     return legacy
   }
 
@@ -42,10 +49,10 @@ struct LineInput {
   ///
   /// `false` when it cannot be read: that is told, and no more will come.
   mutating func read() -> Bool {
-    if start > 0 {
-      for index in 0..<(end &- start) { storage[index] = storage[start &+ index] }
-      end &-= start
-      start = 0
+    if place.start > 0 {
+      for index in 0..<(end &- place.start) { storage[index] = storage[place.start &+ index] }
+      end &-= place.start
+      place.start = 0
     }
     let room = storage.count &- end
     guard room > 0, !isAtEnd else { return true }
@@ -68,28 +75,27 @@ struct LineInput {
 
   /// Finds the next line and says whether there is one; `consume` goes on behind it.
   mutating func next() -> Bool {
-    while searched < end &- start, storage[start &+ searched] != 0x0A { searched &+= 1 }
-    let isWhole = searched < end &- start
-    if !isWhole, end &- start > Self.maxCount {
-      start = 0
-      end = 0
-      searched = 0
-      isTooLong = true
+    let count = end &- place.start
+    while place.searched < count, storage[place.start &+ place.searched] != 0x0A {
+      place.searched &+= 1
     }
-    return isWhole || (isAtEnd && (searched > 0 || isTooLong))
+    let isWhole = place.searched < count
+    if !isWhole, count > Self.maxCount {
+      place = Place(isTooLong: true)
+      end = 0
+    }
+    return isWhole || (isAtEnd && (place.searched > 0 || isTooLong))
   }
 
   /// The line found by `next`, without its line end.
   var line: Span<UInt8> {
     @_lifetime(borrow self)
-    get { storage.span.extracting(start..<(start &+ searched)).withoutLineEnd }
+    get { storage.span.extracting(place.start..<(place.start &+ place.searched)).withoutLineEnd }
   }
 
   /// Goes on behind the line that `next` gave.
   mutating func consume() {
-    start = min(end, start &+ searched &+ 1)
-    searched = 0
-    isTooLong = false
+    place = Place(start: min(end, place.start &+ place.searched &+ 1))
   }
 }
 

@@ -14,7 +14,7 @@ func sendLine(_ arguments: Arguments) -> AgentStatus {
   line.write { (writer: inout ByteWriter) in
     isWhole = (try? arguments.writeLine(into: &writer)) != nil
   }
-  var refusal: LineError? = isWhole ? nil : .tooLong
+  var refusal: LineOutcome? = isWhole ? nil : .tooLong
   let given = line.bytes.withoutLineEnd
   // The agent would answer neither.
   if isWhole, given.isEmpty { refusal = .payload }

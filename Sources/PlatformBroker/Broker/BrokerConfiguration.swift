@@ -51,6 +51,11 @@ struct BrokerConfiguration {
       // mosquitto takes TLS 1.2 and later, unless told otherwise.
       lines += ["certfile \(certificate)", "keyfile \(key)"]
     }
+    // mosquitto 2.0 ends when all of its listeners are WebSockets: it counts the others alone. This one is gone with
+    // the directory.
+    if listeners.allSatisfy(\.transport.isWebSocket) {
+      lines.append("listener 0 \(directory.appending(path: "l").path)")
+    }
     return lines.joined(separator: "\n") + "\n"
   }
 

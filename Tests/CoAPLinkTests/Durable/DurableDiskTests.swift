@@ -106,6 +106,45 @@ struct DurableDiskTests {
     #expect(world.records.count { $0.isAcceptedReport } == 2)
   }
 
+  @Test func `delivered is told when the sixteenth mark, or the last, is durable`() throws {
+    let world = try DurableReportsTests.world()
+    world.settings.reservation = 1_000
+    try world.start()
+    try DurableReportsTests.report(world)
+    for number in 2...20 { try world.accept("\(number)") }
+    try withFailing(RECORDED_SYNC, skip: 0, times: 1_000_000) {
+      try world.run(until: world.now + Milliseconds(60_000))
+    }
+    #expect(world.records.count { $0.isAcceptedReport } == 17)
+    #expect(world.delivered == Array(1...16))
+    #expect(!world.storeFailures.isEmpty)
+    try world.run(until: world.now + Milliseconds(600_000), stopsWhenIdle: true)
+    #expect(world.delivered == Array(1...20))
+    let last = try world.accept("21")
+    try withFailing(RECORDED_SYNC, skip: 0, times: 1_000_000) {
+      try world.run(until: world.now + Milliseconds(30_000))
+      let life = try #require(world.life)
+      let (pending, isDone) = (life.device.pendingReports, life.device.isDone)
+      #expect(pending == 0 && !isDone)
+    }
+    #expect(!world.delivered.contains(last))
+    try world.run(until: world.now + Milliseconds(600_000), stopsWhenIdle: true)
+    #expect(world.delivered.last == last)
+    #expect(world.records.count { $0.isAcceptedReport } == 21)
+  }
+
+  @Test func `marks of reports that ended otherwise are durable as well when none waits`() throws {
+    let world = try DurableReportsTests.world()
+    try world.start()
+    try DurableReportsTests.report(world)
+    world.isDead = true
+    try world.accept("2", lifetime: 60)
+    let life = try #require(world.life)
+    let before = life.device.outboxWrites.syncs
+    try world.run(until: world.now + Milliseconds(600_000))
+    #expect(world.ended == ["expired 2"] && life.device.outboxWrites.syncs == before + 1)
+  }
+
   @Test(arguments: [RECORDED_WRITE, RECORDED_SYNC])
   func `a disk that goes on refusing is asked every five seconds`(kind: Int) throws {
     let world = try DurableReportsTests.world()

@@ -216,13 +216,15 @@ final class DurableWorld {
   /// Changes a digit of the random that the directory holds, as if `/auth`'s answer had been altered.
   func alterKeptRandom() throws {
     let directory = try StateDirectory(path: Array(path.utf8).span)
-    var store = SessionStore(directory)
+    var store = SessionStore()
+    store.join(directory)
     let fingerprint = try self.fingerprint()
     var record = SessionRecord()
-    let finding = try store.load(for: fingerprint.bytes, into: &record)
+    var finding = SessionFinding.none
+    try store.load(for: fingerprint, into: &record, &finding).check()
     try #require(finding == .found)
     record.random.withStorage { $0[0] ^= 1 }
-    try store.replace(with: record)
+    try store.replace(with: &record).check()
   }
 
   /// Lets time pass until `end`, or until the device has nothing to do before it.
@@ -230,7 +232,7 @@ final class DurableWorld {
     while now <= end {
       try step()
       guard let life else { return }
-      if stopsWhenIdle, life.device.pendingReports == 0, life.device.link.isIdle,
+      if stopsWhenIdle, life.device.isDone, life.device.link.isIdle,
         link.nextArrival == nil
       {
         return

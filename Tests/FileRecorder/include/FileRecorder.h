@@ -29,11 +29,19 @@ struct recorded_operation {
   char target[32];
 };
 
+// What was asked for of a file.
+struct recorded_read {
+  int64_t offset;
+  size_t count;
+};
+
 void recorder_start(void);
 // Stops, forgets what was recorded and any failure asked for.
 void recorder_stop(void);
 size_t recorder_count(void);
 const struct recorded_operation *recorder_operation(size_t index);
+size_t recorder_read_count(void);
+struct recorded_read recorder_read(size_t index);
 
 // Makes calls of a kind (RECORDED_...; any kind is as if the process had ended) fail with `code`: after `skip` of them the next `times`. A write
 // that is to fail first writes `partial` bytes, which it tells of, if that is above 0.

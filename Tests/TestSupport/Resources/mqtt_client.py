@@ -81,10 +81,16 @@ try:
 except OSError as error:
     say(event="failed", reason=str(error))
     os._exit(1)
-threading.Thread(target=commands, daemon=True).start()
-while True:
-    code = client.loop(0.5)
-    if code != 0:
-        say(event="disconnected", code=code)
-        sys.stdout.flush()
-        os._exit(0)
+
+
+def on_disconnect(client, data, code, *more):
+    say(event="disconnected", code=int(getattr(code, "value", code)))
+    os._exit(0)
+
+
+# The library's own thread: where it has none, it writes to the connection in the thread that publishes while another
+# one reads, and TLS does not stand that.
+client.on_disconnect = on_disconnect
+client.loop_start()
+commands()
+threading.Event().wait()

@@ -163,7 +163,7 @@ struct BrokerPushTests {
     let client = try device(simulator, answers: false, transport: "mqtt")
     let topic = BrokerSimulator.thing("service/property/set")
     let arguments = simulator.pushArguments("property-set", ["--params", #"{"power":"x"}"#])
-    async let refused = nbiot(arguments)
+    let refused = try StartedRun(arguments)
     let first = try client.message(topic).json["id"] as? String ?? ""
     // Two that are no answers to it, then the answer.
     try client.publish("\(topic)_reply", #"{"id":"\#(first)0","code":200,"data":{}}"#)
@@ -172,7 +172,7 @@ struct BrokerPushTests {
       #"{"id":"\#(first)","code":200,"data":{}}"#
     )
     try client.publish("\(topic)_reply", #"{"id":"\#(first)","code":460,"data":{}}"#)
-    let run = try await refused
+    let run = try refused.end()
     #expect(run.status == 1 && run.object?["code"] as? Int == 460, "\(run.output)")
     let silent = try await simulator.push(
       "property-set",

@@ -1,0 +1,109 @@
+internal import Alink
+internal import CoAPLink
+internal import ConstrainedCore
+internal import MQTTChannel
+internal import MQTTLayer
+internal import MQTTLink
+internal import OpenSSLSupport
+internal import Platform
+internal import PlatformMQTT
+internal import UDPTransport
+
+extension DeviceClient {
+  /// The client id that a device got which was not known beforehand; `nil` without one, and over CoAP.
+  public var registeredClientID: String? {
+    guard let core = core as? MQTTCore else { return nil }
+    let id = core.registeredClientID
+    return id.isEmpty ? nil : id
+  }
+
+  static func makeCore(
+    _ configuration: DeviceClientConfiguration,
+    _ settings: MQTTClientSettings,
+    _ identity: DeviceIdentity,
+    _ secret: consuming sending SecretBytes
+  ) throws(DeviceClientError) -> any ClientCore {
+    let meter = PacketMeter()
+    let channel = try makeChannel(configuration, settings)
+    let link: MQTTCore.Link
+    do throws(MQTTSettingsError) {
+      link = try MQTTLink(
+        identity: identity,
+        secret: secret,
+        settings: MQTTLinkSettings(settings),
+        layer: MeteredLayer(channel, meter, show: settings.onPacket),
+        randomness: SystemRandom()
+      )
+    } catch {
+      throw .mqttSettings(error)
+    }
+    do throws(TransportError) {
+      return MQTTCore(
+        link: link,
+        identity: identity,
+        signal: try WakeSignal(),
+        meter: meter,
+        settings: settings,
+        requestID: configuration.settings.firstRequestID ?? RequestIDs.first(),
+        thingModel: configuration.thingModel,
+        thingModelRules: configuration.thingModelRules
+      )
+    } catch {
+      throw .transport(error)
+    }
+  }
+
+  private static func makeChannel(
+    _ configuration: DeviceClientConfiguration,
+    _ settings: MQTTClientSettings
+  ) throws(DeviceClientError) -> sending MQTTChannel {
+    let transport: ChannelTransport =
+      switch settings.transport {
+      case .tcp: .tcp
+      case .tls: .tls
+      case .webSocket: .webSocket
+      case .secureWebSocket: .secureWebSocket
+      }
+    let (host, path) = (Array(configuration.host.utf8), Array(settings.webSocketPath.utf8))
+    do throws(ChannelError) {
+      var channel = try ChannelSettings(
+        transport,
+        host: host.span,
+        port: configuration.port ?? settings.transport.port
+      )
+      do throws(CapacityError) { try channel.path.replace(with: path.span) } catch { throw .path }
+      let seconds = (settings.connectTimeout.count + 999) / 1_000
+      channel.connectTimeout = UInt16(clamping: max(seconds, 1))
+      // Topics have 128 bytes at most, and the system gives pages as they are used.
+      channel.messageLimit = MQTTClientSettings.maxPayload + 256
+      channel.incomingBytes = 2 * channel.messageLimit + 16_384
+      let reports = min(max(settings.reportsInFlight, 1), 16)
+      channel.outgoingBytes = (reports + 1) * channel.messageLimit + 16_384
+      channel.memoryLimit = (reports + 4) * channel.messageLimit
+      return try MQTTChannel(channel, authorities: settings.authorities.span)
+    } catch {
+      throw .channel(error)
+    }
+  }
+}
+
+extension MQTTLinkSettings {
+  fileprivate init(_ settings: MQTTClientSettings) {
+    self.init()
+    connect = MQTTConnectRequest(
+      signMethod: settings.signMethod,
+      transport: settings.transport,
+      timestamp: settings.timestamp
+    )
+    connect.wantsNotices = settings.wantsNotices
+    keepAlive = settings.keepAlive
+    isClean = settings.isClean
+    version = settings.version
+    reportsInFlight = settings.reportsInFlight
+    idleTime = settings.idleTime
+    // The channel's own limit comes first.
+    connectTimeout = settings.connectTimeout + Milliseconds(10_000)
+    answerTimeout = settings.answerTimeout
+    reconnecting = settings.reconnecting
+  }
+}

@@ -1,0 +1,260 @@
+internal import Alink
+internal import CoAPLink
+internal import CoAPMessage
+internal import ConstrainedCore
+internal import MQTTLayer
+internal import MQTTLink
+internal import PayloadCoding
+internal import Platform
+internal import PlatformMQTT
+internal import ReportLink
+
+/// A report that the link has, or whose reply is waited for.
+struct Delivery {
+  let pending: Pending
+  let began: Instant
+  /// When it could be on the wire, for its acknowledgement's time limit; `nil` before there is a connection.
+  private(set) var sent: Instant?
+  /// Where the platform replies; empty where it does not.
+  let replyTopic: [UInt8]
+  /// The id in the request, without quotation marks; `nil` where the reply may have any.
+  let requestID: [UInt8]?
+  /// The reply that came, perhaps before the acknowledgement.
+  var reply: [UInt8]?
+  /// The acknowledged report, and until when its reply is waited for.
+  var acknowledged: ReportResult?
+  var replyEnd: Instant?
+
+  init(_ pending: Pending, _ replyTopic: [UInt8], isConnected: Bool, at now: Instant) {
+    self.pending = pending
+    self.replyTopic = replyTopic
+    began = now
+    sent = isConnected ? now : nil
+    // The id of an offer of firmware is the platform's own (device guide 6.11).
+    let isFirmware = replyTopic.starts(with: Array("/ota/".utf8))
+    requestID = replyTopic.isEmpty || isFirmware ? nil : Self.id(of: pending.payload)
+  }
+
+  /// Notes that the link is connected.
+  mutating func noteConnection(at now: Instant) { if sent == nil { sent = now } }
+
+  /// Whether a message is its reply.
+  func isAnswered(by message: [UInt8], on topic: [UInt8]) -> Bool {
+    guard !replyTopic.isEmpty, reply == nil, topic == replyTopic else { return false }
+    guard let requestID else { return true }
+    return Self.id(of: message) == requestID
+  }
+
+  /// The id of a request or a reply, a text or a number; `nil` without one.
+  private static func id(of message: [UInt8]) -> [UInt8]? {
+    guard let view = try? AlinkMessageView<JSONReader>(message.span), let range = view.idRange
+    else {
+      return nil
+    }
+    return message[range].filter { $0 != UInt8(ascii: "\"") }
+  }
+}
+
+extension MQTTCore {
+  /// The topic on which the platform replies to a message on that topic; empty where it does not (device guide 4 to
+  /// 6.12).
+  static func replyTopic(of topic: [UInt8]) -> [UInt8] {
+    let text = String(decoding: topic, as: UTF8.self)
+    if text.hasPrefix("/ota/device/request/") {
+      return Array(("/ota/device/upgrade/" + text.dropFirst(20)).utf8)
+    }
+    guard text.hasPrefix("/sys/"), !text.hasSuffix("_reply"), text.contains("/thing/") else {
+      return []
+    }
+    return topic + Array("_reply".utf8)
+  }
+
+  /// Begins the reports that the link has room for, in order; whether there were any.
+  func startNext(
+    _ state: inout State,
+    _ completions: inout Completions,
+    at now: Instant
+  ) -> Bool {
+    var hasBegun = false
+    while let next = state.queue.first {
+      guard case .topic(let topic, _) = next.target else {
+        completions.finish(state.queue.removeFirst(), .failure(DeviceClientError.notOverMQTT))
+        continue
+      }
+      if let resting = Self.resting(state.link) {
+        completions.finish(state.queue.removeFirst(), .failure(resting))
+        continue
+      }
+      guard state.link.isFree, state.registering.isEmpty else { break }
+      let reply = Self.replyTopic(of: next.target.topicBytes)
+      if !reply.isEmpty {
+        do throws(SubscriptionError) {
+          let index = try state.link.subscribe(to: reply.span)
+          state.filters[index] = String(decoding: reply, as: UTF8.self)
+          // The reply would be lost.
+          guard state.link.isConnected, state.granted.contains(index) else { break }
+        } catch {
+          completions.finish(
+            state.queue.removeFirst(),
+            .failure(DeviceClientError.subscription(error))
+          )
+          continue
+        }
+      }
+      state.queue.removeFirst()
+      let isConnected = state.link.isConnected
+      state.deliveries[next.id] = Delivery(next, reply, isConnected: isConnected, at: now)
+      let hasTaken = state.link.begin(
+        id: next.id,
+        topic: topic.bytes.bytes,
+        payload: next.payload.span,
+        format: next.format.rawValue,
+        at: now
+      )
+      // An end without an event.
+      if !hasTaken { finishReport(&state, &completions, at: now) }
+      hasBegun = true
+    }
+    return hasBegun
+  }
+
+  /// Takes in how a report has ended.
+  func finishReport(_ state: inout State, _ completions: inout Completions, at now: Instant) {
+    let (id, ending) = (state.link.endedID, state.link.ending)
+    // One that was cancelled has no caller any more.
+    guard var delivery = state.deliveries.removeValue(forKey: id) else { return }
+    var result = result(of: delivery, wasSent: ending.wasSent, at: now)
+    guard ending.verdict != .delivered else {
+      result.bytesDown = PacketSize.short
+      result.outcome = .acknowledged
+      delivery.acknowledged = result
+      delivery.replyEnd = now + settings.replyTimeout
+      return finish(delivery, &state, &completions, at: now)
+    }
+    let error: DeviceClientError
+    if !ending.wasSent {
+      error =
+        switch ending.verdict {
+        case .unreachable, .credentials: .connection(state.link.failure)
+        default: .undelivered(Receipt(result: result, answer: []))
+        }
+    } else if let sent = delivery.sent, now - sent >= settings.answerTimeout {
+      result.outcome = .timedOut
+      error = .unacknowledged(Receipt(result: result, answer: []))
+    } else if state.link.isConnected {
+      error = .undelivered(Receipt(result: result, answer: []))
+    } else {
+      error = .lost(state.link.rest.reason, Receipt(result: result, answer: []))
+    }
+    completions.finish(delivery.pending, .failure(error))
+  }
+
+  private func result(of delivery: Delivery, wasSent: Bool, at now: Instant) -> ReportResult {
+    var result = ReportResult()
+    result.duration = now - delivery.began
+    guard wasSent else { return result }
+    let count = delivery.pending.target.topicBytes.count
+    result.transmissions = 1
+    result.bytesUp = PacketSize.publish(
+      topic: count,
+      payload: delivery.pending.payload.count,
+      .atLeastOnce
+    )
+    return result
+  }
+
+  /// Hands out an acknowledged report, as soon as it has its reply where it gets one.
+  private func finish(
+    _ delivery: Delivery,
+    _ state: inout State,
+    _ completions: inout Completions,
+    at now: Instant
+  ) {
+    guard var result = delivery.acknowledged else {
+      state.deliveries[delivery.pending.id] = delivery
+      return
+    }
+    if !delivery.replyTopic.isEmpty, delivery.reply == nil, let end = delivery.replyEnd, now < end {
+      state.deliveries[delivery.pending.id] = delivery
+      return
+    }
+    let answer = delivery.reply ?? []
+    result.duration = now - delivery.began
+    if let reply = delivery.reply {
+      let (topic, count) = (delivery.replyTopic.count, reply.count)
+      result.bytesDown += PacketSize.publish(topic: topic, payload: count, .atLeastOnce)
+      result.bytesUp += PacketSize.short
+      if let reply = PlatformReply(reply.span),
+        !result.take(reply, on: delivery.pending.target.topicBytes.span)
+      {
+        result.outcome = .rejected
+      }
+    }
+    let receipt = Receipt(result: result, answer: answer)
+    completions.finish(
+      delivery.pending,
+      result.outcome == .acknowledged
+        ? .success(receipt) : .failure(DeviceClientError.undelivered(receipt))
+    )
+  }
+
+  /// Whether a message is the reply to a request of this client, which then has it.
+  func takeReply(
+    _ message: [UInt8],
+    on topic: [UInt8],
+    _ state: inout State,
+    _ completions: inout Completions,
+    at now: Instant
+  ) -> Bool {
+    let found = state.deliveries.values.filter { $0.isAnswered(by: message, on: topic) }
+    // Of several without an id the first is meant.
+    guard var delivery = found.min(by: { $0.pending.id < $1.pending.id }) else { return false }
+    delivery.reply = message
+    state.deliveries.removeValue(forKey: delivery.pending.id)
+    finish(delivery, &state, &completions, at: now)
+    return true
+  }
+
+  /// Hands out acknowledged reports whose reply did not come in time.
+  func expireReplies(_ state: inout State, _ completions: inout Completions, at now: Instant) {
+    for delivery in state.deliveries.values {
+      guard let end = delivery.replyEnd, end <= now else { continue }
+      state.deliveries.removeValue(forKey: delivery.pending.id)
+      finish(delivery, &state, &completions, at: now)
+    }
+  }
+
+  /// Ends the wait for replies, which the next connection does not bring; the platform has the requests.
+  func failReplies(
+    _ state: inout State,
+    because reason: RestReason,
+    _ completions: inout Completions
+  ) {
+    for (id, delivery) in state.deliveries {
+      guard let result = delivery.acknowledged else { continue }
+      state.deliveries.removeValue(forKey: id)
+      let receipt = Receipt(result: result, answer: [])
+      completions.finish(
+        delivery.pending,
+        .failure(DeviceClientError.lost(reason, receipt))
+      )
+    }
+  }
+
+  /// Takes in what the platform says of a subscription.
+  func takeSubscription(
+    _ index: Int,
+    _ isGranted: Bool,
+    _ state: inout State,
+    _ completions: inout Completions
+  ) {
+    guard !isGranted, let filter = state.filters[index] else { return }
+    let bytes = Array(filter.utf8)
+    let refused = state.queue.filter { Self.replyTopic(of: $0.target.topicBytes) == bytes }
+    for pending in refused {
+      completions.finish(pending, .failure(DeviceClientError.subscriptionRefused(filter)))
+    }
+    state.queue.removeAll { pending in refused.contains { $0.id == pending.id } }
+    if refused.isEmpty { tell(.subscriptionRefused(filter), &completions) }
+  }
+}

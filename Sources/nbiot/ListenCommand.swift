@@ -1,0 +1,222 @@
+internal import Alink
+internal import ArgumentParser
+internal import CoAPLink
+internal import ConstrainedCore
+internal import DeviceClient
+internal import Foundation
+internal import PayloadCoding
+internal import Platform
+internal import SystemClocks
+
+/// Prints and answers what the platform sends to a device.
+struct ListenCommand: AsyncParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "listen",
+    abstract: "Stays connected over MQTT, prints what the platform sends, and answers it.",
+    usage: """
+      nbiot listen --product-key KEY --device-name NAME
+        --device-secret-file FILE --ca-file FILE [options]
+      """,
+    discussion: """
+      Example, everything answered with 200 until Ctrl-C, here until one message has come:
+        nbiot listen --product-key a1B2c3D4e5F --device-name device1 \\
+          --device-secret-file secret.txt --ca-file root.pem --reply 200 --count 1
+
+      Example, in a script: one object a line, and values for whoever asks for them:
+        nbiot listen --config agent.conf --ca-file root.pem --output json \\
+          --reply '200,{"power":"on"}' --count 1
+
+      Example, a command that answers, with `nbiot simulate --mqtts 8883 --control 5690`:
+        nbiot listen --config agent.conf --endpoint 127.0.0.1:8883 \\
+          --ca-file certificates/ca.pem --count 1 \\
+          --exec 'logger -t device "$NBIOT_KIND $NBIOT_SERVICE"; echo "{}"'
+
+      It subscribes to all that the device guide has the platform send: property sets and gets, services, synchronous \
+      calls, raw bytes, firmware, configuration, topology, disable, enable and delete; --subscribe adds topics of \
+      the product's own. In another terminal `nbiot push` sends each of them from a simulator. What is not as the \
+      guide has it, or not as --thing-model says, is refused with 460 and said on standard error.
+
+      Without --reply and --exec nothing is answered but what needs no work (config, topo-notify, disable, enable, \
+      delete: 200): the platform gets 400 after --answer-time. While a command runs, up to 16 further messages wait, and \
+      those beyond get 429.
+
+      The command of --exec gets the payload by standard input, and NBIOT_TOPIC, NBIOT_KIND, NBIOT_ID, NBIOT_SERVICE \
+      and NBIOT_NEEDS_REPLY (yes or no). What it prints is the answer's data, one JSON object or nothing, or the bytes \
+      that raw and rrpc with bytes are answered with; exit status 0 answers 200, 65 says that the parameters are wrong \
+      (460), 75 that the device is busy (429), any other one 400. A synchronous call waits for 4 seconds only.
+
+      After a lost connection it connects again, first after a second, then ever later. Where another device has the same \
+      identity it ends: both would throw each other out for ever.
+
+      \(Explanation.sources)
+
+      Exit status: 0 --count messages came, or --max-wait is over without --count; 1 fewer came, or an answer was not \
+      taken; 2 usage; 3 refused by the platform, or it could not prove itself; 4 it never answered; 5 standard \
+      output cannot be written; 6 another device has the same identity; 130 and 143 ended by Ctrl-C and SIGTERM.
+      """
+  )
+
+  @OptionGroup var device: MQTTDeviceOptions
+
+  @OptionGroup var answers: ListenAnswerOptions
+
+  @Option(
+    help: ArgumentHelp(
+      "Print what comes on this topic filter, too; repeat it for more.",
+      valueName: "filter"
+    )
+  )
+  var subscribe: [String] = []
+
+  @Option(help: ArgumentHelp("End after so many messages.", valueName: "number"))
+  var count: Int?
+
+  @Option(
+    help: ArgumentHelp("End when so long nothing has come.", valueName: "seconds")
+  )
+  var maxWait: Double?
+
+  @Option(
+    help: ArgumentHelp(
+      "After how long an unanswered request is answered with 400.",
+      valueName: "seconds"
+    )
+  )
+  var answerTime: Double = 30
+
+  @Option(
+    help: ArgumentHelp(
+      "Refuse with 460 what this thing model (TSL) does not allow.",
+      valueName: "file"
+    )
+  )
+  var thingModel: String?
+
+  @OptionGroup var output: OutputOption
+
+  func validate() throws {
+    if let count, count < 1 { throw ValidationError("--count is 1 or more") }
+    if let maxWait, !(0.1...31_536_000).contains(maxWait) {
+      throw ValidationError("--max-wait is 0.1 to 31,536,000 seconds")
+    }
+    guard (0.1...3_600).contains(answerTime) else {
+      throw ValidationError("--answer-time is 0.1 to 3600 seconds")
+    }
+  }
+
+  func run() async throws {
+    let client = try makeClient()
+    let interruption = WorkInterruption()
+    let signals = interruption.listen()
+    let status: ExitStatus
+    do {
+      status = try await listen(client, interruption)
+      await client.close()
+    } catch let error as DeviceClientError {
+      let hasAnswered = client.counters.roundTrips > 0
+      await client.close()
+      throw Complaint(error.explanation, error.status(hasAnswered: hasAnswered))
+    }
+    if interruption.isRequested { EndingSignal.endIfNoted() }
+    withExtendedLifetime(signals) {}
+    if status != .success { throw status.error }
+  }
+
+  private func makeClient() throws -> DeviceClient {
+    let model = try thingModel.map(InputText.read)
+    return try device.makeClient { settings in
+      settings.kinds = .all
+      settings.topicFilters = subscribe.map(InputText.trimmed)
+      settings.downlinks.timeToAnswer = Milliseconds(Int64(answerTime * 1_000))
+      settings.onEvent = Self.tell
+    } adjusting: { configuration in
+      configuration.thingModel = model
+    }
+  }
+
+  private func listen(
+    _ client: DeviceClient,
+    _ interruption: WorkInterruption
+  ) async throws -> ExitStatus {
+    let messages = client.requests.makeAsyncIterator()
+    do {
+      try await interruption.run { try await client.connect() }
+    } catch is CancellationError {
+      return .undelivered
+    }
+    var number = 0
+    var status = ExitStatus.success
+    while !interruption.isRequested, number < count ?? .max {
+      let message = try await interruption.run { try await next(messages) }
+      guard let message else {
+        return count == nil && !interruption.isRequested ? status : .undelivered
+      }
+      number += 1
+      if try await !take(message) { status = .undelivered }
+    }
+    return status
+  }
+
+  /// The next message; `nil` when the time is over, or the program is to end.
+  private func next(_ messages: DeviceRequests.Iterator) async throws -> DeviceRequest? {
+    let task = Task {
+      var messages = messages
+      return try await messages.next()
+    }
+    let timer = maxWait.map { seconds in
+      Task {
+        try await Task.sleep(for: .milliseconds(Int64(seconds * 1_000)))
+        task.cancel()
+      }
+    }
+    defer { timer?.cancel() }
+    return try await withTaskCancellationHandler {
+      try await task.value
+    } onCancel: {
+      task.cancel()
+    }
+  }
+
+  /// Answers a message and prints it; whether all went well.
+  private func take(_ message: DeviceRequest) async throws -> Bool {
+    let answer = try await answers.answer(to: message)
+    var failure: DeviceRequestError?
+    do throws(DeviceRequestError) {
+      switch answer {
+      case .code(let code, let data): try message.reply(code: code, data: data)
+      case .bytes(let bytes): try message.reply(bytes: bytes)
+      case nil: break
+      }
+    } catch {
+      failure = error
+    }
+    let line = ListenLine(message, answer, failure)
+    switch output.form {
+    case .text: Console.print(line.text)
+    case .json: line.printJSON()
+    }
+    if let failure { Console.complain("nbiot: \(message.topic): \(failure)") }
+    return failure == nil
+  }
+
+  /// Says on standard error what becomes of the connection.
+  private static func tell(_ event: MQTTClientEvent) {
+    func seconds(_ wait: Milliseconds) -> String { "\((wait.count + 999) / 1_000) s" }
+    switch event {
+    case .connected(let hasSession):
+      Console.complain("nbiot: connected" + (hasSession ? ", the session goes on" : ""))
+    case .connectFailed(let failure, let wait):
+      Console.complain("nbiot: \(failure); the next try is in \(seconds(wait))")
+    case .disconnected(let reason, let wait):
+      Console.complain("nbiot: \(reason)" + (wait.count > 0 ? ", in \(seconds(wait))" : ""))
+    case .closed: break
+    case .subscriptionRefused(let filter):
+      Console.complain("warning: the platform refuses the subscription to \(filter)")
+    case .dropped(let reason): Console.complain("warning: \(reason); it was dropped")
+    case .refused(let topic, let fault): Console.complain("warning: \(topic): \(fault)")
+    case .overrun(let topic):
+      Console.complain("warning: \(topic): messages come faster than they are answered: 429")
+    case .expired: Console.complain("warning: a request was not answered in time")
+    }
+  }
+}

@@ -1,0 +1,240 @@
+internal import ArgumentParser
+internal import DeviceClient
+internal import Platform
+internal import PlatformMQTT
+
+/// How a device speaks to the platform.
+enum TransportArgument: String, ExpressibleByArgument, CaseIterable {
+  case coap, mqtt
+}
+
+/// `yes` or `no`.
+enum YesNoArgument: String, ExpressibleByArgument, CaseIterable {
+  case yes, no
+}
+
+/// `--transport`.
+struct TransportOption: ParsableArguments {
+  @Option(
+    name: .customLong("transport"),
+    help: "How the platform is spoken to (default: coap)."
+  )
+  var given: TransportArgument?
+}
+
+/// How a connection over MQTT is made.
+struct MQTTConnectionOptions: ParsableArguments {
+  @Flag(help: "Speak MQTT over a WebSocket, port 443, not over TCP, port 1883.")
+  var websocket = false
+
+  @Flag(
+    help: ArgumentHelp(
+      "Without TLS: whoever is on the way reads and changes everything. The platform may refuse it."
+    )
+  )
+  var plain = false
+
+  @Option(
+    name: .customLong("keep-alive"),
+    help: ArgumentHelp(
+      "The longest time without a packet, 30 to 1200 (default: 300).",
+      valueName: "seconds"
+    )
+  )
+  var givenKeepAlive: Int?
+
+  @Option(
+    name: .customLong("clean-session"),
+    help: "Whether the platform forgets subscriptions and messages at the end (default: yes)."
+  )
+  var givenCleanSession: YesNoArgument?
+
+  @Flag(
+    help: "Ask the platform to say why it throws the device out, with ext=3 (unverified)."
+  )
+  var notices = false
+
+  /// Each, and whether it was given.
+  var given: [(name: String, isGiven: Bool)] {
+    [
+      ("--websocket", websocket), ("--plain", plain), ("--keep-alive", givenKeepAlive != nil),
+      ("--clean-session", givenCleanSession != nil), ("--notices", notices),
+    ]
+  }
+
+  func validate() throws { _ = try keepAlive() }
+
+  private func keepAlive() throws -> MQTTKeepAlive {
+    guard let givenKeepAlive else { return .standard }
+    do throws(MQTTSettingsError) {
+      return try MQTTKeepAlive(seconds: givenKeepAlive)
+    } catch {
+      throw ValidationError("--keep-alive: \(error)")
+    }
+  }
+
+  /// The settings of these options, with what vouches for the platform.
+  func settings(
+    _ authorities: AuthoritiesOption,
+    _ signMethod: SignMethod,
+    _ file: ConfigurationFile?
+  ) throws -> MQTTClientSettings {
+    let transport: MQTTTransport =
+      switch (websocket, plain) {
+      case (false, false): .tls
+      case (false, true): .tcp
+      case (true, false): .secureWebSocket
+      case (true, true): .webSocket
+      }
+    var settings = MQTTClientSettings(transport)
+    settings.keepAlive = try keepAlive()
+    settings.isClean = givenCleanSession != .no
+    settings.signMethod = signMethod
+    settings.wantsNotices = notices
+    guard !plain else {
+      Console.complain(
+        "warning: --plain sends everything in the clear, and whoever is on the way can change it; the platform may "
+          + "refuse it"
+      )
+      return settings
+    }
+    guard let authorities = authorities.setting(file) else {
+      throw Complaint(
+        "TLS verifies the server: give --ca-file FILE with the platform's root certificate"
+      )
+    }
+    settings.authorities = try authorities.use(InputText.read)
+    return settings
+  }
+}
+
+extension MessageOptions {
+  /// Those that mean nothing over MQTT, and whether they were given.
+  var givenForCoAP: [(name: String, isGiven: Bool)] {
+    [
+      ("--timing", timing.given != nil), ("--adaptive-timeout", adaptiveTimeout),
+      ("--accept", givenAccept != nil), ("--token-option", token.given != nil),
+      ("--ack-mode", mode.ackMode != nil), ("--auth-format", authFormat != .json),
+    ]
+  }
+}
+
+extension MQTTConnectionOptions {
+  /// Refuses what contradicts the connection.
+  func check(_ endpoint: EndpointArgument?, _ authorities: AuthoritiesOption) throws {
+    if plain, authorities.file != nil {
+      throw ValidationError("--plain verifies no server: give --ca-file or --plain, not both")
+    }
+    if let endpoint, endpoint.security != nil {
+      throw ValidationError("\(endpoint.origin) is for CoAP by its scheme: give HOST:PORT for MQTT")
+    }
+  }
+}
+
+/// The options of a device that speaks MQTT alone.
+struct MQTTDeviceOptions: ParsableArguments {
+  @OptionGroup var names: NameOptions
+
+  @OptionGroup var secret: DeviceSecretOption
+
+  @OptionGroup var place: EndpointOption
+
+  @OptionGroup var authorities: AuthoritiesOption
+
+  @OptionGroup var connection: MQTTConnectionOptions
+
+  @OptionGroup(title: "Rarely needed")
+  var client: ClientIDOption
+
+  @OptionGroup(title: "Rarely needed")
+  var method: SignMethodOption
+
+  @OptionGroup(title: "Rarely needed")
+  var time: TimestampOption
+
+  @OptionGroup(title: "Rarely needed")
+  var region: RegionOption
+
+  @OptionGroup(title: "Rarely needed")
+  var deviceNames: DeviceNamesOption
+
+  @OptionGroup(title: "What goes over the wire")
+  var trace: TraceOptions
+
+  /// The platform's address; that of a configuration for CoAP is none.
+  private var endpoint: EndpointArgument? {
+    get throws { try place.argument() }
+  }
+
+  func validate() throws { try connection.check(try endpoint, authorities) }
+
+  /// Creates a client, reading its secret.
+  func makeClient(
+    _ adjustMQTT: (inout MQTTClientSettings) -> Void,
+    adjusting adjust: (inout DeviceClientConfiguration) -> Void
+  ) throws -> DeviceClient {
+    var secret = try secret.load(names.config)
+    defer { Secret.erase(&secret) }
+    let clientID = client.setting(names.config)
+    _ = try names.identity(clientID: clientID, deviceNames: deviceNames.rule)
+    let signMethod = method.given ?? names.config?.signMethod ?? .hmacmd5
+    var settings = try connection.settings(authorities, signMethod.method, names.config)
+    settings.timestamp = time.milliseconds
+    if trace.verbose { settings.onPacket = MQTTTrace().show }
+    adjustMQTT(&settings)
+    var configuration = DeviceClientConfiguration(
+      productKey: names.productKey,
+      deviceName: names.deviceName,
+      mqtt: settings,
+      host: try endpoint?.host,
+      port: try endpoint?.port,
+      region: region.name
+    )
+    configuration.clientID = clientID?.value
+    configuration.deviceNames = deviceNames.rule
+    adjust(&configuration)
+    do throws(DeviceClientError) {
+      return try DeviceClient(configuration, secret: secret)
+    } catch {
+      throw Complaint(error.explanation, error.status(hasAnswered: false))
+    }
+  }
+}
+
+extension DeviceOptions {
+  /// How the platform is spoken to.
+  var transport: TransportArgument { way.given ?? .coap }
+
+  /// Refuses options that mean nothing over the transport.
+  func checkTransport(_ endpoint: EndpointArgument?) throws {
+    guard transport == .mqtt else {
+      return try Contradiction.check(mqtt.given, belongTo: "MQTT", give: "--transport mqtt")
+    }
+    let others =
+      [("--security", protection.given != nil), ("--session-file", session.sessionFile != nil)]
+      + messages.givenForCoAP + dtls.given.filter { $0.name != "--ca-file" }
+    try Contradiction.check(others, belongTo: "CoAP", give: "--transport coap")
+    try mqtt.check(endpoint, dtls.trust.authorities)
+  }
+
+  /// The configuration of a client over MQTT.
+  func mqttConfiguration(
+    adjusting adjust: (inout MQTTClientSettings) -> Void
+  ) throws -> DeviceClientConfiguration {
+    var settings = try mqtt.settings(dtls.trust.authorities, signMethod.method, config)
+    settings.timestamp = messages.time.milliseconds
+    if trace.verbose { settings.onPacket = MQTTTrace().show }
+    adjust(&settings)
+    var configuration = DeviceClientConfiguration(
+      productKey: productKey,
+      deviceName: deviceName,
+      mqtt: settings,
+      host: endpoint?.host,
+      port: endpoint?.port,
+      region: messages.region.name
+    )
+    configuration.clientID = clientID?.value
+    configuration.deviceNames = messages.deviceNames.rule
+    return configuration
+  }
+}
