@@ -16,6 +16,7 @@
 # make bench      compares the codec with a floor in C and libcoap, measures a report, and compares a DTLS
 #                 handshake with openssl s_client, and reports over MQTT with mosquitto_pub: one table each
 # make agent      nbiot-agent for x86_64 Linux in .build-agent: small, in Embedded Swift; with and without DTLS
+# make agent-mqtt the same over MQTT, nbiot-agent-mqtt
 # make backlog    lines that wait together, into an agent whose syncs take 3 ms: lines a second, and syncs
 # make agent-aarch64, make agent-armv7  the same for these machines (Debian's arm64 and armhf)
 # make library    libnbiot-device.a for programs in C, with its header and an example
@@ -33,7 +34,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
 .PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench backlog \
-  agent agent-aarch64 agent-armv7 library try-agent torture fuzz clean
+  agent agent-mqtt agent-aarch64 agent-armv7 library try-agent torture fuzz clean
 
 all: build
 
@@ -75,7 +76,7 @@ peers:
 
 # Tests that run programs block a thread each, and there are only as many threads as cores. They run separately from the
 # others, some of which depend on the time.
-PROGRAMS := ^nbiotTests\.|^SnippetTests\.|^MQTT(Channel|Link|Client)Tests\.
+PROGRAMS := ^nbiotTests\.|^SnippetTests\.|^MQTT(Agent|Channel|Link|Client)Tests\.
 test: deps-mqtt peers
 	@packaging/install-broker.sh --tests
 	@rm -f .build/tests-swift-testing.xml .build/programs-swift-testing.xml
@@ -170,6 +171,9 @@ agent: deps
 	@packaging/build-agent.sh x86_64
 	@packaging/build-agent.sh x86_64 --symmetric-only
 
+agent-mqtt: deps-mqtt
+	@packaging/build-agent.sh x86_64 --mqtt
+
 agent-aarch64 agent-armv7: deps-agent
 	@packaging/build-agent.sh $(@:agent-%=%)
 	@packaging/build-agent.sh $(@:agent-%=%) --symmetric-only
@@ -182,9 +186,11 @@ try-agent: build agent agent-aarch64 agent-armv7 library
 	packaging/try-library.sh
 
 KILLS := 1000
-torture: deps-mqtt agent
+torture: deps-mqtt agent agent-mqtt
+	@packaging/install-broker.sh --tests
 	swift build $(STRICT) --build-tests
 	NBIOT_KILLS=$(KILLS) NBIOT_AGENT=$$PWD/.build-agent/x86_64/nbiot-agent \
+	  NBIOT_AGENT_MQTT=$$PWD/.build-agent/x86_64-mqtt/nbiot-agent-mqtt \
 	  swift test --skip-build --filter KillTests
 
 SECONDS := 60

@@ -339,6 +339,17 @@ let package = Package(
       ],
       swiftSettings: device
     ),
+    // The same source over MQTT: Shared is a link to the folder of Agent.
+    .target(
+      name: "MQTTAgent",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "Alink", "OpenSSLSupport",
+        "CBORPayload", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel", "MQTTLink",
+        "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials",
+        "SystemClocks", "CPOSIX",
+      ],
+      swiftSettings: device + [.define("MQTT")]
+    ),
     .systemLibrary(name: "CDevice"),
     .target(
       name: "DeviceLibrary",
@@ -354,6 +365,11 @@ let package = Package(
     .executableTarget(
       name: "nbiot-agent",
       dependencies: ["Agent"],
+      swiftSettings: strict
+    ),
+    .executableTarget(
+      name: "nbiot-agent-mqtt",
+      dependencies: ["MQTTAgent"],
       swiftSettings: strict
     ),
     .testTarget(
@@ -585,6 +601,12 @@ let package = Package(
         "OpenSSLSupport", "PlatformSimulator", "TestSupport",
       ],
       resources: [.copy("faults.c")],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "MQTTAgentTests",
+      dependencies: ["nbiot", "nbiot-agent-mqtt", "TestSupport"],
+      resources: [.copy("README.md")],
       swiftSettings: strict
     ),
     .testTarget(

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds nbiot-agent for a device: Embedded Swift, whole-module, optimised for size, stripped.
-#   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only] [--program DIRECTORY] [--library]
+#   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only|--mqtt] [--program DIRECTORY] [--library]
 # writes .build-agent/ARCH/nbiot-agent and nbiot-agent.debug, the same code with symbols.
 #   --symmetric-only     without DTLS, in .build-agent/ARCH-symmetric; it does not need libssl
+#   --mqtt               nbiot-agent-mqtt, in .build-agent/ARCH-mqtt
 #   --program DIRECTORY  another program, such as Tests/DeviceProbe, in .build-agent/ARCH-NAME
 #   --library            libnbiot-device.a for programs in C, with its header and an example,
 #                        packaging/report.c, in .build-agent/ARCH-library
@@ -20,13 +21,14 @@ while [ $# -gt 0 ]; do
   case $1 in
   x86_64 | aarch64 | armv7) arch=$1 ;;
   --symmetric-only) symmetric_only=1 suffix=-symmetric ;;
+  --mqtt) program=Sources/nbiot-agent-mqtt suffix=-mqtt ;;
   --library) library=1 program=Sources/DeviceLibrary suffix=-library ;;
   --program)
     program=${2:-}
     program=${program%/}
     shift
     ;;
-  *) fail "takes [x86_64|aarch64|armv7] [--symmetric-only] [--program DIRECTORY] [--library], not $1" ;;
+  *) fail "takes [x86_64|aarch64|armv7] [--symmetric-only|--mqtt] [--program DIRECTORY] [--library], not $1" ;;
   esac
   shift
 done
@@ -34,6 +36,7 @@ ls "$program"/*.swift >/dev/null 2>&1 || fail "there are no sources in '$program
 name=nbiot-agent
 case $program in
 Sources/nbiot-agent) ;;
+Sources/nbiot-agent-mqtt) name=nbiot-agent-mqtt ;;
 Sources/DeviceLibrary) name=DeviceLibrary ;;
 *) name=$(basename "$program") suffix=$suffix-$name ;;
 esac
@@ -106,8 +109,8 @@ modules=() libraries=() visited=' '
 folder() { # the directory of a module's sources
   if [ -d "Sources/$1" ]; then echo "Sources/$1"; else echo "Tests/$1"; fi
 }
-imports() { # the modules that the sources of a folder import
-  find "$1" -name '*.swift' -exec cat {} + |
+imports() { # the modules that the sources of a folder import; a folder of two modules is a link in one
+  find -L "$1" -name '*.swift' -exec cat {} + |
     sed -nE 's/^ *((public|package|internal|private) )?import ([A-Za-z0-9_]+).*/\3/p' | LC_ALL=C sort -u
 }
 visit() {
@@ -116,6 +119,8 @@ visit() {
   visited+="$module "
   # Importers of these use `#if !SYMMETRIC_ONLY`.
   [ -z "$symmetric_only" ] || case $module in DTLSSecurity | EitherSecurity) return 0 ;; esac
+  # Importers of these use `#if MQTT`.
+  [ "$name" = nbiot-agent-mqtt ] || case $module in MQTTChannel | MQTTLink) return 0 ;; esac
   case $module in Swift | Synchronization) return 0 ;; esac
   directory=$(folder "$module")
   if [ -f "$directory/module.modulemap" ]; then
@@ -137,7 +142,7 @@ bitcode=(-lto=llvm-full)
 # What neither the agent nor the C library lets its user set is a constant: see docs/architecture.md. The programs of
 # Tests set it.
 fixed=(-D DEVICE_ONLY)
-case $name in nbiot-agent | DeviceLibrary) ;; *) shared=$own fixed=() ;; esac
+case $name in nbiot-agent | nbiot-agent-mqtt | DeviceLibrary) ;; *) shared=$own fixed=() ;; esac
 common=(
   "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE -D SMALL
   "${fixed[@]}"
@@ -168,7 +173,7 @@ ground=$(
 compile() { # MODULE FOLDER SCRATCH OPTION…
   local module=$1 directory=$2 scratch=$3 import key sources=()
   shift 3
-  mapfile -t sources < <(find "$directory" -name '*.swift' | LC_ALL=C sort)
+  mapfile -t sources < <(find -L "$directory" -name '*.swift' | LC_ALL=C sort)
   key=$(
     {
       echo "$ground $module $*"
@@ -188,6 +193,7 @@ compile() { # MODULE FOLDER SCRATCH OPTION…
 for module in "${modules[@]}"; do
   options=(-parse-as-library -emit-module -emit-module-path) scratch=$shared
   symmetric=()
+  [ "$module" != MQTTAgent ] || symmetric=(-D MQTT)
   case $symmetric_only$module in 1Agent | 1DeviceDriver) scratch=$own symmetric=(-D SYMMETRIC_ONLY) ;; esac
   options+=("$scratch/$module.swiftmodule" "${symmetric[@]}")
   compile "$module" "$(folder "$module")" "$scratch" "${options[@]}"
@@ -238,9 +244,11 @@ echo "$arch: linking $out/$name"
 # The device's imports must be on a list, so that no C function that allocates, prints or needs another file comes in
 # unnoticed.
 undefined=$("$tools/llvm-nm" -D --undefined-only -j "$out/$name.debug")
-if [ "$name" = nbiot-agent ]; then
-  unknown=$(sed 's/@.*//' <<< "$undefined" | { grep -vxFf <(grep -v '^#' packaging/symbols.txt) || true; } | xargs)
-  [ -z "$unknown" ] || fail "$arch calls functions that are not in packaging/symbols.txt: $unknown"
+list=packaging/symbols.txt
+[ "$name" != nbiot-agent-mqtt ] || list=packaging/symbols-mqtt.txt
+if [[ $name = nbiot-agent* ]]; then
+  unknown=$(sed 's/@.*//' <<< "$undefined" | { grep -vxFf <(grep -v '^#' "$list") || true; } | xargs)
+  [ -z "$unknown" ] || fail "$arch calls functions that are not in $list: $unknown"
 fi
 mv "$out/$name.new" "$out/$name"
 
@@ -251,7 +259,7 @@ size -B "$out/$name.debug" | awk -v file="$(stat -c %s "$out/$name")" -v name="$
 echo "  needs $needed; glibc $libc or later; $(wc -l <<< "$undefined") functions of theirs"
 
 # The agents have a budget, and one that is above it may at least not grow.
-[ "$name" = nbiot-agent ] || exit 0
+[[ $name = nbiot-agent* ]] || exit 0
 size=$(stat -c %s "$out/$name")
 read -r limit target <<< "$(sed -n "s/^$arch$suffix  *//p" packaging/sizes.txt)"
 [ -n "$target" ] || fail "packaging/sizes.txt has no line for $arch$suffix"

@@ -9,18 +9,8 @@ internal import PlatformCoAP
 internal import SecurityLayer
 internal import UDPTransport
 
-/// The agent's output: results to standard output, everything else to standard error, one line
-/// each.
+/// What the agent over CoAP says of its link.
 extension Agent {
-  /// Prints the current line, a result; if standard output cannot be written, the program ends, and
-  /// nothing is lost.
-  @inline(never)
-  mutating func print() {
-    guard !line.write(to: 1) else { return }
-    hasNoOutput = true
-    isOver = true
-  }
-
   /// Prints an event.
   @inline(never)
   mutating func show(_ event: DurableEvent) {
@@ -69,14 +59,6 @@ extension Agent {
     case .storeFailed(let failure): return complain(failure)
     }
     log(&line)
-  }
-
-  /// Starts the line of a report that was not delivered and was deleted.
-  @inline(never)
-  private mutating func finish(_ phrase: Phrase, _ id: UInt64) {
-    hasRejected = true
-    line.start(phrase)
-    line.add(id)
   }
 
   /// Appends the details of an event's report.
@@ -168,15 +150,6 @@ extension Agent {
     line.add(code.rawValue & 0x1F < 10 ? .pointAndZero : .point, UInt64(code.rawValue & 0x1F))
   }
 
-  /// Reports that the disk rejects writes; with `--once` the agent does not wait for it.
-  @inline(never)
-  mutating func complain(_ failure: StoreError) {
-    if configuration.arguments.isOnce { hasDiskRefused = true }
-    line.start(.diskRefuses)
-    failure.describe(in: &line)
-    log(&line)
-  }
-
   /// Reports why there is no link.
   mutating func showLink(_ failure: TransportError) {
     line.start(.noLink)
@@ -190,17 +163,6 @@ extension Agent {
       line.add(.noSocket)
       line.add(errno: code)
     }
-    log(&line)
-  }
-
-  /// Reports the state found on disk.
-  mutating func showStart() {
-    let found = driver.reports.outboxFindings
-    line.start(.started)
-    line.add(driver.reports.sessionFinding.phrase)
-    line.add(.pending, driver.reports.pendingReports)
-    line.add(.damaged, found.damaged)
-    line.add(.cut, found.cutBytes)
     log(&line)
   }
 
@@ -227,26 +189,6 @@ extension Agent {
     line.add(.diskBytes, driver.reports.sessionWrites.bytes + driver.reports.outboxWrites.bytes)
     log(&line)
   }
-}
-
-/// Prints a constant line to standard error.
-@inline(never)
-func log(_ text: Span<UInt8>) {
-  var line = TextLine()
-  line.add(text)
-  log(&line)
-}
-
-/// Prints a line to standard error; if that cannot be written, the failure cannot be reported.
-@inline(never)
-func log(_ line: inout TextLine) {
-  #if !hasFeature(Embedded)
-  if let reader = unsafe AgentLog.reader {
-    let text = line.written
-    return reader(String(decoding: text.indices.map { text[$0] }, as: UTF8.self))
-  }
-  #endif
-  _ = line.write(to: 2)
 }
 
 extension AuthenticationFailure {
@@ -312,18 +254,6 @@ extension ReportOutcome {
     case .unsealable: .unsealable
     case .handshake: .handshake
     case .sequenceExhausted: .sequenceExhausted
-    }
-  }
-}
-
-extension SessionFinding {
-  fileprivate var phrase: Phrase {
-    switch self {
-    case .none: .nothing
-    case .found: .found
-    case .foreign: .foreign
-    case .damaged: .damagedFile
-    case .notPrivate: .notPrivateFile
     }
   }
 }

@@ -42,9 +42,11 @@
 static inline int nbiot_errno(void) { return errno; }
 
 // The name and the description of an error, such as "ENOSPC" and "No space left on device" (glibc 2.32); NULL for an
-// unknown number. glibc declares them only with all extensions enabled.
+// unknown number. glibc declares them, and the two below, only with all extensions enabled.
 extern const char *strerrorname_np(int);
 extern const char *strerrordesc_np(int);
+extern int memfd_create(const char *, unsigned int);
+extern int pipe2(int *, int);
 
 // open and openat are variadic; Swift does not import them.
 static inline int nbiot_open_directory(int base, const char *path) {
@@ -585,6 +587,71 @@ static inline pid_t nbiot_start_command(const char *path, const char *argument, 
   pid_t child = nbiot_start(arguments, 0, &failure);
   *code = failure;
   return child;
+}
+
+// The descriptor of `nbiot_signals` which tells of the ends of children as well; -1 where it cannot.
+static inline int nbiot_add_children(int descriptor) {
+  union nbiot_signal_set signals;
+  signals.bits = 1ull << (SIGCHLD - 1);
+  sigprocmask(SIG_BLOCK, &signals.set, NULL);
+  signals.bits |= 1ull << (SIGTERM - 1) | 1ull << (SIGINT - 1) | 1ull << (SIGHUP - 1) | 1ull << (SIGUSR1 - 1);
+  return signalfd(descriptor, &signals.set, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+// A file without a name that holds these bytes and is read from its start; -1 where there is no memory.
+static inline int nbiot_memory_file(const void *bytes, size_t count) {
+  int file = memfd_create("nbiot", 1 /* MFD_CLOEXEC */);
+  if (file < 0) return -1;
+  if (count > 0 && write(file, bytes, count) != (ssize_t)count) {
+    close(file);
+    return -1;
+  }
+  lseek(file, 0, SEEK_SET);
+  return file;
+}
+
+// Starts a command in a process group of its own with `input` as standard input and two variables as its environment.
+// `*output` is the end of a pipe from its standard output, which does not block; standard error stays this program's.
+static inline __attribute__((noinline)) pid_t nbiot_start_request(
+    const char *path, const char *first, const char *second, int input, int *output, int *code) {
+  char *const arguments[] = {(char *)path, NULL};
+  char *const environment[] = {(char *)first, (char *)second, NULL};
+  union nbiot_signal_set none;
+  volatile int failure = 0;
+  int ends[2];
+  pid_t child;
+  none.bits = 0;
+  *output = -1;
+  if (pipe2(ends, O_CLOEXEC) != 0) {
+    *code = errno;
+    return -1;
+  }
+  child = vfork();
+  if (child == 0) {
+    setpgid(0, 0);
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (dup2(input, 0) == 0 && dup2(ends[1], 1) == 1) {
+      sigprocmask(SIG_SETMASK, &none.set, NULL);
+      execve(arguments[0], arguments, environment);
+    }
+    failure = errno;
+    _exit(127);
+  }
+  if (child < 0) failure = errno;
+  close(ends[1]);
+  if (failure == 0) fcntl(ends[0], F_SETFL, O_NONBLOCK);
+  if (failure == 0)
+    *output = ends[0];
+  else
+    close(ends[0]);
+  *code = failure;
+  return child;
+}
+
+// The status of a child that has ended, as `waitpid` has it; -1 while it runs.
+static inline int nbiot_status(pid_t child) {
+  int status;
+  return waitpid(child, &status, WNOHANG) == child ? status : -1;
 }
 
 // The state that a program passes to its replacement, followed by input that was read but not processed.

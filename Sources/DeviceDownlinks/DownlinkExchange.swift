@@ -9,8 +9,8 @@ public import ReportLink
 /// whoever it was handed over to has an answer; and, at `pollTimeout` at the latest, `pollExpired` until it gives `nil`.
 /// The channel is an argument, so that its owner may be an outbox, a client or a test.
 ///
-/// Memory: about 320 bytes for each of `capacity` requests, `answerBytes`, which is the longest answer, and 2 KB for
-/// answers that could not be sent. No call allocates.
+/// It holds the dispatcher's table of `capacity` requests, an answer of `answerBytes` at most, and eight answers that
+/// could not be sent, all in place: no call allocates.
 public struct DownlinkExchange<let capacity: Int, let answerBytes: Int>: ~Copyable {
   /// What decides.
   public private(set) var dispatcher: DownlinkDispatcher<capacity>

@@ -484,7 +484,13 @@ struct AgentTests {
     while waiting < 61_440 {
       usleep(10_000)
       try #require(agent.process.isRunning)
-      try #require(ioctl(output.fileHandleForReading.fileDescriptor, UInt(FIONREAD), &waiting) == 0)
+      // SAFETY: the call fills in one number.
+      let result = unsafe ioctl(
+        output.fileHandleForReading.fileDescriptor,
+        UInt(FIONREAD),
+        &waiting
+      )
+      try #require(result == 0)
     }
     agent.signal(SIGTERM)
     agent.process.waitUntilExit()

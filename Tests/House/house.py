@@ -69,7 +69,8 @@ def read_rules():
 def imports(folder):
     """The modules that a folder imports, each with a file that does."""
     found = {}
-    for path, _, files in os.walk(folder):
+    # A folder that two targets have is a link in one of them.
+    for path, _, files in os.walk(folder, followlinks=True):
         for name in sorted(files):
             if name.endswith(".swift"):
                 file = os.path.join(path, name)

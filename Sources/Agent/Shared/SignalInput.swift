@@ -7,7 +7,13 @@ struct SignalInput {
 
   /// From now on the descriptor reports SIGTERM and SIGINT, which end the program, SIGHUP, which reloads the
   /// configuration, and SIGUSR1, which asks for the counters; SIGPIPE is blocked.
-  mutating func open() { descriptor = nbiot_signals() }
+  mutating func open() {
+    descriptor = nbiot_signals()
+    #if MQTT
+    // The end of a command is one, too.
+    descriptor = nbiot_add_children(descriptor)
+    #endif
+  }
 
   /// The next signal received; 0 if there is none.
   func next() -> Int32 { nbiot_next_signal(descriptor) }

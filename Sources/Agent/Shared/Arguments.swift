@@ -49,9 +49,14 @@ package struct Arguments {
         if pathIndex > 0 || value.isEmpty || value.count > Configuration.maxPath { return false }
         pathIndex = index
       case 6:
+        #if MQTT
+        // Payloads go as they are.
+        return false
+        #else
         index &+= 1
         guard let format = value.index(in: ConfigurationKey.format.values) else { return false }
         isCBOR = format == 1
+        #endif
       case 7:
         // Always last: `startOver` has put it there.
         guard let number = value.decimal else { return false }

@@ -56,7 +56,7 @@ struct DatagramInput {
     }
     let length = max(0, min(count, room.count))
     let text = room.span.extracting(first: length)
-    isAnswer = text.starts(with: Phrase.accepted.text) || text.starts(with: Phrase.refused.text)
+    isAnswer = text.isAgentAnswer
     // Nobody is answered without a name.
     if isAnswer { senders[number].count = 0 }
     return max(0, count)
@@ -83,5 +83,15 @@ struct DatagramInput {
         &own
       )
     }
+  }
+}
+
+extension Span where Element == UInt8 {
+  /// Whether it is what an agent answers to a datagram.
+  var isAgentAnswer: Bool {
+    #if MQTT
+    if starts(with: Span("replied ")) { return true }
+    #endif
+    return starts(with: Phrase.accepted.text) || starts(with: Phrase.refused.text)
   }
 }

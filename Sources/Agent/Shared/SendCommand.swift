@@ -18,7 +18,7 @@ func sendLine(_ arguments: Arguments) -> AgentStatus {
   let given = line.bytes.withoutLineEnd
   // The agent would answer neither.
   if isWhole, given.isEmpty { refusal = .payload }
-  if given.starts(with: Phrase.accepted.text) || given.starts(with: Phrase.refused.text) {
+  if given.isAgentAnswer {
     refusal = .option
   }
   if let refusal {
@@ -58,5 +58,8 @@ func sendLine(_ arguments: Arguments) -> AgentStatus {
   let text = room.span.extracting(0..<count).trimmed
   printed.add(text)
   guard printed.write(to: 1) else { return .output }
+  #if MQTT
+  if text.starts(with: Span("replied ")) { return .success }
+  #endif
   return text.starts(with: Phrase.accepted.text) ? .success : .rejected
 }

@@ -1,15 +1,19 @@
 internal import CPOSIX
-internal import CoAPLink
-internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceDriver
 internal import DeviceStore
 internal import DurableReports
 internal import OpenSSLSupport
-internal import Platform
-internal import SecurityLayer
 internal import SystemClocks
-internal import UDPTransport
+
+// Embedded Swift wants the conformances of what the driver is made of.
+#if MQTT
+internal import MQTTChannel
+internal import MQTTLink
+#else
+internal import CoAPLink
+internal import SecurityLayer
+#endif
 
 /// The exit status of the program.
 ///
@@ -31,6 +35,10 @@ enum AgentStatus: Int32 {
   case output = 5
   /// The state directory cannot be used, or the disk rejected a write.
   case store = 6
+  #if MQTT
+  /// Another device has the same identity.
+  case kicked = 7
+  #endif
 }
 
 /// The program: lines come in, reports go out, and what became of them is printed.
@@ -59,10 +67,11 @@ struct Agent: ~Copyable {
   var heldUntil: Instant?
   /// The number of the current line of standard input.
   var lineNumber: UInt64 = 0
-  var driver: DeviceDriver<AgentSecurity, SystemRandom>
+  var driver: AgentDriver
   var datagrams = DatagramInput()
   var batch = LineBatch()
-  var hints = HintCommand()
+  /// What the transport has beside its driver.
+  var extras: AgentExtras
   var settings = LineSettings()
   var endpoint = ServerAddress()
   /// The current output line, shared by all functions: one in each frame would take 2 KB.
@@ -83,7 +92,7 @@ struct Agent: ~Copyable {
       wait(for: &input)
     }
     close()
-    hints.end()
+    extras.end()
     nbiot_exit(status.rawValue)
   }
 
@@ -92,6 +101,9 @@ struct Agent: ~Copyable {
     if hasNoOutput { return .output }
     if isOver { return .success }
     if hasDiskRefused { return .store }
+    #if MQTT
+    if extras.isKicked { return .kicked }
+    #endif
     if driver.reports.pendingReports > 0 {
       return isUnauthenticated ? .unauthenticated : .undelivered
     }
@@ -102,7 +114,7 @@ struct Agent: ~Copyable {
   private func isDone(after input: borrowing LineInput) -> Bool {
     guard input.isAtEnd, !hasLine, heldUntil == nil else { return false }
     let isOnce = configuration.arguments.isOnce
-    return isHeldUp || driver.reports.isDone && (isOnce || !datagrams.isOpen)
+    return isHeldUp || driver.reports.isDone && (isOnce || !staysOpen)
   }
 
   /// Whether to read further lines.
@@ -145,6 +157,13 @@ struct Agent: ~Copyable {
   /// Those that the disk refuses are tried again later, unless with `--once`.
   @inline(never)
   private mutating func takeBatch(of input: inout LineInput) {
+    #if MQTT
+    while input.next(), !input.isTooLong, input.line.isAnswerLine {
+      lineNumber &+= 1
+      takeAnswer(input.line, number: lineNumber, sender: 0)
+      input.consume()
+    }
+    #endif
     let start = input.place
     batch.start(after: driver.reports.nextID)
     while batch.hasRoom, input.next(), takesLines, take(input.line, isTooLong: input.isTooLong) {
@@ -184,6 +203,15 @@ struct Agent: ~Copyable {
       } else {
         let line = room.span.extracting(first: min(count, room.count)).withoutLineEnd
         let isTooLong = count > room.count
+        #if MQTT
+        if !isTooLong, line.isAnswerLine {
+          commit()
+          tell(areDatagrams: true)
+          takeAnswer(line, number: 0, sender: batch.count)
+          batch.start(after: driver.reports.nextID)
+          continue
+        }
+        #endif
         if !take(line, isTooLong: isTooLong) {
           commit()
           tell(areDatagrams: true)
@@ -202,6 +230,10 @@ struct Agent: ~Copyable {
   /// others, but may have one alone.
   @inline(never)
   private mutating func take(_ line: Span<UInt8>, isTooLong: Bool) -> Bool {
+    #if MQTT
+    // It is told of after those before it.
+    if !isTooLong, line.isAnswerLine { return false }
+    #endif
     var outcome = isTooLong ? LineOutcome.tooLong : .nothing
     if !isTooLong, !line.isEmpty {
       var report = ReportLine()
@@ -226,7 +258,7 @@ struct Agent: ~Copyable {
         payload: isCBOR ? report.cbor : line.extracting(droppingFirst: report.start),
         // Of CBOR it is there already.
         placeholder: configuration.bytes(.idPlaceholder).extracting(first: isCBOR ? 0 : .max),
-        format: (isCBOR ? ContentFormat.cbor : .json).rawValue,
+        format: isCBOR ? 60 : 50,
         priority: report.priority,
         lifetime: UInt32(truncatingIfNeeded: report.ttl),
         key: report.key,
@@ -289,9 +321,11 @@ struct Agent: ~Copyable {
     // Accepted reports stay on disk: the program ends with its current status.
     if isOver { return }
     let now = MonotonicClock.now()
+    #if !MQTT
     receive(at: now)
+    #endif
     driver.reports.handleTimeout(at: now)
-    hints.look(at: now)
+    look(at: now)
     let date = WallClock.now()
     // The rest follows in the next turn, because each may cost a sync.
     while MonotonicClock.now() - now < Milliseconds(100),
@@ -299,8 +333,13 @@ struct Agent: ~Copyable {
     {
       show(event)
     }
+    #if MQTT
+    watch(at: now)
+    #endif
     if configuration.arguments.isOnce, driver.reports.isHeldUp(at: now) { isHeldUp = true }
+    #if !MQTT
     if driver.wantsLink { transmit() }
+    #endif
   }
 
   @inline(never)
@@ -310,51 +349,12 @@ struct Agent: ~Copyable {
       case 0: return
       case SIGUSR1: showCounters()
       case SIGHUP: isReloadWanted = true
+      #if MQTT
+      case SIGCHLD: break
+      #endif
       default: isOver = true
       }
     }
-  }
-
-  @inline(never)
-  private mutating func receive(at now: Instant) {
-    do throws(TransportError) {
-      try driver.receive(at: now)
-    } catch {
-      failLink(error, at: now)
-    }
-  }
-
-  /// Sends close_notify if the channel has it; work in flight stays in the outbox.
-  @inline(never)
-  mutating func close() {
-    driver.reports.close()
-    if driver.server.socket.isOpen { transmit() }
-  }
-
-  /// Sends due datagrams, once there is a socket.
-  @inline(never)
-  private mutating func transmit() {
-    while !isOver {
-      let now = MonotonicClock.now()
-      do throws(TransportError) {
-        return try driver.transmit(at: now) { hint in
-          if configuration.has(.hintCommand) {
-            hints.run(configuration.path(.hintCommand), hint, &line, at: now)
-          }
-        }
-      } catch {
-        if !failLink(error, at: now) { return }
-      }
-    }
-  }
-
-  /// Switches to the server's next address, if there is one; otherwise the report stays, and
-  /// another socket may have a working address.
-  @inline(never)
-  @discardableResult
-  private mutating func failLink(_ failure: TransportError, at now: Instant) -> Bool {
-    showLink(failure)
-    return driver.fail(at: now)
   }
 
   // MARK: - Waiting
@@ -362,20 +362,28 @@ struct Agent: ~Copyable {
   @inline(never)
   private mutating func wait(for input: inout LineInput) {
     let isReady = heldUntil == nil && takesInput()
+    #if MQTT
+    var entries: InlineArray<5, pollfd> = [
+      entry(signals.descriptor), entry(isReady && !input.isAtEnd ? 0 : -1),
+      entry(heldUntil == nil && takesLines ? datagrams.descriptor : -1), entry(linkDescriptor),
+      entry(extras.command.descriptor),
+    ]
+    #else
     var entries: InlineArray<4, pollfd> = [
       entry(signals.descriptor), entry(isReady && !input.isAtEnd ? 0 : -1),
-      entry(heldUntil == nil && takesLines ? datagrams.descriptor : -1),
-      entry(driver.server.descriptor),
+      entry(heldUntil == nil && takesLines ? datagrams.descriptor : -1), entry(linkDescriptor),
     ]
-    // Nothing can be sent while the name is being resolved, even if it is overdue.
-    var deadline = driver.server.isResolving ? nil : driver.reports.pollTimeout()
+    #endif
+    var deadline = linkDeadline
     if let heldUntil { deadline = min(deadline ?? heldUntil, heldUntil) }
     if isReady, hasLine { deadline = MonotonicClock.now() }
-    if let next = hints.deadline { deadline = min(deadline ?? next, next) }
+    if let next = extras.deadline { deadline = min(deadline ?? next, next) }
     let timeout = MonotonicClock.timeout(until: deadline)
     var span = entries.mutableSpan
-    // SAFETY: four entries, and the call does not keep the pointer.
-    _ = unsafe span.withUnsafeMutableBufferPointer { unsafe poll($0.baseAddress, 4, timeout) }
+    // SAFETY: so many entries, and the call does not keep the pointer.
+    _ = unsafe span.withUnsafeMutableBufferPointer {
+      unsafe poll($0.baseAddress, nfds_t($0.count), timeout)
+    }
     if entries[1].revents != 0, !input.read() { hasRejected = true }
     if entries[2].revents != 0 { takeDatagrams() }
   }

@@ -1,70 +1,6 @@
 internal import CPOSIX
 internal import ConstrainedCore
 
-/// A key of the configuration file; `packaging/nbiot-agent.conf` documents each.
-package enum ConfigurationKey: UInt8 {
-  case productKey, deviceName, deviceSecretFile, stateDirectory
-  case endpoint, security, caFile, serverName, allowCommonName, dtlsKey, clientID, signMethod,
-    accept, timing
-  case tokenOption, tokenLifetime
-  case topic, format, idPlaceholder, priority, ttl, coalesce
-  case outboxBytes, whenFull, reserve, retry, retryLimit, maxAttempts, maxAge
-  case socket, socketMode, socketGroup, hintCommand
-
-  #if !hasFeature(Embedded)
-  /// The names of all keys.
-  package static var allNames: [String] {
-    let text = Span(names)
-    return text.indices.map { text[$0] }.split(separator: UInt8(ascii: "|")).map {
-      String(decoding: $0, as: UTF8.self)
-    }
-  }
-  #endif
-
-  /// The name of the key.
-  package var name: Span<UInt8> {
-    @_lifetime(immortal)
-    get { Self.names.word(Int(rawValue)) }
-  }
-
-  /// What values it takes; words with `|` between them are all that it takes, and `number` reads its limits here.
-  var values: Span<UInt8> {
-    @_lifetime(immortal)
-    get { Self.values.word(Int(rawValue), by: UInt8(ascii: ";")) }
-  }
-
-  /// The names in the order of the cases.
-  private static var names: StaticString {
-    """
-    product-key|device-name|device-secret-file|state-directory\
-    |endpoint|security|ca-file|server-name|allow-common-name|dtls-key|client-id|sign-method|accept|timing\
-    |token-option|token-lifetime\
-    |topic|format|id-placeholder|priority|ttl|coalesce\
-    |outbox-bytes|when-full|reserve|retry|retry-limit|max-attempts|max-age\
-    |socket|socket-mode|socket-group|hint-command
-    """
-  }
-
-  /// The allowed values in the order of the cases.
-  private static var values: StaticString {
-    """
-    1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
-    ;HOST:PORT, [ADDRESS]:PORT or coap://HOST:PORT;symmetric|dtls;certificates in PEM in less than 32768 bytes;the name in the server's certificate\
-    ;no|yes;certificate|psk;1 to 64 bytes;hmacmd5|hmacsha1|hmacsha256;json|cbor|none\
-    ;nbIoT|standard|lteM|nbIoTDeep;2088|61;0 to 1000000000 s\
-    ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;json|cbor;1 to 32 bytes;0 to 7;0 to 1000000000 s\
-    ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 1000000;1 to 86400 s;1 to 604800 s;0 to 255;0 to 1000000000 s\
-    ;a path;three octal digits, 600 to 777;a group's name or number;a path
-    """
-  }
-
-  @inline(never)
-  fileprivate init?(_ bytes: Span<UInt8>) {
-    guard let index = bytes.index(in: Span(Self.names)) else { return nil }
-    self.init(rawValue: UInt8(truncatingIfNeeded: index))
-  }
-}
-
 /// The contents of a configuration file: `key = value` lines, and comments after `#` at the start of a
 /// line.
 ///
@@ -79,7 +15,11 @@ package struct Configuration: ~Copyable {
 
   /// The command line, which contains the file's path.
   let arguments: Arguments
+  #if MQTT
+  private var values = InlineArray<34, Value>(repeating: Value())
+  #else
   private var values = InlineArray<33, Value>(repeating: Value())
+  #endif
   /// The file, with zero bytes inserted after the values.
   private var text = InlineArray<8_193, UInt8>(repeating: 0)
 
@@ -119,7 +59,12 @@ package struct Configuration: ~Copyable {
     while equals < range.upperBound, text[equals] != UInt8(ascii: "=") { equals &+= 1 }
     if equals == range.upperBound { refuse(line, Span(), .noKeyAndValue, Span()) }
     let name = text.span.extracting(text.span.trimmed(range.lowerBound..<equals))
-    guard let key = ConfigurationKey(name) else { refuse(line, Span(), .unknownKey, name) }
+    guard let key = ConfigurationKey(name) else {
+      #if MQTT
+      if ConfigurationKey.isOther(name) { ConfigurationKey.refuseOther(name, line, arguments.path) }
+      #endif
+      refuse(line, Span(), .unknownKey, name)
+    }
     let index = Int(key.rawValue)
     if values[index].line != 0 { refuse(line, Span(), .givenTwice, name) }
     let value = text.span.trimmed((equals &+ 1)..<range.upperBound)

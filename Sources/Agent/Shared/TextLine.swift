@@ -16,6 +16,17 @@ struct TextLine {
     add(phrase)
   }
 
+  #if MQTT
+  /// Starts over with a text.
+  mutating func start(_ text: StaticString) {
+    count = 0
+    add(Span(text))
+  }
+
+  /// Appends a text.
+  mutating func add(_ text: StaticString) { add(Span(text)) }
+  #endif
+
   /// Appends a phrase.
   @inline(never)
   mutating func add(_ phrase: Phrase) { add(phrase.text) }

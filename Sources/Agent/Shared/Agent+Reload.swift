@@ -1,7 +1,5 @@
 internal import CPOSIX
-internal import CoAPLink
 internal import ConstrainedCore
-internal import UDPTransport
 
 /// SIGHUP: the program restarts within its process, with the current configuration.
 ///
@@ -20,7 +18,7 @@ extension Agent {
     var count = 0
     while count < 1_000, takeDatagramBatch() { count &+= 1 }
     close()
-    hints.end()
+    extras.end()
     let flags: UInt32 =
       (input.isTooLong ? 1 : 0) | (hasRejected ? 2 : 0) | (hasDiskRefused ? 4 : 0)
     configuration.arguments.startOver(nbiot_legacy(line: lineNumber, flags: flags), input.rest)

@@ -2,35 +2,6 @@ internal import CPOSIX
 internal import ConstrainedCore
 internal import DeviceStore
 
-/// The text of `--help`.
-let helpText: StaticString = """
-  usage: nbiot-agent --config FILE [--once] [--format json|cbor] [--check], or --help
-         nbiot-agent --config FILE --send [TOPIC] PAYLOAD
-
-  Reports lines of standard input to the Alibaba Cloud IoT platform by CoAP over
-  NB-IoT. A line is PAYLOAD or TOPIC<TAB>PAYLOAD; priority=0..7 and ttl=SECONDS may
-  stand before the tab, apart by a space. Each line is on disk when `accepted ID` is
-  printed, and is kept until `delivered ID` or `rejected ID`, over restarts too.
-
-    --config FILE   key = value lines: nbiot-agent.conf documents each key
-    --once          take all lines, send until one has to wait, end
-    --format cbor   make CBOR of lines of JSON
-    --check         read the configuration and say whether it is good
-    --send          hand a line to the agent that runs, by its `socket`, and print its
-                    answer: exit status 0 when it is on disk, 1 when it is refused, 4
-                    when no agent answers in 10 s, which may still take it. PAYLOAD
-                    is a text; @FILE, - and what begins with -- are refused
-    --version       print the version
-
-  Signals: SIGTERM ends, what is not delivered stays; SIGHUP reads the configuration
-  anew; SIGUSR1 prints counters.
-  Exit status: 0 all delivered or ended by a signal, 1 some rejected, refused, given
-  up, expired or dropped, 2 usage or configuration, 3 authentication or handshake
-  refused, 4 some not delivered and kept, 5 standard output cannot be written, 6
-  state directory or disk.
-
-  """
-
 #if !hasFeature(Embedded)
 /// Redirects messages about a configuration to a program other than the agent.
 package enum AgentLog {

@@ -1,0 +1,68 @@
+internal import ConstrainedCore
+
+/// A key of the configuration file; `packaging/nbiot-agent.conf` documents each.
+package enum ConfigurationKey: UInt8 {
+  case productKey, deviceName, deviceSecretFile, stateDirectory
+  case endpoint, security, caFile, serverName, allowCommonName, dtlsKey, clientID, signMethod,
+    accept, timing
+  case tokenOption, tokenLifetime
+  case topic, format, idPlaceholder, priority, ttl, coalesce
+  case outboxBytes, whenFull, reserve, retry, retryLimit, maxAttempts, maxAge
+  case socket, socketMode, socketGroup, hintCommand
+
+  /// The key of the command that the agent runs.
+  static var command: ConfigurationKey { .hintCommand }
+
+  #if !hasFeature(Embedded)
+  /// The names of all keys.
+  package static var allNames: [String] {
+    let text = Span(names)
+    return text.indices.map { text[$0] }.split(separator: UInt8(ascii: "|")).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+  }
+  #endif
+
+  /// The name of the key.
+  package var name: Span<UInt8> {
+    @_lifetime(immortal)
+    get { Self.names.word(Int(rawValue)) }
+  }
+
+  /// What values it takes; words with `|` between them are all that it takes, and `number` reads its limits here.
+  var values: Span<UInt8> {
+    @_lifetime(immortal)
+    get { Self.values.word(Int(rawValue), by: UInt8(ascii: ";")) }
+  }
+
+  /// The names in the order of the cases.
+  private static var names: StaticString {
+    """
+    product-key|device-name|device-secret-file|state-directory\
+    |endpoint|security|ca-file|server-name|allow-common-name|dtls-key|client-id|sign-method|accept|timing\
+    |token-option|token-lifetime\
+    |topic|format|id-placeholder|priority|ttl|coalesce\
+    |outbox-bytes|when-full|reserve|retry|retry-limit|max-attempts|max-age\
+    |socket|socket-mode|socket-group|hint-command
+    """
+  }
+
+  /// The allowed values in the order of the cases.
+  private static var values: StaticString {
+    """
+    1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
+    ;HOST:PORT, [ADDRESS]:PORT or coap://HOST:PORT;symmetric|dtls;certificates in PEM in less than 32768 bytes;the name in the server's certificate\
+    ;no|yes;certificate|psk;1 to 64 bytes;hmacmd5|hmacsha1|hmacsha256;json|cbor|none\
+    ;nbIoT|standard|lteM|nbIoTDeep;2088|61;0 to 1000000000 s\
+    ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;json|cbor;1 to 32 bytes;0 to 7;0 to 1000000000 s\
+    ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 1000000;1 to 86400 s;1 to 604800 s;0 to 255;0 to 1000000000 s\
+    ;a path;three octal digits, 600 to 777;a group's name or number;a path
+    """
+  }
+
+  @inline(never)
+  init?(_ bytes: Span<UInt8>) {
+    guard let index = bytes.index(in: Span(Self.names)) else { return nil }
+    self.init(rawValue: UInt8(truncatingIfNeeded: index))
+  }
+}

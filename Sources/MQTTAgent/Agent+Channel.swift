@@ -1,0 +1,166 @@
+internal import Alink
+internal import ConstrainedCore
+internal import DeviceDownlinks
+internal import DeviceDriver
+internal import DurableReports
+internal import MQTTChannel
+internal import MQTTLink
+internal import OpenSSLSupport
+internal import PayloadCoding
+internal import Platform
+internal import PlatformMQTT
+internal import ReportLink
+internal import SystemClocks
+
+/// The connection of the agent over MQTT.
+extension Agent {
+  /// Whether lines or requests can come after the end of standard input.
+  var staysOpen: Bool { datagrams.isOpen || configuration.has(.onRequest) }
+
+  /// What the link waits for.
+  var linkDescriptor: Int32 { driver.descriptor }
+
+  /// When the link has something to do.
+  var linkDeadline: Instant? { mutating get { driver.reports.pollTimeout() } }
+
+  /// Says goodbye; work in flight stays in the outbox.
+  @inline(never)
+  mutating func close() { driver.close(within: Milliseconds(2_000)) }
+
+  /// Looks after what is not the link's own: requests whose time is over, and the command.
+  @inline(never)
+  mutating func look(at now: Instant) {
+    while let expired = extras.exchange.pollExpired(over: &driver.reports, at: now) {
+      extras.command.forget(expired.number)
+      line.start("warning request-unanswered id=")
+      line.add(UInt64(widening: expired.number))
+      log(&line)
+    }
+    if let ended = extras.command.look(at: now) { answer(ended, at: now) }
+    startCommand(at: now)
+  }
+
+  /// Tells what the link's events do not: refused subscriptions, and why the connection is gone.
+  @inline(never)
+  mutating func watch(at now: Instant) {
+    while let filter = driver.reports.pollRefusedFilter() {
+      line.start("warning subscription-refused filter=")
+      line.add(filter.bytes)
+      log(&line)
+    }
+    let rest = driver.reports.link.rest
+    if rest.until != extras.toldRest {
+      extras.toldRest = rest.until
+      showRest(rest.reason, wait: rest.until - now)
+    }
+  }
+
+  /// Reports why the connection is gone.
+  private mutating func showRest(_ reason: RestReason, wait: Milliseconds) {
+    switch reason {
+    case .none, .failed, .refused: return
+    case .lost: line.start("warning disconnected reason=broken")
+    case .closed: line.start("warning disconnected reason=closed")
+    case .kicked, .suspectedTwin:
+      line.start(reason == .kicked ? "warning kicked" : "warning kicked reason=closed-twice")
+      extras.isKicked = configuration.arguments.isOnce
+    }
+    line.add(" wait=")
+    line.add(UInt64(max(wait.count, 0) + 999) / 1_000)
+    log(&line)
+  }
+
+  /// Tells the platform what the configuration asks for after each connect.
+  @inline(never)
+  mutating func tell() {
+    if configuration.has(.firmwareVersion) { informVersion() }
+    guard configuration.has(.desired) else { return }
+    var storage = InlineArray<2_048, UInt8>(repeating: 0)
+    let number = UInt32(truncatingIfNeeded: extras.random.next() >> 33)
+    let count = writeDesired(
+      configuration.bytes(.desired),
+      id: number,
+      into: storage.mutableSpan
+    )
+    var topic = FixedBytes<128>()
+    topic.write { (writer: inout ByteWriter) in
+      try? writer.append("/sys/")
+      try? writer.append(extras.identity.productKey.bytes)
+      try? writer.append("/")
+      try? writer.append(extras.identity.deviceName.bytes)
+      try? writer.append("/thing/property/desired/get")
+    }
+    transmit(topic.bytes, storage.span.extracting(0..<count))
+  }
+
+  /// Tells the platform which firmware runs.
+  @inline(never)
+  mutating func informVersion() {
+    var storage = InlineArray<512, UInt8>(repeating: 0)
+    do throws(AlinkError) {
+      var request = try AlinkRequest<FirmwareInform, JSONWriter>(
+        storage.mutableSpan,
+        id: UInt32(truncatingIfNeeded: extras.random.next() >> 33)
+      )
+      try request.version(configuration.bytes(.firmwareVersion))
+      let count = try request.finish()
+      let topic = try request.topic(of: extras.identity)
+      transmit(topic.bytes.bytes, storage.span.extracting(0..<count))
+    } catch {
+      // Version and names were checked.
+    }
+  }
+
+  /// Tells the platform that a firmware is not fetched.
+  @inline(never)
+  mutating func refuseFirmware(_ failure: UpgradeFailure) {
+    var storage = InlineArray<512, UInt8>(repeating: 0)
+    do throws(AlinkError) {
+      var request = try AlinkRequest<FirmwareProgress, JSONWriter>(
+        storage.mutableSpan,
+        id: UInt32(truncatingIfNeeded: extras.random.next() >> 33)
+      )
+      try request.progress(.failed(failure))
+      let count = try request.finish()
+      let topic = try request.topic(of: extras.identity)
+      transmit(topic.bytes.bytes, storage.span.extracting(0..<count))
+    } catch {
+      // Names were checked.
+    }
+  }
+
+  /// Sends what the next connect brings again; it is not kept.
+  private mutating func transmit(_ topic: Span<UInt8>, _ payload: Span<UInt8>) {
+    let isSent = driver.reports.send(
+      topic: topic,
+      payload: payload,
+      quality: .atLeastOnce,
+      at: MonotonicClock.now()
+    )
+    if !isSent { log(Span("warning not-told" as StaticString)) }
+  }
+}
+
+/// Writes the request for the desired values of properties, whose names have commas between them; its length, 0 where
+/// one of them is none.
+@inline(never)
+func writeDesired(
+  _ names: Span<UInt8>,
+  id: UInt32,
+  into storage: consuming MutableSpan<UInt8>
+) -> Int {
+  do throws(AlinkError) {
+    var request = try AlinkRequest<DesiredGet, JSONWriter>(storage, id: id)
+    var index = 0
+    while true {
+      let name = names.word(index, by: UInt8(ascii: ","))
+      if name.isEmpty { break }
+      let range = name.trimmed(0..<name.count)
+      try request.add(name.extracting(range))
+      index += 1
+    }
+    return try request.finish()
+  } catch {
+    return 0
+  }
+}

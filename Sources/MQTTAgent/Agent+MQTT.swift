@@ -1,0 +1,159 @@
+internal import Alink
+internal import ConstrainedCore
+internal import DeviceDownlinks
+internal import DeviceDriver
+internal import DurableReports
+internal import MQTTChannel
+internal import MQTTLink
+internal import OpenSSLSupport
+internal import Platform
+internal import PlatformMQTT
+internal import SystemClocks
+
+/// What moves the reports, over MQTT.
+typealias AgentDriver = DescriptorDriver<MQTTLink<MQTTChannel, SystemRandom>>
+
+/// What the agent over MQTT has beside it: what the platform sends.
+struct AgentExtras: ~Copyable {
+  /// Requests of the platform and their answers.
+  var exchange: DownlinkExchange<16, 8_192>
+  /// The command that answers them.
+  var command = RequestCommand()
+  /// The upgrade that was pushed.
+  var firmware = FirmwarePush()
+  /// The device.
+  let identity: DeviceIdentity
+  /// Numbers of the device's own requests.
+  var random = SystemRandom()
+  /// Until when the last rest is that was told of.
+  var toldRest = Instant(milliseconds: .min)
+  /// Whether the platform said, or seems to say, that another device has the identity.
+  var isKicked = false
+
+  /// When something of it is due.
+  var deadline: Instant? {
+    guard let next = command.deadline else { return exchange.pollTimeout() }
+    return min(next, exchange.pollTimeout() ?? next)
+  }
+
+  /// Ends the command.
+  mutating func end() { command.end() }
+}
+
+extension Agent {
+  /// Creates the device described by the configuration; an error ends the process, and so does
+  /// `--check`.
+  @inline(never)
+  init(_ arguments: Arguments) {
+    configuration = Configuration(arguments)
+    configuration.read()
+    configuration.require(.productKey)
+    configuration.require(.deviceName)
+    configuration.require(.deviceSecretFile)
+    configuration.require(.stateDirectory)
+    endpoint.read(configuration)
+    settings.read(configuration)
+    let linkSettings = MQTTLinkSettings(configuration, endpoint.transport)
+    let durableSettings = DurableSettings(configuration)
+    let downlinkSettings = DownlinkSettings(configuration)
+    checkDesired(configuration)
+    let identity = makeIdentity(configuration)
+    // One of the names alone has no bar.
+    if (try? MQTTConnectRequest.check(identity)) == nil { configuration.refuse(.clientID) }
+    let secret = readSecret(configuration)
+    let fingerprint = makeFingerprint(configuration, identity, secret, mode: 2)
+    let channel = makeChannel(configuration, endpoint)
+    let socketMode = configuration.mode(.socketMode, default: 0o660)
+    let socketGroup = configuration.group(.socketGroup)
+    if !endpoint.channel.isSecure { log(Span("warning not-encrypted tls=no" as StaticString)) }
+    if arguments.request == .check { finishCheck(configuration) }
+    var random = SystemRandom()
+    extras = AgentExtras(
+      exchange: DownlinkExchange(
+        identity,
+        settings: downlinkSettings,
+        // Small enough to be typed, and none of an earlier life.
+        firstNumber: UInt32(truncatingIfNeeded: random.next() % 900_000_000) + 100_000_000
+      ),
+      identity: identity
+    )
+    driver = AgentDriver(
+      reports: DurableReports(
+        link: makeLink(configuration, identity, secret, linkSettings, channel),
+        settings: durableSettings,
+        boot: WallClock.boot()
+      )
+    )
+    open(fingerprint)
+    signals.open()
+    if !arguments.isOnce { _ = extras.exchange.listen(over: &driver.reports) }
+    // Last: the socket may be of another agent, which has the directory, too.
+    if configuration.has(.socket) { listen(socketMode, socketGroup) }
+  }
+}
+
+// MARK: - Parts, each of which ends the process on failure
+
+@inline(never)
+private func makeLink(
+  _ configuration: borrowing Configuration,
+  _ identity: DeviceIdentity,
+  _ secret: consuming SecretBytes,
+  _ settings: MQTTLinkSettings,
+  _ channel: consuming MQTTChannel
+) -> MQTTLink<MQTTChannel, SystemRandom> {
+  do throws(MQTTSettingsError) {
+    return try MQTTLink(
+      identity: identity,
+      secret: secret,
+      settings: settings,
+      layer: channel,
+      randomness: SystemRandom()
+    )
+  } catch {
+    // A default one, of the names, has no bar.
+    configuration.refuse(.clientID)
+  }
+}
+
+@inline(never)
+private func makeChannel(
+  _ configuration: borrowing Configuration,
+  _ endpoint: borrowing ServerAddress
+) -> MQTTChannel {
+  var text = InlineArray<32_768, UInt8>(repeating: 0)
+  var room = text.mutableSpan
+  var length = 0
+  if endpoint.channel.isSecure {
+    configuration.require(.caFile)
+    length = PrivateInput.read(configuration.path(.caFile), into: &room, .unreadableAuthorities)
+    if length == 0 || length == room.count { configuration.refuse(.caFile) }
+  }
+  do throws(ChannelError) {
+    var settings = try ChannelSettings(endpoint.channel, host: endpoint.host, port: endpoint.port)
+    if configuration.has(.webSocketPath) {
+      do throws(CapacityError) {
+        try settings.path.replace(with: configuration.bytes(.webSocketPath))
+      } catch {
+        configuration.refuse(.webSocketPath)
+      }
+    }
+    return try MQTTChannel(settings, authorities: room.span.extracting(0..<length))
+  } catch {
+    switch error {
+    case .path: configuration.refuse(.webSocketPath)
+    case .host: configuration.refuse(.endpoint)
+    case .authorities: configuration.refuse(.caFile)
+    case .limits, .system: fail(.usage, Span("error no memory for the connection" as StaticString))
+    }
+  }
+}
+
+/// Ends the process where `desired` has what is no name of a property.
+@inline(never)
+private func checkDesired(_ configuration: borrowing Configuration) {
+  let names = configuration.bytes(.desired)
+  if names.isEmpty { return }
+  var storage = InlineArray<2_048, UInt8>(repeating: 0)
+  if writeDesired(names, id: 1, into: storage.mutableSpan) == 0 { configuration.refuse(.desired) }
+}

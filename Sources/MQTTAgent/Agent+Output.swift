@@ -1,0 +1,135 @@
+internal import ConstrainedCore
+internal import DeviceDriver
+internal import DeviceStore
+internal import DurableReports
+internal import MQTTChannel
+internal import MQTTLayer
+internal import MQTTLink
+internal import OpenSSLSupport
+internal import PlatformMQTT
+internal import ReportLink
+
+/// What the agent over MQTT says of its link.
+extension Agent {
+  /// Prints an event.
+  @inline(never)
+  mutating func show(_ event: DurableEvent) {
+    switch event {
+    case .authenticated:
+      isUnauthenticated = false
+      // A connection is what reports that wait for one were waiting for.
+      driver.reports.moveOn()
+      line.start("info connected")
+      log(&line)
+      return tell()
+    case .authenticationFailed: showFailure()
+    case .delivered(let id):
+      line.start(.delivered)
+      line.add(id)
+      return print()
+    case .rejected(let id):
+      finish(.rejected, id)
+      return print()
+    case .givenUp(let id, let reason):
+      finish(.givenUp, id)
+      line.add(reason == .maxAge ? .maxAge : .maxAttempts)
+      return print()
+    case .expired(let id):
+      finish(.expired, id)
+      return print()
+    case .dropped(let id):
+      finish(.dropped, id)
+      return print()
+    case .superseded(let id):
+      line.start(.superseded)
+      line.add(id)
+      return print()
+    case .postponed(let id):
+      line.start(.postponed)
+      line.add("not-acknowledged")
+      line.add(.id)
+      line.add(id)
+    case .downlink: return takeDownlink()
+    case .storeFailed(let failure): return complain(failure)
+    }
+    log(&line)
+  }
+
+  /// Begins the line that says why there is no connection.
+  private mutating func showFailure() {
+    switch driver.reports.link.failure {
+    case .refused(let code):
+      line.start("warning connection-refused connack=")
+      line.add(UInt64(code.rawValue))
+      line.add(" standard=")
+      line.add(code.standardMeaning?.word ?? "reserved")
+      line.add(" sdk=")
+      line.add(code.publicMeaning?.word ?? "reserved")
+      isUnauthenticated = code != .unavailable
+    case .connection(let reason):
+      isUnauthenticated = false
+      line.start(.noLink)
+      line.add(reason.word)
+    case .signing: line.start("error signing-failed")
+    }
+  }
+
+  /// Prints the counters.
+  mutating func showCounters() {
+    let done = driver.reports.link.counters
+    line.start(.counters)
+    line.add(.pending, driver.reports.pendingReports)
+    line.add(.acceptedReports, driver.reports.outboxCounters.accepted)
+    line.add(.deliveredReports, driver.reports.deliveredReports)
+    line.add(.rejectedReports, driver.reports.rejectedReports)
+    line.add(.givenUpReports, driver.reports.outboxCounters.givenUp)
+    line.add(.expiredReports, driver.reports.outboxCounters.expired)
+    line.add(.droppedReports, driver.reports.outboxCounters.dropped)
+    line.add(.supersededReports, driver.reports.outboxCounters.superseded)
+    line.add(" connections=")
+    line.add(UInt64(done.connections))
+    line.add(" reports=")
+    line.add(UInt64(done.reports))
+    line.add(" acknowledged=")
+    line.add(UInt64(done.acknowledged))
+    line.add(" downlinks=")
+    line.add(UInt64(done.downlinks))
+    line.add(" sends=")
+    line.add(UInt64(done.sends))
+    line.add(.diskSyncs, driver.reports.outboxWrites.syncs)
+    line.add(.diskBytes, driver.reports.outboxWrites.bytes)
+    log(&line)
+  }
+}
+
+extension ConnackMeaning {
+  /// A word for a line.
+  fileprivate var word: StaticString {
+    switch self {
+    case .accepted: "accepted"
+    case .protocolVersion: "protocol-version"
+    case .identifier: "client-id"
+    case .unavailable: "server-unavailable"
+    case .credentials: "user-or-password"
+    case .notAuthorized: "not-authorized"
+    }
+  }
+}
+
+extension MQTTFailure {
+  /// A word for a line.
+  fileprivate var word: StaticString {
+    switch self {
+    case .refused: "refused"
+    case .unreachable: "unreachable"
+    case .timedOut: "timed-out"
+    case .unknownAuthority: "unknown-authority"
+    case .expired: "expired (or the clock is wrong)"
+    case .certificate: "bad-certificate"
+    case .serverName: "wrong-name"
+    case .oldVersion: "old-version"
+    case .handshake: "handshake"
+    case .library: "library"
+    }
+  }
+}

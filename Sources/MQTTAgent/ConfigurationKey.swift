@@ -1,0 +1,85 @@
+internal import ConstrainedCore
+
+/// A key of the configuration file of the agent over MQTT; the README documents each.
+package enum ConfigurationKey: UInt8 {
+  case productKey, deviceName, deviceSecretFile, stateDirectory
+  case transport, endpoint, webSocket, webSocketPath, tls, caFile, clientID, signMethod, keepAlive,
+    cleanSession, inFlight, notices
+  case topic, idPlaceholder, priority, ttl, coalesce
+  case outboxBytes, whenFull, retry, retryLimit, maxAttempts, maxAge
+  case socket, socketMode, socketGroup
+  case onRequest, answerTime, firmwareVersion, desired
+
+  /// The key of the command that the agent runs.
+  static var command: ConfigurationKey { .onRequest }
+
+  /// The name of the key.
+  package var name: Span<UInt8> {
+    @_lifetime(immortal)
+    get { Self.names.word(Int(rawValue)) }
+  }
+
+  /// What values it takes; words with `|` between them are all that it takes, and `number` reads its limits here.
+  var values: Span<UInt8> {
+    @_lifetime(immortal)
+    get { Self.values.word(Int(rawValue), by: UInt8(ascii: ";")) }
+  }
+
+  /// The names in the order of the cases.
+  private static var names: StaticString {
+    """
+    product-key|device-name|device-secret-file|state-directory\
+    |transport|endpoint|websocket|websocket-path|tls|ca-file|client-id|sign-method|keep-alive\
+    |clean-session|in-flight|notices\
+    |topic|id-placeholder|priority|ttl|coalesce\
+    |outbox-bytes|when-full|retry|retry-limit|max-attempts|max-age\
+    |socket|socket-mode|socket-group\
+    |on-request|answer-time|firmware-version|desired
+    """
+  }
+
+  /// The allowed values in the order of the cases.
+  private static var values: StaticString {
+    """
+    1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
+    ;mqtt;HOST, HOST:PORT or [ADDRESS]:PORT;no|yes;a path from / of at most 64 bytes;yes|no\
+    ;certificates in PEM in less than 32768 bytes;1 to 64 bytes without |;hmacsha256|hmacsha1|hmacmd5\
+    ;30 to 1200 s\
+    ;yes|no;1 to 16;no|yes\
+    ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;1 to 32 bytes;0 to 7;0 to 1000000000 s\
+    ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 86400 s;1 to 604800 s;0 to 255;0 to 1000000000 s\
+    ;a path;three octal digits, 600 to 777;a group's name or number\
+    ;a path;1 to 3600 s;1 to 128 bytes;names of properties with commas between them
+    """
+  }
+
+  /// The keys of the agent over CoAP that this one does not have.
+  private static var others: StaticString {
+    """
+    security|server-name|allow-common-name|dtls-key|accept|timing|token-option|token-lifetime|format|reserve\
+    |hint-command
+    """
+  }
+
+  /// Whether a name is a key of the agent over CoAP alone.
+  static func isOther(_ name: Span<UInt8>) -> Bool { name.index(in: Span(others)) != nil }
+
+  /// Ends the process because of such a key.
+  @inline(never)
+  static func refuseOther(_ name: Span<UInt8>, _ number: Int, _ path: Span<UInt8>) -> Never {
+    var line = TextLine()
+    line.add(.error)
+    line.add(path)
+    line.add(.colon, UInt64(number))
+    line.add(.colonAndSpace)
+    line.add(name)
+    line.add(" belongs to nbiot-agent, the agent over CoAP: take it out")
+    fail(.usage, &line)
+  }
+
+  @inline(never)
+  init?(_ bytes: Span<UInt8>) {
+    guard let index = bytes.index(in: Span(Self.names)) else { return nil }
+    self.init(rawValue: UInt8(truncatingIfNeeded: index))
+  }
+}

@@ -1,0 +1,73 @@
+import Foundation
+import Testing
+
+@Suite("What people write into the files of the agent over MQTT")
+struct MQTTConfigurationTests {
+  /// `--check` of a configuration that is good, with these lines.
+  private func check(_ lines: [String], without: String = "nothing") throws -> Program {
+    let folder = URL.temporaryDirectory.appending(path: "nbiot-mqtt-conf-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let secret = folder.appending(path: "secret.txt")
+    try Data("secret\n".utf8).write(to: secret)
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret.path)
+    let file = folder.appending(path: "agent.conf")
+    let good = [
+      "product-key = a1B2c3D4e5F", "device-name = device1", "device-secret-file = \(secret.path)",
+      "state-directory = \(folder.path)/state", "ca-file = \(secret.path)",
+    ].filter { !$0.hasPrefix(without) }
+    try Data((good + lines + [""]).joined(separator: "\n").utf8).write(to: file)
+    let agent = try Program("nbiot-agent-mqtt", ["--check", "--config", file.path])
+    agent.endInput()
+    agent.wait()
+    return agent
+  }
+
+  @Test(arguments: [
+    ("keep-alive = 29", ":6: keep-alive takes 30 to 1200 s"),
+    ("keep-alive = 1201", ":6: keep-alive takes 30 to 1200 s"),
+    ("keep-alive = five", ":6: keep-alive takes 30 to 1200 s"),
+    ("in-flight = 0", ":6: in-flight takes 1 to 16"),
+    ("in-flight = 17", ":6: in-flight takes 1 to 16"),
+    ("transport = coap", ":6: transport takes mqtt"),
+    ("websocket = maybe", ":6: websocket takes no|yes"), ("tls = 1", ":6: tls takes yes|no"),
+    ("clean-session = 0", ":6: clean-session takes yes|no"),
+    ("client-id = a|b", ":6: client-id takes 1 to 64 bytes without |"),
+    ("answer-time = 0", ":6: answer-time takes 1 to 3600 s"),
+    ("endpoint = coap://h:1", ":6: endpoint takes HOST, HOST:PORT or [ADDRESS]:PORT"),
+    ("websocket-path = mqtt", ":6: websocket-path takes a path from /"),
+    ("on-request = /nowhere/it", ":6: on-request: no file that can be run"),
+    ("desired = a b", ":6: desired takes names of properties"),
+    ("timing = nbIoT", ":6: timing belongs to nbiot-agent, the agent over CoAP: take it out"),
+    ("security = dtls", ":6: security belongs to nbiot-agent, the agent over CoAP"),
+    ("hint-command = /bin/true", ":6: hint-command belongs to nbiot-agent"),
+    ("keepalive = 60", ":6: unknown key keepalive"),
+  ])
+  func `a wrong line is refused with its number and the reason`(
+    line: String,
+    complaint: String
+  )
+    throws
+  {
+    let agent = try check([line])
+    #expect(agent.status == 2 && agent.log.contains(complaint), "\(agent.log)")
+  }
+
+  @Test(arguments: [
+    [], ["transport = mqtt", "keep-alive = 30", "in-flight = 16", "clean-session = no"],
+    ["websocket = yes", "websocket-path = /ws", "keep-alive = 1200"],
+    ["endpoint = [::1]:8883", "on-request = /bin/true", "desired = a,b", "firmware-version = 1"],
+  ])
+  func `a good file is good`(lines: [String]) throws {
+    let agent = try check(lines)
+    #expect(agent.status == 0 && agent.log == "", "\(agent.log)")
+    #expect(agent.output == "the configuration is good\n")
+  }
+
+  @Test func `without TLS it warns, and TLS needs authorities`() throws {
+    let plain = try check(["tls = no"], without: "ca-file")
+    #expect(plain.status == 0 && plain.log == "warning not-encrypted tls=no\n")
+    let missing = try check([], without: "ca-file")
+    #expect(missing.status == 2 && missing.log.hasSuffix(": missing: ca-file\n"))
+  }
+}

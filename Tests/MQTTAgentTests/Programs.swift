@@ -1,0 +1,195 @@
+import Foundation
+import Synchronization
+import TestSupport
+import Testing
+
+/// A program beside the tests, with what it prints.
+final class Program {
+  let process = Process()
+  private let input = Pipe.ofChild()
+  private let printed = Text()
+  private let logged = Text()
+  private let readers = DispatchGroup()
+
+  private final class Text: Sendable {
+    let all = Mutex("")
+  }
+
+  init(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws {
+    process.executableURL = name == "nbiot-agent-mqtt" ? agentProgram : beside(name)
+    process.arguments = arguments
+    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+    let (output, errors) = (Pipe.ofChild(), Pipe.ofChild())
+    process.standardInput = input
+    process.standardOutput = output
+    process.standardError = errors
+    try process.start()
+    collect(output, printed)
+    collect(errors, logged)
+  }
+
+  deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
+
+  private func collect(_ pipe: Pipe, _ text: Text) {
+    readers.enter()
+    Thread.detachNewThread { [readers] in
+      let handle = pipe.fileHandleForReading
+      while case let data = handle.availableData, !data.isEmpty {
+        text.all.withLock { $0 += String(decoding: data, as: UTF8.self) }
+      }
+      readers.leave()
+    }
+  }
+
+  var output: String { printed.all.withLock { $0 } }
+  var lines: [String] { output.split(separator: "\n").map(String.init) }
+  var log: String { logged.all.withLock { $0 } }
+  var status: Int32 { process.terminationStatus }
+
+  func write(_ text: String) {
+    try? input.fileHandleForWriting.write(contentsOf: Data(text.utf8))
+  }
+
+  func endInput() { try? input.fileHandleForWriting.close() }
+
+  func signal(_ number: Int32) { _ = kill(process.processIdentifier, number) }
+
+  /// Waits for its end, and for all that it printed.
+  func wait() {
+    process.waitUntilExit()
+    readers.wait()
+  }
+
+  /// Waits for a line of output that matches and gives its first capture; throws after a minute.
+  func capture(_ pattern: Regex<(Substring, Substring)>) throws -> String {
+    for _ in 0..<6_000 {
+      if let match = output.firstMatch(of: pattern) { return String(match.1) }
+      usleep(10_000)
+    }
+    throw Complaint("no \(pattern) in \(output), \(log)")
+  }
+
+  /// Waits until something is true of it; `false` after a minute.
+  func wait(until isThere: (Program) -> Bool) -> Bool {
+    for _ in 0..<6_000 {
+      if isThere(self) { return true }
+      usleep(10_000)
+    }
+    return false
+  }
+}
+
+struct Complaint: Error, CustomStringConvertible {
+  let description: String
+
+  init(_ description: String) { self.description = description }
+}
+
+/// The agent that is tried: the one beside the tests, or NBIOT_AGENT_MQTT, as `make agent-mqtt` builds it.
+private let agentProgram =
+  ProcessInfo.processInfo.environment["NBIOT_AGENT_MQTT"].map { URL(filePath: $0) }
+  ?? beside("nbiot-agent-mqtt")
+
+private func beside(_ name: String) -> URL {
+  Bundle.module.bundleURL.deletingLastPathComponent().appending(path: name)
+}
+
+/// Whether the simulator's broker can run; where the peers are required, the tests run and fail.
+let hasBroker =
+  ProcessInfo.processInfo.environment["NBIOT_REQUIRE_PEERS"] != nil
+  || FileManager.default.isExecutableFile(atPath: "/usr/sbin/mosquitto")
+
+/// `nbiot simulate` with MQTT over TLS and a control socket, and the folder of an agent of its device.
+final class World {
+  static let device = "a1B2c3D4e5F/device1"
+
+  let folder: URL
+  let simulator: Program
+  let control: String
+  private let port: String
+
+  init() throws {
+    folder = URL.temporaryDirectory.appending(path: "nbiot-agent-mqtt-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(
+      at: folder,
+      withIntermediateDirectories: true,
+      attributes: [.posixPermissions: 0o700]
+    )
+    let secret = folder.appending(path: "secret.txt").path
+    try Data("0123456789abcdef0123456789abcdef\n".utf8).write(to: URL(filePath: secret))
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    simulator = try Program(
+      "nbiot",
+      [
+        "simulate", "--port", "0", "--control", "0", "--mqtts", "0", "--certificates",
+        folder.appending(path: "certificates").path, "--device", "a1B2c3D4e5F,device1,\(secret)",
+      ]
+    )
+    port = try simulator.capture(/port ([0-9]+).*, mqtts/)
+    control = "127.0.0.1:" + (try simulator.capture(/port ([0-9]+).*, control/))
+    try configure()
+  }
+
+  deinit { try? FileManager.default.removeItem(at: folder) }
+
+  var configuration: URL { folder.appending(path: "agent.conf") }
+
+  /// Writes the configuration, with these lines at its end.
+  func configure(_ lines: [String] = []) throws {
+    let text = [
+      "product-key = a1B2c3D4e5F", "device-name = device1",
+      "device-secret-file = \(folder.appending(path: "secret.txt").path)",
+      "state-directory = \(folder.appending(path: "state").path)", "transport = mqtt",
+      "endpoint = 127.0.0.1:\(port)",
+      "ca-file = \(folder.appending(path: "certificates/ca.pem").path)",
+      "topic = /\(Self.device)/user/update",
+    ]
+    try Data((text + lines + [""]).joined(separator: "\n").utf8).write(to: configuration)
+  }
+
+  /// Writes a command.
+  func command(_ text: String) throws -> String {
+    let file = folder.appending(path: "command.sh")
+    try Data("#!/bin/sh\n\(text)\n".utf8).write(to: file)
+    try FileManager.default.setAttributes([.posixPermissions: 0o700], ofItemAtPath: file.path)
+    return file.path
+  }
+
+  func agent(_ arguments: [String] = []) throws -> Program {
+    try Program("nbiot-agent-mqtt", ["--config", configuration.path] + arguments)
+  }
+
+  /// An agent that is connected, and has been granted what it wants.
+  func connectedAgent() throws -> Program {
+    let agent = try agent()
+    let last = "SUBSCRIBE /sys/\(Self.device)/thing/property/desired/get_reply"
+    guard simulator.wait(until: { $0.output.contains(last) }) else {
+      throw Complaint("not connected: \(agent.log)")
+    }
+    return agent
+  }
+
+  /// `nbiot push`, under way.
+  func push(_ kind: String, _ options: [String] = []) throws -> Program {
+    try Program(
+      "nbiot",
+      [
+        "push", kind, "--at", control, "--product-key", "a1B2c3D4e5F", "--device-name", "device1",
+        "--output", "json",
+      ] + options
+    )
+  }
+
+  func broker(_ action: String) throws -> Program {
+    let names =
+      action == "kick" ? ["--product-key", "a1B2c3D4e5F", "--device-name", "device1"] : []
+    let program = try Program("nbiot", ["broker", action, "--at", control] + names)
+    program.wait()
+    return program
+  }
+
+  func stop() {
+    simulator.signal(SIGTERM)
+    simulator.wait()
+  }
+}
