@@ -76,7 +76,7 @@ peers:
 
 # Tests that run programs block a thread each, and there are only as many threads as cores. They run separately from the
 # others, some of which depend on the time.
-PROGRAMS := ^nbiotTests\.|^SnippetTests\.|^MQTT(Agent|Channel|Link|Client)Tests\.
+PROGRAMS := ^nbiotTests\.|^SnippetTests\.|^MQTT(Agent|Channel|Link)Tests\.
 test: deps-mqtt peers
 	@packaging/install-broker.sh --tests
 	@rm -f .build/tests-swift-testing.xml .build/programs-swift-testing.xml
