@@ -107,7 +107,7 @@ struct DurableMQTTTests {
     return url
   }
 
-  @Test(arguments: [1, 4, 16])
+  @Test(arguments: [1, 16])
   func `each accepted report is delivered, whatever becomes of the broker`(
     reportsInFlight: Int
   ) throws {
@@ -119,7 +119,8 @@ struct DurableMQTTTests {
     var topics: [UInt64: Int] = [:]
     // The last one of each topic that was delivered.
     var last: [Int: UInt64] = [:]
-    for number in 0..<40 {
+    // So many that some wait whenever the broker is killed, with all in flight acknowledged at once.
+    for number in 0..<160 {
       let id = try device.accept("{\"n\":\(number)}", to: "t\(number % 20)")
       waiting.insert(id)
       topics[id] = number % 20
