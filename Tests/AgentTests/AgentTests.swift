@@ -479,14 +479,18 @@ struct AgentTests {
     let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
     try Data((lines + "outbox-bytes = 1000000\n").utf8).write(to: folder.configuration)
     try agent.process.start()
-    // It stands still once the pipe is full.
-    let journal = folder.state.appending(path: "outbox").path
-    var (size, before) = (0, -1)
-    while size == 0 || size != before {
-      before = size
-      usleep(500_000)
-      let attributes = try? FileManager.default.attributesOfItem(atPath: journal)
-      size = attributes?[.size] as? Int ?? 0
+    // It stands still once the pipe has less room than a page, of 64 KB.
+    var waiting: CInt = 0
+    while waiting < 61_440 {
+      usleep(10_000)
+      try #require(agent.process.isRunning)
+      // SAFETY: the call fills in one number.
+      let result = unsafe ioctl(
+        output.fileHandleForReading.fileDescriptor,
+        UInt(FIONREAD),
+        &waiting
+      )
+      try #require(result == 0)
     }
     agent.signal(SIGTERM)
     agent.process.waitUntilExit()
