@@ -479,10 +479,11 @@ struct AgentTests {
     let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
     try Data((lines + "outbox-bytes = 1000000\n").utf8).write(to: folder.configuration)
     try agent.process.start()
-    // It stands still once the pipe has less room than a page, of 64 KB.
-    var waiting: CInt = 0
-    while waiting < 61_440 {
-      usleep(10_000)
+    // It stands still once the pipe of 64 KB is full: of each of its pages some bytes are left over.
+    var (waiting, before) = (CInt(0), CInt(-1))
+    while waiting < 57_344 || waiting != before {
+      before = waiting
+      usleep(100_000)
       try #require(agent.process.isRunning)
       // SAFETY: the call fills in one number.
       let result = unsafe ioctl(
