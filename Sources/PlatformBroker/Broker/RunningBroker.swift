@@ -139,7 +139,7 @@ final class RunningBroker {
   }
 
   private func takeErrors(_ data: Data) {
-    // The tests of a build in a container run as root, and nobody can do anything about it.
+    // In a container mosquitto runs as root on purpose; its warning of that is no reason for an end.
     let text = String(decoding: data, as: UTF8.self).split(
       separator: "\n",
       omittingEmptySubsequences: false
