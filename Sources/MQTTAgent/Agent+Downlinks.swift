@@ -184,10 +184,9 @@ extension Agent {
 
   // MARK: - Lines
 
-  /// Takes a line that is an answer or says what became of a firmware: that of the datagram of `sender` where its
-  /// number is 0.
+  /// Takes a line that is an answer or says what became of a firmware; its number is 0 where it came by datagram.
   @inline(never)
-  mutating func takeAnswer(_ line: Span<UInt8>, number: UInt64, sender: Int) {
+  mutating func takeAnswer(_ line: Span<UInt8>, number: UInt64) {
     var problem: StaticString?
     var request: UInt64 = 0
     if line.starts(with: Span("reply ")) {
@@ -210,7 +209,7 @@ extension Agent {
       self.line.start("replied ")
       self.line.add(request)
     }
-    if number == 0 { datagrams.reply(self.line, to: sender) }
+    if number == 0 { datagrams.reply(self.line) }
     print()
   }
 

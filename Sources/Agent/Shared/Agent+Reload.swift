@@ -16,7 +16,7 @@ extension Agent {
     log(Phrase.reload.text)
     // What waits in the socket would go with it.
     var count = 0
-    while count < 1_000, takeDatagramBatch() { count &+= 1 }
+    while count < 1_000, takeDatagram() { count &+= 1 }
     close()
     extras.end()
     let flags: UInt32 =

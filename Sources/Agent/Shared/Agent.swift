@@ -160,7 +160,7 @@ struct Agent: ~Copyable {
     #if MQTT
     while input.next(), !input.isTooLong, input.line.isAnswerLine {
       lineNumber &+= 1
-      takeAnswer(input.line, number: lineNumber, sender: 0)
+      takeAnswer(input.line, number: lineNumber)
       input.consume()
     }
     #endif
@@ -183,47 +183,34 @@ struct Agent: ~Copyable {
   @inline(never)
   private mutating func takeDatagrams() {
     let start = MonotonicClock.now()
-    while !isOver, takesLines, MonotonicClock.now() - start < Milliseconds(100), takeDatagramBatch()
-    {}
+    while !isOver, takesLines, MonotonicClock.now() - start < Milliseconds(100), takeDatagram() {}
   }
 
-  /// The same as `takeBatch` of datagrams; whether there was one.
+  /// Takes the next datagram, whose report becomes durable alone; whether there was one.
   ///
   /// Who has sent a datagram that is refused has to send it again.
   @inline(never)
-  mutating func takeDatagramBatch() -> Bool {
+  mutating func takeDatagram() -> Bool {
     var bytes = InlineArray<4_096, UInt8>(repeating: 0)
     var room = bytes.mutableSpan
+    let count = datagrams.next(into: &room)
+    if count == 0 { return false }
+    let line = room.span.extracting(first: min(count, room.count)).withoutLineEnd
+    #if MQTT
+    if count <= room.count, !datagrams.isAnswer, line.isAnswerLine {
+      takeAnswer(line, number: 0)
+      return true
+    }
+    #endif
     batch.start(after: driver.reports.nextID)
-    while batch.count < DatagramInput.maxCount, batch.count == 0 || takesLines {
-      let count = datagrams.next(batch.count, into: &room)
-      if count == 0 { break }
-      if datagrams.isAnswer {
-        batch.append(.option)
-      } else {
-        let line = room.span.extracting(first: min(count, room.count)).withoutLineEnd
-        let isTooLong = count > room.count
-        #if MQTT
-        if !isTooLong, line.isAnswerLine {
-          commit()
-          tell(areDatagrams: true)
-          takeAnswer(line, number: 0, sender: batch.count)
-          batch.start(after: driver.reports.nextID)
-          continue
-        }
-        #endif
-        if !take(line, isTooLong: isTooLong) {
-          commit()
-          tell(areDatagrams: true)
-          datagrams.putFirst(batch.count)
-          batch.start(after: driver.reports.nextID)
-          _ = take(line, isTooLong: isTooLong)
-        }
-      }
+    if datagrams.isAnswer {
+      batch.append(.option)
+    } else {
+      _ = take(line, isTooLong: count > room.count)
     }
     commit()
     tell(areDatagrams: true)
-    return batch.count > 0
+    return true
   }
 
   /// Takes a line into the batch, whose reports `commit` makes durable; `false` when it has no place among the
@@ -307,7 +294,7 @@ struct Agent: ~Copyable {
         line.add(.space)
         line.add(outcome.phrase)
       }
-      if areDatagrams { datagrams.reply(line, to: index) }
+      if areDatagrams { datagrams.reply(line) }
       if !isOver { print() }
     }
     while let event = driver.reports.pollReplaced() { show(event) }

@@ -9,15 +9,13 @@ internal import SystemClocks
 struct DatagramInput {
   /// -1 for none.
   var descriptor: Int32 = -1
-  /// Who has sent the datagrams that are not answered yet.
-  private var senders = InlineArray<16, nbiot_sender>(repeating: nbiot_sender())
+  /// Who has sent the last datagram.
+  private var sender = nbiot_sender()
   /// The file that the socket has made.
   private var own = stat()
   /// Whether the last datagram is an answer of this program or of another one like it: no report, and itself
   /// not to be answered, or two would answer each other for ever.
   private(set) var isAnswer = false
-  /// How many datagrams are taken together, to be answered then.
-  static var maxCount: Int { 16 }
   private var replies = 0
   /// The period in which they were sent, in units of 1,024 ms.
   private var second: Int64 = 0
@@ -46,28 +44,23 @@ struct DatagramInput {
 
   /// Takes the next datagram into `room` and returns its count, 0 when there is none; of one that is longer
   /// than `room` the end is missing.
-  ///
-  /// It is the one of that number of those that are taken together.
-  mutating func next(_ number: Int, into room: inout MutableSpan<UInt8>) -> Int {
+  mutating func next(into room: inout MutableSpan<UInt8>) -> Int {
     let descriptor = descriptor
     // SAFETY: covers exactly the room; the address is written within its length.
     let count = unsafe room.withUnsafeMutableBufferPointer {
-      unsafe nbiot_receive_unix(descriptor, $0.baseAddress, $0.count, &senders[number])
+      unsafe nbiot_receive_unix(descriptor, $0.baseAddress, $0.count, &sender)
     }
     let length = max(0, min(count, room.count))
     let text = room.span.extracting(first: length)
     isAnswer = text.isAgentAnswer
     // Nobody is answered without a name.
-    if isAnswer { senders[number].count = 0 }
+    if isAnswer { sender.count = 0 }
     return max(0, count)
   }
 
-  /// Makes the datagram of that number the first one that is to be answered.
-  mutating func putFirst(_ number: Int) { senders[0] = senders[number] }
-
-  /// Answers the sender of the datagram of that number, if it can be; an answer that has no room is dropped, and
-  /// so is one to this very socket.
-  mutating func reply(_ answer: borrowing TextLine, to number: Int) {
+  /// Answers the sender of the last datagram, if it can be; an answer that has no room is dropped, and so is one
+  /// to this very socket.
+  mutating func reply(_ answer: borrowing TextLine) {
     let now = MonotonicClock.now().milliseconds &>> 10
     if now != second { replies = 0 }
     second = now
@@ -79,7 +72,7 @@ struct DatagramInput {
         descriptor,
         answer.baseAddress,
         answer.count,
-        &senders[number],
+        &sender,
         &own
       )
     }
