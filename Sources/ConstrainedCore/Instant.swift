@@ -29,6 +29,14 @@ public struct Instant: Comparable, Hashable, Sendable {
   }
 }
 
+/// The earlier of two instants, either of which may be missing; `nil` where both are.
+@inline(never)
+package func earlier(_ first: Instant?, _ second: Instant?) -> Instant? {
+  guard let first else { return second }
+  guard let second else { return first }
+  return min(first, second)
+}
+
 /// A duration in milliseconds.
 @frozen
 public struct Milliseconds: Comparable, Hashable, Sendable {

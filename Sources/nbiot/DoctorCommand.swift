@@ -87,7 +87,7 @@ extension DoctorCommand {
         productKey: productKey.span,
         deviceName: deviceName.span,
         clientID: client.span,
-        deviceNames: device.messages.deviceNames.rule
+        deviceNames: device.deviceNames.rule
       )
     } catch {
       throw checks.fail(
@@ -129,7 +129,7 @@ extension DoctorCommand {
     let earliest = Date(timeIntervalSince1970: 1_767_225_600)
     guard now < earliest else { return checks.pass("clock", shown) }
     let wrong = "it says \(shown): set it, by NTP or the modem's network time"
-    guard device.security == .dtls || device.messages.time.timestamp != nil else {
+    guard device.security == .dtls || device.time.timestamp != nil else {
       return checks.doubt("clock", wrong + "; the symmetric mode does without")
     }
     throw checks.fail("clock", wrong + ", for certificates are valid for a time", .usage)
@@ -139,7 +139,7 @@ extension DoctorCommand {
   private func checkName(_ checks: inout Checks) throws -> (String, [String]) {
     let host =
       device.endpoint?.host
-      ?? PlatformAddress.host(productKey: device.productKey, region: device.messages.region.name)
+      ?? PlatformAddress.host(productKey: device.productKey, region: device.region.name)
     let start = MonotonicClock.now()
     do throws(TransportError) {
       let addresses = try ServerLink.addresses(ofHost: host)
@@ -177,8 +177,8 @@ extension DoctorCommand {
     }
     let request = AuthenticationRequest(
       signMethod: device.signMethod.method,
-      acknowledgementMode: device.messages.mode.ackMode?.mode,
-      timestamp: device.messages.time.milliseconds
+      acknowledgementMode: device.mode.ackMode?.mode,
+      timestamp: device.time.milliseconds
     )
     let own = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
       try request.writeSigningContent(identity, into: &writer)

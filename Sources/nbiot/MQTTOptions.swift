@@ -108,13 +108,13 @@ struct MQTTConnectionOptions: ParsableArguments {
   }
 }
 
-extension MessageOptions {
+extension DeviceOptions {
   /// Those that mean nothing over MQTT, and whether they were given.
-  var givenForCoAP: [(name: String, isGiven: Bool)] {
+  private var givenForCoAP: [(name: String, isGiven: Bool)] {
     [
-      ("--timing", timing.given != nil), ("--adaptive-timeout", adaptiveTimeout),
-      ("--accept", givenAccept != nil), ("--token-option", token.given != nil),
-      ("--ack-mode", mode.ackMode != nil), ("--auth-format", authFormat != .json),
+      ("--timing", timing.given != nil), ("--adaptive-timeout", messages.adaptiveTimeout),
+      ("--accept", messages.givenAccept != nil), ("--token-option", token.given != nil),
+      ("--ack-mode", mode.ackMode != nil), ("--auth-format", messages.authFormat != .json),
     ]
   }
 }
@@ -212,17 +212,17 @@ extension DeviceOptions {
     }
     let others =
       [("--security", protection.given != nil), ("--session-file", session.sessionFile != nil)]
-      + messages.givenForCoAP + dtls.given.filter { $0.name != "--ca-file" }
+      + givenForCoAP + givenForDTLS.filter { $0.name != "--ca-file" }
     try Contradiction.check(others, belongTo: "CoAP", give: "--transport coap")
-    try mqtt.check(endpoint, dtls.trust.authorities)
+    try mqtt.check(endpoint, authorities)
   }
 
   /// The configuration of a client over MQTT.
   func mqttConfiguration(
     adjusting adjust: (inout MQTTClientSettings) -> Void
   ) throws -> DeviceClientConfiguration {
-    var settings = try mqtt.settings(dtls.trust.authorities, signMethod.method, config)
-    settings.timestamp = messages.time.milliseconds
+    var settings = try mqtt.settings(authorities, signMethod.method, config)
+    settings.timestamp = time.milliseconds
     if trace.verbose { settings.onPacket = MQTTTrace().show }
     adjust(&settings)
     var configuration = DeviceClientConfiguration(
@@ -231,10 +231,10 @@ extension DeviceOptions {
       mqtt: settings,
       host: endpoint?.host,
       port: endpoint?.port,
-      region: messages.region.name
+      region: region.name
     )
     configuration.clientID = clientID?.value
-    configuration.deviceNames = messages.deviceNames.rule
+    configuration.deviceNames = deviceNames.rule
     return configuration
   }
 }

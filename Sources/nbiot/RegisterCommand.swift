@@ -145,7 +145,9 @@ struct RegisterCommand: AsyncParsableCommand {
     )
     configuration.settings.timing = coap.timing.argument(config).parameters
     configuration.deviceNames = deviceNames.rule
-    configuration.security = .certificate(try coap.trust.apply(to: &configuration, config))
+    configuration.security = .certificate(
+      try coap.trust.apply(to: &configuration, coap.authorities, config)
+    )
     var productSecret = try secret.load()
     defer { Secret.erase(&productSecret) }
     _ = trace.apply(to: &configuration, secret: productSecret)
@@ -300,13 +302,16 @@ struct HTTPSRegistrationOptions: ParsableArguments {
 struct CoAPRegistrationOptions: ParsableArguments {
   @OptionGroup var place: EndpointOption
 
+  @OptionGroup var authorities: AuthoritiesOption
+
   @OptionGroup var trust: TrustOptions
 
   @OptionGroup var timing: TimingOption
 
   /// Each, and whether it was given.
   var given: [(name: String, isGiven: Bool)] {
-    [("--endpoint", place.given != nil)] + trust.given + [("--timing", timing.given != nil)]
+    [("--endpoint", place.given != nil)] + authorities.given + trust.given
+      + [("--timing", timing.given != nil)]
   }
 
   /// Their names, which advice can name.
