@@ -150,9 +150,9 @@ struct Agent: ~Copyable {
     }
   }
 
-  /// Takes the lines that are there, as far as there is room, makes their reports durable with one sync, and then
-  /// tells what became of each; until then they stay in the input. A line that is refused is the last of its batch.
+  /// Takes the lines that are there, as far as there is room, with one sync for all their reports.
   ///
+  /// What became of each is told then; until then they stay in the input. A line that is refused is the last.
   /// What the disk refuses is tried again later; with `--once` it is tried alone, and then refused.
   @inline(never)
   private mutating func takeBatch(of input: inout LineInput, isAlone: Bool = false) {
@@ -206,7 +206,6 @@ struct Agent: ~Copyable {
   }
 
   /// Takes the datagrams that have come, for a tenth of a second.
-  @inline(never)
   private mutating func takeDatagrams() {
     let start = MonotonicClock.now()
     while !isOver, takesLines, MonotonicClock.now() - start < Milliseconds(100), takeDatagram() {}
@@ -252,7 +251,6 @@ struct Agent: ~Copyable {
   }
 
   /// Writes a report, with the id that is next; why it is not there, unless it is accepted.
-  @inline(never)
   private mutating func add(
     _ report: borrowing ReportLine,
     of line: Span<UInt8>
