@@ -9,7 +9,8 @@ public enum MonotonicClock {
     var time = timespec()
     // SAFETY: writes exactly one timespec.
     _ = unsafe clock_gettime(CLOCK_BOOTTIME, &time)
-    let nanoseconds = UInt64(clamping: time.tv_sec) &* 1_000_000_000 &+ UInt64(clamping: time.tv_nsec)
+    let seconds = UInt64(clamping: time.tv_sec)
+    let nanoseconds = seconds &* 1_000_000_000 &+ UInt64(clamping: time.tv_nsec)
     return Instant(milliseconds: Int64(bitPattern: nanoseconds / 1_000_000))
   }
 
