@@ -97,8 +97,6 @@ struct AgentTests {
     try await platform.close()
   }
 
-  private let addressInUse = "errno=EADDRINUSE (Address already in use)"
-
   @Test func `each phrase has its text`() {
     // The last of each kind, and what comes behind the last of all.
     let phrases: [(Phrase, String)] = [
@@ -294,28 +292,6 @@ struct AgentTests {
     try await platform.close()
   }
 
-  @Test func `other programs report by a socket, and are answered`() async throws {
-    let platform = try await Platform()
-    let folder = try AgentFolder(port: platform.port)
-    defer { folder.remove() }
-    let path = folder.url.appending(path: "reports").path
-    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
-    try Data((lines + "socket = \(path)\n").utf8).write(to: folder.configuration)
-    let agent = folder.agent()
-    try agent.start()
-    agent.endInput()
-    #expect(agent.wait { _ in FileManager.default.fileExists(atPath: path) })
-    let sender = UnixSender(named: folder.url.appending(path: "sender").path)
-    #expect(sender.ask("{\"value\":1}\n", at: path) == "accepted 1")
-    #expect(sender.ask("nowhere\t{}", at: path) == "refused 0 bad-option")
-    #expect(sender.ask(String(repeating: "x", count: 4_097), at: path) == "refused 0 too-long")
-    #expect(agent.wait { $0.output.contains("delivered 1") })
-    agent.signal(SIGTERM)
-    agent.wait()
-    #expect(agent.status == 0)
-    try await platform.close()
-  }
-
   @Test func `started without standard input, output and error it does not write into its state`()
     async throws
   {
@@ -388,37 +364,6 @@ struct AgentTests {
     #expect(agent.process.terminationReason == .uncaughtSignal)
     #expect(agent.status == SIGQUIT)
     #expect(!agent.log.contains("crash"))
-  }
-
-  @Test func `a second agent leaves the socket to the first one`() throws {
-    let folder = try AgentFolder(port: 5_682)
-    defer { folder.remove() }
-    let path = folder.url.appending(path: "lines").path
-    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
-    try Data((lines + "socket = \(path)\n").utf8).write(to: folder.configuration)
-    func inode() throws -> Int? {
-      try FileManager.default.attributesOfItem(atPath: path)[.systemFileNumber] as? Int
-    }
-    let first = folder.agent()
-    try first.start()
-    #expect(first.wait { $0.log.contains("info started") && (try? inode()) != nil })
-    let before = try inode()
-    let second = try folder.run(["--once"])
-    #expect(second.status == 6)
-    #expect(second.log.contains("error state-directory reason=in-use: \(folder.state.path)\n"))
-    // Another device on the same socket.
-    let other = folder.url.appending(path: "other")
-    try Data(
-      (lines.replacing(folder.state.path, with: other.path) + "socket = \(path)\n").utf8
-    )
-    .write(to: folder.configuration)
-    let third = try folder.run(["--once"])
-    #expect(third.status == 2)
-    #expect(third.log.contains("error the socket cannot be made: \(path) \(addressInUse)\n"))
-    #expect(try inode() == before)
-    first.signal(SIGTERM)
-    first.wait()
-    #expect(first.status == 0)
   }
 
   @Test func `once, every line is accepted or refused, though there is no platform`() throws {
@@ -506,19 +451,6 @@ struct AgentTests {
     let next = try folder.run()
     let pending = try #require(next.log.firstMatch(of: /pending=([0-9]+)/).flatMap { Int($0.1) })
     #expect(pending >= accepted)
-  }
-
-  @Test func `a file in the place of the socket stays`() throws {
-    let folder = try AgentFolder(port: 5_682)
-    defer { folder.remove() }
-    let path = folder.url.appending(path: "lines").path
-    try Data("mine".utf8).write(to: URL(filePath: path))
-    let lines = try String(contentsOf: folder.configuration, encoding: .utf8)
-    try Data((lines + "socket = \(path)\n").utf8).write(to: folder.configuration)
-    let agent = try folder.run(input: "")
-    #expect(agent.status == 2)
-    #expect(agent.log.contains("error the socket cannot be made: \(path) \(addressInUse)\n"))
-    #expect(try String(contentsOfFile: path, encoding: .utf8) == "mine")
   }
 }
 
