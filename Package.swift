@@ -637,7 +637,7 @@ let package = Package(
       name: "SnippetTests",
       dependencies: [
         "nbiot", "nbiot-agent", "DeviceClient", "HTTPSTransfer", "DeviceLibrary", "CoAPMessage",
-        "ConstrainedCore", "OpenSSLSupport", "TestSupport",
+        "ConstrainedCore", "OpenSSLSupport", "MQTTPeers", "TestSupport",
       ],
       resources: [.copy("stand-ins")],
       swiftSettings: strict

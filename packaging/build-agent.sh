@@ -218,9 +218,16 @@ if [ -n "$library" ]; then
   "$tools/llvm-ar" rcs "$archive" "${objects[@]}"
   cp Sources/CDevice/nbiot_device.h "$out/"
   echo "$arch: linking $out/$example, from packaging/$example.c"
-  "$tools/clang" "${link[@]}" -fuse-ld=lld -std=c11 -Wall -Wextra -Werror -Os -I "$out" \
-    -o "$out/$example" "packaging/$example.c" "$archive" \
+  "$tools/clang" "${link[@]}" -std=c11 -Wall -Wextra -Werror -Os -I "$out" -c -o "$own/$example.o" \
+    "packaging/$example.c"
+  "$tools/clang" "${link[@]}" -fuse-ld=lld -o "$out/$example" "$own/$example.o" "$archive" \
     -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed "${libraries[@]}"
+  # As below; what the example calls itself is its own affair.
+  unknown=$("$tools/llvm-nm" -D --undefined-only -j "$out/$example" | sed 's/@.*//' |
+    { grep -vxFf <("$tools/llvm-nm" --undefined-only -j "$own/$example.o") || true; } |
+    { grep -vxFf <(cat "packaging/symbols${mqtt:+-mqtt}.txt" packaging/symbols-library.txt | grep -v '^#') || true; } |
+    xargs)
+  [ -z "$unknown" ] || fail "the library calls functions that are not in packaging/symbols-library.txt: $unknown"
   "$tools/llvm-objcopy" --strip-all "$out/$example"
   echo "$archive: $(stat -c %s "$archive") bytes; $out/$example, stripped: $(stat -c %s "$out/$example")"
   exit

@@ -16,18 +16,23 @@ final class ListeningWorld {
   let port: UInt16
   private let control: UInt16
 
-  init() throws {
+  init(_ options: [String] = []) throws {
     scratch = try Scratch()
     try scratch.write(Scratch.secret + "\n", to: "secret.txt")
     simulator = try RunningSimulator(
       [
         "nbiot", "simulate", "--port", "0", "--mqtts", "0", "--control", "0", "--certificates",
         "certificates", "--device", "a1B2c3D4e5F,device1,secret.txt",
-      ],
+      ] + options,
       in: scratch
     )
     port = try simulator.port(of: "mqtts")
     control = try simulator.port(of: "control")
+    try Self.compile(in: scratch)
+  }
+
+  /// Compiles packaging/listen.c.
+  static func compile(in scratch: Scratch) throws {
     try Compiler(scratch: scratch).c(
       Place.contents("packaging/listen.c"),
       to: "listen",
@@ -52,8 +57,11 @@ final class ListeningWorld {
   }
 
   /// The program, connected and with what it wants granted.
-  func connectedDevice(_ options: [String] = []) throws -> ListeningDevice {
-    let device = try device(options)
+  func connectedDevice(
+    _ options: [String] = [],
+    port: UInt16? = nil
+  ) throws -> ListeningDevice {
+    let device = try device(options, port: port)
     _ = try device.next("connected")
     _ = try simulator.wait(for: "SUBSCRIBE /sys/\(Self.device)/thing/property/desired/get_reply")
     return device

@@ -1,4 +1,5 @@
 import Foundation
+import MQTTPeers
 import TestSupport
 import Testing
 
@@ -120,10 +121,13 @@ struct MQTTDeviceLibraryTests {
     let done = try push.output()
     #expect(done.status == 1 && done.text.contains("400"), "\(done.text)")
     // A message that is not handed over is told with its reason.
-    let bad = try world.push("property-set", ["--params", "[1]"])
+    let bad = try world.push(
+      "topo-notify",
+      ["--params", #"[{"deviceName":"s","productKey":"a1B2c3D4e5F"}]"#]
+    )
     let refused = try device.next("message-refused ")
-    #expect(refused.hasPrefix("message-refused 460 bad-parameters"), "\(refused)")
-    _ = try bad.output()
+    #expect(refused.hasPrefix("message-refused 460 bad-names "), "\(refused)")
+    #expect(try bad.output().text.contains(#""code":460"#))
     #expect(try device.end() == 0)
   }
 
@@ -214,5 +218,54 @@ struct MQTTDeviceLibraryTests {
     for number in 1...20 { _ = try device.next("delivered \(number)") }
     let log = try world.simulator.stop()
     #expect(log.contains(#"/user/update qos 1 {"value":20} -> PUBACK"#))
+  }
+
+  @Test func `the end of a connection is an event`() throws {
+    let world = try ListeningWorld()
+    let device = try world.connectedDevice()
+    _ = try world.simulator.stop()
+    // NBIOT_REASON_BROKEN or NBIOT_REASON_CLOSED; then no server is there.
+    #expect(try device.next("disconnected").contains(#/^disconnected reason=(29|30)\b/#))
+    _ = try device.next("event 7 ")
+    #expect(try device.end() == 0)
+  }
+
+  @Test(
+    arguments: [
+      ("mqtt", ["plain=1"]), ("ws", ["plain=1", "websocket=1"]),
+      ("wss", ["websocket=1", "websocket_path=/mqtt", "keep_session=1"]),
+      ("mqtts", ["keep_session=1", "sign_method=2", "keep_alive=1200"]),
+    ] as [(String, [String])]
+  )
+  func `each transport carries requests and answers`(name: String, options: [String]) throws {
+    let world = try ListeningWorld(["--mqtt", "0", "--ws", "0", "--wss", "0"])
+    let port = try name == "mqtts" ? world.port : world.simulator.port(of: name)
+    let device = try world.connectedDevice(options, port: port)
+    let push = try world.push("property-set", ["--params", #"{"power":"on"}"#])
+    try device.write("reply \(device.request("property-set")) 200")
+    let done = try push.output()
+    #expect(done.status == 0, "\(done.text)")
+    #expect(try device.end() == 0)
+  }
+
+  @Test func `a refused subscription is an event`() throws {
+    let scratch = try Scratch()
+    let server = try FakeServer { connection, _ in
+      connection.accept()
+      while let packet = connection.packet(ofType: 8) {
+        connection.send([0x90, 3, packet[2], packet[3], 0x80])
+      }
+    }
+    try ListeningWorld.compile(in: scratch)
+    try scratch.write(Scratch.secret + "\n", to: "secret.txt")
+    let device = try ListeningDevice(
+      [
+        "./listen", "a1B2c3D4e5F", "device1", "secret.txt", "state", "127.0.0.1",
+        "\(server.port)", "secret.txt", "plain=1",
+      ],
+      in: scratch
+    )
+    _ = try device.next("subscription-refused /sys/\(ListeningWorld.device)/thing/service/+")
+    #expect(try device.end() == 0)
   }
 }
