@@ -244,9 +244,7 @@ enum nbiot_event_kind {
    * neither, but they may occur in a directory that nbiot-agent has used. */
   NBIOT_DROPPED = 11,
   NBIOT_SUPERSEDED = 12,
-
   /* The rest over MQTT alone; `topic`, `payload` and what follows them are of the platform's message. */
-
   /* The device is connected. */
   NBIOT_CONNECTED = 13,
   /* The connection has ended; `milliseconds` are those until the next one is tried. */
@@ -275,26 +273,18 @@ enum nbiot_event_kind {
  * /sys/PRODUCTKEY/DEVICENAME/ unless they are written with a slash. */
 enum nbiot_downlink {
   NBIOT_DOWNLINK_NONE = 0,
-  /* thing/service/property/set: set `params`, answer, then report the property. */
-  NBIOT_DOWNLINK_PROPERTY_SET = 1,
-  /* thing/service/property/get: answer with the values of the names in `params`. */
-  NBIOT_DOWNLINK_PROPERTY_GET = 2,
+  NBIOT_DOWNLINK_PROPERTY_SET = 1, /* thing/service/property/set: set `params`, answer, then report the property. */
+  NBIOT_DOWNLINK_PROPERTY_GET = 2, /* thing/service/property/get: answer with the values of the names in `params`. */
   /* thing/service/SERVICE: run `service` with the input `params`, answer with its output. */
   NBIOT_DOWNLINK_SERVICE = 3,
   /* rrpc/request/ID: the same at once, or bytes of the application's own: see `answer_form`. */
   NBIOT_DOWNLINK_SYNCHRONOUS_CALL = 4,
-  /* /ext/rrpc/ID/TOPIC: bytes, answered with bytes. */
-  NBIOT_DOWNLINK_CUSTOM_CALL = 5,
-  /* thing/model/down_raw: bytes, answered with bytes. */
-  NBIOT_DOWNLINK_RAW = 6,
-  /* /ota/device/upgrade/PRODUCTKEY/DEVICENAME: the event NBIOT_FIRMWARE. */
-  NBIOT_DOWNLINK_FIRMWARE = 7,
-  /* thing/config/push: see nbiot_read_file. */
-  NBIOT_DOWNLINK_CONFIGURATION = 8,
-  /* thing/model/config/push: likewise. */
-  NBIOT_DOWNLINK_SUB_DEVICE_CONFIGURATION = 9,
-  /* thing/topo/add/notify: sub-devices to add. */
-  NBIOT_DOWNLINK_TOPOLOGY_ADDITION = 10,
+  NBIOT_DOWNLINK_CUSTOM_CALL = 5, /* /ext/rrpc/ID/TOPIC: bytes, answered with bytes. */
+  NBIOT_DOWNLINK_RAW = 6, /* thing/model/down_raw: bytes, answered with bytes. */
+  NBIOT_DOWNLINK_FIRMWARE = 7, /* /ota/device/upgrade/PRODUCTKEY/DEVICENAME: the event NBIOT_FIRMWARE. */
+  NBIOT_DOWNLINK_CONFIGURATION = 8, /* thing/config/push: see nbiot_read_file. */
+  NBIOT_DOWNLINK_SUB_DEVICE_CONFIGURATION = 9, /* thing/model/config/push: likewise. */
+  NBIOT_DOWNLINK_TOPOLOGY_ADDITION = 10, /* thing/topo/add/notify: sub-devices to add. */
   NBIOT_DOWNLINK_DISABLE = 11,
   NBIOT_DOWNLINK_ENABLE = 12,
   NBIOT_DOWNLINK_DELETE = 13,
@@ -306,12 +296,9 @@ enum nbiot_downlink {
 
 /* How a request is answered. */
 enum nbiot_answer_form {
-  /* Not at all. */
-  NBIOT_ANSWER_NONE = 0,
-  /* By nbiot_reply. */
-  NBIOT_ANSWER_CODE = 1,
-  /* By nbiot_reply_bytes. */
-  NBIOT_ANSWER_BYTES = 2
+  NBIOT_ANSWER_NONE = 0, /* Not at all. */
+  NBIOT_ANSWER_CODE = 1, /* By nbiot_reply. */
+  NBIOT_ANSWER_BYTES = 2 /* By nbiot_reply_bytes. */
 };
 
 /* What becomes of a firmware that the platform offers. It does so again at each connect until it knows that the version
@@ -320,18 +307,12 @@ enum nbiot_firmware {
   /* Fetch it (nbiot_read_file), tell the progress, and say what became of it: nbiot_firmware_done, or
    * nbiot_firmware_progress with less than 0. */
   NBIOT_FIRMWARE_START = 1,
-  /* The same: it is the one that was interrupted. */
-  NBIOT_FIRMWARE_RESUME = 2,
-  /* It is being fetched. */
-  NBIOT_FIRMWARE_ALREADY_RUNNING = 3,
-  /* It is there, and runs after a restart. */
-  NBIOT_FIRMWARE_WAITS_FOR_RESTART = 4,
-  /* It runs; the platform was told so again. */
-  NBIOT_FIRMWARE_ALREADY_INSTALLED = 5,
-  /* Another one is being fetched. */
-  NBIOT_FIRMWARE_ANOTHER_RUNS = 6,
-  /* It cannot be fetched, or has failed three times; the platform was told so. */
-  NBIOT_FIRMWARE_REFUSED = 7
+  NBIOT_FIRMWARE_RESUME = 2, /* The same: it is the one that was interrupted. */
+  NBIOT_FIRMWARE_ALREADY_RUNNING = 3, /* It is being fetched. */
+  NBIOT_FIRMWARE_WAITS_FOR_RESTART = 4, /* It is there, and runs after a restart. */
+  NBIOT_FIRMWARE_ALREADY_INSTALLED = 5, /* It runs; the platform was told so again. */
+  NBIOT_FIRMWARE_ANOTHER_RUNS = 6, /* Another one is being fetched. */
+  NBIOT_FIRMWARE_REFUSED = 7 /* It cannot be fetched, or has failed three times; the platform was told so. */
 };
 
 /* How much of the platform's answer was received; in each case the platform has the report. */
@@ -415,7 +396,7 @@ int nbiot_create(void *memory, size_t size, const nbiot_config *config, nbiot_de
 int nbiot_publish(nbiot_device *device, const char *topic, const void *payload, size_t count,
                   uint32_t lifetime, uint64_t *id);
 
-/* Like nbiot_publish, for a payload in CBOR. */
+/* Like nbiot_publish, for a payload in CBOR; over MQTT both are the same, for no format is told there. */
 int nbiot_publish_cbor(nbiot_device *device, const char *topic, const void *payload, size_t count,
                        uint32_t lifetime, uint64_t *id);
 
@@ -428,7 +409,8 @@ int nbiot_drive(nbiot_device *device, nbiot_event *event);
 /* What to wait for: a descriptor that becomes readable (-1 if there is none now), and the maximum time in
  * milliseconds until the next nbiot_drive: 0 if work is pending, -1 if there is only the descriptor to wait for, as
  * after the last report. Get both before each wait: while a host name is being resolved the descriptor is that of
- * the lookup, without a time limit; later it is the socket's, which changes after a failure. */
+ * the lookup, without a time limit; later it is the socket's, which changes after a failure. Over MQTT it is one and
+ * the same all the time. */
 int nbiot_descriptor(const nbiot_device *device);
 int nbiot_timeout(const nbiot_device *device);
 

@@ -223,10 +223,16 @@ struct MQTTDeviceLibraryTests {
   @Test func `the end of a connection is an event`() throws {
     let world = try ListeningWorld()
     let device = try world.connectedDevice()
+    let push = try world.push("property-set", ["--params", #"{"power":"on"}"#])
+    let id = try device.request("property-set")
     _ = try world.simulator.stop()
     // NBIOT_REASON_BROKEN or NBIOT_REASON_CLOSED; then no server is there.
     #expect(try device.next("disconnected").contains(#/^disconnected reason=(29|30)\b/#))
     _ = try device.next("event 7 ")
+    try device.write("reply \(id) 200")
+    // NBIOT_NOT_CONNECTED.
+    #expect(try device.next("refused") == "refused \(id) -13")
+    _ = try push.output()
     #expect(try device.end() == 0)
   }
 
