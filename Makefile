@@ -10,7 +10,8 @@
 # make lint       the same, and formatting, documentation comments and undeclared imports
 # make conformance  checks that each requirement in docs/conformance has code and a test; prints a table
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
-# make allocations  counts heap allocations per report after the first, with valgrind: must be 0
+# make allocations  counts heap allocations per report after the first, with valgrind, and per message of the platform
+#                 after the first hundred: must be 0
 # make waiting    the CPU time of a device that waits a minute for a silent server
 # make sanitize   the DTLS tests under the address sanitizer, handshakes under valgrind
 # make bench      compares the codec with a floor in C and libcoap, measures a report, and compares a DTLS
@@ -19,9 +20,9 @@
 # make agent-mqtt the same over MQTT, nbiot-agent-mqtt
 # make backlog    lines that wait together, into an agent whose syncs take 3 ms: lines a second, and syncs
 # make agent-aarch64, make agent-armv7  the same for these machines (Debian's arm64 and armhf)
-# make library    libnbiot-device.a for programs in C, with its header and an example
+# make library    libnbiot-device.a and libnbiot-device-mqtt.a for programs in C, with their header and an example each
 # make try-agent  tests all six agents end to end against the simulator, other machines' under qemu,
-#                 and the program in C
+#                 and the programs in C
 # make torture KILLS=1000  kills the agent at random instants, under loss and with failing writes
 # make fuzz SECONDS=60  runs each fuzzer of Tests/Fuzzing that long, under the address sanitizer
 
@@ -123,7 +124,7 @@ embedded: deps-mqtt
 	  strip -o .build-embedded/$$probe .build-embedded/release/$$probe && size .build-embedded/$$probe || exit 1; \
 	done
 
-allocations: embedded build
+allocations: embedded build library
 	swift build $(STRICT) --product ordinary-probe -c release
 	Tests/ProbeDevice/allocations.sh .build-embedded/release/device-probe
 	Tests/ProbeDevice/allocations.sh .build/release/ordinary-probe
@@ -132,6 +133,8 @@ allocations: embedded build
 	Tests/ProbeDevice/allocations.sh .build-embedded/release/dtls-probe certificate
 	Tests/ProbeDevice/allocations.sh .build-embedded/release/dtls-probe psk
 	Tests/ProbeDevice/allocations.sh .build/release/ordinary-probe certificate dtls
+	@packaging/install-broker.sh --tests
+	Tests/ProbeDevice/downlinks.sh .build-agent/x86_64-mqtt-library
 
 waiting: embedded build
 	Tests/ProbeDevice/waiting.sh .build-embedded/release/dtls-probe 60
@@ -171,10 +174,11 @@ agent-aarch64 agent-armv7: deps-agent
 	@packaging/build-agent.sh $(@:agent-%=%)
 	@packaging/build-agent.sh $(@:agent-%=%) --symmetric-only
 
-library: deps
+library: deps-mqtt
 	@packaging/build-agent.sh x86_64 --library
+	@packaging/build-agent.sh x86_64 --mqtt --library
 
-try-agent: build agent agent-aarch64 agent-armv7 library
+try-agent: deps-broker build agent agent-aarch64 agent-armv7 library
 	packaging/try-agent.sh x86_64 x86_64-symmetric aarch64 aarch64-symmetric armv7 armv7-symmetric
 	packaging/try-library.sh
 

@@ -6,7 +6,8 @@
 #   --mqtt               nbiot-agent-mqtt, in .build-agent/ARCH-mqtt
 #   --program DIRECTORY  another program, such as Tests/DeviceProbe, in .build-agent/ARCH-NAME
 #   --library            libnbiot-device.a for programs in C, with its header and an example,
-#                        packaging/report.c, in .build-agent/ARCH-library
+#                        packaging/report.c, in .build-agent/ARCH-library; with --mqtt libnbiot-device-mqtt.a and
+#                        packaging/listen.c, in .build-agent/ARCH-mqtt-library
 # aarch64 and armv7 need a sysroot; `make deps-agent` creates it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -16,13 +17,13 @@ fail() {
   exit 1
 }
 
-arch=x86_64 program=Sources/nbiot-agent symmetric_only= library= suffix=
+arch=x86_64 program= symmetric_only= mqtt= library= suffix=
 while [ $# -gt 0 ]; do
   case $1 in
   x86_64 | aarch64 | armv7) arch=$1 ;;
   --symmetric-only) symmetric_only=1 suffix=-symmetric ;;
-  --mqtt) program=Sources/nbiot-agent-mqtt suffix=-mqtt ;;
-  --library) library=1 program=Sources/DeviceLibrary suffix=-library ;;
+  --mqtt) mqtt=1 suffix=-mqtt ;;
+  --library) library=1 ;;
   --program)
     program=${2:-}
     program=${program%/}
@@ -32,12 +33,16 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+if [ -z "$program" ]; then
+  program=Sources/nbiot-agent${mqtt:+-mqtt}
+  [ -z "$library" ] || program=Sources/${mqtt:+MQTT}DeviceLibrary suffix=$suffix-library
+fi
 ls "$program"/*.swift >/dev/null 2>&1 || fail "there are no sources in '$program'"
 name=nbiot-agent
 case $program in
 Sources/nbiot-agent) ;;
 Sources/nbiot-agent-mqtt) name=nbiot-agent-mqtt ;;
-Sources/DeviceLibrary) name=DeviceLibrary ;;
+Sources/DeviceLibrary | Sources/MQTTDeviceLibrary) name=$(basename "$program") ;;
 *) name=$(basename "$program") suffix=$suffix-$name ;;
 esac
 out=.build-agent/$arch$suffix
@@ -120,7 +125,8 @@ visit() {
   # Importers of these use `#if !SYMMETRIC_ONLY`.
   [ -z "$symmetric_only" ] || case $module in DTLSSecurity | EitherSecurity) return 0 ;; esac
   # Importers of these use `#if MQTT`.
-  [ "$name" = nbiot-agent-mqtt ] || case $module in MQTTChannel | MQTTLink) return 0 ;; esac
+  [ "$name" = nbiot-agent-mqtt ] || [ "$name" = MQTTDeviceLibrary ] ||
+    case $module in MQTTChannel | MQTTLink) return 0 ;; esac
   case $module in Swift | Synchronization) return 0 ;; esac
   directory=$(folder "$module")
   if [ -f "$directory/module.modulemap" ]; then
@@ -142,7 +148,7 @@ bitcode=(-lto=llvm-full)
 # What neither the agent nor the C library lets its user set is a constant: see docs/architecture.md. The programs of
 # Tests set it.
 fixed=(-D DEVICE_ONLY)
-case $name in nbiot-agent | nbiot-agent-mqtt | DeviceLibrary) ;; *) shared=$own fixed=() ;; esac
+case $name in nbiot-agent | nbiot-agent-mqtt | DeviceLibrary | MQTTDeviceLibrary) ;; *) shared=$own fixed=() ;; esac
 common=(
   "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE -D SMALL
   "${fixed[@]}"
@@ -200,21 +206,30 @@ for module in "${modules[@]}"; do
 done
 options=()
 [ -z "$symmetric_only" ] || options+=(-D SYMMETRIC_ONLY)
+[ "$name" != MQTTDeviceLibrary ] || options+=(-D MQTT)
 # Only a file of this name may contain top-level statements.
 [ -f "$program/main.swift" ] || options+=(-parse-as-library)
 compile "${name//-/_}" "$program" "$own" "${options[@]}"
 
 if [ -n "$library" ]; then
-  archive=$out/libnbiot-device.a
+  archive=$out/libnbiot-device${mqtt:+-mqtt}.a example=report
+  [ -z "$mqtt" ] || example=listen
   rm -f "$archive"
   "$tools/llvm-ar" rcs "$archive" "${objects[@]}"
   cp Sources/CDevice/nbiot_device.h "$out/"
-  echo "$arch: linking $out/report, from packaging/report.c"
-  "$tools/clang" "${link[@]}" -fuse-ld=lld -std=c11 -Wall -Wextra -Werror -Os -I "$out" \
-    -o "$out/report" packaging/report.c "$archive" \
+  echo "$arch: linking $out/$example, from packaging/$example.c"
+  "$tools/clang" "${link[@]}" -std=c11 -Wall -Wextra -Werror -Os -I "$out" -c -o "$own/$example.o" \
+    "packaging/$example.c"
+  "$tools/clang" "${link[@]}" -fuse-ld=lld -o "$out/$example" "$own/$example.o" "$archive" \
     -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed "${libraries[@]}"
-  "$tools/llvm-objcopy" --strip-all "$out/report"
-  echo "$archive: $(stat -c %s "$archive") bytes; $out/report, stripped: $(stat -c %s "$out/report")"
+  # As below; what the example calls itself is its own affair.
+  unknown=$("$tools/llvm-nm" -D --undefined-only -j "$out/$example" | sed 's/@.*//' |
+    { grep -vxFf <("$tools/llvm-nm" --undefined-only -j "$own/$example.o") || true; } |
+    { grep -vxFf <(cat "packaging/symbols${mqtt:+-mqtt}.txt" packaging/symbols-library.txt | grep -v '^#') || true; } |
+    xargs)
+  [ -z "$unknown" ] || fail "the library calls functions that are not in packaging/symbols-library.txt: $unknown"
+  "$tools/llvm-objcopy" --strip-all "$out/$example"
+  echo "$archive: $(stat -c %s "$archive") bytes; $out/$example, stripped: $(stat -c %s "$out/$example")"
   exit
 fi
 

@@ -1,4 +1,8 @@
-/* A device on the Alibaba Cloud IoT platform, over CoAP, for programs in C.
+/* A device on the Alibaba Cloud IoT platform, over CoAP or MQTT, for programs in C.
+ *
+ * There are two archives with this interface: libnbiot-device.a is a device over CoAP, libnbiot-device-mqtt.a one over
+ * MQTT, to which the platform can speak as well. What only one of them has says so; members of the configuration that
+ * belong to the other must be zero. A program links one of the two, and is compiled with the header beside it.
  *
  * A report accepted by `nbiot_publish` is on disk, and stays there until the platform has accepted it,
  * across restarts and power failures. Token, sequence numbers and DTLS session survive as well, so that a
@@ -34,7 +38,18 @@
  * the library leaves that to the program. A program that reads the secret or the certificates from files
  * should open regular files only (O_NONBLOCK and fstat), as nbiot-agent does.
  *
- * Link with libnbiot-device.a, libssl, libcrypto and libcbor.
+ * Link with libnbiot-device.a, libssl, libcrypto and libcbor; over MQTT with libnbiot-device-mqtt.a, libpaho-mqtt3as
+ * (Eclipse Paho), libssl and libcrypto.
+ *
+ * Over MQTT the device stays connected, and the platform's messages are events as well:
+ *
+ *   while (nbiot_drive(device, &event) > 0)
+ *     if (event.kind == NBIOT_REQUEST && event.answer_form == NBIOT_ANSWER_CODE)
+ *       nbiot_reply(device, event.id, set(event.params, event.params_count) ? 200 : 400, NULL, 0);
+ *
+ * What comes was checked: its envelope, its topic, its names. It is handed over once; what nobody answers in its time
+ * is answered with 400, a call while 16 others are open with 429. packaging/listen.c answers each kind.
+ * Threads of the MQTT library move the packets; they never call the program. SIGPIPE stays as it is.
  */
 #ifndef NBIOT_DEVICE_H
 #define NBIOT_DEVICE_H
@@ -63,13 +78,26 @@ enum nbiot_code {
   NBIOT_IN_USE = -4,
   /* The outbox is full: drive the device, then try again. */
   NBIOT_FULL = -5,
-  /* The payload has more than 1,024 bytes. */
+  /* The payload has more than 1,024 bytes, or an answer more than 8,100. */
   NBIOT_TOO_LONG = -6,
   /* OpenSSL failed, for example for lack of memory. */
-  NBIOT_SECURITY = -7
+  NBIOT_SECURITY = -7,
+  /* The rest over MQTT alone. The system gave no memory or descriptor for the connection. */
+  NBIOT_SYSTEM = -8,
+  /* No request has had this id, or no firmware is under way. */
+  NBIOT_UNKNOWN_REQUEST = -9,
+  /* The request has been answered. */
+  NBIOT_ANSWERED = -10,
+  /* Its time is over; it has been answered with 400, or nobody waits any more. */
+  NBIOT_LATE = -11,
+  /* A code for a request of bytes, bytes for one of the thing model, or data that is not one JSON object or has a name
+   * twice. The request is as open as before. */
+  NBIOT_FORM = -12,
+  /* There is no connection, or no room, now. The request is as open as before. */
+  NBIOT_NOT_CONNECTED = -13
 };
 
-/* The protection of messages. */
+/* The protection of messages over CoAP; over MQTT it is TLS 1.2 or later with `ca_pem`, unless `plain`. */
 enum nbiot_security {
   /* AES with a key derived from the device secret, port 5682. */
   NBIOT_SYMMETRIC = 0,
@@ -79,7 +107,7 @@ enum nbiot_security {
   NBIOT_DTLS_KEY = 2
 };
 
-/* The retransmissions of a message. */
+/* The retransmissions of a message over CoAP. */
 enum nbiot_timing {
   /* First after 10 to 15 seconds, three times. */
   NBIOT_TIMING_NB_IOT = 0,
@@ -91,34 +119,58 @@ enum nbiot_timing {
   NBIOT_TIMING_NB_IOT_DEEP = 3
 };
 
+/* How an MQTT connection is signed. */
+enum nbiot_sign_method {
+  NBIOT_SIGN_HMAC_SHA256 = 0,
+  NBIOT_SIGN_HMAC_SHA1 = 1,
+  NBIOT_SIGN_HMAC_MD5 = 2
+};
+
 /* The configuration of a device; set everything to zero first. Members that may be NULL or 0 say so. White space
  * and byte order marks at the ends of texts are ignored, because files and consoles leave them there. */
 typedef struct nbiot_config {
   const char *product_key;     /* 1 to 64 letters and digits */
   const char *device_name;     /* 4 to 32 of A-Z a-z 0-9 _ @ . : - */
-  const char *client_id;       /* NULL: PRODUCTKEY&DEVICENAME */
+  const char *client_id;       /* NULL: PRODUCTKEY&DEVICENAME; over MQTT without | */
   const char *device_secret;   /* 1 to 128 bytes; copied, and wiped at the end */
   const char *state_directory; /* this device's own directory; created if it does not exist */
   const char *host;            /* a name or an address in digits, also HOST:PORT, [ADDRESS]:PORT or a CoAP
                                 * URI, whose scheme, coap or coaps, must match `security`; NULL: the
                                 * platform's own */
-  uint16_t port;               /* 0: the one in `host`, else 5682 or 5684 */
-  uint8_t security;            /* enum nbiot_security */
-  uint8_t timing;              /* enum nbiot_timing */
-  const char *ca_pem;          /* with NBIOT_DTLS_CERTIFICATE: the authorities, in PEM */
-  const char *server_name;     /* the name in the platform's certificate; NULL: the host */
+  uint16_t port;               /* 0: the one in `host`, else 5682 or 5684; over MQTT 1883 or 443 */
+  uint8_t security;            /* CoAP: enum nbiot_security */
+  uint8_t timing;              /* CoAP: enum nbiot_timing */
+  const char *ca_pem;          /* with NBIOT_DTLS_CERTIFICATE, and over MQTT unless `plain`: the authorities, in
+                                * PEM */
+  const char *server_name;     /* CoAP: the name in the platform's certificate; NULL: the host */
   const char *topic;           /* the topic of reports without one; may be NULL */
   uint32_t outbox_bytes;       /* the maximum size of waiting reports, up to 16 MB; 0: 65,536 */
-  uint32_t token_lifetime;     /* seconds; 0: 604,800 (7 days) */
-  /* Called right before each datagram, with a hint about the radio's next seconds: 0 nothing is expected
+  uint32_t token_lifetime;     /* CoAP: seconds; 0: 604,800 (7 days) */
+  /* CoAP: called right before each datagram, with a hint about the radio's next seconds: 0 nothing is expected
    * and nothing will be sent, 1 one answer is expected and then nothing, 2 more will be sent. May be NULL.
    * It must not call the device. */
   void (*radio_hint)(int hint, void *context);
   void *context;
-  uint8_t allow_common_name;   /* 1: the name may be only in the certificate's common name, which RFC 9525
+  uint8_t allow_common_name;   /* CoAP: 1: the name may be only in the certificate's common name, which RFC 9525
                                 * forbids but an old platform may need */
   uint32_t max_attempts; /* attempts after which a report is given up, 255 at most; 0: never */
   uint32_t max_age;      /* age in seconds at which a report is given up; 0: never */
+  /* The rest over MQTT alone. */
+  uint8_t websocket;     /* 1: over a WebSocket */
+  uint8_t plain;         /* 1: without TLS: anybody on the way reads and changes all */
+  uint8_t keep_session;  /* 1: the platform keeps subscriptions and messages between connections */
+  uint8_t notices;       /* 1: ask to be told when another device connects with this identity */
+  uint8_t reports_only;  /* 1: connect only while there are reports, and take no messages */
+  uint8_t sign_method;   /* enum nbiot_sign_method */
+  uint8_t in_flight;     /* reports under way at once, 1 to 16; 0: 1 */
+  uint16_t keep_alive;   /* the longest time without a packet, 30 to 1,200 seconds; 0: 300 */
+  uint32_t answer_time;  /* seconds for the answer to a request, 1 to 3,600; 0: 30. A synchronous call has 4 */
+  const char *websocket_path;      /* begins with a slash; NULL: /mqtt */
+  const char *firmware_version;    /* what runs, told after each connect, up to 128 bytes; NULL: nothing is told */
+  const char *desired;             /* names of properties with commas between them, whose desired values are asked
+                                    * for after each connect; NULL: none */
+  const char *interrupted_version; /* the upgrade that was under way when the program ended, or NULL: its next push */
+  const char *interrupted_digest;  /* goes on with it; its digest in hexadecimal digits */
 } nbiot_config;
 
 /* Why an authentication or a report failed, or why there is no link; nbiot_reason_text explains each. */
@@ -153,7 +205,14 @@ enum nbiot_reason {
   NBIOT_REASON_UNKNOWN_IDENTITY = 25,
   NBIOT_REASON_WRONG_KEY = 26,
   NBIOT_REASON_ALERT = 27,
-  NBIOT_REASON_HANDSHAKE = 28
+  NBIOT_REASON_HANDSHAKE = 28,
+  /* Reasons over MQTT: how a connection has ended. */
+  NBIOT_REASON_BROKEN = 29,
+  NBIOT_REASON_CLOSED = 30,
+  NBIOT_REASON_SAME_IDENTITY = 31,
+  NBIOT_REASON_CLOSED_TWICE = 32,
+  /* The MQTT library refused. */
+  NBIOT_REASON_LIBRARY = 33
 };
 
 /* The kind of an event. */
@@ -167,7 +226,9 @@ enum nbiot_event_kind {
   NBIOT_POSTPONED = 3,
   /* The device has a token. */
   NBIOT_AUTHENTICATED = 4,
-  /* The device could not get a token: `code` is the platform's answer, 0 if there was none. */
+  /* The device could not get a token: `code` is the platform's answer, 0 if there was none. Over MQTT the connection
+   * was refused: `code` is CONNACK's number. MQTT 3.1.1 has 1 version, 2 client id, 3 server unavailable, 4 user name
+   * or password, 5 not authorized; public SDKs of the platform read 2, 3 and 4 as one less. */
   NBIOT_AUTHENTICATION_FAILED = 5,
   /* The disk cannot be written; nothing is sent until writes succeed. */
   NBIOT_DISK_REFUSES = 6,
@@ -182,7 +243,76 @@ enum nbiot_event_kind {
   /* It was dropped to make room for another one, or a later one has replaced it. This interface causes
    * neither, but they may occur in a directory that nbiot-agent has used. */
   NBIOT_DROPPED = 11,
-  NBIOT_SUPERSEDED = 12
+  NBIOT_SUPERSEDED = 12,
+  /* The rest over MQTT alone; `topic`, `payload` and what follows them are of the platform's message. */
+  /* The device is connected. */
+  NBIOT_CONNECTED = 13,
+  /* The connection has ended; `milliseconds` are those until the next one is tried. */
+  NBIOT_DISCONNECTED = 14,
+  /* So it has, because another device has the same identity, or seems to. The device does not come straight back,
+   * which would throw the other one out: `milliseconds` are many. */
+  NBIOT_KICKED = 15,
+  /* The platform asks for something, and waits `time_left` milliseconds at most: answer with `id`. `answer_form` says
+   * how. */
+  NBIOT_REQUEST = 16,
+  /* The platform tells something that needs no answer, or has got the only one there is: disable, enable, delete, a
+   * configuration, sub-devices, desired values. Of NBIOT_DOWNLINK_SUB_DEVICE_ERROR `code` is the code. */
+  NBIOT_NOTICE = 17,
+  /* The platform offers a firmware; `code` is an enum nbiot_firmware. */
+  NBIOT_FIRMWARE = 18,
+  /* A request was not answered in its time; `code` is what the platform was told, 400, or 0 where nothing is: nobody
+   * waits for a synchronous call any more, and bytes have no code. */
+  NBIOT_UNANSWERED = 19,
+  /* A message was not handed over, `fault` says why: the platform was told `code`, or nothing where that is 0. */
+  NBIOT_MESSAGE_REFUSED = 20,
+  /* The platform refuses a subscription; `topic` is its filter. */
+  NBIOT_SUBSCRIPTION_REFUSED = 21
+};
+
+/* What a message of the platform is (device guide 4 to 6); over MQTT alone. Topics begin with
+ * /sys/PRODUCTKEY/DEVICENAME/ unless they are written with a slash. */
+enum nbiot_downlink {
+  NBIOT_DOWNLINK_NONE = 0,
+  NBIOT_DOWNLINK_PROPERTY_SET = 1, /* thing/service/property/set: set `params`, answer, then report the property. */
+  NBIOT_DOWNLINK_PROPERTY_GET = 2, /* thing/service/property/get: answer with the values of the names in `params`. */
+  /* thing/service/SERVICE: run `service` with the input `params`, answer with its output. */
+  NBIOT_DOWNLINK_SERVICE = 3,
+  /* rrpc/request/ID: the same at once, or bytes of the application's own: see `answer_form`. */
+  NBIOT_DOWNLINK_SYNCHRONOUS_CALL = 4,
+  NBIOT_DOWNLINK_CUSTOM_CALL = 5, /* /ext/rrpc/ID/TOPIC: bytes, answered with bytes. */
+  NBIOT_DOWNLINK_RAW = 6, /* thing/model/down_raw: bytes, answered with bytes. */
+  NBIOT_DOWNLINK_FIRMWARE = 7, /* /ota/device/upgrade/PRODUCTKEY/DEVICENAME: the event NBIOT_FIRMWARE. */
+  NBIOT_DOWNLINK_CONFIGURATION = 8, /* thing/config/push: see nbiot_read_file. */
+  NBIOT_DOWNLINK_SUB_DEVICE_CONFIGURATION = 9, /* thing/model/config/push: likewise. */
+  NBIOT_DOWNLINK_TOPOLOGY_ADDITION = 10, /* thing/topo/add/notify: sub-devices to add. */
+  NBIOT_DOWNLINK_DISABLE = 11,
+  NBIOT_DOWNLINK_ENABLE = 12,
+  NBIOT_DOWNLINK_DELETE = 13,
+  /* /ext/error/PRODUCTKEY/DEVICENAME: a sub-device is out, or has to log in again. */
+  NBIOT_DOWNLINK_SUB_DEVICE_ERROR = 14,
+  /* The reply to what `desired` asks for: `params` are the values with their versions. */
+  NBIOT_DOWNLINK_DESIRED_VALUES = 15
+};
+
+/* How a request is answered. */
+enum nbiot_answer_form {
+  NBIOT_ANSWER_NONE = 0, /* Not at all. */
+  NBIOT_ANSWER_CODE = 1, /* By nbiot_reply. */
+  NBIOT_ANSWER_BYTES = 2 /* By nbiot_reply_bytes. */
+};
+
+/* What becomes of a firmware that the platform offers. It does so again at each connect until it knows that the version
+ * runs: none is to be started twice. */
+enum nbiot_firmware {
+  /* Fetch it (nbiot_read_file), tell the progress, and say what became of it: nbiot_firmware_done, or
+   * nbiot_firmware_progress with less than 0. */
+  NBIOT_FIRMWARE_START = 1,
+  NBIOT_FIRMWARE_RESUME = 2, /* The same: it is the one that was interrupted. */
+  NBIOT_FIRMWARE_ALREADY_RUNNING = 3, /* It is being fetched. */
+  NBIOT_FIRMWARE_WAITS_FOR_RESTART = 4, /* It is there, and runs after a restart. */
+  NBIOT_FIRMWARE_ALREADY_INSTALLED = 5, /* It runs; the platform was told so again. */
+  NBIOT_FIRMWARE_ANOTHER_RUNS = 6, /* Another one is being fetched. */
+  NBIOT_FIRMWARE_REFUSED = 7 /* It cannot be fetched, or has failed three times; the platform was told so. */
 };
 
 /* How much of the platform's answer was received; in each case the platform has the report. */
@@ -196,8 +326,9 @@ enum nbiot_answer {
 
 typedef struct nbiot_event {
   int kind;               /* enum nbiot_event_kind */
-  int code;               /* the answer's CoAP code, class times 100 and detail: 205, 403; or 0 */
-  uint64_t id;            /* the report's id; 0 if the event is not about a report */
+  int code;               /* the answer's CoAP code, class times 100 and detail: 205, 403; or 0. Over MQTT as the kind
+                           * says */
+  uint64_t id;            /* the report's id, or the request's; 0 if the event is about neither */
   uint64_t sequence;      /* its last sequence number; 0 if there is none */
   uint32_t bytes_up;      /* UDP payload sent for it */
   uint32_t bytes_down;    /* UDP payload received for it */
@@ -209,8 +340,34 @@ typedef struct nbiot_event {
   int answer_extent;      /* enum nbiot_answer */
   uint32_t reply_code;    /* the code of the platform's reply on a topic /sys/... or /ota/...; 0 for none */
   int reason;             /* enum nbiot_reason */
-  uint64_t detail;        /* errno, alert or OpenSSL's number, if the reason has one; otherwise 0 */
+  uint64_t detail;        /* errno, alert or a library's number, if the reason has one; otherwise 0 */
+  /* The rest over MQTT alone: the message that the event is about. All of it is valid until the next nbiot_drive. */
+  int downlink;           /* enum nbiot_downlink */
+  int answer_form;        /* enum nbiot_answer_form */
+  uint32_t time_left;     /* milliseconds for the answer */
+  const char *topic;      /* NULL if there is none */
+  const char *service;    /* the identifier of the service that is called, else NULL */
+  const char *fault;      /* a word for why the message was refused, else NULL */
+  const uint8_t *payload; /* the message */
+  size_t payload_count;
+  const uint8_t *params;  /* the value of its `params`, or of `data` where that is its name; else NULL */
+  size_t params_count;
 } nbiot_event;
+
+/* How the digest of a file is made. */
+enum nbiot_digest_method {
+  NBIOT_DIGEST_MD5 = 1,
+  NBIOT_DIGEST_SHA256 = 2
+};
+
+/* A file that the platform offers; texts end with a zero byte. */
+typedef struct nbiot_file {
+  char version[129];     /* the firmware's version or the configuration's id; empty for sub-devices */
+  char url[1025];        /* https, good for 24 hours */
+  uint64_t size;         /* in bytes; 0 for sub-devices, where it is not told */
+  uint8_t digest_method; /* enum nbiot_digest_method */
+  uint8_t digest[32];    /* of which MD5 takes 16 */
+} nbiot_file;
 
 typedef struct nbiot_counters {
   uint64_t accepted, delivered, rejected, expired, superseded;
@@ -218,9 +375,13 @@ typedef struct nbiot_counters {
   uint64_t requests, transmissions, datagrams_up, bytes_up, datagrams_down, bytes_down;
   uint64_t disk_syncs, disk_bytes;
   uint64_t given_up, dropped;
+  /* Over MQTT alone, where `authentications` are connections and what counts datagrams and bytes is 0: messages that
+   * came, answers and the like that were sent, and answers that found no connection for too long. */
+  uint64_t downlinks, answers, lost_answers;
 } nbiot_counters;
 
-/* The number of bytes that a device takes (some 13.1 KB), and its alignment. */
+/* The number of bytes that a device takes (some 13.1 KB; over MQTT 30.7 KB, and some 160 KB on the heap beside the MQTT
+ * library's own), and its alignment. */
 size_t nbiot_device_size(void);
 size_t nbiot_device_alignment(void);
 
@@ -235,7 +396,7 @@ int nbiot_create(void *memory, size_t size, const nbiot_config *config, nbiot_de
 int nbiot_publish(nbiot_device *device, const char *topic, const void *payload, size_t count,
                   uint32_t lifetime, uint64_t *id);
 
-/* Like nbiot_publish, for a payload in CBOR. */
+/* Like nbiot_publish, for a payload in CBOR; over MQTT both are the same, for no format is told there. */
 int nbiot_publish_cbor(nbiot_device *device, const char *topic, const void *payload, size_t count,
                        uint32_t lifetime, uint64_t *id);
 
@@ -248,7 +409,8 @@ int nbiot_drive(nbiot_device *device, nbiot_event *event);
 /* What to wait for: a descriptor that becomes readable (-1 if there is none now), and the maximum time in
  * milliseconds until the next nbiot_drive: 0 if work is pending, -1 if there is only the descriptor to wait for, as
  * after the last report. Get both before each wait: while a host name is being resolved the descriptor is that of
- * the lookup, without a time limit; later it is the socket's, which changes after a failure. */
+ * the lookup, without a time limit; later it is the socket's, which changes after a failure. Over MQTT it is one and
+ * the same all the time. */
 int nbiot_descriptor(const nbiot_device *device);
 int nbiot_timeout(const nbiot_device *device);
 
@@ -262,8 +424,29 @@ size_t nbiot_pending(const nbiot_device *device);
 void nbiot_read_counters(const nbiot_device *device, nbiot_counters *counters);
 
 /* Destroys the device and wipes its memory, which can then be used for something else; call it once. Waiting
- * reports stay on disk. */
+ * reports stay on disk. Over MQTT it says goodbye first, for which it waits two seconds at most. */
 void nbiot_destroy(nbiot_device *device);
+
+/* The following five over MQTT alone: a program that calls them does not link with libnbiot-device.a. */
+
+/* Answers the request `id` with a code of the device guide, 200, 400, 429, 460 or 100,000 to 110,000, and `data`, one
+ * JSON object of `count` bytes; NULL is {}. Each request is answered once: another answer, a late one or one to an id
+ * that never was is refused. Returns an enum nbiot_code. */
+int nbiot_reply(nbiot_device *device, uint64_t id, uint32_t code, const void *data, size_t count);
+
+/* Answers the request `id` with bytes. */
+int nbiot_reply_bytes(nbiot_device *device, uint64_t id, const void *data, size_t count);
+
+/* Reads the file that the last event offers, a firmware or a configuration; before the next nbiot_drive. */
+int nbiot_read_file(nbiot_device *device, nbiot_file *file);
+
+/* Tells the platform how far the firmware under way is: 1 to 100 per cent; or why it goes no further: -1 the upgrade,
+ * -2 the download, -3 the digest, -4 the writing. `description` is a text of at most 128 bytes for people, or NULL.
+ * NBIOT_NOT_CONNECTED says that the platform was not told; a failure counts all the same. */
+int nbiot_firmware_progress(nbiot_device *device, int step, const char *description);
+
+/* The firmware under way is fetched and verified, and runs after a restart; until then it is not started again. */
+int nbiot_firmware_done(nbiot_device *device);
 
 /* What an MQTT connection of a device carries (device guide 3.4): the types of the platform's own SDK for C, for
  * programs that bring an MQTT client of their own. Unverified: the guide gives no lengths; these are the SDK's. */

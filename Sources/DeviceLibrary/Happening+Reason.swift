@@ -1,10 +1,36 @@
 internal import CDevice
 internal import CoAPLink
+internal import CoAPMessage
+internal import ConstrainedCore
 internal import SecurityLayer
 internal import UDPTransport
 
 /// The reasons reported to C.
 extension Happening {
+  init(_ kind: nbiot_event_kind, code: Code?) {
+    self.init(kind)
+    // The class times 100, plus the detail.
+    if let code { self.code = Int32(code.rawValue >> 5) * 100 + Int32(code.rawValue & 0x1F) }
+  }
+
+  init(_ kind: nbiot_event_kind, _ id: UInt64, _ result: ReportResult) {
+    self.init(kind, code: result.code)
+    self.id = id
+    sequence = result.sequence ?? 0
+    bytesUp = UInt32(clamping: result.bytesUp)
+    bytesDown = UInt32(clamping: result.bytesDown)
+    transmissions = UInt32(clamping: result.transmissions)
+    milliseconds = UInt32(clamping: result.duration.count)
+    replyCode = result.replyCode ?? 0
+    extent =
+      switch result.extent {
+      case .whole: NBIOT_ANSWER_WHOLE
+      case .cut, .incomplete, .inBlocks: NBIOT_ANSWER_CUT
+      case .unreadable: NBIOT_ANSWER_UNREADABLE
+      }
+    explain(result.outcome)
+  }
+
   /// There is no link.
   init(_ failure: TransportError) {
     self.init(NBIOT_NO_LINK)
@@ -88,7 +114,7 @@ extension Happening {
 }
 
 /// The texts of the reasons, in the order of enum nbiot_reason.
-private let reasonTexts: StaticString = """
+let reasonTexts: StaticString = """
   none\0\
   the platform refused it: see the code\0\
   no answer came: check host and port, and that UDP gets through\0\
@@ -119,20 +145,3 @@ private let reasonTexts: StaticString = """
   the server refused the handshake with the alert of the detail\0\
   OpenSSL refused what the server sent; its error code is the detail\0
   """
-
-/// The meaning of a reason and what to check, in English.
-@c @implementation
-public func nbiot_reason_text(_ reason: Int32) -> UnsafePointer<CChar>! {
-  // SAFETY: a StaticString's bytes live as long as the program, and each text ends with a zero byte.
-  reasonTexts.withUTF8Buffer { texts in
-    var (start, left) = (0, reason)
-    while left > 0 {
-      while unsafe start < texts.count && texts[start] != 0 { start += 1 }
-      start += 1
-      left -= 1
-    }
-    if reason < 0 || start >= texts.count { start = 0 }
-    return unsafe UnsafeRawPointer(texts.baseAddress)?.advanced(by: start)
-      .assumingMemoryBound(to: CChar.self)
-  }
-}

@@ -16,95 +16,37 @@ internal import SymmetricSecurity
 internal import SystemClocks
 internal import UDPTransport
 
-/// Why a call of the library failed.
-enum LibraryError: Error {
-  case argument, full, tooLong, security
-  case disk(StoreError)
-
-  /// The code returned to C.
-  var code: Int32 {
-    switch self {
-    case .argument: NBIOT_ARGUMENT.rawValue
-    case .full: NBIOT_FULL.rawValue
-    case .tooLong: NBIOT_TOO_LONG.rawValue
-    case .security: NBIOT_SECURITY.rawValue
-    case .disk(.inUse): NBIOT_IN_USE.rawValue
-    case .disk: NBIOT_DISK.rawValue
-    }
-  }
-}
-
-/// An event in the form reported to C.
-struct Happening {
-  let kind: nbiot_event_kind
-  var code: Int32 = 0
-  var id: UInt64 = 0
-  var sequence: UInt64 = 0
-  var bytesUp: UInt32 = 0
-  var bytesDown: UInt32 = 0
-  var transmissions: UInt32 = 0
-  var milliseconds: UInt32 = 0
-  var replyCode: UInt32 = 0
-  var extent: nbiot_answer = NBIOT_ANSWER_WHOLE
-  var hasAnswer = false
-  var reason = NBIOT_REASON_NONE
-  var detail: UInt64 = 0
-
-  init(_ kind: nbiot_event_kind, code: Code? = nil) {
-    self.kind = kind
-    // The class times 100, plus the detail.
-    if let code { self.code = Int32(code.rawValue >> 5) * 100 + Int32(code.rawValue & 0x1F) }
-  }
-
-  init(_ kind: nbiot_event_kind, _ id: UInt64) {
-    self.init(kind)
-    self.id = id
-  }
-
-  init(_ kind: nbiot_event_kind, _ id: UInt64, _ result: ReportResult) {
-    self.init(kind, code: result.code)
-    self.id = id
-    sequence = result.sequence ?? 0
-    bytesUp = UInt32(clamping: result.bytesUp)
-    bytesDown = UInt32(clamping: result.bytesDown)
-    transmissions = UInt32(clamping: result.transmissions)
-    milliseconds = UInt32(clamping: result.duration.count)
-    replyCode = result.replyCode ?? 0
-    extent =
-      switch result.extent {
-      case .whole: NBIOT_ANSWER_WHOLE
-      case .cut, .incomplete, .inBlocks: NBIOT_ANSWER_CUT
-      case .unreadable: NBIOT_ANSWER_UNREADABLE
-      }
-    explain(result.outcome)
-  }
-}
-
 /// The contents of the caller's memory: a durable device with its socket.
 ///
 /// Its two pointers are the caller's, and are only passed back.
 @safe
 struct HeldDevice: ~Copyable {
   var driver: DeviceDriver<EitherSecurity, SystemRandom>
-  private let topic: Topic?
+  let topic: Topic?
   private let radioHint: (@convention(c) (Int32, UnsafeMutableRawPointer?) -> Void)?
   private let context: UnsafeMutableRawPointer?
 
   /// Creates a device from C's configuration.
   init(_ config: nbiot_config) throws(LibraryError) {
     guard (unsafe config.security) <= 2, (unsafe config.timing) <= 3 else { throw .argument }
+    try unsafe Self.refuseOthers(config)
     let isDTLS = (unsafe config.security) != 0
     let identity = unsafe try Self.makeIdentity(config)
-    guard let secret = unsafe SecretBytes(copying: text(config.device_secret).trimmed) else {
-      throw .argument
-    }
+    let secret = unsafe try Self.makeSecret(config)
     var host = FixedBytes<256>()
     var port = unsafe config.port
-    try unsafe Self.read(config, identity, &host, &port)
+    try unsafe Self.readHost(
+      config,
+      identity,
+      scheme: isDTLS ? .coaps : .coap,
+      domain: ".coap.cn-shanghai.link.aliyuncs.com",
+      &host,
+      &port
+    )
     if port == 0 { port = isDTLS ? PlatformAddress.dtlsPort : PlatformAddress.symmetricPort }
     let topic = try Self.makeTopic(unsafe text(config.topic))
 
-    var durable = DurableSettings()
+    let durable = unsafe try Self.durableSettings(config)
     var session = DeviceSettings()
     session.timing =
       switch (unsafe config.timing) {
@@ -113,29 +55,13 @@ struct HeldDevice: ~Copyable {
       case 3: .nbIoTDeep
       default: .nbIoT
       }
-    if (unsafe config.token_lifetime) > 0 {
-      durable.tokenLifetime = UInt64((unsafe config.token_lifetime))
-    }
-    guard (unsafe config.max_attempts) <= 255 else { throw .argument }
-    durable.maxAttempts = UInt8(truncatingIfNeeded: (unsafe config.max_attempts))
-    durable.maxAge = unsafe config.max_age
-    if (unsafe config.outbox_bytes) > 0 {
-      durable.outbox.maxBytes = max(4_096, Int((unsafe config.outbox_bytes)))
-    }
-    let fingerprint: FixedBytes<32>
-    var endpoint = host
-    do throws(OpenSSLError) {
-      let number: InlineArray<2, UInt8> = [UInt8(port >> 8), UInt8(port & 0xFF)]
-      try? endpoint.append(number.span)
-      fingerprint = try DeviceFingerprint.make(
-        identity,
-        secret: secret,
-        endpoint: endpoint.bytes,
-        mode: (unsafe config.security)
-      )
-    } catch {
-      throw .security
-    }
+    let fingerprint = try Self.makeFingerprint(
+      identity,
+      secret,
+      host,
+      port,
+      mode: (unsafe config.security)
+    )
     let security = unsafe try Self.makeSecurity(
       config,
       identity,
@@ -177,30 +103,12 @@ struct HeldDevice: ~Copyable {
 // MARK: - The functions behind the C interface
 
 extension HeldDevice {
-  /// Accepts a report; returns its id.
-  mutating func publish(
-    topic name: Span<UInt8>,
-    payload: Span<UInt8>,
-    lifetime: UInt32,
-    isCBOR: Bool
-  ) throws(LibraryError) -> UInt64 {
-    guard let topic = try Self.makeTopic(name) ?? self.topic else { throw .argument }
-    do throws(OutboxError) {
-      return try driver.reports.accept(
-        topic: topic,
-        payload: payload,
-        format: (isCBOR ? ContentFormat.cbor : .json).rawValue,
-        lifetime: lifetime,
-        at: MonotonicClock.now(),
-        date: WallClock.now()
-      )
-    } catch {
-      switch error {
-      case .full: throw .full
-      case .tooLong: throw .tooLong
-      case .store(let failure): throw .disk(failure)
-      }
-    }
+  /// What to wait for.
+  var descriptor: Int32 { driver.server.descriptor }
+
+  /// How long to wait at most, in milliseconds; without end while a name is looked up, whose end the descriptor tells.
+  mutating func timeout() -> Int32 {
+    driver.server.isResolving ? -1 : MonotonicClock.timeout(until: driver.reports.pollTimeout())
   }
 
   /// Performs pending work; returns the next event, if any.
@@ -246,17 +154,12 @@ extension HeldDevice {
     case .rejected(let id): return withAnswer(Happening(NBIOT_REJECTED, id, result))
     case .postponed(let id): return Happening(NBIOT_POSTPONED, id, result)
     case .givenUp(let id, .maxAttempts): return Happening(NBIOT_GIVEN_UP, id, result)
-    case .givenUp(let id, .maxAge): return Happening(NBIOT_TOO_OLD, id)
-    case .expired(let id): return Happening(NBIOT_EXPIRED, id)
-    case .dropped(let id): return Happening(NBIOT_DROPPED, id)
-    case .superseded(let id): return Happening(NBIOT_SUPERSEDED, id)
     case .authenticated: return Happening(NBIOT_AUTHENTICATED)
     case .authenticationFailed:
       var happened = Happening(driver.reports.link.failure)
       happened.hasAnswer = happened.reason == NBIOT_REASON_REFUSED
       return happened
-    case .downlink: return nil
-    case .storeFailed: return Happening(NBIOT_DISK_REFUSES)
+    default: return Happening(ending: event)
     }
   }
 
@@ -279,17 +182,9 @@ extension HeldDevice {
   /// Sends close_notify, if configured.
   mutating func close() { driver.close() }
 
-  /// Reads the counters so far.
-  func read(_ counters: inout nbiot_counters) {
+  /// Reads the counters that this transport has.
+  func readLink(_ counters: inout nbiot_counters) {
     let session = driver.reports.link.counters
-    let outbox = driver.reports.outboxCounters
-    counters.accepted = UInt64(outbox.accepted)
-    counters.delivered = UInt64(driver.reports.deliveredReports)
-    counters.rejected = UInt64(driver.reports.rejectedReports)
-    counters.given_up = UInt64(outbox.givenUp)
-    counters.dropped = UInt64(outbox.dropped)
-    counters.expired = UInt64(outbox.expired)
-    counters.superseded = UInt64(outbox.superseded)
     counters.authentications = UInt64(session.authentications)
     counters.handshakes = UInt64(session.handshakes)
     counters.resumptions = UInt64(session.resumptions)
@@ -299,61 +194,22 @@ extension HeldDevice {
     counters.bytes_up = UInt64(session.bytesUp)
     counters.datagrams_down = UInt64(session.datagramsDown)
     counters.bytes_down = UInt64(session.bytesDown)
-    counters.disk_syncs = UInt64(
-      driver.reports.sessionWrites.syncs + driver.reports.outboxWrites.syncs
-    )
-    counters.disk_bytes = UInt64(
-      driver.reports.sessionWrites.bytes + driver.reports.outboxWrites.bytes
-    )
   }
 }
 
 // MARK: - Parts
 
 extension HeldDevice {
-  private static func makeIdentity(_ config: nbiot_config) throws(LibraryError) -> DeviceIdentity {
-    do throws(IdentityError) {
-      return try DeviceIdentity(
-        productKey: unsafe text(config.product_key).trimmed,
-        deviceName: unsafe text(config.device_name).trimmed,
-        clientID: unsafe config.client_id != nil ? text(config.client_id).trimmed : nil
-      )
-    } catch {
-      throw .argument
-    }
-  }
-
-  /// The host of an endpoint, and its port unless the configuration sets one.
-  private static func read(
-    _ config: nbiot_config,
-    _ identity: DeviceIdentity,
-    _ host: inout FixedBytes<256>,
-    _ port: inout UInt16
-  ) throws(LibraryError) {
-    let name = unsafe text(config.host)
-    do throws(EndpointError) {
-      let given = unsafe config.host != nil
-      let endpoint = given ? try EndpointText(name) : nil
-      try? host.write { (writer: inout ByteWriter) throws(CapacityError) in
-        if let endpoint { return try writer.append(name.extracting(endpoint.host)) }
-        try writer.append(identity.productKey.bytes)
-        try writer.append(".coap.cn-shanghai.link.aliyuncs.com")
-      }
-      guard let endpoint else { return }
-      let isDTLS = (unsafe config.security) != 0
-      guard endpoint.scheme == .none || (endpoint.scheme == .coaps) == isDTLS else {
-        throw .scheme
-      }
-      guard endpoint.port == 0 || port == 0 || port == endpoint.port else { throw .port }
-      if endpoint.port != 0 { port = endpoint.port }
-    } catch {
-      throw .argument
-    }
-  }
-
-  private static func makeTopic(_ name: Span<UInt8>) throws(LibraryError) -> Topic? {
-    if name.isEmpty { return nil }
-    do throws(TopicError) { return try Topic(name.trimmed) } catch { throw .argument }
+  /// Refuses what belongs to MQTT.
+  private static func refuseOthers(_ config: nbiot_config) throws(LibraryError) {
+    guard (unsafe config.websocket) == 0, (unsafe config.plain) == 0,
+      (unsafe config.keep_session) == 0, (unsafe config.notices) == 0,
+      (unsafe config.reports_only) == 0, (unsafe config.sign_method) == 0,
+      (unsafe config.in_flight) == 0, (unsafe config.keep_alive) == 0,
+      (unsafe config.answer_time) == 0, unsafe config.websocket_path == nil,
+      unsafe config.firmware_version == nil, unsafe config.desired == nil,
+      unsafe config.interrupted_version == nil, unsafe config.interrupted_digest == nil
+    else { throw .argument }
   }
 
   private static func makeSecurity(

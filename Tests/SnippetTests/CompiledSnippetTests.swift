@@ -28,7 +28,8 @@ struct Compiler {
     try link("\(folder)/main.swift", to: name)
   }
 
-  func c(_ program: String, to name: String) throws {
+  /// The C library over MQTT has the functions of the one over CoAP, and is no part of the tests: its archive is.
+  func c(_ program: String, to name: String, overMQTT: Bool = false) throws {
     try scratch.write(program, to: "\(name).c")
     let headers = Place.repository.appending(path: "Sources/CDevice").path
     let compiled = try scratch.run([
@@ -36,7 +37,12 @@ struct Compiler {
       "-o", "\(name).o", "\(name).c",
     ])
     try #require(compiled.status == 0, "\(compiled.errors)\(program)")
-    try link("\(name).o", to: name)
+    guard overMQTT else { return try link("\(name).o", to: name) }
+    let archive = Place.build.appending(path: "libnbiot-device-mqtt.a").path
+    let run = try scratch.run([
+      "swiftc", "-o", name, "\(name).o", archive, "-lssl", "-lcrypto", "-lpaho-mqtt3as",
+    ])
+    try #require(run.status == 0, "\(run.errors)")
   }
 
   private func link(_ file: String, to name: String) throws {

@@ -183,6 +183,9 @@ final class RunningSimulator {
     return try #require(Self.port(line), "\(line)")
   }
 
+  /// Waits for a line of its log.
+  func wait(for text: String) throws -> String { try lines.wait { $0.contains(text) } }
+
   /// Connects a device over MQTT that answers each request of the platform with 200.
   func answeringDevice(in scratch: Scratch) throws -> MQTTClient {
     let secret = String(decoding: scratch.contents("secret.txt") ?? Data(), as: UTF8.self)

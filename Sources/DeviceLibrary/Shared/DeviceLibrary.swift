@@ -1,12 +1,17 @@
 public import CDevice
-internal import CoAPLink
 internal import ConstrainedCore
 internal import DeviceDriver
 internal import DeviceStore
 internal import DurableReports
 internal import OpenSSLSupport
-internal import SystemClocks
-internal import UDPTransport
+
+// Embedded Swift wants the conformances of what the driver is made of.
+#if MQTT
+internal import MQTTChannel
+internal import MQTTLink
+#else
+internal import CoAPLink
+#endif
 
 // The C interface. nbiot_device.h documents each function for its callers; `@implementation` makes
 // the compiler compare the two.
@@ -80,39 +85,38 @@ public func nbiot_drive(
   guard let held = unsafe held(device), let event = unsafe event,
     let happened = unsafe held.pointee.drive()
   else { return 0 }
-  let (answer, count) = unsafe happened.hasAnswer ? held.pointee.answer : (nil, 0)
-  unsafe event.pointee = nbiot_event(
-    kind: Int32(happened.kind.rawValue),
-    code: happened.code,
-    id: happened.id,
-    sequence: happened.sequence,
-    bytes_up: happened.bytesUp,
-    bytes_down: happened.bytesDown,
-    transmissions: happened.transmissions,
-    milliseconds: happened.milliseconds,
-    answer: answer,
-    answer_count: count,
-    answer_extent: Int32(happened.extent.rawValue),
-    reply_code: happened.replyCode,
-    reason: Int32(happened.reason.rawValue),
-    detail: happened.detail
-  )
+  var told = unsafe nbiot_event()
+  unsafe told.kind = Int32(happened.kind.rawValue)
+  unsafe told.code = happened.code
+  unsafe told.id = happened.id
+  unsafe told.sequence = happened.sequence
+  unsafe told.bytes_up = happened.bytesUp
+  unsafe told.bytes_down = happened.bytesDown
+  unsafe told.transmissions = happened.transmissions
+  unsafe told.milliseconds = happened.milliseconds
+  unsafe told.answer_extent = Int32(happened.extent.rawValue)
+  unsafe told.reply_code = happened.replyCode
+  unsafe told.reason = Int32(happened.reason.rawValue)
+  unsafe told.detail = happened.detail
+  #if MQTT
+  unsafe held.pointee.describe(&told)
+  #else
+  if happened.hasAnswer { unsafe (told.answer, told.answer_count) = held.pointee.answer }
+  #endif
+  unsafe event.pointee = told
   return 1
 }
 
 /// The descriptor to wait for.
 @c @implementation
 public func nbiot_descriptor(_ device: OpaquePointer!) -> Int32 {
-  unsafe held(device)?.pointee.driver.server.descriptor ?? -1
+  unsafe held(device)?.pointee.descriptor ?? -1
 }
 
 /// The maximum time to wait, in milliseconds.
 @c @implementation
 public func nbiot_timeout(_ device: OpaquePointer!) -> Int32 {
-  guard let held = unsafe held(device), unsafe !held.pointee.driver.server.isResolving else {
-    return -1
-  }
-  return unsafe MonotonicClock.timeout(until: held.pointee.driver.reports.pollTimeout())
+  unsafe held(device)?.pointee.timeout() ?? -1
 }
 
 /// The number of waiting reports.
@@ -150,7 +154,7 @@ public func nbiot_destroy(_ device: OpaquePointer!) {
 /// SAFETY, here and where it is used: the pointer comes from nbiot_create, and the caller uses the
 /// device on one thread at a time.
 @unsafe
-private func held(_ device: OpaquePointer?) -> UnsafeMutablePointer<HeldDevice>? {
+func held(_ device: OpaquePointer?) -> UnsafeMutablePointer<HeldDevice>? {
   unsafe device.map { unsafe UnsafeMutablePointer<HeldDevice>($0) }
 }
 
@@ -196,4 +200,21 @@ func text(_ start: UnsafePointer<CChar>?) -> Span<UInt8> {
   while unsafe start[count] != 0 { count += 1 }
   let bytes = unsafe UnsafeRawPointer(start).assumingMemoryBound(to: UInt8.self)
   return unsafe _overrideLifetime(Span(_unsafeStart: bytes, count: count), copying: ())
+}
+
+/// The meaning of a reason and what to check, in English.
+@c @implementation
+public func nbiot_reason_text(_ reason: Int32) -> UnsafePointer<CChar>! {
+  // SAFETY: a StaticString's bytes live as long as the program, and each text ends with a zero byte.
+  reasonTexts.withUTF8Buffer { texts in
+    var (start, left) = (0, reason)
+    while left > 0 {
+      while unsafe start < texts.count && texts[start] != 0 { start += 1 }
+      start += 1
+      left -= 1
+    }
+    if reason < 0 || start >= texts.count { start = 0 }
+    return unsafe UnsafeRawPointer(texts.baseAddress)?.advanced(by: start)
+      .assumingMemoryBound(to: CChar.self)
+  }
 }

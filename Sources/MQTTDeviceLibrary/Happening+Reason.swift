@@ -1,0 +1,101 @@
+internal import CDevice
+internal import ConstrainedCore
+internal import MQTTLayer
+internal import MQTTLink
+internal import PlatformMQTT
+
+/// The reasons reported to C.
+extension Happening {
+  /// There is no connection.
+  init(_ failure: MQTTLinkFailure) {
+    switch failure {
+    case .refused(let number):
+      self.init(NBIOT_AUTHENTICATION_FAILED)
+      code = Int32(number.rawValue)
+      reason = NBIOT_REASON_REFUSED
+    case .signing:
+      self.init(NBIOT_AUTHENTICATION_FAILED)
+      reason = NBIOT_REASON_NO_KEY
+    case .connection(let failure):
+      self.init(NBIOT_NO_LINK)
+      explain(failure)
+    }
+  }
+
+  /// The connection is gone, until `wait` has passed at least; `nil` where another event tells of it.
+  init?(_ rest: RestReason, wait: Milliseconds) {
+    switch rest {
+    case .none, .failed, .refused: return nil
+    case .lost:
+      self.init(NBIOT_DISCONNECTED)
+      reason = NBIOT_REASON_BROKEN
+    case .closed:
+      self.init(NBIOT_DISCONNECTED)
+      reason = NBIOT_REASON_CLOSED
+    case .kicked:
+      self.init(NBIOT_KICKED)
+      reason = NBIOT_REASON_SAME_IDENTITY
+    case .suspectedTwin:
+      self.init(NBIOT_KICKED)
+      reason = NBIOT_REASON_CLOSED_TWICE
+    }
+    milliseconds = UInt32(clamping: wait.count)
+  }
+
+  private mutating func explain(_ failure: MQTTFailure) {
+    switch failure {
+    case .refused(let number):
+      reason = NBIOT_REASON_REFUSED
+      code = Int32(number)
+    case .unreachable: reason = NBIOT_REASON_UNREACHABLE
+    case .timedOut: reason = NBIOT_REASON_TIMED_OUT
+    case .unknownAuthority: reason = NBIOT_REASON_UNKNOWN_AUTHORITY
+    case .expired: reason = NBIOT_REASON_EXPIRED
+    case .certificate: reason = NBIOT_REASON_CERTIFICATE
+    case .serverName: reason = NBIOT_REASON_WRONG_NAME
+    case .oldVersion: reason = NBIOT_REASON_OLD_VERSION
+    case .handshake: reason = NBIOT_REASON_HANDSHAKE
+    case .library(let number):
+      reason = NBIOT_REASON_LIBRARY
+      detail = UInt64(UInt32(bitPattern: number))
+    }
+  }
+}
+
+/// The texts of the reasons, in the order of enum nbiot_reason; those of CoAP alone say so.
+let reasonTexts: StaticString = """
+  none\0\
+  the platform refused the connection: see the code\0\
+  no answer came: check host and port\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  OpenSSL could not sign\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  no address, nobody who listens, no network, or a server that closed: check host, port and network\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  no authority in ca_pem vouches for the server's certificate\0\
+  the server's certificate is for another host\0\
+  the server's certificate has expired, or the clock is wrong\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  the server's certificate is not good\0\
+  the server speaks no TLS 1.2 or later\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  of CoAP alone\0\
+  the TLS handshake failed\0\
+  the connection broke, or the platform did not answer in time\0\
+  the platform closed the connection\0\
+  another device has connected with this identity, as the platform says\0\
+  the platform closed two connections within an hour: another device may have this identity\0\
+  the MQTT library refused; its number is the detail\0
+  """
