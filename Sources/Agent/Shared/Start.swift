@@ -60,8 +60,12 @@ extension Agent {
   @inline(never)
   mutating func open(_ fingerprint: FixedBytes<32>) {
     do throws(StoreError) {
+      let directory = try StateDirectory(path: configuration.bytes(.stateDirectory))
+      #if MQTT
+      extras.open(directory)
+      #endif
       try driver.reports.open(
-        try StateDirectory(path: configuration.bytes(.stateDirectory)),
+        directory,
         fingerprint: fingerprint,
         at: MonotonicClock.now(),
         date: WallClock.now()
