@@ -7,7 +7,7 @@ internal import MQTTAgent
 /// That agent's own reader parses it; an error ends the program with a sentence that names file,
 /// line and key. Keys for the agents only are ignored.
 struct ConfigurationFile: Sendable {
-  /// What the agent speaks whose file it is: MQTT if there is a key that only `nbiot-agent-mqtt` has.
+  /// What the agent speaks whose file it is: MQTT if the file says so, or has a key that only `nbiot-agent-mqtt` has.
   let transport: TransportArgument
   private let texts: [String: Setting<String>]
 
@@ -31,15 +31,17 @@ struct ConfigurationFile: Sendable {
     texts = transport == .mqtt ? reader.readMQTT() : reader.readCoAP()
   }
 
-  /// Whether a file has a key that only `nbiot-agent-mqtt` has.
+  /// Whether a file says so, or has a key that only `nbiot-agent-mqtt` has.
   private static func isOfMQTT(_ descriptor: Int32) -> Bool {
     var buffer = [UInt8](repeating: 0, count: 8_192)
     let count = unsafe Foundation.read(descriptor, &buffer, buffer.count)
     let lines = buffer[..<max(0, count)].split(separator: UInt8(ascii: "\n"))
     return lines.contains { line in
-      let name = line.prefix { $0 != UInt8(ascii: "=") }
-      guard name.count < line.count else { return false }
-      return onlyMQTT.contains(InputText.trimmed(String(decoding: name, as: UTF8.self)))
+      let words = line.split(separator: UInt8(ascii: "="), maxSplits: 1).map {
+        InputText.trimmed(String(decoding: $0, as: UTF8.self))
+      }
+      guard words.count == 2 else { return false }
+      return onlyMQTT.contains(words[0]) || words == ["transport", "mqtt"]
     }
   }
 

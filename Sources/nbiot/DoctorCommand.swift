@@ -28,8 +28,9 @@ struct DoctorCommand: AsyncParsableCommand {
           --device-secret-file secret.txt
         nbiot doctor --config agent.conf --no-report
 
-      Example over MQTT with TLS:
-        nbiot doctor --transport mqtt --ca-file root.pem --config agent.conf --no-report
+      Example over MQTT, to `nbiot simulate --mqtts 8883 --certificates certificates`:
+        nbiot doctor --transport mqtt --endpoint 127.0.0.1:8883 \\
+          --ca-file certificates/ca.pem --config agent.conf --no-report
 
       Checks in this order, the later ones only when the earlier ones passed: the form of the \
       credentials; this machine's clock; that the host's name resolves; the sign, with a value that the \

@@ -18,7 +18,7 @@ package struct Configuration: ~Copyable {
   #if MQTT
   private var values = InlineArray<35, Value>(repeating: Value())
   #else
-  private var values = InlineArray<33, Value>(repeating: Value())
+  private var values = InlineArray<34, Value>(repeating: Value())
   #endif
   /// The file, with zero bytes inserted after the values.
   private var text = InlineArray<8_193, UInt8>(repeating: 0)

@@ -70,7 +70,8 @@ struct MQTTSettingTests {
     (["keepalive = 60"], ":6: unknown key keepalive: did you mean keep-alive?"),
     (["keep-alive = 29"], ":6: keep-alive takes 30 to 1200 s"),
     (["in-flight = 17"], ":6: in-flight takes 1 to 16"),
-    (["transport = coap"], ":6: transport takes mqtt"),
+    (["transport = http"], ":6: transport takes coap|mqtt only in nbiot-agent-mqtt"),
+    (["tls = yes", "transport = coap"], ":7: transport takes mqtt"),
     (["tls = yes", "timing = nbIoT"], ":7: timing belongs to nbiot-agent, the agent over CoAP"),
   ])
   func `what is wrong in the file is told with its line`(
