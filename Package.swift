@@ -325,7 +325,7 @@ let package = Package(
         "DeviceStore", "DeviceClient", "MQTTLayer", "MQTTLink", "SystemClocks",
         "PlatformSimulator", "PlatformBroker", "SecurityLayer", "DTLSSecurity", "CBORPayload",
         "PacketCapture", "Inspection",
-        "HTTPSTransfer", "Agent",
+        "HTTPSTransfer", "Agent", "MQTTAgent",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ],
@@ -619,7 +619,7 @@ let package = Package(
     ),
     .testTarget(
       name: "MQTTAgentTests",
-      dependencies: ["nbiot", "nbiot-agent-mqtt", "TestSupport"],
+      dependencies: ["nbiot", "nbiot-agent-mqtt", "MQTTAgent", "TestSupport"],
       resources: [.copy("README.md")],
       swiftSettings: strict
     ),
@@ -627,7 +627,7 @@ let package = Package(
       name: "nbiotTests",
       dependencies: [
         "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformCore",
-        "PlatformSimulator", "UDPTransport", "SystemClocks", "TestSupport",
+        "PlatformSimulator", "UDPTransport", "SystemClocks", "MQTTPeers", "TestSupport",
       ],
       resources: [.copy("README.md"), .copy("address-change.sh")],
       swiftSettings: strict

@@ -27,6 +27,7 @@ package struct ServerAddress {
   /// A scheme decides on the protection if `security` does not; the two must agree.
   @inline(never)
   package mutating func read(_ configuration: borrowing Configuration) {
+    _ = configuration.choice(.transport)
     let text = configuration.bytes(.endpoint)
     var name = configuration.bytes(.productKey)
     var domain = Span(".coap.cn-shanghai.link.aliyuncs.com" as StaticString)

@@ -3,7 +3,8 @@ internal import ConstrainedCore
 /// A key of the configuration file; `packaging/nbiot-agent.conf` documents each.
 package enum ConfigurationKey: UInt8 {
   case productKey, deviceName, deviceSecretFile, stateDirectory
-  case endpoint, security, caFile, serverName, allowCommonName, dtlsKey, clientID, signMethod,
+  case transport, endpoint, security, caFile, serverName, allowCommonName, dtlsKey, clientID,
+    signMethod,
     accept, timing
   case tokenOption, tokenLifetime
   case topic, format, idPlaceholder, priority, ttl, coalesce
@@ -39,7 +40,7 @@ package enum ConfigurationKey: UInt8 {
   private static var names: StaticString {
     """
     product-key|device-name|device-secret-file|state-directory\
-    |endpoint|security|ca-file|server-name|allow-common-name|dtls-key|client-id|sign-method|accept|timing\
+    |transport|endpoint|security|ca-file|server-name|allow-common-name|dtls-key|client-id|sign-method|accept|timing\
     |token-option|token-lifetime\
     |topic|format|id-placeholder|priority|ttl|coalesce\
     |outbox-bytes|when-full|reserve|retry|retry-limit|max-attempts|max-age\
@@ -51,7 +52,7 @@ package enum ConfigurationKey: UInt8 {
   private static var values: StaticString {
     """
     1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
-    ;HOST:PORT, [ADDRESS]:PORT or coap://HOST:PORT;symmetric|dtls;certificates in PEM in less than 32768 bytes;the name in the server's certificate\
+    ;coap|mqtt only in nbiot-agent-mqtt;HOST:PORT, [ADDRESS]:PORT or coap://HOST:PORT;symmetric|dtls;certificates in PEM in less than 32768 bytes;the name in the server's certificate\
     ;no|yes;certificate|psk;1 to 64 bytes;hmacmd5|hmacsha1|hmacsha256;json|cbor|none\
     ;nbIoT|standard|lteM|nbIoTDeep;2088|61;0 to 1000000000 s\
     ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;json|cbor;1 to 32 bytes;0 to 7;0 to 1000000000 s\

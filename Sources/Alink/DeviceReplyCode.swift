@@ -12,6 +12,17 @@ public struct DeviceReplyCode: Hashable, Sendable {
     }
   }
 
+  /// What the exit status of a command that answers a request says: 0 is 200, 65 (EX_DATAERR of sysexits.h) 460, 75
+  /// (EX_TEMPFAIL) 429, any other one 400.
+  public init(exitStatus: Int32) {
+    switch exitStatus {
+    case 0: self = .success
+    case 65: self = .parameterError
+    case 75: self = .tooManyRequests
+    default: self = .requestError
+    }
+  }
+
   private init(known rawValue: UInt64) { self.rawValue = rawValue }
 
   /// 200: success.

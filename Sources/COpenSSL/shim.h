@@ -208,6 +208,25 @@ static inline int nbiot_add_extension(X509 *certificate, X509 *issuer, int nid, 
 static inline int nbiot_set_common_name(X509_NAME *name, const char *text) {
   return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)text, -1, -1, 0);
 }
+// For a look at what a server of TLS shows.
+static inline int nbiot_set_tls12_or_later(SSL_CTX *context) { return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1; }
+static inline int nbiot_certificate_count(const STACK_OF(X509) *chain) { return chain == NULL ? 0 : sk_X509_num(chain); }
+static inline X509 *nbiot_certificate_at(const STACK_OF(X509) *chain, int index) { return sk_X509_value(chain, index); }
+// The common name, else the whole name.
+static inline int nbiot_name(const X509_NAME *name, char *text, int count) {
+  int length = X509_NAME_get_text_by_NID((X509_NAME *)name, NID_commonName, text, count);
+  if (length >= 0) return length;
+  return X509_NAME_oneline(name, text, count) == NULL ? 0 : (int)strlen(text);
+}
+// Seconds since 1970.
+static inline int64_t nbiot_seconds(const ASN1_TIME *time) {
+  ASN1_TIME *epoch = ASN1_TIME_set(NULL, 0);
+  int days = 0, seconds = 0;
+  int isGood = epoch != NULL && ASN1_TIME_diff(&days, &seconds, epoch, time);
+  ASN1_TIME_free(epoch);
+  return isGood ? (int64_t)days * 86400 + seconds : 0;
+}
+
 static inline long nbiot_take_text(BIO *bio, char **text) { return BIO_get_mem_data(bio, text); }
 
 #pragma clang attribute pop

@@ -122,6 +122,7 @@ struct FoundFile {
 enum StoreName {
   case session
   case outbox
+  case firmware
   /// The replacement of either file until it is complete; there is one at a time.
   case temporary
 
@@ -132,6 +133,7 @@ enum StoreName {
       switch self {
       case .session: "session"
       case .outbox: "outbox"
+      case .firmware: "firmware"
       case .temporary: "new"
       }
     return unsafe name.utf8Start

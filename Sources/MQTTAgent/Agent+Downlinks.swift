@@ -3,6 +3,7 @@ internal import CPOSIX
 internal import ConstrainedCore
 internal import DeviceDownlinks
 internal import DeviceDriver
+internal import DeviceStore
 internal import DurableReports
 internal import MQTTChannel
 internal import MQTTLink
@@ -17,7 +18,7 @@ extension Agent {
   @inline(never)
   mutating func takeDownlink() {
     let now = MonotonicClock.now()
-    switch extras.exchange.take(from: &driver.reports, at: now) {
+    switch extras.take(from: &driver.reports, at: now) {
     case .request(let downlink):
       show(downlink)
       let end = downlink.deadline ?? now
@@ -80,6 +81,7 @@ extension Agent {
       downlink.reader(driver.reports.downlinkPayload),
       running: configuration.bytes(.firmwareVersion)
     )
+    if decision == .start || decision == .resume { keepFirmware() }
     var output = OutputLine()
     output.add("firmware ")
     output.add(decision.word)
@@ -91,6 +93,11 @@ extension Agent {
     case .start, .resume, .alreadyRunning, .waitsForRestart, .anotherRuns: break
     }
     return decision == .start || decision == .resume
+  }
+
+  /// Keeps what is known of an upgrade; one whose start cannot be written down goes on nevertheless.
+  private mutating func keepFirmware() {
+    do throws(StoreError) { try extras.keepFirmware() } catch { complain(error) }
   }
 
   // MARK: - The command
@@ -150,7 +157,7 @@ extension Agent {
         }
         return
       }
-      let code = ended.status.flatMap { DeviceReplyCode(exitStatus: $0) } ?? .requestError
+      let code = ended.status.map { DeviceReplyCode(exitStatus: $0) } ?? .requestError
       let printed = extras.command.output
       let range = printed.trimmed(0..<(ended.status == nil ? 0 : printed.count))
       try extras.exchange.answer(
@@ -193,11 +200,13 @@ extension Agent {
       request = line.word(1, by: 0x20).decimal ?? 0
       problem = reply(line, request)
     } else if line.isEqual(to: Span("firmware done")) {
-      if extras.firmware.isRunning { extras.firmware.finished() } else { problem = "no-firmware" }
-    } else if extras.firmware.isRunning {
-      extras.firmware.failed()
+      if !extras.firmware.mayFinish { problem = "no-firmware" }
+      extras.firmware.finished()
+      if problem == nil { keepFirmware() }
     } else {
-      problem = "no-firmware"
+      if !extras.firmware.mayFail { problem = "no-firmware" }
+      extras.firmware.failed()
+      if problem == nil { keepFirmware() }
     }
     if let problem {
       hasRejected = true
@@ -261,19 +270,6 @@ extension Span where Element == UInt8 {
   var isAnswerLine: Bool {
     starts(with: Span("reply ")) || isEqual(to: Span("firmware done"))
       || isEqual(to: Span("firmware failed"))
-  }
-}
-
-extension DeviceReplyCode {
-  /// What a command's exit status says.
-  init?(exitStatus: Int32) {
-    switch exitStatus {
-    case 0: self = .success
-    case 1: self = .requestError
-    case 2: self = .parameterError
-    case 3: self = .tooManyRequests
-    default: self.init(rawValue: 100_000 + UInt64(clamping: exitStatus))
-    }
   }
 }
 

@@ -13,33 +13,6 @@ internal import SystemClocks
 /// What moves the reports, over MQTT.
 typealias AgentDriver = DescriptorDriver<MQTTLink<MQTTChannel, SystemRandom>>
 
-/// What the agent over MQTT has beside it: what the platform sends.
-struct AgentExtras: ~Copyable {
-  /// Requests of the platform and their answers.
-  var exchange: DownlinkExchange<16, 8_192>
-  /// The command that answers them.
-  var command = RequestCommand()
-  /// The upgrade that was pushed.
-  var firmware = FirmwarePush()
-  /// The device.
-  let identity: DeviceIdentity
-  /// Numbers of the device's own requests.
-  var random = SystemRandom()
-  /// Until when the last rest is that was told of.
-  var toldRest = Instant(milliseconds: .min)
-  /// Whether the platform said, or seems to say, that another device has the identity.
-  var isKicked = false
-
-  /// When something of it is due.
-  var deadline: Instant? {
-    guard let next = command.deadline else { return exchange.pollTimeout() }
-    return min(next, exchange.pollTimeout() ?? next)
-  }
-
-  /// Ends the command.
-  mutating func end() { command.end() }
-}
-
 extension Agent {
   /// Creates the device described by the configuration; an error ends the process, and so does
   /// `--check`.
@@ -63,19 +36,21 @@ extension Agent {
     let secret = readSecret(configuration)
     let fingerprint = makeFingerprint(configuration, identity, secret, mode: 2)
     let channel = makeChannel(configuration, endpoint)
+    let model = readModel(configuration)
     let socketMode = configuration.mode(.socketMode, default: 0o660)
     let socketGroup = configuration.group(.socketGroup)
     if !endpoint.channel.isSecure { log(Span("warning not-encrypted tls=no" as StaticString)) }
     if arguments.request == .check { finishCheck(configuration) }
     var random = SystemRandom()
     extras = AgentExtras(
+      identity,
       exchange: DownlinkExchange(
         identity,
         settings: downlinkSettings,
         // Small enough to be typed, and none of an earlier life.
         firstNumber: UInt32(truncatingIfNeeded: random.next() % 900_000_000) + 100_000_000
       ),
-      identity: identity
+      model: model
     )
     driver = AgentDriver(
       reports: DurableReports(

@@ -1,6 +1,6 @@
 internal import ConstrainedCore
 
-/// A key of the configuration file of the agent over MQTT; the README documents each.
+/// A key of the configuration file of the agent over MQTT; `packaging/nbiot-agent-mqtt.conf` documents each.
 package enum ConfigurationKey: UInt8 {
   case productKey, deviceName, deviceSecretFile, stateDirectory
   case transport, endpoint, webSocket, webSocketPath, tls, caFile, clientID, signMethod, keepAlive,
@@ -8,10 +8,20 @@ package enum ConfigurationKey: UInt8 {
   case topic, idPlaceholder, priority, ttl, coalesce
   case outboxBytes, whenFull, retry, retryLimit, maxAttempts, maxAge
   case socket, socketMode, socketGroup
-  case onRequest, answerTime, firmwareVersion, desired
+  case onRequest, answerTime, firmwareVersion, desired, thingModel
 
   /// The key of the command that the agent runs.
   static var command: ConfigurationKey { .onRequest }
+
+  #if !hasFeature(Embedded)
+  /// The names of all keys.
+  package static var allNames: [String] {
+    let text = Span(names)
+    return text.indices.map { text[$0] }.split(separator: UInt8(ascii: "|")).map {
+      String(decoding: $0, as: UTF8.self)
+    }
+  }
+  #endif
 
   /// The name of the key.
   package var name: Span<UInt8> {
@@ -34,7 +44,7 @@ package enum ConfigurationKey: UInt8 {
     |topic|id-placeholder|priority|ttl|coalesce\
     |outbox-bytes|when-full|retry|retry-limit|max-attempts|max-age\
     |socket|socket-mode|socket-group\
-    |on-request|answer-time|firmware-version|desired
+    |on-request|answer-time|firmware-version|desired|thing-model
     """
   }
 
@@ -49,7 +59,8 @@ package enum ConfigurationKey: UInt8 {
     ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;1 to 32 bytes;0 to 7;0 to 1000000000 s\
     ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 86400 s;1 to 604800 s;0 to 255;0 to 1000000000 s\
     ;a path;three octal digits, 600 to 777;a group's name or number\
-    ;a path;1 to 3600 s;1 to 128 bytes;names of properties with commas between them
+    ;a path;1 to 3600 s;1 to 128 bytes;names of properties with commas between them\
+    ;a TSL file in JSON of less than 65536 bytes
     """
   }
 

@@ -45,8 +45,8 @@ let helpText: StaticString = """
                                NBIOT_REQUEST, the ID or 0, in its environment, the
                                payload as standard input; its standard output is the
                                answer's JSON or bytes, its exit status the code: 0
-                               200, 1 400, 2 460, 3 429, N above 100000 + N; one at a
-                               time, 8 wait
+                               200, 65 460, 75 429, any other 400; one at a time,
+                               8 wait
     answer-time = SECONDS      1 to 3600 (30)
     firmware-version = TEXT    told after each connect
     desired = NAME,NAME        properties whose desired values are asked for then

@@ -178,7 +178,7 @@ public struct DTLSContext: ~Copyable {
 
   /// Passes each certificate in a PEM text to `body`, which takes a reference if it needs one and
   /// returns whether it could use the certificate.
-  private static func forEachCertificate(
+  static func forEachCertificate(
     in text: Span<UInt8>,
     _ body: (OpaquePointer, Int) -> Bool
   ) throws(OpenSSLError) -> Int {

@@ -1,13 +1,15 @@
 internal import Agent
 internal import Foundation
+internal import MQTTAgent
 
-/// The values of a configuration file of `nbiot-agent` that commands of `nbiot` also use.
+/// The values of a configuration file of `nbiot-agent` or `nbiot-agent-mqtt` that commands of `nbiot` also use.
 ///
-/// The agent's own reader parses it; an error ends the program with a sentence that names file,
-/// line and key. Keys for the agent only are ignored.
+/// That agent's own reader parses it; an error ends the program with a sentence that names file,
+/// line and key. Keys for the agents only are ignored.
 struct ConfigurationFile: Sendable {
-  private let path: String
-  private var texts: [ConfigurationKey: Setting<String>] = [:]
+  /// What the agent speaks whose file it is: MQTT if the file says so, or has a key that only `nbiot-agent-mqtt` has.
+  let transport: TransportArgument
+  private let texts: [String: Setting<String>]
 
   /// Reads the file named by an option's value.
   static func read(_ text: String) -> ConfigurationFile {
@@ -15,116 +17,85 @@ struct ConfigurationFile: Sendable {
   }
 
   private init(path: String) {
-    self.path = path
+    let descriptor: Int32
     do {
-      close(try PrivateFile.open(path, "configuration file").descriptor)
+      descriptor = try PrivateFile.open(path, "configuration file").descriptor
     } catch let complaint as Complaint {
-      Self.refuse(complaint.message)
+      ConfigurationReader.refuse(complaint.message)
     } catch {
-      Self.refuse("\(error)")
+      ConfigurationReader.refuse("\(error)")
     }
-    unsafe AgentLog.reader = { Self.show($0, of: path) }
-    defer { unsafe AgentLog.reader = nil }
-    let texts = ["nbiot", "--config", path]
-    var words: [UnsafeMutablePointer<CChar>?] = unsafe texts.map { unsafe strdup($0) }
-    unsafe words.append(nil)
-    defer { unsafe words.forEach { unsafe free($0) } }
-    unsafe words.withUnsafeMutableBufferPointer { words in
-      // SAFETY: three words and a null pointer, which outlive everything made from them here.
-      var arguments = unsafe Arguments(words.baseAddress)
-      guard arguments.read(3) else {
-        Self.refuse("--config takes the path of a file, 1 to 255 bytes")
+    defer { close(descriptor) }
+    transport = Self.isOfMQTT(descriptor) ? .mqtt : .coap
+    let reader = ConfigurationReader(path: path)
+    texts = transport == .mqtt ? reader.readMQTT() : reader.readCoAP()
+  }
+
+  /// Whether a file says so, or has a key that only `nbiot-agent-mqtt` has.
+  private static func isOfMQTT(_ descriptor: Int32) -> Bool {
+    var buffer = [UInt8](repeating: 0, count: 8_192)
+    let count = unsafe Foundation.read(descriptor, &buffer, buffer.count)
+    let lines = buffer[..<max(0, count)].split(separator: UInt8(ascii: "\n"))
+    return lines.contains { line in
+      let words = line.split(separator: UInt8(ascii: "="), maxSplits: 1).map {
+        InputText.trimmed(String(decoding: $0, as: UTF8.self))
       }
-      var configuration = Configuration(arguments)
-      configuration.read()
-      Self.check(configuration)
-      for key in Self.keys where configuration.has(key) {
-        self.texts[key] = Self.setting(key, configuration, path)
-      }
+      guard words.count == 2 else { return false }
+      return onlyMQTT.contains(words[0]) || words == ["transport", "mqtt"]
     }
   }
 
-  /// Prints a line of the agent's reader in this program's form.
-  private static func show(_ line: String, of path: String) {
-    let writable = "warning writable-by-others: "
-    guard line.hasPrefix("error ") else {
-      guard line.hasPrefix(writable) else { return Console.complain("nbiot: \(line)") }
-      return Console.complain("warning: others can change \(path); run: chmod go-w \(path)")
-    }
-    let problem = String(line.dropFirst("error ".count))
-    let mark = ": unknown key "
-    guard let place = problem.range(of: mark) else { refuse(problem) }
-    let key = String(problem[place.upperBound...])
-    let meant = UnknownNames.nearest(to: key, Set(ConfigurationKey.allNames))
-    refuse(
-      problem
-        + (meant.map { ": did you mean \($0)?" }
-          ?? ": the keys are those of nbiot-agent.conf, "
-          + ConfigurationKey.allNames.joined(separator: ", "))
-    )
-  }
-
-  private static func refuse(_ problem: String) -> Never {
-    Console.complain("nbiot: \(problem)")
-    Foundation.exit(ExitStatus.usage.rawValue)
-  }
-
-  /// Ends the program if a value is not valid for its key.
-  private static func check(_ configuration: borrowing Configuration) {
-    for key in choices { _ = configuration.choice(key) }
-    for key in paths where configuration.has(key) { _ = configuration.path(key) }
-    var endpoint = ServerAddress()
-    endpoint.read(configuration)
-  }
-
-  private static func setting(
-    _ key: ConfigurationKey,
-    _ configuration: borrowing Configuration,
-    _ path: String
-  ) -> Setting<String> {
-    let (value, name) = (configuration.bytes(key), key.name)
-    let origin =
-      "\(path):\(configuration.line(of: key)): "
-      + String(decoding: name.indices.map { name[$0] }, as: UTF8.self)
-    guard let text = String(validating: value.indices.map { value[$0] }, as: UTF8.self) else {
-      refuse("\(origin) is not UTF-8: check the file's encoding")
-    }
-    return Setting(value: text, origin: origin)
-  }
-
-  private static let choices: [ConfigurationKey] = [
-    .security, .allowCommonName, .dtlsKey, .signMethod, .accept, .timing, .tokenOption, .format,
-  ]
-
-  private static let paths: [ConfigurationKey] = [.deviceSecretFile, .caFile]
-
-  private static let keys: [ConfigurationKey] =
-    choices + paths + [.productKey, .deviceName, .endpoint, .serverName, .clientID, .topic]
+  private static let onlyMQTT =
+    Set(MQTTAgent.ConfigurationKey.allNames).subtracting(Agent.ConfigurationKey.allNames)
 }
 
 extension ConfigurationFile {
-  var productKey: Setting<String>? { texts[.productKey] }
-  var deviceName: Setting<String>? { texts[.deviceName] }
-  var deviceSecretFile: Setting<String>? { texts[.deviceSecretFile] }
-  var clientID: Setting<String>? { texts[.clientID] }
-  var endpoint: Setting<String>? { texts[.endpoint] }
-  var caFile: Setting<String>? { texts[.caFile] }
-  var serverName: String? { texts[.serverName]?.value }
-  var topic: Setting<String>? { texts[.topic] }
+  var productKey: Setting<String>? { texts["product-key"] }
+  var deviceName: Setting<String>? { texts["device-name"] }
+  var deviceSecretFile: Setting<String>? { texts["device-secret-file"] }
+  var clientID: Setting<String>? { texts["client-id"] }
+  var caFile: Setting<String>? { texts["ca-file"] }
+  var serverName: String? { texts["server-name"]?.value }
+  var topic: Setting<String>? { texts["topic"] }
 
-  var security: SecurityArgument? { choice(.security) }
-  var signMethod: SignMethodArgument? { choice(.signMethod) }
-  var accept: AcceptArgument? { choice(.accept) }
-  var timing: TimingArgument? { choice(.timing) }
-  var tokenOption: TokenOptionArgument? { choice(.tokenOption) }
-  var format: PayloadFormat? { choice(.format) }
-  var allowsCommonName: Bool { texts[.allowCommonName]?.value == "yes" }
+  /// The platform's address; `nil` if there is none, or it is another transport's.
+  func endpoint(_ transport: TransportArgument) -> Setting<String>? {
+    transport == self.transport ? texts["endpoint"] : nil
+  }
+
+  /// The sign method; an agent over MQTT signs with HMAC-SHA256 unless it is told otherwise.
+  var signMethod: SignMethodArgument? {
+    choice("sign-method") ?? (transport == .mqtt ? .hmacsha256 : nil)
+  }
+
+  var security: SecurityArgument? { choice("security") }
+  var accept: AcceptArgument? { choice("accept") }
+  var timing: TimingArgument? { choice("timing") }
+  var tokenOption: TokenOptionArgument? { choice("token-option") }
+  var format: PayloadFormat? { choice("format") }
+  var allowsCommonName: Bool { isYes("allow-common-name") == true }
   /// Whether a key derived from the device secret replaces certificates.
-  var usesPreSharedKey: Bool { texts[.dtlsKey]?.value == "psk" }
+  var usesPreSharedKey: Bool { texts["dtls-key"]?.value == "psk" }
+
+  var usesWebSocket: Bool? { isYes("websocket") }
+  var webSocketPath: Setting<String>? { texts["websocket-path"] }
+  var usesTLS: Bool? { isYes("tls") }
+  var isCleanSession: Bool? { isYes("clean-session") }
+  var wantsNotices: Bool? { isYes("notices") }
+  /// In seconds.
+  var keepAlive: Int? { number("keep-alive") }
+  var inFlight: Int? { number("in-flight") }
+  /// In seconds.
+  var answerTime: Int? { number("answer-time") }
+  var thingModel: Setting<String>? { texts["thing-model"] }
 
   /// The value of a key with a fixed set of words, which the reader has already checked.
-  private func choice<Value: RawRepresentable>(_ key: ConfigurationKey) -> Value?
+  private func choice<Value: RawRepresentable>(_ key: String) -> Value?
   where Value.RawValue == String {
     texts[key].flatMap { Value(rawValue: $0.value) }
   }
+
+  private func isYes(_ key: String) -> Bool? { texts[key].map { $0.value == "yes" } }
+
+  private func number(_ key: String) -> Int? { texts[key].flatMap { Int($0.value) } }
 }

@@ -85,7 +85,7 @@ struct DeviceOptions: ParsableArguments {
   /// The platform's address; `nil` for the default.
   var endpoint: EndpointArgument? {
     // `validate` has thrown where it cannot be read.
-    try? place.argument(or: config)
+    try? place.argument(or: config, transport)
   }
 
   /// How the messages are protected.
@@ -94,7 +94,7 @@ struct DeviceOptions: ParsableArguments {
     // An endpoint without a scheme says nothing of it: the file's protection holds for another address, too.
     let isConfigured = (try? place.argument()) == nil
     if !isConfigured, let scheme = endpoint?.security { return scheme }
-    let configured = config?.endpoint.flatMap { try? EndpointArgument($0) }
+    let configured = config?.endpoint(.coap).flatMap { try? EndpointArgument($0) }
     return config?.security ?? configured?.security ?? .symmetric
   }
 
@@ -102,7 +102,7 @@ struct DeviceOptions: ParsableArguments {
   var usesDTLS: Bool { transport == .coap && security == .dtls }
 
   func validate() throws {
-    let endpoint = try place.argument(or: config)
+    let endpoint = try place.argument(or: config, transport)
     if let given = protection.given, let endpoint, let scheme = endpoint.security, scheme != given {
       throw ValidationError(
         "\(endpoint.origin) says \(scheme.rawValue) by its scheme, and --security \(given.rawValue): leave "
@@ -140,11 +140,12 @@ struct DeviceOptions: ParsableArguments {
 
   /// Creates a client from the options, reading its secret.
   func makeClient(
-    adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in }
+    adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in },
+    mqtt adjustMQTT: (inout MQTTClientSettings) -> Void = { _ in }
   ) throws -> DeviceClient {
     var secret = try secret.load(config)
     defer { Secret.erase(&secret) }
-    return try makeClient(secret: secret, adjusting: adjust)
+    return try makeClient(secret: secret, adjusting: adjust, mqtt: adjustMQTT)
   }
 
   /// Creates a client with a given secret.

@@ -7,6 +7,7 @@ internal import Foundation
 internal import OpenSSLSupport
 internal import Platform
 internal import PlatformCoAP
+internal import PlatformMQTT
 internal import SecurityLayer
 internal import SystemClocks
 internal import UDPTransport
@@ -16,7 +17,7 @@ struct DoctorCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "doctor",
     abstract:
-      "Checks credentials, clock, network, sign, /auth and one report, and says what is wrong.",
+      "Checks credentials, clock, network, sign, the platform's answer and one report, and says what is wrong.",
     usage: """
       nbiot doctor --product-key KEY --device-name NAME
         --device-secret-file FILE [options]
@@ -27,16 +28,24 @@ struct DoctorCommand: AsyncParsableCommand {
           --device-secret-file secret.txt
         nbiot doctor --config agent.conf --no-report
 
+      Example over MQTT, to `nbiot simulate --mqtts 8883 --certificates certificates`:
+        nbiot doctor --transport mqtt --endpoint 127.0.0.1:8883 \\
+          --ca-file certificates/ca.pem --config agent.conf --no-report
+
       Checks in this order, the later ones only when the earlier ones passed: the form of the \
       credentials; this machine's clock; that the host's name resolves; the sign, with a value that the \
       device guide prints; /auth, and over DTLS the handshake, at each address of the host; one report. \
       Each failure says what it most likely is. The report is {"doctor":1} to /PRODUCTKEY/DEVICENAME/user/update: give another with \
       --topic and --payload, or --no-report for none.
 
+      Over MQTT the checks are: credentials; clock; the authorities of --ca-file, with the day on which each ends; \
+      the host's name; the sign; at each address TCP, TLS with version, chain and name, and with --websocket the \
+      WebSocket; CONNECT, and where it is refused the number of CONNACK in both readings with what to check; one report.
+
       \(Explanation.sources)
 
       Exit status: 0 all is well, 1 the report did not get through, 2 credentials or clock, 3 \
-      authentication or DTLS handshake refused, 4 the host is unknown or never answered.
+      authentication, DTLS or TLS handshake refused, 4 the host is unknown or never answered.
       """
   )
 
@@ -51,12 +60,12 @@ struct DoctorCommand: AsyncParsableCommand {
 
   @OptionGroup var output: OutputOption
 
-  private var topicSetting: Setting<String>? { topic.setting(device.config) }
+  var topicSetting: Setting<String>? { topic.setting(device.config) }
 
   func validate() throws { try topicSetting.map(TopicOption.check) }
 
   func run() async throws {
-    var checks = Checks(output: output.form)
+    var checks = DoctorChecks(output: output.form)
     let form = PayloadForm(format: .json, isHexadecimal: false)
     let payload = report ? try form.payload(of: payload.given ?? #"{"doctor":1}"#) : []
     if device.session.sessionFile != nil {
@@ -65,8 +74,15 @@ struct DoctorCommand: AsyncParsableCommand {
     var secret = try device.secret.load(device.config)
     defer { Secret.erase(&secret) }
     let identity = try checkCredentials(secret, &checks)
+    if device.transport == .mqtt {
+      return try await runOverMQTT(secret, identity, payload, &checks)
+    }
     try checkClock(&checks)
-    let (host, addresses) = try checkName(&checks)
+    let (host, addresses) = try checkName(
+      device.endpoint?.host
+        ?? PlatformAddress.host(productKey: device.productKey, region: device.region.name),
+      &checks
+    )
     try checkSign(identity, &checks)
     try await checkPlatform(secret, host, addresses, payload, &checks)
   }
@@ -75,9 +91,9 @@ struct DoctorCommand: AsyncParsableCommand {
 // MARK: - Without the platform
 
 extension DoctorCommand {
-  private func checkCredentials(
+  func checkCredentials(
     _ secret: [UInt8],
-    _ checks: inout Checks
+    _ checks: inout DoctorChecks
   ) throws -> DeviceIdentity {
     let (productKey, deviceName) = (Array(device.productKey.utf8), Array(device.deviceName.utf8))
     let client = Array((device.clientID?.value ?? device.productKey + "&" + device.deviceName).utf8)
@@ -122,24 +138,27 @@ extension DoctorCommand {
     return identity
   }
 
-  private func checkClock(_ checks: inout Checks) throws {
+  func checkClock(_ checks: inout DoctorChecks) throws {
     let now = Clock.now()
     let shown = now.formatted(.iso8601)
     // The clock cannot be right before this software was made.
     let earliest = Date(timeIntervalSince1970: 1_767_225_600)
     guard now < earliest else { return checks.pass("clock", shown) }
     let wrong = "it says \(shown): set it, by NTP or the modem's network time"
-    guard device.security == .dtls || device.time.timestamp != nil else {
-      return checks.doubt("clock", wrong + "; the symmetric mode does without")
+    let usesCertificates =
+      device.transport == .mqtt ? mqttTransport.isSecure : device.security == .dtls
+    guard usesCertificates || device.time.timestamp != nil else {
+      let mode = device.transport == .mqtt ? "without TLS a device" : "the symmetric mode"
+      return checks.doubt("clock", wrong + "; \(mode) does without")
     }
     throw checks.fail("clock", wrong + ", for certificates are valid for a time", .usage)
   }
 
   /// The host name, and its addresses in the order in which a device tries them.
-  private func checkName(_ checks: inout Checks) throws -> (String, [String]) {
-    let host =
-      device.endpoint?.host
-      ?? PlatformAddress.host(productKey: device.productKey, region: device.region.name)
+  func checkName(
+    _ host: String,
+    _ checks: inout DoctorChecks
+  ) throws -> (String, [String]) {
     let start = MonotonicClock.now()
     do throws(TransportError) {
       let addresses = try ServerLink.addresses(ofHost: host)
@@ -155,7 +174,7 @@ extension DoctorCommand {
   }
 
   /// The guide's example in section 3.2, and the signed text of this device for comparison.
-  private func checkSign(_ identity: DeviceIdentity, _ checks: inout Checks) throws {
+  func checkSign(_ identity: DeviceIdentity, _ checks: inout DoctorChecks) throws {
     let key = Array("secret".utf8)
     let content = Array("clientId12345deviceNamedeviceproductKeypktimestamp789".utf8)
     let expected = "fafd82a3d602b37fb0fa8b7892f24a477f851a14"
@@ -175,15 +194,24 @@ extension DoctorCommand {
         .undelivered
       )
     }
-    let request = AuthenticationRequest(
-      signMethod: device.signMethod.method,
-      acknowledgementMode: device.mode.ackMode?.mode,
-      timestamp: device.time.milliseconds
-    )
     let own = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
+      if device.transport == .mqtt {
+        let request = MQTTConnectRequest(
+          signMethod: device.signMethod.method,
+          transport: mqttTransport,
+          timestamp: device.time.milliseconds
+        )
+        return try request.writeSigningContent(identity, into: &writer)
+      }
+      let request = AuthenticationRequest(
+        signMethod: device.signMethod.method,
+        acknowledgementMode: device.mode.ackMode?.mode,
+        timestamp: device.time.milliseconds
+      )
       try request.writeSigningContent(identity, into: &writer)
     }
-    let sequence = device.security == .symmetric ? ", and seq in between" : ""
+    let hasSequence = device.transport == .coap && device.security == .symmetric
+    let sequence = hasSequence ? ", and seq in between" : ""
     checks.pass("sign", "the guide's example is right; this device signs \(own)\(sequence)")
   }
 }
@@ -197,7 +225,7 @@ extension DoctorCommand {
     _ host: String,
     _ addresses: [String],
     _ payload: [UInt8],
-    _ checks: inout Checks
+    _ checks: inout DoctorChecks
   ) async throws {
     var good: DeviceClient?
     var failures: [Failure] = []
@@ -285,10 +313,10 @@ extension DoctorCommand {
     return detail
   }
 
-  private func checkReport(
+  func checkReport(
     _ client: DeviceClient,
     _ payload: [UInt8],
-    _ checks: inout Checks
+    _ checks: inout DoctorChecks
   ) async throws {
     let topic = topicSetting?.value ?? "/\(device.productKey)/\(device.deviceName)/user/update"
     do {
@@ -307,45 +335,5 @@ extension DoctorCommand {
         because: error.diagnostic
       )
     }
-  }
-}
-
-/// Prints each check when it ends.
-private struct Checks {
-  let output: OutputArgument
-
-  mutating func pass(_ name: String, _ detail: String) { show(name, "ok", detail) }
-
-  mutating func doubt(_ name: String, _ detail: String) { show(name, "doubtful", detail) }
-
-  /// Shows a failure, in JSON with the platform's own reason as a separate member; the returned
-  /// error ends the program.
-  mutating func fail(
-    _ name: String,
-    _ detail: String,
-    _ status: ExitStatus,
-    because diagnostic: String = ""
-  ) -> any Error {
-    show(name, "failed", detail, diagnostic)
-    return status.error
-  }
-
-  private func show(
-    _ name: String,
-    _ result: String,
-    _ detail: String,
-    _ diagnostic: String = ""
-  ) {
-    guard output == .text else {
-      var lines = ResultLines()
-      lines.add("check", "check", name)
-      lines.add("result", "result", result)
-      lines.add("detail", "detail", detail)
-      if !diagnostic.isEmpty { lines.add("diagnostic", "diagnostic", diagnostic) }
-      return lines.print(.json)
-    }
-    let label = name + String(repeating: " ", count: max(0, 13 - name.count))
-    let verdict = result + String(repeating: " ", count: max(0, 10 - result.count))
-    Console.print(label + verdict + detail)
   }
 }

@@ -17,9 +17,12 @@ struct EndpointOption: ParsableArguments {
     try given ?? Variable.endpoint.setting.map { try EndpointArgument($0) }
   }
 
-  /// The endpoint of the option, the environment or the configuration.
-  func argument(or config: ConfigurationFile?) throws -> EndpointArgument? {
-    try argument() ?? config?.endpoint.map { try EndpointArgument($0) }
+  /// The endpoint of the option, the environment or a configuration for that transport.
+  func argument(
+    or config: ConfigurationFile?,
+    _ transport: TransportArgument
+  ) throws -> EndpointArgument? {
+    try argument() ?? config?.endpoint(transport).map { try EndpointArgument($0) }
   }
 }
 

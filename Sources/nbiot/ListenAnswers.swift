@@ -68,10 +68,8 @@ struct ListenAnswerOptions: ParsableArguments {
     }
     let code: DeviceReplyCode =
       switch outcome {
-      case .ended(0): .success
-      case .ended(65): .parameterError
-      case .ended(75): .tooManyRequests
-      case .ended, .killed: .requestError
+      case .ended(let status): DeviceReplyCode(exitStatus: status)
+      case .killed: .requestError
       }
     if request.isBytes { return code == .success ? .bytes(output) : nil }
     let data = InputText.trimmed(output)

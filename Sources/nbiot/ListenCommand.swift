@@ -80,11 +80,11 @@ struct ListenCommand: AsyncParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "After how long an unanswered request is answered with 400.",
+      "After how long an unanswered request is answered with 400 (default: 30).",
       valueName: "seconds"
     )
   )
-  var answerTime: Double = 30
+  var answerTime: Double?
 
   @Option(
     help: ArgumentHelp(
@@ -101,7 +101,7 @@ struct ListenCommand: AsyncParsableCommand {
     if let maxWait, !(0.1...31_536_000).contains(maxWait) {
       throw ValidationError("--max-wait is 0.1 to 31,536,000 seconds")
     }
-    guard (0.1...3_600).contains(answerTime) else {
+    guard (0.1...3_600).contains(answerTime ?? 30) else {
       throw ValidationError("--answer-time is 0.1 to 3600 seconds")
     }
   }
@@ -125,7 +125,9 @@ struct ListenCommand: AsyncParsableCommand {
   }
 
   private func makeClient() throws -> DeviceClient {
-    let model = try thingModel.map(InputText.read)
+    let model =
+      try thingModel.map(InputText.read) ?? device.names.config?.thingModel?.use(InputText.read)
+    let answerTime = answerTime ?? device.names.config?.answerTime.map(Double.init) ?? 30
     return try device.makeClient { settings in
       settings.kinds = .all
       settings.topicFilters = subscribe.map(InputText.trimmed)

@@ -17,15 +17,63 @@ enum YesNoArgument: String, ExpressibleByArgument, CaseIterable {
 struct TransportOption: ParsableArguments {
   @Option(
     name: .customLong("transport"),
-    help: "How the platform is spoken to (default: coap)."
+    help: "How the platform is spoken to (default: as the configuration's agent does, else coap)."
   )
   var given: TransportArgument?
 }
 
-/// How a connection over MQTT is made.
-struct MQTTConnectionOptions: ParsableArguments {
+/// `--websocket` and its path.
+struct WebSocketOptions: ParsableArguments {
   @Flag(help: "Speak MQTT over a WebSocket, port 443, not over TCP, port 1883.")
   var websocket = false
+
+  @Option(
+    name: .customLong("websocket-path"),
+    help: ArgumentHelp("The WebSocket's path (default: /mqtt); unverified.", valueName: "path"),
+    transform: InputText.trimmed
+  )
+  var givenPath: String?
+
+  /// Each, and whether it was given.
+  var given: [(name: String, isGiven: Bool)] {
+    [("--websocket", websocket), ("--websocket-path", givenPath != nil)]
+  }
+
+  /// Whether there is a WebSocket.
+  func isUsed(_ file: ConfigurationFile?) -> Bool { websocket || file?.usesWebSocket == true }
+
+  /// Its path, and where it was given.
+  func path(_ file: ConfigurationFile?) throws -> String {
+    let setting =
+      givenPath.map { Setting(value: $0, origin: "--websocket-path") } ?? file?.webSocketPath
+    guard let setting else { return MQTTClientSettings().webSocketPath }
+    let isPath = setting.value.hasPrefix("/") && setting.value.utf8.count <= 64
+    guard isPath, setting.value.utf8.allSatisfy({ $0 > 0x20 && $0 != 0x7F }) else {
+      throw ValidationError("\(setting.origin) is a path from / of at most 64 bytes")
+    }
+    return setting.value
+  }
+}
+
+/// `--in-flight`.
+struct InFlightOption: ParsableArguments {
+  @Option(
+    name: .customLong("in-flight"),
+    help: ArgumentHelp(
+      "How many reports may be under way at once, 1 to 16 (default: 1).",
+      valueName: "number"
+    )
+  )
+  var given: Int?
+
+  func validate() throws {
+    guard (1...16).contains(given ?? 1) else { throw ValidationError("--in-flight is 1 to 16") }
+  }
+}
+
+/// How a connection over MQTT is made.
+struct MQTTConnectionOptions: ParsableArguments {
+  @OptionGroup var socket: WebSocketOptions
 
   @Flag(
     help: ArgumentHelp(
@@ -56,20 +104,35 @@ struct MQTTConnectionOptions: ParsableArguments {
 
   /// Each, and whether it was given.
   var given: [(name: String, isGiven: Bool)] {
-    [
-      ("--websocket", websocket), ("--plain", plain), ("--keep-alive", givenKeepAlive != nil),
+    socket.given + [
+      ("--plain", plain), ("--keep-alive", givenKeepAlive != nil),
       ("--clean-session", givenCleanSession != nil), ("--notices", notices),
     ]
   }
 
-  func validate() throws { _ = try keepAlive() }
+  func validate() throws { _ = try keepAlive(nil) }
 
-  private func keepAlive() throws -> MQTTKeepAlive {
-    guard let givenKeepAlive else { return .standard }
+  private func keepAlive(_ file: ConfigurationFile?) throws -> MQTTKeepAlive {
+    guard let seconds = givenKeepAlive ?? file?.keepAlive else { return .standard }
     do throws(MQTTSettingsError) {
-      return try MQTTKeepAlive(seconds: givenKeepAlive)
+      return try MQTTKeepAlive(seconds: seconds)
     } catch {
       throw ValidationError("--keep-alive: \(error)")
+    }
+  }
+
+  /// Whether there is no TLS; authorities that are given ask for it, whatever a configuration says.
+  func isPlain(_ authorities: AuthoritiesOption, _ file: ConfigurationFile?) -> Bool {
+    plain || file?.usesTLS == false && authorities.file == nil
+  }
+
+  /// What carries the packets.
+  func transport(_ authorities: AuthoritiesOption, _ file: ConfigurationFile?) -> MQTTTransport {
+    switch (socket.isUsed(file), isPlain(authorities, file)) {
+    case (false, false): .tls
+    case (false, true): .tcp
+    case (true, false): .secureWebSocket
+    case (true, true): .webSocket
     }
   }
 
@@ -79,22 +142,16 @@ struct MQTTConnectionOptions: ParsableArguments {
     _ signMethod: SignMethod,
     _ file: ConfigurationFile?
   ) throws -> MQTTClientSettings {
-    let transport: MQTTTransport =
-      switch (websocket, plain) {
-      case (false, false): .tls
-      case (false, true): .tcp
-      case (true, false): .secureWebSocket
-      case (true, true): .webSocket
-      }
-    var settings = MQTTClientSettings(transport)
-    settings.keepAlive = try keepAlive()
-    settings.isClean = givenCleanSession != .no
+    var settings = MQTTClientSettings(transport(authorities, file))
+    settings.webSocketPath = try socket.path(file)
+    settings.keepAlive = try keepAlive(file)
+    settings.isClean = givenCleanSession.map { $0 == .yes } ?? file?.isCleanSession ?? true
     settings.signMethod = signMethod
-    settings.wantsNotices = notices
-    guard !plain else {
+    settings.wantsNotices = notices || file?.wantsNotices == true
+    guard settings.transport.isSecure else {
       Console.complain(
-        "warning: --plain sends everything in the clear, and whoever is on the way can change it; the platform may "
-          + "refuse it"
+        "warning: \(plain ? "--plain" : "tls = no") sends everything in the clear, and whoever is on the way can "
+          + "change it; the platform may refuse it"
       )
       return settings
     }
@@ -163,7 +220,7 @@ struct MQTTDeviceOptions: ParsableArguments {
 
   /// The platform's address; that of a configuration for CoAP is none.
   private var endpoint: EndpointArgument? {
-    get throws { try place.argument() }
+    get throws { try place.argument(or: names.config, .mqtt) }
   }
 
   func validate() throws { try connection.check(try endpoint, authorities) }
@@ -203,7 +260,7 @@ struct MQTTDeviceOptions: ParsableArguments {
 
 extension DeviceOptions {
   /// How the platform is spoken to.
-  var transport: TransportArgument { way.given ?? .coap }
+  var transport: TransportArgument { way.given ?? config?.transport ?? .coap }
 
   /// Refuses options that mean nothing over the transport.
   func checkTransport(_ endpoint: EndpointArgument?) throws {

@@ -58,7 +58,8 @@ struct PublishCommand: AsyncParsableCommand {
       \(Explanation.sources)
 
       Over MQTT the connection is TLS to port 1883, or with --websocket port 443, and a report is acknowledged by its \
-      PUBACK; a payload may have 256 KB. Bytes are those of the MQTT packets, without TCP, TLS and WebSocket.
+      PUBACK; a payload may have 256 KB. With --in-flight lines that are at hand are sent without waiting for each \
+      other's PUBACK, in their order, and their results are printed together. Bytes are those of the MQTT packets, without TCP, TLS and WebSocket.
 
       Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication, DTLS or TLS handshake refused, \
       4 the endpoint never answered, 5 standard output cannot be written, 6 another device has the same identity (MQTT).
@@ -92,7 +93,16 @@ struct PublishCommand: AsyncParsableCommand {
   )
   var maxWait: UInt32 = 300
 
+  @OptionGroup(title: "With --transport mqtt")
+  var flight: InFlightOption
+
   @OptionGroup var output: OutputOption
+
+  /// How many reports may be under way at once.
+  private var inFlight: Int {
+    guard device.transport == .mqtt else { return 1 }
+    return flight.given ?? device.config?.inFlight ?? 1
+  }
 
   /// How payloads are made from the input.
   private var form: PayloadForm {
@@ -112,6 +122,13 @@ struct PublishCommand: AsyncParsableCommand {
       throw ValidationError("no topic: give --topic TOPIC, or a configuration file that has one")
     }
     try TopicOption.check(setting)
+    if device.transport == .coap {
+      try Contradiction.check(
+        [("--in-flight", flight.given != nil)],
+        belongTo: "MQTT",
+        give: "--transport mqtt"
+      )
+    }
   }
 
   func run() async throws {
@@ -119,7 +136,7 @@ struct PublishCommand: AsyncParsableCommand {
     let interruption = WorkInterruption()
     let client: DeviceClient
     do {
-      client = try device.makeClient()
+      client = try device.makeClient(mqtt: { $0.reportsInFlight = inFlight })
     } catch let complaint as Complaint where complaint.status == .unreachable {
       let status = await refuseAll(payload, because: complaint, interruption)
       throw status.error
@@ -155,7 +172,7 @@ struct PublishCommand: AsyncParsableCommand {
       show(refusal(1, complaint.message))
     } else if await lines.next() != nil {
       show(refusal(1, complaint.message))
-      await refuseRest(of: lines, after: 1, complaint.message)
+      await refuseRest(of: lines, after: 1, "as report 1 ended so: \(complaint.message)")
     } else {
       Console.complain("nbiot: \(complaint.message)")
     }
@@ -181,7 +198,11 @@ struct PublishCommand: AsyncParsableCommand {
   ) async -> ExitStatus {
     var waited: Int64 = 0
     if let payload {
-      let (line, status) = await publish(payload, number: 1, client, interruption, &waited)
+      let before = client.counters
+      let report = makeReport(1, payload)
+      let first = await PublishAttempt.all(of: [report], client, interruption)[0]
+      let attempt = await goOn(report, after: first, client, interruption, &waited)
+      let (line, status) = result(of: attempt, client, before)
       show(line)
       tally.add(status)
       return status
@@ -189,39 +210,21 @@ struct PublishCommand: AsyncParsableCommand {
     let lines = LineReader(interruption)
     var worst = ExitStatus.success
     var number = 0
-    while let given = await lines.next() {
-      number += 1
-      guard !interruption.isRequested else {
-        show(refusal(number, Self.interrupted))
-        tally.add(.undelivered)
-        worst = .undelivered
-        continue
+    while case let batch = await nextLines(of: lines), !batch.isEmpty {
+      let results = await publish(batch, after: number, client, interruption, &waited)
+      number += batch.count
+      for (line, status) in results {
+        show(line)
+        tally.add(status)
+        if status != .success { worst = status }
       }
-      let payload: [UInt8]
-      do throws(PayloadForm.Failure) {
-        guard given.count < LineReader.limit else {
-          throw PayloadForm.Failure(
-            description: "the line has over 64 KiB: "
-              + (device.transport == .mqtt
-                ? "give a longer payload by --payload" : "a message takes at most 1,024 bytes")
-          )
-        }
-        payload = try form.payload(of: given, "the line")
-      } catch {
-        show(refusal(number, error.description))
-        tally.add(.undelivered)
-        worst = .undelivered
-        continue
-      }
-      let (line, status) = await publish(payload, number: number, client, interruption, &waited)
-      show(line)
-      tally.add(status)
       // Refused, or never answered: other lines would fail in the same way.
-      if [.unauthenticated, .unreachable, .kicked].contains(status) {
-        await refuseRest(of: lines, after: number, line.advice ?? "it was not taken")
+      let lasting: [ExitStatus] = [.unauthenticated, .unreachable, .kicked]
+      if let (line, status) = results.first(where: { lasting.contains($0.1) }) {
+        let reason = line.advice ?? "it was not taken"
+        await refuseRest(of: lines, after: number, "as report \(line.number) ended so: \(reason)")
         return status
       }
-      if status != .success { worst = status }
     }
     if let failure = await lines.failure {
       Console.complain("nbiot: \(failure.message); or give the payload after --payload")
@@ -230,38 +233,96 @@ struct PublishCommand: AsyncParsableCommand {
     return worst
   }
 
+  /// The next line, and with --in-flight as many of those behind it as may be under way with it and are at hand.
+  private func nextLines(of lines: LineReader) async -> [[UInt8]] {
+    guard let first = await lines.next() else { return [] }
+    var batch = [first]
+    while batch.count < inFlight, let line = await lines.nextReady() { batch.append(line) }
+    return batch
+  }
+
+  /// Sends lines together, and gives each its result, in their order.
+  private func publish(
+    _ batch: [[UInt8]],
+    after last: Int,
+    _ client: DeviceClient,
+    _ interruption: WorkInterruption,
+    _ waited: inout Int64
+  ) async -> [(ResultLine, ExitStatus)] {
+    var reports: [PublishAttempt.Report] = []
+    var refusals: [Int: ResultLine] = [:]
+    for (index, given) in batch.enumerated() {
+      let number = last + index + 1
+      guard !interruption.isRequested else {
+        refusals[number] = refusal(number, PublishAttempt.interrupted)
+        continue
+      }
+      do throws(PayloadForm.Failure) {
+        guard given.count < LineReader.limit else {
+          throw PayloadForm.Failure(
+            description: "the line has over 64 KiB: give a longer payload by --payload"
+          )
+        }
+        reports.append(makeReport(number, try form.payload(of: given, "the line")))
+      } catch {
+        refusals[number] = refusal(number, error.description)
+      }
+    }
+    let before = client.counters
+    let attempts = await PublishAttempt.all(of: reports, client, interruption)
+    var results: [(ResultLine, ExitStatus)] = []
+    var sent = zip(reports, attempts).makeIterator()
+    for number in (last + 1)...(last + batch.count) {
+      if let refusal = refusals[number] {
+        results.append((refusal, .undelivered))
+      } else if let (report, attempt) = sent.next() {
+        let attempt = await goOn(report, after: attempt, client, interruption, &waited)
+        results.append(result(of: attempt, client, before))
+      }
+    }
+    return results
+  }
+
   /// Gives the lines waiting in the pipe a result without sending them.
   private func refuseRest(of lines: LineReader, after last: Int, _ reason: String) async {
     var number = last
     while await lines.nextReady() != nil {
       number += 1
-      show(refusal(number, "not sent, as report \(last) ended so: \(reason)"))
+      show(refusal(number, "not sent, \(reason)"))
     }
   }
-
-  /// Why a line that was read was not sent.
-  private static let interrupted = "not sent: a signal ends the program"
 
   private func refusal(_ number: Int, _ reason: String) -> ResultLine {
     ResultLine(number: number, topic: topic, outcome: .refused, advice: reason)
   }
 
-  private func publish(
-    _ payload: [UInt8],
-    number: Int,
+  private func makeReport(_ number: Int, _ payload: [UInt8]) -> PublishAttempt.Report {
+    PublishAttempt.Report(
+      number: number,
+      topic: topic,
+      payload: payload,
+      format: form.format.contentFormat
+    )
+  }
+
+  /// Sends a report again as long as the platform puts it off, and `maxWait` allows.
+  private func goOn(
+    _ report: PublishAttempt.Report,
+    after first: PublishAttempt,
     _ client: DeviceClient,
     _ interruption: WorkInterruption,
     _ waited: inout Int64
-  ) async -> (ResultLine, ExitStatus) {
-    let before = client.counters
-    var attempt = await attempt(payload, number: number, client, interruption)
+  ) async -> PublishAttempt {
+    var attempt = first
     while attempt.wait > 0, waited + attempt.wait <= Int64(maxWait) * 1_000 {
       let seconds = (attempt.wait + 999) / 1_000
       let reason =
         attempt.isResting
         ? "nothing is connected"
         : "the platform puts it off\(attempt.line.code.map { " (\($0))" } ?? "")"
-      Console.complain("nbiot: report \(number): \(reason); it is sent again in \(seconds) s")
+      Console.complain(
+        "nbiot: report \(report.number): \(reason); it is sent again in \(seconds) s"
+      )
       let wait = attempt.wait
       waited += wait
       do {
@@ -269,61 +330,20 @@ struct PublishCommand: AsyncParsableCommand {
       } catch {
         break
       }
-      attempt = await self.attempt(payload, number: number, client, interruption)
+      attempt = await PublishAttempt.all(of: [report], client, interruption)[0]
     }
-    var (line, status) = (attempt.line, attempt.status)
-    if status == .success { waited = 0 }
-    let after = client.counters
-    if device.usesDTLS { line.channel = .init(before: before, after: after) }
-    return (line, status)
+    if attempt.status == .success { waited = 0 }
+    return attempt
   }
 
-  /// The result of one attempt; `wait` is the time in milliseconds that the platform asks to wait
-  /// before the next one, or 0.
-  private struct Attempt {
-    var line: ResultLine
-    var status: ExitStatus
-    var wait: Int64 = 0
-    /// Whether that is the device's own rest after a connection has ended.
-    var isResting = false
-  }
-
-  private func attempt(
-    _ payload: [UInt8],
-    number: Int,
+  private func result(
+    of attempt: PublishAttempt,
     _ client: DeviceClient,
-    _ interruption: WorkInterruption
-  ) async -> Attempt {
-    let start = MonotonicClock.now()
-    let (topic, format) = (topic, form.format.contentFormat)
-    let sent = client.traffic.reports.datagramsUp
-    do {
-      let receipt = try await interruption.run {
-        try await client.publish(payload, to: topic, format: format)
-      }
-      return Attempt(line: ResultLine(number, topic, receipt), status: .success)
-    } catch let error as DeviceClientError {
-      let passed = (MonotonicClock.now() - start).count
-      let line = ResultLine(number, topic, error, milliseconds: passed)
-      let status = error.status(hasAnswered: client.counters.roundTrips > 0)
-      let isResting = if case .resting = error { true } else { false }
-      return Attempt(line: line, status: status, wait: error.wait.count, isResting: isResting)
-    } catch is CancellationError {
-      guard client.traffic.reports.datagramsUp > sent else {
-        return Attempt(line: refusal(number, Self.interrupted), status: .undelivered)
-      }
-      let line = ResultLine(
-        number: number,
-        topic: topic,
-        outcome: .timedOut,
-        milliseconds: (MonotonicClock.now() - start).count,
-        advice:
-          "a signal ended the program before an answer came: the platform may or may not have the report"
-      )
-      return Attempt(line: line, status: .undelivered)
-    } catch {
-      return Attempt(line: refusal(number, "\(error)"), status: .undelivered)
-    }
+    _ before: DeviceCounters
+  ) -> (ResultLine, ExitStatus) {
+    var line = attempt.line
+    if device.usesDTLS { line.channel = .init(before: before, after: client.counters) }
+    return (line, attempt.status)
   }
 
   private func show(_ line: ResultLine) {
@@ -337,22 +357,5 @@ struct PublishCommand: AsyncParsableCommand {
     if let gap = line.result?.answerGap {
       Console.complain("nbiot: report \(line.number): \(gap)")
     }
-  }
-}
-
-extension DeviceClientError {
-  /// How long to wait before the next try; 0 where there is none.
-  fileprivate var wait: Milliseconds {
-    if case .undelivered(let receipt) = self { return receipt.result.wait }
-    return retryAfter
-  }
-}
-
-extension ReportResult {
-  /// As above; a reply on a thing-model topic that puts a report off (429, 500, 503, 6313) has no
-  /// time, so it means as long as a response without one (RFC 7252 Section 5.10.5).
-  fileprivate var wait: Milliseconds {
-    retryAfter == Milliseconds(0) && verdict == .later && replyCode != nil
-      ? Milliseconds(60_000) : retryAfter
   }
 }

@@ -27,17 +27,26 @@ struct RegisterCommand: AsyncParsableCommand {
           --product-key a1B2c3D4e5F --device-name device1 \\
           --product-secret-file product.txt --secret-file new-secret.txt
 
+      Example over MQTT with TLS, as the platform's second document has it:
+        nbiot register --over mqtt --ca-file root.pem \\
+          --product-key a1B2c3D4e5F --device-name device1 \\
+          --product-secret-file product.txt --secret-file mqtt-secret.txt
+
       The device's name must be in the console, and dynamic registration on for the product (device \
       guide 6.2). Until the device has first connected, each registration gives another secret; after \
-      that the secret stays, and the device must be deleted and made anew for another one.
+      that the secret stays, and the device must be deleted and made anew for another one. With --over mqtt \
+      --unregistered (unverified: regnwl) its name need not be there: what the file then holds is a device token, \
+      which is an MQTT client's password beside the client id and the user name that are printed; no command of \
+      nbiot connects so.
 
       The device secret goes to the file alone, readable for you only, and is never printed. The product \
       secret comes from a file or from the environment variable NBIOT_PRODUCT_SECRET.
 
       What no option says comes from the environment: NBIOT_PRODUCT_KEY, NBIOT_DEVICE_NAME and, with \
-      --over coap, NBIOT_ENDPOINT; what neither says, from --config FILE, a configuration of nbiot-agent. There, \
+      --over coap or mqtt, NBIOT_ENDPOINT; what neither says, from --config FILE, a configuration of nbiot-agent. There, \
       device-secret-file is where the secret goes, and with --over coap ca-file, server-name, allow-common-name, \
-      timing and an endpoint of DTLS count.
+      timing and an endpoint of DTLS count, with --over mqtt ca-file, client-id, websocket, websocket-path and endpoint \
+      of a configuration of nbiot-agent-mqtt.
 
       Exit status: 0 the secret is in the file, 1 it is not, 2 usage, 3 the platform refused or could \
       not prove itself, 4 it never answered.
@@ -58,7 +67,7 @@ struct RegisterCommand: AsyncParsableCommand {
   var force = false
 
   @Option(help: RegistrationWayArgument.help)
-  var over = RegistrationTransport.https
+  var over = RegistrationWayArgument.https
 
   @OptionGroup var method: SignMethodOption
 
@@ -73,21 +82,24 @@ struct RegisterCommand: AsyncParsableCommand {
   @OptionGroup(title: "With --over https")
   var https: HTTPSRegistrationOptions
 
-  @OptionGroup(title: "With --over coap")
+  @OptionGroup(title: "With --over coap; --endpoint and --ca-file with --over mqtt, too")
   var coap: CoAPRegistrationOptions
 
-  private var config: ConfigurationFile? { names.config }
+  @OptionGroup(title: "With --over mqtt")
+  var mqtt: MQTTRegistrationOptions
 
-  private var signMethod: SignMethodArgument { method.given ?? .hmacsha256 }
+  var config: ConfigurationFile? { names.config }
+
+  var signMethod: SignMethodArgument { method.given ?? .hmacsha256 }
 
   /// Where the secret goes; `validate` has made sure that it is known.
-  private var secretFile: String { givenSecretFile ?? config?.deviceSecretFile?.value ?? "" }
+  var secretFile: String { givenSecretFile ?? config?.deviceSecretFile?.value ?? "" }
 
   /// The platform's address for registrations over CoAP.
   private func endpoint() throws -> EndpointArgument? {
     guard over == .coap else { return nil }
     let given = try coap.place.argument()
-    if given == nil, let configured = config?.endpoint {
+    if given == nil, let configured = config?.endpoint(.coap) {
       let endpoint = try EndpointArgument(configured)
       guard endpoint.security ?? config?.security == .dtls else {
         throw ValidationError(
@@ -109,9 +121,17 @@ struct RegisterCommand: AsyncParsableCommand {
       )
     }
     _ = try endpoint()
-    switch over {
-    case .coap: try Contradiction.check(https.given, belongTo: "HTTPS", give: "--over https")
-    case .https: try Contradiction.check(coap.given, belongTo: "CoAP", give: "--over coap")
+    if over != .https {
+      try Contradiction.check(https.given, belongTo: "HTTPS", give: "--over https")
+    }
+    if over != .coap {
+      let others = over == .https ? coap.given : coap.onlyForCoAP
+      try Contradiction.check(others, belongTo: "CoAP", give: "--over coap")
+    }
+    if over != .mqtt {
+      try Contradiction.check(mqtt.given, belongTo: "MQTT", give: "--over mqtt")
+    } else if let endpoint = try mqttEndpoint(), endpoint.security != nil {
+      throw ValidationError("\(endpoint.origin) is for CoAP by its scheme: give HOST:PORT for MQTT")
     }
     if let file = secret.file,
       PrivateFile.target(of: file) == PrivateFile.target(of: secretFile)
@@ -121,14 +141,22 @@ struct RegisterCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
+    var clientID: String?
     switch over {
     case .https: try registerOverHTTPS()
     case .coap: try await registerOverCoAP()
+    case .mqtt: clientID = try await registerOverMQTT()
     }
     var lines = ResultLines()
     lines.add("registered", "deviceName", names.deviceName)
     lines.add("product", "productKey", names.productKey)
-    lines.add("secret in", "secretFile", secretFile)
+    if let clientID {
+      lines.add("client id", "clientID", clientID)
+      lines.add("user name", "userName", "\(names.deviceName)&\(names.productKey)")
+      lines.add("token in", "tokenFile", secretFile)
+    } else {
+      lines.add("secret in", "secretFile", secretFile)
+    }
     lines.print(output.form)
   }
 
@@ -232,7 +260,7 @@ struct RegisterCommand: AsyncParsableCommand {
   }
 
   /// Writes the secret into the file.
-  private func keep(_ secret: [UInt8]) throws {
+  func keep(_ secret: [UInt8]) throws {
     // It must fit on one line of a file, as it will be read.
     guard secret.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else {
       throw Complaint("the platform gave a secret with characters that none has", .undelivered)
@@ -277,11 +305,6 @@ struct RegisterCommand: AsyncParsableCommand {
   }
 }
 
-/// The transport of a registration.
-enum RegistrationTransport: String, ExpressibleByArgument, CaseIterable {
-  case https, coap
-}
-
 /// What only a registration over HTTPS has.
 struct HTTPSRegistrationOptions: ParsableArguments {
   @Option(
@@ -298,7 +321,7 @@ struct HTTPSRegistrationOptions: ParsableArguments {
   var given: [(name: String, isGiven: Bool)] { [("--url", url != nil)] + transfer.given }
 }
 
-/// What only a registration over CoAP has.
+/// What a registration over CoAP has.
 struct CoAPRegistrationOptions: ParsableArguments {
   @OptionGroup var place: EndpointOption
 
@@ -312,6 +335,11 @@ struct CoAPRegistrationOptions: ParsableArguments {
   var given: [(name: String, isGiven: Bool)] {
     [("--endpoint", place.given != nil)] + authorities.given + trust.given
       + [("--timing", timing.given != nil)]
+  }
+
+  /// Those that a registration over MQTT does not have.
+  var onlyForCoAP: [(name: String, isGiven: Bool)] {
+    given.filter { $0.name != "--endpoint" && $0.name != "--ca-file" }
   }
 
   /// Their names, which advice can name.

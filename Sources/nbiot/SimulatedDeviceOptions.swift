@@ -31,7 +31,7 @@ struct SimulatedDeviceOptions: ParsableArguments {
   var security: SecurityArgument? {
     guard device.isEmpty, let config = file.config else { return nil }
     // The configuration's reader has already rejected invalid endpoints.
-    return config.security ?? config.endpoint.flatMap { try? EndpointArgument($0) }?.security
+    return config.security ?? config.endpoint(.coap).flatMap { try? EndpointArgument($0) }?.security
   }
 
   /// The devices in the options, or else the one in the environment or the configuration, which is

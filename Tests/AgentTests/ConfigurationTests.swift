@@ -73,6 +73,10 @@ struct ConfigurationTests {
   @Test(arguments: [
     ("state-directory = st  # where", ":4: state-directory: a comment needs a line of its own"),
     ("state-directory = \"st\"", ":4: state-directory takes a path"),
+    (
+      "state-directory = st\ntransport = mqtt",
+      ":5: transport takes coap|mqtt only in nbiot-agent-mqtt"
+    ),
     ("state-directory = st\nretry = 60\nretry-limit = 30", ":5: retry is over retry-limit"),
     ("state-directory = st\nretry = 7200", ":5: retry is over retry-limit"),
     (

@@ -55,6 +55,62 @@ struct FirmwarePushTests {
     #expect(decide(&push, data("3.0.0")) == .start)
   }
 
+  /// What a restarted program begins with.
+  private func restarted(_ push: FirmwarePush) throws -> FirmwarePush {
+    var storage = [UInt8](repeating: 0xA5, count: 163)
+    var writer = ByteWriter(storage.mutableSpan)
+    try push.writeState(into: &writer)
+    let count = writer.count
+    return FirmwarePush(kept: storage.span.extracting(0..<count))
+  }
+
+  @Test func `what is kept goes on after a restart, in each stage`() throws {
+    var push = try restarted(FirmwarePush())
+    #expect(!push.mayFinish && !push.mayFail)
+    #expect(decide(&push, data()) == .start)
+    push = try restarted(push)
+    #expect(!push.isRunning && push.mayFinish)
+    #expect(decide(&push, data(url: "https://h/new-address")) == .resume)
+    push = try restarted(push)
+    // It has ended while the program did not run.
+    push.finished()
+    push = try restarted(push)
+    #expect(decide(&push, data()) == .waitsForRestart)
+    #expect(!push.mayFinish && push.mayFail)
+    for _ in 1...2 {
+      push.failed()
+      push = try restarted(push)
+      #expect(decide(&push, data()) == .start)
+    }
+    push.failed()
+    push = try restarted(push)
+    #expect(decide(&push, data()) == .refuse(.failedTooOften))
+    let long = String(repeating: "v", count: 128)
+    let digest = String(repeating: "ab", count: 32)
+    let offer =
+      #"{"size":1,"version":"\#(long)","url":"https://h/f","sign":"\#(digest)","signMethod":"SHA256"}"#
+    #expect(decide(&push, offer) == .start)
+    push = try restarted(push)
+    #expect(decide(&push, offer) == .resume)
+  }
+
+  @Test func `what is kept and damaged counts as nothing, or as what it says`() throws {
+    var push = FirmwarePush()
+    #expect(decide(&push, data()) == .start)
+    var storage = [UInt8](repeating: 0, count: 163)
+    var writer = ByteWriter(storage.mutableSpan)
+    try push.writeState(into: &writer)
+    let count = writer.count
+    for length in 0..<count {
+      _ = FirmwarePush(kept: storage.span.extracting(0..<length))
+    }
+    for bit in 0..<(8 * count) {
+      storage[bit / 8] ^= 1 << UInt8(bit % 8)
+      _ = FirmwarePush(kept: storage.span.extracting(0..<count))
+      storage[bit / 8] ^= 1 << UInt8(bit % 8)
+    }
+  }
+
   @Test func `one that fails is tried three times, another file of its version anew`() {
     var push = FirmwarePush()
     for _ in 1...3 {

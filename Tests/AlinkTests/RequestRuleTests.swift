@@ -164,6 +164,11 @@ struct RequestRuleTests {
     #expect(DeviceReplyCode(rawValue: number) == nil)
   }
 
+  @Test(arguments: [(0, 200), (65, 460), (75, 429), (1, 400), (2, 400), (100, 400), (-1, 400)])
+  func `the exit status of a command that answers says the code`(status: Int32, code: UInt64) {
+    #expect(DeviceReplyCode(exitStatus: status).rawValue == code)
+  }
+
   @Test func `a gateway neither adds nor registers itself`() throws {
     let (key, name) = (bytes("a1B2c3D4e5F"), bytes("gateway1"))
     let gateway = try DeviceIdentity(productKey: key.span, deviceName: name.span)

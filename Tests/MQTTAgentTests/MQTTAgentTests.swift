@@ -30,6 +30,13 @@ struct MQTTAgentTests {
       reply: "200"
     ),
     Row(
+      kind: "desired",
+      options: ["--params", #"{"power":"off"}"#],
+      word: "request",
+      topic: "thing/service/property/set",
+      reply: "200"
+    ),
+    Row(
       kind: "property-get",
       options: ["--params", #"["power"]"#],
       word: "request",
@@ -55,6 +62,13 @@ struct MQTTAgentTests {
       options: ["--payload", "ping"],
       word: "request",
       topic: "rrpc/request/[0-9]+",
+      reply: "hex=706f6e67"
+    ),
+    Row(
+      kind: "rrpc",
+      options: ["--payload", "ping", "--topic", "/a1B2c3D4e5F/device1/user/get"],
+      word: "request",
+      topic: "/ext/rrpc/[0-9]+/a1B2c3D4e5F/device1/user/get",
       reply: "hex=706f6e67"
     ),
     Row(
@@ -151,8 +165,8 @@ struct MQTTAgentTests {
   }
 
   @Test(arguments: [
-    ("cat > /dev/null; echo '{\"power\":1}'", "200"), ("exit 1", "400"), ("exit 2", "460"),
-    ("exit 3", "429"), ("exit 7", "100007"), ("echo no-object", "400"), ("kill -9 $$", "400"),
+    ("cat > /dev/null; echo '{\"power\":1}'", "200"), ("exit 1", "400"), ("exit 65", "460"),
+    ("exit 75", "429"), ("exit 128", "400"), ("echo no-object", "400"), ("kill -9 $$", "400"),
     ("/usr/bin/head -c 9000 /dev/zero", "400"), ("exec /bin/sleep 60", "400"),
   ])
   func `a command answers by what it prints and its exit status`(text: String, code: String) throws

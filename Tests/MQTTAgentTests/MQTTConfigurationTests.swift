@@ -1,4 +1,5 @@
 import Foundation
+import MQTTAgent
 import Testing
 
 @Suite("What people write into the files of the agent over MQTT")
@@ -16,7 +17,8 @@ struct MQTTConfigurationTests {
       "product-key = a1B2c3D4e5F", "device-name = device1", "device-secret-file = \(secret.path)",
       "state-directory = \(folder.path)/state", "ca-file = \(secret.path)",
     ].filter { !$0.hasPrefix(without) }
-    try Data((good + lines + [""]).joined(separator: "\n").utf8).write(to: file)
+    let text = (good + lines + [""]).joined(separator: "\n")
+    try Data(text.replacing("SECRET", with: secret.path).utf8).write(to: file)
     let agent = try Program("nbiot-agent-mqtt", ["--check", "--config", file.path])
     agent.endInput()
     agent.wait()
@@ -38,6 +40,8 @@ struct MQTTConfigurationTests {
     ("websocket-path = mqtt", ":6: websocket-path takes a path from /"),
     ("on-request = /nowhere/it", ":6: on-request: no file that can be run"),
     ("desired = a b", ":6: desired takes names of properties"),
+    ("thing-model = /dev/null", "/dev/null"), ("thing-model = /nowhere/it", "/nowhere/it"),
+    ("thing-model = SECRET", ":6: thing-model takes a TSL file in JSON"),
     ("timing = nbIoT", ":6: timing belongs to nbiot-agent, the agent over CoAP: take it out"),
     ("security = dtls", ":6: security belongs to nbiot-agent, the agent over CoAP"),
     ("hint-command = /bin/true", ":6: hint-command belongs to nbiot-agent"),
@@ -62,6 +66,38 @@ struct MQTTConfigurationTests {
     let agent = try check(lines)
     #expect(agent.status == 0 && agent.log == "", "\(agent.log)")
     #expect(agent.output == "the configuration is good\n")
+  }
+
+  @Test func `the example of the package names every key, and is good`() throws {
+    let folder = URL.temporaryDirectory.appending(path: "nbiot-mqtt-conf-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let secret = folder.appending(path: "secret.txt").path
+    try Data("secret\n".utf8).write(to: URL(filePath: secret))
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    let model = folder.appending(path: "model.json").path
+    try Data("{}".utf8).write(to: URL(filePath: model))
+    let example = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../packaging/nbiot-agent-mqtt.conf")
+    var text = try String(contentsOf: example, encoding: .utf8)
+    // With every key uncommented, the paths those of the test.
+    text = text.replacing(/(?m)^#(?=[a-z-]+ = )/, with: "")
+    for (path, own) in [
+      ("/etc/nbiot-agent/secret", secret), ("/etc/nbiot-agent/root.pem", secret),
+      ("/etc/nbiot-agent/model.json", model), ("/usr/lib/nbiot-agent/request", "/bin/true"),
+      ("/run/nbiot-agent-mqtt/reports", folder.path + "/reports"),
+      ("socket-group = nbiot", "socket-group = \(getegid())"),
+    ] {
+      text = text.replacing(path, with: own)
+    }
+    let file = folder.appending(path: "agent.conf")
+    try Data(text.utf8).write(to: file)
+    let agent = try Program("nbiot-agent-mqtt", ["--check", "--config", file.path])
+    agent.endInput()
+    agent.wait()
+    #expect(agent.status == 0 && agent.log == "", "\(agent.log)")
+    let keys = text.matches(of: #/(?m)^([a-z-]+) = /#).map { String($0.1) }
+    #expect(Set(keys) == Set(ConfigurationKey.allNames) && keys.count == Set(keys).count)
   }
 
   @Test func `without TLS it warns, and TLS needs authorities`() throws {

@@ -99,7 +99,8 @@ let hasBroker =
   ProcessInfo.processInfo.environment["NBIOT_REQUIRE_PEERS"] != nil
   || FileManager.default.isExecutableFile(atPath: "/usr/sbin/mosquitto")
 
-/// `nbiot simulate` with MQTT over TLS and a control socket, and the folder of an agent of its device.
+/// `nbiot simulate` with MQTT over one transport, TLS unless another is given, and a control socket, and the folder of
+/// an agent of its device.
 final class World {
   static let device = "a1B2c3D4e5F/device1"
 
@@ -107,8 +108,10 @@ final class World {
   let simulator: Program
   let control: String
   private let port: String
+  private let transport: String
 
-  init() throws {
+  init(_ transport: String = "mqtts") throws {
+    self.transport = transport
     folder = URL.temporaryDirectory.appending(path: "nbiot-agent-mqtt-\(UUID().uuidString)")
     try FileManager.default.createDirectory(
       at: folder,
@@ -121,11 +124,15 @@ final class World {
     simulator = try Program(
       "nbiot",
       [
-        "simulate", "--port", "0", "--control", "0", "--mqtts", "0", "--certificates",
-        folder.appending(path: "certificates").path, "--device", "a1B2c3D4e5F,device1,\(secret)",
+        "simulate", "--port", "0", "--control", "0", "--\(transport)", "0", "--device",
+        "a1B2c3D4e5F,device1,\(secret)",
       ]
+        + (transport.hasSuffix("s") && transport != "ws"
+          ? ["--certificates", folder.appending(path: "certificates").path] : [])
     )
-    port = try simulator.capture(/port ([0-9]+).*, mqtts/)
+    port = try simulator.capture(
+      try Regex("port ([0-9]+).*, \(transport)\n", as: (Substring, Substring).self)
+    )
     control = "127.0.0.1:" + (try simulator.capture(/port ([0-9]+).*, control/))
     try configure()
   }
@@ -136,14 +143,17 @@ final class World {
 
   /// Writes the configuration, with these lines at its end.
   func configure(_ lines: [String] = []) throws {
-    let text = [
-      "product-key = a1B2c3D4e5F", "device-name = device1",
-      "device-secret-file = \(folder.appending(path: "secret.txt").path)",
-      "state-directory = \(folder.appending(path: "state").path)", "transport = mqtt",
-      "endpoint = 127.0.0.1:\(port)",
-      "ca-file = \(folder.appending(path: "certificates/ca.pem").path)",
-      "topic = /\(Self.device)/user/update",
-    ]
+    let text =
+      [
+        "product-key = a1B2c3D4e5F", "device-name = device1",
+        "device-secret-file = \(folder.appending(path: "secret.txt").path)",
+        "state-directory = \(folder.appending(path: "state").path)", "transport = mqtt",
+        "endpoint = 127.0.0.1:\(port)",
+        "topic = /\(Self.device)/user/update",
+      ]
+      + (transport.hasSuffix("s") && transport != "ws"
+        ? ["ca-file = \(folder.appending(path: "certificates/ca.pem").path)"] : ["tls = no"])
+      + (transport.hasPrefix("ws") ? ["websocket = yes"] : [])
     try Data((text + lines + [""]).joined(separator: "\n").utf8).write(to: configuration)
   }
 
@@ -161,9 +171,10 @@ final class World {
 
   /// An agent that is connected, and has been granted what it wants.
   func connectedAgent() throws -> Program {
-    let agent = try agent()
     let last = "SUBSCRIBE /sys/\(Self.device)/thing/property/desired/get_reply"
-    guard simulator.wait(until: { $0.output.contains(last) }) else {
+    let before = simulator.output.components(separatedBy: last).count
+    let agent = try agent()
+    guard simulator.wait(until: { $0.output.components(separatedBy: last).count > before }) else {
       throw Complaint("not connected: \(agent.log)")
     }
     return agent

@@ -86,7 +86,7 @@ private final class Paster {
     )
     registrar = try RunningSimulator(
       ["nbiot", "simulate", "--security", "dtls", "--certificates", "certificates", "--port", "0"]
-        + ["--register", "a1B2c3D4e5F,device1,product.txt"],
+        + ["--register", "a1B2c3D4e5F,device1,product.txt", "--mqtts", "0"],
       in: scratch
     )
     broker = try RunningSimulator(
@@ -147,6 +147,8 @@ private final class Paster {
     let platform =
       example.contains("--over coap")
       ? registrar : example.contains("--security dtls") ? dtls : symmetric
+    let isMQTT = example.contains("register --over mqtt")
+    let port = isMQTT ? try registrar.port(of: "mqtts") : platform.port
     let origin = server.address.replacing("/app.bin", with: "")
     let firmware = try #require(scratch.contents("app.bin"))
     let digest = try scratch.run(["md5sum", "app.bin"]).output.prefix(32)
@@ -176,7 +178,7 @@ private final class Paster {
     }
     return try scratch.run(
       ["bash", "-c", script],
-      environment: ["NBIOT_ENDPOINT": "127.0.0.1:\(platform.port)"]
+      environment: ["NBIOT_ENDPOINT": "127.0.0.1:\(port)"]
     )
   }
 

@@ -16,9 +16,9 @@ package struct Configuration: ~Copyable {
   /// The command line, which contains the file's path.
   let arguments: Arguments
   #if MQTT
-  private var values = InlineArray<34, Value>(repeating: Value())
+  private var values = InlineArray<35, Value>(repeating: Value())
   #else
-  private var values = InlineArray<33, Value>(repeating: Value())
+  private var values = InlineArray<34, Value>(repeating: Value())
   #endif
   /// The file, with zero bytes inserted after the values.
   private var text = InlineArray<8_193, UInt8>(repeating: 0)
@@ -102,7 +102,7 @@ package struct Configuration: ~Copyable {
 
   /// A number within the limits that `ConfigurationKey.values` begins with.
   @inline(never)
-  func number(_ key: ConfigurationKey, default: UInt64) -> UInt64 {
+  package func number(_ key: ConfigurationKey, default: UInt64) -> UInt64 {
     guard has(key) else { return `default` }
     guard let value = bytes(key).decimal,
       let least = key.values.word(0, by: 0x20).decimal,

@@ -40,12 +40,20 @@ enum Phrase: UInt8 {
   case unreadableInput, unreadableConfiguration, unusableSocket, unusableSecret,
     unreadableAuthorities
   case noRegularFile, isUTF16, hasZeroByte, noHash
+  #if MQTT
+  case unreadableModel
+  #endif
 
   /// The text of the phrase.
   var text: Span<UInt8> {
     @inline(never)
     @_lifetime(immortal)
-    get { Self.texts.word(Int(rawValue)) }
+    get {
+      #if MQTT
+      if self == .unreadableModel { return Span("the thing model cannot be read" as StaticString) }
+      #endif
+      return Self.texts.word(Int(rawValue))
+    }
   }
 
   /// The texts in the order of the cases.

@@ -57,7 +57,12 @@ struct LineSettings {
   /// The lifetime in seconds; 0 for no limit.
   var ttl: UInt64 = 0
   var priority: UInt8 = 0
+  #if MQTT
+  /// Payloads go as they are.
+  var isCBOR: Bool { false }
+  #else
   var isCBOR = false
+  #endif
   var coalescing = Coalescing.off
 
   /// Which reports replace earlier ones that still wait.

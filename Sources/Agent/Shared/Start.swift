@@ -60,12 +60,24 @@ extension Agent {
   @inline(never)
   mutating func open(_ fingerprint: FixedBytes<32>) {
     do throws(StoreError) {
+      #if MQTT
+      let directory = try StateDirectory(path: configuration.bytes(.stateDirectory))
+      extras.open(directory)
+      try driver.reports.open(
+        directory,
+        fingerprint: fingerprint,
+        at: MonotonicClock.now(),
+        date: WallClock.now()
+      )
+      #else
+      // Without a name for the directory: that would be 40 bytes.
       try driver.reports.open(
         try StateDirectory(path: configuration.bytes(.stateDirectory)),
         fingerprint: fingerprint,
         at: MonotonicClock.now(),
         date: WallClock.now()
       )
+      #endif
     } catch {
       giveUp(error)
     }

@@ -6,10 +6,10 @@ public import Platform
 ///
 /// The platform pushes it again at each reconnect until the device reports its version, so that most pushes are of
 /// an upgrade that is known: none is started twice. Order of calls: `decide` for each push, then `finished` or
-/// `failed` once what it started is over. After a restart of the program, which keeps version and digest itself,
-/// `init(interrupted:digest:)` goes on. No heap.
+/// `failed` once what it started is over. To go on after a restart of the program its owner keeps what `writeState`
+/// writes after each of them, and begins with `init(kept:)`. No heap.
 public struct FirmwarePush: Sendable {
-  private enum Stage {
+  private enum Stage: UInt8 {
     case idle, interrupted, running, finished, failed
   }
 
@@ -32,8 +32,49 @@ public struct FirmwarePush: Sendable {
     stage = .interrupted
   }
 
+  /// Starts with what `writeState` wrote before the program ended; without an upgrade where that is damaged.
+  public init(kept state: Span<UInt8>) {
+    guard state.count > 2, var stage = Stage(rawValue: state[0]), stage != .idle else { return }
+    if stage == .running { stage = .interrupted }
+    let length = Int(state[2])
+    guard length == 16 || length == 32, state.count > 3 + length else { return }
+    do throws(CapacityError) {
+      let bytes = state.extracting(3..<(3 + length))
+      digest =
+        length == 16
+        ? .md5(try FixedBytes(copying: bytes)) : .sha256(try FixedBytes(copying: bytes))
+      try version.replace(with: state.extracting((3 + length)..<state.count))
+    } catch {
+      return
+    }
+    self.stage = stage
+    failures = state[1]
+  }
+
+  /// Writes what `init(kept:)` reads after a restart, at most 163 bytes; nothing while no upgrade is known.
+  public func writeState(into output: inout ByteWriter) throws(CapacityError) {
+    guard let digest else { return }
+    try output.append(stage.rawValue)
+    try output.append(failures)
+    switch digest {
+    case .md5(let bytes):
+      try output.append(16)
+      try output.append(bytes.bytes)
+    case .sha256(let bytes):
+      try output.append(32)
+      try output.append(bytes.bytes)
+    }
+    try output.append(version.bytes)
+  }
+
   /// Whether an upgrade is under way.
   public var isRunning: Bool { stage == .running }
+
+  /// Whether `finished` means anything: an upgrade is under way, or was when the program ended.
+  public var mayFinish: Bool { stage == .running || stage == .interrupted }
+
+  /// Whether `failed` means anything: the same, or what is finished did not come up after the restart.
+  public var mayFail: Bool { mayFinish || stage == .finished }
 
   /// Decides about a push, whose `data` comes next in `reader`; `running` is the version that the device runs.
   ///
@@ -73,12 +114,12 @@ public struct FirmwarePush: Sendable {
 
   /// Notes that what ran is downloaded, verified and where it belongs: the device runs it after a restart.
   public mutating func finished() {
-    if stage == .running { stage = .finished }
+    if mayFinish { stage = .finished }
   }
 
-  /// Notes that what ran went no further.
+  /// Notes that what ran went no further, or that the device came up with its former version.
   public mutating func failed() {
-    guard stage == .running else { return }
+    guard mayFail else { return }
     stage = .failed
     failures += 1
   }

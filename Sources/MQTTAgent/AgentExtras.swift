@@ -1,0 +1,92 @@
+internal import Alink
+internal import ConstrainedCore
+internal import DeviceDownlinks
+internal import DeviceStore
+internal import DurableReports
+internal import OpenSSLSupport
+internal import Platform
+internal import ReportLink
+
+/// What the agent over MQTT has beside its driver: what the platform sends.
+struct AgentExtras: ~Copyable {
+  /// Requests of the platform and their answers.
+  var exchange: DownlinkExchange<16, 8_192>
+  /// The command that answers them.
+  var command = RequestCommand()
+  /// The upgrade that was pushed, and what is kept of it.
+  var firmware = FirmwarePush()
+  private var store = FirmwareStore()
+  /// What requests are checked by; empty for nothing.
+  private let model: ModelText
+  /// The device.
+  let identity: DeviceIdentity
+  /// Numbers of the device's own requests.
+  var random = SystemRandom()
+  /// Until when the last rest is that was told of.
+  var toldRest = Instant(milliseconds: .min)
+  /// Whether the platform said, or seems to say, that another device has the identity.
+  var isKicked = false
+
+  init(
+    _ identity: DeviceIdentity,
+    exchange: consuming DownlinkExchange<16, 8_192>,
+    model: ModelText
+  ) {
+    self.exchange = exchange
+    self.identity = identity
+    self.model = model
+  }
+
+  /// When something of it is due.
+  var deadline: Instant? {
+    guard let next = command.deadline else { return exchange.pollTimeout() }
+    return min(next, exchange.pollTimeout() ?? next)
+  }
+
+  /// Reads what is kept of an upgrade.
+  @inline(never)
+  mutating func open(_ directory: borrowing StateDirectory) {
+    store.join(directory)
+    let state = store.load()
+    firmware = FirmwarePush(kept: state.bytes)
+  }
+
+  /// Keeps what is known of the upgrade, before anybody is told.
+  @inline(never)
+  mutating func keepFirmware() throws(StoreError) {
+    var state = FixedBytes<192>()
+    state.write { (writer: inout ByteWriter) in
+      // It has room for the longest version.
+      try? firmware.writeState(into: &writer)
+    }
+    try store.keep(state.bytes)
+  }
+
+  /// Takes the message of the last event `downlink`, checked by the thing model if there is one.
+  @inline(never)
+  mutating func take<Channel: DownlinkChannel & ~Copyable>(
+    from channel: inout Channel,
+    at now: Instant
+  ) -> DownlinkVerdict {
+    if !model.isEmpty, let view = try? ThingModelView(model.bytes) {
+      return exchange.take(from: &channel, model: view, at: now)
+    }
+    return exchange.take(from: &channel, at: now)
+  }
+
+  /// Ends the command.
+  mutating func end() { command.end() }
+}
+
+/// Reads the thing model of the configuration, if there is one; an error ends the process.
+@inline(never)
+func readModel(_ configuration: borrowing Configuration) -> ModelText {
+  if !configuration.has(.thingModel) { return ModelText() }
+  let model = ModelText(configuration)
+  do throws(ThingModelError) {
+    _ = try ThingModelView(model.bytes)
+  } catch {
+    configuration.refuse(.thingModel)
+  }
+  return model
+}
