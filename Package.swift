@@ -605,7 +605,7 @@ let package = Package(
     ),
     .testTarget(
       name: "MQTTAgentTests",
-      dependencies: ["nbiot", "nbiot-agent-mqtt", "TestSupport"],
+      dependencies: ["nbiot", "nbiot-agent-mqtt", "MQTTPeers", "TestSupport"],
       resources: [.copy("README.md")],
       swiftSettings: strict
     ),

@@ -29,6 +29,10 @@ struct AgentExtras: ~Copyable {
   var toldRest = Instant(milliseconds: .min)
   /// Whether the platform said, or seems to say, that another device has the identity.
   var isKicked = false
+  /// How many drops were told of.
+  var toldDrops = 0
+  /// Whether the first datagram that waits is a report, for which there was no room.
+  var isDatagramHeld = false
 
   /// When something of it is due.
   var deadline: Instant? {
@@ -128,6 +132,8 @@ private func makeChannel(
     configuration.require(.caFile)
     length = PrivateInput.read(configuration.path(.caFile), into: &room, .unreadableAuthorities)
     if length == 0 || length == room.count { configuration.refuse(.caFile) }
+    let count = certificateCount(in: room.span.extracting(0..<length)) ?? 0
+    if count == 0 { configuration.refuse(.caFile) }
   }
   do throws(ChannelError) {
     var settings = try ChannelSettings(endpoint.channel, host: endpoint.host, port: endpoint.port)
