@@ -619,7 +619,7 @@ let package = Package(
     ),
     .testTarget(
       name: "MQTTAgentTests",
-      dependencies: ["nbiot", "nbiot-agent-mqtt", "MQTTAgent", "TestSupport"],
+      dependencies: ["nbiot", "nbiot-agent-mqtt", "MQTTAgent", "MQTTPeers", "TestSupport"],
       resources: [.copy("README.md")],
       swiftSettings: strict
     ),

@@ -124,9 +124,25 @@ static inline void nbiot_set_security(SSL_CTX *context) {
   SSL_CTX_set_security_callback(context, nbiot_judge);
 }
 
-static inline X509 *nbiot_read_certificate(BIO *bio) { return PEM_read_bio_X509(bio, NULL, NULL, NULL); }
-// Otherwise OpenSSL would prompt at the terminal for the password of an encrypted key.
+// Otherwise OpenSSL would prompt at the terminal for the password of what is encrypted.
 static inline int nbiot_no_password(char *buffer, int size, int writing, void *data) { return -1; }
+static inline X509 *nbiot_read_certificate(BIO *bio) { return PEM_read_bio_X509(bio, NULL, nbiot_no_password, NULL); }
+// How many certificates a text in PEM has; -1 where one of them cannot be read.
+static inline int nbiot_count_certificates(const void *text, int length) {
+  X509 *certificate;
+  int count = 0;
+  BIO *bio = BIO_new_mem_buf(text, length);
+  ERR_clear_error();
+  while ((certificate = nbiot_read_certificate(bio)) != NULL) {
+    X509_free(certificate);
+    count++;
+  }
+  // The end of the text is an error, too.
+  if (bio == NULL || ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE) count = -1;
+  ERR_clear_error();
+  BIO_free_all(bio);
+  return count;
+}
 static inline EVP_PKEY *nbiot_read_key(BIO *bio) { return PEM_read_bio_PrivateKey(bio, NULL, nbiot_no_password, NULL); }
 static inline int nbiot_add_chain(SSL_CTX *context, X509 *certificate) { return (int)SSL_CTX_add1_chain_cert(context, certificate); }
 static inline int nbiot_is_expired(const X509 *certificate) { return X509_cmp_current_time(X509_get0_notAfter(certificate)) <= 0; }

@@ -125,7 +125,7 @@ extension MeteredLayer: MQTTLayer where Layer: ~Copyable {
     case .unsubscribed:
       meter.receive(PacketSize.short, .other)
       tell(.received, "UNSUBACK")
-    case .message(let quality):
+    case .message(let quality, let isRepeated):
       let (topic, payload) = (layer.topic.count, layer.payload.count)
       meter.receive(PacketSize.publish(topic: topic, payload: payload, quality), .other)
       // Its PUBACK.
@@ -135,6 +135,7 @@ extension MeteredLayer: MQTTLayer where Layer: ~Copyable {
         tell(
           .received,
           "PUBLISH \(Self.text(layer.topic)) qos \(quality.rawValue) "
+            + (isRepeated ? "again " : "")
             + (isSecret ? "with a secret, which is not shown" : Self.text(layer.payload))
         )
       }

@@ -78,6 +78,7 @@ public struct DownlinkExchange<let capacity: Int, let answerBytes: Int>: ~Copyab
       topic: channel.downlinkTopic,
       message: channel.downlinkPayload,
       subDevice: subDevice,
+      isMarkedAsRepeated: channel.isDownlinkRepeated,
       at: now
     )
     sendAnswer(of: verdict, over: &channel, at: now)
@@ -96,6 +97,7 @@ public struct DownlinkExchange<let capacity: Int, let answerBytes: Int>: ~Copyab
       message: channel.downlinkPayload,
       model: model,
       subDevice: subDevice,
+      isMarkedAsRepeated: channel.isDownlinkRepeated,
       at: now
     )
     sendAnswer(of: verdict, over: &channel, at: now)

@@ -17,7 +17,7 @@ package import ConstrainedCore
 public struct SessionStore: ~Copyable {
   private var kept = KeptFile()
   /// Whether numbers can be reserved: the session found or stored last is valid.
-  private var isUsable = false
+  package private(set) var isUsable = false
   /// The offset of the session's slot, and whether the other slot, or both, are empty.
   private var place = 0
   private var isOtherEmpty = false

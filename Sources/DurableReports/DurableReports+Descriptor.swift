@@ -28,6 +28,9 @@ extension DurableReports: DownlinkChannel where Link: DownlinkLink & ~Copyable {
     get { link.downlinkPayload }
   }
 
+  /// Whether the message of the last event `downlink` was sent before, until the next `pollEvent`.
+  public var isDownlinkRepeated: Bool { link.isDownlinkRepeated }
+
   /// Asks the link for the messages of a topic filter.
   public mutating func listen(to filter: Span<UInt8>) -> Bool { link.listen(to: filter) }
 

@@ -12,10 +12,11 @@ extension DurableReports where Link: ~Copyable {
     let hasNewChannel = link.channelCount != keptChannels && link.isAuthenticated
     guard unkept != nil || hasNewChannel else { return .good }
     let ceiling = record.ceiling
-    if unkept != .numbers { link.write(into: &record) }
-    if unkept == nil {
-      record.ceiling = ceiling
-    } else {
+    // Numbers are reserved in a session that the disk has; after a failure it is written anew.
+    let isWhole = unkept != .numbers || !store.isUsable
+    if isWhole { link.write(into: &record) }
+    if unkept != .token { record.ceiling = ceiling }
+    if unkept != nil {
       // As many as wait: a backlog then costs one write.
       let count = max(settings.reservation, UInt64(outbox.count))
       let (raised, isOver) = record.ceiling.addingReportingOverflow(count)
@@ -23,7 +24,7 @@ extension DurableReports where Link: ~Copyable {
     }
     // Write to disk first: otherwise a used number could be used again after a power failure.
     let result: StoreResult
-    if unkept == .numbers {
+    if !isWhole {
       result = store.reserve(upTo: record.ceiling)
     } else {
       if unkept == .token { record.obtainedAt = now.kept }
@@ -61,6 +62,11 @@ extension DurableReports where Link: ~Copyable {
         at: now.instant
       )
     else {
+      if hasSeveral, link.ending.verdict != .final {
+        // The link has no place for it after all: it waits for the link.
+        outbox.release()
+        return result
+      }
       // `accept` never stores such a report; it could never be sent.
       rejectedReports += 1
       delivery = .rejected

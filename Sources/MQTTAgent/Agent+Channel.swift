@@ -4,6 +4,7 @@ internal import DeviceDownlinks
 internal import DeviceDriver
 internal import DurableReports
 internal import MQTTChannel
+internal import MQTTLayer
 internal import MQTTLink
 internal import OpenSSLSupport
 internal import PayloadCoding
@@ -46,6 +47,13 @@ extension Agent {
     while let filter = driver.reports.pollRefusedFilter() {
       line.start("warning subscription-refused filter=")
       line.add(filter.bytes)
+      log(&line)
+    }
+    let drops = driver.reports.link.counters.dropped
+    if drops != extras.toldDrops, let drop = driver.reports.link.lastDrop {
+      extras.toldDrops = drops
+      line.start("warning message-dropped reason=")
+      line.add(drop.word)
       log(&line)
     }
     let rest = driver.reports.link.rest
@@ -162,5 +170,17 @@ func writeDesired(
     return try request.finish()
   } catch {
     return 0
+  }
+}
+
+extension MQTTDrop {
+  /// A word for a line.
+  fileprivate var word: StaticString {
+    switch self {
+    case .tooLong: "too-long"
+    case .noRoom: "no-room"
+    case .topic: "bad-topic"
+    case .quality: "quality-2"
+    }
   }
 }

@@ -195,10 +195,11 @@ extension Agent {
   @inline(never)
   mutating func takeAnswer(_ line: Span<UInt8>, number: UInt64) {
     var problem: StaticString?
-    var request: UInt64 = 0
+    var request: UInt64?
     if line.starts(with: Span("reply ")) {
-      request = line.word(1, by: 0x20).decimal ?? 0
-      problem = reply(line, request)
+      let number = line.word(1, by: 0x20).decimal ?? 0
+      problem = reply(line, number)
+      request = number
     } else if line.isEqual(to: Span("firmware done")) {
       if !extras.firmware.mayFinish { problem = "no-firmware" }
       extras.firmware.finished()
@@ -209,14 +210,14 @@ extension Agent {
       if problem == nil { keepFirmware() }
     }
     if let problem {
-      hasRejected = true
+      // No report is lost with it: the exit status is as before.
       self.line.start(.refused)
       self.line.add(number)
       self.line.add(.space)
       self.line.add(problem)
     } else {
       self.line.start("replied ")
-      self.line.add(request)
+      if let request { self.line.add(request) } else { self.line.add("firmware") }
     }
     if number == 0 { datagrams.reply(self.line) }
     print()

@@ -103,6 +103,8 @@ private func makeChannel(
     configuration.require(.caFile)
     length = PrivateInput.read(configuration.path(.caFile), into: &room, .unreadableAuthorities)
     if length == 0 || length == room.count { configuration.refuse(.caFile) }
+    let count = certificateCount(in: room.span.extracting(0..<length)) ?? 0
+    if count == 0 { configuration.refuse(.caFile) }
   }
   do throws(ChannelError) {
     var settings = try ChannelSettings(endpoint.channel, host: endpoint.host, port: endpoint.port)

@@ -96,6 +96,8 @@ extension Agent {
     line.add(UInt64(done.downlinks))
     line.add(" sends=")
     line.add(UInt64(done.sends))
+    line.add(" messages-dropped=")
+    line.add(UInt64(done.dropped))
     line.add(.diskSyncs, driver.reports.outboxWrites.syncs)
     line.add(.diskBytes, driver.reports.outboxWrites.bytes)
     log(&line)

@@ -26,6 +26,10 @@ struct AgentExtras: ~Copyable {
   var toldRest = Instant(milliseconds: .min)
   /// Whether the platform said, or seems to say, that another device has the identity.
   var isKicked = false
+  /// How many drops were told of.
+  var toldDrops = 0
+  /// Whether the first datagram that waits is a report, for which there was no room.
+  var isDatagramHeld = false
 
   init(
     _ identity: DeviceIdentity,

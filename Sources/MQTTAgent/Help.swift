@@ -23,10 +23,12 @@ let helpText: StaticString = """
                                  reply ID CODE [JSON]   200, 400, 429, 460 or
                                                         100000 to 110000
                                  reply ID hex=DIGITS    where PAYLOAD is hex=DIGITS
-                               printed is `replied ID`, or `refused LINE REASON`
+                               printed is `replied ID`, or `refused LINE REASON`;
+                               it waits for no report before it
     notice TOPIC PAYLOAD       wants none
     firmware DECISION TOPIC PAYLOAD   is to be fetched at `start` and `resume`; then
-                               a line `firmware done` or `firmware failed` of input
+                               a line `firmware done` or `firmware failed` of input,
+                               which prints `replied firmware`
   A request without an answer after answer-time is answered with 400, a synchronous
   call after 4 s not at all; one that finds no room is answered with 429.
 
@@ -53,10 +55,11 @@ let helpText: StaticString = """
 
   Signals: SIGTERM ends, what is not delivered stays; SIGHUP reads the configuration
   anew; SIGUSR1 prints counters.
-  Exit status: 0 all delivered or ended by a signal, 1 some rejected, refused, given
-  up, expired or dropped, 2 usage or configuration, 3 connection refused by the
-  platform, 4 some not delivered and kept, 5 standard output cannot be written, 6
-  state directory or disk, 7 another device has the same identity (--once).
+  Exit status: 0 all delivered or ended by a signal, 1 some reports rejected,
+  refused, given up, expired or dropped, 2 usage or configuration, 3 connection
+  refused by the platform, 4 some not delivered and kept, 5 standard output cannot
+  be written, 6 state directory or disk, 7 some kept because another device has the
+  same identity (--once).
 
   """
 

@@ -22,6 +22,8 @@ struct ChannelState: ~Copyable {
 
   /// What is told to the owner.
   var incoming: RecordQueue
+  /// Whether the descriptor is readable.
+  var isSignalled = false
   /// What the owner asks for.
   var commands: RecordQueue
   /// The command that the worker is at.
@@ -135,11 +137,11 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     reserve: Int
   ) -> Bool {
     guard unsafe head.generation == pointee.generation else { return true }
-    let isFirst = unsafe pointee.incoming.isEmpty
     guard unsafe pointee.incoming.append(head, topic, payload, reserve: reserve) else {
       return false
     }
-    if isFirst {
+    if unsafe !pointee.isSignalled {
+      unsafe pointee.isSignalled = true
       var one: UInt64 = 1
       _ = unsafe write(pointee.descriptor, &one, 8)
     }

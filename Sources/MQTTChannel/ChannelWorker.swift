@@ -261,7 +261,8 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
       unsafe tell(.subscribed, detail: isDone ? detail : 0x80, number: operation.number)
     default: unsafe tell(.unsubscribed, number: operation.number)
     }
-    unsafe wakeWorker()
+    // Its place is free again for what waits; most often nothing does.
+    if unsafe !pointee.commands.isEmpty { unsafe wakeWorker() }
   }
 
   private func runDisconnect(_ head: RecordHead) {

@@ -142,6 +142,8 @@ extension MQTTChannel: MQTTLayer {
       }
       return event
     }
+    guard unsafe state.pointee.isSignalled else { return nil }
+    unsafe state.pointee.isSignalled = false
     var count: UInt64 = 0
     // SAFETY: an event counter gives exactly 8 bytes; it does not block when it is not set.
     _ = unsafe read(state.pointee.descriptor, &count, 8)
@@ -230,7 +232,11 @@ extension MQTTLayerEvent {
     case .undelivered: self = .undelivered(head.number)
     case .subscribed: self = .subscribed(head.number, MQTTQuality(rawValue: head.detail))
     case .unsubscribed: self = .unsubscribed(head.number)
-    case .message: self = .message(head.detail == 0 ? .atMostOnce : .atLeastOnce)
+    case .message:
+      self = .message(
+        head.detail & 1 == 0 ? .atMostOnce : .atLeastOnce,
+        isRepeated: head.detail & 2 != 0
+      )
     case .dropped:
       guard let reason = MQTTDrop(rawValue: head.detail) else { return nil }
       self = .dropped(reason)

@@ -145,7 +145,12 @@ func messageArrived(
       start: message.pointee.payload,
       count: Int(max(message.pointee.payloadlen, 0))
     )
-    unsafe state.take(topic, payload, quality: message.pointee.qos)
+    unsafe state.take(
+      topic,
+      payload,
+      quality: message.pointee.qos,
+      isRepeated: message.pointee.dup != 0
+    )
   }
   var taken = unsafe message
   unsafe MQTTAsync_freeMessage(&taken)
@@ -159,7 +164,8 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   fileprivate func take(
     _ topic: UnsafeRawBufferPointer,
     _ payload: UnsafeRawBufferPointer,
-    quality: Int32
+    quality: Int32,
+    isRepeated: Bool
   ) {
     unsafe lock()
     defer { unsafe unlock() }
@@ -171,7 +177,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     guard unsafe isTopic(topic) else { return unsafe drop(.topic) }
     let head = unsafe RecordHead(
       .message,
-      detail: UInt8(truncatingIfNeeded: quality),
+      detail: UInt8(truncatingIfNeeded: quality) | (isRepeated ? 2 : 0),
       generation: pointee.handleGeneration
     )
     var patience = unsafe pointee.isOwnerStalled ? 0 : 10

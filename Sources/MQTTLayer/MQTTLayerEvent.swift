@@ -16,8 +16,9 @@ public enum MQTTLayerEvent: Equatable, Sendable {
   case subscribed(UInt32, MQTTQuality?)
   /// The subscription of that number is over.
   case unsubscribed(UInt32)
-  /// A message has come: `MQTTLayer.topic` and `payload`.
-  case message(MQTTQuality)
+  /// A message has come: `MQTTLayer.topic` and `payload`; `isRepeated` is its flag DUP, by which the server says that
+  /// it has sent it before (MQTT 3.1.1 Section 3.3.1.1).
+  case message(MQTTQuality, isRepeated: Bool = false)
   /// A message was dropped; further ones for the same reason are told of once this event was polled.
   case dropped(MQTTDrop)
 }

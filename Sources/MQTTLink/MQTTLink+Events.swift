@@ -94,8 +94,13 @@ extension MQTTLink where Layer: ~Copyable {
     case .subscribed(let number, let quality):
       return takeSubscription(number, isGranted: quality != nil)
     case .unsubscribed(let number): takeUnsubscription(number)
-    case .message: return takeMessage()
-    case .dropped(let reason): return .dropped(reason)
+    case .message(_, let isRepeated):
+      isDownlinkRepeated = isRepeated
+      return takeMessage()
+    case .dropped(let reason):
+      counters.dropped += 1
+      lastDrop = reason
+      return .dropped(reason)
     }
     return nil
   }

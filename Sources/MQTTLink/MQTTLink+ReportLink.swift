@@ -53,7 +53,7 @@ extension MQTTLink: ReportLink where Layer: ~Copyable {
     at now: Instant
   ) -> Bool {
     self.now = now
-    guard let index = freeSlot else { return refuse(id, .unreachable) }
+    guard let index = freeSlot else { return refuse(id, .later) }
     guard (try? Topic(topic)) != nil else { return refuse(id, .final) }
     reports[index].id = id
     if mayConnect { connect() }

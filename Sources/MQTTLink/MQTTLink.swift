@@ -21,6 +21,10 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
   var lastActivity = Instant(milliseconds: .min)
   /// Whether the platform has said that the same identity has connected elsewhere.
   var wasKicked = false
+  /// Why the last message that was dropped was; `nil` before the first.
+  public internal(set) var lastDrop: MQTTDrop?
+  /// Whether the message of the last event `downlink` was sent before, as its flag DUP says.
+  public internal(set) var isDownlinkRepeated = false
   var sendsUnderWay = 0
   var nextNumber: UInt32 = 0
   /// How the report of the last event `report` ended.
@@ -214,4 +218,6 @@ public struct MQTTLinkCounters: Sendable {
   public var downlinks = 0
   /// What else was sent.
   public var sends = 0
+  /// Drops of messages that were told of, one or several each.
+  public var dropped = 0
 }

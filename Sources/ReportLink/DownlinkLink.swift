@@ -16,6 +16,10 @@ public protocol DownlinkChannel: ~Copyable {
     get
   }
 
+  /// Whether the transport says that the message of the last event `downlink` was sent before, until the next event is
+  /// asked for.
+  var isDownlinkRepeated: Bool { get }
+
   /// Asks for the messages of a topic filter, at least once each, now or as soon as there is a connection; `false` for
   /// one that cannot be asked for.
   mutating func listen(to filter: Span<UInt8>) -> Bool

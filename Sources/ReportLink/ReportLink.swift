@@ -36,8 +36,9 @@ public protocol ReportLink: ~Copyable {
   /// Begins to deliver a report to a topic that was checked when it was accepted; `format` is the number of its
   /// content format (RFC 7252 Section 12.3).
   ///
-  /// The link authenticates first where it must. `false` where such a report can never be sent: `ending` then
-  /// says that this is final.
+  /// The link authenticates first where it must. `false` where it has not begun, and no event follows: `ending` says
+  /// that this is final where such a report can never be sent, and that it may be tried later where a link that has
+  /// several has no place for it.
   mutating func begin(
     topic: Span<UInt8>,
     payload: Span<UInt8>,

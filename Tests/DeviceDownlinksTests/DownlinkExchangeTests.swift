@@ -13,6 +13,7 @@ private struct FakeChannel: ~Copyable, DownlinkChannel {
   var filters: [String] = []
   var sent: [String] = []
   var hasRoom = true
+  var isDownlinkRepeated = false
   var takesFilters = true
 
   var downlinkTopic: Span<UInt8> {
@@ -127,6 +128,18 @@ private final class Desk {
 
 @Suite("What the platform sends, over whatever carries it (device guide 4 to 6)")
 struct DownlinkExchangeTests {
+  @Test func `bytes without an id are told once where the transport says that they come again`()
+    throws
+  {
+    let desk = try Desk()
+    #expect(desk.take("thing/model/down_raw", "1") == "request 100")
+    // The same bytes may be another request, unless they are marked.
+    desk.channel.isDownlinkRepeated = true
+    #expect(desk.take("thing/model/down_raw", "1") == "dropped the same request came before")
+    desk.channel.isDownlinkRepeated = false
+    #expect(desk.take("thing/model/down_raw", "1") == "request 101")
+  }
+
   @Test func `a filter is asked for each kind that is taken`() throws {
     let desk = try Desk {
       $0.taken = DownlinkKinds()

@@ -231,7 +231,7 @@ struct MQTTAgentTests {
     try firmware("2.0.0")
     #expect(agent.wait { $0.output.contains("firmware already-running ") })
     agent.write("firmware done\n")
-    #expect(agent.wait { $0.output.contains("replied 0\n") })
+    #expect(agent.wait { $0.output.contains("replied firmware\n") })
     try firmware("2.0.0")
     #expect(agent.wait { $0.output.contains("firmware waits-for-restart ") })
     agent.signal(SIGTERM)
@@ -248,6 +248,42 @@ struct MQTTAgentTests {
     agent.signal(SIGTERM)
     agent.wait()
     #expect(agent.log.components(separatedBy: "info connected").count == 2)
+    world.stop()
+  }
+
+  @Test(arguments: [true, false])
+  func `two agents with one identity connect four times at most, and the loser says why`(
+    hearsNotices: Bool
+  ) throws {
+    let world = try World()
+    try world.configure(["notices = \(hearsNotices ? "yes" : "no")"])
+    let first = try world.agent()
+    #expect(first.wait { $0.log.contains("info connected") })
+    let twin = try world.twin()
+    let agents = [first, twin]
+    // By the platform's word, or because a second connection within the hour was closed.
+    let words =
+      hearsNotices ? "warning kicked wait=" : "warning kicked reason=closed-twice wait="
+    func connections() -> Int {
+      agents.reduce(0) { $0 + $1.log.components(separatedBy: "info connected").count - 1 }
+    }
+    #expect(first.wait { _ in agents.contains { $0.log.contains(words) } }, "\(first.log)")
+    let loser = try #require(agents.first { $0.log.contains(words) })
+    let pattern = try Regex("\(words)([0-9]+)\n", as: (Substring, Substring).self)
+    let wait = try #require(loser.log.firstMatch(of: pattern).flatMap { Int($0.1) })
+    #expect(wait >= (hearsNotices ? 1_800 : 3_500), "\(loser.log)")
+    // The other one stays, and is spoken to.
+    let winner = try #require(agents.first { $0 !== loser })
+    let push = try world.push("property-set", ["--params", #"{"power":"on"}"#])
+    let id = try winner.capture(/request ([0-9]+)/)
+    winner.write("reply \(id) 200\n")
+    push.wait()
+    #expect(push.status == 0, "\(push.output)\(push.log)")
+    #expect(connections() <= (hearsNotices ? 2 : 4), "\(first.log)\(twin.log)")
+    for agent in agents {
+      agent.signal(SIGTERM)
+      agent.wait()
+    }
     world.stop()
   }
 

@@ -1,21 +1,31 @@
 import Foundation
 import MQTTAgent
+import MQTTPeers
 import Testing
 
 @Suite("What people write into the files of the agent over MQTT")
 struct MQTTConfigurationTests {
   /// `--check` of a configuration that is good, with these lines.
-  private func check(_ lines: [String], without: String = "nothing") throws -> Program {
+  ///
+  /// `authority` is what its CA file holds, one that is good by default.
+  private func check(
+    _ lines: [String],
+    without: String = "nothing",
+    authority: String? = nil
+  ) throws -> Program {
     let folder = URL.temporaryDirectory.appending(path: "nbiot-mqtt-conf-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     let secret = folder.appending(path: "secret.txt")
     try Data("secret\n".utf8).write(to: secret)
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret.path)
+    let authority =
+      try authority ?? String(decoding: MQTTCertificates.text("ca.pem"), as: UTF8.self)
+    try Data(authority.utf8).write(to: folder.appending(path: "ca.pem"))
     let file = folder.appending(path: "agent.conf")
     let good = [
       "product-key = a1B2c3D4e5F", "device-name = device1", "device-secret-file = \(secret.path)",
-      "state-directory = \(folder.path)/state", "ca-file = \(secret.path)",
+      "state-directory = \(folder.path)/state", "ca-file = \(folder.path)/ca.pem",
     ].filter { !$0.hasPrefix(without) }
     let text = (good + lines + [""]).joined(separator: "\n")
     try Data(text.replacing("SECRET", with: secret.path).utf8).write(to: file)
@@ -35,6 +45,10 @@ struct MQTTConfigurationTests {
     ("websocket = maybe", ":6: websocket takes no|yes"), ("tls = 1", ":6: tls takes yes|no"),
     ("clean-session = 0", ":6: clean-session takes yes|no"),
     ("client-id = a|b", ":6: client-id takes 1 to 64 bytes without |"),
+    (
+      "client-id = \(String(repeating: "a", count: 65))",
+      ":6: client-id takes 1 to 64 bytes without |"
+    ),
     ("answer-time = 0", ":6: answer-time takes 1 to 3600 s"),
     ("endpoint = coap://h:1", ":6: endpoint takes HOST, HOST:PORT or [ADDRESS]:PORT"),
     ("websocket-path = mqtt", ":6: websocket-path takes a path from /"),
@@ -105,5 +119,28 @@ struct MQTTConfigurationTests {
     #expect(plain.status == 0 && plain.log == "warning not-encrypted tls=no\n")
     let missing = try check([], without: "ca-file")
     #expect(missing.status == 2 && missing.log.hasSuffix(": missing: ca-file\n"))
+  }
+
+  /// A good certificate with what makes it none.
+  private static let wrongAuthorities: [(name: String, change: @Sendable (String) -> String)] = [
+    ("a text", { _ in "secret\n" }),
+    ("no end", { String($0.prefix($0.count - 40)) }),
+    ("another byte in it", { $0.replacing("\nMI", with: "\nMX") }),
+    ("a second one that is cut", { $0 + String($0.prefix(200)) }),
+    (
+      "one that is encrypted",
+      { $0.replacing("\nMI", with: "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,00\n\nMI") }
+    ),
+  ]
+
+  @Test(arguments: 0..<5)
+  func `a CA file without a readable certificate is refused`(index: Int) throws {
+    let (name, change) = Self.wrongAuthorities[index]
+    let good = String(decoding: try MQTTCertificates.text("ca.pem"), as: UTF8.self)
+    let agent = try check([], authority: change(good))
+    #expect(agent.status == 2, "\(name): \(agent.log)")
+    #expect(agent.log.contains(":5: ca-file takes certificates in PEM"), "\(name): \(agent.log)")
+    let two = try check([], authority: "# two\n" + good + good)
+    #expect(two.status == 0, "\(two.log)")
   }
 }

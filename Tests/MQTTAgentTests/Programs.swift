@@ -169,6 +169,15 @@ final class World {
     try Program("nbiot-agent-mqtt", ["--config", configuration.path] + arguments)
   }
 
+  /// Another agent with the same identity, and a state of its own.
+  func twin() throws -> Program {
+    let text = try String(contentsOf: configuration, encoding: .utf8)
+    let state = folder.appending(path: "state").path
+    let file = folder.appending(path: "twin.conf")
+    try Data(text.replacing(state, with: state + "-twin").utf8).write(to: file)
+    return try Program("nbiot-agent-mqtt", ["--config", file.path])
+  }
+
   /// An agent that is connected, and has been granted what it wants.
   func connectedAgent() throws -> Program {
     let last = "SUBSCRIBE /sys/\(Self.device)/thing/property/desired/get_reply"

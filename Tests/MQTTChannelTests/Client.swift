@@ -20,6 +20,8 @@ extension MQTTChannel {
 /// A channel whose events a test waits for.
 final class Client {
   var channel: MQTTChannel
+  /// Whether the last message had its flag DUP.
+  private(set) var isRepeated = false
   /// Its peer, which is there as long as the client is.
   private let peer: AnyObject?
 
@@ -92,7 +94,8 @@ final class Client {
     let end = ContinuousClock.now + .seconds(seconds)
     while true {
       if let event = channel.pollEvent() {
-        guard case .message(let quality) = event else { return .event(event) }
+        guard case .message(let quality, let isRepeated) = event else { return .event(event) }
+        self.isRepeated = isRepeated
         let (topic, payload) = channel.message
         return .message(String(decoding: topic, as: UTF8.self), payload, quality)
       }

@@ -129,6 +129,23 @@ struct HostileServerTests {
     #expect(client.next() == .event(.lost(.memory)))
   }
 
+  @Test func `a message that was sent before is marked`() throws {
+    let server = try FakeServer { connection, _ in
+      connection.accept()
+      for isRepeated in [true, false] {
+        connection.send(
+          publishPacket(Array("a/b".utf8), [0x21], quality: 1, isRepeated: isRepeated)
+        )
+      }
+      connection.waitForEnd()
+    }
+    let client = try connected(server)
+    for isRepeated in [true, false] {
+      #expect(client.next() == .message("a/b", [0x21], .atLeastOnce))
+      #expect(client.isRepeated == isRepeated)
+    }
+  }
+
   @Test func `half a packet and silence end with the keep-alive`() throws {
     let server = try FakeServer { connection, _ in
       connection.accept()

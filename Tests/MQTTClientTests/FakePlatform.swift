@@ -55,9 +55,14 @@ final class FakePlatform: Sendable {
 
   /// Sends a message to the device, once it has subscribed to so many filters.
   func send(_ topic: String, _ payload: String, afterSubscriptions count: Int = 11) async {
-    while state.withLock({ $0.subscriptions }) < count { await Task.yield() }
     let packet = publishPacket(Array(topic.utf8), Array(payload.utf8), quality: 0)
-    state.withLock { $0.connection }?.send(packet)
+    await send(bytes: packet, afterSubscriptions: count)
+  }
+
+  /// Sends bytes as they are, once it has subscribed to so many filters.
+  func send(bytes: [UInt8], afterSubscriptions count: Int = 11) async {
+    while state.withLock({ $0.subscriptions }) < count { await Task.yield() }
+    state.withLock { $0.connection }?.send(bytes)
   }
 
   /// Sends a request of the thing model.

@@ -243,6 +243,19 @@ struct MQTTLinkTests {
     #expect(world.events() == [.report])
     #expect(world.ended() == (4, .later))
   }
+
+  @Test func `a report for which there is no place is not begun, and may come later`() throws {
+    let world = try World { $0.reportsInFlight = 16 }
+    for id in 1...16 as ClosedRange<UInt64> { #expect(world.begin(id)) }
+    #expect(!world.isFree)
+    #expect(!world.begin(17))
+    #expect(world.ended() == (17, .later))
+    world.accept()
+    _ = world.events()
+    world.wire.tell(.delivered(world.wire.published[0].number))
+    #expect(world.events() == [.report])
+    #expect(world.ended() == (1, .delivered) && world.begin(17))
+  }
 }
 
 @Suite("A link over MQTT: what the platform says")
@@ -287,10 +300,20 @@ struct MQTTDownlinkTests {
     #expect(world.link.rest.reason == .closed)
   }
 
+  @Test func `a message that was sent before is marked`() throws {
+    let world = try connected()
+    for isRepeated in [true, false] {
+      world.wire.message("/sys/pk/device/thing/model/down_raw", "1", isRepeated: isRepeated)
+      #expect(world.next() == .downlink)
+      #expect(world.link.isDownlinkRepeated == isRepeated)
+    }
+  }
+
   @Test func `a drop is told`() throws {
     let world = try connected()
     world.wire.tell(.dropped(.tooLong))
     #expect(world.events() == [.dropped(.tooLong)])
+    #expect(world.link.counters.dropped == 1 && world.link.lastDrop == .tooLong)
   }
 
   @Test func `subscriptions are asked for after each connect`() throws {

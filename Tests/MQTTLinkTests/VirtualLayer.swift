@@ -35,8 +35,14 @@ final class Wire {
 
   func tell(_ event: MQTTLayerEvent) { events.append((event, [], [])) }
 
-  func message(_ topic: String, _ payload: String, _ quality: MQTTQuality = .atLeastOnce) {
-    events.append((.message(quality), Array(topic.utf8), Array(payload.utf8)))
+  func message(
+    _ topic: String,
+    _ payload: String,
+    _ quality: MQTTQuality = .atLeastOnce,
+    isRepeated: Bool = false
+  ) {
+    let event = MQTTLayerEvent.message(quality, isRepeated: isRepeated)
+    events.append((event, Array(topic.utf8), Array(payload.utf8)))
   }
 }
 

@@ -152,19 +152,20 @@ package final class FakeConnection: @unchecked Sendable {
   }
 }
 
-/// A PUBLISH of a server; `length` is what its head announces, by default what follows.
+/// A PUBLISH of a server; `length` is what its head announces, by default what follows, and `isRepeated` its flag DUP.
 package func publishPacket(
   _ topic: [UInt8],
   _ payload: [UInt8],
   quality: UInt8 = 0,
   id: UInt16 = 7,
-  length: Int? = nil
+  length: Int? = nil,
+  isRepeated: Bool = false
 ) -> [UInt8] {
   var body = [UInt8(truncatingIfNeeded: topic.count >> 8), UInt8(truncatingIfNeeded: topic.count)]
   body += topic
   if quality > 0 { body += [UInt8(id >> 8), UInt8(truncatingIfNeeded: id)] }
   body += payload
-  var packet = [0x30 | quality << 1]
+  var packet = [0x30 | quality << 1 | (isRepeated ? 8 : 0)]
   var rest = length ?? body.count
   repeat {
     packet.append(UInt8(rest & 0x7F) | (rest > 0x7F ? 0x80 : 0))

@@ -50,10 +50,14 @@ func run() throws {
   while let line = readLine() { lines.append(Array(line.utf8)) }
   var next = 0
   var delivered = 0
+  var isFull = false
   while delivered < lines.count {
-    // As many become durable together as the agent takes from one read of its input.
+    // As many become durable together as the agent takes from one read of its input; like the agent it waits, once
+    // there was no room, until there is for several.
+    if !driver.reports.hasRoom { isFull = true }
+    if driver.reports.hasAmpleRoom { isFull = false }
     var added = 0
-    while next < lines.count, added < 64, driver.reports.hasRoom {
+    while next < lines.count, added < 64, !isFull, driver.reports.hasRoom {
       let topic = Array("/pk/device/user/t\(next % 16)".utf8)
       let (checked, line) = (try Topic(topic.span), lines[next])
       do throws(OutboxError) {

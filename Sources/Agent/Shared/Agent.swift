@@ -36,7 +36,7 @@ enum AgentStatus: Int32 {
   /// The state directory cannot be used, or the disk rejected a write.
   case store = 6
   #if MQTT
-  /// Another device has the same identity.
+  /// With `--once`: some reports stay on disk because another device has the same identity.
   case kicked = 7
   #endif
 }
@@ -85,6 +85,9 @@ struct Agent: ~Copyable {
     takeOver(&input)
     while !isOver {
       takeLines(of: &input)
+      #if MQTT
+      takeAnswers(of: &input)
+      #endif
       work()
       if isReloadWanted { reload(input) }
       if isOver || isDone(after: input) { break }
@@ -100,10 +103,10 @@ struct Agent: ~Copyable {
     if hasNoOutput { return .output }
     if isOver { return .success }
     if hasDiskRefused { return .store }
-    #if MQTT
-    if extras.isKicked { return .kicked }
-    #endif
     if driver.reports.pendingReports > 0 {
+      #if MQTT
+      if extras.isKicked { return .kicked }
+      #endif
       return isUnauthenticated ? .unauthenticated : .undelivered
     }
     return hasRejected ? .rejected : .success
@@ -120,14 +123,14 @@ struct Agent: ~Copyable {
   ///
   /// If there is no room for a line, its sender waits, so that nothing is lost; with `--once` it
   /// would wait in vain, so the line is refused.
-  private var takesLines: Bool {
+  var takesLines: Bool {
     @inline(never)
     get { driver.reports.hasRoom || isHeldUp }
   }
 
   /// The same of lines of standard input: where there was no room they wait until there is for several, which
   /// become durable together.
-  private mutating func takesInput() -> Bool {
+  mutating func takesInput() -> Bool {
     if !driver.reports.hasRoom { isFull = true }
     if driver.reports.hasAmpleRoom { isFull = false }
     return !isFull || isHeldUp
@@ -363,10 +366,12 @@ struct Agent: ~Copyable {
   private mutating func wait(for input: inout LineInput) {
     let isReady = heldUntil == nil && takesInput()
     #if MQTT
+    let takesDatagrams = heldUntil == nil && takesLines
+    // Answers do not wait for room.
     var entries: InlineArray<5, pollfd> = [
-      entry(signals.descriptor), entry(isReady && !input.isAtEnd ? 0 : -1),
-      entry(heldUntil == nil && takesLines ? datagrams.descriptor : -1), entry(linkDescriptor),
-      entry(extras.command.descriptor),
+      entry(signals.descriptor), entry(input.hasRoom && !input.isAtEnd ? 0 : -1),
+      entry(takesDatagrams || !extras.isDatagramHeld ? datagrams.descriptor : -1),
+      entry(linkDescriptor), entry(extras.command.descriptor),
     ]
     #else
     var entries: InlineArray<4, pollfd> = [
@@ -384,6 +389,13 @@ struct Agent: ~Copyable {
       unsafe poll($0.baseAddress, nfds_t($0.count), timeout)
     }
     if entries[1].revents != 0, !input.read() { hasRejected = true }
+    #if MQTT
+    if !takesDatagrams {
+      if entries[2].revents != 0 { takeWaitingAnswers() }
+      return
+    }
+    extras.isDatagramHeld = false
+    #endif
     if entries[2].revents != 0 { takeDatagrams() }
   }
 

@@ -58,6 +58,17 @@ struct DatagramInput {
     return max(0, count)
   }
 
+  #if MQTT
+  /// Copies the start of the next datagram, which stays; its count, 0 when there is none.
+  func peek(into room: inout MutableSpan<UInt8>) -> Int {
+    let descriptor = descriptor
+    // SAFETY: covers exactly the room.
+    return unsafe room.withUnsafeMutableBufferPointer {
+      unsafe max(0, recvfrom(descriptor, $0.baseAddress, $0.count, Int32(MSG_PEEK), nil, nil))
+    }
+  }
+  #endif
+
   /// Answers the sender of the last datagram, if it can be; an answer that has no room is dropped, and so is one
   /// to this very socket.
   mutating func reply(_ answer: borrowing TextLine) {

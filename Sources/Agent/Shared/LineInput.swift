@@ -87,6 +87,29 @@ struct LineInput {
     return isWhole || (isAtEnd && (place.searched > 0 || isTooLong))
   }
 
+  #if MQTT
+  /// Whether `read` takes something in.
+  var hasRoom: Bool { end &- place.start < storage.count }
+
+  /// Finds a whole line, behind so many bytes of those that were not processed; `nil` when there is none.
+  ///
+  /// The range does not have the line's end.
+  func line(after offset: Int) -> Range<Int>? {
+    let bytes = rest
+    var end = offset
+    while end < bytes.count, bytes[end] != 0x0A { end &+= 1 }
+    return end < bytes.count || isAtEnd && end > offset ? offset..<end : nil
+  }
+
+  /// Leaves an empty line of one that `line(after:)` has found.
+  mutating func empty(_ range: Range<Int>) {
+    place.searched = 0
+    let start = place.start &+ range.lowerBound
+    for index in start..<(end &- range.count) { storage[index] = storage[index &+ range.count] }
+    end &-= range.count
+  }
+  #endif
+
   /// The line found by `next`, without its line end.
   var line: Span<UInt8> {
     @_lifetime(borrow self)

@@ -18,6 +18,8 @@ final class SeveralPlatform {
   /// All that has begun, in that order.
   var begun: [Report] = []
   var ended: [(id: UInt64, ending: ReportEnding)] = []
+  /// How the link refuses to begin a report, while it does.
+  var refusal: ReportEnding?
   /// Called as a report begins.
   var onBegin: (Report) -> Void = { _ in }
 
@@ -73,6 +75,10 @@ struct SeveralLink: ~Copyable, ReportLink {
     format: UInt16,
     at now: Instant
   ) -> Bool {
+    if let refusal = platform.refusal {
+      (endedID, ending) = (id, refusal)
+      return false
+    }
     let report = SeveralPlatform.Report(
       id: id,
       topic: String(decoding: array(topic), as: UTF8.self),

@@ -216,6 +216,9 @@ struct ListenTests {
     (["--exec-limit", "5"], "--exec-limit belongs to a command: give --exec, too"),
     (["--count", "0"], "--count is 1 or more"),
     (["--keep-alive", "29"], "--keep-alive: the keep-alive is 29 s"),
+    (["--keep-alive", "1201"], "--keep-alive: the keep-alive is 1201 s"),
+    (["--plain", "--client-id", "a|b"], "the client id has a | at byte 1"),
+    (["--plain", "--client-id", String(repeating: "a", count: 65)], "client id"),
     (["--subscribe", "a/#/b", "--plain"], "no topic filter"),
   ])
   func `a wrong argument is refused before anything is sent`(

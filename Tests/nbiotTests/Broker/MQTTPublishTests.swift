@@ -155,6 +155,7 @@ struct MQTTPublishTests {
     for (options, words) in [
       ([], "TLS verifies the server: give --ca-file FILE"),
       (["--plain", "--client-id", "a|b"], "the client id has a | at byte 1"),
+      (["--plain", "--client-id", String(repeating: "a", count: 65)], "client id"),
     ] as [([String], String)] {
       let run = try await nbiot(
         [
