@@ -72,7 +72,6 @@ extension EndpointError {
 
 extension LineSettings {
   /// Reads the settings, and checks all values that are otherwise read only when they are used.
-  @inline(never)
   mutating func read(_ configuration: borrowing Configuration) {
     if configuration.has(.topic) {
       do throws(TopicError) {

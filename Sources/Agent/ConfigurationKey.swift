@@ -52,7 +52,7 @@ package enum ConfigurationKey: UInt8 {
   private static var values: StaticString {
     """
     1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
-    ;coap|mqtt only in nbiot-agent-mqtt;HOST:PORT, [ADDRESS]:PORT or coap://HOST:PORT;symmetric|dtls;certificates in PEM in less than 32768 bytes;the name in the server's certificate\
+    ;coap|mqtt only in nbiot-agent-mqtt;HOST:PORT, [ADDRESS]:PORT or coap://HOST:PORT;symmetric|dtls;PEM of less than 32768 bytes;the server's name\
     ;no|yes;certificate|psk;1 to 64 bytes;hmacmd5|hmacsha1|hmacsha256;json|cbor|none\
     ;nbIoT|standard|lteM|nbIoTDeep;2088|61;0 to 1000000000 s\
     ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;json|cbor;1 to 32 bytes;0 to 7;0 to 1000000000 s\

@@ -4,14 +4,14 @@ let helpText: StaticString = """
          nbiot-agent --config FILE --send [TOPIC] PAYLOAD
 
   Reports lines of standard input to the Alibaba Cloud IoT platform by CoAP over
-  NB-IoT. A line is PAYLOAD or TOPIC<TAB>PAYLOAD; priority=0..7 and ttl=SECONDS may
-  stand before the tab, apart by a space. Each line is on disk when `accepted ID` is
-  printed, and is kept until `delivered ID` or `rejected ID`, over restarts too.
+  NB-IoT. A line is PAYLOAD or TOPIC<TAB>PAYLOAD; " priority=0..7 ttl=SECONDS" may
+  stand before the tab. Each line is on disk when `accepted ID` is printed, and is
+  kept until `delivered ID` or `rejected ID`, over restarts too.
 
     --config FILE   key = value lines: nbiot-agent.conf documents each key
     --once          take all lines, send until one has to wait, end
     --format cbor   make CBOR of lines of JSON
-    --check         read the configuration and say whether it is good
+    --check         say whether the configuration is good
     --send          hand a line to the agent that runs, by its `socket`, and print its
                     answer: exit status 0 when it is on disk, 1 when it is refused, 4
                     when no agent answers in 10 s, which may still take it. PAYLOAD

@@ -102,7 +102,7 @@ struct ConfigurationTests {
     ),
     (
       "state-directory = st\nsecurity = dtls\nca-file = /etc/passwd\nserver-name = a b",
-      ":7: server-name takes the name in the server's certificate"
+      ":7: server-name takes the server's name"
     ),
     (
       "state-directory = st\nsecurity = dtls\nca-file = /etc/passwd\nserver-name = http://x",

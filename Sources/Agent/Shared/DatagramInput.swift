@@ -27,7 +27,6 @@ struct DatagramInput {
   ///
   /// It has that mode and group, or the process's own group for `UInt32.max`. An existing socket is
   /// replaced if no process has it any more.
-  @inline(never)
   mutating func listen(at path: Span<UInt8>, mode: UInt32, group: UInt32) -> Bool {
     // SAFETY: the path ends with a zero byte.
     descriptor = unsafe path.withUnsafeBytes {

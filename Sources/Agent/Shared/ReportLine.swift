@@ -175,7 +175,6 @@ extension ReportLine {
   }
 
   /// Computes the key from the topic, and from the names if configured.
-  @inline(never)
   private mutating func makeKey(_ content: Span<UInt8>, hasNames: Bool) {
     var hash = Fingerprint()
     hash.add(topic.bytes.bytes)

@@ -84,7 +84,6 @@ extension Agent {
   }
 
   /// Ends or restarts the process because the state directory cannot be used.
-  @inline(never)
   private mutating func giveUp(_ error: StoreError) {
     line.start(.stateDirectory)
     error.describe(in: &line)
