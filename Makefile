@@ -74,16 +74,9 @@ demo: deps-mqtt
 peers:
 	@Tests/InteroperabilityTests/set-up.sh || echo "the tests of the missing peers will be skipped" >&2
 
-# Tests that run programs block a thread each, and there are only as many threads as cores. They run separately from the
-# others, some of which depend on the time.
-PROGRAMS := ^nbiotTests\.|^SnippetTests\.|^MQTT(Agent|Channel|Link)Tests\.
 test: deps-mqtt peers
 	@packaging/install-broker.sh --tests
-	@rm -f .build/tests-swift-testing.xml .build/programs-swift-testing.xml
-	swift test $(STRICT) --skip '$(PROGRAMS)' --xunit-output .build/tests.xml || \
-	  { Tests/failures.sh .build/tests-swift-testing.xml; exit 1; }
-	swift test $(STRICT) --skip-build --filter '$(PROGRAMS)' --xunit-output .build/programs.xml || \
-	  { Tests/failures.sh .build/programs-swift-testing.xml; exit 1; }
+	@Tests/run.sh $(STRICT)
 
 consumers: deps-mqtt
 	swift build $(STRICT) --package-path Tests/Consumers --scratch-path .build-consumers

@@ -231,11 +231,15 @@ link+=(
   # Blocks in the order that needs the fewest jumps: 1,300 bytes on x86_64. Instructions as they were selected, so
   # that the outliner finds more that are alike: 1,300 on aarch64. Constants loaded where they are used: 350.
   -Wl,-mllvm,-apply-ext-tsp-for-size -Wl,-mllvm,-enable-post-misched=false -Wl,-mllvm,-disable-machine-licm
-  # Nothing kept in a register over a loop for speed, no tables for few cases, shared ends of branches: 280.
+  # Nothing kept in a register over a loop for speed, no tables for few cases, shared ends of branches, also short
+  # ones, and what both branches begin with: 350.
   -Wl,-mllvm,-disable-licm-promotion -Wl,-mllvm,-min-jump-table-entries=6 -Wl,-mllvm,-bonus-inst-threshold=3
+  -Wl,-mllvm,-enable-gvn-hoist -Wl,-mllvm,-tail-merge-size=2
 )
 # Likewise before registers are assigned: 400 bytes there, while x86_64 would grow.
 [ "$arch" != aarch64 ] || link+=(-Wl,-mllvm,-enable-misched=false)
+# Constants stand beside the code that reads them: 150 bytes.
+[ "$arch" != armv7 ] || link+=(-Wl,-mllvm,-arm-promote-constant)
 echo "$arch: linking $out/$name"
 "$tools/clang" "${link[@]}" -o "$out/$name.debug" "${objects[@]}" "${libraries[@]}"
 # The loader does not need the section table; the .debug file has the same bytes with it.

@@ -359,7 +359,8 @@ extension ClientEndpoint {
   private mutating func noteUnanswered(_ index: Int, at now: Instant) {
     guard !slots[index].isConfirmable else { return }
     let bytes = Int64(widening: UInt32(truncatingIfNeeded: requests[index].count))
-    let pause = Milliseconds(bytes * 1_000 / slots[index].parameters.probingRate)
+    let rate = UInt32(truncatingIfNeeded: slots[index].parameters.probingRate)
+    let pause = Milliseconds(bytes).scaled(by: 1_000, over: rate)
     // conformance: 7252-4.7-b 7967-3.2-a
     probingUntil = max(probingUntil, now) + pause
   }

@@ -192,7 +192,7 @@ struct Exchange {
     }
     // conformance: 7252-4.2-f
     deadline = now + timeout
-    timeout = knowsRoundTrips ? Milliseconds(timeout.count &* growth / 1_000) : timeout * 2
+    timeout = knowsRoundTrips ? timeout.scaled(by: growth, over: 1_000) : timeout * 2
     // After the last retransmission wait out the whole MAX_TRANSMIT_WAIT: that costs no bytes, and
     // an answer may still be on its way.
     if !mayRetransmit(at: deadline) { waitOut() }

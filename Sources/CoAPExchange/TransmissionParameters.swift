@@ -112,15 +112,14 @@ public struct TransmissionParameters: Equatable, Sendable {
 
   /// The first timeout with a base other than ACK_TIMEOUT.
   func initialTimeout(random: UInt32, base: Milliseconds) -> Milliseconds {
-    let spread = base.count &* (acknowledgementRandomFactor &- 1_000) / 1_000
-    return base + Milliseconds(spread &* Int64(widening: random) / Int64(widening: UInt32.max))
+    let spread = base.scaled(by: acknowledgementRandomFactor &- 1_000, over: 1_000)
+    return base + spread.scaled(by: Int64(widening: random), over: .max)
   }
 
   /// ACK_TIMEOUT times (2^`doublings` - 1), times ACK_RANDOM_FACTOR.
   @inline(never)  // Most other times use it.
   private func scaled(doublings: Int) -> Milliseconds {
     let factor = 1 &<< Int64(widening: UInt32(truncatingIfNeeded: doublings)) &- 1
-    let longest = acknowledgementTimeout.count &* factor &* acknowledgementRandomFactor
-    return Milliseconds(longest / 1_000)
+    return acknowledgementTimeout.scaled(by: factor &* acknowledgementRandomFactor, over: 1_000)
   }
 }

@@ -73,7 +73,6 @@ extension CoAPLink where Security: ~Copyable {
 
   /// `delay` plus a random time of up to half of it, so that many devices do not return at once.
   public mutating func spread(_ delay: Milliseconds) -> Milliseconds {
-    let half = Int64(nextSpread() >> 1) * (delay.count / 2) / Int64(Int32.max)
-    return delay + Milliseconds(half)
+    delay + delay.scaled(by: Int64(widening: nextSpread() >> 1), over: .max)
   }
 }

@@ -43,7 +43,10 @@ extension CoAPLink where Security: ~Copyable {
       timestamp: settings.timestamp
     )
     // The platform's own SDK v3 chooses the number of /auth from 0 to 9999.
-    if security.usesSequence { fields.sequence = randomness.nextUInt32() % 10_000 }
+    if security.usesSequence {
+      let random = UInt64(widening: randomness.nextUInt32())
+      fields.sequence = UInt32(truncatingIfNeeded: random &* 10_000 &>> 32)
+    }
     var payload = FixedBytes<640>()
     do throws(SecurityError) {
       try Self.sign(fields, identity, secret, authenticationForm, into: &payload)

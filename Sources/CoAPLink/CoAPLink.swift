@@ -340,9 +340,9 @@ extension CoAPLink where Security: ~Copyable {
   public mutating func pollTimeout() -> Instant? {
     if !events.isEmpty { return report.startedAt }
     var earliest = security.wrapsDatagrams && security.holdsBack ? nil : endpoint.pollTimeout()
-    if let deadline = security.pollTimeout() { earliest = min(earliest ?? deadline, deadline) }
-    if case .waiting(let until) = authentication { earliest = min(earliest ?? until, until) }
-    if case .waiting(let until) = report.phase { earliest = min(earliest ?? until, until) }
+    earliest = earlier(earliest, security.pollTimeout())
+    if case .waiting(let until) = authentication { earliest = earlier(earliest, until) }
+    if case .waiting(let until) = report.phase { earliest = earlier(earliest, until) }
     return earliest
   }
 

@@ -29,6 +29,14 @@ public struct Instant: Comparable, Hashable, Sendable {
   }
 }
 
+/// The earlier of two instants, either of which may be missing; `nil` where both are.
+@inline(never)
+package func earlier(_ first: Instant?, _ second: Instant?) -> Instant? {
+  guard let first else { return second }
+  guard let second else { return first }
+  return min(first, second)
+}
+
 /// A duration in milliseconds.
 @frozen
 public struct Milliseconds: Comparable, Hashable, Sendable {
@@ -57,6 +65,21 @@ public struct Milliseconds: Comparable, Hashable, Sendable {
   @inlinable
   public static func - (left: Milliseconds, right: Milliseconds) -> Milliseconds {
     Milliseconds(left.count &- right.count)
+  }
+
+  /// The duration times `factor`, divided by `divisor` and rounded down; neither it nor `factor` is negative.
+  ///
+  /// The division is one of unsigned numbers: of signed ones it takes 160 bytes more on a 32-bit machine.
+  @inline(never)
+  package func scaled(by factor: Int64, over divisor: UInt32) -> Milliseconds {
+    let product = UInt64(bitPattern: count &* factor)
+    return Milliseconds(Int64(bitPattern: product / UInt64(widening: divisor)))
+  }
+
+  /// Whole seconds, rounded down, of a duration that is not negative; those above 2^32 begin again at 0.
+  @inline(never)
+  package var seconds: UInt32 {
+    UInt32(truncatingIfNeeded: UInt64(bitPattern: count) / 1_000)
   }
 
   /// `left` multiplied by `right`.

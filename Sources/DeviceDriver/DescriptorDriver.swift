@@ -33,7 +33,7 @@ public struct DescriptorDriver<Link: DescriptorLink & ~Copyable>: ~Copyable {
   /// Waits until the link has something to take in, or something is due; not longer than until `limit`.
   public mutating func wait(until limit: Instant? = nil) {
     var deadline = reports.pollTimeout()
-    if let limit { deadline = min(deadline ?? limit, limit) }
+    deadline = earlier(deadline, limit)
     MonotonicClock.wait(for: descriptor, until: deadline)
   }
 

@@ -28,8 +28,8 @@ extension Outbox {
       while shedNext(beside: &taken) {}
       newKeys.count = 0
     }
-    // Else it is added again, alone.
-    if addedCount == 0 { counters.refused &+= 1 }
+    var refusal = OutboxError.full
+    var isAddedAgain = addedCount > 0
     var isTidy = false
     while true {
       // Anew after what waits was moved, for that uses the same place.
@@ -43,9 +43,9 @@ extension Outbox {
       record.head.contentFormat = contentFormat
       record.head.rank(priority, isContinuation: addedCount > 0)
       if !record.fill(topic, payload, mark) {
-        // It would be alone, too.
-        if addedCount > 0 { counters.refused &+= 1 }
-        throw .tooLong
+        refusal = .tooLong
+        isAddedAgain = false
+        break
       }
       let size = record.head.size
       var result = StoreResult.good
@@ -53,12 +53,15 @@ extension Outbox {
       let excess = pendingBytes &+ size &- maxBytes
       if size > maxBytes || excess > 0 && room(beside: taken) < excess || !newKeys.hasRoom(for: key)
       {
-        throw .full
+        break
       }
       if !needsRoom {
         newEnd = end
         result = writeRecord(header.nonce, .write)
-        if result.isGood { break }
+        if result.isGood {
+          take(at: now, beside: &taken)
+          return lastID
+        }
         cut()
         // On a full disk what is done takes the room, if it is worth the writing.
         needsRoom = end >= OutboxHeader.recordsStart &+ 2 &* pendingBytes
@@ -68,8 +71,15 @@ extension Outbox {
         result = tidy(for: size)
         if result.isGood { continue }
       }
-      throw result.isGood ? .full : .store(result.error)
+      if !result.isGood { refusal = .store(result.error) }
+      break
     }
+    if !isAddedAgain { counters.refused &+= 1 }
+    throw refusal
+  }
+
+  /// Takes in the record that was written.
+  private mutating func take<Taken: TakenEntries>(at now: TimeStamp, beside taken: inout Taken) {
     let size = newEnd &- end
     recordOffset = end
     let wasVain = search.isVain
@@ -82,7 +92,6 @@ extension Outbox {
     )
     if Taken.places > 0 { search.takeIn(record.head, at: end, beside: &taken, wasVain: wasVain) }
     end = newEnd
-    if addedCount == 0 { counters.refused &-= 1 }
     counters.accepted &+= 1
     lastID &+= 1
     count &+= 1
@@ -90,8 +99,7 @@ extension Outbox {
     addedCount &+= 1
     addedBytes &+= size
     newPriority = record.head.priority
-    newKeys.take(key, lastID)
-    return lastID
+    newKeys.take(record.head.key, lastID)
   }
 
   /// Cuts off what lies behind the last record, so that it does not come back after all.

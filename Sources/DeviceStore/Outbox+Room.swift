@@ -284,6 +284,7 @@ struct NewKeys {
   private var ids = InlineArray<16, UInt64>(repeating: 0)
 
   /// Where the key stands; `count` where it does not.
+  @inline(never)
   private func place(of key: UInt64) -> Int {
     var place = 0
     while place < count, keys[place] != key { place &+= 1 }

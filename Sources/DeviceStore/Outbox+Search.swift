@@ -34,7 +34,6 @@ struct OutboxSearch {
   }
 
   /// Records an entry that is appended at `offset`; if it waits alone, these results are complete.
-  @inline(never)
   mutating func takeIn(
     _ head: borrowing OutboxHead,
     at offset: Int,

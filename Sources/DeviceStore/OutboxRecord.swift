@@ -151,7 +151,6 @@ struct OutboxRecord {
 
   /// Takes topic and payload, with the head's id in the place of each `mark`, unless that is empty; `false`
   /// where one of them is too long.
-  @inline(never)
   mutating func fill(_ topic: Span<UInt8>, _ payload: Span<UInt8>, _ mark: Span<UInt8>) -> Bool {
     guard topic.count <= OutboxHead.maxTopicCount else { return false }
     let id = head.id

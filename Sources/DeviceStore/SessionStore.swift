@@ -147,7 +147,6 @@ public struct SessionStore: ~Copyable {
   /// session.
   ///
   /// If that fails, the first `replace` tries again.
-  @inline(never)
   package mutating func keepRoom() {
     guard !kept.file.isOpen, kept.file.code == ENOENT else { return }
     var image = SessionImage()

@@ -21,7 +21,7 @@ public struct TimeStamp: Sendable {
   }
 
   /// Whole seconds since boot.
-  var seconds: UInt32 { UInt32(truncatingIfNeeded: instant.milliseconds / 1_000) }
+  var seconds: UInt32 { Milliseconds(instant.milliseconds).seconds }
 
   /// The time in its stored form.
   public var kept: KeptTime {

@@ -285,13 +285,13 @@ extension DurableReports where Link: ~Copyable {
     var earliest = link.pollTimeout()
     // A disk that refuses is asked again; else `pollEvent` has written what was to be written.
     if link.unkept != nil || isEnded || hasTold || outbox.areMarksDue {
-      earliest = min(earliest ?? storeNotBefore, storeNotBefore)
+      earliest = earlier(earliest, storeNotBefore)
     }
     if delivery == .none, outbox.count > 0, mayStart {
       let start = max(nextStart, storeNotBefore)
       // Where all that waits has its topic under way, only the link is waited for.
       if !hasSeveral || start < Instant(milliseconds: .max) {
-        earliest = min(earliest ?? start, start)
+        earliest = earlier(earliest, start)
       }
     }
     return earliest

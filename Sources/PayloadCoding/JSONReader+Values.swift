@@ -206,8 +206,9 @@ enum UTF8Sequence {
     if scalar < 0x80 { return try output.append(UInt8(truncatingIfNeeded: scalar)) }
     // The first byte starts with as many ones as the sequence has bytes; each other byte carries 6
     // bits.
-    var shift: UInt32 = scalar < 0x800 ? 6 : scalar < 0x10000 ? 12 : 18
-    let ones: UInt32 = 0xFF80 &>> (shift / 6)
+    let (bits, ones): (UInt32, UInt32) =
+      scalar < 0x800 ? (6, 0xC0) : scalar < 0x10000 ? (12, 0xE0) : (18, 0xF0)
+    var shift = bits
     try output.append(UInt8(truncatingIfNeeded: ones | scalar &>> shift))
     while shift > 0 {
       shift &-= 6

@@ -9,7 +9,9 @@ public enum MonotonicClock {
     var time = timespec()
     // SAFETY: writes exactly one timespec.
     _ = unsafe clock_gettime(CLOCK_BOOTTIME, &time)
-    return Instant(milliseconds: Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
+    let seconds = UInt64(clamping: time.tv_sec)
+    let nanoseconds = seconds &* 1_000_000_000 &+ UInt64(clamping: time.tv_nsec)
+    return Instant(milliseconds: Int64(bitPattern: nanoseconds / 1_000_000))
   }
 
   /// The time until `deadline` in the form that `poll` takes: milliseconds, -1 for no limit.

@@ -84,7 +84,7 @@ struct CallCommand: AsyncParsableCommand {
     var call = AlinkCall(method: method, parameters: try value())
     call.subDeviceSecretFile = subDeviceSecretFile
     call.usesPlainValues = plain.plainValues
-    call.deviceNames = device.messages.deviceNames.rule
+    call.deviceNames = device.deviceNames.rule
     do {
       var models = DeviceClientConfiguration(productKey: "", deviceName: "")
       try model.apply(to: &models)

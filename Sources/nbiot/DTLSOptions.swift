@@ -6,8 +6,6 @@ internal import Platform
 
 /// The options of `--security dtls`.
 struct DTLSOptions: ParsableArguments {
-  @OptionGroup var trust: TrustOptions
-
   @Flag(
     help: ArgumentHelp(
       "Use a pre-shared key made of the device secret, as the platform's C SDK v4 does, not a "
@@ -39,8 +37,6 @@ struct DTLSOptions: ParsableArguments {
     help: ArgumentHelp("Its private key, in PEM without a password.", valueName: "file")
   )
   var keyFile: String?
-
-  @OptionGroup var resumption: ResumptionOption
 
   @Option(
     help: ArgumentHelp(
@@ -95,41 +91,36 @@ struct DTLSOptions: ParsableArguments {
     if psk, pskIdentity != nil {
       throw ValidationError("--psk makes identity and key itself: give it or your own, not both")
     }
-    let verifying =
-      trust.given + [
-        ("--certificate-file", certificateFile != nil), ("--key-file", keyFile != nil),
-      ]
-    if psk || pskIdentity != nil, verifying.contains(where: \.isGiven) {
-      throw ValidationError(
-        "a pre-shared key verifies no certificate: give it without --ca-file, --server-name, "
-          + "--certificate-file, --key-file and --allow-common-name"
-      )
-    }
     if (certificateFile == nil) != (keyFile == nil) {
       throw ValidationError("give --certificate-file and --key-file together")
     }
   }
 
+  /// Refuses what verifies a certificate, whether it `isGiven`, beside a pre-shared key.
+  func check(verifying: [(name: String, isGiven: Bool)]) throws {
+    let isVerified = certificateFile != nil || verifying.contains(where: \.isGiven)
+    guard psk || pskIdentity != nil, isVerified else { return }
+    throw ValidationError(
+      "a pre-shared key verifies no certificate: give it without --ca-file, --server-name, "
+        + "--certificate-file, --key-file and --allow-common-name"
+    )
+  }
+
   /// Each, and whether it was given.
   var given: [(name: String, isGiven: Bool)] {
-    trust.given + [
+    [
       ("--psk", psk),
       ("--psk-identity", pskIdentity != nil), ("--psk-key-file", pskKeyFile != nil),
       ("--certificate-file", certificateFile != nil), ("--key-file", keyFile != nil),
-      ("--resumption", resumption.given != nil), ("--idle-limit", idleLimit != nil),
-      ("--mtu", mtu != nil),
+      ("--idle-limit", idleLimit != nil), ("--mtu", mtu != nil),
       ("--max-fragment", maxFragment != nil), ("--join-last-flight", joinLastFlight),
       ("--goodbye", goodbye),
       ("--legacy-suites", legacySuites),
     ]
   }
 
-  /// Configures DTLS from the options and the rest of the configuration file.
-  func configure(
-    _ configuration: inout DeviceClientConfiguration,
-    _ file: ConfigurationFile?
-  ) throws {
-    if let way = resumption.given { configuration.dtls.resumption = way.resumption }
+  /// Configures DTLS from these options; what is trusted, and how sessions are resumed, is said besides.
+  func configure(_ configuration: inout DeviceClientConfiguration) {
     if let idleLimit {
       configuration.dtls.idleLimit = idleLimit == 0 ? nil : Milliseconds(Int64(idleLimit) * 1_000)
     }
@@ -144,26 +135,20 @@ struct DTLSOptions: ParsableArguments {
           + "read what was sent, and records are longer"
       )
     }
-    configuration.security = try security(&configuration, file)
   }
 
-  private func security(
-    _ configuration: inout DeviceClientConfiguration,
-    _ file: ConfigurationFile?
-  ) throws -> ClientSecurity {
+  /// The pre-shared key that the options name; `nil` for certificates.
+  func preSharedKey() throws -> ClientSecurity? {
     if psk { return .preSharedKey() }
-    if let pskIdentity, let pskKeyFile {
-      let key = try Secret.read(pskKeyFile)
-      return .ownKey(identity: Array(pskIdentity.utf8), key: key)
-    }
-    let usesCertificates = certificateFile != nil || trust.given.contains(where: \.isGiven)
-    if file?.usesPreSharedKey == true, !usesCertificates { return .preSharedKey() }
-    var trust = try trust.apply(to: &configuration, file, or: ", or --psk")
-    if let certificateFile, let keyFile {
-      trust.certificate = try InputText.read(certificateFile)
-      trust.key = try InputText.read(keyFile)
-      PrivateFile.warnIfReadable(keyFile, "private key")
-    }
-    return .certificate(trust)
+    guard let pskIdentity, let pskKeyFile else { return nil }
+    return .ownKey(identity: Array(pskIdentity.utf8), key: try Secret.read(pskKeyFile))
+  }
+
+  /// Adds the device's own certificate.
+  func addCertificate(to trust: inout PlatformTrust) throws {
+    guard let certificateFile, let keyFile else { return }
+    trust.certificate = try InputText.read(certificateFile)
+    trust.key = try InputText.read(keyFile)
+    PrivateFile.warnIfReadable(keyFile, "private key")
   }
 }

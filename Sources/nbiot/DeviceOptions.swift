@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import CoAPExchange
 internal import CoAPLink
 internal import CoAPMessage
+internal import DTLSSecurity
 internal import DeviceClient
 internal import MQTTLayer
 internal import MQTTLink
@@ -22,8 +23,34 @@ struct DeviceOptions: ParsableArguments {
 
   @OptionGroup var way: TransportOption
 
+  // Each group stands here itself: groups of groups make the program slow to start when it is built for debugging,
+  // four times for each level.
+  @OptionGroup(title: "Rarely needed")
+  var timing: TimingOption
+
   @OptionGroup(title: "Rarely needed")
   var messages: MessageOptions
+
+  @OptionGroup(title: "Rarely needed")
+  var client: ClientIDOption
+
+  @OptionGroup(title: "Rarely needed")
+  var method: SignMethodOption
+
+  @OptionGroup(title: "Rarely needed")
+  var token: TokenOptionOption
+
+  @OptionGroup(title: "Rarely needed")
+  var mode: AckModeOption
+
+  @OptionGroup(title: "Rarely needed")
+  var time: TimestampOption
+
+  @OptionGroup(title: "Rarely needed")
+  var region: RegionOption
+
+  @OptionGroup(title: "Rarely needed")
+  var deviceNames: DeviceNamesOption
 
   @OptionGroup(title: "The session between two runs")
   var session: SessionOptions
@@ -32,18 +59,30 @@ struct DeviceOptions: ParsableArguments {
   var trace: TraceOptions
 
   @OptionGroup(title: "With --transport mqtt")
+  var socket: WebSocketOptions
+
+  @OptionGroup(title: "With --transport mqtt")
   var mqtt: MQTTConnectionOptions
+
+  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
+  var authorities: AuthoritiesOption
+
+  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
+  var trust: TrustOptions
 
   @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
   var dtls: DTLSOptions
 
+  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
+  var resumption: ResumptionOption
+
   var config: ConfigurationFile? { names.config }
   var productKey: String { names.productKey }
   var deviceName: String { names.deviceName }
-  var clientID: Setting<String>? { messages.client.setting(config) }
+  var clientID: Setting<String>? { client.setting(config) }
 
   var signMethod: SignMethodArgument {
-    messages.method.given ?? config?.signMethod ?? .hmacmd5
+    method.given ?? config?.signMethod ?? .hmacmd5
   }
 
   /// The platform's address; `nil` for the default.
@@ -75,7 +114,30 @@ struct DeviceOptions: ParsableArguments {
     }
     try checkTransport(endpoint)
     if transport == .coap, security == .symmetric {
-      try Contradiction.check(dtls.given, belongTo: "DTLS", give: "--security dtls")
+      try Contradiction.check(givenForDTLS, belongTo: "DTLS", give: "--security dtls")
+    }
+    try dtls.check(verifying: authorities.given + trust.given)
+  }
+
+  /// What only DTLS has, and whether it was given.
+  var givenForDTLS: [(name: String, isGiven: Bool)] {
+    authorities.given + trust.given + dtls.given + [("--resumption", resumption.given != nil)]
+  }
+
+  /// Configures DTLS from the options and the configuration file.
+  private func configureDTLS(_ configuration: inout DeviceClientConfiguration) throws {
+    if let way = resumption.given { configuration.dtls.resumption = way.resumption }
+    dtls.configure(&configuration)
+    let isVerified =
+      dtls.certificateFile != nil || (authorities.given + trust.given).contains(where: \.isGiven)
+    if let key = try dtls.preSharedKey() {
+      configuration.security = key
+    } else if config?.usesPreSharedKey == true, !isVerified {
+      configuration.security = .preSharedKey()
+    } else {
+      var trust = try trust.apply(to: &configuration, authorities, config, or: ", or --psk")
+      try dtls.addCertificate(to: &trust)
+      configuration.security = .certificate(trust)
     }
   }
 
@@ -96,7 +158,7 @@ struct DeviceOptions: ParsableArguments {
     mqtt adjustMQTT: (inout MQTTClientSettings) -> Void = { _ in }
   ) throws -> DeviceClient {
     // Said with where the name was given, and before a host is made of it.
-    _ = try names.identity(clientID: clientID, deviceNames: messages.deviceNames.rule)
+    _ = try names.identity(clientID: clientID, deviceNames: deviceNames.rule)
     if transport == .mqtt {
       var configuration = try mqttConfiguration(adjusting: adjustMQTT)
       adjust(&configuration)
@@ -111,22 +173,22 @@ struct DeviceOptions: ParsableArguments {
       deviceName: deviceName,
       host: endpoint?.host,
       port: endpoint?.port,
-      region: messages.region.name
+      region: region.name
     )
-    let timing = messages.timing.argument(config)
+    let timing = self.timing.argument(config)
     let accept = messages.givenAccept ?? config?.accept ?? .json
-    let tokenOption = messages.token.given ?? config?.tokenOption ?? .current
+    let tokenOption = token.given ?? config?.tokenOption ?? .current
     configuration.clientID = clientID?.value
-    configuration.deviceNames = messages.deviceNames.rule
+    configuration.deviceNames = deviceNames.rule
     configuration.authenticationFormat = messages.authFormat == .cbor ? .cbor : .json
     configuration.settings.signMethod = signMethod.method
-    configuration.settings.acknowledgementMode = messages.mode.ackMode?.mode
-    configuration.settings.timestamp = messages.time.milliseconds
+    configuration.settings.acknowledgementMode = mode.ackMode?.mode
+    configuration.settings.timestamp = time.milliseconds
     configuration.settings.tokenOption = tokenOption.option
     configuration.settings.accept = accept.contentFormat
     configuration.settings.timing = timing.parameters
     configuration.settings.adaptsTimeout = messages.adaptiveTimeout
-    if security == .dtls { try dtls.configure(&configuration, config) }
+    if security == .dtls { try configureDTLS(&configuration) }
     try session.apply(to: &configuration)
     if Console.isInteractive {
       configuration.onTransmission = Self.retransmissionLine(of: timing.parameters.maxRetransmit)

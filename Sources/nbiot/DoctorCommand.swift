@@ -80,7 +80,7 @@ struct DoctorCommand: AsyncParsableCommand {
     try checkClock(&checks)
     let (host, addresses) = try checkName(
       device.endpoint?.host
-        ?? PlatformAddress.host(productKey: device.productKey, region: device.messages.region.name),
+        ?? PlatformAddress.host(productKey: device.productKey, region: device.region.name),
       &checks
     )
     try checkSign(identity, &checks)
@@ -103,7 +103,7 @@ extension DoctorCommand {
         productKey: productKey.span,
         deviceName: deviceName.span,
         clientID: client.span,
-        deviceNames: device.messages.deviceNames.rule
+        deviceNames: device.deviceNames.rule
       )
     } catch {
       throw checks.fail(
@@ -147,7 +147,7 @@ extension DoctorCommand {
     let wrong = "it says \(shown): set it, by NTP or the modem's network time"
     let usesCertificates =
       device.transport == .mqtt ? mqttTransport.isSecure : device.security == .dtls
-    guard usesCertificates || device.messages.time.timestamp != nil else {
+    guard usesCertificates || device.time.timestamp != nil else {
       let mode = device.transport == .mqtt ? "without TLS a device" : "the symmetric mode"
       return checks.doubt("clock", wrong + "; \(mode) does without")
     }
@@ -199,14 +199,14 @@ extension DoctorCommand {
         let request = MQTTConnectRequest(
           signMethod: device.signMethod.method,
           transport: mqttTransport,
-          timestamp: device.messages.time.milliseconds
+          timestamp: device.time.milliseconds
         )
         return try request.writeSigningContent(identity, into: &writer)
       }
       let request = AuthenticationRequest(
         signMethod: device.signMethod.method,
-        acknowledgementMode: device.messages.mode.ackMode?.mode,
-        timestamp: device.messages.time.milliseconds
+        acknowledgementMode: device.mode.ackMode?.mode,
+        timestamp: device.time.milliseconds
       )
       try request.writeSigningContent(identity, into: &writer)
     }

@@ -2,8 +2,6 @@ internal import ArgumentParser
 
 /// How a device's messages are made and sent, which the platform rarely wants otherwise.
 struct MessageOptions: ParsableArguments {
-  @OptionGroup var timing: TimingOption
-
   @Flag(help: "Let the first timeout follow the round trips that are measured (CoCoA).")
   var adaptiveTimeout = false
 
@@ -16,22 +14,8 @@ struct MessageOptions: ParsableArguments {
   )
   var givenAccept: AcceptArgument?
 
-  @OptionGroup var client: ClientIDOption
-
-  @OptionGroup var method: SignMethodOption
-
-  @OptionGroup var token: TokenOptionOption
-
-  @OptionGroup var mode: AckModeOption
-
-  @OptionGroup var time: TimestampOption
-
   @Option(
     help: ArgumentHelp("What /auth is written in; cbor is unverified.", valueName: "format")
   )
   var authFormat = FormatArgument.json
-
-  @OptionGroup var region: RegionOption
-
-  @OptionGroup var deviceNames: DeviceNamesOption
 }

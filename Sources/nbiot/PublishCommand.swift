@@ -260,7 +260,9 @@ struct PublishCommand: AsyncParsableCommand {
       do throws(PayloadForm.Failure) {
         guard given.count < LineReader.limit else {
           throw PayloadForm.Failure(
-            description: "the line has over 64 KiB: give a longer payload by --payload"
+            description: "the line has over 64 KiB: "
+              + (device.transport == .mqtt
+                ? "give a longer payload by --payload" : "a message takes at most 1,024 bytes")
           )
         }
         reports.append(makeReport(number, try form.payload(of: given, "the line")))

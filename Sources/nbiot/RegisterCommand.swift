@@ -86,7 +86,10 @@ struct RegisterCommand: AsyncParsableCommand {
   var coap: CoAPRegistrationOptions
 
   @OptionGroup(title: "With --over mqtt")
-  var mqtt: MQTTRegistrationOptions
+  var socket: WebSocketOptions
+
+  @OptionGroup(title: "With --over mqtt")
+  var connection: ConnectionOptions
 
   var config: ConfigurationFile? { names.config }
 
@@ -129,7 +132,7 @@ struct RegisterCommand: AsyncParsableCommand {
       try Contradiction.check(others, belongTo: "CoAP", give: "--over coap")
     }
     if over != .mqtt {
-      try Contradiction.check(mqtt.given, belongTo: "MQTT", give: "--over mqtt")
+      try Contradiction.check(givenForMQTT, belongTo: "MQTT", give: "--over mqtt")
     } else if let endpoint = try mqttEndpoint(), endpoint.security != nil {
       throw ValidationError("\(endpoint.origin) is for CoAP by its scheme: give HOST:PORT for MQTT")
     }
@@ -173,7 +176,9 @@ struct RegisterCommand: AsyncParsableCommand {
     )
     configuration.settings.timing = coap.timing.argument(config).parameters
     configuration.deviceNames = deviceNames.rule
-    configuration.security = .certificate(try coap.trust.apply(to: &configuration, config))
+    configuration.security = .certificate(
+      try coap.trust.apply(to: &configuration, coap.authorities, config)
+    )
     var productSecret = try secret.load()
     defer { Secret.erase(&productSecret) }
     _ = trace.apply(to: &configuration, secret: productSecret)
@@ -323,13 +328,16 @@ struct HTTPSRegistrationOptions: ParsableArguments {
 struct CoAPRegistrationOptions: ParsableArguments {
   @OptionGroup var place: EndpointOption
 
+  @OptionGroup var authorities: AuthoritiesOption
+
   @OptionGroup var trust: TrustOptions
 
   @OptionGroup var timing: TimingOption
 
   /// Each, and whether it was given.
   var given: [(name: String, isGiven: Bool)] {
-    [("--endpoint", place.given != nil)] + trust.given + [("--timing", timing.given != nil)]
+    [("--endpoint", place.given != nil)] + authorities.given + trust.given
+      + [("--timing", timing.given != nil)]
   }
 
   /// Those that a registration over MQTT does not have.

@@ -18,14 +18,13 @@ struct AuthoritiesOption: ParsableArguments {
   func setting(_ config: ConfigurationFile?) -> Setting<String>? {
     file.map { Setting(value: $0, origin: "--ca-file") } ?? config?.caFile
   }
+
+  /// The option, and whether it was given.
+  var given: [(name: String, isGiven: Bool)] { [("--ca-file", file != nil)] }
 }
 
-/// Whom a device believes to be the platform, over DTLS.
+/// Whom a device believes to be the platform, over DTLS, beside the authorities.
 struct TrustOptions: ParsableArguments {
-  @OptionGroup var authorities: AuthoritiesOption
-
-  var caFile: String? { authorities.file }
-
   @Option(
     help: ArgumentHelp(
       "The name in the server's certificate (default: the host of the endpoint).",
@@ -46,8 +45,7 @@ struct TrustOptions: ParsableArguments {
   /// Each, and whether it was given.
   var given: [(name: String, isGiven: Bool)] {
     [
-      ("--ca-file", caFile != nil), ("--server-name", serverName != nil),
-      ("--allow-common-name", allowCommonName),
+      ("--server-name", serverName != nil), ("--allow-common-name", allowCommonName),
     ]
   }
 
@@ -56,6 +54,7 @@ struct TrustOptions: ParsableArguments {
   /// `other` is what a complaint names beside a missing file of authorities.
   func apply(
     to configuration: inout DeviceClientConfiguration,
+    _ authorities: AuthoritiesOption,
     _ file: ConfigurationFile?,
     or other: String = ""
   ) throws -> PlatformTrust {

@@ -10,63 +10,41 @@ enum UnknownNames {
   static func check(_ arguments: [String]) throws {
     // Completion scripts and the like are left to ArgumentParser.
     guard !arguments.contains(where: { $0.hasPrefix("---") || $0.hasPrefix("--experimental-") }),
-      !arguments.contains(where: { $0.hasPrefix("--generate-completion-script") }),
-      let tool = try? JSONDecoder().decode(Tool.self, from: Data(Nbiot._dumpHelp().utf8))
+      !arguments.contains(where: { $0.hasPrefix("--generate-completion-script") })
     else { return }
-    var command = tool.command
-    var path = command.commandName
-    var rest = arguments[...]
-    while let subcommands = command.subcommands, let name = rest.first, !name.hasPrefix("-") {
-      guard let next = subcommands.first(where: { $0.commandName == name }) else {
-        throw unknown("command", name, among: subcommands.map(\.commandName), [:], of: path)
-      }
+    var way = CommandWay(arguments)
+    while !way.subcommands.isEmpty, let name = way.rest.first, !name.hasPrefix("-") {
       // The next argument is the name of a command, which ArgumentParser looks up.
-      if name == "help" { return }
-      command = next
-      path += " " + name
-      rest = rest.dropFirst()
+      if name == CommandWay.help { return }
+      guard way.follow() else {
+        throw unknown("command", name, among: way.subcommands, [:], of: way.path)
+      }
     }
-    try check(rest, of: command, path)
+    try check(way.rest, of: way.options, way.path)
   }
 
   /// Refuses the first name in `arguments` that should lead to a command's help but does not exist.
   static func checkCommand(_ arguments: [String]) throws(Complaint) {
-    guard let tool = try? JSONDecoder().decode(Tool.self, from: Data(Nbiot._dumpHelp().utf8)) else {
-      return
-    }
-    var command = tool.command
-    var path = command.commandName
-    let isHelp = arguments.first == "help"
-    for name in arguments.dropFirst(isHelp ? 1 : 0).prefix(while: { !$0.hasPrefix("-") }) {
-      let subcommands = command.subcommands ?? []
-      guard let next = subcommands.first(where: { $0.commandName == name }) else {
-        // Behind a command's name stand its arguments.
-        if subcommands.isEmpty, !isHelp { return }
-        throw unknown("command", name, among: subcommands.map(\.commandName), [:], of: path)
+    let isHelp = arguments.first == CommandWay.help
+    var way = CommandWay(isHelp ? Array(arguments.dropFirst()) : arguments)
+    while let name = way.rest.first, !name.hasPrefix("-"), name != CommandWay.help {
+      // Behind a command's name stand its arguments.
+      if way.subcommands.isEmpty, !isHelp { return }
+      guard way.follow() else {
+        throw unknown("command", name, among: way.subcommands, [:], of: way.path)
       }
-      command = next
-      path += " " + name
     }
   }
 
   /// The arguments with each value that begins with - joined to its option by =; `nil` if there is
   /// none.
   static func joined(_ arguments: [String]) -> [String]? {
-    guard let tool = try? JSONDecoder().decode(Tool.self, from: Data(Nbiot._dumpHelp().utf8)) else {
-      return nil
-    }
-    var command = tool.command
-    var rest = arguments[...]
-    var result: [String] = []
-    while let name = rest.first,
-      let next = command.subcommands?.first(where: { $0.commandName == name })
-    {
-      command = next
-      result.append(name)
-      rest = rest.dropFirst()
-    }
-    let options = (command.arguments ?? []).filter { $0.kind != "positional" }
-    let names = Set(options.flatMap(\.texts)).union(["-h", "--help", "--", "-"])
+    var way = CommandWay(arguments)
+    while way.follow() {}
+    var rest = way.rest
+    var result = Array(arguments.prefix(arguments.count - rest.count))
+    let options = way.options
+    let names = Set(options.flatMap(\.texts)).union(["-h", "--help", "--version", "--", "-"])
     let taking = Set(options.filter { $0.kind == "option" }.flatMap(\.texts))
     while let argument = rest.popFirst() {
       if argument == "--" {
@@ -86,11 +64,10 @@ enum UnknownNames {
 
   private static func check(
     _ arguments: ArraySlice<String>,
-    of command: Command,
+    of options: [Argument],
     _ path: String
   ) throws {
-    let options = (command.arguments ?? []).filter { $0.kind != "positional" }
-    let names = Set(options.flatMap(\.texts)).union(["-h", "--help"])
+    let names = Set(options.flatMap(\.texts)).union(["-h", "--help", "--version"])
     let taking = Set(options.filter { $0.kind == "option" }.flatMap(\.texts))
     var isValue = false
     // Whether the option accepts any text as its value.
@@ -197,14 +174,50 @@ enum UnknownNames {
   }
 }
 
+/// The way from the program to the command that the first arguments name.
+private struct CommandWay {
+  /// The name of the command that ArgumentParser adds to the program's own.
+  static let help = "help"
+
+  private var command: any ParsableCommand.Type = Nbiot.self
+  private(set) var path = Nbiot._commandName
+  /// The arguments behind the names.
+  private(set) var rest: ArraySlice<String>
+
+  init(_ arguments: [String]) {
+    rest = arguments[...]
+  }
+
+  /// The names that may come next.
+  var subcommands: [String] {
+    let names = command.configuration.subcommands.map { $0._commandName }
+    return command == Nbiot.self ? names + [Self.help] : names
+  }
+
+  /// Goes on to the command that the next argument names; `false` where it names none.
+  mutating func follow() -> Bool {
+    guard let name = rest.first,
+      let next = command.configuration.subcommands.first(where: { $0._commandName == name })
+    else { return false }
+    command = next
+    path += " " + name
+    rest = rest.dropFirst()
+    return true
+  }
+
+  /// The options of the command, from ArgumentParser's description of it.
+  var options: [Argument] {
+    let tool = try? JSONDecoder().decode(Tool.self, from: Data(command._dumpHelp().utf8))
+    return tool?.command.arguments?.filter { $0.kind != "positional" } ?? []
+  }
+}
+
 /// The part of ArgumentParser's description of the program that is needed.
 private struct Tool: Decodable {
   let command: Command
 }
 
 private struct Command: Decodable {
-  let commandName: String
-  let subcommands: [Command]?
   let arguments: [Argument]?
 }
 

@@ -21,7 +21,7 @@ extension Agent {
   /// nothing is lost.
   @inline(never)
   mutating func print() {
-    guard !line.write(to: 1) else { return }
+    guard !hasNoOutput, !line.write(to: 1) else { return }
     hasNoOutput = true
     isOver = true
   }

@@ -69,7 +69,6 @@ struct Agent: ~Copyable {
   var lineNumber: UInt64 = 0
   var driver: AgentDriver
   var datagrams = DatagramInput()
-  var batch = LineBatch()
   /// What the transport has beside its driver.
   var extras: AgentExtras
   var settings = LineSettings()
@@ -151,12 +150,12 @@ struct Agent: ~Copyable {
     }
   }
 
-  /// Takes the lines that are there, as far as there is room, makes their reports durable with one sync, and then
-  /// tells what became of each; until then they stay in the input.
+  /// Takes the lines that are there, as far as there is room, with one sync for all their reports.
   ///
-  /// Those that the disk refuses are tried again later, unless with `--once`.
+  /// What became of each is told then; until then they stay in the input. A line that is refused is the last.
+  /// What the disk refuses is tried again later; with `--once` it is tried alone, and then refused.
   @inline(never)
-  private mutating func takeBatch(of input: inout LineInput) {
+  private mutating func takeBatch(of input: inout LineInput, isAlone: Bool = false) {
     #if MQTT
     while input.next(), !input.isTooLong, input.line.isAnswerLine {
       lineNumber &+= 1
@@ -164,23 +163,49 @@ struct Agent: ~Copyable {
       input.consume()
     }
     #endif
-    let start = input.place
-    batch.start(after: driver.reports.nextID)
-    while batch.hasRoom, input.next(), takesLines, take(input.line, isTooLong: input.isTooLong) {
-      input.consume()
+    let (start, number) = (input.place, lineNumber)
+    var id = driver.reports.nextID
+    var outcome = LineOutcome.nothing
+    while !outcome.isRefusal, !isAlone || outcome == .nothing, input.next(), takesLines {
+      #if MQTT
+      if !input.isTooLong, input.line.isAnswerLine { break }
+      #endif
+      outcome = take(input.line, isTooLong: input.isTooLong)
+      if !outcome.isRefusal { consume(&input) }
     }
-    commit()
-    if batch.isRefused, !configuration.arguments.isOnce {
-      batch.cut()
+    let next = driver.reports.nextID
+    // Of a refusal for want of room, too, the line is tried again where it was not the first.
+    var isFinal = id == next || outcome != .full && outcome != .disk
+    if !commit() {
       input.place = start
-      for _ in 0..<batch.count where input.next() { input.consume() }
-      heldUntil = MonotonicClock.now() + Milliseconds(5_000)
+      lineNumber = number
+      if configuration.arguments.isOnce, !isAlone { return takeBatch(of: &input, isAlone: true) }
+      _ = input.next()
+      outcome = .disk
+      isFinal = true
+      id = next
     }
-    tell(areDatagrams: false)
+    while id < next {
+      tell(.accepted, id)
+      print()
+      id &+= 1
+    }
+    if isFinal, outcome == .disk, !configuration.arguments.isOnce {
+      heldUntil = MonotonicClock.now() + Milliseconds(5_000)
+    } else if isFinal, outcome.isRefusal {
+      consume(&input)
+      tell(outcome, lineNumber)
+      print()
+    }
+    showReplaced()
+  }
+
+  private mutating func consume(_ input: inout LineInput) {
+    lineNumber &+= 1
+    input.consume()
   }
 
   /// Takes the datagrams that have come, for a tenth of a second.
-  @inline(never)
   private mutating func takeDatagrams() {
     let start = MonotonicClock.now()
     while !isOver, takesLines, MonotonicClock.now() - start < Milliseconds(100), takeDatagram() {}
@@ -202,38 +227,30 @@ struct Agent: ~Copyable {
       return true
     }
     #endif
-    batch.start(after: driver.reports.nextID)
-    if datagrams.isAnswer {
-      batch.append(.option)
-    } else {
-      _ = take(line, isTooLong: count > room.count)
+    let id = driver.reports.nextID
+    var outcome = LineOutcome.option
+    if !datagrams.isAnswer { outcome = take(line, isTooLong: count > room.count) }
+    if !commit() { outcome = .disk }
+    if outcome != .nothing {
+      tell(outcome, outcome == .accepted ? id : 0)
+      datagrams.reply(self.line)
+      print()
     }
-    commit()
-    tell(areDatagrams: true)
+    showReplaced()
     return true
   }
 
-  /// Takes a line into the batch, whose reports `commit` makes durable; `false` when it has no place among the
-  /// others, but may have one alone.
+  /// Takes a line, whose report `commit` makes durable.
   @inline(never)
-  private mutating func take(_ line: Span<UInt8>, isTooLong: Bool) -> Bool {
-    #if MQTT
-    // It is told of after those before it.
-    if !isTooLong, line.isAnswerLine { return false }
-    #endif
-    var outcome = isTooLong ? LineOutcome.tooLong : .nothing
-    if !isTooLong, !line.isEmpty {
-      var report = ReportLine()
-      outcome = report.read(line, settings, configuration, id: driver.reports.nextID)
-      if outcome == .accepted { outcome = add(report, of: line) }
-      if outcome == .full || outcome == .disk, driver.reports.hasUncommitted { return false }
-    }
-    batch.append(outcome)
-    return true
+  private mutating func take(_ line: Span<UInt8>, isTooLong: Bool) -> LineOutcome {
+    if isTooLong { return .tooLong }
+    if line.isEmpty { return .nothing }
+    var report = ReportLine()
+    let outcome = report.read(line, settings, configuration, id: driver.reports.nextID)
+    return outcome == .accepted ? add(report, of: line) : outcome
   }
 
   /// Writes a report, with the id that is next; why it is not there, unless it is accepted.
-  @inline(never)
   private mutating func add(
     _ report: borrowing ReportLine,
     of line: Span<UInt8>
@@ -264,39 +281,35 @@ struct Agent: ~Copyable {
     }
   }
 
-  /// Makes the reports of the batch durable, or refuses those that are not.
+  /// Makes the reports durable that were taken; whether they are.
   @inline(never)
-  private mutating func commit() {
+  private mutating func commit() -> Bool {
     do throws(OutboxError) {
       try driver.reports.commit()
+      return true
     } catch {
-      batch.refuse()
       if case .store(let failure) = error { complain(failure) }
+      return false
     }
   }
 
-  /// Tells what became of the lines of the batch.
+  /// Starts the output line that says what became of a line: accepted with its report's id, or refused with its
+  /// own number, 0 for a datagram.
   @inline(never)
-  private mutating func tell(areDatagrams: Bool) {
-    var id = batch.firstID
-    for index in 0..<batch.count {
-      if !areDatagrams { lineNumber += 1 }
-      let outcome = batch[index]
-      if outcome == .nothing { continue }
-      if outcome == .accepted {
-        line.start(.accepted)
-        line.add(id)
-        id &+= 1
-      } else {
-        if outcome == .disk { hasDiskRefused = true } else { hasRejected = true }
-        line.start(.refused)
-        line.add(areDatagrams ? 0 : lineNumber)
-        line.add(.space)
-        line.add(outcome.phrase)
-      }
-      if areDatagrams { datagrams.reply(line) }
-      if !isOver { print() }
+  private mutating func tell(_ outcome: LineOutcome, _ number: UInt64) {
+    if outcome == .accepted {
+      line.start(.accepted)
+      return line.add(number)
     }
+    if outcome == .disk { hasDiskRefused = true } else { hasRejected = true }
+    line.start(.refused)
+    line.add(number)
+    line.add(.space)
+    line.add(outcome.phrase)
+  }
+
+  /// Shows what the accepted reports have taken the place of.
+  private mutating func showReplaced() {
     while let event = driver.reports.pollReplaced() { show(event) }
   }
 
@@ -361,10 +374,9 @@ struct Agent: ~Copyable {
       entry(heldUntil == nil && takesLines ? datagrams.descriptor : -1), entry(linkDescriptor),
     ]
     #endif
-    var deadline = linkDeadline
-    if let heldUntil { deadline = min(deadline ?? heldUntil, heldUntil) }
+    var deadline = earlier(linkDeadline, heldUntil)
     if isReady, hasLine { deadline = MonotonicClock.now() }
-    if let next = extras.deadline { deadline = min(deadline ?? next, next) }
+    deadline = earlier(deadline, extras.deadline)
     let timeout = MonotonicClock.timeout(until: deadline)
     var span = entries.mutableSpan
     // SAFETY: so many entries, and the call does not keep the pointer.

@@ -33,6 +33,9 @@ struct ReportLine {
 enum LineOutcome: UInt8 {
   case nothing, accepted, tooLong, noTopic, topic, option, payload, notJSON, full, disk
 
+  /// Whether there is no report, although the line is not empty.
+  var isRefusal: Bool { self != .nothing && self != .accepted }
+
   /// The phrase of the result line.
   var phrase: Phrase {
     switch self {

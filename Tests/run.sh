@@ -1,0 +1,31 @@
+#!/usr/bin/env bash
+# The whole test suite, as `make test` runs it: run.sh OPTION…, with options for `swift test`.
+#
+# Tests that run programs block a thread each, and a process has only as many threads as there are cores. So they do
+# not run beside those that depend on the time; and as they wait for most of their time, they run in two processes at
+# once. What the second one prints comes after the first one's.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+commands='^nbiotTests\.'
+others='^SnippetTests\.|^MQTT(Agent|Channel|Link)Tests\.'
+
+# GROUP OPTION…: the tests of a group; at the end of the output those that failed, and why.
+run() {
+  local group=$1
+  shift
+  rm -f ".build/$group-swift-testing.xml"
+  swift test "$@" --xunit-output ".build/$group.xml" && return
+  Tests/failures.sh ".build/$group-swift-testing.xml"
+  return 1
+}
+
+run tests "$@" --skip "$commands|$others"
+run others "$@" --skip-build --ignore-lock --filter "$others" > .build/others.log 2>&1 &
+second=$!
+trap 'kill $second 2>/dev/null || true' EXIT
+failed=
+run commands "$@" --skip-build --ignore-lock --filter "$commands" || failed=1
+wait $second || failed=1
+trap - EXIT
+cat .build/others.log
+[ -z "$failed" ]
