@@ -59,6 +59,9 @@ struct DeviceOptions: ParsableArguments {
   var trace: TraceOptions
 
   @OptionGroup(title: "With --transport mqtt")
+  var socket: WebSocketOptions
+
+  @OptionGroup(title: "With --transport mqtt")
   var mqtt: MQTTConnectionOptions
 
   @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")

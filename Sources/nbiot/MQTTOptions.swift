@@ -73,8 +73,6 @@ struct InFlightOption: ParsableArguments {
 
 /// How a connection over MQTT is made.
 struct MQTTConnectionOptions: ParsableArguments {
-  @OptionGroup var socket: WebSocketOptions
-
   @Flag(
     help: ArgumentHelp(
       "Without TLS: whoever is on the way reads and changes everything. The platform may refuse it."
@@ -104,7 +102,7 @@ struct MQTTConnectionOptions: ParsableArguments {
 
   /// Each, and whether it was given.
   var given: [(name: String, isGiven: Bool)] {
-    socket.given + [
+    [
       ("--plain", plain), ("--keep-alive", givenKeepAlive != nil),
       ("--clean-session", givenCleanSession != nil), ("--notices", notices),
     ]
@@ -127,7 +125,11 @@ struct MQTTConnectionOptions: ParsableArguments {
   }
 
   /// What carries the packets.
-  func transport(_ authorities: AuthoritiesOption, _ file: ConfigurationFile?) -> MQTTTransport {
+  func transport(
+    _ socket: WebSocketOptions,
+    _ authorities: AuthoritiesOption,
+    _ file: ConfigurationFile?
+  ) -> MQTTTransport {
     switch (socket.isUsed(file), isPlain(authorities, file)) {
     case (false, false): .tls
     case (false, true): .tcp
@@ -138,11 +140,12 @@ struct MQTTConnectionOptions: ParsableArguments {
 
   /// The settings of these options, with what vouches for the platform.
   func settings(
+    _ socket: WebSocketOptions,
     _ authorities: AuthoritiesOption,
     _ signMethod: SignMethod,
     _ file: ConfigurationFile?
   ) throws -> MQTTClientSettings {
-    var settings = MQTTClientSettings(transport(authorities, file))
+    var settings = MQTTClientSettings(transport(socket, authorities, file))
     settings.webSocketPath = try socket.path(file)
     settings.keepAlive = try keepAlive(file)
     settings.isClean = givenCleanSession.map { $0 == .yes } ?? file?.isCleanSession ?? true
@@ -198,6 +201,8 @@ struct MQTTDeviceOptions: ParsableArguments {
 
   @OptionGroup var authorities: AuthoritiesOption
 
+  @OptionGroup var socket: WebSocketOptions
+
   @OptionGroup var connection: MQTTConnectionOptions
 
   @OptionGroup(title: "Rarely needed")
@@ -235,7 +240,7 @@ struct MQTTDeviceOptions: ParsableArguments {
     let clientID = client.setting(names.config)
     _ = try names.identity(clientID: clientID, deviceNames: deviceNames.rule)
     let signMethod = method.given ?? names.config?.signMethod ?? .hmacmd5
-    var settings = try connection.settings(authorities, signMethod.method, names.config)
+    var settings = try connection.settings(socket, authorities, signMethod.method, names.config)
     settings.timestamp = time.milliseconds
     if trace.verbose { settings.onPacket = MQTTTrace().show }
     adjustMQTT(&settings)
@@ -265,7 +270,8 @@ extension DeviceOptions {
   /// Refuses options that mean nothing over the transport.
   func checkTransport(_ endpoint: EndpointArgument?) throws {
     guard transport == .mqtt else {
-      return try Contradiction.check(mqtt.given, belongTo: "MQTT", give: "--transport mqtt")
+      let given = socket.given + mqtt.given
+      return try Contradiction.check(given, belongTo: "MQTT", give: "--transport mqtt")
     }
     let others =
       [("--security", protection.given != nil), ("--session-file", session.sessionFile != nil)]
@@ -278,7 +284,7 @@ extension DeviceOptions {
   func mqttConfiguration(
     adjusting adjust: (inout MQTTClientSettings) -> Void
   ) throws -> DeviceClientConfiguration {
-    var settings = try mqtt.settings(authorities, signMethod.method, config)
+    var settings = try mqtt.settings(socket, authorities, signMethod.method, config)
     settings.timestamp = time.milliseconds
     if trace.verbose { settings.onPacket = MQTTTrace().show }
     adjust(&settings)

@@ -4,21 +4,14 @@ internal import DeviceClient
 internal import Platform
 internal import PlatformMQTT
 
-/// What only a registration over MQTT has.
-struct MQTTRegistrationOptions: ParsableArguments {
-  @OptionGroup var socket: WebSocketOptions
-
-  @OptionGroup var connection: ConnectionOptions
-
-  /// Each, and whether it was given.
-  var given: [(name: String, isGiven: Bool)] { socket.given + connection.given }
-
-  /// The options of a registration over MQTT that advice can name.
-  static let names: Set<String> = ["--endpoint", "--ca-file", "--sign-method"]
-}
-
 /// Registration over MQTT, which is over TLS alone.
 extension RegisterCommand {
+  /// What only this way has, and whether it was given.
+  var givenForMQTT: [(name: String, isGiven: Bool)] { socket.given + connection.given }
+
+  /// The options that advice can name.
+  private static var names: Set<String> { ["--endpoint", "--ca-file", "--sign-method"] }
+
   /// The platform's address for registrations over MQTT.
   func mqttEndpoint() throws -> EndpointArgument? {
     try coap.place.argument(or: config, .mqtt)
@@ -27,7 +20,7 @@ extension RegisterCommand {
   /// Registers, and keeps what the platform gives; the client id that belongs to a token, else `nil`.
   func registerOverMQTT() async throws -> String? {
     try PrivateFile.checkPlace(secretFile, "secret", replaces: force)
-    let clientID = mqtt.connection.client.setting(config)
+    let clientID = connection.client.setting(config)
     _ = try names.identity(clientID: clientID, deviceNames: deviceNames.rule)
     let client = try makeMQTTClient(clientID)
     do {
@@ -40,7 +33,7 @@ extension RegisterCommand {
     } catch let error as DeviceClientError {
       await client.close()
       throw Complaint(
-        error.explanation(MQTTRegistrationOptions.names),
+        error.explanation(Self.names),
         error.status(hasAnswered: client.counters.roundTrips > 0)
       )
     }
@@ -52,11 +45,11 @@ extension RegisterCommand {
         "TLS verifies the server: give --ca-file FILE with the platform's root certificate"
       )
     }
-    var settings = MQTTClientSettings(mqtt.socket.isUsed(config) ? .secureWebSocket : .tls)
-    settings.webSocketPath = try mqtt.socket.path(config)
+    var settings = MQTTClientSettings(socket.isUsed(config) ? .secureWebSocket : .tls)
+    settings.webSocketPath = try socket.path(config)
     settings.authorities = try authorities.use(InputText.read)
-    settings.registration = mqtt.connection.unregistered ? .unregistered : .preregistered
-    settings.instanceID = mqtt.connection.instanceId ?? ""
+    settings.registration = connection.unregistered ? .unregistered : .preregistered
+    settings.instanceID = connection.instanceId ?? ""
     if trace.verbose { settings.onPacket = MQTTTrace().show }
     let endpoint = try mqttEndpoint()
     var configuration = DeviceClientConfiguration(
@@ -75,7 +68,7 @@ extension RegisterCommand {
       return try DeviceClient(configuration, secret: productSecret)
     } catch {
       throw Complaint(
-        error.explanation(MQTTRegistrationOptions.names),
+        error.explanation(Self.names),
         error.status(hasAnswered: false)
       )
     }

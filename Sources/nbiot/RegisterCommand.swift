@@ -86,7 +86,10 @@ struct RegisterCommand: AsyncParsableCommand {
   var coap: CoAPRegistrationOptions
 
   @OptionGroup(title: "With --over mqtt")
-  var mqtt: MQTTRegistrationOptions
+  var socket: WebSocketOptions
+
+  @OptionGroup(title: "With --over mqtt")
+  var connection: ConnectionOptions
 
   var config: ConfigurationFile? { names.config }
 
@@ -129,7 +132,7 @@ struct RegisterCommand: AsyncParsableCommand {
       try Contradiction.check(others, belongTo: "CoAP", give: "--over coap")
     }
     if over != .mqtt {
-      try Contradiction.check(mqtt.given, belongTo: "MQTT", give: "--over mqtt")
+      try Contradiction.check(givenForMQTT, belongTo: "MQTT", give: "--over mqtt")
     } else if let endpoint = try mqttEndpoint(), endpoint.security != nil {
       throw ValidationError("\(endpoint.origin) is for CoAP by its scheme: give HOST:PORT for MQTT")
     }

@@ -37,7 +37,7 @@ struct WaitingAnswerTests {
     #expect(agent.wait { $0.output.contains("replied \(request)\n") }, "\(agent.output)")
     // The numbers are those of the lines, and later lines keep theirs.
     #expect(agent.output.contains("refused 6 bad-code\nrefused 7 no-firmware\n"), "\(agent.output)")
-    #expect(broker.published.contains { $0.contains("\"code\":200") })
+    #expect(agent.wait { _ in broker.published.contains { $0.contains("\"code\":200") } })
     #expect(!agent.output.contains("accepted 5\n"))
     agent.signal(SIGTERM)
     agent.wait()
