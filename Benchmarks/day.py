@@ -65,6 +65,9 @@ class Relay:
                         self.clients.append(client)
                     continue
                 source = key.fileobj
+                # Its other end may have ended it in the same turn.
+                if source not in pairs:
+                    continue
                 target, is_up = pairs[source]
                 try:
                     data = source.recv(65536)
