@@ -89,6 +89,8 @@ struct MQTTConfigurationTests {
     let secret = folder.appending(path: "secret.txt").path
     try Data("secret\n".utf8).write(to: URL(filePath: secret))
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    let authorities = folder.appending(path: "ca.pem").path
+    try Data(MQTTCertificates.text("ca.pem")).write(to: URL(filePath: authorities))
     let model = folder.appending(path: "model.json").path
     try Data("{}".utf8).write(to: URL(filePath: model))
     let example = URL(filePath: #filePath).deletingLastPathComponent()
@@ -97,7 +99,7 @@ struct MQTTConfigurationTests {
     // With every key uncommented, the paths those of the test.
     text = text.replacing(/(?m)^#(?=[a-z-]+ = )/, with: "")
     for (path, own) in [
-      ("/etc/nbiot-agent/secret", secret), ("/etc/nbiot-agent/root.pem", secret),
+      ("/etc/nbiot-agent/secret", secret), ("/etc/nbiot-agent/root.pem", authorities),
       ("/etc/nbiot-agent/model.json", model), ("/usr/lib/nbiot-agent/request", "/bin/true"),
       ("/run/nbiot-agent-mqtt/reports", folder.path + "/reports"),
       ("socket-group = nbiot", "socket-group = \(getegid())"),

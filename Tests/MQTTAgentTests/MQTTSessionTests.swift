@@ -96,7 +96,10 @@ struct MQTTSessionTests {
     #expect([first, second] == ["start", "resume"])
     // What was started has ended while no agent ran.
     let (third, done) = try decision("firmware done\n")
-    #expect(third == "waits-for-restart" && done.lines.contains("replied firmware"), "\(done.output)")
+    #expect(
+      third == "waits-for-restart" && done.lines.contains("replied firmware"),
+      "\(done.output)"
+    )
     kill(done)
     let (fourth, waiting) = try decision()
     kill(waiting)

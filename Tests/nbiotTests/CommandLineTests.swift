@@ -29,17 +29,12 @@ func nbiot(
   input: String = "",
   environment: [String: String] = [:]
 ) async throws -> Run {
-  let run = try StartedRun(arguments, input: input, environment: environment)
-  // On a thread of its own: those of concurrency are as few as the processors, and other tests need them.
-  return try await withCheckedThrowingContinuation { continuation in
-    Thread.detachNewThread { continuation.resume(with: Result { try run.end() }) }
-  }
+  // It waits on the test's own thread, so that as many programs run at once as there are processors.
+  try StartedRun(arguments, input: input, environment: environment).end()
 }
 
 /// `nbiot` that runs while the test goes on; a task of its own might not begin while tests wait in all threads.
-///
-/// One thread uses it at a time.
-final class StartedRun: @unchecked Sendable {
+final class StartedRun {
   private let process: Process
   private let (stdout, stderr) = (Pipe.ofChild(), Pipe.ofChild())
 

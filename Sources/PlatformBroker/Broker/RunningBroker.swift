@@ -115,14 +115,6 @@ final class RunningBroker {
     let pipe = Pipe()
     process.standardError = pipe
     let (bound, loop) = (NIOLoopBound(self, eventLoop: loop), loop)
-    pipe.fileHandleForReading.readabilityHandler = { handle in
-      let data = handle.availableData
-      guard !data.isEmpty else {
-        handle.readabilityHandler = nil
-        return loop.execute { bound.value.end() }
-      }
-      loop.execute { bound.value.takeErrors(data) }
-    }
     process.terminationHandler = { process in
       let status = process.terminationStatus
       let isSignal = process.terminationReason == .uncaughtSignal
@@ -134,7 +126,17 @@ final class RunningBroker {
     do {
       try process.run()
     } catch {
-      fail(error)
+      return fail(error)
+    }
+    // A thread of its own: of a readability handler the end of the pipe is sometimes lost on Linux.
+    let handle = pipe.fileHandleForReading
+    Thread.detachNewThread {
+      while true {
+        let data = handle.availableData
+        guard !data.isEmpty else { break }
+        loop.execute { bound.value.takeErrors(data) }
+      }
+      loop.execute { bound.value.end() }
     }
   }
 
