@@ -9,8 +9,8 @@ let helpText: StaticString = """
   kept until `delivered ID` or `rejected ID`, over restarts too.
 
     --config FILE   key = value lines: nbiot-agent.conf documents each key
-    --once          take all lines, send until one has to wait, end
-    --format cbor   make CBOR of lines of JSON
+    --once          take all lines, send until one must wait, end
+    --format cbor   make CBOR of JSON lines
     --check         say whether the configuration is good
     --send          hand a line to the agent that runs, by its `socket`, and print its
                     answer: exit status 0 when it is on disk, 1 when it is refused, 4

@@ -19,27 +19,24 @@ public struct ThingModelRules: Equatable, Sendable {
     case exact
   }
 
+  #if DEVICE_ONLY
+  /// Numbers are not checked by `step`.
+  public var checksSteps: Bool { false }
+  /// The unit of a text's `length`.
+  public var textLength: TextLength { .bytes }
+  /// The meaning of an array's `size`.
+  public var arraySize: ArraySize { .maximum }
+  #else
   /// Whether a number must be `min`, or 0 without it, plus a multiple of `step`.
   ///
   /// Off by default, because the guide's own examples violate it (23.65 with a step of 0.1,
   /// SetWeight's 100.8 with 1; 6.5).
-  #if DEVICE_ONLY
-  public var checksSteps: Bool { false }
-  #else
   public var checksSteps = false
-  #endif
 
   /// The unit of a text's `length`; bytes by default.
-  #if DEVICE_ONLY
-  public var textLength: TextLength { .bytes }
-  #else
   public var textLength = TextLength.bytes
-  #endif
 
   /// The meaning of an array's `size`; a maximum by default.
-  #if DEVICE_ONLY
-  public var arraySize: ArraySize { .maximum }
-  #else
   public var arraySize = ArraySize.maximum
   #endif
 
