@@ -15,7 +15,7 @@ let helpText: StaticString = """
     --send          hand a line to the agent that runs, by its `socket`, and print its
                     answer: exit status 0 when it is on disk, 1 when it is refused, 4
                     when no agent answers in 10 s, which may still take it. PAYLOAD
-                    is a text; @FILE, - and what begins with -- are refused
+                    is text: @FILE, - and --WORD are refused
     --version       print the version
 
   Signals: SIGTERM ends, what is not delivered stays; SIGHUP reads the configuration
