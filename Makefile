@@ -69,9 +69,9 @@ build: deps-mqtt
 	swift build $(STRICT)
 
 demo: deps-mqtt
-	swift run $(STRICT) nbiot demo
+	swift run $(STRICT) nbiot-demo
 	@echo
-	swift run $(STRICT) nbiot demo --security dtls --reports 3
+	swift run $(STRICT) nbiot-demo dtls 3
 
 peers:
 	@Tests/InteroperabilityTests/set-up.sh || echo "the tests of the missing peers will be skipped" >&2

@@ -86,6 +86,7 @@ let package = Package(
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
     .library(name: "HTTPSTransfer", targets: ["HTTPSTransfer"]),
     .executable(name: "nbiot", targets: ["nbiot"]),
+    .executable(name: "nbiot-demo", targets: ["nbiot-demo"]),
   ],
   traits: [
     .trait(
@@ -314,10 +315,24 @@ let package = Package(
       ],
       swiftSettings: strict
     ),
+    // What `nbiot demo` runs, with a program of its own, so that `make demo` builds nothing else.
+    .target(
+      name: "Demonstration",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "OpenSSLSupport", "CoAPLink", "DeviceClient",
+        "PlatformCore", "PlatformSimulator",
+      ],
+      swiftSettings: strict
+    ),
+    .executableTarget(
+      name: "nbiot-demo",
+      dependencies: ["Demonstration"],
+      swiftSettings: strict
+    ),
     .executableTarget(
       name: "nbiot",
       dependencies: [
-        "PlatformCore",
+        "Demonstration", "PlatformCore",
         "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",

@@ -3,7 +3,7 @@ internal import Foundation
 internal import PayloadCoding
 
 /// The measurements that this machine provides, read again each time.
-struct Readings {
+struct Readings: Sendable {
   /// A number in fixed point, as printed by the kernel.
   struct Decimal {
     let value: Int64
