@@ -755,3 +755,18 @@ let package = Package(
 if Context.environment["NBIOT_FUZZ"] != nil {
   package.products.append(.library(name: "FuzzEntries", targets: ["FuzzEntries"]))
 }
+
+// `make test-small` builds only the tests that it runs, and what these need.
+if let tests = Context.environment["NBIOT_TESTS"] {
+  var needed: Set<String> = []
+  var open = tests.split(separator: " ").map(String.init)
+  while let name = open.popLast() {
+    guard needed.insert(name).inserted else { continue }
+    let target = package.targets.first { $0.name == name }
+    for case .byNameItem(let dependency, _) in target?.dependencies ?? [] {
+      open.append(dependency)
+    }
+  }
+  package.targets.removeAll { !needed.contains($0.name) }
+  package.products.removeAll()
+}
