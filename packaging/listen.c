@@ -162,6 +162,7 @@ static int set_option(nbiot_config *config, const char *option) {
   else if (IS("keep_session")) config->keep_session = (uint8_t)number;
   else if (IS("notices")) config->notices = (uint8_t)number;
   else if (IS("reports_only")) config->reports_only = (uint8_t)number;
+  else if (IS("ignore_replies")) config->ignore_replies = (uint8_t)number;
   else if (IS("sign_method")) config->sign_method = (uint8_t)number;
   else if (IS("in_flight")) config->in_flight = (uint8_t)number;
   else if (IS("keep_alive")) config->keep_alive = (uint16_t)number;

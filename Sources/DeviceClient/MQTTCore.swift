@@ -272,7 +272,7 @@ final class MQTTCore: ClientCore, Sendable {
     if state.isClosed { return min(state.goodbyeEnd, state.link.pollTimeout() ?? state.goodbyeEnd) }
     var earliest = state.link.pollTimeout()
     for delivery in state.deliveries.values {
-      if let end = delivery.replyEnd { earliest = min(earliest ?? end, end) }
+      if let end = delivery.end { earliest = min(earliest ?? end, end) }
     }
     if let end = state.inbox.exchange.pollTimeout() { earliest = min(earliest ?? end, end) }
     return earliest

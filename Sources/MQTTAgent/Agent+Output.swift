@@ -29,6 +29,7 @@ extension Agent {
       return print()
     case .rejected(let id):
       finish(.rejected, id)
+      addReply(to: id)
       return print()
     case .givenUp(let id, let reason):
       finish(.givenUp, id)
@@ -46,13 +47,20 @@ extension Agent {
       return print()
     case .postponed(let id):
       line.start(.postponed)
-      line.add("not-acknowledged")
+      let isReply = driver.reports.link.replyCode(of: id) != nil
+      line.add(isReply ? "not-accepted" : "not-acknowledged")
       line.add(.id)
       line.add(id)
+      addReply(to: id)
     case .downlink: return takeDownlink()
     case .storeFailed(let failure): return complain(failure)
     }
     log(&line)
+  }
+
+  /// Adds the code of the platform's reply to a report that it refused.
+  private mutating func addReply(to id: UInt64) {
+    if let code = driver.reports.link.replyCode(of: id) { line.add(.reply, code) }
   }
 
   /// Begins the line that says why there is no connection.

@@ -110,6 +110,7 @@ extension MQTTLinkSettings {
     }
     isClean = configuration.choice(.cleanSession) == 0
     reportsInFlight = Int(configuration.number(.inFlight, default: 1))
+    readsReplies = configuration.choice(.replies) == 0
     staysConnected = !configuration.arguments.isOnce
   }
 }

@@ -160,6 +160,10 @@ struct HeldDevice: ~Copyable {
       return Happening(NBIOT_CONNECTED)
     case .authenticationFailed: return Happening(driver.reports.link.failure)
     case .downlink: return take(at: now)
+    case .rejected(let id), .postponed(let id):
+      var happened = Happening(ending: event)
+      happened?.replyCode = UInt32(clamping: driver.reports.link.replyCode(of: id) ?? 0)
+      return happened
     default: return Happening(ending: event)
     }
   }
@@ -175,7 +179,8 @@ extension HeldDevice {
       unsafe config.radio_hint == nil, (unsafe config.allow_common_name) == 0,
       (unsafe config.websocket) <= 1, (unsafe config.plain) <= 1,
       (unsafe config.keep_session) <= 1, (unsafe config.notices) <= 1,
-      (unsafe config.reports_only) <= 1, (unsafe config.sign_method) <= 2,
+      (unsafe config.reports_only) <= 1, (unsafe config.ignore_replies) <= 1,
+      (unsafe config.sign_method) <= 2,
       (unsafe config.in_flight) <= 16, (unsafe config.answer_time) <= 3_600
     else { throw .argument }
   }
@@ -209,6 +214,7 @@ extension HeldDevice {
     }
     settings.isClean = (unsafe config.keep_session) == 0
     settings.reportsInFlight = max(1, Int(unsafe config.in_flight))
+    settings.readsReplies = (unsafe config.ignore_replies) == 0
     settings.staysConnected = (unsafe config.reports_only) == 0
     return settings
   }

@@ -30,6 +30,14 @@ extension MQTTLink where Layer: ~Copyable {
       return endTry(.failed)
     }
     wasKicked = false
+    isMute = false
+    for index in 0..<32 {
+      switch subscriptions[index].phase {
+      case .asked, .refused: subscriptions[index].phase = .wanted
+      case .leaving: subscriptions[index].phase = .free
+      case .free, .wanted, .granted: continue
+      }
+    }
     layer.connect(request)
     connection = .connecting(until: now + settings.connectTimeout)
     lastActivity = now
@@ -112,10 +120,10 @@ extension MQTTLink where Layer: ~Copyable {
     }
     for index in 0..<32 {
       switch subscriptions[index].phase {
-      case .granted where hasSession: continue
-      case .granted, .asked, .refused: subscriptions[index].phase = .wanted
-      case .leaving: subscriptions[index].phase = .free
-      case .free, .wanted: continue
+      case .granted where !hasSession: subscriptions[index].phase = .wanted
+      // Asked for since `connect`, before a report.
+      case .asked: subscriptions[index].phase = .asked(until: deadline)
+      default: continue
       }
     }
     askForSubscriptions()
@@ -164,13 +172,18 @@ extension MQTTLink where Layer: ~Copyable {
     endReports(wasSent: wasConnected, isInterrupted: isInterrupted)
   }
 
-  /// Ends all reports under way because of the connection.
+  /// Ends all reports under way because of the connection; an acknowledged one is with the platform.
   mutating func endReports(wasSent: Bool, isInterrupted: Bool) {
     var how = restingEnding
     how.wasSent = wasSent
     how.wasInterrupted = isInterrupted
-    for index in 0..<16 where reports[index].phase == .underWay {
-      reports[index].phase = .ended(how)
+    for index in 0..<16 {
+      switch reports[index].phase {
+      case .underWay: reports[index].phase = .ended(how)
+      case .acknowledged:
+        reports[index].phase = .ended(ReportEnding(.delivered, wasSent: true))
+      case .free, .ended: continue
+      }
     }
   }
 

@@ -26,6 +26,8 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
   /// Whether the message of the last event `downlink` was sent before, as its flag DUP says.
   public internal(set) var isDownlinkRepeated = false
   var sendsUnderWay = 0
+  /// Whether a reply did not come in time: in this connection none is waited for until one comes.
+  var isMute = false
   var nextNumber: UInt32 = 0
   /// How the report of the last event `report` ended.
   public private(set) var ending = ReportEnding(.unreachable)
@@ -74,12 +76,18 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
     var id: UInt64 = 0
     var number: UInt32 = 0
     var deadline = Instant(milliseconds: .max)
+    /// What its reply is known by; 0 where none is waited for.
+    var replyKey: UInt64 = 0
+    /// The code of the reply that refused it; 0 without one.
+    var replyCode: UInt64 = 0
   }
 
   enum ReportPhase: Equatable {
     case free
     /// The layer has it; it counts as sent when the connection stands.
     case underWay
+    /// The platform has it, and replies before the deadline.
+    case acknowledged
     case ended(ReportEnding)
   }
 
@@ -89,6 +97,8 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
     var quality = MQTTQuality.atLeastOnce
     var phase = SubscriptionPhase.free
     var number: UInt32 = 0
+    /// Whether the link itself asked for it, for the replies to reports.
+    var isForReplies = false
     /// Whether `pollRefusedFilter` has given it since it was refused.
     var isRefusalTold = false
   }

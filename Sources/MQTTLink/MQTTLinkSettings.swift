@@ -24,6 +24,12 @@ public struct MQTTLinkSettings: Sendable {
   public var connectTimeout = Milliseconds(70_000)
   /// How long an acknowledgement may take; after that the connection counts as dead.
   public var answerTimeout = Milliseconds(60_000)
+  /// Whether a report of the thing model ends with the platform's reply instead of its PUBACK.
+  ///
+  /// It costs a subscription for each of those topics in each connection, and a message for each report.
+  public var readsReplies = false
+  /// How long a reply may take after the PUBACK, which counts from then on.
+  public var replyTimeout = Milliseconds(5_000)
   /// When the device connects again.
   public var reconnecting = ReconnectSettings()
 
