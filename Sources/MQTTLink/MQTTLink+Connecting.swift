@@ -166,10 +166,36 @@ extension MQTTLink where Layer: ~Copyable {
   /// Ends the connection, or the try to make one, in the link's own books.
   mutating func end(_ how: ConnectionEnding, isInterrupted: Bool) {
     let wasConnected = connection == .connected
+    let culprit = wasConnected && !isInterrupted && how != .kicked ? culprit : nil
+    let isRepeated = culprit.map { reports[$0].topicKey == suspect } ?? false
+    suspect = culprit.map { reports[$0].topicKey } ?? 0
+    if let culprit, isRepeated {
+      reports[culprit].phase = .ended(ReportEnding(.later, wasSent: true))
+    }
     connection = .none
     sendsUnderWay = 0
-    policy.handleEnding(how, at: now, random: randomness.nextUInt32())
+    policy.handleEnding(
+      isRepeated && how == .closed ? .closedAtReport : how,
+      at: now,
+      random: randomness.nextUInt32()
+    )
     endReports(wasSent: wasConnected, isInterrupted: isInterrupted)
+  }
+
+  /// The report that the connection's end may be due to: the oldest one that is not acknowledged, if its time is over, or
+  /// if the end came within 10 s of it.
+  ///
+  /// A second end in a row at its topic has that step aside: others would wait for it for ever.
+  private var culprit: Int? {
+    var oldest: Int?
+    for index in 0..<16 where reports[index].phase == .underWay {
+      if let oldest, reports[oldest].number < reports[index].number { continue }
+      oldest = index
+    }
+    guard let oldest else { return nil }
+    let deadline = reports[oldest].deadline
+    let isPrompt = deadline - now > settings.answerTimeout - Milliseconds(10_000)
+    return isPrompt || now >= deadline ? oldest : nil
   }
 
   /// Ends all reports under way because of the connection; an acknowledged one is with the platform.

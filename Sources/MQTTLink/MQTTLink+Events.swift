@@ -118,7 +118,10 @@ extension MQTTLink where Layer: ~Copyable {
       return askForSubscriptions()
     }
     for index in 0..<16 where reports[index].phase == .underWay && reports[index].number == number {
-      if isDelivered { counters.acknowledged += 1 }
+      if isDelivered {
+        counters.acknowledged += 1
+        if reports[index].topicKey == suspect { suspect = 0 }
+      }
       if isDelivered, reports[index].replyKey != 0, !isMute {
         reports[index].phase = .acknowledged
         reports[index].deadline = now + settings.replyTimeout

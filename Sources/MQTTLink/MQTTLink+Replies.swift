@@ -113,6 +113,15 @@ extension MQTTLink where Layer: ~Copyable {
   }
 }
 
+extension MQTTLink where Layer: ~Copyable {
+  /// A hash of a topic.
+  func topicKey(_ topic: Span<UInt8>) -> UInt64 {
+    var hash = ReplyHash()
+    hash.add(topic)
+    return hash.value
+  }
+}
+
 /// FNV-1a with 64 bits: two reports under way at once have one in 2^64.
 private struct ReplyHash {
   var value: UInt64 = 0xCBF2_9CE4_8422_2325

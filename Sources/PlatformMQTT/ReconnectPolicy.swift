@@ -61,6 +61,9 @@ public struct ReconnectPolicy: Sendable {
         reason = .closed
         rest(until: now)
       }
+    case .closedAtReport:
+      reason = .closed
+      backOff(at: now, random)
     case .kicked:
       reason = .kicked
       let wait = doubled(settings.kickRest, kicks, limit: settings.restLimit)
@@ -123,6 +126,8 @@ public enum ConnectionEnding: Equatable, Sendable {
   case lost
   /// The platform closed it in order, without a word.
   case closed
+  /// The same, and the connection before ended at a report to the same topic: it is the topic, not another device.
+  case closedAtReport
   /// The platform said that the same identity has connected elsewhere.
   case kicked
 }
