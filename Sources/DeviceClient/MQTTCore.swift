@@ -392,7 +392,9 @@ extension MQTTLinkFailure {
     case .refused, .signing: true
     case .connection(let failure):
       switch failure {
-      case .unknownAuthority, .expired, .certificate, .serverName, .oldVersion: true
+      case .unknownAuthority, .expired, .notYetValid, .invalidAuthority, .weakSignature, .weakKey,
+        .wrongPurpose, .certificate, .serverName, .oldVersion:
+        true
       case .refused, .unreachable, .timedOut, .handshake, .library: false
       }
     }
