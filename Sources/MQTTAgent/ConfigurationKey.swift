@@ -52,7 +52,7 @@ package enum ConfigurationKey: UInt8 {
   private static var values: StaticString {
     """
     1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
-    ;mqtt;HOST, HOST:PORT or [ADDRESS]:PORT;no|yes;a path from / of at most 64 bytes;yes|no\
+    ;mqtt;HOST:PORT;no|yes;a path from / of at most 64 bytes;yes|no\
     ;certificates in PEM in less than 32768 bytes;1 to 64 bytes without |;hmacsha256|hmacsha1|hmacmd5\
     ;30 to 1200 s\
     ;yes|no;1 to 16;no|yes;yes|no\
