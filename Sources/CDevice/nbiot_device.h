@@ -174,6 +174,9 @@ typedef struct nbiot_config {
   uint8_t ignore_replies; /* 1: a report on /sys/.../thing/... ends with its acknowledgement, not with the reply on
                            * TOPIC_reply, which is subscribed to otherwise and may refuse it; without a reply in 5
                            * seconds the acknowledgement counts */
+  const char *thing_model; /* the product's thing model, a TSL text in JSON that stays as it is until nbiot_destroy:
+                            * what the platform asks for and it does not allow is answered with 460, and told as
+                            * NBIOT_MESSAGE_REFUSED; NULL: everything is handed over */
 } nbiot_config;
 
 /* Why an authentication or a report failed, or why there is no link; nbiot_reason_text explains each. */

@@ -209,7 +209,8 @@ extension HeldDevice {
       (unsafe config.in_flight) == 0, (unsafe config.keep_alive) == 0,
       (unsafe config.answer_time) == 0, unsafe config.websocket_path == nil,
       unsafe config.firmware_version == nil, unsafe config.desired == nil,
-      unsafe config.interrupted_version == nil, unsafe config.interrupted_digest == nil
+      unsafe config.interrupted_version == nil, unsafe config.thing_model == nil,
+      unsafe config.interrupted_digest == nil
     else { throw .argument }
   }
 

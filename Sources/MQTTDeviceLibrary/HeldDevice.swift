@@ -29,6 +29,8 @@ struct HeldDevice: ~Copyable {
   let version: FixedBytes<128>
   /// The properties whose desired values are asked for after each connect, with commas between them.
   let desired: FixedBytes<1_024>
+  /// What the platform's requests are checked by; empty for nothing.
+  let model: ModelText
   /// Numbers of the device's own requests.
   var random = SystemRandom()
   /// Until when the last rest is that was told of.
@@ -44,12 +46,16 @@ struct HeldDevice: ~Copyable {
     let desired: FixedBytes<1_024> = try Self.copy(unsafe text(config.desired))
     try Self.check(desired.bytes, of: identity)
     let firmware = unsafe try Self.makeFirmware(config)
+    let model = unsafe try ModelText(config.thing_model)
     let transport = unsafe Self.transport(config)
     var host = FixedBytes<256>()
     var port = unsafe config.port
+    let scheme = unsafe MQTTScheme(text(config.host))
+    guard scheme == nil || scheme?.transport == transport else { throw .argument }
     try unsafe Self.readHost(
       config,
       identity,
+      within: scheme?.endpoint,
       scheme: .none,
       domain: ".iot-as-mqtt.cn-shanghai.aliyuncs.com",
       &host,
@@ -88,6 +94,7 @@ struct HeldDevice: ~Copyable {
     self.version = version
     self.desired = desired
     self.firmware = firmware
+    self.model = model
     self.identity = identity
     var random = SystemRandom()
     exchange = DownlinkExchange(
