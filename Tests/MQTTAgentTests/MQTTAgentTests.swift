@@ -312,7 +312,7 @@ struct MQTTAgentTests {
     let topic = "/sys/\(World.device)/thing/event/property/post"
     let method = #""version":"1.0","method":"thing.event.property.post""#
     agent.write("\(topic)\t{\"id\":\"7\",\(method),\"params\":5}\n")
-    agent.write("\(topic)\t{\"id\":\"8\",\(method),\"params\":{\"power\":\"on\"}}\n")
+    agent.write("\(topic)\t{\"id\":\"8\",\(method),\"params\":{\"power\":{\"value\":\"on\"}}}\n")
     agent.endInput()
     agent.wait()
     let first = replies == "yes" ? "rejected 1 reply=460" : "delivered 1"

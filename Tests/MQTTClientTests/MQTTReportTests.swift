@@ -82,9 +82,9 @@ struct MQTTReportTests {
   @Test(arguments: [#""id":"8","#, "", #""id":null,"#])
   func `a reply with another id counts where none with its own comes`(id: String) async throws {
     let platform = try FakePlatform()
-    let client = try platform.client()
+    // Longer than the suite may take.
+    let client = try platform.client { $0.replyTimeout = Milliseconds(3_600_000) }
     let topic = FakePlatform.topics + "event/property/post"
-    let began = ContinuousClock.now
     let sending = Task {
       try await client.publish(Array(#"{"id":"7","params":{}}"#.utf8), to: topic)
     }
@@ -96,8 +96,6 @@ struct MQTTReportTests {
       guard case DeviceClientError.undelivered(let receipt) = $0 else { return false }
       return receipt.result.replyCode == 460 && receipt.result.outcome == .rejected
     }
-    // The whole time for a reply is 10 s.
-    #expect(ContinuousClock.now - began < .seconds(8))
     await client.close()
   }
 
