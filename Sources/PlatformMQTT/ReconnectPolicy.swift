@@ -152,6 +152,23 @@ public enum RestReason: Equatable, Sendable {
 
 /// How long a device rests; the values that fit most devices are set.
 public struct ReconnectSettings: Sendable {
+  #if DEVICE_ONLY
+  // As they are: neither the agent nor the C library exposes them.
+  /// The wait after the first failure; it doubles each time, and a random half is added.
+  public var retry: Milliseconds { Milliseconds(1_000) }
+  /// The longest such wait, without the random half.
+  public var retryLimit: Milliseconds { Milliseconds(300_000) }
+  /// The rest after the first kick; it doubles each time, and a random half is added.
+  public var kickRest: Milliseconds { Milliseconds(1_800_000) }
+  /// The rest after the first refusal; it doubles each time, and a random half is added.
+  public var refusalRest: Milliseconds { Milliseconds(1_800_000) }
+  /// The longest rest after a kick or a refusal, without the random half: 4 hours.
+  public var restLimit: Milliseconds { Milliseconds(14_400_000) }
+  /// Within this time of an orderly close that was answered at once another one is not.
+  public var closePeriod: Milliseconds { Milliseconds(3_600_000) }
+  /// Whether user name and password come from an authentication over HTTPS (device guide 3.2).
+  public var usesToken: Bool { false }
+  #else
   /// The wait after the first failure; it doubles each time, and a random half is added.
   public var retry = Milliseconds(1_000)
   /// The longest such wait, without the random half.
@@ -166,6 +183,7 @@ public struct ReconnectSettings: Sendable {
   public var closePeriod = Milliseconds(3_600_000)
   /// Whether user name and password come from an authentication over HTTPS (device guide 3.2).
   public var usesToken = false
+  #endif
 
   /// After so long a connection counts as one that lasted.
   var steadyAfter: Milliseconds { Milliseconds(60_000) }
