@@ -209,8 +209,9 @@ let package = Package(
     .target(
       name: "MQTTLink",
       dependencies: [
-        "ConstrainedCore", "MQTTLayer", "SecurityLayer", "Platform", "PlatformMQTT",
-        "OpenSSLSupport", "PlatformCredentials", "DeviceStore", "ReportLink",
+        "ConstrainedCore", "MQTTLayer", "SecurityLayer", "PayloadCoding", "Platform",
+        "PlatformMQTT", "Alink", "OpenSSLSupport", "PlatformCredentials", "DeviceStore",
+        "ReportLink",
       ],
       swiftSettings: device
     ),

@@ -30,7 +30,7 @@ static const char *const decisions[] = {"", "start", "resume", "already-running"
     "already-installed", "another-runs", "refused"};
 
 static char *read_file(const char *path, int only_line) {
-  static char text[2][32768];
+  static char text[3][32768];
   static int used;
   char *room = text[used++];
   FILE *file = fopen(path, "r");
@@ -162,6 +162,7 @@ static int set_option(nbiot_config *config, const char *option) {
   else if (IS("keep_session")) config->keep_session = (uint8_t)number;
   else if (IS("notices")) config->notices = (uint8_t)number;
   else if (IS("reports_only")) config->reports_only = (uint8_t)number;
+  else if (IS("ignore_replies")) config->ignore_replies = (uint8_t)number;
   else if (IS("sign_method")) config->sign_method = (uint8_t)number;
   else if (IS("in_flight")) config->in_flight = (uint8_t)number;
   else if (IS("keep_alive")) config->keep_alive = (uint16_t)number;
@@ -169,6 +170,7 @@ static int set_option(nbiot_config *config, const char *option) {
   else if (IS("websocket_path")) config->websocket_path = value;
   else if (IS("firmware_version")) config->firmware_version = value;
   else if (IS("desired")) config->desired = value;
+  else if (IS("thing_model")) return (config->thing_model = read_file(value, 0)) != NULL;
   else if (IS("interrupted_version")) config->interrupted_version = value;
   else if (IS("interrupted_digest")) config->interrupted_digest = value;
   else return 0;

@@ -57,19 +57,6 @@ package struct ServerAddress {
   }
 }
 
-extension EndpointError {
-  fileprivate var phrase: Phrase {
-    switch self {
-    case .scheme: .badScheme
-    case .noHost: .noHost
-    case .path: .hasPath
-    case .brackets: .badBrackets
-    case .host: .badHost
-    case .port: .badPort
-    }
-  }
-}
-
 extension LineSettings {
   /// Reads the settings, and checks all values that are otherwise read only when they are used.
   mutating func read(_ configuration: borrowing Configuration) {

@@ -127,11 +127,13 @@ private struct Fields {
 
 extension PayloadReader where Self: ~Escapable {
   /// The next token; throws this target's error.
+  @inline(never)
   mutating func next() throws(AlinkMessageError) -> PayloadToken? {
     do throws(Failure) { return try nextToken() } catch { throw .malformed }
   }
 
   /// Skips a value; throws this target's error.
+  @inline(never)
   mutating func pass(_ token: PayloadToken) throws(AlinkMessageError) {
     do throws(Failure) { try skip(token) } catch { throw .malformed }
   }

@@ -171,6 +171,12 @@ typedef struct nbiot_config {
                                     * for after each connect; NULL: none */
   const char *interrupted_version; /* the upgrade that was under way when the program ended, or NULL: its next push */
   const char *interrupted_digest;  /* goes on with it; its digest in hexadecimal digits */
+  uint8_t ignore_replies; /* 1: a report on /sys/.../thing/... ends with its acknowledgement, not with the reply on
+                           * TOPIC_reply, which is subscribed to otherwise and may refuse it; without a reply in 5
+                           * seconds the acknowledgement counts */
+  const char *thing_model; /* the product's thing model, a TSL text in JSON that stays as it is until nbiot_destroy:
+                            * what the platform asks for and it does not allow is answered with 460, and told as
+                            * NBIOT_MESSAGE_REFUSED; NULL: everything is handed over */
 } nbiot_config;
 
 /* Why an authentication or a report failed, or why there is no link; nbiot_reason_text explains each. */
@@ -219,8 +225,8 @@ enum nbiot_reason {
 enum nbiot_event_kind {
   /* The platform has accepted the report. */
   NBIOT_DELIVERED = 1,
-  /* The platform refuses it for good; `code` gives the reason, or `reply_code` if `code` is 205. It was
-   * deleted. */
+  /* The platform refuses it for good; `code` gives the reason, or `reply_code` if `code` is 205, as always over MQTT
+   * (where `code` is 0). It was deleted. */
   NBIOT_REJECTED = 2,
   /* It was not accepted yet and will be sent again; `code` is 0 if there was no answer. */
   NBIOT_POSTPONED = 3,

@@ -1,11 +1,16 @@
 internal import ConstrainedCore
 internal import Platform
+internal import PlatformMQTT
 
 extension DeviceClientConfiguration {
   /// The configuration with only the host in `host`, and with all texts trimmed.
   func normalized() throws(DeviceClientError) -> DeviceClientConfiguration {
     var result = self
-    let text = Array(host.utf8)
+    var text = Array(host.utf8)
+    if case .mqtt(let settings) = transport, let scheme = MQTTScheme(text.span) {
+      guard scheme.transport == settings.transport else { throw .endpointMismatch }
+      text = Array(text[scheme.endpoint])
+    }
     let endpoint: EndpointText
     do throws(EndpointError) { endpoint = try EndpointText(text.span) } catch {
       throw .endpoint(error)

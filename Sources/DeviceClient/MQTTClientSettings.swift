@@ -106,8 +106,3 @@ public enum MQTTClientEvent: Sendable {
   /// Nobody has answered the request in time.
   case expired(DownlinkKind)
 }
-
-extension MQTTTransport {
-  /// Whether the platform proves itself, and nobody else reads what is sent.
-  public var isSecure: Bool { securityMode == 2 }
-}

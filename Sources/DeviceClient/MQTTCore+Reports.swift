@@ -21,6 +21,9 @@ struct Delivery {
   let requestID: [UInt8]?
   /// The reply that came, perhaps before the acknowledgement.
   var reply: [UInt8]?
+  /// A reply with another id, or without one: it counts where no other comes within `strayTime`.
+  private(set) var stray: [UInt8]?
+  private(set) var strayEnd: Instant?
   /// The acknowledged report, and until when its reply is waited for.
   var acknowledged: ReportResult?
   var replyEnd: Instant?
@@ -37,6 +40,22 @@ struct Delivery {
 
   /// Notes that the link is connected.
   mutating func noteConnection(at now: Instant) { if sent == nil { sent = now } }
+
+  /// How long a reply with the right id may take once one with another id has come on its topic.
+  static let strayTime = Milliseconds(1_000)
+
+  /// Takes a reply on its topic that has another id, such as one that the platform could not read.
+  mutating func takeStray(_ message: [UInt8], at now: Instant) {
+    guard stray == nil, reply == nil else { return }
+    stray = message
+    strayEnd = now + Self.strayTime
+  }
+
+  /// When its reply is no longer waited for; `nil` before it is acknowledged.
+  var end: Instant? {
+    guard let replyEnd else { return nil }
+    return min(replyEnd, strayEnd ?? replyEnd)
+  }
 
   /// Whether a message is its reply.
   func isAnswered(by message: [UInt8], on topic: [UInt8]) -> Bool {
@@ -174,13 +193,13 @@ extension MQTTCore {
       state.deliveries[delivery.pending.id] = delivery
       return
     }
-    if !delivery.replyTopic.isEmpty, delivery.reply == nil, let end = delivery.replyEnd, now < end {
+    if !delivery.replyTopic.isEmpty, delivery.reply == nil, let end = delivery.end, now < end {
       state.deliveries[delivery.pending.id] = delivery
       return
     }
-    let answer = delivery.reply ?? []
+    let answer = delivery.reply ?? delivery.stray ?? []
     result.duration = now - delivery.began
-    if let reply = delivery.reply {
+    if let reply = delivery.reply ?? delivery.stray {
       let (topic, count) = (delivery.replyTopic.count, reply.count)
       result.bytesDown += PacketSize.publish(topic: topic, payload: count, .atLeastOnce)
       result.bytesUp += PacketSize.short
@@ -208,17 +227,32 @@ extension MQTTCore {
   ) -> Bool {
     let found = state.deliveries.values.filter { $0.isAnswered(by: message, on: topic) }
     // Of several without an id the first is meant.
-    guard var delivery = found.min(by: { $0.pending.id < $1.pending.id }) else { return false }
+    guard var delivery = found.min(by: { $0.pending.id < $1.pending.id }) else {
+      return takeStray(message, on: topic, &state, at: now)
+    }
     delivery.reply = message
     state.deliveries.removeValue(forKey: delivery.pending.id)
     finish(delivery, &state, &completions, at: now)
     return true
   }
 
+  /// Takes a reply that no request has the id of, where only one request can be meant.
+  private func takeStray(
+    _ message: [UInt8],
+    on topic: [UInt8],
+    _ state: inout State,
+    at now: Instant
+  ) -> Bool {
+    let waiting = state.deliveries.filter { $0.value.replyTopic == topic }
+    guard waiting.count == 1, let (id, _) = waiting.first else { return false }
+    state.deliveries[id]?.takeStray(message, at: now)
+    return true
+  }
+
   /// Hands out acknowledged reports whose reply did not come in time.
   func expireReplies(_ state: inout State, _ completions: inout Completions, at now: Instant) {
     for delivery in state.deliveries.values {
-      guard let end = delivery.replyEnd, end <= now else { continue }
+      guard let end = delivery.end, end <= now else { continue }
       state.deliveries.removeValue(forKey: delivery.pending.id)
       finish(delivery, &state, &completions, at: now)
     }

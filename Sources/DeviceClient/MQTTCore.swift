@@ -272,7 +272,7 @@ final class MQTTCore: ClientCore, Sendable {
     if state.isClosed { return min(state.goodbyeEnd, state.link.pollTimeout() ?? state.goodbyeEnd) }
     var earliest = state.link.pollTimeout()
     for delivery in state.deliveries.values {
-      if let end = delivery.replyEnd { earliest = min(earliest ?? end, end) }
+      if let end = delivery.end { earliest = min(earliest ?? end, end) }
     }
     if let end = state.inbox.exchange.pollTimeout() { earliest = min(earliest ?? end, end) }
     return earliest
@@ -392,7 +392,9 @@ extension MQTTLinkFailure {
     case .refused, .signing: true
     case .connection(let failure):
       switch failure {
-      case .unknownAuthority, .expired, .certificate, .serverName, .oldVersion: true
+      case .unknownAuthority, .expired, .notYetValid, .invalidAuthority, .weakSignature, .weakKey,
+        .wrongPurpose, .certificate, .serverName, .oldVersion:
+        true
       case .refused, .unreachable, .timedOut, .handshake, .library: false
       }
     }

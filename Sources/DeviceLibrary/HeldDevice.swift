@@ -204,11 +204,13 @@ extension HeldDevice {
   private static func refuseOthers(_ config: nbiot_config) throws(LibraryError) {
     guard (unsafe config.websocket) == 0, (unsafe config.plain) == 0,
       (unsafe config.keep_session) == 0, (unsafe config.notices) == 0,
-      (unsafe config.reports_only) == 0, (unsafe config.sign_method) == 0,
+      (unsafe config.reports_only) == 0, (unsafe config.ignore_replies) == 0,
+      (unsafe config.sign_method) == 0,
       (unsafe config.in_flight) == 0, (unsafe config.keep_alive) == 0,
       (unsafe config.answer_time) == 0, unsafe config.websocket_path == nil,
       unsafe config.firmware_version == nil, unsafe config.desired == nil,
-      unsafe config.interrupted_version == nil, unsafe config.interrupted_digest == nil
+      unsafe config.interrupted_version == nil, unsafe config.thing_model == nil,
+      unsafe config.interrupted_digest == nil
     else { throw .argument }
   }
 

@@ -29,6 +29,7 @@ extension Agent {
       return print()
     case .rejected(let id):
       finish(.rejected, id)
+      add(reply: driver.reports.link.replyCode(of: id))
       return print()
     case .givenUp(let id, let reason):
       finish(.givenUp, id)
@@ -46,13 +47,20 @@ extension Agent {
       return print()
     case .postponed(let id):
       line.start(.postponed)
-      line.add("not-acknowledged")
+      let code = driver.reports.link.replyCode(of: id)
+      if code == nil { line.add("not-acknowledged") } else { line.add(.rejection) }
       line.add(.id)
       line.add(id)
+      add(reply: code)
     case .downlink: return takeDownlink()
     case .storeFailed(let failure): return complain(failure)
     }
     log(&line)
+  }
+
+  /// Adds the code of the platform's reply to a report, if that was refused by one.
+  private mutating func add(reply code: UInt64?) {
+    if let code { line.add(.reply, code) }
   }
 
   /// Begins the line that says why there is no connection.
@@ -69,8 +77,29 @@ extension Agent {
     case .connection(let reason):
       isUnauthenticated = false
       line.start(.noLink)
-      line.add(reason.word)
+      add(reason)
     case .signing: line.start("error signing-failed")
+    }
+  }
+
+  /// Appends why no connection came about, in the words of the agent over CoAP.
+  private mutating func add(_ failure: MQTTFailure) {
+    switch failure {
+    case .refused: line.add(.refusal)
+    case .unreachable: line.add("unreachable")
+    case .timedOut: line.add(.timedOut)
+    case .unknownAuthority: line.add(.unknownAuthority)
+    case .expired: line.add(.expiredCertificate)
+    case .notYetValid: line.add(.notYetValid)
+    case .invalidAuthority: line.add(.invalidAuthority)
+    case .weakSignature: line.add(.weakSignature)
+    case .weakKey: line.add(.weakKey)
+    case .wrongPurpose: line.add(.wrongPurpose)
+    case .certificate(let code): line.add(.badCertificate, UInt64(clamping: code))
+    case .serverName: line.add(.wrongName)
+    case .oldVersion: line.add(.oldVersion)
+    case .handshake: line.add(.handshake)
+    case .library: line.add("library")
     }
   }
 
@@ -114,24 +143,6 @@ extension ConnackMeaning {
     case .unavailable: "server-unavailable"
     case .credentials: "user-or-password"
     case .notAuthorized: "not-authorized"
-    }
-  }
-}
-
-extension MQTTFailure {
-  /// A word for a line.
-  fileprivate var word: StaticString {
-    switch self {
-    case .refused: "refused"
-    case .unreachable: "unreachable"
-    case .timedOut: "timed-out"
-    case .unknownAuthority: "unknown-authority"
-    case .expired: "expired (or the clock is wrong)"
-    case .certificate: "bad-certificate"
-    case .serverName: "wrong-name"
-    case .oldVersion: "old-version"
-    case .handshake: "handshake"
-    case .library: "library"
     }
   }
 }

@@ -22,7 +22,8 @@ package struct ServerAddress {
     get { storage.span.extracting(0..<count) }
   }
 
-  /// Reads the endpoint, an `EndpointText` without a scheme or nothing for the platform's own, and the transport.
+  /// Reads the endpoint, an `EndpointText` or a URI that names the transport, or nothing for the platform's own, and the
+  /// transport.
   @inline(never)
   package mutating func read(_ configuration: borrowing Configuration) {
     _ = configuration.choice(.transport)
@@ -32,18 +33,28 @@ package struct ServerAddress {
     } else {
       transport = isPlain ? .tcp : .tls
     }
-    let text = configuration.bytes(.endpoint)
+    var text = configuration.bytes(.endpoint)
+    if let scheme = MQTTScheme(text) {
+      let isOther =
+        configuration.has(.tls) && isPlain == scheme.transport.isSecure
+        || configuration.has(.webSocket)
+          && (configuration.choice(.webSocket) == 1) != scheme.transport.isWebSocket
+      if isOther { configuration.refuse(.endpoint, .otherSecurity) }
+      transport = scheme.transport
+      text = text.extracting(scheme.endpoint)
+      if text.isEmpty { configuration.refuse(.endpoint, .noHost) }
+    }
     var name = configuration.bytes(.productKey)
     var domain = Span(".iot-as-mqtt.cn-shanghai.aliyuncs.com" as StaticString)
     if !text.isEmpty {
       do throws(EndpointError) {
         let endpoint = try EndpointText(text)
-        if endpoint.scheme != .none { configuration.refuse(.endpoint) }
+        if endpoint.scheme != .none { configuration.refuse(.endpoint, .badScheme) }
         name = text.extracting(endpoint.host)
         domain = Span()
         port = endpoint.port
       } catch {
-        configuration.refuse(.endpoint)
+        configuration.refuse(.endpoint, error.phrase)
       }
     }
     if port == 0 { port = transport.port }
@@ -110,6 +121,7 @@ extension MQTTLinkSettings {
     }
     isClean = configuration.choice(.cleanSession) == 0
     reportsInFlight = Int(configuration.number(.inFlight, default: 1))
+    readsReplies = configuration.choice(.replies) == 0
     staysConnected = !configuration.arguments.isOnce
   }
 }

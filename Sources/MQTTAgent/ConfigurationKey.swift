@@ -4,7 +4,7 @@ internal import ConstrainedCore
 package enum ConfigurationKey: UInt8 {
   case productKey, deviceName, deviceSecretFile, stateDirectory
   case transport, endpoint, webSocket, webSocketPath, tls, caFile, clientID, signMethod, keepAlive,
-    cleanSession, inFlight, notices
+    cleanSession, inFlight, notices, replies
   case topic, idPlaceholder, priority, ttl, coalesce
   case outboxBytes, whenFull, retry, retryLimit, maxAttempts, maxAge
   case socket, socketMode, socketGroup
@@ -40,7 +40,7 @@ package enum ConfigurationKey: UInt8 {
     """
     product-key|device-name|device-secret-file|state-directory\
     |transport|endpoint|websocket|websocket-path|tls|ca-file|client-id|sign-method|keep-alive\
-    |clean-session|in-flight|notices\
+    |clean-session|in-flight|notices|replies\
     |topic|id-placeholder|priority|ttl|coalesce\
     |outbox-bytes|when-full|retry|retry-limit|max-attempts|max-age\
     |socket|socket-mode|socket-group\
@@ -52,10 +52,10 @@ package enum ConfigurationKey: UInt8 {
   private static var values: StaticString {
     """
     1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
-    ;mqtt;HOST, HOST:PORT or [ADDRESS]:PORT;no|yes;a path from / of at most 64 bytes;yes|no\
+    ;mqtt;HOST:PORT;no|yes;a path from / of at most 64 bytes;yes|no\
     ;certificates in PEM in less than 32768 bytes;1 to 64 bytes without |;hmacsha256|hmacsha1|hmacmd5\
     ;30 to 1200 s\
-    ;yes|no;1 to 16;no|yes\
+    ;yes|no;1 to 16;no|yes;yes|no\
     ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;1 to 32 bytes;0 to 7;0 to 1000000000 s\
     ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 86400 s;1 to 604800 s;0 to 255;0 to 1000000000 s\
     ;a path;three octal digits, 600 to 777;a group's name or number\

@@ -43,6 +43,7 @@ let helpText: StaticString = """
     clean-session = yes|no     no: the platform keeps messages for the device (yes)
     in-flight = 1 to 16        reports under way at once (1)
     notices = yes|no           ask to be told of another device with the identity (no)
+    replies = yes|no           reports of the thing model end with their reply (yes)
     on-request = COMMAND       gets each request and notice: NBIOT_TOPIC and
                                NBIOT_REQUEST, the ID or 0, in its environment, the
                                payload as standard input; its standard output is the

@@ -47,7 +47,6 @@ struct ChannelState: ~Copyable {
   /// Drops that were told of and not polled yet, a bit each.
   var toldDrops: UInt8 = 0
   /// What the library said of TLS errors of this connection.
-  var hasCertificateError = false
   var hasHandshakeError = false
 
   /// Places for `operationCount` of them.

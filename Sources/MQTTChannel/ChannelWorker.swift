@@ -258,7 +258,10 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     switch operation.kind {
     case .publish: unsafe tell(isDone ? .delivered : .undelivered, number: operation.number)
     case .subscribe:
-      unsafe tell(.subscribed, detail: isDone ? detail : 0x80, number: operation.number)
+      // Only the server refuses: what failed otherwise ends with the connection, or with the owner's patience.
+      if isDone || detail == 0x80 {
+        unsafe tell(.subscribed, detail: detail, number: operation.number)
+      }
     default: unsafe tell(.unsubscribed, number: operation.number)
     }
     // Its place is free again for what waits; most often nothing does.
@@ -293,7 +296,6 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     }
     unsafe pointee.handleGeneration = head.generation
     unsafe pointee.phase = .connecting
-    unsafe pointee.hasCertificateError = false
     unsafe pointee.hasHandshakeError = false
     unsafe pointee.receiver = nil
     unsafe unlock()
@@ -319,7 +321,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   private func startLibrary() {
     if unsafe isStarted { return }
     unsafe isStarted = true
-    unsafe nbiot_paho_start(traced)
+    startTracing()
   }
 
   /// Makes a client of the library from the CONNECT in `scratch`, and has it connect.

@@ -213,10 +213,7 @@ extension MQTTLayerEvent {
       case .refused: self = .failed(.refused(UInt8(truncatingIfNeeded: head.number)))
       case .unreachable: self = .failed(.unreachable)
       case .timedOut: self = .failed(.timedOut)
-      case .unknownAuthority: self = .failed(.unknownAuthority)
-      case .expired: self = .failed(.expired)
-      case .certificate: self = .failed(.certificate)
-      case .serverName: self = .failed(.serverName)
+      case .certificate: self = .failed(MQTTFailure(certificate: Int32(bitPattern: head.number)))
       case .oldVersion: self = .failed(.oldVersion)
       case .handshake: self = .failed(.handshake)
       case .library, nil: self = .failed(.library(Int32(bitPattern: head.number)))
@@ -247,6 +244,23 @@ extension MQTTLayerEvent {
 
 /// Why a connection did not come about, as a record has it.
 enum FailureCode: UInt8 {
-  case refused, unreachable, timedOut, unknownAuthority, expired, certificate, serverName
-  case oldVersion, handshake, library
+  case refused, unreachable, timedOut, certificate, oldVersion, handshake, library
+}
+
+extension MQTTFailure {
+  /// Why a certificate was refused, by OpenSSL's number (x509_vfy.h); the cases are those of a DTLS handshake.
+  fileprivate init(certificate code: Int32) {
+    switch code {
+    // An issuer that is not known, another one of that name, or none but the certificate itself.
+    case 2, 7, 18, 19, 20, 21, 27: self = .unknownAuthority
+    case 9, 11: self = .notYetValid
+    case 10, 12: self = .expired
+    case 24, 32, 79: self = .invalidAuthority
+    case 26: self = .wrongPurpose
+    case 62, 64: self = .serverName
+    case 66, 67: self = .weakKey
+    case 68: self = .weakSignature
+    default: self = .certificate(code: code)
+    }
+  }
 }

@@ -14,7 +14,6 @@ func connected(
   if unsafe state.pointee.phase == .connecting {
     unsafe state.pointee.phase = .connected
     unsafe state.pointee.receiver = pthread_self()
-    unsafe toldReason = nil
     let hasSession = unsafe data?.pointee.alt.connect.sessionPresent ?? 0
     unsafe state.tell(.connected, detail: hasSession != 0 ? 1 : 0)
     unsafe state.wakeWorker()
@@ -27,7 +26,9 @@ func connectFailed(
   _ data: UnsafeMutablePointer<MQTTAsync_failureData>?
 ) {
   guard let state = unsafe state(context) else { return }
-  let code = unsafe data?.pointee.code ?? 0
+  var code = unsafe data?.pointee.code ?? 0
+  let problem = unsafe certificateProblem
+  unsafe certificateProblem = 0
   let isTimeout = unsafe has(data?.pointee.message, "timeout")
   unsafe state.lock()
   if unsafe state.pointee.phase == .connecting {
@@ -39,10 +40,11 @@ func connectFailed(
       reason = .timedOut
     } else if unsafe !state.pointee.settings.transport.isSecure {
       reason = .unreachable
-    } else if let told = unsafe toldReason {
-      reason = told
-    } else if unsafe state.pointee.hasCertificateError {
+    } else if problem != 0 {
       reason = .certificate
+      code = problem
+    } else if unsafe isTooOld {
+      reason = .oldVersion
     } else if unsafe state.pointee.hasHandshakeError {
       reason = .handshake
     }
@@ -50,7 +52,6 @@ func connectFailed(
     unsafe state.wakeWorker()
   }
   unsafe state.unlock()
-  unsafe toldReason = nil
 }
 
 func connectionLost(_ context: UnsafeMutableRawPointer?, _ cause: UnsafeMutablePointer<CChar>?) {
@@ -109,7 +110,9 @@ func operationFailed(
   _ context: UnsafeMutableRawPointer?,
   _ data: UnsafeMutablePointer<MQTTAsync_failureData>?
 ) {
-  unsafe endOperation(context, isDone: false) { _ in 0x80 }
+  // A SUBACK that refuses has that code; the end of the connection gives up what is under way with another one.
+  let isRefused = unsafe data?.pointee.code == 0x80
+  unsafe endOperation(context, isDone: false) { _ in isRefused ? 0x80 : 0 }
 }
 
 private func endOperation(
@@ -214,18 +217,34 @@ func tlsFailed(
   guard let state = unsafe state(context) else { return 1 }
   unsafe state.lock()
   unsafe state.pointee.hasHandshakeError = true
-  if unsafe has(text, "certificate verify failed") {
-    unsafe state.pointee.hasCertificateError = true
-  }
   unsafe state.unlock()
   return 1
 }
 
-/// Why the TLS handshake that the library is at fails, as far as it says so.
+/// Whether the server of the TLS handshake that the library is at speaks none of its versions.
 ///
 /// The library tells its steps without saying for which client; the end of a handshake is told on the same thread
 /// before it is at another one.
-nonisolated(unsafe) private var toldReason: FailureCode?
+nonisolated(unsafe) private var isTooOld = false
+
+/// Why the certificate of that handshake is refused, an `X509_V_ERR_…`; 0 while it is not.
+nonisolated(unsafe) private var certificateProblem: Int32 = 0
+
+/// The newest TLS connection of each thread, until its handshake starts: the library's own have theirs traced.
+nonisolated(unsafe) private var madeConnection = pthread_key_t()
+
+/// Has the library and OpenSSL tell what goes on.
+func startTracing() {
+  unsafe pthread_key_create(&madeConnection, nil)
+  unsafe nbiot_paho_start(traced) { connection, _, _, _, _, _ in
+    unsafe pthread_setspecific(madeConnection, connection)
+  }
+}
+
+private func certificateJudged(_ isGood: Int32, _ chain: OpaquePointer?) -> Int32 {
+  if isGood != 1 { unsafe certificateProblem = X509_STORE_CTX_get_error(chain) }
+  return isGood
+}
 
 /// Whether the DISCONNECT that the library sends as it ends a connection went out; told on the same thread right before.
 nonisolated(unsafe) private var hasToldGoodbye = false
@@ -236,21 +255,19 @@ nonisolated(unsafe) private var isSilent = false
 func traced(_ level: MQTTASYNC_TRACE_LEVELS, _ text: UnsafeMutablePointer<CChar>?) {
   if unsafe has(text, "-> DISCONNECT") {
     unsafe hasToldGoodbye = has(text, "(0)") && !isSilent
+  } else if unsafe has(text, "-> CONNECT") {
+    unsafe nbiot_paho_hurry(text)
   } else if unsafe has(text, "disconnecting") {
     // PINGREQ found no answer, or could not be sent.
     unsafe isSilent = true
-  } else if unsafe !has(text, "SSL") && !has(text, "X509") {
-    // A packet.
-  } else if unsafe has(text, "X509_check_host") {
-    unsafe toldReason = has(text, "failed") ? .serverName : nil
-  } else if unsafe has(text, "SSL alert write:fatal:unknown CA") {
-    unsafe toldReason = .unknownAuthority
-  } else if unsafe has(text, "SSL alert write:fatal:certificate expired") {
-    unsafe toldReason = .expired
-  } else if unsafe has(text, "fatal:protocol version") {
-    unsafe toldReason = .oldVersion
   } else if unsafe has(text, "SSL handshake started") {
-    unsafe toldReason = nil
+    unsafe isTooOld = false
+    unsafe certificateProblem = 0
+    guard let connection = unsafe pthread_getspecific(madeConnection) else { return }
+    unsafe pthread_setspecific(madeConnection, nil)
+    unsafe nbiot_tls_start(connection, certificateJudged)
+  } else if unsafe has(text, "fatal:protocol version") {
+    unsafe isTooOld = true
   }
 }
 

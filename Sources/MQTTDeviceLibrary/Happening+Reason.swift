@@ -51,7 +51,14 @@ extension Happening {
     case .timedOut: reason = NBIOT_REASON_TIMED_OUT
     case .unknownAuthority: reason = NBIOT_REASON_UNKNOWN_AUTHORITY
     case .expired: reason = NBIOT_REASON_EXPIRED
-    case .certificate: reason = NBIOT_REASON_CERTIFICATE
+    case .notYetValid: reason = NBIOT_REASON_NOT_YET_VALID
+    case .invalidAuthority: reason = NBIOT_REASON_INVALID_AUTHORITY
+    case .weakSignature: reason = NBIOT_REASON_WEAK_SIGNATURE
+    case .weakKey: reason = NBIOT_REASON_WEAK_KEY
+    case .wrongPurpose: reason = NBIOT_REASON_WRONG_PURPOSE
+    case .certificate(let number):
+      reason = NBIOT_REASON_CERTIFICATE
+      detail = UInt64(UInt32(bitPattern: number))
     case .serverName: reason = NBIOT_REASON_WRONG_NAME
     case .oldVersion: reason = NBIOT_REASON_OLD_VERSION
     case .handshake: reason = NBIOT_REASON_HANDSHAKE
@@ -80,12 +87,12 @@ let reasonTexts: StaticString = """
   no authority in ca_pem vouches for the server's certificate\0\
   the server's certificate is for another host\0\
   the server's certificate has expired, or the clock is wrong\0\
-  of CoAP alone\0\
-  of CoAP alone\0\
-  of CoAP alone\0\
-  of CoAP alone\0\
-  of CoAP alone\0\
-  the server's certificate is not good\0\
+  the server's certificate is not valid yet, or the clock is wrong\0\
+  a certificate of the server's was issued by one that is no authority\0\
+  the server signs with SHA-1 or MD5\0\
+  a key of the server's is too short\0\
+  the server's certificate is not for servers\0\
+  the server's certificate is not good; X509_V_ERR is the detail\0\
   the server speaks no TLS 1.2 or later\0\
   of CoAP alone\0\
   of CoAP alone\0\

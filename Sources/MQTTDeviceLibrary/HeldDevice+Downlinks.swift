@@ -16,7 +16,7 @@ internal import SystemClocks
 extension HeldDevice {
   /// Takes the message of the last event `downlink`.
   mutating func take(at now: Instant) -> Happening {
-    let verdict = exchange.take(from: &driver.reports, at: now)
+    let verdict = judge(at: now)
     keepPlace()
     switch verdict {
     case .request(let downlink):
@@ -39,6 +39,14 @@ extension HeldDevice {
       message.fault = fault.word
       return Happening(NBIOT_MESSAGE_REFUSED)
     }
+  }
+
+  /// What is to be done with it, by the thing model if there is one.
+  private mutating func judge(at now: Instant) -> DownlinkVerdict {
+    if !model.isEmpty, let view = try? ThingModelView(model.bytes) {
+      return exchange.take(from: &driver.reports, model: view, at: now)
+    }
+    return exchange.take(from: &driver.reports, at: now)
   }
 
   /// Notes that the event is about the link's message, and on which topic it came.

@@ -29,6 +29,8 @@ struct HeldDevice: ~Copyable {
   let version: FixedBytes<128>
   /// The properties whose desired values are asked for after each connect, with commas between them.
   let desired: FixedBytes<1_024>
+  /// What the platform's requests are checked by; empty for nothing.
+  let model: ModelText
   /// Numbers of the device's own requests.
   var random = SystemRandom()
   /// Until when the last rest is that was told of.
@@ -44,12 +46,16 @@ struct HeldDevice: ~Copyable {
     let desired: FixedBytes<1_024> = try Self.copy(unsafe text(config.desired))
     try Self.check(desired.bytes, of: identity)
     let firmware = unsafe try Self.makeFirmware(config)
+    let model = unsafe try ModelText(config.thing_model)
     let transport = unsafe Self.transport(config)
     var host = FixedBytes<256>()
     var port = unsafe config.port
+    let scheme = unsafe MQTTScheme(text(config.host))
+    guard scheme == nil || scheme?.transport == transport else { throw .argument }
     try unsafe Self.readHost(
       config,
       identity,
+      within: scheme?.endpoint,
       scheme: .none,
       domain: ".iot-as-mqtt.cn-shanghai.aliyuncs.com",
       &host,
@@ -88,6 +94,7 @@ struct HeldDevice: ~Copyable {
     self.version = version
     self.desired = desired
     self.firmware = firmware
+    self.model = model
     self.identity = identity
     var random = SystemRandom()
     exchange = DownlinkExchange(
@@ -160,6 +167,10 @@ struct HeldDevice: ~Copyable {
       return Happening(NBIOT_CONNECTED)
     case .authenticationFailed: return Happening(driver.reports.link.failure)
     case .downlink: return take(at: now)
+    case .rejected(let id), .postponed(let id):
+      var happened = Happening(ending: event)
+      happened?.replyCode = UInt32(clamping: driver.reports.link.replyCode(of: id) ?? 0)
+      return happened
     default: return Happening(ending: event)
     }
   }
@@ -175,7 +186,8 @@ extension HeldDevice {
       unsafe config.radio_hint == nil, (unsafe config.allow_common_name) == 0,
       (unsafe config.websocket) <= 1, (unsafe config.plain) <= 1,
       (unsafe config.keep_session) <= 1, (unsafe config.notices) <= 1,
-      (unsafe config.reports_only) <= 1, (unsafe config.sign_method) <= 2,
+      (unsafe config.reports_only) <= 1, (unsafe config.ignore_replies) <= 1,
+      (unsafe config.sign_method) <= 2,
       (unsafe config.in_flight) <= 16, (unsafe config.answer_time) <= 3_600
     else { throw .argument }
   }
@@ -209,6 +221,7 @@ extension HeldDevice {
     }
     settings.isClean = (unsafe config.keep_session) == 0
     settings.reportsInFlight = max(1, Int(unsafe config.in_flight))
+    settings.readsReplies = (unsafe config.ignore_replies) == 0
     settings.staysConnected = (unsafe config.reports_only) == 0
     return settings
   }

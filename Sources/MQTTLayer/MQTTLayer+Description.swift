@@ -10,9 +10,21 @@ extension MQTTFailure: CustomStringConvertible {
     case .unknownAuthority:
       "the server's certificate comes from no authority of the CA file: check which root it has"
     case .expired: "the server's certificate has expired, or this machine's clock is wrong"
-    case .certificate:
-      "the server's certificate is not good; check the CA file and this machine's clock"
-    case .serverName: "the server's certificate is for another name than the host's"
+    case .notYetValid:
+      "the server's certificate is not valid yet: this machine's clock is probably wrong, set it"
+    case .invalidAuthority:
+      "a certificate in the server's chain was issued by one that is not an authority (CA:FALSE): the server is "
+        + "misconfigured, or somebody is in between"
+    case .weakSignature:
+      "the server's chain is signed with SHA-1 or MD5, which can be forged: it needs SHA-256"
+    case .weakKey:
+      "a key in the server's chain is too short: RSA needs 2,048 bits, ECDSA on P-256 is better"
+    case .wrongPurpose:
+      "the server's certificate is not for servers: its extended key usage lacks serverAuth"
+    case .certificate(let code):
+      "the server's certificate is not good (X509_V_ERR \(code); see openssl-verify(1))"
+    case .serverName:
+      "the server's certificate is for another name than the host's; its common name does not count"
     case .oldVersion: "the server speaks no TLS 1.2 or later"
     case .handshake: "the TLS handshake failed: check that the port speaks TLS"
     case .library(let code): "the MQTT library refused (\(code))"

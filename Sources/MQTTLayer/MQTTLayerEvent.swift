@@ -35,8 +35,18 @@ public enum MQTTFailure: Equatable, Sendable {
   case unknownAuthority
   /// The server's certificate has expired.
   case expired
-  /// The server's certificate is not good for another reason.
-  case certificate
+  /// The server's certificate is not valid yet.
+  case notYetValid
+  /// A certificate in the server's chain was issued by one that is no authority.
+  case invalidAuthority
+  /// A signature in the server's chain was made with SHA-1 or MD5.
+  case weakSignature
+  /// A key in the server's chain is too short.
+  case weakKey
+  /// The server's certificate is not for servers.
+  case wrongPurpose
+  /// The server's certificate is not good for another reason, OpenSSL's `X509_V_ERR_…`.
+  case certificate(code: Int32)
   /// The server's certificate is for another name.
   case serverName
   /// The server speaks no TLS 1.2 or later.

@@ -30,6 +30,14 @@ extension MQTTLink where Layer: ~Copyable {
       return endTry(.failed)
     }
     wasKicked = false
+    isMute = false
+    for index in 0..<32 {
+      switch subscriptions[index].phase {
+      case .asked, .refused: subscriptions[index].phase = .wanted
+      case .leaving: subscriptions[index].phase = .free
+      case .free, .wanted, .granted: continue
+      }
+    }
     layer.connect(request)
     connection = .connecting(until: now + settings.connectTimeout)
     lastActivity = now
@@ -112,10 +120,10 @@ extension MQTTLink where Layer: ~Copyable {
     }
     for index in 0..<32 {
       switch subscriptions[index].phase {
-      case .granted where hasSession: continue
-      case .granted, .asked, .refused: subscriptions[index].phase = .wanted
-      case .leaving: subscriptions[index].phase = .free
-      case .free, .wanted: continue
+      case .granted where !hasSession: subscriptions[index].phase = .wanted
+      // Asked for since `connect`, before a report.
+      case .asked: subscriptions[index].phase = .asked(until: deadline)
+      default: continue
       }
     }
     askForSubscriptions()
@@ -158,19 +166,50 @@ extension MQTTLink where Layer: ~Copyable {
   /// Ends the connection, or the try to make one, in the link's own books.
   mutating func end(_ how: ConnectionEnding, isInterrupted: Bool) {
     let wasConnected = connection == .connected
+    let culprit = wasConnected && !isInterrupted && how != .kicked ? culprit : nil
+    let isRepeated = culprit.map { reports[$0].topicKey == suspect } ?? false
+    suspect = culprit.map { reports[$0].topicKey } ?? 0
+    if let culprit, isRepeated {
+      reports[culprit].phase = .ended(ReportEnding(.later, wasSent: true))
+    }
     connection = .none
     sendsUnderWay = 0
-    policy.handleEnding(how, at: now, random: randomness.nextUInt32())
+    policy.handleEnding(
+      isRepeated && how == .closed ? .closedAtReport : how,
+      at: now,
+      random: randomness.nextUInt32()
+    )
     endReports(wasSent: wasConnected, isInterrupted: isInterrupted)
   }
 
-  /// Ends all reports under way because of the connection.
+  /// The report that the connection's end may be due to: the oldest one that is not acknowledged, if its time is over, or
+  /// if the end came within 10 s of it.
+  ///
+  /// A second end in a row at its topic has that step aside: others would wait for it for ever.
+  private var culprit: Int? {
+    var oldest: Int?
+    for index in 0..<16 where reports[index].phase == .underWay {
+      if let oldest, reports[oldest].number < reports[index].number { continue }
+      oldest = index
+    }
+    guard let oldest else { return nil }
+    let deadline = reports[oldest].deadline
+    let isPrompt = deadline - now > settings.answerTimeout - Milliseconds(10_000)
+    return isPrompt || now >= deadline ? oldest : nil
+  }
+
+  /// Ends all reports under way because of the connection; an acknowledged one is with the platform.
   mutating func endReports(wasSent: Bool, isInterrupted: Bool) {
     var how = restingEnding
     how.wasSent = wasSent
     how.wasInterrupted = isInterrupted
-    for index in 0..<16 where reports[index].phase == .underWay {
-      reports[index].phase = .ended(how)
+    for index in 0..<16 {
+      switch reports[index].phase {
+      case .underWay: reports[index].phase = .ended(how)
+      case .acknowledged:
+        reports[index].phase = .ended(ReportEnding(.delivered, wasSent: true))
+      case .free, .ended: continue
+      }
     }
   }
 

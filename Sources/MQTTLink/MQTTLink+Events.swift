@@ -14,6 +14,7 @@ extension MQTTLink where Layer: ~Copyable {
       if registration != nil || staysConnected, waiting == nil, mayConnect { connect() }
     case .connecting(let until): if now >= until { giveUp() }
     case .connected:
+      expireReplies()
       if let deadline = answerDeadline, now >= deadline {
         giveUp()
       } else if let idleAt, now >= idleAt {
@@ -38,7 +39,7 @@ extension MQTTLink where Layer: ~Copyable {
     case .none: return registration != nil || staysConnected ? policy.notBefore : nil
     case .connecting(let until), .closing(let until): return until
     case .connected:
-      guard let deadline = answerDeadline else { return idleAt }
+      guard let deadline = earlier(answerDeadline, replyDeadline) else { return idleAt }
       return min(deadline, idleAt ?? deadline)
     }
   }
@@ -117,7 +118,15 @@ extension MQTTLink where Layer: ~Copyable {
       return askForSubscriptions()
     }
     for index in 0..<16 where reports[index].phase == .underWay && reports[index].number == number {
-      if isDelivered { counters.acknowledged += 1 }
+      if isDelivered {
+        counters.acknowledged += 1
+        if reports[index].topicKey == suspect { suspect = 0 }
+      }
+      if isDelivered, reports[index].replyKey != 0, !isMute {
+        reports[index].phase = .acknowledged
+        reports[index].deadline = now + settings.replyTimeout
+        continue
+      }
       reports[index].phase = .ended(
         ReportEnding(isDelivered ? .delivered : .unreachable, wasSent: true)
       )
@@ -137,6 +146,7 @@ extension MQTTLink where Layer: ~Copyable {
       if MQTTNotice(json: layer.payload) == .kicked { wasKicked = true }
       return nil
     }
+    if takeReply() { return nil }
     counters.downlinks += 1
     return .downlink
   }

@@ -64,6 +64,10 @@ extension MQTTLink: ReportLink where Layer: ~Copyable {
     case .connecting(let until): reports[index].deadline = until + settings.answerTimeout
     case .connected: reports[index].deadline = now + settings.answerTimeout
     }
+    // Before the report: its reply would be lost.
+    reports[index].topicKey = topicKey(topic)
+    reports[index].replyCode = 0
+    reports[index].replyKey = listen(toReplyOf: payload, on: topic)
     let number = newNumber()
     guard layer.publish(topic: topic, payload: payload, quality: .atLeastOnce, number: number)
     else {

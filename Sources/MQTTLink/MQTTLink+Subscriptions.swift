@@ -67,17 +67,23 @@ extension MQTTLink where Layer: ~Copyable {
   mutating func askForSubscriptions() {
     guard connection == .connected, registration == nil else { return }
     for index in 0..<32 where subscriptions[index].phase == .wanted {
-      let number = newNumber()
-      let isAsked = layer.subscribe(
-        to: subscriptions[index].filter.bytes,
-        quality: subscriptions[index].quality,
-        number: number
-      )
-      guard isAsked else { return }
-      subscriptions[index].number = number
-      subscriptions[index].phase = .asked(until: now + settings.answerTimeout)
-      lastActivity = now
+      guard ask(for: index) else { return }
     }
+  }
+
+  /// Asks the platform for a subscription; `false` where the layer has no room.
+  mutating func ask(for index: Int) -> Bool {
+    let number = newNumber()
+    let isAsked = layer.subscribe(
+      to: subscriptions[index].filter.bytes,
+      quality: subscriptions[index].quality,
+      number: number
+    )
+    guard isAsked else { return false }
+    subscriptions[index].number = number
+    subscriptions[index].phase = .asked(until: now + settings.answerTimeout)
+    lastActivity = now
+    return true
   }
 
   /// Takes in what the platform says of a subscription; the event, if it is of one.

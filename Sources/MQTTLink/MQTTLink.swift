@@ -26,6 +26,10 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
   /// Whether the message of the last event `downlink` was sent before, as its flag DUP says.
   public internal(set) var isDownlinkRepeated = false
   var sendsUnderWay = 0
+  /// The topic of the report that the end of the last connection may be due to, as a hash; 0 without one.
+  var suspect: UInt64 = 0
+  /// Whether a reply did not come in time: in this connection none is waited for until one comes.
+  var isMute = false
   var nextNumber: UInt32 = 0
   /// How the report of the last event `report` ended.
   public private(set) var ending = ReportEnding(.unreachable)
@@ -43,7 +47,15 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
   public var staysConnected: Bool
 
   var policy: ReconnectPolicy
+  #if SMALL
+  /// Never one: a program built with SMALL does not register, and traps where it would.
+  var registration: Registration? {
+    get { nil }
+    set { precondition(newValue == nil, "a SMALL link does not register") }
+  }
+  #else
   var registration: Registration?
+  #endif
   var reports = InlineArray<16, ReportSlot>(repeating: ReportSlot())
   var subscriptions = InlineArray<32, Subscription>(repeating: Subscription())
   var waiting: MQTTLinkEvent?
@@ -51,8 +63,19 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
   let identity: DeviceIdentity
   var secret: SecretBytes
   /// User name and password of an authentication over HTTPS; empty without one.
+  #if SMALL
+  var tokenUser: FixedBytes<128> {
+    get { FixedBytes() }
+    set { precondition(newValue.isEmpty, "a SMALL link has no token") }
+  }
+  var token: FixedBytes<256> {
+    get { FixedBytes() }
+    set { precondition(newValue.isEmpty, "a SMALL link has no token") }
+  }
+  #else
   var tokenUser = FixedBytes<128>()
   var token = FixedBytes<256>()
+  #endif
   var layer: Layer
   var randomness: Randomness
 
@@ -74,12 +97,20 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
     var id: UInt64 = 0
     var number: UInt32 = 0
     var deadline = Instant(milliseconds: .max)
+    /// A hash of its topic.
+    var topicKey: UInt64 = 0
+    /// What its reply is known by; 0 where none is waited for.
+    var replyKey: UInt64 = 0
+    /// The code of the reply that refused it; 0 without one.
+    var replyCode: UInt64 = 0
   }
 
   enum ReportPhase: Equatable {
     case free
     /// The layer has it; it counts as sent when the connection stands.
     case underWay
+    /// The platform has it, and replies before the deadline.
+    case acknowledged
     case ended(ReportEnding)
   }
 
@@ -89,6 +120,8 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
     var quality = MQTTQuality.atLeastOnce
     var phase = SubscriptionPhase.free
     var number: UInt32 = 0
+    /// Whether the link itself asked for it, for the replies to reports.
+    var isForReplies = false
     /// Whether `pollRefusedFilter` has given it since it was refused.
     var isRefusalTold = false
   }

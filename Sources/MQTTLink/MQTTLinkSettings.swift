@@ -11,21 +11,44 @@ public struct MQTTLinkSettings: Sendable {
   public var keepAlive = MQTTKeepAlive.standard
   /// Whether the platform forgets subscriptions and messages when the connection ends.
   public var isClean = true
-  /// Which version is spoken.
-  public var version = MQTTVersion.v3_1_1
   /// How many reports may be under way at once, 1 to 16.
   public var reportsInFlight = 1
   /// Whether the device is connected as long as it can be, to be spoken to; else only while there is something to
   /// send.
   public var staysConnected = false
+  /// Whether a report of the thing model ends with the platform's reply instead of its PUBACK.
+  ///
+  /// It costs a subscription for each of those topics in each connection, and a message for each report.
+  public var readsReplies = false
+
+  #if DEVICE_ONLY
+  // Neither the agent nor the C library exposes these settings; the compiler drops the code for other values.
+  /// Which version is spoken.
+  public var version: MQTTVersion { .v3_1_1 }
+  /// After so long without anything to do a device that does not stay connected says goodbye.
+  public var idleTime: Milliseconds { Milliseconds(30_000) }
+  /// How long a connection may take to stand; a channel's own limit comes first.
+  public var connectTimeout: Milliseconds { Milliseconds(70_000) }
+  /// How long an acknowledgement may take; after that the connection counts as dead.
+  public var answerTimeout: Milliseconds { Milliseconds(60_000) }
+  /// How long a reply may take after the PUBACK, which counts from then on.
+  public var replyTimeout: Milliseconds { Milliseconds(5_000) }
+  /// When the device connects again.
+  public var reconnecting: ReconnectSettings { ReconnectSettings() }
+  #else
+  /// Which version is spoken.
+  public var version = MQTTVersion.v3_1_1
   /// After so long without anything to do a device that does not stay connected says goodbye.
   public var idleTime = Milliseconds(30_000)
   /// How long a connection may take to stand; a channel's own limit comes first.
   public var connectTimeout = Milliseconds(70_000)
   /// How long an acknowledgement may take; after that the connection counts as dead.
   public var answerTimeout = Milliseconds(60_000)
+  /// How long a reply may take after the PUBACK, which counts from then on.
+  public var replyTimeout = Milliseconds(5_000)
   /// When the device connects again.
   public var reconnecting = ReconnectSettings()
+  #endif
 
   /// The settings that fit most devices.
   public init() {}

@@ -3,7 +3,8 @@ extension EndpointError: CustomStringConvertible {
   /// States what is wrong with the endpoint, then what to write instead.
   public var description: String {
     switch self {
-    case .scheme: "its scheme is neither coap nor coaps: write coap://HOST:PORT, or HOST:PORT alone"
+    case .scheme:
+      "its scheme is none of coap and coaps, nor of mqtt, mqtts, ws and wss: write HOST:PORT alone"
     case .noHost: "there is no host in it: write HOST:PORT"
     case .path: "it has a path or a query: write HOST:PORT, the topic makes the path"
     case .brackets:

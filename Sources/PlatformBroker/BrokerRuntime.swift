@@ -126,8 +126,23 @@ final class BrokerRuntime: RunningBroker.Owner {
     }
   }
 
-  /// Ends the brokers as a crash does, and with `restarts` starts them anew on the same ports; `isAsked` says that
-  /// they are to stay ended otherwise.
+  /// Starts a broker on the ports that it had; where another socket has one of them meanwhile, as the one that a client
+  /// connects from, it is tried again until then.
+  private func startAgain(_ side: BrokerSide, until end: Instant) -> EventLoopFuture<Void> {
+    let bound = NIOLoopBound(self, eventLoop: loop)
+    return start(side, tries: 1).flatMapError { error in
+      let runtime = bound.value
+      runtime.brokers[side] = nil
+      let isTaken = (error as? BrokerError)?.reason.contains("in use") == true
+      guard isTaken, Self.now() < end, !runtime.isClosed, !runtime.stopped.contains(side) else {
+        return runtime.loop.makeFailedFuture(error)
+      }
+      return runtime.loop.assumeIsolated().scheduleTask(in: .milliseconds(200)) {}.futureResult
+        .flatMap { bound.value.startAgain(side, until: end) }
+    }
+  }
+
+  /// Ends the brokers as a crash does, and with `restarts` starts them anew on the same ports.
   func endBrokers(restarts: Bool) -> EventLoopFuture<Void> {
     let sides = sides
     stopped = Set(sides)
@@ -141,7 +156,10 @@ final class BrokerRuntime: RunningBroker.Owner {
     guard restarts else { return loop.makeSucceededVoidFuture() }
     stopped = []
     let bound = NIOLoopBound(self, eventLoop: loop)
-    return start().map { _ in bound.value.say("mosquitto listens again") }
+    let end = Self.now() + Milliseconds(10_000)
+    var all = loop.makeSucceededVoidFuture()
+    for side in sides { all = all.flatMap { bound.value.startAgain(side, until: end) } }
+    return all.map { bound.value.say("mosquitto listens again") }
   }
 
   /// Ends all of it.

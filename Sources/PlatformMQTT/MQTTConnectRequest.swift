@@ -49,19 +49,30 @@ public struct MQTTConnectRequest: Sendable {
   /// The transport to the platform.
   public var transport: MQTTTransport
 
-  /// Milliseconds since 1970, sent and signed only if set; the platform does not check it against a
-  /// window.
-  public var timestamp: UInt64?
-
   /// Whether the platform is to say on `/ext/notify` why it closes a connection, with `ext=3`.
   ///
   /// Unverified: seen in public code of devices, in no document of the platform.
   public var wantsNotices = false
 
+  #if DEVICE_ONLY
+  // Neither the agent nor the C library asks for these.
+  /// Milliseconds since 1970, sent and signed only if set; the platform does not check it against a
+  /// window.
+  public var timestamp: UInt64? { nil }
+  /// Whether the platform is to subscribe the device to its system topics, with `_ss=1`.
+  ///
+  /// Unverified: seen in public code of devices, in no document of the platform.
+  public var wantsSystemTopics: Bool { false }
+  #else
+  /// Milliseconds since 1970, sent and signed only if set; the platform does not check it against a
+  /// window.
+  public var timestamp: UInt64?
+
   /// Whether the platform is to subscribe the device to its system topics, with `_ss=1`.
   ///
   /// Unverified: seen in public code of devices, in no document of the platform.
   public var wantsSystemTopics = false
+  #endif
 
   /// A request with these fields.
   public init(
@@ -71,7 +82,11 @@ public struct MQTTConnectRequest: Sendable {
   ) {
     self.signMethod = signMethod
     self.transport = transport
+    #if DEVICE_ONLY
+    precondition(timestamp == nil, "a device of its own sends no timestamp")
+    #else
     self.timestamp = timestamp
+    #endif
   }
 
   /// Throws where the client id would end too soon on the wire.

@@ -61,6 +61,9 @@ public struct ReconnectPolicy: Sendable {
         reason = .closed
         rest(until: now)
       }
+    case .closedAtReport:
+      reason = .closed
+      backOff(at: now, random)
     case .kicked:
       reason = .kicked
       let wait = doubled(settings.kickRest, kicks, limit: settings.restLimit)
@@ -123,6 +126,8 @@ public enum ConnectionEnding: Equatable, Sendable {
   case lost
   /// The platform closed it in order, without a word.
   case closed
+  /// The same, and the connection before ended at a report to the same topic: it is the topic, not another device.
+  case closedAtReport
   /// The platform said that the same identity has connected elsewhere.
   case kicked
 }
@@ -147,6 +152,23 @@ public enum RestReason: Equatable, Sendable {
 
 /// How long a device rests; the values that fit most devices are set.
 public struct ReconnectSettings: Sendable {
+  #if DEVICE_ONLY
+  // As they are: neither the agent nor the C library exposes them.
+  /// The wait after the first failure; it doubles each time, and a random half is added.
+  public var retry: Milliseconds { Milliseconds(1_000) }
+  /// The longest such wait, without the random half.
+  public var retryLimit: Milliseconds { Milliseconds(300_000) }
+  /// The rest after the first kick; it doubles each time, and a random half is added.
+  public var kickRest: Milliseconds { Milliseconds(1_800_000) }
+  /// The rest after the first refusal; it doubles each time, and a random half is added.
+  public var refusalRest: Milliseconds { Milliseconds(1_800_000) }
+  /// The longest rest after a kick or a refusal, without the random half: 4 hours.
+  public var restLimit: Milliseconds { Milliseconds(14_400_000) }
+  /// Within this time of an orderly close that was answered at once another one is not.
+  public var closePeriod: Milliseconds { Milliseconds(3_600_000) }
+  /// Whether user name and password come from an authentication over HTTPS (device guide 3.2).
+  public var usesToken: Bool { false }
+  #else
   /// The wait after the first failure; it doubles each time, and a random half is added.
   public var retry = Milliseconds(1_000)
   /// The longest such wait, without the random half.
@@ -161,6 +183,7 @@ public struct ReconnectSettings: Sendable {
   public var closePeriod = Milliseconds(3_600_000)
   /// Whether user name and password come from an authentication over HTTPS (device guide 3.2).
   public var usesToken = false
+  #endif
 
   /// After so long a connection counts as one that lasted.
   var steadyAfter: Milliseconds { Milliseconds(60_000) }

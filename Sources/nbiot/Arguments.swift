@@ -4,6 +4,7 @@ internal import CoAPMessage
 internal import OpenSSLSupport
 internal import Platform
 internal import PlatformCoAP
+internal import PlatformMQTT
 
 /// The security layers that the command line offers.
 enum SecurityArgument: String, ExpressibleByArgument, CaseIterable {
@@ -119,14 +120,15 @@ struct EndpointArgument {
   let port: UInt16?
   /// The protection selected by a URI's scheme; `nil` without a scheme.
   let security: SecurityArgument?
+  /// The transport of MQTT selected by a URI's scheme; `nil` without such a scheme.
+  let mqtt: MQTTTransport?
   /// The source of the value.
   let origin: String
 
   /// Parses an option's value; an error ends the program with its reason.
   static func read(_ text: String) throws -> EndpointArgument {
-    let bytes = Array(text.utf8)
     do throws(EndpointError) {
-      return EndpointArgument(try EndpointText(bytes.span), of: bytes, "--endpoint")
+      return try EndpointArgument(text, "--endpoint")
     } catch {
       // ArgumentParser names option and value.
       throw ValidationError("\(error)")
@@ -135,15 +137,21 @@ struct EndpointArgument {
 
   /// Parses a setting; an error ends the program with its reason and the setting's source.
   init(_ setting: Setting<String>) throws {
-    let bytes = Array(setting.value.utf8)
     do throws(EndpointError) {
-      self.init(try EndpointText(bytes.span), of: bytes, setting.origin)
+      try self.init(setting.value, setting.origin)
     } catch {
       throw ValidationError("\(setting.origin) \(setting.value): \(error)")
     }
   }
 
-  private init(_ endpoint: EndpointText, of bytes: [UInt8], _ origin: String) {
+  private init(_ text: String, _ origin: String) throws(EndpointError) {
+    var bytes = Array(text.utf8)
+    let scheme = MQTTScheme(bytes.span)
+    if let scheme { bytes = Array(bytes[scheme.endpoint]) }
+    let endpoint = try EndpointText(bytes.span)
+    // Two schemes, one behind the other.
+    guard scheme == nil || endpoint.scheme == .none else { throw .scheme }
+    mqtt = scheme?.transport
     self.origin = origin
     host = String(decoding: bytes[endpoint.host], as: UTF8.self)
     port = endpoint.port == 0 ? nil : endpoint.port

@@ -95,7 +95,7 @@ struct DeviceOptions: ParsableArguments {
   var security: SecurityArgument {
     if let given = protection.given { return given }
     // An endpoint without a scheme says nothing of it: the file's protection holds for another address, too.
-    let isConfigured = (try? place.argument()) == nil
+    let isConfigured = (try? place.argument(transport)) == nil
     if !isConfigured, let scheme = endpoint?.security { return scheme }
     let configured = config?.endpoint(.coap).flatMap { try? EndpointArgument($0) }
     return config?.security ?? configured?.security ?? .symmetric
@@ -279,8 +279,8 @@ extension MQTTLinkFailure {
     case .signing: .undelivered
     case .connection(let failure):
       switch failure {
-      case .refused, .unknownAuthority, .expired, .certificate, .serverName, .oldVersion,
-        .handshake:
+      case .refused, .unknownAuthority, .expired, .notYetValid, .invalidAuthority, .weakSignature,
+        .weakKey, .wrongPurpose, .certificate, .serverName, .oldVersion, .handshake:
         .unauthenticated
       case .unreachable, .timedOut: hasAnswered ? .undelivered : .unreachable
       case .library: .undelivered

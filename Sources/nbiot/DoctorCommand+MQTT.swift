@@ -13,7 +13,7 @@ internal import SystemClocks
 extension DoctorCommand {
   /// What carries the packets.
   var mqttTransport: MQTTTransport {
-    device.mqtt.transport(device.socket, device.authorities, device.config)
+    device.mqtt.transport(device.socket, device.authorities, device.endpoint, device.config)
   }
 
   func runOverMQTT(

@@ -12,9 +12,15 @@ struct EndpointOption: ParsableArguments {
   )
   var given: EndpointArgument?
 
-  /// The endpoint of the option or the environment.
-  func argument() throws -> EndpointArgument? {
-    try given ?? Variable.endpoint.setting.map { try EndpointArgument($0) }
+  /// The endpoint of the option or the environment, for that transport.
+  func argument(_ transport: TransportArgument) throws -> EndpointArgument? {
+    let argument = try given ?? Variable.endpoint.setting.map { try EndpointArgument($0) }
+    if let argument, argument.mqtt != nil, transport == .coap {
+      throw ValidationError(
+        "\(argument.origin) is for MQTT by its scheme: give --transport mqtt where a command has it"
+      )
+    }
+    return argument
   }
 
   /// The endpoint of the option, the environment or a configuration for that transport.
@@ -22,7 +28,7 @@ struct EndpointOption: ParsableArguments {
     or config: ConfigurationFile?,
     _ transport: TransportArgument
   ) throws -> EndpointArgument? {
-    try argument() ?? config?.endpoint(transport).map { try EndpointArgument($0) }
+    try argument(transport) ?? config?.endpoint(transport).map { try EndpointArgument($0) }
   }
 }
 

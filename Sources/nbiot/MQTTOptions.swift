@@ -124,13 +124,15 @@ struct MQTTConnectionOptions: ParsableArguments {
     plain || file?.usesTLS == false && authorities.file == nil
   }
 
-  /// What carries the packets.
+  /// What carries the packets: an endpoint's scheme says it, or the options do.
   func transport(
     _ socket: WebSocketOptions,
     _ authorities: AuthoritiesOption,
+    _ endpoint: EndpointArgument?,
     _ file: ConfigurationFile?
   ) -> MQTTTransport {
-    switch (socket.isUsed(file), isPlain(authorities, file)) {
+    if let transport = endpoint?.mqtt { return transport }
+    return switch (socket.isUsed(file), isPlain(authorities, file)) {
     case (false, false): .tls
     case (false, true): .tcp
     case (true, false): .secureWebSocket
@@ -142,18 +144,20 @@ struct MQTTConnectionOptions: ParsableArguments {
   func settings(
     _ socket: WebSocketOptions,
     _ authorities: AuthoritiesOption,
+    _ endpoint: EndpointArgument?,
     _ signMethod: SignMethod,
     _ file: ConfigurationFile?
   ) throws -> MQTTClientSettings {
-    var settings = MQTTClientSettings(transport(socket, authorities, file))
+    var settings = MQTTClientSettings(transport(socket, authorities, endpoint, file))
     settings.webSocketPath = try socket.path(file)
     settings.keepAlive = try keepAlive(file)
     settings.isClean = givenCleanSession.map { $0 == .yes } ?? file?.isCleanSession ?? true
     settings.signMethod = signMethod
     settings.wantsNotices = notices || file?.wantsNotices == true
     guard settings.transport.isSecure else {
+      let reason = plain ? "--plain" : endpoint?.mqtt != nil ? endpoint?.origin : nil
       Console.complain(
-        "warning: \(plain ? "--plain" : "tls = no") sends everything in the clear, and whoever is on the way can "
+        "warning: \(reason ?? "tls = no") sends everything in the clear, and whoever is on the way can "
           + "change it; the platform may refuse it"
       )
       return settings
@@ -181,12 +185,26 @@ extension DeviceOptions {
 
 extension MQTTConnectionOptions {
   /// Refuses what contradicts the connection.
-  func check(_ endpoint: EndpointArgument?, _ authorities: AuthoritiesOption) throws {
+  func check(
+    _ endpoint: EndpointArgument?,
+    _ socket: WebSocketOptions,
+    _ authorities: AuthoritiesOption
+  ) throws {
     if plain, authorities.file != nil {
       throw ValidationError("--plain verifies no server: give --ca-file or --plain, not both")
     }
     if let endpoint, endpoint.security != nil {
       throw ValidationError("\(endpoint.origin) is for CoAP by its scheme: give HOST:PORT for MQTT")
+    }
+    guard let endpoint, let transport = endpoint.mqtt else { return }
+    let isOther =
+      plain && transport.isSecure || socket.websocket && !transport.isWebSocket
+      || authorities.file != nil && !transport.isSecure
+    if isOther {
+      throw ValidationError(
+        "\(endpoint.origin) says by its scheme how the platform is reached: leave out --plain, --websocket and "
+          + "--ca-file where they say otherwise"
+      )
     }
   }
 }
@@ -228,7 +246,7 @@ struct MQTTDeviceOptions: ParsableArguments {
     get throws { try place.argument(or: names.config, .mqtt) }
   }
 
-  func validate() throws { try connection.check(try endpoint, authorities) }
+  func validate() throws { try connection.check(try endpoint, socket, authorities) }
 
   /// Creates a client, reading its secret.
   func makeClient(
@@ -240,7 +258,13 @@ struct MQTTDeviceOptions: ParsableArguments {
     let clientID = client.setting(names.config)
     _ = try names.identity(clientID: clientID, deviceNames: deviceNames.rule)
     let signMethod = method.given ?? names.config?.signMethod ?? .hmacmd5
-    var settings = try connection.settings(socket, authorities, signMethod.method, names.config)
+    var settings = try connection.settings(
+      socket,
+      authorities,
+      try endpoint,
+      signMethod.method,
+      names.config
+    )
     settings.timestamp = time.milliseconds
     if trace.verbose { settings.onPacket = MQTTTrace().show }
     adjustMQTT(&settings)
@@ -277,14 +301,20 @@ extension DeviceOptions {
       [("--security", protection.given != nil), ("--session-file", session.sessionFile != nil)]
       + givenForCoAP + givenForDTLS.filter { $0.name != "--ca-file" }
     try Contradiction.check(others, belongTo: "CoAP", give: "--transport coap")
-    try mqtt.check(endpoint, authorities)
+    try mqtt.check(endpoint, socket, authorities)
   }
 
   /// The configuration of a client over MQTT.
   func mqttConfiguration(
     adjusting adjust: (inout MQTTClientSettings) -> Void
   ) throws -> DeviceClientConfiguration {
-    var settings = try mqtt.settings(socket, authorities, signMethod.method, config)
+    var settings = try mqtt.settings(
+      socket,
+      authorities,
+      endpoint,
+      signMethod.method,
+      config
+    )
     settings.timestamp = time.milliseconds
     if trace.verbose { settings.onPacket = MQTTTrace().show }
     adjust(&settings)

@@ -45,7 +45,8 @@ extension RegisterCommand {
         "TLS verifies the server: give --ca-file FILE with the platform's root certificate"
       )
     }
-    var settings = MQTTClientSettings(socket.isUsed(config) ? .secureWebSocket : .tls)
+    let isWebSocket = try mqttEndpoint()?.mqtt?.isWebSocket ?? socket.isUsed(config)
+    var settings = MQTTClientSettings(isWebSocket ? .secureWebSocket : .tls)
     settings.webSocketPath = try socket.path(config)
     settings.authorities = try authorities.use(InputText.read)
     settings.registration = connection.unregistered ? .unregistered : .preregistered

@@ -7,6 +7,7 @@ internal import HTTPSTransfer
 internal import OpenSSLSupport
 internal import Platform
 internal import PlatformHTTPS
+internal import PlatformMQTT
 
 /// Dynamic registration: obtains a device secret for a device that has its product's secret.
 struct RegisterCommand: AsyncParsableCommand {
@@ -101,7 +102,7 @@ struct RegisterCommand: AsyncParsableCommand {
   /// The platform's address for registrations over CoAP.
   private func endpoint() throws -> EndpointArgument? {
     guard over == .coap else { return nil }
-    let given = try coap.place.argument()
+    let given = try coap.place.argument(.coap)
     if given == nil, let configured = config?.endpoint(.coap) {
       let endpoint = try EndpointArgument(configured)
       guard endpoint.security ?? config?.security == .dtls else {
@@ -135,6 +136,10 @@ struct RegisterCommand: AsyncParsableCommand {
       try Contradiction.check(givenForMQTT, belongTo: "MQTT", give: "--over mqtt")
     } else if let endpoint = try mqttEndpoint(), endpoint.security != nil {
       throw ValidationError("\(endpoint.origin) is for CoAP by its scheme: give HOST:PORT for MQTT")
+    } else if let endpoint = try mqttEndpoint(), endpoint.mqtt?.isSecure == false {
+      throw ValidationError(
+        "a device registers over TLS: \(endpoint.origin) takes mqtts:// or wss://"
+      )
     }
     if let file = secret.file,
       PrivateFile.target(of: file) == PrivateFile.target(of: secretFile)

@@ -304,6 +304,26 @@ struct MQTTAgentTests {
     world.stop()
   }
 
+  @Test(arguments: ["yes", "no"])
+  func `a report that its reply refuses is rejected`(replies: String) throws {
+    let world = try World()
+    try world.configure(["replies = \(replies)"])
+    let agent = try world.agent(["--once"])
+    let topic = "/sys/\(World.device)/thing/event/property/post"
+    let method = #""version":"1.0","method":"thing.event.property.post""#
+    agent.write("\(topic)\t{\"id\":\"7\",\(method),\"params\":5}\n")
+    agent.write("\(topic)\t{\"id\":\"8\",\(method),\"params\":{\"power\":{\"value\":\"on\"}}}\n")
+    agent.endInput()
+    agent.wait()
+    let first = replies == "yes" ? "rejected 1 reply=460" : "delivered 1"
+    #expect(
+      Set(agent.lines) == ["accepted 1", "accepted 2", first, "delivered 2"],
+      "\(agent.output)\(agent.log)"
+    )
+    #expect(agent.status == (replies == "yes" ? 1 : 0))
+    world.stop()
+  }
+
   @Test func `each line is delivered by a run with --once`() throws {
     let world = try World()
     let agent = try world.agent(["--once"])

@@ -50,7 +50,17 @@ struct MQTTConfigurationTests {
       ":6: client-id takes 1 to 64 bytes without |"
     ),
     ("answer-time = 0", ":6: answer-time takes 1 to 3600 s"),
-    ("endpoint = coap://h:1", ":6: endpoint takes HOST, HOST:PORT or [ADDRESS]:PORT"),
+    ("endpoint = coap://h:1", ":6: endpoint: the scheme is none of mqtt, mqtts, ws and wss"),
+    ("endpoint = http://h:1", ":6: endpoint: the scheme is none of mqtt, mqtts, ws and wss"),
+    ("endpoint = mqtts://coap://h", ":6: endpoint: the scheme is none of mqtt, mqtts, ws and wss"),
+    ("endpoint = mqtts://", ":6: endpoint: no host"), ("endpoint = :1883", ":6: endpoint: no host"),
+    ("endpoint = wss://h/mqtt", ":6: endpoint: a path or a query"),
+    ("endpoint = h:0", ":6: endpoint: a port is 1 to 65535"),
+    ("endpoint = h:99999", ":6: endpoint: a port is 1 to 65535"),
+    ("endpoint = h_ä", ":6: endpoint: neither a name nor an address"),
+    ("endpoint = [h]:1", ":6: endpoint: no IPv6 address in brackets"),
+    ("endpoint = mqtt://h\ntls = yes", ":6: endpoint: the scheme is not that of `tls`"),
+    ("endpoint = mqtts://h\nwebsocket = yes", ":6: endpoint: the scheme is not that of `tls`"),
     ("websocket-path = mqtt", ":6: websocket-path takes a path from /"),
     ("on-request = /nowhere/it", ":6: on-request: no file that can be run"),
     ("desired = a b", ":6: desired takes names of properties"),
@@ -74,6 +84,7 @@ struct MQTTConfigurationTests {
   @Test(arguments: [
     [], ["transport = mqtt", "keep-alive = 30", "in-flight = 16", "clean-session = no"],
     ["websocket = yes", "websocket-path = /ws", "keep-alive = 1200"],
+    ["endpoint = wss://h:8443/", "tls = yes"], ["endpoint = MQTTS://[::1]", "websocket = no"],
     ["endpoint = [::1]:8883", "on-request = /bin/true", "desired = a,b", "firmware-version = 1"],
   ])
   func `a good file is good`(lines: [String]) throws {
@@ -119,6 +130,8 @@ struct MQTTConfigurationTests {
   @Test func `without TLS it warns, and TLS needs authorities`() throws {
     let plain = try check(["tls = no"], without: "ca-file")
     #expect(plain.status == 0 && plain.log == "warning not-encrypted tls=no\n")
+    let scheme = try check(["endpoint = mqtt://h"], without: "ca-file")
+    #expect(scheme.status == 0 && scheme.log == "warning not-encrypted tls=no\n")
     let missing = try check([], without: "ca-file")
     #expect(missing.status == 2 && missing.log.hasSuffix(": missing: ca-file\n"))
   }

@@ -7,6 +7,37 @@ import Testing
 
 @Suite("A channel over Paho, with mosquitto as its peer")
 struct ChannelTests {
+  @Test(arguments: [ChannelTransport.tcp, .tls, .webSocket, .secureWebSocket])
+  func `small packets do not wait for each other`(transport: ChannelTransport) throws {
+    let broker = try Mosquitto()
+    let client = try Client(transport, of: broker)
+    try client.connect()
+    #expect(client.next() == .event(.connected(hasSession: false)))
+    let ports = broker.ports
+    let all = [ports.tcp, ports.tls, ports.webSocket, ports.secureWebSocket]
+    let sockets = (0..<1_024 as Range<Int32>).filter { all.contains(Self.peerPort(of: $0)) }
+    #expect(!sockets.isEmpty)
+    for socket in sockets {
+      var value: Int32 = 0
+      var length = socklen_t(MemoryLayout<Int32>.size)
+      let code = unsafe getsockopt(socket, Int32(IPPROTO_TCP), TCP_NODELAY, &value, &length)
+      #expect(code == 0 && value != 0)
+    }
+  }
+
+  /// The port that a descriptor is connected to; 0 where it is to none.
+  private static func peerPort(of descriptor: Int32) -> UInt16 {
+    var address = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    let code = unsafe withUnsafeMutablePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe getpeername(descriptor, $0, &length)
+      }
+    }
+    return code == 0 && address.sin_family == sa_family_t(AF_INET)
+      ? UInt16(bigEndian: address.sin_port) : 0
+  }
+
   @Test(
     arguments: [.tcp, .tls, .webSocket, .secureWebSocket] as [ChannelTransport],
     [.v3_1, .v3_1_1] as [MQTTVersion]

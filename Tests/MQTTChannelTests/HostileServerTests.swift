@@ -57,6 +57,51 @@ struct HostileServerTests {
     #expect(told == .message("a/b", [0x21], .atMostOnce), "\(name)")
   }
 
+  @Test func `a connection that ends is no refusal of what was asked for`() throws {
+    let server = try FakeServer { connection, _ in
+      connection.accept()
+      _ = connection.packet(ofType: 8)
+    }
+    let client = try connected(server)
+    for number in 1...16 as ClosedRange<UInt32> {
+      let filter = Array("a/\(number)".utf8)
+      let isAsked = client.channel.subscribe(
+        to: filter.span,
+        quality: .atLeastOnce,
+        number: number
+      )
+      #expect(isAsked)
+    }
+    guard case .event(.lost)? = client.next() else {
+      Issue.record("told of more than the end")
+      return
+    }
+  }
+
+  @Test func `a SUBACK with 128 is a refusal, and another number that none is`() throws {
+    let server = try FakeServer { connection, _ in
+      connection.accept()
+      for code in [0x80, 1, 0] as [UInt8] {
+        guard let packet = connection.packet(ofType: 8) else { return }
+        connection.send([0x90, 3, packet[2], packet[3], code])
+      }
+      connection.waitForEnd()
+    }
+    let client = try connected(server)
+    let filter = Array("a/b".utf8)
+    for (number, quality) in [(1, nil), (2, .atLeastOnce), (3, .atMostOnce)]
+      as [(UInt32, MQTTQuality?)]
+    {
+      let isAsked = client.channel.subscribe(
+        to: filter.span,
+        quality: .atLeastOnce,
+        number: number
+      )
+      #expect(isAsked)
+      #expect(client.next() == .event(.subscribed(number, quality)))
+    }
+  }
+
   @Test func `quality 2 is never handed over`() throws {
     let server = try FakeServer { connection, _ in
       connection.accept()

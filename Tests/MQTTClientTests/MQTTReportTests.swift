@@ -79,6 +79,40 @@ struct MQTTReportTests {
     await client.close()
   }
 
+  @Test(arguments: [#""id":"8","#, "", #""id":null,"#])
+  func `a reply with another id counts where none with its own comes`(id: String) async throws {
+    let platform = try FakePlatform()
+    // Longer than the suite may take.
+    let client = try platform.client { $0.replyTimeout = Milliseconds(3_600_000) }
+    let topic = FakePlatform.topics + "event/property/post"
+    let sending = Task {
+      try await client.publish(Array(#"{"id":"7","params":{}}"#.utf8), to: topic)
+    }
+    _ = await platform.next()
+    await platform.send(topic + "_reply", "{\(id)\"code\":460}", afterSubscriptions: 1)
+    await #expect {
+      try await sending.value
+    } throws: {
+      guard case DeviceClientError.undelivered(let receipt) = $0 else { return false }
+      return receipt.result.replyCode == 460 && receipt.result.outcome == .rejected
+    }
+    await client.close()
+  }
+
+  @Test func `a reply with another id does not take the place of its own`() async throws {
+    let platform = try FakePlatform()
+    let client = try platform.client()
+    let topic = FakePlatform.topics + "event/property/post"
+    let sending = Task {
+      try await client.publish(Array(#"{"id":"7","params":{}}"#.utf8), to: topic)
+    }
+    _ = await platform.next()
+    await platform.send(topic + "_reply", #"{"id":"6","code":460}"#, afterSubscriptions: 1)
+    await platform.send(topic + "_reply", #"{"id":"7","code":200}"#, afterSubscriptions: 1)
+    #expect(try await sending.value.result.replyCode == 200)
+    await client.close()
+  }
+
   @Test func `256 KB is sent, and one byte more is not`() async throws {
     let broker = try Mosquitto()
     let client = try client(broker, .tcp)

@@ -120,6 +120,77 @@ struct MQTTLinkTests {
     #expect(world.events() == [])
   }
 
+  private static let bad = "/pk/device/user/bad"
+
+  /// Connects once the link may, with a report to that topic under way, and has `end` end the connection; how the
+  /// report ended.
+  private func verdict(
+    _ world: World,
+    topic: String = Self.bad,
+    isDelivered: Bool = false,
+    _ end: (World) -> Void
+  ) -> ReportVerdict {
+    world.advance(400)
+    _ = world.events()
+    #expect(world.begin(1, topic: topic))
+    world.accept()
+    #expect(world.events() == [.connected(hasSession: false)])
+    if let number = world.wire.published.last?.number, isDelivered {
+      world.wire.tell(.delivered(number))
+      _ = world.events()
+    }
+    end(world)
+    _ = world.events()
+    return world.link.ending.verdict
+  }
+
+  @Test(arguments: [MQTTLoss.closed, .broken])
+  func `a topic at which connections end steps aside, and is no other device`(loss: MQTTLoss) throws
+  {
+    let world = try World()
+    let end = { (world: World) in world.wire.tell(.lost(loss)) }
+    #expect(verdict(world, end) == .unreachable)
+    for _ in 0..<4 {
+      #expect(verdict(world, end) == .later && world.link.ending.wasSent)
+      #expect(world.link.rest.reason == (loss == .closed ? .closed : .lost))
+      #expect(world.link.rest.until <= world.now + Milliseconds(450_000))
+    }
+  }
+
+  @Test func `a topic that is not acknowledged for the second time steps aside`() throws {
+    let world = try World()
+    #expect(verdict(world) { $0.advance(60) } == .unreachable)
+    #expect(verdict(world) { $0.advance(60) } == .later)
+    // One that is acknowledged meanwhile is none.
+    #expect(verdict(world, isDelivered: true) { $0.wire.tell(.lost(.broken)) } == .delivered)
+    #expect(verdict(world) { $0.advance(60) } == .unreachable)
+  }
+
+  @Test func `what ends without having to do with a report blames none`() throws {
+    let world = try World()
+    for topic in ["a", "b", "a", "b"] {
+      let ended = verdict(world, topic: "/pk/device/user/" + topic) {
+        $0.wire.tell(.lost(.broken))
+      }
+      #expect(ended == .unreachable)
+    }
+    for _ in 0..<3 {
+      let ended = verdict(world) {
+        $0.advance(20)
+        $0.wire.tell(.lost(.broken))
+      }
+      #expect(ended == .unreachable)
+    }
+  }
+
+  @Test func `two orderly closes without a report are another device still`() throws {
+    let world = try World()
+    for reason in [RestReason.closed, .suspectedTwin] {
+      #expect(verdict(world, isDelivered: true) { $0.wire.tell(.lost(.closed)) } == .delivered)
+      #expect(world.link.rest.reason == reason)
+    }
+  }
+
   @Test func `a connection that does not come about in time is given up`() throws {
     let world = try World()
     world.begin(1)

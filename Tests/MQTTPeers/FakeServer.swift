@@ -1,15 +1,16 @@
 internal import Foundation
 
-/// A TCP socket that listens on a port of 127.0.0.1 which the system chose.
+/// A TCP socket that listens on a port of 127.0.0.1, which the system chooses unless it is given.
 package struct ListeningSocket: Sendable {
   package let descriptor: Int32
   package let port: UInt16
 
-  package init() throws {
+  package init(port wanted: UInt16 = 0) throws {
     descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    address.sin_port = wanted.bigEndian
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let descriptor = descriptor
     let result = unsafe withUnsafeMutablePointer(to: &address) {

@@ -56,6 +56,9 @@ struct ReconnectPolicyTests {
     policy.handleConnected(at: hour)
     policy.handleEnding(.closed, at: hour, random: 0)
     #expect(policy.notBefore == hour && policy.reason == .closed)
+    // A topic that the platform does not take is no other device.
+    policy.handleEnding(.closedAtReport, at: hour, random: 0)
+    #expect(policy.notBefore == hour + Milliseconds(1_000) && policy.reason == .closed)
   }
 
   @Test func `a kick rests half an hour, doubled to four hours, and is forgotten after a day`() {

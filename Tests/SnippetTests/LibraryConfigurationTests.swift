@@ -92,7 +92,10 @@ struct LibraryConfigurationTests {
         ),
         ("config.keep_session = 1; config.notices = 1; config.reports_only = 1", 0),
         ("config.keep_session = 2", -1), ("config.notices = 2", -1),
-        ("config.reports_only = 2", -1),
+        ("config.reports_only = 2", -1), ("config.ignore_replies = 1", 0),
+        ("config.ignore_replies = 2", -1), ("config.thing_model = \"{}\"", 0),
+        ("config.thing_model = \"{\"", -1),
+        ("config.thing_model = \"\"", -1),
         // Of CoAP alone.
         ("config.security = 1", -1), ("config.timing = 1", -1), ("config.server_name = \"x\"", -1),
         ("config.token_lifetime = 1", -1), ("config.radio_hint = hint", -1),
@@ -113,7 +116,9 @@ struct LibraryConfigurationTests {
       [
         ("(void)0", 0), ("config.websocket = 1", -1), ("config.plain = 1", -1),
         ("config.keep_session = 1", -1), ("config.notices = 1", -1),
-        ("config.reports_only = 1", -1), ("config.sign_method = 1", -1),
+        ("config.reports_only = 1", -1), ("config.thing_model = \"{}\"", -1),
+        ("config.ignore_replies = 1", -1),
+        ("config.sign_method = 1", -1),
         ("config.in_flight = 1", -1), ("config.keep_alive = 300", -1),
         ("config.answer_time = 30", -1), ("config.websocket_path = \"/mqtt\"", -1),
         ("config.firmware_version = \"1.0\"", -1), ("config.desired = \"power\"", -1),

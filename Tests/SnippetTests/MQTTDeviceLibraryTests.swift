@@ -131,6 +131,24 @@ struct MQTTDeviceLibraryTests {
     #expect(try device.end() == 0)
   }
 
+  @Test func `what the thing model forbids is answered with 460 and not handed over`() throws {
+    let world = try ListeningWorld()
+    try world.scratch.write(
+      #"{"properties":[{"identifier":"power","accessMode":"rw","dataType":{"type":"text","specs":{"length":"16"}}}]}"#,
+      to: "model.json"
+    )
+    let model = world.scratch.url.appending(path: "model.json").path
+    let device = try world.connectedDevice(["thing_model=\(model)"])
+    let wrong = try world.push("property-set", ["--params", #"{"power":1}"#])
+    let refused = try device.next("message-refused ")
+    #expect(refused.hasPrefix("message-refused 460 not-of-the-model "), "\(refused)")
+    #expect(try wrong.output().text.contains("460"))
+    let right = try world.push("property-set", ["--params", #"{"power":"on"}"#])
+    try device.write("reply \(try device.request("property-set")) 200")
+    #expect(try right.output().status == 0)
+    #expect(try device.end() == 0)
+  }
+
   @Test func `a firmware is started once, resumed, and told to the platform`() throws {
     let world = try ListeningWorld()
     let device = try world.connectedDevice(["firmware_version=1.0.0", "desired=power,level"])

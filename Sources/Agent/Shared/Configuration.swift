@@ -16,7 +16,7 @@ package struct Configuration: ~Copyable {
   /// The command line, which contains the file's path.
   let arguments: Arguments
   #if MQTT
-  private var values = InlineArray<35, Value>(repeating: Value())
+  private var values = InlineArray<36, Value>(repeating: Value())
   #else
   private var values = InlineArray<34, Value>(repeating: Value())
   #endif

@@ -50,7 +50,14 @@ enum Phrase: UInt8 {
     @_lifetime(immortal)
     get {
       #if MQTT
-      if self == .unreadableModel { return Span("the thing model cannot be read" as StaticString) }
+      switch self {
+      case .unreadableModel: return Span("the thing model cannot be read" as StaticString)
+      case .badScheme:
+        return Span(": the scheme is none of mqtt, mqtts, ws and wss" as StaticString)
+      case .otherSecurity:
+        return Span(": the scheme is not that of `tls` and `websocket`" as StaticString)
+      default: break
+      }
       #endif
       return Self.texts.word(Int(rawValue))
     }

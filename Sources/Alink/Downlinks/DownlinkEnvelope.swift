@@ -95,6 +95,7 @@ struct DownlinkEnvelope {
 
 extension JSONReader {
   /// The next token, with this target's error.
+  @inline(never)
   mutating func token() throws(AlinkMessageError) -> PayloadToken? {
     do throws(JSONError) { return try nextToken() } catch { throw .malformed }
   }

@@ -90,16 +90,18 @@ extension HeldDevice {
   }
 
   /// The host of an endpoint, the product's own in `domain` without one, and its port unless the configuration sets
-  /// it.
+  /// it; `range` is where the endpoint stands, all of the text without one.
   static func readHost(
     _ config: nbiot_config,
     _ identity: DeviceIdentity,
+    within range: Range<Int>? = nil,
     scheme: EndpointText.Scheme,
     domain: StaticString,
     _ host: inout FixedBytes<256>,
     _ port: inout UInt16
   ) throws(LibraryError) {
-    let name = unsafe text(config.host)
+    var name = unsafe text(config.host)
+    if let range { name = name.extracting(range) }
     do throws(EndpointError) {
       let given = unsafe config.host != nil
       let endpoint = given ? try EndpointText(name) : nil

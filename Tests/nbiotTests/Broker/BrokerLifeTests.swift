@@ -1,4 +1,5 @@
 import Foundation
+import MQTTPeers
 import TestSupport
 import Testing
 
@@ -107,6 +108,33 @@ struct BrokerLifeTests {
     _ = try fourth.next("disconnected")
     #expect(try MQTTClient(try simulator.settings()).next("failed").name == "failed")
     #expect(try await broker(["restart"]).status == 0)
+    #expect(try simulator.code(try simulator.settings()) == 0)
+    try simulator.stop()
+  }
+
+  @Test(arguments: [true, false])
+  func `a restart waits for a port that another socket has meanwhile`(isFreed: Bool) async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtt"])
+    func broker(_ action: String) async throws -> Run {
+      try await nbiot(["broker", action, "--at", simulator.control])
+    }
+    let port = try #require(simulator.ports["mqtt"])
+    #expect(try await broker("stop").status == 0)
+    let other = try ListeningSocket(port: UInt16(port))
+    if isFreed {
+      // A thread of its own: tasks wait for each other. mosquitto has tried and failed by then.
+      Thread.detachNewThread {
+        Thread.sleep(forTimeInterval: 1)
+        other.close()
+      }
+    }
+    let restart = try await broker("restart")
+    #expect(restart.status == (isFreed ? 0 : 3), "\(restart.errors)")
+    if !isFreed {
+      #expect(restart.errors.contains("mqtt \(port)") && restart.errors.contains("in use"))
+      other.close()
+      #expect(try await broker("restart").status == 0)
+    }
     #expect(try simulator.code(try simulator.settings()) == 0)
     try simulator.stop()
   }

@@ -133,6 +133,21 @@ struct MQTTPublishTests {
       ["--transport", "mqtt", "--endpoint", "coap://127.0.0.1"],
       "--endpoint is for CoAP by its scheme: give HOST:PORT for MQTT"
     ),
+    (
+      ["--endpoint", "mqtts://127.0.0.1"], "--endpoint is for MQTT by its scheme: give --transport"
+    ),
+    (
+      ["--transport", "mqtt", "--endpoint", "mqtts://127.0.0.1", "--plain"],
+      "--endpoint says by its scheme how the platform is reached"
+    ),
+    (
+      ["--transport", "mqtt", "--endpoint", "mqtt://127.0.0.1", "--websocket"],
+      "--endpoint says by its scheme how the platform is reached"
+    ),
+    (
+      ["--transport", "mqtt", "--endpoint", "ws://127.0.0.1", "--ca-file", "x"],
+      "--endpoint says by its scheme how the platform is reached"
+    ),
   ])
   func `a contradiction is refused before anything is sent`(
     options: [String],
