@@ -405,17 +405,21 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
 extension ChannelSettings {
   /// Appends the server's address as the library reads it, with a zero byte at its end.
   ///
-  /// A dot at the end of a name, which makes it absolute, is left out: the certificate's name has none.
+  /// A dot at the end of a name, which makes it absolute, is left out: the certificate's name has none. An IPv6 address
+  /// has no brackets where there is a certificate: the library would look for them in it. It takes the last colon for
+  /// the port's.
   func writeAddress(into output: inout ByteWriter) throws(CapacityError) {
     try output.append(transport.scheme)
     let name = host.bytes
     var count = name.count
     if count > 1, name[count - 1] == UInt8(ascii: ".") { count -= 1 }
-    var isIPv6 = false
-    for index in name.indices where name[index] == UInt8(ascii: ":") { isIPv6 = true }
-    if isIPv6 { try output.append(UInt8(ascii: "[")) }
+    var isBracketed = false
+    for index in name.indices where name[index] == UInt8(ascii: ":") {
+      isBracketed = !transport.isSecure
+    }
+    if isBracketed { try output.append(UInt8(ascii: "[")) }
     try output.append(name.extracting(0..<count))
-    if isIPv6 { try output.append(UInt8(ascii: "]")) }
+    if isBracketed { try output.append(UInt8(ascii: "]")) }
     try output.append(UInt8(ascii: ":"))
     try output.append(decimal: UInt64(port))
     if transport.isWebSocket { try output.append(path.bytes) }

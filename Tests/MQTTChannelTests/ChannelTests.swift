@@ -70,6 +70,17 @@ struct ChannelTests {
     #expect(client.next() == .event(.connected(hasSession: false)))
   }
 
+  @Test(
+    .enabled(if: Mosquitto.hasIPv6, "this machine has no ::1"),
+    arguments: [.tcp, .tls, .webSocket, .secureWebSocket] as [ChannelTransport]
+  )
+  func `a broker is known by its IPv6 address`(transport: ChannelTransport) throws {
+    let broker = try Mosquitto(address: "::1")
+    let client = try Client(transport, of: broker, host: "::1")
+    try client.connect()
+    #expect(client.next() == .event(.connected(hasSession: false)))
+  }
+
   @Test func `what the program does about SIGPIPE stays, and a broken connection does not end it`()
     throws
   {

@@ -9,7 +9,7 @@ package struct BrokerError: Error, CustomStringConvertible {
 
 /// Debian's mosquitto in a process and a folder of one test's own, with a listener for each transport.
 package final class Mosquitto {
-  /// A port of 127.0.0.1 for each transport.
+  /// A port of its address for each transport.
   package struct Ports {
     package var tcp: UInt16 = 0
     package var tls: UInt16 = 0
@@ -20,6 +20,7 @@ package final class Mosquitto {
   package private(set) var ports = Ports()
   package let folder: URL
   private let certificate: String
+  private let address: String
   private let settings: String
   private var process: Process?
 
@@ -28,10 +29,12 @@ package final class Mosquitto {
   /// Without mosquitto the test is cancelled, and fails under NBIOT_REQUIRE_PEERS=1.
   package init(
     certificate: String = "good",
+    address: String = "127.0.0.1",
     settings: String = "allow_anonymous true",
     users: [String: String] = [:]
   ) throws {
     self.certificate = certificate
+    self.address = address
     self.settings = settings
     folder = URL.temporaryDirectory.appending(path: "nbiot-mosquitto-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
@@ -120,7 +123,7 @@ package final class Mosquitto {
     let certificates = try MQTTCertificates.directory()
     func secure(_ port: UInt16) -> String {
       """
-      listener \(port) 127.0.0.1
+      listener \(port) \(address)
       certfile \(certificates.appending(path: certificate + ".pem").path)
       keyfile \(certificates.appending(path: certificate + ".key").path)
       ciphers DEFAULT:@SECLEVEL=0
@@ -131,9 +134,9 @@ package final class Mosquitto {
       user root
       log_dest stderr
       \(settings.replacingOccurrences(of: "FOLDER", with: folder.path))
-      listener \(ports.tcp) 127.0.0.1
+      listener \(ports.tcp) \(address)
       \(secure(ports.tls))
-      listener \(ports.webSocket) 127.0.0.1
+      listener \(ports.webSocket) \(address)
       protocol websockets
       \(secure(ports.secureWebSocket))
       protocol websockets
@@ -155,6 +158,11 @@ package final class Mosquitto {
     try process.start()
     process.waitUntilExit()
   }
+
+  /// Whether the machine has the address ::1.
+  package static let hasIPv6 =
+    (try? String(contentsOfFile: "/proc/net/if_inet6", encoding: .utf8))?
+    .contains("00000000000000000000000000000001") == true
 
   private static func find(_ name: String) -> String {
     for folder in ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"] {

@@ -42,7 +42,7 @@ authorityKeyIdentifier = none
 [server]
 keyUsage = critical, digitalSignature, keyEncipherment
 extendedKeyUsage = serverAuth
-subjectAltName = DNS:localhost, IP:127.0.0.1
+subjectAltName = DNS:localhost, IP:127.0.0.1, IP:::1
 subjectKeyIdentifier = hash
 [other]
 subjectAltName = DNS:elsewhere.example, IP:127.0.0.2
