@@ -13,7 +13,8 @@ enum FirmwareSignArgument: String, ExpressibleByArgument, CaseIterable {
 struct ProductOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "With DTLS: a device that may register itself with its product's secret; repeat it for more.",
+      "With DTLS, MQTT over TLS or HTTPS: a device that may register itself with its product's secret; repeat it for "
+        + "more.",
       valueName: "pk,dn,productsecretfile"
     )
   )

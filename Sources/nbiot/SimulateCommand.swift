@@ -107,7 +107,9 @@ struct SimulateCommand: AsyncParsableCommand {
       )
     }
     guard product.register.isEmpty || serving.security == .dtls || hasTLS else {
-      throw ValidationError("devices register themselves over DTLS: give --security dtls")
+      throw ValidationError(
+        "devices register themselves over DTLS or TLS: give --security dtls, --mqtts, --wss or --https"
+      )
     }
     try checkFiles()
     guard !serving.host.isEmpty else { throw ValidationError("--host is \(Self.hostRule)") }
