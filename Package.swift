@@ -78,6 +78,10 @@ let package = Package(
       name: "PlatformBroker",
       targets: ["PlatformBroker", "PlatformSimulator", "PlatformCore", "ConstrainedCore"]
     ),
+    .library(
+      name: "PlatformWebServer",
+      targets: ["PlatformWebServer", "PlatformSimulator", "PlatformCore", "ConstrainedCore"]
+    ),
     // Loaded by mosquitto; without mosquitto-dev it is built empty.
     .library(name: "nbiot-broker", type: .dynamic, targets: ["BrokerPlugin"]),
     // For the tests of the C library over MQTT: both of its kinds define the same functions, and the tests are one
@@ -289,6 +293,18 @@ let package = Package(
       ],
       swiftSettings: strict
     ),
+    // The core's front for HTTPS.
+    .target(
+      name: "PlatformWebServer",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "PayloadValues", "OpenSSLSupport", "PlatformCore",
+        "PlatformSimulator",
+        .product(name: "NIOCore", package: "swift-nio", condition: tools),
+        .product(name: "NIOPosix", package: "swift-nio", condition: tools),
+        .product(name: "NIOHTTP1", package: "swift-nio", condition: tools),
+      ],
+      swiftSettings: strict
+    ),
     .target(name: "BrokerPlugin"),
     .target(
       name: "CBORPayload",
@@ -339,7 +355,8 @@ let package = Package(
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
         "DeviceStore", "DeviceClient", "MQTTLayer", "MQTTLink", "SystemClocks",
-        "PlatformSimulator", "PlatformBroker", "SecurityLayer", "DTLSSecurity", "CBORPayload",
+        "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "SecurityLayer", "DTLSSecurity",
+        "CBORPayload",
         "PacketCapture", "Inspection",
         "HTTPSTransfer", "Agent", "MQTTAgent",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
@@ -568,7 +585,7 @@ let package = Package(
         "PlatformCore",
         "PayloadValues",
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "OpenSSLSupport", "DTLSSecurity",
-        "PlatformSimulator", "PlatformBroker", "TestSupport",
+        "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "TestSupport",
       ],
       swiftSettings: strict
     ),
@@ -584,6 +601,14 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformBroker",
         "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "PlatformWebServerTests",
+      dependencies: [
+        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformSimulator",
+        "PlatformWebServer", "TestSupport",
       ],
       swiftSettings: strict
     ),

@@ -224,6 +224,8 @@ static inline int nbiot_add_extension(X509 *certificate, X509 *issuer, int nid, 
 static inline int nbiot_set_common_name(X509_NAME *name, const char *text) {
   return X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC, (const unsigned char *)text, -1, -1, 0);
 }
+// For a server of TLS.
+static const uint64_t nbiot_stream_options = SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION;
 // For a look at what a server of TLS shows.
 static inline int nbiot_set_tls12_or_later(SSL_CTX *context) { return SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION) == 1; }
 static inline int nbiot_certificate_count(const STACK_OF(X509) *chain) { return chain == NULL ? 0 : sk_X509_num(chain); }

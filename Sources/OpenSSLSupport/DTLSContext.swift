@@ -157,8 +157,16 @@ public struct DTLSContext: ~Copyable {
     _ chain: Span<UInt8>,
     key: Span<UInt8>
   ) throws(OpenSSLError) {
-    let context = unsafe handle
-    let count = try unsafe Self.forEachCertificate(in: chain) { certificate, index in
+    try unsafe Self.use(chain, key: key, in: handle)
+  }
+
+  /// As `setCertificate`, for any context.
+  static func use(
+    _ chain: Span<UInt8>,
+    key: Span<UInt8>,
+    in context: OpaquePointer
+  ) throws(OpenSSLError) {
+    let count = try unsafe forEachCertificate(in: chain) { certificate, index in
       unsafe index == 0
         ? SSL_CTX_use_certificate(context, certificate) == 1
         : nbiot_add_chain(context, certificate) == 1

@@ -5,8 +5,8 @@ package import ConstrainedCore
 ///
 /// A front speaks one protocol with devices. It asks the core, in this order for each request:
 /// 1. `applyConsole()`, then `nextFailure(_:_:)`: a failure is the whole answer;
-/// 2. `authenticate` or `register` for a device that proves who it is, `session(_:at:_:)` for one that has a token;
-///    `connect` where a connection takes the token's place;
+/// 2. `authenticate` or `register` for a device that proves who it is, `session(_:at:for:_:)` for one that has a
+///    token; `connect` where a connection takes the token's place;
 /// 3. for a report `checkTopic`, `method(of:)`, `use(_:in:_:)` where reports are numbered, `checkSize`, then
 ///    `execute`; for what waits for the device `things.downlink(of:)`;
 /// 4. `countRequest(of:)` once the request was taken.
@@ -30,8 +30,8 @@ package final class PlatformCore {
   /// Those of them that no product lists.
   var unlisted: Set<String> = []
   var sessions: [[UInt8]: PlatformSession] = [:]
-  /// The tokens of each device, the newest last.
-  var tokens: [String: [[UInt8]]] = [:]
+  /// The tokens of each device and service, the newest last.
+  var tokens: [TokenOwner: [[UInt8]]] = [:]
   var takenBackTokens = TakenBackTokens()
   private var lastMessageID: UInt64
 

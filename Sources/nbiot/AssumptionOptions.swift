@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import PlatformBroker
 internal import PlatformCore
 internal import PlatformSimulator
+internal import PlatformWebServer
 
 /// The simulator's assumptions where only the cloud could show the real behaviour.
 struct AssumptionOptions: ParsableArguments {
@@ -32,6 +33,22 @@ struct AssumptionOptions: ParsableArguments {
     return assumptions
   }
 
+  /// The decisions of HTTPS that hold.
+  func webAssumptions() -> WebAssumptions {
+    var assumptions = WebAssumptions()
+    for text in assume {
+      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard parts.count == 2, let known = WebAssumption.named(String(parts[0])) else { continue }
+      _ = known.set(String(parts[1]), in: &assumptions)
+    }
+    return assumptions
+  }
+
+  /// The first of them that decides something of HTTPS; `nil` where none does.
+  var ofWeb: String? {
+    assume.first { WebAssumption.named(String($0.prefix { $0 != "=" })) != nil }
+  }
+
   /// The first of them that decides something of MQTT; `nil` where none does.
   var ofBroker: String? {
     assume.first { BrokerAssumption.named(String($0.prefix { $0 != "=" })) != nil }
@@ -44,8 +61,15 @@ struct AssumptionOptions: ParsableArguments {
     for text in assume {
       let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       guard parts.count == 2 else { throw ValidationError("--assume takes NAME=VALUE, or list") }
-      if let known = BrokerAssumption.named(String(parts[0])) {
-        try check(known, String(parts[1]), &names)
+      let (name, value) = (String(parts[0]), String(parts[1]))
+      if let known = BrokerAssumption.named(name) {
+        var others = BrokerAssumptions()
+        try check(name, known.choices, value, known.set(value, in: &others), &names)
+        continue
+      }
+      if let known = WebAssumption.named(name) {
+        var others = WebAssumptions()
+        try check(name, known.choices, value, known.set(value, in: &others), &names)
         continue
       }
       guard let assumption = Assumption.named(String(parts[0])) else {
@@ -66,16 +90,17 @@ struct AssumptionOptions: ParsableArguments {
   }
 
   private func check(
-    _ known: BrokerAssumption,
+    _ name: String,
+    _ choices: String,
     _ value: String,
+    _ isGood: Bool,
     _ names: inout Set<String>
   ) throws {
-    guard names.insert(known.name).inserted else {
-      throw ValidationError("--assume is given twice for \(known.name): give it once")
+    guard names.insert(name).inserted else {
+      throw ValidationError("--assume is given twice for \(name): give it once")
     }
-    var assumptions = BrokerAssumptions()
-    guard known.set(value, in: &assumptions) else {
-      throw ValidationError("--assume \(known.name) is \(known.choices); not \(value)")
+    guard isGood else {
+      throw ValidationError("--assume \(name) is \(choices); not \(value)")
     }
   }
 
@@ -84,6 +109,7 @@ struct AssumptionOptions: ParsableArguments {
     let all =
       Assumption.all.map { ($0.name, $0.choices, $0.summary) }
       + BrokerAssumption.all.map { ($0.name, $0.choices, $0.summary) }
+      + WebAssumption.all.map { ($0.name, $0.choices, $0.summary) }
     let width = (all.map(\.0.count).max() ?? 0) + 2
     return all.map { name, choices, summary in
       name + String(repeating: " ", count: width - name.count) + choices + "\n    " + summary

@@ -75,6 +75,9 @@ struct CertificateFiles {
     key = try InputText.read(trio.key)
   }
 
+  /// The address by which devices reach a server on `host`, which its certificate has.
+  static func name(ofServerOn host: String) -> String { names(host).first ?? host }
+
   /// The names by which devices may reach the server, the most used address first.
   private static func names(_ host: String) -> [String] {
     let own = ["localhost", "127.0.0.1", "::1"]

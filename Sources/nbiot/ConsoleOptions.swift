@@ -27,7 +27,8 @@ struct ConsoleOptions: ParsableArguments {
     help: ArgumentHelp(
       """
       Answer the next requests with an error, such as 5.00, 5.00,3 or \
-      4.29,3,max-age=60,on=report; on is auth, report, pull or register. Repeat it for more.
+      4.29,3,max-age=60,on=report; on is auth, report, pull or register. Over HTTPS 4.29 is the status 429, max-age \
+      Retry-After, and a code of five digits such as 30001 is that of the answer. Repeat it for more.
       """,
       valueName: "code[,times][,max-age=s][,on=what]"
     )
@@ -69,10 +70,14 @@ struct ConsoleOptions: ParsableArguments {
 
   private static func failure(_ text: String) throws -> SimulatedFailure {
     let parts = text.split(separator: ",", omittingEmptySubsequences: false).map(String.init)
-    guard let code = Code(dotted: parts.first ?? ""), (4...5).contains(code.class) else {
-      throw Complaint("--fail begins with a code such as 5.00 or 4.29, not \(text)")
+    var failure: SimulatedFailure
+    if let code = Code(dotted: parts.first ?? ""), (4...5).contains(code.class) {
+      failure = SimulatedFailure(code)
+    } else if let code = Int(parts.first ?? ""), (10_000...99_999).contains(code) {
+      failure = SimulatedFailure(status: code)
+    } else {
+      throw Complaint("--fail begins with a code such as 5.00, 4.29 or 30001, not \(text)")
     }
-    var failure = SimulatedFailure(code)
     var given = NamedOnce("in --fail \(text) a part")
     for part in parts.dropFirst() {
       let pair = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)

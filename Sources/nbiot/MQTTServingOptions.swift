@@ -67,27 +67,21 @@ struct MQTTServingOptions: ParsableArguments {
     }
   }
 
-  /// The settings of the MQTT side on `host`, whose certificates are those of DTLS where there are any already.
+  /// The settings of the MQTT side on `host`.
   func settings(
     host: String,
-    certificates: String?,
-    _ configuration: SimulatorConfiguration,
+    _ certificate: CertificateFiles?,
     _ assumptions: BrokerAssumptions
-  ) throws -> BrokerSettings {
+  ) -> BrokerSettings {
     var settings = BrokerSettings()
     settings.host = host
     settings.ports = ports
     settings.assumptions = assumptions
     settings.plugin = brokerPlugin
     settings.controlPort = control
-    guard hasTLS, let certificates else { return settings }
-    if configuration.protection == .dtls {
-      settings.certificate = configuration.dtls.certificate
-      settings.key = configuration.dtls.key
-    } else {
-      let files = try CertificateFiles.load(certificates, host: host, needsRSA: false)
-      settings.certificate = files.certificate
-      settings.key = files.key
+    if hasTLS, let certificate {
+      settings.certificate = certificate.certificate
+      settings.key = certificate.key
     }
     return settings
   }
@@ -123,7 +117,8 @@ extension BrokerServer {
     return broker
   }
 
-  private static func announce(
+  /// Says where something listens.
+  static func announce(
     _ name: String,
     _ host: String,
     _ port: Int,

@@ -13,7 +13,8 @@ enum FirmwareSignArgument: String, ExpressibleByArgument, CaseIterable {
 struct ProductOptions: ParsableArguments {
   @Option(
     help: ArgumentHelp(
-      "With DTLS: a device that may register itself with its product's secret; repeat it for more.",
+      "With DTLS, MQTT over TLS or HTTPS: a device that may register itself with its product's secret; repeat it for "
+        + "more.",
       valueName: "pk,dn,productsecretfile"
     )
   )
@@ -46,7 +47,12 @@ struct ProductOptions: ParsableArguments {
   @Option(help: ArgumentHelp("The version of the firmware on offer.", valueName: "[pk=]version"))
   var firmwareVersion: [String] = []
 
-  @Option(help: ArgumentHelp("Where devices find the firmware.", valueName: "[pk=]url"))
+  @Option(
+    help: ArgumentHelp(
+      "Where devices find the firmware (default: at --https).",
+      valueName: "[pk=]url"
+    )
+  )
   var firmwareUrl: [String] = []
 
   @Option(
@@ -57,7 +63,12 @@ struct ProductOptions: ParsableArguments {
   @Option(help: "What signs the firmware.")
   var firmwareSign = FirmwareSignArgument.md5
 
-  @Option(help: ArgumentHelp("Where devices find their configuration.", valueName: "[pk=]url"))
+  @Option(
+    help: ArgumentHelp(
+      "Where devices find their configuration (default: at --https).",
+      valueName: "[pk=]url"
+    )
+  )
   var configUrl: [String] = []
 
   @Option(
@@ -91,19 +102,27 @@ struct ProductOptions: ParsableArguments {
 
   /// Reports contradictions in a sentence.
   func validate() throws {
-    let firmware = [firmwareVersion, firmwareUrl, firmwareFile].filter { !$0.isEmpty }
-    guard firmware.isEmpty || firmware.count == 3 else {
+    guard firmwareVersion.isEmpty == firmwareFile.isEmpty,
+      firmwareUrl.isEmpty || !firmwareFile.isEmpty
+    else {
       throw ValidationError(
-        "firmware needs --firmware-version, --firmware-url and --firmware-file together"
+        "firmware needs --firmware-version and --firmware-file together, and --firmware-url or "
+          + "--https"
       )
     }
-    guard configUrl.isEmpty == configFile.isEmpty else {
-      throw ValidationError("a configuration needs --config-url and --config-file together")
+    guard configUrl.isEmpty || !configFile.isEmpty else {
+      throw ValidationError(
+        "a configuration needs --config-file together with --config-url or --https"
+      )
     }
   }
 
-  /// Puts all of it into the configuration, whose devices are there already.
-  func apply(to configuration: inout SimulatorConfiguration) throws {
+  /// Puts all of it into the configuration, whose devices are there already; returns the files without a URL, which
+  /// the simulator itself serves if `hosts`.
+  func apply(
+    to configuration: inout SimulatorConfiguration,
+    hosts: Bool
+  ) throws -> HostedFiles {
     configuration.takesPlainValues = plain.plainValues
     var products: [String: SimulatedProduct] = [:]
     for device in configuration.devices {
@@ -145,7 +164,10 @@ struct ProductOptions: ParsableArguments {
       products[parts[0]] = products[parts[0]] ?? SimulatedProduct(key: parts[0])
     }
     let pages = try ProductPages(self, products: Set(products.keys), common: common)
-    configuration.products = try products.values.map(pages.filled)
+    var files = HostedFiles()
+    for product in products.values {
+      configuration.products.append(try pages.filled(product, hosts: hosts, &files))
+    }
     var properties = NamedOnce("--desired")
     let values = try desired.map { text in
       let member = try Self.member(text)
@@ -163,6 +185,7 @@ struct ProductOptions: ParsableArguments {
       }
       configuration.downlink[path, default: []].append(message)
     }
+    return files
   }
 
   private func loadDownlink() throws -> [(String, DownlinkMessage)] {

@@ -34,12 +34,24 @@ struct ProductPages {
     )
   }
 
-  /// The product with its pages.
-  func filled(_ product: SimulatedProduct) throws -> SimulatedProduct {
+  /// The product with its pages; a file without a URL is added to `files` instead, if `hosts`.
+  func filled(
+    _ product: SimulatedProduct,
+    hosts: Bool,
+    _ files: inout HostedFiles
+  ) throws -> SimulatedProduct {
     var product = product
     product.thingModel = try value(model, product).map(Self.thingModel)
-    product.firmware = try firmware(of: product)
-    product.remoteConfiguration = try configuration(of: product)
+    product.firmware = try firmware(of: product, hosts: hosts)
+    product.remoteConfiguration = try configuration(of: product, hosts: hosts)
+    if let firmware = product.firmware, firmware.url.isEmpty {
+      files.add(firmware, value(firmwareFile, product) ?? "", of: product.key)
+      product.firmware = nil
+    }
+    if case .file(let description) = product.remoteConfiguration, description.url.isEmpty {
+      files.add(description, value(configurationFile, product) ?? "", of: product.key)
+      product.remoteConfiguration = .empty
+    }
     return product
   }
 
@@ -56,24 +68,29 @@ struct ProductPages {
     }
   }
 
-  private func firmware(of product: SimulatedProduct) throws -> SimulatedFirmware? {
-    let given = [version, firmwareURL, firmwareFile].compactMap { value($0, product) }
-    guard !given.isEmpty else { return nil }
-    guard given.count == 3 else {
+  /// The firmware, with an empty URL where the simulator itself serves it.
+  private func firmware(
+    of product: SimulatedProduct,
+    hosts: Bool
+  ) throws -> SimulatedFirmware? {
+    let url = value(firmwareURL, product)
+    let given = [version, firmwareFile].compactMap { value($0, product) }
+    guard !given.isEmpty || url != nil else { return nil }
+    guard given.count == 2, url != nil || hosts else {
       throw Complaint(
-        "the firmware of \(product.key) needs --firmware-version, --firmware-url and --firmware-file"
+        "the firmware of \(product.key) needs --firmware-version, --firmware-file, and --firmware-url or --https"
       )
     }
-    guard given[1].lowercased().hasPrefix("https://") else {
+    guard (url ?? "https://").lowercased().hasPrefix("https://") else {
       throw Complaint(
         "--firmware-url must begin with https://: devices take no other (device guide 4)"
       )
     }
-    let digests = try FileDigests(given[2])
-    guard digests.size > 0 else { throw Complaint("the firmware \(given[2]) is empty") }
+    let digests = try FileDigests(given[1])
+    guard digests.size > 0 else { throw Complaint("the firmware \(given[1]) is empty") }
     var firmware = SimulatedFirmware(
       version: given[0],
-      url: given[1],
+      url: url ?? "",
       size: digests.size,
       md5: digests.md5,
       sha256: digests.sha256
@@ -83,7 +100,8 @@ struct ProductPages {
   }
 
   private func configuration(
-    of product: SimulatedProduct
+    of product: SimulatedProduct,
+    hosts: Bool
   ) throws -> SimulatedProduct.RemoteConfiguration {
     switch value(configurationSwitch, product) {
     case nil, "on": break
@@ -93,14 +111,16 @@ struct ProductPages {
     let url = value(configurationURL, product)
     let file = value(configurationFile, product)
     guard url != nil || file != nil else { return .empty }
-    guard let url, let file else {
-      throw Complaint("the configuration of \(product.key) needs --config-url and --config-file")
+    guard let file, url != nil || hosts else {
+      throw Complaint(
+        "the configuration of \(product.key) needs --config-file, and --config-url or --https"
+      )
     }
     let digests = try FileDigests(file)
     return .file(
       RemoteFile(
         identifier: String(digests.sha256.prefix(16)),
-        url: url,
+        url: url ?? "",
         size: digests.size,
         sha256: digests.sha256
       )

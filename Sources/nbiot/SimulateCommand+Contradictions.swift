@@ -42,8 +42,25 @@ extension SimulateCommand {
         give: "--mqtt, --mqtts, --ws or --wss"
       )
     }
+    if let text = self.assumptions.ofWeb {
+      try Contradiction.check(
+        [("--assume \(text)", web.https == nil)],
+        belongTo: "HTTPS",
+        give: "--https"
+      )
+    }
+    try Contradiction.check(
+      [
+        (
+          "--fail with a code of five digits",
+          configuration.failures.contains { $0.status > 999 } && web.https == nil
+        )
+      ],
+      belongTo: "HTTPS",
+      give: "--https"
+    )
     let failsRegistration = configuration.failures.contains { $0.kind == .registration }
-    if !isSecure, !mqtt.hasTLS {
+    if !isSecure, !mqtt.hasTLS, web.https == nil {
       try Contradiction.check(
         [("--fail with on=register", failsRegistration)],
         belongTo: "DTLS",

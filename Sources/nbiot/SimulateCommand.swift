@@ -8,12 +8,13 @@ internal import PayloadCoding
 internal import PlatformBroker
 internal import PlatformCore
 internal import PlatformSimulator
+internal import PlatformWebServer
 
 struct SimulateCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "simulate",
     abstract:
-      "Runs a platform on this machine that answers devices over CoAP, and over MQTT where it is asked to.",
+      "Runs a platform on this machine that answers devices over CoAP, and over MQTT and HTTPS where it is asked to.",
     usage: "nbiot simulate --device PK,DN,SECRETFILE [--port PORT] [options]",
     discussion: """
       Example:
@@ -36,6 +37,11 @@ struct SimulateCommand: AsyncParsableCommand {
       Example, over MQTT with TLS too, and a socket for nbiot push:
         nbiot simulate --mqtts 8883 --wss 8443 --control 5690 \\
           --certificates certificates --device a1B2c3D4e5F,device1,secret.txt
+
+      Example, over HTTPS too, which serves the firmware as well:
+        nbiot simulate --https 8443 --certificates certificates \\
+          --device a1B2c3D4e5F,device1,secret.txt \\
+          --firmware-version 2.0.0 --firmware-file app.bin
 
       Example, for a device with the platform's own C SDK 2.3, 3 or 4, or its Java sample:
         nbiot simulate --tolerant --device a1B2c3D4e5F,device1,secret.txt
@@ -69,6 +75,9 @@ struct SimulateCommand: AsyncParsableCommand {
   @OptionGroup(title: "MQTT, which needs mosquitto")
   var mqtt: MQTTServingOptions
 
+  @OptionGroup(title: "HTTPS")
+  var web: WebServingOptions
+
   @OptionGroup(title: "With --security dtls")
   var dtls: ServerDTLSOptions
 
@@ -97,9 +106,12 @@ struct SimulateCommand: AsyncParsableCommand {
           + "or give --config FILE with product-key and device-name"
       )
     }
-    guard product.register.isEmpty || serving.security == .dtls || mqtt.hasTLS else {
-      throw ValidationError("devices register themselves over DTLS: give --security dtls")
+    guard product.register.isEmpty || serving.security == .dtls || hasTLS else {
+      throw ValidationError(
+        "devices register themselves over DTLS or TLS: give --security dtls, --mqtts, --wss or --https"
+      )
     }
+    try checkFiles()
     guard !serving.host.isEmpty else { throw ValidationError("--host is \(Self.hostRule)") }
     if let port = serving.port, port < 0 || port > 65_535 {
       throw ValidationError("--port is 0 to 65535")
@@ -114,10 +126,19 @@ struct SimulateCommand: AsyncParsableCommand {
         "--mqtts and --wss need --certificates DIRECTORY: an authority and a certificate are made in it if it is empty"
       )
     }
+    if web.https != nil, dtls.certificates == nil {
+      throw ValidationError(
+        "--https needs --certificates DIRECTORY: an authority and a certificate are made in it if it is empty"
+      )
+    }
+    if let https = web.https, https != 0, mqtt.ports.values.contains(https) || mqtt.control == https
+    {
+      throw ValidationError("--https has the port of another server: give each its own")
+    }
     switch serving.security {
     case .symmetric:
       try Contradiction.check(
-        dtls.given(beside: mqtt),
+        dtls.given(isShared: hasTLS),
         belongTo: "DTLS",
         give: "--security dtls"
       )
@@ -140,7 +161,7 @@ struct SimulateCommand: AsyncParsableCommand {
     configuration.modelRules = modelRules.simulated
     configuration.assumptions = try assumptions.assumptions()
     answering.apply(to: &configuration)
-    try product.apply(to: &configuration)
+    let files = try product.apply(to: &configuration, hosts: web.https != nil)
     try topics.apply(to: &configuration)
     try console.apply(to: &configuration)
     try checkNames(configuration)
@@ -149,13 +170,11 @@ struct SimulateCommand: AsyncParsableCommand {
     configuration.dtls.legacySuitesName = "--legacy-suites"
     configuration.settingNames.plainValues = "--plain-values"
     let host = serving.host
-    if serving.security == .dtls { try dtls.apply(to: &configuration, host: host) }
-    let settings = try mqtt.settings(
-      host: host,
-      certificates: dtls.certificates,
-      configuration,
-      assumptions.brokerAssumptions()
-    )
+    let certificate = try dtls.certificates.map {
+      try CertificateFiles.load($0, host: host, needsRSA: dtls.legacySuites)
+    }
+    if serving.security == .dtls { dtls.apply(to: &configuration, certificate) }
+    let settings = mqtt.settings(host: host, certificate, assumptions.brokerAssumptions())
     let port = serving.port ?? (serving.security == .dtls ? 5_684 : 5_682)
     let log = serving.log
     let isJSON = log == .json
@@ -171,6 +190,20 @@ struct SimulateCommand: AsyncParsableCommand {
     } catch {
       throw Complaint(Self.sentence(error, host: host, port: port, dtls.certificates))
     }
+    let web: ServedWeb?
+    if let certificate {
+      web = try await self.web.start(
+        host: host,
+        certificate,
+        files,
+        assumptions.webAssumptions(),
+        beside: server,
+        keys: keys,
+        log: log
+      )
+    } else {
+      web = nil
+    }
     Console.print(
       isJSON
         ? #"{"listening":"\#(host)","port":\#(server.port)}"#
@@ -181,9 +214,35 @@ struct SimulateCommand: AsyncParsableCommand {
     let broker =
       mqtt.isGiven
       ? try await BrokerServer.start(settings, beside: server, keys: keys, log: log) : nil
+    if let web {
+      try await web.server.send(
+        toMQTT: broker?.ports[.mqtts].map { WebAddress(host: web.name, port: $0) }
+      )
+      BrokerServer.announce("https", host, web.server.port, log)
+    }
     await signals.wait()
+    try await web?.server.close()
     try await broker?.close()
     try await server.close()
+  }
+
+  /// Whether something beside CoAP is served over TLS.
+  private var hasTLS: Bool { mqtt.hasTLS || web.https != nil }
+
+  /// Refuses files that nobody would serve.
+  private func checkFiles() throws {
+    guard web.https == nil else { return }
+    guard product.firmwareFile.isEmpty || !product.firmwareUrl.isEmpty else {
+      throw ValidationError(
+        "firmware needs --firmware-version and --firmware-file together, and --firmware-url or "
+          + "--https"
+      )
+    }
+    guard product.configFile.isEmpty || !product.configUrl.isEmpty else {
+      throw ValidationError(
+        "a configuration needs --config-file together with --config-url or --https"
+      )
+    }
   }
 
   private static var hostRule: String {

@@ -64,10 +64,11 @@ struct ServerDTLSOptions: ParsableArguments {
   )
   var legacySuites = false
 
-  /// Each, and whether it was given, where that concerns DTLS alone: MQTT over TLS uses the certificates as well.
-  func given(beside mqtt: MQTTServingOptions) -> [(name: String, isGiven: Bool)] {
+  /// Each, and whether it was given, where that concerns DTLS alone; TLS, if `isShared`, uses the certificates as
+  /// well.
+  func given(isShared: Bool) -> [(name: String, isGiven: Bool)] {
     [
-      ("--certificates", certificates != nil && !mqtt.hasTLS),
+      ("--certificates", certificates != nil && !isShared),
       ("--resumption", resumption.given != nil),
       ("--session-lifetime", sessionLifetime != nil), ("--idle-close", idleClose != nil),
       ("--legacy-suites", legacySuites),
@@ -83,11 +84,10 @@ struct ServerDTLSOptions: ParsableArguments {
     }
   }
 
-  /// Applies the options to the configuration of a server on `host`.
-  func apply(to configuration: inout SimulatorConfiguration, host: String) throws {
-    guard let certificates else { return }
+  /// Applies the options to the configuration.
+  func apply(to configuration: inout SimulatorConfiguration, _ files: CertificateFiles?) {
+    guard let files else { return }
     configuration.protection = .dtls
-    let files = try CertificateFiles.load(certificates, host: host, needsRSA: legacySuites)
     configuration.dtls.certificate = files.certificate
     configuration.dtls.key = files.key
     configuration.dtls.rsaCertificate = files.rsaCertificate

@@ -8,6 +8,7 @@ import Testing
 
 /// A front of one platform with device1 and device2, on a clock of the test's own.
 final class FrontBench {
+  let core: PlatformCore
   let front: BrokerFront
   var now = Instant(milliseconds: 1_000)
   static let secret = "0123456789abcdef0123456789abcdef"
@@ -21,7 +22,7 @@ final class FrontBench {
       SimulatedDevice(productKey: "pk", deviceName: $0, secret: Array(Self.secret.utf8))
     }
     configure(&configuration)
-    let core = PlatformCore(configuration, PlatformAssumptions(), random: SeededRandom(seed: 1))
+    core = PlatformCore(configuration, PlatformAssumptions(), random: SeededRandom(seed: 1))
     var settings = BrokerFrontSettings()
     assume(&settings.assumptions)
     front = BrokerFront(core, settings)
@@ -100,6 +101,42 @@ struct BrokerFrontTests {
     #expect(plain.texts == ["secure close d1", "plain accept d1"])
     #expect(bench.publish(2, "/pk/device1/user/update").texts == ["secure hang up"])
     #expect(bench.front.online.map(\.transport) == [.mqtt])
+  }
+
+  @Test func `iotId and iotToken are user name and password, whatever the client id (3_2)`() throws
+  {
+    let bench = FrontBench()
+    let fields = ["productKey": "pk", "deviceName": "device1", "clientId": "c"]
+    let content = Array("clientIdcdeviceNamedevice1productKeypk".utf8)
+    let key = Array(FrontBench.secret.utf8)
+    let sign = hexText(try Hash.md5.hmac(key: key.span, content: content.span).bytes)
+    var notes = RequestNotes()
+    let session = try bench.core.authenticate(
+      SubmittedCredentials(fields: fields.merging(["sign": sign]) { $1 }),
+      at: bench.now,
+      for: .connection,
+      &notes
+    ).session
+    var request = try bench.request(1)
+    request.clientID = "any"
+    request.userName = session.connectionName
+    request.password = String(decoding: session.token, as: UTF8.self)
+    #expect(bench.connect(request).texts == ["secure accept d1"])
+    #expect(bench.publish(1, "/pk/device1/user/update").texts == ["secure accept "])
+    for (change, code) in [
+      ({ $0.password = "x" }, 3), ({ $0.password = nil }, 3), ({ $0.userName = "x" }, 3),
+      ({ $0.clientID = "" }, 2), ({ $0.clientID = String(repeating: "x", count: 65) }, 2),
+      ({ $0.keepAlive = 29 }, 5), ({ $0.userName = "" }, 2),
+    ] as [((inout ConnectRequest) -> Void, Int)] {
+      var other = request
+      other.connection = 2
+      change(&other)
+      #expect(bench.connect(other).texts == ["secure refuse \(code)"])
+    }
+    // The guide has it over TLS alone.
+    #expect(bench.connect(request, .plain).texts == ["plain refuse 5"])
+    bench.core.things.setDisabled(true, productKey: "pk", deviceName: "device1")
+    #expect(bench.connect(request).texts.contains("secure refuse 5"))
   }
 
   @Test func `one that is to be told first keeps its id until it is closed`() throws {

@@ -58,15 +58,13 @@ private final class Reader {
     if let mqtt {
       text.replace("127.0.0.1:5690", with: "127.0.0.1:\(try mqtt.port(of: "control"))")
     }
-    // As the page says where the server's authority is one of your own.
-    text.replace("ota upgrade", with: "ota upgrade --https-ca-file ca.pem")
     return try scratch.run(["bash", "-c", script(text)], environment: environment)
   }
 
   private func simulate(_ snippet: String) throws {
     let port = snippet.contains("--security dtls") ? 5_684 : 5_682
     var text = snippet.replacing("--port \(port)", with: "--port 0")
-    for number in ["1883", "8883", "5690"] { text.replace(" \(number)", with: " 0") }
+    for number in ["1883", "8883", "8443", "5690"] { text.replace(" \(number)", with: " 0") }
     if !text.contains("--port ") { text.replace("nbiot simulate", with: "nbiot simulate --port 0") }
     // So that the process is the simulator's.
     text.replace(".build/debug/nbiot simulate", with: "exec .build/debug/nbiot simulate")

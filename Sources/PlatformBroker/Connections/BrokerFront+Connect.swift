@@ -56,9 +56,13 @@ extension BrokerFront {
       // MQTT 3.1.1, 3.2.2.3: unacceptable protocol version.
       throw ConnectRefusal(code: 1, note: "MQTT \(request.version), not 3.1 or 3.1.1")
     }
+    let iotID = Self.iotID(of: request)
     let identifier: ClientIdentifier
     do throws(Refusal) {
-      identifier = try ClientIdentifier(request.clientID, &notes.leniencies)
+      identifier =
+        iotID == nil
+        ? try ClientIdentifier(request.clientID, &notes.leniencies)
+        : try ClientIdentifier(beside: request.clientID)
     } catch {
       throw ConnectRefusal(code: codes.badIdentifier, note: error.note)
     }
@@ -79,8 +83,12 @@ extension BrokerFront {
       )
     }
     try checkSecurityMode(identifier, side)
-    let names = try names(request)
-    let (device, session) = try identify(names, identifier, request, at: now, &notes)
+    let (device, session) =
+      if let iotID {
+        try identify(iotID, request, at: now, &notes)
+      } else {
+        try identify(try names(request), identifier, request, at: now, &notes)
+      }
     let key = Connection.Key(side: side, number: request.connection)
     guard session != nil else {
       let id = makeRegistrationID()
@@ -112,6 +120,34 @@ extension BrokerFront {
         code: code,
         note: "securemode is \(identifier.securityMode), on this port it is \(wanted)"
       )
+    }
+  }
+
+  /// The user name of a device that has authenticated over HTTPS (device guide 3.2); `nil` for any other one's.
+  private static func iotID(of request: ConnectRequest) -> String? {
+    guard let name = request.userName, !name.isEmpty, !name.contains("&") else { return nil }
+    return name
+  }
+
+  /// The device whose `iotId` and `iotToken` these are.
+  private func identify(
+    _ iotID: String,
+    _ request: ConnectRequest,
+    at now: Instant,
+    _ notes: inout RequestNotes
+  ) throws(ConnectRefusal) -> (SimulatedDevice, PlatformSession?) {
+    do throws(Refusal) {
+      let session = try core.connect(
+        name: iotID,
+        token: request.password ?? "",
+        at: now,
+        &notes
+      )
+      return (session.device, session)
+    } catch {
+      // Device guide 3.2: 3 where iotId or iotToken is invalid.
+      let code = error.reason == .unknownToken ? 3 : code(for: error.reason)
+      throw ConnectRefusal(code: code, note: error.note)
     }
   }
 

@@ -81,6 +81,22 @@ struct ClientIdentifier: Equatable {
     }
   }
 
+  /// Takes the client id of a device whose user name is its `iotId`: any text of 1 to 64 bytes (device guide 3.2).
+  init(beside text: String) throws(Refusal) {
+    guard (1...64).contains(text.utf8.count) else {
+      throw Refusal(.malformed, "the client id has \(text.utf8.count) bytes, not 1 to 64")
+    }
+    clientID = text
+    securityMode = 2
+    signMethod = nil
+    timestamp = nil
+    kind = nil
+    random = nil
+    instanceID = nil
+    wantsNotice = false
+    hasSystemTopics = false
+  }
+
   private static func fields(
     of text: String,
     _ leniencies: inout LeniencyUse

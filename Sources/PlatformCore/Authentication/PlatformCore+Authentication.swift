@@ -13,6 +13,7 @@ extension PlatformCore {
   package func authenticate(
     _ form: SubmittedCredentials,
     at now: Instant,
+    for service: TokenService = .messages,
     _ notes: inout RequestNotes
   ) throws(Refusal) -> Grant {
     let checked = try form.check(
@@ -24,7 +25,7 @@ extension PlatformCore {
     notes.device = path
     try checkEnabled(path)
     if registered[path] != nil { registered[path] = true }
-    let session = makeSession(of: checked.device, at: now)
+    let session = makeSession(of: checked.device, at: now, for: service)
     keep(session)
     return Grant(session: session, answersSeparately: checked.answersSeparately)
   }

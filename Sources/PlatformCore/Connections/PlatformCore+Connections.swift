@@ -70,6 +70,21 @@ extension PlatformCore {
     return try begin(device, at: now)
   }
 
+  /// The same of a device that has authenticated over HTTPS, by `iotId` and `iotToken` (device guide 3.2).
+  package func connect(
+    name: String,
+    token: String,
+    at now: Instant,
+    _ notes: inout RequestNotes
+  ) throws(Refusal) -> PlatformSession {
+    let session = try session(Array(token.utf8), at: now, for: .connection, &notes)
+    guard session.connectionName == name else {
+      notes.device = nil
+      throw Refusal(.unknownToken, "the iotToken belongs to another iotId")
+    }
+    return try begin(session.device, at: now)
+  }
+
   /// Whether the console has disabled a device.
   package func isDisabled(_ device: SimulatedDevice) -> Bool {
     things.disabled.contains(device.path)

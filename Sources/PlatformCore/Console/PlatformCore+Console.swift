@@ -13,13 +13,14 @@ extension PlatformCore {
 
   /// The planned failure for such a request; `nil` if the platform works.
   ///
-  /// `token` is the request's, for the log.
+  /// `token` is the request's, for the log; with `takesCodes` those of HTTPS count as well.
   package func nextFailure(
     _ kind: RequestKind,
     token: [UInt8]?,
+    takesCodes: Bool = false,
     _ notes: inout RequestNotes
   ) -> SimulatedFailure? {
-    guard let failure = things.nextFailure(kind) else { return nil }
+    guard let failure = things.nextFailure(kind, takesCodes: takesCodes) else { return nil }
     notes.device = token.flatMap { sessions[$0] }?.device.path
     notes.note =
       failure.times > 0

@@ -3,7 +3,8 @@ public struct SimulatedFailure: Equatable, Sendable {
   /// The status of the response in three digits, as in HTTP, and in CoAP with a dot: 503 for
   /// unavailable.
   ///
-  /// A front whose protocol has no such status fails as that protocol's servers do.
+  /// A front whose protocol has no such status fails as that protocol's servers do. Five digits are a code of the
+  /// device guide's section 3.8, such as 30001, and fail requests over HTTPS alone.
   public var status: Int
   /// The number of requests that fail.
   public var times: Int
@@ -28,9 +29,11 @@ public struct SimulatedFailure: Equatable, Sendable {
 
 extension SimulatedThings {
   /// Consumes a failure for a request of that kind, if there is one.
-  mutating func nextFailure(_ kind: RequestKind) -> SimulatedFailure? {
+  mutating func nextFailure(_ kind: RequestKind, takesCodes: Bool) -> SimulatedFailure? {
     guard
-      let index = failures.firstIndex(where: { $0.times > 0 && ($0.kind ?? kind) == kind })
+      let index = failures.firstIndex(where: {
+        $0.times > 0 && ($0.kind ?? kind) == kind && ($0.status < 1_000 || takesCodes)
+      })
     else { return nil }
     failures[index].times -= 1
     let failure = failures[index]

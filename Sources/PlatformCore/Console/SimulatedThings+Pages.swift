@@ -65,6 +65,14 @@ extension SimulatedThings {
     products[productKey]?.firmware = firmware
   }
 
+  /// Sets the remote configuration on a product's page.
+  public mutating func setRemoteConfiguration(
+    _ configuration: SimulatedProduct.RemoteConfiguration,
+    productKey: String
+  ) {
+    products[productKey]?.remoteConfiguration = configuration
+  }
+
   /// Queues the product's firmware for the device's `/pull`, as a push of the platform.
   ///
   /// Returns `false` if the device is unknown or the product has no firmware.

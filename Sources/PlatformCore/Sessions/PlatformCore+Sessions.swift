@@ -6,9 +6,12 @@ extension PlatformCore {
   package func session(
     _ token: [UInt8],
     at now: Instant,
+    for service: TokenService = .messages,
     _ notes: inout RequestNotes
   ) throws(Refusal) -> PlatformSession {
-    guard let session = sessions[token], session.expiry > now, !session.isFull else {
+    guard let session = sessions[token], session.expiry > now, session.service == service,
+      !session.isFull
+    else {
       notes.device = takenBackTokens.device(of: token)
       throw Refusal(
         .unknownToken,
@@ -48,29 +51,44 @@ extension PlatformCore {
   /// Unverified (`second-auth` of `Assumption`): that a new token ends the earlier one.
   func keep(_ session: PlatformSession) {
     let most = assumptions.endsEarlierToken ? 1 : 8
-    let path = session.device.path
-    tokens[path, default: []].append(session.token)
-    while let old = tokens[path]?.first, tokens[path, default: []].count > most {
+    let owner = TokenOwner(path: session.device.path, service: session.service)
+    tokens[owner, default: []].append(session.token)
+    while let old = tokens[owner]?.first, tokens[owner, default: []].count > most {
       sessions[old] = nil
-      tokens[path]?.removeFirst()
+      tokens[owner]?.removeFirst()
     }
     sessions[session.token] = session
   }
 
-  func makeSession(of device: SimulatedDevice, at now: Instant) -> PlatformSession {
-    // As in the guide's example: 16 hexadecimal digits; and 30 characters, a dot and the first 4 of
-    // the digits.
+  func makeSession(
+    of device: SimulatedDevice,
+    at now: Instant,
+    for service: TokenService = .messages
+  ) -> PlatformSession {
+    // As in the guide's examples. CoAP (3.6): 16 hexadecimal digits; and 30 characters, a dot and the first 4 of
+    // the digits. HTTPS (3.8) and iotToken (3.2): 32 hexadecimal digits; iotId: letters and digits.
     let digits = Array("0123456789abcdef".utf8)
     let letters = Array("0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz".utf8)
     let value = random.next()
     let key = (0..<16).map { digits[Int(value >> UInt64($0 * 4) & 0xF)] }
     let name = (0..<30).map { _ in letters[Int(random.next() % 62)] }
+    let more = service == .messages ? 0 : random.next()
     return PlatformSession(
       device: device,
-      token: name + [UInt8(ascii: ".")] + key[..<4],
+      token: service == .messages
+        ? name + [UInt8(ascii: ".")] + key[..<4]
+        : key + (0..<16).map { digits[Int(more >> UInt64($0 * 4) & 0xF)] },
       random: key,
       sequenceOffset: configuration.sequenceOffset,
-      expiry: now + configuration.tokenLifetime
+      expiry: now + configuration.tokenLifetime,
+      service: service,
+      connectionName: service == .connection ? String(decoding: name, as: UTF8.self) : ""
     )
   }
+}
+
+/// A device's tokens of one service.
+struct TokenOwner: Hashable {
+  let path: String
+  let service: TokenService
 }

@@ -1,5 +1,15 @@
 internal import ConstrainedCore
 
+/// What a token opens; a token of one service is unknown to the others.
+package enum TokenService: Sendable {
+  /// Reports over CoAP.
+  case messages
+  /// Reports over HTTPS (device guide 3.8).
+  case web
+  /// A connection over MQTT (device guide 3.2).
+  case connection
+}
+
 /// The platform's session of an authenticated device, and the numbers used in it.
 package final class PlatformSession {
   package let device: SimulatedDevice
@@ -8,6 +18,10 @@ package final class PlatformSession {
   package let random: [UInt8]
   package let sequenceOffset: UInt64
   let expiry: Instant
+  /// What the token opens.
+  package let service: TokenService
+  /// The name that goes with the token of a connection, `iotId`; empty for the other services.
+  package let connectionName: String
   /// State of the front through which the device authenticated, kept as long as the session.
   package var companion: AnyObject?
   /// The number of accepted requests with the token.
@@ -23,13 +37,17 @@ package final class PlatformSession {
     token: [UInt8],
     random: [UInt8],
     sequenceOffset: UInt64,
-    expiry: Instant
+    expiry: Instant,
+    service: TokenService,
+    connectionName: String
   ) {
     self.device = device
     self.token = token
     self.random = random
     self.sequenceOffset = sequenceOffset
     self.expiry = expiry
+    self.service = service
+    self.connectionName = connectionName
   }
 
   var isFull: Bool { usedSequences.count >= Self.maxSequences }

@@ -41,7 +41,7 @@ public struct SimulatedProduct: Sendable {
 
 /// A file that devices download over HTTPS, as described by the platform.
 ///
-/// The simulator does not serve it, and its URL does not expire after 24 hours.
+/// The HTTPS front can serve it; its URL does not expire after 24 hours.
 public struct RemoteFile: Sendable {
   /// The file's id.
   public var identifier: String

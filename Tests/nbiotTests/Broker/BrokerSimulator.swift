@@ -4,7 +4,7 @@ import OpenSSLSupport
 import TestSupport
 import Testing
 
-/// `nbiot simulate` with all four transports of MQTT and a control socket, in a process of its own.
+/// `nbiot simulate` with all four transports of MQTT, or others, and a control socket, in a process of its own.
 final class BrokerSimulator {
   static let secret = "0123456789abcdef0123456789abcdef"
   static let productKey = "a1B2c3D4e5F"
@@ -27,7 +27,7 @@ final class BrokerSimulator {
     let secret = folder.path("secret.txt")
     try Data("\(Self.secret)\n".utf8).write(to: URL(filePath: secret))
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
-    let tls = transports.contains { $0 == "mqtts" || $0 == "wss" }
+    let tls = transports.contains { ["mqtts", "wss", "https"].contains($0) }
     process = nbiotTests.process(
       ["simulate", "--port", "0", "--control", "0"] + transports.flatMap { ["--\($0)", "0"] }
         + (tls ? ["--certificates", folder.path("certificates")] : [])
@@ -40,7 +40,9 @@ final class BrokerSimulator {
     try process.start()
     let first = try log.next { $0.contains("listening") }
     ports["coap"] = Self.port(first)
-    for name in transports + ["control"] {
+    for name in transports.filter({ $0 != "https" }) + ["control"]
+      + transports.filter({ $0 == "https" })
+    {
       ports[name] = Self.port(try log.next { $0.hasSuffix(", \(name)") })
     }
   }
