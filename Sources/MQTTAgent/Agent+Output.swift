@@ -67,7 +67,7 @@ extension Agent {
       line.add(code.publicMeaning?.word ?? "reserved")
       isUnauthenticated = code != .unavailable
     case .connection(let reason):
-      isUnauthenticated = false
+      isUnauthenticated = reason.isRefusal
       line.start(.noLink)
       line.add(reason.word)
     case .signing: line.start("error signing-failed")
@@ -119,6 +119,14 @@ extension ConnackMeaning {
 }
 
 extension MQTTFailure {
+  /// Whether the server was refused, because it cannot prove who it is: a retry would fail in the same way.
+  fileprivate var isRefusal: Bool {
+    switch self {
+    case .unknownAuthority, .expired, .certificate, .serverName, .oldVersion, .handshake: true
+    case .refused, .unreachable, .timedOut, .library: false
+    }
+  }
+
   /// A word for a line.
   fileprivate var word: StaticString {
     switch self {
