@@ -547,14 +547,14 @@ static inline __attribute__((noinline)) void nbiot_close_others(unsigned kept) {
   } while (++descriptor < 1024);
 }
 
-// Starts a program in a process group of its own, with /dev/null as standard input and output and, unless it keeps
-// standard error, as standard error. It gets no other descriptor. `*code` is the error if it cannot be run.
+// Starts a program in a process group of its own, with /dev/null as standard input and output and, unless `kept` is
+// the bit of standard error, 4, as that. It gets no other descriptor. `*code` is the error if it cannot be run.
 //
 // vfork lends the child this process's memory until the program runs or has failed to start; so the error code comes
 // back. The only signal handler ends the child at once. (Under an emulator that implements vfork as fork, no error is
 // reported.) The child unblocks all signals, which this process blocks, and ends with this process.
 static inline __attribute__((noinline)) pid_t nbiot_start(
-    char *const *arguments, int is_agent, volatile int *code) {
+    char *const *arguments, unsigned kept, volatile int *code) {
   union nbiot_signal_set none;
   int output;
   pid_t child;
@@ -565,11 +565,11 @@ static inline __attribute__((noinline)) pid_t nbiot_start(
   if (child != 0) return child;
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  nbiot_close_others(is_agent ? 4 : 0);
+  nbiot_close_others(kept);
   do output = openat(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY);
-  while (output >= 0 && output < (is_agent ? 1 : 2));
+  while (output >= 0 && output < (kept ? 1 : 2));
   sigprocmask(SIG_SETMASK, &none.set, NULL);
-  if (is_agent)
+  if (kept)
     execvp(arguments[0], arguments);
   else
     execve(arguments[0], arguments, arguments + 2);
@@ -702,7 +702,7 @@ static inline __attribute__((noinline)) int nbiot_run_again(
     return 0;
   }
   list[argument_count] = (char *)"--check";
-  child = nbiot_start(list, 1, &code);
+  child = nbiot_start(list, 4, &code);
   if (child < 0) return 0;
   status = nbiot_ends(child, 10000);
   if (status < 0) kill(child, SIGKILL);
