@@ -132,7 +132,7 @@ typedef struct nbiot_config {
   const char *product_key;     /* 1 to 64 letters and digits */
   const char *device_name;     /* 4 to 32 of A-Z a-z 0-9 _ @ . : - */
   const char *client_id;       /* NULL: PRODUCTKEY&DEVICENAME; over MQTT without | */
-  const char *device_secret;   /* 1 to 128 bytes; copied, and wiped at the end */
+  const char *device_secret;   /* 1 to 128 bytes of UTF-8; copied, and wiped at the end */
   const char *state_directory; /* this device's own directory; created if it does not exist */
   const char *host;            /* a name or an address in digits, also HOST:PORT, [ADDRESS]:PORT or a CoAP
                                 * URI, whose scheme, coap or coaps, must match `security`; NULL: the

@@ -537,14 +537,24 @@ static inline int nbiot_next_signal(int descriptor) {
 // _exit without its noreturn attribute: Swift destroys the values of the scope before a call that never returns.
 static inline void nbiot_exit(int status) { _exit(status); }
 
-// Starts a program in a process group of its own, with /dev/null as standard input and output and, unless it keeps
-// standard error, as standard error. `*code` is the error if it cannot be run.
+// Closes the descriptors up to 1,023 whose bits are not set, before another program runs in this one's place: libraries
+// leave some open for it, and so may whoever has started this one. `close_range` would cost the smallest agent 60 bytes.
+static inline __attribute__((noinline)) void nbiot_close_others(unsigned kept) {
+  int descriptor = 0;
+  do {
+    if (!(kept & 1)) close(descriptor);
+    kept >>= 1;
+  } while (++descriptor < 1024);
+}
+
+// Starts a program in a process group of its own, with /dev/null as standard input and output and, unless `kept` is
+// the bit of standard error, 4, as that. It gets no other descriptor. `*code` is the error if it cannot be run.
 //
 // vfork lends the child this process's memory until the program runs or has failed to start; so the error code comes
 // back. The only signal handler ends the child at once. (Under an emulator that implements vfork as fork, no error is
 // reported.) The child unblocks all signals, which this process blocks, and ends with this process.
 static inline __attribute__((noinline)) pid_t nbiot_start(
-    char *const *arguments, int is_agent, volatile int *code) {
+    char *const *arguments, unsigned kept, volatile int *code) {
   union nbiot_signal_set none;
   int output;
   pid_t child;
@@ -555,13 +565,11 @@ static inline __attribute__((noinline)) pid_t nbiot_start(
   if (child != 0) return child;
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-  close(0);
-  close(1);
-  if (!is_agent) close(2);
+  nbiot_close_others(kept);
   do output = openat(AT_FDCWD, "/dev/null", O_RDWR | O_NOCTTY);
-  while (output >= 0 && output < (is_agent ? 1 : 2));
+  while (output >= 0 && output < (kept ? 1 : 2));
   sigprocmask(SIG_SETMASK, &none.set, NULL);
-  if (is_agent)
+  if (kept)
     execvp(arguments[0], arguments);
   else
     execve(arguments[0], arguments, arguments + 2);
@@ -611,7 +619,8 @@ static inline int nbiot_memory_file(const void *bytes, size_t count) {
 }
 
 // Starts a command in a process group of its own with `input` as standard input and two variables as its environment.
-// `*output` is the end of a pipe from its standard output, which does not block; standard error stays this program's.
+// `*output` is the end of a pipe from its standard output, which does not block; standard error stays this program's,
+// and no other descriptor.
 static inline __attribute__((noinline)) pid_t nbiot_start_request(
     const char *path, const char *first, const char *second, int input, int *output, int *code) {
   char *const arguments[] = {(char *)path, NULL};
@@ -631,6 +640,7 @@ static inline __attribute__((noinline)) pid_t nbiot_start_request(
     setpgid(0, 0);
     prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
     if (dup2(input, 0) == 0 && dup2(ends[1], 1) == 1) {
+      nbiot_close_others(7);
       sigprocmask(SIG_SETMASK, &none.set, NULL);
       execve(arguments[0], arguments, environment);
     }
@@ -661,39 +671,38 @@ struct nbiot_legacy {
 };
 
 // Runs this program again with its arguments and one or two more. With `--check` it waits for the result and returns
-// whether the check passed; the check prints its own errors. With `--rest NN` the new program replaces this process,
-// and reads the state and the rest of the input from that descriptor.
+// whether the check passed; the check prints its own errors. With `--rest N` the new program replaces this process,
+// and reads the state and the rest of the input from that descriptor, the only one besides the standard ones.
 static inline __attribute__((noinline)) int nbiot_run_again(
     char *const *arguments, size_t argument_count, const struct nbiot_legacy *legacy,
     const void *rest, size_t count) {
   char *list[16];
-  char number[3];
+  char number[2];
   int ends[2];
   volatile int code;
-  int tens, status;
+  int status;
   pid_t child;
   // The few options are never repeated that often.
   if (argument_count > 12) return 0;
   memset(list, 0, sizeof list);
   memcpy(list, arguments, argument_count * sizeof *list);
   if (legacy) {
+    // What a library has open would stay open for good. After that the next number has one digit.
+    nbiot_close_others(7);
     // The socket buffer can hold both.
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 || ends[0] > 99) return 0;
+    if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0) return 0;
     write(ends[1], legacy, sizeof *legacy);
     write(ends[1], rest, count);
     close(ends[1]);
-    // A tenth of up to 99: a division would bring in a function of 600 bytes on armv7.
-    tens = ends[0] * 205 >> 11;
-    number[0] = (char)('0' + tens);
-    number[1] = (char)('0' + (ends[0] - 10 * tens));
-    number[2] = 0;
+    number[0] = (char)('0' + ends[0]);
+    number[1] = 0;
     list[argument_count] = (char *)"--rest";
     list[argument_count + 1] = number;
     execvp(list[0], list);
     return 0;
   }
   list[argument_count] = (char *)"--check";
-  child = nbiot_start(list, 1, &code);
+  child = nbiot_start(list, 4, &code);
   if (child < 0) return 0;
   status = nbiot_ends(child, 10000);
   if (status < 0) kill(child, SIGKILL);

@@ -61,7 +61,9 @@ extension ReportResult {
 extension ReportResult {
   private var replyAdvice: String {
     let code = AlinkCode(rawValue: UInt64(replyCode ?? 0))
-    return "the platform's reply refuses the report: code \(code.rawValue) (\(code.meaning))"
+    let isPutOff = PlatformReply.putsOff(code: replyCode ?? 0)
+    return
+      "the platform's reply \(isPutOff ? "puts the report off" : "refuses the report"): code \(code.rawValue) (\(code.meaning))"
   }
 
   /// Why the answer is incomplete, in words; `nil` if it is complete.

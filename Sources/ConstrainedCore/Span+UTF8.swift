@@ -19,6 +19,12 @@ extension Span where Element == UInt8 {
     return length
   }
 
+  /// The text, or nothing if it is not UTF-8 throughout.
+  package var wholeUTF8: Span<UInt8> {
+    @_lifetime(copy self)
+    get { extracting(0..<(isUTF8 ? count : 0)) }
+  }
+
   /// Whether the bytes are UTF-8 throughout, the last sequence complete.
   package var isUTF8: Bool {
     var offset = 0

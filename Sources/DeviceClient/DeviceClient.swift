@@ -97,6 +97,7 @@ public final class DeviceClient: Sendable {
         throw .thingModel(error, at: "")
       }
     }
+    guard secret.span.isUTF8 else { throw .secretEncoding }
     guard let bytes = SecretBytes(copying: secret.span.trimmed) else {
       throw .secretLength(secret.count)
     }

@@ -204,6 +204,8 @@ public enum DeviceClientError: Error, Sendable {
   case endpointMismatch
   /// The device secret is empty or longer than 128 bytes; nothing was sent.
   case secretLength(Int)
+  /// The secret is not UTF-8, and so none of the platform's.
+  case secretEncoding
   /// The session's file cannot be used; nothing more was sent.
   case sessionFile(SessionFileError)
   /// The topic is not valid for reports; nothing was sent.
@@ -282,6 +284,7 @@ extension DeviceClientError: CustomStringConvertible {
       "the endpoint's port or scheme is another than the configuration's: give each once"
     case .secretLength(let count):
       "the device secret has \(count) bytes; 1 to 128 are allowed, and the platform's have 32"
+    case .secretEncoding: "the device secret is not UTF-8: copy it from the console again"
     case .dtls(let error): error.description
     case .sessionFile(let error): "the session file cannot be used: \(error)"
     case .topic(let error): error.description

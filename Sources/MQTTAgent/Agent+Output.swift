@@ -75,7 +75,7 @@ extension Agent {
       line.add(code.publicMeaning?.word ?? "reserved")
       isUnauthenticated = code != .unavailable
     case .connection(let reason):
-      isUnauthenticated = false
+      isUnauthenticated = reason.isRefusal
       line.start(.noLink)
       add(reason)
     case .signing: line.start("error signing-failed")
@@ -143,6 +143,16 @@ extension ConnackMeaning {
     case .unavailable: "server-unavailable"
     case .credentials: "user-or-password"
     case .notAuthorized: "not-authorized"
+    }
+  }
+}
+
+extension MQTTFailure {
+  /// Whether the server was refused, because it cannot prove who it is: a retry would fail in the same way.
+  fileprivate var isRefusal: Bool {
+    switch self {
+    case .refused, .unreachable, .timedOut, .library: false
+    default: true
     }
   }
 }

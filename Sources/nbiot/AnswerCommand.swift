@@ -64,6 +64,11 @@ struct AnswerCommand: Sendable {
     unsafe posix_spawn_file_actions_init(&actions)
     unsafe posix_spawn_file_actions_adddup2(&actions, input, STDIN_FILENO)
     unsafe posix_spawn_file_actions_adddup2(&actions, output, STDOUT_FILENO)
+    // The connection's socket would be passed on: the library that makes it does not mark it. Swift does not import what
+    // closes all others at once; numbers that are not open cost nothing.
+    for descriptor in (STDERR_FILENO + 1)..<1_024 {
+      unsafe posix_spawn_file_actions_addclose(&actions, descriptor)
+    }
     unsafe posix_spawnattr_init(&attributes)
     unsafe sigemptyset(&signals)
     unsafe posix_spawnattr_setsigmask(&attributes, &signals)

@@ -22,6 +22,9 @@ struct PublishAttempt: Sendable {
   /// Whether that is the device's own rest after a connection has ended.
   var isResting = false
 
+  /// The code of the platform's reply on a topic of the thing model.
+  var replyCode: UInt32? { line.result?.replyCode }
+
   /// Why a line that was read was not sent.
   static let interrupted = "not sent: a signal ends the program"
 
@@ -92,6 +95,25 @@ struct PublishAttempt: Sendable {
     } catch {
       return refused(report, "\(error)")
     }
+  }
+}
+
+/// How long `nbiot publish` waits where the platform puts a report off.
+struct PublishPatience {
+  /// The longest that it waits in all before a report is taken, in milliseconds.
+  let limit: Int64
+  /// How long it has waited.
+  var waited: Int64 = 0
+  /// When the topic may be used again that the platform's last reply has put off.
+  var heldUntil: Instant?
+
+  /// Whether it waits for that long as well.
+  func allows(_ wait: Int64) -> Bool { waited + wait <= limit }
+
+  /// How long the topic is still put off; `nil` where it is not.
+  func left(at now: Instant) -> Milliseconds? {
+    guard let heldUntil, heldUntil > now else { return nil }
+    return heldUntil - now
   }
 }
 

@@ -196,12 +196,12 @@ struct PublishCommand: AsyncParsableCommand {
     _ interruption: WorkInterruption,
     _ tally: inout Tally
   ) async -> ExitStatus {
-    var waited: Int64 = 0
+    var patience = PublishPatience(limit: Int64(maxWait) * 1_000)
     if let payload {
       let before = client.counters
       let report = makeReport(1, payload)
       let first = await PublishAttempt.all(of: [report], client, interruption)[0]
-      let attempt = await goOn(report, after: first, client, interruption, &waited)
+      let attempt = await goOn(report, after: first, client, interruption, &patience)
       let (line, status) = result(of: attempt, client, before)
       show(line)
       tally.add(status)
@@ -211,7 +211,7 @@ struct PublishCommand: AsyncParsableCommand {
     var worst = ExitStatus.success
     var number = 0
     while case let batch = await nextLines(of: lines), !batch.isEmpty {
-      let results = await publish(batch, after: number, client, interruption, &waited)
+      let results = await publish(batch, after: number, client, interruption, &patience)
       number += batch.count
       for (line, status) in results {
         show(line)
@@ -247,7 +247,7 @@ struct PublishCommand: AsyncParsableCommand {
     after last: Int,
     _ client: DeviceClient,
     _ interruption: WorkInterruption,
-    _ waited: inout Int64
+    _ patience: inout PublishPatience
   ) async -> [(ResultLine, ExitStatus)] {
     var reports: [PublishAttempt.Report] = []
     var refusals: [Int: ResultLine] = [:]
@@ -255,6 +255,10 @@ struct PublishCommand: AsyncParsableCommand {
       let number = last + index + 1
       guard !interruption.isRequested else {
         refusals[number] = refusal(number, PublishAttempt.interrupted)
+        continue
+      }
+      if let left = patience.left(at: MonotonicClock.now()) {
+        refusals[number] = refusal(number, DeviceClientError.putOff(left).description)
         continue
       }
       do throws(PayloadForm.Failure) {
@@ -278,7 +282,7 @@ struct PublishCommand: AsyncParsableCommand {
       if let refusal = refusals[number] {
         results.append((refusal, .undelivered))
       } else if let (report, attempt) = sent.next() {
-        let attempt = await goOn(report, after: attempt, client, interruption, &waited)
+        let attempt = await goOn(report, after: attempt, client, interruption, &patience)
         results.append(result(of: attempt, client, before))
       }
     }
@@ -313,20 +317,20 @@ struct PublishCommand: AsyncParsableCommand {
     after first: PublishAttempt,
     _ client: DeviceClient,
     _ interruption: WorkInterruption,
-    _ waited: inout Int64
+    _ patience: inout PublishPatience
   ) async -> PublishAttempt {
     var attempt = first
-    while attempt.wait > 0, waited + attempt.wait <= Int64(maxWait) * 1_000 {
+    while attempt.wait > 0, patience.allows(attempt.wait) {
       let seconds = (attempt.wait + 999) / 1_000
+      let code = attempt.replyCode.map { "reply \($0)" } ?? attempt.line.code?.description
       let reason =
         attempt.isResting
-        ? "nothing is connected"
-        : "the platform puts it off\(attempt.line.code.map { " (\($0))" } ?? "")"
+        ? "nothing is connected" : "the platform puts it off\(code.map { " (\($0))" } ?? "")"
       Console.complain(
         "nbiot: report \(report.number): \(reason); it is sent again in \(seconds) s"
       )
       let wait = attempt.wait
-      waited += wait
+      patience.waited += wait
       do {
         try await interruption.run { try await Task.sleep(for: .milliseconds(wait)) }
       } catch {
@@ -334,7 +338,11 @@ struct PublishCommand: AsyncParsableCommand {
       }
       attempt = await PublishAttempt.all(of: [report], client, interruption)[0]
     }
-    if attempt.status == .success { waited = 0 }
+    if attempt.status == .success { patience.waited = 0 }
+    // The device's client holds the topic itself where the response says how long.
+    if attempt.wait > 0, attempt.replyCode != nil {
+      patience.heldUntil = MonotonicClock.now() + Milliseconds(attempt.wait)
+    }
     return attempt
   }
 

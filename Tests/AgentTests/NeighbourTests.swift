@@ -119,6 +119,35 @@ struct NeighbourTests {
     try await platform.close()
   }
 
+  @Test func `the hint's command gets no other descriptor, nor one that the agent was given`()
+    async throws
+  {
+    let platform = try await Platform()
+    let folder = try AgentFolder(port: platform.port)
+    defer { folder.remove() }
+    let seen = folder.url.appending(path: "seen").path
+    _ = try script(
+      folder,
+      "for file in /proc/$$/fd/*; do test -e $file && echo $file; done > \(seen); true"
+    )
+    let shell = Process()
+    shell.executableURL = URL(filePath: "/bin/sh")
+    shell.arguments = [
+      "-c", "exec 9</dev/null; printf '1\\n' | \"$0\" --config \"$1\"", agentProgram.path,
+      folder.configuration.path,
+    ]
+    shell.standardOutput = FileHandle.nullDevice
+    shell.standardError = FileHandle.nullDevice
+    try shell.start()
+    shell.waitUntilExit()
+    #expect(shell.terminationStatus == 0)
+    // What the shell itself opens for its script is from 10 on.
+    let files = try String(contentsOfFile: seen, encoding: .utf8).split(separator: "\n")
+    let numbers = files.compactMap { $0.split(separator: "/").last.flatMap { Int($0) } }
+    #expect(numbers.filter { $0 < 10 }.sorted() == [0, 1, 2])
+    try await platform.close()
+  }
+
   /// How many processes run a program of that path.
   private func count(of path: String) -> Int {
     let folders = (try? FileManager.default.contentsOfDirectory(atPath: "/proc")) ?? []

@@ -13,6 +13,7 @@ final class Association {
   private let context: DTLSContext
   private var server: DTLSConnection
   private let timing: DTLSConnection.Patience
+  private let usesPreSharedKey: Bool
   var now = Instant(milliseconds: 1_000)
 
   /// What the device has sent, and what the server has.
@@ -28,9 +29,11 @@ final class Association {
   /// An association whose two ends know nothing of each other yet.
   ///
   /// `asksForCookie` makes the server send a HelloVerifyRequest (RFC 6347 Section 4.2.1), as most do; without it
-  /// a handshake is two flights shorter. `suite` is the only one that the server knows.
+  /// a handshake is two flights shorter. `suite` is the only one that the server knows. `usesPreSharedKey`, with such
+  /// a suite, authenticates both ends by a key, without a certificate.
   init(
     asksForCookie: Bool = false,
+    usesPreSharedKey: Bool = false,
     suite: String = "ECDHE-ECDSA-CHACHA20-POLY1305",
     _ change: (inout DTLSSettings) -> Void = { _ in }
   ) throws {
@@ -43,11 +46,15 @@ final class Association {
     change(&settings)
     let (name, certificate) = (Array("localhost".utf8), Array(Self.certificate.utf8))
     let key = Array(Self.key.utf8)
-    device = try DTLSSecurity(
-      serverName: name.span,
-      authorities: certificate.span,
-      settings: settings
-    )
+    self.usesPreSharedKey = usesPreSharedKey
+    device =
+      usesPreSharedKey
+      ? try DTLSSecurity(identity: name.span, key: Self.sharedKey.span, settings: settings)
+      : try DTLSSecurity(
+        serverName: name.span,
+        authorities: certificate.span,
+        settings: settings
+      )
     context = try DTLSContext(.server)
     try context.setSuites(Array(suite.utf8).span, needsEncryptThenMAC: true)
     try context.setCertificate(certificate.span, key: key.span)
@@ -56,12 +63,14 @@ final class Association {
     if asksForCookie { context.setCookies() }
     server = try DTLSConnection(context, patience: timing, clock: .virtual)
     isListening = asksForCookie
+    if usesPreSharedKey { server.setKeys { _ in Self.sharedKey } }
     if asksForCookie { server.setPeer([1], cookieKey: Array("a key of some bytes".utf8)) }
   }
 
   /// The server forgets the association, but not its session.
   func renewServer() throws {
     server = try DTLSConnection(context, patience: timing, clock: .virtual)
+    if usesPreSharedKey { server.setKeys { _ in Self.sharedKey } }
   }
 
   /// Has the device send; `false` when it must shake hands first.
@@ -126,12 +135,25 @@ final class Association {
     try collect()
   }
 
-  /// Hands everything over until nobody sends any more.
-  func settle() throws {
+  /// Hands everything over until nobody sends any more; the bytes of it, with 28 for the headers of each datagram.
+  @discardableResult
+  func settle() throws -> Int {
+    var bytes = 0
     while !up.isEmpty || !down.isEmpty {
-      while !up.isEmpty { try toServer(up.removeFirst()) }
-      while !down.isEmpty { try toDevice(down.removeFirst()) }
+      bytes += (up + down).reduce(0) { $0 + $1.count + 28 }
+      let (sent, received) = (up, down)
+      (up, down) = ([], [])
+      for datagram in sent { try toServer(datagram) }
+      for datagram in received { try toDevice(datagram) }
     }
+    return bytes
+  }
+
+  /// Whether the device keeps a session to resume.
+  func keepsSession() throws -> Bool {
+    var buffer = [UInt8](repeating: 0, count: 4_096)
+    var writer = ByteWriter(buffer.mutableSpan)
+    return try device.exportSession(into: &writer)
   }
 
   func event() -> SecurityEvent? { device.pollEvent() }
@@ -156,6 +178,8 @@ final class Association {
       down.append(Array(buffer[..<count]))
     }
   }
+
+  private static let sharedKey = Array("a key of 16 bytes".utf8)
 
   /// Of "localhost", signed by itself and for this test alone; good until 2126.
   static let certificate = """

@@ -212,6 +212,31 @@ struct DTLSSecurityTests {
     #expect(association.atServer.count == 3)
   }
 
+  @Test func `a session is kept only where a whole handshake costs more than to resume it`() throws
+  {
+    /// The bytes of a whole handshake and of the next one, and whether a session was kept and resumed.
+    func costs(_ association: Association) throws -> (whole: Int, next: Int, isKept: Bool) {
+      #expect(try !association.send(report))
+      let whole = try association.settle()
+      #expect(association.event() == .established(isResumed: false))
+      let isKept = try association.keepsSession()
+      try association.closeServer()
+      try association.settle()
+      #expect(association.event() == .closed)
+      try association.renewServer()
+      #expect(try !association.send(report))
+      let next = try association.settle()
+      #expect(association.event() == .established(isResumed: isKept))
+      return (whole, next, isKept)
+    }
+    let certificate = try costs(try Association())
+    #expect(certificate.isKept && certificate.next < certificate.whole, "\(certificate)")
+    // A handshake with a pre-shared key has no certificate and no signature: two identifiers of 32 bytes are more.
+    let key = try costs(try Association(usesPreSharedKey: true, suite: "PSK-CHACHA20-POLY1305"))
+    #expect(!key.isKept && key.next == key.whole, "\(key)")
+    #expect(key.whole < certificate.next + 2 * 32, "\(key) \(certificate)")
+  }
+
   @Test func `an answer that was long on its way brings the association back`() throws {
     let association = try connected()
     #expect(try association.send(report))

@@ -90,6 +90,31 @@ struct DeviceClientTests {
     }
   }
 
+  @Test func `a secret is UTF-8, and of 1 to 128 bytes without what is around it`() throws {
+    let device = DeviceClientConfiguration(
+      productKey: "a1B2c3D4e5F",
+      deviceName: "device1",
+      host: "127.0.0.1",
+      port: 1
+    )
+    for secret in [[0xFF], Self.secret + [0xE2, 0x80]] as [[UInt8]] {
+      #expect {
+        _ = try DeviceClient(device, secret: secret)
+      } throws: {
+        guard case DeviceClientError.secretEncoding = $0 else { return false }
+        return true
+      }
+    }
+    for secret in [Array(" \u{A0}".utf8), [UInt8](repeating: 0x73, count: 129)] {
+      #expect {
+        _ = try DeviceClient(device, secret: secret)
+      } throws: {
+        guard case DeviceClientError.secretLength = $0 else { return false }
+        return true
+      }
+    }
+  }
+
   @Test func `a wrong secret is an authentication error`() async throws {
     try await withServer { device, _ in
       let client = try DeviceClient(device, secret: [1, 2, 3])

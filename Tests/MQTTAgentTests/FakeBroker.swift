@@ -116,7 +116,12 @@ final class LonelyDevice {
   let folder: URL
   let configuration: URL
 
-  init(_ broker: FakeBroker, _ lines: [String] = []) throws {
+  convenience init(_ broker: FakeBroker, _ lines: [String] = []) throws {
+    try self.init(port: broker.port, ["tls = no"] + lines)
+  }
+
+  /// Of any other broker, whose transport the lines say.
+  init(port: UInt16, _ lines: [String]) throws {
     folder = URL.temporaryDirectory.appending(path: "nbiot-agent-mqtt-\(UUID().uuidString)")
     configuration = folder.appending(path: "agent.conf")
     try FileManager.default.createDirectory(
@@ -129,8 +134,8 @@ final class LonelyDevice {
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
     let text = [
       "product-key = a1B2c3D4e5F", "device-name = device1", "device-secret-file = \(secret)",
-      "state-directory = \(folder.appending(path: "state").path)", "tls = no",
-      "endpoint = 127.0.0.1:\(broker.port)", "topic = /\(World.device)/user/update", "retry = 1",
+      "state-directory = \(folder.appending(path: "state").path)",
+      "endpoint = 127.0.0.1:\(port)", "topic = /\(World.device)/user/update", "retry = 1",
       "retry-limit = 1",
     ]
     try Data((text + lines + [""]).joined(separator: "\n").utf8).write(to: configuration)

@@ -203,6 +203,48 @@ struct MQTTAgentTests {
     world.stop()
   }
 
+  @Test func `a command gets no descriptor but the standard ones`() throws {
+    let world = try World()
+    let file = world.folder.appending(path: "seen").path
+    let command = try world.command(
+      "for file in /proc/$$/fd/*; do test -e $file && echo $file $(/bin/readlink $file); done > \(file); echo {}"
+    )
+    try world.configure(["on-request = \(command)"])
+    let agent = try world.connectedAgent()
+    let push = try world.push("property-set", ["--params", #"{"power":"on"}"#])
+    push.wait()
+    #expect(push.status == 0, "\(push.output)\(agent.log)")
+    try expectStandardOnly(file)
+    agent.signal(SIGTERM)
+    agent.wait()
+    world.stop()
+  }
+
+  @Test func `SIGHUP leaves no connection behind`() throws {
+    let world = try World()
+    let agent = try world.connectedAgent()
+    let folder = "/proc/\(agent.process.processIdentifier)/fd"
+    func sockets() throws -> Int {
+      try FileManager.default.contentsOfDirectory(atPath: folder).count { name in
+        let file = "\(folder)/\(name)"
+        let target = try? FileManager.default.destinationOfSymbolicLink(atPath: file)
+        return target?.hasPrefix("socket:") ?? false
+      }
+    }
+    let before = try sockets()
+    for count in 2...4 {
+      agent.signal(SIGHUP)
+      #expect(
+        agent.wait { $0.log.components(separatedBy: "info connected").count > count },
+        "\(agent.log)"
+      )
+    }
+    #expect(try sockets() <= before)
+    agent.signal(SIGTERM)
+    agent.wait()
+    world.stop()
+  }
+
   @Test func `after each connect it tells what it was asked to`() throws {
     let world = try World()
     try world.configure(["firmware-version = 1.0.0", "desired = power,level"])

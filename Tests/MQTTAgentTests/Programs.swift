@@ -213,3 +213,14 @@ final class World {
     simulator.wait()
   }
 }
+
+/// Expects that a command, a shell that wrote the links of its folder of descriptors into that file, had 0, 1 and 2
+/// alone; what the shell itself opens for its script is from 10 on.
+func expectStandardOnly(_ file: String) throws {
+  let lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n")
+  let numbers = lines.compactMap { line in
+    line.split(separator: " ").first?.split(separator: "/").last.flatMap { Int($0) }
+  }
+  #expect(numbers.filter { $0 < 10 }.sorted() == [0, 1, 2], "\(lines)")
+  #expect(!lines.contains { $0.contains("socket:") && !$0.contains("/fd/2 ") }, "\(lines)")
+}

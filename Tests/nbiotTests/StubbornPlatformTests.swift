@@ -46,6 +46,28 @@ struct StubbornPlatformTests {
     platform.stop()
   }
 
+  @Test func `a reply that puts a report off holds the topic, and its code is named`() async throws
+  {
+    let simulator = try Simulator(["--model-service-down"])
+    let topic = "/sys/a1B2c3D4e5F/device1/thing/event/property/post"
+    let (run, objects) = try await publish(
+      "127.0.0.1:\(simulator.port)",
+      ["--max-wait", "5"],
+      topic: topic,
+      payload:
+        #"{"id":"1","version":"1.0","params":{"a":{"value":1}},"method":"thing.event.property.post"}"#
+    )
+    #expect(run.status != 0)
+    #expect(outcomes(objects) == ["rejected", "refused", "refused"])
+    #expect(objects.first?["replyCode"] as? Int == 6_313)
+    #expect(run.errors.contains("report 1: the platform's reply puts the report off: code 6313"))
+    #expect(
+      run.errors.contains("report 3: the platform has put off reports to this topic: not before ")
+    )
+    let log = try simulator.stop().log
+    #expect(log.components(separatedBy: "event/property/post").count == 2, "\(log)")
+  }
+
   private static let device = [
     "--product-key", "a1B2c3D4e5F", "--device-name", "device1", "--endpoint",
   ]

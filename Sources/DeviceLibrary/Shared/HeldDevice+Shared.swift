@@ -83,9 +83,8 @@ extension HeldDevice {
   }
 
   static func makeSecret(_ config: nbiot_config) throws(LibraryError) -> SecretBytes {
-    guard let secret = unsafe SecretBytes(copying: text(config.device_secret).trimmed) else {
-      throw .argument
-    }
+    let given = unsafe text(config.device_secret).trimmed.wholeUTF8
+    guard let secret = SecretBytes(copying: given) else { throw .argument }
     return secret
   }
 

@@ -68,6 +68,30 @@ struct SeveralReportsTests {
     #expect(device.events() == ["delivered(1)"] && device.isDone)
   }
 
+  @Test func `a mark that could not be written is not told, and is written later`() throws {
+    let platform = SeveralPlatform(capacity: 16)
+    do {
+      let device = try SeveralDevice(workspace, platform)
+      for topic in 0..<3 { try device.accept(topic) }
+      _ = device.events()
+      Recorder.start()
+      defer { Recorder.stop() }
+      Recorder.fail(RECORDED_WRITE, code: EIO)
+      platform.deliver(2)
+      platform.deliver(3)
+      let events = device.events()
+      #expect(events.count == 1 && events[0].hasPrefix("storeFailed"), "\(events)")
+      Recorder.succeed()
+      // The second end waits at the link: only time brings the next try.
+      device.now = device.now + Milliseconds(60_000)
+      #expect(device.events() == ["delivered(2)", "delivered(3)"])
+    }
+    // What was told does not come again.
+    let next = try SeveralDevice(workspace, SeveralPlatform(capacity: 16))
+    _ = next.events()
+    #expect(next.platform.begun.map(\.id) == [1])
+  }
+
   @Test func `a lost connection counts once, and all begin again in order`() throws {
     let platform = SeveralPlatform(capacity: 16)
     let device = try SeveralDevice(workspace, platform)

@@ -167,6 +167,26 @@ struct ListenTests {
     #expect(try simulator.stop().contains("DISCONNECT"))
   }
 
+  @Test func `a command gets no descriptor but the standard ones`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts"])
+    let listener = try Listener(
+      simulator,
+      [
+        "--exec",
+        #"for file in /proc/$$/fd/*; do test -e $file && printf ' %s' ${file##*/}; done >&2; echo >&2; echo '{}'"#,
+      ]
+    )
+    let run = try await simulator.push("service", ["--service", "good", "--wait", "20"])
+    #expect(run.object?["code"] as? Int == 200, "\(run.output)\(run.errors)")
+    let line = try listener.errors.next { $0.hasPrefix(" 0") }
+    let numbers = line.split(separator: " ").compactMap { Int($0) }
+    // What the shell itself opens is from 10 on.
+    #expect(numbers.filter { $0 < 10 } == [0, 1, 2], "\(line)")
+    kill(listener.process.processIdentifier, SIGTERM)
+    #expect(listener.end() == 128 + SIGTERM)
+    try simulator.stop()
+  }
+
   @Test func `what is not answered gets 400 in time, and what the model forbids 460`() async throws
   {
     let simulator = try BrokerSimulator(transports: ["mqtts"])
