@@ -113,6 +113,12 @@ let package = Package(
     ),
     .target(name: "SecurityLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
     .target(name: "MQTTLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(name: "HTTPSLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(
+      name: "HTTPSChannel",
+      dependencies: ["ConstrainedCore", "HTTPSLayer", "OpenSSLSupport", "CCurl"],
+      swiftSettings: device
+    ),
     .target(
       name: "MQTTChannel",
       dependencies: ["ConstrainedCore", "MQTTLayer", "CPaho"],
@@ -209,6 +215,14 @@ let package = Package(
       name: "MQTTLink",
       dependencies: [
         "ConstrainedCore", "MQTTLayer", "SecurityLayer", "Platform", "PlatformMQTT",
+        "OpenSSLSupport", "PlatformCredentials", "DeviceStore", "ReportLink",
+      ],
+      swiftSettings: device
+    ),
+    .target(
+      name: "HTTPSLink",
+      dependencies: [
+        "ConstrainedCore", "HTTPSLayer", "SecurityLayer", "Platform", "PlatformHTTPS",
         "OpenSSLSupport", "PlatformCredentials", "DeviceStore", "ReportLink",
       ],
       swiftSettings: device
@@ -409,6 +423,7 @@ let package = Package(
         "ConstrainedCore", "PayloadCoding", "CBORPayload", "CoAPExchange", "Platform", "Alink",
         "OpenSSLSupport", "SymmetricSecurity", "EitherSecurity", "DeviceStore", "CoAPLink",
         "DurableReports", "Agent", "CDevice", "DeviceLibrary", "MQTTChannel", "MQTTLink",
+        "HTTPSChannel", "HTTPSLink",
         "TestSupport",
       ],
       swiftSettings: strict
@@ -456,6 +471,28 @@ let package = Package(
     .testTarget(
       name: "MQTTChannelTests",
       dependencies: ["ConstrainedCore", "MQTTLayer", "MQTTChannel", "MQTTPeers", "TestSupport"],
+      swiftSettings: strict
+    ),
+    // HTTPS servers that behave as they should, and those that do not.
+    .target(
+      name: "HTTPSPeers",
+      dependencies: ["TestSupport"],
+      path: "Tests/HTTPSPeers",
+      resources: [.copy("Resources/https_peer.py"), .copy("Resources/certificates.sh")],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "HTTPSChannelTests",
+      dependencies: ["ConstrainedCore", "HTTPSLayer", "HTTPSChannel", "HTTPSPeers", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "HTTPSLinkTests",
+      dependencies: [
+        "ConstrainedCore", "Platform", "PlatformHTTPS", "OpenSSLSupport", "HTTPSLayer",
+        "HTTPSChannel", "HTTPSLink", "ReportLink", "DurableReports", "DeviceDriver", "DeviceStore",
+        "SystemClocks", "HTTPSPeers", "TestSupport",
+      ],
       swiftSettings: strict
     ),
     .testTarget(
