@@ -64,7 +64,8 @@ let package = Package(
         "DeviceClient", "CoAPLink", "ReportLink", "DeviceStore", "DTLSSecurity", "SecurityLayer",
         "CoAPExchange", "Alink", "PlatformCoAP", "PlatformMQTT", "Platform", "PlatformCredentials",
         "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
-        "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel",
+        "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel", "HTTPSLink", "HTTPSLayer",
+        "HTTPSChannel", "PlatformHTTPS",
       ]
     ),
     .library(
@@ -269,7 +270,7 @@ let package = Package(
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CBORPayload", "UDPTransport",
         "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
         "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink", "MQTTChannel", "PlatformMQTT",
-        "DeviceDownlinks",
+        "DeviceDownlinks", "HTTPSLayer", "HTTPSLink", "HTTPSChannel", "PlatformHTTPS",
       ],
       swiftSettings: strict
     ),
@@ -336,7 +337,8 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
-        "DeviceStore", "DeviceClient", "MQTTLayer", "MQTTLink", "SystemClocks",
+        "DeviceStore", "DeviceClient", "MQTTLayer", "MQTTLink", "HTTPSLayer", "HTTPSLink",
+        "SystemClocks",
         "PlatformSimulator", "PlatformBroker", "SecurityLayer", "DTLSSecurity", "CBORPayload",
         "PacketCapture", "Inspection",
         "HTTPSTransfer", "Agent", "MQTTAgent",
@@ -577,8 +579,8 @@ let package = Package(
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "CBORPayload", "PayloadCoding",
         "OpenSSLSupport", "DTLSSecurity", "CoAPLink", "ReportLink", "DurableReports",
-        "DeviceDriver", "PlatformCredentials", "DeviceStore", "DeviceClient",
-        "PlatformSimulator",
+        "DeviceDriver", "PlatformCredentials", "DeviceStore", "DeviceClient", "HTTPSLink",
+        "PlatformSimulator", "HTTPSPeers",
         "UDPTransport", "TestSupport",
       ],
       swiftSettings: strict
@@ -664,7 +666,8 @@ let package = Package(
       name: "nbiotTests",
       dependencies: [
         "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformCore",
-        "PlatformSimulator", "UDPTransport", "SystemClocks", "MQTTPeers", "TestSupport",
+        "PlatformSimulator", "UDPTransport", "SystemClocks", "MQTTPeers", "HTTPSPeers",
+        "TestSupport",
       ],
       resources: [.copy("README.md"), .copy("address-change.sh")],
       swiftSettings: strict

@@ -59,6 +59,7 @@ struct DocumentedSizeTests {
   private static let others: [String: String] = [
     "DTLSConnection.swift": "OpenSSL's memory on the heap",
     "DTLSSecurity+Sessions.swift": "the bytes of an exported session (DTLSSecurityTests)",
+    "HTTPSChannel.swift": "the settings' limits and libcurl's memory, on the heap",
     "MQTTChannel.swift": "a queue on the heap, and the library's memory (ChannelTests)",
     "FixedBytes.swift": "a capacity of the caller's, below",
   ]
