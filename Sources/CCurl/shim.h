@@ -5,6 +5,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -100,6 +101,15 @@ static inline CURLcode nbiot_curl_end_quickly(CURL *curl) {
 #else
   return CURLE_OK;
 #endif
+}
+
+// A program that is started meanwhile does not get the connection.
+static inline int nbiot_curl_protect(void *context, curl_socket_t socket, curlsocktype kind) {
+  (void)context, (void)kind;
+  return fcntl(socket, F_SETFD, FD_CLOEXEC) == 0 ? CURL_SOCKOPT_OK : CURL_SOCKOPT_ERROR;
+}
+static inline CURLcode nbiot_curl_close_on_exec(CURL *curl) {
+  return (curl_easy_setopt)(curl, CURLOPT_SOCKOPTFUNCTION, nbiot_curl_protect);
 }
 
 static inline curl_socket_t nbiot_curl_no_socket(void) { return CURL_SOCKET_TIMEOUT; }

@@ -10,6 +10,7 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
   private var heldCount = 0
   private var kind = PacketKind.other
   private var size = 0
+  private var isUnderWay = false
 
   /// `host` is the length of the field Host.
   init(
@@ -28,6 +29,7 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
   private mutating func note(_ request: borrowing @_addressable HTTPSRequest, _ count: Int) {
     kind = request.password.isEmpty ? .connection : .other
     size = Self.size(of: request, host: host, count)
+    isUnderWay = true
     switch kind {
     case .connection: meter.noteConnect()
     case .other: meter.notePublish()
@@ -36,6 +38,12 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
       let path = request.path.bytes.indices.map { request.path.bytes[$0] }
       show(.sent, "POST \(Readable.text(path)), a body of \(count) B")
     }
+  }
+
+  /// Counts a request that is given up as sent, for the server may have it.
+  private mutating func giveUp() {
+    if isUnderWay { meter.send(size, kind) }
+    isUnderWay = false
   }
 
   /// The bytes of a request: its line, its fields and its body.
@@ -77,11 +85,19 @@ extension MeteredHTTPSLayer: HTTPSLayer where Layer: ~Copyable {
     return true
   }
 
-  mutating func cancel() { layer.cancel() }
-  mutating func close() { layer.close() }
+  mutating func cancel() {
+    giveUp()
+    layer.cancel()
+  }
+
+  mutating func close() {
+    giveUp()
+    layer.close()
+  }
 
   mutating func pollEvent() -> HTTPSLayerEvent? {
     guard let event = layer.pollEvent() else { return nil }
+    isUnderWay = false
     switch event {
     case .answered:
       meter.send(size, kind)

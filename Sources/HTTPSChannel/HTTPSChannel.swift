@@ -93,6 +93,7 @@ public struct HTTPSChannel: ~Copyable {
     set(CURLOPT_NOSIGNAL, 1)
     // A name that is still looked up does not hold the end of a request up.
     if code == CURLE_OK { unsafe code = nbiot_curl_end_quickly(easy) }
+    if code == CURLE_OK { unsafe code = nbiot_curl_close_on_exec(easy) }
     if code == CURLE_OK, !settings.usesProxy {
       unsafe code = nbiot_curl_without_proxy(easy)
     }
@@ -369,130 +370,5 @@ extension HTTPSChannel: HTTPSLayer {
     _ = unsafe nbiot_curl_set_list(easy, CURLOPT_HTTPHEADER, nil)
     unsafe fields.wipeAndFree()
     unsafe fields = nil
-  }
-}
-
-// MARK: - libcurl's callbacks
-
-/// Waits for what libcurl wants of a socket.
-private let watchSocket: nbiot_curl_socket = { _, socket, what, context, _ in
-  guard let state = unsafe StatePointer(context) else { return -1 }
-  // A socket that is closed already is in no set any more.
-  return unsafe nbiot_poll_set(state.pointee.poll, socket, what) == 0 || what == CURL_POLL_REMOVE
-    ? 0 : -1
-}
-
-/// Sets the timer to when libcurl wants to be called.
-private let setTimer: nbiot_curl_timer = { _, milliseconds, context in
-  guard let state = unsafe StatePointer(context) else { return -1 }
-  return unsafe nbiot_timer_set(state.pointee.timer, milliseconds)
-}
-
-extension UnsafeMutablePointer where Pointee == ChannelState {
-  /// The state that a callback was given.
-  fileprivate init?(_ context: UnsafeMutableRawPointer?) {
-    guard let context = unsafe context else { return nil }
-    // SAFETY: the context is always a channel's state.
-    unsafe self = context.assumingMemoryBound(to: ChannelState.self)
-  }
-
-  /// A state with its descriptors and memory; `nil` with `errno` where the system gives none.
-  fileprivate static func make(limit: Int) -> StatePointer? {
-    let poll = nbiot_poll_make()
-    let timer = nbiot_timer_make()
-    let (body, place) = unsafe (malloc(limit), malloc(MemoryLayout<ChannelState>.size))
-    guard poll >= 0, timer >= 0, nbiot_poll_set(poll, timer, CURL_POLL_IN) == 0,
-      let body = unsafe body, let place = unsafe place
-    else {
-      unsafe free(body)
-      unsafe free(place)
-      if timer >= 0 { close(timer) }
-      if poll >= 0 { close(poll) }
-      return nil
-    }
-    let state = unsafe place.bindMemory(to: ChannelState.self, capacity: 1)
-    unsafe state.initialize(
-      to: ChannelState(
-        poll: poll,
-        timer: timer,
-        limit: limit,
-        body: body.bindMemory(to: UInt8.self, capacity: limit)
-      )
-    )
-    return unsafe state
-  }
-
-  fileprivate func end() {
-    unsafe deinitialize(count: 1)
-    unsafe free(self)
-  }
-}
-
-extension Optional where Wrapped == UnsafeMutablePointer<curl_slist> {
-  /// Overwrites the texts of a list, and frees it.
-  fileprivate func wipeAndFree() {
-    var next = self
-    while let entry = unsafe next {
-      if let text = unsafe entry.pointee.data { unsafe nbiot_curl_wipe(text) }
-      unsafe next = entry.pointee.next
-    }
-    unsafe curl_slist_free_all(self)
-  }
-}
-
-extension Span where Element == UInt8 {
-  /// Lends bytes that end with a zero as a C string.
-  fileprivate func withText<Result>(_ body: (UnsafePointer<CChar>?) -> Result) -> Result {
-    unsafe withUnsafeBytes { unsafe body($0.baseAddress?.assumingMemoryBound(to: CChar.self)) }
-  }
-}
-
-extension HTTPSChannelSettings {
-  /// Checks what would otherwise be part of an address, or leave no room.
-  fileprivate func check() throws(HTTPSChannelError) {
-    let host = host.bytes
-    guard !host.isEmpty else { throw .host }
-    for index in host.indices {
-      switch host[index] {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"),
-        UInt8(ascii: "_"), UInt8(ascii: ":"):
-        continue
-      default: throw .host
-      }
-    }
-    guard answerLimit >= 1_024, connectTimeout.count > 0, idleLimit >= 0 else { throw .limits }
-  }
-}
-
-extension HTTPSFailure {
-  /// What libcurl's code means, beside OpenSSL's result of the verification.
-  fileprivate init(_ code: CURLcode, verified: Int, wasSent: Bool) {
-    switch code {
-    case CURLE_COULDNT_RESOLVE_HOST, CURLE_COULDNT_RESOLVE_PROXY: self = .unresolved
-    case CURLE_COULDNT_CONNECT: self = .unreachable
-    case CURLE_OPERATION_TIMEDOUT: self = .timedOut
-    case CURLE_PEER_FAILED_VERIFICATION: self = Self.verification(verified)
-    case CURLE_SSL_CONNECT_ERROR: self = .handshake
-    case CURLE_SSL_CACERT_BADFILE: self = .authorities
-    case CURLE_GOT_NOTHING, CURLE_SEND_ERROR, CURLE_RECV_ERROR, CURLE_PARTIAL_FILE: self = .broken
-    case CURLE_UNSUPPORTED_PROTOCOL, CURLE_WEIRD_SERVER_REPLY: self = .notHTTP
-    // A line of the head that is longer than libcurl takes.
-    case CURLE_OUT_OF_MEMORY where wasSent: self = .tooLong
-    default: self = .library(Int32(bitPattern: code.rawValue))
-    }
-  }
-
-  /// OpenSSL's X509_V_ERR numbers (X509_STORE_CTX_get_error).
-  ///
-  /// libcurl compares the name itself, before it asks OpenSSL: then there is 1, with which it starts.
-  private static func verification(_ number: Int) -> HTTPSFailure {
-    switch number {
-    case 0, 1, 62: .serverName
-    case 2, 18, 19, 20, 21: .unknownAuthority
-    case 9: .notYetValid
-    case 10: .expired
-    default: .certificate
-    }
   }
 }

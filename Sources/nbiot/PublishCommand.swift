@@ -39,10 +39,6 @@ struct PublishCommand: AsyncParsableCommand {
         nbiot publish --transport mqtt --endpoint 127.0.0.1:8883 \\
           --ca-file certificates/ca.pem --config agent.conf --payload '{"value":1}'
 
-      Example over HTTPS, a file of up to 128 KB:
-        nbiot publish --transport https --endpoint 127.0.0.1:8443 \\
-          --ca-file certificates/ca.pem --config agent.conf --payload @readings.json
-
       Example over DTLS, with the CA file that `nbiot simulate --security dtls` has made:
         nbiot publish --security dtls --ca-file certificates/ca.pem \\
           --session-file session.bin --endpoint 127.0.0.1:5684 \\

@@ -1,4 +1,5 @@
 import ConstrainedCore
+import Foundation
 import HTTPSChannel
 import HTTPSLayer
 import HTTPSPeers
@@ -44,6 +45,26 @@ struct ChannelTests {
     let requests = try peer.requests()
     #expect(requests.map(\.connection) == [1, 2])
     #expect(requests.map(\.resumed) == [false, true])
+  }
+
+  @Test
+  func `A program that is started does not get the connection`() throws {
+    let peer = try HTTPSPeer()
+    let client = try Client(peer)
+    #expect(client.post("/topic/ok") == .answered)
+    // Those of this process that lead to the server.
+    let connections = (3..<Int32(1_024)).filter { descriptor in
+      var address = sockaddr_in()
+      var count = socklen_t(MemoryLayout<sockaddr_in>.size)
+      let isConnected = unsafe withUnsafeMutablePointer(to: &address) { address in
+        unsafe address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          unsafe getpeername(descriptor, $0, &count) == 0
+        }
+      }
+      return isConnected && UInt16(bigEndian: address.sin_port) == peer.port
+    }
+    #expect(connections.count == 1)
+    for connection in connections { #expect(fcntl(connection, F_GETFD) & FD_CLOEXEC != 0) }
   }
 
   @Test(arguments: ["close", "close-unsaid", "http10", "http10-bare"])

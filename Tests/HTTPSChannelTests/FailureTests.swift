@@ -55,6 +55,18 @@ struct FailureTests {
     #expect(client.post("/topic/ok") == .answered)
   }
 
+  /// A signal, SIGPIPE, would end the tests.
+  @Test
+  func `A server that closes before it has the body is a failure, and no signal comes`() throws {
+    let peer = try HTTPSPeer()
+    let client = try Client(peer)
+    let body = [UInt8](repeating: 1, count: 131_072)
+    for _ in 0..<3 {
+      #expect(client.post("/topic/early", body) == .failed(.broken, wasSent: true))
+    }
+    #expect(client.post("/topic/ok", body) == .answered)
+  }
+
   @Test(arguments: [
     ("misnamed", HTTPSFailure.serverName), ("foreign", .unknownAuthority), ("expired", .expired),
     ("unnamed", .serverName), ("wildcard", .serverName),

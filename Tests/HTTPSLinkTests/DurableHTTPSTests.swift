@@ -61,10 +61,10 @@ private final class DurableDevice {
 
   /// Drives it until nothing waits; what was delivered and refused.
   ///
-  /// `nil` after a minute.
-  func drive() -> (delivered: [UInt64], rejected: [UInt64])? {
+  /// `nil` after so many seconds.
+  func drive(within seconds: Int64 = 60) -> (delivered: [UInt64], rejected: [UInt64])? {
     var (delivered, rejected): ([UInt64], [UInt64]) = ([], [])
-    let end = MonotonicClock.now() + Milliseconds(60_000)
+    let end = MonotonicClock.now() + Milliseconds(seconds * 1_000)
     while MonotonicClock.now() < end {
       while let event = driver.pollEvent(at: MonotonicClock.now(), date: 0) {
         switch event {
@@ -118,6 +118,29 @@ struct DurableHTTPSTests {
     #expect(requests.allSatisfy { !$0.path.contains("token") })
     // One authentication to begin with, and one for each token that was refused.
     #expect(requests.filter { $0.path == "/auth" }.count == 3)
+  }
+
+  @Test(.timeLimit(.minutes(5)))
+  func `a thousand reports arrive through a server that fails a tenth of the requests`() throws {
+    let folder = try folder()
+    defer { try? FileManager.default.removeItem(at: folder) }
+    let peer = try HTTPSPeer()
+    let device = try DurableDevice(peer, in: folder)
+    var accepted: Set<UInt64> = []
+    var delivered: [UInt64] = []
+    for start in stride(from: 0, to: 1_000, by: 100) {
+      for number in start..<start + 100 {
+        accepted.insert(try device.accept("{\"n\":\(number)}", to: "tenth"))
+      }
+      let (some, rejected) = try #require(device.drive(within: 200))
+      #expect(rejected.isEmpty)
+      delivered += some
+    }
+    #expect(delivered.count == 1_000 && Set(delivered) == accepted)
+    let seen = try peer.requests()
+    #expect(Set(seen.map(\.text)).isSuperset(of: (0..<1_000).map { "{\"n\":\($0)}" }))
+    // Each failure costs one more request, and a refused token two.
+    #expect(seen.count < 1_200)
   }
 
   @Test

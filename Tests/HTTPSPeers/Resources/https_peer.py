@@ -19,7 +19,12 @@ FOLDER, NAME = sys.argv[1], sys.argv[2]
 IS_OLD = sys.argv[3:] == ["old"]
 LOCK = threading.Lock()
 SEEN = {}
-COUNT = {"connections": 0, "tokens": 0, "messages": 892687627916247039}
+# How every tenth request of the topic `tenth` goes wrong, in turn.
+WAYS = [
+    "never", "dead", "drip", "cut", "garbage", "text", "none", "long-body", "long-head", "interim", "redirect",
+    "code-10000", "code-20001", "code-20003", "code-30001", "close-unsaid", "http10-bare", "endless", "long-line",
+]
+COUNT = {"tenth": 0, "connections": 0, "tokens": 0, "messages": 892687627916247039}
 
 
 class Connection:
@@ -38,6 +43,8 @@ class Connection:
         for line in lines[1:]:
             name, _, value = line.partition(":")
             fields[name.lower()] = value.strip()
+        if "/early " in lines[0]:
+            return None
         size = int(fields.get("content-length", "0"))
         while len(self.rest) < size:
             piece = self.stream.recv(65_536)
@@ -87,6 +94,11 @@ def serve(connection, path, body):
     kind = path.rsplit("/", 1)[-1]
     if path == "/auth":
         kind = json.loads(body)["clientId"]
+    if kind == "tenth":
+        with LOCK:
+            COUNT["tenth"] += 1
+            number, rest = divmod(COUNT["tenth"], 10)
+        kind = "good" if rest else WAYS[number % len(WAYS)]
     if kind.endswith("-once"):
         kind = kind.removesuffix("-once") if is_first(path) else "good"
     send, whole = connection.send, good(path)
