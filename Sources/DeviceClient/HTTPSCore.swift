@@ -213,8 +213,10 @@ final class HTTPSCore: ClientCore, Sendable {
   private func advance(_ state: inout State, _ completions: inout Completions) {
     guard !state.isClosed else { return }
     let now = MonotonicClock.now()
-    // A time that was given goes on by itself.
-    if settings.timestamp == nil { state.link.setDate(WallClock.now(), at: now) }
+    // A time that was given goes on by itself. Right or wrong: it is compared with the platform's.
+    if settings.timestamp == nil {
+      state.link.setDate(WallClock.milliseconds() / 1_000, at: now)
+    }
     var hasBegun = false
     repeat {
       state.link.handleTimeout(at: now)

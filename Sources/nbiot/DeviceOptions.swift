@@ -65,16 +65,16 @@ struct DeviceOptions: ParsableArguments {
   @OptionGroup(title: "With --transport mqtt")
   var mqtt: MQTTConnectionOptions
 
-  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
+  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS and HTTPS")
   var authorities: AuthoritiesOption
 
-  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
+  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS and HTTPS")
   var trust: TrustOptions
 
-  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
+  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS and HTTPS")
   var dtls: DTLSOptions
 
-  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
+  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS and HTTPS")
   var resumption: ResumptionOption
 
   var config: ConfigurationFile? { names.config }

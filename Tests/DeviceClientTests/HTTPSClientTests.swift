@@ -123,6 +123,25 @@ struct HTTPSClientTests {
     #expect(waits.withLock { $0 } == [7_000])
   }
 
+  @Test func `a clock that is off the platform's is told of`() async throws {
+    let peer = try HTTPSPeer()
+    let events = Mutex<[HTTPSClientEvent]>([])
+    // This server's field Date is of 1994.
+    let client = try client(peer, clientID: "late") {
+      $0.onEvent = { event in events.withLock { $0.append(event) } }
+    }
+    try await client.connect()
+    await client.close()
+    let told = events.withLock { $0 }
+    #expect(told.count == 2 && told.last == .authenticated)
+    guard case .wrongClock(let seconds) = told.first else {
+      Issue.record("\(told)")
+      return
+    }
+    // Thirty years behind this machine's.
+    #expect(seconds < -900_000_000)
+  }
+
   @Test func `a cancelled report ends at once, and the next one has a new connection`() async throws
   {
     let peer = try HTTPSPeer()
