@@ -33,7 +33,7 @@ STRICT := --explicit-target-dependency-import-check error
 # A device program: without the Swift runtime and unused code.
 DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker --gc-sections \
   -Xswiftc -Xfrontend -Xswiftc -function-sections
-TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
+TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
 .PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench backlog \
   agent agent-mqtt agent-aarch64 agent-armv7 library try-agent torture fuzz clean

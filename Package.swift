@@ -64,7 +64,8 @@ let package = Package(
         "DeviceClient", "CoAPLink", "ReportLink", "DeviceStore", "DTLSSecurity", "SecurityLayer",
         "CoAPExchange", "Alink", "PlatformCoAP", "PlatformMQTT", "Platform", "PlatformCredentials",
         "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
-        "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel",
+        "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel", "HTTPSLink", "HTTPSLayer",
+        "HTTPSChannel", "PlatformHTTPS",
       ]
     ),
     .library(
@@ -118,6 +119,12 @@ let package = Package(
     ),
     .target(name: "SecurityLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
     .target(name: "MQTTLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(name: "HTTPSLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(
+      name: "HTTPSChannel",
+      dependencies: ["ConstrainedCore", "HTTPSLayer", "OpenSSLSupport", "CCurl"],
+      swiftSettings: device
+    ),
     .target(
       name: "MQTTChannel",
       dependencies: ["ConstrainedCore", "MQTTLayer", "CPaho"],
@@ -220,6 +227,14 @@ let package = Package(
       swiftSettings: device
     ),
     .target(
+      name: "HTTPSLink",
+      dependencies: [
+        "ConstrainedCore", "HTTPSLayer", "SecurityLayer", "Platform", "PlatformHTTPS",
+        "OpenSSLSupport", "PlatformCredentials", "DeviceStore", "ReportLink",
+      ],
+      swiftSettings: device
+    ),
+    .target(
       name: "DurableReports",
       dependencies: ["ConstrainedCore", "Platform", "DeviceStore", "ReportLink"],
       swiftSettings: device
@@ -261,7 +276,7 @@ let package = Package(
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CBORPayload", "UDPTransport",
         "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
         "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink", "MQTTChannel", "PlatformMQTT",
-        "DeviceDownlinks",
+        "DeviceDownlinks", "HTTPSLayer", "HTTPSLink", "HTTPSChannel", "PlatformHTTPS",
       ],
       swiftSettings: strict
     ),
@@ -354,7 +369,8 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
-        "DeviceStore", "DeviceClient", "MQTTLayer", "MQTTLink", "SystemClocks",
+        "DeviceStore", "DeviceClient", "MQTTLayer", "MQTTLink", "HTTPSLayer", "HTTPSLink",
+        "SystemClocks",
         "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "SecurityLayer", "DTLSSecurity",
         "CBORPayload",
         "PacketCapture", "Inspection",
@@ -442,6 +458,7 @@ let package = Package(
         "ConstrainedCore", "PayloadCoding", "CBORPayload", "CoAPExchange", "Platform", "Alink",
         "OpenSSLSupport", "SymmetricSecurity", "EitherSecurity", "DeviceStore", "CoAPLink",
         "DurableReports", "Agent", "CDevice", "DeviceLibrary", "MQTTChannel", "MQTTLink",
+        "HTTPSChannel", "HTTPSLink",
         "TestSupport",
       ],
       swiftSettings: strict
@@ -489,6 +506,28 @@ let package = Package(
     .testTarget(
       name: "MQTTChannelTests",
       dependencies: ["ConstrainedCore", "MQTTLayer", "MQTTChannel", "MQTTPeers", "TestSupport"],
+      swiftSettings: strict
+    ),
+    // HTTPS servers that behave as they should, and those that do not.
+    .target(
+      name: "HTTPSPeers",
+      dependencies: ["TestSupport"],
+      path: "Tests/HTTPSPeers",
+      resources: [.copy("Resources/https_peer.py"), .copy("Resources/certificates.sh")],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "HTTPSChannelTests",
+      dependencies: ["ConstrainedCore", "HTTPSLayer", "HTTPSChannel", "HTTPSPeers", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "HTTPSLinkTests",
+      dependencies: [
+        "ConstrainedCore", "Platform", "PlatformHTTPS", "OpenSSLSupport", "HTTPSLayer",
+        "HTTPSChannel", "HTTPSLink", "ReportLink", "DurableReports", "DeviceDriver", "DeviceStore",
+        "SystemClocks", "HTTPSPeers", "TestSupport",
+      ],
       swiftSettings: strict
     ),
     .testTarget(
@@ -573,8 +612,8 @@ let package = Package(
         "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
         "CBORPayload", "PayloadCoding",
         "OpenSSLSupport", "DTLSSecurity", "CoAPLink", "ReportLink", "DurableReports",
-        "DeviceDriver", "PlatformCredentials", "DeviceStore", "DeviceClient",
-        "PlatformSimulator",
+        "DeviceDriver", "PlatformCredentials", "DeviceStore", "DeviceClient", "HTTPSLink",
+        "PlatformSimulator", "HTTPSPeers",
         "UDPTransport", "TestSupport",
       ],
       swiftSettings: strict
@@ -668,7 +707,8 @@ let package = Package(
       name: "nbiotTests",
       dependencies: [
         "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformCore",
-        "PlatformSimulator", "UDPTransport", "SystemClocks", "MQTTPeers", "TestSupport",
+        "PlatformSimulator", "UDPTransport", "SystemClocks", "MQTTPeers", "HTTPSPeers",
+        "TestSupport",
       ],
       resources: [.copy("README.md"), .copy("address-change.sh")],
       swiftSettings: strict

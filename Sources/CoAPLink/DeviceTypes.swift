@@ -122,7 +122,7 @@ public struct ReportResult: Sendable {
   /// Its text is in the answer: `PlatformReply` reads it.
   public package(set) var replyCode: UInt32?
   /// The value of option 2090 in the answer, opaque; empty if it is absent or longer than 64 bytes.
-  public internal(set) var messageID = FixedBytes<64>()
+  public package(set) var messageID = FixedBytes<64>()
   /// The last sequence number under which it was sent; `nil` in a mode without one.
   public internal(set) var sequence: UInt64?
   /// The UDP payload sent for it in bytes, all transmissions together.

@@ -32,7 +32,8 @@ extension DeviceClientError {
   public var retryAfter: Milliseconds {
     switch self {
     case .putOff(let wait), .authentication(.putOff(_, let wait), _): wait
-    case .undelivered(let receipt): receipt.result.retryAfter
+    case .undelivered(let receipt), .httpsReport(_, _, let receipt): receipt.result.retryAfter
+    case .httpsAuthentication(_, _, let wait): wait
     case .resting(_, let left): left
     default: Milliseconds(0)
     }

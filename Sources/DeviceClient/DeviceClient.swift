@@ -24,7 +24,8 @@ internal import UDPTransport
 ///
 /// Reports are delivered one after the other, in the order of the calls; over MQTT several at a time where
 /// `MQTTClientSettings.reportsInFlight` says so. Cancelling the task stops the retransmissions of its report. The
-/// client has one socket and one thread that waits for it, and over MQTT those of Eclipse Paho.
+/// client has one socket and one thread that waits for it, and over MQTT those of Eclipse Paho. Over HTTPS it has one
+/// connection, which stays open between reports.
 public final class DeviceClient: Sendable {
   let core: any ClientCore
   let identity: DeviceIdentity
@@ -36,6 +37,8 @@ public final class DeviceClient: Sendable {
   private let canRegister: Bool
   /// Whether it speaks MQTT.
   let isMQTT: Bool
+  /// Whether it speaks HTTPS.
+  let isHTTPS: Bool
   let maxWait: Milliseconds
   let onPutOff: (@Sendable (Milliseconds) -> Void)?
 
@@ -91,6 +94,9 @@ public final class DeviceClient: Sendable {
     let mqtt: MQTTClientSettings?
     if case .mqtt(let settings) = configuration.transport { mqtt = settings } else { mqtt = nil }
     isMQTT = mqtt != nil
+    let https: HTTPSClientSettings?
+    if case .https(let settings) = configuration.transport { https = settings } else { https = nil }
+    isHTTPS = https != nil
     let models = [configuration.thingModel].compactMap { $0 } + configuration.subDeviceModels.values
     for model in models {
       do throws(ThingModelError) { _ = try ThingModelView(model.span) } catch {
@@ -110,6 +116,11 @@ public final class DeviceClient: Sendable {
     let keeper = try Self.makeKeeper(configuration, identity, bytes)
     sessionFinding = keeper?.finding
     keptRandom = keeper?.random ?? []
+    if let https {
+      core = try Self.makeCore(configuration, https, identity, bytes, keeper)
+      core.start()
+      return
+    }
     switch configuration.security {
     case .symmetric:
       core = try Self.makeCore(configuration, identity, bytes, SymmetricSecurity(), keeper)
@@ -180,10 +191,12 @@ public final class DeviceClient: Sendable {
     _ secret: borrowing SecretBytes
   ) throws(DeviceClientError) -> sending SessionKeeper? {
     guard let path = configuration.sessionFile else { return nil }
-    let port = configuration.port ?? defaultPort(configuration.security)
-    let endpoint = Array("\(configuration.host):\(port)".utf8)
+    let isHTTPS = if case .https = configuration.transport { true } else { false }
+    let usual = isHTTPS ? httpsPort : defaultPort(configuration.security)
+    let endpoint = Array("\(configuration.host):\(configuration.port ?? usual)".utf8)
     let mode: UInt8 =
       switch configuration.security {
+      case _ where isHTTPS: 4
       case .symmetric: 0
       case .certificate: 1
       case .preSharedKey: 2
@@ -309,6 +322,7 @@ public final class DeviceClient: Sendable {
   /// does not know a token is returned, which belongs to `registeredClientID`.
   public func register(signMethod: SignMethod = .hmacSHA256) async throws -> [UInt8] {
     // A pre-shared key would have to be derived from the requested secret.
+    guard !isHTTPS else { throw DeviceClientError.notOverHTTPS }
     guard isMQTT || canRegister else { throw DeviceClientError.device(.registrationNeedsDTLS) }
     let id = core.makeID()
     return try await withTaskCancellationHandler {
@@ -343,7 +357,11 @@ public final class DeviceClient: Sendable {
     _ target: Target,
     format: ContentFormat
   ) async throws -> Receipt {
-    if isMQTT {
+    if isHTTPS {
+      guard payload.count <= HTTPSClientSettings.maxPayload else {
+        throw DeviceClientError.httpsPayloadTooLong(payload.count)
+      }
+    } else if isMQTT {
       guard payload.count <= MQTTClientSettings.maxPayload else {
         throw DeviceClientError.payloadTooLong(payload.count)
       }

@@ -25,6 +25,11 @@ extension DeviceClientConfiguration {
       settings.authorities = Self.trimmed(settings.authorities)
       result.transport = .mqtt(settings)
     }
+    if case .https(var settings) = transport {
+      guard endpoint.scheme == .none else { throw .endpointMismatch }
+      settings.authorities = Self.trimmed(settings.authorities)
+      result.transport = .https(settings)
+    }
     let isCoAP = if case .coap = transport { true } else { false }
     let isSymmetric = if case .symmetric = security { true } else { false }
     // conformance: 7252-6.2-a

@@ -4,6 +4,8 @@ internal import CoAPMessage
 public import ConstrainedCore
 public import DTLSSecurity
 public import DeviceStore
+public import HTTPSChannel
+public import HTTPSLink
 public import MQTTChannel
 public import MQTTLink
 internal import PayloadCoding
@@ -58,7 +60,7 @@ public struct DeviceClientConfiguration: Sendable {
   public var port: UInt16?
   /// The result of the first name lookup, in digits; empty to ask the system.
   package var addresses: [String] = []
-  /// CoAP or MQTT; it decides what of the rest counts.
+  /// CoAP, MQTT or HTTPS; it decides what of the rest counts.
   public internal(set) var transport = ClientTransport.coap
   /// Signing, options and timing.
   public var settings = DeviceSettings()
@@ -153,6 +155,30 @@ public struct DeviceClientConfiguration: Sendable {
     )
     transport = .mqtt(settings)
   }
+
+  /// Creates a configuration for the platform's address of HTTPS (device guide 3.8), unless a host or a port is given.
+  ///
+  /// Of the other settings those count that say nothing of CoAP: names, thing models, `sessionFile`, which has the
+  /// token, and `maxWait`.
+  public init(
+    productKey: String,
+    deviceName: String,
+    https settings: HTTPSClientSettings,
+    host: String? = nil,
+    port: UInt16? = nil,
+    region: String = "cn-shanghai"
+  ) {
+    self.init(
+      productKey: productKey,
+      deviceName: deviceName,
+      host: host ?? "iot-as-http.\(region).aliyuncs.com",
+      port: port
+    )
+    transport = .https(settings)
+  }
+
+  /// Replaces the settings of the requests.
+  package mutating func replace(_ settings: HTTPSClientSettings) { transport = .https(settings) }
 }
 
 /// The format of `/auth`.
@@ -272,6 +298,23 @@ public enum DeviceClientError: Error, Sendable {
   case notOverMQTT
   /// The platform speaks to devices over MQTT only.
   case needsMQTT
+
+  // MARK: Over HTTPS
+
+  /// The settings of the requests cannot be used; nothing was sent.
+  case httpsSettings(HTTPSSettingsError)
+  /// The address or authorities cannot be used; nothing was sent.
+  case httpsChannel(HTTPSChannelError)
+  /// The device could not authenticate, or no connection came about; the report was not sent.
+  ///
+  /// `diagnostic` is the platform's own text, if it gave one; `retryAfter` how long it asks to wait, or 0.
+  case httpsAuthentication(HTTPSLinkFailure, diagnostic: String, retryAfter: Milliseconds)
+  /// The report was sent, and the platform has not accepted it; without an answer it may have it.
+  case httpsReport(HTTPSLinkFailure, diagnostic: String, Receipt)
+  /// The payload has so many bytes, more than `HTTPSClientSettings.maxPayload`; nothing was sent.
+  case httpsPayloadTooLong(Int)
+  /// There is no such request over HTTPS; nothing was sent.
+  case notOverHTTPS
 }
 
 extension DeviceClientError: CustomStringConvertible {
@@ -336,8 +379,20 @@ extension DeviceClientError: CustomStringConvertible {
     case .mqttRegistration(let failure): failure.description
     case .payloadTooLong(let count):
       "the payload has \(count) bytes; over MQTT at most \(MQTTClientSettings.maxPayload) are taken: split it"
+    case .httpsPayloadTooLong(let count):
+      "the payload has \(count) bytes; over HTTPS at most \(HTTPSClientSettings.maxPayload) are taken: split it"
     case .notOverMQTT:
       "the platform has /pull over CoAP only: over MQTT it sends messages by itself"
+    case .httpsSettings(let error): error.description
+    case .httpsChannel(let error): error.description
+    case .httpsAuthentication(let failure, let text, _):
+      failure.description + (text.isEmpty ? "" : ", " + Diagnostic.quoted(text))
+    case .httpsReport(.transfer(let failure), _, _):
+      "\(failure); the platform may or may not have the report"
+    case .httpsReport(let failure, let text, _):
+      failure.description + (text.isEmpty ? "" : ", " + Diagnostic.quoted(text))
+    case .notOverHTTPS:
+      "HTTPS carries reports alone: pull, register and downlinks need another transport"
     case .needsMQTT: "the platform sends messages to devices over MQTT only: use that transport"
     }
   }

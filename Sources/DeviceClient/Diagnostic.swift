@@ -56,6 +56,7 @@ extension DeviceClientError {
     switch self {
     case .authentication(_, let reason), .registration(_, let reason): reason
     case .undelivered(let receipt): receipt.diagnostic
+    case .httpsAuthentication(_, let reason, _), .httpsReport(_, let reason, _): reason
     default: ""
     }
   }

@@ -11,6 +11,8 @@ public enum ClientTransport: Sendable {
   case coap
   /// MQTT.
   case mqtt(MQTTClientSettings)
+  /// HTTPS, for reports alone.
+  case https(HTTPSClientSettings)
 }
 
 /// The connection of a client over MQTT (device guide 3.1 to 3.3).

@@ -1,16 +1,14 @@
-internal import CoAPLink
 internal import ConstrainedCore
 internal import DeviceStore
 internal import DurableReports
 internal import OpenSSLSupport
 internal import ReportLink
-internal import SecurityLayer
 internal import SystemClocks
 
 /// Stores the part of a client's session that outlives the process in a file: token, reserved
 /// numbers, DTLS session.
 ///
-/// It does for a `CoAPLink` alone what `DurableReports` does for one with an outbox, over the same
+/// It does for a link alone what `DurableReports` does for one with an outbox, over the same
 /// store.
 final class SessionKeeper {
   /// The state of the file when it was opened.
@@ -52,9 +50,7 @@ final class SessionKeeper {
   }
 
   /// Restores the stored session into a new one.
-  func restore<Security: SecurityLayer & ~Copyable>(
-    _ session: inout CoAPLink<Security, SystemRandom>
-  ) {
+  func restore<Link: ReportLink & ~Copyable>(_ session: inout Link) {
     guard finding == .found else { return }
     session.restore(record, isUsable: !settings.isExpired(record, at: now(MonotonicClock.now())))
   }
@@ -63,13 +59,13 @@ final class SessionKeeper {
   /// session continues.
   ///
   /// Write to disk first: otherwise a used number could be used again by the next process.
-  func keep<Security: SecurityLayer & ~Copyable>(
-    _ session: inout CoAPLink<Security, SystemRandom>,
+  func keep<Link: ReportLink & ~Copyable>(
+    _ session: inout Link,
     at now: Instant
   ) throws(StoreError) -> Bool {
     let unkept = session.unkept
     // A resumed session is already on disk.
-    let channels = session.counters.handshakes - session.counters.resumptions
+    let channels = session.channelCount
     guard let unkept else {
       if channels != keptChannels, session.isAuthenticated { keepChannel(of: session, channels) }
       return false
@@ -91,8 +87,8 @@ final class SessionKeeper {
   }
 
   /// Stores a channel that was established under an already stored token.
-  private func keepChannel<Security: SecurityLayer & ~Copyable>(
-    of session: borrowing CoAPLink<Security, SystemRandom>,
+  private func keepChannel<Link: ReportLink & ~Copyable>(
+    of session: borrowing Link,
     _ channels: Int
   ) {
     let ceiling = record.ceiling

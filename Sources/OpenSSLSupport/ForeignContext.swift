@@ -1,4 +1,3 @@
-#if !hasFeature(Embedded)
 internal import COpenSSL
 
 /// An SSL_CTX that another library, such as libcurl, has created with this program's OpenSSL.
@@ -10,4 +9,3 @@ package enum ForeignContext {
     unsafe nbiot_demand_alternative_names(OpaquePointer(context))
   }
 }
-#endif

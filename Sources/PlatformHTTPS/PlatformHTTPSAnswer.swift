@@ -20,6 +20,8 @@ public struct PlatformHTTPSAnswer: Sendable {
   /// Ids in the guide have 18 digits, more than a Double can hold.
   public private(set) var messageID = FixedBytes<64>()
 
+  /// Whether an id that cannot be used is left out: a report that was accepted is not sent again for that.
+  private var ignoresID = false
   private var hasCode = false
   private var hasInfo = false
   private var hasMessage = false
@@ -30,8 +32,9 @@ public struct PlatformHTTPSAnswer: Sendable {
     if code == .success, token.isEmpty { throw .member(.token) }
   }
 
-  /// Parses the response to a report.
+  /// Parses the response to a report; leaves out a message id that is no whole number or text of up to 64 bytes.
   public init(report json: Span<UInt8>) throws(HTTPSAnswerError) {
+    ignoresID = true
     try read(json)
   }
 
@@ -69,17 +72,33 @@ public struct PlatformHTTPSAnswer: Sendable {
         try reader.copy(value, into: &token, .token)
       } else if reader.string(name, equals: "messageId") {
         guard messageID.isEmpty else { throw .repeated(.messageID) }
-        if case .number = value {
-          let number = try reader.wholeNumber(value, .messageID)
-          try? messageID.write { (output: inout ByteWriter) throws(CapacityError) in
-            try output.append(decimal: number)
+        if ignoresID {
+          do throws(HTTPSAnswerError) {
+            try readID(value, reader)
+          } catch {
+            messageID.removeAll()
+            try reader.skipInAnswer(value)
           }
         } else {
-          try reader.copy(value, into: &messageID, .messageID)
+          try readID(value, reader)
         }
       } else {
         try reader.skipInAnswer(value)
       }
+    }
+  }
+
+  private mutating func readID(
+    _ value: JSONToken,
+    _ reader: borrowing JSONReader
+  ) throws(HTTPSAnswerError) {
+    if case .number = value {
+      let number = try reader.wholeNumber(value, .messageID)
+      try? messageID.write { (output: inout ByteWriter) throws(CapacityError) in
+        try output.append(decimal: number)
+      }
+    } else {
+      try reader.copy(value, into: &messageID, .messageID)
     }
   }
 }

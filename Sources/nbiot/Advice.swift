@@ -1,6 +1,8 @@
 internal import CoAPLink
 internal import CoAPMessage
 internal import DeviceClient
+internal import HTTPSLayer
+internal import HTTPSLink
 internal import HTTPSTransfer
 internal import MQTTLayer
 internal import MQTTLink
@@ -75,6 +77,9 @@ extension Advice {
     switch error {
     case .authentication(let failure, _), .registration(let failure, _): about(failure)
     case .undelivered(let receipt): about(receipt.result)
+    case .httpsSettings(.signMethod):
+      Advice(option: "--sign-method", text: "give --sign-method hmacmd5 or hmacsha1")
+    case .httpsAuthentication(let failure, _, _), .httpsReport(let failure, _, _): about(failure)
     case .connection(let failure), .mqttRegistration(.connecting(let failure)): about(failure)
     default: nil
     }
@@ -89,6 +94,15 @@ extension Advice {
       Advice(option: "--plain", text: "--plain is for a port without TLS")
     case .refused(.credentials), .refused(.identifier):
       Advice(option: "--sign-method", text: "--sign-method says which HMAC signs")
+    default: nil
+    }
+  }
+
+  /// What to type about a device over HTTPS that was not accepted.
+  static func about(_ failure: HTTPSLinkFailure) -> Advice? {
+    switch failure {
+    case .transfer(.unknownAuthority), .transfer(.certificate):
+      Advice(option: "--ca-file", text: "--ca-file names the file of authorities")
     default: nil
     }
   }

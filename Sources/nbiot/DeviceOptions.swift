@@ -4,6 +4,7 @@ internal import CoAPLink
 internal import CoAPMessage
 internal import DTLSSecurity
 internal import DeviceClient
+internal import HTTPSLink
 internal import MQTTLayer
 internal import MQTTLink
 internal import Platform
@@ -64,16 +65,16 @@ struct DeviceOptions: ParsableArguments {
   @OptionGroup(title: "With --transport mqtt")
   var mqtt: MQTTConnectionOptions
 
-  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
+  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS and HTTPS")
   var authorities: AuthoritiesOption
 
-  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
+  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS and HTTPS")
   var trust: TrustOptions
 
-  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
+  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS and HTTPS")
   var dtls: DTLSOptions
 
-  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS")
+  @OptionGroup(title: "With DTLS, and --ca-file with MQTT over TLS and HTTPS")
   var resumption: ResumptionOption
 
   var config: ConfigurationFile? { names.config }
@@ -159,6 +160,7 @@ struct DeviceOptions: ParsableArguments {
   ) throws -> DeviceClient {
     // Said with where the name was given, and before a host is made of it.
     _ = try names.identity(clientID: clientID, deviceNames: deviceNames.rule)
+    if transport == .https { return try makeHTTPSClient(secret: secret, adjusting: adjust) }
     if transport == .mqtt {
       var configuration = try mqttConfiguration(adjusting: adjustMQTT)
       adjust(&configuration)
@@ -212,6 +214,12 @@ struct DeviceOptions: ParsableArguments {
     adjusting adjust: (inout DeviceClientConfiguration) -> Void = { _ in },
     _ body: (DeviceClient) async throws -> Result
   ) async throws -> Result {
+    guard transport != .https else {
+      throw Complaint(
+        "over HTTPS a device only reports, and gets no reply: give --transport mqtt or coap",
+        .usage
+      )
+    }
     let client = try makeClient(adjusting: adjust)
     do {
       let result = try await body(client)
@@ -263,8 +271,11 @@ extension DeviceClientError {
     case .resting(let reason, _): reason.status(otherwise: silent)
     case .lost(let reason, _): reason.status(otherwise: .undelivered)
     case .unacknowledged: silent
+    case .httpsAuthentication(let failure, _, _), .httpsReport(let failure, _, _):
+      failure.status(hasAnswered: hasAnswered)
     case .request, .thingModel, .mqttSettings, .channel, .subscription, .payloadTooLong,
-      .notOverMQTT, .needsMQTT, .endpointMismatch:
+      .notOverMQTT, .needsMQTT, .endpointMismatch, .httpsSettings, .httpsChannel, .notOverHTTPS,
+      .httpsPayloadTooLong:
       .usage
     default: .undelivered
     }

@@ -52,7 +52,7 @@ extension DoctorCommand {
   }
 
   /// Whom the device would believe, and until when.
-  private func checkAuthorities(_ pem: [UInt8], _ checks: inout DoctorChecks) throws {
+  func checkAuthorities(_ pem: [UInt8], _ checks: inout DoctorChecks) throws {
     let found = CertificateSummary.all(in: pem.span)
     let detail = found.map { "\($0.subject) until \(ServerLook.day($0.end))" }
       .joined(separator: ", ")
@@ -76,7 +76,7 @@ extension DoctorCommand {
   }
 
   /// TCP, TLS and WebSocket at each address; one at which all are well is enough.
-  private func checkServers(
+  func checkServers(
     _ addresses: [String],
     _ look: ServerLook,
     _ checks: inout DoctorChecks

@@ -7,6 +7,7 @@ internal import Foundation
 internal import OpenSSLSupport
 internal import Platform
 internal import PlatformCoAP
+internal import PlatformHTTPS
 internal import PlatformMQTT
 internal import SecurityLayer
 internal import SystemClocks
@@ -42,6 +43,9 @@ struct DoctorCommand: AsyncParsableCommand {
       the host's name; the sign; at each address TCP, TLS with version, chain and name, and with --websocket the \
       WebSocket; CONNECT, and where it is refused the number of CONNACK in both readings with what to check; one report.
 
+      Over HTTPS: credentials; clock; authorities; name; sign; TCP and TLS; /auth, with a clock that is more than 15 \
+      minutes off the platform's; one report.
+
       \(Explanation.sources)
 
       Exit status: 0 all is well, 1 the report did not get through, 2 credentials or clock, 3 \
@@ -74,8 +78,10 @@ struct DoctorCommand: AsyncParsableCommand {
     var secret = try device.secret.load(device.config)
     defer { Secret.erase(&secret) }
     let identity = try checkCredentials(secret, &checks)
-    if device.transport == .mqtt {
-      return try await runOverMQTT(secret, identity, payload, &checks)
+    switch device.transport {
+    case .coap: break
+    case .mqtt: return try await runOverMQTT(secret, identity, payload, &checks)
+    case .https: return try await runOverHTTPS(secret, identity, payload, &checks)
     }
     try checkClock(&checks)
     let (host, addresses) = try checkName(
@@ -146,7 +152,11 @@ extension DoctorCommand {
     guard now < earliest else { return checks.pass("clock", shown) }
     let wrong = "it says \(shown): set it, by NTP or the modem's network time"
     let usesCertificates =
-      device.transport == .mqtt ? mqttTransport.isSecure : device.security == .dtls
+      switch device.transport {
+      case .coap: device.security == .dtls
+      case .mqtt: mqttTransport.isSecure
+      case .https: true
+      }
     guard usesCertificates || device.time.timestamp != nil else {
       let mode = device.transport == .mqtt ? "without TLS a device" : "the symmetric mode"
       return checks.doubt("clock", wrong + "; \(mode) does without")
@@ -199,6 +209,13 @@ extension DoctorCommand {
         let request = MQTTConnectRequest(
           signMethod: device.signMethod.method,
           transport: mqttTransport,
+          timestamp: device.time.milliseconds
+        )
+        return try request.writeSigningContent(identity, into: &writer)
+      }
+      if device.transport == .https {
+        let request = HTTPSAuthenticationRequest(
+          signMethod: device.httpsSignMethod.method,
           timestamp: device.time.milliseconds
         )
         return try request.writeSigningContent(identity, into: &writer)

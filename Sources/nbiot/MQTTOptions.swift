@@ -5,7 +5,7 @@ internal import PlatformMQTT
 
 /// How a device speaks to the platform.
 enum TransportArgument: String, ExpressibleByArgument, CaseIterable {
-  case coap, mqtt
+  case coap, mqtt, https
 }
 
 /// `yes` or `no`.
@@ -173,8 +173,8 @@ struct MQTTConnectionOptions: ParsableArguments {
 }
 
 extension DeviceOptions {
-  /// Those that mean nothing over MQTT, and whether they were given.
-  private var givenForCoAP: [(name: String, isGiven: Bool)] {
+  /// Those that mean nothing over MQTT and HTTPS, and whether they were given.
+  var givenForCoAP: [(name: String, isGiven: Bool)] {
     [
       ("--timing", timing.given != nil), ("--adaptive-timeout", messages.adaptiveTimeout),
       ("--accept", messages.givenAccept != nil), ("--token-option", token.given != nil),
@@ -293,9 +293,12 @@ extension DeviceOptions {
 
   /// Refuses options that mean nothing over the transport.
   func checkTransport(_ endpoint: EndpointArgument?) throws {
-    guard transport == .mqtt else {
+    switch transport {
+    case .coap:
       let given = socket.given + mqtt.given
       return try Contradiction.check(given, belongTo: "MQTT", give: "--transport mqtt")
+    case .https: return try checkHTTPS(endpoint)
+    case .mqtt: break
     }
     let others =
       [("--security", protection.given != nil), ("--session-file", session.sessionFile != nil)]

@@ -95,7 +95,14 @@ enum DataArgument: Equatable {
   }
 
   private static func most(_ limit: Int) -> String {
-    "a message takes at most " + (limit == Self.limit ? "1,024" : "262,144") + " bytes"
+    // Hexadecimal digits take five times as much.
+    let most =
+      switch limit {
+      case Self.limit: "1,024"
+      case HTTPSClientSettings.maxPayload, 5 * HTTPSClientSettings.maxPayload: "131,072"
+      default: "262,144"
+      }
+    return "a message takes at most \(most) bytes"
   }
 }
 
@@ -146,11 +153,13 @@ struct PayloadForm {
       let most = max(DataArgument.limit, isHexadecimal ? 5 * limit : limit)
       let payload = try payload(of: try source.read("payload", limit: most), source.name)
       guard payload.count <= limit else {
-        throw Complaint(
-          limit == PlatformRequest.maxPayload
-            ? DeviceError.payloadTooLong(payload.count).description
-            : DeviceClientError.payloadTooLong(payload.count).description
-        )
+        switch limit {
+        case PlatformRequest.maxPayload:
+          throw Complaint(DeviceError.payloadTooLong(payload.count).description)
+        case HTTPSClientSettings.maxPayload:
+          throw Complaint(DeviceClientError.httpsPayloadTooLong(payload.count).description)
+        default: throw Complaint(DeviceClientError.payloadTooLong(payload.count).description)
+        }
       }
       return payload
     } catch let failure as Failure {

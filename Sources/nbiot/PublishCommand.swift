@@ -61,6 +61,10 @@ struct PublishCommand: AsyncParsableCommand {
       PUBACK; a payload may have 256 KB. With --in-flight lines that are at hand are sent without waiting for each \
       other's PUBACK, in their order, and their results are printed together. Bytes are those of the MQTT packets, without TCP, TLS and WebSocket.
 
+      Over HTTPS the connection is TLS to port 443, a payload may have 128 KB, and each is sent as \
+      application/octet-stream. --session-file keeps the token, which is good for 7 days. /auth is signed by hmacmd5 or \
+      hmacsha1. Bytes are those of the requests, without TCP and TLS.
+
       Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication, DTLS or TLS handshake refused, \
       4 the endpoint never answered, 5 standard output cannot be written, 6 another device has the same identity (MQTT).
       """
@@ -108,7 +112,11 @@ struct PublishCommand: AsyncParsableCommand {
   private var form: PayloadForm {
     let usual = hex ? .octetStream : device.config?.format ?? .json
     var form = PayloadForm(format: givenFormat ?? usual, isHexadecimal: hex)
-    if device.transport == .mqtt { form.limit = MQTTClientSettings.maxPayload }
+    switch device.transport {
+    case .coap: break
+    case .mqtt: form.limit = MQTTClientSettings.maxPayload
+    case .https: form.limit = HTTPSClientSettings.maxPayload
+    }
     return form
   }
 
@@ -122,7 +130,7 @@ struct PublishCommand: AsyncParsableCommand {
       throw ValidationError("no topic: give --topic TOPIC, or a configuration file that has one")
     }
     try TopicOption.check(setting)
-    if device.transport == .coap {
+    if device.transport != .mqtt {
       try Contradiction.check(
         [("--in-flight", flight.given != nil)],
         belongTo: "MQTT",
@@ -265,7 +273,7 @@ struct PublishCommand: AsyncParsableCommand {
         guard given.count < LineReader.limit else {
           throw PayloadForm.Failure(
             description: "the line has over 64 KiB: "
-              + (device.transport == .mqtt
+              + (device.transport != .coap
                 ? "give a longer payload by --payload" : "a message takes at most 1,024 bytes")
           )
         }

@@ -44,7 +44,7 @@ struct PullCommand: AsyncParsableCommand {
     guard max >= 1, max <= 10 else { throw ValidationError("--max is 1 to 10") }
     guard device.transport == .coap else {
       throw ValidationError(
-        "/pull is for CoAP: over MQTT the platform sends by itself, to nbiot listen"
+        "/pull is for CoAP: over MQTT the platform sends by itself, to nbiot listen, and over HTTPS not at all"
       )
     }
   }

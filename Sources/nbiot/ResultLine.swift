@@ -2,6 +2,8 @@ internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
+internal import HTTPSLayer
+internal import HTTPSLink
 internal import MQTTLayer
 internal import MQTTLink
 internal import PayloadCoding
@@ -35,6 +37,10 @@ struct ResultLine {
 
   /// The number in a CONNACK that refuses the device; `nil` where there was none.
   var connack: UInt8?
+
+  /// The platform's code over HTTPS, and the HTTP status beside it, where it refuses; `nil` where there was none.
+  var httpsCode: UInt64?
+  var httpStatus: UInt16?
 
   /// The state of the secure channel; `nil` in a mode without one.
   var channel: Channel?
@@ -145,6 +151,14 @@ struct ResultLine {
       try json.key("connack")
       try json.integer(Int64(connack))
     }
+    if let httpsCode {
+      try json.key("httpsCode")
+      try json.unsigned(httpsCode)
+    }
+    if let httpStatus {
+      try json.key("httpStatus")
+      try json.unsigned(UInt64(httpStatus))
+    }
     if let replyCode = result?.replyCode {
       try json.key("replyCode")
       try json.unsigned(UInt64(replyCode))
@@ -213,6 +227,13 @@ extension ResultLine {
       self.init(number, topic, receipt)
       advice = error.explanation
       return
+    case .httpsReport(let failure, let text, let receipt):
+      self.init(number, topic, receipt)
+      advice = error.explanation
+      diagnostic = text
+      httpsCode = failure.code
+      httpStatus = failure.httpStatus
+      return
     default: break
     }
     var code: Code?
@@ -229,6 +250,10 @@ extension ResultLine {
     if case .connection(let failure) = error, failure == .connection(.timedOut) {
       outcome = .timedOut
     }
+    if case .httpsAuthentication(let failure, let text, _) = error {
+      diagnostic = text
+      if failure == .transfer(.timedOut) { outcome = .timedOut }
+    }
     self.init(
       number: number,
       topic: topic,
@@ -241,6 +266,9 @@ extension ResultLine {
     switch error {
     case .connection(.refused(let code)), .resting(.refused(let code), _):
       connack = code.rawValue
+    case .httpsAuthentication(let failure, _, _):
+      httpsCode = failure.code
+      httpStatus = failure.httpStatus
     default: break
     }
   }

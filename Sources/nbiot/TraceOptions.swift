@@ -39,10 +39,14 @@ struct TraceOptions: ParsableArguments {
   }
 }
 
-/// Prints a command's MQTT packets on standard error, as they are sent and received.
+/// Prints a command's MQTT packets, or messages of HTTPS, on standard error, as they are sent and received.
 final class MQTTTrace: Sendable {
   private let count = Mutex(0)
   private let start = MonotonicClock.now()
+  private let noun: String
+
+  /// What is printed is called that.
+  init(_ noun: String = "packet") { self.noun = noun }
 
   /// Prints a packet in words.
   func show(_ direction: MessageDirection, _ packet: String) {
@@ -52,7 +56,7 @@ final class MQTTTrace: Sendable {
     }
     let seconds = MessageTrace.seconds(since: start)
     let ends = direction == .sent ? "device -> platform" : "platform -> device"
-    Console.complain("packet \(number), \(seconds) s, \(ends): \(packet)")
+    Console.complain("\(noun) \(number), \(seconds) s, \(ends): \(packet)")
   }
 }
 

@@ -37,6 +37,11 @@ struct PlatformHTTPSAnswerTests {
     (#"{"code":"0","info":{"messageId":892687627916247041,},}"#, "892687627916247041"),
     (#"{"code":0,"info":{"messageId":"892687627916247042"}}"#, "892687627916247042"),
     (#"{"code":0,"info":{"messageId":18446744073709551615}}"#, "18446744073709551615"),
+    // What is no id does not undo a report that was accepted.
+    (#"{"code":0,"info":{"messageId":-5}}"#, ""), (#"{"code":0,"info":{"messageId":1.5}}"#, ""),
+    (#"{"code":0,"info":{"messageId":{"a":[1]},"x":1}}"#, ""),
+    (#"{"code":0,"info":{"messageId":""}}"#, ""),
+    (#"{"code":0,"info":{"messageId":"\#(String(repeating: "1", count: 65))"}}"#, ""),
     (#"{"code":0}"#, ""), (#"{"code":0,"info":null,"x":[[{}]]}"#, ""),
   ])
   func `the printed answer to a report, its comma and its message id`(

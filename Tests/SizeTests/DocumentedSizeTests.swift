@@ -7,6 +7,8 @@ import DeviceLibrary
 import DurableReports
 import EitherSecurity
 import Foundation
+import HTTPSChannel
+import HTTPSLink
 import MQTTChannel
 import MQTTLink
 import OpenSSLSupport
@@ -41,6 +43,7 @@ struct DocumentedSizeTests {
     "Configuration.swift": MemoryLayout<Configuration>.size,
     "DurableReports.swift": MemoryLayout<DurableReports<Link>>.size - MemoryLayout<Link>.size,
     "ExactDecimal.swift": MemoryLayout<ExactDecimal>.size,
+    "HTTPSLink.swift": MemoryLayout<HTTPSLink<HTTPSChannel, SystemRandom>>.size,
     "JSONReader.swift": MemoryLayout<JSONReader>.size,
     "JSONStringBytes.swift": MemoryLayout<JSONStringBytes>.size,
     "MQTTLink.swift": MemoryLayout<MQTTLink<MQTTChannel, SystemRandom>>.size,
@@ -56,6 +59,7 @@ struct DocumentedSizeTests {
   private static let others: [String: String] = [
     "DTLSConnection.swift": "OpenSSL's memory on the heap",
     "DTLSSecurity+Sessions.swift": "the bytes of an exported session (DTLSSecurityTests)",
+    "HTTPSChannel.swift": "the settings' limits and libcurl's memory, on the heap",
     "MQTTChannel.swift": "a queue on the heap, and the library's memory (ChannelTests)",
     "FixedBytes.swift": "a capacity of the caller's, below",
   ]

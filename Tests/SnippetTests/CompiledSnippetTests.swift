@@ -14,7 +14,8 @@ struct Compiler {
     "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CBORPayload",
     "PlatformCredentials", "SystemClocks", "UDPTransport", "DeviceStore", "ReportLink", "CoAPLink",
     "DurableReports", "DeviceDriver", "DeviceClient", "HTTPSTransfer", "DeviceLibrary",
-    "MQTTLayer", "MQTTLink", "MQTTChannel", "DeviceDownlinks",
+    "MQTTLayer", "MQTTLink", "MQTTChannel", "DeviceDownlinks", "HTTPSLayer", "HTTPSLink",
+    "HTTPSChannel",
   ]
 
   func swift(_ program: String, to name: String) throws {

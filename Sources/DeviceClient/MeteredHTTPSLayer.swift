@@ -1,0 +1,129 @@
+internal import ConstrainedCore
+internal import HTTPSLayer
+
+/// A layer whose requests are counted, and told in words; TLS and TCP are not in the counts.
+struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
+  private var layer: Layer
+  private let meter: PacketMeter
+  private let host: Int
+  private let show: (@Sendable (MessageDirection, String) -> Void)?
+  private var heldCount = 0
+  private var kind = PacketKind.other
+  private var size = 0
+  private var isUnderWay = false
+
+  /// `host` is the length of the field Host.
+  init(
+    _ layer: consuming Layer,
+    _ meter: PacketMeter,
+    host: Int,
+    show: (@Sendable (MessageDirection, String) -> Void)?
+  ) {
+    self.layer = layer
+    self.meter = meter
+    self.host = host
+    self.show = show
+  }
+
+  /// Counts a request that has begun.
+  private mutating func note(_ request: borrowing @_addressable HTTPSRequest, _ count: Int) {
+    kind = request.password.isEmpty ? .connection : .other
+    size = Self.size(of: request, host: host, count)
+    isUnderWay = true
+    switch kind {
+    case .connection: meter.noteConnect()
+    case .other: meter.notePublish()
+    }
+    if let show {
+      let path = request.path.bytes.indices.map { request.path.bytes[$0] }
+      show(.sent, "POST \(Readable.text(path)), a body of \(count) B")
+    }
+  }
+
+  /// Counts a request that is given up as sent, for the server may have it.
+  private mutating func giveUp() {
+    if isUnderWay { meter.send(size, kind) }
+    isUnderWay = false
+  }
+
+  /// The bytes of a request: its line, its fields and its body.
+  static func size(
+    of request: borrowing @_addressable HTTPSRequest,
+    host: Int,
+    _ count: Int
+  ) -> Int {
+    let content =
+      switch request.content {
+      case .json: "Content-Type: application/json\r\n".utf8.count
+      case .octets: "Content-Type: application/octet-stream\r\n".utf8.count
+      }
+    let password =
+      request.password.isEmpty ? 0 : "password: \r\n".utf8.count + request.password.count
+    let fixed = "POST  HTTP/1.1\r\nHost: \r\nContent-Length: \(count)\r\n\r\n".utf8.count
+    return fixed + request.path.count + host + content + password + count
+  }
+}
+
+extension MeteredHTTPSLayer: HTTPSLayer where Layer: ~Copyable {
+  mutating func hold(_ body: Span<UInt8>) -> Bool {
+    heldCount = body.count
+    return layer.hold(body)
+  }
+
+  mutating func begin(_ request: borrowing @_addressable HTTPSRequest) -> Bool {
+    guard layer.begin(request) else { return false }
+    note(request, heldCount)
+    return true
+  }
+
+  mutating func begin(
+    _ request: borrowing @_addressable HTTPSRequest,
+    body: Span<UInt8>
+  ) -> Bool {
+    guard layer.begin(request, body: body) else { return false }
+    note(request, body.count)
+    return true
+  }
+
+  mutating func cancel() {
+    giveUp()
+    layer.cancel()
+  }
+
+  mutating func close() {
+    giveUp()
+    layer.close()
+  }
+
+  mutating func pollEvent() -> HTTPSLayerEvent? {
+    guard let event = layer.pollEvent() else { return nil }
+    isUnderWay = false
+    switch event {
+    case .answered:
+      meter.send(size, kind)
+      meter.receive(layer.head.size, kind)
+      switch kind {
+      case .connection: meter.noteConnack(isAccepted: layer.head.status == 200)
+      case .other: meter.notePuback()
+      }
+      if let show {
+        let body = layer.body.indices.map { layer.body[$0] }
+        // What answers an authentication has the token.
+        let text = kind == .connection ? "a body of \(body.count) B" : Readable.text(body)
+        show(.received, "HTTP status \(layer.head.status), \(text)")
+      }
+    case .failed(let failure, let wasSent):
+      if wasSent { meter.send(size, kind) }
+      show?(.received, "nothing: \(failure)")
+    }
+    return event
+  }
+
+  var descriptor: Int32 { layer.descriptor }
+  var head: HTTPSAnswerHead { layer.head }
+
+  var body: Span<UInt8> {
+    @_lifetime(borrow self)
+    get { layer.body }
+  }
+}

@@ -1,0 +1,262 @@
+internal import ConstrainedCore
+internal import HTTPSLayer
+internal import OpenSSLSupport
+internal import Platform
+internal import PlatformCredentials
+internal import PlatformHTTPS
+internal import ReportLink
+internal import SecurityLayer
+
+/// The two requests, and what becomes of them.
+extension HTTPSLink where Layer: ~Copyable {
+  /// Sends the report, or authenticates first.
+  mutating func goOn() {
+    if let tokenSince, now - tokenSince >= settings.tokenLifetime { wipeToken() }
+    if token.isEmpty { authenticate() } else { sendReport() }
+  }
+
+  // MARK: - Authentication
+
+  /// Sends `POST /auth`.
+  mutating func authenticate() {
+    let sign: FixedBytes<32>
+    var request = HTTPSAuthenticationRequest(signMethod: settings.signMethod)
+    if settings.sendsTimestamp, let seconds = believedDate { request.timestamp = seconds &* 1_000 }
+    do throws(SecurityError) {
+      sign = try settings.signMethod.signature(key: secret.bytes) {
+        (writer: inout ByteWriter) throws(CapacityError) in
+        try request.writeSigningContent(identity, into: &writer)
+      }
+    } catch {
+      return endAuthentication(.signing, .unreachable)
+    }
+    var body = FixedBytes<640>()
+    var message = HTTPSRequest()
+    message.content = .json
+    message.limit = settings.answerTimeout
+    do throws(CapacityError) {
+      try body.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try request.writeJSON(identity, signature: sign.bytes, into: &writer)
+      }
+      try message.path.replace(with: Span(HTTPSReportRequest.authenticationPath))
+    } catch {
+      return endAuthentication(.signing, .unreachable)
+    }
+    guard layer.begin(message, body: body.bytes) else {
+      return endAuthentication(.memory, .unreachable)
+    }
+    counters.authentications += 1
+    phase = .authenticating(until: now + settings.answerTimeout + Self.grace)
+  }
+
+  /// The time that goes into `/auth`: the server's where this machine's is unknown, or wrong by more than 15 minutes.
+  ///
+  /// The server has proved itself by its certificate, and its own clock is the one that the time is compared with.
+  private var believedDate: UInt64? {
+    if let serverDate, date == nil || clockDifference != 0 { return seconds(serverDate) }
+    return date.map { seconds($0) }
+  }
+
+  /// Takes the answer to `/auth`.
+  mutating func takeAuthenticationAnswer() {
+    phase = .idle
+    let status = layer.head.status
+    let wasWrong = clockDifference != 0
+    noteServerDate()
+    let answer: PlatformHTTPSAnswer
+    do throws(HTTPSAnswerError) {
+      answer = try PlatformHTTPSAnswer(authentication: layer.body)
+    } catch {
+      let reaction = HTTPSReaction(status: status, code: nil)
+      failure = status >= 200 && status < 300 ? .answer(error) : .status(status)
+      return endAuthentication(
+        failure,
+        Self.verdict(ofAuthentication: reaction),
+        retryAfter: wait(askedBy: failure)
+      )
+    }
+    message = answer.message
+    switch HTTPSReaction(status: status, code: answer.code) {
+    case .accepted:
+      guard isPrintable(answer.token.bytes) else {
+        return endAuthentication(.answer(.member(.token)), .unreachable)
+      }
+      token = answer.token
+      tokenSince = now
+      isTokenUnkept = true
+      authenticationEvent = .authenticated
+      if report != nil { sendReport() }
+    case let reaction:
+      failure = .code(answer.code, status: status)
+      // The clock was found wrong by this answer: the same once more, with the server's time.
+      if settings.sendsTimestamp, !wasWrong, clockDifference != 0, reaction == .credentials {
+        return authenticate()
+      }
+      endAuthentication(
+        .code(answer.code, status: status),
+        Self.verdict(ofAuthentication: reaction),
+        retryAfter: wait(askedBy: failure)
+      )
+    }
+  }
+
+  /// What an answer to `/auth` means for the report that waits for it: nothing is wrong with that one.
+  private static func verdict(ofAuthentication reaction: HTTPSReaction) -> ReportVerdict {
+    switch reaction {
+    case .later, .foreign, .accepted: .unreachable
+    case .authenticateAgain, .credentials, .refused: .credentials
+    }
+  }
+
+  /// Ends an authentication that failed, and the report that waits for it.
+  mutating func endAuthentication(
+    _ reason: HTTPSLinkFailure,
+    _ verdict: ReportVerdict,
+    retryAfter: Milliseconds = Milliseconds(0)
+  ) {
+    phase = .idle
+    failure = reason
+    authenticationEvent = .authenticationFailed
+    var isBroken = false
+    if case .transfer(.broken) = reason { isBroken = true }
+    endReport(verdict, retryAfter: retryAfter, wasInterrupted: isBroken)
+  }
+
+  // MARK: - A report
+
+  /// Sends `POST /topic/TOPIC` with the body that the layer holds.
+  mutating func sendReport() {
+    guard let current = report else { return }
+    var request = HTTPSRequest()
+    defer { request.password.withStorage { wipe(&$0) } }
+    let limit = settings.answerTimeout + sendingTime(of: current.count)
+    request.limit = limit
+    do throws(CapacityError) {
+      try request.path.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try HTTPSReportRequest.writePath(current.topic.bytes.bytes, into: &writer)
+      }
+      try request.password.replace(with: token.bytes)
+    } catch {
+      // Both fit: a topic has 128 bytes.
+      failure = .memory
+      return endReport(.final)
+    }
+    guard layer.begin(request) else {
+      failure = .memory
+      return endReport(.unreachable)
+    }
+    counters.reports += 1
+    phase = .reporting(until: now + limit + Self.grace)
+  }
+
+  /// How long a body of so many bytes may take.
+  private func sendingTime(of count: Int) -> Milliseconds {
+    Milliseconds(1_000).scaled(by: Int64(count), over: settings.slowestRate)
+  }
+
+  /// Takes the answer to a report.
+  mutating func takeReportAnswer() {
+    phase = .idle
+    report?.wasSent = true
+    let status = layer.head.status
+    noteServerDate()
+    var code: HTTPSCode?
+    do throws(HTTPSAnswerError) {
+      let answer = try PlatformHTTPSAnswer(report: layer.body)
+      code = answer.code
+      message = answer.message
+      messageID = answer.messageID
+      failure = .code(answer.code, status: status)
+    } catch {
+      failure = status >= 200 && status < 300 ? .answer(error) : .status(status)
+    }
+    switch HTTPSReaction(status: status, code: code) {
+    case .accepted:
+      counters.acknowledged += 1
+      endReport(.delivered)
+    case .authenticateAgain:
+      wipeToken()
+      // Once: a token that is refused as soon as it is given would go on for ever.
+      guard let current = report, !current.hasRenewed else {
+        return endReport(.credentials, retryAfter: wait(askedBy: failure))
+      }
+      report?.hasRenewed = true
+      authenticate()
+    case .credentials: endReport(.credentials, retryAfter: wait(askedBy: failure))
+    case .later: endReport(.later, retryAfter: wait(askedBy: failure))
+    case .refused: endReport(.final)
+    // Whoever it was that answered, the platform does not have the report.
+    case .foreign: endReport(.unreachable, retryAfter: wait(askedBy: failure))
+    }
+  }
+
+  /// Takes in that a request has no answer.
+  mutating func takeFailure(_ reason: HTTPSFailure, wasSent: Bool) {
+    switch phase {
+    case .idle: return
+    case .authenticating: endAuthentication(.transfer(reason), .unreachable)
+    case .reporting:
+      phase = .idle
+      if wasSent { report?.wasSent = true }
+      failure = .transfer(reason)
+      endReport(.unreachable, wasInterrupted: reason == .broken)
+    }
+  }
+
+  /// Ends the report, if there is one.
+  mutating func endReport(
+    _ verdict: ReportVerdict,
+    retryAfter: Milliseconds = Milliseconds(0),
+    wasInterrupted: Bool = false
+  ) {
+    guard let current = report else { return }
+    report = nil
+    ending = ReportEnding(
+      verdict,
+      retryAfter: retryAfter,
+      wasSent: current.wasSent,
+      wasInterrupted: wasInterrupted
+    )
+    endedID = current.id
+    hasEnded = true
+    _ = layer.hold(Span())
+  }
+
+  // MARK: - What the head says
+
+  /// The wait that the last answer asks for; 0 where there is none.
+  ///
+  /// Too many requests, 40000 and status 429, ask for one without saying how long: a minute, as in CoAP (RFC 7252
+  /// Section 5.10.5).
+  private func wait(askedBy failure: HTTPSLinkFailure) -> Milliseconds {
+    let head = layer.head
+    if let seconds = HTTPDate.wait(head.retryAfter.bytes, serverDate: head.date.bytes) {
+      return Milliseconds(Int64(widening: seconds) * 1_000)
+    }
+    if case .code(.tooManyRequests, _) = failure { return Milliseconds(60_000) }
+    return Milliseconds(head.status == 429 ? 60_000 : 0)
+  }
+
+  /// Compares the server's clock with this machine's.
+  private mutating func noteServerDate() {
+    let head = layer.head
+    guard let seconds = HTTPDate.seconds(head.date.bytes) else { return }
+    serverDate = (seconds, now)
+    guard let date else { return }
+    let own = self.seconds(date)
+    let difference = Int64(bitPattern: seconds &- own)
+    let isWrong = difference.magnitude > 900
+    // A minute more or less is no news.
+    if isWrong, (difference &- clockDifference).magnitude > 60 { isClockToTell = true }
+    clockDifference = isWrong ? difference : 0
+  }
+
+  /// Whether a token can stand in a field: visible characters alone.
+  private func isPrintable(_ bytes: Span<UInt8>) -> Bool {
+    for index in bytes.indices where bytes[index] <= 0x20 || bytes[index] >= 0x7F { return false }
+    return true
+  }
+
+  /// How much later than the layer the link gives a request up.
+  private static var grace: Milliseconds { Milliseconds(10_000) }
+}

@@ -1,0 +1,183 @@
+import Foundation
+import HTTPSPeers
+import TestSupport
+import Testing
+
+@Suite("nbiot publish and doctor over HTTPS (device guide 3.8)", .timeLimit(.minutes(5)))
+struct HTTPSCommandTests {
+  private let folder: URL
+
+  init() throws {
+    folder = URL.temporaryDirectory.appending(path: "nbiot-https-command-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    try write("secret.txt", Array("0123456789abcdef0123456789abcdef\n".utf8))
+  }
+
+  private func path(_ name: String) -> String { folder.appending(path: name).path }
+
+  private func write(_ name: String, _ bytes: [UInt8]) throws {
+    try Data(bytes).write(to: URL(filePath: path(name)))
+    try FileManager.default.setAttributes(
+      [.posixPermissions: 0o600],
+      ofItemAtPath: path(name)
+    )
+  }
+
+  /// How the server answers is said by the last part of the topic, and by the client id for /auth.
+  private func options(_ peer: HTTPSPeer, clientID: String = "12345") -> [String] {
+    [
+      "--transport", "https", "--endpoint", "127.0.0.1:\(peer.port)", "--ca-file",
+      peer.authorityFile, "--product-key", "a1B2c3D4e5F", "--device-name", "device1",
+      "--device-secret-file", path("secret.txt"), "--client-id", clientID,
+    ]
+  }
+
+  private func publish(
+    _ peer: HTTPSPeer,
+    to name: String = "update",
+    clientID: String = "12345",
+    _ others: [String] = [],
+    input: String = ""
+  ) async throws -> Run {
+    try await nbiot(
+      ["publish", "--output", "json", "--topic", "/a1B2c3D4e5F/device1/user/\(name)"]
+        + options(peer, clientID: clientID) + others,
+      input: input
+    )
+  }
+
+  @Test func `a report has the objects that CoAP and MQTT have, its id exact and a text`()
+    async throws
+  {
+    let peer = try HTTPSPeer()
+    let run = try await publish(peer, ["--payload", #"{"value":1}"#])
+    #expect(run.status == 0, "\(run.errors)")
+    let object = try #require(run.object)
+    #expect(object["outcome"] as? String == "acknowledged")
+    // Beyond what a Double holds.
+    #expect(object["messageID"] as? String == "892687627916247040")
+    #expect(object["transmissions"] as? Int == 1 && object["session"] == nil)
+    let requests = try peer.requests()
+    #expect(requests.map(\.path) == ["/auth", "/topic/a1B2c3D4e5F/device1/user/update"])
+    #expect(requests.last?.text == #"{"value":1}"#)
+    #expect(run.errors.contains("1 report, 1 acknowledged, "))
+    #expect(run.errors.contains("1 /auth, "))
+  }
+
+  @Test func `a file of 131,072 bytes arrives whole, and one byte more is refused before`()
+    async throws
+  {
+    let peer = try HTTPSPeer()
+    try write("full.bin", [UInt8](repeating: 0xA5, count: 131_072))
+    try write("over.bin", [UInt8](repeating: 0xA5, count: 131_073))
+    let full = try await publish(peer, ["--payload", "@" + path("full.bin")])
+    #expect(full.status == 0, "\(full.errors)")
+    #expect(try peer.requests().last?.size == 131_072)
+    let over = try await publish(peer, ["--payload", "@" + path("over.bin")])
+    #expect(over.status == 2)
+    #expect(over.errors.contains("131,072"), "\(over.errors)")
+    #expect(try peer.requests().count == 2)
+  }
+
+  @Test func `lines are reports over one connection, and a session file keeps the token`()
+    async throws
+  {
+    let peer = try HTTPSPeer()
+    let session = ["--session-file", path("session.bin")]
+    let first = try await publish(peer, session, input: "1\n2\n3\n")
+    #expect(first.status == 0, "\(first.errors)")
+    let second = try await publish(peer, session, input: "4\n")
+    #expect(second.status == 0, "\(second.errors)")
+    let requests = try peer.requests()
+    #expect(requests.map(\.text).dropFirst() == ["1", "2", "3", "4"])
+    #expect(requests.map(\.connection) == [1, 1, 1, 1, 2])
+  }
+
+  @Test(
+    arguments: [
+      ("code-10001", "12345", 1, "rejected", 10_001),
+      ("code-20001", "12345", 3, "rejected", 20_001),
+      ("update", "code-20000", 3, "refused", 20_000),
+      ("code-30001", "12345", 1, "rejected", 30_001),
+      ("status-404", "12345", 1, "rejected", nil), ("text", "12345", 1, "rejected", nil),
+      ("cut", "12345", 1, "timedOut", nil),
+    ] as [(String, String, Int32, String, Int?)]
+  )
+  func `each refusal has its outcome, its code and its exit status`(
+    topic: String,
+    clientID: String,
+    status: Int32,
+    outcome: String,
+    code: Int?
+  ) async throws {
+    let peer = try HTTPSPeer()
+    let run = try await publish(peer, to: topic, clientID: clientID, ["--payload", "1"])
+    #expect(run.status == status, "\(run.errors)")
+    let object = try #require(run.object)
+    #expect(object["outcome"] as? String == outcome)
+    #expect(object["httpsCode"] as? Int == code)
+    #expect(object["error"] != nil)
+  }
+
+  @Test func `no secret and no token is on a command's output, whatever it prints`() async throws {
+    let peer = try HTTPSPeer()
+    let run = try await publish(peer, ["--payload", "1", "--verbose"])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.errors.contains("POST /auth") && run.errors.contains("POST /topic/"))
+    for secret in ["token-1", "0123456789abcdef"] {
+      #expect(!run.errors.contains(secret) && !run.output.contains(secret))
+    }
+  }
+
+  @Test func `an endpoint that never answers ends with 4, and a foreign certificate with 3`()
+    async throws
+  {
+    let peer = try HTTPSPeer(certificate: "foreign")
+    let foreign = try await publish(peer, ["--payload", "1"])
+    #expect(foreign.status == 3)
+    #expect(foreign.errors.contains("--ca-file"))
+    var options = options(peer)
+    options[3] = "127.0.0.1:1"
+    let silent = try await nbiot(
+      ["publish", "--topic", "/a1B2c3D4e5F/device1/user/update", "--payload", "1"] + options
+    )
+    #expect(silent.status == 4)
+  }
+
+  @Test(arguments: [
+    (["--sign-method", "hmacsha256"], "hmacmd5"), (["--websocket"], "--transport mqtt"),
+    (["--ack-mode", "0"], "--transport coap"), (["--security", "dtls"], "--transport coap"),
+    (["--in-flight", "2"], "--transport mqtt"),
+  ])
+  func `what HTTPS does not have is refused before anything is sent`(
+    others: [String],
+    advice: String
+  ) async throws {
+    let peer = try HTTPSPeer()
+    let run = try await publish(peer, ["--payload", "1"] + others)
+    #expect(run.status == 2)
+    #expect(run.errors.contains(advice), "\(run.errors)")
+    #expect(try peer.requests().isEmpty)
+  }
+
+  @Test func `doctor checks from below, and tells of a wrong clock`() async throws {
+    let peer = try HTTPSPeer()
+    let run = try await nbiot(["doctor", "--output", "json"] + options(peer))
+    #expect(run.status == 0, "\(run.errors) \(run.output)")
+    for check in ["authorities", "name", "sign", "tcp", "tls", "auth", "report"] {
+      #expect(run.output.contains(#""check":"\#(check)""#), "\(check): \(run.output)")
+    }
+    // This server's field Date is of 1994.
+    let late = try await nbiot(
+      ["doctor", "--no-report", "--output", "json", "--timestamp", "now"]
+        + options(peer, clientID: "late")
+    )
+    #expect(late.status == 0, "\(late.errors) \(late.output)")
+    #expect(late.output.contains("ahead of the platform's: set it"))
+    let refused = try await nbiot(
+      ["doctor", "--no-report", "--output", "json"] + options(peer, clientID: "code-20000")
+    )
+    #expect(refused.status == 3)
+    #expect(refused.output.contains("20000"))
+  }
+}
