@@ -133,6 +133,15 @@ struct BrokerFrontTests {
       change(&other)
       #expect(bench.connect(other).texts == ["secure refuse \(code)"])
     }
+    // A client id of a direct connection changes nothing for an iotId; beside it another name lacks its product.
+    let direct = try bench.request(2).clientID
+    for (name, code) in [(String(repeating: "x", count: 30), 3), ("device1", 2)] {
+      var other = request
+      other.connection = 2
+      other.clientID = direct
+      other.userName = name
+      #expect(bench.connect(other).texts == ["secure refuse \(code)"])
+    }
     // The guide has it over TLS alone.
     #expect(bench.connect(request, .plain).texts == ["plain refuse 5"])
     bench.core.things.setDisabled(true, productKey: "pk", deviceName: "device1")

@@ -124,9 +124,11 @@ extension BrokerFront {
   }
 
   /// The user name of a device that has authenticated over HTTPS (device guide 3.2); `nil` for any other one's.
+  ///
+  /// A short name beside a client id of a direct connection is a user name that lacks its product key.
   private static func iotID(of request: ConnectRequest) -> String? {
     guard let name = request.userName, !name.isEmpty, !name.contains("&") else { return nil }
-    return name
+    return name.utf8.count == 30 || !request.clientID.contains("|") ? name : nil
   }
 
   /// The device whose `iotId` and `iotToken` these are.
