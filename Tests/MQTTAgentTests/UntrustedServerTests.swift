@@ -23,7 +23,7 @@ struct UntrustedServerTests {
   @Test(
     arguments: [
       ("foreign", "unknown-authority"), ("misnamed", "wrong-name"), ("expired", "expired"),
-      ("future", "bad-certificate"),
+      ("future", "not-yet-valid"),
     ],
     ["no", "yes"]
   )

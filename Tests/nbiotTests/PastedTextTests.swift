@@ -130,7 +130,7 @@ struct PastedTextTests {
 
   @Test(arguments: [
     ("host name:1", "neither a name nor an address"), ("[::1:1", "brackets"), ("h:0", "1 to 65535"),
-    ("http://h", "neither coap nor coaps"), ("h/x", "a path"), (":1", "no host"), ("", "no host"),
+    ("http://h", "none of coap and coaps"), ("h/x", "a path"), (":1", "no host"), ("", "no host"),
   ])
   func `an endpoint that is none is a usage error with its reason, in every command`(
     endpoint: String,
