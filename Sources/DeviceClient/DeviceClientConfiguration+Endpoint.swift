@@ -1,5 +1,6 @@
 internal import ConstrainedCore
 internal import Platform
+internal import PlatformHTTPS
 internal import PlatformMQTT
 
 extension DeviceClientConfiguration {
@@ -9,6 +10,9 @@ extension DeviceClientConfiguration {
     var text = Array(host.utf8)
     if case .mqtt(let settings) = transport, let scheme = MQTTScheme(text.span) {
       guard scheme.transport == settings.transport else { throw .endpointMismatch }
+      text = Array(text[scheme.endpoint])
+    }
+    if case .https = transport, let scheme = HTTPSScheme(text.span) {
       text = Array(text[scheme.endpoint])
     }
     let endpoint: EndpointText

@@ -4,7 +4,7 @@ extension EndpointError: CustomStringConvertible {
   public var description: String {
     switch self {
     case .scheme:
-      "its scheme is none of coap and coaps, nor of mqtt, mqtts, ws and wss: write HOST:PORT alone"
+      "its scheme is none of coap and coaps, nor of mqtt, mqtts, ws, wss and https: write HOST:PORT alone"
     case .noHost: "there is no host in it: write HOST:PORT"
     case .path: "it has a path or a query: write HOST:PORT, the topic makes the path"
     case .brackets:

@@ -4,6 +4,7 @@ internal import CoAPMessage
 internal import OpenSSLSupport
 internal import Platform
 internal import PlatformCoAP
+internal import PlatformHTTPS
 internal import PlatformMQTT
 
 /// The security layers that the command line offers.
@@ -122,6 +123,8 @@ struct EndpointArgument {
   let security: SecurityArgument?
   /// The transport of MQTT selected by a URI's scheme; `nil` without such a scheme.
   let mqtt: MQTTTransport?
+  /// Whether the scheme is `https`.
+  let isHTTPS: Bool
   /// The source of the value.
   let origin: String
 
@@ -147,11 +150,13 @@ struct EndpointArgument {
   private init(_ text: String, _ origin: String) throws(EndpointError) {
     var bytes = Array(text.utf8)
     let scheme = MQTTScheme(bytes.span)
-    if let scheme { bytes = Array(bytes[scheme.endpoint]) }
+    let https = HTTPSScheme(bytes.span)
+    if let range = scheme?.endpoint ?? https?.endpoint { bytes = Array(bytes[range]) }
     let endpoint = try EndpointText(bytes.span)
     // Two schemes, one behind the other.
-    guard scheme == nil || endpoint.scheme == .none else { throw .scheme }
+    guard scheme == nil && https == nil || endpoint.scheme == .none else { throw .scheme }
     mqtt = scheme?.transport
+    isHTTPS = https != nil
     self.origin = origin
     host = String(decoding: bytes[endpoint.host], as: UTF8.self)
     port = endpoint.port == 0 ? nil : endpoint.port

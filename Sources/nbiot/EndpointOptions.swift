@@ -15,9 +15,9 @@ struct EndpointOption: ParsableArguments {
   /// The endpoint of the option or the environment, for that transport.
   func argument(_ transport: TransportArgument) throws -> EndpointArgument? {
     let argument = try given ?? Variable.endpoint.setting.map { try EndpointArgument($0) }
-    if let argument, argument.mqtt != nil, transport == .coap {
+    if let argument, let other = argument.transport, other != transport {
       throw ValidationError(
-        "\(argument.origin) is for MQTT by its scheme: give --transport mqtt where a command has it"
+        "\(argument.origin) is for \(other.name) by its scheme: give --transport \(other.rawValue) where a command has it"
       )
     }
     return argument
@@ -43,4 +43,23 @@ struct SecurityOption: ParsableArguments {
     )
   )
   var given: SecurityArgument?
+}
+
+extension EndpointArgument {
+  /// The transport that a URI's scheme selects, if that is not CoAP.
+  fileprivate var transport: TransportArgument? {
+    if mqtt != nil { return .mqtt }
+    return isHTTPS ? .https : nil
+  }
+}
+
+extension TransportArgument {
+  /// The transport's name in a text.
+  fileprivate var name: String {
+    switch self {
+    case .coap: "CoAP"
+    case .mqtt: "MQTT"
+    case .https: "HTTPS"
+    }
+  }
 }

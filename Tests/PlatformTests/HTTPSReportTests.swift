@@ -7,6 +7,25 @@ import Testing
 @Suite("Device guide 3.8: reports over HTTPS")
 struct HTTPSReportTests {
   @Test(arguments: [
+    ("https://h:443", "h:443"), (" HTTPS://[::1]/\n", "[::1]"), ("https:///", ""),
+  ])
+  func `an endpoint may have its scheme`(text: String, endpoint: String) throws {
+    let bytes = Array(text.utf8)
+    let scheme = HTTPSScheme(bytes.span)
+    let range = try #require(scheme).endpoint
+    #expect(String(decoding: bytes[range], as: UTF8.self) == endpoint)
+  }
+
+  @Test(arguments: [
+    "", "https:/", "http://h", "httpsx//h", "xhttps://h", "https\u{1A}//h", "h:443",
+  ])
+  func `another scheme is none of HTTPS`(text: String) {
+    let bytes = Array(text.utf8)
+    let scheme = HTTPSScheme(bytes.span)
+    #expect(scheme == nil)
+  }
+
+  @Test(arguments: [
     ("/PK/DN/user/update", "/topic/PK/DN/user/update"),
     ("/PK/a-b_c.d~e:f@g/x=1&y", "/topic/PK/a-b_c.d~e:f@g/x=1&y"),
     ("/PK/DN/user/50%?", "/topic/PK/DN/user/50%25%3F"),

@@ -137,6 +137,18 @@ struct MQTTPublishTests {
       ["--endpoint", "mqtts://127.0.0.1"], "--endpoint is for MQTT by its scheme: give --transport"
     ),
     (
+      ["--endpoint", "HTTPS://127.0.0.1/"],
+      "--endpoint is for HTTPS by its scheme: give --transport https"
+    ),
+    (
+      ["--transport", "https", "--endpoint", "wss://127.0.0.1"],
+      "--endpoint is for MQTT by its scheme: give --transport mqtt"
+    ),
+    (
+      ["--transport", "mqtt", "--endpoint", "https://127.0.0.1"],
+      "--endpoint is for HTTPS by its scheme: give --transport https"
+    ),
+    (
       ["--transport", "mqtt", "--endpoint", "mqtts://127.0.0.1", "--plain"],
       "--endpoint says by its scheme how the platform is reached"
     ),
