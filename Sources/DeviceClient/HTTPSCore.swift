@@ -341,6 +341,7 @@ final class HTTPSCore: ClientCore, Sendable {
     }
     let isSilence = if case .transfer = state.link.failure { true } else { false }
     result.outcome = isSilence ? .timedOut : .rejected
+    result.mayBeTakenLater = ending.verdict != .final
     let receipt = Receipt(result: result, answer: answer)
     let error =
       ending.wasSent

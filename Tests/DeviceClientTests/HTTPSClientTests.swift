@@ -6,6 +6,7 @@ import Foundation
 import HTTPSLink
 import HTTPSPeers
 import Platform
+import ReportLink
 import Synchronization
 import Testing
 
@@ -107,6 +108,25 @@ struct HTTPSClientTests {
     } throws: {
       if case DeviceClientError.sessionFile(.foreign) = $0 { true } else { false }
     }
+  }
+
+  @Test(
+    arguments: [
+      ("code-10000", .later), ("code-20001", .later), ("code-30001", .later),
+      ("code-10001", .final), ("status-404", .final),
+    ] as [(String, ReportVerdict)]
+  )
+  func `a refused report says whether it may be taken later`(
+    name: String,
+    verdict: ReportVerdict
+  ) async throws {
+    let peer = try HTTPSPeer()
+    let client = try client(peer)
+    await #expect { try await client.publish([1], to: "/pk/device/user/\(name)") } throws: {
+      guard case DeviceClientError.httpsReport(_, _, let receipt) = $0 else { return false }
+      return receipt.result.verdict == verdict
+    }
+    await client.close()
   }
 
   @Test func `a report that is put off is sent again after the wait`() async throws {
