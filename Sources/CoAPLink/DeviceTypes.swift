@@ -133,6 +133,11 @@ public struct ReportResult: Sendable {
   public package(set) var transmissions = 0
   /// The time from `publish` to the end.
   public package(set) var duration = Milliseconds(0)
+  #if !hasFeature(Embedded)
+  /// Whether a rejection over HTTPS, which has no code of CoAP, is about the platform or the token and not about the
+  /// report.
+  package var mayBeTakenLater = false
+  #endif
 
   package init() {}
 }

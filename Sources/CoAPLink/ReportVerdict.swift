@@ -36,6 +36,9 @@ extension ReportResult {
 
   /// Whether the platform would answer the same report in the same way later.
   private var isFinal: Bool {
+    #if !hasFeature(Embedded)
+    if mayBeTakenLater { return false }
+    #endif
     if let replyCode { return !PlatformReply.putsOff(code: replyCode) }
     guard let code else { return true }
     // 4.01 is about the token, and has come under a new one as well; 4.29 (RFC 8516) is about time;

@@ -33,8 +33,8 @@ final class HTTPSCore: ClientCore, Sendable {
     var cancelled: Set<UInt64> = []
     var connecting: [Connecting] = []
     var queue: [Pending] = []
-    /// The report that the link has.
-    var current: (pending: Pending, began: Instant)?
+    /// The report that the link has, and what reports had come to when it began.
+    var current: (pending: Pending, began: Instant, before: DeviceTraffic.Count)?
     /// Whether the authentication for it has failed, so that the report itself has no answer.
     var hasFailed = false
     /// Until when the platform has put everything off.
@@ -288,7 +288,7 @@ final class HTTPSCore: ClientCore, Sendable {
       return true
     }
     state.hasFailed = false
-    state.current = (next, now)
+    state.current = (next, now, meter.traffic.reports)
     let hasTaken = state.link.begin(
       id: next.id,
       topic: topic.bytes.bytes,
@@ -326,12 +326,11 @@ final class HTTPSCore: ClientCore, Sendable {
       let body = state.link.answer
       answer = body.indices.prefix(1_024).map { body[$0] }
     }
-    if ending.wasSent {
-      result.transmissions = 1
-      let size = overhead(of: current.pending.target.topicBytes)
-      result.bytesUp = size + current.pending.payload.count
-      result.bytesDown = state.link.answerSize
-    }
+    // There is one report at a time; it is sent twice where its token had to be renewed.
+    let count = meter.traffic.reports
+    result.transmissions = count.datagramsUp - current.before.datagramsUp
+    result.bytesUp = count.bytesUp - current.before.bytesUp
+    result.bytesDown = count.bytesDown - current.before.bytesDown
     if ending.verdict == .delivered {
       result.outcome = .acknowledged
       result.messageID = state.link.messageID
@@ -342,17 +341,13 @@ final class HTTPSCore: ClientCore, Sendable {
     }
     let isSilence = if case .transfer = state.link.failure { true } else { false }
     result.outcome = isSilence ? .timedOut : .rejected
+    result.mayBeTakenLater = ending.verdict != .final
     let receipt = Receipt(result: result, answer: answer)
     let error =
       ending.wasSent
       ? DeviceClientError.httpsReport(state.link.failure, state.link.message, receipt)
       : .httpsAuthentication(state.link.failure, state.link.message, retryAfter: ending.retryAfter)
     completions.finish(current.pending, .failure(error))
-  }
-
-  private func overhead(of topic: [UInt8]) -> Int {
-    guard let topic = try? Topic(topic.span) else { return 0 }
-    return overhead(of: topic).bytes
   }
 
   /// Why a call that arrives is refused; `nil` where it is taken.

@@ -1,5 +1,6 @@
 #if !hasFeature(Embedded)
 internal import HTTPSLayer
+internal import Platform
 internal import PlatformHTTPS
 
 extension HTTPSLinkFailure: CustomStringConvertible {
@@ -7,9 +8,10 @@ extension HTTPSLinkFailure: CustomStringConvertible {
   public var description: String {
     switch self {
     case .transfer(let failure): failure.description
-    case .code(let code, 200): "the platform refused with code \(code)"
+    case .code(let code, 200):
+      "the platform refused with code \(code.rawValue): \(code.explanation)"
     case .code(let code, let status):
-      "the platform refused with code \(code), and HTTP status \(status)"
+      "the platform refused with code \(code.rawValue) and HTTP status \(status): \(code.explanation)"
     case .status(let status) where status >= 300 && status < 400:
       "the server redirects (HTTP status \(status)), which is not followed: check host and port"
     case .status(let status):

@@ -117,9 +117,6 @@ public struct HTTPSLink<Layer: HTTPSLayer & ~Copyable, Randomness: RandomSource>
     get { layer.body }
   }
 
-  /// How many bytes the last answer had, without TLS.
-  public var answerSize: Int { layer.head.size }
-
   /// What is readable while there is something to take in.
   public var descriptor: Int32 { layer.descriptor }
 

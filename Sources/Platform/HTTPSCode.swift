@@ -51,7 +51,7 @@ extension HTTPSCode: CustomStringConvertible {
     case .success: "success"
     case .commonError: "an error that the platform does not explain: try later"
     case .parameterError:
-      "a parameter is wrong: compare names, sign method and Content-Type with the device guide's 3.8"
+      "a parameter is wrong: compare topic, names, sign method and Content-Type with the device guide's 3.8"
     case .authenticationError:
       "the platform does not take the signature: check device secret, names and the clock, which may be 15 "
         + "minutes off"

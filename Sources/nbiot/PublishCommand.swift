@@ -39,6 +39,11 @@ struct PublishCommand: AsyncParsableCommand {
         nbiot publish --transport mqtt --endpoint 127.0.0.1:8883 \\
           --ca-file certificates/ca.pem --config agent.conf --payload '{"value":1}'
 
+      Example over HTTPS, to `nbiot simulate --https 8443 --certificates certificates`:
+        nbiot publish --transport https --endpoint 127.0.0.1:8443 \\
+          --ca-file certificates/ca.pem --session-file token.bin \\
+          --config agent.conf --payload '{"value":1}'
+
       Example over DTLS, with the CA file that `nbiot simulate --security dtls` has made:
         nbiot publish --security dtls --ca-file certificates/ca.pem \\
           --session-file session.bin --endpoint 127.0.0.1:5684 \\
@@ -63,7 +68,7 @@ struct PublishCommand: AsyncParsableCommand {
 
       Over HTTPS the connection is TLS to port 443, a payload may have 128 KB, and each is sent as \
       application/octet-stream. --session-file keeps the token, which is good for 7 days. /auth is signed by hmacmd5 or \
-      hmacsha1. Bytes are those of the requests, without TCP and TLS.
+      hmacsha1. A report is put off by code 40000 and by Retry-After. Bytes are those of the requests, without TCP and TLS.
 
       Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication, DTLS or TLS handshake refused, \
       4 the endpoint never answered, 5 standard output cannot be written, 6 another device has the same identity (MQTT).
@@ -330,7 +335,9 @@ struct PublishCommand: AsyncParsableCommand {
     var attempt = first
     while attempt.wait > 0, patience.allows(attempt.wait) {
       let seconds = (attempt.wait + 999) / 1_000
-      let code = attempt.replyCode.map { "reply \($0)" } ?? attempt.line.code?.description
+      let code =
+        attempt.replyCode.map { "reply \($0)" } ?? attempt.line.httpsCode.map { "code \($0)" }
+        ?? attempt.line.code?.description
       let reason =
         attempt.isResting
         ? "nothing is connected" : "the platform puts it off\(code.map { " (\($0))" } ?? "")"

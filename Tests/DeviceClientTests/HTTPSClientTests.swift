@@ -6,6 +6,7 @@ import Foundation
 import HTTPSLink
 import HTTPSPeers
 import Platform
+import ReportLink
 import Synchronization
 import Testing
 
@@ -54,12 +55,16 @@ struct HTTPSClientTests {
   @Test func `the bytes of a request are those that the server has seen`() async throws {
     let peer = try HTTPSPeer()
     let client = try client(peer)
-    let receipt = try await client.publish(Array("12345".utf8), to: "/pk/device/user/a")
+    let receipt = try await client.publish(
+      [UInt8](repeating: 0x31, count: 1_000),
+      to: "/pk/device/user/a"
+    )
     await client.close()
     let request = try #require(try peer.requests().last)
     let line = "\(request.method) \(request.path) \(request.version)\r\n".utf8.count
     let fields = request.fields.map { $0.key.utf8.count + $0.value.utf8.count + 4 }.reduce(2, +)
-    #expect(client.traffic.reports.bytesUp == line + fields + 5)
+    #expect(client.traffic.reports.bytesUp == line + fields + 1_000)
+    #expect(receipt.result.bytesUp == client.traffic.reports.bytesUp)
     #expect(receipt.result.bytesDown == client.traffic.reports.bytesDown)
   }
 
@@ -103,6 +108,25 @@ struct HTTPSClientTests {
     } throws: {
       if case DeviceClientError.sessionFile(.foreign) = $0 { true } else { false }
     }
+  }
+
+  @Test(
+    arguments: [
+      ("code-10000", .later), ("code-20001", .later), ("code-30001", .later),
+      ("code-10001", .final), ("status-404", .final),
+    ] as [(String, ReportVerdict)]
+  )
+  func `a refused report says whether it may be taken later`(
+    name: String,
+    verdict: ReportVerdict
+  ) async throws {
+    let peer = try HTTPSPeer()
+    let client = try client(peer)
+    await #expect { try await client.publish([1], to: "/pk/device/user/\(name)") } throws: {
+      guard case DeviceClientError.httpsReport(_, _, let receipt) = $0 else { return false }
+      return receipt.result.verdict == verdict
+    }
+    await client.close()
   }
 
   @Test func `a report that is put off is sent again after the wait`() async throws {

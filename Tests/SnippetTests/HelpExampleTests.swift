@@ -91,7 +91,7 @@ private final class Paster {
     )
     broker = try RunningSimulator(
       ["nbiot", "simulate", "--mqtt", "0", "--mqtts", "0", "--certificates", "certificates"]
-        + ["--control", "0"] + device,
+        + ["--https", "0", "--control", "0"] + device,
       in: scratch
     )
     self.device = try broker.answeringDevice(in: scratch)
@@ -158,6 +158,7 @@ private final class Paster {
       .replacing("127.0.0.1:5684", with: "127.0.0.1:\(dtls.port)")
       .replacing("127.0.0.1:8883", with: "127.0.0.1:\(try broker.port(of: "mqtts"))")
       .replacing("127.0.0.1:5690", with: "127.0.0.1:\(try broker.port(of: "control"))")
+      .replacing("127.0.0.1:8443", with: "127.0.0.1:\(try broker.port(of: "https"))")
       .replacing("https://example.com/app.bin", with: server.address)
       .replacing("--size 432945", with: "--size \(firmware.count)")
       .replacing("93230c3bde425a9d7984a594ac55ea1e", with: digest)

@@ -55,6 +55,9 @@ private final class Reader {
     if text.contains("127.0.0.1:8883"), let secure = simulators[5_682] {
       text.replace("127.0.0.1:8883", with: "127.0.0.1:\(try secure.port(of: "mqtts"))")
     }
+    if text.contains("127.0.0.1:8443"), let web = simulators[5_682] {
+      text.replace("127.0.0.1:8443", with: "127.0.0.1:\(try web.port(of: "https"))")
+    }
     if let mqtt {
       text.replace("127.0.0.1:5690", with: "127.0.0.1:\(try mqtt.port(of: "control"))")
     }

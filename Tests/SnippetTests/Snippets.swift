@@ -177,7 +177,7 @@ final class RunningSimulator {
     line.firstMatch(of: /port"?:? ?([0-9]+)/).flatMap { UInt16($0.1) }
   }
 
-  /// The port of `mqtt`, `mqtts`, `ws`, `wss` or `control`, which it prints in this order.
+  /// The port of `mqtt`, `mqtts`, `ws`, `wss`, `control` or `https`, which it prints in this order.
   func port(of name: String) throws -> UInt16 {
     let line = try lines.wait { $0.hasSuffix(", \(name)") }
     return try #require(Self.port(line), "\(line)")
