@@ -127,6 +127,8 @@ extension HTTPSLink where Layer: ~Copyable {
   /// Sends `POST /topic/TOPIC` with the body that the layer holds.
   mutating func sendReport() {
     guard let current = report else { return }
+    // That of `/auth` says nothing of the report.
+    message.removeAll()
     var request = HTTPSRequest()
     defer { request.password.withStorage { wipe(&$0) } }
     let limit = settings.answerTimeout + sendingTime(of: current.count)

@@ -271,6 +271,8 @@ extension DeviceClientError {
     case .resting(let reason, _): reason.status(otherwise: silent)
     case .lost(let reason, _): reason.status(otherwise: .undelivered)
     case .unacknowledged: silent
+    // Each further report would ask for a token again.
+    case .httpsAuthentication(.answer, _, _): .unauthenticated
     case .httpsAuthentication(let failure, _, _), .httpsReport(let failure, _, _):
       failure.status(hasAnswered: hasAnswered)
     case .request, .thingModel, .mqttSettings, .channel, .subscription, .payloadTooLong,

@@ -160,6 +160,8 @@ struct HTTPSLinkTests {
     world.wire.answer(body)
     #expect(world.events() == [.report])
     #expect(world.ending == ReportEnding(.unreachable, wasSent: true))
+    // That of `/auth` before it is not the report's.
+    #expect(world.message.isEmpty)
     guard case .answer = world.failure else {
       Issue.record("\(world.failure)")
       return

@@ -186,6 +186,7 @@ final class World {
 
   var ending: ReportEnding { link.ending }
   var failure: HTTPSLinkFailure { link.failure }
+  var message: String { String(decoding: array(link.message.bytes), as: UTF8.self) }
   var messageID: String { text(link.messageID.bytes) }
   var isAuthenticated: Bool { link.isAuthenticated }
   var isFree: Bool { link.isFree }
