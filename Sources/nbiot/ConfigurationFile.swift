@@ -9,6 +9,8 @@ internal import MQTTAgent
 struct ConfigurationFile: Sendable {
   /// What the agent speaks whose file it is: MQTT if the file says so, or has a key that only `nbiot-agent-mqtt` has.
   let transport: TransportArgument
+  /// Whether each of its keys is one of both agents: then its endpoint is that of the transport that a command has.
+  private let isOfEither: Bool
   private let texts: [String: Setting<String>]
 
   /// Reads the file named by an option's value.
@@ -26,24 +28,32 @@ struct ConfigurationFile: Sendable {
       ConfigurationReader.refuse("\(error)")
     }
     defer { close(descriptor) }
-    transport = Self.isOfMQTT(descriptor) ? .mqtt : .coap
+    let keys = Self.keys(descriptor)
+    let isOfMQTT = keys.contains("transport = mqtt") || !keys.isDisjoint(with: Self.onlyMQTT)
+    transport = isOfMQTT ? .mqtt : .coap
+    isOfEither = transport == .coap && keys.isSubset(of: Self.common)
     let reader = ConfigurationReader(path: path)
     texts = transport == .mqtt ? reader.readMQTT() : reader.readCoAP()
   }
 
-  /// Whether a file says so, or has a key that only `nbiot-agent-mqtt` has.
-  private static func isOfMQTT(_ descriptor: Int32) -> Bool {
+  /// The keys of a file, `transport` with its value.
+  private static func keys(_ descriptor: Int32) -> Set<String> {
     var buffer = [UInt8](repeating: 0, count: 8_192)
     let count = unsafe Foundation.read(descriptor, &buffer, buffer.count)
     let lines = buffer[..<max(0, count)].split(separator: UInt8(ascii: "\n"))
-    return lines.contains { line in
+    var keys: Set<String> = []
+    for line in lines {
       let words = line.split(separator: UInt8(ascii: "="), maxSplits: 1).map {
         InputText.trimmed(String(decoding: $0, as: UTF8.self))
       }
-      guard words.count == 2 else { return false }
-      return onlyMQTT.contains(words[0]) || words == ["transport", "mqtt"]
+      guard words.count == 2, !words[0].hasPrefix("#") else { continue }
+      keys.insert(words[0] == "transport" ? "transport = \(words[1])" : words[0])
     }
+    return keys
   }
+
+  private static let common = Set(MQTTAgent.ConfigurationKey.allNames)
+    .intersection(Agent.ConfigurationKey.allNames)
 
   private static let onlyMQTT =
     Set(MQTTAgent.ConfigurationKey.allNames).subtracting(Agent.ConfigurationKey.allNames)
@@ -60,7 +70,7 @@ extension ConfigurationFile {
 
   /// The platform's address; `nil` if there is none, or it is another transport's.
   func endpoint(_ transport: TransportArgument) -> Setting<String>? {
-    transport == self.transport ? texts["endpoint"] : nil
+    transport == self.transport || isOfEither && transport == .mqtt ? texts["endpoint"] : nil
   }
 
   /// The sign method; an agent over MQTT signs with HMAC-SHA256 unless it is told otherwise.

@@ -6,6 +6,7 @@ internal import DeviceClient
 internal import Foundation
 internal import PayloadCoding
 internal import Platform
+internal import Synchronization
 internal import SystemClocks
 
 /// Prints and answers what the platform sends to a device.
@@ -132,7 +133,16 @@ struct ListenCommand: AsyncParsableCommand {
       settings.kinds = .all
       settings.topicFilters = subscribe.map(InputText.trimmed)
       settings.downlinks.timeToAnswer = Milliseconds(Int64(answerTime * 1_000))
-      settings.onEvent = Self.tell
+      let hasConnected = Atomic(false)
+      settings.onEvent = { event in
+        switch event {
+        case .connected: hasConnected.store(true, ordering: .relaxed)
+        // The first connection is tried once: what it failed by is the program's last word.
+        case .connectFailed where !hasConnected.load(ordering: .relaxed): return
+        default: break
+        }
+        Self.tell(event)
+      }
     } adjusting: { configuration in
       configuration.thingModel = model
     }

@@ -120,6 +120,8 @@ package final class Mosquitto {
   }
 
   private func text() throws -> String {
+    // Else a listener of WebSockets takes no heed of an IPv4 address, and listens on all.
+    let family = address.contains(":") ? "" : "socket_domain ipv4"
     let certificates = try MQTTCertificates.directory()
     func secure(_ port: UInt16) -> String {
       """
@@ -138,8 +140,10 @@ package final class Mosquitto {
       \(secure(ports.tls))
       listener \(ports.webSocket) \(address)
       protocol websockets
+      \(family)
       \(secure(ports.secureWebSocket))
       protocol websockets
+      \(family)
 
       """
   }

@@ -47,6 +47,8 @@ struct BrokerConfiguration {
         "max_qos 2",
         "max_connections 1000",
       ]
+      // Else a listener of WebSockets takes no heed of an IPv4 address, and listens on all.
+      if transport.isWebSocket, !host.contains(":") { lines.append("socket_domain ipv4") }
       guard transport.side == .secure else { continue }
       // mosquitto takes TLS 1.2 and later, unless told otherwise.
       lines += ["certfile \(certificate)", "keyfile \(key)"]

@@ -50,6 +50,52 @@ struct MQTTSettingTests {
     #expect(log.contains("keep-alive 60 s, clean session 0"))
   }
 
+  @Test
+  func `a file that either agent could have names the endpoint of the transport that is asked for`()
+    async throws
+  {
+    let simulator = try BrokerSimulator(transports: ["mqtts"])
+    let file = try configure(
+      simulator,
+      [
+        "endpoint = 127.0.0.1:\(simulator.ports["mqtts"] ?? 0)", "ca-file = \(simulator.authority)",
+      ]
+    )
+    for command in [
+      ["publish", "--transport", "mqtt", "--payload", "1"], ["listen", "--max-wait", "0.1"],
+    ] {
+      let run = try await nbiot(command + ["--config", file])
+      #expect(run.status == 0, "\(command): \(run.output)\(run.errors)")
+    }
+    try simulator.stop()
+    // The one try has failed: no other one is announced.
+    let run = try await nbiot(["listen", "--config", file])
+    #expect(run.status == 4)
+    #expect(run.errors.contains("no connection came about"), "\(run.errors)")
+    #expect(!run.errors.contains("next try"), "\(run.errors)")
+  }
+
+  @Test func `nothing listens on another address than the one asked for`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtt", "mqtts", "ws", "wss"])
+    for name in ["mqtt", "mqtts", "ws", "wss"] {
+      let port = try #require(simulator.ports[name])
+      let end = String(format: ":%04X 00000000:0000 0A", port)
+      let isLocal = try listeners("tcp").contains("0100007F" + end)
+      #expect(isLocal, "\(name)")
+      let isElsewhere =
+        try listeners("tcp").contains("00000000" + end)
+        || listeners("tcp6").contains("00000000000000000000000000000000" + end)
+      #expect(!isElsewhere, "\(name)")
+    }
+    try simulator.stop()
+  }
+
+  /// What /proc/net says of the sockets of a protocol.
+  private func listeners(_ name: String) throws -> String {
+    let text = try String(contentsOfFile: "/proc/net/\(name)", encoding: .utf8)
+    return text.replacing("00000000000000000000000000000000:0000 0A", with: "00000000:0000 0A")
+  }
+
   @Test func `tls = no is plain, with the warning`() async throws {
     let simulator = try BrokerSimulator(transports: ["mqtt"])
     let file = try configure(
