@@ -105,7 +105,8 @@ extension BrokerFront {
       }
     }
     result.outcome = .offline
-    result.reason = "the device is not connected over MQTT, and has no session that keeps it"
+    result.reason =
+      "the device is not connected over MQTT, and has no session that keeps it: have it connect first"
   }
 
   private func keepDesired(
