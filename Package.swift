@@ -513,7 +513,7 @@ let package = Package(
       name: "HTTPSPeers",
       dependencies: ["TestSupport"],
       path: "Tests/HTTPSPeers",
-      resources: [.copy("Resources/https_peer.py"), .copy("Resources/certificates.sh")],
+      resources: [.copy("Resources/https_peer.py")],
       swiftSettings: strict
     ),
     .testTarget(

@@ -69,7 +69,7 @@ package struct HTTPSPeerError: Error, CustomStringConvertible {
   package let description: String
 }
 
-/// Certificates generated for this run.
+/// Certificates generated for this run, by the script of the tests of downloads.
 private enum Certificates {
   private static let made = Result { try make() }
 
@@ -83,9 +83,8 @@ private enum Certificates {
       let name = "nbiot-https-peers-\(getpid())"
       try? FileManager.default.removeItem(at: URL.temporaryDirectory.appending(path: name))
     }
-    guard let script = Bundle.module.url(forResource: "certificates", withExtension: "sh") else {
-      throw HTTPSPeerError(description: "certificates.sh is missing")
-    }
+    let tests = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    let script = tests.appending(path: "HTTPSTransferTests/certificates.sh")
     let process = Process()
     process.executableURL = URL(filePath: "/usr/bin/env")
     process.arguments = ["bash", script.path, folder.path]
