@@ -78,12 +78,17 @@ final class BrokerRuntime: RunningBroker.Owner {
     .flatMapError { error in
       let runtime = bound.value
       let reason = (error as? BrokerError)?.reason ?? "\(error)"
-      if canRetry, reason.contains("in use") { return runtime.start(side, tries: tries - 1) }
+      if canRetry, Self.isPortTaken(reason) { return runtime.start(side, tries: tries - 1) }
       let places = chosen.map { "\($0.transport.rawValue) \($0.port)" }.joined(separator: ", ")
       return runtime.loop.makeFailedFuture(
         BrokerError("mosquitto does not listen on \(runtime.settings.host), \(places): \(reason)")
       )
     }
+  }
+
+  /// Whether mosquitto says that another socket has one of its ports; of a listener of WebSockets it gives no reason.
+  private static func isPortTaken(_ reason: String) -> Bool {
+    reason.contains("in use") || reason.contains("Unable to create websockets listener")
   }
 
   func handle(_ event: BrokerEvent, of broker: RunningBroker) {
@@ -133,7 +138,7 @@ final class BrokerRuntime: RunningBroker.Owner {
     return start(side, tries: 1).flatMapError { error in
       let runtime = bound.value
       runtime.brokers[side] = nil
-      let isTaken = (error as? BrokerError)?.reason.contains("in use") == true
+      let isTaken = Self.isPortTaken((error as? BrokerError)?.reason ?? "")
       guard isTaken, Self.now() < end, !runtime.isClosed, !runtime.stopped.contains(side) else {
         return runtime.loop.makeFailedFuture(error)
       }

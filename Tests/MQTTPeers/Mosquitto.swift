@@ -53,9 +53,12 @@ package final class Mosquitto {
   }
 
   /// Starts it on the same ports, or on new ones at first.
+  ///
+  /// Another socket may have one of the ports meanwhile, as the one that a client connects from: a new broker takes
+  /// others, one that is started again waits for its own.
   package func start() throws {
-    for _ in 0..<10 {
-      let isFirst = ports.tcp == 0
+    let isFirst = ports.tcp == 0
+    for _ in 0..<(isFirst ? 10 : 300) {
       if isFirst {
         ports = Ports(
           tcp: try Self.freePort(),
@@ -65,10 +68,11 @@ package final class Mosquitto {
         )
       }
       if try run() { return }
-      // Somebody else has taken a port meanwhile.
-      if isFirst { ports = Ports() }
+      if !isFirst { Thread.sleep(forTimeInterval: 0.1) }
     }
-    throw BrokerError(description: "mosquitto does not start")
+    throw BrokerError(
+      description: "mosquitto does not start: another socket keeps one of its ports"
+    )
   }
 
   /// Ends it at once: a program that a test starts has the other signals blocked.
@@ -113,7 +117,10 @@ package final class Mosquitto {
       }
     }
     process.waitUntilExit()
-    guard log.contains("Address already in use") else {
+    // Of a port for WebSockets that is taken mosquitto says no reason.
+    guard
+      log.contains("Address already in use") || log.contains("Unable to create websockets listener")
+    else {
       throw BrokerError(description: "mosquitto refuses: \(log)")
     }
     return false
