@@ -15,8 +15,9 @@
 # make waiting    the CPU time of a device that waits a minute for a silent server
 # make sanitize   the DTLS tests under the address sanitizer, handshakes under valgrind
 # make bench      compares the codec with a floor in C and libcoap, measures a report, and compares a DTLS
-#                 handshake with openssl s_client, and reports over MQTT and a day on the wire with
-#                 mosquitto_pub and mosquitto_sub: one table each; the day takes three minutes
+#                 handshake with openssl s_client, reports over MQTT and a day on the wire with mosquitto_pub
+#                 and mosquitto_sub, and one report over each transport: one table each; the day takes three
+#                 minutes
 # make agent      nbiot-agent for x86_64 Linux in .build-agent: small, in Embedded Swift; with and without DTLS
 # make agent-mqtt the same over MQTT, nbiot-agent-mqtt
 # make backlog    lines that wait together, into an agent whose syncs take 3 ms: lines a second, and syncs
@@ -218,6 +219,10 @@ bench: deps-mqtt deps-broker
 	@echo
 	@Benchmarks/throughput.sh .build/release/mqtt-throughput
 	swift build $(STRICT) --product nbiot-agent-mqtt -c release
+	swift build $(STRICT) --product nbiot
+	swift build $(STRICT) --product nbiot-broker
+	@echo
+	@Benchmarks/transports.py .build/debug/nbiot
 	@echo
 	@Benchmarks/day.py .build/release/nbiot-agent-mqtt
 

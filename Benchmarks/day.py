@@ -9,15 +9,14 @@ measured; the day is computed of them, and its row says so. Packets are TCP segm
 carry an acknowledgement alone, as the system counts them (TCP_INFO); bytes are what TCP carries.
 """
 import os
-import selectors
 import shutil
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
-import threading
 import time
+
+from counting import Relay, difference, total
 
 KEEP_ALIVE = int(sys.argv[2]) if len(sys.argv) > 2 else 30
 CYCLES = int(sys.argv[3]) if len(sys.argv) > 3 else 2
@@ -27,87 +26,6 @@ REPORT = '{"params":{"temperature":21.5,"humidity":40}}'
 REPORTS_A_DAY = 96
 # Time enough for an answer and the acknowledgement that TCP delays.
 SETTLING = 3
-
-
-class Relay:
-    """Passes the connections of one client on to the broker, and counts."""
-
-    def __init__(self, broker):
-        self.broker = broker
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        self.lock = threading.Lock()
-        self.up = self.down = 0
-        self.ended_up = self.ended_down = 0
-        self.clients = []
-        threading.Thread(target=self.run, daemon=True).start()
-
-    @staticmethod
-    def segments(client):
-        info = client.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 144)
-        sent, received = struct.unpack_from("=II", info, 136)
-        return received, sent
-
-    def run(self):
-        selector = selectors.DefaultSelector()
-        selector.register(self.listener, selectors.EVENT_READ)
-        pairs = {}
-        while True:
-            for key, _ in selector.select():
-                if key.fileobj is self.listener:
-                    client, _ = self.listener.accept()
-                    server = socket.create_connection(("127.0.0.1", self.broker))
-                    for end in (client, server):
-                        end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                        selector.register(end, selectors.EVENT_READ)
-                    pairs[client], pairs[server] = (server, True), (client, False)
-                    with self.lock:
-                        self.clients.append(client)
-                    continue
-                source = key.fileobj
-                # Its other end may have ended it in the same turn.
-                if source not in pairs:
-                    continue
-                target, is_up = pairs[source]
-                try:
-                    data = source.recv(65536)
-                    if data:
-                        target.sendall(data)
-                except ConnectionError:
-                    data = b""
-                with self.lock:
-                    if is_up:
-                        self.up += len(data)
-                    else:
-                        self.down += len(data)
-                    if not data:
-                        client = source if is_up else target
-                        received, sent = self.segments(client)
-                        self.ended_up += received
-                        self.ended_down += sent
-                        self.clients.remove(client)
-                if not data:
-                    for end in (source, target):
-                        selector.unregister(end)
-                        end.close()
-                        del pairs[end]
-
-    def count(self):
-        """Packets up, bytes up, packets down and bytes down so far."""
-        with self.lock:
-            up, down = self.ended_up, self.ended_down
-            for client in self.clients:
-                received, sent = self.segments(client)
-                up, down = up + received, down + sent
-            return (up, self.up, down, self.down)
-
-
-def total(relays):
-    return tuple(sum(values) for values in zip(*(relay.count() for relay in relays)))
-
-
-def difference(later, earlier):
-    return tuple(a - b for a, b in zip(later, earlier))
 
 
 def free_port():
