@@ -2,11 +2,12 @@
 # The whole test suite, as `make test` runs it: run.sh OPTION…, with options for `swift test`.
 #
 # Tests that run programs block a thread each, and a process has only as many threads as there are cores. So they do
-# not run beside those that depend on the time; and as they wait for most of their time, they run in two processes at
-# once. What the second one prints comes after the first one's.
+# not run beside those that depend on the time; and as they wait for most of their time, they run in three processes
+# at once. What the second and the third one print comes after the first one's.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 commands='^nbiotTests\.'
+fronts='^nbiotTests\.(Broker|Listen|MQTT|SimulatedWeb|Web|HTTPS)'
 others='^SnippetTests\.|^MQTT(Agent|Channel|Link)Tests\.'
 
 # GROUP OPTION…: the tests of a group; at the end of the output those that failed, and why.
@@ -20,12 +21,15 @@ run() {
 }
 
 run tests "$@" --skip "$commands|$others"
-run others "$@" --skip-build --ignore-lock --filter "$others" > .build/others.log 2>&1 &
-second=$!
-trap 'kill $second 2>/dev/null || true' EXIT
+again=("$@" --skip-build --ignore-lock)
+run others "${again[@]}" --filter "$others" > .build/others.log 2>&1 &
+waiting=($!)
+run fronts "${again[@]}" --filter "$fronts" > .build/fronts.log 2>&1 &
+waiting+=($!)
+trap 'kill "${waiting[@]}" 2>/dev/null || true' EXIT
 failed=
-run commands "$@" --skip-build --ignore-lock --filter "$commands" || failed=1
-wait $second || failed=1
+run commands "${again[@]}" --filter "$commands" --skip "$fronts" || failed=1
+for process in "${waiting[@]}"; do wait "$process" || failed=1; done
 trap - EXIT
-cat .build/others.log
+cat .build/fronts.log .build/others.log
 [ -z "$failed" ]
