@@ -21,7 +21,8 @@
 # make agent      nbiot-agent for x86_64 Linux in .build-agent: small, in Embedded Swift; with and without DTLS
 # make agent-mqtt the same over MQTT, nbiot-agent-mqtt
 # make backlog    lines that wait together, into an agent whose syncs take 3 ms: lines a second, and syncs
-# make agent-aarch64, make agent-armv7  the same for these machines (Debian's arm64 and armhf)
+# make agent-aarch64, make agent-armv7, make agent-mqtt-aarch64, make agent-mqtt-armv7
+#                 the same for these machines (Debian's arm64 and armhf)
 # make library    libnbiot-device.a and libnbiot-device-mqtt.a for programs in C, with their header and an example each
 # make try-agent  tests all six agents end to end against the simulator, other machines' under qemu,
 #                 and the programs in C
@@ -37,7 +38,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
 .PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench backlog \
-  agent agent-mqtt agent-aarch64 agent-armv7 library try-agent torture fuzz clean
+  agent agent-mqtt agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library try-agent torture fuzz clean
 
 all: build
 
@@ -172,6 +173,9 @@ agent: deps
 agent-mqtt: deps-mqtt
 	@packaging/build-agent.sh x86_64 --mqtt
 
+agent-mqtt-aarch64 agent-mqtt-armv7: deps-agent
+	@packaging/build-agent.sh $(@:agent-mqtt-%=%) --mqtt
+
 agent-aarch64 agent-armv7: deps-agent
 	@packaging/build-agent.sh $(@:agent-%=%)
 	@packaging/build-agent.sh $(@:agent-%=%) --symmetric-only
@@ -180,8 +184,9 @@ library: deps-mqtt
 	@packaging/build-agent.sh x86_64 --library
 	@packaging/build-agent.sh x86_64 --mqtt --library
 
-try-agent: deps-broker build agent agent-aarch64 agent-armv7 library
-	packaging/try-agent.sh x86_64 x86_64-symmetric aarch64 aarch64-symmetric armv7 armv7-symmetric
+try-agent: deps-broker build broker agent agent-mqtt agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library
+	packaging/try-agent.sh x86_64 x86_64-symmetric x86_64-mqtt \
+	  aarch64 aarch64-symmetric aarch64-mqtt armv7 armv7-symmetric armv7-mqtt
 	packaging/try-library.sh
 
 KILLS := 1000

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Creates .build-agent/sysroot-ARCH, with which programs for another machine are compiled and linked:
 #   sysroot.sh aarch64|armv7
-# the C library, OpenSSL and libcbor of Debian 12, with their headers, downloaded and unpacked. Nothing is installed,
+# the C library, OpenSSL, libcbor and Eclipse Paho of Debian 12, with their headers, downloaded and unpacked. Nothing is installed,
 # and apt's own state does not change: a separate package list is in .build-agent/apt-ARCH.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -20,6 +20,7 @@ sysroot=.build-agent/sysroot-$1 apt=$PWD/.build-agent/apt-$1
 mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 packages=(
   libc6 libc6-dev linux-libc-dev libgcc-12-dev libssl3 libssl-dev libcbor0.8 libcbor-dev
+  libpaho-mqtt1.3 libpaho-mqtt-dev
 )
 wanted="$mirror $debian ${packages[*]}"
 [ "$(cat "$sysroot/made-of" 2>/dev/null | head -1)" != "$wanted" ] || exit 0

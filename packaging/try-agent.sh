@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Tests nbiot-agent, as built for ARCH, end to end against its own simulators:
-#   try-agent.sh ARCH…      x86_64, aarch64, armv7, or one of them with -symmetric
+#   try-agent.sh ARCH…      x86_64, aarch64, armv7, or one of them with -symmetric or -mqtt
 # Programs for another machine run under qemu, with the libraries of its sysroot. Prints a line for each step, and for
 # each failure the expected and the actual result; the exit status is 1 if anything failed. For x86_64 it finally
 # compares the memory for one report with that of libcoap's clients.
@@ -337,6 +337,59 @@ with_a_platform() {
   stop_simulator
 }
 
+# over_mqtt KEY=VALUE…: over TLS, against the simulator's mosquitto.
+over_mqtt() {
+  local state=$directory/state-$arch configuration=$directory/configuration-$arch control push
+  status=0
+  output=$("${run[@]}" "$program" --version 2> "$directory/errors") || status=$?
+  expect "status of --version" "$status" 0
+  expect_match "--version" "$output" '^nbiot-agent-mqtt [0-9]'
+  step "--version"
+
+  simulate "$arch" --mqtts 0 --control 0 --certificates "$directory/certificates"
+  until_true 20 grep -q '"control"' "$log" || fail "the simulator has no control socket"
+  port=$(sed -n 's/.*"port":\([0-9]*\),"transport":"mqtts".*/\1/p' "$log")
+  control=$(sed -n 's/.*"port":\([0-9]*\),"transport":"control".*/\1/p' "$log")
+  printf '#!/bin/sh\ncat >/dev/null; echo "{}"\n' > "$directory/answer"
+  chmod 755 "$directory/answer"
+  configure "$configuration" "state-directory=$state" "ca-file=$directory/certificates/ca.pem" \
+    "on-request=$directory/answer"
+
+  agent "$configuration" --once <<< $'{"value":1}\n/a1B2c3D4e5F/device1/user/other\t{"value":2}'
+  expect status "$status" 0
+  expect "lines of delivered" "$(lines '^delivered [0-9]+( |$)')" 2
+  expect "ids delivered" "$(ids delivered)" "$(ids accepted)"
+  step "mqtt: two reports by standard input, the second to a topic of its own"
+
+  start "$configuration"
+  until_true 20 logged '^info connected' || complaints+=("it does not connect")
+  push=$("$nbiot" push service --service reboot --at "127.0.0.1:$control" --product-key a1B2c3D4e5F --device-name device1 \
+    --unchecked 2>&1) || complaints+=("the push fails: $push")
+  expect_match "the answer" "$push" '200'
+  finish KILL
+  expect "status after SIGKILL" "$status" 137
+  step "mqtt: a service that is pushed is answered by the command"
+
+  kill -STOP "$(pgrep -P "$simulator" mosquitto)"
+  start "$configuration"
+  echo '{"value":3}' >&9
+  until_true 10 printed '^accepted ' || complaints+=("the line was not accepted")
+  finish KILL
+  kill -CONT "$(pgrep -P "$simulator" mosquitto)"
+  agent "$configuration" --once < /dev/null
+  expect status "$status" 0
+  expect "lines of delivered" "$(lines '^delivered ')" 1
+  step "mqtt: kept while the broker is silent, over SIGKILL, and delivered later"
+
+  configure "$configuration" "state-directory=$state-wrong" "ca-file=$directory/certificates/ca.pem" \
+    "device-secret-file=$directory/wrong-secret"
+  agent "$configuration" --once <<< '{"value":4}'
+  expect status "$status" 3
+  expect "lines of accepted" "$(lines '^accepted ')" 1
+  step "mqtt: another secret ends --once with status 3"
+  stop_simulator
+}
+
 # Makes certificates of another authority.
 other_authority() {
   [ ! -d "$directory/other" ] || return 0
@@ -411,9 +464,12 @@ show_peak() { # WORDS COMMAND…
 }
 
 for arch; do
+  machine=${arch%-symmetric} machine=${machine%-mqtt} run=()
   program=.build-agent/$arch/nbiot-agent
-  [ -x "$program" ] || fail "$program is missing: packaging/build-agent.sh ${arch/-symmetric/ --symmetric-only}"
-  machine=${arch%-symmetric} run=()
+  [[ $arch != *-mqtt ]] || program+=-mqtt
+  option=${arch#"$machine"}
+  [ -x "$program" ] ||
+    fail "$program is missing: packaging/build-agent.sh $machine${option:+ -$option}$([[ $option != -symmetric ]] || echo -only)"
   if [ "$machine" != x86_64 ]; then
     emulator=${machine/armv7/arm} tuple=${machine/armv7/arm}-linux-gnu
     [ "$machine" != armv7 ] || tuple+=eabihf
@@ -423,6 +479,10 @@ for arch; do
     run=("qemu-$emulator" -L "$sysroot" -E "LD_LIBRARY_PATH=$sysroot/lib/$tuple:$sysroot/usr/lib/$tuple")
   fi
   echo "$arch: $(stat -c %s "$program") bytes${run:+, under qemu-$emulator}"
+  if [[ $arch = *-mqtt ]]; then
+    over_mqtt
+    continue
+  fi
   without_a_platform
   with_a_platform symmetric -- security=symmetric
   if [ "$machine" = "$arch" ]; then
