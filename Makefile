@@ -23,6 +23,8 @@
 # make backlog    lines that wait together, into an agent whose syncs take 3 ms: lines a second, and syncs
 # make agent-aarch64, make agent-armv7, make agent-mqtt-aarch64, make agent-mqtt-armv7
 #                 the same for these machines (Debian's arm64 and armhf)
+# make install    builds nbiot with the Swift runtime in it, the agents, the C library, man pages and completions, and
+#                 installs them: PREFIX=/usr/local DESTDIR=; make uninstall removes them
 # make library    libnbiot-device.a and libnbiot-device-mqtt.a for programs in C, with their header and an example each
 # make try-agent  tests all six agents end to end against the simulator, other machines' under qemu,
 #                 and the programs in C
@@ -38,7 +40,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
 .PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench backlog \
-  agent agent-mqtt agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library try-agent torture fuzz clean
+  agent agent-mqtt agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall try-agent torture fuzz clean
 
 all: build
 
@@ -92,6 +94,7 @@ test-small: deps
 	  --skip 'RegistrationTests|AnswerBlocksTests|ThingModelTests|LongRunTests'
 
 lint: house
+	@packaging/version.sh --check
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
 
 house: deps-python
@@ -180,6 +183,30 @@ agent-aarch64 agent-armv7: deps-agent
 	@packaging/build-agent.sh $(@:agent-%=%)
 	@packaging/build-agent.sh $(@:agent-%=%) --symmetric-only
 
+# Without the Swift runtime's libraries: it is linked in, what nothing calls left out.
+PREFIX := /usr/local
+STATIC := --scratch-path .build-static -c release --static-swift-stdlib -Xlinker --gc-sections -Xlinker -s
+to-install: deps-mqtt deps-broker deps-python agent agent-mqtt library
+	swift build $(STRICT) $(STATIC) --product nbiot
+	swift build $(STRICT) $(STATIC) --product nbiot-broker
+	swift build $(STRICT) $(STATIC) --product generate-manual
+	@mkdir -p .build-install/completions
+	@cp .build-static/release/nbiot .build-static/release/libnbiot-broker.so .build-install/
+	@rm -rf .build-install/man .build-install/generated && mkdir .build-install/generated
+	@.build-static/release/generate-manual .build-install/nbiot --multi-page --output-directory .build-install/generated
+	@packaging/man.py .build-install/generated "$$(cat VERSION)" .build-install/man
+	@.build-install/nbiot --generate-completion-script bash > .build-install/completions/nbiot.bash
+	@.build-install/nbiot --generate-completion-script zsh > .build-install/completions/_nbiot
+	@.build-install/nbiot --generate-completion-script fish > .build-install/completions/nbiot.fish
+
+install:
+	@[ -x .build-install/nbiot ] && [ -z "$$(find Sources VERSION -newer .build-install/nbiot -print -quit)" ] || \
+	  $(MAKE) --no-print-directory to-install
+	@packaging/install.sh "$(PREFIX)" "$(DESTDIR)"
+
+uninstall:
+	@packaging/install.sh --uninstall "$(PREFIX)" "$(DESTDIR)"
+
 library: deps-mqtt
 	@packaging/build-agent.sh x86_64 --library
 	@packaging/build-agent.sh x86_64 --mqtt --library
@@ -235,4 +262,4 @@ backlog: build agent
 	Benchmarks/backlog.sh .build-agent/x86_64-symmetric/nbiot-agent .build/debug/nbiot
 
 clean:
-	rm -rf .build .build-agent .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build
+	rm -rf .build .build-agent .build-static .build-install .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build

@@ -5,8 +5,8 @@
 #   --symmetric-only     without DTLS, in .build-agent/ARCH-symmetric; it does not need libssl
 #   --mqtt               nbiot-agent-mqtt, in .build-agent/ARCH-mqtt
 #   --program DIRECTORY  another program, such as Tests/DeviceProbe, in .build-agent/ARCH-NAME
-#   --library            libnbiot-device.a for programs in C, with its header and an example,
-#                        packaging/report.c, in .build-agent/ARCH-library; with --mqtt libnbiot-device-mqtt.a and
+#   --library            libnbiot-device.a and .so for programs in C, with their header and an example,
+#                        packaging/report.c, in .build-agent/ARCH-library; with --mqtt libnbiot-device-mqtt and
 #                        packaging/listen.c, in .build-agent/ARCH-mqtt-library
 # aarch64 and armv7 need a sysroot; `make deps-agent` creates it.
 set -euo pipefail
@@ -217,6 +217,14 @@ if [ -n "$library" ]; then
   rm -f "$archive"
   "$tools/llvm-ar" rcs "$archive" "${objects[@]}"
   cp Sources/CDevice/nbiot_device.h "$out/"
+  # The same for programs that load it: nothing but the header's functions can be seen.
+  shared_object=${archive%.a}.so.$(cat VERSION) soname=$(basename "${archive%.a}").so.$(cut -d. -f1 VERSION)
+  echo '{ global: nbiot_*; IOT_Sign_MQTT; local: *; };' > "$own/exports"
+  rm -f "${archive%.a}".so.*
+  "$tools/clang" "${link[@]}" -shared -fuse-ld=lld -o "$shared_object" "-Wl,-soname,$soname" \
+    "-Wl,--version-script=$own/exports" -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed -Wl,-z,relro -Wl,-z,now \
+    -Wl,-z,noexecstack -Wl,-z,defs "${objects[@]}" "${libraries[@]}"
+  "$tools/llvm-objcopy" --strip-all "$shared_object"
   echo "$arch: linking $out/$example, from packaging/$example.c"
   "$tools/clang" "${link[@]}" -std=c11 -Wall -Wextra -Werror -Os -I "$out" -c -o "$own/$example.o" \
     "packaging/$example.c"
@@ -229,7 +237,7 @@ if [ -n "$library" ]; then
     xargs)
   [ -z "$unknown" ] || fail "the library calls functions that are not in packaging/symbols-library.txt: $unknown"
   "$tools/llvm-objcopy" --strip-all "$out/$example"
-  echo "$archive: $(stat -c %s "$archive") bytes; $out/$example, stripped: $(stat -c %s "$out/$example")"
+  echo "$archive: $(stat -c %s "$archive") bytes; $shared_object: $(stat -c %s "$shared_object"); $out/$example, stripped: $(stat -c %s "$out/$example")"
   exit
 fi
 

@@ -28,4 +28,4 @@ let helpText: StaticString = """
   """
 
 /// The text of `--version`.
-let versionText: StaticString = "nbiot-agent 1.0\n"
+let versionText: StaticString = "nbiot-agent 0.9.0\n"

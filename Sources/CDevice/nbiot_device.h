@@ -57,6 +57,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The version of this header; nbiot_version has the library's. */
+#define NBIOT_VERSION "0.9.0"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -422,6 +425,9 @@ int nbiot_timeout(const nbiot_device *device);
 
 /* The meaning of a reason (enum nbiot_reason) and what to check, in English; never NULL. */
 const char *nbiot_reason_text(int reason);
+
+/* The library's version, such as "0.9.0". */
+const char *nbiot_version(void);
 
 /* The number of reports waiting for the platform. */
 size_t nbiot_pending(const nbiot_device *device);

@@ -65,4 +65,4 @@ let helpText: StaticString = """
   """
 
 /// The text of `--version`.
-let versionText: StaticString = "nbiot-agent-mqtt 1.0\n"
+let versionText: StaticString = "nbiot-agent-mqtt 0.9.0\n"

@@ -52,7 +52,7 @@ struct Nbiot: AsyncParsableCommand {
       Exit status: 0 all acknowledged or done, 1 some not, 2 usage, 3 refused by the other side, 4 the \
       other side never answered, 5 standard output cannot be written, 6 another device has the same identity (MQTT), 130 ended by Ctrl-C, 143 by SIGTERM.
       """,
-    version: "0.1.0",
+    version: "0.9.0",
     subcommands: [
       DemoCommand.self, PublishCommand.self, ListenCommand.self, SimulateCommand.self,
       PushCommand.self,

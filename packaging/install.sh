@@ -1,0 +1,122 @@
+#!/usr/bin/env bash
+# Installs what `make install` has built, or removes it:
+#   install.sh [--uninstall] PREFIX [DESTDIR]
+# Configurations in /etc are not touched: examples of them go to share/doc/nbiot.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+remove=
+if [ "${1:-}" = --uninstall ]; then
+  remove=1
+  shift
+fi
+prefix=${1:?PREFIX is missing} root=${2:-}$1
+[[ $prefix = /* ]] || { echo "install.sh: PREFIX is not an absolute path: $prefix" >&2; exit 2; }
+version=$(cat VERSION)
+major=${version%%.*}
+libdir=${LIBDIR:-$prefix/lib}
+lib=${2:-}$libdir
+
+# put MODE FILE TARGET: installs a file, or removes it.
+put() {
+  if [ -n "$remove" ]; then
+    rm -f "$3"
+  else
+    install -D -m "$1" "$2" "$3"
+  fi
+}
+# link TO TARGET
+link() {
+  if [ -n "$remove" ]; then rm -f "$2"; else ln -sf "$1" "$2"; fi
+}
+
+agents=.build-agent/x86_64
+put 755 .build-install/nbiot "$root/bin/nbiot"
+put 755 "$agents/nbiot-agent" "$root/bin/nbiot-agent"
+put 755 "$agents-mqtt/nbiot-agent-mqtt" "$root/bin/nbiot-agent-mqtt"
+put 644 .build-install/libnbiot-broker.so "$lib/libnbiot-broker.so"
+put 644 Sources/CDevice/nbiot_device.h "$root/include/nbiot_device.h"
+for library in libnbiot-device libnbiot-device-mqtt; do
+  built=$agents${library#libnbiot-device}-library
+  put 644 "$built/$library.a" "$lib/$library.a"
+  put 644 "$built/$library.so.$version" "$lib/$library.so.$version"
+  link "$library.so.$version" "$lib/$library.so.$major"
+  link "$library.so.$major" "$lib/$library.so"
+done
+
+# What pkg-config and CMake ask for.
+generated=$(mktemp -d)
+trap 'rm -rf "$generated"' EXIT
+for suffix in '' -mqtt; do
+  needs="libcrypto libssl libcbor" words="over CoAP" extra=
+  [ -z "$suffix" ] || needs="libcrypto libssl" words="over MQTT" extra=" -lpaho-mqtt3as"
+  cat > "$generated/nbiot-device$suffix.pc" << END
+prefix=$prefix
+libdir=$libdir
+includedir=\${prefix}/include
+
+Name: nbiot-device$suffix
+Description: A device of the Alibaba Cloud IoT platform, $words
+Version: $version
+Cflags: -I\${includedir}
+Libs: -L\${libdir} -lnbiot-device$suffix
+Requires.private: $needs
+Libs.private:$extra
+END
+  put 644 "$generated/nbiot-device$suffix.pc" "$lib/pkgconfig/nbiot-device$suffix.pc"
+done
+cat > "$generated/nbiot-device-config.cmake" << END
+# find_package(nbiot-device), then target_link_libraries(program nbiot::device), or nbiot::device-mqtt.
+foreach(suffix "" "-mqtt")
+  if(NOT TARGET nbiot::device\${suffix})
+    add_library(nbiot::device\${suffix} SHARED IMPORTED)
+    set_target_properties(nbiot::device\${suffix} PROPERTIES
+      IMPORTED_LOCATION "$libdir/libnbiot-device\${suffix}.so.$major"
+      INTERFACE_INCLUDE_DIRECTORIES "$prefix/include")
+  endif()
+endforeach()
+END
+cat > "$generated/nbiot-device-config-version.cmake" << END
+set(PACKAGE_VERSION "$version")
+if(PACKAGE_FIND_VERSION VERSION_GREATER PACKAGE_VERSION)
+  set(PACKAGE_VERSION_COMPATIBLE FALSE)
+else()
+  set(PACKAGE_VERSION_COMPATIBLE TRUE)
+  if(PACKAGE_FIND_VERSION STREQUAL PACKAGE_VERSION)
+    set(PACKAGE_VERSION_EXACT TRUE)
+  endif()
+endif()
+END
+for file in nbiot-device-config.cmake nbiot-device-config-version.cmake; do
+  put 644 "$generated/$file" "$lib/cmake/nbiot-device/$file"
+done
+
+for page in .build-install/man/*; do
+  put 644 "$page" "$root/share/man/man${page##*.}/$(basename "$page")"
+done
+put 644 .build-install/completions/nbiot.bash "$root/share/bash-completion/completions/nbiot"
+put 644 .build-install/completions/_nbiot "$root/share/zsh/site-functions/_nbiot"
+put 644 .build-install/completions/nbiot.fish "$root/share/fish/vendor_completions.d/nbiot.fish"
+for name in nbiot-agent nbiot-agent-mqtt; do
+  sed "s|/usr/bin/|$prefix/bin/|" "packaging/$name.service" > "$generated/$name.service"
+  put 644 "$generated/$name.service" "$root/lib/systemd/system/$name.service"
+  put 644 "packaging/$name.conf" "$root/share/doc/nbiot/$name.conf"
+done
+for file in README.md LICENSE NOTICE; do put 644 "$file" "$root/share/doc/nbiot/$file"; done
+for file in report.c listen.c; do put 644 "packaging/$file" "$root/share/doc/nbiot/examples/$file"; done
+
+if [ -n "$remove" ]; then
+  # What is empty now and has our name.
+  for directory in "$root/share/doc/nbiot/examples" "$root/share/doc/nbiot" "$lib/cmake/nbiot-device"; do
+    [ ! -d "$directory" ] || rmdir --ignore-fail-on-non-empty "$directory"
+  done
+  echo "removed from $root"
+else
+  echo "installed in $root:"
+  for file in bin/nbiot bin/nbiot-agent bin/nbiot-agent-mqtt; do
+    printf '  %-34s %10d bytes\n' "$file" "$(stat -c %s "$root/$file")"
+  done
+  for file in libnbiot-device.so.$version libnbiot-device.a libnbiot-device-mqtt.so.$version libnbiot-device-mqtt.a; do
+    printf '  %-34s %10d bytes\n' "${libdir#"$prefix/"}/$file" "$(stat -c %s "$lib/$file")"
+  done
+fi
