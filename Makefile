@@ -25,6 +25,8 @@
 #                 the same for these machines (Debian's arm64 and armhf)
 # make install    builds nbiot with the Swift runtime in it, the agents, the C library, man pages and completions, and
 #                 installs them: PREFIX=/usr/local DESTDIR=; make uninstall removes them
+# make deb        Debian packages of the same in .build-deb; make deb-aarch64, make deb-armv7: agents and C library
+# make try-deb    installs, uses and purges them in a Debian 12 without Swift
 # make library    libnbiot-device.a and libnbiot-device-mqtt.a for programs in C, with their header and an example each
 # make try-agent  tests all six agents end to end against the simulator, other machines' under qemu,
 #                 and the programs in C
@@ -40,7 +42,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
 .PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench backlog \
-  agent agent-mqtt agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall try-agent torture fuzz clean
+  agent agent-mqtt agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb try-agent torture fuzz clean
 
 all: build
 
@@ -188,14 +190,16 @@ PREFIX := /usr/local
 STATIC := --scratch-path .build-static -c release --static-swift-stdlib -Xlinker --gc-sections -Xlinker -s
 to-install: deps-mqtt deps-broker deps-python agent agent-mqtt library
 	swift build $(STRICT) $(STATIC) --product nbiot
-	swift build $(STRICT) $(STATIC) --product nbiot-broker
 	swift build $(STRICT) $(STATIC) --product generate-manual
 	@mkdir -p .build-install/completions
-	@cp .build-static/release/nbiot .build-static/release/libnbiot-broker.so .build-install/
+	@cp .build-static/release/nbiot .build-install/
+	@# Without SwiftPM's search path, and without Swift's library, which it has no use for.
+	@cc -std=c11 -O2 -Wall -Wextra -Werror -shared -fPIC -Wl,-z,relro -Wl,-z,now -s -ISources/BrokerPlugin/include \
+	  -o .build-install/libnbiot-broker.so Sources/BrokerPlugin/*.c
 	@rm -rf .build-install/man .build-install/generated && mkdir .build-install/generated
 	@.build-static/release/generate-manual .build-install/nbiot --multi-page --output-directory .build-install/generated
 	@packaging/man.py .build-install/generated "$$(cat VERSION)" .build-install/man
-	@.build-install/nbiot --generate-completion-script bash > .build-install/completions/nbiot.bash
+	@.build-install/nbiot --generate-completion-script bash | sed '1{/^#!/d}' > .build-install/completions/nbiot.bash
 	@.build-install/nbiot --generate-completion-script zsh > .build-install/completions/_nbiot
 	@.build-install/nbiot --generate-completion-script fish > .build-install/completions/nbiot.fish
 
@@ -203,6 +207,22 @@ install:
 	@[ -x .build-install/nbiot ] && [ -z "$$(find Sources VERSION -newer .build-install/nbiot -print -quit)" ] || \
 	  $(MAKE) --no-print-directory to-install
 	@packaging/install.sh "$(PREFIX)" "$(DESTDIR)"
+
+# Debian's packages of the same in .build-deb; make deb-aarch64 and deb-armv7: the agents and the C library.
+deb: to-install
+	@command -v dh >/dev/null || { echo "installing debhelper"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debhelper; }
+	@packaging/deb.sh
+
+deb-aarch64 deb-armv7: to-install deps-agent
+	@for kind in "" --mqtt --library "--mqtt --library"; do packaging/build-agent.sh $(@:deb-%=%) $$kind || exit 1; done
+	@packaging/deb.sh $(@:deb-%=%)
+
+# In a fresh Debian 12 without Swift; needs root.
+try-deb: deb
+	@command -v debootstrap >/dev/null || { $(SUDO) apt-get update -q && \
+	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debootstrap; }
+	@$(SUDO) packaging/try-deb.sh
 
 uninstall:
 	@packaging/install.sh --uninstall "$(PREFIX)" "$(DESTDIR)"
@@ -262,4 +282,4 @@ backlog: build agent
 	Benchmarks/backlog.sh .build-agent/x86_64-symmetric/nbiot-agent .build/debug/nbiot
 
 clean:
-	rm -rf .build .build-agent .build-static .build-install .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build
+	rm -rf .build .build-agent .build-static .build-install .build-deb .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # Installs what `make install` has built, or removes it:
 #   install.sh [--uninstall] PREFIX [DESTDIR]
+# LIBDIR is where libraries go, PREFIX/lib unless said; with ARCH=aarch64 or ARCH=armv7 the agents and libraries are those
+# for that machine, and there is no nbiot.
 # Configurations in /etc are not touched: examples of them go to share/doc/nbiot.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -30,11 +32,15 @@ link() {
   if [ -n "$remove" ]; then rm -f "$2"; else ln -sf "$1" "$2"; fi
 }
 
-agents=.build-agent/x86_64
-put 755 .build-install/nbiot "$root/bin/nbiot"
+arch=${ARCH:-x86_64}
+agents=.build-agent/$arch
+# nbiot is for the machine that it was built on.
+tools=
+[ "$arch" != x86_64 ] || tools=1
+[ -z "$tools" ] || put 755 .build-install/nbiot "$root/bin/nbiot"
 put 755 "$agents/nbiot-agent" "$root/bin/nbiot-agent"
 put 755 "$agents-mqtt/nbiot-agent-mqtt" "$root/bin/nbiot-agent-mqtt"
-put 644 .build-install/libnbiot-broker.so "$lib/libnbiot-broker.so"
+[ -z "$tools" ] || put 644 .build-install/libnbiot-broker.so "$root/lib/nbiot/libnbiot-broker.so"
 put 644 Sources/CDevice/nbiot_device.h "$root/include/nbiot_device.h"
 for library in libnbiot-device libnbiot-device-mqtt; do
   built=$agents${library#libnbiot-device}-library
@@ -92,11 +98,14 @@ for file in nbiot-device-config.cmake nbiot-device-config-version.cmake; do
 done
 
 for page in .build-install/man/*; do
+  [ -n "$tools" ] || [ "${page##*.}" != 1 ] || continue
   put 644 "$page" "$root/share/man/man${page##*.}/$(basename "$page")"
 done
-put 644 .build-install/completions/nbiot.bash "$root/share/bash-completion/completions/nbiot"
-put 644 .build-install/completions/_nbiot "$root/share/zsh/site-functions/_nbiot"
-put 644 .build-install/completions/nbiot.fish "$root/share/fish/vendor_completions.d/nbiot.fish"
+if [ -n "$tools" ]; then
+  put 644 .build-install/completions/nbiot.bash "$root/share/bash-completion/completions/nbiot"
+  put 644 .build-install/completions/_nbiot "$root/share/zsh/site-functions/_nbiot"
+  put 644 .build-install/completions/nbiot.fish "$root/share/fish/vendor_completions.d/nbiot.fish"
+fi
 for name in nbiot-agent nbiot-agent-mqtt; do
   sed "s|/usr/bin/|$prefix/bin/|" "packaging/$name.service" > "$generated/$name.service"
   put 644 "$generated/$name.service" "$root/lib/systemd/system/$name.service"
@@ -107,13 +116,13 @@ for file in report.c listen.c; do put 644 "packaging/$file" "$root/share/doc/nbi
 
 if [ -n "$remove" ]; then
   # What is empty now and has our name.
-  for directory in "$root/share/doc/nbiot/examples" "$root/share/doc/nbiot" "$lib/cmake/nbiot-device"; do
+  for directory in "$root/share/doc/nbiot/examples" "$root/share/doc/nbiot" "$root/lib/nbiot" "$lib/cmake/nbiot-device"; do
     [ ! -d "$directory" ] || rmdir --ignore-fail-on-non-empty "$directory"
   done
   echo "removed from $root"
 else
   echo "installed in $root:"
-  for file in bin/nbiot bin/nbiot-agent bin/nbiot-agent-mqtt; do
+  for file in ${tools:+bin/nbiot} bin/nbiot-agent bin/nbiot-agent-mqtt; do
     printf '  %-34s %10d bytes\n' "$file" "$(stat -c %s "$root/$file")"
   done
   for file in libnbiot-device.so.$version libnbiot-device.a libnbiot-device-mqtt.so.$version libnbiot-device-mqtt.a; do

@@ -35,7 +35,7 @@ def head(name, section, day, description):
 
 def mend(page, version):
     """A generated page: paragraphs and displays in place of empty and of indented lines."""
-    lines, display, is_status = [], [], False
+    lines, display, is_status, typed = [], [], False, ""
     for line in page.splitlines() + [""]:
         if line.startswith("  ") and not line.startswith("  ."):
             display.append(line[2:])
@@ -57,6 +57,12 @@ def mend(page, version):
             is_status = "EXIT STATUS" in line
         if is_status:
             continue
+        # In NAME the page's own name, for whatis; in SYNOPSIS what is typed.
+        if match := re.match(r'\.Nm "(nbiot .*)"$', line):
+            typed = line
+            line = f".Nm {match[1].replace(' ', '-')}"
+        elif line == ".Nm" and typed:
+            line = typed
         if match := re.match(r"\.Xr (nbiot[a-z.\-]*) (\d)(.*)", line):
             line = f".Xr {match[1].replace('.', '-')} {match[2]}{match[3]}"
         if line == ".Os":
