@@ -221,14 +221,14 @@ if [ -n "$library" ]; then
   shared_object=${archive%.a}.so.$(cat VERSION) soname=$(basename "${archive%.a}").so.$(cut -d. -f1 VERSION)
   echo '{ global: nbiot_*; IOT_Sign_MQTT; local: *; };' > "$own/exports"
   rm -f "${archive%.a}".so.*
-  "$tools/clang" "${link[@]}" -shared -fuse-ld=lld -o "$shared_object" "-Wl,-soname,$soname" \
+  "$tools/clang" "${link[@]}" -shared -static-libgcc -fuse-ld=lld -o "$shared_object" "-Wl,-soname,$soname" \
     "-Wl,--version-script=$own/exports" -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed -Wl,-z,relro -Wl,-z,now \
     -Wl,-z,noexecstack -Wl,-z,defs "${objects[@]}" "${libraries[@]}"
   "$tools/llvm-objcopy" --strip-all "$shared_object"
   echo "$arch: linking $out/$example, from packaging/$example.c"
   "$tools/clang" "${link[@]}" -std=c11 -Wall -Wextra -Werror -Os -I "$out" -c -o "$own/$example.o" \
     "packaging/$example.c"
-  "$tools/clang" "${link[@]}" -fuse-ld=lld -o "$out/$example" "$own/$example.o" "$archive" \
+  "$tools/clang" "${link[@]}" -static-libgcc -fuse-ld=lld -o "$out/$example" "$own/$example.o" "$archive" \
     -Wl,--gc-sections -Wl,--icf=all -Wl,--as-needed "${libraries[@]}"
   # As below; what the example calls itself is its own affair.
   unknown=$("$tools/llvm-nm" -D --undefined-only -j "$out/$example" | sed 's/@.*//' |

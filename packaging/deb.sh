@@ -28,6 +28,18 @@ cp -a .build-install "$stage/"
 export SOURCE_DATE_EPOCH
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 log=.build-deb/$debian.log
+# debhelper reads the libraries of another machine by that machine's objdump; LLVM's reads those of any.
+tuple=
+case $arch in
+aarch64) tuple=aarch64-linux-gnu ;;
+armv7) tuple=arm-linux-gnueabihf ;;
+esac
+if [ -n "$tuple" ] && ! command -v "$tuple-objdump" >/dev/null; then
+  resources=$(swiftc -print-target-info | sed -n 's/.*"runtimeResourcePath": "\(.*\)".*/\1/p')
+  mkdir -p ".build-deb/tools"
+  ln -sf "$(realpath "$resources/../../bin/llvm-objdump")" ".build-deb/tools/$tuple-objdump"
+  PATH=$PWD/.build-deb/tools:$PATH
+fi
 (cd "$stage" && ARCH=$arch dpkg-buildpackage -b -us -uc -d -a "$debian") > "$log" 2>&1 ||
   { tail -30 "$log" >&2; echo "deb.sh: dpkg-buildpackage failed: $log" >&2; exit 1; }
 rm -rf "$stage"

@@ -40,9 +40,9 @@ step() { echo "  ok      $1"; }
 inside apt-get update -q > .build-deb/try.log 2>&1
 # What the administrator and Debian's own packages leave: the state before ours.
 inside sh -c 'apt-get install -qy --no-install-recommends libssl3 libcbor0.8 libpaho-mqtt1.3 libcurl4 libpcap0.8 \
-  adduser gcc libc6-dev pkg-config libssl-dev libcbor-dev libpaho-mqtt-dev' >> .build-deb/try.log 2>&1
+  systemd-standalone-sysusers gcc libc6-dev pkg-config libssl-dev libcbor-dev libpaho-mqtt-dev' >> .build-deb/try.log 2>&1
 inside find / -xdev \( -path /proc -o -path /packages -o -path /var/log -o -path /var/cache -o -path /var/lib/dpkg \
-  -o -path /var/lib/apt -o -path /tmp \) -prune -o -print | sort > .build-deb/before
+  -o -path /var/lib/apt -o -path /tmp -o -path "/etc/*-" \) -prune -o -print | sort > .build-deb/before
 inside sh -c 'apt-get install -qy --no-install-recommends /packages/*.deb' >> .build-deb/try.log 2>&1 ||
   { tail -20 .build-deb/try.log >&2; fail "apt-get install failed"; }
 step "apt install of all four packages, without Swift"
@@ -57,6 +57,8 @@ step "nbiot demo: $(tail -1 .build-deb/demo.log)"
 [ -s "$root/usr/share/man/man1/nbiot.1.gz" ] || fail "no man page"
 inside bash -n /usr/share/bash-completion/completions/nbiot || fail "the completions are no bash"
 step "man pages and completions"
+inside getent group nbiot > /dev/null || fail "there is no group nbiot"
+step "the group nbiot, for the agent's socket"
 
 # The agent by the unit's command line, with the packaged configuration, against the simulator.
 inside sh -ec '
@@ -92,7 +94,7 @@ step "an upgrade leaves the configuration as it is"
 inside sh -c 'apt-get purge -qy nbiot-tools nbiot-agent libnbiot-device0 libnbiot-device-dev' >> .build-deb/try.log 2>&1 ||
   { tail -20 .build-deb/try.log >&2; fail "purge failed"; }
 inside find / -xdev \( -path /proc -o -path /packages -o -path /var/log -o -path /var/cache -o -path /var/lib/dpkg \
-  -o -path /var/lib/apt -o -path /tmp \) -prune -o -print | sort > .build-deb/after
+  -o -path /var/lib/apt -o -path /tmp -o -path "/etc/*-" \) -prune -o -print | sort > .build-deb/after
 left=$(comm -13 .build-deb/before .build-deb/after | tr '\n' ' ')
 [ "$left" = "/etc/nbiot-agent /etc/nbiot-agent/nbiot-agent.conf /etc/nbiot-agent/secret " ] ||
   fail "purge leaves: $left"
