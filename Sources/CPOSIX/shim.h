@@ -40,6 +40,7 @@
 
 // errno is a macro over a function call; Swift does not import it.
 static inline int nbiot_errno(void) { return errno; }
+static inline void nbiot_set_errno(int code) { errno = code; }
 
 // The name and the description of an error, such as "ENOSPC" and "No space left on device" (glibc 2.32); NULL for an
 // unknown number. glibc declares them, and the two below, only with all extensions enabled.
