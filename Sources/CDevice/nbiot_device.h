@@ -75,7 +75,10 @@ enum nbiot_code {
   NBIOT_ARGUMENT = -1,
   /* The memory is too small or not aligned. */
   NBIOT_MEMORY = -2,
-  /* The state directory cannot be opened or written: errno says why. */
+  /* The state directory cannot be opened or written, and errno says why: the system's number, or
+   * EPERM: the directory or a file in it belongs to another user, or others can write to it;
+   * ENOTSUP: a later version has written the outbox; EPROTO: an earlier one has, which has to deliver it;
+   * EFBIG: the outbox is longer than any that this version writes, or the file system takes no longer file. */
   NBIOT_DISK = -3,
   /* Another process uses the state directory; the call has waited for it for a second. */
   NBIOT_IN_USE = -4,

@@ -106,7 +106,6 @@ static inline void nbiot_expire(void *timer) { ((struct timeval *)timer)->tv_sec
 static inline int nbiot_is_saying_hello(SSL *ssl) { return SSL_get_state(ssl) == TLS_ST_CW_CLNT_HELLO; }
 
 static inline void nbiot_set_retry_read(BIO *bio) { BIO_set_retry_read(bio); }
-static inline void nbiot_clear_retry(BIO *bio) { BIO_clear_retry_flags(bio); }
 
 // Security level 2 rejects CCM_8's tag of 64 bits as too weak, although a forged record costs 2^64 tries over a radio.
 // Allow the three suites, and leave everything else to the level.

@@ -40,6 +40,7 @@
 
 // errno is a macro over a function call; Swift does not import it.
 static inline int nbiot_errno(void) { return errno; }
+static inline void nbiot_set_errno(int code) { errno = code; }
 
 // The name and the description of an error, such as "ENOSPC" and "No space left on device" (glibc 2.32); NULL for an
 // unknown number. glibc declares them, and the two below, only with all extensions enabled.
@@ -295,24 +296,23 @@ static inline ssize_t nbiot_send_datagram(int descriptor, const void *bytes, siz
     char room[CMSG_SPACE(sizeof(struct nbiot_packet_source))];
   } control;
   struct msghdr message;
-  if (getsockname(descriptor, (struct sockaddr *)&own, &length) != 0 || own.sin6_family != AF_INET6)
-    return sendto(descriptor, bytes, count, MSG_NOSIGNAL, NULL, 0);
-  struct nbiot_packet_source source = {own.sin6_addr, own.sin6_scope_id};
   memset(&message, 0, sizeof message);
-  memset(&control, 0, sizeof control);
   message.msg_iov = &piece;
   message.msg_iovlen = 1;
-  message.msg_control = &control;
-  message.msg_controllen = sizeof control;
-  control.head.cmsg_level = IPPROTO_IPV6;
-  control.head.cmsg_type = IPV6_PKTINFO;
-  control.head.cmsg_len = CMSG_LEN(sizeof source);
-  memcpy(CMSG_DATA(&control.head), &source, sizeof source);
+  if (getsockname(descriptor, (struct sockaddr *)&own, &length) == 0 && own.sin6_family == AF_INET6) {
+    struct nbiot_packet_source source = {own.sin6_addr, own.sin6_scope_id};
+    memset(&control, 0, sizeof control);
+    message.msg_control = &control;
+    message.msg_controllen = sizeof control;
+    control.head.cmsg_level = IPPROTO_IPV6;
+    control.head.cmsg_type = IPV6_PKTINFO;
+    control.head.cmsg_len = CMSG_LEN(sizeof source);
+    memcpy(CMSG_DATA(&control.head), &source, sizeof source);
+  }
   return sendmsg(descriptor, &message, MSG_NOSIGNAL);
 }
 
-// send and recv would be two more functions to import.
-// Returns the length of the whole datagram, which may exceed the room.
+// recv would be one more function to import. Returns the length of the whole datagram, which may exceed the room.
 static inline ssize_t nbiot_receive(int descriptor, void *room, size_t count) {
   return recvfrom(descriptor, room, count, MSG_TRUNC, NULL, NULL);
 }
@@ -426,7 +426,8 @@ static inline ssize_t nbiot_ask_unix(
   while ((code = connect(descriptor, (struct sockaddr *)&address, (socklen_t)count)) != 0 &&
          (errno == ENOENT || errno == ECONNREFUSED) && --attempts > 0)
     poll(NULL, 0, 100);
-  if (code == 0 && sendto(descriptor, bytes, length, MSG_NOSIGNAL, NULL, 0) >= 0) {
+  // A datagram's sender gets no SIGPIPE.
+  if (code == 0 && write(descriptor, bytes, length) >= 0) {
     received = recvfrom(descriptor, answer, room, 0, NULL, NULL);
     // The datagram is queued in the socket and may still be read.
     errno = ETIMEDOUT;
@@ -477,12 +478,18 @@ static inline void nbiot_reply_unix(
     int descriptor, const void *bytes, size_t count, const struct nbiot_sender *to,
     const struct stat *own) {
   struct stat other;
+  struct iovec piece = {(void *)bytes, count};
+  struct msghdr message;
   if (to->count <= sizeof(sa_family_t)) return;
   if (nbiot_look(to->address.sun_path, 0, &other) != 0 && other.st_ino == own->st_ino &&
       other.st_dev == own->st_dev)
     return;
-  sendto(
-      descriptor, bytes, count, MSG_NOSIGNAL, (const struct sockaddr *)&to->address, to->count);
+  memset(&message, 0, sizeof message);
+  message.msg_name = (void *)&to->address;
+  message.msg_namelen = to->count;
+  message.msg_iov = &piece;
+  message.msg_iovlen = 1;
+  sendmsg(descriptor, &message, MSG_NOSIGNAL);
 }
 
 static inline void nbiot_end(int signal) {

@@ -2,7 +2,7 @@ extension Span where Element == UInt8 {
   /// `range` without the white space, line ends and byte order marks that editors, consoles and
   /// shells leave at both ends.
   ///
-  /// White space is that of ASCII, and U+00A0, U+200B and U+3000, which web pages contain.
+  /// White space is Unicode's (property White_Space), and U+200B, which web pages contain.
   @inline(never)
   package func trimmed(_ range: Range<Int>) -> Range<Int> {
     var (start, end) = (range.lowerBound, range.upperBound)
@@ -48,10 +48,13 @@ extension Span where Element == UInt8 {
     if first == 0x20 || first &- 0x09 < 5 { return 1 }
     if first < 0xC2 || count == 1 { return 0 }
     let two = UInt32(first) &<< 8 | UInt32(self[start &+ 1])
-    if two == 0xC2A0 { return 2 }
+    if two == 0xC2A0 || two == 0xC285 { return 2 }
     if count == 2 { return 0 }
-    let three = two &<< 8 | UInt32(self[start &+ 2])
-    return three == 0xEFBBBF || three == 0xE2808B || three == 0xE38080 ? 3 : 0
+    // From U+2000 on: 2000 to 200B, 2028, 2029, 202F, 205F, 3000, FEFF, and before it 1680.
+    switch two &<< 8 &+ UInt32(self[start &+ 2]) &- 0xE28080 {
+    case 0..<0x0C, 0x28, 0x29, 0x2F, 0x11F, 0x1_0000, 0xD_3B3F, 0xFFFF_1A00: return 3
+    default: return 0
+    }
   }
 }
 

@@ -27,12 +27,15 @@ extension Span where Element == UInt8 {
 
   /// Whether the bytes are UTF-8 throughout, the last sequence complete.
   package var isUTF8: Bool {
-    var offset = 0
-    while offset < count {
-      let length = utf8Sequence(at: offset)
-      guard length > 0 else { return false }
-      offset &+= length
+    @inline(never)
+    get {
+      var offset = 0
+      while offset < count {
+        let length = utf8Sequence(at: offset)
+        guard length > 0 else { return false }
+        offset &+= length
+      }
+      return true
     }
-    return true
   }
 }

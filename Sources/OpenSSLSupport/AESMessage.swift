@@ -76,7 +76,7 @@ public enum AESMessage {
       return isDone ? Int(first + last) : 0
     }
     // Wrong padding is not a failure of the library.
-    if !isDone, !encrypts { ERR_clear_error() }
+    if !isDone, !encrypts { OpenSSLError.emptyQueue() }
     return isDone
   }
 

@@ -86,7 +86,7 @@ extension DTLSConnection {
       unsafe io.pointee.input = nil
       unsafe io.pointee.inputCount = 0
     }
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     return isGreeted
   }
 }

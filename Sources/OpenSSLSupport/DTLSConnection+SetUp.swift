@@ -20,7 +20,7 @@ extension DTLSConnection {
     return unsafe withCString(name) { text in
       let parameters = unsafe SSL_get0_param(ssl)
       if unsafe X509_VERIFY_PARAM_set1_ip_asc(parameters, text) == 1 { return true }
-      ERR_clear_error()
+      OpenSSLError.emptyQueue()
       var flags = UInt32(X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS)
       if !allowsCommonName { flags |= UInt32(X509_CHECK_FLAG_NEVER_CHECK_SUBJECT) }
       unsafe SSL_set_hostflags(ssl, flags)
@@ -59,7 +59,7 @@ extension DTLSConnection {
       unsafe nbiot_decode_session($0.baseAddress, $0.count)
     }
     guard let decoded = unsafe decoded else {
-      ERR_clear_error()
+      OpenSSLError.emptyQueue()
       return false
     }
     defer { unsafe SSL_SESSION_free(decoded) }
@@ -80,7 +80,7 @@ extension DTLSConnection {
       ) == 1,
       unsafe SSL_set_session(ssl, decoded) == 1
     else {
-      ERR_clear_error()
+      OpenSSLError.emptyQueue()
       return false
     }
     return true

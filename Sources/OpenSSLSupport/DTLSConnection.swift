@@ -162,11 +162,7 @@ public struct DTLSConnection: ~Copyable {
       let isEarly = unsafe previous != 0 && !io.pointee.wantsRetransmission
       return unsafe isEarly ? io.pointee.rest : io.pointee.timer
     }
-    if role == .client {
-      unsafe SSL_set_connect_state(ssl)
-    } else {
-      unsafe SSL_set_accept_state(ssl)
-    }
+    if role == .server { unsafe SSL_set_accept_state(ssl) }
     setTimer()
   }
 
@@ -231,7 +227,7 @@ extension DTLSConnection {
       throw CapacityError()
     }
     var result: Int32 = 0
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     unsafe output.appendUnchecked { room in
       // SAFETY: the room is the BIO's target during this call only.
       unsafe io.pointee.target = room.baseAddress
@@ -254,7 +250,7 @@ extension DTLSConnection {
     }
     isClosing = true
     _ = unsafe SSL_shutdown(ssl)
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     state = .ended(.closed)
     deadline = nil
   }
@@ -295,7 +291,7 @@ extension DTLSConnection {
     let writes = unsafe io.pointee.writes
     setRest(at: now)
     // conformance: 6347-4.2.6-a
-    let result = unsafe SSL_do_handshake(ssl)
+    let result = unsafe role == .client ? SSL_connect(ssl) : SSL_do_handshake(ssl)
     unsafe io.pointee.isRetransmitting = false
     if result == 1 {
       state = .established
@@ -309,7 +305,7 @@ extension DTLSConnection {
     guard unsafe SSL_get_error(ssl, result) == SSL_ERROR_WANT_READ else {
       return end(after: result)
     }
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     guard unsafe io.pointee.writes != writes else { return }
     // The peer has answered a flight, and the next one is in flight.
     if deadline != nil { hasAnswer = true }
@@ -343,7 +339,7 @@ extension DTLSConnection {
       unsafe io.pointee.keepsBack = false
       if unsafe io.pointee.writes != writes { lastFlight = now }
     }
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     if output.remaining == 0 {
       result = discard(atMost: 256)
     } else {
@@ -443,10 +439,10 @@ extension DTLSConnection {
       if left == 0 { break }
       guard left < longest else { return .early(Milliseconds(left / 1_000)) }
     }
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     // conformance: 6347-4.2.5-a
     let result = unsafe nbiot_handle_timeout(ssl)
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     return result == 1 ? .sent : .failed
   }
 
@@ -461,18 +457,16 @@ extension DTLSConnection {
     case SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE: break
     case SSL_ERROR_ZERO_RETURN: end(.closed)
     default:
-      // The last error is that of the handshake; earlier ones come from the functions it called.
-      let code = ERR_peek_last_error()
+      let code = OpenSSLError.emptyQueue()
       let reason = Int(ERR_GET_REASON(code))
       if reason == Int(SSL_R_CERTIFICATE_VERIFY_FAILED) {
         end(.certificate(Int32(truncatingIfNeeded: unsafe SSL_get_verify_result(ssl))))
       } else if reason > 1_000, reason < 1_256 {
         end(.alert(UInt8(truncatingIfNeeded: reason - 1_000)))
       } else {
-        end(.library(code: UInt(code)))
+        end(.library(code: code))
       }
     }
-    ERR_clear_error()
   }
 }
 

@@ -204,7 +204,7 @@ public struct DTLSContext: ~Copyable {
     }
     guard isGood else { throw .fromQueue() }
     // OpenSSL reports the end of the text as an error.
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     return count
   }
 }

@@ -23,7 +23,7 @@ public struct DTLSSession: ~Copyable {
       unsafe nbiot_decode_session($0.baseAddress, $0.count)
     }
     guard let decoded = unsafe decoded else {
-      ERR_clear_error()
+      OpenSSLError.emptyQueue()
       return nil
     }
     unsafe SSL_SESSION_free(decoded)

@@ -260,8 +260,8 @@ struct DatagramMethod: @unchecked Sendable {
   let method: OpaquePointer?
 
   private init() {
-    let type = BIO_TYPE_SOURCE_SINK | BIO_get_new_index()
-    let method = unsafe BIO_meth_new(type, cString("datagrams"))
+    // Nobody looks for a BIO by its type, so it needs no number of its own.
+    let method = unsafe BIO_meth_new(BIO_TYPE_SOURCE_SINK, cString("datagrams"))
     // SAFETY: each callback gets a BIO whose data is its DatagramBIO, and memory that OpenSSL owns.
     unsafe BIO_meth_set_write(method) { bio, bytes, count in
       guard let bytes = unsafe bytes, count >= 0, let data = unsafe BIO_get_data(bio) else {
@@ -271,7 +271,6 @@ struct DatagramMethod: @unchecked Sendable {
       return count
     }
     unsafe BIO_meth_set_read(method) { bio, room, count in
-      unsafe nbiot_clear_retry(bio)
       guard let room = unsafe room, count >= 0, let data = unsafe BIO_get_data(bio) else {
         return -1
       }
@@ -279,9 +278,9 @@ struct DatagramMethod: @unchecked Sendable {
         room,
         Int(count)
       )
-      if taken > 0 { return Int32(taken) }
+      // That it may be tried again is looked at after a failure only, so the flag stays set.
       unsafe nbiot_set_retry_read(bio)
-      return -1
+      return taken > 0 ? Int32(taken) : -1
     }
     unsafe BIO_meth_set_ctrl(method) { bio, command, _, argument in
       guard let data = unsafe BIO_get_data(bio) else { return 0 }
@@ -302,10 +301,7 @@ struct DatagramMethod: @unchecked Sendable {
       default: return 0
       }
     }
-    unsafe BIO_meth_set_create(method) { bio in
-      unsafe BIO_set_init(bio, 1)
-      return 1
-    }
+    // Without a function that creates one, OpenSSL takes each BIO for complete.
     unsafe self.method = method
   }
 }

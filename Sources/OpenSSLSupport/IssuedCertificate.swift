@@ -91,7 +91,7 @@ public struct IssuedCertificate: Sendable {
       let bio = unsafe BIO_new_mem_buf(bytes.baseAddress, Int32(clamping: bytes.count))
       defer {
         unsafe BIO_free_all(bio)
-        ERR_clear_error()
+        OpenSSLError.emptyQueue()
       }
       guard let certificate = unsafe nbiot_read_certificate(bio) else { return nil }
       defer { unsafe X509_free(certificate) }

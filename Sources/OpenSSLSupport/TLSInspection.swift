@@ -76,7 +76,7 @@ public struct TLSInspection: ~Copyable {
 
   /// Shakes hands over a connected socket that blocks, with time limits of its own, and stays the caller's.
   public init(descriptor: Int32, host: String, authorities: Span<UInt8>) throws(Failure) {
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     guard let context = unsafe SSL_CTX_new(TLS_client_method()) else {
       throw .library(.fromQueue())
     }

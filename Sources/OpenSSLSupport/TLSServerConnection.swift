@@ -25,7 +25,7 @@ public struct TLSServerConnection: ~Copyable {
 
   /// Begins a connection, of which nothing has been received yet.
   public init(_ context: borrowing TLSServerContext) throws(OpenSSLError) {
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     let ssl = unsafe SSL_new(context.handle)
     let input = unsafe BIO_new(BIO_s_mem())
     let output = unsafe BIO_new(BIO_s_mem())
@@ -62,7 +62,7 @@ public struct TLSServerConnection: ~Copyable {
 
   /// The next bytes of the application.
   public mutating func read() -> Input {
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     var bytes = [UInt8](repeating: 0, count: 16_384)
     // SAFETY: writes at most the room.
     let count = unsafe bytes.withUnsafeMutableBufferPointer {
@@ -79,7 +79,7 @@ public struct TLSServerConnection: ~Copyable {
   /// Encrypts bytes of the application; `false` where the connection cannot go on.
   public mutating func write(_ bytes: Span<UInt8>) -> Bool {
     guard !bytes.isEmpty else { return true }
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     let count = Int32(clamping: bytes.count)
     // SAFETY: reads exactly the bytes.
     return unsafe bytes.withUnsafeBufferPointer {
@@ -89,9 +89,9 @@ public struct TLSServerConnection: ~Copyable {
 
   /// Tells the client that nothing more comes.
   public mutating func close() {
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     _ = unsafe SSL_shutdown(handle)
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
   }
 
   /// What is to be sent to the client; empty for nothing.
@@ -109,7 +109,7 @@ public struct TLSServerConnection: ~Copyable {
 
   private static func reason() -> String {
     let code = ERR_peek_error()
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     guard code != 0 else { return "what came is no TLS, or it ended too early" }
     return unsafe ERR_reason_error_string(code).map { unsafe String(cString: $0) }
       ?? "error \(code)"

@@ -10,7 +10,7 @@ public struct TLSServerContext: ~Copyable {
 
   /// Takes the certificate, followed by those between it and its authority, and its private key; both in PEM.
   public init(certificate: Span<UInt8>, key: Span<UInt8>) throws(OpenSSLError) {
-    ERR_clear_error()
+    OpenSSLError.emptyQueue()
     guard let context = unsafe SSL_CTX_new(TLS_server_method()) else { throw .fromQueue() }
     do throws(OpenSSLError) {
       guard unsafe nbiot_set_tls12_or_later(context) == 1 else { throw .fromQueue() }

@@ -196,7 +196,8 @@ struct ConfigurationTests {
     for (text, warns) in [
       (secret, false), (secret + "\r\n", false), (secret + "\n\nanother line\n", false),
       (secret + " \n", true), ("\u{FEFF}" + secret, true), ("\n\t" + secret + "\n", true),
-      (secret + "\u{A0}\n", true),
+      (secret + "\u{A0}\n", true), (secret + "\u{2028}", true),
+      ("\u{85}" + secret + "\u{2029}", true),
     ] {
       try Data(text.utf8).write(to: file)
       try? FileManager.default.removeItem(at: folder.state)
@@ -204,8 +205,11 @@ struct ConfigurationTests {
       #expect(agent.status == 0, "\(agent.log)")
       #expect(agent.log.contains(warning) == warns)
     }
-    for text in ["", "\n", " \u{FEFF}\r\n", String(repeating: "s", count: 129)] {
-      try Data(text.utf8).write(to: file)
+    let bad = ["", "\n", " \u{FEFF}\r\n", String(repeating: "s", count: 129)].map { Data($0.utf8) }
+    // No UTF-8: a single byte, one amid it, and a sequence that is cut.
+    let broken = [Data([0xFF]), Data([0x61, 0xE9, 0x61]), Data(secret.utf8) + [0xE2, 0x80]]
+    for text in bad + broken {
+      try text.write(to: file)
       let agent = try folder.run(["--check"])
       #expect(agent.status == 2)
       #expect(

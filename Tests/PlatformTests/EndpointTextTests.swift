@@ -100,7 +100,8 @@ struct EndpointTextTests {
     ("secret", "secret"), (" \t\r\n secret \u{0B}\u{0C}\n", "secret"),
     ("\u{FEFF}secret", "secret"), ("\u{FEFF}\u{FEFF} a b \u{A0}\u{200B}", "a b"),
     ("\u{3000}全角\u{3000}", "全角"), ("", ""), (" \u{FEFF} ", ""), ("\u{A0}", ""),
-    ("é\u{85}", "é\u{85}"),
+    ("é\u{85}", "é"), ("secret\u{2028}", "secret"), ("\u{2029}\u{1680}secret\u{205F}", "secret"),
+    ("é\u{2030}", "é\u{2030}"),
   ])
   func `what copying leaves at a text's ends is taken off, and nothing within`(
     text: String,
@@ -113,6 +114,15 @@ struct EndpointTextTests {
     let cut = Array(expected.utf8) + [0xE3, 0x80]
     let kept = cut.span.trimmed(0..<cut.count)
     #expect(cut[kept].suffix(2) == [0xE3, 0x80])
+  }
+
+  @Test func `of all characters Unicode's white space is taken off, and two that have no width`() {
+    for value in UInt32(1)...0x10_FFFF {
+      guard let character = Unicode.Scalar(value) else { continue }
+      let bytes = Array(String(Character(character)).utf8)
+      let isBlank = character.properties.isWhitespace || value == 0x200B || value == 0xFEFF
+      #expect(bytes.span.trimmed(0..<bytes.count).isEmpty == isBlank, "\(String(value, radix: 16))")
+    }
   }
 
   @Test func `the first line is the first that is not empty`() {

@@ -34,10 +34,13 @@ extension Agent {
     line.add(id)
   }
 
-  /// Reports that the disk rejects writes; with `--once` the agent does not wait for it.
+  /// Reports that the disk rejects writes, once until it accepts a report or refuses for another
+  /// reason; with `--once` the agent does not wait for it.
   @inline(never)
   mutating func complain(_ failure: StoreError) {
     if configuration.arguments.isOnce { hasDiskRefused = true }
+    if failure.number > 0, failure.number == diskFailure { return }
+    diskFailure = failure.number
     line.start(.diskRefuses)
     failure.describe(in: &line)
     log(&line)

@@ -50,6 +50,8 @@ struct Agent: ~Copyable {
   var hasRejected = false
   /// Whether the disk rejected a line that is not retried, or, with `--once`, anything.
   var hasDiskRefused = false
+  /// The error number of the disk's refusal that was told last; 0 once it has accepted a report.
+  var diskFailure: Int32 = 0
   /// Whether the platform refused the device's last authentication.
   var isUnauthenticated = false
   /// Whether, with `--once`, nothing more could be sent at some time: the end does not wait for it.
@@ -301,6 +303,7 @@ struct Agent: ~Copyable {
   @inline(never)
   private mutating func tell(_ outcome: LineOutcome, _ number: UInt64) {
     if outcome == .accepted {
+      diskFailure = 0
       line.start(.accepted)
       return line.add(number)
     }

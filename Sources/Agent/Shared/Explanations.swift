@@ -76,7 +76,6 @@ extension StoreError {
 
   /// Appends the failed step and the system's reason.
   func describe(in line: inout TextLine) {
-    let code: Int32
     switch self {
     case .inUse: return line.add(.inUse)
     case .notPrivate: return line.add(.notPrivate)
@@ -84,10 +83,17 @@ extension StoreError {
     case .oldVersion: return line.add(.earlierVersion)
     case .tooLarge: return line.add(.tooLarge)
     case .noSession: return line.add(.noSession)
+    default: line.add(errno: number)
+    }
+  }
+
+  /// The system's error number; 0 if the file was refused for another reason.
+  var number: Int32 {
+    switch self {
     case .directory(let number), .open(let number), .read(let number), .write(let number),
       .sync(let number), .rename(let number):
-      code = number
+      number
+    default: 0
     }
-    line.add(errno: code)
   }
 }

@@ -154,7 +154,7 @@ func readSecret(_ configuration: borrowing Configuration) -> SecretBytes {
   let isTrimmed =
     line.lowerBound > 0 || line.upperBound < length && !room[line.upperBound].isLineEnd
   if !line.isEmpty, isTrimmed { log(Phrase.secretTrimmed.text) }
-  guard let secret = SecretBytes(copying: room.span.extracting(line)) else {
+  guard let secret = SecretBytes(copying: room.span.extracting(line).wholeUTF8) else {
     fail(.unusableSecret, configuration.bytes(.deviceSecretFile), code: 0)
   }
   return secret

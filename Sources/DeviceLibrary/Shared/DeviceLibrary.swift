@@ -44,7 +44,7 @@ public func nbiot_create(
   do throws(LibraryError) {
     unsafe held.initialize(to: try HeldDevice(config.pointee))
   } catch {
-    return error.code
+    return error.report()
   }
   unsafe device.pointee = OpaquePointer(held)
   return NBIOT_OK.rawValue
@@ -187,7 +187,7 @@ private func publish(
     unsafe id?.pointee = number
     return NBIOT_OK.rawValue
   } catch {
-    return error.code
+    return error.report()
   }
 }
 

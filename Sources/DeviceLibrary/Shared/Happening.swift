@@ -7,9 +7,11 @@ enum LibraryError: Error {
   case argument, full, tooLong, security, system
   case disk(StoreError)
 
-  /// The code returned to C.
-  var code: Int32 {
-    switch self {
+  /// The code returned to C; sets `errno` for a failure of the disk, because calls made since may
+  /// have changed it.
+  func report() -> Int32 {
+    if case .disk(let failure) = self { failure.setErrno() }
+    return switch self {
     case .argument: NBIOT_ARGUMENT.rawValue
     case .full: NBIOT_FULL.rawValue
     case .tooLong: NBIOT_TOO_LONG.rawValue
