@@ -521,12 +521,22 @@ let package = Package(
       dependencies: ["ConstrainedCore", "HTTPSLayer", "HTTPSChannel", "HTTPSPeers", "TestSupport"],
       swiftSettings: strict
     ),
+    // A durable device for the tests of links over one descriptor.
+    .target(
+      name: "DurableWorld",
+      dependencies: [
+        "ConstrainedCore", "Platform", "OpenSSLSupport", "ReportLink", "DurableReports",
+        "DeviceDriver", "DeviceStore", "SystemClocks",
+      ],
+      path: "Tests/DurableWorld",
+      swiftSettings: strict
+    ),
     .testTarget(
       name: "HTTPSLinkTests",
       dependencies: [
         "ConstrainedCore", "Platform", "PlatformHTTPS", "OpenSSLSupport", "HTTPSLayer",
         "HTTPSChannel", "HTTPSLink", "ReportLink", "DurableReports", "DeviceDriver", "DeviceStore",
-        "SystemClocks", "HTTPSPeers", "TestSupport",
+        "SystemClocks", "DurableWorld", "HTTPSPeers", "TestSupport",
       ],
       swiftSettings: strict
     ),
@@ -540,7 +550,7 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "Platform", "PlatformMQTT", "OpenSSLSupport",
         "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "DurableReports", "DeviceDriver",
-        "DeviceStore", "SystemClocks", "UDPTransport", "MQTTPeers", "TestSupport",
+        "DeviceStore", "SystemClocks", "UDPTransport", "DurableWorld", "MQTTPeers", "TestSupport",
       ],
       swiftSettings: strict
     ),

@@ -5,14 +5,17 @@ internal import ConstrainedCore
 internal import DeviceStore
 internal import Platform
 
-/// A client's core, independent of its security layer.
+/// A client's core, independent of its transport.
 protocol ClientCore: AnyObject, Sendable {
   var counters: DeviceCounters { get }
   var traffic: DeviceTraffic { get }
   var keepingFailure: StoreError? { get }
   func start()
   func stop()
-  func makeID() -> UInt64
+  /// Looks at the callers, or changes them without anything to do for them.
+  func withCallers<Result>(_ body: (inout Callers) -> Result) -> Result
+  /// Changes the callers, then performs pending work.
+  func changeCallers(_ body: (inout Callers, inout Completions) -> Void)
   func takeRequestID() -> UInt32
   func connect(_ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>)
   func register(
@@ -20,7 +23,6 @@ protocol ClientCore: AnyObject, Sendable {
     _ signMethod: SignMethod,
     _ continuation: CheckedContinuation<[UInt8], any Error>
   )
-  func publish(_ pending: Pending)
   func cancel(_ id: UInt64)
   func exportSession() -> [UInt8]?
   /// Resumes once nothing of the connection is left, after `stop`.
@@ -29,6 +31,25 @@ protocol ClientCore: AnyObject, Sendable {
 }
 
 extension ClientCore {
+  /// An id for a call that is about to arrive.
+  func makeID() -> UInt64 { withCallers { $0.makeID() } }
+
+  /// Waits until the device is connected, or has a token.
+  ///
+  /// The core asks for that in its next step, and ends the wait at once where there is nothing to wait for.
+  func connect(_ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>) {
+    let caller = Connecting(id: id, continuation: continuation)
+    changeCallers { callers, completions in _ = callers.take(caller, &completions) }
+  }
+
+  /// Appends a report to the queue.
+  func publish(_ pending: Pending) {
+    changeCallers { callers, completions in callers.take(pending, &completions) }
+  }
+
+  /// There is no session but over CoAP.
+  func exportSession() -> [UInt8]? { nil }
+
   /// A socket needs no time to be closed.
   func waitForEnd(_ continuation: CheckedContinuation<Void, Never>) { continuation.resume() }
 }
@@ -44,44 +65,5 @@ enum Target {
   var topicBytes: [UInt8] {
     guard case .topic(let topic, _) = self else { return [] }
     return topic.bytes.bytes.indices.map { topic.bytes.bytes[$0] }
-  }
-}
-
-/// A report that waits for its turn or its answer.
-struct Pending {
-  let id: UInt64
-  let target: Target
-  let payload: [UInt8]
-  let format: ContentFormat
-  let continuation: CheckedContinuation<Receipt, any Error>
-}
-
-/// A caller that waits for the token.
-struct Connecting {
-  let id: UInt64
-  let continuation: CheckedContinuation<Void, any Error>
-}
-
-/// A caller that waits for the device's secret.
-struct Registering {
-  let id: UInt64
-  let signMethod: SignMethod
-  let continuation: CheckedContinuation<[UInt8], any Error>
-}
-
-/// Work to do once the lock is released.
-struct Completions {
-  var actions: [@Sendable () -> Void] = []
-
-  mutating func finish(_ pending: Pending, _ result: Result<Receipt, any Error>) {
-    actions.append { pending.continuation.resume(with: result) }
-  }
-
-  mutating func finish(_ connecting: Connecting, _ result: Result<Void, any Error>) {
-    actions.append { connecting.continuation.resume(with: result) }
-  }
-
-  mutating func finish(_ registering: Registering, _ result: Result<[UInt8], any Error>) {
-    actions.append { registering.continuation.resume(with: result) }
   }
 }

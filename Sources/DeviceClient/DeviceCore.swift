@@ -35,14 +35,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     /// Stores the session in a file, if there is one.
     var keeper: SessionKeeper?
     var traffic = DeviceTraffic()
-    var isClosed = false
-    var nextID: UInt64 = 0
-    /// Calls that have an id and have not arrived yet, and those of them that were cancelled.
-    var expected: Set<UInt64> = []
-    var cancelled: Set<UInt64> = []
-    var connecting: [Connecting] = []
-    var registering: [Registering] = []
-    var queue: [Pending] = []
+    var callers = Callers()
     var current: Pending?
     /// The received part of a blockwise answer.
     var parts: [UInt8] = []
@@ -53,7 +46,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     var isMovingOn = false
 
     /// Whether no caller waits for the session.
-    var isIdle: Bool { connecting.isEmpty && registering.isEmpty && current == nil }
+    var isIdle: Bool { callers.connecting.isEmpty && callers.registering.isEmpty && current == nil }
   }
 
   private let state: Mutex<State>
@@ -88,8 +81,9 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
         var isClosed = false
         var deadline: Instant?
         var descriptor: Int32 = -1
-        step { state in
-          isClosed = state.isClosed
+        state.change { state, completions in
+          advance(&state, &completions)
+          isClosed = state.callers.isClosed
           // Nothing can be sent while the name is being resolved, even if it is overdue.
           deadline = state.link.isResolving ? nil : state.session.pollTimeout()
           descriptor = state.link.descriptor
@@ -105,8 +99,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
 
   func stop() {
     update { state, completions in
-      guard !state.isClosed else { return }
-      state.isClosed = true
+      guard state.callers.close() else { return }
       // Release the file for the next client.
       state.keeper = nil
       state.session.close()
@@ -130,25 +123,23 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     state.withLock { $0.session.overhead(of: topic) }
   }
 
-  func makeID() -> UInt64 {
-    state.withLock {
-      $0.nextID += 1
-      $0.expected.insert($0.nextID)
-      return $0.nextID
-    }
+  func withCallers<Result>(_ body: (inout Callers) -> Result) -> Result {
+    state.withLock { state in body(&state.callers) }
+  }
+
+  func changeCallers(_ body: (inout Callers, inout Completions) -> Void) {
+    update { state, completions in body(&state.callers, &completions) }
   }
 
   func takeRequestID() -> UInt32 { state.withLock { $0.session.takeRequestID() } }
 
   func connect(_ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>) {
-    let connecting = Connecting(id: id, continuation: continuation)
+    let caller = Connecting(id: id, continuation: continuation)
     update { state, completions in
-      if let error = Self.refusal(&state, id) {
-        completions.finish(connecting, .failure(error))
-      } else if state.session.isAuthenticated {
-        completions.finish(connecting, .success(()))
+      guard state.callers.take(caller, &completions) else { return }
+      if state.session.isAuthenticated {
+        state.callers.endConnecting(.success(()), &completions)
       } else {
-        state.connecting.append(connecting)
         state.session.connect(at: MonotonicClock.now())
       }
     }
@@ -159,80 +150,53 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     _ signMethod: SignMethod,
     _ continuation: CheckedContinuation<[UInt8], any Error>
   ) {
-    let registering = Registering(id: id, signMethod: signMethod, continuation: continuation)
+    let caller = Registering(id: id, signMethod: signMethod, continuation: continuation)
     update { state, completions in
-      if let error = Self.refusal(&state, id) {
-        return completions.finish(registering, .failure(error))
-      }
+      guard state.callers.take(caller, &completions) else { return }
       do throws(DeviceError) {
         try state.session.register(signMethod: signMethod, at: MonotonicClock.now())
-        state.registering.append(registering)
       } catch {
-        completions.finish(registering, .failure(DeviceClientError.device(error)))
-      }
-    }
-  }
-
-  func publish(_ pending: Pending) {
-    update { state, completions in
-      if let error = Self.refusal(&state, pending.id) {
-        completions.finish(pending, .failure(error))
-      } else {
-        state.queue.append(pending)
+        // One that is under way goes on.
+        state.callers.refuse(caller, DeviceClientError.device(error), &completions)
       }
     }
   }
 
   func cancel(_ id: UInt64) {
     update { state, completions in
-      if let index = state.connecting.firstIndex(where: { $0.id == id }) {
-        completions.finish(state.connecting.remove(at: index), .failure(CancellationError()))
-        if state.isIdle { state.session.cancelAll() }
-      } else if let index = state.registering.firstIndex(where: { $0.id == id }) {
-        completions.finish(state.registering.remove(at: index), .failure(CancellationError()))
+      if let current = state.current, current.id == id {
+        state.current = nil
+        if state.isIdle && state.callers.queue.isEmpty {
+          state.session.cancelAll()
+        } else {
+          state.session.cancelReport()
+        }
+        return completions.finish(current, .failure(CancellationError()))
+      }
+      switch state.callers.cancel(id, &completions) {
+      case .connecting: if state.isIdle { state.session.cancelAll() }
+      case .registering:
         if state.isIdle {
           state.session.cancelAll()
         } else {
           state.session.cancelRegistration(at: MonotonicClock.now())
         }
-      } else if let index = state.queue.firstIndex(where: { $0.id == id }) {
-        completions.finish(state.queue.remove(at: index), .failure(CancellationError()))
-      } else if let current = state.current, current.id == id {
-        state.current = nil
-        if state.isIdle && state.queue.isEmpty {
-          state.session.cancelAll()
-        } else {
-          state.session.cancelReport()
-        }
-        completions.finish(current, .failure(CancellationError()))
-      } else if state.expected.remove(id) != nil {
-        state.cancelled.insert(id)
+      case .queued, .expected, nil: break
       }
     }
   }
 
   /// Changes the state, then performs pending work; the waiting thread learns the new deadline.
   private func update(_ change: (inout State, inout Completions) -> Void) {
-    step(change) { _ in }
+    state.change { state, completions in
+      change(&state, &completions)
+      advance(&state, &completions)
+    }
     signal.set()
   }
 
-  /// Changes the state, performs pending work, handles the outcome, and wakes waiting callers after
-  /// releasing the lock.
-  private func step(
-    _ change: (inout State, inout Completions) -> Void = { _, _ in },
-    then look: (inout State) -> Void
-  ) {
-    var completions = Completions()
-    state.withLock { state in
-      change(&state, &completions)
-      if !state.isClosed { advance(&state, &completions) }
-      look(&state)
-    }
-    for action in completions.actions { action() }
-  }
-
   private func advance(_ state: inout State, _ completions: inout Completions) {
+    guard !state.callers.isClosed else { return }
     let now = MonotonicClock.now()
     var isAgain = false
     var isKept = false
@@ -268,7 +232,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
           Self.interrupt(&state, failure, &completions, at: now)
         }
       }
-    } while isAgain || isKept || state.current == nil && !state.queue.isEmpty
+    } while isAgain || isKept || state.current == nil && !state.callers.queue.isEmpty
   }
 
   /// Performs pending work over the socket, which is created when there is something to send.
@@ -321,8 +285,8 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     _ completions: inout Completions,
     at now: Instant
   ) {
-    guard state.current == nil, !state.queue.isEmpty else { return }
-    let next = state.queue.removeFirst()
+    guard state.current == nil, !state.callers.queue.isEmpty else { return }
+    let next = state.callers.queue.removeFirst()
     if let until = state.putOff[next.target.topicBytes], until > now {
       return completions.finish(next, .failure(DeviceClientError.putOff(until - now)))
     }
@@ -354,39 +318,32 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     switch event {
     case .authenticated:
       state.link.confirm()
-      for connecting in state.connecting { completions.finish(connecting, .success(())) }
-      state.connecting.removeAll()
+      state.callers.endConnecting(.success(()), &completions)
     case .authenticationFailed(let failure):
       noteFailure(failure, &state)
       if state.isMovingOn {
-        if !state.connecting.isEmpty { state.session.connect(at: MonotonicClock.now()) }
+        if !state.callers.connecting.isEmpty { state.session.connect(at: MonotonicClock.now()) }
         return
       }
       let refusal = DeviceClientError.authentication(
         failure,
         diagnostic: diagnostic(failure, state.session)
       )
-      for connecting in state.connecting {
-        completions.finish(connecting, .failure(refusal))
-      }
-      state.connecting.removeAll()
+      state.callers.endConnecting(.failure(refusal), &completions)
     case .registered:
       let secret = state.session.withSecret { secret in secret.indices.map { secret[$0] } }
-      for registering in state.registering { completions.finish(registering, .success(secret)) }
-      state.registering.removeAll()
+      state.callers.endRegistering(.success(secret), &completions)
     case .registrationFailed(let failure):
       noteFailure(failure, &state)
-      if state.isMovingOn, let first = state.registering.first, registerAgain(first, &state) {
+      if state.isMovingOn, let first = state.callers.registering.first, registerAgain(first, &state)
+      {
         return
       }
       let refusal = DeviceClientError.registration(
         failure,
         diagnostic: diagnostic(failure, state.session)
       )
-      for registering in state.registering {
-        completions.finish(registering, .failure(refusal))
-      }
-      state.registering.removeAll()
+      state.callers.endRegistering(.failure(refusal), &completions)
     case .answerBlock:
       state.parts += bytes(of: state.session)
     case .report(let ended):
@@ -394,7 +351,9 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
       if ended.isAnswered { state.link.confirm() } else { _ = state.link.fail() }
       guard let current = state.current else { return }
       state.current = nil
-      if state.isMovingOn, ended.transmissions == 0 { return state.queue.insert(current, at: 0) }
+      if state.isMovingOn, ended.transmissions == 0 {
+        return state.callers.queue.insert(current, at: 0)
+      }
       var result = ended
       let answer = takeAnswer(&state, current.target, &result)
       let receipt = Receipt(result: result, answer: answer)
@@ -460,24 +419,13 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     return answer.indices.map { answer[$0] }
   }
 
-  private static func refusal(_ state: inout State, _ id: UInt64) -> (any Error)? {
-    state.expected.remove(id)
-    if state.cancelled.remove(id) != nil { return CancellationError() }
-    return state.isClosed ? DeviceClientError.closed : nil
-  }
-
   private static func failAll(
     _ state: inout State,
     _ error: DeviceClientError,
     _ completions: inout Completions
   ) {
-    for connecting in state.connecting { completions.finish(connecting, .failure(error)) }
-    for registering in state.registering { completions.finish(registering, .failure(error)) }
+    state.callers.fail(error, &completions)
     if let current = state.current { completions.finish(current, .failure(error)) }
-    for pending in state.queue { completions.finish(pending, .failure(error)) }
-    state.connecting.removeAll()
-    state.registering.removeAll()
-    state.queue.removeAll()
     state.current = nil
   }
 }

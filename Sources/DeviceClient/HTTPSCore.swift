@@ -26,13 +26,7 @@ final class HTTPSCore: ClientCore, Sendable {
     var link: Link
     var keeper: SessionKeeper?
     var keepingFailure: StoreError?
-    var isClosed = false
-    var nextID: UInt64 = 0
-    /// Calls that have an id and have not arrived yet, and those of them that were cancelled.
-    var expected: Set<UInt64> = []
-    var cancelled: Set<UInt64> = []
-    var connecting: [Connecting] = []
-    var queue: [Pending] = []
+    var callers = Callers()
     /// The report that the link has, and what reports had come to when it began.
     var current: (pending: Pending, began: Instant, before: DeviceTraffic.Count)?
     /// Whether the authentication for it has failed, so that the report itself has no answer.
@@ -74,8 +68,9 @@ final class HTTPSCore: ClientCore, Sendable {
         var isClosed = false
         var deadline: Instant?
         var descriptor: Int32 = -1
-        step { state in
-          isClosed = state.isClosed
+        state.change { state, completions in
+          advance(&state, &completions)
+          isClosed = state.callers.isClosed
           deadline = state.link.pollTimeout()
           descriptor = state.link.descriptor
         }
@@ -87,17 +82,13 @@ final class HTTPSCore: ClientCore, Sendable {
 
   func stop() {
     update { state, completions in
-      guard !state.isClosed else { return }
-      state.isClosed = true
+      guard state.callers.close() else { return }
       state.link.close()
       // Unlocks its file.
       state.keeper = nil
       let error = DeviceClientError.closed
-      for connecting in state.connecting { completions.finish(connecting, .failure(error)) }
-      for pending in state.queue { completions.finish(pending, .failure(error)) }
+      state.callers.fail(error, &completions)
       if let current = state.current { completions.finish(current.pending, .failure(error)) }
-      state.connecting.removeAll()
-      state.queue.removeAll()
       state.current = nil
     }
   }
@@ -105,8 +96,6 @@ final class HTTPSCore: ClientCore, Sendable {
   var counters: DeviceCounters { meter.counters }
   var traffic: DeviceTraffic { meter.traffic }
   var keepingFailure: StoreError? { state.withLock { $0.keepingFailure } }
-
-  func exportSession() -> [UInt8]? { nil }
 
   /// Line and fields of a request, with a token of 32 bytes as the guide has it; TLS and TCP are not in it.
   func overhead(of topic: Topic) -> MessageOverhead {
@@ -121,12 +110,12 @@ final class HTTPSCore: ClientCore, Sendable {
     )
   }
 
-  func makeID() -> UInt64 {
-    state.withLock {
-      $0.nextID += 1
-      $0.expected.insert($0.nextID)
-      return $0.nextID
-    }
+  func withCallers<Result>(_ body: (inout Callers) -> Result) -> Result {
+    state.withLock { state in body(&state.callers) }
+  }
+
+  func changeCallers(_ body: (inout Callers, inout Completions) -> Void) {
+    update { state, completions in body(&state.callers, &completions) }
   }
 
   func takeRequestID() -> UInt32 {
@@ -136,54 +125,26 @@ final class HTTPSCore: ClientCore, Sendable {
     }
   }
 
-  func connect(_ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>) {
-    let connecting = Connecting(id: id, continuation: continuation)
-    update { state, completions in
-      if let error = Self.refusal(&state, id) {
-        completions.finish(connecting, .failure(error))
-      } else if state.link.isAuthenticated {
-        completions.finish(connecting, .success(()))
-      } else {
-        state.connecting.append(connecting)
-      }
-    }
-  }
-
   func register(
     _ id: UInt64,
     _ signMethod: SignMethod,
     _ continuation: CheckedContinuation<[UInt8], any Error>
   ) {
-    let registering = Registering(id: id, signMethod: signMethod, continuation: continuation)
+    let caller = Registering(id: id, signMethod: signMethod, continuation: continuation)
     update { state, completions in
-      let error = Self.refusal(&state, id) ?? DeviceClientError.notOverHTTPS
-      completions.finish(registering, .failure(error))
-    }
-  }
-
-  func publish(_ pending: Pending) {
-    update { state, completions in
-      if let error = Self.refusal(&state, pending.id) {
-        completions.finish(pending, .failure(error))
-      } else {
-        state.queue.append(pending)
-      }
+      guard state.callers.take(caller, &completions) else { return }
+      state.callers.endRegistering(.failure(DeviceClientError.notOverHTTPS), &completions)
     }
   }
 
   func cancel(_ id: UInt64) {
     update { state, completions in
-      let error = CancellationError()
-      if let index = state.connecting.firstIndex(where: { $0.id == id }) {
-        completions.finish(state.connecting.remove(at: index), .failure(error))
-      } else if let index = state.queue.firstIndex(where: { $0.id == id }) {
-        completions.finish(state.queue.remove(at: index), .failure(error))
-      } else if let current = state.current, current.pending.id == id {
-        completions.finish(current.pending, .failure(error))
+      if let current = state.current, current.pending.id == id {
+        completions.finish(current.pending, .failure(CancellationError()))
         state.current = nil
         state.link.interrupt(at: MonotonicClock.now())
-      } else if state.expected.remove(id) != nil {
-        state.cancelled.insert(id)
+      } else {
+        _ = state.callers.cancel(id, &completions)
       }
     }
   }
@@ -192,26 +153,15 @@ final class HTTPSCore: ClientCore, Sendable {
 
   /// Changes the state, then performs pending work; the waiting thread learns the new deadline.
   private func update(_ change: (inout State, inout Completions) -> Void) {
-    step(change) { _ in }
+    state.change { state, completions in
+      change(&state, &completions)
+      advance(&state, &completions)
+    }
     signal.set()
   }
 
-  /// Changes the state, performs pending work, and wakes waiting callers after releasing the lock.
-  private func step(
-    _ change: (inout State, inout Completions) -> Void = { _, _ in },
-    then look: (inout State) -> Void
-  ) {
-    var completions = Completions()
-    state.withLock { state in
-      change(&state, &completions)
-      advance(&state, &completions)
-      look(&state)
-    }
-    for action in completions.actions { action() }
-  }
-
   private func advance(_ state: inout State, _ completions: inout Completions) {
-    guard !state.isClosed else { return }
+    guard !state.callers.isClosed else { return }
     let now = MonotonicClock.now()
     // A time that was given goes on by itself. Right or wrong: it is compared with the platform's.
     if settings.timestamp == nil {
@@ -223,6 +173,7 @@ final class HTTPSCore: ClientCore, Sendable {
       while let event = state.link.pollEvent() {
         handle(event, &state, &completions, at: now)
       }
+      if state.link.isAuthenticated { state.callers.endConnecting(.success(()), &completions) }
       keepToken(&state, at: now)
       hasBegun = startNext(&state, &completions, at: now)
     } while hasBegun
@@ -249,14 +200,12 @@ final class HTTPSCore: ClientCore, Sendable {
     switch event {
     case .authenticated:
       state.hasFailed = false
-      for connecting in state.connecting { completions.finish(connecting, .success(())) }
-      state.connecting.removeAll()
+      state.callers.endConnecting(.success(()), &completions)
       tell(.authenticated, &completions)
     case .authenticationFailed:
       state.hasFailed = true
       let error = DeviceClientError.httpsAuthentication(state.link.failure, state.link.message)
-      for connecting in state.connecting { completions.finish(connecting, .failure(error)) }
-      state.connecting.removeAll()
+      state.callers.endConnecting(.failure(error), &completions)
     case .report: finishReport(&state, &completions, at: now)
     case .wrongClock(let seconds): tell(.wrongClock(seconds: seconds), &completions)
     }
@@ -274,11 +223,11 @@ final class HTTPSCore: ClientCore, Sendable {
     at now: Instant
   ) -> Bool {
     guard state.link.isFree, state.current == nil else { return false }
-    guard let next = state.queue.first else {
-      if !state.connecting.isEmpty { state.link.authenticate(at: now) }
+    guard let next = state.callers.queue.first else {
+      if !state.callers.connecting.isEmpty { state.link.authenticate(at: now) }
       return false
     }
-    state.queue.removeFirst()
+    state.callers.queue.removeFirst()
     guard case .topic(let topic, _) = next.target else {
       completions.finish(next, .failure(DeviceClientError.notOverHTTPS))
       return true
@@ -348,13 +297,6 @@ final class HTTPSCore: ClientCore, Sendable {
       ? DeviceClientError.httpsReport(state.link.failure, state.link.message, receipt)
       : .httpsAuthentication(state.link.failure, state.link.message, retryAfter: ending.retryAfter)
     completions.finish(current.pending, .failure(error))
-  }
-
-  /// Why a call that arrives is refused; `nil` where it is taken.
-  private static func refusal(_ state: inout State, _ id: UInt64) -> (any Error)? {
-    state.expected.remove(id)
-    if state.cancelled.remove(id) != nil { return CancellationError() }
-    return state.isClosed ? DeviceClientError.closed : nil
   }
 }
 

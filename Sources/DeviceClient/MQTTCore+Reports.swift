@@ -95,16 +95,19 @@ extension MQTTCore {
     at now: Instant
   ) -> Bool {
     var hasBegun = false
-    while let next = state.queue.first {
+    while let next = state.callers.queue.first {
       guard case .topic(let topic, _) = next.target else {
-        completions.finish(state.queue.removeFirst(), .failure(DeviceClientError.notOverMQTT))
+        completions.finish(
+          state.callers.queue.removeFirst(),
+          .failure(DeviceClientError.notOverMQTT)
+        )
         continue
       }
       if let resting = Self.resting(state.link) {
-        completions.finish(state.queue.removeFirst(), .failure(resting))
+        completions.finish(state.callers.queue.removeFirst(), .failure(resting))
         continue
       }
-      guard state.link.isFree, state.registering.isEmpty else { break }
+      guard state.link.isFree, state.callers.registering.isEmpty else { break }
       let reply = Self.replyTopic(of: next.target.topicBytes)
       if !reply.isEmpty {
         do throws(SubscriptionError) {
@@ -114,13 +117,13 @@ extension MQTTCore {
           guard state.link.isConnected, state.granted.contains(index) else { break }
         } catch {
           completions.finish(
-            state.queue.removeFirst(),
+            state.callers.queue.removeFirst(),
             .failure(DeviceClientError.subscription(error))
           )
           continue
         }
       }
-      state.queue.removeFirst()
+      state.callers.queue.removeFirst()
       let isConnected = state.link.isConnected
       state.deliveries[next.id] = Delivery(next, reply, isConnected: isConnected, at: now)
       let hasTaken = state.link.begin(
@@ -284,11 +287,11 @@ extension MQTTCore {
   ) {
     guard !isGranted, let filter = state.filters[index] else { return }
     let bytes = Array(filter.utf8)
-    let refused = state.queue.filter { Self.replyTopic(of: $0.target.topicBytes) == bytes }
+    let refused = state.callers.queue.filter { Self.replyTopic(of: $0.target.topicBytes) == bytes }
     for pending in refused {
       completions.finish(pending, .failure(DeviceClientError.subscriptionRefused(filter)))
     }
-    state.queue.removeAll { pending in refused.contains { $0.id == pending.id } }
+    state.callers.queue.removeAll { pending in refused.contains { $0.id == pending.id } }
     if refused.isEmpty { tell(.subscriptionRefused(filter), &completions) }
   }
 }

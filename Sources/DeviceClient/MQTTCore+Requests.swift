@@ -11,7 +11,7 @@ extension MQTTCore {
   /// Notes that somebody takes messages: the device subscribes, and stays connected.
   func openInbox() {
     update { state, completions in
-      guard !state.isClosed else { return }
+      guard !state.callers.isClosed else { return }
       state.inbox.open()
       if !state.inbox.isSubscribed {
         state.inbox.isSubscribed = true
@@ -54,7 +54,7 @@ extension MQTTCore {
   func nextRequest(_ id: UInt64, _ continuation: CheckedContinuation<DeviceRequest?, any Error>) {
     update { state, completions in
       // Cancelled, or closed: the sequence ends.
-      guard Self.refusal(&state, id) == nil else {
+      guard state.callers.refusal(of: id) == nil else {
         return completions.actions.append { continuation.resume(returning: nil) }
       }
       let waiter = RequestWaiter(id: id, continuation: continuation)
@@ -86,7 +86,7 @@ extension MQTTCore {
   ) throws(DeviceRequestError) {
     var failure: DeviceRequestError?
     update { state, _ in
-      guard !state.isClosed else {
+      guard !state.callers.isClosed else {
         failure = .closed
         return
       }

@@ -25,19 +25,12 @@ final class MQTTCore: ClientCore, Sendable {
 
   struct State: ~Copyable {
     var link: Link
-    var isClosed = false
+    var callers = Callers()
     /// Whether the thread has ended.
     var isOver = false
     /// Until when the goodbye may take.
     var goodbyeEnd = Instant(milliseconds: .min)
-    var nextID: UInt64 = 0
-    /// Calls that have an id and have not arrived yet, and those of them that were cancelled.
-    var expected: Set<UInt64> = []
-    var cancelled: Set<UInt64> = []
-    var connecting: [Connecting] = []
-    var registering: [Registering] = []
     var closing: [CheckedContinuation<Void, Never>] = []
-    var queue: [Pending] = []
     /// Reports that the link has, or whose reply is waited for, by their id.
     var deliveries: [UInt64: Delivery] = [:]
     /// Which subscriptions the platform has granted, by the link's index.
@@ -84,8 +77,9 @@ final class MQTTCore: ClientCore, Sendable {
         var isOver = false
         var deadline: Instant?
         var descriptor: Int32 = -1
-        step { state in
-          isOver = state.isClosed && !state.link.isClosing
+        state.change { state, completions in
+          advance(&state, &completions)
+          isOver = state.callers.isClosed && !state.link.isClosing
           deadline = Self.deadline(&state)
           descriptor = state.link.descriptor
         }
@@ -107,8 +101,7 @@ final class MQTTCore: ClientCore, Sendable {
 
   func stop() {
     update { state, completions in
-      guard !state.isClosed else { return }
-      state.isClosed = true
+      guard state.callers.close() else { return }
       state.goodbyeEnd = MonotonicClock.now() + Milliseconds(3_000)
       state.link.close()
       Self.failAll(&state, .closed, &completions)
@@ -128,8 +121,6 @@ final class MQTTCore: ClientCore, Sendable {
   var keepingFailure: StoreError? { nil }
   var registeredClientID: String { state.withLock { $0.registeredClientID } }
 
-  func exportSession() -> [UInt8]? { nil }
-
   /// PUBLISH with quality 1; TCP and TLS are not in it.
   func overhead(of topic: Topic) -> MessageOverhead {
     MessageOverhead(
@@ -137,12 +128,12 @@ final class MQTTCore: ClientCore, Sendable {
     )
   }
 
-  func makeID() -> UInt64 {
-    state.withLock {
-      $0.nextID += 1
-      $0.expected.insert($0.nextID)
-      return $0.nextID
-    }
+  func withCallers<Result>(_ body: (inout Callers) -> Result) -> Result {
+    state.withLock { state in body(&state.callers) }
+  }
+
+  func changeCallers(_ body: (inout Callers, inout Completions) -> Void) {
+    update { state, completions in body(&state.callers, &completions) }
   }
 
   func takeRequestID() -> UInt32 {
@@ -152,31 +143,14 @@ final class MQTTCore: ClientCore, Sendable {
     }
   }
 
-  func connect(_ id: UInt64, _ continuation: CheckedContinuation<Void, any Error>) {
-    let connecting = Connecting(id: id, continuation: continuation)
-    update { state, completions in
-      if let error = Self.refusal(&state, id) {
-        completions.finish(connecting, .failure(error))
-      } else if state.link.isConnected {
-        completions.finish(connecting, .success(()))
-      } else if let resting = Self.resting(state.link) {
-        completions.finish(connecting, .failure(resting))
-      } else {
-        state.connecting.append(connecting)
-      }
-    }
-  }
-
   func register(
     _ id: UInt64,
     _ signMethod: SignMethod,
     _ continuation: CheckedContinuation<[UInt8], any Error>
   ) {
-    let registering = Registering(id: id, signMethod: signMethod, continuation: continuation)
+    let caller = Registering(id: id, signMethod: signMethod, continuation: continuation)
     update { state, completions in
-      if let error = Self.refusal(&state, id) {
-        return completions.finish(registering, .failure(error))
-      }
+      guard state.callers.take(caller, &completions) else { return }
       let instanceID = Array(settings.instanceID.utf8)
       do throws(MQTTRegistrationFailure) {
         try state.link.register(
@@ -185,41 +159,26 @@ final class MQTTCore: ClientCore, Sendable {
           instanceID: instanceID.span,
           at: MonotonicClock.now()
         )
-        state.registering.append(registering)
       } catch {
-        completions.finish(registering, .failure(DeviceClientError.mqttRegistration(error)))
-      }
-    }
-  }
-
-  func publish(_ pending: Pending) {
-    update { state, completions in
-      if let error = Self.refusal(&state, pending.id) {
-        completions.finish(pending, .failure(error))
-      } else {
-        state.queue.append(pending)
+        // One that is under way goes on.
+        let error = DeviceClientError.mqttRegistration(error)
+        state.callers.refuse(caller, error, &completions)
       }
     }
   }
 
   func cancel(_ id: UInt64) {
     update { state, completions in
-      let error = CancellationError()
-      if let index = state.connecting.firstIndex(where: { $0.id == id }) {
-        completions.finish(state.connecting.remove(at: index), .failure(error))
-      } else if let index = state.registering.firstIndex(where: { $0.id == id }) {
-        completions.finish(state.registering.remove(at: index), .failure(error))
-        // The link has no other work then.
-        state.link.interrupt(at: MonotonicClock.now())
-      } else if let index = state.queue.firstIndex(where: { $0.id == id }) {
-        completions.finish(state.queue.remove(at: index), .failure(error))
-      } else if let delivery = state.deliveries.removeValue(forKey: id) {
+      if let delivery = state.deliveries.removeValue(forKey: id) {
         // The link keeps its place until the platform has acknowledged it.
-        completions.finish(delivery.pending, .failure(error))
-      } else if let waiting = state.inbox.cancel(id) {
-        completions.actions.append { waiting.resume(returning: nil) }
-      } else if state.expected.remove(id) != nil {
-        state.cancelled.insert(id)
+        return completions.finish(delivery.pending, .failure(CancellationError()))
+      }
+      if let waiting = state.inbox.cancel(id) {
+        return completions.actions.append { waiting.resume(returning: nil) }
+      }
+      // The link has no other work while it registers.
+      if state.callers.cancel(id, &completions) == .registering {
+        state.link.interrupt(at: MonotonicClock.now())
       }
     }
   }
@@ -228,27 +187,16 @@ final class MQTTCore: ClientCore, Sendable {
 
   /// Changes the state, then performs pending work; the waiting thread learns the new deadline.
   func update(_ change: (inout State, inout Completions) -> Void) {
-    step(change) { _ in }
-    signal.set()
-  }
-
-  /// Changes the state, performs pending work, and wakes waiting callers after releasing the lock.
-  private func step(
-    _ change: (inout State, inout Completions) -> Void = { _, _ in },
-    then look: (inout State) -> Void
-  ) {
-    var completions = Completions()
-    state.withLock { state in
+    state.change { state, completions in
       change(&state, &completions)
       advance(&state, &completions)
-      look(&state)
     }
-    for action in completions.actions { action() }
+    signal.set()
   }
 
   private func advance(_ state: inout State, _ completions: inout Completions) {
     let now = MonotonicClock.now()
-    guard !state.isClosed else {
+    guard !state.callers.isClosed else {
       state.link.handleTimeout(at: now < state.goodbyeEnd ? now : Instant(milliseconds: .max))
       while state.link.pollEvent() != nil {}
       return
@@ -260,6 +208,11 @@ final class MQTTCore: ClientCore, Sendable {
       while let event = state.link.pollEvent() {
         handle(event, &state, &completions, at: now)
       }
+      if state.link.isConnected {
+        state.callers.endConnecting(.success(()), &completions)
+      } else if let resting = Self.resting(state.link) {
+        state.callers.endConnecting(.failure(resting), &completions)
+      }
       expireReplies(&state, &completions, at: now)
       pollRequests(&state, &completions, at: now)
       hasBegun = startNext(&state, &completions, at: now)
@@ -269,7 +222,9 @@ final class MQTTCore: ClientCore, Sendable {
   }
 
   private static func deadline(_ state: inout State) -> Instant? {
-    if state.isClosed { return min(state.goodbyeEnd, state.link.pollTimeout() ?? state.goodbyeEnd) }
+    if state.callers.isClosed {
+      return min(state.goodbyeEnd, state.link.pollTimeout() ?? state.goodbyeEnd)
+    }
     var earliest = state.link.pollTimeout()
     for delivery in state.deliveries.values {
       if let end = delivery.end { earliest = min(earliest ?? end, end) }
@@ -288,16 +243,13 @@ final class MQTTCore: ClientCore, Sendable {
     case .connected(let hasSession):
       if !hasSession { state.granted.removeAll() }
       for id in state.deliveries.keys { state.deliveries[id]?.noteConnection(at: now) }
-      for connecting in state.connecting { completions.finish(connecting, .success(())) }
-      state.connecting.removeAll()
+      state.callers.endConnecting(.success(()), &completions)
       tell(.connected(hasSession: hasSession), &completions)
     case .connectFailed:
       let failure = state.link.failure
       let error = DeviceClientError.connection(failure)
-      for connecting in state.connecting { completions.finish(connecting, .failure(error)) }
-      state.connecting.removeAll()
-      for pending in state.queue { completions.finish(pending, .failure(error)) }
-      state.queue.removeAll()
+      state.callers.endConnecting(.failure(error), &completions)
+      state.callers.failQueue(error, &completions)
       tell(.connectFailed(failure, retryAfter: Self.rest(state.link, at: now)), &completions)
       if failure.isLasting { state.inbox.end(error, &completions) }
     case .disconnected:
@@ -323,12 +275,10 @@ final class MQTTCore: ClientCore, Sendable {
         decoding: clientID.bytes.indices.map { clientID.bytes[$0] },
         as: UTF8.self
       )
-      for registering in state.registering { completions.finish(registering, .success(secret)) }
-      state.registering.removeAll()
+      state.callers.endRegistering(.success(secret), &completions)
     case .registrationFailed:
       let error = DeviceClientError.mqttRegistration(state.link.registrationFailure)
-      for registering in state.registering { completions.finish(registering, .failure(error)) }
-      state.registering.removeAll()
+      state.callers.endRegistering(.failure(error), &completions)
     case .dropped(let reason): tell(.dropped(reason), &completions)
     }
   }
@@ -351,28 +301,16 @@ final class MQTTCore: ClientCore, Sendable {
     max(link.rest.until, now) - now
   }
 
-  /// Why a call that arrives is refused; `nil` where it is taken.
-  static func refusal(_ state: inout State, _ id: UInt64) -> (any Error)? {
-    state.expected.remove(id)
-    if state.cancelled.remove(id) != nil { return CancellationError() }
-    return state.isClosed ? DeviceClientError.closed : nil
-  }
-
   private static func failAll(
     _ state: inout State,
     _ error: DeviceClientError,
     _ completions: inout Completions
   ) {
-    for connecting in state.connecting { completions.finish(connecting, .failure(error)) }
-    for registering in state.registering { completions.finish(registering, .failure(error)) }
-    for pending in state.queue { completions.finish(pending, .failure(error)) }
+    state.callers.fail(error, &completions)
     for delivery in state.deliveries.values {
       completions.finish(delivery.pending, .failure(error))
     }
     state.inbox.end(nil, &completions)
-    state.connecting.removeAll()
-    state.registering.removeAll()
-    state.queue.removeAll()
     state.deliveries.removeAll()
   }
 }
@@ -380,7 +318,7 @@ final class MQTTCore: ClientCore, Sendable {
 extension MQTTCore.State {
   /// Whether somebody waits for something that only a connection brings.
   var needsConnection: Bool {
-    !connecting.isEmpty || !queue.isEmpty || !deliveries.isEmpty || inbox.isOpen
+    !callers.connecting.isEmpty || !callers.queue.isEmpty || !deliveries.isEmpty || inbox.isOpen
   }
 }
 

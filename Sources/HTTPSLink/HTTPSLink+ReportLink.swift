@@ -19,16 +19,6 @@ extension HTTPSLink: ReportLink where Layer: ~Copyable {
   /// Whether the platform has given the device a token, and has not refused it since.
   public var isAuthenticated: Bool { !token.isEmpty }
 
-  /// Begins to deliver a report without an id.
-  public mutating func begin(
-    topic: Span<UInt8>,
-    payload: Span<UInt8>,
-    format: UInt16,
-    at now: Instant
-  ) -> Bool {
-    begin(id: 0, topic: topic, payload: payload, format: format, at: now)
-  }
-
   /// Begins to deliver a report: it authenticates first where it must.
   ///
   /// HTTPS says nothing of a payload's format: each is `application/octet-stream` (device guide 3.8).
@@ -166,8 +156,7 @@ extension HTTPSLink: ReportLink where Layer: ~Copyable {
 
   /// `delay` with a random half added.
   public mutating func spread(_ delay: Milliseconds) -> Milliseconds {
-    let half = Int64(randomness.nextUInt32() >> 1) * (delay.count / 2) / Int64(Int32.max)
-    return delay + Milliseconds(half)
+    delay.spread(by: randomness.nextUInt32())
   }
 
   // MARK: - State that outlives the process

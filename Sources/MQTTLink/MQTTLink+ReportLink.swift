@@ -32,16 +32,6 @@ extension MQTTLink: ReportLink where Layer: ~Copyable {
   /// Whether the platform has accepted the device, and the connection stands.
   public var isAuthenticated: Bool { isConnected }
 
-  /// Begins to deliver a report without an id.
-  public mutating func begin(
-    topic: Span<UInt8>,
-    payload: Span<UInt8>,
-    format: UInt16,
-    at now: Instant
-  ) -> Bool {
-    begin(id: 0, topic: topic, payload: payload, format: format, at: now)
-  }
-
   /// Begins to deliver a report: it connects first where it must, and ends at once where it must not.
   ///
   /// MQTT says nothing of a payload's format; the topic tells the platform.
@@ -141,8 +131,7 @@ extension MQTTLink: ReportLink where Layer: ~Copyable {
 
   /// `delay` with a random half added.
   public mutating func spread(_ delay: Milliseconds) -> Milliseconds {
-    let half = Int64(randomness.nextUInt32() >> 1) * (delay.count / 2) / Int64(Int32.max)
-    return delay + Milliseconds(half)
+    delay.spread(by: randomness.nextUInt32())
   }
 
   /// Nothing: a connection leaves nothing that the next one could use.

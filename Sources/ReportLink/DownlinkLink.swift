@@ -54,11 +54,23 @@ public enum MessageQuality: Sendable {
 /// A link whose traffic is seen as one file descriptor.
 ///
 /// When it is readable, or `pollTimeout` has come, `handleTimeout` says what time it is; then `pollLinkEvent` until it
-/// gives `nil`.
+/// gives `nil`. It keeps the id of each report.
 public protocol DescriptorLink: ReportLink, ~Copyable {
   /// What is readable while there is something to take in; -1 where nothing can be.
   var descriptor: Int32 { get }
 
   /// Whether an end that was asked for, by `close`, is not over yet.
   var isClosing: Bool { get }
+}
+
+extension DescriptorLink where Self: ~Copyable {
+  /// Begins to deliver a report without an id: under 0.
+  public mutating func begin(
+    topic: Span<UInt8>,
+    payload: Span<UInt8>,
+    format: UInt16,
+    at now: Instant
+  ) -> Bool {
+    begin(id: 0, topic: topic, payload: payload, format: format, at: now)
+  }
 }

@@ -131,6 +131,13 @@ extension ReportLink where Self: ~Copyable {
   }
 }
 
+extension Milliseconds {
+  /// The delay and up to half of it more, by a random number.
+  package func spread(by random: UInt32) -> Milliseconds {
+    self + Milliseconds(Int64(random >> 1) * (count / 2) / Int64(Int32.max))
+  }
+}
+
 /// What happened on a link.
 public enum LinkEvent: Sendable {
   /// The platform accepted the device.

@@ -23,96 +23,82 @@ struct AssumptionOptions: ParsableArguments {
   }
 
   /// The decisions of MQTT that hold.
-  func brokerAssumptions() -> BrokerAssumptions {
-    var assumptions = BrokerAssumptions()
-    for text in assume {
-      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.count == 2, let known = BrokerAssumption.named(String(parts[0])) else { continue }
-      _ = known.set(String(parts[1]), in: &assumptions)
-    }
-    return assumptions
-  }
+  func brokerAssumptions() -> BrokerAssumptions { decided() }
 
   /// The decisions of HTTPS that hold.
-  func webAssumptions() -> WebAssumptions {
-    var assumptions = WebAssumptions()
-    for text in assume {
-      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.count == 2, let known = WebAssumption.named(String(parts[0])) else { continue }
-      _ = known.set(String(parts[1]), in: &assumptions)
-    }
-    return assumptions
-  }
+  func webAssumptions() -> WebAssumptions { decided() }
 
   /// The first of them that decides something of HTTPS; `nil` where none does.
-  var ofWeb: String? {
-    assume.first { WebAssumption.named(String($0.prefix { $0 != "=" })) != nil }
-  }
+  var ofWeb: String? { assume.first { WebAssumption.named(Self.parts($0).name) != nil } }
 
   /// The first of them that decides something of MQTT; `nil` where none does.
-  var ofBroker: String? {
-    assume.first { BrokerAssumption.named(String($0.prefix { $0 != "=" })) != nil }
-  }
+  var ofBroker: String? { assume.first { BrokerAssumption.named(Self.parts($0).name) != nil } }
 
-  /// The decisions that hold.
+  /// The decisions of CoAP and of the platform behind all fronts that hold; throws for one of any front that is not
+  /// well given.
   func assumptions() throws -> SimulatorAssumptions {
-    var assumptions = SimulatorAssumptions()
     var names: Set<String> = []
     for text in assume {
-      let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
-      guard parts.count == 2 else { throw ValidationError("--assume takes NAME=VALUE, or list") }
-      let (name, value) = (String(parts[0]), String(parts[1]))
-      if let known = BrokerAssumption.named(name) {
-        var others = BrokerAssumptions()
-        try check(name, known.choices, value, known.set(value, in: &others), &names)
-        continue
+      let (name, value) = Self.parts(text)
+      guard let value else { throw ValidationError("--assume takes NAME=VALUE, or list") }
+      guard
+        let check = Self.check(SimulatorAssumptions.self, name, value)
+          ?? Self.check(BrokerAssumptions.self, name, value)
+          ?? Self.check(WebAssumptions.self, name, value)
+      else {
+        throw ValidationError("--assume does not know \(name): --assume list prints the names")
       }
-      if let known = WebAssumption.named(name) {
-        var others = WebAssumptions()
-        try check(name, known.choices, value, known.set(value, in: &others), &names)
-        continue
+      guard names.insert(name).inserted else {
+        throw ValidationError("--assume is given twice for \(name): give it once")
       }
-      guard let assumption = Assumption.named(String(parts[0])) else {
-        throw ValidationError(
-          "--assume does not know \(parts[0]): --assume list prints the names"
-        )
-      }
-      guard names.insert(assumption.name).inserted else {
-        throw ValidationError("--assume is given twice for \(assumption.name): give it once")
-      }
-      guard assumption.set(String(parts[1]), in: &assumptions) else {
-        throw ValidationError(
-          "--assume \(assumption.name) is \(assumption.choices); not \(parts[1])"
-        )
+      guard check.isGood else {
+        throw ValidationError("--assume \(name) is \(check.choices); not \(value)")
       }
     }
-    return assumptions
+    return decided()
   }
 
-  private func check(
+  /// The decisions of one front.
+  private func decided<Settings: AssumedSettings>() -> Settings {
+    var settings = Settings()
+    for text in assume {
+      let (name, value) = Self.parts(text)
+      guard let value, let known = NamedAssumption<Settings>.named(name) else { continue }
+      _ = known.set(value, in: &settings)
+    }
+    return settings
+  }
+
+  /// Whether a decision can have that value, and which it can have; `nil` where the front does not know it.
+  private static func check<Settings: AssumedSettings>(
+    _: Settings.Type,
     _ name: String,
-    _ choices: String,
-    _ value: String,
-    _ isGood: Bool,
-    _ names: inout Set<String>
-  ) throws {
-    guard names.insert(name).inserted else {
-      throw ValidationError("--assume is given twice for \(name): give it once")
-    }
-    guard isGood else {
-      throw ValidationError("--assume \(name) is \(choices); not \(value)")
-    }
+    _ value: String
+  ) -> (isGood: Bool, choices: String)? {
+    guard let known = NamedAssumption<Settings>.named(name) else { return nil }
+    var settings = Settings()
+    return (known.set(value, in: &settings), known.choices)
+  }
+
+  /// The name and, behind the first `=`, the value.
+  private static func parts(_ text: String) -> (name: String, value: String?) {
+    let parts = text.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+    return (String(parts[0]), parts.count == 2 ? String(parts[1]) : nil)
   }
 
   /// All names, each with its values, the default first.
   private static var list: String {
     let all =
-      Assumption.all.map { ($0.name, $0.choices, $0.summary) }
-      + BrokerAssumption.all.map { ($0.name, $0.choices, $0.summary) }
-      + WebAssumption.all.map { ($0.name, $0.choices, $0.summary) }
+      lines(SimulatorAssumptions.self) + lines(BrokerAssumptions.self) + lines(WebAssumptions.self)
     let width = (all.map(\.0.count).max() ?? 0) + 2
     return all.map { name, choices, summary in
       name + String(repeating: " ", count: width - name.count) + choices + "\n    " + summary
     }.joined(separator: "\n")
+  }
+
+  private static func lines<Settings: AssumedSettings>(
+    _: Settings.Type
+  ) -> [(String, String, String)] {
+    NamedAssumption<Settings>.all.map { ($0.name, $0.choices, $0.summary) }
   }
 }

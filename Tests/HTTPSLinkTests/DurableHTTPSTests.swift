@@ -1,7 +1,7 @@
 import ConstrainedCore
 import DeviceDriver
-import DeviceStore
 import DurableReports
+import DurableWorld
 import Foundation
 import HTTPSChannel
 import HTTPSLayer
@@ -13,12 +13,13 @@ import ReportLink
 import SystemClocks
 import Testing
 
-/// A durable device over HTTPS, with a server of the tests as its platform.
-private final class DurableDevice {
-  var driver: DescriptorDriver<HTTPSLink<HTTPSChannel, SystemRandom>>
+private typealias Device = DurableDevice<HTTPSLink<HTTPSChannel, SystemRandom>>
 
-  init(_ peer: HTTPSPeer, in folder: URL, clientID: String = "12345") throws {
-    let (host, path) = (Array("127.0.0.1".utf8), Array(folder.path.utf8))
+extension DurableDevice where Link == HTTPSLink<HTTPSChannel, SystemRandom> {
+  /// A durable device over HTTPS, with a server of the tests as its platform.
+  fileprivate convenience init(_ peer: HTTPSPeer, in folder: URL, clientID: String = "12345") throws
+  {
+    let host = Array("127.0.0.1".utf8)
     let authorities = peer.authorities
     let channel = try HTTPSChannel(
       HTTPSChannelSettings(host: host.span, port: peer.port),
@@ -35,59 +36,30 @@ private final class DurableDevice {
       layer: channel,
       randomness: SystemRandom()
     )
-    var durable = DurableSettings()
-    durable.retry = Milliseconds(20)
-    durable.retryLimit = Milliseconds(200)
-    let reports = try DurableReports(
-      link: link,
-      settings: durable,
-      directory: StateDirectory(path: path.span),
-      fingerprint: FixedBytes<32>(),
-      now: TimeStamp(boot: 1, instant: MonotonicClock.now(), date: 0)
-    )
-    driver = DescriptorDriver(reports: reports)
-  }
-
-  func accept(_ payload: String, to name: String) throws -> UInt64 {
-    let (name, bytes) = (Array("/pk/device/user/\(name)".utf8), Array(payload.utf8))
-    let topic = try Topic(name.span)
-    return try driver.reports.accept(
-      topic: topic,
-      payload: bytes.span,
-      at: MonotonicClock.now(),
-      date: 0
-    )
+    try self.init(link, in: folder)
   }
 
   /// Drives it until nothing waits; what was delivered and refused.
   ///
   /// `nil` after so many seconds.
-  func drive(within seconds: Int64 = 60) -> (delivered: [UInt64], rejected: [UInt64])? {
+  fileprivate func drive(
+    within seconds: Int64 = 60
+  ) -> (delivered: [UInt64], rejected: [UInt64])? {
     var (delivered, rejected): ([UInt64], [UInt64]) = ([], [])
-    let end = MonotonicClock.now() + Milliseconds(seconds * 1_000)
-    while MonotonicClock.now() < end {
-      while let event = driver.pollEvent(at: MonotonicClock.now(), date: 0) {
-        switch event {
-        case .delivered(let id): delivered.append(id)
-        case .rejected(let id): rejected.append(id)
-        default: continue
-        }
+    let isDone = drive(within: seconds, untilEmpty: true) { event in
+      switch event {
+      case .delivered(let id): delivered.append(id)
+      case .rejected(let id): rejected.append(id)
+      default: break
       }
-      if driver.reports.isDone { return (delivered, rejected) }
-      driver.wait(until: end)
+      return false
     }
-    return nil
+    return isDone ? (delivered, rejected) : nil
   }
 }
 
 @Suite("A durable device over HTTPS, with a TLS server as its platform")
 struct DurableHTTPSTests {
-  private func folder() throws -> URL {
-    let url = URL.temporaryDirectory.appending(path: "nbiot-https-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    return url
-  }
-
   /// Each of these fails the first time that it is asked for, each in its way.
   private static let ways = [
     "never-once", "dead-once", "cut-once", "garbage-once", "text-once", "none-once",
@@ -98,81 +70,81 @@ struct DurableHTTPSTests {
 
   @Test
   func `each report arrives whatever the server does, and none is delivered twice`() throws {
-    let folder = try folder()
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let peer = try HTTPSPeer()
-    let device = try DurableDevice(peer, in: folder)
-    var accepted: [UInt64: String] = [:]
-    for (number, way) in Self.ways.enumerated() {
-      accepted[try device.accept("{\"n\":\(number)}", to: way)] = "{\"n\":\(number)}"
+    try withFolder { folder in
+      let peer = try HTTPSPeer()
+      let device = try Device(peer, in: folder)
+      var accepted: [UInt64: String] = [:]
+      for (number, way) in Self.ways.enumerated() {
+        accepted[try device.accept("{\"n\":\(number)}", to: way)] = "{\"n\":\(number)}"
+      }
+      let (delivered, rejected) = try #require(device.drive())
+      #expect(rejected.isEmpty)
+      #expect(delivered.count == accepted.count)
+      #expect(Set(delivered) == Set(accepted.keys))
+      let requests = try peer.requests()
+      for text in accepted.values {
+        #expect(requests.contains { $0.text == text })
+      }
+      // No token in a path, and none but in its field.
+      #expect(requests.allSatisfy { !$0.path.contains("token") })
+      // One authentication to begin with, and one for each token that was refused.
+      #expect(requests.filter { $0.path == "/auth" }.count == 3)
     }
-    let (delivered, rejected) = try #require(device.drive())
-    #expect(rejected.isEmpty)
-    #expect(delivered.count == accepted.count)
-    #expect(Set(delivered) == Set(accepted.keys))
-    let requests = try peer.requests()
-    for text in accepted.values {
-      #expect(requests.contains { $0.text == text })
-    }
-    // No token in a path, and none but in its field.
-    #expect(requests.allSatisfy { !$0.path.contains("token") })
-    // One authentication to begin with, and one for each token that was refused.
-    #expect(requests.filter { $0.path == "/auth" }.count == 3)
   }
 
   @Test(.timeLimit(.minutes(5)))
   func `a thousand reports arrive through a server that fails a tenth of the requests`() throws {
-    let folder = try folder()
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let peer = try HTTPSPeer()
-    let device = try DurableDevice(peer, in: folder)
-    var accepted: Set<UInt64> = []
-    var delivered: [UInt64] = []
-    for start in stride(from: 0, to: 1_000, by: 100) {
-      for number in start..<start + 100 {
-        accepted.insert(try device.accept("{\"n\":\(number)}", to: "tenth"))
+    try withFolder { folder in
+      let peer = try HTTPSPeer()
+      let device = try Device(peer, in: folder)
+      var accepted: Set<UInt64> = []
+      var delivered: [UInt64] = []
+      for start in stride(from: 0, to: 1_000, by: 100) {
+        for number in start..<start + 100 {
+          accepted.insert(try device.accept("{\"n\":\(number)}", to: "tenth"))
+        }
+        let (some, rejected) = try #require(device.drive(within: 200))
+        #expect(rejected.isEmpty)
+        delivered += some
       }
-      let (some, rejected) = try #require(device.drive(within: 200))
-      #expect(rejected.isEmpty)
-      delivered += some
+      #expect(delivered.count == 1_000 && Set(delivered) == accepted)
+      let seen = try peer.requests()
+      #expect(Set(seen.map(\.text)).isSuperset(of: (0..<1_000).map { "{\"n\":\($0)}" }))
+      // Each failure costs one more request, and a refused token two.
+      #expect(seen.count < 1_200)
     }
-    #expect(delivered.count == 1_000 && Set(delivered) == accepted)
-    let seen = try peer.requests()
-    #expect(Set(seen.map(\.text)).isSuperset(of: (0..<1_000).map { "{\"n\":\($0)}" }))
-    // Each failure costs one more request, and a refused token two.
-    #expect(seen.count < 1_200)
   }
 
   @Test
   func `the token is kept over a restart, and what is refused for good is told`() throws {
-    let folder = try folder()
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let peer = try HTTPSPeer()
-    do {
-      let device = try DurableDevice(peer, in: folder)
-      _ = try device.accept("{}", to: "good")
-      _ = try #require(device.drive())
-      device.driver.close()
+    try withFolder { folder in
+      let peer = try HTTPSPeer()
+      do {
+        let device = try Device(peer, in: folder)
+        _ = try device.accept("{}", to: "good")
+        _ = try #require(device.drive())
+        device.driver.close()
+      }
+      let device = try Device(peer, in: folder)
+      let refused = try [
+        device.accept("{}", to: "code-10001"), device.accept("{}", to: "status-404"),
+      ]
+      let (delivered, rejected) = try #require(device.drive())
+      #expect(delivered.isEmpty)
+      #expect(rejected == refused)
+      #expect(try peer.requests().filter { $0.path == "/auth" }.count == 1)
     }
-    let device = try DurableDevice(peer, in: folder)
-    let refused = try [
-      device.accept("{}", to: "code-10001"), device.accept("{}", to: "status-404"),
-    ]
-    let (delivered, rejected) = try #require(device.drive())
-    #expect(delivered.isEmpty)
-    #expect(rejected == refused)
-    #expect(try peer.requests().filter { $0.path == "/auth" }.count == 1)
   }
 
   @Test(arguments: ["no-token-once", "text-once", "dead-once", "code-10000-once", "drip-once"])
   func `an authentication that fails is made again`(clientID: String) throws {
-    let folder = try folder()
-    defer { try? FileManager.default.removeItem(at: folder) }
-    let peer = try HTTPSPeer()
-    let device = try DurableDevice(peer, in: folder, clientID: clientID)
-    let id = try device.accept("{}", to: "good")
-    let (delivered, _) = try #require(device.drive())
-    #expect(delivered == [id])
-    #expect(try peer.requests().map(\.path) == ["/auth", "/auth", "/topic/pk/device/user/good"])
+    try withFolder { folder in
+      let peer = try HTTPSPeer()
+      let device = try Device(peer, in: folder, clientID: clientID)
+      let id = try device.accept("{}", to: "good")
+      let (delivered, _) = try #require(device.drive())
+      #expect(delivered == [id])
+      #expect(try peer.requests().map(\.path) == ["/auth", "/auth", "/topic/pk/device/user/good"])
+    }
   }
 }

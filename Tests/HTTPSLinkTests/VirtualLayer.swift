@@ -1,4 +1,5 @@
 import ConstrainedCore
+import DurableWorld
 import HTTPSLayer
 import HTTPSLink
 import OpenSSLSupport
@@ -121,14 +122,6 @@ struct VirtualLayer: ~Copyable, HTTPSLayer {
 }
 
 func text(_ bytes: Span<UInt8>) -> String { String(decoding: array(bytes), as: UTF8.self) }
-
-/// A secret, which must be one.
-func makeSecret(_ bytes: [UInt8]) -> SecretBytes {
-  guard let secret = SecretBytes(copying: bytes.span) else {
-    preconditionFailure("a test's secret has 1 to 128 bytes")
-  }
-  return secret
-}
 
 /// A link on a virtual clock.
 final class World {

@@ -1,4 +1,5 @@
 import ConstrainedCore
+import DurableWorld
 import MQTTLayer
 import MQTTLink
 import OpenSSLSupport
@@ -114,14 +115,6 @@ struct VirtualLayer: ~Copyable, MQTTLayer {
 }
 
 func text(_ bytes: Span<UInt8>) -> String { String(decoding: array(bytes), as: UTF8.self) }
-
-/// A secret, which must be one.
-func makeSecret(_ bytes: [UInt8]) -> SecretBytes {
-  guard let secret = SecretBytes(copying: bytes.span) else {
-    preconditionFailure("a test's secret has 1 to 128 bytes")
-  }
-  return secret
-}
 
 typealias Link = MQTTLink<VirtualLayer, SeededRandom>
 

@@ -1,4 +1,5 @@
 import PlatformBroker
+import PlatformCore
 import TestSupport
 import Testing
 

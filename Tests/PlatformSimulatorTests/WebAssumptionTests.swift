@@ -1,3 +1,4 @@
+import PlatformCore
 import PlatformWebServer
 import TestSupport
 import Testing

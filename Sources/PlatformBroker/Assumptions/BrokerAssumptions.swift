@@ -1,8 +1,10 @@
+public import PlatformCore
+
 /// What the simulated platform does over MQTT where only the cloud could tell; `BrokerAssumption.all` describes each.
 ///
 /// Unverified: each of them. The device guide names CONNACK 2, 4 and 5 for a wrong id, sign and permission (3.2),
 /// and no more.
-public struct BrokerAssumptions: Equatable, Sendable {
+public struct BrokerAssumptions: AssumedSettings {
   // MARK: Codes of a CONNACK
 
   /// For a client id, or a user name, that is not as the guide has it.
@@ -41,79 +43,61 @@ public struct BrokerAssumptions: Equatable, Sendable {
   public init() {}
 }
 
-/// One of them by its name, for a command line and its documentation.
-public struct BrokerAssumption {
-  /// Its name.
-  public let name: String
-  /// Its values, the default first.
-  public let choices: String
-  /// What it decides, in a few words.
-  public let summary: String
-  private let read: (BrokerAssumptions) -> String
-  private let write: (inout BrokerAssumptions, String) -> Bool
+/// One of them by its name.
+public typealias BrokerAssumption = NamedAssumption<BrokerAssumptions>
 
-  /// The value in force.
-  public func value(in assumptions: BrokerAssumptions) -> String { read(assumptions) }
-
-  /// Decides otherwise; `false` for a value that it cannot have.
-  public func set(_ value: String, in assumptions: inout BrokerAssumptions) -> Bool {
-    write(&assumptions, value)
-  }
-
-  /// The decision of that name.
-  public static func named(_ name: String) -> BrokerAssumption? { all.first { $0.name == name } }
-
+extension BrokerAssumptions {
   /// All of them.
-  public static var all: [BrokerAssumption] {
+  public static var decisions: [BrokerAssumption] {
     [
-      code("mqtt-bad-id", \.badIdentifier, "a client id or user name of another form"),
-      code("mqtt-bad-sign", \.badSign, "a sign that does not fit the secret"),
-      code("mqtt-unknown-device", \.unknownDevice, "a device that is not known"),
-      code("mqtt-disabled-device", \.disabledDevice, "a device that is disabled"),
-      code("mqtt-securemode", \.securityMode, "a securemode that is another transport's"),
-      code("mqtt-keep-alive", \.keepAlive, "a keep-alive that is not 30 to 1,200 s"),
-      code("mqtt-will", \.will, "a will"),
-      code(
+      .code("mqtt-bad-id", \.badIdentifier, "a client id or user name of another form"),
+      .code("mqtt-bad-sign", \.badSign, "a sign that does not fit the secret"),
+      .code("mqtt-unknown-device", \.unknownDevice, "a device that is not known"),
+      .code("mqtt-disabled-device", \.disabledDevice, "a device that is disabled"),
+      .code("mqtt-securemode", \.securityMode, "a securemode that is another transport's"),
+      .code("mqtt-keep-alive", \.keepAlive, "a keep-alive that is not 30 to 1,200 s"),
+      .code("mqtt-will", \.will, "a will"),
+      .code(
         "mqtt-registration-refused",
         \.registrationRefused,
         "registration of an active or unknown device"
       ),
-      either(
+      .either(
         "mqtt-refused-publish",
         \.closesAfterRefusal,
         "closed",
         "acknowledged",
         "a PUBLISH that is refused, by its topic or size: a PUBACK, or the connection's end"
       ),
-      either(
+      .either(
         "mqtt-wildcards",
         \.takesWildcards,
         "taken",
         "refused",
         "wildcards in a topic filter, behind the device's names"
       ),
-      either(
+      .either(
         "mqtt-kick-notice",
         \.givesNotice,
         "sent",
         "absent",
         "/ext/notify before a device with ext=3 is thrown out"
       ),
-      either(
+      .either(
         "mqtt-regnwl",
         \.servesUnlisted,
         "served",
         "refused",
         "registration of devices that no product lists"
       ),
-      either(
+      .either(
         "mqtt-firmware",
         \.offersToUnknownVersion,
         "always",
         "informed",
         "a firmware is pushed once the device listens, or once it has reported another version"
       ),
-      either(
+      .either(
         "mqtt-downlink-qos",
         \.deliversOnce,
         "1",
@@ -122,45 +106,15 @@ public struct BrokerAssumption {
       ),
     ]
   }
+}
 
-  private static func code(
+extension BrokerAssumption {
+  /// A decision about the number of a CONNACK.
+  fileprivate static func code(
     _ name: String,
     _ path: WritableKeyPath<BrokerAssumptions, UInt8>,
     _ summary: String
   ) -> BrokerAssumption {
-    BrokerAssumption(
-      name: name,
-      choices: "\(BrokerAssumptions()[keyPath: path]), another CONNACK of 1 to 5",
-      summary: summary,
-      read: { "\($0[keyPath: path])" },
-      write: { assumptions, text in
-        guard let code = UInt8(text), (1...5).contains(code), text == "\(code)" else {
-          return false
-        }
-        assumptions[keyPath: path] = code
-        return true
-      }
-    )
-  }
-
-  private static func either(
-    _ name: String,
-    _ path: WritableKeyPath<BrokerAssumptions, Bool>,
-    _ yes: String,
-    _ no: String,
-    _ summary: String
-  ) -> BrokerAssumption {
-    let isYes = BrokerAssumptions()[keyPath: path]
-    return BrokerAssumption(
-      name: name,
-      choices: isYes ? "\(yes), \(no)" : "\(no), \(yes)",
-      summary: summary,
-      read: { $0[keyPath: path] ? yes : no },
-      write: { assumptions, text in
-        guard text == yes || text == no else { return false }
-        assumptions[keyPath: path] = text == yes
-        return true
-      }
-    )
+    code(name, path, summary, in: 1...5, others: "another CONNACK of 1 to 5")
   }
 }

@@ -1,10 +1,14 @@
-internal import PlatformCore
+public import PlatformCore
+
+extension SimulatorAssumptions {
+  /// All assumptions: CoAP codes, Alink codes, rules and formats.
+  public static var decisions: [Assumption] {
+    Assumption.codes + Assumption.replies + Assumption.rules + Assumption.forms
+  }
+}
 
 extension Assumption {
-  /// All assumptions: CoAP codes, Alink codes, rules and formats.
-  public static var all: [Assumption] { codes + replies + rules + forms }
-
-  private static var codes: [Assumption] {
+  fileprivate static var codes: [Assumption] {
     [
       code("unknown-device", \.unknownDevice, "/auth of an unknown device"),
       code("bad-sign", \.badSign, "/auth with a sign that does not match the secret"),
@@ -48,7 +52,7 @@ extension Assumption {
     ]
   }
 
-  private static var replies: [Assumption] {
+  fileprivate static var replies: [Assumption] {
     [
       reply(
         "letters-in-id",
@@ -82,7 +86,7 @@ extension Assumption {
     ]
   }
 
-  private static var rules: [Assumption] {
+  fileprivate static var rules: [Assumption] {
     [
       either(
         "second-auth",
@@ -165,7 +169,7 @@ extension Assumption {
     ]
   }
 
-  private static var forms: [Assumption] {
+  fileprivate static var forms: [Assumption] {
     [
       messageID,
       either(

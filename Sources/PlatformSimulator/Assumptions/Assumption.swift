@@ -1,23 +1,10 @@
 internal import CoAPMessage
-internal import PlatformCore
+public import PlatformCore
 
 /// A decision of `SimulatorAssumptions` under its name, for a command line and its documentation.
-public struct Assumption {
-  /// The decision's name, such as `unknown-device`.
-  public let name: String
-  /// The possible values, the default first.
-  public let choices: String
-  /// The decision in a few words.
-  public let summary: String
-  private let read: (SimulatorAssumptions) -> String
-  private let write: (inout SimulatorAssumptions, String) -> Bool
+public typealias Assumption = NamedAssumption<SimulatorAssumptions>
 
-  /// The current value.
-  public func value(in assumptions: SimulatorAssumptions) -> String { read(assumptions) }
-
-  /// The default value.
-  public var standard: String { read(SimulatorAssumptions()) }
-
+extension Assumption {
   /// The only mode in which the decision applies; `nil` for both.
   public var protection: SimulatorConfiguration.Protection? {
     switch name {
@@ -28,14 +15,6 @@ public struct Assumption {
     default: nil
     }
   }
-
-  /// Sets the value; returns `false` if it is not allowed.
-  public func set(_ value: String, in assumptions: inout SimulatorAssumptions) -> Bool {
-    write(&assumptions, value)
-  }
-
-  /// The decision with that name; `nil` if there is none.
-  public static func named(_ name: String) -> Assumption? { all.first { $0.name == name } }
 
   /// A decision about a CoAP code in one of `classes`.
   static func code(
@@ -120,28 +99,6 @@ public struct Assumption {
         let code = ReplyCode(refusal: text)
         guard code != nil || text == word else { return false }
         assumptions[keyPath: path] = code
-        return true
-      }
-    )
-  }
-
-  /// A decision between two words, the first for `true`.
-  static func either(
-    _ name: String,
-    _ path: WritableKeyPath<SimulatorAssumptions, Bool>,
-    _ yes: String,
-    _ no: String,
-    _ summary: String
-  ) -> Assumption {
-    let isYes = SimulatorAssumptions()[keyPath: path]
-    return Assumption(
-      name: name,
-      choices: isYes ? "\(yes), \(no)" : "\(no), \(yes)",
-      summary: summary,
-      read: { $0[keyPath: path] ? yes : no },
-      write: { assumptions, text in
-        guard text == yes || text == no else { return false }
-        assumptions[keyPath: path] = text == yes
         return true
       }
     )

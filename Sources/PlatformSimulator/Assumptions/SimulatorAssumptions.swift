@@ -6,7 +6,7 @@ public import PlatformCore
 ///
 /// Unverified: each of them. The defaults follow the device guide as closely as possible; failing
 /// that, they are values that the platform's own SDKs can handle.
-public struct SimulatorAssumptions: Equatable, Sendable {
+public struct SimulatorAssumptions: AssumedSettings {
   /// The assumptions that apply to all protocols.
   public var platform = PlatformAssumptions()
 
