@@ -89,6 +89,10 @@ let package = Package(
     // program. A device's is made by packaging/build-agent.sh.
     .library(name: "nbiot-device-mqtt", type: .static, targets: ["MQTTDeviceLibrary"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
+    .library(
+      name: "GatewayConfiguration",
+      targets: ["GatewayConfiguration", "PlatformCredentials", "PayloadCoding", "ConstrainedCore"]
+    ),
     .library(name: "HTTPSTransfer", targets: ["HTTPSTransfer"]),
     .executable(name: "nbiot", targets: ["nbiot"]),
     .executable(name: "nbiot-demo", targets: ["nbiot-demo"]),
@@ -331,6 +335,12 @@ let package = Package(
       dependencies: ["ConstrainedCore", "PayloadCoding", "CBORPayload"],
       swiftSettings: strict
     ),
+    // The file that says how a gateway reaches its sub-devices.
+    .target(
+      name: "GatewayConfiguration",
+      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform", "PlatformCredentials"],
+      swiftSettings: strict
+    ),
     .target(
       name: "HTTPSTransfer",
       dependencies: [
@@ -374,7 +384,7 @@ let package = Package(
         "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "SecurityLayer", "DTLSSecurity",
         "CBORPayload",
         "PacketCapture", "Inspection",
-        "HTTPSTransfer", "Agent", "MQTTAgent",
+        "HTTPSTransfer", "GatewayConfiguration", "Agent", "MQTTAgent",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ],
@@ -664,6 +674,14 @@ let package = Package(
     .testTarget(
       name: "PayloadValuesTests",
       dependencies: ["CBORPayload", "PayloadCoding", "PayloadValues", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "GatewayConfigurationTests",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "PlatformCredentials", "GatewayConfiguration",
+        "TestSupport",
+      ],
       swiftSettings: strict
     ),
     .testTarget(

@@ -58,7 +58,8 @@ struct Nbiot: AsyncParsableCommand {
       PushCommand.self,
       BrokerCommand.self, CallCommand.self,
       PullCommand.self, DoctorCommand.self, InspectCommand.self,
-      RegisterCommand.self, OTACommand.self, SignCommand.self, OPCUACommand.self,
+      RegisterCommand.self, OTACommand.self, GatewayCommand.self, SignCommand.self,
+      OPCUACommand.self,
     ]
   )
 

@@ -12,12 +12,17 @@ enum PrivateFile {
   static func read(_ path: String) throws -> [UInt8] { try readWithStatus(path).bytes }
 
   /// The contents of the file, with its status at that moment.
-  static func readWithStatus(_ path: String) throws -> (bytes: [UInt8], status: stat) {
+  static func readWithStatus(
+    _ path: String,
+    limit: Int = limit
+  ) throws -> (bytes: [UInt8], status: stat) {
     let (descriptor, status) = try open(path)
     let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
     do {
       let data = try handle.read(upToCount: limit + 1) ?? Data()
-      guard data.count <= limit else { throw Complaint("the file \(path) is over 1 MiB long") }
+      guard data.count <= limit else {
+        throw Complaint("the file \(path) is over \(limit >> 20) MiB long")
+      }
       return (Array(data), status)
     } catch let complaint as Complaint {
       throw complaint

@@ -116,6 +116,11 @@ private final class Paster {
     "properties.json": #"{"temperature":{"value":21.5}}"#,
     "password.txt": "password\n",
     "messages.txt": "40017d34bb74656d7065726174757265\n",
+    "sub-devices.json": #"""
+    {"modelList":[{"profile":{"productKey":"a1Radio"},"properties":[{"identifier":"level","customize":{}}]}],
+     "deviceList":[{"productKey":"a1Radio","deviceName":"node"}],
+     "tslList":[{"profile":{"productKey":"a1Radio"},"properties":[{"identifier":"level"}]}]}
+    """#,
     "model.json": #"""
     {"properties":[
       {"identifier":"temperature","dataType":{"type":"double","specs":{}}},
