@@ -19,6 +19,11 @@ extension HTTPSLink: ReportLink where Layer: ~Copyable {
   /// Whether the platform has given the device a token, and has not refused it since.
   public var isAuthenticated: Bool { !token.isEmpty }
 
+  #if !SMALL || LARGE_REPORTS
+  /// The settings' limit, at most 131,072 bytes.
+  public var payloadLimit: Int { settings.maxBody }
+  #endif
+
   /// Begins to deliver a report without an id.
   public mutating func begin(
     topic: Span<UInt8>,
