@@ -59,6 +59,27 @@ public struct KeptFile: ~Copyable {
     }
   }
 
+  #if !SMALL || LARGE_REPORTS
+  /// Reads `count` bytes into memory that has room for them, as above.
+  @unsafe
+  mutating func read(_ count: Int, into memory: UnsafeMutableRawPointer?, at offset: Int) -> Int {
+    guard let memory = unsafe memory else { return -1 }
+    return unsafe move(count, memory, at: offset, .read)
+  }
+
+  /// Writes `count` bytes of memory, as above.
+  @unsafe
+  mutating func write(
+    _ count: Int,
+    from memory: UnsafeMutableRawPointer?,
+    at offset: Int,
+    _ operation: Operation
+  ) -> StoreResult {
+    guard let memory = unsafe memory else { return StoreResult(.write, code: ENOMEM) }
+    return unsafe write(count, memory, at: offset, operation)
+  }
+  #endif
+
   @unsafe
   @inline(never)
   private mutating func write(

@@ -55,6 +55,16 @@ extension Outbox {
       {
         break
       }
+      #if !SMALL || LARGE_REPORTS
+      if record.head.isLarge, !takesLarge, !needsRoom {
+        // What was added must not become durable by itself.
+        if addedCount > 0 { break }
+        result = takeLarge()
+        if result.isGood { continue }
+        refusal = .store(result.error)
+        break
+      }
+      #endif
       if !needsRoom {
         newEnd = end
         result = writeRecord(header.nonce, .write)
@@ -139,14 +149,14 @@ extension Outbox {
   /// The topic of the entry found by `findNext`.
   package var topic: Span<UInt8> {
     @_lifetime(borrow self)
-    get { record.body.span.extracting(first: Int(record.head.topicCount)) }
+    get { record.bytes.extracting(first: Int(record.head.topicCount)) }
   }
 
   /// The payload of that entry.
   package var payload: Span<UInt8> {
     @_lifetime(borrow self)
     get {
-      record.body.span.extracting(first: record.head.bodyCount)
+      record.bytes.extracting(first: record.head.bodyCount)
         .extracting(droppingFirst: Int(record.head.topicCount))
     }
   }

@@ -6,14 +6,18 @@ extension Outbox {
   /// Whether the largest entry has room, or others make room for it.
   package var hasRoom: Bool {
     dropsOldest || pendingBytes == 0
-      || pendingBytes + Self.maxRecordCount <= maxBytes
+      || pendingBytes + maxRecordCount <= maxBytes
   }
 
   /// Whether an eighth of the room is free as well.
   package var hasAmpleRoom: Bool { hasRoom && pendingBytes <= maxBytes &- maxBytes / 8 }
 
   /// What an entry with the longest topic and payload takes, in bytes.
-  private static var maxRecordCount: Int { 1_216 }
+  #if SMALL && !LARGE_REPORTS
+  private var maxRecordCount: Int { 1_216 }
+  #else
+  private var maxRecordCount: Int { OutboxHead.count &+ OutboxHead.maxTopicCount &+ record.limit }
+  #endif
 
   /// The maximum length of the file.
   private var limit: Int { OutboxHeader.recordsStart &+ 2 &* maxBytes }
@@ -90,6 +94,9 @@ extension Outbox {
       if result.isGood { result = settle(after: kept.sync()) }
       if !result.isGood { return result }
     }
+    #if !SMALL || LARGE_REPORTS
+    newHeader.takesLarge = copied.hasLarge
+    #endif
     let isAtStart = gap.start == OutboxHeader.recordsStart
     let result = change(
       hole: isAtStart ? 0 : OutboxHeader.recordsStart,
@@ -130,6 +137,23 @@ extension Outbox {
     return kept.write(OutboxHeader.count, of: &newHeader, at: place, operation)
   }
 
+  #if !SMALL || LARGE_REPORTS
+  /// Makes the file one of version 3, in both copies of its header, before it has a payload of more than 1,024 bytes.
+  ///
+  /// A program that does not know such payloads then refuses it, whichever copy it can read.
+  @inline(never)
+  mutating func takeLarge() -> StoreResult {
+    for _ in 0..<2 {
+      newHeader = header
+      newHeader.takesLarge = true
+      let result = change(hole: Int(header.holeStart), Int(header.holeEnd))
+      if !result.isGood { return result }
+    }
+    takesLarge = true
+    return .good
+  }
+  #endif
+
   // MARK: - Into another file
 
   /// Writes waiting entries into a new file, which replaces the old one.
@@ -148,6 +172,10 @@ extension Outbox {
     newHeader.seal()
     newEnd = OutboxHeader.recordsStart
     result = copyWaiting(&copied, .writeAnew)
+    #if !SMALL || LARGE_REPORTS
+    newHeader.takesLarge = copied.hasLarge
+    newHeader.seal()
+    #endif
     if result.isGood, walk.isUnreadable { result = StoreResult(.read, code: EIO) }
     for _ in 0..<2 {
       if result.isGood { result = writeHeader(.writeAnew) }
@@ -167,6 +195,10 @@ extension Outbox {
     var waiting = 0
     var removed = 0
     var damaged = 0
+    #if !SMALL || LARGE_REPORTS
+    /// Whether one of them makes the file one of version 3.
+    var hasLarge = false
+    #endif
   }
 
   /// Writes waiting entries from `newEnd` on, under the new header.
@@ -187,6 +219,9 @@ extension Outbox {
       case .damaged: copied.damaged &+= 1
       case .whole:
         copied.waiting &+= 1
+        #if !SMALL || LARGE_REPORTS
+        if record.head.isLarge { copied.hasLarge = true }
+        #endif
         record.head.status = 0
         record.head.rank(record.head.priority, isContinuation: false)
         result = writeRecord(newHeader.nonce, operation)
@@ -204,6 +239,9 @@ extension Outbox {
     count = copied.waiting
     if copied.removed > 0 { countRemoval() }
     counters.damaged &+= copied.damaged
+    #if !SMALL || LARGE_REPORTS
+    takesLarge = copied.hasLarge
+    #endif
     // These refer to offsets.
     search = OutboxSearch()
     inFlightOffset = 0

@@ -113,7 +113,18 @@ extension Outbox {
     record.head = head
     if recordOffset == walk.offset { return .whole }
     recordOffset = 0
+    #if SMALL && !LARGE_REPORTS
     let missing = kept.read(head.bodyCount, into: &record.body, at: walk.offset &+ OutboxHead.count)
+    #else
+    // Only a record that was made to deceive has more than its file's version takes.
+    if head.bodyCount > record.room { return .damaged }
+    let place = walk.offset &+ OutboxHead.count
+    // SAFETY: the memory has room for so many bytes.
+    let missing =
+      unsafe record.takesLarge
+      ? kept.read(head.bodyCount, into: record.large.baseAddress, at: place)
+      : kept.read(head.bodyCount, into: &record.small.body, at: place)
+    #endif
     if missing < 0 { return .failed }
     guard missing == 0, record.isWhole(header.nonce) else { return .damaged }
     recordOffset = walk.offset
@@ -144,6 +155,13 @@ extension Outbox {
     record.seal(at: offset, nonce)
     let size = record.head.size
     newEnd &+= size
+    #if SMALL && !LARGE_REPORTS
     return kept.write(size, of: &record, at: offset, operation)
+    #else
+    // SAFETY: head and body are behind each other in the memory, which has a multiple of 8 bytes.
+    return unsafe record.takesLarge
+      ? kept.write(size, from: record.whole, at: offset, operation)
+      : kept.write(size, of: &record.small, at: offset, operation)
+    #endif
   }
 }

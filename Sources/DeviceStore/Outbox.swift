@@ -11,7 +11,7 @@ internal import ConstrainedCore
 /// Order of calls: `open` once; `add` as often as there is something, `commit` before anything else is
 /// called, and `shedNext` until it gives `false`; `findNext`, and `remove` once the entry that was found is
 /// delivered or will never be. An entry is given out again after a restart, or when it was not removed. No
-/// call takes from the heap; each takes at most 3 KB of stack and walks through the heads of the records in
+/// call but `open` takes from the heap; each takes at most 3 KB of stack and walks through the heads of the records in
 /// the file, some hundred in 64 KB.
 ///
 /// Public only because the Embedded build must see how a part of a public value ends.
@@ -91,6 +91,10 @@ public struct Outbox: ~Copyable {
   var record = OutboxRecord()
   /// The place of the record whose topic and payload `record` holds, 0 where it holds something else.
   var recordOffset = 0
+  #if !SMALL || LARGE_REPORTS
+  /// Whether both copies of the header are of version 3, durably: payloads of more than 1,024 bytes may be added.
+  var takesLarge = false
+  #endif
   /// What was there at the start.
   package internal(set) var findings = OutboxFindings()
 
@@ -118,6 +122,9 @@ extension Outbox {
   ) -> StoreResult {
     maxBytes = settings.clampedBytes
     dropsOldest = settings.whenFull == .dropOldest
+    #if !SMALL || LARGE_REPORTS
+    if !record.prepare(settings.maxPayload) { return StoreResult(.open, code: ENOMEM) }
+    #endif
     kept.join(directory)
     kept.file.open(.outbox, in: kept.directory, flags: O_RDWR)
     if !kept.file.isOpen {
@@ -151,6 +158,9 @@ extension Outbox {
     // now reported as kept, or the file's name. A power failure would then restore the old file,
     // without entries appended to this one.
     isSettled = kept.sync().isGood && kept.syncDirectory().isGood
+    #if !SMALL || LARGE_REPORTS
+    if !isSettled { takesLarge = false }
+    #endif
     // Rewritten, so that damage is reported once and the next run does not reuse a number. If that
     // fails nothing is lost: the next record overwrites the part that was cut off.
     if findings.damaged &+ findings.cutBytes > 0 { _ = compact() }
@@ -166,7 +176,12 @@ extension Outbox {
     let hasFirst = missing == 0 && header.isWhole
     let hasOther = other.isWhole
     if !hasFirst, !hasOther {
+      #if SMALL && !LARGE_REPORTS
       let version = missing == 0 ? header.foreignVersion : 0
+      #else
+      var version = missing == 0 ? header.foreignVersion : 0
+      if missing == 0, header.takesLarge, !record.takesLarge { version = OutboxHeader.largeVersion }
+      #endif
       walk.isUnreadable = missing < 0 || otherMissing < 0
       header = OutboxHeader()
       return version
@@ -178,10 +193,17 @@ extension Outbox {
       header = other
       headerPlace = OutboxHeader.spacing
     }
+    #if !SMALL || LARGE_REPORTS
+    if header.takesLarge, !record.takesLarge { return OutboxHeader.largeVersion }
+    #endif
     newHeader = header
     // Interrupted between the two writes, or damaged. If it cannot be repaired now, the next start
     // tries again.
+    #if SMALL && !LARGE_REPORTS
     if !areAlike { _ = writeHeader() }
+    #else
+    takesLarge = (areAlike || writeHeader().isGood) && header.takesLarge
+    #endif
     return 0
   }
 

@@ -20,6 +20,17 @@ public struct OutboxSettings: Sendable {
   /// What to do with a new entry for which there is no room.
   public var whenFull = Policy.refuse
 
+  #if SMALL && !LARGE_REPORTS
+  /// The longest payload in bytes.
+  public var maxPayload: Int { 1_024 }
+  #else
+  /// The longest payload in bytes: 1,024, or up to 131,072 over a link that takes it (`ReportLink.payloadLimit`).
+  ///
+  /// Beyond 1,024 the outbox has memory for one payload of 131,072 bytes, of which the system gives what is used; its
+  /// file then is of another version, which programs without this refuse.
+  public var maxPayload = 1_024
+  #endif
+
   /// Uses 64 KB, and refuses entries beyond that.
   public init() {}
 
@@ -87,7 +98,7 @@ public struct OutboxCounters: Equatable, Sendable {
 public enum OutboxError: Error, Equatable, Sendable {
   /// There is no room for it.
   case full
-  /// The topic has more than 128 bytes or the payload more than 1,024.
+  /// The topic has more than 128 bytes, or the payload more than the outbox or the link takes.
   case tooLong
   /// It could not be made durable.
   case store(StoreError)

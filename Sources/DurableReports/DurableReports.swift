@@ -115,7 +115,13 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
     _ now: TimeStamp
   ) -> StoreResult {
     outbox.maxAge = settings.maxAge
+    #if SMALL && !LARGE_REPORTS
     var result = outbox.open(in: directory, settings: settings.outbox)
+    #else
+    var bounds = settings.outbox
+    bounds.maxPayload = min(bounds.maxPayload, link.payloadLimit)
+    var result = outbox.open(in: directory, settings: bounds)
+    #endif
     if !result.isGood { return result }
     store.join(directory)
     result = store.load(for: fingerprint, into: &record, &sessionFinding)
@@ -317,6 +323,9 @@ extension DurableReports where Link: ~Copyable {
   /// `date` is the current time in seconds since 1970; 0 if the clock is not set.
   @inline(never)
   public mutating func pollEvent(at now: Instant, date: UInt64) -> DurableEvent? {
+    #if !SMALL || LARGE_REPORTS
+    link.setDate(date, at: now)
+    #endif
     if let event = pollReplaced() { return event }
     if now < storeNotBefore { return takeLinkEvent(at: now) }
     let time = TimeStamp(boot: boot, instant: now, date: date)

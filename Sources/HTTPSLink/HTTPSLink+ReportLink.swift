@@ -19,6 +19,11 @@ extension HTTPSLink: ReportLink where Layer: ~Copyable {
   /// Whether the platform has given the device a token, and has not refused it since.
   public var isAuthenticated: Bool { !token.isEmpty }
 
+  #if !SMALL || LARGE_REPORTS
+  /// The settings' limit, at most 131,072 bytes.
+  public var payloadLimit: Int { settings.maxBody }
+  #endif
+
   /// Begins to deliver a report: it authenticates first where it must.
   ///
   /// HTTPS says nothing of a payload's format: each is `application/octet-stream` (device guide 3.8).

@@ -25,6 +25,11 @@ public protocol ReportLink: ~Copyable {
   /// How many reports can be under way at once: 1 unless the link says more.
   var capacity: Int { get }
 
+  #if !SMALL || LARGE_REPORTS
+  /// The longest payload that it delivers, in bytes: 1,024 unless the link says more.
+  var payloadLimit: Int { get }
+  #endif
+
   /// How the report of the last event `report` ended.
   var ending: ReportEnding { get }
 
@@ -68,6 +73,12 @@ public protocol ReportLink: ~Copyable {
   mutating func close()
 
   // MARK: Time and events
+
+  #if !SMALL || LARGE_REPORTS
+  /// Says what the calendar's clock has at `now`, in seconds since 1970, 0 where it is not set; to be called before
+  /// `pollLinkEvent` by an owner that knows it.
+  mutating func setDate(_ seconds: UInt64, at now: Instant)
+  #endif
 
   /// Handles the timers that have expired; call it at or after `pollTimeout`.
   mutating func handleTimeout(at now: Instant)
@@ -113,6 +124,16 @@ extension ReportLink where Self: ~Copyable {
   /// One.
   @inlinable
   public var capacity: Int { 1 }
+
+  #if !SMALL || LARGE_REPORTS
+  /// What an outbox takes over any link.
+  @inlinable
+  public var payloadLimit: Int { 1_024 }
+
+  /// Nothing depends on the calendar.
+  @inlinable
+  public mutating func setDate(_ seconds: UInt64, at now: Instant) {}
+  #endif
 
   /// None.
   @inlinable
