@@ -59,6 +59,7 @@ struct Nbiot: AsyncParsableCommand {
       BrokerCommand.self, CallCommand.self,
       PullCommand.self, DoctorCommand.self, InspectCommand.self,
       RegisterCommand.self, OTACommand.self, SignCommand.self, OPCUACommand.self,
+      EstimateCommand.self, RadioCommand.self,
     ]
   )
 
