@@ -13,6 +13,8 @@
 # make allocations  counts heap allocations per report after the first, with valgrind, and per message of the platform
 #                 after the first hundred: must be 0
 # make waiting    the CPU time of a device that waits a minute for a silent server
+# make energy-check  the radio model of nbiot estimate against published measurements; WRITE=1 writes the table of
+#                 docs/energy.md
 # make sanitize   the DTLS tests under the address sanitizer, handshakes under valgrind
 # make bench      compares the codec with a floor in C and libcoap, measures a report, and compares a DTLS
 #                 handshake with openssl s_client, reports over MQTT and a day on the wire with mosquitto_pub
@@ -41,7 +43,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
-.PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting sanitize bench backlog \
+.PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting energy-check sanitize bench backlog \
   agent agent-mqtt agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb try-agent torture fuzz clean
 
 all: build
@@ -148,6 +150,9 @@ waiting: embedded build
 	Tests/ProbeDevice/waiting.sh .build-embedded/release/dtls-probe 60
 
 # Leaks are left to valgrind: those that the address sanitizer reports here are XCTest's and Foundation's.
+energy-check: deps-mqtt
+	$(if $(WRITE),NBIOT_WRITE_DOCS=1) swift test $(STRICT) --filter EnergyCheckTests
+
 sanitize: deps-mqtt
 	ASAN_OPTIONS=detect_leaks=0 swift test $(STRICT) --sanitize=address --scratch-path .build-sanitize \
 	  --filter 'DTLS|Channel|SecureClient|CoAPLinkTests.CoAPLinkTests|HostileAnswer'

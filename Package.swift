@@ -357,6 +357,22 @@ let package = Package(
       ],
       swiftSettings: strict
     ),
+    // What a datagram costs on an NB-IoT radio, and what a report costs a device.
+    .target(
+      name: "RadioModel",
+      dependencies: ["ConstrainedCore", "PayloadCoding"],
+      swiftSettings: strict
+    ),
+    .target(
+      name: "EnergyEstimate",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "Platform",
+        "PlatformCoAP", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity",
+        "DeviceDriver", "ReportLink", "CoAPLink", "PlatformCore", "PlatformSimulator",
+        "RadioModel",
+      ],
+      swiftSettings: strict
+    ),
     // What `nbiot demo` runs, with a program of its own, so that `make demo` builds nothing else.
     .target(
       name: "Demonstration",
@@ -384,7 +400,7 @@ let package = Package(
         "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "SecurityLayer", "DTLSSecurity",
         "CBORPayload",
         "PacketCapture", "Inspection",
-        "HTTPSTransfer", "GatewayConfiguration", "Agent", "MQTTAgent",
+        "HTTPSTransfer", "GatewayConfiguration", "Agent", "MQTTAgent", "RadioModel", "EnergyEstimate",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ],
@@ -687,6 +703,19 @@ let package = Package(
     .testTarget(
       name: "CBORPayloadTests",
       dependencies: ["ConstrainedCore", "PayloadCoding", "CBORPayload", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "RadioModelTests",
+      dependencies: ["ConstrainedCore", "RadioModel", "TestSupport"],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "EnergyEstimateTests",
+      dependencies: [
+        "ConstrainedCore", "CoAPMessage", "RadioModel", "EnergyEstimate", "TestSupport",
+      ],
+      resources: [.copy("Resources")],
       swiftSettings: strict
     ),
     .testTarget(

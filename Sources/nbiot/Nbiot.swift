@@ -60,6 +60,7 @@ struct Nbiot: AsyncParsableCommand {
       PullCommand.self, DoctorCommand.self, InspectCommand.self,
       RegisterCommand.self, OTACommand.self, GatewayCommand.self, SignCommand.self,
       OPCUACommand.self,
+      EstimateCommand.self, RadioCommand.self,
     ]
   )
 

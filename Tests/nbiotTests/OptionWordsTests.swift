@@ -55,6 +55,8 @@ struct OptionWordsTests {
     "for",
     // What a device sends, and what the platform sends to it.
     "payload", "topic", "hex",
+    // The layer of a device that connects, and of one that is estimated.
+    "security",
     // How long a request may wait in all, and a report.
     "max-wait",
     // What the simulator offers of each product, and what is pushed.

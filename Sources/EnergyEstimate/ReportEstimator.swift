@@ -1,0 +1,125 @@
+internal import CoAPLink
+internal import CoAPMessage
+internal import ConstrainedCore
+internal import DTLSSecurity
+internal import DeviceDriver
+internal import OpenSSLSupport
+internal import Platform
+internal import PlatformCoAP
+public import RadioModel
+internal import SecurityLayer
+internal import SymmetricSecurity
+
+/// Runs the real client against the simulated platform over a radio model, and says what it used.
+///
+/// Nothing computes a byte: datagrams are those that the client and the platform write. One seed gives one result.
+public struct ReportEstimator: Sendable {
+  private let model: RadioModel
+  private let certificate: IssuedCertificate
+  private let seed: UInt64
+
+  /// The names in the server's certificate.
+  private static let serverName = "cn-shanghai.iot-as-coap.aliyuncs.com"
+  /// 32 characters, as the platform's secrets have.
+  private static let secret = Array("0123456789abcdef0123456789abcdef".utf8)
+
+  /// An estimator over `model`; makes a certificate for DTLS.
+  public init(_ model: RadioModel, seed: UInt64 = 1) throws(EstimateError) {
+    self.model = model
+    self.seed = seed
+    do throws(OpenSSLError) {
+      certificate = try IssuedCertificate(names: [Self.serverName])
+    } catch {
+      throw .library
+    }
+  }
+
+  /// Runs a plan for `duration` milliseconds of simulated time, at least for one report.
+  public func run(_ plan: ReportPlan, for duration: Double) throws(EstimateError) -> ReportEstimate
+  {
+    guard plan.payload.count <= PlatformRequest.maxPayload else {
+      throw .payloadTooLong(plan.payload.count)
+    }
+    let identity: DeviceIdentity
+    do throws(IdentityError) {
+      identity = try DeviceIdentity(
+        productKey: Array(plan.productKey.utf8).span,
+        deviceName: Array(plan.deviceName.utf8).span
+      )
+    } catch {
+      throw .names
+    }
+    switch plan.security {
+    case .symmetric:
+      return try simulate(plan, identity, SymmetricSecurity(), duration)
+    case .certificate:
+      let authorities = certificate.authority
+      let security: DTLSSecurity
+      do throws(DTLSConfigurationError) {
+        security = try DTLSSecurity(
+          serverName: Array(Self.serverName.utf8).span,
+          authorities: authorities.span,
+          settings: settings(plan)
+        )
+      } catch {
+        throw .library
+      }
+      return try simulate(plan, identity, security, duration)
+    case .preSharedKey:
+      let security: DTLSSecurity
+      do throws(DTLSConfigurationError) {
+        security = try DTLSSecurity(identity, secret: Self.secret.span, settings: settings(plan))
+      } catch {
+        throw .library
+      }
+      return try simulate(plan, identity, security, duration)
+    }
+  }
+
+  private func settings(_ plan: ReportPlan) -> DTLSSettings {
+    var settings = DTLSSettings()
+    settings.timing = plan.timing
+    settings.clock = .virtual
+    return settings
+  }
+
+  private func simulate<Security: SecurityLayer & ~Copyable>(
+    _ plan: ReportPlan,
+    _ identity: DeviceIdentity,
+    _ security: consuming Security,
+    _ duration: Double
+  ) throws(EstimateError) -> ReportEstimate {
+    let name =
+      plan.topic ?? "/sys/\(plan.productKey)/\(plan.deviceName)/thing/event/property/post"
+    let topic: Topic
+    do throws(TopicError) {
+      topic = try Topic(Array(name.utf8).span)
+    } catch {
+      throw .names
+    }
+    guard let secret = SecretBytes(copying: Self.secret.span) else { throw .library }
+    var settings = DeviceSettings()
+    settings.timing = plan.timing
+    let session = CoAPLink(
+      identity: identity,
+      secret: secret,
+      settings: settings,
+      security: security,
+      randomness: SplitMix(seed: seed)
+    )
+    let simulation = ReportSimulation(
+      plan,
+      model,
+      session: session,
+      platform: try SimulatedEnd(
+        plan,
+        secret: Self.secret,
+        certificate: certificate,
+        seed: seed &+ 1
+      ),
+      topic: topic,
+      seed: seed &+ 2
+    )
+    return simulation.run(for: duration)
+  }
+}

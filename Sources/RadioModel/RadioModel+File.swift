@@ -1,0 +1,147 @@
+internal import ConstrainedCore
+internal import PayloadCoding
+
+/// What is wrong with a model file.
+public struct RadioFileError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The line, counted from 1.
+  public let line: Int
+  /// The reason, and the range where there is one.
+  public let description: String
+}
+
+extension RadioModel {
+  /// Replaces the constants that a file in JSON gives: `{"class0": {"loss": "1 %", "wakeUp": 800}}`.
+  ///
+  /// A value is a number in the constant's unit, or text with a unit. A name that is unknown or comes twice is an error.
+  public mutating func replace(with file: Span<UInt8>) throws(RadioFileError) {
+    var reader = JSONReader(file)
+    var seen: Set<String> = []
+    var group: String?
+    var name: String?
+    var depth = 0
+    while true {
+      let token: JSONToken?
+      do throws(JSONError) {
+        token = try reader.next()
+      } catch {
+        throw Self.error(file, Self.offset(of: error, in: file), "not JSON: \(error)")
+      }
+      guard let token else { break }
+      let offset = reader.tokenOffset
+      switch token {
+      case .beginObject:
+        depth += 1
+        guard depth == 1 || depth == 2 && group != nil && name == nil else {
+          throw Self.error(file, offset, "a value is a number or a text with a unit")
+        }
+      case .endObject:
+        depth -= 1
+        group = nil
+      case .key(let range):
+        let key = Self.text(reader, range)
+        if depth == 1 {
+          group = key
+          guard RadioConstant.all.contains(where: { $0.name.hasPrefix(key + ".") }) else {
+            throw Self.error(file, offset, "unknown group \"\(key)\": there are \(Self.groups)")
+          }
+        } else {
+          name = key
+        }
+      case .string(let range), .number(let range):
+        guard depth == 2, let group, let key = name else {
+          throw Self.error(file, offset, "a value belongs into a group: \(Self.groups)")
+        }
+        let full = "\(group).\(key)"
+        guard seen.insert(full).inserted else {
+          throw Self.error(file, offset, "\(full) is given twice")
+        }
+        try set(full, to: Self.text(reader, range), Self.line(file, offset))
+        name = nil
+      case .beginArray, .endArray, .boolean, .null:
+        throw Self.error(file, offset, "a value is a number or a text with a unit")
+      }
+    }
+  }
+
+  private mutating func set(
+    _ name: String,
+    to text: String,
+    _ line: Int
+  ) throws(RadioFileError) {
+    guard let constant = RadioConstant.all.first(where: { $0.name == name }) else {
+      let group = name.prefix { $0 != "." }
+      let names = RadioConstant.all.filter { $0.name.hasPrefix("\(group).") }
+        .map { String($0.name.drop { $0 != "." }.dropFirst()) }
+      throw RadioFileError(
+        line: line,
+        description: "unknown constant \(name): \(group) has \(names.joined(separator: ", "))"
+      )
+    }
+    let value: Double
+    do throws(RadioUnit.Problem) {
+      value = try constant.unit.value(of: text)
+    } catch {
+      switch error {
+      case .noNumber:
+        throw RadioFileError(line: line, description: "\(name): \"\(text)\" is no number")
+      case .unknownUnit(let unit):
+        let known = constant.unit.choices
+        throw RadioFileError(
+          line: line,
+          description: "\(name): unknown unit \"\(unit)\""
+            + (known.isEmpty ? ": it has none" : ": it is one of \(known)")
+        )
+      }
+    }
+    guard constant.range.contains(value) else {
+      let unit = constant.unit == .percent ? "" : constant.unit.rawValue
+      throw RadioFileError(
+        line: line,
+        description:
+          "\(name): \(value) is outside of \(constant.range.lowerBound) to \(constant.range.upperBound) \(unit)"
+      )
+    }
+    constant.write(&self, value)
+  }
+
+  private static var groups: String {
+    var groups: [String] = []
+    for constant in RadioConstant.all {
+      let group = String(constant.name.prefix { $0 != "." })
+      if groups.last != group && !groups.contains(group) { groups.append(group) }
+    }
+    return groups.joined(separator: ", ")
+  }
+
+  private static func text(_ reader: borrowing JSONReader, _ range: Range<Int>) -> String {
+    var buffer = [UInt8](repeating: 0, count: 3 * range.count)
+    var writer = ByteWriter(buffer.mutableSpan)
+    // Escapes never get longer when they are resolved, but half of a surrogate pair is refused here anyway.
+    do throws(CapacityError) { try reader.copyString(range, into: &writer) } catch { return "" }
+    let count = writer.count
+    return String(decoding: buffer[..<count], as: UTF8.self)
+  }
+
+  private static func offset(of error: JSONError, in file: Span<UInt8>) -> Int {
+    switch error {
+    case .truncated: file.count
+    case .unexpectedByte(let offset), .tooDeep(let offset), .invalidUTF8(let offset),
+      .loneSurrogate(let offset), .numberTooLarge(let offset):
+      offset
+    }
+  }
+
+  private static func line(_ file: Span<UInt8>, _ offset: Int) -> Int {
+    var line = 1
+    for index in 0..<min(offset, file.count) where file[index] == UInt8(ascii: "\n") { line += 1 }
+    return line
+  }
+
+  private static func error(
+    _ file: Span<UInt8>,
+    _ offset: Int,
+    _ reason: String
+  ) -> RadioFileError {
+    RadioFileError(line: line(file, offset), description: reason)
+  }
+}

@@ -1,0 +1,276 @@
+internal import CoAPMessage
+internal import EnergyEstimate
+internal import Foundation
+internal import PayloadValues
+internal import RadioModel
+
+/// Estimates as text and as objects for programs.
+struct EstimatePage {
+  let model: RadioModel
+  let battery: Battery
+  /// The longest life first.
+  let results: [ReportEstimate]
+  let days: Int
+
+  // MARK: Text
+
+  /// Everything about each result.
+  var whole: String { results.map(text).joined(separator: "\n\n") }
+
+  private func text(_ result: ReportEstimate) -> String {
+    var lines = [heading(result), "", traffic(result), "", energy(result), ""]
+    let voltage = model.powers(result.plan.habits.scope).voltage
+    let event = result.energyPerReport
+    lines.append(
+      "a report: \(number(event)) J, \(number(event / voltage / 3.6 * 1_000)) uAh at "
+        + "\(number(voltage)) V; on average \(number(result.averagePower() / voltage * 1e6)) uA, "
+        + "\(number(result.averagePower() * 1_000)) mW"
+    )
+    lines.append(delivery(result))
+    let life = result.life(battery, model)
+    lines.append(
+      "the battery, \(number(battery.charge)) Ah at \(number(battery.voltage)) V, lasts "
+        + "\(years(life.low)) to \(years(life.high)) years, \(years(life.estimate)) by the model: half of the published "
+        + "measurements of class \(result.plan.habits.coverage) lie in that range, all between "
+        + "\(years(life.worst)) and \(years(life.best)) years"
+    )
+    let most = battery.intervalForOneYear(event: event, idle: result.idlePower)
+    lines.append(
+      most.map { "it lasts one year with a report each \(duration($0 * 1_000))" }
+        ?? "it does not last one year, however seldom the device reports"
+    )
+    lines += Remark.all(result, life).map { "remark: \($0)" }
+    return lines.joined(separator: "\n")
+  }
+
+  private func heading(_ result: ReportEstimate) -> String {
+    let plan = result.plan
+    let whose = plan.habits.scope == .modem ? "the modem alone" : "the whole device"
+    return
+      "an estimate for \(whose): each \(duration(plan.interval)) a report of \(plan.payload.count) bytes, "
+      + "\(Self.combination(plan)), coverage class \(plan.habits.coverage), \(days) days simulated"
+  }
+
+  private func traffic(_ result: ReportEstimate) -> String {
+    let reports = Double(max(1, result.reports))
+    func cells(_ count: TrafficCount) -> [String] {
+      [count.datagrams, count.bytes, count.headers, count.blocks].map {
+        number(Double($0) / reports)
+      }
+    }
+    var rows = [
+      ["per report", "up:", "bytes", "IP+UDP", "blocks", "down:", "bytes", "IP+UDP", "blocks"]
+    ]
+    for purpose in TrafficPurpose.allCases {
+      let (up, down) = (result.account.sent(purpose), result.account.received(purpose))
+      guard up.blocks + down.blocks > 0 else { continue }
+      rows.append([purpose.rawValue] + cells(up) + cells(down))
+    }
+    rows.append(["all"] + cells(result.account.allSent) + cells(result.account.allReceived))
+    return TextTable(rows, numeric: Set(1...8)).description
+  }
+
+  private func energy(_ result: ReportEstimate) -> String {
+    var rows = [["energy", "mJ per report", "%"]]
+    let reports = Double(max(1, result.reports))
+    for cause in EnergyCause.all where result.account.energy(cause) > 0 {
+      let energy = result.account.energy(cause)
+      rows.append([
+        cause.name, number(energy / reports * 1_000),
+        number(100 * energy / result.account.energy),
+      ])
+    }
+    rows.append(["all", number(result.account.energy / reports * 1_000), "100"])
+    return TextTable(rows, numeric: [1, 2]).description
+  }
+
+  private func delivery(_ result: ReportEstimate) -> String {
+    var parts = ["\(result.reports) reports, \(result.acknowledged) acknowledged"]
+    if result.refused > 0 { parts.append("\(result.refused) refused") }
+    parts.append("\(result.unanswered) attempts without an answer")
+    if result.waiting > 0 { parts.append("\(result.waiting) still waiting at the end") }
+    parts.append("\(result.retransmissions) retransmissions")
+    parts.append("\(result.authentications) tokens")
+    if result.handshakes > 0 {
+      parts.append("\(result.handshakes) handshakes, \(result.resumptions) of them resumed")
+    }
+    return parts.joined(separator: ", ")
+  }
+
+  /// All results side by side.
+  var comparison: String {
+    var rows = [
+      [
+        "years", "range", "J/report", "class", "bytes up", "down", "again", "unanswered",
+        "combination",
+      ]
+    ]
+    for result in results {
+      let life = result.life(battery, model)
+      let reports = Double(max(1, result.reports))
+      let (up, down) = (result.account.allSent, result.account.allReceived)
+      rows.append([
+        years(life.estimate), "\(years(life.low))-\(years(life.high))",
+        number(result.energyPerReport),
+        "\(result.plan.habits.coverage)",
+        number(Double(up.bytes + up.headers) / reports),
+        number(Double(down.bytes + down.headers) / reports),
+        "\(result.retransmissions)", "\(result.unanswered)", Self.combination(result.plan),
+      ])
+    }
+    guard let first = results.first else { return "" }
+    let whose = first.plan.habits.scope == .modem ? "the modem alone" : "the whole device"
+    let heading =
+      "estimates for \(whose): each \(duration(first.plan.interval)) a report, \(days) days simulated, a battery of "
+      + "\(number(battery.charge)) Ah at \(number(battery.voltage)) V; bytes with IP and UDP; the range holds half of "
+      + "the published measurements"
+    return heading + "\n" + TextTable(rows, numeric: Set(0...7)).description
+  }
+
+  /// What distinguishes a plan from others.
+  static func combination(_ plan: ReportPlan) -> String {
+    let sleep =
+      plan.habits.sleeps
+      ? "PSM" : plan.habits.extendedCycle.map { "eDRX \(Self.number($0 / 1_000)) s" } ?? "idle"
+    return
+      "\(plan.format == .cbor ? "cbor" : "json") \(plan.security.rawValue) \(sleep) "
+      + "\(plan.habits.assistsRelease ? "released" : "held")"
+  }
+
+  private func years(_ years: Double) -> String { Self.number(years) }
+  private func number(_ value: Double) -> String { Self.number(value) }
+
+  /// Three significant digits.
+  static func number(_ value: Double) -> String {
+    guard value != 0 else { return "0" }
+    let digits = max(0, 2 - Int(log10(abs(value)).rounded(.down)))
+    return String(format: "%.\(min(digits, 6))f", value)
+  }
+
+  private func duration(_ milliseconds: Double) -> String {
+    let seconds = milliseconds / 1_000
+    switch seconds {
+    case ..<120: return "\(number(seconds)) s"
+    case ..<7_200: return "\(number(seconds / 60)) min"
+    case ..<172_800: return "\(number(seconds / 3_600)) h"
+    default: return "\(number(seconds / 86_400)) d"
+    }
+  }
+
+  // MARK: JSON
+
+  /// One object a result.
+  var json: [PayloadValue] { results.map(object) }
+
+  private func object(_ result: ReportEstimate) -> PayloadValue {
+    typealias Member = PayloadValue.Member
+    let plan = result.plan
+    let life = result.life(battery, model)
+    func count(_ count: TrafficCount) -> PayloadValue {
+      .object([
+        Member("datagrams", .integer(Int64(count.datagrams))),
+        Member("bytes", .integer(Int64(count.bytes))),
+        Member("headers", .integer(Int64(count.headers))),
+        Member("blocks", .integer(Int64(count.blocks))),
+      ])
+    }
+    return .object([
+      Member("scope", .text(plan.habits.scope.rawValue)),
+      Member("transport", .text("coap")),
+      Member("security", .text(plan.security.rawValue)),
+      Member("format", .text(plan.format == .cbor ? "cbor" : "json")),
+      Member("payloadBytes", .integer(Int64(plan.payload.count))),
+      Member("intervalSeconds", .double(plan.interval / 1_000)),
+      Member("coverage", .integer(Int64(plan.habits.coverage))),
+      Member("psm", .boolean(plan.habits.sleeps)),
+      Member("edrxSeconds", plan.habits.extendedCycle.map { .double($0 / 1_000) } ?? .null),
+      Member("releaseAssistance", .boolean(plan.habits.assistsRelease)),
+      Member("simulatedSeconds", .double(result.duration / 1_000)),
+      Member("reports", .integer(Int64(result.reports))),
+      Member("acknowledged", .integer(Int64(result.acknowledged))),
+      Member("refused", .integer(Int64(result.refused))),
+      Member("unanswered", .integer(Int64(result.unanswered))),
+      Member("waiting", .integer(Int64(result.waiting))),
+      Member("retransmissions", .integer(Int64(result.retransmissions))),
+      Member("authentications", .integer(Int64(result.authentications))),
+      Member("handshakes", .integer(Int64(result.handshakes))),
+      Member("resumptions", .integer(Int64(result.resumptions))),
+      Member("lost", .integer(Int64(result.lost))),
+      Member("unreachable", .integer(Int64(result.unreachable))),
+      Member(
+        "up",
+        .object(TrafficPurpose.allCases.map { Member($0.rawValue, count(result.account.sent($0))) })
+      ),
+      Member(
+        "down",
+        .object(
+          TrafficPurpose.allCases.map { Member($0.rawValue, count(result.account.received($0))) }
+        )
+      ),
+      Member(
+        "joules",
+        .object(EnergyCause.all.map { Member($0.name, .double(result.account.energy($0))) })
+      ),
+      Member("joulesPerReport", .double(result.energyPerReport)),
+      Member("averageWatts", .double(result.averagePower())),
+      Member("volts", .double(model.powers(plan.habits.scope).voltage)),
+      Member(
+        "years",
+        .object([
+          Member("estimate", .double(life.estimate)), Member("low", .double(life.low)),
+          Member("high", .double(life.high)), Member("worst", .double(life.worst)),
+          Member("best", .double(life.best)),
+        ])
+      ),
+      Member("remarks", .array(Remark.all(result, life).map { .text($0) })),
+    ])
+  }
+}
+
+/// What is strange about a plan or its result: it is computed all the same.
+enum Remark {
+  static func all(_ result: ReportEstimate, _ life: LifeRange) -> [String] {
+    let (plan, habits) = (result.plan, result.plan.habits)
+    var remarks: [String] = []
+    if let cycle = habits.extendedCycle {
+      if habits.sleeps {
+        remarks.append(
+          "with PSM the modem listens for seconds only: eDRX changes next to nothing"
+        )
+      } else if plan.interval >= 900_000 {
+        remarks.append(
+          "eDRX without PSM at \(EstimatePage.number(plan.interval / 60_000)) min: the modem listens each "
+            + "\(EstimatePage.number(cycle / 1_000)) s for what nobody sends; --psm saves that"
+        )
+      }
+      if cycle > plan.interval {
+        remarks.append("the cycle of eDRX is longer than the interval: the modem is never paged")
+      }
+    }
+    if plan.security != .symmetric, !habits.assistsRelease, life.estimate < 10 {
+      remarks.append(
+        "DTLS without --release-assistance does not reach ten years: each report ends with a tail"
+      )
+    }
+    if result.account.energy(.tail) > result.account.energy / 2 {
+      remarks.append(
+        "over half of the energy is spent waiting to be released: --release-assistance, where module and network take it"
+      )
+    }
+    if result.reports > 0, result.waiting * 20 > result.reports {
+      remarks.append("reports come faster than this radio delivers them: they pile up")
+    }
+    if result.refused > 0 {
+      let code = result.refusal.map { " with code \($0)" } ?? ""
+      remarks.append(
+        "the simulated platform refuses this payload\(code), which costs what acceptance would: is it what the thing model's property post takes?"
+      )
+    }
+    if life.worst * 10 < life.best {
+      remarks.append(
+        "published networks differ more than tenfold in this class: measure one report on yours"
+      )
+    }
+    return remarks
+  }
+}
