@@ -67,7 +67,7 @@ struct EstimatePage {
       rows.append([purpose.rawValue] + cells(up) + cells(down))
     }
     rows.append(["all"] + cells(result.account.allSent) + cells(result.account.allReceived))
-    return TextTable(rows, numeric: Set(1...8)).description
+    return NumberTable(rows, numeric: Set(1...8)).description
   }
 
   private func energy(_ result: ReportEstimate) -> String {
@@ -81,7 +81,7 @@ struct EstimatePage {
       ])
     }
     rows.append(["all", number(result.account.energy / reports * 1_000), "100"])
-    return TextTable(rows, numeric: [1, 2]).description
+    return NumberTable(rows, numeric: [1, 2]).description
   }
 
   private func delivery(_ result: ReportEstimate) -> String {
@@ -124,7 +124,7 @@ struct EstimatePage {
       "estimates for \(whose): each \(duration(first.plan.interval)) a report, \(days) days simulated, a battery of "
       + "\(number(battery.charge)) Ah at \(number(battery.voltage)) V; bytes with IP and UDP; the range holds half of "
       + "the published measurements"
-    return heading + "\n" + TextTable(rows, numeric: Set(0...7)).description
+    return heading + "\n" + NumberTable(rows, numeric: Set(0...7)).description
   }
 
   /// What distinguishes a plan from others.

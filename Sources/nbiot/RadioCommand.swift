@@ -70,7 +70,7 @@ struct RadioCommand: ParsableCommand {
       let source = value == own ? constant.source : "by --radio-file, in place of \(number(own))"
       return [constant.name, number(value), constant.unit.written, origin, source]
     }
-    return TextTable(rows, numeric: [1]).description
+    return NumberTable(rows, numeric: [1]).description
   }
 
   private static func number(_ value: Double) -> String {
@@ -108,7 +108,7 @@ extension RadioUnit {
 }
 
 /// Lines of columns as wide as their longest cell, but for the last.
-struct TextTable: CustomStringConvertible {
+struct NumberTable: CustomStringConvertible {
   private let rows: [[String]]
   private let numeric: Set<Int>
 
