@@ -13,8 +13,9 @@ public struct OpenSSLError: Error, Equatable, Sendable {
     return OpenSSLError(code: UInt(code))
   }
 
-  /// Empties OpenSSL's queue, and returns its newest error: that of the function that was called,
-  /// while older ones come from those that it called. 0 if there was none.
+  /// Empties OpenSSL's queue, and returns its newest error; 0 if there was none.
+  ///
+  /// The newest one is of the function that was called, older ones of those that it called.
   ///
   /// `ERR_clear_error` and `ERR_peek_last_error` would be two more functions to import, 75 bytes
   /// each.
