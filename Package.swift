@@ -216,8 +216,8 @@ let package = Package(
       name: "CoAPLink",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange",
-        "Platform", "PlatformCoAP", "Alink", "OpenSSLSupport", "PlatformCredentials",
-        "DeviceStore", "ReportLink",
+        "Platform", "PlatformCoAP", "Alink", "OpenSSLSupport", "PlatformCredentials", "DeviceStore",
+        "ReportLink",
       ],
       swiftSettings: device
     ),
@@ -252,8 +252,7 @@ let package = Package(
       name: "DeviceDriver",
       dependencies: [
         "ConstrainedCore", "SecurityLayer", "Platform", "OpenSSLSupport", "PlatformCredentials",
-        "DTLSSecurity",
-        "UDPTransport", "SystemClocks", "ReportLink", "CoAPLink", "DurableReports",
+        "DTLSSecurity", "UDPTransport", "SystemClocks", "ReportLink", "CoAPLink", "DurableReports",
       ],
       swiftSettings: device
     ),
@@ -276,21 +275,19 @@ let package = Package(
       name: "DeviceClient",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "Platform",
-        "PlatformCoAP", "Alink",
-        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CBORPayload", "UDPTransport",
-        "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
-        "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink", "MQTTChannel", "PlatformMQTT",
-        "DeviceDownlinks", "HTTPSLayer", "HTTPSLink", "HTTPSChannel", "PlatformHTTPS",
-      ],
-      swiftSettings: strict
+        "PlatformCoAP", "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity",
+        "CBORPayload", "UDPTransport", "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver",
+        "PlatformCredentials", "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink",
+        "MQTTChannel", "PlatformMQTT", "DeviceDownlinks", "HTTPSLayer", "HTTPSLink", "HTTPSChannel",
+        "PlatformHTTPS",
+      ]
     ),
     // What the platform decides, whatever protocol a device comes in by; PlatformSimulator is its front for CoAP.
     .target(
       name: "PlatformCore",
       dependencies: [
         "ConstrainedCore", "PayloadCoding", "CBORPayload", "PayloadValues", "OpenSSLSupport",
-      ],
-      swiftSettings: strict
+      ]
     ),
     .target(
       name: "PlatformSimulator",
@@ -299,8 +296,7 @@ let package = Package(
         "OpenSSLSupport", "PlatformCore",
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
         .product(name: "NIOPosix", package: "swift-nio", condition: tools),
-      ],
-      swiftSettings: strict
+      ]
     ),
     // The core's front for MQTT: mosquitto, and what its plugin asks.
     .target(
@@ -309,20 +305,17 @@ let package = Package(
         "ConstrainedCore", "PayloadCoding", "PayloadValues", "PlatformCore", "PlatformSimulator",
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
         .product(name: "NIOPosix", package: "swift-nio", condition: tools),
-      ],
-      swiftSettings: strict
+      ]
     ),
     // The core's front for HTTPS.
     .target(
       name: "PlatformWebServer",
       dependencies: [
         "ConstrainedCore", "PayloadCoding", "PayloadValues", "OpenSSLSupport", "PlatformCore",
-        "PlatformSimulator",
-        .product(name: "NIOCore", package: "swift-nio", condition: tools),
+        "PlatformSimulator", .product(name: "NIOCore", package: "swift-nio", condition: tools),
         .product(name: "NIOPosix", package: "swift-nio", condition: tools),
         .product(name: "NIOHTTP1", package: "swift-nio", condition: tools),
-      ],
-      swiftSettings: strict
+      ]
     ),
     .target(name: "BrokerPlugin"),
     .target(
@@ -332,36 +325,29 @@ let package = Package(
     ),
     .target(
       name: "PayloadValues",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "CBORPayload"],
-      swiftSettings: strict
+      dependencies: ["ConstrainedCore", "PayloadCoding", "CBORPayload"]
     ),
     // The file that says how a gateway reaches its sub-devices.
     .target(
       name: "GatewayConfiguration",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform", "PlatformCredentials"],
-      swiftSettings: strict
+      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform", "PlatformCredentials"]
     ),
     .target(
       name: "HTTPSTransfer",
-      dependencies: [
-        "ConstrainedCore", "Platform", "OpenSSLSupport", "SystemClocks", "CCurl",
-      ],
-      swiftSettings: strict
+      dependencies: ["ConstrainedCore", "Platform", "OpenSSLSupport", "SystemClocks", "CCurl"]
     ),
-    .target(name: "PacketCapture", dependencies: ["CPcap"], swiftSettings: strict),
+    .target(name: "PacketCapture", dependencies: ["CPcap"]),
     .target(
       name: "Inspection",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "OpenSSLSupport",
         "SymmetricSecurity", "Platform", "PlatformCoAP", "CBORPayload", "PacketCapture",
-      ],
-      swiftSettings: strict
+      ]
     ),
     // What a datagram costs on an NB-IoT radio, and what a report costs a device.
     .target(
       name: "RadioModel",
-      dependencies: ["ConstrainedCore", "PayloadCoding"],
-      swiftSettings: strict
+      dependencies: ["ConstrainedCore", "PayloadCoding"]
     ),
     .target(
       name: "EnergyEstimate",
@@ -370,8 +356,7 @@ let package = Package(
         "PlatformCoAP", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity",
         "DeviceDriver", "ReportLink", "CoAPLink", "PlatformCore", "PlatformSimulator",
         "RadioModel",
-      ],
-      swiftSettings: strict
+      ]
     ),
     // What `nbiot demo` runs, with a program of its own, so that `make demo` builds nothing else.
     .target(
@@ -379,14 +364,9 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "PayloadCoding", "OpenSSLSupport", "CoAPLink", "DeviceClient",
         "PlatformCore", "PlatformSimulator",
-      ],
-      swiftSettings: strict
+      ]
     ),
-    .executableTarget(
-      name: "nbiot-demo",
-      dependencies: ["Demonstration"],
-      swiftSettings: strict
-    ),
+    .executableTarget(name: "nbiot-demo", dependencies: ["Demonstration"]),
     .executableTarget(
       name: "nbiot",
       dependencies: [
@@ -404,17 +384,15 @@ let package = Package(
         "EnergyEstimate",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
-      ],
-      swiftSettings: strict
+      ]
     ),
     .target(
       name: "Agent",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange",
-        "Platform", "PlatformCoAP", "OpenSSLSupport",
-        "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
-        "CBORPayload", "UDPTransport", "DeviceStore", "CoAPLink", "DurableReports",
-        "DeviceDriver", "PlatformCredentials", "SystemClocks", "CPOSIX",
+        "Platform", "PlatformCoAP", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity",
+        "EitherSecurity", "CBORPayload", "UDPTransport", "DeviceStore", "CoAPLink",
+        "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CPOSIX",
       ],
       swiftSettings: device
     ),
@@ -424,8 +402,8 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "Alink", "OpenSSLSupport",
         "CBORPayload", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel", "MQTTLink",
-        "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials",
-        "SystemClocks", "CPOSIX",
+        "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks",
+        "CPOSIX",
       ],
       swiftSettings: device + [.define("MQTT")]
     ),
@@ -435,8 +413,8 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "CoAPExchange", "Platform",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "UDPTransport",
-        "DeviceStore", "CoAPLink", "DurableReports", "DeviceDriver",
-        "PlatformCredentials", "PlatformMQTT", "SystemClocks", "CDevice",
+        "DeviceStore", "CoAPLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
+        "PlatformMQTT", "SystemClocks", "CDevice",
       ],
       swiftSettings: device
     ),
@@ -446,38 +424,27 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "PayloadCoding", "SecurityLayer", "Platform", "PlatformMQTT", "Alink",
         "OpenSSLSupport", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel", "MQTTLink",
-        "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials",
-        "SystemClocks", "CDevice",
+        "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks",
+        "CDevice",
       ],
       swiftSettings: device + [.define("MQTT")]
     ),
     // On a device it is built as Embedded Swift, by packaging/build-agent.sh.
-    .executableTarget(
-      name: "nbiot-agent",
-      dependencies: ["Agent"],
-      swiftSettings: strict
-    ),
-    .executableTarget(
-      name: "nbiot-agent-mqtt",
-      dependencies: ["MQTTAgent"],
-      swiftSettings: strict
-    ),
+    .executableTarget(name: "nbiot-agent", dependencies: ["Agent"]),
+    .executableTarget(name: "nbiot-agent-mqtt", dependencies: ["MQTTAgent"]),
     .testTarget(
       name: "CoAPMessageTests",
-      dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"],
-      swiftSettings: strict
+      dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"]
     ),
     .testTarget(
       name: "PayloadCodingTests",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "TestSupport"],
-      swiftSettings: strict
+      dependencies: ["ConstrainedCore", "PayloadCoding", "TestSupport"]
     ),
     .testTarget(
       name: "CoAPExchangeTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "FuzzEntries", "TestSupport",
-      ],
-      swiftSettings: strict
+      ]
     ),
     .testTarget(
       name: "SizeTests",
@@ -485,10 +452,8 @@ let package = Package(
         "ConstrainedCore", "PayloadCoding", "CBORPayload", "CoAPExchange", "Platform", "Alink",
         "OpenSSLSupport", "SymmetricSecurity", "EitherSecurity", "DeviceStore", "CoAPLink",
         "DurableReports", "Agent", "CDevice", "DeviceLibrary", "MQTTChannel", "MQTTLink",
-        "HTTPSChannel", "HTTPSLink",
-        "TestSupport",
-      ],
-      swiftSettings: strict
+        "HTTPSChannel", "HTTPSLink", "TestSupport",
+      ]
     ),
     .testTarget(
       name: "InteroperabilityTests",
@@ -496,57 +461,42 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "OpenSSLSupport",
         "DTLSSecurity", "UDPTransport", "SystemClocks", "TestSupport",
       ],
-      exclude: ["plugtest_server.py", "set-up.sh", "DTLS/certificates.sh"],
-      swiftSettings: strict
+      exclude: ["plugtest_server.py", "set-up.sh", "DTLS/certificates.sh"]
     ),
     .testTarget(
       name: "PlatformTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "Platform", "PlatformCoAP",
-        "PlatformHTTPS", "PlatformMQTT", "OpenSSLSupport",
-        "CBORPayload", "TestSupport",
-      ],
-      swiftSettings: strict
+        "PlatformHTTPS", "PlatformMQTT", "OpenSSLSupport", "CBORPayload", "TestSupport",
+      ]
     ),
     .testTarget(
       name: "PlatformMQTTTests",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "TestSupport",
-      ],
-      swiftSettings: strict
+      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "TestSupport"]
     ),
     // A broker and a scripted server for the tests of MQTT.
-    .target(
-      name: "MQTTPeers",
-      dependencies: ["TestSupport"],
-      path: "Tests/MQTTPeers",
-      swiftSettings: strict
-    ),
+    .target(name: "MQTTPeers", dependencies: ["TestSupport"], path: "Tests/MQTTPeers"),
     .testTarget(
       name: "MQTTClientTests",
       dependencies: [
         "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "Alink", "CoAPLink",
         "MQTTLayer", "MQTTLink", "DeviceClient", "MQTTPeers", "TestSupport",
-      ],
-      swiftSettings: strict
+      ]
     ),
     .testTarget(
       name: "MQTTChannelTests",
-      dependencies: ["ConstrainedCore", "MQTTLayer", "MQTTChannel", "MQTTPeers", "TestSupport"],
-      swiftSettings: strict
+      dependencies: ["ConstrainedCore", "MQTTLayer", "MQTTChannel", "MQTTPeers", "TestSupport"]
     ),
     // HTTPS servers that behave as they should, and those that do not.
     .target(
       name: "HTTPSPeers",
       dependencies: ["TestSupport"],
       path: "Tests/HTTPSPeers",
-      resources: [.copy("Resources/https_peer.py")],
-      swiftSettings: strict
+      resources: [.copy("Resources/https_peer.py")]
     ),
     .testTarget(
       name: "HTTPSChannelTests",
-      dependencies: ["ConstrainedCore", "HTTPSLayer", "HTTPSChannel", "HTTPSPeers", "TestSupport"],
-      swiftSettings: strict
+      dependencies: ["ConstrainedCore", "HTTPSLayer", "HTTPSChannel", "HTTPSPeers", "TestSupport"]
     ),
     // A durable device for the tests of links over one descriptor.
     .target(
@@ -555,8 +505,7 @@ let package = Package(
         "ConstrainedCore", "Platform", "OpenSSLSupport", "ReportLink", "DurableReports",
         "DeviceDriver", "DeviceStore", "SystemClocks",
       ],
-      path: "Tests/DurableWorld",
-      swiftSettings: strict
+      path: "Tests/DurableWorld"
     ),
     .testTarget(
       name: "HTTPSLinkTests",
@@ -564,202 +513,158 @@ let package = Package(
         "ConstrainedCore", "Platform", "PlatformHTTPS", "OpenSSLSupport", "HTTPSLayer",
         "HTTPSChannel", "HTTPSLink", "ReportLink", "DurableReports", "DeviceDriver", "DeviceStore",
         "SystemClocks", "DurableWorld", "HTTPSPeers", "TestSupport",
-      ],
-      swiftSettings: strict
+      ]
     ),
-    .testTarget(
-      name: "DeviceLibraryTests",
-      dependencies: ["CDevice", "DeviceLibrary"],
-      swiftSettings: strict
-    ),
+    .testTarget(name: "DeviceLibraryTests", dependencies: ["CDevice", "DeviceLibrary"]),
     .testTarget(
       name: "MQTTLinkTests",
       dependencies: [
         "ConstrainedCore", "Platform", "PlatformMQTT", "OpenSSLSupport",
         "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "DurableReports", "DeviceDriver",
         "DeviceStore", "SystemClocks", "UDPTransport", "DurableWorld", "MQTTPeers", "TestSupport",
-      ],
-      swiftSettings: strict
+      ]
     ),
     .testTarget(
       name: "DeviceDownlinksTests",
       dependencies: [
         "ConstrainedCore", "Platform", "Alink", "ReportLink", "DeviceDownlinks", "TestSupport",
-      ],
-      swiftSettings: strict
+      ]
     ),
     .testTarget(
       name: "OpenSSLSupportTests",
-      dependencies: ["ConstrainedCore", "OpenSSLSupport", "TestSupport"],
-      swiftSettings: strict
+      dependencies: ["ConstrainedCore", "OpenSSLSupport", "TestSupport"]
     ),
     .testTarget(
       name: "AlinkTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "Platform",
-        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT",
-        "OpenSSLSupport", "Alink", "TestSupport",
+        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "OpenSSLSupport", "Alink", "TestSupport",
       ],
-      resources: [.copy("Resources/guide")],
-      swiftSettings: strict
+      resources: [.copy("Resources/guide")]
     ),
     .testTarget(
       name: "SymmetricSecurityTests",
       dependencies: [
         "ConstrainedCore", "SecurityLayer", "OpenSSLSupport", "SymmetricSecurity", "TestSupport",
-      ],
-      swiftSettings: strict
+      ]
     ),
     .testTarget(
       name: "DTLSSecurityTests",
       dependencies: [
         "ConstrainedCore", "SecurityLayer", "CoAPExchange", "OpenSSLSupport", "DTLSSecurity",
-      ],
-      swiftSettings: strict
+      ]
     ),
     .testTarget(
       name: "CoAPLinkTests",
       dependencies: [
-        "PlatformCore",
-        "PayloadValues",
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
-        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
-        "CBORPayload",
-        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "SecurityLayer",
-        "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
-        "DeviceStore", "PlatformSimulator", "FileRecorder", "TestSupport",
-      ],
-      swiftSettings: strict
+        "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "CoAPExchange",
+        "PayloadCoding", "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
+        "CBORPayload", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
+        "SecurityLayer", "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver",
+        "PlatformCredentials", "DeviceStore", "PlatformSimulator", "FileRecorder", "TestSupport",
+      ]
     ),
     .testTarget(
       name: "DeviceStoreTests",
       dependencies: [
         "ConstrainedCore", "DeviceStore", "SystemClocks", "Platform", "ReportLink",
-        "DurableReports",
-        "FileRecorder", "TestSupport",
-      ],
-      swiftSettings: strict
+        "DurableReports", "FileRecorder", "TestSupport",
+      ]
     ),
     .testTarget(
       name: "DeviceClientTests",
       dependencies: [
-        "PlatformCore",
-        "PayloadValues",
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "Platform",
-        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
-        "CBORPayload", "PayloadCoding",
-        "OpenSSLSupport", "DTLSSecurity", "CoAPLink", "ReportLink", "DurableReports",
-        "DeviceDriver", "PlatformCredentials", "DeviceStore", "DeviceClient", "HTTPSLink",
-        "PlatformSimulator", "HTTPSPeers",
-        "UDPTransport", "TestSupport",
-      ],
-      swiftSettings: strict
+        "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "CoAPExchange",
+        "SecurityLayer", "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
+        "CBORPayload", "PayloadCoding", "OpenSSLSupport", "DTLSSecurity", "CoAPLink", "ReportLink",
+        "DurableReports", "DeviceDriver", "PlatformCredentials", "DeviceStore", "DeviceClient",
+        "HTTPSLink", "PlatformSimulator", "HTTPSPeers", "UDPTransport", "TestSupport",
+      ]
     ),
     .testTarget(
       name: "PlatformSimulatorTests",
       dependencies: [
-        "PlatformCore",
-        "PayloadValues",
-        "ConstrainedCore", "CoAPMessage", "SecurityLayer", "OpenSSLSupport", "DTLSSecurity",
-        "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "TestSupport",
-      ],
-      swiftSettings: strict
+        "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "SecurityLayer",
+        "OpenSSLSupport", "DTLSSecurity", "PlatformSimulator", "PlatformBroker",
+        "PlatformWebServer", "TestSupport",
+      ]
     ),
     .testTarget(
       name: "PlatformCoreTests",
       dependencies: [
         "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "TestSupport",
-      ],
-      swiftSettings: strict
+      ]
     ),
     .testTarget(
       name: "PlatformBrokerTests",
       dependencies: [
         "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformBroker",
         "TestSupport",
-      ],
-      swiftSettings: strict
+      ]
     ),
     .testTarget(
       name: "PlatformWebServerTests",
       dependencies: [
         "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformSimulator",
         "PlatformWebServer", "TestSupport",
-      ],
-      swiftSettings: strict
+      ]
     ),
     .testTarget(
       name: "PayloadValuesTests",
-      dependencies: ["CBORPayload", "PayloadCoding", "PayloadValues", "TestSupport"],
-      swiftSettings: strict
+      dependencies: ["CBORPayload", "PayloadCoding", "PayloadValues", "TestSupport"]
     ),
     .testTarget(
       name: "GatewayConfigurationTests",
       dependencies: [
         "ConstrainedCore", "PayloadCoding", "PlatformCredentials", "GatewayConfiguration",
         "TestSupport",
-      ],
-      swiftSettings: strict
+      ]
     ),
     .testTarget(
       name: "CBORPayloadTests",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "CBORPayload", "TestSupport"],
-      swiftSettings: strict
+      dependencies: ["ConstrainedCore", "PayloadCoding", "CBORPayload", "TestSupport"]
     ),
     .testTarget(
       name: "RadioModelTests",
-      dependencies: ["ConstrainedCore", "RadioModel", "TestSupport"],
-      swiftSettings: strict
+      dependencies: ["ConstrainedCore", "RadioModel", "TestSupport"]
     ),
     .testTarget(
       name: "EnergyEstimateTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "RadioModel", "EnergyEstimate", "TestSupport",
       ],
-      resources: [.copy("Resources")],
-      swiftSettings: strict
+      resources: [.copy("Resources")]
     ),
-    .testTarget(
-      name: "PacketCaptureTests",
-      dependencies: ["PacketCapture", "TestSupport"],
-      swiftSettings: strict
-    ),
+    .testTarget(name: "PacketCaptureTests", dependencies: ["PacketCapture", "TestSupport"]),
     .testTarget(
       name: "InspectionTests",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "Inspection", "PacketCapture",
         "SymmetricSecurity", "TestSupport",
-      ],
-      swiftSettings: strict
+      ]
     ),
     .testTarget(
       name: "HTTPSTransferTests",
       dependencies: [
-        "PlatformCore",
-        "PayloadValues",
-        "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "HTTPSTransfer", "nbiot",
-        "PlatformSimulator", "TestSupport",
+        "PlatformCore", "PayloadValues", "Platform", "PlatformCoAP", "PlatformHTTPS",
+        "PlatformMQTT", "HTTPSTransfer", "nbiot", "PlatformSimulator", "TestSupport",
       ],
       exclude: ["certificates.sh"],
-      resources: [.copy("https_server.py")],
-      swiftSettings: strict
+      resources: [.copy("https_server.py")]
     ),
     .testTarget(
       name: "AgentTests",
       dependencies: [
-        "PlatformCore",
-        "Agent", "nbiot-agent", "CoAPMessage", "SecurityLayer", "ConstrainedCore", "CoAPLink",
-        "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
+        "PlatformCore", "Agent", "nbiot-agent", "CoAPMessage", "SecurityLayer", "ConstrainedCore",
+        "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
         "OpenSSLSupport", "PlatformSimulator", "TestSupport",
       ],
-      resources: [.copy("faults.c")],
-      swiftSettings: strict
+      resources: [.copy("faults.c")]
     ),
     .testTarget(
       name: "MQTTAgentTests",
       dependencies: ["nbiot", "nbiot-agent-mqtt", "MQTTAgent", "MQTTPeers", "TestSupport"],
-      resources: [.copy("README.md")],
-      swiftSettings: strict
+      resources: [.copy("README.md")]
     ),
     .testTarget(
       name: "nbiotTests",
@@ -768,8 +673,7 @@ let package = Package(
         "PlatformSimulator", "UDPTransport", "SystemClocks", "MQTTPeers", "HTTPSPeers",
         "TestSupport",
       ],
-      resources: [.copy("README.md"), .copy("address-change.sh")],
-      swiftSettings: strict
+      resources: [.copy("README.md"), .copy("address-change.sh")]
     ),
     // Compiles and runs what README.md and nbiot_device.h show, against these as they are built.
     .testTarget(
@@ -778,15 +682,13 @@ let package = Package(
         "nbiot", "nbiot-agent", "DeviceClient", "HTTPSTransfer", "DeviceLibrary", "CoAPMessage",
         "ConstrainedCore", "OpenSSLSupport", "MQTTPeers", "TestSupport",
       ],
-      resources: [.copy("stand-ins")],
-      swiftSettings: strict
+      resources: [.copy("stand-ins")]
     ),
     .target(
       name: "ProbeDevice",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "PayloadCoding", "Platform",
-        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
-        "CBORPayload", "OpenSSLSupport",
+        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink", "CBORPayload", "OpenSSLSupport",
         "SymmetricSecurity", "DTLSSecurity", "UDPTransport", "CoAPLink", "ReportLink",
         "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CPOSIX",
       ],
@@ -815,8 +717,7 @@ let package = Package(
     .executableTarget(
       name: "ordinary-probe",
       dependencies: ["ProbeDevice", "CPOSIX"],
-      path: "Tests/OrdinaryProbe",
-      swiftSettings: strict
+      path: "Tests/OrdinaryProbe"
     ),
     .target(
       name: "Tier0Proof",
@@ -832,33 +733,27 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "CoAPExchange", "PayloadCoding",
         "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink", "OpenSSLSupport",
-        "DTLSSecurity", "CBORPayload", "PacketCapture",
-        "Inspection",
+        "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection",
       ],
-      path: "Tests/Fuzzing/Entries",
-      swiftSettings: strict
+      path: "Tests/Fuzzing/Entries"
     ),
     .executableTarget(
       name: "mqtt-throughput",
       dependencies: [
         "ConstrainedCore", "DeviceDriver", "DeviceStore", "DurableReports", "MQTTChannel",
-        "MQTTLink",
-        "OpenSSLSupport", "Platform", "SystemClocks",
+        "MQTTLink", "OpenSSLSupport", "Platform", "SystemClocks",
       ],
-      path: "Tests/MQTTThroughput",
-      swiftSettings: strict
+      path: "Tests/MQTTThroughput"
     ),
     .executableTarget(
       name: "dtls-exercise",
       dependencies: ["FuzzEntries"],
-      path: "Tests/DTLSExercise",
-      swiftSettings: strict
+      path: "Tests/DTLSExercise"
     ),
     .testTarget(
       name: "FuzzReplayTests",
       dependencies: ["FuzzEntries"],
-      path: "Tests/Fuzzing/Replay",
-      swiftSettings: strict
+      path: "Tests/Fuzzing/Replay"
     ),
     // Records what DeviceStoreTests write, and makes it fail.
     .target(name: "FileRecorder", path: "Tests/FileRecorder"),
@@ -869,11 +764,18 @@ let package = Package(
       resources: [
         .copy("Resources/coap-messages.json"), .copy("Resources/surroundings.c"),
         .copy("Resources/mqtt_client.py"),
-      ],
-      swiftSettings: strict
+      ]
     ),
   ]
 )
+
+// A target that names no settings has those of every target.
+for target in package.targets where target.swiftSettings == nil {
+  switch target.type {
+  case .regular, .executable, .test: target.swiftSettings = strict
+  default: break
+  }
+}
 
 // What the fuzzers call is no product but for the package Tests/Fuzzing, whose run.sh asks for it.
 if Context.environment["NBIOT_FUZZ"] != nil {

@@ -14,30 +14,8 @@ package enum ConfigurationKey: UInt8 {
   /// The key of the command that the agent runs.
   static var command: ConfigurationKey { .hintCommand }
 
-  #if !hasFeature(Embedded)
-  /// The names of all keys.
-  package static var allNames: [String] {
-    let text = Span(names)
-    return text.indices.map { text[$0] }.split(separator: UInt8(ascii: "|")).map {
-      String(decoding: $0, as: UTF8.self)
-    }
-  }
-  #endif
-
-  /// The name of the key.
-  package var name: Span<UInt8> {
-    @_lifetime(immortal)
-    get { Self.names.word(Int(rawValue)) }
-  }
-
-  /// What values it takes; words with `|` between them are all that it takes, and `number` reads its limits here.
-  var values: Span<UInt8> {
-    @_lifetime(immortal)
-    get { Self.values.word(Int(rawValue), by: UInt8(ascii: ";")) }
-  }
-
   /// The names in the order of the cases.
-  private static var names: StaticString {
+  static var names: StaticString {
     """
     product-key|device-name|device-secret-file|state-directory\
     |transport|endpoint|security|ca-file|server-name|allow-common-name|dtls-key|client-id|sign-method|accept|timing\
@@ -49,7 +27,7 @@ package enum ConfigurationKey: UInt8 {
   }
 
   /// The allowed values in the order of the cases.
-  private static var values: StaticString {
+  static var values: StaticString {
     """
     1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
     ;coap|mqtt only in nbiot-agent-mqtt;HOST:PORT, [ADDRESS]:PORT or coap://HOST:PORT;symmetric|dtls;PEM of less than 32768 bytes;the server's name\
@@ -59,11 +37,5 @@ package enum ConfigurationKey: UInt8 {
     ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 1000000;1 to 86400 s;1 to 604800 s;0 to 255;0 to 1000000000 s\
     ;a path;three octal digits, 600 to 777;a group's name or number;a path
     """
-  }
-
-  @inline(never)
-  init?(_ bytes: Span<UInt8>) {
-    guard let index = bytes.index(in: Span(Self.names)) else { return nil }
-    self.init(rawValue: UInt8(truncatingIfNeeded: index))
   }
 }

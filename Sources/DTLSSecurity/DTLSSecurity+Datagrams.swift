@@ -162,8 +162,12 @@ extension DTLSSecurity {
   public mutating func handleTimeout(at now: Instant) {
     if let until = waitsUntil, until <= now { waitsUntil = nil }
     guard state == .handshaking else { return }
-    if let due = connection?.pollTimeout, due <= now, connection?.hasAnswer == false {
-      sayGoodbye()
+    if let due = connection?.pollTimeout, due <= now {
+      if connection?.hasAnswer == false { sayGoodbye() }
+      if startsOver == 0, connection?.doubtsCookie == true {
+        startsOver = 1
+        return begin(at: now)
+      }
     }
     connection?.handleTimeout(at: now)
     if case .ended(let failure)? = state { handleEnd(failure, at: now) }

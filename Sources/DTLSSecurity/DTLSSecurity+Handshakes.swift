@@ -197,7 +197,8 @@ extension DTLSSecurity {
       forgetSession()
       return begin(at: now)
     case .timedOut where startsOver == 0 && connection?.isSayingHello == true:
-      // A rejected cookie may be forged, and hides the server's own.
+      // A rejected cookie may be forged, and hides the server's own. It is known earlier if that
+      // one comes as well: see `handleTimeout`.
       startsOver = 1
       return begin(at: now)
     case .library(let code):

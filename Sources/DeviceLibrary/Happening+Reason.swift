@@ -113,8 +113,8 @@ extension Happening {
   }
 }
 
-/// The texts of the reasons, in the order of enum nbiot_reason.
-let reasonTexts: StaticString = """
+/// The texts of the reasons before those of a certificate, in the order of enum nbiot_reason.
+let firstTexts: StaticString = """
   none\0\
   the platform refused it: see the code\0\
   no answer came: check host and port, and that UDP gets through\0\
@@ -127,16 +127,11 @@ let reasonTexts: StaticString = """
   nobody listens at the port (ICMP port unreachable)\0\
   the network cannot be reached; errno is the detail\0\
   the system gave no socket; errno is the detail\0\
-  the server answered, but did not finish the handshake: the key is wrong, or too much is lost\0\
-  no authority in ca_pem vouches for the server's certificate\0\
-  the server's certificate is for another host\0\
-  the server's certificate has expired, or the clock is wrong\0\
-  the server's certificate is not valid yet, or the clock is wrong\0\
-  a certificate of the server's was issued by one that is no authority\0\
-  the server signs with SHA-1 or MD5\0\
-  a key of the server's is too short\0\
-  the server's certificate is not for servers\0\
-  the server's certificate is not good; X509_V_ERR is the detail\0\
+  the server answered, but did not finish the handshake: the key is wrong, or too much is lost\0
+  """
+
+/// The texts of the reasons after those of a certificate.
+let lastTexts: StaticString = """
   the server speaks no DTLS 1.2\0\
   the server accepts no suite or curve that is offered\0\
   the server demands a certificate of the device's\0\

@@ -13,30 +13,8 @@ package enum ConfigurationKey: UInt8 {
   /// The key of the command that the agent runs.
   static var command: ConfigurationKey { .onRequest }
 
-  #if !hasFeature(Embedded)
-  /// The names of all keys.
-  package static var allNames: [String] {
-    let text = Span(names)
-    return text.indices.map { text[$0] }.split(separator: UInt8(ascii: "|")).map {
-      String(decoding: $0, as: UTF8.self)
-    }
-  }
-  #endif
-
-  /// The name of the key.
-  package var name: Span<UInt8> {
-    @_lifetime(immortal)
-    get { Self.names.word(Int(rawValue)) }
-  }
-
-  /// What values it takes; words with `|` between them are all that it takes, and `number` reads its limits here.
-  var values: Span<UInt8> {
-    @_lifetime(immortal)
-    get { Self.values.word(Int(rawValue), by: UInt8(ascii: ";")) }
-  }
-
   /// The names in the order of the cases.
-  private static var names: StaticString {
+  static var names: StaticString {
     """
     product-key|device-name|device-secret-file|state-directory\
     |transport|endpoint|websocket|websocket-path|tls|ca-file|client-id|sign-method|keep-alive\
@@ -49,7 +27,7 @@ package enum ConfigurationKey: UInt8 {
   }
 
   /// The allowed values in the order of the cases.
-  private static var values: StaticString {
+  static var values: StaticString {
     """
     1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
     ;mqtt;HOST:PORT;no|yes;a path from / of at most 64 bytes;yes|no\
@@ -86,11 +64,5 @@ package enum ConfigurationKey: UInt8 {
     line.add(name)
     line.add(" belongs to nbiot-agent, the agent over CoAP: take it out")
     fail(.usage, &line)
-  }
-
-  @inline(never)
-  init?(_ bytes: Span<UInt8>) {
-    guard let index = bytes.index(in: Span(Self.names)) else { return nil }
-    self.init(rawValue: UInt8(truncatingIfNeeded: index))
   }
 }

@@ -69,8 +69,8 @@ extension Happening {
   }
 }
 
-/// The texts of the reasons, in the order of enum nbiot_reason; those of CoAP alone say so.
-let reasonTexts: StaticString = """
+/// The texts of the reasons before those of a certificate, in the order of enum nbiot_reason; those of CoAP alone say so.
+let firstTexts: StaticString = """
   none\0\
   the platform refused the connection: see the code\0\
   no answer came: check host and port\0\
@@ -83,16 +83,11 @@ let reasonTexts: StaticString = """
   of CoAP alone\0\
   no address, nobody who listens, no network, or a server that closed: check host, port and network\0\
   of CoAP alone\0\
-  of CoAP alone\0\
-  no authority in ca_pem vouches for the server's certificate\0\
-  the server's certificate is for another host\0\
-  the server's certificate has expired, or the clock is wrong\0\
-  the server's certificate is not valid yet, or the clock is wrong\0\
-  a certificate of the server's was issued by one that is no authority\0\
-  the server signs with SHA-1 or MD5\0\
-  a key of the server's is too short\0\
-  the server's certificate is not for servers\0\
-  the server's certificate is not good; X509_V_ERR is the detail\0\
+  of CoAP alone\0
+  """
+
+/// The texts of the reasons after those of a certificate.
+let lastTexts: StaticString = """
   the server speaks no TLS 1.2 or later\0\
   of CoAP alone\0\
   of CoAP alone\0\

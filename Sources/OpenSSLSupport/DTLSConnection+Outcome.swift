@@ -16,6 +16,9 @@ extension DTLSConnection {
   /// Whether the server has sent at most a cookie.
   public var isSayingHello: Bool { unsafe nbiot_is_saying_hello(ssl) != 0 }
 
+  /// Whether two different cookies came, and the hello with the first one has no answer yet.
+  public var doubtsCookie: Bool { unsafe io.pointee.hasTwoCookies && isSayingHello }
+
   /// The cipher suite's OpenSSL name; empty before one is negotiated.
   public var suite: FixedBytes<64> {
     var name = FixedBytes<64>()

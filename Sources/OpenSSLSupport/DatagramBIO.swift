@@ -59,6 +59,11 @@ struct DatagramBIO {
   /// buffers each in 16 KB.
   var earlyRecords = 0
 
+  /// A hash of the last cookie in a HelloVerifyRequest, and whether an earlier one was different:
+  /// one of the two may be forged, and OpenSSL takes the first.
+  private var cookie: UInt32 = 0
+  var hasTwoCookies = false
+
   /// The number of handshake records written.
   var writes = 0
 
@@ -193,9 +198,21 @@ struct DatagramBIO {
     // A client has already removed its alerts.
     case 21: return length == 2
     // conformance: 6347-4.2.2-a
-    case 22: return unsafe holdsMessages(record + 13, length)
+    case 22:
+      guard unsafe holdsMessages(record + 13, length) else { return false }
+      // HelloVerifyRequest: the header of 12 bytes, then version and cookie.
+      if unsafe record[13] == 3 { unsafe note(cookie: record + 25, length - 12) }
+      return true
     default: return false
     }
+  }
+
+  private mutating func note(cookie bytes: UnsafePointer<UInt8>, _ count: Int) {
+    var hash: UInt32 = 1
+    // SAFETY: the caller has checked the length.
+    for index in 0..<count { unsafe hash = hash &* 31 &+ UInt32(bytes[index]) }
+    if cookie != 0, cookie != hash { hasTwoCookies = true }
+    cookie = hash
   }
 
   /// Whether the bytes are whole fragments of expected message types (RFC 6347 Section 4.2.2).

@@ -15,7 +15,8 @@ public struct OpenSSLError: Error, Equatable, Sendable {
 
   /// Empties OpenSSL's queue, and returns its newest error; 0 if there was none.
   ///
-  /// The newest is that of the function that was called, older ones come from those that it called.
+  /// The newest one is of the function that was called, older ones of those that it called.
+  ///
   /// `ERR_clear_error` and `ERR_peek_last_error` would be two more functions to import, 75 bytes
   /// each.
   @discardableResult

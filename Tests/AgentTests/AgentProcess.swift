@@ -78,52 +78,13 @@ struct AgentFolder {
 }
 
 /// One run of the agent.
-final class AgentProcess {
-  let process = Process()
-  private let input = Pipe.ofChild()
-  private let printed = Text()
-  private let logged = Text()
-  private let readers = DispatchGroup()
+typealias AgentProcess = ChildProgram
 
-  init(_ arguments: [String], environment: [String: String] = [:]) {
-    process.executableURL = agentProgram
-    process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+extension ChildProgram {
+  /// A run of the agent that is not started yet.
+  convenience init(_ arguments: [String], environment: [String: String] = [:]) {
+    self.init(agentProgram, arguments, environment: environment)
   }
-
-  func start() throws {
-    let (output, errors) = (Pipe.ofChild(), Pipe.ofChild())
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = errors
-    try process.start()
-    collect(output, printed)
-    collect(errors, logged)
-  }
-
-  private final class Text: Sendable {
-    let all = Mutex("")
-  }
-
-  private func collect(_ pipe: Pipe, _ text: Text) {
-    readers.enter()
-    Thread.detachNewThread { [readers] in
-      let handle = pipe.fileHandleForReading
-      while case let data = handle.availableData, !data.isEmpty {
-        text.all.withLock { $0 += String(decoding: data, as: UTF8.self) }
-      }
-      readers.leave()
-    }
-  }
-
-  /// What it has printed so far.
-  var output: String { printed.all.withLock { $0 } }
-  var lines: [String] { output.split(separator: "\n").map(String.init) }
-
-  /// What it has logged so far.
-  var log: String { logged.all.withLock { $0 } }
-
-  var status: Int32 { process.terminationStatus }
 
   /// How many of its children run, those apart that have ended and are in the table of processes all the same.
   var runningChildren: Int {
@@ -136,29 +97,6 @@ final class AgentProcess {
       let fields = line[line.index(after: end)...].split(separator: " ")
       return fields.count > 1 && fields[0] != "Z" && Int32(fields[1]) == process.processIdentifier
     }
-  }
-
-  func write(_ text: String) { write(bytes: Array(text.utf8)) }
-
-  func write(bytes: [UInt8]) { try? input.fileHandleForWriting.write(contentsOf: Data(bytes)) }
-
-  func endInput() { try? input.fileHandleForWriting.close() }
-
-  func signal(_ number: Int32) { _ = kill(process.processIdentifier, number) }
-
-  /// Waits for its end, and for all that it printed.
-  func wait() {
-    process.waitUntilExit()
-    readers.wait()
-  }
-
-  /// Waits until it has printed or logged something that `isThere` finds; `false` after 20 seconds.
-  func wait(until isThere: (AgentProcess) -> Bool) -> Bool {
-    for _ in 0..<2_000 {
-      if isThere(self) { return true }
-      usleep(10_000)
-    }
-    return false
   }
 }
 

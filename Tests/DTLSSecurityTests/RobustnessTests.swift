@@ -226,6 +226,39 @@ struct RobustnessTests {
     #expect(association.event() == .established(isResumed: false))
   }
 
+  @Test func `a forged cookie costs one timeout if the server's own comes behind it`() throws {
+    let association = try Association(asksForCookie: true)
+    #expect(try !association.send(report))
+    let hello = association.up.removeFirst()
+    try association.toDevice(
+      Self.record(22, Self.fragment(3, message: 0, [0xFE, 0xFF, 1, 7]))
+    )
+    // The server drops the hello with that cookie.
+    #expect(association.up.count == 1)
+    association.up.removeAll()
+    try association.toServer(hello)
+    #expect(association.down.count == 1)
+    try association.toDevice(association.down.removeFirst())
+    #expect(association.up.isEmpty)
+    try association.pass(10_000)
+    #expect(association.up.count == 1 && association.event() == nil)
+    try association.settle()
+    #expect(association.event() == .established(isResumed: false))
+  }
+
+  @Test func `a forged cookie behind the server's own costs nothing`() throws {
+    let association = try Association(asksForCookie: true)
+    #expect(try !association.send(report))
+    try association.toServer(association.up.removeFirst())
+    try association.toDevice(association.down.removeFirst())
+    try association.toDevice(
+      Self.record(22, Self.fragment(3, message: 0, [0xFE, 0xFF, 1, 7]))
+    )
+    #expect(association.up.count == 1)
+    try association.settle()
+    #expect(association.event() == .established(isResumed: false))
+  }
+
   @Test func `a record that comes twice is one message`() throws {
     let association = try connected()
     #expect(try association.send(report))

@@ -1,6 +1,7 @@
 import Foundation
 import MQTTPeers
 import Synchronization
+import TestSupport
 
 /// A broker of a test's own, in the clear: it accepts, grants, and sends and acknowledges what a test says.
 final class FakeBroker: Sendable {

@@ -1,6 +1,7 @@
 import Foundation
 import MQTTAgent
 import MQTTPeers
+import TestSupport
 import Testing
 
 @Suite("What people write into the files of the agent over MQTT")

@@ -1,81 +1,31 @@
 import Foundation
-import Synchronization
 import TestSupport
 import Testing
 
 /// A program beside the tests, with what it prints.
-final class Program {
-  let process = Process()
-  private let input = Pipe.ofChild()
-  private let printed = Text()
-  private let logged = Text()
-  private let readers = DispatchGroup()
+typealias Program = ChildProgram
 
-  private final class Text: Sendable {
-    let all = Mutex("")
-  }
-
-  init(_ name: String, _ arguments: [String], environment: [String: String] = [:]) throws {
-    process.executableURL = name == "nbiot-agent-mqtt" ? agentProgram : beside(name)
-    process.arguments = arguments
-    process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-    let (output, errors) = (Pipe.ofChild(), Pipe.ofChild())
-    process.standardInput = input
-    process.standardOutput = output
-    process.standardError = errors
-    try process.start()
-    collect(output, printed)
-    collect(errors, logged)
-  }
-
-  deinit { if process.isRunning { kill(process.processIdentifier, SIGKILL) } }
-
-  private func collect(_ pipe: Pipe, _ text: Text) {
-    readers.enter()
-    Thread.detachNewThread { [readers] in
-      let handle = pipe.fileHandleForReading
-      while case let data = handle.availableData, !data.isEmpty {
-        text.all.withLock { $0 += String(decoding: data, as: UTF8.self) }
-      }
-      readers.leave()
-    }
-  }
-
-  var output: String { printed.all.withLock { $0 } }
-  var lines: [String] { output.split(separator: "\n").map(String.init) }
-  var log: String { logged.all.withLock { $0 } }
-  var status: Int32 { process.terminationStatus }
-
-  func write(_ text: String) {
-    try? input.fileHandleForWriting.write(contentsOf: Data(text.utf8))
-  }
-
-  func endInput() { try? input.fileHandleForWriting.close() }
-
-  func signal(_ number: Int32) { _ = kill(process.processIdentifier, number) }
-
-  /// Waits for its end, and for all that it printed.
-  func wait() {
-    process.waitUntilExit()
-    readers.wait()
+extension ChildProgram {
+  /// Starts one.
+  convenience init(
+    _ name: String,
+    _ arguments: [String],
+    environment: [String: String] = [:]
+  ) throws {
+    let program = name == "nbiot-agent-mqtt" ? agentProgram : beside(name)
+    self.init(program, arguments, environment: environment)
+    try start()
   }
 
   /// Waits for a line of output that matches and gives its first capture; throws after a minute.
   func capture(_ pattern: Regex<(Substring, Substring)>) throws -> String {
-    for _ in 0..<6_000 {
-      if let match = output.firstMatch(of: pattern) { return String(match.1) }
-      usleep(10_000)
+    var found: String?
+    _ = wait {
+      found = $0.output.firstMatch(of: pattern).map { String($0.1) }
+      return found != nil
     }
-    throw Complaint("no \(pattern) in \(output), \(log)")
-  }
-
-  /// Waits until something is true of it; `false` after a minute.
-  func wait(until isThere: (Program) -> Bool) -> Bool {
-    for _ in 0..<6_000 {
-      if isThere(self) { return true }
-      usleep(10_000)
-    }
-    return false
+    guard let found else { throw Complaint("no \(pattern) in \(output), \(log)") }
+    return found
   }
 }
 

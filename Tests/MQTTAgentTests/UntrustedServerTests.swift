@@ -1,5 +1,6 @@
 import Foundation
 import MQTTPeers
+import TestSupport
 import Testing
 
 @Suite(

@@ -201,20 +201,3 @@ func text(_ start: UnsafePointer<CChar>?) -> Span<UInt8> {
   let bytes = unsafe UnsafeRawPointer(start).assumingMemoryBound(to: UInt8.self)
   return unsafe _overrideLifetime(Span(_unsafeStart: bytes, count: count), copying: ())
 }
-
-/// The meaning of a reason and what to check, in English.
-@c @implementation
-public func nbiot_reason_text(_ reason: Int32) -> UnsafePointer<CChar>! {
-  // SAFETY: a StaticString's bytes live as long as the program, and each text ends with a zero byte.
-  reasonTexts.withUTF8Buffer { texts in
-    var (start, left) = (0, reason)
-    while left > 0 {
-      while unsafe start < texts.count && texts[start] != 0 { start += 1 }
-      start += 1
-      left -= 1
-    }
-    if reason < 0 || start >= texts.count { start = 0 }
-    return unsafe UnsafeRawPointer(texts.baseAddress)?.advanced(by: start)
-      .assumingMemoryBound(to: CChar.self)
-  }
-}
