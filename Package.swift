@@ -64,7 +64,8 @@ let package = Package(
         "DeviceClient", "CoAPLink", "ReportLink", "DeviceStore", "DTLSSecurity", "SecurityLayer",
         "CoAPExchange", "Alink", "PlatformCoAP", "PlatformMQTT", "Platform", "PlatformCredentials",
         "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
-        "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel", "HTTPSLink", "HTTPSLayer",
+        "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel", "MQTTAuthentication", "HTTPSLink",
+        "HTTPSLayer",
         "HTTPSChannel", "PlatformHTTPS",
       ]
     ),
@@ -118,7 +119,11 @@ let package = Package(
       swiftSettings: device
     ),
     .target(name: "SecurityLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
-    .target(name: "MQTTLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(
+      name: "MQTTLayer",
+      dependencies: ["ConstrainedCore", "HTTPSLayer"],
+      swiftSettings: device
+    ),
     .target(name: "HTTPSLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
     .target(
       name: "HTTPSChannel",
@@ -226,6 +231,15 @@ let package = Package(
       ],
       swiftSettings: device
     ),
+    // MQTT whose user name and password come from an authentication over HTTPS.
+    .target(
+      name: "MQTTAuthentication",
+      dependencies: [
+        "ConstrainedCore", "MQTTLayer", "HTTPSLayer", "SecurityLayer", "Platform", "PlatformHTTPS",
+        "PlatformCredentials", "OpenSSLSupport",
+      ],
+      swiftSettings: device
+    ),
     .target(
       name: "HTTPSLink",
       dependencies: [
@@ -275,7 +289,8 @@ let package = Package(
         "PlatformCoAP", "Alink",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CBORPayload", "UDPTransport",
         "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
-        "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink", "MQTTChannel", "PlatformMQTT",
+        "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink", "MQTTChannel", "MQTTAuthentication",
+        "PlatformMQTT",
         "DeviceDownlinks", "HTTPSLayer", "HTTPSLink", "HTTPSChannel", "PlatformHTTPS",
       ],
       swiftSettings: strict
@@ -549,7 +564,8 @@ let package = Package(
       name: "MQTTLinkTests",
       dependencies: [
         "ConstrainedCore", "Platform", "PlatformMQTT", "OpenSSLSupport",
-        "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "DurableReports", "DeviceDriver",
+        "MQTTLayer", "MQTTChannel", "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "ReportLink",
+        "DurableReports", "DeviceDriver",
         "DeviceStore", "SystemClocks", "UDPTransport", "DurableWorld", "MQTTPeers", "TestSupport",
       ],
       swiftSettings: strict
