@@ -64,7 +64,8 @@ let package = Package(
         "DeviceClient", "CoAPLink", "ReportLink", "DeviceStore", "DTLSSecurity", "SecurityLayer",
         "CoAPExchange", "Alink", "PlatformCoAP", "PlatformMQTT", "Platform", "PlatformCredentials",
         "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
-        "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel", "HTTPSLink", "HTTPSLayer",
+        "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel", "MQTTAuthentication", "HTTPSLink",
+        "HTTPSLayer",
         "HTTPSChannel", "PlatformHTTPS",
       ]
     ),
@@ -122,7 +123,11 @@ let package = Package(
       swiftSettings: device
     ),
     .target(name: "SecurityLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
-    .target(name: "MQTTLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
+    .target(
+      name: "MQTTLayer",
+      dependencies: ["ConstrainedCore", "HTTPSLayer"],
+      swiftSettings: device
+    ),
     .target(name: "HTTPSLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
     .target(
       name: "HTTPSChannel",
@@ -230,6 +235,15 @@ let package = Package(
       ],
       swiftSettings: device
     ),
+    // MQTT whose user name and password come from an authentication over HTTPS.
+    .target(
+      name: "MQTTAuthentication",
+      dependencies: [
+        "ConstrainedCore", "MQTTLayer", "HTTPSLayer", "SecurityLayer", "Platform", "PlatformHTTPS",
+        "PlatformCredentials", "OpenSSLSupport",
+      ],
+      swiftSettings: device
+    ),
     .target(
       name: "HTTPSLink",
       dependencies: [
@@ -280,6 +294,7 @@ let package = Package(
         "PlatformCredentials", "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink",
         "MQTTChannel", "PlatformMQTT", "DeviceDownlinks", "HTTPSLayer", "HTTPSLink", "HTTPSChannel",
         "PlatformHTTPS",
+        "MQTTAuthentication",
       ]
     ),
     // What the platform decides, whatever protocol a device comes in by; PlatformSimulator is its front for CoAP.
@@ -520,7 +535,8 @@ let package = Package(
       name: "MQTTLinkTests",
       dependencies: [
         "ConstrainedCore", "Platform", "PlatformMQTT", "OpenSSLSupport",
-        "MQTTLayer", "MQTTChannel", "MQTTLink", "ReportLink", "DurableReports", "DeviceDriver",
+        "MQTTLayer", "MQTTChannel", "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "ReportLink",
+        "DurableReports", "DeviceDriver",
         "DeviceStore", "SystemClocks", "UDPTransport", "DurableWorld", "MQTTPeers", "TestSupport",
       ]
     ),

@@ -1,6 +1,8 @@
 internal import Alink
 internal import CoAPLink
 internal import ConstrainedCore
+internal import HTTPSChannel
+internal import MQTTAuthentication
 internal import MQTTChannel
 internal import MQTTLayer
 internal import MQTTLink
@@ -21,17 +23,19 @@ extension DeviceClient {
     _ configuration: DeviceClientConfiguration,
     _ settings: MQTTClientSettings,
     _ identity: DeviceIdentity,
-    _ secret: consuming sending SecretBytes
+    _ secret: consuming sending SecretBytes,
+    _ keeper: sending SessionKeeper?
   ) throws(DeviceClientError) -> any ClientCore {
     let meter = PacketMeter()
     let channel = try makeChannel(configuration, settings)
+    let source = try makeSource(settings, identity, secret, meter)
     var link: MQTTCore.Link
     do throws(MQTTSettingsError) {
       link = try MQTTLink(
         identity: identity,
         secret: secret,
         settings: MQTTLinkSettings(settings),
-        layer: MeteredLayer(channel, meter, show: settings.onPacket),
+        layer: TokenLayer(MeteredLayer(channel, meter, show: settings.onPacket), source),
         randomness: SystemRandom()
       )
     } catch {
@@ -49,6 +53,7 @@ extension DeviceClient {
     do throws(TransportError) {
       return MQTTCore(
         link: link,
+        keeper: keeper,
         identity: identity,
         signal: try WakeSignal(),
         meter: meter,
@@ -59,6 +64,42 @@ extension DeviceClient {
       )
     } catch {
       throw .transport(error)
+    }
+  }
+
+  /// What authenticates over HTTPS; `nil` where connections are signed.
+  private static func makeSource(
+    _ settings: MQTTClientSettings,
+    _ identity: DeviceIdentity,
+    _ secret: borrowing SecretBytes,
+    _ meter: PacketMeter
+  ) throws(DeviceClientError) -> sending TokenSource<MeteredHTTPSLayer<HTTPSChannel>>? {
+    guard case .https(let wanted) = settings.authentication else { return nil }
+    let host = Array(wanted.host.utf8)
+    let authorities = wanted.authorities.isEmpty ? settings.authorities : wanted.authorities
+    let field = host.count + (wanted.port == httpsPort ? 0 : "\(wanted.port)".utf8.count + 1)
+    var token = TokenSettings()
+    token.signMethod = settings.signMethod
+    token.timestamp = settings.timestamp
+    token.answerTimeout = wanted.answerTimeout
+    token.takesAddress = wanted.takesAddress
+    let reports = min(max(settings.reportsInFlight, 1), 16)
+    token.heldBytes = (reports + 1) * (MQTTClientSettings.maxPayload + 512)
+    // The longest secret fits.
+    guard let own = SecretBytes(copying: secret.bytes) else { throw .secretLength(0) }
+    do throws(HTTPSChannelError) {
+      var channel = try HTTPSChannelSettings(host: host.span, port: wanted.port)
+      channel.connectTimeout = wanted.answerTimeout
+      channel.usesProxy = wanted.usesProxy
+      let requests = try HTTPSChannel(channel, authorities: authorities.span)
+      return TokenSource(
+        identity: identity,
+        secret: own,
+        settings: token,
+        requests: MeteredHTTPSLayer(requests, meter, host: field, show: settings.onPacket)
+      )
+    } catch {
+      throw .httpsChannel(error)
     }
   }
 
@@ -112,6 +153,11 @@ extension MQTTLinkSettings {
     idleTime = settings.idleTime
     // The channel's own limit comes first.
     connectTimeout = settings.connectTimeout + Milliseconds(10_000)
+    if case .https(let token) = settings.authentication {
+      // Twice of each: the platform may refuse a token.
+      connectTimeout = connectTimeout + settings.connectTimeout + token.answerTimeout
+      connectTimeout = connectTimeout + token.answerTimeout
+    }
     answerTimeout = settings.answerTimeout
     reconnecting = settings.reconnecting
   }

@@ -107,14 +107,14 @@ public final class DeviceClient: Sendable {
     guard let bytes = SecretBytes(copying: secret.span.trimmed) else {
       throw .secretLength(secret.count)
     }
+    let keeper = try Self.makeKeeper(configuration, identity, bytes)
+    sessionFinding = keeper?.finding
     if let mqtt {
-      (sessionFinding, keptRandom) = (nil, [])
-      core = try Self.makeCore(configuration, mqtt, identity, bytes)
+      keptRandom = []
+      core = try Self.makeCore(configuration, mqtt, identity, bytes, keeper)
       core.start()
       return
     }
-    let keeper = try Self.makeKeeper(configuration, identity, bytes)
-    sessionFinding = keeper?.finding
     keptRandom = keeper?.random ?? []
     if let https {
       core = try Self.makeCore(configuration, https, identity, bytes, keeper)
@@ -184,24 +184,34 @@ public final class DeviceClient: Sendable {
     }
   }
 
-  /// Opens and locks the session's file.
+  /// Opens and locks the session's file, if there is one and something to be kept in it.
   private static func makeKeeper(
     _ configuration: DeviceClientConfiguration,
     _ identity: DeviceIdentity,
     _ secret: borrowing SecretBytes
   ) throws(DeviceClientError) -> sending SessionKeeper? {
     guard let path = configuration.sessionFile else { return nil }
-    let isHTTPS = if case .https = configuration.transport { true } else { false }
-    let usual = isHTTPS ? httpsPort : defaultPort(configuration.security)
-    let endpoint = Array("\(configuration.host):\(configuration.port ?? usual)".utf8)
-    let mode: UInt8 =
-      switch configuration.security {
-      case _ where isHTTPS: 4
-      case .symmetric: 0
-      case .certificate: 1
-      case .preSharedKey: 2
-      case .ownKey: 3
-      }
+    let (host, mode): (String, UInt8)
+    var (port, usual) = (configuration.port, httpsPort)
+    switch configuration.transport {
+    case .https: (host, mode) = (configuration.host, 4)
+    case .mqtt(let settings):
+      // A connection that is signed leaves nothing behind.
+      guard case .https(let token) = settings.authentication else { return nil }
+      (host, mode) = (token.host, 5)
+      port = token.port
+    case .coap:
+      host = configuration.host
+      usual = defaultPort(configuration.security)
+      mode =
+        switch configuration.security {
+        case .symmetric: 0
+        case .certificate: 1
+        case .preSharedKey: 2
+        case .ownKey: 3
+        }
+    }
+    let endpoint = Array("\(host):\(port ?? usual)".utf8)
     let fingerprint: FixedBytes<32>
     do throws(OpenSSLError) {
       fingerprint = try DeviceFingerprint.make(

@@ -27,6 +27,11 @@ extension DeviceClientConfiguration {
     if case .mqtt(var settings) = transport {
       guard endpoint.scheme == .none else { throw .endpointMismatch }
       settings.authorities = Self.trimmed(settings.authorities)
+      if case .https(var token) = settings.authentication {
+        token.authorities = Self.trimmed(token.authorities)
+        token.host = Self.trimmed(token.host)
+        settings.authentication = .https(token)
+      }
       result.transport = .mqtt(settings)
     }
     if case .https(var settings) = transport {

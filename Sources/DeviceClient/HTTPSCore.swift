@@ -25,7 +25,6 @@ final class HTTPSCore: ClientCore, Sendable {
   struct State: ~Copyable {
     var link: Link
     var keeper: SessionKeeper?
-    var keepingFailure: StoreError?
     var callers = Callers()
     /// The report that the link has, and what reports had come to when it began.
     var current: (pending: Pending, began: Instant, before: DeviceTraffic.Count)?
@@ -95,7 +94,7 @@ final class HTTPSCore: ClientCore, Sendable {
 
   var counters: DeviceCounters { meter.counters }
   var traffic: DeviceTraffic { meter.traffic }
-  var keepingFailure: StoreError? { state.withLock { $0.keepingFailure } }
+  var keepingFailure: StoreError? { state.withLock { $0.keeper?.failure } }
 
   /// Line and fields of a request, with a token of 32 bytes as the guide has it; TLS and TCP are not in it.
   func overhead(of topic: Topic) -> MessageOverhead {
@@ -174,21 +173,9 @@ final class HTTPSCore: ClientCore, Sendable {
         handle(event, &state, &completions, at: now)
       }
       if state.link.isAuthenticated { state.callers.endConnecting(.success(()), &completions) }
-      keepToken(&state, at: now)
+      state.keeper?.keepToken(of: &state.link, at: now)
       hasBegun = startNext(&state, &completions, at: now)
     } while hasBegun
-  }
-
-  /// Stores a new token; where the disk refuses, the next client authenticates anew.
-  private func keepToken(_ state: inout State, at now: Instant) {
-    guard state.link.unkept != nil, let keeper = state.keeper else { return }
-    do throws(StoreError) {
-      _ = try keeper.keep(&state.link, at: now)
-      state.keepingFailure = nil
-    } catch {
-      state.keepingFailure = error
-      state.link.keep(numbersUpTo: 0, at: now)
-    }
   }
 
   private func handle(

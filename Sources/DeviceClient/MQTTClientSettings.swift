@@ -59,6 +59,8 @@ public struct MQTTClientSettings: Sendable {
   ///
   /// Unverified: see `MQTTConnectRequest.wantsNotices`.
   public var wantsNotices = false
+  /// How a connection proves which device it is; by HTTPS over TLS alone.
+  public var authentication = MQTTClientAuthentication.sign
   /// Whether the platform already knows a device that registers.
   public var registration = MQTTRegistrationRequest.Kind.preregistered
   /// The instance's id, sent with a registration; empty for none.
@@ -84,6 +86,42 @@ public struct MQTTClientSettings: Sendable {
   public init(_ transport: MQTTTransport = .tls, authorities: [UInt8] = []) {
     self.transport = transport
     self.authorities = authorities
+  }
+}
+
+/// How a connection over MQTT proves which device it is.
+public enum MQTTClientAuthentication: Sendable {
+  /// A sign with the device secret in each CONNECT.
+  case sign
+  /// User name and password that an authentication over HTTPS brings, for 7 days.
+  case https(MQTTTokenSettings)
+}
+
+/// The authentication over HTTPS before a connection over MQTT (device guide 3.2).
+///
+/// It is signed by the connection's `signMethod`, with its `timestamp`. The token is kept in
+/// `DeviceClientConfiguration.sessionFile`, if there is one, and renewed before its 7 days are over. Where the platform
+/// does not take it (CONNACK 3), the client authenticates once more; a second time ends in `DeviceClientError.connection`
+/// and a rest of half an hour or more.
+public struct MQTTTokenSettings: Sendable {
+  /// The server's name, or its address in digits.
+  public var host: String
+  /// The server's port.
+  public var port: UInt16
+  /// The certificates of the trusted authorities, in PEM; empty for those of the connection.
+  public var authorities: [UInt8] = []
+  /// Whether the client connects to the address in the answer, if there is one, instead of the configuration's (device
+  /// guide 3.2, step 2b).
+  public var takesAddress = true
+  /// How long the request may take, with the connection made for it.
+  public var answerTimeout = Milliseconds(30_000)
+  /// Whether the proxy that the environment names (`https_proxy`) is used.
+  public var usesProxy = false
+
+  /// Asks the platform's own server in that region, unless a host is given.
+  public init(host: String? = nil, port: UInt16 = 443, region: String = "cn-shanghai") {
+    self.host = host ?? "iot-auth.\(region).aliyuncs.com"
+    self.port = port
   }
 }
 

@@ -30,7 +30,8 @@ extension MQTTCore {
       }
       guard let resting = Self.resting(state.link) else { return }
       switch state.link.rest.reason {
-      case .kicked, .suspectedTwin, .refused: state.inbox.end(resting, &completions)
+      case .kicked, .suspectedTwin, .refused, .unauthenticated:
+        state.inbox.end(resting, &completions)
       case .none, .failed, .lost, .closed: break
       }
     }

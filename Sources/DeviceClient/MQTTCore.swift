@@ -4,6 +4,8 @@ internal import ConstrainedCore
 internal import DeviceDownlinks
 internal import DeviceStore
 internal import Dispatch
+internal import HTTPSChannel
+internal import MQTTAuthentication
 internal import MQTTChannel
 internal import MQTTLayer
 internal import MQTTLink
@@ -21,10 +23,13 @@ internal import UDPTransport
 /// next deadline; callers do their step on their own thread and wake it. The thread keeps this object, and so the
 /// channel, until the client is closed and has said goodbye.
 final class MQTTCore: ClientCore, Sendable {
-  typealias Link = MQTTLink<MeteredLayer<MQTTChannel>, SystemRandom>
+  typealias Layer = TokenLayer<MeteredLayer<MQTTChannel>, MeteredHTTPSLayer<HTTPSChannel>>
+  typealias Link = MQTTLink<Layer, SystemRandom>
 
   struct State: ~Copyable {
     var link: Link
+    /// Stores the token of an authentication over HTTPS in a file, if there is one.
+    var keeper: SessionKeeper?
     var callers = Callers()
     /// Whether the thread has ended.
     var isOver = false
@@ -52,6 +57,7 @@ final class MQTTCore: ClientCore, Sendable {
 
   init(
     link: consuming sending Link,
+    keeper: sending SessionKeeper?,
     identity: DeviceIdentity,
     signal: consuming WakeSignal,
     meter: PacketMeter,
@@ -66,8 +72,14 @@ final class MQTTCore: ClientCore, Sendable {
     self.meter = meter
     self.settings = settings
     self.identity = identity
+    keeper?.restore(&link)
     state = Mutex(
-      State(link: link, requestID: requestID, inbox: Inbox(identity, settings))
+      State(
+        link: link,
+        keeper: keeper,
+        requestID: requestID,
+        inbox: Inbox(identity, settings)
+      )
     )
   }
 
@@ -104,6 +116,8 @@ final class MQTTCore: ClientCore, Sendable {
       guard state.callers.close() else { return }
       state.goodbyeEnd = MonotonicClock.now() + Milliseconds(3_000)
       state.link.close()
+      // Unlocks its file.
+      state.keeper = nil
       Self.failAll(&state, .closed, &completions)
     }
   }
@@ -118,7 +132,7 @@ final class MQTTCore: ClientCore, Sendable {
 
   var counters: DeviceCounters { meter.counters }
   var traffic: DeviceTraffic { meter.traffic }
-  var keepingFailure: StoreError? { nil }
+  var keepingFailure: StoreError? { state.withLock { $0.keeper?.failure } }
   var registeredClientID: String { state.withLock { $0.registeredClientID } }
 
   /// PUBLISH with quality 1; TCP and TLS are not in it.
@@ -208,6 +222,7 @@ final class MQTTCore: ClientCore, Sendable {
       while let event = state.link.pollEvent() {
         handle(event, &state, &completions, at: now)
       }
+      state.keeper?.keepToken(of: &state.link, at: now)
       if state.link.isConnected {
         state.callers.endConnecting(.success(()), &completions)
       } else if let resting = Self.resting(state.link) {
@@ -328,12 +343,13 @@ extension MQTTLinkFailure {
     switch self {
     case .refused(.unavailable): false
     case .refused, .signing: true
+    case .connection(.authentication(let failure)): failure.isRefusal
     case .connection(let failure):
       switch failure {
       case .unknownAuthority, .expired, .notYetValid, .invalidAuthority, .weakSignature, .weakKey,
         .wrongPurpose, .certificate, .serverName, .oldVersion:
         true
-      case .refused, .unreachable, .timedOut, .handshake, .library: false
+      case .refused, .unreachable, .timedOut, .handshake, .library, .authentication: false
       }
     }
   }

@@ -56,6 +56,7 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
       switch request.content {
       case .json: "Content-Type: application/json\r\n".utf8.count
       case .octets: "Content-Type: application/octet-stream\r\n".utf8.count
+      case .form: "Content-Type: application/x-www-form-urlencoded\r\n".utf8.count
       }
     let password =
       request.password.isEmpty ? 0 : "password: \r\n".utf8.count + request.password.count

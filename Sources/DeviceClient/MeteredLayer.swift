@@ -41,8 +41,15 @@ struct MeteredLayer<Layer: MQTTLayer & ~Copyable>: ~Copyable {
   }
 }
 
+extension MeteredLayer: AddressedLayer where Layer: AddressedLayer & ~Copyable {
+  mutating func setAddress(host: Span<UInt8>, port: UInt16) -> Bool {
+    if show != nil { tell(.received, "the address \(Self.text(host)):\(port) for MQTT") }
+    return layer.setAddress(host: host, port: port)
+  }
+}
+
 extension MeteredLayer: MQTTLayer where Layer: ~Copyable {
-  mutating func connect(_ request: borrowing @_addressable MQTTConnect) {
+  mutating func connect(_ request: borrowing @_addressable MQTTConnect, at now: Instant) {
     meter.noteConnect()
     connectSize = PacketSize.connect(request)
     waiting.removeAll()
@@ -56,7 +63,7 @@ extension MeteredLayer: MQTTLayer where Layer: ~Copyable {
           + "keep-alive \(request.keepAlive) s, \(request.isClean ? "clean session" : "session kept")"
       )
     }
-    layer.connect(request)
+    layer.connect(request, at: now)
   }
 
   mutating func publish(

@@ -14,8 +14,8 @@ final class SessionKeeper {
   /// The state of the file when it was opened.
   let finding: SessionFinding
 
-  /// Why the last write of the secure channel's session failed, which costs the next start a
-  /// handshake.
+  /// Why the last write of the secure channel's session, or of a token that nothing waits for, failed; it costs the next
+  /// start a handshake or an authentication.
   private(set) var failure: StoreError?
 
   private var store: SessionStore
@@ -84,6 +84,19 @@ final class SessionKeeper {
     }
     session.keep(numbersUpTo: record.ceiling, at: now)
     return true
+  }
+
+  /// Stores a token that nothing waits for, if there is a new one; where the disk refuses, the next client authenticates
+  /// anew.
+  func keepToken<Link: ReportLink & ~Copyable>(of link: inout Link, at now: Instant) {
+    guard link.unkept != nil else { return }
+    do throws(StoreError) {
+      _ = try keep(&link, at: now)
+      failure = nil
+    } catch {
+      failure = error
+      link.keep(numbersUpTo: 0, at: now)
+    }
   }
 
   /// Stores a channel that was established under an already stored token.

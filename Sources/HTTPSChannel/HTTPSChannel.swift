@@ -335,6 +335,8 @@ extension HTTPSChannel: HTTPSLayer {
     case .json: guard add("Content-Type: application/json", to: &line) else { return false }
     case .octets:
       guard add("Content-Type: application/octet-stream", to: &line) else { return false }
+    case .form:
+      guard add("Content-Type: application/x-www-form-urlencoded", to: &line) else { return false }
     }
     if !request.password.isEmpty {
       line.write { (writer: inout ByteWriter) in

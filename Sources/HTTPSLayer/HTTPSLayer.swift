@@ -65,6 +65,8 @@ public enum HTTPSContent: Sendable {
   case json
   /// `application/octet-stream`.
   case octets
+  /// `application/x-www-form-urlencoded`.
+  case form
 }
 
 /// The head of an answer, as far as a device needs it; the fields are the server's bytes, unchecked.

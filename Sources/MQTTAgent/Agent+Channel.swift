@@ -66,7 +66,7 @@ extension Agent {
   /// Reports why the connection is gone.
   private mutating func showRest(_ reason: RestReason, wait: Milliseconds) {
     switch reason {
-    case .none, .failed, .refused: return
+    case .none, .failed, .refused, .unauthenticated: return
     case .lost: line.start("warning disconnected reason=broken")
     case .closed: line.start("warning disconnected reason=closed")
     case .kicked, .suspectedTwin:

@@ -99,7 +99,7 @@ extension Agent {
     case .serverName: line.add(.wrongName)
     case .oldVersion: line.add(.oldVersion)
     case .handshake: line.add(.handshake)
-    case .library: line.add("library")
+    case .library, .authentication: line.add("library")
     }
   }
 

@@ -18,7 +18,8 @@ struct ChannelState: ~Copyable {
   let descriptor: Int32
   /// A file without a name with the authorities; -1 without TLS.
   let authorities: Int32
-  let settings: ChannelSettings
+  /// Its address may change behind the lock, for the next connection.
+  var settings: ChannelSettings
 
   /// What is told to the owner.
   var incoming: RecordQueue

@@ -298,12 +298,17 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe pointee.phase = .connecting
     unsafe pointee.hasHandshakeError = false
     unsafe pointee.receiver = nil
+    var address = FixedBytes<352>()
+    address.write { (writer: inout ByteWriter) in
+      // All that `ChannelSettings` has fits; without an address the library refuses.
+      try? unsafe pointee.settings.writeAddress(into: &writer)
+    }
     unsafe unlock()
     var handle: MQTTAsync?
     unsafe pthread_mutex_lock(&lifecycle)
     unsafe startLibrary()
     unsafe clients += 1
-    let code = unsafe makeClient(head, &handle)
+    let code = unsafe makeClient(head, address, &handle)
     unsafe pthread_mutex_unlock(&lifecycle)
     unsafe wipeScratch()
     unsafe lock()
@@ -325,13 +330,13 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   }
 
   /// Makes a client of the library from the CONNECT in `scratch`, and has it connect.
-  private func makeClient(_ head: RecordHead, _ handle: inout MQTTAsync?) -> Int32 {
-    var uri = FixedBytes<352>()
+  private func makeClient(
+    _ head: RecordHead,
+    _ uri: borrowing @_addressable FixedBytes<352>,
+    _ handle: inout MQTTAsync?
+  ) -> Int32 {
     var file = FixedBytes<32>()
     do throws(CapacityError) {
-      try uri.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try unsafe pointee.settings.writeAddress(into: &writer)
-      }
       try file.write { (writer: inout ByteWriter) throws(CapacityError) in
         try writer.append("/proc/self/fd/")
         try writer.append(decimal: UInt64(max(unsafe pointee.authorities, 0)))

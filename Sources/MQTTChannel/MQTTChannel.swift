@@ -1,5 +1,5 @@
 internal import CPaho
-internal import ConstrainedCore
+public import ConstrainedCore
 public import MQTTLayer
 
 /// An MQTT client over Eclipse Paho, whose threads a `poll` loop sees as one descriptor.
@@ -57,17 +57,7 @@ public struct MQTTChannel: ~Copyable {
   public static var libraryMemory: Int { Int(nbiot_paho_memory()) }
 
   private static func check(_ settings: ChannelSettings) throws(ChannelError) {
-    let host = settings.host.bytes
-    guard !host.isEmpty else { throw .host }
-    for index in host.indices {
-      switch host[index] {
-      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
-        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"),
-        UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "%"):
-        continue
-      default: throw .host
-      }
-    }
+    guard isHost(settings.host.bytes) else { throw .host }
     let path = settings.path.bytes
     guard !path.isEmpty, path[0] == UInt8(ascii: "/") else { throw .path }
     for index in path.indices where path[index] <= 0x20 || path[index] >= 0x7F { throw .path }
@@ -79,9 +69,37 @@ public struct MQTTChannel: ~Copyable {
   }
 }
 
+extension MQTTChannel: AddressedLayer {
+  /// Connects to that server from now on.
+  public mutating func setAddress(host: Span<UInt8>, port: UInt16) -> Bool {
+    guard port > 0, Self.isHost(host) else { return false }
+    var name = FixedBytes<255>()
+    do throws(CapacityError) { try name.replace(with: host) } catch { return false }
+    unsafe state.lock()
+    unsafe state.pointee.settings.host = name
+    unsafe state.pointee.settings.port = port
+    unsafe state.unlock()
+    return true
+  }
+
+  /// Whether bytes are a name, or an address in digits, by their characters.
+  private static func isHost(_ host: Span<UInt8>) -> Bool {
+    for index in host.indices {
+      switch host[index] {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "."), UInt8(ascii: "-"),
+        UInt8(ascii: "_"), UInt8(ascii: ":"), UInt8(ascii: "%"):
+        continue
+      default: return false
+      }
+    }
+    return !host.isEmpty
+  }
+}
+
 extension MQTTChannel: MQTTLayer {
   /// Makes a connection with a fresh client of the library.
-  public mutating func connect(_ request: borrowing @_addressable MQTTConnect) {
+  public mutating func connect(_ request: borrowing @_addressable MQTTConnect, at now: Instant) {
     unsafe state.lock()
     unsafe state.forgetConnection()
     unsafe state.pointee.counters.connects += 1

@@ -25,7 +25,7 @@ extension Happening {
   /// The connection is gone, until `wait` has passed at least; `nil` where another event tells of it.
   init?(_ rest: RestReason, wait: Milliseconds) {
     switch rest {
-    case .none, .failed, .refused: return nil
+    case .none, .failed, .refused, .unauthenticated: return nil
     case .lost:
       self.init(NBIOT_DISCONNECTED)
       reason = NBIOT_REASON_BROKEN
@@ -65,6 +65,8 @@ extension Happening {
     case .library(let number):
       reason = NBIOT_REASON_LIBRARY
       detail = UInt64(UInt32(bitPattern: number))
+    // None of its connections authenticates over HTTPS.
+    case .authentication: reason = NBIOT_REASON_LIBRARY
     }
   }
 }

@@ -1,4 +1,6 @@
 #if !hasFeature(Embedded)
+internal import HTTPSLayer
+
 extension MQTTFailure: CustomStringConvertible {
   /// What happened, then what to do.
   public var description: String {
@@ -28,6 +30,34 @@ extension MQTTFailure: CustomStringConvertible {
     case .oldVersion: "the server speaks no TLS 1.2 or later"
     case .handshake: "the TLS handshake failed: check that the port speaks TLS"
     case .library(let code): "the MQTT library refused (\(code))"
+    case .authentication(let failure): "the authentication over HTTPS failed: \(failure)"
+    }
+  }
+}
+
+extension MQTTAuthenticationFailure: CustomStringConvertible {
+  /// What happened, then what to do.
+  public var description: String {
+    switch self {
+    case .code(401):
+      "code 401, the sign does not fit: check product key, device name, device secret and sign method"
+    case .code(460): "code 460, a parameter is wrong: check the client id and the names"
+    case .code(500): "code 500, an error of the platform: the next try follows by itself"
+    case .code(5_001):
+      "code 5001, the platform does not know the device: check product key, device name and region"
+    case .code(6_200):
+      "code 6200, the product's devices authenticate in another way: check its type in the console"
+    case .code(let code): "code \(code), which the device guide does not have"
+    case .status(let status) where status >= 300 && status < 400:
+      "the server redirects (HTTP status \(status)), which is not followed: check host and port"
+    case .status(let status):
+      "the server answered with HTTP status \(status) and no code of the platform: check host and port"
+    case .transfer(let failure): failure.description
+    case .answer:
+      "the answer has no usable iotId and iotToken: check that host and port are the platform's"
+    case .address: "the answer names an address for MQTT that can be none: give the endpoint"
+    case .signing: "OpenSSL could not sign the request: check its installation"
+    case .memory: "there is no memory for the request: try again"
     }
   }
 }

@@ -10,7 +10,7 @@ public protocol MQTTLayer: ~Copyable {
   /// Makes a connection; the event `connected` or `failed` follows.
   ///
   /// An older connection ends without an event. What `request` holds is copied; the caller wipes its own.
-  mutating func connect(_ request: borrowing @_addressable MQTTConnect)
+  mutating func connect(_ request: borrowing @_addressable MQTTConnect, at now: Instant)
 
   /// Publishes a message; `delivered` follows, or `undelivered`.
   ///
@@ -48,6 +48,58 @@ public protocol MQTTLayer: ~Copyable {
     @_lifetime(borrow self)
     get
   }
+
+  /// Whether user name and password come from an authentication of the layer's own, whatever `connect` says (device
+  /// guide 3.2).
+  var usesToken: Bool { get }
+
+  /// Whether it has a token that its owner has not stored; `keepToken` says that it has.
+  var hasUnkeptToken: Bool { get }
+
+  /// Writes what has to be kept of the token over a restart: the user name, and the rest.
+  func writeToken(_ userName: inout FixedBytes<192>, _ rest: inout FixedBytes<2048>)
+
+  /// Takes what an earlier layer has written; what cannot be that leaves it without a token.
+  mutating func restoreToken(_ userName: Span<UInt8>, _ rest: Span<UInt8>)
+
+  /// Notes that the owner has stored the token.
+  mutating func keepToken()
+
+  /// Forgets the token; the next connection has a new one.
+  mutating func forgetToken()
+}
+
+// What a layer is that has no token; it costs such a layer nothing.
+extension MQTTLayer where Self: ~Copyable {
+  /// No.
+  @inlinable
+  public var usesToken: Bool { false }
+
+  /// No.
+  @inlinable
+  public var hasUnkeptToken: Bool { false }
+
+  /// Writes nothing.
+  @inlinable
+  public func writeToken(_ userName: inout FixedBytes<192>, _ rest: inout FixedBytes<2048>) {}
+
+  /// Takes nothing.
+  @inlinable
+  public mutating func restoreToken(_ userName: Span<UInt8>, _ rest: Span<UInt8>) {}
+
+  /// Does nothing.
+  @inlinable
+  public mutating func keepToken() {}
+
+  /// Does nothing.
+  @inlinable
+  public mutating func forgetToken() {}
+}
+
+/// A layer whose server can be another one from the next connection on.
+public protocol AddressedLayer: MQTTLayer, ~Copyable {
+  /// Connects to that server from now on; `false` where that can be no address, and nothing has changed.
+  mutating func setAddress(host: Span<UInt8>, port: UInt16) -> Bool
 }
 
 /// How surely a message arrives (MQTT 3.1.1 Section 4.3); the platform has no quality 2 (device guide 3.1).

@@ -1,3 +1,5 @@
+public import HTTPSLayer
+
 /// What happened to a connection.
 public enum MQTTLayerEvent: Equatable, Sendable {
   /// The server has accepted the client; `hasSession` says that it kept the session of an earlier connection.
@@ -55,6 +57,34 @@ public enum MQTTFailure: Equatable, Sendable {
   case handshake
   /// The library refused, with its number.
   case library(Int32)
+  /// The authentication before the connection brought no token.
+  case authentication(MQTTAuthenticationFailure)
+}
+
+/// Why an authentication over HTTPS brought no token for a connection (device guide 3.2).
+public enum MQTTAuthenticationFailure: Equatable, Sendable {
+  /// The platform has answered with that code.
+  case code(UInt32)
+  /// The answer has that HTTP status, and its body is none of the platform's.
+  case status(UInt16)
+  /// There is no answer.
+  case transfer(HTTPSFailure)
+  /// The answer cannot be read, lacks user name or password, or has one that cannot stand in a CONNECT.
+  case answer
+  /// The address in the answer can be none.
+  case address
+  /// The library that signs refused.
+  case signing
+  /// There is no memory for the request.
+  case memory
+
+  /// Whether the platform would refuse the same again: 401, 460, 5001 and 6200, but not 500.
+  public var isRefusal: Bool {
+    switch self {
+    case .code(let code): code == 401 || code == 460 || code == 5_001 || code == 6_200
+    case .status, .transfer, .answer, .address, .signing, .memory: false
+    }
+  }
 }
 
 /// How a connection has ended.

@@ -38,7 +38,7 @@ extension MQTTLink where Layer: ~Copyable {
       case .free, .wanted, .granted: continue
       }
     }
-    layer.connect(request)
+    layer.connect(request, at: now)
     connection = .connecting(until: now + settings.connectTimeout)
     lastActivity = now
   }
@@ -47,10 +47,6 @@ extension MQTTLink where Layer: ~Copyable {
     do throws(CapacityError) {
       try request.clientID.write { (writer: inout ByteWriter) throws(CapacityError) in
         try settings.connect.writeClientID(identity, into: &writer)
-      }
-      if !token.isEmpty {
-        try request.userName.replace(with: tokenUser.bytes)
-        return try request.password.replace(with: token.bytes)
       }
       try request.userName.write { (writer: inout ByteWriter) throws(CapacityError) in
         try MQTTConnectRequest.writeUserName(identity, into: &writer)
@@ -135,7 +131,12 @@ extension MQTTLink where Layer: ~Copyable {
     case .refused(let number):
       let code = ConnackCode(rawValue: number)
       failure = .refused(code)
-      endTry(.refused(code))
+      // The layer has tried it with a new token.
+      let isToken = layer.usesToken && code == .unavailable
+      endTry(isToken ? .unauthenticated : .refused(code))
+    case .authentication(let why):
+      failure = .connection(reason)
+      endTry(why.isRefusal ? .unauthenticated : .failed)
     default:
       failure = .connection(reason)
       endTry(.failed)
@@ -221,7 +222,7 @@ extension MQTTLink where Layer: ~Copyable {
     let left = max(policy.notBefore - now, Milliseconds(0))
     return switch policy.reason {
     case .refused(.unavailable): ReportEnding(.unreachable)
-    case .refused: ReportEnding(.credentials, retryAfter: left)
+    case .refused, .unauthenticated: ReportEnding(.credentials, retryAfter: left)
     case .kicked, .suspectedTwin: ReportEnding(.unreachable, retryAfter: left)
     case .none, .failed, .lost, .closed: ReportEnding(.unreachable)
     }

@@ -21,6 +21,8 @@ extension MQTTRegistrationFailure: CustomStringConvertible {
     switch self {
     case .needsTLS:
       "a registration is answered with the device secret, in the clear but for TLS: use TLS"
+    case .needsSign:
+      "a device registers with the sign of its product's secret: register before authenticating over HTTPS"
     case .busy: "a connection or a report is under way: register before anything else"
     case .instanceID: "the instance's id has more than 64 bytes: copy it from the console again"
     case .connecting(.refused(let code)):

@@ -20,6 +20,7 @@ extension MQTTLink where Layer: ~Copyable {
   ) throws(MQTTRegistrationFailure) {
     self.now = now
     guard settings.connect.transport.securityMode == 2 else { throw .needsTLS }
+    guard !layer.usesToken else { throw .needsSign }
     guard connection == .none, registration == nil, reportsUnderWay == 0 else { throw .busy }
     var instance = FixedBytes<64>()
     do throws(CapacityError) { try instance.replace(with: instanceID) } catch { throw .instanceID }

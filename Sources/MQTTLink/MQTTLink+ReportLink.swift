@@ -93,8 +93,8 @@ extension MQTTLink: ReportLink where Layer: ~Copyable {
     connection = .none
   }
 
-  /// Does nothing: each connection authenticates.
-  public mutating func forgetAuthentication() {}
+  /// Forgets the layer's token, if it has one; a connection that stands goes on.
+  public mutating func forgetAuthentication() { layer.forgetToken() }
 
   /// Ends whatever is under way, without an event, and says goodbye; `isClosing` until that is over.
   public mutating func close() {
@@ -134,20 +134,24 @@ extension MQTTLink: ReportLink where Layer: ~Copyable {
     delay.spread(by: randomness.nextUInt32())
   }
 
-  /// Nothing: a connection leaves nothing that the next one could use.
-  public var unkept: Unkept? { nil }
+  /// The layer's token, until the owner has stored it; a connection itself leaves nothing to the next one.
+  public var unkept: Unkept? { layer.hasUnkeptToken ? .token : nil }
 
   /// None that could be resumed.
   public var channelCount: Int { 0 }
 
-  /// Does nothing.
-  public mutating func restore(_ record: borrowing @_addressable SessionRecord, isUsable: Bool) {}
+  /// Takes the token of an earlier process, if it is still good.
+  public mutating func restore(_ record: borrowing @_addressable SessionRecord, isUsable: Bool) {
+    if isUsable { layer.restoreToken(record.token.bytes, record.channel.bytes) }
+  }
 
-  /// Does nothing.
-  public func write(into record: inout SessionRecord) {}
+  /// Writes the layer's token into `record`; there are no numbers.
+  public func write(into record: inout SessionRecord) {
+    layer.writeToken(&record.token, &record.channel)
+  }
 
-  /// Does nothing.
-  public mutating func keep(numbersUpTo ceiling: UInt64, at now: Instant) {}
+  /// Notes that the owner has stored the token.
+  public mutating func keep(numbersUpTo ceiling: UInt64, at now: Instant) { layer.keepToken() }
 }
 
 extension MQTTLink: DownlinkLink where Layer: ~Copyable {

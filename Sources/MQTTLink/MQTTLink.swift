@@ -62,20 +62,6 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
   let settings: MQTTLinkSettings
   let identity: DeviceIdentity
   var secret: SecretBytes
-  /// User name and password of an authentication over HTTPS; empty without one.
-  #if SMALL
-  var tokenUser: FixedBytes<128> {
-    get { FixedBytes() }
-    set { precondition(newValue.isEmpty, "a SMALL link has no token") }
-  }
-  var token: FixedBytes<256> {
-    get { FixedBytes() }
-    set { precondition(newValue.isEmpty, "a SMALL link has no token") }
-  }
-  #else
-  var tokenUser = FixedBytes<128>()
-  var token = FixedBytes<256>()
-  #endif
   var layer: Layer
   var randomness: Randomness
 
@@ -153,6 +139,7 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
     randomness: Randomness
   ) throws(MQTTSettingsError) {
     try MQTTConnectRequest.check(identity)
+    if layer.usesToken, settings.connect.transport.securityMode != 2 { throw .tokenNeedsTLS }
     self.identity = identity
     self.secret = secret
     var settings = settings
@@ -167,21 +154,11 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
     self.randomness = randomness
   }
 
-  /// Overwrites the token of an authentication over HTTPS; the link then signs by itself again.
-  public mutating func wipeToken() {
-    token.withStorage { wipe(&$0) }
-    token.removeAll()
-    tokenUser.removeAll()
-  }
-
   /// Whether the connection stands.
   public var isConnected: Bool { connection == .connected }
 
   /// Why the device does not connect, and until when; an instant of the past where nothing keeps it.
   public var rest: (reason: RestReason, until: Instant) { (policy.reason, policy.notBefore) }
-
-  /// Whether the platform does not take the token any more: authenticate over HTTPS anew, then `useToken`.
-  public var wantsAuthentication: Bool { policy.wantsAuthentication }
 
   /// What is readable while there is something to take in.
   public var descriptor: Int32 { layer.descriptor }
@@ -196,15 +173,6 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
     _ body: (Span<UInt8>) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     try body(secret.bytes)
-  }
-
-  /// Connects from now on with what an authentication over HTTPS has brought (device guide 3.2).
-  public mutating func useToken(
-    iotID: Span<UInt8>,
-    iotToken: Span<UInt8>
-  ) throws(CapacityError) {
-    try tokenUser.replace(with: iotID)
-    try token.replace(with: iotToken)
   }
 
   /// How many reports are under way.

@@ -95,6 +95,8 @@ public enum MQTTLinkFailure: Equatable, Sendable {
 public enum MQTTRegistrationFailure: Error, Equatable, Sendable {
   /// The platform takes registrations over TLS alone.
   case needsTLS
+  /// The link's connections have a token in place of a sign.
+  case needsSign
   /// A connection or a report is under way.
   case busy
   /// The instance's id is longer than 64 bytes.

@@ -21,4 +21,6 @@ public enum MQTTSettingsError: Error, Equatable, Sendable {
   case keepAlive(Int)
   /// The client id has a `|` at this byte, which ends it on the wire (device guide 3.2).
   case clientIDBar(offset: Int)
+  /// A token for the password, without TLS: whoever is on the way could connect with it.
+  case tokenNeedsTLS
 }

@@ -12,6 +12,9 @@ extension RestReason: CustomStringConvertible {
         + "this device name"
     case .suspectedTwin:
       "the platform closed two connections within an hour: another device may use the same identity, check that"
+    case .unauthenticated:
+      "the platform does not authenticate the device over HTTPS, or does not take its token: check product key, "
+        + "device name, device secret and that the device is enabled"
     case .refused(let code): "the platform refused the device, \(code): \(code.advice)"
     }
   }

@@ -15,9 +15,6 @@ public struct ReconnectPolicy: Sendable {
   /// Why it rests until then.
   public private(set) var reason = RestReason.none
 
-  /// Whether to authenticate over HTTPS anew before the next try: the platform does not take the token.
-  public private(set) var wantsAuthentication = false
-
   private let settings: ReconnectSettings
   /// Tries in a row without a connection that lasted.
   private var failures = 0
@@ -37,7 +34,6 @@ public struct ReconnectPolicy: Sendable {
   public mutating func handleConnected(at now: Instant) {
     connectedAt = now
     refusals = 0
-    wantsAuthentication = false
     reason = .none
   }
 
@@ -69,20 +65,19 @@ public struct ReconnectPolicy: Sendable {
       let wait = doubled(settings.kickRest, kicks, limit: settings.restLimit)
       kicks += 1
       rest(until: now + wait + half(of: wait, random))
-    case .refused(let code): refuse(code, at: now, random)
+    case .refused(.unavailable):
+      reason = .refused(.unavailable)
+      backOff(at: now, random)
+    case .refused(let code):
+      reason = .refused(code)
+      restAfterRefusal(at: now, random)
+    case .unauthenticated:
+      reason = .unauthenticated
+      restAfterRefusal(at: now, random)
     }
   }
 
-  private mutating func refuse(_ code: ConnackCode, at now: Instant, _ random: UInt32) {
-    reason = .refused(code)
-    if code == .unavailable {
-      guard settings.usesToken else { return backOff(at: now, random) }
-      // The token is not taken: one new one, then the platform is left alone.
-      if !wantsAuthentication {
-        wantsAuthentication = true
-        return rest(until: now)
-      }
-    }
+  private mutating func restAfterRefusal(at now: Instant, _ random: UInt32) {
     let wait = doubled(settings.refusalRest, refusals, limit: settings.restLimit)
     refusals += 1
     rest(until: now + wait + half(of: wait, random))
@@ -122,6 +117,9 @@ public enum ConnectionEnding: Equatable, Sendable {
   case failed
   /// The platform did not accept the device.
   case refused(ConnackCode)
+  /// The platform did not authenticate it over HTTPS, or does not take the token that it has just given (device guide
+  /// 3.2).
+  case unauthenticated
   /// It broke: an error of the network, or silence.
   case lost
   /// The platform closed it in order, without a word.
@@ -148,6 +146,8 @@ public enum RestReason: Equatable, Sendable {
   case suspectedTwin
   /// The platform does not accept the device.
   case refused(ConnackCode)
+  /// The platform does not authenticate the device over HTTPS, or does not take its token.
+  case unauthenticated
 }
 
 /// How long a device rests; the values that fit most devices are set.
@@ -166,8 +166,6 @@ public struct ReconnectSettings: Sendable {
   public var restLimit: Milliseconds { Milliseconds(14_400_000) }
   /// Within this time of an orderly close that was answered at once another one is not.
   public var closePeriod: Milliseconds { Milliseconds(3_600_000) }
-  /// Whether user name and password come from an authentication over HTTPS (device guide 3.2).
-  public var usesToken: Bool { false }
   #else
   /// The wait after the first failure; it doubles each time, and a random half is added.
   public var retry = Milliseconds(1_000)
@@ -181,8 +179,6 @@ public struct ReconnectSettings: Sendable {
   public var restLimit = Milliseconds(14_400_000)
   /// Within this time of an orderly close that was answered at once another one is not.
   public var closePeriod = Milliseconds(3_600_000)
-  /// Whether user name and password come from an authentication over HTTPS (device guide 3.2).
-  public var usesToken = false
   #endif
 
   /// After so long a connection counts as one that lasted.

@@ -297,6 +297,11 @@ extension MQTTLinkFailure {
         .unauthenticated
       case .unreachable, .timedOut: hasAnswered ? .undelivered : .unreachable
       case .library: .undelivered
+      case .authentication(.transfer(let failure)):
+        HTTPSLinkFailure.transfer(failure).status(hasAnswered: hasAnswered)
+      // Each further report would ask for a token again.
+      case .authentication(.answer): .unauthenticated
+      case .authentication(let failure): failure.isRefusal ? .unauthenticated : .undelivered
       }
     }
   }
@@ -307,7 +312,7 @@ extension RestReason {
   func status(otherwise other: ExitStatus) -> ExitStatus {
     switch self {
     case .kicked, .suspectedTwin: .kicked
-    case .refused: .unauthenticated
+    case .refused, .unauthenticated: .unauthenticated
     case .none, .failed, .lost, .closed: other
     }
   }

@@ -22,6 +22,11 @@ struct TransportOption: ParsableArguments {
   var given: TransportArgument?
 }
 
+/// How a connection over MQTT proves which device it is.
+enum AuthenticationArgument: String, ExpressibleByArgument, CaseIterable {
+  case sign, https
+}
+
 /// `--websocket` and its path.
 struct WebSocketOptions: ParsableArguments {
   @Flag(help: "Speak MQTT over a WebSocket, port 443, not over TCP, port 1883.")
@@ -100,15 +105,75 @@ struct MQTTConnectionOptions: ParsableArguments {
   )
   var notices = false
 
+  @Option(
+    help: ArgumentHelp(
+      "sign: each CONNECT is signed; https: an authentication over HTTPS brings user name and password for 7 days "
+        + "(default: sign). --session-file keeps them."
+    )
+  )
+  var authentication = AuthenticationArgument.sign
+
+  @Option(
+    name: .customLong("auth-endpoint"),
+    help: ArgumentHelp(
+      "Where the device authenticates over HTTPS (default: the platform's own address).",
+      valueName: "host:port"
+    ),
+    transform: InputText.trimmed
+  )
+  var givenAuthEndpoint: String?
+
   /// Each, and whether it was given.
   var given: [(name: String, isGiven: Bool)] {
     [
       ("--plain", plain), ("--keep-alive", givenKeepAlive != nil),
       ("--clean-session", givenCleanSession != nil), ("--notices", notices),
+      ("--authentication", authentication != .sign), ("--auth-endpoint", givenAuthEndpoint != nil),
     ]
   }
 
-  func validate() throws { _ = try keepAlive(nil) }
+  func validate() throws {
+    _ = try keepAlive(nil)
+    _ = try authEndpoint
+  }
+
+  /// Where the device authenticates over HTTPS, if that is said.
+  private var authEndpoint: EndpointArgument? {
+    get throws {
+      guard let givenAuthEndpoint else { return nil }
+      guard authentication == .https else {
+        throw ValidationError("--auth-endpoint is for --authentication https: give both or none")
+      }
+      let setting = Setting(value: givenAuthEndpoint, origin: "--auth-endpoint")
+      let endpoint = try EndpointArgument(setting)
+      guard endpoint.security == nil, endpoint.mqtt == nil else {
+        throw ValidationError("--auth-endpoint is for HTTPS: give HOST:PORT, or https://HOST:PORT")
+      }
+      return endpoint
+    }
+  }
+
+  /// How a connection proves which device it is; an endpoint for MQTT that is given stands over the answer's.
+  private func authentication(
+    _ transport: MQTTTransport,
+    _ endpoint: EndpointArgument?,
+    _ region: RegionOption
+  ) throws -> MQTTClientAuthentication {
+    guard authentication == .https else { return .sign }
+    guard transport.isSecure else {
+      throw ValidationError(
+        "--authentication https needs TLS: the token would be sent in the clear; leave out --plain"
+      )
+    }
+    let server = try authEndpoint
+    var token = MQTTTokenSettings(
+      host: server?.host,
+      port: server?.port ?? 443,
+      region: region.name
+    )
+    token.takesAddress = endpoint == nil
+    return .https(token)
+  }
 
   private func keepAlive(_ file: ConfigurationFile?) throws -> MQTTKeepAlive {
     guard let seconds = givenKeepAlive ?? file?.keepAlive else { return .standard }
@@ -146,6 +211,7 @@ struct MQTTConnectionOptions: ParsableArguments {
     _ authorities: AuthoritiesOption,
     _ endpoint: EndpointArgument?,
     _ signMethod: SignMethod,
+    _ region: RegionOption,
     _ file: ConfigurationFile?
   ) throws -> MQTTClientSettings {
     var settings = MQTTClientSettings(transport(socket, authorities, endpoint, file))
@@ -154,6 +220,7 @@ struct MQTTConnectionOptions: ParsableArguments {
     settings.isClean = givenCleanSession.map { $0 == .yes } ?? file?.isCleanSession ?? true
     settings.signMethod = signMethod
     settings.wantsNotices = notices || file?.wantsNotices == true
+    settings.authentication = try authentication(settings.transport, endpoint, region)
     guard settings.transport.isSecure else {
       let reason = plain ? "--plain" : endpoint?.mqtt != nil ? endpoint?.origin : nil
       Console.complain(
@@ -263,6 +330,7 @@ struct MQTTDeviceOptions: ParsableArguments {
       authorities,
       try endpoint,
       signMethod.method,
+      region,
       names.config
     )
     settings.timestamp = time.milliseconds
@@ -301,8 +369,10 @@ extension DeviceOptions {
     case .mqtt: break
     }
     let others =
-      [("--security", protection.given != nil), ("--session-file", session.sessionFile != nil)]
-      + givenForCoAP + givenForDTLS.filter { $0.name != "--ca-file" }
+      [
+        ("--security", protection.given != nil),
+        ("--session-file", session.sessionFile != nil && mqtt.authentication == .sign),
+      ] + givenForCoAP + givenForDTLS.filter { $0.name != "--ca-file" }
     try Contradiction.check(others, belongTo: "CoAP", give: "--transport coap")
     try mqtt.check(endpoint, socket, authorities)
   }
@@ -316,6 +386,7 @@ extension DeviceOptions {
       authorities,
       endpoint,
       signMethod.method,
+      region,
       config
     )
     settings.timestamp = time.milliseconds
@@ -331,6 +402,7 @@ extension DeviceOptions {
     )
     configuration.clientID = clientID?.value
     configuration.deviceNames = deviceNames.rule
+    try session.apply(to: &configuration)
     return configuration
   }
 }

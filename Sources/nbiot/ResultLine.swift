@@ -247,7 +247,9 @@ extension ResultLine {
       }
       if failure == .timedOut { outcome = .timedOut }
     }
-    if case .connection(let failure) = error, failure == .connection(.timedOut) {
+    if case .connection(.connection(let failure)) = error,
+      failure == .timedOut || failure == .authentication(.transfer(.timedOut))
+    {
       outcome = .timedOut
     }
     if case .httpsAuthentication(let failure, let text, _) = error {
@@ -269,6 +271,8 @@ extension ResultLine {
     case .httpsAuthentication(let failure, _, _):
       httpsCode = failure.code
       httpStatus = failure.httpStatus
+    case .connection(.connection(.authentication(.code(let code)))): httpsCode = UInt64(code)
+    case .connection(.connection(.authentication(.status(let status)))): httpStatus = status
     default: break
     }
   }

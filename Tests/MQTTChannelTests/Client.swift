@@ -86,7 +86,7 @@ final class Client {
     request.keepAlive = keepAlive
     request.isClean = isClean
     request.version = version
-    channel.connect(request)
+    channel.connect(request, at: Instant(milliseconds: 0))
   }
 
   /// The next event; `nil` when none comes for a long time.

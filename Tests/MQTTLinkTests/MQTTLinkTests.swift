@@ -33,17 +33,6 @@ struct MQTTLinkTests {
     #expect(throws: MQTTSettingsError.clientIDBar(offset: 1)) { _ = try World(clientID: "a|b") }
   }
 
-  @Test func `what an authentication over HTTPS has brought is user name and password`() throws {
-    let world = try World { $0.reconnecting.usesToken = true }
-    let (id, token) = (Array("iot".utf8), Array("tok".utf8))
-    try world.link.useToken(iotID: id.span, iotToken: token.span)
-    world.begin(1)
-    #expect(world.wire.connects[0].userName == "iot" && world.wire.connects[0].password == "tok")
-    world.wire.tell(.failed(.refused(3)))
-    #expect(world.events().contains(.connectFailed))
-    #expect(world.wantsAuthentication)
-  }
-
   @Test func `a report is with the layer at once and ends with its acknowledgement`() throws {
     let world = try World()
     #expect(world.isFree && world.isIdle)

@@ -33,6 +33,8 @@ final class Wire {
   var disconnects = 0
   var events: [(MQTTLayerEvent, topic: [UInt8], payload: [UInt8])] = []
   var hasRoom = true
+  var address = ""
+  var takesAddress = true
 
   func tell(_ event: MQTTLayerEvent) { events.append((event, [], [])) }
 
@@ -48,7 +50,7 @@ final class Wire {
 }
 
 /// A layer without a network.
-struct VirtualLayer: ~Copyable, MQTTLayer {
+struct VirtualLayer: ~Copyable, AddressedLayer {
   let wire: Wire
   private var topicBytes: [UInt8] = []
   private var payloadBytes: [UInt8] = []
@@ -57,7 +59,7 @@ struct VirtualLayer: ~Copyable, MQTTLayer {
 
   var descriptor: Int32 { -1 }
 
-  mutating func connect(_ request: borrowing @_addressable MQTTConnect) {
+  mutating func connect(_ request: borrowing @_addressable MQTTConnect, at now: Instant) {
     wire.connects.append(
       Wire.Connect(
         clientID: text(request.clientID.bytes),
@@ -94,6 +96,12 @@ struct VirtualLayer: ~Copyable, MQTTLayer {
   }
 
   mutating func disconnect() { wire.disconnects += 1 }
+
+  mutating func setAddress(host: Span<UInt8>, port: UInt16) -> Bool {
+    guard wire.takesAddress else { return false }
+    wire.address = "\(text(host)):\(port)"
+    return true
+  }
 
   mutating func pollEvent() -> MQTTLayerEvent? {
     guard !wire.events.isEmpty else { return nil }
@@ -151,7 +159,6 @@ final class World {
   var isClosing: Bool { link.isClosing }
   var isConnected: Bool { link.isConnected }
   var hasSubscriptions: Bool { link.hasSubscriptions }
-  var wantsAuthentication: Bool { link.wantsAuthentication }
 
   /// Lets time pass.
   func advance(_ seconds: Int64) {

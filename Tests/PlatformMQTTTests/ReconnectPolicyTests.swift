@@ -98,25 +98,22 @@ struct ReconnectPolicyTests {
     var policy = ReconnectPolicy()
     policy.handleEnding(.refused(.unavailable), at: Instant(milliseconds: 0), random: 0)
     #expect(policy.notBefore == Instant(milliseconds: 1_000))
-    #expect(!policy.wantsAuthentication)
   }
 
-  @Test func `3 with a token asks for one new one, and for no second`() {
-    var settings = ReconnectSettings()
-    settings.usesToken = true
-    var policy = ReconnectPolicy(settings)
+  @Test func `a device that is not authenticated over HTTPS rests like one that is refused`() {
+    var policy = ReconnectPolicy()
     let now = Instant(milliseconds: 7)
-    policy.handleEnding(.refused(.unavailable), at: now, random: 0)
-    #expect(policy.wantsAuthentication && policy.notBefore == now)
-    policy.handleEnding(.refused(.unavailable), at: now, random: 0)
+    policy.handleEnding(.unauthenticated, at: now, random: 0)
+    #expect(policy.reason == .unauthenticated)
     #expect(policy.notBefore - now == Milliseconds(30 * Self.minute))
-    policy.handleConnected(at: policy.notBefore)
-    #expect(!policy.wantsAuthentication)
+    policy.handleEnding(.unauthenticated, at: now, random: 0)
+    #expect(policy.notBefore - now == Milliseconds(60 * Self.minute))
   }
 
   @Test func `every reason has words`() {
     for reason in [
-      .none, .failed, .lost, .closed, .kicked, .suspectedTwin, .refused(.credentials),
+      .none, .failed, .lost, .closed, .kicked, .suspectedTwin, .unauthenticated,
+      .refused(.credentials),
     ] as [RestReason] {
       #expect(!reason.description.isEmpty)
     }

@@ -1,0 +1,104 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(
+  "nbiot over MQTT with --authentication https",
+  .enabled(if: Mosquitto.isInstalled),
+  .timeLimit(.minutes(5))
+)
+struct MQTTTokenTests {
+  /// The options of a device that authenticates over HTTPS.
+  private func device(_ simulator: BrokerSimulator, endpoint: Bool = true) -> [String] {
+    let all = MQTTPublishTests.device(simulator)
+    return (endpoint ? all : Array(all.dropFirst(2))) + [
+      "--authentication", "https", "--auth-endpoint", "127.0.0.1:\(simulator.ports["https"] ?? 0)",
+    ]
+  }
+
+  private func publish(
+    _ simulator: BrokerSimulator,
+    endpoint: Bool = true,
+    _ options: [String],
+    input: String = ""
+  ) async throws -> Run {
+    try await nbiot(
+      ["publish", "--transport", "mqtt", "--topic", "/a1B2c3D4e5F/device1/user/update"]
+        + device(simulator, endpoint: endpoint) + options,
+      input: input
+    )
+  }
+
+  @Test func `reports arrive, and a session file spares the next authentication`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts", "https"])
+    let file = simulator.folder.path("token.bin")
+    let session = ["--session-file", file, "--output", "json"]
+    let first = try await publish(simulator, session, input: "1\n2\n")
+    #expect(first.status == 0, "\(first.output)\(first.errors)")
+    let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+    #expect(mode == 0o600)
+    let second = try await publish(simulator, session + ["--payload", "3"])
+    #expect(second.status == 0, "\(second.output)\(second.errors)")
+    let log = try simulator.stop()
+    let lines = log.split(separator: "\n")
+    #expect(lines.filter { $0.contains("POST /auth/devicename") }.count == 1, "\(log)")
+    #expect(lines.filter { $0.contains(" PUBLISH ") }.count == 3, "\(log)")
+  }
+
+  @Test func `nothing that is shown has the token, nor the form`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts", "https"])
+    let file = simulator.folder.path("token.bin")
+    let run = try await publish(simulator, ["--payload", "1", "-v", "--session-file", file])
+    #expect(run.status == 0, "\(run.output)\(run.errors)")
+    let shown = run.output + run.errors
+    #expect(shown.contains("POST /auth/devicename"), "\(shown)")
+    let kept = try Data(contentsOf: URL(filePath: file))
+    // The simulator's tokens have 32 digits: each run of so many in the file.
+    let text = String(decoding: kept.map { $0 < 0x80 ? $0 : 0x20 }, as: UTF8.self)
+    let tokens = text.matches(of: /[0-9A-Za-z]{32,}/).map { String($0.0) }
+    #expect(!tokens.isEmpty)
+    for token in tokens { #expect(!shown.contains(token.suffix(32))) }
+    #expect(!shown.contains("sign="), "\(shown)")
+    try simulator.stop()
+  }
+
+  @Test func `without an endpoint the answer's address is used`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts", "https"])
+    let run = try await publish(simulator, endpoint: false, ["--payload", "1"])
+    #expect(run.status == 0, "\(run.output)\(run.errors)")
+    #expect(try simulator.stop().contains(" PUBLISH /a1B2c3D4e5F/device1/user/update"))
+  }
+
+  @Test func `a wrong secret ends with 3 and code 401`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts", "https"])
+    let secret = simulator.folder.path("secret.txt")
+    try Data("another secret\n".utf8).write(to: URL(filePath: secret))
+    let run = try await publish(simulator, ["--payload", "1", "--output", "json"])
+    #expect(run.status == 3, "\(run.output)\(run.errors)")
+    #expect(run.object?["httpsCode"] as? Int == 401, "\(run.output)")
+    #expect(run.errors.contains("the sign does not fit"), "\(run.errors)")
+    let log = try simulator.stop()
+    #expect(!log.contains("CONNECT"), "\(log)")
+  }
+
+  @Test func `doctor and call pass, plain MQTT does not`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts", "https"])
+    let doctor = try await nbiot(["doctor", "--transport", "mqtt"] + device(simulator))
+    #expect(doctor.status == 0, "\(doctor.output)\(doctor.errors)")
+    let call = try await nbiot(
+      [
+        "call", "thing.deviceinfo.update", #"[{"attrKey":"a","attrValue":"b"}]"#, "--transport",
+        "mqtt",
+      ] + device(simulator)
+    )
+    #expect(call.status == 0, "\(call.output)\(call.errors)")
+    let plain = try await publish(simulator, ["--payload", "1", "--plain"])
+    #expect(plain.status == 2, "\(plain.errors)")
+    let lonely = try await nbiot(
+      ["publish", "--transport", "mqtt", "--topic", "/a1B2c3D4e5F/device1/user/update"]
+        + MQTTPublishTests.device(simulator) + ["--auth-endpoint", "127.0.0.1:1", "--payload", "1"]
+    )
+    #expect(lonely.status == 2 && lonely.errors.contains("--authentication https"))
+    try simulator.stop()
+  }
+}
