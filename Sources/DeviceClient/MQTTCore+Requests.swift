@@ -31,7 +31,7 @@ extension MQTTCore {
       guard let resting = Self.resting(state.link) else { return }
       switch state.link.rest.reason {
       case .kicked, .suspectedTwin, .refused: state.inbox.end(resting, &completions)
-      case .none, .failed, .lost, .closed: break
+      case .none, .failed, .lost, .malformed, .oversized, .closed: break
       }
     }
   }

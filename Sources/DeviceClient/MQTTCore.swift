@@ -395,7 +395,7 @@ extension MQTTLinkFailure {
       case .unknownAuthority, .expired, .notYetValid, .invalidAuthority, .weakSignature, .weakKey,
         .wrongPurpose, .certificate, .serverName, .oldVersion:
         true
-      case .refused, .unreachable, .timedOut, .handshake, .library: false
+      case .refused, .unreachable, .timedOut, .handshake, .malformed, .oversized, .library: false
       }
     }
   }
