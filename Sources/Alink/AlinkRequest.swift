@@ -84,23 +84,7 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
     of device: DeviceIdentity,
     into output: inout ByteWriter
   ) throws(CapacityError) {
-    switch Kind.form {
-    case .alink:
-      try output.append("/sys/")
-      try output.append(device.productKey.bytes)
-      try output.append(UInt8(ascii: "/"))
-      try output.append(device.deviceName.bytes)
-      try output.append(UInt8(ascii: "/"))
-      // A method's name is its topic with dots.
-      try appendMethod(separatedBy: UInt8(ascii: "/"), into: &output)
-    case .firmware:
-      try output.append("/ota/device/")
-      try output.append(Kind.method)
-      try output.append(UInt8(ascii: "/"))
-      try output.append(device.productKey.bytes)
-      try output.append(UInt8(ascii: "/"))
-      try output.append(device.deviceName.bytes)
-    }
+    try writeRequestTopic(Kind.form, Kind.method, event.bytes, of: device, into: &output)
   }
 
   /// Records an incomplete write; the caller throws the returned error.
@@ -141,27 +125,54 @@ public struct AlinkRequest<Kind: AlinkKind, Writer: PayloadWriter & ~Copyable & 
       try writer.key("method")
       var name = FixedBytes<128>()
       try name.write { (name: inout ByteWriter) throws(CapacityError) in
-        try appendMethod(separatedBy: UInt8(ascii: "."), into: &name)
+        try writeMethod(Kind.method, event.bytes, separatedBy: UInt8(ascii: "."), into: &name)
       }
       try writer.string(name.bytes)
     }
     try writer.endObject()
   }
+}
 
-  private func appendMethod(
-    separatedBy separator: UInt8,
-    into output: inout ByteWriter
-  ) throws(CapacityError) {
-    let start = output.count
-    try output.append(Kind.method)
-    if !event.isEmpty {
-      // `thing.event` is the prefix of an event's method.
-      try output.append(".")
-      try output.append(event.bytes)
-      try output.append(".post")
-    }
-    for offset in start..<output.count where output.written[offset] == UInt8(ascii: ".") {
-      output.replace(at: offset, with: separator)
-    }
+// Not members of the request, which has its code once for each kind.
+
+@inline(never)
+private func writeRequestTopic(
+  _ form: AlinkForm,
+  _ method: StaticString,
+  _ event: Span<UInt8>,
+  of device: DeviceIdentity,
+  into output: inout ByteWriter
+) throws(CapacityError) {
+  try output.append(form == .alink ? "/sys/" : "/ota/device/")
+  if form == .firmware {
+    try output.append(method)
+    try output.append(UInt8(ascii: "/"))
+  }
+  try output.append(device.productKey.bytes)
+  try output.append(UInt8(ascii: "/"))
+  try output.append(device.deviceName.bytes)
+  guard form == .alink else { return }
+  try output.append(UInt8(ascii: "/"))
+  // A method's name is its topic with dots.
+  try writeMethod(method, event, separatedBy: UInt8(ascii: "/"), into: &output)
+}
+
+@inline(never)
+private func writeMethod(
+  _ method: StaticString,
+  _ event: Span<UInt8>,
+  separatedBy separator: UInt8,
+  into output: inout ByteWriter
+) throws(CapacityError) {
+  let start = output.count
+  try output.append(method)
+  if !event.isEmpty {
+    // `thing.event` is the prefix of an event's method.
+    try output.append(".")
+    try output.append(event)
+    try output.append(".post")
+  }
+  for offset in start..<output.count where output.written[offset] == UInt8(ascii: ".") {
+    output.replace(at: offset, with: separator)
   }
 }

@@ -223,8 +223,11 @@ enum nbiot_reason {
   NBIOT_REASON_CLOSED = 30,
   NBIOT_REASON_SAME_IDENTITY = 31,
   NBIOT_REASON_CLOSED_TWICE = 32,
-  /* The MQTT library refused. */
-  NBIOT_REASON_LIBRARY = 33
+  /* The MQTT library could not begin, for lack of memory, descriptors or threads. */
+  NBIOT_REASON_LIBRARY = 33,
+  /* The platform sent what is not MQTT, or announced or sent more than the device takes; the connection was cut. */
+  NBIOT_REASON_MALFORMED = 34,
+  NBIOT_REASON_OVERSIZED = 35
 };
 
 /* The kind of an event. */

@@ -9,6 +9,7 @@
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -33,6 +34,37 @@ static inline size_t nbiot_paho_memory(void) {
   return heap ? *(const volatile size_t *)&heap->current : 0;
 }
 
+// How much memory the library may have, in all of its connections; 0 while there is none.
+__attribute__((weak)) volatile size_t nbiot_paho_allowance = 0;
+
+// How many of the library's locks a thread has; a worker has one more, so that it never waits below.
+__attribute__((weak, tls_model("initial-exec"))) __thread int nbiot_paho_locks = 0;
+
+// The library takes and leaves its locks through functions that it exports: these stand in their place, where it is
+// linked dynamically. Its receiving thread takes one between two reads, while it has none. There it waits for as long as
+// the library has too much memory, for a worker that looks each second and ends the connection; without that, what a
+// server announces would be filled meanwhile, up to 256 MB. If no worker comes it goes on, slowly.
+__attribute__((weak)) int Thread_lock_mutex(pthread_mutex_t *mutex) {
+  int patience = nbiot_paho_locks || !nbiot_paho_allowance ? 0 : 150, code;
+  for (; patience > 0 && nbiot_paho_memory() > nbiot_paho_allowance; patience--) poll(NULL, 0, 10);
+  code = pthread_mutex_lock(mutex);
+  nbiot_paho_locks += code == 0;
+  return code;
+}
+
+__attribute__((weak)) int Thread_unlock_mutex(pthread_mutex_t *mutex) {
+  int code = pthread_mutex_unlock(mutex);
+  nbiot_paho_locks -= code == 0;
+  return code;
+}
+
+// Begins a worker: the functions above are then part of the program.
+static inline void nbiot_paho_enter(void) {
+  nbiot_paho_locks = Thread_lock_mutex != Thread_unlock_mutex;
+}
+
+static inline void nbiot_paho_allow(size_t memory) { nbiot_paho_allowance = memory; }
+
 // Has OpenSSL check the server's name in the handshake, before the library does so once more by laxer rules: a common
 // name never counts (RFC 9525 Section 6.3). `judge` hears of each certificate. Called when the handshake starts.
 static inline void nbiot_tls_start(void *connection, SSL_verify_cb judge) {
@@ -56,15 +88,28 @@ static inline void nbiot_paho_start(MQTTAsync_traceCallback *trace, CRYPTO_EX_ne
   MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_PROTOCOL);
 }
 
-// Has small packets go out at once: else an answer behind a PUBACK waits for the server's delayed acknowledgement of TCP,
-// 40 ms. `trace` is what the library says of its CONNECT, "DATE TIME SOCKET CLIENT -> CONNECT ...": nothing else names
-// the socket.
-static inline void nbiot_paho_hurry(const char *trace) {
+// The socket of a packet, from what the library says of it, "DATE TIME SOCKET CLIENT -> CONNECT ...": nothing else names
+// it.
+static __attribute__((noinline)) int nbiot_paho_socket(const char *trace) {
   unsigned blanks = 0, descriptor = 0;
-  int yes = 1;
   for (; *trace && blanks < 2; trace++) blanks += *trace == ' ';
   for (; *trace >= '0' && *trace <= '9'; trace++) descriptor = 10 * descriptor + (unsigned)(*trace - '0');
-  setsockopt((int)descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  return (int)descriptor;
+}
+
+// Has small packets go out at once: else an answer behind a PUBACK waits for the server's delayed acknowledgement of TCP,
+// 40 ms. And has the system hold 256 KB of what comes, for the library takes all of it with one read.
+static inline void nbiot_paho_prepare(const char *trace) {
+  int descriptor = nbiot_paho_socket(trace), yes = 1, room = 128 * 1024;
+  setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+  setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
+}
+
+// Whether the peer has ended the connection of a trace, or it is broken. The close of a WebSocket is said in a frame, and
+// that of TCP follows as soon as it is answered: it is waited for, half a second.
+static inline int nbiot_paho_is_ended(const char *trace) {
+  struct pollfd entry = {nbiot_paho_socket(trace), 0x2000 /* POLLRDHUP */, 0};
+  return poll(&entry, 1, 500) != 0;
 }
 
 static inline int nbiot_paho_create(

@@ -32,7 +32,7 @@ extension MQTTCore {
       switch state.link.rest.reason {
       case .kicked, .suspectedTwin, .refused, .unauthenticated:
         state.inbox.end(resting, &completions)
-      case .none, .failed, .lost, .closed: break
+      case .none, .failed, .lost, .malformed, .oversized, .closed: break
       }
     }
   }

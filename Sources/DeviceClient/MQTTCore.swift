@@ -349,7 +349,9 @@ extension MQTTLinkFailure {
       case .unknownAuthority, .expired, .notYetValid, .invalidAuthority, .weakSignature, .weakKey,
         .wrongPurpose, .certificate, .serverName, .oldVersion:
         true
-      case .refused, .unreachable, .timedOut, .handshake, .library, .authentication: false
+      case .refused, .unreachable, .timedOut, .handshake, .malformed, .oversized, .library,
+        .authentication:
+        false
       }
     }
   }

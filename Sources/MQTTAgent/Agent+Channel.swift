@@ -65,11 +65,19 @@ extension Agent {
 
   /// Reports why the connection is gone.
   private mutating func showRest(_ reason: RestReason, wait: Milliseconds) {
+    var word: StaticString = "broken"
     switch reason {
     case .none, .failed, .refused, .unauthenticated: return
-    case .lost: line.start("warning disconnected reason=broken")
-    case .closed: line.start("warning disconnected reason=closed")
-    case .kicked, .suspectedTwin:
+    case .lost: break
+    case .malformed: word = "malformed"
+    case .oversized: word = "oversized"
+    case .closed: word = "closed"
+    case .kicked, .suspectedTwin: word = ""
+    }
+    if word.utf8CodeUnitCount > 0 {
+      line.start("warning disconnected reason=")
+      line.add(word)
+    } else {
       line.start(reason == .kicked ? "warning kicked" : "warning kicked reason=closed-twice")
       extras.isKicked = configuration.arguments.isOnce
     }
@@ -84,21 +92,15 @@ extension Agent {
     if configuration.has(.firmwareVersion) { informVersion() }
     guard configuration.has(.desired) else { return }
     var storage = InlineArray<2_048, UInt8>(repeating: 0)
-    let number = UInt32(truncatingIfNeeded: extras.random.next() >> 33)
+    var topic = Topic()
     let count = writeDesired(
       configuration.bytes(.desired),
-      id: number,
-      into: storage.mutableSpan
+      of: extras.identity,
+      id: UInt32(truncatingIfNeeded: extras.random.next() >> 33),
+      into: storage.mutableSpan,
+      &topic
     )
-    var topic = FixedBytes<128>()
-    topic.write { (writer: inout ByteWriter) in
-      try? writer.append("/sys/")
-      try? writer.append(extras.identity.productKey.bytes)
-      try? writer.append("/")
-      try? writer.append(extras.identity.deviceName.bytes)
-      try? writer.append("/thing/property/desired/get")
-    }
-    transmit(topic.bytes, storage.span.extracting(0..<count))
+    transmit(topic.bytes.bytes, storage.span.extracting(0..<count))
   }
 
   /// Tells the platform which firmware runs.
@@ -149,13 +151,15 @@ extension Agent {
   }
 }
 
-/// Writes the request for the desired values of properties, whose names have commas between them; its length, 0 where
-/// one of them is none.
+/// Writes the request for the desired values of properties, whose names have commas between them, and its topic; its
+/// length, 0 where one of them is none.
 @inline(never)
 func writeDesired(
   _ names: Span<UInt8>,
+  of identity: DeviceIdentity,
   id: UInt32,
-  into storage: consuming MutableSpan<UInt8>
+  into storage: consuming MutableSpan<UInt8>,
+  _ topic: inout Topic
 ) -> Int {
   do throws(AlinkError) {
     var request = try AlinkRequest<DesiredGet, JSONWriter>(storage, id: id)
@@ -167,6 +171,7 @@ func writeDesired(
       try request.add(name.extracting(range))
       index += 1
     }
+    topic = try request.topic(of: identity)
     return try request.finish()
   } catch {
     return 0

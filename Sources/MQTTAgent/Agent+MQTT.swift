@@ -29,8 +29,8 @@ extension Agent {
     let linkSettings = MQTTLinkSettings(configuration, endpoint.transport)
     let durableSettings = DurableSettings(configuration)
     let downlinkSettings = DownlinkSettings(configuration)
-    checkDesired(configuration)
     let identity = makeIdentity(configuration)
+    checkDesired(configuration, identity)
     // One of the names alone has no bar.
     if (try? MQTTConnectRequest.check(identity)) == nil { configuration.refuse(.clientID) }
     let secret = readSecret(configuration)
@@ -128,9 +128,12 @@ private func makeChannel(
 
 /// Ends the process where `desired` has what is no name of a property.
 @inline(never)
-private func checkDesired(_ configuration: borrowing Configuration) {
+private func checkDesired(_ configuration: borrowing Configuration, _ identity: DeviceIdentity) {
   let names = configuration.bytes(.desired)
   if names.isEmpty { return }
   var storage = InlineArray<2_048, UInt8>(repeating: 0)
-  if writeDesired(names, id: 1, into: storage.mutableSpan) == 0 { configuration.refuse(.desired) }
+  var topic = Topic()
+  if writeDesired(names, of: identity, id: 1, into: storage.mutableSpan, &topic) == 0 {
+    configuration.refuse(.desired)
+  }
 }

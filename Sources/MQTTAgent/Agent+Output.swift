@@ -48,7 +48,11 @@ extension Agent {
     case .postponed(let id):
       line.start(.postponed)
       let code = driver.reports.link.replyCode(of: id)
-      if code == nil { line.add("not-acknowledged") } else { line.add(.rejection) }
+      if code != nil {
+        line.add(.rejection)
+      } else {
+        line.add(driver.reports.link.ending.wasSent ? "not-acknowledged" : "not-sent")
+      }
       line.add(.id)
       line.add(id)
       add(reply: code)
@@ -99,6 +103,8 @@ extension Agent {
     case .serverName: line.add(.wrongName)
     case .oldVersion: line.add(.oldVersion)
     case .handshake: line.add(.handshake)
+    case .malformed: line.add("malformed")
+    case .oversized: line.add("oversized")
     case .library, .authentication: line.add("library")
     }
   }
@@ -151,7 +157,7 @@ extension MQTTFailure {
   /// Whether the server was refused, because it cannot prove who it is: a retry would fail in the same way.
   fileprivate var isRefusal: Bool {
     switch self {
-    case .refused, .unreachable, .timedOut, .library: false
+    case .refused, .unreachable, .timedOut, .malformed, .oversized, .library: false
     default: true
     }
   }

@@ -6,8 +6,8 @@ internal import MQTTLayer
 // and would not start them for one that is made meanwhile.
 nonisolated(unsafe) private var lifecycle = unsafe pthread_mutex_t()
 nonisolated(unsafe) private var isStarted = false
-/// How many channels there are with a client of the library; changed behind `lifecycle`.
-nonisolated(unsafe) private var clients = 0
+/// What the library may hold for all channels with a client of it together; changed behind `lifecycle`.
+nonisolated(unsafe) private var allowance = 0
 
 extension UnsafeMutablePointer where Pointee == ChannelState {
   /// The state of a channel; `nil` without memory or descriptor.
@@ -134,6 +134,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
 
   /// What the worker does as long as the channel lives.
   private func work() {
+    nbiot_paho_enter()
     unsafe lock()
     while unsafe !pointee.isClosed {
       if unsafe pointee.phase == .ended {
@@ -160,15 +161,14 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   private func watchMemory() {
     guard unsafe pointee.phase == .connecting || pointee.phase == .connected else { return }
     // Not behind its lock, for whoever has that may wait for a callback that waits for ours.
-    let count = unsafe max(clients, 1)
-    guard unsafe Int(nbiot_paho_memory()) / count > pointee.settings.memoryLimit else { return }
+    guard unsafe Int(nbiot_paho_memory()) > allowance else { return }
     unsafe pointee.counters.cuts += 1
     let isMade = unsafe pointee.phase == .connected
     unsafe pointee.phase = .ended
     if isMade {
-      unsafe tell(.lost, detail: 2)
+      unsafe tell(.lost, detail: MQTTLoss.oversized.rawValue)
     } else {
-      unsafe tell(.failed, detail: FailureCode.library.rawValue)
+      unsafe tell(.failed, detail: FailureCode.oversized.rawValue)
     }
   }
 
@@ -307,7 +307,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     var handle: MQTTAsync?
     unsafe pthread_mutex_lock(&lifecycle)
     unsafe startLibrary()
-    unsafe clients += 1
+    unsafe allow(pointee.settings.memoryLimit)
     let code = unsafe makeClient(head, address, &handle)
     unsafe pthread_mutex_unlock(&lifecycle)
     unsafe wipeScratch()
@@ -321,6 +321,12 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
       )
       unsafe pointee.phase = .ended
     }
+  }
+
+  /// Changes what the library may hold.
+  private func allow(_ memory: Int) {
+    unsafe allowance += memory
+    unsafe nbiot_paho_allow(allowance)
   }
 
   private func startLibrary() {
@@ -399,7 +405,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe unlock()
     unsafe pthread_mutex_lock(&lifecycle)
     if unsafe handle != nil { unsafe MQTTAsync_destroy(&handle) }
-    unsafe clients -= 1
+    unsafe allow(-pointee.settings.memoryLimit)
     unsafe pthread_mutex_unlock(&lifecycle)
     unsafe lock()
     for index in 0..<operationCount { unsafe pointee.operations[index].state = nil }

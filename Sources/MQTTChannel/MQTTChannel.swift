@@ -13,7 +13,8 @@ public import MQTTLayer
 /// dropped and told of, and so is each one after it until the owner takes something. The library acknowledges a
 /// message of quality 1 in either case, once it was taken or dropped.
 ///
-/// Memory: the settings' limits and 30 KB, in the heap, and the library's own, which is watched once a second.
+/// Memory: the settings' limits and 30 KB, in the heap, and the library's own. Where that has more than its limit it reads
+/// no further, and the connection is cut within a second: the memory that is used is beyond the limit by 256 KB at most.
 @safe
 public struct MQTTChannel: ~Copyable {
   private let state: StatePointer
@@ -234,14 +235,13 @@ extension MQTTLayerEvent {
       case .certificate: self = .failed(MQTTFailure(certificate: Int32(bitPattern: head.number)))
       case .oldVersion: self = .failed(.oldVersion)
       case .handshake: self = .failed(.handshake)
+      case .malformed: self = .failed(.malformed)
+      case .oversized: self = .failed(.oversized)
       case .library, nil: self = .failed(.library(Int32(bitPattern: head.number)))
       }
     case .lost:
-      switch head.detail {
-      case 0: self = .lost(.closed)
-      case 1: self = .lost(.broken)
-      default: self = .lost(.memory)
-      }
+      guard let loss = MQTTLoss(rawValue: head.detail) else { return nil }
+      self = .lost(loss)
     case .disconnected: self = .disconnected
     case .delivered: self = .delivered(head.number)
     case .undelivered: self = .undelivered(head.number)
@@ -262,7 +262,8 @@ extension MQTTLayerEvent {
 
 /// Why a connection did not come about, as a record has it.
 enum FailureCode: UInt8 {
-  case refused, unreachable, timedOut, certificate, oldVersion, handshake, library
+  case refused, unreachable, timedOut, certificate, oldVersion, handshake, malformed, oversized
+  case library
 }
 
 extension MQTTFailure {

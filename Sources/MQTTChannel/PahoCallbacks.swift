@@ -36,6 +36,8 @@ func connectFailed(
     var reason = FailureCode.unreachable
     if code > 0 {
       reason = .refused
+    } else if unsafe isMalformed {
+      reason = .malformed
     } else if isTimeout {
       reason = .timedOut
     } else if unsafe !state.pointee.settings.transport.isSecure {
@@ -48,6 +50,7 @@ func connectFailed(
     } else if unsafe state.pointee.hasHandshakeError {
       reason = .handshake
     }
+    unsafe isMalformed = false
     unsafe state.tell(.failed, detail: reason.rawValue, number: UInt32(bitPattern: code))
     unsafe state.wakeWorker()
   }
@@ -64,9 +67,11 @@ func connectionLost(_ context: UnsafeMutableRawPointer?, _ cause: UnsafeMutableP
     let receiver = unsafe state.pointee.receiver
     let isReceiver = receiver.map { pthread_equal($0, pthread_self()) != 0 } ?? false
     let isOrderly = unsafe isReceiver && hasToldGoodbye
+    let loss: MQTTLoss = unsafe !isOrderly ? .broken : isMalformed ? .malformed : .closed
     unsafe hasToldGoodbye = false
     unsafe isSilent = false
-    unsafe state.tell(.lost, detail: isOrderly ? 0 : 1)
+    unsafe isMalformed = false
+    unsafe state.tell(.lost, detail: loss.rawValue)
     unsafe state.wakeWorker()
   }
   unsafe state.unlock()
@@ -252,11 +257,28 @@ nonisolated(unsafe) private var hasToldGoodbye = false
 /// Whether the library ends the connection for lack of an answer; told on the same thread before that.
 nonisolated(unsafe) private var isSilent = false
 
+/// Whether the library ends the connection because of what the server sent; told on the same thread before that.
+nonisolated(unsafe) private var isMalformed = false
+
+/// Whether the server has said the end of TLS; told on the same thread before the connection ends.
+nonisolated(unsafe) private var hasClosedTLS = false
+
 func traced(_ level: MQTTASYNC_TRACE_LEVELS, _ text: UnsafeMutablePointer<CChar>?) {
   if unsafe has(text, "-> DISCONNECT") {
     unsafe hasToldGoodbye = has(text, "(0)") && !isSilent
+    // The server has not ended it, and has not been silent: the library does not understand it.
+    if unsafe hasToldGoodbye && !isMalformed && !hasClosedTLS {
+      unsafe isMalformed = nbiot_paho_is_ended(text) == 0
+    }
+    unsafe hasClosedTLS = false
   } else if unsafe has(text, "-> CONNECT") {
-    unsafe nbiot_paho_hurry(text)
+    unsafe nbiot_paho_prepare(text)
+    unsafe hasClosedTLS = false
+    unsafe isMalformed = false
+  } else if unsafe has(text, "Bad MQTT packet") {
+    unsafe isMalformed = true
+  } else if unsafe has(text, "read:warning:close notify") {
+    unsafe hasClosedTLS = true
   } else if unsafe has(text, "disconnecting") {
     // PINGREQ found no answer, or could not be sent.
     unsafe isSilent = true

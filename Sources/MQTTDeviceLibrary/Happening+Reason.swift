@@ -29,6 +29,12 @@ extension Happening {
     case .lost:
       self.init(NBIOT_DISCONNECTED)
       reason = NBIOT_REASON_BROKEN
+    case .malformed:
+      self.init(NBIOT_DISCONNECTED)
+      reason = NBIOT_REASON_MALFORMED
+    case .oversized:
+      self.init(NBIOT_DISCONNECTED)
+      reason = NBIOT_REASON_OVERSIZED
     case .closed:
       self.init(NBIOT_DISCONNECTED)
       reason = NBIOT_REASON_CLOSED
@@ -62,6 +68,8 @@ extension Happening {
     case .serverName: reason = NBIOT_REASON_WRONG_NAME
     case .oldVersion: reason = NBIOT_REASON_OLD_VERSION
     case .handshake: reason = NBIOT_REASON_HANDSHAKE
+    case .malformed: reason = NBIOT_REASON_MALFORMED
+    case .oversized: reason = NBIOT_REASON_OVERSIZED
     case .library(let number):
       reason = NBIOT_REASON_LIBRARY
       detail = UInt64(UInt32(bitPattern: number))

@@ -29,7 +29,12 @@ extension MQTTFailure: CustomStringConvertible {
       "the server's certificate is for another name than the host's; its common name does not count"
     case .oldVersion: "the server speaks no TLS 1.2 or later"
     case .handshake: "the TLS handshake failed: check that the port speaks TLS"
-    case .library(let code): "the MQTT library refused (\(code))"
+    case .malformed:
+      "the server sent what is not MQTT: check that the port speaks MQTT over this transport"
+    case .oversized:
+      "the server announced or sent more than this device takes; the connection was cut"
+    case .library(let code):
+      "the MQTT library could not begin (\(code)): memory, descriptors or threads are used up"
     case .authentication(let failure): "the authentication over HTTPS failed: \(failure)"
     }
   }
@@ -68,8 +73,9 @@ extension MQTTLoss: CustomStringConvertible {
     switch self {
     case .closed: "the server closed the connection"
     case .broken: "the connection broke"
-    case .memory:
-      "the server announced or sent more than this device has memory for; the connection was cut"
+    case .malformed: "the server sent what is not MQTT; the connection was cut"
+    case .oversized:
+      "the server announced or sent more than this device takes; the connection was cut"
     }
   }
 }

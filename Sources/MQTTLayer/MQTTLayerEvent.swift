@@ -55,7 +55,11 @@ public enum MQTTFailure: Equatable, Sendable {
   case oldVersion
   /// The TLS handshake failed for another reason.
   case handshake
-  /// The library refused, with its number.
+  /// The server sent what is not MQTT 3.1.1.
+  case malformed
+  /// The server announced or sent more than the library may take: the connection was cut here.
+  case oversized
+  /// The library could not begin, for lack of memory, a descriptor or a thread, with its number.
   case library(Int32)
   /// The authentication before the connection brought no token.
   case authentication(MQTTAuthenticationFailure)
@@ -88,13 +92,15 @@ public enum MQTTAuthenticationFailure: Equatable, Sendable {
 }
 
 /// How a connection has ended.
-public enum MQTTLoss: Equatable, Sendable {
+public enum MQTTLoss: UInt8, Sendable {
   /// The server closed it in order.
   case closed
   /// It broke, or the server was silent for too long.
   case broken
-  /// The server made the library take more memory than it may: the connection was cut here.
-  case memory
+  /// The server sent what is not MQTT 3.1.1: the connection was cut here.
+  case malformed
+  /// The server announced or sent more than the library may take: the connection was cut here.
+  case oversized
 }
 
 /// Why a message was dropped.

@@ -157,7 +157,14 @@ extension MQTTLink where Layer: ~Copyable {
 
   /// Takes in that the connection has ended without having been asked to.
   mutating func takeLoss(_ loss: MQTTLoss) {
-    let how: ConnectionEnding = wasKicked ? .kicked : loss == .closed ? .closed : .lost
+    let how: ConnectionEnding =
+      switch loss {
+      case _ where wasKicked: .kicked
+      case .closed: .closed
+      case .broken: .lost
+      case .malformed: .malformed
+      case .oversized: .oversized
+      }
     let isRegistering = registration != nil
     end(how, isInterrupted: false)
     waiting = .disconnected
@@ -224,7 +231,7 @@ extension MQTTLink where Layer: ~Copyable {
     case .refused(.unavailable): ReportEnding(.unreachable)
     case .refused, .unauthenticated: ReportEnding(.credentials, retryAfter: left)
     case .kicked, .suspectedTwin: ReportEnding(.unreachable, retryAfter: left)
-    case .none, .failed, .lost, .closed: ReportEnding(.unreachable)
+    case .none, .failed, .lost, .malformed, .oversized, .closed: ReportEnding(.unreachable)
     }
   }
 

@@ -6,6 +6,11 @@ extension RestReason: CustomStringConvertible {
     case .none: "nothing keeps the device from connecting"
     case .failed: "the last try to connect failed; the next one follows by itself"
     case .lost: "the connection broke; the next try follows by itself"
+    case .malformed:
+      "the platform sent what is not MQTT, and the connection was cut; the next try follows by itself"
+    case .oversized:
+      "the platform announced or sent more than this device takes, and the connection was cut; the next try follows "
+        + "by itself"
     case .closed: "the platform closed the connection; the device connects again at once"
     case .kicked:
       "the platform says that the same identity has connected elsewhere: check which other device or program uses "

@@ -45,9 +45,10 @@ public struct ReconnectPolicy: Sendable {
   ) {
     settle(at: now)
     switch ending {
-    case .failed, .lost:
-      reason = ending == .lost ? .lost : .failed
-      backOff(at: now, random)
+    case .failed: backOff(.failed, at: now, random)
+    case .lost: backOff(.lost, at: now, random)
+    case .malformed: backOff(.malformed, at: now, random)
+    case .oversized: backOff(.oversized, at: now, random)
     case .closed:
       if let first = closedAt, now - first < settings.closePeriod {
         reason = .suspectedTwin
@@ -57,17 +58,14 @@ public struct ReconnectPolicy: Sendable {
         reason = .closed
         rest(until: now)
       }
-    case .closedAtReport:
-      reason = .closed
-      backOff(at: now, random)
+    case .closedAtReport: backOff(.closed, at: now, random)
     case .kicked:
       reason = .kicked
       let wait = doubled(settings.kickRest, kicks, limit: settings.restLimit)
       kicks += 1
       rest(until: now + wait + half(of: wait, random))
     case .refused(.unavailable):
-      reason = .refused(.unavailable)
-      backOff(at: now, random)
+      backOff(.refused(.unavailable), at: now, random)
     case .refused(let code):
       reason = .refused(code)
       restAfterRefusal(at: now, random)
@@ -83,7 +81,8 @@ public struct ReconnectPolicy: Sendable {
     rest(until: now + wait + half(of: wait, random))
   }
 
-  private mutating func backOff(at now: Instant, _ random: UInt32) {
+  private mutating func backOff(_ why: RestReason, at now: Instant, _ random: UInt32) {
+    reason = why
     let wait = doubled(settings.retry, failures, limit: settings.retryLimit)
     failures += 1
     rest(until: now + wait + half(of: wait, random))
@@ -122,6 +121,10 @@ public enum ConnectionEnding: Equatable, Sendable {
   case unauthenticated
   /// It broke: an error of the network, or silence.
   case lost
+  /// The platform sent what is not MQTT: the device ended it.
+  case malformed
+  /// The platform announced or sent more than the device takes: the device ended it.
+  case oversized
   /// The platform closed it in order, without a word.
   case closed
   /// The same, and the connection before ended at a report to the same topic: it is the topic, not another device.
@@ -138,6 +141,10 @@ public enum RestReason: Equatable, Sendable {
   case failed
   /// The connection broke.
   case lost
+  /// The device ended the connection, for the platform sent what is not MQTT.
+  case malformed
+  /// The device ended the connection, for the platform announced or sent more than it takes.
+  case oversized
   /// The platform closed the connection in order: the device may connect at once.
   case closed
   /// The same identity has connected elsewhere, as the platform said.

@@ -296,7 +296,7 @@ extension MQTTLinkFailure {
         .weakKey, .wrongPurpose, .certificate, .serverName, .oldVersion, .handshake:
         .unauthenticated
       case .unreachable, .timedOut: hasAnswered ? .undelivered : .unreachable
-      case .library: .undelivered
+      case .malformed, .oversized, .library: .undelivered
       case .authentication(.transfer(let failure)):
         HTTPSLinkFailure.transfer(failure).status(hasAnswered: hasAnswered)
       // Each further report would ask for a token again.
@@ -313,7 +313,7 @@ extension RestReason {
     switch self {
     case .kicked, .suspectedTwin: .kicked
     case .refused, .unauthenticated: .unauthenticated
-    case .none, .failed, .lost, .closed: other
+    case .none, .failed, .lost, .malformed, .oversized, .closed: other
     }
   }
 }

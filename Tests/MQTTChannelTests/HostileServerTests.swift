@@ -1,7 +1,9 @@
 import ConstrainedCore
+import Foundation
 import MQTTChannel
 import MQTTLayer
 import MQTTPeers
+import Synchronization
 import Testing
 
 @Suite("A channel and a server that breaks MQTT 3.1.1", .serialized)
@@ -134,10 +136,7 @@ struct HostileServerTests {
       connection.waitForEnd()
     }
     let client = try connected(server)
-    guard case .event(.lost)? = client.next() else {
-      Issue.record("\(name)")
-      return
-    }
+    #expect(client.next() == .event(.lost(.malformed)), "\(name)")
     try client.connect()
     #expect(client.next() == .event(.connected(hasSession: false)))
   }
@@ -151,7 +150,7 @@ struct HostileServerTests {
       connection.waitForEnd()
     }
     let client = try connected(server)
-    #expect(client.next() == .event(.lost(.memory)))
+    #expect(client.next() == .event(.lost(.oversized)))
     #expect(client.channel.counters.cuts == 1)
     try client.connect()
     #expect(client.next() == .event(.connected(hasSession: false)))
@@ -171,7 +170,50 @@ struct HostileServerTests {
       connection.waitForEnd()
     }
     let client = try connected(server)
-    #expect(client.next() == .event(.lost(.memory)))
+    #expect(client.next() == .event(.lost(.oversized)))
+  }
+
+  @Test(arguments: [true, false])
+  func `what is announced is not read to its end, in CONNACK or later`(isConnected: Bool) throws {
+    let sent = Mutex(0)
+    let isOver = DispatchSemaphore(value: 0)
+    let server = try FakeServer { connection, number in
+      connection.boundBuffers()
+      if isConnected || number > 0 { connection.accept() } else { _ = connection.packet() }
+      guard number == 0 else { return connection.waitForEnd() }
+      let length = 268_435_455
+      connection.send(
+        isConnected
+          ? publishPacket(Array("a".utf8), [], length: length) : [0x20, 0xFF, 0xFF, 0xFF, 0x7F]
+      )
+      let chunk = [UInt8](repeating: 0x61, count: 65_536)
+      while sent.withLock({ $0 }) < length, connection.send(chunk) {
+        sent.withLock { $0 += chunk.count }
+      }
+      isOver.signal()
+    }
+    let client = try Client(of: server)
+    try client.connect()
+    if isConnected { #expect(client.next() == .event(.connected(hasSession: false))) }
+    #expect(
+      client.next() == .event(isConnected ? .lost(.oversized) : .failed(.oversized))
+    )
+    isOver.wait()
+    // The rest was in the buffers of both sockets.
+    #expect(sent.withLock { $0 } < 2_097_152, "\(sent.withLock { $0 }) bytes")
+    try client.connect()
+    #expect(client.next() == .event(.connected(hasSession: false)))
+  }
+
+  @Test func `what is no CONNACK is told as such`() throws {
+    let server = try FakeServer { connection, _ in
+      _ = connection.packet()
+      connection.send([0x40, 0])
+      connection.waitForEnd()
+    }
+    let client = try Client(of: server)
+    try client.connect()
+    #expect(client.next() == .event(.failed(.malformed)))
   }
 
   @Test func `a message that was sent before is marked`() throws {

@@ -121,6 +121,18 @@ package final class FakeConnection: @unchecked Sendable {
     return nil
   }
 
+  /// Has the system hold 128 KB of what is sent: else what a peer does not read is taken all the same, megabytes of it.
+  package func boundBuffers() {
+    var room: Int32 = 65_536
+    unsafe setsockopt(
+      descriptor,
+      SOL_SOCKET,
+      SO_SNDBUF,
+      &room,
+      socklen_t(MemoryLayout.size(ofValue: room))
+    )
+  }
+
   /// Waits until the peer has closed.
   package func waitForEnd() { while packet() != nil {} }
 

@@ -61,6 +61,28 @@ struct ReconnectPolicyTests {
     #expect(policy.notBefore == hour + Milliseconds(1_000) && policy.reason == .closed)
   }
 
+  @Test(arguments: [
+    (ConnectionEnding.malformed, RestReason.malformed), (.oversized, .oversized),
+  ])
+  func `what the device itself cuts is no other device, and backs off`(
+    ending: ConnectionEnding,
+    reason: RestReason
+  ) {
+    var policy = ReconnectPolicy()
+    var now = Instant(milliseconds: 0)
+    for seconds in [1, 2, 4, 8] as [Int64] {
+      policy.handleConnected(at: now)
+      policy.handleEnding(ending, at: now, random: 0)
+      #expect(policy.reason == reason && !policy.isConnected)
+      #expect(policy.notBefore - now == Milliseconds(seconds * 1_000))
+      now = policy.notBefore
+    }
+    // An orderly close after that is the first one.
+    policy.handleConnected(at: now)
+    policy.handleEnding(.closed, at: now, random: 0)
+    #expect(policy.reason == .closed && policy.notBefore == now)
+  }
+
   @Test func `a kick rests half an hour, doubled to four hours, and is forgotten after a day`() {
     var policy = ReconnectPolicy()
     var now = Instant(milliseconds: 0)
@@ -112,7 +134,8 @@ struct ReconnectPolicyTests {
 
   @Test func `every reason has words`() {
     for reason in [
-      .none, .failed, .lost, .closed, .kicked, .suspectedTwin, .unauthenticated,
+      .none, .failed, .lost, .malformed, .oversized, .closed, .kicked, .suspectedTwin,
+      .unauthenticated,
       .refused(.credentials),
     ] as [RestReason] {
       #expect(!reason.description.isEmpty)
