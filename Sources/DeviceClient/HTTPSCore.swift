@@ -339,8 +339,7 @@ final class HTTPSCore: ClientCore, Sendable {
         .success(Receipt(result: result, answer: answer))
       )
     }
-    let isSilence = if case .transfer = state.link.failure { true } else { false }
-    result.outcome = isSilence ? .timedOut : .rejected
+    result.outcome = state.link.failure.outcome
     result.mayBeTakenLater = ending.verdict != .final
     let receipt = Receipt(result: result, answer: answer)
     let error =
@@ -355,6 +354,20 @@ final class HTTPSCore: ClientCore, Sendable {
     state.expected.remove(id)
     if state.cancelled.remove(id) != nil { return CancellationError() }
     return state.isClosed ? DeviceClientError.closed : nil
+  }
+}
+
+extension HTTPSLinkFailure {
+  /// How a report has ended for that reason.
+  ///
+  /// A good status without the platform's code says nothing of the report: over HTTPS the code alone accepts it.
+  fileprivate var outcome: ReportOutcome {
+    switch self {
+    case .transfer(.tooLong), .transfer(.notHTTP), .answer: .unreadable
+    case .status(let status) where status < 400: .unreadable
+    case .transfer: .timedOut
+    case .code, .status, .signing, .memory: .rejected
+    }
   }
 }
 
