@@ -374,7 +374,7 @@ let package = Package(
         "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "SecurityLayer", "DTLSSecurity",
         "CBORPayload",
         "PacketCapture", "Inspection",
-        "HTTPSTransfer", "Agent", "MQTTAgent",
+        "HTTPSTransfer", "Agent", "MQTTAgent", "HTTPSAgent",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ],
@@ -401,6 +401,16 @@ let package = Package(
         "SystemClocks", "CPOSIX",
       ],
       swiftSettings: device + [.define("MQTT")]
+    ),
+    // The same source over HTTPS.
+    .target(
+      name: "HTTPSAgent",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformHTTPS", "OpenSSLSupport",
+        "CBORPayload", "DeviceStore", "ReportLink", "HTTPSLayer", "HTTPSChannel", "HTTPSLink",
+        "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CPOSIX",
+      ],
+      swiftSettings: device + [.define("HTTPS")]
     ),
     .systemLibrary(name: "CDevice"),
     .target(
@@ -433,6 +443,11 @@ let package = Package(
     .executableTarget(
       name: "nbiot-agent-mqtt",
       dependencies: ["MQTTAgent"],
+      swiftSettings: strict
+    ),
+    .executableTarget(
+      name: "nbiot-agent-https",
+      dependencies: ["HTTPSAgent"],
       swiftSettings: strict
     ),
     .testTarget(
@@ -700,6 +715,14 @@ let package = Package(
     .testTarget(
       name: "MQTTAgentTests",
       dependencies: ["nbiot", "nbiot-agent-mqtt", "MQTTAgent", "MQTTPeers", "TestSupport"],
+      resources: [.copy("README.md")],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "HTTPSAgentTests",
+      dependencies: [
+        "nbiot-agent-https", "ConstrainedCore", "OpenSSLSupport", "HTTPSPeers", "TestSupport",
+      ],
       resources: [.copy("README.md")],
       swiftSettings: strict
     ),
