@@ -21,7 +21,7 @@
 #                 and mosquitto_sub, and one report over each transport: one table each; the day takes three
 #                 minutes
 # make agent      nbiot-agent for x86_64 Linux in .build-agent: small, in Embedded Swift; with and without DTLS
-# make agent-mqtt the same over MQTT, nbiot-agent-mqtt
+# make agent-mqtt, make agent-https  the same over MQTT, nbiot-agent-mqtt, and over HTTPS, nbiot-agent-https
 # make backlog    lines that wait together, into an agent whose syncs take 3 ms: lines a second, and syncs
 # make agent-aarch64, make agent-armv7, make agent-mqtt-aarch64, make agent-mqtt-armv7
 #                 the same for these machines (Debian's arm64 and armhf)
@@ -44,7 +44,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
 .PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting energy-check sanitize bench backlog \
-  agent agent-mqtt agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb try-agent torture fuzz clean
+  agent agent-mqtt agent-https agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb try-agent torture fuzz clean
 
 all: build
 
@@ -183,6 +183,9 @@ agent: deps
 agent-mqtt: deps-mqtt
 	@packaging/build-agent.sh x86_64 --mqtt
 
+agent-https: deps
+	@packaging/build-agent.sh x86_64 --https
+
 agent-mqtt-aarch64 agent-mqtt-armv7: deps-agent
 	@packaging/build-agent.sh $(@:agent-mqtt-%=%) --mqtt
 
@@ -242,11 +245,12 @@ try-agent: deps-broker build broker agent agent-mqtt agent-aarch64 agent-armv7 a
 	packaging/try-library.sh
 
 KILLS := 1000
-torture: deps-mqtt agent agent-mqtt
+torture: deps-mqtt agent agent-mqtt agent-https
 	@packaging/install-broker.sh --tests
 	swift build $(STRICT) --build-tests
 	NBIOT_KILLS=$(KILLS) NBIOT_AGENT=$$PWD/.build-agent/x86_64/nbiot-agent \
 	  NBIOT_AGENT_MQTT=$$PWD/.build-agent/x86_64-mqtt/nbiot-agent-mqtt \
+	  NBIOT_AGENT_HTTPS=$$PWD/.build-agent/x86_64-https/nbiot-agent-https \
 	  swift test --skip-build --filter KillTests
 
 SECONDS := 60

@@ -395,7 +395,7 @@ let package = Package(
         "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "SecurityLayer", "DTLSSecurity",
         "CBORPayload",
         "PacketCapture", "Inspection",
-        "HTTPSTransfer", "GatewayConfiguration", "Agent", "MQTTAgent", "RadioModel",
+        "HTTPSTransfer", "GatewayConfiguration", "Agent", "MQTTAgent", "HTTPSAgent", "RadioModel",
         "EnergyEstimate",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
@@ -422,6 +422,16 @@ let package = Package(
       ],
       swiftSettings: device + [.define("MQTT")]
     ),
+    // The same source over HTTPS.
+    .target(
+      name: "HTTPSAgent",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformHTTPS", "OpenSSLSupport",
+        "CBORPayload", "DeviceStore", "ReportLink", "HTTPSLayer", "HTTPSChannel", "HTTPSLink",
+        "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CPOSIX",
+      ],
+      swiftSettings: device + [.define("HTTPS")]
+    ),
     .systemLibrary(name: "CDevice"),
     .target(
       name: "DeviceLibrary",
@@ -447,6 +457,7 @@ let package = Package(
     // On a device it is built as Embedded Swift, by packaging/build-agent.sh.
     .executableTarget(name: "nbiot-agent", dependencies: ["Agent"]),
     .executableTarget(name: "nbiot-agent-mqtt", dependencies: ["MQTTAgent"]),
+    .executableTarget(name: "nbiot-agent-https", dependencies: ["HTTPSAgent"]),
     .testTarget(
       name: "CoAPMessageTests",
       dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"]
@@ -680,6 +691,13 @@ let package = Package(
     .testTarget(
       name: "MQTTAgentTests",
       dependencies: ["nbiot", "nbiot-agent-mqtt", "MQTTAgent", "MQTTPeers", "TestSupport"],
+      resources: [.copy("README.md")]
+    ),
+    .testTarget(
+      name: "HTTPSAgentTests",
+      dependencies: [
+        "nbiot-agent-https", "ConstrainedCore", "OpenSSLSupport", "HTTPSPeers", "TestSupport",
+      ],
       resources: [.copy("README.md")]
     ),
     .testTarget(

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds nbiot-agent for a device: Embedded Swift, whole-module, optimised for size, stripped.
-#   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only|--mqtt] [--program DIRECTORY] [--library]
+#   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only|--mqtt|--https] [--program DIRECTORY] [--library]
 # writes .build-agent/ARCH/nbiot-agent and nbiot-agent.debug, the same code with symbols.
 #   --symmetric-only     without DTLS, in .build-agent/ARCH-symmetric; it does not need libssl
 #   --mqtt               nbiot-agent-mqtt, in .build-agent/ARCH-mqtt
+#   --https              nbiot-agent-https, in .build-agent/ARCH-https
 #   --program DIRECTORY  another program, such as Tests/DeviceProbe, in .build-agent/ARCH-NAME
 #   --library            libnbiot-device.a and .so for programs in C, with their header and an example,
 #                        packaging/report.c, in .build-agent/ARCH-library; with --mqtt libnbiot-device-mqtt and
@@ -17,24 +18,25 @@ fail() {
   exit 1
 }
 
-arch=x86_64 program= symmetric_only= mqtt= library= suffix=
+arch=x86_64 program= symmetric_only= mqtt= https= library= suffix=
 while [ $# -gt 0 ]; do
   case $1 in
   x86_64 | aarch64 | armv7) arch=$1 ;;
   --symmetric-only) symmetric_only=1 suffix=-symmetric ;;
   --mqtt) mqtt=1 suffix=-mqtt ;;
+  --https) https=1 suffix=-https ;;
   --library) library=1 ;;
   --program)
     program=${2:-}
     program=${program%/}
     shift
     ;;
-  *) fail "takes [x86_64|aarch64|armv7] [--symmetric-only|--mqtt] [--program DIRECTORY] [--library], not $1" ;;
+  *) fail "takes [x86_64|aarch64|armv7] [--symmetric-only|--mqtt|--https] [--program DIRECTORY] [--library], not $1" ;;
   esac
   shift
 done
 if [ -z "$program" ]; then
-  program=Sources/nbiot-agent${mqtt:+-mqtt}
+  program=Sources/nbiot-agent${mqtt:+-mqtt}${https:+-https}
   [ -z "$library" ] || program=Sources/${mqtt:+MQTT}DeviceLibrary suffix=$suffix-library
 fi
 ls "$program"/*.swift >/dev/null 2>&1 || fail "there are no sources in '$program'"
@@ -42,6 +44,7 @@ name=nbiot-agent
 case $program in
 Sources/nbiot-agent) ;;
 Sources/nbiot-agent-mqtt) name=nbiot-agent-mqtt ;;
+Sources/nbiot-agent-https) name=nbiot-agent-https ;;
 Sources/DeviceLibrary | Sources/MQTTDeviceLibrary) name=$(basename "$program") ;;
 *) name=$(basename "$program") suffix=$suffix-$name ;;
 esac
@@ -127,6 +130,8 @@ visit() {
   # Importers of these use `#if MQTT`.
   [ "$name" = nbiot-agent-mqtt ] || [ "$name" = MQTTDeviceLibrary ] ||
     case $module in MQTTChannel | MQTTLink) return 0 ;; esac
+  # Importers of these use `#if HTTPS`.
+  [ "$name" = nbiot-agent-https ] || case $module in HTTPSChannel | HTTPSLink) return 0 ;; esac
   case $module in Swift | Synchronization) return 0 ;; esac
   directory=$(folder "$module")
   if [ -f "$directory/module.modulemap" ]; then
@@ -148,7 +153,12 @@ bitcode=(-lto=llvm-full)
 # What neither the agent nor the C library lets its user set is a constant: see docs/architecture.md. The programs of
 # Tests set it.
 fixed=(-D DEVICE_ONLY)
-case $name in nbiot-agent | nbiot-agent-mqtt | DeviceLibrary | MQTTDeviceLibrary) ;; *) shared=$own fixed=() ;; esac
+case $name in
+nbiot-agent | nbiot-agent-mqtt | DeviceLibrary | MQTTDeviceLibrary) ;;
+# Its outbox takes payloads of more than 1,024 bytes.
+nbiot-agent-https) shared=$own fixed+=(-D LARGE_REPORTS) ;;
+*) shared=$own fixed=() ;;
+esac
 common=(
   "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE -D SMALL
   "${fixed[@]}"
@@ -200,6 +210,7 @@ for module in "${modules[@]}"; do
   options=(-parse-as-library -emit-module -emit-module-path) scratch=$shared
   symmetric=()
   [ "$module" != MQTTAgent ] || symmetric=(-D MQTT)
+  [ "$module" != HTTPSAgent ] || symmetric=(-D HTTPS)
   case $symmetric_only$module in 1Agent | 1DeviceDriver) scratch=$own symmetric=(-D SYMMETRIC_ONLY) ;; esac
   options+=("$scratch/$module.swiftmodule" "${symmetric[@]}")
   compile "$module" "$(folder "$module")" "$scratch" "${options[@]}"
@@ -288,6 +299,7 @@ echo "$arch: linking $out/$name"
 undefined=$("$tools/llvm-nm" -D --undefined-only -j "$out/$name.debug")
 list=packaging/symbols.txt
 [ "$name" != nbiot-agent-mqtt ] || list=packaging/symbols-mqtt.txt
+[ "$name" != nbiot-agent-https ] || list=packaging/symbols-https.txt
 if [[ $name = nbiot-agent* ]]; then
   unknown=$(sed 's/@.*//' <<< "$undefined" | { grep -vxFf <(grep -v '^#' "$list") || true; } | xargs)
   [ -z "$unknown" ] || fail "$arch calls functions that are not in $list: $unknown"

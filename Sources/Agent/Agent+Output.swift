@@ -254,6 +254,9 @@ extension ReportOutcome {
     case .unsealable: .unsealable
     case .handshake: .handshake
     case .sequenceExhausted: .sequenceExhausted
+    #if !hasFeature(Embedded)
+    case .unreadable: .unusableAnswer
+    #endif
     }
   }
 }

@@ -43,6 +43,12 @@ typedef size_t (*nbiot_curl_data)(char *, size_t, size_t, void *);
 static inline CURLcode nbiot_curl_set_data(CURL *curl, CURLoption option, nbiot_curl_data callback) {
   return (curl_easy_setopt)(curl, option, callback);
 }
+// Called each time that a request is about to be sent, over a new connection or an open one; 0 lets it go.
+typedef int (*nbiot_curl_sending)(void *, char *, char *, int, int);
+static inline CURLcode nbiot_curl_count_sends(CURL *curl, nbiot_curl_sending callback, void *context) {
+  CURLcode code = (curl_easy_setopt)(curl, CURLOPT_PREREQFUNCTION, callback);
+  return code ? code : (curl_easy_setopt)(curl, CURLOPT_PREREQDATA, context);
+}
 typedef int (*nbiot_curl_progress)(void *, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 static inline CURLcode nbiot_curl_set_progress(CURL *curl, nbiot_curl_progress callback) {
   return (curl_easy_setopt)(curl, CURLOPT_XFERINFOFUNCTION, callback);

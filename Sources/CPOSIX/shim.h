@@ -716,6 +716,30 @@ static inline __attribute__((noinline)) int nbiot_run_again(
   return code == 0 && status == 0;
 }
 
+// Runs this program again in place of this process, with any amount of input that was read: it is in a file without a
+// name, from whose start the new program reads.
+static inline __attribute__((noinline)) void nbiot_run_on(
+    char *const *arguments, size_t argument_count, const struct nbiot_legacy *legacy,
+    const void *rest, size_t count) {
+  char *list[16];
+  char number[2];
+  int file;
+  if (argument_count > 12) return;
+  memset(list, 0, sizeof list);
+  memcpy(list, arguments, argument_count * sizeof *list);
+  nbiot_close_others(7);
+  file = memfd_create("rest", 0);
+  // Without it the lines that were read would be lost.
+  if (file < 0 || file > 9 || write(file, legacy, sizeof *legacy) != (ssize_t)sizeof *legacy ||
+      write(file, rest, count) != (ssize_t)count || lseek(file, 0, SEEK_SET) != 0)
+    return;
+  number[0] = (char)('0' + file);
+  number[1] = 0;
+  list[argument_count] = (char *)"--rest";
+  list[argument_count + 1] = number;
+  execvp(list[0], list);
+}
+
 // Reads the state and the bytes that follow it; returns the number of the latter.
 static inline size_t nbiot_inherit(
     int descriptor, struct nbiot_legacy *legacy, void *rest, size_t count) {

@@ -54,6 +54,8 @@ extension ReportResult {
     case .unsealable(.messageTooLong): SecurityError.tooLongAdvice
     case .unsealable(let error): "the security layer could not seal the report (\(error))"
     case .sequenceExhausted: "the session's sequence numbers are used up: authenticate again"
+    case .unreadable:
+      "what came back is not the platform's answer: the platform may or may not have the report"
     }
   }
 }

@@ -54,6 +54,10 @@ public enum ReportOutcome: Equatable, Sendable {
   case handshake(HandshakeFailure)
   /// The session's sequence numbers are used up; authenticate again.
   case sequenceExhausted
+  #if !hasFeature(Embedded)
+  /// What came back is not the platform's answer, or too long for one; the platform may or may not have the report.
+  case unreadable
+  #endif
 }
 
 /// How much of the platform's answer was received.

@@ -31,6 +31,7 @@ extension ReportOutcome: CustomStringConvertible {
     case .unsealable(let error): "not sealed (\(error))"
     case .handshake(let failure): "without a secure channel (\(failure))"
     case .sequenceExhausted: "out of sequence numbers"
+    case .unreadable: "answered by what is not the platform's"
     }
   }
 }

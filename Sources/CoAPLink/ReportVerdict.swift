@@ -13,6 +13,9 @@ extension ReportResult {
     case .unauthenticated(.refused(let code)) where code.class == 4: .credentials
     case .timedOut, .interrupted, .reset, .handshake, .sequenceExhausted, .unauthenticated:
       .unreachable
+    #if !hasFeature(Embedded)
+    case .unreadable: .unreachable
+    #endif
     }
   }
 
@@ -22,6 +25,9 @@ extension ReportResult {
     case .acknowledged, .rejected, .unsealable, .sequenceExhausted: true
     case .unauthenticated(.refused), .unauthenticated(.putOff): true
     case .timedOut, .interrupted, .reset, .handshake, .unauthenticated: false
+    #if !hasFeature(Embedded)
+    case .unreadable: true
+    #endif
     }
   }
 

@@ -275,8 +275,7 @@ final class HTTPSCore: ClientCore, Sendable {
         .success(Receipt(result: result, answer: answer))
       )
     }
-    let isSilence = if case .transfer = state.link.failure { true } else { false }
-    result.outcome = isSilence ? .timedOut : .rejected
+    result.outcome = state.link.failure.outcome
     result.mayBeTakenLater = ending.verdict != .final
     let receipt = Receipt(result: result, answer: answer)
     let error =
@@ -284,6 +283,20 @@ final class HTTPSCore: ClientCore, Sendable {
       ? DeviceClientError.httpsReport(state.link.failure, state.link.message, receipt)
       : .httpsAuthentication(state.link.failure, state.link.message, retryAfter: ending.retryAfter)
     completions.finish(current.pending, .failure(error))
+  }
+}
+
+extension HTTPSLinkFailure {
+  /// How a report has ended for that reason.
+  ///
+  /// A good status without the platform's code says nothing of the report: over HTTPS the code alone accepts it.
+  fileprivate var outcome: ReportOutcome {
+    switch self {
+    case .transfer(.tooLong), .transfer(.notHTTP), .answer: .unreadable
+    case .status(let status) where status < 400: .unreadable
+    case .transfer: .timedOut
+    case .code, .status, .signing, .memory: .rejected
+    }
   }
 }
 

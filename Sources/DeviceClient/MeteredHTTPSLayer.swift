@@ -30,20 +30,26 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
     kind = request.password.isEmpty ? .connection : .other
     size = Self.size(of: request, host: host, count)
     isUnderWay = true
-    switch kind {
-    case .connection: meter.noteConnect()
-    case .other: meter.notePublish()
-    }
     if let show {
       let path = request.path.bytes.indices.map { request.path.bytes[$0] }
       show(.sent, "POST \(Readable.text(path)), a body of \(count) B")
     }
   }
 
-  /// Counts a request that is given up as sent, for the server may have it.
-  private mutating func giveUp() {
-    if isUnderWay { meter.send(size, kind) }
+  /// Counts a request that has ended, each time that it was sent.
+  ///
+  /// The layer repeats one whose connection turns out to be closed. One that is given up counts as well, for the server
+  /// may have it, but not one that never had a connection.
+  private mutating func countSends() {
+    guard isUnderWay else { return }
     isUnderWay = false
+    let sends = layer.sends
+    guard sends > 0 else { return }
+    for _ in 0..<sends { meter.send(size, kind) }
+    switch kind {
+    case .connection: meter.noteConnect()
+    case .other: meter.notePublish()
+    }
   }
 
   /// The bytes of a request: its line, its fields and its body.
@@ -87,21 +93,20 @@ extension MeteredHTTPSLayer: HTTPSLayer where Layer: ~Copyable {
   }
 
   mutating func cancel() {
-    giveUp()
+    countSends()
     layer.cancel()
   }
 
   mutating func close() {
-    giveUp()
+    countSends()
     layer.close()
   }
 
   mutating func pollEvent() -> HTTPSLayerEvent? {
     guard let event = layer.pollEvent() else { return nil }
-    isUnderWay = false
+    countSends()
     switch event {
     case .answered:
-      meter.send(size, kind)
       meter.receive(layer.head.size, kind)
       switch kind {
       case .connection: meter.noteConnack(isAccepted: layer.head.status == 200)
@@ -113,14 +118,13 @@ extension MeteredHTTPSLayer: HTTPSLayer where Layer: ~Copyable {
         let text = kind == .connection ? "a body of \(body.count) B" : Readable.text(body)
         show(.received, "HTTP status \(layer.head.status), \(text)")
       }
-    case .failed(let failure, let wasSent):
-      if wasSent { meter.send(size, kind) }
-      show?(.received, "nothing: \(failure)")
+    case .failed(let failure, _): show?(.received, "nothing: \(failure)")
     }
     return event
   }
 
   var descriptor: Int32 { layer.descriptor }
+  var sends: Int { layer.sends }
   var head: HTTPSAnswerHead { layer.head }
 
   var body: Span<UInt8> {

@@ -68,6 +68,9 @@ extension Happening {
     case .unsealable: reason = NBIOT_REASON_NO_KEY
     case .handshake(let failure): explain(failure)
     case .sequenceExhausted: reason = NBIOT_REASON_SEQUENCE_EXHAUSTED
+    #if !hasFeature(Embedded)
+    case .unreadable: reason = NBIOT_REASON_REFUSED
+    #endif
     }
   }
 

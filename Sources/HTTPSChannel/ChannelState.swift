@@ -22,6 +22,10 @@ struct ChannelState: ~Copyable {
   var isHeadOver = false
   /// Whether the answer was longer than the limit.
   var isTooLong = false
+  /// How often the request was sent, or begun to be.
+  var sends = 0
+  /// libcurl's words about a failure, which end with a zero.
+  var problem = InlineArray<256, UInt8>(repeating: 0)
 
   init(
     poll: Int32,
@@ -48,6 +52,11 @@ struct ChannelState: ~Copyable {
     headCount = 0
     isHeadOver = false
     isTooLong = false
+  }
+
+  /// Whether the connection broke amid the TLS handshake: libcurl has one number for that and for a server without TLS.
+  var isHandshakeBroken: Bool {
+    problem.span.starts(with: Span("OpenSSL SSL_connect:" as StaticString))
   }
 
   /// Takes a line of the head, with its end; whether the transfer goes on.
@@ -90,6 +99,10 @@ struct ChannelState: ~Copyable {
 typealias StatePointer = UnsafeMutablePointer<ChannelState>
 
 extension Span where Element == UInt8 {
+  fileprivate func starts(with bytes: Span<UInt8>) -> Bool {
+    count >= bytes.count && extracting(0..<bytes.count).isEqual(to: bytes)
+  }
+
   /// The value of a field line, without white space around it; `nil` where it is another field's.
   @_lifetime(copy self)
   fileprivate func value(ofField name: StaticString) -> Span<UInt8>? {

@@ -104,8 +104,24 @@ public struct HTTPSChannel: ~Copyable {
       }
     }
     if code == CURLE_OK { unsafe code = demandAlternativeNames(easy) }
+    if code == CURLE_OK {
+      unsafe code = nbiot_curl_count_sends(
+        easy,
+        { context, _, _, _, _ in
+          if let state = unsafe StatePointer(context) { unsafe state.pointee.sends += 1 }
+          return 0
+        },
+        state
+      )
+    }
     if code == CURLE_OK { unsafe code = nbiot_curl_set_pointer(easy, CURLOPT_HEADERDATA, state) }
     if code == CURLE_OK { unsafe code = nbiot_curl_set_pointer(easy, CURLOPT_WRITEDATA, state) }
+    if code == CURLE_OK {
+      // SAFETY: the state stays where it is, and libcurl writes at most 256 bytes.
+      code = unsafe withUnsafeMutableBytes(of: &state.pointee.problem) {
+        unsafe nbiot_curl_set_pointer(easy, CURLOPT_ERRORBUFFER, $0.baseAddress)
+      }
+    }
     if code == CURLE_OK {
       unsafe code = nbiot_curl_set_data(easy, CURLOPT_HEADERFUNCTION) {
         bytes,
@@ -154,6 +170,9 @@ public struct HTTPSChannel: ~Copyable {
 extension HTTPSChannel: HTTPSLayer {
   /// What is readable while `pollEvent` has something to do.
   public var descriptor: Int32 { unsafe state.pointee.poll }
+
+  /// How often the request was sent, or begun to be, that is under way or was the last one.
+  public var sends: Int { unsafe state.pointee.sends }
 
   /// The head of the last answer, until the next request begins.
   public var head: HTTPSAnswerHead { unsafe state.pointee.head }
@@ -212,6 +231,8 @@ extension HTTPSChannel: HTTPSLayer {
 
   private mutating func start(_ request: borrowing @_addressable HTTPSRequest) -> Bool {
     unsafe state.pointee.forgetAnswer()
+    unsafe state.pointee.sends = 0
+    unsafe state.pointee.problem[0] = 0
     guard setAddress(request.path.bytes), setFields(request),
       unsafe nbiot_curl_set_long(
         easy,
@@ -291,8 +312,10 @@ extension HTTPSChannel: HTTPSLayer {
       return .answered
     }
     let isTooLong = unsafe state.pointee.isTooLong
+    let isBroken = unsafe code == CURLE_SSL_CONNECT_ERROR && state.pointee.isHandshakeBroken
     unsafe state.pointee.forgetAnswer()
     if isTooLong { return .failed(.tooLong, wasSent: true) }
+    if isBroken { return .failed(.broken, wasSent: false) }
     return .failed(HTTPSFailure(code, verified: verified, wasSent: wasSent), wasSent: wasSent)
   }
 

@@ -34,6 +34,11 @@ public protocol HTTPSLayer: ~Copyable {
   /// What is readable while `pollEvent` has something to do; -1 where nothing can be.
   var descriptor: Int32 { get }
 
+  /// How often the request was sent, or begun to be sent, that is under way or was the last one.
+  ///
+  /// More than once where the connection kept open turned out to be closed.
+  var sends: Int { get }
+
   /// The head of the last answer, until the next request begins.
   var head: HTTPSAnswerHead { get }
 

@@ -67,7 +67,7 @@ extension HTTPSLink: ReportLink where Layer: ~Copyable {
   public mutating func interrupt(at now: Instant) {
     self.now = now
     guard phase != .idle else { return }
-    if case .reporting = phase { report?.wasSent = true }
+    if case .reporting = phase, layer.sends > 0 { report?.wasSent = true }
     phase = .idle
     layer.close()
     failure = .transfer(.broken)
@@ -98,8 +98,13 @@ extension HTTPSLink: ReportLink where Layer: ~Copyable {
     case .idle: break
     case .authenticating(let until), .reporting(let until):
       guard now >= until else { break }
+      let wasSent = layer.sends > 0
       layer.cancel()
-      takeFailure(.timedOut, wasSent: true)
+      takeFailure(.timedOut, wasSent: wasSent)
+    case .pausing(let until):
+      guard now >= until else { break }
+      phase = .idle
+      goOn()
     }
   }
 
@@ -111,7 +116,7 @@ extension HTTPSLink: ReportLink where Layer: ~Copyable {
     }
     switch phase {
     case .idle: return nil
-    case .authenticating(let until), .reporting(let until): return until
+    case .authenticating(let until), .reporting(let until), .pausing(let until): return until
     }
   }
 
@@ -135,7 +140,7 @@ extension HTTPSLink: ReportLink where Layer: ~Copyable {
       case .failed(let reason, let wasSent): takeFailure(reason, wasSent: wasSent)
       case .answered:
         switch phase {
-        case .idle: continue
+        case .idle, .pausing: continue
         case .authenticating: takeAuthenticationAnswer()
         case .reporting: takeReportAnswer()
         }

@@ -69,6 +69,7 @@ extension HTTPSLink where Layer: ~Copyable {
     } catch {
       let reaction = HTTPSReaction(status: status, code: nil)
       failure = status >= 200 && status < 300 ? .answer(error) : .status(status)
+      if pauses() { return }
       return endAuthentication(
         failure,
         Self.verdict(ofAuthentication: reaction),
@@ -92,6 +93,7 @@ extension HTTPSLink where Layer: ~Copyable {
       if settings.sendsTimestamp, !wasWrong, clockDifference != 0, reaction == .credentials {
         return authenticate()
       }
+      if pauses() { return }
       endAuthentication(
         .code(answer.code, status: status),
         Self.verdict(ofAuthentication: reaction),
@@ -185,7 +187,7 @@ extension HTTPSLink where Layer: ~Copyable {
       report?.hasRenewed = true
       authenticate()
     case .credentials: endReport(.credentials, retryAfter: wait(askedBy: failure))
-    case .later: endReport(.later, retryAfter: wait(askedBy: failure))
+    case .later: if !pauses() { endReport(.later, retryAfter: wait(askedBy: failure)) }
     case .refused: endReport(.final)
     // Whoever it was that answered, the platform does not have the report.
     case .foreign: endReport(.unreachable, retryAfter: wait(askedBy: failure))
@@ -195,7 +197,7 @@ extension HTTPSLink where Layer: ~Copyable {
   /// Takes in that a request has no answer.
   mutating func takeFailure(_ reason: HTTPSFailure, wasSent: Bool) {
     switch phase {
-    case .idle: return
+    case .idle, .pausing: return
     case .authenticating: endAuthentication(.transfer(reason), .unreachable)
     case .reporting:
       phase = .idle
@@ -224,19 +226,30 @@ extension HTTPSLink where Layer: ~Copyable {
     _ = layer.hold(Span())
   }
 
+  /// Whether the server has failed at the report, or at the authentication for it, and it is sent again after a wait.
+  private mutating func pauses() -> Bool {
+    let head = layer.head
+    guard head.status >= 500, head.status != 503, head.retryAfter.isEmpty,
+      let failures = report?.failures, failures < settings.retries
+    else { return false }
+    report?.failures += 1
+    phase = .pausing(until: now + spread(settings.retry * (1 << Int64(min(failures, 16)))))
+    return true
+  }
+
   // MARK: - What the head says
 
   /// The wait that the last answer asks for; 0 where there is none.
   ///
-  /// Too many requests, 40000 and status 429, ask for one without saying how long: a minute, as in CoAP (RFC 7252
-  /// Section 5.10.5).
+  /// Too many requests, 40000 and status 429, and status 503 ask for one without saying how long: a minute, as in CoAP
+  /// (RFC 7252 Section 5.10.5).
   private func wait(askedBy failure: HTTPSLinkFailure) -> Milliseconds {
     let head = layer.head
     if let seconds = HTTPDate.wait(head.retryAfter.bytes, serverDate: head.date.bytes) {
       return Milliseconds(Int64(widening: seconds) * 1_000)
     }
     if case .code(.tooManyRequests, _) = failure { return Milliseconds(60_000) }
-    return Milliseconds(head.status == 429 ? 60_000 : 0)
+    return Milliseconds(head.status == 429 || head.status == 503 ? 60_000 : 0)
   }
 
   /// Compares the server's clock with this machine's.

@@ -65,6 +65,8 @@ public struct HTTPSLink<Layer: HTTPSLayer & ~Copyable, Randomness: RandomSource>
     case idle
     case authenticating(until: Instant)
     case reporting(until: Instant)
+    /// The server could not say anything better than that it has failed: the same again then.
+    case pausing(until: Instant)
   }
 
   /// A report under way.
@@ -76,6 +78,8 @@ public struct HTTPSLink<Layer: HTTPSLayer & ~Copyable, Randomness: RandomSource>
     var wasSent = false
     /// Whether the device has authenticated for it because its token was refused.
     var hasRenewed = false
+    /// How often the server has failed at it.
+    var failures: UInt8 = 0
   }
 
   /// A device without a token; nothing is sent yet.

@@ -20,8 +20,12 @@ public struct HTTPSLinkSettings: Sendable {
   public var answerTimeout = Milliseconds(90_000)
   /// The slowest rate at which a body is sent, in bytes per second: a longer body has more time.
   public var slowestRate: UInt32 = 256
-  /// The wait before the first retry after a connection broke.
+  /// The wait before the first retry after a connection broke or the server failed.
   public var retry = Milliseconds(2_000)
+  /// How often a request is sent again that the server has failed at, by a status of 500 or more without Retry-After.
+  ///
+  /// As over CoAP after 5.00; the wait doubles each time.
+  public var retries: UInt8 = 3
 
   /// The settings that fit most devices.
   public init() {}

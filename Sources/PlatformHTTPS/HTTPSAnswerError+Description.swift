@@ -6,7 +6,8 @@ extension HTTPSAnswerError: CustomStringConvertible {
     case .json(let error): "the answer is not JSON: \(error)"
     case .notAnObject: "the answer is not one JSON object"
     case .member(let member):
-      "the answer's member \(member) is missing, too long or of another type"
+      "the answer's member \(member) is missing, empty or of another type"
+    case .tooLong(let member): "the answer's member \(member) is longer than this program takes"
     case .repeated(let member): "the answer has the member \(member) twice"
     }
   }

@@ -109,8 +109,10 @@ public enum HTTPSAnswerError: Error, Equatable, Sendable {
   case json(JSONError)
   /// It is JSON, but not one object.
   case notAnObject
-  /// A member is missing, empty, too long or of another type.
+  /// A member is missing, empty or of another type.
   case member(HTTPSMember)
+  /// A text is longer than any that can be kept.
+  case tooLong(HTTPSMember)
   /// A member is repeated, so its value is ambiguous.
   case repeated(HTTPSMember)
 }
@@ -170,7 +172,7 @@ extension JSONReader {
         try copyString(range, into: &output)
       }
     } catch {
-      throw .member(member)
+      throw .tooLong(member)
     }
   }
 

@@ -1,13 +1,14 @@
 internal import Agent
 internal import Foundation
+internal import HTTPSAgent
 internal import MQTTAgent
 
-/// The values of a configuration file of `nbiot-agent` or `nbiot-agent-mqtt` that commands of `nbiot` also use.
+/// The values of a configuration file of `nbiot-agent`, `nbiot-agent-mqtt` or `nbiot-agent-https` that commands of `nbiot` also use.
 ///
 /// That agent's own reader parses it; an error ends the program with a sentence that names file,
 /// line and key. Keys for the agents only are ignored.
 struct ConfigurationFile: Sendable {
-  /// What the agent speaks whose file it is: MQTT if the file says so, or has a key that only `nbiot-agent-mqtt` has.
+  /// What the agent speaks whose file it is: MQTT or HTTPS if the file says so, or has a key that only that agent has.
   let transport: TransportArgument
   /// Whether each of its keys is one of both agents: then its endpoint is that of the transport that a command has.
   private let isOfEither: Bool
@@ -30,10 +31,17 @@ struct ConfigurationFile: Sendable {
     defer { close(descriptor) }
     let keys = Self.keys(descriptor)
     let isOfMQTT = keys.contains("transport = mqtt") || !keys.isDisjoint(with: Self.onlyMQTT)
-    transport = isOfMQTT ? .mqtt : .coap
+    let isOfHTTPS =
+      keys.contains("transport = https") || !isOfMQTT && !keys.isDisjoint(with: Self.onlyHTTPS)
+    transport = isOfHTTPS ? .https : isOfMQTT ? .mqtt : .coap
     isOfEither = transport == .coap && keys.isSubset(of: Self.common)
     let reader = ConfigurationReader(path: path)
-    texts = transport == .mqtt ? reader.readMQTT() : reader.readCoAP()
+    texts =
+      switch transport {
+      case .mqtt: reader.readMQTT()
+      case .https: reader.readHTTPS()
+      case .coap: reader.readCoAP()
+      }
   }
 
   /// The keys of a file, `transport` with its value.
@@ -57,6 +65,10 @@ struct ConfigurationFile: Sendable {
 
   private static let onlyMQTT =
     Set(MQTTAgent.ConfigurationKey.allNames).subtracting(Agent.ConfigurationKey.allNames)
+
+  private static let onlyHTTPS =
+    Set(HTTPSAgent.ConfigurationKey.allNames).subtracting(Agent.ConfigurationKey.allNames)
+    .subtracting(MQTTAgent.ConfigurationKey.allNames)
 }
 
 extension ConfigurationFile {
@@ -73,9 +85,16 @@ extension ConfigurationFile {
     transport == self.transport || isOfEither && transport == .mqtt ? texts["endpoint"] : nil
   }
 
-  /// The sign method; an agent over MQTT signs with HMAC-SHA256 unless it is told otherwise.
+  /// The sign method; an agent over MQTT signs with HMAC-SHA256 unless it is told otherwise, one over HTTPS with
+  /// HMAC-SHA1.
   var signMethod: SignMethodArgument? {
-    choice("sign-method") ?? (transport == .mqtt ? .hmacsha256 : nil)
+    let usual: SignMethodArgument? =
+      switch transport {
+      case .mqtt: .hmacsha256
+      case .https: .hmacsha1
+      case .coap: nil
+      }
+    return choice("sign-method") ?? usual
   }
 
   var security: SecurityArgument? { choice("security") }

@@ -1,5 +1,6 @@
 internal import Agent
 internal import Foundation
+internal import HTTPSAgent
 internal import MQTTAgent
 
 /// Reads a configuration file by the rules of the agent whose file it is.
@@ -75,6 +76,37 @@ struct ConfigurationReader {
     }
   }
 
+  /// The values of a file of `nbiot-agent-https`.
+  func readHTTPS() -> [String: Setting<String>] {
+    let choices: [HTTPSAgent.ConfigurationKey] = [.transport, .signMethod, .proxy, .timestamp]
+    let numbers: [HTTPSAgent.ConfigurationKey] = [.payloadLimit]
+    let paths: [HTTPSAgent.ConfigurationKey] = [.deviceSecretFile, .caFile]
+    let others: [HTTPSAgent.ConfigurationKey] = [
+      .productKey, .deviceName, .endpoint, .clientID, .topic,
+    ]
+    unsafe HTTPSAgent.AgentLog.reader = {
+      show($0, HTTPSAgent.ConfigurationKey.allNames, "nbiot-agent-https.conf")
+    }
+    defer { unsafe HTTPSAgent.AgentLog.reader = nil }
+    return unsafe withWords { words in
+      // SAFETY: as above.
+      var arguments = unsafe HTTPSAgent.Arguments(words)
+      check(arguments.read(3))
+      var configuration = HTTPSAgent.Configuration(arguments)
+      configuration.read()
+      for key in choices { _ = configuration.choice(key) }
+      for key in numbers { _ = configuration.number(key, default: 1) }
+      for key in paths where configuration.has(key) { _ = configuration.path(key) }
+      var endpoint = HTTPSAgent.ServerAddress()
+      endpoint.read(configuration)
+      var texts: [String: Setting<String>] = [:]
+      for key in choices + paths + others where configuration.has(key) {
+        add(key.name, configuration.bytes(key), configuration.line(of: key), to: &texts)
+      }
+      return texts
+    }
+  }
+
   /// Gives the words of a command line with the file to a reader.
   @unsafe
   private func withWords<Result>(
@@ -118,6 +150,7 @@ struct ConfigurationReader {
     guard let place = problem.range(of: mark) else { Self.refuse(problem) }
     let key = String(problem[place.upperBound...])
     let all = Set(keys).union(MQTTAgent.ConfigurationKey.allNames)
+      .union(HTTPSAgent.ConfigurationKey.allNames)
     let meant = UnknownNames.nearest(to: key, all)
     Self.refuse(
       problem

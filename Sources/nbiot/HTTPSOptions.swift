@@ -21,9 +21,9 @@ extension DeviceOptions {
     }
   }
 
-  /// What signs `/auth` over HTTPS: a configuration is for another transport, whose own default does not count here.
+  /// What signs `/auth` over HTTPS; that of MQTT does not count here.
   var httpsSignMethod: SignMethodArgument {
-    method.given ?? (config?.transport == .coap ? config?.signMethod : nil) ?? .hmacmd5
+    method.given ?? (config?.transport != .mqtt ? config?.signMethod : nil) ?? .hmacmd5
   }
 
   /// The configuration of a client over HTTPS.

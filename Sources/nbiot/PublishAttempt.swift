@@ -61,7 +61,7 @@ struct PublishAttempt: Sendable {
 
   private static func send(_ report: Report, _ client: DeviceClient) async -> PublishAttempt {
     let start = MonotonicClock.now()
-    let sent = client.traffic.reports.datagramsUp
+    let before = client.traffic.reports
     do {
       let receipt = try await client.publish(
         report.payload,
@@ -82,11 +82,17 @@ struct PublishAttempt: Sendable {
         isResting: isResting
       )
     } catch is CancellationError {
-      guard client.traffic.reports.datagramsUp > sent else { return refused(report, interrupted) }
+      let sent = client.traffic.reports
+      guard sent.datagramsUp > before.datagramsUp else { return refused(report, interrupted) }
+      var result = ReportResult()
+      result.transmissions = sent.datagramsUp - before.datagramsUp
+      result.bytesUp = sent.bytesUp - before.bytesUp
+      result.bytesDown = sent.bytesDown - before.bytesDown
       let line = ResultLine(
         number: report.number,
         topic: report.topic,
         outcome: .timedOut,
+        result: result,
         milliseconds: (MonotonicClock.now() - start).count,
         advice:
           "a signal ended the program before an answer came: the platform may or may not have the report"

@@ -20,6 +20,8 @@ struct ResultLine {
     case rejected
     /// There was no answer.
     case timedOut
+    /// What came back is not the platform's.
+    case unreadable
     /// It was not sent.
     case refused
   }
@@ -201,6 +203,7 @@ extension ResultLine {
       case .unsealable, .sequenceExhausted: .refused
       case .handshake: result.transmissions == 0 ? .refused : .timedOut
       case .rejected, .reset, .unauthenticated: .rejected
+      case .unreadable: .unreadable
       }
     self.init(
       number: number,

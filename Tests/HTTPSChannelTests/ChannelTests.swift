@@ -145,6 +145,44 @@ struct ChannelTests {
   }
 
   @Test
+  func `A request that is sent again over another connection counts twice`() throws {
+    let peer = try HTTPSPeer()
+    let client = try Client(peer)
+    #expect(client.post("/topic/ok") == .answered)
+    #expect(client.sends == 1)
+    // The server takes it, and closes the connection without an answer.
+    #expect(client.post("/topic/dead-once") == .answered)
+    #expect(client.sends == 2)
+    #expect(try peer.requests().count == 3)
+    #expect(client.post("/topic/ok") == .answered)
+    #expect(client.sends == 1)
+  }
+
+  @Test
+  func `A request without a connection was not sent`() throws {
+    let peer = try HTTPSPeer()
+    let closed = try PlainServer(answer: nil)
+    let port = closed.port
+    closed.stop()
+    let client = try Client(peer) { $0.port = port }
+    #expect(client.post("/topic/ok") == .failed(.unreachable, wasSent: false))
+    #expect(client.sends == 0)
+  }
+
+  @Test(arguments: [(nil, HTTPSFailure.broken), ("HTTP/1.1 400 No\r\n\r\n", .handshake)])
+  func `A server without TLS is refused, one that closes amid the handshake is not`(
+    answer: String?,
+    failure: HTTPSFailure
+  ) throws {
+    let peer = try HTTPSPeer()
+    let server = try PlainServer(answer: answer)
+    defer { server.stop() }
+    let client = try Client(peer) { $0.port = server.port }
+    #expect(client.post("/topic/ok") == .failed(failure, wasSent: false))
+    #expect(client.sends == 0)
+  }
+
+  @Test
   func `A cancelled request ends without an event, and the next one is another`() throws {
     let peer = try HTTPSPeer()
     let client = try Client(peer)

@@ -49,6 +49,7 @@ final class Client {
   var status: UInt16 { channel.head.status }
   var date: String { Self.text(channel.head.date) }
   var retryAfter: String { Self.text(channel.head.retryAfter) }
+  var sends: Int { channel.sends }
   var connections: Int { channel.connectionsOfLastRequest }
   var count: Int { channel.bytes.count }
 

@@ -98,8 +98,8 @@ struct HTTPSLinkTests {
     world.begin()
     world.wire.code(code, status: status)
     #expect(world.events() == [.report])
-    // Too many requests: a minute where the platform does not say.
-    let wait = Milliseconds(code == 40_000 ? 60_000 : 0)
+    // Too many requests, or a server that is busy: a minute where the platform does not say.
+    let wait = Milliseconds(code == 40_000 || status == 503 ? 60_000 : 0)
     #expect(world.ending == ReportEnding(verdict, retryAfter: wait, wasSent: true))
     #expect(world.isAuthenticated)
   }
@@ -122,6 +122,84 @@ struct HTTPSLinkTests {
     #expect(world.events() == [.authenticationFailed, .report])
     #expect(world.ending == ReportEnding(verdict, retryAfter: Milliseconds(30_000)))
     #expect(world.sent() == ["/auth"])
+  }
+
+  @Test(arguments: [500, 502, 504] as [UInt16])
+  func `a server that fails is asked again, three times, after a wait that doubles`(
+    status: UInt16
+  ) throws {
+    let world = try World { $0.retries = 3 }
+    world.authenticate()
+    world.begin("report")
+    var waits: [Int64] = []
+    for _ in 0..<3 {
+      #expect(world.sent() == ["/topic/pk/device/user/update t1"])
+      world.wire.answer("<html>failed</html>", status: status)
+      #expect(world.events() == [])
+      #expect(!world.isFree)
+      waits.append(try #require(world.timeout) - world.milliseconds)
+      world.advance((waits[waits.count - 1] + 999) / 1_000)
+      #expect(world.events() == [])
+    }
+    #expect((2_000...3_000).contains(waits[0]))
+    #expect((4_000...6_000).contains(waits[1]))
+    #expect((8_000...12_000).contains(waits[2]))
+    world.wire.answer("", status: status)
+    #expect(world.events() == [.report])
+    #expect(world.ending == ReportEnding(.later, wasSent: true))
+    // Success in between, and what the link was asked to end.
+    world.begin()
+    world.wire.answer("", status: status)
+    #expect(world.events() == [])
+    world.advance(3)
+    #expect(world.events() == [])
+    world.wire.accept()
+    #expect(world.events() == [.report])
+    #expect(world.ending == ReportEnding(.delivered, wasSent: true))
+    world.begin()
+    world.wire.answer("", status: status)
+    #expect(world.events() == [])
+    world.link.interrupt(at: world.now)
+    #expect(world.events() == [.report])
+    #expect(world.ending == ReportEnding(.unreachable, wasSent: true, wasInterrupted: true))
+  }
+
+  @Test func `the same for an authentication, whose report then goes`() throws {
+    let world = try World { $0.retries = 3 }
+    world.begin()
+    world.wire.answer("", status: 500)
+    #expect(world.events() == [])
+    world.advance(3)
+    #expect(world.events() == [])
+    world.wire.grant()
+    #expect(world.events() == [.authenticated])
+    #expect(world.sent() == ["/auth", "/auth", "/topic/pk/device/user/update t1"])
+  }
+
+  @Test(arguments: [429, 503] as [UInt16])
+  func `a busy server without Retry-After is left alone for a minute`(status: UInt16) throws {
+    let world = try World { $0.retries = 3 }
+    world.authenticate()
+    world.begin()
+    world.wire.answer("", status: status)
+    #expect(world.events() == [.report])
+    #expect(
+      world.ending == ReportEnding(.later, retryAfter: Milliseconds(60_000), wasSent: true)
+    )
+  }
+
+  @Test func `a request without a connection was not sent, however it ends`() throws {
+    let world = try World()
+    world.authenticate()
+    world.wire.isConnected = false
+    world.begin()
+    world.link.interrupt(at: world.now)
+    #expect(world.events() == [.report])
+    #expect(world.ending == ReportEnding(.unreachable, wasInterrupted: true))
+    world.begin()
+    world.advance(3_600)
+    #expect(world.events() == [.report])
+    #expect(world.ending == ReportEnding(.unreachable))
   }
 
   @Test(arguments: [408, 425, 429, 500, 502, 503, 504] as [UInt16])

@@ -22,6 +22,9 @@ final class Wire {
   var cancels = 0
   var closes = 0
   var hasMemory = true
+  /// Whether requests get as far as a connection.
+  var isConnected = true
+  var sends = 0
   var events: [(HTTPSLayerEvent, HTTPSAnswerHead, [UInt8])] = []
 
   /// The server answers.
@@ -68,6 +71,7 @@ struct VirtualLayer: ~Copyable, HTTPSLayer {
   init(_ wire: Wire) { self.wire = wire }
 
   var descriptor: Int32 { -1 }
+  var sends: Int { wire.sends }
 
   mutating func hold(_ body: Span<UInt8>) -> Bool {
     held = array(body)
@@ -92,6 +96,7 @@ struct VirtualLayer: ~Copyable, HTTPSLayer {
     guard wire.hasMemory else { return false }
     head = HTTPSAnswerHead()
     bodyBytes = []
+    wire.sends = wire.isConnected ? 1 : 0
     wire.sent.append(
       Wire.Sent(
         path: text(request.path.bytes),
@@ -131,6 +136,8 @@ final class World {
 
   init(_ change: (inout HTTPSLinkSettings) -> Void = { _ in }) throws {
     var settings = HTTPSLinkSettings()
+    // Most tests look at one answer.
+    settings.retries = 0
     change(&settings)
     let (key, name, id) = (Array("pk".utf8), Array("device".utf8), Array("12345".utf8))
     link = try HTTPSLink(
@@ -185,4 +192,5 @@ final class World {
   var isFree: Bool { link.isFree }
   var isIdle: Bool { link.isIdle }
   var timeout: Int64? { link.pollTimeout()?.milliseconds }
+  var milliseconds: Int64 { now.milliseconds }
 }

@@ -25,6 +25,8 @@ package final class HTTPSPeer {
     package let resumed: Bool
     package let tls: String
     package let text: String
+    /// How it was answered: `good`, or the way in which that went wrong.
+    package let kind: String
   }
 
   /// Starts a server with the certificate of that name; `isOld` speaks TLS 1.1 alone.

@@ -79,6 +79,48 @@ struct HTTPSCommandTests {
     #expect(try peer.requests().count == 2)
   }
 
+  @Test func `a file of nbiot-agent-https says all that a command needs`() async throws {
+    let peer = try HTTPSPeer()
+    let lines = [
+      "product-key = a1B2c3D4e5F", "device-name = device1", "client-id = 12345",
+      "device-secret-file = \(path("secret.txt"))", "state-directory = \(path("state"))",
+      "endpoint = 127.0.0.1:\(peer.port)", "ca-file = \(peer.authorityFile)",
+      "topic = /a1B2c3D4e5F/device1/user/update",
+    ]
+    for more in ["transport = https", "payload-limit = 2000"] {
+      try write("agent.conf", Array((lines + [more, ""]).joined(separator: "\n").utf8))
+      let run = try await nbiot(["publish", "--config", path("agent.conf"), "--payload", "1"])
+      #expect(run.status == 0, "\(run.output)\(run.errors)")
+    }
+    // As the agent signs unless it is told otherwise.
+    #expect(try peer.requests().first?.text.contains(#""signmethod":"hmacsha1""#) == true)
+    for (more, words) in [
+      ("keep-alive = 300", "belongs to nbiot-agent-mqtt"),
+      ("paylod-limit = 3", "did you mean payload-limit?"),
+      ("sign-method = hmacsha256", "sign-method takes hmacsha1|hmacmd5"),
+    ] {
+      let text = lines + ["transport = https", more, ""]
+      try write("agent.conf", Array(text.joined(separator: "\n").utf8))
+      let run = try await nbiot(["publish", "--config", path("agent.conf"), "--payload", "1"])
+      #expect(run.status == 2 && run.errors.contains(words), "\(run.errors)")
+    }
+  }
+
+  @Test func `a report that the server fails at is sent again`() async throws {
+    let peer = try HTTPSPeer()
+    let run = try await publish(peer, to: "bare-500-once", ["--payload", "1"])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.object?["outcome"] as? String == "acknowledged")
+    #expect(run.object?["transmissions"] as? Int == 2)
+  }
+
+  @Test func `a token that is too long is named`() async throws {
+    let peer = try HTTPSPeer()
+    let run = try await publish(peer, clientID: "long-token", ["--payload", "1"])
+    #expect(run.status == 3)
+    #expect(run.errors.contains("token is longer than this program takes"), "\(run.errors)")
+  }
+
   @Test func `lines are reports over one connection, and a session file keeps the token`()
     async throws
   {
@@ -99,7 +141,9 @@ struct HTTPSCommandTests {
       ("code-20001", "12345", 3, "rejected", 20_001),
       ("update", "code-20000", 3, "refused", 20_000),
       ("code-30001", "12345", 1, "rejected", 30_001),
-      ("status-404", "12345", 1, "rejected", nil), ("text", "12345", 1, "rejected", nil),
+      ("status-404", "12345", 1, "rejected", nil), ("text", "12345", 1, "unreadable", nil),
+      ("redirect", "12345", 1, "unreadable", nil), ("none", "12345", 1, "unreadable", nil),
+      ("long-body", "12345", 1, "unreadable", nil), ("garbage", "12345", 1, "unreadable", nil),
       ("cut", "12345", 1, "timedOut", nil),
     ] as [(String, String, Int32, String, Int?)]
   )

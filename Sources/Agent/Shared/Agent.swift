@@ -10,6 +10,9 @@ internal import SystemClocks
 #if MQTT
 internal import MQTTChannel
 internal import MQTTLink
+#elseif HTTPS
+internal import HTTPSChannel
+internal import HTTPSLink
 #else
 internal import CoAPLink
 internal import SecurityLayer
@@ -221,7 +224,11 @@ struct Agent: ~Copyable {
   /// Who has sent a datagram that is refused has to send it again.
   @inline(never)
   mutating func takeDatagram() -> Bool {
+    #if HTTPS
+    let bytes = datagrams.memory
+    #else
     var bytes = InlineArray<4_096, UInt8>(repeating: 0)
+    #endif
     var room = bytes.mutableSpan
     let count = datagrams.next(into: &room)
     if count == 0 { return false }
@@ -327,7 +334,7 @@ struct Agent: ~Copyable {
     // Accepted reports stay on disk: the program ends with its current status.
     if isOver { return }
     let now = MonotonicClock.now()
-    #if !MQTT
+    #if !MQTT && !HTTPS
     receive(at: now)
     #endif
     driver.reports.handleTimeout(at: now)
@@ -339,11 +346,11 @@ struct Agent: ~Copyable {
     {
       show(event)
     }
-    #if MQTT
+    #if MQTT || HTTPS
     watch(at: now)
     #endif
     if configuration.arguments.isOnce, driver.reports.isHeldUp(at: now) { isHeldUp = true }
-    #if !MQTT
+    #if !MQTT && !HTTPS
     if driver.wantsLink { transmit() }
     #endif
   }

@@ -49,7 +49,7 @@ package struct Arguments {
         if pathIndex > 0 || value.isEmpty || value.count > Configuration.maxPath { return false }
         pathIndex = index
       case 6:
-        #if MQTT
+        #if MQTT || HTTPS
         // Payloads go as they are.
         return false
         #else
@@ -127,7 +127,12 @@ package struct Arguments {
     var legacy = legacy
     // SAFETY: `main`'s arguments, with their count; the bytes are copied.
     unsafe rest.withUnsafeBytes {
+      #if HTTPS
+      // More than a socket has to take without being read.
+      _ = unsafe nbiot_run_on(values, count, &legacy, $0.baseAddress, $0.count)
+      #else
       _ = unsafe nbiot_run_again(values, count, &legacy, $0.baseAddress, $0.count)
+      #endif
     }
   }
 

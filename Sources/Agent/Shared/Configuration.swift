@@ -17,6 +17,8 @@ package struct Configuration: ~Copyable {
   let arguments: Arguments
   #if MQTT
   private var values = InlineArray<36, Value>(repeating: Value())
+  #elseif HTTPS
+  private var values = InlineArray<27, Value>(repeating: Value())
   #else
   private var values = InlineArray<34, Value>(repeating: Value())
   #endif
@@ -60,7 +62,7 @@ package struct Configuration: ~Copyable {
     if equals == range.upperBound { refuse(line, Span(), .noKeyAndValue, Span()) }
     let name = text.span.extracting(text.span.trimmed(range.lowerBound..<equals))
     guard let key = ConfigurationKey(name) else {
-      #if MQTT
+      #if MQTT || HTTPS
       if ConfigurationKey.isOther(name) { ConfigurationKey.refuseOther(name, line, arguments.path) }
       #endif
       refuse(line, Span(), .unknownKey, name)

@@ -17,6 +17,10 @@ struct DatagramInput {
   /// not to be answered, or two would answer each other for ever.
   private(set) var isAnswer = false
   private var replies = 0
+  #if HTTPS
+  /// Where datagrams are read to.
+  private(set) var memory = HeapBytes(0)
+  #endif
   /// The period in which they were sent, in units of 1,024 ms.
   private var second: Int64 = 0
 
@@ -35,6 +39,9 @@ struct DatagramInput {
       if descriptor >= 0 { _ = unsafe nbiot_look(path.baseAddress, 0, &own) }
       return descriptor
     }
+    #if HTTPS
+    if isOpen { memory = HeapBytes(LineInput.maxCount) }
+    #endif
     return isOpen
   }
 

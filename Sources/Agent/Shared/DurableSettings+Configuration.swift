@@ -12,6 +12,8 @@ extension DurableSettings {
       .tokenLifetime,
       default: tokenLifetime
     )
+    #endif
+    #if !MQTT && !HTTPS
     reservation = configuration.number(.reserve, default: 64)
     #endif
     let wait = configuration.number(.retry, default: 30)
@@ -25,10 +27,18 @@ extension DurableSettings {
     maxAge = UInt32(
       truncatingIfNeeded: configuration.number(.maxAge, default: 0)
     )
+    #if HTTPS
+    let room = configuration.number(.outboxBytes, default: 1_048_576)
+    let payload = configuration.number(.payloadLimit, default: 131_072)
+    // The longest payload must have room beside its topic.
+    if room < payload + 1_024 { configuration.refuse(.outboxBytes, .lessThanPayload) }
+    outbox.maxPayload = Int(truncatingIfNeeded: payload)
+    #else
     let room = configuration.number(
       .outboxBytes,
       default: 65_536
     )
+    #endif
     outbox.maxBytes = Int(room)
     if configuration.choice(.whenFull) == 1 {
       outbox.whenFull = .dropOldest

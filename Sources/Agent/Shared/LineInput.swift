@@ -4,7 +4,12 @@ internal import ConstrainedCore
 /// Lines of standard input, read as they arrive, without blocking.
 struct LineInput {
   /// The maximum length of a line in bytes; longer ones are skipped.
+  #if HTTPS
+  /// The longest payload, and half a KB for what stands before it.
+  static var maxCount: Int { 131_584 }
+  #else
   static var maxCount: Int { 4_096 }
+  #endif
 
   /// Where the input stands within what was read.
   struct Place {
@@ -25,7 +30,11 @@ struct LineInput {
   /// gives is no more than its end.
   var isTooLong: Bool { place.isTooLong }
 
+  #if HTTPS
+  private let storage = HeapBytes(LineInput.maxCount + 1)
+  #else
   private var storage = InlineArray<4_097, UInt8>(repeating: 0)
+  #endif
 
   /// The bytes that were read but not processed.
   var rest: Span<UInt8> {

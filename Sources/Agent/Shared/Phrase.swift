@@ -42,6 +42,8 @@ enum Phrase: UInt8 {
   case noRegularFile, isUTF16, hasZeroByte, noHash
   #if MQTT
   case unreadableModel
+  #elseif HTTPS
+  case lessThanPayload
   #endif
 
   /// The text of the phrase.
@@ -56,6 +58,13 @@ enum Phrase: UInt8 {
         return Span(": the scheme is none of mqtt, mqtts, ws and wss" as StaticString)
       case .otherSecurity:
         return Span(": the scheme is not that of `tls` and `websocket`" as StaticString)
+      default: break
+      }
+      #elseif HTTPS
+      switch self {
+      case .lessThanPayload:
+        return Span(" is less than payload-limit and 1024 more" as StaticString)
+      case .badScheme: return Span(": the scheme is not https" as StaticString)
       default: break
       }
       #endif

@@ -57,7 +57,7 @@ struct LineSettings {
   /// The lifetime in seconds; 0 for no limit.
   var ttl: UInt64 = 0
   var priority: UInt8 = 0
-  #if MQTT
+  #if MQTT || HTTPS
   /// Payloads go as they are.
   var isCBOR: Bool { false }
   #else

@@ -9,11 +9,18 @@ func sendLine(_ arguments: Arguments) -> AgentStatus {
   configuration.require(.socket)
   let path = configuration.path(.socket)
   var printed = TextLine()
+  #if HTTPS
+  let memory = HeapBytes(LineInput.maxCount)
+  var writer = ByteWriter(memory.mutableSpan)
+  let isWhole = (try? arguments.writeLine(into: &writer)) != nil
+  let line = memory.extracting(first: writer.count)
+  #else
   var line = FixedBytes<8_192>()
   var isWhole = false
   line.write { (writer: inout ByteWriter) in
     isWhole = (try? arguments.writeLine(into: &writer)) != nil
   }
+  #endif
   var refusal: LineOutcome? = isWhole ? nil : .tooLong
   let given = line.bytes.withoutLineEnd
   // The agent would answer neither.

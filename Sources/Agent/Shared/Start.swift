@@ -12,6 +12,9 @@ internal import SystemClocks
 #if MQTT
 internal import MQTTChannel
 internal import MQTTLink
+#elseif HTTPS
+internal import HTTPSChannel
+internal import HTTPSLink
 #else
 internal import CoAPLink
 internal import SecurityLayer
@@ -125,20 +128,26 @@ func makeIdentity(_ configuration: borrowing Configuration) -> DeviceIdentity {
 @inline(never)
 func finishCheck(_ configuration: borrowing Configuration) {
   let socket = configuration.path(.socket)
+  #if !HTTPS
   let command = configuration.path(.command)
+  #endif
   // SAFETY: both end with a zero byte.
   let code = unsafe socket.withUnsafeBytes {
     unsafe nbiot_check_unix($0.bindMemory(to: CChar.self).baseAddress, $0.count)
   }
+  #if !HTTPS
   let isCommand = unsafe command.withUnsafeBytes {
     unsafe nbiot_is_command($0.bindMemory(to: CChar.self).baseAddress)
   }
+  #endif
   if configuration.has(.socket), code != 0 {
     fail(.unusableSocket, configuration.bytes(.socket), code: code)
   }
+  #if !HTTPS
   if configuration.has(.command), isCommand == 0 {
     configuration.refuse(.command, .notExecutable)
   }
+  #endif
   finish(printing: "the configuration is good\n")
 }
 

@@ -16,7 +16,7 @@ struct TextLine {
     add(phrase)
   }
 
-  #if MQTT
+  #if MQTT || HTTPS
   /// Starts over with a text.
   mutating func start(_ text: StaticString) {
     count = 0

@@ -24,6 +24,8 @@ WAYS = [
     "never", "dead", "drip", "cut", "garbage", "text", "none", "long-body", "long-head", "interim", "redirect",
     "code-10000", "code-20001", "code-20003", "code-30001", "close-unsaid", "http10-bare", "endless", "long-line",
 ]
+# Those of them that end at once.
+QUICK_WAYS = [way for way in WAYS if way not in ("never", "drip")]
 COUNT = {"tenth": 0, "connections": 0, "tokens": 0, "messages": 892687627916247039}
 
 
@@ -62,12 +64,13 @@ class Connection:
         self.send("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
 
 
-def note(connection, line, fields, body):
+def note(connection, line, fields, body, kind):
     method, path, version = line.split(" ")
     entry = {
         "method": method, "path": path, "version": version, "fields": fields, "size": len(body),
         "digest": hashlib.sha256(body).hexdigest(), "connection": connection.number,
         "resumed": bool(connection.stream.session_reused), "tls": connection.stream.version(),
+        "kind": kind,
         "text": body.decode("latin-1") if len(body) < 2_000 else "",
     }
     with LOCK, open(os.path.join(FOLDER, "requests.log"), "a") as log:
@@ -89,18 +92,24 @@ def is_first(path):
         return SEEN[path] == 1
 
 
-def serve(connection, path, body):
-    """Answers a request; whether the connection stays."""
+def kind_of(path, body):
+    """How a request is answered: `good`, or the way in which it goes wrong."""
     kind = path.rsplit("/", 1)[-1]
     if path == "/auth":
         kind = json.loads(body)["clientId"]
-    if kind == "tenth":
+    if kind in ("tenth", "tenth-quick"):
+        ways = WAYS if kind == "tenth" else QUICK_WAYS
         with LOCK:
             COUNT["tenth"] += 1
             number, rest = divmod(COUNT["tenth"], 10)
-        kind = "good" if rest else WAYS[number % len(WAYS)]
+        kind = "good" if rest else ways[number % len(ways)]
     if kind.endswith("-once"):
         kind = kind.removesuffix("-once") if is_first(path) else "good"
+    return kind
+
+
+def serve(connection, path, kind):
+    """Answers a request; whether the connection stays."""
     send, whole = connection.send, good(path)
     if kind == "never":
         time.sleep(3_600)
@@ -159,6 +168,10 @@ def serve(connection, path, body):
         return False
     elif kind == "no-token":
         connection.answer(b'{"code":0,"message":"success","info":{}}')
+    elif kind == "long-token":
+        connection.answer(b'{"code":0,"message":"success","info":{"token":"%s"}}' % (b"t" * 193))
+    elif kind.startswith("bare-"):
+        connection.answer(b"", kind[5:] + " No")
     elif kind == "late":
         connection.answer(whole, fields=["Date: Sun, 06 Nov 1994 08:49:37 GMT"])
     elif kind.startswith("code-"):
@@ -178,8 +191,10 @@ def handle(stream, context):
             number = COUNT["connections"]
         connection = Connection(stream, number)
         while request := connection.read_request():
-            note(connection, *request)
-            if not serve(connection, request[0].split(" ")[1], request[2]):
+            path = request[0].split(" ")[1]
+            kind = kind_of(path, request[2])
+            note(connection, *request, kind)
+            if not serve(connection, path, kind):
                 break
         stream.unwrap()
     except (OSError, ValueError):
