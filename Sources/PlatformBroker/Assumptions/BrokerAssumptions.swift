@@ -36,6 +36,10 @@ public struct BrokerAssumptions: Equatable, Sendable {
   public var offersToUnknownVersion = true
   /// Whether the platform's replies and pushes have QoS 1.
   public var deliversOnce = true
+  /// Whether several sub-devices may log in by one request.
+  public var servesBatchLogin = true
+  /// Whether `/ext/error` names the sub-device.
+  public var namesInErrors = true
 
   /// The platform that the device guide comes nearest to.
   public init() {}
@@ -119,6 +123,20 @@ public struct BrokerAssumption {
         "1",
         "0",
         "the QoS of replies and pushes, at most that of the subscription"
+      ),
+      either(
+        "mqtt-batch-login",
+        \.servesBatchLogin,
+        "served",
+        "missing",
+        "a gateway's combine/batch_login, up to 50 sub-devices at a time"
+      ),
+      either(
+        "mqtt-error-names",
+        \.namesInErrors,
+        "sent",
+        "absent",
+        "data with the sub-device's names in /ext/error"
       ),
     ]
   }
