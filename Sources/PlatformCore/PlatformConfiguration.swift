@@ -45,6 +45,11 @@ public struct PlatformConfiguration: Sendable {
   /// The sub-devices that gateways may add.
   public var subDevices: [SimulatedSubDevice] = []
 
+  /// How many sub-devices a gateway may have online; 1,500 in the device guide (5).
+  ///
+  /// It may have as many in its topology, and never fewer than 1,500.
+  public var subDeviceLimit = 1_500
+
   /// The initial desired values (device guide 6.6), by `PRODUCTKEY/DEVICENAME`.
   public var desired: [String: [PayloadValue.Member]] = [:]
 

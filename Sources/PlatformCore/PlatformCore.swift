@@ -33,6 +33,12 @@ package final class PlatformCore {
   /// The tokens of each device and service, the newest last.
   var tokens: [TokenOwner: [[UInt8]]] = [:]
   var takenBackTokens = TakenBackTokens()
+  /// The sub-devices that are online, by `PRODUCTKEY/DEVICENAME`.
+  var subDeviceSessions: [String: SubDeviceSession] = [:]
+  /// What gateways have not been told yet.
+  var subDeviceNotices: [SubDeviceNotice] = []
+  /// When each sub-device has logged in within the last minute, five times at most.
+  var logins: [String: [Instant]] = [:]
   private var lastMessageID: UInt64
 
   /// Starts without authenticated devices.

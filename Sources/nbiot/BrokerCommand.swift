@@ -85,7 +85,9 @@ struct BrokerCommand: ParsableCommand {
   private static func line(_ device: PayloadValue) -> String {
     func text(_ name: String) -> String { device[name]?.string ?? "" }
     let isClean = device["cleanSession"] == .boolean(true)
-    return "\(text("productKey"))/\(text("deviceName")) \(text("transport")) \(text("address")) "
+    let gateway = text("gateway").isEmpty ? "" : " over \(text("gateway"))"
+    return
+      "\(text("productKey"))/\(text("deviceName"))\(gateway) \(text("transport")) \(text("address")) "
       + "clientId \(text("clientID")), keep-alive \(device["keepAlive"]?.integer ?? 0) s, "
       + "clean session \(isClean ? 1 : 0)"
   }

@@ -33,6 +33,22 @@ struct ProductOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
+      "Whether sub-devices get secrets by thing.sub.register (default: on).",
+      valueName: "[pk=]on|off"
+    )
+  )
+  var subRegister: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "How many sub-devices a gateway may have online (default: 1500).",
+      valueName: "count"
+    )
+  )
+  var maxSubDevices: Int?
+
+  @Option(
+    help: ArgumentHelp(
       """
       The thing model, as the console exports it (default: every property and event passes). With \
       PK= it is one product's, here and in the options below: repeat them for more.
@@ -102,6 +118,9 @@ struct ProductOptions: ParsableArguments {
 
   /// Reports contradictions in a sentence.
   func validate() throws {
+    guard (1...100_000).contains(maxSubDevices ?? 1) else {
+      throw ValidationError("--max-sub-devices is 1 to 100,000")
+    }
     guard firmwareVersion.isEmpty == firmwareFile.isEmpty,
       firmwareUrl.isEmpty || !firmwareFile.isEmpty
     else {
@@ -124,6 +143,7 @@ struct ProductOptions: ParsableArguments {
     hosts: Bool
   ) throws -> HostedFiles {
     configuration.takesPlainValues = plain.plainValues
+    if let maxSubDevices { configuration.subDeviceLimit = maxSubDevices }
     var products: [String: SimulatedProduct] = [:]
     for device in configuration.devices {
       products[device.productKey] = SimulatedProduct(key: device.productKey)

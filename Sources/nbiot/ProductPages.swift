@@ -16,6 +16,7 @@ struct ProductPages {
   private let configurationURL: PerProduct
   private let configurationFile: PerProduct
   private let configurationSwitch: PerProduct
+  private let registrationSwitch: PerProduct
 
   /// Values without a product apply to the `common` ones.
   init(_ options: ProductOptions, products: Set<String>, common: Set<String>) throws {
@@ -27,6 +28,11 @@ struct ProductPages {
     firmwareFile = try PerProduct(options.firmwareFile, "--firmware-file", products: products)
     configurationURL = try PerProduct(options.configUrl, "--config-url", products: products)
     configurationFile = try PerProduct(options.configFile, "--config-file", products: products)
+    registrationSwitch = try PerProduct(
+      options.subRegister,
+      "--sub-register",
+      products: products
+    )
     configurationSwitch = try PerProduct(
       options.remoteConfig,
       "--remote-config",
@@ -41,6 +47,12 @@ struct ProductPages {
     _ files: inout HostedFiles
   ) throws -> SimulatedProduct {
     var product = product
+    // Unlike the others it is for the products of sub-devices first of all.
+    switch registrationSwitch.value(of: product.key, takesCommon: true) {
+    case nil, "on": break
+    case "off": product.registersSubDevices = false
+    case let other?: throw Complaint("--sub-register is on or off, not \(other)")
+    }
     product.thingModel = try value(model, product).map(Self.thingModel)
     product.firmware = try firmware(of: product, hosts: hosts)
     product.remoteConfiguration = try configuration(of: product, hosts: hosts)

@@ -38,6 +38,10 @@ public struct BrokerAssumptions: AssumedSettings {
   public var offersToUnknownVersion = true
   /// Whether the platform's replies and pushes have QoS 1.
   public var deliversOnce = true
+  /// Whether several sub-devices may log in by one request.
+  public var servesBatchLogin = true
+  /// Whether `/ext/error` names the sub-device.
+  public var namesInErrors = true
 
   /// The platform that the device guide comes nearest to.
   public init() {}
@@ -103,6 +107,20 @@ extension BrokerAssumptions {
         "1",
         "0",
         "the QoS of replies and pushes, at most that of the subscription"
+      ),
+      either(
+        "mqtt-batch-login",
+        \.servesBatchLogin,
+        "served",
+        "missing",
+        "a gateway's combine/batch_login, up to 50 sub-devices at a time"
+      ),
+      either(
+        "mqtt-error-names",
+        \.namesInErrors,
+        "sent",
+        "absent",
+        "data with the sub-device's names in /ext/error"
       ),
     ]
   }

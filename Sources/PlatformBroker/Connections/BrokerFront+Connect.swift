@@ -250,7 +250,7 @@ extension BrokerFront {
     if let older = line.connection, older.key.side == side, wantsNotice(older) {
       kept = DeviceLine.Kept(generation: kept.generation + 1)
     }
-    if request.isClean || !kept.isKept { kept.subscriptions = [:] }
+    if request.isClean || !kept.isKept { kept.subscriptions = Subscriptions() }
     kept.isKept = !request.isClean
     line.sessions[side] = kept
     lines[device.path] = line
@@ -266,6 +266,8 @@ extension BrokerFront {
     let path = connection.device.path
     if let older = lines[path]?.connection {
       older.isReplaced = true
+      // Device guide 6.4: their channel is the connection.
+      if let session = older.session { core.endSubDevices(over: session) }
       if wantsNotice(older) { tellKick(older, at: now, &output) }
       let note = "thrown out by another connection of the same device"
       if older.id == connection.id, older.key.side == connection.key.side {

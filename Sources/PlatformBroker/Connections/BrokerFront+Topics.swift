@@ -24,6 +24,9 @@ extension BrokerFront {
       guard let session = connection.session else {
         throw Refusal(.unknownTopic, "a connection that registers may publish nothing")
       }
+      if executeSession(request, connection, &record, at: now, &output) {
+        return output.order(side, .answer(.accept))
+      }
       if let failure = core.nextFailure(.report, token: nil, &record.notes) {
         record.note = "\(failure.status): \(record.note)"
         verdict = .hangUp
@@ -31,11 +34,25 @@ extension BrokerFront {
         record.note = note
         verdict = .hangUp
       } else {
-        let answer = try execute(request, session, &record.notes)
+        let speaker: PlatformSession
+        switch core.speaker(TopicFilter.segments(of: request.topic) ?? [], over: session) {
+        case .connection: speaker = session
+        case .subDevice(let own):
+          speaker = own
+          record.notes.device = own.device.path
+        case .absent(let device):
+          // Device guide 5, table 5-4.
+          record.outcome = "refused, \(taken)"
+          record.note = "\(device.path) is not online over this connection"
+          output.records.append(record)
+          tellAbsent(device, request, connection, at: now, &output)
+          return output.order(side, .answer(.accept))
+        }
+        let answer = try execute(request, speaker, &record.notes)
         record.outcome = taken
         output.records.append(record)
-        reply(answer, to: request, connection, at: now, &output)
-        finishPush(request, connection.device.path, at: now, &output)
+        reply(answer, to: request, of: speaker.device, connection, at: now, &output)
+        finishPush(request, speaker.device.path, at: now, &output)
         offerFirmware(to: connection, at: now, &output)
         return output.order(side, .answer(.accept))
       }
@@ -89,6 +106,7 @@ extension BrokerFront {
   private func reply(
     _ answer: ReportAnswer,
     to request: PublishRequest,
+    of device: SimulatedDevice,
     _ connection: Connection,
     at now: Instant,
     _ output: inout Output
@@ -100,11 +118,11 @@ extension BrokerFront {
     case .configured(let bytes): payload = bytes
     }
     var topic = request.topic + "_reply"
-    let path = connection.device.path
+    let path = device.path
     if request.topic == "/ota/device/request/\(path)" { topic = "/ota/device/upgrade/\(path)" }
     guard let quality = quality(of: topic, connection) else { return }
-    if topic.hasPrefix("/ota/") {
-      connection.offeredFirmware = core.things.offeredFirmware(of: connection.device)
+    if topic.hasPrefix("/ota/"), path == connection.device.path {
+      connection.offeredFirmware = core.things.offeredFirmware(of: device)
     }
     send(connection, topic, payload, quality, at: now, &output)
   }
@@ -113,10 +131,13 @@ extension BrokerFront {
   func quality(of topic: String, _ connection: Connection) -> UInt8? {
     let most: UInt8 = settings.assumptions.deliversOnce ? 1 : 0
     let line = lines[connection.device.path]
-    if let own = line?.quality(of: topic, connection.key.side) { return min(own, most) }
+    let segments = TopicFilter.segments(of: topic) ?? []
+    if let own = line?.quality(of: topic, core.owner(in: segments), connection.key.side) {
+      return min(own, most)
+    }
     // Unverified: which topics `_ss=1` stands for.
-    return connection.hasSystemTopics && !topic.hasPrefix("/\(connection.device.productKey)/")
-      ? most : nil
+    let isOfSystem = ["sys", "ota", "ext"].contains(segments.first)
+    return connection.hasSystemTopics && isOfSystem ? most : nil
   }
 
   /// Sends a message to a connection.
@@ -160,7 +181,8 @@ extension BrokerFront {
       try checkFilter(filter, connection)
       record.outcome = "granted \(qos)"
       output.records.append(record)
-      lines[connection.device.path]?.sessions[key.side]?.subscriptions[filter] = qos
+      lines[connection.device.path]?.sessions[key.side]?.subscriptions
+        .add(filter, qos, of: owner(of: filter))
       offerFirmware(to: connection, at: now, &output)
       output.order(key.side, .answer(.accept))
     } catch {
@@ -176,15 +198,33 @@ extension BrokerFront {
       throw Refusal(.unknownTopic, "the topic does not begin with a slash")
     }
     try core.checkTopicLength(filter.utf8.count - 1)
+    var device = connection.device
+    if let session = connection.session {
+      switch core.speaker(segments, over: session) {
+      case .connection: break
+      case .subDevice(let own): device = own.device
+      case .absent(let absent):
+        // Unverified: that a gateway subscribes for a sub-device only while that is online.
+        throw Refusal(.foreignTopic, "\(absent.path) is not online over this connection")
+      }
+    }
     try core.checkSubscription(
       segments,
-      of: connection.device,
+      of: device,
       takesWildcards: settings.assumptions.takesWildcards
     )
-    let subscriptions = lines[connection.device.path]?.sessions[connection.key.side]?.subscriptions
-    guard subscriptions?[filter] != nil || (subscriptions?.count ?? 0) < 200 else {
-      throw Refusal(.unknownTopic, "the device has 200 subscriptions")
-    }
+    let kept = lines[connection.device.path]?.sessions[connection.key.side]
+    let owner = owner(of: filter)
+    // Unverified: 200 for each device.
+    guard let subscriptions = kept?.subscriptions,
+      !subscriptions.contains(filter, of: owner), subscriptions.count(of: owner) >= 200
+    else { return }
+    throw Refusal(.unknownTopic, "the device has 200 subscriptions")
+  }
+
+  /// The device that a filter names; empty for none.
+  private func owner(of filter: String) -> String {
+    core.owner(in: TopicFilter.segments(of: filter) ?? [])
   }
 
   func unsubscribe(
@@ -198,6 +238,7 @@ extension BrokerFront {
     record.topic = filter
     output.records.append(record)
     guard !connection.isReplaced else { return }
-    lines[connection.device.path]?.sessions[key.side]?.subscriptions[filter] = nil
+    lines[connection.device.path]?.sessions[key.side]?.subscriptions
+      .remove(filter, of: owner(of: filter))
   }
 }

@@ -20,6 +20,15 @@ package final class BrokerFront {
 
     package init() {}
 
+    /// Adds what the answer to the same event must not overtake.
+    mutating func add(_ other: Output) {
+      var place = orders.count
+      if case .answer? = orders.last?.order { place -= 1 }
+      orders.insert(contentsOf: other.orders, at: place)
+      records += other.records
+      endings += other.endings
+    }
+
     mutating func order(_ side: BrokerSide, _ order: BrokerOrder) { orders.append((side, order)) }
   }
 
@@ -55,6 +64,9 @@ package final class BrokerFront {
       let key = Connection.Key(side: side, number: number)
       if let connection = connections[key] { forget(connection, at: now, &output) }
     }
+    var notices = Output()
+    tellNotices(at: now, &notices)
+    output.add(notices)
     closeDisabled(at: now, &output)
     return output
   }
@@ -69,15 +81,19 @@ package final class BrokerFront {
     return output
   }
 
-  /// The connections of devices, those that register left out, by device.
+  /// The devices that are connected, and the sub-devices that are online over one; those that register left out.
   package var online: [OnlineDevice] {
-    lines.values.compactMap(\.connection).filter { !$0.isClosing && !$0.isReplaced }
-      .map(OnlineDevice.init)
+    let direct = lines.values.compactMap(\.connection).filter { !$0.isClosing && !$0.isReplaced }
+    let others = core.onlineSubDevices.compactMap { device, gateway in
+      connection(of: device.path).map { OnlineDevice($0, device, over: gateway) }
+    }
+    return (direct.map { OnlineDevice($0, $0.device, over: nil) } + others)
       .sorted { ($0.productKey, $0.deviceName) < ($1.productKey, $1.deviceName) }
   }
 
-  /// Closes a device's connection, with or without telling it before that another one is in its place; `false`
-  /// where it has none.
+  /// Closes a device's connection, or a sub-device's session over its gateway's; `false` if it has neither.
+  ///
+  /// With `notice` it is told before that another one is in its place.
   package func close(
     _ path: String,
     notice: Bool,
@@ -85,7 +101,9 @@ package final class BrokerFront {
   ) -> (wasOnline: Bool, output: Output) {
     var output = Output()
     guard let connection = lines[path]?.connection, !connection.isClosing else {
-      return (false, output)
+      let wasOnline = core.endSubDevice(path, notice ? .connectedElsewhere : nil)
+      tellNotices(at: now, &output)
+      return (wasOnline, output)
     }
     if notice { tellKick(connection, at: now, &output) }
     close(connection, "the console closes it", at: now, &output)
@@ -140,10 +158,13 @@ package final class BrokerFront {
     var record = record(.disconnect, connection, at: now)
     if connection.isReplaced { record.note = "another connection is in its place" }
     output.records.append(record)
+    if let session = connection.session { core.endSubDevices(over: session) }
     let path = connection.device.path
     guard lines[path]?.connection === connection else { return }
     lines[path]?.connection = nil
-    if connection.isClean { lines[path]?.sessions[connection.key.side]?.subscriptions = [:] }
+    if connection.isClean {
+      lines[path]?.sessions[connection.key.side]?.subscriptions = Subscriptions()
+    }
   }
 
   /// Closes the connections of devices that the console has disabled meanwhile.
@@ -175,7 +196,9 @@ public struct OnlineDevice: Sendable, Equatable {
   public let productKey: String
   /// The device's name.
   public let deviceName: String
-  /// How it is connected.
+  /// `PRODUCTKEY/DEVICENAME` of the gateway over which it is online; `nil` for a device with a connection of its own.
+  public let gateway: String?
+  /// How it, or its gateway, is connected.
   public let transport: BrokerTransport
   /// The address that it comes from.
   public let address: String
@@ -186,9 +209,10 @@ public struct OnlineDevice: Sendable, Equatable {
   /// Whether its session ends with the connection.
   public let isClean: Bool
 
-  init(_ connection: Connection) {
-    productKey = connection.device.productKey
-    deviceName = connection.device.deviceName
+  init(_ connection: Connection, _ device: SimulatedDevice, over gateway: SimulatedDevice?) {
+    productKey = device.productKey
+    deviceName = device.deviceName
+    self.gateway = gateway?.path
     transport = connection.transport
     address = connection.address
     clientID = connection.clientID

@@ -88,8 +88,8 @@ struct DeviceLine {
   struct Kept {
     /// How often the device got a new one there.
     var generation = 0
-    /// The quality of service of each topic filter.
-    var subscriptions: [String: UInt8] = [:]
+    /// The topic filters.
+    var subscriptions = Subscriptions()
     /// Whether it outlives the connection.
     var isKept = false
   }
@@ -105,8 +105,9 @@ struct DeviceLine {
     return generation == 0 ? "d\(number)" : "d\(number).\(generation)"
   }
 
-  /// The best quality of service with which the device hears a topic there; `nil` where it does not.
-  func quality(of topic: String, _ side: BrokerSide) -> UInt8? {
-    sessions[side]?.subscriptions.filter { TopicFilter($0.key).matches(topic) }.map(\.value).max()
+  /// The best quality of service with which the device hears a topic there, which names `owner`; `nil` where it does
+  /// not.
+  func quality(of topic: String, _ owner: String, _ side: BrokerSide) -> UInt8? {
+    sessions[side]?.subscriptions.quality(of: topic, of: owner)
   }
 }

@@ -17,8 +17,10 @@ extension BrokerFront {
   ) -> (start: PushStart, output: Output) {
     var output = Output()
     core.applyConsole()
+    let (productKey, deviceName) = (request.productKey, request.deviceName)
     guard
-      let device = core.device(productKey: request.productKey, deviceName: request.deviceName)
+      let device = core.device(productKey: productKey, deviceName: deviceName)
+        ?? core.subDevice(productKey: productKey, deviceName: deviceName)
     else {
       let name = "\(request.productKey)/\(request.deviceName)"
       return (.ended(PushResult(.refused, reason: "there is no device \(name)")), output)
@@ -26,9 +28,26 @@ extension BrokerFront {
     do throws(PushRefusal) {
       let message = try message(request, of: device)
       if request.kind == .desired { try keepDesired(request, of: device) }
-      return (start(message, request, device, at: now, &output), output)
+      let start = start(message, request, device, at: now, &output)
+      change(request.kind, device)
+      tellNotices(at: now, &output)
+      return (start, output)
     } catch {
       return (.ended(PushResult(.refused, reason: error.reason)), output)
+    }
+  }
+
+  /// What the console does to a sub-device beside telling it (device guide 6.8).
+  ///
+  /// A device with a connection of its own is told only: `SimulatedThings.setDisabled` disables it.
+  private func change(_ kind: PushRequest.Kind, _ device: SimulatedDevice) {
+    let (productKey, deviceName) = (device.productKey, device.deviceName)
+    guard core.subDevice(productKey: productKey, deviceName: deviceName) != nil else { return }
+    switch kind {
+    case .disable, .enable:
+      core.things.setDisabled(kind == .disable, productKey: productKey, deviceName: deviceName)
+    case .delete: core.things.deleteSubDevice(productKey: productKey, deviceName: deviceName)
+    default: break
     }
   }
 
@@ -44,8 +63,7 @@ extension BrokerFront {
     result.identifier = message.identifier
     result.payload = message.payload
     result.answerTopic = message.answerTopic ?? ""
-    let connection = lines[device.path]?.connection.flatMap { $0.isClosing ? nil : $0 }
-    guard let connection else {
+    guard let connection = connection(of: device.path) else {
       keep(message, request, device, &result, &output)
       return .ended(result)
     }
@@ -54,7 +72,7 @@ extension BrokerFront {
       result.reason = "the device is connected and has not subscribed to \(message.topic)"
       return .ended(result)
     }
-    if request.kind == .firmware {
+    if request.kind == .firmware, connection.device.path == device.path {
       connection.offeredFirmware = core.things.offeredFirmware(of: device)
     }
     send(connection, message.topic, message.payload, quality, at: now, &output)
@@ -94,7 +112,9 @@ extension BrokerFront {
     }
     if settings.assumptions.deliversOnce, let line = lines[device.path] {
       for side in BrokerSide.allCases where line.sessions[side]?.isKept == true {
-        guard line.quality(of: message.topic, side) == 1, request.kind != .rrpc else { continue }
+        guard line.quality(of: message.topic, device.path, side) == 1, request.kind != .rrpc else {
+          continue
+        }
         output.order(
           side,
           .deliver(id: line.id(side), qos: 1, topic: message.topic, payload: message.payload)
@@ -106,7 +126,9 @@ extension BrokerFront {
     }
     result.outcome = .offline
     result.reason =
-      "the device is not connected over MQTT, and has no session that keeps it: have it connect first"
+      core.subDevice(productKey: device.productKey, deviceName: device.deviceName) == nil
+      ? "the device is not connected over MQTT, and has no session that keeps it: have it connect first"
+      : "the sub-device is not online over a gateway: have it log in first"
   }
 
   private func keepDesired(

@@ -127,11 +127,15 @@ extension PushResult {
 extension OnlineDevice {
   /// As the control socket tells it.
   var value: PayloadValue {
-    [
-      "productKey": .text(productKey), "deviceName": .text(deviceName),
-      "transport": .text(transport.rawValue), "address": .text(address),
-      "clientID": .text(clientID), "keepAlive": .integer(Int64(keepAlive)),
-      "cleanSession": .boolean(isClean),
+    var members: [PayloadValue.Member] = [
+      .init("productKey", .text(productKey)), .init("deviceName", .text(deviceName)),
     ]
+    if let gateway { members.append(.init("gateway", .text(gateway))) }
+    members += [
+      .init("transport", .text(transport.rawValue)), .init("address", .text(address)),
+      .init("clientID", .text(clientID)), .init("keepAlive", .integer(Int64(keepAlive))),
+      .init("cleanSession", .boolean(isClean)),
+    ]
+    return .object(members)
   }
 }

@@ -150,9 +150,14 @@ extension PlatformCore {
     guard TopicVerdict.names(device, in: filter) else {
       throw Refusal(.foreignTopic, "the filter does not name the device of this connection")
     }
-    guard filter.first != "ext" || filter.dropFirst().first == "rrpc" else {
+    guard filter.first != "ext" || ["rrpc", "session"].contains(filter.dropFirst().first) else {
       throw Refusal(.unknownTopic, "the device guide has no such topic")
     }
+  }
+
+  /// `PRODUCTKEY/DEVICENAME` in a topic or filter; empty where there is none, or a wildcard.
+  package func owner(in topic: ArraySlice<String>) -> String {
+    TopicVerdict.owner(in: topic) ?? ""
   }
 
   private func checkSubscribed(
@@ -197,6 +202,7 @@ extension PlatformCore {
     at now: Instant
   ) throws(Refusal) -> PlatformSession {
     try checkEnabled(device.path)
+    _ = endSubDevice(device.path, .connectedElsewhere)
     if registered[device.path] != nil { registered[device.path] = true }
     return makeSession(of: device, at: now)
   }

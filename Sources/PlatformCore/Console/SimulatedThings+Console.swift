@@ -12,6 +12,19 @@ extension SimulatedThings {
     let path = "\(productKey)/\(deviceName)"
     guard devices.contains(path) else { return false }
     if isDisabled { disabled.insert(path) } else { disabled.remove(path) }
+    changedSubDevices.insert(path)
+    return true
+  }
+
+  /// Deletes a sub-device: it is out at once, and its next login gets 521 (device guide 5).
+  ///
+  /// Returns `false` if there is no sub-device of these names.
+  @discardableResult
+  public mutating func deleteSubDevice(productKey: String, deviceName: String) -> Bool {
+    let path = "\(productKey)/\(deviceName)"
+    guard subDevices[path] != nil else { return false }
+    deleted.insert(path)
+    changedSubDevices.insert(path)
     return true
   }
 
@@ -30,6 +43,8 @@ extension SimulatedThings {
   mutating func countRequest(of path: String) {
     guard let left = disabledAfter[path] else { return }
     disabledAfter[path] = left > 1 ? left - 1 : nil
-    if left <= 1 { disabled.insert(path) }
+    guard left <= 1 else { return }
+    disabled.insert(path)
+    changedSubDevices.insert(path)
   }
 }

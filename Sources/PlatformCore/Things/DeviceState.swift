@@ -90,7 +90,7 @@ public struct DeviceState: Equatable, Sendable {
   public internal(set) var tags: [String: String] = [:]
   /// The desired values, for at most 500 properties.
   public internal(set) var desired: [String: Desired] = [:]
-  /// The sub-devices, at most 1,500, in the order of addition.
+  /// The sub-devices, at most 1,500 or `PlatformConfiguration.subDeviceLimit`, in the order of addition.
   public internal(set) var topology: [Identity] = []
   /// The last 200 devices found by a gateway.
   public internal(set) var found: [Identity] = []
@@ -112,7 +112,6 @@ public struct DeviceState: Equatable, Sendable {
 
   static let maxProperties = 500
   static let maxTags = 200
-  static let maxTopology = 1_500
   static let maxFound = 200
   /// The limit for events, raw payloads, answers and messages.
   static let maxListed = 100

@@ -12,12 +12,22 @@ public struct ReplyCode: RawRepresentable, Hashable, Sendable {
   public static let success = ReplyCode(rawValue: 200)
   /// 401: a sub-device's authentication failed.
   public static let authenticationError = ReplyCode(rawValue: 401)
+  /// 427: the sub-device is online elsewhere (device guide 5).
+  public static let connectedElsewhere = ReplyCode(rawValue: 427)
   /// 428: the gateway already has 1,500 sub-devices (device guide 5).
   public static let tooManySubDevices = ReplyCode(rawValue: 428)
+  /// 429: the sub-device has logged in five times within a minute (device guide 5).
+  public static let tooManyRequests = ReplyCode(rawValue: 429)
   /// 460: the envelope or its parameters are wrong.
   public static let parameterError = ReplyCode(rawValue: 460)
   /// 500: no firmware is available for the device (device guide 6.11).
   public static let noUpgrade = ReplyCode(rawValue: 500)
+  /// 520: the sub-device is not online over this connection (device guide 5).
+  public static let noSession = ReplyCode(rawValue: 520)
+  /// 521: the sub-device has been deleted (device guide 5).
+  public static let deviceDeleted = ReplyCode(rawValue: 521)
+  /// 522: the sub-device is disabled (device guide 5).
+  public static let deviceForbidden = ReplyCode(rawValue: 522)
   /// 1000: the reply contains the firmware (device guide 6.11).
   public static let firmware = ReplyCode(rawValue: 1_000)
   /// 6100: the sub-device does not exist.
@@ -28,6 +38,8 @@ public struct ReplyCode: RawRepresentable, Hashable, Sendable {
   public static let productNotFound = ReplyCode(rawValue: 6_250)
   /// 6280: a device name breaks the rule.
   public static let wrongDeviceName = ReplyCode(rawValue: 6_280)
+  /// 6287: a sub-device's sign does not fit its secret (device guide 5).
+  public static let invalidSign = ReplyCode(rawValue: 6_287)
   /// 6313: the thing model service is unavailable.
   public static let modelUnavailable = ReplyCode(rawValue: 6_313)
   /// 6321: the product has no thing model.
@@ -46,6 +58,12 @@ public struct ReplyCode: RawRepresentable, Hashable, Sendable {
     switch self {
     case .success, .firmware: "success"
     case .authenticationError: "request auth error"
+    case .connectedElsewhere: "device connect in elsewhere"
+    case .tooManyRequests: "too many requests"
+    case .noSession: "device no session"
+    case .deviceDeleted: "device deleted"
+    case .deviceForbidden: "device forbidden"
+    case .invalidSign: "invalid sign"
     case .tooManySubDevices: "too many subdevices under gateway"
     case .parameterError: "request parameter error"
     case .noUpgrade: "none upgrade operation of the device."

@@ -21,6 +21,9 @@ public struct SimulatedProduct: Sendable {
   /// The names of devices that may register (device guide 6.2).
   public var registrable: [String] = []
 
+  /// Whether sub-devices get secrets by `thing.sub.register`: dynamic registration of a product of sub-devices.
+  public var registersSubDevices = true
+
   /// The thing model; `nil` accepts every property and event.
   public var thingModel: ProductModel?
 

@@ -19,8 +19,16 @@ extension SimulatedThings {
     var identities: [Identity] = []
     for element in try parameters.list("params") {
       let identity = try self.identity(element, notOf: gateway)
-      guard let known = subDevices[identity.path] else {
+      guard let known = subDevices[identity.path], !self.deleted.contains(identity.path) else {
         throw ThingRefusal(assumptions.subDeviceUnknown, "\(identity.path) is not in the register")
+      }
+      // Device guide 6.2: with the switch off no new device gets a secret, and an active one keeps its own.
+      // Unverified (`sub-device-unknown` of `Assumption`): the code.
+      guard known.isActive || products[identity.productKey]?.registersSubDevices != false else {
+        throw ThingRefusal(
+          assumptions.subDeviceUnknown,
+          "dynamic registration of \(identity.productKey) is off"
+        )
       }
       // A device whose secret was not issued here belongs to nobody until a gateway proves that it
       // knows the secret.
@@ -64,17 +72,23 @@ extension SimulatedThings {
     var added: [Identity] = []
     for element in try parameters.list("params") {
       let identity = try self.identity(element, notOf: gateway)
-      guard let secret = subDevices[identity.path]?.secret else {
+      guard let secret = subDevices[identity.path]?.secret, !deleted.contains(identity.path) else {
         throw ThingRefusal(assumptions.subDeviceUnknown, "\(identity.path) is not in the register")
       }
-      try checkSign(of: element, secret)
+      try checkSign(
+        of: element,
+        element["signmethod"] ?? element["signMethod"],
+        secret,
+        without: ["sign", "signmethod", "signMethod"],
+        failure: .authenticationError
+      )
       added.append(identity)
     }
     for identity in added where !topology.contains(identity) { topology.append(identity) }
-    guard topology.count <= DeviceState.maxTopology else {
+    guard topology.count <= topologyLimit else {
       throw ThingRefusal(
         assumptions.topologyFull,
-        "the gateway has \(DeviceState.maxTopology) already"
+        "the gateway has \(topologyLimit) already"
       )
     }
     states[gateway.path, default: DeviceState()].topology = topology
@@ -98,6 +112,7 @@ extension SimulatedThings {
       deleted.insert(identity)
     }
     states[gateway.path]?.topology.removeAll { deleted.contains($0) }
+    changedSubDevices.formUnion(deleted.map(\.path))
   }
 
   /// `thing.topo.get`.
@@ -151,13 +166,50 @@ extension SimulatedThings {
     return identity
   }
 
+  /// Why a sub-device cannot be online over a gateway; `nil` if it can (device guide 5).
+  func refusal(of device: SimulatedDevice, to gateway: SimulatedDevice) -> ThingRefusal? {
+    if deleted.contains(device.path) {
+      return ThingRefusal(.deviceDeleted, "\(device.path) is deleted")
+    }
+    if disabled.contains(device.path) {
+      return ThingRefusal(.deviceForbidden, "\(device.path) is disabled")
+    }
+    let isOwn = isSubDevice(
+      Identity(productKey: device.productKey, deviceName: device.deviceName),
+      of: Identity(productKey: gateway.productKey, deviceName: gateway.deviceName)
+    )
+    return isOwn
+      ? nil : ThingRefusal(.noTopology, "\(device.path) is no sub-device of \(gateway.path)")
+  }
+
+  /// Refuses a login whose sign does not fit the secret (device guide 6.4).
+  func checkLoginSign(
+    of element: PayloadValue,
+    _ method: PayloadValue?,
+    _ secret: [UInt8]
+  ) throws(ThingRefusal) {
+    try checkSign(
+      of: element,
+      method,
+      secret,
+      without: ["sign", "signMethod", "cleanSession"],
+      failure: .invalidSign
+    )
+  }
+
+  /// Notes that a sub-device has used its secret, which is permanent from then on.
+  mutating func markActive(_ path: String) { subDevices[path]?.isActive = true }
+
   /// The guide's rule: every field except `sign` and `signmethod`, sorted by name.
   ///
   /// Unverified (`plain-sha256` of `Assumption`): the method `Sha256` is read as HMAC-SHA256,
   /// because a plain digest proves nothing.
   private func checkSign(
     of element: PayloadValue,
-    _ secret: [UInt8]
+    _ method: PayloadValue?,
+    _ secret: [UInt8],
+    without unsigned: [String],
+    failure: ReplyCode
   ) throws(ThingRefusal) {
     let sign = try element.text("sign")
     let timestamp = try element.text("timestamp")
@@ -165,7 +217,7 @@ extension SimulatedThings {
       throw .parameters("timestamp is no decimal number")
     }
     let hash: Hash
-    switch (element["signmethod"] ?? element["signMethod"])?.string?.lowercased() {
+    switch method?.string?.lowercased() {
     case "hmacmd5": hash = .md5
     case "hmacsha1": hash = .sha1
     case "hmacsha256": hash = .sha256
@@ -177,9 +229,9 @@ extension SimulatedThings {
       guard let text = member.value.string else { throw .parameters("\(member.name) is no text") }
       fields[member.name] = text
     }
-    for name in ["sign", "signmethod", "signMethod"] { fields[name] = nil }
+    for name in unsigned { fields[name] = nil }
     guard SubmittedSign.isValid(sign, of: fields, hash, secret) else {
-      throw ThingRefusal(.authenticationError, "a sign does not fit the sub-device's secret")
+      throw ThingRefusal(failure, "a sign does not fit the sub-device's secret")
     }
   }
 }

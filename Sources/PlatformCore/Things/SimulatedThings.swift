@@ -31,6 +31,11 @@ public struct SimulatedThings: Sendable {
   /// The devices whose tokens the console has revoked since the last request.
   var takenBack: Set<String> = []
   var subDevices: [String: KnownSubDevice]
+  /// The sub-devices that the console has deleted.
+  var deleted: Set<String> = []
+  /// The sub-devices whose session may have lost its ground since the last look.
+  var changedSubDevices: Set<String> = []
+  let topologyLimit: Int
   let takesPlainValues: Bool
   let settingNames: PlatformSettingNames
   let isModelServiceDown: Bool
@@ -43,6 +48,7 @@ public struct SimulatedThings: Sendable {
 
   init(_ configuration: PlatformConfiguration, _ assumptions: PlatformAssumptions) {
     takesPlainValues = configuration.takesPlainValues
+    topologyLimit = max(1_500, configuration.subDeviceLimit)
     settingNames = configuration.settingNames
     isModelServiceDown = configuration.isModelServiceDown
     modelRules = configuration.modelRules

@@ -27,7 +27,8 @@ extension TopicVerdict {
     let rest = topic.dropFirst(prefix + 2)
     // The sessions of sub-devices and the rest of /ext are MQTT's; so is /ext/register, which names nobody.
     let isCall = isConnected && topic.dropFirst().first == "rrpc"
-    if topic.first == "ext", topic.dropFirst().first != "error", !isCall {
+    let isSession = isConnected && topic.dropFirst().first == "session"
+    if topic.first == "ext", topic.dropFirst().first != "error", !isCall, !isSession {
       self = .unknown
       return
     }
@@ -44,6 +45,7 @@ extension TopicVerdict {
     case "ota": self = Self.upgrade(topic)
     // Unverified: `/ext/rrpc/ID/TOPIC`, of which the guide has nothing; request and answer have the same topic.
     case "ext" where isCall: self = rest.isEmpty ? .unknown : .publish
+    case "ext" where isSession: self = Self.session(topic)
     case "ext": self = rest.isEmpty ? .subscribeOnly : .unknown
     // The device's shadow, which is not in the guide.
     case "shadow": self = .unknown
@@ -80,6 +82,21 @@ extension TopicVerdict {
     case "shadow": 2
     default: 0
     }
+  }
+
+  /// `PRODUCTKEY/DEVICENAME` in the place for the kind of topic; `nil` where there is none, or a wildcard.
+  static func owner(in topic: ArraySlice<String>) -> String? {
+    let names = topic.dropFirst(prefixLength(topic)).prefix(2)
+    guard names.count == 2, areLevels(names) else { return nil }
+    return names.joined(separator: "/")
+  }
+
+  /// `/ext/session/PK/DN/combine/X` (device guide 6.4).
+  private static func session(_ topic: ArraySlice<String>) -> TopicVerdict {
+    if SessionMethod(topic: topic) != nil { return .publish }
+    guard let last = topic.last, last.hasSuffix("_reply") else { return .unknown }
+    let request = topic.dropLast() + [String(last.dropLast("_reply".count))]
+    return SessionMethod(topic: request[...]) == nil ? .unknown : .subscribeOnly
   }
 
   private static func custom(_ rest: ArraySlice<String>, _ classes: [TopicClass]) -> TopicVerdict {
