@@ -369,7 +369,8 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "Platform",
         "PlatformCoAP", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity",
-        "DeviceDriver", "ReportLink", "CoAPLink", "PlatformCore", "PlatformSimulator",
+        "DeviceDriver", "ReportLink", "CoAPLink", "DeviceClient", "PlatformCore",
+        "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "PlatformMQTT", "SystemClocks",
         "RadioModel",
       ]
     ),

@@ -37,9 +37,10 @@ public struct ReportEstimator: Sendable {
   /// Runs a plan for `duration` milliseconds of simulated time, at least for one report.
   public func run(_ plan: ReportPlan, for duration: Double) throws(EstimateError) -> ReportEstimate
   {
-    guard plan.payload.count <= PlatformRequest.maxPayload else {
+    guard plan.payload.count <= plan.transport.maxPayload else {
       throw .payloadTooLong(plan.payload.count)
     }
+    precondition(plan.transport == .coap, "MQTT and HTTPS need a rehearsal")
     let identity: DeviceIdentity
     do throws(IdentityError) {
       identity = try DeviceIdentity(
@@ -76,6 +77,16 @@ public struct ReportEstimator: Sendable {
     }
   }
 
+  /// The same for a plan over MQTT or HTTPS, of which a rehearsal has counted bytes and segments.
+  public func run(
+    _ plan: ReportPlan,
+    as rehearsal: StreamRehearsal,
+    for duration: Double
+  ) -> ReportEstimate {
+    var simulation = StreamSimulation(plan, model, rehearsal, seed: seed &+ 3)
+    return simulation.run(for: duration)
+  }
+
   private func settings(_ plan: ReportPlan) -> DTLSSettings {
     var settings = DTLSSettings()
     settings.timing = plan.timing
@@ -89,11 +100,9 @@ public struct ReportEstimator: Sendable {
     _ security: consuming Security,
     _ duration: Double
   ) throws(EstimateError) -> ReportEstimate {
-    let name =
-      plan.topic ?? "/sys/\(plan.productKey)/\(plan.deviceName)/thing/event/property/post"
     let topic: Topic
     do throws(TopicError) {
-      topic = try Topic(Array(name.utf8).span)
+      topic = try Topic(Array(plan.topicName.utf8).span)
     } catch {
       throw .names
     }

@@ -1,5 +1,7 @@
 public import CoAPExchange
 public import CoAPMessage
+internal import DeviceClient
+internal import PlatformCoAP
 public import RadioModel
 
 /// What a device reports, and how.
@@ -14,6 +16,25 @@ public struct ReportPlan: Equatable, Sendable {
     case preSharedKey = "psk"
   }
 
+  /// What carries reports.
+  public enum Transport: String, Sendable, CaseIterable {
+    /// CoAP, protected as `security` says.
+    case coap
+    /// MQTT over TLS, a connection for each report.
+    case mqtt
+    /// HTTPS, a connection for each report.
+    case https
+
+    /// The largest payload in bytes.
+    public var maxPayload: Int {
+      switch self {
+      case .coap: PlatformRequest.maxPayload
+      case .mqtt: MQTTClientSettings.maxPayload
+      case .https: HTTPSClientSettings.maxPayload
+      }
+    }
+  }
+
   /// The payload of a report, as it is sent.
   public var payload: [UInt8]
   /// What the payload is.
@@ -24,6 +45,8 @@ public struct ReportPlan: Equatable, Sendable {
   public var productKey = "a1B2c3D4e5F"
   /// The device's name.
   public var deviceName = "device1"
+  /// What carries reports.
+  public var transport = Transport.coap
   /// From one report to the next, in milliseconds.
   public var interval: Double
   /// The protection.
@@ -47,6 +70,11 @@ public struct ReportPlan: Equatable, Sendable {
     self.security = security
     self.habits = habits
     timing = habits.coverage == 2 ? .nbIoTDeep : .nbIoT
+  }
+
+  /// The topic, or the one of the property post.
+  var topicName: String {
+    topic ?? "/sys/\(productKey)/\(deviceName)/thing/event/property/post"
   }
 }
 

@@ -1,5 +1,4 @@
 public import ConstrainedCore
-internal import Glibc
 
 /// A device's radio and the network behind it on a virtual clock: it delays and loses datagrams as a `RadioModel`
 /// says, and meters each.
@@ -38,18 +37,14 @@ public struct VirtualRadio<Random: RandomSource & Sendable>: Sendable {
   /// Datagrams for a device that was asleep.
   public private(set) var unreachable = 0
 
-  private let coverage: CoverageClass
-  private let longest: Double
-  private var random: Random
+  private var path: RadioPath<Random>
   private var underway: [Underway] = []
   private var count = 0
 
   /// A radio that has been idle since `start`.
   public init(_ model: RadioModel, _ habits: RadioHabits, random: Random, at start: Instant) {
     meter = RadioMeter(model, habits, at: Double(start.milliseconds))
-    coverage = model[habits.coverage]
-    longest = model.network.longestDelay
-    self.random = random
+    path = RadioPath(model, habits, random: random)
   }
 
   /// Sends a datagram of the device.
@@ -61,13 +56,13 @@ public struct VirtualRadio<Random: RandomSource & Sendable>: Sendable {
   ) {
     let sent = meter.send(bytes.count, for: purpose, hint, at: Double(now.milliseconds))
     guard !isLost() else { return }
-    add(bytes, .up, at: sent + delay(), nil)
+    add(bytes, .up, at: sent + path.delay(), nil)
   }
 
   /// Sends a datagram to the device, from the far end of the network.
   public mutating func sendDown(_ bytes: [UInt8], for purpose: TrafficPurpose, at now: Instant) {
     guard !isLost() else { return }
-    add(bytes, .down, at: Double(now.milliseconds) + delay(), purpose)
+    add(bytes, .down, at: Double(now.milliseconds) + path.delay(), purpose)
   }
 
   /// When `receive` has something to do.
@@ -109,27 +104,9 @@ public struct VirtualRadio<Random: RandomSource & Sendable>: Sendable {
   }
 
   private mutating func isLost() -> Bool {
-    guard fraction() < coverage.loss else { return false }
+    guard path.isLost() else { return false }
     lost += 1
     return true
-  }
-
-  /// Log-normal, half a round trip: half of them take no longer than half of the median, 95 % no longer than half of
-  /// the high one.
-  private mutating func delay() -> Double {
-    // Box and Muller's normal number; 95 % of them lie below 1.645.
-    let radius = (-2 * log(max(fraction(), 1e-12))).squareRoot()
-    let normal = radius * cos(2 * Double.pi * fraction())
-    let median = coverage.roundTripMedian / 2
-    let spread = log(
-      max(coverage.roundTripHigh, coverage.roundTripMedian) / coverage.roundTripMedian
-    )
-    return min(longest, median * exp(spread / 1.645 * normal))
-  }
-
-  /// From 0 up to, but not, 1.
-  private mutating func fraction() -> Double {
-    Double(random.next() >> 11) / 9_007_199_254_740_992
   }
 }
 

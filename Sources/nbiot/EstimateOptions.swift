@@ -60,6 +60,19 @@ enum ReportSecurityArgument: String, ExpressibleByArgument, CaseIterable {
   }
 }
 
+/// What carries reports.
+enum ReportTransportArgument: String, ExpressibleByArgument, CaseIterable {
+  case coap, mqtt, https
+
+  var transport: ReportPlan.Transport {
+    switch self {
+    case .coap: .coap
+    case .mqtt: .mqtt
+    case .https: .https
+    }
+  }
+}
+
 /// Whose energy is counted.
 enum ScopeArgument: String, ExpressibleByArgument, CaseIterable {
   case modem, device

@@ -129,11 +129,12 @@ struct EstimatePage {
 
   /// What distinguishes a plan from others.
   static func combination(_ plan: ReportPlan) -> String {
+    let security = plan.transport == .coap ? plan.security.rawValue : "tls"
     let sleep =
       plan.habits.sleeps
       ? "PSM" : plan.habits.extendedCycle.map { "eDRX \(Self.number($0 / 1_000)) s" } ?? "idle"
     return
-      "\(plan.format == .cbor ? "cbor" : "json") \(plan.security.rawValue) \(sleep) "
+      "\(plan.transport.rawValue) \(plan.format == .cbor ? "cbor" : "json") \(security) \(sleep) "
       + "\(plan.habits.assistsRelease ? "released" : "held")"
   }
 
@@ -176,8 +177,8 @@ struct EstimatePage {
     }
     return .object([
       Member("scope", .text(plan.habits.scope.rawValue)),
-      Member("transport", .text("coap")),
-      Member("security", .text(plan.security.rawValue)),
+      Member("transport", .text(plan.transport.rawValue)),
+      Member("security", .text(plan.transport == .coap ? plan.security.rawValue : "tls")),
       Member("format", .text(plan.format == .cbor ? "cbor" : "json")),
       Member("payloadBytes", .integer(Int64(plan.payload.count))),
       Member("intervalSeconds", .double(plan.interval / 1_000)),
@@ -247,7 +248,9 @@ enum Remark {
         remarks.append("the cycle of eDRX is longer than the interval: the modem is never paged")
       }
     }
-    if plan.security != .symmetric, !habits.assistsRelease, life.estimate < 10 {
+    if plan.transport == .coap, plan.security != .symmetric, !habits.assistsRelease,
+      life.estimate < 10
+    {
       remarks.append(
         "DTLS without --release-assistance does not reach ten years: each report ends with a tail"
       )
@@ -255,6 +258,11 @@ enum Remark {
     if result.account.energy(.tail) > result.account.energy / 2 {
       remarks.append(
         "over half of the energy is spent waiting to be released: --release-assistance, where module and network take it"
+      )
+    }
+    if plan.transport != .coap {
+      remarks.append(
+        "a connection for each report: an MQTT connection that stays open sends a keep-alive every 300 s or more instead, which this estimate does not have"
       )
     }
     if result.reports > 0, result.waiting * 20 > result.reports {

@@ -1,0 +1,145 @@
+internal import Glibc
+internal import Synchronization
+
+/// A relay on this machine between one client and one server, which counts what goes through it; one connection after
+/// the other.
+///
+/// Its segments are those of a link with an MTU of 1,358 bytes.
+final class StreamRelay: Sendable {
+  let port: UInt16
+  private let listener: Int32
+  private let target: UInt16
+  private let sessions = Mutex<[StreamSession]>([])
+
+  /// Listens on 127.0.0.1, and passes on to `target` there; `nil` where the system refuses.
+  init?(to target: UInt16) {
+    let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+    guard descriptor >= 0 else { return nil }
+    var size = Int32(StreamSession.segment)
+    // SAFETY: the pointer is to a whole `Int32`, which the call copies.
+    _ = unsafe setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_MAXSEG, &size, 4)
+    guard Self.bind(descriptor), listen(descriptor, 4) == 0, let port = Self.port(descriptor) else {
+      close(descriptor)
+      return nil
+    }
+    listener = descriptor
+    self.port = port
+    self.target = target
+  }
+
+  /// Serves connections until `stop`; blocks.
+  func run() {
+    while true {
+      let client = accept(listener, nil, nil)
+      guard client >= 0 else { return }
+      defer { close(client) }
+      let server = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+      guard server >= 0 else { continue }
+      defer { close(server) }
+      guard Self.connect(server, to: target) else { continue }
+      let session = Self.pass(client, server)
+      sessions.withLock { $0.append(session) }
+    }
+  }
+
+  /// Ends `run`, and gives the connections that have ended.
+  func stop() { shutdown(listener, Int32(SHUT_RDWR)) }
+
+  /// The connections that have ended.
+  var ended: [StreamSession] { sessions.withLock { $0 } }
+
+  deinit { close(listener) }
+
+  /// Passes bytes both ways until both ends have closed.
+  private static func pass(_ client: Int32, _ server: Int32) -> StreamSession {
+    var session = StreamSession()
+    var buffer = [UInt8](repeating: 0, count: 65_536)
+    var open = [true, true]
+    let ends = [client, server]
+    while open[0] || open[1] {
+      var entries = (0..<2).map {
+        pollfd(fd: open[$0] ? ends[$0] : -1, events: Int16(POLLIN), revents: 0)
+      }
+      // SAFETY: the array has two entries, and the call does not keep the pointer.
+      guard unsafe poll(&entries, 2, 60_000) > 0 else { break }
+      for index in 0..<2 where entries[index].revents != 0 {
+        // SAFETY: the buffer has as many bytes as are asked for.
+        let count = unsafe recv(ends[index], &buffer, buffer.count, 0)
+        if count > 0 {
+          session.add(count, isUp: index == 0)
+          guard write(buffer.prefix(count), to: ends[1 - index]) else { return session }
+        } else {
+          open[index] = false
+          // The other end may still have something to say.
+          shutdown(ends[1 - index], Int32(SHUT_WR))
+        }
+        let counted = segments(client)
+        session.segmentsUp = max(session.segmentsUp, counted.up)
+        session.segmentsDown = max(session.segmentsDown, counted.down)
+      }
+    }
+    return session
+  }
+
+  private static func write(_ bytes: ArraySlice<UInt8>, to descriptor: Int32) -> Bool {
+    var rest = Array(bytes)
+    while !rest.isEmpty {
+      // SAFETY: the array has as many bytes as are passed.
+      let count = unsafe send(descriptor, rest, rest.count, Int32(MSG_NOSIGNAL))
+      guard count > 0 else { return false }
+      rest.removeFirst(count)
+    }
+    return true
+  }
+
+  /// The segments of a connection so far, from the kernel: `tcpi_segs_out` at byte 136 and `tcpi_segs_in` at byte 140
+  /// of `struct tcp_info` (linux/tcp.h), which glibc's own lacks.
+  private static func segments(_ descriptor: Int32) -> (up: Int, down: Int) {
+    var words = [UInt32](repeating: 0, count: 64)
+    var length = socklen_t(256)
+    // SAFETY: the array has 256 bytes, as `length` says.
+    let result = unsafe getsockopt(descriptor, Int32(IPPROTO_TCP), TCP_INFO, &words, &length)
+    guard result == 0, length >= 144 else { return (0, 0) }
+    return (up: Int(words[35]), down: Int(words[34]))
+  }
+
+  private static func address(_ port: UInt16) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
+    return address
+  }
+
+  private static func bind(_ descriptor: Int32) -> Bool {
+    var address = address(0)
+    // SAFETY: a `sockaddr_in` is what the family says, and the length is its own.
+    return unsafe withUnsafePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe Glibc.bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+  }
+
+  private static func connect(_ descriptor: Int32, to port: UInt16) -> Bool {
+    var address = address(port)
+    // SAFETY: as in `bind`.
+    return unsafe withUnsafePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+      }
+    }
+  }
+
+  private static func port(_ descriptor: Int32) -> UInt16? {
+    var address = sockaddr_in()
+    var length = socklen_t(MemoryLayout<sockaddr_in>.size)
+    // SAFETY: the system writes at most `length` bytes, which the address has.
+    let result = unsafe withUnsafeMutablePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe getsockname(descriptor, $0, &length)
+      }
+    }
+    return result == 0 ? UInt16(bigEndian: address.sin_port) : nil
+  }
+}

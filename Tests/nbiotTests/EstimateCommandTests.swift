@@ -1,0 +1,179 @@
+import Foundation
+import TestSupport
+import Testing
+
+/// A folder of its own, gone after the test.
+private final class Folder {
+  private let url = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+
+  init() throws {
+    try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: url) }
+
+  func path(_ name: String) -> String { url.appending(path: name).path }
+
+  func write(_ name: String, _ data: Data) throws -> String {
+    try data.write(to: url.appending(path: name))
+    return path(name)
+  }
+}
+
+@Suite("What a report costs, on the command line")
+struct EstimateCommandTests {
+  @Test(arguments: [
+    (["--interval", "0s"], "--interval 0s is out of range: it is 1s to 30d"),
+    (["--interval", "15"], "--interval 15 has no unit: write 15s, 15m or 15h"),
+    (["--interval", "-3m"], "--interval -3m is out of range: it is 1s to 30d"),
+    (["--interval", "3 parsec"], "unknown unit \"parsec\"; there are ms, s, min, m, h, d"),
+    (["--interval", "often"], "that is no number; it is 1s to 30d"),
+    (["--battery", "-1Ah@3.6V"], "--battery -1Ah is out of range: it is 0.1mAh to 10000Ah"),
+    (["--battery", "8.5Ah"], "write it as 8.5Ah@3.6V"),
+    (["--battery", "8.5Ah@0V"], "--battery 0V is out of range: it is 0.5V to 60V"),
+    (["--self-discharge", "1"], "write it as 1%; it is 0% to 50%"),
+    (["--self-discharge", "51%"], "--self-discharge 51% is out of range: it is 0% to 50%"),
+    (["--coverage", "3"], "--coverage 3 is out of range: it is 0, 1 or 2"),
+    (["--edrx", "1s"], "--edrx 1s is out of range: it is 20.48s to 10485.76s"),
+    (["--days", "0"], "--days 0 is out of range: it is 1 to 3650"),
+    (["--compare", "--psm"], "--compare runs each --psm: leave it out"),
+  ])
+  func `a value out of range is refused with the range`(
+    options: [String],
+    reason: String
+  ) async throws {
+    let run = try await nbiot(["estimate"] + options)
+    #expect(run.status == 2)
+    #expect(run.output.isEmpty)
+    #expect(run.errors.contains(reason), "\(run.errors)")
+  }
+
+  @Test func `a payload that is too long, or no JSON, is refused`() async throws {
+    let folder = try Folder()
+    let long = try folder.write("long", Data(repeating: 0x20, count: 1_025))
+    let words = try folder.write("words", Data("twenty degrees".utf8))
+    let first = try await nbiot(["estimate", "--payload-file", long])
+    #expect(first.status == 2)
+    #expect(first.errors.contains("1025 bytes are too many for coap: a report has 0 to 1024"))
+    let second = try await nbiot(["estimate", "--payload-file", words, "--format", "cbor"])
+    #expect(second.status == 2)
+    #expect(second.errors.contains("--payload-file: the file is not JSON"), "\(second.errors)")
+    let third = try await nbiot(["estimate", "--payload-file", folder.path("none")])
+    #expect(third.status == 2)
+  }
+
+  @Test func `a model file's error has the file, the line, the reason and the range`() async throws
+  {
+    let folder = try Folder()
+    let file = try folder.write("radio.json", Data("{\"class0\": {\n\"loss\": \"99 %\"}}".utf8))
+    for command in ["radio", "estimate"] {
+      let run = try await nbiot([command, "--radio-file", file])
+      #expect(run.status == 2)
+      #expect(
+        run.errors.contains("\(file):2: class0.loss: 0.99 is outside of 0.0 to 0.9"),
+        "\(run.errors)"
+      )
+    }
+  }
+
+  @Test func `radio prints each constant with its source, and what a file has changed`()
+    async throws
+  {
+    let folder = try Folder()
+    let file = try folder.write("radio.json", Data(#"{"class0": {"wakeUp": "3 s"}}"#.utf8))
+    let text = try await nbiot(["radio", "--radio-file", file])
+    #expect(text.status == 0)
+    let line = try #require(
+      text.output.split(separator: "\n").first { $0.hasPrefix("class0.wakeUp ") }
+    )
+    #expect(line.contains("3000  ms"))
+    #expect(line.contains("given"))
+    #expect(line.contains("by --radio-file, in place of 1000"))
+    let json = try await nbiot(["radio", "--output", "json"])
+    let list = try JSONSerialization.jsonObject(with: Data(json.output.utf8)) as? [[String: Any]]
+    let constants = try #require(list)
+    #expect(constants.count == 65)
+    for constant in constants {
+      let origin = constant["origin"] as? String
+      #expect(["published", "fitted", "assumed"].contains(origin))
+      #expect((constant["source"] as? String)?.isEmpty == false)
+    }
+  }
+
+  private func estimate(_ options: [String]) async throws -> [String: Any] {
+    let run = try await nbiot(["estimate", "--days", "2", "--output", "json"] + options)
+    #expect(run.status == 0, "\(run.errors)")
+    return try #require(run.object)
+  }
+
+  @Test func `an estimate accounts for every joule, and its range holds it or says why not`()
+    async throws
+  {
+    let object = try await estimate(["--psm", "--release-assistance"])
+    let joules = try #require(object["joules"] as? [String: Double])
+    let seconds = try #require(object["simulatedSeconds"] as? Double)
+    let average = try #require(object["averageWatts"] as? Double)
+    let used: Double = joules.values.reduce(0, +)
+    let expected: Double = average * seconds
+    #expect(abs(used - expected) < 1e-6 * expected)
+    #expect(object["reports"] as? Int == 192)
+    #expect(object["acknowledged"] as? Int == 192)
+    #expect(object["refused"] as? Int == 0)
+    #expect(object["payloadBytes"] as? Int == 120)
+    #expect(object["scope"] as? String == "modem")
+    let years = try #require(object["years"] as? [String: Double])
+    let order = ["worst", "low", "high", "best"].compactMap { years[$0] }
+    #expect(order.count == 4)
+    #expect(order == order.sorted())
+  }
+
+  @Test(arguments: [
+    (["--edrx", "81.92s"], "eDRX without PSM at 15.0 min"),
+    (["--security", "dtls"], "DTLS without --release-assistance does not reach ten years"),
+    (["--psm", "--edrx", "81.92s"], "eDRX changes next to nothing"),
+    (["--psm"], "over half of the energy is spent waiting to be released"),
+    (["--interval", "30s", "--edrx", "81.92s"], "longer than the interval"),
+  ])
+  func `what makes little sense is computed and remarked upon`(
+    options: [String],
+    remark: String
+  ) async throws {
+    let object = try await estimate(options)
+    let remarks = try #require(object["remarks"] as? [String])
+    #expect(remarks.contains { $0.contains(remark) }, "\(remarks)")
+  }
+
+  @Test func `the modem alone and a whole device are told apart`() async throws {
+    let modem = try await nbiot(["estimate", "--days", "1"])
+    let device = try await nbiot(["estimate", "--days", "1", "--scope", "device"])
+    #expect(modem.output.hasPrefix("an estimate for the modem alone"))
+    #expect(device.output.hasPrefix("an estimate for the whole device"))
+  }
+
+  @Test func `a comparison has each combination once, the longest life first`() async throws {
+    let options = ["estimate", "--compare", "--days", "1", "--interval", "6h", "--output", "json"]
+    let run = try await nbiot(options)
+    #expect(run.status == 0, "\(run.errors)")
+    var keys: Set<String> = []
+    var last = Double.infinity
+    for line in run.output.split(separator: "\n") {
+      let parsed = try JSONSerialization.jsonObject(with: Data(line.utf8)) as? [String: Any]
+      let object = try #require(parsed)
+      let years = try #require((object["years"] as? [String: Double])?["estimate"])
+      #expect(years <= last)
+      last = years
+      let parts = [
+        "transport", "security", "format", "coverage", "psm", "edrxSeconds", "releaseAssistance",
+      ]
+      keys.insert(parts.map { "\(object[$0] ?? "")" }.joined(separator: " "))
+    }
+    // Three classes, three ways to sleep, with and without release: six combinations over CoAP, one over MQTT and two
+    // over HTTPS each.
+    // Without mosquitto MQTT is left out, and says so.
+    let hasMQTT = !run.errors.contains("left out")
+    #expect(keys.count == (hasMQTT ? 162 : 144))
+    #expect(run.output.split(separator: "\n").count == keys.count)
+    let table = try await nbiot(options.dropLast(2) + ["--coverage", "1"])
+    #expect(table.output.split(separator: "\n").count == (hasMQTT ? 56 : 50))
+  }
+}
