@@ -8,30 +8,8 @@ package enum ConfigurationKey: UInt8 {
   case outboxBytes, whenFull, retry, retryLimit, maxAttempts, maxAge
   case socket, socketMode, socketGroup
 
-  #if !hasFeature(Embedded)
-  /// The names of all keys.
-  package static var allNames: [String] {
-    let text = Span(names)
-    return text.indices.map { text[$0] }.split(separator: UInt8(ascii: "|")).map {
-      String(decoding: $0, as: UTF8.self)
-    }
-  }
-  #endif
-
-  /// The name of the key.
-  package var name: Span<UInt8> {
-    @_lifetime(immortal)
-    get { Self.names.word(Int(rawValue)) }
-  }
-
-  /// What values it takes; words with `|` between them are all that it takes, and `number` reads its limits here.
-  var values: Span<UInt8> {
-    @_lifetime(immortal)
-    get { Self.values.word(Int(rawValue), by: UInt8(ascii: ";")) }
-  }
-
   /// The names in the order of the cases.
-  private static var names: StaticString {
+  static var names: StaticString {
     """
     product-key|device-name|device-secret-file|state-directory\
     |transport|endpoint|ca-file|proxy|client-id|sign-method|timestamp|token-lifetime\
@@ -42,7 +20,7 @@ package enum ConfigurationKey: UInt8 {
   }
 
   /// The allowed values in the order of the cases.
-  private static var values: StaticString {
+  static var values: StaticString {
     """
     1 to 64 letters and digits;4 to 32 letters, digits and _ @ . : -;a path;a path\
     ;https;HOST:PORT or https://HOST:PORT;certificates in PEM in less than 32768 bytes;no|yes;1 to 64 bytes\
@@ -83,11 +61,5 @@ package enum ConfigurationKey: UInt8 {
     default: line.add(" belongs to nbiot-agent, the agent over CoAP: take it out")
     }
     fail(.usage, &line)
-  }
-
-  @inline(never)
-  init?(_ bytes: Span<UInt8>) {
-    guard let index = bytes.index(in: Span(Self.names)) else { return nil }
-    self.init(rawValue: UInt8(truncatingIfNeeded: index))
   }
 }

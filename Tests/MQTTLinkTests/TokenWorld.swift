@@ -39,6 +39,7 @@ struct VirtualRequests: ~Copyable, HTTPSLayer {
   init(_ requests: Requests) { self.requests = requests }
 
   var descriptor: Int32 { 77 }
+  var sends: Int { requests.sent.count }
 
   mutating func hold(_ body: Span<UInt8>) -> Bool { true }
   mutating func begin(_ request: borrowing @_addressable HTTPSRequest) -> Bool { false }

@@ -108,14 +108,14 @@ extension BrokerAssumptions {
         "0",
         "the QoS of replies and pushes, at most that of the subscription"
       ),
-      either(
+      .either(
         "mqtt-batch-login",
         \.servesBatchLogin,
         "served",
         "missing",
         "a gateway's combine/batch_login, up to 50 sub-devices at a time"
       ),
-      either(
+      .either(
         "mqtt-error-names",
         \.namesInErrors,
         "sent",
