@@ -164,14 +164,7 @@ extension JSONReader {
     _ member: HTTPSMember
   ) throws(HTTPSAnswerError) {
     guard target.isEmpty else { throw .repeated(member) }
-    guard case .string(let range) = value, !range.isEmpty else { throw .member(member) }
-    do throws(CapacityError) {
-      try target.write { (output: inout ByteWriter) throws(CapacityError) in
-        try copyString(range, into: &output)
-      }
-    } catch {
-      throw .member(member)
-    }
+    guard copy(value, into: &target) else { throw .member(member) }
   }
 
   /// Copies a text for people; drops it if it is too long or not a string.
