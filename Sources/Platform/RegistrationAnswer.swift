@@ -65,7 +65,8 @@ public struct RegistrationAnswer: ~Copyable {
         try Self.read(value, in: reader, into: &deviceName, otherwise: .names)
       } else if isOuter, reader.string(key, equals: "code") {
         guard code == nil else { throw .repeated }
-        code = try Self.number(value, in: reader)
+        guard let number = reader.unsigned(in: value) else { throw .code }
+        code = number
       } else if isOuter, reader.string(key, equals: "message") {
         try readMessage(value, &reader)
       } else if isOuter, reader.string(key, equals: "data") {
@@ -102,28 +103,7 @@ public struct RegistrationAnswer: ~Copyable {
     otherwise failure: RegistrationAnswerError
   ) throws(RegistrationAnswerError) {
     guard target.isEmpty else { throw .repeated }
-    guard case .string(let range) = value, !range.isEmpty else { throw failure }
-    do throws(CapacityError) {
-      try target.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try reader.copyString(range, into: &writer)
-      }
-    } catch {
-      throw failure
-    }
-  }
-
-  private static func number(
-    _ value: JSONToken,
-    in reader: borrowing JSONReader
-  ) throws(RegistrationAnswerError) -> UInt64 {
-    switch value {
-    case .number(let range):
-      if let number = reader.wholeNumber(range) { return number }
-    case .string(let range):
-      if let number = reader.unsigned(range) { return number }
-    default: break
-    }
-    throw .code
+    guard reader.copy(value, into: &target) else { throw failure }
   }
 
   private static func skip(

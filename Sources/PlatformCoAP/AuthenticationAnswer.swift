@@ -41,7 +41,8 @@ public struct AuthenticationAnswer: Sendable {
         }
       } else if reader.string(key, equals: "seqOffset") {
         guard sequenceOffset == nil else { throw .repeated }
-        sequenceOffset = try Self.number(value, in: reader)
+        guard let number = reader.unsigned(in: value) else { throw .sequenceOffset }
+        sequenceOffset = number
       } else {
         do throws(JSONError) { try reader.skip(value) } catch { throw .json(error) }
       }
@@ -71,20 +72,6 @@ public struct AuthenticationAnswer: Sendable {
     } catch {
       throw tooLong
     }
-  }
-
-  private static func number(
-    _ value: JSONToken,
-    in reader: borrowing JSONReader
-  ) throws(AuthenticationAnswerError) -> UInt64 {
-    switch value {
-    case .number(let range):
-      if let number = reader.wholeNumber(range) { return number }
-    case .string(let range):
-      if let number = reader.unsigned(range) { return number }
-    default: break
-    }
-    throw .sequenceOffset
   }
 }
 

@@ -69,14 +69,7 @@ public struct MQTTRegistrationAnswer: ~Copyable {
     otherwise failure: MQTTRegistrationAnswerError
   ) throws(MQTTRegistrationAnswerError) {
     guard target.isEmpty else { throw .repeated }
-    guard case .string(let range) = value, !range.isEmpty else { throw failure }
-    do throws(CapacityError) {
-      try target.write { (writer: inout ByteWriter) throws(CapacityError) in
-        try reader.copyString(range, into: &writer)
-      }
-    } catch {
-      throw failure
-    }
+    guard reader.copy(value, into: &target) else { throw failure }
   }
 
   private static func next(
