@@ -639,7 +639,7 @@ let package = Package(
         "CBORPayload", "PayloadCoding",
         "OpenSSLSupport", "DTLSSecurity", "CoAPLink", "ReportLink", "DurableReports",
         "DeviceDriver", "PlatformCredentials", "DeviceStore", "DeviceClient", "HTTPSLink",
-        "PlatformSimulator", "HTTPSPeers",
+        "PlatformSimulator", "HTTPSChannel", "HTTPSLayer", "HTTPSPeers",
         "UDPTransport", "TestSupport",
       ],
       swiftSettings: strict
