@@ -607,6 +607,7 @@ let package = Package(
         "CBORPayload", "PayloadCoding", "OpenSSLSupport", "DTLSSecurity", "CoAPLink", "ReportLink",
         "DurableReports", "DeviceDriver", "PlatformCredentials", "DeviceStore", "DeviceClient",
         "HTTPSLink", "PlatformSimulator", "HTTPSPeers", "UDPTransport", "TestSupport",
+        "HTTPSChannel", "HTTPSLayer",
       ]
     ),
     .testTarget(

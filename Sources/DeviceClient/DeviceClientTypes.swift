@@ -392,7 +392,7 @@ extension DeviceClientError: CustomStringConvertible {
     case .httpsReport(let failure, let text, _):
       failure.description + (text.isEmpty ? "" : ", " + Diagnostic.quoted(text))
     case .notOverHTTPS:
-      "HTTPS carries reports alone: pull, register and downlinks need another transport"
+      "HTTPS carries reports alone: pull and downlinks need another transport, a registration HTTPSRegistration"
     case .needsMQTT: "the platform sends messages to devices over MQTT only: use that transport"
     }
   }

@@ -14,7 +14,8 @@ struct Compiler {
     "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CBORPayload",
     "PlatformCredentials", "SystemClocks", "UDPTransport", "DeviceStore", "ReportLink", "CoAPLink",
     "DurableReports", "DeviceDriver", "DeviceClient", "HTTPSTransfer", "DeviceLibrary",
-    "MQTTLayer", "MQTTLink", "MQTTChannel", "DeviceDownlinks", "HTTPSLayer", "HTTPSLink",
+    "MQTTLayer", "MQTTLink", "MQTTChannel", "MQTTAuthentication", "DeviceDownlinks", "HTTPSLayer",
+    "HTTPSLink",
     "HTTPSChannel",
   ]
 

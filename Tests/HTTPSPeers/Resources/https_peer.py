@@ -3,8 +3,8 @@
 
 https_peer.py FOLDER NAME [old]   shows NAME.pem of FOLDER, appends each request to requests.log as a line of JSON
 
-It prints its port and ends with its standard input. How it answers is said by the last part of a topic, and for /auth
-by the client id. `old` speaks TLS 1.1 alone.
+It prints its port and ends with its standard input. How it answers is said by the last part of a topic, for /auth
+by the client id, and for a registration by the device name. `old` speaks TLS 1.1 alone.
 """
 import hashlib
 import json
@@ -14,9 +14,11 @@ import ssl
 import sys
 import threading
 import time
+import urllib.parse
 
 FOLDER, NAME = sys.argv[1], sys.argv[2]
 IS_OLD = sys.argv[3:] == ["old"]
+REGISTRATION = "/auth/register/device"
 LOCK = threading.Lock()
 SEEN = {}
 # How every tenth request of the topic `tenth` goes wrong, in turn.
@@ -97,6 +99,8 @@ def kind_of(path, body):
     kind = path.rsplit("/", 1)[-1]
     if path == "/auth":
         kind = json.loads(body)["clientId"]
+    if path == REGISTRATION:
+        kind = urllib.parse.parse_qs(body.decode())["deviceName"][0]
     if kind in ("tenth", "tenth-quick"):
         ways = WAYS if kind == "tenth" else QUICK_WAYS
         with LOCK:
@@ -111,6 +115,10 @@ def kind_of(path, body):
 def serve(connection, path, kind):
     """Answers a request; whether the connection stays."""
     send, whole = connection.send, good(path)
+    if path == REGISTRATION:
+        name = "another" if kind == "other-device" else kind
+        data = {"productKey": "pk", "deviceName": name, "deviceSecret": "its-own"}
+        whole = json.dumps({"code": 200, "data": data, "message": "success"}).encode()
     if kind == "never":
         time.sleep(3_600)
     elif kind == "dead":
