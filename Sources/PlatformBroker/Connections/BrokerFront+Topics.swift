@@ -31,7 +31,10 @@ extension BrokerFront {
         record.note = note
         verdict = .hangUp
       } else {
-        let answer = try execute(request, session, &record.notes)
+        // An answer to what the console had sent unchecked: the product need not have the service.
+        let answer =
+          connection.uncheckedAnswers.contains(request.topic)
+          ? .taken : try execute(request, session, &record.notes)
         record.outcome = taken
         output.records.append(record)
         reply(answer, to: request, connection, at: now, &output)
