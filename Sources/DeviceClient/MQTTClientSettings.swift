@@ -137,6 +137,8 @@ public enum MQTTClientEvent: Sendable {
   case closed
   /// The platform refuses the subscription to that topic filter.
   case subscriptionRefused(String)
+  /// The platform has refused all subscriptions: nothing will come before the next connection.
+  case allSubscriptionsRefused
   /// A message was dropped before anybody saw it.
   case dropped(MQTTDrop)
   /// A message of the platform was refused or dropped, for that reason.

@@ -285,13 +285,15 @@ extension MQTTCore {
     _ state: inout State,
     _ completions: inout Completions
   ) {
-    guard !isGranted, let filter = state.filters[index] else { return }
-    let bytes = Array(filter.utf8)
+    guard !isGranted else { return }
+    let bytes = state.link.filter(index).bytes.array
+    let filter = String(decoding: bytes, as: UTF8.self)
     let refused = state.callers.queue.filter { Self.replyTopic(of: $0.target.topicBytes) == bytes }
     for pending in refused {
       completions.finish(pending, .failure(DeviceClientError.subscriptionRefused(filter)))
     }
     state.callers.queue.removeAll { pending in refused.contains { $0.id == pending.id } }
     if refused.isEmpty { tell(.subscriptionRefused(filter), &completions) }
+    if state.inbox.isOpen, state.link.isAllRefused { tell(.allSubscriptionsRefused, &completions) }
   }
 }

@@ -33,8 +33,7 @@ extension Agent {
   mutating func look(at now: Instant) {
     while let expired = extras.exchange.pollExpired(over: &driver.reports, at: now) {
       extras.command.forget(expired.number)
-      line.start("warning request-unanswered id=")
-      line.add(UInt64(widening: expired.number))
+      warn("warning request-unanswered id=", expired.number)
       log(&line)
     }
     if let ended = extras.command.look(at: now) { answer(ended, at: now) }

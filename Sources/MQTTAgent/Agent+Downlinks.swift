@@ -113,8 +113,7 @@ extension Agent {
       until: end
     )
     if isKept { return }
-    line.start("warning command-busy id=")
-    line.add(UInt64(widening: number))
+    warn("warning command-busy id=", number)
     log(&line)
     guard number > 0, !isBytes else { return }
     do throws(DownlinkReplyError) {
@@ -127,8 +126,7 @@ extension Agent {
   /// Starts the command for the message that waits, if there is one and none runs.
   mutating func startCommand(at now: Instant) {
     while let failed = extras.command.startNext(configuration.path(.onRequest), at: now) {
-      line.start("warning command-failed id=")
-      line.add(UInt64(widening: failed.number))
+      warn("warning command-failed id=", failed.number)
       line.add(.space)
       line.add(errno: failed.code)
       log(&line)
@@ -142,8 +140,7 @@ extension Agent {
   /// Answers by what the command has printed and by its exit status.
   mutating func answer(_ ended: EndedRequest, at now: Instant) {
     if ended.status == nil {
-      line.start("warning command-failed id=")
-      line.add(UInt64(widening: ended.number))
+      warn("warning command-failed id=", ended.number)
       line.add(ended.isTooLong ? " reason=too-long" : " reason=killed-or-not-run")
       log(&line)
     }
@@ -181,9 +178,15 @@ extension Agent {
     }
   }
 
-  private mutating func complain(_ number: UInt32, _ error: DownlinkReplyError) {
-    line.start("warning answer-refused id=")
+  /// Starts a line about a request.
+  @inline(never)
+  mutating func warn(_ text: StaticString, _ number: UInt32) {
+    line.start(text)
     line.add(UInt64(widening: number))
+  }
+
+  private mutating func complain(_ number: UInt32, _ error: DownlinkReplyError) {
+    warn("warning answer-refused id=", number)
     line.add(" reason=")
     line.add(error.word)
     log(&line)
@@ -196,18 +199,20 @@ extension Agent {
   mutating func takeAnswer(_ line: Span<UInt8>, number: UInt64) {
     var problem: StaticString?
     var request: UInt64?
-    if line.starts(with: Span("reply ")) {
+    if line[0] == UInt8(ascii: "r") {
       let number = line.word(1, by: 0x20).decimal ?? 0
       problem = reply(line, number)
       request = number
-    } else if line.isEqual(to: Span("firmware done")) {
-      if !extras.firmware.mayFinish { problem = "no-firmware" }
-      extras.firmware.finished()
-      if problem == nil { keepFirmware() }
     } else {
-      if !extras.firmware.mayFail { problem = "no-firmware" }
-      extras.firmware.failed()
-      if problem == nil { keepFirmware() }
+      let isDone = line.isEqual(to: Span("firmware done"))
+      if !isDone, !line.isEqual(to: Span("firmware failed")) {
+        problem = "bad-firmware"
+      } else if !(isDone ? extras.firmware.mayFinish : extras.firmware.mayFail) {
+        problem = "no-firmware"
+      } else {
+        if isDone { extras.firmware.finished() } else { extras.firmware.failed() }
+        keepFirmware()
+      }
     }
     if let problem {
       // No report is lost with it: the exit status is as before.
@@ -267,10 +272,10 @@ extension Agent {
 }
 
 extension Span where Element == UInt8 {
-  /// Whether a line is none of a report.
+  /// Whether a line is none of a report: its first word is `reply` or `firmware`, whatever follows.
   var isAnswerLine: Bool {
-    starts(with: Span("reply ")) || isEqual(to: Span("firmware done"))
-      || isEqual(to: Span("firmware failed"))
+    let word = word(0, by: 0x20)
+    return word.isEqual(to: Span("reply")) || word.isEqual(to: Span("firmware"))
   }
 }
 

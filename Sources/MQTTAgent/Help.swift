@@ -11,7 +11,7 @@ let helpText: StaticString = """
 
     --config FILE   key = value lines, see below
     --once          take all lines, send until one has to wait, end
-    --check         read the configuration and say whether it is good
+    --check         say whether the configuration is good
     --send          hand a line to the agent that runs, by its `socket`, and print its
                     answer: exit status 0 when it is on disk, 1 when it is refused, 4
                     when no agent answers in 10 s, which may still take it. PAYLOAD
@@ -19,16 +19,16 @@ let helpText: StaticString = """
     --version       print the version
 
   What the platform sends is a line of standard output:
-    request ID TOPIC PAYLOAD   wants an answer, by a line of input:
-                                 reply ID CODE [JSON]   200, 400, 429, 460 or
-                                                        100000 to 110000
-                                 reply ID hex=DIGITS    where PAYLOAD is hex=DIGITS
-                               printed is `replied ID`, or `refused LINE REASON`;
-                               it waits for no report before it
-    notice TOPIC PAYLOAD       wants none
+    request ID TOPIC PAYLOAD  wants a line of input:
+                                reply ID CODE [JSON]   200, 400, 429, 460 or
+                                                       100000 to 110000
+                                reply ID hex=DIGITS    where PAYLOAD is hex=DIGITS
+                              printed is `replied ID`, or `refused LINE REASON`;
+                              it waits for no report before it
+    notice TOPIC PAYLOAD      wants none
     firmware DECISION TOPIC PAYLOAD   is to be fetched at `start` and `resume`; then
-                               a line `firmware done` or `firmware failed` of input,
-                               which prints `replied firmware`
+                              a line `firmware done` or `firmware failed` of input,
+                              which prints `replied firmware`
   A request without an answer after answer-time is answered with 400, a synchronous
   call after 4 s not at all; one that finds no room is answered with 429.
 
@@ -36,23 +36,23 @@ let helpText: StaticString = """
   device-secret-file, state-directory, endpoint, ca-file, client-id, sign-method,
   topic, id-placeholder, priority, ttl, coalesce, outbox-bytes, when-full, retry,
   retry-limit, max-attempts, max-age, socket, socket-mode, socket-group):
-    transport = mqtt           may be left out
-    websocket = yes|no         over a WebSocket (no); websocket-path (/mqtt)
-    tls = yes|no               no warns: anybody on the way reads and changes all
-    keep-alive = 30 to 1200    seconds (300)
-    clean-session = yes|no     no: the platform keeps messages for the device (yes)
-    in-flight = 1 to 16        reports under way at once (1)
-    notices = yes|no           ask to be told of another device with the identity (no)
-    replies = yes|no           reports of the thing model end with their reply (yes)
-    on-request = COMMAND       gets each request and notice: NBIOT_TOPIC and
-                               NBIOT_REQUEST, the ID or 0, in its environment, the
-                               payload as standard input; its standard output is the
-                               answer's JSON or bytes, its exit status the code: 0
-                               200, 65 460, 75 429, any other 400; one at a time,
-                               8 wait
-    answer-time = SECONDS      1 to 3600 (30)
-    firmware-version = TEXT    told after each connect
-    desired = NAME,NAME        properties whose desired values are asked for then
+    transport = mqtt          may be left out
+    websocket = yes|no        over a WebSocket (no); websocket-path (/mqtt)
+    tls = yes|no              no warns: all can be read and changed
+    keep-alive = 30 to 1200   seconds (300)
+    clean-session = yes|no    no: the platform keeps messages (yes)
+    in-flight = 1 to 16       reports under way at once (1)
+    notices = yes|no          ask to be told of a second device (no)
+    replies = yes|no          reports of the thing model end with their reply (yes)
+    on-request = COMMAND      gets each request and notice: NBIOT_TOPIC and
+                              NBIOT_REQUEST, the ID or 0, in its environment, the
+                              payload as standard input; its standard output is the
+                              answer's JSON or bytes, its exit status the code: 0
+                              200, 65 460, 75 429, any other 400; one at a time,
+                              8 wait
+    answer-time = SECONDS     1 to 3600 (30)
+    firmware-version = TEXT   told after each connect
+    desired = NAME,NAME       properties to ask for the desired values of
 
   Signals: SIGTERM ends, what is not delivered stays; SIGHUP reads the configuration
   anew; SIGUSR1 prints counters.

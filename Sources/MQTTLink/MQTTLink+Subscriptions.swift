@@ -1,4 +1,4 @@
-internal import ConstrainedCore
+public import ConstrainedCore
 public import MQTTLayer
 
 /// What the device wants to be told.
@@ -62,6 +62,22 @@ extension MQTTLink where Layer: ~Copyable {
     }
     return true
   }
+
+  /// Whether the platform has refused all that is wanted, so that nothing will come.
+  public var isAllRefused: Bool {
+    var isAny = false
+    for index in 0..<32 {
+      switch subscriptions[index].phase {
+      case .free: continue
+      case .refused: isAny = true
+      case .wanted, .asked, .granted, .leaving: return false
+      }
+    }
+    return isAny
+  }
+
+  /// The topic filter of that index, which the event `subscription` has.
+  public func filter(_ index: Int) -> FixedBytes<160> { subscriptions[index].filter }
 
   /// Asks the platform for what is wanted, as far as the layer has room; the rest follows.
   mutating func askForSubscriptions() {

@@ -10,6 +10,8 @@ final class BrokerRuntime: RunningBroker.Owner {
   private let installation: BrokerInstallation?
   private let onRecord: (BrokerRecord) -> Void
   private var brokers: [BrokerSide: RunningBroker] = [:]
+  /// Those that were started, as long as something of them may come.
+  private var launched: [RunningBroker] = []
   private(set) var ports: [BrokerTransport: Int] = [:]
   private var completions: [Int: (PushResult) -> Void] = [:]
   private var timer: Scheduled<Void>?
@@ -71,6 +73,8 @@ final class BrokerRuntime: RunningBroker.Owner {
     let (chosen, canRetry) = (listeners, isFree && tries > 1)
     let broker = RunningBroker(side, on: loop, owner: self)
     brokers[side] = broker
+    launched.removeAll { !$0.isLeft && brokers[$0.side] !== $0 }
+    launched.append(broker)
     let bound = NIOLoopBound(self, eventLoop: loop)
     return broker.start(installation, settings, listeners).map {
       for (transport, port) in chosen { bound.value.ports[transport] = port }
@@ -79,6 +83,20 @@ final class BrokerRuntime: RunningBroker.Owner {
       let runtime = bound.value
       let reason = (error as? BrokerError)?.reason ?? "\(error)"
       if canRetry, Self.isPortTaken(reason) { return runtime.start(side, tries: tries - 1) }
+      if Self.isPortTaken(reason) {
+        let host = runtime.settings.host
+        let taken = chosen.filter { !BrokerConfiguration.isFree($0.port, on: host) }
+        let names = (taken.isEmpty ? chosen : taken).map {
+          "\($0.port) (--\($0.transport.rawValue))"
+        }
+        return runtime.loop.makeFailedFuture(
+          BrokerError(
+            "\(host) port \(names.joined(separator: ", or ")) is in use by another program: choose another one, or 0 "
+              + "for any free one",
+            isPortTaken: true
+          )
+        )
+      }
       let places = chosen.map { "\($0.transport.rawValue) \($0.port)" }.joined(separator: ", ")
       return runtime.loop.makeFailedFuture(
         BrokerError("mosquitto does not listen on \(runtime.settings.host), \(places): \(reason)")
@@ -138,7 +156,7 @@ final class BrokerRuntime: RunningBroker.Owner {
     return start(side, tries: 1).flatMapError { error in
       let runtime = bound.value
       runtime.brokers[side] = nil
-      let isTaken = Self.isPortTaken((error as? BrokerError)?.reason ?? "")
+      let isTaken = (error as? BrokerError)?.isPortTaken == true
       guard isTaken, Self.now() < end, !runtime.isClosed, !runtime.stopped.contains(side) else {
         return runtime.loop.makeFailedFuture(error)
       }
@@ -167,13 +185,14 @@ final class BrokerRuntime: RunningBroker.Owner {
     return all.map { bound.value.say("mosquitto listens again") }
   }
 
-  /// Ends all of it.
-  func close() {
+  /// Ends all of it; the loop may end once that has succeeded.
+  func close() -> EventLoopFuture<Void> {
     isClosed = true
     timer?.cancel()
     control?.close(promise: nil)
     for broker in brokers.values { broker.stop() }
     brokers = [:]
+    return .andAllComplete(launched.map { $0.waitForEnd() }, on: loop)
   }
 
   // MARK: What follows

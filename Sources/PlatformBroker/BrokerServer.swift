@@ -33,7 +33,7 @@ public final class BrokerServer: Sendable {
       let control = try await loop.flatSubmit { runtime.value.openControl() }.get()
       return BrokerServer(runtime, loop, ports, control)
     } catch {
-      try? await loop.submit { runtime.value.close() }.get()
+      try? await loop.flatSubmit { runtime.value.close() }.get()
       throw error
     }
   }
@@ -53,6 +53,6 @@ public final class BrokerServer: Sendable {
   /// Ends mosquitto and frees the ports.
   public func close() async throws {
     let runtime = runtime
-    try await loop.submit { runtime.value.close() }.get()
+    try await loop.flatSubmit { runtime.value.close() }.get()
   }
 }

@@ -23,6 +23,11 @@ public struct BrokerSettings: Sendable {
 public struct BrokerError: Error, Equatable, Sendable {
   /// What is wrong, and what to do.
   public let reason: String
+  /// Whether another program has a port.
+  let isPortTaken: Bool
 
-  init(_ reason: String) { self.reason = reason }
+  init(_ reason: String, isPortTaken: Bool = false) {
+    self.reason = reason
+    self.isPortTaken = isPortTaken
+  }
 }

@@ -72,13 +72,32 @@ struct BrokerCommand: ParsableCommand {
     if output.form == .json {
       Console.print(json: answer.encoded(.json).span)
     } else {
-      for device in answer["devices"]?.elements ?? [] { Console.print(Self.line(device)) }
-      if let reason = answer["reason"]?.string { Console.complain("nbiot: \(reason)") }
+      let devices = answer["devices"]?.elements ?? []
+      for device in devices { Console.print(Self.line(device)) }
+      if let reason = answer["reason"]?.string {
+        Console.complain("nbiot: \(reason)")
+      } else if action == .list, devices.isEmpty {
+        Console.complain("nbiot: no device is connected over MQTT")
+      } else if action != .list {
+        Console.print(done)
+      }
     }
     switch answer["outcome"]?.string {
     case "done": return
     case "offline": throw ExitStatus.undelivered.error
     default: throw ExitStatus.unauthenticated.error
+    }
+  }
+
+  /// What is done, in words.
+  private var done: String {
+    let device = "\(productKey ?? "")/\(deviceName ?? "")"
+    return switch action {
+    case .list: ""
+    case .kick: "\(device) was told that another one has its identity, and its connection closed"
+    case .disconnect: "the connection of \(device) was closed"
+    case .stop: "mosquitto has ended, until nbiot broker restart"
+    case .restart: "mosquitto listens again"
     }
   }
 

@@ -2,13 +2,15 @@ internal import Agent
 internal import Foundation
 internal import HTTPSAgent
 internal import MQTTAgent
+internal import PlatformMQTT
 
 /// The values of a configuration file of `nbiot-agent`, `nbiot-agent-mqtt` or `nbiot-agent-https` that commands of `nbiot` also use.
 ///
 /// That agent's own reader parses it; an error ends the program with a sentence that names file,
 /// line and key. Keys for the agents only are ignored.
 struct ConfigurationFile: Sendable {
-  /// What the agent speaks whose file it is: MQTT or HTTPS if the file says so, or has a key that only that agent has.
+  /// What the agent speaks whose file it is: MQTT or HTTPS if the file says so, its endpoint's scheme does, or it has a
+  /// key that only that agent has.
   let transport: TransportArgument
   /// Whether each of its keys is one of both agents: then its endpoint is that of the transport that a command has.
   private let isOfEither: Bool
@@ -30,7 +32,9 @@ struct ConfigurationFile: Sendable {
     }
     defer { close(descriptor) }
     let keys = Self.keys(descriptor)
-    let isOfMQTT = keys.contains("transport = mqtt") || !keys.isDisjoint(with: Self.onlyMQTT)
+    let isOfMQTT =
+      keys.contains("transport = mqtt") || keys.contains("endpoint over mqtt")
+      || !keys.isDisjoint(with: Self.onlyMQTT)
     let isOfHTTPS =
       keys.contains("transport = https") || !isOfMQTT && !keys.isDisjoint(with: Self.onlyHTTPS)
     transport = isOfHTTPS ? .https : isOfMQTT ? .mqtt : .coap
@@ -44,7 +48,7 @@ struct ConfigurationFile: Sendable {
       }
   }
 
-  /// The keys of a file, `transport` with its value.
+  /// The keys of a file, `transport` with its value, and whether its endpoint has a scheme of MQTT.
   private static func keys(_ descriptor: Int32) -> Set<String> {
     var buffer = [UInt8](repeating: 0, count: 8_192)
     let count = unsafe Foundation.read(descriptor, &buffer, buffer.count)
@@ -56,6 +60,9 @@ struct ConfigurationFile: Sendable {
       }
       guard words.count == 2, !words[0].hasPrefix("#") else { continue }
       keys.insert(words[0] == "transport" ? "transport = \(words[1])" : words[0])
+      if words[0] == "endpoint", MQTTScheme(Array(words[1].utf8).span) != nil {
+        keys.insert("endpoint over mqtt")
+      }
     }
     return keys
   }

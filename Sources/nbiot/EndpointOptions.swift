@@ -15,12 +15,19 @@ struct EndpointOption: ParsableArguments {
   /// The endpoint of the option or the environment, for that transport.
   func argument(_ transport: TransportArgument) throws -> EndpointArgument? {
     let argument = try given ?? Variable.endpoint.setting.map { try EndpointArgument($0) }
-    if let argument, let other = argument.transport, other != transport {
+    if let argument, let other = argument.transport, other != .coap, other != transport {
       throw ValidationError(
         "\(argument.origin) is for \(other.name) by its scheme: give --transport \(other.rawValue) where a command has it"
       )
     }
     return argument
+  }
+
+  /// The transport that the scheme of the option or the environment selects; `nil` without a scheme.
+  ///
+  /// What cannot be read is refused where the endpoint is asked for.
+  var transport: TransportArgument? {
+    (try? given ?? Variable.endpoint.setting.map { try EndpointArgument($0) })?.transport
   }
 
   /// The endpoint of the option, the environment or a configuration for that transport.
@@ -46,10 +53,11 @@ struct SecurityOption: ParsableArguments {
 }
 
 extension EndpointArgument {
-  /// The transport that a URI's scheme selects, if that is not CoAP.
-  fileprivate var transport: TransportArgument? {
+  /// The transport that a URI's scheme selects; `nil` without a scheme.
+  var transport: TransportArgument? {
     if mqtt != nil { return .mqtt }
-    return isHTTPS ? .https : nil
+    if isHTTPS { return .https }
+    return security == nil ? nil : .coap
   }
 }
 

@@ -4,8 +4,10 @@ internal import CoAPLink
 internal import ConstrainedCore
 internal import DeviceClient
 internal import Foundation
+internal import MQTTLink
 internal import PayloadCoding
 internal import Platform
+internal import PlatformMQTT
 internal import Synchronization
 internal import SystemClocks
 
@@ -54,7 +56,7 @@ struct ListenCommand: AsyncParsableCommand {
       \(Explanation.sources)
 
       Exit status: 0 --count messages came, or --max-wait is over without --count; 1 fewer came, or an answer was not \
-      taken; 2 usage; 3 refused by the platform, or it could not prove itself; 4 it never answered; 5 standard \
+      taken; 2 usage; 3 refused by the platform, which may mean each subscription, or it could not prove itself; 4 it never answered; 5 standard \
       output cannot be written; 6 another device has the same identity; 130 and 143 ended by Ctrl-C and SIGTERM.
       """
   )
@@ -108,14 +110,19 @@ struct ListenCommand: AsyncParsableCommand {
   }
 
   func run() async throws {
-    let client = try makeClient()
+    let connection = ListenConnection()
+    let client = try makeClient(connection)
     let interruption = WorkInterruption()
     let signals = interruption.listen()
     let status: ExitStatus
     do {
-      status = try await listen(client, interruption)
+      status = try await listen(client, connection, interruption)
       await client.close()
-    } catch let error as DeviceClientError {
+    } catch var error as DeviceClientError {
+      // The client tries as soon as there is an iterator, and may have failed before it was asked to connect.
+      if case .resting(.failed, _) = error, let failure = connection.failure.withLock({ $0 }) {
+        error = .connection(failure)
+      }
       let hasAnswered = client.counters.roundTrips > 0
       await client.close()
       throw Complaint(error.explanation, error.status(hasAnswered: hasAnswered))
@@ -125,7 +132,7 @@ struct ListenCommand: AsyncParsableCommand {
     if status != .success { throw status.error }
   }
 
-  private func makeClient() throws -> DeviceClient {
+  private func makeClient(_ connection: ListenConnection) throws -> DeviceClient {
     let model =
       try thingModel.map(InputText.read) ?? device.names.config?.thingModel?.use(InputText.read)
     let answerTime = answerTime ?? device.names.config?.answerTime.map(Double.init) ?? 30
@@ -133,12 +140,15 @@ struct ListenCommand: AsyncParsableCommand {
       settings.kinds = .all
       settings.topicFilters = subscribe.map(InputText.trimmed)
       settings.downlinks.timeToAnswer = Milliseconds(Int64(answerTime * 1_000))
-      let hasConnected = Atomic(false)
       settings.onEvent = { event in
         switch event {
-        case .connected: hasConnected.store(true, ordering: .relaxed)
+        case .connected:
+          connection.isMade.store(true, ordering: .relaxed)
+          connection.isRefused.store(false, ordering: .relaxed)
+        case .allSubscriptionsRefused: connection.isRefused.store(true, ordering: .relaxed)
         // The first connection is tried once: what it failed by is the program's last word.
-        case .connectFailed where !hasConnected.load(ordering: .relaxed): return
+        case .connectFailed(let failure, _) where !connection.isMade.load(ordering: .relaxed):
+          return connection.failure.withLock { $0 = failure }
         default: break
         }
         Self.tell(event)
@@ -150,6 +160,7 @@ struct ListenCommand: AsyncParsableCommand {
 
   private func listen(
     _ client: DeviceClient,
+    _ connection: ListenConnection,
     _ interruption: WorkInterruption
   ) async throws -> ExitStatus {
     let messages = client.requests.makeAsyncIterator()
@@ -163,6 +174,9 @@ struct ListenCommand: AsyncParsableCommand {
     while !interruption.isRequested, number < count ?? .max {
       let message = try await interruption.run { try await next(messages) }
       guard let message else {
+        if number == 0, !interruption.isRequested, connection.isRefused.load(ordering: .relaxed) {
+          return .unauthenticated
+        }
         return count == nil && !interruption.isRequested ? status : .undelivered
       }
       number += 1
@@ -226,6 +240,11 @@ struct ListenCommand: AsyncParsableCommand {
     case .closed: break
     case .subscriptionRefused(let filter):
       Console.complain("warning: the platform refuses the subscription to \(filter)")
+    case .allSubscriptionsRefused:
+      Console.complain(
+        "nbiot: the platform refuses every subscription, and nothing will come: check the device's topics in the "
+          + "product, and its permissions"
+      )
     case .dropped(let reason): Console.complain("warning: \(reason); it was dropped")
     case .refused(let topic, let fault): Console.complain("warning: \(topic): \(fault)")
     case .overrun(let topic):
@@ -233,4 +252,14 @@ struct ListenCommand: AsyncParsableCommand {
     case .expired: Console.complain("warning: a request was not answered in time")
     }
   }
+}
+
+/// What the client's thread tells of its connection.
+private final class ListenConnection: Sendable {
+  /// Whether there was one.
+  let isMade = Atomic(false)
+  /// Why the first try has failed.
+  let failure = Mutex<MQTTLinkFailure?>(nil)
+  /// Whether the platform has refused all subscriptions of the newest one.
+  let isRefused = Atomic(false)
 }

@@ -17,7 +17,9 @@ enum YesNoArgument: String, ExpressibleByArgument, CaseIterable {
 struct TransportOption: ParsableArguments {
   @Option(
     name: .customLong("transport"),
-    help: "How the platform is spoken to (default: as the configuration's agent does, else coap)."
+    help: ArgumentHelp(
+      "How the platform is spoken to (default: as the endpoint's scheme says, else the configuration, else coap)."
+    )
   )
   var given: TransportArgument?
 }
@@ -357,7 +359,9 @@ struct MQTTDeviceOptions: ParsableArguments {
 
 extension DeviceOptions {
   /// How the platform is spoken to.
-  var transport: TransportArgument { way.given ?? config?.transport ?? .coap }
+  var transport: TransportArgument {
+    way.given ?? place.transport ?? config?.transport ?? .coap
+  }
 
   /// Refuses options that mean nothing over the transport.
   func checkTransport(_ endpoint: EndpointArgument?) throws {

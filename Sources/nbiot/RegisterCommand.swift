@@ -67,8 +67,11 @@ struct RegisterCommand: AsyncParsableCommand {
   @Flag(help: "Replace the secret file if it is there already.")
   var force = false
 
-  @Option(help: RegistrationWayArgument.help)
-  var over = RegistrationWayArgument.https
+  @Option(
+    name: .customLong("over"),
+    help: "How the registration is sent (default: as the scheme of --endpoint says, else https)."
+  )
+  var givenOver: RegistrationWayArgument?
 
   @OptionGroup var method: SignMethodOption
 
@@ -93,6 +96,16 @@ struct RegisterCommand: AsyncParsableCommand {
   var connection: ConnectionOptions
 
   var config: ConfigurationFile? { names.config }
+
+  /// How the registration is sent.
+  var over: RegistrationWayArgument {
+    if let givenOver { return givenOver }
+    return switch coap.place.given?.transport {
+    case .coap: .coap
+    case .mqtt: .mqtt
+    case .https, nil: .https
+    }
+  }
 
   var signMethod: SignMethodArgument { method.given ?? .hmacsha256 }
 

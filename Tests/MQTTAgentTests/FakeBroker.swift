@@ -24,9 +24,10 @@ final class FakeBroker: Sendable {
   /// Lets the server's script, which is made first, find its broker.
   private final class Box: @unchecked Sendable { weak var broker: FakeBroker? }
 
-  /// `greeting` is sent as soon as the client has asked for something; `closing` ends a connection then, in order.
+  /// `grants` says whether subscriptions are; `greeting` is sent as soon as the client has asked for something; `closing` ends a connection then, in order.
   init(
     acknowledges: Bool = true,
+    grants: Bool = true,
     greeting: [UInt8] = [],
     closes: @escaping @Sendable (Int) -> Bool = { _ in false }
   ) throws {
@@ -55,7 +56,7 @@ final class FakeBroker: Sendable {
           }
           if isCounted, acknowledges { connection.send([0x40, 2] + id) }
         case 8:
-          connection.send([0x90, 3, body[0], body[1], 1])
+          connection.send([0x90, 3, body[0], body[1], grants ? 1 : 0x80])
           if isGreeted { break }
           isGreeted = true
           connection.send(greeting)

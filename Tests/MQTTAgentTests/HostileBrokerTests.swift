@@ -67,25 +67,42 @@ struct HostileBrokerTests {
       name: "a reply",
       bytes: publishPacket(Array((FakeBroker.topic + "_reply").utf8), [0x7B, 0x7D])
     ),
-    Row(name: "a second CONNACK", bytes: [0x20, 2, 0, 5], isEnd: true),
-    Row(name: "a topic beyond the packet", bytes: [0x30, 5, 0xFF, 0xFF, 1, 2, 3], isEnd: true),
+    Row(name: "a second CONNACK", bytes: [0x20, 2, 0, 5], reason: "malformed", isEnd: true),
+    Row(
+      name: "a topic beyond the packet",
+      bytes: [0x30, 5, 0xFF, 0xFF, 1, 2, 3],
+      reason: "malformed",
+      isEnd: true
+    ),
     Row(
       name: "a length of five bytes",
       bytes: [0x30, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 1],
+      reason: "malformed",
       isEnd: true
     ),
     Row(
       name: "a length of 268,435,455",
       bytes: publishPacket(Array("a".utf8), [1], length: 268_435_455),
+      reason: "oversized",
+      isEnd: true
+    ),
+    Row(
+      name: "32 MB of a length of 268,435,455",
+      bytes: publishPacket(
+        Array("a".utf8),
+        [UInt8](repeating: 1, count: 33_554_432),
+        length: 268_435_455
+      ),
+      reason: "oversized",
       isEnd: true
     ),
   ]
 
-  /// What the process holds, in KB.
+  /// What the process has held at most, in KB.
   private func memory(of program: Program) -> Int {
     let path = "/proc/\(program.process.processIdentifier)/status"
     let text = (try? String(contentsOfFile: path, encoding: .utf8)) ?? ""
-    return text.firstMatch(of: /VmRSS:\s+([0-9]+)/).flatMap { Int($0.1) } ?? 0
+    return text.firstMatch(of: /VmHWM:\s+([0-9]+)/).flatMap { Int($0.1) } ?? 0
   }
 
   @Test(arguments: rows)
@@ -95,8 +112,11 @@ struct HostileBrokerTests {
     let agent = try device.agent()
     // Where the connection ends, the next one brings the same: the agent rests and does not spin.
     if row.isEnd {
-      #expect(agent.wait { $0.log.contains("warning disconnected") }, "\(agent.log)")
-      #expect(agent.wait { _ in broker.connects > 1 })
+      let line = "warning disconnected reason=\(row.reason ?? "")"
+      #expect(agent.wait { $0.log.contains(line) }, "\(agent.log)")
+      #expect(agent.wait { _ in broker.connects > 2 })
+      // It backs off: there is no other device.
+      #expect(!agent.log.contains("kicked"), "\(agent.log)")
     } else {
       #expect(agent.wait { _ in broker.greetings == 1 })
       broker.send(FakeBroker.request(5))
@@ -135,6 +155,24 @@ struct HostileBrokerTests {
     }
     listener.signal(SIGINT)
     listener.wait()
+  }
+
+  @Test func `refused subscriptions are told, each of them, and that nothing will come`() throws {
+    let broker = try FakeBroker(grants: false)
+    let device = try LonelyDevice(broker)
+    let listener = try device.listener(broker, ["--max-wait", "2", "--subscribe", "/a/b"])
+    listener.wait()
+    #expect(listener.status == 3, "\(listener.log)")
+    #expect(listener.log.contains("nbiot: the platform refuses every subscription"))
+    let warnings = listener.log.split(separator: "\n").filter {
+      $0.hasPrefix("warning: the platform refuses the subscription to /")
+    }
+    #expect(Set(warnings).count == 16 && warnings.count == 16, "\(listener.log)")
+    #expect(warnings.contains { $0.hasSuffix(" /a/b") })
+    let agent = try device.agent()
+    #expect(agent.wait { $0.log.matches(of: /refused filter=/).count == 15 }, "\(agent.log)")
+    agent.signal(SIGTERM)
+    agent.wait()
   }
 
   @Test func `half a packet and silence: a dead connection is found, and made anew`() throws {

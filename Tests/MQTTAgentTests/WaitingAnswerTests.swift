@@ -1,4 +1,5 @@
 import Foundation
+import MQTTPeers
 import TestSupport
 import Testing
 
@@ -60,6 +61,37 @@ struct WaitingAnswerTests {
     #expect(agent.output.contains("refused 6 "), "\(agent.output)")
     agent.signal(SIGTERM)
     agent.wait()
+  }
+
+  @Test func `a mistyped answer is refused with its reason, and is no report`() throws {
+    let broker = try FakeBroker()
+    let device = try LonelyDevice(broker)
+    let agent = try device.agent(["--once"])
+    agent.write(
+      "reply\nreply \nreply 5\nreply five 200\nfirmware\nfirmware finished\nfirmware done now\nfirmware  done\n"
+        + "reply\t5 200\nreply: ok\n"
+    )
+    agent.endInput()
+    agent.wait()
+    for number in 1...4 { #expect(agent.lines.contains("refused \(number) bad-reply")) }
+    for number in 5...8 { #expect(agent.lines.contains("refused \(number) bad-firmware")) }
+    #expect(agent.lines.contains("refused 9 bad-option"))
+    // Text that only looks like it is a report.
+    #expect(broker.published == ["reply: ok"], "\(agent.output)")
+    #expect(agent.lines.contains("delivered 1"))
+    #expect(agent.status == 1, "\(agent.output)\(agent.log)")
+  }
+
+  @Test func `a report that was not sent is not said to lack an acknowledgement`() throws {
+    let unused = try ListeningSocket()
+    let device = try LonelyDevice(port: unused.port, ["tls = no"])
+    unused.close()
+    let agent = try device.agent(["--once"])
+    agent.write("{}\n")
+    agent.endInput()
+    agent.wait()
+    #expect(agent.log.contains("warning postponed reason=not-sent id=1"), "\(agent.log)")
+    #expect(agent.status == 4)
   }
 
   @Test func `a refused reply is no lost report, and changes no exit status`() throws {

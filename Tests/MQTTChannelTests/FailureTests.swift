@@ -126,6 +126,32 @@ struct FailureTests {
     }
   }
 
+  @Test func `a broker of the tests ends with them when they are killed`() async throws {
+    let file = URL.temporaryDirectory.appending(path: "nbiot-broker-\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: file) }
+    // Where there is no mosquitto this is cancelled.
+    _ = try Mosquitto()
+    await #expect(processExitsWith: .signal(SIGKILL)) { [file = file as String] in
+      let broker = try Mosquitto()
+      let number = broker.identifier ?? 0
+      try Data("\(number)".utf8).write(to: URL(filePath: file))
+      kill(getpid(), SIGKILL)
+    }
+    let number = try #require(Int32(String(contentsOfFile: file, encoding: .utf8)))
+    var patience = 600
+    while isAlive(number), patience > 0 {
+      try await Task.sleep(for: .milliseconds(50))
+      patience -= 1
+    }
+    #expect(!isAlive(number))
+  }
+
+  /// Whether a process with that number is there, and no zombie.
+  private func isAlive(_ number: Int32) -> Bool {
+    let text = try? String(contentsOfFile: "/proc/\(number)/stat", encoding: .utf8)
+    return text.map { $0.split(separator: ")").last?.split(separator: " ").first != "Z" } ?? false
+  }
+
   @Test func `settings that make no channel are refused`() throws {
     #expect(throws: ChannelError.authorities) { _ = try Client(.tls, port: 1) }
     for host in ["", "a b", "a/b", "a\u{0}b", "ü"] {

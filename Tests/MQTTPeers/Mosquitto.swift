@@ -23,6 +23,9 @@ package final class Mosquitto {
   private let address: String
   private let settings: String
   private var process: Process?
+  /// Ends the broker where the tests are killed; the signal for a parent's end would come with that of the thread that
+  /// has started it.
+  private var watcher: (process: Process, line: Pipe)?
 
   /// Starts a broker that shows the certificate of that name; `settings` are lines of its configuration.
   ///
@@ -77,10 +80,30 @@ package final class Mosquitto {
 
   /// Ends it at once: a program that a test starts has the other signals blocked.
   package func end() {
+    if let (watcher, _) = watcher {
+      kill(watcher.processIdentifier, SIGKILL)
+      watcher.waitUntilExit()
+    }
+    watcher = nil
     guard let process else { return }
     kill(process.processIdentifier, SIGKILL)
     process.waitUntilExit()
     self.process = nil
+  }
+
+  /// The number of its process.
+  package var identifier: Int32? { process?.processIdentifier }
+
+  private func watch(_ process: Process) throws {
+    let watcher = Process()
+    let line = Pipe.ofChild()
+    watcher.executableURL = URL(filePath: "/bin/sh")
+    watcher.arguments = ["-c", "read -r _; kill -9 \(process.processIdentifier)"]
+    watcher.standardInput = line
+    watcher.standardOutput = FileHandle.nullDevice
+    watcher.standardError = FileHandle.nullDevice
+    try watcher.start()
+    self.watcher = (watcher, line)
   }
 
   /// Has it stand still, or go on.
@@ -110,6 +133,7 @@ package final class Mosquitto {
       log += String(decoding: data, as: UTF8.self)
       if log.contains(" running\n") {
         self.process = process
+        try watch(process)
         // What it says later is read and forgotten, so that it never waits for a reader.
         let reader = output.fileHandleForReading
         Thread.detachNewThread { while !reader.availableData.isEmpty {} }

@@ -62,21 +62,32 @@ struct BrokerConfiguration {
   }
 
   /// A port that is free now; `nil` where there is none on that address.
-  static func freePort(_ host: String) -> Int? {
+  static func freePort(_ host: String) -> Int? { bind(0, on: host) }
+
+  /// Whether nobody has that port.
+  static func isFree(_ port: Int, on host: String) -> Bool { bind(port, on: host) != nil }
+
+  /// Binds a socket to a port as mosquitto does, and closes it: the port, `nil` where it cannot be had.
+  private static func bind(_ number: Int, on host: String) -> Int? {
     let isNewer = host.contains(":")
     let family = isNewer ? AF_INET6 : AF_INET
     let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { return nil }
     defer { Foundation.close(descriptor) }
+    var yes: Int32 = 1
+    // SAFETY: the pointer is to four bytes, as the size says.
+    _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
     if isNewer {
       var address = sockaddr_in6()
       address.sin6_family = sa_family_t(AF_INET6)
+      address.sin6_port = UInt16(truncatingIfNeeded: number).bigEndian
       // SAFETY: the text ends with a zero byte, and the call fills in no more than an address.
       guard unsafe inet_pton(AF_INET6, host, &address.sin6_addr) == 1 else { return nil }
       return port(descriptor, &address).map { Int(UInt16(bigEndian: $0.sin6_port)) }
     }
     var address = sockaddr_in()
     address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = UInt16(truncatingIfNeeded: number).bigEndian
     // SAFETY: as above.
     guard unsafe inet_pton(AF_INET, host, &address.sin_addr) == 1 else { return nil }
     return port(descriptor, &address).map { Int(UInt16(bigEndian: $0.sin_port)) }
@@ -87,7 +98,7 @@ struct BrokerConfiguration {
     // SAFETY: each address of a socket begins as `sockaddr` does, and `size` is that of this one.
     let isBound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
+        unsafe Foundation.bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
       }
     }
     return isBound ? address : nil

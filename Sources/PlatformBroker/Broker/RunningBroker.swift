@@ -29,6 +29,9 @@ final class RunningBroker {
   private var promise: EventLoopPromise<Void>?
   private(set) var isReady = false
   private(set) var isStopped = false
+  /// Whether there is a process whose end is not known yet, or words of it that are not read.
+  private(set) var isLeft = false
+  private var waiting: [EventLoopPromise<Void>] = []
 
   init(_ side: BrokerSide, on loop: any EventLoop, owner: any Owner) {
     self.side = side
@@ -96,6 +99,21 @@ final class RunningBroker {
     kill()
   }
 
+  /// Succeeds once nothing of the process comes to the loop any more, within two seconds.
+  func waitForEnd() -> EventLoopFuture<Void> {
+    guard isLeft else { return loop.makeSucceededVoidFuture() }
+    let promise = loop.makePromise(of: Void.self)
+    waiting.append(promise)
+    loop.assumeIsolated().scheduleTask(in: .seconds(2)) { self.leave() }
+    return promise.futureResult
+  }
+
+  private func leave() {
+    isLeft = false
+    for promise in waiting { promise.succeed(()) }
+    waiting = []
+  }
+
   /// Ends mosquitto as a crash does.
   func kill() {
     if process.isRunning { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
@@ -128,6 +146,7 @@ final class RunningBroker {
     } catch {
       return fail(error)
     }
+    isLeft = true
     // A thread of its own: of a readability handler the end of the pipe is sometimes lost on Linux.
     let handle = pipe.fileHandleForReading
     Thread.detachNewThread {
@@ -168,6 +187,7 @@ final class RunningBroker {
       return
     }
     let how = ending
+    leave()
     removeFiles()
     plugin?.close(promise: nil)
     plugin = nil

@@ -48,7 +48,10 @@ extension BrokerFront {
           tellAbsent(device, request, connection, at: now, &output)
           return output.order(side, .answer(.accept))
         }
-        let answer = try execute(request, speaker, &record.notes)
+        // An answer to what the console had sent unchecked: the product need not have the service.
+        let answer =
+          connection.uncheckedAnswers.contains(request.topic)
+          ? .taken : try execute(request, speaker, &record.notes)
         record.outcome = taken
         output.records.append(record)
         reply(answer, to: request, of: speaker.device, connection, at: now, &output)

@@ -57,8 +57,17 @@ final class Connection {
   var isReplaced = false
   /// Whether it is being closed.
   var isClosing = false
+  /// The topics of answers to what was pushed without a look at the thing model, the newest 16.
+  private(set) var uncheckedAnswers: [String] = []
   /// The version of the firmware that it was told of.
   var offeredFirmware: String?
+
+  /// Notes that an answer may come to a topic, whether the product has it or not.
+  func expectAnswer(on topic: String) {
+    uncheckedAnswers.removeAll { $0 == topic }
+    if uncheckedAnswers.count == 16 { uncheckedAnswers.removeFirst() }
+    uncheckedAnswers.append(topic)
+  }
 
   init(
     _ key: Key,

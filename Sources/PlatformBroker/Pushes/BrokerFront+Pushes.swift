@@ -75,6 +75,7 @@ extension BrokerFront {
     if request.kind == .firmware, connection.device.path == device.path {
       connection.offeredFirmware = core.things.offeredFirmware(of: device)
     }
+    if request.isUnchecked, let topic = message.answerTopic { connection.expectAnswer(on: topic) }
     send(connection, message.topic, message.payload, quality, at: now, &output)
     guard message.answerTopic != nil, request.wait > Milliseconds(0) else { return .ended(result) }
     lastPush += 1

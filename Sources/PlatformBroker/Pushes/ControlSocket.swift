@@ -1,3 +1,4 @@
+internal import Foundation
 internal import NIOCore
 internal import NIOPosix
 internal import PayloadValues
@@ -18,6 +19,13 @@ extension BrokerRuntime {
       .map { channel in
         bound.value.control = channel
         return channel.localAddress?.port
+      }
+      .flatMapErrorThrowing { error in
+        guard (error as? IOError)?.errnoCode == EADDRINUSE else { throw error }
+        throw BrokerError(
+          "127.0.0.1 port \(port) (--control) is in use by another program: choose another one, or 0 for any free one",
+          isPortTaken: true
+        )
       }
   }
 

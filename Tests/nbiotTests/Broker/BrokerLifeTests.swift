@@ -92,14 +92,17 @@ struct BrokerLifeTests {
         """
     )
     let names = ["--product-key", "a1B2c3D4e5F", "--device-name"]
-    #expect(try await broker(["kick"] + names + ["device1"]).status == 0)
+    let kick = try await broker(["kick"] + names + ["device1"])
+    #expect(kick.status == 0)
+    #expect(kick.output.hasPrefix("a1B2c3D4e5F/device1 was told"), "\(kick.output)")
     #expect(try first.message("/ext/notify").json["title"] as? String == "kick")
     _ = try first.next("disconnected")
     #expect(try await broker(["disconnect"] + names + ["device2"]).status == 0)
     _ = try second.next("disconnected")
     #expect(try await broker(["kick"] + names + ["device1"]).status == 1)
     #expect(try await broker(["kick"]).status == 2)
-    #expect(try await broker(["list"]).output == "")
+    let none = try await broker(["list"])
+    #expect(none.output == "" && none.errors == "nbiot: no device is connected over MQTT\n")
     let third = try simulator.client(try simulator.settings())
     #expect(try await broker(["restart"]).status == 0)
     _ = try third.next("disconnected")
@@ -135,14 +138,40 @@ struct BrokerLifeTests {
     let restart = try await broker("restart")
     #expect(restart.status == (isFreed ? 0 : 3), "\(restart.errors)")
     if !isFreed {
-      #expect(restart.errors.contains("\(transport) \(port)"), "\(restart.errors)")
-      let words = transport == "mqtt" ? "in use" : "Unable to create websockets listener"
+      let words = "127.0.0.1 port \(port) (--\(transport)) is in use by another program"
       #expect(restart.errors.contains(words), "\(restart.errors)")
       other.close()
       #expect(try await broker("restart").status == 0)
     }
     #expect(try simulator.code(try simulator.settings(transport)) == 0)
     try simulator.stop()
+  }
+
+  @Test func `a taken port is named, and nothing is said at the end`() async throws {
+    let folder = try DTLSCommandTests.Folder()
+    let secret = folder.path("secret.txt")
+    try Data("secret\n".utf8).write(to: URL(filePath: secret))
+    let other = try ListeningSocket()
+    let simulate = ["simulate", "--port", "0", "--device", "a1B2c3D4e5F,device1,\(secret)"]
+    for option in ["--mqtt", "--ws", "--control"] {
+      let run = try await nbiot(simulate + ["--mqtt", "0", option, "\(other.port)"])
+      let words = "127.0.0.1 port \(other.port) (\(option)) is in use by another program"
+      #expect(run.status != 0 && run.errors.contains(words), "\(run.errors)")
+    }
+    other.close()
+    for _ in 0..<3 {
+      let process = process(simulate + ["--mqtt", "0"])
+      let (output, errors) = (Pipe.ofChild(), Pipe.ofChild())
+      process.standardOutput = output
+      process.standardError = errors
+      let lines = OutputLines(output)
+      try process.start()
+      _ = try lines.next { $0.hasSuffix(", mqtt") }
+      process.terminate()
+      let said = errors.fileHandleForReading.readDataToEndOfFile()
+      process.waitUntilExit()
+      #expect(!String(decoding: said, as: UTF8.self).contains("EventLoop"))
+    }
   }
 
   @Test func `what is missing is said with what to do`() async throws {
@@ -169,8 +198,8 @@ struct BrokerLifeTests {
     let busy = try BrokerSimulator(transports: ["mqtt"])
     let port = "\(busy.ports["mqtt"] ?? 0)"
     let run = try await nbiot(device + ["--mqtt", port])
-    #expect(run.status == 2 && run.errors.contains("mqtt \(port): "), "\(run.errors)")
-    #expect(run.errors.contains("Address already in use"), "\(run.errors)")
+    let taken = "127.0.0.1 port \(port) (--mqtt) is in use by another program"
+    #expect(run.status == 2 && run.errors.contains(taken), "\(run.errors)")
     try busy.stop()
   }
 

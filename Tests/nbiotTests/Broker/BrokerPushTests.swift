@@ -225,6 +225,9 @@ struct BrokerPushTests {
     #expect(unknown.status == 3)
     let sent = try await simulator.push("property-set", ["--params", wrong[0], "--unchecked"])
     #expect(sent.status == 0, "\(sent.output)")
+    // The product has no such service, and the answer to it comes all the same.
+    let halted = try await simulator.push("service", ["--service", "halt", "--unchecked"])
+    #expect(halted.object?["outcome"] as? String == "answered", "\(halted.output)")
     _ = client
     try simulator.stop()
   }

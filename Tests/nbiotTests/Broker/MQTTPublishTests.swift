@@ -134,11 +134,16 @@ struct MQTTPublishTests {
       "--endpoint is for CoAP by its scheme: give HOST:PORT for MQTT"
     ),
     (
-      ["--endpoint", "mqtts://127.0.0.1"], "--endpoint is for MQTT by its scheme: give --transport"
+      ["--transport", "coap", "--endpoint", "mqtts://127.0.0.1"],
+      "--endpoint is for MQTT by its scheme: give --transport mqtt"
     ),
     (
-      ["--endpoint", "HTTPS://127.0.0.1/"],
+      ["--transport", "coap", "--endpoint", "HTTPS://127.0.0.1/"],
       "--endpoint is for HTTPS by its scheme: give --transport https"
+    ),
+    (
+      ["--endpoint", "mqtts://127.0.0.1", "--timing", "nbIoT"],
+      "--timing belongs to CoAP: give --transport coap"
     ),
     (
       ["--transport", "https", "--endpoint", "wss://127.0.0.1"],
@@ -175,6 +180,35 @@ struct MQTTPublishTests {
     #expect(run.status == 2)
     #expect(run.errors.contains("Error: \(words)"), "\(run.errors)")
     #expect(run.output.isEmpty)
+  }
+
+  @Test func `the scheme of an endpoint says the transport, in a file, too`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts", "wss", "mqtt"])
+    let file = simulator.folder.path("either.conf")
+    for scheme in ["mqtts", "wss", "mqtt"] {
+      let endpoint = "\(scheme)://127.0.0.1:\(simulator.ports[scheme] ?? 0)"
+      let names = [
+        "product-key = a1B2c3D4e5F", "device-name = device1",
+        "device-secret-file = \(simulator.folder.path("secret.txt"))", "endpoint = \(endpoint)", "",
+      ]
+      try Data(names.joined(separator: "\n").utf8).write(to: URL(filePath: file))
+      let device = [
+        "--product-key", "a1B2c3D4e5F", "--device-name", "device1", "--device-secret-file",
+        simulator.folder.path("secret.txt"),
+      ]
+      let authority = scheme == "mqtt" ? [] : ["--ca-file", simulator.authority]
+      let report = ["--topic", "/a1B2c3D4e5F/device1/user/update", "--payload", "1"]
+      for command in [
+        ["publish", "--endpoint", endpoint] + device + report,
+        ["publish", "--config", file] + report,
+        ["doctor", "--endpoint", endpoint] + device,
+        ["listen", "--max-wait", "0.1", "--endpoint", endpoint] + device,
+      ] {
+        let run = try await nbiot(command + authority)
+        #expect(run.status == 0, "\(command): \(run.output)\(run.errors)")
+      }
+    }
+    try simulator.stop()
   }
 
   @Test func `without authorities, and with a bar in the client id, nothing is sent`() async throws
