@@ -698,7 +698,8 @@ let package = Package(
     .testTarget(
       name: "HTTPSAgentTests",
       dependencies: [
-        "nbiot-agent-https", "ConstrainedCore", "OpenSSLSupport", "HTTPSPeers", "TestSupport",
+        "nbiot-agent-https", "HTTPSAgent", "ConstrainedCore", "OpenSSLSupport", "HTTPSPeers",
+        "TestSupport",
       ],
       resources: [.copy("README.md")]
     ),

@@ -1,4 +1,5 @@
 import Foundation
+import HTTPSAgent
 import HTTPSPeers
 import TestSupport
 import Testing
@@ -208,6 +209,28 @@ struct HTTPSAgentTests {
     #expect(agent.log.contains(words), "\(agent.log)")
     try folder.configure(["endpoint = HTTPS://localhost:\(peer.port)/", "outbox-bytes = 132096"])
     #expect(try folder.run("", ["--check"]).status == 0)
+  }
+
+  @Test func `the example has each key once, and is good with every key uncommented`() throws {
+    let peer = try HTTPSPeer()
+    let folder = try AgentFolder(peer)
+    let example = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../packaging/nbiot-agent-https.conf")
+    var text = try String(contentsOf: example, encoding: .utf8)
+    text = text.replacing(/(?m)^#(?=[a-z-]+ = )/, with: "")
+    for (path, own) in [
+      ("/etc/nbiot-agent/secret", folder.url.appending(path: "secret.txt").path),
+      ("/etc/nbiot-agent/root.pem", peer.authorityFile),
+      ("/run/nbiot-agent-https/reports", folder.url.appending(path: "reports").path),
+      ("socket-group = nbiot", "socket-group = \(getegid())"),
+    ] {
+      text = text.replacing(path, with: own)
+    }
+    try Data(text.utf8).write(to: folder.configuration)
+    let agent = try folder.run("", ["--check"])
+    #expect(agent.status == 0 && agent.log == "", "\(agent.log)")
+    let keys = text.matches(of: #/(?m)^([a-z-]+) = /#).map { String($0.1) }
+    #expect(Set(keys) == Set(ConfigurationKey.allNames) && keys.count == Set(keys).count)
   }
 
   @Test func `counters are printed on SIGUSR1`() throws {

@@ -66,6 +66,9 @@ struct InterruptedPublishTests {
     let (rest, errors) = try run.finish()
     #expect(outcomes(rest) == ["2 timedOut", "3 refused", "4 refused", "5 refused"], "\(rest)")
     #expect(rest.contains("the platform may or may not have the report"))
+    // The one that was sent says so.
+    let counts = rest.matches(of: /"transmissions":([0-9]+)/).map { String($0.1) }
+    #expect(counts.first == "1", "\(rest)")
     #expect(errors.contains("nbiot: 5 reports, 1 acknowledged"), "\(errors)")
     #expect(run.process.terminationReason == .uncaughtSignal)
     #expect(run.process.terminationStatus == number)
