@@ -36,7 +36,8 @@ struct ConfigurationFile: Sendable {
       keys.contains("transport = mqtt") || keys.contains("endpoint over mqtt")
       || !keys.isDisjoint(with: Self.onlyMQTT)
     let isOfHTTPS =
-      keys.contains("transport = https") || !isOfMQTT && !keys.isDisjoint(with: Self.onlyHTTPS)
+      keys.contains("transport = https") || keys.contains("endpoint over https")
+      || !isOfMQTT && !keys.isDisjoint(with: Self.onlyHTTPS)
     transport = isOfHTTPS ? .https : isOfMQTT ? .mqtt : .coap
     isOfEither = transport == .coap && keys.isSubset(of: Self.common)
     let reader = ConfigurationReader(path: path)
@@ -48,7 +49,7 @@ struct ConfigurationFile: Sendable {
       }
   }
 
-  /// The keys of a file, `transport` with its value, and whether its endpoint has a scheme of MQTT.
+  /// The keys of a file, `transport` with its value, and whether its endpoint has a scheme of MQTT or HTTPS.
   private static func keys(_ descriptor: Int32) -> Set<String> {
     var buffer = [UInt8](repeating: 0, count: 8_192)
     let count = unsafe Foundation.read(descriptor, &buffer, buffer.count)
@@ -63,6 +64,7 @@ struct ConfigurationFile: Sendable {
       if words[0] == "endpoint", MQTTScheme(Array(words[1].utf8).span) != nil {
         keys.insert("endpoint over mqtt")
       }
+      if words[0] == "endpoint", words[1].hasPrefix("https://") { keys.insert("endpoint over https") }
     }
     return keys
   }
@@ -89,7 +91,7 @@ extension ConfigurationFile {
 
   /// The platform's address; `nil` if there is none, or it is another transport's.
   func endpoint(_ transport: TransportArgument) -> Setting<String>? {
-    transport == self.transport || isOfEither && transport == .mqtt ? texts["endpoint"] : nil
+    transport == self.transport || isOfEither && transport != .coap ? texts["endpoint"] : nil
   }
 
   /// The sign method; an agent over MQTT signs with HMAC-SHA256 unless it is told otherwise, one over HTTPS with
