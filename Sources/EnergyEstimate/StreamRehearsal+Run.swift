@@ -99,12 +99,7 @@ extension StreamRehearsal {
     }
     DispatchQueue(label: "relay").async { relay.run() }
     defer { relay.stop() }
-    let folder = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
-    try FileManager.default.createDirectory(
-      at: folder,
-      withIntermediateDirectories: true,
-      attributes: [.posixPermissions: 0o700]
-    )
+    let folder = try makeFolder()
     defer { try? FileManager.default.removeItem(at: folder) }
     var refusal: UInt32?
     for number in 1...3 {
@@ -129,6 +124,18 @@ extension StreamRehearsal {
     }
     let sessions = relay.ended
     return StreamRehearsal(first: sessions[0], ordinary: sessions[2], refusal: refusal)
+  }
+
+  /// A folder for the token, which nobody else can read.
+  private static func makeFolder() throws -> URL {
+    let pattern = FileManager.default.temporaryDirectory.appending(path: "nbiot-estimate-XXXXXX")
+    var name = Array(pattern.path.utf8CString)
+    // SAFETY: the text ends with zero; mkdtemp changes its last six characters.
+    guard unsafe mkdtemp(&name) != nil else {
+      throw Failure("no folder can be made in \(pattern.deletingLastPathComponent().path)")
+    }
+    let path = String(decoding: name.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    return URL(filePath: path)
   }
 
   private static func configuration(

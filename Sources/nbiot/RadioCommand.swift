@@ -38,8 +38,7 @@ struct RadioCommand: ParsableCommand {
         nbiot radio
 
       Example, a file with the constants that differ on your network, and what it changes:
-        printf '{"class0": {"loss": "2 %%", "wakeUp": "1.5 s"}, \\
-          "network": {"inactivity": "10 s"}}' > radio.json
+        printf '{"network": {"inactivity": "10 s"}}' > radio.json
         nbiot radio --radio-file radio.json --output json
 
       A constant is published, fitted to published measurements, or assumed where nobody has published anything. \
