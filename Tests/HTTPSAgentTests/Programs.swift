@@ -52,14 +52,23 @@ final class Program {
   /// Writes without waiting for a reader: the lines may be more than a pipe takes.
   func write(_ text: String) {
     let handle = input.fileHandleForWriting
-    Thread.detachNewThread { try? handle.write(contentsOf: Data(text.utf8)) }
+    Thread.detachNewThread { Self.write(text, to: handle) }
+  }
+
+  /// Writes on a thread of its own, whose SIGPIPE ends nothing: the reader may have been killed.
+  private static func write(_ text: String, to handle: FileHandle) {
+    var signals = sigset_t()
+    unsafe sigemptyset(&signals)
+    unsafe sigaddset(&signals, SIGPIPE)
+    unsafe pthread_sigmask(SIG_BLOCK, &signals, nil)
+    try? handle.write(contentsOf: Data(text.utf8))
   }
 
   /// Writes all, then ends the input.
   func finish(_ text: String = "") {
     let handle = input.fileHandleForWriting
     Thread.detachNewThread {
-      try? handle.write(contentsOf: Data(text.utf8))
+      Self.write(text, to: handle)
       try? handle.close()
     }
   }
