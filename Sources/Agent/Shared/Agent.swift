@@ -219,7 +219,6 @@ struct Agent: ~Copyable {
   /// Takes the next datagram, whose report becomes durable alone; whether there was one.
   ///
   /// Who has sent a datagram that is refused has to send it again.
-  @inline(never)
   mutating func takeDatagram() -> Bool {
     var bytes = InlineArray<4_096, UInt8>(repeating: 0)
     var room = bytes.mutableSpan
@@ -246,7 +245,6 @@ struct Agent: ~Copyable {
   }
 
   /// Takes a line, whose report `commit` makes durable.
-  @inline(never)
   private mutating func take(_ line: Span<UInt8>, isTooLong: Bool) -> LineOutcome {
     if isTooLong { return .tooLong }
     if line.isEmpty { return .nothing }
@@ -348,7 +346,6 @@ struct Agent: ~Copyable {
     #endif
   }
 
-  @inline(never)
   private mutating func takeSignals() {
     while true {
       switch signals.next() {
@@ -365,7 +362,6 @@ struct Agent: ~Copyable {
 
   // MARK: - Waiting
 
-  @inline(never)
   private mutating func wait(for input: inout LineInput) {
     let isReady = heldUntil == nil && takesInput()
     #if MQTT
