@@ -23,7 +23,6 @@ typealias AgentSecurity = EitherSecurity
 extension Agent {
   /// Creates the device described by the configuration; an error ends the process, and so does
   /// `--check`.
-  @inline(never)
   init(_ arguments: Arguments) {
     extras = HintCommand()
     configuration = Configuration(arguments)
@@ -77,7 +76,6 @@ extension Agent {
 // MARK: - Parts, each of which ends the process on failure
 
 #if SYMMETRIC_ONLY
-@inline(never)
 private func makeSecurity(
   _ configuration: borrowing Configuration,
   _ endpoint: borrowing ServerAddress,
@@ -91,7 +89,6 @@ private func makeSecurity(
   return SymmetricSecurity()
 }
 #else
-@inline(never)
 private func makeSecurity(
   _ configuration: borrowing Configuration,
   _ endpoint: borrowing ServerAddress,
@@ -121,7 +118,6 @@ private func makeSecurity(
   }
 }
 
-@inline(never)
 private func makeCertificateLayer(
   _ configuration: borrowing Configuration,
   _ endpoint: borrowing ServerAddress,

@@ -29,7 +29,6 @@ extension Agent {
   /// Looks after the command for hints.
   mutating func look(at now: Instant) { extras.look(at: now) }
 
-  @inline(never)
   mutating func receive(at now: Instant) {
     do throws(TransportError) {
       try driver.receive(at: now)
@@ -39,14 +38,12 @@ extension Agent {
   }
 
   /// Sends close_notify if the channel has it; work in flight stays in the outbox.
-  @inline(never)
   mutating func close() {
     driver.reports.close()
     if driver.server.socket.isOpen { transmit() }
   }
 
   /// Sends due datagrams, once there is a socket.
-  @inline(never)
   mutating func transmit() {
     while !isOver {
       let now = MonotonicClock.now()

@@ -12,7 +12,6 @@ internal import UDPTransport
 /// What the agent over CoAP says of its link.
 extension Agent {
   /// Prints an event.
-  @inline(never)
   mutating func show(_ event: DurableEvent) {
     driver.note(event)
     switch event {
@@ -62,7 +61,6 @@ extension Agent {
   }
 
   /// Appends the details of an event's report.
-  @inline(never)
   private mutating func add(_ id: UInt64) {
     line.add(id)
     let result = driver.reports.link.result
@@ -82,7 +80,6 @@ extension Agent {
   }
 
   /// Appends why the device could not authenticate.
-  @inline(never)
   private mutating func add(_ failure: AuthenticationFailure) {
     switch failure {
     case .handshake(let failure): add(failure)
@@ -94,7 +91,6 @@ extension Agent {
   }
 
   /// Appends the outcome of a report.
-  @inline(never)
   private mutating func add(_ outcome: ReportOutcome) {
     switch outcome {
     case .handshake(let failure): add(failure)
@@ -103,7 +99,6 @@ extension Agent {
   }
 
   /// Appends why there is no secure channel.
-  @inline(never)
   private mutating func add(_ failure: HandshakeFailure) {
     #if !SYMMETRIC_ONLY
     switch failure {
@@ -115,7 +110,6 @@ extension Agent {
     #endif
   }
 
-  @inline(never)
   private mutating func addAnswer() {
     let messageID = driver.reports.link.result.messageID
     if !messageID.isEmpty {
@@ -144,7 +138,6 @@ extension Agent {
   }
 
   /// Appends a code as in RFC 7252: the class, a dot and two digits of detail.
-  @inline(never)
   private mutating func add(_ code: Code) {
     line.add(.space, UInt64(code.rawValue >> 5))
     line.add(code.rawValue & 0x1F < 10 ? .pointAndZero : .point, UInt64(code.rawValue & 0x1F))

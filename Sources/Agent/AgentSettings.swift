@@ -25,7 +25,6 @@ package struct ServerAddress {
   /// Reads the endpoint: an `EndpointText`, or nothing for the platform's own.
   ///
   /// A scheme decides on the protection if `security` does not; the two must agree.
-  @inline(never)
   package mutating func read(_ configuration: borrowing Configuration) {
     _ = configuration.choice(.transport)
     let text = configuration.bytes(.endpoint)

@@ -19,7 +19,6 @@ struct HintCommand {
   ///
   /// The datagram waits for its end, at most a second; its exit status is ignored. While one is
   /// still running, no other is started.
-  @inline(never)
   mutating func run(
     _ path: Span<UInt8>,
     _ hint: RadioHint,
@@ -60,7 +59,6 @@ struct HintCommand {
 
   /// Reaps the command if it has ended; otherwise sends SIGTERM to its group when its time is over,
   /// and SIGKILL a second later.
-  @inline(never)
   mutating func look(at now: Instant) {
     if child <= 0 { child = 0 }
     if child == 0 || !isTold && ends(within: 0) { return forget() }
@@ -72,7 +70,6 @@ struct HintCommand {
   }
 
   /// Ends the command and its whole group when the program ends.
-  @inline(never)
   mutating func end() {
     if child <= 0 || ends(within: 0) { return }
     _ = kill(0 &- child, SIGKILL)

@@ -88,7 +88,6 @@ extension CoAPLink where Security: ~Copyable {
   }
 
   /// Ends the request in flight, an authentication or a report, for good.
-  @inline(never)
   mutating func endRequest(
     _ failure: AuthenticationFailure,
     _ outcome: ReportOutcome,
@@ -399,7 +398,6 @@ extension CoAPLink where Security: ~Copyable {
 
   /// Reads the platform's reply on a topic that has replies; returns `false` if it refuses the
   /// report.
-  @inline(never)
   private mutating func takeReply(_ extent: AnswerExtent) -> Bool {
     guard extent == .whole, Topic.hasReplies(report.topic.bytes.bytes),
       let reply = PlatformReply(answerStorage.bytes)
@@ -409,7 +407,6 @@ extension CoAPLink where Security: ~Copyable {
 
   /// Stores the plaintext reason of a refusal (RFC 7252 Section 5.5.2), as in an answer to `/auth`,
   /// or from a server that does not know the token.
-  @inline(never)
   private mutating func keepDiagnostic(_ message: borrowing MessageView, isCut: Bool) {
     try? answerStorage.replace(with: isCut ? Span() : message.payload)
   }

@@ -22,7 +22,6 @@ extension CoAPLink: ReportLink where Security: ~Copyable {
 
   /// Begins to deliver a report to a topic that was checked when it was accepted; `false` without a topic, or
   /// where it or the payload is too long.
-  @inline(never)
   public mutating func begin(
     topic: Span<UInt8>,
     payload: Span<UInt8>,

@@ -17,7 +17,6 @@ extension CoAPLink where Security: ~Copyable {
 
   /// The next random number for a timer, without a call to the operating system (Marsaglia's
   /// xorshift).
-  @inline(never)
   mutating func nextSpread() -> UInt32 {
     spread ^= spread << 13
     spread ^= spread >> 17
@@ -26,7 +25,6 @@ extension CoAPLink where Security: ~Copyable {
   }
 
   /// Sends `POST /auth`, or the registration, unless the platform has put it off.
-  @inline(never)
   mutating func startAuthentication(at now: Instant, isFirst: Bool = false) {
     if isFirst {
       authenticationRetries = 0

@@ -156,7 +156,6 @@ extension CoAPLink where Security: ~Copyable {
   /// Authenticates unless already authenticated, authenticating, or a report is in flight.
   ///
   /// There is one request at a time; during a registration the authentication follows it.
-  @inline(never)
   public mutating func connect(at now: Instant) {
     if registration != nil { connectsAfterRegistration = true }
     guard authentication == .none else { return }
@@ -221,7 +220,6 @@ extension CoAPLink where Security: ~Copyable {
   /// Abandons the report in flight and stops its retransmissions; no event follows.
   ///
   /// The platform may or may not have it.
-  @inline(never)
   public mutating func cancelReport() {
     if case .inFlight(let exchange) = report.phase { abandon(exchange) }
     report.phase = .none

@@ -26,7 +26,6 @@ extension DTLSSecurity {
   }
 
   /// Creates a layer with the pre-shared key derived from the device's names and its secret.
-  @inline(never)
   public init(
     _ device: borrowing @_addressable DeviceIdentity,
     secret: Span<UInt8>,
@@ -41,7 +40,6 @@ extension DTLSSecurity {
     }
   }
 
-  @inline(never)
   private static func make(
     _ key: borrowing PreSharedKey,
     _ settings: DTLSSettings

@@ -36,7 +36,6 @@ public struct DeviceDriver<Security: SecurityLayer & ~Copyable, Randomness: Rand
   public var wantsLink: Bool { reports.needsLink || server.isResolving }
 
   /// Handles the datagrams that have arrived.
-  @inline(never)
   public mutating func receive(at now: Instant) throws(TransportError) {
     guard server.socket.isOpen else { return }
     try reports.receive(from: server.socket, at: now)
@@ -60,7 +59,6 @@ public struct DeviceDriver<Security: SecurityLayer & ~Copyable, Randomness: Rand
   /// flight is sent at once: call `transmit` again.
   ///
   /// Otherwise the report stays, and the next socket may have a working address.
-  @inline(never)
   public mutating func fail(at now: Instant) -> Bool {
     if server.fail() {
       reports.changeAddress(at: now)
@@ -75,7 +73,6 @@ public struct DeviceDriver<Security: SecurityLayer & ~Copyable, Randomness: Rand
   /// A refusal is an answer. An unanswered report needs a new socket, as after a new address of the
   /// device or the platform; if nothing at all was received, the server's next address is tried
   /// without a wait.
-  @inline(never)
   public mutating func note(_ event: DurableEvent) {
     switch event {
     case .authenticated, .delivered: server.confirm()

@@ -2,7 +2,6 @@
 ///
 /// It is computed bit by bit: a table would cost more flash than the time saved. It detects every
 /// change within 32 consecutive bits, and so every change of a single byte.
-@inline(never)
 func checksum(_ bytes: RawSpan, after previous: UInt32 = 0) -> UInt32 {
   var value = ~previous
   for offset in bytes.byteOffsets {

@@ -108,7 +108,6 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
     if !result.isGood { throw result.error }
   }
 
-  @inline(never)
   private mutating func read(
     _ directory: borrowing StateDirectory,
     _ fingerprint: FixedBytes<32>,
@@ -321,7 +320,6 @@ extension DurableReports where Link: ~Copyable {
   /// starts the next report that is due and returns `nil`.
   ///
   /// `date` is the current time in seconds since 1970; 0 if the clock is not set.
-  @inline(never)
   public mutating func pollEvent(at now: Instant, date: UInt64) -> DurableEvent? {
     #if !SMALL || LARGE_REPORTS
     link.setDate(date, at: now)

@@ -30,7 +30,6 @@ extension Agent {
   }
 
   /// Starts the line of a report that was not delivered and was deleted.
-  @inline(never)
   mutating func finish(_ phrase: Phrase, _ id: UInt64) {
     hasRejected = true
     line.start(phrase)
@@ -39,7 +38,6 @@ extension Agent {
 
   /// Reports that the disk rejects writes, once until it accepts a report or refuses for another
   /// reason; with `--once` the agent does not wait for it.
-  @inline(never)
   mutating func complain(_ failure: StoreError) {
     if configuration.arguments.isOnce { hasDiskRefused = true }
     if failure.number > 0, failure.number == diskFailure { return }
@@ -70,7 +68,6 @@ func log(_ text: Span<UInt8>) {
 }
 
 /// Prints a line to standard error; if that cannot be written, the failure cannot be reported.
-@inline(never)
 func log(_ line: inout TextLine) {
   #if !hasFeature(Embedded)
   if let reader = unsafe AgentLog.reader {

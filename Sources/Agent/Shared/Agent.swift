@@ -222,7 +222,6 @@ struct Agent: ~Copyable {
   /// Takes the next datagram, whose report becomes durable alone; whether there was one.
   ///
   /// Who has sent a datagram that is refused has to send it again.
-  @inline(never)
   mutating func takeDatagram() -> Bool {
     #if HTTPS
     let bytes = datagrams.memory
@@ -253,7 +252,6 @@ struct Agent: ~Copyable {
   }
 
   /// Takes a line, whose report `commit` makes durable.
-  @inline(never)
   private mutating func take(_ line: Span<UInt8>, isTooLong: Bool) -> LineOutcome {
     if isTooLong { return .tooLong }
     if line.isEmpty { return .nothing }
@@ -355,7 +353,6 @@ struct Agent: ~Copyable {
     #endif
   }
 
-  @inline(never)
   private mutating func takeSignals() {
     while true {
       switch signals.next() {
@@ -372,7 +369,6 @@ struct Agent: ~Copyable {
 
   // MARK: - Waiting
 
-  @inline(never)
   private mutating func wait(for input: inout LineInput) {
     let isReady = heldUntil == nil && takesInput()
     #if MQTT

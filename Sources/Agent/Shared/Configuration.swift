@@ -36,7 +36,6 @@ package struct Configuration: ~Copyable {
   package init(_ arguments: Arguments) { self.arguments = arguments }
 
   /// Reads the file's lines; values are checked by their users.
-  @inline(never)
   package mutating func read() {
     var room = text.mutableSpan
     let count = PrivateInput.read(arguments.pathForC, into: &room, .unreadableConfiguration)
@@ -89,7 +88,6 @@ package struct Configuration: ~Copyable {
   package func line(of key: ConfigurationKey) -> Int { Int(values[Int(key.rawValue)].line) }
 
   /// The value of a key; empty if it is not given.
-  @inline(never)
   @_lifetime(borrow self)
   package func bytes(_ key: ConfigurationKey) -> Span<UInt8> {
     let value = values[Int(key.rawValue)]
@@ -97,13 +95,11 @@ package struct Configuration: ~Copyable {
   }
 
   /// Ends the process unless the key is given.
-  @inline(never)
   func require(_ key: ConfigurationKey) {
     if !has(key) { refuse(0, Span(), .missing, key.name) }
   }
 
   /// A number within the limits that `ConfigurationKey.values` begins with.
-  @inline(never)
   package func number(_ key: ConfigurationKey, default: UInt64) -> UInt64 {
     guard has(key) else { return `default` }
     guard let value = bytes(key).decimal,
