@@ -64,7 +64,9 @@ struct ConfigurationFile: Sendable {
       if words[0] == "endpoint", MQTTScheme(Array(words[1].utf8).span) != nil {
         keys.insert("endpoint over mqtt")
       }
-      if words[0] == "endpoint", words[1].hasPrefix("https://") { keys.insert("endpoint over https") }
+      if words[0] == "endpoint", words[1].hasPrefix("https://") {
+        keys.insert("endpoint over https")
+      }
     }
     return keys
   }
