@@ -87,7 +87,7 @@ final class BrokerRuntime: RunningBroker.Owner {
         let host = runtime.settings.host
         let taken = chosen.filter { !BrokerConfiguration.isFree($0.port, on: host) }
         let names = (taken.isEmpty ? chosen : taken).map {
-          "\($0.port) (--\($0.transport.rawValue))"
+          "\($0.port) (\($0.transport.rawValue))"
         }
         return runtime.loop.makeFailedFuture(
           BrokerError(

@@ -23,7 +23,7 @@ extension BrokerRuntime {
       .flatMapErrorThrowing { error in
         guard (error as? IOError)?.errnoCode == EADDRINUSE else { throw error }
         throw BrokerError(
-          "127.0.0.1 port \(port) (--control) is in use by another program: choose another one, or 0 for any free one",
+          "127.0.0.1 port \(port) (control) is in use by another program: choose another one, or 0 for any free one",
           isPortTaken: true
         )
       }

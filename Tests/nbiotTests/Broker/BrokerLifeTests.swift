@@ -138,7 +138,7 @@ struct BrokerLifeTests {
     let restart = try await broker("restart")
     #expect(restart.status == (isFreed ? 0 : 3), "\(restart.errors)")
     if !isFreed {
-      let words = "127.0.0.1 port \(port) (--\(transport)) is in use by another program"
+      let words = "127.0.0.1 port \(port) (\(transport)) is in use by another program"
       #expect(restart.errors.contains(words), "\(restart.errors)")
       other.close()
       #expect(try await broker("restart").status == 0)
@@ -155,7 +155,8 @@ struct BrokerLifeTests {
     let simulate = ["simulate", "--port", "0", "--device", "a1B2c3D4e5F,device1,\(secret)"]
     for option in ["--mqtt", "--ws", "--control"] {
       let run = try await nbiot(simulate + ["--mqtt", "0", option, "\(other.port)"])
-      let words = "127.0.0.1 port \(other.port) (\(option)) is in use by another program"
+      let place = "127.0.0.1 port \(other.port) (\(option.dropFirst(2)))"
+      let words = place + " is in use by another program"
       #expect(run.status != 0 && run.errors.contains(words), "\(run.errors)")
     }
     other.close()
@@ -198,7 +199,7 @@ struct BrokerLifeTests {
     let busy = try BrokerSimulator(transports: ["mqtt"])
     let port = "\(busy.ports["mqtt"] ?? 0)"
     let run = try await nbiot(device + ["--mqtt", port])
-    let taken = "127.0.0.1 port \(port) (--mqtt) is in use by another program"
+    let taken = "127.0.0.1 port \(port) (mqtt) is in use by another program"
     #expect(run.status == 2 && run.errors.contains(taken), "\(run.errors)")
     try busy.stop()
   }
