@@ -90,6 +90,10 @@ let package = Package(
     .library(name: "nbiot-device-mqtt", type: .static, targets: ["MQTTDeviceLibrary"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
     .library(
+      name: "GatewaySessions",
+      targets: ["GatewaySessions", "Platform", "OpenSSLSupport", "ConstrainedCore"]
+    ),
+    .library(
       name: "GatewayConfiguration",
       targets: ["GatewayConfiguration", "PlatformCredentials", "PayloadCoding", "ConstrainedCore"]
     ),
@@ -339,6 +343,15 @@ let package = Package(
     .target(
       name: "GatewayConfiguration",
       dependencies: ["ConstrainedCore", "PayloadCoding", "Platform", "PlatformCredentials"],
+      swiftSettings: strict
+    ),
+    // The sessions of a gateway's sub-devices.
+    .target(
+      name: "GatewaySessions",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "PayloadValues", "SecurityLayer", "Platform",
+        "OpenSSLSupport", "PlatformCredentials",
+      ],
       swiftSettings: strict
     ),
     .target(
@@ -671,6 +684,14 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "PayloadCoding", "PlatformCredentials", "GatewayConfiguration",
         "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "GatewaySessionsTests",
+      dependencies: [
+        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "Platform", "PlatformCore",
+        "PlatformBroker", "GatewaySessions", "TestSupport",
       ],
       swiftSettings: strict
     ),
