@@ -12,7 +12,8 @@ public import Platform
 /// Sub-devices that are wanted online log in one after the other, so that a reconnect of 1,500 is spread over half a
 /// minute, at most five times a minute each. One that is refused for good waits for `logIn`, and holds up nobody.
 ///
-/// Memory held: about 700 bytes a sub-device. A secret is wiped when its sub-device is removed.
+/// Memory held: names, secret and the last five logins, under 1 KB a sub-device. A secret is wiped when its
+/// sub-device is removed.
 public struct SubDeviceSessions<Randomness: RandomSource>: ~Copyable {
   let gateway: DeviceIdentity
   let settings: SubDeviceSettings
