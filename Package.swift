@@ -91,6 +91,10 @@ let package = Package(
     .library(name: "nbiot-device-mqtt", type: .static, targets: ["MQTTDeviceLibrary"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
     .library(
+      name: "GatewaySessions",
+      targets: ["GatewaySessions", "Platform", "OpenSSLSupport", "ConstrainedCore"]
+    ),
+    .library(
       name: "GatewayConfiguration",
       targets: ["GatewayConfiguration", "PlatformCredentials", "PayloadCoding", "ConstrainedCore"]
     ),
@@ -346,6 +350,15 @@ let package = Package(
     .target(
       name: "GatewayConfiguration",
       dependencies: ["ConstrainedCore", "PayloadCoding", "Platform", "PlatformCredentials"]
+    ),
+    // The sessions of a gateway's sub-devices.
+    .target(
+      name: "GatewaySessions",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "PayloadValues", "SecurityLayer", "Platform",
+        "OpenSSLSupport", "PlatformCredentials",
+      ],
+      swiftSettings: strict
     ),
     .target(
       name: "HTTPSTransfer",
@@ -648,6 +661,14 @@ let package = Package(
         "ConstrainedCore", "PayloadCoding", "PlatformCredentials", "GatewayConfiguration",
         "TestSupport",
       ]
+    ),
+    .testTarget(
+      name: "GatewaySessionsTests",
+      dependencies: [
+        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "Platform", "PlatformCore",
+        "PlatformBroker", "GatewaySessions", "TestSupport",
+      ],
+      swiftSettings: strict
     ),
     .testTarget(
       name: "CBORPayloadTests",

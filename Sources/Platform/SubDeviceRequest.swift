@@ -68,6 +68,23 @@ public struct SubDeviceRequest: Sendable {
     cleansSession: Bool = true,
     into writer: inout Writer
   ) throws(CapacityError) {
+    try writeLogin(
+      identity,
+      signature: signature,
+      cleansSession: cleansSession,
+      name: signMethod.wireName,
+      into: &writer
+    )
+  }
+
+  /// The same with another spelling of the sign method, or without it: a batch names it once.
+  package func writeLogin<Writer: PayloadWriter & ~Copyable & ~Escapable>(
+    _ identity: DeviceIdentity,
+    signature: Span<UInt8>,
+    cleansSession: Bool,
+    name: StaticString?,
+    into writer: inout Writer
+  ) throws(CapacityError) {
     precondition(includesClientID, "a login has a client id")
     try writer.beginObject()
     try writer.key("productKey")
@@ -78,8 +95,10 @@ public struct SubDeviceRequest: Sendable {
     try writer.string(identity.clientID.bytes)
     try writer.key("timestamp")
     try writer.decimalString(timestamp)
-    try writer.key("signMethod")
-    try writer.string(signMethod.wireName)
+    if let name {
+      try writer.key("signMethod")
+      try writer.string(name)
+    }
     try writer.key("sign")
     try writer.hexadecimalString(signature, uppercase: false)
     try writer.key("cleanSession")

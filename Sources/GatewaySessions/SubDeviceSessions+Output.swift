@@ -1,0 +1,240 @@
+public import ConstrainedCore
+internal import PayloadCoding
+internal import Platform
+internal import PlatformCredentials
+internal import SecurityLayer
+
+/// A request to be published with QoS 0, which alone the guide allows (6.4).
+public struct SubDeviceTransmission: Equatable, Sendable {
+  /// The topic.
+  public let topic: String
+  /// The payload.
+  public let payload: [UInt8]
+}
+
+extension SubDeviceSessions {
+  /// The next request that is due; `nil` while there is none, and without a connection.
+  ///
+  /// `timestamp` is the time in milliseconds since 1970.
+  public mutating func pollTransmit(timestamp: UInt64, at now: Instant) -> SubDeviceTransmission? {
+    while isConnected, now >= nextRequest, requests.count < settings.requestsInFlight {
+      guard let number = nextDue(at: now), let entry = entries[number] else { return nil }
+      let id = newRequest()
+      guard entry.isWanted else {
+        entry.phase = .loggingOut(id, until: now + settings.answerTimeout)
+        return transmission("logout", id, [number], logout(id, entry), at: now)
+      }
+      let numbers = batch(with: number, entry, at: now)
+      let payload =
+        numbers.count > 1
+        ? batchLogin(id, numbers, timestamp) : login(id, entry, timestamp)
+      guard let payload else {
+        retry(number, entry, .signing, at: now)
+        continue
+      }
+      for number in numbers {
+        entries[number]?.logins.append(now)
+        entries[number]?.phase = .loggingIn(id, until: now + settings.answerTimeout)
+      }
+      return transmission(
+        numbers.count > 1 ? "batch_login" : "login",
+        id,
+        numbers,
+        payload,
+        at: now
+      )
+    }
+    return nil
+  }
+
+  /// When `handleTimeout` and `pollTransmit` are to be called next; `nil` while nothing is due.
+  public mutating func pollTimeout() -> Instant? {
+    var earliest: Instant?
+    for entry in entries.values {
+      switch entry.phase {
+      case .loggingIn(_, let until), .loggingOut(_, let until):
+        earliest = min(earliest ?? until, until)
+      case .offline, .online:
+        guard isConnected, requests.count < settings.requestsInFlight,
+          let due = due(entry)
+        else { continue }
+        let next = max(due, nextRequest)
+        earliest = min(earliest ?? next, next)
+      }
+    }
+    return earliest
+  }
+
+  /// What happened since the last call, in order; `nil` when that is all.
+  public mutating func pollEvent() -> SubDeviceEvent? {
+    events.isEmpty ? nil : events.removeFirst()
+  }
+
+  // MARK: - Whose turn it is
+
+  /// The sub-device whose request has been due for the longest time.
+  private func nextDue(at now: Instant) -> Int? {
+    var next: (number: Int, due: Instant)?
+    for (number, entry) in entries {
+      guard let due = due(entry), due <= now else { continue }
+      if let best = next, (best.due, best.number) <= (due, number) { continue }
+      next = (number, due)
+    }
+    return next?.number
+  }
+
+  /// When a request of a sub-device is due; `nil` where none is.
+  private func due(_ entry: Entry) -> Instant? {
+    switch entry.phase {
+    case .online: return entry.isWanted ? nil : Instant(milliseconds: .min)
+    case .loggingIn, .loggingOut: return nil
+    case .offline(let until):
+      guard entry.isWanted, let until else { return nil }
+      guard entry.logins.count >= settings.loginsPerMinute else { return until }
+      // The sixth within a minute would be refused (429); a second more, for the way there differs.
+      let oldest = entry.logins[entry.logins.count - settings.loginsPerMinute]
+      return max(until, oldest + Milliseconds(61_000))
+    }
+  }
+
+  /// The sub-device with others that are due, as many as a batch takes.
+  private func batch(with number: Int, _ entry: Entry, at now: Instant) -> [Int] {
+    guard settings.batchSize > 1, !refusesBatches, !entry.isSingle else { return [number] }
+    let others = entries.filter { other, candidate in
+      guard other != number, candidate.isWanted, !candidate.isSingle,
+        candidate.signMethod == entry.signMethod, let due = due(candidate)
+      else { return false }
+      return due <= now
+    }
+    return [number] + others.keys.sorted().prefix(settings.batchSize - 1)
+  }
+
+  private mutating func transmission(
+    _ method: String,
+    _ id: UInt64,
+    _ numbers: [Int],
+    _ payload: [UInt8],
+    at now: Instant
+  ) -> SubDeviceTransmission {
+    requests[id] = numbers
+    nextRequest = now + settings.interval
+    for number in numbers {
+      guard let entry = entries[number], entry.logins.count > settings.loginsPerMinute else {
+        continue
+      }
+      entry.logins.removeFirst(entry.logins.count - settings.loginsPerMinute)
+    }
+    return SubDeviceTransmission(
+      topic: "/ext/session/\(path)/combine/\(method)",
+      payload: payload
+    )
+  }
+
+  // MARK: - Requests
+
+  private func login(_ id: UInt64, _ entry: Entry, _ timestamp: UInt64) -> [UInt8]? {
+    guard let signature = sign(entry, timestamp) else { return nil }
+    let request = request(entry, timestamp)
+    return Self.message(id) { (writer: inout JSONWriter) throws(CapacityError) in
+      try request.writeLogin(
+        entry.identity,
+        signature: signature.bytes,
+        cleansSession: settings.isClean,
+        name: entry.signMethod.name,
+        into: &writer
+      )
+    }
+  }
+
+  private func batchLogin(_ id: UInt64, _ numbers: [Int], _ timestamp: UInt64) -> [UInt8]? {
+    var signed: [(entry: Entry, signature: FixedBytes<32>)] = []
+    for number in numbers {
+      guard let entry = entries[number], let signature = sign(entry, timestamp) else { return nil }
+      signed.append((entry, signature))
+    }
+    guard let first = signed.first else { return nil }
+    return Self.message(id, count: numbers.count) {
+      (writer: inout JSONWriter) throws(CapacityError) in
+      try writer.beginObject()
+      try writer.key("signMethod")
+      try writer.string(first.entry.signMethod.name)
+      try writer.key("deviceList")
+      try writer.beginArray()
+      for (entry, signature) in signed {
+        try request(entry, timestamp).writeLogin(
+          entry.identity,
+          signature: signature.bytes,
+          cleansSession: settings.isClean,
+          name: nil,
+          into: &writer
+        )
+      }
+      try writer.endArray()
+      try writer.endObject()
+    }
+  }
+
+  private func logout(_ id: UInt64, _ entry: Entry) -> [UInt8] {
+    Self.message(id) { (writer: inout JSONWriter) throws(CapacityError) in
+      try writer.beginObject()
+      try writer.key("productKey")
+      try writer.string(entry.identity.productKey.bytes)
+      try writer.key("deviceName")
+      try writer.string(entry.identity.deviceName.bytes)
+      try writer.endObject()
+    }
+  }
+
+  private func request(_ entry: Entry, _ timestamp: UInt64) -> SubDeviceRequest {
+    SubDeviceRequest(signMethod: entry.signMethod.method, timestamp: timestamp)
+  }
+
+  private func sign(_ entry: Entry, _ timestamp: UInt64) -> FixedBytes<32>? {
+    let request = request(entry, timestamp)
+    do throws(SecurityError) {
+      return try entry.withSecret { secret throws(SecurityError) in
+        try entry.signMethod.method.signature(key: secret) {
+          (output: inout ByteWriter) throws(CapacityError) in
+          try request.writeSigningContent(entry.identity, into: &output)
+        }
+      }
+    } catch {
+      return nil
+    }
+  }
+
+  /// `{"id","params"}`, as the guide prints it (6.4).
+  private static func message(
+    _ id: UInt64,
+    count: Int = 1,
+    _ parameters: (inout JSONWriter) throws(CapacityError) -> Void
+  ) -> [UInt8] {
+    // Three names of 64 bytes at most, each of which JSON may write as six, and 300 bytes around them.
+    var buffer = [UInt8](repeating: 0, count: 64 + 1_600 * count)
+    var writer = JSONWriter(buffer.mutableSpan)
+    do throws(CapacityError) {
+      try writer.beginObject()
+      try writer.key("id")
+      try writer.decimalString(id)
+      try writer.key("params")
+      try parameters(&writer)
+      try writer.endObject()
+    } catch {
+      preconditionFailure("the buffer has room for the longest names")
+    }
+    let written = writer.count
+    return Array(buffer[..<written])
+  }
+}
+
+extension SubDeviceSignMethod {
+  /// The name in the guide's list (6.4).
+  var name: StaticString {
+    switch self {
+    case .hmacMD5: "hmacMd5"
+    case .hmacSHA1: "hmacSha1"
+    case .hmacSHA256: "hmacSha256"
+    case .sha256: "Sha256"
+    }
+  }
+}
