@@ -105,7 +105,10 @@ extension Agent {
     case .handshake: line.add(.handshake)
     case .malformed: line.add("malformed")
     case .oversized: line.add("oversized")
-    case .library, .authentication: line.add("library")
+    case .library: line.add("library")
+    #if !SMALL
+    case .authentication: line.add("library")
+    #endif
     }
   }
 

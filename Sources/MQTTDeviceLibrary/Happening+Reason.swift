@@ -74,7 +74,9 @@ extension Happening {
       reason = NBIOT_REASON_LIBRARY
       detail = UInt64(UInt32(bitPattern: number))
     // None of its connections authenticates over HTTPS.
+    #if !SMALL
     case .authentication: reason = NBIOT_REASON_LIBRARY
+    #endif
     }
   }
 }

@@ -61,8 +61,10 @@ public enum MQTTFailure: Equatable, Sendable {
   case oversized
   /// The library could not begin, for lack of memory, a descriptor or a thread, with its number.
   case library(Int32)
+  #if !SMALL
   /// The authentication before the connection brought no token.
   case authentication(MQTTAuthenticationFailure)
+  #endif
 }
 
 /// Why an authentication over HTTPS brought no token for a connection (device guide 3.2).
