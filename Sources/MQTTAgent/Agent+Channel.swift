@@ -25,11 +25,9 @@ extension Agent {
   var linkDeadline: Instant? { mutating get { driver.reports.pollTimeout() } }
 
   /// Says goodbye; work in flight stays in the outbox.
-  @inline(never)
   mutating func close() { driver.close(within: Milliseconds(2_000)) }
 
   /// Looks after what is not the link's own: requests whose time is over, and the command.
-  @inline(never)
   mutating func look(at now: Instant) {
     while let expired = extras.exchange.pollExpired(over: &driver.reports, at: now) {
       extras.command.forget(expired.number)
@@ -41,7 +39,6 @@ extension Agent {
   }
 
   /// Tells what the link's events do not: refused subscriptions, and why the connection is gone.
-  @inline(never)
   mutating func watch(at now: Instant) {
     while let filter = driver.reports.pollRefusedFilter() {
       line.start("warning subscription-refused filter=")
@@ -86,7 +83,6 @@ extension Agent {
   }
 
   /// Tells the platform what the configuration asks for after each connect.
-  @inline(never)
   mutating func tell() {
     if configuration.has(.firmwareVersion) { informVersion() }
     guard configuration.has(.desired) else { return }
@@ -103,7 +99,6 @@ extension Agent {
   }
 
   /// Tells the platform which firmware runs.
-  @inline(never)
   mutating func informVersion() {
     var storage = InlineArray<512, UInt8>(repeating: 0)
     do throws(AlinkError) {
@@ -121,7 +116,6 @@ extension Agent {
   }
 
   /// Tells the platform that a firmware is not fetched.
-  @inline(never)
   mutating func refuseFirmware(_ failure: UpgradeFailure) {
     var storage = InlineArray<512, UInt8>(repeating: 0)
     do throws(AlinkError) {
@@ -152,7 +146,6 @@ extension Agent {
 
 /// Writes the request for the desired values of properties, whose names have commas between them, and its topic; its
 /// length, 0 where one of them is none.
-@inline(never)
 func writeDesired(
   _ names: Span<UInt8>,
   of identity: DeviceIdentity,

@@ -16,7 +16,6 @@ typealias AgentDriver = DescriptorDriver<MQTTLink<MQTTChannel, SystemRandom>>
 extension Agent {
   /// Creates the device described by the configuration; an error ends the process, and so does
   /// `--check`.
-  @inline(never)
   init(_ arguments: Arguments) {
     configuration = Configuration(arguments)
     configuration.read()
@@ -69,7 +68,6 @@ extension Agent {
 
 // MARK: - Parts, each of which ends the process on failure
 
-@inline(never)
 private func makeLink(
   _ configuration: borrowing Configuration,
   _ identity: DeviceIdentity,
@@ -91,7 +89,6 @@ private func makeLink(
   }
 }
 
-@inline(never)
 private func makeChannel(
   _ configuration: borrowing Configuration,
   _ endpoint: borrowing ServerAddress
@@ -127,7 +124,6 @@ private func makeChannel(
 }
 
 /// Ends the process where `desired` has what is no name of a property.
-@inline(never)
 private func checkDesired(_ configuration: borrowing Configuration, _ identity: DeviceIdentity) {
   let names = configuration.bytes(.desired)
   if names.isEmpty { return }

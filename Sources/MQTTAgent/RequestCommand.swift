@@ -44,7 +44,6 @@ struct RequestCommand {
   }
 
   /// Keeps a message until the command is free; `false` where there is no room.
-  @inline(never)
   mutating func add(
     _ number: UInt32,
     _ topic: Span<UInt8>,
@@ -83,7 +82,6 @@ struct RequestCommand {
   }
 
   /// Runs the next one, if none runs; the number of a request for which it could not be run, with the reason.
-  @inline(never)
   mutating func startNext(_ path: Span<UInt8>, at now: Instant) -> (number: UInt32, code: Int32)? {
     guard child <= 0, count > 0 else { return nil }
     current = waiting[0]
@@ -129,7 +127,6 @@ struct RequestCommand {
   }
 
   /// Takes in what the command prints, and its end; ends it when its time is over.
-  @inline(never)
   mutating func look(at now: Instant) -> EndedRequest? {
     guard child > 0 else { return nil }
     read()
@@ -183,7 +180,6 @@ struct RequestCommand {
   }
 
   /// Ends the command and its whole group when the program ends.
-  @inline(never)
   mutating func end() {
     guard child > 0 else { return }
     _ = kill(0 &- child, SIGKILL)
