@@ -196,7 +196,7 @@ agent-aarch64 agent-armv7: deps-agent
 # Without the Swift runtime's libraries: it is linked in, what nothing calls left out.
 PREFIX := /usr/local
 STATIC := --scratch-path .build-static -c release --static-swift-stdlib -Xlinker --gc-sections -Xlinker -s
-to-install: deps-mqtt deps-broker deps-python agent agent-mqtt library
+to-install: deps-mqtt deps-broker deps-python agent agent-mqtt agent-https library
 	swift build $(STRICT) $(STATIC) --product nbiot
 	swift build $(STRICT) $(STATIC) --product generate-manual
 	@mkdir -p .build-install/completions

@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 commands='^nbiotTests\.'
 fronts='^nbiotTests\.(Broker|Listen|MQTT|SimulatedWeb|Web|HTTPS)'
-others='^SnippetTests\.|^MQTT(Agent|Channel|Link)Tests\.'
+others='^SnippetTests\.|^HTTPSAgentTests\.|^MQTT(Agent|Channel|Link)Tests\.'
 
 # GROUP OPTION…: the tests of a group; at the end of the output those that failed, and why.
 run() {

@@ -40,6 +40,12 @@ tools=
 [ -z "$tools" ] || put 755 .build-install/nbiot "$root/bin/nbiot"
 put 755 "$agents/nbiot-agent" "$root/bin/nbiot-agent"
 put 755 "$agents-mqtt/nbiot-agent-mqtt" "$root/bin/nbiot-agent-mqtt"
+names=(nbiot-agent nbiot-agent-mqtt)
+# The agent over HTTPS is built for this machine alone.
+if [ -n "$tools" ]; then
+  put 755 "$agents-https/nbiot-agent-https" "$root/bin/nbiot-agent-https"
+  names+=(nbiot-agent-https)
+fi
 [ -z "$tools" ] || put 644 .build-install/libnbiot-broker.so "$root/lib/nbiot/libnbiot-broker.so"
 put 644 Sources/CDevice/nbiot_device.h "$root/include/nbiot_device.h"
 for library in libnbiot-device libnbiot-device-mqtt; do
@@ -98,7 +104,7 @@ for file in nbiot-device-config.cmake nbiot-device-config-version.cmake; do
 done
 
 for page in .build-install/man/*; do
-  [ -n "$tools" ] || [ "${page##*.}" != 1 ] || continue
+  [ -n "$tools" ] || [[ ${page##*.} != 1 && $page != */nbiot-agent-https.* ]] || continue
   put 644 "$page" "$root/share/man/man${page##*.}/$(basename "$page")"
 done
 if [ -n "$tools" ]; then
@@ -106,7 +112,7 @@ if [ -n "$tools" ]; then
   put 644 .build-install/completions/_nbiot "$root/share/zsh/site-functions/_nbiot"
   put 644 .build-install/completions/nbiot.fish "$root/share/fish/vendor_completions.d/nbiot.fish"
 fi
-for name in nbiot-agent nbiot-agent-mqtt; do
+for name in "${names[@]}"; do
   sed "s|/usr/bin/|$prefix/bin/|" "packaging/$name.service" > "$generated/$name.service"
   put 644 "$generated/$name.service" "$root/lib/systemd/system/$name.service"
   put 644 "packaging/$name.conf" "$root/share/doc/nbiot/$name.conf"
@@ -122,7 +128,7 @@ if [ -n "$remove" ]; then
   echo "removed from $root"
 else
   echo "installed in $root:"
-  for file in ${tools:+bin/nbiot} bin/nbiot-agent bin/nbiot-agent-mqtt; do
+  for file in ${tools:+bin/nbiot} "${names[@]/#/bin/}"; do
     printf '  %-34s %10d bytes\n' "$file" "$(stat -c %s "$root/$file")"
   done
   for file in libnbiot-device.so.$version libnbiot-device.a libnbiot-device-mqtt.so.$version libnbiot-device-mqtt.a; do

@@ -79,7 +79,7 @@ def mend(page, version):
 
 
 def agent(name, day, version, transport):
-    source = (HERE.parent / ("Sources/MQTTAgent" if "mqtt" in name else "Sources/Agent") / "Help.swift").read_text()
+    source = (HERE.parent / "Sources" / f"{'' if transport == 'CoAP' else transport}Agent" / "Help.swift").read_text()
     text = re.search(r'helpText: StaticString = """\n(.*?)\n  ?"""', source, re.S)[1]
     indent = min(len(line) - len(line.lstrip()) for line in text.splitlines() if line.strip())
     lines = [line[indent:].replace("\\\\", "\\") for line in text.splitlines()]
@@ -159,7 +159,7 @@ def main():
             continue
         page = re.sub(r"^\.Dd .*$", f".Dd {day}", file.read_text(), count=1, flags=re.M)
         (target / (file.stem.replace(".", "-") + ".1")).write_text(mend(page, version))
-    for name, transport in (("nbiot-agent", "CoAP"), ("nbiot-agent-mqtt", "MQTT")):
+    for name, transport in (("nbiot-agent", "CoAP"), ("nbiot-agent-mqtt", "MQTT"), ("nbiot-agent-https", "HTTPS")):
         (target / f"{name}.8").write_text(agent(name, day, version, transport))
         (target / f"{name}.conf.5").write_text(configuration(name, day))
     (target / "nbiot_device.3").write_text(library(day))

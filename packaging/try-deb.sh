@@ -48,10 +48,10 @@ inside sh -c 'apt-get install -qy --no-install-recommends /packages/*.deb' >> .b
 step "apt install of all four packages, without Swift"
 
 inside nbiot --version | grep -qx "$version" || fail "nbiot --version is not $version"
-for agent in nbiot-agent nbiot-agent-mqtt; do
+for agent in nbiot-agent nbiot-agent-mqtt nbiot-agent-https; do
   inside $agent --version | grep -qx "$agent $version" || fail "$agent --version is not $version"
 done
-step "three programs of version $version"
+step "four programs of version $version"
 inside nbiot demo > .build-deb/demo.log 2>&1 || { tail -5 .build-deb/demo.log >&2; fail "nbiot demo failed"; }
 step "nbiot demo: $(tail -1 .build-deb/demo.log)"
 [ -s "$root/usr/share/man/man1/nbiot.1.gz" ] || fail "no man page"
