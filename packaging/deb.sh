@@ -20,7 +20,9 @@ rm -rf "$stage"
 mkdir -p "$stage"
 git ls-files -z -- debian packaging VERSION README.md LICENSE NOTICE CHANGELOG.md Sources/CDevice |
   xargs -0 cp -a --parents -t "$stage"
-for built in "$arch" "$arch-mqtt" "$arch-library" "$arch-mqtt-library"; do
+all=("$arch" "$arch-mqtt" "$arch-library" "$arch-mqtt-library")
+[ "$arch" != x86_64 ] || all+=("$arch-https-library")
+for built in "${all[@]}"; do
   mkdir -p "$stage/.build-agent/$built"
   find ".build-agent/$built" -maxdepth 1 -type f ! -name '*.debug' -exec cp -a {} "$stage/.build-agent/$built/" \;
 done
