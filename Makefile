@@ -29,7 +29,8 @@
 #                 installs them: PREFIX=/usr/local DESTDIR=; make uninstall removes them
 # make deb        Debian packages of the same in .build-deb; make deb-aarch64, make deb-armv7: agents and C library
 # make try-deb    installs, uses and purges them in a Debian 12 without Swift
-# make library    libnbiot-device.a and libnbiot-device-mqtt.a for programs in C, with their header and an example each
+# make library    libnbiot-device.a, libnbiot-device-mqtt.a and libnbiot-device-https.a for programs in C, with their
+#                 header and an example each
 # make try-agent  tests all six agents end to end against the simulator, other machines' under qemu,
 #                 and the programs in C
 # make torture KILLS=1000  kills the agent at random instants, under loss and with failing writes
@@ -238,6 +239,7 @@ uninstall:
 library: deps-mqtt
 	@packaging/build-agent.sh x86_64 --library
 	@packaging/build-agent.sh x86_64 --mqtt --library
+	@packaging/build-agent.sh x86_64 --https --library
 
 try-agent: deps-broker build broker agent agent-mqtt agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library
 	packaging/try-agent.sh x86_64 x86_64-symmetric x86_64-mqtt \

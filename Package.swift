@@ -86,9 +86,10 @@ let package = Package(
     ),
     // Loaded by mosquitto; without mosquitto-dev it is built empty.
     .library(name: "nbiot-broker", type: .dynamic, targets: ["BrokerPlugin"]),
-    // For the tests of the C library over MQTT: both of its kinds define the same functions, and the tests are one
-    // program. A device's is made by packaging/build-agent.sh.
+    // For the tests of the C library over MQTT and HTTPS: all of its kinds define the same functions, and the tests are
+    // one program. A device's is made by packaging/build-agent.sh.
     .library(name: "nbiot-device-mqtt", type: .static, targets: ["MQTTDeviceLibrary"]),
+    .library(name: "nbiot-device-https", type: .static, targets: ["HTTPSDeviceLibrary"]),
     .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
     .library(
       name: "GatewaySessions",
@@ -468,6 +469,16 @@ let package = Package(
       ],
       swiftSettings: device + [.define("MQTT")]
     ),
+    // The same over HTTPS.
+    .target(
+      name: "HTTPSDeviceLibrary",
+      dependencies: [
+        "ConstrainedCore", "SecurityLayer", "Platform", "PlatformHTTPS", "PlatformMQTT",
+        "OpenSSLSupport", "DeviceStore", "ReportLink", "HTTPSLayer", "HTTPSChannel", "HTTPSLink",
+        "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CDevice",
+      ],
+      swiftSettings: device + [.define("HTTPS")]
+    ),
     // On a device it is built as Embedded Swift, by packaging/build-agent.sh.
     .executableTarget(name: "nbiot-agent", dependencies: ["Agent"]),
     .executableTarget(name: "nbiot-agent-mqtt", dependencies: ["MQTTAgent"]),
@@ -738,7 +749,7 @@ let package = Package(
       name: "SnippetTests",
       dependencies: [
         "nbiot", "nbiot-agent", "DeviceClient", "HTTPSTransfer", "DeviceLibrary", "CoAPMessage",
-        "ConstrainedCore", "OpenSSLSupport", "MQTTPeers", "TestSupport",
+        "ConstrainedCore", "OpenSSLSupport", "MQTTPeers", "HTTPSPeers", "TestSupport",
       ],
       resources: [.copy("stand-ins")]
     ),

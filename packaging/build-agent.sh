@@ -8,7 +8,8 @@
 #   --program DIRECTORY  another program, such as Tests/DeviceProbe, in .build-agent/ARCH-NAME
 #   --library            libnbiot-device.a and .so for programs in C, with their header and an example,
 #                        packaging/report.c, in .build-agent/ARCH-library; with --mqtt libnbiot-device-mqtt and
-#                        packaging/listen.c, in .build-agent/ARCH-mqtt-library
+#                        packaging/listen.c, in .build-agent/ARCH-mqtt-library; with --https libnbiot-device-https and
+#                        packaging/upload.c, in .build-agent/ARCH-https-library
 # aarch64 and armv7 need a sysroot; `make deps-agent` creates it.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,7 +38,7 @@ while [ $# -gt 0 ]; do
 done
 if [ -z "$program" ]; then
   program=Sources/nbiot-agent${mqtt:+-mqtt}${https:+-https}
-  [ -z "$library" ] || program=Sources/${mqtt:+MQTT}DeviceLibrary suffix=$suffix-library
+  [ -z "$library" ] || program=Sources/${mqtt:+MQTT}${https:+HTTPS}DeviceLibrary suffix=$suffix-library
 fi
 ls "$program"/*.swift >/dev/null 2>&1 || fail "there are no sources in '$program'"
 name=nbiot-agent
@@ -45,7 +46,7 @@ case $program in
 Sources/nbiot-agent) ;;
 Sources/nbiot-agent-mqtt) name=nbiot-agent-mqtt ;;
 Sources/nbiot-agent-https) name=nbiot-agent-https ;;
-Sources/DeviceLibrary | Sources/MQTTDeviceLibrary) name=$(basename "$program") ;;
+Sources/DeviceLibrary | Sources/MQTTDeviceLibrary | Sources/HTTPSDeviceLibrary) name=$(basename "$program") ;;
 *) name=$(basename "$program") suffix=$suffix-$name ;;
 esac
 out=.build-agent/$arch$suffix
@@ -131,7 +132,8 @@ visit() {
   [ "$name" = nbiot-agent-mqtt ] || [ "$name" = MQTTDeviceLibrary ] ||
     case $module in MQTTChannel | MQTTLink) return 0 ;; esac
   # Importers of these use `#if HTTPS`.
-  [ "$name" = nbiot-agent-https ] || case $module in HTTPSChannel | HTTPSLink) return 0 ;; esac
+  [ "$name" = nbiot-agent-https ] || [ "$name" = HTTPSDeviceLibrary ] ||
+    case $module in HTTPSChannel | HTTPSLink) return 0 ;; esac
   case $module in Swift | Synchronization) return 0 ;; esac
   directory=$(folder "$module")
   if [ -f "$directory/module.modulemap" ]; then
@@ -156,7 +158,7 @@ fixed=(-D DEVICE_ONLY)
 case $name in
 nbiot-agent | nbiot-agent-mqtt | DeviceLibrary | MQTTDeviceLibrary) ;;
 # Its outbox takes payloads of more than 1,024 bytes.
-nbiot-agent-https) shared=$own fixed+=(-D LARGE_REPORTS) ;;
+nbiot-agent-https | HTTPSDeviceLibrary) shared=$own fixed+=(-D LARGE_REPORTS) ;;
 *) shared=$own fixed=() ;;
 esac
 common=(
@@ -218,13 +220,15 @@ done
 options=()
 [ -z "$symmetric_only" ] || options+=(-D SYMMETRIC_ONLY)
 [ "$name" != MQTTDeviceLibrary ] || options+=(-D MQTT)
+[ "$name" != HTTPSDeviceLibrary ] || options+=(-D HTTPS)
 # Only a file of this name may contain top-level statements.
 [ -f "$program/main.swift" ] || options+=(-parse-as-library)
 compile "${name//-/_}" "$program" "$own" "${options[@]}"
 
 if [ -n "$library" ]; then
-  archive=$out/libnbiot-device${mqtt:+-mqtt}.a example=report
+  archive=$out/libnbiot-device${mqtt:+-mqtt}${https:+-https}.a example=report
   [ -z "$mqtt" ] || example=listen
+  [ -z "$https" ] || example=upload
   rm -f "$archive"
   "$tools/llvm-ar" rcs "$archive" "${objects[@]}"
   cp Sources/CDevice/nbiot_device.h "$out/"
@@ -244,7 +248,7 @@ if [ -n "$library" ]; then
   # As below; what the example calls itself is its own affair.
   unknown=$("$tools/llvm-nm" -D --undefined-only -j "$out/$example" | sed 's/@.*//' |
     { grep -vxFf <("$tools/llvm-nm" --undefined-only -j "$own/$example.o") || true; } |
-    { grep -vxFf <(cat "packaging/symbols${mqtt:+-mqtt}.txt" packaging/symbols-library.txt | grep -v '^#') || true; } |
+    { grep -vxFf <(cat "packaging/symbols${mqtt:+-mqtt}${https:+-https}.txt" packaging/symbols-library.txt | grep -v '^#') || true; } |
     xargs)
   [ -z "$unknown" ] || fail "the library calls functions that are not in packaging/symbols-library.txt: $unknown"
   "$tools/llvm-objcopy" --strip-all "$out/$example"

@@ -48,7 +48,10 @@ if [ -n "$tools" ]; then
 fi
 [ -z "$tools" ] || put 644 .build-install/libnbiot-broker.so "$root/lib/nbiot/libnbiot-broker.so"
 put 644 Sources/CDevice/nbiot_device.h "$root/include/nbiot_device.h"
-for library in libnbiot-device libnbiot-device-mqtt; do
+# The one over HTTPS is built for x86_64 alone, as its agent is.
+suffixes=('' -mqtt)
+[ "$arch" != x86_64 ] || suffixes+=(-https)
+for library in "${suffixes[@]/#/libnbiot-device}"; do
   built=$agents${library#libnbiot-device}-library
   put 644 "$built/$library.a" "$lib/$library.a"
   put 644 "$built/$library.so.$version" "$lib/$library.so.$version"
@@ -59,9 +62,12 @@ done
 # What pkg-config and CMake ask for.
 generated=$(mktemp -d)
 trap 'rm -rf "$generated"' EXIT
-for suffix in '' -mqtt; do
+for suffix in "${suffixes[@]}"; do
   needs="libcrypto libssl libcbor" words="over CoAP" extra=
-  [ -z "$suffix" ] || needs="libcrypto libssl" words="over MQTT" extra=" -lpaho-mqtt3as"
+  case $suffix in
+  -mqtt) needs="libcrypto libssl" words="over MQTT" extra=" -lpaho-mqtt3as" ;;
+  -https) needs="libcrypto libssl libcurl" words="over HTTPS" ;;
+  esac
   cat > "$generated/nbiot-device$suffix.pc" << END
 prefix=$prefix
 libdir=$libdir
@@ -78,8 +84,12 @@ END
   put 644 "$generated/nbiot-device$suffix.pc" "$lib/pkgconfig/nbiot-device$suffix.pc"
 done
 cat > "$generated/nbiot-device-config.cmake" << END
-# find_package(nbiot-device), then target_link_libraries(program nbiot::device), or nbiot::device-mqtt.
-foreach(suffix "" "-mqtt")
+# find_package(nbiot-device), then target_link_libraries(program nbiot::device), nbiot::device-mqtt or
+# nbiot::device-https.
+foreach(suffix "" "-mqtt" "-https")
+  if(NOT EXISTS "$libdir/libnbiot-device\${suffix}.so.$major")
+    continue()
+  endif()
   if(NOT TARGET nbiot::device\${suffix})
     add_library(nbiot::device\${suffix} SHARED IMPORTED)
     set_target_properties(nbiot::device\${suffix} PROPERTIES
@@ -118,7 +128,7 @@ for name in "${names[@]}"; do
   put 644 "packaging/$name.conf" "$root/share/doc/nbiot/$name.conf"
 done
 for file in README.md LICENSE NOTICE; do put 644 "$file" "$root/share/doc/nbiot/$file"; done
-for file in report.c listen.c; do put 644 "packaging/$file" "$root/share/doc/nbiot/examples/$file"; done
+for file in report.c listen.c upload.c; do put 644 "packaging/$file" "$root/share/doc/nbiot/examples/$file"; done
 
 if [ -n "$remove" ]; then
   # What is empty now and has our name.
@@ -131,7 +141,9 @@ else
   for file in ${tools:+bin/nbiot} "${names[@]/#/bin/}"; do
     printf '  %-34s %10d bytes\n' "$file" "$(stat -c %s "$root/$file")"
   done
-  for file in libnbiot-device.so.$version libnbiot-device.a libnbiot-device-mqtt.so.$version libnbiot-device-mqtt.a; do
-    printf '  %-34s %10d bytes\n' "${libdir#"$prefix/"}/$file" "$(stat -c %s "$lib/$file")"
+  for library in "${suffixes[@]/#/libnbiot-device}"; do
+    for file in "$library.so.$version" "$library.a"; do
+      printf '  %-34s %10d bytes\n' "${libdir#"$prefix/"}/$file" "$(stat -c %s "$lib/$file")"
+    done
   done
 fi

@@ -80,7 +80,7 @@ step "the unit's command line with the packaged configuration: $(grep '^delivere
 
 inside sh -ec '
   cd /tmp
-  for library in nbiot-device:report nbiot-device-mqtt:listen; do
+  for library in nbiot-device:report nbiot-device-mqtt:listen nbiot-device-https:upload; do
     gcc -Wall -Werror -o example /usr/share/doc/libnbiot-device-dev/examples/${library#*:}.c \
       $(pkg-config --cflags --libs ${library%:*})
     ./example 2>&1 | grep -q usage

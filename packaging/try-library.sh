@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Runs packaging/report.c, a C program with libnbiot-device.a, against its own simulators: over both layers, twice each,
-# the second time with the stored token; then packaging/listen.c, with libnbiot-device-mqtt.a, over TLS: what nbiot push
-# sends is answered. The exit status is 1 if anything fails.
+# the second time with the stored token; then packaging/upload.c, with libnbiot-device-https.a, likewise; then
+# packaging/listen.c, with libnbiot-device-mqtt.a, over TLS: what nbiot push sends is answered. The exit status is 1 if
+# anything fails.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 nbiot=.build/debug/nbiot report=.build-agent/x86_64-library/report listen=.build-agent/x86_64-mqtt-library/listen
-for file in "$nbiot" "$report" "$listen"; do
+upload=.build-agent/x86_64-https-library/upload
+for file in "$nbiot" "$report" "$listen" "$upload"; do
   [ -x "$file" ] || { echo "try-library.sh: $file is missing: make build library" >&2; exit 1; }
 done
 directory=$(mktemp -d)
@@ -42,9 +44,10 @@ for layer in symmetric dtls; do
   wait $simulator 2>/dev/null || true
 done
 
-# A program over CoAP has nothing of the MQTT library.
-if readelf -dW "$report" | grep -q 'NEEDED.*paho'; then
-  echo "report needs the MQTT library" >&2
+# A program over one transport has nothing of the libraries of another.
+if readelf -dW "$report" | grep -qE 'NEEDED.*(paho|curl)' || readelf -dW "$listen" | grep -q 'NEEDED.*curl' ||
+  readelf -dW "$upload" | grep -qE 'NEEDED.*(paho|cbor)'; then
+  echo "a program needs the library of another transport" >&2
   exit 1
 fi
 
@@ -58,6 +61,26 @@ wait_for() {
   cat "$1" "$directory/errors" >&2
   exit 1
 }
+: > "$directory/log"
+"$nbiot" simulate --port 0 --https 0 --certificates "$directory/certificates" \
+  --device "a1B2c3D4e5F,device1,$directory/secret" > "$directory/log" 2> "$directory/errors" &
+simulator=$!
+port=$(wait_for "$directory/log" ', https$' | sed 's/.* port \([0-9]*\),.*/\1/')
+head -c 10 /dev/zero | tr '\0' x > "$directory/short"
+head -c 131072 /dev/zero | tr '\0' x > "$directory/long"
+for run in first second; do
+  timeout 60 "$upload" a1B2c3D4e5F device1 "$directory/secret" "$directory/state-https" 127.0.0.1 "$port" \
+    "$directory/certificates/ca.pem" "$directory/short" "$directory/long" > "$directory/output"
+  [ "$(grep -cE '^delivered .* status=200 code=0 .* answer=[0-9]+$' "$directory/output")" = 2 ] ||
+    { echo "HTTPS, $run run: not delivered" >&2; cat "$directory/output" >&2; exit 1; }
+  echo "C over HTTPS, $run run: $(tail -1 "$directory/output")"
+done
+grep -q '^2 delivered, 0 authentications' "$directory/output" ||
+  { echo "HTTPS: the token was not kept" >&2; exit 1; }
+grep -q '(131072 bytes) -> 200 code 0' "$directory/log" || { echo "HTTPS: the long report was cut" >&2; exit 1; }
+kill $simulator
+wait $simulator 2>/dev/null || true
+
 : > "$directory/log"
 "$nbiot" simulate --port 0 --mqtts 0 --control 0 --certificates "$directory/certificates" \
   --device "a1B2c3D4e5F,device1,$directory/secret" > "$directory/log" 2> "$directory/errors" &

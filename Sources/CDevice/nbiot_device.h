@@ -1,8 +1,9 @@
-/* A device on the Alibaba Cloud IoT platform, over CoAP or MQTT, for programs in C.
+/* A device on the Alibaba Cloud IoT platform, over CoAP, MQTT or HTTPS, for programs in C.
  *
- * There are two archives with this interface: libnbiot-device.a is a device over CoAP, libnbiot-device-mqtt.a one over
- * MQTT, to which the platform can speak as well. What only one of them has says so; members of the configuration that
- * belong to the other must be zero. A program links one of the two, and is compiled with the header beside it.
+ * There are three archives with this interface: libnbiot-device.a is a device over CoAP, libnbiot-device-mqtt.a one over
+ * MQTT, to which the platform can speak as well, and libnbiot-device-https.a one over HTTPS, whose reports can have
+ * 131,072 bytes. What not all of them have says so; members of the configuration that belong to another must be zero. A
+ * program links one of the three, and is compiled with the header beside it.
  *
  * A report accepted by `nbiot_publish` is on disk, and stays there until the platform has accepted it,
  * across restarts and power failures. Token, sequence numbers and DTLS session survive as well, so that a
@@ -31,7 +32,8 @@
  *
  * The memory belongs to the caller and must not move. Only one thread at a time may use a device; different
  * threads may use different devices. Except for the memory, the library does not keep pointers passed to it;
- * texts end with a zero byte. After the first report nothing is allocated.
+ * texts end with a zero byte. After the first report nothing is allocated; over HTTPS, libcurl allocates for each
+ * request, and so does its body.
  *
  * The secret is in the process's memory. To keep it out of core files and away from other processes of the
  * user, a program calls prctl(PR_SET_DUMPABLE, 0) and setrlimit(RLIMIT_CORE) with 0 before it reads the secret;
@@ -39,7 +41,8 @@
  * should open regular files only (O_NONBLOCK and fstat), as nbiot-agent does.
  *
  * Link with libnbiot-device.a, libssl, libcrypto and libcbor; over MQTT with libnbiot-device-mqtt.a, libpaho-mqtt3as
- * (Eclipse Paho), libssl and libcrypto.
+ * (Eclipse Paho), libssl and libcrypto; over HTTPS with libnbiot-device-https.a, libcurl (the one with OpenSSL), libssl
+ * and libcrypto.
  *
  * Over MQTT the device stays connected, and the platform's messages are events as well:
  *
@@ -84,13 +87,13 @@ enum nbiot_code {
   NBIOT_IN_USE = -4,
   /* The outbox is full: drive the device, then try again. */
   NBIOT_FULL = -5,
-  /* The payload has more than 1,024 bytes, or an answer more than 8,100. */
+  /* The payload has more than 1,024 bytes, over HTTPS more than `payload_limit`, or an answer more than 8,100. */
   NBIOT_TOO_LONG = -6,
   /* OpenSSL failed, for example for lack of memory. */
   NBIOT_SECURITY = -7,
-  /* The rest over MQTT alone. The system gave no memory or descriptor for the connection. */
+  /* Over MQTT and HTTPS. The system gave no memory or descriptor for the connection. */
   NBIOT_SYSTEM = -8,
-  /* No request has had this id, or no firmware is under way. */
+  /* The rest over MQTT alone. No request has had this id, or no firmware is under way. */
   NBIOT_UNKNOWN_REQUEST = -9,
   /* The request has been answered. */
   NBIOT_ANSWERED = -10,
@@ -103,7 +106,8 @@ enum nbiot_code {
   NBIOT_NOT_CONNECTED = -13
 };
 
-/* The protection of messages over CoAP; over MQTT it is TLS 1.2 or later with `ca_pem`, unless `plain`. */
+/* The protection of messages over CoAP; over MQTT it is TLS 1.2 or later with `ca_pem`, unless `plain`, and over HTTPS
+ * always. */
 enum nbiot_security {
   /* AES with a key derived from the device secret, port 5682. */
   NBIOT_SYMMETRIC = 0,
@@ -125,7 +129,8 @@ enum nbiot_timing {
   NBIOT_TIMING_NB_IOT_DEEP = 3
 };
 
-/* How an MQTT connection is signed. */
+/* How an MQTT connection is signed, or an authentication over HTTPS: there the platform does not take HMAC-SHA256, and
+ * 0 is HMAC-SHA1. */
 enum nbiot_sign_method {
   NBIOT_SIGN_HMAC_SHA256 = 0,
   NBIOT_SIGN_HMAC_SHA1 = 1,
@@ -141,17 +146,18 @@ typedef struct nbiot_config {
   const char *device_secret;   /* 1 to 128 bytes of UTF-8; copied, and wiped at the end */
   const char *state_directory; /* this device's own directory; created if it does not exist */
   const char *host;            /* a name or an address in digits, also HOST:PORT, [ADDRESS]:PORT or a CoAP
-                                * URI, whose scheme, coap or coaps, must match `security`; NULL: the
-                                * platform's own */
-  uint16_t port;               /* 0: the one in `host`, else 5682 or 5684; over MQTT 1883 or 443 */
+                                * URI, whose scheme, coap or coaps, must match `security`; over HTTPS also
+                                * https://HOST:PORT; NULL: the platform's own */
+  uint16_t port;               /* 0: the one in `host`, else 5682 or 5684; over MQTT 1883 or 443, over HTTPS 443 */
   uint8_t security;            /* CoAP: enum nbiot_security */
   uint8_t timing;              /* CoAP: enum nbiot_timing */
-  const char *ca_pem;          /* with NBIOT_DTLS_CERTIFICATE, and over MQTT unless `plain`: the authorities, in
-                                * PEM */
+  const char *ca_pem;          /* with NBIOT_DTLS_CERTIFICATE, over MQTT unless `plain`, and over HTTPS: the
+                                * authorities, in PEM */
   const char *server_name;     /* CoAP: the name in the platform's certificate; NULL: the host */
   const char *topic;           /* the topic of reports without one; may be NULL */
-  uint32_t outbox_bytes;       /* the maximum size of waiting reports, up to 16 MB; 0: 65,536 */
-  uint32_t token_lifetime;     /* CoAP: seconds; 0: 604,800 (7 days) */
+  uint32_t outbox_bytes;       /* the maximum size of waiting reports, up to 16 MB; 0: 65,536. Over HTTPS at least
+                                * 1,024 more than `payload_limit`; 0: 1,048,576 */
+  uint32_t token_lifetime;     /* CoAP and HTTPS: seconds; 0: 604,800 (7 days) */
   /* CoAP: called right before each datagram, with a hint about the radio's next seconds: 0 nothing is expected
    * and nothing will be sent, 1 one answer is expected and then nothing, 2 more will be sent. May be NULL.
    * It must not call the device. */
@@ -167,7 +173,7 @@ typedef struct nbiot_config {
   uint8_t keep_session;  /* 1: the platform keeps subscriptions and messages between connections */
   uint8_t notices;       /* 1: ask to be told when another device connects with this identity */
   uint8_t reports_only;  /* 1: connect only while there are reports, and take no messages */
-  uint8_t sign_method;   /* enum nbiot_sign_method */
+  uint8_t sign_method;   /* enum nbiot_sign_method; over HTTPS as well */
   uint8_t in_flight;     /* reports under way at once, 1 to 16; 0: 1 */
   uint16_t keep_alive;   /* the longest time without a packet, 30 to 1,200 seconds; 0: 300 */
   uint32_t answer_time;  /* seconds for the answer to a request, 1 to 3,600; 0: 30. A synchronous call has 4 */
@@ -183,6 +189,11 @@ typedef struct nbiot_config {
   const char *thing_model; /* the product's thing model, a TSL text in JSON that stays as it is until nbiot_destroy:
                             * what the platform asks for and it does not allow is answered with 460, and told as
                             * NBIOT_MESSAGE_REFUSED; NULL: everything is handed over */
+  /* The rest over HTTPS alone. */
+  uint32_t payload_limit; /* the longest payload, 131,072 bytes at most; 0: 131,072. Beyond 1,024 the outbox has
+                           * 131,264 bytes on the heap, of which the system gives what is used */
+  uint8_t proxy;          /* 1: by the proxy that the environment names, https_proxy */
+  uint8_t timestamp;      /* 1: say what time it is when authenticating: the platform refuses a wrong clock then */
 } nbiot_config;
 
 /* Why an authentication or a report failed, or why there is no link; nbiot_reason_text explains each. */
@@ -218,16 +229,23 @@ enum nbiot_reason {
   NBIOT_REASON_WRONG_KEY = 26,
   NBIOT_REASON_ALERT = 27,
   NBIOT_REASON_HANDSHAKE = 28,
-  /* Reasons over MQTT: how a connection has ended. */
+  /* Reasons over MQTT: how a connection has ended. Over HTTPS the first, of a request. */
   NBIOT_REASON_BROKEN = 29,
   NBIOT_REASON_CLOSED = 30,
   NBIOT_REASON_SAME_IDENTITY = 31,
   NBIOT_REASON_CLOSED_TWICE = 32,
-  /* The MQTT library could not begin, for lack of memory, descriptors or threads. */
+  /* The MQTT library could not begin, for lack of memory, descriptors or threads; libcurl failed. */
   NBIOT_REASON_LIBRARY = 33,
-  /* The platform sent what is not MQTT, or announced or sent more than the device takes; the connection was cut. */
+  /* The platform sent what is not MQTT or HTTP, or announced or sent more than the device takes; the connection was
+   * cut. */
   NBIOT_REASON_MALFORMED = 34,
-  NBIOT_REASON_OVERSIZED = 35
+  NBIOT_REASON_OVERSIZED = 35,
+  /* Reasons over HTTPS alone. The answer has the HTTP status `code`, and nothing of the platform's; a token that is too
+   * long to keep; no memory for the request; `ca_pem` cannot be used. */
+  NBIOT_REASON_FOREIGN_ANSWER = 36,
+  NBIOT_REASON_TOKEN_TOO_LONG = 37,
+  NBIOT_REASON_NO_MEMORY = 38,
+  NBIOT_REASON_AUTHORITIES = 39
 };
 
 /* The kind of an event. */
@@ -235,7 +253,7 @@ enum nbiot_event_kind {
   /* The platform has accepted the report. */
   NBIOT_DELIVERED = 1,
   /* The platform refuses it for good; `code` gives the reason, or `reply_code` if `code` is 205, as always over MQTT
-   * (where `code` is 0). It was deleted. */
+   * (where `code` is 0) and HTTPS. It was deleted. */
   NBIOT_REJECTED = 2,
   /* It was not accepted yet and will be sent again; `code` is 0 if there was no answer. */
   NBIOT_POSTPONED = 3,
@@ -259,7 +277,7 @@ enum nbiot_event_kind {
    * neither, but they may occur in a directory that nbiot-agent has used. */
   NBIOT_DROPPED = 11,
   NBIOT_SUPERSEDED = 12,
-  /* The rest over MQTT alone; `topic`, `payload` and what follows them are of the platform's message. */
+  /* The next over MQTT alone; `topic`, `payload` and what follows them are of the platform's message. */
   /* The device is connected. */
   NBIOT_CONNECTED = 13,
   /* The connection has ended; `milliseconds` are those until the next one is tried. */
@@ -281,7 +299,10 @@ enum nbiot_event_kind {
   /* A message was not handed over, `fault` says why: the platform was told `code`, or nothing where that is 0. */
   NBIOT_MESSAGE_REFUSED = 20,
   /* The platform refuses a subscription; `topic` is its filter. */
-  NBIOT_SUBSCRIPTION_REFUSED = 21
+  NBIOT_SUBSCRIPTION_REFUSED = 21,
+  /* Over HTTPS alone, while the system calls its clock synchronised: it is `detail` seconds, more than 15 minutes,
+   * behind the platform's (`code` 1) or ahead of it (-1). */
+  NBIOT_WRONG_CLOCK = 22
 };
 
 /* What a message of the platform is (device guide 4 to 6); over MQTT alone. Topics begin with
@@ -342,18 +363,20 @@ enum nbiot_answer {
 typedef struct nbiot_event {
   int kind;               /* enum nbiot_event_kind */
   int code;               /* the answer's CoAP code, class times 100 and detail: 205, 403; or 0. Over MQTT as the kind
-                           * says */
+                           * says. Over HTTPS the HTTP status, such as 200; 0 if there was no answer */
   uint64_t id;            /* the report's id, or the request's; 0 if the event is about neither */
   uint64_t sequence;      /* its last sequence number; 0 if there is none */
-  uint32_t bytes_up;      /* UDP payload sent for it */
-  uint32_t bytes_down;    /* UDP payload received for it */
-  uint32_t transmissions; /* the number of times it was sent */
-  uint32_t milliseconds;  /* from its start to its end */
+  uint32_t bytes_up;      /* CoAP: UDP payload sent for it */
+  uint32_t bytes_down;    /* CoAP: UDP payload received for it */
+  uint32_t transmissions; /* CoAP: the number of times it was sent */
+  uint32_t milliseconds;  /* CoAP: from its start to its end */
   const uint8_t *answer;  /* the platform's answer, decrypted, or its reason for refusing a report or the device
-                           * (RFC 7252 Section 5.5.2); valid until the next call */
+                           * (RFC 7252 Section 5.5.2); over HTTPS the id that it gave a report, in its digits, or its
+                           * message about a refusal; valid until the next call */
   size_t answer_count;    /* its length in bytes; 0 if there is none */
   int answer_extent;      /* enum nbiot_answer */
-  uint32_t reply_code;    /* the code of the platform's reply on a topic /sys/... or /ota/...; 0 for none */
+  uint32_t reply_code;    /* the code of the platform's reply on a topic /sys/... or /ota/...; over HTTPS the code in
+                           * its answer, such as 20001; 0 for none */
   int reason;             /* enum nbiot_reason */
   uint64_t detail;        /* errno, alert or a library's number, if the reason has one; otherwise 0 */
   /* The rest over MQTT alone: the message that the event is about. All of it is valid until the next nbiot_drive. */
@@ -390,13 +413,15 @@ typedef struct nbiot_counters {
   uint64_t requests, transmissions, datagrams_up, bytes_up, datagrams_down, bytes_down;
   uint64_t disk_syncs, disk_bytes;
   uint64_t given_up, dropped;
-  /* Over MQTT alone, where `authentications` are connections and what counts datagrams and bytes is 0: messages that
-   * came, answers and the like that were sent, and answers that found no connection for too long. */
+  /* Over MQTT `authentications` are connections; over MQTT and HTTPS what counts datagrams and bytes is 0. Over MQTT
+   * alone: messages that came, answers and the like that were sent, and answers that found no connection for too
+   * long. */
   uint64_t downlinks, answers, lost_answers;
 } nbiot_counters;
 
 /* The number of bytes that a device takes (some 13.1 KB; over MQTT 30.7 KB, and some 160 KB on the heap beside the MQTT
- * library's own), and its alignment. */
+ * library's own; over HTTPS 7.6 KB, and on the heap what `payload_limit` says and the body under way beside libcurl's
+ * own), and its alignment. */
 size_t nbiot_device_size(void);
 size_t nbiot_device_alignment(void);
 
@@ -411,7 +436,7 @@ int nbiot_create(void *memory, size_t size, const nbiot_config *config, nbiot_de
 int nbiot_publish(nbiot_device *device, const char *topic, const void *payload, size_t count,
                   uint32_t lifetime, uint64_t *id);
 
-/* Like nbiot_publish, for a payload in CBOR; over MQTT both are the same, for no format is told there. */
+/* Like nbiot_publish, for a payload in CBOR; over MQTT and HTTPS both are the same, for no format is told there. */
 int nbiot_publish_cbor(nbiot_device *device, const char *topic, const void *payload, size_t count,
                        uint32_t lifetime, uint64_t *id);
 
@@ -424,8 +449,8 @@ int nbiot_drive(nbiot_device *device, nbiot_event *event);
 /* What to wait for: a descriptor that becomes readable (-1 if there is none now), and the maximum time in
  * milliseconds until the next nbiot_drive: 0 if work is pending, -1 if there is only the descriptor to wait for, as
  * after the last report. Get both before each wait: while a host name is being resolved the descriptor is that of
- * the lookup, without a time limit; later it is the socket's, which changes after a failure. Over MQTT it is one and
- * the same all the time. */
+ * the lookup, without a time limit; later it is the socket's, which changes after a failure. Over MQTT and HTTPS it is
+ * one and the same all the time. */
 int nbiot_descriptor(const nbiot_device *device);
 int nbiot_timeout(const nbiot_device *device);
 
@@ -445,7 +470,7 @@ void nbiot_read_counters(const nbiot_device *device, nbiot_counters *counters);
  * reports stay on disk. Over MQTT it says goodbye first, for which it waits two seconds at most. */
 void nbiot_destroy(nbiot_device *device);
 
-/* The following five over MQTT alone: a program that calls them does not link with libnbiot-device.a. */
+/* The following five over MQTT alone: a program that calls them does not link with another archive. */
 
 /* Answers the request `id` with a code of the device guide, 200, 400, 429, 460 or 100,000 to 110,000, and `data`, one
  * JSON object of `count` bytes; NULL is {}. Each request is answered once: another answer, a late one or one to an id

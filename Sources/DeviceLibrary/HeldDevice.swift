@@ -200,7 +200,7 @@ extension HeldDevice {
 // MARK: - Parts
 
 extension HeldDevice {
-  /// Refuses what belongs to MQTT.
+  /// Refuses what belongs to MQTT or HTTPS.
   private static func refuseOthers(_ config: nbiot_config) throws(LibraryError) {
     guard (unsafe config.websocket) == 0, (unsafe config.plain) == 0,
       (unsafe config.keep_session) == 0, (unsafe config.notices) == 0,
@@ -210,7 +210,8 @@ extension HeldDevice {
       (unsafe config.answer_time) == 0, unsafe config.websocket_path == nil,
       unsafe config.firmware_version == nil, unsafe config.desired == nil,
       unsafe config.interrupted_version == nil, unsafe config.thing_model == nil,
-      unsafe config.interrupted_digest == nil
+      unsafe config.interrupted_digest == nil, (unsafe config.payload_limit) == 0,
+      (unsafe config.proxy) == 0, (unsafe config.timestamp) == 0
     else { throw .argument }
   }
 

@@ -111,5 +111,7 @@ let lastTexts: StaticString = """
   the platform closed the connection\0\
   another device has connected with this identity, as the platform says\0\
   the platform closed two connections within an hour: another device may have this identity\0\
-  the MQTT library refused; its number is the detail\0
+  the MQTT library refused; its number is the detail\0\
+  what came is not MQTT: check host and port\0\
+  the platform sent or announced more than the device takes\0
   """

@@ -179,7 +179,7 @@ struct HeldDevice: ~Copyable {
 // MARK: - Parts
 
 extension HeldDevice {
-  /// Refuses what belongs to CoAP, and values that nothing has.
+  /// Refuses what belongs to CoAP or HTTPS, and values that nothing has.
   private static func refuseOthers(_ config: nbiot_config) throws(LibraryError) {
     guard (unsafe config.security) == 0, (unsafe config.timing) == 0,
       unsafe config.server_name == nil, (unsafe config.token_lifetime) == 0,
@@ -188,7 +188,9 @@ extension HeldDevice {
       (unsafe config.keep_session) <= 1, (unsafe config.notices) <= 1,
       (unsafe config.reports_only) <= 1, (unsafe config.ignore_replies) <= 1,
       (unsafe config.sign_method) <= 2,
-      (unsafe config.in_flight) <= 16, (unsafe config.answer_time) <= 3_600
+      (unsafe config.in_flight) <= 16, (unsafe config.answer_time) <= 3_600,
+      (unsafe config.payload_limit) == 0, (unsafe config.proxy) == 0,
+      (unsafe config.timestamp) == 0
     else { throw .argument }
   }
 

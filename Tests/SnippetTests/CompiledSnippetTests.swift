@@ -30,8 +30,16 @@ struct Compiler {
     try link("\(folder)/main.swift", to: name)
   }
 
-  /// The C library over MQTT has the functions of the one over CoAP, and is no part of the tests: its archive is.
-  func c(_ program: String, to name: String, overMQTT: Bool = false) throws {
+  /// One of the C library's three archives.
+  enum Transport: String {
+    case coap = "CoAP"
+    case mqtt = "MQTT"
+    case https = "HTTPS"
+  }
+
+  /// The C libraries over MQTT and HTTPS have the functions of the one over CoAP, and are no part of the tests: their
+  /// archives are.
+  func c(_ program: String, to name: String, over transport: Transport = .coap) throws {
     try scratch.write(program, to: "\(name).c")
     let headers = Place.repository.appending(path: "Sources/CDevice").path
     let compiled = try scratch.run([
@@ -39,10 +47,16 @@ struct Compiler {
       "-o", "\(name).o", "\(name).c",
     ])
     try #require(compiled.status == 0, "\(compiled.errors)\(program)")
-    guard overMQTT else { return try link("\(name).o", to: name) }
-    let archive = Place.build.appending(path: "libnbiot-device-mqtt.a").path
+    let library: String
+    switch transport {
+    case .coap: return try link("\(name).o", to: name)
+    case .mqtt: library = "-lpaho-mqtt3as"
+    case .https: library = "-lcurl"
+    }
+    let suffix = transport.rawValue.lowercased()
+    let archive = Place.build.appending(path: "libnbiot-device-\(suffix).a").path
     let run = try scratch.run([
-      "swiftc", "-o", name, "\(name).o", archive, "-lssl", "-lcrypto", "-lpaho-mqtt3as",
+      "swiftc", "-o", name, "\(name).o", archive, "-lssl", "-lcrypto", library,
     ])
     try #require(run.status == 0, "\(run.errors)")
   }

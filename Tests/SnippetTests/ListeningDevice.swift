@@ -36,7 +36,7 @@ final class ListeningWorld {
     try Compiler(scratch: scratch).c(
       Place.contents("packaging/listen.c"),
       to: "listen",
-      overMQTT: true
+      over: .mqtt
     )
   }
 

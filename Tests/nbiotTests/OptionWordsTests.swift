@@ -49,6 +49,8 @@ struct OptionWordsTests {
     "url",
     // What publish takes besides.
     "format",
+    // How a registration is sent: only where there is an endpoint can its scheme say it.
+    "over",
     // The protocol of a device, and what carries MQTT.
     "transport",
     // What is signed, by each command.

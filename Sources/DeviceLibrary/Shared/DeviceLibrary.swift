@@ -9,6 +9,9 @@ internal import OpenSSLSupport
 #if MQTT
 internal import MQTTChannel
 internal import MQTTLink
+#elseif HTTPS
+internal import HTTPSChannel
+internal import HTTPSLink
 #else
 internal import CoAPLink
 #endif

@@ -12,6 +12,9 @@ internal import SystemClocks
 #if MQTT
 internal import MQTTChannel
 internal import MQTTLink
+#elseif HTTPS
+internal import HTTPSChannel
+internal import HTTPSLink
 #else
 internal import CoAPLink
 internal import SecurityLayer
