@@ -29,6 +29,7 @@ func connectFailed(
   var code = unsafe data?.pointee.code ?? 0
   let problem = unsafe certificateProblem
   unsafe certificateProblem = 0
+  let wasMalformed = takeMalformed()
   let isTimeout = unsafe has(data?.pointee.message, "timeout")
   unsafe state.lock()
   if unsafe state.pointee.phase == .connecting {
@@ -36,7 +37,7 @@ func connectFailed(
     var reason = FailureCode.unreachable
     if code > 0 {
       reason = .refused
-    } else if unsafe isMalformed {
+    } else if wasMalformed {
       reason = .malformed
     } else if isTimeout {
       reason = .timedOut
@@ -50,7 +51,6 @@ func connectFailed(
     } else if unsafe state.pointee.hasHandshakeError {
       reason = .handshake
     }
-    unsafe isMalformed = false
     unsafe state.tell(.failed, detail: reason.rawValue, number: UInt32(bitPattern: code))
     unsafe state.wakeWorker()
   }
@@ -59,6 +59,7 @@ func connectFailed(
 
 func connectionLost(_ context: UnsafeMutableRawPointer?, _ cause: UnsafeMutablePointer<CChar>?) {
   guard let state = unsafe state(context) else { return }
+  let wasMalformed = takeMalformed()
   unsafe state.lock()
   if unsafe state.pointee.phase == .connected {
     unsafe state.pointee.phase = .ended
@@ -67,10 +68,9 @@ func connectionLost(_ context: UnsafeMutableRawPointer?, _ cause: UnsafeMutableP
     let receiver = unsafe state.pointee.receiver
     let isReceiver = receiver.map { pthread_equal($0, pthread_self()) != 0 } ?? false
     let isOrderly = unsafe isReceiver && hasToldGoodbye
-    let loss: MQTTLoss = unsafe !isOrderly ? .broken : isMalformed ? .malformed : .closed
+    let loss: MQTTLoss = !isOrderly ? .broken : wasMalformed ? .malformed : .closed
     unsafe hasToldGoodbye = false
     unsafe isSilent = false
-    unsafe isMalformed = false
     unsafe state.tell(.lost, detail: loss.rawValue)
     unsafe state.wakeWorker()
   }
@@ -93,6 +93,8 @@ func disconnectFailed(
 
 private func endDisconnecting(_ context: UnsafeMutableRawPointer?) {
   guard let state = unsafe state(context) else { return }
+  // The DISCONNECT before was asked for, and says nothing of the server.
+  _ = takeMalformed()
   unsafe state.lock()
   if unsafe state.pointee.phase == .disconnecting {
     unsafe state.pointee.phase = .ended
@@ -241,6 +243,7 @@ nonisolated(unsafe) private var madeConnection = pthread_key_t()
 /// Has the library and OpenSSL tell what goes on.
 func startTracing() {
   unsafe pthread_key_create(&madeConnection, nil)
+  unsafe pthread_key_create(&malformed, nil)
   unsafe nbiot_paho_start(traced) { connection, _, _, _, _, _ in
     unsafe pthread_setspecific(madeConnection, connection)
   }
@@ -257,8 +260,21 @@ nonisolated(unsafe) private var hasToldGoodbye = false
 /// Whether the library ends the connection for lack of an answer; told on the same thread before that.
 nonisolated(unsafe) private var isSilent = false
 
-/// Whether the library ends the connection because of what the server sent; told on the same thread before that.
-nonisolated(unsafe) private var isMalformed = false
+/// Whether the library ends a connection because of what the server sent: told on the same thread right before, while
+/// other threads end others. Set where it is so.
+nonisolated(unsafe) private var malformed = pthread_key_t()
+
+/// Says whether it is so on this thread, and forgets it.
+private func takeMalformed() -> Bool {
+  let isSet = unsafe pthread_getspecific(malformed) != nil
+  if isSet { unsafe pthread_setspecific(malformed, nil) }
+  return isSet
+}
+
+private func setMalformed() {
+  // SAFETY: any pointer but nil; nobody follows it.
+  unsafe pthread_setspecific(malformed, &hasClosedTLS)
+}
 
 /// Whether the server has said the end of TLS; told on the same thread before the connection ends.
 nonisolated(unsafe) private var hasClosedTLS = false
@@ -267,16 +283,14 @@ func traced(_ level: MQTTASYNC_TRACE_LEVELS, _ text: UnsafeMutablePointer<CChar>
   if unsafe has(text, "-> DISCONNECT") {
     unsafe hasToldGoodbye = has(text, "(0)") && !isSilent
     // The server has not ended it, and has not been silent: the library does not understand it.
-    if unsafe hasToldGoodbye && !isMalformed && !hasClosedTLS {
-      unsafe isMalformed = nbiot_paho_is_ended(text) == 0
-    }
+    if unsafe hasToldGoodbye && !hasClosedTLS && nbiot_paho_is_ended(text) == 0 { setMalformed() }
     unsafe hasClosedTLS = false
   } else if unsafe has(text, "-> CONNECT") {
     unsafe nbiot_paho_prepare(text)
     unsafe hasClosedTLS = false
-    unsafe isMalformed = false
+    _ = takeMalformed()
   } else if unsafe has(text, "Bad MQTT packet") {
-    unsafe isMalformed = true
+    setMalformed()
   } else if unsafe has(text, "read:warning:close notify") {
     unsafe hasClosedTLS = true
   } else if unsafe has(text, "disconnecting") {
@@ -285,6 +299,7 @@ func traced(_ level: MQTTASYNC_TRACE_LEVELS, _ text: UnsafeMutablePointer<CChar>
   } else if unsafe has(text, "SSL handshake started") {
     unsafe isTooOld = false
     unsafe certificateProblem = 0
+    _ = takeMalformed()
     guard let connection = unsafe pthread_getspecific(madeConnection) else { return }
     unsafe pthread_setspecific(madeConnection, nil)
     unsafe nbiot_tls_start(connection, certificateJudged)

@@ -98,6 +98,22 @@ struct FailureTests {
     #expect([.handshake, .unreachable].contains(failure))
   }
 
+  /// The library's last DISCONNECT was asked for, though the server that is silent has not ended the connection.
+  @Test func `a connection that was ended is no reason of the next one`() throws {
+    let silent = try Mosquitto()
+    let bad = try Mosquitto(certificate: "foreign")
+    let client = try Client(.tcp, of: silent)
+    try client.connect()
+    #expect(client.next() == .event(.connected(hasSession: false)))
+    silent.pause(true)
+    client.channel.disconnect()
+    _ = client.next(seconds: 2)
+    let other = try Client(.tls, of: bad, host: "127.0.0.1")
+    try other.connect()
+    #expect(other.next() == .event(.failed(.unknownAuthority)))
+    silent.pause(false)
+  }
+
   @Test func `a server without TLS, and one of TLS 1 dot 1`() throws {
     let broker = try Mosquitto()
     let plain = try Client(
