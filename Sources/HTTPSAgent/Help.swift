@@ -40,4 +40,4 @@ let helpText: StaticString = """
   """
 
 /// The text of `--version`.
-let versionText: StaticString = "nbiot-agent-https 1.0\n"
+let versionText: StaticString = "nbiot-agent-https 0.9.0\n"
