@@ -35,10 +35,15 @@ struct MQTTTokenTests {
     let session = ["--session-file", file, "--output", "json"]
     let first = try await publish(simulator, session, input: "1\n2\n")
     #expect(first.status == 0, "\(first.output)\(first.errors)")
+    // Each with its own bytes.
+    let summary =
+      /2 acknowledged, .* down; 1 POST \/auth\/devicename, [0-9]+ B up, [0-9]+ B down; 1 CONNECT, .* 4 B down$/
+    #expect(first.errors.contains(summary.anchorsMatchLineEndings()), "\(first.errors)")
     let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
     #expect(mode == 0o600)
     let second = try await publish(simulator, session + ["--payload", "3"])
     #expect(second.status == 0, "\(second.output)\(second.errors)")
+    #expect(second.errors.contains("; 1 CONNECT, ") && !second.errors.contains("POST"))
     let log = try simulator.stop()
     let lines = log.split(separator: "\n")
     #expect(lines.filter { $0.contains("POST /auth/devicename") }.count == 1, "\(log)")
