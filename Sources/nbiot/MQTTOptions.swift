@@ -109,8 +109,8 @@ struct MQTTConnectionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "sign: each CONNECT is signed; https: an authentication over HTTPS brings user name and password for 7 days "
-        + "(default: sign). --session-file keeps them."
+      "sign: each CONNECT is signed; https: an authentication over HTTPS brings user name and password for 7 days, "
+        + "which --session-file keeps where a command has it (default: sign)."
     )
   )
   var authentication = AuthenticationArgument.sign
@@ -404,11 +404,15 @@ extension DeviceOptions {
     case .https: return try checkHTTPS(endpoint)
     case .mqtt: break
     }
+    let keeps = [("--session-file", session.sessionFile != nil && mqtt.authentication == .sign)]
+    try Contradiction.check(
+      keeps,
+      belongTo: "CoAP, HTTPS and --authentication https",
+      give: "--authentication https"
+    )
     let others =
-      [
-        ("--security", protection.given != nil),
-        ("--session-file", session.sessionFile != nil && mqtt.authentication == .sign),
-      ] + givenForCoAP + givenForDTLS.filter { $0.name != "--ca-file" }
+      [("--security", protection.given != nil)] + givenForCoAP
+      + givenForDTLS.filter { $0.name != "--ca-file" }
     try Contradiction.check(others, belongTo: "CoAP", give: "--transport coap")
     try mqtt.check(endpoint, socket, authorities)
   }

@@ -157,6 +157,12 @@ struct MQTTTokenTests {
     try simulator.stop()
   }
 
+  @Test func `the help does not promise listen a session file`() async throws {
+    let run = try await nbiot(["listen", "--help"])
+    let words = run.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    #expect(words.contains("which --session-file keeps where a command has it"), "\(words)")
+  }
+
   @Test func `doctor says that it is CONNECT that failed`() async throws {
     let simulator = try BrokerSimulator(transports: ["mqtts", "https"])
     let (run, checks) = try await doctor(simulator, ["--endpoint", "127.0.0.1:1"])
