@@ -96,7 +96,13 @@ extension DeviceClient {
         identity: identity,
         secret: own,
         settings: token,
-        requests: MeteredHTTPSLayer(requests, meter, host: field, show: settings.onPacket)
+        requests: MeteredHTTPSLayer(
+          requests,
+          meter,
+          host: field,
+          authentication: .token,
+          show: settings.onPacket
+        )
       )
     } catch {
       throw .httpsChannel(error)

@@ -23,13 +23,18 @@ public struct DeviceTraffic: Equatable, Sendable {
   }
 
   /// The number of requests for a token or for the device's own secret, not counting
-  /// retransmissions.
+  /// retransmissions; over MQTT the number of CONNECT packets.
   public internal(set) var authenticationRequests = 0
-  /// `POST /auth` and registrations, including answers and retransmissions.
+  /// `POST /auth` and registrations, including answers and retransmissions; over MQTT CONNECT, CONNACK and DISCONNECT.
   ///
   /// The end of a resumed handshake counts here if it shares a datagram with them
   /// (`joinsLastFlight`).
   public internal(set) var authentication = Count()
+  /// The number of requests `POST /auth/devicename` before connections over MQTT
+  /// (`MQTTClientAuthentication.https`).
+  public internal(set) var tokenRequests = 0
+  /// Those requests and their answers.
+  public internal(set) var tokens = Count()
   /// Handshakes, and all other datagrams of DTLS itself.
   public internal(set) var handshakes = Count()
   /// Reports and other requests, including answers, acknowledgements and retransmissions.

@@ -7,18 +7,21 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
   private let meter: PacketMeter
   private let host: Int
   private let show: (@Sendable (MessageDirection, String) -> Void)?
+  private let authentication: PacketKind
   private var heldCount = 0
   private var kind = PacketKind.other
   private var size = 0
   private var isUnderWay = false
 
-  /// `host` is the length of the field Host.
+  /// `host` is the length of the field Host, `authentication` what a request without a token counts as.
   init(
     _ layer: consuming Layer,
     _ meter: PacketMeter,
     host: Int,
+    authentication: PacketKind = .connection,
     show: (@Sendable (MessageDirection, String) -> Void)?
   ) {
+    self.authentication = authentication
     self.layer = layer
     self.meter = meter
     self.host = host
@@ -27,7 +30,7 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
 
   /// Counts a request that has begun.
   private mutating func note(_ request: borrowing @_addressable HTTPSRequest, _ count: Int) {
-    kind = request.password.isEmpty ? .connection : .other
+    kind = request.password.isEmpty ? authentication : .other
     size = Self.size(of: request, host: host, count)
     isUnderWay = true
     if let show {
@@ -47,7 +50,7 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
     guard sends > 0 else { return }
     for _ in 0..<sends { meter.send(size, kind) }
     switch kind {
-    case .connection: meter.noteConnect()
+    case .connection, .token: meter.noteConnect(kind)
     case .other: meter.notePublish()
     }
   }
@@ -109,13 +112,13 @@ extension MeteredHTTPSLayer: HTTPSLayer where Layer: ~Copyable {
     case .answered:
       meter.receive(layer.head.size, kind)
       switch kind {
-      case .connection: meter.noteConnack(isAccepted: layer.head.status == 200)
+      case .connection, .token: meter.noteConnack(isAccepted: layer.head.status == 200)
       case .other: meter.notePuback()
       }
       if let show {
         let body = layer.body.indices.map { layer.body[$0] }
         // What answers an authentication has the token.
-        let text = kind == .connection ? "a body of \(body.count) B" : Readable.text(body)
+        let text = kind == .other ? Readable.text(body) : "a body of \(body.count) B"
         show(.received, "HTTP status \(layer.head.status), \(text)")
       }
     case .failed(let failure, _): show?(.received, "nothing: \(failure)")

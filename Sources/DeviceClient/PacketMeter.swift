@@ -20,6 +20,7 @@ final class PacketMeter: Sendable {
     counts.withLock {
       switch kind {
       case .connection: $0.traffic.authentication.send(bytes)
+      case .token: $0.traffic.tokens.send(bytes)
       case .other: $0.traffic.reports.send(bytes)
       }
       $0.counters.datagramsUp += 1
@@ -32,6 +33,7 @@ final class PacketMeter: Sendable {
     counts.withLock {
       switch kind {
       case .connection: $0.traffic.authentication.receive(bytes)
+      case .token: $0.traffic.tokens.receive(bytes)
       case .other: $0.traffic.reports.receive(bytes)
       }
       $0.counters.datagramsDown += 1
@@ -39,16 +41,20 @@ final class PacketMeter: Sendable {
     }
   }
 
-  /// Counts a CONNECT.
-  func noteConnect() {
+  /// Counts a CONNECT, or a request for a token.
+  func noteConnect(_ kind: PacketKind = .connection) {
     counts.withLock {
-      $0.traffic.authenticationRequests += 1
+      if kind == .token {
+        $0.traffic.tokenRequests += 1
+      } else {
+        $0.traffic.authenticationRequests += 1
+      }
       $0.counters.requests += 1
       $0.counters.transmissions += 1
     }
   }
 
-  /// Counts a CONNACK.
+  /// Counts a CONNACK, or the answer to a request for a token.
   func noteConnack(isAccepted: Bool) {
     counts.withLock {
       $0.counters.roundTrips += 1
@@ -70,8 +76,10 @@ final class PacketMeter: Sendable {
 
 /// What a packet is for.
 enum PacketKind {
-  /// CONNECT, CONNACK, DISCONNECT.
+  /// CONNECT, CONNACK, DISCONNECT; over HTTPS `POST /auth`.
   case connection
+  /// `POST /auth/devicename` before a connection.
+  case token
   /// All others.
   case other
 }

@@ -47,7 +47,9 @@ extension DeviceTraffic.Count: CustomStringConvertible {
 extension DeviceTraffic: CustomStringConvertible {
   /// The cost of each purpose on one line.
   public var description: String {
-    "reports \(reports); \(authenticationRequests) /auth \(authentication); handshakes \(handshakes)"
+    let tokens = tokenRequests > 0 ? "\(tokenRequests) /auth/devicename \(tokens); " : ""
+    return "reports \(reports); \(tokens)\(authenticationRequests) /auth \(authentication); "
+      + "handshakes \(handshakes)"
   }
 }
 

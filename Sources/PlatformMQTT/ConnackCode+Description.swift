@@ -15,7 +15,8 @@ extension ConnackCode: CustomStringConvertible {
   public var advice: String {
     switch self {
     case .accepted: "nothing is wrong"
-    case .protocolVersion: "try the other version of MQTT"
+    case .protocolVersion:
+      "the server does not take this version of MQTT, and the platform takes 3.1.1: check host and port"
     case .identifier:
       "check product key, device name, client id and sign method, and whether the device exists in this region"
     case .unavailable:

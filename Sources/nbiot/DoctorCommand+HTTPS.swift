@@ -35,7 +35,8 @@ extension DoctorCommand {
       let (_, addresses) = try checkName(host, &checks)
       try checkSign(identity, &checks)
       let below = MQTTClientSettings(.tls, authorities: settings.authorities)
-      try checkServers(addresses, ServerLook(host: host, port: port, settings: below), &checks)
+      let look = ServerLook(host: host, port: port, settings: below, allowsPlain: false)
+      try checkServers(addresses, look, &checks)
       try await checkAuthentication(client, difference, &checks)
       if report { try await checkReport(client, payload, &checks) }
     } catch {

@@ -7,6 +7,7 @@ internal import MQTTLink
 internal import OpenSSLSupport
 internal import Platform
 internal import PlatformMQTT
+internal import Synchronization
 internal import SystemClocks
 
 /// The checks of a device over MQTT.
@@ -32,17 +33,30 @@ extension DoctorCommand {
     var settings = MQTTClientSettings()
     var host = ""
     var port: UInt16 = 0
+    let watch = TokenWatch()
     let client = try device.makeClient(secret: secret) { configuration in
+      // A kept token would leave out the authentication.
+      configuration.sessionFile = nil
       if case .mqtt(let made) = configuration.transport { settings = made }
       host = configuration.host
       port = configuration.port ?? settings.transport.port
+    } mqtt: {
+      watch.follow(&$0)
     }
     do {
       if settings.transport.isSecure { try checkAuthorities(settings.authorities, &checks) }
-      let (_, addresses) = try checkName(host, &checks)
-      try checkSign(identity, &checks)
-      try checkServers(addresses, ServerLook(host: host, port: port, settings: settings), &checks)
-      try await checkConnection(client, settings, &checks)
+      let look = ServerLook(host: host, port: port, settings: settings)
+      if case .https(let token) = settings.authentication {
+        try checkTokenServer(token, identity, settings, &checks)
+        try await checkConnection(client, look, watch, &checks)
+      } else {
+        let (_, addresses) = try checkName(host, &checks)
+        try checkSign(identity, &checks)
+        try checkServers(addresses, look, &checks)
+        let start = MonotonicClock.now()
+        let failure = try await connect(client)
+        try show(failure, client, settings, from: start, to: MonotonicClock.now(), &checks)
+      }
       if report { try await checkReport(client, payload, &checks) }
     } catch {
       await client.close()
@@ -79,13 +93,14 @@ extension DoctorCommand {
   func checkServers(
     _ addresses: [String],
     _ look: ServerLook,
-    _ checks: inout DoctorChecks
+    _ checks: inout DoctorChecks,
+    prefix: String = ""
   ) throws {
     var failures: [ServerLook.Failure] = []
     for address in addresses {
       let name = address == look.host ? "" : address + ": "
       do throws(ServerLook.Failure) {
-        try look.go(to: address) { checks.pass($0, name + $1) }
+        try look.go(to: address) { checks.pass(prefix + $0, name + $1) }
       } catch {
         failures.append(error.at(name))
       }
@@ -93,23 +108,90 @@ extension DoctorCommand {
     let isGood = failures.count < addresses.count
     for failure in failures {
       if isGood {
-        checks.doubt(failure.check, failure.cause)
+        checks.doubt(prefix + failure.check, failure.cause)
       } else {
-        _ = checks.fail(failure.check, failure.cause, failure.status)
+        _ = checks.fail(prefix + failure.check, failure.cause, failure.status)
       }
     }
     if !isGood { throw (failures.first?.status ?? .unreachable).error }
   }
 
+  /// The server at which the device authenticates, from below.
+  private func checkTokenServer(
+    _ token: MQTTTokenSettings,
+    _ identity: DeviceIdentity,
+    _ settings: MQTTClientSettings,
+    _ checks: inout DoctorChecks
+  ) throws {
+    let (_, addresses) = try checkName(token.host, &checks, as: "auth-name")
+    try checkSign(identity, &checks)
+    let authorities = token.authorities.isEmpty ? settings.authorities : token.authorities
+    let look = ServerLook(
+      host: token.host,
+      port: token.port,
+      settings: MQTTClientSettings(.tls, authorities: authorities),
+      option: "--auth-endpoint",
+      allowsPlain: false
+    )
+    try checkServers(addresses, look, &checks, prefix: "auth-")
+  }
+
+  /// Authenticates over HTTPS and connects, then looks at the server that the platform has named, or at that of `look`.
   private func checkConnection(
     _ client: DeviceClient,
-    _ settings: MQTTClientSettings,
+    _ look: ServerLook,
+    _ watch: TokenWatch,
     _ checks: inout DoctorChecks
   ) async throws {
     let start = MonotonicClock.now()
+    let failure = try await connect(client)
+    let end = MonotonicClock.now()
+    let answer = watch.answer
+    if let failure, answer == nil || failure.isOfToken {
+      throw checks.fail(
+        "auth",
+        failure.explanation,
+        failure.status(hasAnswered: client.counters.roundTrips > 0),
+        because: failure.diagnostic
+      )
+    }
+    let middle = answer?.end ?? start
+    let cost = client.traffic.tokens
+    let place = answer?.address.map { ", and the address \($0.host):\($0.port) for MQTT" } ?? ""
+    checks.pass(
+      "auth",
+      "a token after \((middle - start).count) ms, \(cost.bytesUp) B up, \(cost.bytesDown) B down\(place)"
+    )
+    let server = ServerLook(
+      host: answer?.address?.host ?? look.host,
+      port: answer?.address?.port ?? look.port,
+      settings: look.settings
+    )
+    let (_, addresses) = try checkName(server.host, &checks)
+    try checkServers(addresses, server, &checks)
+    try show(failure, client, look.settings, from: middle, to: end, &checks)
+  }
+
+  /// Why there is no connection, or `nil`.
+  private func connect(_ client: DeviceClient) async throws -> DeviceClientError? {
     do {
       try await client.connect()
+      return nil
     } catch let error as DeviceClientError {
+      return error
+    }
+  }
+
+  /// Shows how CONNECT has ended.
+  private func show(
+    _ failure: DeviceClientError?,
+    _ client: DeviceClient,
+    _ settings: MQTTClientSettings,
+    from start: Instant,
+    to end: Instant,
+    _ checks: inout DoctorChecks
+  ) throws {
+    if let error = failure {
       let (status, connack): (ExitStatus, UInt8?) =
         switch error {
         case .connection(.refused(let code)): (.unauthenticated, code.rawValue)
@@ -125,12 +207,55 @@ extension DoctorCommand {
         connack: connack
       )
     }
-    let counters = client.counters
-    let passed = (MonotonicClock.now() - start).count
+    let cost = client.traffic.authentication
+    let passed = (end - start).count
     checks.pass(
       "connect",
-      "CONNACK 0 after \(passed) ms, \(counters.bytesUp) B up, \(counters.bytesDown) B down; keep-alive "
+      "CONNACK 0 after \(passed) ms, \(cost.bytesUp) B up, \(cost.bytesDown) B down; keep-alive "
         + "\(settings.keepAlive.seconds) s, clean session \(settings.isClean ? 1 : 0)"
     )
+  }
+}
+
+extension DeviceClientError {
+  /// Whether the authentication over HTTPS before a connection has failed.
+  fileprivate var isOfToken: Bool {
+    if case .connection(.connection(.authentication)) = self { true } else { false }
+  }
+}
+
+/// What a client's packets tell of its authentication over HTTPS.
+private final class TokenWatch: Sendable {
+  struct Answer {
+    /// When it came.
+    let end: Instant
+    /// Where the platform wants the device to connect, if it says so.
+    var address: (host: String, port: UInt16)?
+  }
+
+  private let told = Mutex<Answer?>(nil)
+
+  /// The answer to the first request; `nil` if there was none.
+  var answer: Answer? { told.withLock { $0 } }
+
+  /// Takes in the packets of a client that authenticates so, and lets them go on to who is told of them already.
+  func follow(_ settings: inout MQTTClientSettings) {
+    guard case .https = settings.authentication else { return }
+    let next = settings.onPacket
+    settings.onPacket = { direction, text in
+      if direction == .received { self.take(text) }
+      next?(direction, text)
+    }
+  }
+
+  /// What comes first is the answer; an address follows it before CONNECT is sent.
+  private func take(_ text: String) {
+    told.withLock { answer in
+      if answer == nil { answer = Answer(end: MonotonicClock.now()) }
+      guard let match = text.wholeMatch(of: /the address (.+):([0-9]+) for MQTT/),
+        let port = UInt16(match.2)
+      else { return }
+      answer?.address = (String(match.1), port)
+    }
   }
 }

@@ -41,7 +41,8 @@ struct DoctorCommand: AsyncParsableCommand {
 
       Over MQTT the checks are: credentials; clock; the authorities of --ca-file, with the day on which each ends; \
       the host's name; the sign; at each address TCP, TLS with version, chain and name, and with --websocket the \
-      WebSocket; CONNECT, and where it is refused the number of CONNACK in both readings with what to check; one report.
+      WebSocket; CONNECT, and where it is refused the number of CONNACK in both readings with what to check; one report. \
+      With --authentication https the checks auth-name, auth-tcp, auth-tls and auth come before those of the MQTT server.
 
       Over HTTPS: credentials; clock; authorities; name; sign; TCP and TLS; /auth, with a clock that is more than 15 \
       minutes off the platform's; one report.
@@ -167,19 +168,20 @@ extension DoctorCommand {
   /// The host name, and its addresses in the order in which a device tries them.
   func checkName(
     _ host: String,
-    _ checks: inout DoctorChecks
+    _ checks: inout DoctorChecks,
+    as check: String = "name"
   ) throws -> (String, [String]) {
     let start = MonotonicClock.now()
     do throws(TransportError) {
       let addresses = try ServerLink.addresses(ofHost: host)
       let passed = (MonotonicClock.now() - start).count
       checks.pass(
-        "name",
+        check,
         "\(host) resolved in \(passed) ms: \(addresses.joined(separator: ", "))"
       )
       return (host, addresses)
     } catch {
-      throw checks.fail("name", "\(host): \(error.description)", .unreachable)
+      throw checks.fail(check, "\(host): \(error.description)", .unreachable)
     }
   }
 
@@ -205,7 +207,7 @@ extension DoctorCommand {
       )
     }
     let own = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
-      if device.transport == .mqtt {
+      if device.transport == .mqtt, device.mqtt.authentication == .sign {
         let request = MQTTConnectRequest(
           signMethod: device.signMethod.method,
           transport: mqttTransport,
@@ -213,9 +215,10 @@ extension DoctorCommand {
         )
         return try request.writeSigningContent(identity, into: &writer)
       }
-      if device.transport == .https {
+      if device.transport != .coap {
+        let isMQTT = device.transport == .mqtt
         let request = HTTPSAuthenticationRequest(
-          signMethod: device.httpsSignMethod.method,
+          signMethod: (isMQTT ? device.signMethod : device.httpsSignMethod).method,
           timestamp: device.time.milliseconds
         )
         return try request.writeSigningContent(identity, into: &writer)

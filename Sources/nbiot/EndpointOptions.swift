@@ -12,9 +12,14 @@ struct EndpointOption: ParsableArguments {
   )
   var given: EndpointArgument?
 
+  /// The endpoint of the option or the environment.
+  func argument() throws -> EndpointArgument? {
+    try given ?? Variable.endpoint.setting.map { try EndpointArgument($0) }
+  }
+
   /// The endpoint of the option or the environment, for that transport.
   func argument(_ transport: TransportArgument) throws -> EndpointArgument? {
-    let argument = try given ?? Variable.endpoint.setting.map { try EndpointArgument($0) }
+    let argument = try argument()
     if let argument, let other = argument.transport, other != .coap, other != transport {
       throw ValidationError(
         "\(argument.origin) is for \(other.name) by its scheme: give --transport \(other.rawValue) where a command has it"
@@ -27,7 +32,7 @@ struct EndpointOption: ParsableArguments {
   ///
   /// What cannot be read is refused where the endpoint is asked for.
   var transport: TransportArgument? {
-    (try? given ?? Variable.endpoint.setting.map { try EndpointArgument($0) })?.transport
+    (try? argument())?.transport
   }
 
   /// The endpoint of the option, the environment or a configuration for that transport.

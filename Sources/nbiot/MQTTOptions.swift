@@ -109,8 +109,8 @@ struct MQTTConnectionOptions: ParsableArguments {
 
   @Option(
     help: ArgumentHelp(
-      "sign: each CONNECT is signed; https: an authentication over HTTPS brings user name and password for 7 days "
-        + "(default: sign). --session-file keeps them."
+      "sign: each CONNECT is signed; https: an authentication over HTTPS brings user name and password for 7 days, "
+        + "which --session-file keeps where a command has it (default: sign)."
     )
   )
   var authentication = AuthenticationArgument.sign
@@ -284,6 +284,12 @@ struct MQTTDeviceOptions: ParsableArguments {
 
   @OptionGroup var secret: DeviceSecretOption
 
+  @Option(
+    name: .customLong("transport"),
+    help: "mqtt and no other: over CoAP and HTTPS the platform sends nothing by itself."
+  )
+  var givenTransport: TransportArgument?
+
   @OptionGroup var place: EndpointOption
 
   @OptionGroup var authorities: AuthoritiesOption
@@ -315,7 +321,33 @@ struct MQTTDeviceOptions: ParsableArguments {
     get throws { try place.argument(or: names.config, .mqtt) }
   }
 
-  func validate() throws { try connection.check(try endpoint, socket, authorities) }
+  func validate() throws {
+    try checkTransport()
+    try connection.check(try endpoint, socket, authorities)
+  }
+
+  /// Refuses another transport than MQTT.
+  ///
+  /// An endpoint that is given is one of MQTT, whatever a configuration speaks.
+  private func checkTransport() throws {
+    let isGiven = try place.argument() != nil
+    let isOfHTTPS = !isGiven && givenTransport == nil && names.config?.transport == .https
+    let isAtHTTPS = place.transport == .https
+    switch isAtHTTPS || isOfHTTPS ? .https : givenTransport ?? .mqtt {
+    case .mqtt: break
+    case .coap:
+      throw ValidationError(
+        "over CoAP nothing can be listened to, for the platform sends nothing by itself: nbiot pull asks for what "
+          + "waits there; give --transport mqtt"
+      )
+    case .https:
+      throw ValidationError(
+        "over HTTPS nothing can be listened to, for a device only reports: give "
+          + (isAtHTTPS ? "an endpoint of MQTT" : "--transport mqtt")
+          + (isOfHTTPS ? ", and --endpoint if the platform is not at its own address" : "")
+      )
+    }
+  }
 
   /// Creates a client, reading its secret.
   func makeClient(
@@ -372,11 +404,15 @@ extension DeviceOptions {
     case .https: return try checkHTTPS(endpoint)
     case .mqtt: break
     }
+    let keeps = [("--session-file", session.sessionFile != nil && mqtt.authentication == .sign)]
+    try Contradiction.check(
+      keeps,
+      belongTo: "CoAP, HTTPS and --authentication https",
+      give: "--authentication https"
+    )
     let others =
-      [
-        ("--security", protection.given != nil),
-        ("--session-file", session.sessionFile != nil && mqtt.authentication == .sign),
-      ] + givenForCoAP + givenForDTLS.filter { $0.name != "--ca-file" }
+      [("--security", protection.given != nil)] + givenForCoAP
+      + givenForDTLS.filter { $0.name != "--ca-file" }
     try Contradiction.check(others, belongTo: "CoAP", give: "--transport coap")
     try mqtt.check(endpoint, socket, authorities)
   }

@@ -6,7 +6,7 @@ internal import PayloadCoding
 internal import PlatformMQTT
 internal import SystemClocks
 
-/// A look at a server of MQTT from below: TCP, TLS and the WebSocket's first answer, without CONNECT.
+/// A look at a server of MQTT or HTTPS from below: TCP, TLS and the WebSocket's first answer, without CONNECT.
 struct ServerLook {
   /// Why it went no further.
   struct Failure: Error {
@@ -22,6 +22,10 @@ struct ServerLook {
   let host: String
   let port: UInt16
   let settings: MQTTClientSettings
+  /// The option that says where the server is.
+  var option = "--endpoint"
+  /// Whether there may be no TLS, with `--plain`.
+  var allowsPlain = true
 
   /// How long each step may take, in seconds.
   private static let patience = 10
@@ -66,7 +70,7 @@ struct ServerLook {
       throw Failure(
         check: "tls",
         cause:
-          "\(shown): it is not for \(host): give the host's name as --endpoint, as the certificate has it",
+          "\(shown): it is not for \(host): give the host's name as \(option), as the certificate has it",
         status: .unauthenticated
       )
     }
@@ -91,7 +95,7 @@ struct ServerLook {
         authorities: settings.authorities.span
       )
     } catch {
-      throw Failure(check: "tls", cause: Self.words(error), status: .unauthenticated)
+      throw Failure(check: "tls", cause: words(error), status: .unauthenticated)
     }
   }
 
@@ -100,14 +104,15 @@ struct ServerLook {
     Date(timeIntervalSince1970: Double(seconds)).formatted(.iso8601.year().month().day())
   }
 
-  private static func words(_ failure: TLSInspection.Failure) -> String {
+  private func words(_ failure: TLSInspection.Failure) -> String {
     switch failure {
     case .library(let error): "OpenSSL cannot be set up (error \(error.code))"
     case .authorities: "--ca-file holds no certificate in PEM"
     case .silence:
-      "no handshake: the server said nothing in \(patience) s or closed the connection; is the port one of TLS?"
+      "no handshake: the server said nothing in \(Self.patience) s or closed the connection; is the port one of TLS?"
     case .handshake(let reason):
-      "no handshake: \(reason); the server may speak no TLS 1.2 there, or no TLS at all (--plain)"
+      "no handshake: \(reason); the server may speak no TLS 1.2 there, or no TLS at all"
+        + (allowsPlain ? " (--plain)" : "")
     }
   }
 

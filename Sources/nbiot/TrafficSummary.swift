@@ -12,14 +12,19 @@ struct TrafficSummary: CustomStringConvertible {
   /// Whether tokens are not asked for, but connections made.
   var isMQTT = false
 
-  /// Reports, requests for a token and handshakes, each with its bytes of UDP payload, or of MQTT packets.
+  /// Reports, requests for a token, connections and handshakes, each with its bytes of UDP payload, or of MQTT packets.
   var description: String {
     var parts = [
       "\(reports) \(reports == 1 ? "report" : "reports"), \(acknowledged) acknowledged"
-        + bytes(traffic.reports),
-      "\(traffic.authenticationRequests) \(isMQTT ? "CONNECT" : "/auth")"
-        + bytes(traffic.authentication),
+        + bytes(traffic.reports)
     ]
+    if traffic.tokenRequests > 0 {
+      parts.append("\(traffic.tokenRequests) POST /auth/devicename" + bytes(traffic.tokens))
+    }
+    parts.append(
+      "\(traffic.authenticationRequests) \(isMQTT ? "CONNECT" : "/auth")"
+        + bytes(traffic.authentication)
+    )
     if isSecureChannel {
       let count = counters.handshakes
       let resumed = counters.resumptions > 0 ? ", \(counters.resumptions) resumed" : ""

@@ -37,6 +37,10 @@ struct ConnackCodeTests {
     #expect(!code.advice.isEmpty)
   }
 
+  @Test func `a refused version sends nobody to an option that no program has`() {
+    #expect(ConnackCode.protocolVersion.advice.contains("takes 3.1.1: check host and port"))
+  }
+
   @Test func `where the readings differ both are told`() {
     #expect(
       ConnackCode.credentials.description

@@ -106,6 +106,42 @@ struct HTTPSCommandTests {
     }
   }
 
+  @Test func `nothing can be listened to, whoever says that it is HTTPS`() async throws {
+    let device = [
+      "--product-key", "a1B2c3D4e5F", "--device-name", "device1", "--device-secret-file",
+      path("secret.txt"), "--ca-file", path("ca.pem"), "--max-wait", "0.1",
+    ]
+    let lines = [
+      "transport = https", "product-key = a1B2c3D4e5F", "device-name = device1",
+      "device-secret-file = \(path("secret.txt"))", "state-directory = \(path("state"))",
+      "topic = /a1B2c3D4e5F/device1/user/update", "endpoint = 127.0.0.1:1",
+      "ca-file = \(path("ca.pem"))", "",
+    ]
+    try write("ca.pem", [])
+    try write("agent.conf", Array(lines.joined(separator: "\n").utf8))
+    let configured = ["--config", path("agent.conf"), "--max-wait", "0.1"]
+    for (options, words) in [
+      (configured, "give --transport mqtt, and --endpoint if"),
+      (device + ["--transport", "https"], "give --transport mqtt\n"),
+      (device + ["--endpoint", "https://127.0.0.1:1"], "give an endpoint of MQTT\n"),
+      (configured + ["--endpoint", "https://127.0.0.1:1"], "give an endpoint of MQTT\n"),
+    ] {
+      let run = try await nbiot(["listen"] + options)
+      #expect(run.status == 2, "\(options): \(run.errors)")
+      #expect(run.errors.contains("over HTTPS nothing can be listened to"), "\(run.errors)")
+      #expect(run.errors.contains(words), "\(run.errors)")
+    }
+    let coap = try await nbiot(["listen"] + device + ["--transport", "coap"])
+    #expect(coap.status == 2 && coap.errors.contains("nbiot pull"), "\(coap.errors)")
+    // Names and secret of the file, and an endpoint of MQTT.
+    for transport in [[], ["--transport", "mqtt"]] {
+      let options = transport + ["--endpoint", "127.0.0.1:1"]
+      let run = try await nbiot(["listen"] + configured + options)
+      #expect(!run.errors.contains("HTTPS"), "\(run.errors)")
+      #expect(run.status != 0)
+    }
+  }
+
   @Test func `a report that the server fails at is sent again`() async throws {
     let peer = try HTTPSPeer()
     let run = try await publish(peer, to: "bare-500-once", ["--payload", "1"])

@@ -124,7 +124,10 @@ struct MQTTPublishTests {
       ["--transport", "mqtt", "--timing", "nbIoT", "--security", "dtls"],
       "--security, --timing belong to CoAP: give --transport coap, too"
     ),
-    (["--transport", "mqtt", "--session-file", "x"], "--session-file belongs to CoAP: give"),
+    (
+      ["--transport", "mqtt", "--session-file", "x"],
+      "--session-file belongs to CoAP, HTTPS and --authentication https: give --authentication https"
+    ),
     (["--transport", "mqtt", "--server-name", "x"], "--server-name belongs to CoAP: give"),
     (["--websocket", "--keep-alive", "60"], "--websocket, --keep-alive belong to MQTT: give"),
     (["--plain"], "--plain belongs to MQTT: give --transport mqtt, too, or leave it out"),

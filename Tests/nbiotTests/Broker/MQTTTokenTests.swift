@@ -35,10 +35,15 @@ struct MQTTTokenTests {
     let session = ["--session-file", file, "--output", "json"]
     let first = try await publish(simulator, session, input: "1\n2\n")
     #expect(first.status == 0, "\(first.output)\(first.errors)")
+    // Each with its own bytes.
+    let summary =
+      /2 acknowledged, .* down; 1 POST \/auth\/devicename, [0-9]+ B up, [0-9]+ B down; 1 CONNECT, .* 4 B down$/
+    #expect(first.errors.contains(summary.anchorsMatchLineEndings()), "\(first.errors)")
     let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
     #expect(mode == 0o600)
     let second = try await publish(simulator, session + ["--payload", "3"])
     #expect(second.status == 0, "\(second.output)\(second.errors)")
+    #expect(second.errors.contains("; 1 CONNECT, ") && !second.errors.contains("POST"))
     let log = try simulator.stop()
     let lines = log.split(separator: "\n")
     #expect(lines.filter { $0.contains("POST /auth/devicename") }.count == 1, "\(log)")
@@ -79,6 +84,92 @@ struct MQTTTokenTests {
     #expect(run.errors.contains("the sign does not fit"), "\(run.errors)")
     let log = try simulator.stop()
     #expect(!log.contains("CONNECT"), "\(log)")
+  }
+
+  /// A check of doctor as printed.
+  private struct Check: Decodable {
+    let check: String
+    let result: String
+    let detail: String
+  }
+
+  private func doctor(
+    _ simulator: BrokerSimulator,
+    endpoint: Bool = true,
+    _ options: [String] = []
+  ) async throws -> (run: Run, checks: [Check]) {
+    let run = try await nbiot(
+      ["doctor", "--transport", "mqtt", "--output", "json"]
+        + device(simulator, endpoint: endpoint) + options
+    )
+    let checks = try run.output.split(separator: "\n").map {
+      try JSONDecoder().decode(Check.self, from: Data($0.utf8))
+    }
+    return (run, checks)
+  }
+
+  @Test(arguments: [true, false])
+  func `doctor checks both servers, and tells the two costs apart`(endpoint: Bool) async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts", "https"])
+    // One that is kept does not stand in for the check.
+    let session = ["--session-file", simulator.folder.path("token.bin")]
+    #expect(try await publish(simulator, session + ["--payload", "1"]).status == 0)
+    let (run, checks) = try await doctor(
+      simulator,
+      endpoint: endpoint,
+      session + ["--timestamp", "1700000000000"]
+    )
+    #expect(run.status == 0, "\(run.output)\(run.errors)")
+    #expect(
+      checks.map(\.check) == [
+        "credentials", "clock", "authorities", "auth-name", "sign", "auth-tcp", "auth-tls", "auth",
+        "name", "tcp", "tls", "connect", "report",
+      ]
+    )
+    let details = Dictionary(uniqueKeysWithValues: checks.map { ($0.check, $0.detail) })
+    let text =
+      "clientIda1B2c3D4e5F&device1deviceNamedevice1productKeya1B2c3D4e5Ftimestamp1700000000000"
+    #expect(details["sign"]?.hasSuffix(text) == true, "\(run.output)")
+    let ports = (https: simulator.ports["https"] ?? 0, mqtts: simulator.ports["mqtts"] ?? 0)
+    #expect(details["auth-tcp"]?.contains("port \(ports.https) ") == true, "\(run.output)")
+    #expect(details["tcp"]?.contains("port \(ports.mqtts) ") == true, "\(run.output)")
+    let auth = try #require(details["auth"])
+    #expect(auth.contains(/^a token after [0-9]+ ms, [0-9]+ B up, [0-9]+ B down/), "\(auth)")
+    #expect(auth.contains("the address 127.0.0.1:\(ports.mqtts)") != endpoint, "\(auth)")
+    let connect = try #require(details["connect"])
+    #expect(connect.contains(/^CONNACK 0 after [0-9]+ ms, [0-9]+ B up, 4 B down;/), "\(connect)")
+    let log = try simulator.stop()
+    let lines = log.split(separator: "\n")
+    #expect(lines.filter { $0.contains("POST /auth/devicename") }.count == 2, "\(log)")
+  }
+
+  @Test func `doctor ends where the authentication does`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts", "https"])
+    let (silent, none) = try await doctor(simulator, ["--auth-endpoint", "127.0.0.1:1"])
+    #expect(silent.status == 4, "\(silent.output)\(silent.errors)")
+    #expect(none.last?.check == "auth-tcp" && none.last?.result == "failed", "\(silent.output)")
+    let secret = simulator.folder.path("secret.txt")
+    try Data("another secret\n".utf8).write(to: URL(filePath: secret))
+    let (refused, checks) = try await doctor(simulator)
+    #expect(refused.status == 3, "\(refused.output)\(refused.errors)")
+    #expect(checks.last?.check == "auth" && checks.last?.result == "failed")
+    #expect(checks.last?.detail.contains("the sign does not fit") == true, "\(refused.output)")
+    try simulator.stop()
+  }
+
+  @Test func `the help does not promise listen a session file`() async throws {
+    let run = try await nbiot(["listen", "--help"])
+    let words = run.output.split(whereSeparator: \.isWhitespace).joined(separator: " ")
+    #expect(words.contains("which --session-file keeps where a command has it"), "\(words)")
+  }
+
+  @Test func `doctor says that it is CONNECT that failed`() async throws {
+    let simulator = try BrokerSimulator(transports: ["mqtts", "https"])
+    let (run, checks) = try await doctor(simulator, ["--endpoint", "127.0.0.1:1"])
+    #expect(run.status == 4, "\(run.output)\(run.errors)")
+    let last = checks.suffix(3).map { $0.check + " " + $0.result }
+    #expect(last == ["auth ok", "name ok", "tcp failed"], "\(run.output)")
+    try simulator.stop()
   }
 
   @Test func `doctor and call pass, plain MQTT does not`() async throws {
