@@ -245,7 +245,9 @@ extension HTTPSLink where Layer: ~Copyable {
   /// (RFC 7252 Section 5.10.5).
   private func wait(askedBy failure: HTTPSLinkFailure) -> Milliseconds {
     let head = layer.head
-    if let seconds = HTTPDate.wait(head.retryAfter.bytes, serverDate: head.date.bytes) {
+    // The server's clock, told by this answer or an earlier one, before this machine's.
+    let time = (serverDate ?? date).map { seconds($0) }
+    if let seconds = HTTPDate.wait(head.retryAfter.bytes, now: time) {
       return Milliseconds(Int64(widening: seconds) * 1_000)
     }
     if case .code(.tooManyRequests, _) = failure { return Milliseconds(60_000) }

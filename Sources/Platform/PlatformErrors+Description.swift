@@ -29,8 +29,8 @@ extension TopicError: CustomStringConvertible {
     case .emptySegment(let offset):
       "the topic has an empty segment at byte \(offset); remove the extra slash (device guide 3.5)"
     case .dotSegment(let offset):
-      "the topic has a segment \".\" or \"..\" at byte \(offset), which CoAP forbids (RFC 7252 "
-        + "Section 5.10.1)"
+      "the topic has a segment \".\" or \"..\" at byte \(offset), which CoAP forbids and HTTPS drops from a path "
+        + "(RFC 7252 Section 5.10.1, RFC 3986 Section 5.2.4): rename it"
     case .wildcard(let offset):
       "the topic has a wildcard at byte \(offset); only a subscription may have one"
     case .unprintable(let offset):

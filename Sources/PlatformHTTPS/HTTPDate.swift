@@ -42,8 +42,9 @@ public enum HTTPDate {
 
   /// The wait in seconds that Retry-After asks for, at most `longestWait`; `nil` where it is neither seconds nor a date.
   ///
-  /// A date counts from the server's own field Date, for this machine's clock may be wrong; without that it is no wait.
-  public static func wait(_ field: Span<UInt8>, serverDate: Span<UInt8>) -> UInt32? {
+  /// A date counts from `now`, in seconds since 1970: the server's time where that is known, because this machine's
+  /// clock may be wrong. Without any time a date is no wait.
+  public static func wait(_ field: Span<UInt8>, now: UInt64?) -> UInt32? {
     guard !field.isEmpty else { return nil }
     var number: UInt32 = 0
     var hasDigitsAlone = true
@@ -56,7 +57,7 @@ public enum HTTPDate {
       number = min(number * 10 + UInt32(digit), longestWait)
     }
     if hasDigitsAlone { return number }
-    guard let until = seconds(field), let now = seconds(serverDate) else { return nil }
+    guard let now, let until = seconds(field) else { return nil }
     guard until > now else { return 0 }
     let left = until - now
     return left > UInt64(widening: longestWait) ? longestWait : UInt32(truncatingIfNeeded: left)

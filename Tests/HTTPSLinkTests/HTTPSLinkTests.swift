@@ -228,6 +228,38 @@ struct HTTPSLinkTests {
     #expect(world.ending.retryAfter == Milliseconds(10_000))
   }
 
+  @Test func `a date in Retry-After counts from this clock only if the server never told its own`()
+    throws
+  {
+    let world = try World()
+    world.authenticate()
+    // 08:49:37 of that day.
+    world.link.setDate(784_111_777, at: world.now)
+    world.advance(5)
+    world.begin()
+    world.wire.answer("", status: 503, retryAfter: "Sun, 06 Nov 1994 08:49:52 GMT")
+    #expect(world.events() == [.report])
+    #expect(world.ending.retryAfter == Milliseconds(10_000))
+    // The server's clock is an hour ahead: from here on its time counts, as it goes on.
+    world.begin()
+    world.wire.answer("", status: 503, date: "Sun, 06 Nov 1994 09:49:42 GMT", retryAfter: "1")
+    #expect(world.events() == [.wrongClock(seconds: 3_600), .report])
+    world.advance(7)
+    world.begin()
+    world.wire.answer("", status: 503, retryAfter: "Sun, 06 Nov 1994 09:49:52 GMT")
+    #expect(world.events() == [.report])
+    #expect(world.ending.retryAfter == Milliseconds(3_000))
+  }
+
+  @Test func `a date in Retry-After without any clock is a minute`() throws {
+    let world = try World()
+    world.authenticate()
+    world.begin()
+    world.wire.answer("", status: 503, retryAfter: "Sun, 06 Nov 1994 08:49:52 GMT")
+    #expect(world.events() == [.report])
+    #expect(world.ending.retryAfter == Milliseconds(60_000))
+  }
+
   @Test(arguments: ["", "<html>", "[]", "{}", #"{"code":"x"}"#, #"{"code":0} {}"#])
   func `an answer that is not the platform's delivers nothing and loses nothing`(
     body: String

@@ -109,7 +109,7 @@ struct HTTPSReportTests {
     wait: UInt32?
   ) {
     let (field, date) = (Array(field.utf8), Array(date.utf8))
-    #expect(HTTPDate.wait(field.span, serverDate: date.span) == wait)
+    #expect(HTTPDate.wait(field.span, now: HTTPDate.seconds(date.span)) == wait)
   }
 
   @Test func `no flipped bit and no cut of a date traps`() {

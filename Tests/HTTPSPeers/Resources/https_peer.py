@@ -6,6 +6,7 @@ https_peer.py FOLDER NAME [old]   shows NAME.pem of FOLDER, appends each request
 It prints its port and ends with its standard input. How it answers is said by the last part of a topic, for /auth
 by the client id, and for a registration by the device name. `old` speaks TLS 1.1 alone.
 """
+import email.utils
 import hashlib
 import json
 import os
@@ -182,6 +183,13 @@ def serve(connection, path, kind):
         connection.answer(b"", kind[5:] + " No")
     elif kind == "late":
         connection.answer(whole, fields=["Date: Sun, 06 Nov 1994 08:49:37 GMT"])
+    elif kind.startswith("until"):
+        # Three seconds from now by this machine's clock, or by that of a server in 1994.
+        own = kind == "until-by-its-clock"
+        now = 784_111_777 if own else time.time()
+        fields = [f"Retry-After: {email.utils.formatdate(now + 3, usegmt=True)}"]
+        fields += [f"Date: {email.utils.formatdate(now, usegmt=True)}"] if own else []
+        connection.answer(b"", "503 No", fields)
     elif kind.startswith("code-"):
         connection.answer(b'{"code":%d,"message":"no"}' % int(kind[5:]))
     elif kind.startswith("status-"):
