@@ -48,14 +48,16 @@ struct HTTPSDeviceLibraryTests {
       _ options: [String],
       secret: String = "secret.txt",
       port: UInt16? = nil,
-      authorities: String = "certificates/ca.pem"
+      authorities: String = "certificates/ca.pem",
+      environment: [String: String] = [:]
     ) throws -> Finished {
       try scratch.run(
         [
           "./upload", "a1B2c3D4e5F", "device1", secret, "state", "127.0.0.1",
           "\(port ?? self.port)",
           authorities,
-        ] + options
+        ] + options,
+        environment: environment
       )
     }
 
@@ -95,6 +97,26 @@ struct HTTPSDeviceLibraryTests {
     let run = try world.upload(options + [most, over])
     #expect(run.status == 1 && run.output.contains("refused \(over) -6"), "\(run.output)")
     #expect(run.output.contains("\n1 delivered, 1 authentications"))
+  }
+
+  @Test func `more than the outbox holds is taken as there is room again`() throws {
+    let world = try World()
+    let long = try world.report(131_072)
+    let run = try world.upload(Array(repeating: long, count: 12))
+    #expect(run.status == 0, "\(run.output)\(run.errors)")
+    // Eight would be more than its 1 MB, with their topics.
+    let taken = try #require(run.output.firstRange(of: "accepted 8\n"))
+    #expect(run.output[..<taken.lowerBound].contains("\ndelivered 1 "), "\(run.output)")
+    #expect(run.output.contains("\n12 delivered, 1 authentications, 13 requests, 0 pending"))
+  }
+
+  @Test func `the environment's proxy is used where proxy is 1, and not otherwise`() throws {
+    let world = try World()
+    let proxy = ["https_proxy": "http://127.0.0.1:1", "no_proxy": ""]
+    let with = try world.upload(["once=1", "proxy=1", "report"], environment: proxy)
+    #expect(with.status == 4 && with.output.contains("no-link 0 "), "\(with.output)")
+    let without = try world.upload([], environment: proxy)
+    #expect(without.status == 0 && without.output.contains("delivered 1 "), "\(without.output)")
   }
 
   @Test func `what the platform refuses has its code and text`() throws {
