@@ -260,8 +260,9 @@ nonisolated(unsafe) private var hasToldGoodbye = false
 /// Whether the library ends the connection for lack of an answer; told on the same thread before that.
 nonisolated(unsafe) private var isSilent = false
 
-/// Whether the library ends a connection because of what the server sent: told on the same thread right before, while
-/// other threads end others. Set where it is so.
+/// Whether the library ends a connection because of what the server sent; set where it is so.
+///
+/// It is told on the same thread right before, while other threads end others.
 nonisolated(unsafe) private var malformed = pthread_key_t()
 
 /// Says whether it is so on this thread, and forgets it.
