@@ -385,15 +385,38 @@ extension DeviceClientError: CustomStringConvertible {
       "the platform has /pull over CoAP only: over MQTT it sends messages by itself"
     case .httpsSettings(let error): error.description
     case .httpsChannel(let error): error.description
+    case .httpsAuthentication(let failure, let text, let wait) where wait.count > 0:
+      Self.putOff(failure, text, wait)
     case .httpsAuthentication(let failure, let text, _):
       failure.description + (text.isEmpty ? "" : ", " + Diagnostic.quoted(text))
     case .httpsReport(.transfer(let failure), _, _):
       "\(failure); the platform may or may not have the report"
+    case .httpsReport(let failure, let text, let receipt)
+    where receipt.result.retryAfter.count > 0:
+      Self.putOff(failure, text, receipt.result.retryAfter)
     case .httpsReport(let failure, let text, _):
       failure.description + (text.isEmpty ? "" : ", " + Diagnostic.quoted(text))
     case .notOverHTTPS:
       "HTTPS carries reports alone: pull and downlinks need another transport, a registration HTTPSRegistration"
     case .needsMQTT: "the platform sends messages to devices over MQTT only: use that transport"
     }
+  }
+
+  /// A request over HTTPS that is to be sent again after a wait.
+  private static func putOff(
+    _ failure: HTTPSLinkFailure,
+    _ text: String,
+    _ wait: Milliseconds
+  ) -> String {
+    let reason =
+      switch failure {
+      case .status(let status): "HTTP status \(status)"
+      case .code(let code, 200): "code \(code.rawValue): \(code.explanation)"
+      case .code(let code, let status):
+        "code \(code.rawValue) and HTTP status \(status): \(code.explanation)"
+      case .transfer, .answer, .signing, .memory: failure.description
+      }
+    return "the server has put the request off for \((wait.count + 999) / 1_000) s (\(reason))"
+      + (text.isEmpty ? "" : ", " + Diagnostic.quoted(text))
   }
 }

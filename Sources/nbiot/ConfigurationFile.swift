@@ -14,6 +14,8 @@ struct ConfigurationFile: Sendable {
   let transport: TransportArgument
   /// Whether each of its keys is one of both agents: then its endpoint is that of the transport that a command has.
   private let isOfEither: Bool
+  /// Whether its keys are the agent's over CoAP and also another's, and nothing in it says which agent's it is.
+  private let mayBeOfAnother: Bool
   private let texts: [String: Setting<String>]
 
   /// Reads the file named by an option's value.
@@ -40,6 +42,7 @@ struct ConfigurationFile: Sendable {
       || !isOfMQTT && !keys.isDisjoint(with: Self.onlyHTTPS)
     transport = isOfHTTPS ? .https : isOfMQTT ? .mqtt : .coap
     isOfEither = transport == .coap && keys.isSubset(of: Self.common)
+    mayBeOfAnother = isOfEither || transport == .coap && keys.isSubset(of: Self.commonWithHTTPS)
     let reader = ConfigurationReader(path: path)
     texts =
       switch transport {
@@ -74,6 +77,9 @@ struct ConfigurationFile: Sendable {
   private static let common = Set(MQTTAgent.ConfigurationKey.allNames)
     .intersection(Agent.ConfigurationKey.allNames)
 
+  private static let commonWithHTTPS = Set(HTTPSAgent.ConfigurationKey.allNames)
+    .intersection(Agent.ConfigurationKey.allNames)
+
   private static let onlyMQTT =
     Set(MQTTAgent.ConfigurationKey.allNames).subtracting(Agent.ConfigurationKey.allNames)
 
@@ -88,6 +94,12 @@ extension ConfigurationFile {
   var deviceSecretFile: Setting<String>? { texts["device-secret-file"] }
   var clientID: Setting<String>? { texts["client-id"] }
   var caFile: Setting<String>? { texts["ca-file"] }
+  /// The authorities of a file that may be another agent's than that over CoAP, which does not use them without DTLS.
+  ///
+  /// An endpoint with a scheme says whose it is.
+  var unusedAuthorities: Setting<String>? {
+    mayBeOfAnother && texts["endpoint"]?.value.contains("://") != true ? caFile : nil
+  }
   var serverName: String? { texts["server-name"]?.value }
   var topic: Setting<String>? { texts["topic"] }
 

@@ -162,8 +162,8 @@ enum Console {
 
 /// Lines of standard input, read on demand, so that a fast writer waits in the pipe.
 actor LineReader {
-  /// How much of a line is kept: more than any payload may have, so that longer lines are refused.
-  static let limit = 65_537
+  /// How many bytes of a line are kept: more than it may have, so that a longer one is noticed.
+  private let limit: Int
 
   private var input: ArraySlice<UInt8> = []
   private var isAtEnd = false
@@ -172,7 +172,13 @@ actor LineReader {
   private(set) var failure: Complaint?
 
   /// Reads until the signal comes; what was read by then is still given out.
-  init(_ interruption: WorkInterruption) { self.interruption = interruption }
+  ///
+  /// A line of more than `limit` bytes is cut, to more than that.
+  init(_ interruption: WorkInterruption, limit: Int) {
+    self.interruption = interruption
+    // One for its carriage return, which is removed, and one to be too long all the same.
+    self.limit = limit + 2
+  }
 
   /// The next line that is not empty, without its end; `nil` after the last, and where no more can be read.
   func next() async -> [UInt8]? { await next(isReady: false) }
@@ -197,7 +203,7 @@ actor LineReader {
         isAtEnd = input.isEmpty
       }
       let end = input.firstIndex(of: 0x0A) ?? input.endIndex
-      line += input[..<end].prefix(Self.limit - line.count)
+      line += input[..<end].prefix(limit - line.count)
       let isComplete = end < input.endIndex
       input = isComplete ? input[(end + 1)...] : []
       guard isComplete || isAtEnd else { continue }

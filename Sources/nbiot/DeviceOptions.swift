@@ -9,6 +9,7 @@ internal import MQTTLayer
 internal import MQTTLink
 internal import Platform
 internal import PlatformCoAP
+internal import PlatformHTTPS
 internal import PlatformMQTT
 internal import ReportLink
 
@@ -116,8 +117,21 @@ struct DeviceOptions: ParsableArguments {
     try checkTransport(endpoint)
     if transport == .coap, security == .symmetric {
       try Contradiction.check(givenForDTLS, belongTo: "DTLS", give: "--security dtls")
+      try checkConfiguredTransport()
     }
     try dtls.check(verifying: authorities.given + trust.given)
+  }
+
+  /// Refuses a file that has authorities but says nowhere what is protected with them: it may be another agent's, and
+  /// its server would be sent datagrams.
+  private func checkConfiguredTransport() throws {
+    guard way.given == nil, place.transport == nil, protection.given == nil,
+      let authorities = config?.unusedAuthorities
+    else { return }
+    throw ValidationError(
+      "\(authorities.origin) is for a TLS or DTLS server, and nothing says which: add transport = https or mqtt, or "
+        + "security = dtls, or give --transport"
+    )
   }
 
   /// What only DTLS has, and whether it was given.
@@ -271,8 +285,12 @@ extension DeviceClientError {
     case .resting(let reason, _): reason.status(otherwise: silent)
     case .lost(let reason, _): reason.status(otherwise: .undelivered)
     case .unacknowledged: silent
-    // Each further report would ask for a token again.
+    // Each further report would ask for a token again, and get the same answer, unless that is a temporary one.
     case .httpsAuthentication(.answer, _, _): .unauthenticated
+    case .httpsAuthentication(.status(let status), _, _):
+      HTTPSReaction(status: status, code: nil) == .later ? .undelivered : .unauthenticated
+    case .httpsAuthentication(.code(let code, let status), _, _):
+      HTTPSReaction(status: status, code: code) == .later ? .undelivered : .unauthenticated
     case .httpsAuthentication(let failure, _, _), .httpsReport(let failure, _, _):
       failure.status(hasAnswered: hasAnswered)
     case .request, .thingModel, .mqttSettings, .channel, .subscription, .payloadTooLong,
@@ -301,6 +319,8 @@ extension MQTTLinkFailure {
         HTTPSLinkFailure.transfer(failure).status(hasAnswered: hasAnswered)
       // Each further report would ask for a token again.
       case .authentication(.answer): .unauthenticated
+      case .authentication(.status(let status)):
+        HTTPSReaction(status: status, code: nil) == .later ? .undelivered : .unauthenticated
       case .authentication(let failure): failure.isRefusal ? .unauthenticated : .undelivered
       }
     }

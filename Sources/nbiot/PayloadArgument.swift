@@ -94,7 +94,8 @@ enum DataArgument: Equatable {
     }
   }
 
-  private static func most(_ limit: Int) -> String {
+  /// What a message takes at most, for input of which so many bytes are read.
+  static func most(_ limit: Int) -> String {
     // Hexadecimal digits take five times as much.
     let most =
       switch limit {
@@ -133,6 +134,9 @@ struct PayloadForm {
   /// The longest payload, in bytes.
   var limit = PlatformRequest.maxPayload
 
+  /// The longest input, in bytes: hexadecimal digits and the spaces between them are up to five times as many.
+  var inputLimit: Int { max(DataArgument.limit, isHexadecimal ? 5 * limit : limit) }
+
   /// The payload; an error names the input as `what`.
   func payload(of given: [UInt8], _ what: String) throws(Failure) -> [UInt8] {
     if isHexadecimal { return try Self.bytes(of: given, what) }
@@ -149,9 +153,7 @@ struct PayloadForm {
   func payload(of argument: String) throws -> [UInt8] {
     let source = DataArgument(argument)
     do {
-      // Digits take more than the bytes that they are.
-      let most = max(DataArgument.limit, isHexadecimal ? 5 * limit : limit)
-      let payload = try payload(of: try source.read("payload", limit: most), source.name)
+      let payload = try payload(of: try source.read("payload", limit: inputLimit), source.name)
       guard payload.count <= limit else {
         switch limit {
         case PlatformRequest.maxPayload:

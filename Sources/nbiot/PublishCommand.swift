@@ -180,7 +180,7 @@ struct PublishCommand: AsyncParsableCommand {
     because complaint: Complaint,
     _ interruption: WorkInterruption
   ) async -> ExitStatus {
-    let lines = LineReader(interruption)
+    let lines = LineReader(interruption, limit: form.inputLimit)
     if payload != nil {
       show(refusal(1, complaint.message))
     } else if await lines.next() != nil {
@@ -220,7 +220,7 @@ struct PublishCommand: AsyncParsableCommand {
       tally.add(status)
       return status
     }
-    let lines = LineReader(interruption)
+    let lines = LineReader(interruption, limit: form.inputLimit)
     var worst = ExitStatus.success
     var number = 0
     while case let batch = await nextLines(of: lines), !batch.isEmpty {
@@ -275,11 +275,10 @@ struct PublishCommand: AsyncParsableCommand {
         continue
       }
       do throws(PayloadForm.Failure) {
-        guard given.count < LineReader.limit else {
+        guard given.count <= form.inputLimit else {
           throw PayloadForm.Failure(
-            description: "the line has over 64 KiB: "
-              + (device.transport != .coap
-                ? "give a longer payload by --payload" : "a message takes at most 1,024 bytes")
+            description: "the line has over \(form.inputLimit / 1_024) KiB: "
+              + DataArgument.most(form.inputLimit)
           )
         }
         reports.append(makeReport(number, try form.payload(of: given, "the line")))
@@ -354,6 +353,11 @@ struct PublishCommand: AsyncParsableCommand {
       attempt = await PublishAttempt.all(of: [report], client, interruption)[0]
     }
     if attempt.status == .success { patience.waited = 0 }
+    if attempt.wait > 0, !patience.allows(attempt.wait) {
+      let least = (patience.waited + attempt.wait + 999) / 1_000
+      let advice = "that is beyond --max-wait \(maxWait): give at least \(least)"
+      attempt.line.advice = (attempt.line.advice.map { $0 + "; " } ?? "") + advice
+    }
     // The device's client holds the topic itself where the response says how long.
     if attempt.wait > 0, attempt.replyCode != nil {
       patience.heldUntil = MonotonicClock.now() + Milliseconds(attempt.wait)

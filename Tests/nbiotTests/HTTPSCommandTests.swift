@@ -142,6 +142,92 @@ struct HTTPSCommandTests {
     }
   }
 
+  @Test func `a file that may be of two agents is not sent to a server of TLS as datagrams`()
+    async throws
+  {
+    let peer = try HTTPSPeer()
+    let lines = [
+      "product-key = a1B2c3D4e5F", "device-name = device1", "client-id = 12345",
+      "device-secret-file = \(path("secret.txt"))", "state-directory = \(path("state"))",
+      "endpoint = 127.0.0.1:\(peer.port)", "ca-file = \(peer.authorityFile)",
+      "topic = /a1B2c3D4e5F/device1/user/update", "",
+    ]
+    try write("agent.conf", Array(lines.joined(separator: "\n").utf8))
+    let publish = ["publish", "--config", path("agent.conf"), "--payload", "1"]
+    let open = try await nbiot(publish)
+    #expect(open.status == 2)
+    for words in ["agent.conf", "ca-file", "transport = https", "--transport"] {
+      #expect(open.errors.contains(words), "\(open.errors)")
+    }
+    let said = try await nbiot(publish + ["--transport", "https"])
+    #expect(said.status == 0, "\(said.output)\(said.errors)")
+    // One of CoAP: what only that agent has says so.
+    try write("agent.conf", Array((lines + ["timing = nbIoT", ""]).joined(separator: "\n").utf8))
+    let other = try await nbiot(publish + ["--endpoint", "127.0.0.1:9"])
+    #expect(other.status == 4, "\(other.errors)")
+  }
+
+  @Test func `what --max-wait does not allow is said to be put off, and for how long`()
+    async throws
+  {
+    let peer = try HTTPSPeer()
+    let report = try await publish(peer, to: "status-503", ["--payload", "1", "--max-wait", "2"])
+    #expect(report.status == 1 && report.object?["outcome"] as? String == "rejected")
+    let error = try #require(report.object?["error"] as? String)
+    #expect(
+      error == "the server has put the request off for 7 s (HTTP status 503); "
+        + "that is beyond --max-wait 2: give at least 7"
+    )
+    let token = try await publish(
+      peer,
+      clientID: "status-503",
+      ["--payload", "1", "--max-wait", "6"]
+    )
+    let reason = try #require(token.object?["error"] as? String)
+    #expect(token.status == 1 && reason.contains("put the request off for 7 s"), "\(reason)")
+    #expect(reason.contains("--max-wait 6: give at least 7"), "\(reason)")
+  }
+
+  @Test func `a date in Retry-After is the time that a report waits`() async throws {
+    let peer = try HTTPSPeer()
+    for kind in ["until", "until-by-its-clock"] {
+      let run = try await publish(peer, to: "\(kind)-once", ["--payload", "1", "--max-wait", "30"])
+      #expect(run.status == 0, "\(run.errors)")
+      #expect(run.errors.contains("it is sent again in "), "\(run.errors)")
+    }
+  }
+
+  @Test func `a line may be as long as a payload`() async throws {
+    let peer = try HTTPSPeer()
+    let full = String(repeating: "x", count: 131_072)
+    let input = "\(full)\n\(full)\r\n\(full)y\n\(full)\ry\n1\n"
+    let run = try await publish(peer, input: input)
+    #expect(run.status == 1)
+    #expect(try peer.requests().dropFirst().map(\.size) == [131_072, 131_072, 1])
+    let refused = run.output.split(separator: "\n").filter { $0.contains("refused") }
+    #expect(refused.count == 2, "\(run.output)")
+    for line in refused {
+      #expect(line.contains("the line has over 128 KiB: a message takes at most 131,072 bytes"))
+    }
+  }
+
+  @Test(arguments: ["redirect", "text", "none", "no-token", "bare-404", "code-10001"])
+  func `an answer to /auth that stays the same is asked for once`(kind: String) async throws {
+    let peer = try HTTPSPeer()
+    let run = try await publish(peer, clientID: kind, input: "1\n2\n3\n")
+    #expect(run.status == 3, "\(run.errors)")
+    #expect(try peer.requests().map(\.path) == ["/auth"])
+    #expect(run.output.split(separator: "\n").count == 3, "\(run.output)")
+  }
+
+  @Test func `dots in a topic are refused in words for HTTPS`() async throws {
+    let peer = try HTTPSPeer()
+    let run = try await publish(peer, to: "..", ["--payload", "1"])
+    #expect(run.status == 2)
+    #expect(run.errors.contains("HTTPS drops from a path"), "\(run.errors)")
+    #expect(try peer.requests().isEmpty)
+  }
+
   @Test func `a report that the server fails at is sent again`() async throws {
     let peer = try HTTPSPeer()
     let run = try await publish(peer, to: "bare-500-once", ["--payload", "1"])
