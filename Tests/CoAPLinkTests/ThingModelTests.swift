@@ -165,7 +165,7 @@ struct ThingModelTests {
     #expect(before == after)
   }
 
-  /// README's table: the guide's example with one property, 120 bytes of JSON.
+  /// The table of docs/thing-model.md: the guide's example with one property, 120 bytes of JSON.
   @Test(arguments: [
     (Layer.symmetric, ContentFormat.json, 120, 254, 70), (.symmetric, .cbor, 92, 222, 54),
     (.certificate, .json, 120, 253, 69), (.certificate, .cbor, 92, 225, 57),

@@ -23,7 +23,7 @@ import Testing
 @testable import PayloadCoding
 
 /// On a 64-bit machine, as the comments say.
-@Suite("The sizes that comments and README state")
+@Suite("The sizes that comments and docs/c.md state")
 struct DocumentedSizeTests {
   private typealias Link = CoAPLink<SymmetricSecurity, SystemRandom>
   private typealias EitherLink = CoAPLink<EitherSecurity, SystemRandom>
@@ -93,8 +93,8 @@ struct DocumentedSizeTests {
     #expect(MemoryLayout<SessionCeiling>.size == 12)
   }
 
-  /// README, "The device lies in the caller's memory", and nbiot_device.h, "How many bytes a device takes".
-  @Test(arguments: ["README.md", "Sources/CDevice/nbiot_device.h"])
+  /// docs/c.md, "The device is in the caller's memory", and nbiot_device.h, "How many bytes a device takes".
+  @Test(arguments: ["docs/c.md", "Sources/CDevice/nbiot_device.h"])
   func `a device of the C library takes what is stated`(file: String) throws {
     let text = try String(contentsOf: Self.repository.appending(path: file), encoding: .utf8)
     let stated = try #require(text.firstMatch(of: /(?:memory,|takes \(some) ([0-9.]+) KB/))

@@ -86,7 +86,7 @@ struct Compiler {
   }
 }
 
-@Suite("The snippets of README.md and nbiot_device.h, compiled and run", .timeLimit(.minutes(10)))
+@Suite("The snippets of docs/ and nbiot_device.h, compiled and run", .timeLimit(.minutes(10)))
 struct CompiledSnippetTests {
   private static let pair = "a1B2c3D4e5F,device1,secret.txt"
 
@@ -142,9 +142,7 @@ struct CompiledSnippetTests {
   }
 
   @Test func `the client's publish, asks, posts a batch and upgrades`() throws {
-    let snippets = try Place.readme().filter {
-      $0.language == "swift" && !$0.text.contains("import CoAPExchange")
-    }
+    let snippets = try Place.page("docs/swift.md").filter { $0.language == "swift" }
     #expect(snippets.count >= 4)
     let scratch = try Scratch()
     let server = try FirmwareServer(in: scratch)
@@ -172,7 +170,7 @@ struct CompiledSnippetTests {
 
   @Test func `CoAPExchange asks any server`() throws {
     let snippet = try #require(
-      try Place.readme().first { $0.language == "swift" && $0.text.contains("import CoAPExchange") }
+      try Place.page("docs/coap.md").first { $0.language == "swift" }
     )
     let scratch = try Scratch()
     let server = try TimeServer()
@@ -190,7 +188,7 @@ struct CompiledSnippetTests {
     #expect(run.output == TimeServer.time + "\n")
   }
 
-  @Test(arguments: ["README.md", "Sources/CDevice/nbiot_device.h"])
+  @Test(arguments: ["docs/c.md", "Sources/CDevice/nbiot_device.h"])
   func `the C library's delivers, and ends by itself`(file: String) throws {
     let page = try Place.contents(file)
     let snippets =

@@ -109,9 +109,9 @@ struct LibraryConfigurationTests {
     try checkStated(size, over: .mqtt)
   }
 
-  /// README.md and the header state a device's size.
+  /// docs/c.md and the header state a device's size.
   private func checkStated(_ size: Int, over transport: Compiler.Transport) throws {
-    for file in ["README.md", "Sources/CDevice/nbiot_device.h"] {
+    for file in ["docs/c.md", "Sources/CDevice/nbiot_device.h"] {
       let text = try Place.contents(file)
       let sizes = try Regex(
         "over \(transport.rawValue) ([0-9.]+) KB",

@@ -2,9 +2,9 @@ import Foundation
 import TestSupport
 import Testing
 
-/// A person who follows README.md from its start to its end, in a folder where `.build` is this build.
+/// A person who follows the pages from their start to their end, in a folder where `.build` is this build.
 ///
-/// What differs from the page: ports are free ones, the firmware lies on a server of the test's own, `make`
+/// What differs from them: ports are free ones, the firmware lies on a server of the test's own, `make`
 /// says what it would do, and `sudo tcpdump` gives what a relay has recorded.
 private final class Reader {
   let scratch: Scratch
@@ -100,7 +100,7 @@ private final class Reader {
   }
 }
 
-@Suite("The shell snippets of README.md, one after the other", .timeLimit(.minutes(10)))
+@Suite("The shell snippets of README.md and docs/, one after the other", .timeLimit(.minutes(10)))
 struct ShellSnippetTests {
   /// What another run prints otherwise.
   private static func comparable(_ text: String) -> String {
@@ -123,17 +123,28 @@ struct ShellSnippetTests {
     #expect(output.contains(shown), "\(place): \(run.output)\(run.errors)")
   }
 
+  /// In an order in which what a page needs of another is there.
+  private static let pages = [
+    "README.md", "docs/simulator.md", "docs/https.md", "docs/mqtt.md", "docs/agent.md",
+    "docs/thing-model.md", "docs/commands.md", "docs/security.md", "docs/wire.md", "docs/energy.md",
+    "docs/inspect.md",
+  ]
+
+  private static func snippets() throws -> [(page: String, snippet: Snippet)] {
+    try pages.flatMap { page in try Place.page(page).map { (page, $0) } }
+  }
+
   @Test func `each one runs, and prints what the page shows`() throws {
     let reader = try Reader()
     var last: (snippet: Snippet, run: Finished)?
-    var unexplained: [Int] = []
-    for snippet in try Place.readme() {
-      let place = "README.md, line \(snippet.line)"
+    var unexplained: [String] = []
+    for (page, snippet) in try Self.snippets() {
+      let place = "\(page), line \(snippet.line)"
       switch snippet.language {
       case "sh":
         // Behind it: "prints `test123`."
         if let last, let word = snippet.prose.firstMatch(of: /^\n?prints `([^`]+)`/)?.1 {
-          Self.expect(last.run, shows: String(word), "README.md, line \(last.snippet.line)")
+          Self.expect(last.run, shows: String(word), "\(page), before line \(snippet.line)")
         }
         if snippet.text.contains("tcpdump") { try reader.record() }
         var run = try reader.follow(snippet)
@@ -151,18 +162,18 @@ struct ShellSnippetTests {
       case "", "json":
         // The page shows it right behind what prints it.
         guard let run = last?.run, !snippet.prose.contains("\n#") else {
-          unexplained.append(snippet.line)
+          unexplained.append(place)
           continue
         }
         Self.expect(run, shows: snippet.text, place)
         last = nil
       case "swift", "c": continue  // CompiledSnippetTests
+      case "text": continue  // No output: a picture.
       default: Issue.record("\(place): nothing tries a snippet in \(snippet.language)")
       }
     }
     try reader.end()
-    // The picture of what goes over the wire is no output.
-    #expect(unexplained.count == 1, "README.md, lines \(unexplained): nothing prints them")
+    #expect(unexplained.isEmpty, "\(unexplained): nothing prints them")
   }
 
   /// The objects of a message and of one that is none, from a capture and from digits.

@@ -67,7 +67,7 @@ enum Place {
     String(decoding: try Data(contentsOf: repository.appending(path: path)), as: UTF8.self)
   }
 
-  static func readme() throws -> [Snippet] { Snippet.fenced(in: try contents("README.md")) }
+  static func page(_ path: String) throws -> [Snippet] { Snippet.fenced(in: try contents(path)) }
 }
 
 /// A run that is over.
