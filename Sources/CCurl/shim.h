@@ -162,7 +162,11 @@ static inline int nbiot_timer_set(int timer, long milliseconds) {
   return timerfd_settime(timer, 0, &time, NULL);
 }
 
-static inline CURLcode nbiot_curl_start(void) { return curl_global_init(CURL_GLOBAL_DEFAULT); }
+// libcurl reads SSLKEYLOGFILE here, and would write the keys of all connections to that file, for everybody to read.
+static inline CURLcode nbiot_curl_start(void) {
+  unsetenv("SSLKEYLOGFILE");
+  return curl_global_init(CURL_GLOBAL_DEFAULT);
+}
 
 // Neither the address itself nor a redirect may lead to anything but HTTPS.
 static inline CURLcode nbiot_curl_only_https(CURL *curl) {

@@ -14,7 +14,7 @@ extension ReportResult {
     case .timedOut, .interrupted, .reset, .handshake, .sequenceExhausted, .unauthenticated:
       .unreachable
     #if !hasFeature(Embedded)
-    case .unreadable: .unreachable
+    case .unreadable: .later
     #endif
     }
   }

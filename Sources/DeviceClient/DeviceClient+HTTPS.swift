@@ -19,13 +19,20 @@ extension DeviceClient {
     let port = configuration.port ?? httpsPort
     let field = configuration.host.utf8.count + (port == httpsPort ? 0 : "\(port)".utf8.count + 1)
     let channel = try makeChannel(configuration, settings, port)
+    let mask = AnswerMask(secret: secret)
     let link: HTTPSCore.Link
     do throws(HTTPSSettingsError) {
       link = try HTTPSLink(
         identity: identity,
         secret: secret,
         settings: HTTPSLinkSettings(settings),
-        layer: MeteredHTTPSLayer(channel, meter, host: field, show: settings.onRequest),
+        layer: MeteredHTTPSLayer(
+          channel,
+          meter,
+          host: field,
+          mask: mask,
+          show: settings.onRequest
+        ),
         randomness: SystemRandom()
       )
     } catch {
@@ -37,6 +44,7 @@ extension DeviceClient {
         keeper: keeper,
         signal: try WakeSignal(),
         meter: meter,
+        mask: mask,
         settings: settings,
         host: field,
         requestID: configuration.settings.firstRequestID ?? RequestIDs.first()

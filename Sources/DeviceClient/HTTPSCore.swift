@@ -38,6 +38,7 @@ final class HTTPSCore: ClientCore, Sendable {
   private let state: Mutex<State>
   private let signal: WakeSignal
   private let meter: PacketMeter
+  private let mask: AnswerMask
   private let settings: HTTPSClientSettings
   private let host: Int
 
@@ -46,12 +47,14 @@ final class HTTPSCore: ClientCore, Sendable {
     keeper: sending SessionKeeper?,
     signal: consuming WakeSignal,
     meter: PacketMeter,
+    mask: AnswerMask,
     settings: HTTPSClientSettings,
     host: Int,
     requestID: UInt32
   ) {
     self.signal = signal
     self.meter = meter
+    self.mask = mask
     self.settings = settings
     self.host = host
     keeper?.restore(&link)
@@ -259,8 +262,7 @@ final class HTTPSCore: ClientCore, Sendable {
     var answer: [UInt8] = []
     if !state.hasFailed, ending.verdict != .delivered {
       // The report's own answer; a page of somebody else's is not kept whole.
-      let body = state.link.answer
-      answer = body.indices.prefix(1_024).map { body[$0] }
+      answer = Array(mask.apply(to: state.link.answer.array).prefix(1_024))
     }
     // There is one report at a time; it is sent twice where its token had to be renewed.
     let count = meter.traffic.reports
@@ -293,7 +295,7 @@ extension HTTPSLinkFailure {
   fileprivate var outcome: ReportOutcome {
     switch self {
     case .transfer(.tooLong), .transfer(.notHTTP), .answer: .unreadable
-    case .status(let status) where status < 400: .unreadable
+    case .status(let status) where HTTPSReaction(status: status, code: nil) == .foreign: .unreadable
     case .transfer: .timedOut
     case .code, .status, .signing, .memory: .rejected
     }

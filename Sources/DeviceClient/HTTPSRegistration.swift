@@ -132,6 +132,7 @@ private final class RegistrationWork: Sendable {
   private let identity: DeviceIdentity
   private let form: [UInt8]
   private let limit: Milliseconds
+  private let mask: AnswerMask
 
   init(_ registration: HTTPSRegistration, _ key: borrowing SecretBytes) throws {
     let (product, name) = (
@@ -148,6 +149,7 @@ private final class RegistrationWork: Sendable {
     }
     form = try Self.form(identity, key, registration.signMethod)
     limit = registration.answerTimeout
+    mask = AnswerMask(secret: key)
     let (host, pem) = (Array(registration.host.utf8), registration.authorities)
     do throws(HTTPSChannelError) {
       var settings = try HTTPSChannelSettings(host: host.span.trimmed, port: registration.port)
@@ -242,7 +244,7 @@ private final class RegistrationWork: Sendable {
     }
     defer { answer.withDeviceSecretStorage { wipe(&$0) } }
     guard answer.isSuccess else {
-      let text = answer.message.bytes.array
+      let text = mask.apply(to: answer.message.bytes.array)
       throw .refused(code: answer.code ?? 0, diagnostic: text.isEmpty ? "" : Readable.text(text))
     }
     guard answer.isFor(identity) else { throw .otherDevice }

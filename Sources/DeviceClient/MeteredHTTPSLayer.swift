@@ -8,20 +8,26 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
   private let host: Int
   private let show: (@Sendable (MessageDirection, String) -> Void)?
   private let authentication: PacketKind
+  private let mask: AnswerMask?
   private var heldCount = 0
+  /// The beginning of the body that the layer holds, if requests are shown.
+  private var heldStart: [UInt8] = []
   private var kind = PacketKind.other
   private var size = 0
   private var isUnderWay = false
 
-  /// `host` is the length of the field Host, `authentication` what a request without a token counts as.
+  /// `host` is the length of the field Host, `authentication` what a request without a token counts as; `mask` is
+  /// told of tokens.
   init(
     _ layer: consuming Layer,
     _ meter: PacketMeter,
     host: Int,
     authentication: PacketKind = .connection,
+    mask: AnswerMask? = nil,
     show: (@Sendable (MessageDirection, String) -> Void)?
   ) {
     self.authentication = authentication
+    self.mask = mask
     self.layer = layer
     self.meter = meter
     self.host = host
@@ -29,14 +35,49 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
   }
 
   /// Counts a request that has begun.
-  private mutating func note(_ request: borrowing @_addressable HTTPSRequest, _ count: Int) {
+  private mutating func note(
+    _ request: borrowing @_addressable HTTPSRequest,
+    _ count: Int,
+    _ start: [UInt8]
+  ) {
     kind = request.password.isEmpty ? authentication : .other
     size = Self.size(of: request, host: host, count)
     isUnderWay = true
+    if !request.password.isEmpty { mask?.note(token: request.password.bytes) }
     if let show {
-      let path = request.path.bytes.indices.map { request.path.bytes[$0] }
-      show(.sent, "POST \(Readable.text(path)), a body of \(count) B")
+      let path = Readable.text(request.path.bytes.array)
+      show(.sent, "POST \(path), a body of \(count) B\(Self.inside(start, of: count))")
     }
+  }
+
+  /// What is inside a body, without signature and token, behind a colon; nothing of an empty one.
+  private static func inside(_ bytes: [UInt8], of count: Int) -> String {
+    if bytes.isEmpty { return "" }
+    let text = withoutCredentials(Readable.text(Array(bytes.prefix(shown))))
+    return ": " + text + (count > shown ? "…" : "")
+  }
+
+  /// The text of an authentication's request or answer without the values of `sign` and of tokens, wherever they stand.
+  private static func withoutCredentials(_ text: String) -> String {
+    var masked = text.replacing(/(\bsign(?:"\s*:\s*"|=))[^"&]*/) { $0.1 + "…" }
+    for match in text.matches(of: /"(?:iotT|t)oken"\s*:\s*"((?:[^"\\]|\\.)+)/) {
+      masked = masked.replacing(match.1, with: "…")
+    }
+    return masked
+  }
+
+  /// How many bytes of a body are shown.
+  private static var shown: Int { 1_024 }
+
+  /// What the head says beside its status that concerns a device.
+  private var fields: String {
+    var text = ""
+    let head = layer.head
+    if !head.retryAfter.isEmpty {
+      text += ", Retry-After \(Readable.text(head.retryAfter.bytes.array))"
+    }
+    if !head.date.isEmpty { text += ", Date \(Readable.text(head.date.bytes.array))" }
+    return text
   }
 
   /// Counts a request that has ended, each time that it was sent.
@@ -77,12 +118,13 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
 extension MeteredHTTPSLayer: HTTPSLayer where Layer: ~Copyable {
   mutating func hold(_ body: Span<UInt8>) -> Bool {
     heldCount = body.count
+    heldStart = show == nil ? [] : body.extracting(first: Self.shown).array
     return layer.hold(body)
   }
 
   mutating func begin(_ request: borrowing @_addressable HTTPSRequest) -> Bool {
     guard layer.begin(request) else { return false }
-    note(request, heldCount)
+    note(request, heldCount, heldStart)
     return true
   }
 
@@ -91,7 +133,7 @@ extension MeteredHTTPSLayer: HTTPSLayer where Layer: ~Copyable {
     body: Span<UInt8>
   ) -> Bool {
     guard layer.begin(request, body: body) else { return false }
-    note(request, body.count)
+    note(request, body.count, show == nil ? [] : body.extracting(first: Self.shown).array)
     return true
   }
 
@@ -116,10 +158,12 @@ extension MeteredHTTPSLayer: HTTPSLayer where Layer: ~Copyable {
       case .other: meter.notePuback()
       }
       if let show {
-        let body = layer.body.indices.map { layer.body[$0] }
-        // What answers an authentication has the token.
-        let text = kind == .other ? Readable.text(body) : "a body of \(body.count) B"
-        show(.received, "HTTP status \(layer.head.status), \(text)")
+        let body = layer.body.array
+        let inside = Self.inside(mask?.apply(to: body) ?? body, of: body.count)
+        show(
+          .received,
+          "HTTP status \(layer.head.status)\(fields), a body of \(body.count) B\(inside)"
+        )
       }
     case .failed(let failure, _): show?(.received, "nothing: \(failure)")
     }

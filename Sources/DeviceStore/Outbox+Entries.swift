@@ -287,7 +287,6 @@ extension Outbox {
   package mutating func putOff(until: Instant, isWhole: Bool, at now: Instant) {
     held.hold(inFlightTopic, upTo: isWhole ? 7 : inFlightPriority, until: until, at: now)
     search.heldUntil = min(search.heldUntil, until)
-    release()
   }
 
   /// How often in a row the topic of the entry given out last was put off.

@@ -80,8 +80,8 @@ extension Outbox {
 
   /// Marks the entry given out last as ended, as `remove` does, but leaves it to `settleMarks` to make
   /// that durable, so that several share a sync.
-  package mutating func markRemoved(isGivenUp: Bool) -> StoreResult {
-    removing = inFlight
+  package mutating func markRemoved(_ id: UInt64, isGivenUp: Bool) -> StoreResult {
+    removing = id
     removingStatus = isGivenUp ? OutboxStatus.givenUp : OutboxStatus.delivered
     let result = markRemoval()
     if !result.isGood { return result }

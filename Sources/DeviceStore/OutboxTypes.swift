@@ -5,8 +5,8 @@ public struct OutboxSettings: Sendable {
     /// Refuse it.
     case refuse
     /// Drop others of the same or a lower priority, the lowest priority first and the oldest of
-    /// that, but never the entry given out last; if that does not make enough room, refuse the new
-    /// one.
+    /// that, but never an entry that is on its way; if that does not make enough room, refuse the
+    /// new one. One that waits to be sent again may go.
     case dropOldest
   }
 

@@ -128,6 +128,8 @@ extension DurableReports where Link: ~Copyable {
       } else {
         postpone(outbox.inFlightPriority, ending.retryAfter, ending.wasInterrupted, at: now)
       }
+      // While it waits, it may make room for others.
+      outbox.release()
       return delivery == .givenUp ? nil : .postponed(reportID)
     }
     outbox.unhold()

@@ -261,6 +261,13 @@ extension DurableReports where Link: ~Copyable {
     if delivery == .none, taken.isEmpty { postpone(0, Milliseconds(0), true, at: now) }
   }
 
+  #if !SMALL || LARGE_REPORTS
+  /// Says what the calendar's clock shows at `now`, right or wrong, to a link that compares it with the server's.
+  public mutating func setClock(_ seconds: UInt64, at now: Instant) {
+    link.setClock(seconds, at: now)
+  }
+  #endif
+
   /// Ends the wait after an unanswered report, because the server has another address.
   public mutating func moveOn() { notBefore = Instant(milliseconds: .min) }
 
@@ -336,7 +343,7 @@ extension DurableReports where Link: ~Copyable {
         let isGivenUp = delivery == .givenUp
         result =
           hasSeveral
-          ? outbox.markRemoved(isGivenUp: isGivenUp)
+          ? outbox.markRemoved(reportID, isGivenUp: isGivenUp)
           : outbox.remove(reportID, isGivenUp: isGivenUp)
         if result.isGood {
           defer { delivery = .none }

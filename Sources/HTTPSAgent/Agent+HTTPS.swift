@@ -79,6 +79,8 @@ extension Agent {
   /// Tells what the link's events do not: that a clock is wrong.
   @inline(never)
   mutating func watch(at now: Instant) {
+    // Whatever the kernel thinks of it: a clock that nobody sets is the one that is wrong.
+    driver.reports.setClock(WallClock.milliseconds() / 1_000, at: now)
     let difference = driver.reports.link.clockError
     // A minute more or less is no news.
     if (difference &- extras.toldDifference).magnitude <= 60 { return }

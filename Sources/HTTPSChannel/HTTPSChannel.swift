@@ -33,6 +33,7 @@ public struct HTTPSChannel: ~Copyable {
   ) throws(HTTPSChannelError) {
     try settings.check()
     guard !authorities.isEmpty else { throw .authorities }
+    // SSLKEYLOGFILE is obeyed by no program of this package.
     let start = nbiot_curl_start()
     guard start == CURLE_OK else { throw .library(code: Int32(bitPattern: start.rawValue)) }
     guard let easy = unsafe curl_easy_init() else { throw .system(code: ENOMEM) }

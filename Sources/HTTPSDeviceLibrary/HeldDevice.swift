@@ -74,6 +74,8 @@ extension HeldDevice {
   mutating func drive() -> Happening? {
     let now = MonotonicClock.now()
     let date = WallClock.now()
+    // Whatever the kernel thinks of it: a clock that nobody sets is the one that is wrong.
+    driver.reports.setClock(WallClock.milliseconds() / 1_000, at: now)
     while let event = driver.pollEvent(at: now, date: date) {
       if let happened = happening(event) { return happened }
     }

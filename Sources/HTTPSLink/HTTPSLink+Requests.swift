@@ -76,7 +76,7 @@ extension HTTPSLink where Layer: ~Copyable {
         retryAfter: wait(askedBy: failure)
       )
     }
-    message = answer.message
+    take(message: answer.message)
     switch HTTPSReaction(status: status, code: answer.code) {
     case .accepted:
       guard isPrintable(answer.token.bytes) else {
@@ -162,13 +162,14 @@ extension HTTPSLink where Layer: ~Copyable {
   mutating func takeReportAnswer() {
     phase = .idle
     report?.wasSent = true
+    if report?.topicKey == suspect { suspect = 0 }
     let status = layer.head.status
     noteServerDate()
     var code: HTTPSCode?
     do throws(HTTPSAnswerError) {
       let answer = try PlatformHTTPSAnswer(report: layer.body)
       code = answer.code
-      message = answer.message
+      take(message: answer.message)
       messageID = answer.messageID
       failure = .code(answer.code, status: status)
     } catch {
@@ -182,15 +183,16 @@ extension HTTPSLink where Layer: ~Copyable {
       wipeToken()
       // Once: a token that is refused as soon as it is given would go on for ever.
       guard let current = report, !current.hasRenewed else {
-        return endReport(.credentials, retryAfter: wait(askedBy: failure))
+        // A status alone says nothing of the device.
+        return endReport(code == nil ? .later : .credentials, retryAfter: wait(askedBy: failure))
       }
       report?.hasRenewed = true
       authenticate()
     case .credentials: endReport(.credentials, retryAfter: wait(askedBy: failure))
     case .later: if !pauses() { endReport(.later, retryAfter: wait(askedBy: failure)) }
     case .refused: endReport(.final)
-    // Whoever it was that answered, the platform does not have the report.
-    case .foreign: endReport(.unreachable, retryAfter: wait(askedBy: failure))
+    // Whoever it was that answered, the platform does not have the report. Others may pass.
+    case .foreign: endReport(.later, retryAfter: wait(askedBy: failure))
     }
   }
 
@@ -203,8 +205,33 @@ extension HTTPSLink where Layer: ~Copyable {
       phase = .idle
       if wasSent { report?.wasSent = true }
       failure = .transfer(reason)
-      endReport(.unreachable, wasInterrupted: reason == .broken)
+      endReport(
+        verdict(ofTransfer: reason, wasSent: wasSent),
+        wasInterrupted: reason == .broken
+      )
     }
+  }
+
+  /// What a missing answer means for the report: whether all wait, or its topic alone.
+  ///
+  /// A server that answers with what nobody can read is there. A connection that breaks, or stays silent, may be the
+  /// network's fault; the second time in a row at one topic it is that topic's, for which others would wait for ever.
+  private mutating func verdict(
+    ofTransfer reason: HTTPSFailure,
+    wasSent: Bool
+  ) -> ReportVerdict {
+    guard wasSent, let key = report?.topicKey else { return .unreachable }
+    if reason == .tooLong || reason == .notHTTP || key == suspect { return .later }
+    suspect = key
+    return .unreachable
+  }
+
+  /// Keeps the platform's text, without the token or the secret that it may repeat.
+  private mutating func take(message text: FixedBytes<128>) {
+    var text = text
+    text.mask(token.bytes)
+    text.mask(secret.bytes)
+    message = text
   }
 
   /// Ends the report, if there is one.
@@ -259,8 +286,8 @@ extension HTTPSLink where Layer: ~Copyable {
     let head = layer.head
     guard let seconds = HTTPDate.seconds(head.date.bytes) else { return }
     serverDate = (seconds, now)
-    guard let date else { return }
-    let own = self.seconds(date)
+    guard let reading = clock ?? date else { return }
+    let own = self.seconds(reading)
     let difference = Int64(bitPattern: seconds &- own)
     let isWrong = difference.magnitude > 900
     // A minute more or less is no news.

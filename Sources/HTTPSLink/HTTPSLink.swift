@@ -36,10 +36,15 @@ public struct HTTPSLink<Layer: HTTPSLayer & ~Copyable, Randomness: RandomSource>
 
   /// What the calendar's clock said when, in seconds since 1970.
   var date: (seconds: UInt64, at: Instant)?
+  /// What the calendar's clock showed when, right or wrong; `nil` where only `date` is known.
+  var clock: (seconds: UInt64, at: Instant)?
   /// What the server's clock said when.
   var serverDate: (seconds: UInt64, at: Instant)?
   /// The difference of the clocks that was told of last, in seconds; 0 while they agree.
   var clockDifference: Int64 = 0
+
+  /// The topic at which the last answer was missing, as a hash; 0 without one.
+  var suspect: UInt32 = 0
 
   /// How the report of the last event `report` ended.
   public internal(set) var ending = ReportEnding(.unreachable)
@@ -73,6 +78,8 @@ public struct HTTPSLink<Layer: HTTPSLayer & ~Copyable, Randomness: RandomSource>
   struct Report {
     var id: UInt64
     var topic: Topic
+    /// A hash of it, never 0.
+    var topicKey: UInt32
     var count: Int
     /// Whether it was sent at least once, so that the platform may have it.
     var wasSent = false
@@ -110,6 +117,10 @@ public struct HTTPSLink<Layer: HTTPSLayer & ~Copyable, Randomness: RandomSource>
   public mutating func setDate(_ seconds: UInt64, at now: Instant) {
     date = seconds == 0 ? nil : (seconds, now)
   }
+
+  /// Says what the calendar's clock shows at `now`, in seconds since 1970, right or wrong: it is compared with the
+  /// server's, and nothing is sent by it.
+  public mutating func setClock(_ seconds: UInt64, at now: Instant) { clock = (seconds, now) }
 
   /// By how many seconds the server's clock is ahead of this machine's; 0 while it is less than 15 minutes to either
   /// side, or unknown.

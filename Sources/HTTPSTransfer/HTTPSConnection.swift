@@ -34,6 +34,7 @@ public struct HTTPSConnection: ~Copyable {
   private let settings: HTTPSSettings
   private var isPrepared = false
 
+  /// libcurl, made ready once; no program of this package obeys SSLKEYLOGFILE.
   private static let start = nbiot_curl_start()
 
   /// Prepares a connection without sending anything.

@@ -61,7 +61,7 @@ extension HTTPSCode: CustomStringConvertible {
     case .sessionError: "the platform could not keep the session: try later"
     case .publishError: "the platform could not pass the report on: try later"
     case .tooManyRequests: "too many requests: wait"
-    default: "unknown to the device guide"
+    default: "unknown to the device guide: check that host and port are the platform's"
     }
   }
 }

@@ -78,6 +78,10 @@ public protocol ReportLink: ~Copyable {
   /// Says what the calendar's clock has at `now`, in seconds since 1970, 0 where it is not set; to be called before
   /// `pollLinkEvent` by an owner that knows it.
   mutating func setDate(_ seconds: UInt64, at now: Instant)
+
+  /// Says what the calendar's clock shows at `now`, in seconds since 1970, right or wrong: for a link that compares it
+  /// with the server's, and sends nothing by it.
+  mutating func setClock(_ seconds: UInt64, at now: Instant)
   #endif
 
   /// Handles the timers that have expired; call it at or after `pollTimeout`.
@@ -133,6 +137,10 @@ extension ReportLink where Self: ~Copyable {
   /// Nothing depends on the calendar.
   @inlinable
   public mutating func setDate(_ seconds: UInt64, at now: Instant) {}
+
+  /// It is compared with nothing.
+  @inlinable
+  public mutating func setClock(_ seconds: UInt64, at now: Instant) {}
   #endif
 
   /// None.

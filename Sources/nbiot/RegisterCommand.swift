@@ -234,10 +234,12 @@ struct RegisterCommand: AsyncParsableCommand {
     let content = try Signature.text { (writer: inout ByteWriter) throws(CapacityError) in
       try request.writeSigningContent(into: &writer)
     }
-    let signature = try secret.sign(content, signMethod.method)
+    var productSecret = try secret.load()
+    defer { Secret.erase(&productSecret) }
+    let signature = try Signature(content, signMethod.method, productSecret)
     var body = try answer(request, signature, url)
     defer { Secret.erase(&body) }
-    var secret = try Self.secret(in: body, identity)
+    var secret = try Self.secret(in: body, identity, productSecret)
     defer { Secret.erase(&secret) }
     try keep(secret)
   }
@@ -298,7 +300,11 @@ struct RegisterCommand: AsyncParsableCommand {
     }
   }
 
-  private static func secret(in body: [UInt8], _ identity: DeviceIdentity) throws -> [UInt8] {
+  private static func secret(
+    in body: [UInt8],
+    _ identity: DeviceIdentity,
+    _ productSecret: [UInt8]
+  ) throws -> [UInt8] {
     var answer: RegistrationAnswer
     do throws(RegistrationAnswerError) {
       answer = try RegistrationAnswer(json: body.span)
@@ -306,7 +312,7 @@ struct RegisterCommand: AsyncParsableCommand {
       throw Complaint("\(error): check the address", .undelivered)
     }
     defer { answer.withDeviceSecretStorage { wipe(&$0) } }
-    guard answer.isSuccess else { throw refusal(answer) }
+    guard answer.isSuccess else { throw refusal(answer, productSecret) }
     guard answer.isFor(identity) else {
       throw Complaint("the answer is for another device: try again", .undelivered)
     }
@@ -314,8 +320,13 @@ struct RegisterCommand: AsyncParsableCommand {
     return secret.indices.map { secret[$0] }
   }
 
-  private static func refusal(_ answer: borrowing RegistrationAnswer) -> Complaint {
-    let words = answer.message.bytes.indices.map { answer.message.bytes[$0] }
+  private static func refusal(
+    _ answer: borrowing RegistrationAnswer,
+    _ productSecret: [UInt8]
+  ) -> Complaint {
+    var text = answer.message
+    text.mask(productSecret.span)
+    let words = text.bytes.indices.map { text.bytes[$0] }
     let message = words.isEmpty ? "" : ", \"\(String(decoding: words, as: UTF8.self))\""
     return Complaint(
       "the platform refused the registration (code \(answer.code ?? 0)\(message)): check product key, "

@@ -113,7 +113,7 @@ struct HTTPSClientTests {
   @Test(
     arguments: [
       ("code-10000", .later), ("code-20001", .later), ("code-30001", .later),
-      ("code-10001", .final), ("status-404", .final),
+      ("code-10001", .final), ("bare-404", .later), ("code-99999", .later),
     ] as [(String, ReportVerdict)]
   )
   func `a refused report says whether it may be taken later`(

@@ -48,6 +48,20 @@ struct ClockTests {
   }
 
   @Test
+  func `a clock that nobody sets is compared, and nothing is sent by it`() throws {
+    let world = try World { $0.sendsTimestamp = true }
+    // As over an outbox: no date, for the clock is not synchronised.
+    world.link.setDate(0, at: world.now)
+    world.link.setClock(date - 7_200, at: world.now)
+    world.advance(60)
+    world.link.authenticate(at: world.now)
+    #expect(world.wire.sent.last?.body.contains("timestamp") == false)
+    world.wire.grant(date: field)
+    #expect(world.events() == [.wrongClock(seconds: 7_140), .authenticated])
+    #expect(world.link.clockError == 7_140)
+  }
+
+  @Test
   func `without a timestamp the platform cannot refuse a wrong clock`() throws {
     let world = try World()
     world.link.setDate(date, at: world.now)

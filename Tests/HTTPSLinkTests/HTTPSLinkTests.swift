@@ -84,8 +84,8 @@ struct HTTPSLinkTests {
     arguments: [
       (200, 10_000, .later), (200, 30_001, .later), (200, 40_000, .later), (200, 20_004, .later),
       (200, 10_001, .final), (200, 20_002, .credentials), (200, 20_000, .credentials),
-      (503, 0, .later), (400, 0, .final), (404, 10_001, .final), (502, 10_001, .later),
-      (302, 0, .unreachable),
+      (503, 0, .later), (400, 0, .later), (404, 10_001, .final), (502, 10_001, .later),
+      (302, 0, .later), (200, 99_999, .later),
     ] as [(UInt16, UInt64, ReportVerdict)]
   )
   func `each code of a report has its verdict`(
@@ -108,7 +108,8 @@ struct HTTPSLinkTests {
     arguments: [
       (200, 10_000, .unreachable), (200, 20_004, .unreachable), (200, 40_000, .unreachable),
       (200, 10_001, .credentials), (200, 20_000, .credentials), (200, 20_001, .credentials),
-      (500, 0, .unreachable), (403, 0, .credentials), (302, 0, .unreachable),
+      (500, 0, .unreachable), (403, 0, .unreachable), (302, 0, .unreachable),
+      (200, 99_999, .unreachable),
     ] as [(UInt16, UInt64, ReportVerdict)]
   )
   func `each code of an authentication ends the report, which was not sent`(
@@ -269,7 +270,8 @@ struct HTTPSLinkTests {
     world.begin()
     world.wire.answer(body)
     #expect(world.events() == [.report])
-    #expect(world.ending == ReportEnding(.unreachable, wasSent: true))
+    // Others may pass.
+    #expect(world.ending == ReportEnding(.later, wasSent: true))
     // That of `/auth` before it is not the report's.
     #expect(world.message.isEmpty)
     guard case .answer = world.failure else {
@@ -309,6 +311,86 @@ struct HTTPSLinkTests {
     world.wire.fail(.serverName, wasSent: false)
     #expect(world.events() == [.report])
     #expect(world.ending == ReportEnding(.unreachable))
+  }
+
+  @Test(arguments: [.broken, .timedOut, .library(61)] as [HTTPSFailure])
+  func `the second answer in a row that is missing at one topic puts that topic off`(
+    failure: HTTPSFailure
+  ) throws {
+    let world = try World()
+    world.authenticate()
+    func fail(_ topic: String, wasSent: Bool = true) -> ReportVerdict {
+      world.begin(topic: topic)
+      world.wire.fail(failure, wasSent: wasSent)
+      #expect(world.events() == [.report])
+      #expect(world.ending.wasSent == wasSent)
+      return world.ending.verdict
+    }
+    func deliver(_ topic: String) {
+      world.begin(topic: topic)
+      world.wire.accept()
+      #expect(world.events() == [.report])
+    }
+    let (bad, good) = ("/pk/device/user/bad", "/pk/device/user/good")
+    #expect(fail(bad) == .unreachable)
+    // A connection that does not come about says nothing of the topic.
+    #expect(fail(bad, wasSent: false) == .unreachable)
+    #expect(fail(bad) == .later)
+    // The others pass, and the topic costs no more than its own tries.
+    deliver(good)
+    #expect(fail(bad) == .later)
+    // An answer clears it, and another topic begins anew.
+    deliver(bad)
+    #expect(fail(bad) == .unreachable)
+    #expect(fail(good) == .unreachable)
+    #expect(fail(bad) == .unreachable)
+    #expect(fail(bad) == .later)
+  }
+
+  @Test(arguments: [.tooLong, .notHTTP] as [HTTPSFailure])
+  func `an answer that nobody can read puts its topic off at once`(failure: HTTPSFailure) throws {
+    let world = try World()
+    world.authenticate()
+    world.begin()
+    world.wire.fail(failure)
+    #expect(world.events() == [.report])
+    #expect(world.ending == ReportEnding(.later, wasSent: true))
+  }
+
+  @Test
+  func `401 without a code costs one authentication, and then puts the topic off`() throws {
+    let world = try World()
+    world.authenticate()
+    world.begin()
+    world.wire.answer("<html>no</html>", status: 401)
+    #expect(world.events() == [])
+    world.wire.grant("t2")
+    #expect(world.events() == [.authenticated])
+    world.wire.answer("<html>no</html>", status: 401)
+    #expect(world.events() == [.report])
+    #expect(world.ending == ReportEnding(.later, wasSent: true))
+  }
+
+  @Test
+  func `a token that the platform repeats in its text is left out of it`() throws {
+    let world = try World()
+    world.authenticate("0123456789abcdef")
+    world.begin()
+    world.wire.answer(
+      #"{"code":10001,"message":"0123456789abcdef is bad: 0123456789abcdef0123456789abcde"}"#
+    )
+    #expect(world.events() == [.report])
+    #expect(world.message == "… is bad: …0123456789abcde")
+    world.begin()
+    world.wire.answer(#"{"code":10001,"message":"0123456789abcde"}"#)
+    #expect(world.events() == [.report])
+    #expect(world.message == "0123456789abcde")
+    // The longest text, which becomes no longer.
+    world.begin()
+    let long = String(repeating: "0123456789abcdef", count: 8)
+    world.wire.answer(#"{"code":10001,"message":"\#(long)"}"#)
+    #expect(world.events() == [.report])
+    #expect(world.message == String(repeating: "…", count: 8))
   }
 
   @Test

@@ -52,11 +52,16 @@ struct HTTPSReportTests {
       (200, 10_000, .later), (200, 10_001, .refused), (200, 20_000, .credentials),
       (200, 20_001, .authenticateAgain), (200, 20_002, .credentials),
       (200, 20_003, .authenticateAgain), (200, 20_004, .later), (200, 30_001, .later),
-      (200, 40_000, .later), (200, 7, .refused),
+      (200, 40_000, .later),
+      // A code that the guide does not have.
+      (200, 7, .foreign), (403, 7, .foreign), (503, 7, .later),
       // Beside another status.
       (500, 0, .later), (500, nil, .later), (503, 10_001, .later), (429, nil, .later),
       (408, nil, .later), (425, nil, .later), (429, 40_000, .later),
-      (400, nil, .refused), (404, 0, .refused), (413, nil, .refused), (400, 10_001, .refused),
+      // Of a proxy or another front end.
+      (400, nil, .foreign), (403, nil, .foreign), (404, nil, .foreign), (404, 0, .foreign),
+      (405, nil, .foreign), (407, nil, .foreign), (410, nil, .foreign), (413, nil, .foreign),
+      (421, nil, .foreign), (400, 10_001, .refused),
       (401, nil, .authenticateAgain), (401, 20_001, .authenticateAgain),
       (403, 20_000, .credentials),
       (302, nil, .foreign), (302, 0, .foreign), (100, nil, .foreign), (0, nil, .foreign),

@@ -263,7 +263,8 @@ struct HTTPSCommandTests {
       ("code-20001", "12345", 3, "rejected", 20_001),
       ("update", "code-20000", 3, "refused", 20_000),
       ("code-30001", "12345", 1, "rejected", 30_001),
-      ("status-404", "12345", 1, "rejected", nil), ("text", "12345", 1, "unreadable", nil),
+      ("bare-404", "12345", 1, "unreadable", nil), ("code-99999", "12345", 1, "rejected", 99_999),
+      ("text", "12345", 1, "unreadable", nil),
       ("redirect", "12345", 1, "unreadable", nil), ("none", "12345", 1, "unreadable", nil),
       ("long-body", "12345", 1, "unreadable", nil), ("garbage", "12345", 1, "unreadable", nil),
       ("cut", "12345", 1, "timedOut", nil),
@@ -292,6 +293,49 @@ struct HTTPSCommandTests {
     #expect(run.errors.contains("POST /auth") && run.errors.contains("POST /topic/"))
     for secret in ["token-1", "0123456789abcdef"] {
       #expect(!run.errors.contains(secret) && !run.output.contains(secret))
+    }
+  }
+
+  @Test(arguments: ["repeats", "repeats-page"])
+  func `a token that the server repeats is shown nowhere`(kind: String) async throws {
+    let peer = try HTTPSPeer()
+    let run = try await publish(
+      peer,
+      to: kind,
+      clientID: "real-token",
+      ["--payload", "1", "--verbose"]
+    )
+    #expect(run.status == 1)
+    #expect(run.output.contains("bad token …"), "\(run.output)")
+    #expect(run.errors.contains("bad token …"), "\(run.errors)")
+    #expect(!run.output.contains("-token-1") && !run.errors.contains("-token-1"))
+  }
+
+  @Test func `the keys of TLS are written to no file`() async throws {
+    let peer = try HTTPSPeer()
+    let keys = path("keys.log")
+    let run = try await nbiot(
+      ["publish", "--topic", "/a1B2c3D4e5F/device1/user/update", "--payload", "1"] + options(peer),
+      environment: ["SSLKEYLOGFILE": keys]
+    )
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(!FileManager.default.fileExists(atPath: keys))
+  }
+
+  @Test func `--verbose shows what is inside, and what the head asks for`() async throws {
+    let peer = try HTTPSPeer()
+    let run = try await publish(
+      peer,
+      to: "until-by-its-clock",
+      ["--payload", #"{"value":1}"#, "--verbose", "--max-wait", "1"]
+    )
+    for words in [
+      #"POST /topic/a1B2c3D4e5F/device1/user/until-by-its-clock, a body of 11 B: {"value":1}"#,
+      #""sign":"…","#, #"B: {"code":0,"message":"success","info":{"token":"…"}}"#,
+      "HTTP status 503, Retry-After Sun, 06 Nov 1994 08:49:40 GMT, "
+        + "Date Sun, 06 Nov 1994 08:49:37 GMT, a body of 0 B\n",
+    ] {
+      #expect(run.errors.contains(words), "\(words): \(run.errors)")
     }
   }
 

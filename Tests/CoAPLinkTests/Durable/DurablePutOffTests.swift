@@ -343,4 +343,21 @@ struct DurablePutOffTests {
     #expect(world.ended == (2..<2 + world.ended.count).map { "dropped \($0)" })
     #expect(world.ended.count > dropped + 1)
   }
+
+  @Test func `one that waits to be sent again makes room like the others`() throws {
+    let world = try DurableReportsTests.world()
+    world.settings.outbox.maxBytes = 500
+    world.settings.outbox.whenFull = .dropOldest
+    try world.start()
+    world.isDead = true
+    try world.accept(#"{"value":0}"#)
+    while world.postponed.isEmpty { try world.run(until: world.now + Milliseconds(1_000)) }
+    for value in 1..<8 { try world.accept(#"{"value":\#(value)}"#) }
+    let count = world.ended.count
+    #expect(count > 1 && world.ended == (1...count).map { "dropped \($0)" })
+    // The others go on from there.
+    world.isDead = false
+    try world.run(until: world.now + Milliseconds(7_200_000), stopsWhenIdle: true)
+    #expect(world.delivered == (UInt64(count) + 1...8).map { $0 })
+  }
 }

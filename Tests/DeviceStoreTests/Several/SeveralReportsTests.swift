@@ -107,6 +107,44 @@ struct SeveralReportsTests {
     }
   }
 
+  @Test(arguments: [1, 4])
+  func `those that wait to be sent again make room like the others`(capacity: Int) throws {
+    var settings = DurableSettings()
+    settings.outbox.maxBytes = 500
+    settings.outbox.whenFull = .dropOldest
+    let platform = SeveralPlatform(capacity: capacity)
+    let device = try SeveralDevice(workspace, platform, settings: settings)
+    try device.accept(0)
+    #expect(device.events() == [])
+    // On its way, it stays.
+    for topic in 1..<8 { try device.accept(topic) }
+    var events = device.events()
+    #expect(!events.isEmpty && !events.contains("dropped(1)"), "\(events)")
+    platform.lose()
+    _ = device.events()
+    try device.accept(8)
+    events = device.events()
+    #expect(events.contains("dropped(1)"), "\(events)")
+  }
+
+  @Test func `one given up after its last attempt is gone, wherever it lies`() throws {
+    var settings = DurableSettings()
+    settings.maxAttempts = 1
+    let platform = SeveralPlatform(capacity: 4)
+    do {
+      let device = try SeveralDevice(workspace, platform, settings: settings)
+      for topic in 0..<3 { try device.accept(topic) }
+      _ = device.events()
+      platform.end(1, ReportEnding(.unreachable, wasSent: true))
+      platform.end(2, ReportEnding(.later, wasSent: true))
+      let events = device.events()
+      #expect(events.count == 2 && events.allSatisfy { $0.hasPrefix("givenUp(") }, "\(events)")
+    }
+    let next = try SeveralDevice(workspace, SeveralPlatform(capacity: 4))
+    _ = next.events()
+    #expect(next.platform.begun.map(\.id) == [3])
+  }
+
   @Test func `a report that is put off holds its topic alone`() throws {
     let platform = SeveralPlatform(capacity: 4)
     let device = try SeveralDevice(workspace, platform)

@@ -48,7 +48,7 @@ class Connection:
         for line in lines[1:]:
             name, _, value = line.partition(":")
             fields[name.lower()] = value.strip()
-        if "/early " in lines[0]:
+        if "/early " in lines[0] or "/close-early " in lines[0]:
             return None
         size = int(fields.get("content-length", "0"))
         while len(self.rest) < size:
@@ -80,11 +80,12 @@ def note(connection, line, fields, body, kind):
         log.write(json.dumps(entry) + "\n")
 
 
-def good(path):
+def good(path, kind):
     with LOCK:
         if path == "/auth":
             COUNT["tokens"] += 1
-            return b'{"code":0,"message":"success","info":{"token":"token-%d"}}' % COUNT["tokens"]
+            token = b"0123456789abcdef-token-%d" if kind == "real-token" else b"token-%d"
+            return b'{"code":0,"message":"success","info":{"token":"%s"}}' % (token % COUNT["tokens"])
         COUNT["messages"] += 1
         return b'{"code":0,"message":"success","info":{"messageId":%d,}}' % COUNT["messages"]
 
@@ -113,17 +114,21 @@ def kind_of(path, body):
     return kind
 
 
-def serve(connection, path, kind):
+def serve(connection, path, kind, fields):
     """Answers a request; whether the connection stays."""
-    send, whole = connection.send, good(path)
+    send, whole = connection.send, good(path, kind)
     if path == REGISTRATION:
         name = "another" if kind == "other-device" else kind
         data = {"productKey": "pk", "deviceName": name, "deviceSecret": "its-own"}
         whole = json.dumps({"code": 200, "data": data, "message": "success"}).encode()
     if kind == "never":
         time.sleep(3_600)
-    elif kind == "dead":
+    elif kind in ("dead", "close-early"):
         return False
+    elif kind == "repeats":
+        connection.answer(b'{"code":10001,"message":"bad token %s"}' % fields["password"].encode())
+    elif kind == "repeats-page":
+        connection.answer(b"<html>bad token %s</html>" % fields["password"].encode(), "403 No")
     elif kind == "drip":
         for byte in b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(whole) + whole:
             send(bytes([byte]))
@@ -210,7 +215,7 @@ def handle(stream, context):
             path = request[0].split(" ")[1]
             kind = kind_of(path, request[2])
             note(connection, *request, kind)
-            if not serve(connection, path, kind):
+            if not serve(connection, path, kind, request[1]):
                 break
         stream.unwrap()
     except (OSError, ValueError):
