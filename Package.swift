@@ -447,6 +447,17 @@ let package = Package(
       ],
       swiftSettings: device + [.define("HTTPS")]
     ),
+    // The agent over MQTT with what a gateway has besides: Connected is a link to that folder of MQTTAgent.
+    .target(
+      name: "GatewayAgent",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "PlatformHTTPS", "Alink",
+        "OpenSSLSupport", "CBORPayload", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel",
+        "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "HTTPSChannel", "DurableReports",
+        "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks", "CPOSIX",
+      ],
+      swiftSettings: device + [.define("MQTT"), .define("GATEWAY")]
+    ),
     .systemLibrary(name: "CDevice"),
     .target(
       name: "DeviceLibrary",
@@ -483,6 +494,7 @@ let package = Package(
     .executableTarget(name: "nbiot-agent", dependencies: ["Agent"]),
     .executableTarget(name: "nbiot-agent-mqtt", dependencies: ["MQTTAgent"]),
     .executableTarget(name: "nbiot-agent-https", dependencies: ["HTTPSAgent"]),
+    .executableTarget(name: "nbiot-gateway", dependencies: ["GatewayAgent"]),
     .testTarget(
       name: "CoAPMessageTests",
       dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"]
@@ -734,6 +746,16 @@ let package = Package(
         "TestSupport",
       ],
       resources: [.copy("README.md")]
+    ),
+    // Its helpers are a link to those of MQTTAgentTests.
+    .testTarget(
+      name: "GatewayAgentTests",
+      dependencies: [
+        "nbiot", "nbiot-gateway", "GatewayAgent", "Alink", "ConstrainedCore", "PayloadCoding",
+        "Platform", "MQTTPeers", "TestSupport",
+      ],
+      resources: [.copy("README.md")],
+      swiftSettings: strict + [.define("GATEWAY")]
     ),
     .testTarget(
       name: "nbiotTests",

@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Builds nbiot-agent for a device: Embedded Swift, whole-module, optimised for size, stripped.
-#   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only|--mqtt|--https] [--program DIRECTORY] [--library]
+#   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only|--mqtt|--https|--gateway] [--program DIRECTORY] [--library]
 # writes .build-agent/ARCH/nbiot-agent and nbiot-agent.debug, the same code with symbols.
 #   --symmetric-only     without DTLS, in .build-agent/ARCH-symmetric; it does not need libssl
 #   --mqtt               nbiot-agent-mqtt, in .build-agent/ARCH-mqtt
 #   --https              nbiot-agent-https, in .build-agent/ARCH-https
+#   --gateway            nbiot-gateway, in .build-agent/ARCH-gateway
 #   --program DIRECTORY  another program, such as Tests/DeviceProbe, in .build-agent/ARCH-NAME
 #   --library            libnbiot-device.a and .so for programs in C, with their header and an example,
 #                        packaging/report.c, in .build-agent/ARCH-library; with --mqtt libnbiot-device-mqtt and
@@ -19,25 +20,27 @@ fail() {
   exit 1
 }
 
-arch=x86_64 program= symmetric_only= mqtt= https= library= suffix=
+arch=x86_64 program= symmetric_only= mqtt= https= gateway= library= suffix=
 while [ $# -gt 0 ]; do
   case $1 in
   x86_64 | aarch64 | armv7) arch=$1 ;;
   --symmetric-only) symmetric_only=1 suffix=-symmetric ;;
   --mqtt) mqtt=1 suffix=-mqtt ;;
   --https) https=1 suffix=-https ;;
+  --gateway) gateway=1 suffix=-gateway ;;
   --library) library=1 ;;
   --program)
     program=${2:-}
     program=${program%/}
     shift
     ;;
-  *) fail "takes [x86_64|aarch64|armv7] [--symmetric-only|--mqtt|--https] [--program DIRECTORY] [--library], not $1" ;;
+  *) fail "takes [x86_64|aarch64|armv7] [--symmetric-only|--mqtt|--https|--gateway] [--program DIRECTORY] [--library], not $1" ;;
   esac
   shift
 done
 if [ -z "$program" ]; then
   program=Sources/nbiot-agent${mqtt:+-mqtt}${https:+-https}
+  [ -z "$gateway" ] || program=Sources/nbiot-gateway
   [ -z "$library" ] || program=Sources/${mqtt:+MQTT}${https:+HTTPS}DeviceLibrary suffix=$suffix-library
 fi
 ls "$program"/*.swift >/dev/null 2>&1 || fail "there are no sources in '$program'"
@@ -46,6 +49,7 @@ case $program in
 Sources/nbiot-agent) ;;
 Sources/nbiot-agent-mqtt) name=nbiot-agent-mqtt ;;
 Sources/nbiot-agent-https) name=nbiot-agent-https ;;
+Sources/nbiot-gateway) name=nbiot-gateway ;;
 Sources/DeviceLibrary | Sources/MQTTDeviceLibrary | Sources/HTTPSDeviceLibrary) name=$(basename "$program") ;;
 *) name=$(basename "$program") suffix=$suffix-$name ;;
 esac
@@ -129,11 +133,15 @@ visit() {
   # Importers of these use `#if !SYMMETRIC_ONLY`.
   [ -z "$symmetric_only" ] || case $module in DTLSSecurity | EitherSecurity) return 0 ;; esac
   # Importers of these use `#if MQTT`.
-  [ "$name" = nbiot-agent-mqtt ] || [ "$name" = MQTTDeviceLibrary ] ||
+  [ "$name" = nbiot-gateway ] || [ "$name" = nbiot-agent-mqtt ] || [ "$name" = MQTTDeviceLibrary ] ||
     case $module in MQTTChannel | MQTTLink) return 0 ;; esac
   # Importers of these use `#if HTTPS`.
-  [ "$name" = nbiot-agent-https ] || [ "$name" = HTTPSDeviceLibrary ] ||
+  [ "$name" = nbiot-gateway ] || [ "$name" = nbiot-agent-https ] || [ "$name" = HTTPSDeviceLibrary ] ||
     case $module in HTTPSChannel | HTTPSLink) return 0 ;; esac
+  # Importers of these use `#if GATEWAY`.
+  [ "$name" = nbiot-gateway ] || case $module in MQTTAuthentication) return 0 ;; esac
+  # The gateway has no reports over HTTPS; importers of that use `#if HTTPS`.
+  [ "$name" != nbiot-gateway ] || case $module in HTTPSLink | CoAPLink | CoAPExchange | PlatformCoAP) return 0 ;; esac
   case $module in Swift | Synchronization) return 0 ;; esac
   directory=$(folder "$module")
   if [ -f "$directory/module.modulemap" ]; then
@@ -159,6 +167,8 @@ case $name in
 nbiot-agent | nbiot-agent-mqtt | DeviceLibrary | MQTTDeviceLibrary) ;;
 # Its outbox takes payloads of more than 1,024 bytes.
 nbiot-agent-https | HTTPSDeviceLibrary) shared=$own fixed+=(-D LARGE_REPORTS) ;;
+# It has what SMALL leaves out and a gateway needs, and sets what the others do not.
+nbiot-gateway) shared=$own fixed=(-D GATEWAY) ;;
 *) shared=$own fixed=() ;;
 esac
 common=(
@@ -212,6 +222,7 @@ for module in "${modules[@]}"; do
   options=(-parse-as-library -emit-module -emit-module-path) scratch=$shared
   symmetric=()
   [ "$module" != MQTTAgent ] || symmetric=(-D MQTT)
+  [ "$module" != GatewayAgent ] || symmetric=(-D MQTT)
   [ "$module" != HTTPSAgent ] || symmetric=(-D HTTPS)
   case $symmetric_only$module in 1Agent | 1DeviceDriver) scratch=$own symmetric=(-D SYMMETRIC_ONLY) ;; esac
   options+=("$scratch/$module.swiftmodule" "${symmetric[@]}")
@@ -304,7 +315,8 @@ undefined=$("$tools/llvm-nm" -D --undefined-only -j "$out/$name.debug")
 list=packaging/symbols.txt
 [ "$name" != nbiot-agent-mqtt ] || list=packaging/symbols-mqtt.txt
 [ "$name" != nbiot-agent-https ] || list=packaging/symbols-https.txt
-if [[ $name = nbiot-agent* ]]; then
+[ "$name" != nbiot-gateway ] || list=packaging/symbols-gateway.txt
+if [[ $name = nbiot-agent* || $name = nbiot-gateway ]]; then
   unknown=$(sed 's/@.*//' <<< "$undefined" | { grep -vxFf <(grep -v '^#' "$list") || true; } | xargs)
   [ -z "$unknown" ] || fail "$arch calls functions that are not in $list: $unknown"
 fi
@@ -317,7 +329,7 @@ size -B "$out/$name.debug" | awk -v file="$(stat -c %s "$out/$name")" -v name="$
 echo "  needs $needed; glibc $libc or later; $(wc -l <<< "$undefined") functions of theirs"
 
 # The agents have a budget, and one that is above it may at least not grow.
-[[ $name = nbiot-agent* ]] || exit 0
+[[ $name = nbiot-agent* || $name = nbiot-gateway ]] || exit 0
 size=$(stat -c %s "$out/$name")
 read -r limit target <<< "$(sed -n "s/^$arch$suffix  *//p" packaging/sizes.txt)"
 [ -n "$target" ] || fail "packaging/sizes.txt has no line for $arch$suffix"

@@ -123,6 +123,10 @@ enum StoreName {
   case session
   case outbox
   case firmware
+  #if !SMALL || GATEWAY
+  case configuration, configurationPart, configurationState
+  case subDevices, subDevicesPart, subDevicesState
+  #endif
   /// The replacement of either file until it is complete; there is one at a time.
   case temporary
 
@@ -134,6 +138,14 @@ enum StoreName {
       case .session: "session"
       case .outbox: "outbox"
       case .firmware: "firmware"
+      #if !SMALL || GATEWAY
+      case .configuration: "configuration"
+      case .configurationPart: "configuration.part"
+      case .configurationState: "configuration.state"
+      case .subDevices: "sub-devices"
+      case .subDevicesPart: "sub-devices.part"
+      case .subDevicesState: "sub-devices.state"
+      #endif
       case .temporary: "new"
       }
     return unsafe name.utf8Start

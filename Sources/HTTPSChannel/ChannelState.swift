@@ -24,6 +24,10 @@ struct ChannelState: ~Copyable {
   var isTooLong = false
   /// How often the request was sent, or begun to be.
   var sends = 0
+  #if !SMALL || GATEWAY
+  /// Where the body goes if it is a file.
+  var file = FileSink()
+  #endif
   /// libcurl's words about a failure, which end with a zero.
   var problem = InlineArray<256, UInt8>(repeating: 0)
 
@@ -73,6 +77,9 @@ struct ChannelState: ~Copyable {
       // After an interim answer, such as 100 Continue, another head follows.
       head = HTTPSAnswerHead()
       isHeadOver = false
+      #if !SMALL || GATEWAY
+      file.take(firstLine: text)
+      #endif
     } else if !isHeadOver {
       if head.date.isEmpty, let value = text.value(ofField: "date") {
         try? head.date.replace(with: value)

@@ -14,15 +14,15 @@ internal import OpenSSLSupport
 /// Memory: the settings' limits, the held body, and libcurl's and OpenSSL's own, in the heap.
 @safe
 public struct HTTPSChannel: ~Copyable {
-  private let state: StatePointer
-  private let easy: UnsafeMutableRawPointer
+  let state: StatePointer
+  let easy: UnsafeMutableRawPointer
   /// Holds the connection; `nil` while there is none.
   private var multi: UnsafeMutableRawPointer?
   private let settings: HTTPSChannelSettings
   private var fields: UnsafeMutablePointer<curl_slist>?
   private var held: UnsafeMutablePointer<UInt8>?
   private var heldCount = 0
-  private var isUnderWay = false
+  private(set) var isUnderWay = false
 
   /// A channel to a server; nothing is connected yet.
   ///
@@ -138,21 +138,20 @@ public struct HTTPSChannel: ~Copyable {
         return unsafe state.pointee.take(headLine: line) ? total : total &+ 1
       }
     }
-    if code == CURLE_OK {
-      unsafe code = nbiot_curl_set_data(easy, CURLOPT_WRITEFUNCTION) {
-        bytes,
-        size,
-        count,
-        context in
-        let total = size * count
-        // SAFETY: as above.
-        guard let bytes = unsafe bytes, let state = unsafe StatePointer(context) else { return 0 }
-        let raw = unsafe UnsafeRawPointer(bytes).assumingMemoryBound(to: UInt8.self)
-        let piece = unsafe Span(_unsafeStart: raw, count: total)
-        return unsafe state.pointee.take(body: piece) ? total : total &+ 1
-      }
-    }
+    if code == CURLE_OK { unsafe code = setBodyFunction(easy) }
     return code
+  }
+
+  /// Has answers' bodies kept in the state.
+  static func setBodyFunction(_ easy: UnsafeMutableRawPointer) -> CURLcode {
+    unsafe nbiot_curl_set_data(easy, CURLOPT_WRITEFUNCTION) { bytes, size, count, context in
+      let total = size * count
+      // SAFETY: as above.
+      guard let bytes = unsafe bytes, let state = unsafe StatePointer(context) else { return 0 }
+      let raw = unsafe UnsafeRawPointer(bytes).assumingMemoryBound(to: UInt8.self)
+      let piece = unsafe Span(_unsafeStart: raw, count: total)
+      return unsafe state.pointee.take(body: piece) ? total : total &+ 1
+    }
   }
 
   /// The common name of a certificate is no name of the server (RFC 9525 Section 6.3).
@@ -241,6 +240,11 @@ extension HTTPSChannel: HTTPSLayer {
         Int(clamping: max(request.limit.count, 1))
       ) == CURLE_OK
     else { return false }
+    return begin()
+  }
+
+  /// Begins the transfer that the handle is set for.
+  mutating func begin() -> Bool {
     if unsafe multi == nil {
       guard let fresh = unsafe curl_multi_init() else { return false }
       let code = unsafe nbiot_curl_watch(fresh, watchSocket, setTimer, state)
@@ -262,6 +266,9 @@ extension HTTPSChannel: HTTPSLayer {
     _ = unsafe curl_multi_remove_handle(multi, easy)
     wipeFields()
     unsafe state.pointee.forgetAnswer()
+    #if !SMALL || GATEWAY
+    endFile()
+    #endif
   }
 
   /// Closes the connection; what resumes its TLS session stays.
@@ -307,6 +314,14 @@ extension HTTPSChannel: HTTPSLayer {
     let verified = unsafe nbiot_curl_number(easy, CURLINFO_SSL_VERIFYRESULT)
     _ = unsafe curl_multi_remove_handle(multi, easy)
     wipeFields()
+    #if !SMALL || GATEWAY
+    let isFileTooLong = unsafe state.pointee.file.descriptor >= 0 && state.pointee.file.isTooLong
+    endFile()
+    if isFileTooLong {
+      unsafe state.pointee.forgetAnswer()
+      return .failed(.tooLong, wasSent: true)
+    }
+    #endif
     if code == CURLE_OK, status > 0 {
       unsafe state.pointee.head.status = UInt16(clamping: status)
       unsafe state.pointee.head.size = state.pointee.headCount + state.pointee.bodyCount
@@ -344,6 +359,16 @@ extension HTTPSChannel: HTTPSLayer {
     return unsafe text.bytes.withText { unsafe nbiot_curl_set_text(easy, CURLOPT_URL, $0) }
       == CURLE_OK
   }
+
+  #if !SMALL || GATEWAY
+  /// The fields by which a file is asked for.
+  mutating func setFileFields() -> Bool {
+    wipeFields()
+    var line = FixedBytes<256>()
+    guard add("Accept:", to: &line) else { return false }
+    return unsafe nbiot_curl_set_list(easy, CURLOPT_HTTPHEADER, fields) == CURLE_OK
+  }
+  #endif
 
   /// The fields of a request; those that libcurl would add and nobody needs are taken out.
   private mutating func setFields(_ request: borrowing @_addressable HTTPSRequest) -> Bool {

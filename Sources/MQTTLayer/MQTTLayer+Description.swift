@@ -35,7 +35,7 @@ extension MQTTFailure: CustomStringConvertible {
       "the server announced or sent more than this device takes; the connection was cut"
     case .library(let code):
       "the MQTT library could not begin (\(code)): memory, descriptors or threads are used up"
-    #if !SMALL
+    #if !SMALL || GATEWAY
     case .authentication(let failure): "the authentication over HTTPS failed: \(failure)"
     #endif
     }

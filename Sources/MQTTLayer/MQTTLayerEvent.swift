@@ -61,7 +61,7 @@ public enum MQTTFailure: Equatable, Sendable {
   case oversized
   /// The library could not begin, for lack of memory, a descriptor or a thread, with its number.
   case library(Int32)
-  #if !SMALL
+  #if !SMALL || GATEWAY
   /// The authentication before the connection brought no token.
   case authentication(MQTTAuthenticationFailure)
   #endif

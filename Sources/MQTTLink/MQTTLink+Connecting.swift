@@ -131,14 +131,14 @@ extension MQTTLink where Layer: ~Copyable {
     case .refused(let number):
       let code = ConnackCode(rawValue: number)
       failure = .refused(code)
-      #if SMALL
+      #if SMALL && !GATEWAY
       endTry(.refused(code))
       #else
       // The layer has tried it with a new token.
       let isToken = layer.usesToken && code == .unavailable
       endTry(isToken ? .unauthenticated : .refused(code))
       #endif
-    #if !SMALL
+    #if !SMALL || GATEWAY
     case .authentication(let why):
       failure = .connection(reason)
       endTry(why.isRefusal ? .unauthenticated : .failed)

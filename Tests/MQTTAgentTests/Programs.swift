@@ -12,7 +12,7 @@ extension ChildProgram {
     _ arguments: [String],
     environment: [String: String] = [:]
   ) throws {
-    let program = name == "nbiot-agent-mqtt" ? agentProgram : beside(name)
+    let program = name == agentName ? agentProgram : beside(name)
     self.init(program, arguments, environment: environment)
     try start()
   }
@@ -35,10 +35,20 @@ struct Complaint: Error, CustomStringConvertible {
   init(_ description: String) { self.description = description }
 }
 
-/// The agent that is tried: the one beside the tests, or NBIOT_AGENT_MQTT, as `make agent-mqtt` builds it.
+#if GATEWAY
+/// The agent that is tried.
+let agentName = "nbiot-gateway"
+private let agentVariable = "NBIOT_GATEWAY"
+#else
+/// The agent that is tried.
+let agentName = "nbiot-agent-mqtt"
+private let agentVariable = "NBIOT_AGENT_MQTT"
+#endif
+
+/// The agent that is tried: the one beside the tests, or the one that the variable names, as `make agent-mqtt` or
+/// `make agent-gateway` builds it.
 private let agentProgram =
-  ProcessInfo.processInfo.environment["NBIOT_AGENT_MQTT"].map { URL(filePath: $0) }
-  ?? beside("nbiot-agent-mqtt")
+  ProcessInfo.processInfo.environment[agentVariable].map { URL(filePath: $0) } ?? beside(agentName)
 
 private func beside(_ name: String) -> URL {
   Bundle.module.bundleURL.deletingLastPathComponent().appending(path: name)
@@ -58,11 +68,14 @@ final class World {
   let simulator: Program
   let control: String
   private let port: String
+  /// The port of the HTTPS side; empty without one.
+  let httpsPort: String
   private let transport: String
 
-  init(_ transport: String = "mqtts") throws {
+  /// `hasHTTPS` says whether it has an HTTPS side, too; `options` are more of the simulator's.
+  init(_ transport: String = "mqtts", hasHTTPS: Bool = false, _ options: [String] = []) throws {
     self.transport = transport
-    folder = URL.temporaryDirectory.appending(path: "nbiot-agent-mqtt-\(UUID().uuidString)")
+    folder = URL.temporaryDirectory.appending(path: "\(agentName)-\(UUID().uuidString)")
     try FileManager.default.createDirectory(
       at: folder,
       withIntermediateDirectories: true,
@@ -79,10 +92,12 @@ final class World {
       ]
         + (transport.hasSuffix("s") && transport != "ws"
           ? ["--certificates", folder.appending(path: "certificates").path] : [])
+        + (hasHTTPS ? ["--https", "0"] : []) + options
     )
     port = try simulator.capture(
       try Regex("port ([0-9]+).*, \(transport)\n", as: (Substring, Substring).self)
     )
+    httpsPort = hasHTTPS ? try simulator.capture(/port ([0-9]+).*, https\n/) : ""
     control = "127.0.0.1:" + (try simulator.capture(/port ([0-9]+).*, control/))
     try configure()
   }
@@ -116,7 +131,7 @@ final class World {
   }
 
   func agent(_ arguments: [String] = []) throws -> Program {
-    try Program("nbiot-agent-mqtt", ["--config", configuration.path] + arguments)
+    try Program(agentName, ["--config", configuration.path] + arguments)
   }
 
   /// Another agent with the same identity, and a state of its own.
@@ -125,7 +140,7 @@ final class World {
     let state = folder.appending(path: "state").path
     let file = folder.appending(path: "twin.conf")
     try Data(text.replacing(state, with: state + "-twin").utf8).write(to: file)
-    return try Program("nbiot-agent-mqtt", ["--config", file.path])
+    return try Program(agentName, ["--config", file.path])
   }
 
   /// An agent that is connected, and has been granted what it wants.

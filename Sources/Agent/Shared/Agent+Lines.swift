@@ -9,6 +9,10 @@ internal import OpenSSLSupport
 #if MQTT
 internal import MQTTChannel
 internal import MQTTLink
+#if GATEWAY
+internal import HTTPSChannel
+internal import MQTTAuthentication
+#endif
 #elseif HTTPS
 internal import HTTPSChannel
 internal import HTTPSLink

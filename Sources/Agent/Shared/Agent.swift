@@ -10,6 +10,10 @@ internal import SystemClocks
 #if MQTT
 internal import MQTTChannel
 internal import MQTTLink
+#if GATEWAY
+internal import HTTPSChannel
+internal import MQTTAuthentication
+#endif
 #elseif HTTPS
 internal import HTTPSChannel
 internal import HTTPSLink
@@ -374,11 +378,20 @@ struct Agent: ~Copyable {
     #if MQTT
     let takesDatagrams = heldUntil == nil && takesLines
     // Answers do not wait for room.
+    #if GATEWAY
+    var entries: InlineArray<7, pollfd> = [
+      entry(signals.descriptor), entry(input.hasRoom && !input.isAtEnd ? 0 : -1),
+      entry(takesDatagrams || !extras.isDatagramHeld ? datagrams.descriptor : -1),
+      entry(linkDescriptor), entry(extras.command.descriptor),
+      entry(extras.configurations.descriptor), entry(extras.configurations.command.descriptor),
+    ]
+    #else
     var entries: InlineArray<5, pollfd> = [
       entry(signals.descriptor), entry(input.hasRoom && !input.isAtEnd ? 0 : -1),
       entry(takesDatagrams || !extras.isDatagramHeld ? datagrams.descriptor : -1),
       entry(linkDescriptor), entry(extras.command.descriptor),
     ]
+    #endif
     #else
     var entries: InlineArray<4, pollfd> = [
       entry(signals.descriptor), entry(isReady && !input.isAtEnd ? 0 : -1),
@@ -387,7 +400,11 @@ struct Agent: ~Copyable {
     #endif
     var deadline = earlier(linkDeadline, heldUntil)
     if isReady, hasLine { deadline = MonotonicClock.now() }
+    #if GATEWAY
+    deadline = earlier(deadline, extras.deadlineOfAll)
+    #else
     deadline = earlier(deadline, extras.deadline)
+    #endif
     let timeout = MonotonicClock.timeout(until: deadline)
     var span = entries.mutableSpan
     // SAFETY: so many entries, and the call does not keep the pointer.

@@ -15,7 +15,9 @@ package struct Configuration: ~Copyable {
 
   /// The command line, which contains the file's path.
   let arguments: Arguments
-  #if MQTT
+  #if GATEWAY
+  private var values = InlineArray<42, Value>(repeating: Value())
+  #elseif MQTT
   private var values = InlineArray<36, Value>(repeating: Value())
   #elseif HTTPS
   private var values = InlineArray<27, Value>(repeating: Value())
@@ -98,6 +100,13 @@ package struct Configuration: ~Copyable {
   func require(_ key: ConfigurationKey) {
     if !has(key) { refuse(0, Span(), .missing, key.name) }
   }
+
+  #if GATEWAY
+  /// Ends the process because a key is given and the one that it belongs to is not.
+  func require(_ other: ConfigurationKey, for key: ConfigurationKey) -> Never {
+    refuse(line(of: key), key.name, .needs, other.name)
+  }
+  #endif
 
   /// A number within the limits that `ConfigurationKey.values` begins with.
   package func number(_ key: ConfigurationKey, default: UInt64) -> UInt64 {

@@ -42,6 +42,9 @@ enum Phrase: UInt8 {
   case noRegularFile, isUTF16, hasZeroByte, noHash
   #if MQTT
   case unreadableModel
+  #if GATEWAY
+  case needs, needsTLS, notHTTPS
+  #endif
   #elseif HTTPS
   case lessThanPayload
   #endif
@@ -58,6 +61,11 @@ enum Phrase: UInt8 {
         return Span(": the scheme is none of mqtt, mqtts, ws and wss" as StaticString)
       case .otherSecurity:
         return Span(": the scheme is not that of `tls` and `websocket`" as StaticString)
+      #if GATEWAY
+      case .needs: return Span(" needs " as StaticString)
+      case .needsTLS: return Span(": a token goes over TLS alone" as StaticString)
+      case .notHTTPS: return Span(": the scheme is not https" as StaticString)
+      #endif
       default: break
       }
       #elseif HTTPS

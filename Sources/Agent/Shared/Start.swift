@@ -12,6 +12,10 @@ internal import SystemClocks
 #if MQTT
 internal import MQTTChannel
 internal import MQTTLink
+#if GATEWAY
+internal import HTTPSChannel
+internal import MQTTAuthentication
+#endif
 #elseif HTTPS
 internal import HTTPSChannel
 internal import HTTPSLink
@@ -130,6 +134,15 @@ func finishCheck(_ configuration: borrowing Configuration) {
   let socket = configuration.path(.socket)
   #if !HTTPS
   let command = configuration.path(.command)
+  #endif
+  #if GATEWAY
+  let taker = configuration.path(.onConfiguration)
+  let isTaker = unsafe taker.withUnsafeBytes {
+    unsafe nbiot_is_command($0.bindMemory(to: CChar.self).baseAddress)
+  }
+  if configuration.has(.onConfiguration), isTaker == 0 {
+    configuration.refuse(.onConfiguration, .notExecutable)
+  }
   #endif
   // SAFETY: both end with a zero byte.
   let code = unsafe socket.withUnsafeBytes {

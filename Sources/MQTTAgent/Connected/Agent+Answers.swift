@@ -6,6 +6,12 @@ internal import MQTTChannel
 internal import MQTTLink
 internal import OpenSSLSupport
 
+// Embedded Swift wants the conformances of what the driver is made of.
+#if GATEWAY
+internal import HTTPSChannel
+internal import MQTTAuthentication
+#endif
+
 /// Answers to the platform that stand among reports.
 ///
 /// Somebody waits for them for seconds, while reports may wait for hours for room in the outbox.

@@ -10,8 +10,22 @@ internal import Platform
 internal import PlatformMQTT
 internal import SystemClocks
 
+// Embedded Swift wants the conformances of what the driver is made of.
+#if GATEWAY
+internal import HTTPSChannel
+internal import MQTTAuthentication
+#endif
+
+#if GATEWAY
+/// What moves the packets: connections with the device's own sign, or with a token got over HTTPS.
+typealias AgentLayer = TokenLayer<MQTTChannel, HTTPSChannel>
+#else
+/// What moves the packets.
+typealias AgentLayer = MQTTChannel
+#endif
+
 /// What moves the reports, over MQTT.
-typealias AgentDriver = DescriptorDriver<MQTTLink<MQTTChannel, SystemRandom>>
+typealias AgentDriver = DescriptorDriver<MQTTLink<AgentLayer, SystemRandom>>
 
 extension Agent {
   /// Creates the device described by the configuration; an error ends the process, and so does
@@ -34,7 +48,19 @@ extension Agent {
     if (try? MQTTConnectRequest.check(identity)) == nil { configuration.refuse(.clientID) }
     let secret = readSecret(configuration)
     let fingerprint = makeFingerprint(configuration, identity, secret, mode: 2)
+    #if GATEWAY
+    let authentication = AuthenticationServer(configuration)
+    if configuration.choice(.authentication) == 1, !endpoint.channel.isSecure {
+      configuration.refuse(.authentication, .needsTLS)
+    }
+    let files = makeFileChannel(configuration)
+    let channel = TokenLayer(
+      makeChannel(configuration, endpoint),
+      makeSource(configuration, authentication, identity, secret)
+    )
+    #else
     let channel = makeChannel(configuration, endpoint)
+    #endif
     let model = readModel(configuration)
     let socketMode = configuration.mode(.socketMode, default: 0o660)
     let socketGroup = configuration.group(.socketGroup)
@@ -51,6 +77,9 @@ extension Agent {
       ),
       model: model
     )
+    #if GATEWAY
+    extras.configurations.channel = files
+    #endif
     driver = AgentDriver(
       reports: DurableReports(
         link: makeLink(configuration, identity, secret, linkSettings, channel),
@@ -61,6 +90,13 @@ extension Agent {
     open(fingerprint)
     signals.open()
     if !arguments.isOnce { _ = extras.exchange.listen(over: &driver.reports) }
+    #if GATEWAY
+    if !arguments.isOnce, configuration.choice(.fetchConfiguration) == 1 {
+      var filter = FixedBytes<160>()
+      filter.write { writeConfigurationReplyTopic(into: &$0) }
+      _ = driver.reports.listen(to: filter.bytes)
+    }
+    #endif
     // Last: the socket may be of another agent, which has the directory, too.
     if configuration.has(.socket) { listen(socketMode, socketGroup) }
   }
@@ -73,8 +109,8 @@ private func makeLink(
   _ identity: DeviceIdentity,
   _ secret: consuming SecretBytes,
   _ settings: MQTTLinkSettings,
-  _ channel: consuming MQTTChannel
-) -> MQTTLink<MQTTChannel, SystemRandom> {
+  _ channel: consuming AgentLayer
+) -> MQTTLink<AgentLayer, SystemRandom> {
   do throws(MQTTSettingsError) {
     return try MQTTLink(
       identity: identity,
@@ -96,13 +132,7 @@ private func makeChannel(
   var text = InlineArray<32_768, UInt8>(repeating: 0)
   var room = text.mutableSpan
   var length = 0
-  if endpoint.channel.isSecure {
-    configuration.require(.caFile)
-    length = PrivateInput.read(configuration.path(.caFile), into: &room, .unreadableAuthorities)
-    if length == 0 || length == room.count { configuration.refuse(.caFile) }
-    let count = certificateCount(in: room.span.extracting(0..<length)) ?? 0
-    if count == 0 { configuration.refuse(.caFile) }
-  }
+  if endpoint.channel.isSecure { length = readAuthorities(configuration, into: &room) }
   do throws(ChannelError) {
     var settings = try ChannelSettings(endpoint.channel, host: endpoint.host, port: endpoint.port)
     if configuration.has(.webSocketPath) {
@@ -121,6 +151,19 @@ private func makeChannel(
     case .limits, .system: fail(.usage, Span("error no memory for the connection" as StaticString))
     }
   }
+}
+
+/// Reads the authorities, which there have to be; their length.
+func readAuthorities(
+  _ configuration: borrowing Configuration,
+  into room: inout MutableSpan<UInt8>
+) -> Int {
+  configuration.require(.caFile)
+  let length = PrivateInput.read(configuration.path(.caFile), into: &room, .unreadableAuthorities)
+  if length == 0 || length == room.count { configuration.refuse(.caFile) }
+  let count = certificateCount(in: room.span.extracting(0..<length)) ?? 0
+  if count == 0 { configuration.refuse(.caFile) }
+  return length
 }
 
 /// Ends the process where `desired` has what is no name of a property.

@@ -13,10 +13,21 @@ internal import PlatformMQTT
 internal import ReportLink
 internal import SystemClocks
 
+// Embedded Swift wants the conformances of what the driver is made of.
+#if GATEWAY
+internal import HTTPSChannel
+internal import MQTTAuthentication
+#endif
+
 /// The connection of the agent over MQTT.
 extension Agent {
   /// Whether lines or requests can come after the end of standard input.
-  var staysOpen: Bool { datagrams.isOpen || configuration.has(.onRequest) }
+  var staysOpen: Bool {
+    #if GATEWAY
+    if configuration.has(.onConfiguration) { return true }
+    #endif
+    return datagrams.isOpen || configuration.has(.onRequest)
+  }
 
   /// What the link waits for.
   var linkDescriptor: Int32 { driver.descriptor }
@@ -36,6 +47,9 @@ extension Agent {
     }
     if let ended = extras.command.look(at: now) { answer(ended, at: now) }
     startCommand(at: now)
+    #if GATEWAY
+    lookAfterConfigurations(at: now)
+    #endif
   }
 
   /// Tells what the link's events do not: refused subscriptions, and why the connection is gone.
@@ -85,6 +99,9 @@ extension Agent {
   /// Tells the platform what the configuration asks for after each connect.
   mutating func tell() {
     if configuration.has(.firmwareVersion) { informVersion() }
+    #if GATEWAY
+    if configuration.choice(.fetchConfiguration) == 1 { askForConfiguration() }
+    #endif
     guard configuration.has(.desired) else { return }
     var storage = InlineArray<2_048, UInt8>(repeating: 0)
     var topic = Topic()
@@ -133,7 +150,7 @@ extension Agent {
   }
 
   /// Sends what the next connect brings again; it is not kept.
-  private mutating func transmit(_ topic: Span<UInt8>, _ payload: Span<UInt8>) {
+  mutating func transmit(_ topic: Span<UInt8>, _ payload: Span<UInt8>) {
     let isSent = driver.reports.send(
       topic: topic,
       payload: payload,

@@ -123,6 +123,10 @@ extension MQTTLinkSettings {
     reportsInFlight = Int(configuration.number(.inFlight, default: 1))
     readsReplies = configuration.choice(.replies) == 0
     staysConnected = !configuration.arguments.isOnce
+    #if GATEWAY
+    // Two tries each of the connection and, for a token that is refused, of the authentication.
+    if configuration.choice(.authentication) == 1 { connectTimeout = Milliseconds(180_000) }
+    #endif
   }
 }
 

@@ -9,6 +9,12 @@ internal import OpenSSLSupport
 internal import PlatformMQTT
 internal import ReportLink
 
+// Embedded Swift wants the conformances of what the driver is made of.
+#if GATEWAY
+internal import HTTPSChannel
+internal import MQTTAuthentication
+#endif
+
 /// What the agent over MQTT says of its link.
 extension Agent {
   /// Prints an event.
@@ -106,7 +112,9 @@ extension Agent {
     case .malformed: line.add("malformed")
     case .oversized: line.add("oversized")
     case .library: line.add("library")
-    #if !SMALL
+    #if GATEWAY
+    case .authentication(let reason): addAuthentication(reason)
+    #elseif !SMALL
     case .authentication: line.add("library")
     #endif
     }
@@ -161,6 +169,9 @@ extension MQTTFailure {
   fileprivate var isRefusal: Bool {
     switch self {
     case .refused, .unreachable, .timedOut, .malformed, .oversized, .library: false
+    #if GATEWAY
+    case .authentication(let reason): reason.isRefusal
+    #endif
     default: true
     }
   }

@@ -12,12 +12,21 @@ internal import PayloadCoding
 internal import ReportLink
 internal import SystemClocks
 
+// Embedded Swift wants the conformances of what the driver is made of.
+#if GATEWAY
+internal import HTTPSChannel
+internal import MQTTAuthentication
+#endif
+
 /// What the platform sends, and what is answered.
 extension Agent {
   /// Takes the message of the last event `downlink`.
   @inline(never)
   mutating func takeDownlink() {
     let now = MonotonicClock.now()
+    #if GATEWAY
+    if takeConfigurationReply(at: now) { return }
+    #endif
     switch extras.take(from: &driver.reports, at: now) {
     case .request(let downlink):
       show(downlink)
@@ -26,6 +35,13 @@ extension Agent {
     case .notice(let downlink, _):
       if downlink.kind == .firmware, !decide(downlink) { return }
       if downlink.kind != .firmware { show(downlink) }
+      #if GATEWAY
+      let isConfiguration =
+        downlink.kind == .configuration || downlink.kind == .subDeviceConfiguration
+      if isConfiguration, configuration.has(.onConfiguration) {
+        return takeConfiguration(downlink, at: now)
+      }
+      #endif
       let end = now + extras.exchange.dispatcher.settings.timeToAnswer
       if configuration.has(.onRequest) { hand(downlink, until: end, at: now) }
     case .refused(let answer, let fault):

@@ -16,6 +16,10 @@ struct AgentExtras: ~Copyable {
   /// The upgrade that was pushed, and what is kept of it.
   var firmware = FirmwarePush()
   private var store = FirmwareStore()
+  #if GATEWAY
+  /// Configurations that were offered.
+  var configurations = Configurations()
+  #endif
   /// What requests are checked by; empty for nothing.
   private let model: ModelText
   /// The device.
@@ -47,12 +51,23 @@ struct AgentExtras: ~Copyable {
     return min(next, exchange.pollTimeout() ?? next)
   }
 
+  #if GATEWAY
+  /// Likewise, with the configurations.
+  var deadlineOfAll: Instant? {
+    guard let next = configurations.deadline else { return deadline }
+    return min(next, deadline ?? next)
+  }
+  #endif
+
   /// Reads what is kept of an upgrade.
   @inline(never)
   mutating func open(_ directory: borrowing StateDirectory) {
     store.join(directory)
     let state = store.load()
     firmware = FirmwarePush(kept: state.bytes)
+    #if GATEWAY
+    configurations.open(directory)
+    #endif
   }
 
   /// Keeps what is known of the upgrade, before anybody is told.
@@ -79,7 +94,12 @@ struct AgentExtras: ~Copyable {
   }
 
   /// Ends the command.
-  mutating func end() { command.end() }
+  mutating func end() {
+    command.end()
+    #if GATEWAY
+    configurations.end()
+    #endif
+  }
 }
 
 /// Reads the thing model of the configuration, if there is one; an error ends the process.

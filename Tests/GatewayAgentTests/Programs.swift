@@ -1,0 +1,1 @@
+../MQTTAgentTests/Programs.swift
