@@ -72,8 +72,8 @@ let package = Package(
     .library(
       name: "PlatformSimulator",
       targets: [
-        "PlatformSimulator", "PlatformCore", "PayloadValues", "PayloadCoding", "OpenSSLSupport",
-        "CoAPMessage", "ConstrainedCore",
+        "PlatformSimulator", "PlatformCore", "PlatformFaults", "RadioModel", "PayloadValues",
+        "PayloadCoding", "OpenSSLSupport", "CoAPMessage", "ConstrainedCore",
       ]
     ),
     .library(
@@ -303,17 +303,20 @@ let package = Package(
       ]
     ),
     // What the platform decides, whatever protocol a device comes in by; PlatformSimulator is its front for CoAP.
+    // What goes wrong on purpose, in the network and in the platform.
+    .target(name: "PlatformFaults", dependencies: ["ConstrainedCore", "RadioModel"]),
     .target(
       name: "PlatformCore",
       dependencies: [
         "ConstrainedCore", "PayloadCoding", "CBORPayload", "PayloadValues", "OpenSSLSupport",
+        "PlatformFaults",
       ]
     ),
     .target(
       name: "PlatformSimulator",
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "PayloadValues",
-        "OpenSSLSupport", "PlatformCore",
+        "OpenSSLSupport", "PlatformCore", "PlatformFaults",
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
         .product(name: "NIOPosix", package: "swift-nio", condition: tools),
       ]
@@ -322,8 +325,8 @@ let package = Package(
     .target(
       name: "PlatformBroker",
       dependencies: [
-        "ConstrainedCore", "PayloadCoding", "PayloadValues", "PlatformCore", "PlatformSimulator",
-        .product(name: "NIOCore", package: "swift-nio", condition: tools),
+        "ConstrainedCore", "PayloadCoding", "PayloadValues", "PlatformCore", "PlatformFaults",
+        "PlatformSimulator", .product(name: "NIOCore", package: "swift-nio", condition: tools),
         .product(name: "NIOPosix", package: "swift-nio", condition: tools),
       ]
     ),
@@ -388,6 +391,15 @@ let package = Package(
         "RadioModel",
       ]
     ),
+    // Many devices in one process, and what became of their reports.
+    .target(
+      name: "Fleet",
+      dependencies: [
+        "ConstrainedCore", "CoAPExchange", "Platform", "OpenSSLSupport", "SymmetricSecurity",
+        "DTLSSecurity", "EitherSecurity", "ReportLink", "CoAPLink", "DeviceDriver",
+        "PayloadValues", "PlatformCore", "PlatformFaults", "PlatformSimulator", "RadioModel", "SystemClocks",
+      ]
+    ),
     // What `nbiot demo` runs, with a program of its own, so that `make demo` builds nothing else.
     .target(
       name: "Demonstration",
@@ -411,7 +423,7 @@ let package = Package(
         "CBORPayload",
         "PacketCapture", "Inspection",
         "HTTPSTransfer", "GatewayConfiguration", "Agent", "MQTTAgent", "HTTPSAgent", "RadioModel",
-        "EnergyEstimate",
+        "EnergyEstimate", "PlatformFaults", "Fleet",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ]
@@ -657,7 +669,8 @@ let package = Package(
     .testTarget(
       name: "PlatformCoreTests",
       dependencies: [
-        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "TestSupport",
+        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformFaults",
+        "TestSupport",
       ]
     ),
     .testTarget(
@@ -700,6 +713,14 @@ let package = Package(
     .testTarget(
       name: "RadioModelTests",
       dependencies: ["ConstrainedCore", "RadioModel", "TestSupport"]
+    ),
+    .testTarget(
+      name: "PlatformFaultsTests",
+      dependencies: ["ConstrainedCore", "PlatformFaults", "TestSupport"]
+    ),
+    .testTarget(
+      name: "FleetTests",
+      dependencies: ["ConstrainedCore", "Fleet", "PayloadValues", "PlatformFaults", "RadioModel"]
     ),
     .testTarget(
       name: "EnergyEstimateTests",

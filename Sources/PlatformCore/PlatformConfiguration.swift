@@ -1,5 +1,6 @@
 public import ConstrainedCore
 public import PayloadValues
+public import PlatformFaults
 
 /// The behaviour of the simulated platform for all protocols; the defaults are as strict as the
 /// device guide.
@@ -75,6 +76,12 @@ public struct PlatformConfiguration: Sendable {
 
   /// The failures planned for the next requests.
   public var failures: [SimulatedFailure] = []
+
+  /// The faults that hold from the start.
+  public var faults: [FaultRule] = []
+
+  /// What the faults' random numbers begin with: the same for the same run.
+  public var faultSeed: UInt64 = 1
 
   /// The interpretation of steps, lengths and sizes in thing models.
   public var modelRules = SimulatedModelRules()

@@ -1,10 +1,11 @@
 package import ConstrainedCore
+package import PlatformFaults
 
 /// The platform's mind: who its devices are, what they may do, and what it holds of them, whatever protocol they
 /// come in by.
 ///
 /// A front speaks one protocol with devices. It asks the core, in this order for each request:
-/// 1. `applyConsole()`, then `nextFailure(_:_:)`: a failure is the whole answer;
+/// 1. `applyConsole()`, then `nextFailure(_:…)`: a failure is the whole answer;
 /// 2. `authenticate` or `register` for a device that proves who it is, `session(_:at:for:_:)` for one that has a
 ///    token; `connect` where a connection takes the token's place;
 /// 3. for a report `checkTopic`, `method(of:)`, `use(_:in:_:)` where reports are numbered, `checkSize`, then
@@ -21,6 +22,8 @@ package final class PlatformCore {
   package let assumptions: PlatformAssumptions
   /// The platform's state of its devices, and the console's operations on them.
   package var things: SimulatedThings
+  /// The faults of answers, and the clock that jumps; the front adds those of the configuration when it begins.
+  package let faults: FaultTable
   /// The source of tokens and secrets.
   package var random: any RandomSource
   /// The devices by `PRODUCTKEY/DEVICENAME`.
@@ -50,6 +53,7 @@ package final class PlatformCore {
     self.configuration = configuration
     self.assumptions = assumptions
     things = SimulatedThings(configuration, assumptions)
+    faults = FaultTable(seed: configuration.faultSeed)
     var source = random
     // The message ids in the guide's examples have 18 digits.
     lastMessageID = 892_687_627_916_247_040 + source.next() % 1_000_000

@@ -45,6 +45,15 @@ public struct SimulatorConfiguration: Sendable {
   /// The configuration of DTLS, used if `protection` is `dtls`.
   public var dtls = SimulatedDTLS()
 
+  /// The coverage class, 0 to 2, of the radios between devices and platform; `nil` for none.
+  public var coverage: Int?
+
+  /// How many requests are kept for duplicate detection.
+  package var requestLimit = 10_000
+
+  /// How many DTLS associations there may be; `nil` for 1,000.
+  package var associationLimit: Int?
+
   /// The strict platform without devices.
   public init() {}
 

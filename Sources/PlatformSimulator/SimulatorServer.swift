@@ -84,12 +84,12 @@ public final class SimulatorServer: Sendable {
   }
 }
 
-/// Passes datagrams and the time to the platform.
+/// Passes datagrams and the time to the platform, through the network's faults.
 private final class SimulatorHandler: ChannelInboundHandler {
   typealias InboundIn = AddressedEnvelope<ByteBuffer>
   typealias OutboundOut = AddressedEnvelope<ByteBuffer>
 
-  var platform: ServedPlatform
+  var platform: ServedPlatform<SocketAddress>
   private let onRecord: (RequestRecord) -> Void
   private var timer: Scheduled<Void>?
 
@@ -97,24 +97,23 @@ private final class SimulatorHandler: ChannelInboundHandler {
     _ configuration: SimulatorConfiguration,
     onRecord: @escaping (RequestRecord) -> Void
   ) throws(OpenSSLError) {
-    platform = try ServedPlatform(configuration)
+    platform = try ServedPlatform(configuration, random: SystemRandom(), at: Self.now())
     self.onRecord = onRecord
   }
 
   func channelRead(context: ChannelHandlerContext, data: NIOAny) {
     let envelope = unwrapInboundIn(data)
     let bytes = Array(envelope.data.readableBytesView)
-    finish(platform.handle(bytes, from: envelope.remoteAddress, at: Self.now()), context)
+    platform.receive(bytes, from: envelope.remoteAddress, at: Self.now())
+    finish(context)
   }
 
   func channelInactive(context: ChannelHandlerContext) {
     timer?.cancel()
   }
 
-  private func finish(
-    _ output: SecurePlatform<SocketAddress>.Output,
-    _ context: ChannelHandlerContext
-  ) {
+  private func finish(_ context: ChannelHandlerContext) {
+    let output = platform.handleTimeout(at: Self.now())
     // Records first: a program that has the response can rely on the record.
     for record in output.records { onRecord(record) }
     for datagram in output.datagrams {
@@ -134,7 +133,7 @@ private final class SimulatorHandler: ChannelInboundHandler {
     guard let deadline = platform.pollTimeout() else { return }
     let wait = max(0, (deadline - Self.now()).count)
     timer = context.eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(wait)) {
-      self.finish(self.platform.handleTimeout(at: Self.now()), context)
+      self.finish(context)
     }
   }
 
@@ -143,74 +142,6 @@ private final class SimulatorHandler: ChannelInboundHandler {
   }
 }
 
-/// The platform on a port, with or without DTLS.
-private struct ServedPlatform {
-  typealias Output = SecurePlatform<SocketAddress>.Output
-
-  // Exactly one of the two is set.
-  private var plain: SimulatedPlatform<SocketAddress>?
-  private var secure: SecurePlatform<SocketAddress>?
-
-  init(_ configuration: SimulatorConfiguration) throws(OpenSSLError) {
-    switch configuration.protection {
-    case .symmetric: plain = SimulatedPlatform(configuration, random: SystemRandom())
-    case .dtls: secure = try SecurePlatform(configuration, random: SystemRandom())
-    }
-  }
-
-  var core: PlatformCore {
-    guard let core = plain?.core ?? secure?.core else {
-      preconditionFailure("there is one of the two")
-    }
-    return core
-  }
-
-  var things: SimulatedThings {
-    get {
-      guard let things = plain?.things ?? secure?.things else {
-        preconditionFailure("there is one of the two")
-      }
-      return things
-    }
-    set {
-      plain?.things = newValue
-      secure?.things = newValue
-    }
-  }
-
-  mutating func handle(_ bytes: [UInt8], from peer: SocketAddress, at now: Instant) -> Output {
-    var output = Output()
-    if let made = plain?.handle(bytes, from: peer, at: now) {
-      output.add(made.datagrams)
-      if let record = made.record { output.records = [record] }
-    }
-    if let made = secure?.handle(bytes, from: peer, at: now) { output = made }
-    let text = "\(peer.ipAddress ?? "?"):\(peer.port ?? 0)"
-    for index in output.records.indices { output.records[index].peer = text }
-    return output
-  }
-
-  func pollTimeout() -> Instant? { plain?.pollTimeout() ?? secure?.pollTimeout() }
-
-  mutating func handleTimeout(at now: Instant) -> Output {
-    var output = Output()
-    if let datagrams = plain?.handleTimeout(at: now) { output.add(datagrams) }
-    if let made = secure?.handleTimeout(at: now) { output = made }
-    for index in output.records.indices {
-      // NIO writes [IPv4]127.0.0.1/127.0.0.1:5684.
-      let peer = output.records[index].peer
-      output.records[index].peer = String(peer.split(separator: "/").last ?? "")
-    }
-    return output
-  }
-}
-
-extension SecurePlatform<SocketAddress>.Output {
-  fileprivate mutating func add(_ plain: [SimulatedPlatform<SocketAddress>.Outgoing]) {
-    for datagram in plain {
-      datagrams.append(
-        SecurePlatform<SocketAddress>.Outgoing(peer: datagram.peer, bytes: datagram.bytes)
-      )
-    }
-  }
+extension SocketAddress: SimulatedPeer {
+  package var shown: String { "\(ipAddress ?? "?"):\(port ?? 0)" }
 }

@@ -56,11 +56,11 @@ struct Nbiot: AsyncParsableCommand {
     subcommands: [
       DemoCommand.self, PublishCommand.self, ListenCommand.self, SimulateCommand.self,
       PushCommand.self,
-      BrokerCommand.self, CallCommand.self,
+      BrokerCommand.self, FaultCommand.self, CallCommand.self,
       PullCommand.self, DoctorCommand.self, InspectCommand.self,
       RegisterCommand.self, OTACommand.self, GatewayCommand.self, SignCommand.self,
       OPCUACommand.self,
-      EstimateCommand.self, RadioCommand.self,
+      EstimateCommand.self, RadioCommand.self, FleetCommand.self,
     ]
   )
 

@@ -55,6 +55,10 @@ struct SimulateCommand: AsyncParsableCommand {
         nbiot simulate --device a1B2c3D4e5F,device1,secret.txt \\
           --fail 5.00,2,on=report --disable a1B2c3D4e5F,device1,5
 
+      Example, a bad radio over which some datagrams come twice or late; nbiot fault adds more while it runs:
+        nbiot simulate --device a1B2c3D4e5F,device1,secret.txt --control 5690 \\
+          --radio ecl2 --fault duplicate=5%,delay=1s..3s
+
       It prints one line for each request, and ends with Ctrl-C (status 130) or SIGTERM (0). It is as strict as \
       the device guide: sign, fields, options, sequence numbers, padding, topics. Where the guide is silent, it \
       takes without a word: in /auth a signature in upper or lower case, any clientId of up to 64 bytes, any \
@@ -89,6 +93,9 @@ struct SimulateCommand: AsyncParsableCommand {
 
   @OptionGroup(title: "What the console would do")
   var console: ConsoleOptions
+
+  @OptionGroup(title: "Faults of the network and of the platform")
+  var faults: FaultOptions
 
   @OptionGroup(title: "Where the guide and the platform's SDKs differ")
   var answering: AnsweringOptions
@@ -164,6 +171,7 @@ struct SimulateCommand: AsyncParsableCommand {
     let files = try product.apply(to: &configuration, hosts: web.https != nil)
     try topics.apply(to: &configuration)
     try console.apply(to: &configuration)
+    try faults.apply(to: &configuration)
     try checkNames(configuration)
     try checkContradictions(configuration)
     configuration.settingNames.leniencies = "--tolerant"

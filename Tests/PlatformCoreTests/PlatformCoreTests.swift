@@ -2,6 +2,7 @@ import ConstrainedCore
 import OpenSSLSupport
 import PayloadValues
 import PlatformCore
+import PlatformFaults
 import TestSupport
 import Testing
 
@@ -196,15 +197,60 @@ struct PlatformCoreTests {
     }
     let session = try session(of: core)
     var notes = RequestNotes()
-    #expect(core.nextFailure(.pull, token: nil, &notes) == nil)
+    #expect(core.nextFailure(.pull, token: nil, at: Instant(milliseconds: 0), &notes) == nil)
     for left in [1, 0] {
-      let failure = try #require(core.nextFailure(.report, token: session.token, &notes))
+      let failure = try #require(
+        core.nextFailure(.report, token: session.token, at: Instant(milliseconds: 0), &notes)
+      )
       #expect(failure.status == 429)
       #expect(failure.retryAfter == 60)
       #expect(failure.times == left)
       #expect(notes.device == "pk/dev-one")
     }
-    #expect(core.nextFailure(.report, token: nil, &notes) == nil)
+    #expect(core.nextFailure(.report, token: nil, at: Instant(milliseconds: 0), &notes) == nil)
+  }
+
+  @Test func `a fault fails requests of a topic and a device, and is told from a planned failure`()
+    throws
+  {
+    let session = try session()
+    var notes = RequestNotes()
+    func status(_ kind: RequestKind, _ token: [UInt8]?, _ topic: String?) -> Int? {
+      core.nextFailure(kind, token: token, topic: topic, at: start, &notes)?.status
+    }
+    let rules = try FaultRule.rules("answer=5.00,on=report,topic=/a/*,device=dev-one,times=2")
+    #expect(core.faults.add(rules[0], at: start) == 1)
+    #expect(status(.report, session.token, "/b/c") == nil)
+    #expect(status(.report, nil, "/a/c") == nil)
+    #expect(status(.pull, session.token, nil) == nil)
+    #expect(status(.report, session.token, "/a/c") == 500)
+    #expect(notes.note == "failed on purpose by fault 1" && notes.device == "pk/dev-one")
+    #expect(status(.report, session.token, "/a/c") == 500)
+    #expect(status(.report, session.token, "/a/c") == nil)
+    #expect(
+      core.nextFailure(.report, token: nil, device: "pk/dev-one", topic: "/a/c", at: start, &notes)
+        == nil
+    )
+  }
+
+  @Test func `a clock that jumps ends tokens, and those given afterwards last as long as ever`()
+    throws
+  {
+    let core = Self.core { $0.tokenLifetime = Milliseconds(10_000) }
+    let session = try session(of: core)
+    var notes = RequestNotes()
+    func isKnown(_ session: PlatformSession, after time: Int64) -> Bool {
+      reason { () throws(Refusal) in
+        _ = try core.session(session.token, at: start + Milliseconds(time), &notes)
+      } == nil
+    }
+    #expect(isKnown(session, after: 9_999))
+    #expect(core.faults.add(FaultRule(.clockJump(Milliseconds(3_600_000))), at: start) == 0)
+    #expect(!isKnown(session, after: 0))
+    let next = try self.session(of: core)
+    #expect(isKnown(next, after: 9_999) && !isKnown(next, after: 10_000))
+    core.forgetSessions()
+    #expect(!isKnown(next, after: 0))
   }
 
   @Test func `the console takes a token back, or it is taken back after its uses`() throws {

@@ -290,7 +290,9 @@ struct WebFrontTests {
     let other = WebBench { configuration, _ in
       configuration.failures = [SimulatedFailure(status: 30_001)]
     }
-    #expect(other.core.nextFailure(.report, token: nil, &notes) == nil)
+    #expect(
+      other.core.nextFailure(.report, token: nil, at: Instant(milliseconds: 0), &notes) == nil
+    )
     #expect(other.report("token").code == 30_001)
   }
 

@@ -70,6 +70,9 @@ extension BrokerFront {
     if let failure = core.nextFailure(
       isRegistration ? .registration : .authentication,
       token: nil,
+      // Without names it is refused below.
+      device: (try? names(request)).map { "\($0.productKey)/\($0.deviceName)" },
+      at: now,
       &notes
     ) {
       // MQTT 3.1.1, 3.2.2.3: server unavailable.

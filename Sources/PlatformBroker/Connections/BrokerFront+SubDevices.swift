@@ -26,7 +26,7 @@ extension BrokerFront {
       return true
     }
     let reply: PayloadValue
-    if core.nextFailure(.authentication, token: nil, &record.notes) != nil {
+    if core.nextFailure(.authentication, token: nil, at: now, &record.notes) != nil {
       reply = core.failedReply(to: method, request.payload, &record.notes)
     } else if request.payload.count > settings.payloadLimit {
       record.outcome = "refused, taken"

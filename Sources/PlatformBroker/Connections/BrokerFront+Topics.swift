@@ -27,7 +27,14 @@ extension BrokerFront {
       if executeSession(request, connection, &record, at: now, &output) {
         return output.order(side, .answer(.accept))
       }
-      if let failure = core.nextFailure(.report, token: nil, &record.notes) {
+      if let failure = core.nextFailure(
+        .report,
+        token: nil,
+        device: connection.device.path,
+        topic: request.topic,
+        at: now,
+        &record.notes
+      ) {
         record.note = "\(failure.status): \(record.note)"
         verdict = .hangUp
       } else if let note = Self.complaint(about: request) {

@@ -1,5 +1,6 @@
 internal import ConstrainedCore
 internal import PayloadValues
+internal import PlatformFaults
 
 /// A request over the control socket: one JSON object on a line.
 enum ControlRequest {
@@ -14,6 +15,12 @@ enum ControlRequest {
   case stopBroker
   /// Ends it and starts it anew on the same ports.
   case restartBroker
+  /// Adds faults.
+  case addFaults([FaultRule])
+  /// The faults that hold.
+  case listFaults
+  /// Removes one, or all of them.
+  case removeFault(Int?)
 
   /// Why a line is no request.
   struct Failure: Error {
@@ -33,9 +40,26 @@ enum ControlRequest {
     case "disconnect": self = .disconnect(try Self.path(value))
     case "stop-broker": self = .stopBroker
     case "restart-broker": self = .restartBroker
+    case "fault-add":
+      let text = try Self.text("fault", of: value)
+      do throws(FaultTextError) {
+        self = .addFaults(try FaultRule.rules(text))
+      } catch {
+        throw Failure(reason: error.description)
+      }
+    case "fault-list": self = .listFaults
+    case "fault-remove":
+      if value["id"] == .text("all") {
+        self = .removeFault(nil)
+      } else if let id = value["id"]?.integer.flatMap({ Int(exactly: $0) }) {
+        self = .removeFault(id)
+      } else {
+        throw Failure(reason: "id is no number and not all")
+      }
     default:
       throw Failure(
-        reason: "do is not push, list, kick, disconnect, stop-broker or restart-broker"
+        reason: "do is not push, list, kick, disconnect, stop-broker, restart-broker, fault-add, "
+          + "fault-list or fault-remove"
       )
     }
   }
@@ -136,6 +160,18 @@ extension OnlineDevice {
       .init("clientID", .text(clientID)), .init("keepAlive", .integer(Int64(keepAlive))),
       .init("cleanSession", .boolean(isClean)),
     ]
+    return .object(members)
+  }
+}
+
+extension FaultTable.Entry {
+  /// As the control socket tells it.
+  func value(at now: Instant) -> PayloadValue {
+    var members: [PayloadValue.Member] = [
+      .init("id", .integer(Int64(id))), .init("fault", .text(rule.description)),
+      .init("count", .integer(Int64(count))),
+    ]
+    if let end { members.append(.init("milliseconds", .integer(max(0, (end - now).count)))) }
     return .object(members)
   }
 }

@@ -2,6 +2,8 @@ internal import Foundation
 internal import NIOCore
 internal import NIOPosix
 internal import PayloadValues
+internal import PlatformCore
+internal import PlatformFaults
 
 extension BrokerRuntime {
   /// Listens on 127.0.0.1 for whoever pushes messages; the port, `nil` where none is wanted.
@@ -45,8 +47,39 @@ extension BrokerRuntime {
     case .disconnect(let path): close(path, notice: false, answer)
     case .stopBroker: finish(endBrokers(restarts: false), answer)
     case .restartBroker: finish(endBrokers(restarts: true), answer)
+    case .addFaults(let rules): add(rules, answer)
+    case .listFaults:
+      let now = Self.now()
+      front.core.faults.removeEnded(at: now)
+      answer([
+        "outcome": "done", "faults": .array(front.core.faults.entries.map { $0.value(at: now) }),
+      ])
+    case .removeFault(nil):
+      front.core.faults.removeAll()
+      answer(["outcome": "done"])
+    case .removeFault(let id?):
+      let isDone = front.core.faults.remove(id)
+      answer(
+        isDone
+          ? ["outcome": "done"]
+          : ["outcome": "offline", "reason": .text("there is no fault \(id)")]
+      )
     }
     return true
+  }
+
+  private func add(_ rules: [FaultRule], _ answer: (PayloadValue) -> Void) {
+    let now = Self.now()
+    let faults = front.core.faults
+    faults.removeEnded(at: now)
+    guard faults.entries.count + rules.count <= FaultTable.limit else {
+      return answer([
+        "outcome": "refused",
+        "reason": .text("there are \(FaultTable.limit) faults already: remove some"),
+      ])
+    }
+    let numbers = rules.compactMap { faults.add($0, at: now) }.filter { $0 > 0 }
+    answer(["outcome": "done", "ids": .array(numbers.map { .integer(Int64($0)) })])
   }
 
   private func close(_ path: String, notice: Bool, _ answer: (PayloadValue) -> Void) {

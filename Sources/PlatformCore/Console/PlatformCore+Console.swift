@@ -1,3 +1,6 @@
+package import ConstrainedCore
+internal import PlatformFaults
+
 /// The console's actions on devices, and its planned failures, as seen by requests.
 extension PlatformCore {
   /// Applies the console's actions since the last request: drops the sessions of revoked tokens.
@@ -11,21 +14,44 @@ extension PlatformCore {
     things.takenBack = []
   }
 
-  /// The planned failure for such a request; `nil` if the platform works.
+  /// The failure of such a request, planned or a fault's; `nil` if the platform works.
   ///
-  /// `token` is the request's, for the log; with `takesCodes` those of HTTPS count as well.
+  /// `token` is the request's, `device` whose it is where no token says so, `topic` a report's with a slash in front;
+  /// with `takesCodes` those of HTTPS count as well.
   package func nextFailure(
     _ kind: RequestKind,
     token: [UInt8]?,
     takesCodes: Bool = false,
+    device: String? = nil,
+    topic: String? = nil,
+    at now: Instant,
     _ notes: inout RequestNotes
   ) -> SimulatedFailure? {
-    guard let failure = things.nextFailure(kind, takesCodes: takesCodes) else { return nil }
-    notes.device = token.flatMap { sessions[$0] }?.device.path
+    let known = token.flatMap { sessions[$0] }?.device.path
+    guard let failure = things.nextFailure(kind, takesCodes: takesCodes) else {
+      let fault = faults.answer(
+        to: kind.faulted,
+        takesCodes: takesCodes,
+        device: known ?? device,
+        topic: topic,
+        at: now
+      )
+      guard let fault else { return nil }
+      if let known { notes.device = known }
+      notes.note = "failed on purpose by fault \(fault.id)"
+      return SimulatedFailure(status: fault.status, retryAfter: fault.retryAfter, kind: kind)
+    }
+    notes.device = known
     notes.note =
       failure.times > 0
       ? "failed on purpose, \(failure.times) more to come" : "failed on purpose, the last time"
     return failure
+  }
+
+  /// Forgets all tokens, as after a restart of the platform; devices, desired values and messages stay.
+  package func forgetSessions() {
+    sessions = [:]
+    tokens = [:]
   }
 
   /// Refuses a disabled device.
@@ -46,5 +72,17 @@ extension PlatformCore {
     guard let most = configuration.tokenUses, session.uses >= most else { return }
     sessions[session.token] = nil
     takenBackTokens.remember(session.token, of: session.device.path)
+  }
+}
+
+extension RequestKind {
+  /// The kind by which faults name it.
+  var faulted: FaultedRequest {
+    switch self {
+    case .authentication: .authentication
+    case .registration: .registration
+    case .report: .report
+    case .pull: .pull
+    }
   }
 }

@@ -1,4 +1,5 @@
 package import ConstrainedCore
+internal import PlatformFaults
 
 /// The sessions of authenticated devices, their tokens and numbers.
 extension PlatformCore {
@@ -9,7 +10,8 @@ extension PlatformCore {
     for service: TokenService = .messages,
     _ notes: inout RequestNotes
   ) throws(Refusal) -> PlatformSession {
-    guard let session = sessions[token], session.expiry > now, session.service == service,
+    guard let session = sessions[token], session.expiry > now + faults.clockOffset,
+      session.service == service,
       !session.isFull
     else {
       notes.device = takenBackTokens.device(of: token)
@@ -80,7 +82,7 @@ extension PlatformCore {
         : key + (0..<16).map { digits[Int(more >> UInt64($0 * 4) & 0xF)] },
       random: key,
       sequenceOffset: configuration.sequenceOffset,
-      expiry: now + configuration.tokenLifetime,
+      expiry: now + faults.clockOffset + configuration.tokenLifetime,
       service: service,
       connectionName: service == .connection ? String(decoding: name, as: UTF8.self) : ""
     )

@@ -13,15 +13,15 @@ struct AnsweredRequests<Peer: Hashable> {
     let messageID: UInt16
   }
 
-  private static var maxEntries: Int { 10_000 }
-
   private let lifetime: Milliseconds
+  private let maxEntries: Int
   private var entries: [Key: Entry] = [:]
   private var order: [Key] = []
   private var oldest = 0
 
-  init(lifetime: Milliseconds) {
+  init(lifetime: Milliseconds, limit: Int) {
     self.lifetime = lifetime
+    maxEntries = limit
   }
 
   func find(_ peer: Peer, _ messageID: UInt16, at now: Instant) -> Entry? {
@@ -45,11 +45,11 @@ struct AnsweredRequests<Peer: Hashable> {
   }
 
   private mutating func forgetOld(at now: Instant) {
-    while oldest < order.count, order.count - oldest >= Self.maxEntries || isExpired(at: now) {
+    while oldest < order.count, order.count - oldest >= maxEntries || isExpired(at: now) {
       entries[order[oldest]] = nil
       oldest += 1
     }
-    if oldest > Self.maxEntries {
+    if oldest > maxEntries {
       order.removeFirst(oldest)
       oldest = 0
     }

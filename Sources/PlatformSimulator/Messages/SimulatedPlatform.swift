@@ -49,13 +49,25 @@ public struct SimulatedPlatform<Peer: Hashable> {
       configuration.assumptions.platform,
       random: source
     )
-    answered = AnsweredRequests(lifetime: configuration.exchangeLifetime)
+    answered = AnsweredRequests(
+      lifetime: configuration.exchangeLifetime,
+      limit: configuration.requestLimit
+    )
   }
 
   /// The platform's state of its devices, and the console's operations on them.
   public var things: SimulatedThings {
     get { core.things }
     set { core.things = newValue }
+  }
+
+  /// Forgets requests and responses, as a new process does; `core` is not touched.
+  mutating func forgetMessages() {
+    answered = AnsweredRequests(
+      lifetime: configuration.exchangeLifetime,
+      limit: configuration.requestLimit
+    )
+    separate = []
   }
 
   /// Handles a received datagram.

@@ -1,6 +1,8 @@
 internal import CoAPMessage
 internal import ConstrainedCore
+internal import PayloadValues
 internal import PlatformCore
+internal import PlatformFaults
 
 /// Dispatches each request and builds its response.
 extension SimulatedPlatform {
@@ -26,19 +28,25 @@ extension SimulatedPlatform {
       switch options.segments {
       case ["auth"]:
         record.kind = .authentication
-        if let failure = fail(.authentication, options, record: &record) { return failure }
+        if let failure = fail(.authentication, message, options, at: now, record: &record) {
+          return failure
+        }
         return try authenticate(message, options, at: now, record: &record)
       case ["auth", "register", "device"] where configuration.protection == .dtls:
         record.kind = .registration
-        if let failure = fail(.registration, options, record: &record) { return failure }
+        if let failure = fail(.registration, message, options, at: now, record: &record) {
+          return failure
+        }
         return try register(message, options, record: &record)
       case ["pull"]:
         record.kind = .pull
-        if let failure = fail(.pull, options, record: &record) { return failure }
+        if let failure = fail(.pull, message, options, at: now, record: &record) { return failure }
         return try pull(message, options, at: now, record: &record)
       case _ where options.segments.first == "topic" && options.segments.count > 1:
         record.kind = .report
-        if let failure = fail(.report, options, record: &record) { return failure }
+        if let failure = fail(.report, message, options, at: now, record: &record) {
+          return failure
+        }
         return try report(message, options, at: now, record: &record)
       default:
         throw CoAPRefusal(
@@ -55,15 +63,38 @@ extension SimulatedPlatform {
   /// The response of a failing platform; `nil` if it works.
   private func fail(
     _ kind: RequestKind,
+    _ message: borrowing MessageView,
     _ options: RequestOptions,
+    at now: Instant,
     record: inout RequestRecord
   ) -> PlatformResponse? {
-    guard let failure = core.nextFailure(kind, token: options.token, &record.notes) else {
-      return nil
-    }
+    let failure = core.nextFailure(
+      kind,
+      token: options.token,
+      device: kind == .authentication ? claimedDevice(message, options) : nil,
+      topic: kind == .report
+        ? "/" + options.segments.dropFirst().joined(separator: "/") : nil,
+      at: now,
+      &record.notes
+    )
+    guard let failure else { return nil }
     var response = PlatformResponse(code: failure.code)
     response.maxAge = failure.retryAfter
     return response
+  }
+
+  /// Whose credentials `/auth` has, true or not, where a fault depends on that.
+  private func claimedDevice(
+    _ message: borrowing MessageView,
+    _ options: RequestOptions
+  ) -> String? {
+    guard core.faults.asksForDevices else { return nil }
+    let format: PayloadValue.Format = options.contentFormat == 60 ? .cbor : .json
+    let form = PayloadValue(Self.bytes(of: message.payload), format)
+    guard let product = form?["productKey"]?.string, let name = form?["deviceName"]?.string else {
+      return nil
+    }
+    return "\(product)/\(name)"
   }
 
   static func bytes(of span: Span<UInt8>) -> [UInt8] {

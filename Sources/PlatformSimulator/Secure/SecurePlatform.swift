@@ -71,6 +71,14 @@ public struct SecurePlatform<Peer: Hashable> {
     context.value.forgetSessions()
   }
 
+  /// Drops associations too, without a word to devices; with `isRestart` requests and responses as well.
+  mutating func forgetAssociations(isRestart: Bool) {
+    handshaking = [:]
+    established = [:]
+    forgetSessions()
+    if isRestart { platform.forgetMessages() }
+  }
+
   /// Who decides.
   var core: PlatformCore { platform.core }
 
@@ -119,7 +127,8 @@ public struct SecurePlatform<Peer: Hashable> {
   /// Retransmits flights and separate responses that are due, and closes silent associations.
   public mutating func handleTimeout(at now: Instant) -> Output {
     var output = Output()
-    for association in handshaking.values {
+    // In the order of their numbers: what one seed gives must not depend on that of a dictionary.
+    for association in handshaking.values.sorted(by: { $0.number < $1.number }) {
       association.connection.handleTimeout(at: now)
       flush(association, &output)
       if case .ended(let failure) = association.connection.state {
@@ -128,7 +137,8 @@ public struct SecurePlatform<Peer: Hashable> {
       }
     }
     if let limit = configuration.dtls.idleLimit {
-      for association in established.values where now - association.lastDatagram >= limit {
+      let silent = established.values.filter { now - $0.lastDatagram >= limit }
+      for association in silent.sorted(by: { $0.number < $1.number }) {
         association.connection.close()
         flush(association, &output)
         established[association.peer] = nil

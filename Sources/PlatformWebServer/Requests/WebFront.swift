@@ -126,7 +126,16 @@ package final class WebFront {
       default: .authentication
       }
     let token = request.values("password").first.map { Array($0.utf8) }
-    guard let failure = core.nextFailure(kind, token: token, takesCodes: true, &record.notes)
+    guard
+      let failure = core.nextFailure(
+        kind,
+        token: token,
+        takesCodes: true,
+        topic: record.kind == .report
+          ? String(request.path.text.dropFirst("/topic".count)) : nil,
+        at: record.time,
+        &record.notes
+      )
     else { return nil }
     var answer: WebAnswer
     if failure.status >= 1_000 {

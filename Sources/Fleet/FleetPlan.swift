@@ -1,0 +1,94 @@
+public import ConstrainedCore
+
+/// How the messages of a device are protected over CoAP.
+public enum FleetSecurity: String, Sendable, CaseIterable {
+  /// The platform's AES mode.
+  case symmetric
+  /// DTLS 1.2 with a key derived from the device's secret.
+  case preSharedKey = "psk"
+  /// DTLS 1.2 with the platform's certificate.
+  case certificate = "dtls"
+}
+
+/// What a fleet is, and what it does.
+///
+/// A device's identity, phase, radio and random numbers depend on `seed` and its number alone, so that shards of a
+/// fleet are the fleet.
+public struct FleetPlan: Sendable {
+  /// Which part of a fleet runs here: one of `count`, counted from 1.
+  public struct Shard: Equatable, Sendable {
+    /// Which one.
+    public var number: Int
+    /// Of how many.
+    public var count: Int
+
+    /// The shard with that number.
+    public init(_ number: Int, of count: Int) {
+      self.number = number
+      self.count = count
+    }
+  }
+
+  /// How many devices the whole fleet has.
+  public var devices = 100
+  /// The part that runs here.
+  public var shard = Shard(1, of: 1)
+  /// From one report of a device to the next.
+  public var interval = Milliseconds(60_000)
+  /// The time over which devices start, evenly.
+  public var ramp = Milliseconds(60_000)
+  /// How long devices make reports.
+  public var duration = Milliseconds(300_000)
+  /// How long it is waited after that until all reports are delivered.
+  public var settling = Milliseconds(6 * 3_600_000)
+  /// The coverage classes of the radios.
+  public var radio = FleetMix<Int>([(0, 1)])
+  /// The protection of messages.
+  public var security = FleetMix<FleetSecurity>([(.symmetric, 1)])
+  /// What a report says.
+  public var template = ReportTemplate.standard
+  /// What all random numbers begin with.
+  public var seed: UInt64 = 1
+  /// The product's key.
+  public var productKey = "a1B2c3D4e5F"
+  /// What happens meanwhile, and what must hold.
+  public var scenario = FleetScenario()
+  /// Whether time is simulated.
+  public var isVirtual = true
+
+  /// A hundred devices in symmetric mode for 5 minutes.
+  public init() {}
+
+  /// The numbers of the devices that run here.
+  var numbers: [Int] { Array(stride(from: shard.number - 1, to: devices, by: shard.count)) }
+
+  /// A device's name.
+  func name(of number: Int) -> String {
+    let digits = String(number)
+    return "meter" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+  }
+}
+
+/// Kinds with their shares of a fleet.
+public struct FleetMix<Kind: Hashable & Sendable>: Sendable {
+  /// The kinds with their shares, whose sum is 1.
+  public let parts: [(kind: Kind, share: Double)]
+
+  /// A mix; shares are divided by their sum, which is above 0.
+  public init(_ parts: [(Kind, Double)]) {
+    let sum = parts.reduce(0) { $0 + $1.1 }
+    precondition(sum > 0, "a mix has something in it")
+    self.parts = parts.map { ($0.0, $0.1 / sum) }
+  }
+
+  /// The kind of the device with that number: evenly spread, by multiples of an irrational step.
+  func kind(of number: Int, step: Double) -> Kind {
+    let place = (Double(number) + 0.5) * step
+    var fraction = place - place.rounded(.down)
+    for part in parts {
+      if fraction < part.share { return part.kind }
+      fraction -= part.share
+    }
+    return parts[parts.count - 1].kind
+  }
+}

@@ -1,0 +1,290 @@
+public import ConstrainedCore
+internal import CoAPLink
+internal import Glibc
+internal import PlatformCore
+internal import PlatformFaults
+internal import PlatformSimulator
+internal import RadioModel
+internal import SystemClocks
+
+/// Runs a fleet against the simulated platform, in simulated time or in real time.
+public final class FleetRun {
+  /// How far a run is.
+  public struct Progress: Sendable {
+    /// Time since the start.
+    public var time = Milliseconds(0)
+    /// Reports that were acknowledged.
+    public var delivered = 0
+    /// Reports that wait.
+    public var waiting = 0
+    /// Devices that are authenticated, or were.
+    public var authenticated = 0
+  }
+
+  private let plan: FleetPlan
+  private var world: FleetWorld
+  private var devices: [FleetDevice] = []
+  private var records: [PlatformRecord]
+  private var queue = WakeQueue()
+  private var scratch = FleetScratch()
+  private var platformWake: Instant?
+  private var now: Instant
+  private let start: Instant
+  private var steps: ArraySlice<FleetScenario.Step>
+  private var memory = 0
+  /// The devices that have something to do still.
+  private var busy = 0
+  // Authentications in the current second, and in the busiest one.
+  private var second: Int64 = -1
+  private var authenticationsInSecond = 0
+  private var authenticationPeak = 0
+
+  /// Makes the devices, and the platform that knows them.
+  public init(_ plan: FleetPlan) throws(FleetError) {
+    self.plan = plan
+    start = plan.isVirtual ? Instant(milliseconds: 1_000_000) : MonotonicClock.now()
+    now = start
+    world = try FleetWorld(plan, at: start)
+    steps = plan.scenario.steps[...]
+    let numbers = plan.numbers
+    records = Array(repeating: PlatformRecord(), count: numbers.count)
+    devices.reserveCapacity(numbers.count)
+    let before = Self.residentMemory()
+    for number in numbers {
+      devices.append(
+        try FleetDevice(number, plan, FleetWorld.secret(of: number, plan), world, at: start)
+      )
+    }
+    memory = max(0, Self.residentMemory() - before)
+    busy = devices.count
+    for index in devices.indices { step(index) }
+  }
+
+  /// Runs until all reports are delivered, or the time for that is over, or `isInterrupted` says so.
+  ///
+  /// `report` is called now and then.
+  public func run(
+    isInterrupted: () -> Bool,
+    report: (Progress) -> Void
+  ) -> FleetSummary {
+    let began = MonotonicClock.now()
+    let cpu = Self.processorTime()
+    let end = start + plan.duration + plan.settling
+    var count = 0
+    while busy > 0 || now < start + plan.duration {
+      count += 1
+      if count % 4_096 == 0 || !plan.isVirtual {
+        if isInterrupted() { break }
+        if count % 65_536 == 0 || !plan.isVirtual { report(progress) }
+      }
+      guard let next = nextTime, next <= end else {
+        now = min(end, max(now, start + plan.duration))
+        break
+      }
+      if plan.isVirtual {
+        now = max(now, next)
+      } else {
+        // In slices, so that an interruption is seen.
+        let time = MonotonicClock.now()
+        if next > time { usleep(UInt32(clamping: min((next - time).count, 200) * 1_000)) }
+        now = MonotonicClock.now()
+        if now > end { break }
+      }
+      process()
+    }
+    report(progress)
+    var summary = makeSummary()
+    summary.cost.cpu = Self.processorTime() - cpu
+    summary.cost.wall = Double((MonotonicClock.now() - began).count) / 1_000
+    return summary
+  }
+
+  /// Adds faults while it runs.
+  func add(_ rules: [FaultRule]) {
+    for rule in rules { world.add(rule, at: now) }
+    platformWake = world.pollTimeout()
+  }
+
+  // MARK: Time
+
+  private var nextTime: Instant? {
+    var next = earlier(queue.first, platformWake)
+    if let step = steps.first { next = earlier(next, start + step.time) }
+    return next
+  }
+
+  private func process() {
+    while let step = steps.first, start + step.time <= now {
+      steps.removeFirst()
+      add(step.rules)
+    }
+    servePlatform()
+    // A device's datagram may be answered at once; that answer is on its way for some time.
+    while let index = queue.removeFirst(by: now) {
+      guard devices[index].wake <= now else { continue }
+      step(index)
+    }
+  }
+
+  private func step(_ index: Int) {
+    let device = devices[index]
+    let wasDone = device.isDone
+    scratch.up.removeAll(keepingCapacity: true)
+    device.step(plan, at: now, &scratch)
+    if !wasDone, device.isDone { busy -= 1 }
+    queue.add(index, at: device.wake)
+    guard !scratch.up.isEmpty else { return }
+    for bytes in scratch.up { world.receive(bytes, from: index, device.security, at: now) }
+    platformWake = now
+    servePlatform()
+  }
+
+  private func servePlatform() {
+    guard let wake = platformWake, wake <= now else { return }
+    let output = world.handleTimeout(at: now)
+    for record in output.records { note(record) }
+    for (index, bytes) in output.datagrams {
+      devices[index].deliver(bytes, at: now)
+      guard let arrival = devices[index].radio.nextArrival, arrival < devices[index].wake else {
+        continue
+      }
+      devices[index].wake = max(arrival, now)
+      queue.add(index, at: devices[index].wake)
+    }
+    platformWake = world.pollTimeout()
+  }
+
+  // MARK: The platform's record
+
+  private func note(_ record: RequestRecord) {
+    if record.kind == .authentication {
+      let second = (now - start).count / 1_000
+      if second != self.second {
+        self.second = second
+        authenticationsInSecond = 0
+      }
+      authenticationsInSecond += 1
+      authenticationPeak = max(authenticationPeak, authenticationsInSecond)
+      return
+    }
+    guard record.isAcceptedReport, record.replyCode.map({ $0.rawValue == 200 }) ?? true,
+      let index = Int(record.peer.prefix { $0 != "#" }), devices.indices.contains(index),
+      let number = plan.template.number(in: record.payload)
+    else { return }
+    records[index].add(number)
+  }
+
+  private var progress: Progress {
+    var progress = Progress()
+    progress.time = now - start
+    for device in devices {
+      progress.delivered += device.delivered
+      progress.waiting += device.waiting
+      if device.counters.authentications > 0 { progress.authenticated += 1 }
+    }
+    return progress
+  }
+
+  private func makeSummary() -> FleetSummary {
+    var summary = FleetSummary()
+    summary.scenario = plan.scenario.name
+    summary.seed = plan.seed
+    summary.devices = devices.count
+    summary.interval = plan.interval
+    summary.duration = now - start
+    summary.times = scratch.times
+    summary.authenticationPeak = authenticationPeak
+    for (index, device) in devices.enumerated() {
+      device.finish(at: now)
+      summary.security[device.security, default: 0] += 1
+      summary.radio[device.coverage, default: 0] += 1
+      summary.reports += device.made
+      summary.delivered += device.delivered
+      summary.refused += device.refused
+      summary.waiting += device.waiting
+      let counters = device.counters
+      if counters.authentications > 0 { summary.authenticated += 1 }
+      summary.requests += counters.requests
+      summary.retransmissions += counters.transmissions - counters.requests
+      summary.authentications += counters.authentications
+      summary.handshakes += counters.handshakes
+      summary.resumptions += counters.resumptions
+      summary.datagramsUp += counters.datagramsUp
+      summary.bytesUp += counters.bytesUp
+      summary.datagramsDown += counters.datagramsDown
+      summary.bytesDown += counters.bytesDown
+      summary.energy += device.radio.meter.account.energy
+      summary.taken += records[index].count
+      summary.doubles += records[index].doubles
+      let present = records[index].count(upTo: device.done)
+      summary.lost += max(0, device.done - device.refused - present)
+    }
+    summary.cost.devices = memory
+    summary.cost.process = Self.residentMemory()
+    return summary
+  }
+
+  // MARK: The machine
+
+  /// The process's memory in bytes; 0 where the system does not say.
+  private static func residentMemory() -> Int {
+    guard let file = unsafe fopen("/proc/self/statm", "r") else { return 0 }
+    defer { unsafe fclose(file) }
+    var text = [CChar](repeating: 0, count: 128)
+    guard unsafe fgets(&text, Int32(text.count), file) != nil else { return 0 }
+    let words = String(
+      decoding: text.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) },
+      as: UTF8.self
+    )
+    .split(separator: " ")
+    return words.count > 1 ? (Int(words[1]) ?? 0) * Int(sysconf(Int32(_SC_PAGESIZE))) : 0
+  }
+
+  /// The processor's time for this process, in seconds.
+  private static func processorTime() -> Double {
+    var usage = rusage()
+    // SAFETY: fills a local value.
+    guard unsafe getrusage(RUSAGE_SELF.rawValue, &usage) == 0 else { return 0 }
+    let seconds = Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
+    return seconds + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1_000_000
+  }
+}
+
+/// Which device is to be woken next: a binary heap in the order of time, then of numbers.
+///
+/// A device may be in it several times; `FleetDevice.wake` says whether there is something to do.
+struct WakeQueue {
+  private var entries: [(time: Int64, index: Int)] = []
+
+  /// The time of the first.
+  var first: Instant? { entries.first.map { Instant(milliseconds: $0.time) } }
+
+  mutating func add(_ index: Int, at time: Instant) {
+    guard time.milliseconds < .max else { return }
+    entries.append((time.milliseconds, index))
+    var child = entries.count - 1
+    while child > 0 {
+      let parent = (child - 1) / 2
+      guard entries[child] < entries[parent] else { return }
+      entries.swapAt(child, parent)
+      child = parent
+    }
+  }
+
+  /// The first one, if its time has come by `now`.
+  mutating func removeFirst(by now: Instant) -> Int? {
+    guard let first = entries.first, first.time <= now.milliseconds else { return nil }
+    let last = entries.removeLast()
+    guard !entries.isEmpty else { return first.index }
+    entries[0] = last
+    var parent = 0
+    while true {
+      var least = parent
+      for child in [2 * parent + 1, 2 * parent + 2]
+      where child < entries.count && entries[child] < entries[least] { least = child }
+      guard least != parent else { return first.index }
+      entries.swapAt(parent, least)
+      parent = least
+    }
+  }
+}

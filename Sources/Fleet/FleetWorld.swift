@@ -1,0 +1,130 @@
+internal import CoAPExchange
+internal import ConstrainedCore
+internal import OpenSSLSupport
+internal import PlatformCore
+internal import PlatformFaults
+internal import PlatformSimulator
+internal import RadioModel
+
+/// Why a fleet cannot run.
+public enum FleetError: Error, Equatable, Sendable {
+  /// The product's key or a device's name is none that the platform takes.
+  case names
+  /// OpenSSL or a security layer failed.
+  case library
+}
+
+/// What devices share: the radio's model, and the platform with its certificate.
+///
+/// The platform is a simulated one for devices in symmetric mode and another for those over DTLS, each behind a
+/// network with the faults of the scenario.
+struct FleetWorld {
+  /// A device as the platform's network knows it.
+  struct Peer: SimulatedPeer {
+    let index: Int
+
+    var shown: String { String(index) }
+  }
+
+  /// What the platform has done.
+  struct Output {
+    var datagrams: [(index: Int, bytes: [UInt8])] = []
+    var records: [RequestRecord] = []
+  }
+
+  /// The names in the platform's certificate.
+  static let serverName = "cn-shanghai.iot-as-coap.aliyuncs.com"
+
+  let model = RadioModel()
+  let authority: [UInt8]
+  private var plain: ServedPlatform<Peer>
+  private var secure: ServedPlatform<Peer>
+
+  init(_ plan: FleetPlan, at start: Instant) throws(FleetError) {
+    let certificate: IssuedCertificate
+    do throws(OpenSSLError) {
+      certificate = try IssuedCertificate(names: [Self.serverName])
+      authority = certificate.authority
+    } catch {
+      throw .library
+    }
+    var configuration = SimulatorConfiguration()
+    configuration.takesAnyTopic = true
+    configuration.faultSeed = plan.seed
+    configuration.exchangeLifetime = TransmissionParameters.nbIoTDeep.exchangeLifetime
+    configuration.requestLimit = max(10_000, 10 * plan.devices)
+    configuration.dtls.certificate = certificate.certificate
+    configuration.dtls.key = certificate.key
+    configuration.dtls.clock = plan.isVirtual ? .virtual : .machine
+    configuration.dtls.patience.timeout = TransmissionParameters.nbIoTDeep.acknowledgementTimeout
+    configuration.associationLimit = max(1_000, 8 * plan.devices)
+    for number in plan.numbers {
+      let device = SimulatedDevice(
+        productKey: plan.productKey,
+        deviceName: plan.name(of: number),
+        secret: Self.secret(of: number, plan)
+      )
+      configuration.devices.append(device)
+    }
+    do throws(OpenSSLError) {
+      plain = try ServedPlatform(configuration, random: SplitMix(seed: plan.seed &+ 1), at: start)
+      configuration.protection = .dtls
+      secure = try ServedPlatform(configuration, random: SplitMix(seed: plan.seed &+ 2), at: start)
+    } catch {
+      throw .library
+    }
+    let lifetime = Milliseconds(Int64(model.network.natLifetime))
+    plain.network.natLifetime = lifetime
+    secure.network.natLifetime = lifetime
+    for (index, number) in plan.numbers.enumerated() {
+      let device = "\(plan.productKey)/\(plan.name(of: number))"
+      plain.network.expect(device, at: Peer(index: index), since: start)
+      secure.network.expect(device, at: Peer(index: index), since: start)
+    }
+  }
+
+  /// A device's secret: 32 digits, as the platform's have.
+  static func secret(of number: Int, _ plan: FleetPlan) -> [UInt8] {
+    var random = SplitMix(seed: plan.seed &* 0x9E37_79B9 &+ UInt64(number))
+    let digits = Array("0123456789abcdef".utf8)
+    var secret: [UInt8] = []
+    for _ in 0..<2 {
+      let value = random.next()
+      secret += (0..<16).map { digits[Int(value >> UInt64($0 * 4) & 0xF)] }
+    }
+    return secret
+  }
+
+  /// Adds a fault.
+  mutating func add(_ rule: FaultRule, at now: Instant) {
+    _ = plain.core.faults.add(rule, at: now)
+    _ = secure.core.faults.add(rule, at: now)
+  }
+
+  /// Takes a device's datagram.
+  mutating func receive(
+    _ bytes: [UInt8],
+    from index: Int,
+    _ security: FleetSecurity,
+    at now: Instant
+  ) {
+    if security == .symmetric {
+      plain.receive(bytes, from: Peer(index: index), at: now)
+    } else {
+      secure.receive(bytes, from: Peer(index: index), at: now)
+    }
+  }
+
+  /// When `handleTimeout` has something to do; not cheap, so it is kept until something happens.
+  func pollTimeout() -> Instant? { earlier(plain.pollTimeout(), secure.pollTimeout()) }
+
+  /// Does what is due.
+  mutating func handleTimeout(at now: Instant) -> Output {
+    var output = Output()
+    for made in [plain.handleTimeout(at: now), secure.handleTimeout(at: now)] {
+      output.datagrams += made.datagrams.map { ($0.peer.index, $0.bytes) }
+      output.records += made.records
+    }
+    return output
+  }
+}

@@ -1,0 +1,266 @@
+internal import ConstrainedCore
+
+/// What is wrong with the text of a fault.
+public struct FaultTextError: Error, Equatable, Sendable, CustomStringConvertible {
+  /// The word, the reason and the range.
+  public let description: String
+
+  init(_ word: Substring, _ reason: String) { description = "\(word): \(reason)" }
+}
+
+extension FaultRule {
+  /// Reads faults from a text such as `drop=5%,delay=1s..3s,device=*/meter*,for=10m`: what happens, then what
+  /// restricts all of it.
+  public static func rules(_ text: String) throws(FaultTextError) -> [FaultRule] {
+    var rules: [FaultRule] = []
+    var limits: [(word: Substring, name: Substring, value: Substring?)] = []
+    var seen: Set<Substring> = []
+    for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      let (name, value) = (parts[0], parts.count > 1 ? parts[1] : nil)
+      guard seen.insert(name).inserted else { throw FaultTextError(word, "\(name) is given twice") }
+      if var rule = try effect(word, name, value) {
+        if case .answer(let status, _, _) = rule.effect, status == 0 {
+          throw FaultTextError(word, "it is a code such as 4.01, 5.00 or 30001")
+        }
+        if rule.share == 0 { throw FaultTextError(word, "a share of 0 does nothing") }
+        rule.times = nil
+        rules.append(rule)
+      } else if names.contains(String(name)) {
+        limits.append((word, name, value))
+      } else {
+        throw FaultTextError(word, "no fault is called that; there are \(list)")
+      }
+    }
+    guard !rules.isEmpty else {
+      throw FaultTextError(Substring(text), "that names no fault; there are \(list)")
+    }
+    for limit in limits { try apply(limit.word, limit.name, limit.value, to: &rules) }
+    return rules
+  }
+
+  /// The words of the language, for a message.
+  static let list =
+    "drop, duplicate, corrupt, reorder (each =SHARE), delay=TIME or TIME..TIME, nat or nat=TIME, answer=CODE, "
+    + "forget, restart=TIME and clock=TIME, with way, on, max-age, device, topic, share, after, times and for"
+
+  private static let names: Set<String> = [
+    "way", "on", "max-age", "device", "topic", "share", "after", "times", "for",
+  ]
+
+  /// The fault that a word names; `nil` if it names none.
+  private static func effect(
+    _ word: Substring,
+    _ name: Substring,
+    _ value: Substring?
+  ) throws(FaultTextError) -> FaultRule? {
+    switch name {
+    case "drop": return try shared(.drop, word, value)
+    case "duplicate": return try shared(.duplicate, word, value)
+    case "corrupt": return try shared(.corrupt, word, value)
+    case "reorder": return try shared(.reorder, word, value)
+    case "delay":
+      guard let value, let range = range(value) else {
+        throw FaultTextError(word, "it is a time or two, such as 2s or 1s..3s, of 1ms to 1h")
+      }
+      return FaultRule(.delay(range))
+    case "nat":
+      guard let value else { return FaultRule(.rebind) }
+      return FaultRule(.bindingLifetime(try time(word, value, 1_000...86_400_000, "1s to 1d")))
+    case "answer": return FaultRule(.answer(status: status(value ?? ""), retryAfter: nil, nil))
+    case "forget":
+      guard value == nil else { throw FaultTextError(word, "it has no value") }
+      return FaultRule(.forgetSessions)
+    case "restart":
+      let gone = try value.map { value throws(FaultTextError) in
+        try time(word, value, 0...86_400_000, "0s to 1d")
+      }
+      return FaultRule(.restart(gone ?? Milliseconds(1_000)))
+    case "clock":
+      return FaultRule(
+        .clockJump(try time(word, value ?? "", 1_000...315_576_000_000, "1s to 3652d"))
+      )
+    default: return nil
+    }
+  }
+
+  private static func shared(
+    _ effect: Effect,
+    _ word: Substring,
+    _ value: Substring?
+  ) throws(FaultTextError) -> FaultRule {
+    var rule = FaultRule(effect)
+    if let value { rule.share = try share(word, value) }
+    return rule
+  }
+
+  private static func apply(
+    _ word: Substring,
+    _ name: Substring,
+    _ value: Substring?,
+    to rules: inout [FaultRule]
+  ) throws(FaultTextError) {
+    guard let value, !value.isEmpty else { throw FaultTextError(word, "it needs a value") }
+    if let moment = rules.first(where: \.isMomentary) {
+      // The address of one device may change alone.
+      guard name == "device", moment.effect == .rebind else {
+        throw FaultTextError(word, "forget, restart, clock and nat happen once, to everybody")
+      }
+    }
+    for index in rules.indices {
+      let isAnswer = rules[index].concernsRequests
+      switch name {
+      case "way":
+        guard let way = Way(rawValue: String(value)) else {
+          throw FaultTextError(word, "it is up, down or both")
+        }
+        guard !isAnswer else { throw FaultTextError(word, "an answer has no way") }
+        rules[index].way = way
+      case "on", "max-age", "topic":
+        guard case .answer(let status, var wait, var request) = rules[index].effect else {
+          throw FaultTextError(
+            word,
+            "it goes with answer alone: a datagram does not show what is in it"
+          )
+        }
+        if name == "topic" {
+          rules[index].topic = String(value)
+        } else if name == "on" {
+          request = FaultedRequest(rawValue: String(value))
+          guard request != nil else {
+            throw FaultTextError(word, "it is auth, report, pull or register")
+          }
+        } else {
+          wait = UInt32(value)
+          guard wait != nil else { throw FaultTextError(word, "it is 0 to 4294967295 seconds") }
+        }
+        rules[index].effect = .answer(status: status, retryAfter: wait, request)
+      case "device":
+        rules[index].device = value.contains("/") ? String(value) : "*/\(value)"
+      case "share":
+        let isGiven = rules[index].share < 1
+        guard !isGiven else { throw FaultTextError(word, "the fault has a share of its own") }
+        rules[index].share = try share(word, value)
+      case "after":
+        guard let count = Int(value), (0...1_000_000_000).contains(count) else {
+          throw FaultTextError(word, "it is a count of 0 to 1000000000")
+        }
+        rules[index].after = count
+      case "times":
+        guard let count = Int(value), (1...1_000_000_000).contains(count) else {
+          throw FaultTextError(word, "it is a count of 1 to 1000000000")
+        }
+        rules[index].times = count
+      default:
+        rules[index].duration = try time(word, value, 1...31_557_600_000, "1ms to 365d")
+      }
+    }
+  }
+
+  private static func share(_ word: Substring, _ value: Substring) throws(FaultTextError) -> Double
+  {
+    let isPercent = value.hasSuffix("%")
+    let number = Double(isPercent ? value.dropLast() : value).map { isPercent ? $0 / 100 : $0 }
+    guard let number, number > 0, number <= 1 else {
+      throw FaultTextError(word, "it is a share above 0% and up to 100%, such as 5% or 0.05")
+    }
+    return number
+  }
+
+  private static func range(_ value: Substring) -> ClosedRange<Int64>? {
+    var ends: [Int64] = []
+    var rest = value
+    while let dots = rest.indices.first(where: { rest[$0...].hasPrefix("..") }) {
+      guard let end = milliseconds(rest[..<dots]) else { return nil }
+      ends.append(end)
+      rest = rest[dots...].dropFirst(2)
+    }
+    guard let last = milliseconds(rest) else { return nil }
+    ends.append(last)
+    let limits: ClosedRange<Int64> = 1...3_600_000
+    guard ends.count < 3, ends[0] <= last, ends.allSatisfy(limits.contains) else { return nil }
+    return ends[0]...last
+  }
+
+  private static func time(
+    _ word: Substring,
+    _ value: Substring,
+    _ limits: ClosedRange<Int64>,
+    _ range: String
+  ) throws(FaultTextError) -> Milliseconds {
+    guard let count = milliseconds(value), limits.contains(count) else {
+      throw FaultTextError(word, "it is a time with its unit, \(range)")
+    }
+    return Milliseconds(count)
+  }
+
+  /// A time with its unit, `ms`, `s`, `m`, `h` or `d`, in milliseconds; `nil` for anything else.
+  public static func milliseconds(_ text: some StringProtocol) -> Int64? {
+    let digits = text.prefix { $0.isASCII && $0.isNumber || $0 == "." }
+    let factors = ["ms": 1.0, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
+    guard let number = Double(digits), let factor = factors[String(text.dropFirst(digits.count))],
+      number * factor < 1e15
+    else { return nil }
+    return Int64((number * factor).rounded())
+  }
+
+  /// The status of `4.01` as 401, of five digits as they are; 0 for anything else.
+  private static func status(_ text: Substring) -> Int {
+    let parts = text.split(separator: ".", omittingEmptySubsequences: false)
+    if parts.count == 2, let code = Int(parts[0]), (4...5).contains(code), parts[1].count == 2,
+      let detail = Int(parts[1]), (0...31).contains(detail)
+    {
+      return code * 100 + detail
+    }
+    if parts.count == 1, text.count == 5, let code = Int(text), code >= 10_000 { return code }
+    return 0
+  }
+}
+
+extension FaultRule: CustomStringConvertible {
+  /// The fault as `rules` reads it.
+  public var description: String {
+    var words: [String] = []
+    var says = share
+    func percent() -> String {
+      let value = share * 100
+      return value == value.rounded() ? "\(Int(value))%" : "\(value)%"
+    }
+    func shared(_ name: String) {
+      words.append("\(name)=\(percent())")
+      says = 1
+    }
+    switch effect {
+    case .drop: shared("drop")
+    case .duplicate: shared("duplicate")
+    case .corrupt: shared("corrupt")
+    case .reorder: shared("reorder")
+    case .delay(let range):
+      words.append(
+        range.lowerBound == range.upperBound
+          ? "delay=\(range.lowerBound)ms" : "delay=\(range.lowerBound)ms..\(range.upperBound)ms"
+      )
+    case .bindingLifetime(let time): words.append("nat=\(time.count)ms")
+    case .rebind: words.append("nat")
+    case .answer(let status, let wait, let request):
+      let detail = status % 100
+      words.append(
+        status > 999
+          ? "answer=\(status)" : "answer=\(status / 100).\(detail < 10 ? "0" : "")\(detail)"
+      )
+      if let request { words.append("on=\(request.rawValue)") }
+      if let wait { words.append("max-age=\(wait)") }
+    case .forgetSessions: words.append("forget")
+    case .restart(let time): words.append("restart=\(time.count)ms")
+    case .clockJump(let time): words.append("clock=\(time.count)ms")
+    }
+    if way != .both { words.append("way=\(way.rawValue)") }
+    if says < 1 { words.append("share=\(percent())") }
+    if let device { words.append("device=\(device)") }
+    if let topic { words.append("topic=\(topic)") }
+    if after > 0 { words.append("after=\(after)") }
+    if let times { words.append("times=\(times)") }
+    if let duration { words.append("for=\(duration.count)ms") }
+    return words.joined(separator: ",")
+  }
+}

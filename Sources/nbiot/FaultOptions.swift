@@ -1,0 +1,74 @@
+internal import ArgumentParser
+internal import PlatformCore
+internal import PlatformFaults
+internal import PlatformSimulator
+
+/// Faults of the platform and of the network in front of it.
+struct FaultOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      "Delay and lose datagrams over CoAP as NB-IoT radios of that coverage class do: ecl0, ecl1 or ecl2.",
+      valueName: "class"
+    )
+  )
+  var radio: CoverageArgument?
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      Fail on purpose: drop, duplicate, corrupt or reorder (each =SHARE), delay=TIME or TIME..TIME, nat=TIME, \
+      answer=CODE, forget, restart=TIME, clock=TIME; restricted by way, on, device, topic, share, after, times and for. \
+      Repeat it for more.
+      """,
+      valueName: "fault,…"
+    )
+  )
+  var fault: [String] = []
+
+  @Option(
+    name: .customLong("fault-seed"),
+    help: ArgumentHelp(
+      "What the random numbers of --fault and --radio begin with: the same fail in the same way.",
+      valueName: "number"
+    )
+  )
+  var seed: UInt64 = 1
+
+  func validate() throws { _ = try rules() }
+
+  /// Puts them into the configuration.
+  func apply(to configuration: inout SimulatorConfiguration) throws {
+    configuration.faults = try rules()
+    configuration.faultSeed = seed
+    configuration.coverage = radio?.coverage
+  }
+
+  private func rules() throws -> [FaultRule] {
+    try fault.flatMap { try FaultText.rules("--fault", $0) }
+  }
+}
+
+/// Reads faults from an argument.
+enum FaultText {
+  static func rules(_ option: String, _ text: String) throws -> [FaultRule] {
+    do throws(FaultTextError) {
+      return try FaultRule.rules(text)
+    } catch {
+      throw ValidationError("\(option) \(error.description)")
+    }
+  }
+}
+
+/// A coverage class by its name in 3GPP's texts.
+enum CoverageArgument: String, ExpressibleByArgument, CaseIterable {
+  case ecl0, ecl1, ecl2
+
+  /// Its number.
+  var coverage: Int {
+    switch self {
+    case .ecl0: 0
+    case .ecl1: 1
+    case .ecl2: 2
+    }
+  }
+}

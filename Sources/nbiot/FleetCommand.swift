@@ -1,0 +1,380 @@
+internal import ArgumentParser
+internal import ConstrainedCore
+internal import Fleet
+internal import PayloadValues
+internal import PlatformFaults
+internal import Synchronization
+internal import SystemClocks
+
+/// Many devices that report to the simulated platform, and what became of their reports.
+struct FleetCommand: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "fleet",
+    abstract:
+      "Lets many devices report over CoAP to a simulated platform, and counts what arrives.",
+    usage: """
+      nbiot fleet [options]
+      nbiot fleet merge FILE...
+      """,
+    discussion: """
+      Example, a thousand devices for a day, in simulated time:
+        nbiot fleet --devices 1000 --interval 15m --virtual 24h --radio mix --security mix
+
+      Example, ten thousand in real time for five minutes:
+        nbiot fleet --devices 10000 --interval 60s --for 5m --radio mix
+
+      Example, a platform that is gone for two hours and forgets its sessions, and what must hold:
+        nbiot fleet --devices 1000 --interval 5m --virtual 8h --scenario region-outage
+
+      Example, in two parts that are put together:
+        nbiot fleet --devices 1000 --interval 15m --virtual 24h --shard 1/2 --output json > 1.json
+        nbiot fleet --devices 1000 --interval 15m --virtual 24h --shard 2/2 --output json > 2.json
+        nbiot fleet merge 1.json 2.json
+
+      Each device is the project's own session with an identity, a radio and a token of its own; the platform is that \
+      of nbiot simulate, in the same process. Datagrams go through a network with NAT, and with the faults of --fault and \
+      of the scenario; a DTLS platform and a symmetric one have their own, so that times= and after= count in each. After a \
+      failure a device waits as nbiot-agent does: 30 s, doubled up to an hour, and up to half of it more by chance. After \
+      the time of the reports the fleet goes on until none waits, --settle at most. The same seed gives the same summary, \
+      but for the line about this machine, and over DTLS with a certificate for some bytes, because signatures differ in \
+      length.
+
+      A scenario is a file in TOML:
+        name = "flood"
+        [[fault]]
+        at = "10m"
+        fault = "answer=4.29,max-age=60,share=50%,for=5m"
+        [[expect]]
+        measure = "lost"
+        at-most = 0
+
+      Exit status: 0 done, 1 what the scenario expects does not hold, 2 usage, 5 standard output cannot be written, 130 \
+      ended by Ctrl-C, after the summary.
+      """
+  )
+
+  @Argument(help: ArgumentHelp("merge and the results to put together.", valueName: "merge file"))
+  var words: [String] = []
+
+  @Option(help: ArgumentHelp("How many devices, 1 to 200000.", valueName: "count"))
+  var devices = 100
+
+  @Option(
+    help: ArgumentHelp("From one report of a device to the next, 1s to 30d.", valueName: "time")
+  )
+  var interval = "60s"
+
+  @Option(
+    help: ArgumentHelp(
+      "The time over which devices start (default: the interval), 0s to 30d.",
+      valueName: "time"
+    )
+  )
+  var ramp: String?
+
+  @Option(
+    help: ArgumentHelp("Simulate so much time, 1s to 365d, as fast as it goes.", valueName: "time")
+  )
+  var virtual: String?
+
+  @Option(
+    name: .customLong("for"),
+    help: ArgumentHelp(
+      "Report in real time for so long (default: until Ctrl-C).",
+      valueName: "time"
+    )
+  )
+  var length: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How long it is waited for reports after that (default: 6h, in real time 5m).",
+      valueName: "time"
+    )
+  )
+  var settle: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "The coverage classes: ecl0, ecl1, ecl2, mix for 70, 20 and 10 %, or shares such as ecl0=50%,ecl2=50%.",
+      valueName: "mix"
+    )
+  )
+  var radio = "ecl0"
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      The protection: symmetric, psk, dtls, mix for 70, 20 and 10 %, or shares such as symmetric=90%,psk=10%.
+      """,
+      valueName: "mix"
+    )
+  )
+  var security = "symmetric"
+
+  @Option(
+    help: ArgumentHelp(
+      """
+      What a report says, with {n} for its number, and {device}, {time} and {random} where you like (default: a \
+      property post).
+      """,
+      valueName: "text|@file"
+    )
+  )
+  var payloadTemplate: String?
+
+  @Option(help: ArgumentHelp("What all random numbers begin with.", valueName: "number"))
+  var seed: UInt64 = 1
+
+  @Option(
+    help: ArgumentHelp(
+      "What goes wrong from the start, as nbiot fault says it. Repeat it for more.",
+      valueName: "fault,…"
+    )
+  )
+  var fault: [String] = []
+
+  @Option(
+    help: ArgumentHelp(
+      "What happens meanwhile and must hold: a file, or region-outage.",
+      valueName: "file"
+    )
+  )
+  var scenario: String?
+
+  @Option(help: ArgumentHelp("Run one part of the fleet alone, such as 2/8.", valueName: "k/n"))
+  var shard: String?
+
+  @OptionGroup var output: OutputOption
+
+  private var isMerge: Bool { words.first == "merge" }
+
+  func validate() throws {
+    guard words.isEmpty || isMerge else {
+      throw ValidationError("\(words[0]) is no action: there is merge, or none to run a fleet")
+    }
+    guard !isMerge || words.count > 1 else {
+      throw ValidationError("merge needs the files that nbiot fleet --output json has written")
+    }
+    guard virtual == nil || length == nil else {
+      throw ValidationError("--virtual is simulated time, --for real time: give one of them")
+    }
+    guard (1...200_000).contains(devices) else {
+      throw ValidationError("--devices \(devices) is out of range: it is 1 to 200000")
+    }
+    _ = try times()
+    _ = try mixes()
+    _ = try template()
+    _ = try part()
+    for text in fault { _ = try FaultText.rules("--fault", text) }
+  }
+
+  func run() throws {
+    guard !isMerge else { return try merge() }
+    let plan = try makePlan()
+    let fleet: FleetRun
+    do throws(FleetError) {
+      fleet = try FleetRun(plan)
+    } catch {
+      throw Complaint("the devices cannot be made (\(error)): is the machine out of memory?")
+    }
+    let isInterrupted = Flag()
+    let signal = InterruptSignal { isInterrupted.value.store(true, ordering: .relaxed) }
+    defer { withExtendedLifetime(signal) {} }
+    var shown = MonotonicClock.now()
+    let isInteractive = Console.isInteractive
+    let summary = fleet.run(
+      isInterrupted: { isInterrupted.value.load(ordering: .relaxed) },
+      report: { progress in
+        let now = MonotonicClock.now()
+        guard now - shown >= Milliseconds(isInteractive ? 500 : 30_000) else { return }
+        shown = now
+        let line =
+          "\(progress.time.count / 1_000) s: \(progress.authenticated) devices authenticated, "
+          + "\(progress.delivered) reports delivered, \(progress.waiting) waiting"
+        if isInteractive { Console.show(line) } else { Console.complain(line) }
+      }
+    )
+    if isInteractive { Console.show("") }
+    show(summary)
+    let complaints = plan.scenario.expectations.compactMap { $0.complaint(about: summary) }
+    for complaint in complaints { Console.complain("nbiot: \(complaint)") }
+    guard complaints.isEmpty else { throw ExitStatus.undelivered.error }
+  }
+
+  private func show(_ summary: FleetSummary) {
+    if output.form == .json {
+      Console.print(json: summary.value.encoded(.json).span)
+    } else {
+      Console.print(lines: summary.lines.joined(separator: "\n"))
+    }
+  }
+
+  private func merge() throws {
+    var whole: FleetSummary?
+    for file in words.dropFirst() {
+      guard let value = PayloadValue(InputText.trimmed(try PrivateFile.read(file)), .json),
+        let part = FleetSummary(value)
+      else { throw Complaint("\(file) is no result of nbiot fleet --output json") }
+      guard let sum = whole else {
+        whole = part
+        continue
+      }
+      guard sum.seed == part.seed, sum.interval == part.interval, sum.scenario == part.scenario
+      else {
+        throw Complaint("\(file) is of another fleet: its seed, interval or scenario differs")
+      }
+      whole?.merge(part)
+    }
+    if let whole { show(whole) }
+  }
+
+  // MARK: Options
+
+  private func makePlan() throws -> FleetPlan {
+    var plan = FleetPlan()
+    plan.devices = devices
+    plan.seed = seed
+    plan.isVirtual = virtual != nil
+    let times = try times()
+    (plan.interval, plan.ramp, plan.duration, plan.settling) =
+      (times.interval, times.ramp, times.duration, times.settling)
+    let mixes = try mixes()
+    (plan.radio, plan.security) = (mixes.radio, mixes.security)
+    plan.template = try template()
+    plan.shard = try part()
+    if let scenario { plan.scenario = try Self.scenario(scenario) }
+    let rules = try fault.flatMap { try FaultText.rules("--fault", $0) }
+    if !rules.isEmpty {
+      plan.scenario.steps.insert(.init(time: Milliseconds(0), rules: rules), at: 0)
+    }
+    return plan
+  }
+
+  private func times() throws -> (
+    interval: Milliseconds, ramp: Milliseconds, duration: Milliseconds, settling: Milliseconds
+  ) {
+    func time(
+      _ option: String,
+      _ text: String,
+      _ range: ClosedRange<Int64>,
+      _ limits: String
+    ) throws -> Milliseconds {
+      guard let count = FaultRule.milliseconds(text), range.contains(count) else {
+        throw ValidationError("\(option) \(text): it is a time with its unit, \(limits)")
+      }
+      return Milliseconds(count)
+    }
+    let month: Int64 = 2_592_000_000
+    let period = try time("--interval", interval, 1_000...month, "1s to 30d")
+    let start = try ramp.map { try time("--ramp", $0, 0...month, "0s to 30d") } ?? period
+    let year: Int64 = 31_536_000_000
+    let duration =
+      try virtual.map { try time("--virtual", $0, 1_000...year, "1s to 365d") }
+      ?? length.map { try time("--for", $0, 1_000...year, "1s to 365d") } ?? Milliseconds(year)
+    let settling =
+      try settle.map { try time("--settle", $0, 0...month, "0s to 30d") }
+      ?? Milliseconds(virtual == nil ? 300_000 : 21_600_000)
+    return (period, start, duration, settling)
+  }
+
+  private func mixes() throws -> (radio: FleetMix<Int>, security: FleetMix<FleetSecurity>) {
+    let classes = Dictionary(
+      uniqueKeysWithValues: CoverageArgument.allCases.map { ($0.rawValue, $0.coverage) }
+    )
+    let kinds = Dictionary(
+      uniqueKeysWithValues: FleetSecurity.allCases.map { ($0.rawValue, $0) }
+    )
+    return (
+      try Self.mix("--radio", radio == "mix" ? "ecl0=70%,ecl1=20%,ecl2=10%" : radio, classes),
+      try Self.mix(
+        "--security",
+        security == "mix" ? "symmetric=70%,psk=20%,dtls=10%" : security,
+        kinds
+      )
+    )
+  }
+
+  private static func mix<Kind: Hashable & Sendable>(
+    _ option: String,
+    _ text: String,
+    _ kinds: [String: Kind]
+  ) throws -> FleetMix<Kind> {
+    var parts: [(Kind, Double)] = []
+    for word in text.split(separator: ",", omittingEmptySubsequences: false) {
+      let pair = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+      guard let kind = kinds[String(pair[0])] else {
+        let names = kinds.keys.sorted().joined(separator: ", ")
+        throw ValidationError("\(option) \(word): there are \(names) and mix")
+      }
+      let share = pair.count == 1 ? 100 : Double(pair[1].hasSuffix("%") ? pair[1].dropLast() : "")
+      guard let share, share > 0, share <= 100 else {
+        throw ValidationError("\(option) \(word): a share is above 0% and up to 100%")
+      }
+      guard !parts.contains(where: { $0.0 == kind }) else {
+        throw ValidationError("\(option) \(word): \(pair[0]) is given twice")
+      }
+      parts.append((kind, share))
+    }
+    let sum = parts.reduce(0) { $0 + $1.1 }
+    guard (99.9...100.1).contains(sum) else {
+      throw ValidationError("\(option) \(text): the shares make \(sum)%, not 100%")
+    }
+    return FleetMix(parts)
+  }
+
+  private func template() throws -> ReportTemplate {
+    guard let payloadTemplate else { return .standard }
+    var text = payloadTemplate
+    if text.hasPrefix("@") {
+      let bytes = try PrivateFile.read(String(text.dropFirst()))
+      text = String(decoding: InputText.trimmed(bytes), as: UTF8.self)
+    }
+    do throws(ReportTemplate.Failure) {
+      return try ReportTemplate(text)
+    } catch {
+      switch error {
+      case .noNumber:
+        throw ValidationError(
+          "--payload-template has no {n}, the number by which reports are told apart"
+        )
+      case .nothingBeforeNumber:
+        throw ValidationError(
+          "--payload-template has nothing right before {n} by which it can be found"
+        )
+      case .tooLong(let count):
+        throw ValidationError(
+          "--payload-template makes reports of up to \(count) bytes: the platform takes 1,024"
+        )
+      }
+    }
+  }
+
+  private func part() throws -> FleetPlan.Shard {
+    guard let shard else { return FleetPlan.Shard(1, of: 1) }
+    let parts = shard.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
+    guard parts.count == 2, let number = parts[0], let count = parts[1],
+      (1...devices).contains(count), (1...count).contains(number)
+    else {
+      throw ValidationError(
+        "--shard \(shard): it is K/N, such as 2/8, with K at most N and N at most --devices"
+      )
+    }
+    return FleetPlan.Shard(number, of: count)
+  }
+
+  private static func scenario(_ name: String) throws -> FleetScenario {
+    let isKnown = name == "region-outage"
+    let bytes = isKnown ? Array(FleetScenario.regionOutage.utf8) : try PrivateFile.read(name)
+    do throws(FleetScenarioError) {
+      return try FleetScenario(toml: bytes)
+    } catch {
+      throw Complaint("\(name), line \(error.line): \(error.description)")
+    }
+  }
+}
+
+/// Whether the run is to end.
+private final class Flag: Sendable {
+  let value = Atomic(false)
+}

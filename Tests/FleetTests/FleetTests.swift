@@ -1,0 +1,163 @@
+import ConstrainedCore
+import Fleet
+import PayloadValues
+import PlatformFaults
+import RadioModel
+import Testing
+
+@Suite("A fleet in simulated time")
+struct FleetTests {
+  private static func plan(_ devices: Int = 20) -> FleetPlan {
+    var plan = FleetPlan()
+    plan.devices = devices
+    plan.radio = FleetMix([(0, 0.7), (1, 0.2), (2, 0.1)])
+    return plan
+  }
+
+  private static func run(_ plan: FleetPlan) throws -> FleetSummary {
+    try FleetRun(plan).run(isInterrupted: { false }, report: { _ in })
+  }
+
+  /// The summary without what the machine has to do with.
+  private static func lines(_ summary: FleetSummary) -> [String] { summary.lines.dropLast() }
+
+  @Test func `every device delivers every report once, by both accounts`() throws {
+    let summary = try Self.run(Self.plan())
+    #expect(summary.devices == 20 && summary.authenticated == 20)
+    #expect(summary.reports == 100 && summary.delivered == 100 && summary.waiting == 0)
+    #expect(summary.taken == 100 && summary.lost == 0 && summary.doubles == 0)
+    #expect(summary.times.count == 100 && summary.times.percentile(0.5) > 500)
+    #expect(summary.radio == [0: 14, 1: 4, 2: 2])
+    #expect(summary.energy > 10)
+    print(summary.lines.joined(separator: "\n"))
+  }
+
+  @Test func `the same seed gives the same summary, another seed another one`() throws {
+    var plan = Self.plan()
+    plan.security = FleetMix([(.symmetric, 1), (.preSharedKey, 1)])
+    plan.scenario.steps = [
+      .init(time: Milliseconds(0), rules: try FaultRule.rules("drop=10%,delay=1s..5s"))
+    ]
+    let first = try Self.run(plan)
+    #expect(try Self.lines(Self.run(plan)) == Self.lines(first))
+    #expect(first.handshakes > 10 && first.security[.preSharedKey] == 10)
+    plan.seed = 2
+    #expect(try Self.lines(Self.run(plan)) != Self.lines(first))
+  }
+
+  @Test(arguments: FleetSecurity.allCases)
+  func `every protection delivers`(security: FleetSecurity) throws {
+    var plan = Self.plan(6)
+    plan.security = FleetMix([(security, 1)])
+    let summary = try Self.run(plan)
+    #expect(summary.delivered == 30 && summary.taken == 30 && summary.lost == 0)
+    #expect((summary.handshakes > 0) == (security != .symmetric))
+  }
+
+  @Test func `shards put together are the fleet`() throws {
+    var plan = Self.plan()
+    let whole = try Self.run(plan)
+    plan.shard = .init(1, of: 2)
+    var sum = try Self.run(plan)
+    plan.shard = .init(2, of: 2)
+    let other = try Self.run(plan)
+    // As they come from files.
+    sum = try #require(FleetSummary(sum.value))
+    sum.merge(try #require(FleetSummary(other.value)))
+    #expect(sum.devices == 20 && sum.delivered == whole.delivered && sum.taken == whole.taken)
+    #expect(sum.times == whole.times && sum.bytesUp == whole.bytesUp)
+    #expect(sum.requests == whole.requests && abs(sum.energy - whole.energy) < 1e-6)
+  }
+
+  @Test func `a platform that is gone for a while and forgets its sessions gets everything`() throws
+  {
+    var plan = Self.plan()
+    plan.interval = Milliseconds(300_000)
+    plan.ramp = plan.interval
+    plan.duration = Milliseconds(8 * 3_600_000)
+    plan.scenario = try FleetScenario(toml: Array(FleetScenario.regionOutage.utf8))
+    #expect(plan.scenario.steps.count == 2 && plan.scenario.expectations.count == 4)
+    let summary = try Self.run(plan)
+    print(summary.lines.joined(separator: "\n"))
+    #expect(summary.reports == 20 * 96 && summary.lost == 0 && summary.waiting == 0)
+    #expect(summary.authentications >= 40)
+  }
+
+  @Test func `what does not hold is said`() throws {
+    var plan = Self.plan(4)
+    plan.settling = Milliseconds(0)
+    plan.scenario = try FleetScenario(
+      toml: Array(
+        """
+        [[fault]]
+        at = "1m"
+        fault = "drop"
+        [[expect]]
+        measure = "waiting"
+        at-most = 0
+        [[expect]]
+        measure = "authenticated"
+        at-least = 4
+        """.utf8
+      )
+    )
+    let summary = try Self.run(plan)
+    #expect(summary.waiting > 10)
+    let complaints = plan.scenario.expectations.map { $0.complaint(about: summary) }
+    #expect(complaints[0] == "waiting is \(summary.waiting), at most 0 was expected")
+    #expect(complaints[1] == nil)
+  }
+
+  @Test func `a refused report is not lost`() throws {
+    var plan = Self.plan(3)
+    plan.scenario.steps = [
+      .init(time: Milliseconds(0), rules: try FaultRule.rules("answer=4.04,on=report,times=2"))
+    ]
+    let summary = try Self.run(plan)
+    #expect(summary.refused == 2 && summary.delivered == 13 && summary.taken == 13)
+    #expect(summary.lost == 0 && summary.waiting == 0)
+  }
+}
+
+@Suite("The parts of a fleet")
+struct FleetPartTests {
+  @Test func `a template has a number that can be found`() throws {
+    _ = try ReportTemplate(#"{"n":{n},"d":"{device}","t":{time},"r":{random}}"#)
+    #expect(throws: ReportTemplate.Failure.noNumber) { try ReportTemplate("{}") }
+    #expect(throws: ReportTemplate.Failure.nothingBeforeNumber) { try ReportTemplate("{n}") }
+    #expect(throws: ReportTemplate.Failure.nothingBeforeNumber) { try ReportTemplate("{time}{n}") }
+    let long = String(repeating: "x", count: 1_020)
+    #expect(throws: ReportTemplate.Failure.tooLong(1_030)) { try ReportTemplate(long + "{n}") }
+  }
+
+  @Test(arguments: [
+    ("x = 1", 1, "there is only name"), ("[fault]", 1, "unknown table"),
+    ("[[fault]]\nat = \"2\"", 2, "a time with its unit"),
+    ("[[fault]]\nat = \"2h\"", 1, "both at and fault"),
+    ("[[fault]]\nat = \"2h\"\nfault = \"dorp\"", 3, "dorp: no fault is called that"),
+    ("[[fault]]\nwhen = 1", 2, "unknown key when"),
+    ("[[expect]]\nmeasure = \"joy\"", 2, "there are lost, double"),
+    ("[[expect]]\nmeasure = \"lost\"", 1, "at-least or at-most"),
+    ("[[expect]]\nat-most = \"a\"", 2, "at-most is a number"), ("a", 1, "KEY = VALUE"),
+  ])
+  func `a bad scenario is refused with its line`(text: String, line: Int, reason: String) {
+    let error = #expect(throws: FleetScenarioError.self) {
+      try FleetScenario(toml: Array(text.utf8))
+    }
+    #expect(error?.line == line)
+    #expect(error?.description.contains(reason) == true, "\(error?.description ?? "")")
+  }
+
+  @Test func `a result is read as it was written, and nothing else is`() throws {
+    var summary = FleetSummary()
+    summary.devices = 3
+    summary.security = [.symmetric: 2, .preSharedKey: 1]
+    summary.radio = [0: 3]
+    summary.energy = 1.5
+    summary.scenario = "a"
+    let read = try #require(FleetSummary(summary.value))
+    #expect(read.lines == summary.lines)
+    #expect(FleetSummary([:]) == nil)
+    #expect(FleetSummary(["fleet": 1, "scenario": "", "seed": "1"]) == nil)
+  }
+}
