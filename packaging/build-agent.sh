@@ -84,7 +84,8 @@ x86_64)
   ;;
 aarch64)
   tuple=aarch64-linux-gnu
-  target=(-target aarch64-none-none-elf)
+  # Without an operating system clang keeps a frame pointer in each function that calls another: 1,360 bytes.
+  target=(-target aarch64-none-none-elf -Xcc -fomit-frame-pointer)
   ;;
 armv7)
   tuple=arm-linux-gnueabihf

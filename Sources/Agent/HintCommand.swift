@@ -59,6 +59,7 @@ struct HintCommand {
 
   /// Reaps the command if it has ended; otherwise sends SIGTERM to its group when its time is over,
   /// and SIGKILL a second later.
+  @inline(never)
   mutating func look(at now: Instant) {
     if child <= 0 { child = 0 }
     if child == 0 || !isTold && ends(within: 0) { return forget() }

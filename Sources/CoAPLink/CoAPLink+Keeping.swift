@@ -34,6 +34,7 @@ extension CoAPLink where Security: ~Copyable {
   ///
   /// A report waits for it. Check it after each step.
   public var unkept: Unkept? {
+    @inline(never)
     get {
       guard settings.isKept, authentication == .done else { return nil }
       guard isTokenKept else { return .token }

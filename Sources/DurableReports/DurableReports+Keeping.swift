@@ -152,6 +152,7 @@ extension DurableReports where Link: ~Copyable {
   ///
   /// The interruption may be due to a forged ICMP message: the first one costs at most ACK_TIMEOUT.
   /// If the network is really gone, the early retry costs nothing on the air.
+  @inline(never)
   mutating func postpone(
     _ priority: UInt8,
     _ asked: Milliseconds,

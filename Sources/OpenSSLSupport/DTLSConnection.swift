@@ -373,6 +373,7 @@ extension DTLSConnection {
   }
 
   /// Lets OpenSSL read a datagram, or the rest of the last one.
+  @inline(never)
   private mutating func take(
     _ datagram: Span<UInt8>,
     into output: inout ByteWriter,

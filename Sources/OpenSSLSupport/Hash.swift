@@ -62,6 +62,7 @@ public enum Hash: Sendable {
 
   /// Lets `body` write a digest, at most 32 bytes, and its length; `body` returns `false` on
   /// failure.
+  @inline(never)
   static func output(
     _ body: (UnsafeMutablePointer<UInt8>?, UnsafeMutablePointer<Int>) -> Bool
   ) throws(OpenSSLError) -> FixedBytes<32> {
