@@ -10,8 +10,8 @@ extension SessionFileError: CustomStringConvertible {
     case .notAFile: "it is no file, but a directory, a device, a pipe or a link: give a regular one"
     case .notOwned: "it belongs to another user: give one of your own"
     case .inUse:
-      "another process uses it, and two would use the same numbers: wait for that one, or give each a file "
-        + "of its own"
+      "another process uses it, and each would lose what the other writes: wait for that one, or give each a "
+        + "file of its own"
     case .notASession: "it is no session file, and would be overwritten: give another name"
     case .foreign:
       "it holds the session of another device, secret, endpoint or kind of security: give each a file of its "

@@ -89,8 +89,12 @@ extension Agent {
   /// Appends why there is no answer, in the words of the other agents.
   private mutating func add(_ failure: HTTPSFailure) {
     switch failure {
-    case .unresolved: line.add(.unknownHost)
-    case .unreachable: line.add("unreachable")
+    case .unresolved:
+      line.add(.unknownHost)
+      addProxy()
+    case .unreachable:
+      line.add("unreachable")
+      addProxy()
     case .timedOut: line.add(.timedOut)
     case .unknownAuthority: line.add(.unknownAuthority)
     case .expired: line.add(.expiredCertificate)
@@ -106,6 +110,11 @@ extension Agent {
       line.add("libcurl=")
       line.add(UInt64(clamping: code))
     }
+  }
+
+  /// Appends that the proxy may be what is not there.
+  private mutating func addProxy() {
+    if configuration.choice(.proxy) == 1 { line.add(" (or https_proxy)") }
   }
 
   /// Prints the end of a report that no answer of the platform has ended.

@@ -172,9 +172,12 @@ struct EndpointArgument {
 /// Milliseconds since 1970, or `now`.
 struct TimestampArgument: ExpressibleByArgument {
   let milliseconds: UInt64
+  /// Whether it is this machine's time.
+  let isNow: Bool
 
   init?(argument: String) {
-    if argument == "now" {
+    isNow = argument == "now"
+    if isNow {
       milliseconds = Clock.millisecondsSince1970()
     } else if let number = UInt64(argument) {
       milliseconds = number

@@ -16,6 +16,10 @@ extension DoctorCommand {
     _ checks: inout DoctorChecks
   ) async throws {
     try checkClock(&checks)
+    // Before a client is made, which would refuse them.
+    if case .https(let given) = try device.httpsConfiguration().transport {
+      try checkAuthorities(given.authorities, &checks)
+    }
     var settings = HTTPSClientSettings()
     var host = ""
     var port: UInt16 = 443
@@ -31,7 +35,6 @@ extension DoctorCommand {
       configuration.replace(made)
     }
     do {
-      try checkAuthorities(settings.authorities, &checks)
       let (_, addresses) = try checkName(host, &checks)
       try checkSign(identity, &checks)
       let below = MQTTClientSettings(.tls, authorities: settings.authorities)
@@ -55,7 +58,8 @@ extension DoctorCommand {
     do {
       try await client.connect()
     } catch let error as DeviceClientError {
-      let clock = difference.seconds.map { "; \(DeviceOptions.wrongClock($0))" } ?? ""
+      let clock =
+        difference.seconds.map { "; \(DeviceOptions.wrongClock($0, device.time.timestamp))" } ?? ""
       throw checks.fail(
         "auth",
         error.explanation + clock,
@@ -69,7 +73,9 @@ extension DoctorCommand {
       "auth",
       "a token after \(passed) ms, \(counters.bytesUp) B up, \(counters.bytesDown) B down"
     )
-    if let seconds = difference.seconds { checks.doubt("clock", DeviceOptions.wrongClock(seconds)) }
+    if let seconds = difference.seconds {
+      checks.doubt("clock", DeviceOptions.wrongClock(seconds, device.time.timestamp))
+    }
   }
 }
 

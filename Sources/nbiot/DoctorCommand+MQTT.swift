@@ -48,13 +48,14 @@ extension DoctorCommand {
       let look = ServerLook(host: host, port: port, settings: settings)
       if case .https(let token) = settings.authentication {
         try checkTokenServer(token, identity, settings, &checks)
+        Console.complain("nbiot: authenticating at \(token.host):\(token.port)")
         try await checkConnection(client, look, watch, &checks)
       } else {
         let (_, addresses) = try checkName(host, &checks)
         try checkSign(identity, &checks)
         try checkServers(addresses, look, &checks)
         let start = MonotonicClock.now()
-        let failure = try await connect(client)
+        let failure = try await Self.connect(client)
         try show(failure, client, settings, from: start, to: MonotonicClock.now(), &checks)
       }
       if report { try await checkReport(client, payload, &checks) }
@@ -136,7 +137,8 @@ extension DoctorCommand {
     try checkServers(addresses, look, &checks, prefix: "auth-")
   }
 
-  /// Authenticates over HTTPS and connects, then looks at the server that the platform has named, or at that of `look`.
+  /// Authenticates over HTTPS and connects; as soon as there is a token, looks at the server that the platform has
+  /// named, or at that of `look`, whether it has answered CONNECT or not.
   private func checkConnection(
     _ client: DeviceClient,
     _ look: ServerLook,
@@ -144,10 +146,17 @@ extension DoctorCommand {
     _ checks: inout DoctorChecks
   ) async throws {
     let start = MonotonicClock.now()
-    let failure = try await connect(client)
-    let end = MonotonicClock.now()
+    let attempt = Task {
+      defer { watch.noteEnd() }
+      let failure = try await Self.connect(client)
+      return (failure: failure, end: MonotonicClock.now())
+    }
+    while !watch.isAuthenticationOver { try await Task.sleep(for: .milliseconds(20)) }
     let answer = watch.answer
-    if let failure, answer == nil || failure.isOfToken {
+    // Without CONNECT it is over, and has failed.
+    if !watch.isConnecting, let failure = try await attempt.value.failure,
+      answer == nil || failure.isOfToken
+    {
       throw checks.fail(
         "auth",
         failure.explanation,
@@ -167,13 +176,15 @@ extension DoctorCommand {
       port: answer?.address?.port ?? look.port,
       settings: look.settings
     )
+    Console.complain("nbiot: connecting to \(server.host):\(server.port)")
     let (_, addresses) = try checkName(server.host, &checks)
     try checkServers(addresses, server, &checks)
+    let (failure, end) = try await attempt.value
     try show(failure, client, look.settings, from: middle, to: end, &checks)
   }
 
   /// Why there is no connection, or `nil`.
-  private func connect(_ client: DeviceClient) async throws -> DeviceClientError? {
+  private static func connect(_ client: DeviceClient) async throws -> DeviceClientError? {
     do {
       try await client.connect()
       return nil
@@ -233,29 +244,48 @@ private final class TokenWatch: Sendable {
     var address: (host: String, port: UInt16)?
   }
 
-  private let told = Mutex<Answer?>(nil)
+  private struct Told {
+    var answer: Answer?
+    var isConnecting = false
+    var isOver = false
+  }
+
+  private let told = Mutex(Told())
 
   /// The answer to the first request; `nil` if there was none.
-  var answer: Answer? { told.withLock { $0 } }
+  var answer: Answer? { told.withLock { $0.answer } }
+
+  /// Whether the authentication has brought a token, so that CONNECT is on its way.
+  var isConnecting: Bool { told.withLock { $0.isConnecting } }
+
+  /// Whether it has brought one, or none.
+  var isAuthenticationOver: Bool { told.withLock { $0.isConnecting || $0.isOver } }
+
+  /// Takes in that the client has connected, or has not.
+  func noteEnd() { told.withLock { $0.isOver = true } }
 
   /// Takes in the packets of a client that authenticates so, and lets them go on to who is told of them already.
   func follow(_ settings: inout MQTTClientSettings) {
     guard case .https = settings.authentication else { return }
     let next = settings.onPacket
     settings.onPacket = { direction, text in
-      if direction == .received { self.take(text) }
+      self.take(direction, text)
       next?(direction, text)
     }
   }
 
   /// What comes first is the answer; an address follows it before CONNECT is sent.
-  private func take(_ text: String) {
-    told.withLock { answer in
-      if answer == nil { answer = Answer(end: MonotonicClock.now()) }
+  private func take(_ direction: MessageDirection, _ text: String) {
+    told.withLock { told in
+      guard direction == .received else {
+        if text.hasPrefix("CONNECT ") { told.isConnecting = true }
+        return
+      }
+      if told.answer == nil { told.answer = Answer(end: MonotonicClock.now()) }
       guard let match = text.wholeMatch(of: /the address (.+):([0-9]+) for MQTT/),
         let port = UInt16(match.2)
       else { return }
-      answer?.address = (String(match.1), port)
+      told.answer?.address = (String(match.1), port)
     }
   }
 }

@@ -3,6 +3,7 @@ internal import ConstrainedCore
 internal import DeviceClient
 internal import HTTPSLayer
 internal import HTTPSLink
+internal import OpenSSLSupport
 internal import Platform
 internal import PlatformHTTPS
 
@@ -36,9 +37,10 @@ extension DeviceOptions {
     var settings = HTTPSClientSettings(authorities: try authorities.use(InputText.read))
     settings.signMethod = httpsSignMethod.method
     settings.timestamp = time.milliseconds
+    let given = time.timestamp
     settings.onEvent = { event in
       if case .wrongClock(let seconds) = event {
-        Console.complain("warning: \(Self.wrongClock(seconds))")
+        Console.complain("warning: \(Self.wrongClock(seconds, given))")
       }
     }
     if trace.verbose { settings.onRequest = MQTTTrace("message").show }
@@ -56,10 +58,12 @@ extension DeviceOptions {
     return configuration
   }
 
-  /// A clock that is wrong, in words.
-  static func wrongClock(_ seconds: Int64) -> String {
+  /// A clock that is wrong, in words; the time of `--timestamp` is what is compared where one was given.
+  static func wrongClock(_ seconds: Int64, _ given: TimestampArgument?) -> String {
     let direction = seconds > 0 ? "behind" : "ahead of"
-    return "this machine's clock is \(seconds.magnitude) s \(direction) the platform's: set it"
+    let distance = "\(seconds.magnitude) s \(direction) the platform's"
+    if given?.isNow == false { return "the time of --timestamp is \(distance) clock: give another" }
+    return "this machine's clock is \(distance): set it"
   }
 
   /// Creates a client over HTTPS.
@@ -68,6 +72,15 @@ extension DeviceOptions {
     adjusting adjust: (inout DeviceClientConfiguration) -> Void
   ) throws -> DeviceClient {
     var configuration = try httpsConfiguration()
+    if case .https(let settings) = configuration.transport,
+      CertificateSummary.all(in: settings.authorities.span).isEmpty
+    {
+      let setting = authorities.setting(config)
+      throw Complaint(
+        "\(setting?.origin ?? "--ca-file"): \(setting?.value ?? "") holds no certificate in PEM: give the platform's "
+          + "root certificate"
+      )
+    }
     adjust(&configuration)
     do throws(DeviceClientError) {
       let client = try DeviceClient(configuration, secret: secret)

@@ -25,6 +25,15 @@ struct PublishAttempt: Sendable {
   /// The code of the platform's reply on a topic of the thing model.
   var replyCode: UInt32? { line.result?.replyCode }
 
+  /// Adds what an earlier try of the same report has cost.
+  mutating func add(_ earlier: PublishAttempt) {
+    guard let past = earlier.line.result, var result = line.result else { return }
+    result.transmissions += past.transmissions
+    result.bytesUp += past.bytesUp
+    result.bytesDown += past.bytesDown
+    line.result = result
+  }
+
   /// Why a line that was read was not sent.
   static let interrupted = "not sent: a signal ends the program"
 

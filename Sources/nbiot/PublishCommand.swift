@@ -350,7 +350,9 @@ struct PublishCommand: AsyncParsableCommand {
       } catch {
         break
       }
+      let earlier = attempt
       attempt = await PublishAttempt.all(of: [report], client, interruption)[0]
+      attempt.add(earlier)
     }
     if attempt.status == .success { patience.waited = 0 }
     if attempt.wait > 0, !patience.allows(attempt.wait) {

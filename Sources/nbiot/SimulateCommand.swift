@@ -145,10 +145,11 @@ struct SimulateCommand: AsyncParsableCommand {
     switch serving.security {
     case .symmetric:
       try Contradiction.check(
-        dtls.given(isShared: hasTLS),
-        belongTo: "DTLS",
-        give: "--security dtls"
+        [("--certificates", dtls.certificates != nil && !hasTLS)],
+        belongTo: "DTLS and TLS",
+        give: "--security dtls, --mqtts, --wss or --https"
       )
+      try Contradiction.check(dtls.given, belongTo: "DTLS", give: "--security dtls")
     case .dtls:
       let symmetric = [
         ("--seq-offset", answering.seqOffset != 1),

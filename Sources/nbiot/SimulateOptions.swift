@@ -66,9 +66,8 @@ struct ServerDTLSOptions: ParsableArguments {
 
   /// Each, and whether it was given, where that concerns DTLS alone; TLS, if `isShared`, uses the certificates as
   /// well.
-  func given(isShared: Bool) -> [(name: String, isGiven: Bool)] {
+  var given: [(name: String, isGiven: Bool)] {
     [
-      ("--certificates", certificates != nil && !isShared),
       ("--resumption", resumption.given != nil),
       ("--session-lifetime", sessionLifetime != nil), ("--idle-close", idleClose != nil),
       ("--legacy-suites", legacySuites),

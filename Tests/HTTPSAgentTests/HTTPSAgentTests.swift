@@ -249,6 +249,26 @@ struct HTTPSAgentTests {
     #expect(Set(keys) == Set(ConfigurationKey.allNames) && keys.count == Set(keys).count)
   }
 
+  @Test func `a proxy that is not there is named, and so is what an empty command line lacks`()
+    throws
+  {
+    let peer = try HTTPSPeer()
+    let folder = try AgentFolder(peer, ["proxy = yes"])
+    let agent = try Program(
+      agentProgram,
+      ["--config", folder.configuration.path, "--once"],
+      environment: ["https_proxy": "http://127.0.0.1:1"]
+    )
+    agent.finish("[1]\n")
+    agent.wait()
+    #expect(agent.log.contains("reason=unreachable (or https_proxy)"), "\(agent.log)")
+    let empty = try Program(agentProgram, [])
+    empty.finish()
+    empty.wait()
+    #expect(empty.status == 2)
+    #expect(empty.log.contains("out of place: --config FILE"), "\(empty.log)")
+  }
+
   @Test func `counters are printed on SIGUSR1`() throws {
     let peer = try HTTPSPeer()
     let folder = try AgentFolder(peer)

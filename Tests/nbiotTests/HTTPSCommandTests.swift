@@ -311,6 +311,47 @@ struct HTTPSCommandTests {
     #expect(!run.output.contains("-token-1") && !run.errors.contains("-token-1"))
   }
 
+  @Test func `a report that was put off has the cost of all its tries`() async throws {
+    let peer = try HTTPSPeer()
+    let run = try await publish(peer, to: "until-once", ["--payload", "1"])
+    #expect(run.status == 0, "\(run.errors)")
+    let object = try #require(run.object)
+    #expect(object["transmissions"] as? Int == 2)
+    let bytes = try #require(object["bytesUp"] as? Int)
+    // As the summary has it.
+    #expect(run.errors.contains("1 acknowledged, \(bytes) B up, "), "\(run.errors)")
+  }
+
+  @Test func `a file without a certificate is a usage error, named with its file`() async throws {
+    let peer = try HTTPSPeer()
+    try write("none.pem", Array("no certificate\n".utf8))
+    let others = ["--ca-file", path("none.pem")]
+    let device = options(peer).filter { $0 != "--ca-file" && $0 != peer.authorityFile }
+    let topic = ["--topic", "/a1B2c3D4e5F/device1/user/update", "--payload", "1"]
+    let run = try await nbiot(["publish"] + topic + device + others)
+    #expect(run.status == 2)
+    #expect(run.errors.contains("\(path("none.pem")) holds no certificate in PEM"), "\(run.errors)")
+    let doctor = try await nbiot(["doctor"] + device + others)
+    #expect(doctor.status == 2)
+    #expect(doctor.output.contains("authorities  failed"), "\(doctor.output)")
+    #expect(try peer.requests().isEmpty)
+  }
+
+  @Test func `a time that was given is named where it is wrong`() async throws {
+    let peer = try HTTPSPeer()
+    let run = try await publish(
+      peer,
+      clientID: "late",
+      ["--payload", "1", "--timestamp", "784115377000"]
+    )
+    #expect(
+      run.errors.contains(
+        /the time of --timestamp is 36[0-9][0-9] s ahead of the platform's clock/
+      ),
+      "\(run.errors)"
+    )
+  }
+
   @Test func `the keys of TLS are written to no file`() async throws {
     let peer = try HTTPSPeer()
     let keys = path("keys.log")

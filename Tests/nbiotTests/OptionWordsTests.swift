@@ -112,6 +112,10 @@ struct OptionWordsTests {
       "--idle-close belongs to DTLS: give --security dtls, too"
     ),
     (
+      ["simulate", "--device", "x,yyyy,z", "--mqtt", "1883", "--certificates", "c"],
+      "--certificates belongs to DTLS and TLS: give --security dtls, --mqtts, --wss or --https, too"
+    ),
+    (
       [
         "simulate", "--device", "x,yyyy,z", "--security", "dtls", "--certificates", "c",
         "--seq-offset",

@@ -91,7 +91,14 @@ package struct Arguments {
   /// The argument that made `read` fail; empty if one is missing.
   var culprit: Span<UInt8> {
     @_lifetime(immortal)
-    get { word(culpritIndex) }
+    get {
+      let word = word(culpritIndex)
+      #if HTTPS
+      // The agents for modules have no room for it.
+      if word.isEmpty { return Span("--config FILE") }
+      #endif
+      return word
+    }
   }
 
   /// The path of the configuration.
