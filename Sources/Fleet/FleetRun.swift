@@ -1,5 +1,5 @@
-public import ConstrainedCore
 internal import CoAPLink
+public import ConstrainedCore
 internal import Glibc
 internal import PlatformCore
 internal import PlatformFaults
