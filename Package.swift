@@ -406,7 +406,8 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "CoAPExchange", "Platform", "OpenSSLSupport", "SymmetricSecurity",
         "DTLSSecurity", "EitherSecurity", "ReportLink", "CoAPLink", "DeviceDriver",
-        "PayloadValues", "PlatformCore", "PlatformFaults", "PlatformSimulator", "RadioModel", "SystemClocks",
+        "PayloadValues", "PlatformCore", "PlatformFaults", "PlatformSimulator", "RadioModel",
+        "SystemClocks",
       ]
     ),
     // What `nbiot demo` runs, with a program of its own, so that `make demo` builds nothing else.

@@ -25,7 +25,9 @@ final class FleetDevice {
   /// Reports that the platform has acknowledged.
   private(set) var delivered = 0
   /// Reports that it has refused for good.
-  private(set) var refused = 0
+  var refused: Int { refusals.count }
+  /// Their numbers.
+  private(set) var refusals: [UInt32] = []
   /// Retransmissions of requests.
   private(set) var retransmissions = 0
   /// Reports made so far.
@@ -222,8 +224,8 @@ final class FleetDevice {
         done += 1
         failures = 0
       case .final:
-        refused += 1
         done += 1
+        refusals.append(UInt32(truncatingIfNeeded: done))
         failures = 0
       case .later, .unreachable, .credentials:
         // The waits of `DurableSettings`: 30 s, doubled up to an hour, and up to half of it more.

@@ -1,5 +1,5 @@
-public import ConstrainedCore
 internal import CoAPLink
+public import ConstrainedCore
 internal import Glibc
 internal import PlatformCore
 internal import PlatformFaults
@@ -34,10 +34,7 @@ public final class FleetRun {
   private var memory = 0
   /// The devices that have something to do still.
   private var busy = 0
-  // Authentications in the current second, and in the busiest one.
-  private var second: Int64 = -1
-  private var authenticationsInSecond = 0
-  private var authenticationPeak = 0
+  private var peaks = BusiestTimes()
 
   /// Makes the devices, and the platform that knows them.
   public init(_ plan: FleetPlan) throws(FleetError) {
@@ -158,13 +155,7 @@ public final class FleetRun {
 
   private func note(_ record: RequestRecord) {
     if record.kind == .authentication {
-      let second = (now - start).count / 1_000
-      if second != self.second {
-        self.second = second
-        authenticationsInSecond = 0
-      }
-      authenticationsInSecond += 1
-      authenticationPeak = max(authenticationPeak, authenticationsInSecond)
+      peaks.add(at: (now - start).count / 1_000)
       return
     }
     guard record.isAcceptedReport, record.replyCode.map({ $0.rawValue == 200 }) ?? true,
@@ -193,9 +184,11 @@ public final class FleetRun {
     summary.interval = plan.interval
     summary.duration = now - start
     summary.times = scratch.times
-    summary.authenticationPeak = authenticationPeak
+    summary.authenticationPeak = peaks.second
+    summary.authenticationMinute = peaks.minute
     for (index, device) in devices.enumerated() {
-      device.finish(at: now)
+      // The same for each shard, however long others took.
+      device.finish(at: min(now, start + plan.duration))
       summary.security[device.security, default: 0] += 1
       summary.radio[device.coverage, default: 0] += 1
       summary.reports += device.made
@@ -216,8 +209,10 @@ public final class FleetRun {
       summary.energy += device.radio.meter.account.energy
       summary.taken += records[index].count
       summary.doubles += records[index].doubles
-      let present = records[index].count(upTo: device.done)
-      summary.lost += max(0, device.done - device.refused - present)
+      // Those that are not there, but for those that the device knows to be refused.
+      let absent = device.done - records[index].count(upTo: device.done)
+      let known = device.refusals.count { !records[index].contains(Int($0)) }
+      summary.lost += absent - known
     }
     summary.cost.devices = memory
     summary.cost.process = Self.residentMemory()
@@ -247,6 +242,32 @@ public final class FleetRun {
     guard unsafe getrusage(RUSAGE_SELF.rawValue, &usage) == 0 else { return 0 }
     let seconds = Double(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec)
     return seconds + Double(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1_000_000
+  }
+}
+
+/// How many happened in the busiest second, and in the busiest 60.
+struct BusiestTimes {
+  /// In the busiest second.
+  private(set) var second = 0
+  /// In the busiest 60 seconds.
+  private(set) var minute = 0
+  private var counts = [Int](repeating: 0, count: 60)
+  private var sum = 0
+  private var last: Int64 = 0
+
+  /// Counts one in that second, which is not before the last one.
+  mutating func add(at time: Int64) {
+    while last < time {
+      // After a minute without any, all are 0.
+      if sum == 0 { last = time } else { last += 1 }
+      let index = Int(last % 60)
+      sum -= counts[index]
+      counts[index] = 0
+    }
+    counts[Int(time % 60)] += 1
+    sum += 1
+    second = max(second, counts[Int(time % 60)])
+    minute = max(minute, sum)
   }
 }
 

@@ -111,7 +111,8 @@ extension FleetSummary {
       ("taken", \.taken), ("lost", \.lost), ("double", \.doubles), ("requests", \.requests),
       ("retransmissions", \.retransmissions), ("authentications", \.authentications),
       ("handshakes", \.handshakes), ("resumptions", \.resumptions),
-      ("authenticationPeak", \.authenticationPeak), ("datagramsUp", \.datagramsUp),
+      ("authenticationPeak", \.authenticationPeak),
+      ("authenticationMinute", \.authenticationMinute), ("datagramsUp", \.datagramsUp),
       ("bytesUp", \.bytesUp), ("datagramsDown", \.datagramsDown), ("bytesDown", \.bytesDown),
     ]
   }

@@ -28,8 +28,9 @@ extension FleetSummary {
         + "\(handshakes) handshakes (\(resumptions) resumed)"
     )
     lines.append(
-      "authentications in the busiest second: \(isMerged ? "at most " : "")\(authenticationPeak); "
-        + "reports made in a second: \(Self.shown(reportRate))"
+      "authentications: \(isMerged ? "at most " : "")\(authenticationPeak) in the busiest second, "
+        + "\(isMerged ? "at most " : "")\(authenticationMinute) in the busiest minute; "
+        + "reports made: \(Self.shown(reportRate)) in a second"
     )
     lines.append(
       "\(bytesUp) B in \(datagramsUp) datagrams up, \(bytesDown) B in \(datagramsDown) down, "

@@ -65,6 +65,8 @@ public struct FleetSummary: Sendable {
   public var resumptions = 0
   /// Authentications that reached the platform in the busiest second.
   public var authenticationPeak = 0
+  /// The same in the busiest minute.
+  public var authenticationMinute = 0
   /// Datagrams and their bytes from devices, without the headers of IP and UDP.
   public var (datagramsUp, bytesUp) = (0, 0)
   /// The same to devices.
@@ -93,8 +95,9 @@ public struct FleetSummary: Sendable {
     case .refused: Double(refused)
     case .delivered: Double(delivered)
     case .authenticated: Double(authenticated)
+    case .missing: Double(reports - taken)
     case .authenticationPeak:
-      reportRate > 0 ? Double(authenticationPeak) / reportRate : 0
+      reportRate > 0 ? Double(authenticationMinute) / 60 / reportRate : 0
     case .deliveryMedian: Double(times.percentile(0.5)) / 1_000
     case .deliveryHigh: Double(times.percentile(0.99)) / 1_000
     }
@@ -124,6 +127,7 @@ public struct FleetSummary: Sendable {
     handshakes += other.handshakes
     resumptions += other.resumptions
     authenticationPeak += other.authenticationPeak
+    authenticationMinute += other.authenticationMinute
     datagramsUp += other.datagramsUp
     bytesUp += other.bytesUp
     datagramsDown += other.datagramsDown
@@ -150,7 +154,11 @@ public enum FleetMeasure: String, Sendable, CaseIterable {
   case delivered
   /// Devices that have authenticated.
   case authenticated
-  /// Authentications in the busiest second, by the reports that devices make in a second.
+  /// Reports made that the platform does not have.
+  case missing
+  /// Authentications in the busiest minute, by the reports that devices make in a minute.
+  ///
+  /// In a second there are some more by chance alone, the fewer devices the more.
   case authenticationPeak = "authentication-peak"
   /// Half of the reports took no longer, in seconds.
   case deliveryMedian = "delivery-median"

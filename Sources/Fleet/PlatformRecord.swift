@@ -18,6 +18,9 @@ struct PlatformRecord {
   /// How many different ones there are.
   var count: Int { next - 1 + beyond.count }
 
+  /// Whether that one is there.
+  func contains(_ number: Int) -> Bool { number < next || beyond.contains(number) }
+
   /// How many of the first `last` are there.
   func count(upTo last: Int) -> Int {
     last < next ? last : next - 1 + beyond.count { $0 <= last }

@@ -31,13 +31,14 @@ public struct TOMLDocument: Equatable, Sendable {
 
   /// Reads a file.
   public init(_ file: [UInt8]) throws(TOMLError) {
-    guard let text = String(validating: file, as: UTF8.self) else {
-      throw TOMLError(line: 1, "the file is not UTF-8")
-    }
-    let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+    // By bytes: for a text a carriage return and a line feed are one character.
+    let lines = file.split(separator: 0x0A, omittingEmptySubsequences: false)
     for (index, part) in lines.enumerated() {
-      let whole = part.hasSuffix("\r") ? part.dropLast() : part
-      try read(Self.trimmed(whole), line: index + 1)
+      let bytes = part.last == 0x0D ? part.dropLast() : part
+      guard let text = String(validating: bytes, as: UTF8.self) else {
+        throw TOMLError(line: index + 1, "the line is not UTF-8")
+      }
+      try read(Self.trimmed(text[...]), line: index + 1)
     }
   }
 

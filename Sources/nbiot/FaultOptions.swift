@@ -13,6 +13,27 @@ struct FaultOptions: ParsableArguments {
   )
   var radio: CoverageArgument?
 
+  @OptionGroup var faults: FaultOption
+
+  @Option(
+    name: .customLong("fault-seed"),
+    help: ArgumentHelp(
+      "What the random numbers of --fault and --radio begin with: the same fail in the same way.",
+      valueName: "number"
+    )
+  )
+  var seed: UInt64 = 1
+
+  /// Puts them into the configuration.
+  func apply(to configuration: inout SimulatorConfiguration) throws {
+    configuration.faults = try faults.rules()
+    configuration.faultSeed = seed
+    configuration.coverage = radio?.coverage
+  }
+}
+
+/// `--fault`.
+struct FaultOption: ParsableArguments {
   @Option(
     help: ArgumentHelp(
       """
@@ -25,25 +46,10 @@ struct FaultOptions: ParsableArguments {
   )
   var fault: [String] = []
 
-  @Option(
-    name: .customLong("fault-seed"),
-    help: ArgumentHelp(
-      "What the random numbers of --fault and --radio begin with: the same fail in the same way.",
-      valueName: "number"
-    )
-  )
-  var seed: UInt64 = 1
-
   func validate() throws { _ = try rules() }
 
-  /// Puts them into the configuration.
-  func apply(to configuration: inout SimulatorConfiguration) throws {
-    configuration.faults = try rules()
-    configuration.faultSeed = seed
-    configuration.coverage = radio?.coverage
-  }
-
-  private func rules() throws -> [FaultRule] {
+  /// All of them, in order.
+  func rules() throws -> [FaultRule] {
     try fault.flatMap { try FaultText.rules("--fault", $0) }
   }
 }

@@ -60,7 +60,7 @@ struct FleetCommand: ParsableCommand {
   var devices = 100
 
   @Option(
-    help: ArgumentHelp("From one report of a device to the next, 1s to 30d.", valueName: "time")
+    help: ArgumentHelp("From one report to the next, 1s to 30d.", valueName: "time")
   )
   var interval = "60s"
 
@@ -126,13 +126,7 @@ struct FleetCommand: ParsableCommand {
   @Option(help: ArgumentHelp("What all random numbers begin with.", valueName: "number"))
   var seed: UInt64 = 1
 
-  @Option(
-    help: ArgumentHelp(
-      "What goes wrong from the start, as nbiot fault says it. Repeat it for more.",
-      valueName: "fault,…"
-    )
-  )
-  var fault: [String] = []
+  @OptionGroup var faults: FaultOption
 
   @Option(
     help: ArgumentHelp(
@@ -166,7 +160,6 @@ struct FleetCommand: ParsableCommand {
     _ = try mixes()
     _ = try template()
     _ = try part()
-    for text in fault { _ = try FaultText.rules("--fault", text) }
   }
 
   func run() throws {
@@ -244,7 +237,7 @@ struct FleetCommand: ParsableCommand {
     plan.template = try template()
     plan.shard = try part()
     if let scenario { plan.scenario = try Self.scenario(scenario) }
-    let rules = try fault.flatMap { try FaultText.rules("--fault", $0) }
+    let rules = try faults.rules()
     if !rules.isEmpty {
       plan.scenario.steps.insert(.init(time: Milliseconds(0), rules: rules), at: 0)
     }

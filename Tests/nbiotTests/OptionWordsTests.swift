@@ -53,8 +53,10 @@ struct OptionWordsTests {
     "over",
     // The protocol of a device, and what carries MQTT.
     "transport",
-    // What is signed, by each command.
+    // What is signed, by each command, and how long a fleet reports.
     "for",
+    // The network of a simulator, and the radios of a fleet.
+    "radio",
     // What a device sends, and what the platform sends to it.
     "payload", "topic", "hex",
     // The layer of a device that connects, and of one that is estimated.

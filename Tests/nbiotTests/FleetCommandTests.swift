@@ -1,0 +1,107 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite("A fleet and faults, on the command line")
+struct FleetCommandTests {
+  @Test(arguments: [
+    (["--devices", "0"], "--devices 0 is out of range: it is 1 to 200000"),
+    (["--interval", "15"], "--interval 15: it is a time with its unit, 1s to 30d"),
+    (["--virtual", "1h", "--for", "1h"], "give one of them"),
+    (["--radio", "ecl3"], "--radio ecl3: there are ecl0, ecl1, ecl2 and mix"),
+    (["--radio", "ecl0=50%"], "the shares make 50.0%, not 100%"),
+    (["--security", "psk=50%,psk=50%"], "psk is given twice"),
+    (["--shard", "3/2"], "--shard 3/2: it is K/N, such as 2/8"),
+    (["--fault", "dorp=5%"], "--fault dorp=5%: no fault is called that"),
+    (["--payload-template", "{}"], "--payload-template has no {n}"),
+    (["run"], "run is no action: there is merge"), (["merge"], "merge needs the files"),
+  ])
+  func `a wrong value is refused with the range`(options: [String], reason: String) async throws {
+    let run = try await nbiot(["fleet"] + options)
+    #expect(run.status == 2 && run.output.isEmpty)
+    #expect(run.errors.contains(reason), "\(run.errors)")
+  }
+
+  @Test func `a fleet runs in simulated time, and its parts are put together`() async throws {
+    let folder = try DTLSCommandTests.Folder()
+    let fleet = ["fleet", "--devices", "6", "--virtual", "5m", "--radio", "mix"]
+    let whole = try await nbiot(fleet)
+    #expect(whole.status == 0, "\(whole.errors)")
+    #expect(whole.output.contains("reports: 30 made, 30 delivered, 0 refused, 0 waiting"))
+    #expect(whole.output.contains("by the platform's record: 30 taken, 0 lost, 0 double"))
+    var files: [String] = []
+    for part in ["1/2", "2/2"] {
+      let run = try await nbiot(fleet + ["--shard", part, "--output", "json"])
+      files.append(folder.path("part\(files.count).json"))
+      try Data(run.output.utf8).write(to: URL(filePath: files[files.count - 1]))
+    }
+    let merged = try await nbiot(["fleet", "merge"] + files)
+    #expect(merged.status == 0, "\(merged.errors)")
+    #expect(merged.output.contains("reports: 30 made, 30 delivered"))
+    let other = try await nbiot(fleet + ["--seed", "2", "--output", "json"])
+    try Data(other.output.utf8).write(to: URL(filePath: files[1]))
+    let refused = try await nbiot(["fleet", "merge"] + files)
+    #expect(refused.status == 2 && refused.errors.contains("is of another fleet"))
+  }
+
+  @Test func `a scenario that does not hold ends with 1, and a bad one with 2`() async throws {
+    let folder = try DTLSCommandTests.Folder()
+    let file = folder.path("scenario.toml")
+    let text = """
+      [[fault]]
+      at = "0s"
+      fault = "drop"
+      [[expect]]
+      measure = "delivered"
+      at-least = 1
+      """
+    try Data(text.utf8).write(to: URL(filePath: file))
+    let fleet = [
+      "fleet", "--devices", "2", "--virtual", "2m", "--settle", "1m", "--scenario", file,
+    ]
+    let failed = try await nbiot(fleet)
+    #expect(failed.status == 1, "\(failed.errors)")
+    #expect(failed.errors.contains("delivered is 0, at least 1 was expected"))
+    try Data(text.replacing("drop", with: "dorp").utf8).write(to: URL(filePath: file))
+    let bad = try await nbiot(fleet)
+    #expect(bad.status == 2)
+    #expect(bad.errors.contains("scenario.toml, line 3: dorp: no fault is called that"))
+  }
+
+  @Test func `faults are added to a simulator while it runs, listed and removed`() async throws {
+    let simulator = try BrokerSimulator(
+      ["--fault", "answer=4.29,max-age=1,on=auth,times=1"],
+      transports: []
+    )
+    func fault(_ words: String...) async throws -> Run {
+      try await nbiot(["fault"] + words + ["--at", simulator.control])
+    }
+    func publish() async throws -> Run {
+      try await nbiot(
+        [
+          "publish", "--endpoint", "127.0.0.1:\(simulator.ports["coap"] ?? 0)", "--product-key",
+          BrokerSimulator.productKey, "--device-name", "device1", "--topic",
+          "/\(BrokerSimulator.productKey)/device1/user/update", "--timing", "standard",
+        ],
+        environment: ["NBIOT_DEVICE_SECRET": BrokerSimulator.secret],
+        input: "{}\n"
+      )
+    }
+    #expect(try await fault("list").output.contains("1 answer=4.29,on=auth,max-age=1,times=1"))
+    #expect(try await publish().errors.contains("4.29"))
+    let added = try await fault("add", "answer=5.01,on=report,times=1,device=device1")
+    #expect(added.status == 0 && added.output == "added as number 2\n", "\(added.errors)")
+    let refused = try await publish()
+    #expect(refused.status == 1 && (refused.output + refused.errors).contains("5.01"))
+    #expect(try await publish().status == 0)
+    #expect(try await fault("add", "drop=100%").output == "added as number 3\n")
+    #expect(try await fault("add", "forget").output == "done\n")
+    #expect(try await fault("remove", "3").output == "removed\n")
+    #expect(try await fault("remove", "3").status == 1)
+    #expect(try await fault("remove", "all").status == 0)
+    #expect(try await fault("list").errors.contains("there are no faults"))
+    #expect(try await publish().status == 0)
+    #expect(try await fault("add", "dorp").status == 2)
+    try simulator.stop()
+  }
+}
