@@ -83,8 +83,8 @@ struct FleetCommandTests {
           BrokerSimulator.productKey, "--device-name", "device1", "--topic",
           "/\(BrokerSimulator.productKey)/device1/user/update", "--timing", "standard",
         ],
-        environment: ["NBIOT_DEVICE_SECRET": BrokerSimulator.secret],
-        input: "{}\n"
+        input: "{}\n",
+        environment: ["NBIOT_DEVICE_SECRET": BrokerSimulator.secret]
       )
     }
     #expect(try await fault("list").output.contains("1 answer=4.29,on=auth,max-age=1,times=1"))
