@@ -66,7 +66,7 @@ let package = Package(
         "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
         "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel", "MQTTAuthentication", "HTTPSLink",
         "HTTPSLayer",
-        "HTTPSChannel", "PlatformHTTPS",
+        "HTTPSChannel", "PlatformHTTPS", "GatewayLink", "GatewaySessions", "DurableReports",
       ]
     ),
     .library(
@@ -317,7 +317,7 @@ let package = Package(
         "PlatformCredentials", "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink",
         "MQTTChannel", "PlatformMQTT", "DeviceDownlinks", "HTTPSLayer", "HTTPSLink", "HTTPSChannel",
         "PlatformHTTPS",
-        "MQTTAuthentication",
+        "MQTTAuthentication", "GatewaySessions", "GatewayLink",
       ]
     ),
     // What the platform decides, whatever protocol a device comes in by; PlatformSimulator is its front for CoAP.
@@ -433,7 +433,7 @@ let package = Package(
         "CBORPayload",
         "PacketCapture", "Inspection",
         "HTTPSTransfer", "GatewayConfiguration", "Agent", "MQTTAgent", "HTTPSAgent", "RadioModel",
-        "EnergyEstimate", "PlatformFaults", "Fleet",
+        "EnergyEstimate", "PlatformFaults", "Fleet", "GatewayLink", "GatewaySessions", "DurableReports",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ]
