@@ -240,6 +240,24 @@ let package = Package(
       ],
       swiftSettings: device
     ),
+    // The sessions of a gateway's sub-devices.
+    .target(
+      name: "GatewaySessions",
+      dependencies: [
+        "ConstrainedCore", "PayloadCoding", "SecurityLayer", "Platform", "Alink",
+        "OpenSSLSupport", "PlatformCredentials",
+      ],
+      swiftSettings: device
+    ),
+    // These over the gateway's connection, with its reports and theirs.
+    .target(
+      name: "GatewayLink",
+      dependencies: [
+        "ConstrainedCore", "MQTTLayer", "OpenSSLSupport", "Platform", "PayloadCoding", "Alink",
+        "DeviceStore", "ReportLink", "MQTTLink", "GatewaySessions",
+      ],
+      swiftSettings: device
+    ),
     // MQTT whose user name and password come from an authentication over HTTPS.
     .target(
       name: "MQTTAuthentication",
@@ -351,15 +369,6 @@ let package = Package(
     .target(
       name: "GatewayConfiguration",
       dependencies: ["ConstrainedCore", "PayloadCoding", "Platform", "PlatformCredentials"]
-    ),
-    // The sessions of a gateway's sub-devices.
-    .target(
-      name: "GatewaySessions",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "PayloadValues", "SecurityLayer", "Platform",
-        "OpenSSLSupport", "PlatformCredentials",
-      ],
-      swiftSettings: strict
     ),
     .target(
       name: "HTTPSTransfer",
@@ -690,6 +699,15 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "Platform", "PlatformCore",
         "PlatformBroker", "GatewaySessions", "TestSupport",
+      ],
+      swiftSettings: strict
+    ),
+    .testTarget(
+      name: "GatewayLinkTests",
+      dependencies: [
+        "ConstrainedCore", "OpenSSLSupport", "Platform", "DeviceStore", "ReportLink", "MQTTLayer",
+        "MQTTLink", "DurableReports", "PlatformCore", "PlatformBroker", "PayloadValues",
+        "GatewaySessions", "GatewayLink", "TestSupport",
       ],
       swiftSettings: strict
     ),

@@ -183,6 +183,25 @@ static inline int nbiot_paho_subscribe(
   return MQTTAsync_subscribe(handle, filter, quality, &options);
 }
 
+// The first filter, and as many more as there are in `count` bytes, each with a zero byte at its end; 16 in all. One is
+// enough to be refused: the callback has the quality that is the worst.
+static inline int nbiot_paho_subscribe_all(
+    MQTTAsync handle, const char *filter, const char *others, size_t count, int quality, void *context,
+    MQTTAsync_onSuccess *succeeded, MQTTAsync_onFailure *failed) {
+  MQTTAsync_responseOptions options = MQTTAsync_responseOptions_initializer;
+  char *filters[16] = {(char *)filter};
+  int qualities[16] = {quality}, number = 1;
+  for (const char *next = others; next < others + count; next += strlen(next) + 1) {
+    if (number == 16) return MQTTASYNC_FAILURE;
+    filters[number] = (char *)next;
+    qualities[number++] = quality;
+  }
+  options.context = context;
+  options.onSuccess = succeeded;
+  options.onFailure = failed;
+  return MQTTAsync_subscribeMany(handle, number, filters, qualities, &options);
+}
+
 static inline int nbiot_paho_unsubscribe(
     MQTTAsync handle, const char *filter, void *context, MQTTAsync_onSuccess *succeeded,
     MQTTAsync_onFailure *failed) {

@@ -283,6 +283,7 @@ final class MQTTCore: ClientCore, Sendable {
     case .subscription(let index, let isGranted):
       if isGranted { state.granted.insert(index) } else { state.granted.remove(index) }
       takeSubscription(index, isGranted, &state, &completions)
+    case .subscriptions: break
     case .registered:
       let secret = state.link.withSecret { secret in secret.indices.map { secret[$0] } }
       let clientID = state.link.registeredClientID

@@ -90,6 +90,22 @@ extension MeteredLayer: MQTTLayer where Layer: ~Copyable {
     return true
   }
 
+  mutating func subscribe(
+    toAll filters: Span<UInt8>,
+    quality: MQTTQuality,
+    number: UInt32
+  ) -> Bool {
+    guard layer.subscribe(toAll: filters, quality: quality, number: number) else { return false }
+    // Of each filter two bytes of length and one of quality, and its zero byte is not sent.
+    let names = filters.indices.map { filters[$0] }.split(separator: 0)
+    send(PacketSize.subscribe(filters.count - 1 + 2 * (names.count - 1)))
+    if show != nil {
+      let texts = names.map { Readable.text(Array($0)) }
+      tell(.sent, "SUBSCRIBE \(texts.joined(separator: " ")) qos \(quality.rawValue)")
+    }
+    return true
+  }
+
   mutating func unsubscribe(from filter: Span<UInt8>, number: UInt32) -> Bool {
     guard layer.unsubscribe(from: filter, number: number) else { return false }
     send(PacketSize.unsubscribe(filter.count))

@@ -100,7 +100,11 @@ extension Outbox {
       isAlone: count == 0,
       knowsDate: now.date > 0
     )
-    if Taken.places > 0 { search.takeIn(record.head, at: end, beside: &taken, wasVain: wasVain) }
+    if Taken.hasGate, !taken.isOpen(topic) {
+      search.isVain = wasVain
+    } else if Taken.places > 0 {
+      search.takeIn(record.head, at: end, beside: &taken, wasVain: wasVain)
+    }
     end = newEnd
     counters.accepted &+= 1
     lastID &+= 1

@@ -159,9 +159,9 @@ extension Outbox {
 
   /// Checks one entry after the other until none can be better; returns `true` if it has reached an
   /// expired one.
-  private mutating func goThrough(
+  private mutating func goThrough<Taken: TakenEntries>(
     at now: TimeStamp,
-    beside taken: inout some TakenEntries
+    beside taken: inout Taken
   ) -> Bool {
     while advance() {
       if taken.has(head.id) {
@@ -180,6 +180,9 @@ extension Outbox {
         // Passed over.
       } else if Int(head.priority) > search.bestPriority {
         switch read() {
+        case .whole where Taken.hasGate && !taken.isOpen(topic):
+          // Passed over: `reopen` comes before it can be given out.
+          break
         case .whole:
           search.best = walk.offset
           search.bestSize = walk.size
@@ -199,6 +202,12 @@ extension Outbox {
       if search.bestPriority >= 0, search.bestPriority == search.bound { return false }
     }
     return false
+  }
+
+  /// Has `findNext` go through all that waits, because a topic has opened that was passed over.
+  package mutating func reopen() {
+    search.isUnderWay = false
+    search.forget()
   }
 
   /// Whether the topic of the current record is held.

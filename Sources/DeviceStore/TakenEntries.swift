@@ -17,6 +17,30 @@ public protocol TakenEntries {
 
   /// What is known of the entries that wait beside them.
   var outlook: TakenOutlook { get set }
+
+  /// Whether there are topics that open and shut.
+  static var hasGate: Bool { get }
+
+  /// Whether entries of that topic may be given out now.
+  func isOpen(_ topic: Span<UInt8>) -> Bool
+
+  /// Whether a topic has opened since the last call.
+  mutating func takeOpened() -> Bool
+}
+
+// A table without a gate; this costs it nothing.
+extension TakenEntries {
+  /// No.
+  @inlinable
+  public static var hasGate: Bool { false }
+
+  /// Yes.
+  @inlinable
+  public func isOpen(_ topic: Span<UInt8>) -> Bool { true }
+
+  /// No.
+  @inlinable
+  public mutating func takeOpened() -> Bool { false }
 }
 
 /// An entry that is on its way, or has ended and is still to be told.

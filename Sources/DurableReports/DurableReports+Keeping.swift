@@ -118,7 +118,10 @@ extension DurableReports where Link: ~Copyable {
         let attempts = outbox.countAttempt()
         if settings.maxAttempts > 0, attempts >= settings.maxAttempts { delivery = .givenUp }
       }
-      if ending.verdict == .later {
+      if Link.Taken.hasGate, ending.retryAfter < Milliseconds(0) {
+        // Its topic has shut: it goes out once that is open again.
+        outbox.release()
+      } else if ending.verdict == .later {
         if !isLate { linkWorks() }
         putOff(ending.retryAfter, at: now)
       } else if isLate {

@@ -39,7 +39,7 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
   /// The id of the current report; 0 if there is none.
   var reportID: UInt64 = 0
   /// The reports under way, and those that have ended and are still to be told, if the link has several.
-  var taken = Link.Taken()
+  var taken: Link.Taken
 
   /// The number of reports accepted by the platform.
   public internal(set) var deliveredReports = 0
@@ -93,6 +93,7 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
   public init(link: consuming Link, settings: DurableSettings, boot: UInt64) {
     self.settings = settings
     self.boot = boot
+    taken = link.makeTaken()
     self.link = link
   }
 
@@ -321,7 +322,7 @@ extension DurableReports where Link: ~Copyable {
   ///
   /// `date` is the current time in seconds since 1970; 0 if the clock is not set.
   public mutating func pollEvent(at now: Instant, date: UInt64) -> DurableEvent? {
-    #if !SMALL || LARGE_REPORTS
+    #if !SMALL || LARGE_REPORTS || GATEWAY
     link.setDate(date, at: now)
     #endif
     if let event = pollReplaced() { return event }
@@ -359,6 +360,7 @@ extension DurableReports where Link: ~Copyable {
           result = settleEnded()
           if result.isGood { return tellEnded() }
         } else {
+          if Link.Taken.hasGate, taken.takeOpened() { outbox.reopen() }
           guard delivery == .none, link.isFree, outbox.count > 0, mayStart, now >= nextStart else {
             return nil
           }

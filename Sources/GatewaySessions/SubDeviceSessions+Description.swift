@@ -1,3 +1,4 @@
+#if !hasFeature(Embedded)
 extension SubDeviceReason: CustomStringConvertible {
   /// What happened, then what to do.
   public var description: String {
@@ -43,3 +44,4 @@ extension SubDeviceError: CustomStringConvertible {
     }
   }
 }
+#endif

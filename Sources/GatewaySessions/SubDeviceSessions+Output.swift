@@ -7,7 +7,7 @@ internal import SecurityLayer
 /// A request to be published with QoS 0, which alone the guide allows (6.4).
 public struct SubDeviceTransmission: Equatable, Sendable {
   /// The topic.
-  public let topic: String
+  public let topic: [UInt8]
   /// The payload.
   public let payload: [UInt8]
 }
@@ -18,31 +18,24 @@ extension SubDeviceSessions {
   /// `timestamp` is the time in milliseconds since 1970.
   public mutating func pollTransmit(timestamp: UInt64, at now: Instant) -> SubDeviceTransmission? {
     while isConnected, now >= nextRequest, requests.count < settings.requestsInFlight {
-      guard let number = nextDue(at: now), let entry = entries[number] else { return nil }
+      guard let entry = nextDue(at: now) else { return nil }
       let id = newRequest()
       guard entry.isWanted else {
         entry.phase = .loggingOut(id, until: now + settings.answerTimeout)
-        return transmission("logout", id, [number], logout(id, entry), at: now)
+        return transmission("logout", id, [entry], logout(id, entry), at: now)
       }
-      let numbers = batch(with: number, entry, at: now)
+      let batch = batch(with: entry, at: now)
       let payload =
-        numbers.count > 1
-        ? batchLogin(id, numbers, timestamp) : login(id, entry, timestamp)
+        batch.count > 1 ? batchLogin(id, batch, timestamp) : login(id, entry, timestamp)
       guard let payload else {
-        retry(number, entry, .signing, at: now)
+        retry(entry, .signing, at: now)
         continue
       }
-      for number in numbers {
-        entries[number]?.logins.append(now)
-        entries[number]?.phase = .loggingIn(id, until: now + settings.answerTimeout)
+      for entry in batch {
+        entry.logins.append(now)
+        entry.phase = .loggingIn(id, until: now + settings.answerTimeout)
       }
-      return transmission(
-        numbers.count > 1 ? "batch_login" : "login",
-        id,
-        numbers,
-        payload,
-        at: now
-      )
+      return transmission(batch.count > 1 ? "batch_login" : "login", id, batch, payload, at: now)
     }
     return nil
   }
@@ -50,14 +43,13 @@ extension SubDeviceSessions {
   /// When `handleTimeout` and `pollTransmit` are to be called next; `nil` while nothing is due.
   public mutating func pollTimeout() -> Instant? {
     var earliest: Instant?
-    for entry in entries.values {
+    let mayAsk = isConnected && requests.count < settings.requestsInFlight
+    book.forEach { entry in
       switch entry.phase {
       case .loggingIn(_, let until), .loggingOut(_, let until):
         earliest = min(earliest ?? until, until)
       case .offline, .online:
-        guard isConnected, requests.count < settings.requestsInFlight,
-          let due = due(entry)
-        else { continue }
+        guard mayAsk, let due = due(entry) else { return }
         let next = max(due, nextRequest)
         earliest = min(earliest ?? next, next)
       }
@@ -67,20 +59,28 @@ extension SubDeviceSessions {
 
   /// What happened since the last call, in order; `nil` when that is all.
   public mutating func pollEvent() -> SubDeviceEvent? {
-    events.isEmpty ? nil : events.removeFirst()
+    guard polledCount < events.count else {
+      events.removeAll(keepingCapacity: true)
+      polledCount = 0
+      return nil
+    }
+    defer { polledCount += 1 }
+    return events[polledCount]
   }
 
   // MARK: - Whose turn it is
 
   /// The sub-device whose request has been due for the longest time.
-  private func nextDue(at now: Instant) -> Int? {
-    var next: (number: Int, due: Instant)?
-    for (number, entry) in entries {
-      guard let due = due(entry), due <= now else { continue }
-      if let best = next, (best.due, best.number) <= (due, number) { continue }
-      next = (number, due)
+  private func nextDue(at now: Instant) -> Entry? {
+    var next: Entry?
+    var earliest = now
+    book.forEach { entry in
+      guard let due = due(entry), due <= earliest else { return }
+      if next != nil, due == earliest { return }
+      next = entry
+      earliest = due
     }
-    return next?.number
+    return next
   }
 
   /// When a request of a sub-device is due; `nil` where none is.
@@ -98,36 +98,31 @@ extension SubDeviceSessions {
   }
 
   /// The sub-device with others that are due, as many as a batch takes.
-  private func batch(with number: Int, _ entry: Entry, at now: Instant) -> [Int] {
-    guard settings.batchSize > 1, !refusesBatches, !entry.isSingle else { return [number] }
-    let others = entries.filter { other, candidate in
-      guard other != number, candidate.isWanted, !candidate.isSingle,
-        candidate.signMethod == entry.signMethod, let due = due(candidate)
-      else { return false }
-      return due <= now
+  private func batch(with first: Entry, at now: Instant) -> [Entry] {
+    var batch = [first]
+    guard settings.batchSize > 1, !refusesBatches, !first.isSingle else { return batch }
+    book.forEach { entry in
+      guard batch.count < settings.batchSize, entry !== first, entry.isWanted, !entry.isSingle,
+        entry.signMethod == first.signMethod, let due = due(entry), due <= now
+      else { return }
+      batch.append(entry)
     }
-    return [number] + others.keys.sorted().prefix(settings.batchSize - 1)
+    return batch
   }
 
   private mutating func transmission(
-    _ method: String,
+    _ method: StaticString,
     _ id: UInt64,
-    _ numbers: [Int],
+    _ entries: [Entry],
     _ payload: [UInt8],
     at now: Instant
   ) -> SubDeviceTransmission {
-    requests[id] = numbers
+    requests.append(SessionRequest(id: id, numbers: entries.map { $0.number }))
     nextRequest = now + settings.interval
-    for number in numbers {
-      guard let entry = entries[number], entry.logins.count > settings.loginsPerMinute else {
-        continue
-      }
+    for entry in entries where entry.logins.count > settings.loginsPerMinute {
       entry.logins.removeFirst(entry.logins.count - settings.loginsPerMinute)
     }
-    return SubDeviceTransmission(
-      topic: "/ext/session/\(path)/combine/\(method)",
-      payload: payload
-    )
+    return SubDeviceTransmission(topic: sessionTopic(method, isReply: false), payload: payload)
   }
 
   // MARK: - Requests
@@ -146,14 +141,14 @@ extension SubDeviceSessions {
     }
   }
 
-  private func batchLogin(_ id: UInt64, _ numbers: [Int], _ timestamp: UInt64) -> [UInt8]? {
+  private func batchLogin(_ id: UInt64, _ entries: [Entry], _ timestamp: UInt64) -> [UInt8]? {
     var signed: [(entry: Entry, signature: FixedBytes<32>)] = []
-    for number in numbers {
-      guard let entry = entries[number], let signature = sign(entry, timestamp) else { return nil }
+    for entry in entries {
+      guard let signature = sign(entry, timestamp) else { return nil }
       signed.append((entry, signature))
     }
     guard let first = signed.first else { return nil }
-    return Self.message(id, count: numbers.count) {
+    return Self.message(id, count: entries.count) {
       (writer: inout JSONWriter) throws(CapacityError) in
       try writer.beginObject()
       try writer.key("signMethod")
@@ -223,7 +218,8 @@ extension SubDeviceSessions {
       preconditionFailure("the buffer has room for the longest names")
     }
     let written = writer.count
-    return Array(buffer[..<written])
+    buffer.removeLast(buffer.count - written)
+    return buffer
   }
 }
 

@@ -188,6 +188,18 @@ extension TokenLayer: MQTTLayer where Connections: ~Copyable, Requests: ~Copyabl
     return hold(.subscribe(quality), number, filter, Span())
   }
 
+  #if !SMALL || GATEWAY
+  /// Asks for the messages of several topic filters; `false` before there is a connection.
+  public mutating func subscribe(
+    toAll filters: Span<UInt8>,
+    quality: MQTTQuality,
+    number: UInt32
+  ) -> Bool {
+    phase == .passing
+      && connections.subscribe(toAll: filters, quality: quality, number: number)
+  }
+  #endif
+
   /// Asks for them no more, once there is a connection.
   public mutating func unsubscribe(from filter: Span<UInt8>, number: UInt32) -> Bool {
     guard phase != .passing else {

@@ -104,6 +104,10 @@ struct ChannelOperation {
   var state: UnsafeMutablePointer<ChannelState>?
   var number: UInt32 = 0
   var kind = RecordKind.publish
+  #if !SMALL || GATEWAY
+  /// How many filters a subscription has.
+  var filterCount = 1
+  #endif
 }
 
 typealias StatePointer = UnsafeMutablePointer<ChannelState>

@@ -214,6 +214,15 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     let context = unsafe UnsafeMutableRawPointer(pointee.operations + index)
     let topic = unsafe pointee.scratch.assumingMemoryBound(to: CChar.self)
     let payload = unsafe pointee.scratch + Int(head.topicCount) + 1
+    #if !SMALL || GATEWAY
+    if head.kind == .subscribe {
+      // SAFETY: the record has that many bytes.
+      let others = unsafe UnsafeRawBufferPointer(start: payload, count: Int(head.payloadCount))
+      for place in 0..<Int(head.payloadCount) where unsafe others[place] == 0 {
+        unsafe pointee.operations[index].filterCount += 1
+      }
+    }
+    #endif
     unsafe unlock()
     let code: Int32
     switch head.kind {
@@ -228,6 +237,19 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
         operationSucceeded,
         operationFailed
       )
+    #if !SMALL || GATEWAY
+    case .subscribe where head.payloadCount > 0:
+      code = unsafe nbiot_paho_subscribe_all(
+        handle,
+        topic,
+        payload.assumingMemoryBound(to: CChar.self),
+        Int(head.payloadCount),
+        Int32(head.detail),
+        context,
+        operationSucceeded,
+        operationFailed
+      )
+    #endif
     case .subscribe:
       code = unsafe nbiot_paho_subscribe(
         handle,

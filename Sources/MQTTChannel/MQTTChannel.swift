@@ -133,6 +133,22 @@ extension MQTTChannel: MQTTLayer {
     ask(.subscribe, quality.rawValue, number, filter, Span())
   }
 
+  #if !SMALL || GATEWAY
+  /// Asks for the messages of several topic filters, each with a zero byte behind it.
+  public mutating func subscribe(
+    toAll filters: Span<UInt8>,
+    quality: MQTTQuality,
+    number: UInt32
+  ) -> Bool {
+    var end = 0
+    while end < filters.count, filters[end] != 0 { end += 1 }
+    guard end > 0, filters[filters.count - 1] == 0 else { return false }
+    // The first one is the record's topic, the others its payload.
+    let others = filters.extracting(end + 1..<filters.count)
+    return ask(.subscribe, quality.rawValue, number, filters.extracting(0..<end), others)
+  }
+  #endif
+
   /// Asks for them no more.
   public mutating func unsubscribe(from filter: Span<UInt8>, number: UInt32) -> Bool {
     ask(.unsubscribe, 0, number, filter, Span())

@@ -107,11 +107,37 @@ func operationSucceeded(
   _ context: UnsafeMutableRawPointer?,
   _ data: UnsafeMutablePointer<MQTTAsync_successData>?
 ) {
+  #if !SMALL || GATEWAY
+  let quality = unsafe worstQuality(context, data)
+  #else
+  let quality = unsafe data?.pointee.alt.qos ?? 0x80
+  #endif
   unsafe endOperation(context, isDone: true) { kind in
     // Only a subscription has a quality that was granted.
-    kind == .subscribe ? unsafe data?.pointee.alt.qos ?? 0x80 : 0
+    kind == .subscribe ? quality : 0
   }
 }
+
+#if !SMALL || GATEWAY
+/// The quality that was granted to all filters of a subscription; 0x80 where one was refused.
+private func worstQuality(
+  _ context: UnsafeMutableRawPointer?,
+  _ data: UnsafeMutablePointer<MQTTAsync_successData>?
+) -> Int32 {
+  // SAFETY: the context is a place in a channel's state, which outlives the library's client, and keeps what it has
+  // until the operation has ended.
+  guard let operation = unsafe context?.assumingMemoryBound(to: ChannelOperation.self),
+    let data = unsafe data
+  else { return 0x80 }
+  let count = unsafe operation.pointee.filterCount
+  guard count > 1 else { return unsafe data.pointee.alt.qos }
+  // SAFETY: for more than one filter the library has a list with a number for each.
+  guard let list = unsafe data.pointee.alt.qosList else { return 0x80 }
+  var worst: Int32 = 0
+  for index in 0..<count { worst = unsafe max(worst, list[index]) }
+  return worst
+}
+#endif
 
 func operationFailed(
   _ context: UnsafeMutableRawPointer?,

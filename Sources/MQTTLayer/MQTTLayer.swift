@@ -25,6 +25,12 @@ public protocol MQTTLayer: ~Copyable {
   /// Asks for the messages of a topic filter; `subscribed` follows. `false` while there is no room.
   mutating func subscribe(to filter: Span<UInt8>, quality: MQTTQuality, number: UInt32) -> Bool
 
+  #if !SMALL || GATEWAY
+  /// Asks for the messages of several topic filters by one packet, each with a zero byte behind it; `subscribed` follows
+  /// once, without a quality where the server refuses any of them. `false` while there is no room.
+  mutating func subscribe(toAll filters: Span<UInt8>, quality: MQTTQuality, number: UInt32) -> Bool
+  #endif
+
   /// Asks for them no more; `unsubscribed` follows. `false` while there is no room.
   mutating func unsubscribe(from filter: Span<UInt8>, number: UInt32) -> Bool
 

@@ -14,6 +14,9 @@ extension MQTTLink where Layer: ~Copyable {
   mutating func listen(toReplyOf payload: Span<UInt8>, on topic: Span<UInt8>) -> UInt64 {
     guard settings.readsReplies, topic.isThingRequest else { return 0 }
     let key = replyKey(payload, on: topic)
+    #if !SMALL || GATEWAY
+    if let foreignReplies { return foreignReplies == .come && !isMute ? key : 0 }
+    #endif
     var filter = FixedBytes<160>()
     filter.write { (writer: inout ByteWriter) in
       // A topic has 128 bytes at most.
@@ -50,6 +53,9 @@ extension MQTTLink where Layer: ~Copyable {
         continue
       }
       end(index, code: code)
+      #if !SMALL || GATEWAY
+      isMute = false
+      #endif
     }
     for index in 0..<32 where subscriptions[index].isForReplies {
       guard subscriptions[index].phase != .free,

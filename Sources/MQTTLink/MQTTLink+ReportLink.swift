@@ -121,6 +121,9 @@ extension MQTTLink: ReportLink where Layer: ~Copyable {
       case .downlink: return .downlink
       case .disconnected, .closed, .subscription, .registered, .registrationFailed, .dropped:
         continue
+      #if !SMALL || GATEWAY
+      case .subscriptions: continue
+      #endif
       }
     }
     return nil

@@ -111,6 +111,9 @@ extension MQTTLink where Layer: ~Copyable {
       askForSubscriptions()
       return .subscription(index, isGranted: isGranted)
     }
+    #if !SMALL || GATEWAY
+    if number & Self.severalMark != 0 { return .subscriptions(number, isGranted: isGranted) }
+    #endif
     return nil
   }
 

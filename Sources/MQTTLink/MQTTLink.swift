@@ -31,6 +31,10 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
   /// Whether a reply did not come in time: in this connection none is waited for until one comes.
   var isMute = false
   var nextNumber: UInt32 = 0
+  #if !SMALL || GATEWAY
+  /// Of the report that is about to begin, where it is another device's.
+  var foreignReplies: ForeignReplies?
+  #endif
   /// How the report of the last event `report` ended.
   public private(set) var ending = ReportEnding(.unreachable)
   /// Which report that was.
@@ -183,7 +187,11 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
   }
 
   mutating func newNumber() -> UInt32 {
+    #if SMALL && !GATEWAY
     nextNumber = (nextNumber &+ 1) & 0x7FFF_FFFF
+    #else
+    nextNumber = (nextNumber &+ 1) & 0x3FFF_FFFF
+    #endif
     return nextNumber
   }
 

@@ -73,6 +73,10 @@ public enum MQTTLinkEvent: Equatable, Sendable {
   case downlink
   /// The platform grants the subscription of that index, or refuses it.
   case subscription(Int, isGranted: Bool)
+  #if !SMALL || GATEWAY
+  /// The platform grants all filters of the request with that number, which `subscribe(toAll:at:)` gave, or refuses one.
+  case subscriptions(UInt32, isGranted: Bool)
+  #endif
   /// The device has a secret of its own: `MQTTLink.withSecret`.
   case registered
   /// It has none: `MQTTLink.registrationFailure`.

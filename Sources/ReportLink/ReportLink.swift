@@ -13,6 +13,9 @@ public protocol ReportLink: ~Copyable {
   /// with a place for each that the link can have.
   associatedtype Taken: TakenEntries = NoTakenEntries
 
+  /// An empty table of them.
+  func makeTaken() -> Taken
+
   /// Whether a report can start.
   var isFree: Bool { get }
 
@@ -74,7 +77,7 @@ public protocol ReportLink: ~Copyable {
 
   // MARK: Time and events
 
-  #if !SMALL || LARGE_REPORTS
+  #if !SMALL || LARGE_REPORTS || GATEWAY
   /// Says what the calendar's clock has at `now`, in seconds since 1970, 0 where it is not set; to be called before
   /// `pollLinkEvent` by an owner that knows it.
   mutating func setDate(_ seconds: UInt64, at now: Instant)
@@ -121,6 +124,10 @@ public protocol ReportLink: ~Copyable {
 
 // What a link is that has one report at a time; it costs such a link nothing.
 extension ReportLink where Self: ~Copyable {
+  /// An empty one.
+  @inlinable
+  public func makeTaken() -> Taken { Taken() }
+
   /// One.
   @inlinable
   public var capacity: Int { 1 }
@@ -129,7 +136,9 @@ extension ReportLink where Self: ~Copyable {
   /// What an outbox takes over any link.
   @inlinable
   public var payloadLimit: Int { 1_024 }
+  #endif
 
+  #if !SMALL || LARGE_REPORTS || GATEWAY
   /// Nothing depends on the calendar.
   @inlinable
   public mutating func setDate(_ seconds: UInt64, at now: Instant) {}

@@ -76,12 +76,16 @@ final class Bench {
     take(front.handle(.connect(request), from: .secure, at: now))
     for filter in sessions.filters {
       let output = front.handle(
-        .subscribe(connection: connection, qos: 0, filter: filter),
+        .subscribe(
+          connection: connection,
+          qos: 0,
+          filter: String(decoding: filter, as: UTF8.self)
+        ),
         from: .secure,
         at: now
       )
       guard case .answer(.accept, _, _)? = output.orders.last?.order else {
-        Issue.record("\(filter)")
+        Issue.record("\(String(decoding: filter, as: UTF8.self))")
         return
       }
     }
@@ -130,7 +134,8 @@ final class Bench {
   func take(_ output: BrokerFront.Output) {
     for (_, order) in output.orders {
       guard case .deliver(_, _, let topic, let payload) = order else { continue }
-      _ = sessions.handle(topic: Array(topic.utf8), payload: payload, at: now)
+      let name = Array(topic.utf8)
+      _ = sessions.handle(topic: name.span, payload: payload.span, at: now)
     }
   }
 
@@ -140,9 +145,10 @@ final class Bench {
     while true {
       sessions.handleTimeout(at: now)
       while let next = sessions.pollTransmit(timestamp: 1_700_000_000_000, at: now) {
-        let method = String(next.topic.split(separator: "/").last ?? "")
+        let topic = String(decoding: next.topic, as: UTF8.self)
+        let method = String(topic.split(separator: "/").last ?? "")
         sent.append((now, method, PayloadValue(next.payload, .json) ?? .null))
-        if !loses { publish(next.topic, String(decoding: next.payload, as: UTF8.self)) }
+        if !loses { publish(topic, String(decoding: next.payload, as: UTF8.self)) }
       }
       while let event = sessions.pollEvent() { events.append(event) }
       guard let due = sessions.pollTimeout(), due <= end else { break }
@@ -155,7 +161,7 @@ final class Bench {
 
   func isOnline(_ number: Int) -> Bool { sessions.isOnline(number) }
 
-  func number(ofTopic topic: [UInt8]) -> Int? { sessions.number(ofTopic: topic) }
+  func number(ofTopic topic: [UInt8]) -> Int? { sessions.number(ofTopic: topic.span) }
 
   /// The events since the last call.
   func takeEvents() -> [SubDeviceEvent] {

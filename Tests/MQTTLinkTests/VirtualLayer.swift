@@ -90,6 +90,17 @@ struct VirtualLayer: ~Copyable, AddressedLayer {
     return true
   }
 
+  mutating func subscribe(
+    toAll filters: Span<UInt8>,
+    quality: MQTTQuality,
+    number: UInt32
+  ) -> Bool {
+    for filter in text(filters).split(separator: "\0") {
+      wire.subscribed.append((String(filter), number))
+    }
+    return true
+  }
+
   mutating func unsubscribe(from filter: Span<UInt8>, number: UInt32) -> Bool {
     wire.unsubscribed.append((text(filter), number))
     return true

@@ -1,0 +1,41 @@
+public import Alink
+public import GatewaySessions
+
+/// How a gateway talks for its sub-devices.
+public struct GatewaySettings: Sendable {
+  /// How they log in.
+  public var sessions = SubDeviceSettings()
+  /// What a sub-device is subscribed to when it has logged in, by one packet.
+  public var downlinks = GatewaySettings.standardDownlinks
+  /// Whether a sub-device's report of properties or events ends with the platform's reply instead of its PUBACK.
+  ///
+  /// It costs a filter more in that packet, and a message for each report.
+  public var readsReplies = false
+
+  /// The guide's limits.
+  public init() {}
+
+  /// What device guide 6.5 and 6.8 have for a sub-device: properties set and asked for, services, bytes, and that it is
+  /// disabled, enabled or deleted.
+  public static var standardDownlinks: DownlinkKinds {
+    var kinds = DownlinkKinds()
+    kinds.insert(.propertySet)
+    kinds.insert(.propertyGet)
+    kinds.insert(.service)
+    kinds.insert(.rawDown)
+    kinds.insert(.disable)
+    kinds.insert(.enable)
+    kinds.insert(.delete)
+    return kinds
+  }
+}
+
+/// What happened to a gateway's sub-device.
+public enum GatewayEvent: Equatable, Sendable {
+  /// Its session.
+  case session(SubDeviceEvent)
+  /// The platform sends what comes for it from now on.
+  case listening(Int)
+  /// The platform does not send all that was asked for, or has not answered: its reports go out all the same.
+  case deaf(Int)
+}
