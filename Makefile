@@ -22,6 +22,7 @@
 #                 minutes
 # make agent      nbiot-agent for x86_64 Linux in .build-agent: small, in Embedded Swift; with and without DTLS
 # make agent-mqtt, make agent-https  the same over MQTT, nbiot-agent-mqtt, and over HTTPS, nbiot-agent-https
+# make agent-gateway  the same for a gateway, nbiot-gateway
 # make backlog    lines that wait together, into an agent whose syncs take 3 ms: lines a second, and syncs
 # make agent-aarch64, make agent-armv7, make agent-mqtt-aarch64, make agent-mqtt-armv7
 #                 the same for these machines (Debian's arm64 and armhf)
@@ -45,7 +46,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
 .PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting energy-check sanitize bench backlog \
-  agent agent-mqtt agent-https agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb try-agent torture fuzz clean
+  agent agent-mqtt agent-https agent-gateway agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb try-agent torture fuzz clean
 
 all: build
 
@@ -187,6 +188,9 @@ agent-mqtt: deps-mqtt
 agent-https: deps
 	@packaging/build-agent.sh x86_64 --https
 
+agent-gateway: deps-mqtt
+	@packaging/build-agent.sh x86_64 --gateway
+
 agent-mqtt-aarch64 agent-mqtt-armv7: deps-agent
 	@packaging/build-agent.sh $(@:agent-mqtt-%=%) --mqtt
 
@@ -197,7 +201,7 @@ agent-aarch64 agent-armv7: deps-agent
 # Without the Swift runtime's libraries: it is linked in, what nothing calls left out.
 PREFIX := /usr/local
 STATIC := --scratch-path .build-static -c release --static-swift-stdlib -Xlinker --gc-sections -Xlinker -s
-to-install: deps-mqtt deps-broker deps-python agent agent-mqtt agent-https library
+to-install: deps-mqtt deps-broker deps-python agent agent-mqtt agent-https agent-gateway library
 	swift build $(STRICT) $(STATIC) --product nbiot
 	swift build $(STRICT) $(STATIC) --product generate-manual
 	@mkdir -p .build-install/completions
@@ -247,12 +251,13 @@ try-agent: deps-broker build broker agent agent-mqtt agent-aarch64 agent-armv7 a
 	packaging/try-library.sh
 
 KILLS := 1000
-torture: deps-mqtt agent agent-mqtt agent-https
+torture: deps-mqtt agent agent-mqtt agent-https agent-gateway
 	@packaging/install-broker.sh --tests
 	swift build $(STRICT) --build-tests
 	NBIOT_KILLS=$(KILLS) NBIOT_AGENT=$$PWD/.build-agent/x86_64/nbiot-agent \
 	  NBIOT_AGENT_MQTT=$$PWD/.build-agent/x86_64-mqtt/nbiot-agent-mqtt \
 	  NBIOT_AGENT_HTTPS=$$PWD/.build-agent/x86_64-https/nbiot-agent-https \
+	  NBIOT_GATEWAY=$$PWD/.build-agent/x86_64-gateway/nbiot-gateway \
 	  swift test --skip-build --filter KillTests
 
 SECONDS := 60

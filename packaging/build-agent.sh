@@ -142,7 +142,7 @@ visit() {
   # Importers of these use `#if GATEWAY`.
   [ "$name" = nbiot-gateway ] || case $module in MQTTAuthentication) return 0 ;; esac
   # The gateway has no reports over HTTPS; importers of that use `#if HTTPS`.
-  [ "$name" != nbiot-gateway ] || case $module in HTTPSLink | CoAPLink | CoAPExchange | PlatformCoAP) return 0 ;; esac
+  [ "$name" != nbiot-gateway ] || case $module in HTTPSLink) return 0 ;; esac
   case $module in Swift | Synchronization) return 0 ;; esac
   directory=$(folder "$module")
   if [ -f "$directory/module.modulemap" ]; then

@@ -20,7 +20,7 @@ rm -rf "$stage"
 mkdir -p "$stage"
 git ls-files -z -- debian packaging VERSION README.md docs LICENSE NOTICE CHANGELOG.md Sources/CDevice |
   xargs -0 cp -a --parents -t "$stage"
-for built in "$arch" "$arch-mqtt" "$arch-https" "$arch-library" "$arch-mqtt-library" "$arch-https-library"; do
+for built in "$arch" "$arch-mqtt" "$arch-https" "$arch-gateway" "$arch-library" "$arch-mqtt-library" "$arch-https-library"; do
   [ -d ".build-agent/$built" ] || continue
   mkdir -p "$stage/.build-agent/$built"
   find ".build-agent/$built" -maxdepth 1 -type f ! -name '*.debug' -exec cp -a {} "$stage/.build-agent/$built/" \;

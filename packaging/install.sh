@@ -41,10 +41,11 @@ tools=
 put 755 "$agents/nbiot-agent" "$root/bin/nbiot-agent"
 put 755 "$agents-mqtt/nbiot-agent-mqtt" "$root/bin/nbiot-agent-mqtt"
 names=(nbiot-agent nbiot-agent-mqtt)
-# The agent over HTTPS is built for this machine alone.
+# What needs libcurl is built for this machine alone.
 if [ -n "$tools" ]; then
   put 755 "$agents-https/nbiot-agent-https" "$root/bin/nbiot-agent-https"
-  names+=(nbiot-agent-https)
+  put 755 "$agents-gateway/nbiot-gateway" "$root/bin/nbiot-gateway"
+  names+=(nbiot-agent-https nbiot-gateway)
 fi
 [ -z "$tools" ] || put 644 .build-install/libnbiot-broker.so "$root/lib/nbiot/libnbiot-broker.so"
 put 644 Sources/CDevice/nbiot_device.h "$root/include/nbiot_device.h"
@@ -114,7 +115,7 @@ for file in nbiot-device-config.cmake nbiot-device-config-version.cmake; do
 done
 
 for page in .build-install/man/*; do
-  [ -n "$tools" ] || [[ ${page##*.} != 1 && $page != */nbiot-agent-https.* ]] || continue
+  [ -n "$tools" ] || [[ ${page##*.} != 1 && $page != */nbiot-agent-https.* && $page != */nbiot-gateway.* ]] || continue
   put 644 "$page" "$root/share/man/man${page##*.}/$(basename "$page")"
 done
 if [ -n "$tools" ]; then

@@ -2,9 +2,9 @@
 """The man pages, from what is documented already: man.py GENERATED VERSION DIRECTORY
 
 GENERATED is the directory that swift-argument-parser's plugin generate-manual has filled: a page for each command of
-`nbiot`, whose examples become displays here. nbiot-agent(8) and nbiot-agent-mqtt(8) come from what --help prints,
-nbiot-agent.conf(5) and nbiot-agent-mqtt.conf(5) from the commented configurations beside this script, nbiot_device(3)
-from the C library's header.
+`nbiot`, whose examples become displays here. The agents' and the gateway's pages in
+section 8 come from what --help prints, those of their configurations in section 5 from the commented ones beside this
+script, nbiot_device(3) from the C library's header.
 """
 import datetime
 import os
@@ -78,13 +78,13 @@ def mend(page, version):
     return "\n".join(kept) + "\n"
 
 
-def agent(name, day, version, transport):
-    source = (HERE.parent / "Sources" / f"{'' if transport == 'CoAP' else transport}Agent" / "Help.swift").read_text()
+def agent(name, day, version, module, what):
+    source = (HERE.parent / "Sources" / module / "Help.swift").read_text()
     text = re.search(r'helpText: StaticString = """\n(.*?)\n  ?"""', source, re.S)[1]
     indent = min(len(line) - len(line.lstrip()) for line in text.splitlines() if line.strip())
     lines = [line[indent:].replace("\\\\", "\\") for line in text.splitlines()]
     return "\n".join([
-        *head(name, 8, day, f"reports lines to the Alibaba Cloud IoT platform over {transport}"),
+        *head(name, 8, day, what),
         ".Sh DESCRIPTION", *literal(lines),
         ".Sh SEE ALSO", f".Xr {name}.conf 5 ,", ".Xr nbiot 1", "",
     ])
@@ -159,8 +159,13 @@ def main():
             continue
         page = re.sub(r"^\.Dd .*$", f".Dd {day}", file.read_text(), count=1, flags=re.M)
         (target / (file.stem.replace(".", "-") + ".1")).write_text(mend(page, version))
-    for name, transport in (("nbiot-agent", "CoAP"), ("nbiot-agent-mqtt", "MQTT"), ("nbiot-agent-https", "HTTPS")):
-        (target / f"{name}.8").write_text(agent(name, day, version, transport))
+    reports = "reports lines to the Alibaba Cloud IoT platform over"
+    for name, module, what in (
+        ("nbiot-agent", "Agent", f"{reports} CoAP"), ("nbiot-agent-mqtt", "MQTTAgent", f"{reports} MQTT"),
+        ("nbiot-agent-https", "HTTPSAgent", f"{reports} HTTPS"),
+        ("nbiot-gateway", "GatewayAgent", "a gateway of the Alibaba Cloud IoT platform, over MQTT and HTTPS"),
+    ):
+        (target / f"{name}.8").write_text(agent(name, day, version, module, what))
         (target / f"{name}.conf.5").write_text(configuration(name, day))
     (target / "nbiot_device.3").write_text(library(day))
 

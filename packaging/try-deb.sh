@@ -45,13 +45,13 @@ inside find / -xdev \( -path /proc -o -path /packages -o -path /var/log -o -path
   -o -path /var/lib/apt -o -path /tmp -o -path "/etc/*-" \) -prune -o -print | sort > .build-deb/before
 inside sh -c 'apt-get install -qy --no-install-recommends /packages/*.deb' >> .build-deb/try.log 2>&1 ||
   { tail -20 .build-deb/try.log >&2; fail "apt-get install failed"; }
-step "apt install of all four packages, without Swift"
+step "apt install of all five packages, without Swift"
 
 inside nbiot --version | grep -qx "$version" || fail "nbiot --version is not $version"
-for agent in nbiot-agent nbiot-agent-mqtt nbiot-agent-https; do
+for agent in nbiot-agent nbiot-agent-mqtt nbiot-agent-https nbiot-gateway; do
   inside $agent --version | grep -qx "$agent $version" || fail "$agent --version is not $version"
 done
-step "four programs of version $version"
+step "five programs of version $version"
 inside nbiot demo > .build-deb/demo.log 2>&1 || { tail -5 .build-deb/demo.log >&2; fail "nbiot demo failed"; }
 step "nbiot demo: $(tail -1 .build-deb/demo.log)"
 [ -s "$root/usr/share/man/man1/nbiot.1.gz" ] || fail "no man page"
@@ -91,7 +91,7 @@ inside sh -c 'apt-get install -qy --reinstall /packages/nbiot-agent_*.deb' >> .b
 grep -q '^endpoint = 127' "$root/etc/nbiot-agent/nbiot-agent.conf" || fail "the upgrade changed the configuration"
 step "an upgrade leaves the configuration as it is"
 
-inside sh -c 'apt-get purge -qy nbiot-tools nbiot-agent libnbiot-device0 libnbiot-device-dev' >> .build-deb/try.log 2>&1 ||
+inside sh -c 'apt-get purge -qy nbiot-tools nbiot-agent nbiot-gateway libnbiot-device0 libnbiot-device-dev' >> .build-deb/try.log 2>&1 ||
   { tail -20 .build-deb/try.log >&2; fail "purge failed"; }
 inside find / -xdev \( -path /proc -o -path /packages -o -path /var/log -o -path /var/cache -o -path /var/lib/dpkg \
   -o -path /var/lib/apt -o -path /tmp -o -path "/etc/*-" \) -prune -o -print | sort > .build-deb/after

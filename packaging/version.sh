@@ -23,6 +23,7 @@ literal Sources/nbiot/Nbiot.swift '(^    version: ")([0-9.]+)(",)'
 literal Sources/Agent/Help.swift '(versionText: StaticString = "nbiot-agent )([0-9.]+)(\\n")'
 literal Sources/MQTTAgent/Help.swift '(versionText: StaticString = "nbiot-agent-mqtt )([0-9.]+)(\\n")'
 literal Sources/HTTPSAgent/Help.swift '(versionText: StaticString = "nbiot-agent-https )([0-9.]+)(\\n")'
+literal Sources/GatewayAgent/Help.swift '(versionText: StaticString = "nbiot-gateway )([0-9.]+)(\\n")'
 literal Sources/CDevice/nbiot_device.h '(#define NBIOT_VERSION ")([0-9.]+)(")'
 literal Sources/DeviceLibrary/Shared/Version.swift '(let text: StaticString = ")([0-9.]+)(\\0")'
 exit $wrong

@@ -129,7 +129,8 @@ extension Agent {
   /// Keeps what is known; a disk that refuses is told of, and the work goes on.
   private mutating func keep(_ names: ConfigurationNames) {
     do throws(StoreError) {
-      try extras.configurations.with(names) { (one: inout OfferedConfiguration) throws(StoreError) in
+      try extras.configurations.with(names) {
+        (one: inout OfferedConfiguration) throws(StoreError) in
         try one.keep()
       }
     } catch {
@@ -227,7 +228,7 @@ extension Agent {
     line.add(" reason=")
     line.add(reason)
     if status > 0 {
-      line.add("=")
+      line.add(" status=")
       line.add(UInt64(status))
     }
     finishWait(wait)

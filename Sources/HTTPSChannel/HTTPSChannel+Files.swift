@@ -30,7 +30,8 @@ extension HTTPSChannel {
       try? writer.append(url)
       try? writer.append(0)
     }
-    var isSet = unsafe text.bytes.withText { unsafe nbiot_curl_set_text(easy, CURLOPT_URL, $0) }
+    var isSet =
+      unsafe text.bytes.withText { unsafe nbiot_curl_set_text(easy, CURLOPT_URL, $0) }
       == CURLE_OK
     if isSet { isSet = setFileFields() }
     let options = fileOptions(time)

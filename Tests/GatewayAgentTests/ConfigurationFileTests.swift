@@ -8,7 +8,16 @@ import Testing
   .serialized,
   .timeLimit(.minutes(5))
 )
-struct ConfigurationFileTests {
+final class ConfigurationFileTests {
+  private let files: URL
+
+  init() throws {
+    files = URL.temporaryDirectory.appending(path: "nbiot-config-\(UUID().uuidString)")
+    try FileManager.default.createDirectory(at: files, withIntermediateDirectories: true)
+  }
+
+  deinit { try? FileManager.default.removeItem(at: files) }
+
   /// A simulator with a configuration of that text for its product, and the agent's command.
   private func world(
     _ text: String,
@@ -16,9 +25,9 @@ struct ConfigurationFileTests {
     _ lines: [String] = [],
     _ options: [String] = []
   ) throws -> World {
-    let file = URL.temporaryDirectory.appending(path: "nbiot-config-\(UUID().uuidString).json")
+    // The simulator serves it from there.
+    let file = files.appending(path: "\(UUID().uuidString).json")
     try Data(text.utf8).write(to: file)
-    defer { try? FileManager.default.removeItem(at: file) }
     let world = try World(hasHTTPS: true, ["--config-file", file.path] + options)
     let path = try world.command(command.replacing("FOLDER", with: world.folder.path))
     try world.configure(["on-configuration = \(path)"] + lines)
@@ -81,12 +90,14 @@ struct ConfigurationFileTests {
     world.stop()
   }
 
-  @Test func `what was fetched and not taken before a kill is handed over by the next agent`() throws {
+  @Test func `what was fetched and not taken before a kill is handed over by the next agent`()
+    throws
+  {
     let world = try world(
       "{}",
       command: """
         echo run >> FOLDER/runs
-        [ -e FOLDER/go ] || sleep 60
+        [ -e FOLDER/go ] || exec sleep 60
         """
     )
     let agent = try world.connectedAgent()
@@ -113,7 +124,7 @@ struct ConfigurationFileTests {
         echo run >> FOLDER/runs
         [ -e FOLDER/again ] && exit 3
         touch FOLDER/again
-        [ -e FOLDER/slow ] && sleep 60
+        [ -e FOLDER/slow ] && exec sleep 60
         exit 75
         """,
       ["configuration-time = 1"]
@@ -165,7 +176,7 @@ struct ConfigurationFileTests {
   }
 
   @Test(arguments: [
-    (["--url", "https://127.0.0.1:PORT/nothing/there"], "reason=status=404 given-up"),
+    (["--url", "https://127.0.0.1:PORT/nothing/there"], "reason=status status=404 given-up"),
     (["--url", "https://127.0.0.1:1/file"], "reason=unreachable wait="),
     (["--url", "https://nowhere.invalid/file"], "reason=unknown-host wait="),
     (["--size", "1"], "reason=too-long given-up"), (["--size", "3"], "reason=wrong-digest wait="),

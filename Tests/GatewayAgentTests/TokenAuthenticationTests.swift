@@ -25,7 +25,8 @@ struct TokenAuthenticationTests {
     try FileManager.default.attributesOfItem(atPath: file.path)[.posixPermissions] as? Int
   }
 
-  @Test func `reports and requests go over a connection with a token, which a restart keeps`() throws
+  @Test func `reports and requests go over a connection with a token, which a restart keeps`()
+    throws
   {
     let world = try world(["retry = 1", "retry-limit = 1"])
     let first = try world.connectedAgent()

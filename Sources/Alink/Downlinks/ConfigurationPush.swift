@@ -163,7 +163,9 @@ public struct ConfigurationPush: Sendable {
     try output.append(size == nil ? 0 : 1)
     let bytes = size ?? 0
     for index in 0..<8 {
-      try output.append(UInt8(truncatingIfNeeded: bytes &>> UInt64(widening: UInt32(56 - 8 * index))))
+      try output.append(
+        UInt8(truncatingIfNeeded: bytes &>> UInt64(widening: UInt32(56 - 8 * index)))
+      )
     }
     try output.append(digest.bytes)
     try output.append(id.bytes)
