@@ -20,7 +20,8 @@
 #                 handshake with openssl s_client, reports over MQTT and a day on the wire with mosquitto_pub
 #                 and mosquitto_sub, and one report over each transport: one table each; the day takes three
 #                 minutes
-# make agent      nbiot-agent for x86_64 Linux in .build-agent: small, in Embedded Swift; with and without DTLS
+# make agent      nbiot-agent for x86_64 Linux in .build-agent: small, in Embedded Swift; with and without DTLS;
+#                 LEDGER=1: larger, and counts its bytes by purpose
 # make agent-mqtt, make agent-https  the same over MQTT, nbiot-agent-mqtt, and over HTTPS, nbiot-agent-https
 # make agent-gateway  the same for a gateway, nbiot-gateway
 # make backlog    lines that wait together, into an agent whose syncs take 3 ms: lines a second, and syncs
@@ -43,7 +44,7 @@ STRICT := --explicit-target-dependency-import-check error
 # A device program: without the Swift runtime and unused code.
 DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker --gc-sections \
   -Xswiftc -Xfrontend -Xswiftc -function-sections
-TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
+TIER0 := ConstrainedCore TrafficLedger CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
 .PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting energy-check sanitize bench backlog \
   agent agent-mqtt agent-https agent-gateway agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb try-agent torture fuzz clean
@@ -179,8 +180,8 @@ deps-agent: deps
 	@packaging/sysroot.sh armv7
 
 agent: deps
-	@packaging/build-agent.sh x86_64
-	@packaging/build-agent.sh x86_64 --symmetric-only
+	@packaging/build-agent.sh x86_64 $(if $(LEDGER),--ledger)
+	@packaging/build-agent.sh x86_64 --symmetric-only $(if $(LEDGER),--ledger)
 
 agent-mqtt: deps-mqtt
 	@packaging/build-agent.sh x86_64 --mqtt
@@ -195,8 +196,8 @@ agent-mqtt-aarch64 agent-mqtt-armv7: deps-agent
 	@packaging/build-agent.sh $(@:agent-mqtt-%=%) --mqtt
 
 agent-aarch64 agent-armv7: deps-agent
-	@packaging/build-agent.sh $(@:agent-%=%)
-	@packaging/build-agent.sh $(@:agent-%=%) --symmetric-only
+	@packaging/build-agent.sh $(@:agent-%=%) $(if $(LEDGER),--ledger)
+	@packaging/build-agent.sh $(@:agent-%=%) --symmetric-only $(if $(LEDGER),--ledger)
 
 # Without the Swift runtime's libraries: it is linked in, what nothing calls left out.
 PREFIX := /usr/local

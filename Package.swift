@@ -18,6 +18,9 @@ let strict: [SwiftSetting] = [
 let device: [SwiftSetting] =
   strict + [.enableExperimentalFeature("Embedded", .when(traits: ["Embedded"]))]
 
+/// Settings of what keeps a `TrafficLedger`: the small agents have no room for it.
+let counting: [SwiftSetting] = [.define("LEDGER", .when(traits: ["Ledger"]))]
+
 let tools: TargetDependencyCondition? = .when(traits: ["Tools"])
 
 let package = Package(
@@ -37,7 +40,7 @@ let package = Package(
         "CoAPLink", "ReportLink", "DeviceDriver", "SymmetricSecurity", "DTLSSecurity",
         "EitherSecurity", "SecurityLayer", "OpenSSLSupport", "PlatformCredentials", "CoAPExchange",
         "Alink", "PlatformCoAP", "Platform", "PayloadCoding", "CoAPMessage", "ConstrainedCore",
-        "UDPTransport", "DeviceStore", "SystemClocks",
+        "UDPTransport", "DeviceStore", "SystemClocks", "TrafficLedger",
       ]
     ),
     .library(
@@ -66,7 +69,7 @@ let package = Package(
         "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
         "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel", "MQTTAuthentication", "HTTPSLink",
         "HTTPSLayer",
-        "HTTPSChannel", "PlatformHTTPS", "GatewayLink", "GatewaySessions", "DurableReports",
+        "HTTPSChannel", "PlatformHTTPS", "GatewayLink", "GatewaySessions", "DurableReports", "TrafficLedger",
       ]
     ),
     .library(
@@ -112,7 +115,11 @@ let package = Package(
       name: "Tools",
       description: "The simulator and the command line, with the packages that only they need."
     ),
-    .default(enabledTraits: ["Tools"]),
+    .trait(
+      name: "Ledger",
+      description: "Devices over CoAP count their bytes by purpose and direction."
+    ),
+    .default(enabledTraits: ["Tools", "Ledger"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -120,6 +127,7 @@ let package = Package(
   ],
   targets: [
     .target(name: "ConstrainedCore", swiftSettings: device),
+    .target(name: "TrafficLedger", dependencies: ["ConstrainedCore"], swiftSettings: device),
     .target(name: "CoAPMessage", dependencies: ["ConstrainedCore"], swiftSettings: device),
     .target(name: "PayloadCoding", dependencies: ["ConstrainedCore"], swiftSettings: device),
     .target(
@@ -227,9 +235,9 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange",
         "Platform", "PlatformCoAP", "Alink", "OpenSSLSupport", "PlatformCredentials", "DeviceStore",
-        "ReportLink",
+        "ReportLink", "TrafficLedger",
       ],
-      swiftSettings: device
+      swiftSettings: device + counting
     ),
     .target(
       name: "MQTTLink",
@@ -290,8 +298,9 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "SecurityLayer", "Platform", "OpenSSLSupport", "PlatformCredentials",
         "DTLSSecurity", "UDPTransport", "SystemClocks", "ReportLink", "CoAPLink", "DurableReports",
+        "TrafficLedger",
       ],
-      swiftSettings: device
+      swiftSettings: device + counting
     ),
     .target(
       name: "SystemClocks",
@@ -317,8 +326,9 @@ let package = Package(
         "PlatformCredentials", "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink",
         "MQTTChannel", "PlatformMQTT", "DeviceDownlinks", "HTTPSLayer", "HTTPSLink", "HTTPSChannel",
         "PlatformHTTPS",
-        "MQTTAuthentication", "GatewaySessions", "GatewayLink",
-      ]
+        "MQTTAuthentication", "GatewaySessions", "GatewayLink", "TrafficLedger",
+      ],
+      swiftSettings: strict + counting
     ),
     // What the platform decides, whatever protocol a device comes in by; PlatformSimulator is its front for CoAP.
     // What goes wrong on purpose, in the network and in the platform.
@@ -397,8 +407,9 @@ let package = Package(
         "PlatformCoAP", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity",
         "DeviceDriver", "ReportLink", "CoAPLink", "DeviceClient", "PlatformCore",
         "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "PlatformMQTT", "SystemClocks",
-        "RadioModel",
-      ]
+        "RadioModel", "TrafficLedger", "PacketCapture",
+      ],
+      swiftSettings: strict + counting
     ),
     // Many devices in one process, and what became of their reports.
     .target(
@@ -433,7 +444,7 @@ let package = Package(
         "CBORPayload",
         "PacketCapture", "Inspection",
         "HTTPSTransfer", "GatewayConfiguration", "Agent", "MQTTAgent", "HTTPSAgent", "RadioModel",
-        "EnergyEstimate", "PlatformFaults", "Fleet", "GatewayLink", "GatewaySessions", "DurableReports",
+        "EnergyEstimate", "PlatformFaults", "Fleet", "GatewayLink", "GatewaySessions", "DurableReports", "TrafficLedger",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ]
@@ -445,8 +456,9 @@ let package = Package(
         "Platform", "PlatformCoAP", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity",
         "EitherSecurity", "CBORPayload", "UDPTransport", "DeviceStore", "CoAPLink",
         "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CPOSIX",
+        "TrafficLedger",
       ],
-      swiftSettings: device
+      swiftSettings: device + counting
     ),
     // The same source over MQTT: Shared is a link to the folder of Agent.
     .target(
@@ -487,9 +499,9 @@ let package = Package(
         "ConstrainedCore", "CoAPMessage", "SecurityLayer", "CoAPExchange", "Platform",
         "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "UDPTransport",
         "DeviceStore", "CoAPLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
-        "PlatformMQTT", "SystemClocks", "CDevice",
+        "PlatformMQTT", "SystemClocks", "CDevice", "TrafficLedger",
       ],
-      swiftSettings: device
+      swiftSettings: device + counting
     ),
     // The same source over MQTT: Shared is a link to the folder of DeviceLibrary.
     .target(
@@ -742,9 +754,14 @@ let package = Package(
       dependencies: ["ConstrainedCore", "Fleet", "PayloadValues", "PlatformFaults", "RadioModel"]
     ),
     .testTarget(
+      name: "TrafficLedgerTests",
+      dependencies: ["ConstrainedCore", "TrafficLedger", "TestSupport"]
+    ),
+    .testTarget(
       name: "EnergyEstimateTests",
       dependencies: [
-        "ConstrainedCore", "CoAPMessage", "RadioModel", "EnergyEstimate", "TestSupport",
+        "ConstrainedCore", "CoAPMessage", "RadioModel", "EnergyEstimate", "TrafficLedger",
+        "PacketCapture", "TestSupport",
       ],
       resources: [.copy("Resources")]
     ),

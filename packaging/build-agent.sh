@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Builds nbiot-agent for a device: Embedded Swift, whole-module, optimised for size, stripped.
-#   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only|--mqtt|--https|--gateway] [--program DIRECTORY] [--library]
+#   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only|--mqtt|--https|--gateway] [--program DIRECTORY] [--library] [--ledger]
 # writes .build-agent/ARCH/nbiot-agent and nbiot-agent.debug, the same code with symbols.
 #   --symmetric-only     without DTLS, in .build-agent/ARCH-symmetric; it does not need libssl
 #   --mqtt               nbiot-agent-mqtt, in .build-agent/ARCH-mqtt
 #   --https              nbiot-agent-https, in .build-agent/ARCH-https
 #   --gateway            nbiot-gateway, in .build-agent/ARCH-gateway
+#   --ledger             the agent over CoAP counts its bytes by purpose (SIGUSR1 prints them), in
+#                        .build-agent/ARCH-ledger; without it there is no room. The C library always does
 #   --program DIRECTORY  another program, such as Tests/DeviceProbe, in .build-agent/ARCH-NAME
 #   --library            libnbiot-device.a and .so for programs in C, with their header and an example,
 #                        packaging/report.c, in .build-agent/ARCH-library; with --mqtt libnbiot-device-mqtt and
@@ -20,11 +22,12 @@ fail() {
   exit 1
 }
 
-arch=x86_64 program= symmetric_only= mqtt= https= gateway= library= suffix=
+arch=x86_64 program= symmetric_only= ledger= mqtt= https= gateway= library= suffix=
 while [ $# -gt 0 ]; do
   case $1 in
   x86_64 | aarch64 | armv7) arch=$1 ;;
-  --symmetric-only) symmetric_only=1 suffix=-symmetric ;;
+  --symmetric-only) symmetric_only=1 suffix=$suffix-symmetric ;;
+  --ledger) ledger=1 suffix=$suffix-ledger ;;
   --mqtt) mqtt=1 suffix=-mqtt ;;
   --https) https=1 suffix=-https ;;
   --gateway) gateway=1 suffix=-gateway ;;
@@ -34,7 +37,7 @@ while [ $# -gt 0 ]; do
     program=${program%/}
     shift
     ;;
-  *) fail "takes [x86_64|aarch64|armv7] [--symmetric-only|--mqtt|--https|--gateway] [--program DIRECTORY] [--library], not $1" ;;
+  *) fail "takes [x86_64|aarch64|armv7] [--symmetric-only|--mqtt|--https|--gateway] [--program DIRECTORY] [--library] [--ledger], not $1" ;;
   esac
   shift
 done
@@ -160,7 +163,8 @@ for import in $(imports "$program"); do visit "$import"; done
 shared=.build-agent/$arch/modules own=$out/modules
 # Bitcode is for the linker of one toolchain; a library is for any.
 bitcode=(-lto=llvm-full)
-[ -z "$library" ] || shared=$own bitcode=()
+[ -z "$library" ] || shared=$own bitcode=() ledger=1
+[ -z "$ledger" ] || shared=$own
 # What neither the agent nor the C library lets its user set is a constant: see docs/architecture.md. The programs of
 # Tests set it.
 fixed=(-D DEVICE_ONLY)
@@ -172,6 +176,7 @@ nbiot-agent-https | HTTPSDeviceLibrary) shared=$own fixed+=(-D LARGE_REPORTS) ;;
 nbiot-gateway) shared=$own fixed=(-D GATEWAY) ;;
 *) shared=$own fixed=() ;;
 esac
+[ -z "$ledger" ] || fixed+=(-D LEDGER)
 common=(
   "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE -D SMALL
   "${fixed[@]}"
@@ -318,7 +323,7 @@ list=packaging/symbols.txt
 [ "$name" != nbiot-agent-https ] || list=packaging/symbols-https.txt
 [ "$name" != nbiot-gateway ] || list=packaging/symbols-gateway.txt
 if [[ $name = nbiot-agent* || $name = nbiot-gateway ]]; then
-  unknown=$(sed 's/@.*//' <<< "$undefined" | { grep -vxFf <(grep -v '^#' "$list") || true; } | xargs)
+  unknown=$(sed 's/@.*//' <<< "$undefined" | { grep -vxFf <(grep -v '^#' "$list"; [ -z "$ledger" ] || echo getsockname) || true; } | xargs)
   [ -z "$unknown" ] || fail "$arch calls functions that are not in $list: $unknown"
 fi
 mv "$out/$name.new" "$out/$name"
@@ -331,6 +336,7 @@ echo "  needs $needed; glibc $libc or later; $(wc -l <<< "$undefined") functions
 
 # The agents have a budget, and one that is above it may at least not grow.
 [[ $name = nbiot-agent* || $name = nbiot-gateway ]] || exit 0
+[ -z "$ledger" ] || exit 0
 size=$(stat -c %s "$out/$name")
 read -r limit target <<< "$(sed -n "s/^$arch$suffix  *//p" packaging/sizes.txt)"
 [ -n "$target" ] || fail "packaging/sizes.txt has no line for $arch$suffix"

@@ -68,6 +68,7 @@ int main(int count, char **values) {
   nbiot_config config;
   nbiot_device *device;
   nbiot_counters counters;
+  nbiot_ledger ledger;
   char topic[160], line[1100];
   unsigned hints = 0;
   int code, rejected = 0;
@@ -123,6 +124,11 @@ int main(int count, char **values) {
          " datagrams up, %u hints, %zu bytes of memory\n",
       counters.delivered, counters.authentications, counters.handshakes, counters.datagrams_up, hints,
       nbiot_device_size());
+  if (nbiot_read_ledger(device, &ledger) == NBIOT_OK)
+    printf("of these %" PRIu64 " B were reports, %" PRIu64 " B tokens, %" PRIu64 " B sent again, %" PRIu64
+           " B headers of IP and UDP\n",
+        ledger.up.report.bytes, ledger.up.authentication.bytes, ledger.up.retransmission.bytes,
+        ledger.up.headers.bytes);
   nbiot_destroy(device);
   free(memory);
   return rejected;

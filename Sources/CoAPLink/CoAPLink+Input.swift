@@ -6,6 +6,10 @@ package import Platform
 internal import PlatformCoAP
 internal import SecurityLayer
 
+#if LEDGER
+internal import TrafficLedger
+#endif
+
 extension CoAPLink where Security: ~Copyable {
   /// Handles a datagram from the platform's address; unusable ones are dropped.
   ///
@@ -23,6 +27,10 @@ extension CoAPLink where Security: ~Copyable {
   ) {
     counters.datagramsDown += 1
     counters.bytesDown += length
+    #if LEDGER
+    (receivedPurpose, receivedBytes) = (.overhead, 0)
+    defer { noteReceived(datagram, of: length) }
+    #endif
     guard security.wrapsDatagrams else {
       let taken = min(datagram.count, Self.maxDatagram)
       return handleMessage(
@@ -125,6 +133,10 @@ extension CoAPLink where Security: ~Copyable {
     isCut: Bool,
     at now: Instant
   ) {
+    #if LEDGER
+    receivedPurpose = .acknowledgement
+    receivedBytes += bytes.count
+    #endif
     do throws(MessageFormatError) {
       let message = isCut ? try MessageView(cut: bytes) : try MessageView(bytes)
       handle(message, ofDatagram: count, isCut: isCut, at: now)
@@ -173,6 +185,9 @@ extension CoAPLink where Security: ~Copyable {
     at now: Instant
   ) {
     let reception = endpoint.handle(message, at: now)
+    #if LEDGER
+    note(reception, message.code)
+    #endif
     switch reception {
     case .notification, .ignored: return
     case .response, .challenged, .acknowledged, .reset: break

@@ -7,6 +7,10 @@ internal import PlatformCoAP
 public import ReportLink
 public import SecurityLayer
 
+#if LEDGER
+public import TrafficLedger
+#endif
+
 /// A device on the platform: it authenticates when necessary, and delivers one report at a time.
 ///
 /// A state machine without I/O. Order of calls: `connect` or `publish`; then repeat until `isIdle`:
@@ -64,6 +68,14 @@ public struct CoAPLink<Security: SecurityLayer & ~Copyable, Randomness: RandomSo
 
   /// The session's traffic.
   public internal(set) var counters = DeviceCounters()
+  #if LEDGER
+  /// The session's traffic by purpose, without the headers of IP and UDP; see `TrafficLedger.addHeaders`.
+  public internal(set) var ledger = TrafficLedger()
+  /// What the datagram that is being handled turned out to be for.
+  var receivedPurpose = TrafficLedger.Purpose.overhead
+  /// The bytes of the messages in it.
+  var receivedBytes = 0
+  #endif
 
   var secret: SecretBytes
   var security: Security
@@ -301,8 +313,15 @@ extension CoAPLink where Security: ~Copyable {
     if !security.joinsNextMessage, try pollOwnTransmit(into: &output, at: now) { return .handshake }
     if security.wrapsDatagrams, security.holdsBack { return nil }
     var transmission: Transmission?
+    #if LEDGER
+    var message = 0
+    #endif
     do throws(SecurityError) {
+      #if LEDGER
+      transmission = try Self.transmit(&endpoint, &security, &message, into: &output, at: now)
+      #else
       transmission = try Self.transmit(&endpoint, &security, into: &output, at: now)
+      #endif
     } catch {
       if error == .messageTooLong {
         // Neither time nor another association would make it shorter.
@@ -321,6 +340,9 @@ extension CoAPLink where Security: ~Copyable {
     }
     let count = output.count - start
     countUp(count)
+    #if LEDGER
+    note(transmission, message, output.written.extracting(start..<output.count))
+    #endif
     guard case .request(let exchange, let attempt) = transmission else { return .control }
     counters.transmissions += 1
     if attempt == 1 { counters.requests += 1 }
@@ -357,6 +379,20 @@ extension CoAPLink where Security: ~Copyable {
     }
   }
 
+  #if LEDGER
+  private static func transmit(
+    _ endpoint: inout Exchanges,
+    _ security: inout Security,
+    _ count: inout Int,
+    into output: inout ByteWriter,
+    at now: Instant
+  ) throws(SecurityError) -> Transmission? {
+    try endpoint.pollTransmit(at: now) { (message: Span<UInt8>) throws(SecurityError) in
+      count = message.count
+      try security.wrap(message, into: &output, at: now)
+    }
+  }
+  #else
   private static func transmit(
     _ endpoint: inout Exchanges,
     _ security: inout Security,
@@ -367,6 +403,7 @@ extension CoAPLink where Security: ~Copyable {
       try security.wrap(message, into: &output, at: now)
     }
   }
+  #endif
 
   /// Writes the security layer's next own datagram.
   private mutating func pollOwnTransmit(
@@ -380,6 +417,9 @@ extension CoAPLink where Security: ~Copyable {
       throw CapacityError()
     }
     countUp(output.count - start)
+    #if LEDGER
+    ledger.count(.handshake, .up, bytes: output.count - start)
+    #endif
     return true
   }
 

@@ -4,11 +4,13 @@ internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceStore
 internal import Platform
+internal import TrafficLedger
 
 /// A client's core, independent of its transport.
 protocol ClientCore: AnyObject, Sendable {
   var counters: DeviceCounters { get }
   var traffic: DeviceTraffic { get }
+  var ledger: TrafficLedger { get }
   var keepingFailure: StoreError? { get }
   func start()
   func stop()

@@ -12,6 +12,7 @@ internal import PlatformCoAP
 internal import PlatformCredentials
 internal import SecurityLayer
 internal import SymmetricSecurity
+public import TrafficLedger
 internal import UDPTransport
 
 /// A device on the platform, for Swift programs with concurrency.
@@ -432,6 +433,13 @@ public final class DeviceClient: Sendable {
 
   /// The traffic by purpose.
   public var traffic: DeviceTraffic { core.traffic }
+
+  /// The traffic by purpose and direction, in finer purposes than `traffic`.
+  ///
+  /// Over CoAP it has every byte of UDP, with the headers of IP and UDP, and is empty where the package was built
+  /// without its trait `Ledger`. Over MQTT and HTTPS it has the bytes of packets, and of requests and answers; those of
+  /// TLS, TCP and IP are the libraries' and the system's.
+  public var ledger: TrafficLedger { core.ledger }
 
   /// Why the last write of the DTLS session to the session file failed, which costs the next start
   /// a full handshake; `nil` after success.

@@ -10,6 +10,7 @@ internal import ReportLink
 internal import SecurityLayer
 internal import Synchronization
 internal import SystemClocks
+internal import TrafficLedger
 internal import UDPTransport
 
 /// A client's session with its socket, its timer and its waiting callers.
@@ -35,6 +36,8 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
     /// Stores the session in a file, if there is one.
     var keeper: SessionKeeper?
     var traffic = DeviceTraffic()
+    /// The bytes of the headers before each datagram, by the last socket.
+    var headerBytes = 28
     var callers = Callers()
     var current: Pending?
     /// The received part of a blockwise answer.
@@ -113,6 +116,17 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
 
   var counters: DeviceCounters { state.withLock { $0.session.counters } }
   var traffic: DeviceTraffic { state.withLock { $0.traffic } }
+  var ledger: TrafficLedger {
+    state.withLock { state in
+      #if LEDGER
+      var ledger = state.session.ledger
+      #else
+      var ledger = TrafficLedger()
+      #endif
+      ledger.addHeaders(state.headerBytes)
+      return ledger
+    }
+  }
   var keepingFailure: StoreError? { state.withLock { $0.keeper?.failure } }
 
   func exportSession() -> [UInt8]? {
@@ -239,6 +253,7 @@ final class DeviceCore<Security: SecurityLayer & SendableMetatype & ~Copyable>: 
   private func drive(_ state: inout State, at now: Instant) throws(TransportError) {
     if !state.session.isIdle || state.link.isResolving {
       guard try state.link.open() else { return }
+      state.headerBytes = state.link.socket.headerBytes
     }
     guard state.link.socket.isOpen else { return }
     try exchange(&state, at: now)

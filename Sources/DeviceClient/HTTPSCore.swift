@@ -13,6 +13,7 @@ internal import PlatformHTTPS
 internal import ReportLink
 internal import Synchronization
 internal import SystemClocks
+internal import TrafficLedger
 internal import UDPTransport
 
 /// A client's link over HTTPS with its waiting callers.
@@ -97,6 +98,7 @@ final class HTTPSCore: ClientCore, Sendable {
 
   var counters: DeviceCounters { meter.counters }
   var traffic: DeviceTraffic { meter.traffic }
+  var ledger: TrafficLedger { meter.ledger }
   var keepingFailure: StoreError? { state.withLock { $0.keeper?.failure } }
 
   /// Line and fields of a request, with a token of 32 bytes as the guide has it; TLS and TCP are not in it.

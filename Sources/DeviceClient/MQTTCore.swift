@@ -18,6 +18,7 @@ internal import PlatformMQTT
 internal import ReportLink
 internal import Synchronization
 internal import SystemClocks
+internal import TrafficLedger
 internal import UDPTransport
 
 /// A client's link over MQTT with its waiting callers.
@@ -155,6 +156,7 @@ final class MQTTCore: ClientCore, Sendable {
 
   var counters: DeviceCounters { meter.counters }
   var traffic: DeviceTraffic { meter.traffic }
+  var ledger: TrafficLedger { meter.ledger }
   var keepingFailure: StoreError? { state.withLock { $0.keeper?.failure } }
   var registeredClientID: String { state.withLock { $0.registeredClientID } }
 

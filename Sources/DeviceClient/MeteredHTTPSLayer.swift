@@ -1,5 +1,6 @@
 internal import ConstrainedCore
 internal import HTTPSLayer
+internal import TrafficLedger
 
 /// A layer whose requests are counted, and told in words; TLS and TCP are not in the counts.
 struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
@@ -89,7 +90,9 @@ struct MeteredHTTPSLayer<Layer: HTTPSLayer & ~Copyable>: ~Copyable {
     isUnderWay = false
     let sends = layer.sends
     guard sends > 0 else { return }
-    for _ in 0..<sends { meter.send(size, kind) }
+    for number in 0..<sends {
+      meter.send(size, kind, for: number == 0 ? .report : .retransmission)
+    }
     switch kind {
     case .connection, .token: meter.noteConnect(kind)
     case .other: meter.notePublish()
@@ -152,7 +155,7 @@ extension MeteredHTTPSLayer: HTTPSLayer where Layer: ~Copyable {
     countSends()
     switch event {
     case .answered:
-      meter.receive(layer.head.size, kind)
+      meter.receive(layer.head.size, kind, for: .answer)
       switch kind {
       case .connection, .token: meter.noteConnack(isAccepted: layer.head.status == 200)
       case .other: meter.notePuback()

@@ -2,6 +2,7 @@ internal import ConstrainedCore
 internal import MQTTLayer
 internal import PayloadCoding
 internal import PlatformMQTT
+internal import TrafficLedger
 
 /// A layer whose packets are counted, and told in words.
 ///
@@ -13,7 +14,7 @@ struct MeteredLayer<Layer: MQTTLayer & ~Copyable>: ~Copyable {
   private let show: (@Sendable (MessageDirection, String) -> Void)?
   /// What CONNECT has, and the packets that wait for its answer; they count once that has come.
   private var connectSize = 0
-  private var waiting: [Int] = []
+  private var waiting: [(bytes: Int, purpose: TrafficLedger.Purpose)] = []
   private var isConnected = false
 
   init(
@@ -27,8 +28,15 @@ struct MeteredLayer<Layer: MQTTLayer & ~Copyable>: ~Copyable {
   }
 
   /// Counts a packet, now or once there is a connection.
-  private mutating func send(_ bytes: Int) {
-    if isConnected { meter.send(bytes, .other) } else { waiting.append(bytes) }
+  private mutating func send(
+    _ bytes: Int,
+    for purpose: TrafficLedger.Purpose = .acknowledgement
+  ) {
+    if isConnected {
+      meter.send(bytes, .other, for: purpose)
+    } else {
+      waiting.append((bytes, purpose))
+    }
   }
 
   private func tell(_ direction: MessageDirection, _ text: @autoclosure () -> String) {
@@ -76,7 +84,7 @@ extension MeteredLayer: MQTTLayer where Layer: ~Copyable {
       return false
     }
     meter.notePublish()
-    send(PacketSize.publish(topic: topic.count, payload: payload.count, quality))
+    send(PacketSize.publish(topic: topic.count, payload: payload.count, quality), for: .report)
     if show != nil {
       tell(.sent, "PUBLISH \(Self.text(topic)) qos \(quality.rawValue) \(Self.text(payload))")
     }
@@ -127,7 +135,7 @@ extension MeteredLayer: MQTTLayer where Layer: ~Copyable {
     switch event {
     case .connected(let hasSession):
       meter.send(connectSize, .connection)
-      for bytes in waiting { meter.send(bytes, .other) }
+      for packet in waiting { meter.send(packet.bytes, .other, for: packet.purpose) }
       waiting.removeAll()
       isConnected = true
       meter.receive(PacketSize.short, .connection)
@@ -139,7 +147,7 @@ extension MeteredLayer: MQTTLayer where Layer: ~Copyable {
       meter.noteConnack(isAccepted: false)
       tell(.received, "\(ConnackCode(rawValue: number))")
     case .delivered:
-      meter.receive(PacketSize.short, .other)
+      meter.receive(PacketSize.short, .other, for: .answer)
       meter.notePuback()
       tell(.received, "PUBACK")
     case .subscribed(_, let quality):

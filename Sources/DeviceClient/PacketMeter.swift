@@ -2,22 +2,30 @@ internal import CoAPLink
 internal import ConstrainedCore
 internal import MQTTLayer
 internal import Synchronization
+internal import TrafficLedger
 
 /// What a client's MQTT packets come to; shared by its core and its `MeteredLayer`.
 final class PacketMeter: Sendable {
   private struct Counts {
     var traffic = DeviceTraffic()
     var counters = DeviceCounters()
+    var ledger = TrafficLedger()
   }
 
   private let counts = Mutex(Counts())
 
   var traffic: DeviceTraffic { counts.withLock { $0.traffic } }
   var counters: DeviceCounters { counts.withLock { $0.counters } }
+  var ledger: TrafficLedger { counts.withLock { $0.ledger } }
 
   /// Counts a packet that is about to be sent.
-  func send(_ bytes: Int, _ kind: PacketKind) {
+  func send(
+    _ bytes: Int,
+    _ kind: PacketKind,
+    for purpose: TrafficLedger.Purpose = .acknowledgement
+  ) {
     counts.withLock {
+      $0.ledger.count(kind == .other ? purpose : .authentication, .up, bytes: bytes)
       switch kind {
       case .connection: $0.traffic.authentication.send(bytes)
       case .token: $0.traffic.tokens.send(bytes)
@@ -29,8 +37,13 @@ final class PacketMeter: Sendable {
   }
 
   /// Counts a packet that has come.
-  func receive(_ bytes: Int, _ kind: PacketKind) {
+  func receive(
+    _ bytes: Int,
+    _ kind: PacketKind,
+    for purpose: TrafficLedger.Purpose = .acknowledgement
+  ) {
     counts.withLock {
+      $0.ledger.count(kind == .other ? purpose : .authentication, .down, bytes: bytes)
       switch kind {
       case .connection: $0.traffic.authentication.receive(bytes)
       case .token: $0.traffic.tokens.receive(bytes)

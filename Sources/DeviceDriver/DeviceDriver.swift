@@ -7,6 +7,10 @@ public import SecurityLayer
 internal import SystemClocks
 public import UDPTransport
 
+#if LEDGER
+public import TrafficLedger
+#endif
+
 /// A durable device over CoAP with its socket, the core of every program around one.
 ///
 /// Order of calls, in a loop: `receive`, `reports.handleTimeout`, `reports.pollEvent` with `note`
@@ -21,6 +25,19 @@ public struct DeviceDriver<Security: SecurityLayer & ~Copyable, Randomness: Rand
 
   /// The socket to the platform; open while there is something to exchange.
   public var server: ServerLink
+
+  #if LEDGER
+  /// The bytes of the headers before each datagram, by the last socket.
+  private var headerBytes = 28
+
+  /// The device's traffic by purpose, with the headers of IP and UDP; a device that changes between IPv4 and IPv6 has
+  /// the headers of the last for all.
+  public var ledger: TrafficLedger {
+    var ledger = reports.link.ledger
+    ledger.addHeaders(headerBytes)
+    return ledger
+  }
+  #endif
 
   /// Combines an existing device with the platform's address; nothing is resolved yet.
   public init(
@@ -48,6 +65,9 @@ public struct DeviceDriver<Security: SecurityLayer & ~Copyable, Randomness: Rand
     willSend: (RadioHint) -> Void = { _ in }
   ) throws(TransportError) {
     guard try server.open() else { return }
+    #if LEDGER
+    headerBytes = server.socket.headerBytes
+    #endif
     let pending = reports.pendingReports
     try reports.transmit(over: server.socket, at: now) { _, passage, _, _ in
       guard case .sent(let transmission) = passage else { return }

@@ -3,6 +3,7 @@ public import CoAPMessage
 internal import DeviceClient
 internal import PlatformCoAP
 public import RadioModel
+public import TrafficLedger
 
 /// What a device reports, and how.
 public struct ReportPlan: Equatable, Sendable {
@@ -55,6 +56,8 @@ public struct ReportPlan: Equatable, Sendable {
   public var timing: TransmissionParameters
   /// What the radio does.
   public var habits: RadioHabits
+  /// What reports in this program's place: another program, a capture or a ledger; `nil` for the client itself.
+  public var peer: String?
 
   /// A report of `payload` each `interval` milliseconds.
   public init(
@@ -120,8 +123,48 @@ public struct ReportEstimate: Sendable {
   public var lost = 0
   /// Datagrams for a device that slept.
   public var unreachable = 0
+  /// The client's own ledger, without headers; empty over MQTT and HTTPS.
+  public var ledger = TrafficLedger()
+  /// How far the energy of a report in the dearest part of a run lies above that in the cheapest, as a part of their
+  /// mean; `nil` where the run was made as a whole.
+  public var spread: Double?
   /// What the radio did for one ordinary report, from its wake-up.
   public var event: [PowerSpan] = []
+
+  /// Adds another run of the same plan.
+  mutating func add(_ other: ReportEstimate) {
+    account += other.account
+    duration += other.duration
+    reports += other.reports
+    acknowledged += other.acknowledged
+    unanswered += other.unanswered
+    refused += other.refused
+    waiting += other.waiting
+    retransmissions += other.retransmissions
+    authentications += other.authentications
+    handshakes += other.handshakes
+    resumptions += other.resumptions
+    lost += other.lost
+    unreachable += other.unreachable
+    ledger.add(other.ledger)
+  }
+
+  /// Makes a run so many times as long.
+  mutating func scale(by factor: Double) {
+    func scaled(_ number: Int) -> Int { Int((Double(number) * factor).rounded()) }
+    account.scale(by: factor)
+    duration *= factor
+    reports = scaled(reports)
+    acknowledged = scaled(acknowledged)
+    unanswered = scaled(unanswered)
+    refused = scaled(refused)
+    retransmissions = scaled(retransmissions)
+    authentications = scaled(authentications)
+    handshakes = scaled(handshakes)
+    resumptions = scaled(resumptions)
+    lost = scaled(lost)
+    unreachable = scaled(unreachable)
+  }
 
   /// A run that has not begun.
   init(plan: ReportPlan) { self.plan = plan }

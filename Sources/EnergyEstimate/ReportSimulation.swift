@@ -72,6 +72,9 @@ struct ReportSimulation<Security: SecurityLayer & ~Copyable>: ~Copyable {
     estimate.waiting = waiting
     estimate.lost = radio.lost
     estimate.unreachable = radio.unreachable
+    #if LEDGER
+    estimate.ledger = session.ledger
+    #endif
     estimate.authentications = session.counters.authentications
     estimate.handshakes = session.counters.handshakes
     estimate.resumptions = session.counters.resumptions

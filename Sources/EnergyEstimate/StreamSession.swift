@@ -44,18 +44,18 @@ public struct StreamSession: Equatable, Sendable {
     max(2, segmentsDown - flights.filter { !$0.isUp }.reduce(0) { $0 + Self.segments($1.bytes) })
   }
 
-  /// What each flight is for: TLS's first two are its handshake; the report is in the first of the device's, behind
-  /// these, that is no shorter than its payload.
-  func purposes(payload: Int) -> [TrafficPurpose] {
-    var isReported = false
+  /// What each flight is for: TLS's first two are its handshake; the report is in the last of the device's that has
+  /// room for its payload and its topic in a record of TLS 1.3 (RFC 8446 Section 5.2: 22 bytes), for what goes before
+  /// authenticates, and what follows is short.
+  func purposes(report: Int) -> [TrafficPurpose] {
+    let place = flights.indices.last {
+      $0 > 1 && flights[$0].isUp && flights[$0].bytes >= report + 22
+    }
     return flights.enumerated().map { index, flight in
       if index < 2 { return .handshake }
-      if isReported { return flight.isUp ? .control : .answer }
-      if flight.isUp, flight.bytes >= payload {
-        isReported = true
-        return .report
-      }
-      return .authentication
+      guard let place, index >= place else { return .authentication }
+      if index == place { return .report }
+      return flight.isUp ? .control : .answer
     }
   }
 }

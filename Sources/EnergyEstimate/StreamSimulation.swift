@@ -77,7 +77,9 @@ struct StreamSimulation {
     timeout = max(1_000, 3 * (time - begun))
     // One more of the device ends the connection.
     var (emptyUp, emptyDown) = (session.emptyUp - 2, session.emptyDown - 1)
-    let purposes = session.purposes(payload: plan.payload.count)
+    let purposes = session.purposes(
+      report: plan.payload.count + plan.topicName.utf8.count
+    )
     let last = session.flights.count - 1
     for (index, flight) in session.flights.enumerated() {
       // What acknowledges a flight without bytes of its own, in proportion.

@@ -6,11 +6,43 @@ extension PacketView {
   @_lifetime(copy self)
   public func datagram(_ linkType: LinkType) throws(PacketError) -> DatagramView {
     var reader = LayerReader(self)
-    switch try reader.internetProtocol(linkType) {
-    case 4: return try reader.ipv4()
-    case 6: return try reader.ipv6()
-    default: throw .notUDP
+    let packet = try reader.packet(linkType)
+    return try reader.udp(packet.source, packet.destination)
+  }
+
+  /// The UDP datagram or TCP segment in the packet, read as `datagram` reads one; `notUDP` for other protocols.
+  @_lifetime(copy self)
+  public func segment(_ linkType: LinkType) throws(PacketError) -> SegmentView {
+    var reader = LayerReader(self)
+    reader.takesTCP = true
+    let packet = try reader.packet(linkType)
+    let ports = (try reader.uint16(0), try reader.uint16(2))
+    let source = Endpoint(address: packet.source, port: ports.0)
+    let destination = Endpoint(address: packet.destination, port: ports.1)
+    guard packet.next == 6 else {
+      let datagram = try reader.udp(packet.source, packet.destination)
+      return SegmentView(
+        source: source,
+        destination: destination,
+        payload: datagram.payload,
+        originalCount: datagram.originalCount,
+        packetCount: packet.count,
+        sequence: nil
+      )
     }
+    // RFC 9293 Section 3.1.
+    let sequence = try reader.uint32(4)
+    let headerLength = Int(try reader.byte(12) >> 4) * 4
+    guard headerLength >= 20 else { throw .malformed }
+    try reader.advance(headerLength)
+    return SegmentView(
+      source: source,
+      destination: destination,
+      payload: reader.rest,
+      originalCount: reader.end - reader.offset,
+      packetCount: packet.count,
+      sequence: sequence
+    )
   }
 }
 
@@ -21,6 +53,8 @@ private struct LayerReader: ~Escapable {
   var offset = 0
   /// The end of the layer on the wire, which may be beyond the captured bytes.
   var end: Int
+  /// Whether TCP is taken as well.
+  var takesTCP = false
 
   @_lifetime(copy packet)
   init(_ packet: PacketView) {
@@ -107,9 +141,25 @@ private struct LayerReader: ~Escapable {
     return found == 0 && isNull ? version(family.byteSwapped) : found
   }
 
+  /// What was captured of the layer.
+  var rest: Span<UInt8> {
+    @_lifetime(copy self)
+    get { bytes.extracting(min(offset, bytes.count)..<min(end, bytes.count)) }
+  }
+
+  /// Skips everything up to UDP or TCP: the protocol's number, the addresses, and the length of the IP packet.
+  mutating func packet(_ linkType: LinkType) throws(PacketError) -> InternetPacket {
+    switch try internetProtocol(linkType) {
+    case 4: return try ipv4()
+    case 6: return try ipv6()
+    default: throw .notUDP
+    }
+  }
+
+  private func takes(_ next: UInt8) -> Bool { next == 17 || takesTCP && next == 6 }
+
   /// RFC 791 Section 3.1.
-  @_lifetime(copy self)
-  mutating func ipv4() throws(PacketError) -> DatagramView {
+  private mutating func ipv4() throws(PacketError) -> InternetPacket {
     let first = try byte(0)
     let headerLength = Int(first & 0x0F) * 4
     guard first >> 4 == 4, headerLength >= 20 else { throw .malformed }
@@ -119,18 +169,19 @@ private struct LayerReader: ~Escapable {
       guard totalLength >= headerLength else { throw .malformed }
       try setLength(totalLength)
     }
-    guard try byte(9) == 17 else { throw .notUDP }
+    let next = try byte(9)
+    guard takes(next) else { throw .notUDP }
     // More Fragments, or an offset.
     guard try uint16(6) & 0x3FFF == 0 else { throw .fragment }
     let source = IPAddress(ipv4: try uint32(12))
     let destination = IPAddress(ipv4: try uint32(16))
+    let count = end - offset
     try advance(headerLength)
-    return try udp(source, destination)
+    return InternetPacket(next: next, source: source, destination: destination, count: count)
   }
 
   /// RFC 8200 Sections 3 and 4.
-  @_lifetime(copy self)
-  mutating func ipv6() throws(PacketError) -> DatagramView {
+  private mutating func ipv6() throws(PacketError) -> InternetPacket {
     guard try byte(0) >> 4 == 6 else { throw .malformed }
     let payloadLength = Int(try uint16(4))
     var next = try byte(6)
@@ -138,7 +189,7 @@ private struct LayerReader: ~Escapable {
     let destination = IPAddress(ipv6: try uint64(24), try uint64(32))
     try advance(40)
     try setLength(payloadLength)
-    while next != 17 {
+    while !takes(next) {
       let length: Int
       switch next {
       // Hop-by-hop options, routing, destination options, mobility: length in units of 8 bytes,
@@ -155,12 +206,17 @@ private struct LayerReader: ~Escapable {
       next = try byte(0)
       try advance(length)
     }
-    return try udp(source, destination)
+    return InternetPacket(
+      next: next,
+      source: source,
+      destination: destination,
+      count: 40 + payloadLength
+    )
   }
 
   /// RFC 768.
   @_lifetime(copy self)
-  private mutating func udp(
+  mutating func udp(
     _ source: IPAddress,
     _ destination: IPAddress
   ) throws(PacketError) -> DatagramView {
@@ -178,4 +234,14 @@ private struct LayerReader: ~Escapable {
       originalCount: end - offset
     )
   }
+}
+
+/// The header of an IP packet.
+private struct InternetPacket {
+  /// The protocol behind it: 17 is UDP, 6 is TCP.
+  let next: UInt8
+  let source: IPAddress
+  let destination: IPAddress
+  /// The length of the packet on the wire, its header included.
+  let count: Int
 }

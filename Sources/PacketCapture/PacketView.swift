@@ -49,6 +49,44 @@ public struct DatagramView: ~Escapable {
   }
 }
 
+/// A UDP datagram or a TCP segment in a captured packet, its payload borrowed.
+public struct SegmentView: ~Escapable {
+  /// The sender's address and port.
+  public let source: Endpoint
+
+  /// The receiver's address and port.
+  public let destination: Endpoint
+
+  /// The captured bytes of the payload.
+  public let payload: Span<UInt8>
+
+  /// The length of the payload on the wire in bytes.
+  public let originalCount: Int
+
+  /// The length of the IP packet on the wire in bytes, its header included.
+  public let packetCount: Int
+
+  /// TCP's sequence number; `nil` for UDP.
+  public let sequence: UInt32?
+
+  @_lifetime(copy payload)
+  init(
+    source: Endpoint,
+    destination: Endpoint,
+    payload: Span<UInt8>,
+    originalCount: Int,
+    packetCount: Int,
+    sequence: UInt32?
+  ) {
+    self.source = source
+    self.destination = destination
+    self.payload = payload
+    self.originalCount = originalCount
+    self.packetCount = packetCount
+    self.sequence = sequence
+  }
+}
+
 /// Why a packet yields no datagram.
 public enum PacketError: Error, Equatable, Sendable {
   /// The packet is not UDP over IP, or the link type is not in `LinkType.supported`.

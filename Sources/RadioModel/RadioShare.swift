@@ -127,6 +127,33 @@ public struct RadioAccount: Equatable, Sendable {
   /// The energy in joules but for what the device would use if it never reported.
   public var activeEnergy: Double { energy - energy(.idle) - energy(.sleep) }
 
+  /// Makes everything so many times as much, to the nearest whole datagram, byte and block.
+  public mutating func scale(by factor: Double) {
+    func scaled(_ number: Int) -> Int { Int((Double(number) * factor).rounded()) }
+    func scaled(_ count: TrafficCount) -> TrafficCount {
+      var count = count
+      count.datagrams = scaled(count.datagrams)
+      count.bytes = scaled(count.bytes)
+      count.headers = scaled(count.headers)
+      count.blocks = scaled(count.blocks)
+      return count
+    }
+    sent = sent.map { scaled($0) }
+    received = received.map { scaled($0) }
+    joules = joules.map { $0 * factor }
+    wakeUps = scaled(wakeUps)
+    connected *= factor
+  }
+
+  /// Adds another account.
+  public static func += (left: inout RadioAccount, right: RadioAccount) {
+    for index in left.sent.indices { left.sent[index] += right.sent[index] }
+    for index in left.received.indices { left.received[index] += right.received[index] }
+    for index in left.joules.indices { left.joules[index] += right.joules[index] }
+    left.wakeUps += right.wakeUps
+    left.connected += right.connected
+  }
+
   mutating func addSent(_ purpose: TrafficPurpose, _ count: TrafficCount) {
     sent[Self.index(purpose)] += count
   }

@@ -16,6 +16,20 @@ public struct UDPSocket: ~Copyable {
   /// Whether the socket is open.
   public var isOpen: Bool { descriptor >= 0 }
 
+  /// The bytes of the headers of IP and UDP before each datagram: 28 over IPv4, 48 over IPv6 (RFC 791, RFC 8200,
+  /// RFC 768).
+  public var headerBytes: Int {
+    var address = sockaddr_storage()
+    var length = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    // SAFETY: any address fits into a `sockaddr_storage`, whose length is passed; the call does not keep the pointer.
+    let result = unsafe withUnsafeMutablePointer(to: &address) {
+      unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+        unsafe getsockname(descriptor, $0, &length)
+      }
+    }
+    return result == 0 && Int32(address.ss_family) == AF_INET6 ? 48 : 28
+  }
+
   /// Connects to a host name or an address in digits, and a port: to the first of its addresses
   /// that accepts a socket.
   ///

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import CoAPMessage
 internal import EnergyEstimate
 internal import Foundation
+internal import PacketCapture
 internal import PayloadCoding
 internal import PayloadValues
 internal import RadioModel
@@ -34,6 +35,15 @@ struct EstimateCommand: AsyncParsableCommand {
       this machine to the simulated platform first, MQTT to mosquitto with the plugin of `make broker`; bytes and TCP \
       segments are those of that run, their times and losses the model's. Energy is that of the modem alone, or with --scope device of a whole \
       nRF9160 kit; add what your sensors and controller use. docs/energy.md has the model and how far it was off.
+
+      --from-capture prices what a device really sent, at the times of the capture, each report at a wake-up each \
+      --interval; --from-ledger does so with the counters of a device, whose times are not known. --peers needs no network: \
+      the bytes of other programs are those that they were seen to send to the simulated platform. --plot needs \
+      python3-matplotlib.
+
+      Example, a year of all combinations, in half a minute, and a picture of those of class 0:
+        nbiot estimate --compare --days 365 --sample 12
+        nbiot estimate --compare --coverage 0 --days 365 --sample 12 --plot life.svg
 
       Exit status: 0 estimated, 2 usage, 5 standard output cannot be written.
       """
@@ -78,8 +88,54 @@ struct EstimateCommand: AsyncParsableCommand {
   )
   var days = 30
 
+  @Option(
+    help: ArgumentHelp(
+      "Simulate only so many days, in three parts, and scale the result to --days.",
+      valueName: "count"
+    )
+  )
+  var sample: Int?
+
   @Flag(help: "Run all combinations of transport, format, security, sleep and release assistance.")
   var compare = false
+
+  @Flag(
+    help:
+      "With --compare: other programs beside this one, with the bytes that they were seen to send."
+  )
+  var peers = false
+
+  @Option(
+    help: ArgumentHelp(
+      "Price the packets of a capture (pcap or pcapng) in place of simulated reports.",
+      valueName: "file"
+    )
+  )
+  var fromCapture: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "Price what a device counted: the output of nbiot publish --ledger --output json, or of nbiot-agent after SIGUSR1.",
+      valueName: "file"
+    )
+  )
+  var fromLedger: String?
+
+  @Option(
+    help: ArgumentHelp(
+      "How many reports the capture or the ledger has, where that cannot be seen.",
+      valueName: "count"
+    )
+  )
+  var reports: Int?
+
+  @Option(
+    help: ArgumentHelp(
+      "Draw energy by cause, life over the interval and the current of one report.",
+      valueName: "file.svg|file.png"
+    )
+  )
+  var plot: String?
 
   @OptionGroup var radio: RadioFileOption
 
@@ -100,6 +156,7 @@ struct EstimateCommand: AsyncParsableCommand {
     if transport != .coap, givenSecurity != nil {
       throw ValidationError("--security belongs to CoAP: MQTT and HTTPS are estimated over TLS")
     }
+    try validateSources()
     if compare {
       let given = [
         ("--format", format != .json), ("--security", givenSecurity != nil),
@@ -112,9 +169,43 @@ struct EstimateCommand: AsyncParsableCommand {
     }
   }
 
+  private func validateSources() throws {
+    if let sample, !(3...days).contains(sample) {
+      throw ValidationError(
+        "--sample \(sample) is out of range: it is 3 to --days, which is \(days)"
+      )
+    }
+    if peers, !compare { throw ValidationError("--peers needs --compare") }
+    if let plot, !EstimatePlot.endings.contains(where: { plot.hasSuffix(".\($0)") }) {
+      throw ValidationError("--plot \(plot): the name ends with .svg or .png")
+    }
+    if let reports, !(1...1_000_000).contains(reports) {
+      throw ValidationError("--reports \(reports) is out of range: it is 1 to 1000000")
+    }
+    let source = fromCapture == nil ? fromLedger == nil ? nil : "--from-ledger" : "--from-capture"
+    guard let source else {
+      if reports != nil {
+        throw ValidationError("--reports belongs to --from-capture and --from-ledger")
+      }
+      return
+    }
+    let given = [
+      ("--from-ledger", fromCapture != nil && fromLedger != nil), ("--compare", compare),
+      ("--payload-file", payloadFile != nil), ("--format", format != .json),
+      ("--transport", transport != .coap), ("--security", givenSecurity != nil),
+      ("--sample", sample != nil),
+    ]
+    if let name = given.first(where: \.1)?.0 {
+      throw ValidationError("\(source) has the packets already: leave out \(name)")
+    }
+  }
+
   func run() async throws {
     let model = try radio.load()
     let cell = try battery.load()
+    if let replayed = try replay(model) {
+      return try show([replayed], cell, model)
+    }
     let plans = try makePlans()
     let duration = max(Double(days) * 86_400_000, try period)
     let estimator: ReportEstimator
@@ -124,31 +215,118 @@ struct EstimateCommand: AsyncParsableCommand {
       throw Complaint("OpenSSL makes no certificate: is the machine out of memory?")
     }
     let rehearsals = try await rehearse(plans)
-    var results = try await Self.run(plans, rehearsals, estimator, duration)
+    var results = try await run(plans, rehearsals, estimator, duration)
     results.sort {
       $0.life(cell, model).estimate > $1.life(cell, model).estimate
     }
+    try show(results, cell, model)
+  }
+
+  private func show(_ results: [ReportEstimate], _ cell: Battery, _ model: RadioModel) throws {
     let page = EstimatePage(model: model, battery: cell, results: results, days: days)
     switch (output.form, compare) {
     case (.json, _): for line in page.json { Console.print(json: line.encoded(.json).span) }
     case (.text, true): Console.print(lines: page.comparison)
     case (.text, false): Console.print(lines: page.whole)
     }
+    if let plot {
+      try EstimatePlot(model: model, battery: cell, results: results).draw(plot)
+    }
+  }
+
+  /// The packets of a capture or a ledger, priced; `nil` where neither is given.
+  private func replay(_ model: RadioModel) throws -> ReportEstimate? {
+    guard let path = fromCapture ?? fromLedger else { return nil }
+    var plan = ReportPlan(
+      payload: [],
+      interval: try period,
+      security: .symmetric,
+      habits: try habits.habits(scope.scope)
+    )
+    plan.peer = path
+    if let fromLedger {
+      let bytes = try DataArgument.file(fromLedger).read("ledger", limit: 1_048_576)
+      let file: LedgerFile
+      do throws(LedgerFile.Problem) {
+        file = try LedgerFile(String(decoding: bytes, as: UTF8.self))
+      } catch {
+        throw Complaint("--from-ledger: \(path):\(error.line): \(error.reason)")
+      }
+      guard let reports = reports ?? file.reports else {
+        throw Complaint(
+          "--from-ledger: \(path) does not say how many reports there were: give --reports"
+        )
+      }
+      if let transport = file.transport, transport != "coap" {
+        Console.complain(
+          "nbiot: a ledger over \(transport) has no bytes of TLS, TCP and IP: the estimate is too low"
+        )
+      }
+      do throws(TrafficReplay.Failure) {
+        return try TrafficReplay(file.ledger, reports: reports, plan, model).run(plan, model)
+      } catch {
+        throw Complaint("--from-ledger: \(path): \(Self.reason(error))")
+      }
+    }
+    let capture: CaptureTraffic
+    do throws(CaptureError) {
+      capture = try CaptureTraffic(path: path)
+    } catch {
+      switch error {
+      case .notOpened(let reason), .broken(let reason):
+        throw Complaint("--from-capture: \(reason)")
+      }
+    }
+    guard capture.packets > capture.others else {
+      throw Complaint(
+        "--from-capture: \(path): none of \(capture.packets) packets is to or from a port of the platform: "
+          + CaptureTraffic.defaultPorts.sorted().map { "\($0)" }.joined(separator: ", ")
+      )
+    }
+    var replay = TrafficReplay(capture)
+    if let reports { replay.reports = reports }
+    let page = LedgerPage(ledger: capture.ledger, reports: replay.reports, transport: "")
+    if output.form == .text { for line in page.text { Console.complain("nbiot: \(line)") } }
+    return replay.run(plan, model)
+  }
+
+  private static func reason(_ failure: TrafficReplay.Failure) -> String {
+    switch failure {
+    case .reports(let number): "\(number) reports: it takes 1 to 1000000; see --reports"
+    case .excessive:
+      "over a hundred packets a report, or a packet of over 65,535 bytes: is the number of reports right? See --reports"
+    case .empty: "nothing was sent or received"
+    }
   }
 
   /// Runs plans side by side, as many at once as there are processors.
-  private static func run(
+  private func run(
     _ plans: [ReportPlan],
     _ rehearsals: [Rehearsed: StreamRehearsal],
     _ estimator: ReportEstimator,
     _ duration: Double
   ) async throws -> [ReportEstimate] {
-    try await withThrowingTaskGroup(of: (Int, ReportEstimate).self) { group in
-      var results = [ReportEstimate?](repeating: nil, count: plans.count)
+    let sample = sample.map { Double($0) * 86_400_000 }
+    let peers = peers ? Self.peerPlans(plans) : []
+    return try await withThrowingTaskGroup(of: (Int, ReportEstimate).self) { group in
+      var results = [ReportEstimate?](repeating: nil, count: plans.count + peers.count)
+      for (index, (peer, plan)) in peers.enumerated() {
+        group.addTask { @concurrent in
+          let place = plans.count + index
+          guard let sample else { return (place, estimator.run(peer, plan, for: duration)) }
+          return (place, try estimator.run(plan, peer: peer, for: duration, sample: sample))
+        }
+      }
       for (index, plan) in plans.enumerated() {
         let rehearsal = rehearsals[Rehearsed(plan)]
         guard plan.transport == .coap || rehearsal != nil else { continue }
         group.addTask { @concurrent in
+          if let sample {
+            return (
+              index,
+              try estimator.run(plan, as: rehearsal, for: duration, sample: sample)
+            )
+          }
           if let rehearsal { return (index, estimator.run(plan, as: rehearsal, for: duration)) }
           do throws(EstimateError) {
             return (index, try estimator.run(plan, for: duration))
@@ -160,6 +338,14 @@ struct EstimateCommand: AsyncParsableCommand {
       for try await (index, result) in group { results[index] = result }
       return results.compactMap { $0 }
     }
+  }
+
+  /// Each peer in the place of each symmetric plan in JSON, which has every habit once.
+  private static func peerPlans(_ plans: [ReportPlan]) -> [(PeerTraffic, ReportPlan)] {
+    let places = plans.filter {
+      $0.transport == .coap && $0.security == .symmetric && $0.format == .json
+    }
+    return PeerTraffic.all.flatMap { peer in places.map { (peer, $0) } }
   }
 
   /// What of a plan decides about bytes over TCP.
@@ -230,13 +416,7 @@ struct EstimateCommand: AsyncParsableCommand {
           transport.transport,
           format,
           givenSecurity?.security ?? .symmetric,
-          RadioHabits(
-            coverage: habits.coverage ?? 0,
-            sleeps: habits.psm,
-            extendedCycle: cycle,
-            assistsRelease: habits.releaseAssistance,
-            scope: scope.scope
-          )
+          try habits.habits(scope.scope)
         )
       ]
     }

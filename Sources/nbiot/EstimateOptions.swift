@@ -116,6 +116,17 @@ struct HabitOptions: ParsableArguments {
     }
   }
 
+  /// What they say together, class 0 where none is given.
+  func habits(_ scope: RadioPowers.Scope) throws -> RadioHabits {
+    RadioHabits(
+      coverage: coverage ?? 0,
+      sleeps: psm,
+      extendedCycle: try cycle,
+      assistsRelease: releaseAssistance,
+      scope: scope
+    )
+  }
+
   func validate() throws {
     if let coverage, !(0...2).contains(coverage) {
       throw ValidationError("--coverage \(coverage) is out of range: it is 0, 1 or 2")

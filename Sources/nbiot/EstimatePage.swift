@@ -39,13 +39,18 @@ struct EstimatePage {
       most.map { "it lasts one year with a report each \(duration($0 * 1_000))" }
         ?? "it does not last one year, however seldom the device reports"
     )
-    lines += Remark.all(result, life).map { "remark: \($0)" }
+    lines += Remark.all(result, life, battery, model).map { "remark: \($0)" }
     return lines.joined(separator: "\n")
   }
 
   private func heading(_ result: ReportEstimate) -> String {
     let plan = result.plan
     let whose = plan.habits.scope == .modem ? "the modem alone" : "the whole device"
+    if let peer = plan.peer {
+      return
+        "an estimate for \(whose): each \(duration(plan.interval)) a report, \(result.reports) in all, with the packets of "
+        + "\(peer); \(Self.habits(plan)), coverage class \(plan.habits.coverage)"
+    }
     return
       "an estimate for \(whose): each \(duration(plan.interval)) a report of \(plan.payload.count) bytes, "
       + "\(Self.combination(plan)), coverage class \(plan.habits.coverage), \(days) days simulated"
@@ -124,18 +129,26 @@ struct EstimatePage {
       "estimates for \(whose): each \(duration(first.plan.interval)) a report, \(days) days simulated, a battery of "
       + "\(number(battery.charge)) Ah at \(number(battery.voltage)) V; bytes with IP and UDP; the range holds half of "
       + "the published measurements"
-    return heading + "\n" + NumberTable(rows, numeric: Set(0...7)).description
+    let spread = results.compactMap(\.spread).max().map {
+      "; in the three parts that were simulated the energy of a report differs by \(number($0 * 100)) % at most"
+    }
+    return heading + (spread ?? "") + "\n" + NumberTable(rows, numeric: Set(0...7)).description
   }
 
   /// What distinguishes a plan from others.
   static func combination(_ plan: ReportPlan) -> String {
+    if let peer = plan.peer { return "\(peer); \(habits(plan))" }
     let security = plan.transport == .coap ? plan.security.rawValue : "tls"
+    return
+      "\(plan.transport.rawValue) \(plan.format == .cbor ? "cbor" : "json") \(security) \(habits(plan))"
+  }
+
+  /// What a plan has the radio do.
+  private static func habits(_ plan: ReportPlan) -> String {
     let sleep =
       plan.habits.sleeps
       ? "PSM" : plan.habits.extendedCycle.map { "eDRX \(Self.number($0 / 1_000)) s" } ?? "idle"
-    return
-      "\(plan.transport.rawValue) \(plan.format == .cbor ? "cbor" : "json") \(security) \(sleep) "
-      + "\(plan.habits.assistsRelease ? "released" : "held")"
+    return "\(sleep) \(plan.habits.assistsRelease ? "released" : "held")"
   }
 
   private func years(_ years: Double) -> String { Self.number(years) }
@@ -177,6 +190,7 @@ struct EstimatePage {
     }
     return .object([
       Member("scope", .text(plan.habits.scope.rawValue)),
+      Member("peer", plan.peer.map { .text($0) } ?? .null),
       Member("transport", .text(plan.transport.rawValue)),
       Member("security", .text(plan.transport == .coap ? plan.security.rawValue : "tls")),
       Member("format", .text(plan.format == .cbor ? "cbor" : "json")),
@@ -213,6 +227,7 @@ struct EstimatePage {
         .object(EnergyCause.all.map { Member($0.name, .double(result.account.energy($0))) })
       ),
       Member("joulesPerReport", .double(result.energyPerReport)),
+      Member("spread", result.spread.map { .double($0) } ?? .null),
       Member("averageWatts", .double(result.averagePower())),
       Member("volts", .double(model.powers(plan.habits.scope).voltage)),
       Member(
@@ -223,16 +238,21 @@ struct EstimatePage {
           Member("best", .double(life.best)),
         ])
       ),
-      Member("remarks", .array(Remark.all(result, life).map { .text($0) })),
+      Member("remarks", .array(Remark.all(result, life, battery, model).map { .text($0) })),
     ])
   }
 }
 
 /// What is strange about a plan or its result: it is computed all the same.
 enum Remark {
-  static func all(_ result: ReportEstimate, _ life: LifeRange) -> [String] {
+  static func all(
+    _ result: ReportEstimate,
+    _ life: LifeRange,
+    _ battery: Battery,
+    _ model: RadioModel
+  ) -> [String] {
     let (plan, habits) = (result.plan, result.plan.habits)
-    var remarks: [String] = []
+    var remarks = sleeping(result, model) + energy(result, battery)
     if let cycle = habits.extendedCycle {
       if habits.sleeps {
         remarks.append(
@@ -260,7 +280,7 @@ enum Remark {
         "over half of the energy is spent waiting to be released: --release-assistance, where module and network take it"
       )
     }
-    if plan.transport != .coap {
+    if plan.transport != .coap, plan.peer == nil {
       remarks.append(
         "a connection for each report: an MQTT connection that stays open sends a keep-alive every 300 s or more instead, which this estimate does not have"
       )
@@ -274,10 +294,67 @@ enum Remark {
         "the simulated platform refuses this payload\(code), which costs what acceptance would: is it what the thing model's property post takes?"
       )
     }
+    if plan.peer == nil, plan.payload.isEmpty {
+      remarks.append("the payload is empty: the platform refuses that on most topics")
+    }
+    if result.unreachable * 20 > result.reports, result.unreachable > 0 {
+      remarks.append(
+        "one packet in \(max(1, result.reports / result.unreachable)) reports came when the modem was asleep already, and is lost"
+      )
+    }
     if life.worst * 10 < life.best {
       remarks.append(
         "published networks differ more than tenfold in this class: measure one report on yours"
       )
+    }
+    return remarks
+  }
+
+  /// About sleep that never comes, or brings nothing.
+  private static func sleeping(_ result: ReportEstimate, _ model: RadioModel) -> [String] {
+    let (plan, habits, network) = (result.plan, result.plan.habits, model.network)
+    var remarks: [String] = []
+    let tail = habits.assistsRelease ? network.release : network.inactivity
+    let span = tail + model[habits.coverage].roundTripMedian
+    if plan.interval < span {
+      remarks.append(
+        "at \(EstimatePage.number(plan.interval / 1_000)) s the network never releases the modem between two reports: "
+          + "send several together (a batch, or a longer interval)"
+      )
+    } else if habits.sleeps, plan.interval < span + network.activeTime {
+      remarks.append(
+        "at \(EstimatePage.number(plan.interval / 1_000)) s the modem never gets to sleep: --psm changes nothing"
+      )
+    }
+    if !habits.sleeps, habits.extendedCycle == nil, plan.interval >= 3_600_000 {
+      remarks.append(
+        "the modem listens to paging for \(EstimatePage.number(plan.interval / 3_600_000)) h to send once: --psm, unless "
+          + "somebody has to reach the device"
+      )
+    }
+    return remarks
+  }
+
+  /// About energy that goes into something else than reports.
+  private static func energy(_ result: ReportEstimate, _ battery: Battery) -> [String] {
+    var remarks: [String] = []
+    let account = result.account
+    let handshakes = account.energy(.traffic(.handshake))
+    if result.plan.transport == .coap, result.plan.security != .symmetric, result.plan.peer == nil,
+      handshakes > account.energy(.traffic(.report)), result.handshakes * 2 > result.reports
+    {
+      remarks.append(
+        "a handshake at almost each wake-up costs more than the report: symmetric mode needs none, and a batch shares one"
+      )
+    }
+    let lost = battery.selfDischarge * battery.energy / (365.25 * 86_400)
+    if lost > result.averagePower() {
+      remarks.append(
+        "the battery loses more by itself than the device uses: a smaller one would last as long"
+      )
+    }
+    if battery.energy < result.energyPerReport {
+      remarks.append("the battery holds less than one report needs")
     }
     return remarks
   }

@@ -4,6 +4,7 @@ internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
+internal import PayloadValues
 internal import Platform
 internal import ReportLink
 internal import SystemClocks
@@ -70,6 +71,9 @@ struct PublishCommand: AsyncParsableCommand {
       application/octet-stream. --session-file keeps the token, which is good for 7 days. /auth is signed by hmacmd5 or \
       hmacsha1. A report is put off by code 40000 and by Retry-After. Bytes are those of the requests, without TCP and TLS.
 
+      --ledger tells where the bytes went: over CoAP all of them, with the headers of IP and UDP, over MQTT and HTTPS those \
+      of packets, requests and answers. `nbiot estimate --from-ledger` prices the object of --output json.
+
       Exit status: 0 all acknowledged, 1 some not, 2 usage, 3 authentication, DTLS or TLS handshake refused, \
       4 the endpoint never answered, 5 standard output cannot be written, 6 another device has the same identity (MQTT).
       """
@@ -104,6 +108,12 @@ struct PublishCommand: AsyncParsableCommand {
 
   @OptionGroup(title: "With --transport mqtt")
   var flight: InFlightOption
+
+  @Flag(
+    help:
+      "Tell at the end what was sent and received for each purpose: a table, or with --output json one object."
+  )
+  var ledger = false
 
   @OptionGroup var output: OutputOption
 
@@ -168,6 +178,17 @@ struct PublishCommand: AsyncParsableCommand {
     device.session.tellFailure(of: client)
     await client.close()
     if tally.reports > 0 { Console.complain("nbiot: \(summary)") }
+    if ledger {
+      let page = LedgerPage(
+        ledger: client.ledger,
+        reports: tally.acknowledged,
+        transport: device.transport.rawValue
+      )
+      switch output.form {
+      case .json: Console.print(json: page.json.encoded(.json).span)
+      case .text: for line in page.text { Console.complain("nbiot: \(line)") }
+      }
+    }
     // Only now: what was read has its result.
     if interruption.isRequested { EndingSignal.endIfNoted() }
     withExtendedLifetime(signals) {}

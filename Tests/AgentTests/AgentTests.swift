@@ -271,6 +271,11 @@ struct AgentTests {
     #expect(agent.wait { $0.output.contains("delivered 1") })
     agent.signal(SIGUSR1)
     #expect(agent.wait { $0.log.contains("info counters pending=0 accepted=1 delivered=1 ") })
+    // One request for a token and one report, each with its answer, and 28 bytes of headers for each.
+    #expect(agent.wait { $0.log.contains("info ledger headers datagrams-up=0 bytes-up=56 ") })
+    #expect(agent.log.contains("info ledger authentication datagrams-up=1 bytes-up="))
+    #expect(agent.log.contains("info ledger report datagrams-up=1 bytes-up="))
+    #expect(agent.log.contains("info ledger answer datagrams-up=0 bytes-up=0 datagrams-down=1 "))
     agent.signal(SIGTERM)
     agent.wait()
     #expect(agent.status == 0 && agent.process.terminationReason == .exit)

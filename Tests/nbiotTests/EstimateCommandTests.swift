@@ -37,6 +37,16 @@ struct EstimateCommandTests {
     (["--edrx", "1s"], "--edrx 1s is out of range: it is 20.48s to 10485.76s"),
     (["--days", "0"], "--days 0 is out of range: it is 1 to 3650"),
     (["--compare", "--psm"], "--compare runs each --psm: leave it out"),
+    (["--sample", "2"], "--sample 2 is out of range: it is 3 to --days, which is 30"),
+    (["--peers"], "--peers needs --compare"),
+    (["--plot", "life.jpg"], "--plot life.jpg: the name ends with .svg or .png"),
+    (["--reports", "5"], "--reports belongs to --from-capture and --from-ledger"),
+    (["--reports", "0", "--from-ledger", "x"], "--reports 0 is out of range: it is 1 to 1000000"),
+    (
+      ["--from-capture", "x", "--from-ledger", "y"],
+      "--from-capture has the packets already: leave out --from-ledger"
+    ),
+    (["--from-ledger", "x", "--compare"], "leave out --compare"),
   ])
   func `a value out of range is refused with the range`(
     options: [String],
@@ -133,6 +143,12 @@ struct EstimateCommandTests {
     (["--psm", "--edrx", "81.92s"], "eDRX changes next to nothing"),
     (["--psm"], "over half of the energy is spent waiting to be released"),
     (["--interval", "30s", "--edrx", "81.92s"], "longer than the interval"),
+    (["--interval", "10s"], "the network never releases the modem between two reports"),
+    (["--interval", "22s", "--psm"], "the modem never gets to sleep: --psm changes nothing"),
+    (["--interval", "6h"], "the modem listens to paging for 6.00 h to send once"),
+    (["--security", "psk", "--psm", "--release-assistance"], "a handshake at almost each wake-up"),
+    (["--interval", "30d", "--psm", "--self-discharge", "50%"], "loses more by itself"),
+    (["--battery", "0.1mAh@0.5V"], "the battery holds less than one report needs"),
   ])
   func `what makes little sense is computed and remarked upon`(
     options: [String],
@@ -175,5 +191,97 @@ struct EstimateCommandTests {
     #expect(run.output.split(separator: "\n").count == keys.count)
     let table = try await nbiot(options.dropLast(2) + ["--coverage", "1"])
     #expect(table.output.split(separator: "\n").count == (hasMQTT ? 56 : 50))
+  }
+
+  @Test(arguments: [
+    ("", 1, "no ledger is in it"),
+    (#"{"ledger":{"up":{},"down":1}}"#, 1, #""down" is no object"#),
+    ("\n{\"ledger\":", 2, "it is not JSON"),
+    (
+      #"{"ledger":{"up":{"reports":{"datagrams":1,"bytes":2}},"down":{}}}"#, 1,
+      #"unknown purpose "reports"; there are authentication, handshake, report, "#
+    ),
+    (
+      #"{"ledger":{"up":{"report":{"datagrams":-1,"bytes":2}},"down":{}}}"#, 1,
+      #""datagrams" and "bytes" are 0 to 1000000000000000"#
+    ),
+    ("info ledger report datagrams-up=1 bytes-up=2 datagrams-down=0", 1, "bytes-down= is missing"),
+    (
+      "info ledger report datagrams-up=99999999999999999", 1,
+      "datagrams-up=99999999999999999: a count is 0 to 1000000000000000"
+    ),
+  ])
+  func `a ledger that cannot be read is refused with the line`(
+    text: String,
+    line: Int,
+    reason: String
+  ) async throws {
+    let folder = try Folder()
+    let file = try folder.write("ledger", Data(text.utf8))
+    let run = try await nbiot(["estimate", "--from-ledger", file])
+    #expect(run.status == 2)
+    #expect(run.errors.contains("--from-ledger: \(file):\(line): "), "\(run.errors)")
+    #expect(run.errors.contains(reason), "\(run.errors)")
+  }
+
+  @Test func `a ledger is priced, and asks for what it does not say`() async throws {
+    let folder = try Folder()
+    let ledger =
+      #"{"ledger":{"transport":"coap","up":{"report":{"datagrams":4,"bytes":1112},"headers":{"datagrams":0,"bytes":112}},"#
+      + #""down":{"answer":{"datagrams":4,"bytes":220},"headers":{"datagrams":0,"bytes":112}}}}"#
+    let file = try folder.write("ledger", Data("another line\n\(ledger)\n".utf8))
+    let unsaid = try await nbiot(["estimate", "--from-ledger", file])
+    #expect(unsaid.status == 2)
+    #expect(unsaid.errors.contains("does not say how many reports there were: give --reports"))
+    let few = try await nbiot(["estimate", "--from-ledger", file, "--reports", "1000"])
+    #expect(few.status == 0)
+    let object = try await estimate([
+      "--from-ledger", file, "--reports", "4", "--psm", "--release-assistance",
+    ])
+    let up = try #require(object["up"] as? [String: [String: Int]])
+    #expect(up["report"] == ["datagrams": 4, "bytes": 1_112, "headers": 112, "blocks": 12])
+    #expect(object["reports"] as? Int == 4)
+    let whole = try await estimate(["--psm", "--release-assistance"])
+    let costs = try [object, whole].map { try #require($0["joulesPerReport"] as? Double) }
+    // Every answer comes after the median round trip, whose mean is longer.
+    #expect(abs(costs[0] / costs[1] - 1) < 0.2, "\(costs)")
+  }
+
+  @Test func `a capture without a packet of the platform, or none at all, is refused`() async throws
+  {
+    let folder = try Folder()
+    let header: [UInt8] = [
+      0xD4, 0xC3, 0xB2, 0xA1, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0x65, 0, 0, 0,
+    ]
+    let file = try folder.write("empty.pcap", Data(header))
+    let run = try await nbiot(["estimate", "--from-capture", file])
+    #expect(run.status == 2)
+    #expect(run.errors.contains("none of 0 packets is to or from a port of the platform: 443, "))
+    let none = try await nbiot(["estimate", "--from-capture", folder.path("none")])
+    #expect(none.status == 2)
+    #expect(none.errors.contains("--from-capture: "))
+  }
+
+  @Test func `a picture has the axes' units, and a name that cannot be written leaves nothing`()
+    async throws
+  {
+    let folder = try Folder()
+    let file = folder.path("life.svg")
+    let run = try await nbiot(["estimate", "--days", "1", "--psm", "--plot", file])
+    if run.errors.contains("apt-get install python3-matplotlib") {
+      #expect(run.status == 2)
+      return
+    }
+    #expect(run.status == 0, "\(run.errors)")
+    let picture = try String(contentsOfFile: file, encoding: .utf8)
+    #expect(picture.hasPrefix("<?xml"))
+    for text in ["energy a report (J)", "interval between reports", "current (mA)", "life (years)"]
+    {
+      #expect(picture.contains("<!-- \(text)"), "\(text)")
+    }
+    let lost = folder.path("none/life.png")
+    let failed = try await nbiot(["estimate", "--days", "1", "--plot", lost])
+    #expect(failed.status == 2)
+    #expect(failed.errors.contains("No such file or directory"), "\(failed.errors)")
   }
 }

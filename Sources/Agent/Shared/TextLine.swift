@@ -16,7 +16,7 @@ struct TextLine {
     add(phrase)
   }
 
-  #if MQTT || HTTPS
+  #if MQTT || HTTPS || LEDGER
   /// Starts over with a text.
   mutating func start(_ text: StaticString) {
     count = 0

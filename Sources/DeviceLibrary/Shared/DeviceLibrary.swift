@@ -138,6 +138,25 @@ public func nbiot_read_counters(
   unsafe held.pointee.read(&counters.pointee)
 }
 
+/// Where the bytes went.
+@c @implementation
+public func nbiot_read_ledger(
+  _ device: OpaquePointer!,
+  _ ledger: UnsafeMutablePointer<nbiot_ledger>!
+) -> Int32 {
+  guard let held = unsafe held(device), let ledger = unsafe ledger else {
+    return NBIOT_ARGUMENT.rawValue
+  }
+  unsafe ledger.pointee = nbiot_ledger()
+  #if MQTT || HTTPS || !LEDGER
+  _ = unsafe held
+  return NBIOT_ARGUMENT.rawValue
+  #else
+  unsafe held.pointee.read(&ledger.pointee)
+  return NBIOT_OK.rawValue
+  #endif
+}
+
 /// Destroys the device.
 @c @implementation
 public func nbiot_destroy(_ device: OpaquePointer!) {
