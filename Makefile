@@ -7,7 +7,8 @@
 # make peers      install the peers of the interoperability tests; tests of missing peers are skipped
 # make house      the imports of each target, row by row; fails on one, on a clock or random generator, and on an option
 #                 in a library's text that Tests/House/rules.txt does not allow
-# make lint       the same, and formatting, documentation comments and undeclared imports
+# make lint       the same, and formatting, documentation comments and undeclared imports; with SPDX=1 also the licence's
+#                 line in each source file, which packaging/spdx.sh writes
 # make check-docs  checks the links in all pages, the make targets that they name, and the picture in README.md
 # make picture    draws docs/demo.svg, the README's picture, of what make demo prints
 # make shellcheck  checks all shell scripts
@@ -34,6 +35,8 @@
 #                 installs them: PREFIX=/usr/local DESTDIR=; make uninstall removes them
 # make deb        Debian packages of the same in .build-deb; make deb-aarch64, make deb-armv7: agents and C library
 # make try-deb    installs, uses and purges them in a Debian 12 without Swift
+# make release    sources, agents, packages, recipes and checksums in .build-release, of what deb, deb-aarch64 and
+#                 deb-armv7 build; make try-release builds all that again from a clean start and compares: equal
 # make library    libnbiot-device.a, libnbiot-device-mqtt.a and libnbiot-device-https.a for programs in C, with their
 #                 header and an example each
 # make try-agent  tests all six agents end to end against the simulator, other machines' under qemu,
@@ -50,7 +53,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
 TIER0 := ConstrainedCore CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
 .PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting energy-check sanitize bench benchmarks backlog check-docs picture shellcheck examples deps-valgrind \
-  agent agent-mqtt agent-https agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb try-agent torture fuzz clean
+  agent agent-mqtt agent-https agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb release try-release try-agent torture fuzz clean
 
 all: build
 
@@ -109,6 +112,7 @@ test-small: deps
 
 lint: house
 	@packaging/version.sh --check
+	@$(if $(SPDX),packaging/spdx.sh --check)
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks examples
 
 house: deps-python
@@ -260,6 +264,17 @@ try-deb: deb
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debootstrap; }
 	@$(SUDO) packaging/try-deb.sh
 
+release: deb deb-aarch64 deb-armv7
+	@packaging/release.sh
+
+# Agents, libraries and packages are built again; nbiot, which takes longest, is not.
+try-release: release
+	rm -rf .build-agent/x86_64* .build-agent/aarch64* .build-agent/armv7* .build-deb
+	$(MAKE) deb deb-aarch64 deb-armv7
+	@packaging/release.sh .build-release-again
+	diff .build-release/SHA256SUMS .build-release-again/SHA256SUMS
+	@echo "built twice, equal"
+
 uninstall:
 	@packaging/install.sh --uninstall "$(PREFIX)" "$(DESTDIR)"
 
@@ -322,4 +337,4 @@ backlog: build agent
 	Benchmarks/backlog.sh .build-agent/x86_64-symmetric/nbiot-agent .build/debug/nbiot
 
 clean:
-	rm -rf .build .build-examples .build-agent .build-static .build-install .build-deb .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build
+	rm -rf .build .build-examples .build-release .build-release-again .build-agent .build-static .build-install .build-deb .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build

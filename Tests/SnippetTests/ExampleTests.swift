@@ -34,7 +34,7 @@ struct ExampleTests {
     )
   }
 
-  @Test func `the sensor in C delivers its readings, and those of a run that ended early`() throws {
+  @Test func `the sensor in C delivers its readings, and says which setting is missing`() throws {
     try Compiler(scratch: scratch).c(try Place.contents("examples/sensor-c/sensor.c"), to: "sensor")
     try FileManager.default.createDirectory(
       at: scratch.url.appending(path: "state"),

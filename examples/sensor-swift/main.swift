@@ -9,6 +9,7 @@ import CBORPayload
 import ConstrainedCore
 import DeviceClient
 import Foundation
+import PayloadCoding
 
 let arguments = CommandLine.arguments
 guard arguments.count == 4, let seconds = UInt64(arguments[2]), let count = Int(arguments[3]) else {
