@@ -7,7 +7,13 @@
 # make peers      install the peers of the interoperability tests; tests of missing peers are skipped
 # make house      the imports of each target, row by row; fails on one, on a clock or random generator, and on an option
 #                 in a library's text that Tests/House/rules.txt does not allow
-# make lint       the same, and formatting, documentation comments and undeclared imports
+# make lint       the same, and formatting, documentation comments and undeclared imports; with SPDX=1 also the licence's
+#                 line in each source file, which packaging/spdx.sh writes
+# make check-docs  checks the links in all pages, the make targets that they name, and the picture in README.md
+# make picture    draws docs/demo.svg, the README's picture, of what make demo prints
+# make shellcheck  checks all shell scripts
+# make examples   builds the programs in examples/, as a package and a C program of another's; make test runs them
+# make benchmarks  builds what make bench runs
 # make conformance  checks that each requirement in docs/conformance has code and a test; prints a table
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
 # make allocations  counts heap allocations per report after the first, with valgrind, and per message of the platform
@@ -31,6 +37,8 @@
 #                 installs them: PREFIX=/usr/local DESTDIR=; make uninstall removes them
 # make deb        Debian packages of the same in .build-deb; make deb-aarch64, make deb-armv7: agents and C library
 # make try-deb    installs, uses and purges them in a Debian 12 without Swift
+# make release    sources, agents, packages, recipes and checksums in .build-release, of what deb, deb-aarch64 and
+#                 deb-armv7 build; make try-release builds all that again from a clean start and compares: equal
 # make library    libnbiot-device.a, libnbiot-device-mqtt.a and libnbiot-device-https.a for programs in C, with their
 #                 header and an example each
 # make try-agent  tests all six agents end to end against the simulator, other machines' under qemu,
@@ -46,8 +54,8 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore TrafficLedger CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
-.PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting energy-check sanitize bench backlog \
-  agent agent-mqtt agent-https agent-gateway agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb try-agent torture fuzz clean
+.PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting energy-check sanitize bench benchmarks backlog check-docs picture shellcheck examples deps-valgrind \
+  agent agent-mqtt agent-https agent-gateway agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb release try-release try-agent torture fuzz clean
 
 all: build
 
@@ -58,11 +66,15 @@ deps:
 	pkg-config --exists libcbor 2>/dev/null || missing="$$missing pkg-config libcbor-dev"; \
 	pkg-config --exists libpcap 2>/dev/null || missing="$$missing pkg-config libpcap-dev"; \
 	pkg-config --exists libcurl 2>/dev/null || missing="$$missing pkg-config libcurl4-openssl-dev"; \
-	command -v valgrind >/dev/null || missing="$$missing valgrind"; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing $$missing"; \
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy $$missing; \
 	fi
+
+# What counts allocations and instructions.
+deps-valgrind: deps
+	@command -v valgrind >/dev/null || { echo "installing valgrind"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy valgrind; }
 
 # What the MQTT channel is built against.
 deps-mqtt: deps
@@ -102,11 +114,30 @@ test-small: deps
 
 lint: house
 	@packaging/version.sh --check
-	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks
+	@$(if $(SPDX),packaging/spdx.sh --check)
+	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks examples
 
 house: deps-python
 	@python3 -B Tests/House/test_sources.py --quiet
 	@python3 -B Tests/House/house.py
+
+# The picture is that of nbiot demo, which prints what nbiot-demo does.
+check-docs: deps-python
+	@python3 -B Tests/House/docs.py
+	@[ ! -x .build/debug/nbiot ] || packaging/picture.py --check .build/debug/nbiot demo
+
+picture: deps-python deps
+	swift build $(STRICT) --product nbiot-demo
+	packaging/picture.py .build/debug/nbiot-demo
+
+shellcheck:
+	@command -v shellcheck >/dev/null || { echo "installing shellcheck"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy shellcheck; }
+	git ls-files '*.sh' .ci/run 'Tests/SnippetTests/stand-ins/*' | xargs shellcheck
+
+examples: deps-mqtt library
+	swift build --package-path examples --scratch-path .build-examples
+	$(MAKE) -C examples/sensor-c
 
 deps-python:
 	@command -v python3 >/dev/null || { echo "installing python3"; \
@@ -137,7 +168,7 @@ embedded: deps-mqtt
 	  strip -o .build-embedded/$$probe .build-embedded/release/$$probe && size .build-embedded/$$probe || exit 1; \
 	done
 
-allocations: embedded build library
+allocations: deps-valgrind embedded build library
 	swift build $(STRICT) --product ordinary-probe -c release
 	Tests/ProbeDevice/allocations.sh .build-embedded/release/device-probe
 	Tests/ProbeDevice/allocations.sh .build/release/ordinary-probe
@@ -152,11 +183,11 @@ allocations: embedded build library
 waiting: embedded build
 	Tests/ProbeDevice/waiting.sh .build-embedded/release/dtls-probe 60
 
-# Leaks are left to valgrind: those that the address sanitizer reports here are XCTest's and Foundation's.
 energy-check: deps-mqtt
 	$(if $(WRITE),NBIOT_WRITE_DOCS=1) swift test $(STRICT) --filter EnergyCheckTests
 
-sanitize: deps-mqtt
+# Leaks are left to valgrind: those that the address sanitizer reports here are XCTest's and Foundation's.
+sanitize: deps-mqtt deps-valgrind
 	ASAN_OPTIONS=detect_leaks=0 swift test $(STRICT) --sanitize=address --scratch-path .build-sanitize \
 	  --filter 'DTLS|Channel|SecureClient|CoAPLinkTests.CoAPLinkTests|HostileAnswer'
 	swift build $(STRICT) -c release --product dtls-exercise
@@ -238,6 +269,17 @@ try-deb: deb
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debootstrap; }
 	@$(SUDO) packaging/try-deb.sh
 
+release: deb deb-aarch64 deb-armv7
+	@packaging/release.sh
+
+# Agents, libraries and packages are built again; nbiot, which takes longest, is not.
+try-release: release
+	rm -rf .build-agent/x86_64* .build-agent/aarch64* .build-agent/armv7* .build-deb
+	$(MAKE) deb deb-aarch64 deb-armv7
+	@packaging/release.sh .build-release-again
+	diff .build-release/SHA256SUMS .build-release-again/SHA256SUMS
+	@echo "built twice, equal"
+
 uninstall:
 	@packaging/install.sh --uninstall "$(PREFIX)" "$(DESTDIR)"
 
@@ -265,12 +307,9 @@ SECONDS := 60
 fuzz: deps deps-python
 	Tests/Fuzzing/run.sh $(SECONDS)
 
-bench: deps-mqtt deps-broker
+bench: deps-mqtt deps-broker deps-valgrind benchmarks
 	@command -v python3 >/dev/null && command -v openssl >/dev/null || { echo "installing python3 openssl"; \
 	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy python3 openssl; }
-	@pkg-config --exists libcoap-3-notls 2>/dev/null || { echo "installing libcoap3-dev"; \
-	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy libcoap3-dev; }
-	swift build -c release --package-path Benchmarks
 	swift build $(STRICT) --product device-probe $(DEVICE)
 	swift build $(STRICT) --product ordinary-probe -c release
 	swift build $(STRICT) --product ordinary-probe -c release --scratch-path .build-specialised \
@@ -295,8 +334,13 @@ bench: deps-mqtt deps-broker
 	@echo
 	@Benchmarks/day.py .build/release/nbiot-agent-mqtt
 
+benchmarks: deps-mqtt
+	@pkg-config --exists libcoap-3-notls 2>/dev/null || { echo "installing libcoap3-dev"; \
+	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy libcoap3-dev; }
+	swift build -c release --package-path Benchmarks
+
 backlog: build agent
 	Benchmarks/backlog.sh .build-agent/x86_64-symmetric/nbiot-agent .build/debug/nbiot
 
 clean:
-	rm -rf .build .build-agent .build-static .build-install .build-deb .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build
+	rm -rf .build .build-examples .build-release .build-release-again .build-agent .build-static .build-install .build-deb .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build

@@ -41,7 +41,7 @@ each() {
 
 # In turn, five times, taking the best of each: a burst of work of another program then does not hit
 # one contender alone.
-for round in 1 2 3 4 5; do
+for _ in 1 2 3 4 5; do
   for name in $order; do "$binaries/${program[$name]}" time >> "$directory/rounds-$name"; done
 done
 for name in $order; do

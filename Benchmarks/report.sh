@@ -20,7 +20,6 @@ allocations() {
 
 echo "a whole report of {\"value\":1}, its answer of 8 bytes decrypted, without the socket"
 printf '%-44s %14s %12s\n' "build" "instructions" "allocations"
-missed=0
 while [ $# -gt 0 ]; do
   name=$1 probe=$2
   shift 2
@@ -31,6 +30,8 @@ while [ $# -gt 0 ]; do
     declare "$kind=$(awk -v first="$first" -v more="$more" 'BEGIN { printf "%g", (more - first) / 1000 }')"
   done
   verdict=met
+  # shellcheck disable=SC2154  # declared by their names above
   awk -v i="$instructions" -v a="$allocations" 'BEGIN { exit !(i <= 6000 && a == 0) }' || verdict=missed
+  # shellcheck disable=SC2154
   printf '%-44s %14.0f %12s  6,000 and 0: %s\n' "$name" "$instructions" "$allocations" "$verdict"
 done

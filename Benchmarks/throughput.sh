@@ -51,9 +51,9 @@ printf '%-42s %10s %8s %s\n' "$count reports, QoS 1" "a second" syncs "of mosqui
 printf '%-42s %10d %8s\n' "mosquitto_pub -l -q 1, nothing on disk" $((count * 1000 / plain)) -
 for flight in 1 16; do
   mkdir -m 700 "state-$flight"
-  read -r time done syncs <<< "$(measure "$program" "$port" "state-$flight" "$flight")"
-  [ "$done" = "$count" ] || {
-    echo "throughput.sh: $done of $count were delivered" >&2
+  read -r time finished syncs <<< "$(measure "$program" "$port" "state-$flight" "$flight")"
+  [ "$finished" = "$count" ] || {
+    echo "throughput.sh: $finished of $count were delivered" >&2
     exit 1
   }
   awk -v n="$count" -v t="$time" -v p="$plain" -v s="$syncs" -v f="$flight" 'BEGIN {

@@ -129,7 +129,7 @@ for name in "${names[@]}"; do
   put 644 "packaging/$name.conf" "$root/share/doc/nbiot/$name.conf"
 done
 for file in README.md LICENSE NOTICE; do put 644 "$file" "$root/share/doc/nbiot/$file"; done
-for file in docs/*.md; do put 644 "$file" "$root/share/doc/nbiot/$file"; done
+for file in docs/*.md docs/demo.svg; do put 644 "$file" "$root/share/doc/nbiot/$file"; done
 for file in report.c listen.c upload.c; do put 644 "packaging/$file" "$root/share/doc/nbiot/examples/$file"; done
 
 if [ -n "$remove" ]; then

@@ -23,7 +23,7 @@ packages=(
   libpaho-mqtt1.3 libpaho-mqtt-dev
 )
 wanted="$mirror $debian ${packages[*]}"
-[ "$(cat "$sysroot/made-of" 2>/dev/null | head -1)" != "$wanted" ] || exit 0
+[ "$(head -1 "$sysroot/made-of" 2>/dev/null)" != "$wanted" ] || exit 0
 
 command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null ||
   fail "apt-get and dpkg-deb are missing: this needs Debian or a derivative"
@@ -47,7 +47,7 @@ apt-get "${options[@]}" -o APT::Update::Error-Mode=any update > "$apt/log" 2>&1 
 (cd "$apt" && apt-get "${options[@]}" download "${packages[@]}" >> log 2>&1) ||
   { cat "$apt/log" >&2; fail "apt-get download failed"; }
 for package in "$apt"/*.deb; do dpkg-deb -x "$package" "$sysroot"; done
-rm -rf "$sysroot/usr/share"
+rm -rf "${sysroot:?}/usr/share"
 {
   echo "$wanted"
   (cd "$apt" && ls -- *.deb)

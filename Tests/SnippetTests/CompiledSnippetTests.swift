@@ -61,6 +61,12 @@ struct Compiler {
     try #require(run.status == 0, "\(run.errors)")
   }
 
+  /// An archive of the C library over CoAP, made of the tests' own objects.
+  func archive(_ name: String) throws {
+    let run = try scratch.run(["ar", "rcs", name] + objects())
+    try #require(run.status == 0, "\(run.errors)")
+  }
+
   private func link(_ file: String, to name: String) throws {
     var arguments = ["swiftc", "-swift-version", "6", "-o", name, file]
     arguments += ["-I", Place.build.appending(path: "Modules").path]
@@ -70,19 +76,22 @@ struct Compiler {
       guard FileManager.default.fileExists(atPath: map) else { continue }
       arguments += ["-Xcc", "-fmodule-map-file=\(map)"]
     }
+    let run = try scratch.run(
+      arguments + objects() + ["-lssl", "-lcrypto", "-lcbor", "-lcurl", "-lpaho-mqtt3as"]
+    )
+    try #require(run.status == 0, "\(run.errors)")
+  }
+
+  private func objects() throws -> [String] {
     // A folder of objects may hold those of a file that is gone: the list of the linker does not.
     let list = Place.build.appending(path: "nbiot-coapPackageTests.product/Objects.LinkFileList")
     let objects = try String(contentsOf: list, encoding: .utf8).split(separator: "\n")
       .map { $0.trimmingCharacters(in: CharacterSet(charactersIn: "'\"")) }
-    for module in Self.modules {
+    return try Self.modules.flatMap { module in
       let own = objects.filter { $0.contains("/\(module).build/") }
       try #require(!own.isEmpty, "\(module) is not among the objects of the tests")
-      arguments += own
+      return own
     }
-    let run = try scratch.run(
-      arguments + ["-lssl", "-lcrypto", "-lcbor", "-lcurl", "-lpaho-mqtt3as"]
-    )
-    try #require(run.status == 0, "\(run.errors)")
   }
 }
 
@@ -142,7 +151,9 @@ struct CompiledSnippetTests {
   }
 
   @Test func `the client's publish, asks, posts a batch and upgrades`() throws {
-    let snippets = try Place.page("docs/swift.md").filter { $0.language == "swift" }
+    let snippets = try Place.page("docs/swift.md").filter {
+      $0.language == "swift" && !$0.text.contains("import PackageDescription")
+    }
     #expect(snippets.count >= 4)
     let scratch = try Scratch()
     let server = try FirmwareServer(in: scratch)
@@ -166,6 +177,28 @@ struct CompiledSnippetTests {
       #expect(log.contains(path), "\(path)")
     }
     #expect(!log.contains("-> 4."))
+  }
+
+  @Test func `a package finds the product that the manifest names`() throws {
+    let manifest = try #require(
+      try Place.page("docs/swift.md").first { $0.text.contains("import PackageDescription") }
+    )
+    let scratch = try Scratch()
+    let files = FileManager.default
+    try files.createDirectory(
+      at: scratch.url.appending(path: "sensor/Sources/sensor"),
+      withIntermediateDirectories: true
+    )
+    try files.createSymbolicLink(
+      at: scratch.url.appending(path: "nbiot-coap"),
+      withDestinationURL: Place.repository
+    )
+    try scratch.write("import DeviceClient\n", to: "sensor/Sources/sensor/main.swift")
+    try scratch.write(manifest.text, to: "sensor/Package.swift")
+    // Loads the manifests of both, and looks for the product.
+    let run = try scratch.run(["swift", "package", "--package-path", "sensor", "show-dependencies"])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.contains("nbiot-coap<"), "\(run.output)")
   }
 
   @Test func `CoAPExchange asks any server`() throws {
