@@ -231,7 +231,9 @@ let hostTargets: Targets = [
   ],
 ]
 
-/// Programs, in Sources. On a device an agent is built as Embedded Swift, by packaging/build-agent.sh.
+/// Programs, in Sources.
+///
+/// On a device an agent is built as Embedded Swift, by packaging/build-agent.sh.
 let programs: Targets = [
   "nbiot-demo": ["Demonstration"],
   "nbiot": [
