@@ -23,86 +23,534 @@ let counting: [SwiftSetting] = [.define("LEDGER", .when(traits: ["Ledger"]))]
 
 let tools: TargetDependencyCondition? = .when(traits: ["Tools"])
 
+/// The libraries, each with the modules whose types its API has.
+let libraries: KeyValuePairs<String, [String]> = [
+  "CoAPMessage": ["CoAPMessage", "ConstrainedCore"],
+  "CoAPExchange": [
+    "CoAPExchange", "CoAPMessage", "ConstrainedCore", "UDPTransport", "SystemClocks",
+  ],
+  "CoAPLink": [
+    "CoAPLink", "ReportLink", "DeviceDriver", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
+    "SecurityLayer", "OpenSSLSupport", "PlatformCredentials", "CoAPExchange", "Alink",
+    "PlatformCoAP", "Platform", "PayloadCoding", "CoAPMessage", "ConstrainedCore", "UDPTransport",
+    "DeviceStore", "SystemClocks", "TrafficLedger",
+  ],
+  "DurableReports": [
+    "DurableReports", "DeviceDriver", "CoAPLink", "ReportLink", "DeviceStore", "SymmetricSecurity",
+    "DTLSSecurity", "EitherSecurity", "SecurityLayer", "OpenSSLSupport", "PlatformCredentials",
+    "CoAPExchange", "PlatformCoAP", "Platform", "CoAPMessage", "ConstrainedCore", "UDPTransport",
+    "SystemClocks",
+  ],
+  "PlatformSigning": [
+    "Platform", "PlatformMQTT", "PlatformHTTPS", "PlatformCredentials", "OpenSSLSupport",
+    "ConstrainedCore",
+  ],
+  // Apart, because it needs libcbor.
+  "CBORPayload": ["CBORPayload", "PayloadCoding", "ConstrainedCore"],
+  "DeviceClient": [
+    "DeviceClient", "CoAPLink", "ReportLink", "DeviceStore", "DTLSSecurity", "SecurityLayer",
+    "CoAPExchange", "Alink", "PlatformCoAP", "PlatformMQTT", "Platform", "PlatformCredentials",
+    "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
+    "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel", "MQTTAuthentication", "HTTPSLink",
+    "HTTPSLayer", "HTTPSChannel", "PlatformHTTPS", "GatewayLink", "GatewaySessions",
+    "DurableReports", "TrafficLedger",
+  ],
+  "PlatformSimulator": [
+    "PlatformSimulator", "PlatformCore", "PayloadValues", "PayloadCoding", "OpenSSLSupport",
+    "CoAPMessage", "ConstrainedCore", "PlatformFaults", "RadioModel",
+  ],
+  "PlatformBroker": ["PlatformBroker", "PlatformSimulator", "PlatformCore", "ConstrainedCore"],
+  "PlatformWebServer": [
+    "PlatformWebServer", "PlatformSimulator", "PlatformCore", "ConstrainedCore",
+  ],
+  "Inspection": ["Inspection", "PacketCapture"],
+  "GatewaySessions": ["GatewaySessions", "Platform", "OpenSSLSupport", "ConstrainedCore"],
+  "GatewayConfiguration": [
+    "GatewayConfiguration", "PlatformCredentials", "PayloadCoding", "ConstrainedCore",
+  ],
+  "HTTPSTransfer": ["HTTPSTransfer"],
+]
+
+/// Targets by name, each with what it imports.
+typealias Targets = KeyValuePairs<String, [Target.Dependency]>
+
+/// What compiles for the device as well, in Sources; docs/architecture.md says what each of them holds.
+let deviceTargets: Targets = [
+  "ConstrainedCore": [],
+  "TrafficLedger": ["ConstrainedCore"],
+  "CoAPMessage": ["ConstrainedCore"],
+  "PayloadCoding": ["ConstrainedCore"],
+  "CoAPExchange": ["ConstrainedCore", "CoAPMessage"],
+  "SecurityLayer": ["ConstrainedCore"],
+  "MQTTLayer": ["ConstrainedCore", "HTTPSLayer"],
+  "HTTPSLayer": ["ConstrainedCore"],
+  "HTTPSChannel": ["ConstrainedCore", "HTTPSLayer", "OpenSSLSupport", "CCurl"],
+  "MQTTChannel": ["ConstrainedCore", "MQTTLayer", "CPaho"],
+  "Platform": ["ConstrainedCore", "PayloadCoding"],
+  "PlatformCoAP": ["ConstrainedCore", "CoAPMessage", "PayloadCoding", "Platform"],
+  "PlatformMQTT": ["ConstrainedCore", "PayloadCoding", "Platform"],
+  "PlatformHTTPS": ["ConstrainedCore", "PayloadCoding", "Platform"],
+  "Alink": ["ConstrainedCore", "PayloadCoding", "Platform"],
+  "OpenSSLSupport": ["ConstrainedCore", "COpenSSL"],
+  "SymmetricSecurity": ["ConstrainedCore", "SecurityLayer", "OpenSSLSupport"],
+  "DTLSSecurity": ["ConstrainedCore", "SecurityLayer", "CoAPExchange", "OpenSSLSupport"],
+  "EitherSecurity": ["ConstrainedCore", "SecurityLayer", "SymmetricSecurity", "DTLSSecurity"],
+  "PlatformCredentials": ["ConstrainedCore", "SecurityLayer", "Platform", "OpenSSLSupport"],
+  "ReportLink": ["ConstrainedCore", "DeviceStore"],
+  "CoAPLink": [
+    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange", "Platform",
+    "PlatformCoAP", "Alink", "OpenSSLSupport", "PlatformCredentials", "DeviceStore", "ReportLink",
+    "TrafficLedger",
+  ],
+  "MQTTLink": [
+    "ConstrainedCore", "MQTTLayer", "SecurityLayer", "PayloadCoding", "Platform", "PlatformMQTT",
+    "Alink", "OpenSSLSupport", "PlatformCredentials", "DeviceStore", "ReportLink",
+  ],
+  // The sessions of a gateway's sub-devices.
+  "GatewaySessions": [
+    "ConstrainedCore", "PayloadCoding", "SecurityLayer", "Platform", "Alink", "OpenSSLSupport",
+    "PlatformCredentials",
+  ],
+  // These over the gateway's connection, with its reports and theirs.
+  "GatewayLink": [
+    "ConstrainedCore", "MQTTLayer", "OpenSSLSupport", "Platform", "PayloadCoding", "Alink",
+    "DeviceStore", "ReportLink", "MQTTLink", "GatewaySessions",
+  ],
+  // MQTT whose user name and password come from an authentication over HTTPS.
+  "MQTTAuthentication": [
+    "ConstrainedCore", "MQTTLayer", "HTTPSLayer", "SecurityLayer", "Platform", "PlatformHTTPS",
+    "PlatformCredentials", "OpenSSLSupport",
+  ],
+  "HTTPSLink": [
+    "ConstrainedCore", "HTTPSLayer", "SecurityLayer", "Platform", "PlatformHTTPS", "OpenSSLSupport",
+    "PlatformCredentials", "DeviceStore", "ReportLink",
+  ],
+  "DurableReports": ["ConstrainedCore", "Platform", "DeviceStore", "ReportLink"],
+  "DeviceDownlinks": ["ConstrainedCore", "Platform", "Alink", "ReportLink"],
+  "DeviceDriver": [
+    "ConstrainedCore", "SecurityLayer", "Platform", "OpenSSLSupport", "PlatformCredentials",
+    "DTLSSecurity", "UDPTransport", "SystemClocks", "ReportLink", "CoAPLink", "DurableReports",
+    "TrafficLedger",
+  ],
+  "SystemClocks": ["ConstrainedCore", "CPOSIX"],
+  "UDPTransport": ["ConstrainedCore", "SystemClocks", "CPOSIX"],
+  "DeviceStore": ["ConstrainedCore", "CPOSIX"],
+  "CBORPayload": ["ConstrainedCore", "PayloadCoding", "CLibCBOR"],
+  "Agent": [
+    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange", "Platform",
+    "PlatformCoAP", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
+    "CBORPayload", "UDPTransport", "DeviceStore", "CoAPLink", "DurableReports", "DeviceDriver",
+    "PlatformCredentials", "SystemClocks", "CPOSIX", "TrafficLedger",
+  ],
+  "DeviceLibrary": [
+    "ConstrainedCore", "CoAPMessage", "SecurityLayer", "CoAPExchange", "Platform", "OpenSSLSupport",
+    "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "UDPTransport", "DeviceStore",
+    "CoAPLink", "DurableReports", "DeviceDriver", "PlatformCredentials", "PlatformMQTT",
+    "SystemClocks", "CDevice", "TrafficLedger",
+  ],
+  // The same source over MQTT: Shared is a link to the folder of Agent.
+  "MQTTAgent": [
+    "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "Alink", "OpenSSLSupport",
+    "CBORPayload", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel", "MQTTLink",
+    "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks",
+    "CPOSIX",
+  ],
+  // The same source over HTTPS.
+  "HTTPSAgent": [
+    "ConstrainedCore", "PayloadCoding", "Platform", "PlatformHTTPS", "OpenSSLSupport",
+    "CBORPayload", "DeviceStore", "ReportLink", "HTTPSLayer", "HTTPSChannel", "HTTPSLink",
+    "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CPOSIX",
+  ],
+  // The agent over MQTT with what a gateway has besides: Connected is a link to that folder of MQTTAgent.
+  "GatewayAgent": [
+    "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "PlatformHTTPS", "Alink",
+    "OpenSSLSupport", "CBORPayload", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel",
+    "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "HTTPSChannel", "DurableReports",
+    "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks", "CPOSIX",
+  ],
+  // The same source over MQTT: Shared is a link to the folder of DeviceLibrary.
+  "MQTTDeviceLibrary": [
+    "ConstrainedCore", "PayloadCoding", "SecurityLayer", "Platform", "PlatformMQTT", "Alink",
+    "OpenSSLSupport", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel", "MQTTLink",
+    "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks",
+    "CDevice",
+  ],
+  // The same over HTTPS.
+  "HTTPSDeviceLibrary": [
+    "ConstrainedCore", "SecurityLayer", "Platform", "PlatformHTTPS", "PlatformMQTT",
+    "OpenSSLSupport", "DeviceStore", "ReportLink", "HTTPSLayer", "HTTPSChannel", "HTTPSLink",
+    "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CDevice",
+  ],
+]
+
+/// The targets that compile sources of another one under a condition of their own.
+let conditions = [
+  "MQTTAgent": ["MQTT"],
+  "HTTPSAgent": ["HTTPS"],
+  "GatewayAgent": ["MQTT", "GATEWAY"],
+  "GatewayAgentTests": ["GATEWAY"],
+  "MQTTDeviceLibrary": ["MQTT"],
+  "HTTPSDeviceLibrary": ["HTTPS"],
+]
+
+/// The targets that keep a ledger of bytes where the trait asks for it.
+let counted: Set = [
+  "CoAPLink", "DeviceDriver", "DeviceClient", "EnergyEstimate", "Agent", "DeviceLibrary",
+]
+
+/// What needs the Swift runtime, in Sources.
+let hostTargets: Targets = [
+  "DeviceClient": [
+    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "Platform", "PlatformCoAP",
+    "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "CBORPayload", "UDPTransport",
+    "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
+    "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink", "MQTTChannel", "PlatformMQTT",
+    "DeviceDownlinks", "HTTPSLayer", "HTTPSLink", "HTTPSChannel", "PlatformHTTPS",
+    "MQTTAuthentication", "GatewaySessions", "GatewayLink", "TrafficLedger",
+  ],
+  // What goes wrong on purpose, in the network and in the platform.
+  "PlatformFaults": ["ConstrainedCore", "RadioModel"],
+  // What the platform decides, whatever protocol a device comes in by; PlatformSimulator is its front for CoAP.
+  "PlatformCore": [
+    "ConstrainedCore", "PayloadCoding", "CBORPayload", "PayloadValues", "OpenSSLSupport",
+    "PlatformFaults",
+  ],
+  "PlatformSimulator": [
+    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "PayloadValues",
+    "OpenSSLSupport", "PlatformCore", "PlatformFaults",
+    .product(name: "NIOCore", package: "swift-nio", condition: tools),
+    .product(name: "NIOPosix", package: "swift-nio", condition: tools),
+  ],
+  // The core's front for MQTT: mosquitto, and what its plugin asks.
+  "PlatformBroker": [
+    "ConstrainedCore", "PayloadCoding", "PayloadValues", "PlatformCore", "PlatformSimulator",
+    "PlatformFaults",
+    .product(name: "NIOCore", package: "swift-nio", condition: tools),
+    .product(name: "NIOPosix", package: "swift-nio", condition: tools),
+  ],
+  // The core's front for HTTPS.
+  "PlatformWebServer": [
+    "ConstrainedCore", "PayloadCoding", "PayloadValues", "OpenSSLSupport", "PlatformCore",
+    "PlatformSimulator",
+    .product(name: "NIOCore", package: "swift-nio", condition: tools),
+    .product(name: "NIOPosix", package: "swift-nio", condition: tools),
+    .product(name: "NIOHTTP1", package: "swift-nio", condition: tools),
+  ],
+  "BrokerPlugin": [],
+  "PayloadValues": ["ConstrainedCore", "PayloadCoding", "CBORPayload"],
+  // The file that says how a gateway reaches its sub-devices.
+  "GatewayConfiguration": ["ConstrainedCore", "PayloadCoding", "Platform", "PlatformCredentials"],
+  "HTTPSTransfer": ["ConstrainedCore", "Platform", "OpenSSLSupport", "SystemClocks", "CCurl"],
+  "PacketCapture": ["CPcap"],
+  "Inspection": [
+    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "OpenSSLSupport",
+    "SymmetricSecurity", "Platform", "PlatformCoAP", "CBORPayload", "PacketCapture",
+  ],
+  // What a datagram costs on an NB-IoT radio, and what a report costs a device.
+  "RadioModel": ["ConstrainedCore", "PayloadCoding"],
+  "EnergyEstimate": [
+    "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "Platform", "PlatformCoAP",
+    "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "DeviceDriver", "ReportLink", "CoAPLink",
+    "DeviceClient", "PlatformCore", "PlatformSimulator", "PlatformBroker", "PlatformWebServer",
+    "PlatformMQTT", "SystemClocks", "RadioModel", "TrafficLedger", "PacketCapture",
+  ],
+  // Many devices in one process, and what became of their reports.
+  "Fleet": [
+    "ConstrainedCore", "CoAPExchange", "Platform", "OpenSSLSupport", "SymmetricSecurity",
+    "DTLSSecurity", "EitherSecurity", "ReportLink", "CoAPLink", "DeviceDriver", "PayloadValues",
+    "PlatformCore", "PlatformFaults", "PlatformSimulator", "RadioModel", "SystemClocks",
+  ],
+  // What `nbiot demo` runs, with a program of its own, so that `make demo` builds nothing else.
+  "Demonstration": [
+    "ConstrainedCore", "PayloadCoding", "OpenSSLSupport", "CoAPLink", "DeviceClient",
+    "PlatformCore", "PlatformSimulator",
+  ],
+]
+
+/// Programs, in Sources.
+///
+/// On a device an agent is built as Embedded Swift, by packaging/build-agent.sh.
+let programs: Targets = [
+  "nbiot-demo": ["Demonstration"],
+  "nbiot": [
+    "Demonstration", "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage",
+    "CoAPExchange", "PayloadCoding", "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT",
+    "Alink", "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
+    "DeviceStore", "DeviceClient", "MQTTLayer", "MQTTLink", "HTTPSLayer", "HTTPSLink",
+    "SystemClocks", "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "SecurityLayer",
+    "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection", "HTTPSTransfer",
+    "GatewayConfiguration", "Agent", "MQTTAgent", "HTTPSAgent", "RadioModel", "EnergyEstimate",
+    "PlatformFaults", "Fleet", "GatewayLink", "GatewaySessions", "DurableReports", "TrafficLedger",
+    .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
+    .product(name: "NIOCore", package: "swift-nio", condition: tools),
+  ],
+  "nbiot-agent": ["Agent"],
+  "nbiot-agent-mqtt": ["MQTTAgent"],
+  "nbiot-agent-https": ["HTTPSAgent"],
+  "nbiot-gateway": ["GatewayAgent"],
+]
+
+/// What tests and measurements share, in Tests.
+let testSupport: Targets = [
+  // A broker and a scripted server for the tests of MQTT.
+  "MQTTPeers": ["TestSupport"],
+  // HTTPS servers that behave as they should, and those that do not.
+  "HTTPSPeers": ["TestSupport"],
+  // A durable device for the tests of links over one descriptor.
+  "DurableWorld": [
+    "ConstrainedCore", "Platform", "OpenSSLSupport", "ReportLink", "DurableReports", "DeviceDriver",
+    "DeviceStore", "SystemClocks",
+  ],
+  "FuzzEntries": [
+    "ConstrainedCore", "CoAPMessage", "SecurityLayer", "CoAPExchange", "PayloadCoding", "Platform",
+    "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink", "OpenSSLSupport", "DTLSSecurity",
+    "CBORPayload", "PacketCapture", "Inspection",
+  ],
+  // Records what DeviceStoreTests write, and makes it fail.
+  "FileRecorder": [],
+  "TestSupport": ["ConstrainedCore"],
+]
+
+/// The same, of what compiles for the device as well.
+let deviceTestSupport: Targets = [
+  "ProbeDevice": [
+    "ConstrainedCore", "CoAPMessage", "SecurityLayer", "PayloadCoding", "Platform", "PlatformCoAP",
+    "PlatformHTTPS", "PlatformMQTT", "Alink", "CBORPayload", "OpenSSLSupport", "SymmetricSecurity",
+    "DTLSSecurity", "UDPTransport", "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver",
+    "PlatformCredentials", "SystemClocks", "CPOSIX",
+  ],
+  "Tier0Proof": [
+    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange", "Platform",
+    "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
+  ],
+]
+
+/// Programs that are measured or measure, in Tests.
+let testPrograms: Targets = [
+  "ordinary-probe": ["ProbeDevice", "CPOSIX"],
+  "mqtt-throughput": [
+    "ConstrainedCore", "DeviceDriver", "DeviceStore", "DurableReports", "MQTTChannel", "MQTTLink",
+    "OpenSSLSupport", "Platform", "SystemClocks",
+  ],
+  "dtls-exercise": ["FuzzEntries"],
+]
+
+/// The same, of what compiles for the device as well.
+let deviceTestPrograms: Targets = [
+  "device-probe": ["ProbeDevice", "CPOSIX"],
+  "dtls-probe": ["ProbeDevice", "CPOSIX"],
+  "things-probe": ["ProbeDevice", "CPOSIX"],
+]
+
+/// The tests, in Tests.
+let tests: Targets = [
+  "CoAPMessageTests": ["ConstrainedCore", "CoAPMessage", "TestSupport"],
+  "PayloadCodingTests": ["ConstrainedCore", "PayloadCoding", "TestSupport"],
+  "CoAPExchangeTests": [
+    "ConstrainedCore", "CoAPMessage", "CoAPExchange", "FuzzEntries", "TestSupport",
+  ],
+  "SizeTests": [
+    "ConstrainedCore", "PayloadCoding", "CBORPayload", "CoAPExchange", "Platform", "Alink",
+    "OpenSSLSupport", "SymmetricSecurity", "EitherSecurity", "DeviceStore", "CoAPLink",
+    "DurableReports", "Agent", "CDevice", "DeviceLibrary", "MQTTChannel", "MQTTLink",
+    "HTTPSChannel", "HTTPSLink", "TestSupport",
+  ],
+  "PlatformTests": [
+    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "Platform", "PlatformCoAP", "PlatformHTTPS",
+    "PlatformMQTT", "OpenSSLSupport", "CBORPayload", "TestSupport",
+  ],
+  "PlatformMQTTTests": [
+    "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "TestSupport",
+  ],
+  "MQTTClientTests": [
+    "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "Alink", "CoAPLink",
+    "MQTTLayer", "MQTTLink", "DeviceClient", "MQTTPeers", "TestSupport",
+  ],
+  "MQTTChannelTests": ["ConstrainedCore", "MQTTLayer", "MQTTChannel", "MQTTPeers", "TestSupport"],
+  "HTTPSChannelTests": [
+    "ConstrainedCore", "HTTPSLayer", "HTTPSChannel", "HTTPSPeers", "TestSupport",
+  ],
+  "HTTPSLinkTests": [
+    "ConstrainedCore", "Platform", "PlatformHTTPS", "OpenSSLSupport", "HTTPSLayer", "HTTPSChannel",
+    "HTTPSLink", "ReportLink", "DurableReports", "DeviceDriver", "DeviceStore", "SystemClocks",
+    "DurableWorld", "HTTPSPeers", "TestSupport",
+  ],
+  "DeviceLibraryTests": ["CDevice", "DeviceLibrary"],
+  "MQTTLinkTests": [
+    "ConstrainedCore", "Platform", "PlatformMQTT", "OpenSSLSupport", "MQTTLayer", "MQTTChannel",
+    "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "ReportLink", "DurableReports", "DeviceDriver",
+    "DeviceStore", "SystemClocks", "UDPTransport", "DurableWorld", "MQTTPeers", "TestSupport",
+  ],
+  "DeviceDownlinksTests": [
+    "ConstrainedCore", "Platform", "Alink", "ReportLink", "DeviceDownlinks", "TestSupport",
+  ],
+  "OpenSSLSupportTests": ["ConstrainedCore", "OpenSSLSupport", "TestSupport"],
+  "SymmetricSecurityTests": [
+    "ConstrainedCore", "SecurityLayer", "OpenSSLSupport", "SymmetricSecurity", "TestSupport",
+  ],
+  "DTLSSecurityTests": [
+    "ConstrainedCore", "SecurityLayer", "CoAPExchange", "OpenSSLSupport", "DTLSSecurity",
+  ],
+  "CoAPLinkTests": [
+    "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "CoAPExchange",
+    "PayloadCoding", "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
+    "CBORPayload", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
+    "SecurityLayer", "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver",
+    "PlatformCredentials", "DeviceStore", "PlatformSimulator", "FileRecorder", "TestSupport",
+  ],
+  "DeviceStoreTests": [
+    "ConstrainedCore", "DeviceStore", "SystemClocks", "Platform", "ReportLink", "DurableReports",
+    "FileRecorder", "TestSupport",
+  ],
+  "DeviceClientTests": [
+    "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "CoAPExchange",
+    "SecurityLayer", "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
+    "CBORPayload", "PayloadCoding", "OpenSSLSupport", "DTLSSecurity", "CoAPLink", "ReportLink",
+    "DurableReports", "DeviceDriver", "PlatformCredentials", "DeviceStore", "DeviceClient",
+    "HTTPSLink", "PlatformSimulator", "HTTPSPeers", "UDPTransport", "TestSupport", "HTTPSChannel",
+    "HTTPSLayer",
+  ],
+  "PlatformSimulatorTests": [
+    "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "SecurityLayer",
+    "OpenSSLSupport", "DTLSSecurity", "PlatformSimulator", "PlatformBroker", "PlatformWebServer",
+    "TestSupport",
+  ],
+  "PlatformCoreTests": [
+    "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "TestSupport",
+    "PlatformFaults",
+  ],
+  "PlatformBrokerTests": [
+    "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformBroker",
+    "TestSupport",
+  ],
+  "PlatformWebServerTests": [
+    "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformSimulator",
+    "PlatformWebServer", "TestSupport",
+  ],
+  "PayloadValuesTests": ["CBORPayload", "PayloadCoding", "PayloadValues", "TestSupport"],
+  "GatewayConfigurationTests": [
+    "ConstrainedCore", "PayloadCoding", "PlatformCredentials", "GatewayConfiguration",
+    "TestSupport",
+  ],
+  "GatewaySessionsTests": [
+    "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "Platform", "PlatformCore",
+    "PlatformBroker", "GatewaySessions", "TestSupport",
+  ],
+  "GatewayLinkTests": [
+    "ConstrainedCore", "OpenSSLSupport", "Platform", "DeviceStore", "ReportLink", "MQTTLayer",
+    "MQTTLink", "DurableReports", "PlatformCore", "PlatformBroker", "PayloadValues",
+    "GatewaySessions", "GatewayLink", "TestSupport",
+  ],
+  "CBORPayloadTests": ["ConstrainedCore", "PayloadCoding", "CBORPayload", "TestSupport"],
+  "RadioModelTests": ["ConstrainedCore", "RadioModel", "TestSupport"],
+  "PlatformFaultsTests": ["ConstrainedCore", "PlatformFaults", "TestSupport"],
+  "FleetTests": ["ConstrainedCore", "Fleet", "PayloadValues", "PlatformFaults", "RadioModel"],
+  "TrafficLedgerTests": ["ConstrainedCore", "TrafficLedger", "TestSupport"],
+  "PacketCaptureTests": ["PacketCapture", "TestSupport"],
+  "InspectionTests": [
+    "ConstrainedCore", "CoAPMessage", "SecurityLayer", "Inspection", "PacketCapture",
+    "SymmetricSecurity", "TestSupport",
+  ],
+  "InteroperabilityTests": [
+    "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "OpenSSLSupport",
+    "DTLSSecurity", "UDPTransport", "SystemClocks", "TestSupport",
+  ],
+  "AlinkTests": [
+    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "Platform", "PlatformCoAP",
+    "PlatformHTTPS", "PlatformMQTT", "OpenSSLSupport", "Alink", "TestSupport",
+  ],
+  "EnergyEstimateTests": [
+    "ConstrainedCore", "CoAPMessage", "RadioModel", "EnergyEstimate", "TrafficLedger",
+    "PacketCapture", "TestSupport",
+  ],
+  "HTTPSTransferTests": [
+    "PlatformCore", "PayloadValues", "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT",
+    "HTTPSTransfer", "nbiot", "PlatformSimulator", "TestSupport",
+  ],
+  "AgentTests": [
+    "PlatformCore", "Agent", "nbiot-agent", "CoAPMessage", "SecurityLayer", "ConstrainedCore",
+    "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
+    "OpenSSLSupport", "PlatformSimulator", "TestSupport",
+  ],
+  "MQTTAgentTests": ["nbiot", "nbiot-agent-mqtt", "MQTTAgent", "MQTTPeers", "TestSupport"],
+  // Its helpers are a link to those of MQTTAgentTests.
+  "GatewayAgentTests": [
+    "nbiot", "nbiot-gateway", "GatewayAgent", "Alink", "ConstrainedCore", "PayloadCoding",
+    "Platform", "MQTTPeers", "TestSupport",
+  ],
+  "HTTPSAgentTests": [
+    "nbiot-agent-https", "HTTPSAgent", "ConstrainedCore", "OpenSSLSupport", "HTTPSPeers",
+    "TestSupport",
+  ],
+  "nbiotTests": [
+    "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformCore",
+    "PlatformSimulator", "UDPTransport", "SystemClocks", "MQTTPeers", "HTTPSPeers", "TestSupport",
+  ],
+  // Compiles and runs what README.md and nbiot_device.h show, against these as they are built.
+  "SnippetTests": [
+    "nbiot", "nbiot-agent", "DeviceClient", "HTTPSTransfer", "DeviceLibrary", "CoAPMessage",
+    "ConstrainedCore", "OpenSSLSupport", "MQTTPeers", "HTTPSPeers", "TestSupport",
+  ],
+  "FuzzReplayTests": ["FuzzEntries"],
+]
+
+/// Targets whose folder has another name.
+let places = [
+  "device-probe": "Tests/DeviceProbe",
+  "dtls-probe": "Tests/DTLSProbe",
+  "things-probe": "Tests/ThingsProbe",
+  "ordinary-probe": "Tests/OrdinaryProbe",
+  "FuzzEntries": "Tests/Fuzzing/Entries",
+  "mqtt-throughput": "Tests/MQTTThroughput",
+  "dtls-exercise": "Tests/DTLSExercise",
+  "FuzzReplayTests": "Tests/Fuzzing/Replay",
+]
+
+/// Files that tests read, in the folder of their target.
+let testFiles = [
+  "HTTPSPeers": ["Resources/https_peer.py"],
+  "AlinkTests": ["Resources/guide"],
+  "EnergyEstimateTests": ["Resources"],
+  "HTTPSTransferTests": ["https_server.py"],
+  "AgentTests": ["faults.c"],
+  "MQTTAgentTests": ["README.md"],
+  "HTTPSAgentTests": ["README.md"],
+  "GatewayAgentTests": ["README.md"],
+  "nbiotTests": ["README.md", "address-change.sh"],
+  "SnippetTests": ["stand-ins"],
+  "TestSupport": [
+    "Resources/coap-messages.json", "Resources/surroundings.c", "Resources/mqtt_client.py",
+  ],
+]
+
+/// Files there that are for others.
+let otherFiles = [
+  "InteroperabilityTests": ["plugtest_server.py", "set-up.sh", "DTLS/certificates.sh"],
+  "HTTPSTransferTests": ["certificates.sh"],
+  "ProbeDevice": ["allocations.sh", "downlinks.c", "downlinks.py", "downlinks.sh", "waiting.sh"],
+]
+
+/// The libraries of the system, and the header of ours.
+let systemLibraries: [Target] = [
+  .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
+  .systemLibrary(name: "CPOSIX"),
+  .systemLibrary(name: "CLibCBOR", pkgConfig: "libcbor", providers: [.apt(["libcbor-dev"])]),
+  .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
+  .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),
+  // It has no description for pkg-config; its header and library are where the compiler looks anyway.
+  .systemLibrary(name: "CPaho", providers: [.apt(["libpaho-mqtt-dev"])]),
+  .systemLibrary(name: "CDevice"),
+]
+
 let package = Package(
   name: "nbiot-coap",
-  products: [
-    // Each with the modules whose types its API has.
-    .library(name: "CoAPMessage", targets: ["CoAPMessage", "ConstrainedCore"]),
-    .library(
-      name: "CoAPExchange",
-      targets: [
-        "CoAPExchange", "CoAPMessage", "ConstrainedCore", "UDPTransport", "SystemClocks",
-      ]
-    ),
-    .library(
-      name: "CoAPLink",
-      targets: [
-        "CoAPLink", "ReportLink", "DeviceDriver", "SymmetricSecurity", "DTLSSecurity",
-        "EitherSecurity", "SecurityLayer", "OpenSSLSupport", "PlatformCredentials", "CoAPExchange",
-        "Alink", "PlatformCoAP", "Platform", "PayloadCoding", "CoAPMessage", "ConstrainedCore",
-        "UDPTransport", "DeviceStore", "SystemClocks", "TrafficLedger",
-      ]
-    ),
-    .library(
-      name: "DurableReports",
-      targets: [
-        "DurableReports", "DeviceDriver", "CoAPLink", "ReportLink", "DeviceStore",
-        "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "SecurityLayer", "OpenSSLSupport",
-        "PlatformCredentials", "CoAPExchange", "PlatformCoAP", "Platform", "CoAPMessage",
-        "ConstrainedCore", "UDPTransport", "SystemClocks",
-      ]
-    ),
-    .library(
-      name: "PlatformSigning",
-      targets: [
-        "Platform", "PlatformMQTT", "PlatformHTTPS", "PlatformCredentials", "OpenSSLSupport",
-        "ConstrainedCore",
-      ]
-    ),
-    // Apart, because it needs libcbor.
-    .library(name: "CBORPayload", targets: ["CBORPayload", "PayloadCoding", "ConstrainedCore"]),
-    .library(
-      name: "DeviceClient",
-      targets: [
-        "DeviceClient", "CoAPLink", "ReportLink", "DeviceStore", "DTLSSecurity", "SecurityLayer",
-        "CoAPExchange", "Alink", "PlatformCoAP", "PlatformMQTT", "Platform", "PlatformCredentials",
-        "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
-        "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel", "MQTTAuthentication", "HTTPSLink",
-        "HTTPSLayer",
-        "HTTPSChannel", "PlatformHTTPS", "GatewayLink", "GatewaySessions", "DurableReports", "TrafficLedger",
-      ]
-    ),
-    .library(
-      name: "PlatformSimulator",
-      targets: [
-        "PlatformSimulator", "PlatformCore", "PlatformFaults", "RadioModel", "PayloadValues",
-        "PayloadCoding", "OpenSSLSupport", "CoAPMessage", "ConstrainedCore",
-      ]
-    ),
-    .library(
-      name: "PlatformBroker",
-      targets: ["PlatformBroker", "PlatformSimulator", "PlatformCore", "ConstrainedCore"]
-    ),
-    .library(
-      name: "PlatformWebServer",
-      targets: ["PlatformWebServer", "PlatformSimulator", "PlatformCore", "ConstrainedCore"]
-    ),
+  products: libraries.map { .library(name: $0, targets: $1) } + [
     // Loaded by mosquitto; without mosquitto-dev it is built empty.
     .library(name: "nbiot-broker", type: .dynamic, targets: ["BrokerPlugin"]),
     // For the tests of the C library over MQTT and HTTPS: all of its kinds define the same functions, and the tests are
     // one program. A device's is made by packaging/build-agent.sh.
     .library(name: "nbiot-device-mqtt", type: .static, targets: ["MQTTDeviceLibrary"]),
     .library(name: "nbiot-device-https", type: .static, targets: ["HTTPSDeviceLibrary"]),
-    .library(name: "Inspection", targets: ["Inspection", "PacketCapture"]),
-    .library(
-      name: "GatewaySessions",
-      targets: ["GatewaySessions", "Platform", "OpenSSLSupport", "ConstrainedCore"]
-    ),
-    .library(
-      name: "GatewayConfiguration",
-      targets: ["GatewayConfiguration", "PlatformCredentials", "PayloadCoding", "ConstrainedCore"]
-    ),
-    .library(name: "HTTPSTransfer", targets: ["HTTPSTransfer"]),
     .executable(name: "nbiot", targets: ["nbiot"]),
     .executable(name: "nbiot-demo", targets: ["nbiot-demo"]),
   ],
@@ -125,804 +573,40 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
   ],
-  targets: [
-    .target(name: "ConstrainedCore", swiftSettings: device),
-    .target(name: "TrafficLedger", dependencies: ["ConstrainedCore"], swiftSettings: device),
-    .target(name: "CoAPMessage", dependencies: ["ConstrainedCore"], swiftSettings: device),
-    .target(name: "PayloadCoding", dependencies: ["ConstrainedCore"], swiftSettings: device),
-    .target(
-      name: "CoAPExchange",
-      dependencies: ["ConstrainedCore", "CoAPMessage"],
-      swiftSettings: device
-    ),
-    .target(name: "SecurityLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
-    .target(
-      name: "MQTTLayer",
-      dependencies: ["ConstrainedCore", "HTTPSLayer"],
-      swiftSettings: device
-    ),
-    .target(name: "HTTPSLayer", dependencies: ["ConstrainedCore"], swiftSettings: device),
-    .target(
-      name: "HTTPSChannel",
-      dependencies: ["ConstrainedCore", "HTTPSLayer", "OpenSSLSupport", "CCurl"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "MQTTChannel",
-      dependencies: ["ConstrainedCore", "MQTTLayer", "CPaho"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "Platform",
-      dependencies: ["ConstrainedCore", "PayloadCoding"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "PlatformCoAP",
-      dependencies: ["ConstrainedCore", "CoAPMessage", "PayloadCoding", "Platform"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "PlatformMQTT",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "PlatformHTTPS",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "Alink",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform"],
-      swiftSettings: device
-    ),
-    .systemLibrary(
-      name: "COpenSSL",
-      pkgConfig: "openssl",
-      providers: [.apt(["libssl-dev"])]
-    ),
-    .systemLibrary(name: "CPOSIX"),
-    .systemLibrary(
-      name: "CLibCBOR",
-      pkgConfig: "libcbor",
-      providers: [.apt(["libcbor-dev"])]
-    ),
-    .systemLibrary(
-      name: "CPcap",
-      pkgConfig: "libpcap",
-      providers: [.apt(["libpcap-dev"])]
-    ),
-    .systemLibrary(
-      name: "CCurl",
-      pkgConfig: "libcurl",
-      providers: [.apt(["libcurl4-openssl-dev"])]
-    ),
-    // It has no description for pkg-config; its header and library are where the compiler looks anyway.
-    .systemLibrary(name: "CPaho", providers: [.apt(["libpaho-mqtt-dev"])]),
-    .target(
-      name: "OpenSSLSupport",
-      dependencies: ["ConstrainedCore", "COpenSSL"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "SymmetricSecurity",
-      dependencies: ["ConstrainedCore", "SecurityLayer", "OpenSSLSupport"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "DTLSSecurity",
-      dependencies: ["ConstrainedCore", "SecurityLayer", "CoAPExchange", "OpenSSLSupport"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "EitherSecurity",
-      dependencies: ["ConstrainedCore", "SecurityLayer", "SymmetricSecurity", "DTLSSecurity"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "PlatformCredentials",
-      dependencies: ["ConstrainedCore", "SecurityLayer", "Platform", "OpenSSLSupport"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "ReportLink",
-      dependencies: ["ConstrainedCore", "DeviceStore"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "CoAPLink",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange",
-        "Platform", "PlatformCoAP", "Alink", "OpenSSLSupport", "PlatformCredentials", "DeviceStore",
-        "ReportLink", "TrafficLedger",
-      ],
-      swiftSettings: device + counting
-    ),
-    .target(
-      name: "MQTTLink",
-      dependencies: [
-        "ConstrainedCore", "MQTTLayer", "SecurityLayer", "PayloadCoding", "Platform",
-        "PlatformMQTT", "Alink", "OpenSSLSupport", "PlatformCredentials", "DeviceStore",
-        "ReportLink",
-      ],
-      swiftSettings: device
-    ),
-    // The sessions of a gateway's sub-devices.
-    .target(
-      name: "GatewaySessions",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "SecurityLayer", "Platform", "Alink",
-        "OpenSSLSupport", "PlatformCredentials",
-      ],
-      swiftSettings: device
-    ),
-    // These over the gateway's connection, with its reports and theirs.
-    .target(
-      name: "GatewayLink",
-      dependencies: [
-        "ConstrainedCore", "MQTTLayer", "OpenSSLSupport", "Platform", "PayloadCoding", "Alink",
-        "DeviceStore", "ReportLink", "MQTTLink", "GatewaySessions",
-      ],
-      swiftSettings: device
-    ),
-    // MQTT whose user name and password come from an authentication over HTTPS.
-    .target(
-      name: "MQTTAuthentication",
-      dependencies: [
-        "ConstrainedCore", "MQTTLayer", "HTTPSLayer", "SecurityLayer", "Platform", "PlatformHTTPS",
-        "PlatformCredentials", "OpenSSLSupport",
-      ],
-      swiftSettings: device
-    ),
-    .target(
-      name: "HTTPSLink",
-      dependencies: [
-        "ConstrainedCore", "HTTPSLayer", "SecurityLayer", "Platform", "PlatformHTTPS",
-        "OpenSSLSupport", "PlatformCredentials", "DeviceStore", "ReportLink",
-      ],
-      swiftSettings: device
-    ),
-    .target(
-      name: "DurableReports",
-      dependencies: ["ConstrainedCore", "Platform", "DeviceStore", "ReportLink"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "DeviceDownlinks",
-      dependencies: ["ConstrainedCore", "Platform", "Alink", "ReportLink"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "DeviceDriver",
-      dependencies: [
-        "ConstrainedCore", "SecurityLayer", "Platform", "OpenSSLSupport", "PlatformCredentials",
-        "DTLSSecurity", "UDPTransport", "SystemClocks", "ReportLink", "CoAPLink", "DurableReports",
-        "TrafficLedger",
-      ],
-      swiftSettings: device + counting
-    ),
-    .target(
-      name: "SystemClocks",
-      dependencies: ["ConstrainedCore", "CPOSIX"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "UDPTransport",
-      dependencies: ["ConstrainedCore", "SystemClocks", "CPOSIX"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "DeviceStore",
-      dependencies: ["ConstrainedCore", "CPOSIX"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "DeviceClient",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "Platform",
-        "PlatformCoAP", "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity",
-        "CBORPayload", "UDPTransport", "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver",
-        "PlatformCredentials", "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink",
-        "MQTTChannel", "PlatformMQTT", "DeviceDownlinks", "HTTPSLayer", "HTTPSLink", "HTTPSChannel",
-        "PlatformHTTPS",
-        "MQTTAuthentication", "GatewaySessions", "GatewayLink", "TrafficLedger",
-      ],
-      swiftSettings: strict + counting
-    ),
-    // What the platform decides, whatever protocol a device comes in by; PlatformSimulator is its front for CoAP.
-    // What goes wrong on purpose, in the network and in the platform.
-    .target(name: "PlatformFaults", dependencies: ["ConstrainedCore", "RadioModel"]),
-    .target(
-      name: "PlatformCore",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "CBORPayload", "PayloadValues", "OpenSSLSupport",
-        "PlatformFaults",
-      ]
-    ),
-    .target(
-      name: "PlatformSimulator",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "PayloadValues",
-        "OpenSSLSupport", "PlatformCore", "PlatformFaults",
-        .product(name: "NIOCore", package: "swift-nio", condition: tools),
-        .product(name: "NIOPosix", package: "swift-nio", condition: tools),
-      ]
-    ),
-    // The core's front for MQTT: mosquitto, and what its plugin asks.
-    .target(
-      name: "PlatformBroker",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "PayloadValues", "PlatformCore", "PlatformFaults",
-        "PlatformSimulator", .product(name: "NIOCore", package: "swift-nio", condition: tools),
-        .product(name: "NIOPosix", package: "swift-nio", condition: tools),
-      ]
-    ),
-    // The core's front for HTTPS.
-    .target(
-      name: "PlatformWebServer",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "PayloadValues", "OpenSSLSupport", "PlatformCore",
-        "PlatformSimulator", .product(name: "NIOCore", package: "swift-nio", condition: tools),
-        .product(name: "NIOPosix", package: "swift-nio", condition: tools),
-        .product(name: "NIOHTTP1", package: "swift-nio", condition: tools),
-      ]
-    ),
-    .target(name: "BrokerPlugin"),
-    .target(
-      name: "CBORPayload",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "CLibCBOR"],
-      swiftSettings: device
-    ),
-    .target(
-      name: "PayloadValues",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "CBORPayload"]
-    ),
-    // The file that says how a gateway reaches its sub-devices.
-    .target(
-      name: "GatewayConfiguration",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform", "PlatformCredentials"]
-    ),
-    .target(
-      name: "HTTPSTransfer",
-      dependencies: ["ConstrainedCore", "Platform", "OpenSSLSupport", "SystemClocks", "CCurl"]
-    ),
-    .target(name: "PacketCapture", dependencies: ["CPcap"]),
-    .target(
-      name: "Inspection",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "OpenSSLSupport",
-        "SymmetricSecurity", "Platform", "PlatformCoAP", "CBORPayload", "PacketCapture",
-      ]
-    ),
-    // What a datagram costs on an NB-IoT radio, and what a report costs a device.
-    .target(
-      name: "RadioModel",
-      dependencies: ["ConstrainedCore", "PayloadCoding"]
-    ),
-    .target(
-      name: "EnergyEstimate",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "Platform",
-        "PlatformCoAP", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity",
-        "DeviceDriver", "ReportLink", "CoAPLink", "DeviceClient", "PlatformCore",
-        "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "PlatformMQTT", "SystemClocks",
-        "RadioModel", "TrafficLedger", "PacketCapture",
-      ],
-      swiftSettings: strict + counting
-    ),
-    // Many devices in one process, and what became of their reports.
-    .target(
-      name: "Fleet",
-      dependencies: [
-        "ConstrainedCore", "CoAPExchange", "Platform", "OpenSSLSupport", "SymmetricSecurity",
-        "DTLSSecurity", "EitherSecurity", "ReportLink", "CoAPLink", "DeviceDriver",
-        "PayloadValues", "PlatformCore", "PlatformFaults", "PlatformSimulator", "RadioModel",
-        "SystemClocks",
-      ]
-    ),
-    // What `nbiot demo` runs, with a program of its own, so that `make demo` builds nothing else.
-    .target(
-      name: "Demonstration",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "OpenSSLSupport", "CoAPLink", "DeviceClient",
-        "PlatformCore", "PlatformSimulator",
-      ]
-    ),
-    .executableTarget(name: "nbiot-demo", dependencies: ["Demonstration"]),
-    .executableTarget(
-      name: "nbiot",
-      dependencies: [
-        "Demonstration", "PlatformCore",
-        "PayloadValues",
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "PayloadCoding", "Platform",
-        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
-        "OpenSSLSupport", "UDPTransport", "CoAPLink", "ReportLink", "PlatformCredentials",
-        "DeviceStore", "DeviceClient", "MQTTLayer", "MQTTLink", "HTTPSLayer", "HTTPSLink",
-        "SystemClocks",
-        "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "SecurityLayer", "DTLSSecurity",
-        "CBORPayload",
-        "PacketCapture", "Inspection",
-        "HTTPSTransfer", "GatewayConfiguration", "Agent", "MQTTAgent", "HTTPSAgent", "RadioModel",
-        "EnergyEstimate", "PlatformFaults", "Fleet", "GatewayLink", "GatewaySessions", "DurableReports", "TrafficLedger",
-        .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
-        .product(name: "NIOCore", package: "swift-nio", condition: tools),
-      ]
-    ),
-    .target(
-      name: "Agent",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange",
-        "Platform", "PlatformCoAP", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity",
-        "EitherSecurity", "CBORPayload", "UDPTransport", "DeviceStore", "CoAPLink",
-        "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CPOSIX",
-        "TrafficLedger",
-      ],
-      swiftSettings: device + counting
-    ),
-    // The same source over MQTT: Shared is a link to the folder of Agent.
-    .target(
-      name: "MQTTAgent",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "Alink", "OpenSSLSupport",
-        "CBORPayload", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel", "MQTTLink",
-        "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks",
-        "CPOSIX",
-      ],
-      swiftSettings: device + [.define("MQTT")]
-    ),
-    // The same source over HTTPS.
-    .target(
-      name: "HTTPSAgent",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformHTTPS", "OpenSSLSupport",
-        "CBORPayload", "DeviceStore", "ReportLink", "HTTPSLayer", "HTTPSChannel", "HTTPSLink",
-        "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CPOSIX",
-      ],
-      swiftSettings: device + [.define("HTTPS")]
-    ),
-    // The agent over MQTT with what a gateway has besides: Connected is a link to that folder of MQTTAgent.
-    .target(
-      name: "GatewayAgent",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "PlatformHTTPS", "Alink",
-        "OpenSSLSupport", "CBORPayload", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel",
-        "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "HTTPSChannel", "DurableReports",
-        "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks", "CPOSIX",
-      ],
-      swiftSettings: device + [.define("MQTT"), .define("GATEWAY")]
-    ),
-    .systemLibrary(name: "CDevice"),
-    .target(
-      name: "DeviceLibrary",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "SecurityLayer", "CoAPExchange", "Platform",
-        "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "UDPTransport",
-        "DeviceStore", "CoAPLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
-        "PlatformMQTT", "SystemClocks", "CDevice", "TrafficLedger",
-      ],
-      swiftSettings: device + counting
-    ),
-    // The same source over MQTT: Shared is a link to the folder of DeviceLibrary.
-    .target(
-      name: "MQTTDeviceLibrary",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "SecurityLayer", "Platform", "PlatformMQTT", "Alink",
-        "OpenSSLSupport", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel", "MQTTLink",
-        "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks",
-        "CDevice",
-      ],
-      swiftSettings: device + [.define("MQTT")]
-    ),
-    // The same over HTTPS.
-    .target(
-      name: "HTTPSDeviceLibrary",
-      dependencies: [
-        "ConstrainedCore", "SecurityLayer", "Platform", "PlatformHTTPS", "PlatformMQTT",
-        "OpenSSLSupport", "DeviceStore", "ReportLink", "HTTPSLayer", "HTTPSChannel", "HTTPSLink",
-        "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CDevice",
-      ],
-      swiftSettings: device + [.define("HTTPS")]
-    ),
-    // On a device it is built as Embedded Swift, by packaging/build-agent.sh.
-    .executableTarget(name: "nbiot-agent", dependencies: ["Agent"]),
-    .executableTarget(name: "nbiot-agent-mqtt", dependencies: ["MQTTAgent"]),
-    .executableTarget(name: "nbiot-agent-https", dependencies: ["HTTPSAgent"]),
-    .executableTarget(name: "nbiot-gateway", dependencies: ["GatewayAgent"]),
-    .testTarget(
-      name: "CoAPMessageTests",
-      dependencies: ["ConstrainedCore", "CoAPMessage", "TestSupport"]
-    ),
-    .testTarget(
-      name: "PayloadCodingTests",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "TestSupport"]
-    ),
-    .testTarget(
-      name: "CoAPExchangeTests",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "FuzzEntries", "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "SizeTests",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "CBORPayload", "CoAPExchange", "Platform", "Alink",
-        "OpenSSLSupport", "SymmetricSecurity", "EitherSecurity", "DeviceStore", "CoAPLink",
-        "DurableReports", "Agent", "CDevice", "DeviceLibrary", "MQTTChannel", "MQTTLink",
-        "HTTPSChannel", "HTTPSLink", "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "InteroperabilityTests",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "CoAPExchange", "SecurityLayer", "OpenSSLSupport",
-        "DTLSSecurity", "UDPTransport", "SystemClocks", "TestSupport",
-      ],
-      exclude: ["plugtest_server.py", "set-up.sh", "DTLS/certificates.sh"]
-    ),
-    .testTarget(
-      name: "PlatformTests",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "Platform", "PlatformCoAP",
-        "PlatformHTTPS", "PlatformMQTT", "OpenSSLSupport", "CBORPayload", "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "PlatformMQTTTests",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "TestSupport"]
-    ),
-    // A broker and a scripted server for the tests of MQTT.
-    .target(name: "MQTTPeers", dependencies: ["TestSupport"], path: "Tests/MQTTPeers"),
-    .testTarget(
-      name: "MQTTClientTests",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "Alink", "CoAPLink",
-        "MQTTLayer", "MQTTLink", "DeviceClient", "MQTTPeers", "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "MQTTChannelTests",
-      dependencies: ["ConstrainedCore", "MQTTLayer", "MQTTChannel", "MQTTPeers", "TestSupport"]
-    ),
-    // HTTPS servers that behave as they should, and those that do not.
-    .target(
-      name: "HTTPSPeers",
-      dependencies: ["TestSupport"],
-      path: "Tests/HTTPSPeers",
-      resources: [.copy("Resources/https_peer.py")]
-    ),
-    .testTarget(
-      name: "HTTPSChannelTests",
-      dependencies: ["ConstrainedCore", "HTTPSLayer", "HTTPSChannel", "HTTPSPeers", "TestSupport"]
-    ),
-    // A durable device for the tests of links over one descriptor.
-    .target(
-      name: "DurableWorld",
-      dependencies: [
-        "ConstrainedCore", "Platform", "OpenSSLSupport", "ReportLink", "DurableReports",
-        "DeviceDriver", "DeviceStore", "SystemClocks",
-      ],
-      path: "Tests/DurableWorld"
-    ),
-    .testTarget(
-      name: "HTTPSLinkTests",
-      dependencies: [
-        "ConstrainedCore", "Platform", "PlatformHTTPS", "OpenSSLSupport", "HTTPSLayer",
-        "HTTPSChannel", "HTTPSLink", "ReportLink", "DurableReports", "DeviceDriver", "DeviceStore",
-        "SystemClocks", "DurableWorld", "HTTPSPeers", "TestSupport",
-      ]
-    ),
-    .testTarget(name: "DeviceLibraryTests", dependencies: ["CDevice", "DeviceLibrary"]),
-    .testTarget(
-      name: "MQTTLinkTests",
-      dependencies: [
-        "ConstrainedCore", "Platform", "PlatformMQTT", "OpenSSLSupport",
-        "MQTTLayer", "MQTTChannel", "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "ReportLink",
-        "DurableReports", "DeviceDriver",
-        "DeviceStore", "SystemClocks", "UDPTransport", "DurableWorld", "MQTTPeers", "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "DeviceDownlinksTests",
-      dependencies: [
-        "ConstrainedCore", "Platform", "Alink", "ReportLink", "DeviceDownlinks", "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "OpenSSLSupportTests",
-      dependencies: ["ConstrainedCore", "OpenSSLSupport", "TestSupport"]
-    ),
-    .testTarget(
-      name: "AlinkTests",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "CBORPayload", "Platform",
-        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "OpenSSLSupport", "Alink", "TestSupport",
-      ],
-      resources: [.copy("Resources/guide")]
-    ),
-    .testTarget(
-      name: "SymmetricSecurityTests",
-      dependencies: [
-        "ConstrainedCore", "SecurityLayer", "OpenSSLSupport", "SymmetricSecurity", "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "DTLSSecurityTests",
-      dependencies: [
-        "ConstrainedCore", "SecurityLayer", "CoAPExchange", "OpenSSLSupport", "DTLSSecurity",
-      ]
-    ),
-    .testTarget(
-      name: "CoAPLinkTests",
-      dependencies: [
-        "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "CoAPExchange",
-        "PayloadCoding", "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
-        "CBORPayload", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity",
-        "SecurityLayer", "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver",
-        "PlatformCredentials", "DeviceStore", "PlatformSimulator", "FileRecorder", "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "DeviceStoreTests",
-      dependencies: [
-        "ConstrainedCore", "DeviceStore", "SystemClocks", "Platform", "ReportLink",
-        "DurableReports", "FileRecorder", "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "DeviceClientTests",
-      dependencies: [
-        "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "CoAPExchange",
-        "SecurityLayer", "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
-        "CBORPayload", "PayloadCoding", "OpenSSLSupport", "DTLSSecurity", "CoAPLink", "ReportLink",
-        "DurableReports", "DeviceDriver", "PlatformCredentials", "DeviceStore", "DeviceClient",
-        "HTTPSLink", "PlatformSimulator", "HTTPSPeers", "UDPTransport", "TestSupport",
-        "HTTPSChannel", "HTTPSLayer",
-      ]
-    ),
-    .testTarget(
-      name: "PlatformSimulatorTests",
-      dependencies: [
-        "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "SecurityLayer",
-        "OpenSSLSupport", "DTLSSecurity", "PlatformSimulator", "PlatformBroker",
-        "PlatformWebServer", "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "PlatformCoreTests",
-      dependencies: [
-        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformFaults",
-        "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "PlatformBrokerTests",
-      dependencies: [
-        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformBroker",
-        "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "PlatformWebServerTests",
-      dependencies: [
-        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformSimulator",
-        "PlatformWebServer", "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "PayloadValuesTests",
-      dependencies: ["CBORPayload", "PayloadCoding", "PayloadValues", "TestSupport"]
-    ),
-    .testTarget(
-      name: "GatewayConfigurationTests",
-      dependencies: [
-        "ConstrainedCore", "PayloadCoding", "PlatformCredentials", "GatewayConfiguration",
-        "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "GatewaySessionsTests",
-      dependencies: [
-        "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "Platform", "PlatformCore",
-        "PlatformBroker", "GatewaySessions", "TestSupport",
-      ],
-      swiftSettings: strict
-    ),
-    .testTarget(
-      name: "GatewayLinkTests",
-      dependencies: [
-        "ConstrainedCore", "OpenSSLSupport", "Platform", "DeviceStore", "ReportLink", "MQTTLayer",
-        "MQTTLink", "DurableReports", "PlatformCore", "PlatformBroker", "PayloadValues",
-        "GatewaySessions", "GatewayLink", "TestSupport",
-      ],
-      swiftSettings: strict
-    ),
-    .testTarget(
-      name: "CBORPayloadTests",
-      dependencies: ["ConstrainedCore", "PayloadCoding", "CBORPayload", "TestSupport"]
-    ),
-    .testTarget(
-      name: "RadioModelTests",
-      dependencies: ["ConstrainedCore", "RadioModel", "TestSupport"]
-    ),
-    .testTarget(
-      name: "PlatformFaultsTests",
-      dependencies: ["ConstrainedCore", "PlatformFaults", "TestSupport"]
-    ),
-    .testTarget(
-      name: "FleetTests",
-      dependencies: ["ConstrainedCore", "Fleet", "PayloadValues", "PlatformFaults", "RadioModel"]
-    ),
-    .testTarget(
-      name: "TrafficLedgerTests",
-      dependencies: ["ConstrainedCore", "TrafficLedger", "TestSupport"]
-    ),
-    .testTarget(
-      name: "EnergyEstimateTests",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "RadioModel", "EnergyEstimate", "TrafficLedger",
-        "PacketCapture", "TestSupport",
-      ],
-      resources: [.copy("Resources")]
-    ),
-    .testTarget(name: "PacketCaptureTests", dependencies: ["PacketCapture", "TestSupport"]),
-    .testTarget(
-      name: "InspectionTests",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "SecurityLayer", "Inspection", "PacketCapture",
-        "SymmetricSecurity", "TestSupport",
-      ]
-    ),
-    .testTarget(
-      name: "HTTPSTransferTests",
-      dependencies: [
-        "PlatformCore", "PayloadValues", "Platform", "PlatformCoAP", "PlatformHTTPS",
-        "PlatformMQTT", "HTTPSTransfer", "nbiot", "PlatformSimulator", "TestSupport",
-      ],
-      exclude: ["certificates.sh"],
-      resources: [.copy("https_server.py")]
-    ),
-    .testTarget(
-      name: "AgentTests",
-      dependencies: [
-        "PlatformCore", "Agent", "nbiot-agent", "CoAPMessage", "SecurityLayer", "ConstrainedCore",
-        "CoAPLink", "ReportLink", "DurableReports", "DeviceDriver", "PlatformCredentials",
-        "OpenSSLSupport", "PlatformSimulator", "TestSupport",
-      ],
-      resources: [.copy("faults.c")]
-    ),
-    .testTarget(
-      name: "MQTTAgentTests",
-      dependencies: ["nbiot", "nbiot-agent-mqtt", "MQTTAgent", "MQTTPeers", "TestSupport"],
-      resources: [.copy("README.md")]
-    ),
-    .testTarget(
-      name: "HTTPSAgentTests",
-      dependencies: [
-        "nbiot-agent-https", "HTTPSAgent", "ConstrainedCore", "OpenSSLSupport", "HTTPSPeers",
-        "TestSupport",
-      ],
-      resources: [.copy("README.md")]
-    ),
-    // Its helpers are a link to those of MQTTAgentTests.
-    .testTarget(
-      name: "GatewayAgentTests",
-      dependencies: [
-        "nbiot", "nbiot-gateway", "GatewayAgent", "Alink", "ConstrainedCore", "PayloadCoding",
-        "Platform", "MQTTPeers", "TestSupport",
-      ],
-      resources: [.copy("README.md")],
-      swiftSettings: strict + [.define("GATEWAY")]
-    ),
-    .testTarget(
-      name: "nbiotTests",
-      dependencies: [
-        "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformCore",
-        "PlatformSimulator", "UDPTransport", "SystemClocks", "MQTTPeers", "HTTPSPeers",
-        "TestSupport",
-      ],
-      resources: [.copy("README.md"), .copy("address-change.sh")]
-    ),
-    // Compiles and runs what README.md and nbiot_device.h show, against these as they are built.
-    .testTarget(
-      name: "SnippetTests",
-      dependencies: [
-        "nbiot", "nbiot-agent", "DeviceClient", "HTTPSTransfer", "DeviceLibrary", "CoAPMessage",
-        "ConstrainedCore", "OpenSSLSupport", "MQTTPeers", "HTTPSPeers", "TestSupport",
-      ],
-      resources: [.copy("stand-ins")]
-    ),
-    .target(
-      name: "ProbeDevice",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "SecurityLayer", "PayloadCoding", "Platform",
-        "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink", "CBORPayload", "OpenSSLSupport",
-        "SymmetricSecurity", "DTLSSecurity", "UDPTransport", "CoAPLink", "ReportLink",
-        "DurableReports", "DeviceDriver", "PlatformCredentials", "SystemClocks", "CPOSIX",
-      ],
-      path: "Tests/ProbeDevice",
-      exclude: ["allocations.sh", "downlinks.c", "downlinks.py", "downlinks.sh", "waiting.sh"],
-      swiftSettings: device
-    ),
-    .executableTarget(
-      name: "device-probe",
-      dependencies: ["ProbeDevice", "CPOSIX"],
-      path: "Tests/DeviceProbe",
-      swiftSettings: device
-    ),
-    .executableTarget(
-      name: "dtls-probe",
-      dependencies: ["ProbeDevice", "CPOSIX"],
-      path: "Tests/DTLSProbe",
-      swiftSettings: device
-    ),
-    .executableTarget(
-      name: "things-probe",
-      dependencies: ["ProbeDevice", "CPOSIX"],
-      path: "Tests/ThingsProbe",
-      swiftSettings: device
-    ),
-    .executableTarget(
-      name: "ordinary-probe",
-      dependencies: ["ProbeDevice", "CPOSIX"],
-      path: "Tests/OrdinaryProbe"
-    ),
-    .target(
-      name: "Tier0Proof",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange",
-        "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink",
-      ],
-      path: "Tests/Tier0Proof",
-      swiftSettings: device
-    ),
-    .target(
-      name: "FuzzEntries",
-      dependencies: [
-        "ConstrainedCore", "CoAPMessage", "SecurityLayer", "CoAPExchange", "PayloadCoding",
-        "Platform", "PlatformCoAP", "PlatformHTTPS", "PlatformMQTT", "Alink", "OpenSSLSupport",
-        "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection",
-      ],
-      path: "Tests/Fuzzing/Entries"
-    ),
-    .executableTarget(
-      name: "mqtt-throughput",
-      dependencies: [
-        "ConstrainedCore", "DeviceDriver", "DeviceStore", "DurableReports", "MQTTChannel",
-        "MQTTLink", "OpenSSLSupport", "Platform", "SystemClocks",
-      ],
-      path: "Tests/MQTTThroughput"
-    ),
-    .executableTarget(
-      name: "dtls-exercise",
-      dependencies: ["FuzzEntries"],
-      path: "Tests/DTLSExercise"
-    ),
-    .testTarget(
-      name: "FuzzReplayTests",
-      dependencies: ["FuzzEntries"],
-      path: "Tests/Fuzzing/Replay"
-    ),
-    // Records what DeviceStoreTests write, and makes it fail.
-    .target(name: "FileRecorder", path: "Tests/FileRecorder"),
-    .target(
-      name: "TestSupport",
-      dependencies: ["ConstrainedCore"],
-      path: "Tests/TestSupport",
-      resources: [
-        .copy("Resources/coap-messages.json"), .copy("Resources/surroundings.c"),
-        .copy("Resources/mqtt_client.py"),
-      ]
-    ),
-  ]
+  targets:
+    deviceTargets.map { name, imports in
+      .target(
+        name: name,
+        dependencies: imports,
+        swiftSettings: device
+      )
+    }
+    + hostTargets.map { .target(name: $0, dependencies: $1) }
+    + programs.map { .executableTarget(name: $0, dependencies: $1) }
+    + testSupport.map { .target(name: $0, dependencies: $1, path: "Tests/\($0)") }
+    + deviceTestSupport.map {
+      .target(name: $0, dependencies: $1, path: "Tests/\($0)", swiftSettings: device)
+    }
+    + testPrograms.map { .executableTarget(name: $0, dependencies: $1) }
+    + deviceTestPrograms.map {
+      .executableTarget(name: $0, dependencies: $1, swiftSettings: device)
+    }
+    + tests.map { .testTarget(name: $0, dependencies: $1) } + systemLibraries
 )
 
-// A target that names no settings has those of every target.
-for target in package.targets where target.swiftSettings == nil {
+for target in package.targets {
+  // A target that names no settings has those of every target.
   switch target.type {
-  case .regular, .executable, .test: target.swiftSettings = strict
+  case .regular, .executable, .test: target.swiftSettings = target.swiftSettings ?? strict
   default: break
   }
+  for condition in conditions[target.name] ?? [] {
+    target.swiftSettings?.append(.define(condition))
+  }
+  if counted.contains(target.name) { target.swiftSettings? += counting }
+  if let place = places[target.name] { target.path = place }
+  if let files = testFiles[target.name] { target.resources = files.map { .copy($0) } }
+  if let files = otherFiles[target.name] { target.exclude = files }
 }
 
 // What the fuzzers call is no product but for the package Tests/Fuzzing, whose run.sh asks for it.
