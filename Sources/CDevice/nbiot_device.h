@@ -255,7 +255,8 @@ enum nbiot_event_kind {
   /* The platform refuses it for good; `code` gives the reason, or `reply_code` if `code` is 205, as always over MQTT
    * (where `code` is 0) and HTTPS. It was deleted. */
   NBIOT_REJECTED = 2,
-  /* It was not accepted yet and will be sent again; `code` is 0 if there was no answer. */
+  /* It was not accepted yet and will be sent again; `code` is 0 if there was no answer. Over HTTPS also where a front
+   * end has answered and not the platform (NBIOT_REASON_FOREIGN_ANSWER): only the platform's codes reject. */
   NBIOT_POSTPONED = 3,
   /* The device has a token. */
   NBIOT_AUTHENTICATED = 4,
@@ -300,8 +301,8 @@ enum nbiot_event_kind {
   NBIOT_MESSAGE_REFUSED = 20,
   /* The platform refuses a subscription; `topic` is its filter. */
   NBIOT_SUBSCRIPTION_REFUSED = 21,
-  /* Over HTTPS alone, while the system calls its clock synchronised: it is `detail` seconds, more than 15 minutes,
-   * behind the platform's (`code` 1) or ahead of it (-1). */
+  /* Over HTTPS alone: the system's clock, synchronised or not, is `detail` seconds, more than 15 minutes, behind the
+   * platform's (`code` 1) or ahead of it (-1). */
   NBIOT_WRONG_CLOCK = 22
 };
 

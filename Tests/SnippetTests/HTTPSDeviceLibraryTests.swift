@@ -26,17 +26,21 @@ struct HTTPSDeviceLibraryTests {
       port = try simulator.port(of: "https")
     }
 
-    /// A folder with the program, the secret and a report; the program believes its clock if it is told to, whatever
-    /// this machine's says of itself.
-    static func folder(believesClock: Bool = false) throws -> Scratch {
+    /// A folder with the program, the secret and a report; the program takes its clock for synchronised or not as it is
+    /// told to, whatever this machine's says of itself.
+    static func folder(believesClock: Bool? = nil) throws -> Scratch {
       let scratch = try Scratch()
       try scratch.write(Scratch.secret + "\n", to: "secret.txt")
       try scratch.write(#"{"value":1}"#, to: "report")
       var program = try Place.contents("packaging/upload.c")
-      if believesClock {
+      if let believesClock {
         program += """
           #include <sys/timex.h>
-          int adjtimex(struct timex *clock) { memset(clock, 0, sizeof *clock); return TIME_OK; }
+          int adjtimex(struct timex *clock) {
+            memset(clock, 0, sizeof *clock);
+            clock->status = \(believesClock ? "0" : "STA_UNSYNC");
+            return \(believesClock ? "TIME_OK" : "TIME_ERROR");
+          }
 
           """
       }
@@ -181,7 +185,7 @@ struct HTTPSDeviceLibraryTests {
   private func meet(
     _ kind: String,
     ofAuth: Bool = false,
-    believesClock: Bool = false
+    believesClock: Bool? = nil
   ) throws -> Finished {
     let peer = try HTTPSPeer()
     let scratch = try World.folder(believesClock: believesClock)
@@ -200,7 +204,8 @@ struct HTTPSDeviceLibraryTests {
       ("garbage", "status=0 code=0 reason=34"), ("long-body", "status=0 code=0 reason=35"),
       ("long-head", "status=0 code=0 reason=35"), ("text", "status=0 code=0 reason=4"),
       ("none", "status=0 code=0 reason=4"), ("redirect", "status=302 code=0 reason=36"),
-      ("status-503", "status=503 code=0 reason=36"),
+      ("status-503", "status=503 code=0 reason=36"), ("bare-404", "status=404 code=0 reason=36"),
+      ("code-99999", "status=200 code=99999 reason=1"),
       ("code-20002", "status=200 code=20002 reason=1"),
     ] as [(String, String)]
   )
@@ -228,8 +233,9 @@ struct HTTPSDeviceLibraryTests {
     #expect(!run.output.contains("ttt"))
   }
 
-  @Test func `a clock that is wrong is an event`() throws {
-    let run = try meet("late", believesClock: true)
+  @Test(arguments: [true, false])
+  func `a clock that is wrong is an event, synchronised or not`(believesClock: Bool) throws {
+    let run = try meet("late", believesClock: believesClock)
     #expect(run.status == 0, "\(run.output)\(run.errors)")
     // The server is in 1994.
     let ahead = try #require(run.output.firstMatch(of: /\nwrong-clock ahead=([0-9]+)\n/))
