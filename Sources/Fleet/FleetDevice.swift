@@ -39,7 +39,6 @@ final class FleetDevice {
   private var notBefore = Instant(milliseconds: .min)
   private var link: CoAPLink<EitherSecurity, SplitMix>
   private(set) var radio: VirtualRadio<SplitMix>
-  private let topic: Topic
   private let first: Instant
   private let interval: Milliseconds
   private let total: Int
@@ -81,12 +80,6 @@ final class FleetDevice {
         productKey: Array(plan.productKey.utf8).span,
         deviceName: Array(name.utf8).span
       )
-    } catch {
-      throw .names
-    }
-    do throws(TopicError) {
-      let text = "/sys/\(plan.productKey)/\(name)/thing/event/property/post"
-      topic = try Topic(Array(text.utf8).span)
     } catch {
       throw .names
     }
@@ -204,12 +197,21 @@ final class FleetDevice {
       time: due.milliseconds,
       random: Int(value.next() % 100)
     )
+    // Made anew: 128 bytes of each device would be a topic that never changes.
+    let topic = topic(plan.productKey)
     do throws(DeviceError) {
       _ = try link.publish(topic: topic, payload: payload.span, at: now)
       isSending = true
     } catch {
       // Busy only while a report is under way, and the template is short enough.
       preconditionFailure("a free session takes a report")
+    }
+  }
+
+  private func topic(_ productKey: String) -> Topic {
+    let text = "/sys/\(productKey)/\(name)/thing/event/property/post"
+    do throws(TopicError) { return try Topic(Array(text.utf8).span) } catch {
+      preconditionFailure("the names of an identity make a topic")
     }
   }
 
