@@ -398,7 +398,7 @@ let package = Package(
         "ConstrainedCore", "CoAPExchange", "Platform", "OpenSSLSupport", "SymmetricSecurity",
         "DTLSSecurity", "EitherSecurity", "ReportLink", "CoAPLink", "DeviceDriver",
         "PayloadValues", "PlatformCore", "PlatformFaults", "PlatformSimulator", "RadioModel",
-        "SystemClocks",
+        "SystemClocks", "UDPTransport",
       ]
     ),
     // What `nbiot demo` runs, with a program of its own, so that `make demo` builds nothing else.
