@@ -259,6 +259,7 @@ let hostTargets: Targets = [
     "ConstrainedCore", "CoAPExchange", "Platform", "OpenSSLSupport", "SymmetricSecurity",
     "DTLSSecurity", "EitherSecurity", "ReportLink", "CoAPLink", "DeviceDriver", "PayloadValues",
     "PlatformCore", "PlatformFaults", "PlatformSimulator", "RadioModel", "SystemClocks",
+    "UDPTransport",
   ],
   // What `nbiot demo` runs, with a program of its own, so that `make demo` builds nothing else.
   "Demonstration": [

@@ -39,7 +39,6 @@ final class FleetDevice {
   private var notBefore = Instant(milliseconds: .min)
   private var link: CoAPLink<EitherSecurity, SplitMix>
   private(set) var radio: VirtualRadio<SplitMix>
-  private let topic: Topic
   private let first: Instant
   private let interval: Milliseconds
   private let total: Int
@@ -47,17 +46,18 @@ final class FleetDevice {
   init(
     _ number: Int,
     _ plan: FleetPlan,
-    _ secret: [UInt8],
-    _ world: FleetWorld,
+    _ model: RadioModel,
+    authority: [UInt8],
     at start: Instant
   ) throws(FleetError) {
     self.number = number
-    name = plan.name(of: number)
+    let given = plan.identity(of: number)
+    name = given.deviceName
     coverage = plan.radio.kind(of: number, step: 0.618_033_988_749_895)
     security = plan.security.kind(of: number, step: 0.414_213_562_373_095)
     var random = SplitMix(seed: plan.seed &+ UInt64(number) &* 0xD134_2543_DE82_EF95)
     radio = VirtualRadio(
-      world.model,
+      model,
       RadioHabits(coverage: coverage),
       random: SplitMix(seed: random.next()),
       at: start
@@ -78,19 +78,13 @@ final class FleetDevice {
     let identity: DeviceIdentity
     do throws(IdentityError) {
       identity = try DeviceIdentity(
-        productKey: Array(plan.productKey.utf8).span,
+        productKey: Array(given.productKey.utf8).span,
         deviceName: Array(name.utf8).span
       )
     } catch {
       throw .names
     }
-    do throws(TopicError) {
-      let text = "/sys/\(plan.productKey)/\(name)/thing/event/property/post"
-      topic = try Topic(Array(text.utf8).span)
-    } catch {
-      throw .names
-    }
-    guard let bytes = SecretBytes(copying: secret.span) else { throw .library }
+    guard let bytes = SecretBytes(copying: given.secret.span) else { throw .library }
     link = CoAPLink(
       identity: identity,
       secret: bytes,
@@ -98,8 +92,8 @@ final class FleetDevice {
       security: try Self.layer(
         security,
         identity,
-        secret,
-        world,
+        given.secret,
+        authority,
         settings.timing,
         isVirtual: plan.isVirtual
       ),
@@ -111,7 +105,7 @@ final class FleetDevice {
     _ security: FleetSecurity,
     _ identity: DeviceIdentity,
     _ secret: [UInt8],
-    _ world: FleetWorld,
+    _ authority: [UInt8],
     _ timing: TransmissionParameters,
     isVirtual: Bool
   ) throws(FleetError) -> EitherSecurity {
@@ -127,7 +121,7 @@ final class FleetDevice {
         return EitherSecurity(
           try DTLSSecurity(
             serverName: Array(FleetWorld.serverName.utf8).span,
-            authorities: world.authority.span,
+            authorities: authority.span,
             settings: settings
           )
         )
@@ -204,12 +198,21 @@ final class FleetDevice {
       time: due.milliseconds,
       random: Int(value.next() % 100)
     )
+    // Made anew: 128 bytes of each device would be a topic that never changes.
+    let topic = topic(plan.identity(of: number).productKey)
     do throws(DeviceError) {
       _ = try link.publish(topic: topic, payload: payload.span, at: now)
       isSending = true
     } catch {
       // Busy only while a report is under way, and the template is short enough.
       preconditionFailure("a free session takes a report")
+    }
+  }
+
+  private func topic(_ productKey: String) -> Topic {
+    let text = "/sys/\(productKey)/\(name)/thing/event/property/post"
+    do throws(TopicError) { return try Topic(Array(text.utf8).span) } catch {
+      preconditionFailure("the names of an identity make a topic")
     }
   }
 

@@ -1,4 +1,5 @@
 public import ConstrainedCore
+internal import RadioModel
 
 /// How the messages of a device are protected over CoAP.
 public enum FleetSecurity: String, Sendable, CaseIterable {
@@ -8,6 +9,37 @@ public enum FleetSecurity: String, Sendable, CaseIterable {
   case preSharedKey = "psk"
   /// DTLS 1.2 with the platform's certificate.
   case certificate = "dtls"
+}
+
+/// Who a device is.
+public struct FleetIdentity: Equatable, Sendable {
+  /// The product's key.
+  public var productKey: String
+  /// The device's name.
+  public var deviceName: String
+  /// Its secret.
+  public var secret: [UInt8]
+
+  /// A device with its three credentials.
+  public init(productKey: String, deviceName: String, secret: [UInt8]) {
+    self.productKey = productKey
+    self.deviceName = deviceName
+    self.secret = secret
+  }
+}
+
+/// A platform in another program, for devices in symmetric mode or with pre-shared keys.
+public struct FleetEndpoint: Equatable, Sendable {
+  /// A name, or an address in digits.
+  public var host: String
+  /// The UDP port.
+  public var port: UInt16
+
+  /// A platform at that place.
+  public init(host: String, port: UInt16) {
+    self.host = host
+    self.port = port
+  }
 }
 
 /// What a fleet is, and what it does.
@@ -49,8 +81,10 @@ public struct FleetPlan: Sendable {
   public var template = ReportTemplate.standard
   /// What all random numbers begin with.
   public var seed: UInt64 = 1
-  /// The product's key.
-  public var productKey = "a1B2c3D4e5F"
+  /// Who the devices are, one for each; empty for made-up ones of one product.
+  public var identities: [FleetIdentity] = []
+  /// The platform that they report to in real time; `nil` for a simulated one in this process.
+  public var endpoint: FleetEndpoint?
   /// What happens meanwhile, and what must hold.
   public var scenario = FleetScenario()
   /// Whether time is simulated.
@@ -62,10 +96,22 @@ public struct FleetPlan: Sendable {
   /// The numbers of the devices that run here.
   var numbers: [Int] { Array(stride(from: shard.number - 1, to: devices, by: shard.count)) }
 
-  /// A device's name.
-  func name(of number: Int) -> String {
-    let digits = String(number)
-    return "meter" + String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+  /// Who the device with that number of the whole fleet is.
+  public func identity(of number: Int) -> FleetIdentity {
+    guard identities.isEmpty else { return identities[number % identities.count] }
+    var random = SplitMix(seed: seed &* 0x9E37_79B9 &+ UInt64(number))
+    let digits = Array("0123456789abcdef".utf8)
+    var secret: [UInt8] = []
+    for _ in 0..<2 {
+      let value = random.next()
+      secret += (0..<16).map { digits[Int(value >> UInt64($0 * 4) & 0xF)] }
+    }
+    let text = String(number)
+    return FleetIdentity(
+      productKey: "a1B2c3D4e5F",
+      deviceName: "meter" + String(repeating: "0", count: max(0, 6 - text.count)) + text,
+      secret: secret
+    )
   }
 }
 

@@ -22,7 +22,9 @@ public final class FleetRun {
   }
 
   private let plan: FleetPlan
-  private var world: FleetWorld
+  /// The platform in this process; `nil` where it is another program.
+  private var world: FleetWorld?
+  private var sockets: FleetSockets?
   private var devices: [FleetDevice] = []
   private var records: [PlatformRecord]
   private var queue = WakeQueue()
@@ -41,18 +43,24 @@ public final class FleetRun {
     self.plan = plan
     start = plan.isVirtual ? Instant(milliseconds: 1_000_000) : MonotonicClock.now()
     now = start
-    world = try FleetWorld(plan, at: start)
+    precondition(plan.endpoint == nil || !plan.isVirtual, "other programs have real time")
     steps = plan.scenario.steps[...]
     let numbers = plan.numbers
+    if plan.endpoint == nil { world = try FleetWorld(plan, at: start) }
+    let authority = world?.authority ?? []
+    let model = RadioModel()
     records = Array(repeating: PlatformRecord(), count: numbers.count)
     devices.reserveCapacity(numbers.count)
     let before = Self.residentMemory()
     for number in numbers {
       devices.append(
-        try FleetDevice(number, plan, FleetWorld.secret(of: number, plan), world, at: start)
+        try FleetDevice(number, plan, model, authority: authority, at: start)
       )
     }
     memory = max(0, Self.residentMemory() - before)
+    if let endpoint = plan.endpoint {
+      sockets = try FleetSockets(endpoint, count: devices.count)
+    }
     busy = devices.count
     for index in devices.indices { step(index) }
   }
@@ -83,8 +91,7 @@ public final class FleetRun {
       } else {
         // In slices, so that an interruption is seen.
         let time = MonotonicClock.now()
-        if next > time { usleep(UInt32(clamping: min((next - time).count, 200) * 1_000)) }
-        now = MonotonicClock.now()
+        wait(for: Milliseconds(max(0, min((next - time).count, 200))))
         if now > end { break }
       }
       process()
@@ -98,8 +105,8 @@ public final class FleetRun {
 
   /// Adds faults while it runs.
   func add(_ rules: [FaultRule]) {
-    for rule in rules { world.add(rule, at: now) }
-    platformWake = world.pollTimeout()
+    for rule in rules { world?.add(rule, at: now) }
+    platformWake = world?.pollTimeout()
   }
 
   // MARK: Time
@@ -131,24 +138,43 @@ public final class FleetRun {
     if !wasDone, device.isDone { busy -= 1 }
     queue.add(index, at: device.wake)
     guard !scratch.up.isEmpty else { return }
-    for bytes in scratch.up { world.receive(bytes, from: index, device.security, at: now) }
+    if let sockets {
+      for bytes in scratch.up { sockets.send(bytes, from: index) }
+      return
+    }
+    for bytes in scratch.up { world?.receive(bytes, from: index, device.security, at: now) }
     platformWake = now
     servePlatform()
   }
 
   private func servePlatform() {
     guard let wake = platformWake, wake <= now else { return }
-    let output = world.handleTimeout(at: now)
+    let output = world?.handleTimeout(at: now) ?? FleetWorld.Output()
     for record in output.records { note(record) }
-    for (index, bytes) in output.datagrams {
-      devices[index].deliver(bytes, at: now)
-      guard let arrival = devices[index].radio.nextArrival, arrival < devices[index].wake else {
-        continue
-      }
-      devices[index].wake = max(arrival, now)
-      queue.add(index, at: devices[index].wake)
+    for (index, bytes) in output.datagrams { deliver(bytes, to: index) }
+    platformWake = world?.pollTimeout()
+  }
+
+  private func deliver(_ bytes: [UInt8], to index: Int) {
+    let device = devices[index]
+    device.deliver(bytes, at: now)
+    guard let arrival = device.radio.nextArrival, arrival < device.wake else { return }
+    device.wake = max(arrival, now)
+    queue.add(index, at: device.wake)
+  }
+
+  /// Lets real time pass, and takes what comes from a platform in another program.
+  private func wait(for time: Milliseconds) {
+    guard let sockets else {
+      if time > Milliseconds(0) { usleep(UInt32(time.count) * 1_000) }
+      now = MonotonicClock.now()
+      return
     }
-    platformWake = world.pollTimeout()
+    sockets.receive(for: time) { index, bytes in
+      now = MonotonicClock.now()
+      deliver(bytes, to: index)
+    }
+    now = MonotonicClock.now()
   }
 
   // MARK: The platform's record
@@ -214,6 +240,8 @@ public final class FleetRun {
       let known = device.refusals.count { !records[index].contains(Int($0)) }
       summary.lost += absent - known
     }
+    summary.isRecorded = world != nil
+    if !summary.isRecorded { (summary.taken, summary.doubles, summary.lost) = (0, 0, 0) }
     summary.cost.devices = memory
     summary.cost.process = Self.residentMemory()
     return summary

@@ -13,6 +13,7 @@ extension FleetSummary {
     members += [
       .init("interval", .integer(interval.count)), .init("duration", .integer(duration.count)),
       .init("energy", .double(energy)), .init("merged", .boolean(isMerged)),
+      .init("recorded", .boolean(isRecorded)),
       .init(
         "security",
         .object(
@@ -75,6 +76,7 @@ extension FleetSummary {
     self.duration = Milliseconds(duration)
     self.energy = energy
     isMerged = value["merged"] == .boolean(true)
+    isRecorded = value["recorded"] != .boolean(false)
     for member in value["security"]?.members ?? [] {
       guard let kind = FleetSecurity(rawValue: member.name), let count = Self.count(member.value)
       else { return nil }

@@ -18,7 +18,9 @@ extension FleetSummary {
         + "\(authenticated) devices authenticated"
     )
     lines.append(
-      "by the platform's record: \(taken) taken, \(lost) lost, \(doubles) double"
+      isRecorded
+        ? "by the platform's record: \(taken) taken, \(lost) lost, \(doubles) double"
+        : "what the platform has taken is in its own log: it is another program"
     )
     let percents: [(String, Double)] = [("50", 0.5), ("90", 0.9), ("99", 0.99), ("100", 1)]
     let times = percents.map { "\($0.0) % \(Self.time(self.times.percentile($0.1)))" }
@@ -27,11 +29,13 @@ extension FleetSummary {
       "\(requests) requests, \(retransmissions) retransmissions, \(authentications) authentications, "
         + "\(handshakes) handshakes (\(resumptions) resumed)"
     )
-    lines.append(
-      "authentications: \(isMerged ? "at most " : "")\(authenticationPeak) in the busiest second, "
-        + "\(isMerged ? "at most " : "")\(authenticationMinute) in the busiest minute; "
-        + "reports made: \(Self.shown(reportRate)) in a second"
-    )
+    if isRecorded {
+      lines.append(
+        "authentications: \(isMerged ? "at most " : "")\(authenticationPeak) in the busiest second, "
+          + "\(isMerged ? "at most " : "")\(authenticationMinute) in the busiest minute; "
+          + "reports made: \(Self.shown(reportRate)) in a second"
+      )
+    }
     lines.append(
       "\(bytesUp) B in \(datagramsUp) datagrams up, \(bytesDown) B in \(datagramsDown) down, "
         + "\(reports > 0 ? (bytesUp + bytesDown) / reports : 0) B a report"

@@ -46,6 +46,8 @@ public struct FleetSummary: Sendable {
   /// From when a report was made to its acknowledgement.
   public var times = DeliveryTimes()
 
+  /// Whether the platform's record is known; without it what it has taken is 0.
+  public var isRecorded = true
   /// Different reports that the platform has taken.
   public var taken = 0
   /// Reports that it has taken again.
@@ -118,6 +120,7 @@ public struct FleetSummary: Sendable {
     refused += other.refused
     waiting += other.waiting
     times.add(other.times)
+    isRecorded = isRecorded && other.isRecorded
     taken += other.taken
     doubles += other.doubles
     lost += other.lost

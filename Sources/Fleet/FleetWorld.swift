@@ -12,12 +12,12 @@ public enum FleetError: Error, Equatable, Sendable {
   case names
   /// OpenSSL or a security layer failed.
   case library
+  /// The endpoint has no address, or no socket can be opened: the system's code.
+  case endpoint(code: Int32)
 }
 
-/// What devices share: the radio's model, and the platform with its certificate.
-///
-/// The platform is a simulated one for devices in symmetric mode and another for those over DTLS, each behind a
-/// network with the faults of the scenario.
+/// The platform in this process: a simulated one for devices in symmetric mode and another for those over DTLS, each
+/// behind a network with the faults of the scenario.
 struct FleetWorld {
   /// A device as the platform's network knows it.
   struct Peer: SimulatedPeer {
@@ -35,7 +35,7 @@ struct FleetWorld {
   /// The names in the platform's certificate.
   static let serverName = "cn-shanghai.iot-as-coap.aliyuncs.com"
 
-  let model = RadioModel()
+  /// Who vouches for the platform's certificate.
   let authority: [UInt8]
   private var plain: ServedPlatform<Peer>
   private var secure: ServedPlatform<Peer>
@@ -59,10 +59,11 @@ struct FleetWorld {
     configuration.dtls.patience.timeout = TransmissionParameters.nbIoTDeep.acknowledgementTimeout
     configuration.associationLimit = max(1_000, 8 * plan.devices)
     for number in plan.numbers {
+      let identity = plan.identity(of: number)
       let device = SimulatedDevice(
-        productKey: plan.productKey,
-        deviceName: plan.name(of: number),
-        secret: Self.secret(of: number, plan)
+        productKey: identity.productKey,
+        deviceName: identity.deviceName,
+        secret: identity.secret
       )
       configuration.devices.append(device)
     }
@@ -73,26 +74,15 @@ struct FleetWorld {
     } catch {
       throw .library
     }
-    let lifetime = Milliseconds(Int64(model.network.natLifetime))
+    let lifetime = Milliseconds(Int64(RadioModel().network.natLifetime))
     plain.network.natLifetime = lifetime
     secure.network.natLifetime = lifetime
     for (index, number) in plan.numbers.enumerated() {
-      let device = "\(plan.productKey)/\(plan.name(of: number))"
+      let identity = plan.identity(of: number)
+      let device = "\(identity.productKey)/\(identity.deviceName)"
       plain.network.expect(device, at: Peer(index: index), since: start)
       secure.network.expect(device, at: Peer(index: index), since: start)
     }
-  }
-
-  /// A device's secret: 32 digits, as the platform's have.
-  static func secret(of number: Int, _ plan: FleetPlan) -> [UInt8] {
-    var random = SplitMix(seed: plan.seed &* 0x9E37_79B9 &+ UInt64(number))
-    let digits = Array("0123456789abcdef".utf8)
-    var secret: [UInt8] = []
-    for _ in 0..<2 {
-      let value = random.next()
-      secret += (0..<16).map { digits[Int(value >> UInt64($0 * 4) & 0xF)] }
-    }
-    return secret
   }
 
   /// Adds a fault.

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import ConstrainedCore
 internal import Fleet
 internal import PayloadValues
+internal import PlatformCore
 internal import PlatformFaults
 internal import Synchronization
 internal import SystemClocks
@@ -15,6 +16,7 @@ struct FleetCommand: ParsableCommand {
     usage: """
       nbiot fleet [options]
       nbiot fleet merge FILE...
+      nbiot fleet devices [--devices COUNT] [--seed NUMBER]
       """,
     discussion: """
       Example, a thousand devices for a day, in simulated time:
@@ -30,6 +32,11 @@ struct FleetCommand: ParsableCommand {
         nbiot fleet --devices 1000 --interval 15m --virtual 24h --shard 1/2 --output json > 1.json
         nbiot fleet --devices 1000 --interval 15m --virtual 24h --shard 2/2 --output json > 2.json
         nbiot fleet merge 1.json 2.json
+
+      Example, in real time against a simulator of its own, whose devices are in a list:
+        (umask 077; nbiot fleet devices --devices 1000 > devices.csv)
+        nbiot simulate --device-list devices.csv --log json > log.json &
+        nbiot fleet --device-list devices.csv --target 127.0.0.1:5682 --target-again 127.0.0.1:5682 --for 5m
 
       Each device is the project's own session with an identity, a radio and a token of its own; the platform is that \
       of nbiot simulate, in the same process. Datagrams go through a network with NAT, and with the faults of --fault and \
@@ -53,7 +60,12 @@ struct FleetCommand: ParsableCommand {
       """
   )
 
-  @Argument(help: ArgumentHelp("merge and the results to put together.", valueName: "merge file"))
+  @Argument(
+    help: ArgumentHelp(
+      "merge and the results to put together, or devices for a list of the devices with their secrets.",
+      valueName: "action"
+    )
+  )
   var words: [String] = []
 
   @Option(help: ArgumentHelp("How many devices, 1 to 200000.", valueName: "count"))
@@ -139,14 +151,31 @@ struct FleetCommand: ParsableCommand {
   @Option(help: ArgumentHelp("Run one part of the fleet alone, such as 2/8.", valueName: "k/n"))
   var shard: String?
 
+  @OptionGroup var list: DeviceListOption
+
+  @Option(
+    help: ArgumentHelp(
+      "Report in real time to a platform in another program, which is a load for it; --target-again confirms it.",
+      valueName: "host:port"
+    ),
+    transform: EndpointArgument.read
+  )
+  var target: EndpointArgument?
+
+  @Option(help: ArgumentHelp("The same again.", valueName: "host:port"))
+  var targetAgain: String?
+
   @OptionGroup var output: OutputOption
 
   private var isMerge: Bool { words.first == "merge" }
 
   func validate() throws {
-    guard words.isEmpty || isMerge else {
-      throw ValidationError("\(words[0]) is no action: there is merge, or none to run a fleet")
+    guard words.isEmpty || isMerge || words == ["devices"] else {
+      throw ValidationError(
+        "\(words[0]) is no action: there are merge and devices, or none to run a fleet"
+      )
     }
+    try checkTarget()
     guard !isMerge || words.count > 1 else {
       throw ValidationError("merge needs the files that nbiot fleet --output json has written")
     }
@@ -162,13 +191,47 @@ struct FleetCommand: ParsableCommand {
     _ = try part()
   }
 
+  /// A load is not sent to somewhere by mistake, nor where faults of this process do nothing.
+  private func checkTarget() throws {
+    guard let target else {
+      guard targetAgain == nil else {
+        throw ValidationError("--target-again repeats --target: give both")
+      }
+      return
+    }
+    let again = try targetAgain.map { try EndpointArgument.read($0) }
+    guard let again, again.host == target.host, again.port == target.port else {
+      throw ValidationError(
+        "a fleet is a load: give --target-again with the same host and port to say that it is yours to load"
+      )
+    }
+    guard target.port != nil, target.transport == nil || target.transport == .coap else {
+      throw ValidationError("--target is host:port of a platform over CoAP")
+    }
+    guard ["symmetric", "psk"].contains(security) else {
+      throw ValidationError(
+        "with --target --security is symmetric or psk: a port has one protection"
+      )
+    }
+    guard virtual == nil, scenario == nil, faults.fault.isEmpty else {
+      throw ValidationError(
+        "--virtual, --scenario and --fault are for the platform in this process: another one has nbiot fault"
+      )
+    }
+  }
+
   func run() throws {
     guard !isMerge else { return try merge() }
     let plan = try makePlan()
+    if words == ["devices"] { return printDevices(plan) }
     let fleet: FleetRun
     do throws(FleetError) {
       fleet = try FleetRun(plan)
     } catch {
+      if case .endpoint(let code) = error {
+        let reason = code > 0 ? PrivateFile.text(code) : "its name has no address"
+        throw Complaint("no sockets to \(target?.host ?? ""): \(reason)", .unreachable)
+      }
       throw Complaint("the devices cannot be made (\(error)): is the machine out of memory?")
     }
     let isInterrupted = Flag()
@@ -203,6 +266,14 @@ struct FleetCommand: ParsableCommand {
     }
   }
 
+  private func printDevices(_ plan: FleetPlan) {
+    for number in 0..<plan.devices {
+      let identity = plan.identity(of: number)
+      let secret = String(decoding: identity.secret, as: UTF8.self)
+      Console.print("\(identity.productKey),\(identity.deviceName),\(secret)")
+    }
+  }
+
   private func merge() throws {
     var whole: FleetSummary?
     for file in words.dropFirst() {
@@ -226,7 +297,11 @@ struct FleetCommand: ParsableCommand {
 
   private func makePlan() throws -> FleetPlan {
     var plan = FleetPlan()
-    plan.devices = devices
+    plan.identities = try list.devices().map {
+      FleetIdentity(productKey: $0.productKey, deviceName: $0.deviceName, secret: $0.secret)
+    }
+    plan.devices = plan.identities.isEmpty ? devices : plan.identities.count
+    plan.endpoint = target.map { FleetEndpoint(host: $0.host, port: $0.port ?? 0) }
     plan.seed = seed
     plan.isVirtual = virtual != nil
     let times = try times()
@@ -345,6 +420,7 @@ struct FleetCommand: ParsableCommand {
 
   private func part() throws -> FleetPlan.Shard {
     guard let shard else { return FleetPlan.Shard(1, of: 1) }
+    let devices = list.file == nil ? self.devices : 200_000
     let parts = shard.split(separator: "/", omittingEmptySubsequences: false).map { Int($0) }
     guard parts.count == 2, let number = parts[0], let count = parts[1],
       (1...devices).contains(count), (1...count).contains(number)

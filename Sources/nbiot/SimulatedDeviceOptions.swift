@@ -13,6 +13,8 @@ struct SimulatedDeviceOptions: ParsableArguments {
   )
   var device: [String] = []
 
+  @OptionGroup var list: DeviceListOption
+
   @OptionGroup var file: ConfigurationOption
 
   private var productKey: Setting<String>? {
@@ -24,7 +26,9 @@ struct SimulatedDeviceOptions: ParsableArguments {
   }
 
   /// Whether the options name a device.
-  var isGiven: Bool { !device.isEmpty || (productKey != nil && deviceName != nil) }
+  var isGiven: Bool {
+    !device.isEmpty || list.file != nil || (productKey != nil && deviceName != nil)
+  }
 
   /// The security mode of the configuration's device; `nil` if another device is given, or the
   /// configuration does not say.
@@ -37,13 +41,14 @@ struct SimulatedDeviceOptions: ParsableArguments {
   /// The devices in the options, or else the one in the environment or the configuration, which is
   /// required only if `isNeeded`.
   func devices(or isNeeded: Bool) throws -> [SimulatedDevice] {
-    guard device.isEmpty else {
+    guard device.isEmpty, list.file == nil else {
       var known = NamedOnce("--device")
-      return try device.map { text in
+      let single = try device.map { text in
         let device = try Self.parse(text)
         try known.add("\(device.productKey),\(device.deviceName)")
         return device
       }
+      return single + (try list.devices())
     }
     guard let productKey, let deviceName, isNeeded || file.config != nil else { return [] }
     let secretFile = file.config?.deviceSecretFile

@@ -14,7 +14,17 @@ struct FleetCommandTests {
     (["--shard", "3/2"], "--shard 3/2: it is K/N, such as 2/8"),
     (["--fault", "dorp=5%"], "--fault dorp=5%: no fault is called that"),
     (["--payload-template", "{}"], "--payload-template has no {n}"),
-    (["run"], "run is no action: there is merge"), (["merge"], "merge needs the files"),
+    (["run"], "run is no action: there are merge and devices"),
+    (["--target", "127.0.0.1:5682"], "a fleet is a load: give --target-again"),
+    (["--target", "127.0.0.1:1", "--target-again", "127.0.0.1:2"], "a fleet is a load"),
+    (
+      ["--target", "127.0.0.1:1", "--target-again", "127.0.0.1:1", "--fault", "drop"],
+      "another one has nbiot fault"
+    ),
+    (
+      ["--target", "127.0.0.1:1", "--target-again", "127.0.0.1:1", "--security", "mix"],
+      "a port has one protection"
+    ), (["merge"], "merge needs the files"),
   ])
   func `a wrong value is refused with the range`(options: [String], reason: String) async throws {
     let run = try await nbiot(["fleet"] + options)
@@ -66,6 +76,44 @@ struct FleetCommandTests {
     let bad = try await nbiot(fleet)
     #expect(bad.status == 2)
     #expect(bad.errors.contains("scenario.toml, line 3: dorp: no fault is called that"))
+  }
+
+  @Test func `a fleet loads a simulator in another program, whose log has every report`()
+    async throws
+  {
+    let folder = try DTLSCommandTests.Folder()
+    let list = folder.path("devices.csv")
+    let devices = try await nbiot(["fleet", "devices", "--devices", "3"])
+    #expect(devices.output.hasPrefix("a1B2c3D4e5F,meter000000,"))
+    try Data(devices.output.utf8).write(to: URL(filePath: list))
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: list)
+    let simulator = try Simulator(["--device-list", list, "--any-topic"])
+    let place = "127.0.0.1:\(simulator.port)"
+    let run = try await nbiot([
+      "fleet", "--device-list", list, "--target", place, "--target-again", place, "--for", "2s",
+      "--interval", "1s", "--ramp", "1s", "--settle", "2m",
+    ])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(
+      run.output.contains("reports: 6 made, 6 delivered, 0 refused, 0 waiting"),
+      "\(run.output)"
+    )
+    #expect(run.output.contains("what the platform has taken is in its own log"))
+    let log = try simulator.stop().log
+    for name in ["meter000000", "meter000001", "meter000002"] {
+      for number in 1...2 {
+        #expect(
+          log.contains("/\(name)/thing/event/property/post")
+            && log.contains("\"id\":\"\(number)\""),
+          "\(log)"
+        )
+      }
+    }
+    try Data("a,b\n".utf8).write(to: URL(filePath: list))
+    let bad = try await nbiot(["simulate", "--device-list", list])
+    #expect(
+      bad.status == 2 && bad.errors.contains("line 1: it is not PRODUCTKEY,DEVICENAME,SECRET")
+    )
   }
 
   @Test func `faults are added to a simulator while it runs, listed and removed`() async throws {
