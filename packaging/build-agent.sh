@@ -157,10 +157,10 @@ bitcode=(-lto=llvm-full)
 # Tests set it.
 fixed=(-D DEVICE_ONLY)
 case $name in
-nbiot-agent | nbiot-agent-mqtt | DeviceLibrary | MQTTDeviceLibrary) ;;
-# Its outbox takes payloads of more than 1,024 bytes.
-nbiot-agent-https | HTTPSDeviceLibrary) shared=$own fixed+=(-D LARGE_REPORTS) ;;
-*) shared=$own fixed=() ;;
+# Their outbox takes payloads of at most 1,024 bytes.
+nbiot-agent | nbiot-agent-mqtt | DeviceLibrary | MQTTDeviceLibrary) fixed+=(-D SMALL_REPORTS) ;;
+nbiot-agent-https | HTTPSDeviceLibrary) shared=$own ;;
+*) shared=$own fixed=(-D SMALL_REPORTS) ;;
 esac
 common=(
   "${target[@]}" "${settings[@]}" -enable-experimental-feature Embedded -D Embedded -D SWIFT_PACKAGE -D SMALL
