@@ -109,7 +109,7 @@ consumers: deps-mqtt
 # Skips tests of functions that a small build leaves out (docs/architecture.md), and long ones that would not differ.
 SMALL_TESTS := CoAPMessageTests CoAPExchangeTests PlatformTests CoAPLinkTests DeviceStoreTests AgentTests
 test-small: deps
-	NBIOT_TESTS='$(SMALL_TESTS)' swift test $(STRICT) --scratch-path .build-small -Xswiftc -DSMALL \
+	NBIOT_TESTS='$(SMALL_TESTS)' swift test $(STRICT) --scratch-path .build-small -Xswiftc -DSMALL -Xswiftc -DSMALL_REPORTS \
 	  --skip 'RegistrationTests|AnswerBlocksTests|ThingModelTests|LongRunTests'
 
 lint: house

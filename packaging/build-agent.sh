@@ -169,12 +169,12 @@ bitcode=(-lto=llvm-full)
 # Tests set it.
 fixed=(-D DEVICE_ONLY)
 case $name in
-nbiot-agent | nbiot-agent-mqtt | DeviceLibrary | MQTTDeviceLibrary) ;;
-# Its outbox takes payloads of more than 1,024 bytes.
-nbiot-agent-https | HTTPSDeviceLibrary) shared=$own fixed+=(-D LARGE_REPORTS) ;;
+# Their outbox takes payloads of at most 1,024 bytes.
+nbiot-agent | nbiot-agent-mqtt | DeviceLibrary | MQTTDeviceLibrary) fixed+=(-D SMALL_REPORTS) ;;
+nbiot-agent-https | HTTPSDeviceLibrary) shared=$own ;;
 # It has what SMALL leaves out and a gateway needs, and sets what the others do not.
-nbiot-gateway) shared=$own fixed=(-D GATEWAY) ;;
-*) shared=$own fixed=() ;;
+nbiot-gateway) shared=$own fixed=(-D SMALL_REPORTS -D GATEWAY) ;;
+*) shared=$own fixed=(-D SMALL_REPORTS) ;;
 esac
 [ -z "$ledger" ] || fixed+=(-D LEDGER)
 common=(

@@ -59,7 +59,7 @@ public struct KeptFile: ~Copyable {
     }
   }
 
-  #if !SMALL || LARGE_REPORTS
+  #if !SMALL_REPORTS
   /// Reads `count` bytes into memory that has room for them, as above.
   @unsafe
   mutating func read(_ count: Int, into memory: UnsafeMutableRawPointer?, at offset: Int) -> Int {

@@ -55,7 +55,7 @@ extension Outbox {
       {
         break
       }
-      #if !SMALL || LARGE_REPORTS
+      #if !SMALL_REPORTS
       if record.head.isLarge, !takesLarge, !needsRoom {
         // What was added must not become durable by itself.
         if addedCount > 0 { break }

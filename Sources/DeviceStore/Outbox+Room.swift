@@ -13,7 +13,7 @@ extension Outbox {
   package var hasAmpleRoom: Bool { hasRoom && pendingBytes <= maxBytes &- maxBytes / 8 }
 
   /// What an entry with the longest topic and payload takes, in bytes.
-  #if SMALL && !LARGE_REPORTS
+  #if SMALL_REPORTS
   private var maxRecordCount: Int { 1_216 }
   #else
   private var maxRecordCount: Int { OutboxHead.count &+ OutboxHead.maxTopicCount &+ record.limit }
@@ -94,7 +94,7 @@ extension Outbox {
       if result.isGood { result = settle(after: kept.sync()) }
       if !result.isGood { return result }
     }
-    #if !SMALL || LARGE_REPORTS
+    #if !SMALL_REPORTS
     newHeader.takesLarge = copied.hasLarge
     #endif
     let isAtStart = gap.start == OutboxHeader.recordsStart
@@ -137,7 +137,7 @@ extension Outbox {
     return kept.write(OutboxHeader.count, of: &newHeader, at: place, operation)
   }
 
-  #if !SMALL || LARGE_REPORTS
+  #if !SMALL_REPORTS
   /// Makes the file one of version 3, in both copies of its header, before it has a payload of more than 1,024 bytes.
   ///
   /// A program that does not know such payloads then refuses it, whichever copy it can read.
@@ -172,7 +172,7 @@ extension Outbox {
     newHeader.seal()
     newEnd = OutboxHeader.recordsStart
     result = copyWaiting(&copied, .writeAnew)
-    #if !SMALL || LARGE_REPORTS
+    #if !SMALL_REPORTS
     newHeader.takesLarge = copied.hasLarge
     newHeader.seal()
     #endif
@@ -195,7 +195,7 @@ extension Outbox {
     var waiting = 0
     var removed = 0
     var damaged = 0
-    #if !SMALL || LARGE_REPORTS
+    #if !SMALL_REPORTS
     /// Whether one of them makes the file one of version 3.
     var hasLarge = false
     #endif
@@ -219,7 +219,7 @@ extension Outbox {
       case .damaged: copied.damaged &+= 1
       case .whole:
         copied.waiting &+= 1
-        #if !SMALL || LARGE_REPORTS
+        #if !SMALL_REPORTS
         if record.head.isLarge { copied.hasLarge = true }
         #endif
         record.head.status = 0
@@ -239,7 +239,7 @@ extension Outbox {
     count = copied.waiting
     if copied.removed > 0 { countRemoval() }
     counters.damaged &+= copied.damaged
-    #if !SMALL || LARGE_REPORTS
+    #if !SMALL_REPORTS
     takesLarge = copied.hasLarge
     #endif
     // These refer to offsets.

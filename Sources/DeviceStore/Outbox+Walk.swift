@@ -113,7 +113,7 @@ extension Outbox {
     record.head = head
     if recordOffset == walk.offset { return .whole }
     recordOffset = 0
-    #if SMALL && !LARGE_REPORTS
+    #if SMALL_REPORTS
     let missing = kept.read(head.bodyCount, into: &record.body, at: walk.offset &+ OutboxHead.count)
     #else
     // Only a record that was made to deceive has more than its file's version takes.
@@ -155,7 +155,7 @@ extension Outbox {
     record.seal(at: offset, nonce)
     let size = record.head.size
     newEnd &+= size
-    #if SMALL && !LARGE_REPORTS
+    #if SMALL_REPORTS
     return kept.write(size, of: &record, at: offset, operation)
     #else
     // SAFETY: head and body are behind each other in the memory, which has a multiple of 8 bytes.

@@ -91,7 +91,7 @@ public struct Outbox: ~Copyable {
   var record = OutboxRecord()
   /// The place of the record whose topic and payload `record` holds, 0 where it holds something else.
   var recordOffset = 0
-  #if !SMALL || LARGE_REPORTS
+  #if !SMALL_REPORTS
   /// Whether both copies of the header are of version 3, durably: payloads of more than 1,024 bytes may be added.
   var takesLarge = false
   #endif
@@ -122,7 +122,7 @@ extension Outbox {
   ) -> StoreResult {
     maxBytes = settings.clampedBytes
     dropsOldest = settings.whenFull == .dropOldest
-    #if !SMALL || LARGE_REPORTS
+    #if !SMALL_REPORTS
     if !record.prepare(settings.maxPayload) { return StoreResult(.open, code: ENOMEM) }
     #endif
     kept.join(directory)
@@ -158,7 +158,7 @@ extension Outbox {
     // now reported as kept, or the file's name. A power failure would then restore the old file,
     // without entries appended to this one.
     isSettled = kept.sync().isGood && kept.syncDirectory().isGood
-    #if !SMALL || LARGE_REPORTS
+    #if !SMALL_REPORTS
     if !isSettled { takesLarge = false }
     #endif
     // Rewritten, so that damage is reported once and the next run does not reuse a number. If that
@@ -176,7 +176,7 @@ extension Outbox {
     let hasFirst = missing == 0 && header.isWhole
     let hasOther = other.isWhole
     if !hasFirst, !hasOther {
-      #if SMALL && !LARGE_REPORTS
+      #if SMALL_REPORTS
       let version = missing == 0 ? header.foreignVersion : 0
       #else
       var version = missing == 0 ? header.foreignVersion : 0
@@ -193,13 +193,13 @@ extension Outbox {
       header = other
       headerPlace = OutboxHeader.spacing
     }
-    #if !SMALL || LARGE_REPORTS
+    #if !SMALL_REPORTS
     if header.takesLarge, !record.takesLarge { return OutboxHeader.largeVersion }
     #endif
     newHeader = header
     // Interrupted between the two writes, or damaged. If it cannot be repaired now, the next start
     // tries again.
-    #if SMALL && !LARGE_REPORTS
+    #if SMALL_REPORTS
     if !areAlike { _ = writeHeader() }
     #else
     takesLarge = (areAlike || writeHeader().isGood) && header.takesLarge

@@ -41,7 +41,7 @@ struct OutboxHeader {
     mutating get { isOwn && checksum == rightChecksum }
   }
 
-  #if SMALL && !LARGE_REPORTS
+  #if SMALL_REPORTS
   private var isOwn: Bool { magic == Self.rightMagic }
 
   /// Makes it valid for this version.
@@ -73,7 +73,7 @@ struct OutboxHeader {
   private var rightChecksum: UInt32 {
     @inline(never)
     mutating get {
-      #if SMALL && !LARGE_REPORTS
+      #if SMALL_REPORTS
       let start: UInt32 = 0
       #else
       // A changed bit of the version must not make it the other one.

@@ -42,7 +42,7 @@ struct OutboxHead {
   static var triesOffset: Int { 8 }
   static var rightMagic: UInt32 { 0x0252_424E }
 
-  #if SMALL && !LARGE_REPORTS
+  #if SMALL_REPORTS
   static var maxPayloadCount: Int { shortPayloadCount }
 
   /// The payload's length.
@@ -79,7 +79,7 @@ struct OutboxHead {
 
   /// Sets the priority, at most 7, and whether it continues the record before it.
   mutating func rank(_ priority: UInt8, isContinuation: Bool) {
-    #if SMALL && !LARGE_REPORTS
+    #if SMALL_REPORTS
     rank = min(priority, 7) | (isContinuation ? 0x80 : 0)
     #else
     rank = rank & 0x38 | min(priority, 7) | (isContinuation ? 0x80 : 0)
@@ -152,7 +152,7 @@ struct OutboxHead {
 }
 
 /// A record as in the file, except for the zeros at its end.
-#if SMALL && !LARGE_REPORTS
+#if SMALL_REPORTS
 struct OutboxRecord {
   var head = OutboxHead()
   /// Topic and payload.
@@ -231,7 +231,7 @@ extension OutboxRecord {
   var bytes: Span<UInt8> {
     @_lifetime(borrow self)
     get {
-      #if !SMALL || LARGE_REPORTS
+      #if !SMALL_REPORTS
       if takesLarge {
         // SAFETY: the memory stays as long as this value, and only a mutating call changes it.
         let bytes = unsafe Span<UInt8>(_bytes: UnsafeRawBufferPointer(large).bytes)
@@ -249,7 +249,7 @@ extension OutboxRecord {
   /// Mutating although it changes nothing, because it would be computed on a copy otherwise.
   @inline(never)
   mutating func bodyChecksum(of count: Int, after start: UInt32) -> UInt32 {
-    #if !SMALL || LARGE_REPORTS
+    #if !SMALL_REPORTS
     return checksum(unsafe bytes.bytes.extracting(first: count), after: start)
     #else
     // SAFETY: the bytes of a value without padding, used while it stays in place.
@@ -277,7 +277,7 @@ extension OutboxRecord {
   mutating func fill(_ topic: Span<UInt8>, _ payload: Span<UInt8>, _ mark: Span<UInt8>) -> Bool {
     guard topic.count <= OutboxHead.maxTopicCount else { return false }
     let id = head.id
-    #if SMALL && !LARGE_REPORTS
+    #if SMALL_REPORTS
     var writer = ByteWriter(body.mutableSpan)
     do throws(CapacityError) {
       try writer.append(topic)
@@ -303,7 +303,7 @@ extension OutboxRecord {
     return count <= OutboxHead.maxPayloadCount
   }
 
-  #if !SMALL || LARGE_REPORTS
+  #if !SMALL_REPORTS
   /// Writes topic and payload; the length of the latter, `nil` where they do not fit.
   private static func write(
     _ topic: Span<UInt8>,

@@ -20,7 +20,7 @@ public struct OutboxSettings: Sendable {
   /// What to do with a new entry for which there is no room.
   public var whenFull = Policy.refuse
 
-  #if SMALL && !LARGE_REPORTS
+  #if SMALL_REPORTS
   /// The longest payload in bytes.
   public var maxPayload: Int { 1_024 }
   #else

@@ -115,7 +115,7 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
     _ now: TimeStamp
   ) -> StoreResult {
     outbox.maxAge = settings.maxAge
-    #if SMALL && !LARGE_REPORTS
+    #if SMALL_REPORTS
     var result = outbox.open(in: directory, settings: settings.outbox)
     #else
     var bounds = settings.outbox
@@ -329,7 +329,7 @@ extension DurableReports where Link: ~Copyable {
   ///
   /// `date` is the current time in seconds since 1970; 0 if the clock is not set.
   public mutating func pollEvent(at now: Instant, date: UInt64) -> DurableEvent? {
-    #if !SMALL || LARGE_REPORTS || GATEWAY
+    #if !SMALL_REPORTS || GATEWAY
     link.setDate(date, at: now)
     #endif
     if let event = pollReplaced() { return event }

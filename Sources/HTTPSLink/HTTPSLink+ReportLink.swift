@@ -19,7 +19,7 @@ extension HTTPSLink: ReportLink where Layer: ~Copyable {
   /// Whether the platform has given the device a token, and has not refused it since.
   public var isAuthenticated: Bool { !token.isEmpty }
 
-  #if !SMALL || LARGE_REPORTS
+  #if !SMALL_REPORTS
   /// The settings' limit, at most 131,072 bytes.
   public var payloadLimit: Int { settings.maxBody }
   #endif

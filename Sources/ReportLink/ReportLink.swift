@@ -28,7 +28,7 @@ public protocol ReportLink: ~Copyable {
   /// How many reports can be under way at once: 1 unless the link says more.
   var capacity: Int { get }
 
-  #if !SMALL || LARGE_REPORTS
+  #if !SMALL_REPORTS
   /// The longest payload that it delivers, in bytes: 1,024 unless the link says more.
   var payloadLimit: Int { get }
   #endif
@@ -77,7 +77,7 @@ public protocol ReportLink: ~Copyable {
 
   // MARK: Time and events
 
-  #if !SMALL || LARGE_REPORTS || GATEWAY
+  #if !SMALL_REPORTS || GATEWAY
   /// Says what the calendar's clock has at `now`, in seconds since 1970, 0 where it is not set; to be called before
   /// `pollLinkEvent` by an owner that knows it.
   mutating func setDate(_ seconds: UInt64, at now: Instant)
@@ -136,7 +136,7 @@ extension ReportLink where Self: ~Copyable {
   @inlinable
   public var capacity: Int { 1 }
 
-  #if !SMALL || LARGE_REPORTS
+  #if !SMALL_REPORTS
   /// What an outbox takes over any link.
   @inlinable
   public var payloadLimit: Int { 1_024 }

@@ -4,7 +4,7 @@ import FileRecorder
 import TestSupport
 import Testing
 
-#if !SMALL || LARGE_REPORTS
+#if !SMALL_REPORTS
 @Suite("Entries of more than 1,024 bytes")
 struct LargeEntryTests {
   /// The version in the file's header.
