@@ -175,6 +175,7 @@ let package = Package(
       providers: [.apt(["libssl-dev"])]
     ),
     .systemLibrary(name: "CPOSIX"),
+    .systemLibrary(name: "CDirectory"),
     .systemLibrary(
       name: "CLibCBOR",
       pkgConfig: "libcbor",
@@ -462,8 +463,9 @@ let package = Package(
       dependencies: [
         "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "PlatformHTTPS", "Alink",
         "OpenSSLSupport", "CBORPayload", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel",
-        "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "HTTPSChannel", "DurableReports",
-        "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks", "CPOSIX",
+        "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "HTTPSChannel", "GatewaySessions",
+        "GatewayLink", "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks", "CPOSIX",
+        "CDirectory",
       ],
       swiftSettings: device + [.define("MQTT"), .define("GATEWAY")]
     ),
