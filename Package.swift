@@ -66,7 +66,7 @@ let package = Package(
         "PayloadCoding", "CBORPayload", "CoAPMessage", "ConstrainedCore", "UDPTransport",
         "OpenSSLSupport", "MQTTLink", "MQTTLayer", "MQTTChannel", "MQTTAuthentication", "HTTPSLink",
         "HTTPSLayer",
-        "HTTPSChannel", "PlatformHTTPS",
+        "HTTPSChannel", "PlatformHTTPS", "GatewayLink", "GatewaySessions", "DurableReports",
       ]
     ),
     .library(
@@ -318,7 +318,7 @@ let package = Package(
         "PlatformCredentials", "DeviceStore", "SystemClocks", "MQTTLayer", "MQTTLink",
         "MQTTChannel", "PlatformMQTT", "DeviceDownlinks", "HTTPSLayer", "HTTPSLink", "HTTPSChannel",
         "PlatformHTTPS",
-        "MQTTAuthentication",
+        "MQTTAuthentication", "GatewaySessions", "GatewayLink",
       ]
     ),
     // What the platform decides, whatever protocol a device comes in by; PlatformSimulator is its front for CoAP.
@@ -421,7 +421,7 @@ let package = Package(
         "CBORPayload",
         "PacketCapture", "Inspection",
         "HTTPSTransfer", "GatewayConfiguration", "Agent", "MQTTAgent", "HTTPSAgent", "RadioModel",
-        "EnergyEstimate",
+        "EnergyEstimate", "GatewayLink", "GatewaySessions", "DurableReports",
         .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
         .product(name: "NIOCore", package: "swift-nio", condition: tools),
       ]

@@ -1,6 +1,9 @@
 internal import Alink
 internal import CoAPLink
 internal import ConstrainedCore
+internal import DeviceStore
+internal import DurableReports
+internal import GatewayLink
 internal import HTTPSChannel
 internal import MQTTAuthentication
 internal import MQTTChannel
@@ -8,7 +11,10 @@ internal import MQTTLayer
 internal import MQTTLink
 internal import OpenSSLSupport
 internal import Platform
+internal import PlatformCredentials
 internal import PlatformMQTT
+internal import SecurityLayer
+internal import SystemClocks
 internal import UDPTransport
 
 extension DeviceClient {
@@ -24,14 +30,18 @@ extension DeviceClient {
     _ settings: MQTTClientSettings,
     _ identity: DeviceIdentity,
     _ secret: consuming sending SecretBytes,
-    _ keeper: sending SessionKeeper?
+    _ keeper: sending SessionKeeper?,
+    _ gateway: GatewayClientSettings?
   ) throws(DeviceClientError) -> any ClientCore {
+    let directory = try gateway?.outbox.map { path throws(DeviceClientError) in
+      (path, try fingerprint(configuration, identity, secret))
+    }
     let meter = PacketMeter()
     let channel = try makeChannel(configuration, settings)
     let source = try makeSource(settings, identity, secret, meter)
-    var link: MQTTCore.Link
+    var device: MQTTLink<MQTTCore.Layer, SystemRandom>
     do throws(MQTTSettingsError) {
-      link = try MQTTLink(
+      device = try MQTTLink(
         identity: identity,
         secret: secret,
         settings: MQTTLinkSettings(settings),
@@ -44,15 +54,45 @@ extension DeviceClient {
     for filter in settings.topicFilters {
       let bytes = Array(filter.utf8)
       do throws(SubscriptionError) {
-        try link.subscribe(to: bytes.span)
-        link.unsubscribe(from: bytes.span)
+        try device.subscribe(to: bytes.span)
+        device.unsubscribe(from: bytes.span)
       } catch {
         throw .subscription(error)
       }
     }
+    var bridge = gateway?.link ?? GatewaySettings()
+    bridge.servesSubDevices = gateway != nil
+    var link = MQTTCore.Link(
+      identity: identity,
+      device: device,
+      settings: bridge,
+      firstRequestID: RequestIDs.first(),
+      randomness: SystemRandom()
+    )
+    link.isObserved = directory != nil
+    var reports = DurableReports(
+      link: link,
+      settings: gateway?.durable ?? DurableSettings(),
+      boot: WallClock.boot()
+    )
+    if let (path, fingerprint) = directory {
+      do throws(StoreError) {
+        let bytes = Array(path.utf8)
+        try reports.open(
+          StateDirectory(path: bytes.span),
+          fingerprint: fingerprint,
+          at: MonotonicClock.now(),
+          date: WallClock.now()
+        )
+      } catch {
+        throw .outbox(error)
+      }
+    }
     do throws(TransportError) {
       return MQTTCore(
-        link: link,
+        reports: reports,
+        isDurable: directory != nil,
+        gateway: gateway,
         keeper: keeper,
         identity: identity,
         signal: try WakeSignal(),
@@ -64,6 +104,25 @@ extension DeviceClient {
       )
     } catch {
       throw .transport(error)
+    }
+  }
+
+  /// What a gateway's outbox belongs to.
+  private static func fingerprint(
+    _ configuration: DeviceClientConfiguration,
+    _ identity: DeviceIdentity,
+    _ secret: borrowing SecretBytes
+  ) throws(DeviceClientError) -> FixedBytes<32> {
+    let endpoint = Array("\(configuration.host):\(configuration.port ?? 0)".utf8)
+    do throws(OpenSSLError) {
+      return try DeviceFingerprint.make(
+        identity,
+        secret: secret,
+        endpoint: endpoint.span,
+        mode: 6
+      )
+    } catch {
+      throw .authentication(.security(.library(code: error.code)))
     }
   }
 

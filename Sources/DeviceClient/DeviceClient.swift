@@ -28,6 +28,8 @@ internal import UDPTransport
 /// connection, which stays open between reports.
 public final class DeviceClient: Sendable {
   let core: any ClientCore
+  /// Whether the core ends with this client.
+  private let ownsCore: Bool
   let identity: DeviceIdentity
   let thingModel: [UInt8]?
   let thingModelRules: ThingModelRules
@@ -54,10 +56,38 @@ public final class DeviceClient: Sendable {
   ///
   /// The secret is copied; wipe your own. White space and byte order marks at its ends, and at
   /// those of names and host, are removed, because files and consoles leave them there.
-  public init(
+  public convenience init(
     _ configuration: DeviceClientConfiguration,
     secret: [UInt8]
   ) throws(DeviceClientError) {
+    try self.init(configuration, secret: secret, gateway: nil)
+  }
+
+  /// The client of a sub-device, over the connection of its gateway; that one closes it.
+  init(subDevice identity: DeviceIdentity, of gateway: DeviceClient) {
+    core = gateway.core
+    ownsCore = false
+    self.identity = identity
+    thingModel = nil
+    thingModelRules = gateway.thingModelRules
+    subDeviceModels = [:]
+    deviceNames = gateway.deviceNames
+    canRegister = false
+    isMQTT = true
+    isHTTPS = false
+    maxWait = gateway.maxWait
+    onPutOff = gateway.onPutOff
+    sessionFinding = nil
+    keptRandom = []
+  }
+
+  /// As the public one; `gateway` makes it that of a gateway, over MQTT alone.
+  init(
+    _ configuration: DeviceClientConfiguration,
+    secret: [UInt8],
+    gateway: GatewayClientSettings?
+  ) throws(DeviceClientError) {
+    ownsCore = true
     let configuration = try configuration.normalized()
     let identity: DeviceIdentity
     do throws(IdentityError) {
@@ -111,10 +141,11 @@ public final class DeviceClient: Sendable {
     sessionFinding = keeper?.finding
     if let mqtt {
       keptRandom = []
-      core = try Self.makeCore(configuration, mqtt, identity, bytes, keeper)
+      core = try Self.makeCore(configuration, mqtt, identity, bytes, keeper, gateway)
       core.start()
       return
     }
+    guard gateway == nil else { throw .needsMQTT }
     keptRandom = keeper?.random ?? []
     if let https {
       core = try Self.makeCore(configuration, https, identity, bytes, keeper)
@@ -304,7 +335,7 @@ public final class DeviceClient: Sendable {
   }
 
   deinit {
-    core.stop()
+    if ownsCore { core.stop() }
   }
 
   /// Authenticates unless the device has a token.

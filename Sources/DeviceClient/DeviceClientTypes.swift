@@ -296,6 +296,10 @@ public enum DeviceClientError: Error, Sendable {
   case payloadTooLong(Int)
   /// There is no such request over MQTT; nothing was sent.
   case notOverMQTT
+  /// The report's sub-device is not online and not about to be; nothing was sent.
+  case subDeviceOffline
+  /// The directory with a gateway's outbox cannot be used.
+  case outbox(StoreError)
   /// The platform speaks to devices over MQTT only.
   case needsMQTT
 
@@ -381,6 +385,9 @@ extension DeviceClientError: CustomStringConvertible {
       "the payload has \(count) bytes; over MQTT at most \(MQTTClientSettings.maxPayload) are taken: split it"
     case .httpsPayloadTooLong(let count):
       "the payload has \(count) bytes; over HTTPS at most \(HTTPSClientSettings.maxPayload) are taken: split it"
+    case .subDeviceOffline:
+      "the sub-device is offline, and not about to log in: log it in first (device guide 6.4)"
+    case .outbox(let error): "the directory of the outbox cannot be used: \(error)"
     case .notOverMQTT:
       "the platform has /pull over CoAP only: over MQTT it sends messages by itself"
     case .httpsSettings(let error): error.description

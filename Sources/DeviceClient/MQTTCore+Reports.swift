@@ -2,6 +2,8 @@ internal import Alink
 internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
+internal import GatewayLink
+internal import GatewaySessions
 internal import MQTTLayer
 internal import MQTTLink
 internal import PayloadCoding
@@ -88,6 +90,14 @@ extension MQTTCore {
     return topic + Array("_reply".utf8)
   }
 
+  /// What marks the ids of reports that have a caller, beside those of the outbox.
+  static var callMark: UInt64 { 1 << 63 }
+
+  /// Whether a topic is that of replies to reports of properties and events.
+  private static func isPostReply(_ topic: [UInt8]) -> Bool {
+    String(decoding: topic, as: UTF8.self).hasSuffix("/post_reply")
+  }
+
   /// Begins the reports that the link has room for, in order; whether there were any.
   func startNext(
     _ state: inout State,
@@ -95,56 +105,91 @@ extension MQTTCore {
     at now: Instant
   ) -> Bool {
     var hasBegun = false
-    while let next = state.callers.queue.first {
+    var index = 0
+    while index < state.callers.queue.count {
+      let next = state.callers.queue[index]
       guard case .topic(let topic, _) = next.target else {
         completions.finish(
-          state.callers.queue.removeFirst(),
+          state.callers.queue.remove(at: index),
           .failure(DeviceClientError.notOverMQTT)
         )
         continue
       }
       if let resting = Self.resting(state.link) {
-        completions.finish(state.callers.queue.removeFirst(), .failure(resting))
+        completions.finish(state.callers.queue.remove(at: index), .failure(resting))
+        continue
+      }
+      if !state.link.isOpen(topic.bytes.bytes) {
+        // One whose sub-device logs in waits for that, and holds up nobody.
+        if let number = state.link.sessions.number(ofTopic: topic.bytes.bytes),
+          state.link.sessions.isExpected(number)
+        {
+          index += 1
+        } else {
+          completions.finish(
+            state.callers.queue.remove(at: index),
+            .failure(DeviceClientError.subDeviceOffline)
+          )
+        }
         continue
       }
       guard state.link.isFree, state.callers.registering.isEmpty else { break }
-      let reply = Self.replyTopic(of: next.target.topicBytes)
-      if !reply.isEmpty {
+      var reply = Self.replyTopic(of: next.target.topicBytes)
+      let number = state.isGateway ? state.link.sessions.number(ofTopic: reply.span) : nil
+      if let number, gateway?.link.readsReplies == true, Self.isPostReply(reply) {
+        // It comes by the sub-device's own subscription.
+        switch state.link.listening(of: number) {
+        case .granted: break
+        case .none, .refused: reply = []
+        case .wanted, .asked:
+          index += 1
+          continue
+        }
+      } else if !reply.isEmpty {
         do throws(SubscriptionError) {
-          let index = try state.link.subscribe(to: reply.span)
-          state.filters[index] = String(decoding: reply, as: UTF8.self)
+          let place = try state.link.device.subscribe(to: reply.span)
+          state.filters[place] = String(decoding: reply, as: UTF8.self)
           // The reply would be lost.
-          guard state.link.isConnected, state.granted.contains(index) else { break }
+          guard state.link.device.isConnected, state.granted.contains(place) else { break }
         } catch {
           completions.finish(
-            state.callers.queue.removeFirst(),
+            state.callers.queue.remove(at: index),
             .failure(DeviceClientError.subscription(error))
           )
           continue
         }
       }
-      state.callers.queue.removeFirst()
-      let isConnected = state.link.isConnected
+      state.callers.queue.remove(at: index)
+      let isConnected = state.link.device.isConnected
       state.deliveries[next.id] = Delivery(next, reply, isConnected: isConnected, at: now)
       let hasTaken = state.link.begin(
-        id: next.id,
+        id: next.id | Self.callMark,
         topic: topic.bytes.bytes,
         payload: next.payload.span,
         format: next.format.rawValue,
         at: now
       )
       // An end without an event.
-      if !hasTaken { finishReport(&state, &completions, at: now) }
+      if !hasTaken {
+        finishReport(state.link.endedID, state.link.ending, &state, &completions, at: now)
+      }
       hasBegun = true
     }
     return hasBegun
   }
 
   /// Takes in how a report has ended.
-  func finishReport(_ state: inout State, _ completions: inout Completions, at now: Instant) {
-    let (id, ending) = (state.link.endedID, state.link.ending)
-    // One that was cancelled has no caller any more.
-    guard var delivery = state.deliveries.removeValue(forKey: id) else { return }
+  func finishReport(
+    _ id: UInt64,
+    _ ending: ReportEnding,
+    _ state: inout State,
+    _ completions: inout Completions,
+    at now: Instant
+  ) {
+    // Those of the outbox have no mark, and one that was cancelled has no caller any more.
+    guard id & Self.callMark != 0,
+      var delivery = state.deliveries.removeValue(forKey: id & ~Self.callMark)
+    else { return }
     var result = result(of: delivery, wasSent: ending.wasSent, at: now)
     guard ending.verdict != .delivered else {
       result.bytesDown = PacketSize.short
@@ -157,7 +202,7 @@ extension MQTTCore {
     if !ending.wasSent {
       error =
         switch ending.verdict {
-        case .unreachable, .credentials: .connection(state.link.failure)
+        case .unreachable, .credentials: .connection(state.link.device.failure)
         default: .undelivered(Receipt(result: result, answer: []))
         }
     } else if let sent = delivery.sent, now - sent >= settings.answerTimeout {
@@ -165,7 +210,7 @@ extension MQTTCore {
       error = .unacknowledged(Receipt(result: result, answer: []))
     } else {
       // The library gives a message up before it tells that the connection is gone.
-      let reason = state.link.isConnected ? RestReason.lost : state.link.rest.reason
+      let reason = state.link.device.isConnected ? RestReason.lost : state.link.device.rest.reason
       error = .lost(reason, Receipt(result: result, answer: []))
     }
     completions.finish(delivery.pending, .failure(error))
@@ -286,7 +331,7 @@ extension MQTTCore {
     _ completions: inout Completions
   ) {
     guard !isGranted else { return }
-    let bytes = state.link.filter(index).bytes.array
+    let bytes = state.link.device.filter(index).bytes.array
     let filter = String(decoding: bytes, as: UTF8.self)
     let refused = state.callers.queue.filter { Self.replyTopic(of: $0.target.topicBytes) == bytes }
     for pending in refused {
@@ -294,6 +339,8 @@ extension MQTTCore {
     }
     state.callers.queue.removeAll { pending in refused.contains { $0.id == pending.id } }
     if refused.isEmpty { tell(.subscriptionRefused(filter), &completions) }
-    if state.inbox.isOpen, state.link.isAllRefused { tell(.allSubscriptionsRefused, &completions) }
+    if state.inbox.isOpen, state.link.device.isAllRefused {
+      tell(.allSubscriptionsRefused, &completions)
+    }
   }
 }

@@ -1,6 +1,9 @@
 internal import Alink
 internal import ConstrainedCore
 internal import DeviceDownlinks
+internal import DurableReports
+internal import GatewayLink
+internal import GatewaySessions
 internal import MQTTLink
 internal import Platform
 internal import PlatformMQTT
@@ -18,18 +21,18 @@ extension MQTTCore {
         let names = Array("\(productKey)/\(deviceName)/#".utf8)
         // Names too long for that listen to all topics.
         let own = (try? FixedBytes<64>(copying: names.span)) ?? FixedBytes()
-        _ = state.inbox.exchange.listen(over: &state.link, customTopic: own)
+        _ = state.inbox.exchange.listen(over: &state.reports.link, customTopic: own)
         for filter in settings.topicFilters {
           let bytes = Array(filter.utf8)
           do throws(SubscriptionError) {
-            state.filters[try state.link.subscribe(to: bytes.span)] = filter
+            state.filters[try state.link.device.subscribe(to: bytes.span)] = filter
           } catch {
             state.inbox.end(.subscription(error), &completions)
           }
         }
       }
       guard let resting = Self.resting(state.link) else { return }
-      switch state.link.rest.reason {
+      switch state.link.device.rest.reason {
       case .kicked, .suspectedTwin, .refused, .unauthenticated:
         state.inbox.end(resting, &completions)
       case .none, .failed, .lost, .malformed, .oversized, .closed: break
@@ -71,14 +74,20 @@ extension MQTTCore {
     data: [UInt8]
   ) throws(DeviceRequestError) {
     try reply { (state, now) throws(DownlinkReplyError) in
-      try state.inbox.exchange.answer(number, code, data: data.span, over: &state.link, at: now)
+      try state.inbox.exchange.answer(
+        number,
+        code,
+        data: data.span,
+        over: &state.reports.link,
+        at: now
+      )
     }
   }
 
   /// Answers a request with bytes.
   func reply(_ number: UInt32, bytes: [UInt8]) throws(DeviceRequestError) {
     try reply { (state, now) throws(DownlinkReplyError) in
-      try state.inbox.exchange.answer(number, bytes: bytes.span, over: &state.link, at: now)
+      try state.inbox.exchange.answer(number, bytes: bytes.span, over: &state.reports.link, at: now)
     }
   }
 
@@ -111,17 +120,45 @@ extension MQTTCore {
       return deliver(DeviceRequest(topic, payload), &state, &completions)
     }
     let verdict: DownlinkVerdict
-    if let thingModel, let model = try? ThingModelView(thingModel.span, rules: thingModelRules) {
-      verdict = state.inbox.exchange.take(from: &state.link, model: model, at: now)
+    let number = state.isGateway ? state.link.sessions.number(ofTopic: topic.span) : nil
+    if let number {
+      // The reply to a report that is kept, or nobody's any more.
+      if topic.ends(with: "/post_reply") { return }
+      let subDevice = state.link.sessions.identity(of: number)
+      verdict = state.inbox.exchange.take(from: &state.reports.link, subDevice: subDevice, at: now)
+    } else if let thingModel,
+      let model = try? ThingModelView(thingModel.span, rules: thingModelRules)
+    {
+      verdict = state.inbox.exchange.take(from: &state.reports.link, model: model, at: now)
     } else {
-      verdict = state.inbox.exchange.take(from: &state.link, at: now)
+      verdict = state.inbox.exchange.take(from: &state.reports.link, at: now)
     }
     switch verdict {
     case .request(let downlink), .notice(let downlink, _):
+      if let number {
+        let request = DeviceRequest(topic, payload, downlink, core: self)
+        return deliver(request, to: number, &state, &completions)
+      }
       deliver(DeviceRequest(topic, payload, downlink, core: self), &state, &completions)
     case .refused(_, let fault), .dropped(let fault):
       let text = String(decoding: topic, as: UTF8.self)
       tell(.refused(topic: text, fault), &completions)
+    }
+  }
+
+  /// Hands a message over to whoever takes those of a sub-device.
+  private func deliver(
+    _ request: DeviceRequest,
+    to number: Int,
+    _ state: inout State,
+    _ completions: inout Completions
+  ) {
+    if let listener = state.listeners[number] {
+      if case .dropped = listener.yield(request) { refuse(request, &state, &completions) }
+    } else if let onRequest = gateway?.onRequest {
+      completions.actions.append { onRequest(request) }
+    } else {
+      refuse(request, &state, &completions)
     }
   }
 
@@ -144,7 +181,7 @@ extension MQTTCore {
         try state.inbox.exchange.answer(
           request.number,
           .tooManyRequests,
-          over: &state.link,
+          over: &state.reports.link,
           at: MonotonicClock.now()
         )
       } catch {
@@ -156,7 +193,7 @@ extension MQTTCore {
 
   /// Ends requests whose time is over.
   func pollRequests(_ state: inout State, _ completions: inout Completions, at now: Instant) {
-    while let expired = state.inbox.exchange.pollExpired(over: &state.link, at: now) {
+    while let expired = state.inbox.exchange.pollExpired(over: &state.reports.link, at: now) {
       state.inbox.forget(expired.number)
       tell(.expired(expired.kind), &completions)
     }
@@ -177,6 +214,12 @@ enum TopicFilter {
       }
     }
     return wanted.count == levels.count
+  }
+}
+
+extension [UInt8] {
+  fileprivate func ends(with text: String) -> Bool {
+    suffix(text.utf8.count).elementsEqual(text.utf8)
   }
 }
 

@@ -4,6 +4,9 @@ internal import ConstrainedCore
 internal import DeviceDownlinks
 internal import DeviceStore
 internal import Dispatch
+internal import DurableReports
+internal import GatewayLink
+internal import GatewaySessions
 internal import HTTPSChannel
 internal import MQTTAuthentication
 internal import MQTTChannel
@@ -24,10 +27,23 @@ internal import UDPTransport
 /// channel, until the client is closed and has said goodbye.
 final class MQTTCore: ClientCore, Sendable {
   typealias Layer = TokenLayer<MeteredLayer<MQTTChannel>, MeteredHTTPSLayer<HTTPSChannel>>
-  typealias Link = MQTTLink<Layer, SystemRandom>
+  typealias Link = GatewayLink<Layer, SystemRandom>
 
   struct State: ~Copyable {
-    var link: Link
+    /// The link, and above it the outbox of a gateway that has one.
+    var reports: DurableReports<Link>
+    var link: Link {
+      _read { yield reports.link }
+      _modify { yield &reports.link }
+    }
+    /// Whether the outbox is open.
+    var isDurable: Bool
+    /// Whether there can be sub-devices.
+    let isGateway: Bool
+    /// Callers that wait for a login or a logout.
+    var sessionWaiters: [SessionWaiter] = []
+    /// Who takes what the platform sends to a sub-device.
+    var listeners: [Int: AsyncStream<DeviceRequest>.Continuation] = [:]
     /// Stores the token of an authentication over HTTPS in a file, if there is one.
     var keeper: SessionKeeper?
     var callers = Callers()
@@ -54,9 +70,13 @@ final class MQTTCore: ClientCore, Sendable {
   let identity: DeviceIdentity
   let thingModel: [UInt8]?
   let thingModelRules: ThingModelRules
+  /// What a gateway's client has beside; `nil` without sub-devices.
+  let gateway: GatewayClientSettings?
 
   init(
-    link: consuming sending Link,
+    reports: consuming sending DurableReports<Link>,
+    isDurable: Bool,
+    gateway: GatewayClientSettings?,
     keeper: sending SessionKeeper?,
     identity: DeviceIdentity,
     signal: consuming WakeSignal,
@@ -66,16 +86,19 @@ final class MQTTCore: ClientCore, Sendable {
     thingModel: [UInt8]?,
     thingModelRules: ThingModelRules
   ) {
+    self.gateway = gateway
     self.thingModel = thingModel
     self.thingModelRules = thingModelRules
     self.signal = signal
     self.meter = meter
     self.settings = settings
     self.identity = identity
-    keeper?.restore(&link)
+    keeper?.restore(&reports.link)
     state = Mutex(
       State(
-        link: link,
+        reports: reports,
+        isDurable: isDurable,
+        isGateway: gateway != nil,
         keeper: keeper,
         requestID: requestID,
         inbox: Inbox(identity, settings)
@@ -115,7 +138,7 @@ final class MQTTCore: ClientCore, Sendable {
     update { state, completions in
       guard state.callers.close() else { return }
       state.goodbyeEnd = MonotonicClock.now() + Milliseconds(3_000)
-      state.link.close()
+      if state.isDurable { state.reports.close() } else { state.link.close() }
       // Unlocks its file.
       state.keeper = nil
       Self.failAll(&state, .closed, &completions)
@@ -167,7 +190,7 @@ final class MQTTCore: ClientCore, Sendable {
       guard state.callers.take(caller, &completions) else { return }
       let instanceID = Array(settings.instanceID.utf8)
       do throws(MQTTRegistrationFailure) {
-        try state.link.register(
+        try state.link.device.register(
           kind: settings.registration,
           signMethod: signMethod,
           instanceID: instanceID.span,
@@ -186,6 +209,12 @@ final class MQTTCore: ClientCore, Sendable {
       if let delivery = state.deliveries.removeValue(forKey: id) {
         // The link keeps its place until the platform has acknowledged it.
         return completions.finish(delivery.pending, .failure(CancellationError()))
+      }
+      if let index = state.sessionWaiters.firstIndex(where: { $0.id == id }) {
+        let waiter = state.sessionWaiters.remove(at: index)
+        return completions.actions.append {
+          waiter.continuation.resume(throwing: CancellationError())
+        }
       }
       if let waiting = state.inbox.cancel(id) {
         return completions.actions.append { waiting.resume(returning: nil) }
@@ -217,13 +246,10 @@ final class MQTTCore: ClientCore, Sendable {
     }
     var hasBegun = false
     repeat {
-      state.link.staysConnected = state.needsConnection
-      state.link.handleTimeout(at: now)
-      while let event = state.link.pollEvent() {
-        handle(event, &state, &completions, at: now)
-      }
+      state.link.device.staysConnected = state.needsConnection
+      pollLink(&state, &completions, at: now)
       state.keeper?.keepToken(of: &state.link, at: now)
-      if state.link.isConnected {
+      if state.link.device.isConnected {
         state.callers.endConnecting(.success(()), &completions)
       } else if let resting = Self.resting(state.link) {
         state.callers.endConnecting(.failure(resting), &completions)
@@ -232,7 +258,7 @@ final class MQTTCore: ClientCore, Sendable {
       pollRequests(&state, &completions, at: now)
       hasBegun = startNext(&state, &completions, at: now)
     } while hasBegun
-    state.link.staysConnected = state.needsConnection
+    state.link.device.staysConnected = state.needsConnection
     state.link.handleTimeout(at: now)
   }
 
@@ -240,7 +266,7 @@ final class MQTTCore: ClientCore, Sendable {
     if state.callers.isClosed {
       return min(state.goodbyeEnd, state.link.pollTimeout() ?? state.goodbyeEnd)
     }
-    var earliest = state.link.pollTimeout()
+    var earliest = state.isDurable ? state.reports.pollTimeout() : state.link.pollTimeout()
     for delivery in state.deliveries.values {
       if let end = delivery.end { earliest = min(earliest ?? end, end) }
     }
@@ -248,8 +274,11 @@ final class MQTTCore: ClientCore, Sendable {
     return earliest
   }
 
-  private func handle(
+  /// Takes in an event; `id` and `ending` are those of the report that it may be of.
+  func handle(
     _ event: MQTTLinkEvent,
+    _ id: UInt64,
+    _ ending: ReportEnding,
     _ state: inout State,
     _ completions: inout Completions,
     at now: Instant
@@ -261,14 +290,14 @@ final class MQTTCore: ClientCore, Sendable {
       state.callers.endConnecting(.success(()), &completions)
       tell(.connected(hasSession: hasSession), &completions)
     case .connectFailed:
-      let failure = state.link.failure
+      let failure = state.link.device.failure
       let error = DeviceClientError.connection(failure)
       state.callers.endConnecting(.failure(error), &completions)
       state.callers.failQueue(error, &completions)
       tell(.connectFailed(failure, retryAfter: Self.rest(state.link, at: now)), &completions)
       if failure.isLasting { state.inbox.end(error, &completions) }
     case .disconnected:
-      let reason = state.link.rest.reason
+      let reason = state.link.device.rest.reason
       let rest = Self.rest(state.link, at: now)
       failReplies(&state, because: reason, &completions)
       tell(.disconnected(reason, retryAfter: rest), &completions)
@@ -278,22 +307,22 @@ final class MQTTCore: ClientCore, Sendable {
     case .closed:
       failReplies(&state, because: .none, &completions)
       tell(.closed, &completions)
-    case .report: finishReport(&state, &completions, at: now)
+    case .report: finishReport(id, ending, &state, &completions, at: now)
     case .downlink: takeMessage(&state, &completions, at: now)
     case .subscription(let index, let isGranted):
       if isGranted { state.granted.insert(index) } else { state.granted.remove(index) }
       takeSubscription(index, isGranted, &state, &completions)
     case .subscriptions: break
     case .registered:
-      let secret = state.link.withSecret { secret in secret.indices.map { secret[$0] } }
-      let clientID = state.link.registeredClientID
+      let secret = state.link.device.withSecret { secret in secret.indices.map { secret[$0] } }
+      let clientID = state.link.device.registeredClientID
       state.registeredClientID = String(
         decoding: clientID.bytes.indices.map { clientID.bytes[$0] },
         as: UTF8.self
       )
       state.callers.endRegistering(.success(secret), &completions)
     case .registrationFailed:
-      let error = DeviceClientError.mqttRegistration(state.link.registrationFailure)
+      let error = DeviceClientError.mqttRegistration(state.link.device.registrationFailure)
       state.callers.endRegistering(.failure(error), &completions)
     case .dropped(let reason): tell(.dropped(reason), &completions)
     }
@@ -310,11 +339,11 @@ final class MQTTCore: ClientCore, Sendable {
   /// Why nothing is connected now; `nil` where it may be.
   static func resting(_ link: borrowing Link) -> DeviceClientError? {
     let left = rest(link, at: MonotonicClock.now())
-    return left.count > 0 ? .resting(link.rest.reason, left: left) : nil
+    return left.count > 0 ? .resting(link.device.rest.reason, left: left) : nil
   }
 
   private static func rest(_ link: borrowing Link, at now: Instant) -> Milliseconds {
-    max(link.rest.until, now) - now
+    max(link.device.rest.until, now) - now
   }
 
   private static func failAll(
@@ -326,6 +355,7 @@ final class MQTTCore: ClientCore, Sendable {
     for delivery in state.deliveries.values {
       completions.finish(delivery.pending, .failure(error))
     }
+    state.endSessions(error, &completions)
     state.inbox.end(nil, &completions)
     state.deliveries.removeAll()
   }
@@ -335,6 +365,8 @@ extension MQTTCore.State {
   /// Whether somebody waits for something that only a connection brings.
   var needsConnection: Bool {
     !callers.connecting.isEmpty || !callers.queue.isEmpty || !deliveries.isEmpty || inbox.isOpen
+      || !sessionWaiters.isEmpty || !listeners.isEmpty
+      || isGateway && (link.sessions.hasWanted || isDurable && reports.pendingReports > 0)
   }
 }
 

@@ -48,7 +48,7 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
 
   let settings: DurableSettings
   /// Delivers the reports, as many at a time as its capacity allows.
-  public internal(set) var link: Link
+  public package(set) var link: Link
   var store = SessionStore()
   var outbox = Outbox()
   /// The link's state on disk.

@@ -79,6 +79,12 @@ extension GatewayLink: ReportLink where Layer: ~Copyable {
   /// What happened since the last call, as far as an outbox has to know; `nil` when that is all.
   public mutating func pollLinkEvent() -> LinkEvent? {
     while let event = pollEvent() {
+      #if !hasFeature(Embedded)
+      // A message is its owner's while it is there.
+      if isObserved, event != .downlink {
+        observed.append(ObservedEvent(event: event, id: endedID, ending: ending))
+      }
+      #endif
       switch event {
       case .connected: return .authenticated
       case .connectFailed: return .authenticationFailed

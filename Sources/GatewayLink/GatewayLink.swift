@@ -49,6 +49,11 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
   var polledCount = 0
   /// How the last report ended, where the link's own word is not the last one.
   var changedEnding: ReportEnding?
+  #if !hasFeature(Embedded)
+  /// Whether `takeObserved` gives what `pollLinkEvent` has seen.
+  package var isObserved = false
+  var observed: [ObservedEvent] = []
+  #endif
 
   /// A report of a sub-device that the link has.
   struct SubDeviceReport {
@@ -80,6 +85,7 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
       firstRequestID: firstRequestID,
       randomness: randomness
     )
+    guard settings.servesSubDevices else { return }
     self.device.staysConnected = true
     let filters = sessions.filters
     for place in filters.indices {
@@ -228,7 +234,7 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
     case .delete: sessions.takeError(521, of: entry.number, at: now)
     case .enable: sessions.takeEnabled(entry.number, at: now)
     // The link has read the reply to a report.
-    case .reply: return settings.readsReplies
+    case .reply: return device.readsReplies
     case .other: return false
     }
     takeSessionEvents()

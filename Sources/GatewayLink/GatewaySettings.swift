@@ -3,13 +3,16 @@ public import GatewaySessions
 
 /// How a gateway talks for its sub-devices.
 public struct GatewaySettings: Sendable {
+  /// Whether there can be sub-devices at all; without it the link is its device's alone.
+  public var servesSubDevices = true
   /// How they log in.
   public var sessions = SubDeviceSettings()
   /// What a sub-device is subscribed to when it has logged in, by one packet.
   public var downlinks = GatewaySettings.standardDownlinks
-  /// Whether a sub-device's report of properties or events ends with the platform's reply instead of its PUBACK.
+  /// Whether a sub-device is subscribed to the replies to its reports of properties and events.
   ///
-  /// It costs a filter more in that packet, and a message for each report.
+  /// It costs a filter more in that packet, and a message for each report. Where the link reads replies
+  /// (`MQTTLinkSettings.readsReplies`) they end the reports in place of PUBACKs; else they are its owner's.
   public var readsReplies = false
 
   /// The guide's limits.

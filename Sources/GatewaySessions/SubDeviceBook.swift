@@ -200,6 +200,8 @@ package final class Entry {
   package private(set) var sessionCount: UInt32 = 0
   /// Where its subscription stands.
   package var listening = Listening.none
+  /// Why it is not online, where the platform has said so.
+  var reason: SubDeviceReason?
 
   init(
     _ number: Int,

@@ -189,7 +189,15 @@ extension SubDeviceSessions {
     entry.phase = .offline(until: now)
   }
 
-  mutating func tell(_ event: SubDeviceEvent) { events.append(event) }
+  mutating func tell(_ event: SubDeviceEvent) {
+    switch event {
+    case .online(let number): book[number]?.reason = nil
+    case .offline(let number, let reason, _), .refused(let number, let reason, _):
+      book[number]?.reason = reason
+    case .unnamed: break
+    }
+    events.append(event)
+  }
 
   // MARK: - Names in a message
 

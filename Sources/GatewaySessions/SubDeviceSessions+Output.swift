@@ -1,6 +1,6 @@
 public import ConstrainedCore
 internal import PayloadCoding
-internal import Platform
+public import Platform
 internal import PlatformCredentials
 internal import SecurityLayer
 
@@ -180,15 +180,23 @@ extension SubDeviceSessions {
     }
   }
 
+  /// Signs a request with the sub-device's secret; `nil` where OpenSSL refuses, or there is no such sub-device.
+  public func sign(_ request: SubDeviceRequest, by number: Int) -> FixedBytes<32>? {
+    book[number].flatMap { sign(request, by: $0) }
+  }
+
   private func request(_ entry: Entry, _ timestamp: UInt64) -> SubDeviceRequest {
-    SubDeviceRequest(signMethod: entry.signMethod.method, timestamp: timestamp)
+    SubDeviceRequest(signMethod: entry.signMethod.hmac, timestamp: timestamp)
   }
 
   private func sign(_ entry: Entry, _ timestamp: UInt64) -> FixedBytes<32>? {
-    let request = request(entry, timestamp)
+    sign(request(entry, timestamp), by: entry)
+  }
+
+  private func sign(_ request: SubDeviceRequest, by entry: Entry) -> FixedBytes<32>? {
     do throws(SecurityError) {
       return try entry.withSecret { secret throws(SecurityError) in
-        try entry.signMethod.method.signature(key: secret) {
+        try request.signMethod.signature(key: secret) {
           (output: inout ByteWriter) throws(CapacityError) in
           try request.writeSigningContent(entry.identity, into: &output)
         }

@@ -76,11 +76,30 @@ public struct SubDeviceSessions<Randomness: RandomSource>: ~Copyable {
     return count
   }
 
+  /// Whether any sub-device is wanted online.
+  public var hasWanted: Bool {
+    var place = 0
+    while let (found, entry) = book.next(from: place) {
+      if entry.isWanted { return true }
+      place = found + 1
+    }
+    return false
+  }
+
   /// Whether a sub-device is online, so that reports of it may be sent.
   public func isOnline(_ number: Int) -> Bool { book[number]?.phase == .online }
 
   /// Whether a sub-device will be online without anybody's doing.
   public func isWanted(_ number: Int) -> Bool { book[number]?.isWanted ?? false }
+
+  /// Whether it is online, or will be without anybody's doing; `isWanted` and refused is neither.
+  public func isExpected(_ number: Int) -> Bool {
+    guard let entry = book[number], entry.isWanted else { return false }
+    return entry.phase != .offline(until: nil)
+  }
+
+  /// Why it is not online, as was told last; `nil` while it is, and before the first word.
+  public func reason(of number: Int) -> SubDeviceReason? { book[number]?.reason }
 
   /// The names of a sub-device.
   public func identity(of number: Int) -> DeviceIdentity? { book[number]?.identity }

@@ -1,5 +1,5 @@
 public import ConstrainedCore
-internal import Platform
+public import Platform
 
 /// How a gateway logs its sub-devices in.
 public struct SubDeviceSettings: Sendable {
@@ -44,8 +44,8 @@ public enum SubDeviceSignMethod: Sendable, CaseIterable {
   /// Unverified: that it is HMAC-SHA256 by another name; a plain digest proves nothing.
   case sha256
 
-  /// The HMAC.
-  var method: SignMethod {
+  /// The HMAC that it is.
+  public var hmac: SignMethod {
     switch self {
     case .hmacMD5: .hmacMD5
     case .hmacSHA1: .hmacSHA1

@@ -20,6 +20,9 @@ extension MQTTLink where Layer: ~Copyable {
     return number
   }
 
+  /// Whether reports end with the platform's reply.
+  package var readsReplies: Bool { settings.readsReplies }
+
   /// Whether the platform has said whether it grants the subscription of that index.
   package func isSettled(_ index: Int) -> Bool {
     switch subscriptions[index].phase {

@@ -294,7 +294,7 @@ extension DeviceClientError {
     case .httpsAuthentication(let failure, _, _), .httpsReport(let failure, _, _):
       failure.status(hasAnswered: hasAnswered)
     case .request, .thingModel, .mqttSettings, .channel, .subscription, .payloadTooLong,
-      .notOverMQTT, .needsMQTT, .endpointMismatch, .httpsSettings, .httpsChannel, .notOverHTTPS,
+      .notOverMQTT, .needsMQTT, .subDeviceOffline, .outbox, .endpointMismatch, .httpsSettings, .httpsChannel, .notOverHTTPS,
       .httpsPayloadTooLong:
       .usage
     default: .undelivered

@@ -46,11 +46,24 @@ struct ListenAnswerOptions: ParsableArguments {
     if exec?.isEmpty == true { throw ValidationError("--exec needs a command") }
   }
 
+  /// What answers.
+  var answers: ListenAnswers {
+    ListenAnswers(reply: reply, exec: exec, limit: Int64((execLimit ?? 10) * 1_000))
+  }
+}
+
+/// What answers the platform's messages.
+struct ListenAnswers: Sendable {
+  let reply: FixedAnswer?
+  let exec: String?
+  /// How long the command may run, in milliseconds.
+  let limit: Int64
+
   /// The answer to a message, for which the platform may wait; `nil` where none is given.
   func answer(to request: DeviceRequest) async throws -> ListenAnswer? {
     if let reply { return request.needsReply ? reply.answer(to: request) : nil }
     guard let exec else { return nil }
-    let command = AnswerCommand(command: exec, limit: Int64((execLimit ?? 10) * 1_000))
+    let command = AnswerCommand(command: exec, limit: limit)
     let variables = [
       "NBIOT_TOPIC": request.topic, "NBIOT_KIND": request.kindName, "NBIOT_ID": request.id,
       "NBIOT_SERVICE": request.service, "NBIOT_NEEDS_REPLY": request.needsReply ? "yes" : "no",
@@ -90,7 +103,7 @@ enum ListenAnswer {
 }
 
 /// The argument of `--reply`.
-struct FixedAnswer {
+struct FixedAnswer: Sendable {
   let code: DeviceReplyCode
   let data: [UInt8]
 

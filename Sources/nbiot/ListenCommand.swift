@@ -207,7 +207,7 @@ struct ListenCommand: AsyncParsableCommand {
 
   /// Answers a message and prints it; whether all went well.
   private func take(_ message: DeviceRequest) async throws -> Bool {
-    let answer = try await answers.answer(to: message)
+    let answer = try await answers.answers.answer(to: message)
     var failure: DeviceRequestError?
     do throws(DeviceRequestError) {
       switch answer {
@@ -228,7 +228,7 @@ struct ListenCommand: AsyncParsableCommand {
   }
 
   /// Says on standard error what becomes of the connection.
-  private static func tell(_ event: MQTTClientEvent) {
+  static func tell(_ event: MQTTClientEvent) {
     func seconds(_ wait: Milliseconds) -> String { "\((wait.count + 999) / 1_000) s" }
     switch event {
     case .connected(let hasSession):

@@ -354,6 +354,26 @@ struct MQTTDeviceOptions: ParsableArguments {
     _ adjustMQTT: (inout MQTTClientSettings) -> Void,
     adjusting adjust: (inout DeviceClientConfiguration) -> Void
   ) throws -> DeviceClient {
+    try make(adjustMQTT, adjust) { configuration, secret throws(DeviceClientError) in
+      try DeviceClient(configuration, secret: secret)
+    }
+  }
+
+  /// Creates a gateway, reading its secret.
+  func makeGateway(
+    _ gateway: GatewayClientSettings,
+    _ adjustMQTT: (inout MQTTClientSettings) -> Void
+  ) throws -> Gateway {
+    try make(adjustMQTT, { _ in }) { configuration, secret throws(DeviceClientError) in
+      try Gateway(configuration, secret: secret, settings: gateway)
+    }
+  }
+
+  private func make<Made>(
+    _ adjustMQTT: (inout MQTTClientSettings) -> Void,
+    _ adjust: (inout DeviceClientConfiguration) -> Void,
+    _ make: (DeviceClientConfiguration, [UInt8]) throws(DeviceClientError) -> Made
+  ) throws -> Made {
     var secret = try secret.load(names.config)
     defer { Secret.erase(&secret) }
     let clientID = client.setting(names.config)
@@ -382,7 +402,7 @@ struct MQTTDeviceOptions: ParsableArguments {
     configuration.deviceNames = deviceNames.rule
     adjust(&configuration)
     do throws(DeviceClientError) {
-      return try DeviceClient(configuration, secret: secret)
+      return try make(configuration, secret)
     } catch {
       throw Complaint(error.explanation, error.status(hasAnswered: false))
     }

@@ -16,13 +16,20 @@ import Testing
 final class Gateway {
   typealias Reports = DurableReports<GatewayLink<PlatformLayer, SeededRandom>>
 
+  /// One run of the program.
+  final class Running {
+    var reports: Reports
+
+    init(_ reports: consuming Reports) { self.reports = reports }
+  }
+
   let core: PlatformCore
   let line: Line
   let folder: URL
   let names: [String]
   let settings: GatewaySettings
   let maxBytes: Int
-  var reports: Reports?
+  var running: Running?
   var numbers: [String: Int] = [:]
   var delivered: [UInt64] = []
   var rejected: [UInt64] = []
@@ -99,18 +106,19 @@ final class Gateway {
 
   /// Starts the program, as after a power cut where it was running.
   func start() throws {
-    reports = nil
+    running = nil
     line.cut()
     line.events = []
     seed += 1
     let identity = try Self.identity("gateway", of: "pk")
-    let secret = Array("0123456789abcdef".utf8)
+    let bytes = Array("0123456789abcdef".utf8)
+    guard let secret = SecretBytes(copying: bytes.span) else { return }
     var link = MQTTLinkSettings()
     link.reportsInFlight = 16
     link.readsReplies = settings.readsReplies
     let device = try MQTTLink(
       identity: identity,
-      secret: #require(SecretBytes(copying: secret.span)),
+      secret: secret,
       settings: link,
       layer: PlatformLayer(line),
       randomness: SeededRandom(seed: seed)
@@ -125,21 +133,22 @@ final class Gateway {
     var durable = DurableSettings()
     durable.outbox.maxBytes = maxBytes
     let path = Array(folder.path.utf8)
-    reports = try DurableReports(
+    let reports = try DurableReports(
       link: gateway,
       settings: durable,
       directory: StateDirectory(path: path.span),
       fingerprint: FixedBytes<32>(),
       now: TimeStamp(boot: 1, instant: line.now, date: 1_700_000_000)
     )
+    running = Running(reports)
     numbers = [:]
   }
 
   /// Adds a sub-device and wants it online.
   func logIn(_ name: String, secret: String? = nil) throws {
     let secret = Array((secret ?? "s-\(name)").utf8)
-    let number = try reports!.link.sessions.add(Self.identity(name), secret: secret.span)
-    try reports!.link.sessions.logIn(number, at: line.now)
+    let number = try running!.reports.link.sessions.add(Self.identity(name), secret: secret.span)
+    try running!.reports.link.sessions.logIn(number, at: line.now)
     numbers[name] = number
   }
 
@@ -147,12 +156,12 @@ final class Gateway {
   @discardableResult
   func report(_ name: String, _ value: Int, of product: String = "sub") throws -> UInt64 {
     let topic = Array("/sys/\(product)/\(name)/thing/event/property/post".utf8)
-    let id = reports!.nextID
+    let id = running!.reports.nextID
     let payload = Array(
       (#"{"id":"\#(id)","version":"1.0","method":"thing.event.property.post","params":{"p":"#
         + #"{"value":\#(value)}}}"#).utf8
     )
-    return try reports!.accept(
+    return try running!.reports.accept(
       topic: Topic(topic.span),
       payload: payload.span,
       at: line.now,
@@ -167,7 +176,7 @@ final class Gateway {
       step()
       if isDone(self) { return }
       if !line.events.isEmpty { continue }
-      guard let due = reports!.pollTimeout(), due <= end else { break }
+      guard let due = running!.reports.pollTimeout(), due <= end else { break }
       // A link is asked again a little later where it says that it has something.
       line.now = max(due, line.now)
     }
@@ -175,26 +184,34 @@ final class Gateway {
   }
 
   private func step() {
-    reports!.handleTimeout(at: line.now)
-    while let event = reports!.pollEvent(at: line.now, date: 1_700_000_000) {
+    running!.reports.handleTimeout(at: line.now)
+    while let event = running!.reports.pollEvent(at: line.now, date: 1_700_000_000) {
       switch event {
-      case .authenticated: reports!.moveOn()
+      case .authenticated: running!.reports.moveOn()
       case .delivered(let id): delivered.append(id)
       case .rejected(let id): rejected.append(id)
-      case .downlink: downlinks.append(text(reports!.downlinkTopic))
+      case .downlink: downlinks.append(Self.topic(of: running!.reports))
       case .authenticationFailed, .postponed, .givenUp, .expired, .dropped, .superseded,
         .storeFailed:
         break
       }
     }
-    while let event = reports!.link.pollGatewayEvent() { events.append(event) }
+    while let event = running!.reports.link.pollGatewayEvent() { events.append(event) }
   }
 
   func isOnline(_ name: String) -> Bool {
-    numbers[name].map { reports!.link.sessions.isOnline($0) } ?? false
+    numbers[name].map { running!.reports.link.sessions.isOnline($0) } ?? false
   }
 
-  var onlineCount: Int { reports!.link.sessions.onlineCount }
+  private static func topic(of reports: borrowing Reports) -> String {
+    text(reports.downlinkTopic)
+  }
+
+  var pendingReports: Int { running!.reports.pendingReports }
+
+  var isDone: Bool { running!.reports.isDone }
+
+  var onlineCount: Int { running!.reports.link.sessions.onlineCount }
 
   /// The values that a sub-device has reported and the platform has taken, in order.
   func values(of name: String) -> [String] {

@@ -1,8 +1,11 @@
 import ConstrainedCore
+import DurableReports
 import GatewayLink
 import GatewaySessions
+import PayloadValues
 import PlatformBroker
 import PlatformCore
+import ReportLink
 import TestSupport
 import Testing
 
@@ -30,7 +33,7 @@ struct GatewayLinkTests {
       #expect(gateway.delivered == [second])
       // The right secret: all follow right after the login, in order.
       gateway.delivered = []
-      gateway.reports!.link.sessions.remove(wrong)
+      gateway.running!.reports.link.sessions.remove(wrong)
       try gateway.logIn("two02")
       try gateway.logIn("three")
       let start = gateway.line.now
@@ -92,7 +95,7 @@ struct GatewayLinkTests {
         (#"{"id":"1","version":"1.0","method":"thing.topo.delete","params":[{"deviceName":"loose","#
           + #""productKey":"sub"}]}"#).utf8
       )
-      _ = gateway.reports!.send(
+      _ = gateway.running!.reports.send(
         topic: topology.span,
         payload: payload.span,
         quality: .atLeastOnce,
@@ -104,7 +107,7 @@ struct GatewayLinkTests {
       let good = try gateway.report("good1", 1)
       gateway.run()
       #expect(gateway.delivered == [good])
-      #expect(gateway.reports!.pendingReports == 3)
+      #expect(gateway.pendingReports == 3)
     }
   }
 
@@ -156,7 +159,7 @@ struct GatewayLinkTests {
       }
       #expect(logins.values.allSatisfy { $0 == 1 })
       #expect(sent.values.allSatisfy { $0 == 2 })
-      #expect(gateway.reports!.isDone)
+      #expect(gateway.isDone)
     }
   }
 
