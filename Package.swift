@@ -165,8 +165,10 @@ let deviceTargets: Targets = [
   "GatewayAgent": [
     "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "PlatformHTTPS", "Alink",
     "OpenSSLSupport", "CBORPayload", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel",
-    "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "HTTPSChannel", "DurableReports",
+    "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "HTTPSChannel", "GatewaySessions",
+    "GatewayLink", "DurableReports",
     "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks", "CPOSIX",
+    "CDirectory",
   ],
   // The same source over MQTT: Shared is a link to the folder of DeviceLibrary.
   "MQTTDeviceLibrary": [
@@ -535,6 +537,7 @@ let otherFiles = [
 let systemLibraries: [Target] = [
   .systemLibrary(name: "COpenSSL", pkgConfig: "openssl", providers: [.apt(["libssl-dev"])]),
   .systemLibrary(name: "CPOSIX"),
+  .systemLibrary(name: "CDirectory"),
   .systemLibrary(name: "CLibCBOR", pkgConfig: "libcbor", providers: [.apt(["libcbor-dev"])]),
   .systemLibrary(name: "CPcap", pkgConfig: "libpcap", providers: [.apt(["libpcap-dev"])]),
   .systemLibrary(name: "CCurl", pkgConfig: "libcurl", providers: [.apt(["libcurl4-openssl-dev"])]),

@@ -143,7 +143,7 @@ visit() {
   [ "$name" = nbiot-gateway ] || [ "$name" = nbiot-agent-https ] || [ "$name" = HTTPSDeviceLibrary ] ||
     case $module in HTTPSChannel | HTTPSLink) return 0 ;; esac
   # Importers of these use `#if GATEWAY`.
-  [ "$name" = nbiot-gateway ] || case $module in MQTTAuthentication) return 0 ;; esac
+  [ "$name" = nbiot-gateway ] || case $module in MQTTAuthentication | GatewayLink | GatewaySessions) return 0 ;; esac
   # The gateway has no reports over HTTPS; importers of that use `#if HTTPS`.
   [ "$name" != nbiot-gateway ] || case $module in HTTPSLink) return 0 ;; esac
   case $module in Swift | Synchronization) return 0 ;; esac

@@ -262,7 +262,7 @@ extension DurableReports where Link: ~Copyable {
     if delivery == .none, taken.isEmpty { postpone(0, Milliseconds(0), true, at: now) }
   }
 
-  #if !SMALL || LARGE_REPORTS
+  #if !SMALL_REPORTS || GATEWAY
   /// Says what the calendar's clock shows at `now`, right or wrong, to a link that compares it with the server's.
   public mutating func setClock(_ seconds: UInt64, at now: Instant) {
     link.setClock(seconds, at: now)

@@ -4,6 +4,8 @@ internal import ConstrainedCore
 internal import DeviceDriver
 internal import DeviceStore
 internal import DurableReports
+internal import GatewayLink
+internal import GatewaySessions
 internal import HTTPSChannel
 internal import HTTPSLayer
 internal import MQTTAuthentication

@@ -6,6 +6,7 @@ package enum ConfigurationKey: UInt8 {
   case transport, endpoint, webSocket, webSocketPath, tls, caFile, clientID, signMethod, keepAlive,
     cleanSession, inFlight, notices, replies
   case authentication, authEndpoint
+  case subDevice, subDevices
   case topic, idPlaceholder, priority, ttl, coalesce
   case outboxBytes, whenFull, retry, retryLimit, maxAttempts, maxAge
   case socket, socketMode, socketGroup
@@ -22,6 +23,7 @@ package enum ConfigurationKey: UInt8 {
     |transport|endpoint|websocket|websocket-path|tls|ca-file|client-id|sign-method|keep-alive\
     |clean-session|in-flight|notices|replies\
     |authentication|auth-endpoint\
+    |sub-device|sub-devices\
     |topic|id-placeholder|priority|ttl|coalesce\
     |outbox-bytes|when-full|retry|retry-limit|max-attempts|max-age\
     |socket|socket-mode|socket-group\
@@ -39,6 +41,7 @@ package enum ConfigurationKey: UInt8 {
     ;30 to 1200 s\
     ;yes|no;1 to 16;no|yes;yes|no\
     ;sign|https;HOST:PORT\
+    ;PRODUCTKEY,DEVICENAME[,SECRETFILE];a path\
     ;/PRODUCTKEY/DEVICENAME/… of at most 128 bytes;1 to 32 bytes;0 to 7;0 to 1000000000 s\
     ;off|topic|names;4096 to 16777216 bytes;wait|drop-oldest;1 to 86400 s;1 to 604800 s;0 to 255;0 to 1000000000 s\
     ;a path;three octal digits, 600 to 777;a group's name or number\

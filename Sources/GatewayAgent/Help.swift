@@ -5,10 +5,13 @@ let helpText: StaticString = """
 
   Reports lines of standard input to the Alibaba Cloud IoT platform by MQTT over
   TLS, as nbiot-agent-mqtt does, and prints what the platform sends; beyond that it
-  authenticates over HTTPS and fetches configurations. A line is PAYLOAD or
-  TOPIC<TAB>PAYLOAD; priority=0..7 and ttl=SECONDS may stand before the tab, apart by
-  a space. Each line is on disk when `accepted ID` is printed, and is kept until
-  `delivered ID`, over restarts too.
+  has sub-devices, authenticates over HTTPS and fetches configurations. A line is
+  PAYLOAD or TOPIC<TAB>PAYLOAD, one of a sub-device PRODUCTKEY/DEVICENAME<TAB> and
+  then the same, where a TOPIC without a leading slash is short: thing/... is below
+  /sys/PRODUCTKEY/DEVICENAME/, all else below /PRODUCTKEY/DEVICENAME/; priority=0..7
+  and ttl=SECONDS may stand before the tab, apart by a space. Each line is on disk
+  when `accepted ID` is printed, and is kept until `delivered ID`, over restarts
+  too; that of a sub-device waits until it is online, and no other line for it.
 
     --config FILE   key = value lines, see below
     --once          take all lines, send until one has to wait, end
@@ -39,6 +42,9 @@ let helpText: StaticString = """
     authentication = sign|https   https gets name and password of connections from
                               auth-endpoint for 7 days, and needs TLS (sign)
     auth-endpoint = HOST:PORT (iot-auth.cn-shanghai.aliyuncs.com:443)
+    sub-device = PRODUCTKEY,DEVICENAME[,SECRETFILE]   may be repeated; the file is
+                              PRODUCTKEY.DEVICENAME.secret beside this one
+    sub-devices = PATH        a list of them, one a line, or a directory of *.csv
     on-configuration = COMMAND    gets each configuration that the platform pushes,
                               once it is fetched and its SHA-256 checked: NBIOT_TOPIC
                               and NBIOT_FILE, the file's path, in its environment,

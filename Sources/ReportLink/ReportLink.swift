@@ -142,7 +142,7 @@ extension ReportLink where Self: ~Copyable {
   public var payloadLimit: Int { 1_024 }
   #endif
 
-  #if !SMALL || LARGE_REPORTS || GATEWAY
+  #if !SMALL_REPORTS || GATEWAY
   /// Nothing depends on the calendar.
   @inlinable
   public mutating func setDate(_ seconds: UInt64, at now: Instant) {}

@@ -111,6 +111,11 @@ struct GatewayConfigurationTests {
     try Data(MQTTCertificates.text("ca.pem")).write(to: URL(filePath: authorities))
     let model = folder.appending(path: "model.json").path
     try Data("{}".utf8).write(to: URL(filePath: model))
+    let sub = folder.appending(path: "sub.secret").path
+    try Data("secret\n".utf8).write(to: URL(filePath: sub))
+    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: sub)
+    let list = folder.appending(path: "list.csv").path
+    try Data("a1subsubsub,meter2,sub.secret\n".utf8).write(to: URL(filePath: list))
     let example = URL(filePath: #filePath).deletingLastPathComponent()
       .appending(path: "../../packaging/nbiot-gateway.conf")
     var text = try String(contentsOf: example, encoding: .utf8)
@@ -120,6 +125,8 @@ struct GatewayConfigurationTests {
       ("/etc/nbiot-gateway/secret", secret), ("/etc/nbiot-gateway/root.pem", authorities),
       ("/etc/nbiot-gateway/model.json", model), ("/usr/lib/nbiot-gateway/request", "/bin/true"),
       ("/usr/lib/nbiot-gateway/configuration", "/bin/true"),
+      ("/etc/nbiot-gateway/a1subsubsub.meter1.secret", sub),
+      ("/etc/nbiot-gateway/sub-devices", list),
       ("/run/nbiot-gateway/reports", folder.path + "/reports"),
       ("socket-group = nbiot", "socket-group = \(getegid())"),
       // An address for HTTPS is for a configuration that wants one.

@@ -10,6 +10,8 @@ internal import OpenSSLSupport
 internal import MQTTChannel
 internal import MQTTLink
 #if GATEWAY
+internal import GatewayLink
+internal import GatewaySessions
 internal import HTTPSChannel
 internal import MQTTAuthentication
 #endif

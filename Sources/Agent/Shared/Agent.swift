@@ -4,6 +4,9 @@ internal import DeviceDriver
 internal import DeviceStore
 internal import DurableReports
 internal import OpenSSLSupport
+#if GATEWAY
+internal import Platform
+#endif
 internal import SystemClocks
 
 // Embedded Swift wants the conformances of what the driver is made of.
@@ -11,6 +14,8 @@ internal import SystemClocks
 internal import MQTTChannel
 internal import MQTTLink
 #if GATEWAY
+internal import GatewayLink
+internal import GatewaySessions
 internal import HTTPSChannel
 internal import MQTTAuthentication
 #endif
@@ -261,6 +266,10 @@ struct Agent: ~Copyable {
     if line.isEmpty { return .nothing }
     var report = ReportLine()
     let outcome = report.read(line, settings, configuration, id: driver.reports.nextID)
+    #if GATEWAY
+    // It would wait for its login for ever.
+    if outcome == .accepted, !isKnown(report.topic.bytes.bytes) { return .device }
+    #endif
     return outcome == .accepted ? add(report, of: line) : outcome
   }
 
@@ -352,6 +361,9 @@ struct Agent: ~Copyable {
     watch(at: now)
     #endif
     if configuration.arguments.isOnce, driver.reports.isHeldUp(at: now) { isHeldUp = true }
+    #if GATEWAY
+    if configuration.arguments.isOnce, waitsInVain { isHeldUp = true }
+    #endif
     #if !MQTT && !HTTPS
     if driver.wantsLink { transmit() }
     #endif

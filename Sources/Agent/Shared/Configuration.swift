@@ -16,7 +16,11 @@ package struct Configuration: ~Copyable {
   /// The command line, which contains the file's path.
   let arguments: Arguments
   #if GATEWAY
-  private var values = InlineArray<42, Value>(repeating: Value())
+  private var values = InlineArray<44, Value>(repeating: Value())
+  /// The values of the one key that may be given several times.
+  private var subDevices = InlineArray<460, Value>(repeating: Value())
+  /// How many sub-devices the file itself names.
+  private(set) var subDeviceCount = 0
   #elseif MQTT
   private var values = InlineArray<36, Value>(repeating: Value())
   #elseif HTTPS
@@ -69,7 +73,12 @@ package struct Configuration: ~Copyable {
       refuse(line, Span(), .unknownKey, name)
     }
     let index = Int(key.rawValue)
-    if values[index].line != 0 { refuse(line, Span(), .givenTwice, name) }
+    #if GATEWAY
+    let isRepeated = key == .subDevice
+    #else
+    let isRepeated = false
+    #endif
+    if values[index].line != 0, !isRepeated { refuse(line, Span(), .givenTwice, name) }
     let value = text.span.trimmed((equals &+ 1)..<range.upperBound)
     if value.isEmpty { refuse(line, Span(), .noValue, name) }
     for index in value where text[index] == UInt8(ascii: "#") && text[index &- 1].isBlank {
@@ -80,8 +89,27 @@ package struct Configuration: ~Copyable {
       end: UInt16(truncatingIfNeeded: value.upperBound),
       line: UInt16(truncatingIfNeeded: line)
     )
+    #if GATEWAY
+    // Of at least 18 bytes each: the file has no room for more.
+    if isRepeated, subDeviceCount < subDevices.count {
+      subDevices[subDeviceCount] = values[index]
+      subDeviceCount += 1
+    }
+    #endif
     return value.upperBound
   }
+
+  #if GATEWAY
+  /// A sub-device's value, and its line.
+  @_lifetime(borrow self)
+  func subDevice(_ index: Int) -> SubDeviceText {
+    let value = subDevices[index]
+    return SubDeviceText(
+      text: text.span.extracting(Int(value.start)..<Int(value.end)),
+      line: Int(value.line)
+    )
+  }
+  #endif
 
   /// Whether the key is given.
   package func has(_ key: ConfigurationKey) -> Bool { line(of: key) != 0 }
@@ -197,6 +225,20 @@ package struct Configuration: ~Copyable {
     fail(.usage, &line)
   }
 }
+
+#if GATEWAY
+/// A value of the key for sub-devices.
+struct SubDeviceText: ~Escapable {
+  let text: Span<UInt8>
+  let line: Int
+
+  @_lifetime(copy text)
+  init(text: Span<UInt8>, line: Int) {
+    self.text = text
+    self.line = line
+  }
+}
+#endif
 
 extension Span where Element == UInt8 {
   /// The bytes as a decimal number.

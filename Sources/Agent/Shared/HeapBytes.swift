@@ -1,4 +1,4 @@
-#if HTTPS
+#if HTTPS || GATEWAY
 internal import CPOSIX
 internal import ConstrainedCore
 

@@ -43,7 +43,7 @@ enum Phrase: UInt8 {
   #if MQTT
   case unreadableModel
   #if GATEWAY
-  case needs, needsTLS, notHTTPS
+  case needs, needsTLS, notHTTPS, unreadableList, unknownDevice
   #endif
   #elseif HTTPS
   case lessThanPayload
@@ -64,6 +64,9 @@ enum Phrase: UInt8 {
       #if GATEWAY
       case .needs: return Span(" needs " as StaticString)
       case .needsTLS: return Span(": a token goes over TLS alone" as StaticString)
+      case .unreadableList:
+        return Span("the list of sub-devices cannot be read" as StaticString)
+      case .unknownDevice: return Span("unknown-device" as StaticString)
       case .notHTTPS: return Span(": the scheme is not https" as StaticString)
       #endif
       default: break

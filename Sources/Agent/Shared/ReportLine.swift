@@ -32,6 +32,9 @@ struct ReportLine {
 /// `full` and `disk` when it is one, but cannot be kept.
 enum LineOutcome: UInt8 {
   case nothing, accepted, tooLong, noTopic, topic, option, payload, notJSON, full, disk
+  #if GATEWAY
+  case device
+  #endif
 
   /// Whether there is no report, although the line is not empty.
   var isRefusal: Bool { self != .nothing && self != .accepted }
@@ -48,6 +51,9 @@ enum LineOutcome: UInt8 {
     case .notJSON: .notJSON
     case .full: .full
     case .disk: .disk
+    #if GATEWAY
+    case .device: .unknownDevice
+    #endif
     }
   }
 }
@@ -90,18 +96,37 @@ extension ReportLine {
   ) -> LineOutcome {
     priority = settings.priority
     ttl = settings.ttl
+    #if GATEWAY
+    let names = line.subDevice
+    let offset = names.isEmpty ? 0 : names.count &+ 1
+    defer { start &+= offset }
+    let line = line.extracting(droppingFirst: offset)
+    #endif
     // JSON may contain tabs between its tokens: a line that starts like a payload is one.
     if line.count > 0, line[0] == UInt8(ascii: "/") || line[0].isLetter || line[0] == 0x09 {
       var tab = 0
       while tab < line.count, line[tab] != 0x09 { tab &+= 1 }
       if tab < line.count {
+        #if GATEWAY
+        let outcome = readHead(line.extracting(0..<tab), of: names)
+        #else
         let outcome = readHead(line.extracting(0..<tab))
+        #endif
         if outcome != .accepted { return outcome }
         start = tab &+ 1
       }
     }
     let content = line.extracting(start..<line.count)
     if content.isEmpty { return .payload }
+    #if GATEWAY
+    if topic.bytes.isEmpty, !names.isEmpty {
+      let own = configuration.bytes(.topic).path(
+        of: configuration.bytes(.productKey),
+        configuration.bytes(.deviceName)
+      )
+      guard readTopic(own, of: names) else { return .noTopic }
+    }
+    #endif
     if topic.bytes.isEmpty, !readTopic(configuration.bytes(.topic)) { return .noTopic }
     if settings.coalescing != .off { makeKey(content, hasNames: settings.coalescing == .names) }
     return settings.isCBOR
@@ -113,6 +138,50 @@ extension ReportLine {
     do throws(TopicError) { topic = try Topic(bytes) } catch { return false }
     return true
   }
+
+  #if GATEWAY
+  /// Makes a sub-device's topic of a short one: `thing/…` is below `/sys/PK/DN`, all else below `/PK/DN`.
+  private mutating func readTopic(_ short: Span<UInt8>, of names: Span<UInt8>) -> Bool {
+    var whole = FixedBytes<256>()
+    do throws(CapacityError) {
+      if short.isEmpty { return false }
+      try whole.write { (writer: inout ByteWriter) throws(CapacityError) in
+        try writer.append(short.starts(with: Span("thing/")) ? "/sys/" : "/" as StaticString)
+        try writer.append(names)
+        try writer.append("/")
+        try writer.append(short)
+      }
+    } catch {
+      return false
+    }
+    return readTopic(whole.bytes)
+  }
+
+  /// Reads what stands before the tab, of a sub-device where there are names.
+  private mutating func readHead(_ head: Span<UInt8>, of names: Span<UInt8>) -> LineOutcome {
+    var rest = InlineArray<512, UInt8>(repeating: 0)
+    var writer = ByteWriter(rest.mutableSpan)
+    var start = 0
+    while start < head.count, !names.isEmpty {
+      var end = start
+      while end < head.count, head[end] != 0x20 { end &+= 1 }
+      let word = head.extracting(start..<end)
+      start = end &+ 1
+      if word.contains(UInt8(ascii: "/")), word[0] != UInt8(ascii: "/") {
+        guard topic.bytes.isEmpty, readTopic(word, of: names) else { return .topic }
+        continue
+      }
+      do throws(CapacityError) {
+        try writer.append(word)
+        try writer.append(0x20)
+      } catch {
+        return .option
+      }
+    }
+    let count = writer.count
+    return readHead(names.isEmpty ? head : rest.span.extracting(0..<count))
+  }
+  #endif
 
   /// Reads what stands before the tab.
   @inline(never)
@@ -262,7 +331,59 @@ extension Span where Element == UInt8 {
   }
 }
 
+#if GATEWAY
+extension Span where Element == UInt8 {
+  /// `PK/DN` at the start of a line, with a tab behind it; empty where the line does not begin so.
+  fileprivate var subDevice: Span<UInt8> {
+    @_lifetime(copy self)
+    get {
+      var slashes = 0
+      var index = 0
+      while index < count, self[index] != 0x09 {
+        let byte = self[index]
+        if byte == UInt8(ascii: "/") {
+          slashes &+= 1
+        } else if !byte.isNameCharacter {
+          return extracting(first: 0)
+        }
+        index &+= 1
+      }
+      let isWhole = index < count && slashes == 1 && self[0] != UInt8(ascii: "/")
+      return extracting(first: isWhole ? index : 0)
+    }
+  }
+
+  fileprivate func contains(_ byte: UInt8) -> Bool {
+    for index in indices where self[index] == byte { return true }
+    return false
+  }
+
+  /// What follows `/PK/DN/` or `/sys/PK/DN/` in a topic of that device; empty in another one's.
+  @_lifetime(copy self)
+  fileprivate func path(of productKey: Span<UInt8>, _ deviceName: Span<UInt8>) -> Span<UInt8> {
+    let slash = UInt8(ascii: "/")
+    let first = starts(with: Span("/sys/")) ? 2 : 1
+    let isOwn =
+      word(first, by: slash).isEqual(to: productKey)
+      && word(first &+ 1, by: slash).isEqual(to: deviceName)
+    let start = productKey.count &+ deviceName.count &+ (first == 2 ? 7 : 3)
+    return isOwn && start < count ? extracting(droppingFirst: start) : extracting(first: 0)
+  }
+}
+#endif
+
 extension UInt8 {
+  #if GATEWAY
+  /// Whether a product key or a device name may have it.
+  fileprivate var isNameCharacter: Bool {
+    switch self {
+    case 0x30...0x3A, UInt8(ascii: "_"), UInt8(ascii: "@"), UInt8(ascii: "."), UInt8(ascii: "-"):
+      true
+    default: isLetter
+    }
+  }
+  #endif
+
   fileprivate var isLetter: Bool {
     self | 0x20 >= UInt8(ascii: "a") && self | 0x20 <= UInt8(ascii: "z")
   }

@@ -13,6 +13,8 @@ internal import SystemClocks
 internal import MQTTChannel
 internal import MQTTLink
 #if GATEWAY
+internal import GatewayLink
+internal import GatewaySessions
 internal import HTTPSChannel
 internal import MQTTAuthentication
 #endif

@@ -8,6 +8,8 @@ internal import OpenSSLSupport
 
 // Embedded Swift wants the conformances of what the driver is made of.
 #if GATEWAY
+internal import GatewayLink
+internal import GatewaySessions
 internal import HTTPSChannel
 internal import MQTTAuthentication
 #endif

@@ -15,6 +15,8 @@ internal import SystemClocks
 
 // Embedded Swift wants the conformances of what the driver is made of.
 #if GATEWAY
+internal import GatewayLink
+internal import GatewaySessions
 internal import HTTPSChannel
 internal import MQTTAuthentication
 #endif
@@ -66,6 +68,9 @@ extension Agent {
       line.add(drop.word)
       log(&line)
     }
+    #if GATEWAY
+    watchSubDevices()
+    #endif
     let rest = driver.reports.link.rest
     if rest.until != extras.toldRest {
       extras.toldRest = rest.until

@@ -14,6 +14,8 @@ internal import SystemClocks
 
 // Embedded Swift wants the conformances of what the driver is made of.
 #if GATEWAY
+internal import GatewayLink
+internal import GatewaySessions
 internal import HTTPSChannel
 internal import MQTTAuthentication
 #endif
@@ -26,8 +28,12 @@ extension Agent {
     let now = MonotonicClock.now()
     #if GATEWAY
     if takeConfigurationReply(at: now) { return }
+    let subDevice = subDevice
+    let verdict = extras.take(from: &driver.reports, subDevice: subDevice, at: now)
+    #else
+    let verdict = extras.take(from: &driver.reports, at: now)
     #endif
-    switch extras.take(from: &driver.reports, at: now) {
+    switch verdict {
     case .request(let downlink):
       show(downlink)
       let end = downlink.deadline ?? now

@@ -12,6 +12,8 @@ internal import SystemClocks
 
 // Embedded Swift wants the conformances of what the driver is made of.
 #if GATEWAY
+internal import GatewayLink
+internal import GatewaySessions
 internal import HTTPSChannel
 internal import MQTTAuthentication
 #endif
@@ -24,8 +26,13 @@ typealias AgentLayer = TokenLayer<MQTTChannel, HTTPSChannel>
 typealias AgentLayer = MQTTChannel
 #endif
 
+#if !GATEWAY
+/// The link of a device.
+typealias AgentLink = MQTTLink<AgentLayer, SystemRandom>
+#endif
+
 /// What moves the reports, over MQTT.
-typealias AgentDriver = DescriptorDriver<MQTTLink<AgentLayer, SystemRandom>>
+typealias AgentDriver = DescriptorDriver<AgentLink>
 
 extension Agent {
   /// Creates the device described by the configuration; an error ends the process, and so does
@@ -64,6 +71,13 @@ extension Agent {
     let model = readModel(configuration)
     let socketMode = configuration.mode(.socketMode, default: 0o660)
     let socketGroup = configuration.group(.socketGroup)
+    #if GATEWAY
+    let link = makeGatewayLink(
+      configuration,
+      identity,
+      makeLink(configuration, identity, secret, linkSettings, channel)
+    )
+    #endif
     if !endpoint.channel.isSecure { log(Span("warning not-encrypted tls=no" as StaticString)) }
     if arguments.request == .check { finishCheck(configuration) }
     var random = SystemRandom()
@@ -79,7 +93,10 @@ extension Agent {
     )
     #if GATEWAY
     extras.configurations.channel = files
-    #endif
+    driver = AgentDriver(
+      reports: DurableReports(link: link, settings: durableSettings, boot: WallClock.boot())
+    )
+    #else
     driver = AgentDriver(
       reports: DurableReports(
         link: makeLink(configuration, identity, secret, linkSettings, channel),
@@ -87,6 +104,7 @@ extension Agent {
         boot: WallClock.boot()
       )
     )
+    #endif
     open(fingerprint)
     signals.open()
     if !arguments.isOnce { _ = extras.exchange.listen(over: &driver.reports) }

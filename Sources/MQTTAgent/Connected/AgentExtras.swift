@@ -19,6 +19,8 @@ struct AgentExtras: ~Copyable {
   #if GATEWAY
   /// Configurations that were offered.
   var configurations = Configurations()
+  /// How many sub-devices were online when that was told of last.
+  var toldOnline = -1
   #endif
   /// What requests are checked by; empty for nothing.
   private let model: ModelText
@@ -92,6 +94,19 @@ struct AgentExtras: ~Copyable {
     }
     return exchange.take(from: &channel, at: now)
   }
+
+  #if GATEWAY
+  /// Takes the message of the last event `downlink`; the thing model is the gateway's own.
+  @inline(never)
+  mutating func take<Channel: DownlinkChannel & ~Copyable>(
+    from channel: inout Channel,
+    subDevice: DeviceIdentity?,
+    at now: Instant
+  ) -> DownlinkVerdict {
+    guard let subDevice else { return take(from: &channel, at: now) }
+    return exchange.take(from: &channel, subDevice: subDevice, at: now)
+  }
+  #endif
 
   /// Ends the command.
   mutating func end() {

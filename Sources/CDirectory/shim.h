@@ -1,0 +1,50 @@
+// The names in a directory, for the gateway's agent; apart from CPOSIX, whose programs list none.
+#ifndef NBIOT_CDIRECTORY_SHIM_H
+#define NBIOT_CDIRECTORY_SHIM_H
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+// By their bytes, whatever the locale.
+static int nbiot_by_bytes(const struct dirent **left, const struct dirent **right) {
+  return strcmp((*left)->d_name, (*right)->d_name);
+}
+
+// Whether a path is that of a directory; 0 where it is not, or cannot be read.
+static inline int nbiot_is_directory(const char *path) {
+  DIR *directory = opendir(path);
+  if (directory == NULL) return 0;
+  closedir(directory);
+  return 1;
+}
+
+// Writes the names in a directory that end with `suffix` and do not begin with a point, in their order, each with a zero
+// byte behind it; returns how many bytes they have, -1 with errno set where they cannot be read, and -2 where they are
+// more than `room`.
+static inline __attribute__((noinline)) long nbiot_list_names(
+    const char *path, const char *suffix, char *names, size_t room) {
+  struct dirent **list;
+  size_t used = 0, end = strlen(suffix);
+  int is_full = 0;
+  int count = scandir(path, &list, NULL, nbiot_by_bytes);
+  if (count < 0) return -1;
+  for (int index = 0; index < count; index++) {
+    const char *name = list[index]->d_name;
+    size_t length = strlen(name);
+    if (name[0] != '.' && length > end && memcmp(name + length - end, suffix, end) == 0) {
+      if (length + 1 > room - used)
+        is_full = 1;
+      else {
+        memcpy(names + used, name, length + 1);
+        used += length + 1;
+      }
+    }
+    free(list[index]);
+  }
+  free(list);
+  return is_full ? -2 : (long)used;
+}
+
+#endif
