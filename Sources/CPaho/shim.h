@@ -4,7 +4,9 @@
 #define NBIOT_CPAHO_SHIM_H
 
 #include <MQTTAsync.h>
+#include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <openssl/ssl.h>
@@ -58,6 +60,85 @@ __attribute__((weak)) int Thread_unlock_mutex(pthread_mutex_t *mutex) {
   return code;
 }
 
+typedef int nbiot_lookup(const char *, const char *, const struct addrinfo *, struct addrinfo **);
+
+// What looks names up in place of the system, in a test.
+__attribute__((weak)) nbiot_lookup *nbiot_paho_lookup = NULL;
+static inline void nbiot_paho_look_up_by(nbiot_lookup *lookup) { nbiot_paho_lookup = lookup; }
+
+static inline int nbiot_paho_system_lookup(
+    const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
+  nbiot_lookup *system = (nbiot_lookup *)dlsym((void *)-1 /* RTLD_NEXT */, "getaddrinfo");
+  return system ? system(name, service, hints, found) : EAI_FAIL;
+}
+
+// A server by its name: which of its addresses is tried, and how many there were when it was last looked up.
+struct nbiot_paho_server {
+  char name[256];
+  unsigned turn, count;
+};
+__attribute__((weak)) struct nbiot_paho_server nbiot_paho_servers[16] = {{{0}, 0, 0}};
+__attribute__((weak)) unsigned nbiot_paho_oldest = 0;
+__attribute__((weak)) pthread_mutex_t nbiot_paho_servers_lock = PTHREAD_MUTEX_INITIALIZER;
+
+// The server of that name, which takes the oldest one's place where there is none; its lock is held.
+static inline struct nbiot_paho_server *nbiot_paho_find_server(const char *name) {
+  struct nbiot_paho_server *server;
+  unsigned index;
+  for (index = 0; index < 16; index++)
+    if (strncmp(nbiot_paho_servers[index].name, name, sizeof server->name - 1) == 0)
+      return &nbiot_paho_servers[index];
+  server = &nbiot_paho_servers[nbiot_paho_oldest++ % 16];
+  memset(server, 0, sizeof *server);
+  strncpy(server->name, name, sizeof server->name - 1);
+  return server;
+}
+
+// The library looks a name up with its lock held, takes the first IPv4 address, and takes none from its caller: this
+// stands in the place of the system's function, and gives it one address at a time, those of IPv4 first. The name remains
+// what the server's certificate is checked for. Other callers get what the system says.
+__attribute__((weak)) int getaddrinfo(
+    const char *name, const char *service, const struct addrinfo *hints, struct addrinfo **found) {
+  struct addrinfo *list, *one, **place;
+  struct nbiot_paho_server *server;
+  unsigned count = 0, wanted;
+  int code, is_later;
+  code = (nbiot_paho_lookup ? nbiot_paho_lookup : nbiot_paho_system_lookup)(name, service, hints, found);
+  if (!name || !nbiot_paho_locks) return code;
+  if (code) *found = NULL;
+  list = *found;
+  for (one = list; one; one = one->ai_next) count++;
+  pthread_mutex_lock(&nbiot_paho_servers_lock);
+  server = nbiot_paho_find_server(name);
+  server->count = count;
+  wanted = count ? server->turn % count : 0;
+  pthread_mutex_unlock(&nbiot_paho_servers_lock);
+  for (is_later = 0; is_later < 2; is_later++)
+    for (place = &list; *place; place = &(*place)->ai_next) {
+      one = *place;
+      if ((one->ai_family != AF_INET) != is_later || wanted--) continue;
+      *place = one->ai_next;
+      one->ai_next = NULL;
+      *found = one;
+      if (list) freeaddrinfo(list);
+      return code;
+    }
+  return code;
+}
+
+// The address that was tried is not the one: says whether there is another one that was not, after so many tries. The
+// function above is part of a program that calls this.
+static inline int nbiot_paho_turn_over(const char *name, unsigned tries) {
+  struct nbiot_paho_server *server;
+  int is_another;
+  pthread_mutex_lock(&nbiot_paho_servers_lock);
+  server = nbiot_paho_find_server(name);
+  server->turn++;
+  is_another = tries < server->count && (void *)Thread_lock_mutex != (void *)getaddrinfo;
+  pthread_mutex_unlock(&nbiot_paho_servers_lock);
+  return is_another;
+}
+
 // Begins a worker: the functions above are then part of the program.
 static inline void nbiot_paho_enter(void) {
   nbiot_paho_locks = Thread_lock_mutex != Thread_unlock_mutex;
@@ -88,6 +169,30 @@ static inline void nbiot_paho_start(MQTTAsync_traceCallback *trace, CRYPTO_EX_ne
   MQTTAsync_setTraceLevel(MQTTASYNC_TRACE_PROTOCOL);
 }
 
+// What a line of the library's trace tells, as far as it matters here.
+enum nbiot_paho_lines {
+  nbiot_line_other,
+  nbiot_line_disconnect,
+  nbiot_line_connect,
+  nbiot_line_upgraded,
+  nbiot_line_malformed,
+  nbiot_line_tls_closed,
+  // PINGREQ found no answer, or could not be sent.
+  nbiot_line_silent,
+  nbiot_line_handshake,
+  nbiot_line_old_version,
+};
+
+static inline enum nbiot_paho_lines nbiot_paho_line(const char *trace) {
+  const char *word =
+      "-> DISCONNECT\0-> CONNECT\0connection upgraded\0Bad MQTT packet\0read:warning:close notify\0disconnecting\0"
+      "SSL handshake started\0fatal:protocol version\0";
+  int place = 1;
+  for (; *word; word += strlen(word) + 1, place++)
+    if (strstr(trace, word)) return (enum nbiot_paho_lines)place;
+  return nbiot_line_other;
+}
+
 // The socket of a packet, from what the library says of it, "DATE TIME SOCKET CLIENT -> CONNECT ...": nothing else names
 // it.
 static __attribute__((noinline)) int nbiot_paho_socket(const char *trace) {
@@ -99,17 +204,21 @@ static __attribute__((noinline)) int nbiot_paho_socket(const char *trace) {
 
 // Has small packets go out at once: else an answer behind a PUBACK waits for the server's delayed acknowledgement of TCP,
 // 40 ms. And has the system hold 256 KB of what comes, for the library takes all of it with one read.
-static inline void nbiot_paho_prepare(const char *trace) {
+// Whether it is a WebSocket is kept for `nbiot_paho_is_ended`, in a bit that sockets 32 apart share.
+static inline void nbiot_paho_prepare(const char *trace, int is_web_socket, unsigned *web_sockets) {
   int descriptor = nbiot_paho_socket(trace), yes = 1, room = 128 * 1024;
+  unsigned bit = 1u << (descriptor & 31);
+  *web_sockets = is_web_socket ? *web_sockets | bit : *web_sockets & ~bit;
   setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
 }
 
-// Whether the peer has ended the connection of a trace, or it is broken. The close of a WebSocket is said in a frame, and
-// that of TCP follows as soon as it is answered: it is waited for, half a second.
-static inline int nbiot_paho_is_ended(const char *trace) {
+// Whether the peer has ended the connection of the trace of a DISCONNECT, or it is broken. Over TCP and TLS that is so at
+// once: an end that comes later is the answer to the DISCONNECT. The close of a WebSocket is said in a frame, and that of
+// TCP follows as soon as it is answered: it is waited for, half a second.
+static inline int nbiot_paho_is_ended(const char *trace, unsigned web_sockets) {
   struct pollfd entry = {nbiot_paho_socket(trace), 0x2000 /* POLLRDHUP */, 0};
-  return poll(&entry, 1, 500) != 0;
+  return poll(&entry, 1, web_sockets >> (entry.fd & 31) & 1 ? 500 : 0) != 0;
 }
 
 static inline int nbiot_paho_create(
@@ -246,6 +355,16 @@ static inline void nbiot_paho_condition(pthread_cond_t *condition) {
   pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
   pthread_cond_init(condition, &attributes);
   pthread_condattr_destroy(&attributes);
+}
+
+// Waits for the condition, until `tick` at most; 0 when it may have come about. Else `tick` is a second from now.
+static inline int nbiot_paho_tick(pthread_cond_t *condition, pthread_mutex_t *mutex, struct timespec *tick) {
+  int code = pthread_cond_timedwait(condition, mutex, tick);
+  if (code) {
+    clock_gettime(CLOCK_MONOTONIC, tick);
+    tick->tv_sec++;
+  }
+  return code;
 }
 
 // Waits for the condition, for so many milliseconds at most; 0 when it may have come about.

@@ -139,8 +139,8 @@ public enum MQTTClientEvent: Sendable {
   case subscriptionRefused(String)
   /// The platform has refused all subscriptions: nothing will come before the next connection.
   case allSubscriptionsRefused
-  /// A message was dropped before anybody saw it.
-  case dropped(MQTTDrop)
+  /// So many messages were dropped before anybody saw them, since the last event for the same reason.
+  case dropped(MQTTDrop, count: UInt32)
   /// A message of the platform was refused or dropped, for that reason.
   case refused(topic: String, DownlinkFault)
   /// A request was answered with 429, or a message dropped, because those before it have not been taken.

@@ -326,7 +326,7 @@ final class MQTTCore: ClientCore, Sendable {
     case .registrationFailed:
       let error = DeviceClientError.mqttRegistration(state.link.device.registrationFailure)
       state.callers.endRegistering(.failure(error), &completions)
-    case .dropped(let reason): tell(.dropped(reason), &completions)
+    case .dropped(let reason, let count): tell(.dropped(reason, count: count), &completions)
     }
   }
 

@@ -42,15 +42,16 @@ package enum ConfigurationKey: UInt8 {
     """
   }
 
-  /// The keys of the agent over CoAP that this one does not have.
+  /// The keys of the other agents that this one does not have: `authentication` is an option of `nbiot`, the next ones are of
+  /// the one over HTTPS.
   private static var others: StaticString {
     """
-    security|server-name|allow-common-name|dtls-key|accept|timing|token-option|token-lifetime|format|reserve\
-    |hint-command
+    authentication|payload-limit|proxy|timestamp|security|server-name|allow-common-name|dtls-key|accept|timing\
+    |token-option|token-lifetime|format|reserve|hint-command
     """
   }
 
-  /// Whether a name is a key of the agent over CoAP alone.
+  /// Whether a name is a key of another agent alone.
   static func isOther(_ name: Span<UInt8>) -> Bool { name.index(in: Span(others)) != nil }
 
   /// Ends the process because of such a key.
@@ -62,7 +63,13 @@ package enum ConfigurationKey: UInt8 {
     line.add(.colon, UInt64(number))
     line.add(.colonAndSpace)
     line.add(name)
-    line.add(" belongs to nbiot-agent, the agent over CoAP: take it out")
+    line.add(" belongs to nbiot")
+    switch name.index(in: Span(others)) ?? 0 {
+    case 0: break
+    case 1...3: line.add("-agent-https")
+    default: line.add("-agent, the agent over CoAP")
+    }
+    line.add(": take it out")
     fail(.usage, &line)
   }
 }

@@ -1,4 +1,5 @@
 internal import CPaho
+internal import ConstrainedCore
 internal import MQTTLayer
 
 /// What a channel's owner, its worker and the library's threads share, behind one lock that is never held while the
@@ -38,6 +39,17 @@ struct ChannelState: ~Copyable {
   var handleGeneration: UInt32 = 0
   var handle: MQTTAsync?
   var phase = ChannelPhase.none
+  #if SMALL
+  /// No other address is tried: that is 800 bytes.
+  var isRetrying: Bool { false }
+  #else
+  /// The CONNECT that lies in `scratch` until there is a connection.
+  var connecting = RecordHead(.connect, generation: 0)
+  /// How many of the server's addresses were tried for it.
+  var tries: UInt32 = 0
+  /// Whether the next one is to be.
+  var isRetrying = false
+  #endif
   var isWorkerRunning = false
   /// The owner is gone.
   var isClosed = false
@@ -45,8 +57,14 @@ struct ChannelState: ~Copyable {
   var receiver: pthread_t?
   /// Since the owner was waited for in vain it has taken nothing.
   var isOwnerStalled = false
-  /// Drops that were told of and not polled yet, a bit each.
-  var toldDrops: UInt8 = 0
+  /// How many messages were dropped for each reason since the owner last heard of it.
+  var untoldDrops = InlineArray<5, UInt32>(repeating: 0)
+  /// Whether there are such, as far as is known without looking.
+  var hasUntoldDrops = false
+  /// Whether a record that tells of them waits to be polled.
+  var hasDropRecord = false
+  /// Whether one was made in this second: the next one is made when it is over.
+  var isDropRecent = false
   /// What the library said of TLS errors of this connection.
   var hasHandshakeError = false
 
@@ -152,14 +170,57 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     return true
   }
 
-  /// Tells the owner that a message was dropped, once for a reason until it has taken that; the lock is held.
+  /// Counts a message that was dropped, and tells the owner, once a second; the lock is held.
   func drop(_ reason: MQTTDrop) {
     unsafe pointee.counters.dropped += 1
-    let bit: UInt8 = 1 &<< reason.rawValue
-    guard unsafe pointee.toldDrops & bit == 0 else { return }
-    unsafe pointee.toldDrops |= bit
-    unsafe tell(.dropped, detail: reason.rawValue)
+    unsafe pointee.untoldDrops[Int(reason.rawValue)] &+= 1
+    unsafe pointee.hasUntoldDrops = true
+    if unsafe !pointee.isDropRecent { unsafe tellDrops() }
   }
+
+  /// Tells the owner that there are drops of which it has not heard; the lock is held.
+  @inline(never)
+  func tellDrops() {
+    guard unsafe pointee.hasUntoldDrops && !pointee.hasDropRecord,
+      unsafe pointee.handleGeneration == pointee.generation
+    else { return }
+    unsafe pointee.hasUntoldDrops = false
+    unsafe pointee.hasDropRecord = true
+    unsafe pointee.isDropRecent = true
+    unsafe tell(.dropped)
+  }
+
+  /// Completes the record that tells of drops: one reason, and how many; none is left where that is 0.
+  ///
+  /// The lock is held.
+  func takeDrops(_ head: inout RecordHead) {
+    unsafe pointee.hasDropRecord = false
+    var reason = 1
+    while unsafe reason < 4 && pointee.untoldDrops[reason] == 0 { reason += 1 }
+    head.detail = UInt8(truncatingIfNeeded: reason)
+    head.number = unsafe pointee.untoldDrops[reason]
+    unsafe pointee.untoldDrops[reason] = 0
+    // Those for another reason, in the next second.
+    unsafe pointee.hasUntoldDrops = head.number > 0
+  }
+
+  #if !SMALL
+  /// Has the server's next address tried from now on; whether there is one that was not, for this CONNECT.
+  ///
+  /// The lock is held.
+  func turnOver() -> Bool {
+    var name = FixedBytes<256>()
+    name.write { (writer: inout ByteWriter) in
+      // A host has 255 bytes at most.
+      try? unsafe pointee.settings.writeName(into: &writer)
+    }
+    // SAFETY: the text ends with a zero byte, and does not outlive the call.
+    return unsafe name.bytes.withUnsafeBytes {
+      guard let start = unsafe $0.bindMemory(to: CChar.self).baseAddress else { return false }
+      return unsafe nbiot_paho_turn_over(start, pointee.tries) != 0
+    }
+  }
+  #endif
 
   /// Wakes the worker; the lock is held.
   func wakeWorker() { unsafe pthread_cond_signal(&pointee.work) }

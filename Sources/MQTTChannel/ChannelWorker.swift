@@ -72,7 +72,8 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe pointee.generation &+= 1
     unsafe pointee.commands.removeAll()
     unsafe pointee.incoming.removeAll()
-    unsafe pointee.toldDrops = 0
+    if unsafe pointee.hasDropRecord { unsafe pointee.hasUntoldDrops = true }
+    unsafe pointee.hasDropRecord = false
     unsafe pointee.isOwnerStalled = false
   }
 
@@ -135,16 +136,28 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   /// What the worker does as long as the channel lives.
   private func work() {
     nbiot_paho_enter()
+    var tick = timespec()
     unsafe lock()
     while unsafe !pointee.isClosed {
       if unsafe pointee.phase == .ended {
         unsafe destroyHandle()
+        #if SMALL
+        unsafe wipeScratch()
+        #else
+        if unsafe pointee.isRetrying {
+          unsafe runConnect(pointee.connecting)
+        } else {
+          unsafe wipeScratch()
+        }
+        #endif
       } else if let head = unsafe pointee.commands.first, unsafe mayRun(head) {
         unsafe pointee.commands.removeFirst(into: pointee.scratch)
         unsafe run(head)
       } else if unsafe pointee.handle == nil {
         unsafe pthread_cond_wait(&pointee.work, &pointee.mutex)
-      } else if unsafe nbiot_paho_wait(&pointee.work, &pointee.mutex, 1_000) != 0 {
+      } else if unsafe nbiot_paho_tick(&pointee.work, &pointee.mutex, &tick) != 0 {
+        unsafe pointee.isDropRecent = false
+        unsafe tellDrops()
         unsafe watchMemory()
       }
     }
@@ -196,7 +209,11 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   /// Runs the command that lies in `scratch`; the lock is held, and let go while the library is called.
   private func run(_ head: RecordHead) {
     switch head.kind {
-    case .connect: unsafe runConnect(head)
+    case .connect:
+      #if !SMALL
+      unsafe pointee.tries = 0
+      #endif
+      unsafe runConnect(head)
     case .disconnect: unsafe runDisconnect(head)
     default: unsafe runOperation(head)
     }
@@ -270,7 +287,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     }
     unsafe lock()
     // No callback comes for what the library has not taken.
-    if code != MQTTASYNC_SUCCESS { unsafe endOperation(index, isDone: false, detail: 0) }
+    if code != MQTTASYNC_SUCCESS { unsafe endOperation(index, isDone: false, detail: 1) }
   }
 
   /// Ends an operation and tells the owner; the lock is held.
@@ -278,7 +295,11 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     let operation = unsafe pointee.operations[index]
     unsafe pointee.operations[index].state = nil
     switch operation.kind {
-    case .publish: unsafe tell(isDone ? .delivered : .undelivered, number: operation.number)
+    case .publish:
+      // What the library had taken ends with the connection: it gives that up first, and only then tells of the end.
+      if isDone || detail == 1 {
+        unsafe tell(isDone ? .delivered : .undelivered, number: operation.number)
+      }
     case .subscribe:
       // Only the server refuses: what failed otherwise ends with the connection, or with the owner's patience.
       if isDone || detail == 0x80 {
@@ -305,14 +326,21 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
       }
     }
     unsafe destroyHandle()
+    unsafe wipeScratch()
     if isWanted {
       unsafe pointee.handleGeneration = pointee.generation
       unsafe tell(.disconnected)
     }
   }
 
+  /// Connects as the record says that lies in `scratch`.
   private func runConnect(_ head: RecordHead) {
     unsafe destroyHandle()
+    #if !SMALL
+    unsafe pointee.isRetrying = false
+    unsafe pointee.connecting = head
+    unsafe pointee.tries += 1
+    #endif
     guard unsafe head.generation == pointee.generation else {
       return unsafe wipeScratch()
     }
@@ -332,7 +360,6 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe allow(pointee.settings.memoryLimit)
     let code = unsafe makeClient(head, address, &handle)
     unsafe pthread_mutex_unlock(&lifecycle)
-    unsafe wipeScratch()
     unsafe lock()
     unsafe pointee.handle = handle
     if code != MQTTASYNC_SUCCESS {
@@ -412,7 +439,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     }
   }
 
-  private func wipeScratch() {
+  func wipeScratch() {
     unsafe explicit_bzero(pointee.scratch, 1_024)
   }
 
@@ -421,6 +448,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     if unsafe pointee.phase == .none { return }
     // What the library tells from here on is of no interest.
     unsafe pointee.phase = .ended
+    unsafe tellDrops()
     var handle = unsafe pointee.handle
     unsafe pointee.handle = nil
     unsafe pointee.handleGeneration &-= 1
@@ -436,6 +464,24 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
 }
 
 extension ChannelSettings {
+  /// The host without a dot at its end.
+  var name: Span<UInt8> {
+    @_lifetime(borrow self)
+    get {
+      let name = host.bytes
+      let isAbsolute = name.count > 1 && name[name.count - 1] == UInt8(ascii: ".")
+      return name.extracting(droppingLast: isAbsolute ? 1 : 0)
+    }
+  }
+
+  #if !SMALL
+  /// Appends the host without a dot at its end, with a zero byte at its end.
+  func writeName(into output: inout ByteWriter) throws(CapacityError) {
+    try output.append(name)
+    try output.append(0)
+  }
+  #endif
+
   /// Appends the server's address as the library reads it, with a zero byte at its end.
   ///
   /// A dot at the end of a name, which makes it absolute, is left out: the certificate's name has none. An IPv6 address
@@ -443,15 +489,13 @@ extension ChannelSettings {
   /// the port's.
   func writeAddress(into output: inout ByteWriter) throws(CapacityError) {
     try output.append(transport.scheme)
-    let name = host.bytes
-    var count = name.count
-    if count > 1, name[count - 1] == UInt8(ascii: ".") { count -= 1 }
+    let name = name
     var isBracketed = false
     for index in name.indices where name[index] == UInt8(ascii: ":") {
       isBracketed = !transport.isSecure
     }
     if isBracketed { try output.append(UInt8(ascii: "[")) }
-    try output.append(name.extracting(0..<count))
+    try output.append(name)
     if isBracketed { try output.append(UInt8(ascii: "]")) }
     try output.append(UInt8(ascii: ":"))
     try output.append(decimal: UInt64(port))

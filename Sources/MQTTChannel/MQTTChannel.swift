@@ -10,8 +10,8 @@ public import MQTTLayer
 /// and certificate verified; nothing turns that off.
 ///
 /// A message for which there is no room waits up to a second for the owner, with the library at a stand; then it is
-/// dropped and told of, and so is each one after it until the owner takes something. The library acknowledges a
-/// message of quality 1 in either case, once it was taken or dropped.
+/// dropped, and so is each one after it until the owner takes something. All drops are counted, and told of once a second
+/// for each reason. The library acknowledges a message of quality 1 in either case, once it was taken or dropped.
 ///
 /// Memory: the settings' limits and 30 KB, in the heap, and the library's own. Where that has more than its limit it reads
 /// no further, and the connection is cut within a second: the memory that is used is beyond the limit by 256 KB at most.
@@ -163,11 +163,11 @@ extension MQTTChannel: MQTTLayer {
     payloadCount = 0
     unsafe state.lock()
     defer { unsafe state.unlock() }
-    while let head = unsafe state.pointee.incoming.first {
+    while var head = unsafe state.pointee.incoming.first {
       unsafe state.pointee.incoming.removeFirst(into: state.pointee.current)
       unsafe state.pointee.isOwnerStalled = false
       unsafe pthread_cond_signal(&state.pointee.room)
-      if head.kind == .dropped { unsafe state.pointee.toldDrops &= ~(1 &<< head.detail) }
+      if head.kind == .dropped { unsafe state.takeDrops(&head) }
       guard unsafe head.generation == state.pointee.generation,
         let event = MQTTLayerEvent(head)
       else { continue }
@@ -269,8 +269,8 @@ extension MQTTLayerEvent {
         isRepeated: head.detail & 2 != 0
       )
     case .dropped:
-      guard let reason = MQTTDrop(rawValue: head.detail) else { return nil }
-      self = .dropped(reason)
+      guard head.number > 0, let reason = MQTTDrop(rawValue: head.detail) else { return nil }
+      self = .dropped(reason, count: head.number)
     case .connect, .publish, .subscribe, .unsubscribe, .disconnect: return nil
     }
   }

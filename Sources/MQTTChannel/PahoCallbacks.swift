@@ -14,6 +14,7 @@ func connected(
   if unsafe state.pointee.phase == .connecting {
     unsafe state.pointee.phase = .connected
     unsafe state.pointee.receiver = pthread_self()
+    unsafe state.wipeScratch()
     let hasSession = unsafe data?.pointee.alt.connect.sessionPresent ?? 0
     unsafe state.tell(.connected, detail: hasSession != 0 ? 1 : 0)
     unsafe state.wakeWorker()
@@ -51,7 +52,14 @@ func connectFailed(
     } else if unsafe state.pointee.hasHandshakeError {
       reason = .handshake
     }
-    unsafe state.tell(.failed, detail: reason.rawValue, number: UInt32(bitPattern: code))
+    #if !SMALL
+    // The next try is at another address; where nothing came about at all it is made at once.
+    let isAnother = unsafe reason != .refused && state.turnOver()
+    unsafe state.pointee.isRetrying = isAnother && reason == .unreachable
+    #endif
+    if unsafe !state.pointee.isRetrying {
+      unsafe state.tell(.failed, detail: reason.rawValue, number: UInt32(bitPattern: code))
+    }
     unsafe state.wakeWorker()
   }
   unsafe state.unlock()
@@ -112,10 +120,8 @@ func operationSucceeded(
   #else
   let quality = unsafe data?.pointee.alt.qos ?? 0x80
   #endif
-  unsafe endOperation(context, isDone: true) { kind in
-    // Only a subscription has a quality that was granted.
-    kind == .subscribe ? quality : 0
-  }
+  // Only a subscription has a quality that was granted; nobody looks at it for others.
+  unsafe endOperation(context, isDone: true, detail: quality)
 }
 
 #if !SMALL || GATEWAY
@@ -145,14 +151,11 @@ func operationFailed(
 ) {
   // A SUBACK that refuses has that code; the end of the connection gives up what is under way with another one.
   let isRefused = unsafe data?.pointee.code == 0x80
-  unsafe endOperation(context, isDone: false) { _ in isRefused ? 0x80 : 0 }
+  unsafe endOperation(context, isDone: false, detail: isRefused ? 0x80 : 0)
 }
 
-private func endOperation(
-  _ context: UnsafeMutableRawPointer?,
-  isDone: Bool,
-  detail: (RecordKind) -> Int32
-) {
+@inline(never)
+private func endOperation(_ context: UnsafeMutableRawPointer?, isDone: Bool, detail: Int32) {
   // SAFETY: the context is a place in a channel's state, which outlives the library's client.
   guard let operation = unsafe context?.assumingMemoryBound(to: ChannelOperation.self),
     let state = unsafe operation.pointee.state
@@ -162,7 +165,7 @@ private func endOperation(
     unsafe state.endOperation(
       operation - state.pointee.operations,
       isDone: isDone,
-      detail: UInt8(truncatingIfNeeded: detail(operation.pointee.kind))
+      detail: UInt8(truncatingIfNeeded: detail)
     )
   }
   unsafe state.unlock()
@@ -303,35 +306,43 @@ private func setMalformed() {
   unsafe pthread_setspecific(malformed, &hasClosedTLS)
 }
 
+/// Whether the connection whose CONNECT goes out next on the same thread is a WebSocket; told right before.
+nonisolated(unsafe) private var isUpgraded: Int32 = 0
+
+/// Which sockets are WebSockets, as the shim keeps it.
+nonisolated(unsafe) private var webSockets: UInt32 = 0
+
 /// Whether the server has said the end of TLS; told on the same thread before the connection ends.
 nonisolated(unsafe) private var hasClosedTLS = false
 
 func traced(_ level: MQTTASYNC_TRACE_LEVELS, _ text: UnsafeMutablePointer<CChar>?) {
-  if unsafe has(text, "-> DISCONNECT") {
+  guard let text = unsafe text else { return }
+  switch unsafe nbiot_paho_line(text) {
+  case nbiot_line_disconnect:
     unsafe hasToldGoodbye = has(text, "(0)") && !isSilent
     // The server has not ended it, and has not been silent: the library does not understand it.
-    if unsafe hasToldGoodbye && !hasClosedTLS && nbiot_paho_is_ended(text) == 0 { setMalformed() }
+    if unsafe hasToldGoodbye && !hasClosedTLS && nbiot_paho_is_ended(text, webSockets) == 0 {
+      setMalformed()
+    }
     unsafe hasClosedTLS = false
-  } else if unsafe has(text, "-> CONNECT") {
-    unsafe nbiot_paho_prepare(text)
+  case nbiot_line_connect:
+    unsafe nbiot_paho_prepare(text, isUpgraded, &webSockets)
+    unsafe isUpgraded = 0
     unsafe hasClosedTLS = false
     _ = takeMalformed()
-  } else if unsafe has(text, "Bad MQTT packet") {
-    setMalformed()
-  } else if unsafe has(text, "read:warning:close notify") {
-    unsafe hasClosedTLS = true
-  } else if unsafe has(text, "disconnecting") {
-    // PINGREQ found no answer, or could not be sent.
-    unsafe isSilent = true
-  } else if unsafe has(text, "SSL handshake started") {
+  case nbiot_line_upgraded: unsafe isUpgraded = 1
+  case nbiot_line_malformed: setMalformed()
+  case nbiot_line_tls_closed: unsafe hasClosedTLS = true
+  case nbiot_line_silent: unsafe isSilent = true
+  case nbiot_line_handshake:
     unsafe isTooOld = false
     unsafe certificateProblem = 0
     _ = takeMalformed()
     guard let connection = unsafe pthread_getspecific(madeConnection) else { return }
     unsafe pthread_setspecific(madeConnection, nil)
     unsafe nbiot_tls_start(connection, certificateJudged)
-  } else if unsafe has(text, "fatal:protocol version") {
-    unsafe isTooOld = true
+  case nbiot_line_old_version: unsafe isTooOld = true
+  default: return
   }
 }
 

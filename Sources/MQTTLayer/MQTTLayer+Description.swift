@@ -49,7 +49,7 @@ extension MQTTAuthenticationFailure: CustomStringConvertible {
     case .code(401):
       "code 401, the sign does not fit: check product key, device name, device secret and sign method"
     case .code(460): "code 460, a parameter is wrong: check the client id and the names"
-    case .code(500): "code 500, an error of the platform: the next try follows by itself"
+    case .code(500): "code 500, an error of the platform: try again later"
     case .code(5_001):
       "code 5001, the platform does not know the device: check product key, device name and region"
     case .code(6_200):

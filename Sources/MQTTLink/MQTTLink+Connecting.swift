@@ -181,25 +181,31 @@ extension MQTTLink where Layer: ~Copyable {
   mutating func end(_ how: ConnectionEnding, isInterrupted: Bool) {
     let wasConnected = connection == .connected
     let culprit = wasConnected && !isInterrupted && how != .kicked ? culprit : nil
-    let isRepeated = culprit.map { reports[$0].topicKey == suspect } ?? false
-    suspect = culprit.map { reports[$0].topicKey } ?? 0
-    if let culprit, isRepeated {
-      reports[culprit].phase = .ended(ReportEnding(.later, wasSent: true))
+    var how = how
+    var key: UInt64 = 0
+    if let culprit {
+      key = reports[culprit].topicKey
+      let isClosed = how == .closed
+      if isClosed, closers[Int(truncatingIfNeeded: key & 15)] == key { how = .closedAtReport }
+      if isClosed { closers[Int(truncatingIfNeeded: key & 15)] = key }
+      if isClosed || key == suspect {
+        // Another device of this identity is back before: should it close the next connection, it is not at this topic.
+        let wait = isClosed ? settings.reconnecting.suspicion : Milliseconds(0)
+        reports[culprit].phase = .ended(ReportEnding(.later, retryAfter: wait, wasSent: true))
+      }
     }
+    suspect = key
     connection = .none
     sendsUnderWay = 0
-    policy.handleEnding(
-      isRepeated && how == .closed ? .closedAtReport : how,
-      at: now,
-      random: randomness.nextUInt32()
-    )
+    policy.handleEnding(how, at: now, random: randomness.nextUInt32())
     endReports(wasSent: wasConnected, isInterrupted: isInterrupted)
   }
 
   /// The report that the connection's end may be due to: the oldest one that is not acknowledged, if its time is over, or
   /// if the end came within 10 s of it.
   ///
-  /// A second end in a row at its topic has that step aside: others would wait for it for ever.
+  /// A second end in a row at its topic has that step aside, and so does the first orderly close: others would wait for it
+  /// for ever.
   private var culprit: Int? {
     var oldest: Int?
     for index in 0..<16 where reports[index].phase == .underWay {

@@ -98,10 +98,10 @@ extension MQTTLink where Layer: ~Copyable {
     case .message(_, let isRepeated):
       isDownlinkRepeated = isRepeated
       return takeMessage()
-    case .dropped(let reason):
-      counters.dropped += 1
+    case .dropped(let reason, let count):
+      counters.dropped += Int(truncatingIfNeeded: count)
       lastDrop = reason
-      return .dropped(reason)
+      return .dropped(reason, count: count)
     }
     return nil
   }
@@ -120,7 +120,9 @@ extension MQTTLink where Layer: ~Copyable {
     for index in 0..<16 where reports[index].phase == .underWay && reports[index].number == number {
       if isDelivered {
         counters.acknowledged += 1
-        if reports[index].topicKey == suspect { suspect = 0 }
+        let key = reports[index].topicKey
+        if key == suspect { suspect = 0 }
+        closers[Int(truncatingIfNeeded: key & 15)] = 0
       }
       if isDelivered, reports[index].replyKey != 0, !isMute {
         reports[index].phase = .acknowledged

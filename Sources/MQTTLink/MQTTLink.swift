@@ -28,6 +28,9 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
   var sendsUnderWay = 0
   /// The topic of the report that the end of the last connection may be due to, as a hash; 0 without one.
   var suspect: UInt64 = 0
+  /// Topics at whose reports the platform has closed connections, and none of which it has acknowledged since, as hashes:
+  /// each in its place, or another one of the same place.
+  var closers = InlineArray<16, UInt64>(repeating: 0)
   /// Whether a reply did not come in time: in this connection none is waited for until one comes.
   var isMute = false
   var nextNumber: UInt32 = 0
@@ -227,6 +230,6 @@ public struct MQTTLinkCounters: Sendable {
   public var downlinks = 0
   /// What else was sent.
   public var sends = 0
-  /// Drops of messages that were told of, one or several each.
+  /// Messages that were dropped.
   public var dropped = 0
 }

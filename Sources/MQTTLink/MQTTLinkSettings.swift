@@ -81,8 +81,8 @@ public enum MQTTLinkEvent: Equatable, Sendable {
   case registered
   /// It has none: `MQTTLink.registrationFailure`.
   case registrationFailed
-  /// A message was dropped.
-  case dropped(MQTTDrop)
+  /// So many messages were dropped since the last event for the same reason.
+  case dropped(MQTTDrop, count: UInt32 = 1)
 }
 
 /// Why no connection came about.

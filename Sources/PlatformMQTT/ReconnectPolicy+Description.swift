@@ -1,17 +1,15 @@
 #if !hasFeature(Embedded)
 extension RestReason: CustomStringConvertible {
-  /// Why, and what to do where something is to be done.
+  /// Why, and what to do where something is to be done; whether and when a next try is made depends on who tells it.
   public var description: String {
     switch self {
     case .none: "nothing keeps the device from connecting"
-    case .failed: "the last try to connect failed; the next one follows by itself"
-    case .lost: "the connection broke; the next try follows by itself"
-    case .malformed:
-      "the platform sent what is not MQTT, and the connection was cut; the next try follows by itself"
+    case .failed: "the last try to connect failed"
+    case .lost: "the connection broke"
+    case .malformed: "the platform sent what is not MQTT, and the connection was cut"
     case .oversized:
-      "the platform announced or sent more than this device takes, and the connection was cut; the next try follows "
-        + "by itself"
-    case .closed: "the platform closed the connection; the device connects again at once"
+      "the platform announced or sent more than this device takes, and the connection was cut"
+    case .closed: "the platform closed the connection"
     case .kicked:
       "the platform says that the same identity has connected elsewhere: check which other device or program uses "
         + "this device name"

@@ -127,7 +127,7 @@ public enum ConnectionEnding: Equatable, Sendable {
   case oversized
   /// The platform closed it in order, without a word.
   case closed
-  /// The same, and the connection before ended at a report to the same topic: it is the topic, not another device.
+  /// The same, at a report to a topic at which it has closed one before: it is the topic, not another device.
   case closedAtReport
   /// The platform said that the same identity has connected elsewhere.
   case kicked
@@ -173,6 +173,8 @@ public struct ReconnectSettings: Sendable {
   public var restLimit: Milliseconds { Milliseconds(14_400_000) }
   /// Within this time of an orderly close that was answered at once another one is not.
   public var closePeriod: Milliseconds { Milliseconds(3_600_000) }
+  /// So long a topic waits at whose report the platform has closed a connection.
+  public var suspicion: Milliseconds { Milliseconds(120_000) }
   #else
   /// The wait after the first failure; it doubles each time, and a random half is added.
   public var retry = Milliseconds(1_000)
@@ -186,6 +188,9 @@ public struct ReconnectSettings: Sendable {
   public var restLimit = Milliseconds(14_400_000)
   /// Within this time of an orderly close that was answered at once another one is not.
   public var closePeriod = Milliseconds(3_600_000)
+  /// So long a topic waits at whose report the platform has closed a connection: longer than two devices of one identity,
+  /// which connect within 40 s each, take to close each other's connections.
+  public var suspicion = Milliseconds(120_000)
   #endif
 
   /// After so long a connection counts as one that lasted.

@@ -236,7 +236,10 @@ struct ListenCommand: AsyncParsableCommand {
     case .connectFailed(let failure, let wait):
       Console.complain("nbiot: \(failure); the next try is in \(seconds(wait))")
     case .disconnected(let reason, let wait):
-      Console.complain("nbiot: \(reason)" + (wait.count > 0 ? ", in \(seconds(wait))" : ""))
+      Console.complain(
+        "nbiot: \(reason); the next try is "
+          + (wait.count > 0 ? "in \(seconds(wait))" : "made at once")
+      )
     case .closed: break
     case .subscriptionRefused(let filter):
       Console.complain("warning: the platform refuses the subscription to \(filter)")
@@ -245,7 +248,10 @@ struct ListenCommand: AsyncParsableCommand {
         "nbiot: the platform refuses every subscription, and nothing will come: check the device's topics in the "
           + "product, and its permissions"
       )
-    case .dropped(let reason): Console.complain("warning: \(reason); it was dropped")
+    case .dropped(let reason, let count):
+      Console.complain(
+        "warning: \(reason); " + (count == 1 ? "it was dropped" : "\(count) were dropped")
+      )
     case .refused(let topic, let fault): Console.complain("warning: \(topic): \(fault)")
     case .overrun(let topic):
       Console.complain("warning: \(topic): messages come faster than they are answered: 429")

@@ -14,6 +14,7 @@ final class FakeBroker: Sendable {
     var connection: FakeConnection?
     var connects = 0
     var greetings = 0
+    var poisoned = 0
     var acknowledges: Bool
     var published: [String] = []
     var unacknowledged: [[UInt8]] = []
@@ -24,11 +25,13 @@ final class FakeBroker: Sendable {
   /// Lets the server's script, which is made first, find its broker.
   private final class Box: @unchecked Sendable { weak var broker: FakeBroker? }
 
-  /// `grants` says whether subscriptions are; `greeting` is sent as soon as the client has asked for something; `closing` ends a connection then, in order.
+  /// `grants` says whether subscriptions are; `greeting` is sent as soon as the client has asked for something; `closes`
+  /// ends a connection then, in order, and so does a report to a topic that ends with `poison`.
   init(
     acknowledges: Bool = true,
     grants: Bool = true,
     greeting: [UInt8] = [],
+    poison: String? = nil,
     closes: @escaping @Sendable (Int) -> Bool = { _ in false }
   ) throws {
     let box = Box()
@@ -47,6 +50,11 @@ final class FakeBroker: Sendable {
         case 3:
           let length = Int(body[0]) << 8 | Int(body[1])
           let isCounted = packet[0] & 6 != 0
+          let topic = String(decoding: body[2..<(2 + length)], as: UTF8.self)
+          if let poison, topic.hasSuffix(poison) {
+            broker.state.withLock { $0.poisoned += 1 }
+            return
+          }
           let id = body[(2 + length)...].prefix(isCounted ? 2 : 0)
           let text = String(decoding: body[(2 + length + id.count)...], as: UTF8.self)
           let acknowledges = broker.state.withLock {
@@ -78,6 +86,9 @@ final class FakeBroker: Sendable {
 
   /// On how many the client has asked for something, so that messages reach it.
   var greetings: Int { state.withLock { $0.greetings } }
+
+  /// How many connections have ended at a report.
+  var poisoned: Int { state.withLock { $0.poisoned } }
 
   /// The payloads that were published.
   var published: [String] { state.withLock { $0.published } }

@@ -194,6 +194,40 @@ struct HostileBrokerTests {
     agent.wait()
   }
 
+  @Test func `a topic at whose reports the broker closes waits, and the others go on`() throws {
+    let broker = try FakeBroker(poison: "/user/bad")
+    let device = try LonelyDevice(broker)
+    let agent = try device.agent()
+    #expect(agent.wait { $0.log.contains("info connected") })
+    let bad = "/\(World.device)/user/bad"
+    agent.write("\(bad)\t{\"a\":1}\n")
+    for number in 1...3 { agent.write("{\"good\":\(number)}\n") }
+    for id in 2...4 {
+      #expect(agent.wait { $0.output.contains("delivered \(id)\n") }, "\(agent.log)")
+    }
+    #expect(!agent.log.contains("kicked"), "\(agent.log)")
+    #expect(broker.poisoned > 0 && broker.poisoned <= 3, "\(agent.log)")
+    agent.signal(SIGTERM)
+    agent.wait()
+  }
+
+  @Test func `drops of a burst are told in a line a second, with their number`() throws {
+    let burst = (0..<1_000).flatMap { _ in
+      publishPacket(Array("/sys/#".utf8), [1])
+    }
+    let broker = try FakeBroker(greeting: burst)
+    let device = try LonelyDevice(broker)
+    let agent = try device.agent()
+    func counts() -> [Int] {
+      agent.log.matches(of: /message-dropped reason=bad-topic count=([0-9]+)\n/)
+        .compactMap { Int($0.1) }
+    }
+    #expect(agent.wait { _ in counts().reduce(0, +) == 1_000 }, "\(agent.log)")
+    #expect(counts().count < 10)
+    agent.signal(SIGTERM)
+    agent.wait()
+  }
+
   @Test func `a flood of requests is answered with 429, in bounded memory`() throws {
     let flood = (1...2_000).flatMap { FakeBroker.request($0) }
     let broker = try FakeBroker(greeting: flood)

@@ -70,6 +70,31 @@ struct FailureTests {
     }
   }
 
+  @Test func `the addresses of a name are tried in turn, and the certificate is for the name`()
+    throws
+  {
+    // Nobody listens at the others.
+    MQTTChannel.pretend(["127.0.0.3", "127.0.0.4", "127.0.0.1"])
+    let broker = try Mosquitto()
+    for transport in [ChannelTransport.tcp, .webSocket] {
+      // Wherever the turn is, each of them is tried.
+      for _ in 0..<3 {
+        let client = try Client(transport, of: broker, host: "broker.test")
+        try client.connect()
+        #expect(client.next() == .event(.connected(hasSession: false)), "\(transport)")
+      }
+    }
+    for transport in [ChannelTransport.tls, .secureWebSocket] {
+      // The certificate is for that address, and not for the name.
+      let client = try Client(transport, of: broker, host: "broker.test")
+      try client.connect()
+      #expect(client.next() == .event(.failed(.serverName)), "\(transport)")
+    }
+    let nobody = try Client(host: "broker.test", port: 1)
+    try nobody.connect()
+    #expect(nobody.next() == .event(.failed(.unreachable)))
+  }
+
   @Test(arguments: ["localhost", "127.0.0.1"])
   func `a good certificate is taken for each of its names`(host: String) throws {
     let broker = try Mosquitto()

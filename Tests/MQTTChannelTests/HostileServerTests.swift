@@ -132,7 +132,13 @@ struct HostileServerTests {
   func `ends the connection, and the next one works`(name: String, bytes: [UInt8]) throws {
     let server = try FakeServer { connection, number in
       connection.accept()
-      if number == 0 { connection.send(bytes) }
+      if number == 0 {
+        connection.send(bytes)
+        _ = connection.packet(ofType: 14)
+        // The way to a server and back: it closes when it has read DISCONNECT.
+        Thread.sleep(forTimeInterval: 0.05)
+        return
+      }
       connection.waitForEnd()
     }
     let client = try connected(server)
@@ -286,16 +292,40 @@ struct HostileServerTests {
     while client.channel.counters.dropped < 10 { _ = client.channel.descriptor }
     var count = 0
     var drops = 0
-    loop: while let told = client.next(seconds: 10) {
+    while count + drops < 41, let told = client.next(seconds: 10) {
       switch told {
       case .message("a", let bytes, _):
         #expect(bytes == payload)
         count += 1
-      case .message("a/b", _, _): break loop
-      case .event(.dropped(.noRoom)): drops += 1
+      case .message("a/b", _, _): count += 1
+      case .event(.dropped(.noRoom, let number)): drops += Int(number)
       default: Issue.record("\(told)")
       }
     }
-    #expect(count > 0 && drops > 0)
+    // Each of them is accounted for.
+    #expect(count > 0 && drops > 0 && count + drops == 41)
+  }
+
+  @Test func `drops of a burst are told of once a second, with their number`() throws {
+    let server = try FakeServer { connection, _ in
+      connection.accept()
+      for _ in 0..<500 { connection.send(publishPacket(Array("a/#".utf8), [1])) }
+      connection.send(Self.after)
+      connection.waitForEnd()
+    }
+    let client = try connected(server)
+    var told = 0
+    var drops = 0
+    var isOver = false
+    while !isOver || drops < 500, let next = client.next(seconds: 10) {
+      switch next {
+      case .event(.dropped(.topic, let number)):
+        told += 1
+        drops += Int(number)
+      case .message("a/b", _, _): isOver = true
+      default: Issue.record("\(next)")
+      }
+    }
+    #expect(drops == 500 && told < 10)
   }
 }

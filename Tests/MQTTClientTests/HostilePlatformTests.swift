@@ -67,7 +67,7 @@ struct HostilePlatformTests {
     var drops: [MQTTDrop] = []
     var refusals = 0
     for await event in events {
-      if case .dropped(let reason) = event { drops.append(reason) }
+      if case .dropped(let reason, _) = event { drops.append(reason) }
       if case .refused = event { refusals += 1 }
     }
     if let drop = row.drop { #expect(drops == [drop]) }

@@ -36,6 +36,7 @@ extension DurableDevice where Link == MQTTLink<MQTTChannel, SystemRandom> {
     settings.reportsInFlight = reportsInFlight
     settings.reconnecting.retry = Milliseconds(20)
     settings.reconnecting.closePeriod = Milliseconds(0)
+    settings.reconnecting.suspicion = Milliseconds(0)
     let (key, name, secret) = (Array("pk".utf8), Array("device".utf8), Array("secret".utf8))
     let link = try MQTTLink(
       identity: DeviceIdentity(productKey: key.span, deviceName: name.span),

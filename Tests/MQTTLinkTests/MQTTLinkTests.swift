@@ -4,6 +4,7 @@ import MQTTLink
 import Platform
 import PlatformMQTT
 import ReportLink
+import TestSupport
 import Testing
 
 @Suite("A link over MQTT: connecting and reports")
@@ -138,12 +139,84 @@ struct MQTTLinkTests {
   {
     let world = try World()
     let end = { (world: World) in world.wire.tell(.lost(loss)) }
-    #expect(verdict(world, end) == .unreachable)
+    // A broken one may be the network's, and the report is the next one's.
+    #expect(verdict(world, end) == (loss == .closed ? .later : .unreachable))
     for _ in 0..<4 {
       #expect(verdict(world, end) == .later && world.link.ending.wasSent)
       #expect(world.link.rest.reason == (loss == .closed ? .closed : .lost))
       #expect(world.link.rest.until <= world.now + Milliseconds(450_000))
     }
+  }
+
+  @Test func `a topic at which the platform closes is known until it is acknowledged`() throws {
+    let world = try World()
+    let close = { (world: World) in world.wire.tell(.lost(.closed)) }
+    // The network's end first, then the platform's.
+    #expect(verdict(world) { $0.wire.tell(.lost(.broken)) } == .unreachable)
+    #expect(verdict(world, close) == .later)
+    #expect(world.link.ending.retryAfter == Milliseconds(120_000))
+    // Other connections come and go meanwhile.
+    for _ in 0..<3 {
+      #expect(verdict(world, topic: "/pk/device/user/good") { $0.advance(60) } != .delivered)
+      #expect(verdict(world, close) == .later)
+      #expect(world.link.rest.reason == .closed)
+    }
+    #expect(verdict(world, isDelivered: true) { $0.wire.tell(.lost(.broken)) } == .delivered)
+    // It is a topic like others again: this is the second close within an hour that no topic explains.
+    #expect(verdict(world, close) == .later)
+    #expect(world.link.rest.reason == .suspectedTwin)
+  }
+
+  /// Two devices of one identity, each with a report under way whenever it may send one: the worst case.
+  @Test(arguments: 0..<30 as Range<UInt64>)
+  func `two devices with reports under way connect four times in the first hour`(
+    seed: UInt64
+  )
+    throws
+  {
+    var random = SeededRandom(seed: seed)
+    let worlds = [try World(), try World()]
+    // What the outbox does: a topic that steps aside waits.
+    var held = worlds.map(\.now)
+    held[1] = held[1] + Milliseconds(Int64(random.next() % 600_000))
+    let start = worlds[0].now
+    var connections = 0
+    var current: Int?
+    for second in 0..<3_600 as Range<Int64> {
+      for (index, world) in worlds.enumerated() {
+        world.now = start + Milliseconds(second * 1_000)
+        world.link.handleTimeout(at: world.now)
+        _ = world.events()
+        if world.isFree, world.now >= held[index], world.link.rest.until <= world.now {
+          let count = world.wire.connects.count
+          world.begin(1)
+          if world.isConnected { world.sent = second }
+          if world.wire.connects.count > count {
+            world.arrival = second + 2 + Int64(random.next() % 38)
+          }
+        }
+        // Its acknowledgement comes sooner than another device connects, and the next one follows at once.
+        if let last = world.wire.published.last, let sent = world.sent, second > sent {
+          world.sent = nil
+          world.wire.tell(.delivered(last.number))
+          _ = world.events()
+        }
+        guard let arrival = world.arrival, second >= arrival else { continue }
+        world.arrival = nil
+        connections += 1
+        world.accept()
+        _ = world.events()
+        world.sent = second
+        if let older = current, older != index {
+          worlds[older].sent = nil
+          worlds[older].wire.tell(.lost(.closed))
+          _ = worlds[older].events()
+          held[older] = max(held[older], worlds[older].now + worlds[older].link.ending.retryAfter)
+        }
+        current = index
+      }
+    }
+    #expect(connections <= 4 && connections > 1)
   }
 
   @Test func `a topic that is not acknowledged for the second time steps aside`() throws {
@@ -373,7 +446,9 @@ struct MQTTDownlinkTests {
     let world = try connected()
     world.wire.tell(.dropped(.tooLong))
     #expect(world.events() == [.dropped(.tooLong)])
-    #expect(world.link.counters.dropped == 1 && world.link.lastDrop == .tooLong)
+    world.wire.tell(.dropped(.tooLong, count: 298))
+    #expect(world.events() == [.dropped(.tooLong, count: 298)])
+    #expect(world.link.counters.dropped == 299 && world.link.lastDrop == .tooLong)
   }
 
   @Test func `subscriptions are asked for after each connect`() throws {

@@ -142,6 +142,10 @@ final class World {
   let wire = Wire()
   var link: Link
   var now = Instant(milliseconds: 1_000_000)
+  /// When a connection under way is made, in a test that says so.
+  var arrival: Int64?
+  /// When the report under way was sent, in such a test.
+  var sent: Int64?
 
   init(
     clientID: String = "12345",

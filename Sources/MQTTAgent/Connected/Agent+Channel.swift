@@ -61,11 +61,14 @@ extension Agent {
       line.add(filter.bytes)
       log(&line)
     }
+    // The channel tells of one reason at a time.
     let drops = driver.reports.link.counters.dropped
     if drops != extras.toldDrops, let drop = driver.reports.link.lastDrop {
-      extras.toldDrops = drops
       line.start("warning message-dropped reason=")
       line.add(drop.word)
+      line.add(" count=")
+      line.add(UInt64(drops - extras.toldDrops))
+      extras.toldDrops = drops
       log(&line)
     }
     #if GATEWAY
