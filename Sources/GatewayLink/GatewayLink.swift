@@ -40,6 +40,8 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
   var sessionFilters: [Int] = []
   /// Whether the sessions know that the connection stands.
   var isReady = false
+  /// When the outbox is told next of those that have come online.
+  var nextOpening = Instant(milliseconds: .min)
   /// The sub-devices that are to be subscribed, in order of their logins.
   var listeners: [Int] = []
   /// By when the platform must have answered one of these requests; `nil` without any.
@@ -162,6 +164,7 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
     var earliest = device.pollTimeout()
     guard isReady else { return earliest }
     earliest = earlier(earliest, sessions.pollTimeout())
+    if sessions.book.isOpening { earliest = earlier(earliest, nextOpening) }
     return earlier(earliest, listeningEnd)
   }
 
@@ -179,6 +182,11 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
       )
     }
     takeSessionEvents()
+    if sessions.book.isOpening, now >= nextOpening {
+      // All that waits is gone through each time: amid 50 logins a second not for each of them.
+      sessions.book.open()
+      nextOpening = now + Milliseconds(200)
+    }
     expireListening()
     listen()
   }

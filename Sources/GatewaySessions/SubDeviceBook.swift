@@ -13,8 +13,10 @@ package final class SubDeviceBook {
   private var uses: [UInt16] = []
   /// Each name's hash with its place, in order of the hash.
   private var names: [(hash: UInt64, place: Int)] = []
-  /// Whether a sub-device has come online since `takeOpened`.
-  private var hasOpened = false
+  /// Whether a sub-device has come online since `open`.
+  package private(set) var isOpening = false
+  /// Whether `takeOpened` has news.
+  package private(set) var hasNews = false
 
   init(_ gateway: DeviceIdentity) {
     self.gateway = gateway
@@ -113,16 +115,19 @@ package final class SubDeviceBook {
     return entry.phase == .online
   }
 
-  func noteOpened() { hasOpened = true }
+  func noteOpening() { isOpening = true }
 
-  /// Whether a sub-device has come online since the last call.
-  package func takeOpened() -> Bool {
-    defer { hasOpened = false }
-    return hasOpened
+  /// Has `takeOpened` tell of those that have come online.
+  package func open() {
+    hasNews = hasNews || isOpening
+    isOpening = false
   }
 
-  /// Whether `takeOpened` has news.
-  package var hasNews: Bool { hasOpened }
+  /// Whether a sub-device has come online, as far as `open` was called.
+  package func takeOpened() -> Bool {
+    defer { hasNews = false }
+    return hasNews
+  }
 
   /// The first index at or behind which names with that hash are.
   private func firstName(_ hash: UInt64) -> Int {

@@ -105,7 +105,7 @@ extension SubDeviceSessions {
           entry.phase = .online
           entry.failures = 0
           entry.isSingle = false
-          book.noteOpened()
+          book.noteOpening()
           tell(.online(number))
         } else if isBatch {
           // Its own code comes with a login of its own.

@@ -154,19 +154,27 @@ final class Gateway {
 
   /// Takes a report of a sub-device; its id.
   @discardableResult
-  func report(_ name: String, _ value: Int, of product: String = "sub") throws -> UInt64 {
+  func report(
+    _ name: String,
+    _ value: Int,
+    of product: String = "sub",
+    hasParameters: Bool = true,
+    commits: Bool = true
+  ) throws -> UInt64 {
     let topic = Array("/sys/\(product)/\(name)/thing/event/property/post".utf8)
     let id = running!.reports.nextID
+    let parameters = hasParameters ? #","params":{"p":{"value":\#(value)}}"# : ""
     let payload = Array(
-      (#"{"id":"\#(id)","version":"1.0","method":"thing.event.property.post","params":{"p":"#
-        + #"{"value":\#(value)}}}"#).utf8
+      (#"{"id":"\#(id)","version":"1.0","method":"thing.event.property.post"\#(parameters)}"#).utf8
     )
-    return try running!.reports.accept(
+    let added = try running!.reports.add(
       topic: Topic(topic.span),
       payload: payload.span,
       at: line.now,
       date: 1_700_000_000
     )
+    if commits { try running!.reports.commit() }
+    return added
   }
 
   /// Lets time pass, up to `duration`, or until `isDone` says so.
