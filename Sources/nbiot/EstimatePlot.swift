@@ -222,7 +222,8 @@ struct EstimatePlot {
                        linewidth=1.1, label=line["label"])
         event.set_xlabel("time since the wake-up (s)")
         event.set_ylabel("current (mA)")
-        event.set_ylim(bottom=0)
+        # Room for the names above the peaks.
+        event.set_ylim(0, 1.35 * event.get_ylim()[1])
         event.grid(True, color="0.85", linewidth=0.6)
         event.legend(fontsize=8, loc="upper right", framealpha=1)
     part = path + ".part"
