@@ -93,7 +93,7 @@ struct EstimatePlot {
       Member("labels", .array(results.map { .text(Self.label($0.plan)) })),
       Member("bars", .array(bars)),
       Member("life", .array(selection.map(life))),
-      Member("event", .array(selection.filter { !$0.event.isEmpty }.map(event))),
+      Member("event", .array(selection.filter { !$0.event.isEmpty }.prefix(2).map(event))),
     ])
   }
 
@@ -157,17 +157,21 @@ struct EstimatePlot {
     ])
   }
 
-  /// Reads the object above from standard input. 800 pixels wide; causes are told apart by grey and hatching, lines by
+  /// Reads the object above from standard input.
+  ///
+  /// The picture is 800 pixels wide; causes are told apart by grey and hatching, lines by
   /// dashes, so that no colour is needed.
   private static let script = """
-    import json, os, sys
+    from json import load
+    from os import remove, replace
+    from sys import argv, exit, stdin
     try:
-        import matplotlib
-        matplotlib.use("Agg")
-        import matplotlib.pyplot as plt
+        from matplotlib import ticker, use
+        use("Agg")
+        from matplotlib import pyplot as plt
     except ImportError:
-        sys.exit(3)
-    data, path = json.load(sys.stdin), sys.argv[1]
+        exit(3)
+    data, path = load(stdin), argv[1]
     plt.rcParams.update({"font.size": 10, "svg.hashsalt": "nbiot", "hatch.linewidth": 0.6})
     count = len(data["labels"])
     labels = [label.replace("; ", ";\\n") for label in data["labels"]]
@@ -201,28 +205,36 @@ struct EstimatePlot {
     ticks = [(1 / 60, "1 min"), (5 / 60, "5 min"), (0.25, "15 min"), (1, "1 h"), (4, "4 h"), (24, "1 d")]
     life.set_xticks([tick for tick, _ in ticks], [name for _, name in ticks])
     life.minorticks_off()
-    life.yaxis.set_major_formatter(matplotlib.ticker.FuncFormatter(lambda value, _: f"{value:g}"))
+    life.yaxis.set_major_formatter(ticker.FuncFormatter(lambda value, _: f"{value:g}"))
     life.set_xlabel("interval between reports")
     life.set_ylabel("life (years) of " + data["battery"], fontsize=9)
     life.grid(True, color="0.85", linewidth=0.6)
     life.legend(fontsize=8)
     if data["event"]:
         event = axes[1][0]
+        # The first filled, the second as a line over it.
+        if len(data["event"]) > 1:
+            first = data["event"].pop(0)
+            event.fill_between(first["seconds"], first["current"], step="post", color="0.75", linewidth=0,
+                               label=first["label"])
         for index, line in enumerate(data["event"]):
             event.step(line["seconds"], line["current"], dashes[index % 4], where="post", color="black",
                        linewidth=1.1, label=line["label"])
         event.set_xlabel("time since the wake-up (s)")
         event.set_ylabel("current (mA)")
-        event.set_ylim(bottom=0)
+        # Room for the names above the peaks.
+        event.set_ylim(0, 1.35 * event.get_ylim()[1])
         event.grid(True, color="0.85", linewidth=0.6)
         event.legend(fontsize=8, loc="upper right", framealpha=1)
     part = path + ".part"
     try:
         figure.savefig(part, format=path.rsplit(".", 1)[1], metadata={"Date": None} if path.endswith("svg") else None)
-        os.replace(part, path)
+        replace(part, path)
     except OSError as error:
-        if os.path.exists(part):
-            os.remove(part)
-        sys.exit(f"{error.strerror}: {path}")
+        try:
+            remove(part)
+        except OSError:
+            pass
+        exit(f"{error.strerror}: {path}")
     """
 }

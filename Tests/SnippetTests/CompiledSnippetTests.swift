@@ -9,7 +9,8 @@ struct Compiler {
 
   /// The modules of the products that the snippets use, with those below them.
   static let modules = [
-    "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "CoAPExchange", "Platform",
+    "ConstrainedCore", "TrafficLedger", "CoAPMessage", "PayloadCoding", "SecurityLayer",
+    "CoAPExchange", "Platform",
     "PlatformCoAP", "PlatformMQTT", "PlatformHTTPS",
     "Alink", "OpenSSLSupport", "SymmetricSecurity", "DTLSSecurity", "EitherSecurity", "CBORPayload",
     "PlatformCredentials", "SystemClocks", "UDPTransport", "DeviceStore", "ReportLink", "CoAPLink",

@@ -65,6 +65,8 @@ struct OptionWordsTests {
     "max-wait",
     // What the simulator offers of each product, and what is pushed.
     "firmware-version",
+    // How many reports are sent, and how many were.
+    "reports",
     // ArgumentParser's own, which has no text in one place.
     "help",
   ]
