@@ -20,25 +20,24 @@ static inline int nbiot_is_directory(const char *path) {
   return 1;
 }
 
-// Writes the names in a directory that end with `suffix` and do not begin with a point, in their order, each with a zero
-// byte behind it; returns how many bytes they have, -1 with errno set where they cannot be read, and -2 where they are
-// more than `room`.
-static inline __attribute__((noinline)) long nbiot_list_names(
-    const char *path, const char *suffix, char *names, size_t room) {
+// Writes the names in a directory that have a comma and do not begin with a point, in their order, each with a zero byte
+// behind it; returns how many bytes they have, -1 with errno set where they cannot be read, and -2 where they are more
+// than `room`.
+static inline __attribute__((noinline)) long nbiot_list_names(const char *path, char *names, size_t room) {
   struct dirent **list;
-  size_t used = 0, end = strlen(suffix);
+  size_t used = 0;
   int is_full = 0;
   int count = scandir(path, &list, NULL, nbiot_by_bytes);
   if (count < 0) return -1;
   for (int index = 0; index < count; index++) {
     const char *name = list[index]->d_name;
-    size_t length = strlen(name);
-    if (name[0] != '.' && length > end && memcmp(name + length - end, suffix, end) == 0) {
-      if (length + 1 > room - used)
+    size_t length = strlen(name) + 1;
+    if (name[0] != '.' && strchr(name, ',') != NULL) {
+      if (length > room - used)
         is_full = 1;
       else {
-        memcpy(names + used, name, length + 1);
-        used += length + 1;
+        memcpy(names + used, name, length);
+        used += length;
       }
     }
     free(list[index]);

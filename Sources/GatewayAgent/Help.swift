@@ -43,8 +43,9 @@ let helpText: StaticString = """
                               auth-endpoint for 7 days, and needs TLS (sign)
     auth-endpoint = HOST:PORT (iot-auth.cn-shanghai.aliyuncs.com:443)
     sub-device = PRODUCTKEY,DEVICENAME[,SECRETFILE]   may be repeated; the file is
-                              PRODUCTKEY.DEVICENAME.secret beside this one
-    sub-devices = PATH        a list of them, one a line, or a directory of *.csv
+                              PRODUCTKEY,DEVICENAME beside this one
+    sub-devices = PATH        a list of them, one a line, or a directory of files
+                              PRODUCTKEY,DEVICENAME with a secret each
     on-configuration = COMMAND    gets each configuration that the platform pushes,
                               once it is fetched and its SHA-256 checked: NBIOT_TOPIC
                               and NBIOT_FILE, the file's path, in its environment,

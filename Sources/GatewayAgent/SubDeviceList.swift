@@ -41,39 +41,38 @@ struct SubDeviceList {
     }
   }
 
-  /// Reads the lists in a directory, whose path ends with a zero byte.
+  /// Reads a directory, whose path ends with a zero byte: its files PRODUCTKEY,DEVICENAME, which hold a secret each.
   private func readAll(
     in path: Span<UInt8>,
     _ take: (DeviceIdentity, Span<UInt8>) -> StaticString?
   ) {
-    var names = InlineArray<16_384, UInt8>(repeating: 0)
-    var room = names.mutableSpan
-    // SAFETY: the path ends with a zero byte, and so does the suffix; so many bytes are written at most.
+    let name = path.extracting(droppingLast: 1)
+    var room = text.mutableSpan
+    // SAFETY: the path ends with a zero byte, and so many bytes are written at most.
     let count = unsafe room.withUnsafeMutableBytes { room in
       unsafe path.withUnsafeBytes { path in
         unsafe nbiot_list_names(
           path.bindMemory(to: CChar.self).baseAddress,
-          UnsafeRawPointer(StaticString(".csv").utf8Start).assumingMemoryBound(to: CChar.self),
           room.bindMemory(to: CChar.self).baseAddress,
           room.count
         )
       }
     }
-    if count < 0 {
-      fail(.unreadableList, path.extracting(droppingLast: 1), code: count == -2 ? 0 : nbiot_errno())
-    }
+    if count < 0 { fail(.unreadableList, name, code: count == -2 ? EFBIG : nbiot_errno()) }
     var start = 0
     while start < count {
       var end = start
-      while names[end] != 0 { end += 1 }
-      var file = FixedBytes<512>()
-      file.write { (writer: inout ByteWriter) in
-        // 255 bytes each, a slash and the end.
-        try? writer.append(path.extracting(droppingLast: 1))
+      while text[end] != 0 { end += 1 }
+      let entry = text.span.extracting(start..<end)
+      var folder = FixedBytes<320>()
+      folder.write { (writer: inout ByteWriter) in
+        // 255 bytes and a slash.
+        try? writer.append(name)
         try? writer.append("/")
-        try? writer.append(names.span.extracting(start...end))
       }
-      readFile(file.bytes, take)
+      let place = Place(file: name, line: 0, folder: folder.bytes)
+      // The file has the entry's name.
+      Self.entry(entry, place, take)
       start = end + 1
     }
   }
@@ -120,7 +119,7 @@ struct SubDeviceList {
       var line = TextLine()
       line.add(.error)
       line.add(file)
-      line.add(.colon, UInt64(self.line))
+      if self.line > 0 { line.add(.colon, UInt64(self.line)) }
       line.add(": sub-device: ")
       line.add(problem)
       fail(.usage, &line)
@@ -150,9 +149,8 @@ struct SubDeviceList {
         }
         if secretFile.isEmpty {
           try writer.append(key)
-          try writer.append(".")
+          try writer.append(",")
           try writer.append(name)
-          try writer.append(".secret")
         } else {
           try writer.append(secretFile)
         }

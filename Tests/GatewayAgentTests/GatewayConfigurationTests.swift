@@ -125,7 +125,7 @@ struct GatewayConfigurationTests {
       ("/etc/nbiot-gateway/secret", secret), ("/etc/nbiot-gateway/root.pem", authorities),
       ("/etc/nbiot-gateway/model.json", model), ("/usr/lib/nbiot-gateway/request", "/bin/true"),
       ("/usr/lib/nbiot-gateway/configuration", "/bin/true"),
-      ("/etc/nbiot-gateway/a1subsubsub.meter1.secret", sub),
+      ("/etc/nbiot-gateway/meter1.secret", sub),
       ("/etc/nbiot-gateway/sub-devices", list),
       ("/run/nbiot-gateway/reports", folder.path + "/reports"),
       ("socket-group = nbiot", "socket-group = \(getegid())"),

@@ -24,7 +24,7 @@ final class SubDeviceTests {
   deinit { try? FileManager.default.removeItem(at: files) }
 
   private func secret(_ name: String, in folder: URL? = nil) throws -> String {
-    let file = (folder ?? files).appending(path: "\(Self.product).\(name).secret")
+    let file = (folder ?? files).appending(path: "\(Self.product),\(name)")
     try Data("\(name)-0123456789abcdef\n".utf8).write(to: file)
     try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
     return file.path
@@ -74,7 +74,7 @@ final class SubDeviceTests {
     let names = ["meter1", "meter2"]
     let world = try world(
       names,
-      ["sub-device = \(Self.product),meter1,\(files.path)/\(Self.product).meter1.secret"]
+      ["sub-device = \(Self.product),meter1,\(files.path)/\(Self.product),meter1"]
         + ["sub-devices = \(files.path)/list.csv"]
     )
     try Data("# one\n\n \(Self.product) , meter2 \n".utf8).write(
@@ -109,7 +109,7 @@ final class SubDeviceTests {
   @Test func `a sub-device's request comes with its name, and is answered for it`() throws {
     let world = try world(
       ["meter1"],
-      ["sub-device = \(Self.product),meter1,\(files.path)/\(Self.product).meter1.secret"]
+      ["sub-device = \(Self.product),meter1,\(files.path)/\(Self.product),meter1"]
     )
     let agent = try world.agent()
     #expect(agent.wait { $0.log.contains("info sub-devices online=1 of=1\n") }, "\(agent.log)")
@@ -133,7 +133,7 @@ final class SubDeviceTests {
 
   @Test func `one that is refused holds up nobody, and with --once nobody waits for it`() throws {
     let list = ["meter1", "meter2"].map {
-      "sub-device = \(Self.product),\($0),\(files.path)/\(Self.product).\($0).secret"
+      "sub-device = \(Self.product),\($0),\(files.path)/\(Self.product),\($0)"
     }
     let world = try world(["meter1", "meter2"], added: ["meter2"], list)
     let agent = try world.agent(["--once"])
@@ -164,7 +164,7 @@ final class SubDeviceTests {
   @Test func `a line of a device that is none of the gateway's is refused`() throws {
     let world = try world(
       ["meter1"],
-      ["sub-device = \(Self.product),meter1,\(files.path)/\(Self.product).meter1.secret"]
+      ["sub-device = \(Self.product),meter1,\(files.path)/\(Self.product),meter1"]
     )
     let agent = try world.agent(["--once"])
     for line in [
@@ -188,10 +188,8 @@ final class SubDeviceTests {
   @Test func `killed amid logins and reports, nothing is lost and nobody stays offline`() throws {
     let names = (1...8).map { "meter\($0)" }
     let kills = Int(ProcessInfo.processInfo.environment["NBIOT_KILLS"] ?? "") ?? 8
+    // The folder has a file with its secret for each of them.
     let world = try world(names, ["sub-devices = \(files.path)", "in-flight = 8"])
-    try Data(names.map { "\(Self.product),\($0)\n" }.joined().utf8).write(
-      to: files.appending(path: "all.csv")
-    )
     var random = SeededRandom(seed: 7)
     var accepted: Set<String> = []
     for kill in 0..<kills {
@@ -235,7 +233,7 @@ final class SubDeviceTests {
       "sub-device = a1subsubsub,meter1,SECRET,x",
       "gateway.conf:6: sub-device: it is PRODUCTKEY,DEVICENAME[,SECRETFILE]"
     ),
-    ("sub-device = a1subsubsub,meter9", "a1subsubsub.meter9.secret errno=2"),
+    ("sub-device = a1subsubsub,meter9", "a1subsubsub,meter9 errno=2"),
     (
       "sub-device = a1subsubsub,meter1\nsub-device = a1subsubsub,meter1",
       "gateway.conf:7: sub-device: it is given twice"
@@ -246,7 +244,7 @@ final class SubDeviceTests {
     ),
     ("sub-devices = /nowhere/it", "/nowhere/it errno=2"),
     ("sub-devices = LIST", "list.csv:2: sub-device: a product key has 1 to 64"),
-    ("sub-devices = FOLDER", "list.csv:2: sub-device: a product key has 1 to 64"),
+    ("sub-devices = FOLDER", "wrong: sub-device: a product key has 1 to 64"),
   ])
   func `an entry that is none is refused with its file and line`(
     lines: String,
@@ -254,6 +252,9 @@ final class SubDeviceTests {
   ) throws {
     let own = try secret("meter1")
     try Data("# list\na1subsubsub;meter1\n".utf8).write(to: files.appending(path: "list.csv"))
+    let wrong = files.appending(path: "wrong")
+    try FileManager.default.createDirectory(at: wrong, withIntermediateDirectories: true)
+    try Data("x\n".utf8).write(to: wrong.appending(path: "a1subsubsub,m"))
     let file = files.appending(path: "gateway.conf")
     let text =
       [
@@ -262,7 +263,7 @@ final class SubDeviceTests {
       ].joined(separator: "\n")
     try Data(
       text.replacing("SECRET", with: own).replacing("LIST", with: files.path + "/list.csv")
-        .replacing("FOLDER", with: files.path).utf8
+        .replacing("FOLDER", with: wrong.path).utf8
     ).write(to: file)
     let agent = try Program("nbiot-gateway", ["--check", "--config", file.path])
     agent.endInput()

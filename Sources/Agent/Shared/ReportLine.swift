@@ -178,8 +178,9 @@ extension ReportLine {
         return .option
       }
     }
+    if names.isEmpty { return readHead(head) }
     let count = writer.count
-    return readHead(names.isEmpty ? head : rest.span.extracting(0..<count))
+    return readHead(rest.span.extracting(0..<count))
   }
   #endif
 
