@@ -125,7 +125,7 @@ check-docs: deps-python
 	@python3 -B Tests/House/docs.py
 	@[ ! -x .build/debug/nbiot ] || packaging/picture.py --check .build/debug/nbiot demo
 
-docs: build deps-python
+docs: build
 	@packaging/docs.sh
 
 picture: deps-python deps
