@@ -10,6 +10,7 @@
 # make lint       the same, and formatting, documentation comments and undeclared imports; with SPDX=1 also the licence's
 #                 line in each source file, which packaging/spdx.sh writes
 # make check-docs  checks the links in all pages, the make targets that they name, and the picture in README.md
+# make docs       pages of DocC for the libraries, in .build-docs/site; fails on a warning
 # make picture    draws docs/demo.svg, the README's picture, of what make demo prints
 # make shellcheck  checks all shell scripts
 # make examples   builds the programs in examples/, as a package and a C program of another's; make test runs them
@@ -54,7 +55,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
   -Xswiftc -Xfrontend -Xswiftc -function-sections
 TIER0 := ConstrainedCore TrafficLedger CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
-.PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting energy-check sanitize bench benchmarks backlog check-docs picture shellcheck examples deps-valgrind \
+.PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting energy-check sanitize bench benchmarks backlog check-docs docs picture shellcheck examples deps-valgrind \
   agent agent-mqtt agent-https agent-gateway agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb release try-release try-agent torture fuzz clean
 
 all: build
@@ -125,6 +126,9 @@ house: deps-python
 check-docs: deps-python
 	@python3 -B Tests/House/docs.py
 	@[ ! -x .build/debug/nbiot ] || packaging/picture.py --check .build/debug/nbiot demo
+
+docs: build
+	@packaging/docs.sh
 
 picture: deps-python deps
 	swift build $(STRICT) --product nbiot-demo
@@ -343,4 +347,4 @@ backlog: build agent
 	Benchmarks/backlog.sh .build-agent/x86_64-symmetric/nbiot-agent .build/debug/nbiot
 
 clean:
-	rm -rf .build .build-examples .build-release .build-release-again .build-agent .build-static .build-install .build-deb .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build
+	rm -rf .build .build-docs .build-examples .build-release .build-release-again .build-agent .build-static .build-install .build-deb .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build
