@@ -254,6 +254,7 @@ torture: deps-mqtt agent agent-mqtt agent-https
 	  NBIOT_AGENT_MQTT=$$PWD/.build-agent/x86_64-mqtt/nbiot-agent-mqtt \
 	  NBIOT_AGENT_HTTPS=$$PWD/.build-agent/x86_64-https/nbiot-agent-https \
 	  swift test --skip-build --filter KillTests
+	NBIOT_SUB_DEVICES=1500 swift test --skip-build --filter GatewayLinkTests
 
 SECONDS := 60
 fuzz: deps deps-python
