@@ -84,7 +84,7 @@ struct GatewayCommandTests {
     #expect(run.output.contains("report 2, /a1Meter/meter1/user/update: acknowledged\n"))
     #expect(run.output.contains("report 1, /a1Meter/none1/user/update: kept"))
     #expect(run.output.contains("report 3: refused: a line is PRODUCTKEY/DEVICENAME, a tab"))
-    #expect(run.error.contains("a1Meter/none1: 6100"))
-    #expect(run.error.contains("1 report waits in the outbox for the next run"))
+    #expect(run.errors.contains("a1Meter/none1: 6100"))
+    #expect(run.errors.contains("1 report waits in the outbox for the next run"))
   }
 }
