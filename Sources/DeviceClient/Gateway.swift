@@ -195,7 +195,9 @@ public final class Gateway: Sendable {
   /// How many reports the outbox holds.
   public var pendingReports: Int { core.state.withLock { $0.reports.pendingReports } }
 
-  /// Ends everything; what the outbox holds stays there. The sub-devices' sessions end with the connection.
+  /// Ends everything; what the outbox holds stays there.
+  ///
+  /// The sub-devices' sessions end with the connection.
   public func close() async { await client.close() }
 
   static func identity(

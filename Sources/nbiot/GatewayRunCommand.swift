@@ -7,6 +7,7 @@ internal import Foundation
 internal import GatewayLink
 internal import GatewaySessions
 internal import MQTTLink
+internal import OpenSSLSupport
 internal import PayloadCoding
 internal import Platform
 internal import PlatformMQTT
@@ -170,11 +171,13 @@ struct GatewayRunCommand: AsyncParsableCommand {
       try? await Task.sleep(for: .milliseconds(pending == 0 ? 200 : 20))
     }
     let left = gateway.pendingReports
+    board.tellKept(isLost: outbox == nil)
     if left > 0 {
       Console.complain(
-        "nbiot: \(left) reports wait"
+        "nbiot: \(left) report\(left == 1 ? " waits" : "s wait")"
           + (outbox == nil
-            ? " and are lost: --outbox DIRECTORY keeps them" : " in the outbox for the next run")
+            ? " in vain and will be lost: --outbox DIRECTORY keeps them"
+            : " in the outbox for the next run")
       )
     }
     return left == 0 && !board.hasFailed
@@ -223,12 +226,9 @@ private struct GatewayOutbox {
 
   init(_ given: String?) throws {
     isOwn = given == nil
-    path =
-      given
-      ?? FileManager.default.temporaryDirectory.appending(
-        path: "nbiot-gateway-\(UUID().uuidString)"
-      )
-      .path
+    var random = SystemRandom()
+    let name = "nbiot-gateway-\(getpid())-\(random.nextUInt32())"
+    path = given ?? FileManager.default.temporaryDirectory.appending(path: name).path
     do {
       try FileManager.default.createDirectory(
         atPath: path,
@@ -328,6 +328,17 @@ private final class GatewayBoard: Sendable {
       }
     }
     if let failure { throw .gateway(failure) }
+  }
+
+  /// Gives those that still wait their result.
+  func tellKept(isLost: Bool) {
+    let left = lines.withLock { lines in
+      defer { lines.removeAll() }
+      return lines.values.sorted { $0.number < $1.number }
+    }
+    for line in left {
+      print(line.number, line.topic, isLost ? "lost" : "kept", "its sub-device was not online")
+    }
   }
 
   func refuse(_ number: Int, _ reason: String) {

@@ -29,7 +29,11 @@ final class Gateway {
   let names: [String]
   let settings: GatewaySettings
   let maxBytes: Int
-  var running: Running?
+  private var current: Running?
+  var running: Running {
+    guard let current else { preconditionFailure("the program runs since the initialiser") }
+    return current
+  }
   var numbers: [String: Int] = [:]
   var delivered: [UInt64] = []
   var rejected: [UInt64] = []
@@ -106,7 +110,7 @@ final class Gateway {
 
   /// Starts the program, as after a power cut where it was running.
   func start() throws {
-    running = nil
+    current = nil
     line.cut()
     line.events = []
     seed += 1
@@ -140,15 +144,15 @@ final class Gateway {
       fingerprint: FixedBytes<32>(),
       now: TimeStamp(boot: 1, instant: line.now, date: 1_700_000_000)
     )
-    running = Running(reports)
+    current = Running(reports)
     numbers = [:]
   }
 
   /// Adds a sub-device and wants it online.
   func logIn(_ name: String, secret: String? = nil) throws {
     let secret = Array((secret ?? "s-\(name)").utf8)
-    let number = try running!.reports.link.sessions.add(Self.identity(name), secret: secret.span)
-    try running!.reports.link.sessions.logIn(number, at: line.now)
+    let number = try running.reports.link.sessions.add(Self.identity(name), secret: secret.span)
+    try running.reports.link.sessions.logIn(number, at: line.now)
     numbers[name] = number
   }
 
@@ -162,18 +166,18 @@ final class Gateway {
     commits: Bool = true
   ) throws -> UInt64 {
     let topic = Array("/sys/\(product)/\(name)/thing/event/property/post".utf8)
-    let id = running!.reports.nextID
+    let id = running.reports.nextID
     let parameters = hasParameters ? #","params":{"p":{"value":\#(value)}}"# : ""
     let payload = Array(
       (#"{"id":"\#(id)","version":"1.0","method":"thing.event.property.post"\#(parameters)}"#).utf8
     )
-    let added = try running!.reports.add(
+    let added = try running.reports.add(
       topic: Topic(topic.span),
       payload: payload.span,
       at: line.now,
       date: 1_700_000_000
     )
-    if commits { try running!.reports.commit() }
+    if commits { try running.reports.commit() }
     return added
   }
 
@@ -184,7 +188,7 @@ final class Gateway {
       step()
       if isDone(self) { return }
       if !line.events.isEmpty { continue }
-      guard let due = running!.reports.pollTimeout(), due <= end else { break }
+      guard let due = running.reports.pollTimeout(), due <= end else { break }
       // A link is asked again a little later where it says that it has something.
       line.now = max(due, line.now)
     }
@@ -192,34 +196,34 @@ final class Gateway {
   }
 
   private func step() {
-    running!.reports.handleTimeout(at: line.now)
-    while let event = running!.reports.pollEvent(at: line.now, date: 1_700_000_000) {
+    running.reports.handleTimeout(at: line.now)
+    while let event = running.reports.pollEvent(at: line.now, date: 1_700_000_000) {
       switch event {
-      case .authenticated: running!.reports.moveOn()
+      case .authenticated: running.reports.moveOn()
       case .delivered(let id): delivered.append(id)
       case .rejected(let id): rejected.append(id)
-      case .downlink: downlinks.append(Self.topic(of: running!.reports))
+      case .downlink: downlinks.append(Self.topic(of: running.reports))
       case .authenticationFailed, .postponed, .givenUp, .expired, .dropped, .superseded,
         .storeFailed:
         break
       }
     }
-    while let event = running!.reports.link.pollGatewayEvent() { events.append(event) }
+    while let event = running.reports.link.pollGatewayEvent() { events.append(event) }
   }
 
   func isOnline(_ name: String) -> Bool {
-    numbers[name].map { running!.reports.link.sessions.isOnline($0) } ?? false
+    numbers[name].map { running.reports.link.sessions.isOnline($0) } ?? false
   }
 
   private static func topic(of reports: borrowing Reports) -> String {
     text(reports.downlinkTopic)
   }
 
-  var pendingReports: Int { running!.reports.pendingReports }
+  var pendingReports: Int { running.reports.pendingReports }
 
-  var isDone: Bool { running!.reports.isDone }
+  var isDone: Bool { running.reports.isDone }
 
-  var onlineCount: Int { running!.reports.link.sessions.onlineCount }
+  var onlineCount: Int { running.reports.link.sessions.onlineCount }
 
   /// The values that a sub-device has reported and the platform has taken, in order.
   func values(of name: String) -> [String] {

@@ -34,7 +34,7 @@ struct GatewayLinkTests {
       #expect(gateway.delivered == [second])
       // The right secret: all follow right after the login, in order.
       gateway.delivered = []
-      gateway.running!.reports.link.sessions.remove(wrong)
+      gateway.running.reports.link.sessions.remove(wrong)
       try gateway.logIn("two02")
       try gateway.logIn("three")
       let start = gateway.line.now
@@ -96,7 +96,7 @@ struct GatewayLinkTests {
         (#"{"id":"1","version":"1.0","method":"thing.topo.delete","params":[{"deviceName":"loose","#
           + #""productKey":"sub"}]}"#).utf8
       )
-      _ = gateway.running!.reports.send(
+      _ = gateway.running.reports.send(
         topic: topology.span,
         payload: payload.span,
         quality: .atLeastOnce,
@@ -105,7 +105,7 @@ struct GatewayLinkTests {
       gateway.run()
       #expect(names.map { gateway.isOnline($0) } == [false, false, false])
       for name in names { try gateway.report(name, 1, commits: false) }
-      try gateway.running!.reports.commit()
+      try gateway.running.reports.commit()
       let good = try gateway.report("good1", 1)
       gateway.run()
       #expect(gateway.delivered == [good])
@@ -139,7 +139,7 @@ struct GatewayLinkTests {
       let gateway = try Gateway(names, in: folder, maxBytes: 2_000_000)
       for name in names { try gateway.logIn(name) }
       for name in names { try gateway.report(name, 1, commits: false) }
-      try gateway.running!.reports.commit()
+      try gateway.running.reports.commit()
       let start = gateway.line.now
       // Cut amid the logins and reports.
       gateway.run(for: Int64(count) * 10)
@@ -151,7 +151,7 @@ struct GatewayLinkTests {
       #expect((gateway.line.now - start).count < Int64(count) * 35 + 5_000)
       gateway.line.cut()
       for name in names { try gateway.report(name, 2, commits: false) }
-      try gateway.running!.reports.commit()
+      try gateway.running.reports.commit()
       let cut = gateway.line.now
       gateway.run(for: 90_000) { $0.delivered.count == 2 * count }
       #expect((gateway.line.now - cut).count < Int64(count) * 25 + 5_000)

@@ -1,0 +1,90 @@
+import Foundation
+import TestSupport
+import Testing
+
+@Suite(
+  "nbiot gateway: sub-devices from a shell (device guide 5 and 6.2 to 6.4)",
+  .enabled(if: Mosquitto.isInstalled),
+  .timeLimit(.minutes(5))
+)
+struct GatewayCommandTests {
+  /// A simulator with two sub-devices, one of which gets its secret by registration, and the options of the gateway.
+  private func simulator() throws -> (BrokerSimulator, [String], DTLSCommandTests.Folder) {
+    let folder = try DTLSCommandTests.Folder()
+    for (name, secret) in [("one.secret", "sub-secret"), ("wrong.secret", "nonsense")] {
+      try Data("\(secret)\n".utf8).write(to: URL(filePath: folder.path(name)))
+      try FileManager.default.setAttributes(
+        [.posixPermissions: 0o600],
+        ofItemAtPath: folder.path(name)
+      )
+    }
+    let simulator = try BrokerSimulator(
+      [
+        "--sub-device", "a1Meter,meter1,\(folder.path("one.secret"))", "--sub-device",
+        "a1Meter,fresh",
+      ],
+      transports: ["mqtt"]
+    )
+    let port = try #require(simulator.ports["mqtt"])
+    let options = [
+      "--product-key", BrokerSimulator.productKey, "--device-name", "device1",
+      "--device-secret-file", simulator.folder.path("secret.txt"), "--endpoint",
+      "127.0.0.1:\(port)", "--plain",
+    ]
+    return (simulator, options, folder)
+  }
+
+  @Test func `add registers what has no secret, list and remove, and a login with each code`()
+    async throws
+  {
+    let (simulator, options, folder) = try simulator()
+    defer { withExtendedLifetime(simulator) {} }
+    let one = "a1Meter,meter1,\(folder.path("one.secret"))"
+    let fresh = "a1Meter,fresh,\(folder.path("fresh.secret"))"
+    // Not in the topology yet.
+    let early = try await nbiot(["gateway", "online", one] + options)
+    #expect(early.status == 1)
+    #expect(early.output.contains("a1Meter/meter1: 6401: it is not in the gateway's topology"))
+    let add = try await nbiot(["gateway", "add", one, fresh] + options)
+    #expect(add.status == 0)
+    #expect(add.output == "a1Meter/meter1: in the topology\na1Meter/fresh: in the topology\n")
+    let made = try FileManager.default.attributesOfItem(atPath: folder.path("fresh.secret"))
+    #expect(made[.posixPermissions] as? Int == 0o600)
+    let list = try await nbiot(["gateway", "list"] + options)
+    #expect(Set(list.output.split(separator: "\n")) == ["a1Meter,meter1", "a1Meter,fresh"])
+    let wrong = "a1Meter,meter1,\(folder.path("wrong.secret"))"
+    let refused = try await nbiot(["gateway", "online", wrong] + options)
+    #expect(refused.status == 1)
+    #expect(refused.output.contains("6287: its sign does not fit"))
+    let offline = try await nbiot(["gateway", "offline", fresh] + options)
+    #expect(offline.status == 0)
+    #expect(offline.output == "a1Meter/fresh: online\na1Meter/fresh: offline\n")
+    let remove = try await nbiot(["gateway", "remove", "a1Meter,fresh"] + options)
+    #expect(remove.status == 0)
+    let left = try await nbiot(["gateway", "list"] + options)
+    #expect(left.output == "a1Meter,meter1\n")
+  }
+
+  @Test func `run reports each line for its sub-device, and keeps what has to wait`() async throws {
+    let (simulator, options, folder) = try simulator()
+    defer { withExtendedLifetime(simulator) {} }
+    let add = try await nbiot(
+      ["gateway", "add", "a1Meter,meter1,\(folder.path("one.secret"))"] + options
+    )
+    #expect(add.status == 0)
+    let list = folder.path("meters.txt")
+    try Data("a1Meter,meter1,one.secret\na1Meter,none1,one.secret\n".utf8)
+      .write(to: URL(filePath: list))
+    let run = try await nbiot(
+      ["gateway", "run", list, "--outbox", folder.path("outbox"), "--max-wait", "1"] + options,
+      input:
+        "a1Meter/none1\tuser/update\t{\"kWh\":1}\na1Meter/meter1\tuser/update\t{\"kWh\":2}\nbad\n"
+    )
+    #expect(run.status == 1)
+    #expect(run.output.contains("report 2, /a1Meter/meter1/user/update: acknowledged\n"))
+    #expect(run.output.contains("report 1, /a1Meter/none1/user/update: kept"))
+    #expect(run.output.contains("report 3: refused: a line is PRODUCTKEY/DEVICENAME, a tab"))
+    #expect(run.errors.contains("a1Meter/none1: 6100"))
+    #expect(run.errors.contains("1 report waits in the outbox for the next run"))
+  }
+}
