@@ -362,7 +362,7 @@ struct Agent: ~Copyable {
     #endif
     if configuration.arguments.isOnce, driver.reports.isHeldUp(at: now) { isHeldUp = true }
     #if GATEWAY
-    if configuration.arguments.isOnce, waitsInVain { isHeldUp = true }
+    if configuration.arguments.isOnce, waitsInVain(at: now) { isHeldUp = true }
     #endif
     #if !MQTT && !HTTPS
     if driver.wantsLink { transmit() }
