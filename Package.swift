@@ -464,7 +464,8 @@ let package = Package(
         "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "PlatformHTTPS", "Alink",
         "OpenSSLSupport", "CBORPayload", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel",
         "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "HTTPSChannel", "GatewaySessions",
-        "GatewayLink", "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks", "CPOSIX",
+        "GatewayLink", "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials",
+        "SystemClocks", "CPOSIX",
         "CDirectory",
       ],
       swiftSettings: device + [.define("MQTT"), .define("GATEWAY")]

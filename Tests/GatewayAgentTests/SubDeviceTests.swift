@@ -46,7 +46,8 @@ final class SubDeviceTests {
       [
         "call", "thing.topo.add",
         #"[{"productKey":"\#(Self.product)","deviceName":"\#(name)"}]"#, "--endpoint",
-        "127.0.0.1:\(port)", "--product-key", "a1B2c3D4e5F", "--device-name", "device1", "--device-secret-file",
+        "127.0.0.1:\(port)", "--product-key", "a1B2c3D4e5F", "--device-name", "device1",
+        "--device-secret-file",
         world.folder.appending(path: "secret.txt").path, "--sub-device-secret-file",
         try secret(name),
       ]

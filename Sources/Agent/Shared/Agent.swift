@@ -4,10 +4,11 @@ internal import DeviceDriver
 internal import DeviceStore
 internal import DurableReports
 internal import OpenSSLSupport
+internal import SystemClocks
+
 #if GATEWAY
 internal import Platform
 #endif
-internal import SystemClocks
 
 // Embedded Swift wants the conformances of what the driver is made of.
 #if MQTT
