@@ -86,10 +86,19 @@ extension Agent {
       || driver.reports.link.sessions.book.isOpen(topic)
   }
 
-  /// With `--once`, whether reports are left whose sub-devices will not be online by themselves.
-  var waitsInVain: Bool {
-    driver.reports.link.isAuthenticated && driver.reports.link.isIdle
+  /// With `--once`, whether reports are left whose sub-devices will not be online by themselves: nothing has been under
+  /// way for two seconds.
+  mutating func waitsInVain(at now: Instant) -> Bool {
+    let isVain =
+      driver.reports.link.isAuthenticated && driver.reports.link.isIdle
       && driver.reports.pendingReports > 0
+    guard isVain else {
+      extras.vainUntil = nil
+      return false
+    }
+    let end = extras.vainUntil ?? now + Milliseconds(2_000)
+    extras.vainUntil = end
+    return now >= end
   }
 
   /// Tells what has happened to sub-devices.

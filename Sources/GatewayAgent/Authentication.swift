@@ -31,7 +31,7 @@ struct AuthenticationServer {
         host = text.extracting(endpoint.host)
         if endpoint.port > 0 { port = endpoint.port }
       } catch {
-        configuration.refuse(.authEndpoint, error.phrase)
+        configuration.refuse(.authEndpoint, error == .scheme ? .notHTTPS : error.phrase)
       }
     }
     var writer = ByteWriter(storage.mutableSpan)

@@ -133,12 +133,11 @@ struct SubDeviceList {
     _ take: (DeviceIdentity, Span<UInt8>) -> StaticString?
   ) {
     let comma = UInt8(ascii: ",")
-    let key = trimmed(text.word(0, by: comma))
-    let name = trimmed(text.word(1, by: comma))
-    let secretFile = trimmed(text.word(2, by: comma))
-    if !text.word(3, by: comma).isEmpty {
-      place.refuse("it is PRODUCTKEY,DEVICENAME[,SECRETFILE]")
-    }
+    let (first, second) = (text.word(0, by: comma), text.word(1, by: comma))
+    let (key, name) = (trimmed(first), trimmed(second))
+    // A path may have commas.
+    let start = min(first.count + second.count + 2, text.count)
+    let secretFile = trimmed(text.extracting(start..<text.count))
     let folder = place.folder
     var path = FixedBytes<512>()
     var isWritten = false
@@ -161,13 +160,22 @@ struct SubDeviceList {
     if !isWritten { place.refuse("the path of its secret file is too long") }
     do throws(IdentityError) {
       let identity = try DeviceIdentity(productKey: key, deviceName: name, clientID: nil)
-      let secret = readSecret(path.bytes)
-      if let problem = take(identity, secret.bytes) { place.refuse(problem) }
+      if let problem = hand(identity, readSecret(path.bytes), to: take) { place.refuse(problem) }
     } catch {
       place.refuse(
         "a product key has 1 to 64 letters and digits, a device name 4 to 32 letters, digits and _ @ . : -"
       )
     }
+  }
+
+  /// Gives a sub-device to its taker; as a local value the secret crashes the Embedded compiler.
+  @inline(never)
+  private static func hand(
+    _ identity: DeviceIdentity,
+    _ secret: borrowing SecretBytes,
+    to take: (DeviceIdentity, Span<UInt8>) -> StaticString?
+  ) -> StaticString? {
+    take(identity, secret.bytes)
   }
 
   /// The first line of a secret's file, trimmed; the path ends with a zero byte.

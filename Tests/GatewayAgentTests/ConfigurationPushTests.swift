@@ -3,7 +3,9 @@ import ConstrainedCore
 import PayloadCoding
 import Testing
 
-@Suite("What becomes of a configuration that is offered, on a virtual clock (device guide 6.7 and 6.12)")
+@Suite(
+  "What becomes of a configuration that is offered, on a virtual clock (device guide 6.7 and 6.12)"
+)
 struct ConfigurationPushTests {
   private let start = Instant(milliseconds: 1_000)
 
@@ -54,7 +56,8 @@ struct ConfigurationPushTests {
     #expect(push.wantsFile(at: start))
   }
 
-  @Test func `another address of the same file goes on, and what is too large is not begun`() throws {
+  @Test func `another address of the same file goes on, and what is too large is not begun`() throws
+  {
     var push = ConfigurationPush()
     #expect(take(&push, try offer("a", size: 101), at: start) == .tooLarge)
     #expect(push.deadline == nil)
@@ -71,7 +74,8 @@ struct ConfigurationPushTests {
     #expect(push.wantsFile(at: start))
   }
 
-  @Test func `what fails is tried for about a day, at waits that double up to ten minutes`() throws {
+  @Test func `what fails is tried for about a day, at waits that double up to ten minutes`() throws
+  {
     var push = ConfigurationPush()
     var now = start
     #expect(take(&push, try offer("a"), at: now) == .start)

@@ -4,10 +4,11 @@ internal import DeviceDriver
 internal import DeviceStore
 internal import DurableReports
 internal import OpenSSLSupport
+internal import SystemClocks
+
 #if GATEWAY
 internal import Platform
 #endif
-internal import SystemClocks
 
 // Embedded Swift wants the conformances of what the driver is made of.
 #if MQTT
@@ -362,7 +363,7 @@ struct Agent: ~Copyable {
     #endif
     if configuration.arguments.isOnce, driver.reports.isHeldUp(at: now) { isHeldUp = true }
     #if GATEWAY
-    if configuration.arguments.isOnce, waitsInVain { isHeldUp = true }
+    if configuration.arguments.isOnce, waitsInVain(at: now) { isHeldUp = true }
     #endif
     #if !MQTT && !HTTPS
     if driver.wantsLink { transmit() }

@@ -7,8 +7,13 @@ internal import ConstrainedCore
 /// An error in it ends the process, with a line that says where it is and what to do. The command
 /// line's `--config` also reads it. The value stays in place: a copy of it would be 8 KB.
 package struct Configuration: ~Copyable {
+  #if GATEWAY
+  /// The maximum length of the file in bytes.
+  static var maxCount: Int { 32_768 }
+  #else
   /// The maximum length of the file in bytes.
   static var maxCount: Int { 8_192 }
+  #endif
 
   /// The maximum length of a path in bytes.
   static var maxPath: Int { 255 }
@@ -18,7 +23,7 @@ package struct Configuration: ~Copyable {
   #if GATEWAY
   private var values = InlineArray<44, Value>(repeating: Value())
   /// The values of the one key that may be given several times.
-  private var subDevices = InlineArray<460, Value>(repeating: Value())
+  private var subDevices = InlineArray<1_830, Value>(repeating: Value())
   /// How many sub-devices the file itself names.
   private(set) var subDeviceCount = 0
   #elseif MQTT
@@ -28,8 +33,13 @@ package struct Configuration: ~Copyable {
   #else
   private var values = InlineArray<34, Value>(repeating: Value())
   #endif
+  #if GATEWAY
+  /// The file, with zero bytes inserted after the values.
+  private var text = InlineArray<32_769, UInt8>(repeating: 0)
+  #else
   /// The file, with zero bytes inserted after the values.
   private var text = InlineArray<8_193, UInt8>(repeating: 0)
+  #endif
 
   private struct Value {
     var start: UInt16 = 0

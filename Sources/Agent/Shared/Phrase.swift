@@ -62,6 +62,7 @@ enum Phrase: UInt8 {
       case .otherSecurity:
         return Span(": the scheme is not that of `tls` and `websocket`" as StaticString)
       #if GATEWAY
+      case .tooManyBytes: return Span("the file has more than 32768 bytes" as StaticString)
       case .needs: return Span(" needs " as StaticString)
       case .needsTLS: return Span(": a token goes over TLS alone" as StaticString)
       case .unreadableList:

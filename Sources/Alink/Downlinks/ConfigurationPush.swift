@@ -122,7 +122,7 @@ public struct ConfigurationPush: Sendable {
     wait = min(wait, Self.longestWait)
     // Up to a half more.
     let half = UInt64(truncatingIfNeeded: wait.count) &>> 1
-    let more = UInt64(widening: random) &* half &>> 32
+    let more = (UInt64(widening: random) &* half) &>> 32
     wait = wait + Milliseconds(Int64(truncatingIfNeeded: more))
     next = now + wait
     return wait

@@ -21,6 +21,8 @@ struct AgentExtras: ~Copyable {
   var configurations = Configurations()
   /// How many sub-devices were online when that was told of last.
   var toldOnline = -1
+  /// Until when reports that are left are waited for, with `--once`.
+  var vainUntil: Instant?
   #endif
   /// What requests are checked by; empty for nothing.
   private let model: ModelText
@@ -56,8 +58,10 @@ struct AgentExtras: ~Copyable {
   #if GATEWAY
   /// Likewise, with the configurations.
   var deadlineOfAll: Instant? {
-    guard let next = configurations.deadline else { return deadline }
-    return min(next, deadline ?? next)
+    var first = deadline
+    if let next = configurations.deadline { first = min(next, first ?? next) }
+    if let next = vainUntil { first = min(next, first ?? next) }
+    return first
   }
   #endif
 
