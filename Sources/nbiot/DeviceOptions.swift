@@ -294,8 +294,8 @@ extension DeviceClientError {
     case .httpsAuthentication(let failure, _, _), .httpsReport(let failure, _, _):
       failure.status(hasAnswered: hasAnswered)
     case .request, .thingModel, .mqttSettings, .channel, .subscription, .payloadTooLong,
-      .notOverMQTT, .needsMQTT, .subDeviceOffline, .outbox, .endpointMismatch, .httpsSettings, .httpsChannel, .notOverHTTPS,
-      .httpsPayloadTooLong:
+      .notOverMQTT, .needsMQTT, .subDeviceOffline, .outbox, .endpointMismatch, .httpsSettings,
+      .httpsChannel, .notOverHTTPS, .httpsPayloadTooLong:
       .usage
     default: .undelivered
     }
