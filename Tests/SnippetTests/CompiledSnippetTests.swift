@@ -17,7 +17,7 @@ struct Compiler {
     "DurableReports", "DeviceDriver", "DeviceClient", "HTTPSTransfer", "DeviceLibrary",
     "MQTTLayer", "MQTTLink", "MQTTChannel", "MQTTAuthentication", "DeviceDownlinks", "HTTPSLayer",
     "HTTPSLink",
-    "HTTPSChannel",
+    "HTTPSChannel", "GatewaySessions", "GatewayLink",
   ]
 
   func swift(_ program: String, to name: String) throws {

@@ -361,7 +361,16 @@ struct Agent: ~Copyable {
     #if MQTT || HTTPS
     watch(at: now)
     #endif
-    if configuration.arguments.isOnce, driver.reports.isHeldUp(at: now) { isHeldUp = true }
+    #if GATEWAY
+    // A report that waits for its sub-device's login is not held up.
+    let isExpecting =
+      driver.reports.link.isAuthenticated && driver.reports.link.sessions.expectedCount > 0
+    #else
+    let isExpecting = false
+    #endif
+    if configuration.arguments.isOnce, !isExpecting, driver.reports.isHeldUp(at: now) {
+      isHeldUp = true
+    }
     #if GATEWAY
     if configuration.arguments.isOnce, waitsInVain(at: now) { isHeldUp = true }
     #endif
