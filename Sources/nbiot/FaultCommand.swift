@@ -17,7 +17,8 @@ struct FaultCommand: ParsableCommand {
         nbiot fault add drop=10%,for=1h --at 127.0.0.1:5690
 
       Example, three reports of some devices answered with 5.00, and all tokens forgotten:
-        nbiot fault add answer=5.00,on=report,times=3,device=meter* --at 127.0.0.1:5690
+        nbiot fault add answer=5.00,on=report,times=3,device=meter* \\
+          --at 127.0.0.1:5690
         nbiot fault add forget --at 127.0.0.1:5690
 
       Example, which there are, and an end of them:

@@ -20,7 +20,8 @@ struct FleetCommand: ParsableCommand {
       """,
     discussion: """
       Example, a thousand devices for a day, in simulated time:
-        nbiot fleet --devices 1000 --interval 15m --virtual 24h --radio mix --security mix
+        nbiot fleet --devices 1000 --interval 15m --virtual 24h \\
+          --radio mix --security mix
 
       Example, ten thousand in real time for five minutes:
         nbiot fleet --devices 10000 --interval 60s --for 5m --radio mix
@@ -29,14 +30,16 @@ struct FleetCommand: ParsableCommand {
         nbiot fleet --devices 1000 --interval 5m --virtual 8h --scenario region-outage
 
       Example, in two parts that are put together:
-        nbiot fleet --devices 1000 --interval 15m --virtual 24h --shard 1/2 --output json > 1.json
-        nbiot fleet --devices 1000 --interval 15m --virtual 24h --shard 2/2 --output json > 2.json
+        for part in 1 2; do
+          nbiot fleet --devices 1000 --interval 15m --virtual 24h \\
+            --shard $part/2 --output json > $part.json
+        done
         nbiot fleet merge 1.json 2.json
 
-      Example, in real time against a simulator of its own, whose devices are in a list:
+      Example, in real time against `nbiot simulate --device-list devices.csv`, with a list made before:
         (umask 077; nbiot fleet devices --devices 1000 > devices.csv)
-        nbiot simulate --device-list devices.csv --log json > log.json &
-        nbiot fleet --device-list devices.csv --target 127.0.0.1:5682 --target-again 127.0.0.1:5682 --for 5m
+        nbiot fleet --device-list devices.csv --interval 60s --for 5m \\
+          --target 127.0.0.1:5682 --target-again 127.0.0.1:5682
 
       Each device is the project's own session with an identity, a radio and a token of its own; the platform is that \
       of nbiot simulate, in the same process. Datagrams go through a network with NAT, and with the faults of --fault and \

@@ -6,16 +6,20 @@ struct GatewayCommand: ParsableCommand {
     commandName: "gateway",
     abstract: "What a gateway has to do for its sub-devices.",
     discussion: """
-      Example, a sub-device into the topology, then online, with its readings:
-        nbiot gateway add a1Sub,meter1,meter1.secret --config agent.conf
-        nbiot gateway run meters.txt --config agent.conf --outbox outbox
+      Example, a sub-device into the topology, then online, with a reading:
+        nbiot gateway add a1SubProduct,meter1,meter1.secret \\
+          --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem --config agent.conf
+        echo a1SubProduct,meter1,meter1.secret > meters.txt
+        printf 'a1SubProduct/meter1\\tuser/update\\t{"kWh":12}\\n' |
+          nbiot gateway run meters.txt --endpoint 127.0.0.1:8883 \\
+            --ca-file certificates/ca.pem --config agent.conf
 
       Example, the configuration that the platform offers to a gateway:
         nbiot gateway config sub-devices.json
       """,
     subcommands: [
-      GatewayRunCommand.self, GatewayAddCommand.self, GatewayRemoveCommand.self,
-      GatewayListCommand.self, GatewayOnlineCommand.self, GatewayOfflineCommand.self,
+      GatewayAddCommand.self, GatewayListCommand.self, GatewayOnlineCommand.self,
+      GatewayOfflineCommand.self, GatewayRunCommand.self, GatewayRemoveCommand.self,
       GatewayConfigCommand.self,
     ]
   )

@@ -20,12 +20,16 @@ struct GatewayRunCommand: AsyncParsableCommand {
     commandName: "run",
     abstract:
       "Keeps sub-devices online, reports what standard input has for them, and prints their requests.",
-    usage: "nbiot gateway run DEVICES --config agent.conf [--outbox DIRECTORY] [options]",
+    usage: """
+      nbiot gateway run DEVICES --config agent.conf [--outbox DIRECTORY]
+        [options]
+      """,
     discussion: """
       Example: a list of sub-devices, and two readings:
-        printf 'a1Sub,meter1,meter1.secret\\na1Sub,meter2,meter2.secret\\n' > meters.txt
-        printf 'a1Sub/meter1\\tuser/update\\t{"kWh":12}\\na1Sub/meter2\\tuser/update\\t{"kWh":7}\\n' |
-          nbiot gateway run meters.txt --config agent.conf --outbox outbox
+        printf 'a1SubProduct,meter%s,meter%s.secret\\n' 1 1 2 2 > meters.txt
+        printf 'a1SubProduct/meter%s\\tuser/update\\t{"kWh":%s}\\n' 1 12 2 7 |
+          nbiot gateway run meters.txt --outbox outbox \\
+            --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem --config agent.conf
 
       DEVICES is a file with PRODUCTKEY,DEVICENAME,SECRETFILE a line, # before a remark, file names relative to it; or a \
       directory with a file PRODUCTKEY,DEVICENAME for each, which holds the secret. Each must be in the gateway's \

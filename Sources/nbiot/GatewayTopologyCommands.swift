@@ -11,13 +11,18 @@ struct GatewayAddCommand: AsyncParsableCommand {
     commandName: "add",
     abstract:
       "Adds sub-devices to the gateway's topology, and registers those that have no secret.",
-    usage: "nbiot gateway add PRODUCTKEY,DEVICENAME[,SECRETFILE]… --config agent.conf [options]",
+    usage: """
+      nbiot gateway add PRODUCTKEY,DEVICENAME[,SECRETFILE]…
+        --config agent.conf [options]
+      """,
     discussion: """
       Example, one whose secret is known:
-        nbiot gateway add a1SubProduct,meter1,meter1.secret --config agent.conf
+        nbiot gateway add a1SubProduct,meter1,meter1.secret \\
+          --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem --config agent.conf
 
       Example, one that gets its secret now; the file is made, with mode 600:
-        nbiot gateway add a1SubProduct,meter2,meter2.secret --config agent.conf
+        nbiot gateway add a1SubProduct,meter2,meter2.secret \\
+          --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem --config agent.conf
 
       A sub-device is registered (thing.sub.register, device guide 6.2) where its file is not there: dynamic \
       registration must be on for its product, and its name known to the console. Then it is added (thing.topo.add, \
@@ -95,7 +100,8 @@ struct GatewayRemoveCommand: AsyncParsableCommand {
     usage: "nbiot gateway remove PRODUCTKEY,DEVICENAME… --config agent.conf [options]",
     discussion: """
       Example:
-        nbiot gateway remove a1SubProduct,meter1 --config agent.conf
+        nbiot gateway remove a1SubProduct,meter1 \\
+          --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem --config agent.conf
 
       The sub-device stays registered, and its secret good (thing.topo.delete, device guide 6.3).
 
@@ -137,7 +143,8 @@ struct GatewayListCommand: AsyncParsableCommand {
     usage: "nbiot gateway list --config agent.conf [options]",
     discussion: """
       Example:
-        nbiot gateway list --config agent.conf
+        nbiot gateway list \\
+          --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem --config agent.conf
 
       A line each, PRODUCTKEY,DEVICENAME (thing.topo.get, device guide 6.3): with a secret file behind it that is a line \
       for nbiot gateway run.
@@ -166,10 +173,14 @@ struct GatewayOnlineCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "online",
     abstract: "Logs sub-devices in, and says of each what the platform answers.",
-    usage: "nbiot gateway online PRODUCTKEY,DEVICENAME,SECRETFILE… --config agent.conf [options]",
+    usage: """
+      nbiot gateway online PRODUCTKEY,DEVICENAME,SECRETFILE…
+        --config agent.conf [options]
+      """,
     discussion: """
       Example:
-        nbiot gateway online a1SubProduct,meter1,meter1.secret --config agent.conf
+        nbiot gateway online a1SubProduct,meter1,meter1.secret \\
+          --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem --config agent.conf
 
       A sub-device is online as long as its gateway is connected: when the command ends, after --hold seconds, so do the \
       sessions (device guide 6.4). nbiot gateway run keeps them.
@@ -198,10 +209,14 @@ struct GatewayOfflineCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "offline",
     abstract: "Logs sub-devices in and out again, and says of each what the platform answers.",
-    usage: "nbiot gateway offline PRODUCTKEY,DEVICENAME,SECRETFILE… --config agent.conf [options]",
+    usage: """
+      nbiot gateway offline PRODUCTKEY,DEVICENAME,SECRETFILE…
+        --config agent.conf [options]
+      """,
     discussion: """
       Example:
-        nbiot gateway offline a1SubProduct,meter1,meter1.secret --config agent.conf
+        nbiot gateway offline a1SubProduct,meter1,meter1.secret \\
+          --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem --config agent.conf
 
       A sub-device that another gateway or a connection of its own has online is thrown out there by the login (427), \
       and offline afterwards.

@@ -72,12 +72,16 @@ private final class Paster {
     self.scratch = scratch
     server = try FirmwareServer(in: scratch)
     for (name, text) in Self.files { try scratch.write(text, to: name) }
+    let devices = try scratch.run([
+      "bash", "-c", "umask 077; nbiot fleet devices --devices 10 > devices.csv",
+    ])
+    try #require(devices.status == 0, "\(devices.errors)")
     let device = ["--port", "0", "--device", "a1B2c3D4e5F,device1,secret.txt"]
     symmetric = try RunningSimulator(
       ["nbiot", "simulate"] + device
         + ["--desired", "power=\"on\"", "--thing-model", "model.json"]
         + ["--firmware-version", "2.0.0", "--firmware-file", "app.bin"]
-        + ["--firmware-url", server.address],
+        + ["--firmware-url", server.address, "--device-list", "devices.csv"],
       in: scratch
     )
     dtls = try RunningSimulator(
@@ -91,7 +95,8 @@ private final class Paster {
     )
     broker = try RunningSimulator(
       ["nbiot", "simulate", "--mqtt", "0", "--mqtts", "0", "--certificates", "certificates"]
-        + ["--https", "0", "--control", "0"] + device,
+        + ["--https", "0", "--control", "0", "--sub-device", "a1SubProduct,meter1,meter1.secret"]
+        + ["--sub-device", "a1SubProduct,meter2"] + device,
       in: scratch
     )
     self.device = try broker.answeringDevice(in: scratch)
@@ -103,6 +108,7 @@ private final class Paster {
   private static let files = [
     "secret.txt": Scratch.secret + "\n",
     "sensor1.txt": Scratch.secret + "\n",
+    "meter1.secret": "secret of a sub-device\n",
     // That of the server.
     "product.txt": "product secret of the tests\n",
     "agent.conf": """
@@ -165,6 +171,11 @@ private final class Paster {
       .replacing("127.0.0.1:5690", with: "127.0.0.1:\(try broker.port(of: "control"))")
       .replacing("127.0.0.1:8443", with: "127.0.0.1:\(try broker.port(of: "https"))")
       .replacing("https://example.com/app.bin", with: server.address)
+      // A fleet is as large, and runs as long, as a test may.
+      .replacing("--devices 1000 ", with: "--devices 10 ")
+      .replacing("--devices 10000 ", with: "--devices 10 ")
+      .replacing("--virtual 24h", with: "--virtual 1h").replacing("--for 5m", with: "--for 3s")
+      .replacing("--interval 60s", with: "--interval 1s")
       .replacing("--size 432945", with: "--size \(firmware.count)")
       .replacing("93230c3bde425a9d7984a594ac55ea1e", with: digest)
       .replacing("ota download", with: "ota download --https-ca-file ca.pem")
