@@ -86,6 +86,13 @@ extension Agent {
       || driver.reports.link.sessions.book.isOpen(topic)
   }
 
+  /// Whether reports may wait for the login of their sub-devices: these are left to `waitsInVain`. After a failed
+  /// connection nothing waits any more.
+  func expectsSubDevices(at now: Instant) -> Bool {
+    driver.reports.link.sessions.count > 0 && driver.reports.pendingReports > 0
+      && driver.reports.link.rest.until <= now
+  }
+
   /// With `--once`, whether reports are left whose sub-devices will not be online by themselves: nothing has been under
   /// way for two seconds.
   mutating func waitsInVain(at now: Instant) -> Bool {

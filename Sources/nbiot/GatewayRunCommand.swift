@@ -29,7 +29,8 @@ struct GatewayRunCommand: AsyncParsableCommand {
         printf 'a1SubProduct,meter%s,meter%s.secret\\n' 1 1 2 2 > meters.txt
         printf 'a1SubProduct/meter%s\\tuser/update\\t{"kWh":%s}\\n' 1 12 2 7 |
           nbiot gateway run meters.txt --outbox outbox \\
-            --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem --config agent.conf
+            --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem \\
+            --config agent.conf
 
       DEVICES is a file with PRODUCTKEY,DEVICENAME,SECRETFILE a line, # before a remark, file names relative to it; or a \
       directory with a file PRODUCTKEY,DEVICENAME for each, which holds the secret. Each must be in the gateway's \

@@ -166,6 +166,23 @@ final class SubDeviceTests {
     world.stop()
   }
 
+  @Test func `with --once the lines of a sub-device alone go out, and nobody there ends it`() throws {
+    let list = ["sub-device = \(Self.product),meter1,\(files.path)/\(Self.product),meter1"]
+    let world = try world(["meter1"], added: ["meter1"], list)
+    let agent = try world.agent(["--once"])
+    agent.write("\(Self.product)/meter1\t{\"a\":1}\n\(Self.product)/meter1\t{\"a\":2}\n")
+    agent.endInput()
+    agent.wait()
+    #expect(agent.status == 0, "\(agent.output)\(agent.log)")
+    #expect(agent.lines.filter { $0.hasPrefix("delivered ") } == ["delivered 1", "delivered 2"])
+    world.stop()
+    let alone = try world.agent(["--once"])
+    alone.write("\(Self.product)/meter1\t{\"a\":3}\n")
+    alone.endInput()
+    alone.wait()
+    #expect(alone.status == 4 && alone.lines == ["accepted 3"], "\(alone.output)\(alone.log)")
+  }
+
   @Test func `a line of a device that is none of the gateway's is refused`() throws {
     let world = try world(
       ["meter1"],

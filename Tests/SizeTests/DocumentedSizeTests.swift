@@ -60,6 +60,7 @@ struct DocumentedSizeTests {
     "DTLSConnection.swift": "OpenSSL's memory on the heap",
     "DeliveryTimes.swift": "a table of classes, on the heap",
     "FaultyNetwork.swift": "the datagrams on their way, on the heap",
+    "FleetSockets.swift": "sockets, which are the kernel's",
     "GatewayLink.swift": "the sub-devices, on the heap",
     "TOMLDocument.swift": "the document itself",
     "DTLSSecurity+Sessions.swift": "the bytes of an exported session (DTLSSecurityTests)",

@@ -362,9 +362,7 @@ struct Agent: ~Copyable {
     watch(at: now)
     #endif
     #if GATEWAY
-    // A report that waits for its sub-device's login is not held up.
-    let isExpecting =
-      driver.reports.link.isAuthenticated && driver.reports.link.sessions.expectedCount > 0
+    let isExpecting = expectsSubDevices(at: now)
     #else
     let isExpecting = false
     #endif
