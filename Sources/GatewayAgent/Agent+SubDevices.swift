@@ -96,8 +96,11 @@ extension Agent {
   /// With `--once`, whether reports are left whose sub-devices will not be online by themselves: nothing has been under
   /// way for two seconds.
   mutating func waitsInVain(at now: Instant) -> Bool {
+    let isConnected = driver.reports.link.device.isAuthenticated
+    // An idle connection is closed, and nothing makes another one.
+    let isIdle = isConnected ? driver.reports.link.isIdle : driver.reports.link.device.isIdle
     let isVain =
-      driver.reports.link.isAuthenticated && driver.reports.link.isIdle
+      isIdle && driver.reports.link.counters.connections > 0
       && driver.reports.pendingReports > 0
     guard isVain else {
       extras.vainUntil = nil

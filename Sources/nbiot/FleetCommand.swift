@@ -30,10 +30,10 @@ struct FleetCommand: ParsableCommand {
         nbiot fleet --devices 1000 --interval 5m --virtual 8h --scenario region-outage
 
       Example, in two parts that are put together:
-        for part in 1 2; do
-          nbiot fleet --devices 1000 --interval 15m --virtual 24h \\
-            --shard $part/2 --output json > $part.json
-        done
+        nbiot fleet --devices 1000 --interval 15m --virtual 24h \\
+          --shard 1/2 --output json > 1.json
+        nbiot fleet --devices 1000 --interval 15m --virtual 24h \\
+          --shard 2/2 --output json > 2.json
         nbiot fleet merge 1.json 2.json
 
       Example, in real time against `nbiot simulate --device-list devices.csv`, with a list made before:
@@ -49,14 +49,8 @@ struct FleetCommand: ParsableCommand {
       but for the line about this machine, and over DTLS with a certificate for some bytes, because signatures differ in \
       length.
 
-      A scenario is a file in TOML:
-        name = "flood"
-        [[fault]]
-        at = "10m"
-        fault = "answer=4.29,max-age=60,share=50%,for=5m"
-        [[expect]]
-        measure = "lost"
-        at-most = 0
+      A scenario is a file in TOML: name; [[fault]] with at = "10m" and fault = "drop=10%,for=5m"; [[expect]] with \
+      measure = "lost" and at-most = 0 or at-least. docs/fleet.md has the measures.
 
       Exit status: 0 done, 1 what the scenario expects does not hold, 2 usage, 5 standard output cannot be written, 130 \
       ended by Ctrl-C, after the summary.

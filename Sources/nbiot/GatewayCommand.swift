@@ -10,8 +10,8 @@ struct GatewayCommand: ParsableCommand {
         nbiot gateway add a1SubProduct,meter1,meter1.secret \\
           --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem --config agent.conf
         echo a1SubProduct,meter1,meter1.secret > meters.txt
-        printf 'a1SubProduct/meter1\\tuser/update\\t{"kWh":12}\\n' |
-          nbiot gateway run meters.txt --endpoint 127.0.0.1:8883 \\
+        printf 'a1SubProduct/meter1\\tuser/update\\t{"kWh":12}\\n' \\
+          | nbiot gateway run meters.txt --endpoint 127.0.0.1:8883 \\
             --ca-file certificates/ca.pem --config agent.conf
 
       Example, the configuration that the platform offers to a gateway:

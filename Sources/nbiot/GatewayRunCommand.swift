@@ -27,8 +27,8 @@ struct GatewayRunCommand: AsyncParsableCommand {
     discussion: """
       Example: a list of sub-devices, and two readings:
         printf 'a1SubProduct,meter%s,meter%s.secret\\n' 1 1 2 2 > meters.txt
-        printf 'a1SubProduct/meter%s\\tuser/update\\t{"kWh":%s}\\n' 1 12 2 7 |
-          nbiot gateway run meters.txt --outbox outbox \\
+        printf 'a1SubProduct/meter%s\\tuser/update\\t{"kWh":%s}\\n' 1 12 2 7 \\
+          | nbiot gateway run meters.txt --outbox outbox \\
             --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem \\
             --config agent.conf
 
