@@ -86,8 +86,9 @@ extension Agent {
       || driver.reports.link.sessions.book.isOpen(topic)
   }
 
-  /// Whether reports may wait for the login of their sub-devices: these are left to `waitsInVain`. After a failed
-  /// connection nothing waits any more.
+  /// Whether reports may wait for the login of their sub-devices, which are left to `waitsInVain`.
+  ///
+  /// After a failed connection nothing waits any more.
   func expectsSubDevices(at now: Instant) -> Bool {
     driver.reports.link.sessions.count > 0 && driver.reports.pendingReports > 0
       && driver.reports.link.rest.until <= now

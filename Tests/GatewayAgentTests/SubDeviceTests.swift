@@ -166,7 +166,8 @@ final class SubDeviceTests {
     world.stop()
   }
 
-  @Test func `with --once the lines of a sub-device alone go out, and nobody there ends it`() throws {
+  @Test func `with --once the lines of a sub-device alone go out, and nobody there ends it`() throws
+  {
     let list = ["sub-device = \(Self.product),meter1,\(files.path)/\(Self.product),meter1"]
     let world = try world(["meter1"], added: ["meter1"], list)
     let agent = try world.agent(["--once"])
