@@ -86,22 +86,11 @@ extension Agent {
       || driver.reports.link.sessions.book.isOpen(topic)
   }
 
-  /// Whether reports may wait for the login of their sub-devices, which are left to `waitsInVain`.
-  ///
-  /// After a failed connection nothing waits any more.
-  func expectsSubDevices(at now: Instant) -> Bool {
-    driver.reports.link.sessions.count > 0 && driver.reports.pendingReports > 0
-      && driver.reports.link.rest.until <= now
-  }
-
   /// With `--once`, whether reports are left whose sub-devices will not be online by themselves: nothing has been under
   /// way for two seconds.
   mutating func waitsInVain(at now: Instant) -> Bool {
-    let isConnected = driver.reports.link.device.isAuthenticated
-    // An idle connection is closed, and nothing makes another one.
-    let isIdle = isConnected ? driver.reports.link.isIdle : driver.reports.link.device.isIdle
     let isVain =
-      isIdle && driver.reports.link.counters.connections > 0
+      driver.reports.link.isAuthenticated && driver.reports.link.isIdle
       && driver.reports.pendingReports > 0
     guard isVain else {
       extras.vainUntil = nil

@@ -136,52 +136,31 @@ final class SubDeviceTests {
     world.stop()
   }
 
-  @Test func `one that is refused holds up nobody, and with --once nobody waits for it`() throws {
+  @Test func `one that is refused holds up nobody, and its report goes once it is let in`() throws {
     let list = ["meter1", "meter2"].map {
       "sub-device = \(Self.product),\($0),\(files.path)/\(Self.product),\($0)"
     }
     let world = try world(["meter1", "meter2"], added: ["meter2"], list)
-    let agent = try world.agent(["--once"])
+    let agent = try world.agent()
     agent.write("\(Self.product)/meter1\t{\"a\":1}\n")
     agent.write("\(Self.product)/meter2\t{\"a\":2}\n")
     agent.write("{\"a\":3}\n")
-    agent.endInput()
-    agent.wait()
-    #expect(agent.status == 4, "\(agent.output)\(agent.log)")
     #expect(
-      agent.log.contains(
-        "warning sub-device-refused \(Self.product)/meter1 reason=code code=6401 given-up\n"
-      ),
-      "\(agent.log)"
+      agent.wait {
+        Set($0.lines.filter { $0.hasPrefix("delivered ") }) == ["delivered 2", "delivered 3"]
+          && $0.log.contains(
+            "warning sub-device-refused \(Self.product)/meter1 reason=code code=6401 given-up\n"
+          )
+      },
+      "\(agent.output)\(agent.log)"
     )
-    #expect(
-      Set(agent.lines.filter { $0.hasPrefix("delivered ") }) == ["delivered 2", "delivered 3"]
-    )
+    end(agent)
     // Once it is in the topology, what waited goes.
     try add("meter1", in: world)
-    let second = try world.agent(["--once"])
-    second.endInput()
-    second.wait()
-    #expect(second.status == 0 && second.lines == ["delivered 1"], "\(second.output)\(second.log)")
+    let second = try world.agent()
+    #expect(second.wait { $0.lines == ["delivered 1"] }, "\(second.output)\(second.log)")
+    end(second)
     world.stop()
-  }
-
-  @Test func `with --once the lines of a sub-device alone go out, and nobody there ends it`() throws
-  {
-    let list = ["sub-device = \(Self.product),meter1,\(files.path)/\(Self.product),meter1"]
-    let world = try world(["meter1"], added: ["meter1"], list)
-    let agent = try world.agent(["--once"])
-    agent.write("\(Self.product)/meter1\t{\"a\":1}\n\(Self.product)/meter1\t{\"a\":2}\n")
-    agent.endInput()
-    agent.wait()
-    #expect(agent.status == 0, "\(agent.output)\(agent.log)")
-    #expect(agent.lines.filter { $0.hasPrefix("delivered ") } == ["delivered 1", "delivered 2"])
-    world.stop()
-    let alone = try world.agent(["--once"])
-    alone.write("\(Self.product)/meter1\t{\"a\":3}\n")
-    alone.endInput()
-    alone.wait()
-    #expect(alone.status == 4 && alone.lines == ["accepted 3"], "\(alone.output)\(alone.log)")
   }
 
   @Test func `a line of a device that is none of the gateway's is refused`() throws {

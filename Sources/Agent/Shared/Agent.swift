@@ -361,14 +361,7 @@ struct Agent: ~Copyable {
     #if MQTT || HTTPS
     watch(at: now)
     #endif
-    #if GATEWAY
-    let isExpecting = expectsSubDevices(at: now)
-    #else
-    let isExpecting = false
-    #endif
-    if configuration.arguments.isOnce, !isExpecting, driver.reports.isHeldUp(at: now) {
-      isHeldUp = true
-    }
+    if configuration.arguments.isOnce, driver.reports.isHeldUp(at: now) { isHeldUp = true }
     #if GATEWAY
     if configuration.arguments.isOnce, waitsInVain(at: now) { isHeldUp = true }
     #endif
