@@ -211,24 +211,15 @@ final class SubDeviceTests {
       last.wait { $0.log.contains("info sub-devices online=8 of=8\n") },
       "\(last.log)"
     )
-    end(last)
-    var (pending, log) = (true, "")
-    for _ in 0..<10 where pending {
-      let rest = try world.agent(["--once"])
-      rest.endInput()
-      rest.wait()
-      pending = rest.status != 0
-      log += rest.log
-    }
-    #expect(!pending, "\(log)")
-    world.stop()
-    var arrived: Set<String> = []
-    for line in world.simulator.lines {
-      if let match = line.firstMatch(of: /user\/update qos 1 (\{.*\}) -> PUBACK/) {
-        arrived.insert(String(match.1))
+    let hasAll = world.simulator.wait { simulator in
+      let arrived = simulator.lines.compactMap {
+        $0.firstMatch(of: /user\/update qos 1 (\{.*\}) -> PUBACK/).map { String($0.1) }
       }
+      return accepted.isSubset(of: arrived)
     }
-    #expect(accepted.subtracting(arrived).isEmpty)
+    #expect(hasAll, "\(accepted.sorted()): \(world.simulator.output)")
+    end(last)
+    world.stop()
     #expect(accepted.count > kills)
   }
 
