@@ -17,7 +17,7 @@ final class RunningBroker {
 
   let side: BrokerSide
   private let loop: any EventLoop
-  private unowned let owner: any Owner
+  private weak var owner: (any Owner)?
   private let process = Process()
   private var errors = ""
   private var isHalfEnded = false
@@ -170,7 +170,7 @@ final class RunningBroker {
     guard isReady else { return }
     // A device that goes without a goodbye of TLS is none of the broker's trouble.
     for line in text.split(separator: "\n") where !line.contains("unexpected eof while reading") {
-      owner.handleComplaint(Self.withoutTime(line), of: self)
+      owner?.handleComplaint(Self.withoutTime(line), of: self)
     }
   }
 
@@ -198,7 +198,7 @@ final class RunningBroker {
       self.promise = nil
       promise.fail(BrokerError(reason))
     } else {
-      owner.handleEnd(of: self, reason: reason)
+      owner?.handleEnd(of: self, reason: reason)
     }
   }
 
@@ -218,7 +218,7 @@ final class RunningBroker {
       self.promise = nil
       promise?.succeed(())
     }
-    owner.handle(event, of: self)
+    owner?.handle(event, of: self)
   }
 
   private func removeFiles() {
