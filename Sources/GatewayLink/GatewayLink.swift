@@ -231,6 +231,8 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
 
   /// Takes a message of the sessions; whether it is nothing for the owner.
   private mutating func takeMessage() -> Bool {
+    // Without sub-devices all messages are the device's own, errors too.
+    guard sessions.count > 0 else { return false }
     if sessions.handle(topic: device.downlinkTopic, payload: device.downlinkPayload, at: now) {
       takeSessionEvents()
       return true

@@ -170,7 +170,7 @@ struct EstimateCommand: AsyncParsableCommand {
   }
 
   private func validateSources() throws {
-    if let sample, !(3...days).contains(sample) {
+    if let sample, sample < 3 || sample > days {
       throw ValidationError(
         "--sample \(sample) is out of range: it is 3 to --days, which is \(days)"
       )

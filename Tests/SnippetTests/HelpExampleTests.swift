@@ -174,6 +174,7 @@ private final class Paster {
       // A fleet is as large, and runs as long, as a test may.
       .replacing("--devices 1000 ", with: "--devices 10 ")
       .replacing("--devices 10000 ", with: "--devices 10 ")
+      .replacing("--days 365 --sample 12", with: "--days 3 --sample 3")
       .replacing("--virtual 24h", with: "--virtual 1h").replacing("--for 5m", with: "--for 3s")
       .replacing("--interval 60s", with: "--interval 1s")
       .replacing("--size 432945", with: "--size \(firmware.count)")
