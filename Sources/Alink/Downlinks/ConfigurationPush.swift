@@ -121,9 +121,9 @@ public struct ConfigurationPush: Sendable {
     }
     wait = min(wait, Self.longestWait)
     // Up to a half more.
-    let half = UInt64(truncatingIfNeeded: wait.count) &>> 1
+    let half = UInt64(bitPattern: wait.count) &>> 1
     let more = (UInt64(widening: random) &* half) &>> 32
-    wait = wait + Milliseconds(Int64(truncatingIfNeeded: more))
+    wait = wait + Milliseconds(Int64(bitPattern: more))
     next = now + wait
     return wait
   }
