@@ -5,6 +5,7 @@
 // VERSION is what runs now. FILE appears only when it is complete and its digest matches; a product would then start it,
 // and call `inform` with the new version once it runs. NBIOT_CA_FILE names the authority of a download server of your
 // own.
+import Alink
 import ConstrainedCore
 import DeviceClient
 import Foundation
