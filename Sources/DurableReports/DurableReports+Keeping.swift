@@ -120,7 +120,6 @@ extension DurableReports where Link: ~Copyable {
       }
       if Link.Taken.hasGate, ending.retryAfter < Milliseconds(0) {
         // Its topic has shut: it goes out once that is open again.
-        outbox.release()
       } else if ending.verdict == .later {
         if !isLate { linkWorks() }
         putOff(ending.retryAfter, at: now)

@@ -139,17 +139,13 @@ package final class SubDeviceBook {
     return low
   }
 
-  /// FNV-1a with 64 bits over both names; equal ones are told apart by the names themselves.
+  /// Of both names with a zero byte between them; equal ones are told apart by the names themselves.
   private static func hash(_ productKey: Span<UInt8>, _ deviceName: Span<UInt8>) -> UInt64 {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for index in productKey.indices {
-      hash = (hash ^ UInt64(widening: productKey[index])) &* 0x100_0000_01B3
-    }
-    hash = hash &* 0x100_0000_01B3
-    for index in deviceName.indices {
-      hash = (hash ^ UInt64(widening: deviceName[index])) &* 0x100_0000_01B3
-    }
-    return hash
+    var hash = FNVHash()
+    hash.add(productKey)
+    hash.add(0)
+    hash.add(deviceName)
+    return hash.value
   }
 }
 

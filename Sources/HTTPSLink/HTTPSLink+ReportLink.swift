@@ -46,7 +46,7 @@ extension HTTPSLink: ReportLink where Layer: ~Copyable {
     }
     messageID.removeAll()
     message.removeAll()
-    report = Report(id: id, topic: topic, topicKey: topic.key, count: payload.count)
+    report = Report(id: id, topic: topic, topicKey: FNVHash.of(topic.bytes.bytes), count: payload.count)
     if layer.hold(payload) {
       goOn()
     } else {
@@ -199,14 +199,3 @@ extension HTTPSLink: ReportLink where Layer: ~Copyable {
 }
 
 extension HTTPSLink: DescriptorLink where Layer: ~Copyable {}
-
-extension Topic {
-  /// FNV-1a with 32 bits, never 0.
-  fileprivate var key: UInt32 {
-    var hash: UInt32 = 0x811C_9DC5
-    for index in bytes.bytes.indices {
-      hash = (hash ^ UInt32(bytes.bytes[index])) &* 0x0100_0193
-    }
-    return hash | 1
-  }
-}

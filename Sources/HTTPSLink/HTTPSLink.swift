@@ -43,8 +43,8 @@ public struct HTTPSLink<Layer: HTTPSLayer & ~Copyable, Randomness: RandomSource>
   /// The difference of the clocks that was told of last, in seconds; 0 while they agree.
   var clockDifference: Int64 = 0
 
-  /// The topic at which the last answer was missing, as a hash; 0 without one.
-  var suspect: UInt32 = 0
+  /// The hash of the topic at which the last answer was missing; 0 without one.
+  var suspect: UInt64 = 0
 
   /// How the report of the last event `report` ended.
   public internal(set) var ending = ReportEnding(.unreachable)
@@ -78,8 +78,8 @@ public struct HTTPSLink<Layer: HTTPSLayer & ~Copyable, Randomness: RandomSource>
   struct Report {
     var id: UInt64
     var topic: Topic
-    /// A hash of it, never 0.
-    var topicKey: UInt32
+    /// The hash of it.
+    var topicKey: UInt64
     var count: Int
     /// Whether it was sent at least once, so that the platform may have it.
     var wasSent = false

@@ -112,31 +112,11 @@ extension MQTTLink where Layer: ~Copyable {
   /// id.
   private func replyKey(_ message: Span<UInt8>, on topic: Span<UInt8>) -> UInt64 {
     guard let range = (try? AlinkMessageView<JSONReader>(message))?.idRange else { return 0 }
-    var hash = ReplyHash()
+    var hash = FNVHash()
     hash.add(topic)
-    hash.add(message.extracting(range))
-    return hash.value
-  }
-}
-
-extension MQTTLink where Layer: ~Copyable {
-  /// A hash of a topic.
-  func topicKey(_ topic: Span<UInt8>) -> UInt64 {
-    var hash = ReplyHash()
-    hash.add(topic)
-    return hash.value
-  }
-}
-
-/// FNV-1a with 64 bits: two reports under way at once have one in 2^64.
-private struct ReplyHash {
-  var value: UInt64 = 0xCBF2_9CE4_8422_2325
-
-  mutating func add(_ bytes: Span<UInt8>) {
     // An id is a number or a text.
-    for index in bytes.indices where bytes[index] != UInt8(ascii: "\"") {
-      value = (value ^ UInt64(widening: bytes[index])) &* 0x100_0000_01B3
-    }
+    for index in range where message[index] != UInt8(ascii: "\"") { hash.add(message[index]) }
+    return hash.value
   }
 }
 

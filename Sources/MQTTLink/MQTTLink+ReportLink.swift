@@ -55,7 +55,7 @@ extension MQTTLink: ReportLink where Layer: ~Copyable {
     case .connected: reports[index].deadline = now + settings.answerTimeout
     }
     // Before the report: its reply would be lost.
-    reports[index].topicKey = topicKey(topic)
+    reports[index].topicKey = FNVHash.of(topic)
     reports[index].replyCode = 0
     reports[index].replyKey = listen(toReplyOf: payload, on: topic)
     let number = newNumber()

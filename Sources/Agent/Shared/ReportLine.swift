@@ -246,8 +246,8 @@ extension ReportLine {
 
   /// Computes the key from the topic, and from the names if configured.
   private mutating func makeKey(_ content: Span<UInt8>, hasNames: Bool) {
-    var hash = Fingerprint()
-    hash.add(topic.bytes.bytes)
+    var hash = FNVHash()
+    hash.addWord(topic.bytes.bytes)
     if hasNames { hash.addNames(of: content) }
     key = hash.value | 1
   }
@@ -281,19 +281,16 @@ private func double(_ json: Span<UInt8>, at offset: Int) -> Double {
   }
 }
 
-/// A short fingerprint of bytes (FNV-1a with 64 bits).
-struct Fingerprint {
-  private(set) var value: UInt64 = 0xCBF2_9CE4_8422_2325
-
+extension FNVHash {
+  /// Adds bytes, and behind them one that is none of UTF-8, so that "ab" and "c" differ from "a" and "bc".
   @inline(never)
-  mutating func add(_ bytes: Span<UInt8>) {
-    for index in bytes.indices { add(bytes[index]) }
-    // Not a byte of UTF-8, so that "ab" and "c" differ from "a" and "bc".
+  fileprivate mutating func addWord(_ bytes: Span<UInt8>) {
+    add(bytes)
     add(0xFF)
   }
 
   /// Adds the names in a JSON object, or in its member `params`.
-  mutating func addNames(of json: Span<UInt8>) {
+  fileprivate mutating func addNames(of json: Span<UInt8>) {
     var reader = JSONReader(json)
     var depth = 0
     var inner = 1
@@ -303,18 +300,14 @@ struct Fingerprint {
         case .beginObject: depth &+= 1
         case .endObject: depth &-= 1
         case .key(let range) where depth == 1 && reader.string(range, equals: "params"): inner = 2
-        case .key(let range) where depth == inner: add(json.extracting(range))
+        case .key(let range) where depth == inner: addWord(json.extracting(range))
         default: break
         }
       }
     } catch {
       // Not JSON: it has no names, and has its own key.
-      add(json)
+      addWord(json)
     }
-  }
-
-  private mutating func add(_ byte: UInt8) {
-    value = (value ^ UInt64(byte)) &* 0x100_0000_01B3
   }
 }
 

@@ -192,7 +192,7 @@ public struct DownlinkDispatcher<let capacity: Int>: ~Copyable {
     } catch {
       throw .topicTooLong(topic.count)
     }
-    incoming.hash = IncomingDownlink.hash(message)
+    incoming.hash = FNVHash.of(message)
     do throws(DownlinkFault) {
       try incoming.downlink.read(message, on: topic, parts, maxMessage: settings.maxMessage)
     } catch {

@@ -185,20 +185,12 @@ struct IncomingDownlink {
   var downlink: Downlink
   /// The topic of the answer, or of the message where none is due.
   var topic = FixedBytes<128>()
-  /// What the message's bytes come to.
+  /// The hash of the message's bytes, which tells messages apart that their sender gave the same id. An attacker could
+  /// only lose messages of his own.
   var hash: UInt64 = 0
   /// Whether the transport says that it was sent before (MQTT's DUP).
   var isMarkedAsRepeated = false
   /// What is wrong with it.
   var fault: DownlinkFault?
 
-  /// FNV-1a in 64 bits, to tell messages apart that their sender gave the same id; not against an attacker, who
-  /// could only lose messages of his own.
-  static func hash(_ bytes: Span<UInt8>) -> UInt64 {
-    var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-    for index in bytes.indices {
-      hash = (hash ^ UInt64(widening: bytes[index])) &* 0x0000_0100_0000_01B3
-    }
-    return hash
-  }
 }
