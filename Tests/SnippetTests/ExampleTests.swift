@@ -52,6 +52,18 @@ struct ExampleTests {
     #expect(log.matches(of: /user\/update seq [0-9]+ {"temperature":21.537} -> 2.05/).count == 3)
     let missing = try scratch.run(["./sensor", "temp", "state", "0", "1"])
     #expect(missing.status == 2 && missing.errors.contains("NBIOT_PRODUCT_KEY"))
+    for (numbers, complaint) in [
+      (["x", "1"], "SECONDS is 0 to"), (["-5", "0"], "SECONDS is 0 to"),
+      (["2147484", "0"], "SECONDS is 0 to"), (["0", "1x"], "COUNT is 0 to"),
+      (["0", "0"], "need SECONDS of 1 or more"),
+    ] {
+      let wrong = try scratch.run(["./sensor", "temp", "state"] + numbers)
+      #expect(wrong.status == 2 && wrong.errors.contains(complaint), "\(numbers): \(wrong.errors)")
+    }
+    var wrong = environment(simulator)
+    wrong["NBIOT_PORT"] = "70000"
+    let port = try scratch.run(["./sensor", "temp", "state", "0", "1"], environment: wrong)
+    #expect(port.status == 2 && port.errors.contains("NBIOT_PORT is 0 to 65535"))
   }
 
   @Test func `the sensor in Swift posts its property`() throws {
@@ -64,6 +76,11 @@ struct ExampleTests {
     #expect(run.status == 0, "\(run.errors)")
     #expect(run.output == "reading 1: accepted\nreading 2: accepted\n")
     #expect(try simulator.stop().contains("21.537"))
+    for numbers in [["0", "0"], ["-1", "2"], ["18446744074", "2"]] {
+      let wrong = try scratch.run(["./sensor-swift", "temp"] + numbers)
+      #expect(wrong.status == 2 && wrong.output.isEmpty, "\(numbers): \(wrong.output)")
+      #expect(wrong.errors.contains("takes FILE SECONDS COUNT"), "\(numbers): \(wrong.errors)")
+    }
   }
 
   @Test func `the product downloads a newer firmware, and asks for none beyond it`() throws {
@@ -82,6 +99,9 @@ struct ExampleTests {
     #expect(scratch.contents("firmware.bin") == firmware)
     let again = try scratch.run(["./upgrade", "2.0.0", "firmware.bin"], environment: environment)
     #expect(again.output == "nothing newer than 2.0.0\n", "\(again.errors)")
+    environment["NBIOT_CA_FILE"] = "nowhere.pem"
+    let refused = try scratch.run(["./upgrade", "1.0.1", "other.bin"], environment: environment)
+    #expect(refused.status == 1 && refused.errors.hasPrefix("upgrade: "), "\(refused.errors)")
     _ = try simulator.stop()
   }
 

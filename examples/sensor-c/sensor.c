@@ -7,6 +7,7 @@
  * run. */
 #include <errno.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,6 +26,17 @@ static const char *setting(const char *name) {
   const char *value = getenv(name);
   if (value) return value;
   fprintf(stderr, "sensor: %s is not set\n", name);
+  exit(2);
+}
+
+/* A number from 0 to `most`. */
+static long number(const char *name, const char *text, long most) {
+  char *end;
+  long value;
+  errno = 0;
+  value = strtol(text, &end, 10);
+  if (end != text && !*end && !errno && value >= 0 && value <= most) return value;
+  fprintf(stderr, "sensor: %s is 0 to %ld\n", name, most);
   exit(2);
 }
 
@@ -57,22 +69,27 @@ int main(int count, char **arguments) {
     fprintf(stderr, "sensor: takes FILE STATEDIRECTORY SECONDS COUNT\n");
     return 2;
   }
-  seconds = strtol(arguments[3], NULL, 10);
-  left = strtol(arguments[4], NULL, 10);
+  /* poll takes milliseconds in an int. */
+  seconds = number("SECONDS", arguments[3], INT_MAX / 1000);
+  left = number("COUNT", arguments[4], LONG_MAX);
   endless = left == 0;
+  if (endless && seconds == 0) {
+    fprintf(stderr, "sensor: readings without end need SECONDS of 1 or more\n");
+    return 2;
+  }
   config.product_key = setting("NBIOT_PRODUCT_KEY");
   config.device_name = setting("NBIOT_DEVICE_NAME");
   config.device_secret = setting("NBIOT_DEVICE_SECRET");
   config.state_directory = arguments[2];
   /* Without a host it is the platform's. */
   config.host = getenv("NBIOT_HOST");
-  config.port = getenv("NBIOT_PORT") ? (uint16_t)atoi(getenv("NBIOT_PORT")) : 0;
+  config.port = getenv("NBIOT_PORT") ? (uint16_t)number("NBIOT_PORT", getenv("NBIOT_PORT"), UINT16_MAX) : 0;
   snprintf(topic, sizeof topic, "/%s/%s/user/update", config.product_key, config.device_name);
   config.topic = topic;
 
   memory = aligned_alloc(nbiot_device_alignment(), nbiot_device_size());
   if (!memory || (result = nbiot_create(memory, nbiot_device_size(), &config, &device)) != NBIOT_OK) {
-    fprintf(stderr, "sensor: no device (%d)\n", memory ? result : NBIOT_OK);
+    fprintf(stderr, "sensor: no device (%d)\n", memory ? result : NBIOT_MEMORY);
     return 1;
   }
   due = now();
@@ -80,17 +97,22 @@ int main(int count, char **arguments) {
     nbiot_event event;
     struct pollfd entry = {nbiot_descriptor(device), POLLIN, 0};
     int wait = nbiot_timeout(device);
-    int64_t until = due - now();
     if (endless || left > 0) {
+      int64_t until = due - now();
       if (until <= 0) {
         failed |= !report(device, arguments[1]);
         if (left > 0) left--;
-        due += seconds * 1000;
-        continue;
+        due += seconds * INT64_C(1000);
+        /* Drives the device between two readings, however fast they are. */
+        until = 0;
       }
       if (wait < 0 || wait > until) wait = (int)until;
     }
-    if (poll(&entry, 1, wait) < 0 && errno != EINTR) break;
+    if (poll(&entry, 1, wait) < 0 && errno != EINTR) {
+      perror("sensor: poll");
+      failed = 1;
+      break;
+    }
     while (nbiot_drive(device, &event) > 0) {
       if (event.kind == NBIOT_DELIVERED) printf("delivered %" PRIu64 "\n", event.id);
       if (event.kind == NBIOT_REJECTED) failed = 1;

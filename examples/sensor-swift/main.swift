@@ -11,16 +11,21 @@ import DeviceClient
 import Foundation
 import PayloadCoding
 
+func fail(_ text: String, status: Int32 = 2) -> Never {
+  FileHandle.standardError.write(Data("sensor-swift: \(text)\n".utf8))
+  exit(status)
+}
+
 let arguments = CommandLine.arguments
-guard arguments.count == 4, let seconds = UInt64(arguments[2]), let count = Int(arguments[3]) else {
-  print("sensor-swift: takes FILE SECONDS COUNT")
-  exit(2)
+guard arguments.count == 4, let seconds = Int64(arguments[2]), (0...86_400).contains(seconds),
+  let count = Int(arguments[3]), count > 0
+else {
+  fail("takes FILE SECONDS COUNT, with 0 to 86400 seconds and 1 or more readings")
 }
 
 func setting(_ name: String) -> String {
   if let value = ProcessInfo.processInfo.environment[name] { return value }
-  print("sensor-swift: \(name) is not set")
-  exit(2)
+  fail("\(name) is not set")
 }
 
 /// Thousandths of a degree, or nil if the sensor has none.
@@ -38,22 +43,26 @@ if let host = ProcessInfo.processInfo.environment["NBIOT_HOST"] { configuration.
 configuration.port = ProcessInfo.processInfo.environment["NBIOT_PORT"].flatMap { UInt16($0) }
 configuration.sessionFile = "sensor.session"
 
-let client = try DeviceClient(configuration, secret: Array(setting("NBIOT_DEVICE_SECRET").utf8))
-for reading in 1...max(count, 1) {
-  if let value = temperature() {
-    do {
-      let answer = try await client.request(PropertyPost.self, as: CBORWriter.self) {
-        post throws(AlinkError) in
-        try post.add("temperature") { (writer: inout CBORWriter) throws(CapacityError) in
-          try writer.decimal(value, fractionDigits: 3)
+do {
+  let client = try DeviceClient(configuration, secret: Array(setting("NBIOT_DEVICE_SECRET").utf8))
+  for reading in 1...count {
+    if let value = temperature() {
+      do {
+        let answer = try await client.request(PropertyPost.self, as: CBORWriter.self) {
+          post throws(AlinkError) in
+          try post.add("temperature") { (writer: inout CBORWriter) throws(CapacityError) in
+            try writer.decimal(value, fractionDigits: 3)
+          }
         }
+        print("reading \(reading): \(answer.code == .success ? "accepted" : "\(answer)")")
+      } catch {
+        // The client has retransmitted for minutes: the next reading says more than a retry of this one.
+        print("reading \(reading): \(error)")
       }
-      print("reading \(reading): \(answer.code == .success ? "accepted" : "\(answer)")")
-    } catch {
-      // The client has retransmitted for minutes: the next reading says more than a retry of this one.
-      print("reading \(reading): \(error)")
     }
+    if reading < count { try await Task.sleep(for: .seconds(seconds)) }
   }
-  if reading < count { try await Task.sleep(nanoseconds: seconds * 1_000_000_000) }
+  await client.close()
+} catch {
+  fail("\(error)", status: 1)
 }
-await client.close()
