@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Installs the peers of the interoperability tests where they are missing: set-up.sh [libcoap] [openssl] [aiocoap]
-# libcoap's example servers and OpenSSL's command line come from Debian, aiocoap from PyPI into .build-peers/venv.
+# Installs what tests run beside the programs, where it is missing: set-up.sh [libcoap] [openssl] [matplotlib] [aiocoap]
+# libcoap's example servers, OpenSSL's command line and matplotlib, with which `nbiot estimate --plot` draws, come from
+# Debian, aiocoap from PyPI into .build-peers/venv.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 aiocoap=0.4.17
@@ -8,6 +9,7 @@ stamp=.build-peers/venv/aiocoap-$aiocoap
 
 has_libcoap() { command -v coap-server-notls >/dev/null; }
 has_openssl() { command -v openssl >/dev/null; }
+has_matplotlib() { /usr/bin/python3 -c 'import matplotlib' 2>/dev/null; }
 has_aiocoap() { [ -e "$stamp" ]; }
 
 as_root() {
@@ -40,12 +42,13 @@ mkdir -p .build-peers
 # One at a time: two test runs may come here at once.
 exec 9>.build-peers/lock
 flock 9
-[ $# -gt 0 ] || set -- libcoap openssl aiocoap
+[ $# -gt 0 ] || set -- libcoap openssl matplotlib aiocoap
 for name in "$@"; do
   "has_$name" && continue
   case $name in
   libcoap) install_packages libcoap3-bin ;;
   openssl) install_packages openssl ;;
+  matplotlib) install_packages --no-install-recommends python3-matplotlib ;;
   aiocoap) install_aiocoap ;;
   esac
 done
