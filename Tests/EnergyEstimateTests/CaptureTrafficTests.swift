@@ -35,6 +35,11 @@ struct CaptureTrafficTests {
     for (number, packet) in packets.enumerated() {
       bytes += word(1_000 + number) + word(0) + word(packet.count) + word(packet.count) + packet
     }
+    try file(bytes, body)
+  }
+
+  /// A file of these bytes, removed afterwards.
+  private func file(_ bytes: [UInt8], _ body: (String) throws -> Void) throws {
     let path = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
     try Data(bytes).write(to: path)
     defer { try? FileManager.default.removeItem(at: path) }
@@ -137,5 +142,14 @@ struct CaptureTrafficTests {
   @Test func `a file that is no capture, or ends too early, says so`() throws {
     #expect(throws: CaptureError.self) { try CaptureTraffic(path: "/dev/null") }
     #expect(throws: CaptureError.self) { try CaptureTraffic(path: "/nowhere/x.pcap") }
+    let packet = datagram(true, report)
+    let whole = CaptureBytes.pcap(linkType: 101, [(packet, packet.count, 0)])
+    try file(whole) { path in #expect(try CaptureTraffic(path: path).reports == 1) }
+    // In the file's header, in the packet's, and in the packet.
+    for count in [10, 30, whole.count - 3] {
+      try file(Array(whole[..<count])) { path in
+        #expect(throws: CaptureError.self) { try CaptureTraffic(path: path) }
+      }
+    }
   }
 }

@@ -71,7 +71,7 @@ struct LedgerReplayTests {
     habits: RadioHabits(coverage: 0)
   )
 
-  @Test func `it costs what the run cost that it was taken from, within a tenth`() throws {
+  @Test func `it costs what its run cost, within a tenth in class 0 and a half elsewhere`() throws {
     var run = plan
     run.payload = Array(
       #"{"id":"1","version":"1.0","params":{},"method":"thing.event.property.post"}"#.utf8

@@ -144,9 +144,10 @@ final class ConfigurationFileTests {
     try Data().write(to: world.folder.appending(path: "slow"))
     try push(world)
     #expect(
-      agent.wait { $0.log.contains("configuration-command-failed reason=killed") },
+      agent.wait { $0.log.contains("configuration-command-failed reason=killed wait=") },
       "\(agent.log)"
     )
+    #expect(agent.wait { _ in text(world, "runs") == "run\nrun\nrun\nrun\n" }, "\(agent.log)")
     end(agent)
     world.stop()
   }

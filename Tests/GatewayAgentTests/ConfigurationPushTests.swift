@@ -110,7 +110,7 @@ struct ConfigurationPushTests {
     #expect(take(&push, try offer("a"), at: start) == .start)
   }
 
-  @Test func `a damaged state is none, and never traps`() throws {
+  @Test func `a state that is cut is none, and a changed one never traps`() throws {
     var push = ConfigurationPush()
     #expect(take(&push, try offer("a"), at: start) == .start)
     var bytes = [UInt8](repeating: 0, count: 1_600)

@@ -58,32 +58,27 @@ struct TokenAuthenticationTests {
     world.stop()
   }
 
-  @Test func `a damaged token is refused with CONNACK 3, and authenticated anew once`() throws {
+  @Test func `a token that the platform forgot is refused with CONNACK 3, and replaced once`()
+    throws
+  {
     let world = try world(["retry = 1", "retry-limit = 1"])
     let first = try world.connectedAgent()
     first.signal(SIGTERM)
     first.wait()
     #expect(authentications(world) == 1)
-    world.simulator.signal(SIGTERM)
-    world.simulator.wait()
-    // A platform that knows nothing of the token.
-    let other = try World(hasHTTPS: true)
-    try FileManager.default.copyItem(
-      at: world.folder.appending(path: "state"),
-      to: other.folder.appending(path: "state")
-    )
-    try other.configure([
-      "authentication = https", "auth-endpoint = 127.0.0.1:\(other.httpsPort)", "retry = 1",
-      "retry-limit = 1",
-    ])
-    let second = try other.connectedAgent()
+    let forget = try Program("nbiot", ["fault", "add", "forget", "--at", world.control])
+    forget.wait()
+    #expect(forget.status == 0, "\(forget.output)\(forget.log)")
+    let second = try world.connectedAgent()
     second.write("{\"value\":2}\n")
     #expect(second.wait { $0.output.contains("delivered 1\n") }, "\(second.output)\(second.log)")
     #expect(!second.log.contains("connection-refused"), "\(second.log)")
-    #expect(authentications(other) == 1, "\(other.simulator.output)")
+    let refusals = world.simulator.output.components(separatedBy: "-> CONNACK 3").count - 1
+    #expect(refusals == 1, "\(world.simulator.output)")
+    #expect(authentications(world) == 2, "\(world.simulator.output)")
     second.signal(SIGTERM)
     second.wait()
-    other.stop()
+    world.stop()
   }
 
   @Test func `a wrong secret ends with the platform's code, and status 3 with --once`() throws {

@@ -68,12 +68,18 @@ struct MQTTConfigurationTests {
     ("thing-model = /dev/null", "/dev/null"), ("thing-model = /nowhere/it", "/nowhere/it"),
     ("thing-model = SECRET", ":6: thing-model takes a TSL file in JSON"),
     ("timing = nbIoT", ":6: timing belongs to nbiot-agent, the agent over CoAP: take it out"),
-    ("security = dtls", ":6: security belongs to nbiot-agent, the agent over CoAP"),
-    ("hint-command = /bin/true", ":6: hint-command belongs to nbiot-agent"),
+    ("security = dtls", ":6: security belongs to nbiot-agent, the agent over CoAP: take it out"),
+    (
+      "hint-command = /bin/true",
+      ":6: hint-command belongs to nbiot-agent, the agent over CoAP: take it out"
+    ),
     ("payload-limit = 4096", ":6: payload-limit belongs to nbiot-agent-https: take it out"),
     ("proxy = yes", ":6: proxy belongs to nbiot-agent-https: take it out"),
     ("timestamp = yes", ":6: timestamp belongs to nbiot-agent-https: take it out"),
-    ("token-lifetime = 1", ":6: token-lifetime belongs to nbiot-agent"),
+    (
+      "token-lifetime = 1",
+      ":6: token-lifetime belongs to nbiot-agent, the agent over CoAP: take it out"
+    ),
     ("authentication = https", ":6: authentication belongs to nbiot: take it out"),
     ("keepalive = 60", ":6: unknown key keepalive"),
   ])

@@ -99,6 +99,7 @@ struct FaultyNetworkTests {
     throws
   {
     var network = try Self.network("nat=60s")
+    network.expect("pk/device1", at: 7, since: Self.start)
     func address(at time: Int64) -> FaultyNetwork<Int>.Address? {
       let now = Self.start + Milliseconds(time)
       network.receive([1], from: 7, at: now)
@@ -114,9 +115,9 @@ struct FaultyNetworkTests {
     #expect(Self.arrivals(&network, by: 120_001).isEmpty)
     #expect(network.lost == 1)
     network.rebind("*/other")
-    network.expect("pk/device1", at: 7, since: Self.start + Milliseconds(120_001))
-    network.rebind("*/device1")
     #expect(address(at: 120_002)?.binding == 1)
+    network.rebind("*/device1")
+    #expect(address(at: 120_003)?.binding == 2)
   }
 
   @Test func `a radio delays and loses`() {

@@ -100,12 +100,15 @@ struct FleetCommandTests {
     )
     #expect(run.output.contains("what the platform has taken is in its own log"))
     let log = try simulator.stop().log
+    let lines = log.split(separator: "\n")
     for name in ["meter000000", "meter000001", "meter000002"] {
       for number in 1...2 {
         #expect(
-          log.contains("/\(name)/thing/event/property/post")
-            && log.contains("\"id\":\"\(number)\""),
-          "\(log)"
+          lines.contains {
+            $0.contains("/\(name)/thing/event/property/post")
+              && $0.contains("\"id\":\"\(number)\"")
+          },
+          "\(name) \(number): \(log)"
         )
       }
     }
