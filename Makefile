@@ -56,7 +56,7 @@ DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker -
 TIER0 := ConstrainedCore TrafficLedger CoAPMessage PayloadCoding SecurityLayer MQTTLayer HTTPSLayer CoAPExchange Platform PlatformCoAP PlatformMQTT PlatformHTTPS Alink Tier0Proof
 
 .PHONY: all deps deps-mqtt deps-agent deps-broker broker peers consumers build demo test test-small lint house conformance deps-python embedded allocations waiting energy-check sanitize bench benchmarks backlog check-docs docs picture shellcheck examples deps-valgrind \
-  agent agent-mqtt agent-https agent-gateway agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb release try-release try-agent torture fuzz clean
+  agent agent-mqtt agent-https agent-gateway agent-aarch64 agent-armv7 agent-mqtt-aarch64 agent-mqtt-armv7 library to-install install uninstall deb deb-aarch64 deb-armv7 try-deb release release-ready try-release try-agent torture fuzz clean
 
 all: build
 
@@ -264,7 +264,7 @@ deb: to-install
 	@packaging/deb.sh
 
 deb-aarch64 deb-armv7: to-install deps-agent
-	@for kind in "" --mqtt --library "--mqtt --library"; do packaging/build-agent.sh $(@:deb-%=%) $$kind || exit 1; done
+	@for kind in "" --symmetric-only --mqtt --library "--mqtt --library"; do packaging/build-agent.sh $(@:deb-%=%) $$kind || exit 1; done
 	@packaging/deb.sh $(@:deb-%=%)
 
 # In a fresh Debian 12 without Swift; needs root.
@@ -273,7 +273,11 @@ try-deb: deb
 	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debootstrap; }
 	@$(SUDO) packaging/try-deb.sh
 
-release: deb deb-aarch64 deb-armv7
+# Before anything is built: a release is of a commit.
+release-ready:
+	@packaging/release.sh --check
+
+release: release-ready deb deb-aarch64 deb-armv7
 	@packaging/release.sh
 
 # Agents, libraries and packages are built again; nbiot, which takes longest, is not.

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# A release of the last commit in .build-release: release.sh [DIRECTORY]
+# A release of the last commit in .build-release: release.sh [DIRECTORY]; release.sh --check only says whether all is
+# committed.
 #   nbiot-VERSION.tar.gz            the sources, with the Package.resolved that pins the tools' dependencies
-#   nbiot-agents-VERSION-ARCH.tar.gz  the agents as built, for machines that cannot build Swift
+#   nbiot-agents-VERSION-ARCH.tar.gz  the agents as built, for machines that cannot build Swift; the gateway for x86_64
 #   *.deb                           what make deb, deb-aarch64 and deb-armv7 have left in .build-deb
 #   recipes/                        OpenWrt, Yocto and Buildroot, with the version and the checksums in place
 #   SHA256SUMS
@@ -17,16 +18,21 @@ fail() {
 out=${1:-.build-release}
 version=$(cat VERSION)
 [ -z "$(git status --porcelain)" ] || fail "there are changes that are not committed"
+[ "$out" != --check ] || exit 0
 [ -r Package.resolved ] || fail "there is no Package.resolved: build the tools first"
 SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
 rm -rf "$out"
 mkdir -p "$out/recipes"
 
-# pack DIRECTORY NAME FILE: the directory under that name.
+# pack DIRECTORY NAME FILE: the directory under that name. The flag S leaves the targets of symbolic links as they are.
 pack() {
-  tar --create --directory "$1" --transform "s,^\.,$2," --sort=name --format=gnu \
+  tar --create --directory "$1" --transform "s,^\.,$2,S" --sort=name --format=gnu \
     --mtime="@$SOURCE_DATE_EPOCH" --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw . |
     gzip -9n > "$out/$3"
+  mkdir "$staged/unpacked"
+  tar --extract --file "$out/$3" --directory "$staged/unpacked"
+  [ -z "$(find "$staged/unpacked" -xtype l)" ] || fail "$out/$3 has links without a target"
+  rm -rf "$staged/unpacked"
 }
 
 staged=$(mktemp -d)
@@ -47,6 +53,10 @@ for arch in x86_64 aarch64 armv7; do
     cp ".build-agent/$arch$suffix/$name" "$agents/nbiot-agent$suffix"
   done
   cp packaging/nbiot-agent*.conf packaging/nbiot-agent*.service LICENSE NOTICE "$agents/"
+  # The gateway is built for x86_64 alone.
+  if [ "$arch" = x86_64 ]; then
+    cp .build-agent/x86_64-gateway/nbiot-gateway packaging/nbiot-gateway.conf packaging/nbiot-gateway.service "$agents/"
+  fi
   pack "$agents" "nbiot-agents-$version-$arch" "nbiot-agents-$version-$arch.tar.gz"
 done
 
