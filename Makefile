@@ -42,13 +42,14 @@
 #                 deb-armv7 build; make try-release builds all that again from a clean start and compares: equal
 # make library    libnbiot-device.a, libnbiot-device-mqtt.a and libnbiot-device-https.a for programs in C, with their
 #                 header and an example each
-# make try-agent  tests all six agents end to end against the simulator, other machines' under qemu,
+# make try-agent  tests all nine agents end to end against the simulator, other machines' under qemu,
 #                 and the programs in C
 # make torture KILLS=1000  kills the agent at random instants, under loss and with failing writes
 # make fuzz SECONDS=60  runs each fuzzer of Tests/Fuzzing that long, under the address sanitizer
 
 SHELL := /bin/bash
 SUDO := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
+INSTALL = $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy
 STRICT := --explicit-target-dependency-import-check error
 # A device program: without the Swift runtime and unused code.
 DEVICE := -c release --traits Embedded --scratch-path .build-embedded -Xlinker --gc-sections \
@@ -69,18 +70,16 @@ deps:
 	pkg-config --exists libcurl 2>/dev/null || missing="$$missing pkg-config libcurl4-openssl-dev"; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing $$missing"; \
-	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy $$missing; \
+	  $(INSTALL) $$missing; \
 	fi
 
 # What counts allocations and instructions.
 deps-valgrind: deps
-	@command -v valgrind >/dev/null || { echo "installing valgrind"; \
-	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy valgrind; }
+	@command -v valgrind >/dev/null || { echo "installing valgrind"; $(INSTALL) valgrind; }
 
 # What the MQTT channel is built against.
 deps-mqtt: deps
-	@[ -r /usr/include/MQTTAsync.h ] || { echo "installing libpaho-mqtt-dev"; \
-	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy libpaho-mqtt-dev; }
+	@[ -r /usr/include/MQTTAsync.h ] || { echo "installing libpaho-mqtt-dev"; $(INSTALL) libpaho-mqtt-dev; }
 
 # mosquitto for the simulator's MQTT side, and its headers for the plugin.
 deps-broker:
@@ -130,13 +129,12 @@ check-docs: deps-python
 docs: build
 	@packaging/docs.sh
 
-picture: deps-python deps
+picture: deps-python deps-mqtt
 	swift build $(STRICT) --product nbiot-demo
 	packaging/picture.py .build/debug/nbiot-demo
 
 shellcheck:
-	@command -v shellcheck >/dev/null || { echo "installing shellcheck"; \
-	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy shellcheck; }
+	@command -v shellcheck >/dev/null || { echo "installing shellcheck"; $(INSTALL) shellcheck; }
 	git ls-files '*.sh' .ci/run 'Tests/SnippetTests/stand-ins/*' | xargs shellcheck
 
 examples: deps-mqtt library
@@ -144,8 +142,7 @@ examples: deps-mqtt library
 	$(MAKE) -C examples/sensor-c
 
 deps-python:
-	@command -v python3 >/dev/null || { echo "installing python3"; \
-	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy python3; }
+	@command -v python3 >/dev/null || { echo "installing python3"; $(INSTALL) python3; }
 
 conformance: deps-python
 	@tried=$$(python3 -B -m unittest discover -q -s Tests/Conformance -p 'test_*.py' 2>&1) || { echo "$$tried"; exit 1; }
@@ -208,8 +205,7 @@ deps-agent: deps
 	[ -r /usr/share/keyrings/debian-archive-keyring.gpg ] || missing="$$missing debian-archive-keyring"; \
 	if [ -n "$$missing" ]; then \
 	  echo "installing $$missing"; \
-	  $(SUDO) apt-get update -q && \
-	    $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends $$missing; \
+	  $(INSTALL) --no-install-recommends $$missing; \
 	fi
 	@packaging/sysroot.sh aarch64
 	@packaging/sysroot.sh armv7
@@ -259,8 +255,7 @@ install:
 
 # Debian's packages of the same in .build-deb; make deb-aarch64 and deb-armv7: the agents and the C library.
 deb: to-install
-	@command -v dh >/dev/null || { echo "installing debhelper"; \
-	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debhelper; }
+	@command -v dh >/dev/null || { echo "installing debhelper"; $(INSTALL) --no-install-recommends debhelper; }
 	@packaging/deb.sh
 
 deb-aarch64 deb-armv7: to-install deps-agent
@@ -269,8 +264,7 @@ deb-aarch64 deb-armv7: to-install deps-agent
 
 # In a fresh Debian 12 without Swift; needs root.
 try-deb: deb
-	@command -v debootstrap >/dev/null || { $(SUDO) apt-get update -q && \
-	  $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends debootstrap; }
+	@command -v debootstrap >/dev/null || { $(INSTALL) --no-install-recommends debootstrap; }
 	@$(SUDO) packaging/try-deb.sh
 
 # Before anything is built: a release is of a commit.
@@ -317,8 +311,8 @@ fuzz: deps deps-python
 	Tests/Fuzzing/run.sh $(SECONDS)
 
 bench: deps-mqtt deps-broker deps-valgrind benchmarks
-	@command -v python3 >/dev/null && command -v openssl >/dev/null || { echo "installing python3 openssl"; \
-	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy python3 openssl; }
+	@command -v python3 >/dev/null && command -v openssl >/dev/null || { \
+	  echo "installing python3 openssl"; $(INSTALL) python3 openssl; }
 	swift build $(STRICT) --product device-probe $(DEVICE)
 	swift build $(STRICT) --product ordinary-probe -c release
 	swift build $(STRICT) --product ordinary-probe -c release --scratch-path .build-specialised \
@@ -330,8 +324,7 @@ bench: deps-mqtt deps-broker deps-valgrind benchmarks
 	  "ordinary" .build/release/ordinary-probe
 	@echo
 	@Benchmarks/handshakes.sh
-	@command -v mosquitto_pub >/dev/null || { echo "installing mosquitto-clients"; \
-	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy mosquitto-clients; }
+	@command -v mosquitto_pub >/dev/null || { echo "installing mosquitto-clients"; $(INSTALL) mosquitto-clients; }
 	swift build $(STRICT) --product mqtt-throughput -c release
 	@echo
 	@Benchmarks/throughput.sh .build/release/mqtt-throughput
@@ -344,12 +337,11 @@ bench: deps-mqtt deps-broker deps-valgrind benchmarks
 	@Benchmarks/day.py .build/release/nbiot-agent-mqtt
 
 benchmarks: deps-mqtt
-	@pkg-config --exists libcoap-3-notls 2>/dev/null || { echo "installing libcoap3-dev"; \
-	  $(SUDO) apt-get update -q && $(SUDO) env DEBIAN_FRONTEND=noninteractive apt-get install -qy libcoap3-dev; }
+	@pkg-config --exists libcoap-3-notls 2>/dev/null || { echo "installing libcoap3-dev"; $(INSTALL) libcoap3-dev; }
 	swift build -c release --package-path Benchmarks
 
 backlog: build agent
 	Benchmarks/backlog.sh .build-agent/x86_64-symmetric/nbiot-agent .build/debug/nbiot
 
 clean:
-	rm -rf .build .build-docs .build-examples .build-release .build-release-again .build-agent .build-static .build-install .build-deb .build-consumers .build-armv7em .build-proof .build-embedded .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build
+	rm -rf .build .build-docs .build-examples .build-release .build-release-again .build-agent .build-static .build-install .build-deb .build-consumers .build-armv7em .build-proof .build-embedded .build-small .build-peers .build-fuzz .build-sanitize .build-specialised Benchmarks/.build

@@ -22,15 +22,15 @@ fail() {
   exit 1
 }
 
-arch=x86_64 program= symmetric_only= ledger= mqtt= https= gateway= library= suffix=
+arch=x86_64 program= symmetric_only= ledger= mqtt= https= gateway= library=
 while [ $# -gt 0 ]; do
   case $1 in
   x86_64 | aarch64 | armv7) arch=$1 ;;
-  --symmetric-only) symmetric_only=1 suffix=$suffix-symmetric ;;
-  --ledger) ledger=1 suffix=$suffix-ledger ;;
-  --mqtt) mqtt=1 suffix=-mqtt ;;
-  --https) https=1 suffix=-https ;;
-  --gateway) gateway=1 suffix=-gateway ;;
+  --symmetric-only) symmetric_only=1 ;;
+  --ledger) ledger=1 ;;
+  --mqtt) mqtt=1 ;;
+  --https) https=1 ;;
+  --gateway) gateway=1 ;;
   --library) library=1 ;;
   --program)
     program=${2:-}
@@ -41,6 +41,8 @@ while [ $# -gt 0 ]; do
   esac
   shift
 done
+[ -z "$gateway" ] || [ -z "$library" ] || fail "there is no C library of the gateway"
+suffix=${symmetric_only:+-symmetric}${mqtt:+-mqtt}${https:+-https}${gateway:+-gateway}${ledger:+-ledger}
 if [ -z "$program" ]; then
   program=Sources/nbiot-agent${mqtt:+-mqtt}${https:+-https}
   [ -z "$gateway" ] || program=Sources/nbiot-gateway
@@ -121,6 +123,20 @@ while read -r line; do
 done < <(sed -n '/^let strict/,/^]/p' Package.swift | sed '1d;$d;s/^ *//')
 [ ${#settings[@]} -gt 4 ] || fail "Package.swift has no 'let strict' any more"
 
+# Modules that are left out of this program, although its modules name them: their importers use `#if MQTT`, `#if HTTPS`,
+# `#if GATEWAY` and `#if !SYMMETRIC_ONLY`. The gateway has requests over HTTPS and no reports.
+case $name in
+nbiot-gateway) absent=" HTTPSLink " ;;
+nbiot-agent-mqtt | MQTTDeviceLibrary)
+  absent=" HTTPSChannel HTTPSLink MQTTAuthentication GatewayLink GatewaySessions "
+  ;;
+nbiot-agent-https | HTTPSDeviceLibrary)
+  absent=" MQTTChannel MQTTLink MQTTAuthentication GatewayLink GatewaySessions "
+  ;;
+*) absent=" MQTTChannel MQTTLink HTTPSChannel HTTPSLink MQTTAuthentication GatewayLink GatewaySessions " ;;
+esac
+[ -z "$symmetric_only" ] || absent+="DTLSSecurity EitherSecurity "
+
 # The program's modules: its imports and theirs, each after the modules that it imports.
 modules=() libraries=() visited=' '
 folder() { # the directory of a module's sources
@@ -134,18 +150,7 @@ visit() {
   local module=$1 directory import
   [[ $visited != *" $module "* ]] || return 0
   visited+="$module "
-  # Importers of these use `#if !SYMMETRIC_ONLY`.
-  [ -z "$symmetric_only" ] || case $module in DTLSSecurity | EitherSecurity) return 0 ;; esac
-  # Importers of these use `#if MQTT`.
-  [ "$name" = nbiot-gateway ] || [ "$name" = nbiot-agent-mqtt ] || [ "$name" = MQTTDeviceLibrary ] ||
-    case $module in MQTTChannel | MQTTLink) return 0 ;; esac
-  # Importers of these use `#if HTTPS`.
-  [ "$name" = nbiot-gateway ] || [ "$name" = nbiot-agent-https ] || [ "$name" = HTTPSDeviceLibrary ] ||
-    case $module in HTTPSChannel | HTTPSLink) return 0 ;; esac
-  # Importers of these use `#if GATEWAY`.
-  [ "$name" = nbiot-gateway ] || case $module in MQTTAuthentication | GatewayLink | GatewaySessions) return 0 ;; esac
-  # The gateway has no reports over HTTPS; importers of that use `#if HTTPS`.
-  [ "$name" != nbiot-gateway ] || case $module in HTTPSLink) return 0 ;; esac
+  [[ $absent != *" $module "* ]] || return 0
   case $module in Swift | Synchronization) return 0 ;; esac
   directory=$(folder "$module")
   if [ -f "$directory/module.modulemap" ]; then
@@ -226,12 +231,14 @@ compile() { # MODULE FOLDER SCRATCH OPTION…
 }
 for module in "${modules[@]}"; do
   options=(-parse-as-library -emit-module -emit-module-path) scratch=$shared
-  symmetric=()
-  [ "$module" != MQTTAgent ] || symmetric=(-D MQTT)
-  [ "$module" != GatewayAgent ] || symmetric=(-D MQTT)
-  [ "$module" != HTTPSAgent ] || symmetric=(-D HTTPS)
-  case $symmetric_only$module in 1Agent | 1DeviceDriver) scratch=$own symmetric=(-D SYMMETRIC_ONLY) ;; esac
-  options+=("$scratch/$module.swiftmodule" "${symmetric[@]}")
+  # As in `conditions` of Package.swift; GATEWAY is in `fixed`.
+  conditions=()
+  case $module in
+  MQTTAgent | GatewayAgent) conditions=(-D MQTT) ;;
+  HTTPSAgent) conditions=(-D HTTPS) ;;
+  esac
+  case $symmetric_only$module in 1Agent | 1DeviceDriver) scratch=$own conditions=(-D SYMMETRIC_ONLY) ;; esac
+  options+=("$scratch/$module.swiftmodule" "${conditions[@]}")
   compile "$module" "$(folder "$module")" "$scratch" "${options[@]}"
 done
 options=()
