@@ -104,14 +104,13 @@ def configuration(name, day):
         return [escape(text) if text else ".Pp" for text in texts]
 
     for line in (HERE / f"{name}.conf").read_text().splitlines() + [""]:
-        if match := re.match(r"# ---- (.*?)\.? ?(All three.*)?$", line):
+        # The heading is what stands before the first comma or full stop, the rest begins the paragraph below it.
+        if match := re.match(r"# ---- ([^.,]*)[.,]? ?(.*)$", line):
             if is_open:
                 lines.append(".El")
             is_open = False
             lines.append(f".Sh {escape(match[1].upper())}")
-            if match[2]:
-                lines.append(escape(match[2]))
-            comment = []
+            comment = [match[2]] if match[2] else []
         elif match := re.match(r"#?([a-z][a-z\-]*) = (.*)$", line):
             if not is_open:
                 lines.append(".Bl -tag -width Ds")
