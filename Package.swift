@@ -14,7 +14,8 @@ let strict: [SwiftSetting] = [
   .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
 ]
 
-/// Settings of what runs on the device (tiers 0 to 2): these targets compile in both builds.
+/// Settings of what runs on the device: rows `bytes` to `driving` of docs/architecture.md, the agents and the C library.
+/// These targets compile in both builds.
 let device: [SwiftSetting] =
   strict + [.enableExperimentalFeature("Embedded", .when(traits: ["Embedded"]))]
 
@@ -166,9 +167,8 @@ let deviceTargets: Targets = [
     "ConstrainedCore", "PayloadCoding", "Platform", "PlatformMQTT", "PlatformHTTPS", "Alink",
     "OpenSSLSupport", "CBORPayload", "DeviceStore", "ReportLink", "MQTTLayer", "MQTTChannel",
     "MQTTLink", "MQTTAuthentication", "HTTPSLayer", "HTTPSChannel", "GatewaySessions",
-    "GatewayLink", "DurableReports",
-    "DeviceDriver", "DeviceDownlinks", "PlatformCredentials", "SystemClocks", "CPOSIX",
-    "CDirectory",
+    "GatewayLink", "DurableReports", "DeviceDriver", "DeviceDownlinks", "PlatformCredentials",
+    "SystemClocks", "CPOSIX", "CDirectory",
   ],
   // The same source over MQTT: Shared is a link to the folder of DeviceLibrary.
   "MQTTDeviceLibrary": [
@@ -200,7 +200,7 @@ let counted: Set = [
   "CoAPLink", "DeviceDriver", "DeviceClient", "EnergyEstimate", "Agent", "DeviceLibrary",
 ]
 
-/// What needs the Swift runtime, in Sources.
+/// What needs the Swift runtime, in Sources; and BrokerPlugin, which is C.
 let hostTargets: Targets = [
   "DeviceClient": [
     "ConstrainedCore", "CoAPMessage", "PayloadCoding", "SecurityLayer", "Platform", "PlatformCoAP",
@@ -489,7 +489,7 @@ let tests: Targets = [
     "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformCore",
     "PlatformSimulator", "UDPTransport", "SystemClocks", "MQTTPeers", "HTTPSPeers", "TestSupport",
   ],
-  // Compiles and runs what README.md and nbiot_device.h show, against these as they are built.
+  // Compiles and runs what README.md, docs/ and nbiot_device.h show, against these as they are built.
   "SnippetTests": [
     "nbiot", "nbiot-agent", "DeviceClient", "HTTPSTransfer", "DeviceLibrary", "CoAPMessage",
     "ConstrainedCore", "OpenSSLSupport", "MQTTPeers", "HTTPSPeers", "TestSupport",
@@ -526,7 +526,7 @@ let testFiles = [
   ],
 ]
 
-/// Files there that are for others.
+/// Files in those folders that no target reads; SwiftPM would ask about them.
 let otherFiles = [
   "InteroperabilityTests": ["plugtest_server.py", "set-up.sh", "DTLS/certificates.sh"],
   "HTTPSTransferTests": ["certificates.sh"],
@@ -545,6 +545,11 @@ let systemLibraries: [Target] = [
   .systemLibrary(name: "CPaho", providers: [.apt(["libpaho-mqtt-dev"])]),
   .systemLibrary(name: "CDevice"),
 ]
+
+/// The targets that compile for the device as well.
+let onDevice = Set(
+  (Array(deviceTargets) + Array(deviceTestSupport) + Array(deviceTestPrograms)).map(\.key)
+)
 
 let package = Package(
   name: "nbiot-coap",
@@ -577,31 +582,21 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
   ],
-  targets:
-    deviceTargets.map { name, imports in
-      .target(
-        name: name,
-        dependencies: imports,
-        swiftSettings: device
-      )
-    }
-    + hostTargets.map { .target(name: $0, dependencies: $1) }
+  targets: (Array(deviceTargets) + Array(hostTargets)).map { .target(name: $0, dependencies: $1) }
     + programs.map { .executableTarget(name: $0, dependencies: $1) }
-    + testSupport.map { .target(name: $0, dependencies: $1, path: "Tests/\($0)") }
-    + deviceTestSupport.map {
-      .target(name: $0, dependencies: $1, path: "Tests/\($0)", swiftSettings: device)
+    + (Array(testSupport) + Array(deviceTestSupport)).map {
+      .target(name: $0, dependencies: $1, path: "Tests/\($0)")
     }
-    + testPrograms.map { .executableTarget(name: $0, dependencies: $1) }
-    + deviceTestPrograms.map {
-      .executableTarget(name: $0, dependencies: $1, swiftSettings: device)
+    + (Array(testPrograms) + Array(deviceTestPrograms)).map {
+      .executableTarget(name: $0, dependencies: $1)
     }
     + tests.map { .testTarget(name: $0, dependencies: $1) } + systemLibraries
 )
 
 for target in package.targets {
-  // A target that names no settings has those of every target.
   switch target.type {
-  case .regular, .executable, .test: target.swiftSettings = target.swiftSettings ?? strict
+  case .regular, .executable, .test:
+    target.swiftSettings = onDevice.contains(target.name) ? device : strict
   default: break
   }
   for condition in conditions[target.name] ?? [] {
