@@ -10,9 +10,10 @@ maps=()
 for map in Sources/*/module.modulemap; do maps+=(-Xcc "-fmodule-map-file=$PWD/$map"); done
 # Those whose types the device's products show; the simulator's are for the tools.
 modules="Alink CBORPayload CoAPExchange CoAPLink CoAPMessage ConstrainedCore DTLSSecurity DeviceClient DeviceDriver
-  DeviceStore DurableReports EitherSecurity GatewayConfiguration HTTPSChannel HTTPSLayer HTTPSLink HTTPSTransfer
-  MQTTAuthentication MQTTChannel MQTTLayer MQTTLink OpenSSLSupport PayloadCoding Platform PlatformCoAP
-  PlatformCredentials PlatformHTTPS PlatformMQTT ReportLink SecurityLayer SymmetricSecurity SystemClocks UDPTransport"
+  DeviceStore DurableReports EitherSecurity GatewayConfiguration GatewayLink GatewaySessions HTTPSChannel HTTPSLayer
+  HTTPSLink HTTPSTransfer MQTTAuthentication MQTTChannel MQTTLayer MQTTLink OpenSSLSupport PayloadCoding Platform
+  PlatformCoAP PlatformCredentials PlatformHTTPS PlatformMQTT ReportLink SecurityLayer SymmetricSecurity SystemClocks
+  TrafficLedger UDPTransport"
 triple=$(swift -print-target-info | sed -n 's/^ *"triple": "\(.*\)",/\1/p' | head -1)
 for module in $modules; do
   swift symbolgraph-extract -module-name "$module" -target "$triple" -I .build/debug/Modules "${maps[@]}" \

@@ -128,13 +128,14 @@ for name in "${names[@]}"; do
   put 644 "$generated/$name.service" "$root/lib/systemd/system/$name.service"
   put 644 "packaging/$name.conf" "$root/share/doc/nbiot/$name.conf"
 done
-for file in README.md LICENSE NOTICE; do put 644 "$file" "$root/share/doc/nbiot/$file"; done
-for file in docs/*.md docs/demo.svg; do put 644 "$file" "$root/share/doc/nbiot/$file"; done
+for file in README.md CHANGELOG.md SECURITY.md LICENSE NOTICE; do put 644 "$file" "$root/share/doc/nbiot/$file"; done
+for file in docs/*.md docs/*.svg docs/*.png docs/conformance/*.md; do put 644 "$file" "$root/share/doc/nbiot/$file"; done
 for file in report.c listen.c upload.c; do put 644 "packaging/$file" "$root/share/doc/nbiot/examples/$file"; done
 
 if [ -n "$remove" ]; then
   # What is empty now and has our name.
-  for directory in "$root/share/doc/nbiot/examples" "$root/share/doc/nbiot/docs" "$root/share/doc/nbiot" "$root/lib/nbiot" "$lib/cmake/nbiot-device"; do
+  for directory in "$root/share/doc/nbiot/examples" "$root/share/doc/nbiot/docs/conformance" "$root/share/doc/nbiot/docs" \
+    "$root/share/doc/nbiot" "$root/lib/nbiot" "$lib/cmake/nbiot-device"; do
     [ ! -d "$directory" ] || rmdir --ignore-fail-on-non-empty "$directory"
   done
   echo "removed from $root"

@@ -125,8 +125,8 @@ int main(int count, char **values) {
       counters.delivered, counters.authentications, counters.handshakes, counters.datagrams_up, hints,
       nbiot_device_size());
   if (nbiot_read_ledger(device, &ledger) == NBIOT_OK)
-    printf("of these %" PRIu64 " B were reports, %" PRIu64 " B tokens, %" PRIu64 " B sent again, %" PRIu64
-           " B headers of IP and UDP\n",
+    printf("bytes up: %" PRIu64 " of reports, %" PRIu64 " of tokens, %" PRIu64 " sent again, %" PRIu64
+           " of IP and UDP headers\n",
         ledger.up.report.bytes, ledger.up.authentication.bytes, ledger.up.retransmission.bytes,
         ledger.up.headers.bytes);
   nbiot_destroy(device);

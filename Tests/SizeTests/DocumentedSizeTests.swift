@@ -98,7 +98,8 @@ struct DocumentedSizeTests {
     #expect(MemoryLayout<SessionCeiling>.size == 12)
   }
 
-  /// docs/c.md, "The device is in the caller's memory", and nbiot_device.h, "How many bytes a device takes".
+  /// docs/c.md, "The device is in the caller's memory", and nbiot_device.h, "The number of bytes that a device takes", of the
+  /// library over CoAP; LibraryConfigurationTests has the other two.
   @Test(arguments: ["docs/c.md", "Sources/CDevice/nbiot_device.h"])
   func `a device of the C library takes what is stated`(file: String) throws {
     let text = try String(contentsOf: Self.repository.appending(path: file), encoding: .utf8)
