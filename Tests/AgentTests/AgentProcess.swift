@@ -29,8 +29,7 @@ struct AgentFolder {
       attributes: [.posixPermissions: 0o700]
     )
     let file = url.appending(path: "secret.txt")
-    try Data((Self.secret + "\n").utf8).write(to: file)
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+    try writeSecret(Self.secret + "\n", to: file)
     try configure(
       [
         "product-key = a1B2c3D4e5F", "device-name = device1",

@@ -99,8 +99,7 @@ struct DiskTests {
     let session = folder.state.appending(path: "session").path
     try? FileManager.default.removeItem(atPath: session)
     let faults = try Faults(in: folder)
-    try Data("x".utf8).write(to: URL(filePath: session))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: session)
+    try writeSecret("x", to: URL(filePath: session))
     let agent = folder.agent(environment: faults.environment(["FAULT_MODE": "read-only"]))
     try agent.start()
     #expect(agent.wait { $0.log.contains("error state-directory errno=EROFS ") })

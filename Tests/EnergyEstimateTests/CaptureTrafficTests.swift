@@ -144,7 +144,10 @@ struct CaptureTrafficTests {
     #expect(throws: CaptureError.self) { try CaptureTraffic(path: "/nowhere/x.pcap") }
     let packet = datagram(true, report)
     let whole = CaptureBytes.pcap(linkType: 101, [(packet, packet.count, 0)])
-    try file(whole) { path in #expect(try CaptureTraffic(path: path).reports == 1) }
+    try file(whole) { path in
+      let traffic = try CaptureTraffic(path: path)
+      #expect(traffic.reports == 1)
+    }
     // In the file's header, in the packet's, and in the packet.
     for count in [10, 30, whole.count - 3] {
       try file(Array(whole[..<count])) { path in

@@ -12,8 +12,7 @@ struct GatewayConfigurationTests {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     let secret = folder.appending(path: "secret.txt")
-    try Data("secret\n".utf8).write(to: secret)
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret.path)
+    try writeSecret("secret\n", to: secret)
     try Data(MQTTCertificates.text("ca.pem")).write(to: folder.appending(path: "ca.pem"))
     let file = folder.appending(path: "gateway.conf")
     let good = [
@@ -105,15 +104,13 @@ struct GatewayConfigurationTests {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     let secret = folder.appending(path: "secret.txt").path
-    try Data("secret\n".utf8).write(to: URL(filePath: secret))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    try writeSecret("secret\n", to: URL(filePath: secret))
     let authorities = folder.appending(path: "ca.pem").path
     try Data(MQTTCertificates.text("ca.pem")).write(to: URL(filePath: authorities))
     let model = folder.appending(path: "model.json").path
     try Data("{}".utf8).write(to: URL(filePath: model))
     let sub = folder.appending(path: "sub.secret").path
-    try Data("secret\n".utf8).write(to: URL(filePath: sub))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: sub)
+    try writeSecret("secret\n", to: URL(filePath: sub))
     let list = folder.appending(path: "list.csv").path
     try Data("a1subsubsub,meter2,sub.secret\n".utf8).write(to: URL(filePath: list))
     let example = URL(filePath: #filePath).deletingLastPathComponent()

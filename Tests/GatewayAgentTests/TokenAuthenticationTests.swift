@@ -84,8 +84,7 @@ struct TokenAuthenticationTests {
   @Test func `a wrong secret ends with the platform's code, and status 3 with --once`() throws {
     let world = try world()
     let secret = world.folder.appending(path: "other.txt")
-    try Data("0123456789abcdef0123456789abcdee\n".utf8).write(to: secret)
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret.path)
+    try writeSecret("0123456789abcdef0123456789abcdee\n", to: secret)
     let text = try String(contentsOf: world.configuration, encoding: .utf8)
     try Data(text.replacing("secret.txt", with: "other.txt").utf8).write(to: world.configuration)
     let agent = try world.agent(["--once"])

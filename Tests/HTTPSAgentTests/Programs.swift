@@ -112,8 +112,7 @@ final class AgentFolder {
       attributes: [.posixPermissions: 0o700]
     )
     let secret = url.appending(path: "secret.txt")
-    try Data("0123456789abcdef0123456789abcdef\n".utf8).write(to: secret)
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret.path)
+    try writeSecret("0123456789abcdef0123456789abcdef\n", to: secret)
     self.lines = [
       "product-key = a1B2c3D4e5F", "device-name = device1", "client-id = good",
       "device-secret-file = \(secret.path)",

@@ -58,8 +58,7 @@ struct UpgradeCommandTests {
     let records = Records()
     let simulator = try await SimulatorServer.start(configuration) { records.add($0) }
     let secretFile = server.folder.appending(path: "device.txt")
-    try Data((Self.secret + "\n").utf8).write(to: secretFile)
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secretFile.path)
+    try writeSecret(Self.secret + "\n", to: secretFile)
     let options = [
       "--endpoint", "127.0.0.1:\(simulator.port)", "--product-key", "a1B2c3D4e5F", "--device-name",
       "device1", "--device-secret-file", secretFile.path,

@@ -143,8 +143,7 @@ final class LonelyDevice {
       attributes: [.posixPermissions: 0o700]
     )
     let secret = folder.appending(path: "secret.txt").path
-    try Data("0123456789abcdef0123456789abcdef\n".utf8).write(to: URL(filePath: secret))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    try writeSecret("0123456789abcdef0123456789abcdef\n", to: URL(filePath: secret))
     let text = [
       "product-key = a1B2c3D4e5F", "device-name = device1", "device-secret-file = \(secret)",
       "state-directory = \(folder.appending(path: "state").path)",

@@ -18,8 +18,7 @@ struct MQTTConfigurationTests {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     let secret = folder.appending(path: "secret.txt")
-    try Data("secret\n".utf8).write(to: secret)
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret.path)
+    try writeSecret("secret\n", to: secret)
     let authority =
       try authority ?? String(decoding: MQTTCertificates.text("ca.pem"), as: UTF8.self)
     try Data(authority.utf8).write(to: folder.appending(path: "ca.pem"))
@@ -110,8 +109,7 @@ struct MQTTConfigurationTests {
     try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: folder) }
     let secret = folder.appending(path: "secret.txt").path
-    try Data("secret\n".utf8).write(to: URL(filePath: secret))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    try writeSecret("secret\n", to: URL(filePath: secret))
     let authorities = folder.appending(path: "ca.pem").path
     try Data(MQTTCertificates.text("ca.pem")).write(to: URL(filePath: authorities))
     let model = folder.appending(path: "model.json").path

@@ -82,8 +82,7 @@ final class World {
       attributes: [.posixPermissions: 0o700]
     )
     let secret = folder.appending(path: "secret.txt").path
-    try Data("0123456789abcdef0123456789abcdef\n".utf8).write(to: URL(filePath: secret))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    try writeSecret("0123456789abcdef0123456789abcdef\n", to: URL(filePath: secret))
     simulator = try Program(
       "nbiot",
       [

@@ -70,9 +70,9 @@ struct FailureTests {
     }
   }
 
-  @Test func `the addresses of a name are tried in turn, and the certificate is for the name`()
-    throws
-  {
+  // The sanitizer has a `getaddrinfo` of its own, which stands before the channel's.
+  @Test(.enabled(if: unsafe dlsym(nil, "__asan_init") == nil))
+  func `the addresses of a name are tried in turn, and the certificate is for the name`() throws {
     // Nobody listens at the others.
     MQTTChannel.pretend(["127.0.0.3", "127.0.0.4", "127.0.0.1"])
     let broker = try Mosquitto()

@@ -105,8 +105,7 @@ final class Scratch {
   /// Writes a file that only its owner may read.
   func write(_ text: String, to name: String) throws {
     let file = url.appending(path: name)
-    try Data(text.utf8).write(to: file)
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+    try writeSecret(text, to: file)
   }
 
   func contents(_ name: String) -> Data? { try? Data(contentsOf: url.appending(path: name)) }

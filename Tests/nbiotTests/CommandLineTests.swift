@@ -78,8 +78,7 @@ final class Simulator {
       attributes: [.posixPermissions: 0o700]
     )
     let file = directory.appending(path: "secret.txt")
-    try Data("0123456789abcdef0123456789abcdef\n".utf8).write(to: file)
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+    try writeSecret("0123456789abcdef0123456789abcdef\n", to: file)
     secretFile = file.path
     process = nbiotTests.process(
       ["simulate", "--port", "0", "--device", "a1B2c3D4e5F,device1,\(file.path)"] + options,

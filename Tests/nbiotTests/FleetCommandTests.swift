@@ -85,8 +85,7 @@ struct FleetCommandTests {
     let list = folder.path("devices.csv")
     let devices = try await nbiot(["fleet", "devices", "--devices", "3"])
     #expect(devices.output.hasPrefix("a1B2c3D4e5F,meter000000,"))
-    try Data(devices.output.utf8).write(to: URL(filePath: list))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: list)
+    try writeSecret(devices.output, to: URL(filePath: list))
     let simulator = try Simulator(["--device-list", list, "--any-topic"])
     let place = "127.0.0.1:\(simulator.port)"
     let run = try await nbiot([

@@ -125,8 +125,7 @@ struct LegacyCertificateTests {
     let taken = try LoopbackSocket(on: options.contains("127.0.0.2") ? 2 : 1)
     defer { taken.close() }
     let secret = folder.path("secret.txt")
-    try Data("s\n".utf8).write(to: URL(filePath: secret))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    try writeSecret("s\n", to: URL(filePath: secret))
     let run = try await nbiot(
       [
         "simulate", "--port", "\(taken.port)", "--device", "a,device1,\(secret)", "--security",

@@ -27,8 +27,7 @@ struct SimulatorConsoleTests {
       try Data(text.utf8).write(to: directory.appending(path: name))
     }
     let secret = directory.appending(path: "secret")
-    try Data("0123456789abcdef0123456789abcdef\n".utf8).write(to: secret)
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret.path)
+    try writeSecret("0123456789abcdef0123456789abcdef\n", to: secret)
     return directory
   }
 
@@ -48,8 +47,7 @@ struct SimulatorConsoleTests {
   @Test func `the option that the log names can be pasted, and takes the topic`() async throws {
     let folder = try DTLSCommandTests.Folder()
     let secret = folder.path("secret.txt")
-    try Data("0123456789abcdef0123456789abcdef\n".utf8).write(to: URL(filePath: secret))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    try writeSecret("0123456789abcdef0123456789abcdef\n", to: URL(filePath: secret))
     let others = ["--device", "b1B2c3D4e5F,device1,\(secret)"]
     let topics = [
       "user/a=b", "user/a&b", "user/it's", "b1B2c3D4e5F/x/y", "-x/y", "user/$HOME", "user/*",

@@ -15,8 +15,7 @@ struct SimulatorOutputTests {
   func `a signal ends it though the reader has stopped`(number: Int32) throws {
     let folder = try DTLSCommandTests.Folder()
     let secret = folder.path("secret.txt")
-    try Data("secret\n".utf8).write(to: URL(filePath: secret))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    try writeSecret("secret\n", to: URL(filePath: secret))
     let simulator = nbiotTests.process([
       "simulate", "--port", "0", "--device", "a1B2c3D4e5F,device1,\(secret)",
     ])
@@ -63,8 +62,7 @@ struct SimulatorOutputTests {
   @Test func `if the reader exits, SIGPIPE ends it, unless it is ignored`() throws {
     let folder = try DTLSCommandTests.Folder()
     let secret = folder.path("secret.txt")
-    try Data("secret\n".utf8).write(to: URL(filePath: secret))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    try writeSecret("secret\n", to: URL(filePath: secret))
     let arguments = ["simulate", "--port", "0", "--device", "a1B2c3D4e5F,device1,\(secret)"]
     // The tests' own process ignores SIGPIPE, which a shell cannot undo.
     let pipeline = #"env --default-signal=PIPE "$0" "$@" | true; echo "${PIPESTATUS[0]}""#

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @Suite("nbiot call, pull, doctor and register, as their user runs them")
@@ -59,8 +60,7 @@ struct ThingCommandTests {
   @Test(arguments: ["json", "cbor"])
   func `every method is called and answered`(format: String) async throws {
     let sub = URL.temporaryDirectory.appending(path: "\(UUID().uuidString).txt")
-    try Data("abcdefabcdefabcdefabcdefabcdefab\n".utf8).write(to: sub)
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: sub.path)
+    try writeSecret("abcdefabcdefabcdefabcdefabcdefab\n", to: sub)
     defer { try? FileManager.default.removeItem(at: sub) }
     let simulator = try Simulator([
       "--desired", "power=on", "--sub-device", "a1subsubsub,sensor1,\(sub.path)", "--sub-device",

@@ -25,8 +25,7 @@ final class BrokerSimulator {
     let folder = try DTLSCommandTests.Folder()
     self.folder = folder
     let secret = folder.path("secret.txt")
-    try Data("\(Self.secret)\n".utf8).write(to: URL(filePath: secret))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: secret)
+    try writeSecret("\(Self.secret)\n", to: URL(filePath: secret))
     let tls = transports.contains { ["mqtts", "wss", "https"].contains($0) }
     process = nbiotTests.process(
       ["simulate", "--port", "0", "--control", "0"] + transports.flatMap { ["--\($0)", "0"] }

@@ -57,8 +57,7 @@ struct MQTTDoctorTests {
   {
     let simulator = try BrokerSimulator(transports: ["mqtts"])
     let wrong = simulator.folder.path("wrong.txt")
-    try Data("another\n".utf8).write(to: URL(filePath: wrong))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: wrong)
+    try writeSecret("another\n", to: URL(filePath: wrong))
     let (status, checks, run) = try await doctor(
       MQTTPublishTests.device(simulator) + ["--device-secret-file", wrong]
     )

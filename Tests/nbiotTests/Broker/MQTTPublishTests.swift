@@ -73,8 +73,7 @@ struct MQTTPublishTests {
   @Test func `a refusal ends with 3, the number, both readings and what to check`() async throws {
     let simulator = try BrokerSimulator(transports: ["mqtts"])
     let wrong = simulator.folder.path("wrong.txt")
-    try Data("wrong\n".utf8).write(to: URL(filePath: wrong))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: wrong)
+    try writeSecret("wrong\n", to: URL(filePath: wrong))
     let run = try await publish(
       simulator,
       "mqtts",

@@ -12,8 +12,7 @@ struct MQTTRegisterTests {
   private func world() throws -> (BrokerSimulator, product: String) {
     let folder = try DTLSCommandTests.Folder()
     let product = URL.temporaryDirectory.appending(path: "product-\(UUID().uuidString)").path
-    try Data("product-secret\n".utf8).write(to: URL(filePath: product))
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: product)
+    try writeSecret("product-secret\n", to: URL(filePath: product))
     withExtendedLifetime(folder) {}
     let simulator = try BrokerSimulator(
       ["--register", "a1B2c3D4e5F,device9,\(product)"],
