@@ -15,6 +15,7 @@ let package = Package(
   dependencies: [.package(name: "nbiot-coap", path: "..", traits: [])],
   targets: [
     example("sensor-swift", of: "DeviceClient"),
+    example("gateway", of: "DeviceClient"),
     example("upgrade", of: "DeviceClient", "HTTPSTransfer"),
   ]
 )

@@ -105,6 +105,40 @@ struct ExampleTests {
     _ = try simulator.stop()
   }
 
+  @Test(.enabled(if: hasBroker))
+  func `the gateway reports for both sub-devices`() throws {
+    try swift("gateway")
+    for name in ["meter1", "meter2"] { try scratch.write("\(name)-secret\n", to: name) }
+    try FileManager.default.createDirectory(
+      at: scratch.url.appending(path: "kept"),
+      withIntermediateDirectories: false,
+      attributes: [.posixPermissions: 0o700]
+    )
+    let meters = ["meter1", "meter2"].map { "a1subsubsub,\($0),\($0)" }
+    let simulator = try simulator(
+      ["--mqtts", "0", "--certificates", "certificates"]
+        + meters.flatMap { ["--sub-device", $0] }
+    )
+    var environment = environment(simulator)
+    environment["NBIOT_PORT"] = "\(try simulator.port(of: "mqtts"))"
+    environment["NBIOT_CA_FILE"] = "certificates/ca.pem"
+    try scratch.write("meter1 1\nmeter2 2.5\nmeter1 3\n", to: "lines")
+    let run = try scratch.run(
+      ["sh", "-c", "./gateway kept \(meters[0]) \(meters[1]) < lines"],
+      environment: environment
+    )
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.output.hasPrefix("kept 1 of meter1\nkept 2 of meter2\nkept 3 of meter1\n"))
+    for id in 1...3 { #expect(run.output.contains("delivered \(id)\n"), "\(run.output)") }
+    let wrong = try scratch.run(
+      ["sh", "-c", "echo meter3 1 | ./gateway kept \(meters[0]) \(meters[1])"],
+      environment: environment
+    )
+    #expect(wrong.status == 2 && wrong.errors.contains("meter3 1: a line is"), "\(wrong.errors)")
+    let log = try simulator.stop()
+    for value in ["1.0", "2.5", "3.0"] { #expect(log.contains("{\"value\":\(value)}"), "\(log)") }
+  }
+
   @Test func `the script's lines are delivered by the agent`() throws {
     let simulator = try simulator()
     try scratch.write(
