@@ -25,6 +25,7 @@ let package = Package(
     .executable(name: "codec-contender", targets: ["codec-contender"]),
     .executable(name: "floor-contender", targets: ["floor-contender"]),
     .executable(name: "libcoap-contender", targets: ["libcoap-contender"]),
+    .executable(name: "libcoap-server", targets: ["libcoap-server"]),
     .executable(name: "handshake-contender", targets: ["handshake-contender"]),
     .library(name: "AllocationCounter", type: .dynamic, targets: ["AllocationCounter"]),
   ],
@@ -46,6 +47,12 @@ let package = Package(
       dependencies: ["CContender", "CLibCoAP"],
       cSettings: strictC,
       linkerSettings: [.linkedLibrary(":libcoap-3-notls.a")]
+    ),
+    .executableTarget(
+      name: "libcoap-server",
+      dependencies: ["CLibCoAP"],
+      cSettings: strictC,
+      linkerSettings: [.linkedLibrary(":libcoap-3-openssl.a"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]
     ),
     .executableTarget(
       name: "codec-contender",
