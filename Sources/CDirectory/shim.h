@@ -12,17 +12,9 @@ static int nbiot_by_bytes(const struct dirent **left, const struct dirent **righ
   return strcmp((*left)->d_name, (*right)->d_name);
 }
 
-// Whether a path is that of a directory; 0 where it is not, or cannot be read.
-static inline int nbiot_is_directory(const char *path) {
-  DIR *directory = opendir(path);
-  if (directory == NULL) return 0;
-  closedir(directory);
-  return 1;
-}
-
-// Writes the names in a directory that have a comma and do not begin with a point, in their order, each with a zero byte
-// behind it; returns how many bytes they have, -1 with errno set where they cannot be read, and -2 where they are more
-// than `room`.
+// Writes the names in a directory that contain a comma and do not start with a dot, sorted, each followed by a zero byte;
+// returns how many bytes they have, -1 with errno set where they cannot be read (ENOTDIR: the path is a file's), and -2
+// where they are more than `room`.
 static inline __attribute__((noinline)) long nbiot_list_names(const char *path, char *names, size_t room) {
   struct dirent **list;
   size_t used = 0;

@@ -126,15 +126,17 @@ __attribute__((weak)) int getaddrinfo(
   return code;
 }
 
-// The address that was tried is not the one: says whether there is another one that was not, after so many tries. The
-// function above is part of a program that calls this.
+// Moves on to the next address; says whether one is left untried, after so many tries.
 static inline int nbiot_paho_turn_over(const char *name, unsigned tries) {
   struct nbiot_paho_server *server;
   int is_another;
+  // Names the function above, so that the importer emits it: nothing else refers to it.
+  int (*volatile lookup)(const char *, const char *, const struct addrinfo *, struct addrinfo **) = getaddrinfo;
+  (void)lookup;
   pthread_mutex_lock(&nbiot_paho_servers_lock);
   server = nbiot_paho_find_server(name);
   server->turn++;
-  is_another = tries < server->count && (void *)Thread_lock_mutex != (void *)getaddrinfo;
+  is_another = tries < server->count;
   pthread_mutex_unlock(&nbiot_paho_servers_lock);
   return is_another;
 }
@@ -202,13 +204,15 @@ static __attribute__((noinline)) int nbiot_paho_socket(const char *trace) {
   return (int)descriptor;
 }
 
+// Which sockets are WebSockets, by descriptor; those 1,024 apart share a place.
+__attribute__((weak)) char nbiot_paho_web_sockets[1024] = {0};
+
 // Has small packets go out at once: else an answer behind a PUBACK waits for the server's delayed acknowledgement of TCP,
 // 40 ms. And has the system hold 256 KB of what comes, for the library takes all of it with one read.
-// Whether it is a WebSocket is kept for `nbiot_paho_is_ended`, in a bit that sockets 32 apart share.
-static inline void nbiot_paho_prepare(const char *trace, int is_web_socket, unsigned *web_sockets) {
+// Whether it is a WebSocket is kept for `nbiot_paho_is_ended`.
+static inline void nbiot_paho_prepare(const char *trace, int is_web_socket) {
   int descriptor = nbiot_paho_socket(trace), yes = 1, room = 128 * 1024;
-  unsigned bit = 1u << (descriptor & 31);
-  *web_sockets = is_web_socket ? *web_sockets | bit : *web_sockets & ~bit;
+  nbiot_paho_web_sockets[descriptor & 1023] = (char)is_web_socket;
   setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
   setsockopt(descriptor, SOL_SOCKET, SO_RCVBUF, &room, sizeof room);
 }
@@ -216,9 +220,9 @@ static inline void nbiot_paho_prepare(const char *trace, int is_web_socket, unsi
 // Whether the peer has ended the connection of the trace of a DISCONNECT, or it is broken. Over TCP and TLS that is so at
 // once: an end that comes later is the answer to the DISCONNECT. The close of a WebSocket is said in a frame, and that of
 // TCP follows as soon as it is answered: it is waited for, half a second.
-static inline int nbiot_paho_is_ended(const char *trace, unsigned web_sockets) {
+static inline int nbiot_paho_is_ended(const char *trace) {
   struct pollfd entry = {nbiot_paho_socket(trace), 0x2000 /* POLLRDHUP */, 0};
-  return poll(&entry, 1, web_sockets >> (entry.fd & 31) & 1 ? 500 : 0) != 0;
+  return poll(&entry, 1, nbiot_paho_web_sockets[entry.fd & 1023] ? 500 : 0) != 0;
 }
 
 static inline int nbiot_paho_create(

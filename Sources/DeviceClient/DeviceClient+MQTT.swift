@@ -160,6 +160,7 @@ extension DeviceClient {
           meter,
           host: field,
           authentication: .token,
+          mask: AnswerMask(secret: secret),
           show: settings.onPacket
         )
       )

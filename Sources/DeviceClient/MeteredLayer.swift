@@ -16,6 +16,8 @@ struct MeteredLayer<Layer: MQTTLayer & ~Copyable>: ~Copyable {
   private var connectSize = 0
   private var waiting: [(bytes: Int, purpose: TrafficLedger.Purpose)] = []
   private var isConnected = false
+  /// How many filters a subscription has that was asked for, by its number, where it is more than one.
+  private var filterCounts: [UInt32: Int] = [:]
 
   init(
     _ layer: consuming Layer,
@@ -61,6 +63,7 @@ extension MeteredLayer: MQTTLayer where Layer: ~Copyable {
     meter.noteConnect()
     connectSize = PacketSize.connect(request)
     waiting.removeAll()
+    filterCounts.removeAll()
     isConnected = false
     if show != nil {
       let id = Self.text(request.clientID.bytes)
@@ -105,9 +108,12 @@ extension MeteredLayer: MQTTLayer where Layer: ~Copyable {
   ) -> Bool {
     guard layer.subscribe(toAll: filters, quality: quality, number: number) else { return false }
     // Of each filter two bytes of length and one of quality, and its zero byte is not sent.
-    let names = filters.indices.map { filters[$0] }.split(separator: 0)
-    send(PacketSize.subscribe(filters.count - 1 + 2 * (names.count - 1)))
+    var count = 0
+    for index in filters.indices where filters[index] == 0 { count += 1 }
+    send(PacketSize.subscribe(filters.count - 1 + 2 * (count - 1)))
+    if count > 1 { filterCounts[number] = count }
     if show != nil {
+      let names = filters.indices.map { filters[$0] }.split(separator: 0)
       let texts = names.map { Readable.text(Array($0)) }
       tell(.sent, "SUBSCRIBE \(texts.joined(separator: " ")) qos \(quality.rawValue)")
     }
@@ -150,8 +156,9 @@ extension MeteredLayer: MQTTLayer where Layer: ~Copyable {
       meter.receive(PacketSize.short, .other, for: .answer)
       meter.notePuback()
       tell(.received, "PUBACK")
-    case .subscribed(_, let quality):
-      meter.receive(PacketSize.suback, .other)
+    case .subscribed(let number, let quality):
+      let count = filterCounts.removeValue(forKey: number) ?? 1
+      meter.receive(PacketSize.suback(count), .other)
       tell(.received, "SUBACK " + (quality.map { "\($0.rawValue)" } ?? "128: refused"))
     case .unsubscribed:
       meter.receive(PacketSize.short, .other)

@@ -101,8 +101,8 @@ enum PacketKind {
 enum PacketSize {
   /// CONNACK, PUBACK, UNSUBACK.
   static let short = 4
-  /// SUBACK of one filter.
-  static let suback = 5
+  /// SUBACK of so many filters.
+  static func suback(_ filters: Int) -> Int { packet(2 + filters) }
   /// DISCONNECT.
   static let disconnect = 2
 

@@ -72,7 +72,7 @@ extension Agent {
         }
       }
     } catch {
-      problem = "unreadable"
+      // It stays unreadable.
     }
     if let offer, let fault = offer.fault(isConfiguration: true) {
       problem = fault.word
@@ -272,15 +272,12 @@ extension Agent {
       return keep(names)
     }
     var topic = FixedBytes<128>()
+    var kinds = DownlinkKinds()
+    kinds.insert(names == .product ? .configuration : .subDeviceConfiguration)
+    var filters = DownlinkFilters(kinds)
     topic.write { (writer: inout ByteWriter) in
       // 64 and 32 bytes of names fit.
-      try? writer.append("/sys/")
-      try? writer.append(extras.identity.productKey.bytes)
-      try? writer.append("/")
-      try? writer.append(extras.identity.deviceName.bytes)
-      try? writer.append(
-        names == .product ? "/thing/config/push" : "/thing/model/config/push" as StaticString
-      )
+      _ = try? filters.next(of: extras.identity, into: &writer)
     }
     let time = configuration.number(.configurationTime, default: 300)
     let code = extras.configurations.command.start(
@@ -325,6 +322,8 @@ extension Agent {
       $0.push.takerFailed(at: now, random: random)
     }
     keep(names)
+    // Another file was offered meanwhile, and is fetched now.
+    if wait == nil, extras.configurations.with(names, { $0.push.isWanted }) { return log(&line) }
     finishWait(wait)
   }
 }

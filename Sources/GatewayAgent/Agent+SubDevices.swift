@@ -27,10 +27,10 @@ func makeGatewayLink(
   var settings = GatewaySettings()
   settings.readsReplies = configuration.choice(.replies) == 0
   let method: SubDeviceSignMethod =
-    switch configuration.choice(.signMethod) {
-    case 1: .hmacSHA1
-    case 2: .hmacMD5
-    default: .hmacSHA256
+    switch configuration.signMethod {
+    case .hmacSHA1: .hmacSHA1
+    case .hmacMD5: .hmacMD5
+    case .hmacSHA256: .hmacSHA256
     }
   var random = SystemRandom()
   let now = MonotonicClock.now()
@@ -52,7 +52,7 @@ func makeGatewayLink(
       case .unknown: return "it is not there"
       case .isGateway: return "it is the gateway itself"
       case .isThere: return "it is given twice"
-      case .tooMany: return "a gateway has 1500 at most"
+      case .tooMany: return "a gateway has at most 1500 sub-devices"
       case .secret: return "its secret has 1 to 128 bytes"
       }
     }

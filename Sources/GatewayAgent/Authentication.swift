@@ -57,12 +57,7 @@ func makeSource(
 ) -> TokenSource<HTTPSChannel>? {
   guard configuration.choice(.authentication) == 1 else { return nil }
   var token = TokenSettings()
-  token.signMethod =
-    switch configuration.choice(.signMethod) {
-    case 1: .hmacSHA1
-    case 2: .hmacMD5
-    default: .hmacSHA256
-    }
+  token.signMethod = configuration.signMethod
   // An address of the user's own stands.
   token.takesAddress = !configuration.has(.endpoint)
   // As many reports as may be under way, each of which has 1,024 bytes and a topic, and requests for subscriptions.

@@ -33,24 +33,31 @@ struct Configurations: ~Copyable {
 
   /// When something of them is due.
   var deadline: Instant? {
-    var first = command.deadline
     if channel == nil { return nil }
+    var first = command.deadline
     if fetching == nil {
-      if product.push.isWanted { first = earliest(first, product.push.deadline) }
-      if subDevices.push.isWanted { first = earliest(first, subDevices.push.deadline) }
+      if mayFetch(.product), product.push.isWanted {
+        first = earlier(first, product.push.deadline)
+      }
+      if mayFetch(.subDevices), subDevices.push.isWanted {
+        first = earlier(first, subDevices.push.deadline)
+      }
     }
     if handing == nil {
-      if !product.push.isWanted { first = earliest(first, product.push.deadline) }
-      if !subDevices.push.isWanted { first = earliest(first, subDevices.push.deadline) }
+      if !product.push.isWanted { first = earlier(first, product.push.deadline) }
+      if !subDevices.push.isWanted { first = earlier(first, subDevices.push.deadline) }
     }
     return first
   }
 
   /// Which of them is to be fetched now.
   func toFetch(at now: Instant) -> ConfigurationNames? {
-    if product.push.wantsFile(at: now) { return .product }
-    return subDevices.push.wantsFile(at: now) ? .subDevices : nil
+    if mayFetch(.product), product.push.wantsFile(at: now) { return .product }
+    return mayFetch(.subDevices) && subDevices.push.wantsFile(at: now) ? .subDevices : nil
   }
+
+  /// Whether one of them can be fetched: its store holds one open file, which is the command's while that runs.
+  private func mayFetch(_ names: ConfigurationNames) -> Bool { handing != names }
 
   /// Which of them is to be handed over now.
   func toHandOver(at now: Instant) -> ConfigurationNames? {
@@ -94,10 +101,4 @@ struct Configurations: ~Copyable {
     command.end()
     channel?.close()
   }
-}
-
-private func earliest(_ first: Instant?, _ second: Instant?) -> Instant? {
-  guard let first else { return second }
-  guard let second else { return first }
-  return min(first, second)
 }

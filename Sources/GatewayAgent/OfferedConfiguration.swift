@@ -28,6 +28,7 @@ struct OfferedConfiguration: ~Copyable {
   /// Keeps what is known of it.
   @inline(never)
   mutating func keep() throws(StoreError) {
+    // As many bytes as the store has room for; 1,198 at most are written.
     var state = FixedBytes<1600>()
     state.write { (writer: inout ByteWriter) in
       // It has room for the longest names.

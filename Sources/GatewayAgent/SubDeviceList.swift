@@ -30,22 +30,15 @@ struct SubDeviceList {
     guard configuration.has(.subDevices) else { return }
     let path = configuration.path(.subDevices)
     let list = SubDeviceList(text: HeapBytes(Self.maxCount))
-    // SAFETY: the path ends with a zero byte.
-    let isDirectory = unsafe path.withUnsafeBytes {
-      unsafe nbiot_is_directory($0.bindMemory(to: CChar.self).baseAddress)
-    }
-    if isDirectory != 0 {
-      list.readAll(in: path, take)
-    } else {
-      list.readFile(path, take)
-    }
+    if !list.readAll(in: path, take) { list.readFile(path, take) }
   }
 
-  /// Reads a directory, whose path ends with a zero byte: its files PRODUCTKEY,DEVICENAME, which hold a secret each.
+  /// Reads a directory, whose path ends with a zero byte: its files PRODUCTKEY,DEVICENAME, which hold a secret each;
+  /// `false` where it is none.
   private func readAll(
     in path: Span<UInt8>,
     _ take: (DeviceIdentity, Span<UInt8>) -> StaticString?
-  ) {
+  ) -> Bool {
     let name = path.extracting(droppingLast: 1)
     var room = text.mutableSpan
     // SAFETY: the path ends with a zero byte, and so many bytes are written at most.
@@ -58,6 +51,7 @@ struct SubDeviceList {
         )
       }
     }
+    if count == -1, nbiot_errno() == ENOTDIR { return false }
     if count < 0 { fail(.unreadableList, name, code: count == -2 ? EFBIG : nbiot_errno()) }
     var start = 0
     while start < count {
@@ -75,6 +69,7 @@ struct SubDeviceList {
       Self.entry(entry, place, take)
       start = end + 1
     }
+    return true
   }
 
   /// Reads a list, whose path ends with a zero byte.

@@ -39,7 +39,7 @@ struct ChannelState: ~Copyable {
   var handleGeneration: UInt32 = 0
   var handle: MQTTAsync?
   var phase = ChannelPhase.none
-  #if SMALL
+  #if SMALL && !GATEWAY
   /// No other address is tried: that is 800 bytes.
   var isRetrying: Bool { false }
   #else
@@ -59,8 +59,6 @@ struct ChannelState: ~Copyable {
   var isOwnerStalled = false
   /// How many messages were dropped for each reason since the owner last heard of it.
   var untoldDrops = InlineArray<5, UInt32>(repeating: 0)
-  /// Whether there are such, as far as is known without looking.
-  var hasUntoldDrops = false
   /// Whether a record that tells of them waits to be polled.
   var hasDropRecord = false
   /// Whether one was made in this second: the next one is made when it is over.
@@ -174,17 +172,17 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   func drop(_ reason: MQTTDrop) {
     unsafe pointee.counters.dropped += 1
     unsafe pointee.untoldDrops[Int(reason.rawValue)] &+= 1
-    unsafe pointee.hasUntoldDrops = true
     if unsafe !pointee.isDropRecent { unsafe tellDrops() }
   }
 
   /// Tells the owner that there are drops of which it has not heard; the lock is held.
   @inline(never)
   func tellDrops() {
-    guard unsafe pointee.hasUntoldDrops && !pointee.hasDropRecord,
+    var untold: UInt32 = 0
+    for reason in 1...4 { unsafe untold |= pointee.untoldDrops[reason] }
+    guard unsafe untold != 0 && !pointee.hasDropRecord,
       unsafe pointee.handleGeneration == pointee.generation
     else { return }
-    unsafe pointee.hasUntoldDrops = false
     unsafe pointee.hasDropRecord = true
     unsafe pointee.isDropRecent = true
     unsafe tell(.dropped)
@@ -199,12 +197,11 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     while unsafe reason < 4 && pointee.untoldDrops[reason] == 0 { reason += 1 }
     head.detail = UInt8(truncatingIfNeeded: reason)
     head.number = unsafe pointee.untoldDrops[reason]
+    // Those for another reason are told of in the next second.
     unsafe pointee.untoldDrops[reason] = 0
-    // Those for another reason, in the next second.
-    unsafe pointee.hasUntoldDrops = head.number > 0
   }
 
-  #if !SMALL
+  #if !SMALL || GATEWAY
   /// Has the server's next address tried from now on; whether there is one that was not, for this CONNECT.
   ///
   /// The lock is held.

@@ -63,6 +63,8 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe pthread_cond_destroy(&pointee.work)
     unsafe pthread_cond_destroy(&pointee.room)
     unsafe pointee.commands.removeAll()
+    // The CONNECT of a connection that did not come about.
+    unsafe wipeScratch()
     unsafe deinitialize(count: 1)
     unsafe free(self)
   }
@@ -72,7 +74,6 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     unsafe pointee.generation &+= 1
     unsafe pointee.commands.removeAll()
     unsafe pointee.incoming.removeAll()
-    if unsafe pointee.hasDropRecord { unsafe pointee.hasUntoldDrops = true }
     unsafe pointee.hasDropRecord = false
     unsafe pointee.isOwnerStalled = false
   }
@@ -141,7 +142,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
     while unsafe !pointee.isClosed {
       if unsafe pointee.phase == .ended {
         unsafe destroyHandle()
-        #if SMALL
+        #if SMALL && !GATEWAY
         unsafe wipeScratch()
         #else
         if unsafe pointee.isRetrying {
@@ -210,7 +211,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   private func run(_ head: RecordHead) {
     switch head.kind {
     case .connect:
-      #if !SMALL
+      #if !SMALL || GATEWAY
       unsafe pointee.tries = 0
       #endif
       unsafe runConnect(head)
@@ -336,7 +337,7 @@ extension UnsafeMutablePointer where Pointee == ChannelState {
   /// Connects as the record says that lies in `scratch`.
   private func runConnect(_ head: RecordHead) {
     unsafe destroyHandle()
-    #if !SMALL
+    #if !SMALL || GATEWAY
     unsafe pointee.isRetrying = false
     unsafe pointee.connecting = head
     unsafe pointee.tries += 1
@@ -474,7 +475,7 @@ extension ChannelSettings {
     }
   }
 
-  #if !SMALL
+  #if !SMALL || GATEWAY
   /// Appends the host without a dot at its end, with a zero byte at its end.
   func writeName(into output: inout ByteWriter) throws(CapacityError) {
     try output.append(name)

@@ -4,7 +4,9 @@ internal import CPaho
 nonisolated(unsafe) private var pretended: [String] = []
 
 extension MQTTChannel {
-  /// Has names that end with `.test` these addresses, in digits, for the tests (RFC 6761 Section 6.2).
+  /// Makes names that end in `.test` resolve to these numeric addresses; for tests (RFC 6761 Section 6.2).
+  ///
+  /// Call it before the first connection: the library's threads read both variables without a lock.
   package static func pretend(_ addresses: [String]) {
     unsafe pretended = addresses
     unsafe nbiot_paho_look_up_by { name, service, hints, found in

@@ -52,7 +52,7 @@ func connectFailed(
     } else if unsafe state.pointee.hasHandshakeError {
       reason = .handshake
     }
-    #if !SMALL
+    #if !SMALL || GATEWAY
     // The next try is at another address; where nothing came about at all it is made at once.
     let isAnother = unsafe reason != .refused && state.turnOver()
     unsafe state.pointee.isRetrying = isAnother && reason == .unreachable
@@ -137,10 +137,18 @@ private func worstQuality(
   else { return 0x80 }
   let count = unsafe operation.pointee.filterCount
   guard count > 1 else { return unsafe data.pointee.alt.qos }
-  // SAFETY: for more than one filter the library has a list with a number for each.
-  guard let list = unsafe data.pointee.alt.qosList else { return 0x80 }
+  // A server may send fewer codes than there were filters. With one code the library has it in place of the list; the
+  // low half of a list's address is none, for its heap gives out places 8 bytes behind a multiple of 16.
+  let single = unsafe data.pointee.alt.qos
+  guard single < 0 || single > 0xFF, let list = unsafe data.pointee.alt.qosList else { return 0x80 }
   var worst: Int32 = 0
-  for index in 0..<count { worst = unsafe max(worst, list[index]) }
+  for index in 0..<count {
+    // SAFETY: a list of several codes is followed by at most 12 bytes of its own block, then by the mark of the
+    // library's heap, 0x88888888 twice, where this ends.
+    let code = unsafe list[index]
+    guard code >= 0, code < 0x80 else { return 0x80 }
+    worst = max(worst, code)
+  }
   return worst
 }
 #endif
@@ -309,9 +317,6 @@ private func setMalformed() {
 /// Whether the connection whose CONNECT goes out next on the same thread is a WebSocket; told right before.
 nonisolated(unsafe) private var isUpgraded: Int32 = 0
 
-/// Which sockets are WebSockets, as the shim keeps it.
-nonisolated(unsafe) private var webSockets: UInt32 = 0
-
 /// Whether the server has said the end of TLS; told on the same thread before the connection ends.
 nonisolated(unsafe) private var hasClosedTLS = false
 
@@ -321,12 +326,12 @@ func traced(_ level: MQTTASYNC_TRACE_LEVELS, _ text: UnsafeMutablePointer<CChar>
   case nbiot_line_disconnect:
     unsafe hasToldGoodbye = has(text, "(0)") && !isSilent
     // The server has not ended it, and has not been silent: the library does not understand it.
-    if unsafe hasToldGoodbye && !hasClosedTLS && nbiot_paho_is_ended(text, webSockets) == 0 {
+    if unsafe hasToldGoodbye && !hasClosedTLS && nbiot_paho_is_ended(text) == 0 {
       setMalformed()
     }
     unsafe hasClosedTLS = false
   case nbiot_line_connect:
-    unsafe nbiot_paho_prepare(text, isUpgraded, &webSockets)
+    unsafe nbiot_paho_prepare(text, isUpgraded)
     unsafe isUpgraded = 0
     unsafe hasClosedTLS = false
     _ = takeMalformed()

@@ -122,7 +122,8 @@ extension MQTTLink where Layer: ~Copyable {
         counters.acknowledged += 1
         let key = reports[index].topicKey
         if key == suspect { suspect = 0 }
-        closers[Int(truncatingIfNeeded: key & 15)] = 0
+        let place = Int(truncatingIfNeeded: key & 15)
+        if closers[place] == key { closers[place] = 0 }
       }
       if isDelivered, reports[index].replyKey != 0, !isMute {
         reports[index].phase = .acknowledged

@@ -11,11 +11,15 @@ extension MQTTLink where Layer: ~Copyable {
   /// Asks for the reply to a report that is about to begin; what it is known by, 0 where none is waited for: on another
   /// topic, without an id, where the subscription is refused or there is no room for it, and while the platform does
   /// not reply.
-  mutating func listen(toReplyOf payload: Span<UInt8>, on topic: Span<UInt8>) -> UInt64 {
+  mutating func listen(
+    toReplyOf payload: Span<UInt8>,
+    on topic: Span<UInt8>,
+    _ replies: ReplySource
+  ) -> UInt64 {
     guard settings.readsReplies, topic.isThingRequest else { return 0 }
     let key = replyKey(payload, on: topic)
     #if !SMALL || GATEWAY
-    if let foreignReplies { return foreignReplies == .come && !isMute ? key : 0 }
+    if replies != .own { return replies == .foreign && !isMute ? key : 0 }
     #endif
     var filter = FixedBytes<160>()
     filter.write { (writer: inout ByteWriter) in
@@ -136,4 +140,16 @@ extension Span where Element == UInt8 {
     }
     return count > start + 6 && extracting(start..<start + 6).isEqual(to: "thing/")
   }
+}
+
+/// How the replies to a report come.
+enum ReplySource {
+  /// By a subscription of the link's own.
+  case own
+  #if !SMALL || GATEWAY
+  /// By the subscription of whoever begins the report, which is another device's.
+  case foreign
+  /// Not at all.
+  case none
+  #endif
 }

@@ -42,6 +42,17 @@ extension MQTTLink: ReportLink where Layer: ~Copyable {
     format: UInt16,
     at now: Instant
   ) -> Bool {
+    begin(id: id, topic: topic, payload: payload, replies: .own, at: now)
+  }
+
+  /// Begins to deliver a report whose replies come as `replies` says.
+  mutating func begin(
+    id: UInt64,
+    topic: Span<UInt8>,
+    payload: Span<UInt8>,
+    replies: ReplySource,
+    at now: Instant
+  ) -> Bool {
     self.now = now
     guard let index = freeSlot else { return refuse(id, .later) }
     guard (try? Topic(topic)) != nil else { return refuse(id, .final) }
@@ -57,7 +68,7 @@ extension MQTTLink: ReportLink where Layer: ~Copyable {
     // Before the report: its reply would be lost.
     reports[index].topicKey = FNVHash.of(topic)
     reports[index].replyCode = 0
-    reports[index].replyKey = listen(toReplyOf: payload, on: topic)
+    reports[index].replyKey = listen(toReplyOf: payload, on: topic, replies)
     let number = newNumber()
     guard layer.publish(topic: topic, payload: payload, quality: .atLeastOnce, number: number)
     else {

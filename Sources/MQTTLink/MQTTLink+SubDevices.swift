@@ -41,18 +41,10 @@ extension MQTTLink where Layer: ~Copyable {
     isHeard: Bool,
     at now: Instant
   ) -> Bool {
-    foreignReplies = isHeard ? .come : .doNotCome
-    defer { foreignReplies = nil }
-    return begin(id: id, topic: topic, payload: payload, format: format, at: now)
+    begin(id: id, topic: topic, payload: payload, replies: isHeard ? .foreign : .none, at: now)
   }
 
   /// What marks the numbers of subscriptions that the link does not keep; its own have none above 2^30.
   static var severalMark: UInt32 { 0x4000_0000 }
-}
-
-/// Whether the replies to another device's report come.
-enum ForeignReplies {
-  case come
-  case doNotCome
 }
 #endif

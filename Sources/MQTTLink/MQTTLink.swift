@@ -34,10 +34,6 @@ public struct MQTTLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource>: 
   /// Whether a reply did not come in time: in this connection none is waited for until one comes.
   var isMute = false
   var nextNumber: UInt32 = 0
-  #if !SMALL || GATEWAY
-  /// Of the report that is about to begin, where it is another device's.
-  var foreignReplies: ForeignReplies?
-  #endif
   /// How the report of the last event `report` ended.
   public private(set) var ending = ReportEnding(.unreachable)
   /// Which report that was.

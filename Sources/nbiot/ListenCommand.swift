@@ -127,6 +127,7 @@ struct ListenCommand: AsyncParsableCommand {
       await client.close()
       throw Complaint(error.explanation, error.status(hasAnswered: hasAnswered))
     }
+    Self.refusals.flush()
     if interruption.isRequested { EndingSignal.endIfNoted() }
     withExtendedLifetime(signals) {}
     if status != .success { throw status.error }
@@ -227,6 +228,8 @@ struct ListenCommand: AsyncParsableCommand {
     return failure == nil
   }
 
+  private static let refusals = RefusalLog()
+
   /// Says on standard error what becomes of the connection.
   static func tell(_ event: MQTTClientEvent) {
     func seconds(_ wait: Milliseconds) -> String { "\((wait.count + 999) / 1_000) s" }
@@ -252,7 +255,7 @@ struct ListenCommand: AsyncParsableCommand {
       Console.complain(
         "warning: \(reason); " + (count == 1 ? "it was dropped" : "\(count) were dropped")
       )
-    case .refused(let topic, let fault): Console.complain("warning: \(topic): \(fault)")
+    case .refused(let topic, let fault): refusals.warn("\(topic): \(fault)")
     case .overrun(let topic):
       Console.complain("warning: \(topic): messages come faster than they are answered: 429")
     case .expired: Console.complain("warning: a request was not answered in time")

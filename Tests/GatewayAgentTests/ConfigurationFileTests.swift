@@ -152,6 +152,42 @@ final class ConfigurationFileTests {
     world.stop()
   }
 
+  @Test func `one that is offered while the command runs is fetched after it, and handed over`()
+    throws
+  {
+    let world = try world(
+      #"{"first":1}"#,
+      command: """
+        echo "$(cat)" >> FOLDER/inputs
+        while [ ! -e FOLDER/go ]; do sleep 0.1; done
+        """
+    )
+    let agent = try world.connectedAgent()
+    try push(world)
+    #expect(agent.wait { _ in !text(world, "inputs").isEmpty }, "\(agent.output)\(agent.log)")
+    for name in try FileManager.default.contentsOfDirectory(atPath: files.path) {
+      try Data("{}".utf8).write(to: files.appending(path: name))
+    }
+    let digest = "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+    let second = try world.push(
+      "config",
+      ["--url", try url(world), "--size", "2", "--sha256", digest]
+    )
+    second.wait()
+    #expect(second.status == 0, "\(second.output)\(second.log)")
+    // The agent has time to do what it must not.
+    usleep(500_000)
+    #expect(agent.output.split(separator: "configuration fetched").count == 2, "\(agent.output)")
+    try Data().write(to: world.folder.appending(path: "go"))
+    #expect(
+      agent.wait { $0.output.split(separator: "configuration taken").count == 3 },
+      "\(agent.output)\(agent.log)"
+    )
+    #expect(text(world, "inputs") == "{\"first\":1}\n{}\n")
+    end(agent)
+    world.stop()
+  }
+
   @Test func `with fetch-configuration = yes it is asked for after each connect`() throws {
     let world = try world("{\"a\":1}", command: "cat > FOLDER/input", ["fetch-configuration = yes"])
     let agent = try world.agent()

@@ -56,6 +56,21 @@ struct ConfigurationPushTests {
     #expect(push.wantsFile(at: start))
   }
 
+  @Test func `what becomes of the file that was handed over says nothing of one offered since`()
+    throws
+  {
+    for isTaken in [true, false] {
+      var push = ConfigurationPush()
+      #expect(take(&push, try offer("a"), at: start) == .start)
+      push.fetched(at: start)
+      #expect(take(&push, try offer("b"), at: start) == .start)
+      if isTaken { push.taken() } else { push.refused() }
+      #expect(push.wantsFile(at: start))
+      #expect(push.takerFailed(at: start, random: 0) == nil && push.wantsFile(at: start))
+      #expect(take(&push, try offer("b"), at: start) == .goesOn)
+    }
+  }
+
   @Test func `another address of the same file goes on, and what is too large is not begun`() throws
   {
     var push = ConfigurationPush()

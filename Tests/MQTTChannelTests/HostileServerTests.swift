@@ -104,6 +104,33 @@ struct HostileServerTests {
     }
   }
 
+  @Test(
+    arguments: [[1], [0x80], [2], [0x7F], [1, 1], [1, 0, 1, 1], [1, 1, 1, 1, 1, 1]] as [[UInt8]]
+  )
+  func `a SUBACK with fewer codes than there are filters is a refusal`(codes: [UInt8]) throws {
+    let server = try FakeServer { connection, _ in
+      connection.accept()
+      for codes in [codes, [UInt8](repeating: 1, count: 16)] {
+        guard let packet = connection.packet(ofType: 8) else { return }
+        connection.send([0x90, UInt8(2 + codes.count), packet[2], packet[3]] + codes)
+      }
+      connection.waitForEnd()
+    }
+    let client = try connected(server)
+    let filters: [UInt8] = (0..<16).flatMap { (number: Int) -> [UInt8] in
+      Array("a/\(number)".utf8) + [0]
+    }
+    for (number, quality) in [(1, nil), (2, .atLeastOnce)] as [(UInt32, MQTTQuality?)] {
+      let isAsked = client.channel.subscribe(
+        toAll: filters.span,
+        quality: .atLeastOnce,
+        number: number
+      )
+      #expect(isAsked)
+      #expect(client.next() == .event(.subscribed(number, quality)))
+    }
+  }
+
   @Test func `quality 2 is never handed over`() throws {
     let server = try FakeServer { connection, _ in
       connection.accept()

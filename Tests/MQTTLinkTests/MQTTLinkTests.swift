@@ -144,6 +144,8 @@ struct MQTTLinkTests {
     for _ in 0..<4 {
       #expect(verdict(world, end) == .later && world.link.ending.wasSent)
       #expect(world.link.rest.reason == (loss == .closed ? .closed : .lost))
+      // Others go over the next connection first, however soon the owner would try this one again.
+      #expect(world.now + world.link.ending.retryAfter > world.link.rest.until)
       #expect(world.link.rest.until <= world.now + Milliseconds(450_000))
     }
   }
@@ -165,6 +167,24 @@ struct MQTTLinkTests {
     // It is a topic like others again: this is the second close within an hour that no topic explains.
     #expect(verdict(world, close) == .later)
     #expect(world.link.rest.reason == .suspectedTwin)
+  }
+
+  @Test func `a delivery on another topic says nothing of one at which the platform closes`() throws
+  {
+    func place(_ topic: String) -> UInt64 {
+      topic.utf8.reduce(0xCBF2_9CE4_8422_2325) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 } & 15
+    }
+    // One that has its place in the table.
+    let other = try #require(
+      (0..<1_000).map { "/pk/device/user/\($0)" }.first { place($0) == place(Self.bad) }
+    )
+    let world = try World()
+    let close = { (world: World) in world.wire.tell(.lost(.closed)) }
+    #expect(verdict(world, close) == .later)
+    let ended = verdict(world, topic: other, isDelivered: true) { $0.wire.tell(.lost(.broken)) }
+    #expect(ended == .delivered)
+    #expect(verdict(world, close) == .later)
+    #expect(world.link.rest.reason == .closed)
   }
 
   /// Two devices of one identity, each with a report under way whenever it may send one: the worst case.

@@ -95,11 +95,13 @@ public struct ConfigurationPush: Sendable {
     return fail(mayPass: mayPass, at: now, random)
   }
 
-  /// It was taken.
-  public mutating func taken() { stage = .taken }
+  /// The file that was handed over was taken; says nothing of one that was offered since.
+  public mutating func taken() { if stage == .fetched { stage = .taken } }
 
-  /// It was refused for good: only another offer brings it again.
-  public mutating func refused() { stage = .refused }
+  /// The file that was handed over was refused for good: only another offer brings it again.
+  ///
+  /// Says nothing of one that was offered since.
+  public mutating func refused() { if stage == .fetched { stage = .refused } }
 
   /// Nobody could take it for now; the wait before the next try, `nil` where there is none.
   public mutating func takerFailed(at now: Instant, random: UInt32) -> Milliseconds? {
@@ -130,22 +132,29 @@ public struct ConfigurationPush: Sendable {
 
   // MARK: - Over a restart
 
+  /// What stands before the id and the address: the stage, how often it has failed, the id's count, the address's count
+  /// (2 bytes, the high one first), whether the size is known, the size (8 bytes, the highest first), the digest (32).
+  private static var headCount: Int { digestPlace + 32 }
+  private static var sizePlace: Int { 6 }
+  private static var digestPlace: Int { sizePlace + 8 }
+
   /// Starts with what `writeState` wrote before the program ended; without a configuration where that is damaged.
   public init(kept state: Span<UInt8>) {
-    guard state.count >= 46, let stage = Stage(rawValue: state[0]) else { return }
+    let head = Self.headCount
+    guard state.count >= head, let stage = Stage(rawValue: state[0]) else { return }
     let idCount = Int(state[2])
-    let urlCount = Int(state[3]) | Int(state[4]) << 8
-    guard state.count == 46 + idCount + urlCount else { return }
+    let urlCount = Int(state[3]) << 8 | Int(state[4])
+    guard state.count == head + idCount + urlCount else { return }
     do throws(CapacityError) {
-      try digest.replace(with: state.extracting(14..<46))
-      try id.replace(with: state.extracting(46..<(46 + idCount)))
-      try url.replace(with: state.extracting((46 + idCount)..<state.count))
+      try digest.replace(with: state.extracting(Self.digestPlace..<head))
+      try id.replace(with: state.extracting(head..<(head + idCount)))
+      try url.replace(with: state.extracting((head + idCount)..<state.count))
     } catch {
       return
     }
     if state[5] == 1 {
       var bytes: UInt64 = 0
-      for index in 0..<8 { bytes = bytes &<< 8 | UInt64(widening: state[6 + index]) }
+      for index in 0..<8 { bytes = bytes &<< 8 | UInt64(widening: state[Self.sizePlace + index]) }
       size = bytes
     }
     self.stage = stage
@@ -158,8 +167,8 @@ public struct ConfigurationPush: Sendable {
     try output.append(stage.rawValue)
     try output.append(failures)
     try output.append(UInt8(truncatingIfNeeded: id.count))
-    try output.append(UInt8(truncatingIfNeeded: url.count))
     try output.append(UInt8(truncatingIfNeeded: url.count &>> 8))
+    try output.append(UInt8(truncatingIfNeeded: url.count))
     try output.append(size == nil ? 0 : 1)
     let bytes = size ?? 0
     for index in 0..<8 {

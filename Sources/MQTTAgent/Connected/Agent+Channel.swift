@@ -38,7 +38,10 @@ extension Agent {
   var linkDeadline: Instant? { mutating get { driver.reports.pollTimeout() } }
 
   /// Says goodbye; work in flight stays in the outbox.
-  mutating func close() { driver.close(within: Milliseconds(2_000)) }
+  mutating func close() {
+    tellHeldDrops()
+    driver.close(within: Milliseconds(2_000))
+  }
 
   /// Looks after what is not the link's own: requests whose time is over, and the command.
   mutating func look(at now: Instant) {
@@ -64,12 +67,12 @@ extension Agent {
     // The channel tells of one reason at a time.
     let drops = driver.reports.link.counters.dropped
     if drops != extras.toldDrops, let drop = driver.reports.link.lastDrop {
-      line.start("warning message-dropped reason=")
-      line.add(drop.word)
-      line.add(" count=")
-      line.add(UInt64(drops - extras.toldDrops))
+      tellDrops(drop.word, UInt64(drops - extras.toldDrops))
       extras.toldDrops = drops
-      log(&line)
+    }
+    if extras.heldDrops > 0, now >= extras.nextDropLine {
+      extras.nextDropLine = now + Milliseconds(1_000)
+      tellHeldDrops()
     }
     #if GATEWAY
     watchSubDevices()
@@ -79,6 +82,21 @@ extension Agent {
       extras.toldRest = rest.until
       showRest(rest.reason, wait: rest.until - now)
     }
+  }
+
+  /// Tells of messages that were dropped since the last line about one, if there are any.
+  private mutating func tellHeldDrops() {
+    if extras.heldDrops == 0 { return }
+    tellDrops(extras.heldDrop, UInt64(widening: extras.heldDrops))
+    extras.heldDrops = 0
+  }
+
+  private mutating func tellDrops(_ reason: StaticString, _ count: UInt64) {
+    line.start("warning message-dropped reason=")
+    line.add(reason)
+    line.add(" count=")
+    line.add(count)
+    log(&line)
   }
 
   /// Reports why the connection is gone.

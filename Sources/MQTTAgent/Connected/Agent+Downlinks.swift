@@ -55,6 +55,12 @@ extension Agent {
       line.add(answer.code.rawValue)
       showDropped(fault)
     case .dropped(let fault):
+      guard now >= extras.nextDropLine else {
+        extras.heldDrops &+= 1
+        extras.heldDrop = fault.word
+        return
+      }
+      extras.nextDropLine = now + Milliseconds(1_000)
       line.start("warning message-dropped")
       showDropped(fault)
     }

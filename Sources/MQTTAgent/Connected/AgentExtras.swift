@@ -34,6 +34,12 @@ struct AgentExtras: ~Copyable {
   var toldRest = Instant(milliseconds: .min)
   /// Whether the platform said, or seems to say, that another device has the identity.
   var isKicked = false
+  /// How many messages were dropped, after they had been looked at, of which no line has told yet.
+  var heldDrops: UInt32 = 0
+  /// Why the last one of them was.
+  var heldDrop: StaticString = ""
+  /// When the next line may tell of such: a burst makes a line a second.
+  var nextDropLine = Instant(milliseconds: .min)
   /// How many drops were told of.
   var toldDrops = 0
   /// Whether the first datagram that waits is a report, for which there was no room.
@@ -51,8 +57,8 @@ struct AgentExtras: ~Copyable {
 
   /// When something of it is due.
   var deadline: Instant? {
-    guard let next = command.deadline else { return exchange.pollTimeout() }
-    return min(next, exchange.pollTimeout() ?? next)
+    let next = earlier(command.deadline, exchange.pollTimeout())
+    return heldDrops > 0 ? earlier(next, nextDropLine) : next
   }
 
   #if GATEWAY

@@ -100,18 +100,23 @@ extension LineSettings {
   }
 }
 
+extension Configuration {
+  /// What the device signs with.
+  var signMethod: SignMethod {
+    switch choice(.signMethod) {
+    case 1: .hmacSHA1
+    case 2: .hmacMD5
+    default: .hmacSHA256
+    }
+  }
+}
+
 extension MQTTLinkSettings {
   /// The settings of the link.
   @inline(never)
   init(_ configuration: borrowing Configuration, _ transport: MQTTTransport) {
     self.init()
-    let method: SignMethod =
-      switch configuration.choice(.signMethod) {
-      case 1: .hmacSHA1
-      case 2: .hmacMD5
-      default: .hmacSHA256
-      }
-    connect = MQTTConnectRequest(signMethod: method, transport: transport)
+    connect = MQTTConnectRequest(signMethod: configuration.signMethod, transport: transport)
     connect.wantsNotices = configuration.choice(.notices) == 1
     let seconds = configuration.number(.keepAlive, default: 300)
     do throws(MQTTSettingsError) {

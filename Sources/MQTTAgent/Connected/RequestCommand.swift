@@ -9,13 +9,7 @@ struct RequestCommand {
   private var waiting = InlineArray<8, WaitingRequest>(repeating: WaitingRequest())
   private var count = 0
   private var current = WaitingRequest()
-  /// The process id; 0 if none is running.
-  private var child: Int32 = 0
-  private var isTold = false
-  /// When it is to end.
-  private var limit = Instant(milliseconds: .max)
-  /// The command's standard output while there is more to come; -1 for none.
-  private(set) var descriptor: Int32 = -1
+  private var process = CommandProcess()
   private var printedCount = 0
   private var isTooLong = false
   private var printed = InlineArray<4_096, UInt8>(repeating: 0)
@@ -37,9 +31,12 @@ struct RequestCommand {
     get { printed.span.extracting(0..<printedCount) }
   }
 
+  /// The command's standard output while there is more to come; -1 for none.
+  var descriptor: Int32 { process.descriptor }
+
   /// When `look` or `startNext` has something to do.
   var deadline: Instant? {
-    if child > 0 { return limit }
+    if let deadline = process.deadline { return deadline }
     return count > 0 ? Instant(milliseconds: .min) : nil
   }
 
@@ -83,7 +80,7 @@ struct RequestCommand {
 
   /// Runs the next one, if none runs; the number of a request for which it could not be run, with the reason.
   mutating func startNext(_ path: Span<UInt8>, at now: Instant) -> (number: UInt32, code: Int32)? {
-    guard child <= 0, count > 0 else { return nil }
+    guard !process.isRunning, count > 0 else { return nil }
     current = waiting[0]
     var topic = InlineArray<160, UInt8>(repeating: 0)
     var number = InlineArray<32, UInt8>(repeating: 0)
@@ -94,74 +91,39 @@ struct RequestCommand {
     var numberWriter = ByteWriter(number.mutableSpan)
     try? numberWriter.append("NBIOT_REQUEST=")
     try? numberWriter.append(decimal: UInt64(widening: current.number))
-    var code: Int32 = 0
-    let file = current.file
-    var output: Int32 = -1
-    let (topicSpan, numberSpan) = (topic.span, number.span)
-    // SAFETY: all three end with a zero byte and are not kept.
-    child = unsafe path.withUnsafeBytes { path in
-      unsafe topicSpan.withUnsafeBytes { topic in
-        unsafe numberSpan.withUnsafeBytes { number in
-          unsafe nbiot_start_request(
-            path.bindMemory(to: CChar.self).baseAddress,
-            topic.bindMemory(to: CChar.self).baseAddress,
-            number.bindMemory(to: CChar.self).baseAddress,
-            file,
-            &output,
-            &code
-          )
-        }
-      }
-    }
-    descriptor = output
+    let code = process.start(
+      path,
+      topic.span,
+      number.span,
+      input: current.file,
+      until: current.deadline
+    )
     printedCount = 0
     isTooLong = false
-    isTold = false
-    limit = current.deadline
     remove(0)
-    guard code != 0 else { return nil }
-    // What failed to start is a child all the same, and ends at once.
-    if child > 0 { _ = nbiot_ends(child, 1_000) }
-    child = 0
-    return (current.number, code)
+    return code == 0 ? nil : (current.number, code)
   }
 
   /// Takes in what the command prints, and its end; ends it when its time is over.
   mutating func look(at now: Instant) -> EndedRequest? {
-    guard child > 0 else { return nil }
+    guard process.isRunning else { return nil }
     read()
-    let status = nbiot_status(child)
-    if status >= 0 {
-      read()
-      closeOutput()
-      child = 0
-      let isExit = status & 0x7F == 0
-      return EndedRequest(
-        number: current.number,
-        isBytes: current.isBytes,
-        status: isExit && !isTooLong ? (status >> 8) & 0xFF : nil,
-        isTooLong: isTooLong
-      )
-    }
-    if now >= limit {
-      _ = kill(0 &- child, isTold ? SIGKILL : SIGTERM)
-      isTold = true
-      limit = now + Milliseconds(1_000)
-    }
-    return nil
+    guard let status = process.look(at: now) else { return nil }
+    read()
+    process.closeOutput()
+    let isExit = status & 0x7F == 0
+    return EndedRequest(
+      number: current.number,
+      isBytes: current.isBytes,
+      status: isExit && !isTooLong ? (status >> 8) & 0xFF : nil,
+      isTooLong: isTooLong
+    )
   }
 
   private mutating func read() {
     var scratch = InlineArray<1_024, UInt8>(repeating: 0)
-    while descriptor >= 0 {
-      var span = scratch.mutableSpan
-      let file = descriptor
-      // SAFETY: reads at most the room.
-      let length = unsafe span.withUnsafeMutableBufferPointer {
-        unsafe CPOSIX.read(file, $0.baseAddress, $0.count)
-      }
-      if length < 0, nbiot_errno() == EINTR { continue }
-      if length == 0 || length < 0 && nbiot_errno() != EAGAIN { closeOutput() }
+    for _ in 0..<CommandProcess.readsPerTurn {
+      let length = process.read(into: &scratch)
       guard length > 0 else { return }
       for index in 0..<length {
         guard printedCount < printed.count else {
@@ -174,18 +136,8 @@ struct RequestCommand {
     }
   }
 
-  private mutating func closeOutput() {
-    if descriptor >= 0 { _ = close(descriptor) }
-    descriptor = -1
-  }
-
   /// Ends the command and its whole group when the program ends.
-  mutating func end() {
-    guard child > 0 else { return }
-    _ = kill(0 &- child, SIGKILL)
-    _ = nbiot_ends(child, 1_000)
-    child = 0
-  }
+  mutating func end() { process.end() }
 }
 
 /// A command that has ended.
