@@ -53,7 +53,7 @@ let helpText: StaticString = """
                               75 wants it again later, any other refuses it
     configuration-time = SECONDS  the command's time, 1 to 86400 (300)
     configuration-limit = BYTES   the largest file, 1024 to 268435456 (4194304)
-    fetch-configuration = yes|no  ask for it after each connect, too (no)
+    fetch-configuration = yes|no  also ask for it after each connect (no)
 
   Signals: SIGTERM ends, what is not delivered stays; SIGHUP reads the configuration
   anew; SIGUSR1 prints counters.

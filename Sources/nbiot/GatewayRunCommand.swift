@@ -1,3 +1,4 @@
+internal import Alink
 internal import ArgumentParser
 internal import ConstrainedCore
 internal import DeviceClient
@@ -36,9 +37,11 @@ struct GatewayRunCommand: AsyncParsableCommand {
       directory with a file PRODUCTKEY,DEVICENAME for each, which holds the secret. Each must be in the gateway's \
       topology: nbiot gateway add.
 
-      A line of standard input is PRODUCTKEY/DEVICENAME, a tab, a topic, a tab and the payload. A topic from / on is one \
-      of that sub-device; user/NAME stands for /PRODUCTKEY/DEVICENAME/user/NAME, and thing/NAME for \
-      /sys/PRODUCTKEY/DEVICENAME/thing/NAME. Each line gets a result, in the order in which they end.
+      A line of standard input is PRODUCTKEY/DEVICENAME, a tab, a topic, a tab and the payload, as nbiot-gateway takes it. \
+      A topic from / on is one of that sub-device; user/NAME stands for /PRODUCTKEY/DEVICENAME/user/NAME, and thing/NAME \
+      for /sys/PRODUCTKEY/DEVICENAME/thing/NAME. Without a topic and its tab it is that of the configuration, else the \
+      report of properties; a line of a payload alone is the gateway's own. Each line gets a result, in the order in \
+      which they end.
 
       A report waits for its sub-device's login, and one that cannot log in holds up nobody. With --outbox reports are \
       kept on disk until the platform has them, also over a restart and a power failure; without it they are gone with \
@@ -148,12 +151,17 @@ struct GatewayRunCommand: AsyncParsableCommand {
     _ interruption: WorkInterruption
   ) async throws -> Bool {
     let lines = LineReader(interruption, limit: 2_048)
+    let names = options.device.names
+    let topics = GatewayTopics(
+      of: "\(names.productKey)/\(names.deviceName)",
+      names.config?.topic?.value
+    )
     var number = 0
     var isGood = true
     while !interruption.isRequested, !board.isKicked, let line = await lines.next() {
       number += 1
       do throws(GatewayLineError) {
-        let reading = try GatewayReading(line) { devices[$0] != nil }
+        let reading = try GatewayReading(line, topics) { devices[$0] != nil }
         try board.accept(number, reading, by: gateway)
       } catch {
         isGood = false
@@ -254,37 +262,93 @@ private struct GatewayOutbox {
   }
 }
 
-/// A line of standard input.
+/// The topics of lines that name none, or a short one.
+private struct GatewayTopics {
+  /// The gateway's names, `PK/DN`.
+  let gateway: String
+  /// What is behind a device's names in the topic of a line without one.
+  private let standard: String
+
+  /// `topic` is the configuration's, of the gateway itself; reports of properties without one.
+  init(of gateway: String, _ topic: String?) {
+    self.gateway = gateway
+    let heads = ["/sys/\(gateway)/", "/\(gateway)/"]
+    let head = heads.first { topic?.hasPrefix($0) == true }
+    standard =
+      topic.flatMap { topic in head.map { String(topic.dropFirst($0.utf8.count)) } }
+      ?? "thing/event/property/post"
+  }
+
+  /// The whole topic of a device; without a short one, that of lines that have none.
+  func topic(of device: String, _ short: String? = nil) -> String {
+    let short = short ?? standard
+    return short.hasPrefix("thing/") ? "/sys/\(device)/\(short)" : "/\(device)/\(short)"
+  }
+}
+
+/// A line of standard input, as nbiot-gateway takes it.
 private struct GatewayReading {
-  let device: String
   let topic: String
   let payload: [UInt8]
 
-  init(_ line: [UInt8], isKnown: (String) -> Bool) throws(GatewayLineError) {
-    let parts = line.split(
-      separator: UInt8(ascii: "\t"),
-      maxSplits: 2,
-      omittingEmptySubsequences: false
-    )
-    guard parts.count == 3 else { throw .form }
-    let device = String(decoding: parts[0], as: UTF8.self)
-    guard isKnown(device) else { throw .unknown(device) }
-    let given = String(decoding: parts[1], as: UTF8.self)
-    if given.hasPrefix("/") {
-      guard
-        given.hasPrefix("/\(device)/") || given.hasPrefix("/sys/\(device)/")
-          || given.hasPrefix("/ota/") && given.hasSuffix("/\(device)")
-      else { throw .foreign(given, device) }
-      topic = given
-    } else if given.hasPrefix("user/") {
-      topic = "/\(device)/\(given)"
-    } else if given.hasPrefix("thing/") {
-      topic = "/sys/\(device)/\(given)"
-    } else {
-      throw .topic(given)
+  init(
+    _ line: [UInt8],
+    _ topics: GatewayTopics,
+    isKnown: (String) -> Bool
+  ) throws(GatewayLineError) {
+    var device = topics.gateway
+    var rest = line[...]
+    if let end = rest.firstIndex(of: 0x09) {
+      let name = String(decoding: rest[..<end], as: UTF8.self)
+      let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+      if parts.count == 2, parts.allSatisfy({ !$0.isEmpty }), !name.hasPrefix("{") {
+        guard name == topics.gateway || isKnown(name) else { throw .unknown(name) }
+        device = name
+        rest = rest[(end + 1)...]
+      }
     }
-    self.device = device
-    payload = Array(parts[2])
+    // JSON may contain tabs between its tokens: what starts like a payload is one.
+    let hasTopic = rest.first.map { $0 == UInt8(ascii: "/") || Self.isLetter($0) } ?? false
+    guard hasTopic, let end = rest.firstIndex(of: 0x09) else {
+      guard !rest.isEmpty else { throw .form }
+      topic = topics.topic(of: device)
+      payload = Array(rest)
+      return
+    }
+    let given = String(decoding: rest[..<end], as: UTF8.self)
+    payload = Array(rest[(end + 1)...])
+    guard given.hasPrefix("/") else {
+      guard given.contains("/") else { throw .topic(given) }
+      topic = topics.topic(of: device, given)
+      return
+    }
+    topic = given
+    // A line that names no device has the name in its topic.
+    let isNamed = rest.startIndex > 0
+    guard !isNamed || Self.isTopic(given, of: device) else { throw .foreign(given, device) }
+    guard isNamed || Self.isTopic(given, of: topics.gateway) || isKnown(Self.device(of: given))
+    else { throw .unknown(given) }
+  }
+
+  private static func isLetter(_ byte: UInt8) -> Bool {
+    (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+  }
+
+  private static func isTopic(_ topic: String, of device: String) -> Bool {
+    topic.hasPrefix("/\(device)/") || topic.hasPrefix("/sys/\(device)/")
+      || topic.hasPrefix("/ota/") && topic.hasSuffix("/\(device)")
+  }
+
+  /// The names that a whole topic has.
+  private static func device(of topic: String) -> String {
+    let levels = topic.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    let names =
+      switch levels.first {
+      case "sys": levels.dropFirst().prefix(2)
+      case "ota": levels.suffix(2)
+      default: levels.prefix(2)
+      }
+    return names.joined(separator: "/")
   }
 }
 
@@ -298,7 +362,8 @@ enum GatewayLineError: Error, CustomStringConvertible {
 
   var description: String {
     switch self {
-    case .form: "a line is PRODUCTKEY/DEVICENAME, a tab, the topic, a tab and the payload"
+    case .form:
+      "there is no payload: a line is PRODUCTKEY/DEVICENAME, a tab, a topic and a tab where it needs one, and the payload"
     case .unknown(let name): "\(name) is none of the sub-devices: add it to the list"
     case .foreign(let topic, let name):
       "\(topic) is no topic of \(name): give one of its own, or user/NAME or thing/NAME"
