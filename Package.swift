@@ -282,8 +282,9 @@ let programs: Targets = [
     "DeviceStore", "DeviceClient", "MQTTLayer", "MQTTLink", "HTTPSLayer", "HTTPSLink",
     "SystemClocks", "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "SecurityLayer",
     "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection", "HTTPSTransfer",
-    "GatewayConfiguration", "Agent", "MQTTAgent", "HTTPSAgent", "RadioModel", "EnergyEstimate",
-    "PlatformFaults", "Fleet", "GatewayLink", "GatewaySessions", "DurableReports", "TrafficLedger",
+    "GatewayConfiguration", "Agent", "MQTTAgent", "HTTPSAgent", "GatewayAgent", "RadioModel",
+    "EnergyEstimate", "PlatformFaults", "Fleet", "GatewayLink", "GatewaySessions", "DurableReports",
+    "TrafficLedger",
     .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
     .product(name: "NIOCore", package: "swift-nio", condition: tools),
   ],
@@ -486,8 +487,10 @@ let tests: Targets = [
     "TestSupport",
   ],
   "nbiotTests": [
-    "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformCore",
-    "PlatformSimulator", "UDPTransport", "SystemClocks", "MQTTPeers", "HTTPSPeers", "TestSupport",
+    "nbiot", "CoAPMessage", "ConstrainedCore", "OpenSSLSupport", "PlatformCore", "Alink",
+    "PayloadCoding", "CoAPLink", "PlatformMQTT", "DeviceClient", "GatewayLink", "GatewaySessions",
+    "PlatformSimulator",
+    "UDPTransport", "SystemClocks", "MQTTPeers", "HTTPSPeers", "TestSupport",
   ],
   // Compiles and runs what README.md, docs/ and nbiot_device.h show, against these as they are built.
   "SnippetTests": [

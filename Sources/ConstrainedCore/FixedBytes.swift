@@ -126,6 +126,18 @@ extension Span where Element == UInt8 {
   @inlinable
   package func isEqual(to text: StaticString) -> Bool { isEqual(to: Span(text)) }
 
+  /// Whether the bytes start with `text`.
+  package func starts(with text: StaticString) -> Bool {
+    let length = text.utf8CodeUnitCount
+    return count >= length && extracting(0..<length).isEqual(to: text)
+  }
+
+  /// Whether the bytes end with `text`.
+  package func ends(with text: StaticString) -> Bool {
+    let length = text.utf8CodeUnitCount
+    return count >= length && extracting(count - length..<count).isEqual(to: text)
+  }
+
   /// The UTF-8 bytes of a literal.
   @inlinable
   @_lifetime(immortal)

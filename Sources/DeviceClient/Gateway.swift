@@ -69,11 +69,15 @@ public final class Gateway: Sendable {
     }
   }
 
-  /// Forgets a sub-device, and wipes its secret; log it out before.
+  /// Forgets a sub-device, and wipes its secret; log it out before. Its `requests` end.
   public func remove(_ device: SubDevice) {
     core.update { state, completions in
       state.endSubDevice(device.number, .subDevice(.unknown), &completions)
+      // It is gone, and so is its session as far as this gateway knows.
+      state.endWaiters(of: device.number, isOnline: false, .success(()), &completions)
       state.link.sessions.remove(device.number)
+      guard let listener = state.listeners.removeValue(forKey: device.number) else { return }
+      completions.actions.append { listener.finish() }
     }
   }
 
@@ -154,7 +158,9 @@ public final class Gateway: Sendable {
   /// Keeps a report of the gateway or of a sub-device until the platform has it; when this returns its id, the disk has
   /// it, and `GatewayClientSettings.onReport` tells what became of it.
   ///
-  /// Each `placeholder` in the payload, unless that is empty, becomes the id.
+  /// Each `placeholder` in the payload, unless that is empty, becomes the id. `lifetime` says after how many seconds the
+  /// report is dropped, 0 for never. A topic has 128 bytes at most, a payload 1,024; throws `.outbox(.full)` where there
+  /// is no room, and `.noOutbox` where the gateway has none.
   public func report(
     _ payload: [UInt8],
     to topic: String,

@@ -24,6 +24,7 @@ public struct GatewayClientSettings: Sendable {
   public init() {
     link = GatewaySettings()
     link.readsReplies = true
+    // A program that somebody watches tries again sooner than an agent does (30 s).
     durable.retry = Milliseconds(5_000)
   }
 }
@@ -56,7 +57,7 @@ public enum GatewayError: Error, Equatable, Sendable {
   case signing
   /// The platform registered the sub-device without a secret in its answer.
   case noSecret
-  /// The topic is none.
+  /// The topic is malformed.
   case topic(TopicError)
   /// The gateway was made without an outbox.
   case noOutbox

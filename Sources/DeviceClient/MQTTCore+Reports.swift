@@ -94,9 +94,7 @@ extension MQTTCore {
   static var callMark: UInt64 { 1 << 63 }
 
   /// Whether a topic is that of replies to reports of properties and events.
-  private static func isPostReply(_ topic: [UInt8]) -> Bool {
-    String(decoding: topic, as: UTF8.self).hasSuffix("/post_reply")
-  }
+  private static func isPostReply(_ topic: [UInt8]) -> Bool { topic.span.ends(with: "/post_reply") }
 
   /// Begins the reports that the link has room for, in order; whether there were any.
   func startNext(
@@ -171,7 +169,13 @@ extension MQTTCore {
       )
       // An end without an event.
       if !hasTaken {
-        finishReport(state.link.endedID, state.link.ending, &state, &completions, at: now)
+        finishReport(
+          next.id | Self.callMark,
+          state.link.ending,
+          &state,
+          &completions,
+          at: now
+        )
       }
       hasBegun = true
     }

@@ -123,7 +123,7 @@ extension MQTTCore {
     let number = state.isGateway ? state.link.sessions.number(ofTopic: topic.span) : nil
     if let number {
       // The reply to a report that is kept, or nobody's any more.
-      if topic.ends(with: "/post_reply") { return }
+      if topic.span.ends(with: "/post_reply") { return }
       let subDevice = state.link.sessions.identity(of: number)
       verdict = state.inbox.exchange.take(from: &state.reports.link, subDevice: subDevice, at: now)
     } else if let thingModel,
@@ -154,8 +154,15 @@ extension MQTTCore {
     _ completions: inout Completions
   ) {
     if let listener = state.listeners[number] {
-      if case .dropped = listener.yield(request) { refuse(request, &state, &completions) }
-    } else if let onRequest = gateway?.onRequest {
+      switch listener.yield(request) {
+      case .enqueued: return
+      case .dropped: return refuse(request, &state, &completions)
+      // Nobody reads the sequence any more.
+      case .terminated: state.listeners[number] = nil
+      @unknown default: break
+      }
+    }
+    if let onRequest = gateway?.onRequest {
       completions.actions.append { onRequest(request) }
     } else {
       refuse(request, &state, &completions)
@@ -214,12 +221,6 @@ enum TopicFilter {
       }
     }
     return wanted.count == levels.count
-  }
-}
-
-extension [UInt8] {
-  fileprivate func ends(with text: String) -> Bool {
-    suffix(text.utf8.count).elementsEqual(text.utf8)
   }
 }
 

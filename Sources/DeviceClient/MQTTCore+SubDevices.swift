@@ -27,7 +27,10 @@ extension MQTTCore {
       if let error = state.callers.refusal(of: id) {
         return completions.actions.append { continuation.resume(throwing: error) }
       }
-      if state.link.sessions.isOnline(number) == isOnline {
+      // One whose login is under way may yet be online.
+      if isOnline
+        ? state.link.sessions.isOnline(number) : state.link.sessions.isOffline(number)
+      {
         return completions.actions.append { continuation.resume() }
       }
       state.sessionWaiters.append(
@@ -105,8 +108,10 @@ extension MQTTCore {
     switch event {
     case .session(.online(let number)):
       state.endWaiters(of: number, isOnline: true, .success(()), &completions)
-    case .session(.refused(let number, let reason, nil)):
-      state.endSubDevice(number, .refused(reason), &completions)
+    case .session(.refused(let number, let reason, let retry)):
+      // A login without success that nobody wants any more.
+      state.endWaiters(of: number, isOnline: false, .success(()), &completions)
+      if retry == nil { state.endSubDevice(number, .refused(reason), &completions) }
     case .session(.offline(let number, let reason, let retry)):
       state.endWaiters(of: number, isOnline: false, .success(()), &completions)
       if retry == nil, reason != .disconnected, reason != .loggedOut {

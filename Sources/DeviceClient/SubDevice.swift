@@ -43,7 +43,7 @@ public final class SubDevice: Sendable {
   /// Whether it is online, so that its reports go out at once.
   public var isOnline: Bool { core.state.withLock { $0.link.sessions.isOnline(number) } }
 
-  /// Whether it is online, or will be without anybody's doing.
+  /// Whether it was told to be online; one that the platform has refused for good stays so, and is offline.
   public var isWanted: Bool { core.state.withLock { $0.link.sessions.isWanted(number) } }
 
   /// Wants it online from now on, over this connection and later ones, and returns once it is.
@@ -65,7 +65,7 @@ public final class SubDevice: Sendable {
   /// Wants it online from now on, without a wait; `GatewayClientSettings.onEvent` tells.
   public func wantOnline() throws(GatewayError) { try change(isOnline: true) }
 
-  /// Logs it out, and returns once it is offline.
+  /// Logs it out, and returns once it is offline, also where a login was under way.
   public func logOut() async throws {
     try change(isOnline: false)
     let id = core.makeID()
@@ -120,10 +120,19 @@ public final class SubDevice: Sendable {
   /// What the platform sends to this sub-device: property sets, services, bytes, disable, enable, delete.
   ///
   /// Each message goes to the sequence that was made last; 16 are kept for it, and further ones are answered with 429.
-  /// So are those that nobody listens to.
+  /// So are those that nobody listens to. The sequence ends when another one is made, when the sub-device is removed, and
+  /// when the gateway is closed.
   public var requests: AsyncStream<DeviceRequest> {
     AsyncStream(bufferingPolicy: .bufferingOldest(16)) { continuation in
-      core.update { state, _ in state.listeners[number] = continuation }
+      core.update { state, completions in
+        guard !state.callers.isClosed, state.link.sessions.identity(of: number) != nil else {
+          return completions.actions.append { continuation.finish() }
+        }
+        guard let earlier = state.listeners.updateValue(continuation, forKey: number) else {
+          return
+        }
+        completions.actions.append { earlier.finish() }
+      }
     }
   }
 }

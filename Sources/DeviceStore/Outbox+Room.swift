@@ -12,6 +12,9 @@ extension Outbox {
   /// Whether an eighth of the room is free as well.
   package var hasAmpleRoom: Bool { hasRoom && pendingBytes <= maxBytes &- maxBytes / 8 }
 
+  /// Whether half of the room is free.
+  package var hasHalf: Bool { pendingBytes <= maxBytes / 2 }
+
   /// What an entry with the longest topic and payload takes, in bytes.
   #if SMALL_REPORTS
   private var maxRecordCount: Int { 1_216 }

@@ -67,6 +67,7 @@ struct OutboxSearch {
       forget()
     } else if taken.outlook.isRestBlocked {
       taken.outlook.reopened &+= 1
+      taken.noteReopened(head.topic)
       if wasVain {
         highest = 1
         resume = offset
@@ -109,6 +110,7 @@ extension Outbox {
     if search.isVain {
       taken.outlook.isRestBlocked = true
       taken.outlook.reopened = 0
+      taken.forgetReopened()
       return .good
     }
     // Only a search that relied on what was known leaves that valid.
@@ -178,6 +180,10 @@ extension Outbox {
         if ended.id != 0 { return true }
       } else if isHeld(at: now.instant) || taken.blocks(head.topic, head.priority) {
         // Passed over.
+      } else if Taken.hasGate, search.bound >= 0, taken.outlook.isRestBlocked,
+        !taken.isReopened(head.topic)
+      {
+        // Found to be shut or on its way before, and nothing has changed: its body is not read again.
       } else if Int(head.priority) > search.bestPriority {
         switch read() {
         case .whole where Taken.hasGate && !taken.isOpen(topic):
@@ -249,6 +255,12 @@ extension Outbox {
   /// should be called at once.
   package var due: Instant? {
     search.isVain ? min(search.heldUntil, search.nextExpiry) : nil
+  }
+
+  /// Whether the last search has found nothing although entries wait, none of which is held: their topics are shut, or
+  /// on their way.
+  package var isShut: Bool {
+    count > 0 && search.isVain && search.heldUntil == Instant(milliseconds: .max)
   }
 
   /// When the first entry expires.

@@ -48,6 +48,7 @@ extension Outbox {
       search.highest = 1
       search.isVain = false
       taken.outlook.reopened &+= 1
+      taken.noteReopened(entry.topic)
     }
     return entry
   }

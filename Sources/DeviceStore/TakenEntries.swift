@@ -26,6 +26,15 @@ public protocol TakenEntries {
 
   /// Whether a topic has opened since the last call.
   mutating func takeOpened() -> Bool
+
+  /// Notes that entries of a topic, of that checksum, may be given out although a search has found none.
+  mutating func noteReopened(_ topic: UInt32)
+
+  /// Whether that was noted since `forgetReopened`, or may have been.
+  func isReopened(_ topic: UInt32) -> Bool
+
+  /// Forgets these topics, because a search has found none.
+  mutating func forgetReopened()
 }
 
 // A table without a gate; this costs it nothing.
@@ -41,6 +50,18 @@ extension TakenEntries {
   /// No.
   @inlinable
   public mutating func takeOpened() -> Bool { false }
+
+  /// Nothing is noted.
+  @inlinable
+  public mutating func noteReopened(_ topic: UInt32) {}
+
+  /// It may have been.
+  @inlinable
+  public func isReopened(_ topic: UInt32) -> Bool { true }
+
+  /// Nothing is noted.
+  @inlinable
+  public mutating func forgetReopened() {}
 }
 
 /// An entry that is on its way, or has ended and is still to be told.

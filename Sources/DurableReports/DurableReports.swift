@@ -159,6 +159,12 @@ public struct DurableReports<Link: ReportLink & ~Copyable>: ~Copyable {
   /// Once there was no room, to wait for this lets reports that wait become durable together.
   public var hasAmpleRoom: Bool { outbox.hasAmpleRoom }
 
+  /// Whether half of the outbox is free.
+  public var hasHalf: Bool { outbox.hasHalf }
+
+  /// Whether all that waits has a topic that is shut, so that nothing can be sent before one opens.
+  public var isShut: Bool { delivery == .none && taken.isEmpty && outbox.isShut }
+
   /// Whether no report waits, neither for the platform nor for the disk to say that it was delivered.
   public var isDone: Bool { outbox.count == 0 && !isEnded && !hasTold && !outbox.areMarksDue }
 

@@ -1,3 +1,4 @@
+internal import Alink
 internal import ConstrainedCore
 internal import DeviceDriver
 internal import DurableReports
@@ -26,6 +27,9 @@ func makeGatewayLink(
 ) -> AgentLink {
   var settings = GatewaySettings()
   settings.readsReplies = configuration.choice(.replies) == 0
+  settings.isForOnce = configuration.arguments.isOnce
+  // With `--once` the gateway does not listen, and nor do they.
+  if settings.isForOnce { settings.downlinks = DownlinkKinds() }
   let method: SubDeviceSignMethod =
     switch configuration.signMethod {
     case .hmacSHA1: .hmacSHA1
@@ -45,7 +49,7 @@ func makeGatewayLink(
   SubDeviceList.read(configuration) { identity, secret in
     do throws(SubDeviceError) {
       let number = try link.sessions.add(identity, secret: secret, signMethod: method)
-      try link.sessions.logIn(number, at: now)
+      if !settings.isForOnce { try link.sessions.logIn(number, at: now) }
       return nil
     } catch {
       switch error {
@@ -86,19 +90,25 @@ extension Agent {
       || driver.reports.link.sessions.book.isOpen(topic)
   }
 
-  /// With `--once`, whether reports are left whose sub-devices will not be online by themselves: nothing has been under
-  /// way for two seconds.
-  mutating func waitsInVain(at now: Instant) -> Bool {
-    let isVain =
-      driver.reports.link.isAuthenticated && driver.reports.link.isIdle
-      && driver.reports.pendingReports > 0
-    guard isVain else {
-      extras.vainUntil = nil
-      return false
+  /// Why a line with that topic is not taken; `nil` where it is.
+  ///
+  /// Reports of a sub-device that is not let in may take half of the outbox: the rest is for the others.
+  mutating func objection(to topic: Span<UInt8>) -> LineOutcome? {
+    // It would wait for its login for ever.
+    guard isKnown(topic) else { return .device }
+    guard !driver.reports.hasHalf, let number = driver.reports.link.shutOutDevice(of: topic) else {
+      return nil
     }
-    let end = extras.vainUntil ?? now + Milliseconds(2_000)
-    extras.vainUntil = end
-    return now >= end
+    if driver.reports.link.noteShare(number) {
+      show("warning sub-device-share ", number, nil, Milliseconds(0))
+    }
+    return .shutOut
+  }
+
+  /// Whether all that is left waits for sub-devices which nobody is about to let in.
+  var isLeftWaiting: Bool {
+    driver.reports.isShut && driver.reports.link.isAuthenticated
+      && !driver.reports.link.awaitsLogins
   }
 
   /// Tells what has happened to sub-devices.
@@ -118,6 +128,11 @@ extension Agent {
         log(&line)
       case .deaf(let number): show("warning sub-device-deaf ", number, nil, Milliseconds(0))
       }
+    }
+    while let path = driver.reports.link.pollStranger() {
+      line.start("warning reports-of-unknown-device ")
+      line.add(path.span)
+      log(&line)
     }
     guard driver.reports.link.sessions.count > 0 else { return }
     let (online, expected) = (

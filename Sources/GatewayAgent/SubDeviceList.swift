@@ -64,10 +64,17 @@ struct SubDeviceList {
         try? writer.append(name)
         try? writer.append("/")
       }
-      let place = Place(file: name, line: 0, folder: folder.bytes)
+      start = end + 1
+      // What an editor leaves is nobody's.
+      if entry[entry.count - 1] == UInt8(ascii: "~") { continue }
+      var file = FixedBytes<576>()
+      file.write { (writer: inout ByteWriter) in
+        try? writer.append(folder.bytes)
+        try? writer.append(entry)
+      }
+      let place = Place(file: file.bytes, line: 0, folder: folder.bytes)
       // The file has the entry's name.
       Self.entry(entry, place, take)
-      start = end + 1
     }
     return true
   }

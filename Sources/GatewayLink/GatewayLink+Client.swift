@@ -17,11 +17,6 @@ extension GatewayLink where Layer: ~Copyable {
   package func listening(of number: Int) -> Entry.Listening {
     sessions.book.entry(number)?.listening ?? .none
   }
-
-  /// Whether reports on that topic may be sent: the gateway's own, and those of a sub-device that is online.
-  package func isOpen(_ topic: Span<UInt8>) -> Bool {
-    !settings.servesSubDevices || sessions.book.isOpen(topic)
-  }
 }
 
 /// An event of the link with the report that it may be of.

@@ -12,7 +12,15 @@ extension GatewayLink: ReportLink where Layer: ~Copyable {
   public typealias Taken = GatewayTaken
 
   /// An empty table.
-  public func makeTaken() -> GatewayTaken { GatewayTaken(sessions.book) }
+  public func makeTaken() -> GatewayTaken {
+    settings.servesSubDevices ? GatewayTaken(sessions.book) : GatewayTaken()
+  }
+
+  /// Whether reports on that topic may be sent: the gateway's own, and those of a sub-device that is online; all where
+  /// there are no sub-devices.
+  package func isOpen(_ topic: Span<UInt8>) -> Bool {
+    !settings.servesSubDevices || sessions.book.isOpen(topic)
+  }
 
   /// How many reports can be under way at once.
   public var capacity: Int { device.capacity }
@@ -22,8 +30,7 @@ extension GatewayLink: ReportLink where Layer: ~Copyable {
 
   /// Whether nothing is under way, and nothing waits to be sent.
   public var isIdle: Bool {
-    device.isIdle && sessions.isIdle && listeners.isEmpty && listeningEnd == nil
-      && sessions.expectedCount == 0
+    device.isIdle && sessions.isIdle && !awaitsLogins
   }
 
   /// Whether the platform has accepted the gateway, and the connection stands.
@@ -45,11 +52,11 @@ extension GatewayLink: ReportLink where Layer: ~Copyable {
   ) -> Bool {
     self.now = now
     changedEnding = nil
-    guard sessions.book.isOpen(topic) else {
+    guard isOpen(topic) else {
       changedEnding = Self.shutEnding(wasSent: false)
       return false
     }
-    guard let entry = noteReport(id, topic, payload) else {
+    guard settings.servesSubDevices, let entry = noteReport(id, topic, payload) else {
       return device.begin(id: id, topic: topic, payload: payload, format: format, at: now)
     }
     let hasBegun = device.begin(
@@ -100,9 +107,9 @@ extension GatewayLink: ReportLink where Layer: ~Copyable {
 
   /// Says what the calendar's clock has, in seconds since 1970, 0 where it is not set.
   public mutating func setDate(_ seconds: UInt64, at now: Instant) {
+    self.now = now
     // One that was told in milliseconds, by `setClock`, is as good.
-    let known = clock / 1_000 &+ UInt64(clamping: (now - clockInstant).count / 1_000)
-    guard seconds != known || clock == 0 else { return }
+    guard clock == 0 || seconds != timestamp / 1_000 else { return }
     setClock(seconds &* 1_000, at: now)
   }
 

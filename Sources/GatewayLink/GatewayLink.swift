@@ -12,11 +12,11 @@ internal import ReportLink
 ///
 /// A report's topic says whose it is. One of a sub-device goes out while that is online; above an outbox
 /// (`DurableReports`) the others wait there, without holding up anybody, and follow right after the login. A report that
-/// was under way when its sub-device's session ended goes out again after the next login, for the platform may have
+/// was under way when its sub-device's session ended goes out again after the next login, because the platform may have
 /// dropped it.
 ///
 /// After each login one SUBSCRIBE asks for all that the platform sends to that sub-device. Nothing of this takes one of
-/// the link's 32 places, for the filters follow from the names. There is no filter for all sub-devices: the platform has
+/// the link's 32 places, because the filters follow from the names. There is no filter for all sub-devices: the platform has
 /// no wildcard in place of a name that is not its own.
 ///
 /// Order of calls: that of a `ReportLink`, and `pollGatewayEvent` until it gives `nil` after each `pollLinkEvent` or
@@ -47,8 +47,7 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
   /// By when the platform must have answered one of these requests; `nil` without any.
   var listeningEnd: Instant?
   var reports = InlineArray<16, SubDeviceReport>(repeating: SubDeviceReport())
-  var events: [GatewayEvent] = []
-  var polledCount = 0
+  var events = EventQueue<GatewayEvent>()
   /// How the last report ended, where the link's own word is not the last one.
   var changedEnding: ReportEnding?
   #if !hasFeature(Embedded)
@@ -112,15 +111,7 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
   }
 
   /// What happened to sub-devices since the last call, in order; `nil` when that is all.
-  public mutating func pollGatewayEvent() -> GatewayEvent? {
-    guard polledCount < events.count else {
-      events.removeAll(keepingCapacity: true)
-      polledCount = 0
-      return nil
-    }
-    defer { polledCount += 1 }
-    return events[polledCount]
-  }
+  public mutating func pollGatewayEvent() -> GatewayEvent? { events.next() }
 
   /// What happened since the last call, as the gateway's own link tells it; `nil` when that is all.
   public mutating func pollEvent() -> MQTTLinkEvent? {
@@ -154,13 +145,15 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
   public mutating func handleTimeout(at now: Instant) {
     self.now = now
     device.handleTimeout(at: now)
-    advance()
+    // What is due goes out at the end of `pollEvent`, which follows.
   }
 
   /// When `handleTimeout` is to be called next, an instant of the past when an event waits; `nil` while only the
   /// descriptor is waited for.
   public mutating func pollTimeout() -> Instant? {
-    if polledCount < events.count || sessions.book.hasNews { return Instant(milliseconds: .min) }
+    if !events.isEmpty || sessions.book.hasNews || hasNewWants {
+      return Instant(milliseconds: .min)
+    }
     var earliest = device.pollTimeout()
     guard isReady else { return earliest }
     earliest = earlier(earliest, sessions.pollTimeout())
@@ -170,6 +163,7 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
 
   /// Sends the requests that are due, and takes in what came of earlier ones.
   private mutating func advance() {
+    takeWants()
     guard isReady, device.isConnected else { return }
     sessions.handleTimeout(at: now)
     while let request = sessions.pollTransmit(timestamp: timestamp, at: now) {
@@ -191,7 +185,46 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
     listen()
   }
 
-  private var timestamp: UInt64 {
+  /// Whether sub-devices are to log in because reports of theirs wait.
+  private var hasNewWants: Bool { settings.isForOnce && sessions.book.hasAwaited }
+
+  /// Has the sub-devices log in whose reports wait, each once, where only those are to.
+  private mutating func takeWants() {
+    guard hasNewWants else { return }
+    for number in sessions.book.takeAwaited() {
+      do throws(SubDeviceError) {
+        try sessions.logIn(number, at: now)
+      } catch {
+        // It was removed meanwhile.
+      }
+    }
+    device.staysConnected = sessions.hasWanted
+  }
+
+  /// Whether a login that reports wait for is under way or due, or has just come about.
+  public var awaitsLogins: Bool {
+    sessions.expectedCount > 0 || sessions.book.isOpening || sessions.book.hasNews || hasNewWants
+  }
+
+  /// The next device, as `PK/DN`, of which reports wait in the outbox above and which is none of the sub-devices; each
+  /// is told once, 16 at most.
+  public mutating func pollStranger() -> [UInt8]? { sessions.book.takeStranger() }
+
+  /// The sub-device of a topic, where the platform has refused it, thrown it out, or not answered it, so that nobody
+  /// knows how long its reports wait.
+  public func shutOutDevice(of topic: Span<UInt8>) -> Int? {
+    guard let entry = sessions.book.entry(ofTopic: topic), entry.isShutOut else { return nil }
+    return entry.number
+  }
+
+  /// Notes that a report of such a sub-device finds no room; whether it is the first one since it was online.
+  public mutating func noteShare(_ number: Int) -> Bool {
+    guard let entry = sessions.book.entry(number), !entry.hasUsedShare else { return false }
+    entry.hasUsedShare = true
+    return true
+  }
+
+  var timestamp: UInt64 {
     guard clock > 0 else { return 0 }
     return clock &+ UInt64(clamping: (now - clockInstant).count)
   }
@@ -212,6 +245,21 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
     listeningEnd = nil
     sessions.handleDisconnected(at: now)
     takeSessionEvents()
+    guard settings.isForOnce else { return }
+    for place in 0..<sessions.book.placeCount {
+      if let entry = sessions.book.entry(at: place) { giveUp(entry.number) }
+    }
+  }
+
+  /// Has a sub-device wanted no more, where each is tried once.
+  private mutating func giveUp(_ number: Int) {
+    guard settings.isForOnce else { return }
+    do throws(SubDeviceError) {
+      try sessions.logOut(number, at: now)
+    } catch {
+      // It was removed meanwhile.
+    }
+    device.staysConnected = sessions.hasWanted
   }
 
   private mutating func takeSessionEvents() {
@@ -222,6 +270,12 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
       } else if case .unnamed(.code(let code), let id) = event, let number = reporter(of: id) {
         sessions.takeError(code, of: number, at: now)
         continue
+      }
+      switch event {
+      case .refused(let number, _, _): giveUp(number)
+      // One that the platform has no session of (520) logs in again at once.
+      case .offline(let number, _, let wait) where wait != Milliseconds(0): giveUp(number)
+      case .online, .offline, .unnamed: break
       }
       events.append(.session(event))
     }
@@ -237,6 +291,7 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
       takeSessionEvents()
       return true
     }
+    if device.downlinkTopic.ends(with: "/thing/topo/add/notify") { takeAddition() }
     guard let entry = sessions.book.entry(ofTopic: device.downlinkTopic) else { return false }
     // The owner answers all of these.
     switch ending(of: device.downlinkTopic) {
@@ -249,6 +304,14 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
     }
     takeSessionEvents()
     return false
+  }
+
+  /// The platform says that sub-devices may be added (device guide 6.3): those of this gateway's that were given up are
+  /// tried again.
+  private mutating func takeAddition() {
+    for number in sessions.numbers(addedBy: device.downlinkPayload) {
+      sessions.takeEnabled(number, at: now)
+    }
   }
 
   /// What a message for a sub-device means for its session.
@@ -294,6 +357,7 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
       var filters = DownlinkFilters(settings.downlinks)
       while try filters.next(of: identity, into: &writer) != nil { try writer.append(0) }
       if settings.readsReplies {
+        // `/sys/PK/DN/thing/event/+/post_reply`
         try writer.append("/sys/")
         try writer.append(identity.productKey.bytes)
         try writer.append(UInt8(ascii: "/"))
@@ -311,13 +375,19 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
   }
 
   private mutating func takeSubscription(_ number: UInt32, _ isGranted: Bool) {
-    var found: Int?
-    sessions.book.forEach { entry in
-      guard case .asked(number, _) = entry.listening else { return }
+    var isAsked = false
+    for place in 0..<sessions.book.placeCount {
+      guard let entry = sessions.book.entry(at: place),
+        case .asked(let asked, _) = entry.listening
+      else { continue }
+      guard asked == number else {
+        isAsked = true
+        continue
+      }
       entry.listening = isGranted ? .granted : .refused
-      found = entry.number
+      events.append(isGranted ? .listening(entry.number) : .deaf(entry.number))
     }
-    if let found { events.append(isGranted ? .listening(found) : .deaf(found)) }
+    if !isAsked { listeningEnd = nil }
   }
 
   /// Gives up subscriptions that the platform does not answer.
@@ -325,10 +395,10 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
     guard let end = listeningEnd, now >= end else { return }
     var next: Instant?
     var silent: [Int] = []
-    var place = 0
-    while let (found, entry) = sessions.book.next(from: place) {
-      place = found + 1
-      guard case .asked(_, let until) = entry.listening else { continue }
+    for place in 0..<sessions.book.placeCount {
+      guard let entry = sessions.book.entry(at: place),
+        case .asked(_, let until) = entry.listening
+      else { continue }
       guard until <= now else {
         next = earlier(next, until)
         continue
@@ -355,14 +425,19 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
     return found
   }
 
-  /// Notes a report that is about to begin; whether it may.
+  /// Notes a report that is about to begin; the sub-device that it is of, `nil` for the gateway's own.
   mutating func noteReport(_ id: UInt64, _ topic: Span<UInt8>, _ payload: Span<UInt8>) -> Entry? {
     guard let entry = sessions.book.entry(ofTopic: topic) else { return nil }
     for index in 0..<16 where reports[index].number < 0 {
       reports[index].id = id
       reports[index].number = entry.number
       reports[index].sessionCount = entry.sessionCount
-      reports[index].messageID = (try? AlinkMessageView<JSONReader>(payload))?.id ?? 0
+      reports[index].messageID = 0
+      // Elsewhere a payload is the product's own affair.
+      if topic.starts(with: "/sys/") {
+        // One without an id, or none of Alink's, is nobody's error.
+        reports[index].messageID = (try? AlinkMessageView<JSONReader>(payload))?.id ?? 0
+      }
       break
     }
     return entry
@@ -385,19 +460,5 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
   /// How a report ends that waits for its sub-device's login.
   static func shutEnding(wasSent: Bool) -> ReportEnding {
     ReportEnding(.later, retryAfter: Milliseconds(-1), wasSent: wasSent)
-  }
-}
-
-/// The earlier one of two instants, where there is one.
-func earlier(_ first: Instant?, _ second: Instant?) -> Instant? {
-  guard let first else { return second }
-  guard let second else { return first }
-  return min(first, second)
-}
-
-extension Span where Element == UInt8 {
-  fileprivate func ends(with text: StaticString) -> Bool {
-    let length = text.utf8CodeUnitCount
-    return count >= length && extracting(count - length..<count).isEqual(to: text)
   }
 }

@@ -14,6 +14,12 @@ public struct GatewaySettings: Sendable {
   /// It costs a filter more in that packet, and a message for each report. Where the link reads replies
   /// (`MQTTLinkSettings.readsReplies`) they end the reports in place of PUBACKs; else they are its owner's.
   public var readsReplies = false
+  /// Whether a sub-device logs in only once a report of it waits, and is tried once, for a program that ends as soon as
+  /// nothing more can be sent.
+  ///
+  /// One that is refused, thrown out or cut off is not wanted any more; `GatewayLink.awaitsLogins` says when none is
+  /// left to wait for.
+  public var isForOnce = false
 
   /// The guide's limits.
   public init() {}
@@ -37,7 +43,7 @@ public struct GatewaySettings: Sendable {
 public enum GatewayEvent: Equatable, Sendable {
   /// Its session.
   case session(SubDeviceEvent)
-  /// The platform sends what comes for it from now on.
+  /// Its subscriptions are granted.
   case listening(Int)
   /// The platform does not send all that was asked for, or has not answered: its reports go out all the same.
   case deaf(Int)

@@ -5,6 +5,8 @@ internal import GatewaySessions
 public struct GatewayTaken: TakenEntries {
   private var entries = TakenTable<16>()
   private var book: SubDeviceBook?
+  /// The checksums of topics that may be open although the last search has found none.
+  private var reopened: [UInt32] = []
 
   /// Without sub-devices: every topic is open.
   public init() {}
@@ -29,9 +31,25 @@ public struct GatewayTaken: TakenEntries {
   /// Yes: those of sub-devices that are offline are shut.
   public static var hasGate: Bool { true }
 
-  /// Whether the topic is the gateway's own, or that of a sub-device which is online.
-  public func isOpen(_ topic: Span<UInt8>) -> Bool { book?.isOpen(topic) ?? true }
+  /// Whether the topic is the gateway's own, or that of a sub-device which is online; whose it is else is noted.
+  public func isOpen(_ topic: Span<UInt8>) -> Bool { book?.admits(topic) ?? true }
 
   /// Whether a sub-device has come online since the last call.
   public mutating func takeOpened() -> Bool { book?.takeOpened() ?? false }
+
+  /// The most topics that are kept; beyond, each may be one of them.
+  private static var mostReopened: Int { 64 }
+
+  /// Keeps the topic.
+  public mutating func noteReopened(_ topic: UInt32) {
+    if reopened.count <= Self.mostReopened { reopened.append(topic) }
+  }
+
+  /// Whether the topic is one of those.
+  public func isReopened(_ topic: UInt32) -> Bool {
+    reopened.count > Self.mostReopened || reopened.contains(topic)
+  }
+
+  /// Forgets them.
+  public mutating func forgetReopened() { reopened.removeAll(keepingCapacity: true) }
 }

@@ -4,11 +4,13 @@ package import Platform
 
 /// The sub-devices of a gateway by number and by name.
 ///
-/// A class, because the outbox's table looks into it, too: `isOpen`. A number is a place in the table and how often that
-/// was used, so that the number of a sub-device that was removed is nobody's.
+/// A class because the outbox's table shares it (`isOpen`). A number combines a place in the table with how often the
+/// place was used, so that the number of a sub-device that was removed is nobody's.
 package final class SubDeviceBook {
   let gateway: DeviceIdentity
   private(set) var count = 0
+  /// What all of them are together.
+  let tally = SubDeviceTally()
   private var places: [Entry?] = []
   private var uses: [UInt16] = []
   /// Each name's hash with its place, in order of the hash.
@@ -17,6 +19,11 @@ package final class SubDeviceBook {
   package private(set) var isOpening = false
   /// Whether `takeOpened` has news.
   package private(set) var hasNews = false
+  /// The sub-devices whose reports were found to wait since `takeAwaited`.
+  private var awaited: [Int] = []
+  /// Names that reports wait for and that no sub-device has: `PK/DN`, and how many of them were told.
+  private var strangers: [[UInt8]] = []
+  private var toldStrangers = 0
 
   init(_ gateway: DeviceIdentity) {
     self.gateway = gateway
@@ -31,22 +38,11 @@ package final class SubDeviceBook {
   /// The sub-device of that number.
   package func entry(_ number: Int) -> Entry? { self[number] }
 
-  /// Goes through all of them, in order of their places.
-  package func forEach(_ body: (Entry) -> Void) {
-    for place in places.indices {
-      if let entry = places[place] { body(entry) }
-    }
-  }
+  /// How many places there are, some of which may be free.
+  package var placeCount: Int { places.count }
 
-  /// The first place from `place` on that is in use, and its sub-device.
-  package func next(from place: Int) -> (place: Int, entry: Entry)? {
-    var place = place
-    while place < places.count {
-      if let entry = places[place] { return (place, entry) }
-      place += 1
-    }
-    return nil
-  }
+  /// The sub-device in a place; `nil` where that is free.
+  package func entry(at place: Int) -> Entry? { places[place] }
 
   /// Puts in a sub-device whose name is not there yet; its number.
   func add(
@@ -63,7 +59,7 @@ package final class SubDeviceBook {
       uses.append(0)
     }
     let number = Int(uses[place]) << 16 | place
-    places[place] = Entry(number, identity, secret, method)
+    places[place] = Entry(number, identity, secret, method, tally)
     let hash = Self.hash(identity.productKey.bytes, identity.deviceName.bytes)
     names.insert((hash, place), at: firstName(hash))
     count += 1
@@ -71,7 +67,8 @@ package final class SubDeviceBook {
   }
 
   func remove(_ number: Int) {
-    guard self[number] != nil else { return }
+    guard let entry = self[number] else { return }
+    entry.leaveTally()
     let place = number & 0xFFFF
     places[place] = nil
     uses[place] = (uses[place] + 1) & 0x7FFF
@@ -115,6 +112,50 @@ package final class SubDeviceBook {
     return entry.phase == .online
   }
 
+  /// The same of a report that waits in an outbox: where its topic is shut, `takeAwaited` or `takeStranger` tells whose
+  /// it is.
+  package func admits(_ topic: Span<UInt8>) -> Bool {
+    if isOpen(topic) { return true }
+    guard let names = TopicNames(topic) else { return false }
+    let key = topic.extracting(names.productKey)
+    let name = topic.extracting(names.deviceName)
+    if let entry = entry(key, name) {
+      if !entry.isAwaited {
+        entry.isAwaited = true
+        awaited.append(entry.number)
+      }
+    } else {
+      noteStranger(key, name)
+    }
+    return false
+  }
+
+  /// Whether `takeAwaited` has any.
+  package var hasAwaited: Bool { !awaited.isEmpty }
+
+  /// The sub-devices of which a report was found to wait, each once.
+  package func takeAwaited() -> [Int] {
+    defer { awaited.removeAll() }
+    return awaited
+  }
+
+  /// The next device, as `PK/DN`, that reports wait for and that is none of the sub-devices; each once, 16 at most.
+  package func takeStranger() -> [UInt8]? {
+    guard toldStrangers < strangers.count else { return nil }
+    defer { toldStrangers += 1 }
+    return strangers[toldStrangers]
+  }
+
+  private func noteStranger(_ productKey: Span<UInt8>, _ deviceName: Span<UInt8>) {
+    guard strangers.count < 16 else { return }
+    var path: [UInt8] = []
+    for index in productKey.indices { path.append(productKey[index]) }
+    path.append(UInt8(ascii: "/"))
+    for index in deviceName.indices { path.append(deviceName[index]) }
+    for known in strangers where known.span.isEqual(to: path.span) { return }
+    strangers.append(path)
+  }
+
   func noteOpening() { isOpening = true }
 
   /// Has `takeOpened` tell of those that have come online.
@@ -146,6 +187,30 @@ package final class SubDeviceBook {
     hash.add(0)
     hash.add(deviceName)
     return hash.value
+  }
+}
+
+/// How many sub-devices are online, and how many are to be: kept, because each turn of a program's loop asks.
+final class SubDeviceTally {
+  private(set) var online = 0
+  /// On the way to be online.
+  private(set) var expected = 0
+  private(set) var wanted = 0
+  /// Whether anything has changed since this was cleared.
+  var hasChanged = true
+
+  /// What one sub-device counts for.
+  struct Share {
+    var isOnline = false
+    var isExpected = false
+    var isWanted = false
+  }
+
+  func change(from old: Share, to new: Share) {
+    hasChanged = true
+    online += (new.isOnline ? 1 : 0) - (old.isOnline ? 1 : 0)
+    expected += (new.isExpected ? 1 : 0) - (old.isExpected ? 1 : 0)
+    wanted += (new.isWanted ? 1 : 0) - (old.isWanted ? 1 : 0)
   }
 }
 
@@ -186,9 +251,15 @@ package final class Entry {
         sessionCount &+= 1
         listening = .none
       }
+      if phase == .online { hasUsedShare = false }
+      recount()
     }
   }
-  var isWanted = false
+  var isWanted = false { didSet { recount() } }
+  /// Whether, since it was online, a report of it has found no room.
+  package var hasUsedShare = false
+  /// Whether a report was found to wait for its login.
+  var isAwaited = false
   /// Logins without success since the last one with it.
   var failures = 0
   /// How often it was thrown out by another connection.
@@ -203,13 +274,18 @@ package final class Entry {
   package var listening = Listening.none
   /// Why it is not online, where the platform has said so.
   var reason: SubDeviceReason?
+  private let tally: SubDeviceTally
+  /// What it counts for in the tally.
+  private var share = SubDeviceTally.Share()
 
   init(
     _ number: Int,
     _ identity: DeviceIdentity,
     _ secret: consuming [UInt8],
-    _ signMethod: SubDeviceSignMethod
+    _ signMethod: SubDeviceSignMethod,
+    _ tally: SubDeviceTally
   ) {
+    self.tally = tally
     self.number = number
     self.identity = identity
     self.secret = secret
@@ -222,6 +298,33 @@ package final class Entry {
   }
 
   package var isOnline: Bool { phase == .online }
+
+  /// Whether it is wanted online, and on its way there without anybody's doing.
+  package var isOnItsWay: Bool { share.isExpected }
+
+  /// Whether the platform has refused it, thrown it out, or not answered it: its reports wait, and nobody knows how long.
+  package var isShutOut: Bool {
+    guard !isOnline, let reason else { return false }
+    return switch reason {
+    case .code, .silence, .signing: true
+    case .disconnected, .loggedOut: false
+    }
+  }
+
+  private func recount() {
+    var next = SubDeviceTally.Share()
+    next.isOnline = phase == .online
+    next.isWanted = isWanted
+    next.isExpected = isWanted && phase != .online && phase != .offline(until: nil)
+    tally.change(from: share, to: next)
+    share = next
+  }
+
+  /// Counts for nothing any more.
+  func leaveTally() {
+    tally.change(from: share, to: SubDeviceTally.Share())
+    share = SubDeviceTally.Share()
+  }
 
   func withSecret<Result, Failure: Error>(
     _ body: (Span<UInt8>) throws(Failure) -> Result

@@ -8,9 +8,8 @@ extension SubDeviceSessions {
     isConnected = true
     refusesBatches = false
     nextRequest = now
-    var place = 0
-    while let (found, entry) = book.next(from: place) {
-      place = found + 1
+    for place in 0..<book.placeCount {
+      guard let entry = book.entry(at: place) else { continue }
       // One that waits for a command or rests goes on doing so.
       guard entry.isWanted, case .offline(let until?) = entry.phase, until < now else { continue }
       // At random, so that after each reconnect other ones come first.
@@ -23,13 +22,14 @@ extension SubDeviceSessions {
   public mutating func handleDisconnected(at now: Instant) {
     isConnected = false
     requests.removeAll()
-    var place = 0
-    while let (found, entry) = book.next(from: place) {
-      place = found + 1
+    for place in 0..<book.placeCount {
+      guard let entry = book.entry(at: place) else { continue }
       switch entry.phase {
       case .offline: continue
-      case .online: tell(.offline(entry.number, .disconnected, retryAfter: nil))
-      case .loggingIn, .loggingOut: break
+      case .loggingIn where entry.isWanted: break
+      // Whoever waits for the end of its session learns of it.
+      case .online, .loggingIn, .loggingOut:
+        tell(.offline(entry.number, .disconnected, retryAfter: nil))
       }
       entry.phase = .offline(until: entry.isWanted ? now : nil)
     }
@@ -37,11 +37,13 @@ extension SubDeviceSessions {
 
   /// Takes in a message; whether it was about sessions, so that it is nobody else's.
   public mutating func handle(topic: Span<UInt8>, payload: Span<UInt8>, at now: Instant) -> Bool {
+    // Most messages are about something else.
+    guard topic.starts(with: "/ext/") else { return false }
     let isError = errorTopic.span.isEqual(to: topic)
-    let isBatch = sessionTopic("batch_login", isReply: true).span.isEqual(to: topic)
+    let isBatch = batchReply.span.isEqual(to: topic)
     guard
-      isError || isBatch || sessionTopic("login", isReply: true).span.isEqual(to: topic)
-        || sessionTopic("logout", isReply: true).span.isEqual(to: topic)
+      isError || isBatch || loginReply.span.isEqual(to: topic)
+        || logoutReply.span.isEqual(to: topic)
     else { return false }
     guard let message = try? AlinkMessageView<JSONReader>(payload), let code = message.code else {
       return true
@@ -63,9 +65,10 @@ extension SubDeviceSessions {
 
   /// Takes in that time has passed.
   public mutating func handleTimeout(at now: Instant) {
-    var place = 0
-    while let (found, entry) = book.next(from: place) {
-      place = found + 1
+    lookAhead()
+    guard let firstAnswer, firstAnswer <= now else { return }
+    for place in 0..<book.placeCount {
+      guard let entry = book.entry(at: place) else { continue }
       switch entry.phase {
       case .loggingIn(let id, let until) where until <= now:
         if let waiting = takeRequest(id), waiting.numbers.count > 1 { refusesBatches = true }
@@ -187,6 +190,14 @@ extension SubDeviceSessions {
   public mutating func takeEnabled(_ number: Int, at now: Instant) {
     guard let entry = book[number], entry.isWanted, case .offline(nil) = entry.phase else { return }
     entry.phase = .offline(until: now)
+  }
+
+  /// The sub-devices that a message at `thing/topo/add/notify` names (device guide 6.3).
+  package func numbers(addedBy payload: Span<UInt8>) -> [Int] {
+    guard let message = try? AlinkMessageView<JSONReader>(payload),
+      let list = message.parameters
+    else { return [] }
+    return listed(list, in: payload) ?? []
   }
 
   mutating func tell(_ event: SubDeviceEvent) {

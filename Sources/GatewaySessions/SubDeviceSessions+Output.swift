@@ -18,7 +18,8 @@ extension SubDeviceSessions {
   /// `timestamp` is the time in milliseconds since 1970.
   public mutating func pollTransmit(timestamp: UInt64, at now: Instant) -> SubDeviceTransmission? {
     while isConnected, now >= nextRequest, requests.count < settings.requestsInFlight {
-      guard let entry = nextDue(at: now) else { return nil }
+      lookAhead()
+      guard let firstDue, firstDue <= now, let entry = nextDue(at: now) else { return nil }
       let id = newRequest()
       guard entry.isWanted else {
         entry.phase = .loggingOut(id, until: now + settings.answerTimeout)
@@ -42,31 +43,31 @@ extension SubDeviceSessions {
 
   /// When `handleTimeout` and `pollTransmit` are to be called next; `nil` while nothing is due.
   public mutating func pollTimeout() -> Instant? {
-    var earliest: Instant?
-    let mayAsk = isConnected && requests.count < settings.requestsInFlight
-    book.forEach { entry in
+    lookAhead()
+    guard isConnected, requests.count < settings.requestsInFlight, let firstDue else {
+      return firstAnswer
+    }
+    return earlier(firstAnswer, max(firstDue, nextRequest))
+  }
+
+  /// Finds out what is due first, unless nothing has changed since.
+  mutating func lookAhead() {
+    guard book.tally.hasChanged else { return }
+    book.tally.hasChanged = false
+    firstAnswer = nil
+    firstDue = nil
+    for place in 0..<book.placeCount {
+      guard let entry = book.entry(at: place) else { continue }
       switch entry.phase {
       case .loggingIn(_, let until), .loggingOut(_, let until):
-        earliest = min(earliest ?? until, until)
-      case .offline, .online:
-        guard mayAsk, let due = due(entry) else { return }
-        let next = max(due, nextRequest)
-        earliest = min(earliest ?? next, next)
+        firstAnswer = earlier(firstAnswer, until)
+      case .offline, .online: firstDue = earlier(firstDue, due(entry))
       }
     }
-    return earliest
   }
 
   /// What happened since the last call, in order; `nil` when that is all.
-  public mutating func pollEvent() -> SubDeviceEvent? {
-    guard polledCount < events.count else {
-      events.removeAll(keepingCapacity: true)
-      polledCount = 0
-      return nil
-    }
-    defer { polledCount += 1 }
-    return events[polledCount]
-  }
+  public mutating func pollEvent() -> SubDeviceEvent? { events.next() }
 
   // MARK: - Whose turn it is
 
@@ -74,9 +75,11 @@ extension SubDeviceSessions {
   private func nextDue(at now: Instant) -> Entry? {
     var next: Entry?
     var earliest = now
-    book.forEach { entry in
-      guard let due = due(entry), due <= earliest else { return }
-      if next != nil, due == earliest { return }
+    for place in 0..<book.placeCount {
+      guard let entry = book.entry(at: place), let due = due(entry), due <= earliest else {
+        continue
+      }
+      if next != nil, due == earliest { continue }
       next = entry
       earliest = due
     }
@@ -101,10 +104,10 @@ extension SubDeviceSessions {
   private func batch(with first: Entry, at now: Instant) -> [Entry] {
     var batch = [first]
     guard settings.batchSize > 1, !refusesBatches, !first.isSingle else { return batch }
-    book.forEach { entry in
-      guard batch.count < settings.batchSize, entry !== first, entry.isWanted, !entry.isSingle,
+    for place in 0..<book.placeCount where batch.count < settings.batchSize {
+      guard let entry = book.entry(at: place), entry !== first, entry.isWanted, !entry.isSingle,
         entry.signMethod == first.signMethod, let due = due(entry), due <= now
-      else { return }
+      else { continue }
       batch.append(entry)
     }
     return batch
@@ -122,7 +125,10 @@ extension SubDeviceSessions {
     for entry in entries where entry.logins.count > settings.loginsPerMinute {
       entry.logins.removeFirst(entry.logins.count - settings.loginsPerMinute)
     }
-    return SubDeviceTransmission(topic: sessionTopic(method, isReply: false), payload: payload)
+    return SubDeviceTransmission(
+      topic: Self.sessionTopic(method, of: gateway, isReply: false),
+      payload: payload
+    )
   }
 
   // MARK: - Requests

@@ -22,15 +22,20 @@ public struct SubDeviceSessions<Randomness: RandomSource>: ~Copyable {
   package let book: SubDeviceBook
   /// The requests that have no answer yet.
   var requests: [SessionRequest] = []
-  var events: [SubDeviceEvent] = []
-  /// How many of `events` were polled.
-  var polledCount = 0
+  var events = EventQueue<SubDeviceEvent>()
+  /// By when the first answer must have come, and when the first request is due, as long as the tally has not changed.
+  var firstAnswer: Instant?
+  var firstDue: Instant?
   var isConnected = false
   /// Whether the platform has not answered a batch over this connection.
   var refusesBatches = false
   /// When the next request may go out.
   var nextRequest = Instant(milliseconds: .min)
   private var lastRequest: UInt64
+  let loginReply: [UInt8]
+  let logoutReply: [UInt8]
+  let batchReply: [UInt8]
+  let errorTopic: [UInt8]
 
   /// A request that has no answer yet, with the sub-devices that it is for.
   struct SessionRequest {
@@ -50,6 +55,10 @@ public struct SubDeviceSessions<Randomness: RandomSource>: ~Copyable {
     self.randomness = randomness
     book = SubDeviceBook(gateway)
     lastRequest = UInt64(widening: firstRequestID)
+    loginReply = Self.sessionTopic("login", of: gateway, isReply: true)
+    logoutReply = Self.sessionTopic("logout", of: gateway, isReply: true)
+    batchReply = Self.sessionTopic("batch_login", of: gateway, isReply: true)
+    errorTopic = Self.topic("/ext/error/", of: gateway, "", "", "")
   }
 
   // MARK: - Getters
@@ -58,44 +67,31 @@ public struct SubDeviceSessions<Randomness: RandomSource>: ~Copyable {
   public var count: Int { book.count }
 
   /// How many are online.
-  public var onlineCount: Int {
-    var count = 0
-    book.forEach { if $0.phase == .online { count += 1 } }
-    return count
-  }
+  public var onlineCount: Int { book.tally.online }
 
   /// How many are wanted online and neither are nor wait for a command.
-  public var expectedCount: Int {
-    var count = 0
-    book.forEach { entry in
-      switch entry.phase {
-      case .online, .offline(nil): break
-      case .loggingIn, .loggingOut, .offline: if entry.isWanted { count += 1 }
-      }
-    }
-    return count
-  }
+  public var expectedCount: Int { book.tally.expected }
 
   /// Whether any sub-device is wanted online.
-  public var hasWanted: Bool {
-    var place = 0
-    while let (found, entry) = book.next(from: place) {
-      if entry.isWanted { return true }
-      place = found + 1
-    }
-    return false
-  }
+  public var hasWanted: Bool { book.tally.wanted > 0 }
 
   /// Whether a sub-device is online, so that reports of it may be sent.
   public func isOnline(_ number: Int) -> Bool { book[number]?.phase == .online }
 
-  /// Whether a sub-device will be online without anybody's doing.
+  /// Whether it was told to be online; one that the platform has refused for good stays so, and is offline.
   public func isWanted(_ number: Int) -> Bool { book[number]?.isWanted ?? false }
 
   /// Whether it is online, or will be without anybody's doing; `isWanted` and refused is neither.
   public func isExpected(_ number: Int) -> Bool {
     guard let entry = book[number], entry.isWanted else { return false }
     return entry.phase != .offline(until: nil)
+  }
+
+  /// Whether it is offline, and no login or logout of it is under way; so is one that is not there.
+  public func isOffline(_ number: Int) -> Bool {
+    guard let entry = book[number] else { return true }
+    if case .offline = entry.phase { return true }
+    return false
   }
 
   /// Why it is not online, as was told last; `nil` while it is, and before the first word.
@@ -115,16 +111,12 @@ public struct SubDeviceSessions<Randomness: RandomSource>: ~Copyable {
 
   /// The topics to subscribe to, with QoS 0 for all but the last one.
   public var filters: [[UInt8]] {
-    var filters = [
-      sessionTopic("login", isReply: true), sessionTopic("logout", isReply: true),
-    ]
-    if settings.batchSize > 1 { filters.append(sessionTopic("batch_login", isReply: true)) }
-    filters.append(errorTopic)
-    return filters
+    settings.batchSize > 1
+      ? [loginReply, logoutReply, batchReply, errorTopic] : [loginReply, logoutReply, errorTopic]
   }
 
-  /// Whether no request waits for its answer, and none is due.
-  public var isIdle: Bool { requests.isEmpty && polledCount == events.count }
+  /// Whether no request waits for its answer, and all events were polled.
+  public var isIdle: Bool { requests.isEmpty && events.isEmpty }
 
   // MARK: - Commands
 
@@ -189,14 +181,17 @@ public struct SubDeviceSessions<Randomness: RandomSource>: ~Copyable {
   }
 
   /// `/ext/session/PK/DN/combine/METHOD`, or where its reply comes.
-  func sessionTopic(_ method: StaticString, isReply: Bool) -> [UInt8] {
-    topic("/ext/session/", "/combine/", method, isReply ? "_reply" : "")
+  static func sessionTopic(
+    _ method: StaticString,
+    of gateway: DeviceIdentity,
+    isReply: Bool
+  ) -> [UInt8] {
+    topic("/ext/session/", of: gateway, "/combine/", method, isReply ? "_reply" : "")
   }
 
-  var errorTopic: [UInt8] { topic("/ext/error/", "", "", "") }
-
-  private func topic(
+  private static func topic(
     _ prefix: StaticString,
+    of gateway: DeviceIdentity,
     _ middle: StaticString,
     _ method: StaticString,
     _ suffix: StaticString

@@ -1,10 +1,12 @@
 internal import Agent
 internal import Foundation
+internal import GatewayAgent
 internal import HTTPSAgent
 internal import MQTTAgent
 internal import PlatformMQTT
 
-/// The values of a configuration file of `nbiot-agent`, `nbiot-agent-mqtt` or `nbiot-agent-https` that commands of `nbiot` also use.
+/// The values of a configuration file of `nbiot-agent`, `nbiot-agent-mqtt`, `nbiot-agent-https` or `nbiot-gateway` that
+/// commands of `nbiot` also use.
 ///
 /// That agent's own reader parses it; an error ends the program with a sentence that names file,
 /// line and key. Keys for the agents only are ignored.
@@ -34,8 +36,9 @@ struct ConfigurationFile: Sendable {
     }
     defer { close(descriptor) }
     let keys = Self.keys(descriptor)
+    let isOfGateway = !keys.isDisjoint(with: Self.onlyGateway)
     let isOfMQTT =
-      keys.contains("transport = mqtt") || keys.contains("endpoint over mqtt")
+      isOfGateway || keys.contains("transport = mqtt") || keys.contains("endpoint over mqtt")
       || !keys.isDisjoint(with: Self.onlyMQTT)
     let isOfHTTPS =
       keys.contains("transport = https") || keys.contains("endpoint over https")
@@ -46,7 +49,7 @@ struct ConfigurationFile: Sendable {
     let reader = ConfigurationReader(path: path)
     texts =
       switch transport {
-      case .mqtt: reader.readMQTT()
+      case .mqtt: isOfGateway ? reader.readGateway() : reader.readMQTT()
       case .https: reader.readHTTPS()
       case .coap: reader.readCoAP()
       }
@@ -54,7 +57,7 @@ struct ConfigurationFile: Sendable {
 
   /// The keys of a file, `transport` with its value, and whether its endpoint has a scheme of MQTT or HTTPS.
   private static func keys(_ descriptor: Int32) -> Set<String> {
-    var buffer = [UInt8](repeating: 0, count: 8_192)
+    var buffer = [UInt8](repeating: 0, count: 32_768)
     let count = unsafe Foundation.read(descriptor, &buffer, buffer.count)
     let lines = buffer[..<max(0, count)].split(separator: UInt8(ascii: "\n"))
     var keys: Set<String> = []
@@ -85,7 +88,13 @@ struct ConfigurationFile: Sendable {
 
   private static let onlyHTTPS =
     Set(HTTPSAgent.ConfigurationKey.allNames).subtracting(Agent.ConfigurationKey.allNames)
+    .subtracting(GatewayAgent.ConfigurationKey.allNames)
+
+  /// Sub-devices, a token over HTTPS, configurations: what `nbiot` passes over.
+  private static let onlyGateway =
+    Set(GatewayAgent.ConfigurationKey.allNames).subtracting(Agent.ConfigurationKey.allNames)
     .subtracting(MQTTAgent.ConfigurationKey.allNames)
+    .subtracting(HTTPSAgent.ConfigurationKey.allNames)
 }
 
 extension ConfigurationFile {

@@ -1,5 +1,6 @@
 internal import Agent
 internal import Foundation
+internal import GatewayAgent
 internal import HTTPSAgent
 internal import MQTTAgent
 
@@ -67,6 +68,39 @@ struct ConfigurationReader {
       for key in numbers { _ = configuration.number(key, default: 1) }
       for key in paths where configuration.has(key) { _ = configuration.path(key) }
       var endpoint = MQTTAgent.ServerAddress()
+      endpoint.read(configuration)
+      var texts: [String: Setting<String>] = [:]
+      for key in choices + numbers + paths + others where configuration.has(key) {
+        add(key.name, configuration.bytes(key), configuration.line(of: key), to: &texts)
+      }
+      return texts
+    }
+  }
+
+  /// The values of a file of `nbiot-gateway`, but for what is the gateway's own.
+  func readGateway() -> [String: Setting<String>] {
+    let choices: [GatewayAgent.ConfigurationKey] = [
+      .transport, .webSocket, .tls, .signMethod, .cleanSession, .notices, .authentication,
+    ]
+    let numbers: [GatewayAgent.ConfigurationKey] = [.keepAlive, .inFlight, .answerTime]
+    let paths: [GatewayAgent.ConfigurationKey] = [.deviceSecretFile, .caFile, .thingModel]
+    let others: [GatewayAgent.ConfigurationKey] = [
+      .productKey, .deviceName, .endpoint, .webSocketPath, .clientID, .topic,
+    ]
+    unsafe GatewayAgent.AgentLog.reader = {
+      show($0, GatewayAgent.ConfigurationKey.allNames, "nbiot-gateway.conf")
+    }
+    defer { unsafe GatewayAgent.AgentLog.reader = nil }
+    return unsafe withWords { words in
+      // SAFETY: as above.
+      var arguments = unsafe GatewayAgent.Arguments(words)
+      check(arguments.read(3))
+      var configuration = GatewayAgent.Configuration(arguments)
+      configuration.read()
+      for key in choices { _ = configuration.choice(key) }
+      for key in numbers { _ = configuration.number(key, default: 1) }
+      for key in paths where configuration.has(key) { _ = configuration.path(key) }
+      var endpoint = GatewayAgent.ServerAddress()
       endpoint.read(configuration)
       var texts: [String: Setting<String>] = [:]
       for key in choices + numbers + paths + others where configuration.has(key) {
@@ -149,7 +183,7 @@ struct ConfigurationReader {
     let mark = ": unknown key "
     guard let place = problem.range(of: mark) else { Self.refuse(problem) }
     let key = String(problem[place.upperBound...])
-    let all = Set(keys).union(MQTTAgent.ConfigurationKey.allNames)
+    let all = Set(keys).union(GatewayAgent.ConfigurationKey.allNames)
       .union(HTTPSAgent.ConfigurationKey.allNames)
     let meant = UnknownNames.nearest(to: key, all)
     Self.refuse(

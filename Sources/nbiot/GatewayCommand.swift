@@ -14,6 +14,9 @@ struct GatewayCommand: ParsableCommand {
           | nbiot gateway run meters.txt --endpoint 127.0.0.1:8883 \\
             --ca-file certificates/ca.pem --config agent.conf
 
+      --config takes nbiot-gateway.conf as it is; its sub-device, sub-devices, authentication and on-configuration are for \
+      nbiot-gateway alone.
+
       Example, the configuration that the platform offers to a gateway:
         nbiot gateway config sub-devices.json
       """,

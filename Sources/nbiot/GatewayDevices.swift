@@ -62,10 +62,9 @@ struct SubDeviceArgument: ExpressibleByArgument {
           .usage
         )
       }
-      // Beside the list, wherever the program was started.
-      device.secretFile = device.secretFile.map {
-        URL(fileURLWithPath: $0, relativeTo: folder).path
-      }
+      // Beside the list, wherever the program was started; under the names where no file is given.
+      let file = device.secretFile ?? "\(device.productKey),\(device.deviceName)"
+      device.secretFile = URL(fileURLWithPath: file, relativeTo: folder).path
       devices.append(device)
     }
     guard !devices.isEmpty else {
@@ -85,9 +84,10 @@ struct SubDeviceArgument: ExpressibleByArgument {
       throw Complaint("the directory \(path) cannot be read: check its permissions", .usage)
     }
     let devices = names.compactMap { name -> SubDeviceArgument? in
-      guard var device = SubDeviceArgument(argument: name), device.secretFile == nil else {
-        return nil
-      }
+      // Hidden files and what an editor leaves are nobody's.
+      guard !name.hasPrefix("."), !name.hasSuffix("~"),
+        var device = SubDeviceArgument(argument: name), device.secretFile == nil
+      else { return nil }
       device.secretFile = "\(path)/\(name)"
       return device
     }

@@ -1,3 +1,4 @@
+internal import Alink
 internal import ArgumentParser
 internal import ConstrainedCore
 internal import DeviceClient
@@ -36,9 +37,11 @@ struct GatewayRunCommand: AsyncParsableCommand {
       directory with a file PRODUCTKEY,DEVICENAME for each, which holds the secret. Each must be in the gateway's \
       topology: nbiot gateway add.
 
-      A line of standard input is PRODUCTKEY/DEVICENAME, a tab, a topic, a tab and the payload. A topic from / on is one \
-      of that sub-device; user/NAME stands for /PRODUCTKEY/DEVICENAME/user/NAME, and thing/NAME for \
-      /sys/PRODUCTKEY/DEVICENAME/thing/NAME. Each line gets a result, in the order in which they end.
+      A line of standard input is PRODUCTKEY/DEVICENAME, a tab, a topic, a tab and the payload, as nbiot-gateway takes it. \
+      A topic from / on is one of that sub-device; user/NAME stands for /PRODUCTKEY/DEVICENAME/user/NAME, and thing/NAME \
+      for /sys/PRODUCTKEY/DEVICENAME/thing/NAME. Without a topic and its tab it is that of the configuration, else the \
+      report of properties; a line of a payload alone is the gateway's own. Each line gets a result, in the order in \
+      which they end.
 
       A report waits for its sub-device's login, and one that cannot log in holds up nobody. With --outbox reports are \
       kept on disk until the platform has them, also over a restart and a power failure; without it they are gone with \
@@ -48,9 +51,9 @@ struct GatewayRunCommand: AsyncParsableCommand {
       It ends when standard input has ended and nothing waits any more, or waits for --max-wait seconds in vain; with \
       --stay not before Ctrl-C. Requests of the platform are printed and answered as by nbiot listen.
 
-      Exit status: 0 all reports are with the platform, 1 some are not, 2 usage, 3 the gateway was refused, 4 the platform \
-      never answered, 5 standard output cannot be written, 6 another device has the gateway's identity; 130 and 143 \
-      ended by Ctrl-C and SIGTERM.
+      Exit status: 0 all reports are with the platform, 1 some are not, or a request was not answered, 2 usage, 3 the \
+      gateway was refused, 4 the platform never answered, 5 standard output cannot be written, 6 another device has the \
+      gateway's identity; 130 and 143 ended by Ctrl-C and SIGTERM.
       """
   )
 
@@ -93,13 +96,19 @@ struct GatewayRunCommand: AsyncParsableCommand {
     // Results are told by PUBACKs: replies would be a message more for each report.
     settings.link.readsReplies = false
     settings.onEvent = { board.take($0) }
-    settings.onReport = { board.take($0, $1) }
+    // Told on the client's thread, amid `accept`: printed from a task, one after the other.
+    let (endings, told) = AsyncStream.makeStream(of: (id: UInt64, ending: KeptReportEnding).self)
+    settings.onReport = { told.yield((id: $0, ending: $1)) }
+    let telling = Task { for await (id, ending) in endings { board.take(id, ending) } }
     let (requests, continuation) = AsyncStream.makeStream(of: DeviceRequest.self)
     settings.onRequest = { continuation.yield($0) }
     let interruption = WorkInterruption()
     let signals = interruption.listen()
-    let isGood = try await options.withGateway(settings, { $0.onEvent = { board.take($0) } }) {
-      gateway in
+    defer { withExtendedLifetime(signals) {} }
+    let (gateway, isGood) = try await options.withGateway(
+      settings,
+      { $0.onEvent = { board.take($0) } }
+    ) { gateway in
       var numbers: [String: SubDevice] = [:]
       for argument in arguments {
         let device = try options.add(argument, to: gateway)
@@ -113,7 +122,7 @@ struct GatewayRunCommand: AsyncParsableCommand {
       }
       let (given, form, count) = (answers.answers, output.form, numbers.count)
       let answering = Task {
-        for await request in requests { try await Self.answer(request, given, form) }
+        for await request in requests { await Self.answer(request, given, form, board) }
       }
       let progress = Task { try await Self.tellProgress(gateway, count) }
       defer {
@@ -121,12 +130,17 @@ struct GatewayRunCommand: AsyncParsableCommand {
         progress.cancel()
       }
       let isGood = try await report(gateway, numbers, board, interruption)
-      return try await settle(gateway, board, interruption) && isGood
+      await settle(gateway, board, interruption)
+      return (gateway, isGood)
     }
-    if interruption.isRequested { EndingSignal.endIfNoted() }
-    withExtendedLifetime(signals) {}
+    // The gateway is closed: nothing ends any more.
+    told.finish()
+    await telling.value
+    board.tellKept(isLost: outbox == nil)
+    let left = gateway.pendingReports
+    if left > 0 { complain(of: left) }
     if board.isKicked { throw ExitStatus.kicked.error }
-    if !isGood { throw ExitStatus.undelivered.error }
+    if !isGood || left > 0 || board.hasFailed { throw ExitStatus.undelivered.error }
   }
 
   /// Takes the lines; whether all could be taken.
@@ -137,12 +151,17 @@ struct GatewayRunCommand: AsyncParsableCommand {
     _ interruption: WorkInterruption
   ) async throws -> Bool {
     let lines = LineReader(interruption, limit: 2_048)
+    let names = options.device.names
+    let topics = GatewayTopics(
+      of: "\(names.productKey)/\(names.deviceName)",
+      names.config?.topic?.value
+    )
     var number = 0
     var isGood = true
     while !interruption.isRequested, !board.isKicked, let line = await lines.next() {
       number += 1
       do throws(GatewayLineError) {
-        let reading = try GatewayReading(line) { devices[$0] != nil }
+        let reading = try GatewayReading(line, topics) { devices[$0] != nil }
         try board.accept(number, reading, by: gateway)
       } catch {
         isGood = false
@@ -160,12 +179,12 @@ struct GatewayRunCommand: AsyncParsableCommand {
     return isGood
   }
 
-  /// Waits until nothing waits any more; whether all went well.
+  /// Waits until nothing waits any more, or has waited for too long.
   private func settle(
     _ gateway: Gateway,
     _ board: GatewayBoard,
     _ interruption: WorkInterruption
-  ) async throws -> Bool {
+  ) async {
     var last = gateway.pendingReports
     var since = MonotonicClock.now()
     while !interruption.isRequested, !board.isKicked {
@@ -175,41 +194,34 @@ struct GatewayRunCommand: AsyncParsableCommand {
       if !stay, MonotonicClock.now() - since >= Milliseconds(Int64(maxWait) * 1_000) { break }
       try? await Task.sleep(for: .milliseconds(pending == 0 ? 200 : 20))
     }
-    let left = gateway.pendingReports
-    board.tellKept(isLost: outbox == nil)
-    if left > 0 {
-      Console.complain(
-        "nbiot: \(left) report\(left == 1 ? " waits" : "s wait")"
-          + (outbox == nil
-            ? " in vain and will be lost: --outbox DIRECTORY keeps them"
-            : " in the outbox for the next run")
-      )
-    }
-    return left == 0 && !board.hasFailed
   }
 
+  private func complain(of left: Int) {
+    Console.complain(
+      "nbiot: \(left) report\(left == 1 ? " waits" : "s wait")"
+        + (outbox == nil
+          ? " in vain and will be lost: --outbox DIRECTORY keeps them"
+          : " in the outbox for the next run")
+    )
+  }
+
+  /// Answers a request and prints it; a command that cannot be started does not keep the next one from being tried.
   private static func answer(
-    _ message: DeviceRequest,
+    _ request: DeviceRequest,
     _ answers: ListenAnswers,
-    _ form: OutputArgument
-  ) async throws {
-    let answer = try await answers.answer(to: message)
-    var failure: DeviceRequestError?
-    do throws(DeviceRequestError) {
-      switch answer {
-      case .code(let code, let data): try message.reply(code: code, data: data)
-      case .bytes(let bytes): try message.reply(bytes: bytes)
-      case nil: break
-      }
+    _ form: OutputArgument,
+    _ board: GatewayBoard
+  ) async {
+    var answer: ListenAnswer?
+    do {
+      answer = try await answers.answer(to: request)
     } catch {
-      failure = error
+      Console.complain("nbiot: \(GatewayAddCommand.sentence(error))")
+      board.noteFailure()
+      // As after a command that was killed.
+      if request.needsReply, !request.isBytes { answer = .code(.requestError, []) }
     }
-    let line = ListenLine(message, answer, failure)
-    switch form {
-    case .text: Console.print(line.text)
-    case .json: line.printJSON()
-    }
-    if let failure { Console.complain("nbiot: \(message.topic): \(failure)") }
+    if !ListenCommand.give(answer, to: request, form) { board.noteFailure() }
   }
 
   /// Says how many are online, as long as that changes.
@@ -250,37 +262,93 @@ private struct GatewayOutbox {
   }
 }
 
-/// A line of standard input.
+/// The topics of lines that name none, or a short one.
+private struct GatewayTopics {
+  /// The gateway's names, `PK/DN`.
+  let gateway: String
+  /// What is behind a device's names in the topic of a line without one.
+  private let standard: String
+
+  /// `topic` is the configuration's, of the gateway itself; reports of properties without one.
+  init(of gateway: String, _ topic: String?) {
+    self.gateway = gateway
+    let heads = ["/sys/\(gateway)/", "/\(gateway)/"]
+    let head = heads.first { topic?.hasPrefix($0) == true }
+    standard =
+      topic.flatMap { topic in head.map { String(topic.dropFirst($0.utf8.count)) } }
+      ?? "thing/event/property/post"
+  }
+
+  /// The whole topic of a device; without a short one, that of lines that have none.
+  func topic(of device: String, _ short: String? = nil) -> String {
+    let short = short ?? standard
+    return short.hasPrefix("thing/") ? "/sys/\(device)/\(short)" : "/\(device)/\(short)"
+  }
+}
+
+/// A line of standard input, as nbiot-gateway takes it.
 private struct GatewayReading {
-  let device: String
   let topic: String
   let payload: [UInt8]
 
-  init(_ line: [UInt8], isKnown: (String) -> Bool) throws(GatewayLineError) {
-    let parts = line.split(
-      separator: UInt8(ascii: "\t"),
-      maxSplits: 2,
-      omittingEmptySubsequences: false
-    )
-    guard parts.count == 3 else { throw .form }
-    let device = String(decoding: parts[0], as: UTF8.self)
-    guard isKnown(device) else { throw .unknown(device) }
-    let given = String(decoding: parts[1], as: UTF8.self)
-    if given.hasPrefix("/") {
-      guard
-        given.hasPrefix("/\(device)/") || given.hasPrefix("/sys/\(device)/")
-          || given.hasPrefix("/ota/") && given.hasSuffix("/\(device)")
-      else { throw .foreign(given, device) }
-      topic = given
-    } else if given.hasPrefix("user/") {
-      topic = "/\(device)/\(given)"
-    } else if given.hasPrefix("thing/") {
-      topic = "/sys/\(device)/\(given)"
-    } else {
-      throw .topic(given)
+  init(
+    _ line: [UInt8],
+    _ topics: GatewayTopics,
+    isKnown: (String) -> Bool
+  ) throws(GatewayLineError) {
+    var device = topics.gateway
+    var rest = line[...]
+    if let end = rest.firstIndex(of: 0x09) {
+      let name = String(decoding: rest[..<end], as: UTF8.self)
+      let parts = name.split(separator: "/", omittingEmptySubsequences: false)
+      if parts.count == 2, parts.allSatisfy({ !$0.isEmpty }), !name.hasPrefix("{") {
+        guard name == topics.gateway || isKnown(name) else { throw .unknown(name) }
+        device = name
+        rest = rest[(end + 1)...]
+      }
     }
-    self.device = device
-    payload = Array(parts[2])
+    // JSON may contain tabs between its tokens: what starts like a payload is one.
+    let hasTopic = rest.first.map { $0 == UInt8(ascii: "/") || Self.isLetter($0) } ?? false
+    guard hasTopic, let end = rest.firstIndex(of: 0x09) else {
+      guard !rest.isEmpty else { throw .form }
+      topic = topics.topic(of: device)
+      payload = Array(rest)
+      return
+    }
+    let given = String(decoding: rest[..<end], as: UTF8.self)
+    payload = Array(rest[(end + 1)...])
+    guard given.hasPrefix("/") else {
+      guard given.contains("/") else { throw .topic(given) }
+      topic = topics.topic(of: device, given)
+      return
+    }
+    topic = given
+    // A line that names no device has the name in its topic.
+    let isNamed = rest.startIndex > 0
+    guard !isNamed || Self.isTopic(given, of: device) else { throw .foreign(given, device) }
+    guard isNamed || Self.isTopic(given, of: topics.gateway) || isKnown(Self.device(of: given))
+    else { throw .unknown(given) }
+  }
+
+  private static func isLetter(_ byte: UInt8) -> Bool {
+    (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+  }
+
+  private static func isTopic(_ topic: String, of device: String) -> Bool {
+    topic.hasPrefix("/\(device)/") || topic.hasPrefix("/sys/\(device)/")
+      || topic.hasPrefix("/ota/") && topic.hasSuffix("/\(device)")
+  }
+
+  /// The names that a whole topic has.
+  private static func device(of topic: String) -> String {
+    let levels = topic.dropFirst().split(separator: "/", omittingEmptySubsequences: false)
+    let names =
+      switch levels.first {
+      case "sys": levels.dropFirst().prefix(2)
+      case "ota": levels.suffix(2)
+      default: levels.prefix(2)
+      }
+    return names.joined(separator: "/")
   }
 }
 
@@ -294,7 +362,8 @@ enum GatewayLineError: Error, CustomStringConvertible {
 
   var description: String {
     switch self {
-    case .form: "a line is PRODUCTKEY/DEVICENAME, a tab, the topic, a tab and the payload"
+    case .form:
+      "there is no payload: a line is PRODUCTKEY/DEVICENAME, a tab, a topic and a tab where it needs one, and the payload"
     case .unknown(let name): "\(name) is none of the sub-devices: add it to the list"
     case .foreign(let topic, let name):
       "\(topic) is no topic of \(name): give one of its own, or user/NAME or thing/NAME"
@@ -316,6 +385,9 @@ private final class GatewayBoard: Sendable {
 
   var hasFailed: Bool { failed.load(ordering: .relaxed) }
   var isKicked: Bool { kicked.load(ordering: .relaxed) }
+
+  /// Remembers that not all went well.
+  func noteFailure() { failed.store(true, ordering: .relaxed) }
 
   /// Keeps a report; its result may come before this returns.
   func accept(
@@ -360,12 +432,9 @@ private final class GatewayBoard: Sendable {
       case .expired: ("expired", nil)
       case .dropped, .postponed: ("dropped", nil)
       }
-    if outcome != "acknowledged" { failed.store(true, ordering: .relaxed) }
-    // Told on the client's thread, which `accept` may be waiting for: on one of its own.
-    Task.detached { [self] in
-      let line = lines.withLock { $0.removeValue(forKey: id) }
-      print(line?.number ?? 0, line?.topic ?? "of an earlier run, id \(id)", outcome, advice)
-    }
+    if outcome != "acknowledged" { noteFailure() }
+    let line = lines.withLock { $0.removeValue(forKey: id) }
+    print(line?.number ?? 0, line?.topic ?? "of an earlier run, id \(id)", outcome, advice)
   }
 
   func take(_ event: GatewayEvent) {

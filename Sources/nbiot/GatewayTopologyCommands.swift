@@ -4,6 +4,7 @@ internal import ConstrainedCore
 internal import DeviceClient
 internal import Foundation
 internal import GatewaySessions
+internal import PayloadCoding
 
 /// `nbiot gateway add`.
 struct GatewayAddCommand: AsyncParsableCommand {
@@ -39,6 +40,8 @@ struct GatewayAddCommand: AsyncParsableCommand {
   @OptionGroup var options: GatewayOptions
 
   func run() async throws {
+    // Before anything is registered: a secret that has no place would be lost.
+    for argument in subDevices { try Self.checkPlace(argument) }
     let isGood = try await options.withGateway { gateway in
       var isGood = true
       for argument in subDevices {
@@ -53,6 +56,14 @@ struct GatewayAddCommand: AsyncParsableCommand {
       return isGood
     }
     if !isGood { throw ExitStatus.undelivered.error }
+  }
+
+  /// Checks that the secret of a sub-device that is to be registered can be written.
+  private static func checkPlace(_ argument: SubDeviceArgument) throws {
+    guard let file = argument.secretFile, !FileManager.default.fileExists(atPath: file) else {
+      return
+    }
+    try PrivateFile.checkPlace(file, "secret", replaces: false)
   }
 
   private func add(_ argument: SubDeviceArgument, to gateway: Gateway) async throws {
@@ -140,14 +151,14 @@ struct GatewayListCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "list",
     abstract: "Prints the sub-devices in the gateway's topology.",
-    usage: "nbiot gateway list --config agent.conf [options]",
+    usage: "nbiot gateway list --config agent.conf [--output json] [options]",
     discussion: """
       Example:
         nbiot gateway list \\
           --endpoint 127.0.0.1:8883 --ca-file certificates/ca.pem --config agent.conf
 
       A line each, PRODUCTKEY,DEVICENAME (thing.topo.get, device guide 6.3): with a secret file behind it that is a line \
-      for nbiot gateway run.
+      for nbiot gateway run. With --output json each is an object with productKey and deviceName.
 
       Exit status: as that of nbiot gateway add.
       """
@@ -155,14 +166,20 @@ struct GatewayListCommand: AsyncParsableCommand {
 
   @OptionGroup var options: GatewayOptions
 
+  @OptionGroup var output: OutputOption
+
   func run() async throws {
     let devices = try await options.withGateway { try await $0.topology() }
     for device in devices {
       let key = device.productKey.bytes.indices.map { device.productKey.bytes[$0] }
       let name = device.deviceName.bytes.indices.map { device.deviceName.bytes[$0] }
-      Console.print(
-        "\(String(decoding: key, as: UTF8.self)),\(String(decoding: name, as: UTF8.self))"
+      let (product, device) = (
+        String(decoding: key, as: UTF8.self), String(decoding: name, as: UTF8.self)
       )
+      switch output.form {
+      case .text: Console.print("\(product),\(device)")
+      case .json: SubDeviceLine.print(product, device)
+      }
     }
     if devices.isEmpty { Console.complain("nbiot: the gateway has no sub-devices") }
   }
@@ -175,7 +192,7 @@ struct GatewayOnlineCommand: AsyncParsableCommand {
     abstract: "Logs sub-devices in, and says of each what the platform answers.",
     usage: """
       nbiot gateway online PRODUCTKEY,DEVICENAME,SECRETFILE…
-        --config agent.conf [options]
+        --config agent.conf [--output json] [options]
       """,
     discussion: """
       Example:
@@ -197,8 +214,11 @@ struct GatewayOnlineCommand: AsyncParsableCommand {
 
   @OptionGroup var options: GatewayOptions
 
+  @OptionGroup var output: OutputOption
+
   func run() async throws {
-    try await GatewaySessionRun(options: options, subDevices: subDevices).run { gateway, _ in
+    let sessions = GatewaySessionRun(options: options, subDevices: subDevices, form: output.form)
+    try await sessions.run { _, _ in
       if hold > 0 { try await Task.sleep(for: .seconds(Int64(hold))) }
     }
   }
@@ -211,7 +231,7 @@ struct GatewayOfflineCommand: AsyncParsableCommand {
     abstract: "Logs sub-devices in and out again, and says of each what the platform answers.",
     usage: """
       nbiot gateway offline PRODUCTKEY,DEVICENAME,SECRETFILE…
-        --config agent.conf [options]
+        --config agent.conf [--output json] [options]
       """,
     discussion: """
       Example:
@@ -230,11 +250,18 @@ struct GatewayOfflineCommand: AsyncParsableCommand {
 
   @OptionGroup var options: GatewayOptions
 
+  @OptionGroup var output: OutputOption
+
   func run() async throws {
-    try await GatewaySessionRun(options: options, subDevices: subDevices).run { _, devices in
+    let form = output.form
+    let sessions = GatewaySessionRun(options: options, subDevices: subDevices, form: form)
+    try await sessions.run { _, devices in
       for device in devices {
         try await device.logOut()
-        Console.print("\(device.productKey)/\(device.deviceName): offline")
+        switch form {
+        case .text: Console.print("\(device.productKey)/\(device.deviceName): offline")
+        case .json: SubDeviceLine.print(device.productKey, device.deviceName, "offline")
+        }
       }
     }
   }
@@ -244,6 +271,7 @@ struct GatewayOfflineCommand: AsyncParsableCommand {
 private struct GatewaySessionRun {
   let options: GatewayOptions
   let subDevices: [SubDeviceArgument]
+  let form: OutputArgument
 
   func run(_ body: (Gateway, [SubDevice]) async throws -> Void) async throws {
     let isGood = try await options.withGateway { gateway in
@@ -252,15 +280,57 @@ private struct GatewaySessionRun {
         let device = try options.add(argument, to: gateway)
         do {
           try await device.logIn()
-          Console.print("\(argument.path): online")
+          tell(argument, "online", "online")
           online.append(device)
         } catch let error as GatewayError {
-          Console.print("\(argument.path): \(error)")
+          tell(argument, "refused", "\(error)")
         }
       }
       try await body(gateway, online)
       return online.count == subDevices.count
     }
     if !isGood { throw ExitStatus.undelivered.error }
+  }
+
+  private func tell(_ argument: SubDeviceArgument, _ outcome: String, _ sentence: String) {
+    switch form {
+    case .text: Console.print("\(argument.path): \(sentence)")
+    case .json:
+      SubDeviceLine.print(
+        argument.productKey,
+        argument.deviceName,
+        outcome,
+        outcome == sentence ? nil : sentence
+      )
+    }
+  }
+}
+
+/// A line of JSON about a sub-device.
+private enum SubDeviceLine {
+  static func print(
+    _ productKey: String,
+    _ deviceName: String,
+    _ outcome: String? = nil,
+    _ reason: String? = nil
+  ) {
+    let members = [
+      ("productKey", productKey), ("deviceName", deviceName), ("outcome", outcome),
+      ("reason", reason),
+    ]
+    var buffer = [UInt8](repeating: 0, count: 4_096)
+    var json = JSONWriter(buffer.mutableSpan)
+    do throws(CapacityError) {
+      try json.beginObject()
+      for (name, value) in members {
+        guard let value else { continue }
+        try json.key(Array(name.utf8).span)
+        try json.text(value)
+      }
+      try json.endObject()
+    } catch {
+      preconditionFailure("names and a sentence have less than 4,096 bytes")
+    }
+    Console.print(json: json.written)
   }
 }

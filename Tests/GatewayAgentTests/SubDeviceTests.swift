@@ -8,68 +8,7 @@ import Testing
   .serialized,
   .timeLimit(.minutes(5))
 )
-final class SubDeviceTests {
-  private static let product = "a1subsubsub"
-  private let files: URL
-
-  init() throws {
-    files = URL.temporaryDirectory.appending(path: "nbiot-sub-devices-\(UUID().uuidString)")
-    try FileManager.default.createDirectory(
-      at: files,
-      withIntermediateDirectories: true,
-      attributes: [.posixPermissions: 0o700]
-    )
-  }
-
-  deinit { try? FileManager.default.removeItem(at: files) }
-
-  private func secret(_ name: String, in folder: URL? = nil) throws -> String {
-    let file = (folder ?? files).appending(path: "\(Self.product),\(name)")
-    try writeSecret("\(name)-0123456789abcdef\n", to: file)
-    return file.path
-  }
-
-  /// A simulator with sub-devices of those names, of which `added` are in the gateway's topology.
-  private func world(_ names: [String], added: [String]? = nil, _ lines: [String]) throws -> World {
-    let options = try names.flatMap { ["--sub-device", "\(Self.product),\($0),\(try secret($0))"] }
-    let world = try World("mqtts", hasHTTPS: false, options)
-    for name in added ?? names { try add(name, in: world) }
-    try world.configure(["retry = 1", "retry-limit = 1"] + lines)
-    return world
-  }
-
-  private func add(_ name: String, in world: World) throws {
-    let port = try world.simulator.capture(/port ([0-9]+)/)
-    let call = try Program(
-      "nbiot",
-      [
-        "call", "thing.topo.add",
-        #"[{"productKey":"\#(Self.product)","deviceName":"\#(name)"}]"#, "--endpoint",
-        "127.0.0.1:\(port)", "--product-key", "a1B2c3D4e5F", "--device-name", "device1",
-        "--device-secret-file",
-        world.folder.appending(path: "secret.txt").path, "--sub-device-secret-file",
-        try secret(name),
-      ]
-    )
-    call.wait()
-    #expect(call.status == 0, "\(call.output)\(call.log)")
-  }
-
-  private func end(_ agent: Program) {
-    agent.signal(SIGTERM)
-    agent.wait()
-  }
-
-  /// The lines of the simulator about messages of that topic, which it has acknowledged.
-  private func arrivals(_ world: World, _ topic: String) -> [String] {
-    world.simulator.lines.compactMap {
-      guard let match = $0.firstMatch(of: /PUBLISH (\/\S+) qos 1 (\{.*\}) -> PUBACK/) else {
-        return nil
-      }
-      return match.1 == topic ? String(match.2) : nil
-    }
-  }
-
+final class SubDeviceTests: SubDeviceBench {
   @Test func `lines of sub-devices go out once those are online, after a cut too`() throws {
     let names = ["meter1", "meter2"]
     let world = try world(
@@ -186,40 +125,175 @@ final class SubDeviceTests {
     world.stop()
   }
 
-  @Test func `killed amid logins and reports, nothing is lost and nobody stays offline`() throws {
-    let names = (1...8).map { "meter\($0)" }
-    let kills = Int(ProcessInfo.processInfo.environment["NBIOT_KILLS"] ?? "") ?? 3
+  @Test func `with --once those log in whose reports wait, and it ends when nothing can be sent`()
+    throws
+  {
     // The folder has a file with its secret for each of them.
-    let world = try world(names, ["sub-devices = \(files.path)", "in-flight = 8"])
-    var random = SeededRandom(seed: 7)
-    var accepted: Set<String> = []
-    for kill in 0..<kills {
-      let agent = try world.agent()
-      let lines = (0..<6).map { index in
-        "\(Self.product)/\(names[Int(random.next() % 8)])\t{\"n\":\"\(kill)-\(index)\"}"
-      }
-      agent.write(lines.map { $0 + "\n" }.joined())
-      usleep(UInt32(random.next() % 600_000))
-      agent.signal(SIGKILL)
-      agent.wait()
-      let count = agent.lines.count { $0.hasPrefix("accepted ") }
-      for line in lines.prefix(count) { accepted.insert(String(line.split(separator: "\t")[1])) }
-    }
-    let last = try world.agent()
-    #expect(
-      last.wait { $0.log.contains("info sub-devices online=8 of=8\n") },
-      "\(last.log)"
+    let world = try world(
+      ["meter1", "meter2", "meter3"],
+      added: ["meter1", "meter2"],
+      ["sub-devices = \(files.path)"]
     )
-    let hasAll = world.simulator.wait { simulator in
-      let arrived = simulator.lines.compactMap {
-        $0.firstMatch(of: /user\/update qos 1 (\{.*\}) -> PUBACK/).map { String($0.1) }
-      }
-      return accepted.isSubset(of: arrived)
+    func run(_ lines: [String]) throws -> Program {
+      let agent = try world.agent(["--once"])
+      agent.write(lines.map { $0 + "\n" }.joined())
+      agent.endInput()
+      agent.wait()
+      return agent
     }
-    #expect(hasAll, "\(accepted.sorted()): \(world.simulator.output)")
-    end(last)
+    var logins: [String] {
+      world.simulator.lines.compactMap {
+        $0.firstMatch(of: /combine\/login qos 0 .*"deviceName":"([a-z0-9]+)"/).map { String($0.1) }
+      }
+    }
+    // Again and again, as it was found to end with the login.
+    for round in 1...3 {
+      let id = 2 * round - 1
+      let first = try run(["meter1", "meter1"].map { "\(Self.product)/\($0)\t{\"a\":\(round)}" })
+      #expect(first.status == 0, "\(first.output)\(first.log)")
+      #expect(
+        Set(first.lines.suffix(2)) == ["delivered \(id)", "delivered \(id + 1)"],
+        "\(first.output)"
+      )
+    }
+    #expect(logins == ["meter1", "meter1", "meter1"])
+    // One that is refused holds up neither another one nor the gateway's own.
+    let second = try run([
+      "\(Self.product)/meter3\t{\"b\":1}", "{\"own\":1}", "\(Self.product)/meter2\t{\"b\":2}",
+    ])
+    #expect(second.status == 4, "\(second.output)\(second.log)")
+    #expect(Set(second.lines.suffix(2)) == ["delivered 8", "delivered 9"], "\(second.output)")
+    #expect(second.log.contains("meter3 reason=code code=6401 given-up\n"), "\(second.log)")
+    #expect(Set(logins.suffix(2)) == ["meter3", "meter2"])
+    // What it has left does not keep the next run from anything.
+    let third = try run(["\(Self.product)/meter1\t{\"c\":1}"])
+    #expect(third.status == 4)
+    #expect(third.lines.suffix(1) == ["delivered 10"], "\(third.output)\(third.log)")
+    try add("meter3", in: world)
+    let last = try run([])
+    #expect(last.status == 0 && last.lines == ["delivered 7"], "\(last.output)\(last.log)")
     world.stop()
-    #expect(accepted.count > kills)
+  }
+
+  @Test func `with --once it ends where there is no platform`() throws {
+    let world = try world(["meter1"], ["sub-devices = \(files.path)"])
+    world.stop()
+    let agent = try world.agent(["--once"])
+    agent.write("\(Self.product)/meter1\t{\"a\":1}\n")
+    agent.endInput()
+    agent.wait()
+    #expect(agent.status == 4, "\(agent.output)\(agent.log)")
+    #expect(agent.lines == ["accepted 1"])
+  }
+
+  @Test func `one that is not let in has half of the outbox, and the others the rest`() throws {
+    let world = try world(
+      ["meter1", "meter2"],
+      added: ["meter2"],
+      ["sub-devices = \(files.path)", "outbox-bytes = 8192"]
+    )
+    let agent = try world.agent()
+    #expect(
+      agent.wait { $0.log.contains("meter1 reason=code code=6401 given-up\n") },
+      "\(agent.log)"
+    )
+    for index in 0..<120 { agent.write("\(Self.product)/meter1\t{\"a\":\(index)}\n") }
+    for index in 0..<120 {
+      agent.write("\(Self.product)/meter2\t{\"b\":\(index)}\n{\"own\":\(index)}\n")
+    }
+    #expect(
+      agent.wait { $0.lines.count { $0.hasPrefix("delivered ") } == 240 },
+      "\(agent.output)\(agent.log)"
+    )
+    let refused = agent.lines.count {
+      $0.hasPrefix("refused ") && $0.hasSuffix(" sub-device-offline")
+    }
+    #expect((60..<120).contains(refused), "\(agent.output)")
+    let warning = "warning sub-device-share \(Self.product)/meter1\n"
+    #expect(agent.log.components(separatedBy: warning).count == 2, "\(agent.log)")
+    // What is left waits for somebody: the end of input is the end.
+    agent.endInput()
+    agent.wait()
+    #expect(agent.status == 4)
+    world.stop()
+  }
+
+  @Test func `reports of one that was taken out are told, and hold up nothing`() throws {
+    let entry = "sub-device = \(Self.product),meter1,\(files.path)/\(Self.product),meter1"
+    let world = try world(["meter1", "meter2"], added: ["meter2"], [entry])
+    let agent = try world.agent()
+    agent.write("\(Self.product)/meter1\t{\"a\":1}\n")
+    #expect(agent.wait { $0.lines == ["accepted 1"] })
+    end(agent)
+    try world.configure([entry.replacing("meter1", with: "meter2")])
+    let next = try world.agent()
+    #expect(
+      next.wait { $0.log.contains("warning reports-of-unknown-device \(Self.product)/meter1\n") },
+      "\(next.log)"
+    )
+    next.write("\(Self.product)/meter2\t{\"a\":2}\n")
+    next.endInput()
+    next.wait()
+    #expect(next.lines == ["accepted 2", "delivered 2"], "\(next.output)\(next.log)")
+    #expect(next.status == 4)
+    // It is kept for the day when it is a sub-device again.
+    try add("meter1", in: world)
+    try world.configure([entry])
+    let last = try world.agent(["--once"])
+    last.endInput()
+    last.wait()
+    #expect(last.lines == ["delivered 1"] && last.status == 0, "\(last.output)\(last.log)")
+    world.stop()
+  }
+
+  @Test func `one that is disabled answers, and comes back when it is enabled`() throws {
+    let world = try world(["meter1"], ["sub-devices = \(files.path)"])
+    let agent = try world.agent()
+    #expect(agent.wait { $0.log.contains("info sub-devices online=1 of=1\n") }, "\(agent.log)")
+    #expect(
+      world.simulator.wait {
+        $0.output.contains("SUBSCRIBE /sys/\(Self.product)/meter1/thing/enable")
+      }
+    )
+    usleep(200_000)
+    func push(_ kind: String) throws -> Program {
+      let push = try Program(
+        "nbiot",
+        [
+          "push", kind, "--at", world.control, "--product-key", Self.product, "--device-name",
+          "meter1", "--output", "json",
+        ]
+      )
+      push.wait()
+      return push
+    }
+    let disable = try push("disable")
+    #expect(disable.status == 0, "\(disable.output)\(disable.log)")
+    #expect(disable.output.contains(#""outcome":"answered""#), "\(disable.output)")
+    #expect(
+      agent.wait { $0.log.contains("meter1 reason=code code=522 given-up\n") },
+      "\(agent.log)"
+    )
+    agent.write("\(Self.product)/meter1\t{\"a\":1}\n")
+    let enable = try push("enable")
+    #expect(enable.status == 0, "\(enable.output)\(enable.log)")
+    #expect(agent.wait { $0.output.contains("delivered 1\n") }, "\(agent.output)\(agent.log)")
+    end(agent)
+    // Nobody is there to be told, and it is done all the same.
+    let again = try push("disable")
+    #expect(again.status == 0 && again.output.contains(#""outcome":"kept""#), "\(again.output)")
+    world.stop()
+  }
+
+  @Test func `a directory's other files are passed over`() throws {
+    let world = try world(["meter1"], ["sub-devices = \(files.path)"])
+    for name in ["README", "\(Self.product),meter1~", ".hidden,meter2"] {
+      try Data("x\n".utf8).write(to: files.appending(path: name))
+    }
+    let agent = try world.agent()
+    #expect(agent.wait { $0.log.contains("info sub-devices online=1 of=1\n") }, "\(agent.log)")
+    end(agent)
+    world.stop()
   }
 
   @Test(arguments: [
@@ -237,7 +311,7 @@ final class SubDeviceTests {
     ),
     ("sub-devices = /nowhere/it", "/nowhere/it errno=ENOENT"),
     ("sub-devices = LIST", "list.csv:2: sub-device: a product key has 1 to 64"),
-    ("sub-devices = FOLDER", "wrong: sub-device: a product key has 1 to 64"),
+    ("sub-devices = FOLDER", "wrong/a1subsubsub,m: sub-device: a product key has 1 to 64"),
   ])
   func `an entry that is none is refused with its file and line`(
     lines: String,

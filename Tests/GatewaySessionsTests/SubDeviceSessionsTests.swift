@@ -302,6 +302,40 @@ struct SubDeviceSessionsTests {
     #expect(old.sessions.onlineCount == 120)
   }
 
+  @Test func `the end of the connection is told to whoever waits for the end of a session`() throws
+  {
+    let names = ["one01", "two02", "three"]
+    let bench = try Bench(names)
+    let numbers = try names.map { try bench.add($0) }
+    try bench.connect(topology: names)
+    for number in numbers.prefix(2) { try bench.sessions.logIn(number, at: bench.now) }
+    bench.run(for: 1_000)
+    _ = bench.takeEvents()
+    bench.loses = true
+    // A logout, and two logins, one of which nobody wants any more.
+    try bench.sessions.logOut(numbers[0], at: bench.now)
+    try bench.sessions.logIn(numbers[2], at: bench.now)
+    bench.run(for: 100)
+    try bench.sessions.logOut(numbers[2], at: bench.now)
+    var areOffline = numbers.map { bench.sessions.isOffline($0) }
+    #expect(areOffline == [false, false, false])
+    var counts = (bench.sessions.onlineCount, bench.sessions.expectedCount)
+    #expect(counts == (1, 0))
+    bench.disconnect()
+    bench.run(for: 0)
+    #expect(
+      bench.takeEvents() == numbers.map { .offline($0, .disconnected, retryAfter: nil) }
+    )
+    areOffline = numbers.map { bench.sessions.isOffline($0) }
+    #expect(areOffline == [true, true, true])
+    // The second one alone is to come back.
+    counts = (bench.sessions.onlineCount, bench.sessions.expectedCount)
+    #expect(counts == (0, 1))
+    bench.sessions.remove(numbers[1])
+    counts = (bench.sessions.expectedCount, bench.sessions.hasWanted ? 1 : 0)
+    #expect(counts == (0, 0))
+  }
+
   @Test func `messages of others and damaged ones change nothing`() throws {
     let bench = try Bench(["one01"])
     let one = try bench.add("one01")

@@ -64,6 +64,15 @@ struct MQTTReportTests {
     }
   }
 
+  @Test(arguments: ["/a1Other/device9/user/x", "/sys/a1Other/device9/thing/event/a/post/x"])
+  func `a report on another device's topic is sent, and ends`(topic: String) async throws {
+    let broker = try Mosquitto()
+    let client = try client(broker, .tcp)
+    let receipt = try await client.publish(Array("1".utf8), to: topic)
+    #expect(receipt.result.outcome == .acknowledged)
+    await client.close()
+  }
+
   @Test(arguments: [1, 4, 16])
   func `reports from many tasks arrive, several at a time`(inFlight: Int) async throws {
     let broker = try Mosquitto()

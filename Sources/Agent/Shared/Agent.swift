@@ -131,6 +131,9 @@ struct Agent: ~Copyable {
   private func isDone(after input: borrowing LineInput) -> Bool {
     guard input.isAtEnd, !hasLine, heldUntil == nil else { return false }
     let isOnce = configuration.arguments.isOnce
+    #if GATEWAY
+    if isLeftWaiting, !isOnce, !staysOpen { return true }
+    #endif
     return isHeldUp || driver.reports.isDone && (isOnce || !staysOpen)
   }
 
@@ -140,7 +143,13 @@ struct Agent: ~Copyable {
   /// would wait in vain, so the line is refused.
   var takesLines: Bool {
     @inline(never)
-    get { driver.reports.hasRoom || isHeldUp }
+    get {
+      #if GATEWAY
+      // What keeps the outbox full may never go: the sender learns that there is no room.
+      if isLeftWaiting { return true }
+      #endif
+      return driver.reports.hasRoom || isHeldUp
+    }
   }
 
   /// The same of lines of standard input: where there was no room they wait until there is for several, which
@@ -148,6 +157,9 @@ struct Agent: ~Copyable {
   mutating func takesInput() -> Bool {
     if !driver.reports.hasRoom { isFull = true }
     if driver.reports.hasAmpleRoom { isFull = false }
+    #if GATEWAY
+    if isLeftWaiting { return true }
+    #endif
     return !isFull || isHeldUp
   }
 
@@ -268,8 +280,9 @@ struct Agent: ~Copyable {
     var report = ReportLine()
     let outcome = report.read(line, settings, configuration, id: driver.reports.nextID)
     #if GATEWAY
-    // It would wait for its login for ever.
-    if outcome == .accepted, !isKnown(report.topic.bytes.bytes) { return .device }
+    if outcome == .accepted, let objection = objection(to: report.topic.bytes.bytes) {
+      return objection
+    }
     #endif
     return outcome == .accepted ? add(report, of: line) : outcome
   }
@@ -361,10 +374,14 @@ struct Agent: ~Copyable {
     #if MQTT || HTTPS
     watch(at: now)
     #endif
-    if configuration.arguments.isOnce, driver.reports.isHeldUp(at: now) { isHeldUp = true }
     #if GATEWAY
-    if configuration.arguments.isOnce, waitsInVain(at: now) { isHeldUp = true }
+    let awaitsLogins = driver.reports.link.awaitsLogins
+    #else
+    let awaitsLogins = false
     #endif
+    if configuration.arguments.isOnce, !awaitsLogins, driver.reports.isHeldUp(at: now) {
+      isHeldUp = true
+    }
     #if !MQTT && !HTTPS
     if driver.wantsLink { transmit() }
     #endif

@@ -43,7 +43,7 @@ enum Phrase: UInt8 {
   #if MQTT
   case unreadableModel
   #if GATEWAY
-  case needs, needsTLS, notHTTPS, unreadableList, unknownDevice
+  case needs, needsTLS, notHTTPS, unreadableList, unknownDevice, shutOutDevice
   #endif
   #elseif HTTPS
   case lessThanPayload
@@ -68,6 +68,7 @@ enum Phrase: UInt8 {
       case .unreadableList:
         return Span("the list of sub-devices cannot be read" as StaticString)
       case .unknownDevice: return Span("unknown-device" as StaticString)
+      case .shutOutDevice: return Span("sub-device-offline" as StaticString)
       case .notHTTPS: return Span(": the scheme is not https" as StaticString)
       #endif
       default: break

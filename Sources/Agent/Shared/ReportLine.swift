@@ -33,7 +33,7 @@ struct ReportLine {
 enum LineOutcome: UInt8 {
   case nothing, accepted, tooLong, noTopic, topic, option, payload, notJSON, full, disk
   #if GATEWAY
-  case device
+  case device, shutOut
   #endif
 
   /// Whether there is no report, although the line is not empty.
@@ -53,6 +53,7 @@ enum LineOutcome: UInt8 {
     case .disk: .disk
     #if GATEWAY
     case .device: .unknownDevice
+    case .shutOut: .shutOutDevice
     #endif
     }
   }

@@ -21,8 +21,6 @@ struct AgentExtras: ~Copyable {
   var configurations = Configurations()
   /// How many sub-devices were online when that was told of last.
   var toldOnline = -1
-  /// Until when reports that are left are waited for, with `--once`.
-  var vainUntil: Instant?
   #endif
   /// What requests are checked by; empty for nothing.
   private let model: ModelText
@@ -64,10 +62,7 @@ struct AgentExtras: ~Copyable {
   #if GATEWAY
   /// Likewise, with the configurations.
   var deadlineOfAll: Instant? {
-    var first = deadline
-    if let next = configurations.deadline { first = min(next, first ?? next) }
-    if let next = vainUntil { first = min(next, first ?? next) }
-    return first
+    earlier(deadline, configurations.deadline)
   }
   #endif
 

@@ -47,6 +47,13 @@ extension BrokerFront {
         case .subDevice(let own):
           speaker = own
           record.notes.device = own.device.path
+        case .absent(let device) where isAwaited(request, device.path):
+          // What the console has done has ended its session: its answer to that is taken all the same.
+          record.outcome = taken
+          record.notes.device = device.path
+          output.records.append(record)
+          finishPush(request, device.path, at: now, &output)
+          return output.order(side, .answer(.accept))
         case .absent(let device):
           // Device guide 5, table 5-4.
           record.outcome = "refused, \(taken)"

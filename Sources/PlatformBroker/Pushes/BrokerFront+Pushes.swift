@@ -63,7 +63,8 @@ extension BrokerFront {
     result.identifier = message.identifier
     result.payload = message.payload
     result.answerTopic = message.answerTopic ?? ""
-    guard let connection = connection(of: device.path) else {
+    guard let connection = connection(of: device.path) ?? listener(to: message, request, device)
+    else {
       keep(message, request, device, &result, &output)
       return .ended(result)
     }
@@ -87,6 +88,25 @@ extension BrokerFront {
       hasIdentifier: message.hasIdentifier
     )
     return .waiting(lastPush)
+  }
+
+  /// The connection of the gateway whose topology has a sub-device that is offline, where it has subscribed to the
+  /// message that the sub-device is enabled.
+  ///
+  /// Unverified: that the platform sends it there; nobody else could hear it.
+  private func listener(
+    to message: PushMessage,
+    _ request: PushRequest,
+    _ device: SimulatedDevice
+  ) -> Connection? {
+    guard request.kind == .enable else { return nil }
+    return connections.values.first { connection in
+      guard let session = connection.session, !connection.isClosing, !connection.isReplaced else {
+        return false
+      }
+      return core.things.isInTopology(device, of: session.device)
+        && quality(of: message.topic, connection) != nil
+    }
   }
 
   /// What becomes of a message to a device that is not connected.
@@ -125,6 +145,14 @@ extension BrokerFront {
         return
       }
     }
+    if [.disable, .enable, .delete].contains(request.kind),
+      core.subDevice(productKey: device.productKey, deviceName: device.deviceName) != nil
+    {
+      result.outcome = .kept
+      result.reason =
+        "the sub-device is \(request.kind.rawValue)d; it is not online over a gateway, so nobody was told"
+      return
+    }
     result.outcome = .offline
     result.reason =
       core.subDevice(productKey: device.productKey, deviceName: device.deviceName) == nil
@@ -141,6 +169,11 @@ extension BrokerFront {
         throw PushRefusal(reason: "the device has 500 desired values already")
       }
     }
+  }
+
+  /// Whether a push waits for this message.
+  func isAwaited(_ request: PublishRequest, _ path: String) -> Bool {
+    waiting.values.contains { $0.path == path && $0.result.answerTopic == request.topic }
   }
 
   /// Ends the push that a device's message answers.

@@ -166,6 +166,14 @@ extension SimulatedThings {
     return identity
   }
 
+  /// Whether a gateway's topology has a sub-device.
+  package func isInTopology(_ device: SimulatedDevice, of gateway: SimulatedDevice) -> Bool {
+    isSubDevice(
+      Identity(productKey: device.productKey, deviceName: device.deviceName),
+      of: Identity(productKey: gateway.productKey, deviceName: gateway.deviceName)
+    )
+  }
+
   /// Why a sub-device cannot be online over a gateway; `nil` if it can (device guide 5).
   func refusal(of device: SimulatedDevice, to gateway: SimulatedDevice) -> ThingRefusal? {
     if deleted.contains(device.path) {
@@ -174,11 +182,7 @@ extension SimulatedThings {
     if disabled.contains(device.path) {
       return ThingRefusal(.deviceForbidden, "\(device.path) is disabled")
     }
-    let isOwn = isSubDevice(
-      Identity(productKey: device.productKey, deviceName: device.deviceName),
-      of: Identity(productKey: gateway.productKey, deviceName: gateway.deviceName)
-    )
-    return isOwn
+    return isInTopology(device, of: gateway)
       ? nil : ThingRefusal(.noTopology, "\(device.path) is no sub-device of \(gateway.path)")
   }
 

@@ -52,6 +52,12 @@ struct GatewayCommandTests {
     #expect(made[.posixPermissions] as? Int == 0o600)
     let list = try await nbiot(["gateway", "list"] + options)
     #expect(Set(list.output.split(separator: "\n")) == ["a1Meter,meter1", "a1Meter,fresh"])
+    let objects = try await nbiot(["gateway", "list", "--output", "json"] + options)
+    #expect(objects.output.contains(#"{"productKey":"a1Meter","deviceName":"meter1"}"#))
+    // A secret without a place is not asked for.
+    let nowhere = "a1Meter,fresh2,\(folder.path("nowhere/it.secret"))"
+    let homeless = try await nbiot(["gateway", "add", nowhere] + options)
+    #expect(homeless.status != 0 && homeless.errors.contains("cannot be written"))
     let wrong = "a1Meter,meter1,\(folder.path("wrong.secret"))"
     let refused = try await nbiot(["gateway", "online", wrong] + options)
     #expect(refused.status == 1)
@@ -59,10 +65,36 @@ struct GatewayCommandTests {
     let offline = try await nbiot(["gateway", "offline", fresh] + options)
     #expect(offline.status == 0)
     #expect(offline.output == "a1Meter/fresh: online\na1Meter/fresh: offline\n")
+    let object = try await nbiot(["gateway", "offline", fresh, "--output", "json"] + options)
+    #expect(
+      object.output
+        == ["online", "offline"].map {
+          #"{"productKey":"a1Meter","deviceName":"fresh","outcome":"\#($0)"}"# + "\n"
+        }.joined()
+    )
     let remove = try await nbiot(["gateway", "remove", "a1Meter,fresh"] + options)
     #expect(remove.status == 0)
     let left = try await nbiot(["gateway", "list"] + options)
     #expect(left.output == "a1Meter,meter1\n")
+    // A configuration of nbiot-gateway is taken as it is.
+    let text = """
+      product-key = \(BrokerSimulator.productKey)
+      device-name = device1
+      device-secret-file = \(simulator.folder.path("secret.txt"))
+      state-directory = state
+      transport = mqtt
+      endpoint = 127.0.0.1:\(try #require(simulator.ports["mqtt"]))
+      tls = no
+      authentication = sign
+      sub-device = a1Meter,meter1,one.secret
+      sub-device = a1Meter,meter2,one.secret
+      sub-devices = list.csv
+      on-configuration = /bin/true
+
+      """
+    try Data(text.utf8).write(to: URL(filePath: folder.path("gateway.conf")))
+    let configured = try await nbiot(["gateway", "list", "--config", folder.path("gateway.conf")])
+    #expect(configured.output == "a1Meter,meter1\n", "\(configured.errors)")
   }
 
   @Test func `run reports each line for its sub-device, and keeps what has to wait`() async throws {
@@ -78,12 +110,23 @@ struct GatewayCommandTests {
     let run = try await nbiot(
       ["gateway", "run", list, "--outbox", folder.path("outbox"), "--max-wait", "1"] + options,
       input:
-        "a1Meter/none1\tuser/update\t{\"kWh\":1}\na1Meter/meter1\tuser/update\t{\"kWh\":2}\nbad\n"
+        "a1Meter/none1\tuser/update\t{\"kWh\":1}\na1Meter/meter1\tuser/update\t{\"kWh\":2}\n"
+        + "a1Meter/meter9\t{}\na1Meter/meter1\t{\"id\":\"1\",\"version\":\"1.0\",\"params\":{}}\n{\"id\":\"2\"}\n"
+        + "/a1Meter/meter1/user/update\t{}\n/a1Meter/meter9/user/update\t{}\na1Meter/meter1\t\n"
     )
     #expect(run.status == 1)
     #expect(run.output.contains("report 2, /a1Meter/meter1/user/update: acknowledged\n"))
     #expect(run.output.contains("report 1, /a1Meter/none1/user/update: kept"))
-    #expect(run.output.contains("report 3: refused: a line is PRODUCTKEY/DEVICENAME, a tab"))
+    #expect(run.output.contains("report 3: refused: a1Meter/meter9 is none of the sub-devices"))
+    // Without a topic they are reports of properties, the last one of the gateway itself.
+    #expect(
+      run.output.contains("report 4, /sys/a1Meter/meter1/thing/event/property/post: acknowledged\n")
+    )
+    let own = "/sys/\(BrokerSimulator.productKey)/device1/thing/event/property/post"
+    #expect(run.output.contains("report 5, \(own): acknowledged\n"))
+    #expect(run.output.contains("report 6, /a1Meter/meter1/user/update: acknowledged\n"))
+    #expect(run.output.contains("report 7: refused: /a1Meter/meter9/user/update is none"))
+    #expect(run.output.contains("report 8: refused: there is no payload: a line is PRODUCTKEY"))
     #expect(run.errors.contains("a1Meter/none1: 6100"))
     #expect(run.errors.contains("1 report waits in the outbox for the next run"))
   }
