@@ -48,9 +48,9 @@ struct GatewayRunCommand: AsyncParsableCommand {
       It ends when standard input has ended and nothing waits any more, or waits for --max-wait seconds in vain; with \
       --stay not before Ctrl-C. Requests of the platform are printed and answered as by nbiot listen.
 
-      Exit status: 0 all reports are with the platform, 1 some are not, 2 usage, 3 the gateway was refused, 4 the platform \
-      never answered, 5 standard output cannot be written, 6 another device has the gateway's identity; 130 and 143 \
-      ended by Ctrl-C and SIGTERM.
+      Exit status: 0 all reports are with the platform, 1 some are not, or a request was not answered, 2 usage, 3 the \
+      gateway was refused, 4 the platform never answered, 5 standard output cannot be written, 6 another device has the \
+      gateway's identity; 130 and 143 ended by Ctrl-C and SIGTERM.
       """
   )
 
@@ -93,13 +93,19 @@ struct GatewayRunCommand: AsyncParsableCommand {
     // Results are told by PUBACKs: replies would be a message more for each report.
     settings.link.readsReplies = false
     settings.onEvent = { board.take($0) }
-    settings.onReport = { board.take($0, $1) }
+    // Told on the client's thread, amid `accept`: printed from a task, one after the other.
+    let (endings, told) = AsyncStream.makeStream(of: (id: UInt64, ending: KeptReportEnding).self)
+    settings.onReport = { told.yield((id: $0, ending: $1)) }
+    let telling = Task { for await (id, ending) in endings { board.take(id, ending) } }
     let (requests, continuation) = AsyncStream.makeStream(of: DeviceRequest.self)
     settings.onRequest = { continuation.yield($0) }
     let interruption = WorkInterruption()
     let signals = interruption.listen()
-    let isGood = try await options.withGateway(settings, { $0.onEvent = { board.take($0) } }) {
-      gateway in
+    defer { withExtendedLifetime(signals) {} }
+    let (gateway, isGood) = try await options.withGateway(
+      settings,
+      { $0.onEvent = { board.take($0) } }
+    ) { gateway in
       var numbers: [String: SubDevice] = [:]
       for argument in arguments {
         let device = try options.add(argument, to: gateway)
@@ -113,7 +119,7 @@ struct GatewayRunCommand: AsyncParsableCommand {
       }
       let (given, form, count) = (answers.answers, output.form, numbers.count)
       let answering = Task {
-        for await request in requests { try await Self.answer(request, given, form) }
+        for await request in requests { await Self.answer(request, given, form, board) }
       }
       let progress = Task { try await Self.tellProgress(gateway, count) }
       defer {
@@ -121,12 +127,17 @@ struct GatewayRunCommand: AsyncParsableCommand {
         progress.cancel()
       }
       let isGood = try await report(gateway, numbers, board, interruption)
-      return try await settle(gateway, board, interruption) && isGood
+      await settle(gateway, board, interruption)
+      return (gateway, isGood)
     }
-    if interruption.isRequested { EndingSignal.endIfNoted() }
-    withExtendedLifetime(signals) {}
+    // The gateway is closed: nothing ends any more.
+    told.finish()
+    await telling.value
+    board.tellKept(isLost: outbox == nil)
+    let left = gateway.pendingReports
+    if left > 0 { complain(of: left) }
     if board.isKicked { throw ExitStatus.kicked.error }
-    if !isGood { throw ExitStatus.undelivered.error }
+    if !isGood || left > 0 || board.hasFailed { throw ExitStatus.undelivered.error }
   }
 
   /// Takes the lines; whether all could be taken.
@@ -160,12 +171,12 @@ struct GatewayRunCommand: AsyncParsableCommand {
     return isGood
   }
 
-  /// Waits until nothing waits any more; whether all went well.
+  /// Waits until nothing waits any more, or has waited for too long.
   private func settle(
     _ gateway: Gateway,
     _ board: GatewayBoard,
     _ interruption: WorkInterruption
-  ) async throws -> Bool {
+  ) async {
     var last = gateway.pendingReports
     var since = MonotonicClock.now()
     while !interruption.isRequested, !board.isKicked {
@@ -175,41 +186,34 @@ struct GatewayRunCommand: AsyncParsableCommand {
       if !stay, MonotonicClock.now() - since >= Milliseconds(Int64(maxWait) * 1_000) { break }
       try? await Task.sleep(for: .milliseconds(pending == 0 ? 200 : 20))
     }
-    let left = gateway.pendingReports
-    board.tellKept(isLost: outbox == nil)
-    if left > 0 {
-      Console.complain(
-        "nbiot: \(left) report\(left == 1 ? " waits" : "s wait")"
-          + (outbox == nil
-            ? " in vain and will be lost: --outbox DIRECTORY keeps them"
-            : " in the outbox for the next run")
-      )
-    }
-    return left == 0 && !board.hasFailed
   }
 
+  private func complain(of left: Int) {
+    Console.complain(
+      "nbiot: \(left) report\(left == 1 ? " waits" : "s wait")"
+        + (outbox == nil
+          ? " in vain and will be lost: --outbox DIRECTORY keeps them"
+          : " in the outbox for the next run")
+    )
+  }
+
+  /// Answers a request and prints it; a command that cannot be started does not keep the next one from being tried.
   private static func answer(
-    _ message: DeviceRequest,
+    _ request: DeviceRequest,
     _ answers: ListenAnswers,
-    _ form: OutputArgument
-  ) async throws {
-    let answer = try await answers.answer(to: message)
-    var failure: DeviceRequestError?
-    do throws(DeviceRequestError) {
-      switch answer {
-      case .code(let code, let data): try message.reply(code: code, data: data)
-      case .bytes(let bytes): try message.reply(bytes: bytes)
-      case nil: break
-      }
+    _ form: OutputArgument,
+    _ board: GatewayBoard
+  ) async {
+    var answer: ListenAnswer?
+    do {
+      answer = try await answers.answer(to: request)
     } catch {
-      failure = error
+      Console.complain("nbiot: \(GatewayAddCommand.sentence(error))")
+      board.noteFailure()
+      // As after a command that was killed.
+      if request.needsReply, !request.isBytes { answer = .code(.requestError, []) }
     }
-    let line = ListenLine(message, answer, failure)
-    switch form {
-    case .text: Console.print(line.text)
-    case .json: line.printJSON()
-    }
-    if let failure { Console.complain("nbiot: \(message.topic): \(failure)") }
+    if !ListenCommand.give(answer, to: request, form) { board.noteFailure() }
   }
 
   /// Says how many are online, as long as that changes.
@@ -317,6 +321,9 @@ private final class GatewayBoard: Sendable {
   var hasFailed: Bool { failed.load(ordering: .relaxed) }
   var isKicked: Bool { kicked.load(ordering: .relaxed) }
 
+  /// Remembers that not all went well.
+  func noteFailure() { failed.store(true, ordering: .relaxed) }
+
   /// Keeps a report; its result may come before this returns.
   func accept(
     _ number: Int,
@@ -360,12 +367,9 @@ private final class GatewayBoard: Sendable {
       case .expired: ("expired", nil)
       case .dropped, .postponed: ("dropped", nil)
       }
-    if outcome != "acknowledged" { failed.store(true, ordering: .relaxed) }
-    // Told on the client's thread, which `accept` may be waiting for: on one of its own.
-    Task.detached { [self] in
-      let line = lines.withLock { $0.removeValue(forKey: id) }
-      print(line?.number ?? 0, line?.topic ?? "of an earlier run, id \(id)", outcome, advice)
-    }
+    if outcome != "acknowledged" { noteFailure() }
+    let line = lines.withLock { $0.removeValue(forKey: id) }
+    print(line?.number ?? 0, line?.topic ?? "of an earlier run, id \(id)", outcome, advice)
   }
 
   func take(_ event: GatewayEvent) {

@@ -180,7 +180,8 @@ struct ListenCommand: AsyncParsableCommand {
         return count == nil && !interruption.isRequested ? status : .undelivered
       }
       number += 1
-      if try await !take(message) { status = .undelivered }
+      let answer = try await answers.answers.answer(to: message)
+      if !Self.give(answer, to: message, output.form) { status = .undelivered }
     }
     return status
   }
@@ -205,9 +206,12 @@ struct ListenCommand: AsyncParsableCommand {
     }
   }
 
-  /// Answers a message and prints it; whether all went well.
-  private func take(_ message: DeviceRequest) async throws -> Bool {
-    let answer = try await answers.answers.answer(to: message)
+  /// Answers a message and prints both; whether the answer could be given.
+  static func give(
+    _ answer: ListenAnswer?,
+    to message: DeviceRequest,
+    _ form: OutputArgument
+  ) -> Bool {
     var failure: DeviceRequestError?
     do throws(DeviceRequestError) {
       switch answer {
@@ -219,7 +223,7 @@ struct ListenCommand: AsyncParsableCommand {
       failure = error
     }
     let line = ListenLine(message, answer, failure)
-    switch output.form {
+    switch form {
     case .text: Console.print(line.text)
     case .json: line.printJSON()
     }
