@@ -416,7 +416,7 @@ let tests: Targets = [
   "PlatformSimulatorTests": [
     "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "SecurityLayer",
     "OpenSSLSupport", "DTLSSecurity", "PlatformSimulator", "PlatformBroker", "PlatformWebServer",
-    "TestSupport",
+    "PlatformFaults", "TestSupport",
   ],
   "PlatformCoreTests": [
     "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "TestSupport",

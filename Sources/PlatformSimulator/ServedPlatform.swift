@@ -72,6 +72,8 @@ package struct ServedPlatform<Peer: SimulatedPeer> {
 
   /// Takes a datagram of a device.
   package mutating func receive(_ bytes: [UInt8], from peer: Peer, at now: Instant) {
+    // NAT gives an address before the next datagram, not after it.
+    takeMoments()
     network.receive(bytes, from: peer, at: now)
   }
 
