@@ -427,8 +427,8 @@ let tests: Targets = [
     "TestSupport",
   ],
   "PlatformWebServerTests": [
-    "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformSimulator",
-    "PlatformWebServer", "TestSupport",
+    "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformFaults",
+    "PlatformSimulator", "PlatformWebServer", "TestSupport",
   ],
   "PayloadValuesTests": ["CBORPayload", "PayloadCoding", "PayloadValues", "TestSupport"],
   "GatewayConfigurationTests": [

@@ -1,3 +1,4 @@
+internal import Alink
 internal import ArgumentParser
 internal import ConstrainedCore
 internal import DeviceClient
