@@ -101,13 +101,12 @@ public struct FaultyNetwork<Peer: Hashable & Sendable> {
     carry(bytes, .down, address.peer, at: now) { .down($0, to: address.peer) }
   }
 
-  /// Notes whose address that is.
+  /// Records which device uses that address.
   public mutating func learn(_ device: String, at address: Address) {
-    guard known[address.peer]?.device != device else { return }
     known[address.peer]?.device = device
   }
 
-  /// Notes whose address that will be.
+  /// Records which device will use that address.
   public mutating func expect(_ device: String, at peer: Peer, since now: Instant) {
     known[peer] = Known(device: device, lastSeen: now)
   }
