@@ -417,7 +417,7 @@ let tests: Targets = [
   "PlatformSimulatorTests": [
     "PlatformCore", "PayloadValues", "ConstrainedCore", "CoAPMessage", "SecurityLayer",
     "OpenSSLSupport", "DTLSSecurity", "PlatformSimulator", "PlatformBroker", "PlatformWebServer",
-    "TestSupport",
+    "PlatformFaults", "TestSupport",
   ],
   "PlatformCoreTests": [
     "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "TestSupport",
@@ -428,8 +428,8 @@ let tests: Targets = [
     "TestSupport",
   ],
   "PlatformWebServerTests": [
-    "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformSimulator",
-    "PlatformWebServer", "TestSupport",
+    "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformFaults",
+    "PlatformSimulator", "PlatformWebServer", "TestSupport",
   ],
   "PayloadValuesTests": ["CBORPayload", "PayloadCoding", "PayloadValues", "TestSupport"],
   "GatewayConfigurationTests": [

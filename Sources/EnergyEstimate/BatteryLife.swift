@@ -54,6 +54,17 @@ extension ReportEstimate {
     return duration > 0 ? idle / (duration / 1_000) : 0
   }
 
+  /// The interval in milliseconds from which on a report costs the same however seldom it comes: the network has let
+  /// the modem go before the next one, and in PSM it sleeps.
+  ///
+  /// Below it the energy of a report and the power between reports hold for the plan's own interval alone.
+  public func settledInterval(_ model: RadioModel) -> Double {
+    let (network, habits) = (model.network, plan.habits)
+    return model[habits.coverage].roundTripHigh
+      + (habits.assistsRelease ? max(network.release, network.inactivity) : network.inactivity)
+      + (habits.sleeps ? network.activeTime : 0)
+  }
+
   /// The average power in watts, the energy of reports times `ratio`.
   public func averagePower(_ ratio: Double = 1) -> Double {
     guard duration > 0 else { return 0 }

@@ -19,8 +19,18 @@ public struct CaptureTraffic: Sendable {
   /// Packets of other ports and protocols, and those that could not be read.
   public private(set) var others = 0
   /// Reports that were sent for the first time.
-  public private(set) var reports = 0
+  public var reports: Int { Int(ledger[.report, .up].datagrams) }
 
+  /// How far reports are apart on average, in milliseconds; `nil` where there are fewer than two.
+  public var spacing: Double? {
+    guard let firstReport, let lastReport, reports > 1 else { return nil }
+    return max(0, lastReport - firstReport) / Double(reports - 1)
+  }
+  /// Whether a packet has an earlier time than one before it.
+  public private(set) var runsBackwards = false
+
+  private var (firstReport, lastReport): (Double?, Double?) = (nil, nil)
+  private var latest: Double = 0
   private(set) var passages: [TrafficReplay.Passage] = []
   private var start: Int64?
   private var seen = Recent<[UInt8]>()
@@ -58,9 +68,14 @@ public struct CaptureTraffic: Sendable {
     ledger.count(purpose, direction, bytes: segment.originalCount)
     ledger[.headers, direction].bytes +=
       UInt64(max(0, segment.packetCount - segment.originalCount))
-    if purpose == .report { reports += 1 }
     // The file's times may have any value, and may run backwards.
     let passed = Double(microseconds &- (start ?? 0)) / 1_000
+    if passed < latest { runsBackwards = true }
+    latest = max(latest, passed)
+    if purpose == .report {
+      firstReport = firstReport ?? latest
+      lastReport = latest
+    }
     passages.append(
       TrafficReplay.Passage(
         moment: .at(max(0, passed)),

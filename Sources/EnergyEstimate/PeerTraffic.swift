@@ -108,7 +108,7 @@ extension ReportEstimator {
 
 /// Exchanges over UDP at each wake-up, each after the one before it, over the radio model.
 ///
-/// Who waits longer than its timeout sends again, whether or not the answer is under way. Answers that come twice are
+/// A side whose timeout has passed sends again, whether or not the answer is under way. Answers that come twice are
 /// not counted, nor is a second attempt before the next wake-up: both favour the peer.
 struct PeerSimulation {
   private let plan: ReportPlan

@@ -123,11 +123,14 @@ public struct ReportEstimate: Sendable {
   public var lost = 0
   /// Datagrams for a device that slept.
   public var unreachable = 0
-  /// The client's own ledger, without headers; empty over MQTT and HTTPS.
+  /// The client's own ledger, without headers; empty over MQTT and HTTPS, and for a run that was scaled.
   public var ledger = TrafficLedger()
   /// How far the energy of a report in the dearest part of a run lies above that in the cheapest, as a part of their
   /// mean; `nil` where the run was made as a whole.
   public var spread: Double?
+  /// Whether it is the replay of a capture or a ledger, which does not tell what the device knew: of all that ended
+  /// only answers and tokens can be counted.
+  public var isReplay = false
   /// What the radio did for one ordinary report, from its wake-up.
   public var event: [PowerSpan] = []
 
@@ -146,10 +149,9 @@ public struct ReportEstimate: Sendable {
     resumptions += other.resumptions
     lost += other.lost
     unreachable += other.unreachable
-    ledger.add(other.ledger)
   }
 
-  /// Makes a run so many times as long.
+  /// Makes a run so many times as long; as many reports wait at its end as at the end of its parts.
   mutating func scale(by factor: Double) {
     func scaled(_ number: Int) -> Int { Int((Double(number) * factor).rounded()) }
     account.scale(by: factor)
@@ -164,6 +166,7 @@ public struct ReportEstimate: Sendable {
     resumptions = scaled(resumptions)
     lost = scaled(lost)
     unreachable = scaled(unreachable)
+    ledger = TrafficLedger()
   }
 
   /// A run that has not begun.

@@ -45,8 +45,9 @@ public struct StreamSession: Equatable, Sendable {
   }
 
   /// What each flight is for: TLS's first two are its handshake; the report is in the last of the device's that has
-  /// room for its payload and its topic in a record of TLS 1.3 (RFC 8446 Section 5.2: 22 bytes), for what goes before
-  /// authenticates, and what follows is short.
+  /// room for its payload and its topic in a record of TLS 1.3 (RFC 8446 Section 5.2: 22 bytes).
+  ///
+  /// Flights before it authenticate; those after it are short.
   func purposes(report: Int) -> [TrafficPurpose] {
     let place = flights.indices.last {
       $0 > 1 && flights[$0].isUp && flights[$0].bytes >= report + 22

@@ -31,11 +31,17 @@ public struct TrafficReplay: Sendable {
   public private(set) var passages: [Passage]
   /// The reports among them.
   public var reports: Int
+  /// The answers to reports among them.
+  private let answers: UInt64
+  /// The answers to requests for a token.
+  private let tokens: UInt64
 
   /// Packets at the times at which they were captured.
   public init(_ capture: CaptureTraffic) {
     passages = capture.passages
-    reports = max(1, capture.ledger[.report, .up].datagrams > 0 ? capture.reports : 1)
+    reports = max(1, capture.reports)
+    answers = capture.ledger[.answer, .down].datagrams
+    tokens = capture.ledger[.authentication, .down].datagrams
   }
 
   /// Lets a radio send and receive them as `plan` has it: what it used.
@@ -65,7 +71,9 @@ public struct TrafficReplay: Sendable {
     meter.advance(to: end)
     estimate.account = meter.account
     estimate.reports = reports
-    estimate.acknowledged = reports
+    estimate.isReplay = true
+    estimate.acknowledged = Int(min(answers, UInt64(reports)))
+    estimate.authentications = Int(clamping: tokens)
     estimate.duration = end
     return estimate
   }
@@ -94,14 +102,15 @@ extension TrafficReplay {
   public enum Failure: Error, Equatable, Sendable {
     /// The number of reports is not 1 to 1,000,000.
     case reports(Int)
-    /// A report has more than a hundred packets, or a packet more than 65,535 bytes.
+    /// A report has more than a hundred packets, a packet more than 65,535 bytes, or there are more than 1,000,000
+    /// packets.
     case excessive
-    /// The ledger has nothing.
+    /// The device has sent nothing.
     case empty
   }
 
   /// The packets of a ledger, spread evenly over as many wake-ups as there were reports; each has its purpose's mean
-  /// size.
+  /// size, and the model's headers where the ledger has none.
   ///
   /// A ledger has no times: an answer comes after the class's median round trip, what is sent again after the timeout
   /// of `plan`. A token and a handshake come before the report.
@@ -114,8 +123,7 @@ extension TrafficReplay {
     throws(Failure)
   {
     guard (1...1_000_000).contains(reports) else { throw .reports(reports) }
-    let packets = ledger.total(.up).datagrams &+ ledger.total(.down).datagrams
-    guard packets > 0 else { throw .empty }
+    guard ledger.total(.up).datagrams > 0 else { throw .empty }
     let roundTrip = model[plan.habits.coverage].roundTripMedian
     let timeout = Double(plan.timing.acknowledgementTimeout.count)
     var flows: [Flow] = []
@@ -126,10 +134,11 @@ extension TrafficReplay {
       let wait =
         purpose == .retransmission ? timeout : purpose == .acknowledgement ? 0 : roundTrip
       for direction in [TrafficLedger.Direction.up, .down] {
-        let flow = try Flow(ledger, purpose, direction, reports, wait: wait)
+        let flow = try Flow(ledger, purpose, direction, reports, wait, model.network.headers)
         if flow.packets > 0 { flows.append(flow) }
       }
     }
+    guard flows.reduce(0, { $0 + $1.packets }) <= CaptureTraffic.limit else { throw .excessive }
     var passages: [Passage] = []
     for number in 0..<reports {
       var isFirst = true
@@ -153,6 +162,8 @@ extension TrafficReplay {
     }
     self.passages = passages
     self.reports = reports
+    answers = ledger[.answer, .down].datagrams
+    tokens = ledger[.authentication, .down].datagrams
   }
 
   /// What went one way for one purpose.
@@ -169,7 +180,8 @@ extension TrafficReplay {
       _ purpose: TrafficLedger.Purpose,
       _ direction: TrafficLedger.Direction,
       _ reports: Int,
-      wait: Double
+      _ wait: Double,
+      _ headers: Double
     ) throws(Failure) {
       self.purpose = purpose.traffic
       self.wait = wait
@@ -185,7 +197,8 @@ extension TrafficReplay {
       // A handshake's datagrams have no records that carry messages.
       let sealed = all - ledger[.handshake, direction].datagrams
       var mean = Double(count.bytes) / Double(packets)
-      mean += Double(ledger[.headers, direction].bytes) / Double(all)
+      let counted = ledger[.headers, direction].bytes
+      mean += counted > 0 ? Double(counted) / Double(all) : headers
       if purpose != .handshake, sealed > 0 {
         mean += Double(ledger[.overhead, direction].bytes) / Double(sealed)
       }

@@ -2,12 +2,15 @@ internal import ConstrainedCore
 
 /// How long reports took, in classes that are at most 1.6 % wide, so that those of several runs can be added.
 ///
-/// Memory: at most 2,700 classes for any time.
+/// Memory: at most `limit` classes.
 public struct DeliveryTimes: Equatable, Sendable {
   /// How many fell into each class.
   private(set) var classes: [Int: Int] = [:]
   /// How many there are.
   public private(set) var count = 0
+
+  /// How many classes there are for all times below 2^63 ms: 128, and 64 for each power of two from 2^7 to 2^62.
+  static let limit = 128 + 64 * 56
 
   /// None yet.
   public init() {}
@@ -27,17 +30,17 @@ public struct DeliveryTimes: Equatable, Sendable {
     count += other.count
   }
 
-  /// The time within which that part of the reports was delivered, in milliseconds, rounded up to the end of its
-  /// class; 0 without reports.
-  public func percentile(_ part: Double) -> Int64 {
-    guard count > 0 else { return 0 }
-    let wanted = max(1, Int((part * Double(count)).rounded(.up)))
+  /// The time within which that part of `total` reports was delivered, in milliseconds, rounded up to the end of its
+  /// class; 0 without reports, `nil` where fewer were delivered at all.
+  public func percentile(_ part: Double, of total: Int) -> Int64? {
+    guard total > 0 else { return 0 }
+    let wanted = max(1, Int((part * Double(total)).rounded(.up)))
     var sum = 0
     for index in classes.keys.sorted() {
       sum += classes[index] ?? 0
-      if sum >= wanted { return Int64(Self.start(of: index + 1)) - 1 }
+      if sum >= wanted { return Int64(Self.start(of: index + 1) - 1) }
     }
-    return 0
+    return nil
   }
 
   /// 64 classes for each power of two; up to 127 each number is one.

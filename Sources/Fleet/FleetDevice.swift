@@ -24,12 +24,8 @@ final class FleetDevice {
   var wake = Instant(milliseconds: .max)
   /// Reports that the platform has acknowledged.
   private(set) var delivered = 0
-  /// Reports that it has refused for good.
-  var refused: Int { refusals.count }
-  /// Their numbers.
+  /// The numbers of those that it has refused for good.
   private(set) var refusals: [UInt32] = []
-  /// Retransmissions of requests.
-  private(set) var retransmissions = 0
   /// Reports made so far.
   private(set) var made = 0
   /// Reports that have ended; they end in order.
@@ -62,9 +58,7 @@ final class FleetDevice {
       random: SplitMix(seed: random.next()),
       at: start
     )
-    let place =
-      (Double(number) + Double(random.next() >> 11) / 9_007_199_254_740_992)
-      / Double(plan.devices)
+    let place = (Double(number) + random.fraction()) / Double(plan.devices)
     let phase = Int64(Double(plan.ramp.count) * place)
     first = start + Milliseconds(phase)
     interval = plan.interval
@@ -140,9 +134,6 @@ final class FleetDevice {
   /// How many reports wait.
   var waiting: Int { made - done }
 
-  /// How many it makes.
-  var planned: Int { total }
-
   /// Takes a datagram that the platform has sent.
   func deliver(_ bytes: [UInt8], at now: Instant) {
     let purpose: TrafficPurpose =
@@ -195,7 +186,7 @@ final class FleetDevice {
     let payload = plan.template.report(
       number: done + 1,
       device: name,
-      time: due.milliseconds,
+      time: plan.date + due.milliseconds,
       random: Int(value.next() % 100)
     )
     // Made anew: 128 bytes of each device would be a topic that never changes.
@@ -257,7 +248,6 @@ final class FleetDevice {
         if isLast { hint = .last }
       case .handshake: purpose = .handshake
       }
-      if purpose == .retransmission { retransmissions += 1 }
       radio.sendUp(bytes, for: purpose, hint, at: now)
     }
   }

@@ -71,7 +71,7 @@ public struct FleetPlan: Sendable {
   public var ramp = Milliseconds(60_000)
   /// How long devices make reports.
   public var duration = Milliseconds(300_000)
-  /// How long it is waited after that until all reports are delivered.
+  /// How long to wait for the remaining reports after that.
   public var settling = Milliseconds(6 * 3_600_000)
   /// The coverage classes of the radios.
   public var radio = FleetMix<Int>([(0, 1)])
@@ -89,6 +89,9 @@ public struct FleetPlan: Sendable {
   public var scenario = FleetScenario()
   /// Whether time is simulated.
   public var isVirtual = true
+  /// The date when the clock of the run is 0, in milliseconds since 1970; before the run that of its start, which is
+  /// 2026 in simulated time.
+  var date: Int64 = 1_767_225_600_000
 
   /// A hundred devices in symmetric mode for 5 minutes.
   public init() {}

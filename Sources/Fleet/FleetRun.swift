@@ -40,8 +40,11 @@ public final class FleetRun {
 
   /// Makes the devices, and the platform that knows them.
   public init(_ plan: FleetPlan) throws(FleetError) {
-    self.plan = plan
     start = plan.isVirtual ? Instant(milliseconds: 1_000_000) : MonotonicClock.now()
+    var dated = plan
+    if !plan.isVirtual { dated.date = Int64(clamping: WallClock.milliseconds()) }
+    dated.date -= start.milliseconds
+    self.plan = dated
     now = start
     precondition(plan.endpoint == nil || !plan.isVirtual, "other programs have real time")
     steps = plan.scenario.steps[...]
@@ -67,10 +70,10 @@ public final class FleetRun {
 
   /// Runs until all reports are delivered, or the time for that is over, or `isInterrupted` says so.
   ///
-  /// `report` is called now and then.
+  /// `report` is called now and then; what it is given adds all devices up.
   public func run(
     isInterrupted: () -> Bool,
-    report: (Progress) -> Void
+    report: (() -> Progress) -> Void
   ) -> FleetSummary {
     let began = MonotonicClock.now()
     let cpu = Self.processorTime()
@@ -80,7 +83,7 @@ public final class FleetRun {
       count += 1
       if count % 4_096 == 0 || !plan.isVirtual {
         if isInterrupted() { break }
-        if count % 65_536 == 0 || !plan.isVirtual { report(progress) }
+        if count % 65_536 == 0 || !plan.isVirtual { report { progress } }
       }
       guard let next = nextTime, next <= end else {
         now = min(end, max(now, start + plan.duration))
@@ -96,7 +99,7 @@ public final class FleetRun {
       }
       process()
     }
-    report(progress)
+    report { progress }
     var summary = makeSummary()
     summary.cost.cpu = Self.processorTime() - cpu
     summary.cost.wall = Double((MonotonicClock.now() - began).count) / 1_000
@@ -205,6 +208,9 @@ public final class FleetRun {
   private func makeSummary() -> FleetSummary {
     var summary = FleetSummary()
     summary.scenario = plan.scenario.name
+    summary.expectations = plan.scenario.expectations
+    summary.partCount = plan.shard.count
+    summary.parts = [plan.shard.number]
     summary.seed = plan.seed
     summary.devices = devices.count
     summary.interval = plan.interval
@@ -219,7 +225,7 @@ public final class FleetRun {
       summary.radio[device.coverage, default: 0] += 1
       summary.reports += device.made
       summary.delivered += device.delivered
-      summary.refused += device.refused
+      summary.refused += device.refusals.count
       summary.waiting += device.waiting
       let counters = device.counters
       if counters.authentications > 0 { summary.authenticated += 1 }

@@ -31,8 +31,8 @@ extension FleetSummary {
       .init(
         "deliveryMilliseconds",
         [
-          "p50": .integer(times.percentile(0.5)), "p90": .integer(times.percentile(0.9)),
-          "p99": .integer(times.percentile(0.99)), "max": .integer(times.percentile(1)),
+          "p50": percentile(0.5), "p90": percentile(0.9), "p99": percentile(0.99),
+          "max": percentile(1),
         ]
       ),
       .init(
@@ -52,7 +52,14 @@ extension FleetSummary {
         ]
       ),
     ]
+    members.append(.init("partCount", .integer(Int64(partCount))))
+    members.append(.init("parts", .array(parts.sorted().map { .integer(Int64($0)) })))
+    members.append(.init("expectations", .array(expectations.map(\.value))))
     return .object(members)
+  }
+
+  private func percentile(_ part: Double) -> PayloadValue {
+    delivery(part).map { .integer($0) } ?? .null
   }
 
   /// Reads what `value` gives; `nil` for anything else.
@@ -75,6 +82,21 @@ extension FleetSummary {
     self.interval = Milliseconds(interval)
     self.duration = Milliseconds(duration)
     self.energy = energy
+    guard let partCount = value["partCount"].flatMap(Self.count), (1...200_000).contains(partCount),
+      let parts = value["parts"]?.elements, !parts.isEmpty, parts.count <= partCount,
+      let expectations = value["expectations"]?.elements
+    else { return nil }
+    self.partCount = partCount
+    self.parts = []
+    for part in parts {
+      guard let number = Self.count(part), (1...partCount).contains(number),
+        self.parts.insert(number).inserted
+      else { return nil }
+    }
+    for element in expectations {
+      guard let expectation = FleetScenario.Expectation(element) else { return nil }
+      self.expectations.append(expectation)
+    }
     isMerged = value["merged"] == .boolean(true)
     isRecorded = value["recorded"] != .boolean(false)
     for member in value["security"]?.members ?? [] {
@@ -91,11 +113,12 @@ extension FleetSummary {
     var classes: [Int: Int] = [:]
     for element in value["deliveryClasses"]?.elements ?? [] {
       guard let pair = element.elements, pair.count == 2, let index = Self.count(pair[0]),
-        index < 64 * 60, let count = Self.count(pair[1])
+        index < DeliveryTimes.limit, let count = Self.count(pair[1]),
+        classes.updateValue(count, forKey: index) == nil
       else { return nil }
-      classes[index, default: 0] += count
     }
     times = DeliveryTimes(classes: classes)
+    guard times.count == delivered else { return nil }
     cost.cpu = value["run"]?["cpuSeconds"]?.number ?? 0
     cost.wall = value["run"]?["wallSeconds"]?.number ?? 0
     cost.devices = value["run"]?["deviceBytes"].flatMap(Self.count) ?? 0
@@ -106,7 +129,8 @@ extension FleetSummary {
     value.integer.flatMap { (0..<1 << 48).contains($0) ? Int($0) : nil }
   }
 
-  private static var fields: [(name: String, path: WritableKeyPath<FleetSummary, Int>)] {
+  /// All counts by their names; the sums of shards.
+  static var fields: [(name: String, path: WritableKeyPath<FleetSummary, Int>)] {
     [
       ("devices", \.devices), ("authenticated", \.authenticated), ("reports", \.reports),
       ("delivered", \.delivered), ("refused", \.refused), ("waiting", \.waiting),
@@ -117,5 +141,24 @@ extension FleetSummary {
       ("authenticationMinute", \.authenticationMinute), ("datagramsUp", \.datagramsUp),
       ("bytesUp", \.bytesUp), ("datagramsDown", \.datagramsDown), ("bytesDown", \.bytesDown),
     ]
+  }
+}
+
+extension FleetScenario.Expectation {
+  fileprivate var value: PayloadValue {
+    .object([
+      .init("measure", .text(measure.rawValue)),
+      .init("atLeast", least.map { .double($0) } ?? .null),
+      .init("atMost", most.map { .double($0) } ?? .null),
+    ])
+  }
+
+  fileprivate init?(_ value: PayloadValue) {
+    guard let measure = value["measure"]?.string.flatMap({ FleetMeasure(rawValue: $0) }) else {
+      return nil
+    }
+    self.measure = measure
+    least = value["atLeast"]?.number
+    most = value["atMost"]?.number
   }
 }

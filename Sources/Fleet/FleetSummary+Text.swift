@@ -23,7 +23,7 @@ extension FleetSummary {
         : "what the platform has taken is in its own log: it is another program"
     )
     let percents: [(String, Double)] = [("50", 0.5), ("90", 0.9), ("99", 0.99), ("100", 1)]
-    let times = percents.map { "\($0.0) % \(Self.time(self.times.percentile($0.1)))" }
+    let times = percents.map { "\($0.0) % \(delivery($0.1).map(Self.time) ?? "never")" }
     lines.append("delivered within: \(times.joined(separator: ", "))")
     lines.append(
       "\(requests) requests, \(retransmissions) retransmissions, \(authentications) authentications, "
@@ -31,14 +31,14 @@ extension FleetSummary {
     )
     if isRecorded {
       lines.append(
-        "authentications: \(isMerged ? "at most " : "")\(authenticationPeak) in the busiest second, "
+        "requests for a token: \(isMerged ? "at most " : "")\(authenticationPeak) in the busiest second, "
           + "\(isMerged ? "at most " : "")\(authenticationMinute) in the busiest minute; "
           + "reports made: \(Self.shown(reportRate)) in a second"
       )
     }
     lines.append(
       "\(bytesUp) B in \(datagramsUp) datagrams up, \(bytesDown) B in \(datagramsDown) down, "
-        + "\(reports > 0 ? (bytesUp + bytesDown) / reports : 0) B a report"
+        + "\(Self.shown(reports > 0 ? Double(bytesUp + bytesDown) / Double(reports) : 0)) B a report"
     )
     lines.append(
       "energy: \(Self.shown(energy)) J, \(Self.shown(reports > 0 ? energy / Double(reports) : 0)) J a report"

@@ -20,6 +20,12 @@ public struct FleetSummary: Sendable {
 
   /// The scenario's name.
   public var scenario = ""
+  /// What the scenario expects of the whole fleet.
+  public var expectations: [FleetScenario.Expectation] = []
+  /// How many parts the fleet was divided into.
+  public var partCount = 1
+  /// Which of the parts are in it, counted from 1.
+  public var parts: Set<Int> = [1]
   /// The seed.
   public var seed: UInt64 = 1
   /// Devices.
@@ -50,7 +56,7 @@ public struct FleetSummary: Sendable {
   public var isRecorded = true
   /// Different reports that the platform has taken.
   public var taken = 0
-  /// Reports that it has taken again.
+  /// Reports that it accepted more than once.
   public var doubles = 0
   /// Reports that a device thinks delivered and the platform does not have.
   public var lost = 0
@@ -77,6 +83,13 @@ public struct FleetSummary: Sendable {
   public var energy = 0.0
   /// Whether it is one of several shards put together.
   public var isMerged = false
+  /// Whether all parts of the fleet are in it.
+  public var isWhole: Bool { parts.count == partCount }
+  /// Whether another summary is of another part of the same fleet.
+  public func isComplemented(by other: FleetSummary) -> Bool {
+    seed == other.seed && interval == other.interval && scenario == other.scenario
+      && expectations == other.expectations && partCount == other.partCount
+  }
   /// What the run cost.
   public var cost = Cost()
 
@@ -100,9 +113,16 @@ public struct FleetSummary: Sendable {
     case .missing: Double(reports - taken)
     case .authenticationPeak:
       reportRate > 0 ? Double(authenticationMinute) / 60 / reportRate : 0
-    case .deliveryMedian: Double(times.percentile(0.5)) / 1_000
-    case .deliveryHigh: Double(times.percentile(0.99)) / 1_000
+    case .deliveryMedian: seconds(0.5)
+    case .deliveryHigh: seconds(0.99)
     }
+  }
+
+  /// The time within which that part of the reports made was delivered, in milliseconds; `nil` where fewer were.
+  public func delivery(_ part: Double) -> Int64? { times.percentile(part, of: reports) }
+
+  private func seconds(_ part: Double) -> Double {
+    delivery(part).map { Double($0) / 1_000 } ?? .infinity
   }
 
   /// Adds another shard of the same fleet.
@@ -110,31 +130,13 @@ public struct FleetSummary: Sendable {
   /// The peaks are added: the busiest seconds of shards need not be the same, so the sum is the most that it can be.
   public mutating func merge(_ other: FleetSummary) {
     isMerged = true
-    devices += other.devices
+    parts.formUnion(other.parts)
+    for field in Self.fields { self[keyPath: field.path] += other[keyPath: field.path] }
     for (kind, count) in other.security { security[kind, default: 0] += count }
     for (kind, count) in other.radio { radio[kind, default: 0] += count }
     duration = max(duration, other.duration)
-    authenticated += other.authenticated
-    reports += other.reports
-    delivered += other.delivered
-    refused += other.refused
-    waiting += other.waiting
     times.add(other.times)
     isRecorded = isRecorded && other.isRecorded
-    taken += other.taken
-    doubles += other.doubles
-    lost += other.lost
-    requests += other.requests
-    retransmissions += other.retransmissions
-    authentications += other.authentications
-    handshakes += other.handshakes
-    resumptions += other.resumptions
-    authenticationPeak += other.authenticationPeak
-    authenticationMinute += other.authenticationMinute
-    datagramsUp += other.datagramsUp
-    bytesUp += other.bytesUp
-    datagramsDown += other.datagramsDown
-    bytesDown += other.bytesDown
     energy += other.energy
     cost.cpu += other.cost.cpu
     cost.wall = max(cost.wall, other.cost.wall)
@@ -147,7 +149,7 @@ public struct FleetSummary: Sendable {
 public enum FleetMeasure: String, Sendable, CaseIterable {
   /// Reports that a device thinks delivered and the platform does not have.
   case lost
-  /// Reports that the platform has taken again.
+  /// Reports that the platform accepted more than once.
   case double
   /// Reports that waited at the end.
   case waiting
@@ -163,9 +165,9 @@ public enum FleetMeasure: String, Sendable, CaseIterable {
   ///
   /// In a second there are some more by chance alone, the fewer devices the more.
   case authenticationPeak = "authentication-peak"
-  /// Half of the reports took no longer, in seconds.
+  /// Half of the reports made were delivered within that time, in seconds; without end where fewer were.
   case deliveryMedian = "delivery-median"
-  /// 99 % of the reports took no longer, in seconds.
+  /// 99 % of the reports made were delivered within that time, in seconds; without end where fewer were.
   case deliveryHigh = "delivery-99"
 }
 
@@ -173,6 +175,11 @@ extension FleetScenario.Expectation {
   /// What is wrong, in words; `nil` if it holds.
   public func complaint(about summary: FleetSummary) -> String? {
     let value = summary.value(of: measure)
+    if let most, value == .infinity {
+      return
+        "\(measure.rawValue) is not reached, because \(summary.delivered) of \(summary.reports) reports were delivered; "
+        + "at most \(FleetSummary.shown(most)) was expected"
+    }
     if let most, value > most {
       return
         "\(measure.rawValue) is \(FleetSummary.shown(value)), at most \(FleetSummary.shown(most)) was expected"

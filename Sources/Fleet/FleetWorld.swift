@@ -8,7 +8,7 @@ internal import RadioModel
 
 /// Why a fleet cannot run.
 public enum FleetError: Error, Equatable, Sendable {
-  /// The product's key or a device's name is none that the platform takes.
+  /// The platform does not accept the product key or a device name.
   case names
   /// OpenSSL or a security layer failed.
   case library
@@ -35,7 +35,7 @@ struct FleetWorld {
   /// The names in the platform's certificate.
   static let serverName = "cn-shanghai.iot-as-coap.aliyuncs.com"
 
-  /// Who vouches for the platform's certificate.
+  /// The authority that issued the platform's certificate.
   let authority: [UInt8]
   private var plain: ServedPlatform<Peer>
   private var secure: ServedPlatform<Peer>

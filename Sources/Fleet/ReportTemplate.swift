@@ -1,5 +1,5 @@
-/// What reports say: a text with `{n}`, the report's number, `{device}`, `{time}` in milliseconds, and `{random}`, 0
-/// to 99.
+/// What reports say: a text with `{n}`, the report's number, `{device}`, `{time}` in milliseconds since 1970, and
+/// `{random}`, 0 to 99.
 public struct ReportTemplate: Sendable {
   private enum Part {
     case text([UInt8])

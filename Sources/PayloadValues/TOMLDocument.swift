@@ -78,7 +78,9 @@ public struct TOMLDocument: Equatable, Sendable {
 
   private static func value(_ text: Substring, line: Int) throws(TOMLError) -> PayloadValue {
     guard let first = text.first else { throw TOMLError(line: line, "the value is missing") }
-    if first == "\"" || first == "'" { return .text(try quoted(text, line: line)) }
+    if first == "\"" || first == "'" {
+      return .text(try quoted(text.dropFirst(), by: first, line: line))
+    }
     let word = trimmed(text.prefix { $0 != "#" })
     switch word {
     case "true": return .boolean(true)
@@ -97,11 +99,15 @@ public struct TOMLDocument: Equatable, Sendable {
     return .double(number)
   }
 
-  private static func quoted(_ text: Substring, line: Int) throws(TOMLError) -> String {
-    let quote = text.first
+  /// The text up to its closing quote, behind which there is nothing; `rest` is what follows the opening one.
+  private static func quoted(
+    _ rest: Substring,
+    by quote: Character,
+    line: Int
+  ) throws(TOMLError) -> String {
     var result = ""
-    var rest = text.dropFirst()
-    if rest.hasPrefix("\(quote ?? "\"")\(quote ?? "\"")") {
+    var rest = rest
+    if rest.hasPrefix("\(quote)\(quote)") {
       throw TOMLError(line: line, "texts of several lines are not taken")
     }
     while let character = rest.popFirst() {

@@ -1,4 +1,5 @@
 internal import ConstrainedCore
+internal import RadioModel
 
 /// What is wrong with the text of a fault.
 public struct FaultTextError: Error, Equatable, Sendable, CustomStringConvertible {
@@ -19,12 +20,7 @@ extension FaultRule {
       let parts = word.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
       let (name, value) = (parts[0], parts.count > 1 ? parts[1] : nil)
       guard seen.insert(name).inserted else { throw FaultTextError(word, "\(name) is given twice") }
-      if var rule = try effect(word, name, value) {
-        if case .answer(let status, _, _) = rule.effect, status == 0 {
-          throw FaultTextError(word, "it is a code such as 4.01, 5.00 or 30001")
-        }
-        if rule.share == 0 { throw FaultTextError(word, "a share of 0 does nothing") }
-        rule.times = nil
+      if let rule = try effect(word, name, value) {
         rules.append(rule)
       } else if names.contains(String(name)) {
         limits.append((word, name, value))
@@ -67,7 +63,11 @@ extension FaultRule {
     case "nat":
       guard let value else { return FaultRule(.rebind) }
       return FaultRule(.bindingLifetime(try time(word, value, 1_000...86_400_000, "1s to 1d")))
-    case "answer": return FaultRule(.answer(status: status(value ?? ""), retryAfter: nil, nil))
+    case "answer":
+      guard let status = status(value ?? "") else {
+        throw FaultTextError(word, "it is a code such as 4.01, 5.00 or 30001")
+      }
+      return FaultRule(.answer(status: status, retryAfter: nil, nil))
     case "forget":
       guard value == nil else { throw FaultTextError(word, "it has no value") }
       return FaultRule(.forgetSessions)
@@ -101,11 +101,10 @@ extension FaultRule {
     to rules: inout [FaultRule]
   ) throws(FaultTextError) {
     guard let value, !value.isEmpty else { throw FaultTextError(word, "it needs a value") }
-    if let moment = rules.first(where: \.isMomentary) {
-      // The address of one device may change alone.
-      guard name == "device", moment.effect == .rebind else {
-        throw FaultTextError(word, "forget, restart, clock and nat happen once, to everybody")
-      }
+    // The address of one device may change alone.
+    let isOfAll = rules.contains { $0.isMomentary && !(name == "device" && $0.effect == .rebind) }
+    guard !isOfAll else {
+      throw FaultTextError(word, "forget, restart, clock and nat happen once, to everybody")
     }
     for index in rules.indices {
       let isAnswer = rules[index].concernsRequests
@@ -159,27 +158,29 @@ extension FaultRule {
 
   private static func share(_ word: Substring, _ value: Substring) throws(FaultTextError) -> Double
   {
-    let isPercent = value.hasSuffix("%")
-    let number = Double(isPercent ? value.dropLast() : value).map { isPercent ? $0 / 100 : $0 }
-    guard let number, number > 0, number <= 1 else {
+    guard let share = share(value) else {
       throw FaultTextError(word, "it is a share above 0% and up to 100%, such as 5% or 0.05")
     }
-    return number
+    return share
+  }
+
+  /// A share above 0 and up to 1, such as `5%` or `0.05`; `nil` for anything else.
+  package static func share(_ text: Substring) -> Double? {
+    let isPercent = text.hasSuffix("%")
+    guard let number = Double(isPercent ? text.dropLast() : text) else { return nil }
+    let share = isPercent ? number / 100 : number
+    return share > 0 && share <= 1 ? share : nil
   }
 
   private static func range(_ value: Substring) -> ClosedRange<Int64>? {
-    var ends: [Int64] = []
-    var rest = value
-    while let dots = rest.indices.first(where: { rest[$0...].hasPrefix("..") }) {
-      guard let end = milliseconds(rest[..<dots]) else { return nil }
-      ends.append(end)
-      rest = rest[dots...].dropFirst(2)
+    let ends = value.split(separator: "..", omittingEmptySubsequences: false).map {
+      milliseconds($0)
     }
-    guard let last = milliseconds(rest) else { return nil }
-    ends.append(last)
     let limits: ClosedRange<Int64> = 1...3_600_000
-    guard ends.count < 3, ends[0] <= last, ends.allSatisfy(limits.contains) else { return nil }
-    return ends[0]...last
+    guard ends.count <= 2, let first = ends[0], let last = ends[ends.count - 1], first <= last,
+      limits.contains(first), limits.contains(last)
+    else { return nil }
+    return first...last
   }
 
   private static func time(
@@ -194,18 +195,23 @@ extension FaultRule {
     return Milliseconds(count)
   }
 
-  /// A time with its unit, `ms`, `s`, `m`, `h` or `d`, in milliseconds; `nil` for anything else.
+  /// A time with its unit, one of `RadioUnit.milliseconds`, in milliseconds; `nil` for anything else.
   public static func milliseconds(_ text: some StringProtocol) -> Int64? {
-    let digits = text.prefix { $0.isASCII && $0.isNumber || $0 == "." }
-    let factors = ["ms": 1.0, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000]
-    guard let number = Double(digits), let factor = factors[String(text.dropFirst(digits.count))],
-      number * factor < 1e15
+    let text = String(text)
+    // Without a unit `RadioUnit` takes milliseconds.
+    guard let first = text.first, first.isASCII, first.isNumber, Double(text) == nil,
+      !text.contains(" ")
     else { return nil }
-    return Int64((number * factor).rounded())
+    do throws(RadioUnit.Problem) {
+      let value = try RadioUnit.milliseconds.value(of: text)
+      return value < 1e15 ? Int64(value.rounded()) : nil
+    } catch {
+      return nil
+    }
   }
 
-  /// The status of `4.01` as 401, of five digits as they are; 0 for anything else.
-  private static func status(_ text: Substring) -> Int {
+  /// The status of `4.01` as 401, of five digits as they are; `nil` for anything else.
+  private static func status(_ text: Substring) -> Int? {
     let parts = text.split(separator: ".", omittingEmptySubsequences: false)
     if parts.count == 2, let code = Int(parts[0]), (4...5).contains(code), parts[1].count == 2,
       let detail = Int(parts[1]), (0...31).contains(detail)
@@ -213,7 +219,7 @@ extension FaultRule {
       return code * 100 + detail
     }
     if parts.count == 1, text.count == 5, let code = Int(text), code >= 10_000 { return code }
-    return 0
+    return nil
   }
 }
 
@@ -223,7 +229,8 @@ extension FaultRule: CustomStringConvertible {
     var words: [String] = []
     var says = share
     func percent() -> String {
-      let value = share * 100
+      // 0.07 * 100 is not 7.
+      let value = (share * 1e8).rounded() / 1e6
       return value == value.rounded() ? "\(Int(value))%" : "\(value)%"
     }
     func shared(_ name: String) {

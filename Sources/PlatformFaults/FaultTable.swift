@@ -24,6 +24,7 @@ public final class FaultTable {
   public private(set) var entries: [Entry] = []
   /// What happens once and has not been carried out yet.
   private var moments: [FaultRule] = []
+  private var hasForgotten = false
   /// How far the platform's clock has jumped.
   public private(set) var clockOffset = Milliseconds(0)
   private var random: SplitMix
@@ -41,10 +42,14 @@ public final class FaultTable {
     if rule.isMomentary {
       switch rule.effect {
       case .clockJump(let time): clockOffset = clockOffset + time
-      case .restart(let time) where time > Milliseconds(0):
-        var silence = FaultRule(.drop)
-        silence.duration = time
-        guard add(silence, at: now) != nil else { return nil }
+      case .restart(let time):
+        if time > Milliseconds(0) {
+          var silence = FaultRule(.drop)
+          silence.duration = time
+          guard add(silence, at: now) != nil else { return nil }
+        }
+        hasForgotten = true
+      case .forgetSessions: hasForgotten = true
       default: break
       }
       moments.append(rule)
@@ -76,7 +81,13 @@ public final class FaultTable {
     }
   }
 
-  /// What has happened at once since the last call.
+  /// Whether the platform has been told to forget its tokens since the last call.
+  package func takeForgotten() -> Bool {
+    defer { hasForgotten = false }
+    return hasForgotten
+  }
+
+  /// What has happened at once since the last call, for the network and what waits on it.
   package func takeMoments() -> [FaultRule] {
     defer { moments = [] }
     return moments
@@ -116,7 +127,7 @@ public final class FaultTable {
     else { return false }
     entries[index].seen += 1
     guard entries[index].seen > rule.after else { return false }
-    if rule.share < 1, fraction() >= rule.share { return false }
+    if rule.share < 1, random.fraction() >= rule.share { return false }
     entries[index].count += 1
     return true
   }
@@ -131,7 +142,4 @@ public final class FaultTable {
     guard let pattern else { return true }
     return text.map { FaultRule.matches(pattern, $0) } ?? false
   }
-
-  /// From 0 up to, but not, 1.
-  private func fraction() -> Double { Double(random.next() >> 11) / 9_007_199_254_740_992 }
 }

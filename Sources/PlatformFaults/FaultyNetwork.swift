@@ -32,7 +32,14 @@ public struct FaultyNetwork<Peer: Hashable & Sendable> {
     var device: String?
     var lastSeen: Instant
     /// What waits for the next datagram of the same way.
-    var held: [Underway] = []
+    var held: [Held] = []
+  }
+
+  /// A datagram on its way that the next one of the same way passes.
+  private struct Held {
+    let number: UInt64
+    let way: FaultRule.Way
+    let time: Instant
   }
 
   private struct Underway {
@@ -94,13 +101,12 @@ public struct FaultyNetwork<Peer: Hashable & Sendable> {
     carry(bytes, .down, address.peer, at: now) { .down($0, to: address.peer) }
   }
 
-  /// Notes whose address that is.
+  /// Records which device uses that address.
   public mutating func learn(_ device: String, at address: Address) {
-    guard known[address.peer]?.device != device else { return }
     known[address.peer]?.device = device
   }
 
-  /// Notes whose address that will be.
+  /// Records which device will use that address.
   public mutating func expect(_ device: String, at peer: Peer, since now: Instant) {
     known[peer] = Known(device: device, lastSeen: now)
   }
@@ -181,28 +187,35 @@ public struct FaultyNetwork<Peer: Hashable & Sendable> {
       return
     }
     let time = now + Milliseconds(wait)
-    for _ in 0..<copies {
-      add(arrival(bytes), at: isHeld ? time + Milliseconds(Self.longestHold) : time, peer, isHeld)
-    }
+    // Those that no other one has passed have arrived by now.
+    if isHeld { known[peer]?.held.removeAll { $0.time <= now } }
+    let end = isHeld ? time + Milliseconds(Self.longestHold) : time
+    for _ in 0..<copies { add(arrival(bytes), way, peer, at: end, isHeld: isHeld) }
     if !isHeld { release(peer, way, behind: time) }
   }
 
-  private mutating func add(_ arrival: Arrival, at time: Instant, _ peer: Peer, _ isHeld: Bool) {
+  private mutating func add(
+    _ arrival: Arrival,
+    _ way: FaultRule.Way,
+    _ peer: Peer,
+    at time: Instant,
+    isHeld: Bool
+  ) {
     guard underway.count < Self.maxUnderway else {
       lost += 1
       return
     }
     count += 1
     let datagram = Underway(arrival: arrival, time: time, number: count)
-    if isHeld { known[peer]?.held.append(datagram) }
+    if isHeld { known[peer]?.held.append(Held(number: count, way: way, time: time)) }
     push(datagram)
   }
 
   /// Lets what was held arrive right behind a datagram of the same way.
   private mutating func release(_ peer: Peer, _ way: FaultRule.Way, behind time: Instant) {
     guard let held = known[peer]?.held, !held.isEmpty else { return }
-    known[peer]?.held = held.filter { !Self.goes($0.arrival, way) }
-    let numbers = Set(held.filter { Self.goes($0.arrival, way) }.map(\.number))
+    known[peer]?.held = held.filter { $0.way != way }
+    let numbers = Set(held.filter { $0.way == way }.map(\.number))
     var rest: [Underway] = []
     for var datagram in underway {
       if numbers.contains(datagram.number) {
@@ -214,13 +227,6 @@ public struct FaultyNetwork<Peer: Hashable & Sendable> {
     }
     underway = []
     for datagram in rest { push(datagram) }
-  }
-
-  private static func goes(_ arrival: Arrival, _ way: FaultRule.Way) -> Bool {
-    switch arrival {
-    case .up: way == .up
-    case .down: way == .down
-    }
   }
 
   private func flip(_ bytes: inout [UInt8]) {

@@ -45,6 +45,7 @@ package struct ServedPlatform<Peer: SimulatedPeer> {
     case .dtls:
       var platform = try SecurePlatform<Address>(configuration, random: random)
       if let limit = configuration.associationLimit { platform.limit = limit }
+      platform.shown = { $0.shown }
       core = platform.core
       secure = platform
     }
@@ -72,6 +73,8 @@ package struct ServedPlatform<Peer: SimulatedPeer> {
 
   /// Takes a datagram of a device.
   package mutating func receive(_ bytes: [UInt8], from peer: Peer, at now: Instant) {
+    // NAT gives an address before the next datagram, not after it.
+    takeMoments()
     network.receive(bytes, from: peer, at: now)
   }
 
@@ -119,7 +122,7 @@ package struct ServedPlatform<Peer: SimulatedPeer> {
 
   private mutating func note(_ record: RequestRecord, of address: Address, _ output: inout Output) {
     var record = record
-    record.peer = address.peer.shown + (address.binding > 0 ? "#\(address.binding)" : "")
+    record.peer = address.shown
     if let device = record.device { network.learn(device, at: address) }
     output.records.append(record)
   }
@@ -129,27 +132,26 @@ package struct ServedPlatform<Peer: SimulatedPeer> {
     at now: Instant,
     _ output: inout Output
   ) {
-    for var record in made.records {
-      // NIO writes [IPv4]127.0.0.1/127.0.0.1:5684.
-      record.peer = String(record.peer.split(separator: "/").last ?? "")
-      output.records.append(record)
-    }
+    output.records += made.records
     for datagram in made.datagrams { network.send(datagram.bytes, to: datagram.peer, at: now) }
   }
 
+  /// What happens once to the network and on it; the core forgets its tokens by itself.
   private mutating func takeMoments() {
     for rule in core.faults.takeMoments() {
       switch rule.effect {
       case .rebind: network.rebind(rule.device)
-      case .forgetSessions:
-        core.forgetSessions()
-        secure?.forgetAssociations(isRestart: false)
+      case .forgetSessions: secure?.forgetAssociations(isRestart: false)
       case .restart:
-        core.forgetSessions()
         plain?.forgetMessages()
         secure?.forgetAssociations(isRestart: true)
       default: break
       }
     }
   }
+}
+
+extension FaultyNetwork.Address where Peer: SimulatedPeer {
+  /// The address, and behind it which one in a row.
+  fileprivate var shown: String { peer.shown + (binding > 0 ? "#\(binding)" : "") }
 }

@@ -15,7 +15,7 @@ public struct RadioPath<Random: RandomSource & Sendable>: Sendable {
   }
 
   /// Whether the next datagram is lost.
-  public mutating func isLost() -> Bool { fraction() < coverage.loss }
+  public mutating func isLost() -> Bool { random.fraction() < coverage.loss }
 
   /// How long the next datagram takes one way, in milliseconds.
   ///
@@ -23,15 +23,17 @@ public struct RadioPath<Random: RandomSource & Sendable>: Sendable {
   /// the high one.
   public mutating func delay() -> Double {
     // Box and Muller's normal number; 95 % of them lie below 1.645.
-    let radius = (-2 * log(max(fraction(), 1e-12))).squareRoot()
-    let normal = radius * cos(2 * Double.pi * fraction())
+    let radius = (-2 * log(max(random.fraction(), 1e-12))).squareRoot()
+    let normal = radius * cos(2 * Double.pi * random.fraction())
     let median = coverage.roundTripMedian / 2
     let high = max(coverage.roundTripHigh, coverage.roundTripMedian) / 2
     return min(longest, median * exp(log(high / median) / 1.645 * normal))
   }
+}
 
-  /// From 0 up to, but not, 1.
-  private mutating func fraction() -> Double {
-    Double(random.next() >> 11) / 9_007_199_254_740_992
+extension RandomSource {
+  /// A number from 0 up to, but not including, 1, of 53 bits: all that a `Double` holds.
+  package mutating func fraction() -> Double {
+    Double(next() >> 11) / 9_007_199_254_740_992
   }
 }

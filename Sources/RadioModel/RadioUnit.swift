@@ -44,7 +44,10 @@ public enum RadioUnit: String, Sendable, CaseIterable {
   /// Reads a number and its unit, with or without a space between; without a unit the number is in this one, and of
   /// percent a part of 1.
   public func value(of text: String) throws(Problem) -> Double {
-    if let number = Double(text), number.isFinite { return number }
+    if let number = Double(text) {
+      guard number.isFinite else { throw .noNumber }
+      return number
+    }
     let isDigit: (Character) -> Bool = {
       ("0"..."9").contains($0) || $0 == "." || $0 == "+" || $0 == "-"
     }

@@ -6,6 +6,7 @@ internal import PacketCapture
 internal import PayloadCoding
 internal import PayloadValues
 internal import RadioModel
+internal import TrafficLedger
 
 /// What a report costs, and how long a battery lasts.
 struct EstimateCommand: AsyncParsableCommand {
@@ -18,7 +19,8 @@ struct EstimateCommand: AsyncParsableCommand {
         nbiot estimate --interval 15m --psm --release-assistance
 
       Example, your own payload as CBOR in a DTLS channel, in a cellar:
-        printf '{"value":1}' > reading.json
+        printf %s '{"id":"1","version":"1.0","params":{"T":{"value":21}},' \\
+          '"method":"thing.event.property.post"}' > reading.json
         nbiot estimate --interval 1h --payload-file reading.json --format cbor \\
           --security dtls --coverage 2 --psm --release-assistance \\
           --battery 2400mAh@3V --self-discharge 2% --days 3
@@ -36,8 +38,9 @@ struct EstimateCommand: AsyncParsableCommand {
       segments are those of that run, their times and losses the model's. Energy is that of the modem alone, or with --scope device of a whole \
       nRF9160 kit; add what your sensors and controller use. docs/energy.md has the model and how far it was off.
 
-      --from-capture prices what a device really sent, at the times of the capture, each report at a wake-up each \
-      --interval; --from-ledger does so with the counters of a device, whose times are not known. --peers needs no network: \
+      --from-capture prices what a device really sent, at the times of the capture, and an --interval for each report; \
+      --from-ledger does so with the counters of a device, whose times are not known: each report at a wake-up of its \
+      own. --peers needs no network: \
       the bytes of other programs are those that they were seen to send to the simulated platform. --plot needs \
       python3-matplotlib.
 
@@ -203,6 +206,13 @@ struct EstimateCommand: AsyncParsableCommand {
   func run() async throws {
     let model = try radio.load()
     let cell = try battery.load()
+    if let plot {
+      // Before a run of half a minute.
+      let folder = URL(filePath: plot).deletingLastPathComponent().path
+      guard FileManager.default.fileExists(atPath: folder) else {
+        throw Complaint("--plot \(plot): No such file or directory: \(folder)")
+      }
+    }
     if let replayed = try replay(model) {
       return try show([replayed], cell, model)
     }
@@ -223,7 +233,15 @@ struct EstimateCommand: AsyncParsableCommand {
   }
 
   private func show(_ results: [ReportEstimate], _ cell: Battery, _ model: RadioModel) throws {
-    let page = EstimatePage(model: model, battery: cell, results: results, days: days)
+    // At least one report.
+    let days = max(days, Int((try period / 86_400_000).rounded()))
+    let page = EstimatePage(
+      model: model,
+      battery: cell,
+      results: results,
+      days: days,
+      sample: sample
+    )
     switch (output.form, compare) {
     case (.json, _): for line in page.json { Console.print(json: line.encoded(.json).span) }
     case (.text, true): Console.print(lines: page.comparison)
@@ -252,6 +270,12 @@ struct EstimateCommand: AsyncParsableCommand {
       } catch {
         throw Complaint("--from-ledger: \(path):\(error.line): \(error.reason)")
       }
+      if file.count > 1 {
+        Console.complain("nbiot: the file has \(file.count) ledgers: the last one is priced")
+      }
+      if let reports, let told = file.reports, reports != told {
+        Console.complain("nbiot: the ledger is of \(told) reports, not of \(reports)")
+      }
       guard let reports = reports ?? file.reports else {
         throw Complaint(
           "--from-ledger: \(path) does not say how many reports there were: give --reports"
@@ -259,7 +283,8 @@ struct EstimateCommand: AsyncParsableCommand {
       }
       if let transport = file.transport, transport != "coap" {
         Console.complain(
-          "nbiot: a ledger over \(transport) has no bytes of TLS, TCP and IP: the estimate is too low"
+          "nbiot: a ledger over \(transport) has no bytes of TLS, TCP and IP: the headers are the model's for UDP, and the "
+            + "estimate is too low"
         )
       }
       do throws(TrafficReplay.Failure) {
@@ -283,8 +308,29 @@ struct EstimateCommand: AsyncParsableCommand {
           + CaptureTraffic.defaultPorts.sorted().map { "\($0)" }.joined(separator: ", ")
       )
     }
+    guard capture.ledger.total(.up).datagrams > 0 else {
+      throw Complaint(
+        "--from-capture: \(path): no packet goes to the platform: the device has sent nothing"
+      )
+    }
     var replay = TrafficReplay(capture)
-    if let reports { replay.reports = reports }
+    if let reports {
+      if capture.reports > 0, reports != capture.reports {
+        Console.complain("nbiot: the capture shows \(capture.reports) reports, not \(reports)")
+      }
+      replay.reports = reports
+    }
+    if capture.runsBackwards {
+      Console.complain(
+        "nbiot: the capture's times run backwards: packets are priced in the order of the file, without those waits"
+      )
+    }
+    if let spacing = capture.spacing, spacing < plan.interval / 2 {
+      Console.complain(
+        "nbiot: the reports of the capture are \(EstimatePage.number(spacing / 1_000)) s apart: those that share a "
+          + "wake-up are cheaper than one each \(interval)"
+      )
+    }
     let page = LedgerPage(ledger: capture.ledger, reports: replay.reports, transport: "")
     if output.form == .text { for line in page.text { Console.complain("nbiot: \(line)") } }
     return replay.run(plan, model)
@@ -294,8 +340,9 @@ struct EstimateCommand: AsyncParsableCommand {
     switch failure {
     case .reports(let number): "\(number) reports: it takes 1 to 1000000; see --reports"
     case .excessive:
-      "over a hundred packets a report, or a packet of over 65,535 bytes: is the number of reports right? See --reports"
-    case .empty: "nothing was sent or received"
+      "over a hundred packets a report, a packet of over 65,535 bytes, or over 1,000,000 packets: is the number of "
+        + "reports right? See --reports"
+    case .empty: "the device has sent nothing"
     }
   }
 
@@ -314,29 +361,41 @@ struct EstimateCommand: AsyncParsableCommand {
         group.addTask { @concurrent in
           let place = plans.count + index
           guard let sample else { return (place, estimator.run(peer, plan, for: duration)) }
-          return (place, try estimator.run(plan, peer: peer, for: duration, sample: sample))
+          do throws(EstimateError) {
+            return (place, try estimator.run(plan, peer: peer, for: duration, sample: sample))
+          } catch {
+            throw Self.complaint(error)
+          }
         }
       }
       for (index, plan) in plans.enumerated() {
         let rehearsal = rehearsals[Rehearsed(plan)]
         guard plan.transport == .coap || rehearsal != nil else { continue }
         group.addTask { @concurrent in
-          if let sample {
-            return (
-              index,
-              try estimator.run(plan, as: rehearsal, for: duration, sample: sample)
-            )
-          }
-          if let rehearsal { return (index, estimator.run(plan, as: rehearsal, for: duration)) }
           do throws(EstimateError) {
+            if let sample {
+              return (
+                index,
+                try estimator.run(plan, as: rehearsal, for: duration, sample: sample)
+              )
+            }
+            if let rehearsal { return (index, estimator.run(plan, as: rehearsal, for: duration)) }
             return (index, try estimator.run(plan, for: duration))
           } catch {
-            throw Complaint("the estimate failed: \(error)")
+            throw Self.complaint(error)
           }
         }
       }
       for try await (index, result) in group { results[index] = result }
       return results.compactMap { $0 }
+    }
+  }
+
+  private static func complaint(_ error: EstimateError) -> Complaint {
+    switch error {
+    case .names: Complaint("the platform does not accept the names or the topic of the report")
+    case .payloadTooLong(let count): Complaint("a payload of \(count) bytes is too long")
+    case .library: Complaint("OpenSSL failed: is the machine out of memory?")
     }
   }
 

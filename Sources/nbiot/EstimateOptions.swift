@@ -158,6 +158,11 @@ struct BatteryOptions: ParsableArguments {
     guard parts.count == 2 else {
       throw ValidationError("--battery \(battery): write it as 8.5Ah@3.6V")
     }
+    guard !parts.contains(where: { Double($0) ?? 0 > 0 }) else {
+      throw ValidationError(
+        "--battery \(battery) has no units: write it as 8.5Ah@3.6V or 2400mAh@3V"
+      )
+    }
     guard selfDischarge.hasSuffix("%") else {
       throw ValidationError("--self-discharge \(selfDischarge): write it as 1%; it is 0% to 50%")
     }

@@ -10,7 +10,9 @@ struct EstimatePage {
   let battery: Battery
   /// The longest life first.
   let results: [ReportEstimate]
+  /// How many days the result is for, and how many were simulated where they were fewer.
   let days: Int
+  let sample: Int?
 
   // MARK: Text
 
@@ -34,13 +36,33 @@ struct EstimatePage {
         + "measurements of class \(result.plan.habits.coverage) lie in that range, all between "
         + "\(years(life.worst)) and \(years(life.best)) years"
     )
-    let most = battery.intervalForOneYear(event: event, idle: result.idlePower)
-    lines.append(
-      most.map { "it lasts one year with a report each \(duration($0 * 1_000))" }
-        ?? "it does not last one year, however seldom the device reports"
-    )
+    if let line = oneYear(result) { lines.append(line) }
     lines += Remark.all(result, life, battery, model).map { "remark: \($0)" }
     return lines.joined(separator: "\n")
+  }
+
+  /// The interval at which the battery lasts a year; `nil` where the plan's own is too short to tell.
+  private func oneYear(_ result: ReportEstimate) -> String? {
+    let settled = result.settledInterval(model)
+    guard result.plan.interval >= settled else { return nil }
+    let interval = battery.intervalForOneYear(
+      event: result.energyPerReport,
+      idle: result.idlePower
+    )
+    guard let interval else {
+      return "it does not last one year, however seldom the device reports"
+    }
+    guard interval * 1_000 >= settled else {
+      return "it lasts more than one year with a report each \(duration(settled))"
+    }
+    return "it lasts one year with a report each \(duration(interval * 1_000))"
+  }
+
+  /// How much time was simulated.
+  private var simulated: String {
+    func text(_ days: Int) -> String { days == 1 ? "1 day" : "\(days) days" }
+    guard let sample else { return "\(text(days)) simulated" }
+    return "\(text(sample)) simulated and scaled to \(text(days))"
   }
 
   private func heading(_ result: ReportEstimate) -> String {
@@ -53,7 +75,7 @@ struct EstimatePage {
     }
     return
       "an estimate for \(whose): each \(duration(plan.interval)) a report of \(plan.payload.count) bytes, "
-      + "\(Self.combination(plan)), coverage class \(plan.habits.coverage), \(days) days simulated"
+      + "\(Self.combination(plan)), coverage class \(plan.habits.coverage), \(simulated)"
   }
 
   private func traffic(_ result: ReportEstimate) -> String {
@@ -90,6 +112,11 @@ struct EstimatePage {
   }
 
   private func delivery(_ result: ReportEstimate) -> String {
+    if result.isReplay {
+      return
+        "\(result.reports) reports, \(result.acknowledged) of them with an answer, \(result.retransmissions) "
+        + "retransmissions, \(result.authentications) tokens, as far as packets and counters show"
+    }
     var parts = ["\(result.reports) reports, \(result.acknowledged) acknowledged"]
     if result.refused > 0 { parts.append("\(result.refused) refused") }
     parts.append("\(result.unanswered) attempts without an answer")
@@ -126,7 +153,7 @@ struct EstimatePage {
     guard let first = results.first else { return "" }
     let whose = first.plan.habits.scope == .modem ? "the modem alone" : "the whole device"
     let heading =
-      "estimates for \(whose): each \(duration(first.plan.interval)) a report, \(days) days simulated, a battery of "
+      "estimates for \(whose): each \(duration(first.plan.interval)) a report, \(simulated), a battery of "
       + "\(number(battery.charge)) Ah at \(number(battery.voltage)) V; bytes with IP and UDP; the range holds half of "
       + "the published measurements"
     let spread = results.compactMap(\.spread).max().map {
@@ -180,6 +207,8 @@ struct EstimatePage {
     typealias Member = PayloadValue.Member
     let plan = result.plan
     let life = result.life(battery, model)
+    // Packets and counters do not show it.
+    func known(_ value: PayloadValue) -> PayloadValue { result.isReplay ? .null : value }
     func count(_ count: TrafficCount) -> PayloadValue {
       .object([
         Member("datagrams", .integer(Int64(count.datagrams))),
@@ -191,10 +220,10 @@ struct EstimatePage {
     return .object([
       Member("scope", .text(plan.habits.scope.rawValue)),
       Member("peer", plan.peer.map { .text($0) } ?? .null),
-      Member("transport", .text(plan.transport.rawValue)),
-      Member("security", .text(plan.transport == .coap ? plan.security.rawValue : "tls")),
-      Member("format", .text(plan.format == .cbor ? "cbor" : "json")),
-      Member("payloadBytes", .integer(Int64(plan.payload.count))),
+      Member("transport", known(.text(plan.transport.rawValue))),
+      Member("security", known(.text(plan.transport == .coap ? plan.security.rawValue : "tls"))),
+      Member("format", known(.text(plan.format == .cbor ? "cbor" : "json"))),
+      Member("payloadBytes", known(.integer(Int64(plan.payload.count)))),
       Member("intervalSeconds", .double(plan.interval / 1_000)),
       Member("coverage", .integer(Int64(plan.habits.coverage))),
       Member("psm", .boolean(plan.habits.sleeps)),
@@ -203,14 +232,14 @@ struct EstimatePage {
       Member("simulatedSeconds", .double(result.duration / 1_000)),
       Member("reports", .integer(Int64(result.reports))),
       Member("acknowledged", .integer(Int64(result.acknowledged))),
-      Member("refused", .integer(Int64(result.refused))),
-      Member("unanswered", .integer(Int64(result.unanswered))),
-      Member("waiting", .integer(Int64(result.waiting))),
+      Member("refused", known(.integer(Int64(result.refused)))),
+      Member("unanswered", known(.integer(Int64(result.unanswered)))),
+      Member("waiting", known(.integer(Int64(result.waiting)))),
       Member("retransmissions", .integer(Int64(result.retransmissions))),
       Member("authentications", .integer(Int64(result.authentications))),
-      Member("handshakes", .integer(Int64(result.handshakes))),
-      Member("resumptions", .integer(Int64(result.resumptions))),
-      Member("lost", .integer(Int64(result.lost))),
+      Member("handshakes", known(.integer(Int64(result.handshakes)))),
+      Member("resumptions", known(.integer(Int64(result.resumptions)))),
+      Member("lost", known(.integer(Int64(result.lost)))),
       Member("unreachable", .integer(Int64(result.unreachable))),
       Member(
         "up",
@@ -268,7 +297,8 @@ enum Remark {
         remarks.append("the cycle of eDRX is longer than the interval: the modem is never paged")
       }
     }
-    if plan.transport == .coap, plan.security != .symmetric, !habits.assistsRelease,
+    if plan.transport == .coap, plan.security != .symmetric, !result.isReplay,
+      !habits.assistsRelease,
       life.estimate < 10
     {
       remarks.append(
@@ -277,7 +307,9 @@ enum Remark {
     }
     if result.account.energy(.tail) > result.account.energy / 2 {
       remarks.append(
-        "over half of the energy is spent waiting to be released: --release-assistance, where module and network take it"
+        habits.assistsRelease
+          ? "over half of the energy is spent waiting to be released, though the device says when it is done: answers are missing"
+          : "over half of the energy is spent waiting to be released: --release-assistance, where module and network take it"
       )
     }
     if plan.transport != .coap, plan.peer == nil {
@@ -291,7 +323,7 @@ enum Remark {
     if result.refused > 0 {
       let code = result.refusal.map { " with code \($0)" } ?? ""
       remarks.append(
-        "the simulated platform refuses this payload\(code), which costs what acceptance would: is it what the thing model's property post takes?"
+        "the simulated platform refuses this payload\(code), with an answer of another length than that to a report it takes: is it what the thing model's property post takes?"
       )
     }
     if plan.peer == nil, plan.payload.isEmpty {

@@ -48,7 +48,8 @@ struct EstimatePlot {
     } catch {
       return .missing
     }
-    // A Python without matplotlib ends before it has read everything.
+    // A Python without matplotlib ends before it has read everything: that is an error of the write, not a signal.
+    _ = signal(SIGPIPE, SIG_IGN)
     try? input.fileHandleForWriting.write(contentsOf: data)
     try? input.fileHandleForWriting.close()
     let said = (try? errors.fileHandleForReading.readToEnd()) ?? Data()
@@ -92,7 +93,10 @@ struct EstimatePlot {
       Member("interval", .double((results.first?.plan.interval ?? 0) / 3_600_000)),
       Member("labels", .array(results.map { .text(Self.label($0.plan)) })),
       Member("bars", .array(bars)),
-      Member("life", .array(selection.map(life))),
+      Member(
+        "life",
+        .array(selection.filter { $0.plan.interval >= $0.settledInterval(model) }.map(life))
+      ),
       Member("event", .array(selection.filter { !$0.event.isEmpty }.prefix(2).map(event))),
     ])
   }
@@ -111,10 +115,12 @@ struct EstimatePlot {
     }
   }
 
-  /// Years over the interval, from a minute to a day: the energy of a report is that of the estimate's own interval.
+  /// Years over the interval, up to a day, from that at which the energy of a report is that of the estimate's own
+  /// interval, or from a minute.
   private func life(_ result: ReportEstimate) -> PayloadValue {
     let spread = model.spread(result.plan.habits.coverage)
-    let hours = (0...48).map { pow(1_440, Double($0) / 48) / 60 }
+    let settled = result.settledInterval(model) / 3_600_000
+    let hours = (0...48).map { pow(1_440, Double($0) / 48) / 60 }.filter { $0 >= settled }
     func years(_ ratio: Double) -> PayloadValue {
       .array(
         hours.map {
@@ -209,7 +215,8 @@ struct EstimatePlot {
     life.set_xlabel("interval between reports")
     life.set_ylabel("life (years) of " + data["battery"], fontsize=9)
     life.grid(True, color="0.85", linewidth=0.6)
-    life.legend(fontsize=8)
+    if data["life"]:
+        life.legend(fontsize=8)
     if data["event"]:
         event = axes[1][0]
         # The first filled, the second as a line over it.

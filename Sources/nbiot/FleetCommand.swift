@@ -50,10 +50,11 @@ struct FleetCommand: ParsableCommand {
       length.
 
       A scenario is a file in TOML: name; [[fault]] with at = "10m" and fault = "drop=10%,for=5m"; [[expect]] with \
-      measure = "lost" and at-most = 0 or at-least. docs/fleet.md has the measures.
+      measure = "lost" and at-most = 0 or at-least. What it expects is checked for a whole fleet: of several parts by \
+      merge. docs/fleet.md has the measures.
 
-      Exit status: 0 done, 1 what the scenario expects does not hold, 2 usage, 5 standard output cannot be written, 130 \
-      ended by Ctrl-C, after the summary.
+      Exit status: 0 done, 1 what the scenario expects does not hold, 2 usage, 4 nothing was delivered to --target, 5 \
+      standard output cannot be written, 130 ended by Ctrl-C, after the summary.
       """
   )
 
@@ -97,7 +98,7 @@ struct FleetCommand: ParsableCommand {
 
   @Option(
     help: ArgumentHelp(
-      "How long it is waited for reports after that (default: 6h, in real time 5m).",
+      "How long to wait for the remaining reports after that (default: 6h, in real time 5m).",
       valueName: "time"
     )
   )
@@ -124,8 +125,8 @@ struct FleetCommand: ParsableCommand {
   @Option(
     help: ArgumentHelp(
       """
-      What a report says, with {n} for its number, and {device}, {time} and {random} where you like (default: a \
-      property post).
+      What a report says, with {n} for its number, and where you like {device}, {time} in milliseconds since 1970, \
+      and {random}, 0 to 99 (default: a property post).
       """,
       valueName: "text|@file"
     )
@@ -184,7 +185,8 @@ struct FleetCommand: ParsableCommand {
     }
     _ = try times()
     _ = try mixes()
-    _ = try template()
+    // A file is read when the command runs: what is wrong with it is no mistake in an option.
+    if payloadTemplate?.hasPrefix("@") == false { _ = try template() }
     _ = try part()
   }
 
@@ -221,19 +223,27 @@ struct FleetCommand: ParsableCommand {
     guard !isMerge else { return try merge() }
     let plan = try makePlan()
     if words == ["devices"] { return printDevices(plan) }
+    // Before the devices are made, which takes some seconds: the summary is promised from the start.
+    let isInterrupted = Flag()
+    let signal = InterruptSignal { isInterrupted.value.store(true, ordering: .relaxed) }
+    defer { withExtendedLifetime(signal) {} }
     let fleet: FleetRun
     do throws(FleetError) {
       fleet = try FleetRun(plan)
     } catch {
-      if case .endpoint(let code) = error {
+      switch error {
+      case .endpoint(let code):
         let reason = code > 0 ? PrivateFile.text(code) : "its name has no address"
         throw Complaint("no sockets to \(target?.host ?? ""): \(reason)", .unreachable)
+      case .names:
+        throw Complaint(
+          "the platform does not accept the product key or the name of a device: check --device-list",
+          .usage
+        )
+      case .library:
+        throw Complaint("the devices cannot be made: is the machine out of memory?")
       }
-      throw Complaint("the devices cannot be made (\(error)): is the machine out of memory?")
     }
-    let isInterrupted = Flag()
-    let signal = InterruptSignal { isInterrupted.value.store(true, ordering: .relaxed) }
-    defer { withExtendedLifetime(signal) {} }
     var shown = MonotonicClock.now()
     let isInteractive = Console.isInteractive
     let summary = fleet.run(
@@ -242,6 +252,7 @@ struct FleetCommand: ParsableCommand {
         let now = MonotonicClock.now()
         guard now - shown >= Milliseconds(isInteractive ? 500 : 30_000) else { return }
         shown = now
+        let progress = progress()
         let line =
           "\(progress.time.count / 1_000) s: \(progress.authenticated) devices authenticated, "
           + "\(progress.delivered) reports delivered, \(progress.waiting) waiting"
@@ -250,7 +261,25 @@ struct FleetCommand: ParsableCommand {
     )
     if isInteractive { Console.show("") }
     show(summary)
-    let complaints = plan.scenario.expectations.compactMap { $0.complaint(about: summary) }
+    if let target, summary.delivered == 0, summary.reports > 0 {
+      throw Complaint(
+        "no report was delivered: does a platform listen at \(target.host):\(target.port ?? 0), with --security "
+          + "\(security) and these devices?",
+        .unreachable
+      )
+    }
+    try check(summary)
+  }
+
+  /// Says which of the scenario's expectations do not hold; they are those of a whole fleet.
+  private func check(_ summary: FleetSummary) throws {
+    guard !summary.expectations.isEmpty else { return }
+    guard summary.isWhole else {
+      return Console.complain(
+        "nbiot: a part of a fleet: what the scenario expects is checked by nbiot fleet merge"
+      )
+    }
+    let complaints = summary.expectations.compactMap { $0.complaint(about: summary) }
     for complaint in complaints { Console.complain("nbiot: \(complaint)") }
     guard complaints.isEmpty else { throw ExitStatus.undelivered.error }
   }
@@ -281,13 +310,26 @@ struct FleetCommand: ParsableCommand {
         whole = part
         continue
       }
-      guard sum.seed == part.seed, sum.interval == part.interval, sum.scenario == part.scenario
-      else {
-        throw Complaint("\(file) is of another fleet: its seed, interval or scenario differs")
+      guard sum.isComplemented(by: part) else {
+        throw Complaint(
+          "\(file) is of another fleet: its seed, interval, scenario or number of parts differs"
+        )
+      }
+      if let number = part.parts.intersection(sum.parts).min() {
+        throw Complaint("\(file): part \(number)/\(sum.partCount) is there already")
       }
       whole?.merge(part)
     }
-    if let whole { show(whole) }
+    guard let whole else { return }
+    show(whole)
+    if let first = (1...whole.partCount).first(where: { !whole.parts.contains($0) }) {
+      let count = whole.partCount - whole.parts.count
+      Console.complain(
+        "nbiot: not the whole fleet: \(count) of \(whole.partCount) parts "
+          + "\(count == 1 ? "is" : "are") missing, the first is \(first)/\(whole.partCount)"
+      )
+    }
+    try check(whole)
   }
 
   // MARK: Options
@@ -308,7 +350,16 @@ struct FleetCommand: ParsableCommand {
     (plan.radio, plan.security) = (mixes.radio, mixes.security)
     plan.template = try template()
     plan.shard = try part()
-    if let scenario { plan.scenario = try Self.scenario(scenario) }
+    if let scenario {
+      plan.scenario = try Self.scenario(scenario)
+      if let step = plan.scenario.steps.last, step.time >= plan.duration {
+        throw Complaint(
+          "\(scenario): a fault begins \(step.time.count / 1_000) s after the start, when no report is made any more: "
+            + "give --virtual or --for more time",
+          .usage
+        )
+      }
+    }
     let rules = try faults.rules()
     if !rules.isEmpty {
       plan.scenario.steps.insert(.init(time: Milliseconds(0), rules: rules), at: 0)
@@ -372,16 +423,17 @@ struct FleetCommand: ParsableCommand {
         let names = kinds.keys.sorted().joined(separator: ", ")
         throw ValidationError("\(option) \(word): there are \(names) and mix")
       }
-      let share = pair.count == 1 ? 100 : Double(pair[1].hasSuffix("%") ? pair[1].dropLast() : "")
-      guard let share, share > 0, share <= 100 else {
-        throw ValidationError("\(option) \(word): a share is above 0% and up to 100%")
+      guard let share = pair.count == 1 ? 1 : FaultRule.share(pair[1]) else {
+        throw ValidationError(
+          "\(option) \(word): a share is above 0% and up to 100%, such as 5% or 0.05"
+        )
       }
       guard !parts.contains(where: { $0.0 == kind }) else {
         throw ValidationError("\(option) \(word): \(pair[0]) is given twice")
       }
       parts.append((kind, share))
     }
-    let sum = parts.reduce(0) { $0 + $1.1 }
+    let sum = (parts.reduce(0) { $0 + $1.1 } * 1e6).rounded() / 1e4
     guard (99.9...100.1).contains(sum) else {
       throw ValidationError("\(option) \(text): the shares make \(sum)%, not 100%")
     }
@@ -432,11 +484,16 @@ struct FleetCommand: ParsableCommand {
   private static func scenario(_ name: String) throws -> FleetScenario {
     let isKnown = name == "region-outage"
     let bytes = isKnown ? Array(FleetScenario.regionOutage.utf8) : try PrivateFile.read(name)
+    let scenario: FleetScenario
     do throws(FleetScenarioError) {
-      return try FleetScenario(toml: bytes)
+      scenario = try FleetScenario(toml: bytes)
     } catch {
       throw Complaint("\(name), line \(error.line): \(error.description)")
     }
+    guard !scenario.steps.isEmpty || !scenario.expectations.isEmpty else {
+      throw Complaint("\(name) has neither [[fault]] nor [[expect]]")
+    }
+    return scenario
   }
 }
 

@@ -19,11 +19,15 @@ struct LedgerFile {
   /// What carried them.
   var transport: String?
 
+  /// How many ledgers the file has.
+  private(set) var count = 0
+
   private var isFound = false
 
   init(_ text: String) throws(Problem) {
-    for (index, line) in text.split(separator: "\n", omittingEmptySubsequences: false).enumerated()
-    {
+    // CR LF is one Character.
+    let lines = text.split(omittingEmptySubsequences: false, whereSeparator: \.isNewline)
+    for (index, line) in lines.enumerated() {
       do throws(Reason) {
         try take(String(line))
       } catch {
@@ -50,7 +54,7 @@ struct LedgerFile {
       }
       if let object = value["ledger"] { try take(object) }
     } else if let range = line.range(of: "info counters ") {
-      // What follows is a new account of everything since the agent's start.
+      // What follows is a new account of everything since the agent's start, which the one before it is a part of.
       ledger = TrafficLedger()
       reports = try Self.fields(line[range.upperBound...])["delivered"].map { Int(clamping: $0) }
     } else if let range = line.range(of: "info ledger ") {
@@ -71,6 +75,7 @@ struct LedgerFile {
 
   private mutating func take(_ object: PayloadValue) throws(Reason) {
     ledger = TrafficLedger()
+    count += 1
     for (direction, name) in [(TrafficLedger.Direction.up, "up"), (.down, "down")] {
       guard let side = object[name]?.members else { throw Reason("\"\(name)\" is no object") }
       for member in side {

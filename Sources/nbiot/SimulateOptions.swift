@@ -64,8 +64,7 @@ struct ServerDTLSOptions: ParsableArguments {
   )
   var legacySuites = false
 
-  /// Each, and whether it was given, where that concerns DTLS alone; TLS, if `isShared`, uses the certificates as
-  /// well.
+  /// Each option that concerns DTLS alone, and whether it was given.
   var given: [(name: String, isGiven: Bool)] {
     [
       ("--resumption", resumption.given != nil),

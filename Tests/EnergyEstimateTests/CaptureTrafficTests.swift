@@ -120,6 +120,32 @@ struct CaptureTrafficTests {
     }
   }
 
+  @Test func `it says how far its reports are apart, and which have an answer`() throws {
+    var second = report
+    second[3] = 3
+    let packets = [
+      datagram(true, report), datagram(true, second), datagram(false, answer),
+      datagram(true, second),
+    ]
+    try capture(packets) { path in
+      let traffic = try CaptureTraffic(path: path)
+      #expect(traffic.reports == 2 && traffic.spacing == 1_000 && !traffic.runsBackwards)
+      let plan = ReportPlan(
+        payload: [],
+        interval: 900_000,
+        security: .symmetric,
+        habits: RadioHabits(coverage: 0)
+      )
+      let estimate = TrafficReplay(traffic).run(plan, RadioModel())
+      #expect(estimate.isReplay && estimate.reports == 2 && estimate.acknowledged == 1)
+      #expect(estimate.retransmissions == 1 && estimate.authentications == 0)
+    }
+    try capture([datagram(true, report)]) { path in
+      let traffic = try CaptureTraffic(path: path)
+      #expect(traffic.spacing == nil)
+    }
+  }
+
   @Test func `a packet cut anywhere, or with any byte changed, never traps`() throws {
     var packets: [[UInt8]] = []
     for whole in [datagram(true, report), segment(false, 2, hex("16 03 03 00 00"))] {

@@ -104,6 +104,10 @@ struct LedgerReplayTests {
     #expect(throws: TrafficReplay.Failure.reports(0)) {
       try TrafficReplay(ledger, reports: 0, plan, RadioModel())
     }
+    ledger[.report, .up] = .init(datagrams: 1_000_001, bytes: 100_000_000)
+    #expect(throws: TrafficReplay.Failure.excessive) {
+      try TrafficReplay(ledger, reports: 20_000, plan, RadioModel())
+    }
     ledger[.report, .up] = .init(datagrams: 1, bytes: .max)
     #expect(throws: TrafficReplay.Failure.excessive) {
       try TrafficReplay(ledger, reports: 1, plan, RadioModel())
@@ -146,6 +150,7 @@ struct PeerTests {
     let whole = try estimator.run(plan, for: 60 * day)
     let part = try estimator.run(plan, for: year, sample: 12 * day)
     #expect(part.reports == 35_040)
+    #expect(whole.ledger != TrafficLedger() && part.ledger == TrafficLedger())
     #expect(abs(part.duration - year) < 1)
     let ratio = part.energyPerReport / whole.energyPerReport
     #expect(ratio > 0.95 && ratio < 1.05, "\(ratio)")

@@ -255,6 +255,24 @@ struct PlatformCoreTests {
     #expect(!isKnown(next, after: 0))
   }
 
+  @Test(arguments: [FaultRule(.forgetSessions), FaultRule(.restart(Milliseconds(1_000)))])
+  func `tokens are forgotten by the next request, whatever front it comes by`(
+    rule: FaultRule
+  ) throws {
+    var notes = RequestNotes()
+    let session = try session()
+    _ = core.faults.add(rule, at: start)
+    core.applyConsole()
+    #expect(
+      reason { () throws(Refusal) in
+        _ = try core.session(session.token, at: start, &notes)
+      } == .unknownToken
+    )
+    let next = try self.session()
+    core.applyConsole()
+    #expect(try core.session(next.token, at: start, &notes) === next)
+  }
+
   @Test func `the console takes a token back, or it is taken back after its uses`() throws {
     var notes = RequestNotes()
     let session = try session()

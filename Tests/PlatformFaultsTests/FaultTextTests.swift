@@ -4,7 +4,8 @@ import Testing
 @Suite("Faults as text")
 struct FaultTextTests {
   @Test(arguments: [
-    "drop=5%", "duplicate=100%", "corrupt=2.5%", "reorder=10%,way=up", "delay=2000ms",
+    "drop=5%", "drop=7%", "drop=0.5%", "duplicate=100%", "corrupt=2.5%", "reorder=10%,way=up",
+    "delay=2000ms",
     "delay=1000ms..3000ms,share=50%", "nat=60000ms", "nat", "forget", "restart=7200000ms",
     "clock=86400000ms", "answer=5.00,on=report,max-age=60,topic=/sys/*,after=3,times=2",
     "answer=30001,on=auth,device=a1B2/meter*", "drop=100%,device=*/device1,for=600000ms",
@@ -39,7 +40,10 @@ struct FaultTextTests {
     ("drop=5%,on=auth", "goes with answer alone"), ("answer=4.01,on=ping", "auth, report, pull"),
     ("answer=4.01,way=up", "an answer has no way"), ("drop,times=0", "1 to 1000000000"),
     ("drop,after=-1", "0 to 1000000000"), ("drop,for=1", "1ms to 365d"),
-    ("forget,for=1h", "happen once"), ("forget=1", "it has no value"),
+    ("forget,for=1h", "happen once"), ("nat,forget,device=a", "to everybody"),
+    ("forget,nat,device=a", "to everybody"), ("delay=1s..2s..3s", "it is a time or two"),
+    ("delay=..2s", "it is a time or two"), ("answer", "it is a code such as"),
+    ("forget=1", "it has no value"),
     ("restart=2d", "0s to 1d"), ("nat=10ms", "1s to 1d"), ("device=a", "names no fault"),
     ("drop=5%,share=1%", "a share of its own"), ("drop,way=", "it needs a value"),
   ])
@@ -54,6 +58,7 @@ struct FaultTextTests {
   @Test(
     arguments: [
       ("10ms", 10), ("2s", 2_000), ("1.5m", 90_000), ("24h", 86_400_000), ("1d", 86_400_000),
+      ("5min", 300_000),
       ("2", nil), ("s", nil), ("2 s", nil), ("-1s", nil), ("1e9d", nil),
     ] as [(String, Int64?)]
   )

@@ -70,6 +70,17 @@ struct FaultyNetworkTests {
     #expect(Self.arrivals(&alone, by: 2_000) == [1])
   }
 
+  @Test func `of those that no other one passes nothing is kept`() throws {
+    var network = try Self.network("reorder")
+    for number: Int64 in 0..<10_000 {
+      network.receive([1], from: 1, at: Self.start + Milliseconds(number * 10))
+      while network.poll(at: Self.start + Milliseconds(number * 10)) != nil {}
+    }
+    let held = Mirror(reflecting: network).descendant("known", 0, "value", "held")
+    // Those of the last 2 seconds.
+    #expect((held as? any Collection)?.count == 200)
+  }
+
   @Test func `a corrupt one differs by one bit`() throws {
     var network = try Self.network("corrupt")
     let sent = [UInt8](repeating: 0x55, count: 40)

@@ -3,6 +3,7 @@ import ConstrainedCore
 import OpenSSLSupport
 import PayloadValues
 import PlatformCore
+import PlatformFaults
 import PlatformSimulator
 import TestSupport
 import Testing
@@ -45,6 +46,17 @@ struct RegistrationTests {
     let message = try MessageView(answer.span)
     let payload = array(message.payload)
     return (message.code, PayloadValue(payload, .json))
+  }
+
+  @Test func `a fault of one device finds it by the name that it registers`() throws {
+    let bench = try Self.bench()
+    let client = try SecureBench.Client()
+    for rule in try FaultRule.rules("answer=5.03,on=register,device=fresh,times=1") {
+      #expect(bench.platform.core.faults.add(rule, at: bench.now) == 1)
+    }
+    #expect(try Self.send(try Self.body("other"), bench, client).code != .serviceUnavailable)
+    #expect(try Self.send(try Self.body(), bench, client).code == .serviceUnavailable)
+    #expect(try Self.send(try Self.body(), bench, client).code == .content)
   }
 
   @Test func `a device gets another secret each time, until it is active`() throws {

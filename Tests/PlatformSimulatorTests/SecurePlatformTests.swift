@@ -280,6 +280,21 @@ struct SecurePlatformTests {
     #expect(bench.platform.pollTimeout() == nil)
   }
 
+  @Test func `an association that speaks is closed that much later`() throws {
+    let bench = try SecureBench { $0.dtls.idleLimit = Milliseconds(10_000) }
+    let client = try SecureBench.Client()
+    _ = try bench.authenticate(client)
+    let start = bench.now
+    bench.now = start + Milliseconds(6_000)
+    #expect(bench.send([0x40, 0, 0, 9], client) == [0x70, 0, 0, 9])
+    bench.now = start + Milliseconds(10_000)
+    #expect(bench.platform.handleTimeout(at: bench.now).datagrams.isEmpty)
+    #expect(bench.platform.pollTimeout() == start + Milliseconds(16_000))
+    bench.now = start + Milliseconds(16_000)
+    #expect(bench.platform.handleTimeout(at: bench.now).datagrams.map { $0.bytes[0] } == [21])
+    #expect(bench.platform.associationCount == 0)
+  }
+
   @Test func `a handshake that is not finished is given up`() throws {
     let bench = try SecureBench()
     let client = try SecureBench.Client()

@@ -2,6 +2,7 @@ import ConstrainedCore
 import OpenSSLSupport
 import PayloadValues
 import PlatformCore
+import PlatformFaults
 import PlatformWebServer
 import TestSupport
 import Testing
@@ -294,6 +295,24 @@ struct WebFrontTests {
       other.core.nextFailure(.report, token: nil, at: Instant(milliseconds: 0), &notes) == nil
     )
     #expect(other.report("token").code == 30_001)
+  }
+
+  @Test func `a fault of one device finds it by the names in its request, before it has a token`()
+    throws
+  {
+    let bench = WebBench()
+    let rule = try #require(FaultRule.rules("answer=5.03,device=device2").first)
+    #expect(bench.core.faults.add(rule, at: bench.now) == 1)
+    #expect(bench.post("/auth", try WebBench.credentials()).answer.status == 200)
+    let other = try WebBench.credentials(["deviceName": "device2"])
+    #expect(bench.post("/auth", other).answer.status == 503)
+    for target in ["/auth/devicename", "/auth/register/device"] {
+      for (name, isFailed) in [("device1", false), ("device2", true)] {
+        let form = Array("productKey=pk&deviceName=\(name)".utf8)
+        let outcome = bench.post(target, form, "application/x-www-form-urlencoded")
+        #expect((outcome.answer.status == 503) == isFailed, "\(target) \(name)")
+      }
+    }
   }
 
   @Test(arguments: ["GET", "PUT", "DELETE", "HEAD"])

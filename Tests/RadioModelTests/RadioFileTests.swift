@@ -61,6 +61,10 @@ struct RadioFileTests {
     }
   }
 
+  @Test func `a number that is too large is none`() {
+    #expect(throws: RadioUnit.Problem.noNumber) { try RadioUnit.milliseconds.value(of: "1e400") }
+  }
+
   @Test func `each constant has a source, a name of its own, and a value within its range`() {
     let model = RadioModel()
     var names: Set<String> = []

@@ -29,6 +29,8 @@ struct EstimateCommandTests {
     (["--interval", "3 parsec"], "unknown unit \"parsec\"; there are ms, s, min, m, h, d"),
     (["--interval", "often"], "that is no number; it is 1s to 30d"),
     (["--battery", "-1Ah@3.6V"], "--battery -1Ah is out of range: it is 0.1mAh to 10000Ah"),
+    (["--battery", "2400@3"], "--battery 2400@3 has no units: write it as 8.5Ah@3.6V or"),
+    (["--battery", "8.5Ah@3.6"], "has no units"),
     (["--battery", "8.5Ah"], "write it as 8.5Ah@3.6V"),
     (["--battery", "8.5Ah@0V"], "--battery 0V is out of range: it is 0.5V to 60V"),
     (["--self-discharge", "1"], "write it as 1%; it is 0% to 50%"),
@@ -247,6 +249,56 @@ struct EstimateCommandTests {
     #expect(abs(costs[0] / costs[1] - 1) < 0.2, "\(costs)")
   }
 
+  @Test func `of a ledger only what it shows is told, and what is odd about it`() async throws {
+    let folder = try Folder()
+    let ledger =
+      #"{"ledger":{"transport":"mqtt","reports":5,"up":{"authentication":{"datagrams":2,"bytes":100},"#
+      + #""report":{"datagrams":5,"bytes":245}},"down":{"authentication":{"datagrams":2,"bytes":8},"#
+      + #""answer":{"datagrams":3,"bytes":12}}}}"#
+    // As a file from Windows.
+    let file = try folder.write("ledger", Data("\(ledger)\r\n\(ledger)\r\n".utf8))
+    let options = ["estimate", "--from-ledger", file, "--psm", "--release-assistance"]
+    let run = try await nbiot(options + ["--output", "json", "--reports", "6"])
+    #expect(run.status == 0, "\(run.errors)")
+    #expect(run.errors.contains("the file has 2 ledgers: the last one is priced"))
+    #expect(run.errors.contains("the ledger is of 5 reports, not of 6"))
+    let object = try #require(run.object)
+    #expect(object["reports"] as? Int == 6 && object["acknowledged"] as? Int == 3)
+    #expect(object["authentications"] as? Int == 2)
+    for name in ["transport", "security", "format", "payloadBytes", "handshakes", "unanswered"] {
+      #expect(object[name] is NSNull, "\(name)")
+    }
+    // It has no headers: nothing is taken off for them.
+    let up = try #require(object["up"] as? [String: [String: Int]])
+    #expect(up["report"]?["bytes"] == 245 && up["report"]?["headers"] == 5 * 28)
+    let remarks = try #require(object["remarks"] as? [String])
+    #expect(!remarks.contains { $0.contains("--release-assistance, where") }, "\(remarks)")
+    let text = try await nbiot(options)
+    #expect(text.output.contains("5 reports, 3 of them with an answer"), "\(text.output)")
+    #expect(text.output.contains("2 tokens"))
+    let silent = #"{"ledger":{"reports":1,"up":{},"down":{"answer":{"datagrams":3,"bytes":12}}}}"#
+    let other = try folder.write("silent", Data(silent.utf8))
+    let refused = try await nbiot(["estimate", "--from-ledger", other])
+    #expect(refused.status == 2 && refused.errors.contains("the device has sent nothing"))
+  }
+
+  @Test func `the interval of a battery that lasts a year is told only where it can be`()
+    async throws
+  {
+    let options = ["estimate", "--days", "1", "--psm", "--release-assistance", "--interval"]
+    let often = try await nbiot(options + ["10s"]).output
+    #expect(often.contains("the battery, ") && !often.contains("one year"))
+    let text = try await nbiot(options + ["15m"]).output
+    #expect(text.contains("it lasts one year with a report each"), "\(text)")
+    #expect(text.contains(", 1 day simulated"))
+    let month = try await nbiot(options + ["30d"]).output
+    #expect(month.contains(", 30 days simulated"), "\(month)")
+    let sample = try await nbiot([
+      "estimate", "--days", "30", "--sample", "3", "--psm",
+    ])
+    #expect(sample.output.contains("3 days simulated and scaled to 30 days"), "\(sample.output)")
+  }
+
   @Test func `a capture without a packet of the platform, or none at all, is refused`() async throws
   {
     let folder = try Folder()
@@ -283,7 +335,7 @@ struct EstimateCommandTests {
     }
     let lost = folder.path("none/life.png")
     let failed = try await nbiot(["estimate", "--days", "1", "--plot", lost])
-    #expect(failed.status == 2)
+    #expect(failed.status == 2 && failed.output.isEmpty)
     #expect(failed.errors.contains("No such file or directory"), "\(failed.errors)")
   }
 }

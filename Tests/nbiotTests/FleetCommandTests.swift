@@ -46,8 +46,12 @@ struct FleetCommandTests {
       try Data(run.output.utf8).write(to: URL(filePath: files[files.count - 1]))
     }
     let merged = try await nbiot(["fleet", "merge"] + files)
-    #expect(merged.status == 0, "\(merged.errors)")
+    #expect(merged.status == 0 && merged.errors.isEmpty, "\(merged.errors)")
     #expect(merged.output.contains("reports: 30 made, 30 delivered"))
+    let half = try await nbiot(["fleet", "merge", files[1]])
+    #expect(half.errors.contains("1 of 2 parts is missing, the first is 1/2"), "\(half.errors)")
+    let twice = try await nbiot(["fleet", "merge", files[0], files[0]])
+    #expect(twice.status == 2 && twice.errors.contains("part 1/2 is there already"))
     let other = try await nbiot(fleet + ["--seed", "2", "--output", "json"])
     try Data(other.output.utf8).write(to: URL(filePath: files[1]))
     let refused = try await nbiot(["fleet", "merge"] + files)
@@ -72,10 +76,43 @@ struct FleetCommandTests {
     let failed = try await nbiot(fleet)
     #expect(failed.status == 1, "\(failed.errors)")
     #expect(failed.errors.contains("delivered is 0, at least 1 was expected"))
+    // A part is not measured by what the whole is to deliver; the parts put together are.
+    var parts: [String] = []
+    for part in ["1/2", "2/2"] {
+      let run = try await nbiot(fleet + ["--shard", part, "--output", "json"])
+      #expect(run.status == 0 && run.errors.contains("is checked by nbiot fleet merge"))
+      parts.append(folder.path("part\(parts.count).json"))
+      try Data(run.output.utf8).write(to: URL(filePath: parts[parts.count - 1]))
+    }
+    let merged = try await nbiot(["fleet", "merge"] + parts)
+    #expect(merged.status == 1, "\(merged.errors)")
+    #expect(merged.errors.contains("delivered is 0, at least 1 was expected"))
+    let late = try await nbiot([
+      "fleet", "--devices", "2", "--virtual", "1h", "--scenario", "region-outage",
+    ])
+    #expect(late.status == 2 && late.errors.contains("begins 7200 s after the start"))
+    try Data("name = \"empty\"\n".utf8).write(to: URL(filePath: file))
+    let empty = try await nbiot(fleet)
+    #expect(empty.status == 2 && empty.errors.contains("neither [[fault]] nor [[expect]]"))
     try Data(text.replacing("drop", with: "dorp").utf8).write(to: URL(filePath: file))
     let bad = try await nbiot(fleet)
     #expect(bad.status == 2)
     #expect(bad.errors.contains("scenario.toml, line 3: dorp: no fault is called that"))
+  }
+
+  @Test func `a template's file that is missing is a usage error`() async throws {
+    let run = try await nbiot(["fleet", "--payload-template", "@/nonexistent", "--virtual", "1h"])
+    #expect(run.status == 2 && run.errors.hasPrefix("nbiot: "), "\(run.errors)")
+    #expect(run.errors.contains("/nonexistent"))
+  }
+
+  @Test func `a target where nobody listens ends with 4`() async throws {
+    let run = try await nbiot([
+      "fleet", "--devices", "1", "--interval", "1s", "--for", "1s", "--settle", "1s", "--target",
+      "127.0.0.1:9", "--target-again", "127.0.0.1:9",
+    ])
+    #expect(run.status == 4, "\(run.errors)")
+    #expect(run.errors.contains("does a platform listen at 127.0.0.1:9"))
   }
 
   @Test func `a fleet loads a simulator in another program, whose log has every report`()

@@ -26,7 +26,14 @@ extension BrokerFront {
       return true
     }
     let reply: PayloadValue
-    if core.nextFailure(.authentication, token: nil, at: now, &record.notes) != nil {
+    let failure = core.nextFailure(
+      .authentication,
+      token: nil,
+      device: connection.device.path,
+      at: now,
+      &record.notes
+    )
+    if failure != nil {
       reply = core.failedReply(to: method, request.payload, &record.notes)
     } else if request.payload.count > settings.payloadLimit {
       record.outcome = "refused, taken"

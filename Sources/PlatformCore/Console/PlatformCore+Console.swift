@@ -3,8 +3,9 @@ internal import PlatformFaults
 
 /// The console's actions on devices, and its planned failures, as seen by requests.
 extension PlatformCore {
-  /// Applies the console's actions since the last request: drops the sessions of revoked tokens.
+  /// Applies the console's actions and faults since the last request: drops the sessions of revoked tokens, or all.
   package func applyConsole() {
+    if faults.takeForgotten() { forgetSessions() }
     for path in things.takenBack {
       for token in sessions.filter({ $0.value.device.path == path }).keys {
         sessions[token] = nil
@@ -47,6 +48,9 @@ extension PlatformCore {
       ? "failed on purpose, \(failure.times) more to come" : "failed on purpose, the last time"
     return failure
   }
+
+  /// Whether there is a fault of answers that depends on who asks.
+  package var asksForDevices: Bool { faults.asksForDevices }
 
   /// Forgets all tokens, as after a restart of the platform; devices, desired values and messages stay.
   package func forgetSessions() {

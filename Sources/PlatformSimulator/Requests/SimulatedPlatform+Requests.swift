@@ -71,7 +71,8 @@ extension SimulatedPlatform {
     let failure = core.nextFailure(
       kind,
       token: options.token,
-      device: kind == .authentication ? claimedDevice(message, options) : nil,
+      device: kind == .authentication || kind == .registration
+        ? claimedDevice(message, options) : nil,
       topic: kind == .report
         ? "/" + options.segments.dropFirst().joined(separator: "/") : nil,
       at: now,
@@ -83,12 +84,12 @@ extension SimulatedPlatform {
     return response
   }
 
-  /// Whose credentials `/auth` has, true or not, where a fault depends on that.
+  /// Whose credentials `/auth` has, or whom a registration names, true or not, where a fault depends on that.
   private func claimedDevice(
     _ message: borrowing MessageView,
     _ options: RequestOptions
   ) -> String? {
-    guard core.faults.asksForDevices else { return nil }
+    guard core.asksForDevices else { return nil }
     let format: PayloadValue.Format = options.contentFormat == 60 ? .cbor : .json
     let form = PayloadValue(Self.bytes(of: message.payload), format)
     guard let product = form?["productKey"]?.string, let name = form?["deviceName"]?.string else {

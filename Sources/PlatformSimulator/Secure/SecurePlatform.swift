@@ -41,10 +41,17 @@ public struct SecurePlatform<Peer: Hashable> {
   private var handshaking: [Peer: SecureAssociation<Peer>] = [:]
   private var established: [Peer: SecureAssociation<Peer>] = [:]
   private var count: UInt64 = 0
+  /// No association is closed for its silence before; `nil` before there is one.
+  ///
+  /// An association that speaks does not change it, so that a datagram costs no pass over all of them.
+  private var idleDeadline: Instant?
 
   /// A test's replacement for the platform: the responses to a message, or `nil` to leave it to the
   /// platform.
   package var intercept: (([UInt8]) -> [[UInt8]]?)?
+
+  /// An address as records have it.
+  package var shown: (Peer) -> String = { "\($0)" }
 
   /// The maximum number of associations, and of handshakes.
   package var limit = 1_000
@@ -80,7 +87,7 @@ public struct SecurePlatform<Peer: Hashable> {
   }
 
   /// Who decides.
-  var core: PlatformCore { platform.core }
+  package var core: PlatformCore { platform.core }
 
   /// The platform's state of its devices, and the console's operations on them.
   public var things: SimulatedThings {
@@ -106,7 +113,7 @@ public struct SecurePlatform<Peer: Hashable> {
     } else if let known = established[peer] {
       advance(known, with: datagram, at: now, &output)
     } else if let first = datagram.first, !(20...23).contains(first) {
-      var record = RequestRecord(kind: .malformed, time: now, peer: "\(peer)")
+      var record = RequestRecord(kind: .malformed, time: now, peer: shown(peer))
       record.bytesUp = datagram.count
       record.note = "no DTLS record: is the device in symmetric mode?"
       output.records.append(record)
@@ -117,9 +124,7 @@ public struct SecurePlatform<Peer: Hashable> {
   /// The time of the next call of `handleTimeout`; `nil` if no timer runs.
   public func pollTimeout() -> Instant? {
     var deadlines = handshaking.values.compactMap { $0.connection.pollTimeout }
-    if let limit = configuration.dtls.idleLimit {
-      deadlines += established.values.map { $0.lastDatagram + limit }
-    }
+    if let idleDeadline, !established.isEmpty { deadlines.append(idleDeadline) }
     if let deadline = platform.pollTimeout() { deadlines.append(deadline) }
     return deadlines.min()
   }
@@ -136,7 +141,7 @@ public struct SecurePlatform<Peer: Hashable> {
         note("handshake given up: \(failure.description)", association, at: now, &output)
       }
     }
-    if let limit = configuration.dtls.idleLimit {
+    if let limit = configuration.dtls.idleLimit, let idleDeadline, idleDeadline <= now {
       let silent = established.values.filter { now - $0.lastDatagram >= limit }
       for association in silent.sorted(by: { $0.number < $1.number }) {
         association.connection.close()
@@ -144,6 +149,7 @@ public struct SecurePlatform<Peer: Hashable> {
         established[association.peer] = nil
         note("closed after \(limit.count / 1_000) s of silence", association, at: now, &output)
       }
+      self.idleDeadline = established.values.map(\.lastDatagram).min().map { $0 + limit }
     }
     for datagram in platform.handleTimeout(at: now) { send(datagram, &output) }
     return output
@@ -309,6 +315,9 @@ public struct SecurePlatform<Peer: Hashable> {
       if established[association.peer] == nil { makeRoomForEstablished() }
       established[association.peer] = association
       association.lastDatagram = now
+      if let limit = configuration.dtls.idleLimit {
+        idleDeadline = earlier(idleDeadline, now + limit)
+      }
       let suite = association.connection.suite
       let name = String(decoding: suite.bytes.indices.map { suite.bytes[$0] }, as: UTF8.self)
       let how = association.connection.isResumed ? "session resumed" : "session made"
@@ -344,7 +353,7 @@ public struct SecurePlatform<Peer: Hashable> {
     at now: Instant,
     _ output: inout Output
   ) {
-    var record = RequestRecord(kind: .association, time: now, peer: "\(association.peer)")
+    var record = RequestRecord(kind: .association, time: now, peer: shown(association.peer))
     record.note = text
     record.notes.leniencies = leniencies
     record.bytesUp = association.bytesUp

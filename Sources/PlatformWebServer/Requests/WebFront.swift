@@ -117,6 +117,17 @@ package final class WebFront {
     }
   }
 
+  /// Whom a request for a token or a registration names, true or not, where a fault depends on that.
+  private func claimedDevice(_ request: WebRequest) -> String? {
+    guard core.asksForDevices else { return nil }
+    let body = PayloadValue(request.body, .json)
+    let form = body == nil ? PercentCoding.form(request.body) : nil
+    guard let product = body?["productKey"]?.string ?? form?["productKey"],
+      let name = body?["deviceName"]?.string ?? form?["deviceName"]
+    else { return nil }
+    return "\(product)/\(name)"
+  }
+
   /// The answer of a failing platform; `nil` if it works.
   private func failure(_ request: WebRequest, _ record: inout WebRecord) -> WebAnswer? {
     let kind: RequestKind =
@@ -131,6 +142,7 @@ package final class WebFront {
         kind,
         token: token,
         takesCodes: true,
+        device: record.kind == .report ? nil : claimedDevice(request),
         topic: record.kind == .report
           ? String(request.path.text.dropFirst("/topic".count)) : nil,
         at: record.time,
