@@ -240,7 +240,7 @@ let hostTargets: Targets = [
   ],
   // The pages to watch a platform, over HTTP, and what they may ask it for.
   "PlatformConsole": [
-    "ConstrainedCore", "CoAPMessage", "PayloadValues", "OpenSSLSupport", "SystemClocks",
+    "CoAPMessage", "PayloadValues", "OpenSSLSupport", "SystemClocks",
     "PlatformCore", "PlatformFaults", "PlatformSimulator", "PlatformBroker", "PlatformWebServer",
     "Inspection",
     .product(name: "NIOCore", package: "swift-nio", condition: tools),
@@ -292,7 +292,8 @@ let programs: Targets = [
     "SystemClocks", "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "SecurityLayer",
     "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection", "HTTPSTransfer",
     "GatewayConfiguration", "Agent", "MQTTAgent", "HTTPSAgent", "RadioModel", "EnergyEstimate",
-    "PlatformFaults", "PlatformConsole", "Fleet", "GatewayLink", "GatewaySessions", "DurableReports", "TrafficLedger",
+    "PlatformFaults", "PlatformConsole", "Fleet", "GatewayLink", "GatewaySessions",
+    "DurableReports", "TrafficLedger",
     .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
     .product(name: "NIOCore", package: "swift-nio", condition: tools),
   ],
@@ -438,6 +439,9 @@ let tests: Targets = [
   "PlatformWebServerTests": [
     "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformSimulator",
     "PlatformWebServer", "TestSupport",
+  ],
+  "PlatformConsoleTests": [
+    "PayloadValues", "PlatformBroker", "PlatformConsole", "PlatformSimulator", "TestSupport",
   ],
   "PayloadValuesTests": ["CBORPayload", "PayloadCoding", "PayloadValues", "TestSupport"],
   "GatewayConfigurationTests": [

@@ -76,11 +76,6 @@ public final class FaultTable {
     }
   }
 
-  /// Those that may happen to a device, `PRODUCTKEY/DEVICENAME`.
-  package func entries(touching device: String) -> [Entry] {
-    entries.filter { matches($0.rule.device, device) }
-  }
-
   /// What has happened at once since the last call.
   package func takeMoments() -> [FaultRule] {
     defer { moments = [] }

@@ -33,11 +33,28 @@ struct PagesOptions: ParsableArguments {
     )
   }
 
-  /// Serves the book's pages, and says where.
+  /// Serves the book's pages, and prints where in the form of the log.
   func serve(
     _ book: ConsoleBook,
     _ platform: any ConsolePlatform,
     _ log: OutputArgument
+  ) async throws -> ConsoleServer {
+    try await serve(book, platform) { url, token in
+      guard log == .json else { return Console.print(Self.line(url, token)) }
+      Console.print(#"{"console":"\#(url)","token":\#(token.map { "\"\($0)\"" } ?? "null")}"#)
+    }
+  }
+
+  /// Where they are, in words.
+  static func line(_ url: String, _ token: String?) -> String {
+    "console at \(url)" + (token.map { ", token \($0)" } ?? "")
+  }
+
+  /// Serves the book's pages; `announce` is told where, and the token if there is one.
+  func serve(
+    _ book: ConsoleBook,
+    _ platform: any ConsolePlatform,
+    announce: (_ url: String, _ token: String?) -> Void
   ) async throws -> ConsoleServer {
     let settings = try settings() ?? ConsoleSettings()
     let server: ConsoleServer
@@ -47,16 +64,8 @@ struct PagesOptions: ParsableArguments {
       throw Complaint(error.reason)
     }
     let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
-    announce(log, "http://\(host):\(server.port)", settings.token)
+    announce("http://\(host):\(server.port)", settings.token)
     return server
-  }
-
-  private func announce(_ log: OutputArgument, _ url: String, _ token: String?) {
-    guard log == .json else {
-      Console.print("console at \(url)" + (token.map { ", token \($0)" } ?? ""))
-      return
-    }
-    Console.print(#"{"console":"\#(url)","token":\#(token.map { "\"\($0)\"" } ?? "null")}"#)
   }
 
   private func settings() throws -> ConsoleSettings? {

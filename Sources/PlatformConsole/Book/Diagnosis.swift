@@ -35,7 +35,8 @@ struct Diagnosis {
     if missing > 0 {
       let every = Self.time(pages.interval(of: device))
       let silent =
-        device.lastReport > 0 ? "its last came \(Self.time(now - device.lastReport)) ago" : "none came"
+        device.lastReport > 0
+        ? "its last came \(Self.time(now - device.lastReport)) ago" : "none came"
       lines.append(
         "\(missing) \(missing == 1 ? "report is" : "reports are") missing: it reports every \(every), "
           + "and \(silent)."

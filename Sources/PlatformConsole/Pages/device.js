@@ -46,7 +46,7 @@ export class DevicePage {
     this.place.replaceChildren(
       element("p", {}, element("a", { href: "#/", class: "back" }, "← All devices")),
       element("h2", { tabindex: -1 }, title),
-      hasDevice ? element("h3", {}, "Why") : "", this.why,
+      hasDevice ? element("h3", {}, "How it stands") : "", this.why,
       this.numbers, this.charts, this.actions,
       element("h3", {}, "Messages, the newest first"), this.note, this.messages,
     );

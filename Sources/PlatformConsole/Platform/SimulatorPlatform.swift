@@ -43,7 +43,8 @@ public struct SimulatorPlatform: ConsolePlatform {
     _ product: String,
     _ name: String
   ) -> PayloadValue {
-    let faults = core.faults.entries(touching: "\(product)/\(name)").map { entry in
+    let faults = core.faults.entries.filter { $0.rule.mayTouch("\(product)/\(name)") }.map {
+      entry in
       PayloadValue.object([
         .init("fault", .text(entry.rule.description)), .init("count", .integer(Int64(entry.count))),
       ])
@@ -62,7 +63,8 @@ public struct SimulatorPlatform: ConsolePlatform {
       "properties": values(state.properties.map { ($0.key, $0.value.value) }),
       "desired": values(state.desired.map { ($0.key, $0.value.value ?? .null) }),
       "waiting": .integer(Int64(state.downlink.count)),
-      "modelProperties": model?["properties"] ?? .null, "modelServices": model?["services"] ?? .null,
+      "modelProperties": model?["properties"] ?? .null,
+      "modelServices": model?["services"] ?? .null,
     ]
   }
 }

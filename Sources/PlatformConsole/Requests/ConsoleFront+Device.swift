@@ -7,7 +7,9 @@ extension ConsoleFront {
   /// `/api/devices/PK/DN` and `/api/devices/PK/DN/messages/ID`; `-` for what belongs to no device.
   func device(_ path: String) -> ConsoleReaction {
     let parts = path.dropFirst("/api/devices/".count)
-      .split(separator: "/", omittingEmptySubsequences: false).map { PercentCoding.decode($0) ?? "" }
+      .split(separator: "/", omittingEmptySubsequences: false).map {
+        PercentCoding.decode($0) ?? ""
+      }
     let isNone = parts.first == "-"
     let names = isNone ? 1 : 2
     let device = isNone ? "" : parts.prefix(2).joined(separator: "/")
@@ -63,8 +65,14 @@ extension ConsoleFront {
     }
     var sections: [PayloadValue] = []
     func add(_ title: String, _ text: String) {
-      sections.append(["title": .text(title), "text": .text(text)])
+      // The inspector has no secret here, and says so in lines of their own; the plain payload is above.
+      let lines = text.split(separator: "\n").filter {
+        !$0.drop { $0 == " " }.hasPrefix("inside: ")
+      }
+      let trimmed = lines.joined(separator: "\n").drop { $0 == " " }
+      sections.append(["title": .text(title), "text": .text(String(trimmed))])
     }
+    if let sequence = message.sequence { add("Sequence number", "\(sequence)") }
     var inspector = MessageInspector()
     if !message.payload.isEmpty {
       add("Plain payload", MessageInspector.maskedText(ofPayload: message.payload.span))

@@ -43,7 +43,8 @@ extension ConsoleFront {
     else { return Self.loginPage }
     var answer = ConsoleAnswer(303, "see /")
     answer.fields = [
-      ("Location", "/"), ("Set-Cookie", "nbiot-console=\(token); HttpOnly; SameSite=Strict; Path=/"),
+      ("Location", "/"),
+      ("Set-Cookie", "nbiot-console=\(token); HttpOnly; SameSite=Strict; Path=/"),
     ]
     return answer
   }
