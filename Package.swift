@@ -238,6 +238,15 @@ let hostTargets: Targets = [
     .product(name: "NIOPosix", package: "swift-nio", condition: tools),
     .product(name: "NIOHTTP1", package: "swift-nio", condition: tools),
   ],
+  // The pages to watch a platform, over HTTP, and what they may ask it for.
+  "PlatformConsole": [
+    "CoAPMessage", "PayloadValues", "OpenSSLSupport", "SystemClocks",
+    "PlatformCore", "PlatformFaults", "PlatformSimulator", "PlatformBroker", "PlatformWebServer",
+    "Inspection",
+    .product(name: "NIOCore", package: "swift-nio", condition: tools),
+    .product(name: "NIOPosix", package: "swift-nio", condition: tools),
+    .product(name: "NIOHTTP1", package: "swift-nio", condition: tools),
+  ],
   "BrokerPlugin": [],
   "PayloadValues": ["ConstrainedCore", "PayloadCoding", "CBORPayload"],
   // The file that says how a gateway reaches its sub-devices.
@@ -283,8 +292,8 @@ let programs: Targets = [
     "SystemClocks", "PlatformSimulator", "PlatformBroker", "PlatformWebServer", "SecurityLayer",
     "DTLSSecurity", "CBORPayload", "PacketCapture", "Inspection", "HTTPSTransfer",
     "GatewayConfiguration", "Agent", "MQTTAgent", "HTTPSAgent", "GatewayAgent", "RadioModel",
-    "EnergyEstimate", "PlatformFaults", "Fleet", "GatewayLink", "GatewaySessions", "DurableReports",
-    "TrafficLedger",
+    "EnergyEstimate", "PlatformFaults", "PlatformConsole", "Fleet", "GatewayLink",
+    "GatewaySessions", "DurableReports", "TrafficLedger",
     .product(name: "ArgumentParser", package: "swift-argument-parser", condition: tools),
     .product(name: "NIOCore", package: "swift-nio", condition: tools),
   ],
@@ -431,6 +440,9 @@ let tests: Targets = [
     "ConstrainedCore", "OpenSSLSupport", "PayloadValues", "PlatformCore", "PlatformFaults",
     "PlatformSimulator", "PlatformWebServer", "TestSupport",
   ],
+  "PlatformConsoleTests": [
+    "PayloadValues", "PlatformBroker", "PlatformConsole", "PlatformSimulator", "TestSupport",
+  ],
   "PayloadValuesTests": ["CBORPayload", "PayloadCoding", "PayloadValues", "TestSupport"],
   "GatewayConfigurationTests": [
     "ConstrainedCore", "PayloadCoding", "PlatformCredentials", "GatewayConfiguration",
@@ -529,6 +541,9 @@ let testFiles = [
   ],
 ]
 
+/// Files that are a part of a program's code, in the folder of their target.
+let embeddedFiles = ["PlatformConsole": ["Pages"]]
+
 /// Files in those folders that no target reads; SwiftPM would ask about them.
 let otherFiles = [
   "InteroperabilityTests": ["plugtest_server.py", "set-up.sh", "DTLS/certificates.sh"],
@@ -608,6 +623,7 @@ for target in package.targets {
   if counted.contains(target.name) { target.swiftSettings? += counting }
   if let place = places[target.name] { target.path = place }
   if let files = testFiles[target.name] { target.resources = files.map { .copy($0) } }
+  if let files = embeddedFiles[target.name] { target.resources = files.map { .embedInCode($0) } }
   if let files = otherFiles[target.name] { target.exclude = files }
 }
 

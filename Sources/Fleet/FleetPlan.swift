@@ -97,7 +97,7 @@ public struct FleetPlan: Sendable {
   public init() {}
 
   /// The numbers of the devices that run here.
-  var numbers: [Int] { Array(stride(from: shard.number - 1, to: devices, by: shard.count)) }
+  public var numbers: [Int] { Array(stride(from: shard.number - 1, to: devices, by: shard.count)) }
 
   /// Who the device with that number of the whole fleet is.
   public func identity(of number: Int) -> FleetIdentity {

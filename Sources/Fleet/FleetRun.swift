@@ -2,8 +2,8 @@ internal import CoAPLink
 public import ConstrainedCore
 internal import Glibc
 internal import PlatformCore
-internal import PlatformFaults
-internal import PlatformSimulator
+public import PlatformFaults
+public import PlatformSimulator
 internal import RadioModel
 internal import SystemClocks
 
@@ -22,6 +22,8 @@ public final class FleetRun {
   }
 
   private let plan: FleetPlan
+  /// The numbers of the devices.
+  private let numbers: [Int]
   /// The platform in this process; `nil` where it is another program.
   private var world: FleetWorld?
   private var sockets: FleetSockets?
@@ -37,9 +39,16 @@ public final class FleetRun {
   /// The devices that have something to do still.
   private var busy = 0
   private var peaks = BusiestTimes()
+  private let onRecord: ((RequestRecord, FleetIdentity?) -> Void)?
 
   /// Makes the devices, and the platform that knows them.
-  public init(_ plan: FleetPlan) throws(FleetError) {
+  ///
+  /// `onRecord` is told of each request that the platform in this process gets, and whose it is.
+  public init(
+    _ plan: FleetPlan,
+    onRecord: ((RequestRecord, FleetIdentity?) -> Void)? = nil
+  ) throws(FleetError) {
+    self.onRecord = onRecord
     start = plan.isVirtual ? Instant(milliseconds: 1_000_000) : MonotonicClock.now()
     var dated = plan
     if !plan.isVirtual { dated.date = Int64(clamping: WallClock.milliseconds()) }
@@ -48,7 +57,7 @@ public final class FleetRun {
     now = start
     precondition(plan.endpoint == nil || !plan.isVirtual, "other programs have real time")
     steps = plan.scenario.steps[...]
-    let numbers = plan.numbers
+    numbers = plan.numbers
     if plan.endpoint == nil { world = try FleetWorld(plan, at: start) }
     let authority = world?.authority ?? []
     let model = RadioModel()
@@ -106,11 +115,27 @@ public final class FleetRun {
     return summary
   }
 
-  /// Adds faults while it runs.
-  func add(_ rules: [FaultRule]) {
-    for rule in rules { world?.add(rule, at: now) }
-    platformWake = world?.pollTimeout()
+  // MARK: Faults
+
+  /// Adds faults while it runs; their numbers, without those of faults that are over at once.
+  ///
+  /// The platforms of both protections get them under the same numbers. `nil`, and nothing is added, if there are too
+  /// many.
+  @discardableResult
+  public func add(_ rules: [FaultRule]) -> [Int]? {
+    guard let numbers = world?.add(rules, at: now) else { return nil }
+    platformWake = world?.pollTimeout() ?? platformWake
+    return numbers
   }
+
+  /// The faults in force, each with how often it has happened on either platform.
+  public func faults() -> [(entry: FaultTable.Entry, count: Int)] { world?.faults(at: now) ?? [] }
+
+  /// Removes a fault, or all of them; `false` if there is none with that number.
+  public func removeFault(_ id: Int?) -> Bool { world?.removeFault(id) ?? false }
+
+  /// The run's own time, which the ends of faults refer to.
+  public var time: Instant { now }
 
   // MARK: Time
 
@@ -183,6 +208,11 @@ public final class FleetRun {
   // MARK: The platform's record
 
   private func note(_ record: RequestRecord) {
+    if let onRecord {
+      let index = Int(record.peer.prefix { $0 != "#" })
+      let number = index.flatMap { numbers.indices.contains($0) ? numbers[$0] : nil }
+      onRecord(record, number.map { plan.identity(of: $0) })
+    }
     if record.kind == .authentication {
       peaks.add(at: (now - start).count / 1_000)
       return

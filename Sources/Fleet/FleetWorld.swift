@@ -85,10 +85,46 @@ struct FleetWorld {
     }
   }
 
-  /// Adds a fault.
-  mutating func add(_ rule: FaultRule, at now: Instant) {
-    _ = plain.core.faults.add(rule, at: now)
-    _ = secure.core.faults.add(rule, at: now)
+  /// Adds faults to both platforms; their numbers, `nil` if one of them is full.
+  mutating func add(_ rules: [FaultRule], at now: Instant) -> [Int]? {
+    let tables = [plain.core.faults, secure.core.faults]
+    for table in tables {
+      table.removeEnded(at: now)
+      guard table.entries.count + rules.count <= FaultTable.limit else { return nil }
+    }
+    var numbers: [Int] = []
+    for rule in rules {
+      for table in tables {
+        // Both count alike, so that a fault has the same number in both.
+        let number = table.add(rule, at: now) ?? 0
+        if number > 0, numbers.last != number { numbers.append(number) }
+      }
+    }
+    return numbers
+  }
+
+  /// The faults of either platform, with how often they have happened.
+  func faults(at now: Instant) -> [(entry: FaultTable.Entry, count: Int)] {
+    let tables = [plain.core.faults, secure.core.faults]
+    for table in tables { table.removeEnded(at: now) }
+    let other = tables[1].entries.filter { entry in
+      !tables[0].entries.contains { $0.id == entry.id }
+    }
+    return (tables[0].entries + other).map { entry in
+      let counts = tables.compactMap { $0.entries.first { $0.id == entry.id }?.count }
+      return (entry, counts.reduce(0, +))
+    }
+  }
+
+  /// Removes a fault, or all of them.
+  func removeFault(_ id: Int?) -> Bool {
+    let tables = [plain.core.faults, secure.core.faults]
+    guard let id else {
+      for table in tables { table.removeAll() }
+      return true
+    }
+    // Not `||`: both are asked.
+    return tables.map { $0.remove(id) }.contains(true)
   }
 
   /// Takes a device's datagram.

@@ -1,4 +1,5 @@
 internal import NIOCore
+package import PayloadValues
 public import PlatformSimulator
 
 /// The MQTT side of a simulated platform, beside its CoAP side and with the same devices.
@@ -48,6 +49,15 @@ public final class BrokerServer: Sendable {
     self.loop = loop
     self.ports = ports
     self.controlPort = controlPort
+  }
+
+  /// Does what a line over the control socket asks for, whether there is one or not.
+  package func perform(
+    _ request: PayloadValue,
+    _ answer: @escaping @Sendable (PayloadValue) -> Void
+  ) {
+    let runtime = runtime
+    loop.execute { _ = runtime.value.handle(request.encoded(.json), answer) }
   }
 
   /// Ends mosquitto and frees the ports.

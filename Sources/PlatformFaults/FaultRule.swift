@@ -73,6 +73,11 @@ public struct FaultRule: Equatable, Sendable {
     if case .answer = effect { true } else { false }
   }
 
+  /// Whether a device, `PRODUCTKEY/DEVICENAME`, is within its scope.
+  public func mayTouch(_ path: String) -> Bool {
+    device.map { Self.matches($0, path) } ?? true
+  }
+
   /// Whether a text matches a pattern in which `*` stands for any characters.
   static func matches(_ pattern: String, _ text: String) -> Bool {
     let parts = pattern.utf8.split(separator: UInt8(ascii: "*"), omittingEmptySubsequences: false)

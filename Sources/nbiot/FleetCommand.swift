@@ -2,13 +2,14 @@ internal import ArgumentParser
 internal import ConstrainedCore
 internal import Fleet
 internal import PayloadValues
+internal import PlatformConsole
 internal import PlatformCore
 internal import PlatformFaults
 internal import Synchronization
 internal import SystemClocks
 
 /// Many devices that report to the simulated platform, and what became of their reports.
-struct FleetCommand: ParsableCommand {
+struct FleetCommand: AsyncParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "fleet",
     abstract:
@@ -40,6 +41,10 @@ struct FleetCommand: ParsableCommand {
         (umask 077; nbiot fleet devices --devices 1000 > devices.csv)
         nbiot fleet --device-list devices.csv --interval 60s --for 5m \\
           --target 127.0.0.1:5682 --target-again 127.0.0.1:5682
+
+      Example, with pages to watch it and to click faults, at http://127.0.0.1:8080:
+        nbiot fleet --devices 1000 --interval 60s --for 5m \\
+          --console 127.0.0.1:8080
 
       Each device is the project's own session with an identity, a radio and a token of its own; the platform is that \
       of nbiot simulate, in the same process. Datagrams go through a network with NAT, and with the faults of --fault and \
@@ -163,6 +168,8 @@ struct FleetCommand: ParsableCommand {
   @Option(help: ArgumentHelp("The same again.", valueName: "host:port"))
   var targetAgain: String?
 
+  @OptionGroup var pages: PagesOptions
+
   @OptionGroup var output: OutputOption
 
   private var isMerge: Bool { words.first == "merge" }
@@ -176,6 +183,13 @@ struct FleetCommand: ParsableCommand {
     try checkTarget()
     guard !isMerge || words.count > 1 else {
       throw ValidationError("merge needs the files that nbiot fleet --output json has written")
+    }
+    guard !pages.isGiven || (virtual == nil && target == nil && words.isEmpty) else {
+      throw ValidationError(
+        virtual != nil
+          ? "--console shows what happens in real time: give --for in place of --virtual"
+          : "--console shows a fleet's own platform: one in another program has `nbiot simulate --console`"
+      )
     }
     guard virtual == nil || length == nil else {
       throw ValidationError("--virtual is simulated time, --for real time: give one of them")
@@ -219,7 +233,7 @@ struct FleetCommand: ParsableCommand {
     }
   }
 
-  func run() throws {
+  func run() async throws {
     guard !isMerge else { return try merge() }
     let plan = try makePlan()
     if words == ["devices"] { return printDevices(plan) }
@@ -227,9 +241,10 @@ struct FleetCommand: ParsableCommand {
     let isInterrupted = Flag()
     let signal = InterruptSignal { isInterrupted.value.store(true, ordering: .relaxed) }
     defer { withExtendedLifetime(signal) {} }
+    let book = pages.isGiven ? FleetPages.book(of: plan) : nil
     let fleet: FleetRun
     do throws(FleetError) {
-      fleet = try FleetRun(plan)
+      fleet = try FleetRun(plan, onRecord: book.map { FleetPages.writer($0) })
     } catch {
       switch error {
       case .endpoint(let code):
@@ -244,11 +259,19 @@ struct FleetCommand: ParsableCommand {
         throw Complaint("the devices cannot be made: is the machine out of memory?")
       }
     }
+    let platform = FleetPages()
+    var console: ConsoleServer?
+    if let book {
+      console = try await pages.serve(book, platform) {
+        Console.complain(PagesOptions.line($0, $1))
+      }
+    }
     var shown = MonotonicClock.now()
     let isInteractive = Console.isInteractive
     let summary = fleet.run(
       isInterrupted: { isInterrupted.value.load(ordering: .relaxed) },
       report: { progress in
+        platform.serve(fleet)
         let now = MonotonicClock.now()
         guard now - shown >= Milliseconds(isInteractive ? 500 : 30_000) else { return }
         shown = now
@@ -259,6 +282,8 @@ struct FleetCommand: ParsableCommand {
         if isInteractive { Console.show(line) } else { Console.complain(line) }
       }
     )
+    platform.end()
+    try? await console?.close()
     if isInteractive { Console.show("") }
     show(summary)
     if let target, summary.delivered == 0, summary.reports > 0 {

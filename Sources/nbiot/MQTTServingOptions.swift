@@ -1,6 +1,7 @@
 internal import ArgumentParser
 internal import Foundation
 internal import PlatformBroker
+internal import PlatformConsole
 internal import PlatformCore
 internal import PlatformSimulator
 
@@ -93,7 +94,8 @@ extension BrokerServer {
     _ settings: BrokerSettings,
     beside server: SimulatorServer,
     keys: Set<String>,
-    log: OutputArgument
+    log: OutputArgument,
+    _ book: ConsoleBook? = nil
   ) async throws -> BrokerServer {
     let broker: BrokerServer
     do {
@@ -101,6 +103,7 @@ extension BrokerServer {
         var record = record
         record.note += record.topicRemedies.hint(record.device, keys)
         record.print(as: log)
+        book?.note(record)
       }
     } catch let error as BrokerError {
       throw Complaint(error.reason)

@@ -6,6 +6,7 @@ internal import NIOCore
 internal import OpenSSLSupport
 internal import PayloadCoding
 internal import PlatformBroker
+internal import PlatformConsole
 internal import PlatformCore
 internal import PlatformSimulator
 internal import PlatformWebServer
@@ -59,6 +60,10 @@ struct SimulateCommand: AsyncParsableCommand {
         nbiot simulate --device a1B2c3D4e5F,device1,secret.txt --control 5690 \\
           --radio ecl2 --fault duplicate=5%,delay=1s..3s
 
+      Example, with pages to watch devices, send to them and click faults, at http://127.0.0.1:8080:
+        nbiot simulate --device a1B2c3D4e5F,device1,secret.txt \\
+          --console 127.0.0.1:8080
+
       It prints one line for each request, and ends with Ctrl-C (status 130) or SIGTERM (0). It is as strict as \
       the device guide: sign, fields, options, sequence numbers, padding, topics. Where the guide is silent, it \
       takes without a word: in /auth a signature in upper or lower case, any clientId of up to 64 bytes, any \
@@ -81,6 +86,9 @@ struct SimulateCommand: AsyncParsableCommand {
 
   @OptionGroup(title: "HTTPS")
   var web: WebServingOptions
+
+  @OptionGroup(title: "Pages to watch it")
+  var pages: PagesOptions
 
   @OptionGroup(title: "With --security dtls")
   var dtls: ServerDTLSOptions
@@ -189,12 +197,14 @@ struct SimulateCommand: AsyncParsableCommand {
     let isJSON = log == .json
     let keys = Set(configuration.products.map(\.key))
     let signals = Signals()
+    let book = pages.book(of: configuration)
     let server: SimulatorServer
     do {
       server = try await SimulatorServer.start(configuration, host: host, port: port) { record in
         var record = record
         record.note += record.hint(keys)
         record.print(as: log)
+        book?.note(record)
       }
     } catch {
       throw Complaint(Self.sentence(error, host: host, port: port, dtls.certificates))
@@ -208,7 +218,8 @@ struct SimulateCommand: AsyncParsableCommand {
         assumptions.webAssumptions(),
         beside: server,
         keys: keys,
-        log: log
+        log: log,
+        book
       )
     } else {
       web = nil
@@ -221,15 +232,20 @@ struct SimulateCommand: AsyncParsableCommand {
           + (serving.security == .dtls ? ", DTLS 1.2" : "")
     )
     let broker =
-      mqtt.isGiven
-      ? try await BrokerServer.start(settings, beside: server, keys: keys, log: log) : nil
+      mqtt.isGiven || book != nil
+      ? try await BrokerServer.start(settings, beside: server, keys: keys, log: log, book) : nil
     if let web {
       try await web.server.send(
         toMQTT: broker?.ports[.mqtts].map { WebAddress(host: web.name, port: $0) }
       )
       BrokerServer.announce("https", host, web.server.port, log)
     }
+    var console: ConsoleServer?
+    if let book, let broker {
+      console = try await pages.serve(book, SimulatorPlatform(server, broker), log)
+    }
     await signals.wait()
+    try await console?.close()
     try await web?.server.close()
     try await broker?.close()
     try await server.close()

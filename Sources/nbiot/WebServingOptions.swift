@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Foundation
+internal import PlatformConsole
 internal import PlatformCore
 internal import PlatformSimulator
 internal import PlatformWebServer
@@ -43,7 +44,8 @@ struct WebServingOptions: ParsableArguments {
     _ assumptions: WebAssumptions,
     beside server: SimulatorServer,
     keys: Set<String>,
-    log: OutputArgument
+    log: OutputArgument,
+    _ book: ConsoleBook? = nil
   ) async throws -> ServedWeb? {
     guard let https else { return nil }
     var settings = WebSettings { Clock.millisecondsSince1970() }
@@ -59,6 +61,7 @@ struct WebServingOptions: ParsableArguments {
         var record = record
         record.note += record.topicRemedies.hint(record.device, keys)
         record.print(as: log)
+        book?.note(record)
       }
     } catch let error as WebError {
       throw Complaint(error.reason)

@@ -20,8 +20,7 @@ class SubDeviceBench {
 
   func secret(_ name: String, in folder: URL? = nil) throws -> String {
     let file = (folder ?? files).appending(path: "\(Self.product),\(name)")
-    try Data("\(name)-0123456789abcdef\n".utf8).write(to: file)
-    try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: file.path)
+    try writeSecret("\(name)-0123456789abcdef\n", to: file)
     return file.path
   }
 

@@ -32,7 +32,7 @@ extension BrokerRuntime {
   }
 
   /// Does what a line asks for, and answers with one object; `false` where nothing more is to be read.
-  fileprivate func handle(_ line: [UInt8], _ answer: @escaping (PayloadValue) -> Void) -> Bool {
+  func handle(_ line: [UInt8], _ answer: @escaping (PayloadValue) -> Void) -> Bool {
     let request: ControlRequest
     do throws(ControlRequest.Failure) {
       request = try ControlRequest(line)

@@ -16,6 +16,11 @@ extension SimulatedThings {
     return true
   }
 
+  /// Whether a device is disabled.
+  package func isDisabled(productKey: String, deviceName: String) -> Bool {
+    disabled.contains("\(productKey)/\(deviceName)")
+  }
+
   /// Deletes a sub-device: it is out at once, and its next login gets 521 (device guide 5).
   ///
   /// Returns `false` if there is no sub-device of these names.

@@ -76,6 +76,9 @@ public struct SimulatedPlatform<Peer: Hashable> {
     do throws(MessageFormatError) {
       let message = try MessageView(datagram.span)
       handle(message, from: peer, at: now, output: &output)
+      // Here, so that the records kept for duplicates are without them.
+      output.record?.request = datagram
+      output.record?.response = output.datagrams.last?.bytes ?? []
     } catch {
       var record = RequestRecord(kind: .malformed, time: now, peer: "\(peer)")
       record.bytesUp = datagram.count

@@ -29,6 +29,10 @@ public struct RequestRecord: Sendable {
 
   /// The platform core's findings.
   package var notes = RequestNotes()
+  /// The request as it came, over DTLS without its record; empty in the records kept for duplicates.
+  package var request: [UInt8] = []
+  /// The response, not the acknowledgement in front of a separate one; empty if there was none.
+  package var response: [UInt8] = []
 
   /// The kind of input.
   public var kind: Kind

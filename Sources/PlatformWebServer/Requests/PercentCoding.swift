@@ -1,7 +1,7 @@
 /// Percent-encoding (RFC 3986 Section 2.1), and forms made of it.
-enum PercentCoding {
+package enum PercentCoding {
   /// The decoded bytes as text; `nil` for an incomplete escape, or bytes that are not UTF-8.
-  static func decode(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
+  package static func decode(_ text: some StringProtocol, plusIsSpace: Bool = false) -> String? {
     var bytes: [UInt8] = []
     var rest = Array(text.utf8)[...]
     while let byte = rest.popFirst() {
@@ -18,7 +18,7 @@ enum PercentCoding {
   }
 
   /// The text with everything encoded but unreserved characters.
-  static func encode(_ text: String) -> String {
+  package static func encode(_ text: String) -> String {
     let digits = Array("0123456789ABCDEF".utf8)
     var bytes: [UInt8] = []
     for byte in text.utf8 {
@@ -35,7 +35,7 @@ enum PercentCoding {
   }
 
   /// The fields of a form (application/x-www-form-urlencoded); `nil` if it is broken, or has a name twice.
-  static func form(_ body: [UInt8]) -> [String: String]? {
+  package static func form(_ body: [UInt8]) -> [String: String]? {
     guard let text = String(validating: body, as: UTF8.self) else { return nil }
     var fields: [String: String] = [:]
     for part in text.split(separator: "&", omittingEmptySubsequences: false) {

@@ -1,0 +1,62 @@
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+/// The front with its connections; all of it belongs to the event loop.
+final class ConsoleRuntime {
+  private(set) var front: ConsoleFront
+  let loop: any EventLoop
+  private var channels: [ObjectIdentifier: any Channel] = [:]
+  private var listener: (any Channel)?
+  /// How many connections follow the devices.
+  var streams = 0
+
+  init(_ front: ConsoleFront, on loop: any EventLoop) {
+    self.front = front
+    self.loop = loop
+  }
+
+  /// Listens, and answers from then on; the port.
+  func start() -> EventLoopFuture<Int> {
+    let bound = NIOLoopBound(self, eventLoop: loop)
+    return ServerBootstrap(group: loop)
+      .serverChannelOption(ChannelOptions.socketOption(.so_reuseaddr), value: 1)
+      .childChannelInitializer { channel in
+        channel.eventLoop.makeCompletedFuture { try bound.value.take(channel) }
+      }
+      .bind(host: front.settings.host, port: front.settings.port)
+      .map { channel in
+        let port = channel.localAddress?.port ?? 0
+        bound.value.listener = channel
+        bound.value.front.port = port
+        return port
+      }
+  }
+
+  private func take(_ channel: any Channel) throws {
+    guard channels.count < front.settings.limits.connections else {
+      return channel.close(promise: nil)
+    }
+    let key = ObjectIdentifier(channel)
+    channels[key] = channel
+    channel.closeFuture.assumeIsolated().whenComplete { _ in self.channels[key] = nil }
+    var limits = NIOHTTPDecoderLimitConfiguration()
+    limits.maxHeaderFieldSize = front.settings.limits.head
+    limits.maxHeaderListSize = front.settings.limits.head
+    limits.maxHeaderFieldCount = 64
+    let pipeline = channel.pipeline.syncOperations
+    try pipeline.configureHTTPServerPipeline(
+      withErrorHandling: true,
+      withEncoderConfiguration: HTTPResponseEncoder.Configuration(),
+      withDecoderLimitConfiguration: limits
+    )
+    try pipeline.addHandler(ConsoleHandler(self))
+  }
+
+  /// Closes the port and all connections.
+  func close() -> EventLoopFuture<Void> {
+    let all = channels.values + (listener.map { [$0] } ?? [])
+    listener = nil
+    return EventLoopFuture.andAllComplete(all.map { $0.close() }, on: loop)
+  }
+}

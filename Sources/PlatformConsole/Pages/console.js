@@ -1,0 +1,140 @@
+// What changes comes as events; the address after # says which page is shown.
+import { List } from "./list.js";
+import { DevicePage } from "./device.js";
+import { FaultsPage } from "./faults.js";
+import { address } from "./format.js";
+
+/** A device, as a row of /events has it. */
+export class Device {
+  constructor(row) { this.take(row); }
+
+  take(row) {
+    [this.index, this.path, this.state, this.seen, this.report, this.interval, this.reports, this.again, this.trips,
+      this.up, this.down, this.refusals, this.transport, this.label, this.values] = row;
+    this.key = this.path.toLowerCase();
+  }
+
+  get name() { return this.path.slice(this.path.indexOf("/") + 1); }
+
+  /** How many reports are missing; `start` is when the platform was started. */
+  missing(now, start, isFixed) {
+    const from = this.report > 0 ? this.report : isFixed ? start : 0;
+    if (this.interval <= 0 || from <= 0) return 0;
+    return Math.max(0, Math.floor((now - from - this.interval / 2) / this.interval));
+  }
+}
+
+/** All devices, and the server's time. */
+export const world = {
+  devices: new Map(),
+  stranger: null,
+  start: 0,
+  offset: 0,
+  run: null,
+  pushObstacle: null,
+  isComplete: false,
+  now() { return Date.now() + this.offset; },
+  missing(device) { return device.missing(this.now(), this.start, this.isFixed); },
+};
+
+const list = new List(world, (device) => { location.hash = `#/device/${address(device.path)}`; });
+const devicePage = new DevicePage(world);
+const faultsPage = new FaultsPage(world);
+const places = {
+  list: document.getElementById("list"),
+  device: document.getElementById("device"),
+  faults: document.getElementById("faults"),
+};
+const connection = document.getElementById("connection");
+
+function show() {
+  const parts = location.hash.slice(2).split("/").map(decodeURIComponent);
+  const page = parts[0] === "device" && parts.length > 1 ? "device" : parts[0] === "faults" ? "faults" : "list";
+  document.body.dataset.page = page;
+  places.device.hidden = page !== "device";
+  places.faults.hidden = page !== "faults";
+  for (const [id, on] of [
+    ["to-list", page === "list"], ["to-faults", page === "faults"],
+    ["to-strangers", page === "device" && parts[1] === "-"],
+  ]) {
+    if (on) document.getElementById(id).setAttribute("aria-current", "page");
+    else document.getElementById(id).removeAttribute("aria-current");
+  }
+  if (page === "device") devicePage.open(parts[1] === "-" ? "" : parts.slice(1).join("/"));
+  else devicePage.close();
+  if (page === "faults") faultsPage.open();
+  else faultsPage.close();
+  list.select(page === "device" ? parts.slice(1).join("/") : null);
+  list.layOut();
+}
+
+function take(event) {
+  const data = JSON.parse(event.data);
+  world.offset = data.now - Date.now();
+  for (const row of data.rows) {
+    if (row[0] === 0) {
+      world.stranger = row;
+      const link = document.getElementById("to-strangers");
+      link.hidden = row[3] === 0;
+      link.textContent = `Not recognised (${row[8] + row[11]})`;
+      if (devicePage.path === "") devicePage.changed();
+      continue;
+    }
+    const known = world.devices.get(row[0]);
+    if (known) known.take(row);
+    else world.devices.set(row[0], new Device(row));
+    if (row[1] === devicePage.path) devicePage.changed();
+  }
+  list.changed();
+}
+
+function connect() {
+  const events = new EventSource("/events");
+  events.addEventListener("hello", (event) => {
+    const data = JSON.parse(event.data);
+    world.devices.clear();
+    world.offset = data.now - Date.now();
+    world.start = data.start;
+    world.isFixed = data.isFixed;
+    world.pushObstacle = data.pushObstacle;
+    if (world.run !== null && world.run !== data.run) devicePage.changed();
+    world.run = data.run;
+    const more = data.strangers > 0 ? `, ${data.strangers} more that are not followed` : "";
+    connection.textContent = `live: ${data.title}${more}`;
+    connection.className = "live";
+    list.changed();
+  });
+  events.addEventListener("rows", take);
+  events.addEventListener("now", (event) => { world.offset = JSON.parse(event.data).now - Date.now(); });
+  events.onerror = () => {
+    connection.textContent = events.readyState === EventSource.CLOSED
+      ? "refused: reload the page" : "the program does not answer; trying again…";
+    connection.className = "lost";
+  };
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.altKey || event.metaKey) return;
+  const isTyping = ["INPUT", "TEXTAREA", "SELECT"].includes(event.target.tagName);
+  if (event.key === "Escape") {
+    if (document.body.dataset.page !== "list") {
+      location.hash = "#/";
+      list.focus();
+    } else if (event.target.id === "search") {
+      list.search("");
+      list.focus();
+    }
+    return;
+  }
+  if (isTyping) return;
+  if (event.key === "/") {
+    event.preventDefault();
+    if (document.body.dataset.page !== "list") location.hash = "#/";
+    document.getElementById("search").focus();
+  } else if (event.key === "f") {
+    location.hash = "#/faults";
+  }
+});
+window.addEventListener("hashchange", show);
+show();
+connect();

@@ -1,0 +1,90 @@
+internal import ArgumentParser
+internal import PlatformConsole
+internal import PlatformCore
+internal import PlatformSimulator
+
+/// Where the pages of the console are served.
+struct PagesOptions: ParsableArguments {
+  @Option(
+    help: ArgumentHelp(
+      """
+      Serve pages to watch the devices, send to them and click faults, with a browser at http://ADDRESS:PORT; for an \
+      address that other machines reach they ask for a token, which is printed once.
+      """,
+      valueName: "[address:]port"
+    )
+  )
+  var console: String?
+
+  func validate() throws { _ = try settings() }
+
+  /// Whether they are wanted.
+  var isGiven: Bool { console != nil }
+
+  /// An empty book about the platform's devices; `nil` where there are to be no pages.
+  func book(of configuration: SimulatorConfiguration) -> ConsoleBook? {
+    guard isGiven else { return nil }
+    let registrable = configuration.products.flatMap { product in
+      product.registrable.map { (product.key, $0) }
+    }
+    let subDevices = configuration.subDevices.map { ($0.productKey, $0.deviceName) }
+    return ConsoleBook(
+      configuration.devices.map { ($0.productKey, $0.deviceName) } + registrable + subDevices
+    )
+  }
+
+  /// Serves the book's pages, and prints where in the form of the log.
+  func serve(
+    _ book: ConsoleBook,
+    _ platform: any ConsolePlatform,
+    _ log: OutputArgument
+  ) async throws -> ConsoleServer {
+    try await serve(book, platform) { url, token in
+      guard log == .json else { return Console.print(Self.line(url, token)) }
+      Console.print(#"{"console":"\#(url)","token":\#(token.map { "\"\($0)\"" } ?? "null")}"#)
+    }
+  }
+
+  /// Where they are, in words.
+  static func line(_ url: String, _ token: String?) -> String {
+    "console at \(url)" + (token.map { ", token \($0)" } ?? "")
+  }
+
+  /// Serves the book's pages; `announce` is told where, and the token if there is one.
+  func serve(
+    _ book: ConsoleBook,
+    _ platform: any ConsolePlatform,
+    announce: (_ url: String, _ token: String?) -> Void
+  ) async throws -> ConsoleServer {
+    let settings = try settings() ?? ConsoleSettings()
+    let server: ConsoleServer
+    do {
+      server = try await ConsoleServer.start(settings, book, platform)
+    } catch let error as ConsoleError {
+      throw Complaint(error.reason)
+    }
+    let host = settings.host.contains(":") ? "[\(settings.host)]" : settings.host
+    announce("http://\(host):\(server.port)", settings.token)
+    return server
+  }
+
+  private func settings() throws -> ConsoleSettings? {
+    guard let console else { return nil }
+    var settings = ConsoleSettings()
+    var digits = console[...]
+    if let colon = console.lastIndex(of: ":") {
+      digits = console[console.index(after: colon)...]
+      var host = console[..<colon]
+      if host.hasPrefix("["), host.hasSuffix("]") { host = host.dropFirst().dropLast() }
+      settings.host = host == "localhost" ? "127.0.0.1" : String(host)
+    }
+    guard let port = UInt16(digits), !settings.host.isEmpty else {
+      throw ValidationError(
+        "--console \(console): it is a port, or an address in digits and a port such as 127.0.0.1:8080"
+      )
+    }
+    settings.port = Int(port)
+    if !settings.isLoopback { settings.token = ConsoleServer.makeToken() }
+    return settings
+  }
+}
