@@ -15,6 +15,7 @@ let strict: [SwiftSetting] = [
 ]
 
 /// Settings of what runs on the device: rows `bytes` to `driving` of docs/architecture.md, the agents and the C library.
+///
 /// These targets compile in both builds.
 let device: [SwiftSetting] =
   strict + [.enableExperimentalFeature("Embedded", .when(traits: ["Embedded"]))]

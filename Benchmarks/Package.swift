@@ -52,7 +52,9 @@ let package = Package(
       name: "libcoap-server",
       dependencies: ["CLibCoAP"],
       cSettings: strictC,
-      linkerSettings: [.linkedLibrary(":libcoap-3-openssl.a"), .linkedLibrary("ssl"), .linkedLibrary("crypto")]
+      linkerSettings: [
+        .linkedLibrary(":libcoap-3-openssl.a"), .linkedLibrary("ssl"), .linkedLibrary("crypto"),
+      ]
     ),
     .executableTarget(
       name: "codec-contender",

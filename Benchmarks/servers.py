@@ -40,7 +40,7 @@ def keys(devices, path):
         for product, name, secret in devices:
             content = f"id{product}&{name}timestamp2524608000000"
             key = hmac.new(secret.encode(), content.encode(), hashlib.sha256).hexdigest().upper()
-            file.write(f"{name}|hmacsha256|{product}&{name}|2524608000000 {key}\n")
+            file.write(f"devicename|hmacsha256|{product}&{name}|2524608000000 {key}\n")
 
 
 class Server:

@@ -46,7 +46,12 @@ extension HTTPSLink: ReportLink where Layer: ~Copyable {
     }
     messageID.removeAll()
     message.removeAll()
-    report = Report(id: id, topic: topic, topicKey: FNVHash.of(topic.bytes.bytes), count: payload.count)
+    report = Report(
+      id: id,
+      topic: topic,
+      topicKey: FNVHash.of(topic.bytes.bytes),
+      count: payload.count
+    )
     if layer.hold(payload) {
       goOn()
     } else {

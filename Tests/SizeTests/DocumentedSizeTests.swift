@@ -43,6 +43,7 @@ struct DocumentedSizeTests {
     "Configuration.swift": MemoryLayout<Configuration>.size,
     "DurableReports.swift": MemoryLayout<DurableReports<Link>>.size - MemoryLayout<Link>.size,
     "ExactDecimal.swift": MemoryLayout<ExactDecimal>.size,
+    "FNVHash.swift": MemoryLayout<FNVHash>.size,
     "HTTPSLink.swift": MemoryLayout<HTTPSLink<HTTPSChannel, SystemRandom>>.size,
     "JSONReader.swift": MemoryLayout<JSONReader>.size,
     "JSONStringBytes.swift": MemoryLayout<JSONStringBytes>.size,
@@ -57,6 +58,7 @@ struct DocumentedSizeTests {
 
   /// What no size of a type shows, and why.
   private static let others: [String: String] = [
+    "ConsoleBook.swift": "the messages that a page shows, on the heap",
     "DTLSConnection.swift": "OpenSSL's memory on the heap",
     "DeliveryTimes.swift": "a table of classes, on the heap",
     "FaultyNetwork.swift": "the datagrams on their way, on the heap",

@@ -185,8 +185,9 @@ struct IncomingDownlink {
   var downlink: Downlink
   /// The topic of the answer, or of the message where none is due.
   var topic = FixedBytes<128>()
-  /// The hash of the message's bytes, which tells messages apart that their sender gave the same id. An attacker could
-  /// only lose messages of his own.
+  /// The hash of the message's bytes, which tells messages apart that their sender gave the same id.
+  ///
+  /// An attacker could only lose messages of his own.
   var hash: UInt64 = 0
   /// Whether the transport says that it was sent before (MQTT's DUP).
   var isMarkedAsRepeated = false
