@@ -75,8 +75,6 @@ struct MQTTConfigurationTests {
     ("timestamp = yes", ":6: timestamp belongs to nbiot-agent-https: take it out"),
     ("token-lifetime = 1", ":6: token-lifetime belongs to nbiot-agent"),
     ("authentication = https", ":6: authentication belongs to nbiot-gateway: take it out"),
-    ("sub-device = pk,met1", ":6: sub-device belongs to nbiot-gateway: take it out"),
-    ("fetch-configuration = yes", ":6: fetch-configuration belongs to nbiot-gateway"),
     ("keepalive = 60", ":6: unknown key keepalive"),
   ])
   func `a wrong line is refused with its number and the reason`(
