@@ -335,6 +335,9 @@ bench: deps-mqtt deps-broker deps-valgrind benchmarks
 	@Benchmarks/transports.py .build/debug/nbiot
 	@echo
 	@Benchmarks/day.py .build/release/nbiot-agent-mqtt
+	swift build $(STRICT) --product nbiot -c release
+	@echo
+	@Benchmarks/servers.py .build/release/nbiot Benchmarks/.build/release/libcoap-server
 
 benchmarks: deps-mqtt
 	@pkg-config --exists libcoap-3-notls 2>/dev/null || { echo "installing libcoap3-dev"; $(INSTALL) libcoap3-dev; }

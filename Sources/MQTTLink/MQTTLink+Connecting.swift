@@ -181,29 +181,33 @@ extension MQTTLink where Layer: ~Copyable {
   mutating func end(_ how: ConnectionEnding, isInterrupted: Bool) {
     let wasConnected = connection == .connected
     let culprit = wasConnected && !isInterrupted && how != .kicked ? culprit : nil
-    let isClosed = how == .closed
     var how = how
     var key: UInt64 = 0
     if let culprit {
       key = reports[culprit].topicKey
+      let isClosed = how == .closed
       if isClosed {
         let place = Int(truncatingIfNeeded: key & 15)
         if closers[place] == key { how = .closedAtReport }
         closers[place] = key
       }
+      if isClosed || key == suspect {
+        // Another device of this identity is back before: should it close the next connection, it is not at this topic.
+        let wait = isClosed ? settings.reconnecting.suspicion : Milliseconds(0)
+        reports[culprit].phase = .ended(ReportEnding(.later, retryAfter: wait, wasSent: true))
+      }
     }
+    suspect = key
     connection = .none
     sendsUnderWay = 0
     policy.handleEnding(how, at: now, random: randomness.nextUInt32())
-    if let culprit, isClosed || key == suspect {
-      // Closed: another device of this identity is back before; should it close the next connection, it is not at this
-      // topic. Broken: other topics go first over the next connection, however soon the owner would try this one again.
-      let wait =
-        isClosed
-        ? settings.reconnecting.suspicion : policy.notBefore - now + Milliseconds(10_000)
-      reports[culprit].phase = .ended(ReportEnding(.later, retryAfter: wait, wasSent: true))
+    #if !SMALL || GATEWAY
+    // Others go first over the next connection, however soon the owner would try this one again.
+    if let culprit, case .ended(var ending) = reports[culprit].phase {
+      ending.retryAfter = max(ending.retryAfter, policy.notBefore - now + Milliseconds(10_000))
+      reports[culprit].phase = .ended(ending)
     }
-    suspect = key
+    #endif
     endReports(wasSent: wasConnected, isInterrupted: isInterrupted)
   }
 

@@ -228,31 +228,6 @@ struct HostileBrokerTests {
     agent.wait()
   }
 
-  @Test func `what is dropped once it was looked at is told in a line a second as well`() throws {
-    let burst = (0..<1_000).flatMap { _ in
-      publishPacket(Array("/other/device/thing/service/property/set".utf8), [1])
-    }
-    let broker = try FakeBroker(greeting: burst)
-    let device = try LonelyDevice(broker)
-    let agent = try device.agent()
-    func lines() -> [Substring] {
-      agent.log.split(separator: "\n").filter {
-        $0.contains(" message-dropped reason=unknown-topic ")
-      }
-    }
-    func sum() -> Int {
-      lines().reduce(0) { sum, line in
-        let count = line.firstMatch(of: /count=([0-9]+)$/).flatMap { Int($0.1) }
-        return sum + (count ?? 1)
-      }
-    }
-    #expect(agent.wait { _ in sum() == 1_000 }, "\(agent.log)")
-    #expect(lines().count < 10)
-    #expect(lines().first?.hasSuffix("topic=/other/device/thing/service/property/set") == true)
-    agent.signal(SIGTERM)
-    agent.wait()
-  }
-
   @Test func `a flood of requests is answered with 429, in bounded memory`() throws {
     let flood = (1...2_000).flatMap { FakeBroker.request($0) }
     let broker = try FakeBroker(greeting: flood)

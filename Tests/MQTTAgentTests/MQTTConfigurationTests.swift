@@ -80,10 +80,6 @@ struct MQTTConfigurationTests {
       ":6: token-lifetime belongs to nbiot-agent, the agent over CoAP: take it out"
     ),
     ("authentication = https", ":6: authentication belongs to nbiot-gateway: take it out"),
-    ("sub-device = pk,met1", ":6: sub-device belongs to nbiot-gateway: take it out"),
-    (
-      "fetch-configuration = yes", ":6: fetch-configuration belongs to nbiot-gateway: take it out"
-    ),
     ("keepalive = 60", ":6: unknown key keepalive"),
   ])
   func `a wrong line is refused with its number and the reason`(

@@ -38,10 +38,7 @@ extension Agent {
   var linkDeadline: Instant? { mutating get { driver.reports.pollTimeout() } }
 
   /// Says goodbye; work in flight stays in the outbox.
-  mutating func close() {
-    tellHeldDrops()
-    driver.close(within: Milliseconds(2_000))
-  }
+  mutating func close() { driver.close(within: Milliseconds(2_000)) }
 
   /// Looks after what is not the link's own: requests whose time is over, and the command.
   mutating func look(at now: Instant) {
@@ -70,11 +67,12 @@ extension Agent {
       tellDrops(drop.word, UInt64(drops - extras.toldDrops))
       extras.toldDrops = drops
     }
+    #if GATEWAY
     if extras.heldDrops > 0, now >= extras.nextDropLine {
       extras.nextDropLine = now + Milliseconds(1_000)
-      tellHeldDrops()
+      tellDrops(extras.heldDrop, UInt64(widening: extras.heldDrops))
+      extras.heldDrops = 0
     }
-    #if GATEWAY
     watchSubDevices()
     #endif
     let rest = driver.reports.link.rest
@@ -82,13 +80,6 @@ extension Agent {
       extras.toldRest = rest.until
       showRest(rest.reason, wait: rest.until - now)
     }
-  }
-
-  /// Tells of messages that were dropped since the last line about one, if there are any.
-  private mutating func tellHeldDrops() {
-    if extras.heldDrops == 0 { return }
-    tellDrops(extras.heldDrop, UInt64(widening: extras.heldDrops))
-    extras.heldDrops = 0
   }
 
   private mutating func tellDrops(_ reason: StaticString, _ count: UInt64) {

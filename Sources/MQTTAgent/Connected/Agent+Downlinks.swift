@@ -55,12 +55,15 @@ extension Agent {
       line.add(answer.code.rawValue)
       showDropped(fault)
     case .dropped(let fault):
+      #if GATEWAY
+      // nbiot-agent-mqtt has no room for the 300 bytes.
       guard now >= extras.nextDropLine else {
         extras.heldDrops &+= 1
         extras.heldDrop = fault.word
         return
       }
       extras.nextDropLine = now + Milliseconds(1_000)
+      #endif
       line.start("warning message-dropped")
       showDropped(fault)
     }

@@ -21,6 +21,12 @@ struct AgentExtras: ~Copyable {
   var configurations = Configurations()
   /// How many sub-devices were online when that was told of last.
   var toldOnline = -1
+  /// How many messages were dropped, after they had been looked at, of which no line has told yet.
+  var heldDrops: UInt32 = 0
+  /// Why the last one of them was.
+  var heldDrop: StaticString = ""
+  /// When the next line may tell of such: a burst makes a line a second.
+  var nextDropLine = Instant(milliseconds: .min)
   #endif
   /// What requests are checked by; empty for nothing.
   private let model: ModelText
@@ -32,12 +38,6 @@ struct AgentExtras: ~Copyable {
   var toldRest = Instant(milliseconds: .min)
   /// Whether the platform said, or seems to say, that another device has the identity.
   var isKicked = false
-  /// How many messages were dropped, after they had been looked at, of which no line has told yet.
-  var heldDrops: UInt32 = 0
-  /// Why the last one of them was.
-  var heldDrop: StaticString = ""
-  /// When the next line may tell of such: a burst makes a line a second.
-  var nextDropLine = Instant(milliseconds: .min)
   /// How many drops were told of.
   var toldDrops = 0
   /// Whether the first datagram that waits is a report, for which there was no room.
@@ -55,14 +55,15 @@ struct AgentExtras: ~Copyable {
 
   /// When something of it is due.
   var deadline: Instant? {
-    let next = earlier(command.deadline, exchange.pollTimeout())
-    return heldDrops > 0 ? earlier(next, nextDropLine) : next
+    guard let next = command.deadline else { return exchange.pollTimeout() }
+    return min(next, exchange.pollTimeout() ?? next)
   }
 
   #if GATEWAY
   /// Likewise, with the configurations.
   var deadlineOfAll: Instant? {
-    earlier(deadline, configurations.deadline)
+    let first = earlier(deadline, configurations.deadline)
+    return heldDrops > 0 ? earlier(first, nextDropLine) : first
   }
   #endif
 
