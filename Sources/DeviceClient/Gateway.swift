@@ -69,7 +69,9 @@ public final class Gateway: Sendable {
     }
   }
 
-  /// Forgets a sub-device, and wipes its secret; log it out before. Its `requests` end.
+  /// Forgets a sub-device, and wipes its secret; log it out before.
+  ///
+  /// Its `requests` end.
   public func remove(_ device: SubDevice) {
     core.update { state, completions in
       state.endSubDevice(device.number, .subDevice(.unknown), &completions)
