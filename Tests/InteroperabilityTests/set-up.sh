@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
-# Installs the peers of the interoperability tests where they are missing: set-up.sh [libcoap] [openssl] [aiocoap]
-# libcoap's example servers and OpenSSL's command line come from Debian, aiocoap from PyPI into .build-peers/venv.
+# Installs the peers of the interoperability tests, and the browser of the console's tests, where they are missing:
+# set-up.sh [libcoap] [openssl] [aiocoap] [chromium]
+# libcoap's example servers, OpenSSL's command line and Chromium come from Debian, aiocoap from PyPI into
+# .build-peers/venv.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 aiocoap=0.4.17
@@ -8,6 +10,7 @@ stamp=.build-peers/venv/aiocoap-$aiocoap
 
 has_libcoap() { command -v coap-server-notls >/dev/null; }
 has_openssl() { command -v openssl >/dev/null; }
+has_chromium() { command -v chromium >/dev/null && command -v chromedriver >/dev/null; }
 has_aiocoap() { [ -e "$stamp" ]; }
 
 as_root() {
@@ -40,12 +43,13 @@ mkdir -p .build-peers
 # One at a time: two test runs may come here at once.
 exec 9>.build-peers/lock
 flock 9
-[ $# -gt 0 ] || set -- libcoap openssl aiocoap
+[ $# -gt 0 ] || set -- libcoap openssl aiocoap chromium
 for name in "$@"; do
   "has_$name" && continue
   case $name in
   libcoap) install_packages libcoap3-bin ;;
   openssl) install_packages openssl ;;
   aiocoap) install_aiocoap ;;
+  chromium) install_packages --no-install-recommends chromium chromium-driver fonts-dejavu-core ;;
   esac
 done
