@@ -25,6 +25,12 @@ struct FleetCommandTests {
       ["--target", "127.0.0.1:1", "--target-again", "127.0.0.1:1", "--security", "mix"],
       "a port has one protection"
     ), (["merge"], "merge needs the files"),
+    (["--virtual", "1h", "--console", "0"], "give --for in place of --virtual"),
+    (["--console", "127.0.0.1"], "--console 127.0.0.1: it is a port"),
+    (
+      ["--target", "127.0.0.1:1", "--target-again", "127.0.0.1:1", "--console", "0"],
+      "has `nbiot simulate --console`"
+    ),
   ])
   func `a wrong value is refused with the range`(options: [String], reason: String) async throws {
     let run = try await nbiot(["fleet"] + options)
