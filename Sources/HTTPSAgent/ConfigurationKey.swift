@@ -31,44 +31,17 @@ package enum ConfigurationKey: UInt8 {
     """
   }
 
-  /// The keys about messages of the platform.
-  private static var messages: StaticString {
-    "on-request|answer-time|firmware-version|desired|thing-model|replies|notices"
-  }
-
-  /// The other keys of the agent over MQTT that this one does not have.
-  private static var mqtt: StaticString {
-    "websocket|websocket-path|tls|keep-alive|clean-session|in-flight"
-  }
-
-  /// The keys of the agent over CoAP that this one does not have.
-  private static var coap: StaticString {
-    "security|server-name|allow-common-name|dtls-key|accept|timing|token-option|format|reserve|hint-command"
-  }
-
-  /// The keys of a gateway's agent alone.
-  private static var gateway: StaticString {
+  /// The keys of the other agents that this one does not have, and why not.
+  private static var others: StaticString {
     """
-    authentication|auth-endpoint|sub-device|sub-devices|on-configuration|configuration-time|configuration-limit\
-    |fetch-configuration
+    on-request|answer-time|firmware-version|desired|thing-model|replies|notices\
+    |websocket|websocket-path|tls|keep-alive|clean-session|in-flight\
+    |security|server-name|allow-common-name|dtls-key|accept|timing|token-option|format|reserve|hint-command
     """
-  }
-
-  /// Why this agent does not have a key of another one; `nil` for a name that is no key.
-  private static func reason(against name: Span<UInt8>) -> StaticString? {
-    if name.index(in: Span(messages)) != nil {
-      return
-        " is about messages of the platform, which has none over HTTPS: use nbiot-agent-mqtt, or"
-    }
-    if name.index(in: Span(mqtt)) != nil {
-      return " belongs to nbiot-agent-mqtt, the agent over MQTT:"
-    }
-    if name.index(in: Span(coap)) != nil { return " belongs to nbiot-agent, the agent over CoAP:" }
-    return name.index(in: Span(gateway)) != nil ? " belongs to nbiot-gateway:" : nil
   }
 
   /// Whether a name is a key of another agent alone.
-  static func isOther(_ name: Span<UInt8>) -> Bool { reason(against: name) != nil }
+  static func isOther(_ name: Span<UInt8>) -> Bool { name.index(in: Span(others)) != nil }
 
   /// Ends the process because of such a key.
   @inline(never)
@@ -79,8 +52,14 @@ package enum ConfigurationKey: UInt8 {
     line.add(.colon, UInt64(number))
     line.add(.colonAndSpace)
     line.add(name)
-    if let reason = reason(against: name) { line.add(reason) }
-    line.add(" take it out")
+    switch name.index(in: Span(others)) ?? 0 {
+    case 0..<7:
+      line.add(
+        " is about messages of the platform, which has none over HTTPS: take it out, or use nbiot-agent-mqtt"
+      )
+    case 7..<13: line.add(" belongs to nbiot-agent-mqtt, the agent over MQTT: take it out")
+    default: line.add(" belongs to nbiot-agent, the agent over CoAP: take it out")
+    }
     fail(.usage, &line)
   }
 }
