@@ -1,14 +1,8 @@
 #!/usr/bin/env bash
-<<<<<<< HEAD
-# Installs what tests run beside the programs, where it is missing: set-up.sh [libcoap] [openssl] [matplotlib] [aiocoap]
-# libcoap's example servers, OpenSSL's command line and matplotlib, with which `nbiot estimate --plot` draws, come from
-# Debian, aiocoap from PyPI into .build-peers/venv.
-=======
-# Installs the peers of the interoperability tests, and the browser of the console's tests, where they are missing:
-# set-up.sh [libcoap] [openssl] [aiocoap] [chromium]
-# libcoap's example servers, OpenSSL's command line and Chromium come from Debian, aiocoap from PyPI into
-# .build-peers/venv.
->>>>>>> 188acfd2dd3eeada02c4ba3deaa104b2864244fd
+# Installs what tests run beside the programs, where it is missing:
+# set-up.sh [libcoap] [openssl] [matplotlib] [aiocoap] [chromium]
+# libcoap's example servers, OpenSSL's command line, matplotlib, with which `nbiot estimate --plot` draws, and Chromium,
+# which shows the console, come from Debian, aiocoap from PyPI into .build-peers/venv.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 aiocoap=0.4.17
@@ -16,11 +10,8 @@ stamp=.build-peers/venv/aiocoap-$aiocoap
 
 has_libcoap() { command -v coap-server-notls >/dev/null; }
 has_openssl() { command -v openssl >/dev/null; }
-<<<<<<< HEAD
 has_matplotlib() { /usr/bin/python3 -c 'import matplotlib' 2>/dev/null; }
-=======
 has_chromium() { command -v chromium >/dev/null && command -v chromedriver >/dev/null; }
->>>>>>> 188acfd2dd3eeada02c4ba3deaa104b2864244fd
 has_aiocoap() { [ -e "$stamp" ]; }
 
 as_root() {
@@ -53,11 +44,7 @@ mkdir -p .build-peers
 # One at a time: two test runs may come here at once.
 exec 9>.build-peers/lock
 flock 9
-<<<<<<< HEAD
-[ $# -gt 0 ] || set -- libcoap openssl matplotlib aiocoap
-=======
-[ $# -gt 0 ] || set -- libcoap openssl aiocoap chromium
->>>>>>> 188acfd2dd3eeada02c4ba3deaa104b2864244fd
+[ $# -gt 0 ] || set -- libcoap openssl matplotlib aiocoap chromium
 for name in "$@"; do
   "has_$name" && continue
   case $name in
