@@ -374,8 +374,8 @@ extension CoAPLink where Security: ~Copyable {
       // The answer to /auth is not authenticated: after a forged one the two ends have different
       // keys, and every report is refused with 4.00. So is a retransmission from another address
       // (NAT, RFC 7252 Section 4.2): its number was used by the transmission before it.
-      if code == .badRequest, !isKeyConfirmed || wasSentAgain && !security.wrapsDatagrams,
-        !report.hasChangedKeys, report.block == nil
+      if code == .badRequest, wasSentAgain || !isKeyConfirmed, !report.hasChangedKeys,
+        report.block == nil
       {
         return changeKeys(at: now)
       }

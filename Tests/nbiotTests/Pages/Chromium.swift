@@ -47,12 +47,13 @@ final class Chromium {
     try await resize(width, height)
   }
 
-  deinit { if driver.isRunning { kill(driver.processIdentifier, SIGKILL) } }
+  deinit { close() }
 
-  /// Ends the browser and its driver.
-  func close() async throws {
-    _ = try exchange("DELETE", base, Data())
-    driver.terminate()
+  /// Ends the browser, and then the driver, which takes no notice of SIGTERM.
+  func close() {
+    guard driver.isRunning else { return }
+    _ = try? exchange("DELETE", base, Data())
+    kill(driver.processIdentifier, SIGKILL)
     driver.waitUntilExit()
   }
 
@@ -149,6 +150,15 @@ final class Chromium {
     address.sin_port = port.bigEndian
     address.sin_addr.s_addr = UInt32(0x7F00_0001).bigEndian
     let size = socklen_t(MemoryLayout<sockaddr_in>.size)
+    // What is never answered fails, and holds up no other test.
+    var patience = timeval(tv_sec: 30, tv_usec: 0)
+    unsafe setsockopt(
+      descriptor,
+      SOL_SOCKET,
+      SO_RCVTIMEO,
+      &patience,
+      socklen_t(MemoryLayout<timeval>.size)
+    )
     let isConnected = unsafe withUnsafePointer(to: &address) {
       unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
         unsafe connect(descriptor, $0, size) == 0
@@ -161,6 +171,7 @@ final class Chromium {
       + "Content-Length: \(body.count)\r\nConnection: close\r\n\r\n"
     try handle.write(contentsOf: Data(head.utf8) + body)
     var answer = Data()
+    var buffer = [UInt8](repeating: 0, count: 65_536)
     let blank = Data("\r\n\r\n".utf8)
     while true {
       if let end = answer.range(of: blank) {
@@ -169,10 +180,11 @@ final class Chromium {
         let rest = answer[end.upperBound...]
         if let count, rest.count >= count { return Data(rest.prefix(count)) }
       }
-      guard let part = try handle.read(upToCount: 65_536), !part.isEmpty else {
-        throw Failure(description: "the driver has closed the connection")
+      let count = unsafe recv(descriptor, &buffer, buffer.count, 0)
+      guard count > 0 else {
+        throw Failure(description: "the driver has closed the connection, or not answered in 30 s")
       }
-      answer += part
+      answer += buffer[..<count]
     }
   }
 }

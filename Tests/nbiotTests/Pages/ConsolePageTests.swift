@@ -22,11 +22,7 @@ struct ConsolePageTests {
       let folder = try DTLSCommandTests.Folder()
       self.folder = folder
       func write(_ name: String, _ text: String) throws {
-        try Data(text.utf8).write(to: URL(filePath: folder.path(name)))
-        try FileManager.default.setAttributes(
-          [.posixPermissions: 0o600],
-          ofItemAtPath: folder.path(name)
-        )
+        try writeSecret(text, to: URL(filePath: folder.path(name)))
       }
       let list = (1...devices).map { number in
         "\(product),device\(String(repeating: "0", count: 5 - "\(number)".count))\(number),\(Self.secret)\n"
@@ -110,7 +106,7 @@ struct ConsolePageTests {
     }
     try await Self.checkSecrets(watched, browser)
     try await Self.checkOrders(browser)
-    try await browser.close()
+    browser.close()
   }
 
   /// Sets a property, which waits for `/pull`, and adds and removes a fault.
@@ -180,7 +176,7 @@ struct ConsolePageTests {
       try await browser.run("return document.querySelectorAll('#rows .row').length < 100") as? Bool
         == true
     )
-    try await browser.close()
+    browser.close()
   }
 
   @Test(.timeLimit(.minutes(2)))
@@ -211,7 +207,7 @@ struct ConsolePageTests {
         }
       }
     }
-    try await browser.close()
+    browser.close()
   }
 
   private static let landmarks = [
