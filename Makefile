@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 # make            install missing packages, build the tools
 # make demo       a platform and a device on this machine: ten reports, then three over DTLS
 # make test       the whole test suite
@@ -7,8 +8,8 @@
 # make peers      install the peers of the interoperability tests; tests of missing peers are skipped
 # make house      the imports of each target, row by row; fails on one, on a clock or random generator, and on an option
 #                 in a library's text that Tests/House/rules.txt does not allow
-# make lint       the same, and formatting, documentation comments and undeclared imports; with SPDX=1 also the licence's
-#                 line in each source file, which packaging/spdx.sh writes
+# make lint       the same, and formatting, documentation comments, undeclared imports and the licence's line in each
+#                 source file, which packaging/spdx.sh writes
 # make check-docs  checks the links in all pages, the make targets that they name, and the picture in README.md
 # make docs       pages of DocC for the libraries, in .build-docs/site; fails on a warning
 # make picture    draws docs/demo.svg, the README's picture, of what make demo prints
@@ -114,7 +115,7 @@ test-small: deps
 
 lint: house
 	@packaging/version.sh --check
-	@$(if $(SPDX),packaging/spdx.sh --check)
+	@packaging/spdx.sh --check
 	swift format lint --strict --recursive Package.swift Sources Tests Benchmarks examples
 
 house: deps-python

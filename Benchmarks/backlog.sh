@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # What lines that wait together cost: 1,000 and 20,000 of them into an agent whose syncs take 3 ms, delivered to
 # the simulator. Prints lines a second and the number of syncs.
 #   backlog.sh AGENT NBIOT

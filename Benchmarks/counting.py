@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """Relays on 127.0.0.1 that count what a client and a server say to each other."""
 import selectors
 import socket

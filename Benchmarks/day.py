@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What a day costs on the wire: day.py AGENT [KEEP-ALIVE [CYCLES]]
 
 nbiot-agent-mqtt beside mosquitto_pub and mosquitto_sub, each reporting and listening over the same

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Measures the cost of a handshake on the air: this DTLS client and `openssl s_client`, reduced as
 # far as its command line allows, each over UDP against an `openssl s_server` that demands cookies,
 # through a relay that counts. Prints a table, the bounds with their results, and the cost of a

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Races the contenders built by `swift build -c release --package-path Benchmarks`: checks that all
 # agree on bytes and sums, then prints a table of nanoseconds, instructions and heap allocations per
 # operation, and the ratios with their bounds. A missed bound is only printed; the exit status is 1

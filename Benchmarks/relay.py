@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A relay of datagrams that writes down what it carries: relay.py SERVER-PORT LOG
 
 It prints the port on 127.0.0.1 where it listens, and ends with its standard input. A line of the log

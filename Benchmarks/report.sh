@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Measures the cost of a whole report without the socket: encrypt number and payload, encode, pass
 # to the exchange, take the answer, decrypt it, deliver. Arguments: pairs of a name and a probe
 # (Tests/ProbeDevice). Prints instructions (callgrind) and heap allocations per report after the

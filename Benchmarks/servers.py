@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """How many requests a second one core serves: servers.py NBIOT LIBCOAP-SERVER
 
 The same devices, `nbiot fleet`, report each five seconds to `nbiot simulate` and then to a server by libcoap that

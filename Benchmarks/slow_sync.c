@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loaded before libc (LD_PRELOAD): each sync takes SYNC_MILLISECONDS in place of what the disk takes, and adds a
 // byte to the file SYNC_COUNT.
 #include <fcntl.h>

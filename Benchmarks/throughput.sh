@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Measures how many QoS 1 reports a second reach a broker: a durable device over MQTT, each report on disk first, with
 # 1 and with 16 under way, beside `mosquitto_pub -l -q 1`, which keeps nothing, in one run against one mosquitto.
 #   throughput.sh PROGRAM [COUNT]

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """What one report costs over each transport: transports.py NBIOT
 
 `nbiot publish` against `nbiot simulate`, one platform for all transports, through relays that count. Each

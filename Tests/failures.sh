@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # failures.sh FILE: the tests that failed and why, from the report that swift test --xunit-output writes;
 # so that they stand at the end of a long run's output. Its lines above name the place in the source.
 set -euo pipefail

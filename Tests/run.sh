@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The whole test suite, as `make test` runs it: run.sh OPTION…, with options for `swift test`.
 #
 # Tests that run programs block a thread each, and a process has only as many threads as there are cores. So they do

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds nbiot-agent for a device: Embedded Swift, whole-module, optimised for size, stripped.
 #   build-agent.sh [x86_64|aarch64|armv7] [--symmetric-only|--mqtt|--https|--gateway] [--program DIRECTORY] [--library] [--ledger]
 # writes .build-agent/ARCH/nbiot-agent and nbiot-agent.debug, the same code with symbols.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Debian packages of what `make to-install` has built, in .build-deb:
 #   deb.sh [x86_64|aarch64|armv7]
 # For another machine than this one there are the agents and the C library, without nbiot.

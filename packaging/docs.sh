@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The pages of DocC for the library products in .build-docs: docs.sh. Any warning fails. The modules are those of
 # .build/debug, which `make` builds.
 set -euo pipefail

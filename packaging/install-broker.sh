@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs what the simulator's MQTT side needs where it is missing: mosquitto, and mosquitto-dev to build the plugin;
 # with --tests also the clients that the tests use. mosquitto's own service is neither started nor enabled.
 set -euo pipefail

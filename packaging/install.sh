@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs what `make install` has built, or removes it:
 #   install.sh [--uninstall] PREFIX [DESTDIR]
 # LIBDIR is where libraries go, PREFIX/lib unless said; with ARCH=aarch64 or ARCH=armv7 the agents and libraries are those

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* A program in C that the platform can speak to, as nbiot-agent-mqtt is one, with libnbiot-device-mqtt.a:
  *
  *   listen PRODUCTKEY DEVICENAME SECRETFILE STATEDIRECTORY HOST PORT CAFILE [NAME=VALUE…]

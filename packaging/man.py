@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The man pages, from what is documented already: man.py GENERATED VERSION DIRECTORY
 
 GENERATED is the directory that swift-argument-parser's plugin generate-manual has filled: a page for each command of

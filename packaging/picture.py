@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Makes docs/demo.svg, the README's picture, of what a demo prints: picture.py PROGRAM [ARGUMENT...]
 
 With --check first, compares the picture with what the program prints now, numbers apart, and writes nothing."""

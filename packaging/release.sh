@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # A release of the last commit in .build-release: release.sh [DIRECTORY]; release.sh --check only says whether all is
 # committed.
 #   nbiot-VERSION.tar.gz            the sources, with the Package.resolved that pins the tools' dependencies

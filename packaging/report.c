@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* A program in C that reports the lines of standard input, as nbiot-agent does, with the library:
  *
  *   report PRODUCTKEY DEVICENAME SECRETFILE STATEDIRECTORY HOST PORT

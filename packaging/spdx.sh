@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Puts the licence's line into each source file that git knows and that has none: spdx.sh. With --check it changes
 # nothing, names these files, and fails if there is one.
 set -euo pipefail
@@ -9,7 +10,8 @@ while IFS= read -r -d '' file; do
   # A link is the file that it leads to.
   if [ -L "$file" ] || [ ! -s "$file" ] || head -5 "$file" | grep -q "SPDX-License-Identifier:"; then continue; fi
   case $file in
-  *.swift | *.c | *.h) line="// $text" ;;
+  *.swift | *.c | *.h | *.js) line="// $text" ;;
+  *.css) line="/* $text */" ;;
   *) line="# $text" ;;
   esac
   if [ "${1:-}" = --check ]; then
@@ -22,5 +24,5 @@ while IFS= read -r -d '' file; do
   '#!'* | '// swift-tools-version'*) sed -i "1a\\$line" "$file" ;;
   *) sed -i "1i\\$line" "$file" ;;
   esac
-done < <(git ls-files -z -- '*.swift' '*.c' '*.h' '*.py' '*.sh' Makefile '*/Makefile' .ci/run)
+done < <(git ls-files -z -- '*.swift' '*.c' '*.h' '*.py' '*.sh' '*.js' '*.css' Makefile '*/Makefile' .ci/run)
 exit $missing

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Creates .build-agent/sysroot-ARCH, with which programs for another machine are compiled and linked:
 #   sysroot.sh aarch64|armv7
 # the C library, OpenSSL, libcbor and Eclipse Paho of Debian 12, with their headers, downloaded and unpacked. Nothing is installed,

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Tests nbiot-agent, as built for ARCH, end to end against its own simulators:
 #   try-agent.sh ARCH…      x86_64, aarch64, armv7, or one of them with -symmetric or -mqtt
 # Programs for another machine run under qemu, with the libraries of its sysroot. Prints a line for each step, and for

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs the packages of .build-deb in a fresh Debian 12 without Swift, uses them, upgrades and purges them:
 #   try-deb.sh
 # Needs root and debootstrap. The chroot is in .build-deb/chroot, and is kept for the next run's packages.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Runs packaging/report.c, a C program with libnbiot-device.a, against its own simulators: over both layers, twice each,
 # the second time with the stored token; then packaging/upload.c, with libnbiot-device-https.a, likewise; then
 # packaging/listen.c, with libnbiot-device-mqtt.a, over TLS: what nbiot push sends is answered. The exit status is 1 if

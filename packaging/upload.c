@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* A program in C that sends files as reports over HTTPS, each up to 131,072 bytes, with libnbiot-device-https.a:
  *
  *   upload PRODUCTKEY DEVICENAME SECRETFILE STATEDIRECTORY HOST PORT CAFILE [NAME=VALUE…] [FILE…]

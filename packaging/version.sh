@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # The version has one place, the file VERSION; what is compiled has it as a literal:
 #   version.sh             writes it there
 #   version.sh --check     fails where it is another one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// A key of the configuration file; `packaging/nbiot-agent.conf` documents each.

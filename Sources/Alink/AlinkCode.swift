@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The code of a reply (device guide 3.2 and 4 to 6); a device's own answers have a `DeviceReplyCode`.
 public struct AlinkCode: RawRepresentable, Hashable, Sendable {
   /// The number.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Why a thing-model request cannot be created; nothing was sent.
 public enum AlinkError: Error, Equatable, Sendable {
   /// The request does not fit into the message.

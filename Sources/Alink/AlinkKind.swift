@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A kind of request, which determines the envelope that `AlinkRequest` writes around the
 /// parameters.
 public protocol AlinkKind: SendableMetatype {

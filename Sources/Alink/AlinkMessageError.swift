@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Why bytes are not a message of the thing model.
 public enum AlinkMessageError: Error, Equatable, Sendable {
   /// The bytes are not valid in the format, are too short or too long, or are nested too deeply.

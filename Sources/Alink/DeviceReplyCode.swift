@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The code of a device's answer to a request from the platform: only the codes of device guide
 /// 6.13.
 public struct DeviceReplyCode: Hashable, Sendable {

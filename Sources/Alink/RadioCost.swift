@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The cost of a message on the air.
 public struct RadioCost: Equatable, Sendable {
   /// The largest uplink transport block of NB-IoT (3GPP Release 13: 1,000 bits), in bytes.

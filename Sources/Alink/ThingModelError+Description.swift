@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension ThingModelError: CustomStringConvertible {
   /// States what is wrong, where, and what to do about it.

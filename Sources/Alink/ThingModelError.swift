@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import PayloadCoding
 
 /// Why a model cannot be used, or why a payload does not match the model; offsets are in bytes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// How a `ThingModelView` interprets parts of a model that the device guide only names (6.5 and
 /// 6.10).
 ///

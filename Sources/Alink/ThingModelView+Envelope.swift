@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import PayloadCoding
 
 /// Reads the parts of a request around its values.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 private import PayloadCoding
 
 /// A product's thing model in the borrowed bytes of a TSL file (device guide 6.10), against which a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The plugin of `nbiot simulate` for mosquitto: it decides nothing, asks the simulator over a Unix socket
 // (nbiot_broker.h) and carries out what the simulator says.
 //

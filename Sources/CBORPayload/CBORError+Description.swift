@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension CBORError: CustomStringConvertible {
   /// States what is wrong with the bytes, in a sentence without a full stop.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Why bytes are rejected as a CBOR data item (RFC 8949); offsets are in bytes.
 public enum CBORError: Error, Equatable, Sendable {
   /// The bytes end within an item.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import CLibCBOR
 
 /// The head of one data item, with the content of a string or number (RFC 8949 Section 3).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import PayloadCoding
 
 /// The UTF-8 bytes of a text read by a `CBORReader`, chunks joined.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // libcurl as imported into Swift, and what a loop around its multi interface needs of Linux; HTTPSTransfer and
 // HTTPSChannel are its users.
 #ifndef NBIOT_CCURL_SHIM_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* A device on the Alibaba Cloud IoT platform, over CoAP, MQTT or HTTPS, for programs in C.
  *
  * There are three archives with this interface: libnbiot-device.a is a device over CoAP, libnbiot-device-mqtt.a one over

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The names in a directory, for the gateway's agent; apart from CPOSIX, whose programs list none.
 #ifndef NBIOT_CDIRECTORY_SHIM_H
 #define NBIOT_CDIRECTORY_SHIM_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // OpenSSL 3 as imported into Swift; OpenSSLSupport is its only user.
 #ifndef NBIOT_COPENSSL_SHIM_H
 #define NBIOT_COPENSSL_SHIM_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The POSIX calls of the device program; `import Glibc` does not exist in the Embedded build.
 #ifndef NBIOT_CPOSIX_SHIM_H
 #define NBIOT_CPOSIX_SHIM_H

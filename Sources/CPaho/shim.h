@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Eclipse Paho's asynchronous client with TLS, and what a bridge from its threads needs of POSIX: its structures are
 // filled in here, because their initialisers are macros, which Swift does not import.
 #ifndef NBIOT_CPAHO_SHIM_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// A retransmission timeout that follows the measured round-trip times, in the manner of CoCoA

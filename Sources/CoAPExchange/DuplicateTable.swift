@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// The message IDs of received responses, for detecting their duplicates during EXCHANGE_LIFETIME

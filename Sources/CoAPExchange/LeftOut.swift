@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What a program built with SMALL does without, as packaging/build-agent.sh builds those for devices: the
 // platform asks for neither, and each is code that nothing would ever call.
 

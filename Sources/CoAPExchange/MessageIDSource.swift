@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// Message IDs that cannot be predicted from earlier ones, and are not reused within their lifetime

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// The timing of a confirmable message's retransmissions (RFC 7252 Section 4.8), and the times

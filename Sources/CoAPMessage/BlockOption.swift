@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// How large the blocks of a transfer are, 16 to 1,024 bytes (RFC 7959 Section 2.2, SZX).

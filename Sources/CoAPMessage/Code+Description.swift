@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension Code: CustomStringConvertible {
   /// The dotted code and its registered name, if it has one: "2.05 Content".

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A request method or a response code: 3 bits of class and 5 bits of detail, written `c.dd` (RFC
 /// 7252 Sections 3 and 12.1).
 @frozen

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension ContentFormat: CustomStringConvertible {
   /// The number, followed by the media type if it is known.

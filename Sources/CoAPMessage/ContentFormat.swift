@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The format of a payload (RFC 7252 Section 12.3).
 @frozen
 public struct ContentFormat: RawRepresentable, Hashable, Sendable {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Why bytes are not a CoAP message (RFC 7252 Section 3); offsets are in bytes from the start.
 public enum MessageFormatError: Error, Equatable, Sendable {
   /// Fewer than the header's 4 bytes.

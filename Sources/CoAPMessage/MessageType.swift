@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The type of a message, two bits of its first byte (RFC 7252 Section 3).
 @frozen
 public enum MessageType: UInt8, Sendable {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 extension MessageView {
   /// The offset at which the options end: at the payload marker or at the end of the message.
   ///

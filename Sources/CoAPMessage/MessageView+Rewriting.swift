@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 extension MessageView {
   /// Writes the message anew with another payload, and returns its length in bytes.
   ///

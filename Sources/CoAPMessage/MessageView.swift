@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// A well-formed CoAP message in borrowed bytes (RFC 7252 Section 3).

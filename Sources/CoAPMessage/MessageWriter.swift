@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// Writes one CoAP message from its first byte to its last (RFC 7252 Section 3).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// Up to 4 options to replace, add or remove when one message is made from another.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The format of an option's value (RFC 7252 Section 3.2).
 @frozen
 public enum OptionFormat: Sendable {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension OptionNumber: CustomStringConvertible {
   /// The registered name; number and name for the platform's options; the number alone if it has no

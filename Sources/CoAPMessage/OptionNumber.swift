@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// An option's number; its low bits say how a receiver that does not know it must treat it (RFC
 /// 7252 Sections 5.4.6 and 12.2).
 @frozen

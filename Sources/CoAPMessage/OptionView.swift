@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// One option of a checked message, its value borrowed (RFC 7252 Section 3.1).

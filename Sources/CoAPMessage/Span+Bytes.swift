@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 extension Span where Element == UInt8 {
   /// The first 4 bytes, big-endian; they must exist.
   @inlinable

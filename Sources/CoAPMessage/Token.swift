@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// Matches a response to its request: 0 to 8 opaque bytes (RFC 7252 Section 5.3.1).

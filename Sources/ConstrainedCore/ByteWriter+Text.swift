@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 extension ByteWriter {
   /// Appends bytes as hexadecimal, two digits a byte; appends nothing when they do not fit.
   package mutating func append(

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The storage has no room for the write; everything written before it stays.
 public struct CapacityError: Error, Equatable, Sendable {
   @inlinable

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A short number for bytes that are to be told apart or found again: FNV-1a with 64 bits, by Fowler, Noll and Vo.
 ///
 /// Not against an attacker, who can choose bytes with the same number. Memory: 8 bytes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Up to `capacity` bytes stored inline, without heap allocation.
 ///
 /// Size: `capacity` bytes and a counter.

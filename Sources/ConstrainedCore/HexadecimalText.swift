@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension Array where Element == UInt8 {
   /// Two lower-case hexadecimal digits for each of `bytes`, in ASCII.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A point on the caller's monotonic clock, in milliseconds from an origin of the caller's choice.
 @frozen
 public struct Instant: Comparable, Hashable, Sendable {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Where a state machine's owner draws its random numbers.
 ///
 /// The device draws from the operating system; a test draws from a seed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 extension Span where Element == UInt8 {
   /// `range` without the white space, line ends and byte order marks that editors, consoles and
   /// shells leave at both ends.

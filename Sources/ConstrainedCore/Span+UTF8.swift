@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 extension Span where Element == UInt8 {
   /// The length in bytes of the UTF-8 sequence at `start`, an offset below `count` (RFC 3629
   /// Section 4): no overlong form, no surrogate, nothing above U+10FFFF.

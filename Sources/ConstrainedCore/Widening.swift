@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // On a 32-bit machine three groups of the standard library's operations go through an array of
 // words, which `-no-allocations` refuses: conversions to 64-bit integers, smart shifts of them
 // (`<<`, `>>`) and checked conversions from them. The conversions below do not. With them, use the

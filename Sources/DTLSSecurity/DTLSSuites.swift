@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The cipher suites, signature algorithms and groups offered to the server, by OpenSSL's names.
 ///
 /// Every suite costs 4 bytes in two hellos. ChaCha20-Poly1305 and CCM_8 add 29 bytes to a record,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The purposes of a client's datagrams, and their cost.
 public struct DeviceTraffic: Equatable, Sendable {
   /// Datagrams of one purpose, and their bytes of UDP payload.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !SYMMETRIC_ONLY
 internal import ConstrainedCore
 public import DTLSSecurity

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ReportLink
 
 /// A hint for the modem before a datagram, so that it can release the radio early (release

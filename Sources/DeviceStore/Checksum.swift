@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The CRC-32 of IEEE 802.3 over `bytes`, continuing the checksum of the preceding bytes.
 ///
 /// It is computed bit by bit: a table would cost more flash than the time saved. It detects every

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import CPOSIX
 
 /// A file of the state directory and its replacement: where it is opened, and the count of writes.

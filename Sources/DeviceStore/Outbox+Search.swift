@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package import ConstrainedCore
 
 /// The state of a search for the next entry, and the results that remain valid for the next one.

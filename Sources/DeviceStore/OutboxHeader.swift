@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// The header of an outbox's file, stored twice, in separate sectors; 40 bytes.

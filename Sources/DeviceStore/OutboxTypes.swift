@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// How much an outbox keeps.
 public struct OutboxSettings: Sendable {
   /// What to do with a new entry for which there is no room.

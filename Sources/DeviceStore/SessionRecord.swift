@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// The part of a device's session with the platform that outlives the process.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import CPOSIX
 
 /// The directory of a device's files: opened, checked and locked.

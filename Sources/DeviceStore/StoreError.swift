@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Why the device's files cannot be used; every `code` is `errno`.
 public enum StoreError: Error, Equatable, Sendable {
   /// The directory can be neither opened nor created.

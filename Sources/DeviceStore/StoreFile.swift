@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import CPOSIX
 
 /// An open file or directory, or none; closed with the value.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import CPOSIX
 
 /// The result of an operation on the files: success, or the failed step and its cause, as one

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Counts writes to flash.
 public struct StoreWrites: Equatable, Sendable {
   /// Files rewritten as a replacement of the old one.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Entries of an outbox that are on their way together.
 ///
 /// The link decides which type an outbox gets: over one that has a single report at a time it is

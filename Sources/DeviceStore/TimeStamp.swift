@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// The current time for measuring elapsed time: by the clock since boot, which cannot be set, and

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import RadioModel
 
 /// What another program sends and receives for one report at each wake-up, as it was measured.

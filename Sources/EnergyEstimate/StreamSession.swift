@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import RadioModel
 
 /// One TCP connection of the real client to the simulated platform, as a relay between them saw it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// How long reports took, in classes that are at most 1.6 % wide, so that those of several runs can be added.

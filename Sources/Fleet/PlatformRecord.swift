@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Which reports of a device the platform has taken.
 struct PlatformRecord {
   /// All numbers below it are there.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What reports say: a text with `{n}`, the report's number, `{device}`, `{time}` in milliseconds since 1970, and
 /// `{random}`, 0 to 99.
 public struct ReportTemplate: Sendable {

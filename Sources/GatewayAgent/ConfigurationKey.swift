@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// A key of the configuration file of the gateway's agent; `packaging/nbiot-gateway.conf` documents each.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 extension ConfigurationReading {
   private enum Kind { case modbus, opcUA, custom }
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Makes the entries of a configuration of its values, and notes why it cannot.
 ///
 /// Every function that returns `nil` has noted a problem.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A sub-device and how it is reached, an entry of `deviceList` (device guide 6.7).
 public struct ConfiguredSubDevice: Equatable, Sendable {
   /// Where a server has the device.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The configuration of a gateway's sub-devices: how each is reached and what its registers mean
 /// (device guide 6.7).
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// How the sub-devices of one product say what the platform's thing model names, an entry of
 /// `modelList` (device guide 6.7).
 public struct SubDeviceProduct: Equatable, Sendable {

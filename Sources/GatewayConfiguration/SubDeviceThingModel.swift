@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The thing model of a sub-device's product, an entry of `tslList` (device guide 6.7 and 6.10).
 ///
 /// Only identifiers are read here; `ThingModelView` in Alink checks values against `json`.

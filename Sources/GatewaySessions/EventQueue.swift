@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Events that wait to be polled, in order.
 package struct EventQueue<Event> {
   private var events: [Event] = []

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import Alink
 public import ConstrainedCore
 internal import PayloadCoding

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// Where in a topic the two names of its device stand.

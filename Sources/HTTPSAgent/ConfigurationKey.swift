@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// A key of the configuration file of the agent over HTTPS; `packaging/nbiot-agent-https.conf` documents each.

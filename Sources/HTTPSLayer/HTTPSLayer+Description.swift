@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension HTTPSFailure: CustomStringConvertible {
   /// States what happened, then what to do.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// Moves one HTTPS request at a time between a device and one server, without blocking: a link's seam to the wire.

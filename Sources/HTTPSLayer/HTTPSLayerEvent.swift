@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// How a request has ended.
 public enum HTTPSLayerEvent: Equatable, Sendable {
   /// The server has answered, with whatever status: `HTTPSLayer.head` and `body`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Writes the bytes of one response to their place in the partial file.
 final class DownloadSink: HTTPSSink {
   /// The request that is being answered.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import Platform
 
 /// Downloads a firmware over HTTPS (device guide 4 and 6.11); the destination is either absent or

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Why an HTTPS transfer failed; texts are libcurl's.
 public enum HTTPSError: Error, Equatable, Sendable {
   /// The address does not begin with `https://`, or is malformed.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import Platform
 
 /// A downloader for machines with libcurl and a file system; each firmware becomes a file.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The head of a response (RFC 9112), as far as a transfer needs it.
 package struct HTTPSHead: Equatable, Sendable {
   /// The status; 0 before the status line.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Trusted authorities and timeouts of HTTPS.
 ///
 /// There is no time limit for a whole transfer, which may take hours over a slow link.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The DTLS records of a datagram, as far as they are readable without a key (RFC 6347 Section
 /// 4.1).
 enum DTLSRecords {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Splits a stream into lines, each with the bytes of one message in hexadecimal.
 ///
 /// Spaces, tabs and colons may separate bytes, and "0x" may precede any; empty lines are skipped.

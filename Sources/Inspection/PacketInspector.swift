@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import PacketCapture
 
 /// The number of packets in a capture that were shown, and of those skipped, by reason.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The last elements added, up to a maximum.
 struct Recent<Element> {
   private let capacity: Int

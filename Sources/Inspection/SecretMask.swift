@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import CoAPMessage
 
 /// Masks the parts of a message that must not be passed on: anyone with a token, a signature or a

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// A key of the configuration file of the agent over MQTT; `packaging/nbiot-agent-mqtt.conf` documents each.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The text of `--help`.
 let helpText: StaticString = """
   usage: nbiot-agent-mqtt --config FILE [--once] [--check], or --help

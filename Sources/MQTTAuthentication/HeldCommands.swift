@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import MQTTLayer
 
 /// What was asked for before there is a connection, in order.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension ChannelError: CustomStringConvertible {
   /// What is wrong, then what to do.

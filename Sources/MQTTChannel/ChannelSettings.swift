@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// How a channel reaches its server, and how much memory it may take.

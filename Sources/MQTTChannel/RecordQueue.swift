@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import CPaho
 
 /// What one side has told the other, in the order in which it was told, in memory of a fixed size.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// What moves MQTT packets between a device and a server, without blocking: a link's seam to the wire.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !SMALL || GATEWAY
 package import ConstrainedCore
 internal import MQTTLayer

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Why an association ended.
 public enum DTLSFailure: Error, Equatable, Sendable {
   /// The handshake did not finish in time; `hasAnswer` is `true` if the peer answered at least

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import COpenSSL
 
 /// An SSL_CTX that another library, such as libcurl, has created with this program's OpenSSL.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import CPcap
 
 /// A capture file, pcap or pcapng, read packet by packet with libpcap.

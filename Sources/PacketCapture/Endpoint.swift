@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// An IPv4 or IPv6 address.
 public struct IPAddress: Hashable, Sendable {
   /// The 16 bytes of an IPv6 address, or the 4 bytes of an IPv4 address at the end.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The link-layer header of a captured packet, by libpcap's number (DLT_…).
 public struct LinkType: RawRepresentable, Hashable, Sendable {
   /// libpcap's number.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 extension PacketView {
   /// The UDP datagram in the packet; every length is checked against the packet.
   ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A captured packet, its bytes borrowed.
 public struct PacketView: ~Escapable {
   /// The captured bytes, from the link layer on.

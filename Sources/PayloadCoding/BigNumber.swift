@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// A whole number of up to `limbs` times 32 bits, stored inline, for exact conversions between

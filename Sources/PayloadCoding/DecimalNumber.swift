@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// Converts decimal digits to the nearest Double (RFC 8259 Section 6), ties to even.

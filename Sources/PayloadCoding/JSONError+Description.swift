@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension JSONError: CustomStringConvertible {
   /// States what is wrong, and at which byte, counted from 0.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Why a reader rejects a text as JSON (RFC 8259); offsets are in bytes.
 public enum JSONError: Error, Equatable, Sendable {
   /// The text ends within a value.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A token of a `JSONReader`; ranges are offsets into the text, in bytes.
 public enum JSONToken: Equatable, Sendable {
   /// `{`

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// The UTF-8 bytes of a string read by a `JSONReader`, one at a time, escapes resolved.

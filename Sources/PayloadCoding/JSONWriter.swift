@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// Writes one JSON value (RFC 8259) without white space into bytes that the caller owns.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// Writes one value, with nested objects and arrays, into bytes that the caller owns: JSON

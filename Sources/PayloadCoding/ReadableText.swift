@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 /// Makes text from the network safe for a terminal: characters that would control the terminal, or
 /// hide or reorder text, become escapes of RFC 8259 Section 7.

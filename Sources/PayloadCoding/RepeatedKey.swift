@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A duplicate name in an object; readers differ in which of the two values they use.
 public struct RepeatedKey: Equatable, Sendable {
   /// The first occurrence of the name.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// The fewest decimal digits that read back as the same Double or Float: the free-format algorithm

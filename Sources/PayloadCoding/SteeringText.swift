@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// Finds characters in network text that must not reach a terminal or log: those that control it,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A file in TOML 1.0, as far as configurations of this project need it: tables, arrays of tables, and keys with a
 /// text, a number or a boolean.
 ///

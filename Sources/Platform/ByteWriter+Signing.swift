@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package import ConstrainedCore
 
 // A signature covers the name and value of each field, in ASCII order of the names, without

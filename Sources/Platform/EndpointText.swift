@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// An endpoint as typed by a person: `HOST`, `HOST:PORT`, `ADDRESS`, `[ADDRESS]:PORT`, or one of

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// The digest of a firmware: the platform's field `sign`, of type `signMethod` (device guide 6.11).

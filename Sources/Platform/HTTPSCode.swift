@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The code in the platform's response over HTTPS, to `/auth` or to a report (device guide 3.8).
 public struct HTTPSCode: RawRepresentable, Hashable, Sendable {
   /// The number.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The platform's addresses (device guide 3.6).
 public enum PlatformAddress {
   /// The UDP port of the symmetric mode.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension IdentityError: CustomStringConvertible {
   /// States which name is wrong, the limit, and the source of the limit.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// The platform's message id, the value of option 2090, in the form shown to people and programs.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// Identity and key of the platform's DTLS mode with a pre-shared key (protocol facts 2.1),

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The action that a response code of the platform requires of the device.
 public enum ResponseMeaning: Equatable, Sendable {
   /// 2.xx: success; nothing to do.

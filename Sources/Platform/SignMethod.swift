@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The HMAC that signs `/auth`, keyed with the device secret (device guide 3.6).
 public enum SignMethod: Sendable {
   /// `hmacmd5`, the guide's default; it is left out of the request to save bytes.

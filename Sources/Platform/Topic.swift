@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// A valid topic for reports, such as `/a1GFjLP3xxC/device/pub` (device guide 3.5: a topic is the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Where the simulated platform's MQTT side listens, and how it behaves.
 public struct BrokerSettings: Sendable {
   /// The address to listen on, in digits.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension AuthenticationAnswerError: CustomStringConvertible {
   /// States what is wrong with the answer to `/auth`.

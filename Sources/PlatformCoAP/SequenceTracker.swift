@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Assigns each report its sequence number: the first is one above the offset from `/auth`, each
 /// next one is one higher (device guide 3.6: greater than the offset, never twice in a session).
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Where the console's pages are served, and what they may cost.
 public struct ConsoleSettings: Sendable {
   /// The address to listen on, in digits.

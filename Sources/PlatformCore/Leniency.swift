@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A deviation of the platform's own SDKs from the device guide (protocol facts 2.1 and 2.3); each
 /// front adds those of its protocol.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Why the platform refuses a request.
 package struct Refusal: Error {
   /// The reason, which a front translates into its protocol's codes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The platform's findings about a request, for the log.
 package struct RequestNotes: Sendable {
   /// Product key and device name separated by a slash, once they are known.

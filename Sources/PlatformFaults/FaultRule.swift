@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// A fault of the simulated platform or of the network in front of it: what happens, to whom, and until when.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// A time in the head of an answer (RFC 9110 Sections 5.6.7 and 10.2.3), parsed from untrusted bytes.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import Platform
 
 /// What an answer over HTTPS asks of the device: the platform's code, where there is one, beside the HTTP status.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// A report over HTTPS: `POST /topic/TOPIC` with the token in the field `password` (device guide 3.8).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// The scheme of a URI `https://HOST:PORT`, in either case of letters (RFC 3986 Section 3.1).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension ConnackCode: CustomStringConvertible {
   /// The number, its reading by the standard and, where it differs, that of the platform's public SDKs.

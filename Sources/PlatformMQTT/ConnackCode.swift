@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The number that a server answers CONNECT with (MQTT 3.1.1 Section 3.2.2.3).
 ///
 /// The platform answers 2, 4 or 5 for id, sign or permission, and 3 for an iotToken that it does not take (device

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The longest time without a packet, 30 to 1,200 seconds (device guide 3.1); the platform refuses others.
 public struct MQTTKeepAlive: Hashable, Sendable {
   /// The time in seconds.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension MQTTRegistrationAnswerError: CustomStringConvertible {
   /// What is wrong with the answer.

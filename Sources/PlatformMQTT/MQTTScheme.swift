@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// The scheme of a broker's URI, `mqtt://HOST:PORT`, `mqtts://`, `ws://` or `wss://`, in either case of letters.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension MQTTSettingsError: CustomStringConvertible {
   /// What is wrong, and by which limit.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension RestReason: CustomStringConvertible {
   /// Why, and what to do where something is to be done; whether and when a next try is made depends on who tells it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Where the simulated platform's HTTPS side listens, and how it behaves.
 public struct WebSettings: Sendable {
   /// The address to listen on, in digits.

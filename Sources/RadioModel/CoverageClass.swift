@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What a network's radio is like in one coverage class (3GPP TS 36.331, coverage enhancement level).
 ///
 /// `RadioConstant.all` has the source, the range and the unit of each value.

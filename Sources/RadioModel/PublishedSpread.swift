@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// How far published measurements of one coverage class lie from the model: measured divided by estimated energy.
 ///
 /// Each network counts the same, however many messages were measured there. `make energy-check` computes them; of

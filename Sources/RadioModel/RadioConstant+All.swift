@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 extension RadioConstant {
   /// What the guesses about a class's radio go by.
   private static let thesis = "Robinson, Stellenbosch 2019 (dan-leo/masters)"

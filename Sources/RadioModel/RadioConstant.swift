@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// One value of a `RadioModel`: what it is called, where it comes from, and what it may be.
 public struct RadioConstant: Sendable {
   /// How a value is known.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What a device does with its radio.
 public struct RadioHabits: Equatable, Sendable {
   /// The coverage class, 0 to 2.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What an NB-IoT radio and its network do to a datagram, and what each step costs: one definition for the estimate
 /// and for virtual links.
 ///

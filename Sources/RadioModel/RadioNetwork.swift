@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What a network does in every coverage class; `RadioConstant.all` has sources, ranges and units.
 public struct RadioNetwork: Equatable, Sendable {
   /// The duration of a resource unit, in milliseconds: 8 for one tone of 15 kHz (3GPP TS 36.211, table 10.1.2.3-1).

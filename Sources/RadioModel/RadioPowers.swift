@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The powers of a modem alone or of a whole device, which never mix; `RadioConstant.all` has sources, ranges, units.
 public struct RadioPowers: Equatable, Sendable {
   /// Whose power is meant.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What a datagram is for, as far as bytes and blocks are counted.
 public enum TrafficPurpose: String, Sendable, CaseIterable {
   /// `POST /auth` and its answer.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The unit of a `RadioConstant`, and what a model file or an option may write in its place.
 public enum RadioUnit: String, Sendable, CaseIterable {
   case milliseconds = "ms"

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// A device's radio and the network behind it on a virtual clock: it delays and loses datagrams as a `RadioModel`

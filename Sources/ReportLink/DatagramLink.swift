@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import ConstrainedCore
 
 /// A link that exchanges datagrams with the platform, without a socket of its own; `DeviceDriver`

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #if !hasFeature(Embedded)
 extension HandshakeFailure: CustomStringConvertible {
   /// What happened, then what to do.

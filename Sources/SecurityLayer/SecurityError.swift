@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Why a security layer failed.
 public enum SecurityError: Error, Equatable, Sendable {
   /// There is no key yet: authenticate first.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// An event in a security layer that has associations.
 public enum SecurityEvent: Equatable, Sendable {
   /// Both ends have authenticated, in a full handshake or by resuming an earlier session.

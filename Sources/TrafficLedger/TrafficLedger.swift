@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// What a device has sent and received, by purpose and direction.

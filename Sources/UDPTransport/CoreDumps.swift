@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import CPOSIX
 
 /// Protects a process that holds a secret against dumps of its memory.

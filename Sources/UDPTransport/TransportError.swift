@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Why datagrams cannot be exchanged.
 public enum TransportError: Error, Equatable, Sendable {
   /// The host name could not be resolved; `code` is `getaddrinfo`'s, negative.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Prints each check when it ends.
 struct DoctorChecks {
   let output: OutputArgument

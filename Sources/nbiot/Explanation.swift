@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Help texts shared by several commands.
 enum Explanation {
   /// The sources of the device's identity and the platform's address.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 
 /// A gateway and its sub-devices (device guide 6.2 to 6.8).

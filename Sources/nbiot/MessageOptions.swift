@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 
 /// How a device's messages are made and sent, which the platform rarely wants otherwise.

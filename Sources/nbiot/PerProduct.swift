@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The values of an option that is given as `VALUE` for all products, or as `PRODUCTKEY=VALUE` for
 /// one.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
 
 /// Computes signatures without sending anything, for comparison with another client or use in it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import PayloadCoding
 
 /// Rows of texts in columns, each as wide as its longest text.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loaded before libc (LD_PRELOAD): lets writes to files below FAULT_DIRECTORY fail, come short, or be the
 // program's last deed. KillTests uses it; the agent itself is the one that is shipped.
 //

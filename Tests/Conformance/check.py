@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Checks that the pages of docs/conformance point at code and tests that exist, and prints what is obeyed.
 
 Each requirement of an RFC is a quotation below the heading of its section, with what answers it:

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """What check.py refuses, on a page, a source and a test of a line or two each."""
 
 import pathlib

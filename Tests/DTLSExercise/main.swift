@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Handshakes and messages over a network that does what it likes, by a seed: for valgrind, which the
 // test runner does not bear. `dtls-exercise COUNT` runs so many; `make sanitize` calls it.
 

@@ -1,4 +1,5 @@
 // swift-tools-version: 6.2
+// SPDX-License-Identifier: Apache-2.0
 import PackageDescription
 
 // Fuzzers for what reads bytes that anybody may have sent; `make fuzz` in the project's folder builds

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Writes the fuzzers' first inputs, made from the test vectors: corpus.py PROJECT TARGET-FOLDER."""
 
 import json

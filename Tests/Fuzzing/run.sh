@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Builds the fuzzers and runs each for so many seconds, two at a time: run.sh SECONDS [TARGET ...]
 # A line for each target at the end; exits with 1 when there are findings.
 set -euo pipefail

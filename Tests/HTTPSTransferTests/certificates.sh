@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Makes certificates for the tests: certificates.sh FOLDER
 # NAME.pem is what a server shows, NAME.key its key; ca.pem is whom the client trusts.
 set -euo pipefail

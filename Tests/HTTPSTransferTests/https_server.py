@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """A server of firmware and of registrations on 127.0.0.1, for the tests.
 
 https_server.py FOLDER NAME    shows NAME.pem of FOLDER, serves its firmware.bin, logs to requests.log

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Checks the pages of Markdown that git knows: each link within the repository has a target, each anchor a heading, and
 each `make TARGET` in code a target of the Makefile. Prints what is wrong, and how much was checked."""
 import re

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Prints which target imports which, row by row, from the import lines of Sources, and fails on any arrow that
 rules.txt beside this file does not allow; so it does on a call of a clock or of a random generator in another place
 than those that it allows, and on an option of the command line in a text of a library."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The sources without comments and texts, and the texts by themselves."""
 import os
 import re

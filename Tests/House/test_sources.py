@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """Tests of what house.py reads: code without comments, and texts without code."""
 import re
 import unittest

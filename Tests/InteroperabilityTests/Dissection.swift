@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A message taken apart by a dissector of the tests' own, so that what the codec writes is not judged
 /// by the codec.
 struct Dissection: Equatable, Sendable, CustomStringConvertible {

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The resources of the ETSI CoAP plugtests on aiocoap servers, as a peer for the tests.
 
 Commands come on standard input, one a line; each is answered with one line on standard output:

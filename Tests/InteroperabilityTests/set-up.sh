@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Installs what tests run beside the programs, where it is missing:
 # set-up.sh [libcoap] [openssl] [matplotlib] [aiocoap] [chromium]
 # libcoap's example servers, OpenSSL's command line, matplotlib, with which `nbiot estimate --plot` draws, and Chromium,

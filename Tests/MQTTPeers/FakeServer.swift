@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import Foundation
 
 /// A TCP socket that listens on a port of 127.0.0.1, which the system chooses unless it is given.

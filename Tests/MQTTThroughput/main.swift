@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Reports from standard input, one a line, each on disk before it goes to a broker on 127.0.0.1 over MQTT in the
 // clear, and until its PUBACK: `mqtt-throughput PORT DIRECTORY IN-FLIGHT`, for Benchmarks/throughput.sh.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A device in one page, for measuring: it reads `SECRET PORT COUNT` from standard input, the secret in
 // 32 bytes, authenticates at 127.0.0.1:PORT as a1B2c3D4e5F/device1 and reports {"value":1} COUNT
 // times; with port 0 it does so without a socket, against canned answers. `device-probe` runs it in

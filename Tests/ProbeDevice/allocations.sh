@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Counts the heap allocations of one report after the first: allocations.sh PROBE [MODE [ARGUMENT]]
 # runs a probe for 1 and for 101 reports under valgrind, against a simulator of its own, and compares.
 # MODE is symmetric, certificate or psk; ARGUMENT is handed to the probe. Exits 1 unless it is 0, or

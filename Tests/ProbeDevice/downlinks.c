@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /* Counts what is allocated while a device answers messages of the platform: downlinks PORT COUNT STATEDIRECTORY, with
  * libnbiot-device-mqtt.a. It has the allocator's functions itself, and sees by the return address who calls them: the
  * program with the library in it, or another one. The exit status is 1 if the program's own part allocates after the

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """The platform's side for downlinks.sh: downlinks.py PORT COUNT asks the device for so many things, twelve at a time, and
 ends when all are answered."""
 import json

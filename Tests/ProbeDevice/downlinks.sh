@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Counts the heap allocations of a device in C that answers 10,000 messages of the platform, through mosquitto:
 # downlinks.sh LIBRARY [COUNT], where LIBRARY is the folder with libnbiot-device-mqtt.a. Exits 1 if the library allocates
 # after the first hundred; what the MQTT library and OpenSSL allocate is printed apart.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Prints the CPU time of a device that waits for a server that has gone silent: waiting.sh PROBE SECONDS
 # runs a probe over DTLS against a simulator of its own, stops the simulator in the middle of a report,
 # and looks at the probe's CPU time for so long. Exits 1 when it is busy meanwhile.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Capture files as tcpdump and Wireshark write them, little-endian, times in microseconds.
 package enum CaptureBytes {
   /// What a capture kept of a packet, how many bytes it had, and when it came.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package import Foundation
 
 /// The size that the comment of a type states behind `Size:` or `Memory:`.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The bytes of hexadecimal digits; spaces are skipped.
 ///
 /// Traps on anything else: it reads literals.

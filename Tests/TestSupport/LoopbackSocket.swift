@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import Foundation
 
 /// A UDP socket on a port of 127.0.0.1 that the system chose, or of another address, which waits for nothing.

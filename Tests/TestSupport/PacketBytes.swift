@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Packets as they lie in a capture, layer by layer.
 package enum PacketBytes {
   private static func bytes16(_ value: Int) -> [UInt8] {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package import Foundation
 
 /// Writes a secret into a file that only its owner may read, which is what the programs ask for.

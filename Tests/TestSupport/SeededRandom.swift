@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// SplitMix64: the same numbers from the same seed, for tests that must repeat.

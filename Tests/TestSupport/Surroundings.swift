@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package import Foundation
 
 /// Names and a calendar of the test's own for a program that it starts (`surroundings.c`).

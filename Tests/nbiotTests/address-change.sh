@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Reports from a network namespace whose address changes between two reports:
 #   address-change.sh NBIOT FOLDER 4|6 symmetric|dtls
 # prints what `nbiot publish` printed, a line a report. Ends with 77 where namespaces are not permitted.

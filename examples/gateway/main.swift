@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A gateway that reports for machines without a connection of their own: two sub-devices, readings by lines.
 //
 //   gateway DIRECTORY PRODUCTKEY,NAME,SECRETFILE PRODUCTKEY,NAME,SECRETFILE

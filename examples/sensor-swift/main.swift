@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A temperature sensor: reports the number in a file, thousandths of a degree, as a property of the thing model.
 //
 //   sensor-swift FILE SECONDS COUNT

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
 # Reports the machine's load at an interval: load.sh SECONDS COUNT CONFIG
 # The agent keeps each line on disk until the platform has it; this script needs no error handling of its own. With a
 # socket and the agent as a service, use `nbiot-agent --config FILE --send PAYLOAD` in place of the pipe.

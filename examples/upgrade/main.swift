@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A product that looks for a newer firmware once: asks, downloads over HTTPS, verifies, and tells the platform.
 //
 //   upgrade VERSION FILE

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 #include "contender.h"
 
 #define BYTES(array) { (const uint8_t *)(array), sizeof(array) }

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import CoAPMessage
 
 /// The application's values of message B, a report, before encoding.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The command line of a contender:
 //   codec-contender time                           a line `swift MESSAGE OPERATION NS_PER_OP` each,
 //                                                  the best of REPS measurements of N operations

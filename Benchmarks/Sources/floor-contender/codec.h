@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // CoAP's message format (RFC 7252 Section 3) written by hand in C: the floor of the race. It makes the same checks as
 // MessageView and MessageWriter, in one pass, and serves no other purpose.
 #ifndef BENCHMARKS_FLOOR_CODEC_H

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Performs one handshake over UDP, then sends reports:
 //   handshake-contender HOST PORT certificate AUTHORITIES.pem NAME [OPTION…]
 //   handshake-contender HOST PORT psk IDENTITY KEY [OPTION…]

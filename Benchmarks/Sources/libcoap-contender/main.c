@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // libcoap through its public functions. coap_send() would encode the header, but needs a session.
 // Without one, only coap_pdu_encode_header() remains, which the library exports but its headers do
 // not declare.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A server by libcoap that answers as the platform does, and does nothing else: libcoap-server PORT [KEYS]
 //
 // POST /auth gets a token, any other POST 2.05 with a message id of eight bytes. With KEYS, a file of lines "identity key",

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import CPOSIX
 
 /// The signals that the program takes between two waits (signalfd), until it ends.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Why a message of the platform is not handed over: it is refused where `code` says so and it has an id that can
 /// be answered, else dropped.
 public enum DownlinkFault: Error, Equatable, Sendable {

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What the platform sends to a device that it can reach: one row of the guide's downlinks each (device guide 4,
 /// 5, 6.1 to 6.12).
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What the platform has last said of a device (device guide 6.8).
 public enum DeviceStanding: Sendable {
   /// It may be used; also where nothing was said.

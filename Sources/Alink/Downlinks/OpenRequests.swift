@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// The requests that were handed over and are not answered yet, and, as long as there is room, those that were:

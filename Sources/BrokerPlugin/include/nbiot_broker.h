@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The plugin of `nbiot simulate` for mosquitto, and how it talks to the simulator.
 //
 // Over a Unix stream socket, both ways, go frames: 4 bytes length of what follows, 1 byte kind, then the

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import CDevice
 
 /// The meaning of a reason and what to check, in English.

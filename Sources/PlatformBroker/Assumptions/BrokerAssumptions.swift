@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import PlatformCore
 
 /// What the simulated platform does over MQTT where only the cloud could tell; `BrokerAssumption.all` describes each.

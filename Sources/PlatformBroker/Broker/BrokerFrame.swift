@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What mosquitto's plugin tells, or asks and waits for an answer to; `nbiot_broker.h` has the bytes.
 package enum BrokerEvent: Equatable {
   /// The plugin is there; whether it can say every code, and see wills.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The topic filters of a session with their quality of service, kept by the device that each names: a gateway has
 /// some for each of its sub-devices.
 struct Subscriptions {

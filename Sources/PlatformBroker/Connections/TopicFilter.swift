@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A topic filter (MQTT 3.1.1, 4.7).
 struct TopicFilter {
   private let levels: [Substring]

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Something that a device did, or the platform to it.
 struct BookEvent {
   /// What it means for the device.

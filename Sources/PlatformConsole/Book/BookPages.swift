@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The book's contents: devices with their numbers and last messages.
 struct BookPages {
   /// A number that a device reports, with its last values.

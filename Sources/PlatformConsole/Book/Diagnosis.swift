@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import PayloadValues
 
 /// Why a device does not report, in sentences, the likeliest reason first.

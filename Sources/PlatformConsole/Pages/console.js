@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // What changes comes as events; the address after # says which page is shown.
 import { List } from "./list.js";
 import { DevicePage } from "./device.js";

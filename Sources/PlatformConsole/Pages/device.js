@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // A device's page: why it does not report, what came from it, and what can be sent to it.
 import { address, ask, bytes, chart, duration, element, number } from "./format.js";
 import { faultButtons } from "./faults.js";

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Faults of the network and of the platform, to click.
 import { ask, duration, element } from "./format.js";
 

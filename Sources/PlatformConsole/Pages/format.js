@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Small things that all parts of the page use. Text from the network goes into the page by textContent alone.
 
 /** Makes an element; `attributes` with a function are listeners. */

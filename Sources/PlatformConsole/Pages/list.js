@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // The list of devices: only the rows in sight are in the page.
 import { bytes, chart, duration, element, number } from "./format.js";
 

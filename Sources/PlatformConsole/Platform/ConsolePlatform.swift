@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import PayloadValues
 
 /// The platform behind a console, as far as the pages ask it for something.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import PayloadValues
 
 /// A request of a browser or another program, as far as the console looks at it.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What a front does where only the cloud could tell.
 public protocol AssumedSettings: Equatable, Sendable {
   /// The platform that the device guide comes nearest to.

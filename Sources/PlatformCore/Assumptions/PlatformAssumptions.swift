@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The simulated platform's behaviour where only the cloud could show the real one, for all
 /// protocols; `Assumption.all` of PlatformSimulator describes each decision.
 ///

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A response that the platform gives without processing the request, as if overloaded or broken.
 public struct SimulatedFailure: Equatable, Sendable {
   /// The status of the response in three digits, as in HTTP, and in CoAP with a dot: 503 for

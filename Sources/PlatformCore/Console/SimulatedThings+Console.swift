@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The console's actions on a device: disabling, enabling, and revoking its token.
 extension SimulatedThings {
   /// Disables a device, or enables it again; its token does not change.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import PayloadValues
 
 /// The functions of the console's pages and API: desired values, messages and calls, firmware,

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package import PayloadValues
 
 /// What a front needs that sends the console's messages to devices at once.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A device known to the simulated platform.
 public struct SimulatedDevice: Sendable {
   /// The product's key.

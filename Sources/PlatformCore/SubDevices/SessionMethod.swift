@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 package import PayloadValues
 
 /// What a gateway asks at `/ext/session/PK/DN/combine/…` (device guide 6.4).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import PayloadValues
 
 /// The platform's state of one device, limited in every part.

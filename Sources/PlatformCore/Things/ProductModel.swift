@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import PayloadValues
 
 /// A product's thing model (TSL): the allowed values of its properties, events and services (device

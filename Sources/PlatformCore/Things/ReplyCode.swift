@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The code of an Alink reply (device guide 6).
 public struct ReplyCode: RawRepresentable, Hashable, Sendable {
   /// The number.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// How the simulated platform interprets parts of a thing model that the device guide only names
 /// (6.5 and 6.10).
 ///

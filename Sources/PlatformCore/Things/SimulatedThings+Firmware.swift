@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import PayloadValues
 
 /// Firmware and upgrades (device guide 4 and 6.11).

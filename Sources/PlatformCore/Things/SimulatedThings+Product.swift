@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import PayloadValues
 
 /// Tags, the thing model and remote configuration (device guide 6.9, 6.10 and 6.12).

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The method of a device's message on one of the platform's topics (device guide 4 and 6).
 package enum ThingMethod: Equatable {
   case postProperties

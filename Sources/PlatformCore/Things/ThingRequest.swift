@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import PayloadValues
 
 /// Why a request is answered with a code other than 200.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The permissions of topics: a device may publish only where the console or the guide allows it
 /// (device guide 3.6).
 extension PlatformCore {

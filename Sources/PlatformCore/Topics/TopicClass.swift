@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A class of topics defined on a product's console page: `/PK/DN/` and a name.
 public struct TopicClass: Hashable, Sendable {
   /// The rights of devices on the topics of a class.

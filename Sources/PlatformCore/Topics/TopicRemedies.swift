@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Changes that would let a device publish to a refused topic.
 public struct TopicRemedies: Equatable, Sendable {
   /// A class of topics; `nil` if no class would help.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What devices may subscribe to, where their protocol has subscriptions.
 extension TopicVerdict {
   /// Whether the platform sends to a topic of the device's.

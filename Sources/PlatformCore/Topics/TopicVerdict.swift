@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Whether a device may publish to a topic.
 public enum TopicVerdict: Sendable {
   /// The device may publish.

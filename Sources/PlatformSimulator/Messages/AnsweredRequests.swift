@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 
 /// The requests of the last EXCHANGE_LIFETIME with their replies (RFC 7252 Section 4.2).

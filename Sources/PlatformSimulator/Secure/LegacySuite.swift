@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import OpenSSLSupport
 
 /// A cipher suite enabled by `SimulatedDTLS.allowsLegacySuites`, by OpenSSL's name.

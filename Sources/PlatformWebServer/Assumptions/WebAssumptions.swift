@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 public import PlatformCore
 
 /// What the simulated platform does over HTTPS where only the cloud could tell; `WebAssumption.all` describes each.

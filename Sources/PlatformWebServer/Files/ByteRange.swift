@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// What a field Range asks of a file (RFC 9110 Section 14).
 enum ByteRange: Equatable {
   /// All of it: the field is missing, names another unit or several ranges, or cannot be read.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// `GET` and `HEAD` of a file on offer (RFC 9110).
 extension WebFront {
   func download(

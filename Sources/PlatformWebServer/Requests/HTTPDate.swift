@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// The form of a date in HTTP (RFC 9110 Section 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
 enum HTTPDate {
   /// The date of an instant in milliseconds since 1970, up to the year 9999.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// Percent-encoding (RFC 3986 Section 2.1), and forms made of it.
 package enum PercentCoding {
   /// The decoded bytes as text; `nil` for an incomplete escape, or bytes that are not UTF-8.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 internal import PlatformCore
 
 /// Why a request is refused, with the guide's code.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 /// A request over HTTPS, as far as the platform looks at it.
 package struct WebRequest: Sendable {
   /// The method's name.

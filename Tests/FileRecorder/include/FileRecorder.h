@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Takes the place of the calls that change files, for the tests of what survives a power cut: they are
 // recorded, and can be made to fail. Each thread has a recorder of its own, off until it is started;
 // until then the calls are the system's.

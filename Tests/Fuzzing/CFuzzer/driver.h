@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // libFuzzer's driver, for a program with a main function of its own.
 #ifndef NBIOT_CFUZZER_DRIVER_H
 #define NBIOT_CFUZZER_DRIVER_H

@@ -1,4 +1,5 @@
 #!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
 """The platform's HTTPS as a device may meet it, on 127.0.0.1, for the tests.
 
 https_peer.py FOLDER NAME [old]   shows NAME.pem of FOLDER, appends each request to requests.log as a line of JSON

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
 # Makes certificates for the tests: certificates.sh FOLDER                 all that are good or bad for long
 #                                   certificates.sh FOLDER brief SECONDS   one whose time is over soon
 # NAME.pem is what a server shows, its chain included, NAME.key its key; ca.pem is whom the device trusts.

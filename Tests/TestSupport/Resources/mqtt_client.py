@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: Apache-2.0
 """An MQTT client that does what it is told: one JSON object a line on standard input, one for each thing that happens
 on standard output. It is Eclipse Paho for Python (Debian's python3-paho-mqtt), and knows nothing of the platform.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Loaded before libc (LD_PRELOAD): gives a program names and a calendar of the test's own.
 //
 //   TEST_NAMES   the addresses of names, as in "two=127.0.0.2,127.0.0.1 one=127.0.0.1"; a name without any is

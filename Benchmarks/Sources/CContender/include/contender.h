@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: Apache-2.0
 // Shared by all contenders of the race: the three messages, the command line, the clock.
 #ifndef BENCHMARKS_CONTENDER_H
 #define BENCHMARKS_CONTENDER_H
