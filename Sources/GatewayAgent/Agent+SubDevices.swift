@@ -93,13 +93,15 @@ extension Agent {
 
   /// Why a line with that topic is not taken; `nil` where it is.
   ///
-  /// Reports of a sub-device that is not let in may take half of the outbox: the rest is for the others.
+  /// Reports of sub-devices that are not let in may take half of the outbox, and then 16 more of each as long as an
+  /// eighth is free: the rest is for the others.
   mutating func objection(to topic: Span<UInt8>) -> LineOutcome? {
     // It would wait for its login for ever.
     guard isKnown(topic) else { return .device }
     guard !driver.reports.hasHalf, let number = driver.reports.link.shutOutDevice(of: topic) else {
       return nil
     }
+    if driver.reports.hasAmpleRoom, driver.reports.link.takeSpare(number) { return nil }
     if driver.reports.link.noteShare(number) {
       show("warning sub-device-share ", number, nil, Milliseconds(0))
     }
@@ -110,6 +112,20 @@ extension Agent {
   var isLeftWaiting: Bool {
     driver.reports.isShut && driver.reports.link.isAuthenticated
       && !driver.reports.link.awaitsLogins
+  }
+
+  /// Notes since when nothing that waits can be sent.
+  mutating func noteShut(at now: Instant) {
+    let isShut = driver.reports.isShut && driver.reports.link.isAuthenticated
+    if !isShut { extras.shutSince = nil } else if extras.shutSince == nil { extras.shutSince = now }
+  }
+
+  /// Whether lines are read although there is no room: nothing that waits can be sent before a sub-device is let in,
+  /// and none is on the way, or for a minute nothing has come of it.
+  var isStuck: Bool {
+    if isLeftWaiting { return true }
+    guard let since = extras.shutSince else { return false }
+    return MonotonicClock.now() - since >= AgentExtras.shutPatience
   }
 
   /// Tells what has happened to sub-devices.

@@ -225,6 +225,13 @@ public struct GatewayLink<Layer: MQTTLayer & ~Copyable, Randomness: RandomSource
     return true
   }
 
+  /// Takes one of the reports that such a sub-device may have whatever others have; whether one was left.
+  public mutating func takeSpare(_ number: Int) -> Bool {
+    guard let entry = sessions.book.entry(number), entry.spareReports > 0 else { return false }
+    entry.spareReports -= 1
+    return true
+  }
+
   var timestamp: UInt64 {
     guard clock > 0 else { return 0 }
     return clock &+ UInt64(clamping: (now - clockInstant).count)

@@ -252,13 +252,18 @@ package final class Entry {
         sessionCount &+= 1
         listening = .none
       }
-      if phase == .online { hasUsedShare = false }
+      if phase == .online {
+        hasUsedShare = false
+        spareReports = 16
+      }
       recount()
     }
   }
   var isWanted = false { didSet { recount() } }
   /// Whether, since it was online, a report of it has found no room.
   package var hasUsedShare = false
+  /// How many reports of it are kept, until it is online, although others have taken what there is for such ones.
+  package var spareReports = 16
   /// Whether a report was found to wait for its login.
   var isAwaited = false
   /// Logins without success since the last one with it.

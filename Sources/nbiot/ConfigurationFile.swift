@@ -151,6 +151,22 @@ extension ConfigurationFile {
   var answerTime: Int? { number("answer-time") }
   var thingModel: Setting<String>? { texts["thing-model"] }
 
+  /// Refuses a second connection of the device over MQTT while its agent runs: the platform ends the older one, and the
+  /// agent, thrown out by what looks like another device, stays away for half an hour and more.
+  func refuseBesideAgent() throws {
+    guard let directory = texts["state-directory"] else { return }
+    let descriptor = unsafe open(directory.value, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { return }
+    defer { close(descriptor) }
+    // As long as an agent runs it has the lock alone; this one ends with the descriptor.
+    guard flock(descriptor, LOCK_SH | LOCK_NB) != 0, errno == EWOULDBLOCK else { return }
+    throw Complaint(
+      "the agent of \(directory.origin) = \(directory.value) runs, and a second connection of its device would end its "
+        + "own for half an hour or more: stop it first",
+      .kicked
+    )
+  }
+
   /// The value of a key with a fixed set of words, which the reader has already checked.
   private func choice<Value: RawRepresentable>(_ key: String) -> Value?
   where Value.RawValue == String {

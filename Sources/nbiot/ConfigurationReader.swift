@@ -51,7 +51,9 @@ struct ConfigurationReader {
       .transport, .webSocket, .tls, .signMethod, .cleanSession, .notices,
     ]
     let numbers: [MQTTAgent.ConfigurationKey] = [.keepAlive, .inFlight, .answerTime]
-    let paths: [MQTTAgent.ConfigurationKey] = [.deviceSecretFile, .caFile, .thingModel]
+    let paths: [MQTTAgent.ConfigurationKey] = [
+      .deviceSecretFile, .caFile, .thingModel, .stateDirectory,
+    ]
     let others: [MQTTAgent.ConfigurationKey] = [
       .productKey, .deviceName, .endpoint, .webSocketPath, .clientID, .topic,
     ]
@@ -84,7 +86,9 @@ struct ConfigurationReader {
       .transport, .webSocket, .tls, .signMethod, .cleanSession, .notices, .authentication,
     ]
     let numbers: [GatewayAgent.ConfigurationKey] = [.keepAlive, .inFlight, .answerTime]
-    let paths: [GatewayAgent.ConfigurationKey] = [.deviceSecretFile, .caFile, .thingModel]
+    let paths: [GatewayAgent.ConfigurationKey] = [
+      .deviceSecretFile, .caFile, .thingModel, .stateDirectory,
+    ]
     let others: [GatewayAgent.ConfigurationKey] = [
       .productKey, .deviceName, .endpoint, .webSocketPath, .clientID, .topic,
     ]

@@ -177,6 +177,7 @@ struct DeviceOptions: ParsableArguments {
     _ = try names.identity(clientID: clientID, deviceNames: deviceNames.rule)
     if transport == .https { return try makeHTTPSClient(secret: secret, adjusting: adjust) }
     if transport == .mqtt {
+      try config?.refuseBesideAgent()
       var configuration = try mqttConfiguration(adjusting: adjustMQTT)
       adjust(&configuration)
       do throws(DeviceClientError) {

@@ -127,9 +127,10 @@ struct GatewayOptions: ParsableArguments {
   )
   var signMethod = SubDeviceSignArgument.hmacsha256
 
-  /// Runs `body` with a connected gateway.
+  /// Runs `body` with a gateway that is connected, or, where `needsConnection` is false, that will be.
   func withGateway<Result>(
     _ settings: GatewayClientSettings = GatewayClientSettings(),
+    needsConnection: Bool = true,
     _ adjust: @escaping (inout MQTTClientSettings) -> Void = { _ in },
     _ body: (Gateway) async throws -> Result
   ) async throws -> Result {
@@ -139,7 +140,14 @@ struct GatewayOptions: ParsableArguments {
       adjust(&$0)
     }
     do {
-      try await gateway.client.connect()
+      do {
+        try await gateway.client.connect()
+      } catch let failure as DeviceClientError {
+        guard !needsConnection, failure.status(hasAnswered: false) == .unreachable else {
+          throw failure
+        }
+        Console.complain("nbiot: \(failure.explanation)")
+      }
       let result = try await body(gateway)
       await gateway.close()
       return result

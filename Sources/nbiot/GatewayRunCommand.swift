@@ -108,6 +108,8 @@ struct GatewayRunCommand: AsyncParsableCommand {
     defer { withExtendedLifetime(signals) {} }
     let (gateway, isGood) = try await options.withGateway(
       settings,
+      // What has a place on disk waits there.
+      needsConnection: outbox == nil,
       { $0.onEvent = { board.take($0) } }
     ) { gateway in
       var numbers: [String: SubDevice] = [:]

@@ -375,6 +375,7 @@ struct MQTTDeviceOptions: ParsableArguments {
     _ adjust: (inout DeviceClientConfiguration) -> Void,
     _ make: (DeviceClientConfiguration, [UInt8]) throws(DeviceClientError) -> Made
   ) throws -> Made {
+    try names.config?.refuseBesideAgent()
     var secret = try secret.load(names.config)
     defer { Secret.erase(&secret) }
     let clientID = client.setting(names.config)

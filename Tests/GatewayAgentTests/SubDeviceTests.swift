@@ -102,6 +102,49 @@ final class SubDeviceTests: SubDeviceBench {
     world.stop()
   }
 
+  @Test func `with --once own lines go although reports of an unknown device wait`() throws {
+    let list = ["sub-device = \(Self.product),meter1,\(files.path)/\(Self.product),meter1"]
+    let world = try world(["meter1"], added: [], list)
+    let first = try world.agent(["--once"])
+    first.write("\(Self.product)/meter1\t{\"a\":1}\n")
+    first.endInput()
+    first.wait()
+    #expect(first.status == 4, "\(first.output)\(first.log)")
+    try world.configure(["retry = 1", "retry-limit = 1"])
+    let second = try world.agent(["--once"])
+    // The outbox has been gone through by then.
+    #expect(second.wait { $0.log.contains("reports-of-unknown-device") }, "\(second.log)")
+    usleep(200_000)
+    second.write("{\"a\":2}\n")
+    second.endInput()
+    second.wait()
+    #expect(second.lines == ["accepted 2", "delivered 2"], "\(second.output)\(second.log)")
+    #expect(second.status == 4, "\(second.log)")
+    world.stop()
+  }
+
+  @Test func `nbiot does not throw out the gateway that runs`() throws {
+    let world = try world(
+      ["meter1"],
+      ["sub-device = \(Self.product),meter1,\(files.path)/\(Self.product),meter1"]
+    )
+    let agent = try world.agent()
+    #expect(agent.wait { $0.log.contains("info sub-devices online=1 of=1") }, "\(agent.log)")
+    for command in [["gateway", "list"], ["listen", "--max-wait", "1"]] {
+      let run = try Program("nbiot", command + ["--config", world.configuration.path])
+      run.wait()
+      #expect(run.status == 6, "\(command): \(run.output)\(run.log)")
+      #expect(run.log.contains("runs, and a second connection"), "\(run.log)")
+      #expect(run.log.contains("stop it first"), "\(run.log)")
+    }
+    #expect(!agent.log.contains("disconnected"), "\(agent.log)")
+    end(agent)
+    let list = try Program("nbiot", ["gateway", "list", "--config", world.configuration.path])
+    list.wait()
+    #expect(list.status == 0, "\(list.output)\(list.log)")
+    world.stop()
+  }
+
   @Test func `a line of a device that is none of the gateway's is refused`() throws {
     let world = try world(
       ["meter1"],

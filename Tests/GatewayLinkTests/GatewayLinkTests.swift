@@ -114,6 +114,15 @@ struct GatewayLinkTests {
       gateway.run()
       #expect(gateway.delivered == [good])
       #expect(gateway.pendingReports == 3)
+      // Each of them has some room of its own, whatever the others have.
+      let shutOut = names.compactMap {
+        gateway.running.reports.link.shutOutDevice(of: Array("/sub/\($0)/user/x".utf8).span)
+      }
+      #expect(Set(shutOut).count == 3)
+      for number in shutOut {
+        let spares = (0..<20).map { _ in gateway.running.reports.link.takeSpare(number) }
+        #expect(spares == (0..<20).map { $0 < 16 })
+      }
     }
   }
 

@@ -41,6 +41,16 @@ struct BookPagesTests {
     #expect(pages.missing(silent, at: 821_000) == 0)
   }
 
+  @Test func `Reports that go out together are no interval`() throws {
+    var pages = Self.pages()
+    for start in [10_000, 70_000, 130_000] as [Int64] {
+      for place in 0..<5 { pages.note(Self.report("pk/device1"), at: start + Int64(place) * 20) }
+    }
+    let device = pages.devices[try #require(pages.index(of: "pk/device1"))]
+    #expect((59_900...60_000).contains(pages.interval(of: device)))
+    #expect(pages.missing(device, at: 140_000) == 0)
+  }
+
   @Test func `Misses the reports of a device that never came, where the interval is known`() throws
   {
     let pages = Self.pages(interval: 10_000)

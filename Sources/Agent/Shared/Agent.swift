@@ -147,7 +147,7 @@ struct Agent: ~Copyable {
     get {
       #if GATEWAY
       // What keeps the outbox full may never go: the sender learns that there is no room.
-      if isLeftWaiting { return true }
+      if isStuck { return true }
       #endif
       return driver.reports.hasRoom || isHeldUp
     }
@@ -159,7 +159,7 @@ struct Agent: ~Copyable {
     if !driver.reports.hasRoom { isFull = true }
     if driver.reports.hasAmpleRoom { isFull = false }
     #if GATEWAY
-    if isLeftWaiting { return true }
+    if isStuck { return true }
     #endif
     return !isFull || isHeldUp
   }
@@ -376,13 +376,14 @@ struct Agent: ~Copyable {
     watch(at: now)
     #endif
     #if GATEWAY
-    let awaitsLogins = driver.reports.link.awaitsLogins
+    // A line that comes later may have an open topic.
+    isHeldUp =
+      configuration.arguments.isOnce && !driver.reports.link.awaitsLogins
+      && driver.reports.isHeldUp(at: now)
+    noteShut(at: now)
     #else
-    let awaitsLogins = false
+    if configuration.arguments.isOnce, driver.reports.isHeldUp(at: now) { isHeldUp = true }
     #endif
-    if configuration.arguments.isOnce, !awaitsLogins, driver.reports.isHeldUp(at: now) {
-      isHeldUp = true
-    }
     #if !MQTT && !HTTPS
     if driver.wantsLink { transmit() }
     #endif

@@ -7,6 +7,7 @@ internal import DurableReports
 internal import OpenSSLSupport
 internal import Platform
 internal import ReportLink
+internal import SystemClocks
 
 /// What the agent over MQTT has beside its driver: what the platform sends.
 struct AgentExtras: ~Copyable {
@@ -26,6 +27,10 @@ struct AgentExtras: ~Copyable {
   var heldDrops: UInt32 = 0
   /// Why the last one of them was.
   var heldDrop: StaticString = ""
+  /// Since when all that waits is of sub-devices that are not online.
+  var shutSince: Instant?
+  /// How long lines without room wait for one of them.
+  static var shutPatience: Milliseconds { Milliseconds(60_000) }
   /// When the next line may tell of such: a burst makes a line a second.
   var nextDropLine = Instant(milliseconds: .min)
   #endif
@@ -63,8 +68,10 @@ struct AgentExtras: ~Copyable {
   #if GATEWAY
   /// Likewise, with the configurations.
   var deadlineOfAll: Instant? {
-    let first = earlier(deadline, configurations.deadline)
-    return heldDrops > 0 ? earlier(first, nextDropLine) : first
+    var first = earlier(deadline, configurations.deadline)
+    if heldDrops > 0 { first = earlier(first, nextDropLine) }
+    guard let shutSince, shutSince + Self.shutPatience > MonotonicClock.now() else { return first }
+    return earlier(first, shutSince + Self.shutPatience)
   }
   #endif
 

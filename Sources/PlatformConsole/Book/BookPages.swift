@@ -153,7 +153,8 @@ struct BookPages {
     case .report:
       device.state = .good
       device.reports += 1
-      if device.lastReport > 0 {
+      // Reports that go out together are of one time.
+      if device.lastReport > 0, now - device.lastReport >= 2_000 {
         device.gaps.append(now - device.lastReport)
         if device.gaps.count > 5 { device.gaps.removeFirst() }
       }

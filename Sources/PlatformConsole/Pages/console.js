@@ -48,8 +48,17 @@ const places = {
 };
 const connection = document.getElementById("connection");
 
+/** A part of the address; somebody may have typed it. */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}
+
 function show() {
-  const parts = location.hash.slice(2).split("/").map(decodeURIComponent);
+  const parts = location.hash.slice(2).split("/").map(decoded);
   const page = parts[0] === "device" && parts.length > 1 ? "device" : parts[0] === "faults" ? "faults" : "list";
   document.body.dataset.page = page;
   places.device.hidden = page !== "device";
@@ -77,7 +86,7 @@ function take(event) {
       world.stranger = row;
       const link = document.getElementById("to-strangers");
       link.hidden = row[3] === 0;
-      link.textContent = `Not recognised (${row[8] + row[11]})`;
+      link.textContent = `Not recognised (${Math.max(row[8], row[11])})`;
       if (devicePage.path === "") devicePage.changed();
       continue;
     }
@@ -89,8 +98,20 @@ function take(event) {
   list.changed();
 }
 
+let events = null;
+
+/** A browser has six connections to a place, for all of its pages: one that nobody sees gives its own back. */
+function follow() {
+  if (document.hidden) {
+    events?.close();
+    events = null;
+  } else if (!events) {
+    connect();
+  }
+}
+
 function connect() {
-  const events = new EventSource("/events");
+  events = new EventSource("/events");
   events.addEventListener("hello", (event) => {
     const data = JSON.parse(event.data);
     world.devices.clear();
@@ -108,7 +129,7 @@ function connect() {
   events.addEventListener("rows", take);
   events.addEventListener("now", (event) => { world.offset = JSON.parse(event.data).now - Date.now(); });
   events.onerror = () => {
-    connection.textContent = events.readyState === EventSource.CLOSED
+    connection.textContent = events?.readyState === EventSource.CLOSED
       ? "refused: reload the page" : "the program does not answer; trying again…";
     connection.className = "lost";
   };
@@ -137,5 +158,6 @@ document.addEventListener("keydown", (event) => {
   }
 });
 window.addEventListener("hashchange", show);
+document.addEventListener("visibilitychange", follow);
 show();
-connect();
+follow();

@@ -16,11 +16,15 @@ export class DevicePage {
     this.opened = new Map();
     this.forms = null;
     this.build();
+    // What is missing grows while nothing comes.
+    clearInterval(this.clock);
+    this.clock = setInterval(() => { if (!document.hidden) this.changed(); }, 3000);
     await this.load();
     this.place.querySelector("h2")?.focus({ preventScroll: true });
   }
 
   close() {
+    clearInterval(this.clock);
     this.path = null;
     this.place.replaceChildren();
   }

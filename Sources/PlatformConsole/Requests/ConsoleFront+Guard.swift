@@ -45,7 +45,7 @@ extension ConsoleFront {
     var answer = ConsoleAnswer(303, "see /")
     answer.fields = [
       ("Location", "/"),
-      ("Set-Cookie", "nbiot-console=\(token); HttpOnly; SameSite=Strict; Path=/"),
+      ("Set-Cookie", "\(cookieName)=\(token); HttpOnly; SameSite=Strict; Path=/"),
     ]
     return answer
   }
@@ -67,6 +67,9 @@ extension ConsoleFront {
     ["/login", "/console.css", "/icon.svg"].contains(path)
   }
 
+  /// Cookies do not know ports: two consoles of one machine have one each.
+  private var cookieName: String { "nbiot-console-\(port)" }
+
   private func isPermitted(_ request: ConsoleRequest) -> Bool {
     guard let token = settings.token else { return true }
     if let text = request.value("authorization") {
@@ -75,7 +78,7 @@ extension ConsoleFront {
     let cookies = (request.value("cookie") ?? "").split(separator: ";").map {
       $0.drop { $0 == " " }
     }
-    let name = "nbiot-console="
+    let name = "\(cookieName)="
     guard let cookie = cookies.first(where: { $0.hasPrefix(name) }) else { return false }
     return Self.isEqual(String(cookie.dropFirst(name.count)), token)
   }
@@ -111,13 +114,15 @@ extension ConsoleFront {
   }()
 
   /// The fields of every answer: nothing from elsewhere is loaded, and nothing of it is shown elsewhere or kept.
+  ///
+  /// Without any referrer a browser would send the login form with `Origin: null`.
   static let protection: [(name: String, value: String)] = [
     (
       "Content-Security-Policy",
       "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
         + "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "no-referrer"),
+    ("X-Content-Type-Options", "nosniff"), ("Referrer-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cross-Origin-Opener-Policy", "same-origin"), ("Cache-Control", "no-store"),
   ]

@@ -145,9 +145,11 @@ struct GatewayClientTests {
       }
       return ""
     }
-    let push = try await nbiot(push(simulator))
-    #expect(push.status == 0, "\(push.output)\(push.errors)")
+    // The task that answers may have to wait for a thread.
+    let pushing = try StartedRun(push(simulator) + ["--wait", "60"])
     #expect(try await reading.value == "/sys/a1Meter/meter1/thing/service/property/set")
+    let push = try pushing.end()
+    #expect(push.status == 0, "\(push.output)\(push.errors)")
     // Nobody reads that sequence any more: what comes is the gateway's.
     let more = Task { for await _ in meter.requests {} }
     try await Task.sleep(for: .milliseconds(50))
@@ -175,7 +177,8 @@ struct GatewayClientTests {
     kill(simulator.process.processIdentifier, SIGSTOP)
     defer { kill(simulator.process.processIdentifier, SIGCONT) }
     let waiting = Task { try await meter.logOut() }
-    try await Task.sleep(for: .milliseconds(200))
+    while meter.isWanted { try await Task.sleep(for: .milliseconds(10)) }
+    try await Task.sleep(for: .milliseconds(100))
     gateway.remove(meter)
     try await waiting.value
     kill(simulator.process.processIdentifier, SIGCONT)
