@@ -31,11 +31,12 @@ final class SubDeviceKillTests: SubDeviceBench {
       for line in lines.prefix(count) { accepted.insert(String(line.split(separator: "\t")[1])) }
     }
     let last = try world.agent()
+    // After many logins within a minute the platform has a gateway wait.
     #expect(
-      last.wait { $0.log.contains("info sub-devices online=8 of=8\n") },
+      last.waitLong { $0.log.contains("info sub-devices online=8 of=8\n") },
       "\(last.log)"
     )
-    let hasAll = world.simulator.wait { simulator in
+    let hasAll = world.simulator.waitLong { simulator in
       let arrived = simulator.lines.compactMap {
         $0.firstMatch(of: /user\/update qos 1 (\{.*\}) -> PUBACK/).map { String($0.1) }
       }
