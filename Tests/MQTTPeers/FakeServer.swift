@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Foundation
+internal import Synchronization
 
 /// A TCP socket that listens on a port of 127.0.0.1, which the system chooses unless it is given.
 package struct ListeningSocket: Sendable {
@@ -30,37 +31,52 @@ package struct ListeningSocket: Sendable {
 package final class FakeServer: Sendable {
   package let port: UInt16
   private let listener: ListeningSocket
+  private let isListening: Listening
+
+  /// Whether the listener's number is its own still.
+  private final class Listening: Sendable {
+    private let value = Mutex(true)
+
+    func withLock(_ body: (inout Bool) -> Void) { value.withLock { body(&$0) } }
+  }
 
   /// Runs `script` for each connection, one after the other, with its number from 0, on a thread of its own.
   package init(_ script: @escaping @Sendable (FakeConnection, Int) -> Void) throws {
     let listener = try ListeningSocket()
     self.listener = listener
     port = listener.port
+    let isListening = Listening()
+    self.isListening = isListening
     Thread.detachNewThread {
       var number = 0
       while true {
         let descriptor = accept(listener.descriptor, nil, nil)
+        if descriptor < 0, [ECONNABORTED, EINTR].contains(errno) { continue }
         guard descriptor >= 0 else { break }
         let connection = FakeConnection(descriptor: descriptor)
         script(connection, number)
         connection.close()
         number += 1
       }
-      // Here, so that its number is not another socket's while this thread uses it.
-      listener.close()
+      // Here, so that its number is not another socket's while this thread uses it; nor does `deinit` use it then.
+      isListening.withLock {
+        $0 = false
+        listener.close()
+      }
     }
   }
 
   deinit {
     // Wakes the thread, which then ends.
-    shutdown(listener.descriptor, Int32(SHUT_RDWR))
+    isListening.withLock { if $0 { _ = shutdown(listener.descriptor, Int32(SHUT_RDWR)) } }
   }
 }
 
 /// One connection of a `FakeServer`.
 package final class FakeConnection: @unchecked Sendable {
   private let descriptor: Int32
-  private var isOpen = true
+  /// Whether the number is this connection's still: `finish` comes from another thread.
+  private let isOpen = Mutex(true)
 
   init(descriptor: Int32) {
     self.descriptor = descriptor
@@ -139,13 +155,14 @@ package final class FakeConnection: @unchecked Sendable {
 
   /// Closes it in order.
   package func close() {
-    guard isOpen else { return }
-    isOpen = false
-    _ = Foundation.close(descriptor)
+    isOpen.withLock {
+      if $0 { _ = Foundation.close(descriptor) }
+      $0 = false
+    }
   }
 
   /// Ends it in order from another thread than the script's, which then reads the end.
-  package func finish() { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
+  package func finish() { isOpen.withLock { if $0 { _ = shutdown(descriptor, Int32(SHUT_RDWR)) } } }
 
   /// Breaks it, with an RST.
   package func reset() {
