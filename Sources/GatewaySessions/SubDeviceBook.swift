@@ -262,7 +262,8 @@ package final class Entry {
   var isWanted = false { didSet { recount() } }
   /// Whether, since it was online, a report of it has found no room.
   package var hasUsedShare = false
-  /// How many reports of it are kept, until it is online, although others have taken what there is for such ones.
+  /// How many more reports of it are kept until it is online, although others that are shut out have filled their half
+  /// of the outbox: a burst of its readings, and with 1,500 of them no more than the outbox's own limit.
   package var spareReports = 16
   /// Whether a report was found to wait for its login.
   var isAwaited = false

@@ -73,8 +73,8 @@ final class Client {
 
   /// Connects, and says what has come of it.
   ///
-  /// Over TLS and WebSockets mosquitto takes a connection not at all now and then on a busy machine: seen twice in some
-  /// thousands, and not explained. Such a one is made anew, as the program's own loop does.
+  /// On a busy machine a connection to mosquitto was now and then not made at all (twice in some thousands); it is made
+  /// anew, as the program's own loop does. The cause may have been the test server that shut down others' sockets.
   func comeAbout(version: MQTTVersion = .v3_1_1) throws -> Told? {
     for _ in 0..<2 {
       try connect(version: version)

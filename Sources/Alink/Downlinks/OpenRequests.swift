@@ -194,5 +194,4 @@ struct IncomingDownlink {
   var isMarkedAsRepeated = false
   /// What is wrong with it.
   var fault: DownlinkFault?
-
 }

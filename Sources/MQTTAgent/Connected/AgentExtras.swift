@@ -31,7 +31,7 @@ struct AgentExtras: ~Copyable {
   var shutSince: Instant?
   /// How long lines without room wait for one of them.
   static var shutPatience: Milliseconds { Milliseconds(60_000) }
-  /// When the next line may tell of such: a burst makes a line a second.
+  /// When the next line may tell of dropped messages: a burst makes a line a second.
   var nextDropLine = Instant(milliseconds: .min)
   #endif
   /// What requests are checked by; empty for nothing.
