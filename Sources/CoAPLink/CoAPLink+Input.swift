@@ -241,101 +241,6 @@ extension CoAPLink where Security: ~Copyable {
   }
 }
 
-// MARK: - /auth
-
-extension CoAPLink where Security: ~Copyable {
-  private mutating func handleAuthenticationAnswer(
-    _ message: borrowing MessageView,
-    isCut: Bool,
-    at now: Instant
-  ) {
-    switch ResponseMeaning(ofAuthentication: message.code) {
-    case .success: break
-    case .retryLater where settings.allows(retry: authenticationRetries):
-      authentication = .waiting(until: now + retryDelay(authenticationRetries))
-      authenticationRetries += 1
-      return
-    case .putOff:
-      let wait = message.retryAfter
-      keepDiagnostic(message, isCut: isCut)
-      putOffCode = message.code
-      putOffUntil = now + wait
-      return failAuthentication(.putOff(putOffCode, retryAfter: wait), at: now)
-    default:
-      keepDiagnostic(message, isCut: isCut)
-      failAuthentication(.refused(message.code), at: now)
-      return
-    }
-    if !isCut, let registration { return registration.take(&self, message.payload, now) }
-    do throws(AuthenticationFailure) {
-      if isCut || message.block(.block2)?.isMore == true { throw .unusableAnswer(.incomplete) }
-      try adopt(message.payload)
-    } catch {
-      failAuthentication(error, at: now)
-      return
-    }
-    authentication = .done
-    counters.authentications += 1
-    events.append(.authenticated)
-    if report.phase == .awaitingToken { sendReport(at: now) }
-  }
-
-  private mutating func adopt(_ payload: Span<UInt8>) throws(AuthenticationFailure) {
-    var answer = AuthenticationAnswer()
-    do throws(AuthenticationAnswerError) {
-      if let authenticationForm {
-        try authenticationForm.read(payload, &answer)
-      } else {
-        try answer.read(payload)
-      }
-    } catch {
-      throw .unusableAnswer(error)
-    }
-    if security.usesSequence {
-      guard !answer.random.isEmpty else { throw .unusableAnswer(.random) }
-      guard let offset = answer.sequenceOffset else { throw .unusableAnswer(.sequenceOffset) }
-      // If the platform issues the same token and key again, its numbers continue.
-      let isSame =
-        answer.token.bytes.isEqual(to: token.bytes)
-        && answer.random.bytes.isEqual(to: keyRandom.bytes)
-      if tracker == nil || !isSame {
-        tracker = SequenceTracker(offset: offset, limit: settings.isKept ? offset : .max)
-      }
-    }
-    do throws(SecurityError) {
-      try Self.establish(&security, secret: secret, random: answer.random.bytes)
-    } catch {
-      throw .security(error)
-    }
-    token = answer.token
-    keyRandom = answer.random
-    isTokenKept = false
-    isKeyConfirmed = false
-    expectsUnreadable = false
-  }
-
-  static func establish(
-    _ security: inout Security,
-    secret: borrowing SecretBytes,
-    random: Span<UInt8>
-  ) throws(SecurityError) {
-    try security.establish(secret: secret.bytes, random: random)
-  }
-
-  @inline(never)
-  mutating func failAuthentication(_ failure: AuthenticationFailure, at now: Instant) {
-    authentication = .none
-    hasStartedOver = false
-    if registration != nil {
-      events.append(.registrationFailed, because: failure)
-      // Without a completed registration, `/auth` would have no secret that the platform accepts.
-      guard endRegistration() else { return }
-    }
-    events.append(.authenticationFailed, because: failure)
-    if report.phase != .none { finishReport(.unauthenticated(failure), code: nil, at: now) }
-  }
-}
-
 // MARK: - Reports
 
 extension CoAPLink where Security: ~Copyable {
@@ -429,7 +334,7 @@ extension CoAPLink where Security: ~Copyable {
 
   /// Stores the plaintext reason of a refusal (RFC 7252 Section 5.5.2), as in an answer to `/auth`,
   /// or from a server that does not know the token.
-  private mutating func keepDiagnostic(_ message: borrowing MessageView, isCut: Bool) {
+  mutating func keepDiagnostic(_ message: borrowing MessageView, isCut: Bool) {
     try? answerStorage.replace(with: isCut ? Span() : message.payload)
   }
 
@@ -502,7 +407,7 @@ extension CoAPLink where Security: ~Copyable {
 extension MessageView {
   /// The wait requested by 4.29 and 5.03: Max-Age (RFC 7252 Section 5.10.5: 60 seconds if it is
   /// absent), at least a second and at most an hour.
-  fileprivate var retryAfter: Milliseconds {
+  var retryAfter: Milliseconds {
     Milliseconds(Int64(max(1, min(uint(.maxAge) ?? 60, 3_600))) * 1_000)
   }
 }
