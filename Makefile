@@ -19,8 +19,8 @@
 # make conformance  checks that each requirement in docs/conformance has code and a test; prints a table
 # make embedded   tiers 0 to 2 without the Swift runtime; tier 0 for armv7em, proved free of allocations
 # make allocations  counts heap allocations per report after the first, with valgrind, and per message of the platform
-# make optimised  `nbiot` by the optimiser, which make install needs, and which refuses what no other build does
 #                 after the first hundred: must be 0
+# make optimised  `nbiot` by the optimiser, which make install needs, and which refuses what no other build does
 # make waiting    the CPU time of a device that waits a minute for a silent server
 # make energy-check  the radio model of nbiot estimate against published measurements; WRITE=1 writes the table of
 #                 docs/energy.md
