@@ -110,13 +110,14 @@ extension Agent {
 
   /// Whether all that is left waits for sub-devices which nobody is about to let in.
   var isLeftWaiting: Bool {
-    driver.reports.isShut && driver.reports.link.isAuthenticated
-      && !driver.reports.link.awaitsLogins
+    isShut && !driver.reports.link.awaitsLogins
   }
+
+  /// Whether all that waits is for sub-devices that are not let in, by a platform that lets in the gateway.
+  private var isShut: Bool { driver.reports.isShut && driver.reports.link.isAuthenticated }
 
   /// Notes since when nothing that waits can be sent.
   mutating func noteShut(at now: Instant) {
-    let isShut = driver.reports.isShut && driver.reports.link.isAuthenticated
     if !isShut { extras.shutSince = nil } else if extras.shutSince == nil { extras.shutSince = now }
   }
 

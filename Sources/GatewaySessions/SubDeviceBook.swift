@@ -254,7 +254,7 @@ package final class Entry {
       }
       if phase == .online {
         hasUsedShare = false
-        spareReports = 16
+        spareReports = Self.spareReportsAtFirst
       }
       recount()
     }
@@ -264,7 +264,8 @@ package final class Entry {
   package var hasUsedShare = false
   /// How many more reports of it are kept until it is online, although others that are shut out have filled their half
   /// of the outbox: a burst of its readings, and with 1,500 of them no more than the outbox's own limit.
-  package var spareReports = 16
+  package var spareReports = spareReportsAtFirst
+  private static var spareReportsAtFirst: Int { 16 }
   /// Whether a report was found to wait for its login.
   var isAwaited = false
   /// Logins without success since the last one with it.
