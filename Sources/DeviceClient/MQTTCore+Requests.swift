@@ -112,8 +112,9 @@ extension MQTTCore {
 
   /// Takes the message of the link's last event `downlink`.
   func takeMessage(_ state: inout State, _ completions: inout Completions, at now: Instant) {
-    let topic = state.link.downlinkTopic.array
-    let payload = state.link.downlinkPayload.array
+    // Not by way of `state.link`: with -O 6.3.1 ends that access before the borrow in it, and crashes.
+    let topic = state.reports.downlinkTopic.array
+    let payload = state.reports.downlinkPayload.array
     if takeReply(payload, on: topic, &state, &completions, at: now) { return }
     if (try? DownlinkTopic(topic.span)) == nil,
       settings.topicFilters.contains(where: { TopicFilter.matches($0, topic) })
