@@ -41,7 +41,7 @@ $(foreach name,VERSION RELEASE LICENSE LICENSE_FILES SOURCE SOURCE_URL HASH,$(if
 $(if $(Package/$(1)/description),,$(error no description))
 all:
 	$(FETCH) $(patsubst file://%,%,$(PKG_SOURCE_URL))/$(PKG_SOURCE) $(PKG_HASH)
-	mkdir -p $(BUILD_DIR)
+	mkdir -p $(PKG_BUILD_DIR)
 	tar -C $(PKG_BUILD_DIR)/.. -xzf $(patsubst file://%,%,$(PKG_SOURCE_URL))/$(PKG_SOURCE)
 	test -d $(PKG_BUILD_DIR)
 	cd $(PKG_BUILD_DIR) && ls $(PKG_LICENSE_FILES)
