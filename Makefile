@@ -41,7 +41,8 @@
 # make deb        Debian packages of the same in .build-deb; make deb-aarch64, make deb-armv7: agents and C library
 # make try-deb    installs, uses and purges them in a Debian 12 without Swift
 # make release    sources, agents, packages, recipes and checksums in .build-release, of what deb, deb-aarch64 and
-#                 deb-armv7 build; make try-release builds all that again from a clean start and compares: equal
+#                 deb-armv7 build; make try-release runs its recipes, and builds all that again from a clean start
+#                 and compares: equal
 # make library    libnbiot-device.a, libnbiot-device-mqtt.a and libnbiot-device-https.a for programs in C, with their
 #                 header and an example each
 # make try-agent  tests all nine agents end to end against the simulator, other machines' under qemu,
@@ -239,9 +240,13 @@ agent-aarch64 agent-armv7: deps-agent
 
 # Without the Swift runtime's libraries: it is linked in, what nothing calls left out.
 PREFIX := /usr/local
+# Bytes; packaging/sizes.txt has the limits of the agents.
+NBIOT_LIMIT := 30000000
 STATIC := --scratch-path .build-static -c release --static-swift-stdlib -Xlinker --gc-sections -Xlinker -s
 to-install: deps-mqtt deps-broker deps-python agent agent-mqtt agent-https agent-gateway library
 	swift build $(STRICT) $(STATIC) --product nbiot
+	@size=$$(stat -c %s .build-static/release/nbiot); echo "nbiot: $$size bytes"; [ "$$size" -le $(NBIOT_LIMIT) ] || { \
+	  echo "nbiot may have $(NBIOT_LIMIT) bytes: what uses Foundation beyond FoundationEssentials (docs/architecture.md)?" >&2; exit 1; }
 	swift build $(STRICT) $(STATIC) --product generate-manual
 	@mkdir -p .build-install/completions
 	@cp .build-static/release/nbiot .build-install/
@@ -271,7 +276,8 @@ deb-aarch64 deb-armv7: to-install deps-agent
 
 # In a fresh Debian 12 without Swift; needs root.
 try-deb: deb
-	@command -v debootstrap >/dev/null || { $(INSTALL) --no-install-recommends debootstrap; }
+	@missing=; for tool in debootstrap lintian; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
+	if [ -n "$$missing" ]; then echo "installing$$missing"; $(INSTALL) --no-install-recommends $$missing; fi
 	@$(SUDO) packaging/try-deb.sh
 
 # Before anything is built: a release is of a commit.
@@ -283,6 +289,7 @@ release: release-ready deb deb-aarch64 deb-armv7
 
 # Agents, libraries and packages are built again; nbiot, which takes longest, is not.
 try-release: release
+	packaging/try-recipes.sh
 	rm -rf .build-agent/x86_64* .build-agent/aarch64* .build-agent/armv7* .build-deb
 	$(MAKE) deb deb-aarch64 deb-armv7
 	@packaging/release.sh .build-release-again

@@ -73,6 +73,8 @@ for recipe in packaging/recipes/*.in; do
     -e "s/@SHA256_AARCH64@/$(checksum "nbiot-agents-$version-aarch64.tar.gz")/" \
     -e "s/@SHA256_ARMV7@/$(checksum "nbiot-agents-$version-armv7.tar.gz")/" \
     -e "s/@SHA256_X86_64@/$(checksum "nbiot-agents-$version-x86_64.tar.gz")/" \
+    -e "s/@SHA256_LICENSE@/$(sha256sum < LICENSE | cut -d' ' -f1)/" \
+    -e "s/@MD5_LICENSE@/$(md5sum < LICENSE | cut -d' ' -f1)/" \
     "$recipe" > "$out/recipes/${name//VERSION/$version}"
 done
 

@@ -15,6 +15,18 @@ command -v debootstrap >/dev/null || fail "debootstrap is missing: apt-get insta
 version=$(cat VERSION)
 ls .build-deb/nbiot-tools_"$version"_amd64.deb >/dev/null || fail "the packages are missing: make deb"
 
+step() { echo "  ok      $1"; }
+
+lintian --fail-on error .build-deb/*_"$version"_*.deb > .build-deb/lintian.log 2>&1 ||
+  { cat .build-deb/lintian.log >&2; fail "lintian has errors"; }
+step "lintian: no error, $(grep -c '^W:' .build-deb/lintian.log || true) warnings"
+# 1.2 of 10, where the tool counts in tenths.
+for unit in packaging/*.service; do
+  systemd-analyze security --offline=true --no-pager --threshold=12 "$PWD/$unit" > .build-deb/security.log 2>&1 ||
+    { tail -3 .build-deb/security.log >&2; fail "systemd-analyze security of $unit"; }
+  step "$(basename "$unit"): $(grep -o 'exposure level.*: [0-9.]*' .build-deb/security.log | sed 's/.*: //') of 10 by systemd-analyze security"
+done
+
 base=$PWD/.build-deb/base root=$PWD/.build-deb/chroot
 if [ ! -e "$base/made" ]; then
   rm -rf "$base"
@@ -36,15 +48,23 @@ mkdir "$root/packages"
 cp .build-deb/*_"$version"_amd64.deb "$root/packages/"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
 inside() { chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 "$@"; }
-step() { echo "  ok      $1"; }
 
 inside apt-get update -q > .build-deb/try.log 2>&1
 # What the administrator and Debian's own packages leave: the state before ours.
 inside sh -c 'apt-get install -qy --no-install-recommends libssl3 libcbor0.8 libpaho-mqtt1.3 libcurl4 libpcap0.8 \
   systemd-standalone-sysusers gcc libc6-dev pkg-config libssl-dev libcbor-dev libpaho-mqtt-dev libcurl4-openssl-dev' >> .build-deb/try.log 2>&1
-inside find / -xdev \( -path /proc -o -path /packages -o -path /var/log -o -path /var/cache -o -path /var/lib/dpkg \
+inside find / -xdev \( -path /proc -o -path /packages -o -path /earlier -o -path /var/log -o -path /var/cache -o -path /var/lib/dpkg \
   -o -path /var/lib/apt -o -path /tmp -o -path "/etc/*-" \) -prune -o -print | sort > .build-deb/before
-inside sh -c 'apt-get install -qy --no-install-recommends /packages/*.deb' >> .build-deb/try.log 2>&1 ||
+# The same packages, as they would be of an earlier version: for the upgrade.
+mkdir "$root/earlier"
+for package in "$root"/packages/*.deb; do
+  rm -rf .build-deb/earlier
+  dpkg-deb -R "$package" .build-deb/earlier
+  sed -i "s/^Version: $version\$/Version: $version~earlier/;s/(= $version)/(= $version~earlier)/" .build-deb/earlier/DEBIAN/control
+  dpkg-deb -b --root-owner-group .build-deb/earlier "$root/earlier/$(basename "$package")" > /dev/null
+done
+rm -rf .build-deb/earlier
+inside sh -c 'apt-get install -qy --no-install-recommends /earlier/*.deb' >> .build-deb/try.log 2>&1 ||
   { tail -20 .build-deb/try.log >&2; fail "apt-get install failed"; }
 step "apt install of all five packages, without Swift"
 
@@ -88,13 +108,19 @@ inside sh -ec '
   done' > .build-deb/c.log 2>&1 || { cat .build-deb/c.log >&2; fail "the C examples failed"; }
 step "the C examples by pkg-config"
 
-inside sh -c 'apt-get install -qy --reinstall /packages/nbiot-agent_*.deb' >> .build-deb/try.log 2>&1 || fail "the upgrade failed"
+inside sh -c 'apt-get install -qy --no-install-recommends /packages/*.deb' >> .build-deb/try.log 2>&1 ||
+  { tail -20 .build-deb/try.log >&2; fail "the upgrade failed"; }
+for package in nbiot-tools nbiot-agent nbiot-gateway libnbiot-device0 libnbiot-device-dev; do
+  installed=$(inside dpkg-query -W -f '${Version} ${Status}' $package)
+  [ "$installed" = "$version install ok installed" ] || fail "the upgrade leaves $package at $installed"
+done
 grep -q '^endpoint = 127' "$root/etc/nbiot-agent/nbiot-agent.conf" || fail "the upgrade changed the configuration"
-step "an upgrade leaves the configuration as it is"
+step "an upgrade from $version~earlier leaves the configuration as it is"
+inside sh -c 'apt-get install -qy --reinstall /packages/nbiot-agent_*.deb' >> .build-deb/try.log 2>&1 || fail "the reinstallation failed"
 
 inside sh -c 'apt-get purge -qy nbiot-tools nbiot-agent nbiot-gateway libnbiot-device0 libnbiot-device-dev' >> .build-deb/try.log 2>&1 ||
   { tail -20 .build-deb/try.log >&2; fail "purge failed"; }
-inside find / -xdev \( -path /proc -o -path /packages -o -path /var/log -o -path /var/cache -o -path /var/lib/dpkg \
+inside find / -xdev \( -path /proc -o -path /packages -o -path /earlier -o -path /var/log -o -path /var/cache -o -path /var/lib/dpkg \
   -o -path /var/lib/apt -o -path /tmp -o -path "/etc/*-" \) -prune -o -print | sort > .build-deb/after
 left=$(comm -13 .build-deb/before .build-deb/after | tr '\n' ' ')
 [ "$left" = "/etc/nbiot-agent /etc/nbiot-agent/nbiot-agent.conf /etc/nbiot-agent/secret " ] ||

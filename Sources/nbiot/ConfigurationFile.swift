@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Agent
-internal import Foundation
+internal import FoundationEssentials
 internal import GatewayAgent
+internal import Glibc
 internal import HTTPSAgent
 internal import MQTTAgent
 internal import PlatformMQTT
@@ -59,7 +60,7 @@ struct ConfigurationFile: Sendable {
   /// The keys of a file, `transport` with its value, and whether its endpoint has a scheme of MQTT or HTTPS.
   private static func keys(_ descriptor: Int32) -> Set<String> {
     var buffer = [UInt8](repeating: 0, count: 32_768)
-    let count = unsafe Foundation.read(descriptor, &buffer, buffer.count)
+    let count = unsafe Glibc.read(descriptor, &buffer, buffer.count)
     let lines = buffer[..<max(0, count)].split(separator: UInt8(ascii: "\n"))
     var keys: Set<String> = []
     for line in lines {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import Agent
-internal import Foundation
+internal import FoundationEssentials
 internal import GatewayAgent
+internal import Glibc
 internal import HTTPSAgent
 internal import MQTTAgent
 
@@ -11,7 +12,7 @@ struct ConfigurationReader {
 
   static func refuse(_ problem: String) -> Never {
     Console.complain("nbiot: \(problem)")
-    Foundation.exit(ExitStatus.usage.rawValue)
+    Glibc.exit(ExitStatus.usage.rawValue)
   }
 
   /// The values of a file of `nbiot-agent`.
@@ -186,7 +187,7 @@ struct ConfigurationReader {
     }
     let problem = String(line.dropFirst("error ".count))
     let mark = ": unknown key "
-    guard let place = problem.range(of: mark) else { Self.refuse(problem) }
+    guard let place = problem.firstRange(of: mark) else { Self.refuse(problem) }
     let key = String(problem[place.upperBound...])
     let all = Set(keys).union(GatewayAgent.ConfigurationKey.allNames)
       .union(HTTPSAgent.ConfigurationKey.allNames)

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Foundation
+internal import Dispatch
+internal import FoundationEssentials
+internal import Glibc
 internal import PayloadCoding
 
 /// Prints whole lines to standard output and standard error, each with one write.
@@ -61,7 +63,7 @@ enum Console {
 
   private static func endWithoutOutput() -> Never {
     complain("nbiot: standard output cannot be written: check the disk, or who reads it")
-    Foundation.exit(ExitStatus.output.rawValue)
+    Glibc.exit(ExitStatus.output.rawValue)
   }
 
   /// Writes everything, even if another program has made the pipe or terminal non-blocking; returns
@@ -71,7 +73,7 @@ enum Console {
     while offset < data.count {
       // SAFETY: the pointer covers the rest of the data and does not outlive the call.
       let count = unsafe data.withUnsafeBytes {
-        unsafe Foundation.write(
+        unsafe Glibc.write(
           descriptor,
           $0.baseAddress.map { unsafe $0 + offset },
           $0.count - offset
@@ -110,14 +112,14 @@ enum Console {
 
   private static func complain(shown line: String) {
     // If this fails, the failure cannot be reported.
-    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+    try? Descriptor.write(Array((line + "\n").utf8), to: STDERR_FILENO)
   }
 
   /// Shows a state on standard error, replacing the previous one, for an interactive user; an empty
   /// one removes it.
   static func show(_ state: String) {
     let line = ReadableText.plain(state.utf8Span.span, keepsLines: false) ?? ""
-    try? FileHandle.standardError.write(contentsOf: Data("\r\(line)\u{1B}[K".utf8))
+    try? Descriptor.write(Array("\r\(line)\u{1B}[K".utf8), to: STDERR_FILENO)
   }
 
   /// Whether standard error is a terminal.
@@ -141,7 +143,7 @@ enum Console {
     while true {
       // SAFETY: the pointer covers the whole buffer and does not outlive the call.
       let count = unsafe buffer.withUnsafeMutableBytes {
-        unsafe Foundation.read(STDIN_FILENO, $0.baseAddress, $0.count)
+        unsafe Glibc.read(STDIN_FILENO, $0.baseAddress, $0.count)
       }
       if count >= 0 { return Array(buffer[..<count]) }
       switch errno {

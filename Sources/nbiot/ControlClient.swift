@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import PayloadValues
 
 /// Where a simulator's control socket is.
@@ -49,11 +50,10 @@ struct ControlOptions: ParsableArguments {
         .unreachable
       )
     }
-    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: false)
     let gone = Complaint("the simulator at \(at) has ended, or closed the connection", .unreachable)
     _ = signal(SIGPIPE, SIG_IGN)
     do {
-      try handle.write(contentsOf: Data(request.encoded(.json) + [0x0A]))
+      try Descriptor.write(request.encoded(.json) + [0x0A], to: descriptor)
     } catch {
       throw gone
     }
@@ -62,7 +62,7 @@ struct ControlOptions: ParsableArguments {
     while line.last != 0x0A {
       // SAFETY: the pointer covers the whole buffer and does not outlive the call.
       let count = unsafe buffer.withUnsafeMutableBytes {
-        unsafe Foundation.read(descriptor, $0.baseAddress, $0.count)
+        unsafe Glibc.read(descriptor, $0.baseAddress, $0.count)
       }
       if count < 0, errno == EINTR { continue }
       guard count > 0, line.count < 4 << 20 else { throw gone }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import CoAPMessage
 internal import EnergyEstimate
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import PayloadValues
 internal import RadioModel
 
@@ -186,7 +187,18 @@ struct EstimatePage {
   static func number(_ value: Double) -> String {
     guard value != 0 else { return "0" }
     let digits = max(0, 2 - Int(log10(abs(value)).rounded(.down)))
-    return String(format: "%.\(min(digits, 6))f", value)
+    return fixed(value, digits: min(digits, 6))
+  }
+
+  /// The number with so many digits behind the point, in decimal digits alone.
+  private static func fixed(_ value: Double, digits: Int) -> String {
+    let size = 400
+    var text = [CChar](repeating: 0, count: size)
+    // SAFETY: vsnprintf writes no more than `size` bytes; a Double has 309 digits before the point.
+    let count = unsafe withVaList([Int32(digits), value]) {
+      unsafe vsnprintf(&text, size, "%.*f", $0)
+    }
+    return String(decoding: text.prefix(Int(count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
   }
 
   private func duration(_ milliseconds: Double) -> String {

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import EnergyEstimate
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import PayloadValues
+internal import PlatformBroker
 internal import RadioModel
 
 /// Estimates as a picture: matplotlib draws it, in a Python of the machine's.
@@ -16,7 +18,7 @@ struct EstimatePlot {
 
   /// Draws into a file; nothing is left of it where that fails.
   func draw(_ path: String) throws {
-    let input = Data(json.encoded(.json))
+    let input = json.encoded(.json)
     // Debian's package belongs to Debian's Python, which may be another than the first in PATH.
     for python in [["/usr/bin/python3"], ["/usr/bin/env", "python3"]] {
       switch Self.run(python + ["-I", "-c", Self.script, path], input) {
@@ -36,32 +38,35 @@ struct EstimatePlot {
     case failed(String)
   }
 
-  private static func run(_ command: [String], _ data: Data) -> Ending {
-    let process = Process()
-    process.executableURL = URL(filePath: command[0])
-    process.arguments = Array(command.dropFirst())
-    let (input, errors) = (Pipe(), Pipe())
-    process.standardInput = input
-    process.standardError = errors
-    process.standardOutput = FileHandle.nullDevice
-    do {
-      try process.run()
-    } catch {
+  private static func run(_ command: [String], _ input: [UInt8]) -> Ending {
+    var ends: [Int32] = [-1, -1]
+    // SAFETY: writes two descriptors.
+    guard unsafe pipe(&ends) == 0 else { return .failed(PrivateFile.text(errno)) }
+    for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
+    let process = try? ChildProcess(
+      command[0],
+      Array(command.dropFirst()),
+      reading: .standardError,
+      input: ends[0],
+      environment: ProcessInfo.processInfo.environment.map { "\($0)=\($1)" }
+    )
+    close(ends[0])
+    guard let process else {
+      close(ends[1])
       return .missing
     }
     // A Python without matplotlib ends before it has read everything: that is an error of the write, not a signal.
     _ = signal(SIGPIPE, SIG_IGN)
-    try? input.fileHandleForWriting.write(contentsOf: data)
-    try? input.fileHandleForWriting.close()
-    let said = (try? errors.fileHandleForReading.readToEnd()) ?? Data()
-    process.waitUntilExit()
-    switch process.terminationStatus {
-    case 0: return .done
+    try? Descriptor.write(input, to: ends[1])
+    close(ends[1])
+    let (said, ending) = process.finish()
+    switch ending {
+    case .status(0): return .done
     // 3 is the script's own, 127 that of env.
-    case 3, 127: return .missing
-    default:
+    case .status(3), .status(127): return .missing
+    case .status(let number), .signal(let number):
       let lines = String(decoding: said, as: UTF8.self).split(separator: "\n")
-      return .failed(lines.last.map(String.init) ?? "status \(process.terminationStatus)")
+      return .failed(lines.last.map(String.init) ?? "status \(number)")
     }
   }
 

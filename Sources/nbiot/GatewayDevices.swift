@@ -3,7 +3,7 @@ internal import Alink
 internal import ArgumentParser
 internal import CoAPLink
 internal import DeviceClient
-internal import Foundation
+internal import FoundationEssentials
 internal import GatewaySessions
 
 /// A sub-device as an argument or a line has it: `PRODUCTKEY,DEVICENAME[,SECRETFILE]`.
@@ -44,10 +44,8 @@ struct SubDeviceArgument: ExpressibleByArgument {
 
   /// The sub-devices in a file, one a line, or in a directory, in files PRODUCTKEY,DEVICENAME that hold a secret each.
   static func read(_ path: String) throws -> [SubDeviceArgument] {
-    var isDirectory: ObjCBool = false
-    if unsafe FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory),
-      isDirectory.boolValue
-    {
+    var isDirectory = false
+    if FileManager.default.fileExists(atPath: path, isDirectory: &isDirectory), isDirectory {
       return try directory(path)
     }
     let text = String(decoding: try InputText.read(path), as: UTF8.self)

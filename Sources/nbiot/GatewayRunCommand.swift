@@ -5,9 +5,10 @@ internal import ConstrainedCore
 internal import DeviceClient
 internal import DeviceStore
 internal import DurableReports
-internal import Foundation
+internal import FoundationEssentials
 internal import GatewayLink
 internal import GatewaySessions
+internal import Glibc
 internal import MQTTLink
 internal import OpenSSLSupport
 internal import PayloadCoding

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ArgumentParser
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 
 /// A command's help page: purpose, usage, options in the order of need, and only then examples and
 /// explanations.
@@ -13,7 +14,7 @@ struct HelpPage {
 
   /// Rearranges ArgumentParser's output; `nil` if it is not a command's help.
   init?(_ message: String, root: any ParsableCommand.Type) {
-    guard message.hasPrefix("OVERVIEW: "), let start = message.range(of: "\n\nUSAGE: ") else {
+    guard message.hasPrefix("OVERVIEW: "), let start = message.firstRange(of: "\n\nUSAGE: ") else {
       return nil
     }
     let overview = message[..<start.lowerBound].components(separatedBy: "\n\n")[0]
@@ -40,9 +41,15 @@ struct HelpPage {
     let discussion = Self.command(in: usage, root).configuration.discussion
     text =
       ([overview, "USAGE: " + usage] + sections + [Self.laidOut(discussion, width)])
-      .map { $0.trimmingCharacters(in: .newlines) }
+      .map { Self.withoutNewlines($0) }
       .filter { !$0.isEmpty }
       .joined(separator: "\n\n")
+  }
+
+  /// The text without line breaks at either end.
+  private static func withoutNewlines(_ text: String) -> String {
+    let start = text.drop { $0.isNewline }
+    return String(start.prefix(start.count - start.reversed().prefix { $0.isNewline }.count))
   }
 
   private static func isList(_ section: String) -> Bool { section.hasPrefix("SUBCOMMANDS:") }

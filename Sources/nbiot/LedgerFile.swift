@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Foundation
+internal import FoundationEssentials
 internal import PayloadValues
 internal import TrafficLedger
 
@@ -54,11 +54,11 @@ struct LedgerFile {
         throw Reason("it is not JSON")
       }
       if let object = value["ledger"] { try take(object) }
-    } else if let range = line.range(of: "info counters ") {
+    } else if let range = line.firstRange(of: "info counters ") {
       // What follows is a new account of everything since the agent's start, which the one before it is a part of.
       ledger = TrafficLedger()
       reports = try Self.fields(line[range.upperBound...])["delivered"].map { Int(clamping: $0) }
-    } else if let range = line.range(of: "info ledger ") {
+    } else if let range = line.firstRange(of: "info ledger ") {
       let words = line[range.upperBound...].split(separator: " ", maxSplits: 1)
       guard let purpose = words.first.flatMap({ Self.purpose(String($0)) }), words.count == 2 else {
         throw Reason("unknown purpose \"\(words.first ?? "")\"; there are \(Self.names)")

@@ -4,7 +4,8 @@ internal import CoAPLink
 internal import CoAPMessage
 internal import ConstrainedCore
 internal import DeviceClient
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import Inspection
 internal import PayloadCoding
 internal import PayloadValues
@@ -73,26 +74,22 @@ enum DataArgument: Equatable {
       path,
       advice: "give a regular one, or - with it as standard input"
     )
-    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
+    defer { close(descriptor) }
     guard status.st_size <= limit else {
       throw Complaint(
         "the file \(path) has \(status.st_size) bytes: \(most(limit)) for the \(what)"
       )
     }
-    do {
-      // Files in /proc report a length of 0.
-      let data = try handle.read(upToCount: limit + 1) ?? Data()
-      guard data.count <= limit else {
-        throw Complaint(
-          "the file \(path) has over \(limit / 1_024) KiB: \(most(limit)) for the \(what)"
-        )
-      }
-      return Array(data)
-    } catch let complaint as Complaint {
-      throw complaint
-    } catch {
+    // Files in /proc report a length of 0.
+    guard let bytes = try? Descriptor.read(descriptor, upTo: limit + 1) else {
       throw Complaint("the file \(path) cannot be read: check the disk")
     }
+    guard bytes.count <= limit else {
+      throw Complaint(
+        "the file \(path) has over \(limit / 1_024) KiB: \(most(limit)) for the \(what)"
+      )
+    }
+    return bytes
   }
 
   /// What a message takes at most, for input of which so many bytes are read.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import OpenSSLSupport
 
 /// Files with secrets: only their owner can read them, and a power failure leaves the old or the
@@ -18,18 +19,14 @@ enum PrivateFile {
     limit: Int = limit
   ) throws -> (bytes: [UInt8], status: stat) {
     let (descriptor, status) = try open(path)
-    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    do {
-      let data = try handle.read(upToCount: limit + 1) ?? Data()
-      guard data.count <= limit else {
-        throw Complaint("the file \(path) is over \(limit >> 20) MiB long")
-      }
-      return (Array(data), status)
-    } catch let complaint as Complaint {
-      throw complaint
-    } catch {
+    defer { close(descriptor) }
+    guard let bytes = try? Descriptor.read(descriptor, upTo: limit + 1) else {
       throw Complaint("the file \(path) cannot be read: check the disk")
     }
+    guard bytes.count <= limit else {
+      throw Complaint("the file \(path) is over \(limit >> 20) MiB long")
+    }
+    return (bytes, status)
   }
 
   /// Opens a regular file for reading; any other kind is refused with its name, without waiting.
@@ -38,7 +35,7 @@ enum PrivateFile {
     _ what: String = "file",
     advice: String = "give a regular one"
   ) throws -> (descriptor: Int32, status: stat) {
-    let descriptor = unsafe Foundation.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+    let descriptor = unsafe Glibc.open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
     guard descriptor >= 0 else {
       throw Complaint("the \(what) \(path) cannot be opened: \(text(errno))")
     }
@@ -72,7 +69,7 @@ enum PrivateFile {
     // A name of its own: another run may write the same file.
     var random = SystemRandom()
     let temporary = "\(target).\(getpid()).\(random.nextUInt32()).new"
-    let descriptor = unsafe Foundation.open(
+    let descriptor = unsafe Glibc.open(
       temporary,
       O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW,
       mode
@@ -85,7 +82,7 @@ enum PrivateFile {
     while offset < bytes.count, failure == 0 {
       // SAFETY: the pointer covers the rest of the bytes and does not outlive the call.
       let count = unsafe bytes.withUnsafeBytes {
-        unsafe Foundation.write(
+        unsafe Glibc.write(
           descriptor,
           $0.baseAddress.map { unsafe $0 + offset },
           bytes.count - offset
@@ -107,7 +104,7 @@ enum PrivateFile {
       throw Complaint("the file \(path) cannot be written: \(text(failure))")
     }
     // Sync the directory, so that the new name survives a power failure.
-    let folder = unsafe Foundation.open(
+    let folder = unsafe Glibc.open(
       URL(filePath: target).deletingLastPathComponent().path,
       O_RDONLY | O_DIRECTORY | O_CLOEXEC
     )

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import OpenSSLSupport
 internal import PlatformCore
 internal import PlatformSimulator
@@ -149,13 +150,11 @@ private struct FileDigests {
 
   init(_ path: String) throws {
     let (descriptor, _) = try PrivateFile.open(path)
-    let handle = FileHandle(fileDescriptor: descriptor, closeOnDealloc: true)
-    defer { try? handle.close() }
+    defer { close(descriptor) }
     var first = try StreamingDigest(.md5)
     var second = try StreamingDigest(.sha256)
     do {
-      while let data = try handle.read(upToCount: 65_536), !data.isEmpty {
-        let bytes = Array(data)
+      while case let bytes = try Descriptor.read(descriptor, upTo: 65_536), !bytes.isEmpty {
         size += Int64(bytes.count)
         try first.update(bytes.span)
         try second.update(bytes.span)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 internal import ConstrainedCore
 internal import DeviceClient
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 internal import OpenSSLSupport
 internal import PayloadCoding
 internal import PlatformMQTT
@@ -141,7 +142,7 @@ struct ServerLook {
       unsafe setsockopt(descriptor, SOL_SOCKET, option, &limit, size)
     }
     // SAFETY: the address is of the length that the list gives.
-    let result = unsafe Foundation.connect(
+    let result = unsafe Glibc.connect(
       descriptor,
       entry.pointee.ai_addr,
       entry.pointee.ai_addrlen
@@ -164,7 +165,7 @@ struct ServerLook {
   private func send(_ descriptor: Int32, _ bytes: [UInt8]) -> Bool {
     // SAFETY: reads exactly the bytes.
     unsafe bytes.withUnsafeBytes {
-      unsafe Foundation.send(descriptor, $0.baseAddress, $0.count, 0) == $0.count
+      unsafe Glibc.send(descriptor, $0.baseAddress, $0.count, 0) == $0.count
     }
   }
 
@@ -226,7 +227,9 @@ struct ServerLook {
     }
     func field(_ name: String) -> String {
       let line = lines.first { $0.lowercased().hasPrefix(name + ":") } ?? ""
-      return line.dropFirst(name.count + 1).trimmingCharacters(in: .whitespaces)
+      let value = line.dropFirst(name.count + 1).drop { $0 == " " || $0 == "\t" }
+      let trailing = value.reversed().prefix { $0 == " " || $0 == "\t" }.count
+      return String(value.dropLast(trailing))
     }
     let text = Array((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").utf8)
     let digest = try? Hash.sha1.digest(of: text.span)
@@ -251,6 +254,7 @@ struct ServerLook {
   }
 
   private static func isWhole(_ head: [UInt8]) -> Bool {
-    head.count > 3 && String(decoding: head, as: UTF8.self).contains("\r\n\r\n")
+    head.count > 3
+      && String(decoding: head, as: UTF8.self).utf8.firstRange(of: "\r\n\r\n".utf8) != nil
   }
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 
 /// The configuration of one mosquitto.
 struct BrokerConfiguration {
@@ -26,7 +27,7 @@ struct BrokerConfiguration {
       "log_dest stderr",
       "log_type error",
       "log_type warning",
-      "user \(NSUserName())",
+      "user \(Self.userName)",
       // The plugin refuses retained messages and QoS 2, so that the refusal is logged; nothing is kept anyway.
       "retain_available true",
       // A payload of 256 KB with the longest topic.
@@ -62,6 +63,13 @@ struct BrokerConfiguration {
     return lines.joined(separator: "\n") + "\n"
   }
 
+  /// Whose rights mosquitto keeps: those of the simulator.
+  private static var userName: String {
+    // SAFETY: the entry and its text are the system's until the next call, and copied at once.
+    guard let entry = unsafe getpwuid(geteuid()) else { return "\(geteuid())" }
+    return unsafe String(cString: entry.pointee.pw_name)
+  }
+
   /// A port that is free now; `nil` where there is none on that address.
   static func freePort(_ host: String) -> Int? { bind(0, on: host) }
 
@@ -74,7 +82,7 @@ struct BrokerConfiguration {
     let family = isNewer ? AF_INET6 : AF_INET
     let descriptor = socket(family, Int32(SOCK_STREAM.rawValue), 0)
     guard descriptor >= 0 else { return nil }
-    defer { Foundation.close(descriptor) }
+    defer { Glibc.close(descriptor) }
     var yes: Int32 = 1
     // SAFETY: the pointer is to four bytes, as the size says.
     _ = unsafe setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, 4)
@@ -99,7 +107,7 @@ struct BrokerConfiguration {
     // SAFETY: each address of a socket begins as `sockaddr` does, and `size` is that of this one.
     let isBound = unsafe withUnsafeMutablePointer(to: &address) { pointer in
       unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-        unsafe Foundation.bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
+        unsafe Glibc.bind(descriptor, $0, size) == 0 && getsockname(descriptor, $0, &size) == 0
       }
     }
     return isBound ? address : nil

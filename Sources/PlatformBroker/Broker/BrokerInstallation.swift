@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Foundation
+internal import FoundationEssentials
+internal import Glibc
 
 /// mosquitto and its plugin, as they are found on this machine.
 struct BrokerInstallation: Sendable {
@@ -35,20 +36,10 @@ struct BrokerInstallation: Sendable {
   }
 
   private static func version(of mosquitto: String) throws -> String {
-    let process = Process()
-    process.executableURL = URL(filePath: mosquitto)
-    process.arguments = ["-h"]
-    let output = Pipe()
-    process.standardOutput = output
-    process.standardError = FileHandle.nullDevice
-    process.standardInput = FileHandle.nullDevice
-    do {
-      try process.run()
-    } catch {
+    guard let process = try? ChildProcess(mosquitto, ["-h"], reading: .standardOutput) else {
       throw BrokerError("\(mosquitto) cannot be run")
     }
-    let text = (try? output.fileHandleForReading.readToEnd()) ?? Data()
-    process.waitUntilExit()
+    let text = process.finish().printed
     let words = String(decoding: text, as: UTF8.self).split(whereSeparator: \.isWhitespace)
     guard words.starts(with: ["mosquitto", "version"]), words.count > 2 else {
       throw BrokerError("\(mosquitto) does not say its version: is it mosquitto?")
@@ -79,7 +70,7 @@ struct BrokerInstallation: Sendable {
       throw BrokerError("the path of the plugin has more than one line")
     }
     let bytes = (try? Data(contentsOf: found)) ?? Data()
-    guard bytes.range(of: Data("mosquitto_plugin_init".utf8)) != nil else {
+    guard bytes.firstRange(of: Data("mosquitto_plugin_init".utf8)) != nil else {
       throw BrokerError(
         "\(found.path) was built without mosquitto-dev: run `make broker`, which installs and builds it"
       )

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-internal import Foundation
+internal import FoundationEssentials
 internal import Glibc
 internal import NIOCore
 internal import NIOPosix
@@ -18,12 +18,10 @@ final class RunningBroker {
 
   let side: BrokerSide
   private let loop: any EventLoop
+  /// Gone when the simulator ends before the last words of the process have come.
   private weak var owner: (any Owner)?
-  private let process = Process()
+  private var process: ChildProcess?
   private var errors = ""
-  private var isHalfEnded = false
-  /// How the process has ended.
-  private var ending = ""
   private var directory: URL?
   private var listener: (any Channel)?
   fileprivate var plugin: (any Channel)?
@@ -39,9 +37,6 @@ final class RunningBroker {
     self.loop = loop
     self.owner = owner
   }
-
-  /// The number of the process.
-  var identifier: Int32 { process.processIdentifier }
 
   /// Starts mosquitto; the future succeeds once it listens.
   ///
@@ -117,7 +112,8 @@ final class RunningBroker {
 
   /// Ends mosquitto as a crash does.
   func kill() {
-    if process.isRunning { _ = Foundation.kill(process.processIdentifier, SIGKILL) }
+    // Until it is reaped the number is its own.
+    if let process { _ = Glibc.kill(process.identifier, SIGKILL) }
   }
 
   private func launch(_ result: Result<any Channel, any Error>, _ program: String, _ file: String) {
@@ -126,41 +122,22 @@ final class RunningBroker {
     case .success(let channel): listener = channel
     }
     guard !isStopped else { return fail(BrokerError("stopped")) }
-    process.executableURL = URL(filePath: program)
-    process.arguments = ["-c", file]
-    process.environment = [:]
-    process.standardInput = FileHandle.nullDevice
-    process.standardOutput = FileHandle.nullDevice
-    let pipe = Pipe()
-    process.standardError = pipe
-    let (bound, loop) = (NIOLoopBound(self, eventLoop: loop), loop)
-    process.terminationHandler = { process in
-      let status = process.terminationStatus
-      let isSignal = process.terminationReason == .uncaughtSignal
-      loop.execute {
-        bound.value.ending = isSignal ? "signal \(status)" : "status \(status)"
-        bound.value.end()
-      }
-    }
+    let process: ChildProcess
     do {
-      try process.run()
+      process = try ChildProcess(program, ["-c", file], reading: .standardError)
     } catch {
       return fail(error)
     }
+    self.process = process
     isLeft = true
-    // A thread of its own: of a readability handler the end of the pipe is sometimes lost on Linux.
-    let handle = pipe.fileHandleForReading
-    Thread.detachNewThread {
-      while true {
-        let data = handle.availableData
-        guard !data.isEmpty else { break }
-        loop.execute { bound.value.takeErrors(data) }
-      }
-      loop.execute { bound.value.end() }
-    }
+    let (bound, loop) = (NIOLoopBound(self, eventLoop: loop), loop)
+    process.watch(
+      read: { piece in loop.execute { bound.value.takeErrors(piece) } },
+      end: { loop.execute { bound.value.end() } }
+    )
   }
 
-  private func takeErrors(_ data: Data) {
+  private func takeErrors(_ data: [UInt8]) {
     // In a container mosquitto runs as root on purpose; its warning of that is no reason for an end.
     let text = String(decoding: data, as: UTF8.self).split(
       separator: "\n",
@@ -180,14 +157,15 @@ final class RunningBroker {
     String(line.drop { $0.isNumber }.drop { $0 == ":" || $0 == " " })
   }
 
-  /// Called when the process has ended and when all that it said has been read: the second of the two counts, for the
-  /// reason is among the last words.
+  /// Called when the process has ended and all that it said has been read, for the reason is among the last words.
   private func end() {
-    guard isHalfEnded else {
-      isHalfEnded = true
-      return
-    }
-    let how = ending
+    let how =
+      switch process?.reap() {
+      case .status(let status): "status \(status)"
+      case .signal(let signal): "signal \(signal)"
+      case nil: ""
+      }
+    process = nil
     leave()
     removeFiles()
     plugin?.close(promise: nil)
