@@ -24,6 +24,8 @@ public final class FleetRun {
   }
 
   private let plan: FleetPlan
+  /// Not a part of what each device holds.
+  private let shared = FleetShare(RadioModel())
   /// The numbers of the devices.
   private let numbers: [Int]
   /// The platform in this process; `nil` where it is another program.
@@ -61,7 +63,6 @@ public final class FleetRun {
     numbers = plan.numbers
     if plan.endpoint == nil { world = try FleetWorld(plan, at: start) }
     let authority = world?.authority ?? []
-    let shared = FleetShare(RadioModel())
     records = Array(repeating: PlatformRecord(), count: numbers.count)
     devices.reserveCapacity(numbers.count)
     for number in numbers {
