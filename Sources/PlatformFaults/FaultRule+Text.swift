@@ -275,7 +275,9 @@ extension FaultRule: CustomStringConvertible {
 
   /// A time in the largest unit of which it is a whole number.
   private static func text(_ milliseconds: Int64) -> String {
-    let units: [(Int64, String)] = [(86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s")]
+    let units: [(Int64, String)] = [
+      (86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"),
+    ]
     let unit = units.first { milliseconds > 0 && milliseconds % $0.0 == 0 } ?? (1, "ms")
     return "\(milliseconds / unit.0)\(unit.1)"
   }

@@ -255,7 +255,9 @@ struct FleetCommand: AsyncParsableCommand {
     let plan = try makePlan()
     if words == ["devices"] { return printDevices(plan) }
     for fault in plan.idleFaults {
-      Console.complain("nbiot: no device of the fleet has such a name or topic: \(fault) happens to nobody")
+      Console.complain(
+        "nbiot: no device of the fleet has such a name or topic: \(fault) happens to nobody"
+      )
     }
     // Before the devices are made, which takes some seconds: the summary is promised from the start.
     let isInterrupted = Flag()

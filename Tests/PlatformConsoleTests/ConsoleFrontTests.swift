@@ -150,7 +150,9 @@ struct ConsoleFrontTests {
     }
     #expect(ask("/api/faults", #"{"fault":"drop"}"#)?["do"]?.string == "fault-add")
     #expect(ask("/api/faults/remove", #"{"id":"all"}"#)?["id"]?.string == "all")
-    for body in ["", "[]", "{", "null", #"{"fault":""}"#] { #expect(ask("/api/faults", body) == nil) }
+    for body in ["", "[]", "{", "null", #"{"fault":""}"#] {
+      #expect(ask("/api/faults", body) == nil)
+    }
     let blocked = Self.front(obstacle: "no").react(
       to: Self.request("POST", "/api/push", [json], #"{"kind":"service"}"#)
     )

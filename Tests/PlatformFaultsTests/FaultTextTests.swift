@@ -45,7 +45,8 @@ struct FaultTextTests {
     ("forget,nat,device=a", "to everybody"), ("delay=1s..2s..3s", "it is a time or two"),
     ("delay=..2s", "it is a time or two"), ("answer", "it is a code such as"),
     ("forget=1", "it has no value"),
-    ("restart=2d", "1s to 1d"), ("restart=0s", "1s to 1d"), ("nat=10ms", "1s to 1d"), ("device=a", "names no fault"),
+    ("restart=2d", "1s to 1d"), ("restart=0s", "1s to 1d"), ("nat=10ms", "1s to 1d"),
+    ("device=a", "names no fault"),
     ("drop=5%,share=1%", "a share of its own"), ("drop,way=", "it needs a value"),
   ])
   func `a bad text is refused with the word, the reason and the range`(

@@ -55,7 +55,9 @@ struct Diagnosis {
       let often = "\(count) \(count == 1 ? "time" : "times")"
       lines.append("A fault may touch it: \(text), which has happened \(often) in all.")
     }
-    if let end = pages.end, now >= end { lines.append("No more reports are due: the time is over.") }
+    if let end = pages.end, now >= end {
+      lines.append("No more reports are due: the time is over.")
+    }
     guard isWell else { return }
     let every = pages.interval(of: device)
     let isOver = pages.end.map { now >= $0 } ?? false
@@ -63,8 +65,8 @@ struct Diagnosis {
       isOver
         ? "It has reported every \(Self.time(every)), and none is missing."
         : every > 0
-        ? "It reports every \(Self.time(every)), and none is missing."
-        : "Its last report came \(Self.time(now - device.lastReport)) ago; how often it reports is not known yet.",
+          ? "It reports every \(Self.time(every)), and none is missing."
+          : "Its last report came \(Self.time(now - device.lastReport)) ago; how often it reports is not known yet.",
       at: 0
     )
   }
